@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# LibTorch's C++ part out of a Python wheel, without the CUDA toolkit that find_package(Torch) insists on.
+#
+# Looked for, in this order: NATSCOPE_LIBTORCH_DIR (a folder with include/ and lib/, as python's torch.__path__[0] prints),
+# Torch_DIR (…/share/cmake/Torch, as for find_package(Torch)), .deps/torch beside the sources.
+#
+#   LibTorch::cpu       torch_cpu and c10
+#   LibTorch::cuda      torch_cuda and c10_cuda, only where the wheel has them; only the GPU module links it
+#   LibTorch_ROOT, LibTorch_VERSION, LibTorch_GOMP (the libgomp that it bundles, if any)
+
+set(NATSCOPE_LIBTORCH_DIR "" CACHE PATH "Folder of a LibTorch or of Python's torch package")
+
+set(_hints "")
+if(NATSCOPE_LIBTORCH_DIR)
+  list(APPEND _hints "${NATSCOPE_LIBTORCH_DIR}")
+endif()
+if(Torch_DIR)
+  list(APPEND _hints "${Torch_DIR}/../../..")
+elseif(DEFINED ENV{Torch_DIR})
+  list(APPEND _hints "$ENV{Torch_DIR}/../../..")
+endif()
+list(APPEND _hints "${CMAKE_SOURCE_DIR}/.deps/torch")
+
+set(LibTorch_ROOT "")
+foreach(_hint IN LISTS _hints)
+  if(EXISTS "${_hint}/include/ATen/ATen.h" AND EXISTS "${_hint}/lib/libtorch_cpu.so")
+    file(REAL_PATH "${_hint}" LibTorch_ROOT)
+    break()
+  endif()
+endforeach()
+
+set(LibTorch_VERSION "")
+if(LibTorch_ROOT AND EXISTS "${LibTorch_ROOT}/include/torch/headeronly/version.h")
+  set(_version_header "${LibTorch_ROOT}/include/torch/headeronly/version.h")
+elseif(LibTorch_ROOT)
+  set(_version_header "${LibTorch_ROOT}/include/torch/csrc/api/include/torch/version.h")
+endif()
+if(LibTorch_ROOT AND EXISTS "${_version_header}")
+  file(STRINGS "${_version_header}" _version_line REGEX "^#define TORCH_VERSION \"")
+  string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" LibTorch_VERSION "${_version_line}")
+endif()
+
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(LibTorch
+  REQUIRED_VARS LibTorch_ROOT
+  VERSION_VAR LibTorch_VERSION
+  REASON_FAILURE_MESSAGE "run ./dev setup, or name a torch folder with -DNATSCOPE_LIBTORCH_DIR=DIR")
+
+if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
+  set(_lib "${LibTorch_ROOT}/lib")
+
+  add_library(LibTorch::c10 SHARED IMPORTED)
+  set_target_properties(LibTorch::c10 PROPERTIES IMPORTED_LOCATION "${_lib}/libc10.so")
+  target_include_directories(LibTorch::c10 SYSTEM INTERFACE
+    "${LibTorch_ROOT}/include" "${LibTorch_ROOT}/include/torch/csrc/api/include")
+  target_compile_definitions(LibTorch::c10 INTERFACE _GLIBCXX_USE_CXX11_ABI=1)
+
+  # torch_cpu of a CUDA wheel needs two small CUDA libraries; its own rpath finds them at run time, the linker must be told.
+  set(_needed "")
+  foreach(_name IN ITEMS libcudart.so.13 libcupti.so.13 libcudart.so.12 libcupti.so.12)
+    file(GLOB _found "${LibTorch_ROOT}/../nvidia/*/lib/${_name}" "${_lib}/${_name}")
+    if(_found)
+      list(GET _found 0 _first)
+      list(APPEND _needed "${_first}")
+    endif()
+  endforeach()
+  add_library(LibTorch::cpu SHARED IMPORTED)
+  set_target_properties(LibTorch::cpu PROPERTIES
+    IMPORTED_LOCATION "${_lib}/libtorch_cpu.so"
+    IMPORTED_LINK_DEPENDENT_LIBRARIES "${_needed}")
+  target_link_libraries(LibTorch::cpu INTERFACE LibTorch::c10)
+
+  if(EXISTS "${_lib}/libtorch_cuda.so")
+    add_library(LibTorch::c10_cuda SHARED IMPORTED)
+    set_target_properties(LibTorch::c10_cuda PROPERTIES IMPORTED_LOCATION "${_lib}/libc10_cuda.so")
+    add_library(LibTorch::cuda SHARED IMPORTED)
+    set_target_properties(LibTorch::cuda PROPERTIES IMPORTED_LOCATION "${_lib}/libtorch_cuda.so")
+    # The libraries behind torch_cuda (cuBLAS, NCCL, …) are only there where a GPU is: left to run time.
+    target_link_libraries(LibTorch::cuda INTERFACE LibTorch::c10_cuda LibTorch::cpu)
+    target_link_options(LibTorch::cuda INTERFACE -Wl,--allow-shlib-undefined)
+  endif()
+
+  # Wheels put it beside their libraries, newer ones under its plain name, older ones with a hash in it.
+  file(GLOB LibTorch_GOMP "${_lib}/libgomp*.so*" "${LibTorch_ROOT}/../torch.libs/libgomp*.so*")
+  if(LibTorch_GOMP)
+    list(GET LibTorch_GOMP 0 LibTorch_GOMP)
+  endif()
+endif()

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Every library that is not ours, as one target each:
+#   LibTorch::cpu (LibTorch::cuda)   hwy::hwy   natscope::sentencepiece   nlohmann_json::nlohmann_json   CLI11::CLI11
+#   tl::expected   natscope::doctest   natscope_openmp   Qt6::…   QCustomPlotQt6
+# Missing packages are named as apt knows them; `./dev setup` installs them all.
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(LibTorch REQUIRED)
+find_package(nlohmann_json 3.10 REQUIRED)
+find_package(CLI11 2.1 REQUIRED)
+find_package(tl-expected REQUIRED)
+find_package(hwy 1.0 REQUIRED)
+pkg_check_modules(SENTENCEPIECE REQUIRED IMPORTED_TARGET sentencepiece)
+add_library(natscope_sentencepiece INTERFACE)
+target_link_libraries(natscope_sentencepiece INTERFACE PkgConfig::SENTENCEPIECE)
+add_library(natscope::sentencepiece ALIAS natscope_sentencepiece)
+
+# Debian ships doctest as a header only, without a CMake package.
+find_path(NATSCOPE_DOCTEST_DIR doctest/doctest.h REQUIRED)
+add_library(natscope_doctest INTERFACE)
+target_include_directories(natscope_doctest SYSTEM INTERFACE "${NATSCOPE_DOCTEST_DIR}")
+add_library(natscope::doctest ALIAS natscope_doctest)
+
+# One thread pool: ATen's and ours meet in one libgomp. The wheel brings its own, so everything links that one; without a
+# bundled one (a LibTorch from elsewhere) the compiler's is used, which is then LibTorch's too.
+add_library(natscope_openmp INTERFACE)
+target_compile_options(natscope_openmp INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
+if(LibTorch_GOMP)
+  add_library(natscope_gomp SHARED IMPORTED)
+  set_target_properties(natscope_gomp PROPERTIES IMPORTED_LOCATION "${LibTorch_GOMP}")
+  target_link_libraries(natscope_openmp INTERFACE natscope_gomp Threads::Threads)
+  set(NATSCOPE_OPENMP_RUNTIME "LibTorch's (${LibTorch_GOMP})")
+else()
+  target_link_libraries(natscope_openmp INTERFACE gomp Threads::Threads)
+  set(NATSCOPE_OPENMP_RUNTIME "the compiler's libgomp")
+endif()
+
+if(NATSCOPE_WITH_QT)
+  find_package(Qt6 6.4 REQUIRED COMPONENTS Core Gui Widgets Svg PrintSupport Test)
+  find_package(QCustomPlotQt6 REQUIRED)
+endif()
