@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// The one way in which this program writes a file: whole, or not at all.
+///
+/// A temporary file in the same folder (O_EXCL, unpredictable name) is filled with complete writes, synced, renamed over
+/// the target, and the folder is synced. After any failure, and after a kill at any moment, the target holds its old
+/// bytes or the new ones. A failure removes the temporary file; a kill may leave one, named `.NAME.XXXXXX.tmp`.
+///
+/// Errors: file_not_found (no such folder), not_a_regular_file (the target is a folder, device or pipe), disk_full,
+/// io_failure, and whatever `fill` returns. A symbolic link as target is followed, so the file behind it is replaced.
+/// Threads: different targets may be written at the same time; of two writers of one target the last rename wins.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string_view>
+
+#include "core/base/expected.h"
+
+namespace natscope {
+
+/// The open temporary file, handed to the function that fills it. Sequential writes only.
+class AtomicFile {
+public:
+    AtomicFile(const AtomicFile&) = delete;
+    AtomicFile& operator=(const AtomicFile&) = delete;
+
+    /// Writes all of it or fails. Errors: disk_full, io_failure.
+    [[nodiscard]] Expected<void> write(std::span<const std::byte> bytes);
+    [[nodiscard]] Expected<void> write(std::string_view text);
+
+    [[nodiscard]] std::uint64_t bytes_written() const { return bytes_written_; }
+
+private:
+    friend Expected<void> write_file_atomically(const std::filesystem::path& path,
+                                                const std::function<Expected<void>(AtomicFile&)>& fill);
+    AtomicFile(int descriptor, std::filesystem::path target) : descriptor_(descriptor), target_(std::move(target)) {}
+
+    int descriptor_;
+    std::filesystem::path target_;
+    std::uint64_t bytes_written_ = 0;
+};
+
+[[nodiscard]] Expected<void> write_file_atomically(const std::filesystem::path& path,
+                                                   const std::function<Expected<void>(AtomicFile&)>& fill);
+[[nodiscard]] Expected<void> write_file_atomically(const std::filesystem::path& path,
+                                                   std::span<const std::byte> bytes);
+[[nodiscard]] Expected<void> write_file_atomically(const std::filesystem::path& path, std::string_view text);
+
+/// Whether `path` can be a target at all: its folder exists and may be written, and it is no folder, device or pipe.
+/// For long work, which should fail before it starts rather than at its end. Errors as above.
+[[nodiscard]] Expected<void> check_writable_target(const std::filesystem::path& path);
+
+/// Makes the entries of a folder durable (fsync), as after a rename. Errors: io_failure, file_not_found.
+[[nodiscard]] Expected<void> sync_folder(const std::filesystem::path& folder);
+
+} // namespace natscope

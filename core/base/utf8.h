@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// UTF-8, strictly: no overlong forms, no surrogates, nothing above U+10FFFF.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace natscope {
+
+[[nodiscard]] bool valid_utf8(std::string_view text);
+
+/// Length of the longest prefix of `text` that may be shown now: everything but a character at the end that more bytes
+/// could still complete. Bytes that no continuation can repair count as complete (they will be replaced, not waited
+/// for), so at most 3 bytes are ever held back.
+[[nodiscard]] std::size_t complete_prefix_length(std::string_view text);
+
+/// `text` with every maximal broken part replaced by U+FFFD (Unicode's recommended practice), so that the result is
+/// valid.
+[[nodiscard]] std::string replace_invalid_utf8(std::string_view text);
+
+} // namespace natscope

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// JSON from strangers: parsed with limits, never trusted with the stack.
+#pragma once
+
+#include <cstddef>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+#include "core/base/expected.h"
+
+namespace natscope {
+
+struct JsonLimits {
+    std::size_t max_bytes = std::size_t{16} << 20;
+    std::size_t max_depth = 64;
+};
+
+/// Strict JSON (RFC 8259): UTF-8, no comments, no trailing text, no duplicate keys in an object, numbers in range.
+/// `what` names the source in messages ("config.json"). Memory is a small multiple of the text.
+/// Errors: bad_json.
+[[nodiscard]] Expected<nlohmann::json> parse_json(std::string_view text, JsonLimits limits, std::string what);
+
+/// The same for a file. Errors: bad_json (also for a file over max_bytes), file_not_found, not_a_regular_file,
+/// io_failure.
+[[nodiscard]] Expected<nlohmann::json> read_json_file(const std::string& path, JsonLimits limits = {});
+
+} // namespace natscope
