@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/expected.h"
+#include "kernels/ids.h"
+
+namespace natscope {
+
+/// What decides how long tokens stay: the model's learned roles, or a baseline in their place.
+/// Source: section 11 of the rules; StreamingLLM (arXiv 2309.17453), H2O (arXiv 2306.14048), Longformer (arXiv 2004.05150).
+struct Policy {
+  enum class Kind : std::uint8_t { model, full, window, longformer, streaming, h2o };
+
+  Kind kind = Kind::model;
+  std::int64_t window = 0;               ///< W of window, longformer and streaming
+  std::int64_t sinks = 0;                ///< streaming: positions below it are global
+  std::vector<TokenPos> global_positions;///< longformer, ascending, without repeats
+  std::int64_t heavy = 0;                ///< h2o
+  std::int64_t recent = 0;               ///< h2o
+
+  friend bool operator==(const Policy&, const Policy&) = default;
+};
+
+/// Reads `model`, `full`, `window:W`, `longformer:W,P1,P2,…`, `streaming:SINKS,WINDOW`, `h2o:HEAVY,RECENT`.
+/// Errors: bad_policy (the text names what was expected where).
+[[nodiscard]] Expected<Policy> parse_policy(std::string_view text);
+
+/// The same text back, as parse_policy takes it.
+[[nodiscard]] std::string to_string(const Policy& policy);
+
+}  // namespace natscope

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/base/expected.h"
+#include "core/cache/accounting.h"
+#include "core/cache/role_plan.h"
+#include "core/engine/sampler.h"
+#include "core/explore/attention_tile.h"
+#include "core/explore/sequence_record.h"
+#include "core/model/config.h"
+#include "kernels/element_type.h"
+#include "kernels/views.h"
+
+namespace natscope {
+
+class Tokenizer;
+class TraceStore;
+class ModelFolder;
+
+enum class Device : std::uint8_t { automatic, cpu, cuda };
+
+struct EngineOptions {
+  std::filesystem::path model;
+  std::optional<std::filesystem::path> adapter;
+  Device device = Device::automatic;
+  std::optional<kernels::ElementType> dtype;           ///< of activations and cache; unset: f32 on a CPU, bf16 on a GPU
+  int threads = 0;                                     ///< 0: one per core
+  std::int64_t trace_store_bytes = 512LL << 20U;       ///< 0: maps are recomputed when they are asked for
+};
+
+struct PrefillOptions {
+  std::int64_t chunk = 512;                                                         ///< tokens per pass, >= 1
+  std::int32_t candidates = 0;                                                      ///< kept per prompt token
+  std::function<void(std::int64_t done, std::int64_t total)> on_progress;           ///< after each chunk
+  /// When set: logits [n, vocab] of positions first … first + n - 1 (all of them; without it only the last row is computed).
+  std::function<Expected<void>(TokenPos first, std::int64_t n, std::span<const float> logits)> on_logits;
+};
+
+enum class StopReason : std::uint8_t { end_of_text, max_new_tokens, context_full, stop_string, interrupted };
+[[nodiscard]] const char* name(StopReason reason);  ///< as cli.md spells it: end_of_text, …
+
+struct GenerateOptions {
+  std::int64_t max_new_tokens = 200;
+  SamplingOptions sampling;
+  std::vector<std::string> stop_strings;
+  std::int32_t candidates = 8;                                                      ///< kept per token for the token panel
+  /// After each new token was processed. `text` is what can be shown since the last call: whole characters only.
+  std::function<void(const TokenFrame& frame, std::string_view text)> on_token;
+};
+
+struct GenerateResult {
+  std::vector<std::int32_t> tokens;  ///< generated, a final end token included
+  std::string text;                  ///< without an end token; whole characters only
+  StopReason reason = StopReason::max_new_tokens;
+  double decode_s = 0;
+};
+
+/// One model and one sequence: opens a folder, prefills, steps, generates, and draws maps of what it saw.
+///
+///   auto engine = Engine::open({.model = "resources/demo"}, {});
+///   (*engine)->start({});                                  // fresh cache, the model's own roles
+///   (*engine)->prefill(tokens, {}, stop);
+///   auto result = (*engine)->generate({.max_new_tokens = 64}, stop);
+///
+/// One thread at a time, except tile(), weights() and stop tokens, which any thread may use while another one generates.
+/// A stop answers within 100 ms: it is looked at once a layer.
+class Engine {
+ public:
+  /// Errors: all of ModelFolder::open, device_unavailable, out_of_memory, interrupted.
+  [[nodiscard]] static Expected<std::unique_ptr<Engine>> open(const EngineOptions& options, std::stop_token stop);
+  ~Engine();
+
+  [[nodiscard]] const ModelConfig& config() const;
+  [[nodiscard]] const ModelFolder& folder() const;
+  [[nodiscard]] const Tokenizer& tokenizer() const;
+  [[nodiscard]] Device device() const;                 ///< cpu or cuda, never automatic
+  [[nodiscard]] kernels::ElementType dtype() const;
+  [[nodiscard]] const CacheGeometry& geometry() const;
+
+  /// Text to tokens as cli.md says: the beginning token in front where the tokenizer has one, no end token.
+  /// Errors: bad_text (empty, not UTF-8), prompt_too_long.
+  [[nodiscard]] Expected<std::vector<std::int32_t>> tokenize(std::string_view text) const;
+
+  /// Forgets the sequence and begins a new one under a plan. Errors: as RoleDecider::create.
+  [[nodiscard]] Expected<void> start(RolePlan plan);
+
+  /// Processes tokens in chunks. May be called again to go on. On an error or a stop the sequence stands after the last whole chunk.
+  /// Errors: bad_token_id, prompt_too_long (past the context), bad_roles, out_of_memory, interrupted.
+  [[nodiscard]] Expected<void> prefill(std::span<const std::int32_t> tokens, const PrefillOptions& options, std::stop_token stop);
+
+  /// Processes one token through the cache. Errors as prefill. `generated` marks its frame.
+  [[nodiscard]] Expected<void> step(std::int32_t token, bool generated, std::int32_t candidates, std::stop_token stop);
+
+  /// Samples and steps until something ends it; every token that is returned was processed, the last one too.
+  /// A stop is no error here: the result says `interrupted` and holds what there is. Errors: as step; bad_position (nothing was prefilled).
+  [[nodiscard]] Expected<GenerateResult> generate(const GenerateOptions& options, std::stop_token stop);
+
+  /// logits [vocab] after the last processed token; empty before the first one.
+  [[nodiscard]] std::span<const float> logits() const;
+  [[nodiscard]] const SequenceRecord& record() const;
+  [[nodiscard]] CacheCounts counts() const;
+  /// W in force, or nothing when every role is global or the policy has none (full, h2o).
+  [[nodiscard]] std::optional<std::int64_t> window() const;
+  /// Wall time and tokens of the prefills since start().
+  [[nodiscard]] double prefill_s() const;
+
+  /// A tile of a head's map, from the trace store or by replaying the layer's tokens with their recorded roles.
+  /// Errors: bad_layer, bad_head, bad_position, interrupted, unsupported (H2O: its mask is no rule of positions and roles).
+  [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, std::stop_token stop) const;
+
+  /// A rectangle of weights, first_query … and first_key …, out [queries, keys]; visible may be empty (data == nullptr).
+  [[nodiscard]] Expected<void> weights(LayerId layer, HeadId head, TokenPos first_query, TokenPos first_key,
+                                       kernels::View<float, 2> out, kernels::View<std::uint8_t, 2> visible,
+                                       std::stop_token stop) const;
+
+ private:
+  struct State;
+  explicit Engine(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace natscope

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/base/expected.h"
+#include "core/explore/sequence_record.h"
+
+namespace natscope {
+
+/// How the next token is chosen: repetition penalty, temperature, top-k, top-p, min-p, in this order. Neutral values switch a step off.
+struct SamplingOptions {
+  bool greedy = false;              ///< the likeliest token, ties to the lowest id
+  double temperature = 0.8;         ///< > 0
+  std::int32_t top_k = 0;           ///< 0: all
+  double top_p = 0.95;              ///< the smallest set whose probability reaches it; 1: all
+  double min_p = 0;                 ///< at least this share of the likeliest token's probability
+  double repetition_penalty = 1;    ///< logits of tokens that occurred are divided (positive) or multiplied (negative) by it
+  std::uint64_t seed = 0;
+
+  friend bool operator==(const SamplingOptions&, const SamplingOptions&) = default;
+};
+
+/// Errors: usage (a value outside its range, named).
+[[nodiscard]] Expected<void> check(const SamplingOptions& options);
+
+/// Chooses tokens. The same seed, logits and history give the same tokens on every machine (own generator, counter-based).
+class Sampler {
+ public:
+  explicit Sampler(SamplingOptions options);
+
+  /// logits [vocab] f32, history = every token so far. NaN logits are an internal error, infinite ones are never chosen.
+  [[nodiscard]] Expected<TokenCandidate> sample(std::span<const float> logits, std::span<const std::int32_t> history);
+
+ private:
+  SamplingOptions options_;
+  std::uint64_t draws_ = 0;
+};
+
+/// The `count` likeliest tokens of softmax(logits) at temperature 1, best first.
+[[nodiscard]] std::vector<TokenCandidate> likeliest(std::span<const float> logits, std::int32_t count);
+
+}  // namespace natscope

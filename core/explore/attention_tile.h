@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/ids.h"
+
+namespace natscope {
+
+/// Tiles are squares of this many cells a side.
+inline constexpr std::int32_t tile_cells = 256;
+
+/// Which tile of which head's map. Row `row` covers queries row · 256 · 2^zoom and on; columns likewise.
+struct TileKey {
+  LayerId layer;
+  HeadId head;
+  std::int32_t zoom = 0;
+  std::int32_t row = 0;
+  std::int32_t column = 0;
+
+  friend auto operator<=>(const TileKey&, const TileKey&) = default;
+};
+
+/// A tile's cells, row-major, `rows` × `columns` of at most 256: fewer at the sequence's edge.
+/// Cell meanings as kernels/attention_tile.h: visible_share 0 = masked or above the diagonal; a weight may be 0 and visible.
+struct AttentionTile {
+  TileKey key;
+  std::int64_t tokens = 0;  ///< T when it was computed: a tile at the growing edge is asked for again
+  std::int32_t rows = 0;
+  std::int32_t columns = 0;
+  std::vector<float> maximum;
+  std::vector<float> mean;
+  std::vector<float> visible_share;
+};
+
+}  // namespace natscope

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/explore/sequence_record.h"
+
+namespace natscope {
+
+/// Why an entry left a head, or that it is still there.
+enum class EntryFate : std::uint8_t {
+  held,               ///< still in the cache
+  ended_by_global,    ///< a local, and a global token came
+  left_window,        ///< a sliding token, W tokens later
+  evicted_by_policy,  ///< H2O dropped it
+};
+
+/// The life of one token in one head: processed at `born`, last seen by the query at `last_query` where that is known.
+struct Lifeline {
+  TokenPos born;
+  Role role = Role::global;
+  EntryFate fate = EntryFate::held;
+  std::optional<TokenPos> dropped_after;  ///< the step after which it was gone
+  std::optional<TokenPos> ended_by;       ///< the global token that ended a local
+};
+
+/// Cost: O(1) from the record's next_global. Errors: bad_layer, bad_head, bad_position.
+/// Roles say everything except under H2O, where `fate` is only known to be held for what the cache still has.
+[[nodiscard]] Expected<Lifeline> lifeline_of(const SequenceRecord& record, LayerId layer, KvHeadId kv_head, TokenPos position);
+
+/// One sentence for a person: "local, dropped after 57, when “the” (58) became global".
+[[nodiscard]] std::string describe(const Lifeline& lifeline);
+
+/// Share of all (layer, KV head) pairs that still hold the token after the last one of the record, 0 … 1.
+[[nodiscard]] double held_share(const SequenceRecord& record, TokenPos position);
+
+}  // namespace natscope
