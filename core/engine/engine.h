@@ -115,7 +115,7 @@ class Engine {
   [[nodiscard]] double prefill_s() const;
 
   /// A tile of a head's map, from the trace store or by replaying the layer's tokens with their recorded roles.
-  /// Errors: bad_layer, bad_head, bad_position, interrupted, unsupported (H2O: its mask is no rule of positions and roles).
+  /// Errors: bad_layer, bad_head, bad_position, interrupted. Under H2O the mask is what it had kept when each query came.
   [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, std::stop_token stop) const;
 
   /// A rectangle of weights, first_query … and first_key …, out [queries, keys]; visible may be empty (data == nullptr).

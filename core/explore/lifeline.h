@@ -27,7 +27,6 @@ struct Lifeline {
 };
 
 /// Cost: O(1) from the record's next_global. Errors: bad_layer, bad_head, bad_position.
-/// Roles say everything except under H2O, where `fate` is only known to be held for what the cache still has.
 [[nodiscard]] Expected<Lifeline> lifeline_of(const SequenceRecord& record, LayerId layer, KvHeadId kv_head, TokenPos position);
 
 /// One sentence for a person: "local, dropped after 57, when “the” (58) became global".

@@ -28,11 +28,10 @@ class TraceStore {
   void clear();
 
   /// Adds tokens first … first + n - 1 of a layer.
-  ///   queries [heads, n, head_dim], keys [kv_heads, n, head_dim] f32 rotated, lse [heads, n], roles [kv_heads, n]
+  ///   queries [heads, n, head_dim], keys [kv_heads, n, head_dim] f32 rotated, lse [heads, n]
   /// Kept in the cache's dtype. Errors: internal (out of order); running out of the budget is not an error.
   [[nodiscard]] Expected<void> append(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,
-                                      kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse,
-                                      kernels::ConstView<Role, 2> roles, std::int64_t window);
+                                      kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse);
 
   [[nodiscard]] bool has(LayerId layer) const;
   [[nodiscard]] std::int64_t tokens(LayerId layer) const;
@@ -40,12 +39,14 @@ class TraceStore {
   [[nodiscard]] std::int64_t budget_bytes() const;
 
   /// Errors: bad_layer, bad_head, bad_position (beyond the sequence), not_in_store (the layer was given up).
-  [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key) const;
+  /// last_query [T] of the tile's KV head, as SequenceRecord keeps it (at least as long as what is stored is drawn to its end;
+  /// shorter: the map ends there).
+  [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, std::span<const std::int32_t> last_query) const;
 
   /// The weights of queries first_query … and keys first_key …, written to out [queries, keys]; masked cells are exactly 0.
   /// visible [queries, keys] receives 1 where the mask lets the query see the key; may have data == nullptr. Errors as tile.
   [[nodiscard]] Expected<void> weights(LayerId layer, HeadId head, TokenPos first_query, TokenPos first_key,
-                                       kernels::View<float, 2> out, kernels::View<std::uint8_t, 2> visible) const;
+                                       std::span<const std::int32_t> last_query, kernels::View<float, 2> out, kernels::View<std::uint8_t, 2> visible) const;
 
  private:
   struct LayerRows;

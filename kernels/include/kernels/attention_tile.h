@@ -22,14 +22,14 @@ struct StoredRows {
 };
 
 /// What one head's map is computed from: everything rotated, position n in row n.
-///   queries [T, head_dim], keys [T, head_dim], lse [T] natural log, roles [T], next_global [T]
+///   queries [T, head_dim], keys [T, head_dim], lse [T] natural log
+///   last_query [T]: the last query that may see key n (last_query_that_sees, capped to int32; under H2O the step that
+///   dropped it). Query m sees key n when n <= m and (m == n or m <= last_query[n]).
 struct AttentionMapSource {
   StoredRows queries;
   StoredRows keys;
   std::span<const float> lse;
-  std::span<const Role> roles;
-  std::span<const std::int32_t> next_global;
-  std::int64_t window = 0;
+  std::span<const std::int32_t> last_query;
 };
 
 /// One tile of a head's attention map at a zoom: cell (i, j) stands for the 2^zoom × 2^zoom weights
@@ -40,7 +40,7 @@ struct AttentionMapSource {
 ///
 /// Cells beyond the sequence or wholly above the diagonal are 0 in all three. At zoom 0 maximum = mean = the weight.
 /// A head's weights of one query sum to 1 over its visible keys, to f32 rounding.
-/// Cost: visible pairs only, 2·head_dim operations each. Errors: shape_mismatch, invalid_argument (zoom < 0, window < 0).
+/// Cost: visible pairs only, 2·head_dim operations each. Errors: shape_mismatch, invalid_argument (zoom < 0, a first position < 0).
 Status attention_tile(Backend backend, const AttentionMapSource& source, TokenPos first_query, TokenPos first_key, int zoom,
                       View<float, 2> maximum, View<float, 2> mean, View<float, 2> visible_share);
 

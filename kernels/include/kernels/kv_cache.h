@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "kernels/element_type.h"
 #include "kernels/ids.h"
@@ -62,8 +63,12 @@ class KvCache {
                         ConstView<float, 2> keys, ConstView<float, 2> values) = 0;
 
   /// H2O's rule after query `now`: the positions now - recent + 1 … now stay, and of the others the `heavy` with the
-  /// highest scores, ties to the earlier position. Errors: invalid_argument (scores are not kept).
-  virtual Status keep_heavy_hitters(LayerId layer, KvHeadId kv_head, TokenPos now, std::int64_t heavy, std::int64_t recent) = 0;
+  /// highest scores, ties to the earlier position. `dropped` (may be null) receives the positions that went.
+  /// Errors: invalid_argument (scores are not kept).
+  virtual Status keep_heavy_hitters(LayerId layer, KvHeadId kv_head, TokenPos now, std::int64_t heavy, std::int64_t recent,
+                                    std::vector<TokenPos>* dropped) = 0;
+  /// Sets the score of one held entry: the new token's own weights, right after it was appended (H2O).
+  virtual Status set_score(LayerId layer, KvHeadId kv_head, TokenPos position, float score) = 0;
 
   /// Entries held by one head, and their sum.
   [[nodiscard]] virtual std::int64_t entries(LayerId layer, KvHeadId kv_head) const = 0;
