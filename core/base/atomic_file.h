@@ -16,18 +16,19 @@
 #include <functional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "core/base/expected.h"
 
 namespace natscope {
 
-/// The open temporary file, handed to the function that fills it. Sequential writes only.
+/// The open temporary file, handed to the function that fills it. Sequential writes only; small ones are gathered.
 class AtomicFile {
 public:
     AtomicFile(const AtomicFile&) = delete;
     AtomicFile& operator=(const AtomicFile&) = delete;
 
-    /// Writes all of it or fails. Errors: disk_full, io_failure.
+    /// Writes all of it or fails; a failure may also show at a later call. Errors: disk_full, io_failure.
     [[nodiscard]] Expected<void> write(std::span<const std::byte> bytes);
     [[nodiscard]] Expected<void> write(std::string_view text);
 
@@ -38,8 +39,12 @@ private:
                                                 const std::function<Expected<void>(AtomicFile&)>& fill);
     AtomicFile(int descriptor, std::filesystem::path target) : descriptor_(descriptor), target_(std::move(target)) {}
 
+    Expected<void> write_through(std::span<const std::byte> bytes);
+    Expected<void> flush();
+
     int descriptor_;
     std::filesystem::path target_;
+    std::vector<std::byte> gathered_;
     std::uint64_t bytes_written_ = 0;
 };
 
