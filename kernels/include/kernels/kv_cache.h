@@ -16,12 +16,14 @@
 namespace natscope::kernels {
 
 /// Dimensions of a cache. `page_entries` is how many entries one page holds: memory is rounded up to it, head by head.
+/// `limit_bytes` is the most that all pages together may take; 0: what the machine has.
 struct KvCacheShape {
   std::int32_t layers = 0;
   std::int32_t kv_heads = 0;
   std::int32_t head_dim = 0;
   ElementType dtype = ElementType::f32;
   std::int32_t page_entries = 32;
+  std::int64_t limit_bytes = 0;
 };
 
 /// One page as a kernel reads it: `count` entries without holes, in no particular order.
@@ -50,7 +52,8 @@ class KvCache {
 
   [[nodiscard]] virtual const KvCacheShape& shape() const = 0;
 
-  /// Drops everything. `window` is W from here on; `keep_scores` gives every entry a score (H2O).
+  /// Drops everything; the next token is at position 0. `window` (at least 0) is W from here on; `keep_scores` gives every
+  /// entry a score (H2O).
   virtual void reset(std::int64_t window, bool keep_scores) = 0;
   [[nodiscard]] virtual std::int64_t window() const = 0;
 
@@ -58,7 +61,7 @@ class KvCache {
   ///   roles [n]; keys, values [n, head_dim] f32, keys rotated to their positions; n >= 0
   /// Tokens come in order: `first` is the position after the last one appended.
   /// Cost: writes only what stays; drops in time proportional to what is dropped.
-  /// Errors: shape_mismatch, invalid_argument (first out of order), out_of_memory (the head is as it was).
+  /// Errors: shape_mismatch, invalid_argument (first out of order, a role over 2), out_of_memory (the head is as it was).
   virtual Status append(LayerId layer, KvHeadId kv_head, TokenPos first, std::span<const Role> roles,
                         ConstView<float, 2> keys, ConstView<float, 2> values) = 0;
 
@@ -67,7 +70,8 @@ class KvCache {
   /// Errors: invalid_argument (scores are not kept).
   virtual Status keep_heavy_hitters(LayerId layer, KvHeadId kv_head, TokenPos now, std::int64_t heavy, std::int64_t recent,
                                     std::vector<TokenPos>* dropped) = 0;
-  /// Sets the score of one held entry: the new token's own weights, right after it was appended (H2O).
+  /// Sets the score of one held entry: the new token's own weights, right after it was appended (H2O). Cost: one look for
+  /// the newest entry. Errors: invalid_argument (scores are not kept, no such entry).
   virtual Status set_score(LayerId layer, KvHeadId kv_head, TokenPos position, float score) = 0;
 
   /// Entries held by one head, and their sum.
