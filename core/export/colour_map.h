@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "kernels/token_roles.h"
+
+namespace natscope {
+
+struct Rgb {
+  std::uint8_t red = 0;
+  std::uint8_t green = 0;
+  std::uint8_t blue = 0;
+
+  friend constexpr bool operator==(Rgb, Rgb) = default;
+};
+
+enum class Theme : std::uint8_t { light, dark };
+
+/// Perceptually uniform maps of 256 colours, dark to bright. Source: matplotlib (CC0), see colour_tables.cpp.
+enum class ColourMap : std::uint8_t { viridis, magma, cividis };
+[[nodiscard]] const char* name(ColourMap map);
+[[nodiscard]] std::optional<ColourMap> colour_map(std::string_view name);
+[[nodiscard]] std::span<const Rgb, 256> colours(ColourMap map);
+
+/// The colour of a place 0 … 1, clamped.
+[[nodiscard]] Rgb colour_at(ColourMap map, float place);
+
+/// What masked cells have: a grey that no map contains, one a theme.
+[[nodiscard]] Rgb masked_colour(Theme theme);
+
+/// Okabe–Ito (Color Universal Design, 2008): global vermillion, local bluish green, sliding sky blue.
+[[nodiscard]] Rgb role_colour(Role role);
+[[nodiscard]] char role_letter(Role role);       ///< 'G', 'L', 'S'
+[[nodiscard]] const char* role_name(Role role);  ///< "global", "local", "sliding"
+
+}  // namespace natscope

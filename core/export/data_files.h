@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "core/base/expected.h"
+#include "core/export/figure_data.h"
+
+/// Figures as numbers: npy, csv, json. Every file is written atomically.
+namespace natscope {
+
+enum class ExportFormat : std::uint8_t { npy, csv, json, png, svg, pdf };
+
+/// By the file's ending, in any case. Errors: usage (none or an unknown one; names those that are known).
+[[nodiscard]] Expected<ExportFormat> export_format(const std::filesystem::path& path);
+/// npy, csv and json: written here. The others are drawn by ui/figure.
+[[nodiscard]] bool is_data_format(ExportFormat format);
+
+/// Provenance as one JSON object: trace's metadata, all values strings.
+[[nodiscard]] std::string provenance_json(const Provenance& provenance);
+
+/// The texts that are written, without writing them.
+[[nodiscard]] std::string npy_bytes(const FigureData& figure);  ///< format version 1.0
+[[nodiscard]] std::string csv_text(const FigureData& figure);   ///< shortest digits that read back to the same number
+[[nodiscard]] std::string json_text(const FigureData& figure);
+
+/// Writes `path`, and beside npy and csv `path` + ".json" with the provenance (first, so that numbers never lack it).
+/// Errors: usage (a drawn format), those of write_file_atomically.
+[[nodiscard]] Expected<void> write_figure_data(const std::filesystem::path& path, const FigureData& figure);
+
+}  // namespace natscope

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/base/expected.h"
+#include "core/cache/accounting.h"
+#include "core/explore/sequence_record.h"
+#include "core/session/provenance.h"
+#include "core/session/trace_file.h"
+
+/// The numbers behind a figure, before anything is drawn or written.
+namespace natscope {
+
+enum class FigureKind : std::uint8_t { attention, mask, roles, kv };
+[[nodiscard]] const char* name(FigureKind kind);  ///< "attention", …
+[[nodiscard]] std::optional<FigureKind> figure_kind(std::string_view text);
+
+/// Positions begin … end - 1.
+struct PositionRange {
+  std::int32_t begin = 0;
+  std::int32_t end = 0;
+
+  [[nodiscard]] std::int64_t size() const { return end - begin; }
+  friend bool operator==(const PositionRange&, const PositionRange&) = default;
+};
+
+/// Reads `a:b`, either side may be left out, against a sequence of `length` tokens.
+/// Errors: usage (not of that form), bad_position (outside the sequence), bad_range (empty).
+[[nodiscard]] Expected<PositionRange> parse_range(std::string_view text, std::int64_t length);
+
+/// One head's map, or a piece of it.
+struct Heatmap {
+  FigureKind kind = FigureKind::attention;  ///< attention or mask
+  LayerId layer;
+  HeadId head;
+  PositionRange queries;
+  PositionRange keys;
+  std::vector<float> values;          ///< [queries, keys] weights; masked cells exactly 0. For a mask: 0 or 1
+  std::vector<std::uint8_t> visible;  ///< [queries, keys] 1 where the query sees the key
+};
+
+struct RoleMap {
+  std::int32_t layers = 0;
+  std::int32_t kv_heads = 0;
+  std::int64_t length = 0;
+  std::vector<Role> roles;  ///< [layers, kv_heads, length]
+};
+
+struct KvCurve {
+  std::int64_t length = 0;
+  std::int32_t layers = 0;
+  std::int32_t kv_heads = 0;
+  std::vector<std::int32_t> entries;          ///< [length, layers, kv_heads]
+  std::vector<std::int64_t> dense_bytes;      ///< [length]; empty where the geometry is not known (a trace)
+  std::vector<std::int64_t> live_bytes;       ///< [length]; empty as dense_bytes
+  std::vector<std::int64_t> allocated_bytes;  ///< [length]
+};
+
+/// A figure's numbers with their axes and their origin.
+struct FigureData {
+  FigureKind kind = FigureKind::attention;
+  std::variant<Heatmap, RoleMap, KvCurve> values;
+  std::vector<std::int32_t> tokens;      ///< [T]
+  std::vector<std::string> token_texts;  ///< [T] for the axes; empty: positions are shown
+  Provenance provenance;
+};
+
+[[nodiscard]] FigureData roles_figure(const SequenceRecord& record, Provenance provenance);
+[[nodiscard]] FigureData kv_figure(const SequenceRecord& record, Provenance provenance);
+/// The mask from the record alone, at any size that is asked for. Errors: bad_layer, bad_head, bad_position.
+[[nodiscard]] Expected<FigureData> mask_figure(const SequenceRecord& record, std::int32_t heads, const MapId& map,
+                                               PositionRange queries, PositionRange keys, Provenance provenance);
+/// From a trace: attention and mask of maps that it holds, a mask of any head that its roles determine, roles, kv.
+/// `map` matters for attention and mask only. Errors: bad_layer, bad_head, bad_position, bad_trace (not in the trace).
+[[nodiscard]] Expected<FigureData> figure_from_trace(const TraceFile& trace, FigureKind kind, const MapId& map,
+                                                     std::optional<std::string> queries,
+                                                     std::optional<std::string> keys);
+
+}  // namespace natscope

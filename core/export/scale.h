@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/export/figure_data.h"
+
+/// From weights to colours' positions: pure functions, the same for the window and for files.
+namespace natscope {
+
+enum class ScaleKind : std::uint8_t { linear, log };
+enum class Normalise : std::uint8_t { none, row };
+
+struct ScaleOptions {
+  ScaleKind kind = ScaleKind::linear;
+  double clip_percentile = 100;  ///< 0 < p <= 100: the colour range ends at this percentile of the visible cells
+  Normalise normalise = Normalise::none;  ///< row: every row is divided by its largest visible weight
+  bool hide_sink = false;                 ///< key 0 takes no part in the range and is drawn as hidden
+
+  friend bool operator==(const ScaleOptions&, const ScaleOptions&) = default;
+};
+
+/// The values that the ends of the colour bar stand for. With log, low > 0.
+struct ScaleRange {
+  double low = 0;
+  double high = 1;
+  ScaleKind kind = ScaleKind::linear;
+
+  friend bool operator==(const ScaleRange&, const ScaleRange&) = default;
+};
+
+/// Where a value lies between low and high, 0 … 1, clamped. A value of 0 on a log scale is 0.
+[[nodiscard]] float place(double value, const ScaleRange& range);
+
+/// Rows divided by their largest weight where that is asked for, key 0 masked where it is hidden: what data files hold,
+/// too.
+[[nodiscard]] Heatmap prepared(const Heatmap& map, const ScaleOptions& options);
+
+/// The range of `values` where `visible` is not 0 (empty `visible`: all). From 0, or on a log scale from
+/// max(smallest positive, high / 10⁶), to the clip percentile (nearest rank); high > low always.
+[[nodiscard]] ScaleRange range_of(std::span<const float> values, std::span<const std::uint8_t> visible,
+                                  const ScaleOptions& options);
+
+}  // namespace natscope

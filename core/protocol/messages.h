@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/base/expected.h"
+#include "core/cache/role_plan.h"
+#include "core/engine/engine.h"
+#include "core/engine/sampler.h"
+#include "core/explore/attention_tile.h"
+#include "core/explore/sequence_record.h"
+#include "core/protocol/model_description.h"
+
+/// What a window and an engine say to each other. Both ends use these structs and nothing else.
+///
+/// A message is one CBOR map with `type`, `id`, `generation` and the fields of its struct, by their names; roles,
+/// scores, entries and maps are byte strings, little-endian. `id` is chosen by who asks and repeated in every answer.
+/// `generation` counts the sequences a window asked for: an answer of an older one is out of date and dropped.
+///
+///   window → engine    hello  open  analyse  generate  step  stop  tile_request  weights_request  bye
+///   engine → window    hello  opened  identity  progress  started  frames  ready  finished  tile  weights  error  bye
+///
+/// Fields that a receiver does not know are ignored, types that it does not know are an error. A change that an older
+/// end would misread raises protocol_version.
+namespace natscope {
+
+inline constexpr std::int32_t protocol_version = 1;
+
+/// The first message of both ends.
+struct HelloMessage {
+  std::int32_t protocol = protocol_version;
+  std::string program;  ///< "natscope 0.1.0"
+};
+
+struct OpenMessage {
+  std::string model;
+  std::optional<std::string> adapter;
+  Device device = Device::automatic;
+  std::optional<kernels::ElementType> dtype;
+  std::int32_t threads = 0;
+  std::int64_t trace_store_bytes = 512LL << 20U;
+};
+
+/// Begins a new sequence: text, or tokens taken as they are. Answers: started, progress …, frames …, ready.
+struct AnalyseMessage {
+  std::variant<std::string, std::vector<std::int32_t>> prompt;
+  RolePlan plan;
+  std::int64_t chunk = 512;
+  std::int32_t candidates = 8;
+};
+
+/// Goes on from the last token. Answers: frames …, finished. Sampling with the same seed draws what one long generation
+/// would have drawn at that position.
+struct GenerateMessage {
+  std::int64_t max_new_tokens = 200;
+  SamplingOptions sampling;
+  std::vector<std::string> stop_strings;
+  std::int32_t candidates = 8;
+};
+
+/// One token: sampled, or the given one. Answers: frames, finished.
+struct StepMessage {
+  std::optional<std::int32_t> token;
+  SamplingOptions sampling;
+  std::int32_t candidates = 8;
+};
+
+/// Stops what runs; its own answer (finished with `interrupted`, or error interrupted) is the answer.
+struct StopMessage {};
+
+struct TileRequestMessage {
+  TileKey tile;
+};
+
+/// A rectangle of one head's weights: one query's row, one key's column ("who attends to it"), or more.
+struct WeightsRequestMessage {
+  LayerId layer;
+  HeadId head;
+  TokenPos first_query;
+  TokenPos first_key;
+  std::int32_t queries = 0;  ///< rows, >= 1
+  std::int32_t keys = 0;     ///< columns, >= 1; queries * keys <= max_rectangle_cells
+};
+inline constexpr std::int64_t max_rectangle_cells = 4LL << 20U;
+
+struct ByeMessage {};
+
+struct OpenedMessage {
+  ModelDescription model;
+};
+
+/// The weights' checksum, some time after `opened`.
+struct IdentityMessage {
+  std::string sha256;
+};
+
+enum class ProgressPhase : std::uint8_t { opening, prefill };
+
+struct ProgressMessage {
+  ProgressPhase phase = ProgressPhase::prefill;
+  std::int64_t done = 0;  ///< tokens
+  std::int64_t total = 0;
+  double seconds = 0;  ///< since the phase began
+};
+
+/// A sequence begins: what a SequenceRecord is made of.
+struct StartedMessage {
+  CacheGeometry geometry;
+  bool has_scores = false;
+  std::optional<std::int64_t> window;  ///< in force
+  std::string policy;                  ///< as parse_policy takes it
+  std::int64_t prompt_tokens = 0;
+};
+
+/// Consecutive frames, as many as had gathered. `texts`: how tokens read that are named for the first time, id and
+/// text.
+struct FramesMessage {
+  std::vector<TokenFrame> frames;
+  std::vector<std::pair<std::int32_t, std::string>> texts;
+};
+
+/// The prompt was processed.
+struct ReadyMessage {
+  std::int64_t tokens = 0;
+  double prefill_s = 0;
+};
+
+struct FinishedMessage {
+  StopReason reason = StopReason::max_new_tokens;
+  std::int64_t generated = 0;  ///< tokens of this request
+  std::string text;            ///< of this request, without an end token
+  double decode_s = 0;
+};
+
+struct TileMessage {
+  AttentionTile tile;
+};
+
+struct WeightsMessage {
+  WeightsRequestMessage request;
+  std::vector<float> weights;         ///< [queries, keys]; masked cells exactly 0
+  std::vector<std::uint8_t> visible;  ///< [queries, keys]
+};
+
+struct ErrorMessage {
+  Error error;
+};
+
+using Message = std::variant<HelloMessage, OpenMessage, AnalyseMessage, GenerateMessage, StepMessage, StopMessage,
+                             TileRequestMessage, WeightsRequestMessage, ByeMessage, OpenedMessage, IdentityMessage,
+                             ProgressMessage, StartedMessage, FramesMessage, ReadyMessage, FinishedMessage, TileMessage,
+                             WeightsMessage, ErrorMessage>;
+
+struct Envelope {
+  std::uint64_t id = 0;
+  std::uint64_t generation = 0;
+  Message message;
+};
+
+/// "open", "tile_request", … as `type` says it.
+[[nodiscard]] const char* type_name(const Message& message);
+
+/// The payload of a frame. Errors: protocol_error (a message that is too large for one frame).
+[[nodiscard]] Expected<std::vector<std::uint8_t>> encode(const Envelope& envelope);
+
+/// A payload read, with every field checked: types, ranges, array sizes against each other, UTF-8. What it cannot
+/// know is checked by who uses it (a frame's size against the geometry: SequenceRecord::append).
+/// Errors: protocol_error, naming the type and the field.
+[[nodiscard]] Expected<Envelope> decode(std::span<const std::uint8_t> payload);
+
+}  // namespace natscope

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/base/expected.h"
+#include "core/cache/accounting.h"
+#include "kernels/element_type.h"
+
+namespace natscope {
+
+/// What a person wants to know about an open model: everything that `info` shows, and what the window needs besides.
+struct ModelDescription {
+  std::string path;     ///< as it was opened
+  std::string adapter;  ///< empty without one
+  std::string architecture;
+  std::int32_t layers = 0;
+  std::int32_t heads = 0;
+  std::int32_t kv_heads = 0;
+  std::int32_t head_dim = 0;
+  std::int32_t hidden = 0;
+  std::int32_t vocab = 0;
+  std::int64_t context = 0;
+  bool nats = false;                   ///< has score layers
+  std::optional<std::int64_t> window;  ///< W of the nats block
+  std::optional<double> global_bias;
+  std::int64_t parameters = 0;                             ///< tied weights once, score layers included
+  std::int64_t weight_bytes = 0;                           ///< as stored
+  std::int64_t kv_bytes_per_token = 0;                     ///< full attention at `dtype`
+  kernels::ElementType dtype = kernels::ElementType::f32;  ///< of activations and cache
+  std::string tokenizer;                                   ///< "bpe", "unigram", …
+  std::string device;                                      ///< "cpu" or "cuda"
+  std::int32_t threads = 0;
+  /// Sampling that generation_config.json asks for; what it does not set has the program's default.
+  bool greedy = false;
+  double temperature = 0.8;
+  std::int32_t top_k = 0;
+  double top_p = 0.95;
+  double min_p = 0;
+  double repetition_penalty = 1;
+  /// SHA-256 of the weight files; empty until the engine has read them all (it is sent later, as `identity`).
+  std::string sha256;
+
+  [[nodiscard]] CacheGeometry geometry() const { return {layers, kv_heads, head_dim, dtype}; }
+
+  friend bool operator==(const ModelDescription&, const ModelDescription&) = default;
+};
+
+[[nodiscard]] const char* dtype_name(kernels::ElementType dtype);  ///< "float32" or "bfloat16"
+[[nodiscard]] std::optional<kernels::ElementType> dtype_of_name(std::string_view name);
+
+/// Errors: protocol_error (a size outside what a model can have, kv_heads that do not divide heads, …).
+[[nodiscard]] Expected<void> check(const ModelDescription& description);
+
+}  // namespace natscope

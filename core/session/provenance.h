@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/expected.h"
+#include "kernels/element_type.h"
+#include "kernels/ids.h"
+
+namespace natscope {
+
+/// One head's map, `L.H` in metadata and on the command line.
+struct MapId {
+  LayerId layer;
+  HeadId head;
+
+  friend auto operator<=>(const MapId&, const MapId&) = default;
+};
+
+/// "0.1,2.3" and back. Errors: bad_trace, naming the part that is no `L.H`.
+[[nodiscard]] std::string maps_text(const std::vector<MapId>& maps);
+[[nodiscard]] Expected<std::vector<MapId>> parse_maps(std::string_view text);
+
+/// Where a file's numbers come from: a trace's metadata, and what every export carries.
+struct Provenance {
+  std::vector<MapId> maps;             ///< maps that the file holds
+  std::optional<std::int64_t> window;  ///< W in force; none without one
+  std::string dtype;                   ///< "float32", "bfloat16"
+  std::uint64_t seed = 0;
+  std::string model_sha256;           ///< over the weight files in the order of their names
+  std::string prompt_sha256;          ///< prompt_digest()
+  std::string natscope_version;       ///< of the program that computed it
+  std::string policy;                 ///< as parse_policy takes it
+  std::optional<std::int32_t> heads;  ///< query heads a layer
+
+  friend bool operator==(const Provenance&, const Provenance&) = default;
+};
+
+using Metadata = std::map<std::string, std::string, std::less<>>;
+
+/// The metadata of a trace: format, version, maps, window (empty without one), dtype, seed, model_sha256,
+/// prompt_sha256, natscope_version; and policy, heads, prompt_tokens where they are known.
+[[nodiscard]] Metadata trace_metadata(const Provenance& provenance);
+
+/// Errors: bad_trace (a key of the contract that is missing or malformed). Unknown keys are ignored.
+[[nodiscard]] Expected<Provenance> parse_trace_metadata(const Metadata& metadata);
+
+/// SHA-256 of the prompt: of the text's bytes as they were given, or, for tokens, of their numbers joined by commas.
+[[nodiscard]] std::string prompt_digest(std::string_view text);
+[[nodiscard]] std::string prompt_digest(const std::vector<std::int32_t>& tokens);
+
+}  // namespace natscope

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "core/base/expected.h"
+#include "core/engine/sampler.h"
+#include "core/explore/sequence_record.h"
+#include "core/session/provenance.h"
+
+/// Session files: a sequence as a window shows it, to be opened again without the model, and exported from.
+namespace natscope {
+
+struct Session {
+  SequenceRecord record;
+  std::string prompt;  ///< the text; empty when tokens were given
+  std::int64_t prompt_tokens = 0;
+  SamplingOptions sampling;
+  std::int64_t max_new_tokens = 200;
+  std::string policy = "model";  ///< as parse_policy takes it
+  std::string model_path;        ///< where it was, to find it again
+  std::string adapter_path;      ///< empty without one
+  Provenance provenance;
+  std::map<std::int32_t, std::string> token_texts;  ///< how candidates read
+};
+
+/// A safetensors file, `format` = `natscope-session`. It holds the tensors tokens, roles, kv_entries and
+/// kv_allocated_bytes of a trace under the same names, and the rest of every frame. Atomic. Errors: those of
+/// write_safetensors.
+[[nodiscard]] Expected<void> write_session(const std::filesystem::path& path, const Session& session);
+
+/// Errors: those of SafetensorsFile::open, bad_session.
+[[nodiscard]] Expected<Session> read_session(const std::filesystem::path& path);
+
+/// What a file says it is: `natscope-trace`, `natscope-session`, or empty. Errors: those of SafetensorsFile::open.
+[[nodiscard]] Expected<std::string> recorded_format(const std::filesystem::path& path);
+
+}  // namespace natscope

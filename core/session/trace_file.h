@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/base/expected.h"
+#include "core/explore/sequence_record.h"
+#include "core/io/safetensors.h"
+#include "core/io/safetensors_writer.h"
+#include "core/session/provenance.h"
+
+/// Trace files: everything one run saw, as one safetensors file that numpy opens. The contract is the command line's
+/// `trace`.
+namespace natscope {
+
+/// Fills rows of one map: queries first … first + n - 1 against all T keys.
+///   weights [n, T] masked cells exactly 0, visible [n, T]
+using MapRows = std::function<Expected<void>(const MapId& map, TokenPos first, std::int64_t n, std::span<float> weights,
+                                             std::span<std::uint8_t> visible)>;
+
+struct TraceContent {
+  const SequenceRecord* record = nullptr;
+  Provenance provenance;  ///< `maps` names the maps to be written; without `map_rows` it must be empty
+  std::int64_t prompt_tokens = 0;
+  bool with_scores = false;  ///< ignored for a model without score layers
+  std::int32_t vocab = 0;    ///< columns of logits
+  /// Hands over logits [T, vocab] f32 in pieces, row after row; unset: no `logits` tensor. RowSpool::produce fits.
+  std::function<Expected<void>(const TensorSink&)> logits;
+  MapRows map_rows;  ///< called twice for every row: for `attention` and for `visible`
+};
+
+/// Writes a trace atomically; no tensor that grows with T² or T · vocab is ever whole in memory.
+/// Errors: those of write_safetensors and of the callbacks.
+[[nodiscard]] Expected<void> write_trace(const std::filesystem::path& path, const TraceContent& content);
+
+/// An open trace: every tensor of the contract is there with its dtype and sizes that fit each other, roles are 0 … 2,
+/// tokens are not negative, `maps` names as many maps as `attention` holds. Values are copied when asked for.
+class TraceFile {
+ public:
+  /// Errors: those of SafetensorsFile::open, bad_trace (what is wrong and in which tensor or key).
+  [[nodiscard]] static Expected<TraceFile> open(const std::filesystem::path& path);
+
+  [[nodiscard]] std::int64_t tokens_count() const { return length_; }  ///< T
+  [[nodiscard]] std::int32_t layers() const { return layers_; }
+  [[nodiscard]] std::int32_t kv_heads() const { return kv_heads_; }
+  [[nodiscard]] const Provenance& provenance() const { return provenance_; }
+  [[nodiscard]] std::optional<std::int64_t> prompt_tokens() const { return prompt_tokens_; }
+
+  [[nodiscard]] std::vector<std::int32_t> tokens() const;              ///< [T]
+  [[nodiscard]] std::vector<Role> roles() const;                       ///< [layers, kv_heads, T]
+  [[nodiscard]] std::vector<std::int32_t> kv_entries() const;          ///< [T, layers, kv_heads]
+  [[nodiscard]] std::vector<std::int64_t> kv_allocated_bytes() const;  ///< [T]
+
+  /// Which of the maps this is in `attention`, or nothing when the trace does not hold it.
+  [[nodiscard]] std::optional<std::size_t> map_index(const MapId& map) const;
+
+  /// A rectangle of a stored map. weights, visible [queries, keys], either may be empty.
+  /// Errors: bad_position (outside T).
+  [[nodiscard]] Expected<void> read_map(std::size_t map, TokenPos first_query, std::int64_t queries, TokenPos first_key,
+                                        std::int64_t keys, std::span<float> weights,
+                                        std::span<std::uint8_t> visible) const;
+
+ private:
+  TraceFile(SafetensorsFile file, Provenance provenance);
+
+  SafetensorsFile file_;
+  Provenance provenance_;
+  std::int64_t length_ = 0;
+  std::int32_t layers_ = 0;
+  std::int32_t kv_heads_ = 0;
+  std::optional<std::int64_t> prompt_tokens_;
+};
+
+}  // namespace natscope

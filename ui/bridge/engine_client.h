@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <QStringList>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/explore/attention_tile.h"
+#include "core/explore/sequence_record.h"
+#include "core/protocol/messages.h"
+
+namespace natscope::ui {
+
+/// The window's end of the pipe to an engine process: starts it, speaks the protocol, keeps a mirror of what it did.
+///
+///   EngineClient client;
+///   connect(&client, &EngineClient::modelOpened, …);
+///   client.start();                                   // the process; never a shell
+///   client.openModel({.model = "resources/demo"});
+///   client.analyse({.prompt = std::string("Alice was")});
+///
+/// Nothing here waits: slots send and return, answers come as signals, from the thread that owns the object. Requests
+/// made before the engine said hello are kept and sent then. When the engine dies, engineLost says why, everything that
+/// is mirrored stays, another engine is started (at once, then after longer and longer pauses while it keeps dying),
+/// and the model is opened again; going on from the old text needs a new analyse.
+class EngineClient : public QObject {
+  Q_OBJECT
+
+ public:
+  enum class State {
+    stopped,   ///< no process, none wanted
+    starting,  ///< the process was started and has not said hello
+    idle,      ///< hello came, no model
+    opening,
+    ready,  ///< a model is open, nothing runs
+    analysing,
+    generating,
+    lost,  ///< it died; the next one starts after a pause
+  };
+  Q_ENUM(State)
+
+  explicit EngineClient(QObject* parent = nullptr);
+  ~EngineClient() override;  ///< says bye, then kills what is still there; never waits long
+
+  /// Program and arguments; takes effect at the next start. Default: natscope-engine beside this program.
+  void setCommandLine(const QStringList& commandLine);
+  [[nodiscard]] QStringList commandLine() const;
+
+  [[nodiscard]] State state() const;
+  [[nodiscard]] bool isBusy() const;       ///< opening, analysing or generating
+  [[nodiscard]] qint64 processId() const;  ///< 0 without a process
+
+  /// What the engine has done so far. Valid until control returns to the event loop: copy what must last longer.
+  [[nodiscard]] const SequenceRecord& record() const;
+  [[nodiscard]] const std::optional<ModelDescription>& model() const;
+  /// Counts sequences: grows with every analyse and openModel.
+  [[nodiscard]] quint64 generation() const;
+  [[nodiscard]] std::int64_t promptTokens() const;
+  [[nodiscard]] const std::string& policy() const;
+  [[nodiscard]] double prefillSeconds() const;  ///< of the last analyse; 0 before it is ready
+  /// How a token reads, for candidates; "<id 42>" for tokens that were never named.
+  [[nodiscard]] QString tokenText(std::int32_t token) const;
+
+ public Q_SLOTS:
+  void start();     ///< starts the process, unless there is one
+  void shutdown();  ///< ends it, and does not start another
+  void restart();   ///< with the present command line
+
+  void openModel(const natscope::OpenMessage& request);
+  void analyse(const natscope::AnalyseMessage& request);
+  void generate(const natscope::GenerateMessage& request);
+  void step(const natscope::StepMessage& request);
+  /// generate() again with the options of the last one.
+  void continueGenerating();
+  void stop();
+
+  /// Asks for a tile of the present sequence. One that is already asked for is not asked for twice; the newest wish is
+  /// served first; few are on their way at any time, so scrolling away costs little.
+  void requestTile(const natscope::TileKey& key);
+  /// Forgets wishes that were not sent yet.
+  void dropPendingTiles();
+  /// The newest wish wins: one that was not sent yet is replaced.
+  void requestWeights(const natscope::WeightsRequestMessage& request);
+
+ Q_SIGNALS:
+  void stateChanged(natscope::ui::EngineClient::State state);
+  void engineStarted(const QString& program);  ///< hello came; what it calls itself
+  void modelOpened(const natscope::ModelDescription& model);
+  void modelIdentified(const QString& sha256);
+  void sequenceStarted();  ///< record() is empty and has its new geometry
+  void recordChanged();    ///< more frames; at most one signal per timer tick
+  void progress(natscope::ProgressPhase phase, qint64 done, qint64 total, double seconds);
+  void analysed();  ///< the prompt is processed
+  void finished(const natscope::FinishedMessage& result);
+  void tileArrived(const natscope::AttentionTile& tile);
+  void weightsArrived(const natscope::WeightsMessage& weights);
+  void failed(const natscope::Error& error);  ///< a request failed; the engine lives
+  void engineLost(const QString& reason);
+  void logLine(const QString& line);  ///< a line of the engine's stderr
+
+ private:
+  class Private;
+  std::unique_ptr<Private> d_;
+};
+
+}  // namespace natscope::ui
