@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Every library that is not ours, as one target each:
 #   LibTorch::cpu (LibTorch::cuda)   hwy::hwy   natscope::sentencepiece   nlohmann_json::nlohmann_json   CLI11::CLI11
-#   tl::expected   natscope::doctest   natscope_openmp   Qt6::…   QCustomPlotQt6
+#   tl::expected   OpenSSL::Crypto   natscope::doctest   natscope_openmp   Qt6::…   QCustomPlotQt6
 # Missing packages are named as apt knows them; `./dev setup` installs them all.
 
 find_package(Threads REQUIRED)
