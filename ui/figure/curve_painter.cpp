@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <QPainterPath>
+#include <algorithm>
+#include <numeric>
+
+#include "ui/figure/axis_ticks.h"
+#include "ui/figure/figure_painter.h"
+
+namespace natscope::ui {
+namespace {
+
+constexpr double mebibyte = 1024.0 * 1024.0;
+constexpr double kibibyte = 1024.0;
+
+struct Line {
+  QString name;
+  Qt::PenStyle style = Qt::SolidLine;
+  QRgb colour = 0;
+  std::vector<double> values;  ///< after token 0, 1, …
+};
+
+struct Curve {
+  QString unit;
+  std::vector<Line> lines;
+  double top = 0;
+};
+
+// Okabe–Ito, those that roles do not use; dashes tell the lines apart without colour.
+constexpr QRgb denseColour = qRgb(0x99, 0x99, 0x99);
+constexpr QRgb liveColour = qRgb(0x00, 0x72, 0xb2);
+constexpr QRgb allocatedColour = qRgb(0xe6, 0x9f, 0x00);
+
+std::vector<double> scaled(const std::vector<std::int64_t>& bytes, double unit) {
+  std::vector<double> values(bytes.size());
+  std::transform(bytes.begin(), bytes.end(), values.begin(),
+                 [unit](std::int64_t b) { return static_cast<double>(b) / unit; });
+  return values;
+}
+
+/// In bytes where they are known, else in entries.
+Curve linesOf(const KvCurve& curve) {
+  Curve result;
+  const auto heads = static_cast<std::size_t>(curve.layers) * static_cast<std::size_t>(curve.kv_heads);
+  if (!curve.dense_bytes.empty()) {
+    const bool isSmall = curve.dense_bytes.back() < static_cast<std::int64_t>(2 * mebibyte);
+    const double unit = isSmall ? kibibyte : mebibyte;
+    result.unit = isSmall ? QStringLiteral("KiB") : QStringLiteral("MiB");
+    result.lines = {
+        {QStringLiteral("dense (full attention)"), Qt::DashLine, denseColour, scaled(curve.dense_bytes, unit)},
+        {QStringLiteral("live"), Qt::SolidLine, liveColour, scaled(curve.live_bytes, unit)},
+        {QStringLiteral("allocated"), Qt::DotLine, allocatedColour, scaled(curve.allocated_bytes, unit)}};
+  } else {
+    result.unit = QStringLiteral("entries");
+    Line dense{QStringLiteral("dense (full attention)"), Qt::DashLine, denseColour, {}};
+    Line live{QStringLiteral("live"), Qt::SolidLine, liveColour, {}};
+    for (std::size_t step = 0; step < static_cast<std::size_t>(curve.length); ++step) {
+      const auto first = curve.entries.begin() + static_cast<std::ptrdiff_t>(step * heads);
+      dense.values.push_back(static_cast<double>((step + 1) * heads));
+      live.values.push_back(
+          static_cast<double>(std::accumulate(first, first + static_cast<std::ptrdiff_t>(heads), std::int64_t{0})));
+    }
+    result.lines = {std::move(dense), std::move(live)};
+  }
+  for (const Line& line : result.lines) {
+    for (const double value : line.values) result.top = std::max(result.top, value);
+  }
+  return result;
+}
+
+}  // namespace
+
+void paintCurve(QPainter& painter, const KvCurve& curve, const FigureInk& ink, const FigureLayout& layout) {
+  const Curve lines = linesOf(curve);
+  const QRectF& plot = layout.plot;
+  const std::vector<double> levels = valueTicks(lines.top, 5);
+  const double steps = std::max<double>(1, static_cast<double>(curve.length));
+  const auto pointAt = [&](double tokens, double value) {
+    return QPointF(plot.left() + tokens / steps * plot.width(), plot.bottom() - value / levels.back() * plot.height());
+  };
+  QColor grid(ink.faint);
+  grid.setAlphaF(0.35F);
+  for (const double level : levels) {
+    painter.setPen(QPen(grid, 0.4));
+    painter.drawLine(pointAt(0, level), pointAt(steps, level));
+    drawText(painter, pointAt(0, level) - QPointF(5, 0), QString::number(level, 'g', 6), figureFont(7), ink.text, 1, 0);
+  }
+  for (const std::int64_t tick : positionTicks(0, curve.length + 1, 9)) {
+    const QPointF at = pointAt(static_cast<double>(tick), 0);
+    painter.setPen(QPen(QColor(ink.faint), 0.5));
+    painter.drawLine(at, at + QPointF(0, 3));
+    drawText(painter, at + QPointF(0, 5), QString::number(tick), figureFont(7), ink.text, 0, -1);
+  }
+  painter.setPen(QPen(QColor(ink.faint), 0.5));
+  painter.setBrush(Qt::NoBrush);
+  painter.drawLine(plot.topLeft(), plot.bottomLeft());
+  painter.drawLine(plot.bottomLeft(), plot.bottomRight());
+
+  QPointF legend(plot.left(), layout.legendY + 4);
+  for (const Line& line : lines.lines) {
+    QPainterPath path;
+    for (std::size_t i = 0; i < line.values.size(); ++i) {
+      const QPointF at = pointAt(static_cast<double>(i + 1), line.values[i]);
+      if (i == 0)
+        path.moveTo(at);
+      else
+        path.lineTo(at);
+    }
+    const QPen pen(QColor(line.colour), 1.4, line.style, Qt::FlatCap, Qt::RoundJoin);
+    painter.setPen(pen);
+    painter.setBrush(Qt::NoBrush);
+    painter.drawPath(path);
+    painter.drawLine(legend, legend + QPointF(18, 0));
+    drawText(painter, legend + QPointF(22, 0), line.name, figureFont(8), ink.text, -1, 0);
+    legend.rx() += 22 + textWidth(figureFont(8), line.name) + 16;
+  }
+  drawText(painter, {plot.center().x(), plot.bottom() + 17}, QStringLiteral("tokens processed"), figureFont(8),
+           ink.text, 0, -1);
+  drawTurnedText(painter, {plot.left() - 44, plot.center().y()}, QStringLiteral("KV cache, ") + lines.unit,
+                 figureFont(8), ink.text, 0);
+}
+
+}  // namespace natscope::ui

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/figure/figure_layout.h"
+
+#include <QFontMetricsF>
+#include <QStringList>
+#include <algorithm>
+#include <cmath>
+
+#include "ui/figure/axis_ticks.h"
+#include "ui/figure/token_label.h"
+
+namespace natscope::ui {
+namespace {
+
+// Points. A map of this size fits the text width of a page.
+constexpr double mapSide = 360;
+constexpr double largestCell = 24;
+constexpr double roleMapWidth = 450;
+constexpr double roleMapHeight = 240;
+constexpr double curveHeight = 220;
+constexpr double widestValue = 44;
+constexpr double margin = 10;
+constexpr double titleHeight = 18;
+constexpr double axisTitle = 14;
+constexpr double tickSpace = 6;
+constexpr double barGap = 12;
+constexpr double barWidth = 10;
+constexpr double barLabels = 62;
+constexpr double longestBar = 160;
+constexpr double legendHeight = 16;
+constexpr double legendWidth = 330;
+/// Below this pitch token texts overlap.
+constexpr double smallestTokenPitch = 6.2;
+
+AxisLabels labelCells(PositionRange range, double pitch, const std::vector<std::string>& texts, AxisTexts wish) {
+  AxisLabels axis;
+  axis.areTokens = !texts.empty() && wish != AxisTexts::positions && pitch >= smallestTokenPitch * 0.98;
+  if (axis.areTokens) {
+    axis.fontSize = static_cast<int>(std::clamp(std::floor(pitch), 6.0, 8.0));
+    for (std::int64_t i = 0; i < range.size(); ++i) {
+      const auto position = static_cast<std::size_t>(range.begin + i);
+      const QString text = position < texts.size() ? tokenLabel(QString::fromStdString(texts[position])) : QString();
+      axis.labels.push_back({static_cast<double>(i) + 0.5, text});
+    }
+  } else {
+    const int ticks = std::max(2, static_cast<int>(pitch * static_cast<double>(range.size()) / 40));
+    for (const std::int64_t tick : positionTicks(range.begin, range.size(), ticks)) {
+      axis.labels.push_back({static_cast<double>(tick - range.begin) + 0.5, QString::number(tick)});
+    }
+  }
+  for (const AxisLabel& label : axis.labels) {
+    axis.longest = std::max(axis.longest, textWidth(figureFont(axis.fontSize), label.text));
+  }
+  return axis;
+}
+
+/// One label a layer, in the middle of its KV heads; layers are skipped where they stand too close.
+AxisLabels labelLayers(std::int32_t layers, std::int32_t kvHeads, double pitch) {
+  AxisLabels axis;
+  const int room = std::max(1, static_cast<int>(layers * kvHeads * pitch / 8));
+  for (const std::int64_t layer : positionTicks(0, layers, room)) {
+    axis.labels.push_back({(static_cast<double>(layer) + 0.5) * kvHeads, QString::number(layer)});
+  }
+  axis.longest = textWidth(figureFont(axis.fontSize), QString::number(layers));
+  return axis;
+}
+
+/// Whole pixels a cell where there are pixels.
+double cellSize(double wanted, double pixelsPerPoint) {
+  if (pixelsPerPoint <= 0) return wanted;
+  return std::max(1.0, std::floor(wanted * pixelsPerPoint)) / pixelsPerPoint;
+}
+
+/// The pitch of `cells` cells on `side` points, wide enough for token texts where those are asked for.
+double pitchOf(double side, std::int64_t cells, AxisTexts wish, double pixelsPerPoint) {
+  double pitch = std::min(largestCell, side / static_cast<double>(cells));
+  if (wish == AxisTexts::tokens) pitch = std::max(pitch, smallestTokenPitch + 1 / std::max(1.0, pixelsPerPoint));
+  return cellSize(pitch, pixelsPerPoint);
+}
+
+double toWholePixel(double points, double pixelsPerPoint) {
+  return pixelsPerPoint <= 0 ? points : std::ceil(points * pixelsPerPoint) / pixelsPerPoint;
+}
+
+FigureLayout place(QSizeF plot, AxisLabels across, AxisLabels down, bool hasBar, double pixelsPerPoint) {
+  FigureLayout layout;
+  const double left = toWholePixel(margin + axisTitle + down.longest + tickSpace, pixelsPerPoint);
+  const double top = toWholePixel(margin + titleHeight, pixelsPerPoint);
+  layout.plot = QRectF(QPointF(left, top), plot);
+  const double below = tickSpace + (across.areTokens ? across.longest : 9) + axisTitle;
+  layout.legendY = layout.plot.bottom() + below + 8;
+  double right = layout.plot.right() + margin;
+  if (hasBar) {
+    layout.bar = QRectF(layout.plot.right() + barGap, top, barWidth, std::clamp(plot.height(), 40.0, longestBar));
+    right = layout.bar.right() + barLabels;
+    layout.legendY = std::max(layout.legendY, layout.bar.bottom() + 8);
+  }
+  layout.size =
+      QSizeF(std::ceil(std::max(right, left + legendWidth)), std::ceil(layout.legendY + legendHeight + margin));
+  layout.across = std::move(across);
+  layout.down = std::move(down);
+  return layout;
+}
+
+FigureLayout layOutMap(const Heatmap& map, const FigureData& figure, AxisTexts wish, double pixelsPerPoint) {
+  const std::int64_t longest = std::max(map.queries.size(), map.keys.size());
+  const double cell = pitchOf(mapSide, longest, wish, pixelsPerPoint);
+  const QSizeF size(cell * static_cast<double>(map.keys.size()), cell * static_cast<double>(map.queries.size()));
+  FigureLayout layout =
+      place(size, labelCells(map.keys, cell, figure.token_texts, wish),
+            labelCells(map.queries, cell, figure.token_texts, wish), map.kind == FigureKind::attention, pixelsPerPoint);
+  layout.cell = QSizeF(cell, cell);
+  return layout;
+}
+
+FigureLayout layOutRoles(const RoleMap& map, const FigureData& figure, AxisTexts wish, double pixelsPerPoint) {
+  const double rows = map.layers * map.kv_heads;
+  const double width = pitchOf(roleMapWidth, map.length, wish, pixelsPerPoint);
+  const double height = cellSize(std::clamp(roleMapHeight / rows, 2.0, 12.0), pixelsPerPoint);
+  const PositionRange all{0, static_cast<std::int32_t>(map.length)};
+  FigureLayout layout = place(QSizeF(width * static_cast<double>(map.length), height * rows),
+                              labelCells(all, width, figure.token_texts, wish),
+                              labelLayers(map.layers, map.kv_heads, height), false, pixelsPerPoint);
+  layout.cell = QSizeF(width, height);
+  return layout;
+}
+
+}  // namespace
+
+QFont figureFont(int points, bool bold) {
+  // DejaVu first: it has the signs for spaces and line breaks that token labels use.
+  QFont font(QStringList{QStringLiteral("DejaVu Sans"), QStringLiteral("Noto Sans"), QStringLiteral("sans-serif")});
+  font.setPixelSize(points);
+  font.setBold(bold);
+  font.setHintingPreference(QFont::PreferNoHinting);
+  font.setStyleStrategy(QFont::PreferAntialias);
+  return font;
+}
+
+double textWidth(const QFont& font, const QString& text) { return QFontMetricsF(font).horizontalAdvance(text); }
+
+FigureLayout layOut(const FigureData& figure, const FigureOptions& options, double pixelsPerPoint) {
+  if (const auto* map = std::get_if<Heatmap>(&figure.values))
+    return layOutMap(*map, figure, options.texts, pixelsPerPoint);
+  if (const auto* map = std::get_if<RoleMap>(&figure.values))
+    return layOutRoles(*map, figure, options.texts, pixelsPerPoint);
+  // A curve's labels depend on its values: curve_figure.cpp makes them.
+  AxisLabels values;
+  values.longest = widestValue;
+  return place(QSizeF(roleMapWidth, curveHeight), {}, std::move(values), false, pixelsPerPoint);
+}
+
+}  // namespace natscope::ui

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QPainter>
+
+#include "ui/figure/figure_layout.h"
+#include "ui/figure/map_raster.h"
+
+namespace natscope::ui {
+
+/// Draws a laid-out figure in points, on whatever the painter paints on. `raster` is null for a curve.
+void paintFigure(QPainter& painter, const FigureData& figure, const FigureOptions& options, const FigureLayout& layout,
+                 const MapRaster& raster);
+
+/// Text with its anchor at a point: -1 left or top, 0 centred, 1 right or bottom of it.
+void drawText(QPainter& painter, QPointF at, const QString& text, const QFont& font, QRgb colour, int alignAcross,
+              int alignDown);
+void drawTurnedText(QPainter& painter, QPointF at, const QString& text, const QFont& font, QRgb colour, int alignAlong);
+
+/// The KV curve's axes, lines and legend.
+void paintCurve(QPainter& painter, const KvCurve& curve, const FigureInk& ink, const FigureLayout& layout);
+
+}  // namespace natscope::ui

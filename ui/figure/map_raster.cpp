@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/figure/map_raster.h"
+
+#include <array>
+
+namespace natscope::ui {
+namespace {
+
+constexpr double keptOfFaded = 0.28;
+
+int mixed(int colour, int paper) { return static_cast<int>(paper + keptOfFaded * (colour - paper)); }
+
+QImage blank(std::int64_t columns, std::int64_t rows) {
+  return QImage(static_cast<int>(columns), static_cast<int>(rows), QImage::Format_RGB32);
+}
+
+QRgb* line(QImage& image, std::int64_t row) { return reinterpret_cast<QRgb*>(image.scanLine(static_cast<int>(row))); }
+
+}  // namespace
+
+FigureInk inkOf(Theme theme) {
+  if (theme == Theme::dark) return {qRgb(0x17, 0x1a, 0x1f), qRgb(0xe8, 0xea, 0xed), qRgb(0x80, 0x87, 0x91)};
+  return {qRgb(0xff, 0xff, 0xff), qRgb(0x1b, 0x1e, 0x23), qRgb(0x80, 0x86, 0x8e)};
+}
+
+QRgb fadedRoleColour(Role role, Theme theme) {
+  const Rgb full = role_colour(role);
+  const QRgb paper = inkOf(theme).paper;
+  return qRgb(mixed(full.red, qRed(paper)), mixed(full.green, qGreen(paper)), mixed(full.blue, qBlue(paper)));
+}
+
+MapRaster rasterOf(const Heatmap& plain, const FigureOptions& options) {
+  const bool isMask = plain.kind == FigureKind::mask;
+  const Heatmap map = isMask ? plain : prepared(plain, options.scale);
+  MapRaster raster{blank(map.keys.size(), map.queries.size()), {}};
+  if (raster.image.isNull()) return raster;
+  if (!isMask) raster.range = range_of(map.values, map.visible, options.scale);
+  const QRgb masked = toQRgb(masked_colour(options.theme));
+  const QRgb seen = toQRgb(colour_at(options.colours, 0.5F));
+  std::size_t cell = 0;
+  for (std::int64_t query = 0; query < map.queries.size(); ++query) {
+    QRgb* const pixels = line(raster.image, query);
+    for (std::int64_t key = 0; key < map.keys.size(); ++key, ++cell) {
+      const auto colour = [&] { return toQRgb(colour_at(options.colours, place(map.values[cell], raster.range))); };
+      pixels[key] = map.visible[cell] == 0 ? masked : isMask ? seen : colour();
+    }
+  }
+  return raster;
+}
+
+MapRaster rasterOf(const RoleMap& map, std::optional<std::int64_t> window, const FigureOptions& options) {
+  const std::int64_t rows = std::int64_t{map.layers} * map.kv_heads;
+  MapRaster raster{blank(map.length, rows), {}};
+  if (raster.image.isNull()) return raster;
+  const TokenPos last(static_cast<std::int32_t>(map.length - 1));
+  for (std::int64_t row = 0; row < rows; ++row) {
+    QRgb* const pixels = line(raster.image, row);
+    std::int32_t nextGlobal = no_next_global;
+    for (std::int64_t position = map.length - 1; position >= 0; --position) {
+      const Role role = map.roles[static_cast<std::size_t>(row * map.length + position)];
+      const TokenPos key(static_cast<std::int32_t>(position));
+      const bool isHeld = !window || held_after(role, key, last, nextGlobal, *window);
+      pixels[position] = isHeld ? toQRgb(role_colour(role)) : fadedRoleColour(role, options.theme);
+      if (role == Role::global) nextGlobal = key.value;
+    }
+  }
+  return raster;
+}
+
+}  // namespace natscope::ui

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QImage>
+#include <cstdint>
+#include <vector>
+
+#include "ui/figure/figure.h"
+
+namespace natscope::ui {
+
+[[nodiscard]] constexpr QRgb toQRgb(Rgb colour) { return qRgb(colour.red, colour.green, colour.blue); }
+
+/// Colours of everything in a figure that is no data.
+struct FigureInk {
+  QRgb paper;
+  QRgb text;
+  QRgb faint;  ///< axes, grid, what is less important
+};
+[[nodiscard]] FigureInk inkOf(Theme theme);
+
+/// The role's colour as a map of dropped entries shows it: mixed with the paper.
+[[nodiscard]] QRgb fadedRoleColour(Role role, Theme theme);
+
+/// A map with one pixel a cell, and for attention the range of its colours.
+struct MapRaster {
+  QImage image;  ///< RGB32
+  ScaleRange range;
+};
+
+/// The sizes in `map` were checked. Null image when memory is not there.
+[[nodiscard]] MapRaster rasterOf(const Heatmap& map, const FigureOptions& options);
+
+/// Tokens that are no longer held after the last one are faded, by the roles and `window` (none: every token is held).
+[[nodiscard]] MapRaster rasterOf(const RoleMap& map, std::optional<std::int64_t> window, const FigureOptions& options);
+
+}  // namespace natscope::ui
