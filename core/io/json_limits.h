@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
@@ -14,15 +15,17 @@ namespace natscope {
 struct JsonLimits {
     std::size_t max_bytes = std::size_t{16} << 20;
     std::size_t max_depth = 64;
+    std::size_t max_values = std::size_t{2} << 20; ///< nulls, numbers, strings, arrays and objects together
 };
 
 /// Strict JSON (RFC 8259): UTF-8, no comments, no trailing text, no duplicate keys in an object, numbers in range.
-/// `what` names the source in messages ("config.json"). Memory is a small multiple of the text.
+/// `what` names the source in messages ("config.json"). Memory is bounded by
+/// the text's size and max_values.
 /// Errors: bad_json.
 [[nodiscard]] Expected<nlohmann::json> parse_json(std::string_view text, JsonLimits limits, std::string what);
 
 /// The same for a file. Errors: bad_json (also for a file over max_bytes), file_not_found, not_a_regular_file,
 /// io_failure.
-[[nodiscard]] Expected<nlohmann::json> read_json_file(const std::string& path, JsonLimits limits = {});
+[[nodiscard]] Expected<nlohmann::json> read_json_file(const std::filesystem::path& path, JsonLimits limits = {});
 
 } // namespace natscope

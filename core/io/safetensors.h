@@ -5,7 +5,7 @@
 /// in the file, ranges neither overlap nor leave holes, sizes equal shape times item size without overflow, names are
 /// unique, `__metadata__` is a map of strings. Data need not be aligned: the format does not promise it.
 ///
-/// Errors of open(): bad_safetensors, bad_json (the header's text), file_not_found, not_a_regular_file, io_failure.
+/// Errors of open(): bad_safetensors, file_not_found, not_a_regular_file, io_failure.
 #pragma once
 
 #include <cstddef>
