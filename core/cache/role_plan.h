@@ -41,10 +41,11 @@ struct RolePlan {
 
 /// Decides roles for tokens first … first + n - 1 of one (layer, KV head).
 ///   scores [n, 3] or empty (no score layers), global_bias as the model's; out [n]
-/// Errors: bad_roles (the role array is shorter than what is asked for), bad_position.
+/// Of two forced roles for one place the later one holds. Errors: bad_roles (the role array is shorter than what is asked for).
 class RoleDecider {
  public:
-  /// Errors: bad_roles, bad_layer, bad_head, bad_position: what the plan names that the model does not have.
+  /// Errors: bad_roles, bad_layer, bad_head, bad_position: what the plan names that the model does not have, or sliding
+  /// roles without a window; bad_policy: a window out of range.
   [[nodiscard]] static Expected<RoleDecider> create(RolePlan plan, std::int32_t layers, std::int32_t kv_heads,
                                                     std::optional<std::int64_t> model_window, float global_bias, bool has_scores);
 
@@ -53,6 +54,9 @@ class RoleDecider {
 
   /// W that holds in this run: the plan's, the policy's, the model's, or none where every role is global.
   [[nodiscard]] std::optional<std::int64_t> window() const;
+  /// Whether the paper's KV fraction counts W slots a head whole (section 5 of the rules): not for full, h2o and models
+  /// without score layers under their own policy, where it equals ours.
+  [[nodiscard]] bool counts_whole_window() const;
   [[nodiscard]] const RolePlan& plan() const { return plan_; }
 
  private:

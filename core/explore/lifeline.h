@@ -29,7 +29,7 @@ struct Lifeline {
 /// Cost: O(1) from the record's next_global. Errors: bad_layer, bad_head, bad_position.
 [[nodiscard]] Expected<Lifeline> lifeline_of(const SequenceRecord& record, LayerId layer, KvHeadId kv_head, TokenPos position);
 
-/// One sentence for a person: "local, dropped after 57, when “the” (58) became global".
+/// One sentence for a person: "local, dropped after 58, which became global and ended it".
 [[nodiscard]] std::string describe(const Lifeline& lifeline);
 
 /// Share of all (layer, KV head) pairs that still hold the token after the last one of the record, 0 … 1.

@@ -41,7 +41,7 @@ struct TokenFrame {
   std::vector<float> scores;            ///< [layers, kv_heads, 3] before the bias; empty without score layers
   std::vector<std::int32_t> entries;    ///< [layers, kv_heads] held after this token
   CacheCounts counts;                   ///< after this token (prompt: allocated_bytes as after the prefill)
-  float probability = 0;                ///< the model's probability of this token before it came; 0 for the first one
+  float probability = 0;                ///< the model's probability of this token before it came; 0 where it was not computed
   std::vector<TokenCandidate> candidates;  ///< the likeliest next tokens after this one, best first; empty where not kept
   std::vector<EvictedEntry> evicted;    ///< by H2O after this token; empty under every other policy
   double step_ms = 0;                   ///< wall time of its step; a prompt's tokens share the prefill's evenly
@@ -55,6 +55,9 @@ class SequenceRecord {
 
   /// Errors: bad_session (sizes that do not fit the geometry, a position out of order) — frames may come from outside.
   [[nodiscard]] Expected<void> append(TokenFrame frame);
+
+  /// What is known only after a prefill: memory and time of its tokens, which are those from `first` on.
+  void finish_prompt(TokenPos first, std::int64_t allocated_bytes, double step_ms);
 
   [[nodiscard]] const CacheGeometry& geometry() const { return geometry_; }
   [[nodiscard]] bool has_scores() const { return has_scores_; }

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 #include <memory>
-#include <shared_mutex>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -19,11 +19,16 @@ namespace natscope {
 /// so that any rectangle of any head's map can be computed alone. It is never counted as cache.
 ///
 /// Layers are kept whole or not at all, under `budget_bytes`: when the next token would not fit, the layer with the highest
-/// number is given up. A layer that is not here is recomputed by the engine, replaying the tokens with their recorded roles.
-/// One writer (the engine's thread), any number of readers: every member locks.
+/// number is given up, until the next clear(). A layer that is not here is recomputed by the engine, replaying the tokens
+/// with their recorded roles.
+///
+/// One writer (the engine's thread), any number of readers. Rows never move once written, so a reader that computes a tile
+/// never makes the writer wait.
 class TraceStore {
  public:
-  TraceStore(CacheGeometry geometry, std::int32_t heads, std::int64_t budget_bytes);
+  /// `max_tokens`: the longest sequence; address space is set aside for it, memory only as tokens come.
+  TraceStore(CacheGeometry geometry, std::int32_t heads, std::int64_t budget_bytes, std::int64_t max_tokens = 1LL << 20U);
+  ~TraceStore();
 
   void clear();
 
@@ -33,31 +38,47 @@ class TraceStore {
   [[nodiscard]] Expected<void> append(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,
                                       kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse);
 
+  /// Forgets tokens from `tokens` on, of every layer: a pass that did not come to its end. No reader may draw beyond them.
+  void truncate(std::int64_t tokens);
+
   [[nodiscard]] bool has(LayerId layer) const;
   [[nodiscard]] std::int64_t tokens(LayerId layer) const;
   [[nodiscard]] std::int64_t used_bytes() const;
-  [[nodiscard]] std::int64_t budget_bytes() const;
+  [[nodiscard]] std::int64_t budget_bytes() const { return budget_bytes_; }
 
-  /// Errors: bad_layer, bad_head, bad_position (beyond the sequence), not_in_store (the layer was given up).
-  /// last_query [T] of the tile's KV head, as SequenceRecord keeps it (at least as long as what is stored is drawn to its end;
-  /// shorter: the map ends there).
+  /// The map is as long as the shorter of what is stored and `last_query` [T], which is of the tile's KV head, as
+  /// SequenceRecord keeps it. Errors: bad_layer (no such layer, or it was given up: see has()), bad_head, bad_position
+  /// (beyond the map, or no such zoom), out_of_memory.
   [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, std::span<const std::int32_t> last_query) const;
 
   /// The weights of queries first_query … and keys first_key …, written to out [queries, keys]; masked cells are exactly 0.
   /// visible [queries, keys] receives 1 where the mask lets the query see the key; may have data == nullptr. Errors as tile.
   [[nodiscard]] Expected<void> weights(LayerId layer, HeadId head, TokenPos first_query, TokenPos first_key,
-                                       std::span<const std::int32_t> last_query, kernels::View<float, 2> out, kernels::View<std::uint8_t, 2> visible) const;
+                                       std::span<const std::int32_t> last_query, kernels::View<float, 2> out,
+                                       kernels::View<std::uint8_t, 2> visible) const;
 
  private:
-  struct LayerRows;
+  struct LayerRows;  // what one layer keeps; shared with readers that are drawing from it
+
+  struct Slot {
+    std::shared_ptr<LayerRows> rows;  // null: nothing yet, or given up
+    std::int64_t tokens = 0;
+    bool given_up = false;
+  };
+
+  /// One head's rows and how many there are; the pointer keeps them alive.
+  struct Source;
+  [[nodiscard]] Expected<Source> source(LayerId layer, HeadId head, std::span<const std::int32_t> last_query) const;
+  [[nodiscard]] std::int64_t row_bytes() const;
+  [[nodiscard]] std::int64_t used_bytes_locked() const;
+  bool make_room(LayerId layer, std::int64_t tokens);
+
   CacheGeometry geometry_;
   std::int32_t heads_ = 0;
   std::int64_t budget_bytes_ = 0;
-  mutable std::shared_mutex mutex_;
-  std::vector<std::unique_ptr<LayerRows>> layers_;
-
- public:
-  ~TraceStore();
+  std::int64_t max_tokens_ = 0;
+  mutable std::mutex mutex_;  // holds slots_ only, never while rows are read or written
+  std::vector<Slot> slots_;
 };
 
 }  // namespace natscope

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/explore/lifeline.h"
+
+#include <cstddef>
+
+namespace natscope {
+
+namespace {
+
+const char* role_name(Role role) {
+  switch (role) {
+    case Role::global: return "global";
+    case Role::local: return "local";
+    case Role::sliding: return "sliding";
+  }
+  return "";
+}
+
+/// Dropped after the last query that sees it, once that query was processed.
+bool is_gone(std::int32_t last_query, std::int64_t tokens) { return last_query < tokens; }
+
+}  // namespace
+
+Expected<Lifeline> lifeline_of(const SequenceRecord& record, LayerId layer, KvHeadId kv_head, TokenPos position) {
+  if (layer.value < 0 || layer.value >= record.geometry().layers) {
+    return fail(ErrorCode::bad_layer, "no layer " + std::to_string(layer.value));
+  }
+  if (kv_head.value < 0 || kv_head.value >= record.geometry().kv_heads) {
+    return fail(ErrorCode::bad_head, "no KV head " + std::to_string(kv_head.value));
+  }
+  if (position.value < 0 || position.value >= record.size()) {
+    return fail(ErrorCode::bad_position, "no token " + std::to_string(position.value) + " in a text of " + std::to_string(record.size()));
+  }
+
+  const auto at = static_cast<std::size_t>(position.value);
+  Lifeline line{position, record.roles(layer, kv_head)[at], EntryFate::held, {}, {}};
+  const std::int32_t last = record.last_query(layer, kv_head)[at];
+  if (!is_gone(last, record.size())) return line;
+
+  line.dropped_after = TokenPos(last);
+  const std::int32_t next_global = record.next_global(layer, kv_head)[at];
+  if (line.role == Role::local && last == next_global) {
+    line.fate = EntryFate::ended_by_global;
+    line.ended_by = TokenPos(next_global);
+  } else if (line.role == Role::sliding && last == position.value + record.window().value_or(0)) {
+    line.fate = EntryFate::left_window;
+  } else {
+    line.fate = EntryFate::evicted_by_policy;
+  }
+  return line;
+}
+
+std::string describe(const Lifeline& lifeline) {
+  const std::string role = role_name(lifeline.role);
+  const std::string dropped = lifeline.dropped_after ? role + ", dropped after " + std::to_string(lifeline.dropped_after->value) : role;
+  switch (lifeline.fate) {
+    case EntryFate::held: return role + ", still held";
+    case EntryFate::ended_by_global: return dropped + ", which became global and ended it";
+    case EntryFate::left_window: return dropped + ", when it left the window";
+    case EntryFate::evicted_by_policy: return dropped + ", evicted by the policy";
+  }
+  return role;
+}
+
+double held_share(const SequenceRecord& record, TokenPos position) {
+  const CacheGeometry& geometry = record.geometry();
+  const std::int64_t heads = std::int64_t{geometry.layers} * geometry.kv_heads;
+  if (heads == 0 || position.value < 0 || position.value >= record.size()) return 0;
+  std::int64_t held = 0;
+  for (std::int32_t layer = 0; layer < geometry.layers; ++layer) {
+    for (std::int32_t kv_head = 0; kv_head < geometry.kv_heads; ++kv_head) {
+      const std::int32_t last = record.last_query(LayerId(layer), KvHeadId(kv_head))[static_cast<std::size_t>(position.value)];
+      if (!is_gone(last, record.size())) ++held;
+    }
+  }
+  return static_cast<double>(held) / static_cast<double>(heads);
+}
+
+}  // namespace natscope

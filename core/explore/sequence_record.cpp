@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/explore/sequence_record.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace natscope {
+
+namespace {
+
+std::int32_t capped(std::int64_t position) {
+  return static_cast<std::int32_t>(std::min<std::int64_t>(position, no_next_global));
+}
+
+bool in_geometry(const EvictedEntry& entry, const CacheGeometry& geometry, std::int64_t tokens) {
+  return entry.layer.value >= 0 && entry.layer.value < geometry.layers && entry.kv_head.value >= 0 &&
+         entry.kv_head.value < geometry.kv_heads && entry.position.value >= 0 && entry.position.value < tokens;
+}
+
+Expected<void> check_frame(const TokenFrame& frame, const CacheGeometry& geometry, bool has_scores, std::int64_t position) {
+  const auto heads = static_cast<std::size_t>(geometry.layers) * static_cast<std::size_t>(geometry.kv_heads);
+  const std::string where = "token " + std::to_string(position) + ": ";
+  if (frame.position.value != position) {
+    return fail(ErrorCode::bad_session, where + "its frame says position " + std::to_string(frame.position.value));
+  }
+  if (frame.roles.size() != heads || frame.entries.size() != heads || frame.scores.size() != (has_scores ? heads * role_count : 0)) {
+    return fail(ErrorCode::bad_session, where + "roles, scores or entries do not fit the model's layers and KV heads");
+  }
+  const bool roles_valid = std::ranges::all_of(frame.roles, [](Role role) { return static_cast<int>(role) < role_count; });
+  if (!roles_valid) return fail(ErrorCode::bad_session, where + "a role that is none of 0, 1 and 2");
+  const bool evicted_valid =
+      std::ranges::all_of(frame.evicted, [&](const EvictedEntry& entry) { return in_geometry(entry, geometry, position + 1); });
+  if (!evicted_valid) return fail(ErrorCode::bad_session, where + "an evicted entry that the model or text does not have");
+  return {};
+}
+
+}  // namespace
+
+SequenceRecord::SequenceRecord(CacheGeometry geometry, bool has_scores, std::optional<std::int64_t> window)
+    : geometry_(geometry), has_scores_(has_scores), window_(window) {
+  clear();
+}
+
+Expected<void> SequenceRecord::append(TokenFrame frame) {
+  NATSCOPE_CHECK(check_frame(frame, geometry_, has_scores_, size()));
+  const std::int32_t position = frame.position.value;
+  for (std::size_t head = 0; head < roles_.size(); ++head) {
+    const Role role = frame.roles[head];
+    std::vector<std::int32_t>& next = next_global_[head];
+    std::vector<std::int32_t>& last = last_query_[head];
+    if (role == Role::global) {
+      // Back to the last global token, that one included: everything before it has its next global already.
+      for (std::size_t n = next.size(); n-- > 0 && next[n] == no_next_global;) {
+        next[n] = position;
+        if (roles_[head][n] == Role::local) last[n] = std::min(last[n], position);
+      }
+    }
+    roles_[head].push_back(role);
+    next.push_back(no_next_global);
+    last.push_back(capped(last_query_that_sees(role, frame.position, no_next_global, window_.value_or(0))));
+  }
+  for (const EvictedEntry& entry : frame.evicted) {
+    std::int32_t& last = last_query_[head_index(entry.layer, entry.kv_head)][static_cast<std::size_t>(entry.position.value)];
+    last = std::min(last, position);
+  }
+  frames_.push_back(std::move(frame));
+  return {};
+}
+
+void SequenceRecord::finish_prompt(TokenPos first, std::int64_t allocated_bytes, double step_ms) {
+  for (auto n = static_cast<std::size_t>(first.value); n < frames_.size(); ++n) {
+    frames_[n].counts.allocated_bytes = allocated_bytes;
+    frames_[n].step_ms = step_ms;
+  }
+}
+
+std::span<const Role> SequenceRecord::roles(LayerId layer, KvHeadId kv_head) const { return roles_[head_index(layer, kv_head)]; }
+
+std::span<const std::int32_t> SequenceRecord::next_global(LayerId layer, KvHeadId kv_head) const {
+  return next_global_[head_index(layer, kv_head)];
+}
+
+std::span<const std::int32_t> SequenceRecord::last_query(LayerId layer, KvHeadId kv_head) const {
+  return last_query_[head_index(layer, kv_head)];
+}
+
+void SequenceRecord::clear() {
+  const auto heads = static_cast<std::size_t>(geometry_.layers) * static_cast<std::size_t>(geometry_.kv_heads);
+  frames_.clear();
+  roles_.assign(heads, {});
+  next_global_.assign(heads, {});
+  last_query_.assign(heads, {});
+}
+
+std::size_t SequenceRecord::head_index(LayerId layer, KvHeadId kv_head) const {
+  return static_cast<std::size_t>(layer.value) * static_cast<std::size_t>(geometry_.kv_heads) + static_cast<std::size_t>(kv_head.value);
+}
+
+}  // namespace natscope
