@@ -11,7 +11,8 @@ namespace natscope::kernels::ref {
 namespace {
 
 /// q·k/√D of one query and every entry of a head, page after page.
-std::vector<double> entry_scores(ConstView<float, 2> queries, std::int64_t head, const KvCache& cache, LayerId layer, KvHeadId kv_head) {
+std::vector<double> entry_scores(ConstView<float, 2> queries, std::int64_t head, const KvCache& cache, LayerId layer,
+                                 KvHeadId kv_head) {
   const std::int64_t head_dim = queries.size(1);
   std::vector<double> scores;
   for (std::int64_t index = 0; index < cache.page_count(layer, kv_head); ++index) {
@@ -37,10 +38,12 @@ Status attention_decode(ConstView<float, 2> queries, ConstView<float, 2> self_ke
   for (float& score : self_scores) score = 0;
 
   for (std::int64_t head = 0; head < heads; ++head) {
-    const KvHeadId kv_head = kv_head_of(HeadId(static_cast<std::int32_t>(head)), static_cast<std::int32_t>(heads), cache.shape().kv_heads);
+    const KvHeadId kv_head =
+        kv_head_of(HeadId(static_cast<std::int32_t>(head)), static_cast<std::int32_t>(heads), cache.shape().kv_heads);
     std::vector<double> scores = entry_scores(queries, head, cache, layer, kv_head);
     double self = 0;
-    for (std::int64_t d = 0; d < head_dim; ++d) self += static_cast<double>(queries(head, d)) * self_key(kv_head.value, d);
+    for (std::int64_t d = 0; d < head_dim; ++d)
+      self += static_cast<double>(queries(head, d)) * self_key(kv_head.value, d);
     scores.push_back(self / std::sqrt(static_cast<double>(head_dim)));
 
     double largest = -std::numeric_limits<double>::infinity();
@@ -56,7 +59,8 @@ Status attention_decode(ConstView<float, 2> queries, ConstView<float, 2> self_ke
       for (std::int32_t entry = 0; entry < page.count; ++entry, ++seen) {
         const double weight = std::exp(scores[seen] - row_lse);
         for (std::int64_t d = 0; d < head_dim; ++d) {
-          row[static_cast<std::size_t>(d)] += weight * stored_element(page.values, cache.shape().dtype, entry * head_dim + d);
+          row[static_cast<std::size_t>(d)] +=
+              weight * stored_element(page.values, cache.shape().dtype, entry * head_dim + d);
         }
         if (page.scores != nullptr) page.scores[entry] += static_cast<float>(weight);
       }

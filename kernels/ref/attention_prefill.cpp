@@ -24,7 +24,8 @@ std::vector<Entry> entries_of(ConstView<float, 3> keys, ConstView<float, 3> valu
                               const KvCache& cache, LayerId layer, KvHeadId kv_head, TokenPos first) {
   const std::int64_t chunk = keys.size(1);
   const std::int64_t head_dim = keys.size(2);
-  std::vector<std::int32_t> next(static_cast<std::size_t>(chunk) + 1, no_next_global);  // [0]: of everything in the cache
+  std::vector<std::int32_t> next(static_cast<std::size_t>(chunk) + 1,
+                                 no_next_global);  // [0]: of everything in the cache
   for (std::int64_t n = chunk; n-- > 0;) {
     const auto at = static_cast<std::size_t>(n);
     next[at] = roles(kv_head.value, n) == Role::global ? first.value + static_cast<std::int32_t>(n) : next[at + 1];
@@ -43,7 +44,11 @@ std::vector<Entry> entries_of(ConstView<float, 3> keys, ConstView<float, 3> valu
     }
   }
   for (std::int64_t n = 0; n < chunk; ++n) {
-    Entry entry{{}, {}, TokenPos(first.value + static_cast<std::int32_t>(n)), roles(kv_head.value, n), next[static_cast<std::size_t>(n) + 1]};
+    Entry entry{{},
+                {},
+                TokenPos(first.value + static_cast<std::int32_t>(n)),
+                roles(kv_head.value, n),
+                next[static_cast<std::size_t>(n) + 1]};
     for (std::int64_t d = 0; d < head_dim; ++d) {
       entry.key.push_back(keys(kv_head.value, n, d));
       entry.value.push_back(values(kv_head.value, n, d));
@@ -56,8 +61,8 @@ std::vector<Entry> entries_of(ConstView<float, 3> keys, ConstView<float, 3> valu
 }  // namespace
 
 Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, ConstView<float, 3> values,
-                         ConstView<Role, 2> roles, const KvCache& cache, LayerId layer, TokenPos first, View<float, 3> out,
-                         View<float, 2> lse) {
+                         ConstView<Role, 2> roles, const KvCache& cache, LayerId layer, TokenPos first,
+                         View<float, 3> out, View<float, 2> lse) {
   const std::int64_t heads = queries.size(0);
   const std::int64_t chunk = queries.size(1);
   const std::int64_t head_dim = queries.size(2);
@@ -83,7 +88,8 @@ Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, 
       lse(head, m) = static_cast<float>(largest + std::log(sum));
       for (std::int64_t d = 0; d < head_dim; ++d) {
         double total = 0;
-        for (std::size_t n = 0; n < entries.size(); ++n) total += std::exp(scores[n] - largest) / sum * entries[n].value[static_cast<std::size_t>(d)];
+        for (std::size_t n = 0; n < entries.size(); ++n)
+          total += std::exp(scores[n] - largest) / sum * entries[n].value[static_cast<std::size_t>(d)];
         out(head, m, d) = static_cast<float>(total);
       }
     }

@@ -18,7 +18,8 @@ Status row_statistics(const AttentionMapSource& source, TokenPos first_query, st
       if (weight > 0) sum -= weight * std::log(weight);
     }
     if (!entropy.empty()) entropy[row] = static_cast<float>(sum);
-    if (!sink_weight.empty()) sink_weight[row] = static_cast<float>(map_visible(source, m, 0) ? map_weight(source, m, 0) : 0.0);
+    if (!sink_weight.empty())
+      sink_weight[row] = static_cast<float>(map_visible(source, m, 0) ? map_weight(source, m, 0) : 0.0);
     if (!self_weight.empty()) self_weight[row] = static_cast<float>(map_weight(source, m, m));
   }
   return {};

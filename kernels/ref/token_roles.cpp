@@ -34,13 +34,17 @@ Status held_entries(std::span<const Role> roles, std::int64_t window, std::span<
   std::int32_t sliding = 0;
   for (std::size_t t = 0; t < roles.size(); ++t) {
     // held_after: a sliding token n is still there after t when n + W >= t + 1, so at t the one at t - W goes.
-    if (window > 0 && static_cast<std::int64_t>(t) >= window && roles[t - static_cast<std::size_t>(window)] == Role::sliding) --sliding;
+    if (window > 0 && static_cast<std::int64_t>(t) >= window &&
+        roles[t - static_cast<std::size_t>(window)] == Role::sliding)
+      --sliding;
     switch (roles[t]) {
       case Role::global:
         ++globals;
         locals = 0;
         break;
-      case Role::local: ++locals; break;
+      case Role::local:
+        ++locals;
+        break;
       case Role::sliding:
         if (window > 0) ++sliding;
         break;

@@ -77,7 +77,7 @@ class KvCache {
   /// Entries held by one head, and their sum.
   [[nodiscard]] virtual std::int64_t entries(LayerId layer, KvHeadId kv_head) const = 0;
   [[nodiscard]] virtual std::int64_t total_entries() const = 0;
-  /// Bytes the allocator holds for keys and values: pages, whole.
+  /// Bytes the allocator holds for keys and values: pages, whole, each a multiple of 64 bytes.
   [[nodiscard]] virtual std::int64_t allocated_bytes() const = 0;
   /// Entries by role of one head: G, L, S.
   [[nodiscard]] virtual std::array<std::int64_t, role_count> entries_by_role(LayerId layer, KvHeadId kv_head) const = 0;

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "kernels/linear.h"
+
+#include <doctest/doctest.h>
+#include <omp.h>
+
+#include <array>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "tests/kernels/error_bound.h"
+#include "tests/kernels/guarded_array.h"
+#include "tests/kernels/random_arrays.h"
+
+using namespace natscope::kernels;
+using namespace natscope::tests;
+
+namespace {
+
+struct Matrix {
+  std::vector<float> numbers;
+  std::vector<Bf16> rounded;
+  std::vector<float> bias;
+  LinearRow product;
+};
+
+Matrix random_matrix(RandomArrays& random, ElementType dtype, std::int64_t rows, std::int64_t cols, bool with_bias) {
+  Matrix matrix{random.normal(rows * cols), {}, random.normal(rows), {}};
+  if (dtype == ElementType::bf16) {
+    matrix.rounded = rounded_to_bf16(matrix.numbers);
+    round_to(dtype, matrix.numbers);
+  }
+  matrix.product.weight =
+      dtype == ElementType::f32 ? static_cast<const void*>(matrix.numbers.data()) : matrix.rounded.data();
+  matrix.product.dtype = dtype;
+  matrix.product.out_size = rows;
+  matrix.product.in_size = cols;
+  matrix.product.bias = with_bias ? matrix.bias.data() : nullptr;
+  return matrix;
+}
+
+/// The product with sums in `Sum`: double is the truth, float the plain computation of the same precision.
+template <class Sum>
+std::vector<Sum> plain_product(const Matrix& matrix, const std::vector<float>& x) {
+  std::vector<Sum> out;
+  for (std::int64_t row = 0; row < matrix.product.out_size; ++row) {
+    Sum sum = matrix.product.bias != nullptr ? static_cast<Sum>(matrix.product.bias[row]) : Sum{0};
+    for (std::size_t col = 0; col < x.size(); ++col) {
+      sum +=
+          static_cast<Sum>(matrix.numbers[static_cast<std::size_t>(row) * x.size() + col]) * static_cast<Sum>(x[col]);
+    }
+    out.push_back(sum);
+  }
+  return out;
+}
+
+void check_size(RandomArrays& random, Backend backend, ElementType dtype, std::int64_t rows, std::int64_t cols) {
+  CAPTURE(rows);
+  CAPTURE(cols);
+  Matrix matrix = random_matrix(random, dtype, rows, cols, rows % 2 == 1);
+  const std::vector<float> x = random.normal(cols);
+  GuardedArray out(rows);
+  matrix.product.out = out.data();
+  REQUIRE(linear_row(backend, x, {&matrix.product, 1}).ok());
+  const std::vector<double> truth = plain_product<double>(matrix, x);
+  const std::vector<float> plain = plain_product<float>(matrix, x);
+  const std::span<const double> expected(truth);
+  const double plain_error = largest_error(std::span<const float>(plain), expected);
+  CHECK(largest_error(std::as_const(out).span(), expected) <= allowed_error(plain_error, largest_magnitude(expected)));
+  CHECK(out.guards_hold());
+}
+
+}  // namespace
+
+TEST_CASE("a product is right at every size") {
+  RandomArrays random(11);
+  INFO(random.how_to_repeat());
+  for (const Backend backend : {Backend::ref, Backend::cpu}) {
+    for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
+      for (const std::int64_t rows : {0, 1, 2, 3, 7, 31, 32, 33, 97}) {
+        for (const std::int64_t cols : {0, 1, 15, 16, 17, 31, 32, 33, 64, 101, 256, 509, 768}) {
+          check_size(random, backend, dtype, rows, cols);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("large matrices go through every thread and give equal bits on any number of them") {
+  RandomArrays random(12);
+  INFO(random.how_to_repeat());
+  const int threads_before = omp_get_max_threads();
+  for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
+    Matrix matrix = random_matrix(random, dtype, 1031, 515, true);
+    const std::vector<float> x = random.normal(515);
+    std::vector<std::vector<float>> results;
+    for (const int threads : {1, 2, 3, 5, 2}) {
+      omp_set_num_threads(threads);
+      GuardedArray out(1031);
+      matrix.product.out = out.data();
+      REQUIRE(linear_row(Backend::cpu, x, {&matrix.product, 1}).ok());
+      CHECK(out.guards_hold());
+      results.emplace_back(out.span().begin(), out.span().end());
+      CHECK(std::memcmp(results.back().data(), results.front().data(), 1031 * sizeof(float)) == 0);
+    }
+  }
+  omp_set_num_threads(threads_before);
+}
+
+TEST_CASE("several products of one row, of different sizes and types, equal the same ones alone") {
+  RandomArrays random(13);
+  INFO(random.how_to_repeat());
+  const std::vector<float> x = random.normal(129);
+  std::vector<Matrix> matrices;
+  std::vector<GuardedArray> together;
+  for (const std::int64_t rows : {64, 1, 0, 33, 200}) {
+    matrices.push_back(
+        random_matrix(random, rows % 2 == 0 ? ElementType::f32 : ElementType::bf16, rows, 129, rows == 33));
+    together.emplace_back(rows);
+  }
+  std::vector<LinearRow> products;
+  for (std::size_t index = 0; index < matrices.size(); ++index) {
+    products.push_back(matrices[index].product);
+    products.back().out = together[index].data();
+  }
+  REQUIRE(linear_row(Backend::cpu, x, products).ok());
+  for (std::size_t index = 0; index < matrices.size(); ++index) {
+    GuardedArray alone(products[index].out_size);
+    matrices[index].product.out = alone.data();
+    REQUIRE(linear_row(Backend::cpu, x, {&matrices[index].product, 1}).ok());
+    CHECK(std::memcmp(alone.data(), together[index].data(), alone.span().size_bytes()) == 0);
+    CHECK(together[index].guards_hold());
+  }
+  CHECK(linear_row(Backend::cpu, x, {}).ok());
+}
+
+TEST_CASE("weights may stand at any address of their own element, and nothing beside them is read") {
+  RandomArrays random(14);
+  INFO(random.how_to_repeat());
+  const std::vector<float> x = random.normal(37);
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const std::size_t offset : {0U, 1U, 3U, 5U}) {
+    Matrix matrix = random_matrix(random, ElementType::bf16, 5, 37, false);
+    std::vector<Bf16> shifted(matrix.rounded.size() + 64, to_bf16(nan));
+    std::copy(matrix.rounded.begin(), matrix.rounded.end(), shifted.begin() + static_cast<std::ptrdiff_t>(offset));
+    GuardedArray out(5);
+    matrix.product.weight = shifted.data() + offset;
+    matrix.product.out = out.data();
+    REQUIRE(linear_row(Backend::cpu, x, {&matrix.product, 1}).ok());
+    CHECK(out.all_written());
+  }
+}
+
+TEST_CASE("sizes that do not fit are refused before anything is written") {
+  const std::vector<float> x(4, 1.0F);
+  std::array<float, 4> weight{};
+  GuardedArray out(1);
+  LinearRow product{weight.data(), ElementType::f32, 1, 3, nullptr, out.data()};
+  CHECK(linear_row(Backend::cpu, x, {&product, 1}).code == StatusCode::shape_mismatch);
+  product.in_size = 4;
+  product.out_size = -1;
+  CHECK(linear_row(Backend::ref, x, {&product, 1}).code == StatusCode::shape_mismatch);
+  CHECK_FALSE(out.all_written());
+}
