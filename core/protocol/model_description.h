@@ -6,7 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include "core/base/expected.h"
 #include "core/cache/accounting.h"
 #include "kernels/element_type.h"
 
@@ -51,8 +50,5 @@ struct ModelDescription {
 
 [[nodiscard]] const char* dtype_name(kernels::ElementType dtype);  ///< "float32" or "bfloat16"
 [[nodiscard]] std::optional<kernels::ElementType> dtype_of_name(std::string_view name);
-
-/// Errors: protocol_error (a size outside what a model can have, kv_heads that do not divide heads, …).
-[[nodiscard]] Expected<void> check(const ModelDescription& description);
 
 }  // namespace natscope

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/protocol/codec.h"
+
+/// The model's description, to and from a message.
+namespace natscope {
+
+const char* dtype_name(kernels::ElementType dtype) {
+  return dtype == kernels::ElementType::f32 ? "float32" : "bfloat16";
+}
+
+std::optional<kernels::ElementType> dtype_of_name(std::string_view name) {
+  if (name == "float32") return kernels::ElementType::f32;
+  if (name == "bfloat16") return kernels::ElementType::bf16;
+  return std::nullopt;
+}
+
+namespace protocol {
+
+void write(nlohmann::json& out, const OpenedMessage& message) {
+  const ModelDescription& model = message.model;
+  out["path"] = model.path;
+  out["adapter"] = model.adapter;
+  out["architecture"] = model.architecture;
+  out["layers"] = model.layers;
+  out["heads"] = model.heads;
+  out["kv_heads"] = model.kv_heads;
+  out["head_dim"] = model.head_dim;
+  out["hidden"] = model.hidden;
+  out["vocab"] = model.vocab;
+  out["context"] = model.context;
+  out["nats"] = model.nats;
+  write_optional_int(out, "window", model.window);
+  if (model.global_bias) out["global_bias"] = *model.global_bias;
+  out["parameters"] = model.parameters;
+  out["weight_bytes"] = model.weight_bytes;
+  out["kv_bytes_per_token"] = model.kv_bytes_per_token;
+  out["dtype"] = dtype_name(model.dtype);
+  out["tokenizer"] = model.tokenizer;
+  out["device"] = model.device;
+  out["threads"] = model.threads;
+  out["greedy"] = model.greedy;
+  out["temperature"] = model.temperature;
+  out["top_k"] = model.top_k;
+  out["top_p"] = model.top_p;
+  out["min_p"] = model.min_p;
+  out["repetition_penalty"] = model.repetition_penalty;
+  out["sha256"] = model.sha256;
+}
+
+void read(FieldReader& in, OpenedMessage& message) {
+  constexpr std::int64_t huge = std::numeric_limits<std::int64_t>::max();
+  constexpr std::int32_t large = 1 << 24;
+  ModelDescription& model = message.model;
+  model.path = in.text("path");
+  model.adapter = in.text("adapter");
+  model.architecture = in.text("architecture");
+  model.layers = in.int32("layers", 1, max_layers);
+  model.heads = in.int32("heads", 1, max_heads);
+  model.kv_heads = in.int32("kv_heads", 1, max_heads);
+  model.head_dim = in.int32("head_dim", 1, 65536);
+  model.hidden = in.int32("hidden", 1, large);
+  model.vocab = in.int32("vocab", 1, large);
+  model.context = in.int64("context", 1, max_tokens);
+  model.nats = in.boolean("nats");
+  model.window = read_optional_int(in, "window", 0, max_tokens);
+  if (in.has("global_bias")) model.global_bias = in.number("global_bias");
+  model.parameters = in.int64("parameters", 0, huge);
+  model.weight_bytes = in.int64("weight_bytes", 0, huge);
+  model.kv_bytes_per_token = in.int64("kv_bytes_per_token", 0, huge);
+  const auto dtype = dtype_of_name(in.text("dtype"));
+  if (dtype)
+    model.dtype = *dtype;
+  else
+    in.fail_field("dtype", "is neither float32 nor bfloat16");
+  model.tokenizer = in.text("tokenizer");
+  model.device = in.text("device");
+  model.threads = in.int32("threads", 0, 65536);
+  model.greedy = in.boolean("greedy");
+  model.temperature = in.number("temperature");
+  model.top_k = in.int32("top_k", 0, std::numeric_limits<std::int32_t>::max());
+  model.top_p = in.number("top_p");
+  model.min_p = in.number("min_p");
+  model.repetition_penalty = in.number("repetition_penalty");
+  model.sha256 = in.text("sha256");
+  if (in.ok() && model.heads % model.kv_heads != 0) in.fail_field("kv_heads", "does not divide the number of heads");
+}
+
+}  // namespace protocol
+}  // namespace natscope

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <functional>
+#include <stop_token>
+#include <string>
+
+#include "core/protocol/messages.h"
+
+/// The engine's end of the conversation, without an engine: what natscope-engine runs, and tests run on a made-up one.
+namespace natscope {
+
+/// What a server needs of an engine. One thread calls everything but tile(), weights(), which come from another one
+/// while generate() runs, and never during open() and start().
+class EngineHost {
+ public:
+  virtual ~EngineHost() = default;
+
+  /// "natscope-engine 0.1.0", for the hello.
+  [[nodiscard]] virtual std::string program() const = 0;
+
+  [[nodiscard]] virtual Expected<ModelDescription> open(const OpenMessage& request, std::stop_token stop) = 0;
+  /// Computes the open model's checksum; must stand on its own: it runs in a thread that nobody waits for.
+  [[nodiscard]] virtual std::function<std::string()> identity() const = 0;
+
+  /// Reads the prompt and begins a sequence. Errors: usage (no model is open), as Engine::tokenize and Engine::start.
+  [[nodiscard]] virtual Expected<StartedMessage> start(const AnalyseMessage& request) = 0;
+  /// Processes the prompt that start() read. Returns its seconds.
+  [[nodiscard]] virtual Expected<double> prefill(std::function<void(std::int64_t done, std::int64_t total)> on_progress,
+                                                 std::stop_token stop) = 0;
+  /// `on_token` is called after each token, when record() has it.
+  [[nodiscard]] virtual Expected<FinishedMessage> generate(const GenerateMessage& request,
+                                                           std::function<void()> on_token, std::stop_token stop) = 0;
+  [[nodiscard]] virtual Expected<FinishedMessage> step(const StepMessage& request, std::stop_token stop) = 0;
+
+  [[nodiscard]] virtual const SequenceRecord& record() const = 0;
+  [[nodiscard]] virtual std::string token_text(std::int32_t token) const = 0;
+
+  [[nodiscard]] virtual Expected<AttentionTile> tile(const TileKey& key, std::stop_token stop) = 0;
+  [[nodiscard]] virtual Expected<WeightsMessage> weights(const WeightsRequestMessage& request,
+                                                         std::stop_token stop) = 0;
+};
+
+/// Answers frames from `input` on `output` until the input ends or a `bye` comes; what was asked for before the input
+/// ended is still done. Writes nothing but whole frames. Requests run one after another; stop, tiles and weights are
+/// served while they do.
+///
+/// Returns 0, or after a broken frame (answered with an error frame) or a lost output the exit code of that error.
+/// Neither descriptor is closed. SIGPIPE must be ignored. Threads: blocks the calling one and has two of its own.
+[[nodiscard]] int serve(int input, int output, EngineHost& host);
+
+}  // namespace natscope

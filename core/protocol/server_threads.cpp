@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/protocol/server_threads.h"
+
+#include <new>
+
+#include "core/base/cancel.h"
+
+namespace natscope::protocol {
+namespace {
+
+constexpr std::size_t max_waiting_requests = 64;
+constexpr std::size_t max_waiting_questions = 4096;
+
+}  // namespace
+
+RequestThread::RequestThread(JobRunner& runner, FrameWriter& writer)
+    : runner_(runner), writer_(writer), thread_([this] { loop(); }) {}
+
+RequestThread::~RequestThread() { finish(); }
+
+void RequestThread::push(Envelope request) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (waiting_.size() < max_waiting_requests) {
+      waiting_.push_back(std::make_shared<Job>(Job{std::move(request), {}}));
+      changed_.notify_one();
+      return;
+    }
+  }
+  writer_.send(request, ErrorMessage{make_error(ErrorCode::usage, "too many requests are waiting",
+                                                "wait for answers before asking for more")});
+}
+
+void RequestThread::stop_all() {
+  const std::lock_guard lock(mutex_);
+  if (running_) running_->stop.request_stop();
+  for (const auto& job : waiting_) job->stop.request_stop();
+}
+
+void RequestThread::finish() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_finishing_ = true;
+  }
+  changed_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void RequestThread::loop() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [this] { return is_finishing_ || !waiting_.empty(); });
+    if (waiting_.empty()) return;
+    running_ = std::move(waiting_.front());
+    waiting_.pop_front();
+    // With the output lost nobody can be told the result.
+    if (writer_.lost()) running_->stop.request_stop();
+    const std::shared_ptr<Job> job = running_;
+    lock.unlock();
+    runner_.run(job->request, job->stop.get_token());
+    lock.lock();
+    running_ = nullptr;
+  }
+}
+
+QuestionThread::QuestionThread(EngineHost& host, FrameWriter& writer, Sequence& sequence)
+    : host_(host), writer_(writer), sequence_(sequence), thread_([this] { loop(); }) {}
+
+QuestionThread::~QuestionThread() { finish(true); }
+
+void QuestionThread::push(Envelope question) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (waiting_.size() < max_waiting_questions) {
+      waiting_.emplace_back(std::move(question), stop_.get_token());
+      changed_.notify_one();
+      return;
+    }
+  }
+  writer_.send(question, ErrorMessage{make_error(ErrorCode::usage, "too many tiles are waiting",
+                                                 "wait for answers before asking for more")});
+}
+
+void QuestionThread::stop_all() {
+  const std::lock_guard lock(mutex_);
+  stop_.request_stop();
+  stop_ = std::stop_source();
+}
+
+void QuestionThread::finish(bool hurry) {
+  if (hurry) stop_all();
+  {
+    const std::lock_guard lock(mutex_);
+    is_finishing_ = true;
+  }
+  changed_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void QuestionThread::loop() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [this] { return is_finishing_ || !waiting_.empty(); });
+    if (waiting_.empty()) return;
+    const auto [question, stop] = std::move(waiting_.back());
+    waiting_.pop_back();
+    lock.unlock();
+    answer(question, stop);
+    lock.lock();
+  }
+}
+
+void QuestionThread::answer(const Envelope& question, const std::stop_token& stop) {
+  try {
+    auto message = answer_to(question, stop);
+    if (message)
+      writer_.send(question, *std::move(message));
+    else
+      writer_.send(question, ErrorMessage{message.error()});
+  } catch (const std::bad_alloc&) {
+    writer_.send(question, ErrorMessage{make_error(ErrorCode::out_of_memory, "no memory for a piece of the map")});
+  } catch (const std::exception& exception) {
+    writer_.send(question, ErrorMessage{make_error(ErrorCode::internal, exception.what())});
+  }
+}
+
+Expected<Message> QuestionThread::answer_to(const Envelope& question, const std::stop_token& stop) {
+  const std::shared_lock lock(sequence_.mutex);
+  NATSCOPE_CHECK(check(stop));
+  if (question.generation != sequence_.generation) {
+    return fail(ErrorCode::interrupted, "the question is about a sequence that was replaced");
+  }
+  if (const auto* request = std::get_if<TileRequestMessage>(&question.message)) {
+    NATSCOPE_TRY(AttentionTile tile, host_.tile(request->tile, stop));
+    return TileMessage{std::move(tile)};
+  }
+  NATSCOPE_TRY(WeightsMessage weights, host_.weights(std::get<WeightsRequestMessage>(question.message), stop));
+  return weights;
+}
+
+}  // namespace natscope::protocol

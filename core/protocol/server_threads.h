@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/protocol/job_runner.h"
+
+/// The two threads of a server. Private to core/protocol.
+namespace natscope::protocol {
+
+/// Runs open, analyse, generate and step in the order they came.
+class RequestThread {
+ public:
+  RequestThread(JobRunner& runner, FrameWriter& writer);
+  ~RequestThread();
+
+  /// Too many that wait are answered with an error instead.
+  void push(Envelope request);
+  /// Stops what runs and what waits; each answers for itself.
+  void stop_all();
+  /// Returns when everything has run. Nothing may be pushed afterwards.
+  void finish();
+
+ private:
+  struct Job {
+    Envelope request;
+    std::stop_source stop;
+  };
+  void loop();
+
+  JobRunner& runner_;
+  FrameWriter& writer_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::shared_ptr<Job>> waiting_;
+  std::shared_ptr<Job> running_;
+  bool is_finishing_ = false;
+  std::thread thread_;
+};
+
+/// Answers tile and weights requests, the newest first: it is what is on screen now.
+class QuestionThread {
+ public:
+  QuestionThread(EngineHost& host, FrameWriter& writer, Sequence& sequence);
+  ~QuestionThread();
+
+  void push(Envelope question);
+  /// Those that run and wait end with `interrupted`: the sequence they are about is being replaced.
+  void stop_all();
+  /// Returns when everything was answered, at once with `hurry`.
+  void finish(bool hurry);
+
+ private:
+  void loop();
+  void answer(const Envelope& question, const std::stop_token& stop);
+  Expected<Message> answer_to(const Envelope& question, const std::stop_token& stop);
+
+  EngineHost& host_;
+  FrameWriter& writer_;
+  Sequence& sequence_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::pair<Envelope, std::stop_token>> waiting_;
+  std::stop_source stop_;  // of the questions pushed since the last stop_all
+  bool is_finishing_ = false;
+  std::thread thread_;
+};
+
+}  // namespace natscope::protocol
