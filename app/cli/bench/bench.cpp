@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// `bench`: measures, and writes what was measured.
+#include <omp.h>
+#include <sys/utsname.h>
+
+#include <array>
+#include <ctime>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/bench/benchmark.h"
+#include "app/cli/commands.h"
+#include "core/base/atomic_file.h"
+
+namespace natscope {
+namespace {
+
+struct Options {
+  std::string name;
+  std::string results;
+  std::string commit;
+  int threads = 0;
+  bool list = false;
+};
+
+std::string processor_name() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  }
+  return "unknown processor";
+}
+
+std::string today() {
+  std::array<char, 16> text{};
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  std::strftime(text.data(), text.size(), "%Y-%m-%d", &utc);
+  return text.data();
+}
+
+nlohmann::json results_json(const nlohmann::json& rows, const bench::Roofs& roofs, const Options& options) {
+  return {{"commit", options.commit},
+          {"date", today()},
+          {"machine", processor_name() + ", " + std::to_string(omp_get_num_procs()) + " cores"},
+          {"threads", omp_get_max_threads()},
+          {"roofs",
+           {{"read_bytes_per_s", roofs.read_bytes_per_s},
+            {"gemm_f32_flop_per_s", roofs.gemm_f32_flop_per_s},
+            {"gemm_bf16_flop_per_s", roofs.gemm_bf16_flop_per_s}}},
+          {"rows", rows}};
+}
+
+std::string row_text(const bench::Row& row) {
+  std::array<char, 256> text{};
+  std::snprintf(text.data(), text.size(), "%-22s %12.2f %-9s", row.name.c_str(), row.value, row.unit.c_str());
+  std::string line = text.data();
+  if (row.fraction_of_limit) {
+    std::snprintf(text.data(), text.size(), "  %5.1f %% of the limit %.2f", 100 * *row.fraction_of_limit, row.limit.value_or(0));
+    line += text.data();
+  }
+  if (row.ratio) {
+    std::snprintf(text.data(), text.size(), "  %.2f × %s", *row.ratio, row.reference.c_str());
+    line += text.data();
+  }
+  std::snprintf(text.data(), text.size(), "  (%lld runs, spread %.0f %%)\n", static_cast<long long>(row.runs), 100 * row.spread);
+  return line + text.data();
+}
+
+Expected<void> print_list(bool json) {
+  nlohmann::json list = nlohmann::json::array();
+  std::string text = "cpu                 all of these\n";
+  for (const auto& benchmark : bench::benchmarks()) {
+    list.push_back({{"name", benchmark.name}, {"description", benchmark.description}});
+    std::string label = benchmark.name;
+    label.resize(20, ' ');
+    text += label + benchmark.description + "\n";
+  }
+  return json ? print_json(list) : print_text(text);
+}
+
+Expected<void> run(const Options& options, CommandContext& context) {
+  if (options.list) return print_list(context.json);
+  if (options.name.empty()) return fail(ErrorCode::usage, "no benchmark was named", "natscope-cli bench --list shows them");
+  if (options.threads > 0) omp_set_num_threads(options.threads);
+  if (!options.results.empty()) NATSCOPE_CHECK(check_writable_target(options.results));
+
+  bool found = false;
+  nlohmann::json rows = nlohmann::json::array();
+  for (const auto& benchmark : bench::benchmarks()) {
+    if (options.name != "cpu" && options.name != benchmark.name) continue;
+    found = true;
+    std::fprintf(stderr, "%s: %s\n", benchmark.name, benchmark.description);
+    NATSCOPE_TRY(const auto measured, benchmark.run({context.stop, options.threads}));
+    for (const bench::Row& row : measured) {
+      rows.push_back(as_json(row));
+      if (!context.json) NATSCOPE_CHECK(print_text(row_text(row)));
+    }
+  }
+  if (!found) {
+    return fail(ErrorCode::usage, "there is no benchmark \"" + options.name + "\"", "natscope-cli bench --list shows them");
+  }
+  if (!options.results.empty()) {
+    NATSCOPE_TRY(const auto roofs, bench::measured_roofs());
+    NATSCOPE_CHECK(write_file_atomically(options.results, std::string_view(results_json(rows, roofs, options).dump(2) + "\n")));
+  }
+  return context.json ? print_json(rows) : Expected<void>{};
+}
+
+}  // namespace
+
+void add_bench_command(CLI::App& root, Invocation& invocation) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = root.add_subcommand("bench", "Measure speed against the machine's limits");
+  command->add_option("NAME", options->name, "Benchmark, or cpu for all; --list shows them");
+  command->add_flag("--list", options->list, "Name the benchmarks");
+  command->add_option("--results", options->results, "Also write rows, roofs and machine to this JSON file")->type_name("FILE");
+  command->add_option("--commit", options->commit, "The commit that was measured, for --results")->type_name("ID");
+  command->add_option("--threads", options->threads, "CPU threads; 0: one per core")
+      ->check(CLI::Range(0, 1024))
+      ->type_name("N")
+      ->capture_default_str();
+  on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
+}
+
+}  // namespace natscope

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/cli/commands.h"
+
+namespace natscope {
+
+void add_commands(CLI::App& root, Invocation& invocation) {
+  add_info_command(root, invocation);
+  add_generate_command(root, invocation);
+  add_trace_command(root, invocation);
+  add_export_command(root, invocation);
+  add_eval_command(root, invocation);
+  add_train_command(root, invocation);
+  add_bench_command(root, invocation);
+  add_kernel_command(root, invocation);
+}
+
+}  // namespace natscope

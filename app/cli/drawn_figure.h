@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// The seam to ui/figure: png, svg and pdf in a build with Qt, a clear sentence in one without.
+#pragma once
+
+#include <filesystem>
+
+#include "core/base/expected.h"
+#include "core/export/figure_data.h"
+#include "core/export/scale.h"
+
+namespace natscope {
+
+struct DrawnFigureOptions {
+  ScaleOptions scale;
+  double dpi = 300;  ///< of png
+  bool dark = false;
+};
+
+/// Errors: as ui::drawFigure; usage in a build without Qt.
+[[nodiscard]] Expected<void> draw_figure_file(const FigureData& figure, const DrawnFigureOptions& options,
+                                              const std::filesystem::path& path);
+
+}  // namespace natscope

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/commands.h"
+#include "app/cli/drawn_figure.h"
+#include "app/cli/recorded_run.h"
+#include "core/base/atomic_file.h"
+#include "core/base/cancel.h"
+#include "core/export/data_files.h"
+#include "core/export/figure_data.h"
+#include "core/io/model_folder.h"
+#include "core/io/tokenizer.h"
+#include "core/session/session_file.h"
+#include "core/session/trace_file.h"
+
+namespace natscope {
+namespace {
+
+constexpr std::int64_t map_store_bytes = 1LL << 30U;
+constexpr std::int64_t max_cells = 1LL << 28U;
+
+struct Options {
+  RecordedRunOptions run;
+  std::string kind;
+  std::string out;
+  std::string from;
+  std::int32_t layer = 0;
+  std::int32_t head = 0;
+  std::optional<std::string> queries;
+  std::optional<std::string> keys;
+  std::string scale = "linear";
+  double clip = 100;
+  std::string normalise = "none";
+  bool hide_sink = false;
+  double dpi = 300;
+  std::string theme = "light";
+
+  [[nodiscard]] MapId map() const { return {LayerId(layer), HeadId(head)}; }
+  [[nodiscard]] ScaleOptions scale_options() const {
+    return {scale == "log" ? ScaleKind::log : ScaleKind::linear, clip,
+            normalise == "row" ? Normalise::row : Normalise::none, hide_sink};
+  }
+};
+
+struct Ranges {
+  PositionRange queries;
+  PositionRange keys;
+};
+
+Expected<Ranges> ranges_of(const Options& options, std::int64_t tokens) {
+  Ranges ranges;
+  NATSCOPE_TRY(ranges.queries, parse_range(options.queries.value_or(":"), tokens));
+  NATSCOPE_TRY(ranges.keys, parse_range(options.keys.value_or(":"), tokens));
+  if (ranges.queries.size() * ranges.keys.size() > max_cells) {
+    return fail(ErrorCode::bad_range, "a map of " + std::to_string(ranges.queries.size()) + " × " +
+                                          std::to_string(ranges.keys.size()) + " cells is too large for one file",
+                "choose a part with --queries a:b and --keys a:b");
+  }
+  return ranges;
+}
+
+Expected<void> check_map(const MapId& map, std::int32_t layers, std::int32_t heads) {
+  if (map.layer.value >= layers) {
+    return fail(ErrorCode::bad_layer, "there is no layer " + std::to_string(map.layer.value) + "; the model has " +
+                                          std::to_string(layers));
+  }
+  if (map.head.value >= heads) {
+    return fail(ErrorCode::bad_head, "there is no head " + std::to_string(map.head.value) + "; a layer has " +
+                                         std::to_string(heads));
+  }
+  return {};
+}
+
+Expected<FigureData> attention_figure(const Engine& engine, const Options& options, const Ranges& ranges,
+                                      Provenance provenance, std::stop_token stop) {
+  Heatmap map;
+  map.kind = FigureKind::attention;
+  map.layer = LayerId(options.layer);
+  map.head = HeadId(options.head);
+  map.queries = ranges.queries;
+  map.keys = ranges.keys;
+  const std::array sizes{ranges.queries.size(), ranges.keys.size()};
+  const auto cells = static_cast<std::size_t>(sizes[0] * sizes[1]);
+  map.values.resize(cells);
+  map.visible.resize(cells);
+  NATSCOPE_CHECK(engine.weights(map.layer, map.head, TokenPos(ranges.queries.begin), TokenPos(ranges.keys.begin),
+                                kernels::View<float, 2>::packed(map.values.data(), sizes),
+                                kernels::View<std::uint8_t, 2>::packed(map.visible.data(), sizes), std::move(stop)));
+  FigureData figure;
+  figure.kind = FigureKind::attention;
+  figure.values = std::move(map);
+  figure.provenance = std::move(provenance);
+  return figure;
+}
+
+Expected<FigureData> figure_from_record(FigureKind kind, const SequenceRecord& record, std::int32_t heads,
+                                        const Options& options, const Provenance& provenance) {
+  if (kind == FigureKind::roles) return roles_figure(record, provenance);
+  if (kind == FigureKind::kv) return kv_figure(record, provenance);
+  NATSCOPE_TRY(const auto ranges, ranges_of(options, record.size()));
+  return mask_figure(record, heads, options.map(), ranges.queries, ranges.keys, provenance);
+}
+
+void name_tokens(FigureData& figure, const SequenceRecord& record, const Tokenizer& tokenizer) {
+  figure.tokens.clear();
+  figure.token_texts.clear();
+  for (const TokenFrame& frame : record.frames()) {
+    figure.tokens.push_back(frame.token);
+    figure.token_texts.push_back(tokenizer.display(frame.token));
+  }
+}
+
+Expected<FigureData> figure_from_model(FigureKind kind, const Options& options, std::stop_token stop) {
+  const bool needs_map = kind == FigureKind::attention || kind == FigureKind::mask;
+  const auto check_model = [&](const Engine& engine) -> Expected<void> {
+    return needs_map ? check_map(options.map(), engine.config().layers, engine.config().heads) : Expected<void>{};
+  };
+  NATSCOPE_TRY(auto run, options.run.run(kind == FigureKind::attention ? map_store_bytes : 0, check_model, {}, stop));
+  const Engine& engine = *run.engine;
+  FigureData figure;
+  if (kind == FigureKind::attention) {
+    run.provenance.maps = {options.map()};
+    NATSCOPE_TRY(const auto ranges, ranges_of(options, engine.record().size()));
+    NATSCOPE_TRY(figure, attention_figure(engine, options, ranges, run.provenance, stop));
+  } else {
+    NATSCOPE_TRY(figure, figure_from_record(kind, engine.record(), engine.config().heads, options, run.provenance));
+  }
+  name_tokens(figure, engine.record(), engine.tokenizer());
+  return figure;
+}
+
+Expected<FigureData> figure_from_file(FigureKind kind, const Options& options) {
+  NATSCOPE_TRY(const std::string format, recorded_format(options.from));
+  if (format == "natscope-session") {
+    NATSCOPE_TRY(const auto session, read_session(options.from));
+    if (kind == FigureKind::attention) {
+      return fail(ErrorCode::bad_session, "a session holds roles and accounting, but no attention weights",
+                  "export attention from the model and prompt, or from a trace made with --attention");
+    }
+    const std::int32_t heads = session.provenance.heads.value_or(session.record.geometry().kv_heads);
+    return figure_from_record(kind, session.record, heads, options, session.provenance);
+  }
+  // A file of another kind gets the trace reader's word on what is missing.
+  NATSCOPE_TRY(const auto trace, TraceFile::open(options.from));
+  return figure_from_trace(trace, kind, options.map(), options.queries, options.keys);
+}
+
+Expected<void> write_figure(const FigureData& figure, ExportFormat format, const Options& options) {
+  const ScaleOptions scale = options.scale_options();
+  if (!is_data_format(format)) return draw_figure_file(figure, {scale, options.dpi, options.theme == "dark"}, options.out);
+  const auto* map = std::get_if<Heatmap>(&figure.values);
+  if (map == nullptr) return write_figure_data(options.out, figure);
+  FigureData scaled = figure;
+  scaled.values = prepared(*map, scale);
+  return write_figure_data(options.out, scaled);
+}
+
+Expected<void> run(const Options& options, CommandContext& context) {
+  NATSCOPE_TRY(const ExportFormat format, export_format(options.out));
+  const auto kind = figure_kind(options.kind);
+  if (!kind) return fail(ErrorCode::usage, "there is no kind \"" + options.kind + "\"");
+  if (!options.from.empty() && options.run.has_text()) {
+    return fail(ErrorCode::usage, "--from and a prompt exclude each other");
+  }
+  // A range that is none is wrong usage, whatever the text turns out to hold.
+  for (const auto& range : {options.queries, options.keys}) {
+    if (!range) continue;
+    if (auto parsed = parse_range(*range, INT32_MAX); !parsed && parsed.error().code == ErrorCode::usage) {
+      return Unexpected(std::move(parsed).error());
+    }
+  }
+  NATSCOPE_CHECK(check_writable_target(options.out));
+  NATSCOPE_TRY(const FigureData figure, options.from.empty() ? figure_from_model(*kind, options, context.stop)
+                                                             : figure_from_file(*kind, options));
+  NATSCOPE_CHECK(check(context.stop));
+  NATSCOPE_CHECK(write_figure(figure, format, options));
+  return context.json ? print_json({{"out", options.out}, {"kind", options.kind}})
+                      : print_text("wrote " + printable(options.out) + "\n");
+}
+
+}  // namespace
+
+void add_export_command(CLI::App& root, Invocation& invocation) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = root.add_subcommand("export", "Draw or write a heatmap, role map or KV curve");
+  command->add_option("--kind", options->kind, "attention, mask, roles or kv")
+      ->required()
+      ->check(CLI::IsMember({"attention", "mask", "roles", "kv"}))
+      ->type_name("KIND");
+  command->add_option("--out", options->out, "File to write; its ending says how: png, svg, pdf, npy, csv or json")
+      ->required()
+      ->type_name("FILE");
+  command->add_option("--from", options->from, "A trace or session file; without it a model and a prompt")->type_name("FILE");
+  const auto index = CLI::Range(0, INT32_MAX);
+  command->add_option("--layer", options->layer, "Layer of the map")->check(index)->type_name("L")->capture_default_str();
+  command->add_option("--head", options->head, "Query head of the map")->check(index)->type_name("H")->capture_default_str();
+  command->add_option("--queries", options->queries, "Only these query positions, the end not included")->type_name("A:B");
+  command->add_option("--keys", options->keys, "Only these key positions, the end not included")->type_name("A:B");
+  command->add_option("--scale", options->scale, "Colours: linear or log")
+      ->check(CLI::IsMember({"linear", "log"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  command->add_option("--clip", options->clip, "The colour range ends at this percentile of the visible cells")
+      ->check(CLI::Range(0.001, 100.0))
+      ->type_name("P")
+      ->capture_default_str();
+  command->add_option("--normalise", options->normalise, "row: divide every row by its largest weight")
+      ->check(CLI::IsMember({"row", "none"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  command->add_flag("--hide-sink", options->hide_sink, "Leave key 0 out of the map and its colour range");
+  command->add_option("--dpi", options->dpi, "Resolution of a png")
+      ->check(CLI::Range(36.0, 2400.0))
+      ->type_name("N")
+      ->capture_default_str();
+  command->add_option("--theme", options->theme, "light or dark")
+      ->check(CLI::IsMember({"light", "dark"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  options->run.add_to(*command);
+  on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
+}
+
+}  // namespace natscope

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <nlohmann/json.hpp>
+
+#include "app/cli/commands.h"
+#include "app/cli/live_table.h"
+#include "app/cli/model_options.h"
+#include "app/cli/policy_option.h"
+#include "app/cli/sampling_flags.h"
+#include "app/cli/terminal.h"
+#include "app/cli/text_options.h"
+
+namespace natscope {
+namespace {
+
+struct Options {
+  ModelOptions model;
+  TextOptions text;
+  SamplingFlags sampling;
+  PolicyOption policy;
+  std::int64_t max_new_tokens = 200;
+  std::int64_t chunk = 512;
+  std::vector<std::string> stop_strings;
+  bool live = false;
+};
+
+double rate(double tokens, double seconds) { return seconds > 0 ? tokens / seconds : 0; }
+
+nlohmann::json as_json(const CacheCounts& counts) {
+  return {{"entries", counts.entries},
+          {"dense_bytes", counts.dense_bytes},
+          {"live_bytes", counts.live_bytes},
+          {"allocated_bytes", counts.allocated_bytes},
+          {"fraction", counts.fraction},
+          {"paper_fraction", counts.paper_fraction}};
+}
+
+Expected<void> run(const Options& options, CommandContext& context) {
+  NATSCOPE_TRY(auto engine, open_engine(options.model, 0, context.stop));
+  NATSCOPE_TRY(const auto sampling,
+               options.sampling.options(engine->folder().generation_defaults(), options.model.seed));
+  NATSCOPE_TRY(const auto prompt, options.text.tokens(*engine));
+  const auto prompt_tokens = static_cast<std::int64_t>(prompt.size());
+  RolePlan plan;
+  NATSCOPE_TRY(plan.policy, options.policy.policy(prompt_tokens + options.max_new_tokens));
+  NATSCOPE_CHECK(engine->start(plan));
+
+  {
+    ProgressBar bar("prefill", "tokens");
+    PrefillOptions prefill;
+    prefill.chunk = options.chunk;
+    prefill.on_progress = [&bar](std::int64_t done, std::int64_t total) { bar.update(done, total); };
+    NATSCOPE_CHECK(engine->prefill(prompt, prefill, context.stop));
+  }
+
+  LiveTable table(options.live);
+  GenerateOptions generate;
+  generate.max_new_tokens = options.max_new_tokens;
+  generate.sampling = sampling;
+  generate.stop_strings = options.stop_strings;
+  generate.candidates = 0;
+  if (!context.json) {
+    generate.on_token = [&](const TokenFrame&, std::string_view text) { table.show(text, engine->record()); };
+  }
+  NATSCOPE_TRY(const auto result, engine->generate(generate, context.stop));
+
+  if (context.json) {
+    nlohmann::json object;
+    object["text"] = result.text;
+    object["tokens"] = result.tokens;
+    object["prompt_tokens"] = prompt_tokens;
+    object["stop_reason"] = name(result.reason);
+    object["prefill_tokens_per_s"] = rate(static_cast<double>(prompt_tokens), engine->prefill_s());
+    object["decode_tokens_per_s"] = rate(static_cast<double>(result.tokens.size()), result.decode_s);
+    object["kv"] = as_json(engine->counts());
+    object["policy"] = to_string(plan.policy);
+    NATSCOPE_CHECK(print_json(object));
+  } else {
+    table.finish(engine->record());
+  }
+  if (result.reason == StopReason::interrupted) {
+    return fail(ErrorCode::interrupted, "generation was stopped after " + std::to_string(result.tokens.size()) + " tokens");
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_generate_command(CLI::App& root, Invocation& invocation) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = root.add_subcommand("generate", "Stream text from a model");
+  options->text.add_to(*command);
+  options->model.add_to(*command);
+  options->policy.add_to(*command);
+  options->sampling.add_to(*command);
+  command->add_option("--max-new-tokens", options->max_new_tokens, "Stop after N tokens")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 31U))
+      ->type_name("N")
+      ->capture_default_str();
+  command->add_option("--chunk", options->chunk, "Tokens per prefill chunk")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31U))
+      ->type_name("N")
+      ->capture_default_str();
+  command->add_option("--stop", options->stop_strings, "Stop at this text (repeatable); it is not printed")
+      ->type_name("TEXT")
+      ->allow_extra_args(false);
+  command->add_flag("--live", options->live, "Show the KV-cache accounting under the text while it runs");
+  on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
+}
+
+}  // namespace natscope

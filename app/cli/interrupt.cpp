@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/cli/interrupt.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+
+#include "core/base/error.h"
+
+namespace natscope {
+namespace {
+
+constexpr char signal_byte = 's';
+constexpr char end_byte = 'e';
+
+/// Pipe from the signal handler, which may do next to nothing, to the watching thread.
+std::array<int, 2> wake_pipe{-1, -1};
+
+extern "C" void on_signal(int) {
+  const int saved = errno;
+  [[maybe_unused]] const auto written = write(wake_pipe[1], &signal_byte, 1);
+  errno = saved;
+}
+
+char wait_for_byte(int timeout_ms) {
+  pollfd ready{wake_pipe[0], POLLIN, 0};
+  for (;;) {
+    const int count = poll(&ready, 1, timeout_ms);
+    if (count == 0) return 0;
+    char byte = 0;
+    if (count > 0 && read(wake_pipe[0], &byte, 1) == 1) return byte;
+    if (count < 0 && errno != EINTR) return end_byte;
+  }
+}
+
+}  // namespace
+
+InterruptGuard::InterruptGuard() {
+  if (pipe2(wake_pipe.data(), O_CLOEXEC) != 0) return;  // no descriptors left: the default action of the signals stays
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  watcher_ = std::thread([this] { watch(); });
+}
+
+InterruptGuard::~InterruptGuard() {
+  if (!watcher_.joinable()) return;
+  [[maybe_unused]] const auto written = write(wake_pipe[1], &end_byte, 1);
+  watcher_.join();
+}
+
+void InterruptGuard::watch() {
+  if (wait_for_byte(-1) == end_byte) return;
+  source_.request_stop();
+  for (char byte = wait_for_byte(grace_ms); byte != end_byte; byte = wait_for_byte(grace_ms)) {
+    if (byte == signal_byte) continue;
+    const Error error = make_error(ErrorCode::interrupted, "stopped before the work was done");
+    std::fprintf(stderr, "%s\n", format_error_line(error).c_str());
+    std::fflush(stderr);
+    _exit(exit_code(ErrorCode::interrupted));
+  }
+}
+
+}  // namespace natscope

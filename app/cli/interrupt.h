@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// Ctrl+C and SIGTERM as a stop token.
+#pragma once
+
+#include <stop_token>
+#include <thread>
+
+namespace natscope {
+
+/// Turns SIGINT and SIGTERM into a stop request for as long as it lives. One a process, made before other threads start.
+///
+/// Work looks at the token at least once a layer and ends cleanly. Where it cannot (a library call that does not return),
+/// the process prints the contract's last line and ends with code 5 after `grace_ms`: the command line promises half a
+/// second. Files are written whole or not at all, so ending at any moment loses nothing that was there.
+class InterruptGuard {
+ public:
+  static constexpr int grace_ms = 400;
+
+  InterruptGuard();
+  ~InterruptGuard();
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+
+  [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
+
+ private:
+  void watch();
+
+  std::stop_source source_;
+  std::thread watcher_;
+};
+
+}  // namespace natscope

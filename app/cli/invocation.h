@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// What every command of natscope-cli is given, and how one is added.
+///
+///     void add_info_command(CLI::App& root, Invocation& invocation) {
+///       auto options = std::make_shared<Options>();
+///       CLI::App* command = root.add_subcommand("info", "Describe a model folder");
+///       options->model.add_to(*command);
+///       on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
+///     }
+///
+/// A command writes its result to stdout, everything else to stderr, and returns errors as values; main() prints them.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <stop_token>
+
+#include "core/base/expected.h"
+
+namespace natscope {
+
+struct CommandContext {
+  std::stop_token stop;  ///< Ctrl+C
+  bool json = false;     ///< --json: one object on stdout and nothing else there
+};
+
+/// What the command line asked for; empty until a command was parsed.
+struct Invocation {
+  std::function<Expected<void>(CommandContext&)> run;
+  bool json = false;
+};
+
+/// Adds --json to a command and makes it the one that runs when it was named.
+void on_run(CLI::App& command, Invocation& invocation, std::function<Expected<void>(CommandContext&)> run);
+
+/// Prints one JSON value and a newline on stdout, whole. Errors: io_failure.
+[[nodiscard]] Expected<void> print_json(const nlohmann::json& value);
+
+/// Prints text on stdout at once. Errors: io_failure.
+[[nodiscard]] Expected<void> print_text(std::string_view text);
+
+/// The same error as wrong usage: for the syntax of a flag whose reader lives below the command line.
+[[nodiscard]] Error as_usage(Error error);
+
+}  // namespace natscope

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// natscope-cli: one parser, one command, one way to fail.
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <string>
+
+#include "app/cli/commands.h"
+#include "app/cli/interrupt.h"
+#include "app/cli/invocation.h"
+
+namespace natscope {
+namespace {
+
+int report(const Error& error) {
+  std::fflush(stdout);
+  std::fprintf(stderr, "%s\n", format_error_line(error).c_str());
+  return exit_code(error.code);
+}
+
+/// Exceptions are caught where libraries are called; what still arrives here is a defect or an exhausted memory.
+Expected<void> run_guarded(const Invocation& invocation, CommandContext& context) {
+  try {
+    return invocation.run(context);
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorCode::out_of_memory, "there is not enough memory for this");
+  } catch (const std::exception& problem) {
+    return fail(ErrorCode::internal, problem.what());
+  }
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Run Neural Attention Search models and see what they keep in the KV cache", "natscope-cli");
+  Invocation invocation;
+  app.set_version_flag("--version", "natscope-cli " NATSCOPE_VERSION);
+  app.require_subcommand(1);
+  app.footer("natscope-cli COMMAND --help shows a command's flags. Exit codes: 0 done, 1 defect, 2 wrong usage,\n"
+             "3 bad input, 4 out of memory, 5 interrupted.");
+  add_commands(app, invocation);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& problem) {
+    const auto named = app.get_subcommands();
+    const std::string command = named.empty() ? "" : " " + named.front()->get_name();
+    return report(make_error(ErrorCode::usage, problem.what(), "see natscope-cli" + command + " --help"));
+  }
+
+  InterruptGuard interrupt;
+  CommandContext context{interrupt.token(), invocation.json};
+  const auto done = run_guarded(invocation, context);
+  return done ? 0 : report(done.error());
+}
+
+}  // namespace
+}  // namespace natscope
+
+int main(int argc, char** argv) { return natscope::run(argc, argv); }

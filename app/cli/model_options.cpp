@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/cli/model_options.h"
+
+#include "core/base/resource_path.h"
+
+namespace natscope {
+
+void ModelOptions::add_to(CLI::App& command) {
+  command.add_option("--model", model, "Model folder (Hugging Face layout); default: the bundled demo")
+      ->type_name("DIR");
+  command.add_option("--adapter", adapter, "Adapter folder with score layers, LoRA or both")->type_name("DIR");
+  command.add_option("--device", device, "Where to compute: auto, cpu or cuda")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  command.add_option("--dtype", dtype, "Activations and cache: float32 (default on a CPU) or bfloat16 (default on a GPU)")
+      ->check(CLI::IsMember({"float32", "bfloat16"}))
+      ->type_name("NAME");
+  command.add_option("--threads", threads, "CPU threads; 0: one per core")
+      ->check(CLI::Range(0, 1024))
+      ->type_name("N")
+      ->capture_default_str();
+  command.add_option("--seed", seed, "Seed of everything random")->type_name("N")->capture_default_str();
+}
+
+std::filesystem::path ModelOptions::model_path() const { return model.empty() ? resource_path("demo") : std::filesystem::path(model); }
+
+std::optional<std::filesystem::path> ModelOptions::adapter_path() const {
+  if (adapter.empty()) return std::nullopt;
+  return std::filesystem::path(adapter);
+}
+
+EngineOptions ModelOptions::engine_options(std::int64_t trace_store_bytes) const {
+  EngineOptions options;
+  options.model = model_path();
+  options.adapter = adapter_path();
+  options.device = device == "cuda" ? Device::cuda : device == "cpu" ? Device::cpu : Device::automatic;
+  if (dtype == "float32") options.dtype = kernels::ElementType::f32;
+  if (dtype == "bfloat16") options.dtype = kernels::ElementType::bf16;
+  options.threads = threads;
+  options.trace_store_bytes = trace_store_bytes;
+  return options;
+}
+
+Expected<std::unique_ptr<Engine>> open_engine(const ModelOptions& options, std::int64_t trace_store_bytes,
+                                              std::stop_token stop) {
+  return Engine::open(options.engine_options(trace_store_bytes), std::move(stop));
+}
+
+}  // namespace natscope

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// The flags that every command with a model shares, and the engine they open.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "core/base/expected.h"
+#include "core/engine/engine.h"
+
+namespace natscope {
+
+struct ModelOptions {
+  std::string model;    ///< empty: the bundled demo
+  std::string adapter;  ///< empty: none
+  std::string device = "auto";
+  std::string dtype;    ///< empty: the device's default
+  int threads = 0;
+  std::uint64_t seed = 0;
+
+  void add_to(CLI::App& command);
+
+  /// The model's folder: --model, or the demo that came with the program.
+  [[nodiscard]] std::filesystem::path model_path() const;
+  [[nodiscard]] std::optional<std::filesystem::path> adapter_path() const;
+  [[nodiscard]] EngineOptions engine_options(std::int64_t trace_store_bytes) const;
+};
+
+/// Errors: as Engine::open.
+[[nodiscard]] Expected<std::unique_ptr<Engine>> open_engine(const ModelOptions& options, std::int64_t trace_store_bytes,
+                                                            std::stop_token stop);
+
+}  // namespace natscope

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// --policy: the cache's rule, for every command that runs a model.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+
+#include "app/cli/invocation.h"
+#include "core/cache/policy.h"
+
+namespace natscope {
+
+struct PolicyOption {
+  std::string text = "model";
+
+  void add_to(CLI::App& command) {
+    command
+        .add_option("--policy", text,
+                    "model (learned roles), full, window:W, longformer:W,P1,P2,…, streaming:SINKS,WINDOW, h2o:HEAVY,RECENT")
+        ->type_name("POLICY")
+        ->capture_default_str();
+  }
+
+  /// `tokens`: how long the text can get; a listed position it does not reach is bad input.
+  /// Errors: usage (syntax), bad_position.
+  [[nodiscard]] Expected<Policy> policy(std::int64_t tokens) const {
+    auto parsed = parse_policy(text);
+    if (!parsed) return Unexpected(as_usage(std::move(parsed).error()));
+    for (const TokenPos position : parsed->global_positions) {
+      if (position.value >= tokens) {
+        return fail(ErrorCode::bad_position, "--policy lists position " + std::to_string(position.value) +
+                                                 ", the text has at most " + std::to_string(tokens) + " tokens");
+      }
+    }
+    return parsed;
+  }
+};
+
+}  // namespace natscope

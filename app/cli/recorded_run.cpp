@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/cli/recorded_run.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "app/cli/terminal.h"
+#include "core/io/model_folder.h"
+#include "core/protocol/model_description.h"
+#include "core/session/roles_file.h"
+
+namespace natscope {
+namespace {
+
+std::optional<Role> role_of_letter(std::string_view letter) {
+  if (letter == "G") return Role::global;
+  if (letter == "L") return Role::local;
+  if (letter == "S") return Role::sliding;
+  return std::nullopt;
+}
+
+/// The number that `text` begins with and `after` follows; both are taken away.
+std::optional<std::int32_t> take_number(std::string_view& text, char after) {
+  std::int32_t number = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (problem != std::errc{} || number < 0 || end == text.data() + text.size() || *end != after) return std::nullopt;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()) + 1);
+  return number;
+}
+
+}  // namespace
+
+Expected<ForcedRole> parse_forced_role(std::string_view text) {
+  std::string_view rest = text;
+  const auto layer = take_number(rest, '.');
+  const auto kv_head = layer ? take_number(rest, '.') : std::nullopt;
+  const auto position = kv_head ? take_number(rest, '=') : std::nullopt;
+  const auto role = position ? role_of_letter(rest) : std::nullopt;
+  if (!role) {
+    return fail(ErrorCode::usage, "--force takes LAYER.KV_HEAD.POSITION=G|L|S, not \"" + printable(text) + "\"");
+  }
+  return ForcedRole{LayerId(*layer), KvHeadId(*kv_head), TokenPos(*position), *role};
+}
+
+void RecordedRunOptions::add_to(CLI::App& command) {
+  text_.add_to(command);
+  model_.add_to(command);
+  policy_.add_to(command);
+  sampling_.add_to(command);
+  command.add_option("--max-new-tokens", max_new_tokens_, "Generate up to N tokens after the prompt")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 31U))
+      ->type_name("N")
+      ->capture_default_str();
+  command.add_option("--chunk", chunk_, "Tokens per prefill chunk")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31U))
+      ->type_name("N")
+      ->capture_default_str();
+  command.add_option("--window", window_, "Sliding window W in place of the model's; 0 is legal")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 31U))
+      ->type_name("W");
+  command.add_option("--roles", roles_file_, "Take roles from a safetensors file: roles U8 [layers, kv_heads, T]")
+      ->type_name("FILE");
+  command.add_option("--force", forced_, "Set one role: LAYER.KV_HEAD.POSITION=G|L|S (repeatable; wins over --roles)")
+      ->type_name("L.K.N=R")
+      ->allow_extra_args(false);
+}
+
+Expected<RolePlan> RecordedRunOptions::plan(std::int64_t tokens) const {
+  RolePlan plan;
+  NATSCOPE_TRY(plan.policy, policy_.policy(tokens));
+  plan.window = window_;
+  for (const std::string& text : forced_) {
+    NATSCOPE_TRY(const auto forced, parse_forced_role(text));
+    if (forced.position.value >= tokens) {
+      return fail(ErrorCode::bad_position, "--force names position " + std::to_string(forced.position.value) +
+                                               ", prompt and generation have " + std::to_string(tokens) + " tokens");
+    }
+    plan.forced.push_back(forced);
+  }
+  if (!roles_file_.empty()) {
+    NATSCOPE_TRY(plan.roles, read_roles_file(roles_file_));
+    if (plan.roles->length < tokens) {
+      return fail(ErrorCode::bad_roles, printable(roles_file_) + " has roles for " + std::to_string(plan.roles->length) +
+                                            " tokens, prompt and generation have " + std::to_string(tokens));
+    }
+  }
+  return plan;
+}
+
+Expected<RecordedRun> RecordedRunOptions::run(std::int64_t trace_store_bytes,
+                                              const std::function<Expected<void>(const Engine&)>& check_model,
+                                              const LogitsSink& logits, std::stop_token stop) const {
+  RecordedRun done;
+  NATSCOPE_TRY(done.engine, open_engine(model_, trace_store_bytes, stop));
+  Engine& engine = *done.engine;
+  NATSCOPE_CHECK(check_model(engine));
+  NATSCOPE_TRY(const auto sampling, sampling_.options(engine.folder().generation_defaults(), model_.seed));
+  NATSCOPE_TRY(const auto prompt, text_.tokens(engine));
+  done.prompt_tokens = static_cast<std::int64_t>(prompt.size());
+  const std::int64_t tokens =
+      std::min<std::int64_t>(done.prompt_tokens + max_new_tokens_, engine.config().context);
+  NATSCOPE_TRY(auto role_plan, plan(tokens));
+  NATSCOPE_CHECK(engine.start(role_plan));
+
+  {
+    ProgressBar bar("prefill", "tokens");
+    PrefillOptions prefill;
+    prefill.chunk = chunk_;
+    prefill.on_progress = [&bar](std::int64_t now, std::int64_t total) { bar.update(now, total); };
+    if (logits) {
+      prefill.on_logits = [&logits](TokenPos, std::int64_t, std::span<const float> rows) { return logits(rows); };
+    }
+    NATSCOPE_CHECK(engine.prefill(prompt, prefill, stop));
+  }
+  if (max_new_tokens_ > 0) {
+    ProgressBar bar("generate", "tokens");
+    Expected<void> kept;
+    std::int64_t generated = 0;
+    GenerateOptions generate;
+    generate.max_new_tokens = max_new_tokens_;
+    generate.sampling = sampling;
+    generate.candidates = 0;
+    generate.on_token = [&](const TokenFrame&, std::string_view) {
+      bar.update(++generated, max_new_tokens_);
+      if (logits && kept) kept = logits(engine.logits());
+    };
+    NATSCOPE_TRY(const auto result, engine.generate(generate, stop));
+    NATSCOPE_CHECK(std::move(kept));
+    done.reason = result.reason;
+    if (result.reason == StopReason::interrupted) {
+      return fail(ErrorCode::interrupted, "generation was stopped after " + std::to_string(generated) + " tokens");
+    }
+  }
+
+  done.provenance.window = engine.window();
+  done.provenance.dtype = dtype_name(engine.dtype());
+  done.provenance.seed = model_.seed;
+  done.provenance.model_sha256 = engine.folder().sha256();
+  done.provenance.prompt_sha256 = prompt_digest(text_.source_text());
+  done.provenance.natscope_version = NATSCOPE_VERSION;
+  done.provenance.policy = to_string(role_plan.policy);
+  done.provenance.heads = engine.config().heads;
+  return done;
+}
+
+}  // namespace natscope

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// A prompt and its generation under a plan of roles, recorded: what trace and export begin with.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "app/cli/model_options.h"
+#include "app/cli/policy_option.h"
+#include "app/cli/sampling_flags.h"
+#include "app/cli/text_options.h"
+#include "core/base/expected.h"
+#include "core/session/provenance.h"
+
+namespace natscope {
+
+/// The run once it is over; the engine holds its record and can still draw maps of it.
+struct RecordedRun {
+  std::unique_ptr<Engine> engine;
+  Provenance provenance;  ///< without maps
+  std::int64_t prompt_tokens = 0;
+  StopReason reason = StopReason::max_new_tokens;
+};
+
+class RecordedRunOptions {
+ public:
+  void add_to(CLI::App& command);
+
+  [[nodiscard]] bool has_text() const { return text_.given(); }
+
+  /// Receives logits rows [n, vocab] f32 in the order of positions, the last token's included.
+  using LogitsSink = std::function<Expected<void>(std::span<const float> rows)>;
+
+  /// `check_model` sees the engine before anything runs: layers and heads that the model does not have fail early.
+  /// Errors: those of opening, tokenizing, the plan and the run; bad_roles (a roles file shorter than prompt and
+  /// generation); interrupted.
+  [[nodiscard]] Expected<RecordedRun> run(std::int64_t trace_store_bytes,
+                                          const std::function<Expected<void>(const Engine&)>& check_model,
+                                          const LogitsSink& logits, std::stop_token stop) const;
+
+ private:
+  [[nodiscard]] Expected<RolePlan> plan(std::int64_t tokens) const;
+
+  ModelOptions model_;
+  TextOptions text_;
+  SamplingFlags sampling_;
+  PolicyOption policy_;
+  std::optional<std::int64_t> window_;
+  std::string roles_file_;
+  std::vector<std::string> forced_;
+  std::int64_t max_new_tokens_ = 0;
+  std::int64_t chunk_ = 512;
+};
+
+/// Reads `L.K.N=G|L|S`. Errors: usage.
+[[nodiscard]] Expected<ForcedRole> parse_forced_role(std::string_view text);
+
+}  // namespace natscope

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/cli/sampling_flags.h"
+
+namespace natscope {
+
+void SamplingFlags::add_to(CLI::App& command) {
+  auto* greedy = command.add_flag("--greedy", greedy_, "Always take the likeliest token");
+  command.add_option("--temperature", temperature_, "Divide logits by it; > 0 (default: the model's, else 0.8)")
+      ->type_name("X")
+      ->excludes(greedy);
+  command.add_option("--top-k", top_k_, "Only the K likeliest tokens; 0: all")->type_name("K");
+  command.add_option("--top-p", top_p_, "Only the smallest set that reaches P (default: the model's, else 0.95)")
+      ->type_name("P");
+  command.add_option("--min-p", min_p_, "Only tokens with at least P times the likeliest one's probability")
+      ->type_name("P");
+  command.add_option("--repetition-penalty", repetition_penalty_, "Make tokens that occurred less likely; 1: off")
+      ->type_name("X");
+}
+
+Expected<SamplingOptions> SamplingFlags::options(const GenerationDefaults& defaults, std::uint64_t seed) const {
+  SamplingOptions options;
+  options.seed = seed;
+  options.temperature = temperature_.value_or(defaults.temperature.value_or(options.temperature));
+  options.top_k = top_k_.value_or(defaults.top_k.value_or(options.top_k));
+  options.top_p = top_p_.value_or(defaults.top_p.value_or(options.top_p));
+  options.min_p = min_p_.value_or(defaults.min_p.value_or(options.min_p));
+  options.repetition_penalty = repetition_penalty_.value_or(defaults.repetition_penalty.value_or(options.repetition_penalty));
+  // A model that asks for no sampling is greedy, unless a flag asks for sampling.
+  options.greedy = greedy_ || (!defaults.do_sample.value_or(true) && !temperature_ && !top_k_ && !top_p_ && !min_p_);
+  NATSCOPE_CHECK(check(options));
+  return options;
+}
+
+}  // namespace natscope

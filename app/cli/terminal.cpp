@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/cli/terminal.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace natscope {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto show_after = std::chrono::milliseconds(300);
+constexpr auto redraw_every = std::chrono::milliseconds(100);
+constexpr int bar_cells = 28;
+
+bool is_terminal(int descriptor) {
+  const char* term = std::getenv("TERM");
+  return isatty(descriptor) == 1 && !(term != nullptr && std::strcmp(term, "dumb") == 0);
+}
+
+std::string readable_seconds(double seconds) {
+  const auto whole = static_cast<std::int64_t>(seconds + 0.5);
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%lld:%02lld", static_cast<long long>(whole / 60),
+                static_cast<long long>(whole % 60));
+  return text.data();
+}
+
+}  // namespace
+
+bool stdout_is_terminal() { return is_terminal(STDOUT_FILENO); }
+bool stderr_is_terminal() { return is_terminal(STDERR_FILENO); }
+
+bool stderr_has_colour() {
+  const char* no_colour = std::getenv("NO_COLOR");
+  return stderr_is_terminal() && (no_colour == nullptr || *no_colour == '\0');
+}
+
+int terminal_columns() {
+  winsize size{};
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
+
+ProgressBar::ProgressBar(std::string label, std::string unit)
+    : label_(std::move(label)), unit_(std::move(unit)), begun_(Clock::now()) {}
+
+ProgressBar::~ProgressBar() { clear(); }
+
+void ProgressBar::update(std::int64_t done, std::int64_t total) {
+  if (total <= 0 || !stderr_is_terminal()) return;
+  const auto now = Clock::now();
+  if (now - begun_ < show_after || (visible_ && now - drawn_ < redraw_every && done < total)) return;
+  drawn_ = now;
+  visible_ = true;
+
+  const double seconds = std::chrono::duration<double>(now - begun_).count();
+  const double share = std::clamp(static_cast<double>(done) / static_cast<double>(total), 0.0, 1.0);
+  const int filled = static_cast<int>(share * bar_cells);
+  std::string bar;
+  for (int cell = 0; cell < bar_cells; ++cell) bar += cell < filled ? "█" : "░";
+  const std::string left = done > 0 ? readable_seconds(seconds * (1 - share) / std::max(share, 1e-9)) : "–";
+  std::fprintf(stderr, "\r\033[K%s %s %3.0f %%  %s/%s %s  %.0f/s  left %s", label_.c_str(), bar.c_str(), 100 * share,
+               with_separators(done).c_str(), with_separators(total).c_str(), unit_.c_str(),
+               static_cast<double>(done) / std::max(seconds, 1e-9), left.c_str());
+  std::fflush(stderr);
+}
+
+void ProgressBar::clear() {
+  if (!visible_) return;
+  std::fputs("\r\033[K", stderr);
+  std::fflush(stderr);
+  visible_ = false;
+}
+
+std::string with_separators(std::int64_t number) {
+  std::string digits = std::to_string(number < 0 ? -number : number);
+  for (auto at = static_cast<std::int64_t>(digits.size()) - 3; at > 0; at -= 3) {
+    digits.insert(static_cast<std::size_t>(at), ",");
+  }
+  return number < 0 ? "-" + digits : digits;
+}
+
+std::string readable_bytes(std::int64_t bytes) {
+  constexpr std::array units{"B", "KiB", "MiB", "GiB", "TiB"};
+  auto value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (value >= 1024 && unit + 1 < units.size()) {
+    value /= 1024;
+    ++unit;
+  }
+  std::array<char, 48> text{};
+  std::snprintf(text.data(), text.size(), unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+  return text.data();
+}
+
+}  // namespace natscope

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/cli/text_options.h"
+
+#include <array>
+#include <charconv>
+#include <iostream>
+#include <iterator>
+
+#include "core/base/mapped_file.h"
+
+namespace natscope {
+namespace {
+
+constexpr std::uint64_t max_prompt_bytes = 64ULL << 20U;
+
+Expected<std::vector<std::int32_t>> parse_token_list(const std::string& text) {
+  std::vector<std::int32_t> ids;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (;;) {
+    std::int64_t id = 0;
+    const auto [next, problem] = std::from_chars(at, end, id);
+    if (problem == std::errc::invalid_argument || (next != end && *next != ',')) {
+      return fail(ErrorCode::usage, "--tokens takes whole numbers separated by commas, not \"" + text + "\"");
+    }
+    if (problem == std::errc::result_out_of_range || id < 0 || id > INT32_MAX) {
+      return fail(ErrorCode::bad_token_id, "--tokens holds an id that no vocabulary has");
+    }
+    ids.push_back(static_cast<std::int32_t>(id));
+    if (next == end) return ids;
+    at = next + 1;
+  }
+}
+
+Expected<std::string> read_standard_input() {
+  std::string text;
+  std::array<char, 65536> piece{};
+  while (std::cin.read(piece.data(), piece.size()) || std::cin.gcount() > 0) {
+    text.append(piece.data(), static_cast<std::size_t>(std::cin.gcount()));
+    if (text.size() > max_prompt_bytes) return fail(ErrorCode::file_too_large, "standard input is over 64 MiB");
+  }
+  return text;
+}
+
+}  // namespace
+
+void TextOptions::add_to(CLI::App& command) {
+  prompt_option_ = command.add_option("--prompt", prompt_, "Text to begin with")->type_name("TEXT");
+  file_option_ = command.add_option("--prompt-file", prompt_file_, "File with the text (- = standard input)")
+                     ->type_name("FILE");
+  tokens_option_ = command.add_option("--tokens", tokens_, "Token ids, taken as they are: 1,2,3")->type_name("IDS");
+  prompt_option_->excludes(file_option_)->excludes(tokens_option_);
+  file_option_->excludes(tokens_option_);
+}
+
+bool TextOptions::given() const {
+  return prompt_option_->count() + file_option_->count() + tokens_option_->count() > 0;
+}
+
+Expected<std::string> TextOptions::read_text() const {
+  if (prompt_option_->count() > 0) return prompt_;
+  if (prompt_file_ == "-") return read_standard_input();
+  return read_small_file(prompt_file_, max_prompt_bytes);
+}
+
+Expected<std::vector<std::int32_t>> TextOptions::tokens(const Engine& engine) const {
+  if (!given()) {
+    return fail(ErrorCode::usage, "no text was given", "give --prompt TEXT, --prompt-file FILE or --tokens 1,2,3");
+  }
+  if (tokens_option_->count() > 0) {
+    source_text_ = tokens_;
+    NATSCOPE_TRY(auto ids, parse_token_list(tokens_));
+    for (const std::int32_t id : ids) {
+      if (id >= engine.config().vocab) {
+        return fail(ErrorCode::bad_token_id, "token id " + std::to_string(id) + " is outside the vocabulary of " +
+                                                 std::to_string(engine.config().vocab));
+      }
+    }
+    if (static_cast<std::int64_t>(ids.size()) > engine.config().context) {
+      return fail(ErrorCode::prompt_too_long, std::to_string(ids.size()) + " tokens are given, the context holds " +
+                                                  std::to_string(engine.config().context));
+    }
+    return ids;
+  }
+  NATSCOPE_TRY(source_text_, read_text());
+  return engine.tokenize(source_text_);
+}
+
+}  // namespace natscope

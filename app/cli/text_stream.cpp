@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/cli/text_stream.h"
+
+#include "core/base/mapped_file.h"
+#include "core/base/utf8.h"
+#include "core/io/model_folder.h"
+
+namespace natscope {
+namespace {
+
+constexpr std::uint64_t max_text_bytes = 1ULL << 30U;
+
+}  // namespace
+
+Expected<std::vector<std::int32_t>> read_token_stream(const ModelFolder& folder, std::span<const std::string> files,
+                                                      std::int64_t tokens_max) {
+  std::vector<std::int32_t> stream;
+  const auto full = [&] { return tokens_max > 0 && static_cast<std::int64_t>(stream.size()) >= tokens_max; };
+  for (const std::string& file : files) {
+    // Every file is looked at, also those past the cut: a bad one is an error, not luck.
+    NATSCOPE_TRY(const std::string text, read_small_file(file, max_text_bytes));
+    if (text.empty()) return fail(ErrorCode::bad_text, file + " is empty");
+    if (!valid_utf8(text)) return fail(ErrorCode::bad_text, file + " is not UTF-8");
+    if (full()) continue;
+    if (const auto bos = folder.bos_id()) stream.push_back(*bos);
+    NATSCOPE_TRY(const auto ids, folder.tokenizer().encode(text));
+    stream.insert(stream.end(), ids.begin(), ids.end());
+  }
+  if (full()) stream.resize(static_cast<std::size_t>(tokens_max));
+  return stream;
+}
+
+std::vector<std::span<const std::int32_t>> cut_segments(std::span<const std::int32_t> stream, std::int64_t length) {
+  const auto size = static_cast<std::size_t>(length);
+  std::vector<std::span<const std::int32_t>> segments;
+  for (std::size_t begin = 0; begin + size <= stream.size(); begin += size) segments.push_back(stream.subspan(begin, size));
+  if (segments.empty() && !stream.empty()) segments.push_back(stream);
+  return segments;
+}
+
+}  // namespace natscope

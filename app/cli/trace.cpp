@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/commands.h"
+#include "app/cli/recorded_run.h"
+#include "app/cli/terminal.h"
+#include "core/base/atomic_file.h"
+#include "core/session/row_spool.h"
+#include "core/session/trace_file.h"
+
+namespace natscope {
+namespace {
+
+/// Room for the queries and keys that maps are computed from; a layer beyond it is computed again.
+constexpr std::int64_t map_store_bytes = 4LL << 30U;
+
+struct Options {
+  RecordedRunOptions run;
+  std::string out;
+  std::string attention;
+  bool logits = false;
+  bool scores = false;
+};
+
+/// The maps of `L.H,L.H…` or `all`. Errors: usage, bad_layer, bad_head.
+Expected<std::vector<MapId>> chosen_maps(const std::string& text, const ModelConfig& config) {
+  std::vector<MapId> maps;
+  if (text.empty()) return maps;
+  if (text == "all") {
+    for (std::int32_t layer = 0; layer < config.layers; ++layer) {
+      for (std::int32_t head = 0; head < config.heads; ++head) maps.push_back({LayerId(layer), HeadId(head)});
+    }
+    return maps;
+  }
+  auto parsed = parse_maps(text);
+  if (!parsed) {
+    return fail(ErrorCode::usage, "--attention takes LAYER.HEAD,LAYER.HEAD,… or all, not \"" + printable(text) + "\"");
+  }
+  for (const MapId& map : *parsed) {
+    if (map.layer.value >= config.layers) {
+      return fail(ErrorCode::bad_layer, "there is no layer " + std::to_string(map.layer.value) + "; the model has " +
+                                            std::to_string(config.layers));
+    }
+    if (map.head.value >= config.heads) {
+      return fail(ErrorCode::bad_head, "there is no head " + std::to_string(map.head.value) + "; a layer has " +
+                                           std::to_string(config.heads));
+    }
+  }
+  return parsed;
+}
+
+Expected<void> run(const Options& options, CommandContext& context) {
+  NATSCOPE_CHECK(check_writable_target(options.out));
+  std::optional<RowSpool> spool;
+  if (options.logits) {
+    NATSCOPE_TRY(spool, RowSpool::create(std::filesystem::absolute(options.out).parent_path()));
+  }
+  RecordedRunOptions::LogitsSink keep_logits;
+  if (spool) keep_logits = [&spool](std::span<const float> rows) { return spool->append(rows); };
+
+  std::vector<MapId> maps;
+  const auto check_model = [&](const Engine& engine) -> Expected<void> {
+    NATSCOPE_TRY(maps, chosen_maps(options.attention, engine.config()));
+    return {};
+  };
+  NATSCOPE_TRY(const auto run,
+               options.run.run(options.attention.empty() ? 0 : map_store_bytes, check_model, keep_logits, context.stop));
+  const Engine& engine = *run.engine;
+
+  TraceContent content;
+  content.record = &engine.record();
+  content.provenance = run.provenance;
+  content.provenance.maps = maps;
+  content.prompt_tokens = run.prompt_tokens;
+  content.with_scores = options.scores;
+  content.vocab = engine.config().vocab;
+  if (spool) content.logits = [&spool](const TensorSink& sink) { return spool->produce(sink); };
+  if (!maps.empty()) {
+    content.map_rows = [&](const MapId& map, TokenPos first, std::int64_t n, std::span<float> weights,
+                           std::span<std::uint8_t> visible) {
+      const std::array sizes{n, engine.record().size()};
+      return engine.weights(map.layer, map.head, first, TokenPos(0),
+                            kernels::View<float, 2>::packed(weights.data(), sizes),
+                            kernels::View<std::uint8_t, 2>::packed(visible.data(), sizes), context.stop);
+    };
+  }
+  NATSCOPE_CHECK(write_trace(options.out, content));
+
+  const CacheCounts counts = engine.counts();
+  if (context.json) {
+    return print_json({{"out", options.out},
+                       {"tokens", counts.tokens},
+                       {"prompt_tokens", run.prompt_tokens},
+                       {"maps", maps.size()},
+                       {"fraction", counts.fraction},
+                       {"stop_reason", name(run.reason)}});
+  }
+  return print_text("wrote " + printable(options.out) + ": " + with_separators(counts.tokens) + " tokens, " +
+                    std::to_string(maps.size()) + " maps\n");
+}
+
+}  // namespace
+
+void add_trace_command(CLI::App& root, Invocation& invocation) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = root.add_subcommand("trace", "Run a prompt and write everything that was seen to one file");
+  command->add_option("--out", options->out, "Safetensors file to write")->required()->type_name("FILE");
+  options->run.add_to(*command);
+  command->add_flag("--logits", options->logits, "Keep logits F32 [T, vocab]");
+  command->add_flag("--scores", options->scores, "Keep role scores F32 [layers, kv_heads, T, 3], before the bias");
+  command->add_option("--attention", options->attention, "Keep these heads' maps: LAYER.HEAD,LAYER.HEAD,… or all")
+      ->type_name("MAPS");
+  on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
+}
+
+}  // namespace natscope
