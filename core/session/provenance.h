@@ -32,11 +32,12 @@ struct Provenance {
   std::optional<std::int64_t> window;  ///< W in force; none without one
   std::string dtype;                   ///< "float32", "bfloat16"
   std::uint64_t seed = 0;
-  std::string model_sha256;           ///< over the weight files in the order of their names
-  std::string prompt_sha256;          ///< prompt_digest()
-  std::string natscope_version;       ///< of the program that computed it
-  std::string policy;                 ///< as parse_policy takes it
-  std::optional<std::int32_t> heads;  ///< query heads a layer
+  std::string model_sha256;              ///< over the weight files in the order of their names
+  std::string prompt_sha256;             ///< prompt_digest()
+  std::string natscope_version;          ///< of the program that computed it
+  std::string policy;                    ///< as parse_policy takes it
+  std::optional<std::int32_t> heads;     ///< query heads a layer
+  std::optional<std::int32_t> head_dim;  ///< D: with dtype, what an entry costs
 
   friend bool operator==(const Provenance&, const Provenance&) = default;
 };
@@ -44,7 +45,7 @@ struct Provenance {
 using Metadata = std::map<std::string, std::string, std::less<>>;
 
 /// The metadata of a trace: format, version, maps, window (empty without one), dtype, seed, model_sha256,
-/// prompt_sha256, natscope_version; and policy, heads, prompt_tokens where they are known.
+/// prompt_sha256, natscope_version; and policy, heads, head_dim where they are known.
 [[nodiscard]] Metadata trace_metadata(const Provenance& provenance);
 
 /// Errors: bad_trace (a key of the contract that is missing or malformed). Unknown keys are ignored.

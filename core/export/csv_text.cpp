@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/export/data_files.h"
+#include "core/export/number_text.h"
+
+namespace natscope {
+namespace {
+
+Expected<void> write_map(const Heatmap& map, const TextSink& sink) {
+  std::string text = "query";
+  for (std::int32_t key = map.keys.begin; key < map.keys.end; ++key) {
+    text += ',';
+    append_number(text, key);
+  }
+  text += '\n';
+  std::size_t cell = 0;
+  for (std::int32_t query = map.queries.begin; query < map.queries.end; ++query) {
+    append_number(text, query);
+    for (std::int64_t column = 0; column < map.keys.size(); ++column, ++cell) {
+      text += ',';
+      if (map.kind == FigureKind::mask)
+        append_number(text, static_cast<int>(map.visible[cell]));
+      else
+        append_number(text, map.values[cell]);
+    }
+    text += '\n';
+    NATSCOPE_CHECK(pass_on(text, sink));
+  }
+  return sink(text);
+}
+
+Expected<void> write_line(std::string& text, std::int64_t a, std::int64_t b, std::int64_t c, std::int64_t value,
+                          const TextSink& sink) {
+  for (const std::int64_t number : {a, b, c}) {
+    append_number(text, number);
+    text += ',';
+  }
+  append_number(text, value);
+  text += '\n';
+  return pass_on(text, sink);
+}
+
+Expected<void> write_roles(const RoleMap& map, const TextSink& sink) {
+  std::string text = "layer,kv_head,position,role\n";
+  std::size_t at = 0;
+  for (std::int32_t layer = 0; layer < map.layers; ++layer) {
+    for (std::int32_t kv_head = 0; kv_head < map.kv_heads; ++kv_head) {
+      for (std::int64_t position = 0; position < map.length; ++position, ++at) {
+        NATSCOPE_CHECK(write_line(text, layer, kv_head, position, static_cast<int>(map.roles[at]), sink));
+      }
+    }
+  }
+  return sink(text);
+}
+
+Expected<void> write_curve(const KvCurve& curve, const TextSink& sink) {
+  std::string text = "step,layer,kv_head,entries\n";
+  std::size_t at = 0;
+  for (std::int64_t step = 0; step < curve.length; ++step) {
+    for (std::int32_t layer = 0; layer < curve.layers; ++layer) {
+      for (std::int32_t kv_head = 0; kv_head < curve.kv_heads; ++kv_head, ++at) {
+        NATSCOPE_CHECK(write_line(text, step, layer, kv_head, curve.entries[at], sink));
+      }
+    }
+  }
+  return sink(text);
+}
+
+}  // namespace
+
+Expected<void> write_csv(const FigureData& figure, const TextSink& sink) {
+  if (const auto* map = std::get_if<Heatmap>(&figure.values)) return write_map(*map, sink);
+  if (const auto* map = std::get_if<RoleMap>(&figure.values)) return write_roles(*map, sink);
+  return write_curve(std::get<KvCurve>(figure.values), sink);
+}
+
+}  // namespace natscope

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/export/data_files.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "core/base/atomic_file.h"
+#include "core/export/number_text.h"
+
+namespace natscope {
+namespace {
+
+constexpr std::array<std::pair<const char*, ExportFormat>, 6> endings{{{".npy", ExportFormat::npy},
+                                                                       {".csv", ExportFormat::csv},
+                                                                       {".json", ExportFormat::json},
+                                                                       {".png", ExportFormat::png},
+                                                                       {".svg", ExportFormat::svg},
+                                                                       {".pdf", ExportFormat::pdf}}};
+
+using Writer = Expected<void> (*)(const FigureData&, const TextSink&);
+
+std::string collected(const FigureData& figure, Writer writer) {
+  std::string text;
+  // This sink cannot fail.
+  (void)writer(figure, [&text](std::string_view piece) -> Expected<void> {
+    text += piece;
+    return {};
+  });
+  return text;
+}
+
+}  // namespace
+
+Expected<ExportFormat> export_format(const std::filesystem::path& path) {
+  std::string ending = path.extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  for (const auto& [known, format] : endings) {
+    if (ending == known) return format;
+  }
+  return fail(ErrorCode::usage, "the ending of “" + printable(path.filename().string(), 80) + "” names no format",
+              "end the file's name in .npy, .csv, .json, .png, .svg or .pdf");
+}
+
+bool is_data_format(ExportFormat format) {
+  return format == ExportFormat::npy || format == ExportFormat::csv || format == ExportFormat::json;
+}
+
+std::string npy_bytes(const FigureData& figure) { return collected(figure, write_npy); }
+std::string csv_text(const FigureData& figure) { return collected(figure, write_csv); }
+std::string json_text(const FigureData& figure) { return collected(figure, write_json); }
+
+Expected<void> write_figure_data(const std::filesystem::path& path, const FigureData& figure) {
+  NATSCOPE_TRY(const ExportFormat format, export_format(path));
+  if (!is_data_format(format)) return fail(ErrorCode::usage, "png, svg and pdf are drawn, not written as numbers");
+  NATSCOPE_CHECK(check_writable_target(path));
+  if (format != ExportFormat::json) {
+    std::filesystem::path beside = path;
+    beside += ".json";
+    NATSCOPE_CHECK(write_file_atomically(beside, provenance_json(figure.provenance) + "\n"));
+  }
+  const Writer writer = format == ExportFormat::npy ? write_npy : format == ExportFormat::csv ? write_csv : write_json;
+  return write_file_atomically(path, [&](AtomicFile& file) -> Expected<void> {
+    return writer(figure, [&file](std::string_view piece) { return file.write(piece); });
+  });
+}
+
+}  // namespace natscope

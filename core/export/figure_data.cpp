@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/export/figure_data.h"
+
+#include <array>
+#include <charconv>
+
+namespace natscope {
+namespace {
+
+constexpr std::array kind_names{"attention", "mask", "roles", "kv"};
+
+/// One side of `a:b`; `otherwise` when it is left out. Nothing when it is no whole number.
+std::optional<std::int64_t> side(std::string_view text, std::int64_t otherwise) {
+  if (text.empty()) return otherwise;
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value < 0) return std::nullopt;
+  return value;
+}
+
+void add_axis(FigureData& figure, const SequenceRecord& record) {
+  for (const TokenFrame& frame : record.frames()) {
+    figure.tokens.push_back(frame.token);
+    figure.token_texts.push_back(frame.text);
+  }
+}
+
+}  // namespace
+
+const char* name(FigureKind kind) { return kind_names[static_cast<std::size_t>(kind)]; }
+
+std::optional<FigureKind> figure_kind(std::string_view text) {
+  for (std::size_t i = 0; i < kind_names.size(); ++i) {
+    if (text == kind_names[i]) return static_cast<FigureKind>(i);
+  }
+  return std::nullopt;
+}
+
+Expected<PositionRange> parse_range(std::string_view text, std::int64_t length) {
+  const std::size_t colon = text.find(':');
+  const auto begin = colon == std::string_view::npos ? std::nullopt : side(text.substr(0, colon), 0);
+  const auto end = colon == std::string_view::npos ? std::nullopt : side(text.substr(colon + 1), length);
+  if (!begin || !end) {
+    return fail(ErrorCode::usage, "“" + printable(text, 40) + "” is no range of positions",
+                "write it as a:b, from a up to but without b; either may be left out");
+  }
+  if (*begin > length || *end > length) {
+    return fail(ErrorCode::bad_position,
+                "the range " + std::string(text) + " leaves the sequence of " + std::to_string(length) + " tokens");
+  }
+  if (*begin >= *end) return fail(ErrorCode::bad_range, "the range " + std::string(text) + " is empty");
+  return PositionRange{static_cast<std::int32_t>(*begin), static_cast<std::int32_t>(*end)};
+}
+
+FigureData roles_figure(const SequenceRecord& record, Provenance provenance) {
+  FigureData figure{FigureKind::roles, {}, {}, {}, std::move(provenance)};
+  RoleMap map{record.geometry().layers, record.geometry().kv_heads, record.size(), {}};
+  for (std::int32_t layer = 0; layer < map.layers; ++layer) {
+    for (std::int32_t kv_head = 0; kv_head < map.kv_heads; ++kv_head) {
+      const auto roles = record.roles(LayerId(layer), KvHeadId(kv_head));
+      map.roles.insert(map.roles.end(), roles.begin(), roles.end());
+    }
+  }
+  figure.values = std::move(map);
+  add_axis(figure, record);
+  return figure;
+}
+
+FigureData kv_figure(const SequenceRecord& record, Provenance provenance) {
+  FigureData figure{FigureKind::kv, {}, {}, {}, std::move(provenance)};
+  KvCurve curve{record.size(), record.geometry().layers, record.geometry().kv_heads, {}, {}, {}, {}};
+  for (const TokenFrame& frame : record.frames()) {
+    curve.entries.insert(curve.entries.end(), frame.entries.begin(), frame.entries.end());
+    curve.dense_bytes.push_back(frame.counts.dense_bytes);
+    curve.live_bytes.push_back(frame.counts.live_bytes);
+    curve.allocated_bytes.push_back(frame.counts.allocated_bytes);
+  }
+  figure.values = std::move(curve);
+  add_axis(figure, record);
+  return figure;
+}
+
+Expected<FigureData> mask_figure(const SequenceRecord& record, std::int32_t heads, const MapId& map,
+                                 PositionRange queries, PositionRange keys, Provenance provenance) {
+  const CacheGeometry& geometry = record.geometry();
+  if (map.layer.value < 0 || map.layer.value >= geometry.layers) {
+    return fail(ErrorCode::bad_layer, "there is no layer " + std::to_string(map.layer.value));
+  }
+  if (map.head.value < 0 || map.head.value >= heads || geometry.kv_heads < 1 || heads % geometry.kv_heads != 0) {
+    return fail(ErrorCode::bad_head, "there is no head " + std::to_string(map.head.value));
+  }
+  for (const PositionRange& range : {queries, keys}) {
+    if (range.begin < 0 || range.end < range.begin || range.end > record.size()) {
+      return fail(ErrorCode::bad_position,
+                  "a range leaves the sequence of " + std::to_string(record.size()) + " tokens");
+    }
+  }
+  const auto last_query = record.last_query(map.layer, kv_head_of(map.head, heads, geometry.kv_heads));
+  Heatmap mask{FigureKind::mask, map.layer, map.head, queries, keys, {}, {}};
+  mask.visible.reserve(static_cast<std::size_t>(queries.size() * keys.size()));
+  for (std::int32_t query = queries.begin; query < queries.end; ++query) {
+    for (std::int32_t key = keys.begin; key < keys.end; ++key) {
+      const bool seen = key == query || (key < query && query <= last_query[static_cast<std::size_t>(key)]);
+      mask.visible.push_back(seen ? 1 : 0);
+    }
+  }
+  mask.values.assign(mask.visible.begin(), mask.visible.end());
+  FigureData figure{FigureKind::mask, std::move(mask), {}, {}, std::move(provenance)};
+  add_axis(figure, record);
+  return figure;
+}
+
+}  // namespace natscope

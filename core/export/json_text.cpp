@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "core/export/data_files.h"
+#include "core/export/number_text.h"
+
+/// {kind, layer, head, queries, keys, values, provenance}: queries and keys are the positions of the rows and columns,
+/// null where a kind has none, as are layer and head. Written in pieces rather than built: a map may have millions of
+/// cells.
+namespace natscope {
+namespace {
+
+std::string positions(std::int64_t begin, std::int64_t end) {
+  std::string text = "[";
+  for (std::int64_t position = begin; position < end; ++position) {
+    if (position > begin) text += ',';
+    append_number(text, position);
+  }
+  return text + "]";
+}
+
+/// `values` as lists in lists of the given sizes.
+template <class T>
+Expected<void> write_nested(const std::vector<T>& values, const std::vector<std::int64_t>& shape,
+                            const TextSink& sink) {
+  std::string text;
+  const std::size_t rank = shape.size();
+  // How many values an element of each axis has: where lists open and close.
+  std::vector<std::size_t> block(rank + 1, 1);
+  for (std::size_t axis = rank; axis-- > 0;) block[axis] = block[axis + 1] * static_cast<std::size_t>(shape[axis]);
+  if (values.empty()) return sink("[]");
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (i > 0) text += ',';
+    for (std::size_t axis = 0; axis < rank; ++axis) {
+      if (i % block[axis] == 0) text += '[';
+    }
+    if constexpr (std::is_floating_point_v<T>) {
+      if (std::isfinite(values[i]))
+        append_number(text, values[i]);
+      else
+        text += "null";  // JSON has no other word for it
+    } else {
+      append_number(text, static_cast<int>(values[i]));
+    }
+    for (std::size_t axis = 0; axis < rank; ++axis) {
+      if ((i + 1) % block[axis] == 0) text += ']';
+    }
+    NATSCOPE_CHECK(pass_on(text, sink));
+  }
+  return sink(text);
+}
+
+std::string head_text(const FigureData& figure, const std::string& layer, const std::string& head,
+                      const std::string& queries, const std::string& keys) {
+  return std::string("{\"kind\":\"") + name(figure.kind) + "\",\"layer\":" + layer + ",\"head\":" + head +
+         ",\"queries\":" + queries + ",\"keys\":" + keys + ",\"values\":";
+}
+
+Expected<void> write_values(const FigureData& figure, const TextSink& sink) {
+  if (const auto* map = std::get_if<Heatmap>(&figure.values)) {
+    NATSCOPE_CHECK(
+        sink(head_text(figure, std::to_string(map->layer.value), std::to_string(map->head.value),
+                       positions(map->queries.begin, map->queries.end), positions(map->keys.begin, map->keys.end))));
+    const std::vector<std::int64_t> shape{map->queries.size(), map->keys.size()};
+    return map->kind == FigureKind::mask ? write_nested(map->visible, shape, sink)
+                                         : write_nested(map->values, shape, sink);
+  }
+  if (const auto* map = std::get_if<RoleMap>(&figure.values)) {
+    NATSCOPE_CHECK(sink(head_text(figure, "null", "null", "null", positions(0, map->length))));
+    return write_nested(map->roles, {map->layers, map->kv_heads, map->length}, sink);
+  }
+  const auto& curve = std::get<KvCurve>(figure.values);
+  NATSCOPE_CHECK(sink(head_text(figure, "null", "null", positions(0, curve.length), "null")));
+  return write_nested(curve.entries, {curve.length, curve.layers, curve.kv_heads}, sink);
+}
+
+}  // namespace
+
+std::string provenance_json(const Provenance& provenance) {
+  return nlohmann::json(trace_metadata(provenance)).dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+Expected<void> write_json(const FigureData& figure, const TextSink& sink) {
+  NATSCOPE_CHECK(write_values(figure, sink));
+  return sink(",\"provenance\":" + provenance_json(figure.provenance) + "}\n");
+}
+
+}  // namespace natscope

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/export/scale.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace natscope {
+namespace {
+
+/// The dynamic range of a log scale at most: six decades below the highest value.
+constexpr double max_log_range = 1e6;
+
+/// Nearest rank: the smallest value that at least p percent of all do not exceed.
+float percentile(std::vector<float>& values, double p) {
+  const double rank = std::ceil(p / 100.0 * static_cast<double>(values.size()));
+  const auto index = static_cast<std::size_t>(std::clamp(rank - 1.0, 0.0, static_cast<double>(values.size() - 1)));
+  const auto place = values.begin() + static_cast<std::ptrdiff_t>(index);
+  std::nth_element(values.begin(), place, values.end());
+  return *place;
+}
+
+void divide_rows(Heatmap& map) {
+  const auto columns = static_cast<std::size_t>(map.keys.size());
+  for (std::size_t begin = 0; begin + columns <= map.values.size() && columns > 0; begin += columns) {
+    float largest = 0;
+    for (std::size_t i = begin; i < begin + columns; ++i) {
+      if (map.visible[i] != 0) largest = std::max(largest, map.values[i]);
+    }
+    if (!(largest > 0)) continue;
+    for (std::size_t i = begin; i < begin + columns; ++i) map.values[i] /= largest;
+  }
+}
+
+void hide_key_0(Heatmap& map) {
+  if (map.keys.begin > 0 || map.keys.size() == 0) return;
+  const auto columns = static_cast<std::size_t>(map.keys.size());
+  for (std::size_t i = 0; i < map.values.size(); i += columns) {
+    map.values[i] = 0;
+    map.visible[i] = 0;
+  }
+}
+
+}  // namespace
+
+float place(double value, const ScaleRange& range) {
+  double share = 0;
+  if (range.kind == ScaleKind::linear) {
+    share = (value - range.low) / (range.high - range.low);
+  } else if (value > 0) {
+    share = std::log(value / range.low) / std::log(range.high / range.low);
+  }
+  return share > 0 ? static_cast<float>(std::min(share, 1.0)) : 0.0F;  // NaN is 0
+}
+
+Heatmap prepared(const Heatmap& map, const ScaleOptions& options) {
+  Heatmap result = map;
+  // The sink goes first: what is hidden must not be what a row is divided by.
+  if (options.hide_sink) hide_key_0(result);
+  if (options.normalise == Normalise::row && map.kind == FigureKind::attention) divide_rows(result);
+  return result;
+}
+
+ScaleRange range_of(std::span<const float> values, std::span<const std::uint8_t> visible, const ScaleOptions& options) {
+  std::vector<float> shown;
+  shown.reserve(values.size());
+  float smallest_positive = std::numeric_limits<float>::infinity();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if ((!visible.empty() && visible[i] == 0) || !std::isfinite(values[i])) continue;
+    shown.push_back(values[i]);
+    if (values[i] > 0) smallest_positive = std::min(smallest_positive, values[i]);
+  }
+  double high = shown.empty() ? 1.0 : percentile(shown, options.clip_percentile);
+  if (!(high > 0)) {
+    // A clip that leaves only zeros would draw nothing: the largest value there is takes its place, or 1.
+    high = shown.empty() ? 1.0 : *std::max_element(shown.begin(), shown.end());
+    if (!(high > 0)) high = 1.0;
+  }
+  if (options.kind == ScaleKind::linear) return {0.0, high, options.kind};
+  double low = std::max(static_cast<double>(smallest_positive), high / max_log_range);
+  if (!(low < high)) low = high / 10.0;
+  return {low, high, options.kind};
+}
+
+}  // namespace natscope

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
+#include <utility>
+
+#include "core/cache/accounting.h"
+#include "core/export/figure_data.h"
+#include "kernels/token_roles.h"
+
+/// Figures out of a trace file, which holds some maps whole and the roles of all heads.
+namespace natscope {
+namespace {
+
+Expected<PositionRange> range_or_all(const std::optional<std::string>& text, std::int64_t length) {
+  return parse_range(text ? std::string_view(*text) : std::string_view(":"), length);
+}
+
+Expected<Heatmap> stored_map(const TraceFile& trace, std::size_t index, Heatmap map) {
+  const auto cells = static_cast<std::size_t>(map.queries.size() * map.keys.size());
+  map.visible.resize(cells);
+  map.values.resize(cells);
+  NATSCOPE_CHECK(trace.read_map(index, TokenPos(map.queries.begin), map.queries.size(), TokenPos(map.keys.begin),
+                                map.keys.size(), map.values, map.visible));
+  if (map.kind == FigureKind::mask) map.values.assign(map.visible.begin(), map.visible.end());
+  return map;
+}
+
+/// The mask that roles determine (the rules, section 4).
+Expected<Heatmap> mask_from_roles(const TraceFile& trace, KvHeadId kv_head, Heatmap map) {
+  const auto length = static_cast<std::size_t>(trace.tokens_count());
+  const std::vector<Role> all = trace.roles();
+  const std::size_t row = static_cast<std::size_t>(map.layer.value) * static_cast<std::size_t>(trace.kv_heads()) +
+                          static_cast<std::size_t>(kv_head.value);
+  const std::span<const Role> roles(all.data() + row * length, length);
+  std::vector<std::int32_t> next_global(length);
+  if (!kernels::next_globals(roles, next_global).ok())
+    return fail(ErrorCode::internal, "next_globals refused its arrays");
+  const auto& window = trace.provenance().window;
+  if (!window && std::find(roles.begin(), roles.end(), Role::sliding) != roles.end()) {
+    return fail(ErrorCode::bad_trace, "the trace has sliding tokens and no window");
+  }
+  map.visible.reserve(static_cast<std::size_t>(map.queries.size() * map.keys.size()));
+  for (std::int32_t query = map.queries.begin; query < map.queries.end; ++query) {
+    for (std::int32_t key = map.keys.begin; key < map.keys.end; ++key) {
+      const auto at = static_cast<std::size_t>(key);
+      map.visible.push_back(
+          visible(roles[at], TokenPos(key), TokenPos(query), next_global[at], window.value_or(0)) ? 1 : 0);
+    }
+  }
+  map.values.assign(map.visible.begin(), map.visible.end());
+  return map;
+}
+
+Unexpected not_stored(const TraceFile& trace, const MapId& map) {
+  const std::string held = maps_text(trace.provenance().maps);
+  return fail(
+      ErrorCode::bad_trace,
+      "the trace does not hold the map " + maps_text({map}) + (held.empty() ? ", it holds none" : ", it holds " + held),
+      "trace again with --attention " + maps_text({map}));
+}
+
+Expected<Heatmap> heatmap(const TraceFile& trace, FigureKind kind, const MapId& id,
+                          const std::optional<std::string>& queries, const std::optional<std::string>& keys) {
+  if (id.layer.value < 0 || id.layer.value >= trace.layers()) {
+    return fail(ErrorCode::bad_layer, "the trace has no layer " + std::to_string(id.layer.value) + "; it has " +
+                                          std::to_string(trace.layers()));
+  }
+  const auto& heads = trace.provenance().heads;
+  if (id.head.value < 0 || (heads && id.head.value >= *heads)) {
+    return fail(ErrorCode::bad_head, "the trace has no head " + std::to_string(id.head.value));
+  }
+  Heatmap map{kind, id.layer, id.head, {}, {}, {}, {}};
+  NATSCOPE_TRY(map.queries, range_or_all(queries, trace.tokens_count()));
+  NATSCOPE_TRY(map.keys, range_or_all(keys, trace.tokens_count()));
+  if (const auto index = trace.map_index(id)) return stored_map(trace, *index, std::move(map));
+  // H2O's mask follows from what it measured, not from roles; and which KV head a head reads must be known.
+  const bool from_roles = kind == FigureKind::mask && heads && !trace.provenance().policy.starts_with("h2o");
+  if (!from_roles) return not_stored(trace, id);
+  return mask_from_roles(trace, kv_head_of(id.head, *heads, trace.kv_heads()), std::move(map));
+}
+
+KvCurve curve_of(const TraceFile& trace) {
+  KvCurve curve{trace.tokens_count(), trace.layers(), trace.kv_heads(), trace.kv_entries(), {}, {}, {}};
+  curve.allocated_bytes = trace.kv_allocated_bytes();
+  const auto& head_dim = trace.provenance().head_dim;
+  if (!head_dim) return curve;
+  const std::int64_t entry_bytes = 2 * std::int64_t{*head_dim} * (trace.provenance().dtype == "bfloat16" ? 2 : 4);
+  const std::int64_t heads = std::int64_t{curve.layers} * curve.kv_heads;
+  for (std::int64_t step = 0; step < curve.length; ++step) {
+    std::int64_t held = 0;
+    for (std::int64_t i = 0; i < heads; ++i) held += curve.entries[static_cast<std::size_t>(step * heads + i)];
+    curve.live_bytes.push_back(held * entry_bytes);
+    curve.dense_bytes.push_back((step + 1) * heads * entry_bytes);
+  }
+  return curve;
+}
+
+}  // namespace
+
+Expected<FigureData> figure_from_trace(const TraceFile& trace, FigureKind kind, const MapId& map,
+                                       std::optional<std::string> queries, std::optional<std::string> keys) {
+  FigureData figure{kind, {}, trace.tokens(), {}, trace.provenance()};
+  switch (kind) {
+    case FigureKind::attention:
+    case FigureKind::mask: {
+      NATSCOPE_TRY(figure.values, heatmap(trace, kind, map, queries, keys));
+      figure.provenance.maps = {map};
+      break;
+    }
+    case FigureKind::roles:
+      figure.values = RoleMap{trace.layers(), trace.kv_heads(), trace.tokens_count(), trace.roles()};
+      break;
+    case FigureKind::kv:
+      figure.values = curve_of(trace);
+      break;
+  }
+  return figure;
+}
+
+}  // namespace natscope
