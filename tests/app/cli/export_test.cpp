@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <doctest/doctest.h>
+
+#include <cstring>
+
+#include "tests/app/cli/cli_program.h"
+
+namespace natscope::test {
+namespace {
+
+const std::vector<std::string> prompt{"--prompt", "The lamp went out, and the room was quiet."};
+
+ProgramResult export_to(const std::string& file, std::vector<std::string> more) {
+  more.insert(more.begin(), {"export", "--out", file});
+  more.insert(more.end(), prompt.begin(), prompt.end());
+  return cli(more);
+}
+
+}  // namespace
+
+TEST_CASE("every kind in every format") {
+  const TemporaryFolder folder;
+  for (const char* kind : {"attention", "mask", "roles", "kv"}) {
+    for (const char* ending : {"npy", "csv", "json", "png", "svg", "pdf"}) {
+      CAPTURE(kind);
+      CAPTURE(ending);
+      const std::string file = folder.file(std::string(kind) + "." + ending);
+      const ProgramResult result = export_to(file, {"--kind", kind, "--layer", "1", "--head", "2"});
+      CAPTURE(result.err);
+      REQUIRE(result.exit_code == 0);
+      const std::string bytes = read_file(file);
+      const std::string name = ending;
+      if (name == "npy") CHECK(bytes.rfind("\x93NUMPY", 0) == 0);
+      if (name == "png") CHECK(bytes.rfind("\x89PNG", 0) == 0);
+      if (name == "pdf") CHECK(bytes.rfind("%PDF", 0) == 0);
+      if (name == "svg") CHECK(bytes.find("<metadata") != std::string::npos);
+      if (name == "json") CHECK(nlohmann::json::parse(bytes).contains("provenance"));
+      if (name == "npy" || name == "csv") CHECK(nlohmann::json::parse(read_file(file + ".json")).contains("model_sha256"));
+    }
+  }
+}
+
+TEST_CASE("a part of a map is the part of the whole, and a trace gives the same as the model") {
+  const TemporaryFolder folder;
+  const auto values = [&](const std::string& file, const std::vector<std::string>& more) {
+    std::vector<std::string> all{"--kind", "attention", "--layer", "1", "--head", "1"};
+    all.insert(all.end(), more.begin(), more.end());
+    REQUIRE(export_to(file, all).exit_code == 0);
+    return nlohmann::json::parse(read_file(file))["values"];
+  };
+  const auto whole = values(folder.file("whole.json"), {});
+  const auto part = values(folder.file("part.json"), {"--queries", "3:6", "--keys", "1:4"});
+  for (std::size_t m = 0; m < 3; ++m) {
+    for (std::size_t n = 0; n < 3; ++n) {
+      CHECK(part[m][n].get<double>() == doctest::Approx(whole[m + 3][n + 1].get<double>()).epsilon(1e-6));
+    }
+  }
+  REQUIRE(cli({"trace", prompt[0], prompt[1], "--attention", "1.1", "--out", folder.file("t.safetensors")}).exit_code == 0);
+  REQUIRE(cli({"export", "--kind", "attention", "--layer", "1", "--head", "1", "--from", folder.file("t.safetensors"), "--out",
+               folder.file("traced.json")})
+              .exit_code == 0);
+  CHECK(nlohmann::json::parse(read_file(folder.file("traced.json")))["values"] == whole);
+}
+
+TEST_CASE("a header line of csv, and numbers that read back") {
+  const TemporaryFolder folder;
+  REQUIRE(export_to(folder.file("map.csv"), {"--kind", "attention", "--queries", "0:3", "--keys", "0:3"}).exit_code == 0);
+  CHECK(read_file(folder.file("map.csv")).rfind("query,0,1,2\n", 0) == 0);
+  REQUIRE(export_to(folder.file("roles.csv"), {"--kind", "roles"}).exit_code == 0);
+  CHECK(read_file(folder.file("roles.csv")).rfind("layer,kv_head,position,role\n", 0) == 0);
+  REQUIRE(export_to(folder.file("kv.csv"), {"--kind", "kv"}).exit_code == 0);
+  CHECK(read_file(folder.file("kv.csv")).rfind("step,layer,kv_head,entries\n", 0) == 0);
+}
+
+}  // namespace natscope::test
