@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/train/corpus.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <string_view>
+#include <system_error>
+
+#include "core/base/mapped_file.h"
+#include "core/train/counter_random.h"
+
+namespace natscope::train {
+
+namespace fs = std::filesystem;
+
+Expected<std::vector<fs::path>> text_files(const fs::path& path) {
+  std::error_code problem;
+  const fs::file_status status = fs::status(path, problem);
+  if (!fs::exists(status)) {
+    return fail(ErrorCode::file_not_found, "no such file or folder: " + printable(path.string()));
+  }
+  std::vector<fs::path> files;
+  if (!fs::is_directory(status)) {
+    files.push_back(path);
+    return files;
+  }
+  fs::recursive_directory_iterator entry(path, problem);
+  for (; !problem && entry != fs::recursive_directory_iterator(); entry.increment(problem)) {
+    std::error_code unreadable;
+    if (entry->path().extension() == ".txt" && entry->is_regular_file(unreadable)) files.push_back(entry->path());
+  }
+  if (problem) return fail(ErrorCode::io_failure, printable(path.string()) + ": " + problem.message());
+  if (files.empty()) {
+    return fail(ErrorCode::bad_data, "no *.txt files in " + printable(path.string()),
+                "name a folder of plain text files");
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+Expected<Corpus> Corpus::read(std::span<const fs::path> files, const Tokenizer& tokenizer, const StopToken& stop) {
+  if (tokenizer.size() > std::numeric_limits<std::uint16_t>::max() + 1) {
+    return fail(ErrorCode::bad_data, "the vocabulary has more than 65536 pieces", "choose a smaller one");
+  }
+  Corpus corpus;
+  for (const fs::path& path : files) {
+    NATSCOPE_CHECK(check(stop));
+    NATSCOPE_TRY(const MappedFile file, MappedFile::open(path));
+    const auto bytes = file.bytes();
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    auto encoded = tokenizer.encode(text);
+    if (!encoded) {
+      return fail(ErrorCode::bad_data, printable(path.string()) + ": " + encoded.error().message,
+                  "training text is plain UTF-8");
+    }
+    if (const auto bos = tokenizer.bos_id()) corpus.tokens_.push_back(static_cast<std::uint16_t>(*bos));
+    for (const std::int32_t token : *encoded) corpus.tokens_.push_back(static_cast<std::uint16_t>(token));
+    corpus.bytes_ += bytes.size();
+  }
+  if (corpus.bytes_ == 0) return fail(ErrorCode::bad_data, "the text files are empty");
+  return corpus;
+}
+
+Expected<SegmentOrder> SegmentOrder::make(std::span<const std::uint16_t> tokens, int context, std::uint64_t seed) {
+  SegmentOrder order;
+  order.tokens_ = tokens;
+  order.context_ = context;
+  order.seed_ = seed;
+  // One token more than a segment for the last target, and room for the largest offset.
+  const auto usable = static_cast<std::int64_t>(tokens.size()) - 1;
+  order.segments_ = (usable - (context - 1)) / context;
+  if (order.segments_ < 1 && usable >= context) order.segments_ = 1;
+  if (usable < context) {
+    return fail(ErrorCode::bad_data,
+                "the text has " + std::to_string(tokens.size()) + " tokens, less than one segment of " +
+                    std::to_string(context + 1),
+                "add text, or lower --context");
+  }
+  return order;
+}
+
+void SegmentOrder::read(std::int64_t i, std::span<std::int32_t> tokens, std::span<std::int32_t> targets) {
+  const std::int64_t epoch = i / segments_;
+  if (epoch != epoch_) {
+    epoch_ = epoch;
+    const auto usable = static_cast<std::int64_t>(tokens_.size()) - 1;
+    const std::int64_t room = std::min(context_, usable - segments_ * context_ + 1);
+    const CounterRandom offset(seed_, random_purpose::segment_offset);
+    offset_ =
+        static_cast<std::int64_t>(offset.below(static_cast<std::uint64_t>(epoch), static_cast<std::uint32_t>(room)));
+    order_.resize(static_cast<std::size_t>(segments_));
+    std::iota(order_.begin(), order_.end(), 0U);
+    const CounterRandom shuffle(seed_, random_purpose::segment_order, static_cast<std::uint64_t>(epoch));
+    for (std::size_t n = order_.size(); n > 1; --n) {
+      std::swap(order_[n - 1], order_[shuffle.below(n, static_cast<std::uint32_t>(n))]);
+    }
+  }
+  const auto begin =
+      static_cast<std::size_t>(offset_ + std::int64_t{order_[static_cast<std::size_t>(i % segments_)]} * context_);
+  for (std::size_t n = 0; n < static_cast<std::size_t>(context_); ++n) {
+    tokens[n] = tokens_[begin + n];
+    targets[n] = tokens_[begin + n + 1];
+  }
+}
+
+}  // namespace natscope::train

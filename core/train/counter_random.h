@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// Random numbers without a state: the n-th number of a named stream is a function of its names.
+///
+/// A resumed run draws what the uninterrupted one would have drawn, whatever the thread count and order.
+/// Source of the mixing function: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
+#pragma once
+
+#include <cstdint>
+
+namespace natscope::train {
+
+class CounterRandom {
+ public:
+  /// A stream for one purpose; `a` and `b` tell its instances apart (a step and a layer, say).
+  constexpr CounterRandom(std::uint64_t seed, std::uint64_t purpose, std::uint64_t a = 0, std::uint64_t b = 0)
+      : key_(mix(mix(mix(mix(seed) + purpose) + a) + b)) {}
+
+  [[nodiscard]] constexpr std::uint64_t bits(std::uint64_t n) const { return mix(key_ + n * increment); }
+
+  /// In the open interval (0, 1): its logarithm is finite.
+  [[nodiscard]] constexpr float uniform(std::uint64_t n) const {
+    return (static_cast<float>(bits(n) >> 41U) + 0.5F) * 0x1p-23F;
+  }
+
+  /// Below `bound` (> 0). The bias of the multiplication is under bound / 2^32.
+  [[nodiscard]] constexpr std::uint64_t below(std::uint64_t n, std::uint32_t bound) const {
+    return ((bits(n) >> 32U) * bound) >> 32U;
+  }
+
+ private:
+  static constexpr std::uint64_t increment = 0x9e3779b97f4a7c15U;
+
+  static constexpr std::uint64_t mix(std::uint64_t z) {
+    z += increment;
+    z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
+    z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
+    return z ^ (z >> 31U);
+  }
+
+  std::uint64_t key_;
+};
+
+/// The purposes that streams exist for. Numbers are part of what makes a run repeatable: never reuse one.
+namespace random_purpose {
+inline constexpr std::uint64_t initial_weights = 1;
+inline constexpr std::uint64_t segment_order = 2;
+inline constexpr std::uint64_t segment_offset = 3;
+inline constexpr std::uint64_t role_noise = 4;
+}  // namespace random_purpose
+
+}  // namespace natscope::train

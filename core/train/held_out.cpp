@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/train/held_out.h"
+
+#include <algorithm>
+#include <numbers>
+
+namespace natscope::train {
+
+Expected<Evaluation> evaluate_held_out(TrainingModel& model, const ModelConfig& config, int micro_batch,
+                                       const Corpus& text, int segments, const StopToken& stop) {
+  const auto context = static_cast<std::size_t>(config.context);
+  const std::span<const std::uint16_t> tokens = text.tokens();
+  const std::size_t available = (tokens.size() - 1) / context;
+  if (available == 0) {
+    return fail(ErrorCode::bad_data, "the held-out text is shorter than one segment", "add text, or lower --context");
+  }
+  const std::size_t wanted = std::min(available, static_cast<std::size_t>(segments));
+  const auto batch = static_cast<std::size_t>(micro_batch);
+  std::vector<std::int32_t> inputs(batch * context);
+  std::vector<std::int32_t> targets(batch * context);
+  Evaluation evaluation;
+  double nll = 0.0;
+  for (std::size_t first = 0; first < wanted; first += batch) {
+    const std::size_t counted = std::min(batch, wanted - first);
+    for (std::size_t i = 0; i < batch; ++i) {
+      // A last group that is not full is filled with segments that nobody counts.
+      const std::size_t segment = (first + std::min(i, counted - 1)) * available / wanted;
+      for (std::size_t n = 0; n < context; ++n) {
+        inputs[i * context + n] = tokens[segment * context + n];
+        targets[i * context + n] = i < counted ? tokens[segment * context + n + 1] : -1;
+      }
+    }
+    NATSCOPE_TRY(const PassResult pass, model.evaluate({inputs, targets}, static_cast<int>(counted), stop));
+    nll += pass.nll;
+    evaluation.tokens += pass.tokens;
+    evaluation.roles.add(pass.argmax);
+  }
+  evaluation.nll = nll / static_cast<double>(evaluation.tokens);
+  evaluation.bits_per_byte = evaluation.nll / std::numbers::ln2 / text.bytes_per_token();
+  evaluation.has_roles = config.nats.has_value();
+  return evaluation;
+}
+
+}  // namespace natscope::train

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// Loss and roles on held-out text, in the model that is being trained.
+#pragma once
+
+#include "core/base/cancel.h"
+#include "core/base/expected.h"
+#include "core/train/corpus.h"
+#include "core/train/trainer.h"
+#include "core/train/training_model.h"
+
+namespace natscope::train {
+
+/// Up to `segments` segments, spread evenly over the text; `micro_batch` as the model was made for.
+/// Errors: bad_data (less text than a segment), interrupted, and those of TrainingModel::evaluate().
+[[nodiscard]] Expected<Evaluation> evaluate_held_out(TrainingModel& model, const ModelConfig& config, int micro_batch,
+                                                     const Corpus& text, int segments, const StopToken& stop);
+
+}  // namespace natscope::train

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/train/model_export.h"
+
+#include <nlohmann/json.hpp>
+#include <system_error>
+#include <vector>
+
+#include "core/base/atomic_file.h"
+#include "core/base/mapped_file.h"
+#include "core/io/safetensors_writer.h"
+#include "kernels/element_type.h"
+
+namespace natscope::train {
+
+namespace fs = std::filesystem;
+
+Expected<void> export_model(const fs::path& out, const ModelConfig& config, const ParameterLayout& layout,
+                            std::span<const float> weights, ComputeDType dtype, const fs::path& tokenizer) {
+  std::error_code problem;
+  fs::create_directories(out, problem);
+  if (problem) return fail(ErrorCode::io_failure, printable(out.string()) + ": " + problem.message());
+
+  if (!fs::equivalent(tokenizer, out / "tokenizer.model", problem)) {
+    NATSCOPE_TRY(const MappedFile file, MappedFile::open(tokenizer));
+    NATSCOPE_CHECK(write_file_atomically(out / "tokenizer.model", file.bytes()));
+  }
+
+  std::vector<kernels::Bf16> rounded;
+  if (dtype == ComputeDType::bfloat16) {
+    rounded.reserve(weights.size());
+    for (const float value : weights) rounded.push_back(kernels::to_bf16(value));
+  }
+  std::vector<TensorToWrite> tensors;
+  for (const Parameter& p : layout.parameters) {
+    const auto begin = static_cast<std::size_t>(p.offset);
+    const auto count = static_cast<std::size_t>(p.elements);
+    if (rounded.empty()) {
+      tensors.push_back({p.name, DType::f32, p.shape, std::as_bytes(weights.subspan(begin, count)), {}});
+    } else {
+      tensors.push_back({p.name, DType::bf16, p.shape, std::as_bytes(std::span(rounded).subspan(begin, count)), {}});
+    }
+  }
+  // transformers insists on the format entry.
+  NATSCOPE_CHECK(write_safetensors(out / "model.safetensors", tensors, {{"format", "pt"}}));
+
+  nlohmann::json generation{{"do_sample", true}, {"temperature", 0.8}, {"top_p", 0.95}};
+  if (config.bos) generation["bos_token_id"] = *config.bos;
+  if (!config.eos.empty()) generation["eos_token_id"] = config.eos.front();
+  NATSCOPE_CHECK(write_file_atomically(out / "generation_config.json", generation.dump(2) + "\n"));
+  return write_file_atomically(out / "config.json", model_config_json(config).dump(2) + "\n");
+}
+
+}  // namespace natscope::train

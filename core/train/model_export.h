@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// A trained model as a Hugging Face folder that ModelFolder, and transformers' Llama, open.
+#pragma once
+
+#include <filesystem>
+#include <span>
+
+#include "core/base/expected.h"
+#include "core/model/config.h"
+#include "core/train/parameters.h"
+#include "core/train/train_options.h"
+
+namespace natscope::train {
+
+/// Writes tokenizer.model, model.safetensors (bf16 or f32), generation_config.json and, last, config.json into `out`,
+/// which is made when it is not there. Each file is whole or not there; a folder without config.json is no model.
+///   weights [layout.size], the f32 master weights
+/// Errors: those of writing files.
+[[nodiscard]] Expected<void> export_model(const std::filesystem::path& out, const ModelConfig& config,
+                                          const ParameterLayout& layout, std::span<const float> weights,
+                                          ComputeDType dtype, const std::filesystem::path& tokenizer);
+
+}  // namespace natscope::train
