@@ -28,6 +28,7 @@ constexpr auto table = std::to_array<Row>({
     {ErrorCode::io_failure, "io-failure", bad_input, "check the path, its permissions and the disk"},
     {ErrorCode::file_not_found, "file-not-found", bad_input, "check the path"},
     {ErrorCode::not_a_regular_file, "not-a-regular-file", bad_input, "give the path of a plain file"},
+    {ErrorCode::not_a_folder, "not-a-folder", bad_input, "give the path of a folder"},
     {ErrorCode::file_too_large, "file-too-large", bad_input, "check that this is the file you meant"},
     {ErrorCode::disk_full, "disk-full", bad_input, "free some space or write elsewhere"},
     {ErrorCode::bad_safetensors, "bad-safetensors", bad_input, "download or export the file again"},

@@ -16,6 +16,7 @@ enum class ErrorCode {
     io_failure,            ///< the system refused a read or a write
     file_not_found,        ///< no such file or folder
     not_a_regular_file,    ///< a folder, pipe, device or socket where a file is needed
+    not_a_folder,          ///< a file where a folder is needed
     file_too_large,        ///< a file over the size that its kind may have
     disk_full,             ///< no space, or over the quota
     bad_safetensors,       ///< header or ranges of a safetensors file

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <system_error>
 #include <utility>
 
 #include "core/base/system_error.h"
@@ -81,6 +82,11 @@ void MappedFile::release_pages(std::span<const std::byte> part) const {
     if (begin >= end) return;
     // Advice only: nothing depends on it.
     [[maybe_unused]] const int result = ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_DONTNEED);
+}
+
+bool path_exists(const std::filesystem::path& path) {
+    std::error_code ignored;
+    return std::filesystem::exists(std::filesystem::symlink_status(path, ignored));
 }
 
 Expected<std::string> read_small_file(const std::filesystem::path& path, std::uint64_t max_bytes) {

@@ -60,6 +60,11 @@ public:
     /// Whether encoding puts a blank in front of the text.
     [[nodiscard]] bool adds_dummy_prefix() const;
 
+    /// Whether decoding takes a blank away from the front of a text, or from the front of every piece until there is
+    /// text. For StreamingDecoder.
+    [[nodiscard]] bool drops_leading_blank() const;
+    [[nodiscard]] bool drops_all_leading_blanks() const;
+
 private:
     struct State;
     std::shared_ptr<const State> state_;

@@ -25,8 +25,8 @@ struct TokenizerTraining {
 };
 
 /// Byte fallback, identity normalisation, <unk> 0, <s> 1, </s> 2. Text is read line by line; a line break is kept as a
-/// piece of its own. Equal files and options give equal bytes. Nothing but `out` is written. It can be stopped while
-/// text is read; sentencepiece itself, once started, runs to its end.
+/// piece of its own. Equal files and options give equal bytes. Nothing but `out` is written. sentencepiece runs in a
+/// forked child, so that a stop ends it at once (within 50 ms) and its aborts stay errors.
 /// Errors: bad_data (no text, not UTF-8, or too little of it for vocab_size), interrupted, those of reading and writing
 /// files.
 [[nodiscard]] Expected<void> train_tokenizer(std::span<const std::filesystem::path> files,
