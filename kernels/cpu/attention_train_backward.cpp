@@ -6,6 +6,8 @@
 
 #include <cmath>
 
+#include "kernels/cpu/attention_train_amx.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/attention_train_backward.cpp"
 #include <hwy/foreach_target.h>
@@ -25,9 +27,7 @@ struct BackwardScratch {
         d_out_columns(rows(shape, carver)), dq(rows(shape, carver)), lse_log2(carver.take<float>(shape.padded_length)),
         delta(carver.take<float>(shape.padded_length)), weights(carver.take<float>(train_block * train_block)),
         d_scores(carver.take<float>(train_block * train_block)), row(carver.take<float>(train_block)),
-        running(carver.take<float>(train_block * 16)), total(carver.take<double>(shape.padded_length)),
-        to_next(carver.take<double>(shape.padded_length)), to_window(carver.take<double>(shape.padded_length)),
-        to_second(carver.take<double>(shape.padded_length)), cut(carver.take<double>(shape.padded_length)) {}
+        running(carver.take<float>(train_block * 16)), sums(shape, carver) {}
 
   static float* rows(const TrainShape& shape, Carver& carver) { return carver.take<float>(shape.padded_length * shape.padded_dim); }
 
@@ -44,8 +44,7 @@ struct BackwardScratch {
   float* d_scores;                 ///< [key, query] of one block: dP, then the gradient of the scores
   float* row;                      ///< [train_block] dM of one key
   float* running;                  ///< [key, lane] sum of dM so far, over the blocks of queries
-  double *total, *to_next, *to_window, *to_second;  ///< [padded_length] sums of dM up to T−1 and the ends in KeyOrder, by place
-  double* cut;                     ///< [padded_length] by position
+  RoleSums sums;
 };
 
 }  // namespace natscope::kernels::cpu
@@ -109,9 +108,9 @@ HWY_INLINE void score_gradients(const BackwardScratch& at, std::int64_t block, s
       float* const running = at.running + r * 16;
       const auto before = hn::Load(d, running);
       const auto here = [begin](std::int32_t query) { return query >= begin && query < begin + train_block; };
-      if (here(at.order.next_end[place])) at.to_next[place] += sum_until(before, at.row, begin, at.order.next_end[place]);
-      if (here(at.order.window_end[place])) at.to_window[place] += sum_until(before, at.row, begin, at.order.window_end[place]);
-      if (here(at.order.second_end[place])) at.to_second[place] += sum_until(before, at.row, begin, at.order.second_end[place]);
+      if (here(at.order.next_end[place])) at.sums.to_next[place] += sum_until(before, at.row, begin, at.order.next_end[place]);
+      if (here(at.order.window_end[place])) at.sums.to_window[place] += sum_until(before, at.row, begin, at.order.window_end[place]);
+      if (here(at.order.second_end[place])) at.sums.to_second[place] += sum_until(before, at.row, begin, at.order.second_end[place]);
       hn::Store(hn::Add(before, sum), d, running);
     }
   }
@@ -181,7 +180,7 @@ void backward_head(const TrainShape& shape, const BackwardScratch& at, float sca
     }
     if (!with_roles) continue;
     for (std::int64_t r = 0; r < train_block; ++r) {
-      at.total[block * train_block + r] += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, hn::Load(d, at.running + r * 16))));
+      at.sums.total[block * train_block + r] += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, hn::Load(d, at.running + r * 16))));
     }
   }
 }
@@ -198,7 +197,7 @@ void backward_kv_head(const AttentionTrainInputs& inputs, const AttentionTrainGr
   pack_ordered(inputs.v, batch, kv_head, order, shape, inputs.dtype, at.values);
   std::fill(at.dk, at.dk + shape.padded_length * shape.padded_dim, 0.0F);
   std::fill(at.dv, at.dv + shape.padded_length * shape.padded_dim, 0.0F);
-  for (double* const sums : {at.total, at.to_next, at.to_window, at.to_second}) std::fill(sums, sums + shape.padded_length, 0.0);
+  at.sums.clear(shape);
 
   for (std::int64_t head = kv_head * shape.group; head < (kv_head + 1) * shape.group; ++head) {
     prepare_head(inputs, gradients, batch, head, shape, at);
@@ -234,44 +233,31 @@ HWY_EXPORT(backward_kv_head);
 
 namespace {
 
-/// da_G, da_L, da_S out of the sums (equations 24 – 26) with the regulariser (22, 23).
-void write_role_gradients(const AttentionTrainInputs& inputs, const AttentionTrainGradients& gradients, std::int64_t batch,
-                          std::int64_t kv_head, const TrainShape& shape, const BackwardScratch& at) {
-  std::fill(at.cut, at.cut + shape.padded_length, 0.0);
-  for (std::int64_t place = 0; place < shape.padded_length; ++place) {
-    if (at.order.last[place] < 0) continue;
-    const std::int32_t n = at.order.position[place];
-    const bool ended = inputs.roles(batch, kv_head, n) == Role::local && at.order.next[n] != no_next_global;
-    if (ended) at.cut[at.order.next[n]] += at.to_second[place] - at.to_next[place];
+/// Every KV head of every batch item on its own, each by one thread: sums come out the same whatever the number of threads.
+template <class Scratch, class Run>
+Status backward_with(const AttentionTrainInputs& inputs, const AttentionTrainGradients& gradients, Run run) {
+  const TrainShape shape(inputs);
+  const std::int64_t kv_heads = inputs.k.size(1);
+  const std::int64_t units = inputs.k.size(0) * kv_heads;
+  const int threads = static_cast<int>(std::min<std::int64_t>(omp_get_max_threads(), units));
+  const ThreadScratch<Scratch> scratch(shape, threads);
+  if (!scratch.allocated()) return {StatusCode::out_of_memory, "scratch of the training attention"};
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+  for (std::int64_t unit = 0; unit < units; ++unit) {
+    const Scratch own = scratch.of_thread(shape, omp_get_thread_num());
+    run(inputs, gradients, unit / kv_heads, unit % kv_heads, own);
+    if (gradients.d_roles.data != nullptr) own.sums.write(inputs, gradients, unit / kv_heads, unit % kv_heads, shape, own.order);
   }
-  const auto length = static_cast<double>(shape.length);
-  for (std::int64_t place = 0; place < shape.padded_length; ++place) {
-    if (at.order.last[place] < 0) continue;
-    const std::int32_t n = at.order.position[place];
-    const double lambda = gradients.sparse_regularized_value;
-    gradients.d_roles(batch, kv_head, n, 0) = static_cast<float>(at.total[place] - at.cut[n] + lambda * (length - n) / length);
-    gradients.d_roles(batch, kv_head, n, 1) = static_cast<float>(at.to_next[place] + lambda * (at.order.next_end[place] - n) / length);
-    gradients.d_roles(batch, kv_head, n, 2) = static_cast<float>(at.to_window[place]);
-  }
+  return {};
 }
 
 }  // namespace
 
 Status attention_train_backward(const AttentionTrainInputs& inputs, const AttentionTrainGradients& gradients) {
-  const TrainShape shape(inputs);
-  const std::int64_t kv_heads = inputs.k.size(1);
-  const std::int64_t units = inputs.k.size(0) * kv_heads;
-  const int threads = static_cast<int>(std::min<std::int64_t>(omp_get_max_threads(), units));
-  const ThreadScratch<BackwardScratch> scratch(shape, threads);
-  if (!scratch.allocated()) return {StatusCode::out_of_memory, "scratch of the training attention"};
-  const auto run = HWY_DYNAMIC_DISPATCH(backward_kv_head);
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
-  for (std::int64_t unit = 0; unit < units; ++unit) {
-    const BackwardScratch own = scratch.of_thread(shape, omp_get_thread_num());
-    run(inputs, gradients, unit / kv_heads, unit % kv_heads, own);
-    if (gradients.d_roles.data != nullptr) write_role_gradients(inputs, gradients, unit / kv_heads, unit % kv_heads, shape, own);
+  if (inputs.dtype == ElementType::bf16 && tiles_available()) {
+    return backward_with<TileBackwardScratch>(inputs, gradients, tile_backward_kv_head);
   }
-  return {};
+  return backward_with<BackwardScratch>(inputs, gradients, HWY_DYNAMIC_DISPATCH(backward_kv_head));
 }
 
 }  // namespace natscope::kernels::cpu

@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "kernels/cpu/attention_train_amx.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/attention_train_forward.cpp"
 #include <hwy/foreach_target.h>
@@ -154,19 +156,31 @@ namespace natscope::kernels::cpu {
 
 HWY_EXPORT(forward_kv_head);
 
-Status attention_train_forward(const AttentionTrainInputs& inputs, View<float, 4> out, View<float, 3> lse) {
+namespace {
+
+/// Every KV head of every batch item on its own, each by one thread: sums come out the same whatever the number of threads.
+template <class Scratch, class Run>
+Status forward_with(const AttentionTrainInputs& inputs, const View<float, 4>& out, const View<float, 3>& lse, Run run) {
   const TrainShape shape(inputs);
   const std::int64_t kv_heads = inputs.k.size(1);
   const std::int64_t units = inputs.k.size(0) * kv_heads;
   const int threads = static_cast<int>(std::min<std::int64_t>(omp_get_max_threads(), units));
-  const ThreadScratch<ForwardScratch> scratch(shape, threads);
+  const ThreadScratch<Scratch> scratch(shape, threads);
   if (!scratch.allocated()) return {StatusCode::out_of_memory, "scratch of the training attention"};
-  const auto run = HWY_DYNAMIC_DISPATCH(forward_kv_head);
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
   for (std::int64_t unit = 0; unit < units; ++unit) {
     run(inputs, unit / kv_heads, unit % kv_heads, scratch.of_thread(shape, omp_get_thread_num()), out, lse);
   }
   return {};
+}
+
+}  // namespace
+
+Status attention_train_forward(const AttentionTrainInputs& inputs, View<float, 4> out, View<float, 3> lse) {
+  if (inputs.dtype == ElementType::bf16 && tiles_available()) {
+    return forward_with<TileForwardScratch>(inputs, out, lse, tile_forward_kv_head);
+  }
+  return forward_with<ForwardScratch>(inputs, out, lse, HWY_DYNAMIC_DISPATCH(forward_kv_head));
 }
 
 }  // namespace natscope::kernels::cpu

@@ -56,4 +56,32 @@ std::int64_t KeyOrder::seen_from(std::int64_t block, std::int64_t query) const {
   return std::partition_point(first, first + train_block, [query](std::int32_t reach) { return reach >= query; }) - first;
 }
 
+RoleSums::RoleSums(const TrainShape& shape, Carver& carver)
+    : total(carver.take<double>(shape.padded_length)), to_next(carver.take<double>(shape.padded_length)),
+      to_window(carver.take<double>(shape.padded_length)), to_second(carver.take<double>(shape.padded_length)),
+      cut(carver.take<double>(shape.padded_length)) {}
+
+void RoleSums::clear(const TrainShape& shape) const {
+  for (double* const sums : {total, to_next, to_window, to_second, cut}) std::fill(sums, sums + shape.padded_length, 0.0);
+}
+
+void RoleSums::write(const AttentionTrainInputs& inputs, const AttentionTrainGradients& gradients, std::int64_t batch,
+                     std::int64_t kv_head, const TrainShape& shape, const KeyOrder& order) const {
+  for (std::int64_t place = 0; place < shape.padded_length; ++place) {
+    if (order.last[place] < 0) continue;
+    const std::int32_t n = order.position[place];
+    const bool ended = inputs.roles(batch, kv_head, n) == Role::local && order.next[n] != no_next_global;
+    if (ended) cut[order.next[n]] += to_second[place] - to_next[place];
+  }
+  const auto length = static_cast<double>(shape.length);
+  const double lambda = gradients.sparse_regularized_value;
+  for (std::int64_t place = 0; place < shape.padded_length; ++place) {
+    if (order.last[place] < 0) continue;
+    const std::int32_t n = order.position[place];
+    gradients.d_roles(batch, kv_head, n, 0) = static_cast<float>(total[place] - cut[n] + lambda * (length - n) / length);
+    gradients.d_roles(batch, kv_head, n, 1) = static_cast<float>(to_next[place] + lambda * (order.next_end[place] - n) / length);
+    gradients.d_roles(batch, kv_head, n, 2) = static_cast<float>(to_window[place]);
+  }
+}
+
 }  // namespace natscope::kernels::cpu

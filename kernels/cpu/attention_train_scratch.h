@@ -94,4 +94,21 @@ struct KeyOrder {
   std::int32_t* next;        ///< next_global(n), by position
 };
 
+/// Sums of dM along a key's column, over all query heads of a KV head. By place, [padded_length] each.
+struct RoleSums {
+  RoleSums(const TrainShape& shape, Carver& carver);
+
+  void clear(const TrainShape& shape) const;
+
+  /// Fills d_roles of one KV head: da_G, da_L, da_S (equations 24 – 26) with the regulariser (22, 23).
+  void write(const AttentionTrainInputs& inputs, const AttentionTrainGradients& gradients, std::int64_t batch, std::int64_t kv_head,
+             const TrainShape& shape, const KeyOrder& order) const;
+
+  double* total;      ///< over all later queries
+  double* to_next;    ///< up to KeyOrder::next_end
+  double* to_window;  ///< up to KeyOrder::window_end
+  double* to_second;  ///< up to KeyOrder::second_end
+  double* cut;        ///< by position: what the locals that a global ends would have reached past it
+};
+
 }  // namespace natscope::kernels::cpu
