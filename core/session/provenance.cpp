@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/session/provenance.h"
+
+#include "core/base/sha256.h"
+#include "core/session/metadata_reader.h"
+
+namespace natscope {
+namespace {
+
+constexpr std::string_view trace_format = "natscope-trace";
+constexpr std::string_view trace_version = "1";
+
+Expected<MapId> parse_map(std::string_view text) {
+  const std::size_t dot = text.find('.');
+  if (dot != std::string_view::npos) {
+    const auto layer = session::number_in<std::int32_t>(text.substr(0, dot));
+    const auto head = session::number_in<std::int32_t>(text.substr(dot + 1));
+    if (layer && head && *layer >= 0 && *head >= 0) return MapId{LayerId(*layer), HeadId(*head)};
+  }
+  return fail(ErrorCode::bad_trace, "“" + printable(text, 40) + "” is no map; one is written LAYER.HEAD");
+}
+
+}  // namespace
+
+std::string maps_text(const std::vector<MapId>& maps) {
+  std::string text;
+  for (const MapId& map : maps) {
+    if (!text.empty()) text += ',';
+    text += std::to_string(map.layer.value) + '.' + std::to_string(map.head.value);
+  }
+  return text;
+}
+
+Expected<std::vector<MapId>> parse_maps(std::string_view text) {
+  std::vector<MapId> maps;
+  while (!text.empty()) {
+    const std::size_t comma = text.find(',');
+    NATSCOPE_TRY(const MapId map, parse_map(text.substr(0, comma)));
+    maps.push_back(map);
+    if (comma == std::string_view::npos) break;
+    text.remove_prefix(comma + 1);
+    if (text.empty()) return fail(ErrorCode::bad_trace, "a list of maps ends in a comma");
+  }
+  return maps;
+}
+
+Metadata trace_metadata(const Provenance& provenance) {
+  Metadata metadata{{"format", std::string(trace_format)},
+                    {"version", std::string(trace_version)},
+                    {"maps", maps_text(provenance.maps)},
+                    {"window", provenance.window ? std::to_string(*provenance.window) : ""},
+                    {"dtype", provenance.dtype},
+                    {"seed", std::to_string(provenance.seed)},
+                    {"model_sha256", provenance.model_sha256},
+                    {"prompt_sha256", provenance.prompt_sha256},
+                    {"natscope_version", provenance.natscope_version}};
+  if (!provenance.policy.empty()) metadata["policy"] = provenance.policy;
+  if (provenance.heads) metadata["heads"] = std::to_string(*provenance.heads);
+  if (provenance.head_dim) metadata["head_dim"] = std::to_string(*provenance.head_dim);
+  return metadata;
+}
+
+Expected<Provenance> parse_trace_metadata(const Metadata& metadata) {
+  const session::MetadataReader in(metadata, ErrorCode::bad_trace);
+  NATSCOPE_CHECK(in.check_format(trace_format, trace_version));
+  Provenance provenance;
+  NATSCOPE_TRY(const std::string maps, in.text("maps"));
+  NATSCOPE_TRY(provenance.maps, parse_maps(maps));
+  NATSCOPE_CHECK(in.text("window"));
+  NATSCOPE_TRY(provenance.window,
+               in.optional_number<std::int64_t>("window", 0, std::numeric_limits<std::int64_t>::max()));
+  NATSCOPE_TRY(provenance.dtype, in.text("dtype"));
+  if (provenance.dtype != "float32" && provenance.dtype != "bfloat16") return in.malformed("dtype", provenance.dtype);
+  NATSCOPE_TRY(provenance.seed, in.number<std::uint64_t>("seed"));
+  NATSCOPE_TRY(provenance.model_sha256, in.text("model_sha256"));
+  NATSCOPE_TRY(provenance.prompt_sha256, in.text("prompt_sha256"));
+  NATSCOPE_TRY(provenance.natscope_version, in.text("natscope_version"));
+  if (const auto policy = metadata.find("policy"); policy != metadata.end()) provenance.policy = policy->second;
+  NATSCOPE_TRY(provenance.heads, in.optional_number<std::int32_t>("heads", 1, 1 << 20));
+  NATSCOPE_TRY(provenance.head_dim, in.optional_number<std::int32_t>("head_dim", 1, 1 << 20));
+  return provenance;
+}
+
+std::string prompt_digest(std::string_view text) { return sha256_hex(text); }
+
+std::string prompt_digest(const std::vector<std::int32_t>& tokens) {
+  std::string text;
+  for (const std::int32_t token : tokens) {
+    if (!text.empty()) text += ',';
+    text += std::to_string(token);
+  }
+  return sha256_hex(text);
+}
+
+}  // namespace natscope

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "core/base/utf8.h"
+#include "core/io/safetensors.h"
+#include "core/session/metadata_reader.h"
+#include "core/session/session_file.h"
+#include "core/session/session_tensors.h"
+
+namespace natscope {
+namespace {
+
+constexpr ErrorCode code = ErrorCode::bad_session;
+
+/// Reads tensors of a session whose T is known.
+class Reader {
+ public:
+  Reader(const SafetensorsFile& file, std::int64_t length) : file_(file), length_(length) {}
+
+  template <class T>
+  Expected<std::vector<T>> values(const char* name, DType dtype, const std::vector<std::int64_t>& shape) const {
+    NATSCOPE_TRY(const TensorInfo* tensor, session::expect_tensor(file_, name, dtype, shape, code));
+    std::vector<T> result(tensor->data.size() / sizeof(T));
+    if (!result.empty()) std::memcpy(result.data(), tensor->data.data(), result.size() * sizeof(T));
+    return result;
+  }
+
+  template <class T>
+  Expected<std::vector<T>> column(const char* name, DType dtype) const {
+    return values<T>(name, dtype, {length_});
+  }
+
+  Expected<std::string> bytes(const char* name) const {
+    NATSCOPE_TRY(const auto content, values<char>(name, DType::u8, {-1}));
+    return std::string(content.begin(), content.end());
+  }
+
+  /// Ends of lists: ascending, from 0 on, the last one at `total`.
+  Expected<std::vector<std::int64_t>> ends(const char* name, std::int64_t count, std::size_t total) const {
+    NATSCOPE_TRY(auto result, values<std::int64_t>(name, DType::i64, {count}));
+    std::int64_t last = 0;
+    for (const std::int64_t end : result) {
+      if (end < last) return fail(code, "tensor “" + std::string(name) + "” does not ascend");
+      last = end;
+    }
+    if (static_cast<std::size_t>(last) != total) {
+      return fail(code, "tensor “" + std::string(name) + "” does not end where its list does");
+    }
+    return result;
+  }
+
+ private:
+  const SafetensorsFile& file_;
+  std::int64_t length_;
+};
+
+using Frames = std::vector<TokenFrame>;
+
+Expected<void> read_heads(const Reader& in, const SequenceRecord& record, Frames& frames) {
+  const std::int64_t layers = record.geometry().layers;
+  const std::int64_t kv_heads = record.geometry().kv_heads;
+  const auto length = static_cast<std::int64_t>(frames.size());
+  const auto heads = static_cast<std::size_t>(layers * kv_heads);
+  NATSCOPE_TRY(const auto roles, in.values<std::uint8_t>("roles", DType::u8, {layers, kv_heads, length}));
+  NATSCOPE_TRY(const auto entries, in.values<std::int32_t>("kv_entries", DType::i32, {length, layers, kv_heads}));
+  std::vector<float> scores;
+  if (record.has_scores()) {
+    NATSCOPE_TRY(scores, in.values<float>("frame_scores", DType::f32, {length, layers, kv_heads, role_count}));
+  }
+  for (const std::uint8_t role : roles) {
+    if (role >= role_count) return fail(code, "tensor “roles” holds " + std::to_string(role));
+  }
+  for (std::size_t t = 0; t < frames.size(); ++t) {
+    TokenFrame& frame = frames[t];
+    frame.roles.reserve(heads);
+    for (std::size_t head = 0; head < heads; ++head) {
+      frame.roles.push_back(static_cast<Role>(roles[head * frames.size() + t]));
+    }
+    const auto first = static_cast<std::ptrdiff_t>(t * heads);
+    const auto end = static_cast<std::ptrdiff_t>((t + 1) * heads);
+    frame.entries.assign(entries.begin() + first, entries.begin() + end);
+    for (const std::int32_t count : frame.entries) {
+      if (count < 0) return fail(code, "tensor “kv_entries” holds " + std::to_string(count));
+    }
+    if (!scores.empty()) frame.scores.assign(scores.begin() + 3 * first, scores.begin() + 3 * end);
+  }
+  return {};
+}
+
+Expected<void> read_columns(const Reader& in, Frames& frames) {
+  using namespace session;
+  NATSCOPE_TRY(const auto tokens, in.column<std::int64_t>("tokens", DType::i64));
+  NATSCOPE_TRY(const auto allocated, in.column<std::int64_t>("kv_allocated_bytes", DType::i64));
+  NATSCOPE_TRY(const auto is_generated, in.column<std::uint8_t>(generated, DType::u8));
+  NATSCOPE_TRY(const auto held, in.column<std::int64_t>(held_entries, DType::i64));
+  NATSCOPE_TRY(const auto dense, in.column<std::int64_t>(dense_bytes, DType::i64));
+  NATSCOPE_TRY(const auto live, in.column<std::int64_t>(live_bytes, DType::i64));
+  NATSCOPE_TRY(const auto fraction, in.column<double>(kv_fraction, DType::f64));
+  NATSCOPE_TRY(const auto paper, in.column<double>(paper_kv_fraction, DType::f64));
+  NATSCOPE_TRY(const auto chance, in.column<float>(probability, DType::f32));
+  NATSCOPE_TRY(const auto times, in.column<double>(step_ms, DType::f64));
+  for (std::size_t t = 0; t < frames.size(); ++t) {
+    if (tokens[t] < 0 || tokens[t] > std::numeric_limits<std::int32_t>::max()) {
+      return fail(code, "tensor “tokens” holds the impossible token " + std::to_string(tokens[t]));
+    }
+    if (allocated[t] < 0 || held[t] < 0 || dense[t] < 0 || live[t] < 0 || !std::isfinite(fraction[t]) ||
+        !std::isfinite(paper[t]) || !std::isfinite(times[t])) {
+      return fail(code, "a count, share or time at position " + std::to_string(t) + " is impossible");
+    }
+    TokenFrame& frame = frames[t];
+    frame.position = TokenPos(static_cast<std::int32_t>(t));
+    frame.token = static_cast<std::int32_t>(tokens[t]);
+    frame.generated = is_generated[t] != 0;
+    frame.counts = {static_cast<std::int64_t>(t) + 1, held[t], dense[t], live[t], allocated[t], fraction[t], paper[t]};
+    frame.probability = chance[t];
+    frame.step_ms = times[t];
+  }
+  return {};
+}
+
+/// Text number `index` of `bytes`. Errors: bad_session when it is not UTF-8.
+Expected<std::string> piece(const std::string& bytes, const std::vector<std::int64_t>& ends, std::size_t index) {
+  const auto begin = static_cast<std::size_t>(index == 0 ? 0 : ends[index - 1]);
+  std::string text = bytes.substr(begin, static_cast<std::size_t>(ends[index]) - begin);
+  if (!valid_utf8(text)) return fail(code, "a token's text is not UTF-8");
+  return text;
+}
+
+Expected<void> read_lists(const Reader& in, Frames& frames) {
+  using namespace session;
+  const auto length = static_cast<std::int64_t>(frames.size());
+  NATSCOPE_TRY(const std::string text, in.bytes(text_bytes));
+  NATSCOPE_TRY(const auto text_end, in.ends(text_ends, length, text.size()));
+  NATSCOPE_TRY(const auto tokens, in.values<std::int32_t>(candidate_tokens, DType::i32, {-1}));
+  NATSCOPE_TRY(const auto candidate_end, in.ends(candidate_ends, length, tokens.size()));
+  NATSCOPE_TRY(const auto chances,
+               in.values<float>(candidate_probabilities, DType::f32, {static_cast<std::int64_t>(tokens.size())}));
+  NATSCOPE_TRY(const auto entries, in.values<std::int32_t>(evicted, DType::i32, {-1, 3}));
+  NATSCOPE_TRY(const auto evicted_end, in.ends(evicted_ends, length, entries.size() / 3));
+  std::size_t candidate = 0;
+  std::size_t entry = 0;
+  for (std::size_t t = 0; t < frames.size(); ++t) {
+    NATSCOPE_TRY(frames[t].text, piece(text, text_end, t));
+    for (; candidate < static_cast<std::size_t>(candidate_end[t]); ++candidate) {
+      if (tokens[candidate] < 0) return fail(code, "tensor “candidate_tokens” holds a negative token");
+      frames[t].candidates.push_back({tokens[candidate], chances[candidate]});
+    }
+    for (; entry < static_cast<std::size_t>(evicted_end[t]); ++entry) {
+      frames[t].evicted.push_back(
+          {LayerId(entries[3 * entry]), KvHeadId(entries[3 * entry + 1]), TokenPos(entries[3 * entry + 2])});
+    }
+  }
+  return {};
+}
+
+Expected<void> read_names(const Reader& in, Session& value) {
+  using namespace session;
+  NATSCOPE_TRY(const auto tokens, in.values<std::int32_t>(named_tokens, DType::i32, {-1}));
+  NATSCOPE_TRY(const std::string names, in.bytes(name_bytes));
+  NATSCOPE_TRY(const auto name_end, in.ends(name_ends, static_cast<std::int64_t>(tokens.size()), names.size()));
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    NATSCOPE_TRY(value.token_texts[tokens[i]], piece(names, name_end, i));
+  }
+  return {};
+}
+
+Expected<bool> truth(const session::MetadataReader& in, std::string_view key) {
+  NATSCOPE_TRY(const std::string text, in.text(key));
+  if (text != "true" && text != "false") return in.malformed(key, text);
+  return text == "true";
+}
+
+/// Everything that is not the record's frames.
+Expected<void> read_settings(const SafetensorsFile& file, Session& value) {
+  const session::MetadataReader in(file.metadata(), code);
+  NATSCOPE_CHECK(in.check_format(session::session_format, session::session_version));
+  // The keys that a trace has, too, under the same rules.
+  Metadata as_trace = file.metadata();
+  as_trace["format"] = "natscope-trace";
+  auto provenance = parse_trace_metadata(as_trace);
+  if (!provenance) return fail(code, provenance.error().message);
+  value.provenance = *std::move(provenance);
+
+  CacheGeometry geometry;
+  NATSCOPE_TRY(geometry.layers, in.number<std::int32_t>("layers", 1, 1 << 16));
+  NATSCOPE_TRY(geometry.kv_heads, in.number<std::int32_t>("kv_heads", 1, 1 << 16));
+  NATSCOPE_TRY(geometry.head_dim, in.number<std::int32_t>("head_dim", 1, 1 << 16));
+  NATSCOPE_TRY(const std::string dtype, in.text("cache_dtype"));
+  if (dtype != "float32" && dtype != "bfloat16") return in.malformed("cache_dtype", dtype);
+  geometry.dtype = dtype == "float32" ? kernels::ElementType::f32 : kernels::ElementType::bf16;
+  NATSCOPE_TRY(const bool has_scores, truth(in, "has_scores"));
+  value.record = SequenceRecord(geometry, has_scores, value.provenance.window);
+
+  NATSCOPE_TRY(value.policy, in.text("policy"));
+  NATSCOPE_TRY(value.prompt_tokens, in.number<std::int64_t>("prompt_tokens", 0));
+  NATSCOPE_TRY(value.max_new_tokens, in.number<std::int64_t>("max_new_tokens", 0));
+  NATSCOPE_TRY(value.sampling.greedy, truth(in, "greedy"));
+  NATSCOPE_TRY(value.sampling.temperature, in.number<double>("temperature"));
+  NATSCOPE_TRY(value.sampling.top_k, in.number<std::int32_t>("top_k"));
+  NATSCOPE_TRY(value.sampling.top_p, in.number<double>("top_p"));
+  NATSCOPE_TRY(value.sampling.min_p, in.number<double>("min_p"));
+  NATSCOPE_TRY(value.sampling.repetition_penalty, in.number<double>("repetition_penalty"));
+  NATSCOPE_TRY(value.sampling.seed, in.number<std::uint64_t>("sampling_seed"));
+  return {};
+}
+
+}  // namespace
+
+Expected<Session> read_session(const std::filesystem::path& path) {
+  NATSCOPE_TRY(const SafetensorsFile file, SafetensorsFile::open(path));
+  Session value;
+  NATSCOPE_CHECK(read_settings(file, value));
+  NATSCOPE_TRY(const TensorInfo* tokens, session::expect_tensor(file, "tokens", DType::i64, {-1}, code));
+  const std::int64_t length = tokens->shape[0];
+  if (length > std::numeric_limits<std::int32_t>::max()) return fail(code, "the session is impossibly long");
+  if (value.prompt_tokens > length) return fail(code, "the prompt is longer than the session");
+
+  const Reader in(file, length);
+  Frames frames(static_cast<std::size_t>(length));
+  NATSCOPE_CHECK(read_columns(in, frames));
+  NATSCOPE_CHECK(read_heads(in, value.record, frames));
+  NATSCOPE_CHECK(read_lists(in, frames));
+  NATSCOPE_CHECK(read_names(in, value));
+  for (TokenFrame& frame : frames) {
+    auto appended = value.record.append(std::move(frame));
+    if (!appended) return fail(code, appended.error().message);
+  }
+  NATSCOPE_TRY(value.prompt, in.bytes(session::prompt_bytes));
+  if (!valid_utf8(value.prompt)) return fail(code, "the prompt is not UTF-8");
+  NATSCOPE_TRY(value.model_path, in.bytes(session::model_path_bytes));
+  NATSCOPE_TRY(value.adapter_path, in.bytes(session::adapter_path_bytes));
+  return value;
+}
+
+Expected<std::string> recorded_format(const std::filesystem::path& path) {
+  NATSCOPE_TRY(const SafetensorsFile file, SafetensorsFile::open(path));
+  const auto found = file.metadata().find("format");
+  if (found == file.metadata().end()) return std::string();
+  return found->second == "natscope-trace" || found->second == session::session_format ? found->second : std::string();
+}
+
+}  // namespace natscope

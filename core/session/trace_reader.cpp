@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "core/session/metadata_reader.h"
+#include "core/session/trace_file.h"
+
+namespace natscope {
+namespace {
+
+using session::expect_tensor;
+
+template <class T>
+std::vector<T> copied(const SafetensorsFile& file, const char* name) {
+  const TensorInfo* tensor = file.find(name);  // open() saw it, with this dtype
+  std::vector<T> values(tensor->data.size() / sizeof(T));
+  if (!values.empty()) std::memcpy(values.data(), tensor->data.data(), values.size() * sizeof(T));
+  return values;
+}
+
+Expected<void> check_values(const SafetensorsFile& file) {
+  for (const std::int64_t token : copied<std::int64_t>(file, "tokens")) {
+    if (token < 0 || token > std::numeric_limits<std::int32_t>::max()) {
+      return fail(ErrorCode::bad_trace, "tensor “tokens” holds the impossible token " + std::to_string(token));
+    }
+  }
+  for (const std::byte role : file.find("roles")->data) {
+    if (std::to_integer<int>(role) >= role_count) {
+      return fail(ErrorCode::bad_trace, "tensor “roles” holds " + std::to_string(std::to_integer<int>(role)));
+    }
+  }
+  for (const std::int32_t count : copied<std::int32_t>(file, "kv_entries")) {
+    if (count < 0) return fail(ErrorCode::bad_trace, "tensor “kv_entries” holds " + std::to_string(count));
+  }
+  for (const std::int64_t bytes : copied<std::int64_t>(file, "kv_allocated_bytes")) {
+    if (bytes < 0) return fail(ErrorCode::bad_trace, "tensor “kv_allocated_bytes” holds " + std::to_string(bytes));
+  }
+  return {};
+}
+
+/// The tensors that a trace need not have.
+Expected<void> check_optional(const SafetensorsFile& file, std::int64_t length, std::int64_t layers,
+                              std::int64_t kv_heads, const Provenance& provenance) {
+  constexpr ErrorCode code = ErrorCode::bad_trace;
+  if (file.find("logits") != nullptr) NATSCOPE_CHECK(expect_tensor(file, "logits", DType::f32, {length, -1}, code));
+  if (file.find("scores") != nullptr) {
+    NATSCOPE_CHECK(expect_tensor(file, "scores", DType::f32, {layers, kv_heads, length, role_count}, code));
+  }
+  const auto maps = static_cast<std::int64_t>(provenance.maps.size());
+  const bool has_maps = file.find("attention") != nullptr || file.find("visible") != nullptr;
+  if (maps == 0 && !has_maps) return {};
+  NATSCOPE_CHECK(expect_tensor(file, "attention", DType::f32, {maps, length, length}, code));
+  NATSCOPE_CHECK(expect_tensor(file, "visible", DType::u8, {maps, length, length}, code));
+  for (const MapId& map : provenance.maps) {
+    if (map.layer.value >= layers || (provenance.heads && map.head.value >= *provenance.heads)) {
+      return fail(code, "the metadata's “maps” names " + maps_text({map}) + ", which the model does not have");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+TraceFile::TraceFile(SafetensorsFile file, Provenance provenance)
+    : file_(std::move(file)), provenance_(std::move(provenance)) {}
+
+Expected<TraceFile> TraceFile::open(const std::filesystem::path& path) {
+  constexpr ErrorCode code = ErrorCode::bad_trace;
+  NATSCOPE_TRY(SafetensorsFile file, SafetensorsFile::open(path));
+  NATSCOPE_TRY(Provenance provenance, parse_trace_metadata(file.metadata()));
+  NATSCOPE_TRY(const TensorInfo* roles, expect_tensor(file, "roles", DType::u8, {-1, -1, -1}, code));
+  const std::int64_t layers = roles->shape[0];
+  const std::int64_t kv_heads = roles->shape[1];
+  const std::int64_t length = roles->shape[2];
+  constexpr std::int64_t limit = std::numeric_limits<std::int32_t>::max();
+  if (layers < 1 || kv_heads < 1 || length < 1 || layers > limit || kv_heads > limit || length > limit) {
+    return fail(code, "tensor “roles” has the impossible shape " + shape_text(roles->shape));
+  }
+  NATSCOPE_CHECK(expect_tensor(file, "tokens", DType::i64, {length}, code));
+  NATSCOPE_CHECK(expect_tensor(file, "kv_entries", DType::i32, {length, layers, kv_heads}, code));
+  NATSCOPE_CHECK(expect_tensor(file, "kv_allocated_bytes", DType::i64, {length}, code));
+  if (provenance.heads && *provenance.heads % kv_heads != 0) {
+    return fail(code, "the metadata's “heads” does not fit the KV heads of “roles”");
+  }
+  NATSCOPE_CHECK(check_optional(file, length, layers, kv_heads, provenance));
+  NATSCOPE_CHECK(check_values(file));
+  const session::MetadataReader in(file.metadata(), code);
+  NATSCOPE_TRY(const auto prompt_tokens, in.optional_number<std::int64_t>("prompt_tokens", 0, length));
+
+  TraceFile trace(std::move(file), std::move(provenance));
+  trace.length_ = length;
+  trace.layers_ = static_cast<std::int32_t>(layers);
+  trace.kv_heads_ = static_cast<std::int32_t>(kv_heads);
+  trace.prompt_tokens_ = prompt_tokens;
+  return trace;
+}
+
+std::vector<std::int32_t> TraceFile::tokens() const {
+  const auto wide = copied<std::int64_t>(file_, "tokens");
+  std::vector<std::int32_t> tokens;
+  tokens.reserve(wide.size());
+  for (const std::int64_t token : wide) tokens.push_back(static_cast<std::int32_t>(token));
+  return tokens;
+}
+
+std::vector<Role> TraceFile::roles() const { return copied<Role>(file_, "roles"); }
+std::vector<std::int32_t> TraceFile::kv_entries() const { return copied<std::int32_t>(file_, "kv_entries"); }
+std::vector<std::int64_t> TraceFile::kv_allocated_bytes() const {
+  return copied<std::int64_t>(file_, "kv_allocated_bytes");
+}
+
+std::optional<std::size_t> TraceFile::map_index(const MapId& map) const {
+  const auto found = std::find(provenance_.maps.begin(), provenance_.maps.end(), map);
+  if (found == provenance_.maps.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - provenance_.maps.begin());
+}
+
+Expected<void> TraceFile::read_map(std::size_t map, TokenPos first_query, std::int64_t queries, TokenPos first_key,
+                                   std::int64_t keys, std::span<float> weights, std::span<std::uint8_t> visible) const {
+  if (map >= provenance_.maps.size() || first_query.value < 0 || first_key.value < 0 || queries < 0 || keys < 0 ||
+      queries > length_ - first_query.value || keys > length_ - first_key.value) {
+    return fail(ErrorCode::bad_position, "a piece of a map leaves the trace of " + std::to_string(length_) + " tokens");
+  }
+  const auto cells = static_cast<std::size_t>(queries * keys);
+  if ((!weights.empty() && weights.size() != cells) || (!visible.empty() && visible.size() != cells)) {
+    return fail(ErrorCode::internal, "the space for a piece of a map has another size");
+  }
+  const std::byte* stored_weights = file_.find("attention")->data.data();
+  const std::byte* stored_visible = file_.find("visible")->data.data();
+  const auto length = static_cast<std::size_t>(length_);
+  const auto columns = static_cast<std::size_t>(keys);
+  for (std::size_t row = 0; row < static_cast<std::size_t>(queries) && columns > 0; ++row) {
+    const std::size_t from = (map * length + static_cast<std::size_t>(first_query.value) + row) * length +
+                             static_cast<std::size_t>(first_key.value);
+    if (!weights.empty()) {
+      std::memcpy(weights.data() + row * columns, stored_weights + from * sizeof(float), columns * sizeof(float));
+    }
+    if (!visible.empty()) std::memcpy(visible.data() + row * columns, stored_visible + from, columns);
+  }
+  return {};
+}
+
+}  // namespace natscope
