@@ -154,14 +154,15 @@ Expected<void> train_tokenizer(std::span<const std::filesystem::path> files, con
     }
     NATSCOPE_CHECK(check_writable_target(out));
     NATSCOPE_TRY(const auto sentences, read_training_sentences(files, options.max_input_bytes, stop));
-    NATSCOPE_TRY(const std::string answer, train_in_child(sentences, options, stop));
-    if (!answer.starts_with(trained_mark)) {
-        const std::string why = answer.empty() ? "its trainer ended without an answer" : answer.substr(1);
-        return fail(ErrorCode::bad_data, "cannot train a vocabulary of " + std::to_string(options.vocab_size) +
-                                             " pieces on this text: " + why,
+    const Expected<std::string> answer = train_in_child(sentences, options, stop);
+    if (!answer) return Unexpected(answer.error());
+    if (!answer->starts_with(trained_mark)) {
+        const std::string why = answer->empty() ? "its trainer ended without an answer" : answer->substr(1);
+        return fail(ErrorCode::bad_data,
+                    "cannot train a vocabulary of " + std::to_string(options.vocab_size) + " pieces on this text: " + why,
                     "give more text or ask for fewer pieces");
     }
-    const std::string_view model = std::string_view(answer).substr(1);
+    const std::string_view model = std::string_view(*answer).substr(1);
     NATSCOPE_CHECK(read_sentencepiece_model(model, "the trained vocabulary"));
     return write_file_atomically(out, model);
 }
