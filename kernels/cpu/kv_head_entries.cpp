@@ -23,10 +23,10 @@ void reserve_for(std::vector<T>& vector, std::size_t needed) {
 
 /// What an append will do, known before anything is touched.
 struct KvHeadEntries::Change {
-  std::int64_t end = 0;           // the position of the next query
-  bool ends_locals = false;       // a global token comes: every local before it goes
-  std::int64_t first_local = 0;   // row from which new locals stay: after the chunk's last global token
-  std::int64_t first_sliding = 0; // row from which new sliding tokens stay
+  std::int64_t end = 0;            // the position of the next query
+  bool ends_locals = false;        // a global token comes: every local before it goes
+  std::int64_t first_local = 0;    // row from which new locals stay: after the chunk's last global token
+  std::int64_t first_sliding = 0;  // row from which new sliding tokens stay
   std::int64_t dropped = 0;
   std::int64_t added = 0;
 };
@@ -112,8 +112,10 @@ bool KvHeadEntries::make_room(const Change& change) {
   return true;
 }
 
-Status KvHeadEntries::append(TokenPos first, std::span<const Role> roles, ConstView<float, 2> keys, ConstView<float, 2> values) {
-  if (first.value != next_position_) return {StatusCode::invalid_argument, "first: not the position after the last token"};
+Status KvHeadEntries::append(TokenPos first, std::span<const Role> roles, ConstView<float, 2> keys,
+                             ConstView<float, 2> values) {
+  if (first.value != next_position_)
+    return {StatusCode::invalid_argument, "first: not the position after the last token"};
   const Change change = plan(first, roles);
   if (!make_room(change)) return {StatusCode::out_of_memory, "cache page"};
 
@@ -146,7 +148,8 @@ Status KvHeadEntries::keep_heavy_hitters(TokenPos now, std::int64_t heavy, std::
   std::vector<SlotId> older;
   try {
     for (std::int64_t slot = 0; slot < count(); ++slot) {
-      if (positions_[static_cast<std::size_t>(slot)] + recent <= now.value) older.emplace_back(static_cast<std::int32_t>(slot));
+      if (positions_[static_cast<std::size_t>(slot)] + recent <= now.value)
+        older.emplace_back(static_cast<std::int32_t>(slot));
     }
   } catch (const std::bad_alloc&) {
     return {StatusCode::out_of_memory, "keep_heavy_hitters"};
@@ -253,9 +256,12 @@ void KvHeadEntries::rebuild_lists() {
     if (roles_[at(id)] == Role::local) locals_.push_back(id);
     if (roles_[at(id)] == Role::sliding) sliding_.push_back(id);
   }
-  std::sort(sliding_.begin(), sliding_.end(), [this](SlotId a, SlotId b) { return positions_[at(a)] < positions_[at(b)]; });
-  for (std::size_t index = 0; index < locals_.size(); ++index) list_place_[at(locals_[index])] = static_cast<std::int64_t>(index);
-  for (std::size_t index = 0; index < sliding_.size(); ++index) list_place_[at(sliding_[index])] = static_cast<std::int64_t>(index);
+  std::sort(sliding_.begin(), sliding_.end(),
+            [this](SlotId a, SlotId b) { return positions_[at(a)] < positions_[at(b)]; });
+  for (std::size_t index = 0; index < locals_.size(); ++index)
+    list_place_[at(locals_[index])] = static_cast<std::int64_t>(index);
+  for (std::size_t index = 0; index < sliding_.size(); ++index)
+    list_place_[at(sliding_[index])] = static_cast<std::int64_t>(index);
 }
 
 void KvHeadEntries::give_back_empty_pages() {

@@ -12,10 +12,12 @@
 
 namespace natscope::kernels::cpu {
 
-/// The entries of one (layer, KV head): slots 0 … count - 1 without holes, keys and values on pages, the rest beside them.
+/// The entries of one (layer, KV head): slots 0 … count - 1 without holes, keys and values on pages, the rest beside
+/// them.
 ///
-/// What can be dropped is found without a search: locals and sliding entries stand in two lists of slots, the sliding ones
-/// in the order of their positions, and every entry knows its place in its list, so that a moved entry can be corrected there.
+/// What can be dropped is found without a search: locals and sliding entries stand in two lists of slots, the sliding
+/// ones in the order of their positions, and every entry knows its place in its list, so that a moved entry can be
+/// corrected there.
 class KvHeadEntries {
  public:
   KvHeadEntries(const KvCacheShape& shape, KvPagePool& pool);
@@ -49,7 +51,9 @@ class KvHeadEntries {
   void push(TokenPos position, Role role);
   [[nodiscard]] std::byte* key_bytes(SlotId slot) const;
   [[nodiscard]] std::byte* value_bytes(SlotId slot) const;
-  [[nodiscard]] std::int64_t pages_for(std::int64_t entries) const { return (entries + page_entries_ - 1) / page_entries_; }
+  [[nodiscard]] std::int64_t pages_for(std::int64_t entries) const {
+    return (entries + page_entries_ - 1) / page_entries_;
+  }
 
   KvPagePool* pool_;
   std::int64_t page_entries_;
@@ -61,14 +65,14 @@ class KvHeadEntries {
   std::int32_t next_position_ = 0;
 
   std::vector<std::byte*> pages_;
-  std::vector<std::int32_t> positions_;  // [slot]
-  std::vector<Role> roles_;              // [slot]
-  std::vector<float> scores_;            // [slot], empty when scores are not kept
-  std::vector<std::int64_t> list_place_; // [slot]: index in locals_, or in sliding_ plus what left it before
-  std::vector<SlotId> locals_;           // since the last global token
-  std::vector<SlotId> sliding_;          // from sliding_begin_ on, by position
+  std::vector<std::int32_t> positions_;   // [slot]
+  std::vector<Role> roles_;               // [slot]
+  std::vector<float> scores_;             // [slot], empty when scores are not kept
+  std::vector<std::int64_t> list_place_;  // [slot]: index in locals_, or in sliding_ plus what left it before
+  std::vector<SlotId> locals_;            // since the last global token
+  std::vector<SlotId> sliding_;           // from sliding_begin_ on, by position
   std::size_t sliding_begin_ = 0;
-  std::int64_t sliding_left_ = 0;        // how many were erased from the front of sliding_
+  std::int64_t sliding_left_ = 0;  // how many were erased from the front of sliding_
   std::array<std::int64_t, role_count> by_role_{};
 };
 

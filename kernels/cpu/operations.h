@@ -17,8 +17,8 @@ Status attention_decode(ConstView<float, 2> queries, ConstView<float, 2> self_ke
                         std::span<float> self_scores);
 
 Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, ConstView<float, 3> values,
-                         ConstView<Role, 2> roles, const KvCache& cache, LayerId layer, TokenPos first, View<float, 3> out,
-                         View<float, 2> lse);
+                         ConstView<Role, 2> roles, const KvCache& cache, LayerId layer, TokenPos first,
+                         View<float, 3> out, View<float, 2> lse);
 
 Status attention_tile(const AttentionMapSource& source, TokenPos first_query, TokenPos first_key, int zoom,
                       View<float, 2> maximum, View<float, 2> mean, View<float, 2> visible_share);

@@ -31,13 +31,16 @@ class PagedKvCache final : public KvCache {
     for (cpu::KvHeadEntries& head : heads_) head.clear(window_, keep_scores);
   }
 
-  Status append(LayerId layer, KvHeadId kv_head, TokenPos first, std::span<const Role> roles,
-                ConstView<float, 2> keys, ConstView<float, 2> values) override {
+  Status append(LayerId layer, KvHeadId kv_head, TokenPos first, std::span<const Role> roles, ConstView<float, 2> keys,
+                ConstView<float, 2> values) override {
     if (!has(layer, kv_head)) return {StatusCode::invalid_argument, "layer, kv_head: not in the cache"};
     const auto rows = static_cast<std::int64_t>(roles.size());
-    if (keys.size(0) != rows || keys.size(1) != shape_.head_dim) return {StatusCode::shape_mismatch, "keys: [n, head_dim]"};
-    if (values.size(0) != rows || values.size(1) != shape_.head_dim) return {StatusCode::shape_mismatch, "values: [n, head_dim]"};
-    if (first.value > std::numeric_limits<std::int32_t>::max() - rows) return {StatusCode::invalid_argument, "first: position too large"};
+    if (keys.size(0) != rows || keys.size(1) != shape_.head_dim)
+      return {StatusCode::shape_mismatch, "keys: [n, head_dim]"};
+    if (values.size(0) != rows || values.size(1) != shape_.head_dim)
+      return {StatusCode::shape_mismatch, "values: [n, head_dim]"};
+    if (first.value > std::numeric_limits<std::int32_t>::max() - rows)
+      return {StatusCode::invalid_argument, "first: position too large"};
     if (std::any_of(roles.begin(), roles.end(), [](Role role) { return static_cast<int>(role) >= role_count; })) {
       return {StatusCode::invalid_argument, "roles: 0, 1 or 2"};
     }
@@ -55,7 +58,9 @@ class PagedKvCache final : public KvCache {
     return heads_[index(layer, kv_head)].set_score(position, score);
   }
 
-  [[nodiscard]] std::int64_t entries(LayerId layer, KvHeadId kv_head) const override { return heads_[index(layer, kv_head)].count(); }
+  [[nodiscard]] std::int64_t entries(LayerId layer, KvHeadId kv_head) const override {
+    return heads_[index(layer, kv_head)].count();
+  }
   [[nodiscard]] std::int64_t total_entries() const override {
     std::int64_t total = 0;
     for (const cpu::KvHeadEntries& head : heads_) total += head.count();
@@ -78,13 +83,14 @@ class PagedKvCache final : public KvCache {
     return layer.value >= 0 && layer.value < shape_.layers && kv_head.value >= 0 && kv_head.value < shape_.kv_heads;
   }
   [[nodiscard]] std::size_t index(LayerId layer, KvHeadId kv_head) const {
-    return static_cast<std::size_t>(layer.value) * static_cast<std::size_t>(shape_.kv_heads) + static_cast<std::size_t>(kv_head.value);
+    return static_cast<std::size_t>(layer.value) * static_cast<std::size_t>(shape_.kv_heads) +
+           static_cast<std::size_t>(kv_head.value);
   }
 
   KvCacheShape shape_;
   std::int64_t window_ = 0;
-  cpu::KvPagePool pool_;                      // outlives the heads, which give their pages back to it
-  std::vector<cpu::KvHeadEntries> heads_;     // [layers, kv_heads]
+  cpu::KvPagePool pool_;                   // outlives the heads, which give their pages back to it
+  std::vector<cpu::KvHeadEntries> heads_;  // [layers, kv_heads]
 };
 
 }  // namespace

@@ -5,15 +5,9 @@
 /// Operations that have no vector form yet run the plain one.
 namespace natscope::kernels::cpu {
 
-Status attention_decode(ConstView<float, 2> queries, ConstView<float, 2> self_key, ConstView<float, 2> self_value,
-                        const KvCache& cache, LayerId layer, View<float, 2> out, std::span<float> lse,
-                        std::span<float> self_scores) {
-  return ref::attention_decode(queries, self_key, self_value, cache, layer, out, lse, self_scores);
-}
-
 Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, ConstView<float, 3> values,
-                         ConstView<Role, 2> roles, const KvCache& cache, LayerId layer, TokenPos first, View<float, 3> out,
-                         View<float, 2> lse) {
+                         ConstView<Role, 2> roles, const KvCache& cache, LayerId layer, TokenPos first,
+                         View<float, 3> out, View<float, 2> lse) {
   return ref::attention_prefill(queries, keys, values, roles, cache, layer, first, out, lse);
 }
 
@@ -26,7 +20,5 @@ Status row_statistics(const AttentionMapSource& source, TokenPos first_query, st
                       std::span<float> sink_weight, std::span<float> self_weight) {
   return ref::row_statistics(source, first_query, entropy, sink_weight, self_weight);
 }
-
-Status linear_row(std::span<const float> x, std::span<const LinearRow> products) { return ref::linear_row(x, products); }
 
 }  // namespace natscope::kernels::cpu

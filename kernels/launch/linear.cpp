@@ -8,14 +8,19 @@ namespace natscope::kernels {
 
 Status linear_row(Backend backend, std::span<const float> x, std::span<const LinearRow> products) {
   for (const LinearRow& product : products) {
-    if (product.in_size != static_cast<std::int64_t>(x.size())) return {StatusCode::shape_mismatch, "in_size: the size of x"};
+    if (product.in_size != static_cast<std::int64_t>(x.size()))
+      return {StatusCode::shape_mismatch, "in_size: the size of x"};
     if (product.out_size < 0) return {StatusCode::shape_mismatch, "out_size: below 0"};
-    if (product.dtype != ElementType::f32 && product.dtype != ElementType::bf16) return {StatusCode::unsupported_dtype, "weight"};
+    if (product.dtype != ElementType::f32 && product.dtype != ElementType::bf16)
+      return {StatusCode::unsupported_dtype, "weight"};
   }
   switch (backend) {
-    case Backend::ref: return ref::linear_row(x, products);
-    case Backend::cpu: return cpu::linear_row(x, products);
-    case Backend::cuda: break;
+    case Backend::ref:
+      return ref::linear_row(x, products);
+    case Backend::cpu:
+      return cpu::linear_row(x, products);
+    case Backend::cuda:
+      break;
   }
   return {StatusCode::backend_unavailable, "linear_row"};
 }

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Rows of f32 or bf16 as f32 vectors, and the exponential: compiled once for each instruction set (Highway's foreach_target).
+#if defined(NATSCOPE_SIMD_ROWS_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef NATSCOPE_SIMD_ROWS_INL_H
+#undef NATSCOPE_SIMD_ROWS_INL_H
+#else
+#define NATSCOPE_SIMD_ROWS_INL_H
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstddef>
+#include <cstring>
+
+#include "kernels/element_type.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace natscope::kernels::cpu {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using F32 = hn::ScalableTag<float>;
+using F32Vec = hn::Vec<F32>;
+inline constexpr std::size_t f32_lanes = hn::MaxLanes(F32());  // x86: what is compiled for is what there is
+
+HWY_INLINE F32Vec load_row(const float* row) { return hn::LoadU(F32(), row); }
+HWY_INLINE F32Vec load_row(const Bf16* row) {
+  const hn::Rebind<hwy::bfloat16_t, F32> half;
+  return hn::PromoteTo(F32(), hn::LoadU(half, reinterpret_cast<const hwy::bfloat16_t*>(row)));
+}
+
+/// The first `count` < lanes elements, zeros behind them; reads nothing past them.
+template <class Element>
+HWY_INLINE F32Vec load_row_end(const Element* row, std::size_t count) {
+  Element whole[f32_lanes] = {};
+  std::memcpy(whole, row, count * sizeof(Element));
+  return load_row(whole);
+}
+
+HWY_INLINE float to_f32(float number) { return number; }
+HWY_INLINE float to_f32(Bf16 number) { return to_float(number); }
+
+/// The sums of four vectors, side by side.
+HWY_INLINE void store_sums_of_four(F32Vec a0, F32Vec a1, F32Vec a2, F32Vec a3, float* to) {
+  const F32 d;
+#if HWY_TARGET == HWY_SCALAR
+  hn::StoreU(a0, d, to);
+  hn::StoreU(a1, d, to + 1);
+  hn::StoreU(a2, d, to + 2);
+  hn::StoreU(a3, d, to + 3);
+#else
+  const auto even = hn::Add(hn::InterleaveLower(d, a0, a2), hn::InterleaveUpper(d, a0, a2));
+  const auto odd = hn::Add(hn::InterleaveLower(d, a1, a3), hn::InterleaveUpper(d, a1, a3));
+  // Every block of four lanes now holds partial sums of a0, a1, a2, a3 in this order.
+  const auto blocks = hn::Add(hn::InterleaveLower(d, even, odd), hn::InterleaveUpper(d, even, odd));
+#if HWY_TARGET <= HWY_AVX3
+  const hn::Half<F32> half;
+  const hn::Half<hn::Half<F32>> quarter;
+  const auto two = hn::Add(hn::LowerHalf(half, blocks), hn::UpperHalf(half, blocks));
+  hn::StoreU(hn::Add(hn::LowerHalf(quarter, two), hn::UpperHalf(quarter, two)), quarter, to);
+#elif HWY_TARGET == HWY_AVX2
+  const hn::Half<F32> half;
+  hn::StoreU(hn::Add(hn::LowerHalf(half, blocks), hn::UpperHalf(half, blocks)), half, to);
+#else
+  hn::StoreU(blocks, d, to);
+#endif
+#endif
+}
+
+/// e^x for x up to 80 (Cephes's polynomial), and 0 below e^-69: nothing next to the weights it is added to, and
+/// products with it would become denormal and slow. Relative error about 1e-7; NaN stays NaN.
+HWY_INLINE F32Vec exp_of(F32Vec x) {
+  const F32 d;
+  const hn::RebindToSigned<F32> di;
+  const auto vanishes = hn::Lt(x, hn::Set(d, -69.0F));
+  const auto shifter =
+      hn::Set(d, 12582912.0F);  // 1.5 · 2^23: adding it rounds to whole numbers, which then stand in the low bits
+  const auto shifted = hn::MulAdd(x, hn::Set(d, 1.44269504088896341F), shifter);
+  const auto whole = hn::Sub(shifted, shifter);
+  // x − whole · ln 2 in two parts, the first exact in few bits; then the power series up to what f32 resolves.
+  auto f = hn::NegMulAdd(whole, hn::Set(d, 0.693359375F), x);
+  f = hn::NegMulAdd(whole, hn::Set(d, -2.12194440e-4F), f);
+  auto p = hn::Set(d, 1.9875691500e-4F);
+  p = hn::MulAdd(p, f, hn::Set(d, 1.3981999507e-3F));
+  p = hn::MulAdd(p, f, hn::Set(d, 8.3334519073e-3F));
+  p = hn::MulAdd(p, f, hn::Set(d, 4.1665795894e-2F));
+  p = hn::MulAdd(p, f, hn::Set(d, 1.6666665459e-1F));
+  p = hn::MulAdd(p, f, hn::Set(d, 5.0000001201e-1F));
+  p = hn::MulAdd(p, hn::Mul(f, f), hn::Add(f, hn::Set(d, 1.0F)));
+  const auto power = hn::BitCast(d, hn::Add(hn::BitCast(di, p), hn::ShiftLeft<23>(hn::BitCast(di, shifted))));
+  return hn::IfThenZeroElse(vanishes, power);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace natscope::kernels::cpu
+HWY_AFTER_NAMESPACE();
+
+#endif
