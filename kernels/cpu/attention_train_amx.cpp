@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "kernels/cpu/attention_train_amx.h"
 
+#include <hwy/targets.h>
+
 #if defined(__x86_64__) && defined(__linux__)
 #include <cpuid.h>
 #include <sys/syscall.h>
@@ -40,7 +42,11 @@ bool system_grants_tiles() { return false; }
 
 bool tiles_available() {
   static const bool available = processor_has_tiles() && system_grants_tiles();
+#if HWY_ARCH_X86
+  return available && (hwy::SupportedTargets() & HWY_AVX3) != 0;  // so that who asks Highway for less also gets less here
+#else
   return available;
+#endif
 }
 
 TileForwardScratch::TileForwardScratch(const TrainShape& shape, Carver& carver)
