@@ -71,8 +71,11 @@ struct StepMessage {
   std::int32_t candidates = 8;
 };
 
-/// Stops what runs; its own answer (finished with `interrupted`, or error interrupted) is the answer.
-struct StopMessage {};
+/// Stops a request, or everything that runs and waits. What is stopped answers for itself: finished or error,
+/// interrupted.
+struct StopMessage {
+  std::uint64_t request = 0;  ///< its id; 0: all
+};
 
 struct TileRequestMessage {
   TileKey tile;

@@ -169,8 +169,10 @@ void read(FieldReader& in, StepMessage& message) {
   message.candidates = in.int32("candidates", 0, max_candidates);
 }
 
-void write(nlohmann::json&, const StopMessage&) {}
-void read(FieldReader&, StopMessage&) {}
+void write(nlohmann::json& out, const StopMessage& message) { out["request"] = message.request; }
+void read(FieldReader& in, StopMessage& message) {
+  if (in.has("request")) message.request = in.uint64("request");
+}
 void write(nlohmann::json&, const ByeMessage&) {}
 void read(FieldReader&, ByeMessage&) {}
 

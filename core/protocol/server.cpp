@@ -56,13 +56,13 @@ class Server {
     const auto result = read_input();
     if (!result) {
       log(LogLevel::error, result.error().message);
-      requests_.stop_all();
+      requests_.stop();
       writer_->send({last_id_, last_generation_, ErrorMessage{result.error()}});
     }
     // Nobody will ask for more: what was asked for is done, unless the other end has gone or said bye.
     writer_->limit_waiting(std::chrono::seconds(10));
     const bool hurry = !result || said_bye_ || writer_->lost();
-    if (hurry) requests_.stop_all();
+    if (hurry) requests_.stop();
     requests_.finish();
     questions_.finish(hurry);
     if (said_bye_ && result) writer_->send({last_id_, last_generation_, ByeMessage{}});
@@ -110,8 +110,8 @@ class Server {
     const Message& message = envelope.message;
     if (const auto* hello = std::get_if<HelloMessage>(&message)) return greet(envelope, *hello);
     if (!said_hello_) return fail(ErrorCode::protocol_error, "the first message must be “hello”");
-    if (std::holds_alternative<StopMessage>(message)) {
-      requests_.stop_all();
+    if (const auto* stop = std::get_if<StopMessage>(&message)) {
+      requests_.stop(stop->request);
     } else if (std::holds_alternative<ByeMessage>(message)) {
       said_bye_ = true;
     } else if (std::holds_alternative<TileRequestMessage>(message) ||

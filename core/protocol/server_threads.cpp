@@ -31,10 +31,13 @@ void RequestThread::push(Envelope request) {
                                                 "wait for answers before asking for more")});
 }
 
-void RequestThread::stop_all() {
+void RequestThread::stop(std::uint64_t id) {
   const std::lock_guard lock(mutex_);
-  if (running_) running_->stop.request_stop();
-  for (const auto& job : waiting_) job->stop.request_stop();
+  const auto stop_one = [id](const std::shared_ptr<Job>& job) {
+    if (job && (id == 0 || job->request.id == id)) job->stop.request_stop();
+  };
+  stop_one(running_);
+  for (const auto& job : waiting_) stop_one(job);
 }
 
 void RequestThread::finish() {

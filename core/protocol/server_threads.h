@@ -21,8 +21,8 @@ class RequestThread {
 
   /// Too many that wait are answered with an error instead.
   void push(Envelope request);
-  /// Stops what runs and what waits; each answers for itself.
-  void stop_all();
+  /// Stops the request with this id, or with 0 all that run and wait; each answers for itself.
+  void stop(std::uint64_t id = 0);
   /// Returns when everything has run. Nothing may be pushed afterwards.
   void finish();
 

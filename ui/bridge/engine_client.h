@@ -62,6 +62,8 @@ class EngineClient : public QObject {
   [[nodiscard]] const std::optional<ModelDescription>& model() const;
   /// Counts sequences: grows with every analyse and openModel.
   [[nodiscard]] quint64 generation() const;
+  /// Whether the engine has the sequence that is mirrored: it can go on and draw maps. False after an engine was lost.
+  [[nodiscard]] bool knowsSequence() const;
   [[nodiscard]] std::int64_t promptTokens() const;
   [[nodiscard]] const std::string& policy() const;
   [[nodiscard]] double prefillSeconds() const;  ///< of the last analyse; 0 before it is ready
@@ -93,6 +95,8 @@ class EngineClient : public QObject {
   void stateChanged(natscope::ui::EngineClient::State state);
   void engineStarted(const QString& program);  ///< hello came; what it calls itself
   void modelOpened(const natscope::ModelDescription& model);
+  /// The same model in a new engine, after the old one was lost: nothing that is shown has changed.
+  void modelReopened(const natscope::ModelDescription& model);
   void modelIdentified(const QString& sha256);
   void sequenceStarted();  ///< record() is empty and has its new geometry
   void recordChanged();    ///< more frames; at most one signal per timer tick

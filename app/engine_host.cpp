@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/engine_host.h"
+
+#include <thread>
+
+#include "core/cache/policy.h"
+#include "core/io/model_folder.h"
+
+namespace natscope {
+namespace {
+
+ModelDescription described(const Engine& engine, const OpenMessage& request) {
+  const ModelFolder& folder = engine.folder();
+  const ModelConfig& config = engine.config();
+  const GenerationDefaults& defaults = folder.generation_defaults();
+  ModelDescription model;
+  model.path = request.model;
+  model.adapter = request.adapter.value_or("");
+  model.architecture = config.architecture;
+  model.layers = config.layers;
+  model.heads = config.heads;
+  model.kv_heads = config.kv_heads;
+  model.head_dim = config.head_dim;
+  model.hidden = config.hidden;
+  model.vocab = config.vocab;
+  model.context = config.context;
+  model.nats = config.nats.has_value();
+  if (config.nats) {
+    model.window = config.nats->window;
+    model.global_bias = config.nats->global_bias;
+  }
+  model.parameters = folder.weights().parameter_count();
+  model.weight_bytes = static_cast<std::int64_t>(folder.weight_bytes());
+  model.dtype = engine.dtype();
+  model.kv_bytes_per_token = engine.geometry().entry_bytes() * config.layers * config.kv_heads;
+  model.tokenizer = engine.tokenizer().model_type();
+  model.device = engine.device() == Device::cuda ? "cuda" : "cpu";
+  model.threads =
+      request.threads > 0 ? request.threads : static_cast<std::int32_t>(std::thread::hardware_concurrency());
+  model.greedy = !defaults.do_sample.value_or(true);
+  model.temperature = defaults.temperature.value_or(model.temperature);
+  model.top_k = defaults.top_k.value_or(model.top_k);
+  model.top_p = defaults.top_p.value_or(model.top_p);
+  model.min_p = defaults.min_p.value_or(model.min_p);
+  model.repetition_penalty = defaults.repetition_penalty.value_or(model.repetition_penalty);
+  return model;
+}
+
+}  // namespace
+
+std::string TorchEngineHost::program() const { return "natscope-engine " NATSCOPE_VERSION; }
+
+Expected<void> TorchEngineHost::check_open() const {
+  if (engine_) return {};
+  return fail(ErrorCode::usage, "no model is open", "open a model first");
+}
+
+Expected<ModelDescription> TorchEngineHost::open(const OpenMessage& request, std::stop_token stop) {
+  engine_.reset();
+  prompt_.clear();
+  EngineOptions options;
+  options.model = request.model;
+  if (request.adapter) options.adapter = *request.adapter;
+  options.device = request.device;
+  options.dtype = request.dtype;
+  options.threads = request.threads;
+  options.trace_store_bytes = request.trace_store_bytes;
+  NATSCOPE_TRY(engine_, Engine::open(options, stop));
+  return described(*engine_, request);
+}
+
+std::function<std::string()> TorchEngineHost::identity() const {
+  // A copy of the folder shares the mapped files and outlives the engine.
+  return [folder = engine_->folder()] { return folder.sha256(); };
+}
+
+Expected<std::vector<std::int32_t>> TorchEngineHost::prompt_tokens(const AnalyseMessage& request) const {
+  if (const auto* text = std::get_if<std::string>(&request.prompt)) return engine_->tokenize(*text);
+  auto tokens = std::get<std::vector<std::int32_t>>(request.prompt);
+  if (tokens.empty()) return fail(ErrorCode::bad_text, "the prompt has no tokens");
+  if (static_cast<std::int64_t>(tokens.size()) > engine_->config().context) {
+    return fail(ErrorCode::prompt_too_long, "the prompt has " + std::to_string(tokens.size()) +
+                                                " tokens, the context holds " +
+                                                std::to_string(engine_->config().context));
+  }
+  for (const std::int32_t token : tokens) {
+    if (token >= 0 && token < engine_->config().vocab) continue;
+    return fail(ErrorCode::bad_token_id, "the vocabulary has no token " + std::to_string(token));
+  }
+  return tokens;
+}
+
+Expected<StartedMessage> TorchEngineHost::start(const AnalyseMessage& request) {
+  NATSCOPE_CHECK(check_open());
+  NATSCOPE_TRY(auto tokens, prompt_tokens(request));
+  NATSCOPE_CHECK(engine_->start(request.plan));
+  prompt_ = std::move(tokens);
+  chunk_ = request.chunk;
+  candidates_ = request.candidates;
+  return StartedMessage{engine_->geometry(), engine_->record().has_scores(), engine_->window(),
+                        to_string(request.plan.policy), static_cast<std::int64_t>(prompt_.size())};
+}
+
+Expected<double> TorchEngineHost::prefill(std::function<void(std::int64_t, std::int64_t)> on_progress,
+                                          std::stop_token stop) {
+  NATSCOPE_CHECK(check_open());
+  PrefillOptions options;
+  options.chunk = chunk_;
+  options.candidates = candidates_;
+  options.on_progress = std::move(on_progress);
+  NATSCOPE_CHECK(engine_->prefill(prompt_, options, stop));
+  return engine_->prefill_s();
+}
+
+Expected<FinishedMessage> TorchEngineHost::generate(const GenerateMessage& request, std::function<void()> on_token,
+                                                    std::stop_token stop) {
+  NATSCOPE_CHECK(check_open());
+  GenerateOptions options;
+  options.max_new_tokens = request.max_new_tokens;
+  options.sampling = request.sampling;
+  options.stop_strings = request.stop_strings;
+  options.candidates = request.candidates;
+  options.on_token = [&on_token](const TokenFrame&, std::string_view) { on_token(); };
+  NATSCOPE_TRY(GenerateResult result, engine_->generate(options, stop));
+  return FinishedMessage{result.reason, static_cast<std::int64_t>(result.tokens.size()), std::move(result.text),
+                         result.decode_s};
+}
+
+Expected<FinishedMessage> TorchEngineHost::step(const StepMessage& request, std::stop_token stop) {
+  if (!request.token) {
+    return generate(
+        {.max_new_tokens = 1, .sampling = request.sampling, .stop_strings = {}, .candidates = request.candidates},
+        [] {}, stop);
+  }
+  NATSCOPE_CHECK(check_open());
+  NATSCOPE_CHECK(engine_->step(*request.token, true, request.candidates, stop));
+  const TokenFrame& frame = engine_->record().frames().back();
+  return FinishedMessage{StopReason::max_new_tokens, 1, frame.text, frame.step_ms / 1e3};
+}
+
+const SequenceRecord& TorchEngineHost::record() const { return engine_ ? engine_->record() : nothing_; }
+std::string TorchEngineHost::token_text(std::int32_t token) const { return engine_->tokenizer().display(token); }
+
+Expected<AttentionTile> TorchEngineHost::tile(const TileKey& key, std::stop_token stop) {
+  NATSCOPE_CHECK(check_open());
+  return engine_->tile(key, stop);
+}
+
+Expected<WeightsMessage> TorchEngineHost::weights(const WeightsRequestMessage& request, std::stop_token stop) {
+  NATSCOPE_CHECK(check_open());
+  const auto cells = static_cast<std::size_t>(request.queries) * static_cast<std::size_t>(request.keys);
+  WeightsMessage answer{request, std::vector<float>(cells), std::vector<std::uint8_t>(cells)};
+  const std::array<std::int64_t, 2> shape{request.queries, request.keys};
+  NATSCOPE_CHECK(engine_->weights(request.layer, request.head, request.first_query, request.first_key,
+                                  kernels::View<float, 2>::packed(answer.weights.data(), shape),
+                                  kernels::View<std::uint8_t, 2>::packed(answer.visible.data(), shape), stop));
+  return answer;
+}
+
+}  // namespace natscope

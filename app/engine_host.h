@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <memory>
+
+#include "core/engine/engine.h"
+#include "core/protocol/server.h"
+
+namespace natscope {
+
+/// A real Engine behind the protocol's server.
+class TorchEngineHost : public EngineHost {
+ public:
+  [[nodiscard]] std::string program() const override;
+
+  /// The model that was open is let go first: two of them may not fit into memory.
+  [[nodiscard]] Expected<ModelDescription> open(const OpenMessage& request, std::stop_token stop) override;
+  [[nodiscard]] std::function<std::string()> identity() const override;
+  [[nodiscard]] Expected<StartedMessage> start(const AnalyseMessage& request) override;
+  [[nodiscard]] Expected<double> prefill(std::function<void(std::int64_t, std::int64_t)> on_progress,
+                                         std::stop_token stop) override;
+  [[nodiscard]] Expected<FinishedMessage> generate(const GenerateMessage& request, std::function<void()> on_token,
+                                                   std::stop_token stop) override;
+  [[nodiscard]] Expected<FinishedMessage> step(const StepMessage& request, std::stop_token stop) override;
+  [[nodiscard]] const SequenceRecord& record() const override;
+  [[nodiscard]] std::string token_text(std::int32_t token) const override;
+  [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, std::stop_token stop) override;
+  [[nodiscard]] Expected<WeightsMessage> weights(const WeightsRequestMessage& request, std::stop_token stop) override;
+
+ private:
+  [[nodiscard]] Expected<void> check_open() const;
+  [[nodiscard]] Expected<std::vector<std::int32_t>> prompt_tokens(const AnalyseMessage& request) const;
+
+  std::unique_ptr<Engine> engine_;
+  SequenceRecord nothing_;            // what is recorded while no model is open
+  std::vector<std::int32_t> prompt_;  // of start(), for prefill()
+  std::int64_t chunk_ = 512;
+  std::int32_t candidates_ = 0;
+};
+
+}  // namespace natscope

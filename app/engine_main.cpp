@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+#include "app/engine_host.h"
+#include "core/base/error.h"
+
+/// natscope-engine: the worker that a window talks to. Frames come in on stdin and go out on stdout, nothing else does.
+namespace {
+
+constexpr char help_text[] =
+    "natscope-engine: runs a model for the NAtScope window\n"
+    "\n"
+    "Reads framed messages on standard input, answers on standard output, logs on standard error, and ends at the end\n"
+    "of its input. The window starts it; to run it elsewhere, tell the window so: ssh gpubox natscope-engine\n"
+    "\n"
+    "  --help      this text\n"
+    "  --version   the version\n";
+
+/// Takes stdout away from everything but the frames: what a library prints goes to stderr.
+int claim_output() {
+  const int output = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+  if (output < 0) return -1;
+  // Started without a stderr, a program has nowhere to print to.
+  if (::dup2(STDERR_FILENO, STDOUT_FILENO) < 0) ::dup2(::open("/dev/null", O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
+  return output;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument == "--help" || argument == "-h") return std::fputs(help_text, stdout) < 0 ? 1 : 0;
+    if (argument == "--version") return std::puts("natscope-engine " NATSCOPE_VERSION) < 0 ? 1 : 0;
+    const natscope::Error error =
+        natscope::make_error(natscope::ErrorCode::usage, "unknown argument “" + std::string(argument) + "”",
+                             "natscope-engine needs none; see --help");
+    std::fprintf(stderr, "%s\n", natscope::format_error_line(error).c_str());
+    return natscope::exit_code(error.code);
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  const int output = claim_output();
+  if (output < 0) {
+    std::fputs("error: io-failure: standard output cannot be used; start the engine with both ends of a pipe\n",
+               stderr);
+    return natscope::exit_code(natscope::ErrorCode::io_failure);
+  }
+  natscope::TorchEngineHost host;
+  const int code = natscope::serve(STDIN_FILENO, output, host);
+  // A checksum may still be computed in a thread of its own, and nobody waits for it.
+  std::fflush(nullptr);
+  std::_Exit(code);
+}

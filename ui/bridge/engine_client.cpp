@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/bridge/engine_client.h"
+
+#include <QCoreApplication>
+#include <algorithm>
+
+#include "ui/bridge/engine_client_p.h"
+
+namespace natscope::ui {
+namespace {
+
+/// A record that grows is announced this often at most: once a drawn frame.
+constexpr int recordPauseMs = 16;
+
+/// The first new engine comes at once; while engines keep dying the pauses double up to the longest.
+constexpr int firstPauseMs = 250;
+constexpr int longestPauseMs = 30'000;
+/// One that lived this long did not die of how it was started.
+constexpr qint64 longLifeMs = 20'000;
+/// A model that killed so many engines is not opened again.
+constexpr int maxDeathsWhileOpening = 3;
+
+QStringList defaultCommandLine() {
+  return {QCoreApplication::applicationDirPath() + QStringLiteral("/natscope-engine")};
+}
+
+}  // namespace
+
+EngineClient::Private::Private(EngineClient* client) : q(client), commandLine(defaultCommandLine()) {
+  recordTimer.setSingleShot(true);
+  recordTimer.setInterval(recordPauseMs);
+  QObject::connect(&recordTimer, &QTimer::timeout, q, &EngineClient::recordChanged);
+  restartTimer.setSingleShot(true);
+  QObject::connect(&restartTimer, &QTimer::timeout, q, [this] {
+    if (isWanted && process == nullptr) startProcess();
+  });
+}
+
+void EngineClient::Private::startProcess() {
+  restartTimer.stop();
+  hasHello = false;
+  process = new EngineProcess(q);
+  QObject::connect(process, &EngineProcess::started, q, [this] { age.start(); });
+  QObject::connect(process, &EngineProcess::arrived, q, [this](const Envelope& envelope) { receive(envelope); });
+  QObject::connect(process, &EngineProcess::ended, q,
+                   [this](const QString& reason, bool couldStart) { processEnded(reason, couldStart); });
+  QObject::connect(process, &EngineProcess::logLine, q, &EngineClient::logLine);
+  age.start();
+  becomeState(State::starting);
+  // It may fail at once, and its end be reported before start() returns.
+  EngineProcess* const started = process;
+  started->start(commandLine);
+  if (process != started) return;
+  (void)started->send({0, 0, HelloMessage{protocol_version, "natscope " NATSCOPE_VERSION}});
+}
+
+void EngineClient::Private::retire() {
+  if (process == nullptr) return;
+  EngineProcess* const old = std::exchange(process, nullptr);
+  old->disconnect(q);
+  // It removes itself when it has ended; its destructor kills it when the client goes first.
+  QObject::connect(old, &EngineProcess::ended, old, &QObject::deleteLater);
+  old->sayBye();
+  hasHello = false;
+  asked.clear();
+  beforeHello.clear();
+  tiles.clear();
+  weightsId = 0;
+  weightsWish.reset();
+  isInEngine = false;
+}
+
+void EngineClient::Private::processEnded(const QString& reason, bool couldStart) {
+  const bool wasOpening =
+      std::any_of(asked.begin(), asked.end(), [](const Asked& a) { return a.kind == State::opening; });
+  deathsWhileOpening = wasOpening ? deathsWhileOpening + 1 : 0;
+  deaths = age.elapsed() > longLifeMs ? 1 : deaths + 1;
+  EngineProcess* const old = std::exchange(process, nullptr);
+  old->disconnect(q);
+  old->deleteLater();
+  hasHello = false;
+  asked.clear();
+  beforeHello.clear();
+  tiles.clear();
+  weightsId = 0;
+  weightsWish.reset();
+  isInEngine = false;
+  flushRecordChange();
+  QString text = reason;
+  if (deathsWhileOpening >= maxDeathsWhileOpening && openRequest) {
+    openRequest.reset();
+    text += QStringLiteral("; opening this model has ended %1 engines in a row, it is not tried again")
+                .arg(deathsWhileOpening);
+    deathsWhileOpening = 0;
+  }
+  becomeState(State::lost);
+  if (isWanted && couldStart) {
+    const int pause = deaths <= 1 ? 0 : std::min(longestPauseMs, firstPauseMs << std::min(deaths - 2, 10));
+    restartTimer.start(pause);
+  }
+  Q_EMIT q->engineLost(text);
+}
+
+void EngineClient::Private::becomeState(State next) {
+  if (state == next) return;
+  state = next;
+  Q_EMIT q->stateChanged(next);
+}
+
+void EngineClient::Private::updateState() {
+  if (process == nullptr || !hasHello) return;
+  if (!asked.empty()) return becomeState(asked.front().kind);
+  becomeState(model ? State::ready : State::idle);
+}
+
+std::uint64_t EngineClient::Private::ask(Message message) {
+  Envelope envelope{nextId++, generation, std::move(message)};
+  const std::uint64_t id = envelope.id;
+  if (process == nullptr || !hasHello) {
+    beforeHello.push_back(std::move(envelope));
+    return id;
+  }
+  const auto sent = process->send(envelope);
+  if (!sent)
+    QTimer::singleShot(0, q, [this, id, error = sent.error()] {
+      receiveError({id, generation, StopMessage{}}, error);
+    });
+  return id;
+}
+
+void EngineClient::Private::askRunning(Message message, State kind) {
+  // The id is known before anything is sent: an answer may not come before the question is noted.
+  asked.push_back({nextId, kind, false});
+  ask(std::move(message));
+  updateState();
+}
+
+void EngineClient::Private::stopRunning(bool alsoOpening) {
+  for (const Asked& running : std::vector<Asked>(asked)) {
+    if (alsoOpening || running.kind != State::opening) ask(StopMessage{running.id});
+  }
+}
+
+void EngineClient::Private::beginGeneration() {
+  ++generation;
+  tiles.clear();
+  weightsWish.reset();
+  weightsId = 0;
+  isInEngine = false;
+}
+
+void EngineClient::Private::sendTileWishes() {
+  while (process != nullptr && hasHello && isInEngine) {
+    const auto key = tiles.take(nextId);
+    if (!key) return;
+    ask(TileRequestMessage{*key});
+  }
+}
+
+void EngineClient::Private::sendWeightsWish() {
+  if (process == nullptr || !hasHello || !isInEngine || weightsId != 0 || !weightsWish) return;
+  weightsId = ask(*std::exchange(weightsWish, std::nullopt));
+}
+
+EngineClient::EngineClient(QObject* parent) : QObject(parent), d_(std::make_unique<Private>(this)) {}
+
+EngineClient::~EngineClient() {
+  if (d_->process != nullptr) {
+    d_->process->disconnect(this);
+    d_->process->sayBye();
+  }
+}
+
+void EngineClient::setCommandLine(const QStringList& commandLine) {
+  d_->commandLine = commandLine.isEmpty() ? defaultCommandLine() : commandLine;
+}
+
+QStringList EngineClient::commandLine() const { return d_->commandLine; }
+EngineClient::State EngineClient::state() const { return d_->state; }
+qint64 EngineClient::processId() const { return d_->process != nullptr ? d_->process->processId() : 0; }
+const SequenceRecord& EngineClient::record() const { return d_->record; }
+const std::optional<ModelDescription>& EngineClient::model() const { return d_->model; }
+quint64 EngineClient::generation() const { return d_->generation; }
+std::int64_t EngineClient::promptTokens() const { return d_->promptTokens; }
+const std::string& EngineClient::policy() const { return d_->policy; }
+double EngineClient::prefillSeconds() const { return d_->prefillSeconds; }
+bool EngineClient::knowsSequence() const { return d_->isInEngine; }
+
+bool EngineClient::isBusy() const {
+  return d_->state == State::opening || d_->state == State::analysing || d_->state == State::generating;
+}
+
+QString EngineClient::tokenText(std::int32_t token) const {
+  const auto found = d_->tokenTexts.find(token);
+  if (found == d_->tokenTexts.end()) return QStringLiteral("<id %1>").arg(token);
+  return QString::fromUtf8(found->second.data(), static_cast<qsizetype>(found->second.size()));
+}
+
+void EngineClient::start() {
+  d_->isWanted = true;
+  if (d_->process == nullptr) d_->startProcess();
+}
+
+void EngineClient::shutdown() {
+  d_->isWanted = false;
+  d_->restartTimer.stop();
+  d_->retire();
+  d_->becomeState(State::stopped);
+}
+
+void EngineClient::restart() {
+  d_->isWanted = true;
+  d_->retire();
+  d_->deaths = 0;
+  d_->startProcess();
+}
+
+void EngineClient::openModel(const OpenMessage& request) {
+  d_->stopRunning(true);
+  d_->openRequest = request;
+  d_->deathsWhileOpening = 0;
+  d_->beginGeneration();
+  d_->model.reset();
+  // Dead engines of another model say nothing about this one.
+  if (d_->restartTimer.isActive()) {
+    d_->deaths = 0;
+    d_->restartTimer.start(0);
+  }
+  // Without an engine that has said hello it is opened when one does: see receiveHello.
+  d_->isReopening = false;
+  if (d_->process != nullptr && d_->hasHello) {
+    d_->openId = d_->nextId;
+    d_->askRunning(request, State::opening);
+  }
+}
+
+void EngineClient::analyse(const AnalyseMessage& request) {
+  d_->stopRunning(false);
+  d_->beginGeneration();
+  d_->askRunning(request, State::analysing);
+}
+
+void EngineClient::generate(const GenerateMessage& request) {
+  d_->lastGenerate = request;
+  d_->askRunning(request, State::generating);
+}
+
+void EngineClient::step(const StepMessage& request) { d_->askRunning(request, State::generating); }
+
+void EngineClient::continueGenerating() { d_->askRunning(d_->lastGenerate, State::generating); }
+
+void EngineClient::stop() { d_->stopRunning(true); }
+
+void EngineClient::requestTile(const TileKey& key) {
+  if (!d_->isInEngine) return;
+  d_->tiles.wish(key);
+  d_->sendTileWishes();
+}
+
+void EngineClient::dropPendingTiles() { d_->tiles.dropWaiting(); }
+
+void EngineClient::requestWeights(const WeightsRequestMessage& request) {
+  if (!d_->isInEngine) return;
+  d_->weightsWish = request;
+  d_->sendWeightsWish();
+}
+
+}  // namespace natscope::ui

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QElapsedTimer>
+#include <QTimer>
+#include <unordered_map>
+
+#include "ui/bridge/engine_client.h"
+#include "ui/bridge/engine_process.h"
+#include "ui/bridge/tile_wishes.h"
+
+namespace natscope::ui {
+
+/// The inside of an EngineClient: one process at a time, what it was asked, and the mirror of what it answered.
+class EngineClient::Private {
+ public:
+  explicit Private(EngineClient* client);
+
+  // The process: engine_client.cpp
+  void startProcess();
+  void retire();  ///< lets go of the present process, which ends by itself
+  void processEnded(const QString& reason, bool couldStart);
+  void becomeState(State next);
+  void updateState();  ///< from what was asked and not answered
+
+  // Asking: engine_client.cpp
+  std::uint64_t ask(Message message);  ///< sends now, or when hello has come; returns the id
+  void askRunning(Message message, State kind);
+  /// Sends a stop for every request that was not answered; `alsoOpening`: for one that opens the model, too.
+  void stopRunning(bool alsoOpening);
+  void sendTileWishes();
+  void sendWeightsWish();
+  void beginGeneration();
+
+  // Answers: engine_answers.cpp
+  void receive(const Envelope& envelope);
+  void receiveHello(const HelloMessage& hello);
+  void receiveOpened(const Envelope& envelope, const OpenedMessage& opened);
+  void receiveStarted(const StartedMessage& started);
+  void receiveFrames(const FramesMessage& frames);
+  void receiveError(const Envelope& envelope, const Error& error);
+  void answered(std::uint64_t id);
+  void flushRecordChange();
+  void distrust(const QString& what);  ///< the engine contradicts itself: another one is needed
+
+  /// A request that runs and has not been answered.
+  struct Asked {
+    std::uint64_t id = 0;
+    State kind = State::idle;
+    bool isQuiet = false;  ///< its error follows from one that was already shown
+  };
+
+  EngineClient* const q;
+  QStringList commandLine;
+  EngineProcess* process = nullptr;  // owned by q
+  State state = State::stopped;
+  bool isWanted = false;  // between start() and shutdown()
+  bool hasHello = false;
+  std::vector<Envelope> beforeHello;
+
+  int deaths = 0;  // in a row, without a long life between them
+  int deathsWhileOpening = 0;
+  QElapsedTimer age;  // of the process
+  QTimer restartTimer;
+
+  std::uint64_t nextId = 1;
+  std::uint64_t generation = 0;
+  std::vector<Asked> asked;                // in order
+  std::optional<OpenMessage> openRequest;  // to open the model again
+  std::uint64_t openId = 0;                // of the last request that opens a model
+  bool isReopening = false;                // and whether it opens the same one again
+  GenerateMessage lastGenerate;
+
+  std::optional<ModelDescription> model;
+  SequenceRecord record;
+  bool isInEngine = false;  // the engine knows the sequence that is mirrored
+  std::int64_t promptTokens = 0;
+  std::string policy;
+  double prefillSeconds = 0;
+  std::unordered_map<std::int32_t, std::string> tokenTexts;
+  QTimer recordTimer;
+
+  TileWishes tiles;
+  std::optional<WeightsRequestMessage> weightsWish;
+  std::uint64_t weightsId = 0;  // of the request on its way; 0: none
+};
+
+}  // namespace natscope::ui

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/bridge/engine_process.h"
+
+#include <QTimer>
+
+namespace natscope::ui {
+namespace {
+
+/// How long an engine may take to end after a bye.
+constexpr int byePatienceMs = 1500;
+
+/// A line of stderr that never ends is cut here.
+constexpr qsizetype maxLogLine = 4096;
+
+std::span<const std::uint8_t> bytesOf(const QByteArray& array) {
+  return {reinterpret_cast<const std::uint8_t*>(array.constData()), static_cast<std::size_t>(array.size())};
+}
+
+QString endText(int exitCode, QProcess::ExitStatus status) {
+  if (status == QProcess::CrashExit) return QStringLiteral("the engine was killed or crashed");
+  return QStringLiteral("the engine ended with code %1").arg(exitCode);
+}
+
+}  // namespace
+
+EngineProcess::EngineProcess(QObject* parent) : QObject(parent) {
+  process_.setProcessChannelMode(QProcess::SeparateChannels);
+  connect(&process_, &QProcess::started, this, &EngineProcess::started);
+  connect(&process_, &QProcess::readyReadStandardOutput, this, &EngineProcess::readFrames);
+  connect(&process_, &QProcess::readyReadStandardError, this, &EngineProcess::readLog);
+  connect(&process_, &QProcess::errorOccurred, this, [this](QProcess::ProcessError error) {
+    if (error == QProcess::FailedToStart) {
+      reportEnd(QStringLiteral("“%1” cannot be started: %2").arg(process_.program(), process_.errorString()), false);
+    }
+  });
+  connect(&process_, &QProcess::finished, this, [this](int exitCode, QProcess::ExitStatus status) {
+    readFrames();
+    readLog();
+    QString reason = endText(exitCode, status);
+    if (!lastLogLine_.isEmpty() && exitCode != 0) reason += QStringLiteral(" (%1)").arg(lastLogLine_);
+    reportEnd(reason, true);
+  });
+}
+
+EngineProcess::~EngineProcess() {
+  process_.disconnect(this);
+  if (process_.state() == QProcess::NotRunning) return;
+  // The pipe is closed and the process killed; the wait is only for the system to take it away.
+  process_.kill();
+  process_.waitForFinished(500);
+}
+
+void EngineProcess::start(const QStringList& commandLine) {
+  if (commandLine.isEmpty() || commandLine.first().isEmpty()) {
+    QTimer::singleShot(0, this, [this] { reportEnd(QStringLiteral("the engine's command line is empty"), false); });
+    return;
+  }
+  process_.start(commandLine.first(), commandLine.mid(1), QIODevice::ReadWrite);
+}
+
+Expected<void> EngineProcess::send(const Envelope& envelope) {
+  NATSCOPE_TRY(const auto payload, encode(envelope));
+  NATSCOPE_TRY(const auto frame, frame_of(payload));
+  if (process_.state() == QProcess::NotRunning) return {};
+  process_.write(reinterpret_cast<const char*>(frame.data()), static_cast<qint64>(frame.size()));
+  return {};
+}
+
+void EngineProcess::sayBye() {
+  if (process_.state() == QProcess::NotRunning) return;
+  (void)send({0, 0, ByeMessage{}});  // it may not have read hello yet: the closed input ends it, too
+  process_.closeWriteChannel();
+  QTimer::singleShot(byePatienceMs, this, &EngineProcess::kill);
+}
+
+void EngineProcess::kill() {
+  if (process_.state() != QProcess::NotRunning) process_.kill();
+}
+
+void EngineProcess::readFrames() {
+  // A pipe holds little, so a turn of the event loop parses little, however much the engine has to say.
+  reader_.feed(bytesOf(process_.readAllStandardOutput()));
+  while (!hasEnded_ && brokenFrame_.isEmpty()) {
+    auto payload = reader_.next();
+    if (!payload) return breakOff(payload.error());
+    if (!*payload) return;
+    const auto envelope = decode(**payload);
+    if (!envelope) return breakOff(envelope.error());
+    Q_EMIT arrived(*envelope);
+  }
+}
+
+void EngineProcess::readLog() {
+  log_ += process_.readAllStandardError();
+  while (true) {
+    qsizetype end = log_.indexOf('\n');
+    if (end < 0 && log_.size() < maxLogLine) return;
+    const bool isWhole = end >= 0;
+    if (!isWhole) end = log_.size();
+    const QString line = QString::fromUtf8(log_.left(std::min(end, maxLogLine)));
+    log_.remove(0, isWhole ? end + 1 : end);
+    if (line.isEmpty()) continue;
+    lastLogLine_ = line;
+    Q_EMIT logLine(line);
+  }
+}
+
+void EngineProcess::breakOff(const Error& error) {
+  brokenFrame_ = QString::fromUtf8(printable(error.message).c_str());
+  process_.kill();
+}
+
+void EngineProcess::reportEnd(const QString& reason, bool couldStart) {
+  if (hasEnded_) return;
+  hasEnded_ = true;
+  Q_EMIT ended(brokenFrame_.isEmpty()
+                   ? reason
+                   : QStringLiteral("the engine said something that is no message: %1").arg(brokenFrame_),
+               couldStart);
+}
+
+}  // namespace natscope::ui

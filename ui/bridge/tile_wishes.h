@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "core/explore/attention_tile.h"
+
+namespace natscope::ui {
+
+/// Which tiles are wanted and which are on their way. The newest wish comes first: it is what is on screen now.
+class TileWishes {
+ public:
+  /// Few tiles are on their way at any time, so that what was scrolled away is hardly computed.
+  static constexpr std::size_t maxOnTheirWay = 4;
+  /// Older wishes fall off the end.
+  static constexpr std::size_t maxWaiting = 1024;
+
+  /// A tile that is on its way is not wished for again; one that waits moves to the front.
+  void wish(const TileKey& key);
+  /// The next tile to ask for under this request id, or nothing to do now.
+  std::optional<TileKey> take(std::uint64_t id);
+  /// The request was answered. False when it is not one of ours.
+  bool answered(std::uint64_t id);
+
+  void dropWaiting() { waiting_.clear(); }
+  void clear();
+
+ private:
+  std::vector<TileKey> waiting_;  // newest last
+  std::map<std::uint64_t, TileKey> onTheirWay_;
+};
+
+}  // namespace natscope::ui
