@@ -24,163 +24,165 @@ namespace fs = std::filesystem;
 constexpr std::size_t gather_bytes = std::size_t{256} << 10;
 
 struct Target {
-    fs::path file; ///< symbolic links resolved
-    fs::path folder;
-    std::optional<mode_t> old_mode; ///< permissions of the file that is replaced
+  fs::path file;  ///< symbolic links resolved
+  fs::path folder;
+  std::optional<mode_t> old_mode;  ///< permissions of the file that is replaced
 };
 
 Expected<Target> resolve(const fs::path& path) {
-    const auto refuse = [&](const std::string& why) {
-        return fail(ErrorCode::not_a_regular_file, "cannot write " + path.string() + ": " + why,
-                    "give the path of a plain file");
-    };
-    if (path.native().find('\0') != std::string::npos) return refuse("the path holds a zero byte");
-    if (path.filename().empty() || path.filename() == "." || path.filename() == "..") return refuse("it names a folder");
-    std::error_code failed;
-    const fs::path absolute = fs::absolute(path, failed).lexically_normal();
-    // /dev/stdout and its like may even stand for a plain file, which must not be replaced under whoever holds it open.
-    for (const char* const place : {"/dev/", "/proc/", "/sys/"}) {
-        if (absolute.native().starts_with(place) && !absolute.native().starts_with("/dev/shm/")) {
-            return refuse("it is not kept on a disk");
-        }
+  const auto refuse = [&](const std::string& why) {
+    return fail(ErrorCode::not_a_regular_file, "cannot write " + path.string() + ": " + why,
+                "give the path of a plain file");
+  };
+  if (path.native().find('\0') != std::string::npos) return refuse("the path holds a zero byte");
+  if (path.filename().empty() || path.filename() == "." || path.filename() == "..") return refuse("it names a folder");
+  std::error_code failed;
+  const fs::path absolute = fs::absolute(path, failed).lexically_normal();
+  // /dev/stdout and its like may even stand for a plain file, which must not be replaced under whoever holds it open.
+  for (const char* const place : {"/dev/", "/proc/", "/sys/"}) {
+    if (absolute.native().starts_with(place) && !absolute.native().starts_with("/dev/shm/")) {
+      return refuse("it is not kept on a disk");
     }
+  }
 
-    Target target{path, {}, std::nullopt};
-    struct stat info {};
-    if (::lstat(path.c_str(), &info) == 0) {
-        if (S_ISLNK(info.st_mode)) {
-            target.file = fs::canonical(path, failed);
-            if (failed) return Unexpected(system_error(failed.value(), "follow the link", path));
-            if (::stat(target.file.c_str(), &info) != 0) return Unexpected(system_error(errno, "write", path));
-        }
-        if (S_ISDIR(info.st_mode)) return refuse("it is a folder");
-        if (!S_ISREG(info.st_mode)) return refuse("it is a device, pipe or socket");
-        target.old_mode = info.st_mode & 07777;
-    } else if (errno != ENOENT) {
-        return Unexpected(system_error(errno, "write", path));
+  Target target{path, {}, std::nullopt};
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) == 0) {
+    if (S_ISLNK(info.st_mode)) {
+      target.file = fs::canonical(path, failed);
+      if (failed) return Unexpected(system_error(failed.value(), "follow the link", path));
+      if (::stat(target.file.c_str(), &info) != 0) return Unexpected(system_error(errno, "write", path));
     }
-    target.folder = target.file.parent_path();
-    if (target.folder.empty()) target.folder = ".";
-    return target;
+    if (S_ISDIR(info.st_mode)) return refuse("it is a folder");
+    if (!S_ISREG(info.st_mode)) return refuse("it is a device, pipe or socket");
+    target.old_mode = info.st_mode & 07777;
+  } else if (errno != ENOENT) {
+    return Unexpected(system_error(errno, "write", path));
+  }
+  target.folder = target.file.parent_path();
+  if (target.folder.empty()) target.folder = ".";
+  return target;
 }
 
 /// A new file beside the target that disappears again unless it is renamed.
 struct TemporaryFile {
-    fs::path path;
-    UniqueDescriptor descriptor;
-    bool keep = false;
+  fs::path path;
+  UniqueDescriptor descriptor;
+  bool keep = false;
 
-    TemporaryFile() = default;
-    TemporaryFile(const TemporaryFile&) = delete;
-    TemporaryFile& operator=(const TemporaryFile&) = delete;
-    ~TemporaryFile() {
-        if (!keep && !path.empty()) ::unlink(path.c_str());
-    }
+  TemporaryFile() = default;
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  ~TemporaryFile() {
+    if (!keep && !path.empty()) ::unlink(path.c_str());
+  }
 };
 
 std::string random_suffix() {
-    std::array<unsigned char, 12> bytes{};
-    // Without the system's randomness O_EXCL still keeps two writers apart, so a weak name is no hazard.
-    if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
-        bytes[0] = static_cast<unsigned char>(::getpid());
-    }
-    std::string text;
-    for (const unsigned char byte : bytes) text += "abcdefghijklmnopqrstuvwxyz234567"[byte % 32];
-    return text;
+  std::array<unsigned char, 12> bytes{};
+  // Without the system's randomness O_EXCL still keeps two writers apart, so a weak name is no hazard.
+  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+    bytes[0] = static_cast<unsigned char>(::getpid());
+  }
+  std::string text;
+  for (const unsigned char byte : bytes) text += "abcdefghijklmnopqrstuvwxyz234567"[byte % 32];
+  return text;
 }
 
 Expected<void> create(const Target& target, TemporaryFile& temporary) {
-    constexpr int attempts = 16;
-    constexpr std::size_t max_stem_bytes = 200; // names end at 255 bytes
-    for (int attempt = 0; attempt < attempts; ++attempt) {
-        const std::string stem = target.file.filename().string().substr(0, max_stem_bytes);
-        fs::path path = target.folder / ("." + stem + "." + random_suffix() + ".tmp");
-        const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-        if (descriptor >= 0) {
-            temporary.path = std::move(path);
-            temporary.descriptor = UniqueDescriptor(descriptor);
-            return {};
-        }
-        if (errno == EEXIST) continue;
-        if (errno == ENOENT || errno == ENOTDIR) {
-            return fail(ErrorCode::file_not_found,
-                        "cannot write " + target.file.string() + ": there is no folder " + target.folder.string(),
-                        "create the folder first");
-        }
-        return Unexpected(system_error(errno, "write", target.file));
+  constexpr int attempts = 16;
+  constexpr std::size_t max_stem_bytes = 200;  // names end at 255 bytes
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    const std::string stem = target.file.filename().string().substr(0, max_stem_bytes);
+    fs::path path = target.folder / ("." + stem + "." + random_suffix() + ".tmp");
+    const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (descriptor >= 0) {
+      temporary.path = std::move(path);
+      temporary.descriptor = UniqueDescriptor(descriptor);
+      return {};
     }
-    return fail(ErrorCode::io_failure, "cannot find a free temporary name beside " + target.file.string());
+    if (errno == EEXIST) continue;
+    if (errno == ENOENT || errno == ENOTDIR) {
+      return fail(ErrorCode::file_not_found,
+                  "cannot write " + target.file.string() + ": there is no folder " + target.folder.string(),
+                  "create the folder first");
+    }
+    return Unexpected(system_error(errno, "write", target.file));
+  }
+  return fail(ErrorCode::io_failure, "cannot find a free temporary name beside " + target.file.string());
 }
 
-} // namespace
+}  // namespace
 
 Expected<void> AtomicFile::write_through(std::span<const std::byte> bytes) {
-    constexpr std::size_t max_write_bytes = std::size_t{1} << 30;
-    while (!bytes.empty()) {
-        const ssize_t done = ::write(descriptor_, bytes.data(), std::min(bytes.size(), max_write_bytes));
-        if (done < 0 && errno == EINTR) continue;
-        if (done < 0) return Unexpected(system_error(errno, "write", target_));
-        bytes = bytes.subspan(static_cast<std::size_t>(done));
-    }
-    return {};
+  constexpr std::size_t max_write_bytes = std::size_t{1} << 30;
+  while (!bytes.empty()) {
+    const ssize_t done = ::write(descriptor_, bytes.data(), std::min(bytes.size(), max_write_bytes));
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) return Unexpected(system_error(errno, "write", target_));
+    bytes = bytes.subspan(static_cast<std::size_t>(done));
+  }
+  return {};
 }
 
 Expected<void> AtomicFile::flush() {
-    NATSCOPE_CHECK(write_through(gathered_));
-    gathered_.clear();
-    return {};
+  NATSCOPE_CHECK(write_through(gathered_));
+  gathered_.clear();
+  return {};
 }
 
 Expected<void> AtomicFile::write(std::span<const std::byte> bytes) {
-    bytes_written_ += bytes.size();
-    if (gathered_.size() + bytes.size() > gather_bytes) NATSCOPE_CHECK(flush());
-    if (bytes.size() > gather_bytes) return write_through(bytes);
-    gathered_.insert(gathered_.end(), bytes.begin(), bytes.end());
-    return {};
+  bytes_written_ += bytes.size();
+  if (gathered_.size() + bytes.size() > gather_bytes) NATSCOPE_CHECK(flush());
+  if (bytes.size() > gather_bytes) return write_through(bytes);
+  gathered_.insert(gathered_.end(), bytes.begin(), bytes.end());
+  return {};
 }
 
-Expected<void> AtomicFile::write(std::string_view text) { return write(std::as_bytes(std::span(text.data(), text.size()))); }
+Expected<void> AtomicFile::write(std::string_view text) {
+  return write(std::as_bytes(std::span(text.data(), text.size())));
+}
 
 Expected<void> write_file_atomically(const fs::path& path, const std::function<Expected<void>(AtomicFile&)>& fill) {
-    NATSCOPE_TRY(const Target target, resolve(path));
-    TemporaryFile temporary;
-    NATSCOPE_CHECK(create(target, temporary));
-    const int descriptor = temporary.descriptor.get();
+  NATSCOPE_TRY(const Target target, resolve(path));
+  TemporaryFile temporary;
+  NATSCOPE_CHECK(create(target, temporary));
+  const int descriptor = temporary.descriptor.get();
 
-    AtomicFile file(descriptor, target.file);
-    NATSCOPE_CHECK(fill(file));
-    NATSCOPE_CHECK(file.flush());
+  AtomicFile file(descriptor, target.file);
+  NATSCOPE_CHECK(fill(file));
+  NATSCOPE_CHECK(file.flush());
 
-    const auto failed = [&](const char* doing) { return Unexpected(system_error(errno, doing, target.file)); };
-    if (target.old_mode && ::fchmod(descriptor, *target.old_mode) != 0) return failed("keep the permissions of");
-    if (::fsync(descriptor) != 0) return failed("write");
-    if (temporary.descriptor.close() != 0) return failed("write");
-    if (::rename(temporary.path.c_str(), target.file.c_str()) != 0) return failed("replace");
-    temporary.keep = true;
-    return sync_folder(target.folder);
+  const auto failed = [&](const char* doing) { return Unexpected(system_error(errno, doing, target.file)); };
+  if (target.old_mode && ::fchmod(descriptor, *target.old_mode) != 0) return failed("keep the permissions of");
+  if (::fsync(descriptor) != 0) return failed("write");
+  if (temporary.descriptor.close() != 0) return failed("write");
+  if (::rename(temporary.path.c_str(), target.file.c_str()) != 0) return failed("replace");
+  temporary.keep = true;
+  return sync_folder(target.folder);
 }
 
 Expected<void> write_file_atomically(const fs::path& path, std::span<const std::byte> bytes) {
-    return write_file_atomically(path, [&](AtomicFile& file) { return file.write(bytes); });
+  return write_file_atomically(path, [&](AtomicFile& file) { return file.write(bytes); });
 }
 
 Expected<void> write_file_atomically(const fs::path& path, std::string_view text) {
-    return write_file_atomically(path, [&](AtomicFile& file) { return file.write(text); });
+  return write_file_atomically(path, [&](AtomicFile& file) { return file.write(text); });
 }
 
 Expected<void> check_writable_target(const fs::path& path) {
-    NATSCOPE_TRY(const Target target, resolve(path));
-    // The only honest way to know is to do it: permissions, read-only mounts and full disks all answer here.
-    TemporaryFile temporary;
-    return create(target, temporary);
+  NATSCOPE_TRY(const Target target, resolve(path));
+  // The only honest way to know is to do it: permissions, read-only mounts and full disks all answer here.
+  TemporaryFile temporary;
+  return create(target, temporary);
 }
 
 Expected<void> sync_folder(const fs::path& folder) {
-    const UniqueDescriptor descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!descriptor.is_open()) return Unexpected(system_error(errno, "open the folder", folder));
-    // EINVAL: a file system that has no such operation keeps its own promises.
-    if (::fsync(descriptor.get()) != 0 && errno != EINVAL) return Unexpected(system_error(errno, "write", folder));
-    return {};
+  const UniqueDescriptor descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!descriptor.is_open()) return Unexpected(system_error(errno, "open the folder", folder));
+  // EINVAL: a file system that has no such operation keeps its own promises.
+  if (::fsync(descriptor.get()) != 0 && errno != EINVAL) return Unexpected(system_error(errno, "write", folder));
+  return {};
 }
 
-} // namespace natscope
+}  // namespace natscope

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /// The one way in which this program writes a file: whole, or not at all.
 ///
-/// A temporary file in the same folder (O_EXCL, unpredictable name) is filled with complete writes, synced, renamed over
-/// the target, and the folder is synced. After any failure, and after a kill at any moment, the target holds its old
-/// bytes or the new ones. A failure removes the temporary file; a kill may leave one, named `.NAME.XXXXXX.tmp`.
+/// A temporary file in the same folder (O_EXCL, unpredictable name) is filled with complete writes, synced, renamed
+/// over the target, and the folder is synced. After any failure, and after a kill at any moment, the target holds its
+/// old bytes or the new ones. A failure removes the temporary file; a kill may leave one, named `.NAME.XXXXXX.tmp`.
 ///
 /// Errors: file_not_found (no such folder), not_a_regular_file (the target is a folder, device or pipe), disk_full,
 /// io_failure, and whatever `fill` returns. A symbolic link as target is followed, so the file behind it is replaced.
@@ -24,34 +24,33 @@ namespace natscope {
 
 /// The open temporary file, handed to the function that fills it. Sequential writes only; small ones are gathered.
 class AtomicFile {
-public:
-    AtomicFile(const AtomicFile&) = delete;
-    AtomicFile& operator=(const AtomicFile&) = delete;
+ public:
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
 
-    /// Writes all of it or fails; a failure may also show at a later call. Errors: disk_full, io_failure.
-    [[nodiscard]] Expected<void> write(std::span<const std::byte> bytes);
-    [[nodiscard]] Expected<void> write(std::string_view text);
+  /// Writes all of it or fails; a failure may also show at a later call. Errors: disk_full, io_failure.
+  [[nodiscard]] Expected<void> write(std::span<const std::byte> bytes);
+  [[nodiscard]] Expected<void> write(std::string_view text);
 
-    [[nodiscard]] std::uint64_t bytes_written() const { return bytes_written_; }
+  [[nodiscard]] std::uint64_t bytes_written() const { return bytes_written_; }
 
-private:
-    friend Expected<void> write_file_atomically(const std::filesystem::path& path,
-                                                const std::function<Expected<void>(AtomicFile&)>& fill);
-    AtomicFile(int descriptor, std::filesystem::path target) : descriptor_(descriptor), target_(std::move(target)) {}
+ private:
+  friend Expected<void> write_file_atomically(const std::filesystem::path& path,
+                                              const std::function<Expected<void>(AtomicFile&)>& fill);
+  AtomicFile(int descriptor, std::filesystem::path target) : descriptor_(descriptor), target_(std::move(target)) {}
 
-    Expected<void> write_through(std::span<const std::byte> bytes);
-    Expected<void> flush();
+  Expected<void> write_through(std::span<const std::byte> bytes);
+  Expected<void> flush();
 
-    int descriptor_;
-    std::filesystem::path target_;
-    std::vector<std::byte> gathered_;
-    std::uint64_t bytes_written_ = 0;
+  int descriptor_;
+  std::filesystem::path target_;
+  std::vector<std::byte> gathered_;
+  std::uint64_t bytes_written_ = 0;
 };
 
 [[nodiscard]] Expected<void> write_file_atomically(const std::filesystem::path& path,
                                                    const std::function<Expected<void>(AtomicFile&)>& fill);
-[[nodiscard]] Expected<void> write_file_atomically(const std::filesystem::path& path,
-                                                   std::span<const std::byte> bytes);
+[[nodiscard]] Expected<void> write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
 [[nodiscard]] Expected<void> write_file_atomically(const std::filesystem::path& path, std::string_view text);
 
 /// Whether `path` can be a target at all: its folder exists and may be written, and it is no folder, device or pipe.
@@ -61,4 +60,4 @@ private:
 /// Makes the entries of a folder durable (fsync), as after a rename. Errors: io_failure, file_not_found.
 [[nodiscard]] Expected<void> sync_folder(const std::filesystem::path& folder);
 
-} // namespace natscope
+}  // namespace natscope

@@ -13,8 +13,8 @@ using StopSource = std::stop_source;
 
 /// The error `interrupted` once a stop was asked for. Costs one atomic load.
 [[nodiscard]] inline Expected<void> check(const StopToken& stop) {
-    if (stop.stop_requested()) return fail(ErrorCode::interrupted, "stopped before the work was done");
-    return {};
+  if (stop.stop_requested()) return fail(ErrorCode::interrupted, "stopped before the work was done");
+  return {};
 }
 
-} // namespace natscope
+}  // namespace natscope

@@ -7,9 +7,9 @@ namespace natscope {
 namespace {
 
 struct Row {
-    DType dtype;
-    const char* name;
-    std::size_t item_bytes;
+  DType dtype;
+  const char* name;
+  std::size_t item_bytes;
 };
 
 constexpr auto table = std::to_array<Row>({
@@ -31,28 +31,28 @@ constexpr auto table = std::to_array<Row>({
 });
 
 constexpr bool in_enum_order() {
-    for (std::size_t i = 0; i < table.size(); ++i) {
-        if (static_cast<std::size_t>(table[i].dtype) != i) return false;
-    }
-    return true;
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    if (static_cast<std::size_t>(table[i].dtype) != i) return false;
+  }
+  return true;
 }
 static_assert(in_enum_order());
 
 const Row& row(DType dtype) { return table[static_cast<std::size_t>(dtype)]; }
 
-} // namespace
+}  // namespace
 
 std::size_t item_bytes(DType dtype) { return row(dtype).item_bytes; }
 
 const char* name(DType dtype) { return row(dtype).name; }
 
 std::optional<DType> dtype_from_name(std::string_view name) {
-    for (const Row& entry : table) {
-        if (name == entry.name) return entry.dtype;
-    }
-    return std::nullopt;
+  for (const Row& entry : table) {
+    if (name == entry.name) return entry.dtype;
+  }
+  return std::nullopt;
 }
 
 bool is_weight_dtype(DType dtype) { return dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16; }
 
-} // namespace natscope
+}  // namespace natscope

@@ -21,4 +21,4 @@ enum class DType { f64, f32, f16, bf16, i64, i32, i16, i8, u64, u32, u16, u8, bo
 /// f32, bf16 or f16: what weights may be stored in.
 [[nodiscard]] bool is_weight_dtype(DType dtype);
 
-} // namespace natscope
+}  // namespace natscope

@@ -16,10 +16,10 @@ constexpr int no_memory = 4;
 constexpr int was_interrupted = 5;
 
 struct Row {
-    ErrorCode code;
-    const char* name;
-    int exit_code;
-    const char* hint;
+  ErrorCode code;
+  const char* name;
+  int exit_code;
+  const char* hint;
 };
 
 constexpr auto table = std::to_array<Row>({
@@ -73,54 +73,64 @@ constexpr auto table = std::to_array<Row>({
 });
 
 constexpr bool in_enum_order() {
-    for (std::size_t i = 0; i < table.size(); ++i) {
-        if (static_cast<std::size_t>(table[i].code) != i) return false;
-    }
-    return true;
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    if (static_cast<std::size_t>(table[i].code) != i) return false;
+  }
+  return true;
 }
 static_assert(in_enum_order(), "rows of the table stand in the order of the enum");
 static_assert(table.size() == static_cast<std::size_t>(ErrorCode::interrupted) + 1, "every code has a row");
 
 const Row& row(ErrorCode code) {
-    const auto index = static_cast<std::size_t>(code);
-    return index < table.size() ? table[index] : table[0];
+  const auto index = static_cast<std::size_t>(code);
+  return index < table.size() ? table[index] : table[0];
 }
 
 /// Whether a character would change how the rest of a line is shown: C0, DEL, C1, line separators, bidirectional marks.
 bool is_unprintable(unsigned long point) {
-    return point < 0x20 || (point >= 0x7F && point <= 0x9F) || point == 0x2028 || point == 0x2029 ||
-           (point >= 0x202A && point <= 0x202E) || (point >= 0x2066 && point <= 0x2069) || point == 0xFEFF;
+  return point < 0x20 || (point >= 0x7F && point <= 0x9F) || point == 0x2028 || point == 0x2029 ||
+         (point >= 0x202A && point <= 0x202E) || (point >= 0x2066 && point <= 0x2069) || point == 0xFEFF;
 }
 
 void append_escaped(std::string& out, std::string_view bytes) {
-    for (const char byte : bytes) {
-        switch (byte) {
-        case '\n': out += "\\n"; break;
-        case '\r': out += "\\r"; break;
-        case '\t': out += "\\t"; break;
-        default: {
-            std::array<char, 5> text{};
-            std::snprintf(text.data(), text.size(), "\\x%02X", static_cast<unsigned>(static_cast<unsigned char>(byte)));
-            out += text.data();
-        }
-        }
+  for (const char byte : bytes) {
+    switch (byte) {
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      default: {
+        std::array<char, 5> text{};
+        std::snprintf(text.data(), text.size(), "\\x%02X", static_cast<unsigned>(static_cast<unsigned char>(byte)));
+        out += text.data();
+      }
     }
+  }
 }
 
 unsigned long code_point(std::string_view character) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned long>(static_cast<unsigned char>(character[i])); };
-    switch (character.size()) {
-    case 1: return byte(0);
-    case 2: return (byte(0) & 0x1F) << 6 | (byte(1) & 0x3F);
-    case 3: return (byte(0) & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F);
-    default: return (byte(0) & 0x07) << 18 | (byte(1) & 0x3F) << 12 | (byte(2) & 0x3F) << 6 | (byte(3) & 0x3F);
-    }
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned long>(static_cast<unsigned char>(character[i])); };
+  switch (character.size()) {
+    case 1:
+      return byte(0);
+    case 2:
+      return (byte(0) & 0x1F) << 6 | (byte(1) & 0x3F);
+    case 3:
+      return (byte(0) & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F);
+    default:
+      return (byte(0) & 0x07) << 18 | (byte(1) & 0x3F) << 12 | (byte(2) & 0x3F) << 6 | (byte(3) & 0x3F);
+  }
 }
 
-} // namespace
+}  // namespace
 
 Error make_error(ErrorCode code, std::string message, std::string hint) {
-    return {code, std::move(message), hint.empty() ? row(code).hint : std::move(hint)};
+  return {code, std::move(message), hint.empty() ? row(code).hint : std::move(hint)};
 }
 
 const char* name(ErrorCode code) { return row(code).name; }
@@ -128,34 +138,34 @@ const char* name(ErrorCode code) { return row(code).name; }
 int exit_code(ErrorCode code) { return row(code).exit_code; }
 
 std::string printable(std::string_view text, std::size_t max_bytes) {
-    std::string out;
-    std::size_t at = 0;
-    while (at < text.size()) {
-        if (out.size() >= max_bytes) {
-            out += "…";
-            break;
-        }
-        const std::size_t length = utf8_character_length(text.substr(at));
-        const std::string_view part = text.substr(at, length == 0 ? 1 : length);
-        if (length == 0 || is_unprintable(code_point(part))) {
-            append_escaped(out, part);
-        } else {
-            out += part;
-        }
-        at += part.size();
+  std::string out;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    if (out.size() >= max_bytes) {
+      out += "…";
+      break;
     }
-    return out;
+    const std::size_t length = utf8_character_length(text.substr(at));
+    const std::string_view part = text.substr(at, length == 0 ? 1 : length);
+    if (length == 0 || is_unprintable(code_point(part))) {
+      append_escaped(out, part);
+    } else {
+      out += part;
+    }
+    at += part.size();
+  }
+  return out;
 }
 
 std::string format_error_line(const Error& error) {
-    constexpr std::size_t max_message_bytes = 1000;
-    std::string line = "error: ";
-    line += name(error.code);
-    line += ": ";
-    line += printable(error.message, max_message_bytes);
-    line += "; ";
-    line += printable(error.hint.empty() ? row(error.code).hint : error.hint, max_message_bytes);
-    return line;
+  constexpr std::size_t max_message_bytes = 1000;
+  std::string line = "error: ";
+  line += name(error.code);
+  line += ": ";
+  line += printable(error.message, max_message_bytes);
+  line += "; ";
+  line += printable(error.hint.empty() ? row(error.code).hint : error.hint, max_message_bytes);
+  return line;
 }
 
-} // namespace natscope
+}  // namespace natscope

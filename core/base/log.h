@@ -23,4 +23,4 @@ void log(LogLevel level, std::string_view text);
 /// the sink must not log.
 void set_log_sink(std::function<void(LogLevel, std::string_view)> sink);
 
-} // namespace natscope
+}  // namespace natscope

@@ -7,8 +7,8 @@
 
 namespace natscope {
 
-/// Path of resources/NAME. Looked for in this order: the folder that NATSCOPE_RESOURCES names, `../share/natscope` beside
-/// the running program (an installation), the source tree it was built from. The path need not exist.
+/// Path of resources/NAME. Looked for in this order: the folder that NATSCOPE_RESOURCES names, `../share/natscope`
+/// beside the running program (an installation), the source tree it was built from. The path need not exist.
 [[nodiscard]] std::filesystem::path resource_path(std::string_view name);
 
 }  // namespace natscope

@@ -8,23 +8,28 @@ namespace natscope {
 namespace {
 
 ErrorCode code_of(int number) {
-    switch (number) {
+  switch (number) {
     case ENOENT:
-    case ENOTDIR: return ErrorCode::file_not_found;
+    case ENOTDIR:
+      return ErrorCode::file_not_found;
     case ENOSPC:
-    case EDQUOT: return ErrorCode::disk_full;
+    case EDQUOT:
+      return ErrorCode::disk_full;
     case EISDIR:
-    case ENXIO: return ErrorCode::not_a_regular_file;
-    case ENOMEM: return ErrorCode::out_of_memory;
-    default: return ErrorCode::io_failure;
-    }
+    case ENXIO:
+      return ErrorCode::not_a_regular_file;
+    case ENOMEM:
+      return ErrorCode::out_of_memory;
+    default:
+      return ErrorCode::io_failure;
+  }
 }
 
-} // namespace
+}  // namespace
 
 Error system_error(int number, const std::string& doing, const std::filesystem::path& path) {
-    return make_error(code_of(number),
-                      "cannot " + doing + " " + path.string() + ": " + std::generic_category().message(number));
+  return make_error(code_of(number),
+                    "cannot " + doing + " " + path.string() + ": " + std::generic_category().message(number));
 }
 
-} // namespace natscope
+}  // namespace natscope

@@ -13,4 +13,4 @@ namespace natscope {
 /// disk_full, EISDIR and ENXIO not_a_regular_file, ENOMEM out_of_memory, the rest io_failure.
 [[nodiscard]] Error system_error(int number, const std::string& doing, const std::filesystem::path& path);
 
-} // namespace natscope
+}  // namespace natscope

@@ -22,4 +22,4 @@ namespace natscope {
 /// valid.
 [[nodiscard]] std::string replace_invalid_utf8(std::string_view text);
 
-} // namespace natscope
+}  // namespace natscope

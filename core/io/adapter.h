@@ -12,22 +12,23 @@
 namespace natscope {
 
 struct Adapter {
-    AdapterConfig config;
-    WeightFiles weights;
-    bool has_score_layers = false;
+  AdapterConfig config;
+  WeightFiles weights;
+  bool has_score_layers = false;
 };
 
 /// Reads `adapter_config.json` alone. Errors: bad_adapter, file_not_found, not_a_regular_file, io_failure.
 [[nodiscard]] Expected<AdapterConfig> read_adapter_config(const std::filesystem::path& folder);
 
-/// Opens the folder; every tensor's name must be one that `base` has a place for (shapes are checked when they are bound).
-/// Errors: those above, bad_safetensors.
+/// Opens the folder; every tensor's name must be one that `base` has a place for (shapes are checked when they are
+/// bound). Errors: those above, bad_safetensors.
 [[nodiscard]] Expected<Adapter> open_adapter(const std::filesystem::path& folder, const ModelConfig& base);
 
 /// "model.layers.3.self_attn.q_proj.lora_a"; `factor` is 'a' or 'b'.
 [[nodiscard]] std::string lora_name(int layer, const std::string& target, char factor);
 
-/// The name of a score layer as an adapter may store it: with or without the leading "model.". nullptr when it is absent.
+/// The name of a score layer as an adapter may store it: with or without the leading "model.". nullptr when it is
+/// absent.
 [[nodiscard]] const TensorInfo* find_adapter_score_layer(const WeightFiles& weights, int layer);
 
-} // namespace natscope
+}  // namespace natscope

@@ -14,37 +14,37 @@ constexpr const char* file_name = "generation_config.json";
 /// Sets `value` only when the key is there.
 Expected<void> read_number(const ConfigReader& read, const char* key, double min, double max,
                            std::optional<double>& value) {
-    if (!read.has(key)) return {};
-    NATSCOPE_TRY(value, read.number(key, min, max));
-    return {};
+  if (!read.has(key)) return {};
+  NATSCOPE_TRY(value, read.number(key, min, max));
+  return {};
 }
 
-} // namespace
+}  // namespace
 
 Expected<GenerationConfig> read_generation_config(const std::filesystem::path& folder, int vocab) {
-    GenerationConfig config;
-    auto json = read_json_file(folder / file_name);
-    if (!json) {
-        Error error = std::move(json).error();
-        if (error.code == ErrorCode::file_not_found) return config;
-        if (error.code == ErrorCode::bad_json) return fail(ErrorCode::bad_generation_config, error.message);
-        return Unexpected(std::move(error));
-    }
-    if (!json->is_object()) return fail(ErrorCode::bad_generation_config, std::string(file_name) + " holds no object");
-    const ConfigReader read(*json, ErrorCode::bad_generation_config, file_name);
-    GenerationDefaults& defaults = config.defaults;
-    if (read.has("do_sample")) {
-        NATSCOPE_TRY(defaults.do_sample, read.boolean_or("do_sample", false));
-    }
-    if (read.has("top_k")) {
-        NATSCOPE_TRY(defaults.top_k, read.integer("top_k", 0, INT32_MAX));
-    }
-    NATSCOPE_CHECK(read_number(read, "temperature", 0.0, 1e6, defaults.temperature));
-    NATSCOPE_CHECK(read_number(read, "top_p", 0.0, 1.0, defaults.top_p));
-    NATSCOPE_CHECK(read_number(read, "min_p", 0.0, 1.0, defaults.min_p));
-    NATSCOPE_CHECK(read_number(read, "repetition_penalty", 1e-6, 1e6, defaults.repetition_penalty));
-    NATSCOPE_TRY(config.eos, read.integers_or_none("eos_token_id", 0, vocab - 1));
-    return config;
+  GenerationConfig config;
+  auto json = read_json_file(folder / file_name);
+  if (!json) {
+    Error error = std::move(json).error();
+    if (error.code == ErrorCode::file_not_found) return config;
+    if (error.code == ErrorCode::bad_json) return fail(ErrorCode::bad_generation_config, error.message);
+    return Unexpected(std::move(error));
+  }
+  if (!json->is_object()) return fail(ErrorCode::bad_generation_config, std::string(file_name) + " holds no object");
+  const ConfigReader read(*json, ErrorCode::bad_generation_config, file_name);
+  GenerationDefaults& defaults = config.defaults;
+  if (read.has("do_sample")) {
+    NATSCOPE_TRY(defaults.do_sample, read.boolean_or("do_sample", false));
+  }
+  if (read.has("top_k")) {
+    NATSCOPE_TRY(defaults.top_k, read.integer("top_k", 0, INT32_MAX));
+  }
+  NATSCOPE_CHECK(read_number(read, "temperature", 0.0, 1e6, defaults.temperature));
+  NATSCOPE_CHECK(read_number(read, "top_p", 0.0, 1.0, defaults.top_p));
+  NATSCOPE_CHECK(read_number(read, "min_p", 0.0, 1.0, defaults.min_p));
+  NATSCOPE_CHECK(read_number(read, "repetition_penalty", 1e-6, 1e6, defaults.repetition_penalty));
+  NATSCOPE_TRY(config.eos, read.integers_or_none("eos_token_id", 0, vocab - 1));
+  return config;
 }
 
-} // namespace natscope
+}  // namespace natscope

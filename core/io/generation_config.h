@@ -12,11 +12,11 @@
 namespace natscope {
 
 struct GenerationConfig {
-    GenerationDefaults defaults;
-    std::vector<std::int32_t> eos;
+  GenerationDefaults defaults;
+  std::vector<std::int32_t> eos;
 };
 
 /// Empty settings when the file is not there. Errors: bad_generation_config, not_a_regular_file, io_failure.
 [[nodiscard]] Expected<GenerationConfig> read_generation_config(const std::filesystem::path& folder, int vocab);
 
-} // namespace natscope
+}  // namespace natscope

@@ -13,9 +13,9 @@
 namespace natscope {
 
 struct JsonLimits {
-    std::size_t max_bytes = std::size_t{16} << 20;
-    std::size_t max_depth = 64;
-    std::size_t max_values = std::size_t{2} << 20; ///< nulls, numbers, strings, arrays and objects together
+  std::size_t max_bytes = std::size_t{16} << 20;
+  std::size_t max_depth = 64;
+  std::size_t max_values = std::size_t{2} << 20;  ///< nulls, numbers, strings, arrays and objects together
 };
 
 /// Strict JSON (RFC 8259): UTF-8, no comments, no trailing text, no duplicate keys in an object, numbers in range.
@@ -28,4 +28,4 @@ struct JsonLimits {
 /// io_failure.
 [[nodiscard]] Expected<nlohmann::json> read_json_file(const std::filesystem::path& path, JsonLimits limits = {});
 
-} // namespace natscope
+}  // namespace natscope

@@ -20,141 +20,142 @@ namespace natscope {
 namespace fs = std::filesystem;
 
 struct ModelFolder::State {
-    fs::path path;
-    std::optional<fs::path> adapter_path;
-    ModelConfig config;
-    WeightFiles files;
-    std::optional<Adapter> adapter;
-    std::optional<AdapterConfig> adapter_config;
-    BoundWeights bound;
-    std::optional<Tokenizer> tokenizer; ///< always set once opened
-    GenerationDefaults defaults;
-    std::vector<std::int32_t> eos;
-    std::vector<fs::path> weight_paths;
+  fs::path path;
+  std::optional<fs::path> adapter_path;
+  ModelConfig config;
+  WeightFiles files;
+  std::optional<Adapter> adapter;
+  std::optional<AdapterConfig> adapter_config;
+  BoundWeights bound;
+  std::optional<Tokenizer> tokenizer;  ///< always set once opened
+  GenerationDefaults defaults;
+  std::vector<std::int32_t> eos;
+  std::vector<fs::path> weight_paths;
 
-    mutable std::once_flag hashed;
-    mutable std::string sha256;
+  mutable std::once_flag hashed;
+  mutable std::string sha256;
 
-    template <class Visit>
-    void for_each_file(const Visit& visit) const {
-        for (const SafetensorsFile& file : files.files()) visit(file);
-        if (!adapter) return;
-        for (const SafetensorsFile& file : adapter->weights.files()) visit(file);
-    }
+  template <class Visit>
+  void for_each_file(const Visit& visit) const {
+    for (const SafetensorsFile& file : files.files()) visit(file);
+    if (!adapter) return;
+    for (const SafetensorsFile& file : adapter->weights.files()) visit(file);
+  }
 };
 
 namespace {
 
 Expected<void> check_folder(const fs::path& path) {
-    std::error_code failed;
-    const fs::file_status status = fs::status(path, failed);
-    if (status.type() == fs::file_type::not_found) {
-        return fail(ErrorCode::file_not_found, "there is no model folder " + path.string());
-    }
-    if (failed) return fail(ErrorCode::io_failure, "cannot open " + path.string() + ": " + failed.message());
-    if (status.type() != fs::file_type::directory) {
-        return fail(ErrorCode::not_a_folder, path.string() + " is no folder", "give the folder that holds config.json");
-    }
-    return {};
+  std::error_code failed;
+  const fs::file_status status = fs::status(path, failed);
+  if (status.type() == fs::file_type::not_found) {
+    return fail(ErrorCode::file_not_found, "there is no model folder " + path.string());
+  }
+  if (failed) return fail(ErrorCode::io_failure, "cannot open " + path.string() + ": " + failed.message());
+  if (status.type() != fs::file_type::directory) {
+    return fail(ErrorCode::not_a_folder, path.string() + " is no folder", "give the folder that holds config.json");
+  }
+  return {};
 }
 
 Expected<ModelConfig> read_config(const fs::path& folder) {
-    const fs::path path = folder / "config.json";
-    auto json = read_json_file(path);
-    if (!json) {
-        Error error = std::move(json).error();
-        if (error.code == ErrorCode::file_not_found) {
-            return fail(ErrorCode::bad_config, folder.string() + " holds no config.json",
-                        "give a model folder in Hugging Face's layout");
-        }
-        if (error.code == ErrorCode::bad_json) return fail(ErrorCode::bad_config, error.message);
-        return Unexpected(std::move(error));
+  const fs::path path = folder / "config.json";
+  auto json = read_json_file(path);
+  if (!json) {
+    Error error = std::move(json).error();
+    if (error.code == ErrorCode::file_not_found) {
+      return fail(ErrorCode::bad_config, folder.string() + " holds no config.json",
+                  "give a model folder in Hugging Face's layout");
     }
-    return parse_model_config(*json);
+    if (error.code == ErrorCode::bad_json) return fail(ErrorCode::bad_config, error.message);
+    return Unexpected(std::move(error));
+  }
+  return parse_model_config(*json);
 }
 
 Expected<Tokenizer> read_tokenizer(const fs::path& folder, int vocab) {
-    const fs::path path = folder / "tokenizer.model";
-    if (!path_exists(path)) {
-        for (const char* const other : {"tokenizer.json", "vocab.json", "vocab.txt"}) {
-            if (path_exists(folder / other)) {
-                return fail(ErrorCode::unsupported_tokenizer,
-                            folder.string() + " has its tokenizer only as " + other + ", which cannot be read yet");
-            }
-        }
-        return fail(ErrorCode::missing_tokenizer, folder.string() + " holds no tokenizer.model");
+  const fs::path path = folder / "tokenizer.model";
+  if (!path_exists(path)) {
+    for (const char* const other : {"tokenizer.json", "vocab.json", "vocab.txt"}) {
+      if (path_exists(folder / other)) {
+        return fail(ErrorCode::unsupported_tokenizer,
+                    folder.string() + " has its tokenizer only as " + other + ", which cannot be read yet");
+      }
     }
-    NATSCOPE_TRY(auto tokenizer, Tokenizer::load(path));
-    if (tokenizer.size() > vocab) {
-        return fail(ErrorCode::bad_tokenizer,
-                    path.string() + " has " + std::to_string(tokenizer.size()) + " pieces, more than the vocab_size " +
-                        std::to_string(vocab) + " of config.json",
-                    "use the tokenizer that belongs to this model");
-    }
-    return tokenizer;
+    return fail(ErrorCode::missing_tokenizer, folder.string() + " holds no tokenizer.model");
+  }
+  NATSCOPE_TRY(auto tokenizer, Tokenizer::load(path));
+  if (tokenizer.size() > vocab) {
+    return fail(ErrorCode::bad_tokenizer,
+                path.string() + " has " + std::to_string(tokenizer.size()) + " pieces, more than the vocab_size " +
+                    std::to_string(vocab) + " of config.json",
+                "use the tokenizer that belongs to this model");
+  }
+  return tokenizer;
 }
 
 /// Both files' end tokens, or the tokenizer's when they name none.
 std::vector<std::int32_t> end_tokens(const ModelConfig& config, const GenerationConfig& generation,
                                      const Tokenizer& tokenizer) {
-    std::vector<std::int32_t> ids = config.eos;
-    ids.insert(ids.end(), generation.eos.begin(), generation.eos.end());
-    if (ids.empty() && tokenizer.eos_id()) ids.push_back(*tokenizer.eos_id());
-    std::sort(ids.begin(), ids.end());
-    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-    return ids;
+  std::vector<std::int32_t> ids = config.eos;
+  ids.insert(ids.end(), generation.eos.begin(), generation.eos.end());
+  if (ids.empty() && tokenizer.eos_id()) ids.push_back(*tokenizer.eos_id());
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
 }
 
 struct Paths {
-    fs::path base;
-    std::optional<fs::path> adapter;
+  fs::path base;
+  std::optional<fs::path> adapter;
 };
 
 /// A folder that is an adapter itself stands for its base with it.
 Expected<Paths> resolve(const fs::path& path, const std::optional<fs::path>& adapter) {
-    NATSCOPE_CHECK(check_folder(path));
-    if (adapter) {
-        NATSCOPE_CHECK(check_folder(*adapter));
-        return Paths{path, adapter};
-    }
-    if (path_exists(path / "config.json") || !path_exists(path / "adapter_config.json")) return Paths{path, {}};
-    NATSCOPE_TRY(const AdapterConfig config, read_adapter_config(path));
-    const fs::path base = config.base_model.empty() ? fs::path() : path / config.base_model;
-    std::error_code failed;
-    if (config.base_model.empty() || !fs::is_directory(base, failed)) {
-        return fail(ErrorCode::bad_adapter,
-                    path.string() + " is an adapter whose base_model " + printable(config.base_model) + " is no folder here",
-                    "give the base with --model and this folder with --adapter");
-    }
-    return Paths{base, path};
+  NATSCOPE_CHECK(check_folder(path));
+  if (adapter) {
+    NATSCOPE_CHECK(check_folder(*adapter));
+    return Paths{path, adapter};
+  }
+  if (path_exists(path / "config.json") || !path_exists(path / "adapter_config.json")) return Paths{path, {}};
+  NATSCOPE_TRY(const AdapterConfig config, read_adapter_config(path));
+  const fs::path base = config.base_model.empty() ? fs::path() : path / config.base_model;
+  std::error_code failed;
+  if (config.base_model.empty() || !fs::is_directory(base, failed)) {
+    return fail(
+        ErrorCode::bad_adapter,
+        path.string() + " is an adapter whose base_model " + printable(config.base_model) + " is no folder here",
+        "give the base with --model and this folder with --adapter");
+  }
+  return Paths{base, path};
 }
 
-} // namespace
+}  // namespace
 
 Expected<ModelFolder> ModelFolder::open(const fs::path& path, const std::optional<fs::path>& adapter) try {
-    NATSCOPE_TRY(const Paths paths, resolve(path, adapter));
-    auto state = std::make_shared<State>();
-    state->path = paths.base;
-    state->adapter_path = paths.adapter;
-    NATSCOPE_TRY(state->config, read_config(paths.base));
-    NATSCOPE_TRY(state->files, WeightFiles::open_folder(paths.base));
-    if (paths.adapter) {
-        NATSCOPE_TRY(state->adapter, open_adapter(*paths.adapter, state->config));
-        state->adapter_config = state->adapter->config;
-    }
-    const Adapter* const with = state->adapter ? &*state->adapter : nullptr;
-    NATSCOPE_CHECK(settle_score_layers(state->config, state->files, with));
-    NATSCOPE_TRY(state->bound, bind_weights(state->config, state->files, with));
-    NATSCOPE_TRY(state->tokenizer, read_tokenizer(paths.base, state->config.vocab));
-    NATSCOPE_TRY(const auto generation, read_generation_config(paths.base, state->config.vocab));
-    state->defaults = generation.defaults;
-    state->eos = end_tokens(state->config, generation, *state->tokenizer);
-    state->for_each_file([&](const SafetensorsFile& file) { state->weight_paths.push_back(file.path()); });
-    ModelFolder folder;
-    folder.state_ = std::move(state);
-    return folder;
+  NATSCOPE_TRY(const Paths paths, resolve(path, adapter));
+  auto state = std::make_shared<State>();
+  state->path = paths.base;
+  state->adapter_path = paths.adapter;
+  NATSCOPE_TRY(state->config, read_config(paths.base));
+  NATSCOPE_TRY(state->files, WeightFiles::open_folder(paths.base));
+  if (paths.adapter) {
+    NATSCOPE_TRY(state->adapter, open_adapter(*paths.adapter, state->config));
+    state->adapter_config = state->adapter->config;
+  }
+  const Adapter* const with = state->adapter ? &*state->adapter : nullptr;
+  NATSCOPE_CHECK(settle_score_layers(state->config, state->files, with));
+  NATSCOPE_TRY(state->bound, bind_weights(state->config, state->files, with));
+  NATSCOPE_TRY(state->tokenizer, read_tokenizer(paths.base, state->config.vocab));
+  NATSCOPE_TRY(const auto generation, read_generation_config(paths.base, state->config.vocab));
+  state->defaults = generation.defaults;
+  state->eos = end_tokens(state->config, generation, *state->tokenizer);
+  state->for_each_file([&](const SafetensorsFile& file) { state->weight_paths.push_back(file.path()); });
+  ModelFolder folder;
+  folder.state_ = std::move(state);
+  return folder;
 } catch (const std::bad_alloc&) {
-    return fail(ErrorCode::out_of_memory, "no memory to open " + path.string());
+  return fail(ErrorCode::out_of_memory, "no memory to open " + path.string());
 }
 
 const ModelConfig& ModelFolder::config() const { return state_->config; }
@@ -168,41 +169,44 @@ const std::optional<fs::path>& ModelFolder::adapter_path() const { return state_
 const std::optional<AdapterConfig>& ModelFolder::adapter() const { return state_->adapter_config; }
 
 std::optional<std::int32_t> ModelFolder::bos_id() const {
-    return state_->config.bos ? state_->config.bos : state_->tokenizer->bos_id();
+  return state_->config.bos ? state_->config.bos : state_->tokenizer->bos_id();
 }
 
 Expected<TensorInfo> ModelFolder::tensor(std::string_view name) const {
-    const TensorInfo* found = state_->adapter ? state_->adapter->weights.find(name) : nullptr;
-    if (found == nullptr) found = state_->files.find(name);
-    if (found == nullptr) return fail(ErrorCode::missing_tensor, "tensor " + printable(name) + " is missing");
-    return *found;
+  const TensorInfo* found = state_->adapter ? state_->adapter->weights.find(name) : nullptr;
+  if (found == nullptr) found = state_->files.find(name);
+  if (found == nullptr) return fail(ErrorCode::missing_tensor, "tensor " + printable(name) + " is missing");
+  return *found;
 }
 
 std::uint64_t ModelFolder::weight_bytes() const {
-    return state_->files.tensor_bytes() + (state_->adapter ? state_->adapter->weights.tensor_bytes() : 0);
+  return state_->files.tensor_bytes() + (state_->adapter ? state_->adapter->weights.tensor_bytes() : 0);
 }
 
 std::string ModelFolder::sha256() const {
-    std::call_once(state_->hashed, [&] {
-        Sha256 hash;
-        state_->for_each_file([&](const SafetensorsFile& file) { hash.update(file.file_bytes()); });
-        state_->sha256 = hash.hex_digest();
-    });
-    return state_->sha256;
+  std::call_once(state_->hashed, [&] {
+    Sha256 hash;
+    state_->for_each_file([&](const SafetensorsFile& file) { hash.update(file.file_bytes()); });
+    state_->sha256 = hash.hex_digest();
+  });
+  return state_->sha256;
 }
 
 std::string ModelFolder::weight_dtype() const {
-    std::map<DType, std::uint64_t> bytes;
-    for (const SafetensorsFile& file : state_->files.files()) {
-        for (const TensorInfo& tensor : file.tensors()) bytes[tensor.dtype] += tensor.data.size();
-    }
-    const auto most = std::max_element(bytes.begin(), bytes.end(),
-                                       [](const auto& a, const auto& b) { return a.second < b.second; });
-    switch (most->first) {
-    case DType::bf16: return "bfloat16";
-    case DType::f16: return "float16";
-    default: return "float32";
-    }
+  std::map<DType, std::uint64_t> bytes;
+  for (const SafetensorsFile& file : state_->files.files()) {
+    for (const TensorInfo& tensor : file.tensors()) bytes[tensor.dtype] += tensor.data.size();
+  }
+  const auto most =
+      std::max_element(bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  switch (most->first) {
+    case DType::bf16:
+      return "bfloat16";
+    case DType::f16:
+      return "float16";
+    default:
+      return "float32";
+  }
 }
 
-} // namespace natscope
+}  // namespace natscope

@@ -35,67 +35,67 @@ namespace natscope {
 
 /// What generation_config.json sets; values that it does not set are absent. do_sample = false asks for greedy.
 struct GenerationDefaults {
-    std::optional<bool> do_sample;
-    std::optional<double> temperature;
-    std::optional<int> top_k;
-    std::optional<double> top_p;
-    std::optional<double> min_p;
-    std::optional<double> repetition_penalty;
+  std::optional<bool> do_sample;
+  std::optional<double> temperature;
+  std::optional<int> top_k;
+  std::optional<double> top_p;
+  std::optional<double> min_p;
+  std::optional<double> repetition_penalty;
 };
 
 struct LoraConfig {
-    int rank = 0;
-    double alpha = 0.0;
-    std::vector<std::string> targets; ///< of "q_proj", "k_proj", "v_proj", "o_proj"
+  int rank = 0;
+  double alpha = 0.0;
+  std::vector<std::string> targets;  ///< of "q_proj", "k_proj", "v_proj", "o_proj"
 };
 
 struct AdapterConfig {
-    std::string base_model;           ///< as written; for the record
-    std::optional<NatsConfig> nats;
-    std::optional<LoraConfig> lora;
+  std::string base_model;  ///< as written; for the record
+  std::optional<NatsConfig> nats;
+  std::optional<LoraConfig> lora;
 };
 
 class ModelFolder {
-public:
-    /// `path` may itself be an adapter folder: then its base_model (a folder, relative to the adapter's) is opened.
-    [[nodiscard]] static Expected<ModelFolder> open(const std::filesystem::path& path,
-                                                    const std::optional<std::filesystem::path>& adapter = {});
+ public:
+  /// `path` may itself be an adapter folder: then its base_model (a folder, relative to the adapter's) is opened.
+  [[nodiscard]] static Expected<ModelFolder> open(const std::filesystem::path& path,
+                                                  const std::optional<std::filesystem::path>& adapter = {});
 
-    /// config().nats is set exactly when there are score layers.
-    [[nodiscard]] const ModelConfig& config() const;
-    [[nodiscard]] bool has_score_layers() const { return config().nats.has_value(); }
-    [[nodiscard]] const ModelWeights& weights() const;
-    [[nodiscard]] const Tokenizer& tokenizer() const;
-    [[nodiscard]] const GenerationDefaults& generation_defaults() const;
+  /// config().nats is set exactly when there are score layers.
+  [[nodiscard]] const ModelConfig& config() const;
+  [[nodiscard]] bool has_score_layers() const { return config().nats.has_value(); }
+  [[nodiscard]] const ModelWeights& weights() const;
+  [[nodiscard]] const Tokenizer& tokenizer() const;
+  [[nodiscard]] const GenerationDefaults& generation_defaults() const;
 
-    /// The token in front of every text: config's bos_token_id, else the tokenizer's; absent when neither has one.
-    [[nodiscard]] std::optional<std::int32_t> bos_id() const;
-    /// Tokens that end a text: config's and generation_config's eos_token_id, else the tokenizer's.
-    [[nodiscard]] const std::vector<std::int32_t>& eos_ids() const;
+  /// The token in front of every text: config's bos_token_id, else the tokenizer's; absent when neither has one.
+  [[nodiscard]] std::optional<std::int32_t> bos_id() const;
+  /// Tokens that end a text: config's and generation_config's eos_token_id, else the tokenizer's.
+  [[nodiscard]] const std::vector<std::int32_t>& eos_ids() const;
 
-    /// A tensor by its stored name, the adapter's before the base's. Errors: missing_tensor.
-    [[nodiscard]] Expected<TensorInfo> tensor(std::string_view name) const;
+  /// A tensor by its stored name, the adapter's before the base's. Errors: missing_tensor.
+  [[nodiscard]] Expected<TensorInfo> tensor(std::string_view name) const;
 
-    /// In the order of their names; the adapter's last.
-    [[nodiscard]] const std::vector<std::filesystem::path>& weight_files() const;
+  /// In the order of their names; the adapter's last.
+  [[nodiscard]] const std::vector<std::filesystem::path>& weight_files() const;
 
-    /// Bytes of all stored tensors, the adapter's included.
-    [[nodiscard]] std::uint64_t weight_bytes() const;
+  /// Bytes of all stored tensors, the adapter's included.
+  [[nodiscard]] std::uint64_t weight_bytes() const;
 
-    /// SHA-256 over the weight files in the order of their names (then the adapter's); 64 hexadecimal digits. Computed
-    /// at the first call, which reads every file once. Threads: any; the first computes, others wait.
-    [[nodiscard]] std::string sha256() const;
+  /// SHA-256 over the weight files in the order of their names (then the adapter's); 64 hexadecimal digits. Computed
+  /// at the first call, which reads every file once. Threads: any; the first computes, others wait.
+  [[nodiscard]] std::string sha256() const;
 
-    /// The dtype of most weight bytes: "float32", "bfloat16" or "float16".
-    [[nodiscard]] std::string weight_dtype() const;
+  /// The dtype of most weight bytes: "float32", "bfloat16" or "float16".
+  [[nodiscard]] std::string weight_dtype() const;
 
-    [[nodiscard]] const std::filesystem::path& path() const;
-    [[nodiscard]] const std::optional<std::filesystem::path>& adapter_path() const;
-    [[nodiscard]] const std::optional<AdapterConfig>& adapter() const;
+  [[nodiscard]] const std::filesystem::path& path() const;
+  [[nodiscard]] const std::optional<std::filesystem::path>& adapter_path() const;
+  [[nodiscard]] const std::optional<AdapterConfig>& adapter() const;
 
-private:
-    struct State;
-    std::shared_ptr<const State> state_;
+ private:
+  struct State;
+  std::shared_ptr<const State> state_;
 };
 
-} // namespace natscope
+}  // namespace natscope

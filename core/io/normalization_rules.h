@@ -11,4 +11,4 @@ namespace natscope {
 /// replacements. Empty rules are safe. Cost: at most a few operations a byte and label.
 [[nodiscard]] bool normalization_rules_are_safe(std::string_view rules);
 
-} // namespace natscope
+}  // namespace natscope

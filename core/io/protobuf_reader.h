@@ -12,26 +12,26 @@
 namespace natscope {
 
 struct ProtobufField {
-    std::uint32_t number = 0;
-    enum class Wire { varint, fixed64, bytes, fixed32 } wire = Wire::varint;
-    std::uint64_t value = 0;  ///< varint and fixed fields
-    std::string_view bytes;   ///< length-delimited fields; points into the message
+  std::uint32_t number = 0;
+  enum class Wire { varint, fixed64, bytes, fixed32 } wire = Wire::varint;
+  std::uint64_t value = 0;  ///< varint and fixed fields
+  std::string_view bytes;   ///< length-delimited fields; points into the message
 };
 
 class ProtobufReader {
-public:
-    explicit ProtobufReader(std::string_view message) : rest_(message) {}
+ public:
+  explicit ProtobufReader(std::string_view message) : rest_(message) {}
 
-    /// The next field; nothing at the end or when the rest is broken: ask broken() then.
-    [[nodiscard]] std::optional<ProtobufField> next();
-    [[nodiscard]] bool broken() const { return broken_; }
+  /// The next field; nothing at the end or when the rest is broken: ask broken() then.
+  [[nodiscard]] std::optional<ProtobufField> next();
+  [[nodiscard]] bool broken() const { return broken_; }
 
-private:
-    std::optional<std::uint64_t> varint();
-    std::optional<std::uint64_t> fixed(std::size_t size);
+ private:
+  std::optional<std::uint64_t> varint();
+  std::optional<std::uint64_t> fixed(std::size_t size);
 
-    std::string_view rest_;
-    bool broken_ = false;
+  std::string_view rest_;
+  bool broken_ = false;
 };
 
-} // namespace natscope
+}  // namespace natscope

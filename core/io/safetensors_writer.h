@@ -20,14 +20,14 @@ namespace natscope {
 using TensorSink = std::function<Expected<void>(std::span<const std::byte>)>;
 
 struct TensorToWrite {
-    std::string name;
-    DType dtype = DType::f32;
-    std::vector<std::int64_t> shape;
-    /// The elements, when they are in memory …
-    std::span<const std::byte> data;
-    /// … or, when set, a function that hands them over in pieces; all pieces together must have exactly the size that
-    /// dtype and shape say. Its error ends the writing, and the target keeps what it held.
-    std::function<Expected<void>(const TensorSink&)> produce;
+  std::string name;
+  DType dtype = DType::f32;
+  std::vector<std::int64_t> shape;
+  /// The elements, when they are in memory …
+  std::span<const std::byte> data;
+  /// … or, when set, a function that hands them over in pieces; all pieces together must have exactly the size that
+  /// dtype and shape say. Its error ends the writing, and the target keeps what it held.
+  std::function<Expected<void>(const TensorSink&)> produce;
 };
 
 /// Writes tensors in the order of their item size (largest first), then of their names, so that every tensor is aligned
@@ -37,4 +37,4 @@ struct TensorToWrite {
                                                std::span<const TensorToWrite> tensors,
                                                const std::map<std::string, std::string, std::less<>>& metadata);
 
-} // namespace natscope
+}  // namespace natscope

@@ -17,25 +17,26 @@
 namespace natscope {
 
 struct SentencepiecePiece {
-    std::string text; ///< U+2581 for blanks; "<0x0A>" for byte pieces
-    float score = 0.0F;
-    PieceKind kind = PieceKind::normal;
+  std::string text;  ///< U+2581 for blanks; "<0x0A>" for byte pieces
+  float score = 0.0F;
+  PieceKind kind = PieceKind::normal;
 };
 
 struct SentencepieceModel {
-    std::vector<SentencepiecePiece> pieces;
-    std::string model_type = "unigram";
-    std::string unk_surface = " \xE2\x81\x87 ";
-    bool byte_fallback = false;
-    bool add_dummy_prefix = true;
-    bool remove_extra_whitespaces = true;
-    std::int32_t unk_id = -1;
+  std::vector<SentencepiecePiece> pieces;
+  std::string model_type = "unigram";
+  std::string unk_surface = " \xE2\x81\x87 ";
+  bool byte_fallback = false;
+  bool add_dummy_prefix = true;
+  bool remove_extra_whitespaces = true;
+  std::int32_t unk_id = -1;
 };
 
 /// Errors: bad_tokenizer. `what` names the file.
-[[nodiscard]] Expected<SentencepieceModel> read_sentencepiece_model(std::string_view serialized, const std::string& what);
+[[nodiscard]] Expected<SentencepieceModel> read_sentencepiece_model(std::string_view serialized,
+                                                                    const std::string& what);
 
 /// The value of a byte piece ("<0x0A>" is 10), or -1.
 [[nodiscard]] int byte_piece_value(std::string_view piece);
 
-} // namespace natscope
+}  // namespace natscope

@@ -17,21 +17,21 @@
 namespace natscope {
 
 class StreamingDecoder {
-public:
-    /// With `continues_text` the first token follows other text (a prompt), so its leading blank stays.
-    explicit StreamingDecoder(Tokenizer tokenizer, bool continues_text = false);
+ public:
+  /// With `continues_text` the first token follows other text (a prompt), so its leading blank stays.
+  explicit StreamingDecoder(Tokenizer tokenizer, bool continues_text = false);
 
-    /// The text that is certain after this token; may be empty.
-    [[nodiscard]] std::string push(std::int32_t id);
+  /// The text that is certain after this token; may be empty.
+  [[nodiscard]] std::string push(std::int32_t id);
 
-    /// What was held back: an unfinished character becomes U+FFFD. The decoder then starts anew.
-    [[nodiscard]] std::string finish();
+  /// What was held back: an unfinished character becomes U+FFFD. The decoder then starts anew.
+  [[nodiscard]] std::string finish();
 
-private:
-    Tokenizer tokenizer_;
-    bool continues_text_;
-    bool at_start_;
-    std::string pending_;
+ private:
+  Tokenizer tokenizer_;
+  bool continues_text_;
+  bool at_start_;
+  std::string pending_;
 };
 
-} // namespace natscope
+}  // namespace natscope

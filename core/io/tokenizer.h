@@ -23,51 +23,51 @@ namespace natscope {
 enum class PieceKind { normal, unknown, control, user_defined, unused, byte };
 
 class Tokenizer {
-public:
-    /// Errors: missing_tokenizer, bad_tokenizer, not_a_regular_file, io_failure.
-    [[nodiscard]] static Expected<Tokenizer> load(const std::filesystem::path& path);
+ public:
+  /// Errors: missing_tokenizer, bad_tokenizer, not_a_regular_file, io_failure.
+  [[nodiscard]] static Expected<Tokenizer> load(const std::filesystem::path& path);
 
-    /// The ids of `text`, without a beginning- or end-of-sequence token. Control pieces written out in the text
-    /// ("<s>") are ordinary text. An empty text has no tokens. Errors: bad_text when it is not UTF-8.
-    [[nodiscard]] Expected<std::vector<std::int32_t>> encode(std::string_view text) const;
+  /// The ids of `text`, without a beginning- or end-of-sequence token. Control pieces written out in the text
+  /// ("<s>") are ordinary text. An empty text has no tokens. Errors: bad_text when it is not UTF-8.
+  [[nodiscard]] Expected<std::vector<std::int32_t>> encode(std::string_view text) const;
 
-    /// Text of a sequence: control tokens are silent, byte pieces are joined into characters, the blank that was put
-    /// before the first word while encoding is taken away again. Always valid UTF-8; broken byte sequences become
-    /// U+FFFD. Ids from size() up to the model's vocabulary stand for nothing and are silent.
-    /// Errors: bad_token_id for negative ids.
-    [[nodiscard]] Expected<std::string> decode(std::span<const std::int32_t> ids) const;
+  /// Text of a sequence: control tokens are silent, byte pieces are joined into characters, the blank that was put
+  /// before the first word while encoding is taken away again. Always valid UTF-8; broken byte sequences become
+  /// U+FFFD. Ids from size() up to the model's vocabulary stand for nothing and are silent.
+  /// Errors: bad_token_id for negative ids.
+  [[nodiscard]] Expected<std::string> decode(std::span<const std::int32_t> ids) const;
 
-    /// Bytes that a token adds to running text (" the" with its blank, one byte for a byte piece, none for control
-    /// tokens and for ids outside the tokenizer). The blank in front of a text's first token is not taken away here.
-    [[nodiscard]] std::string_view piece_bytes(std::int32_t id) const;
+  /// Bytes that a token adds to running text (" the" with its blank, one byte for a byte piece, none for control
+  /// tokens and for ids outside the tokenizer). The blank in front of a text's first token is not taken away here.
+  [[nodiscard]] std::string_view piece_bytes(std::int32_t id) const;
 
-    [[nodiscard]] PieceKind kind(std::int32_t id) const;
+  [[nodiscard]] PieceKind kind(std::int32_t id) const;
 
-    /// A token for people, on one line: piece_bytes with blanks kept, "\n" and "\t" for line breaks and tabs,
-    /// "<0x0A>" for bytes that are no character alone, "<s>" for control tokens, "<id 4711>" outside the tokenizer.
-    [[nodiscard]] std::string display(std::int32_t id) const;
+  /// A token for people, on one line: piece_bytes with blanks kept, "\n" and "\t" for line breaks and tabs,
+  /// "<0x0A>" for bytes that are no character alone, "<s>" for control tokens, "<id 4711>" outside the tokenizer.
+  [[nodiscard]] std::string display(std::int32_t id) const;
 
-    [[nodiscard]] std::optional<std::int32_t> bos_id() const;
-    [[nodiscard]] std::optional<std::int32_t> eos_id() const;
-    [[nodiscard]] std::int32_t unk_id() const;
+  [[nodiscard]] std::optional<std::int32_t> bos_id() const;
+  [[nodiscard]] std::optional<std::int32_t> eos_id() const;
+  [[nodiscard]] std::int32_t unk_id() const;
 
-    /// Number of pieces.
-    [[nodiscard]] std::int32_t size() const;
+  /// Number of pieces.
+  [[nodiscard]] std::int32_t size() const;
 
-    /// "bpe", "unigram", "word" or "char".
-    [[nodiscard]] const std::string& model_type() const;
+  /// "bpe", "unigram", "word" or "char".
+  [[nodiscard]] const std::string& model_type() const;
 
-    /// Whether encoding puts a blank in front of the text.
-    [[nodiscard]] bool adds_dummy_prefix() const;
+  /// Whether encoding puts a blank in front of the text.
+  [[nodiscard]] bool adds_dummy_prefix() const;
 
-    /// Whether decoding takes a blank away from the front of a text, or from the front of every piece until there is
-    /// text. For StreamingDecoder.
-    [[nodiscard]] bool drops_leading_blank() const;
-    [[nodiscard]] bool drops_all_leading_blanks() const;
+  /// Whether decoding takes a blank away from the front of a text, or from the front of every piece until there is
+  /// text. For StreamingDecoder.
+  [[nodiscard]] bool drops_leading_blank() const;
+  [[nodiscard]] bool drops_all_leading_blanks() const;
 
-private:
-    struct State;
-    std::shared_ptr<const State> state_;
+ private:
+  struct State;
+  std::shared_ptr<const State> state_;
 };
 
-} // namespace natscope
+}  // namespace natscope

@@ -14,14 +14,15 @@ namespace natscope {
 enum class TokenizerKind { bpe, unigram };
 
 struct TokenizerTraining {
-    int vocab_size = 4096;
-    TokenizerKind kind = TokenizerKind::bpe;
-    bool split_digits = true;
-    bool add_dummy_prefix = true;        ///< recorded in the model
-    bool remove_extra_whitespaces = false; ///< recorded in the model; false keeps runs of blanks and line breaks
-    double character_coverage = 0.9995;
-    std::uint64_t max_input_bytes = std::uint64_t{64} << 20; ///< more text is sampled evenly, by lines, deterministically
-    int threads = 2;
+  int vocab_size = 4096;
+  TokenizerKind kind = TokenizerKind::bpe;
+  bool split_digits = true;
+  bool add_dummy_prefix = true;           ///< recorded in the model
+  bool remove_extra_whitespaces = false;  ///< recorded in the model; false keeps runs of blanks and line breaks
+  double character_coverage = 0.9995;
+  std::uint64_t max_input_bytes = std::uint64_t{64}
+                                  << 20;  ///< more text is sampled evenly, by lines, deterministically
+  int threads = 2;
 };
 
 /// Byte fallback, identity normalisation, <unk> 0, <s> 1, </s> 2. Text is read line by line; a line break is kept as a
@@ -33,4 +34,4 @@ struct TokenizerTraining {
                                              const TokenizerTraining& options, const std::filesystem::path& out,
                                              const StopToken& stop);
 
-} // namespace natscope
+}  // namespace natscope

@@ -15,8 +15,8 @@
 namespace natscope {
 
 struct BoundWeights {
-    ModelWeights weights;
-    std::vector<std::unique_ptr<std::byte[]>> copies; ///< of tensors whose stored data is not aligned
+  ModelWeights weights;
+  std::vector<std::unique_ptr<std::byte[]>> copies;  ///< of tensors whose stored data is not aligned
 };
 
 /// Removes config.nats when neither base nor adapter has score layers, and takes the adapter's block when it has them.
@@ -27,4 +27,4 @@ struct BoundWeights {
 [[nodiscard]] Expected<BoundWeights> bind_weights(const ModelConfig& config, const WeightFiles& base,
                                                   const Adapter* adapter);
 
-} // namespace natscope
+}  // namespace natscope

@@ -20,49 +20,49 @@ enum class RopeKind { none, linear, llama3 };
 
 /// Rotary position embedding (RoPE). Frequencies: rope_inverse_frequencies() in core/model/rope.h.
 struct RopeConfig {
-    double theta = 10000.0;
-    RopeKind kind = RopeKind::none;
-    double factor = 1.0;           ///< linear, llama3
-    double low_freq_factor = 1.0;  ///< llama3
-    double high_freq_factor = 4.0; ///< llama3
-    int original_context = 0;      ///< llama3: original_max_position_embeddings
+  double theta = 10000.0;
+  RopeKind kind = RopeKind::none;
+  double factor = 1.0;            ///< linear, llama3
+  double low_freq_factor = 1.0;   ///< llama3
+  double high_freq_factor = 4.0;  ///< llama3
+  int original_context = 0;       ///< llama3: original_max_position_embeddings
 };
 
 /// The `nats` block: the rules' W, b and λ.
 struct NatsConfig {
-    int window = 0;                        ///< W, tokens; 0 is legal
-    double global_bias = 0.0;              ///< b, added to the global option's score at inference
-    double sparse_regularized_value = 0.0; ///< λ of training, for the record
+  int window = 0;                         ///< W, tokens; 0 is legal
+  double global_bias = 0.0;               ///< b, added to the global option's score at inference
+  double sparse_regularized_value = 0.0;  ///< λ of training, for the record
 };
 
 struct ModelConfig {
-    std::string architecture;                  ///< "LlamaForCausalLM"
-    ModelFamily family = ModelFamily::llama;
-    int layers = 0;                            ///< num_hidden_layers, 1 … 1024
-    int hidden = 0;                            ///< E, hidden_size
-    int heads = 0;                             ///< H, num_attention_heads
-    int kv_heads = 0;                          ///< K, num_key_value_heads; divides heads
-    int head_dim = 0;                          ///< D, even, 8 … 256; need not be hidden / heads
-    int intermediate = 0;                      ///< intermediate_size of the SwiGLU
-    int vocab = 0;                             ///< vocab_size: rows of the embedding
-    int context = 0;                           ///< max_position_embeddings: longest sequence, tokens
-    double rms_norm_eps = 1e-6;
-    RopeConfig rope;
-    bool tied = false;                         ///< lm_head is the embedding
-    bool qkv_bias = false;                     ///< biases on q, k, v projections
-    bool o_bias = false;                       ///< bias on the output projection
-    bool mlp_bias = false;                     ///< biases on gate, up, down
-    bool qk_norm = false;                      ///< RMSNorm over head_dim on q and k, before rotation (Qwen3)
-    std::optional<std::int32_t> bos;           ///< bos_token_id
-    std::vector<std::int32_t> eos;             ///< eos_token_id; may be several
-    std::string stored_dtype;                  ///< what config.json claims: "bfloat16"; empty when it does not
-    /// Present when config.json has the block. ModelFolder removes it when the folder has no score layers.
-    std::optional<NatsConfig> nats;
+  std::string architecture;  ///< "LlamaForCausalLM"
+  ModelFamily family = ModelFamily::llama;
+  int layers = 0;        ///< num_hidden_layers, 1 … 1024
+  int hidden = 0;        ///< E, hidden_size
+  int heads = 0;         ///< H, num_attention_heads
+  int kv_heads = 0;      ///< K, num_key_value_heads; divides heads
+  int head_dim = 0;      ///< D, even, 8 … 256; need not be hidden / heads
+  int intermediate = 0;  ///< intermediate_size of the SwiGLU
+  int vocab = 0;         ///< vocab_size: rows of the embedding
+  int context = 0;       ///< max_position_embeddings: longest sequence, tokens
+  double rms_norm_eps = 1e-6;
+  RopeConfig rope;
+  bool tied = false;                ///< lm_head is the embedding
+  bool qkv_bias = false;            ///< biases on q, k, v projections
+  bool o_bias = false;              ///< bias on the output projection
+  bool mlp_bias = false;            ///< biases on gate, up, down
+  bool qk_norm = false;             ///< RMSNorm over head_dim on q and k, before rotation (Qwen3)
+  std::optional<std::int32_t> bos;  ///< bos_token_id
+  std::vector<std::int32_t> eos;    ///< eos_token_id; may be several
+  std::string stored_dtype;         ///< what config.json claims: "bfloat16"; empty when it does not
+  /// Present when config.json has the block. ModelFolder removes it when the folder has no score layers.
+  std::optional<NatsConfig> nats;
 
-    [[nodiscard]] int group() const { return heads / kv_heads; }                       ///< g
-    [[nodiscard]] std::int64_t q_rows() const { return std::int64_t{heads} * head_dim; }
-    [[nodiscard]] std::int64_t kv_rows() const { return std::int64_t{kv_heads} * head_dim; }
-    [[nodiscard]] std::int64_t score_rows() const { return std::int64_t{kv_heads} * 3; }
+  [[nodiscard]] int group() const { return heads / kv_heads; }  ///< g
+  [[nodiscard]] std::int64_t q_rows() const { return std::int64_t{heads} * head_dim; }
+  [[nodiscard]] std::int64_t kv_rows() const { return std::int64_t{kv_heads} * head_dim; }
+  [[nodiscard]] std::int64_t score_rows() const { return std::int64_t{kv_heads} * 3; }
 };
 
 /// Reads a parsed config.json of Llama, Mistral, Qwen2 or Qwen3.
@@ -76,4 +76,4 @@ struct ModelConfig {
 /// The config.json of this model; parse_model_config() of it gives the same ModelConfig.
 [[nodiscard]] nlohmann::json model_config_json(const ModelConfig& config);
 
-} // namespace natscope
+}  // namespace natscope

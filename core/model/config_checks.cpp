@@ -12,17 +12,17 @@ namespace {
 using Json = nlohmann::json;
 
 Unexpected unsupported(std::string_view key, const std::string& why) {
-    return fail(ErrorCode::unsupported_model, "config.json: " + std::string(key) + " " + why);
+  return fail(ErrorCode::unsupported_model, "config.json: " + std::string(key) + " " + why);
 }
 
 std::string value_text(const Json& value) {
-    return printable(value.dump(-1, ' ', true, Json::error_handler_t::replace), 60);
+  return printable(value.dump(-1, ' ', true, Json::error_handler_t::replace), 60);
 }
 
 /// Settings of related models, with the one value under which they change nothing. Absent and null are fine too.
 struct Neutral {
-    const char* key;
-    double number; ///< also stands for false (0) and true (1)
+  const char* key;
+  double number;  ///< also stands for false (0) and true (1)
 };
 
 constexpr auto neutral_values = std::to_array<Neutral>({
@@ -52,76 +52,92 @@ constexpr auto neutral_values = std::to_array<Neutral>({
 
 /// Settings that change the arithmetic whatever their value.
 constexpr auto never = std::to_array<const char*>({
-    "quantization_config", "compression_config", "attn_logit_softcapping", "final_logit_softcapping",
-    "logit_softcapping", "attention_multiplier", "query_pre_attn_scalar", "attention_chunk_size", "attention_sinks",
-    "attention_sink_size", "sinks", "clip_qkv", "qkv_clip", "no_rope_layers", "rope_local_base_freq", "scale_depth",
-    "rotary_dim", "text_config", "vision_config", "audio_config",
+    "quantization_config",
+    "compression_config",
+    "attn_logit_softcapping",
+    "final_logit_softcapping",
+    "logit_softcapping",
+    "attention_multiplier",
+    "query_pre_attn_scalar",
+    "attention_chunk_size",
+    "attention_sinks",
+    "attention_sink_size",
+    "sinks",
+    "clip_qkv",
+    "qkv_clip",
+    "no_rope_layers",
+    "rope_local_base_freq",
+    "scale_depth",
+    "rotary_dim",
+    "text_config",
+    "vision_config",
+    "audio_config",
 });
 
 bool is_neutral(const Json& value, double number) {
-    if (value.is_boolean()) return value.get<bool>() == (number != 0.0);
-    return value.is_number() && value.get<double>() == number;
+  if (value.is_boolean()) return value.get<bool>() == (number != 0.0);
+  return value.is_number() && value.get<double>() == number;
 }
 
-} // namespace
+}  // namespace
 
 Expected<void> refuse_other_arithmetic(const ConfigReader& read) {
-    for (const char* const key : {"hidden_act", "hidden_activation"}) {
-        NATSCOPE_TRY(const std::string activation, read.text_or(key, "silu"));
-        if (activation != "silu" && activation != "swish") {
-            return unsupported(key, printable(activation, 40) + " is not implemented, only silu");
-        }
+  for (const char* const key : {"hidden_act", "hidden_activation"}) {
+    NATSCOPE_TRY(const std::string activation, read.text_or(key, "silu"));
+    if (activation != "silu" && activation != "swish") {
+      return unsupported(key, printable(activation, 40) + " is not implemented, only silu");
     }
-    for (const Neutral& setting : neutral_values) {
-        const Json* const value = read.find(setting.key);
-        if (value != nullptr && !is_neutral(*value, setting.number)) {
-            return unsupported(setting.key, value_text(*value) + " is not implemented");
-        }
+  }
+  for (const Neutral& setting : neutral_values) {
+    const Json* const value = read.find(setting.key);
+    if (value != nullptr && !is_neutral(*value, setting.number)) {
+      return unsupported(setting.key, value_text(*value) + " is not implemented");
     }
-    for (const char* const key : never) {
-        const Json* const value = read.find(key);
-        const bool says_off = value != nullptr && (*value == false || (value->is_structured() && value->empty()));
-        if (value != nullptr && !says_off) return unsupported(key, "is not implemented");
-    }
-    return {};
+  }
+  for (const char* const key : never) {
+    const Json* const value = read.find(key);
+    const bool says_off = value != nullptr && (*value == false || (value->is_structured() && value->empty()));
+    if (value != nullptr && !says_off) return unsupported(key, "is not implemented");
+  }
+  return {};
 }
 
 Expected<int> context_within_sliding_window(const ConfigReader& read, const ModelConfig& config) {
-    NATSCOPE_TRY(const auto layer_types, read.texts_or_none("layer_types"));
-    bool a_layer_slides = false;
-    for (const std::string& type : layer_types) {
-        if (type != "full_attention" && type != "sliding_attention") {
-            return unsupported("layer_types", printable(type, 40) + " is not implemented");
-        }
-        a_layer_slides = a_layer_slides || type == "sliding_attention";
+  NATSCOPE_TRY(const auto layer_types, read.texts_or_none("layer_types"));
+  bool a_layer_slides = false;
+  for (const std::string& type : layer_types) {
+    if (type != "full_attention" && type != "sliding_attention") {
+      return unsupported("layer_types", printable(type, 40) + " is not implemented");
     }
-    if (!layer_types.empty() && layer_types.size() != static_cast<std::size_t>(config.layers)) {
-        return read.refuse("layer_types", "has not num_hidden_layers entries");
-    }
+    a_layer_slides = a_layer_slides || type == "sliding_attention";
+  }
+  if (!layer_types.empty() && layer_types.size() != static_cast<std::size_t>(config.layers)) {
+    return read.refuse("layer_types", "has not num_hidden_layers entries");
+  }
 
-    NATSCOPE_TRY(const bool qwen_slides, read.boolean_or("use_sliding_window", false));
-    const bool is_qwen = config.family == ModelFamily::qwen2 || config.family == ModelFamily::qwen3;
-    if (is_qwen && !qwen_slides && !a_layer_slides) return config.context;
-    if (is_qwen && layer_types.empty()) {
-        NATSCOPE_TRY(const int first_sliding, read.integer_or("max_window_layers", 0, 0, INT32_MAX));
-        if (first_sliding >= config.layers) return config.context;
-    } else if (is_qwen && !a_layer_slides) {
-        return config.context;
-    }
+  NATSCOPE_TRY(const bool qwen_slides, read.boolean_or("use_sliding_window", false));
+  const bool is_qwen = config.family == ModelFamily::qwen2 || config.family == ModelFamily::qwen3;
+  if (is_qwen && !qwen_slides && !a_layer_slides) return config.context;
+  if (is_qwen && layer_types.empty()) {
+    NATSCOPE_TRY(const int first_sliding, read.integer_or("max_window_layers", 0, 0, INT32_MAX));
+    if (first_sliding >= config.layers) return config.context;
+  } else if (is_qwen && !a_layer_slides) {
+    return config.context;
+  }
 
-    // transformers takes 4096 for a Mistral that does not mention the key; null switches it off.
-    const bool by_default = config.family == ModelFamily::mistral && !read.mentions("sliding_window");
-    if (!by_default && !read.has("sliding_window")) {
-        if (a_layer_slides) return read.refuse("sliding_window", "is missing, but layer_types asks for one");
-        return config.context;
-    }
-    NATSCOPE_TRY(const int window, read.integer_or("sliding_window", 4096, 1, INT32_MAX));
-    constexpr int shortest_useful_context = 1024;
-    if (window < std::min(config.context, shortest_useful_context)) {
-        return unsupported("sliding_window", std::to_string(window) + " is shorter than the context, and the model's own " +
-                                                 "sliding windows are not implemented");
-    }
-    return std::min(config.context, window);
+  // transformers takes 4096 for a Mistral that does not mention the key; null switches it off.
+  const bool by_default = config.family == ModelFamily::mistral && !read.mentions("sliding_window");
+  if (!by_default && !read.has("sliding_window")) {
+    if (a_layer_slides) return read.refuse("sliding_window", "is missing, but layer_types asks for one");
+    return config.context;
+  }
+  NATSCOPE_TRY(const int window, read.integer_or("sliding_window", 4096, 1, INT32_MAX));
+  constexpr int shortest_useful_context = 1024;
+  if (window < std::min(config.context, shortest_useful_context)) {
+    return unsupported("sliding_window", std::to_string(window) + " is shorter than the context, and the model's own " +
+                                             "sliding windows are not implemented");
+  }
+  return std::min(config.context, window);
 }
 
-} // namespace natscope
+}  // namespace natscope

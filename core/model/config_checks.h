@@ -19,4 +19,4 @@ namespace natscope {
 /// Errors: unsupported_model, bad_config.
 [[nodiscard]] Expected<int> context_within_sliding_window(const ConfigReader& read, const ModelConfig& config);
 
-} // namespace natscope
+}  // namespace natscope

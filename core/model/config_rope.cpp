@@ -12,65 +12,65 @@ using Json = nlohmann::json;
 Unexpected unsupported(const std::string& what) { return fail(ErrorCode::unsupported_model, "config.json: " + what); }
 
 bool is_known_rope_key(std::string_view key) {
-    for (const char* const known : {"rope_type", "type", "rope_theta", "factor", "low_freq_factor", "high_freq_factor",
-                                    "original_max_position_embeddings", "partial_rotary_factor"}) {
-        if (key == known) return true;
-    }
-    return false;
+  for (const char* const known : {"rope_type", "type", "rope_theta", "factor", "low_freq_factor", "high_freq_factor",
+                                  "original_max_position_embeddings", "partial_rotary_factor"}) {
+    if (key == known) return true;
+  }
+  return false;
 }
 
 Expected<void> read_llama3(const ConfigReader& read, const ConfigReader& top, int context, RopeConfig& rope) {
-    NATSCOPE_TRY(rope.factor, read.number("factor", 1e-3, 1e6));
-    NATSCOPE_TRY(rope.low_freq_factor, read.number("low_freq_factor", 1e-6, 1e6));
-    NATSCOPE_TRY(rope.high_freq_factor, read.number("high_freq_factor", 1e-6, 1e6));
-    if (rope.high_freq_factor <= rope.low_freq_factor) {
-        return read.refuse("high_freq_factor", "must be larger than low_freq_factor");
-    }
-    // As transformers: a value beside the rope settings wins, and without any the context is meant.
-    const ConfigReader& source = top.has("original_max_position_embeddings") ? top : read;
-    NATSCOPE_TRY(rope.original_context, source.integer_or("original_max_position_embeddings", context, 1, 1 << 30));
-    return {};
+  NATSCOPE_TRY(rope.factor, read.number("factor", 1e-3, 1e6));
+  NATSCOPE_TRY(rope.low_freq_factor, read.number("low_freq_factor", 1e-6, 1e6));
+  NATSCOPE_TRY(rope.high_freq_factor, read.number("high_freq_factor", 1e-6, 1e6));
+  if (rope.high_freq_factor <= rope.low_freq_factor) {
+    return read.refuse("high_freq_factor", "must be larger than low_freq_factor");
+  }
+  // As transformers: a value beside the rope settings wins, and without any the context is meant.
+  const ConfigReader& source = top.has("original_max_position_embeddings") ? top : read;
+  NATSCOPE_TRY(rope.original_context, source.integer_or("original_max_position_embeddings", context, 1, 1 << 30));
+  return {};
 }
 
-} // namespace
+}  // namespace
 
 Expected<RopeConfig> read_rope(const ConfigReader& top, int context) {
-    const Json* const scaling = top.find("rope_scaling");
-    const Json* const parameters = top.find("rope_parameters");
-    if (scaling != nullptr && parameters != nullptr && *scaling != *parameters) {
-        return top.refuse("rope_scaling", "and rope_parameters disagree");
+  const Json* const scaling = top.find("rope_scaling");
+  const Json* const parameters = top.find("rope_parameters");
+  if (scaling != nullptr && parameters != nullptr && *scaling != *parameters) {
+    return top.refuse("rope_scaling", "and rope_parameters disagree");
+  }
+  const char* const block_name = parameters != nullptr ? "rope_parameters" : "rope_scaling";
+  static const Json nothing = Json::object();
+  const Json& block = parameters != nullptr ? *parameters : scaling != nullptr ? *scaling : nothing;
+  if (!block.is_object()) return top.refuse(block_name, "must be an object");
+  for (const auto& [key, value] : block.items()) {
+    if (!is_known_rope_key(key) && !value.is_null()) {
+      return unsupported(std::string(block_name) + "." + printable(key, 60) + " is not implemented");
     }
-    const char* const block_name = parameters != nullptr ? "rope_parameters" : "rope_scaling";
-    static const Json nothing = Json::object();
-    const Json& block = parameters != nullptr ? *parameters : scaling != nullptr ? *scaling : nothing;
-    if (!block.is_object()) return top.refuse(block_name, "must be an object");
-    for (const auto& [key, value] : block.items()) {
-        if (!is_known_rope_key(key) && !value.is_null()) {
-            return unsupported(std::string(block_name) + "." + printable(key, 60) + " is not implemented");
-        }
-    }
+  }
 
-    const ConfigReader read(block, ErrorCode::bad_config, "config.json: " + std::string(block_name));
-    RopeConfig rope;
-    const ConfigReader& theta_source = read.has("rope_theta") ? read : top;
-    NATSCOPE_TRY(rope.theta, theta_source.number_or("rope_theta", 10000.0, 1e-3, 1e15));
-    NATSCOPE_TRY(const double rotated_part, read.number_or("partial_rotary_factor", 1.0, 0.0, 1.0));
-    if (rotated_part != 1.0) return unsupported("partial_rotary_factor other than 1 is not implemented");
+  const ConfigReader read(block, ErrorCode::bad_config, "config.json: " + std::string(block_name));
+  RopeConfig rope;
+  const ConfigReader& theta_source = read.has("rope_theta") ? read : top;
+  NATSCOPE_TRY(rope.theta, theta_source.number_or("rope_theta", 10000.0, 1e-3, 1e15));
+  NATSCOPE_TRY(const double rotated_part, read.number_or("partial_rotary_factor", 1.0, 0.0, 1.0));
+  if (rotated_part != 1.0) return unsupported("partial_rotary_factor other than 1 is not implemented");
 
-    NATSCOPE_TRY(const std::string old_kind, read.text_or("type", "default"));
-    NATSCOPE_TRY(const std::string kind, read.text_or("rope_type", old_kind));
-    if (kind == "default") return rope;
-    if (kind == "linear") {
-        rope.kind = RopeKind::linear;
-        NATSCOPE_TRY(rope.factor, read.number("factor", 1e-3, 1e6));
-        return rope;
-    }
-    if (kind == "llama3") {
-        rope.kind = RopeKind::llama3;
-        NATSCOPE_CHECK(read_llama3(read, top, context, rope));
-        return rope;
-    }
-    return unsupported("rope type " + printable(kind, 40) + " is not implemented");
+  NATSCOPE_TRY(const std::string old_kind, read.text_or("type", "default"));
+  NATSCOPE_TRY(const std::string kind, read.text_or("rope_type", old_kind));
+  if (kind == "default") return rope;
+  if (kind == "linear") {
+    rope.kind = RopeKind::linear;
+    NATSCOPE_TRY(rope.factor, read.number("factor", 1e-3, 1e6));
+    return rope;
+  }
+  if (kind == "llama3") {
+    rope.kind = RopeKind::llama3;
+    NATSCOPE_CHECK(read_llama3(read, top, context, rope));
+    return rope;
+  }
+  return unsupported("rope type " + printable(kind, 40) + " is not implemented");
 }
 
-} // namespace natscope
+}  // namespace natscope

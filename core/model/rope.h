@@ -15,4 +15,4 @@ namespace natscope {
 /// [head_dim / 2], in radians per position, computed in double and rounded to f32 as transformers holds them.
 [[nodiscard]] std::vector<float> rope_inverse_frequencies(const RopeConfig& rope, int head_dim);
 
-} // namespace natscope
+}  // namespace natscope

@@ -12,8 +12,8 @@
 namespace natscope {
 
 struct ExpectedTensor {
-    std::string name;
-    std::vector<std::int64_t> shape;
+  std::string name;
+  std::vector<std::int64_t> shape;
 };
 
 /// Every tensor that `config` needs, score layers (when config.nats is set) included; lm_head.weight only when it is
@@ -26,4 +26,4 @@ struct ExpectedTensor {
 /// A tensor that old exporters store although it follows from the config (rotary inv_freq): ignored.
 [[nodiscard]] bool is_harmless_extra(std::string_view name);
 
-} // namespace natscope
+}  // namespace natscope

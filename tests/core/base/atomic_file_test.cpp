@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/base/atomic_file.h"
+
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <random>
+#include <thread>
+
+#include "tests/support/temporary_folder.h"
+
+namespace natscope {
+namespace {
+
+namespace fs = std::filesystem;
+using test::read_bytes;
+using test::TemporaryFolder;
+using test::write_bytes;
+
+TEST_CASE("a file is written whole, in any pieces") {
+  const TemporaryFolder folder;
+  std::string content;
+  REQUIRE(write_file_atomically(folder / "file", [&](AtomicFile& file) -> Expected<void> {
+    for (const std::size_t size : {0, 1, 1000, 300'000, 7, 262'144, 262'143, 3}) {
+      const std::string piece(size, static_cast<char>('a' + content.size() % 26));
+      NATSCOPE_CHECK(file.write(std::string_view(piece)));
+      content += piece;
+    }
+    CHECK(file.bytes_written() == content.size());
+    return {};
+  }));
+  CHECK(read_bytes(folder / "file") == content);
+  REQUIRE(write_file_atomically(folder / "file", std::string_view("new")));
+  CHECK(read_bytes(folder / "file") == "new");
+  REQUIRE(write_file_atomically(folder / "empty", std::string_view()));
+  CHECK(read_bytes(folder / "empty").empty());
+  CHECK(folder.names() == std::vector<std::string>{"empty", "file"});
+}
+
+TEST_CASE("a failure leaves the old file and nothing beside it") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "file", "old");
+  const auto failing = [](AtomicFile& file) -> Expected<void> {
+    NATSCOPE_CHECK(file.write(std::string_view("half")));
+    return fail(ErrorCode::interrupted, "stopped");
+  };
+  CHECK(write_file_atomically(folder / "file", failing).error().code == ErrorCode::interrupted);
+  CHECK_THROWS(static_cast<void>(write_file_atomically(
+      folder / "file", [](AtomicFile&) -> Expected<void> { throw std::runtime_error("defect"); })));
+  CHECK(read_bytes(folder / "file") == "old");
+  CHECK(folder.names() == std::vector<std::string>{"file"});
+}
+
+TEST_CASE("targets that cannot be files are refused before anything is written") {
+  const TemporaryFolder folder;
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  fs::create_directory(folder / "sub");
+  fs::create_symlink("nowhere", folder / "dangling");
+  write_bytes(folder / "file", "old");
+  const auto before = folder.names();
+
+  struct Case {
+    fs::path path;
+    ErrorCode code;
+  };
+  for (const Case& bad :
+       {Case{folder / "sub", ErrorCode::not_a_regular_file},
+        Case{(folder / "sub").string() + "/", ErrorCode::not_a_regular_file},
+        Case{folder / ".", ErrorCode::not_a_regular_file}, Case{folder / "pipe", ErrorCode::not_a_regular_file},
+        Case{"/dev/null", ErrorCode::not_a_regular_file}, Case{"/dev/stdout", ErrorCode::not_a_regular_file},
+        Case{"/dev/full", ErrorCode::not_a_regular_file}, Case{"/proc/self/fd/1", ErrorCode::not_a_regular_file},
+        Case{"", ErrorCode::not_a_regular_file}, Case{std::string("a\0b", 3), ErrorCode::not_a_regular_file},
+        Case{folder / "dangling", ErrorCode::file_not_found}, Case{folder / "none/file", ErrorCode::file_not_found},
+        Case{folder / "file/below", ErrorCode::file_not_found},
+        Case{folder / std::string(300, 'a'), ErrorCode::io_failure}}) {
+    CAPTURE(bad.path.string());
+    const auto written = write_file_atomically(bad.path, std::string_view("new"));
+    REQUIRE_FALSE(written);
+    CHECK(std::string(name(written.error().code)) == name(bad.code));
+    const auto checked = check_writable_target(bad.path);
+    REQUIRE_FALSE(checked);
+    CHECK(checked.error().code == bad.code);
+  }
+  CHECK(folder.names() == before);
+  CHECK(check_writable_target(folder / "new"));
+  CHECK(folder.names() == before);
+}
+
+TEST_CASE("links are followed, permissions kept, long names possible") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "file", "old");
+  REQUIRE(::chmod((folder / "file").c_str(), 0640) == 0);
+  fs::create_symlink("file", folder / "link");
+  REQUIRE(write_file_atomically(folder / "link", std::string_view("new")));
+  CHECK(fs::is_symlink(folder / "link"));
+  CHECK(read_bytes(folder / "file") == "new");
+  struct stat info {};
+  REQUIRE(::stat((folder / "file").c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0640);
+  REQUIRE(write_file_atomically(folder / std::string(250, 'n'), std::string_view("x")));
+}
+
+TEST_CASE("a file over the process's limit fails and leaves the old one") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "file", "old");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{100'000, 100'000};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    const auto written = write_file_atomically(folder / "file", std::string_view(std::string(1 << 20, 'x')));
+    ::_exit(!written && written.error().code == ErrorCode::io_failure ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  CHECK(read_bytes(folder / "file") == "old");
+  CHECK(folder.names() == std::vector<std::string>{"file"});
+}
+
+TEST_CASE("a kill at any moment leaves the old file or the new one") {
+  constexpr int wanted_kills = 100;  // that came before the child was done
+  constexpr int most_rounds = 2000;
+  constexpr std::size_t size = 700'000;
+  constexpr unsigned seed = 20240611;
+  MESSAGE("seed " << seed);
+  std::mt19937 random(seed);
+  const TemporaryFolder folder;
+  const std::string old_content(size, 'o');
+  const std::string new_content(size + 1, 'n');
+  int saw_new = 0;
+  int kills = 0;
+  for (int round = 0; round < most_rounds && kills < wanted_kills; ++round) {
+    write_bytes(folder / "file", old_content);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      // Pieces below the gathering size, so that there are many moments to be killed in.
+      const auto written = write_file_atomically(folder / "file", [&](AtomicFile& file) -> Expected<void> {
+        for (std::size_t at = 0; at < new_content.size(); at += 1000) {
+          NATSCOPE_CHECK(file.write(std::string_view(new_content).substr(at, 1000)));
+        }
+        return {};
+      });
+      ::_exit(written ? 0 : 1);
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 3000));
+    ::kill(child, SIGKILL);
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    kills += WIFSIGNALED(status) ? 1 : 0;
+    const std::string found = read_bytes(folder / "file");
+    const bool is_old = found == old_content;
+    const bool is_new = found == new_content;
+    REQUIRE((is_old || is_new));
+    saw_new += is_new ? 1 : 0;
+  }
+  CHECK(kills == wanted_kills);
+  MESSAGE(kills << " kills, the new file found " << saw_new << " times");
+}
+
+}  // namespace
+}  // namespace natscope

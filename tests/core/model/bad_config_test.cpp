@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Configs that must be refused, each with its code. Every value is merged into a good config as a JSON merge patch (null
+// removes a key), so each line changes one thing.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "core/model/config.h"
+
+namespace natscope {
+namespace {
+
+using Json = nlohmann::json;
+
+struct Case {
+  const char* patch;
+  ErrorCode code;
+  const char* named;  ///< must stand in the message: the key that is at fault
+};
+
+Json good(const char* type = "llama", const char* architecture = "LlamaForCausalLM") {
+  Json json = Json::parse(R"({"vocab_size": 1000, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 3,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "max_position_embeddings": 512,
+        "rms_norm_eps": 1e-5, "hidden_act": "silu", "bos_token_id": 1, "eos_token_id": 2})");
+  json["model_type"] = type;
+  json["architectures"] = {architecture};
+  return json;
+}
+
+void check_refused(Json json, const Case& bad) {
+  CAPTURE(bad.patch);
+  json.merge_patch(Json::parse(bad.patch));
+  const auto config = parse_model_config(json);
+  REQUIRE_FALSE(config);
+  CHECK(std::string(name(config.error().code)) == name(bad.code));
+  CHECK(config.error().message.find(bad.named) != std::string::npos);
+  CHECK(exit_code(config.error().code) == 3);
+}
+
+constexpr ErrorCode wrong = ErrorCode::bad_config;
+constexpr ErrorCode unsupported = ErrorCode::unsupported_model;
+
+const std::vector<Case> bad_llama = {
+    {R"({"num_hidden_layers": null})", wrong, "num_hidden_layers"},
+    {R"({"num_hidden_layers": 0})", wrong, "num_hidden_layers"},
+    {R"({"num_hidden_layers": -1})", wrong, "num_hidden_layers"},
+    {R"({"num_hidden_layers": 2.5})", wrong, "num_hidden_layers"},
+    {R"({"num_hidden_layers": "3"})", wrong, "num_hidden_layers"},
+    {R"({"num_hidden_layers": 1000000})", wrong, "num_hidden_layers"},
+    {R"({"num_hidden_layers": 18446744073709551615})", wrong, "num_hidden_layers"},
+    {R"({"num_hidden_layers": 4294967299})", wrong, "num_hidden_layers"},
+    {R"({"num_hidden_layers": [3]})", wrong, "num_hidden_layers"},
+    {R"({"num_hidden_layers": true})", wrong, "num_hidden_layers"},
+    {R"({"hidden_size": null})", wrong, "hidden_size"},
+    {R"({"hidden_size": 2147483648})", wrong, "hidden_size"},
+    {R"({"hidden_size": 66, "head_dim": null})", wrong, "hidden_size"},
+    {R"({"intermediate_size": null})", wrong, "intermediate_size"},
+    {R"({"intermediate_size": 0})", wrong, "intermediate_size"},
+    {R"({"vocab_size": null})", wrong, "vocab_size"},
+    {R"({"vocab_size": -5})", wrong, "vocab_size"},
+    {R"({"vocab_size": 9e99})", wrong, "vocab_size"},
+    {R"({"max_position_embeddings": null})", wrong, "max_position_embeddings"},
+    {R"({"max_position_embeddings": 0})", wrong, "max_position_embeddings"},
+    {R"({"max_position_embeddings": 4294967296})", wrong, "max_position_embeddings"},
+    {R"({"num_attention_heads": null})", wrong, "num_attention_heads"},
+    {R"({"num_attention_heads": 0})", wrong, "num_attention_heads"},
+    {R"({"num_attention_heads": 3})", wrong, "num_key_value_heads"},
+    {R"({"num_key_value_heads": 3})", wrong, "num_key_value_heads"},
+    {R"({"num_key_value_heads": 0})", wrong, "num_key_value_heads"},
+    {R"({"num_key_value_heads": 8})", wrong, "num_key_value_heads"},
+    {R"({"head_dim": 15})", wrong, "head_dim"},
+    {R"({"head_dim": 0})", wrong, "head_dim"},
+    {R"({"head_dim": -16})", wrong, "head_dim"},
+    {R"({"head_dim": 4})", unsupported, "head_dim"},
+    {R"({"head_dim": 512})", unsupported, "head_dim"},
+    {R"({"num_attention_heads": 4096, "head_dim": 4096})", unsupported, "head_dim"},
+    {R"({"rms_norm_eps": -1})", wrong, "rms_norm_eps"},
+    {R"({"rms_norm_eps": 1e30})", wrong, "rms_norm_eps"},
+    {R"({"rms_norm_eps": "small"})", wrong, "rms_norm_eps"},
+    {R"({"tie_word_embeddings": 1})", wrong, "tie_word_embeddings"},
+    {R"({"attention_bias": "yes"})", wrong, "attention_bias"},
+    {R"({"bos_token_id": 1000})", wrong, "bos_token_id"},
+    {R"({"bos_token_id": [1, 2]})", wrong, "bos_token_id"},
+    {R"({"eos_token_id": -1})", wrong, "eos_token_id"},
+    {R"({"eos_token_id": [2, 1000]})", wrong, "eos_token_id"},
+    {R"({"eos_token_id": "</s>"})", wrong, "eos_token_id"},
+    {R"({"torch_dtype": 16})", wrong, "torch_dtype"},
+    // Another architecture.
+    {R"({"model_type": null, "architectures": null})", wrong, "model_type"},
+    {R"({"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]})", unsupported, "GPT2LMHeadModel"},
+    {R"({"architectures": ["LlamaModel"]})", unsupported, "LlamaModel"},
+    {R"({"architectures": ["MistralForCausalLM"]})", unsupported, "MistralForCausalLM"},
+    {R"({"architectures": ["LlamaForCausalLM", "MistralForCausalLM"]})", unsupported, "architectures"},
+    {R"({"architectures": "LlamaForCausalLM"})", wrong, "architectures"},
+    {R"({"architectures": null, "model_type": "mamba"})", unsupported, "mamba"},
+    {R"({"model_type": 3})", wrong, "model_type"},
+    // Settings that change the arithmetic.
+    {R"({"hidden_act": "gelu"})", unsupported, "hidden_act"},
+    {R"({"hidden_act": 1})", wrong, "hidden_act"},
+    {R"({"hidden_activation": "gelu_pytorch_tanh"})", unsupported, "hidden_activation"},
+    {R"({"pretraining_tp": 2})", unsupported, "pretraining_tp"},
+    {R"({"partial_rotary_factor": 0.5})", unsupported, "partial_rotary_factor"},
+    {R"({"quantization_config": {"quant_method": "gptq"}})", unsupported, "quantization_config"},
+    {R"({"attn_logit_softcapping": 50.0})", unsupported, "attn_logit_softcapping"},
+    {R"({"final_logit_softcapping": 30.0})", unsupported, "final_logit_softcapping"},
+    {R"({"num_local_experts": 8})", unsupported, "num_local_experts"},
+    {R"({"num_experts": 64})", unsupported, "num_experts"},
+    {R"({"residual_multiplier": 0.22})", unsupported, "residual_multiplier"},
+    {R"({"logits_scaling": 8})", unsupported, "logits_scaling"},
+    {R"({"attention_chunk_size": 8192})", unsupported, "attention_chunk_size"},
+    {R"({"no_rope_layers": [1, 1, 0]})", unsupported, "no_rope_layers"},
+    {R"({"is_encoder_decoder": true})", unsupported, "is_encoder_decoder"},
+    {R"({"use_qk_norm": true})", unsupported, "use_qk_norm"},
+    {R"({"text_config": {"hidden_size": 64}})", unsupported, "text_config"},
+    {R"({"sliding_window": 128})", unsupported, "sliding_window"},
+    {R"({"sliding_window": "wide"})", wrong, "sliding_window"},
+    {R"({"layer_types": ["full_attention", "full_attention"]})", wrong, "layer_types"},
+    {R"({"layer_types": ["full_attention", "full_attention", "linear_attention"]})", unsupported, "linear_attention"},
+    {R"({"layer_types": ["full_attention", "full_attention", "sliding_attention"]})", wrong, "sliding_window"},
+    // Rope.
+    {R"({"rope_theta": 0})", wrong, "rope_theta"},
+    {R"({"rope_theta": "10000"})", wrong, "rope_theta"},
+    {R"({"rope_theta": -1.0})", wrong, "rope_theta"},
+    {R"({"rope_scaling": "linear"})", wrong, "rope_scaling"},
+    {R"({"rope_scaling": {"type": "linear"}})", wrong, "factor"},
+    {R"({"rope_scaling": {"type": "linear", "factor": 0}})", wrong, "factor"},
+    {R"({"rope_scaling": {"type": "dynamic", "factor": 2}})", unsupported, "dynamic"},
+    {R"({"rope_scaling": {"rope_type": "yarn", "factor": 4}})", unsupported, "yarn"},
+    {R"({"rope_scaling": {"rope_type": "longrope", "short_factor": [1], "long_factor": [1]}})", unsupported, "factor"},
+    {R"({"rope_scaling": {"rope_type": "default", "mrope_section": [2, 3, 3]}})", unsupported, "mrope_section"},
+    {R"({"rope_scaling": {"rope_type": "llama3", "factor": 8}})", wrong, "low_freq_factor"},
+    {R"({"rope_scaling": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 4, "high_freq_factor": 4}})", wrong,
+     "high_freq_factor"},
+    {R"({"rope_scaling": {"rope_type": 3}})", wrong, "rope_type"},
+    {R"({"rope_parameters": {"full_attention": {"rope_type": "default"}}})", unsupported, "full_attention"},
+    {R"({"rope_parameters": {"rope_theta": 1e4}, "rope_scaling": {"type": "linear", "factor": 2}})", wrong,
+     "rope_scaling"},
+    {R"({"rope_parameters": {"rope_theta": 1e4, "partial_rotary_factor": 0.25}})", unsupported,
+     "partial_rotary_factor"},
+    // The nats block.
+    {R"({"nats": 16})", wrong, "nats"},
+    {R"({"nats": {}})", wrong, "window"},
+    {R"({"nats": {"window": -1}})", wrong, "window"},
+    {R"({"nats": {"window": 1.5}})", wrong, "window"},
+    {R"({"nats": {"window": 4294967296}})", wrong, "window"},
+    {R"({"nats": {"window": 16, "global_bias": "high"}})", wrong, "global_bias"},
+    {R"({"nats": {"window": 16, "sparse_regularized_value": []}})", wrong, "sparse_regularized_value"},
+};
+
+TEST_CASE("bad Llama configs") {
+  REQUIRE(parse_model_config(good()));
+  for (const Case& bad : bad_llama) check_refused(good(), bad);
+  MESSAGE(bad_llama.size() << " configs refused");
+}
+
+TEST_CASE("bad configs of the other families") {
+  const Json mistral = good("mistral", "MistralForCausalLM");
+  REQUIRE(parse_model_config(mistral));
+  check_refused(mistral, {R"({"attention_bias": true})", unsupported, "attention_bias"});
+  check_refused(mistral, {R"({"mlp_bias": true})", unsupported, "mlp_bias"});
+  check_refused(mistral, {R"({"num_key_value_heads": null})", wrong, "num_key_value_heads"});
+  check_refused(mistral, {R"({"sliding_window": 256})", unsupported, "sliding_window"});
+  check_refused(mistral, {R"({"sliding_window": 0})", wrong, "sliding_window"});
+  const Json qwen = good("qwen3", "Qwen3ForCausalLM");
+  REQUIRE(parse_model_config(qwen));
+  check_refused(qwen, {R"({"use_sliding_window": true, "sliding_window": 100})", unsupported, "sliding_window"});
+  check_refused(qwen, {R"({"use_sliding_window": 1})", wrong, "use_sliding_window"});
+  check_refused(qwen, {R"({"mlp_bias": true})", unsupported, "mlp_bias"});
+}
+
+TEST_CASE("a config that is no object") {
+  for (const char* const text : {"[]", "3", "\"llama\"", "null", "true"}) {
+    CHECK(parse_model_config(Json::parse(text)).error().code == ErrorCode::bad_config);
+  }
+}
+
+}  // namespace
+}  // namespace natscope
