@@ -51,6 +51,7 @@ void gather_rows(const std::int32_t* tokens, const Number* embedding, float* x, 
   for (std::int64_t n = 0; n < rows; ++n) {
     const Number* from = embedding + tokens[n] * width;
     float* to = x + n * width;
+#pragma omp simd
     for (std::int64_t i = 0; i < width; ++i) to[i] = wide(from[i]);
   }
 }
@@ -64,6 +65,7 @@ void scatter_add_rows(const std::int32_t* tokens, const float* dx, float* dembed
     for (std::int64_t n = 0; n < rows; ++n) {
       const float* from = dx + n * width;
       float* to = dembedding + tokens[n] * width;
+#pragma omp simd
       for (std::int64_t i = begin; i < end; ++i) to[i] += from[i];
     }
   }
@@ -79,8 +81,10 @@ void add_and_normalise(NormShape shape, const float* x, const Number* y, const N
     float* out = x_out + n * width;
     if (y != nullptr) {
       const Number* added = y + n * width;
+#pragma omp simd
       for (std::int64_t i = 0; i < width; ++i) out[i] = in[i] + wide(added[i]);
     } else if (out != in) {
+#pragma omp simd
       for (std::int64_t i = 0; i < width; ++i) out[i] = in[i];
     }
     float squares = 0.0F;
@@ -89,6 +93,7 @@ void add_and_normalise(NormShape shape, const float* x, const Number* y, const N
     const float r = 1.0F / std::sqrt(squares / static_cast<float>(width) + shape.epsilon);
     inverse_rms[n] = r;
     Number* normal = h + n * width;
+#pragma omp simd
     for (std::int64_t i = 0; i < width; ++i) put(out[i] * r * wide(weight[i]), normal[i]);
   }
 }
@@ -112,6 +117,7 @@ void normalise_backward(NormShape shape, const Number* dh, const float* x, const
 #pragma omp simd reduction(+ : dot)
       for (std::int64_t i = 0; i < width; ++i) dot += wide(g[i]) * wide(weight[i]) * in[i];
       const float along = dot * r * r * r / static_cast<float>(width);
+#pragma omp simd
       for (std::int64_t i = 0; i < width; ++i) {
         const float gradient = wide(g[i]);
         sum[i] += gradient * in[i] * r;
@@ -119,11 +125,13 @@ void normalise_backward(NormShape shape, const Number* dh, const float* x, const
       }
       if (dx_rounded != nullptr) {
         Number* rounded = dx_rounded + n * width;
+#pragma omp simd
         for (std::int64_t i = 0; i < width; ++i) put(out[i], rounded[i]);
       }
     }
   }
   for (std::int64_t piece = 0; piece < pieces; ++piece) {
+#pragma omp simd
     for (std::int64_t i = 0; i < width; ++i) dweight[i] += partial[static_cast<std::size_t>(piece * width + i)];
   }
 }
@@ -143,6 +151,7 @@ void split_and_rotate(HeadShape s, const Number* qkv, const float* cosine, const
       const Number* from = in + head * s.head_dim;
       float* to =
           head < s.heads ? q + (n * s.heads + head) * s.head_dim : k + (n * s.kv_heads + head - s.heads) * s.head_dim;
+#pragma omp simd
       for (std::int64_t i = 0; i < half; ++i) {
         const float low = wide(from[i]);
         const float high = wide(from[i + half]);
@@ -152,6 +161,7 @@ void split_and_rotate(HeadShape s, const Number* qkv, const float* cosine, const
     }
     const Number* values = in + columns - kv_columns;
     float* to = v + n * kv_columns;
+#pragma omp simd
     for (std::int64_t i = 0; i < kv_columns; ++i) to[i] = wide(values[i]);
   }
 }
@@ -171,6 +181,7 @@ void rotate_back_and_join(HeadShape s, const float* dq, const float* dk, const f
       const float* from =
           head < s.heads ? dq + (n * s.heads + head) * s.head_dim : dk + (n * s.kv_heads + head - s.heads) * s.head_dim;
       Number* to = out + head * s.head_dim;
+#pragma omp simd
       for (std::int64_t i = 0; i < half; ++i) {
         put(from[i] * c[i] + from[i + half] * sn[i], to[i]);
         put(from[i + half] * c[i] - from[i] * sn[i], to[i + half]);
@@ -178,6 +189,7 @@ void rotate_back_and_join(HeadShape s, const float* dq, const float* dk, const f
     }
     Number* values = out + columns - kv_columns;
     const float* from = dv + n * kv_columns;
+#pragma omp simd
     for (std::int64_t i = 0; i < kv_columns; ++i) put(from[i], values[i]);
   }
 }
@@ -189,6 +201,7 @@ void swiglu(std::int64_t rows, std::int64_t width, const Number* gate_up, Number
     const Number* gate = gate_up + n * 2 * width;
     const Number* up = gate + width;
     Number* out = activated + n * width;
+#pragma omp simd
     for (std::int64_t i = 0; i < width; ++i) {
       const float g = wide(gate[i]);
       put(g / (1.0F + exponential(-g)) * wide(up[i]), out[i]);
@@ -207,6 +220,7 @@ void swiglu_backward(std::int64_t rows, std::int64_t width, const Number* gate_u
     Number* dgate = dgate_up + n * 2 * width;
     Number* dup = dgate + width;
     Number* out = activated + n * width;
+#pragma omp simd
     for (std::int64_t i = 0; i < width; ++i) {
       const float g = wide(gate[i]);
       const float u = wide(up[i]);
@@ -231,6 +245,7 @@ void cross_entropy(std::int64_t rows, std::int64_t vocab, Number* logits, const 
     for (std::int64_t n = 0; n < rows; ++n) {
       Number* row = logits + n * vocab;
       if (targets[n] < 0) {
+#pragma omp simd
         for (std::int64_t i = 0; i < vocab; ++i) put(0.0F, row[i]);
         nll[n] = 0.0F;
         continue;
@@ -250,6 +265,7 @@ void cross_entropy(std::int64_t rows, std::int64_t vocab, Number* logits, const 
       }
       nll[n] = std::log(sum) + top - target_logit;
       const float factor = scale / sum;
+#pragma omp simd
       for (std::int64_t i = 0; i < vocab; ++i) put(e[i] * factor, row[i]);
       put(e[targets[n]] * factor - scale, row[targets[n]]);
     }
@@ -260,6 +276,7 @@ template <class Number>
 void narrow_product(std::int64_t rows, std::int64_t width, std::int64_t outputs, const Number* h, const Number* weight,
                     float* out) {
   std::vector<float> wide_weight(static_cast<std::size_t>(outputs * width));
+#pragma omp simd
   for (std::int64_t i = 0; i < outputs * width; ++i) wide_weight[static_cast<std::size_t>(i)] = wide(weight[i]);
 #pragma omp parallel
   {
@@ -267,6 +284,7 @@ void narrow_product(std::int64_t rows, std::int64_t width, std::int64_t outputs,
     float* x = wide_row.data();
 #pragma omp for schedule(static)
     for (std::int64_t n = 0; n < rows; ++n) {
+#pragma omp simd
       for (std::int64_t i = 0; i < width; ++i) x[i] = wide(h[n * width + i]);
       for (std::int64_t j = 0; j < outputs; ++j) {
         const float* w = wide_weight.data() + j * width;

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <nlohmann/json.hpp>
+
+#include "app/cli/commands.h"
+#include "app/cli/terminal.h"
+#include "core/train/progress_json.h"
+#include "core/train/trainer.h"
+
+namespace natscope {
+namespace {
+
+struct Options {
+  train::TrainOptions train;
+  std::string data, valid, tokenizer, job, out, dtype = "bfloat16";
+  std::string device = "auto";
+  bool resume = false;
+};
+
+void add_model_flags(CLI::App& command, train::TrainOptions& o) {
+  constexpr const char* group = "Model";
+  command.add_option("--layers", o.layers, "Layers")->capture_default_str()->group(group);
+  command.add_option("--hidden", o.hidden, "Hidden size")->capture_default_str()->group(group);
+  command.add_option("--heads", o.heads, "Query heads")->capture_default_str()->group(group);
+  command.add_option("--kv-heads", o.kv_heads, "Key/value heads")->capture_default_str()->group(group);
+  command.add_option("--head-dim", o.head_dim, "Size of a head (default: hidden / heads)")->group(group);
+  command.add_option("--intermediate", o.intermediate, "Size inside the SwiGLU (default: 8/3 of hidden)")->group(group);
+  command.add_option("--context", o.context, "Tokens of a segment")->capture_default_str()->group(group);
+  command.add_option("--window", o.window, "W, tokens that a sliding token stays")->capture_default_str()->group(group);
+  command.add_option("--vocab", o.vocab, "Pieces of the vocabulary that is trained")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--rope-theta", o.rope_theta, "Base of the rotation")->capture_default_str()->group(group);
+  command.add_option("--global-bias", o.global_bias, "b, added to the global score at inference")
+      ->capture_default_str()
+      ->group(group);
+  command.add_flag("--full-attention", o.full_attention, "No score layers: the twin of a NAtS run")->group(group);
+}
+
+void add_run_flags(CLI::App& command, train::TrainOptions& o) {
+  constexpr const char* group = "Run";
+  auto* steps = command.add_option("--steps", o.steps, "Optimiser steps (default: from --epochs)");
+  steps->group(group);
+  command.add_option("--epochs", o.epochs, "Times that the text is read")
+      ->capture_default_str()
+      ->excludes(steps)
+      ->group(group);
+  command.add_option("--batch", o.batch, "Segments of a step")->capture_default_str()->group(group);
+  command.add_option("--micro-batch", o.micro_batch, "Segments computed at a time (default: all of a step's)")
+      ->group(group);
+  command.add_option("--lr", o.learning_rate, "Highest learning rate")->capture_default_str()->group(group);
+  command.add_option("--final-lr-ratio", o.final_learning_rate_ratio, "Last learning rate over the highest")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--warmup", o.warmup_steps, "Steps up to the highest learning rate")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--beta1", o.beta1, "AdamW")->capture_default_str()->group(group);
+  command.add_option("--beta2", o.beta2, "AdamW")->capture_default_str()->group(group);
+  command.add_option("--weight-decay", o.weight_decay, "Of matrices, not of norms")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--clip", o.clip, "Largest norm of the gradient")->capture_default_str()->group(group);
+  command.add_option("--lambda", o.sparse_regularized_value, "Sparsity, in the paper's scale")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--seed", o.seed, "Of weights, order and role noise")->capture_default_str()->group(group);
+  command.add_option("--threads", o.threads, "Threads (default: all)")->group(group);
+  command.add_option("--checkpoint-every", o.checkpoint_every, "Steps between checkpoints")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--keep", o.checkpoints_kept, "Checkpoints that are kept")->capture_default_str()->group(group);
+  command.add_option("--eval-every", o.evaluate_every, "Steps between evaluations; 0: only at the end")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--eval-segments", o.evaluate_segments, "Segments of an evaluation")
+      ->capture_default_str()
+      ->group(group);
+}
+
+/// A line a step; on a terminal it is drawn over the last one.
+class ProgressLines {
+ public:
+  void step(const train::StepReport& report) {
+    const std::string line = train::progress_text(report);
+    if (!terminal_) {
+      std::fprintf(stderr, "%s\n", line.c_str());
+      return;
+    }
+    const auto columns = static_cast<std::size_t>(std::max(20, terminal_columns() - 1));
+    std::fprintf(stderr, "\r\x1b[K%s", line.substr(0, columns).c_str());
+    drawn_ = true;
+  }
+
+  void message(const std::string& text) {
+    end();
+    std::fprintf(stderr, "%s\n", printable(text, 1000).c_str());
+  }
+
+  /// Leaves the last line standing, so that what comes next begins on its own.
+  void end() {
+    if (drawn_) std::fprintf(stderr, "\n");
+    drawn_ = false;
+  }
+
+ private:
+  bool terminal_ = stderr_is_terminal();
+  bool drawn_ = false;
+};
+
+nlohmann::json as_json(const train::TrainResult& result, const train::TrainOptions& options) {
+  nlohmann::json object{{"model", result.model.string()},  {"job", options.job.string()},
+                        {"steps", result.steps},           {"tokens", result.tokens},
+                        {"parameters", result.parameters}, {"loss", result.loss},
+                        {"seconds", result.seconds},       {"evaluation", nullptr}};
+  if (result.evaluation)
+    object["evaluation"] = train::progress_json(*result.evaluation, options.kv_heads)["evaluation"];
+  return object;
+}
+
+Expected<void> run(Options& options, CommandContext& context) {
+  if (options.device == "cuda") {
+    return fail(ErrorCode::device_unavailable, "training on a GPU is not implemented", "use --device cpu");
+  }
+  train::TrainOptions& o = options.train;
+  o.data = options.data;
+  o.valid = options.valid;
+  o.tokenizer = options.tokenizer;
+  o.out = options.out;
+  o.job = options.job.empty() ? options.out : options.job;
+  o.dtype = options.dtype == "float32" ? train::ComputeDType::float32 : train::ComputeDType::bfloat16;
+
+  ProgressLines progress;
+  train::TrainListener listener;
+  listener.step = [&progress](const train::StepReport& report) { progress.step(report); };
+  listener.message = [&progress](const std::string& text) { progress.message(text); };
+  auto result = train::train(o, options.resume, listener, context.stop);
+  progress.end();
+  if (!result) return Unexpected(std::move(result).error());
+  if (context.json) return print_json(as_json(*result, o));
+  return print_text(result->model.string() + "\n");
+}
+
+}  // namespace
+
+void add_train_command(CLI::App& root, Invocation& invocation) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = root.add_subcommand("train", "Train a NAtS model from scratch on plain text");
+  command->add_option("--data", options->data, "Folder of *.txt files (UTF-8), or one file");
+  command->add_option("--valid", options->valid, "Held-out text, the same way");
+  command->add_option("--out", options->out, "Folder for the finished model");
+  command->add_option("--job", options->job, "Folder for spec, progress and checkpoints (default: --out)");
+  command->add_flag("--resume", options->resume,
+                    "Go on in the job folder from its newest checkpoint, with its options");
+  command->add_option("--tokenizer", options->tokenizer,
+                      "A tokenizer.model to use (default: one is trained on --data)");
+  command->add_option("--dtype", options->dtype, "What products are computed in")
+      ->check(CLI::IsMember({"float32", "bfloat16"}))
+      ->capture_default_str();
+  command->add_option("--device", options->device, "auto, cpu or cuda")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+      ->capture_default_str();
+  add_model_flags(*command, options->train);
+  add_run_flags(*command, options->train);
+  on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
+}
+
+}  // namespace natscope
