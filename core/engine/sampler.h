@@ -31,15 +31,32 @@ class Sampler {
  public:
   explicit Sampler(SamplingOptions options);
 
-  /// logits [vocab] f32, history = every token so far. NaN logits are an internal error, infinite ones are never chosen.
+  /// logits [vocab] f32, history = every token so far. The probability is the one it was drawn with, after all steps.
+  /// Errors: internal (NaN among the logits, or no finite one); infinite ones are never chosen.
   [[nodiscard]] Expected<TokenCandidate> sample(std::span<const float> logits, std::span<const std::int32_t> history);
 
  private:
+  struct Choice {
+    double logit = 0;
+    std::int32_t token = 0;
+  };
+  [[nodiscard]] Expected<void> collect(std::span<const float> logits, std::span<const std::int32_t> history);
+  void sort_best(std::size_t count);
+  void keep_top_p();
+
   SamplingOptions options_;
   std::uint64_t draws_ = 0;
+  // Kept between calls so that a step allocates nothing.
+  std::vector<Choice> choices_;      // what may be drawn; the first sorted_ stand best first
+  std::size_t sorted_ = 0;
+  std::vector<double> weights_;
+  std::vector<std::uint8_t> occurred_;  // [vocab]
 };
 
-/// The `count` likeliest tokens of softmax(logits) at temperature 1, best first.
+/// The `count` likeliest tokens of softmax(logits) at temperature 1, best first, ties to the lowest id.
 [[nodiscard]] std::vector<TokenCandidate> likeliest(std::span<const float> logits, std::int32_t count);
+
+/// log(sum(exp(logits))): the probability of token t at temperature 1 is exp(logits[t] - this).
+[[nodiscard]] double log_sum_exp(std::span<const float> logits);
 
 }  // namespace natscope

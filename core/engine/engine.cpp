@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/engine/engine.h"
+
+#include <omp.h>
+
+#include <string>
+#include <utility>
+
+#include "core/base/cancel.h"
+#include "core/engine/engine_state.h"
+#include "core/engine/kernel_status.h"
+
+namespace natscope {
+
+namespace {
+
+Expected<void> check_options(const EngineOptions& options) {
+  if (options.device == Device::cuda) {
+    return fail(ErrorCode::device_unavailable, "this build has no GPU backend", "run on the CPU, or build with the cuda preset");
+  }
+  if (options.threads < 0) return fail(ErrorCode::usage, std::to_string(options.threads) + " threads", "give a number of threads, or 0 for one per core");
+  if (options.trace_store_bytes < 0) return fail(ErrorCode::usage, "a trace store of less than nothing", "give a number of bytes, or 0 for none");
+  return {};
+}
+
+}  // namespace
+
+Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Engine::~Engine() = default;
+
+Expected<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options, std::stop_token stop) {
+  return guarded([&]() -> Expected<std::unique_ptr<Engine>> {
+    NATSCOPE_CHECK(check_options(options));
+    const int threads = options.threads > 0 ? options.threads : omp_get_num_procs();
+    use_threads(threads);
+    NATSCOPE_TRY(ModelFolder folder, ModelFolder::open(options.model, options.adapter));
+    NATSCOPE_CHECK(check(stop));
+
+    const ModelConfig& config = folder.config();
+    const CacheGeometry geometry{config.layers, config.kv_heads, config.head_dim, options.dtype.value_or(kernels::ElementType::f32)};
+    NATSCOPE_TRY(PreparedWeights weights, PreparedWeights::create(folder.weights(), geometry.dtype, stop));
+    auto state = std::make_unique<State>(std::move(folder), std::move(weights), geometry, threads, options.trace_store_bytes);
+    const kernels::KvCacheShape shape{geometry.layers, geometry.kv_heads, geometry.head_dim, geometry.dtype};
+    NATSCOPE_CHECK(from_status(kernels::KvCache::create(shape, state->cache), "cache"));
+    NATSCOPE_CHECK(state->start({}));
+    return std::unique_ptr<Engine>(new Engine(std::move(state)));
+  });
+}
+
+const ModelConfig& Engine::config() const { return state_->folder.config(); }
+const ModelFolder& Engine::folder() const { return state_->folder; }
+const Tokenizer& Engine::tokenizer() const { return state_->folder.tokenizer(); }
+Device Engine::device() const { return Device::cpu; }
+kernels::ElementType Engine::dtype() const { return state_->geometry.dtype; }
+const CacheGeometry& Engine::geometry() const { return state_->geometry; }
+
+Expected<std::vector<std::int32_t>> Engine::tokenize(std::string_view text) const {
+  if (text.empty()) return fail(ErrorCode::bad_text, "the text is empty");
+  NATSCOPE_TRY(std::vector<std::int32_t> tokens, tokenizer().encode(text));
+  if (const std::optional<std::int32_t> bos = folder().bos_id()) tokens.insert(tokens.begin(), *bos);
+  if (static_cast<std::int64_t>(tokens.size()) > config().context) {
+    return fail(ErrorCode::prompt_too_long,
+                std::to_string(tokens.size()) + " tokens, but the model's context holds " + std::to_string(config().context));
+  }
+  return tokens;
+}
+
+Expected<void> Engine::start(RolePlan plan) {
+  return guarded([&] { return state_->start(std::move(plan)); });
+}
+
+std::span<const float> Engine::logits() const { return state_->has_logits ? std::span<const float>(state_->logits) : std::span<const float>(); }
+const SequenceRecord& Engine::record() const { return state_->record; }
+
+CacheCounts Engine::counts() const {
+  if (state_->record.size() == 0) return {};
+  CacheCounts counts = state_->record.frames().back().counts;
+  counts.allocated_bytes = state_->cache->allocated_bytes();
+  return counts;
+}
+
+std::optional<std::int64_t> Engine::window() const { return state_->decider->window(); }
+double Engine::prefill_s() const { return state_->prefill_s; }
+
+}  // namespace natscope

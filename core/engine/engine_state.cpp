@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/engine/engine_state.h"
+
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "core/base/log.h"
+#include "core/engine/sampler.h"
+
+namespace natscope {
+
+Engine::State::State(ModelFolder opened, PreparedWeights prepared, CacheGeometry cache_geometry, int thread_count, std::int64_t trace_store_bytes)
+    : folder(std::move(opened)),
+      weights(std::move(prepared)),
+      geometry(cache_geometry),
+      threads(thread_count),
+      has_scores(folder.has_score_layers()),
+      store(cache_geometry, folder.config().heads, trace_store_bytes, folder.config().context),
+      row_pass(folder.config(), weights, cache_geometry.dtype),
+      chunk_pass(folder.config(), weights, cache_geometry.dtype),
+      logits(static_cast<std::size_t>(folder.config().vocab)) {}
+
+Expected<void> Engine::State::start(RolePlan plan) {
+  const ModelConfig& config = folder.config();
+  std::optional<std::int64_t> model_window;
+  if (config.nats) model_window = config.nats->window;
+  const float bias = config.nats ? static_cast<float>(config.nats->global_bias) : 0.0F;
+  NATSCOPE_TRY(RoleDecider created, RoleDecider::create(std::move(plan), config.layers, config.kv_heads, model_window, bias, has_scores));
+
+  recorder.reset();
+  decider.emplace(std::move(created));
+  cache->reset(decider->window().value_or(0), decider->plan().policy.kind == Policy::Kind::h2o);
+  cache_is_stale = false;
+  store.clear();
+  recorder.emplace(geometry, has_scores, *decider, store, folder.tokenizer());
+  {
+    const std::unique_lock lock(record_mutex);
+    record = SequenceRecord(geometry, has_scores, decider->window());
+    ++sequence;
+  }
+  history.clear();
+  has_logits = false;
+  prefill_s = 0;
+  return {};
+}
+
+Expected<void> Engine::State::check_tokens(std::span<const std::int32_t> tokens) const {
+  const ModelConfig& config = folder.config();
+  for (const std::int32_t token : tokens) {
+    if (token < 0 || token >= config.vocab) {
+      return fail(ErrorCode::bad_token_id, "token " + std::to_string(token) + ": the vocabulary has ids 0 to " + std::to_string(config.vocab - 1));
+    }
+  }
+  const std::int64_t total = record.size() + static_cast<std::int64_t>(tokens.size());
+  if (total > config.context) {
+    return fail(ErrorCode::prompt_too_long, std::to_string(total) + " tokens, but the model's context holds " + std::to_string(config.context));
+  }
+  const std::optional<RoleArray>& roles = decider->plan().roles;
+  if (roles && roles->length < total) {
+    return fail(ErrorCode::bad_roles, "roles for " + std::to_string(roles->length) + " tokens, but the text has at least " + std::to_string(total),
+                "give roles for prompt and generation together");
+  }
+  return {};
+}
+
+Expected<void> Engine::State::restore(std::stop_token stop) {
+  if (!cache_is_stale) return {};
+  const RecordedSequence recorded = RecordedSequence::copy(record, geometry.layers, decider->plan().policy);
+  ReplayObserver observer(recorded);
+  NATSCOPE_CHECK(replay(recorded, chunk_pass, *cache, observer, {geometry.layers, ChunkExtent::Hidden::none}, stop));
+  cache_is_stale = false;
+  return {};
+}
+
+void Engine::State::give_up_pass(bool cache_changed) {
+  cache_is_stale = cache_is_stale || cache_changed;
+  store.truncate(record.size());
+}
+
+Expected<void> Engine::State::append(std::vector<TokenFrame> frames) {
+  if (recorder->entries() != cache->total_entries()) {
+    log(LogLevel::error, "the cache holds " + std::to_string(cache->total_entries()) + " entries where the roles say " +
+                             std::to_string(recorder->entries()) + "; the figures shown are those of the roles");
+  }
+  const std::unique_lock lock(record_mutex);
+  for (TokenFrame& frame : frames) {
+    history.push_back(frame.token);
+    NATSCOPE_CHECK(record.append(std::move(frame)));
+  }
+  return {};
+}
+
+float Engine::State::probability_of(std::int32_t token) const {
+  if (!has_logits) return 0;
+  return static_cast<float>(std::exp(static_cast<double>(logits[static_cast<std::size_t>(token)]) - log_sum));
+}
+
+void Engine::State::set_logits_ready() {
+  has_logits = true;
+  log_sum = log_sum_exp(logits);
+}
+
+}  // namespace natscope

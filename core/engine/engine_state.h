@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <span>
+#include <vector>
+
+#include "core/engine/chunk_pass.h"
+#include "core/engine/engine.h"
+#include "core/engine/frame_recorder.h"
+#include "core/engine/prepared_weights.h"
+#include "core/engine/replay.h"
+#include "core/engine/row_pass.h"
+#include "core/explore/trace_store.h"
+#include "core/io/model_folder.h"
+#include "kernels/kv_cache.h"
+
+namespace natscope {
+
+/// A layer that was replayed for its map: kept until another one is asked for.
+struct ReplayedLayer {
+  std::uint64_t sequence = 0;  // State::sequence of the text that it belongs to
+  LayerId layer;
+  std::optional<HeadId> head;  // set when only this head was kept
+  std::int64_t tokens = 0;
+  std::unique_ptr<TraceStore> store;  // its layer 0
+};
+
+/// What the logits of a prompt's chunk say: of each token, how likely it was, and what might come after it.
+struct PromptReading {
+  std::vector<float> probability;                      // [n]; 0 where it was not computed
+  std::vector<std::vector<TokenCandidate>> candidates;  // [n], empty where not kept
+  std::vector<float> last;                             // logits [vocab] of the last token
+};
+
+struct Engine::State {
+  State(ModelFolder opened, PreparedWeights prepared, CacheGeometry cache_geometry, int thread_count, std::int64_t trace_store_bytes);
+
+  [[nodiscard]] Expected<void> start(RolePlan plan);
+  /// Errors: bad_token_id, prompt_too_long, bad_roles: what can be said before any work is done.
+  [[nodiscard]] Expected<void> check_tokens(std::span<const std::int32_t> tokens) const;
+  /// Brings the cache back to what the record says, after a pass that did not come to its end.
+  [[nodiscard]] Expected<void> restore(std::stop_token stop);
+  /// A pass ended early: the record stands, the cache holds more or less than it says.
+  void give_up_pass(bool cache_changed);
+  [[nodiscard]] Expected<void> append(std::vector<TokenFrame> frames);
+  /// The model's probability of `token` after what was processed; 0 before the first one.
+  [[nodiscard]] float probability_of(std::int32_t token) const;
+  void set_logits_ready();
+
+  [[nodiscard]] Expected<void> prefill_chunk(std::span<const std::int32_t> tokens, const PrefillOptions& options, std::stop_token stop);
+  [[nodiscard]] Expected<void> read_prompt(std::span<const std::int32_t> tokens, const PrefillOptions& options, PromptReading& reading,
+                                           std::stop_token stop);
+  [[nodiscard]] Expected<void> step(std::int32_t token, bool generated, std::int32_t candidates, std::stop_token stop);
+
+  [[nodiscard]] std::vector<std::int32_t> last_query_of(LayerId layer, KvHeadId kv_head) const;
+  template <class Draw>
+  [[nodiscard]] auto draw(LayerId layer, HeadId head, std::int64_t tokens_needed, std::stop_token stop, const Draw& draw_from) const
+      -> decltype(draw_from(std::declval<const TraceStore&>(), layer, head, std::span<const std::int32_t>()));
+  [[nodiscard]] Expected<void> replay_layer(LayerId layer, HeadId head, std::stop_token stop) const;
+
+  ModelFolder folder;
+  PreparedWeights weights;
+  CacheGeometry geometry;
+  int threads = 1;
+  bool has_scores = false;
+
+  std::unique_ptr<kernels::KvCache> cache;
+  bool cache_is_stale = false;
+  TraceStore store;
+  RowPass row_pass;
+  ChunkPass chunk_pass;
+
+  std::uint64_t sequence = 0;  // counts start()s
+  std::optional<RoleDecider> decider;
+  std::optional<FrameRecorder> recorder;
+  mutable std::shared_mutex record_mutex;  // held while the record changes, and by other threads while they copy from it
+  SequenceRecord record;
+  std::vector<std::int32_t> history;
+  std::vector<float> logits;
+  bool has_logits = false;
+  double log_sum = 0;  // of logits
+  double prefill_s = 0;
+
+  mutable std::mutex replay_mutex;
+  mutable ReplayedLayer replayed;
+};
+
+/// Runs `work`, turning what libraries throw into errors.
+template <class Work>
+[[nodiscard]] auto guarded(const Work& work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorCode::out_of_memory, "no memory to go on", "take a smaller chunk, a shorter text, or a policy that keeps less");
+  } catch (const std::exception& error) {
+    return fail(ErrorCode::internal, error.what());
+  }
+}
+
+}  // namespace natscope

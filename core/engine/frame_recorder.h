@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/cache/held_tally.h"
+#include "core/cache/role_plan.h"
+#include "core/engine/pass_observer.h"
+#include "core/explore/sequence_record.h"
+#include "core/explore/trace_store.h"
+#include "core/io/streaming_decoder.h"
+
+namespace natscope {
+
+/// Decides roles while tokens pass, and writes down what happens to them: one frame a token.
+///
+///   recorder.begin(first, n);         // a pass over n tokens
+///   … the pass calls decide, attended, evict …
+///   frames = recorder.take(tokens);   // only when the pass came to its end: a pass that did not has left no trace here
+class FrameRecorder final : public PassObserver {
+ public:
+  /// `decider` and `store` must outlive this.
+  FrameRecorder(CacheGeometry geometry, bool has_scores, const RoleDecider& decider, TraceStore& store, const Tokenizer& tokenizer);
+
+  void begin(TokenPos first, std::int64_t n);
+  /// The frames of the pass, all but counts.allocated_bytes, probabilities, candidates and times.
+  [[nodiscard]] std::vector<TokenFrame> take(std::span<const std::int32_t> tokens);
+  /// Entries that the roles say are held after the frames taken so far (under H2O: what the cache said).
+  [[nodiscard]] std::int64_t entries() const { return entries_now_; }
+
+  [[nodiscard]] Expected<void> decide(LayerId layer, TokenPos first, kernels::ConstView<float, 2> scores,
+                                      kernels::View<Role, 2> roles) override;
+  [[nodiscard]] Expected<void> attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,
+                                        kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse) override;
+  [[nodiscard]] bool evicts() const override { return decider_.plan().policy.kind == Policy::Kind::h2o; }
+  [[nodiscard]] Expected<void> evict(kernels::KvCache& cache, LayerId layer, TokenPos now) override;
+
+ private:
+  [[nodiscard]] std::size_t head_index(LayerId layer, std::int64_t kv_head) const;
+  [[nodiscard]] TokenFrame frame_of(std::int64_t index, std::int32_t token);
+  void count(TokenFrame& frame);
+
+  CacheGeometry geometry_;
+  bool has_scores_ = false;
+  const RoleDecider& decider_;
+  TraceStore& store_;
+  StreamingDecoder decoder_;
+  std::vector<HeldTally> tallies_;  // [layers * kv_heads]
+  std::int64_t entries_now_ = 0;
+
+  // The pass that is under way.
+  TokenPos first_;
+  std::int64_t n_ = 0;
+  std::vector<Role> roles_;             // [layers, kv_heads, n]
+  std::vector<float> scores_;           // [layers, kv_heads, n, 3]
+  std::vector<std::int32_t> entries_;   // [n, layers, kv_heads], H2O only
+  std::vector<std::vector<EvictedEntry>> evicted_;  // [n], H2O only
+  std::vector<TokenPos> dropped_;
+};
+
+}  // namespace natscope

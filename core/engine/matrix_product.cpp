@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/engine/matrix_product.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/cpu/Utils.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/mm.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <new>
+#include <string>
+
+#include "core/base/cancel.h"
+#include "core/engine/row_math.h"
+#include "kernels/linear.h"
+
+// MKL's product of bf16 matrices with a sum in f32, which LibTorch's own interface rounds to bf16. Weak: another LibTorch may be
+// built without MKL, and then its linear() is used.
+extern "C" __attribute__((weak)) void cblas_gemm_bf16bf16f32(int layout, int transpose_a, int transpose_b, int m, int n, int k,
+                                                             float alpha, const std::uint16_t* a, int lda, const std::uint16_t* b,
+                                                             int ldb, float beta, float* c, int ldc);
+
+namespace natscope {
+
+namespace {
+
+using kernels::Bf16;
+using kernels::ElementType;
+
+constexpr int row_major = 101;
+constexpr int not_transposed = 111;
+constexpr int transposed = 112;
+constexpr double flops_between_stops = 4e9;            // about 10 ms here, 100 ms on a slow machine
+constexpr std::int64_t converted_bytes = 8LL << 20U;   // a block of weights that is converted fits a core's cache nearly
+
+at::Tensor tensor(const void* data, at::IntArrayRef sizes, at::IntArrayRef strides, at::ScalarType type) {
+  return at::from_blob(const_cast<void*>(data), sizes, strides, at::TensorOptions().dtype(type));
+}
+
+void multiply_f32(const float* x, std::int64_t n, std::int64_t cols, const float* weight, std::int64_t rows, float* out, std::int64_t out_stride) {
+  at::Tensor result = tensor(out, {n, rows}, {out_stride, 1}, at::kFloat);
+  at::mm_out(result, tensor(x, {n, cols}, {cols, 1}, at::kFloat), tensor(weight, {cols, rows}, {1, cols}, at::kFloat));
+}
+
+/// out (+)= x · weightᵀ with bf16 numbers and f32 sums.
+void multiply_bf16(const Bf16* x, std::int64_t n, std::int64_t cols, const Bf16* weight, std::int64_t rows, bool add, float* out,
+                   std::int64_t out_stride) {
+  if (cblas_gemm_bf16bf16f32 != nullptr) {
+    cblas_gemm_bf16bf16f32(row_major, not_transposed, transposed, static_cast<int>(n), static_cast<int>(rows), static_cast<int>(cols), 1.0F,
+                           &x->bits, static_cast<int>(cols), &weight->bits, static_cast<int>(cols), add ? 1.0F : 0.0F, out,
+                           static_cast<int>(out_stride));
+    return;
+  }
+  at::Tensor result = tensor(out, {n, rows}, {out_stride, 1}, at::kFloat);
+  const at::Tensor product =
+      at::linear(tensor(x, {n, cols}, {cols, 1}, at::kBFloat16), tensor(weight, {rows, cols}, {cols, 1}, at::kBFloat16));
+  if (add) {
+    result.add_(product);
+  } else {
+    result.copy_(product);
+  }
+}
+
+/// Three products of bf16 parts are exact where one of f32 numbers is, and faster where the processor has a bf16 matrix unit.
+bool splits_pay() {
+  static const bool pays = cblas_gemm_bf16bf16f32 != nullptr && at::cpu::init_amx();
+  return pays;
+}
+
+Expected<void> run_row(const ProductInput& input, const Matrix& weight, std::span<const float> bias, float* out, std::vector<float>& rounded) {
+  const float* x = input.f32();
+  if (input.dtype() == ElementType::bf16) {
+    rounded.resize(static_cast<std::size_t>(input.cols()));
+    row_math::convert(input.bf16(0), input.cols(), rounded.data());
+    x = rounded.data();
+  }
+  const kernels::LinearRow product{weight.data, weight.dtype, weight.rows, weight.cols, bias.empty() ? nullptr : bias.data(), out};
+  const kernels::Status status =
+      kernels::linear_row(kernels::Backend::cpu, {x, static_cast<std::size_t>(input.cols())}, {&product, 1});
+  if (!status.ok()) return fail(ErrorCode::internal, std::string("product of one row: ") + status.detail);
+  return {};
+}
+
+void add_bias(std::span<const float> bias, kernels::View<float, 2> out) {
+  if (bias.empty()) return;
+#pragma omp parallel for schedule(static)
+  for (std::int64_t row = 0; row < out.size(0); ++row) row_math::add(&out(row, 0), bias.data(), out.size(1));
+}
+
+}  // namespace
+
+void ProductInput::assign(kernels::ConstView<float, 2> rows, ElementType dtype) {
+  rows_ = rows;
+  dtype_ = dtype;
+  is_split_ = false;
+  if (dtype == ElementType::f32) return;
+  parts_.resize(static_cast<std::size_t>(rows.size(0) * rows.size(1)));
+#pragma omp parallel for schedule(static)
+  for (std::int64_t row = 0; row < rows.size(0); ++row) {
+    row_math::convert(rows.data + row * rows.size(1), rows.size(1), parts_.data() + row * rows.size(1));
+  }
+}
+
+void ProductInput::split() {
+  if (is_split_) return;
+  const std::int64_t cols = rows_.size(1);
+  const std::int64_t size = rows_.size(0) * cols;
+  parts_.resize(static_cast<std::size_t>(3 * size));
+#pragma omp parallel
+  {
+    std::vector<float> rest(static_cast<std::size_t>(cols));
+    std::vector<float> taken(static_cast<std::size_t>(cols));
+#pragma omp for schedule(static)
+    for (std::int64_t row = 0; row < rows_.size(0); ++row) {
+      std::copy_n(rows_.data + row * cols, cols, rest.data());
+      for (int part = 0; part < 3; ++part) {
+        Bf16* const to = parts_.data() + part * size + row * cols;
+        row_math::convert(rest.data(), cols, to);
+        row_math::convert(to, cols, taken.data());
+        for (std::int64_t i = 0; i < cols; ++i) rest[static_cast<std::size_t>(i)] -= taken[static_cast<std::size_t>(i)];
+      }
+    }
+  }
+  is_split_ = true;
+}
+
+const Bf16* ProductInput::bf16(int part) const { return parts_.data() + part * rows_.size(0) * rows_.size(1); }
+
+Expected<void> MatrixProduct::run(ProductInput& input, const Matrix& weight, std::span<const float> bias, kernels::View<float, 2> out,
+                                  std::stop_token stop) {
+  const std::int64_t n = input.rows();
+  const std::int64_t cols = input.cols();
+  if (n == 0) return {};
+  if (n == 1) return run_row(input, weight, bias, out.data, rounded_);
+  try {
+    const c10::InferenceMode no_gradients;
+    const bool f32_times_bf16 = input.dtype() == ElementType::f32 && weight.dtype == ElementType::bf16;
+    const bool split = f32_times_bf16 && splits_pay();
+    if (split) input.split();
+
+    const auto row_flops = 2.0 * static_cast<double>(n) * static_cast<double>(cols) * (split ? 3 : 1);
+    auto block = std::max<std::int64_t>(64, static_cast<std::int64_t>(flops_between_stops / row_flops) / 64 * 64);
+    const bool convert = f32_times_bf16 && !split;
+    if (convert) block = std::clamp<std::int64_t>(converted_bytes / (cols * 4), 1, block);
+    for (std::int64_t first = 0; first < weight.rows; first += block) {
+      NATSCOPE_CHECK(check(stop));
+      const std::int64_t rows = std::min(block, weight.rows - first);
+      float* const to = out.data + first;
+      const auto* const f32 = static_cast<const float*>(weight.data) + first * cols;
+      const auto* const bf16 = static_cast<const Bf16*>(weight.data) + first * cols;
+      if (split) {
+        for (int part = 2; part >= 0; --part) multiply_bf16(input.bf16(part), n, cols, bf16, rows, part != 2, to, out.stride(0));
+      } else if (convert) {
+        converted_.resize(static_cast<std::size_t>(rows * cols));
+#pragma omp parallel for schedule(static)
+        for (std::int64_t row = 0; row < rows; ++row) row_math::convert(bf16 + row * cols, cols, converted_.data() + row * cols);
+        multiply_f32(input.f32(), n, cols, converted_.data(), rows, to, out.stride(0));
+      } else if (input.dtype() == ElementType::bf16) {
+        multiply_bf16(input.bf16(0), n, cols, bf16, rows, false, to, out.stride(0));
+      } else {
+        multiply_f32(input.f32(), n, cols, f32, rows, to, out.stride(0));
+      }
+    }
+    add_bias(bias, out);
+    return {};
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorCode::out_of_memory, "no memory for a matrix product");
+  } catch (const std::exception& error) {
+    return fail(ErrorCode::internal, std::string("matrix product: ") + error.what());
+  }
+}
+
+void use_threads(int threads) {
+  static thread_local int in_use = 0;
+  if (in_use == threads) return;
+  at::set_num_threads(threads);
+  in_use = threads;
+}
+
+}  // namespace natscope

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <stop_token>
+#include <vector>
+
+#include "core/base/expected.h"
+#include "core/engine/prepared_weights.h"
+#include "kernels/views.h"
+
+namespace natscope {
+
+/// The rows that several products read, in the type that they are computed in: rounded to bf16 once, or split once.
+///
+///   rows [n, cols] packed f32. An f32 engine multiplies f32 rows; a bf16 engine rounds them first and adds up in f32.
+class ProductInput {
+ public:
+  /// `rows` must outlive the products made from it.
+  void assign(kernels::ConstView<float, 2> rows, kernels::ElementType dtype);
+
+  [[nodiscard]] std::int64_t rows() const { return rows_.size(0); }
+  [[nodiscard]] std::int64_t cols() const { return rows_.size(1); }
+  [[nodiscard]] kernels::ElementType dtype() const { return dtype_; }
+  [[nodiscard]] const float* f32() const { return rows_.data; }
+  /// The rows as bf16 (bf16 engines), or part 0, 1, 2 of f32 rows: bf16 numbers that add up to them exactly.
+  [[nodiscard]] const kernels::Bf16* bf16(int part) const;
+  /// Makes the three parts, if they are not there yet.
+  void split();
+
+ private:
+  kernels::ConstView<float, 2> rows_;
+  kernels::ElementType dtype_ = kernels::ElementType::f32;
+  bool is_split_ = false;
+  std::vector<kernels::Bf16> parts_;
+};
+
+/// Products of many rows with weight matrices, through LibTorch's matrix libraries. Owns what they need for a moment.
+/// One object a thread.
+class MatrixProduct {
+ public:
+  /// out [n, weight.rows] (stride of rows free, columns packed) = input · weightᵀ + bias. `bias` may be empty.
+  /// Cost: at the matrix libraries' rate; the stop token is looked at every few gigaflops.
+  /// Errors: interrupted, internal (LibTorch refused), out_of_memory.
+  [[nodiscard]] Expected<void> run(ProductInput& input, const Matrix& weight, std::span<const float> bias, kernels::View<float, 2> out,
+                                   std::stop_token stop);
+
+ private:
+  std::vector<float> converted_;  // a block of bf16 weights as f32
+  std::vector<float> rounded_;
+};
+
+/// Sets LibTorch's and OpenMP's thread number for the calling thread: they share one pool.
+void use_threads(int threads);
+
+}  // namespace natscope

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "core/base/expected.h"
+#include "kernels/kv_cache.h"
+#include "kernels/token_roles.h"
+#include "kernels/views.h"
+
+namespace natscope {
+
+/// Who decides roles while tokens pass through the layers, and who sees what they do. Called layer by layer, on the thread of
+/// the pass; an error ends the pass.
+class PassObserver {
+ public:
+  virtual ~PassObserver() = default;
+
+  /// Sets roles [kv_heads, n] of tokens first … first + n - 1. scores [n, 3 · kv_heads]; data null without score layers.
+  [[nodiscard]] virtual Expected<void> decide(LayerId layer, TokenPos first, kernels::ConstView<float, 2> scores,
+                                              kernels::View<Role, 2> roles) = 0;
+
+  /// What attention computed with: queries [heads, n, head_dim], keys [kv_heads, n, head_dim] rotated, lse [heads, n].
+  [[nodiscard]] virtual Expected<void> attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,
+                                                kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse) = 0;
+
+  /// Whether the cache keeps scores and tokens pass through attention one by one, with evict() after each (H2O).
+  [[nodiscard]] virtual bool evicts() const = 0;
+  /// A cache with scores has taken the token `now` in this layer: the policy's turn to drop entries (H2O).
+  [[nodiscard]] virtual Expected<void> evict(kernels::KvCache& cache, LayerId layer, TokenPos now) = 0;
+};
+
+}  // namespace natscope

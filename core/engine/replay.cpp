@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/engine/replay.h"
+
+#include <algorithm>
+#include <span>
+
+#include "core/engine/kernel_status.h"
+
+namespace natscope {
+
+namespace {
+
+constexpr std::int64_t replay_chunk = 512;
+
+/// The view of one head of [heads, n, head_dim].
+kernels::ConstView<float, 3> only(kernels::ConstView<float, 3> rows, std::int64_t head) {
+  return {&rows(head, 0, 0), {1, rows.size(1), rows.size(2)}, rows.strides};
+}
+
+}  // namespace
+
+RecordedSequence RecordedSequence::copy(const SequenceRecord& record, std::int32_t layers, const Policy& policy) {
+  RecordedSequence sequence;
+  sequence.kv_heads = record.geometry().kv_heads;
+  sequence.window = record.window().value_or(0);
+  for (const TokenFrame& frame : record.frames()) sequence.tokens.push_back(frame.token);
+  for (std::int32_t layer = 0; layer < layers; ++layer) {
+    for (std::int32_t head = 0; head < sequence.kv_heads; ++head) {
+      const std::span<const Role> roles = record.roles(LayerId(layer), KvHeadId(head));
+      sequence.roles.emplace_back(roles.begin(), roles.end());
+    }
+  }
+  if (policy.kind == Policy::Kind::h2o) {
+    sequence.h2o = policy;
+    for (const TokenFrame& frame : record.frames()) sequence.evicted.push_back(frame.evicted);
+  }
+  return sequence;
+}
+
+Expected<void> ReplayObserver::decide(LayerId layer, TokenPos first, kernels::ConstView<float, 2>, kernels::View<Role, 2> roles) {
+  for (std::int64_t head = 0; head < sequence_.kv_heads; ++head) {
+    const std::vector<Role>& recorded = sequence_.roles[static_cast<std::size_t>(std::int64_t{layer.value} * sequence_.kv_heads + head)];
+    std::copy_n(recorded.begin() + first.value, roles.size(1), &roles(head, 0));
+  }
+  return {};
+}
+
+Expected<void> ReplayObserver::attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries, kernels::ConstView<float, 3> keys,
+                                        kernels::ConstView<float, 2> lse) {
+  if (store_ == nullptr || layer != layer_) return {};
+  if (!only_head_) return store_->append(LayerId(0), first, queries, keys, lse);
+  const std::int64_t head = only_head_->value;
+  return store_->append(LayerId(0), first, only(queries, head), only(keys, head / group_), {&lse(head, 0), {1, lse.size(1)}, lse.strides});
+}
+
+/// The same entries go as went before, whatever rounding made of the scores: those that went get the lowest ones.
+Expected<void> ReplayObserver::evict(kernels::KvCache& cache, LayerId layer, TokenPos now) {
+  for (const EvictedEntry& entry : sequence_.evicted[static_cast<std::size_t>(now.value)]) {
+    if (entry.layer == layer) NATSCOPE_CHECK(from_status(cache.set_score(layer, entry.kv_head, entry.position, -1), "cache"));
+  }
+  for (std::int32_t head = 0; head < sequence_.kv_heads; ++head) {
+    NATSCOPE_CHECK(from_status(cache.keep_heavy_hitters(layer, KvHeadId(head), now, sequence_.h2o->heavy, sequence_.h2o->recent, nullptr), "cache"));
+  }
+  return {};
+}
+
+Expected<void> replay(const RecordedSequence& sequence, ChunkPass& pass, kernels::KvCache& cache, ReplayObserver& observer,
+                      ChunkExtent extent, std::stop_token stop) {
+  cache.reset(sequence.window, sequence.h2o.has_value());
+  const std::span<const std::int32_t> tokens = sequence.tokens;
+  const auto chunk = static_cast<std::size_t>(std::min(replay_chunk, pass.most_tokens()));
+  for (std::size_t first = 0; first < tokens.size(); first += chunk) {
+    const std::size_t n = std::min(chunk, tokens.size() - first);
+    NATSCOPE_CHECK(pass.run(tokens.subspan(first, n), TokenPos(static_cast<std::int32_t>(first)), cache, observer, extent, stop));
+  }
+  return {};
+}
+
+}  // namespace natscope

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include "core/base/expected.h"
+#include "core/cache/policy.h"
+#include "core/engine/chunk_pass.h"
+#include "core/engine/pass_observer.h"
+#include "core/explore/sequence_record.h"
+#include "core/explore/trace_store.h"
+
+namespace natscope {
+
+/// What is needed to process a recorded sequence once more, exactly as it was: its tokens, its roles, what H2O dropped.
+struct RecordedSequence {
+  std::int32_t kv_heads = 0;
+  std::int64_t window = 0;
+  std::optional<Policy> h2o;         ///< set when the policy was H2O
+  std::vector<std::int32_t> tokens;
+  std::vector<std::vector<Role>> roles;  ///< [layers * kv_heads][tokens]
+  std::vector<std::vector<EvictedEntry>> evicted;  ///< [tokens], H2O only
+
+  /// The first `layers` layers of a record. Copies, so that the record may go on growing.
+  [[nodiscard]] static RecordedSequence copy(const SequenceRecord& record, std::int32_t layers, const Policy& policy);
+};
+
+/// Decides what was decided before, and shows one layer's queries, keys and log-sum-exps to a store.
+class ReplayObserver final : public PassObserver {
+ public:
+  /// With `store`: that layer's rows go into its layer 0. `sequence` and `store` must outlive this.
+  explicit ReplayObserver(const RecordedSequence& sequence, TraceStore* store = nullptr, LayerId layer = LayerId(-1), std::optional<HeadId> only_head = {},
+                          std::int32_t group = 1)
+      : sequence_(sequence), store_(store), layer_(layer), only_head_(only_head), group_(group) {}
+
+  [[nodiscard]] Expected<void> decide(LayerId layer, TokenPos first, kernels::ConstView<float, 2> scores,
+                                      kernels::View<Role, 2> roles) override;
+  [[nodiscard]] Expected<void> attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,
+                                        kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse) override;
+  [[nodiscard]] bool evicts() const override { return sequence_.h2o.has_value(); }
+  [[nodiscard]] Expected<void> evict(kernels::KvCache& cache, LayerId layer, TokenPos now) override;
+
+ private:
+  const RecordedSequence& sequence_;
+  TraceStore* store_;
+  LayerId layer_;
+  std::optional<HeadId> only_head_;  // keep this query head and its KV head alone
+  std::int32_t group_;
+};
+
+/// Runs the whole sequence through the first layers of `pass`, into `cache`, which is reset first.
+/// Errors: interrupted, out_of_memory, internal.
+[[nodiscard]] Expected<void> replay(const RecordedSequence& sequence, ChunkPass& pass, kernels::KvCache& cache, ReplayObserver& observer,
+                                    ChunkExtent extent, std::stop_token stop);
+
+}  // namespace natscope

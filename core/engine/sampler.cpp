@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/engine/sampler.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "core/engine/philox.h"
+#include "core/engine/row_math.h"
+
+namespace natscope {
+
+namespace {
+
+Expected<void> require(bool holds, const char* what, double value) {
+  if (holds) return {};
+  return fail(ErrorCode::usage, std::string(what) + ", not " + std::to_string(value));
+}
+
+}  // namespace
+
+Expected<void> check(const SamplingOptions& options) {
+  NATSCOPE_CHECK(require(options.greedy || (options.temperature > 0 && std::isfinite(options.temperature)),
+                         "the temperature must be above 0 (for the likeliest token take greedy)", options.temperature));
+  NATSCOPE_CHECK(require(options.top_k >= 0, "top-k must be 0 (all) or more", options.top_k));
+  NATSCOPE_CHECK(require(options.top_p > 0 && options.top_p <= 1, "top-p must be above 0 and at most 1", options.top_p));
+  NATSCOPE_CHECK(require(options.min_p >= 0 && options.min_p <= 1, "min-p must be from 0 to 1", options.min_p));
+  NATSCOPE_CHECK(require(options.repetition_penalty > 0 && std::isfinite(options.repetition_penalty),
+                         "the repetition penalty must be above 0", options.repetition_penalty));
+  return {};
+}
+
+Sampler::Sampler(SamplingOptions options) : options_(options) {}
+
+/// All finite logits, after the repetition penalty.
+Expected<void> Sampler::collect(std::span<const float> logits, std::span<const std::int32_t> history) {
+  const bool penalised = options_.repetition_penalty != 1;
+  if (penalised) {
+    occurred_.assign(logits.size(), 0);
+    for (const std::int32_t token : history) {
+      if (token >= 0 && static_cast<std::size_t>(token) < logits.size()) occurred_[static_cast<std::size_t>(token)] = 1;
+    }
+  }
+  choices_.clear();
+  sorted_ = 0;
+  for (std::size_t token = 0; token < logits.size(); ++token) {
+    double logit = logits[token];
+    if (std::isnan(logit)) return fail(ErrorCode::internal, "the model's output is not a number (token " + std::to_string(token) + ")");
+    if (std::isinf(logit)) continue;
+    if (penalised && occurred_[token] != 0) {
+      logit = logit > 0 ? logit / options_.repetition_penalty : logit * options_.repetition_penalty;
+    }
+    choices_.push_back({logit, static_cast<std::int32_t>(token)});
+  }
+  if (choices_.empty()) return fail(ErrorCode::internal, "the model's output holds no finite number");
+  return {};
+}
+
+/// Brings the `count` best choices to the front, best first, ties to the lowest id.
+void Sampler::sort_best(std::size_t count) {
+  count = std::min(count, choices_.size());
+  if (count <= sorted_) return;
+  const auto better = [](const Choice& a, const Choice& b) { return a.logit > b.logit || (a.logit == b.logit && a.token < b.token); };
+  std::partial_sort(choices_.begin() + static_cast<std::ptrdiff_t>(sorted_), choices_.begin() + static_cast<std::ptrdiff_t>(count),
+                    choices_.end(), better);
+  sorted_ = count;
+}
+
+/// Cuts the choices to the smallest set of the best whose probability reaches top-p. Sorts in growing steps: the set is
+/// small nearly always, the vocabulary is not.
+void Sampler::keep_top_p() {
+  double total = 0;
+  for (const Choice& choice : choices_) total += std::exp((choice.logit - choices_[0].logit) / options_.temperature);
+  double reached = 0;
+  for (std::size_t n = 0; n < choices_.size(); ++n) {
+    if (n == sorted_) sort_best(std::max<std::size_t>(64, 8 * sorted_));
+    reached += std::exp((choices_[n].logit - choices_[0].logit) / options_.temperature);
+    if (reached >= options_.top_p * total) {
+      choices_.resize(n + 1);
+      return;
+    }
+  }
+}
+
+Expected<TokenCandidate> Sampler::sample(std::span<const float> logits, std::span<const std::int32_t> history) {
+  NATSCOPE_CHECK(collect(logits, history));
+  sort_best(1);
+  if (options_.greedy) return TokenCandidate{choices_[0].token, 1};
+
+  if (options_.top_k > 0 && static_cast<std::size_t>(options_.top_k) < choices_.size()) {
+    sort_best(static_cast<std::size_t>(options_.top_k));
+    choices_.resize(sorted_);
+  }
+  if (options_.top_p < 1) keep_top_p();
+
+  weights_.clear();
+  double total = 0;
+  for (const Choice& choice : choices_) {
+    double weight = std::exp((choice.logit - choices_[0].logit) / options_.temperature);
+    if (weight < options_.min_p) weight = 0;
+    weights_.push_back(weight);
+    total += weight;
+  }
+  const double drawn = philox_uniform(options_.seed, draws_++) * total;
+  double reached = 0;
+  std::size_t chosen = 0;
+  for (std::size_t n = 0; n < weights_.size(); ++n) {
+    if (weights_[n] == 0) continue;
+    chosen = n;  // rounding of the sum may leave the last one to be taken
+    reached += weights_[n];
+    if (reached > drawn) break;
+  }
+  return TokenCandidate{choices_[chosen].token, static_cast<float>(weights_[chosen] / total)};
+}
+
+double log_sum_exp(std::span<const float> logits) {
+  const float largest = row_math::maximum(logits.data(), static_cast<std::int64_t>(logits.size()));
+  return largest + std::log(row_math::exp_sum(logits.data(), static_cast<std::int64_t>(logits.size()), largest));
+}
+
+std::vector<TokenCandidate> likeliest(std::span<const float> logits, std::int32_t count) {
+  const auto wanted = std::min(logits.size(), static_cast<std::size_t>(std::max(count, 0)));
+  if (wanted == 0) return {};
+  // The best so far, best first: nearly every token loses against the last of them with one compare.
+  std::vector<TokenCandidate> best;
+  best.reserve(wanted + 1);
+  for (std::size_t token = 0; token < logits.size(); ++token) {
+    const float logit = logits[token];
+    if (best.size() == wanted && !(logit > best.back().probability)) continue;
+    const auto place = std::ranges::find_if(best, [&](const TokenCandidate& other) { return logit > other.probability; });
+    best.insert(place, {static_cast<std::int32_t>(token), logit});
+    if (best.size() > wanted) best.pop_back();
+  }
+  const double log_sum = log_sum_exp(logits);
+  for (TokenCandidate& candidate : best) candidate.probability = static_cast<float>(std::exp(candidate.probability - log_sum));
+  return best;
+}
+
+}  // namespace natscope

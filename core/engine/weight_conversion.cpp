@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/engine/weight_conversion.h"
+
+#include <c10/util/Half.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "core/engine/row_math.h"
+
+namespace natscope {
+
+void read_weights(const WeightView& view, std::int64_t first, std::span<float> out) {
+  const std::byte* const from = view.data + static_cast<std::size_t>(first) * item_bytes(view.dtype);
+  switch (view.dtype) {
+    case DType::f32: std::memcpy(out.data(), from, out.size_bytes()); return;
+    case DType::bf16:
+      row_math::convert(reinterpret_cast<const kernels::Bf16*>(from), static_cast<std::int64_t>(out.size()), out.data());
+      return;
+    default: {
+      const auto* const halves = reinterpret_cast<const std::uint16_t*>(from);
+      for (std::size_t n = 0; n < out.size(); ++n) out[n] = c10::detail::fp16_ieee_to_fp32_value(halves[n]);
+    }
+  }
+}
+
+std::vector<float> read_vector(const WeightView& view) {
+  std::vector<float> values(view.present() ? static_cast<std::size_t>(view.elements()) : 0);
+  if (!values.empty()) read_weights(view, 0, values);
+  return values;
+}
+
+void release_mapped_pages(const WeightView& view) {
+  if (!view.mapped) return;
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<std::uintptr_t>(view.data);
+  const std::uintptr_t first = (begin + page - 1) / page * page;
+  const std::uintptr_t last = (begin + static_cast<std::uintptr_t>(view.size_bytes())) / page * page;
+  if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
+
+}  // namespace natscope
