@@ -22,10 +22,11 @@ HWY_PUSH_ATTRIBUTES(NATSCOPE_TILE_TARGET)
 inline void tile_fence() { __asm__ volatile("" ::: "memory"); }
 
 /// Tiles of 16 rows × 64 bytes for as long as this lives, and numbers too small for a normal f32 taken as zero (they cost a hundred
-/// times as much and weigh nothing).
+/// times as much and weigh nothing). Afterwards the thread's tiles are set up as they were: LibTorch's products use them as well.
 class TileSession {
  public:
   TileSession() : control_(_mm_getcsr()) {
+    _tile_storeconfig(before_);
     alignas(64) std::uint8_t config[64] = {1};
     for (int tile = 0; tile < 8; ++tile) {
       config[16 + 2 * tile] = 64;
@@ -36,13 +37,15 @@ class TileSession {
     _mm_setcsr(control_ | 0x8040U);
   }
   ~TileSession() {
-    _tile_release();
+    tile_fence();
+    _tile_loadconfig(before_);
     _mm_setcsr(control_);
   }
   TileSession(const TileSession&) = delete;
   TileSession& operator=(const TileSession&) = delete;
 
  private:
+  alignas(64) std::uint8_t before_[64] = {};
   unsigned control_;
 };
 

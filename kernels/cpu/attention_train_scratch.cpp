@@ -13,40 +13,50 @@ KeyOrder::KeyOrder(const TrainShape& shape, Carver& carver)
 
 void KeyOrder::build(const AttentionTrainInputs& inputs, std::int64_t batch, std::int64_t kv_head, const TrainShape& shape) {
   const auto end = static_cast<std::int32_t>(shape.length - 1);
+  const Role* const roles = &inputs.roles(batch, kv_head, 0);
+  const std::int64_t step = inputs.roles.stride(2);
   std::int32_t nearest = no_next_global;
   for (std::int64_t n = shape.length; n-- > 0;) {
     next[n] = nearest;
-    if (inputs.roles(batch, kv_head, n) == Role::global) nearest = static_cast<std::int32_t>(n);
+    if (roles[n * step] == Role::global) nearest = static_cast<std::int32_t>(n);
   }
 
-  struct Place {
-    std::int32_t last;
-    std::int32_t position;
+  const auto reach = [&](std::int32_t n) {
+    const std::int64_t query = last_query_that_sees(roles[n * step], TokenPos(n), next[n], inputs.window);
+    return static_cast<std::int32_t>(std::min<std::int64_t>(query, end));
   };
-  std::array<Place, train_block> places;
+  const auto put = [&](std::int64_t place, std::int32_t n, std::int32_t seen_until) {
+    position[place] = n;
+    last[place] = seen_until;
+    next_end[place] = std::min(next[n], end);
+    window_end[place] = static_cast<std::int32_t>(std::min<std::int64_t>(n + inputs.window, end));
+    const bool ended = roles[n * step] == Role::local && next[n] != no_next_global;
+    second_end[place] = ended ? std::min(next[next[n]], end) : next_end[place];
+  };
+
+  // Among locals and among sliding tokens the later one is seen longer: a block is its globals, then those two merged from behind.
+  std::array<std::int32_t, train_block> locals;
+  std::array<std::int32_t, train_block> sliding;
   for (std::int64_t begin = 0; begin < shape.padded_length; begin += train_block) {
-    for (std::int64_t i = 0; i < train_block; ++i) {
-      const std::int64_t n = begin + i;
-      Place& place = places[static_cast<std::size_t>(i)];
-      place = {-1, static_cast<std::int32_t>(shape.padded_length)};
-      if (n >= shape.length) continue;
-      const auto at = static_cast<std::int32_t>(n);
-      const std::int64_t reach = last_query_that_sees(inputs.roles(batch, kv_head, n), TokenPos(at), next[n], inputs.window);
-      place = {static_cast<std::int32_t>(std::min<std::int64_t>(reach, end)), at};
+    std::int64_t place = begin;
+    std::size_t local_count = 0;
+    std::size_t sliding_count = 0;
+    for (auto n = static_cast<std::int32_t>(begin); n <= end && n < begin + train_block; ++n) {
+      switch (roles[n * step]) {
+        case Role::global: put(place++, n, end); break;
+        case Role::local: locals[local_count++] = n; break;
+        case Role::sliding: sliding[sliding_count++] = n; break;
+      }
     }
-    std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) { return a.last != b.last ? a.last > b.last : a.position < b.position; });
-    for (std::int64_t i = 0; i < train_block; ++i) {
-      const Place& place = places[static_cast<std::size_t>(i)];
-      const std::int64_t at = begin + i;
-      position[at] = place.position;
-      last[at] = place.last;
-      next_end[at] = window_end[at] = second_end[at] = -1;
-      if (place.last < 0) continue;
-      const std::int32_t global = next[place.position];
-      next_end[at] = std::min(global, end);
-      window_end[at] = static_cast<std::int32_t>(std::min<std::int64_t>(place.position + inputs.window, end));
-      const bool ended = inputs.roles(batch, kv_head, place.position) == Role::local && global != no_next_global;
-      second_end[at] = ended ? std::min(next[global], end) : next_end[at];
+    while (local_count + sliding_count > 0) {
+      const std::int32_t local_reach = local_count > 0 ? reach(locals[local_count - 1]) : -1;
+      const std::int32_t sliding_reach = sliding_count > 0 ? reach(sliding[sliding_count - 1]) : -1;
+      const std::int32_t n = local_reach >= sliding_reach ? locals[--local_count] : sliding[--sliding_count];
+      put(place++, n, std::max(local_reach, sliding_reach));
+    }
+    for (; place < begin + train_block; ++place) {
+      position[place] = static_cast<std::int32_t>(shape.padded_length);
+      last[place] = next_end[place] = window_end[place] = second_end[place] = -1;
     }
   }
 }
