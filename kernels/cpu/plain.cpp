@@ -5,12 +5,6 @@
 /// Operations that have no vector form yet run the plain one.
 namespace natscope::kernels::cpu {
 
-Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, ConstView<float, 3> values,
-                         ConstView<Role, 2> roles, const KvCache& cache, LayerId layer, TokenPos first,
-                         View<float, 3> out, View<float, 2> lse) {
-  return ref::attention_prefill(queries, keys, values, roles, cache, layer, first, out, lse);
-}
-
 Status attention_tile(const AttentionMapSource& source, TokenPos first_query, TokenPos first_key, int zoom,
                       View<float, 2> maximum, View<float, 2> mean, View<float, 2> visible_share) {
   return ref::attention_tile(source, first_query, first_key, zoom, maximum, mean, visible_share);

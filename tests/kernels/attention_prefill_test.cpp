@@ -43,8 +43,9 @@ AttentionResult<float> prefill_all(Backend backend, const AttentionCase& c, std:
   return {{out.span().begin(), out.span().end()}, {lse.span().begin(), lse.span().end()}};
 }
 
-/// f32 is held to twice a plain f32 computation; over a bf16 cache the products may take bf16 operands, as a matrix
-/// unit does: queries and weights rounded to 8 bits, each off by at most 2^-9 of itself.
+/// f32 is held to twice a plain f32 computation (an error of lse is one of every weight, so its floor is that of 1);
+/// over a bf16 cache the products may take bf16 operands, as a matrix unit does: queries and weights rounded to 8 bits,
+/// each off by at most 2^-9 of itself.
 void check_against_dense(const AttentionCase& c, const AttentionResult<float>& result) {
   const AttentionResult<double> truth = dense_attention<double>(c);
   const std::span<const double> out(truth.out);
@@ -54,7 +55,8 @@ void check_against_dense(const AttentionCase& c, const AttentionResult<float>& r
   if (c.dtype == ElementType::f32) {
     const AttentionResult<float> plain = dense_attention<float>(c);
     out_allowed = allowed_error(largest_error(std::span<const float>(plain.out), out), largest_magnitude(out));
-    lse_allowed = allowed_error(largest_error(std::span<const float>(plain.lse), lse), largest_magnitude(lse));
+    lse_allowed =
+        allowed_error(largest_error(std::span<const float>(plain.lse), lse), std::max(1.0, largest_magnitude(lse)));
   } else {
     AttentionCase rounded = c;
     round_to(ElementType::bf16, rounded.queries);

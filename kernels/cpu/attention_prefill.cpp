@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "kernels/attention_prefill.h"
+
+#include <hwy/aligned_allocator.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <deque>
+#include <limits>
+#include <new>
+#include <vector>
+
+#include "kernels/cpu/operations.h"
+#include "kernels/cpu/prefill_task.h"
+#include "kernels/cpu/shared_work.h"
+#include "kernels/cpu/simd_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/attention_prefill.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "kernels/cpu/simd_rows-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace natscope::kernels::cpu {
+namespace HWY_NAMESPACE {
+
+// Queries lie across the lanes: scores [key, query], sums [head_dim, query]. Keys and values are then read as scalars, row by
+// row, straight from where they lie, and a query's maximum and sum need no look across lanes.
+
+constexpr auto lanes = static_cast<std::int64_t>(f32_lanes);
+constexpr int columns = prefill_queries / lanes < 2 ? 1 : 2;  // vectors of queries at a time
+constexpr int tile_rows =
+    HWY_TARGET <= HWY_AVX3 ? 8 : 4;  // sums in flight that hide a multiply-add and fit the registers
+constexpr float unseen = -1e30F;     // a score that no weight comes from
+constexpr float lowest = -1e29F;     // a maximum that makes nothing of it
+
+/// One block's numbers while the keys pass by.
+struct BlockState {
+  float* queries;  // [head_dim, prefill_queries]
+  float* sums;     // [head_dim, prefill_queries]
+  float* largest;  // [prefill_queries]
+  float* total;    // [prefill_queries]
+};
+
+/// scores[r, :] = scale · rows[r]·q for `rows` keys.
+template <int rows>
+HWY_INLINE void score_rows(const float* const* keys, std::int64_t head_dim, const float* HWY_RESTRICT queries,
+                           float scale, float* HWY_RESTRICT scores) {
+  const F32 d;
+  const auto factor = hn::Set(d, scale);
+  for (std::int64_t column = 0; column < prefill_queries; column += columns * lanes) {
+    F32Vec sum[rows][columns];
+    for (int r = 0; r < rows; ++r) {
+      for (int c = 0; c < columns; ++c) sum[r][c] = hn::Zero(d);
+    }
+    for (std::int64_t i = 0; i < head_dim; ++i) {
+      F32Vec query[columns];
+      for (int c = 0; c < columns; ++c) query[c] = hn::Load(d, queries + i * prefill_queries + column + c * lanes);
+      for (int r = 0; r < rows; ++r) {
+        const auto key = hn::Set(d, keys[r][i]);
+        for (int c = 0; c < columns; ++c) sum[r][c] = hn::MulAdd(key, query[c], sum[r][c]);
+      }
+    }
+    for (int r = 0; r < rows; ++r) {
+      for (int c = 0; c < columns; ++c) {
+        hn::Store(hn::Mul(sum[r][c], factor), d, scores + r * prefill_queries + column + c * lanes);
+      }
+    }
+  }
+}
+
+/// sums[i … i + dims, :] += Σ over keys of values[key, i …] · weights[key, :].
+template <int dims>
+HWY_INLINE void add_value_columns(const float* const* values, std::int64_t count, std::int64_t i,
+                                  const float* HWY_RESTRICT weights, float* HWY_RESTRICT sums) {
+  const F32 d;
+  for (std::int64_t column = 0; column < prefill_queries; column += columns * lanes) {
+    F32Vec sum[dims][columns];
+    for (int r = 0; r < dims; ++r) {
+      for (int c = 0; c < columns; ++c) sum[r][c] = hn::Load(d, sums + (i + r) * prefill_queries + column + c * lanes);
+    }
+    for (std::int64_t key = 0; key < count; ++key) {
+      const float* const row = values[key] + i;
+      F32Vec weight[columns];
+      for (int c = 0; c < columns; ++c) weight[c] = hn::Load(d, weights + key * prefill_queries + column + c * lanes);
+      for (int r = 0; r < dims; ++r) {
+        const auto value = hn::Set(d, row[r]);
+        for (int c = 0; c < columns; ++c) sum[r][c] = hn::MulAdd(value, weight[c], sum[r][c]);
+      }
+    }
+    for (int r = 0; r < dims; ++r) {
+      for (int c = 0; c < columns; ++c) hn::Store(sum[r][c], d, sums + (i + r) * prefill_queries + column + c * lanes);
+    }
+  }
+}
+
+/// Scores of queries that a key is not meant for become `unseen`.
+HWY_INLINE void hide_unseen(const PrefillKeys& keys, std::int64_t begin, std::int64_t end, std::int64_t first_query,
+                            float* scores) {
+  const F32 d;
+  const hn::RebindToSigned<F32> di;
+  for (std::int64_t place = begin; place < end; ++place) {
+    const auto from = hn::Set(di, keys[place].position);
+    const auto to = hn::Set(di, keys[place].last);
+    float* const row = scores + (place - begin) * prefill_queries;
+    for (std::int64_t column = 0; column < prefill_queries; column += lanes) {
+      const auto query = hn::Iota(di, static_cast<std::int32_t>(first_query + column));
+      const auto hidden = hn::Or(hn::Lt(query, from), hn::Lt(to, query));
+      hn::Store(hn::IfThenElse(hn::RebindMask(d, hidden), hn::Set(d, unseen), hn::Load(d, row + column)), d,
+                row + column);
+    }
+  }
+}
+
+/// Scores to weights relative to each query's largest score so far; what was summed before shrinks to match.
+HWY_INLINE void weigh(std::int64_t count, std::int64_t head_dim, float* HWY_RESTRICT scores, const BlockState& state) {
+  const F32 d;
+  for (std::int64_t column = 0; column < prefill_queries; column += lanes) {
+    auto top = hn::Load(d, scores + column);
+    for (std::int64_t key = 1; key < count; ++key)
+      top = hn::Max(top, hn::Load(d, scores + key * prefill_queries + column));
+    const auto before = hn::Load(d, state.largest + column);
+    const auto largest = hn::Max(before, top);
+    const auto reference = hn::Max(largest, hn::Set(d, lowest));
+    auto sum = hn::Zero(d);
+    for (std::int64_t key = 0; key < count; ++key) {
+      float* const score = scores + key * prefill_queries + column;
+      const auto weight = exp_of(hn::Sub(hn::Load(d, score), reference));
+      hn::Store(weight, d, score);
+      sum = hn::Add(sum, weight);
+    }
+    auto total = hn::Load(d, state.total + column);
+    if (!hn::AllFalse(d, hn::Lt(before, largest))) {
+      const auto shrink = exp_of(hn::Sub(before, reference));
+      total = hn::Mul(total, shrink);
+      for (std::int64_t i = 0; i < head_dim; ++i) {
+        float* const row = state.sums + i * prefill_queries + column;
+        hn::Store(hn::Mul(hn::Load(d, row), shrink), d, row);
+      }
+      hn::Store(largest, d, state.largest + column);
+    }
+    hn::Store(hn::Add(total, sum), d, state.total + column);
+  }
+}
+
+/// One block of queries over the places begin … end, whose rows stand in `keys` and `values`.
+HWY_INLINE void attend_block(const PrefillTask& task, const PrefillBlock& block, const PrefillRange& range,
+                             std::int64_t begin, std::int64_t end, const float* const* keys, const float* const* values,
+                             float* scores, const BlockState& state) {
+  const std::int64_t head_dim = task.head_dim;
+  const float scale = 1.0F / std::sqrt(static_cast<float>(head_dim));
+  const std::int64_t count = end - begin;
+  std::int64_t key = 0;
+  for (; key + tile_rows <= count; key += tile_rows) {
+    score_rows<tile_rows>(keys + key, head_dim, state.queries, scale, scores + key * prefill_queries);
+  }
+  for (; key < count; ++key) score_rows<1>(keys + key, head_dim, state.queries, scale, scores + key * prefill_queries);
+  if (begin < range.full_begin || end > range.full_end) hide_unseen(*task.keys, begin, end, block.first, scores);
+  weigh(count, head_dim, scores, state);
+  std::int64_t i = 0;
+  for (; i + tile_rows <= head_dim; i += tile_rows) add_value_columns<tile_rows>(values, count, i, scores, state.sums);
+  for (; i < head_dim; ++i) add_value_columns<1>(values, count, i, scores, state.sums);
+}
+
+/// Rows of prefill_keys places as f32: where they lie if they are, converted into `room` otherwise.
+HWY_INLINE const float* f32_row(const void* row, bool is_f32, std::int64_t head_dim, float* room) {
+  if (is_f32) return static_cast<const float*>(row);
+  const auto* stored = static_cast<const Bf16*>(row);
+  std::int64_t i = 0;
+  for (; i + lanes <= head_dim; i += lanes) hn::StoreU(load_row(stored + i), F32(), room + i);
+  for (; i < head_dim; ++i) room[i] = to_float(stored[i]);
+  return room;
+}
+
+void begin_block(const PrefillBlock& block, std::int64_t head_dim, const BlockState& state) {
+  for (std::int64_t i = 0; i < head_dim; ++i) {
+    float* const row = state.queries + i * prefill_queries;
+    for (std::int64_t q = 0; q < block.rows; ++q) row[q] = block.queries[q * block.query_stride + i];
+    std::fill(row + block.rows, row + prefill_queries, 0.0F);
+  }
+  std::fill_n(state.sums, head_dim * prefill_queries, 0.0F);
+  std::fill_n(state.largest, prefill_queries, unseen);
+  std::fill_n(state.total, prefill_queries, 0.0F);
+}
+
+void end_block(const PrefillBlock& block, std::int64_t head_dim, const BlockState& state) {
+  for (std::int64_t q = 0; q < block.rows; ++q) {
+    const float inverse = 1.0F / state.total[q];
+    float* const out = block.out + q * block.out_stride;
+    for (std::int64_t i = 0; i < head_dim; ++i) out[i] = state.sums[i * prefill_queries + q] * inverse;
+    block.lse[q * block.lse_stride] = state.largest[q] + std::log(state.total[q]);
+  }
+}
+
+void prefill_task(const PrefillTask& task) {
+  const std::int64_t head_dim = task.head_dim;
+  auto* room = reinterpret_cast<float*>(task.scratch);
+  const auto carve = [&room](std::int64_t count) {
+    float* const part = room;
+    room += (count + 15) / 16 * 16;
+    return part;
+  };
+  std::array<BlockState, most_prefill_blocks> states{};
+  for (std::int64_t index = 0; index < task.block_count; ++index) {
+    BlockState& state = states[static_cast<std::size_t>(index)];
+    state = {carve(head_dim * prefill_queries), carve(head_dim * prefill_queries), carve(prefill_queries),
+             carve(prefill_queries)};
+    begin_block(task.blocks[static_cast<std::size_t>(index)], head_dim, state);
+  }
+  float* const scores = carve(prefill_keys * prefill_queries);
+  float* const converted = carve(2 * prefill_keys * head_dim);
+  const float* keys[prefill_keys];
+  const float* values[prefill_keys];
+
+  for (std::size_t role = 0; role < role_count; ++role) {
+    const PrefillRange all = any_block_range(task, role);
+    // Cut at fixed places: a block's sums then come in one order, whatever blocks it shares a task with.
+    for (std::int64_t start = all.begin / prefill_keys * prefill_keys; start < all.end; start += prefill_keys) {
+      const std::int64_t from = std::max(start, all.begin);
+      const std::int64_t to = std::min(start + prefill_keys, all.end);
+      for (std::int64_t place = from; place < to; ++place) {
+        const PrefillKey& key = (*task.keys)[place];
+        const bool is_f32 = key.in_chunk || task.dtype == ElementType::f32;
+        float* const rows = converted + 2 * (place - start) * head_dim;
+        keys[place - start] = f32_row(key.key, is_f32, head_dim, rows);
+        values[place - start] = f32_row(key.value, is_f32, head_dim, rows + head_dim);
+      }
+      for (std::int64_t index = 0; index < task.block_count; ++index) {
+        const PrefillBlock& block = task.blocks[static_cast<std::size_t>(index)];
+        const PrefillRange& range = block.ranges[role];
+        const std::int64_t begin = std::max(start, range.begin);
+        const std::int64_t end = std::min(start + prefill_keys, range.end);
+        if (begin >= end) continue;
+        attend_block(task, block, range, begin, end, keys + (begin - start), values + (begin - start), scores,
+                     states[static_cast<std::size_t>(index)]);
+      }
+    }
+  }
+  for (std::int64_t index = 0; index < task.block_count; ++index) {
+    end_block(task.blocks[static_cast<std::size_t>(index)], head_dim, states[static_cast<std::size_t>(index)]);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace natscope::kernels::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace natscope::kernels::cpu {
+
+HWY_EXPORT(prefill_task);
+
+namespace {
+
+std::int64_t scratch_bytes(std::int64_t head_dim, std::int64_t blocks) {
+  const std::int64_t block = 2 * head_dim * prefill_queries + 2 * prefill_queries;
+  const std::int64_t shared = prefill_keys * prefill_queries + 2 * prefill_keys * head_dim + 64;
+  return (blocks * block + shared) * static_cast<std::int64_t>(sizeof(float));
+}
+
+/// How many blocks of a KV head make a task: many, so that keys are read from memory rarely, but four tasks for every
+/// thread.
+std::int64_t blocks_a_task(std::int64_t blocks_of_all, std::int64_t head_dim) {
+  const std::int64_t in_second_cache = std::max<std::int64_t>(1, 1024 * 1024 / (2 * head_dim * prefill_queries * 4));
+  return std::clamp<std::int64_t>(blocks_of_all / (4 * omp_get_max_threads()), 1,
+                                  std::min(most_prefill_blocks, in_second_cache));
+}
+
+}  // namespace
+
+Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, ConstView<float, 3> values,
+                         ConstView<Role, 2> roles, const KvCache& cache, LayerId layer, TokenPos first,
+                         View<float, 3> out, View<float, 2> lse) try {
+  const std::int64_t chunk = queries.size(1);
+  const std::int64_t head_dim = queries.size(2);
+  const std::int64_t kv_heads = cache.shape().kv_heads;
+  const std::int64_t group = queries.size(0) / kv_heads;
+  if (chunk == 0) return {};
+
+  std::vector<std::unique_ptr<PrefillKeys>> head_keys(static_cast<std::size_t>(kv_heads));
+  std::atomic<bool> out_of_memory{false};
+  share_work(kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t head = begin; head < end; ++head) {
+      try {
+        head_keys[static_cast<std::size_t>(head)] = std::make_unique<PrefillKeys>(
+            keys, values, roles, cache, layer, KvHeadId(static_cast<std::int32_t>(head)), first);
+      } catch (const std::bad_alloc&) {
+        out_of_memory = true;
+      }
+    }
+  });
+  if (out_of_memory) return {StatusCode::out_of_memory, "attention_prefill"};
+
+  // Blocks of a KV head: the heads of its group side by side, since they see the same keys.
+  const std::int64_t blocks_of_head = (chunk + prefill_queries - 1) / prefill_queries * group;
+  const std::int64_t task_blocks = std::min(blocks_of_head, blocks_a_task(blocks_of_head * kv_heads, head_dim));
+  const std::int64_t tasks_of_head = (blocks_of_head + task_blocks - 1) / task_blocks;
+  const std::int64_t thread_bytes = (scratch_bytes(head_dim, task_blocks) + 63) / 64 * 64;
+  const auto scratch = hwy::AllocateAligned<std::byte>(static_cast<std::size_t>(thread_bytes * omp_get_max_threads()));
+  if (scratch == nullptr) return {StatusCode::out_of_memory, "attention_prefill"};
+
+  const auto run = HWY_DYNAMIC_DISPATCH(prefill_task);
+  const auto run_task = [&](std::int64_t index) {
+    const std::int64_t kv_head = index / tasks_of_head;
+    // The last blocks see the most keys: the largest tasks come first, so that the end is even.
+    const std::int64_t of_head = tasks_of_head - 1 - index % tasks_of_head;
+    PrefillTask task;
+    task.keys = head_keys[static_cast<std::size_t>(kv_head)].get();
+    task.head_dim = head_dim;
+    task.dtype = cache.shape().dtype;
+    task.scratch = scratch.get() + thread_bytes * omp_get_thread_num();
+    for (std::int64_t b = of_head * task_blocks; b < std::min((of_head + 1) * task_blocks, blocks_of_head); ++b) {
+      const std::int64_t head = kv_head * group + b % group;
+      const std::int64_t row = b / group * prefill_queries;
+      PrefillBlock& block = task.blocks[static_cast<std::size_t>(task.block_count++)];
+      block = {&queries(head, row, 0),
+               &out(head, row, 0),
+               &lse(head, row),
+               queries.stride(1),
+               out.stride(1),
+               lse.stride(1),
+               std::min(prefill_queries, chunk - row),
+               first.value + row,
+               {}};
+      for (int role = 0; role < role_count; ++role) {
+        block.ranges[static_cast<std::size_t>(role)] =
+            task.keys->range(static_cast<Role>(role), block.first, block.first + block.rows - 1);
+      }
+    }
+    run(task);
+  };
+  share_work(kv_heads * tasks_of_head, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t index = begin; index < end; ++index) run_task(index);
+  });
+  return {};
+} catch (const std::bad_alloc&) {
+  return {StatusCode::out_of_memory, "attention_prefill"};
+}
+
+}  // namespace natscope::kernels::cpu
+#endif
