@@ -92,6 +92,8 @@ class LimitedBuilder final : public nlohmann::json_sax<Json> {
 Expected<Json> parse_json(std::string_view text, JsonLimits limits, std::string what) {
   const auto refuse = [&](const std::string& why) { return fail(ErrorCode::bad_json, what + ": " + why); };
   if (text.size() > limits.max_bytes) return refuse("more than " + std::to_string(limits.max_bytes) + " bytes");
+  // The library takes a zero byte for the end and would not look at what follows.
+  if (text.find('\0') != std::string_view::npos) return refuse("a zero byte");
   LimitedBuilder builder(limits);
   try {
     if (!Json::sax_parse(text, &builder)) return refuse(builder.problem);

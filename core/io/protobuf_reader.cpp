@@ -29,6 +29,7 @@ std::optional<std::uint64_t> ProtobufReader::fixed(std::size_t size) {
 
 std::optional<ProtobufField> ProtobufReader::next() {
   if (broken_ || rest_.empty()) return std::nullopt;
+  const std::string_view before = rest_;
   broken_ = true;  // until the field is whole
   const auto tag = varint();
   if (!tag || *tag >> 3U == 0 || *tag >> 3U > 0x1FFFFFFF) return std::nullopt;
@@ -63,6 +64,7 @@ std::optional<ProtobufField> ProtobufReader::next() {
   }
   if (!value) return std::nullopt;
   field.value = *value;
+  field.whole = before.substr(0, before.size() - rest_.size());
   broken_ = false;
   return field;
 }

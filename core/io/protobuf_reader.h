@@ -15,6 +15,7 @@ struct ProtobufField {
   std::uint32_t number = 0;
   enum class Wire { varint, fixed64, bytes, fixed32 } wire = Wire::varint;
   std::uint64_t value = 0;  ///< varint and fixed fields
+  std::string_view whole;   ///< tag, length and value, as they stand in the message
   std::string_view bytes;   ///< length-delimited fields; points into the message
 };
 

@@ -25,6 +25,7 @@ class ModelReader {
     bool seen_trainer = false;
     bool seen_normalizer = false;
     const bool walked = fields(serialized, [&](const ProtobufField& field) {
+      if (field.number <= 3) model.loadable += field.whole;
       switch (field.number) {
         case 1:
           return is_bytes(field) && piece(field.bytes);

@@ -30,6 +30,9 @@ struct SentencepieceModel {
   bool add_dummy_prefix = true;
   bool remove_extra_whitespaces = true;
   std::int32_t unk_id = -1;
+  /// What the library is to load: pieces, trainer_spec and normalizer_spec alone. It would run stored self tests and
+  /// print their text, and nothing else in a model has a say in tokenizing.
+  std::string loadable;
 };
 
 /// Errors: bad_tokenizer. `what` names the file.

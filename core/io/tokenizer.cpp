@@ -74,8 +74,9 @@ Expected<Tokenizer> Tokenizer::load(const std::filesystem::path& path) {
   auto state = std::make_shared<State>();
   NATSCOPE_TRY(state->model, read_sentencepiece_model(*serialized, what));
   try {
-    const auto status = state->processor.LoadFromSerializedProto(*serialized);
+    const auto status = state->processor.LoadFromSerializedProto(state->model.loadable);
     if (!status.ok()) return fail(ErrorCode::bad_tokenizer, what + ": " + status.message());
+    state->model.loadable = {};
     const auto control = [&](int id) -> std::optional<std::int32_t> {
       if (!state->holds(id)) return std::nullopt;
       return id;

@@ -32,6 +32,9 @@ std::vector<std::string> TemporaryFolder::names() const {
 }
 
 void write_bytes(const fs::path& path, std::string_view bytes) {
+  // A new file rather than the old one emptied: some file systems wait for the disk after the latter.
+  std::error_code ignored;
+  fs::remove(path, ignored);
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   file.close();
