@@ -30,10 +30,10 @@ class ModelFolder;
 enum class Device : std::uint8_t { automatic, cpu, cuda };
 
 struct EngineOptions {
-  std::filesystem::path model;
-  std::optional<std::filesystem::path> adapter;
+  std::filesystem::path model{};
+  std::optional<std::filesystem::path> adapter{};
   Device device = Device::automatic;
-  std::optional<kernels::ElementType> dtype;           ///< of activations and cache; unset: f32 on a CPU, bf16 on a GPU
+  std::optional<kernels::ElementType> dtype{};         ///< of activations and cache; unset: f32 on a CPU, bf16 on a GPU
   int threads = 0;                                     ///< 0: one per core
   std::int64_t trace_store_bytes = 512LL << 20U;       ///< 0: maps are recomputed when they are asked for
 };
@@ -41,9 +41,9 @@ struct EngineOptions {
 struct PrefillOptions {
   std::int64_t chunk = 512;                                                         ///< tokens per pass, >= 1
   std::int32_t candidates = 0;                                                      ///< kept per prompt token
-  std::function<void(std::int64_t done, std::int64_t total)> on_progress;           ///< after each chunk
+  std::function<void(std::int64_t done, std::int64_t total)> on_progress{};         ///< after each chunk
   /// When set: logits [n, vocab] of positions first … first + n - 1 (all of them; without it only the last row is computed).
-  std::function<Expected<void>(TokenPos first, std::int64_t n, std::span<const float> logits)> on_logits;
+  std::function<Expected<void>(TokenPos first, std::int64_t n, std::span<const float> logits)> on_logits{};
 };
 
 enum class StopReason : std::uint8_t { end_of_text, max_new_tokens, context_full, stop_string, interrupted };
@@ -51,11 +51,11 @@ enum class StopReason : std::uint8_t { end_of_text, max_new_tokens, context_full
 
 struct GenerateOptions {
   std::int64_t max_new_tokens = 200;
-  SamplingOptions sampling;
-  std::vector<std::string> stop_strings;
+  SamplingOptions sampling{};
+  std::vector<std::string> stop_strings{};
   std::int32_t candidates = 8;                                                      ///< kept per token for the token panel
   /// After each new token was processed. `text` is what can be shown since the last call: whole characters only.
-  std::function<void(const TokenFrame& frame, std::string_view text)> on_token;
+  std::function<void(const TokenFrame& frame, std::string_view text)> on_token{};
 };
 
 struct GenerateResult {

@@ -176,8 +176,8 @@ Expected<AttentionTile> TraceStore::tile(const TileKey& key, std::span<const std
   NATSCOPE_TRY(const Source from, source(key.layer, key.head, last_query));
   if (key.zoom < 0 || key.zoom > max_zoom) return fail(ErrorCode::bad_position, "no zoom level " + std::to_string(key.zoom));
   const std::int64_t step = std::int64_t{1} << key.zoom;
-  const std::int64_t first_row = key.row * tile_cells * step;
-  const std::int64_t first_column = key.column * tile_cells * step;
+  const std::int64_t first_row = std::int64_t{key.row} * tile_cells * step;
+  const std::int64_t first_column = std::int64_t{key.column} * tile_cells * step;
   if (key.row < 0 || key.column < 0 || first_row >= from.tokens || first_column >= from.tokens) {
     return fail(ErrorCode::bad_position, "a tile beyond the " + std::to_string(from.tokens) + " tokens of the map");
   }

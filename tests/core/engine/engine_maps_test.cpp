@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Tiles and rectangles of the attention map against the dense weights: from the trace store, and replayed without it.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <thread>
+
+#include "tests/core/engine/engine_run.h"
+
+namespace natscope {
+namespace {
+
+using nlohmann::json;
+using test::dense_forward;
+using test::DenseOptions;
+using test::DenseResult;
+using test::EngineRun;
+using test::random_tokens;
+using test::require_ok;
+using test::TinyModel;
+using test::value_of;
+
+void check_weights(const Engine& engine, const DenseResult& truth, std::int32_t layer, std::int32_t head) {
+  const std::int64_t length = engine.record().size();
+  std::vector<float> weights(static_cast<std::size_t>(length * length), NAN);
+  std::vector<std::uint8_t> visible(weights.size(), 7);
+  require_ok(engine.weights(LayerId(layer), HeadId(head), TokenPos(0), TokenPos(0),
+                            kernels::View<float, 2>::packed(weights.data(), {length, length}),
+                            kernels::View<std::uint8_t, 2>::packed(visible.data(), {length, length}), {}));
+  double error = 0;
+  int wrong = 0;
+  for (std::size_t cell = 0; cell < weights.size(); ++cell) {
+    const std::size_t m = cell / static_cast<std::size_t>(length), n = cell % static_cast<std::size_t>(length);
+    const bool seen = truth.visible[static_cast<std::size_t>(layer)][static_cast<std::size_t>(head)][m][n] != 0;
+    const double difference = std::abs(static_cast<double>(weights[cell]) - truth.attention[static_cast<std::size_t>(layer)][static_cast<std::size_t>(head)][m][n]);
+    error = std::isnan(difference) ? INFINITY : std::max(error, difference);
+    wrong += visible[cell] != (seen ? 1 : 0) || (!seen && weights[cell] != 0);
+  }
+  CHECK(wrong == 0);
+  CHECK(error < 1e-4);
+}
+
+TEST_CASE("maps equal the dense weights, whatever the store has room for") {
+  const TinyModel model(json::object({{"num_hidden_layers", 3}}));
+  const std::vector<std::int32_t> tokens = random_tokens(50, 3);
+  for (const char* policy : {"model", "streaming:2,6", "h2o:5,5"}) {
+    DenseOptions options;
+    if (policy[0] == 's') options = {6, [](int, int, int n) { return n < 2 ? 0 : 2; }};
+    if (policy[0] == 'h') options.heavy = options.recent = 5;
+    const DenseResult truth = dense_forward(model, tokens, options);
+    // A token takes 4 · (6 · 8) + 4 · 4 bytes a layer: room for everything, for the first layer or so, for nothing.
+    for (const std::int64_t budget : {std::int64_t{1} << 20, std::int64_t{20000}, std::int64_t{0}}) {
+      CAPTURE(policy);
+      CAPTURE(budget);
+      const EngineRun run(model, {.trace_store_bytes = budget});
+      RolePlan plan;
+      plan.policy = value_of(parse_policy(policy));
+      require_ok(run.engine->start(plan));
+      require_ok(run.engine->prefill(std::span(tokens).first(30), {.chunk = 7}, {}));
+      for (std::size_t t = 30; t < tokens.size(); ++t) require_ok(run.engine->step(tokens[t], true, 0, {}));
+      for (std::int32_t layer = 0; layer < 3; ++layer) {
+        for (std::int32_t head = 0; head < 4; ++head) check_weights(*run.engine, truth, layer, head);
+      }
+    }
+  }
+}
+
+TEST_CASE("a coarse tile holds maximum, mean and visible share of the cells below it") {
+  const TinyModel model;
+  const std::vector<std::int32_t> tokens = random_tokens(45, 8);
+  const DenseResult truth = dense_forward(model, tokens);
+  const EngineRun run(model);
+  require_ok(run.engine->prefill(tokens, {}, {}));
+  const AttentionTile tile = value_of(run.engine->tile({LayerId(1), HeadId(3), 2, 0, 0}, {}));
+  CHECK(tile.rows == 12);
+  CHECK(tile.columns == 12);
+  CHECK(tile.tokens == 45);
+  for (int row = 0; row < 12; ++row) {
+    for (int column = 0; column < 12; ++column) {
+      double maximum = 0, sum = 0;
+      int visible = 0, pairs = 0;
+      for (int m = 4 * row; m < std::min(45, 4 * row + 4); ++m) {
+        for (int n = 4 * column; n <= std::min(m, 4 * column + 3); ++n) {
+          ++pairs;
+          if (truth.visible[1][3][static_cast<std::size_t>(m)][static_cast<std::size_t>(n)] == 0) continue;
+          ++visible;
+          const double weight = truth.attention[1][3][static_cast<std::size_t>(m)][static_cast<std::size_t>(n)];
+          maximum = std::max(maximum, weight);
+          sum += weight;
+        }
+      }
+      const auto cell = static_cast<std::size_t>(row * 12 + column);
+      CHECK(tile.maximum[cell] == doctest::Approx(maximum).epsilon(1e-3));
+      CHECK(tile.mean[cell] == doctest::Approx(visible > 0 ? sum / visible : 0).epsilon(1e-3));
+      CHECK(tile.visible_share[cell] == doctest::Approx(pairs > 0 ? static_cast<double>(visible) / pairs : 0));
+    }
+  }
+}
+
+TEST_CASE("what is not there is named") {
+  const EngineRun run{TinyModel()};
+  require_ok(run.engine->prefill(random_tokens(10, 1), {}, {}));
+  const auto code = [&](const TileKey& key) {
+    const auto tile = run.engine->tile(key, {});
+    return tile ? ErrorCode::internal : tile.error().code;
+  };
+  CHECK(code({LayerId(2), HeadId(0), 0, 0, 0}) == ErrorCode::bad_layer);
+  CHECK(code({LayerId(-1), HeadId(0), 0, 0, 0}) == ErrorCode::bad_layer);
+  CHECK(code({LayerId(0), HeadId(4), 0, 0, 0}) == ErrorCode::bad_head);
+  CHECK(code({LayerId(0), HeadId(0), 0, 1, 0}) == ErrorCode::bad_position);
+  CHECK(code({LayerId(0), HeadId(0), 0, 0, 2147483647}) == ErrorCode::bad_position);
+  CHECK(code({LayerId(0), HeadId(0), 99, 0, 0}) == ErrorCode::bad_position);
+  CHECK(code({LayerId(0), HeadId(0), -1, 0, 0}) == ErrorCode::bad_position);
+}
+
+TEST_CASE("another thread draws maps while tokens come") {
+  for (const std::int64_t budget : {std::int64_t{1} << 20, std::int64_t{0}}) {
+    const EngineRun run(TinyModel(json::object({{"eos_token_id", 2}})), {.trace_store_bytes = budget});
+    require_ok(run.engine->prefill(random_tokens(5, 1), {}, {}));
+    std::jthread painter([&](std::stop_token stop) {
+      for (int n = 0; !stop.stop_requested(); ++n) {
+        const auto tile = run.engine->tile({LayerId(n % 2), HeadId(n % 4), n % 3, 0, 0}, {});
+        CHECK(tile);
+      }
+    });
+    GenerateOptions options;
+    options.max_new_tokens = 1000;
+    CHECK(value_of(run.engine->generate(options, {})).reason == StopReason::context_full);
+  }
+}
+
+}  // namespace
+}  // namespace natscope
