@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/io/adapter.h"
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -21,8 +22,9 @@ constexpr auto known_targets = std::to_array<const char*>({"q_proj", "k_proj", "
 
 Unexpected bad_adapter(const std::string& why) { return fail(ErrorCode::bad_adapter, why); }
 
+/// rank (or r), alpha and targets, which stand in a block "lora" or beside base_model.
 Expected<LoraConfig> read_lora(const nlohmann::json& json) {
-  const ConfigReader read(json, ErrorCode::bad_adapter, std::string(config_name) + ": lora");
+  const ConfigReader read(json, ErrorCode::bad_adapter, std::string(config_name) + ": LoRA");
   if (!json.is_object()) return bad_adapter(std::string(config_name) + ": lora must be an object");
   constexpr int max_rank = 4096;
   LoraConfig lora;
@@ -82,6 +84,8 @@ Expected<AdapterConfig> read_adapter_config(const fs::path& folder) {
   }
   if (const auto* const lora = read.find("lora")) {
     NATSCOPE_TRY(config.lora, read_lora(*lora));
+  } else if (read.has("rank") || read.has("r")) {
+    NATSCOPE_TRY(config.lora, read_lora(*json));
   }
   return config;
 }

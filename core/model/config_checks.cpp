@@ -48,6 +48,8 @@ constexpr auto neutral_values = std::to_array<Neutral>({
     {"num_local_experts", 0},
     {"n_routed_experts", 0},
     {"no_rope_layer_interval", 0},
+    {"rope_interleaved", 0},
+    {"use_mrope", 0},
 });
 
 /// Settings that change the arithmetic whatever their value.

@@ -108,6 +108,18 @@ TEST_CASE("an adapter gives an ordinary model its roles and LoRA factors") {
   CHECK(opened->weight_bytes() == base->weight_bytes() + static_cast<std::uint64_t>(added * 4));
 }
 
+TEST_CASE("LoRA settings may stand without a block of their own") {
+  const TemporaryFolder folder;
+  write_base(folder / "base", plain_base());
+  TinyAdapter adapter;
+  adapter.config.erase("lora");
+  adapter.config.merge_patch({{"r", 3}, {"alpha", 1.5}, {"targets", {"q_proj", "o_proj"}}});
+  adapter.write(folder / "adapter");
+  const auto opened = ModelFolder::open(folder / "base", folder / "adapter");
+  REQUIRE(opened);
+  CHECK(opened->weights().layers[0].q_lora.scale == 0.5F);
+}
+
 TEST_CASE("an adapter folder finds its base by itself") {
   const TemporaryFolder folder;
   write_base(folder / "base", plain_base());

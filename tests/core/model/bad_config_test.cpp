@@ -112,6 +112,7 @@ const std::vector<Case> bad_llama = {
     {R"({"no_rope_layers": [1, 1, 0]})", unsupported, "no_rope_layers"},
     {R"({"is_encoder_decoder": true})", unsupported, "is_encoder_decoder"},
     {R"({"use_qk_norm": true})", unsupported, "use_qk_norm"},
+    {R"({"rope_interleaved": true})", unsupported, "rope_interleaved"},
     {R"({"text_config": {"hidden_size": 64}})", unsupported, "text_config"},
     {R"({"sliding_window": 128})", unsupported, "sliding_window"},
     {R"({"sliding_window": "wide"})", wrong, "sliding_window"},
