@@ -203,6 +203,7 @@ HWY_EXPORT(add_weights);
 
 namespace {
 
+constexpr double bytes_a_ns = 10;  // about what one core reads
 constexpr std::int64_t widest_vector = 16;
 constexpr std::int64_t segment_entries =
     256;  // one task: fixed, so that the order of sums does not depend on the threads
@@ -220,6 +221,7 @@ struct DecodePlan {
   std::vector<float> largest;               // [segments, group]
   std::vector<float> total;
   std::vector<float> scores;  // per KV head [group, entries]
+  double work = 0;            // see share_work
 };
 
 DecodePlan::DecodePlan(ConstView<float, 2> queries, const KvCache& cache, LayerId layer, bool keep_scores)
@@ -242,6 +244,8 @@ DecodePlan::DecodePlan(ConstView<float, 2> queries, const KvCache& cache, LayerI
                           nullptr, entries});
     }
     if (keep_scores) score_count += group * entries;
+    const std::int64_t bytes = entries * 2 * cache.shape().head_dim * element_bytes(cache.shape().dtype);
+    work += static_cast<double>(bytes) / bytes_a_ns;
   }
   first_segment.push_back(static_cast<std::int64_t>(segments.size()));
   const std::size_t rows = segments.size() * static_cast<std::size_t>(group);
@@ -328,9 +332,11 @@ Status attention_decode(ConstView<float, 2> queries, ConstView<float, 2> self_ke
     }
     const DecodePlan plan(queries, cache, layer, keep_scores);
     const auto run = HWY_DYNAMIC_DISPATCH(attend_segment);
-    share_work(static_cast<std::int64_t>(plan.segments.size()), 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t index = begin; index < end; ++index) run(plan.segments[static_cast<std::size_t>(index)]);
-    });
+    share_work(static_cast<std::int64_t>(plan.segments.size()), 1, plan.work,
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t index = begin; index < end; ++index)
+                   run(plan.segments[static_cast<std::size_t>(index)]);
+               });
     std::fill(self_scores.begin(), self_scores.end(), 0.0F);
     for (std::int64_t head = 0; head < queries.size(0); ++head) {
       join_segments(plan, cache, head, self_key, self_value, out, lse, self_scores);

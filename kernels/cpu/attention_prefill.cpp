@@ -21,78 +21,44 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "kernels/cpu/simd_rows-inl.h"
+#include "kernels/cpu/query_lanes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace natscope::kernels::cpu {
 namespace HWY_NAMESPACE {
 
-// Queries lie across the lanes: scores [key, query], sums [head_dim, query]. Keys and values are then read as scalars, row by
-// row, straight from where they lie, and a query's maximum and sum need no look across lanes.
-
-constexpr auto lanes = static_cast<std::int64_t>(f32_lanes);
-constexpr int columns = prefill_queries / lanes < 2 ? 1 : 2;  // vectors of queries at a time
-constexpr int tile_rows =
-    HWY_TARGET <= HWY_AVX3 ? 8 : 4;  // sums in flight that hide a multiply-add and fit the registers
-constexpr float unseen = -1e30F;     // a score that no weight comes from
-constexpr float lowest = -1e29F;     // a maximum that makes nothing of it
+constexpr float unseen = -1e30F;  // a score that no weight comes from
+constexpr float lowest = -1e29F;  // a maximum that makes nothing of it
 
 /// One block's numbers while the keys pass by.
 struct BlockState {
-  float* queries;  // [head_dim, prefill_queries]
-  float* sums;     // [head_dim, prefill_queries]
-  float* largest;  // [prefill_queries]
-  float* total;    // [prefill_queries]
+  float* queries;  // [head_dim, query_block]
+  float* sums;     // [head_dim, query_block]
+  float* largest;  // [query_block]
+  float* total;    // [query_block]
 };
-
-/// scores[r, :] = scale · rows[r]·q for `rows` keys.
-template <int rows>
-HWY_INLINE void score_rows(const float* const* keys, std::int64_t head_dim, const float* HWY_RESTRICT queries,
-                           float scale, float* HWY_RESTRICT scores) {
-  const F32 d;
-  const auto factor = hn::Set(d, scale);
-  for (std::int64_t column = 0; column < prefill_queries; column += columns * lanes) {
-    F32Vec sum[rows][columns];
-    for (int r = 0; r < rows; ++r) {
-      for (int c = 0; c < columns; ++c) sum[r][c] = hn::Zero(d);
-    }
-    for (std::int64_t i = 0; i < head_dim; ++i) {
-      F32Vec query[columns];
-      for (int c = 0; c < columns; ++c) query[c] = hn::Load(d, queries + i * prefill_queries + column + c * lanes);
-      for (int r = 0; r < rows; ++r) {
-        const auto key = hn::Set(d, keys[r][i]);
-        for (int c = 0; c < columns; ++c) sum[r][c] = hn::MulAdd(key, query[c], sum[r][c]);
-      }
-    }
-    for (int r = 0; r < rows; ++r) {
-      for (int c = 0; c < columns; ++c) {
-        hn::Store(hn::Mul(sum[r][c], factor), d, scores + r * prefill_queries + column + c * lanes);
-      }
-    }
-  }
-}
 
 /// sums[i … i + dims, :] += Σ over keys of values[key, i …] · weights[key, :].
 template <int dims>
 HWY_INLINE void add_value_columns(const float* const* values, std::int64_t count, std::int64_t i,
                                   const float* HWY_RESTRICT weights, float* HWY_RESTRICT sums) {
   const F32 d;
-  for (std::int64_t column = 0; column < prefill_queries; column += columns * lanes) {
+  for (std::int64_t column = 0; column < query_block; column += columns * lanes) {
     F32Vec sum[dims][columns];
     for (int r = 0; r < dims; ++r) {
-      for (int c = 0; c < columns; ++c) sum[r][c] = hn::Load(d, sums + (i + r) * prefill_queries + column + c * lanes);
+      for (int c = 0; c < columns; ++c) sum[r][c] = hn::Load(d, sums + (i + r) * query_block + column + c * lanes);
     }
     for (std::int64_t key = 0; key < count; ++key) {
       const float* const row = values[key] + i;
       F32Vec weight[columns];
-      for (int c = 0; c < columns; ++c) weight[c] = hn::Load(d, weights + key * prefill_queries + column + c * lanes);
+      for (int c = 0; c < columns; ++c) weight[c] = hn::Load(d, weights + key * query_block + column + c * lanes);
       for (int r = 0; r < dims; ++r) {
         const auto value = hn::Set(d, row[r]);
         for (int c = 0; c < columns; ++c) sum[r][c] = hn::MulAdd(value, weight[c], sum[r][c]);
       }
     }
     for (int r = 0; r < dims; ++r) {
-      for (int c = 0; c < columns; ++c) hn::Store(sum[r][c], d, sums + (i + r) * prefill_queries + column + c * lanes);
+      for (int c = 0; c < columns; ++c) hn::Store(sum[r][c], d, sums + (i + r) * query_block + column + c * lanes);
     }
   }
 }
@@ -105,8 +71,8 @@ HWY_INLINE void hide_unseen(const PrefillKeys& keys, std::int64_t begin, std::in
   for (std::int64_t place = begin; place < end; ++place) {
     const auto from = hn::Set(di, keys[place].position);
     const auto to = hn::Set(di, keys[place].last);
-    float* const row = scores + (place - begin) * prefill_queries;
-    for (std::int64_t column = 0; column < prefill_queries; column += lanes) {
+    float* const row = scores + (place - begin) * query_block;
+    for (std::int64_t column = 0; column < query_block; column += lanes) {
       const auto query = hn::Iota(di, static_cast<std::int32_t>(first_query + column));
       const auto hidden = hn::Or(hn::Lt(query, from), hn::Lt(to, query));
       hn::Store(hn::IfThenElse(hn::RebindMask(d, hidden), hn::Set(d, unseen), hn::Load(d, row + column)), d,
@@ -118,16 +84,15 @@ HWY_INLINE void hide_unseen(const PrefillKeys& keys, std::int64_t begin, std::in
 /// Scores to weights relative to each query's largest score so far; what was summed before shrinks to match.
 HWY_INLINE void weigh(std::int64_t count, std::int64_t head_dim, float* HWY_RESTRICT scores, const BlockState& state) {
   const F32 d;
-  for (std::int64_t column = 0; column < prefill_queries; column += lanes) {
+  for (std::int64_t column = 0; column < query_block; column += lanes) {
     auto top = hn::Load(d, scores + column);
-    for (std::int64_t key = 1; key < count; ++key)
-      top = hn::Max(top, hn::Load(d, scores + key * prefill_queries + column));
+    for (std::int64_t key = 1; key < count; ++key) top = hn::Max(top, hn::Load(d, scores + key * query_block + column));
     const auto before = hn::Load(d, state.largest + column);
     const auto largest = hn::Max(before, top);
     const auto reference = hn::Max(largest, hn::Set(d, lowest));
     auto sum = hn::Zero(d);
     for (std::int64_t key = 0; key < count; ++key) {
-      float* const score = scores + key * prefill_queries + column;
+      float* const score = scores + key * query_block + column;
       const auto weight = exp_of(hn::Sub(hn::Load(d, score), reference));
       hn::Store(weight, d, score);
       sum = hn::Add(sum, weight);
@@ -137,7 +102,7 @@ HWY_INLINE void weigh(std::int64_t count, std::int64_t head_dim, float* HWY_REST
       const auto shrink = exp_of(hn::Sub(before, reference));
       total = hn::Mul(total, shrink);
       for (std::int64_t i = 0; i < head_dim; ++i) {
-        float* const row = state.sums + i * prefill_queries + column;
+        float* const row = state.sums + i * query_block + column;
         hn::Store(hn::Mul(hn::Load(d, row), shrink), d, row);
       }
       hn::Store(largest, d, state.largest + column);
@@ -153,11 +118,7 @@ HWY_INLINE void attend_block(const PrefillTask& task, const PrefillBlock& block,
   const std::int64_t head_dim = task.head_dim;
   const float scale = 1.0F / std::sqrt(static_cast<float>(head_dim));
   const std::int64_t count = end - begin;
-  std::int64_t key = 0;
-  for (; key + tile_rows <= count; key += tile_rows) {
-    score_rows<tile_rows>(keys + key, head_dim, state.queries, scale, scores + key * prefill_queries);
-  }
-  for (; key < count; ++key) score_rows<1>(keys + key, head_dim, state.queries, scale, scores + key * prefill_queries);
+  score_all(keys, count, head_dim, state.queries, scale, scores);
   if (begin < range.full_begin || end > range.full_end) hide_unseen(*task.keys, begin, end, block.first, scores);
   weigh(count, head_dim, scores, state);
   std::int64_t i = 0;
@@ -165,32 +126,18 @@ HWY_INLINE void attend_block(const PrefillTask& task, const PrefillBlock& block,
   for (; i < head_dim; ++i) add_value_columns<1>(values, count, i, scores, state.sums);
 }
 
-/// Rows of prefill_keys places as f32: where they lie if they are, converted into `room` otherwise.
-HWY_INLINE const float* f32_row(const void* row, bool is_f32, std::int64_t head_dim, float* room) {
-  if (is_f32) return static_cast<const float*>(row);
-  const auto* stored = static_cast<const Bf16*>(row);
-  std::int64_t i = 0;
-  for (; i + lanes <= head_dim; i += lanes) hn::StoreU(load_row(stored + i), F32(), room + i);
-  for (; i < head_dim; ++i) room[i] = to_float(stored[i]);
-  return room;
-}
-
 void begin_block(const PrefillBlock& block, std::int64_t head_dim, const BlockState& state) {
-  for (std::int64_t i = 0; i < head_dim; ++i) {
-    float* const row = state.queries + i * prefill_queries;
-    for (std::int64_t q = 0; q < block.rows; ++q) row[q] = block.queries[q * block.query_stride + i];
-    std::fill(row + block.rows, row + prefill_queries, 0.0F);
-  }
-  std::fill_n(state.sums, head_dim * prefill_queries, 0.0F);
-  std::fill_n(state.largest, prefill_queries, unseen);
-  std::fill_n(state.total, prefill_queries, 0.0F);
+  queries_across_lanes(block.queries, block.rows, head_dim, block.query_stride, state.queries);
+  std::fill_n(state.sums, head_dim * query_block, 0.0F);
+  std::fill_n(state.largest, query_block, unseen);
+  std::fill_n(state.total, query_block, 0.0F);
 }
 
 void end_block(const PrefillBlock& block, std::int64_t head_dim, const BlockState& state) {
   for (std::int64_t q = 0; q < block.rows; ++q) {
     const float inverse = 1.0F / state.total[q];
     float* const out = block.out + q * block.out_stride;
-    for (std::int64_t i = 0; i < head_dim; ++i) out[i] = state.sums[i * prefill_queries + q] * inverse;
+    for (std::int64_t i = 0; i < head_dim; ++i) out[i] = state.sums[i * query_block + q] * inverse;
     block.lse[q * block.lse_stride] = state.largest[q] + std::log(state.total[q]);
   }
 }
@@ -206,21 +153,20 @@ void prefill_task(const PrefillTask& task) {
   std::array<BlockState, most_prefill_blocks> states{};
   for (std::int64_t index = 0; index < task.block_count; ++index) {
     BlockState& state = states[static_cast<std::size_t>(index)];
-    state = {carve(head_dim * prefill_queries), carve(head_dim * prefill_queries), carve(prefill_queries),
-             carve(prefill_queries)};
+    state = {carve(head_dim * query_block), carve(head_dim * query_block), carve(query_block), carve(query_block)};
     begin_block(task.blocks[static_cast<std::size_t>(index)], head_dim, state);
   }
-  float* const scores = carve(prefill_keys * prefill_queries);
-  float* const converted = carve(2 * prefill_keys * head_dim);
-  const float* keys[prefill_keys];
-  const float* values[prefill_keys];
+  float* const scores = carve(key_block * query_block);
+  float* const converted = carve(2 * key_block * head_dim);
+  const float* keys[key_block];
+  const float* values[key_block];
 
   for (std::size_t role = 0; role < role_count; ++role) {
     const PrefillRange all = any_block_range(task, role);
     // Cut at fixed places: a block's sums then come in one order, whatever blocks it shares a task with.
-    for (std::int64_t start = all.begin / prefill_keys * prefill_keys; start < all.end; start += prefill_keys) {
+    for (std::int64_t start = all.begin / key_block * key_block; start < all.end; start += key_block) {
       const std::int64_t from = std::max(start, all.begin);
-      const std::int64_t to = std::min(start + prefill_keys, all.end);
+      const std::int64_t to = std::min(start + key_block, all.end);
       for (std::int64_t place = from; place < to; ++place) {
         const PrefillKey& key = (*task.keys)[place];
         const bool is_f32 = key.in_chunk || task.dtype == ElementType::f32;
@@ -232,7 +178,7 @@ void prefill_task(const PrefillTask& task) {
         const PrefillBlock& block = task.blocks[static_cast<std::size_t>(index)];
         const PrefillRange& range = block.ranges[role];
         const std::int64_t begin = std::max(start, range.begin);
-        const std::int64_t end = std::min(start + prefill_keys, range.end);
+        const std::int64_t end = std::min(start + key_block, range.end);
         if (begin >= end) continue;
         attend_block(task, block, range, begin, end, keys + (begin - start), values + (begin - start), scores,
                      states[static_cast<std::size_t>(index)]);
@@ -255,16 +201,18 @@ HWY_EXPORT(prefill_task);
 
 namespace {
 
+constexpr double flops_a_ns = 100;  // about what one core does
+
 std::int64_t scratch_bytes(std::int64_t head_dim, std::int64_t blocks) {
-  const std::int64_t block = 2 * head_dim * prefill_queries + 2 * prefill_queries;
-  const std::int64_t shared = prefill_keys * prefill_queries + 2 * prefill_keys * head_dim + 64;
+  const std::int64_t block = 2 * head_dim * query_block + 2 * query_block;
+  const std::int64_t shared = key_block * query_block + 2 * key_block * head_dim + 64;
   return (blocks * block + shared) * static_cast<std::int64_t>(sizeof(float));
 }
 
 /// How many blocks of a KV head make a task: many, so that keys are read from memory rarely, but four tasks for every
 /// thread.
 std::int64_t blocks_a_task(std::int64_t blocks_of_all, std::int64_t head_dim) {
-  const std::int64_t in_second_cache = std::max<std::int64_t>(1, 1024 * 1024 / (2 * head_dim * prefill_queries * 4));
+  const std::int64_t in_second_cache = std::max<std::int64_t>(1, 1024 * 1024 / (2 * head_dim * query_block * 4));
   return std::clamp<std::int64_t>(blocks_of_all / (4 * omp_get_max_threads()), 1,
                                   std::min(most_prefill_blocks, in_second_cache));
 }
@@ -282,7 +230,9 @@ Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, 
 
   std::vector<std::unique_ptr<PrefillKeys>> head_keys(static_cast<std::size_t>(kv_heads));
   std::atomic<bool> out_of_memory{false};
-  share_work(kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
+  std::int64_t entries = kv_heads * chunk;
+  for (std::int32_t head = 0; head < kv_heads; ++head) entries += cache.entries(layer, KvHeadId(head));
+  share_work(kv_heads, 1, static_cast<double>(entries) * 5, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t head = begin; head < end; ++head) {
       try {
         head_keys[static_cast<std::size_t>(head)] = std::make_unique<PrefillKeys>(
@@ -295,7 +245,7 @@ Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, 
   if (out_of_memory) return {StatusCode::out_of_memory, "attention_prefill"};
 
   // Blocks of a KV head: the heads of its group side by side, since they see the same keys.
-  const std::int64_t blocks_of_head = (chunk + prefill_queries - 1) / prefill_queries * group;
+  const std::int64_t blocks_of_head = (chunk + query_block - 1) / query_block * group;
   const std::int64_t task_blocks = std::min(blocks_of_head, blocks_a_task(blocks_of_head * kv_heads, head_dim));
   const std::int64_t tasks_of_head = (blocks_of_head + task_blocks - 1) / task_blocks;
   const std::int64_t thread_bytes = (scratch_bytes(head_dim, task_blocks) + 63) / 64 * 64;
@@ -314,7 +264,7 @@ Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, 
     task.scratch = scratch.get() + thread_bytes * omp_get_thread_num();
     for (std::int64_t b = of_head * task_blocks; b < std::min((of_head + 1) * task_blocks, blocks_of_head); ++b) {
       const std::int64_t head = kv_head * group + b % group;
-      const std::int64_t row = b / group * prefill_queries;
+      const std::int64_t row = b / group * query_block;
       PrefillBlock& block = task.blocks[static_cast<std::size_t>(task.block_count++)];
       block = {&queries(head, row, 0),
                &out(head, row, 0),
@@ -322,7 +272,7 @@ Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, 
                queries.stride(1),
                out.stride(1),
                lse.stride(1),
-               std::min(prefill_queries, chunk - row),
+               std::min(query_block, chunk - row),
                first.value + row,
                {}};
       for (int role = 0; role < role_count; ++role) {
@@ -332,7 +282,9 @@ Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, 
     }
     run(task);
   };
-  share_work(kv_heads * tasks_of_head, 1, [&](std::int64_t begin, std::int64_t end) {
+  // At most: what is not visible is not looked at.
+  const double work = static_cast<double>(entries) * static_cast<double>(group * chunk * head_dim) * 4 / flops_a_ns;
+  share_work(kv_heads * tasks_of_head, 1, work, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t index = begin; index < end; ++index) run_task(index);
   });
   return {};

@@ -83,6 +83,7 @@ HWY_EXPORT(linear_rows);
 
 namespace {
 
+constexpr double bytes_a_ns = 15;               // about what one core reads
 constexpr std::int64_t step_bytes = 64 * 1024;  // what one thread reads before it looks for more work
 
 }  // namespace
@@ -98,7 +99,7 @@ Status linear_row(std::span<const float> x, std::span<const LinearRow> products)
   if (rows == 0) return {};
   const std::int64_t step = std::max<std::int64_t>(1, step_bytes / std::max<std::int64_t>(1, bytes / rows));
   const auto run_rows = HWY_DYNAMIC_DISPATCH(linear_rows);
-  share_work(rows, step, [&](std::int64_t begin, std::int64_t end) {
+  share_work(rows, step, static_cast<double>(bytes) / bytes_a_ns, [&](std::int64_t begin, std::int64_t end) {
     std::int64_t first = 0;
     for (const LinearRow& product : products) {
       const std::int64_t from = std::max(begin - first, std::int64_t{0});

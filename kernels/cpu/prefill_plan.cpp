@@ -69,7 +69,7 @@ PrefillKeys::PrefillKeys(ConstView<float, 3> keys, ConstView<float, 3> values, C
     PrefillKey nobody = some.back();  // its numbers may be read, and count for nothing
     nobody.position = never;
     nobody.last = -1;
-    keys_.resize((keys_.size() + prefill_keys - 1) / prefill_keys * prefill_keys, nobody);
+    keys_.resize((keys_.size() + key_block - 1) / key_block * key_block, nobody);
   }
 }
 

@@ -6,15 +6,12 @@
 #include <span>
 #include <vector>
 
+#include "kernels/cpu/query_block.h"
 #include "kernels/kv_cache.h"
 #include "kernels/token_roles.h"
 #include "kernels/views.h"
 
 namespace natscope::kernels::cpu {
-
-/// Queries that are worked on together, and keys whose scores are held at once.
-inline constexpr std::int64_t prefill_queries = 32;
-inline constexpr std::int64_t prefill_keys = 64;
 
 /// One key that queries of a chunk may see, and the span of positions whose queries do.
 struct PrefillKey {
@@ -35,7 +32,7 @@ struct PrefillRange {
 
 /// The keys of one KV head in an order that makes what a block of queries sees three runs: globals, locals, sliding
 /// ones, each from old to new. Among each of the three both `position` and `last` grow, so a run is found by two
-/// searches. Each of the three begins at a multiple of prefill_keys; the places before the next one are seen by nobody.
+/// searches. Each of the three begins at a multiple of key_block; the places before the next one are seen by nobody.
 class PrefillKeys {
  public:
   PrefillKeys(ConstView<float, 3> keys, ConstView<float, 3> values, ConstView<Role, 2> roles, const KvCache& cache,

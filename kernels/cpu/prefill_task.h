@@ -11,7 +11,7 @@ namespace natscope::kernels::cpu {
 /// At most so many blocks of queries go through the keys together, so that a key read from memory serves them all.
 inline constexpr std::int64_t most_prefill_blocks = 16;
 
-/// prefill_queries neighbouring queries of one head, and what they see.
+/// query_block neighbouring queries of one head, and what they see.
 struct PrefillBlock {
   const float* queries = nullptr;  ///< [rows, head_dim], `query_stride` apart
   float* out = nullptr;            ///< [rows, head_dim], `out_stride` apart

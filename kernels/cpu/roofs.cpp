@@ -59,6 +59,7 @@ HWY_EXPORT(sum_words);
 
 double measure_read_bandwidth(std::int64_t bytes, int threads, int passes) {
   constexpr std::int64_t page_bytes = 4096;
+  constexpr double worth_all_threads = 1e9;
   constexpr std::int64_t page_words = page_bytes / 8;
   const std::int64_t pages = bytes / page_bytes;
   if (pages < 1 || threads < 1 || passes < 1) return 0;
@@ -73,7 +74,7 @@ double measure_read_bandwidth(std::int64_t bytes, int threads, int passes) {
   const int threads_before = omp_get_max_threads();
   omp_set_num_threads(threads);
   // Written first: pages that nobody wrote are all the same page of zeros.
-  cpu::share_work(pages * page_words, 64 * page_words, [&](std::int64_t begin, std::int64_t end) {
+  cpu::share_work(pages * page_words, 64 * page_words, worth_all_threads, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t index = begin; index < end; ++index) words[index] = index & 7;
   });
   const auto sum = HWY_DYNAMIC_DISPATCH(cpu::sum_words);
@@ -81,7 +82,7 @@ double measure_read_bandwidth(std::int64_t bytes, int threads, int passes) {
   std::atomic<std::int64_t> total{0};
   for (int pass = 0; pass < passes; ++pass) {
     const auto start = std::chrono::steady_clock::now();
-    cpu::share_work(pages * page_words, 64 * page_words,
+    cpu::share_work(pages * page_words, 64 * page_words, worth_all_threads,
                     [&](std::int64_t begin, std::int64_t end) { total += sum(words, begin, end); });
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     rates.push_back(static_cast<double>(pages * page_bytes) / took.count());

@@ -14,16 +14,19 @@ namespace natscope::kernels::cpu {
 ///
 /// Every thread owns one contiguous share and takes it in steps of `step`, so that it reads memory as one stream; who
 /// is done takes steps of the others' shares. A thread that loses its core for a while then holds nobody up. What a
-/// step computes must not depend on who runs it.
+/// step computes must not depend on who runs it. `work` is about how many nanoseconds all of it takes one thread:
+/// waking others costs some microseconds, more on a busy machine, and little work is done sooner alone.
 template <class Run>
-void share_work(std::int64_t count, std::int64_t step, const Run& run) {
+void share_work(std::int64_t count, std::int64_t step, double work, const Run& run) {
+  constexpr double worth_waking = 10'000;
   constexpr int most_threads = 256;
   struct alignas(64) Share {
     std::atomic<std::int64_t> next;
     std::int64_t end;
   };
   const std::int64_t steps = (count + step - 1) / step;
-  const int threads = static_cast<int>(std::min<std::int64_t>({omp_get_max_threads(), most_threads, steps}));
+  const auto worth = static_cast<std::int64_t>(std::min(work / worth_waking, 1e6)) + 1;
+  const int threads = static_cast<int>(std::min<std::int64_t>({omp_get_max_threads(), most_threads, steps, worth}));
   if (threads <= 1 || omp_in_parallel() != 0) {
     if (count > 0) run(std::int64_t{0}, count);
     return;
