@@ -14,6 +14,8 @@ namespace natscope::protocol {
 inline constexpr std::int64_t max_tokens = std::int64_t{1} << 30U;
 inline constexpr std::int32_t max_layers = 4096;
 inline constexpr std::int32_t max_heads = 65536;
+/// Pairs of layer and KV head: a record has three lists for each of them before its first token comes.
+inline constexpr std::int64_t max_head_pairs = std::int64_t{1} << 18U;
 
 void write(nlohmann::json& out, const HelloMessage& message);
 void read(FieldReader& in, HelloMessage& message);

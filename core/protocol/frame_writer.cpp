@@ -30,8 +30,13 @@ bool FrameWriter::send(const Envelope& envelope) {
   if (is_closed_ || is_lost_) return false;
   if (write_all(*frame)) return true;
   is_lost_ = true;
-  on_lost_();
+  if (!is_closed_) on_lost_();
   return false;
+}
+
+void FrameWriter::close() {
+  is_closed_ = true;  // before the lock: a write that waits for its reader gives up
+  const std::lock_guard lock(mutex_);
 }
 
 bool FrameWriter::write_all(const std::vector<std::uint8_t>& bytes) {

@@ -23,7 +23,8 @@ class FrameWriter {
 
   /// From now on a reader who takes nothing for this long counts as gone.
   void limit_waiting(std::chrono::milliseconds patience) { patience_ms_ = patience.count(); }
-  void close() { is_closed_ = true; }  ///< nothing is written any more
+  /// Nothing is written and nobody is called any more; waits for a write that is under way.
+  void close();
 
   [[nodiscard]] bool lost() const { return is_lost_; }
 

@@ -100,6 +100,9 @@ void read(FieldReader& in, StartedMessage& message) {
   message.geometry.layers = in.int32("layers", 1, max_layers);
   message.geometry.kv_heads = in.int32("kv_heads", 1, max_heads);
   message.geometry.head_dim = in.int32("head_dim", 1, 65536);
+  if (std::int64_t{message.geometry.layers} * message.geometry.kv_heads > max_head_pairs) {
+    in.fail_field("kv_heads", "times the layers is more than any model has");
+  }
   const auto dtype = dtype_of_name(in.text("dtype"));
   if (dtype)
     message.geometry.dtype = *dtype;

@@ -63,8 +63,8 @@ RolePlan read_plan(FieldReader& in) {
       in.fail_field("policy", "is wrong: " + policy.error().message);
   }
   plan.window = read_optional_int(in, "window", 0, max_tokens);
-  if (in.has("roles")) {
-    FieldReader part(*in.find("roles"), in.type() + ".roles");
+  if (const nlohmann::json* roles = in.has("roles") ? in.find("roles") : nullptr; roles != nullptr) {
+    FieldReader part(*roles, in.type() + ".roles");
     RoleArray array;
     array.layers = part.int32("layers", 1, max_layers);
     array.kv_heads = part.int32("kv_heads", 1, max_heads);

@@ -46,8 +46,7 @@ class Server {
   Server(int input, int output, EngineHost& host)
       : input_(input),
         host_(host),
-        wake_(std::make_shared<WakePipe>()),
-        writer_(std::make_shared<FrameWriter>(output, [wake = wake_] { wake->wake(); })),
+        writer_(std::make_shared<FrameWriter>(output, [this] { output_lost(); })),
         runner_(host, writer_, sequence_),
         requests_(runner_, *writer_),
         questions_(host, *writer_, sequence_) {}
@@ -73,12 +72,19 @@ class Server {
   }
 
  private:
+  /// Called by a thread that wrote: with nobody to read the answers there is nothing left to do.
+  void output_lost() {
+    wake_.wake();
+    requests_.stop();
+    questions_.stop_all();
+  }
+
   /// Until the input ends, a bye comes or the output is lost. Errors: protocol_error, io_failure.
   Expected<void> read_input() {
     FrameReader reader;
     std::vector<std::uint8_t> buffer(std::size_t{1} << 16U);
     while (!said_bye_ && !writer_->lost()) {
-      std::array<pollfd, 2> wanted{{{input_, POLLIN, 0}, {wake_->descriptor(), POLLIN, 0}}};
+      std::array<pollfd, 2> wanted{{{input_, POLLIN, 0}, {wake_.descriptor(), POLLIN, 0}}};
       if (::poll(wanted.data(), wanted.size(), -1) < 0) {
         if (errno == EINTR) continue;
         return fail(ErrorCode::io_failure, "the input cannot be waited for");
@@ -143,7 +149,7 @@ class Server {
   int input_;
   EngineHost& host_;
   protocol::Sequence sequence_;
-  std::shared_ptr<WakePipe> wake_;
+  WakePipe wake_;
   std::shared_ptr<FrameWriter> writer_;
   protocol::JobRunner runner_;
   protocol::RequestThread requests_;

@@ -14,6 +14,9 @@ namespace {
 
 constexpr ErrorCode code = ErrorCode::bad_session;
 
+/// Pairs of layer and KV head.
+constexpr std::int64_t max_head_pairs = std::int64_t{1} << 18U;
+
 /// Reads tensors of a session whose T is known.
 class Reader {
  public:
@@ -187,6 +190,10 @@ Expected<void> read_settings(const SafetensorsFile& file, Session& value) {
   NATSCOPE_TRY(geometry.layers, in.number<std::int32_t>("layers", 1, 1 << 16));
   NATSCOPE_TRY(geometry.kv_heads, in.number<std::int32_t>("kv_heads", 1, 1 << 16));
   NATSCOPE_TRY(geometry.head_dim, in.number<std::int32_t>("head_dim", 1, 1 << 16));
+  // A record has three lists for each pair before its first token comes.
+  if (std::int64_t{geometry.layers} * geometry.kv_heads > max_head_pairs) {
+    return fail(code, "the metadata's layers times kv_heads is more than any model has");
+  }
   NATSCOPE_TRY(const std::string dtype, in.text("cache_dtype"));
   if (dtype != "float32" && dtype != "bfloat16") return in.malformed("cache_dtype", dtype);
   geometry.dtype = dtype == "float32" ? kernels::ElementType::f32 : kernels::ElementType::bf16;

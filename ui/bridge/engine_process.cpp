@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/bridge/engine_process.h"
 
+#include <QProcessEnvironment>
 #include <QTimer>
 
 namespace natscope::ui {
@@ -14,6 +15,17 @@ constexpr qsizetype maxLogLine = 4096;
 
 std::span<const std::uint8_t> bytesOf(const QByteArray& array) {
   return {reinterpret_cast<const std::uint8_t*>(array.constData()), static_cast<std::size_t>(array.size())};
+}
+
+/// An engine shares its cores with a window, a browser, a training job. Threads that spin while they wait for each
+/// other then wait for the scheduler instead: measured on two busy cores, 440 ms a token against 1 ms.
+QProcessEnvironment engineEnvironment() {
+  QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
+  const QString policy = QStringLiteral("OMP_WAIT_POLICY");
+  if (!environment.contains(policy) && !environment.contains(QStringLiteral("GOMP_SPINCOUNT"))) {
+    environment.insert(policy, QStringLiteral("passive"));
+  }
+  return environment;
 }
 
 QString endText(int exitCode, QProcess::ExitStatus status) {
@@ -55,6 +67,7 @@ void EngineProcess::start(const QStringList& commandLine) {
     QTimer::singleShot(0, this, [this] { reportEnd(QStringLiteral("the engine's command line is empty"), false); });
     return;
   }
+  process_.setProcessEnvironment(engineEnvironment());
   process_.start(commandLine.first(), commandLine.mid(1), QIODevice::ReadWrite);
 }
 

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "tests/core/protocol/made_up_host.h"
+
+#include <stdexcept>
+#include <thread>
+
+#include "core/base/cancel.h"
+#include "tests/core/protocol/message_samples.h"
+
+namespace natscope::test {
+namespace {
+
+constexpr CacheGeometry geometry{1, 2, 8, kernels::ElementType::f32};
+
+/// Counts a tile that runs, for as long as it lives.
+class Running {
+ public:
+  explicit Running(std::atomic<int>& count) : count_(count) { ++count_; }
+  ~Running() { --count_; }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+ private:
+  std::atomic<int>& count_;
+};
+
+/// Sleeps in small pieces, so that a stop is seen soon.
+Expected<void> pass_time(std::chrono::milliseconds time, const std::stop_token& stop) {
+  const auto end = std::chrono::steady_clock::now() + time;
+  while (std::chrono::steady_clock::now() < end) {
+    NATSCOPE_CHECK(check(stop));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return check(stop);
+}
+
+}  // namespace
+
+Expected<ModelDescription> MadeUpHost::open(const OpenMessage& request, std::stop_token stop) {
+  if (tiles_running > 0) was_disturbed = true;
+  is_open_ = false;
+  NATSCOPE_CHECK(pass_time(token_time, stop));
+  if (request.model == "missing") return fail(ErrorCode::file_not_found, "there is no folder “missing”");
+  is_open_ = true;
+  for (const Message& sample : sample_messages()) {
+    if (const auto* opened = std::get_if<OpenedMessage>(&sample)) {
+      ModelDescription model = opened->model;
+      model.path = request.model;
+      model.layers = geometry.layers;
+      return model;
+    }
+  }
+  return fail(ErrorCode::internal, "no sample");
+}
+
+std::function<std::string()> MadeUpHost::identity() const {
+  return [] { return std::string(64, 'b'); };
+}
+
+Expected<StartedMessage> MadeUpHost::start(const AnalyseMessage& request) {
+  if (tiles_running > 0) was_disturbed = true;
+  if (!is_open_) return fail(ErrorCode::usage, "no model is open");
+  const auto* text = std::get_if<std::string>(&request.prompt);
+  if (text != nullptr && text->empty()) return fail(ErrorCode::bad_text, "the text is empty");
+  prompt_tokens_ = text != nullptr
+                       ? static_cast<std::int64_t>(text->size())
+                       : static_cast<std::int64_t>(std::get<std::vector<std::int32_t>>(request.prompt).size());
+  record_ = SequenceRecord(geometry, true, 16);
+  return StartedMessage{geometry, true, 16, to_string(request.plan.policy), prompt_tokens_};
+}
+
+Expected<void> MadeUpHost::add_token(bool generated) {
+  TokenFrame frame = sample_frame(static_cast<std::int32_t>(record_.size()), 2, true);
+  frame.generated = generated;
+  frame.evicted.clear();
+  return record_.append(std::move(frame));
+}
+
+Expected<double> MadeUpHost::prefill(std::function<void(std::int64_t, std::int64_t)> on_progress,
+                                     std::stop_token stop) {
+  while (record_.size() < prompt_tokens_) {
+    NATSCOPE_CHECK(pass_time(token_time, stop));
+    NATSCOPE_CHECK(add_token(false));
+    on_progress(record_.size(), prompt_tokens_);
+  }
+  return 0.25;
+}
+
+Expected<FinishedMessage> MadeUpHost::generate(const GenerateMessage& request, std::function<void()> on_token,
+                                               std::stop_token stop) {
+  if (throws_in_generate) throw std::runtime_error("a library gave up");
+  if (record_.size() == 0) return fail(ErrorCode::bad_position, "nothing was prefilled");
+  FinishedMessage result{StopReason::max_new_tokens, 0, "", 0.5};
+  while (result.generated < request.max_new_tokens) {
+    if (!pass_time(token_time, stop)) {
+      result.reason = StopReason::interrupted;
+      break;
+    }
+    NATSCOPE_CHECK(add_token(true));
+    ++result.generated;
+    on_token();
+  }
+  return result;
+}
+
+Expected<FinishedMessage> MadeUpHost::step(const StepMessage& request, std::stop_token stop) {
+  return generate(
+      {1, request.sampling, {}, 0}, [] {}, stop);
+}
+
+Expected<AttentionTile> MadeUpHost::tile(const TileKey& key, std::stop_token stop) {
+  const Running running(tiles_running);
+  NATSCOPE_CHECK(pass_time(tile_time, stop));
+  if (key.layer.value >= geometry.layers) return fail(ErrorCode::bad_layer, "there is no such layer");
+  return AttentionTile{key, 1, 1, 1, {1}, {1}, {1}};
+}
+
+Expected<WeightsMessage> MadeUpHost::weights(const WeightsRequestMessage& request, std::stop_token stop) {
+  const Running running(tiles_running);
+  NATSCOPE_CHECK(pass_time(tile_time, stop));
+  const auto cells = static_cast<std::size_t>(request.queries) * static_cast<std::size_t>(request.keys);
+  return WeightsMessage{request, std::vector<float>(cells, 0.5F), std::vector<std::uint8_t>(cells, 1)};
+}
+
+}  // namespace natscope::test
