@@ -39,7 +39,7 @@ Expected<GenerateResult> Engine::generate(const GenerateOptions& options, std::s
     const std::vector<std::int32_t>& ends = state.folder.eos_ids();
     const auto is_end = [&](std::int32_t token) { return std::ranges::find(ends, token) != ends.end(); };
 
-    Sampler sampler(options.sampling);
+    Sampler sampler(options.sampling, state.history.size());
     StreamingDecoder decoder(tokenizer(), true);
     StopFilter filter(options.stop_strings);
     GenerateResult result;

@@ -30,7 +30,7 @@ Expected<void> check(const SamplingOptions& options) {
   return {};
 }
 
-Sampler::Sampler(SamplingOptions options) : options_(options) {}
+Sampler::Sampler(SamplingOptions options, std::uint64_t first_draw) : options_(options), draws_(first_draw) {}
 
 /// All finite logits, after the repetition penalty.
 Expected<void> Sampler::collect(std::span<const float> logits, std::span<const std::int32_t> history) {

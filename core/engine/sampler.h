@@ -29,7 +29,8 @@ struct SamplingOptions {
 /// Chooses tokens. The same seed, logits and history give the same tokens on every machine (own generator, counter-based).
 class Sampler {
  public:
-  explicit Sampler(SamplingOptions options);
+  /// `first_draw`: how many draws of the seed came before, so that going on draws what one long run would have drawn.
+  explicit Sampler(SamplingOptions options, std::uint64_t first_draw = 0);
 
   /// logits [vocab] f32, history = every token so far. The probability is the one it was drawn with, after all steps.
   /// Errors: internal (NaN among the logits, or no finite one); infinite ones are never chosen.
