@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The window's program: flags, theme, window. Everything else is in ui/.
+#include <QApplication>
+#include <QCommandLineParser>
+#include <QProcess>
+#include <QTimer>
+#include <clocale>
+
+#include "core/base/log.h"
+#include "ui/main_window.h"
+#include "ui/theme/theme.h"
+
+namespace {
+
+constexpr int screenshotPauseMs = 1500;
+
+using natscope::Theme;
+
+struct Flags {
+  natscope::ui::WindowStart start;
+  std::optional<Theme> theme;
+  QString settings;
+  QString screenshot;
+};
+
+Flags readFlags(const QApplication& application) {
+  QCommandLineParser parser;
+  parser.setApplicationDescription(QStringLiteral("See which tokens a model keeps, and why."));
+  parser.addHelpOption();
+  parser.addVersionOption();
+  const auto text = [](const char* words) { return QString::fromLatin1(words); };
+  const QCommandLineOption model(text("model"), text("Model folder (default: the bundled demo)."), text("DIR"));
+  const QCommandLineOption device(text("device"), text("auto, cpu or cuda."), text("DEVICE"));
+  const QCommandLineOption engine(
+      text("engine"), text("Command line that starts the engine, for example \"ssh gpubox natscope-engine\"."),
+      text("COMMAND"));
+  const QCommandLineOption theme(text("theme"), text("light or dark."), text("THEME"));
+  QCommandLineOption settings(text("settings"), text("Keep settings in this file."), text("FILE"));
+  QCommandLineOption screenshot(
+      text("screenshot"), text("Write a picture of the window when the demo is analysed, and quit."), text("FILE"));
+  settings.setFlags(QCommandLineOption::HiddenFromHelp);
+  screenshot.setFlags(QCommandLineOption::HiddenFromHelp);
+  parser.addOptions({model, device, engine, theme, settings, screenshot});
+  parser.process(application);
+
+  const QString named = parser.value(device);
+  const QString shade = parser.value(theme);
+  if (!QStringList{QString(), text("auto"), text("cpu"), text("cuda")}.contains(named) ||
+      !QStringList{QString(), text("light"), text("dark")}.contains(shade) || !parser.positionalArguments().isEmpty()) {
+    parser.showHelp(2);
+  }
+  Flags flags;
+  flags.start.model = parser.value(model);
+  flags.start.device = named;
+  flags.start.engineCommand = QProcess::splitCommand(parser.value(engine));
+  if (!shade.isEmpty()) flags.theme = shade == text("dark") ? Theme::dark : Theme::light;
+  flags.settings = parser.value(settings);
+  flags.screenshot = parser.value(screenshot);
+  return flags;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  QApplication application(argc, argv);
+  // Qt takes over the user's locale; numbers in files and messages keep their decimal point.
+  std::setlocale(LC_NUMERIC, "C");
+  QApplication::setApplicationName(QStringLiteral("natscope"));
+  QApplication::setApplicationDisplayName(QStringLiteral("NAtScope"));
+  QApplication::setApplicationVersion(QStringLiteral(NATSCOPE_VERSION));
+
+  const Flags flags = readFlags(application);
+  natscope::ui::Settings settings(flags.settings);
+  natscope::ui::ThemeSwitch::instance().apply(application, flags.theme.value_or(settings.theme()));
+  natscope::ui::MainWindow window(settings, flags.start);
+  window.show();
+  if (!flags.screenshot.isEmpty()) {
+    QObject::connect(&window, &natscope::ui::MainWindow::firstPicture, &window, [&window, path = flags.screenshot] {
+      QTimer::singleShot(screenshotPauseMs, &window, [&window, path] {
+        const bool isWritten = window.grab().save(path);
+        window.close();
+        QApplication::exit(isWritten ? 0 : 3);
+      });
+    });
+  }
+  return QApplication::exec();
+}

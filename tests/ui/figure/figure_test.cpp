@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Figures are files that others open: what is in them is read back with other means than they were written with.
+#include "ui/figure/figure.h"
+
+#include <QImageReader>
+#include <QTemporaryDir>
+#include <QTest>
+#include <QXmlStreamReader>
+#include <set>
+
+#include "ui/figure/axis_ticks.h"
+#include "ui/figure/figure_layout.h"
+#include "ui/figure/map_raster.h"
+#include "ui/figure/token_label.h"
+
+using namespace natscope;
+using namespace natscope::ui;
+
+namespace {
+
+Provenance someProvenance() {
+  Provenance provenance;
+  provenance.window = 16;
+  provenance.dtype = "float32";
+  provenance.seed = 42;
+  provenance.model_sha256 = std::string(64, 'a');
+  provenance.prompt_sha256 = std::string(64, 'b');
+  provenance.natscope_version = "0.1.0 <&>";
+  provenance.policy = "model";
+  return provenance;
+}
+
+FigureData attention(std::int32_t queries, std::int32_t keys, bool withTexts) {
+  Heatmap map;
+  map.layer = LayerId(2);
+  map.head = HeadId(1);
+  map.queries = {4, 4 + queries};
+  map.keys = {0, keys};
+  for (std::int32_t query = 0; query < queries; ++query) {
+    for (std::int32_t key = 0; key < keys; ++key) {
+      const bool isSeen = key <= query + 4 && (key + query) % 3 != 0;
+      map.visible.push_back(isSeen ? 1 : 0);
+      map.values.push_back(isSeen ? static_cast<float>((key * 7 + query) % 50) / 50.0F : 0.0F);
+    }
+  }
+  FigureData figure;
+  figure.kind = FigureKind::attention;
+  figure.values = std::move(map);
+  for (std::int32_t token = 0; token < 4 + std::max(queries, keys); ++token) {
+    figure.tokens.push_back(token);
+    if (withTexts) figure.token_texts.push_back(token == 3 ? " <a&b>" : " t" + std::to_string(token));
+  }
+  figure.provenance = someProvenance();
+  return figure;
+}
+
+FigureData roles(std::int32_t layers, std::int32_t heads, std::int64_t length) {
+  RoleMap map{layers, heads, length, {}};
+  for (std::int64_t i = 0; i < layers * heads * length; ++i) map.roles.push_back(static_cast<Role>(i * 7 % 3));
+  FigureData figure;
+  figure.kind = FigureKind::roles;
+  figure.values = std::move(map);
+  figure.provenance = someProvenance();
+  return figure;
+}
+
+FigureData curve(bool withBytes) {
+  KvCurve kv;
+  kv.length = 30;
+  kv.layers = 2;
+  kv.kv_heads = 2;
+  for (int step = 0; step < 30; ++step) {
+    for (int head = 0; head < 4; ++head) kv.entries.push_back(step / 2 + head);
+    kv.allocated_bytes.push_back(4096 * (step / 8 + 1));
+    if (!withBytes) continue;
+    kv.dense_bytes.push_back((step + 1) * 1024);
+    kv.live_bytes.push_back((step + 1) * 300);
+  }
+  FigureData figure;
+  figure.kind = FigureKind::kv;
+  figure.values = std::move(kv);
+  figure.provenance = someProvenance();
+  return figure;
+}
+
+}  // namespace
+
+class FigureTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void initTestCase() { QVERIFY(prepareFigures()); }
+
+  void pngHasProvenanceAndResolution() {
+    const auto bytes = renderFigure(attention(9, 12, true), FigureFormat::png, {.dpi = 200});
+    QVERIFY(bytes);
+    QVERIFY(bytes->startsWith("\x89PNG\r\n\x1a\n"));
+    QImage image;
+    QVERIFY(image.loadFromData(*bytes, "png"));
+    QCOMPARE(image.text(QStringLiteral("seed")), QStringLiteral("42"));
+    QCOMPARE(image.text(QStringLiteral("natscope_version")), QStringLiteral("0.1.0 <&>"));
+    QCOMPARE(image.text(QStringLiteral("model_sha256")), QString(64, u'a'));
+    QCOMPARE(qRound(image.dotsPerMeterX() * 0.0254), 200);
+  }
+
+  /// Every cell of the map is in the picture as a block of pixels of exactly its colour.
+  void pngCellsAreExact() {
+    const FigureData figure = attention(9, 12, false);
+    const auto& map = std::get<Heatmap>(figure.values);
+    const FigureOptions options{.dpi = 150};
+    const auto bytes = renderFigure(figure, FigureFormat::png, options);
+    QVERIFY(bytes);
+    const QImage image = QImage::fromData(*bytes);
+    const double scale = options.dpi / 72;
+    const FigureLayout layout = layOut(figure, options, scale);
+    const ScaleRange range = range_of(map.values, map.visible, options.scale);
+    const auto pixels = static_cast<int>(std::lround(layout.cell.width() * scale));
+    QCOMPARE(layout.cell.width() * scale, static_cast<double>(pixels));
+    std::size_t cell = 0;
+    for (int query = 0; query < 9; ++query) {
+      for (int key = 0; key < 12; ++key, ++cell) {
+        const Rgb wanted = map.visible[cell] != 0 ? colour_at(options.colours, place(map.values[cell], range))
+                                                  : masked_colour(Theme::light);
+        const int x = qRound(layout.plot.left() * scale) + key * pixels;
+        const int y = qRound(layout.plot.top() * scale) + query * pixels;
+        // One pixel in from the border, which may carry the frame.
+        for (const QPoint at :
+             {QPoint(x + 2, y + 2), QPoint(x + pixels / 2, y + pixels / 2), QPoint(x + pixels - 3, y + pixels - 3)}) {
+          QCOMPARE(image.pixel(at) & 0xffffffU, toQRgb(wanted) & 0xffffffU);
+        }
+      }
+    }
+  }
+
+  void svgHasTextsAndMetadata() {
+    const auto bytes = renderFigure(attention(9, 12, true), FigureFormat::svg, {});
+    QVERIFY(bytes);
+    QXmlStreamReader xml(*bytes);
+    int texts = 0;
+    int images = 0;
+    bool hasToken = false;
+    QString metadata;
+    while (!xml.atEnd()) {
+      if (xml.readNext() != QXmlStreamReader::StartElement) continue;
+      if (xml.name() == QLatin1String("image")) {
+        ++images;
+      } else if (xml.name() == QLatin1String("metadata")) {
+        metadata = xml.readElementText();
+      } else if (xml.name() == QLatin1String("text")) {
+        ++texts;
+        hasToken = xml.readElementText().trimmed() == QStringLiteral("\u00b7<a&b>") || hasToken;
+      }
+    }
+    QVERIFY2(!xml.hasError(), qPrintable(xml.errorString()));
+    QVERIFY(texts >= 9 + 12);
+    QVERIFY(hasToken);
+    QCOMPARE(images, 2);  // the map and the colour bar
+    QVERIFY(metadata.contains(QStringLiteral("\"seed\"")));
+    QVERIFY(metadata.contains(QStringLiteral("0.1.0 <&>")));
+  }
+
+  void pdfIsWholeAndNamesItsOrigin() {
+    const auto bytes = renderFigure(attention(9, 12, true), FigureFormat::pdf, {});
+    QVERIFY(bytes);
+    QVERIFY(bytes->startsWith("%PDF-1."));
+    QVERIFY(bytes->trimmed().endsWith("%%EOF"));
+    QVERIFY(bytes->contains("<natscope:seed>42</natscope:seed>"));
+    QVERIFY(!bytes->contains("DCTDecode"));  // no JPEG: the map is lossless
+  }
+
+  void everyKindIsDrawnInEveryFormatAndTheme() {
+    const FigureData figures[] = {attention(40, 33, true),
+                                  attention(1, 1, true),
+                                  attention(300, 280, false),
+                                  roles(3, 2, 50),
+                                  roles(1, 1, 1),
+                                  curve(true),
+                                  curve(false)};
+    for (FigureData figure : figures) {
+      for (const FigureKind kind :
+           {figure.kind, figure.kind == FigureKind::attention ? FigureKind::mask : figure.kind}) {
+        figure.kind = kind;
+        if (auto* map = std::get_if<Heatmap>(&figure.values)) map->kind = kind;
+        for (const FigureFormat format : {FigureFormat::png, FigureFormat::svg, FigureFormat::pdf}) {
+          for (const Theme theme : {Theme::light, Theme::dark}) {
+            const auto bytes = renderFigure(figure, format, {.theme = theme, .dpi = 100});
+            QVERIFY2(bytes, bytes ? "" : bytes.error().message.c_str());
+            QVERIFY(bytes->size() > 500);
+          }
+        }
+      }
+    }
+  }
+
+  void maskedColourIsNoVisibleCells() {
+    FigureData figure = attention(30, 30, false);
+    auto& map = std::get<Heatmap>(figure.values);
+    for (const Theme theme : {Theme::light, Theme::dark}) {
+      for (const ColourMap colours : {ColourMap::viridis, ColourMap::magma, ColourMap::cividis}) {
+        const MapRaster raster = rasterOf(map, {.theme = theme, .colours = colours});
+        const QRgb masked = toQRgb(masked_colour(theme));
+        for (int y = 0; y < 30; ++y) {
+          for (int x = 0; x < 30; ++x)
+            QCOMPARE(raster.image.pixel(x, y) == masked, map.visible[static_cast<std::size_t>(y * 30 + x)] == 0);
+        }
+      }
+    }
+  }
+
+  void hiddenSinkIsMasked() {
+    const FigureData figure = attention(5, 5, false);
+    FigureOptions options;
+    options.scale.hide_sink = true;
+    const MapRaster raster = rasterOf(std::get<Heatmap>(figure.values), options);
+    for (int y = 0; y < 5; ++y) QCOMPARE(raster.image.pixel(0, y), toQRgb(masked_colour(Theme::light)));
+  }
+
+  void droppedRolesAreFaded() {
+    RoleMap map{1, 1, 4, {Role::global, Role::local, Role::global, Role::sliding}};
+    const MapRaster raster = rasterOf(map, 0, {});
+    QCOMPARE(raster.image.pixel(0, 0), toQRgb(role_colour(Role::global)));
+    QCOMPARE(raster.image.pixel(1, 0), fadedRoleColour(Role::local, Theme::light));    // ended by token 2
+    QCOMPARE(raster.image.pixel(3, 0), fadedRoleColour(Role::sliding, Theme::light));  // W = 0: gone at once
+    const MapRaster wider = rasterOf(map, 1, {});
+    QCOMPARE(wider.image.pixel(3, 0), toQRgb(role_colour(Role::sliding)));
+  }
+
+  void badInputIsAnError() {
+    FigureData figure = attention(4, 4, false);
+    std::get<Heatmap>(figure.values).values.pop_back();
+    QCOMPARE(renderFigure(figure, FigureFormat::png, {}).error().code, ErrorCode::bad_arrays);
+    QCOMPARE(renderFigure(attention(4, 4, false), FigureFormat::png, {.dpi = 1}).error().code, ErrorCode::usage);
+    FigureData none = attention(1, 1, false);
+    std::get<Heatmap>(none.values).queries = {3, 3};
+    QCOMPARE(renderFigure(none, FigureFormat::png, {}).error().code, ErrorCode::bad_range);
+    std::get<Heatmap>(none.values).queries = {0, 9000};
+    QCOMPARE(renderFigure(none, FigureFormat::png, {}).error().code, ErrorCode::bad_range);
+    QCOMPARE(figureFormat("map.jpeg").error().code, ErrorCode::usage);
+    QCOMPARE(*figureFormat("A.PDF"), FigureFormat::pdf);
+  }
+
+  void filesAreWrittenWhole() {
+    QTemporaryDir folder;
+    const std::filesystem::path path = (folder.path() + QStringLiteral("/roles.svg")).toStdString();
+    QVERIFY(drawFigure(roles(2, 2, 20), {}, path));
+    QVERIFY(std::filesystem::file_size(path) > 500);
+    QCOMPARE(drawFigure(roles(2, 2, 20), {}, folder.path().toStdString() + "/none/roles.svg").error().code,
+             ErrorCode::file_not_found);
+    QCOMPARE(QDir(folder.path()).entryList(QDir::Files | QDir::Hidden).size(), 1);
+  }
+
+  void ticksAreRound() {
+    for (const std::int64_t count : {1LL, 7LL, 10LL, 99LL, 4096LL, 1000000LL}) {
+      const auto ticks = positionTicks(3, count, 8);
+      QVERIFY(!ticks.empty() && ticks.size() <= 8);
+      for (const std::int64_t tick : ticks) QVERIFY(tick >= 3 && tick < 3 + count);
+    }
+    QVERIFY(valueTicks(0, 5).size() == 2);
+    for (const double top : {1e-9, 0.3, 7.0, 1234.5}) QVERIFY(valueTicks(top, 5).back() >= top * (1 - 1e-9));
+  }
+
+  void labelsShowWhatCannotBeSeen() {
+    QCOMPARE(tokenLabel(QStringLiteral(" the")), QStringLiteral("\u00b7the"));
+    QCOMPARE(tokenLabel(QStringLiteral("\n")), QStringLiteral("\u23ce"));
+    QCOMPARE(tokenLabel(QString()), QStringLiteral("\u2205"));
+    QCOMPARE(tokenLabel(QStringLiteral("internationalisation"), 6).size(), 6);
+    // An emoji is two UTF-16 units: it is kept whole or left out.
+    QVERIFY(!tokenLabel(QStringLiteral("abcd\U0001F600xyz"), 6).contains(QChar(0xD83D)));
+  }
+};
+
+QTEST_MAIN(FigureTest)
+#include "figure_test.moc"

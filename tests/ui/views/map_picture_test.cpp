@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What is painted: masked, zero and future cells look different; views find the cell under the cursor; text flows.
+#include <QApplication>
+#include <QSignalSpy>
+#include <QTest>
+#include <set>
+
+#include "tests/ui/views/made_up_tiles.h"
+#include "ui/theme/theme.h"
+#include "ui/views/attention_map_view.h"
+#include "ui/views/map_frame_times.h"
+#include "ui/views/map_marks.h"
+#include "ui/views/token_flow.h"
+
+using namespace natscope;
+using namespace natscope::ui;
+
+class MapPictureTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void initTestCase() { ThemeSwitch::instance().apply(*qApp, Theme::light); }
+
+  void tableIsTheScale() {
+    for (const ScaleKind kind : {ScaleKind::linear, ScaleKind::log}) {
+      MapStyle style;
+      style.scale.kind = kind;
+      const ScaleRange range{1e-4, 0.5, kind};
+      const ColourTable table(style, range);
+      for (const float weight : {0.0F, 1e-6F, 1e-3F, 0.1F, 0.4999F, 1.0F}) {
+        const Rgb wanted = colour_at(style.colours, place(weight, range));
+        const QRgb got = table.at(weight);
+        QVERIFY(std::abs(qRed(got) - wanted.red) <= 4 && std::abs(qGreen(got) - wanted.green) <= 4 &&
+                std::abs(qBlue(got) - wanted.blue) <= 4);
+      }
+      (void)table.at(-1.0F);
+      (void)table.at(std::numeric_limits<float>::quiet_NaN());
+    }
+  }
+
+  void noWeightLooksMasked() {
+    for (const Theme theme : {Theme::light, Theme::dark}) {
+      const QImage texture = maskedBrush(theme).textureImage();
+      std::set<QRgb> masked;
+      for (int y = 0; y < texture.height(); ++y) {
+        for (int x = 0; x < texture.width(); ++x) masked.insert(texture.pixel(x, y));
+      }
+      QVERIFY(masked.size() >= 2);
+      for (const ColourMap map : {ColourMap::viridis, ColourMap::magma, ColourMap::cividis}) {
+        for (const Rgb colour : natscope::colours(map))
+          QVERIFY(!masked.contains(qRgb(colour.red, colour.green, colour.blue)));
+      }
+      QVERIFY(!masked.contains(colours(theme).panel.rgb()));
+    }
+  }
+
+  void maskedZeroAndFutureDiffer() {
+    MadeUpTiles tiles(3, [](std::int64_t query, std::int64_t key) {
+      if (query == 2 && key == 0) return -1.0F;  // masked
+      if (query == 1 && key == 0) return 0.0F;   // seen, weight zero
+      return 0.5F;
+    });
+    SequenceModel sequence;
+    Selection selection;
+    selection.setLimits(1, 1, 1, 3);
+    AttentionMapView view(tiles, sequence, selection);
+    view.resize(500, 450);
+    QSignalSpy first(&view, &AttentionMapView::firstPicture);
+    const QImage picture = view.grab().toImage();
+    QCOMPARE(first.count(), 1);
+    QVERIFY(view.isSharp());
+    const auto colourOf = [&](std::int64_t query, std::int64_t key) {
+      return picture.pixel(view.transform().rectOf({query, key}).center().toPoint());
+    };
+    const QRgb zero = colourOf(1, 0);
+    const QRgb large = colourOf(1, 1);
+    const QRgb future = colourOf(0, 2);
+    QVERIFY(zero != large);
+    QCOMPARE(future, colours(Theme::light).panel.rgb());
+    // The hatching has two colours: look at a whole patch of it.
+    const QRectF masked = view.transform().rectOf({2, 0});
+    std::set<QRgb> hatched;
+    for (int dx = -8; dx < 8; ++dx) hatched.insert(picture.pixel(masked.center().toPoint() + QPoint(dx, 0)));
+    QVERIFY(hatched.size() >= 2);
+    for (const QRgb other : {zero, large, future}) QVERIFY(!hatched.contains(other));
+  }
+
+  void aTileThatIsMissingIsAskedForOnceItIsSeen() {
+    MadeUpTiles tiles(2000, [](std::int64_t, std::int64_t) { return 0.1F; });
+    tiles.answersLate = true;
+    SequenceModel sequence;
+    Selection selection;
+    selection.setLimits(1, 1, 1, 2000);
+    AttentionMapView view(tiles, sequence, selection);
+    view.resize(600, 600);
+    (void)view.grab();
+    QVERIFY(!view.isSharp());
+    QVERIFY(!tiles.asked.empty());
+    for (const TileKey& key : tiles.asked) QVERIFY(key.column <= key.row);
+    tiles.deliver();
+    for (int i = 0; i < 5 && !view.isSharp(); ++i) (void)view.grab();
+    QVERIFY(view.isSharp());
+  }
+
+  void hoverAndClickReachTheSelection() {
+    MadeUpTiles tiles(10, [](std::int64_t, std::int64_t) { return 0.1F; });
+    SequenceModel sequence;
+    Selection selection;
+    selection.setLimits(1, 1, 1, 10);
+    AttentionMapView view(tiles, sequence, selection);
+    view.resize(500, 500);
+    (void)view.grab();
+    const QPoint at = view.transform().rectOf({7, 3}).center().toPoint();
+    QTest::mouseMove(&view, at);
+    QTest::mouseClick(&view, Qt::LeftButton, Qt::NoModifier, at);
+    QCOMPARE(selection.pinned().size(), std::size_t{1});
+    QCOMPARE(selection.pinned()[0].value, 3);
+    QCOMPARE(selection.pinnedQuery()->value, 7);
+    QTest::mouseClick(&view, Qt::LeftButton, Qt::ShiftModifier, view.transform().rectOf({8, 5}).center().toPoint());
+    QCOMPARE(selection.pinned().size(), std::size_t{2});
+  }
+
+  void textFlowsAndFindsItsTokens() {
+    QFont font;
+    font.setPixelSize(14);
+    TokenFlow flow{QFontMetricsF(font)};
+    flow.setWidth(200);
+    const QStringList words{QStringLiteral("Al"),     QStringLiteral("ice"),
+                            QStringLiteral(" was"),   QStringLiteral(" beginning"),
+                            QStringLiteral("\n"),     QStringLiteral(" to"),
+                            QStringLiteral(" get"),   QStringLiteral(" very"),
+                            QStringLiteral(" tired"), QString()};
+    for (int i = 0; i < 40; ++i) flow.append(words.at(i % words.size()));
+    for (std::size_t i = 0; i < flow.size(); ++i) {
+      QVERIFY(flow.rectOf(i).right() <= 200.5);
+      QCOMPARE(flow.tokenAt(flow.rectOf(i).center()), std::optional<std::size_t>(i));
+      if (i > 0) QVERIFY(flow.rectOf(i).top() >= flow.rectOf(i - 1).top());
+    }
+    QVERIFY(flow.rectOf(5).top() > flow.rectOf(4).top());  // after a line break
+    std::vector<QRectF> before;
+    for (std::size_t i = 0; i < flow.size(); ++i) before.push_back(flow.rectOf(i));
+    flow.setWidth(90);
+    flow.setWidth(200);
+    for (std::size_t i = 0; i < flow.size(); ++i) QCOMPARE(flow.rectOf(i), before[i]);
+  }
+
+  void framesAreMeasured() {
+    const std::vector<double> times = measureMapFrames(4096, 10, {700, 600});
+    QCOMPARE(times.size(), std::size_t{10});
+    for (const double ms : times) QVERIFY(ms > 0);
+  }
+};
+
+QTEST_MAIN(MapPictureTest)
+#include "map_picture_test.moc"

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/main_window.h"
+
+#include <QApplication>
+#include <QCloseEvent>
+#include <QDockWidget>
+#include <QDragEnterEvent>
+#include <QFile>
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QInputDialog>
+#include <QMenu>
+#include <QMenuBar>
+#include <QMimeData>
+#include <QProcess>
+#include <QStatusBar>
+#include <QUrl>
+#include <QVBoxLayout>
+
+#include "core/base/resource_path.h"
+#include "ui/panels/cache_panel.h"
+#include "ui/panels/export_dialog.h"
+#include "ui/panels/keys_sheet.h"
+#include "ui/panels/run_bar.h"
+#include "ui/panels/token_panel.h"
+#include "ui/theme/icons.h"
+#include "ui/theme/theme.h"
+#include "ui/views/role_map_view.h"
+
+namespace natscope::ui {
+namespace {
+
+/// Bump it when docks are added: an older arrangement is then not restored over them.
+constexpr int arrangementVersion = 1;
+constexpr qint64 largestSample = 1 << 20;
+
+QString droppedFolder(const QMimeData* data) {
+  const QList<QUrl> urls = data->urls();
+  return urls.size() == 1 && urls.front().isLocalFile() ? urls.front().toLocalFile() : QString();
+}
+
+}  // namespace
+
+QString demoModel() { return QString::fromStdString(resource_path("demo").string()); }
+
+QString sampleText() {
+  QFile file(QString::fromStdString(resource_path("sample/looking-glass.txt").string()));
+  return file.open(QIODevice::ReadOnly) ? QString::fromUtf8(file.read(largestSample)) : QString();
+}
+
+MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* parent)
+    : QMainWindow(parent), settings_(settings), workbench_(settings), export_(workbench_) {
+  setWindowTitle(QStringLiteral("NAtScope"));
+  setWindowIcon(programIcon());
+  setAcceptDrops(true);
+  setDockNestingEnabled(true);
+  setDockOptions(dockOptions() | QMainWindow::GroupedDragging | QMainWindow::AllowTabbedDocks);
+  setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
+  resize(1500, 940);
+  makePanels();
+  makeActions();
+  makeDocks();
+  makeMenus();
+  auto* const bar = new RunBar(workbench_, modelMenu_, {generate_, continue_, step_, stop_}, this);
+  bar->setDevice(start.device.isEmpty() ? settings_.device() : start.device);
+  addToolBar(bar);
+  statusBar()->setSizeGripEnabled(false);
+  connectAll();
+  arrangeDocks();
+  restoreGeometry(settings_.windowGeometry());
+  restoreState(settings_.windowState(), arrangementVersion);
+  paintIcons();
+  prompt_->setPrompt(start.prompt.isEmpty() ? sampleText() : start.prompt);
+  workbench_.setOptions(prompt_->options());
+  workbench_.begin(start.engineCommand, start.model.isEmpty() ? demoModel() : start.model, start.device);
+  fillModelMenu();
+  refresh();
+}
+
+void MainWindow::makePanels() {
+  attention_ = new AttentionPanel(workbench_, this);
+  prompt_ = new PromptPanel(this);
+  text_ = new TextPanel(workbench_, this);
+  log_ = new LogPanel(this);
+  menus_ = new QMenuBar(this);
+  errors_ = new ErrorBar(this);
+  auto* const top = new QWidget(this);
+  auto* const layout = new QVBoxLayout(top);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setSpacing(0);
+  layout->addWidget(menus_);
+  layout->addWidget(errors_);
+  setMenuWidget(top);
+}
+
+QDockWidget* MainWindow::addDock(const QString& name, const QString& title, QWidget* content) {
+  auto* const dock = new QDockWidget(title, this);
+  dock->setObjectName(name);
+  dock->setWidget(content);
+  docks_.insert(name, dock);
+  return dock;
+}
+
+void MainWindow::makeDocks() {
+  addDock(QStringLiteral("prompt"), tr("Prompt"), prompt_);
+  addDock(QStringLiteral("text"), tr("Text"), text_);
+  addDock(QStringLiteral("roles"), tr("Roles"), new RoleMapView(workbench_.sequence(), workbench_.selection(), this));
+  addDock(QStringLiteral("attention"), tr("Attention"), attention_);
+  addDock(QStringLiteral("token"), tr("Token"), new TokenPanel(workbench_, this));
+  addDock(QStringLiteral("cache"), tr("KV cache"), new CachePanel(workbench_, this));
+  addDock(QStringLiteral("log"), tr("Log"), log_);
+}
+
+void MainWindow::arrangeDocks() {
+  const auto dock = [this](const char* name) { return docks_.value(QLatin1String(name)); };
+  for (QDockWidget* const each : docks_) {
+    each->setFloating(false);
+    each->show();
+  }
+  addDockWidget(Qt::TopDockWidgetArea, dock("prompt"));
+  splitDockWidget(dock("prompt"), dock("text"), Qt::Horizontal);
+  splitDockWidget(dock("text"), dock("attention"), Qt::Horizontal);
+  splitDockWidget(dock("text"), dock("roles"), Qt::Vertical);
+  splitDockWidget(dock("attention"), dock("token"), Qt::Vertical);
+  addDockWidget(Qt::BottomDockWidgetArea, dock("cache"));
+  tabifyDockWidget(dock("cache"), dock("log"));
+  dock("cache")->raise();
+  resizeDocks({dock("prompt"), dock("text"), dock("attention")}, {250, 560, 690}, Qt::Horizontal);
+  resizeDocks({dock("text"), dock("roles")}, {290, 300}, Qt::Vertical);
+  resizeDocks({dock("attention"), dock("token")}, {410, 250}, Qt::Vertical);
+  resizeDocks({dock("prompt"), dock("cache")}, {640, 190}, Qt::Vertical);
+}
+
+QAction* MainWindow::addKey(const QString& text, const QKeySequence& keys, std::function<void()> what) {
+  auto* const action = new QAction(text, this);
+  action->setShortcut(keys);
+  connect(action, &QAction::triggered, this, std::move(what));
+  addAction(action);
+  keys_.append(action);
+  return action;
+}
+
+void MainWindow::makeActions() {
+  generate_ = addKey(tr("&Generate"), Qt::CTRL | Qt::Key_G, [this] { workbench_.generate(); });
+  generate_->setToolTip(tr("Begin again from the prompt and write on (Ctrl+G)"));
+  continue_ = addKey(tr("&Continue"), Qt::CTRL | Qt::SHIFT | Qt::Key_G, [this] { workbench_.continueGenerating(); });
+  continue_->setToolTip(tr("Go on from the last token (Ctrl+Shift+G)"));
+  step_ = addKey(tr("Ste&p"), Qt::CTRL | Qt::Key_T, [this] { workbench_.step(); });
+  step_->setToolTip(tr("One more token (Ctrl+T)"));
+  stop_ = addKey(tr("&Stop"), Qt::CTRL | Qt::Key_Period, [this] { workbench_.stop(); });
+  analyse_ = addKey(tr("&Analyse the prompt"), Qt::CTRL | Qt::Key_Return, [this] { workbench_.analyse(); });
+}
+
+void MainWindow::makeMenus() {
+  QMenu* const file = menus_->addMenu(tr("&File"));
+  modelMenu_ = new QMenu(tr("&Model"), this);
+  connect(modelMenu_, &QMenu::aboutToShow, this, &MainWindow::fillModelMenu);
+  file->addMenu(modelMenu_);
+  file->addAction(addKey(tr("&Open model folder …"), Qt::CTRL | Qt::Key_O, [this] { chooseModel(); }));
+  file->addAction(tr("Engine &command …"), this, &MainWindow::chooseEngine);
+  file->addSeparator();
+  file->addAction(addKey(tr("&Export …"), Qt::CTRL | Qt::Key_E, [this] { showExport(FigureKind::attention); }));
+  const std::pair<QString, FigureKind> kinds[] = {{tr("Export &attention map …"), FigureKind::attention},
+                                                  {tr("Export &role map …"), FigureKind::roles},
+                                                  {tr("Export cache c&hart …"), FigureKind::kv},
+                                                  {tr("Export mas&k …"), FigureKind::mask}};
+  for (const auto& [text, kind] : kinds) file->addAction(text, this, [this, which = kind] { showExport(which); });
+  file->addSeparator();
+  file->addAction(addKey(tr("&Quit"), Qt::CTRL | Qt::Key_Q, [this] { close(); }));
+
+  QMenu* const run = menus_->addMenu(tr("&Run"));
+  run->addActions({analyse_, generate_, continue_, step_, stop_});
+
+  QMenu* const view = menus_->addMenu(tr("&View"));
+  view->addAction(addKey(tr("Next layer"), Qt::ALT | Qt::Key_Down, [this] { moveHead(1, 0); }));
+  view->addAction(addKey(tr("Previous layer"), Qt::ALT | Qt::Key_Up, [this] { moveHead(-1, 0); }));
+  view->addAction(addKey(tr("Next head"), Qt::ALT | Qt::Key_Right, [this] { moveHead(0, 1); }));
+  view->addAction(addKey(tr("Previous head"), Qt::ALT | Qt::Key_Left, [this] { moveHead(0, -1); }));
+  view->addSeparator();
+  view->addAction(addKey(tr("Linear or log scale"), Qt::Key_L, [this] { attention_->toggleLog(); }));
+  view->addAction(addKey(tr("Largest or mean weight"), Qt::Key_M, [this] { attention_->toggleMean(); }));
+  view->addAction(addKey(tr("Hide the sink"), Qt::Key_H, [this] { attention_->toggleSink(); }));
+  view->addAction(addKey(tr("Whole attention map"), Qt::Key_0, [this] { attention_->map().showWhole(); }));
+  view->addAction(addKey(tr("Colour the text by role or held share"), Qt::Key_C, [this] { text_->toggleColouring(); }));
+  view->addAction(addKey(tr("Clear the selection"), Qt::Key_Escape, [this] { clearAll(); }));
+  view->addSeparator();
+  view->addAction(addKey(tr("Light or dark"), Qt::CTRL | Qt::SHIFT | Qt::Key_D, [this] {
+    setTheme(ThemeSwitch::instance().theme() == Theme::dark ? Theme::light : Theme::dark);
+  }));
+  QMenu* const docks = view->addMenu(tr("&Docks"));
+  for (QDockWidget* const dock : docks_) docks->addAction(dock->toggleViewAction());
+  docks->addSeparator();
+  docks->addAction(tr("Arrange as at first"), this, &MainWindow::arrangeDocks);
+
+  QMenu* const help = menus_->addMenu(tr("&Help"));
+  help->addAction(
+      addKey(tr("Keys"), QKeySequence(QStringLiteral("?")), [this] { (new KeysSheet(keys_, this))->show(); }));
+}
+
+void MainWindow::connectAll() {
+  connect(prompt_, &PromptPanel::changed, this, [this] { workbench_.setOptions(prompt_->options()); });
+  connect(prompt_, &PromptPanel::analyseWanted, &workbench_, &Workbench::analyse);
+  connect(&workbench_, &Workbench::stateChanged, this, &MainWindow::refresh);
+  connect(&workbench_, &Workbench::modelOpened, this, [this](const ModelDescription& model) {
+    prompt_->setDefaults(model);
+    setWindowTitle(QStringLiteral("%1 – NAtScope").arg(QFileInfo(workbench_.modelPath()).fileName()));
+  });
+  connect(&workbench_, &Workbench::errorRaised, errors_, &ErrorBar::showError);
+  connect(&workbench_, &Workbench::errorCleared, errors_, &QWidget::hide);
+  connect(&workbench_, &Workbench::logLine, log_, &LogPanel::addLine);
+  connect(&export_, &FigureExport::failed, errors_, &ErrorBar::showError);
+  connect(&export_, &FigureExport::written, this, [this](const QString& path) {
+    statusBar()->showMessage(tr("Wrote %1").arg(path), 10'000);
+    log_->addLine(tr("Wrote %1").arg(path));
+    settings_.setExportFolder(QFileInfo(path).path());
+  });
+  connect(&attention_->map(), &AttentionMapView::firstPicture, this, &MainWindow::firstPicture);
+}
+
+void MainWindow::refresh() {
+  const bool isReady = workbench_.canAnalyse();
+  for (QAction* const action : {analyse_, generate_, continue_, step_}) action->setEnabled(isReady);
+  stop_->setEnabled(workbench_.isRunning());
+  if (statusBar()->currentMessage() != workbench_.statusText()) statusBar()->showMessage(workbench_.statusText());
+}
+
+void MainWindow::paintIcons() {
+  generate_->setIcon(themedIcon(QStringLiteral("generate"), true));
+  continue_->setIcon(themedIcon(QStringLiteral("continue")));
+  step_->setIcon(themedIcon(QStringLiteral("step")));
+  stop_->setIcon(themedIcon(QStringLiteral("stop")));
+}
+
+void MainWindow::setTheme(Theme theme) {
+  settings_.setTheme(theme);
+  ThemeSwitch::instance().apply(*qApp, theme);
+  paintIcons();
+}
+
+void MainWindow::fillModelMenu() {
+  modelMenu_->clear();
+  modelMenu_->addAction(tr("The bundled demo"), this, [this] { openModel(demoModel()); });
+  modelMenu_->addAction(tr("Open folder …"), this, &MainWindow::chooseModel);
+  const QStringList recent = settings_.recentModels();
+  if (!recent.isEmpty()) modelMenu_->addSection(tr("Recent"));
+  for (const QString& folder : recent) modelMenu_->addAction(folder, this, [this, folder] { openModel(folder); });
+}
+
+void MainWindow::openModel(const QString& folder) { workbench_.openModel(folder); }
+
+void MainWindow::chooseModel() {
+  auto* const folders = new QFileDialog(this, tr("Model folder"), workbench_.modelPath());
+  folders->setAttribute(Qt::WA_DeleteOnClose);
+  folders->setFileMode(QFileDialog::Directory);
+  folders->setOption(QFileDialog::ShowDirsOnly);
+  connect(folders, &QFileDialog::fileSelected, this, &MainWindow::openModel);
+  folders->open();
+}
+
+void MainWindow::chooseEngine() {
+  auto* const input = new QInputDialog(this);
+  input->setAttribute(Qt::WA_DeleteOnClose);
+  input->setWindowTitle(tr("Engine command"));
+  input->setLabelText(
+      tr("Program and arguments that speak for the engine, for example: ssh gpubox natscope-engine\nEmpty: the engine "
+         "beside this program."));
+  input->setTextValue(settings_.engineCommand().join(u' '));
+  connect(input, &QInputDialog::textValueSelected, this,
+          [this](const QString& text) { workbench_.setEngineCommand(QProcess::splitCommand(text)); });
+  input->open();
+}
+
+void MainWindow::showExport(FigureKind kind) {
+  const MapTransform& view = attention_->map().transform();
+  const Selection& selection = workbench_.selection();
+  ShownMap shown;
+  shown.map = {selection.layer(), selection.head()};
+  shown.queries = {static_cast<std::int32_t>(view.firstQuery()), static_cast<std::int32_t>(view.endQuery())};
+  shown.keys = {static_cast<std::int32_t>(view.firstKey()), static_cast<std::int32_t>(view.endKey())};
+  shown.tokens = workbench_.sequence().size();
+  shown.scale = attention_->map().mapStyle().scale;
+  shown.colours = attention_->map().mapStyle().colours;
+  auto* const dialog = new ExportDialog(shown, kind, ThemeSwitch::instance().theme(), settings_.exportFolder(), this);
+  connect(dialog, &ExportDialog::wanted, &export_, &FigureExport::start);
+  dialog->show();
+}
+
+void MainWindow::moveHead(int layers, int heads) {
+  Selection& selection = workbench_.selection();
+  selection.setLayer(LayerId(selection.layer().value + layers));
+  selection.setHead(HeadId(selection.head().value + heads));
+}
+
+void MainWindow::clearAll() {
+  workbench_.selection().clear();
+  errors_->hide();
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+  settings_.setWindow(saveGeometry(), saveState(arrangementVersion));
+  workbench_.client().shutdown();
+  event->accept();
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
+  if (!droppedFolder(event->mimeData()).isEmpty()) event->acceptProposedAction();
+}
+
+void MainWindow::dropEvent(QDropEvent* event) {
+  const QString folder = droppedFolder(event->mimeData());
+  if (folder.isEmpty()) return;
+  event->acceptProposedAction();
+  openModel(folder);
+}
+
+}  // namespace natscope::ui

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QMainWindow>
+
+#include "ui/models/figure_export.h"
+#include "ui/models/workbench.h"
+#include "ui/panels/attention_panel.h"
+#include "ui/panels/error_bar.h"
+#include "ui/panels/log_panel.h"
+#include "ui/panels/prompt_panel.h"
+#include "ui/panels/text_panel.h"
+
+namespace natscope::ui {
+
+/// How the window starts.
+struct WindowStart {
+  QString model;              ///< folder; empty: the bundled demo
+  QString device;             ///< "auto", "cpu", "cuda"; empty: as last time
+  QStringList engineCommand;  ///< empty: as the settings say, else the engine beside this program
+  QString prompt;             ///< analysed as soon as the model is open; empty: the bundled sample text
+};
+
+/// The window: docks, menus, keys. What they show and do lives in panels and models.
+class MainWindow : public QMainWindow {
+  Q_OBJECT
+
+ public:
+  MainWindow(Settings& settings, const WindowStart& start, QWidget* parent = nullptr);
+
+  [[nodiscard]] Workbench& workbench() { return workbench_; }
+  [[nodiscard]] AttentionPanel& attention() { return *attention_; }
+  [[nodiscard]] PromptPanel& prompt() { return *prompt_; }
+  [[nodiscard]] ErrorBar& errorBar() { return *errors_; }
+  [[nodiscard]] FigureExport& figureExport() { return export_; }
+
+  void showExport(FigureKind kind);
+  void openModel(const QString& folder);
+  void setTheme(Theme theme);
+
+ Q_SIGNALS:
+  void firstPicture();
+
+ protected:
+  void closeEvent(QCloseEvent* event) override;
+  void dragEnterEvent(QDragEnterEvent* event) override;
+  void dropEvent(QDropEvent* event) override;
+
+ private:
+  void makePanels();
+  void makeDocks();
+  void makeActions();
+  void makeMenus();
+  void connectAll();
+  QDockWidget* addDock(const QString& name, const QString& title, QWidget* content);
+  QAction* addKey(const QString& text, const QKeySequence& keys, std::function<void()> what);
+  void arrangeDocks();
+  void refresh();
+  void paintIcons();
+  void fillModelMenu();
+  void chooseModel();
+  void chooseEngine();
+  void moveHead(int layers, int heads);
+  void clearAll();
+
+  Settings& settings_;
+  Workbench workbench_;
+  FigureExport export_;
+  AttentionPanel* attention_ = nullptr;
+  PromptPanel* prompt_ = nullptr;
+  TextPanel* text_ = nullptr;
+  LogPanel* log_ = nullptr;
+  ErrorBar* errors_ = nullptr;
+  QMenuBar* menus_ = nullptr;
+  QMenu* modelMenu_ = nullptr;
+  QMap<QString, QDockWidget*> docks_;
+  QList<QAction*> keys_;
+  QAction* analyse_ = nullptr;
+  QAction* generate_ = nullptr;
+  QAction* continue_ = nullptr;
+  QAction* step_ = nullptr;
+  QAction* stop_ = nullptr;
+};
+
+/// The bundled demo model's folder, and the sample text ("" where it cannot be read).
+[[nodiscard]] QString demoModel();
+[[nodiscard]] QString sampleText();
+
+}  // namespace natscope::ui

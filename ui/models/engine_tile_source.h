@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <list>
+#include <map>
+
+#include "ui/bridge/engine_client.h"
+#include "ui/models/tile_source.h"
+
+namespace natscope::ui {
+
+/// Tiles of the engine's present sequence, the latest used ones kept under a byte budget.
+class EngineTileSource : public TileSource {
+  Q_OBJECT
+
+ public:
+  explicit EngineTileSource(EngineClient& client, QObject* parent = nullptr);
+
+  [[nodiscard]] qint64 tokens() const override;
+  [[nodiscard]] std::shared_ptr<const AttentionTile> tile(const TileKey& key) override;
+  [[nodiscard]] std::shared_ptr<const AttentionTile> cached(const TileKey& key) const override;
+  void dropPending() override;
+
+ private:
+  struct Entry {
+    std::shared_ptr<const AttentionTile> tile;
+    std::list<TileKey>::iterator use;
+  };
+  void keep(const AttentionTile& tile);
+  [[nodiscard]] bool isOutOfDate(const AttentionTile& tile) const;
+
+  EngineClient& client_;
+  std::map<TileKey, Entry> entries_;
+  std::list<TileKey> uses_;  // latest first
+};
+
+}  // namespace natscope::ui

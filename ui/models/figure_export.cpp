@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/models/figure_export.h"
+
+#include <QCoreApplication>
+#include <QPointer>
+#include <QThreadPool>
+#include <algorithm>
+
+#include "core/export/data_files.h"
+
+namespace natscope::ui {
+namespace {
+
+/// Rows that one request to the engine may have.
+std::int32_t rowsAtOnce(std::int64_t keys) {
+  return static_cast<std::int32_t>(
+      std::max<std::int64_t>(1, max_rectangle_cells / 4 / std::max<std::int64_t>(1, keys)));
+}
+
+Expected<void> writeFigure(const FigureData& figure, const ExportRequest& request) {
+  NATSCOPE_TRY(const ExportFormat format, export_format(request.path));
+  if (!is_data_format(format)) return drawFigure(figure, request.options, request.path);
+  if (figure.kind != FigureKind::attention) return write_figure_data(request.path, figure);
+  FigureData shown = figure;
+  shown.values = prepared(std::get<Heatmap>(figure.values), request.options.scale);
+  return write_figure_data(request.path, shown);
+}
+
+}  // namespace
+
+struct FigureExport::Job {
+  ExportRequest request;
+  FigureData figure;
+  std::int32_t rowsDone = 0;
+};
+
+FigureExport::FigureExport(Workbench& workbench, QObject* parent) : QObject(parent), workbench_(workbench) {
+  connect(&workbench_.client(), &EngineClient::modelIdentified, this,
+          [this](const QString& sha256) { sha256_ = sha256; });
+}
+
+Provenance FigureExport::provenance() const {
+  Provenance provenance;
+  EngineClient& client = workbench_.client();
+  const SequenceRecord& record = client.record();
+  provenance.window = record.window();
+  provenance.dtype = dtype_name(record.geometry().dtype);
+  provenance.seed = workbench_.options().sampling.seed;
+  if (client.model()) {
+    provenance.model_sha256 = client.model()->sha256.empty() ? sha256_.toStdString() : client.model()->sha256;
+    provenance.heads = client.model()->heads;
+  }
+  provenance.prompt_sha256 = prompt_digest(workbench_.analysedText().toStdString());
+  provenance.natscope_version = NATSCOPE_VERSION;
+  provenance.policy = client.policy();
+  return provenance;
+}
+
+void FigureExport::start(const ExportRequest& request) {
+  const SequenceRecord& record = workbench_.client().record();
+  if (const auto format = export_format(request.path); !format) {
+    Q_EMIT failed(format.error());
+    return;
+  }
+  if (record.size() == 0) {
+    Q_EMIT failed(make_error(ErrorCode::bad_range, "there is nothing to export yet", "analyse a text first"));
+    return;
+  }
+  switch (request.kind) {
+    case FigureKind::roles:
+      return write(roles_figure(record, provenance()), request);
+    case FigureKind::kv:
+      return write(kv_figure(record, provenance()), request);
+    case FigureKind::mask: {
+      const int heads = workbench_.selection().heads();
+      auto figure = mask_figure(record, heads, request.map, request.queries, request.keys, provenance());
+      if (!figure) {
+        Q_EMIT failed(figure.error());
+        return;
+      }
+      return write(std::move(*figure), request);
+    }
+    case FigureKind::attention:
+      break;
+  }
+  if (!workbench_.hasEngineSequence()) {
+    Q_EMIT failed(
+        make_error(ErrorCode::engine_lost, "the engine that knew this text is gone", "analyse it again first"));
+    return;
+  }
+  auto job = std::make_shared<Job>();
+  job->request = request;
+  job->figure = roles_figure(record, provenance());  // tokens and their texts
+  job->figure.kind = FigureKind::attention;
+  job->figure.provenance.maps = {request.map};
+  Heatmap map;
+  map.layer = request.map.layer;
+  map.head = request.map.head;
+  map.queries = request.queries;
+  map.keys = request.keys;
+  const auto cells = static_cast<std::size_t>(map.queries.size() * map.keys.size());
+  map.values.reserve(cells);
+  map.visible.reserve(cells);
+  job->figure.values = std::move(map);
+  askForNextRows(job);
+}
+
+void FigureExport::askForNextRows(const std::shared_ptr<Job>& job) {
+  const ExportRequest& wanted = job->request;
+  WeightsRequestMessage rows;
+  rows.layer = wanted.map.layer;
+  rows.head = wanted.map.head;
+  rows.first_query = TokenPos(wanted.queries.begin + job->rowsDone);
+  rows.first_key = TokenPos(wanted.keys.begin);
+  rows.keys = static_cast<std::int32_t>(wanted.keys.size());
+  rows.queries = std::min(rowsAtOnce(rows.keys), static_cast<std::int32_t>(wanted.queries.size()) - job->rowsDone);
+  workbench_.weights().ask(rows, [this, job](const Expected<WeightsMessage>& answer) {
+    if (!answer) {
+      Q_EMIT failed(answer.error());
+      return;
+    }
+    auto& map = std::get<Heatmap>(job->figure.values);
+    map.values.insert(map.values.end(), answer->weights.begin(), answer->weights.end());
+    map.visible.insert(map.visible.end(), answer->visible.begin(), answer->visible.end());
+    job->rowsDone += answer->request.queries;
+    if (job->rowsDone < job->request.queries.size()) return askForNextRows(job);
+    write(std::move(job->figure), job->request);
+  });
+}
+
+void FigureExport::write(FigureData figure, const ExportRequest& request) {
+  const QPointer<FigureExport> self(this);
+  QThreadPool::globalInstance()->start([self, figure = std::move(figure), request] {
+    const Expected<void> result = writeFigure(figure, request);
+    // The exporter may be gone by now: that is looked at on its own thread, to which the program's object belongs too.
+    QMetaObject::invokeMethod(QCoreApplication::instance(), [self, result, path = request.path] {
+      if (!self) return;
+      if (result) {
+        Q_EMIT self->written(QString::fromStdString(path.string()));
+      } else {
+        Q_EMIT self->failed(result.error());
+      }
+    });
+  });
+}
+
+}  // namespace natscope::ui

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QObject>
+#include <filesystem>
+
+#include "ui/figure/figure.h"
+#include "ui/models/workbench.h"
+
+namespace natscope::ui {
+
+/// What is to be written, and where.
+struct ExportRequest {
+  FigureKind kind = FigureKind::attention;
+  MapId map;              ///< attention, mask
+  PositionRange queries;  ///< attention, mask
+  PositionRange keys;
+  FigureOptions options;
+  std::filesystem::path path;  ///< its ending says the format: png, svg, pdf, csv, npy, json
+};
+
+/// Writes what the window shows to a file, without making it wait: weights come from the engine block by block, drawing
+/// and writing happen on another thread. One export at a time; a second one waits its turn in the engine's queue.
+class FigureExport : public QObject {
+  Q_OBJECT
+
+ public:
+  explicit FigureExport(Workbench& workbench, QObject* parent = nullptr);
+
+  /// Ends with `written` or `failed`. Errors: export_format, bad_range, engine_lost, those of drawFigure and
+  /// write_figure_data.
+  void start(const ExportRequest& request);
+
+  [[nodiscard]] Provenance provenance() const;
+
+ Q_SIGNALS:
+  void written(const QString& path);
+  void failed(const natscope::Error& error);
+
+ private:
+  struct Job;
+  void askForNextRows(const std::shared_ptr<Job>& job);
+  void write(FigureData figure, const ExportRequest& request);
+
+  Workbench& workbench_;
+  QString sha256_;
+};
+
+}  // namespace natscope::ui

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/models/sequence_model.h"
+
+namespace natscope::ui {
+
+void SequenceModel::setSource(std::function<const SequenceRecord&()> source) {
+  source_ = std::move(source);
+  refresh(true);
+}
+
+const SequenceRecord& SequenceModel::record() const {
+  static const SequenceRecord none;
+  return source_ ? source_() : none;
+}
+
+const QString& SequenceModel::text(TokenPos position) const {
+  static const QString none;
+  const auto index = static_cast<std::size_t>(position.value);
+  return position.value >= 0 && index < texts_.size() ? texts_[index] : none;
+}
+
+std::vector<std::string> SequenceModel::textsForFigures() const {
+  std::vector<std::string> texts;
+  texts.reserve(texts_.size());
+  for (const QString& text : texts_) texts.push_back(text.toStdString());
+  return texts;
+}
+
+bool SequenceModel::isHeld(LayerId layer, KvHeadId kvHead, TokenPos position) const {
+  const auto lastQuery = record().last_query(layer, kvHead);
+  const auto index = static_cast<std::size_t>(position.value);
+  // Held is what the next query could still see.
+  return index < lastQuery.size() && lastQuery[index] >= size();
+}
+
+double SequenceModel::heldShare(TokenPos position) const {
+  const CacheGeometry& geometry = record().geometry();
+  const int pairs = geometry.layers * geometry.kv_heads;
+  if (pairs == 0) return 0;
+  int held = 0;
+  for (int layer = 0; layer < geometry.layers; ++layer) {
+    for (int head = 0; head < geometry.kv_heads; ++head)
+      held += isHeld(LayerId(layer), KvHeadId(head), position) ? 1 : 0;
+  }
+  return static_cast<double>(held) / pairs;
+}
+
+void SequenceModel::refresh(bool isRestarted) {
+  if (isRestarted) texts_.clear();
+  const auto frames = record().frames();
+  if (frames.size() < texts_.size()) texts_.clear();
+  for (std::size_t i = texts_.size(); i < frames.size(); ++i) texts_.push_back(QString::fromStdString(frames[i].text));
+  if (isRestarted) {
+    Q_EMIT restarted();
+  } else {
+    Q_EMIT extended();
+  }
+}
+
+}  // namespace natscope::ui

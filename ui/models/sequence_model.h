@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <functional>
+#include <vector>
+
+#include "core/explore/sequence_record.h"
+
+namespace natscope::ui {
+
+/// The sequence that views draw: a record that somebody else owns and lengthens, and its tokens as Qt strings.
+class SequenceModel : public QObject {
+  Q_OBJECT
+
+ public:
+  explicit SequenceModel(QObject* parent = nullptr) : QObject(parent) {}
+
+  /// Where the record is. The reference that `source` returns is used at once and not kept.
+  void setSource(std::function<const SequenceRecord&()> source);
+
+  [[nodiscard]] const SequenceRecord& record() const;
+  [[nodiscard]] qint64 size() const { return record().size(); }
+  [[nodiscard]] bool isEmpty() const { return size() == 0; }
+  /// The token's text as it stands in the sequence; empty beyond its end.
+  [[nodiscard]] const QString& text(TokenPos position) const;
+  [[nodiscard]] std::vector<std::string> textsForFigures() const;
+
+  /// Whether one head still holds the token after the last one of the record.
+  [[nodiscard]] bool isHeld(LayerId layer, KvHeadId kvHead, TokenPos position) const;
+  /// Share of all (layer, KV head) pairs that still hold it, 0 … 1.
+  [[nodiscard]] double heldShare(TokenPos position) const;
+
+  /// The record was replaced (`restarted`) or got longer.
+  void refresh(bool restarted);
+
+ Q_SIGNALS:
+  void restarted();  ///< another sequence, perhaps of another shape
+  void extended();   ///< more tokens at the end
+
+ private:
+  std::function<const SequenceRecord&()> source_;
+  std::vector<QString> texts_;
+};
+
+}  // namespace natscope::ui

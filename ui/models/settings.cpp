@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/models/settings.h"
+
+namespace natscope::ui {
+namespace {
+
+constexpr qsizetype keptModels = 8;
+
+QString themeKey() { return QStringLiteral("theme"); }
+QString engineKey() { return QStringLiteral("engine"); }
+QString recentKey() { return QStringLiteral("recentModels"); }
+QString deviceKey() { return QStringLiteral("device"); }
+QString exportKey() { return QStringLiteral("exportFolder"); }
+QString geometryKey() { return QStringLiteral("geometry"); }
+QString stateKey() { return QStringLiteral("state"); }
+
+}  // namespace
+
+Settings::Settings(const QString& file)
+    : store_(file.isEmpty() ? std::make_unique<QSettings>(QStringLiteral("NAtScope"), QStringLiteral("natscope"))
+                            : std::make_unique<QSettings>(file, QSettings::IniFormat)) {}
+
+Theme Settings::theme() const {
+  return store_->value(themeKey()).toString() == QLatin1String("dark") ? Theme::dark : Theme::light;
+}
+void Settings::setTheme(Theme theme) {
+  store_->setValue(themeKey(), theme == Theme::dark ? QStringLiteral("dark") : QStringLiteral("light"));
+}
+
+QStringList Settings::engineCommand() const { return store_->value(engineKey()).toStringList(); }
+void Settings::setEngineCommand(const QStringList& command) { store_->setValue(engineKey(), command); }
+
+QStringList Settings::recentModels() const { return store_->value(recentKey()).toStringList().mid(0, keptModels); }
+
+void Settings::addRecentModel(const QString& folder) {
+  QStringList models = recentModels();
+  models.removeAll(folder);
+  models.prepend(folder);
+  store_->setValue(recentKey(), models.mid(0, keptModels));
+}
+
+QString Settings::device() const {
+  const QString device = store_->value(deviceKey()).toString();
+  return device == QLatin1String("cpu") || device == QLatin1String("cuda") ? device : QStringLiteral("auto");
+}
+void Settings::setDevice(const QString& device) { store_->setValue(deviceKey(), device); }
+
+QString Settings::exportFolder() const { return store_->value(exportKey()).toString(); }
+void Settings::setExportFolder(const QString& folder) { store_->setValue(exportKey(), folder); }
+
+QByteArray Settings::windowGeometry() const { return store_->value(geometryKey()).toByteArray(); }
+QByteArray Settings::windowState() const { return store_->value(stateKey()).toByteArray(); }
+void Settings::setWindow(const QByteArray& geometry, const QByteArray& state) {
+  store_->setValue(geometryKey(), geometry);
+  store_->setValue(stateKey(), state);
+}
+
+}  // namespace natscope::ui

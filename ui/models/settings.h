@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QByteArray>
+#include <QSettings>
+#include <QString>
+#include <QStringList>
+#include <memory>
+
+#include "core/export/colour_map.h"
+
+namespace natscope::ui {
+
+/// What the window remembers from one run to the next. Read and written at once; wrong values count as absent.
+class Settings {
+ public:
+  /// The user's own settings, or those of a file (tests).
+  explicit Settings(const QString& file = {});
+
+  [[nodiscard]] Theme theme() const;
+  void setTheme(Theme theme);
+
+  /// Program and arguments; empty: the engine beside this program.
+  [[nodiscard]] QStringList engineCommand() const;
+  void setEngineCommand(const QStringList& command);
+
+  /// Model folders, the latest first, at most eight.
+  [[nodiscard]] QStringList recentModels() const;
+  void addRecentModel(const QString& folder);
+
+  [[nodiscard]] QString device() const;  ///< "auto", "cpu" or "cuda"
+  void setDevice(const QString& device);
+
+  [[nodiscard]] QString exportFolder() const;
+  void setExportFolder(const QString& folder);
+
+  [[nodiscard]] QByteArray windowGeometry() const;
+  [[nodiscard]] QByteArray windowState() const;
+  void setWindow(const QByteArray& geometry, const QByteArray& state);
+
+ private:
+  std::unique_ptr<QSettings> store_;
+};
+
+}  // namespace natscope::ui

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QObject>
+#include <memory>
+
+#include "core/explore/attention_tile.h"
+
+namespace natscope::ui {
+
+/// Where the attention map gets its tiles from: the engine, or made-up ones in tests and benchmarks.
+/// Asking never waits: a tile that is not there is fetched, and `arrived` says when it is.
+class TileSource : public QObject {
+  Q_OBJECT
+
+ public:
+  using QObject::QObject;
+
+  /// T: the map has T × T cells.
+  [[nodiscard]] virtual qint64 tokens() const = 0;
+
+  /// The tile, or null while it is on its way. It may be of an earlier, shorter T; a newer one is then on its way.
+  [[nodiscard]] virtual std::shared_ptr<const AttentionTile> tile(const TileKey& key) = 0;
+
+  /// The tile if it is there; fetches nothing.
+  [[nodiscard]] virtual std::shared_ptr<const AttentionTile> cached(const TileKey& key) const = 0;
+
+  /// Forgets what was asked for and has not been sent: the view looks elsewhere now.
+  virtual void dropPending() {}
+
+ Q_SIGNALS:
+  void arrived(const natscope::TileKey& key);
+  void reset();  ///< another sequence: every tile is out of date
+};
+
+/// The zoom at which one tile covers a whole map of T × T cells: what the minimap and the colour range are made from.
+[[nodiscard]] int overviewZoom(qint64 tokens);
+
+}  // namespace natscope::ui

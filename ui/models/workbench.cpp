@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/models/workbench.h"
+
+#include <algorithm>
+
+#include "core/cache/policy.h"
+
+namespace natscope::ui {
+namespace {
+
+/// The decode rate is that of this many latest tokens: it follows the text without trembling.
+constexpr qint64 rateTokens = 16;
+
+Device deviceOf(const QString& name) {
+  if (name == QLatin1String("cpu")) return Device::cpu;
+  if (name == QLatin1String("cuda")) return Device::cuda;
+  return Device::automatic;
+}
+
+QString endWords(StopReason reason) {
+  switch (reason) {
+    case StopReason::end_of_text:
+      return Workbench::tr("the model ended the text");
+    case StopReason::max_new_tokens:
+      return Workbench::tr("as many as asked for");
+    case StopReason::context_full:
+      return Workbench::tr("the context is full");
+    case StopReason::stop_string:
+      return Workbench::tr("a stop text came");
+    case StopReason::interrupted:
+      return Workbench::tr("stopped");
+  }
+  return {};
+}
+
+}  // namespace
+
+Workbench::Workbench(Settings& settings, QObject* parent)
+    : QObject(parent), settings_(settings), tiles_(client_), weights_(client_) {
+  sequence_.setSource([this]() -> const SequenceRecord& { return client_.record(); });
+  connect(&client_, &EngineClient::stateChanged, this, &Workbench::stateChanged);
+  connect(&client_, &EngineClient::modelOpened, this, &Workbench::onModelOpened);
+  connect(&client_, &EngineClient::sequenceStarted, this, [this] {
+    hasSequence_ = true;
+    follow();
+    sequence_.refresh(true);
+  });
+  connect(&client_, &EngineClient::recordChanged, this, [this] {
+    follow();
+    sequence_.refresh(false);
+    Q_EMIT stateChanged();
+  });
+  connect(&client_, &EngineClient::analysed, this, &Workbench::onAnalysed);
+  connect(&client_, &EngineClient::finished, this, [this](const FinishedMessage& result) {
+    say(tr("%n token(s) generated (%1)", nullptr, static_cast<int>(result.generated)).arg(endWords(result.reason)));
+  });
+  connect(&client_, &EngineClient::progress, this, [this](ProgressPhase phase, qint64 done, qint64 total, double) {
+    if (phase == ProgressPhase::prefill) say(tr("Analysing: %1 of %2 tokens").arg(done).arg(total));
+  });
+  connect(&client_, &EngineClient::failed, this, &Workbench::onFailed);
+  connect(&client_, &EngineClient::engineLost, this, &Workbench::onLost);
+  connect(&client_, &EngineClient::engineStarted, this,
+          [this](const QString& program) { Q_EMIT logLine(tr("Engine started: %1").arg(program)); });
+  connect(&client_, &EngineClient::logLine, this, &Workbench::logLine);
+}
+
+void Workbench::begin(const QStringList& engineCommand, const QString& model, const QString& device) {
+  const QStringList command = engineCommand.isEmpty() ? settings_.engineCommand() : engineCommand;
+  if (!command.isEmpty()) client_.setCommandLine(command);
+  device_ = device.isEmpty() ? settings_.device() : device;
+  client_.start();
+  openModel(model);
+}
+
+void Workbench::openModel(const QString& folder) {
+  if (folder.isEmpty()) return;
+  modelPath_ = folder;
+  wasLost_ = false;
+  hasSequence_ = false;
+  say(tr("Opening %1 …").arg(folder));
+  OpenMessage request;
+  request.model = folder.toStdString();
+  request.device = deviceOf(device_);
+  client_.openModel(request);
+}
+
+void Workbench::setDevice(const QString& device) {
+  if (device == device_) return;
+  device_ = device;
+  settings_.setDevice(device);
+  openModel(modelPath_);
+}
+
+void Workbench::setEngineCommand(const QStringList& command) {
+  settings_.setEngineCommand(command);
+  client_.setCommandLine(command);
+  hasSequence_ = false;
+  client_.restart();
+  openModel(modelPath_);
+}
+
+void Workbench::onModelOpened(const ModelDescription& model) {
+  const auto path = QString::fromStdString(model.path);
+  settings_.addRecentModel(path);
+  follow();
+  say(tr("Model open: %1 layers, %2 heads, %3 KV heads").arg(model.layers).arg(model.heads).arg(model.kv_heads));
+  Q_EMIT logLine(tr("Opened %1 (%2) on %3")
+                     .arg(path, QString::fromStdString(model.architecture), QString::fromStdString(model.device)));
+  Q_EMIT modelOpened(model);
+  if (std::exchange(wasLost_, false)) {
+    // What was shown stays on screen; the new engine knows nothing of it until something is asked of it.
+    say(tr("Another engine is ready. What is shown is from before; Generate begins again."));
+    Q_EMIT errorCleared();
+  } else {
+    Q_EMIT errorCleared();
+    analyse();
+  }
+  Q_EMIT stateChanged();
+}
+
+void Workbench::follow() {
+  // Until another text is analysed the record may still be of the model before: its own shape bounds what is chosen.
+  const SequenceRecord& record = client_.record();
+  const auto& model = client_.model();
+  const CacheGeometry& geometry = record.geometry();
+  const bool isOfModel = model && model->layers == geometry.layers && model->kv_heads == geometry.kv_heads;
+  selection_.setLimits(geometry.layers, isOfModel ? model->heads : geometry.kv_heads, geometry.kv_heads, record.size());
+}
+
+bool Workbench::canAnalyse() const { return client_.state() == EngineClient::State::ready; }
+bool Workbench::canContinue() const { return canAnalyse(); }
+
+bool Workbench::isRunning() const {
+  return client_.state() == EngineClient::State::analysing || client_.state() == EngineClient::State::generating;
+}
+
+bool Workbench::needsNewSequence() const {
+  return !hasSequence_ || sequence_.isEmpty() || options_.text != analysedText_ || options_.policy != analysedPolicy_;
+}
+
+void Workbench::startSequence(Next next) {
+  if (!canAnalyse()) return;
+  const auto policy = parse_policy(options_.policy.toStdString());
+  if (!policy) {
+    Q_EMIT errorRaised(policy.error());
+    return;
+  }
+  next_ = next;
+  analysedText_ = options_.text;
+  analysedPolicy_ = options_.policy;
+  AnalyseMessage request;
+  request.prompt = options_.text.toStdString();
+  request.plan.policy = *policy;
+  Q_EMIT errorCleared();
+  client_.analyse(request);
+}
+
+void Workbench::analyse() { startSequence(Next::nothing); }
+void Workbench::generate() { startSequence(Next::generate); }
+
+GenerateMessage Workbench::generateMessage() const {
+  GenerateMessage request;
+  request.max_new_tokens = options_.maxNewTokens;
+  request.sampling = options_.sampling;
+  for (const QString& text : options_.stopStrings) request.stop_strings.push_back(text.toStdString());
+  return request;
+}
+
+void Workbench::continueGenerating() {
+  if (!canContinue()) return;
+  if (needsNewSequence()) return startSequence(Next::generate);
+  Q_EMIT errorCleared();
+  client_.generate(generateMessage());
+}
+
+void Workbench::step() {
+  if (!canContinue()) return;
+  if (needsNewSequence()) return startSequence(Next::step);
+  Q_EMIT errorCleared();
+  StepMessage request;
+  request.sampling = options_.sampling;
+  client_.step(request);
+}
+
+void Workbench::stop() {
+  next_ = Next::nothing;
+  client_.stop();
+}
+
+void Workbench::onAnalysed() {
+  say(tr("%n token(s) analysed", nullptr, static_cast<int>(client_.promptTokens())));
+  const Next next = std::exchange(next_, Next::nothing);
+  if (next == Next::generate) client_.generate(generateMessage());
+  if (next == Next::step) step();
+  Q_EMIT stateChanged();
+}
+
+void Workbench::onLost(const QString& reason) {
+  wasLost_ = true;
+  hasSequence_ = false;
+  next_ = Next::nothing;
+  say(tr("The engine is gone; another one is being started."));
+  Q_EMIT errorRaised(make_error(ErrorCode::engine_lost, reason.toStdString(),
+                                tr("what you see stays; another engine is being started").toStdString()));
+  Q_EMIT stateChanged();
+}
+
+void Workbench::onFailed(const Error& error) {
+  if (error.code == ErrorCode::interrupted) {
+    say(tr("Stopped."));
+    return;
+  }
+  // A text that was refused was not analysed: the next try begins again.
+  if (sequence_.isEmpty()) hasSequence_ = false;
+  next_ = Next::nothing;
+  say(QString());
+  Q_EMIT logLine(QString::fromStdString(format_error_line(error)));
+  Q_EMIT errorRaised(error);
+  Q_EMIT stateChanged();
+}
+
+void Workbench::say(const QString& status) {
+  status_ = status;
+  Q_EMIT stateChanged();
+}
+
+double Workbench::prefillRate() const {
+  const double seconds = client_.prefillSeconds();
+  return seconds > 0 ? static_cast<double>(client_.promptTokens()) / seconds : 0;
+}
+
+double Workbench::decodeRate() const {
+  const auto frames = client_.record().frames();
+  double milliseconds = 0;
+  qint64 tokens = 0;
+  for (auto frame = frames.rbegin(); frame != frames.rend() && frame->generated && tokens < rateTokens;
+       ++frame, ++tokens) {
+    milliseconds += frame->step_ms;
+  }
+  return milliseconds > 0 ? 1000.0 * static_cast<double>(tokens) / milliseconds : 0;
+}
+
+}  // namespace natscope::ui

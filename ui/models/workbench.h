@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QObject>
+
+#include "ui/bridge/engine_client.h"
+#include "ui/models/engine_tile_source.h"
+#include "ui/models/prompt_options.h"
+#include "ui/models/selection.h"
+#include "ui/models/sequence_model.h"
+#include "ui/models/settings.h"
+#include "ui/models/weights_queue.h"
+
+namespace natscope::ui {
+
+/// Everything the window is about, without the window: the engine, the sequence, the selection and what is asked next.
+///
+/// Generate begins a new sequence from the prompt; Continue and Step go on from the last token, and begin one where the
+/// prompt or policy has changed since. Nothing waits: what has to come first is remembered and done when it is there.
+class Workbench : public QObject {
+  Q_OBJECT
+
+ public:
+  explicit Workbench(Settings& settings, QObject* parent = nullptr);
+
+  [[nodiscard]] EngineClient& client() { return client_; }
+  [[nodiscard]] SequenceModel& sequence() { return sequence_; }
+  [[nodiscard]] Selection& selection() { return selection_; }
+  [[nodiscard]] EngineTileSource& tiles() { return tiles_; }
+  [[nodiscard]] WeightsQueue& weights() { return weights_; }
+  [[nodiscard]] Settings& settings() { return settings_; }
+
+  [[nodiscard]] const PromptOptions& options() const { return options_; }
+  void setOptions(const PromptOptions& options) { options_ = options; }
+
+  [[nodiscard]] bool canAnalyse() const;
+  [[nodiscard]] bool canContinue() const;
+  [[nodiscard]] bool isRunning() const;
+  /// Whether the engine still has the sequence that is shown; after it died only the window has.
+  [[nodiscard]] bool hasEngineSequence() const { return hasSequence_; }
+  /// Tokens a second of the last prefill and of the latest steps; 0 where there was none.
+  [[nodiscard]] double prefillRate() const;
+  [[nodiscard]] double decodeRate() const;
+  [[nodiscard]] const QString& modelPath() const { return modelPath_; }
+  [[nodiscard]] const QString& statusText() const { return status_; }
+  /// The prompt that the present sequence began with.
+  [[nodiscard]] const QString& analysedText() const { return analysedText_; }
+
+ public Q_SLOTS:
+  /// Starts the engine and opens a model in it. An empty command: the settings', else the one beside this program.
+  void begin(const QStringList& engineCommand, const QString& model, const QString& device);
+  void openModel(const QString& folder);
+  void setDevice(const QString& device);
+  void setEngineCommand(const QStringList& command);
+  void analyse();
+  void generate();
+  void continueGenerating();
+  void step();
+  void stop();
+
+ Q_SIGNALS:
+  void stateChanged();  ///< what can be done, or the status text
+  void modelOpened(const natscope::ModelDescription& model);
+  void errorRaised(const natscope::Error& error);
+  void errorCleared();  ///< what went wrong works again
+  void logLine(const QString& line);
+
+ private:
+  enum class Next { nothing, generate, step };
+
+  void startSequence(Next next);
+  void onModelOpened(const ModelDescription& model);
+  void onAnalysed();
+  void onLost(const QString& reason);
+  void onFailed(const Error& error);
+  void follow();
+  void say(const QString& status);
+  [[nodiscard]] bool needsNewSequence() const;
+  [[nodiscard]] GenerateMessage generateMessage() const;
+
+  Settings& settings_;
+  EngineClient client_;
+  SequenceModel sequence_;
+  Selection selection_;
+  EngineTileSource tiles_;
+  WeightsQueue weights_;
+  PromptOptions options_;
+  QString modelPath_;
+  QString device_ = QStringLiteral("auto");
+  QString status_;
+  QString analysedText_;
+  QString analysedPolicy_;
+  bool hasSequence_ = false;  // in the engine: after a death only the window still has it
+  bool wasLost_ = false;
+  Next next_ = Next::nothing;
+};
+
+}  // namespace natscope::ui

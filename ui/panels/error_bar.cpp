@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/error_bar.h"
+
+#include <QHBoxLayout>
+#include <QStyle>
+#include <QToolButton>
+
+#include "ui/theme/icons.h"
+#include "ui/theme/theme.h"
+
+namespace natscope::ui {
+namespace {
+
+QString sentence(const std::string& text) {
+  QString words = QString::fromStdString(printable(text, 400)).toHtmlEscaped();
+  if (!words.isEmpty()) words[0] = words.at(0).toUpper();
+  return words;
+}
+
+}  // namespace
+
+ErrorBar::ErrorBar(QWidget* parent) : QWidget(parent), words_(new QLabel(this)) {
+  setObjectName(QStringLiteral("errorBar"));
+  setAttribute(Qt::WA_StyledBackground);
+  auto* const layout = new QHBoxLayout(this);
+  layout->setContentsMargins(12, 5, 6, 5);
+  words_->setTextFormat(Qt::RichText);
+  words_->setWordWrap(true);
+  words_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+  layout->addWidget(words_, 1);
+  auto* const close = new QToolButton(this);
+  close->setToolTip(tr("Dismiss (Esc)"));
+  const auto paint = [close] { close->setIcon(themedIcon(QStringLiteral("close"))); };
+  paint();
+  connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, close, paint);
+  connect(close, &QToolButton::clicked, this, &QWidget::hide);
+  layout->addWidget(close, 0, Qt::AlignTop);
+  hide();
+}
+
+void ErrorBar::showError(const Error& error) {
+  QString words = QStringLiteral("<b>%1.</b>").arg(sentence(error.message));
+  if (!error.hint.empty()) words += QStringLiteral(" %1.").arg(sentence(error.hint));
+  words += QStringLiteral(" <span style='font-size:small'>(%1)</span>").arg(QLatin1String(name(error.code)));
+  words_->setText(words);
+  show();
+}
+
+void ErrorBar::showNotice(const QString& text) {
+  words_->setText(text.toHtmlEscaped());
+  show();
+}
+
+}  // namespace natscope::ui

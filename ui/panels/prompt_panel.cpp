@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/prompt_panel.h"
+
+#include <QCheckBox>
+#include <QComboBox>
+#include <QDoubleSpinBox>
+#include <QFormLayout>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPlainTextEdit>
+#include <QRegularExpressionValidator>
+#include <QSpinBox>
+#include <QVBoxLayout>
+
+namespace natscope::ui {
+namespace {
+
+QDoubleSpinBox* number(QWidget* parent, double from, double to, double step, double value, const QString& tip) {
+  auto* const box = new QDoubleSpinBox(parent);
+  box->setRange(from, to);
+  box->setDecimals(2);
+  box->setSingleStep(step);
+  box->setValue(value);
+  box->setToolTip(tip);
+  return box;
+}
+
+}  // namespace
+
+PromptPanel::PromptPanel(QWidget* parent)
+    : QWidget(parent),
+      prompt_(new QPlainTextEdit(this)),
+      greedy_(new QCheckBox(tr("greedy"), this)),
+      temperature_(number(this, 0.01, 10, 0.05, 0.8, tr("Below 1: safer, above 1: more surprising"))),
+      topK_(new QSpinBox(this)),
+      topP_(number(this, 0.01, 1, 0.01, 0.95, tr("The smallest set of tokens whose probability reaches this"))),
+      minP_(number(this, 0, 1, 0.01, 0, tr("At least this share of the likeliest token's probability"))),
+      penalty_(number(this, 0.1, 5, 0.05, 1, tr("Above 1: tokens that occurred become less likely"))),
+      seed_(new QLineEdit(QStringLiteral("0"), this)),
+      length_(new QSpinBox(this)),
+      policy_(new QComboBox(this)) {
+  setObjectName(QStringLiteral("panel"));
+  setAttribute(Qt::WA_StyledBackground);
+  prompt_->setPlaceholderText(tr("Type or paste a text. Ctrl+Return analyses it, Ctrl+G goes on writing."));
+  prompt_->setTabChangesFocus(true);
+  prompt_->setMinimumHeight(80);
+  topK_->setRange(0, 1'000'000);
+  topK_->setSpecialValueText(tr("all"));
+  topK_->setToolTip(tr("Only this many likeliest tokens"));
+  length_->setRange(1, 1'000'000);
+  length_->setValue(200);
+  length_->setToolTip(tr("How many tokens Generate and Continue add at most"));
+  seed_->setValidator(new QRegularExpressionValidator(QRegularExpression(QStringLiteral("[0-9]{1,19}")), seed_));
+  seed_->setToolTip(tr("The same seed, prompt and model give the same text"));
+  policy_->setEditable(true);
+  policy_->setInsertPolicy(QComboBox::NoInsert);
+  policy_->addItems({QStringLiteral("model"), QStringLiteral("full"), QStringLiteral("window:64"),
+                     QStringLiteral("longformer:64,0,1"), QStringLiteral("streaming:4,60"),
+                     QStringLiteral("h2o:32,32")});
+  policy_->setToolTip(
+      tr("What decides how long tokens stay: the model's own roles, or a baseline in their place.\n"
+         "full · window:W · longformer:W,P1,P2,… · streaming:SINKS,WINDOW · h2o:HEAVY,RECENT"));
+
+  auto* const layout = new QVBoxLayout(this);
+  layout->setContentsMargins(8, 6, 8, 8);
+  layout->addWidget(prompt_, 1);
+  auto* const form = new QFormLayout;
+  form->setHorizontalSpacing(10);
+  form->setVerticalSpacing(4);
+  form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
+  form->addRow(tr("Temperature"), temperature_);
+  form->addRow(tr("Top-k"), topK_);
+  form->addRow(tr("Top-p"), topP_);
+  form->addRow(tr("Min-p"), minP_);
+  form->addRow(tr("Repetition"), penalty_);
+  form->addRow(tr("Seed"), seed_);
+  form->addRow(tr("New tokens"), length_);
+  form->addRow(tr("Cache policy"), policy_);
+  form->addRow(QString(), greedy_);
+  layout->addLayout(form);
+
+  connect(greedy_, &QCheckBox::toggled, this, [this](bool isGreedy) {
+    for (QWidget* const field :
+         {static_cast<QWidget*>(temperature_), static_cast<QWidget*>(topK_), static_cast<QWidget*>(topP_),
+          static_cast<QWidget*>(minP_), static_cast<QWidget*>(seed_)}) {
+      field->setEnabled(!isGreedy);
+    }
+    Q_EMIT changed();
+  });
+  connect(prompt_, &QPlainTextEdit::textChanged, this, &PromptPanel::changed);
+  for (QDoubleSpinBox* const box : {temperature_, topP_, minP_, penalty_})
+    connect(box, &QDoubleSpinBox::valueChanged, this, &PromptPanel::changed);
+  for (QSpinBox* const box : {topK_, length_}) connect(box, &QSpinBox::valueChanged, this, &PromptPanel::changed);
+  connect(seed_, &QLineEdit::textChanged, this, &PromptPanel::changed);
+  connect(policy_, &QComboBox::currentTextChanged, this, &PromptPanel::changed);
+  // Chosen or typed and confirmed: another policy is another picture at once.
+  connect(policy_, &QComboBox::activated, this, &PromptPanel::analyseWanted);
+  connect(policy_->lineEdit(), &QLineEdit::returnPressed, this, &PromptPanel::analyseWanted);
+}
+
+PromptOptions PromptPanel::options() const {
+  PromptOptions options;
+  options.text = prompt_->toPlainText();
+  options.policy = policy_->currentText().trimmed();
+  options.sampling.greedy = greedy_->isChecked();
+  options.sampling.temperature = temperature_->value();
+  options.sampling.top_k = topK_->value();
+  options.sampling.top_p = topP_->value();
+  options.sampling.min_p = minP_->value();
+  options.sampling.repetition_penalty = penalty_->value();
+  options.sampling.seed = seed_->text().toULongLong();
+  options.maxNewTokens = length_->value();
+  return options;
+}
+
+void PromptPanel::setPrompt(const QString& text) { prompt_->setPlainText(text); }
+
+void PromptPanel::setDefaults(const ModelDescription& model) {
+  greedy_->setChecked(model.greedy);
+  temperature_->setValue(model.temperature);
+  topK_->setValue(model.top_k);
+  topP_->setValue(model.top_p);
+  minP_->setValue(model.min_p);
+  penalty_->setValue(model.repetition_penalty);
+}
+
+}  // namespace natscope::ui

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QWidget>
+
+#include "core/protocol/model_description.h"
+#include "ui/models/prompt_options.h"
+
+class QCheckBox;
+class QComboBox;
+class QDoubleSpinBox;
+class QPlainTextEdit;
+class QSpinBox;
+class QLineEdit;
+
+namespace natscope::ui {
+
+/// The prompt, how tokens are sampled, and the cache policy.
+class PromptPanel : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit PromptPanel(QWidget* parent = nullptr);
+
+  [[nodiscard]] PromptOptions options() const;
+  void setPrompt(const QString& text);
+  /// What the model's generation_config.json asks for becomes what the fields say.
+  void setDefaults(const ModelDescription& model);
+
+ Q_SIGNALS:
+  void changed();
+  void analyseWanted();
+
+ private:
+  QPlainTextEdit* prompt_;
+  QCheckBox* greedy_;
+  QDoubleSpinBox* temperature_;
+  QSpinBox* topK_;
+  QDoubleSpinBox* topP_;
+  QDoubleSpinBox* minP_;
+  QDoubleSpinBox* penalty_;
+  QLineEdit* seed_;
+  QSpinBox* length_;
+  QComboBox* policy_;
+};
+
+}  // namespace natscope::ui

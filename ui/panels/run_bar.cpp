@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/run_bar.h"
+
+#include <QComboBox>
+#include <QFileInfo>
+#include <QLabel>
+#include <QLocale>
+#include <QMenu>
+#include <QToolButton>
+#include <algorithm>
+
+#include "ui/theme/icons.h"
+#include "ui/theme/theme.h"
+
+namespace natscope::ui {
+namespace {
+
+QString rate(double tokensPerSecond) {
+  return tokensPerSecond > 0 ? QLocale::c().toString(tokensPerSecond, 'f', tokensPerSecond < 10 ? 1 : 0)
+                             : QStringLiteral("–");
+}
+
+QString pair(const QString& label, const QString& value) {
+  const QString muted = ThemeSwitch::instance().colours().muted.name();
+  return QStringLiteral("<span style='color:%1'>%2</span> <b>%3</b>").arg(muted, label, value);
+}
+
+}  // namespace
+
+RunBar::RunBar(Workbench& workbench, QMenu* modelMenu, const QList<QAction*>& runActions, QWidget* parent)
+    : QToolBar(tr("Run"), parent),
+      workbench_(workbench),
+      model_(new QToolButton(this)),
+      device_(new QComboBox(this)),
+      primary_(nullptr),
+      numbers_(new QLabel(this)) {
+  setObjectName(QStringLiteral("runBar"));
+  setMovable(false);
+  setContextMenuPolicy(Qt::PreventContextMenu);
+  setIconSize(QSize(16, 16));
+  setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+  model_->setMenu(modelMenu);
+  model_->setPopupMode(QToolButton::InstantPopup);
+  model_->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+  model_->setToolTip(tr("The model: open a folder, a recent one or the demo; or drop a folder on the window"));
+  addWidget(model_);
+  device_->addItem(tr("auto"), QStringLiteral("auto"));
+  device_->addItem(tr("CPU"), QStringLiteral("cpu"));
+  device_->addItem(tr("GPU"), QStringLiteral("cuda"));
+  device_->setToolTip(tr("Where the engine computes; a change opens the model again"));
+  addWidget(device_);
+  addSeparator();
+  for (QAction* const action : runActions) {
+    addAction(action);
+    if (primary_ == nullptr) {
+      primary_ = qobject_cast<QToolButton*>(widgetForAction(action));
+      if (primary_ != nullptr) primary_->setObjectName(QStringLiteral("primary"));
+    }
+  }
+  auto* const space = new QWidget(this);
+  space->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
+  addWidget(space);
+  numbers_->setTextFormat(Qt::RichText);
+  addWidget(numbers_);
+  connect(device_, &QComboBox::activated, this, [this] { workbench_.setDevice(device_->currentData().toString()); });
+  connect(&workbench_, &Workbench::stateChanged, this, &RunBar::refresh);
+  connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, &RunBar::paintInTheme);
+  paintInTheme();
+}
+
+void RunBar::setDevice(const QString& device) { device_->setCurrentIndex(std::max(0, device_->findData(device))); }
+
+void RunBar::paintInTheme() {
+  model_->setIcon(themedIcon(QStringLiteral("model")));
+  refresh();
+}
+
+void RunBar::refresh() {
+  const EngineClient& client = workbench_.client();
+  const QString folder = QFileInfo(workbench_.modelPath()).fileName();
+  model_->setText((folder.isEmpty() ? tr("no model") : folder) + QStringLiteral("  ▾"));
+  const SequenceRecord& record = client.record();
+  const qint64 context = client.model() ? client.model()->context : 0;
+  const QString held =
+      record.size() > 0 ? QString::number(100 * record.frames().back().counts.fraction, 'f', 1) + QStringLiteral(" %")
+                        : QStringLiteral("–");
+  const QLocale plain = QLocale::c();
+  numbers_->setText(QStringList{pair(tr("prefill"), rate(workbench_.prefillRate()) + tr(" tok/s")),
+                                pair(tr("decode"), rate(workbench_.decodeRate()) + tr(" tok/s")),
+                                pair(tr("context"), plain.toString(record.size()) + QStringLiteral(" / ") +
+                                                        (context > 0 ? plain.toString(context) : QStringLiteral("–"))),
+                                pair(tr("KV"), held)}
+                        .join(QStringLiteral("&nbsp;&nbsp;&nbsp;")) +
+                    QStringLiteral("&nbsp;&nbsp;"));
+}
+
+}  // namespace natscope::ui

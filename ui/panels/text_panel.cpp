@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/text_panel.h"
+
+#include <QComboBox>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QVBoxLayout>
+
+namespace natscope::ui {
+
+TextPanel::TextPanel(Workbench& workbench, QWidget* parent)
+    : QWidget(parent),
+      workbench_(workbench),
+      text_(new TokenTextView(workbench.sequence(), workbench.selection(), this)),
+      colouring_(new QComboBox(this)) {
+  setObjectName(QStringLiteral("panel"));
+  setAttribute(Qt::WA_StyledBackground);
+  colouring_->addItems({tr("role in the chosen head"), tr("share of heads that hold it")});
+  auto* const legend = new QLabel(this);
+  legend->setObjectName(QStringLiteral("muted"));
+  auto* const bar = new QHBoxLayout;
+  bar->setContentsMargins(8, 5, 8, 2);
+  bar->addWidget(colouring_);
+  bar->addWidget(legend, 1);
+  auto* const layout = new QVBoxLayout(this);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setSpacing(0);
+  layout->addLayout(bar);
+  layout->addWidget(text_, 1);
+
+  const auto explain = [this, legend] {
+    legend->setText(text_->colouring() == TextColouring::role
+                        ? tr("━ G global   ╍ L local   ┈ S sliding   pale: dropped")
+                        : tr("a mark as long as the share; empty: gone from every head"));
+  };
+  connect(colouring_, &QComboBox::currentIndexChanged, this, [this, explain](int index) {
+    text_->setColouring(index == 1 ? TextColouring::heldShare : TextColouring::role);
+    explain();
+  });
+  connect(&workbench_.client(), &EngineClient::analysed, this,
+          [this] { text_->setPromptTokens(workbench_.client().promptTokens()); });
+  explain();
+}
+
+void TextPanel::toggleColouring() { colouring_->setCurrentIndex(1 - colouring_->currentIndex()); }
+
+}  // namespace natscope::ui

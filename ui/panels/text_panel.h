@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QWidget>
+
+#include "ui/models/workbench.h"
+#include "ui/views/token_text_view.h"
+
+class QComboBox;
+
+namespace natscope::ui {
+
+/// The text, what its colours mean, and the choice between the two meanings.
+class TextPanel : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit TextPanel(Workbench& workbench, QWidget* parent = nullptr);
+
+  void toggleColouring();
+
+ private:
+  Workbench& workbench_;
+  TokenTextView* text_;
+  QComboBox* colouring_;
+};
+
+}  // namespace natscope::ui

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/token_panel.h"
+
+#include <QMouseEvent>
+#include <QPainter>
+#include <QPainterPath>
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+
+#include "core/explore/lifeline.h"
+#include "ui/figure/token_label.h"
+#include "ui/theme/theme.h"
+#include "ui/views/role_swatches.h"
+
+namespace natscope::ui {
+namespace {
+
+constexpr double edge = 12;
+constexpr double lineHeight = 17;
+constexpr int pauseMs = 90;
+constexpr std::size_t shownCandidates = 5;
+
+void setSize(QPainter& painter, int pixels, bool bold = false) {
+  QFont font = painter.font();
+  font.setPixelSize(pixels);
+  font.setBold(bold);
+  painter.setFont(font);
+}
+
+const ThemeColours& theme() { return ThemeSwitch::instance().colours(); }
+
+void drawHeading(QPainter& painter, const QRectF& area, const QString& words) {
+  setSize(painter, 11);
+  painter.setPen(theme().muted);
+  painter.drawText(QRectF(area.topLeft(), QSizeF(area.width(), lineHeight)), Qt::AlignLeft | Qt::AlignVCenter,
+                   painter.fontMetrics().elidedText(words, Qt::ElideRight, static_cast<int>(area.width())));
+}
+
+QString percent(double share) {
+  return QString::number(100 * share, 'f', share < 0.0995 ? 1 : 0) + QStringLiteral(" %");
+}
+
+}  // namespace
+
+TokenPanel::TokenPanel(Workbench& workbench, QWidget* parent) : QWidget(parent), workbench_(workbench) {
+  setAttribute(Qt::WA_OpaquePaintEvent);
+  pause_.setSingleShot(true);
+  pause_.setInterval(pauseMs);
+  connect(&pause_, &QTimer::timeout, this, &TokenPanel::askForColumn);
+  connect(&workbench_.selection(), &Selection::changed, this, &TokenPanel::follow);
+  connect(&workbench_.sequence(), &SequenceModel::extended, this, qOverload<>(&QWidget::update));
+  connect(&workbench_.sequence(), &SequenceModel::restarted, this, [this] {
+    column_.reset();
+    update();
+  });
+  connect(&workbench_.client(), &EngineClient::finished, &pause_, qOverload<>(&QTimer::start));
+  connect(&workbench_.client(), &EngineClient::analysed, &pause_, qOverload<>(&QTimer::start));
+  connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, qOverload<>(&QWidget::update));
+}
+
+void TokenPanel::follow() {
+  // The cursor crosses many tokens: the engine is asked about the one that it rests on.
+  pause_.start();
+  update();
+}
+
+void TokenPanel::askForColumn() {
+  const auto token = workbench_.selection().token();
+  const std::int64_t size = workbench_.sequence().size();
+  if (!token || token->value >= size || !workbench_.hasEngineSequence()) return;
+  WeightsRequestMessage request;
+  request.layer = workbench_.selection().layer();
+  request.head = workbench_.selection().head();
+  request.first_key = *token;
+  request.first_query = *token;
+  request.keys = 1;
+  request.queries = static_cast<std::int32_t>(size - token->value);
+  workbench_.weights().look(request, [this](const Expected<WeightsMessage>& answer) {
+    if (!answer) return;  // the window has already said why
+    const WeightsRequestMessage& asked = answer->request;
+    column_ = Column{asked.layer, asked.head, asked.first_key, answer->weights};
+    update();
+  });
+}
+
+QString TokenPanel::named(TokenPos token) const {
+  return QStringLiteral("“%1” · %2").arg(tokenLabel(workbench_.sequence().text(token), 18)).arg(token.value);
+}
+
+void TokenPanel::paintEvent(QPaintEvent*) {
+  QPainter painter(this);
+  painter.setRenderHint(QPainter::Antialiasing);
+  painter.fillRect(rect(), theme().panel);
+  const auto token = workbench_.selection().token();
+  if (!token || token->value >= workbench_.sequence().size()) {
+    rolesArea_ = {};
+    painter.setPen(theme().muted);
+    painter.drawText(rect().adjusted(12, 12, -12, -12), Qt::AlignCenter | Qt::TextWordWrap,
+                     tr("Point at a token, or click one to keep it here.\nShift-click adds, Esc clears."));
+    return;
+  }
+  const double top = drawTitle(painter, *token);
+  // Two columns: what happened to it on the left, what it meant on the right.
+  const double half = (width() - 3 * edge) / 2;
+  const QRectF left(edge, top, half, height() - top - 6);
+  const QRectF right(2 * edge + half, top, half, height() - top - 6);
+  const double below = drawScores(painter, left, *token);
+  drawRoles(painter, QRectF(left.left(), below, left.width(), left.bottom() - below), *token);
+  const double under = drawAlternatives(painter, right, *token);
+  drawColumn(painter, QRectF(right.left(), under, right.width(), right.bottom() - under), *token);
+}
+
+double TokenPanel::drawTitle(QPainter& painter, TokenPos token) {
+  const SequenceRecord& record = workbench_.sequence().record();
+  const TokenFrame& frame = record.frame(token);
+  setSize(painter, 15, true);
+  painter.setPen(theme().text);
+  const QString name = named(token);
+  painter.drawText(QRectF(edge, 6, width() - 2 * edge, 20), Qt::AlignLeft | Qt::AlignVCenter, name);
+  const double nameWidth = painter.fontMetrics().horizontalAdvance(name);
+  setSize(painter, 12);
+  painter.setPen(theme().muted);
+  QString facts = frame.generated ? tr("generated") : tr("prompt");
+  facts += tr(", id %1").arg(frame.token);
+  if (token.value > 0) facts += tr(", probability %1").arg(percent(static_cast<double>(frame.probability)));
+  const QRectF beside(edge + nameWidth + 12, 7, width() - nameWidth - 2 * edge - 12, 20);
+  painter.drawText(beside, Qt::AlignLeft | Qt::AlignVCenter,
+                   painter.fontMetrics().elidedText(facts, Qt::ElideRight, static_cast<int>(beside.width())));
+
+  const Selection& selection = workbench_.selection();
+  const auto life = lifeline_of(record, selection.layer(), selection.kvHead(), token);
+  if (!life) return 32;
+  drawRoleSign(painter, QRectF(edge, 31, 16, 16), life->role, life->fate != EntryFate::held);
+  setSize(painter, 13);
+  painter.setPen(theme().text);
+  const QString words = tr("in layer %1, KV head %2: %3")
+                            .arg(selection.layer().value)
+                            .arg(selection.kvHead().value)
+                            .arg(QString::fromStdString(describe(*life)));
+  painter.drawText(QRectF(edge + 23, 29, width() - 2 * edge - 23, 20), Qt::AlignLeft | Qt::AlignVCenter,
+                   painter.fontMetrics().elidedText(words, Qt::ElideRight, static_cast<int>(width() - 2 * edge - 23)));
+  return 56;
+}
+
+double TokenPanel::drawScores(QPainter& painter, const QRectF& area, TokenPos token) const {
+  const SequenceRecord& record = workbench_.sequence().record();
+  const Selection& selection = workbench_.selection();
+  const TokenFrame& frame = record.frame(token);
+  const auto head =
+      static_cast<std::size_t>(selection.layer().value * record.geometry().kv_heads + selection.kvHead().value);
+  if (frame.scores.size() < (head + 1) * role_count) {
+    drawHeading(painter, area, tr("scores: this model has no score layers"));
+    return area.top() + lineHeight + 4;
+  }
+  const float* const scores = frame.scores.data() + head * role_count;
+  std::array<double, role_count> biased{scores[0], scores[1], scores[2]};
+  const auto& model = workbench_.client().model();
+  biased[0] += model && model->global_bias ? *model->global_bias : 0;
+  std::array<double, role_count> sorted = biased;
+  std::sort(sorted.begin(), sorted.end(), std::greater<>());
+  drawHeading(painter, area, tr("role scores, margin %1").arg(sorted[0] - sorted[1], 0, 'f', 2));
+  const double widest = std::max({std::abs(biased[0]), std::abs(biased[1]), std::abs(biased[2]), 1e-6});
+  const double zero = area.left() + 20 + (area.width() - 78) / 2;
+  for (int i = 0; i < role_count; ++i) {
+    const double y = area.top() + lineHeight * (i + 1);
+    const auto role = static_cast<Role>(i);
+    drawRoleSign(painter, QRectF(area.left(), y + 1, 14, 14), role, false);
+    const double length = biased[static_cast<std::size_t>(i)] / widest * (area.width() - 82) / 2;
+    painter.fillRect(QRectF(std::min(zero, zero + length), y + 4, std::abs(length), 8),
+                     roleFill(role, ThemeSwitch::instance().theme()));
+    setSize(painter, 11);
+    painter.setPen(theme().text);
+    painter.drawText(QRectF(area.right() - 56, y, 56, lineHeight), Qt::AlignRight | Qt::AlignVCenter,
+                     QString::number(biased[static_cast<std::size_t>(i)], 'f', 2));
+  }
+  painter.setPen(theme().border);
+  painter.drawLine(QPointF(zero, area.top() + lineHeight), QPointF(zero, area.top() + lineHeight * 4));
+  return area.top() + lineHeight * 4 + 8;
+}
+
+void TokenPanel::drawRoles(QPainter& painter, const QRectF& area, TokenPos token) {
+  const SequenceRecord& record = workbench_.sequence().record();
+  const CacheGeometry& geometry = record.geometry();
+  if (area.height() < lineHeight + 12) {
+    rolesArea_ = {};
+    return;
+  }
+  drawHeading(painter, area,
+              tr("role in every head (layers down), held by %1").arg(percent(workbench_.sequence().heldShare(token))));
+  const double room = area.height() - lineHeight;
+  const double cell = std::min({22.0, room / geometry.layers, area.width() / geometry.kv_heads});
+  rolesArea_ = QRectF(area.left(), area.top() + lineHeight,
+                      std::min(area.width(), std::max(cell, 18.0) * geometry.kv_heads), cell * geometry.layers);
+  const double cellWidth = rolesArea_.width() / geometry.kv_heads;
+  for (int layer = 0; layer < geometry.layers; ++layer) {
+    for (int head = 0; head < geometry.kv_heads; ++head) {
+      const Role role = record.roles(LayerId(layer), KvHeadId(head))[static_cast<std::size_t>(token.value)];
+      const bool isHeld = workbench_.sequence().isHeld(LayerId(layer), KvHeadId(head), token);
+      const QRectF square(rolesArea_.left() + head * cellWidth, rolesArea_.top() + layer * cell, cellWidth - 1,
+                          cell - 1);
+      if (cell >= 9)
+        drawRoleSign(painter, square, role, !isHeld);
+      else
+        painter.fillRect(square, roleFill(role, ThemeSwitch::instance().theme(), !isHeld));
+    }
+  }
+  painter.setBrush(Qt::NoBrush);
+  painter.setPen(QPen(theme().text, 1.5));
+  const Selection& selection = workbench_.selection();
+  painter.drawRect(QRectF(rolesArea_.left() + selection.kvHead().value * cellWidth,
+                          rolesArea_.top() + selection.layer().value * cell, cellWidth - 1, cell - 1));
+}
+
+void TokenPanel::mousePressEvent(QMouseEvent* event) {
+  if (!rolesArea_.contains(event->position())) return;
+  const CacheGeometry& geometry = workbench_.sequence().record().geometry();
+  const QPointF at = event->position() - rolesArea_.topLeft();
+  workbench_.selection().setLayer(LayerId(static_cast<int>(at.y() / rolesArea_.height() * geometry.layers)));
+  workbench_.selection().setKvHead(KvHeadId(static_cast<int>(at.x() / rolesArea_.width() * geometry.kv_heads)));
+}
+
+double TokenPanel::drawAlternatives(QPainter& painter, const QRectF& area, TokenPos token) const {
+  const SequenceRecord& record = workbench_.sequence().record();
+  static const std::vector<TokenCandidate> none;
+  const auto& candidates = token.value > 0 ? record.frame(TokenPos(token.value - 1)).candidates : none;
+  if (candidates.empty()) {
+    drawHeading(painter, area,
+                token.value == 0 ? tr("the first token: nothing was predicted") : tr("no alternatives were kept"));
+    return area.top() + lineHeight + 8;
+  }
+  drawHeading(painter, area, tr("likeliest in its place"));
+  const std::size_t count = std::min(candidates.size(), shownCandidates);
+  for (std::size_t i = 0; i < count; ++i) {
+    const double y = area.top() + lineHeight * static_cast<double>(i + 1);
+    const bool isChosen = candidates[i].token == record.frame(token).token;
+    setSize(painter, 12, isChosen);
+    painter.setPen(isChosen ? theme().accent : theme().text);
+    const QString words = (isChosen ? QStringLiteral("▸ ") : QString()) +
+                          tokenLabel(workbench_.client().tokenText(candidates[i].token), 14);
+    painter.drawText(QRectF(area.left(), y, area.width() * 0.5, lineHeight), Qt::AlignLeft | Qt::AlignVCenter, words);
+    const double share = static_cast<double>(candidates[i].probability);
+    const QRectF room(area.left() + area.width() * 0.5, y + 4, area.width() * 0.5 - 46, 8);
+    painter.fillRect(room, theme().raised);
+    painter.fillRect(QRectF(room.topLeft(), QSizeF(room.width() * std::clamp(share, 0.0, 1.0), room.height())),
+                     theme().accent);
+    setSize(painter, 11);
+    painter.setPen(theme().text);
+    painter.drawText(QRectF(area.right() - 44, y, 44, lineHeight), Qt::AlignRight | Qt::AlignVCenter, percent(share));
+  }
+  return area.top() + lineHeight * static_cast<double>(count + 1) + 8;
+}
+
+void TokenPanel::drawColumn(QPainter& painter, const QRectF& area, TokenPos token) const {
+  const Selection& selection = workbench_.selection();
+  if (area.height() < 2 * lineHeight) return;
+  drawHeading(painter, area,
+              tr("who attends to it: layer %1, head %2").arg(selection.layer().value).arg(selection.head().value));
+  const bool isCurrent =
+      column_ && column_->key == token && column_->layer == selection.layer() && column_->head == selection.head();
+  if (!isCurrent || column_->weights.empty()) return;
+  const std::vector<float>& weights = column_->weights;
+  std::vector<std::size_t> order(weights.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto shown = static_cast<std::size_t>(std::clamp((area.height() - 2 * lineHeight) / lineHeight, 1.0, 4.0));
+  const std::size_t best = std::min(shown, order.size());
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(best), order.end(),
+                    [&](std::size_t a, std::size_t b) { return weights[a] > weights[b]; });
+
+  // The whole column as a line, from the token to the end of the text.
+  const QRectF plot(area.left(), area.top() + lineHeight, area.width(),
+                    std::max(14.0, area.height() - lineHeight * static_cast<double>(best + 1) - 8));
+  painter.fillRect(plot, theme().raised);
+  const float top = std::max(1e-9F, weights[order[0]]);
+  const double step = plot.width() / static_cast<double>(weights.size());
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const double height = static_cast<double>(weights[i] / top) * (plot.height() - 1);
+    if (height > 0.3)
+      painter.fillRect(QRectF(plot.left() + step * static_cast<double>(i), plot.bottom() - height,
+                              std::max(1.0, step - 0.4), height),
+                       theme().accent);
+  }
+  for (std::size_t i = 0; i < best; ++i) {
+    if (!(weights[order[i]] > 0)) break;
+    const double y = plot.bottom() + 4 + lineHeight * static_cast<double>(i);
+    setSize(painter, 12);
+    painter.setPen(theme().text);
+    painter.drawText(QRectF(area.left(), y, area.width() - 60, lineHeight), Qt::AlignLeft | Qt::AlignVCenter,
+                     named(TokenPos(token.value + static_cast<std::int32_t>(order[i]))));
+    painter.drawText(QRectF(area.right() - 60, y, 60, lineHeight), Qt::AlignRight | Qt::AlignVCenter,
+                     QString::number(static_cast<double>(weights[order[i]]), 'f', 3));
+  }
+}
+
+}  // namespace natscope::ui

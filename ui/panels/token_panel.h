@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QTimer>
+#include <QWidget>
+
+#include "ui/models/workbench.h"
+
+namespace natscope::ui {
+
+/// Everything about the chosen token: its life in the chosen head and its role in every head, scores and margin, what
+/// the model thought likely in its place, and who attends to it.
+class TokenPanel : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit TokenPanel(Workbench& workbench, QWidget* parent = nullptr);
+
+  [[nodiscard]] QSize sizeHint() const override { return {420, 250}; }
+  [[nodiscard]] QSize minimumSizeHint() const override { return {260, 150}; }
+
+ protected:
+  void paintEvent(QPaintEvent* event) override;
+  void mousePressEvent(QMouseEvent* event) override;
+
+ private:
+  /// Who attends to the token: the weights of one key over all later queries.
+  struct Column {
+    LayerId layer;
+    HeadId head;
+    TokenPos key;
+    std::vector<float> weights;
+  };
+
+  void follow();
+  void askForColumn();
+  double drawTitle(QPainter& painter, TokenPos token);
+  double drawScores(QPainter& painter, const QRectF& area, TokenPos token) const;
+  void drawRoles(QPainter& painter, const QRectF& area, TokenPos token);
+  double drawAlternatives(QPainter& painter, const QRectF& area, TokenPos token) const;
+  void drawColumn(QPainter& painter, const QRectF& area, TokenPos token) const;
+  [[nodiscard]] QString named(TokenPos token) const;
+
+  Workbench& workbench_;
+  QTimer pause_;
+  std::optional<Column> column_;
+  QRectF rolesArea_;
+};
+
+}  // namespace natscope::ui

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QIcon>
+#include <QString>
+
+namespace natscope::ui {
+
+/// An icon of resources/icons in the theme's colours, sharp at any size. Names: "generate", "stop", "step", …
+/// `onAccent`: for a button that is filled with the accent colour.
+[[nodiscard]] QIcon themedIcon(const QString& name, bool onAccent = false);
+
+/// The program's own icon.
+[[nodiscard]] QIcon programIcon();
+
+}  // namespace natscope::ui

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/theme/style_sheet.h"
+
+namespace natscope::ui {
+
+QString styleSheet(const ThemeColours& colours) {
+  QString sheet = QStringLiteral(R"(
+    QMainWindow { background: @window; }
+    QMainWindow::separator { background: @window; width: 5px; height: 5px; }
+    QMainWindow::separator:hover { background: @accent; }
+    QDockWidget { color: @muted; font-weight: 600; titlebar-close-icon: none; }
+    QDockWidget::title { background: @window; padding: 5px 6px; text-align: left; }
+    QToolBar { background: @window; border: none; spacing: 4px; padding: 4px 6px; }
+    QToolBar::separator { background: @border; width: 1px; margin: 5px 4px; }
+    QToolButton { color: @text; border: 1px solid transparent; border-radius: 5px; padding: 4px 9px; }
+    QToolButton:hover { background: @raised; border-color: @border; }
+    QToolButton:pressed, QToolButton:checked { background: @raised; border-color: @accent; }
+    QToolButton:disabled { color: @muted; }
+    QToolButton#primary { background: @accent; color: @onAccent; font-weight: 600; }
+    QToolButton#primary:disabled { background: @raised; color: @muted; }
+    QToolButton::menu-indicator { image: none; }
+    QMenuBar { background: @window; color: @text; }
+    QMenuBar::item { padding: 4px 9px; background: transparent; }
+    QMenuBar::item:selected { background: @raised; }
+    QMenu { background: @panel; color: @text; border: 1px solid @border; padding: 4px; }
+    QMenu::item { padding: 5px 26px 5px 22px; border-radius: 3px; }
+    QMenu::item:selected { background: @accent; color: @onAccent; }
+    QMenu::item:disabled { color: @muted; }
+    QMenu::separator { height: 1px; background: @border; margin: 4px 8px; }
+    QFrame#panel, QWidget#panel { background: @panel; }
+    QPlainTextEdit, QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox {
+      background: @raised; color: @text; border: 1px solid @border; border-radius: 4px; padding: 3px 5px;
+      selection-background-color: @accent; selection-color: @onAccent; }
+    QPlainTextEdit:focus, QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus { border-color: @accent; }
+    QComboBox::drop-down { border: none; width: 16px; }
+    QComboBox QAbstractItemView { background: @panel; color: @text; border: 1px solid @border;
+      selection-background-color: @accent; selection-color: @onAccent; }
+    QCheckBox, QRadioButton, QLabel { color: @text; }
+    QCheckBox:disabled, QLabel:disabled { color: @muted; }
+    QLabel#muted { color: @muted; }
+    QLabel#figure { color: @text; font-weight: 600; }
+    QPushButton { background: @raised; color: @text; border: 1px solid @border; border-radius: 4px; padding: 5px 12px; }
+    QPushButton:hover { border-color: @accent; }
+    QPushButton:default { background: @accent; color: @onAccent; border-color: @accent; }
+    QPushButton:disabled { color: @muted; }
+    QTabWidget::pane { border: none; }
+    QTabBar::tab { background: @window; color: @muted; padding: 5px 12px; border: none; }
+    QTabBar::tab:selected { color: @text; border-bottom: 2px solid @accent; }
+    QScrollBar:vertical { background: transparent; width: 11px; margin: 0; }
+    QScrollBar:horizontal { background: transparent; height: 11px; margin: 0; }
+    QScrollBar::handle { background: @border; border-radius: 4px; margin: 2px; min-height: 24px; min-width: 24px; }
+    QScrollBar::handle:hover { background: @muted; }
+    QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
+    QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
+    QToolTip { background: @raised; color: @text; border: 1px solid @border; padding: 4px; }
+    QWidget#errorBar { background: @warning; border-bottom: 1px solid @border; }
+    QWidget#errorBar QLabel { color: @onWarning; }
+    QWidget#errorBar QToolButton { color: @onWarning; }
+    QTableWidget { background: @panel; color: @text; border: none; gridline-color: @border; }
+    QHeaderView::section { background: @window; color: @muted; border: none; padding: 4px; }
+  )");
+  // Longer names first: "onAccent" must not be read as "accent".
+  const std::initializer_list<std::pair<QString, QColor>> names = {
+      {QStringLiteral("@onAccent"), colours.onAccent}, {QStringLiteral("@onWarning"), colours.onWarning},
+      {QStringLiteral("@window"), colours.window},     {QStringLiteral("@panel"), colours.panel},
+      {QStringLiteral("@raised"), colours.raised},     {QStringLiteral("@border"), colours.border},
+      {QStringLiteral("@text"), colours.text},         {QStringLiteral("@muted"), colours.muted},
+      {QStringLiteral("@accent"), colours.accent},     {QStringLiteral("@warning"), colours.warning},
+  };
+  for (const auto& [name, colour] : names) sheet.replace(name, colour.name());
+  return sheet;
+}
+
+}  // namespace natscope::ui

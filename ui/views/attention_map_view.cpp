@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/views/attention_map_view.h"
+
+#include <QKeyEvent>
+#include <QMouseEvent>
+#include <QPainter>
+#include <QWheelEvent>
+#include <algorithm>
+#include <cmath>
+
+#include "ui/figure/token_label.h"
+#include "ui/theme/theme.h"
+#include "ui/views/map_marks.h"
+
+namespace natscope::ui {
+namespace {
+
+/// Of a frame's 16.7 ms, what making new pictures may take; the rest is put off and coarser ones are shown meanwhile.
+constexpr double picturesBudgetMs = 5;
+constexpr double wheelStep = 120;
+constexpr double zoomPerStep = 1.25;
+constexpr double clickSlack = 4;
+constexpr double minimapSide = 92;
+
+}  // namespace
+
+AttentionMapView::AttentionMapView(TileSource& tiles, SequenceModel& sequence, Selection& selection, QWidget* parent)
+    : QWidget(parent), tiles_(tiles), sequence_(sequence), selection_(selection) {
+  setMouseTracking(true);
+  setFocusPolicy(Qt::StrongFocus);
+  setAttribute(Qt::WA_OpaquePaintEvent);
+  style_.theme = ThemeSwitch::instance().theme();
+  connect(&tiles_, &TileSource::arrived, this, [this](const TileKey& key) {
+    if (key.layer != selection_.layer() || key.head != selection_.head()) return;
+    updateRange();
+    update();
+  });
+  connect(&tiles_, &TileSource::reset, this, [this] {
+    images_.clear();
+    hadFirstPicture_ = false;
+    updateTokens();
+    transform_.showWhole();
+  });
+  connect(&sequence_, &SequenceModel::extended, this, &AttentionMapView::updateTokens);
+  connect(&sequence_, &SequenceModel::restarted, this, &AttentionMapView::updateTokens);
+  connect(&selection_, &Selection::headChanged, this, [this] {
+    tiles_.dropPending();
+    updateRange();
+  });
+  connect(&selection_, &Selection::changed, this, qOverload<>(&QWidget::update));
+  connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, [this] {
+    style_.theme = ThemeSwitch::instance().theme();
+    updateRange();
+    update();
+  });
+  updateTokens();
+}
+
+void AttentionMapView::setMapStyle(const MapStyle& style) {
+  if (style == style_) return;
+  style_ = style;
+  updateRange();
+  update();
+}
+
+TileKey AttentionMapView::keyOf(int zoom, std::int64_t row, std::int64_t column) const {
+  return {selection_.layer(), selection_.head(), zoom, static_cast<std::int32_t>(row),
+          static_cast<std::int32_t>(column)};
+}
+
+std::shared_ptr<const AttentionTile> AttentionMapView::overview() const {
+  // While the sequence grows, the tile that covered it a moment ago may be one zoom finer: better than none.
+  for (int zoom = overviewZoom(tiles_.tokens()); zoom >= 0; --zoom) {
+    if (auto tile = tiles_.cached(keyOf(zoom, 0, 0))) return tile;
+  }
+  return nullptr;
+}
+
+void AttentionMapView::updateTokens() {
+  transform_.setTokens(tiles_.tokens());
+  updateRange();
+  update();
+}
+
+void AttentionMapView::updateRange() {
+  const auto whole = overview();
+  if (whole) {
+    const ScaleRange fresh = rangeOfOverview(*whole, style_);
+    // Small steps while text grows would change every colour at every token.
+    const bool isClose = fresh.kind == range_.kind && std::abs(fresh.high - range_.high) < 0.05 * range_.high &&
+                         std::abs(fresh.low - range_.low) < 0.2 * range_.low;
+    if (!isClose) range_ = fresh;
+  } else {
+    range_.kind = style_.scale.kind;
+    if (range_.kind == ScaleKind::log && !(range_.low > 0)) range_.low = range_.high * 1e-4;
+  }
+  images_.setStyle(style_, range_, colours(style_.theme).panel.rgb());
+}
+
+void AttentionMapView::showWhole() {
+  transform_.showWhole();
+  update();
+}
+
+void AttentionMapView::zoomBy(double factor) {
+  transform_.zoomAt(transform_.viewport().center(), factor);
+  tiles_.dropPending();
+  update();
+}
+
+void AttentionMapView::place() {
+  const QRectF area = QRectF(rect()).adjusted(mapLeft, mapTop, -mapRight, -mapBottom);
+  transform_.setViewport(area.isValid() ? area : QRectF(mapLeft, mapTop, 1, 1));
+  minimap_ = QRectF(width() - mapRight + 12, mapTop, minimapSide, minimapSide);
+  legend_ = QRectF(minimap_.left(), minimap_.bottom() + 16, minimapSide,
+                   std::max(40.0, height() - minimap_.bottom() - 16 - mapBottom));
+}
+
+void AttentionMapView::resizeEvent(QResizeEvent*) { place(); }
+
+void AttentionMapView::paintEvent(QPaintEvent*) {
+  QPainter painter(this);
+  const ThemeColours& theme = colours(style_.theme);
+  painter.fillRect(rect(), theme.panel);
+  if (tiles_.tokens() == 0) {
+    painter.setPen(theme.muted);
+    painter.drawText(rect(), Qt::AlignCenter, tr("The attention map appears when a text was analysed."));
+    return;
+  }
+  images_.beginFrame(picturesBudgetMs);
+  drawMap(painter);
+  drawMarks(painter);
+  drawMinimap(painter);
+  drawMapLegend(painter, legend_, style_, range_);
+  drawReadout(painter);
+  if (images_.hasPutOff()) update();
+  if (isSharp_ && !hadFirstPicture_) {
+    hadFirstPicture_ = true;
+    Q_EMIT firstPicture();
+  }
+}
+
+void AttentionMapView::drawMap(QPainter& painter) {
+  painter.save();
+  const QRectF area = transform_.viewport();
+  painter.setClipRect(area);
+  isSharp_ = true;
+  const int zoom = transform_.tileZoom(devicePixelRatioF());
+  const std::int64_t side = std::int64_t{tile_cells} << zoom;
+  const int wholeZoom = overviewZoom(tiles_.tokens());
+  // Asked for first, and so served last: what is on screen comes before it, except where it is the same tile.
+  if (wholeZoom != zoom) (void)tiles_.tile(keyOf(wholeZoom, 0, 0));
+  for (std::int64_t row = transform_.firstQuery() / side; row * side < transform_.endQuery(); ++row) {
+    for (std::int64_t column = transform_.firstKey() / side; column * side < transform_.endKey() && column <= row;
+         ++column) {
+      drawTile(painter, zoom, row, column);
+    }
+  }
+  painter.restore();
+}
+
+void AttentionMapView::drawTile(QPainter& painter, int zoom, std::int64_t row, std::int64_t column) {
+  const std::int64_t side = std::int64_t{tile_cells} << zoom;
+  const auto edgeX = [&](std::int64_t key) {
+    return std::round(transform_.xOf(static_cast<double>(std::min(key, transform_.tokens()))));
+  };
+  const auto edgeY = [&](std::int64_t query) {
+    return std::round(transform_.yOf(static_cast<double>(std::min(query, transform_.tokens()))));
+  };
+  const QRectF target(QPointF(edgeX(column * side), edgeY(row * side)),
+                      QPointF(edgeX((column + 1) * side), edgeY((row + 1) * side)));
+  const TileKey key = keyOf(zoom, row, column);
+  const auto tile = tiles_.tile(key);
+  const QImage* const image = tile ? images_.image(key, tile) : nullptr;
+  if (image == nullptr) {
+    isSharp_ = false;
+    if (!drawCoarser(painter, target, zoom, row, column)) painter.fillRect(target, colours(style_.theme).raised);
+    return;
+  }
+  // A tile of an earlier, shorter text has fewer cells: they stay where they are.
+  const std::int64_t cell = std::int64_t{1} << zoom;
+  const QRectF drawn(target.topLeft(),
+                     QPointF(edgeX(column * side + tile->columns * cell), edgeY(row * side + tile->rows * cell)));
+  painter.fillRect(drawn, maskedBrush(style_.theme));
+  painter.drawImage(drawn, *image);
+}
+
+bool AttentionMapView::drawCoarser(QPainter& painter, const QRectF& target, int zoom, std::int64_t row,
+                                   std::int64_t column) {
+  for (int coarser = zoom + 1; coarser <= overviewZoom(tiles_.tokens()); ++coarser) {
+    const int shift = coarser - zoom;
+    const TileKey key = keyOf(coarser, row >> shift, column >> shift);
+    const auto tile = tiles_.cached(key);
+    const QImage* const image = tile ? images_.image(key, tile) : nullptr;
+    if (image == nullptr) continue;
+    const double part = static_cast<double>(tile_cells) / static_cast<double>(std::int64_t{1} << shift);
+    const std::int64_t within = (std::int64_t{1} << shift) - 1;
+    const QRectF source(static_cast<double>(column & within) * part, static_cast<double>(row & within) * part,
+                        target.width() / transform_.scale() / static_cast<double>(std::int64_t{1} << coarser),
+                        target.height() / transform_.scale() / static_cast<double>(std::int64_t{1} << coarser));
+    painter.fillRect(target, maskedBrush(style_.theme));
+    painter.drawImage(target, *image, source);
+    return true;
+  }
+  return false;
+}
+
+void AttentionMapView::drawMarks(QPainter& painter) {
+  painter.save();
+  painter.setClipRect(transform_.viewport());
+  drawCrosshair(painter, transform_, selection_);
+  painter.restore();
+  drawMapTicks(painter, transform_, sequence_, selection_);
+}
+
+void AttentionMapView::drawMinimap(QPainter& painter) {
+  const ThemeColours& theme = colours(style_.theme);
+  painter.fillRect(minimap_, theme.panel);
+  if (const auto whole = overview()) {
+    if (const QImage* const image = images_.image(whole->key, whole)) {
+      const double cell = minimap_.width() / static_cast<double>(transform_.tokens()) *
+                          static_cast<double>(std::int64_t{1} << whole->key.zoom);
+      const QRectF drawn(minimap_.topLeft(), QSizeF(std::min(minimap_.width(), cell * whole->columns),
+                                                    std::min(minimap_.height(), cell * whole->rows)));
+      painter.save();
+      painter.setRenderHint(QPainter::SmoothPixmapTransform);
+      painter.fillRect(drawn, toQColor(masked_colour(style_.theme)));
+      painter.drawImage(drawn, *image);
+      painter.restore();
+    }
+  }
+  painter.setBrush(Qt::NoBrush);
+  painter.setPen(theme.border);
+  painter.drawRect(minimap_);
+  if (transform_.isWhole()) return;
+  const double perCell = minimap_.width() / static_cast<double>(transform_.tokens());
+  const QRectF view(minimap_.left() + static_cast<double>(transform_.firstKey()) * perCell,
+                    minimap_.top() + static_cast<double>(transform_.firstQuery()) * perCell,
+                    std::max(3.0, static_cast<double>(transform_.endKey() - transform_.firstKey()) * perCell),
+                    std::max(3.0, static_cast<double>(transform_.endQuery() - transform_.firstQuery()) * perCell));
+  painter.setPen(QPen(theme.crosshair, 1.5));
+  painter.drawRect(view & minimap_);
+}
+
+void AttentionMapView::drawReadout(QPainter& painter) {
+  const QRectF line(mapLeft, height() - mapBottom + 3, width() - mapLeft - 8, mapBottom - 4);
+  const auto token = selection_.token();
+  const auto query = selection_.query();
+  const ThemeColours& theme = colours(style_.theme);
+  painter.setPen(token && query ? theme.text : theme.muted);
+  const QString words = token && query ? describeCell({query->value, token->value})
+                                       : tr("Queries down, keys across. Wheel zooms, drag pans, click pins.");
+  painter.drawText(line, Qt::AlignLeft | Qt::AlignVCenter,
+                   painter.fontMetrics().elidedText(words, Qt::ElideRight, static_cast<int>(line.width())));
+}
+
+QString AttentionMapView::describeCell(const MapCell& cell) const {
+  const auto named = [this](std::int64_t position) {
+    return QStringLiteral("“%1” · %2")
+        .arg(tokenLabel(sequence_.text(TokenPos(static_cast<std::int32_t>(position)))))
+        .arg(position);
+  };
+  const QString pair = tr("query %1  →  key %2:  ").arg(named(cell.query), named(cell.key));
+  if (cell.key > cell.query) return pair + tr("in the future");
+  const auto lastQuery = sequence_.record().last_query(selection_.layer(), selection_.kvHead());
+  const auto index = static_cast<std::size_t>(cell.key);
+  if (cell.key != cell.query && index < lastQuery.size() && cell.query > lastQuery[index]) {
+    return pair + tr("masked, dropped after %1").arg(lastQuery[index] - 1);
+  }
+  for (int zoom = 0; zoom <= overviewZoom(tiles_.tokens()); ++zoom) {
+    const std::int64_t side = std::int64_t{tile_cells} << zoom;
+    const auto tile = tiles_.cached(keyOf(zoom, cell.query / side, cell.key / side));
+    const std::int64_t row = (cell.query % side) >> zoom;
+    const std::int64_t column = (cell.key % side) >> zoom;
+    if (!tile || row >= tile->rows || column >= tile->columns) continue;
+    const auto at = static_cast<std::size_t>(row * tile->columns + column);
+    if (zoom == 0) return pair + tr("weight %1").arg(static_cast<double>(tile->maximum[at]), 0, 'g', 4);
+    return pair + tr("of %1 × %1 cells here: largest %2, mean %3")
+                      .arg(1 << zoom)
+                      .arg(static_cast<double>(tile->maximum[at]), 0, 'g', 3)
+                      .arg(static_cast<double>(tile->mean[at]), 0, 'g', 3);
+  }
+  return pair + tr("seen");
+}
+
+void AttentionMapView::goToMinimap(QPointF at) {
+  const double perCell = minimap_.width() / static_cast<double>(std::max<std::int64_t>(1, transform_.tokens()));
+  transform_.centreOn({static_cast<std::int64_t>((at.y() - minimap_.top()) / perCell),
+                       static_cast<std::int64_t>((at.x() - minimap_.left()) / perCell)});
+  tiles_.dropPending();
+  update();
+}
+
+void AttentionMapView::wheelEvent(QWheelEvent* event) {
+  transform_.zoomAt(event->position(), std::pow(zoomPerStep, event->angleDelta().y() / wheelStep));
+  tiles_.dropPending();
+  update();
+  event->accept();
+}
+
+void AttentionMapView::mousePressEvent(QMouseEvent* event) {
+  if (event->button() != Qt::LeftButton) return;
+  pressedAt_ = lastAt_ = event->position();
+  hasMoved_ = false;
+  drag_ = minimap_.contains(pressedAt_) ? Drag::minimap : Drag::pan;
+  if (drag_ == Drag::minimap) goToMinimap(pressedAt_);
+}
+
+void AttentionMapView::mouseMoveEvent(QMouseEvent* event) {
+  const QPointF at = event->position();
+  if (drag_ != Drag::none) hasMoved_ = hasMoved_ || (at - pressedAt_).manhattanLength() > clickSlack;
+  if (drag_ == Drag::minimap) {
+    goToMinimap(at);
+  } else if (drag_ == Drag::pan && hasMoved_) {
+    setCursor(Qt::ClosedHandCursor);
+    transform_.pan(at - lastAt_);
+    tiles_.dropPending();
+    update();
+  } else {
+    const auto cell = transform_.cellAt(at);
+    if (cell)
+      selection_.hover(TokenPos(static_cast<std::int32_t>(cell->key)),
+                       TokenPos(static_cast<std::int32_t>(cell->query)));
+    else
+      selection_.hover(std::nullopt);
+  }
+  lastAt_ = at;
+}
+
+void AttentionMapView::mouseReleaseEvent(QMouseEvent* event) {
+  const Drag ended = std::exchange(drag_, Drag::none);
+  unsetCursor();
+  if (event->button() != Qt::LeftButton || ended != Drag::pan || hasMoved_) return;
+  const auto cell = transform_.cellAt(event->position());
+  if (!cell) return;
+  selection_.pin(TokenPos(static_cast<std::int32_t>(cell->key)), event->modifiers().testFlag(Qt::ShiftModifier));
+  selection_.pinQuery(TokenPos(static_cast<std::int32_t>(cell->query)));
+}
+
+void AttentionMapView::mouseDoubleClickEvent(QMouseEvent* event) {
+  if (transform_.viewport().contains(event->position())) showWhole();
+}
+
+void AttentionMapView::leaveEvent(QEvent*) { selection_.hover(std::nullopt); }
+
+void AttentionMapView::keyPressEvent(QKeyEvent* event) {
+  constexpr double step = 60;
+  switch (event->key()) {
+    case Qt::Key_Plus:
+    case Qt::Key_Equal:
+      zoomBy(zoomPerStep);
+      return;
+    case Qt::Key_Minus:
+      zoomBy(1 / zoomPerStep);
+      return;
+    case Qt::Key_0:
+    case Qt::Key_Home:
+      showWhole();
+      return;
+    case Qt::Key_Left:
+      transform_.pan({step, 0});
+      break;
+    case Qt::Key_Right:
+      transform_.pan({-step, 0});
+      break;
+    case Qt::Key_Up:
+      transform_.pan({0, step});
+      break;
+    case Qt::Key_Down:
+      transform_.pan({0, -step});
+      break;
+    default:
+      QWidget::keyPressEvent(event);
+      return;
+  }
+  tiles_.dropPending();
+  update();
+}
+
+}  // namespace natscope::ui

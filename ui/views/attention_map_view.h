@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QWidget>
+
+#include "ui/models/selection.h"
+#include "ui/models/sequence_model.h"
+#include "ui/models/tile_source.h"
+#include "ui/views/map_transform.h"
+#include "ui/views/tile_images.h"
+
+namespace natscope::ui {
+
+/// One head's attention: queries down, keys across, drawn from the visible tiles at screen resolution.
+///
+/// Wheel: zoom at the cursor. Drag: pan. Double click: the whole map. Hover: crosshair, and the cell in words below.
+/// Click: pins key and query. Masked cells are hatched, cells above the diagonal are empty, a weight of zero has the
+/// colour of zero: three things, three looks. Beside the map: minimap (click or drag to go there) and legend.
+/// A frame costs the same whatever T is.
+class AttentionMapView : public QWidget {
+  Q_OBJECT
+
+ public:
+  AttentionMapView(TileSource& tiles, SequenceModel& sequence, Selection& selection, QWidget* parent = nullptr);
+
+  [[nodiscard]] const MapStyle& mapStyle() const { return style_; }
+  void setMapStyle(const MapStyle& style);
+  /// The colours' range, from the tile that covers the whole map; 0 … 1 until it has come.
+  [[nodiscard]] const ScaleRange& range() const { return range_; }
+  [[nodiscard]] MapTransform& transform() { return transform_; }
+  /// Whether every tile in view is drawn at the resolution of the screen.
+  [[nodiscard]] bool isSharp() const { return isSharp_; }
+
+  [[nodiscard]] QSize sizeHint() const override { return {640, 560}; }
+  [[nodiscard]] QSize minimumSizeHint() const override { return {320, 260}; }
+
+  void showWhole();
+  /// Zooms about the middle of the view.
+  void zoomBy(double factor);
+
+ Q_SIGNALS:
+  void firstPicture();  ///< once a sequence: all of what is in view has been drawn
+
+ protected:
+  void paintEvent(QPaintEvent* event) override;
+  void resizeEvent(QResizeEvent* event) override;
+  void wheelEvent(QWheelEvent* event) override;
+  void mousePressEvent(QMouseEvent* event) override;
+  void mouseMoveEvent(QMouseEvent* event) override;
+  void mouseReleaseEvent(QMouseEvent* event) override;
+  void mouseDoubleClickEvent(QMouseEvent* event) override;
+  void leaveEvent(QEvent* event) override;
+  void keyPressEvent(QKeyEvent* event) override;
+
+ private:
+  enum class Drag { none, pan, minimap };
+
+  [[nodiscard]] TileKey keyOf(int zoom, std::int64_t row, std::int64_t column) const;
+  [[nodiscard]] std::shared_ptr<const AttentionTile> overview() const;
+  void updateTokens();
+  void updateRange();
+  void place();
+  void drawMap(QPainter& painter);
+  void drawTile(QPainter& painter, int zoom, std::int64_t row, std::int64_t column);
+  bool drawCoarser(QPainter& painter, const QRectF& target, int zoom, std::int64_t row, std::int64_t column);
+  void drawMarks(QPainter& painter);
+  void drawMinimap(QPainter& painter);
+  void drawReadout(QPainter& painter);
+  void goToMinimap(QPointF at);
+  [[nodiscard]] QString describeCell(const MapCell& cell) const;
+
+  TileSource& tiles_;
+  SequenceModel& sequence_;
+  Selection& selection_;
+  MapTransform transform_;
+  MapStyle style_;
+  ScaleRange range_;
+  TileImages images_;
+  QRectF minimap_;
+  QRectF legend_;
+  Drag drag_ = Drag::none;
+  QPointF pressedAt_;
+  QPointF lastAt_;
+  bool hasMoved_ = false;
+  bool isSharp_ = false;
+  bool hadFirstPicture_ = false;
+};
+
+}  // namespace natscope::ui

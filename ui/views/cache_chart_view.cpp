@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/views/cache_chart_view.h"
+
+#include <QLabel>
+#include <QVBoxLayout>
+
+#include "ui/theme/theme.h"
+#include "ui/views/plot_library.h"
+
+namespace natscope::ui {
+namespace {
+
+constexpr double mebibyte = 1024.0 * 1024.0;
+
+// Okabe–Ito colours that no role has; the dashes tell the lines apart without colour.
+const QColor denseColour(0x8a, 0x8f, 0x96);
+const QColor liveColour(0x00, 0x72, 0xb2);
+const QColor liveOnDark(0x4a, 0xa8, 0xe0);
+const QColor allocatedColour(0xe6, 0x9f, 0x00);
+
+enum Line { dense, live, allocated };
+
+QString mebibytes(std::int64_t bytes) { return QString::number(static_cast<double>(bytes) / mebibyte, 'f', 3); }
+
+}  // namespace
+
+CacheChartView::CacheChartView(SequenceModel& sequence, Selection& selection, QWidget* parent)
+    : QWidget(parent),
+      sequence_(sequence),
+      selection_(selection),
+      plot_(new QCustomPlot(this)),
+      readout_(new QLabel(this)) {
+  auto* const layout = new QVBoxLayout(this);
+  layout->setContentsMargins(6, 4, 6, 0);
+  layout->setSpacing(0);
+  layout->addWidget(readout_);
+  layout->addWidget(plot_, 1);
+  readout_->setTextFormat(Qt::RichText);
+  readout_->setMinimumHeight(18);
+  plot_->setMinimumSize(160, 90);
+  for (const QString& name : {tr("dense"), tr("live"), tr("allocated")}) plot_->addGraph()->setName(name);
+  plot_->graph(allocated)->setLineStyle(QCPGraph::lsStepLeft);
+  cursor_ = new QCPItemStraightLine(plot_);
+  plot_->xAxis->setLabel(tr("tokens processed"));
+  plot_->yAxis->setLabel(tr("MiB"));
+  plot_->axisRect()->setAutoMargins(QCP::msLeft | QCP::msBottom);
+  plot_->axisRect()->setMargins(QMargins(0, 6, 10, 0));
+  plot_->setNoAntialiasingOnDrag(true);
+
+  connect(plot_, &QCustomPlot::mouseMove, this,
+          [this](const QMouseEvent* event) { selection_.hover(stepAt(event->position().x())); });
+  connect(plot_, &QCustomPlot::mousePress, this, [this](const QMouseEvent* event) {
+    if (const auto step = stepAt(event->position().x()))
+      selection_.pin(*step, event->modifiers().testFlag(Qt::ShiftModifier));
+  });
+  connect(&sequence_, &SequenceModel::restarted, this, &CacheChartView::restart);
+  connect(&sequence_, &SequenceModel::extended, this, &CacheChartView::extend);
+  connect(&selection_, &Selection::changed, this, &CacheChartView::showStep);
+  connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, &CacheChartView::paintInTheme);
+  paintInTheme();
+  restart();
+}
+
+int CacheChartView::points() const { return plot_->graph(live)->dataCount(); }
+
+void CacheChartView::restart() {
+  for (const Line line : {dense, live, allocated}) plot_->graph(line)->data()->clear();
+  drawn_ = 0;
+  extend();
+}
+
+void CacheChartView::extend() {
+  const auto frames = sequence_.record().frames();
+  for (auto i = static_cast<std::size_t>(drawn_); i < frames.size(); ++i) {
+    const CacheCounts& counts = frames[i].counts;
+    const auto x = static_cast<double>(i + 1);
+    plot_->graph(dense)->addData(x, static_cast<double>(counts.dense_bytes) / mebibyte);
+    plot_->graph(live)->addData(x, static_cast<double>(counts.live_bytes) / mebibyte);
+    plot_->graph(allocated)->addData(x, static_cast<double>(counts.allocated_bytes) / mebibyte);
+  }
+  drawn_ = static_cast<std::int64_t>(frames.size());
+  double top = 0;
+  if (!frames.empty())
+    top = static_cast<double>(std::max(frames.back().counts.dense_bytes, frames.back().counts.allocated_bytes)) /
+          mebibyte;
+  plot_->xAxis->setRange(0, std::max<double>(1, static_cast<double>(drawn_)));
+  plot_->yAxis->setRange(0, top > 0 ? 1.06 * top : 1);
+  showStep();
+}
+
+void CacheChartView::showStep() {
+  const auto chosen = selection_.token();
+  const auto frames = sequence_.record().frames();
+  cursor_->setVisible(chosen.has_value());
+  if (chosen) {
+    cursor_->point1->setCoords(chosen->value + 1, 0);
+    cursor_->point2->setCoords(chosen->value + 1, 1);
+  }
+  if (!frames.empty()) {
+    const std::size_t at =
+        chosen ? std::min(frames.size() - 1, static_cast<std::size_t>(chosen->value)) : frames.size() - 1;
+    const CacheCounts& counts = frames[at].counts;
+    const bool isDark = ThemeSwitch::instance().theme() == Theme::dark;
+    const auto line = [](const QString& sign, const QColor& colour, const QString& words) {
+      return QStringLiteral("<span style='color:%1'>%2</span>&nbsp;%3 &nbsp; ").arg(colour.name(), sign, words);
+    };
+    readout_->setText(
+        tr("after token %1: &nbsp;").arg(at) +
+        line(QStringLiteral("╌╌"), denseColour, tr("dense <b>%1</b>").arg(mebibytes(counts.dense_bytes))) +
+        line(QStringLiteral("━━"), isDark ? liveOnDark : liveColour,
+             tr("live <b>%1</b> (%2 %)")
+                 .arg(mebibytes(counts.live_bytes), QString::number(100 * counts.fraction, 'f', 1))) +
+        line(QStringLiteral("┈┈"), allocatedColour,
+             tr("allocated <b>%1</b> MiB").arg(mebibytes(counts.allocated_bytes))));
+    readout_->setToolTip(
+        tr("The paper's KV fraction at this step: %1 %").arg(QString::number(100 * counts.paper_fraction, 'f', 1)));
+  } else {
+    readout_->clear();
+  }
+  plot_->replot(QCustomPlot::rpQueuedReplot);
+}
+
+std::optional<TokenPos> CacheChartView::stepAt(double x) const {
+  const auto step = static_cast<std::int64_t>(std::lround(plot_->xAxis->pixelToCoord(x))) - 1;
+  if (step < 0 || step >= drawn_) return std::nullopt;
+  return TokenPos(static_cast<std::int32_t>(step));
+}
+
+void CacheChartView::paintInTheme() {
+  const ThemeColours& theme = ThemeSwitch::instance().colours();
+  const bool isDark = ThemeSwitch::instance().theme() == Theme::dark;
+  const QColor liveLine = isDark ? liveOnDark : liveColour;
+  QColor fill = liveLine;
+  fill.setAlphaF(0.15F);
+  plot_->setBackground(QBrush(theme.panel));
+  plot_->graph(dense)->setPen(QPen(denseColour, 1.6, Qt::DashLine));
+  plot_->graph(live)->setPen(QPen(liveLine, 2));
+  plot_->graph(live)->setBrush(fill);
+  plot_->graph(allocated)->setPen(QPen(allocatedColour, 1.6, Qt::DotLine));
+  cursor_->setPen(QPen(theme.crosshair, 1));
+  QFont small = font();
+  small.setPixelSize(11);
+  for (QCPAxis* const axis : {plot_->xAxis, plot_->yAxis}) {
+    axis->setTickLabelFont(small);
+    axis->setLabelFont(small);
+    axis->setTickLabelColor(theme.muted);
+    axis->setLabelColor(theme.muted);
+    axis->setBasePen(QPen(theme.border));
+    axis->setTickPen(QPen(theme.border));
+    axis->setSubTickPen(Qt::NoPen);
+    axis->setLabelPadding(2);
+    axis->grid()->setPen(QPen(theme.border, 1, Qt::DotLine));
+    axis->grid()->setZeroLinePen(Qt::NoPen);
+  }
+  showStep();
+}
+
+}  // namespace natscope::ui

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/views/map_style.h"
+
+#include <QColor>
+#include <bit>
+#include <cmath>
+
+namespace natscope::ui {
+namespace {
+
+constexpr std::size_t positiveCodes = 1U << 15U;
+
+QRgb toQRgb(Rgb colour) { return qRgb(colour.red, colour.green, colour.blue); }
+
+}  // namespace
+
+ScaleRange rangeOfOverview(const AttentionTile& overview, const MapStyle& style) {
+  const std::vector<float>& values = style.value == CellValue::mean ? overview.mean : overview.maximum;
+  std::vector<std::uint8_t> counted(values.size());
+  const auto columns = static_cast<std::size_t>(overview.columns);
+  for (std::size_t cell = 0; cell < counted.size(); ++cell) {
+    const bool isSink = columns > 0 && cell % columns == 0 && overview.key.column == 0;
+    counted[cell] = overview.visible_share[cell] > 0 && !(style.scale.hide_sink && isSink) ? 1 : 0;
+  }
+  return range_of(values, counted, style.scale);
+}
+
+ColourTable::ColourTable(const MapStyle& style, const ScaleRange& range) : colours_(positiveCodes) {
+  for (std::size_t code = 0; code < positiveCodes; ++code) {
+    const float weight = std::bit_cast<float>(static_cast<std::uint32_t>(code) << 16U);
+    const float level = std::isfinite(weight) ? place(weight, range) : 1.0F;
+    colours_[code] = toQRgb(colour_at(style.colours, level));
+  }
+}
+
+QRgb ColourTable::at(float weight) const {
+  const auto code = std::bit_cast<std::uint32_t>(weight) >> 16U;
+  return colours_[code < positiveCodes ? code : 0];
+}
+
+}  // namespace natscope::ui

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QRgb>
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "core/explore/attention_tile.h"
+#include "core/export/colour_map.h"
+#include "core/export/scale.h"
+
+namespace natscope::ui {
+
+/// What a coarse cell shows of the weights that it stands for.
+enum class CellValue : std::uint8_t { maximum, mean };
+
+/// How weights become colours.
+struct MapStyle {
+  ColourMap colours = ColourMap::viridis;
+  ScaleOptions scale{.kind = ScaleKind::log, .clip_percentile = 99.5};
+  CellValue value = CellValue::maximum;
+  Theme theme = Theme::light;
+
+  friend bool operator==(const MapStyle&, const MapStyle&) = default;
+};
+
+/// Range of colours for a whole map, from the one tile that covers it: it does not change while one pans and zooms.
+[[nodiscard]] ScaleRange rangeOfOverview(const AttentionTile& overview, const MapStyle& style);
+
+/// Colours by table: the upper 16 bits of a float are its sign, exponent and 7 bits of fraction, finer than 256 colours
+/// need. Reading it is the same for a linear and a logarithmic scale.
+class ColourTable {
+ public:
+  ColourTable() : ColourTable(MapStyle{}, ScaleRange{}) {}
+  ColourTable(const MapStyle& style, const ScaleRange& range);
+
+  [[nodiscard]] QRgb at(float weight) const;
+
+ private:
+  std::vector<QRgb> colours_;
+};
+
+}  // namespace natscope::ui

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/views/map_transform.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace natscope::ui {
+namespace {
+
+constexpr double largestScale = 64;
+
+std::int64_t clampedCell(double cell, std::int64_t tokens) {
+  return std::clamp(static_cast<std::int64_t>(cell), std::int64_t{0}, tokens);
+}
+
+}  // namespace
+
+void MapTransform::setViewport(const QRectF& viewport) {
+  viewport_ = viewport;
+  if (isWhole_)
+    showWhole();
+  else
+    settle();
+}
+
+void MapTransform::setTokens(std::int64_t tokens) {
+  tokens_ = tokens;
+  if (isWhole_)
+    showWhole();
+  else
+    settle();
+}
+
+double MapTransform::wholeScale() const {
+  if (tokens_ <= 0 || viewport_.isEmpty()) return 1;
+  return std::min({viewport_.width() / static_cast<double>(tokens_), viewport_.height() / static_cast<double>(tokens_),
+                   largestScale});
+}
+
+void MapTransform::showWhole() {
+  scale_ = wholeScale();
+  origin_ = {0, 0};
+  isWhole_ = true;
+}
+
+void MapTransform::zoomAt(QPointF at, double factor) {
+  const QPointF fixed((at.x() - viewport_.left()) / scale_ + origin_.x(),
+                      (at.y() - viewport_.top()) / scale_ + origin_.y());
+  const double smallest = wholeScale();
+  scale_ = std::clamp(scale_ * factor, smallest, std::max(largestScale, smallest));
+  origin_ = {fixed.x() - (at.x() - viewport_.left()) / scale_, fixed.y() - (at.y() - viewport_.top()) / scale_};
+  isWhole_ = scale_ <= smallest * (1 + 1e-9);
+  settle();
+}
+
+void MapTransform::pan(QPointF pixels) {
+  origin_ -= pixels / scale_;
+  settle();
+}
+
+void MapTransform::centreOn(const MapCell& cell) {
+  origin_ = {static_cast<double>(cell.key) + 0.5 - viewport_.width() / scale_ / 2,
+             static_cast<double>(cell.query) + 0.5 - viewport_.height() / scale_ / 2};
+  settle();
+}
+
+void MapTransform::settle() {
+  scale_ = std::max(scale_, wholeScale());
+  const auto tokens = static_cast<double>(tokens_);
+  const auto held = [tokens](double origin, double visible) {
+    return std::clamp(origin, 0.0, std::max(0.0, tokens - visible));
+  };
+  origin_ = {held(origin_.x(), viewport_.width() / scale_), held(origin_.y(), viewport_.height() / scale_)};
+}
+
+QRectF MapTransform::rectOf(const MapCell& cell) const {
+  return {xOf(static_cast<double>(cell.key)), yOf(static_cast<double>(cell.query)), scale_, scale_};
+}
+
+std::optional<MapCell> MapTransform::cellAt(QPointF at) const {
+  if (!viewport_.contains(at)) return std::nullopt;
+  const double key = std::floor((at.x() - viewport_.left()) / scale_ + origin_.x());
+  const double query = std::floor((at.y() - viewport_.top()) / scale_ + origin_.y());
+  if (key < 0 || query < 0 || key >= static_cast<double>(tokens_) || query >= static_cast<double>(tokens_))
+    return std::nullopt;
+  return MapCell{static_cast<std::int64_t>(query), static_cast<std::int64_t>(key)};
+}
+
+std::int64_t MapTransform::firstKey() const { return clampedCell(std::floor(origin_.x()), tokens_); }
+std::int64_t MapTransform::endKey() const {
+  return clampedCell(std::ceil(origin_.x() + viewport_.width() / scale_), tokens_);
+}
+std::int64_t MapTransform::firstQuery() const { return clampedCell(std::floor(origin_.y()), tokens_); }
+std::int64_t MapTransform::endQuery() const {
+  return clampedCell(std::ceil(origin_.y() + viewport_.height() / scale_), tokens_);
+}
+
+int MapTransform::tileZoom(double devicePixelRatio) const {
+  const double pixels = scale_ * devicePixelRatio;
+  int zoom = 0;
+  while (pixels * static_cast<double>(std::int64_t{1} << zoom) < 1 && zoom < 40) ++zoom;
+  return zoom;
+}
+
+}  // namespace natscope::ui

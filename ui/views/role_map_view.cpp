@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/views/role_map_view.h"
+
+#include <QMouseEvent>
+#include <QPainter>
+#include <QWheelEvent>
+#include <cmath>
+
+#include "ui/figure/axis_ticks.h"
+#include "ui/figure/token_label.h"
+#include "ui/theme/theme.h"
+#include "ui/views/role_swatches.h"
+
+namespace natscope::ui {
+namespace {
+
+constexpr double left = 44;
+constexpr double top = 20;
+constexpr double right = 8;
+constexpr double bottom = 26;
+constexpr double letterPitch = 9;
+constexpr double wheelStep = 120;
+constexpr double zoomPerStep = 1.25;
+constexpr double clickSlack = 4;
+
+QFont smallFont(const QPainter& painter, int pixels) {
+  QFont font = painter.font();
+  font.setPixelSize(pixels);
+  return font;
+}
+
+}  // namespace
+
+RoleMapView::RoleMapView(SequenceModel& sequence, Selection& selection, QWidget* parent)
+    : QWidget(parent), sequence_(sequence), selection_(selection) {
+  setMouseTracking(true);
+  setAttribute(Qt::WA_OpaquePaintEvent);
+  connect(&sequence_, &SequenceModel::extended, this, &RoleMapView::follow);
+  connect(&sequence_, &SequenceModel::restarted, this, [this] {
+    columns_.showWhole();
+    follow();
+  });
+  connect(&selection_, &Selection::changed, this, qOverload<>(&QWidget::update));
+  connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, qOverload<>(&QWidget::update));
+  follow();
+}
+
+int RoleMapView::rows() const {
+  const CacheGeometry& geometry = sequence_.record().geometry();
+  return geometry.layers * geometry.kv_heads;
+}
+
+QRectF RoleMapView::area() const { return QRectF(rect()).adjusted(left, top, -right, -bottom); }
+
+double RoleMapView::rowHeight() const { return std::max(1.0, area().height()) / std::max(1, rows()); }
+
+void RoleMapView::follow() {
+  columns_.setArea(area().left(), area().width());
+  columns_.setTokens(sequence_.size());
+  update();
+}
+
+void RoleMapView::resizeEvent(QResizeEvent*) { follow(); }
+
+std::optional<RoleMapView::Cell> RoleMapView::cellAt(QPointF at) const {
+  const auto token = columns_.tokenAt(at.x());
+  const double row = std::floor((at.y() - area().top()) / rowHeight());
+  if (!token || row < 0 || row >= rows()) return std::nullopt;
+  return Cell{static_cast<int>(row), *token};
+}
+
+QRectF RoleMapView::rectOf(const Cell& cell) const {
+  return {columns_.xOf(static_cast<double>(cell.token)), area().top() + cell.row * rowHeight(), columns_.scale(),
+          rowHeight()};
+}
+
+void RoleMapView::paintEvent(QPaintEvent*) {
+  QPainter painter(this);
+  const ThemeColours& theme = ThemeSwitch::instance().colours();
+  painter.fillRect(rect(), theme.panel);
+  if (sequence_.isEmpty()) {
+    painter.setPen(theme.muted);
+    painter.drawText(rect(), Qt::AlignCenter, tr("Roles appear when a text was analysed."));
+    return;
+  }
+  drawCells(painter);
+  drawLetters(painter);
+  drawLabels(painter);
+  drawSelection(painter);
+  drawLegend(painter);
+}
+
+void RoleMapView::drawCells(QPainter& painter) const {
+  const Theme theme = ThemeSwitch::instance().theme();
+  const SequenceRecord& record = sequence_.record();
+  const int kvHeads = record.geometry().kv_heads;
+  const QRectF drawn = area();
+  const int width = std::max(
+      1,
+      static_cast<int>(std::min(drawn.width(), columns_.xOf(static_cast<double>(columns_.endToken())) - drawn.left())));
+  QRgb fills[2][role_count];
+  for (int role = 0; role < role_count; ++role) {
+    for (const bool faded : {false, true})
+      fills[faded ? 1 : 0][role] = roleFill(static_cast<Role>(role), theme, faded).rgb();
+  }
+  // One pixel of the screen after another, so that a frame costs the same however long the text is.
+  QImage image(width, rows(), QImage::Format_RGB32);
+  std::vector<std::size_t> tokenOfPixel(static_cast<std::size_t>(width));
+  const std::int64_t last = sequence_.size() - 1;
+  for (int x = 0; x < width; ++x) {
+    const auto token = columns_.tokenAt(drawn.left() + x + 0.5);
+    tokenOfPixel[static_cast<std::size_t>(x)] = static_cast<std::size_t>(token.value_or(last));
+  }
+  for (int row = 0; row < rows(); ++row) {
+    const LayerId layer(row / kvHeads);
+    const KvHeadId head(row % kvHeads);
+    const auto roles = record.roles(layer, head);
+    const auto lastQuery = record.last_query(layer, head);
+    auto* const pixels = reinterpret_cast<QRgb*>(image.scanLine(row));
+    for (int x = 0; x < width; ++x) {
+      const std::size_t token = tokenOfPixel[static_cast<std::size_t>(x)];
+      pixels[x] = fills[lastQuery[token] >= record.size() ? 0 : 1][static_cast<int>(roles[token])];
+    }
+  }
+  painter.drawImage(QRectF(drawn.left(), drawn.top(), width, drawn.height()), image);
+  painter.setPen(ThemeSwitch::instance().colours().panel);
+  for (int layer = 1; layer < record.geometry().layers; ++layer) {
+    const double y = std::round(drawn.top() + layer * kvHeads * rowHeight());
+    painter.drawLine(QPointF(drawn.left(), y), QPointF(drawn.left() + width, y));
+  }
+}
+
+void RoleMapView::drawLetters(QPainter& painter) const {
+  if (columns_.scale() < letterPitch || rowHeight() < letterPitch) return;
+  const SequenceRecord& record = sequence_.record();
+  const int kvHeads = record.geometry().kv_heads;
+  painter.setFont(smallFont(painter, static_cast<int>(std::min({11.0, rowHeight(), columns_.scale()}))));
+  for (int row = 0; row < rows(); ++row) {
+    const auto roles = record.roles(LayerId(row / kvHeads), KvHeadId(row % kvHeads));
+    const auto lastQuery = record.last_query(LayerId(row / kvHeads), KvHeadId(row % kvHeads));
+    for (std::int64_t token = columns_.firstToken(); token < columns_.endToken(); ++token) {
+      const auto index = static_cast<std::size_t>(token);
+      const bool isHeld = lastQuery[index] >= record.size();
+      painter.setPen(isHeld ? QColor(0, 0, 0) : ThemeSwitch::instance().colours().muted);
+      painter.drawText(rectOf({row, token}), Qt::AlignCenter, QString(QLatin1Char(role_letter(roles[index]))));
+    }
+  }
+}
+
+void RoleMapView::drawLabels(QPainter& painter) const {
+  const ThemeColours& theme = ThemeSwitch::instance().colours();
+  const CacheGeometry& geometry = sequence_.record().geometry();
+  painter.setFont(smallFont(painter, 11));
+  painter.setPen(theme.muted);
+  const QRectF drawn = area();
+  const double layerHeight = rowHeight() * geometry.kv_heads;
+  const int step = std::max(1, static_cast<int>(std::ceil(13 / layerHeight)));
+  for (int layer = 0; layer < geometry.layers; layer += step) {
+    const QRectF label(0, drawn.top() + layer * layerHeight, left - 6, layerHeight);
+    painter.drawText(QRectF(label.left(), label.center().y() - 8, label.width(), 16), Qt::AlignRight | Qt::AlignVCenter,
+                     tr("L%1").arg(layer));
+  }
+  const int most = std::max(2, static_cast<int>(drawn.width() / 60));
+  for (const std::int64_t tick :
+       positionTicks(columns_.firstToken(), columns_.endToken() - columns_.firstToken(), most)) {
+    const double x = columns_.xOf(static_cast<double>(tick) + 0.5);
+    painter.drawLine(QPointF(x, drawn.top() - 4), QPointF(x, drawn.top() - 1));
+    painter.drawText(QRectF(x - 30, 0, 60, drawn.top() - 5), Qt::AlignHCenter | Qt::AlignBottom, QString::number(tick));
+  }
+}
+
+void RoleMapView::drawSelection(QPainter& painter) const {
+  const ThemeColours& theme = ThemeSwitch::instance().colours();
+  const QRectF drawn = area();
+  const int kvHeads = sequence_.record().geometry().kv_heads;
+  const int row = selection_.layer().value * kvHeads + selection_.kvHead().value;
+  painter.setBrush(Qt::NoBrush);
+  painter.save();
+  painter.setClipRect(drawn.adjusted(-1, -1, 1, 1));
+  const auto outline = [&](std::int64_t token, double width) {
+    painter.setPen(QPen(theme.crosshair, width));
+    const QRectF column(columns_.xOf(static_cast<double>(token)), drawn.top(), std::max(2.0, columns_.scale()),
+                        drawn.height() - 1);
+    painter.drawRect(column);
+  };
+  for (const TokenPos pinned : selection_.pinned()) outline(pinned.value, 1);
+  if (const auto token = selection_.token()) outline(token->value, 1.5);
+  painter.setPen(QPen(theme.text, 1.5));
+  painter.drawRect(QRectF(drawn.left(), drawn.top() + row * rowHeight(), drawn.width(), rowHeight()));
+  painter.restore();
+  // A pointer beside the row, for rows that are too thin to see a frame.
+  const double y = drawn.top() + (row + 0.5) * rowHeight();
+  painter.setPen(Qt::NoPen);
+  painter.setBrush(theme.text);
+  painter.setRenderHint(QPainter::Antialiasing);
+  painter.drawPolygon(QPolygonF({QPointF(left - 6, y - 4), QPointF(left - 1, y), QPointF(left - 6, y + 4)}));
+  painter.setRenderHint(QPainter::Antialiasing, false);
+}
+
+void RoleMapView::drawLegend(QPainter& painter) const {
+  const QRectF line(left, height() - bottom + 5, width() - left, bottom - 6);
+  const auto token = selection_.token();
+  double x = drawRoleSwatches(painter, line.topLeft(), true);
+  painter.setPen(ThemeSwitch::instance().colours().muted);
+  painter.setFont(smallFont(painter, 12));
+  if (!token) return;
+  const QString words = tr("“%1” · %2: held by %3 of heads")
+                            .arg(tokenLabel(sequence_.text(*token)))
+                            .arg(token->value)
+                            .arg(QString::number(100 * sequence_.heldShare(*token), 'f', 0) + QLatin1Char('%'));
+  x += 10;
+  painter.drawText(QRectF(x, line.top(), width() - x - 6, line.height()), Qt::AlignVCenter | Qt::AlignRight,
+                   painter.fontMetrics().elidedText(words, Qt::ElideRight, static_cast<int>(width() - x - 6)));
+}
+
+void RoleMapView::wheelEvent(QWheelEvent* event) {
+  columns_.zoomAt(event->position().x(), std::pow(zoomPerStep, event->angleDelta().y() / wheelStep));
+  update();
+  event->accept();
+}
+
+void RoleMapView::mousePressEvent(QMouseEvent* event) {
+  if (event->button() != Qt::LeftButton) return;
+  pressedAt_ = lastAt_ = event->position();
+  isPressed_ = true;
+  hasMoved_ = false;
+}
+
+void RoleMapView::mouseMoveEvent(QMouseEvent* event) {
+  const QPointF at = event->position();
+  hasMoved_ = hasMoved_ || (isPressed_ && (at - pressedAt_).manhattanLength() > clickSlack);
+  if (isPressed_ && hasMoved_) {
+    columns_.pan(at.x() - lastAt_.x());
+    update();
+  } else if (const auto cell = cellAt(at)) {
+    selection_.hover(TokenPos(static_cast<std::int32_t>(cell->token)));
+  } else {
+    selection_.hover(std::nullopt);
+  }
+  lastAt_ = at;
+}
+
+void RoleMapView::mouseReleaseEvent(QMouseEvent* event) {
+  const bool wasClick = isPressed_ && !hasMoved_ && event->button() == Qt::LeftButton;
+  isPressed_ = false;
+  const auto cell = cellAt(event->position());
+  if (!wasClick || !cell) return;
+  const int kvHeads = sequence_.record().geometry().kv_heads;
+  selection_.setLayer(LayerId(cell->row / kvHeads));
+  selection_.setKvHead(KvHeadId(cell->row % kvHeads));
+  selection_.pin(TokenPos(static_cast<std::int32_t>(cell->token)), event->modifiers().testFlag(Qt::ShiftModifier));
+}
+
+void RoleMapView::mouseDoubleClickEvent(QMouseEvent*) {
+  columns_.showWhole();
+  update();
+}
+
+void RoleMapView::leaveEvent(QEvent*) { selection_.hover(std::nullopt); }
+
+}  // namespace natscope::ui

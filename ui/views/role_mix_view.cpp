@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/views/role_mix_view.h"
+
+#include <QPainter>
+#include <algorithm>
+#include <numeric>
+
+#include "ui/theme/theme.h"
+#include "ui/views/role_swatches.h"
+
+namespace natscope::ui {
+namespace {
+
+constexpr double edge = 8;
+constexpr double barHeight = 18;
+constexpr double lineHeight = 46;
+
+}  // namespace
+
+RoleMixView::RoleMixView(SequenceModel& sequence, Selection& selection, QWidget* parent)
+    : QWidget(parent), sequence_(sequence), selection_(selection) {
+  setAttribute(Qt::WA_OpaquePaintEvent);
+  connect(&sequence_, &SequenceModel::restarted, this, [this] {
+    all_ = {};
+    counted_ = 0;
+    extend();
+  });
+  connect(&sequence_, &SequenceModel::extended, this, &RoleMixView::extend);
+  connect(&selection_, &Selection::headChanged, this, qOverload<>(&QWidget::update));
+  connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, qOverload<>(&QWidget::update));
+  extend();
+}
+
+void RoleMixView::extend() {
+  const auto frames = sequence_.record().frames();
+  for (auto i = static_cast<std::size_t>(counted_); i < frames.size(); ++i) {
+    for (const Role role : frames[i].roles) ++all_[static_cast<std::size_t>(role)];
+  }
+  counted_ = static_cast<std::int64_t>(frames.size());
+  update();
+}
+
+RoleMixView::Counts RoleMixView::countHeads(int firstHead, int endHead) const {
+  Counts counts{};
+  for (int head = firstHead; head < endHead; ++head) {
+    for (const Role role : sequence_.record().roles(selection_.layer(), KvHeadId(head)))
+      ++counts[static_cast<std::size_t>(role)];
+  }
+  return counts;
+}
+
+void RoleMixView::paintEvent(QPaintEvent*) {
+  QPainter painter(this);
+  painter.fillRect(rect(), ThemeSwitch::instance().colours().panel);
+  if (sequence_.isEmpty() || selection_.kvHeads() == 0) return;
+  const int head = selection_.kvHead().value;
+  const double pitch = std::min(lineHeight, (height() - 2 * edge) / 3.0);
+  QRectF line(edge, 4, width() - 2 * edge, pitch);
+  drawBar(painter, line, tr("role mix, all heads"), all_);
+  line.translate(0, pitch);
+  drawBar(painter, line, tr("layer %1").arg(selection_.layer().value), countHeads(0, selection_.kvHeads()));
+  line.translate(0, pitch);
+  drawBar(painter, line, tr("layer %1, KV head %2").arg(selection_.layer().value).arg(head),
+          countHeads(head, head + 1));
+}
+
+void RoleMixView::drawBar(QPainter& painter, const QRectF& line, const QString& name, const Counts& counts) const {
+  const ThemeColours& theme = ThemeSwitch::instance().colours();
+  QFont font = painter.font();
+  font.setPixelSize(11);
+  font.setBold(false);
+  painter.setFont(font);
+  painter.setPen(theme.muted);
+  painter.drawText(QRectF(line.left(), line.top(), line.width(), 16), Qt::AlignLeft | Qt::AlignVCenter, name);
+  const auto total =
+      static_cast<double>(std::max<std::int64_t>(1, std::accumulate(counts.begin(), counts.end(), std::int64_t{0})));
+  double x = line.left();
+  for (int i = 0; i < role_count; ++i) {
+    const auto role = static_cast<Role>(i);
+    const double share = static_cast<double>(counts[static_cast<std::size_t>(i)]) / total;
+    const QRectF part(x, line.top() + 17, share * line.width(), std::min(barHeight, line.height() - 19));
+    painter.fillRect(part, roleFill(role, ThemeSwitch::instance().theme()));
+    painter.setPen(QColor(0, 0, 0));
+    const QString words = QStringLiteral("%1 %2%").arg(QLatin1Char(role_letter(role))).arg(100 * share, 0, 'f', 0);
+    const bool fits = painter.fontMetrics().horizontalAdvance(words) + 4 < part.width();
+    if (fits)
+      painter.drawText(part, Qt::AlignCenter, words);
+    else if (part.width() > 9)
+      painter.drawText(part, Qt::AlignCenter, QString(QLatin1Char(role_letter(role))));
+    x += part.width();
+  }
+}
+
+}  // namespace natscope::ui

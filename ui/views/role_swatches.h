@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QPainter>
+
+#include "ui/theme/theme.h"
+
+namespace natscope::ui {
+
+/// The three roles' colours with their letters and names in one line of 18 pixels; with `faded`, also what pale means.
+/// Returns where the line ends.
+double drawRoleSwatches(QPainter& painter, QPointF at, bool faded);
+
+/// A rounded square with the role's letter in it.
+void drawRoleSign(QPainter& painter, const QRectF& square, Role role, bool faded);
+
+}  // namespace natscope::ui

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/views/tile_images.h"
+
+namespace natscope::ui {
+namespace {
+
+/// A picture takes 0.25 MiB; a 4K screen at two pixels a cell shows fewer than 200.
+constexpr std::size_t keptImages = 240;
+constexpr double nanosecondsPerMs = 1e6;
+
+}  // namespace
+
+void TileImages::setStyle(const MapStyle& style, const ScaleRange& range, QRgb paper) {
+  if (style == style_ && range == range_ && paper == paper_) return;
+  style_ = style;
+  range_ = range;
+  paper_ = paper;
+  table_ = ColourTable(style, range);
+  clear();
+}
+
+void TileImages::clear() {
+  entries_.clear();
+  uses_.clear();
+}
+
+void TileImages::beginFrame(double budgetMs) {
+  budgetMs_ = budgetMs;
+  hasPutOff_ = false;
+  clock_.start();
+}
+
+const QImage* TileImages::image(const TileKey& key, const std::shared_ptr<const AttentionTile>& tile) {
+  const auto found = entries_.find(key);
+  if (found != entries_.end() && found->second.tile == tile) {
+    uses_.splice(uses_.begin(), uses_, found->second.use);
+    return &found->second.image;
+  }
+  if (static_cast<double>(clock_.nsecsElapsed()) / nanosecondsPerMs > budgetMs_) {
+    hasPutOff_ = true;
+    return found != entries_.end() ? &found->second.image : nullptr;
+  }
+  if (found != entries_.end()) {
+    found->second.tile = tile;
+    found->second.image = painted(key, *tile);
+    return &found->second.image;
+  }
+  if (entries_.size() >= keptImages) {
+    entries_.erase(uses_.back());
+    uses_.pop_back();
+  }
+  uses_.push_front(key);
+  return &entries_.emplace(key, Entry{tile, painted(key, *tile), uses_.begin()}).first->second.image;
+}
+
+QImage TileImages::painted(const TileKey& key, const AttentionTile& tile) const {
+  QImage image(tile.columns, tile.rows, QImage::Format_ARGB32_Premultiplied);
+  const std::vector<float>& values = style_.value == CellValue::mean ? tile.mean : tile.maximum;
+  const std::int64_t firstKey = std::int64_t{key.column} * tile_cells;
+  const bool hidesSink = style_.scale.hide_sink && key.column == 0;
+  std::size_t cell = 0;
+  for (int row = 0; row < tile.rows; ++row) {
+    auto* const pixels = reinterpret_cast<QRgb*>(image.scanLine(row));
+    // In units of cells of this zoom the diagonal is where column = row, whatever the zoom.
+    const std::int64_t lastVisible = std::int64_t{key.row} * tile_cells + row - firstKey;
+    for (int column = 0; column < tile.columns; ++column, ++cell) {
+      const bool isSink = hidesSink && column == 0;
+      pixels[column] = column > lastVisible                      ? paper_
+                       : tile.visible_share[cell] > 0 && !isSink ? table_.at(values[cell])
+                                                                 : qRgba(0, 0, 0, 0);
+    }
+  }
+  return image;
+}
+
+}  // namespace natscope::ui

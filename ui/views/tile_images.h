@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QElapsedTimer>
+#include <QImage>
+#include <list>
+#include <map>
+#include <memory>
+
+#include "ui/views/map_style.h"
+
+namespace natscope::ui {
+
+/// Tiles as pictures, one pixel a cell: visible cells in their colour, masked ones transparent (the view's hatching
+/// shows through), those above the diagonal in the paper's colour. Kept while the style and the tile stay the same.
+class TileImages {
+ public:
+  /// A new style or range makes every picture out of date.
+  void setStyle(const MapStyle& style, const ScaleRange& range, QRgb paper);
+  void clear();
+
+  /// A frame begins: from here on, pictures are made until this much time is spent.
+  void beginFrame(double budgetMs);
+  /// Whether a picture was put off to the next frame.
+  [[nodiscard]] bool hasPutOff() const { return hasPutOff_; }
+
+  /// The tile's picture; null when it would have to be made and the frame's time is spent.
+  [[nodiscard]] const QImage* image(const TileKey& key, const std::shared_ptr<const AttentionTile>& tile);
+
+ private:
+  struct Entry {
+    std::shared_ptr<const AttentionTile> tile;
+    QImage image;
+    std::list<TileKey>::iterator use;
+  };
+  [[nodiscard]] QImage painted(const TileKey& key, const AttentionTile& tile) const;
+
+  MapStyle style_;
+  ScaleRange range_;
+  QRgb paper_ = 0;
+  ColourTable table_;
+  std::map<TileKey, Entry> entries_;
+  std::list<TileKey> uses_;
+  QElapsedTimer clock_;
+  double budgetMs_ = 0;
+  bool hasPutOff_ = false;
+};
+
+}  // namespace natscope::ui

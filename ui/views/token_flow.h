@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QFontMetricsF>
+#include <QRectF>
+#include <QString>
+#include <optional>
+#include <vector>
+
+namespace natscope::ui {
+
+/// Tokens as flowing text: where each one stands. Lines break before a word where that is possible, and after line
+/// breaks in the text. Appending costs the last line, not the whole text.
+class TokenFlow {
+ public:
+  explicit TokenFlow(const QFontMetricsF& metrics) : metrics_(metrics) {}
+
+  void setWidth(double width);  ///< lays everything out again when it changed
+  void setMetrics(const QFontMetricsF& metrics);
+  void clear();
+  void append(const QString& text);
+
+  [[nodiscard]] std::size_t size() const { return tokens_.size(); }
+  [[nodiscard]] double lineHeight() const;
+  [[nodiscard]] double height() const;
+  [[nodiscard]] QRectF rectOf(std::size_t token) const;
+  /// What to draw: line breaks and tabs as signs.
+  [[nodiscard]] const QString& shown(std::size_t token) const { return tokens_[token].shown; }
+  [[nodiscard]] std::optional<std::size_t> tokenAt(QPointF at) const;
+  /// First token whose line is at or below `y`.
+  [[nodiscard]] std::size_t firstAtOrBelow(double y) const;
+
+ private:
+  struct Token {
+    QString shown;
+    double width = 0;
+    double x = 0;
+    int line = 0;
+    bool beginsWord = false;
+    bool endsLine = false;
+  };
+  void place(std::size_t index);
+
+  QFontMetricsF metrics_;
+  double width_ = 0;
+  std::vector<Token> tokens_;
+  double nextX_ = 0;
+  int nextLine_ = 0;
+  std::size_t lineStart_ = 0;
+  std::size_t wordStart_ = 0;
+};
+
+}  // namespace natscope::ui

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/views/token_text_view.h"
+
+#include <QMouseEvent>
+#include <QPainter>
+#include <QScrollBar>
+
+#include "ui/theme/theme.h"
+
+namespace natscope::ui {
+namespace {
+
+constexpr double margin = 10;
+constexpr double markHeight = 3;
+constexpr int textPixels = 14;
+
+QFont textFont(const QWidget& widget) {
+  QFont font = widget.font();
+  font.setPixelSize(textPixels);
+  return font;
+}
+
+Qt::PenStyle markOf(Role role) {
+  switch (role) {
+    case Role::global:
+      return Qt::SolidLine;
+    case Role::local:
+      return Qt::DashLine;
+    case Role::sliding:
+      return Qt::DotLine;
+  }
+  return Qt::SolidLine;
+}
+
+}  // namespace
+
+TokenTextView::TokenTextView(SequenceModel& sequence, Selection& selection, QWidget* parent)
+    : QAbstractScrollArea(parent), sequence_(sequence), selection_(selection), flow_(QFontMetricsF(textFont(*this))) {
+  setFrameShape(QFrame::NoFrame);
+  setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  viewport()->setMouseTracking(true);
+  verticalScrollBar()->setSingleStep(static_cast<int>(flow_.lineHeight()));
+  connect(&sequence_, &SequenceModel::extended, this, &TokenTextView::extend);
+  connect(&sequence_, &SequenceModel::restarted, this, [this] {
+    flow_.clear();
+    extend();
+  });
+  connect(&selection_, &Selection::changed, viewport(), qOverload<>(&QWidget::update));
+  connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, viewport(), qOverload<>(&QWidget::update));
+  extend();
+}
+
+void TokenTextView::setColouring(TextColouring colouring) {
+  colouring_ = colouring;
+  viewport()->update();
+}
+
+void TokenTextView::setPromptTokens(qint64 tokens) {
+  promptTokens_ = tokens;
+  viewport()->update();
+}
+
+void TokenTextView::extend() {
+  const bool wasAtEnd = verticalScrollBar()->value() == verticalScrollBar()->maximum();
+  const auto size = static_cast<std::size_t>(sequence_.size());
+  if (flow_.size() > size) flow_.clear();
+  for (std::size_t i = flow_.size(); i < size; ++i)
+    flow_.append(sequence_.text(TokenPos(static_cast<std::int32_t>(i))));
+  relayout();
+  if (wasAtEnd && size > static_cast<std::size_t>(promptTokens_))
+    verticalScrollBar()->setValue(verticalScrollBar()->maximum());
+}
+
+void TokenTextView::relayout() {
+  flow_.setWidth(std::max(40.0, viewport()->width() - 2 * margin));
+  const int hidden = static_cast<int>(flow_.height() + 2 * margin) - viewport()->height();
+  verticalScrollBar()->setRange(0, std::max(0, hidden));
+  verticalScrollBar()->setPageStep(viewport()->height());
+  viewport()->update();
+}
+
+void TokenTextView::resizeEvent(QResizeEvent*) { relayout(); }
+
+void TokenTextView::paintEvent(QPaintEvent*) {
+  QPainter painter(viewport());
+  const ThemeColours& theme = ThemeSwitch::instance().colours();
+  painter.fillRect(viewport()->rect(), theme.panel);
+  if (sequence_.isEmpty()) {
+    painter.setPen(theme.muted);
+    painter.drawText(viewport()->rect(), Qt::AlignCenter, tr("The text appears here, token by token."));
+    return;
+  }
+  painter.setFont(textFont(*this));
+  painter.setRenderHint(QPainter::Antialiasing);
+  const QPointF shift(margin, margin - verticalScrollBar()->value());
+  for (std::size_t i = flow_.firstAtOrBelow(verticalScrollBar()->value() - margin); i < flow_.size(); ++i) {
+    const QRectF rect = flow_.rectOf(i).translated(shift);
+    if (rect.top() > viewport()->height()) break;
+    drawToken(painter, i, rect);
+  }
+}
+
+void TokenTextView::drawToken(QPainter& painter, std::size_t token, const QRectF& rect) const {
+  const ThemeColours& theme = ThemeSwitch::instance().colours();
+  const TokenPos position(static_cast<std::int32_t>(token));
+  const auto roles = sequence_.record().roles(selection_.layer(), selection_.kvHead());
+  const Role role = token < roles.size() ? roles[token] : Role::global;
+  const bool isHeld = sequence_.isHeld(selection_.layer(), selection_.kvHead(), position);
+  const double share = colouring_ == TextColouring::heldShare ? sequence_.heldShare(position) : 0;
+  const QRectF body = rect.adjusted(0.5, 1, -0.5, -markHeight - 3);
+
+  QColor fill = colouring_ == TextColouring::role ? roleFill(role, ThemeSwitch::instance().theme()) : theme.accent;
+  fill.setAlphaF(colouring_ == TextColouring::role ? (isHeld ? 0.30F : 0.07F)
+                                                   : static_cast<float>(0.04 + 0.40 * share));
+  painter.setPen(Qt::NoPen);
+  painter.setBrush(fill);
+  painter.drawRoundedRect(body, 2, 2);
+
+  const double y = rect.bottom() - markHeight;
+  QColor mark = colouring_ == TextColouring::role ? roleInk(role, ThemeSwitch::instance().theme()) : theme.accent;
+  if (colouring_ == TextColouring::role && !isHeld) mark.setAlphaF(0.35F);
+  QPen pen(mark, 2.2, colouring_ == TextColouring::role ? markOf(role) : Qt::SolidLine, Qt::FlatCap);
+  if (pen.style() == Qt::DashLine) pen.setDashPattern({2, 1});
+  if (pen.style() == Qt::DotLine) pen.setDashPattern({0.8, 0.9});
+  painter.setPen(pen);
+  const double length = colouring_ == TextColouring::role ? body.width() - 1 : share * (body.width() - 1);
+  if (length > 0) painter.drawLine(QPointF(body.left() + 0.5, y), QPointF(body.left() + 0.5 + length, y));
+
+  const bool isPale = colouring_ == TextColouring::role && !isHeld;
+  painter.setPen(isPale ? theme.muted : theme.text);
+  QFont font = painter.font();
+  font.setBold(false);
+  painter.setFont(font);
+  painter.drawText(QPointF(rect.left(), body.top() + QFontMetricsF(font).ascent() + 1), flow_.shown(token));
+  if (static_cast<qint64>(token) == promptTokens_ && promptTokens_ > 0) {
+    painter.setPen(QPen(theme.accent, 2));
+    painter.drawLine(QPointF(rect.left(), rect.top()), QPointF(rect.left(), rect.bottom() - 1));
+  }
+  const bool isShown = selection_.token() == position;
+  if (!isShown && !selection_.isPinned(position) && selection_.query() != position) return;
+  painter.setBrush(Qt::NoBrush);
+  painter.setPen(QPen(theme.crosshair, isShown ? 2 : 1,
+                      selection_.query() == position && !isShown ? Qt::DashLine : Qt::SolidLine));
+  painter.drawRoundedRect(body, 2, 2);
+}
+
+std::optional<TokenPos> TokenTextView::tokenAt(QPointF at) const {
+  const auto token = flow_.tokenAt(at - QPointF(margin, margin - verticalScrollBar()->value()));
+  if (!token) return std::nullopt;
+  return TokenPos(static_cast<std::int32_t>(*token));
+}
+
+void TokenTextView::mouseMoveEvent(QMouseEvent* event) { selection_.hover(tokenAt(event->position())); }
+
+void TokenTextView::mousePressEvent(QMouseEvent* event) {
+  if (event->button() != Qt::LeftButton) return;
+  if (const auto token = tokenAt(event->position()))
+    selection_.pin(*token, event->modifiers().testFlag(Qt::ShiftModifier));
+}
+
+bool TokenTextView::viewportEvent(QEvent* event) {
+  if (event->type() == QEvent::Leave) selection_.hover(std::nullopt);
+  return QAbstractScrollArea::viewportEvent(event);
+}
+
+}  // namespace natscope::ui

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QAbstractScrollArea>
+
+#include "ui/models/selection.h"
+#include "ui/models/sequence_model.h"
+#include "ui/views/token_flow.h"
+
+namespace natscope::ui {
+
+enum class TextColouring : std::uint8_t {
+  role,       ///< the token's role in the chosen head; the mark below is solid (G), dashed (L) or dotted (S)
+  heldShare,  ///< the share of heads that still hold it; the mark below is as long as the share
+};
+
+/// The sequence as flowing text, token by token. What the chosen head has dropped is pale. Hover previews, click pins.
+class TokenTextView : public QAbstractScrollArea {
+  Q_OBJECT
+
+ public:
+  TokenTextView(SequenceModel& sequence, Selection& selection, QWidget* parent = nullptr);
+
+  void setColouring(TextColouring colouring);
+  [[nodiscard]] TextColouring colouring() const { return colouring_; }
+  /// Tokens from here on were generated.
+  void setPromptTokens(qint64 tokens);
+
+  [[nodiscard]] QSize sizeHint() const override { return {480, 240}; }
+
+ protected:
+  void paintEvent(QPaintEvent* event) override;
+  void resizeEvent(QResizeEvent* event) override;
+  void mouseMoveEvent(QMouseEvent* event) override;
+  void mousePressEvent(QMouseEvent* event) override;
+  bool viewportEvent(QEvent* event) override;
+
+ private:
+  void extend();
+  void relayout();
+  void drawToken(QPainter& painter, std::size_t token, const QRectF& rect) const;
+  [[nodiscard]] std::optional<TokenPos> tokenAt(QPointF at) const;
+
+  SequenceModel& sequence_;
+  Selection& selection_;
+  TokenFlow flow_;
+  TextColouring colouring_ = TextColouring::role;
+  qint64 promptTokens_ = 0;
+};
+
+}  // namespace natscope::ui
