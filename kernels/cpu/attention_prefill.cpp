@@ -11,6 +11,8 @@
 #include <new>
 #include <vector>
 
+#include "kernels/cpu/attention_prefill_tiles.h"
+#include "kernels/cpu/attention_train_amx.h"
 #include "kernels/cpu/operations.h"
 #include "kernels/cpu/prefill_task.h"
 #include "kernels/cpu/shared_work.h"
@@ -248,11 +250,14 @@ Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, 
   const std::int64_t blocks_of_head = (chunk + query_block - 1) / query_block * group;
   const std::int64_t task_blocks = std::min(blocks_of_head, blocks_a_task(blocks_of_head * kv_heads, head_dim));
   const std::int64_t tasks_of_head = (blocks_of_head + task_blocks - 1) / task_blocks;
-  const std::int64_t thread_bytes = (scratch_bytes(head_dim, task_blocks) + 63) / 64 * 64;
+  const bool tiles = cache.shape().dtype == ElementType::bf16 && tiles_available();
+  const std::int64_t task_bytes =
+      tiles ? tile_prefill_scratch_bytes(head_dim, task_blocks) : scratch_bytes(head_dim, task_blocks);
+  const std::int64_t thread_bytes = (task_bytes + 63) / 64 * 64;
   const auto scratch = hwy::AllocateAligned<std::byte>(static_cast<std::size_t>(thread_bytes * omp_get_max_threads()));
   if (scratch == nullptr) return {StatusCode::out_of_memory, "attention_prefill"};
 
-  const auto run = HWY_DYNAMIC_DISPATCH(prefill_task);
+  const auto run = tiles ? &tile_prefill_task : HWY_DYNAMIC_DISPATCH(prefill_task);
   const auto run_task = [&](std::int64_t index) {
     const std::int64_t kv_head = index / tasks_of_head;
     // The last blocks see the most keys: the largest tasks come first, so that the end is even.
