@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// LibTorch has a CHECK of its own: doctest by its long names here.
+#include <doctest/doctest.h>
+
+#include <vector>
+
+#include "core/train/counter_random.h"
+#include "core/train/train_options.h"
+#include "core/train/training_model.h"
+#include "kernels/element_type.h"
+#include "tests/core/train/dense_model.h"
+
+using namespace natscope;
+using namespace natscope::train;
+
+namespace {
+
+struct Case {
+  int layers, hidden, heads, kv_heads, head_dim, intermediate, context, window;
+  double applied_sparsity;
+  bool full_attention;
+};
+
+/// Relative difference of two gradients, as norms.
+double difference(const at::Tensor& expected, const float* got) {
+  const at::Tensor actual = at::from_blob(const_cast<float*>(got), expected.sizes(), at::kFloat).to(at::kDouble);
+  return (actual - expected).norm().item<double>() / std::max(1e-12, expected.norm().item<double>());
+}
+
+void check(const Case& shape, ComputeDType dtype, kernels::Backend backend, double tolerance) {
+  TrainOptions options;
+  options.data = "text";
+  options.layers = shape.layers;
+  options.hidden = shape.hidden;
+  options.heads = shape.heads;
+  options.kv_heads = shape.kv_heads;
+  options.head_dim = shape.head_dim;
+  options.intermediate = shape.intermediate;
+  options.context = shape.context;
+  options.window = shape.window;
+  options.vocab = 300;
+  options.full_attention = shape.full_attention;
+  const ModelConfig config = model_config(*resolve(options));
+
+  constexpr int segments = 2;
+  auto model = TrainingModel::create(config, dtype, segments, 2, backend);
+  DOCTEST_REQUIRE(model);
+  std::vector<float> weights = initial_parameters(config, model->layout(), 11);
+  // Larger weights than a run begins with, so that attention and roles are far from uniform.
+  for (const Parameter& p : model->layout().parameters) {
+    for (std::int64_t i = p.offset; i < p.offset + p.elements; ++i) {
+      float& weight = weights[static_cast<std::size_t>(i)];
+      weight *= p.kind == ParameterKind::norm ? 1.0F : p.kind == ParameterKind::score ? 20.0F : 6.0F;
+      if (dtype == ComputeDType::bfloat16) weight = kernels::to_float(kernels::to_bf16(weight));
+    }
+  }
+  const auto rows = static_cast<std::size_t>(segments) * static_cast<std::size_t>(shape.context);
+  std::vector<std::int32_t> tokens(rows), targets(rows);
+  const CounterRandom random(5, 77);
+  std::int64_t predicted = 0;
+  for (std::size_t i = 0; i < rows; ++i) {
+    tokens[i] = static_cast<std::int32_t>(random.below(2 * i, 300));
+    targets[i] = i % 11 == 3 ? -1 : static_cast<std::int32_t>(random.below(2 * i + 1, 300));
+    predicted += targets[i] >= 0 ? 1 : 0;
+  }
+  StepContext context;
+  context.seed = 21;
+  context.step = 4;
+  context.loss_scale = 1.0 / static_cast<double>(predicted);
+  context.applied_sparsity = shape.applied_sparsity;
+  model->set_weights(weights);
+  std::vector<float> gradient(weights.size(), 0.0F);
+  const auto pass = model->forward_backward({tokens, targets}, context, gradient, {});
+  DOCTEST_REQUIRE(pass);
+  DOCTEST_CHECK(pass->tokens == predicted);
+
+  test::DenseBatch batch;
+  batch.tokens = at::from_blob(tokens.data(), {segments, shape.context}, at::kInt).to(at::kLong);
+  batch.targets = at::from_blob(targets.data(), {segments, shape.context}, at::kInt).to(at::kLong);
+  batch.loss_scale = context.loss_scale;
+  batch.applied_sparsity = context.applied_sparsity;
+  batch.seed = context.seed;
+  batch.step = context.step;
+  test::DenseModel dense(config, model->layout(), weights);
+  const double nll = dense.forward_backward(batch);
+  DOCTEST_CHECK(pass->nll == doctest::Approx(nll).epsilon(tolerance));
+  for (const Parameter& p : model->layout().parameters) {
+    DOCTEST_CAPTURE(p.name);
+    DOCTEST_CHECK(difference(dense.gradients().at(p.name), gradient.data() + p.offset) < tolerance);
+  }
+}
+
+constexpr Case cases[] = {
+    {2, 32, 4, 2, 8, 48, 24, 3, 0.0, false},     // grouped queries
+    {1, 24, 3, 3, 8, 40, 37, 0, 1e-3, false},    // a KV head each, no window, with the regulariser
+    {3, 16, 4, 1, 16, 32, 33, 40, 1e-2, false},  // one KV head, a window over everything
+    {2, 32, 4, 2, 8, 48, 24, 3, 0.0, true},      // full attention
+};
+
+}  // namespace
+
+DOCTEST_TEST_CASE("the gradient of every weight is autograd's, f32") {
+  for (const Case& shape : cases) {
+    for (const kernels::Backend backend : {kernels::Backend::ref, kernels::Backend::cpu}) {
+      DOCTEST_CAPTURE(shape.context);
+      check(shape, ComputeDType::float32, backend, 2e-4);
+    }
+  }
+}
+
+DOCTEST_TEST_CASE("bf16 rounds, but computes the same thing") {
+  // With full attention no rounding can flip a role; eight bits of a product's operands leave a few per cent.
+  check(cases[3], ComputeDType::bfloat16, kernels::Backend::cpu, 6e-2);
+}

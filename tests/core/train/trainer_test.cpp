@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/train/trainer.h"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "core/io/model_folder.h"
+#include "core/train/parameters.h"
+#include "tests/support/sentencepiece_bytes.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace natscope;
+using namespace natscope::train;
+using natscope::test::TemporaryFolder;
+
+namespace {
+
+/// Text with something to learn in it, and a run over it that takes a fraction of a second.
+TrainOptions tiny_run(const TemporaryFolder& folder, const std::string& job) {
+  std::string text;
+  for (int i = 0; i < 600; ++i) text += i % 3 == 0 ? "abc de\n" : i % 3 == 1 ? "a bad cab\n" : "ed bed ace\n";
+  std::filesystem::create_directories(folder / "text");
+  test::write_bytes(folder / "text/a.txt", text);
+  test::write_bytes(folder / "tokenizer.model", test::small_sentencepiece().serialized());
+  TrainOptions options;
+  options.data = folder / "text";
+  options.valid = folder / "text";
+  options.tokenizer = folder / "tokenizer.model";
+  options.job = options.out = folder / job;
+  options.layers = 2;
+  options.hidden = 32;
+  options.heads = 4;
+  options.kv_heads = 2;
+  options.vocab = 300;
+  options.context = 32;
+  options.window = 3;
+  options.batch = 4;
+  options.steps = 12;
+  options.learning_rate = 5e-3;
+  options.warmup_steps = 3;
+  options.checkpoint_every = 4;
+  options.evaluate_every = 0;
+  options.evaluate_segments = 3;
+  options.threads = 2;
+  return options;
+}
+
+struct Losses {
+  std::vector<double> values;
+  TrainListener listener;
+  Losses() {
+    listener.step = [this](const StepReport& report) { values.push_back(report.loss); };
+  }
+};
+
+std::vector<nlohmann::json> progress_lines(const std::filesystem::path& job) {
+  std::istringstream lines(test::read_bytes(job / "progress.jsonl"));
+  std::vector<nlohmann::json> parsed;
+  for (std::string line; std::getline(lines, line);) parsed.push_back(nlohmann::json::parse(line));
+  return parsed;
+}
+
+}  // namespace
+
+TEST_CASE("a run learns, reports, and leaves a model folder that opens") {
+  const TemporaryFolder folder;
+  TrainOptions options = tiny_run(folder, "run");
+  options.steps = 60;
+  Losses losses;
+  const auto result = train::train(options, false, losses.listener, {});
+  REQUIRE_MESSAGE(result, (result ? "" : format_error_line(result.error())));
+  REQUIRE(losses.values.size() == 60);
+  CHECK(losses.values.back() < 0.5 * losses.values.front());
+  REQUIRE(result->evaluation);
+  CHECK(result->evaluation->tokens == 12 * 32);
+  CHECK(result->tokens == 60 * 4 * 32);
+
+  const auto model = ModelFolder::open(folder / "run");
+  REQUIRE_MESSAGE(model, (model ? "" : format_error_line(model.error())));
+  CHECK(model->config().layers == 2);
+  CHECK(model->config().nats->window == 3);
+  CHECK(model->config().nats->global_bias == doctest::Approx(0.1));
+  CHECK(model->config().tied);
+  CHECK(model->weight_dtype() == "bfloat16");
+
+  const auto status = nlohmann::json::parse(test::read_bytes(folder / "run/status.json"));
+  CHECK(status["state"] == "finished");
+  CHECK(status["step"] == 60);
+  const auto lines = progress_lines(folder / "run");
+  REQUIRE(lines.size() == 61);
+  for (const char* key : {"loss", "tokens_per_s", "eta_s", "sampled", "argmax"}) CHECK(lines[0].contains(key));
+  CHECK(lines.back()["evaluation"]["heads"].size() == 2);
+}
+
+TEST_CASE("a resumed run has the losses of an uninterrupted one, to the last bit") {
+  for (const ComputeDType dtype : {ComputeDType::float32, ComputeDType::bfloat16}) {
+    const TemporaryFolder folder;
+    TrainOptions options = tiny_run(folder, "whole");
+    options.dtype = dtype;
+    Losses whole;
+    REQUIRE(train::train(options, false, whole.listener, {}));
+    REQUIRE(whole.values.size() == 12);
+
+    // Stopped in step 7, so that steps 5 and 6 are lost or saved, and all after them must come out the same.
+    options.job = options.out = folder / "parts";
+    StopSource stop;
+    Losses parts;
+    auto count = parts.listener.step;
+    parts.listener.step = [&](const StepReport& report) {
+      count(report);
+      if (report.step == 6) stop.request_stop();
+    };
+    const auto stopped = train::train(options, false, parts.listener, stop.get_token());
+    REQUIRE_FALSE(stopped);
+    CHECK(stopped.error().code == ErrorCode::interrupted);
+    CHECK(nlohmann::json::parse(test::read_bytes(folder / "parts/status.json"))["state"] == "interrupted");
+    CHECK(parts.values == std::vector<double>(whole.values.begin(), whole.values.begin() + 6));
+
+    TrainOptions only_job;
+    only_job.job = options.job;
+    Losses rest;
+    REQUIRE(train::train(only_job, true, rest.listener, {}));
+    REQUIRE(rest.values.size() <= 8);
+    REQUIRE(rest.values.size() >= 6);
+    CHECK(rest.values == std::vector<double>(whole.values.end() - static_cast<std::ptrdiff_t>(rest.values.size()),
+                                             whole.values.end()));
+    CHECK(test::read_bytes(folder / "whole/model.safetensors") == test::read_bytes(folder / "parts/model.safetensors"));
+    const auto lines = progress_lines(folder / "parts");
+    REQUIRE(lines.size() == 13);  // every step once, and the evaluation
+    for (std::size_t i = 0; i < 12; ++i) CHECK(lines[i]["loss"].get<double>() == whole.values[i]);
+  }
+}
+
+TEST_CASE("micro-batches give the same step as the whole batch") {
+  const TemporaryFolder folder;
+  TrainOptions options = tiny_run(folder, "whole");
+  options.dtype = ComputeDType::float32;
+  Losses whole;
+  REQUIRE(train::train(options, false, whole.listener, {}));
+  options.job = options.out = folder / "micro";
+  options.micro_batch = 2;
+  Losses micro;
+  REQUIRE(train::train(options, false, micro.listener, {}));
+  REQUIRE(micro.values.size() == whole.values.size());
+  for (std::size_t i = 0; i < whole.values.size(); ++i) {
+    CHECK(micro.values[i] == doctest::Approx(whole.values[i]).epsilon(1e-4));
+  }
+}
+
+TEST_CASE("a full-attention twin starts with the same weights and has no roles") {
+  const TemporaryFolder folder;
+  TrainOptions options = tiny_run(folder, "twin");
+  options.full_attention = true;
+  const auto result = train::train(options, false, {}, {});
+  REQUIRE(result);
+  const auto model = ModelFolder::open(folder / "twin");
+  REQUIRE(model);
+  CHECK_FALSE(model->has_score_layers());
+  CHECK(progress_lines(folder / "twin")[0]["sampled"].is_null());
+
+  const ModelConfig with = model_config(tiny_run(folder, "nats"));
+  const ModelConfig without = model_config(options);
+  const ParameterLayout layout = parameter_layout(without);
+  const auto nats = initial_parameters(with, parameter_layout(with), 3);
+  const auto full = initial_parameters(without, layout, 3);
+  CHECK(std::equal(full.begin(), full.end(), nats.begin()));
+}
+
+TEST_CASE("a run does not overwrite another, and does not resume what is not there") {
+  const TemporaryFolder folder;
+  TrainOptions options = tiny_run(folder, "run");
+  options.steps = 1;
+  CHECK(train::train(options, true, {}, {}).error().code == ErrorCode::bad_job);
+  REQUIRE(train::train(options, false, {}, {}));
+  CHECK(train::train(options, false, {}, {}).error().code == ErrorCode::usage);
+  test::write_bytes(folder / "run/spec.json", "{}");
+  CHECK(train::train(options, true, {}, {}).error().code == ErrorCode::bad_job);
+}
+
+TEST_CASE("data that is missing leaves no folder behind") {
+  const TemporaryFolder folder;
+  TrainOptions options = tiny_run(folder, "run");
+  options.data = folder / "nowhere";
+  CHECK(train::train(options, false, {}, {}).error().code == ErrorCode::file_not_found);
+  CHECK_FALSE(std::filesystem::exists(folder / "run"));
+}
+
+TEST_CASE("a loss that is not a number ends the run and says so") {
+  const TemporaryFolder folder;
+  TrainOptions options = tiny_run(folder, "run");
+  options.learning_rate = 10;
+  options.clip = 1e9;
+  options.warmup_steps = 0;
+  options.steps = 200;
+  options.weight_decay = 10;
+  options.final_learning_rate_ratio = 1;
+  const auto result = train::train(options, false, {}, {});
+  REQUIRE_FALSE(result);
+  CHECK(result.error().code == ErrorCode::bad_job);
+  CHECK(nlohmann::json::parse(test::read_bytes(folder / "run/status.json"))["state"] == "failed");
+}
