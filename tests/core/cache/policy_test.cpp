@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/cache/policy.h"
+
+#include <doctest/doctest.h>
+
+namespace natscope {
+namespace {
+
+TEST_CASE("every policy is read, and written back") {
+  for (const char* text : {"model", "full", "window:0", "window:16", "longformer:8", "longformer:8,0,5,17", "streaming:4,256", "streaming:0,0",
+                           "h2o:64,64", "h2o:0,1"}) {
+    CAPTURE(text);
+    const auto policy = parse_policy(text);
+    REQUIRE(policy);
+    CHECK(to_string(*policy) == text);
+  }
+  const Policy streaming = *parse_policy("streaming:4,256");
+  CHECK(streaming.kind == Policy::Kind::streaming);
+  CHECK(streaming.sinks == 4);
+  CHECK(streaming.window == 256);
+  const Policy h2o = *parse_policy("h2o:12,34");
+  CHECK(h2o.heavy == 12);
+  CHECK(h2o.recent == 34);
+  CHECK(to_string(*parse_policy("longformer:8,17,5,5,0")) == "longformer:8,0,5,17");
+}
+
+TEST_CASE("everything else is refused, and the text is named") {
+  for (const char* text : {"", "Model", "modell", "full:", "full:1", "model:3", "window", "window:", "window:-1", "window:1.5", "window: 1", "window:1 ",
+                           "window:1,2", "window:+1", "window:0x10", "window:99999999999999999999", "window:2147483648", "longformer:", "longformer:8,",
+                           "longformer:,8", "longformer:8,-1", "streaming:4", "streaming:4,5,6", "streaming:,", "h2o:1", "h2o:1,2,3", "h2o:a,b", "h2o",
+                           "snapkv:4", ":", ":4"}) {
+    CAPTURE(text);
+    const auto policy = parse_policy(text);
+    REQUIRE_FALSE(policy);
+    CHECK(policy.error().code == ErrorCode::bad_policy);
+    CHECK(policy.error().message.find(text) != std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace natscope

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/explore/sequence_record.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <random>
+
+namespace natscope {
+namespace {
+
+const CacheGeometry geometry{2, 2, 8, kernels::ElementType::f32};
+
+TokenFrame frame_at(std::int32_t position, std::vector<Role> roles) {
+  TokenFrame frame;
+  frame.position = TokenPos(position);
+  frame.roles = std::move(roles);
+  frame.entries.assign(4, 1);
+  return frame;
+}
+
+TEST_CASE("next global and last query equal the definitions at every step") {
+  std::mt19937 random(4);
+  for (const std::int64_t window : {0, 3, 50}) {
+    SequenceRecord record(geometry, false, window);
+    for (std::int32_t t = 0; t < 60; ++t) {
+      std::vector<Role> roles;
+      for (int head = 0; head < 4; ++head) roles.push_back(static_cast<Role>(random() % 3));
+      REQUIRE(record.append(frame_at(t, roles)));
+      for (std::int32_t head = 0; head < 4; ++head) {
+        const LayerId layer(head / 2);
+        const KvHeadId kv_head(head % 2);
+        const auto of_head = record.roles(layer, kv_head);
+        std::vector<std::int32_t> next(of_head.size());
+        REQUIRE(kernels::next_globals(of_head, next).ok());
+        CHECK(std::ranges::equal(record.next_global(layer, kv_head), next));
+        for (std::int32_t n = 0; n <= t; ++n) {
+          const auto at = static_cast<std::size_t>(n);
+          const std::int32_t last = record.last_query(layer, kv_head)[at];
+          for (std::int32_t m = n + 1; m <= t; ++m) CHECK((m <= last) == visible(of_head[at], TokenPos(n), TokenPos(m), next[at], window));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("what H2O dropped ends there, whatever the role says") {
+  SequenceRecord record(geometry, false, {});
+  for (std::int32_t t = 0; t < 5; ++t) {
+    TokenFrame frame = frame_at(t, std::vector<Role>(4, Role::global));
+    if (t == 3) frame.evicted = {{LayerId(1), KvHeadId(0), TokenPos(1)}};
+    REQUIRE(record.append(frame));
+  }
+  CHECK(record.last_query(LayerId(1), KvHeadId(0))[1] == 3);
+  CHECK(record.last_query(LayerId(1), KvHeadId(0))[2] == no_next_global);
+  CHECK(record.last_query(LayerId(0), KvHeadId(0))[1] == no_next_global);
+}
+
+TEST_CASE("frames that do not fit are refused, and change nothing") {
+  SequenceRecord record(geometry, true, 4);
+  TokenFrame good = frame_at(0, std::vector<Role>(4));
+  good.scores.assign(12, 0.0F);
+  const auto refused = [&](auto change) {
+    TokenFrame frame = good;
+    change(frame);
+    const auto appended = record.append(frame);
+    return !appended && appended.error().code == ErrorCode::bad_session && record.size() == 0;
+  };
+  CHECK(refused([](TokenFrame& f) { f.position = TokenPos(1); }));
+  CHECK(refused([](TokenFrame& f) { f.position = TokenPos(-1); }));
+  CHECK(refused([](TokenFrame& f) { f.roles.pop_back(); }));
+  CHECK(refused([](TokenFrame& f) { f.roles[2] = static_cast<Role>(3); }));
+  CHECK(refused([](TokenFrame& f) { f.scores.pop_back(); }));
+  CHECK(refused([](TokenFrame& f) { f.entries.push_back(0); }));
+  CHECK(refused([](TokenFrame& f) { f.evicted = {{LayerId(2), KvHeadId(0), TokenPos(0)}}; }));
+  CHECK(refused([](TokenFrame& f) { f.evicted = {{LayerId(0), KvHeadId(-1), TokenPos(0)}}; }));
+  CHECK(refused([](TokenFrame& f) { f.evicted = {{LayerId(0), KvHeadId(0), TokenPos(1)}}; }));
+  CHECK(record.append(good));
+  record.clear();
+  CHECK(record.size() == 0);
+  CHECK(record.roles(LayerId(0), KvHeadId(0)).empty());
+}
+
+}  // namespace
+}  // namespace natscope

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/explore/trace_store.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <random>
+
+namespace natscope {
+namespace {
+
+using kernels::View;
+
+constexpr std::int32_t heads = 4, kv_heads = 2, head_dim = 8, tokens = 300;
+const CacheGeometry geometry{3, kv_heads, head_dim, kernels::ElementType::f32};
+constexpr std::int64_t token_bytes = (heads + kv_heads) * head_dim * 4 + heads * 4;
+
+/// Random rows of one layer, and what the map of a head must be.
+struct Rows {
+  std::vector<float> queries = std::vector<float>(heads * tokens * head_dim);
+  std::vector<float> keys = std::vector<float>(kv_heads * tokens * head_dim);
+  std::vector<float> lse = std::vector<float>(heads * tokens);
+  std::vector<std::int32_t> last_query = std::vector<std::int32_t>(tokens);
+
+  explicit Rows(std::uint32_t seed) {
+    std::mt19937 random(seed);
+    const auto fill = [&](std::vector<float>& values) {
+      for (float& value : values) value = static_cast<float>(random() % 2001) * 1e-3F - 1;
+    };
+    fill(queries);
+    fill(keys);
+    fill(lse);
+    for (std::int32_t n = 0; n < tokens; ++n) last_query[static_cast<std::size_t>(n)] = random() % 3 == 0 ? no_next_global : n + static_cast<std::int32_t>(random() % 60);
+  }
+
+  [[nodiscard]] bool sees(std::int32_t m, std::int32_t n) const { return n <= m && (m == n || m <= last_query[static_cast<std::size_t>(n)]); }
+  [[nodiscard]] double weight(std::int32_t head, std::int32_t m, std::int32_t n) const {
+    if (!sees(m, n)) return 0;
+    double dot = 0;
+    for (std::int32_t d = 0; d < head_dim; ++d) {
+      dot += static_cast<double>(queries[static_cast<std::size_t>((head * tokens + m) * head_dim + d)]) *
+             static_cast<double>(keys[static_cast<std::size_t>((head / 2 * tokens + n) * head_dim + d)]);
+    }
+    return std::exp(dot / std::sqrt(static_cast<double>(head_dim)) - static_cast<double>(lse[static_cast<std::size_t>(head * tokens + m)]));
+  }
+
+  [[nodiscard]] Expected<void> append(TraceStore& store, std::int32_t layer, std::int32_t first, std::int32_t n) {
+    const auto part = [&](std::vector<float>& rows, std::int32_t count) {
+      return View<float, 3>{rows.data() + first * head_dim, {count, n, head_dim}, {tokens * head_dim, head_dim, 1}};
+    };
+    return store.append(LayerId(layer), TokenPos(first), part(queries, heads), part(keys, kv_heads), View<float, 2>{lse.data() + first, {heads, n}, {tokens, 1}});
+  }
+};
+
+TEST_CASE("tiles at the edge and inside hold exp(q·k/√D − lse) where the mask lets them") {
+  TraceStore store(geometry, heads, 1 << 24);
+  Rows rows(1);
+  for (std::int32_t first = 0; first < tokens; first += 100) REQUIRE(rows.append(store, 1, first, 100));
+  CHECK(store.used_bytes() == tokens * token_bytes);
+  const std::tuple<int, int> places[] = {{0, 0}, {1, 0}, {1, 1}, {0, 1}};
+  for (const auto& [row, column] : places) {
+    const auto tile = store.tile({LayerId(1), HeadId(3), 0, row, column}, rows.last_query);
+    REQUIRE(tile);
+    CHECK(tile->rows == (row == 0 ? 256 : 44));
+    CHECK(tile->columns == (column == 0 ? 256 : 44));
+    double error = 0;
+    for (std::int32_t i = 0; i < tile->rows; ++i) {
+      for (std::int32_t j = 0; j < tile->columns; ++j) {
+        const float found = tile->maximum[static_cast<std::size_t>(i * tile->columns + j)];
+        error = std::max(error, std::abs(static_cast<double>(found) - rows.weight(3, row * 256 + i, column * 256 + j)));
+      }
+    }
+    CHECK(error < 1e-5);
+  }
+  CHECK_FALSE(store.tile({LayerId(1), HeadId(3), 0, 2, 0}, rows.last_query));
+  CHECK_FALSE(store.tile({LayerId(1), HeadId(3), 0, 1, 0}, std::span(rows.last_query).first(256)));
+  CHECK(store.tile({LayerId(1), HeadId(3), 0, 1, 0}, std::span(rows.last_query).first(257)));
+}
+
+TEST_CASE("a rectangle of weights, written into a wider array") {
+  TraceStore store(geometry, heads, 1 << 24);
+  Rows rows(2);
+  REQUIRE(rows.append(store, 0, 0, tokens));
+  std::vector<float> out(150 * 100, NAN);
+  std::vector<std::uint8_t> seen(150 * 90, 9);
+  const View<float, 2> view{out.data(), {150, 90}, {100, 1}};
+  REQUIRE(store.weights(LayerId(0), HeadId(1), TokenPos(77), TokenPos(31), rows.last_query, view, View<std::uint8_t, 2>::packed(seen.data(), {150, 90})));
+  for (std::int32_t i = 0; i < 150; ++i) {
+    for (std::int32_t j = 0; j < 90; ++j) {
+      CHECK(view(i, j) == doctest::Approx(rows.weight(1, 77 + i, 31 + j)).epsilon(1e-5));
+      CHECK(seen[static_cast<std::size_t>(i * 90 + j)] == (rows.sees(77 + i, 31 + j) ? 1 : 0));
+    }
+    for (std::size_t j = 90; j < 100; ++j) CHECK(std::isnan(out[static_cast<std::size_t>(i) * 100 + j]));
+  }
+  CHECK_FALSE(store.weights(LayerId(0), HeadId(1), TokenPos(151), TokenPos(31), rows.last_query, view, {}));
+}
+
+TEST_CASE("over the budget the highest layers go, whole, and do not come back before clear") {
+  TraceStore store(geometry, heads, 250 * token_bytes);
+  Rows rows(3);
+  for (std::int32_t first = 0; first < 80; first += 40) {
+    for (std::int32_t layer = 0; layer < 3; ++layer) REQUIRE(rows.append(store, layer, first, 40));
+  }
+  CHECK(store.has(LayerId(2)));
+  for (std::int32_t layer = 0; layer < 3; ++layer) REQUIRE(rows.append(store, layer, 80, 40));
+  CHECK_FALSE(store.has(LayerId(2)));
+  CHECK(store.tokens(LayerId(1)) == 120);
+  CHECK(store.used_bytes() == 240 * token_bytes);
+  REQUIRE(rows.append(store, 0, 120, 20));
+  CHECK_FALSE(store.has(LayerId(1)));
+  REQUIRE(rows.append(store, 1, 120, 20));
+  REQUIRE(rows.append(store, 2, 120, 20));
+  CHECK_FALSE(store.has(LayerId(1)));
+  CHECK(store.tile({LayerId(0), HeadId(0), 0, 0, 0}, rows.last_query));
+  CHECK(store.tile({LayerId(1), HeadId(0), 0, 0, 0}, rows.last_query).error().code == ErrorCode::bad_layer);
+  store.clear();
+  CHECK(store.used_bytes() == 0);
+  REQUIRE(rows.append(store, 2, 0, 10));
+  CHECK(store.has(LayerId(2)));
+  REQUIRE(rows.append(store, 2, 10, 290));  // more than there is room for at all
+  CHECK_FALSE(store.has(LayerId(2)));
+  CHECK(store.used_bytes() == 0);
+}
+
+TEST_CASE("tokens come in order, and a pass that failed can be taken back") {
+  TraceStore store(geometry, heads, 1 << 24);
+  Rows rows(4);
+  REQUIRE(rows.append(store, 0, 0, 50));
+  CHECK(rows.append(store, 0, 60, 10).error().code == ErrorCode::internal);
+  store.truncate(30);
+  CHECK(store.tokens(LayerId(0)) == 30);
+  REQUIRE(rows.append(store, 0, 30, 270));
+  const auto tile = store.tile({LayerId(0), HeadId(2), 0, 0, 0}, rows.last_query);
+  REQUIRE(tile);
+  CHECK(tile->maximum[static_cast<std::size_t>(40 * 256 + 40)] == doctest::Approx(rows.weight(2, 40, 40)).epsilon(1e-5));
+}
+
+TEST_CASE("without a budget nothing is kept, and nothing fails") {
+  TraceStore store(geometry, heads, 0);
+  Rows rows(5);
+  REQUIRE(rows.append(store, 0, 0, 50));
+  CHECK_FALSE(store.has(LayerId(0)));
+  CHECK(store.used_bytes() == 0);
+}
+
+}  // namespace
+}  // namespace natscope
