@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <signal.h>
+
+#include <QElapsedTimer>
+#include <QtTest>
+
+#include "tests/ui/bridge/client_watch.h"
+
+namespace natscope::ui::test {
+namespace {
+
+QStringList fake(const QString& mode, int number = 0) {
+  return {QStringLiteral(NATSCOPE_FAKE_ENGINE), mode, QString::number(number)};
+}
+
+GenerateMessage tokens(std::int64_t count) {
+  GenerateMessage request;
+  request.max_new_tokens = count;
+  return request;
+}
+
+TileKey tile(std::int32_t row) { return {LayerId(0), HeadId(0), 0, row, 0}; }
+
+}  // namespace
+
+class EngineClientTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void talksToAGoodEngine() {
+    ClientWatch watch(fake(QStringLiteral("good")));
+    QVERIFY(watch.makeReady("m", "abcde"));
+    QCOMPARE(watch.client.state(), EngineClient::State::ready);
+    QCOMPARE(watch.client.record().size(), 5);
+    QCOMPARE(watch.client.promptTokens(), 5);
+    QCOMPARE(watch.client.prefillSeconds(), 0.25);
+    QVERIFY(watch.client.knowsSequence());
+    QCOMPARE(watch.client.tokenText(5), QStringLiteral("t5"));
+    QCOMPARE(watch.client.tokenText(777'777), QStringLiteral("<id 777777>"));
+
+    watch.client.generate(tokens(30));
+    QCOMPARE(watch.client.state(), EngineClient::State::generating);
+    QVERIFY(watch.waitForEvent(QStringLiteral("finished")));
+    QCOMPARE(watch.client.record().size(), 35);
+    QCOMPARE(watch.lastFinished->generated, 30);
+    watch.events.clear();
+    watch.client.continueGenerating();
+    QVERIFY(watch.waitForEvent(QStringLiteral("finished")));
+    QCOMPARE(watch.client.record().size(), 65);
+    watch.events.clear();
+    watch.client.step({});
+    QVERIFY(watch.waitForEvent(QStringLiteral("finished")));
+    QCOMPARE(watch.client.record().size(), 66);
+    QVERIFY(ClientWatch::waitFor([&] { return watch.client.model()->sha256 == std::string(64, 'b'); }));
+    QVERIFY(watch.errors.empty());
+  }
+
+  void asksForTilesAndWeights() {
+    ClientWatch watch(fake(QStringLiteral("slow_tiles"), 20));
+    QVERIFY(watch.makeReady("m", "abcde"));
+    for (int i = 0; i < 100; ++i) watch.client.requestTile(tile(i % 10));
+    QVERIFY(ClientWatch::waitFor([&] { return watch.tiles.size() >= 10; }));
+    QTest::qWait(100);
+    QCOMPARE(watch.tiles.size(), std::size_t{10});  // each once
+    watch.client.requestWeights({LayerId(0), HeadId(0), TokenPos(0), TokenPos(0), 1, 3});
+    for (int keys = 1; keys < 6; ++keys) {
+      watch.client.requestWeights({LayerId(0), HeadId(0), TokenPos(0), TokenPos(0), 1, keys});
+    }
+    QVERIFY(ClientWatch::waitFor([&] { return watch.weights.size() >= 2; }));
+    QTest::qWait(100);
+    QCOMPARE(watch.weights.size(), std::size_t{2});  // the first was on its way, of the others the newest
+    QCOMPARE(watch.weights.back().request.keys, 5);
+  }
+
+  void announcesARecordThatGrowsOnceADrawnFrame() {
+    ClientWatch watch(fake(QStringLiteral("slow"), 1));
+    QVERIFY(watch.makeReady("m", "abc"));
+    watch.recordChanges = 0;
+    QElapsedTimer time;
+    time.start();
+    watch.client.generate(tokens(400));
+    QVERIFY(watch.waitForEvent(QStringLiteral("finished")));
+    QVERIFY2(watch.recordChanges <= time.elapsed() / 16 + 2, qPrintable(QString::number(watch.recordChanges)));
+    QVERIFY(watch.recordChanges > 0);
+    QCOMPARE(watch.client.record().size(), 403);
+  }
+
+  void stopsAndGoesOn() {
+    ClientWatch watch(fake(QStringLiteral("slow"), 5));
+    QVERIFY(watch.makeReady("m", "abc"));
+    watch.client.generate(tokens(1'000'000));
+    QVERIFY(ClientWatch::waitFor([&] { return watch.client.record().size() > 5; }));
+    QElapsedTimer time;
+    time.start();
+    watch.client.stop();
+    QVERIFY(watch.waitForEvent(QStringLiteral("finished")));
+    QVERIFY(time.elapsed() < 2000);
+    QCOMPARE(watch.lastFinished->reason, StopReason::interrupted);
+    QCOMPARE(watch.client.state(), EngineClient::State::ready);
+  }
+
+  void replacesASequenceWhileItGenerates() {
+    ClientWatch watch(fake(QStringLiteral("slow"), 5));
+    QVERIFY(watch.makeReady("m", "abc"));
+    watch.client.generate(tokens(1'000'000));
+    QVERIFY(ClientWatch::waitFor([&] { return watch.client.record().size() > 5; }));
+    watch.events.clear();
+    AnalyseMessage other;
+    other.prompt = std::string("something else");
+    watch.client.analyse(other);
+    QVERIFY(watch.waitForEvent(QStringLiteral("analysed")));
+    QCOMPARE(watch.client.record().size(), 14);
+    QVERIFY2(!watch.events.contains(QStringLiteral("finished")), "the old sequence's end is nobody's business");
+    QVERIFY(watch.errors.empty());
+  }
+
+  void reportsWhatFailedOnce() {
+    ClientWatch watch(fake(QStringLiteral("good")));
+    watch.client.start();
+    watch.client.openModel({"missing", {}, Device::automatic, {}, 0, 0});
+    watch.client.analyse({std::string("abc"), {}, 512, 0});
+    QVERIFY(watch.waitForEvent(QStringLiteral("failed")));
+    QTest::qWait(100);
+    QCOMPARE(watch.errors.size(), std::size_t{1});
+    QCOMPARE(watch.errors[0].code, ErrorCode::file_not_found);
+    QCOMPARE(watch.client.state(), EngineClient::State::idle);
+    QVERIFY(!watch.client.model());
+  }
+
+  void survivesAKilledEngine() {
+    ClientWatch watch(fake(QStringLiteral("slow"), 2));
+    QVERIFY(watch.makeReady("m", "abc"));
+    watch.client.generate(tokens(1'000'000));
+    QVERIFY(ClientWatch::waitFor([&] { return watch.client.record().size() > 10; }));
+    const qint64 old = watch.client.processId();
+    ::kill(static_cast<pid_t>(old), SIGKILL);
+    QVERIFY(watch.waitForEvent(QStringLiteral("lost")));
+    QVERIFY(watch.client.record().size() > 10);  // what was shown stays
+    QVERIFY(watch.waitForEvent(QStringLiteral("reopened")));
+    QVERIFY(watch.client.processId() != old);
+    QVERIFY(watch.client.record().size() > 10);
+    QVERIFY(!watch.client.knowsSequence());
+    QCOMPARE(watch.client.state(), EngineClient::State::ready);
+    watch.events.clear();
+    watch.client.analyse({std::string("abcd"), {}, 512, 0});
+    QVERIFY(watch.waitForEvent(QStringLiteral("analysed")));
+    QCOMPARE(watch.client.record().size(), 4);
+  }
+
+  void losesBadEngines_data() {
+    QTest::addColumn<QString>("mode");
+    QTest::addColumn<QString>("says");
+    QTest::newRow("text") << QStringLiteral("text") << QStringLiteral("no message");
+    QTest::newRow("huge length") << QStringLiteral("huge") << QStringLiteral("claims");
+    QTest::newRow("dies at once") << QStringLiteral("dies") << QStringLiteral("last words");
+    QTest::newRow("dies after hello") << QStringLiteral("dies_after_hello") << QStringLiteral("code 8");
+    QTest::newRow("contradicts itself") << QStringLiteral("contradict") << QStringLiteral("contradicted");
+    QTest::newRow("asks the window") << QStringLiteral("asks") << QStringLiteral("stop");
+    QTest::newRow("another protocol") << QStringLiteral("future") << QStringLiteral("protocol 2");
+  }
+  void losesBadEngines() {
+    QFETCH(QString, mode);
+    QFETCH(QString, says);
+    ClientWatch watch(fake(mode));
+    watch.client.start();
+    watch.client.openModel({"m", {}, Device::automatic, {}, 0, 0});
+    QVERIFY(watch.waitForEvent(QStringLiteral("lost")));
+    QVERIFY2(watch.lostReason.contains(says), qPrintable(watch.lostReason));
+    // A good one takes over when the user names it.
+    watch.client.setCommandLine(fake(QStringLiteral("good")));
+    watch.client.restart();
+    watch.events.clear();
+    watch.client.openModel({"m", {}, Device::automatic, {}, 0, 0});
+    QVERIFY(watch.waitForEvent(QStringLiteral("opened")));
+  }
+
+  void doesNotStartDyingEnginesInARush() {
+    ClientWatch watch(fake(QStringLiteral("dies")));
+    watch.client.start();
+    QTest::qWait(2000);
+    const auto deaths = watch.events.count(QStringLiteral("lost"));
+    QVERIFY2(deaths >= 2 && deaths <= 6, qPrintable(QString::number(deaths)));
+  }
+
+  void saysWhenThereIsNoSuchProgram() {
+    ClientWatch watch({QStringLiteral("/no/such/natscope-engine")});
+    watch.client.start();
+    QVERIFY(watch.waitForEvent(QStringLiteral("lost")));
+    QVERIFY(watch.lostReason.contains(QStringLiteral("/no/such/natscope-engine")));
+    QTest::qWait(700);
+    QCOMPARE(watch.events.count(QStringLiteral("lost")), 1);  // not tried again and again
+    QCOMPARE(watch.client.state(), EngineClient::State::lost);
+  }
+
+  void neverWaitsLongForASilentEngine() {
+    QElapsedTimer time;
+    time.start();
+    {
+      ClientWatch watch(fake(QStringLiteral("silent")));
+      watch.client.start();
+      watch.client.openModel({"m", {}, Device::automatic, {}, 0, 0});
+      QTest::qWait(100);
+      QCOMPARE(watch.client.state(), EngineClient::State::starting);
+    }
+    QVERIFY(time.elapsed() < 3000);
+    time.restart();
+    ClientWatch watch(fake(QStringLiteral("silent")));
+    watch.client.start();
+    watch.client.shutdown();
+    QCOMPARE(watch.client.state(), EngineClient::State::stopped);
+    QVERIFY(time.elapsed() < 1000);
+  }
+
+  void survivesGarbage() {
+    const auto seed = static_cast<int>(QDateTime::currentSecsSinceEpoch() % 100'000);
+    for (int i = 0; i < 40; ++i) {
+      qInfo("seed %d (repeat with: test_fake_engine garbage %d)", seed + i, seed + i);
+      ClientWatch watch(fake(QStringLiteral("garbage"), seed + i));
+      watch.client.start();
+      watch.client.openModel({"m", {}, Device::automatic, {}, 0, 0});
+      watch.client.analyse({std::string("abc"), {}, 512, 0});
+      watch.client.requestTile(tile(0));
+      QVERIFY(watch.waitForEvent(QStringLiteral("lost")));
+    }
+  }
+};
+
+}  // namespace natscope::ui::test
+
+QTEST_GUILESS_MAIN(natscope::ui::test::EngineClientTest)
+#include "engine_client_test.moc"

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <signal.h>
+
+#include <QElapsedTimer>
+#include <QtTest>
+#include <cmath>
+
+#include "tests/ui/bridge/client_watch.h"
+
+/// The client and the real natscope-engine, on a tiny model.
+namespace natscope::ui::test {
+namespace {
+
+QStringList engine() { return {QStringLiteral(NATSCOPE_BIN_DIR "/natscope-engine")}; }
+std::string model() { return NATSCOPE_TESTS_DIR "/data/hf/llama"; }
+
+GenerateMessage greedy(std::int64_t count) {
+  GenerateMessage request;
+  request.max_new_tokens = count;
+  request.sampling.greedy = true;
+  return request;
+}
+
+std::vector<std::int32_t> tokensOf(const SequenceRecord& record) {
+  std::vector<std::int32_t> tokens;
+  for (const TokenFrame& frame : record.frames()) tokens.push_back(frame.token);
+  return tokens;
+}
+
+}  // namespace
+
+class RealEngineTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void analysesGeneratesAndDraws() {
+    ClientWatch watch(engine());
+    QVERIFY(watch.makeReady(model(), "The cat sat on"));
+    QVERIFY2(watch.errors.empty(), watch.errors.empty() ? "" : watch.errors[0].message.c_str());
+    const ModelDescription& opened = *watch.client.model();
+    QVERIFY(opened.layers > 0 && opened.vocab > 0 && opened.parameters > 0);
+    const std::int64_t prompt = watch.client.record().size();
+    watch.client.generate(greedy(8));
+    QVERIFY(watch.waitForEvent(QStringLiteral("finished")));
+    QCOMPARE(watch.client.record().size(), prompt + watch.lastFinished->generated);
+
+    const auto last = static_cast<std::int32_t>(watch.client.record().size()) - 1;
+    watch.client.requestTile({LayerId(0), HeadId(0), 0, 0, 0});
+    watch.client.requestWeights({LayerId(0), HeadId(0), TokenPos(last), TokenPos(0), 1, last + 1});
+    QVERIFY(ClientWatch::waitFor([&] { return !watch.tiles.empty() && !watch.weights.empty(); }));
+    QCOMPARE(watch.tiles[0].rows, last + 1);
+    double sum = 0;
+    for (const float weight : watch.weights[0].weights) sum += static_cast<double>(weight);
+    QVERIFY2(std::abs(sum - 1) < 1e-4, qPrintable(QString::number(sum)));
+  }
+
+  void stepsDrawWhatOneRunDraws() {
+    GenerateMessage request;
+    request.max_new_tokens = 6;
+    request.sampling.temperature = 1.5;
+    request.sampling.top_p = 1;
+    request.sampling.seed = 7;
+    ClientWatch whole(engine());
+    QVERIFY(whole.makeReady(model(), "The cat"));
+    whole.client.generate(request);
+    QVERIFY(whole.waitForEvent(QStringLiteral("finished")));
+    ClientWatch steps(engine());
+    QVERIFY(steps.makeReady(model(), "The cat"));
+    const auto count = static_cast<int>(whole.lastFinished->generated);
+    for (int i = 0; i < count; ++i) {
+      steps.events.clear();
+      steps.client.step({{}, request.sampling, 2});
+      QVERIFY(steps.waitForEvent(QStringLiteral("finished")));
+    }
+    QCOMPARE(tokensOf(steps.client.record()), tokensOf(whole.client.record()));
+  }
+
+  void survivesKillsAtAnyMoment() {
+    for (int pause = 0; pause <= 200; pause += 40) {
+      ClientWatch watch(engine());
+      watch.client.start();
+      OpenMessage open;
+      open.model = model();
+      open.threads = 1;
+      watch.client.openModel(open);
+      watch.client.analyse({std::string("The cat sat on"), {}, 512, 2});
+      QVERIFY(ClientWatch::waitFor([&] { return watch.client.processId() != 0; }));
+      QTest::qWait(pause);
+      if (watch.client.processId() != 0) ::kill(static_cast<pid_t>(watch.client.processId()), SIGKILL);
+      QVERIFY(watch.waitForEvent(QStringLiteral("lost")));
+      QVERIFY(ClientWatch::waitFor([&] { return watch.client.state() == EngineClient::State::ready; }));
+      watch.events.clear();
+      watch.client.analyse({std::string("The cat"), {}, 512, 2});
+      QVERIFY(watch.waitForEvent(QStringLiteral("analysed")));
+    }
+  }
+
+  void refusesWhatTheModelDoesNotHave() {
+    ClientWatch watch(engine());
+    QVERIFY(watch.makeReady(model(), "The cat"));
+    const auto codeOf = [&](const AnalyseMessage& request) {
+      watch.errors.clear();
+      watch.client.analyse(request);
+      return ClientWatch::waitFor([&] { return !watch.errors.empty(); }) ? watch.errors[0].code : ErrorCode::internal;
+    };
+    QCOMPARE(codeOf({std::string(), {}, 512, 0}), ErrorCode::bad_text);
+    QCOMPARE(codeOf({std::vector<std::int32_t>{1, 1 << 30}, {}, 512, 0}), ErrorCode::bad_token_id);
+    QCOMPARE(codeOf({std::vector<std::int32_t>(1 << 20, 1), {}, 512, 0}), ErrorCode::prompt_too_long);
+    RolePlan plan;
+    plan.forced = {{LayerId(99), KvHeadId(0), TokenPos(0), Role::local}};
+    QCOMPARE(codeOf({std::string("x"), plan, 512, 0}), ErrorCode::bad_layer);
+    plan.forced = {{LayerId(0), KvHeadId(99), TokenPos(0), Role::local}};
+    QCOMPARE(codeOf({std::string("x"), plan, 512, 0}), ErrorCode::bad_head);
+  }
+};
+
+}  // namespace natscope::ui::test
+
+QTEST_GUILESS_MAIN(natscope::ui::test::RealEngineTest)
+#include "real_engine_test.moc"

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/bridge/tile_wishes.h"
+
+#include <QtTest>
+
+namespace natscope::ui {
+
+class TileWishesTest : public QObject {
+  Q_OBJECT
+
+  static TileKey tile(std::int32_t row) { return {LayerId(0), HeadId(0), 0, row, 0}; }
+
+ private Q_SLOTS:
+  void servesTheNewestFirst() {
+    TileWishes wishes;
+    for (int row = 0; row < 8; ++row) wishes.wish(tile(row));
+    QCOMPARE(wishes.take(1)->row, 7);
+    QCOMPARE(wishes.take(2)->row, 6);
+    wishes.wish(tile(0));  // wished for again: now the newest
+    QCOMPARE(wishes.take(3)->row, 0);
+  }
+
+  void hasFewOnTheirWay() {
+    TileWishes wishes;
+    for (int row = 0; row < 8; ++row) wishes.wish(tile(row));
+    for (std::uint64_t id = 1; id <= TileWishes::maxOnTheirWay; ++id) QVERIFY(wishes.take(id));
+    QVERIFY(!wishes.take(99));
+    QVERIFY(wishes.answered(2));
+    QVERIFY(!wishes.answered(2));
+    QVERIFY(wishes.take(99));
+  }
+
+  void doesNotAskTwice() {
+    TileWishes wishes;
+    wishes.wish(tile(1));
+    wishes.wish(tile(1));
+    QVERIFY(wishes.take(1));
+    wishes.wish(tile(1));  // on its way
+    QVERIFY(!wishes.take(2));
+    QVERIFY(wishes.answered(1));
+    wishes.wish(tile(1));
+    QVERIFY(wishes.take(3));
+  }
+
+  void forgets() {
+    TileWishes wishes;
+    for (int row = 0; row < 5000; ++row) wishes.wish(tile(row));
+    QCOMPARE(wishes.take(1)->row, 4999);
+    wishes.dropWaiting();
+    QVERIFY(!wishes.take(2));
+    QVERIFY(wishes.answered(1));
+    wishes.wish(tile(1));
+    wishes.clear();
+    QVERIFY(!wishes.take(3));
+  }
+};
+
+}  // namespace natscope::ui
+
+QTEST_GUILESS_MAIN(natscope::ui::TileWishesTest)
+#include "tile_wishes_test.moc"
