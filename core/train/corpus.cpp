@@ -2,17 +2,39 @@
 #include "core/train/corpus.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cstring>
 #include <limits>
 #include <numeric>
+#include <string>
 #include <string_view>
 #include <system_error>
 
 #include "core/base/mapped_file.h"
+#include "core/base/sha256.h"
+#include "core/io/safetensors.h"
+#include "core/io/safetensors_writer.h"
 #include "core/train/counter_random.h"
 
 namespace natscope::train {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+/// Says which files, in which state, and which vocabulary tokens come from.
+std::string identity_of(std::span<const fs::path> files, std::string_view tokenizer_sha256) {
+  std::string all(tokenizer_sha256);
+  for (const fs::path& path : files) {
+    std::error_code problem;
+    const auto bytes = fs::file_size(path, problem);
+    const auto changed = fs::last_write_time(path, problem).time_since_epoch().count();
+    all += "\n" + path.string() + "\n" + std::to_string(bytes) + " " + std::to_string(changed);
+  }
+  return sha256_hex(all);
+}
+
+}  // namespace
 
 Expected<std::vector<fs::path>> text_files(const fs::path& path) {
   std::error_code problem;
@@ -59,6 +81,36 @@ Expected<Corpus> Corpus::read(std::span<const fs::path> files, const Tokenizer& 
     corpus.bytes_ += bytes.size();
   }
   if (corpus.bytes_ == 0) return fail(ErrorCode::bad_data, "the text files are empty");
+  return corpus;
+}
+
+Expected<Corpus> Corpus::read_cached(std::span<const fs::path> files, const Tokenizer& tokenizer,
+                                     std::string_view tokenizer_sha256, const fs::path& cache, const StopToken& stop) {
+  const std::string key = identity_of(files, tokenizer_sha256);
+  if (auto stored = SafetensorsFile::open(cache)) {
+    const TensorInfo* tokens = stored->find("tokens");
+    const auto made_from = stored->metadata().find("made_from");
+    const auto bytes = stored->metadata().find("bytes");
+    if (tokens != nullptr && tokens->dtype == DType::u16 && bytes != stored->metadata().end() &&
+        made_from != stored->metadata().end() && made_from->second == key) {
+      Corpus corpus;
+      corpus.tokens_.resize(tokens->data.size() / sizeof(std::uint16_t));
+      std::memcpy(corpus.tokens_.data(), tokens->data.data(), tokens->data.size());
+      const std::string& text = bytes->second;
+      std::from_chars(text.data(), text.data() + text.size(), corpus.bytes_);
+      const bool in_vocabulary = std::all_of(corpus.tokens_.begin(), corpus.tokens_.end(),
+                                             [&](std::uint16_t token) { return token < tokenizer.size(); });
+      if (corpus.bytes_ > 0 && !corpus.tokens_.empty() && in_vocabulary) return corpus;
+    }
+  }
+  NATSCOPE_TRY(Corpus corpus, read(files, tokenizer, stop));
+  const TensorToWrite tokens{"tokens",
+                             DType::u16,
+                             {static_cast<std::int64_t>(corpus.tokens_.size())},
+                             std::as_bytes(std::span(corpus.tokens_)),
+                             {}};
+  NATSCOPE_CHECK(
+      write_safetensors(cache, std::span(&tokens, 1), {{"made_from", key}, {"bytes", std::to_string(corpus.bytes_)}}));
   return corpus;
 }
 

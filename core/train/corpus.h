@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "core/base/cancel.h"
@@ -24,6 +25,12 @@ class Corpus {
   /// Errors: bad_data (empty, not UTF-8, a vocabulary over 65 536), interrupted, those of reading files.
   [[nodiscard]] static Expected<Corpus> read(std::span<const std::filesystem::path> files, const Tokenizer& tokenizer,
                                              const StopToken& stop);
+
+  /// The same, out of `cache` when that was made from these files (names, sizes, times of change) with this vocabulary;
+  /// else read, and `cache` written, so that a resumed run begins at once. A cache that does not fit is replaced.
+  [[nodiscard]] static Expected<Corpus> read_cached(std::span<const std::filesystem::path> files,
+                                                    const Tokenizer& tokenizer, std::string_view tokenizer_sha256,
+                                                    const std::filesystem::path& cache, const StopToken& stop);
 
   [[nodiscard]] std::span<const std::uint16_t> tokens() const { return tokens_; }
   /// Bytes of text behind the tokens: bits per byte = nll / ln 2 · tokens / bytes.

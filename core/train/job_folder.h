@@ -5,6 +5,7 @@
 ///   status.json     {state, pid, step, steps, updated, error}; replaced whole, at most once a second
 ///   progress.jsonl  one JSON object a line: a step's, or an evaluation's
 ///   log.txt         lines for people, with UTC times
+///   tokenizer.model, train-tokens.safetensors, valid-tokens.safetensors   vocabulary, and the text in it
 ///   checkpoints/    see checkpoint.h
 /// Its process belongs to nobody's window: anybody may read all of it at any time.
 #pragma once

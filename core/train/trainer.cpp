@@ -10,6 +10,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/mapped_file.h"
+#include "core/base/sha256.h"
 #include "core/io/tokenizer.h"
 #include "core/io/tokenizer_trainer.h"
 #include "core/train/checkpoint.h"
@@ -48,13 +49,17 @@ class Run {
     config_.eos.clear();
     if (const auto eos = tokenizer.eos_id()) config_.eos.push_back(*eos);
 
+    NATSCOPE_TRY(const MappedFile vocabulary, MappedFile::open(job_.tokenizer()));
+    const std::string tokenizer_sha256 = sha256_hex(vocabulary.bytes());
     say("reading the training text");
     NATSCOPE_TRY(const auto files, text_files(options_.data));
-    NATSCOPE_TRY(train_text_, Corpus::read(files, tokenizer, stop_));
+    NATSCOPE_TRY(train_text_, Corpus::read_cached(files, tokenizer, tokenizer_sha256,
+                                                  job_.path() / "train-tokens.safetensors", stop_));
     NATSCOPE_TRY(order_, SegmentOrder::make(train_text_->tokens(), options_.context, options_.seed));
     if (!options_.valid.empty()) {
       NATSCOPE_TRY(const auto held_out_files, text_files(options_.valid));
-      NATSCOPE_TRY(held_out_text_, Corpus::read(held_out_files, tokenizer, stop_));
+      NATSCOPE_TRY(held_out_text_, Corpus::read_cached(held_out_files, tokenizer, tokenizer_sha256,
+                                                       job_.path() / "valid-tokens.safetensors", stop_));
     }
     steps_ = options_.steps > 0
                  ? options_.steps

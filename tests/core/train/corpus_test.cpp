@@ -75,6 +75,30 @@ TEST_CASE("text that is not UTF-8, or not there, is bad data") {
   CHECK(Corpus::read(*text_files(folder.path()), tokenizer, {}).error().code == ErrorCode::bad_data);
 }
 
+TEST_CASE("cached tokens are used while they fit, and replaced when they do not") {
+  const TemporaryFolder folder;
+  const Tokenizer tokenizer = small_tokenizer(folder);
+  test::write_bytes(folder / "a.txt", "ab cab");
+  const auto files = text_files(folder.path());
+  REQUIRE(files);
+  const auto read = [&](const char* vocabulary) {
+    auto corpus = Corpus::read_cached(*files, tokenizer, vocabulary, folder / "cache", {});
+    REQUIRE(corpus);
+    return std::vector<std::uint16_t>(corpus->tokens().begin(), corpus->tokens().end());
+  };
+  const auto fresh = read("v1");
+  const std::string cache = test::read_bytes(folder / "cache");
+  CHECK(read("v1") == fresh);
+  CHECK(test::read_bytes(folder / "cache") == cache);
+  CHECK(Corpus::read_cached(*files, tokenizer, "v1", folder / "cache", {})->bytes() == 6);
+  CHECK(read("v2") == fresh);
+  CHECK(test::read_bytes(folder / "cache") != cache);
+  test::write_bytes(folder / "a.txt", "ab cab bed");
+  CHECK(read("v2").size() > fresh.size());
+  test::write_bytes(folder / "cache", "broken");
+  CHECK(read("v2").size() > fresh.size());
+}
+
 TEST_CASE("every epoch reads every segment once, targets one place later") {
   const auto tokens = counting(1000);
   auto order = SegmentOrder::make(tokens, 32, 5);
