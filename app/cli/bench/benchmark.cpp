@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::int64_t gemm_size = 2048;
 constexpr int roof_runs = 7;
+constexpr std::int64_t read_buffer_bytes = 1536LL << 20U;
 
 /// The best of several products: a roof is what the machine can do, not what it does on average.
 double gemm_flop_per_s(at::ScalarType dtype) {
@@ -62,7 +63,7 @@ Expected<Roofs> measured_roofs() {
   static const Expected<Roofs> roofs = []() -> Expected<Roofs> {
     Roofs measured;
     try {
-      measured.read_bytes_per_s = kernels::measure_read_bandwidth();
+      measured.read_bytes_per_s = kernels::measure_read_bandwidth(read_buffer_bytes, omp_get_max_threads());
       measured.gemm_f32_flop_per_s = gemm_flop_per_s(at::kFloat);
       measured.gemm_bf16_flop_per_s = gemm_flop_per_s(at::kBFloat16);
     } catch (const std::exception& problem) {
