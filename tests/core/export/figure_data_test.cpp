@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/export/figure_data.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/core/session/recorded_run.h"
+#include "tests/support/temporary_folder.h"
+
+namespace natscope {
+namespace {
+
+const MapId map_0_1{LayerId(0), HeadId(1)};
+const MapId map_1_3{LayerId(1), HeadId(3)};
+const MapId map_0_2{LayerId(0), HeadId(2)};
+
+TEST_CASE("ranges") {
+  CHECK(*parse_range("2:5", 7) == PositionRange{2, 5});
+  CHECK(*parse_range(":", 7) == PositionRange{0, 7});
+  CHECK(*parse_range("3:", 7) == PositionRange{3, 7});
+  CHECK(*parse_range(":1", 7) == PositionRange{0, 1});
+  CHECK(*parse_range("6:7", 7) == PositionRange{6, 7});
+  struct Case {
+    const char* text;
+    ErrorCode code;
+  };
+  const Case cases[] = {{"", ErrorCode::usage},
+                        {"3", ErrorCode::usage},
+                        {"a:b", ErrorCode::usage},
+                        {"1:2:3", ErrorCode::usage},
+                        {"-1:3", ErrorCode::usage},
+                        {"1 :3", ErrorCode::usage},
+                        {"99999999999999999999:", ErrorCode::usage},
+                        {"0:8", ErrorCode::bad_position},
+                        {"9:", ErrorCode::bad_position},
+                        {"3:3", ErrorCode::bad_range},
+                        {"5:3", ErrorCode::bad_range},
+                        {"7:", ErrorCode::bad_range}};
+  for (const Case& test : cases) {
+    CAPTURE(test.text);
+    const auto range = parse_range(test.text, 7);
+    REQUIRE_FALSE(range);
+    CHECK(range.error().code == test.code);
+  }
+}
+
+TEST_CASE("the mask of a record and of its trace are the same, stored or not") {
+  const test::TemporaryFolder folder;
+  const SequenceRecord record = test::recorded_run();
+  REQUIRE(write_trace(folder / "t", test::run_trace(record)));
+  const auto trace = TraceFile::open(folder / "t");
+  REQUIRE(trace);
+  for (const MapId& map : {map_0_1, map_0_2}) {
+    const auto from_trace = figure_from_trace(*trace, FigureKind::mask, map, {}, {});
+    REQUIRE_MESSAGE(from_trace, from_trace.error().message);
+    const auto from_record = mask_figure(record, test::run_heads, map, {0, 7}, {0, 7}, test::run_provenance());
+    REQUIRE(from_record);
+    CHECK(std::get<Heatmap>(from_trace->values).visible == std::get<Heatmap>(from_record->values).visible);
+    CHECK(std::get<Heatmap>(from_trace->values).values == std::get<Heatmap>(from_record->values).values);
+  }
+}
+
+TEST_CASE("attention of a trace: a piece of a stored map") {
+  const test::TemporaryFolder folder;
+  const SequenceRecord record = test::recorded_run();
+  REQUIRE(write_trace(folder / "t", test::run_trace(record)));
+  const auto trace = TraceFile::open(folder / "t");
+  REQUIRE(trace);
+  const auto figure = figure_from_trace(*trace, FigureKind::attention, map_1_3, "2:5", "1:4");
+  REQUIRE_MESSAGE(figure, figure.error().message);
+  const auto& map = std::get<Heatmap>(figure->values);
+  REQUIRE(map.values.size() == 9);
+  for (std::size_t i = 0; i < 9; ++i) {
+    const auto query = static_cast<std::int64_t>(2 + i / 3);
+    const auto key = static_cast<std::int64_t>(1 + i % 3);
+    CHECK(map.values[i] == test::made_up_weight(map_1_3, query, key, map.visible[i] != 0));
+  }
+  CHECK(figure->provenance.maps == std::vector<MapId>{map_1_3});
+
+  const auto code = [&](FigureKind kind, MapId id, std::optional<std::string> queries) {
+    const auto result = figure_from_trace(*trace, kind, id, queries, {});
+    return result ? ErrorCode::internal : result.error().code;
+  };
+  CHECK(code(FigureKind::attention, map_0_2, {}) == ErrorCode::bad_trace);
+  CHECK(code(FigureKind::attention, {LayerId(2), HeadId(0)}, {}) == ErrorCode::bad_layer);
+  CHECK(code(FigureKind::attention, {LayerId(-1), HeadId(0)}, {}) == ErrorCode::bad_layer);
+  CHECK(code(FigureKind::mask, {LayerId(0), HeadId(4)}, {}) == ErrorCode::bad_head);
+  CHECK(code(FigureKind::mask, map_0_2, "0:99") == ErrorCode::bad_position);
+}
+
+TEST_CASE("a mask that roles do not determine is not made up") {
+  const test::TemporaryFolder folder;
+  const SequenceRecord record = test::recorded_run();
+  TraceContent content = test::run_trace(record);
+  content.provenance.policy = "h2o:2,2";
+  REQUIRE(write_trace(folder / "h2o", content));
+  const auto h2o = TraceFile::open(folder / "h2o");
+  REQUIRE(h2o);
+  CHECK(figure_from_trace(*h2o, FigureKind::mask, map_0_1, {}, {}));  // stored
+  const auto unknown = figure_from_trace(*h2o, FigureKind::mask, map_0_2, {}, {});
+  REQUIRE_FALSE(unknown);
+  CHECK(unknown.error().code == ErrorCode::bad_trace);
+}
+
+TEST_CASE("roles and the KV curve of a trace are those of its record") {
+  const test::TemporaryFolder folder;
+  const SequenceRecord record = test::recorded_run();
+  REQUIRE(write_trace(folder / "t", test::run_trace(record)));
+  const auto trace = TraceFile::open(folder / "t");
+  REQUIRE(trace);
+  const auto roles = figure_from_trace(*trace, FigureKind::roles, {}, {}, {});
+  REQUIRE(roles);
+  CHECK(std::get<RoleMap>(roles->values).roles == std::get<RoleMap>(roles_figure(record, {}).values).roles);
+  const auto kv = figure_from_trace(*trace, FigureKind::kv, {}, {}, {});
+  REQUIRE(kv);
+  const auto& curve = std::get<KvCurve>(kv->values);
+  const FigureData from_record = kv_figure(record, {});
+  CHECK(curve.entries == std::get<KvCurve>(from_record.values).entries);
+  REQUIRE(curve.dense_bytes.size() == 7);
+  CHECK(curve.dense_bytes[6] == 7 * 4 * 2 * 8 * 4);  // tokens · heads · (key + value) · head_dim · 4 bytes
+}
+
+TEST_CASE("a mask needs a head and positions that are there") {
+  const SequenceRecord record = test::recorded_run();
+  const auto code = [&](MapId map, PositionRange queries, PositionRange keys) {
+    const auto result = mask_figure(record, test::run_heads, map, queries, keys, {});
+    return result ? ErrorCode::internal : result.error().code;
+  };
+  CHECK(code({LayerId(2), HeadId(0)}, {0, 1}, {0, 1}) == ErrorCode::bad_layer);
+  CHECK(code({LayerId(0), HeadId(4)}, {0, 1}, {0, 1}) == ErrorCode::bad_head);
+  CHECK(code(map_0_1, {0, 8}, {0, 1}) == ErrorCode::bad_position);
+  CHECK(code(map_0_1, {0, 1}, {-1, 1}) == ErrorCode::bad_position);
+}
+
+}  // namespace
+}  // namespace natscope

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <doctest/doctest.h>
+
+#include <functional>
+
+#include "core/session/session_file.h"
+#include "tests/core/session/recorded_run.h"
+#include "tests/support/temporary_folder.h"
+
+namespace natscope {
+namespace {
+
+using test::LooseFile;
+using Spoil = std::function<void(LooseFile&)>;
+
+Spoil meta(const char* key, const char* value) {
+  return [=](LooseFile& file) { file.metadata[key] = value; };
+}
+Spoil filled(const char* name, int byte) {
+  return [=](LooseFile& file) { file.fill(name, byte); };
+}
+Spoil as(const char* name, DType dtype, std::vector<std::int64_t> shape) {
+  return [=](LooseFile& file) { file.replace(name, dtype, shape); };
+}
+
+TEST_CASE("bad sessions are refused, and nothing is allocated on their say-so") {
+  struct Case {
+    const char* what;
+    Spoil spoil;
+  };
+  const Case cases[] = {
+      {"a trace's format", meta("format", "natscope-trace")},
+      {"a later version", meta("version", "9")},
+      {"no policy", [](LooseFile& file) { file.metadata.erase("policy"); }},
+      {"no layers", meta("layers", "0")},
+      {"other layers than roles has", meta("layers", "3")},
+      {"layers and heads beyond any model",
+       [](LooseFile& file) { file.metadata["layers"] = file.metadata["kv_heads"] = "65536"; }},
+      {"layers over 32 bits", meta("layers", "99999999999")},
+      {"a head size of 0", meta("head_dim", "0")},
+      {"a cache dtype that is none", meta("cache_dtype", "float8")},
+      {"neither true nor false", meta("greedy", "maybe")},
+      {"scores that are promised", [](LooseFile& file) { file.remove("frame_scores"); }},
+      {"a temperature that is no number", meta("temperature", "warm")},
+      {"a temperature of nan", meta("temperature", "nan")},
+      {"top_k over 32 bits", meta("top_k", "4294967296")},
+      {"a prompt longer than the session", meta("prompt_tokens", "8")},
+      {"a role over 2", filled("roles", 7)},
+      {"a negative token", filled("tokens", 0xff)},
+      {"a negative count", filled("held_entries", 0xff)},
+      {"negative entries", filled("kv_entries", 0xff)},
+      {"a share that is not a number", filled("kv_fraction", 0xff)},
+      {"text ends that descend", filled("text_ends", 0xff)},
+      {"text ends before its text", filled("text_ends", 0)},
+      {"text ends far behind its text", filled("text_ends", 0x7f)},
+      {"text that is not UTF-8", filled("text_bytes", 0xff)},
+      {"a prompt that is not UTF-8", filled("prompt_bytes", 0xff)},
+      {"names that are not UTF-8", filled("name_bytes", 0xff)},
+      {"candidate ends that lie", filled("candidate_ends", 0x7f)},
+      {"negative candidates", filled("candidate_tokens", 0xff)},
+      {"candidates without probabilities", as("candidate_probabilities", DType::f32, {3})},
+      {"evicted entries of another shape", as("evicted", DType::i32, {3})},
+      {"evicted entries outside the model", filled("evicted", 0x7f)},
+      {"evicted ends that lie", filled("evicted_ends", 0x7f)},
+      {"name ends that lie", filled("name_ends", 0x7f)},
+      {"tokens of two axes", as("tokens", DType::i64, {7, 1})},
+      {"a missing column", [](LooseFile& file) { file.remove("step_ms"); }},
+  };
+  const test::TemporaryFolder folder;
+  REQUIRE(write_session(folder / "good", test::recorded_session()));
+  for (const Case& test : cases) {
+    CAPTURE(test.what);
+    LooseFile file = LooseFile::of(folder / "good");
+    test.spoil(file);
+    file.write(folder / "bad");
+    const auto read = read_session(folder / "bad");
+    REQUIRE_FALSE(read);
+    CHECK_MESSAGE(read.error().code == ErrorCode::bad_session, read.error().message);
+  }
+}
+
+}  // namespace
+}  // namespace natscope

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <doctest/doctest.h>
+
+#include <functional>
+
+#include "core/session/roles_file.h"
+#include "core/session/trace_file.h"
+#include "tests/core/session/recorded_run.h"
+#include "tests/support/temporary_folder.h"
+
+namespace natscope {
+namespace {
+
+using test::LooseFile;
+using test::TemporaryFolder;
+
+struct Case {
+  const char* what;
+  std::function<void(LooseFile&)> spoil;
+  ErrorCode code = ErrorCode::bad_trace;
+};
+
+std::function<void(LooseFile&)> meta(const char* key, const char* value) {
+  return [=](LooseFile& file) { file.metadata[key] = value; };
+}
+std::function<void(LooseFile&)> no_meta(const char* key) {
+  return [=](LooseFile& file) { file.metadata.erase(key); };
+}
+std::function<void(LooseFile&)> no_tensor(const char* name) {
+  return [=](LooseFile& file) { file.remove(name); };
+}
+std::function<void(LooseFile&)> as(const char* name, DType dtype, std::vector<std::int64_t> shape) {
+  return [=](LooseFile& file) { file.replace(name, dtype, shape); };
+}
+std::function<void(LooseFile&)> filled(const char* name, int byte) {
+  return [=](LooseFile& file) { file.fill(name, byte); };
+}
+
+TEST_CASE("bad traces are refused, each with its code") {
+  const Case cases[] = {
+      {"no format", no_meta("format")},
+      {"another format", meta("format", "natscope-session")},
+      {"a later version", meta("version", "2")},
+      {"no version", no_meta("version")},
+      {"no maps", no_meta("maps")},
+      {"maps that are none", meta("maps", "0.1;1.3")},
+      {"maps that end in a comma", meta("maps", "0.1,1.3,")},
+      {"a negative map", meta("maps", "0.1,-1.3")},
+      {"fewer maps than attention has", meta("maps", "0.1")},
+      {"maps of a layer that is not there", meta("maps", "0.1,5.3")},
+      {"maps of a head that is not there", meta("maps", "0.1,1.9")},
+      {"no window key", no_meta("window")},
+      {"a window that is no number", meta("window", "wide")},
+      {"a negative window", meta("window", "-1")},
+      {"a dtype that is none", meta("dtype", "int3")},
+      {"no dtype", no_meta("dtype")},
+      {"a seed that is no number", meta("seed", "0x10")},
+      {"a seed over 64 bits", meta("seed", "18446744073709551616")},
+      {"no model_sha256", no_meta("model_sha256")},
+      {"no prompt_sha256", no_meta("prompt_sha256")},
+      {"no natscope_version", no_meta("natscope_version")},
+      {"heads that do not fit", meta("heads", "3")},
+      {"a prompt longer than the trace", meta("prompt_tokens", "8")},
+      {"no tokens", no_tensor("tokens")},
+      {"no roles", no_tensor("roles")},
+      {"no kv_entries", no_tensor("kv_entries")},
+      {"no kv_allocated_bytes", no_tensor("kv_allocated_bytes")},
+      {"tokens of another type", as("tokens", DType::i32, {7})},
+      {"too few tokens", as("tokens", DType::i64, {6})},
+      {"roles of two axes", as("roles", DType::u8, {4, 7})},
+      {"roles of no length", as("roles", DType::u8, {2, 2, 0})},
+      {"entries turned round", as("kv_entries", DType::i32, {2, 2, 7})},
+      {"allocated of another length", as("kv_allocated_bytes", DType::i64, {8})},
+      {"logits of another length", as("logits", DType::f32, {6, 5})},
+      {"scores without options", as("scores", DType::f32, {2, 2, 7})},
+      {"attention without visible", no_tensor("visible")},
+      {"visible without attention", no_tensor("attention")},
+      {"attention that is not square", as("attention", DType::f32, {2, 7, 6})},
+      {"visible as floats", as("visible", DType::f32, {2, 7, 7})},
+      {"a role over 2", filled("roles", 3)},
+      {"a negative token", filled("tokens", 0xff)},
+      {"a negative count", filled("kv_entries", 0xff)},
+      {"negative bytes", filled("kv_allocated_bytes", 0xff)},
+  };
+  const TemporaryFolder folder;
+  const SequenceRecord record = test::recorded_run();
+  REQUIRE(write_trace(folder / "good.safetensors", test::run_trace(record)));
+  for (const Case& test : cases) {
+    CAPTURE(test.what);
+    LooseFile file = LooseFile::of(folder / "good.safetensors");
+    test.spoil(file);
+    file.write(folder / "bad.safetensors");
+    const auto opened = TraceFile::open(folder / "bad.safetensors");
+    REQUIRE_FALSE(opened);
+    CHECK_MESSAGE(opened.error().code == test.code, opened.error().message);
+  }
+  CHECK(TraceFile::open(folder / "none.safetensors").error().code == ErrorCode::file_not_found);
+  CHECK(TraceFile::open(folder.path()).error().code == ErrorCode::not_a_regular_file);
+  test::write_bytes(folder / "text.safetensors", "this is text, not tensors");
+  CHECK(TraceFile::open(folder / "text.safetensors").error().code == ErrorCode::bad_safetensors);
+}
+
+TEST_CASE("bad role files are refused, each with its code") {
+  const Case cases[] = {
+      {"no roles", no_tensor("roles"), ErrorCode::bad_roles},
+      {"roles as floats", as("roles", DType::f32, {2, 2, 7}), ErrorCode::bad_roles},
+      {"roles as I64", as("roles", DType::i64, {2, 2, 7}), ErrorCode::bad_roles},
+      {"one axis", as("roles", DType::u8, {28}), ErrorCode::bad_roles},
+      {"four axes", as("roles", DType::u8, {1, 2, 2, 7}), ErrorCode::bad_roles},
+      {"no layers", as("roles", DType::u8, {0, 2, 7}), ErrorCode::bad_roles},
+      {"no KV heads", as("roles", DType::u8, {2, 0, 7}), ErrorCode::bad_roles},
+      {"no tokens", as("roles", DType::u8, {2, 2, 0}), ErrorCode::bad_roles},
+      {"a role of 3", filled("roles", 3), ErrorCode::bad_roles},
+      {"a role of 255", filled("roles", 255), ErrorCode::bad_roles},
+  };
+  const TemporaryFolder folder;
+  const SequenceRecord record = test::recorded_run();
+  REQUIRE(write_trace(folder / "good.safetensors", test::run_trace(record)));
+  for (const Case& test : cases) {
+    CAPTURE(test.what);
+    LooseFile file = LooseFile::of(folder / "good.safetensors");
+    test.spoil(file);
+    file.write(folder / "bad.safetensors");
+    const auto opened = read_roles_file(folder / "bad.safetensors");
+    REQUIRE_FALSE(opened);
+    CHECK_MESSAGE(opened.error().code == test.code, opened.error().message);
+  }
+  CHECK(read_roles_file(folder / "none.safetensors").error().code == ErrorCode::file_not_found);
+}
+
+}  // namespace
+}  // namespace natscope
