@@ -9,7 +9,7 @@ namespace natscope::test {
 TEST_CASE("Ctrl+C ends generation cleanly and keeps what was streamed") {
   const ProgramResult result = cli({"generate", "--prompt", "Once upon a time", "--max-new-tokens", "100000000", "--policy", "window:16",
                                     "--temperature", "1"},
-                                   {.signal_after_s = 1.0});
+                                   {.input = {}, .signal_after_s = 1.0});
   // The context may fill up first on a fast machine: then it ended by itself.
   if (result.exit_code == 0) return;
   CHECK(result.exit_code == 5);
@@ -23,7 +23,7 @@ TEST_CASE("Ctrl+C during eval prints no JSON, or one whole object") {
   std::string text;
   for (int line = 0; line < 60000; ++line) text += "The tide came in, and the small boats turned in the harbour.\n";
   write_file(folder.file("long.txt"), text);
-  const ProgramResult result = cli({"eval", "--text", folder.file("long.txt"), "--json"}, {.signal_after_s = 1.5});
+  const ProgramResult result = cli({"eval", "--text", folder.file("long.txt"), "--json"}, {.input = {}, .signal_after_s = 1.5});
   CHECK(result.exit_code == 5);
   CHECK(result.out.empty());
   CHECK(result.seconds < 1.5 + 0.5 + 0.3);
@@ -33,7 +33,7 @@ TEST_CASE("Ctrl+C during a trace leaves no file and no rest of one") {
   const TemporaryFolder folder;
   const ProgramResult result = cli({"trace", "--prompt", "Once upon a time", "--max-new-tokens", "100000", "--attention", "all", "--logits",
                                     "--out", folder.file("trace.safetensors")},
-                                   {.signal_after_s = 0.7});
+                                   {.input = {}, .signal_after_s = 0.7});
   if (result.exit_code == 0) return;
   CHECK(result.exit_code == 5);
   CHECK(folder.names().empty());
