@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "kernels/cpu/attention_decode.h"
 
+#include <hwy/cache_control.h>
+
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <new>
@@ -22,7 +25,15 @@ HWY_BEFORE_NAMESPACE();
 namespace natscope::kernels::cpu {
 namespace HWY_NAMESPACE {
 
+constexpr std::size_t ahead_bytes = 2048;
 constexpr std::int64_t block_entries = 32;  // what is scored before its values are read: both fit the first cache
+
+/// Values follow their page's keys, so that asking ahead of either reaches what is read next.
+template <class Element>
+HWY_INLINE void ask_ahead(const Element* row) {
+  constexpr std::size_t bytes = 2 * f32_lanes * sizeof(Element);
+  for (std::size_t at = 0; at < bytes; at += 64) hwy::Prefetch(reinterpret_cast<const char*>(row) + ahead_bytes + at);
+}
 
 /// scores[q, entry] = scale · q·k. Four entries at a time; past the last one the last is taken again.
 template <int query_count, class Element>
@@ -37,22 +48,27 @@ HWY_INLINE void score_block(const Element* keys, std::int64_t count, std::int64_
     const Element* row3 = keys + std::min(entry + 3, count - 1) * head_dim;
     F32Vec sum[query_count][4];
     for (int q = 0; q < query_count; ++q) sum[q][0] = sum[q][1] = sum[q][2] = sum[q][3] = hn::Zero(F32());
-    const auto add = [&](std::size_t at, F32Vec k0, F32Vec k1, F32Vec k2, F32Vec k3) HWY_ATTR {
+    const auto add = [&](std::size_t at, const RowPair& k0, const RowPair& k1, const RowPair& k2,
+                         const RowPair& k3) HWY_ATTR {
       for (int q = 0; q < query_count; ++q) {
-        const F32Vec query = hn::LoadU(F32(), queries + q * padded_dim + static_cast<std::int64_t>(at));
-        sum[q][0] = hn::MulAdd(query, k0, sum[q][0]);
-        sum[q][1] = hn::MulAdd(query, k1, sum[q][1]);
-        sum[q][2] = hn::MulAdd(query, k2, sum[q][2]);
-        sum[q][3] = hn::MulAdd(query, k3, sum[q][3]);
+        const RowPair query = load_pair(queries + q * padded_dim + static_cast<std::int64_t>(at));
+        sum[q][0] = hn::MulAdd(query.second, k0.second, hn::MulAdd(query.first, k0.first, sum[q][0]));
+        sum[q][1] = hn::MulAdd(query.second, k1.second, hn::MulAdd(query.first, k1.first, sum[q][1]));
+        sum[q][2] = hn::MulAdd(query.second, k2.second, hn::MulAdd(query.first, k2.first, sum[q][2]));
+        sum[q][3] = hn::MulAdd(query.second, k3.second, hn::MulAdd(query.first, k3.first, sum[q][3]));
       }
     };
     std::size_t at = 0;
-    for (; at + f32_lanes <= dim; at += f32_lanes) {
-      add(at, load_row(row0 + at), load_row(row1 + at), load_row(row2 + at), load_row(row3 + at));
+    for (; at + 2 * f32_lanes <= dim; at += 2 * f32_lanes) {
+      ask_ahead(row0 + at);
+      ask_ahead(row1 + at);
+      ask_ahead(row2 + at);
+      ask_ahead(row3 + at);
+      add(at, load_pair(row0 + at), load_pair(row1 + at), load_pair(row2 + at), load_pair(row3 + at));
     }
     if (at < dim) {
-      add(at, load_row_end(row0 + at, dim - at), load_row_end(row1 + at, dim - at), load_row_end(row2 + at, dim - at),
-          load_row_end(row3 + at, dim - at));
+      add(at, load_pair_end(row0 + at, dim - at), load_pair_end(row1 + at, dim - at),
+          load_pair_end(row2 + at, dim - at), load_pair_end(row3 + at, dim - at));
     }
     for (int q = 0; q < query_count; ++q) {
       store_sums_of_four(hn::Mul(sum[q][0], factor), hn::Mul(sum[q][1], factor), hn::Mul(sum[q][2], factor),
@@ -61,34 +77,35 @@ HWY_INLINE void score_block(const Element* keys, std::int64_t count, std::int64_
   }
 }
 
-/// sums[q, :] += Σ weights[q, entry] · values[entry, :], a few vectors of the row at a time held in registers.
-template <int query_count, int vectors, class Element>
+/// sums[q, :] += Σ weights[q, entry] · values[entry, :], a few pairs of the row at a time held in registers.
+template <int query_count, int pairs, class Element>
 HWY_INLINE void add_values_at(const Element* values, std::int64_t count, std::int64_t head_dim, std::size_t at,
                               std::size_t end, const float (*weights)[block_entries], float* sums,
                               std::int64_t padded_dim) {
-  F32Vec sum[query_count][vectors];
+  RowPair sum[query_count][pairs];
   for (int q = 0; q < query_count; ++q) {
-    for (int v = 0; v < vectors; ++v) {
-      sum[q][v] = hn::LoadU(
-          F32(), sums + q * padded_dim + static_cast<std::int64_t>(at + static_cast<std::size_t>(v) * f32_lanes));
-    }
+    for (std::size_t p = 0; p < pairs; ++p) sum[q][p] = load_pair(sums + q * padded_dim + at + p * 2 * f32_lanes);
   }
   for (std::int64_t entry = 0; entry < count; ++entry) {
-    F32Vec value[vectors];
-    for (int v = 0; v < vectors; ++v) {
-      const std::size_t from = at + static_cast<std::size_t>(v) * f32_lanes;
+    RowPair value[pairs];
+    for (std::size_t p = 0; p < pairs; ++p) {
+      const std::size_t from = at + p * 2 * f32_lanes;
       const Element* row = values + entry * head_dim + from;
-      value[v] = from + f32_lanes <= end ? load_row(row) : load_row_end(row, end - from);
+      ask_ahead(row);
+      value[p] = from + 2 * f32_lanes <= end ? load_pair(row) : load_pair_end(row, end - from);
     }
     for (int q = 0; q < query_count; ++q) {
       const F32Vec weight = hn::Set(F32(), weights[q][entry]);
-      for (int v = 0; v < vectors; ++v) sum[q][v] = hn::MulAdd(weight, value[v], sum[q][v]);
+      for (int p = 0; p < pairs; ++p) {
+        sum[q][p].first = hn::MulAdd(weight, value[p].first, sum[q][p].first);
+        sum[q][p].second = hn::MulAdd(weight, value[p].second, sum[q][p].second);
+      }
     }
   }
   for (int q = 0; q < query_count; ++q) {
-    for (int v = 0; v < vectors; ++v) {
-      hn::StoreU(sum[q][v], F32(),
-                 sums + q * padded_dim + static_cast<std::int64_t>(at + static_cast<std::size_t>(v) * f32_lanes));
+    for (std::size_t p = 0; p < pairs; ++p) {
+      hn::StoreU(sum[q][p].first, F32(), sums + q * padded_dim + at + p * 2 * f32_lanes);
+      hn::StoreU(sum[q][p].second, F32(), sums + q * padded_dim + at + p * 2 * f32_lanes + f32_lanes);
     }
   }
 }
@@ -96,13 +113,14 @@ HWY_INLINE void add_values_at(const Element* values, std::int64_t count, std::in
 template <int query_count, class Element>
 HWY_INLINE void add_values(const Element* values, std::int64_t count, std::int64_t head_dim,
                            const float (*weights)[block_entries], float* sums, std::int64_t padded_dim) {
-  constexpr int widest = HWY_TARGET <= HWY_AVX3 ? 4 : 2;
+  constexpr int widest = HWY_TARGET <= HWY_AVX3 ? 2 : 1;
+  constexpr std::size_t pair = 2 * f32_lanes;
   const auto dim = static_cast<std::size_t>(head_dim);
   std::size_t at = 0;
-  for (; at + widest * f32_lanes <= dim; at += widest * f32_lanes) {
+  for (; at + widest * pair <= dim; at += widest * pair) {
     add_values_at<query_count, widest>(values, count, head_dim, at, dim, weights, sums, padded_dim);
   }
-  for (; at < dim; at += f32_lanes) {
+  for (; at < dim; at += pair) {
     add_values_at<query_count, 1>(values, count, head_dim, at, dim, weights, sums, padded_dim);
   }
 }
@@ -180,6 +198,19 @@ void attend_segment(const DecodeSegment& segment) {
   }
 }
 
+/// A query as the segments take it: in the order of load_pair, zeros behind head_dim.
+void arrange_query(const float* query, std::int64_t head_dim, std::int64_t padded_dim, ElementType dtype,
+                   float* arranged) {
+  for (std::int64_t i = 0; i < padded_dim; ++i) {
+    arranged[arranged_place(static_cast<std::size_t>(i), dtype)] = i < head_dim ? query[i] : 0.0F;
+  }
+}
+
+/// out[i] += sums[i], back from that order.
+void add_arranged(const float* sums, std::int64_t head_dim, ElementType dtype, float* out) {
+  for (std::int64_t i = 0; i < head_dim; ++i) out[i] += sums[arranged_place(static_cast<std::size_t>(i), dtype)];
+}
+
 /// scores[slot] += e^(raw[slot] − lse), page by page.
 void add_weights(const float* raw, std::int64_t count, float lse, float* scores) {
   const F32 d;
@@ -200,11 +231,14 @@ namespace natscope::kernels::cpu {
 
 HWY_EXPORT(attend_segment);
 HWY_EXPORT(add_weights);
+HWY_EXPORT(arrange_query);
+HWY_EXPORT(add_arranged);
 
 namespace {
 
 constexpr double bytes_a_ns = 10;  // about what one core reads
-constexpr std::int64_t widest_vector = 16;
+constexpr std::int64_t widest_pair = 32;
+constexpr std::size_t widest_row = 256;  // head_dim at most
 constexpr std::int64_t segment_entries =
     256;  // one task: fixed, so that the order of sums does not depend on the threads
 
@@ -216,7 +250,7 @@ struct DecodePlan {
   std::int64_t padded_dim;
   std::vector<DecodeSegment> segments;      // a KV head's stand side by side
   std::vector<std::int64_t> first_segment;  // [kv_heads + 1]
-  std::vector<float> padded_queries;        // [heads, padded_dim]
+  std::vector<float> padded_queries;        // [heads, padded_dim], as arrange_query leaves them
   std::vector<float> sums;                  // [segments, group, padded_dim]
   std::vector<float> largest;               // [segments, group]
   std::vector<float> total;
@@ -226,11 +260,12 @@ struct DecodePlan {
 
 DecodePlan::DecodePlan(ConstView<float, 2> queries, const KvCache& cache, LayerId layer, bool keep_scores)
     : group(queries.size(0) / cache.shape().kv_heads),
-      padded_dim((queries.size(1) + widest_vector - 1) / widest_vector * widest_vector) {
+      padded_dim((queries.size(1) + widest_pair - 1) / widest_pair * widest_pair) {
   const std::int64_t heads = queries.size(0);
   padded_queries.assign(static_cast<std::size_t>(heads * padded_dim), 0.0F);
   for (std::int64_t head = 0; head < heads; ++head) {
-    std::copy_n(&queries(head, 0), queries.size(1), padded_queries.data() + head * padded_dim);
+    HWY_DYNAMIC_DISPATCH(arrange_query)
+    (&queries(head, 0), queries.size(1), padded_dim, cache.shape().dtype, padded_queries.data() + head * padded_dim);
   }
   const std::int64_t pages_a_segment = std::max<std::int64_t>(1, segment_entries / cache.shape().page_entries);
   std::int64_t score_count = 0;
@@ -269,13 +304,12 @@ DecodePlan::DecodePlan(ConstView<float, 2> queries, const KvCache& cache, LayerI
 }
 
 /// Joins a head's segments and the new token itself: the same softmax as if all had been seen at once.
-void join_segments(const DecodePlan& plan, const KvCache& cache, std::int64_t head, ConstView<float, 2> self_key,
-                   ConstView<float, 2> self_value, View<float, 2> out, std::span<float> lse,
-                   std::span<float> self_scores) {
+void join_segments(const DecodePlan& plan, const KvCache& cache, std::int64_t head, const float* query,
+                   ConstView<float, 2> self_key, ConstView<float, 2> self_value, View<float, 2> out,
+                   std::span<float> lse, std::span<float> self_scores) {
   const std::int64_t head_dim = out.size(1);
   const std::int64_t kv_head = head / plan.group;
   const std::int64_t q = head % plan.group;
-  const float* query = plan.padded_queries.data() + head * plan.padded_dim;
   double self = 0;
   for (std::int64_t d = 0; d < head_dim; ++d)
     self += static_cast<double>(query[d]) * static_cast<double>(self_key(kv_head, d));
@@ -294,13 +328,15 @@ void join_segments(const DecodePlan& plan, const KvCache& cache, std::int64_t he
              static_cast<double>(plan.total[row_of(segment)]);
   }
   const auto self_weight = static_cast<float>(std::exp(self - largest) / total);
-  for (std::int64_t d = 0; d < head_dim; ++d) out(head, d) = self_weight * self_value(kv_head, d);
+  std::array<float, widest_row> joined{};
   for (std::int64_t segment = begin; segment < end; ++segment) {
     const auto weight =
         static_cast<float>(std::exp(static_cast<double>(plan.largest[row_of(segment)]) - largest) / total);
     const float* sums = plan.sums.data() + static_cast<std::int64_t>(row_of(segment)) * plan.padded_dim;
-    for (std::int64_t d = 0; d < head_dim; ++d) out(head, d) += weight * sums[d];
+    for (std::int64_t at = 0; at < plan.padded_dim; ++at) joined[static_cast<std::size_t>(at)] += weight * sums[at];
   }
+  for (std::int64_t d = 0; d < head_dim; ++d) out(head, d) = self_weight * self_value(kv_head, d);
+  HWY_DYNAMIC_DISPATCH(add_arranged)(joined.data(), head_dim, cache.shape().dtype, &out(head, 0));
   lse[static_cast<std::size_t>(head)] = static_cast<float>(largest + std::log(total));
   if (!self_scores.empty()) self_scores[static_cast<std::size_t>(kv_head)] += self_weight;
 }
@@ -339,7 +375,7 @@ Status attention_decode(ConstView<float, 2> queries, ConstView<float, 2> self_ke
                });
     std::fill(self_scores.begin(), self_scores.end(), 0.0F);
     for (std::int64_t head = 0; head < queries.size(0); ++head) {
-      join_segments(plan, cache, head, self_key, self_value, out, lse, self_scores);
+      join_segments(plan, cache, head, &queries(head, 0), self_key, self_value, out, lse, self_scores);
     }
     if (keep_scores) add_page_scores(plan, cache, layer, lse);
   } catch (const std::bad_alloc&) {

@@ -15,9 +15,9 @@ struct DecodeSegment {
   std::int64_t page_begin;
   std::int64_t page_end;
   std::int64_t group;       ///< query heads that share the KV head
-  std::int64_t padded_dim;  ///< head_dim rounded up to whole vectors
-  const float* queries;     ///< [group, padded_dim], zeros behind head_dim
-  float* sums;              ///< [group, padded_dim] weighted values
+  std::int64_t padded_dim;  ///< head_dim rounded up to whole pairs of vectors
+  const float* queries;     ///< [group, padded_dim], zeros behind head_dim, in the kernel's own order
+  float* sums;              ///< [group, padded_dim] weighted values, in that order
   float* largest;           ///< [group] largest score
   float* total;             ///< [group] sum of weights
   float* scores;            ///< [group, score_stride] every entry's score, or null

@@ -8,6 +8,7 @@
 #include "kernels/cpu/shared_work.h"
 #include "kernels/cpu/simd_targets.h"
 
+#include <hwy/aligned_allocator.h>
 #include <hwy/cache_control.h>
 
 #undef HWY_TARGET_INCLUDE
@@ -21,38 +22,37 @@ HWY_BEFORE_NAMESPACE();
 namespace natscope::kernels::cpu {
 namespace HWY_NAMESPACE {
 
-/// One row: eight sums side by side hide the latency of the multiply-add, one row after the other keeps memory one
-/// stream.
+/// One row of weights and x in the order of load_pair. Eight sums side by side hide the latency of the multiply-add;
+/// one row after the other keeps memory one stream, asked for well ahead of the hardware's own guess.
 template <class Weight>
 float row_product(const Weight* HWY_RESTRICT row, const float* HWY_RESTRICT x, std::size_t size) {
   const F32 d;
-  const std::size_t lanes = hn::Lanes(d);
-  constexpr std::size_t ahead = 1024 / sizeof(Weight);
-  auto sum0 = hn::Zero(d);
-  auto sum1 = sum0;
-  auto sum2 = sum0;
-  auto sum3 = sum0;
+  constexpr std::size_t pair = 2 * f32_lanes;
+  constexpr std::size_t step = 4 * pair;
+  constexpr std::size_t line = 64 / sizeof(Weight);
+  constexpr std::size_t ahead = 2048 / sizeof(Weight);
+  F32Vec sum0[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
+  F32Vec sum1[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
   std::size_t col = 0;
-  for (; col + 4 * lanes <= size; col += 4 * lanes) {
-    hwy::Prefetch(row + col + ahead);
-    if (sizeof(Weight) * lanes * 4 > 128) {
-      hwy::Prefetch(row + col + ahead + lanes);
-      hwy::Prefetch(row + col + ahead + 2 * lanes);
-      hwy::Prefetch(row + col + ahead + 3 * lanes);
-    } else if (sizeof(Weight) * lanes * 4 > 64) {
-      hwy::Prefetch(row + col + ahead + 2 * lanes);
+  for (; col + step <= size; col += step) {
+    for (std::size_t at = 0; at < step; at += line) hwy::Prefetch(row + col + ahead + at);
+    for (std::size_t part = 0; part < 4; ++part) {
+      const std::size_t at = col + part * pair;
+      const RowPair weights = load_pair(row + at);
+      sum0[part] = hn::MulAdd(weights.first, hn::LoadU(d, x + at), sum0[part]);
+      sum1[part] = hn::MulAdd(weights.second, hn::LoadU(d, x + at + f32_lanes), sum1[part]);
     }
-    sum0 = hn::MulAdd(load_row(row + col), hn::LoadU(d, x + col), sum0);
-    sum1 = hn::MulAdd(load_row(row + col + lanes), hn::LoadU(d, x + col + lanes), sum1);
-    sum2 = hn::MulAdd(load_row(row + col + 2 * lanes), hn::LoadU(d, x + col + 2 * lanes), sum2);
-    sum3 = hn::MulAdd(load_row(row + col + 3 * lanes), hn::LoadU(d, x + col + 3 * lanes), sum3);
   }
-  for (; col + lanes <= size; col += lanes) {
-    sum0 = hn::MulAdd(load_row(row + col), hn::LoadU(d, x + col), sum0);
+  for (; col < size; col += pair) {
+    const RowPair weights = col + pair <= size ? load_pair(row + col) : load_pair_end(row + col, size - col);
+    sum0[0] = hn::MulAdd(weights.first, hn::LoadU(d, x + col), sum0[0]);
+    sum1[0] = hn::MulAdd(weights.second, hn::LoadU(d, x + col + f32_lanes), sum1[0]);
   }
-  float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3))));
-  for (; col < size; ++col) sum += to_f32(row[col]) * x[col];
-  return sum;
+  for (int part = 1; part < 4; ++part) {
+    sum0[0] = hn::Add(sum0[0], sum0[part]);
+    sum1[0] = hn::Add(sum1[0], sum1[part]);
+  }
+  return hn::GetLane(hn::SumOfLanes(d, hn::Add(sum0[0], sum1[0])));
 }
 
 template <class Weight>
@@ -62,6 +62,12 @@ void product_rows(const LinearRow& product, const float* x, std::int64_t begin, 
     const float sum = row_product(weight + row * product.in_size, x, static_cast<std::size_t>(product.in_size));
     product.out[row] = product.bias != nullptr ? sum + product.bias[row] : sum;
   }
+}
+
+/// x as products with weights of this type take it: in the order of load_pair, zeros up to a whole pair.
+void arrange_x(const float* x, std::size_t size, ElementType dtype, float* arranged) {
+  const std::size_t padded = (size + 2 * f32_lanes - 1) / (2 * f32_lanes) * (2 * f32_lanes);
+  for (std::size_t i = 0; i < padded; ++i) arranged[arranged_place(i, dtype)] = i < size ? x[i] : 0.0F;
 }
 
 void linear_rows(const LinearRow& product, const float* x, std::int64_t begin, std::int64_t end) {
@@ -80,6 +86,7 @@ HWY_AFTER_NAMESPACE();
 namespace natscope::kernels::cpu {
 
 HWY_EXPORT(linear_rows);
+HWY_EXPORT(arrange_x);
 
 namespace {
 
@@ -97,6 +104,16 @@ Status linear_row(std::span<const float> x, std::span<const LinearRow> products)
     bytes += product.out_size * product.in_size * element_bytes(product.dtype);
   }
   if (rows == 0) return {};
+  // One x for each type of weight in the call, padded to whole pairs of the widest vectors.
+  const std::size_t padded = (x.size() / 32 + 1) * 32;
+  const auto arranged = hwy::AllocateAligned<float>(2 * padded);
+  if (arranged == nullptr) return {StatusCode::out_of_memory, "linear_row"};
+  const auto arrange = HWY_DYNAMIC_DISPATCH(arrange_x);
+  for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
+    const bool wanted =
+        std::any_of(products.begin(), products.end(), [&](const LinearRow& product) { return product.dtype == dtype; });
+    if (wanted) arrange(x.data(), x.size(), dtype, arranged.get() + (dtype == ElementType::f32 ? 0 : padded));
+  }
   const std::int64_t step = std::max<std::int64_t>(1, step_bytes / std::max<std::int64_t>(1, bytes / rows));
   const auto run_rows = HWY_DYNAMIC_DISPATCH(linear_rows);
   share_work(rows, step, static_cast<double>(bytes) / bytes_a_ns, [&](std::int64_t begin, std::int64_t end) {
@@ -104,7 +121,8 @@ Status linear_row(std::span<const float> x, std::span<const LinearRow> products)
     for (const LinearRow& product : products) {
       const std::int64_t from = std::max(begin - first, std::int64_t{0});
       const std::int64_t to = std::min(end - first, product.out_size);
-      if (from < to) run_rows(product, x.data(), from, to);
+      const float* own_x = arranged.get() + (product.dtype == ElementType::f32 ? 0 : padded);
+      if (from < to) run_rows(product, own_x, from, to);
       first += product.out_size;
     }
   });

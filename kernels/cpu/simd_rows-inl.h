@@ -10,6 +10,7 @@
 #include <hwy/highway.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 
 #include "kernels/element_type.h"
@@ -30,12 +31,34 @@ HWY_INLINE F32Vec load_row(const Bf16* row) {
   return hn::PromoteTo(F32(), hn::LoadU(half, reinterpret_cast<const hwy::bfloat16_t*>(row)));
 }
 
-/// The first `count` < lanes elements, zeros behind them; reads nothing past them.
+/// Two vectors of neighbouring elements. Of bf16 the first holds those at even places and the second those at odd ones:
+/// one load and two cheap operations, where keeping the order takes twice as many. arranged_place says where one is.
+struct RowPair {
+  F32Vec first;
+  F32Vec second;
+};
+
+HWY_INLINE RowPair load_pair(const float* row) { return {hn::LoadU(F32(), row), hn::LoadU(F32(), row + f32_lanes)}; }
+HWY_INLINE RowPair load_pair(const Bf16* row) {
+  const F32 d;
+  const hn::RebindToUnsigned<F32> du;
+  const auto words = hn::LoadU(du, reinterpret_cast<const std::uint32_t*>(row));
+  return {hn::BitCast(d, hn::ShiftLeft<16>(words)), hn::BitCast(d, hn::And(words, hn::Set(du, 0xffff0000U)))};
+}
+
+/// The first `count` elements of a pair, zeros behind them; reads nothing past them.
 template <class Element>
-HWY_INLINE F32Vec load_row_end(const Element* row, std::size_t count) {
-  Element whole[f32_lanes] = {};
+HWY_INLINE RowPair load_pair_end(const Element* row, std::size_t count) {
+  Element whole[2 * f32_lanes] = {};
   std::memcpy(whole, row, count * sizeof(Element));
-  return load_row(whole);
+  return load_pair(whole);
+}
+
+/// Place of element i in the order of load_pair.
+constexpr std::size_t arranged_place(std::size_t i, ElementType dtype) {
+  if (dtype == ElementType::f32) return i;
+  const std::size_t within = i % (2 * f32_lanes);
+  return i - within + (within % 2 == 0 ? within / 2 : f32_lanes + within / 2);
 }
 
 HWY_INLINE float to_f32(float number) { return number; }
