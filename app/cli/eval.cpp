@@ -178,10 +178,7 @@ void add_eval_command(CLI::App& root, Invocation& invocation) {
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40U))
       ->type_name("N")
       ->capture_default_str();
-  command->add_option("--chunk", options->chunk, "Tokens per prefill chunk")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31U))
-      ->type_name("N")
-      ->capture_default_str();
+  add_chunk_option(*command, options->chunk);
   on_run(*command, invocation, [options, segment](CommandContext& context) {
     options->segment_given = segment->count() > 0;
     return run(*options, context);

@@ -60,18 +60,6 @@ Expected<Ranges> ranges_of(const Options& options, std::int64_t tokens) {
   return ranges;
 }
 
-Expected<void> check_map(const MapId& map, std::int32_t layers, std::int32_t heads) {
-  if (map.layer.value >= layers) {
-    return fail(ErrorCode::bad_layer, "there is no layer " + std::to_string(map.layer.value) + "; the model has " +
-                                          std::to_string(layers));
-  }
-  if (map.head.value >= heads) {
-    return fail(ErrorCode::bad_head, "there is no head " + std::to_string(map.head.value) + "; a layer has " +
-                                         std::to_string(heads));
-  }
-  return {};
-}
-
 Expected<FigureData> attention_figure(const Engine& engine, const Options& options, const Ranges& ranges,
                                       Provenance provenance, std::stop_token stop) {
   Heatmap map;
@@ -114,7 +102,7 @@ void name_tokens(FigureData& figure, const SequenceRecord& record, const Tokeniz
 Expected<FigureData> figure_from_model(FigureKind kind, const Options& options, std::stop_token stop) {
   const bool needs_map = kind == FigureKind::attention || kind == FigureKind::mask;
   const auto check_model = [&](const Engine& engine) -> Expected<void> {
-    return needs_map ? check_map(options.map(), engine.config().layers, engine.config().heads) : Expected<void>{};
+    return needs_map ? check_map(options.map(), engine.config()) : Expected<void>{};
   };
   NATSCOPE_TRY(auto run, options.run.run(kind == FigureKind::attention ? map_store_bytes : 0, check_model, {}, stop));
   const Engine& engine = *run.engine;

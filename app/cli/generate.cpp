@@ -96,10 +96,7 @@ void add_generate_command(CLI::App& root, Invocation& invocation) {
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 31U))
       ->type_name("N")
       ->capture_default_str();
-  command->add_option("--chunk", options->chunk, "Tokens per prefill chunk")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31U))
-      ->type_name("N")
-      ->capture_default_str();
+  add_chunk_option(*command, options->chunk);
   command->add_option("--stop", options->stop_strings, "Stop at this text (repeatable); it is not printed")
       ->type_name("TEXT")
       ->allow_extra_args(false);

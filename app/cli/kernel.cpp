@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
+#include "app/cli/model_options.h"
 #include "core/base/atomic_file.h"
 
 namespace natscope {
@@ -68,10 +69,7 @@ void add_kernel_command(CLI::App& root, Invocation& invocation) {
       ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->type_name("NAME")
       ->capture_default_str();
-  command->add_option("--threads", options->threads, "CPU threads; 0: one per core")
-      ->check(CLI::Range(0, 1024))
-      ->type_name("N")
-      ->capture_default_str();
+  add_threads_option(*command, options->threads);
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }
 

@@ -5,6 +5,20 @@
 
 namespace natscope {
 
+void add_threads_option(CLI::App& command, int& threads) {
+  command.add_option("--threads", threads, "CPU threads; 0: one per core")
+      ->check(CLI::Range(0, 1024))
+      ->type_name("N")
+      ->capture_default_str();
+}
+
+void add_chunk_option(CLI::App& command, std::int64_t& chunk) {
+  command.add_option("--chunk", chunk, "Tokens per prefill chunk")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31U))
+      ->type_name("N")
+      ->capture_default_str();
+}
+
 void ModelOptions::add_to(CLI::App& command) {
   command.add_option("--model", model, "Model folder (Hugging Face layout); default: the bundled demo")
       ->type_name("DIR");
@@ -16,10 +30,7 @@ void ModelOptions::add_to(CLI::App& command) {
   command.add_option("--dtype", dtype, "Activations and cache: float32 (default on a CPU) or bfloat16 (default on a GPU)")
       ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->type_name("NAME");
-  command.add_option("--threads", threads, "CPU threads; 0: one per core")
-      ->check(CLI::Range(0, 1024))
-      ->type_name("N")
-      ->capture_default_str();
+  add_threads_option(command, threads);
   command.add_option("--seed", seed, "Seed of everything random")->type_name("N")->capture_default_str();
 }
 

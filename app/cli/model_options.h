@@ -31,6 +31,10 @@ struct ModelOptions {
   [[nodiscard]] EngineOptions engine_options(std::int64_t trace_store_bytes) const;
 };
 
+/// --threads and --chunk, the same wherever they stand.
+void add_threads_option(CLI::App& command, int& threads);
+void add_chunk_option(CLI::App& command, std::int64_t& chunk);
+
 /// Errors: as Engine::open.
 [[nodiscard]] Expected<std::unique_ptr<Engine>> open_engine(const ModelOptions& options, std::int64_t trace_store_bytes,
                                                             std::stop_token stop);

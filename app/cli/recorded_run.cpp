@@ -43,6 +43,18 @@ Expected<ForcedRole> parse_forced_role(std::string_view text) {
   return ForcedRole{LayerId(*layer), KvHeadId(*kv_head), TokenPos(*position), *role};
 }
 
+Expected<void> check_map(const MapId& map, const ModelConfig& config) {
+  if (map.layer.value >= config.layers) {
+    return fail(ErrorCode::bad_layer, "there is no layer " + std::to_string(map.layer.value) + "; the model has " +
+                                          std::to_string(config.layers));
+  }
+  if (map.head.value >= config.heads) {
+    return fail(ErrorCode::bad_head, "there is no head " + std::to_string(map.head.value) + "; a layer has " +
+                                         std::to_string(config.heads));
+  }
+  return {};
+}
+
 void RecordedRunOptions::add_to(CLI::App& command) {
   text_.add_to(command);
   model_.add_to(command);
@@ -52,10 +64,7 @@ void RecordedRunOptions::add_to(CLI::App& command) {
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 31U))
       ->type_name("N")
       ->capture_default_str();
-  command.add_option("--chunk", chunk_, "Tokens per prefill chunk")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31U))
-      ->type_name("N")
-      ->capture_default_str();
+  add_chunk_option(command, chunk_);
   command.add_option("--window", window_, "Sliding window W in place of the model's; 0 is legal")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 31U))
       ->type_name("W");

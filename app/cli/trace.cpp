@@ -38,14 +38,7 @@ Expected<std::vector<MapId>> chosen_maps(const std::string& text, const ModelCon
     return fail(ErrorCode::usage, "--attention takes LAYER.HEAD,LAYER.HEAD,… or all, not \"" + printable(text) + "\"");
   }
   for (const MapId& map : *parsed) {
-    if (map.layer.value >= config.layers) {
-      return fail(ErrorCode::bad_layer, "there is no layer " + std::to_string(map.layer.value) + "; the model has " +
-                                            std::to_string(config.layers));
-    }
-    if (map.head.value >= config.heads) {
-      return fail(ErrorCode::bad_head, "there is no head " + std::to_string(map.head.value) + "; a layer has " +
-                                           std::to_string(config.heads));
-    }
+    NATSCOPE_CHECK(check_map(map, config));
   }
   return parsed;
 }

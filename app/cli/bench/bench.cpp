@@ -10,6 +10,7 @@
 
 #include "app/cli/bench/benchmark.h"
 #include "app/cli/commands.h"
+#include "app/cli/model_options.h"
 #include "core/base/atomic_file.h"
 
 namespace natscope {
@@ -117,10 +118,7 @@ void add_bench_command(CLI::App& root, Invocation& invocation) {
   command->add_flag("--list", options->list, "Name the benchmarks");
   command->add_option("--results", options->results, "Also write rows, roofs and machine to this JSON file")->type_name("FILE");
   command->add_option("--commit", options->commit, "The commit that was measured, for --results")->type_name("ID");
-  command->add_option("--threads", options->threads, "CPU threads; 0: one per core")
-      ->check(CLI::Range(0, 1024))
-      ->type_name("N")
-      ->capture_default_str();
+  add_threads_option(*command, options->threads);
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }
 
