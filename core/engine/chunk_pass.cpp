@@ -80,7 +80,7 @@ Expected<void> ChunkPass::run(std::span<const std::int32_t> tokens, TokenPos fir
       if (extent.hidden == ChunkExtent::Hidden::none) return {};
       if (extent.hidden == ChunkExtent::Hidden::last) keep_last_row();
     }
-    NATSCOPE_CHECK(add_product({attended_.data(), count(rows_ * config_.q_rows())}, weights.o, weights.o_bias, stop));
+    NATSCOPE_CHECK(project_back(weights, stop));
     NATSCOPE_CHECK(feed_forward(weights, stop));
   }
   return {};
@@ -89,11 +89,12 @@ Expected<void> ChunkPass::run(std::span<const std::int32_t> tokens, TokenPos fir
 /// normed = RMSNorm(x), and the input of the next products.
 void ChunkPass::normalise(const std::vector<float>& weight) {
   const std::int64_t hidden = config_.hidden;
+  input_.set(rows_of(normed_, hidden), dtype_);
 #pragma omp parallel for schedule(static)
   for (std::int64_t row = 0; row < rows_; ++row) {
     row_math::rms_norm(x_.data() + row * hidden, weight.data(), hidden, static_cast<float>(config_.rms_norm_eps), normed_.data() + row * hidden);
+    input_.row_is_ready(row);
   }
-  input_.assign(rows_of(normed_, hidden), dtype_);
 }
 
 Expected<void> ChunkPass::project(const PreparedLayer& layer, std::stop_token stop) {
@@ -196,15 +197,10 @@ void ChunkPass::keep_last_row() {
   rows_ = 1;
 }
 
-/// x += rows · weightᵀ + bias.
-Expected<void> ChunkPass::add_product(std::span<const float> rows, const Matrix& weight, std::span<const float> bias, std::stop_token stop) {
-  input_.assign(ConstView<float, 2>::packed(rows.data(), {rows_, weight.cols}), dtype_);
-  NATSCOPE_CHECK(product_.run(input_, weight, bias, rows_of(normed_, config_.hidden), stop));
-#pragma omp parallel for schedule(static)
-  for (std::int64_t row = 0; row < rows_; ++row) {
-    row_math::add(x_.data() + row * config_.hidden, normed_.data() + row * config_.hidden, config_.hidden);
-  }
-  return {};
+Expected<void> ChunkPass::project_back(const PreparedLayer& layer, std::stop_token stop) {
+  input_.set(rows_of(attended_, config_.q_rows()), dtype_);
+  input_.all_are_ready();
+  return product_.run(input_, layer.o, layer.o_bias, rows_of(x_, config_.hidden), stop, MatrixProduct::Into::added);
 }
 
 Expected<void> ChunkPass::feed_forward(const PreparedLayer& layer, std::stop_token stop) {
@@ -212,22 +208,25 @@ Expected<void> ChunkPass::feed_forward(const PreparedLayer& layer, std::stop_tok
   normalise(layer.post_attention_norm);
   NATSCOPE_CHECK(product_.run(input_, layer.gate, layer.gate_bias, rows_of(gate_, width), stop));
   NATSCOPE_CHECK(product_.run(input_, layer.up, layer.up_bias, rows_of(up_, width), stop));
+  input_.set(rows_of(gate_, width), dtype_);
 #pragma omp parallel for schedule(static)
   for (std::int64_t row = 0; row < rows_; ++row) {
     float* const gate = gate_.data() + row * width;
     row_math::swiglu(gate, up_.data() + row * width, width, gate);
+    input_.row_is_ready(row);
   }
-  return add_product({gate_.data(), count(rows_ * width)}, layer.down, layer.down_bias, stop);
+  return product_.run(input_, layer.down, layer.down_bias, rows_of(x_, config_.hidden), stop, MatrixProduct::Into::added);
 }
 
 Expected<void> ChunkPass::logits(std::int64_t index, std::int64_t n, std::span<float> out, std::stop_token stop) {
   const std::int64_t hidden = config_.hidden;
   const auto norm = weights_.norm();
+  input_.set(ConstView<float, 2>::packed(normed_.data(), {n, hidden}), dtype_);
 #pragma omp parallel for schedule(static)
   for (std::int64_t row = 0; row < n; ++row) {
     row_math::rms_norm(x_.data() + (index + row) * hidden, norm.data(), hidden, static_cast<float>(config_.rms_norm_eps), normed_.data() + row * hidden);
+    input_.row_is_ready(row);
   }
-  input_.assign(ConstView<float, 2>::packed(normed_.data(), {n, hidden}), dtype_);
   return product_.run(input_, weights_.lm_head(), {}, View<float, 2>::packed(out.data(), {n, std::int64_t{config_.vocab}}), stop);
 }
 

@@ -46,9 +46,9 @@ class ChunkPass {
   [[nodiscard]] Expected<void> attend_at_once(LayerId layer, TokenPos first, kernels::KvCache& cache);
   [[nodiscard]] Expected<void> attend_one_by_one(LayerId layer, TokenPos first, kernels::KvCache& cache, PassObserver& observer, std::stop_token stop);
   void keep_last_row();
+  [[nodiscard]] Expected<void> project_back(const PreparedLayer& layer, std::stop_token stop);
   [[nodiscard]] Expected<void> feed_forward(const PreparedLayer& layer, std::stop_token stop);
   void normalise(const std::vector<float>& weight);
-  [[nodiscard]] Expected<void> add_product(std::span<const float> rows, const Matrix& weight, std::span<const float> bias, std::stop_token stop);
 
   [[nodiscard]] kernels::View<float, 3> heads_of(std::vector<float>& rows, std::int64_t heads) const;
   [[nodiscard]] kernels::View<float, 2> rows_of(std::vector<float>& rows, std::int64_t cols) const;

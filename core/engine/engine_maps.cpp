@@ -91,7 +91,7 @@ Expected<AttentionTile> Engine::tile(const TileKey& key, std::stop_token stop) c
     const std::int64_t needed = ((std::int64_t{std::max(key.row, key.column)} + 1) * tile_cells) << key.zoom;
     return state_->draw(key.layer, key.head, needed, stop,
                         [&](const TraceStore& from, LayerId layer, HeadId head, std::span<const std::int32_t> last_query) {
-                          Expected<AttentionTile> tile = from.tile({layer, head, key.zoom, key.row, key.column}, last_query);
+                          Expected<AttentionTile> tile = from.tile({layer, head, key.zoom, key.row, key.column}, last_query, stop);
                           if (tile) tile->key = key;
                           return tile;
                         });
@@ -105,7 +105,7 @@ Expected<void> Engine::weights(LayerId layer, HeadId head, TokenPos first_query,
     const std::int64_t needed = std::max(first_query.value + out.size(0), first_key.value + out.size(1));
     return state_->draw(layer, head, needed, stop,
                         [&](const TraceStore& from, LayerId in_layer, HeadId in_head, std::span<const std::int32_t> last_query) {
-                          return from.weights(in_layer, in_head, first_query, first_key, last_query, out, visible);
+                          return from.weights(in_layer, in_head, first_query, first_key, last_query, out, visible, stop);
                         });
   });
 }

@@ -40,9 +40,17 @@ at::Tensor tensor(const void* data, at::IntArrayRef sizes, at::IntArrayRef strid
   return at::from_blob(const_cast<void*>(data), sizes, strides, at::TensorOptions().dtype(type));
 }
 
-void multiply_f32(const float* x, std::int64_t n, std::int64_t cols, const float* weight, std::int64_t rows, float* out, std::int64_t out_stride) {
+/// out (+)= x · weightᵀ.
+void multiply_f32(const float* x, std::int64_t n, std::int64_t cols, const float* weight, std::int64_t rows, bool add, float* out,
+                  std::int64_t out_stride) {
   at::Tensor result = tensor(out, {n, rows}, {out_stride, 1}, at::kFloat);
-  at::mm_out(result, tensor(x, {n, cols}, {cols, 1}, at::kFloat), tensor(weight, {cols, rows}, {1, cols}, at::kFloat));
+  const at::Tensor left = tensor(x, {n, cols}, {cols, 1}, at::kFloat);
+  const at::Tensor right = tensor(weight, {cols, rows}, {1, cols}, at::kFloat);
+  if (add) {
+    result.addmm_(left, right);
+  } else {
+    at::mm_out(result, left, right);
+  }
 }
 
 /// out (+)= x · weightᵀ with bf16 numbers and f32 sums.
@@ -92,16 +100,22 @@ void add_bias(std::span<const float> bias, kernels::View<float, 2> out) {
 
 }  // namespace
 
-void ProductInput::assign(kernels::ConstView<float, 2> rows, ElementType dtype) {
+void ProductInput::set(kernels::ConstView<float, 2> rows, ElementType dtype) {
   rows_ = rows;
   dtype_ = dtype;
   is_split_ = false;
-  if (dtype == ElementType::f32) return;
-  parts_.resize(static_cast<std::size_t>(rows.size(0) * rows.size(1)));
+  if (dtype == ElementType::bf16) parts_.resize(static_cast<std::size_t>(rows.size(0) * rows.size(1)));
+}
+
+void ProductInput::row_is_ready(std::int64_t row) {
+  if (dtype_ == ElementType::f32) return;
+  row_math::convert(rows_.data + row * rows_.size(1), rows_.size(1), parts_.data() + row * rows_.size(1));
+}
+
+void ProductInput::all_are_ready() {
+  if (dtype_ == ElementType::f32) return;
 #pragma omp parallel for schedule(static)
-  for (std::int64_t row = 0; row < rows.size(0); ++row) {
-    row_math::convert(rows.data + row * rows.size(1), rows.size(1), parts_.data() + row * rows.size(1));
-  }
+  for (std::int64_t row = 0; row < rows_.size(0); ++row) row_is_ready(row);
 }
 
 void ProductInput::split() {
@@ -130,11 +144,18 @@ void ProductInput::split() {
 const Bf16* ProductInput::bf16(int part) const { return parts_.data() + part * rows_.size(0) * rows_.size(1); }
 
 Expected<void> MatrixProduct::run(ProductInput& input, const Matrix& weight, std::span<const float> bias, kernels::View<float, 2> out,
-                                  std::stop_token stop) {
+                                  std::stop_token stop, Into into) {
   const std::int64_t n = input.rows();
   const std::int64_t cols = input.cols();
+  const bool add = into == Into::added;
   if (n == 0) return {};
-  if (n == 1) return run_row(input, weight, bias, out.data, rounded_);
+  if (n == 1) {
+    if (!add) return run_row(input, weight, bias, out.data, rounded_);
+    product_.resize(static_cast<std::size_t>(weight.rows));
+    NATSCOPE_CHECK(run_row(input, weight, bias, product_.data(), rounded_));
+    row_math::add(out.data, product_.data(), weight.rows);
+    return {};
+  }
   try {
     const c10::InferenceMode no_gradients;
     const bool f32_times_bf16 = input.dtype() == ElementType::f32 && weight.dtype == ElementType::bf16;
@@ -152,16 +173,16 @@ Expected<void> MatrixProduct::run(ProductInput& input, const Matrix& weight, std
       const auto* const f32 = static_cast<const float*>(weight.data) + first * cols;
       const auto* const bf16 = static_cast<const Bf16*>(weight.data) + first * cols;
       if (split) {
-        for (int part = 2; part >= 0; --part) multiply_bf16(input.bf16(part), n, cols, bf16, rows, part != 2, to, out.stride(0));
+        for (int part = 2; part >= 0; --part) multiply_bf16(input.bf16(part), n, cols, bf16, rows, add || part != 2, to, out.stride(0));
       } else if (convert) {
         converted_.resize(static_cast<std::size_t>(rows * cols));
 #pragma omp parallel for schedule(static)
         for (std::int64_t row = 0; row < rows; ++row) row_math::convert(bf16 + row * cols, cols, converted_.data() + row * cols);
-        multiply_f32(input.f32(), n, cols, converted_.data(), rows, to, out.stride(0));
+        multiply_f32(input.f32(), n, cols, converted_.data(), rows, add, to, out.stride(0));
       } else if (input.dtype() == ElementType::bf16) {
-        multiply_bf16(input.bf16(0), n, cols, bf16, rows, false, to, out.stride(0));
+        multiply_bf16(input.bf16(0), n, cols, bf16, rows, add, to, out.stride(0));
       } else {
-        multiply_f32(input.f32(), n, cols, f32, rows, to, out.stride(0));
+        multiply_f32(input.f32(), n, cols, f32, rows, add, to, out.stride(0));
       }
     }
     add_bias(bias, out);

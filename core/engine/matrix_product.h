@@ -15,10 +15,17 @@ namespace natscope {
 /// The rows that several products read, in the type that they are computed in: rounded to bf16 once, or split once.
 ///
 ///   rows [n, cols] packed f32. An f32 engine multiplies f32 rows; a bf16 engine rounds them first and adds up in f32.
+///
+///   input.set(rows, dtype);
+///   for (each row, on any thread) { … make the row …; input.row_is_ready(row); }   // while it is still near
 class ProductInput {
  public:
   /// `rows` must outlive the products made from it.
-  void assign(kernels::ConstView<float, 2> rows, kernels::ElementType dtype);
+  void set(kernels::ConstView<float, 2> rows, kernels::ElementType dtype);
+  /// Row `row` holds its numbers now. Different rows may be made ready on different threads.
+  void row_is_ready(std::int64_t row);
+  /// All rows hold their numbers already.
+  void all_are_ready();
 
   [[nodiscard]] std::int64_t rows() const { return rows_.size(0); }
   [[nodiscard]] std::int64_t cols() const { return rows_.size(1); }
@@ -40,15 +47,18 @@ class ProductInput {
 /// One object a thread.
 class MatrixProduct {
  public:
-  /// out [n, weight.rows] (stride of rows free, columns packed) = input · weightᵀ + bias. `bias` may be empty.
+  enum class Into : std::uint8_t { replaced, added };
+
+  /// out [n, weight.rows] (stride of rows free, columns packed) = input · weightᵀ + bias, or grows by it. `bias` may be empty.
   /// Cost: at the matrix libraries' rate; the stop token is looked at every few gigaflops.
   /// Errors: interrupted, internal (LibTorch refused), out_of_memory.
   [[nodiscard]] Expected<void> run(ProductInput& input, const Matrix& weight, std::span<const float> bias, kernels::View<float, 2> out,
-                                   std::stop_token stop);
+                                   std::stop_token stop, Into into = Into::replaced);
 
  private:
   std::vector<float> converted_;  // a block of bf16 weights as f32
-  std::vector<float> rounded_;
+  std::vector<float> rounded_;    // one row
+  std::vector<float> product_;    // of one row, before it is added
 };
 
 /// Sets LibTorch's and OpenMP's thread number for the calling thread: they share one pool.

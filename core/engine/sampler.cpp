@@ -12,6 +12,8 @@ namespace natscope {
 
 namespace {
 
+constexpr const char* broken_weights = "its weights are damaged, or too large for the dtype: check the files, or take float32";
+
 Expected<void> require(bool holds, const char* what, double value) {
   if (holds) return {};
   return fail(ErrorCode::usage, std::string(what) + ", not " + std::to_string(value));
@@ -45,14 +47,14 @@ Expected<void> Sampler::collect(std::span<const float> logits, std::span<const s
   sorted_ = 0;
   for (std::size_t token = 0; token < logits.size(); ++token) {
     double logit = logits[token];
-    if (std::isnan(logit)) return fail(ErrorCode::internal, "the model's output is not a number (token " + std::to_string(token) + ")");
+    if (std::isnan(logit)) return fail(ErrorCode::unsupported_model, "the model's output is not a number (token " + std::to_string(token) + ")", broken_weights);
     if (std::isinf(logit)) continue;
     if (penalised && occurred_[token] != 0) {
       logit = logit > 0 ? logit / options_.repetition_penalty : logit * options_.repetition_penalty;
     }
     choices_.push_back({logit, static_cast<std::int32_t>(token)});
   }
-  if (choices_.empty()) return fail(ErrorCode::internal, "the model's output holds no finite number");
+  if (choices_.empty()) return fail(ErrorCode::unsupported_model, "the model's output holds no finite number", broken_weights);
   return {};
 }
 

@@ -33,7 +33,7 @@ class Sampler {
   explicit Sampler(SamplingOptions options, std::uint64_t first_draw = 0);
 
   /// logits [vocab] f32, history = every token so far. The probability is the one it was drawn with, after all steps.
-  /// Errors: internal (NaN among the logits, or no finite one); infinite ones are never chosen.
+  /// Errors: unsupported_model (NaN among the logits, or no finite one); infinite ones are never chosen.
   [[nodiscard]] Expected<TokenCandidate> sample(std::span<const float> logits, std::span<const std::int32_t> history);
 
  private:

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "core/base/cancel.h"
 #include "core/explore/reserved_memory.h"
 #include "kernels/attention_tile.h"
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::int32_t max_zoom = 24;
 constexpr std::int64_t rows_at_once = 64;
+constexpr std::int64_t pairs_between_stops = 16LL << 20U;  // a few milliseconds
 
 /// Writes `count` numbers in the stored type. Values of a bf16 engine are bf16 already, so nothing is lost.
 void store_row(std::byte* to, const float* from, std::int64_t count, kernels::ElementType dtype) {
@@ -172,7 +174,7 @@ Expected<TraceStore::Source> TraceStore::source(LayerId layer, HeadId head, std:
   return source;
 }
 
-Expected<AttentionTile> TraceStore::tile(const TileKey& key, std::span<const std::int32_t> last_query) const {
+Expected<AttentionTile> TraceStore::tile(const TileKey& key, std::span<const std::int32_t> last_query, std::stop_token stop) const {
   NATSCOPE_TRY(const Source from, source(key.layer, key.head, last_query));
   if (key.zoom < 0 || key.zoom > max_zoom) return fail(ErrorCode::bad_position, "no zoom level " + std::to_string(key.zoom));
   const std::int64_t step = std::int64_t{1} << key.zoom;
@@ -189,10 +191,19 @@ Expected<AttentionTile> TraceStore::tile(const TileKey& key, std::span<const std
     tile.maximum.resize(size);
     tile.mean.resize(size);
     tile.visible_share.resize(size);
-    const auto view = [&](std::vector<float>& values) { return kernels::View<float, 2>::packed(values.data(), {tile.rows, tile.columns}); };
-    NATSCOPE_CHECK(from_status(kernels::attention_tile(kernels::Backend::cpu, from.map, TokenPos(static_cast<std::int32_t>(first_row)),
-                                                       TokenPos(static_cast<std::int32_t>(first_column)), key.zoom,
-                                                       view(tile.maximum), view(tile.mean), view(tile.visible_share))));
+    // A coarse tile of a long text stands for billions of pairs: some rows of it at a time.
+    const std::int64_t row_pairs = step * std::min(from.tokens, tile.columns * step);
+    const std::int64_t band = std::clamp<std::int64_t>(pairs_between_stops / row_pairs, 1, tile.rows);
+    for (std::int64_t row = 0; row < tile.rows; row += band) {
+      NATSCOPE_CHECK(check(stop));
+      const std::int64_t rows = std::min(band, tile.rows - row);
+      const auto part = [&](std::vector<float>& values) {
+        return kernels::View<float, 2>::packed(values.data() + row * tile.columns, {rows, tile.columns});
+      };
+      NATSCOPE_CHECK(from_status(kernels::attention_tile(
+          kernels::Backend::cpu, from.map, TokenPos(static_cast<std::int32_t>(first_row + row * step)),
+          TokenPos(static_cast<std::int32_t>(first_column)), key.zoom, part(tile.maximum), part(tile.mean), part(tile.visible_share))));
+    }
     return tile;
   } catch (const std::bad_alloc&) {
     return fail(ErrorCode::out_of_memory, "no memory for a tile of the map");
@@ -201,7 +212,7 @@ Expected<AttentionTile> TraceStore::tile(const TileKey& key, std::span<const std
 
 Expected<void> TraceStore::weights(LayerId layer, HeadId head, TokenPos first_query, TokenPos first_key,
                                    std::span<const std::int32_t> last_query, kernels::View<float, 2> out,
-                                   kernels::View<std::uint8_t, 2> visible) const {
+                                   kernels::View<std::uint8_t, 2> visible, std::stop_token stop) const {
   NATSCOPE_TRY(const Source from, source(layer, head, last_query));
   const std::int64_t queries = out.size(0);
   const std::int64_t keys = out.size(1);
@@ -213,6 +224,7 @@ Expected<void> TraceStore::weights(LayerId layer, HeadId head, TokenPos first_qu
     std::vector<float> mean(static_cast<std::size_t>(std::min(queries, rows_at_once) * keys));
     std::vector<float> share(mean.size());
     for (std::int64_t row = 0; row < queries; row += rows_at_once) {
+      NATSCOPE_CHECK(check(stop));
       const std::int64_t rows = std::min(rows_at_once, queries - row);
       const kernels::View<float, 2> block{&out(row, 0), {rows, keys}, out.strides};
       NATSCOPE_CHECK(from_status(kernels::attention_tile(

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <stop_token>
 #include <vector>
 
 #include "core/base/expected.h"
@@ -48,14 +49,14 @@ class TraceStore {
 
   /// The map is as long as the shorter of what is stored and `last_query` [T], which is of the tile's KV head, as
   /// SequenceRecord keeps it. Errors: bad_layer (no such layer, or it was given up: see has()), bad_head, bad_position
-  /// (beyond the map, or no such zoom), out_of_memory.
-  [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, std::span<const std::int32_t> last_query) const;
+  /// (beyond the map, or no such zoom), out_of_memory, interrupted.
+  [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, std::span<const std::int32_t> last_query, std::stop_token stop = {}) const;
 
   /// The weights of queries first_query … and keys first_key …, written to out [queries, keys]; masked cells are exactly 0.
   /// visible [queries, keys] receives 1 where the mask lets the query see the key; may have data == nullptr. Errors as tile.
   [[nodiscard]] Expected<void> weights(LayerId layer, HeadId head, TokenPos first_query, TokenPos first_key,
                                        std::span<const std::int32_t> last_query, kernels::View<float, 2> out,
-                                       kernels::View<std::uint8_t, 2> visible) const;
+                                       kernels::View<std::uint8_t, 2> visible, std::stop_token stop = {}) const;
 
  private:
   struct LayerRows;  // what one layer keeps; shared with readers that are drawing from it

@@ -155,7 +155,7 @@ TEST_CASE("a stop in the middle of a pass leaves the sequence before it") {
 
 TEST_CASE("a stop is answered within 100 ms") {
   // Large enough that a prefill takes seconds.
-  const EngineRun run(TinyModel(json::object({{"hidden_size", 512}, {"intermediate_size", 4096}, {"num_hidden_layers", 6}, {"max_position_embeddings", 32768}})));
+  const EngineRun run(TinyModel(json::object({{"hidden_size", 256}, {"intermediate_size", 2048}, {"num_hidden_layers", 4}, {"max_position_embeddings", 32768}})));
   std::stop_source source;
   std::chrono::steady_clock::time_point asked;
   std::jthread asker([&] {
