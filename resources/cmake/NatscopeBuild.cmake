@@ -18,7 +18,9 @@ find_program(NATSCOPE_CCACHE ccache)
 if(NATSCOPE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER
       "${CMAKE_COMMAND}" -E env
-      "CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime" "${NATSCOPE_CCACHE}")
+      "CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime"
+      # Paths below the source tree count as relative: another clone finds what this one compiled.
+      "CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}" "CCACHE_NOHASHDIR=true" "${NATSCOPE_CCACHE}")
 endif()
 
 add_library(natscope_flags INTERFACE)
