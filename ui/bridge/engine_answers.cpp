@@ -104,12 +104,9 @@ void EngineClient::Private::receiveOpened(const Envelope& envelope, const Opened
   model = opened.model;
   if (model->sha256.empty()) model->sha256 = sha256;
   updateState();
-  if (isAgain) {
-    Q_EMIT q->modelReopened(*model);
-  } else {
-    tokenTexts.clear();
-    Q_EMIT q->modelOpened(*model);
-  }
+  if (isAgain) Q_EMIT q->modelReopened(*model);
+  else tokenTexts.clear();
+  Q_EMIT q->modelOpened(*model);
 }
 
 void EngineClient::Private::receiveStarted(const StartedMessage& started) {

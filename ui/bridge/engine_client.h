@@ -95,7 +95,8 @@ class EngineClient : public QObject {
   void stateChanged(natscope::ui::EngineClient::State state);
   void engineStarted(const QString& program);  ///< hello came; what it calls itself
   void modelOpened(const natscope::ModelDescription& model);
-  /// The same model in a new engine, after the old one was lost: nothing that is shown has changed.
+  /// Comes before modelOpened when it is the same model in a new engine, after the old one was lost: what is mirrored
+  /// has not changed.
   void modelReopened(const natscope::ModelDescription& model);
   void modelIdentified(const QString& sha256);
   void sequenceStarted();  ///< record() is empty and has its new geometry
