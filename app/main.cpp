@@ -4,11 +4,17 @@
 #include <QCommandLineParser>
 #include <QProcess>
 #include <QTimer>
+#include <algorithm>
 #include <clocale>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <vector>
 
-#include "core/base/log.h"
 #include "ui/main_window.h"
 #include "ui/theme/theme.h"
+#include "ui/views/map_frame_times.h"
 
 namespace {
 
@@ -59,9 +65,47 @@ Flags readFlags(const QApplication& application) {
   return flags;
 }
 
+/// `--bench-frame TOKENS`: frames of the attention map, drawn into memory. One line of JSON on stdout.
+int benchFrames(std::int64_t tokens) {
+  constexpr int runs = 3;
+  constexpr int framesPerRun = 400;
+  std::vector<double> percentiles;
+  for (int run = 0; run < runs; ++run) {
+    std::vector<double> times = natscope::ui::measureMapFrames(tokens, framesPerRun);
+    std::sort(times.begin(), times.end());
+    percentiles.push_back(times[times.size() * 95 / 100]);
+  }
+  std::sort(percentiles.begin(), percentiles.end());
+  const double middle = percentiles[runs / 2];
+  std::printf("{\"p95_ms\": %.4f, \"frames\": %d, \"spread\": %.4f}\n", middle, runs * framesPerRun,
+              (percentiles.back() - percentiles.front()) / middle);
+  return 0;
+}
+
+bool hasFlag(int argc, char** argv, std::initializer_list<const char*> names) {
+  return std::any_of(argv + 1, argv + argc, [&](const char* argument) {
+    return std::any_of(names.begin(), names.end(), [&](const char* name) { return std::strcmp(argument, name) == 0; });
+  });
+}
+
+/// Without a display Qt would abort; the person is told what to do instead.
+bool hasDisplay(int argc, char** argv) {
+  return qEnvironmentVariableIsSet("DISPLAY") || qEnvironmentVariableIsSet("WAYLAND_DISPLAY") ||
+         qEnvironmentVariableIsSet("QT_QPA_PLATFORM") || hasFlag(argc, argv, {"-platform"});
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  const bool isBench = argc == 3 && std::strcmp(argv[1], "--bench-frame") == 0;
+  if (isBench || hasFlag(argc, argv, {"-h", "--help", "-v", "--version"})) qputenv("QT_QPA_PLATFORM", "offscreen");
+  if (!hasDisplay(argc, argv)) {
+    std::fputs(
+        "error: device-unavailable: there is no display for the window; run natscope-cli generate --live, or set "
+        "DISPLAY\n",
+        stderr);
+    return 3;
+  }
   QApplication application(argc, argv);
   // Qt takes over the user's locale; numbers in files and messages keep their decimal point.
   std::setlocale(LC_NUMERIC, "C");
@@ -69,6 +113,10 @@ int main(int argc, char** argv) {
   QApplication::setApplicationDisplayName(QStringLiteral("NAtScope"));
   QApplication::setApplicationVersion(QStringLiteral(NATSCOPE_VERSION));
 
+  if (isBench) {
+    const std::int64_t tokens = std::atoll(argv[2]);
+    return tokens >= 1 && tokens <= (std::int64_t{1} << 20) ? benchFrames(tokens) : 2;
+  }
   const Flags flags = readFlags(application);
   natscope::ui::Settings settings(flags.settings);
   natscope::ui::ThemeSwitch::instance().apply(application, flags.theme.value_or(settings.theme()));

@@ -13,6 +13,7 @@
 #include <QMenuBar>
 #include <QMimeData>
 #include <QProcess>
+#include <QScreen>
 #include <QStatusBar>
 #include <QUrl>
 #include <QVBoxLayout>
@@ -56,7 +57,7 @@ MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* pa
   setDockNestingEnabled(true);
   setDockOptions(dockOptions() | QMainWindow::GroupedDragging | QMainWindow::AllowTabbedDocks);
   setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
-  resize(1500, 940);
+  resize(QSize(1560, 980).boundedTo(screen()->availableSize()));
   makePanels();
   makeActions();
   makeDocks();
@@ -125,10 +126,10 @@ void MainWindow::arrangeDocks() {
   addDockWidget(Qt::BottomDockWidgetArea, dock("cache"));
   tabifyDockWidget(dock("cache"), dock("log"));
   dock("cache")->raise();
-  resizeDocks({dock("prompt"), dock("text"), dock("attention")}, {250, 560, 690}, Qt::Horizontal);
-  resizeDocks({dock("text"), dock("roles")}, {290, 300}, Qt::Vertical);
-  resizeDocks({dock("attention"), dock("token")}, {410, 250}, Qt::Vertical);
-  resizeDocks({dock("prompt"), dock("cache")}, {640, 190}, Qt::Vertical);
+  resizeDocks({dock("prompt"), dock("text"), dock("attention")}, {235, 575, 690}, Qt::Horizontal);
+  resizeDocks({dock("text"), dock("roles")}, {300, 330}, Qt::Vertical);
+  resizeDocks({dock("attention"), dock("token")}, {450, 210}, Qt::Vertical);
+  resizeDocks({dock("prompt"), dock("cache")}, {690, 190}, Qt::Vertical);
 }
 
 QAction* MainWindow::addKey(const QString& text, const QKeySequence& keys, std::function<void()> what) {

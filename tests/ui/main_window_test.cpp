@@ -31,8 +31,9 @@ class MainWindowTest : public QObject {
  private Q_SLOTS:
   void initTestCase() {
     ThemeSwitch::instance().apply(*qApp, Theme::light);
-    test::TinyModel model({{"max_position_embeddings", 256}});
+    test::TinyModel model(nlohmann::json{{"max_position_embeddings", 256}});
     model.generation = nlohmann::json{{"temperature", 0.7}, {"top_k", 20}, {"do_sample", true}};
+    std::filesystem::create_directories(modelFolder());
     model.write(modelFolder());
   }
 

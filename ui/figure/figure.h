@@ -36,9 +36,9 @@ struct FigureOptions {
   Theme theme = Theme::light;
   double dpi = 300;  ///< of png, 36 … 2400
   ColourMap colours = ColourMap::viridis;
-  ScaleOptions scale;  ///< applied to attention here: hand in plain weights
+  ScaleOptions scale{};  ///< applied to attention here: hand in plain weights
   AxisTexts texts = AxisTexts::automatic;
-  QString title;  ///< empty: what is shown, for example "Attention, layer 3, head 2"
+  QString title{};  ///< empty: what is shown, for example "Attention, layer 3, head 2"
 };
 
 /// The format that a path's ending asks for, letter case ignored. Errors: usage (another ending).

@@ -133,7 +133,6 @@ void drawRaster(QPainter& painter, const FigureLayout& layout, const QImage& ima
   painter.save();
   painter.setRenderHint(QPainter::SmoothPixmapTransform, false);
   painter.setRenderHint(QPainter::Antialiasing, false);
-  painter.setRenderHint(QPainter::LosslessImageRendering, true);
   const double scale = painter.worldTransform().m11();
   if (painter.device()->devType() == QInternal::Image) {
     // Whole device pixels: then every cell has the same number of them.
@@ -196,7 +195,7 @@ void drawTurnedText(QPainter& painter, QPointF at, const QString& text, const QF
 void paintFigure(QPainter& painter, const FigureData& figure, const FigureOptions& options, const FigureLayout& layout,
                  const MapRaster& raster) {
   const FigureInk ink = inkOf(options.theme);
-  painter.setRenderHints(QPainter::Antialiasing | QPainter::TextAntialiasing);
+  painter.setRenderHints(QPainter::Antialiasing | QPainter::TextAntialiasing | QPainter::LosslessImageRendering);
   painter.fillRect(QRectF(QPointF(0, 0), layout.size), QColor(ink.paper));
   drawText(painter, {layout.plot.left(), 10}, options.title.isEmpty() ? defaultTitle(figure) : options.title,
            figureFont(10, true), ink.text, -1, -1);

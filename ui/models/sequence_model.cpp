@@ -26,11 +26,24 @@ std::vector<std::string> SequenceModel::textsForFigures() const {
   return texts;
 }
 
+bool SequenceModel::has(LayerId layer, KvHeadId kvHead) const {
+  const CacheGeometry& geometry = record().geometry();
+  return layer.value >= 0 && layer.value < geometry.layers && kvHead.value >= 0 && kvHead.value < geometry.kv_heads;
+}
+
+std::span<const Role> SequenceModel::roles(LayerId layer, KvHeadId kvHead) const {
+  return has(layer, kvHead) ? record().roles(layer, kvHead) : std::span<const Role>();
+}
+
+std::span<const std::int32_t> SequenceModel::lastQuery(LayerId layer, KvHeadId kvHead) const {
+  return has(layer, kvHead) ? record().last_query(layer, kvHead) : std::span<const std::int32_t>();
+}
+
 bool SequenceModel::isHeld(LayerId layer, KvHeadId kvHead, TokenPos position) const {
-  const auto lastQuery = record().last_query(layer, kvHead);
+  const auto lastSeen = lastQuery(layer, kvHead);
   const auto index = static_cast<std::size_t>(position.value);
   // Held is what the next query could still see.
-  return index < lastQuery.size() && lastQuery[index] >= size();
+  return index < lastSeen.size() && lastSeen[index] >= size();
 }
 
 double SequenceModel::heldShare(TokenPos position) const {

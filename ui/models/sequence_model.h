@@ -4,6 +4,8 @@
 #include <QObject>
 #include <QString>
 #include <functional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "core/explore/sequence_record.h"
@@ -27,6 +29,10 @@ class SequenceModel : public QObject {
   [[nodiscard]] const QString& text(TokenPos position) const;
   [[nodiscard]] std::vector<std::string> textsForFigures() const;
 
+  /// As the record's; empty for a head that it does not have.
+  [[nodiscard]] std::span<const Role> roles(LayerId layer, KvHeadId kvHead) const;
+  [[nodiscard]] std::span<const std::int32_t> lastQuery(LayerId layer, KvHeadId kvHead) const;
+
   /// Whether one head still holds the token after the last one of the record.
   [[nodiscard]] bool isHeld(LayerId layer, KvHeadId kvHead, TokenPos position) const;
   /// Share of all (layer, KV head) pairs that still hold it, 0 … 1.
@@ -40,6 +46,8 @@ class SequenceModel : public QObject {
   void extended();   ///< more tokens at the end
 
  private:
+  [[nodiscard]] bool has(LayerId layer, KvHeadId kvHead) const;
+
   std::function<const SequenceRecord&()> source_;
   std::vector<QString> texts_;
 };

@@ -17,6 +17,10 @@ Device deviceOf(const QString& name) {
   return Device::automatic;
 }
 
+QString tokensInWords(std::int64_t count) {
+  return count == 1 ? Workbench::tr("1 token") : Workbench::tr("%1 tokens").arg(count);
+}
+
 QString endWords(StopReason reason) {
   switch (reason) {
     case StopReason::end_of_text:
@@ -52,7 +56,7 @@ Workbench::Workbench(Settings& settings, QObject* parent)
   });
   connect(&client_, &EngineClient::analysed, this, &Workbench::onAnalysed);
   connect(&client_, &EngineClient::finished, this, [this](const FinishedMessage& result) {
-    say(tr("%n token(s) generated (%1)", nullptr, static_cast<int>(result.generated)).arg(endWords(result.reason)));
+    say(tr("%1 generated: %2").arg(tokensInWords(result.generated), endWords(result.reason)));
   });
   connect(&client_, &EngineClient::progress, this, [this](ProgressPhase phase, qint64 done, qint64 total, double) {
     if (phase == ProgressPhase::prefill) say(tr("Analysing: %1 of %2 tokens").arg(done).arg(total));
@@ -158,19 +162,20 @@ void Workbench::startSequence(Next next) {
 void Workbench::analyse() { startSequence(Next::nothing); }
 void Workbench::generate() { startSequence(Next::generate); }
 
-GenerateMessage Workbench::generateMessage() const {
+void Workbench::continueGenerating() {
+  if (!canContinue()) return;
+  if (needsNewSequence()) return startSequence(Next::generate);
+  sendGenerate();
+}
+
+void Workbench::sendGenerate() {
+  Q_EMIT errorCleared();
+  say(tr("Generating …"));
   GenerateMessage request;
   request.max_new_tokens = options_.maxNewTokens;
   request.sampling = options_.sampling;
   for (const QString& text : options_.stopStrings) request.stop_strings.push_back(text.toStdString());
-  return request;
-}
-
-void Workbench::continueGenerating() {
-  if (!canContinue()) return;
-  if (needsNewSequence()) return startSequence(Next::generate);
-  Q_EMIT errorCleared();
-  client_.generate(generateMessage());
+  client_.generate(request);
 }
 
 void Workbench::step() {
@@ -188,9 +193,9 @@ void Workbench::stop() {
 }
 
 void Workbench::onAnalysed() {
-  say(tr("%n token(s) analysed", nullptr, static_cast<int>(client_.promptTokens())));
+  say(tr("%1 analysed").arg(tokensInWords(client_.promptTokens())));
   const Next next = std::exchange(next_, Next::nothing);
-  if (next == Next::generate) client_.generate(generateMessage());
+  if (next == Next::generate) sendGenerate();
   if (next == Next::step) step();
   Q_EMIT stateChanged();
 }

@@ -69,6 +69,7 @@ class Workbench : public QObject {
   enum class Next { nothing, generate, step };
 
   void startSequence(Next next);
+  void sendGenerate();
   void onModelOpened(const ModelDescription& model);
   void onAnalysed();
   void onLost(const QString& reason);
@@ -76,7 +77,6 @@ class Workbench : public QObject {
   void follow();
   void say(const QString& status);
   [[nodiscard]] bool needsNewSequence() const;
-  [[nodiscard]] GenerateMessage generateMessage() const;
 
   Settings& settings_;
   EngineClient client_;

@@ -45,6 +45,7 @@ AttentionPanel::AttentionPanel(Workbench& workbench, QWidget* parent)
   head_->setToolTip(tr("Query head (Alt+Left, Alt+Right)"));
   auto* const whole = new QToolButton(this);
   whole->setText(tr("whole map"));
+  whole->setObjectName(QStringLiteral("framed"));
   whole->setToolTip(tr("Show the whole map (0, or double click)"));
 
   auto* const bar = new QHBoxLayout;

@@ -15,8 +15,11 @@
 namespace natscope::ui {
 namespace {
 
+/// Thousands with commas, whatever the user's language does with points.
+QLocale plain() { return QLocale(QLocale::English, QLocale::UnitedStates); }
+
 QString rate(double tokensPerSecond) {
-  return tokensPerSecond > 0 ? QLocale::c().toString(tokensPerSecond, 'f', tokensPerSecond < 10 ? 1 : 0)
+  return tokensPerSecond > 0 ? plain().toString(tokensPerSecond, 'f', tokensPerSecond < 10 ? 1 : 0)
                              : QStringLiteral("–");
 }
 
@@ -84,14 +87,14 @@ void RunBar::refresh() {
   const QString held =
       record.size() > 0 ? QString::number(100 * record.frames().back().counts.fraction, 'f', 1) + QStringLiteral(" %")
                         : QStringLiteral("–");
-  const QLocale plain = QLocale::c();
-  numbers_->setText(QStringList{pair(tr("prefill"), rate(workbench_.prefillRate()) + tr(" tok/s")),
-                                pair(tr("decode"), rate(workbench_.decodeRate()) + tr(" tok/s")),
-                                pair(tr("context"), plain.toString(record.size()) + QStringLiteral(" / ") +
-                                                        (context > 0 ? plain.toString(context) : QStringLiteral("–"))),
-                                pair(tr("KV"), held)}
-                        .join(QStringLiteral("&nbsp;&nbsp;&nbsp;")) +
-                    QStringLiteral("&nbsp;&nbsp;"));
+  numbers_->setText(
+      QStringList{pair(tr("prefill"), rate(workbench_.prefillRate()) + tr(" tok/s")),
+                  pair(tr("decode"), rate(workbench_.decodeRate()) + tr(" tok/s")),
+                  pair(tr("context"), plain().toString(record.size()) + QStringLiteral(" / ") +
+                                          (context > 0 ? plain().toString(context) : QStringLiteral("–"))),
+                  pair(tr("KV"), held)}
+          .join(QStringLiteral("&nbsp;&nbsp;&nbsp;")) +
+      QStringLiteral("&nbsp;&nbsp;"));
 }
 
 }  // namespace natscope::ui

@@ -20,6 +20,7 @@ TextPanel::TextPanel(Workbench& workbench, QWidget* parent)
   legend->setObjectName(QStringLiteral("muted"));
   auto* const bar = new QHBoxLayout;
   bar->setContentsMargins(8, 5, 8, 2);
+  bar->setSpacing(12);
   bar->addWidget(colouring_);
   bar->addWidget(legend, 1);
   auto* const layout = new QVBoxLayout(this);

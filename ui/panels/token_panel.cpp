@@ -20,6 +20,7 @@ namespace {
 constexpr double edge = 12;
 constexpr double lineHeight = 17;
 constexpr int pauseMs = 90;
+constexpr int wideEnough = 600;
 constexpr std::size_t shownCandidates = 5;
 
 void setSize(QPainter& painter, int pixels, bool bold = false) {
@@ -102,14 +103,20 @@ void TokenPanel::paintEvent(QPaintEvent*) {
     return;
   }
   const double top = drawTitle(painter, *token);
-  // Two columns: what happened to it on the left, what it meant on the right.
-  const double half = (width() - 3 * edge) / 2;
-  const QRectF left(edge, top, half, height() - top - 6);
-  const QRectF right(2 * edge + half, top, half, height() - top - 6);
-  const double below = drawScores(painter, left, *token);
-  drawRoles(painter, QRectF(left.left(), below, left.width(), left.bottom() - below), *token);
-  const double under = drawAlternatives(painter, right, *token);
-  drawColumn(painter, QRectF(right.left(), under, right.width(), right.bottom() - under), *token);
+  // Side by side where there is room; else what happened to it on the left, what it meant on the right.
+  const int columns = width() >= wideEnough ? 4 : 2;
+  const double columnWidth = (width() - (columns + 1) * edge) / columns;
+  const auto column = [&](int index) {
+    return QRectF(edge + index * (columnWidth + edge), top, columnWidth, height() - top - 6);
+  };
+  const auto below = [](const QRectF& area, double y) {
+    return QRectF(area.left(), y, area.width(), area.bottom() - y);
+  };
+  const double scoresEnd = drawScores(painter, column(0), *token);
+  drawRoles(painter, columns == 4 ? column(1) : below(column(0), scoresEnd), *token);
+  const QRectF right = column(columns == 4 ? 2 : 1);
+  const double alternativesEnd = drawAlternatives(painter, right, *token);
+  drawColumn(painter, columns == 4 ? column(3) : below(right, alternativesEnd), *token);
 }
 
 double TokenPanel::drawTitle(QPainter& painter, TokenPos token) {
@@ -188,7 +195,7 @@ void TokenPanel::drawRoles(QPainter& painter, const QRectF& area, TokenPos token
     return;
   }
   drawHeading(painter, area,
-              tr("role in every head (layers down), held by %1").arg(percent(workbench_.sequence().heldShare(token))));
+              tr("role by layer and head, held by %1").arg(percent(workbench_.sequence().heldShare(token))));
   const double room = area.height() - lineHeight;
   const double cell = std::min({22.0, room / geometry.layers, area.width() / geometry.kv_heads});
   rolesArea_ = QRectF(area.left(), area.top() + lineHeight,
@@ -255,8 +262,7 @@ double TokenPanel::drawAlternatives(QPainter& painter, const QRectF& area, Token
 void TokenPanel::drawColumn(QPainter& painter, const QRectF& area, TokenPos token) const {
   const Selection& selection = workbench_.selection();
   if (area.height() < 2 * lineHeight) return;
-  drawHeading(painter, area,
-              tr("who attends to it: layer %1, head %2").arg(selection.layer().value).arg(selection.head().value));
+  drawHeading(painter, area, tr("who attends to it, head %1").arg(selection.head().value));
   const bool isCurrent =
       column_ && column_->key == token && column_->layer == selection.layer() && column_->head == selection.head();
   if (!isCurrent || column_->weights.empty()) return;

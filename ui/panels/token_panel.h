@@ -17,7 +17,7 @@ class TokenPanel : public QWidget {
   explicit TokenPanel(Workbench& workbench, QWidget* parent = nullptr);
 
   [[nodiscard]] QSize sizeHint() const override { return {420, 250}; }
-  [[nodiscard]] QSize minimumSizeHint() const override { return {260, 150}; }
+  [[nodiscard]] QSize minimumSizeHint() const override { return {260, 110}; }
 
  protected:
   void paintEvent(QPaintEvent* event) override;

@@ -18,6 +18,7 @@ QString styleSheet(const ThemeColours& colours) {
     QToolButton:disabled { color: @muted; }
     QToolButton#primary { background: @accent; color: @onAccent; font-weight: 600; }
     QToolButton#primary:disabled { background: @raised; color: @muted; }
+    QToolButton#framed { border-color: @border; padding: 2px 8px; }
     QToolButton::menu-indicator { image: none; }
     QMenuBar { background: @window; color: @text; }
     QMenuBar::item { padding: 4px 9px; background: transparent; }
@@ -28,13 +29,10 @@ QString styleSheet(const ThemeColours& colours) {
     QMenu::item:disabled { color: @muted; }
     QMenu::separator { height: 1px; background: @border; margin: 4px 8px; }
     QFrame#panel, QWidget#panel { background: @panel; }
-    QPlainTextEdit, QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox {
+    QPlainTextEdit, QLineEdit {
       background: @raised; color: @text; border: 1px solid @border; border-radius: 4px; padding: 3px 5px;
       selection-background-color: @accent; selection-color: @onAccent; }
-    QPlainTextEdit:focus, QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus { border-color: @accent; }
-    QComboBox::drop-down { border: none; width: 16px; }
-    QComboBox QAbstractItemView { background: @panel; color: @text; border: 1px solid @border;
-      selection-background-color: @accent; selection-color: @onAccent; }
+    QPlainTextEdit:focus, QLineEdit:focus { border-color: @accent; }
     QCheckBox, QRadioButton, QLabel { color: @text; }
     QCheckBox:disabled, QLabel:disabled { color: @muted; }
     QLabel#muted { color: @muted; }

@@ -262,10 +262,10 @@ QString AttentionMapView::describeCell(const MapCell& cell) const {
   };
   const QString pair = tr("query %1  →  key %2:  ").arg(named(cell.query), named(cell.key));
   if (cell.key > cell.query) return pair + tr("in the future");
-  const auto lastQuery = sequence_.record().last_query(selection_.layer(), selection_.kvHead());
+  const auto lastQuery = sequence_.lastQuery(selection_.layer(), selection_.kvHead());
   const auto index = static_cast<std::size_t>(cell.key);
   if (cell.key != cell.query && index < lastQuery.size() && cell.query > lastQuery[index]) {
-    return pair + tr("masked, dropped after %1").arg(lastQuery[index] - 1);
+    return pair + tr("masked, dropped after %1").arg(lastQuery[index]);
   }
   for (int zoom = 0; zoom <= overviewZoom(tiles_.tokens()); ++zoom) {
     const std::int64_t side = std::int64_t{tile_cells} << zoom;

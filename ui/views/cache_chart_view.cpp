@@ -64,13 +64,20 @@ CacheChartView::CacheChartView(SequenceModel& sequence, Selection& selection, QW
 int CacheChartView::points() const { return plot_->graph(live)->dataCount(); }
 
 void CacheChartView::restart() {
+  forget();
+  extend();
+}
+
+void CacheChartView::forget() {
   for (const Line line : {dense, live, allocated}) plot_->graph(line)->data()->clear();
   drawn_ = 0;
-  extend();
 }
 
 void CacheChartView::extend() {
   const auto frames = sequence_.record().frames();
+  // What a prompt's tokens had allocated is known, and the same for all of them, when its last chunk was processed.
+  const std::int64_t first = frames.empty() ? 0 : frames.front().counts.allocated_bytes;
+  if (std::exchange(firstAllocated_, first) != first) forget();
   for (auto i = static_cast<std::size_t>(drawn_); i < frames.size(); ++i) {
     const CacheCounts& counts = frames[i].counts;
     const auto x = static_cast<double>(i + 1);

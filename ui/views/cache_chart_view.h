@@ -28,6 +28,7 @@ class CacheChartView : public QWidget {
 
  private:
   void restart();
+  void forget();
   void extend();
   void paintInTheme();
   void showStep();
@@ -39,6 +40,7 @@ class CacheChartView : public QWidget {
   QCPItemStraightLine* cursor_;
   QLabel* readout_;
   std::int64_t drawn_ = 0;
+  std::int64_t firstAllocated_ = 0;
 };
 
 }  // namespace natscope::ui

@@ -11,8 +11,8 @@
 namespace natscope::ui {
 
 /// Space round the map, logical pixels.
-inline constexpr double mapLeft = 66;
-inline constexpr double mapTop = 62;
+inline constexpr double mapLeft = 64;
+inline constexpr double mapTop = 50;
 inline constexpr double mapRight = 112;
 inline constexpr double mapBottom = 26;
 

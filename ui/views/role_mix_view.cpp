@@ -43,7 +43,7 @@ void RoleMixView::extend() {
 RoleMixView::Counts RoleMixView::countHeads(int firstHead, int endHead) const {
   Counts counts{};
   for (int head = firstHead; head < endHead; ++head) {
-    for (const Role role : sequence_.record().roles(selection_.layer(), KvHeadId(head)))
+    for (const Role role : sequence_.roles(selection_.layer(), KvHeadId(head)))
       ++counts[static_cast<std::size_t>(role)];
   }
   return counts;

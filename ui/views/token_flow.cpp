@@ -7,7 +7,7 @@
 namespace natscope::ui {
 namespace {
 
-constexpr double leading = 9;  // room for the mark under a token
+constexpr double leading = 8;  // room for the mark under a token
 constexpr double smallestWidth = 6;
 
 QString shownText(const QString& text) {

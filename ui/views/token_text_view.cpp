@@ -12,7 +12,7 @@ namespace {
 
 constexpr double margin = 10;
 constexpr double markHeight = 3;
-constexpr int textPixels = 14;
+constexpr int textPixels = 13;
 
 QFont textFont(const QWidget& widget) {
   QFont font = widget.font();
@@ -67,8 +67,11 @@ void TokenTextView::extend() {
   for (std::size_t i = flow_.size(); i < size; ++i)
     flow_.append(sequence_.text(TokenPos(static_cast<std::int32_t>(i))));
   relayout();
-  if (wasAtEnd && size > static_cast<std::size_t>(promptTokens_))
-    verticalScrollBar()->setValue(verticalScrollBar()->maximum());
+  // Generated text is followed, until one scrolls back; a prompt is read from its beginning.
+  const bool isGenerated = size > 0 && sequence_.record().frames().back().generated;
+  const bool begins = isGenerated && !wasGenerated_;
+  wasGenerated_ = isGenerated;
+  if (isGenerated && (wasAtEnd || begins)) verticalScrollBar()->setValue(verticalScrollBar()->maximum());
 }
 
 void TokenTextView::relayout() {
@@ -103,7 +106,7 @@ void TokenTextView::paintEvent(QPaintEvent*) {
 void TokenTextView::drawToken(QPainter& painter, std::size_t token, const QRectF& rect) const {
   const ThemeColours& theme = ThemeSwitch::instance().colours();
   const TokenPos position(static_cast<std::int32_t>(token));
-  const auto roles = sequence_.record().roles(selection_.layer(), selection_.kvHead());
+  const auto roles = sequence_.roles(selection_.layer(), selection_.kvHead());
   const Role role = token < roles.size() ? roles[token] : Role::global;
   const bool isHeld = sequence_.isHeld(selection_.layer(), selection_.kvHead(), position);
   const double share = colouring_ == TextColouring::heldShare ? sequence_.heldShare(position) : 0;

@@ -46,6 +46,7 @@ class TokenTextView : public QAbstractScrollArea {
   TokenFlow flow_;
   TextColouring colouring_ = TextColouring::role;
   qint64 promptTokens_ = 0;
+  bool wasGenerated_ = false;
 };
 
 }  // namespace natscope::ui

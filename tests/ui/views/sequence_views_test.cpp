@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The views of a record: what is under the cursor, what a click selects, what a record of another shape does to them.
+#include <QApplication>
+#include <QTest>
+
+#include "tests/ui/views/made_up_record.h"
+#include "ui/theme/theme.h"
+#include "ui/views/cache_chart_view.h"
+#include "ui/views/head_bars_view.h"
+#include "ui/views/role_map_view.h"
+#include "ui/views/role_mix_view.h"
+#include "ui/views/token_text_view.h"
+
+using namespace natscope;
+using namespace natscope::ui;
+
+class SequenceViewsTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void init() {
+    ThemeSwitch::instance().apply(*qApp, Theme::light);
+    record_ = madeUpRecord(3, 2, 40);
+    QCOMPARE(record_.size(), 40);
+    sequence_ = std::make_unique<SequenceModel>();
+    sequence_->setSource([this]() -> const SequenceRecord& { return record_; });
+    selection_ = std::make_unique<Selection>();
+    selection_->setLimits(3, 4, 2, 40);
+  }
+
+  void roleMapFindsTheCellUnderTheCursor() {
+    RoleMapView view(*sequence_, *selection_);
+    view.resize(600, 260);
+    (void)view.grab();
+    for (int row = 0; row < 6; ++row) {
+      for (const std::int64_t token : {0, 1, 17, 39}) {
+        const auto cell = view.cellAt(view.rectOf({row, token}).center());
+        QVERIFY(cell);
+        QCOMPARE(cell->row, row);
+        QCOMPARE(cell->token, token);
+      }
+    }
+    QVERIFY(!view.cellAt({1, 1}));
+    QTest::mouseClick(&view, Qt::LeftButton, Qt::NoModifier, view.rectOf({5, 17}).center().toPoint());
+    QCOMPARE(selection_->layer().value, 2);
+    QCOMPARE(selection_->kvHead().value, 1);
+    QCOMPARE(selection_->token()->value, 17);
+  }
+
+  void roleMapShowsRolesAndFadesWhatWasDropped() {
+    RoleMapView view(*sequence_, *selection_);
+    view.resize(700, 260);
+    const QImage picture = view.grab().toImage();
+    for (const std::int64_t token : {3, 4, 5, 38, 39}) {
+      const Role role = record_.roles(LayerId(2), KvHeadId(0))[static_cast<std::size_t>(token)];
+      const bool isHeld = sequence_->isHeld(LayerId(2), KvHeadId(0), TokenPos(static_cast<std::int32_t>(token)));
+      // A corner of the cell: its middle carries the letter.
+      const QPoint at = view.rectOf({4, token}).topLeft().toPoint() + QPoint(2, 3);
+      QCOMPARE(picture.pixel(at), roleFill(role, Theme::light, !isHeld).rgb());
+    }
+  }
+
+  void heldIsWhatTheRulesHold() {
+    // Window 2: after token 39 a sliding token is held when a query at 40 could see it.
+    for (int head = 0; head < 2; ++head) {
+      const auto roles = record_.roles(LayerId(1), KvHeadId(head));
+      const auto next = record_.next_global(LayerId(1), KvHeadId(head));
+      for (std::int32_t token = 0; token < 40; ++token) {
+        const auto index = static_cast<std::size_t>(token);
+        QCOMPARE(sequence_->isHeld(LayerId(1), KvHeadId(head), TokenPos(token)),
+                 held_after(roles[index], TokenPos(token), TokenPos(39), next[index], 2));
+      }
+    }
+  }
+
+  void chartAndMixGrowWithTheRecord() {
+    CacheChartView chart(*sequence_, *selection_);
+    RoleMixView mix(*sequence_, *selection_);
+    QCOMPARE(chart.points(), 40);
+    record_ = madeUpRecord(3, 2, 55);
+    sequence_->refresh(false);
+    QCOMPARE(chart.points(), 55);
+    const auto& counts = mix.allHeads();
+    QCOMPARE(counts[0] + counts[1] + counts[2], std::int64_t{55 * 6});
+    record_ = madeUpRecord(1, 1, 7);
+    sequence_->refresh(true);
+    QCOMPARE(chart.points(), 7);
+    QCOMPARE(mix.allHeads()[0] + mix.allHeads()[1] + mix.allHeads()[2], std::int64_t{7});
+  }
+
+  /// Between two models the selection may name what the record does not have: nothing may be read beyond it.
+  void anotherShapeIsHarmless() {
+    RoleMapView roles(*sequence_, *selection_);
+    TokenTextView text(*sequence_, *selection_);
+    HeadBarsView bars(*sequence_, *selection_);
+    RoleMixView mix(*sequence_, *selection_);
+    CacheChartView chart(*sequence_, *selection_);
+    selection_->setLayer(LayerId(2));
+    selection_->setHead(HeadId(3));
+    selection_->pin(TokenPos(39));
+    for (const std::int32_t tokens : {0, 1, 5}) {
+      record_ = tokens == 0 ? SequenceRecord() : madeUpRecord(1, 1, tokens);
+      for (QWidget* const view :
+           {static_cast<QWidget*>(&roles), static_cast<QWidget*>(&text), static_cast<QWidget*>(&bars),
+            static_cast<QWidget*>(&mix), static_cast<QWidget*>(&chart)}) {
+        view->resize(400, 200);
+        QVERIFY(!view->grab().isNull());
+      }
+    }
+  }
+
+  void textClickPinsTheToken() {
+    TokenTextView view(*sequence_, *selection_);
+    view.resize(500, 300);
+    (void)view.grab();
+    QTest::mouseClick(view.viewport(), Qt::LeftButton, Qt::NoModifier, QPoint(14, 20));
+    QCOMPARE(selection_->token()->value, 0);
+    view.setColouring(TextColouring::heldShare);
+    QVERIFY(!view.grab().isNull());
+  }
+
+ private:
+  SequenceRecord record_;
+  std::unique_ptr<SequenceModel> sequence_;
+  std::unique_ptr<Selection> selection_;
+};
+
+QTEST_MAIN(SequenceViewsTest)
+#include "sequence_views_test.moc"
