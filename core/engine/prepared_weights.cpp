@@ -41,6 +41,7 @@ void* PreparedWeights::own(std::size_t size_bytes) {
 
 Matrix PreparedWeights::prepare(const WeightView& view, const LoraView& lora, ElementType dtype) {
   if (!view.present()) return {};
+  ask_for_large_pages(view);
   if (fits(view, dtype) && !lora.present()) {
     return {view.data, view.dtype == DType::f32 ? ElementType::f32 : ElementType::bf16, view.rows, view.cols};
   }

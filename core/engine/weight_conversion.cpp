@@ -11,6 +11,29 @@
 
 namespace natscope {
 
+namespace {
+
+struct PageRange {
+  void* first = nullptr;
+  std::size_t size_bytes = 0;
+};
+
+enum class Round : std::uint8_t { inwards, outwards };
+
+/// The whole pages of a tensor: those that lie in it, or those that it lies in.
+PageRange pages_of(const WeightView& view, Round round) {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<std::uintptr_t>(view.data);
+  const std::uintptr_t end = begin + static_cast<std::uintptr_t>(view.size_bytes());
+  const auto down = [page](std::uintptr_t address) { return address / page * page; };
+  const auto up = [page](std::uintptr_t address) { return (address + page - 1) / page * page; };
+  const std::uintptr_t first = round == Round::inwards ? up(begin) : down(begin);
+  const std::uintptr_t last = round == Round::inwards ? down(end) : up(end);
+  return {reinterpret_cast<void*>(first), first < last ? last - first : 0};
+}
+
+}  // namespace
+
 void read_weights(const WeightView& view, std::int64_t first, std::span<float> out) {
   const std::byte* const from = view.data + static_cast<std::size_t>(first) * item_bytes(view.dtype);
   switch (view.dtype) {
@@ -31,13 +54,14 @@ std::vector<float> read_vector(const WeightView& view) {
   return values;
 }
 
+void ask_for_large_pages(const WeightView& view) {
+  const PageRange range = pages_of(view, Round::outwards);
+  if (view.mapped && range.size_bytes > 0) ::madvise(range.first, range.size_bytes, MADV_HUGEPAGE);
+}
+
 void release_mapped_pages(const WeightView& view) {
-  if (!view.mapped) return;
-  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = reinterpret_cast<std::uintptr_t>(view.data);
-  const std::uintptr_t first = (begin + page - 1) / page * page;
-  const std::uintptr_t last = (begin + static_cast<std::uintptr_t>(view.size_bytes())) / page * page;
-  if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+  const PageRange range = pages_of(view, Round::inwards);
+  if (view.mapped && range.size_bytes > 0) ::madvise(range.first, range.size_bytes, MADV_DONTNEED);
 }
 
 }  // namespace natscope
