@@ -2,10 +2,11 @@
 /// The folder of a job: what was asked for, how far it is, and what it said.
 ///
 ///   spec.json       the options; written once
-///   status.json     {state, pid, step, steps, updated, error}; replaced whole, at most once a second
+///   status.json     {state, pid, step, steps, updated, error}; replaced whole, at most once a second;
+///                   `running` with a pid that is gone is a run that was killed
 ///   progress.jsonl  one JSON object a line: a step's, or an evaluation's
 ///   log.txt         lines for people, with UTC times
-///   tokenizer.model, train-tokens.safetensors, valid-tokens.safetensors   vocabulary, and the text in it
+///   tokenizer.model, train.tokens, valid.tokens   vocabulary, and the text in it
 ///   checkpoints/    see checkpoint.h
 /// Its process belongs to nobody's window: anybody may read all of it at any time.
 #pragma once

@@ -53,13 +53,13 @@ class Run {
     const std::string tokenizer_sha256 = sha256_hex(vocabulary.bytes());
     say("reading the training text");
     NATSCOPE_TRY(const auto files, text_files(options_.data));
-    NATSCOPE_TRY(train_text_, Corpus::read_cached(files, tokenizer, tokenizer_sha256,
-                                                  job_.path() / "train-tokens.safetensors", stop_));
+    NATSCOPE_TRY(train_text_,
+                 Corpus::read_cached(files, tokenizer, tokenizer_sha256, job_.path() / "train.tokens", stop_));
     NATSCOPE_TRY(order_, SegmentOrder::make(train_text_->tokens(), options_.context, options_.seed));
     if (!options_.valid.empty()) {
       NATSCOPE_TRY(const auto held_out_files, text_files(options_.valid));
       NATSCOPE_TRY(held_out_text_, Corpus::read_cached(held_out_files, tokenizer, tokenizer_sha256,
-                                                       job_.path() / "valid-tokens.safetensors", stop_));
+                                                       job_.path() / "valid.tokens", stop_));
     }
     steps_ = options_.steps > 0
                  ? options_.steps

@@ -94,11 +94,12 @@ class Passes final : public TrainingModel::Implementation {
     PassResult result;
     NATSCOPE_CHECK(forward(batch, &context, static_cast<int>(segments_), stop, result));
     gradient_ = gradient.data();
-    head(batch, context.loss_scale, true, result);
+    NATSCOPE_CHECK(head(batch, context.loss_scale, true, stop, result));
     final_norm_backward();
     for (int i = c_.layers - 1; i >= 0; --i) {
       NATSCOPE_CHECK(check(stop));
       mlp_backward(i);
+      NATSCOPE_CHECK(check(stop));
       NATSCOPE_CHECK(attention_backward(i, context));
     }
     ops_.scatter_add_rows(batch.tokens.data(), floats(dx_), gradient_ + layout.embedding, rows_, c_.hidden);
@@ -109,7 +110,7 @@ class Passes final : public TrainingModel::Implementation {
     const c10::InferenceMode no_autograd;
     PassResult result;
     NATSCOPE_CHECK(forward(batch, nullptr, counted, stop, result));
-    head(batch, 1.0, false, result);
+    NATSCOPE_CHECK(head(batch, 1.0, false, stop, result));
     return result;
   }
 
@@ -272,6 +273,7 @@ class Passes final : public TrainingModel::Implementation {
           kernels::attention_train_forward(backend_, attention_inputs(s), head_view(s.attention, c_.heads),
                                            View<float, 3>::packed(floats(s.lse), {segments_, c_.heads, context_}))));
       ops_.round_to(rows_ * c_.q_rows(), floats(s.attention), numbers<Number>(s.attention_rounded));
+      NATSCOPE_CHECK(check(stop));
       product(added_, s.attention_rounded, matrix(at.o, c_.hidden, c_.q_rows()));
       ops_.add_and_normalise(norm_shape(), floats(s.attention_in), numbers<Number>(added_), weight(at.mlp_norm),
                              floats(s.mlp_in), numbers<Number>(s.mlp_normal), floats(s.mlp_rms));
@@ -287,9 +289,10 @@ class Passes final : public TrainingModel::Implementation {
   }
 
   /// Logits, loss and their gradients, a chunk of rows at a time.
-  void head(const MicroBatch& batch, double scale, bool backward, PassResult& result) {
+  Expected<void> head(const MicroBatch& batch, double scale, bool backward, const StopToken& stop, PassResult& result) {
     const at::Tensor embedding = matrix(layout.embedding, c_.vocab, c_.hidden);
     for (std::int64_t begin = 0; begin < rows_; begin += chunk_) {
+      NATSCOPE_CHECK(check(stop));
       const std::int64_t count = std::min(chunk_, rows_ - begin);
       const at::Tensor normal = final_normal_.narrow(0, begin, count);
       at::Tensor logits = logits_.narrow(0, 0, count);
@@ -305,6 +308,7 @@ class Passes final : public TrainingModel::Implementation {
       at::mm_out(dnormal, logits, embedding);
       add_weight_gradient(layout.embedding, logits, normal);
     }
+    return {};
   }
 
   void final_norm_backward() {

@@ -58,7 +58,7 @@ class TrainingModel {
   void set_weights(std::span<const float> weights);
 
   /// Adds the gradient of loss_scale · Σ nll (and of the regulariser, to the score layers) to `gradient`
-  /// [layout().size]. Looks at `stop` once a layer. Errors: interrupted, out_of_memory, internal.
+  /// [layout().size]. Looks at `stop` a few times a layer. Errors: interrupted, out_of_memory, internal.
   [[nodiscard]] Expected<PassResult> forward_backward(const MicroBatch& batch, const StepContext& context,
                                                       std::span<float> gradient, const StopToken& stop);
 
