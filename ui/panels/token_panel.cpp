@@ -194,8 +194,7 @@ void TokenPanel::drawRoles(QPainter& painter, const QRectF& area, TokenPos token
     rolesArea_ = {};
     return;
   }
-  drawHeading(painter, area,
-              tr("role by layer and head, held by %1").arg(percent(workbench_.sequence().heldShare(token))));
+  drawHeading(painter, area, tr("roles, held by %1").arg(percent(workbench_.sequence().heldShare(token))));
   const double room = area.height() - lineHeight;
   const double cell = std::min({22.0, room / geometry.layers, area.width() / geometry.kv_heads});
   rolesArea_ = QRectF(area.left(), area.top() + lineHeight,

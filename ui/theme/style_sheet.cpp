@@ -41,7 +41,11 @@ QString styleSheet(const ThemeColours& colours) {
     QPushButton:hover { border-color: @accent; }
     QPushButton:default { background: @accent; color: @onAccent; border-color: @accent; }
     QPushButton:disabled { color: @muted; }
+    QCheckBox::indicator { width: 13px; height: 13px; border: 1px solid @muted; border-radius: 3px; background: @raised; }
+    QCheckBox::indicator:hover { border-color: @accent; }
+    QCheckBox::indicator:checked { background: @accent; border-color: @accent; image: url(:/icons/check.svg); }
     QTabWidget::pane { border: none; }
+    QTabBar { qproperty-drawBase: 0; }
     QTabBar::tab { background: @window; color: @muted; padding: 5px 12px; border: none; }
     QTabBar::tab:selected { color: @text; border-bottom: 2px solid @accent; }
     QScrollBar:vertical { background: transparent; width: 11px; margin: 0; }

@@ -181,8 +181,22 @@ void AttentionMapView::drawTile(QPainter& painter, int zoom, std::int64_t row, s
   const std::int64_t cell = std::int64_t{1} << zoom;
   const QRectF drawn(target.topLeft(),
                      QPointF(edgeX(column * side + tile->columns * cell), edgeY(row * side + tile->rows * cell)));
-  painter.fillRect(drawn, maskedBrush(style_.theme));
+  if (drawn != target) painter.fillRect(target, colours(style_.theme).panel);
+  drawHatching(painter, drawn);
   painter.drawImage(drawn, *image);
+}
+
+/// Under the tiles, where they are transparent. An image and no brush: Qt hands large brush fills to other threads and
+/// waits for them, which on a busy machine takes longer than the whole frame.
+void AttentionMapView::drawHatching(QPainter& painter, const QRectF& area) {
+  const QRect part = (area & transform_.viewport()).toAlignedRect();
+  if (part.isEmpty()) return;
+  if (hatching_.size() != size() || hatchingTheme_ != style_.theme) {
+    hatching_ = QImage(size(), QImage::Format_RGB32);
+    QPainter(&hatching_).fillRect(hatching_.rect(), maskedBrush(style_.theme));
+    hatchingTheme_ = style_.theme;
+  }
+  painter.drawImage(part.topLeft(), hatching_, part);
 }
 
 bool AttentionMapView::drawCoarser(QPainter& painter, const QRectF& target, int zoom, std::int64_t row,
@@ -198,7 +212,7 @@ bool AttentionMapView::drawCoarser(QPainter& painter, const QRectF& target, int 
     const QRectF source(static_cast<double>(column & within) * part, static_cast<double>(row & within) * part,
                         target.width() / transform_.scale() / static_cast<double>(std::int64_t{1} << coarser),
                         target.height() / transform_.scale() / static_cast<double>(std::int64_t{1} << coarser));
-    painter.fillRect(target, maskedBrush(style_.theme));
+    drawHatching(painter, target);
     painter.drawImage(target, *image, source);
     return true;
   }

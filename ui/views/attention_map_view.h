@@ -63,6 +63,7 @@ class AttentionMapView : public QWidget {
   void drawMap(QPainter& painter);
   void drawTile(QPainter& painter, int zoom, std::int64_t row, std::int64_t column);
   bool drawCoarser(QPainter& painter, const QRectF& target, int zoom, std::int64_t row, std::int64_t column);
+  void drawHatching(QPainter& painter, const QRectF& area);
   void drawMarks(QPainter& painter);
   void drawMinimap(QPainter& painter);
   void drawReadout(QPainter& painter);
@@ -76,6 +77,8 @@ class AttentionMapView : public QWidget {
   MapStyle style_;
   ScaleRange range_;
   TileImages images_;
+  QImage hatching_;  // as large as the widget
+  Theme hatchingTheme_ = Theme::light;
   QRectF minimap_;
   QRectF legend_;
   Drag drag_ = Drag::none;
