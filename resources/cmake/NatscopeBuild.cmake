@@ -36,7 +36,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   target_compile_options(natscope_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
 endif()
 if(NATSCOPE_WERROR)
-  target_compile_options(natscope_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
+  # What only the optimizer sees (paths it cannot rule out) differs from compiler to compiler: said, but no error.
+  target_compile_options(natscope_flags INTERFACE
+    $<$<COMPILE_LANGUAGE:CXX>:-Werror;-Wno-error=maybe-uninitialized;-Wno-error=array-bounds;-Wno-error=stringop-overflow;-Wno-error=stringop-overread;-Wno-error=free-nonheap-object;-Wno-error=nonnull>)
 endif()
 if(NATSCOPE_ASSERTS)
   # Comes after the build type's -DNDEBUG on the command line, and so wins.
