@@ -14,11 +14,16 @@ namespace natscope {
 
 namespace {
 
+constexpr int most_threads = 1024;  // OpenMP ends the program when the system refuses one more
+
 Expected<void> check_options(const EngineOptions& options) {
   if (options.device == Device::cuda) {
     return fail(ErrorCode::device_unavailable, "this build has no GPU backend", "run on the CPU, or build with the cuda preset");
   }
-  if (options.threads < 0) return fail(ErrorCode::usage, std::to_string(options.threads) + " threads", "give a number of threads, or 0 for one per core");
+  if (options.threads < 0 || options.threads > most_threads) {
+    return fail(ErrorCode::usage, std::to_string(options.threads) + " threads",
+                "give 1 to " + std::to_string(most_threads) + " threads, or 0 for one per core");
+  }
   if (options.trace_store_bytes < 0) return fail(ErrorCode::usage, "a trace store of less than nothing", "give a number of bytes, or 0 for none");
   return {};
 }

@@ -105,7 +105,7 @@ Expected<void> Engine::State::step(std::int32_t token, bool generated, std::int3
 
   const TokenPos position(static_cast<std::int32_t>(record.size()));
   recorder->begin(position, 1);
-  if (Expected<void> done = row_pass.run(token, position, *cache, *recorder, stop); !done) {
+  if (Expected<void> done = guarded([&] { return row_pass.run(token, position, *cache, *recorder, stop); }); !done) {
     // A stop leaves the cache as it was, but for H2O's, which changes layer by layer.
     give_up_pass(recorder->evicts() || done.error().code != ErrorCode::interrupted);
     return done;

@@ -28,17 +28,15 @@ Expected<void> Engine::State::start(RolePlan plan) {
   const float bias = config.nats ? static_cast<float>(config.nats->global_bias) : 0.0F;
   NATSCOPE_TRY(RoleDecider created, RoleDecider::create(std::move(plan), config.layers, config.kv_heads, model_window, bias, has_scores));
 
+  const std::unique_lock lock(record_mutex);  // other threads may be drawing from what ends here
   recorder.reset();
   decider.emplace(std::move(created));
   cache->reset(decider->window().value_or(0), decider->plan().policy.kind == Policy::Kind::h2o);
   cache_is_stale = false;
   store.clear();
   recorder.emplace(geometry, has_scores, *decider, store, folder.tokenizer());
-  {
-    const std::unique_lock lock(record_mutex);
-    record = SequenceRecord(geometry, has_scores, decider->window());
-    ++sequence;
-  }
+  record = SequenceRecord(geometry, has_scores, decider->window());
+  ++sequence;
   history.clear();
   has_logits = false;
   prefill_s = 0;
