@@ -45,7 +45,6 @@ Workbench::Workbench(Settings& settings, QObject* parent)
   connect(&client_, &EngineClient::stateChanged, this, &Workbench::stateChanged);
   connect(&client_, &EngineClient::modelOpened, this, &Workbench::onModelOpened);
   connect(&client_, &EngineClient::sequenceStarted, this, [this] {
-    hasSequence_ = true;
     follow();
     sequence_.refresh(true);
   });
@@ -80,7 +79,6 @@ void Workbench::openModel(const QString& folder) {
   if (folder.isEmpty()) return;
   modelPath_ = folder;
   wasLost_ = false;
-  hasSequence_ = false;
   say(tr("Opening %1 …").arg(folder));
   OpenMessage request;
   request.model = folder.toStdString();
@@ -98,7 +96,6 @@ void Workbench::setDevice(const QString& device) {
 void Workbench::setEngineCommand(const QStringList& command) {
   settings_.setEngineCommand(command);
   client_.setCommandLine(command);
-  hasSequence_ = false;
   client_.restart();
   openModel(modelPath_);
 }
@@ -112,8 +109,8 @@ void Workbench::onModelOpened(const ModelDescription& model) {
                      .arg(path, QString::fromStdString(model.architecture), QString::fromStdString(model.device)));
   Q_EMIT modelOpened(model);
   if (std::exchange(wasLost_, false)) {
-    // What was shown stays on screen; the new engine knows nothing of it until something is asked of it.
-    say(tr("Another engine is ready. What is shown is from before; Generate begins again."));
+    // What was shown stays on screen: it is not analysed again over it.
+    say(tr("Another engine is ready. What is shown stays."));
     Q_EMIT errorCleared();
   } else {
     Q_EMIT errorCleared();
@@ -139,7 +136,8 @@ bool Workbench::isRunning() const {
 }
 
 bool Workbench::needsNewSequence() const {
-  return !hasSequence_ || sequence_.isEmpty() || options_.text != analysedText_ || options_.policy != analysedPolicy_;
+  return !client_.knowsSequence() || sequence_.isEmpty() || options_.text != analysedText_ ||
+         options_.policy != analysedPolicy_;
 }
 
 void Workbench::startSequence(Next next) {
@@ -202,7 +200,6 @@ void Workbench::onAnalysed() {
 
 void Workbench::onLost(const QString& reason) {
   wasLost_ = true;
-  hasSequence_ = false;
   next_ = Next::nothing;
   say(tr("The engine is gone; another one is being started."));
   Q_EMIT errorRaised(make_error(ErrorCode::engine_lost, reason.toStdString(),
@@ -215,8 +212,6 @@ void Workbench::onFailed(const Error& error) {
     say(tr("Stopped."));
     return;
   }
-  // A text that was refused was not analysed: the next try begins again.
-  if (sequence_.isEmpty()) hasSequence_ = false;
   next_ = Next::nothing;
   say(QString());
   Q_EMIT logLine(QString::fromStdString(format_error_line(error)));

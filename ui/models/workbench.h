@@ -37,7 +37,7 @@ class Workbench : public QObject {
   [[nodiscard]] bool canContinue() const;
   [[nodiscard]] bool isRunning() const;
   /// Whether the engine still has the sequence that is shown; after it died only the window has.
-  [[nodiscard]] bool hasEngineSequence() const { return hasSequence_; }
+  [[nodiscard]] bool hasEngineSequence() const { return client_.knowsSequence(); }
   /// Tokens a second of the last prefill and of the latest steps; 0 where there was none.
   [[nodiscard]] double prefillRate() const;
   [[nodiscard]] double decodeRate() const;
@@ -90,7 +90,6 @@ class Workbench : public QObject {
   QString status_;
   QString analysedText_;
   QString analysedPolicy_;
-  bool hasSequence_ = false;  // in the engine: after a death only the window still has it
   bool wasLost_ = false;
   Next next_ = Next::nothing;
 };
