@@ -77,7 +77,12 @@ void drawEdge(QPainter& painter, const MapTransform& transform, const SequenceMo
     if (!isNear(tick, marked, transform.scale()))
       drawTick(painter, transform, edge, tick, tickText(transform, sequence, tick), theme.muted, false);
   }
-  for (const std::int64_t mark : marked) {
+  // The one that views show comes last in `marked` and is drawn first: of two that would overlap it is the one to read.
+  std::vector<std::int64_t> drawn;
+  for (auto each = marked.rbegin(); each != marked.rend(); ++each) {
+    const std::int64_t mark = *each;
+    if (isNear(mark, drawn, transform.scale())) continue;
+    drawn.push_back(mark);
     if (mark < first || mark >= end) continue;
     const QString token = tokenLabel(sequence.text(TokenPos(static_cast<std::int32_t>(mark))), 7);
     drawTick(painter, transform, edge, mark,
