@@ -369,7 +369,7 @@ Status attention_decode(ConstView<float, 2> queries, ConstView<float, 2> self_ke
     const DecodePlan plan(queries, cache, layer, keep_scores);
     const auto run = HWY_DYNAMIC_DISPATCH(attend_segment);
     share_work(static_cast<std::int64_t>(plan.segments.size()), 1, plan.work,
-               [&](std::int64_t begin, std::int64_t end) {
+               [&](int, std::int64_t begin, std::int64_t end) {
                  for (std::int64_t index = begin; index < end; ++index)
                    run(plan.segments[static_cast<std::size_t>(index)]);
                });

@@ -136,10 +136,16 @@ void begin_block(const PrefillBlock& block, std::int64_t head_dim, const BlockSt
 }
 
 void end_block(const PrefillBlock& block, std::int64_t head_dim, const BlockState& state) {
+  const F32 d;
+  for (std::int64_t column = 0; column < query_block; column += lanes) {
+    const auto inverse = hn::Div(hn::Set(d, 1.0F), hn::Load(d, state.total + column));
+    for (std::int64_t i = 0; i < head_dim; ++i) {
+      float* const row = state.sums + i * query_block + column;
+      hn::Store(hn::Mul(hn::Load(d, row), inverse), d, row);
+    }
+  }
+  transpose(state.sums, query_block, head_dim, block.rows, block.out, block.out_stride);
   for (std::int64_t q = 0; q < block.rows; ++q) {
-    const float inverse = 1.0F / state.total[q];
-    float* const out = block.out + q * block.out_stride;
-    for (std::int64_t i = 0; i < head_dim; ++i) out[i] = state.sums[i * query_block + q] * inverse;
     block.lse[q * block.lse_stride] = state.largest[q] + std::log(state.total[q]);
   }
 }
@@ -234,7 +240,7 @@ Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, 
   std::atomic<bool> out_of_memory{false};
   std::int64_t entries = kv_heads * chunk;
   for (std::int32_t head = 0; head < kv_heads; ++head) entries += cache.entries(layer, KvHeadId(head));
-  share_work(kv_heads, 1, static_cast<double>(entries) * 5, [&](std::int64_t begin, std::int64_t end) {
+  share_work(kv_heads, 1, static_cast<double>(entries) * 5, [&](int, std::int64_t begin, std::int64_t end) {
     for (std::int64_t head = begin; head < end; ++head) {
       try {
         head_keys[static_cast<std::size_t>(head)] = std::make_unique<PrefillKeys>(
@@ -258,7 +264,7 @@ Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, 
   if (scratch == nullptr) return {StatusCode::out_of_memory, "attention_prefill"};
 
   const auto run = tiles ? &tile_prefill_task : HWY_DYNAMIC_DISPATCH(prefill_task);
-  const auto run_task = [&](std::int64_t index) {
+  const auto run_task = [&](int thread, std::int64_t index) {
     const std::int64_t kv_head = index / tasks_of_head;
     // The last blocks see the most keys: the largest tasks come first, so that the end is even.
     const std::int64_t of_head = tasks_of_head - 1 - index % tasks_of_head;
@@ -266,7 +272,7 @@ Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, 
     task.keys = head_keys[static_cast<std::size_t>(kv_head)].get();
     task.head_dim = head_dim;
     task.dtype = cache.shape().dtype;
-    task.scratch = scratch.get() + thread_bytes * omp_get_thread_num();
+    task.scratch = scratch.get() + thread_bytes * thread;
     for (std::int64_t b = of_head * task_blocks; b < std::min((of_head + 1) * task_blocks, blocks_of_head); ++b) {
       const std::int64_t head = kv_head * group + b % group;
       const std::int64_t row = b / group * query_block;
@@ -289,8 +295,8 @@ Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, 
   };
   // At most: what is not visible is not looked at.
   const double work = static_cast<double>(entries) * static_cast<double>(group * chunk * head_dim) * 4 / flops_a_ns;
-  share_work(kv_heads * tasks_of_head, 1, work, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t index = begin; index < end; ++index) run_task(index);
+  share_work(kv_heads * tasks_of_head, 1, work, [&](int thread, std::int64_t begin, std::int64_t end) {
+    for (std::int64_t index = begin; index < end; ++index) run_task(thread, index);
   });
   return {};
 } catch (const std::bad_alloc&) {

@@ -70,8 +70,8 @@ Status row_statistics(const AttentionMapSource& source, TokenPos first_query, st
   if (scratch == nullptr) return {StatusCode::out_of_memory, "row_statistics"};
   const auto run = HWY_DYNAMIC_DISPATCH(statistics_of_rows);
   const double work = static_cast<double>(count) * static_cast<double>(first_query.value + count) / 2;
-  share_work((count + query_block - 1) / query_block, 1, work, [&](std::int64_t begin, std::int64_t end) {
-    float* const own = scratch.get() + thread_floats * omp_get_thread_num();
+  share_work((count + query_block - 1) / query_block, 1, work, [&](int thread, std::int64_t begin, std::int64_t end) {
+    float* const own = scratch.get() + thread_floats * thread;
     float* const statistics = own + room;
     for (std::int64_t first = begin * query_block; first < std::min(end * query_block, count); first += query_block) {
       const std::int64_t rows = std::min(query_block, count - first);

@@ -140,8 +140,8 @@ Status attention_tile(const AttentionMapSource& source, TokenPos first_query, To
   const auto run = HWY_DYNAMIC_DISPATCH(add_map_rows);
   const double work = static_cast<double>(std::min(rows * side, tile.tokens)) *
                       static_cast<double>(std::max<std::int64_t>(1, end_key - first_key.value)) / 2;
-  share_work(tasks, 1, work, [&](std::int64_t begin, std::int64_t end) {
-    float* const own = scratch.get() + thread_floats * omp_get_thread_num();
+  share_work(tasks, 1, work, [&](int thread, std::int64_t begin, std::int64_t end) {
+    float* const own = scratch.get() + thread_floats * thread;
     float* const cells = own + room;
     for (std::int64_t task = begin; task < end; ++task) {
       std::fill_n(cells, cols * 3 * query_block, 0.0F);

@@ -7,6 +7,8 @@
 #include <new>
 #include <utility>
 
+#include "kernels/cpu/stored_row.h"
+
 namespace natscope::kernels::cpu {
 
 namespace {
@@ -285,14 +287,13 @@ void KvHeadEntries::push(TokenPos position, Role role) {
   ++by_role_[static_cast<std::size_t>(role)];
 }
 
-void KvHeadEntries::write(SlotId slot, ConstView<float, 2> keys, ConstView<float, 2> values, std::int64_t row) {
+void KvHeadEntries::write(SlotId slot, ConstView<float, 2> keys, ConstView<float, 2> values, std::int64_t row_index) {
   const auto store = [&](std::byte* bytes, ConstView<float, 2> from) {
+    const float* row = &from(row_index, 0);
     if (dtype_ == ElementType::f32) {
-      auto* to = reinterpret_cast<float*>(bytes);
-      for (std::int64_t d = 0; d < head_dim_; ++d) to[d] = from(row, d);
+      std::memcpy(bytes, row, static_cast<std::size_t>(row_bytes_));
     } else {
-      auto* to = reinterpret_cast<Bf16*>(bytes);
-      for (std::int64_t d = 0; d < head_dim_; ++d) to[d] = to_bf16(from(row, d));
+      store_bf16_row(row, head_dim_, reinterpret_cast<Bf16*>(bytes));
     }
   };
   store(key_bytes(slot), keys);

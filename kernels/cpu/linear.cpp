@@ -116,7 +116,7 @@ Status linear_row(std::span<const float> x, std::span<const LinearRow> products)
   }
   const std::int64_t step = std::max<std::int64_t>(1, step_bytes / std::max<std::int64_t>(1, bytes / rows));
   const auto run_rows = HWY_DYNAMIC_DISPATCH(linear_rows);
-  share_work(rows, step, static_cast<double>(bytes) / bytes_a_ns, [&](std::int64_t begin, std::int64_t end) {
+  share_work(rows, step, static_cast<double>(bytes) / bytes_a_ns, [&](int, std::int64_t begin, std::int64_t end) {
     std::int64_t first = 0;
     for (const LinearRow& product : products) {
       const std::int64_t from = std::max(begin - first, std::int64_t{0});

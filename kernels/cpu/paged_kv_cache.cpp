@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::int32_t max_head_dim = 256;
 
+bool head_not_dense(const ConstView<float, 2>& rows) { return rows.size(1) > 1 && rows.stride(1) != 1; }
+
 class PagedKvCache final : public KvCache {
  public:
   explicit PagedKvCache(const KvCacheShape& shape)
@@ -39,6 +41,9 @@ class PagedKvCache final : public KvCache {
       return {StatusCode::shape_mismatch, "keys: [n, head_dim]"};
     if (values.size(0) != rows || values.size(1) != shape_.head_dim)
       return {StatusCode::shape_mismatch, "values: [n, head_dim]"};
+    if (head_not_dense(keys) || head_not_dense(values)) {
+      return {StatusCode::shape_mismatch, "head_dim: neighbours in memory"};
+    }
     if (first.value > std::numeric_limits<std::int32_t>::max() - rows)
       return {StatusCode::invalid_argument, "first: position too large"};
     if (std::any_of(roles.begin(), roles.end(), [](Role role) { return static_cast<int>(role) >= role_count; })) {

@@ -9,6 +9,7 @@
 
 #include <hwy/highway.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include "kernels/cpu/query_block.h"
@@ -73,14 +74,52 @@ HWY_INLINE const float* f32_row(const void* row, bool is_f32, std::int64_t head_
   return room;
 }
 
+/// to[c, r] = from[r, c]; rows of `from` and `to` are from_stride and to_stride apart.
+HWY_INLINE void transpose(const float* from, std::int64_t from_stride, std::int64_t rows, std::int64_t cols, float* to,
+                          std::int64_t to_stride) {
+  std::int64_t r = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::Simd<float, 4, 0> d;
+  const hn::Repartition<double, decltype(d)> pairs;
+  for (; r + 4 <= rows; r += 4) {
+    const float* const row = from + r * from_stride;
+    std::int64_t c = 0;
+    for (; c + 4 <= cols; c += 4) {
+      const auto r0 = hn::LoadU(d, row + c);
+      const auto r1 = hn::LoadU(d, row + from_stride + c);
+      const auto r2 = hn::LoadU(d, row + 2 * from_stride + c);
+      const auto r3 = hn::LoadU(d, row + 3 * from_stride + c);
+      const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d, r0, r1));
+      const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(d, r2, r3));
+      const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(d, r0, r1));
+      const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(d, r2, r3));
+      float* const column = to + c * to_stride + r;
+      hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, low01, low23)), d, column);
+      hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, low01, low23)), d, column + to_stride);
+      hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, high01, high23)), d, column + 2 * to_stride);
+      hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, high01, high23)), d, column + 3 * to_stride);
+    }
+    for (; c < cols; ++c) {
+      for (std::int64_t of = 0; of < 4; ++of) to[c * to_stride + r + of] = row[of * from_stride + c];
+    }
+  }
+#endif
+  for (; r < rows; ++r) {
+    for (std::int64_t c = 0; c < cols; ++c) to[c * to_stride + r] = from[r * from_stride + c];
+  }
+}
+
 /// Rows [count, head_dim], `stride` apart, to columns [head_dim, query_block]; queries that are not there are zero.
-template <class Element>
-HWY_INLINE void queries_across_lanes(const Element* rows, std::int64_t count, std::int64_t head_dim,
-                                     std::int64_t stride, float* queries) {
-  for (std::int64_t i = 0; i < head_dim; ++i) {
-    float* const column = queries + i * query_block;
-    for (std::int64_t q = 0; q < count; ++q) column[q] = to_f32(rows[q * stride + i]);
-    for (std::int64_t q = count; q < query_block; ++q) column[q] = 0;
+HWY_INLINE void queries_across_lanes(const float* rows, std::int64_t count, std::int64_t head_dim, std::int64_t stride,
+                                     float* queries) {
+  if (count < query_block) std::fill_n(queries, head_dim * query_block, 0.0F);
+  transpose(rows, stride, count, head_dim, queries, query_block);
+}
+HWY_INLINE void queries_across_lanes(const Bf16* rows, std::int64_t count, std::int64_t head_dim, std::int64_t stride,
+                                     float* queries) {
+  if (count < query_block) std::fill_n(queries, head_dim * query_block, 0.0F);
+  for (std::int64_t q = 0; q < count; ++q) {
+    for (std::int64_t i = 0; i < head_dim; ++i) queries[i * query_block + q] = to_float(rows[q * stride + i]);
   }
 }
 

@@ -77,7 +77,7 @@ double measure_read_bandwidth(std::int64_t bytes, int threads, int passes) {
   const int threads_before = omp_get_max_threads();
   omp_set_num_threads(threads);
   // Written first: pages that nobody wrote are all the same page of zeros.
-  cpu::share_work(pages * page_words, 64 * page_words, worth_all_threads, [&](std::int64_t begin, std::int64_t end) {
+  cpu::share_work(pages * page_words, 64 * page_words, worth_all_threads, [&](int, std::int64_t begin, std::int64_t end) {
     for (std::int64_t index = begin; index < end; ++index) words[index] = index & 7;
   });
   const auto sum = HWY_DYNAMIC_DISPATCH(cpu::sum_words);
@@ -86,7 +86,7 @@ double measure_read_bandwidth(std::int64_t bytes, int threads, int passes) {
   for (int pass = 0; pass < passes; ++pass) {
     const auto start = std::chrono::steady_clock::now();
     cpu::share_work(pages * page_words, 64 * page_words, worth_all_threads,
-                    [&](std::int64_t begin, std::int64_t end) { total += sum(words, begin, end); });
+                    [&](int, std::int64_t begin, std::int64_t end) { total += sum(words, begin, end); });
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     rates.push_back(static_cast<double>(pages * page_bytes) / took.count());
   }

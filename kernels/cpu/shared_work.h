@@ -10,7 +10,8 @@
 
 namespace natscope::kernels::cpu {
 
-/// Runs `run(begin, end)` over [0, count) on all OpenMP threads.
+/// Runs `run(thread, begin, end)` over [0, count) on all OpenMP threads; `thread` is below omp_get_max_threads() and
+/// nobody else's at that time.
 ///
 /// Every thread owns one contiguous share and takes it in steps of `step`, so that it reads memory as one stream; who
 /// is done takes steps of the others' shares. A thread that loses its core for a while then holds nobody up. What a
@@ -18,7 +19,7 @@ namespace natscope::kernels::cpu {
 /// waking others costs some microseconds, more on a busy machine, and little work is done sooner alone.
 template <class Run>
 void share_work(std::int64_t count, std::int64_t step, double work, const Run& run) {
-  constexpr double worth_waking = 10'000;
+  constexpr double worth_waking = 20'000;
   constexpr int most_threads = 256;
   struct alignas(64) Share {
     std::atomic<std::int64_t> next;
@@ -28,7 +29,7 @@ void share_work(std::int64_t count, std::int64_t step, double work, const Run& r
   const auto worth = static_cast<std::int64_t>(std::min(work / worth_waking, 1e6)) + 1;
   const int threads = static_cast<int>(std::min<std::int64_t>({omp_get_max_threads(), most_threads, steps, worth}));
   if (threads <= 1 || omp_in_parallel() != 0) {
-    if (count > 0) run(std::int64_t{0}, count);
+    if (count > 0) run(0, std::int64_t{0}, count);
     return;
   }
   std::array<Share, most_threads> shares;
@@ -46,7 +47,7 @@ void share_work(std::int64_t count, std::int64_t step, double work, const Run& r
       for (;;) {
         const std::int64_t begin = share.next.fetch_add(step, std::memory_order_relaxed);
         if (begin >= share.end) break;
-        run(begin, std::min(begin + step, share.end));
+        run(self, begin, std::min(begin + step, share.end));
       }
     }
   }

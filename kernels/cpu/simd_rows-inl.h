@@ -61,6 +61,20 @@ constexpr std::size_t arranged_place(std::size_t i, ElementType dtype) {
   return i - within + (within % 2 == 0 ? within / 2 : f32_lanes + within / 2);
 }
 
+/// Rounded to nearest, ties to even; NaN stays NaN: to_bf16 of every lane.
+HWY_INLINE void store_row(F32Vec numbers, Bf16* to) {
+  const hn::RebindToUnsigned<F32> du;
+  const hn::RebindToSigned<F32> di;
+  const hn::Rebind<std::uint16_t, F32> half;
+  const auto bits = hn::BitCast(du, numbers);
+  const auto upper = hn::ShiftRight<16>(bits);
+  const auto odd = hn::And(upper, hn::Set(du, 1U));
+  const auto rounded = hn::ShiftRight<16>(hn::Add(bits, hn::Add(odd, hn::Set(du, 0x7fffU))));
+  const auto quiet = hn::Or(upper, hn::Set(du, 0x40U));
+  const auto chosen = hn::IfThenElse(hn::RebindMask(du, hn::Ne(numbers, numbers)), quiet, rounded);
+  hn::StoreU(hn::DemoteTo(half, hn::BitCast(di, chosen)), half, reinterpret_cast<std::uint16_t*>(to));
+}
+
 HWY_INLINE float to_f32(float number) { return number; }
 HWY_INLINE float to_f32(Bf16 number) { return to_float(number); }
 

@@ -58,7 +58,7 @@ class KvCache {
   [[nodiscard]] virtual std::int64_t window() const = 0;
 
   /// Adds tokens first … first + n - 1 of one head and drops what query first + n cannot see any more.
-  ///   roles [n]; keys, values [n, head_dim] f32, keys rotated to their positions; n >= 0
+  ///   roles [n]; keys, values [n, head_dim] f32, head_dim dense, keys rotated to their positions; n >= 0
   /// Tokens come in order: `first` is the position after the last one appended.
   /// Cost: writes only what stays; drops in time proportional to what is dropped.
   /// Errors: shape_mismatch, invalid_argument (first out of order, a role over 2), out_of_memory (the head is as it was).
