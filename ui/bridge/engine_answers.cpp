@@ -39,13 +39,7 @@ void EngineClient::Private::receive(const Envelope& envelope) {
           [&](const FramesMessage& message) {
             if (isPresent) receiveFrames(message);
           },
-          [&](const ReadyMessage& message) {
-            answered(envelope.id);
-            if (!isPresent) return;
-            prefillSeconds = message.prefill_s;
-            flushRecordChange();
-            Q_EMIT q->analysed();
-          },
+          [&](const ReadyMessage& message) { receiveReady(envelope, message); },
           [&](const FinishedMessage& message) {
             answered(envelope.id);
             if (!isPresent) return;
@@ -104,12 +98,20 @@ void EngineClient::Private::receiveOpened(const Envelope& envelope, const Opened
   model = opened.model;
   if (model->sha256.empty()) model->sha256 = sha256;
   updateState();
-  if (isAgain) Q_EMIT q->modelReopened(*model);
-  else tokenTexts.clear();
+  // Unless something new waits for the model already, it goes on with what is shown.
+  if (isAgain && asked.empty()) restoreSequence();
+  if (isAgain)
+    Q_EMIT q->modelReopened(*model);
+  else
+    tokenTexts.clear();
   Q_EMIT q->modelOpened(*model);
 }
 
 void EngineClient::Private::receiveStarted(const StartedMessage& started) {
+  if (isRestoring) {
+    restored = SequenceRecord(started.geometry, started.has_scores, started.window);
+    return;
+  }
   record = SequenceRecord(started.geometry, started.has_scores, started.window);
   promptTokens = started.prompt_tokens;
   policy = started.policy;
@@ -121,14 +123,30 @@ void EngineClient::Private::receiveStarted(const StartedMessage& started) {
 }
 
 void EngineClient::Private::receiveFrames(const FramesMessage& frames) {
-  if (!isInEngine) return distrust(QStringLiteral("frames came before their sequence began"));
+  if (!isInEngine && !isRestoring) return distrust(QStringLiteral("frames came before their sequence began"));
+  SequenceRecord& growing = isRestoring ? restored : record;
   for (const auto& [token, text] : frames.texts) tokenTexts.insert_or_assign(token, text);
   for (const TokenFrame& frame : frames.frames) {
-    if (const auto appended = record.append(frame); !appended) {
+    if (const auto appended = growing.append(frame); !appended) {
       return distrust(QString::fromUtf8(appended.error().message.c_str()));
     }
   }
-  if (!recordTimer.isActive()) recordTimer.start();
+  if (!isRestoring && !recordTimer.isActive()) recordTimer.start();
+}
+
+void EngineClient::Private::receiveReady(const Envelope& envelope, const ReadyMessage& ready) {
+  const bool isPresent = envelope.generation == generation;
+  const bool isRestored = isPresent && isRestoring;
+  if (isRestored) finishRestoring();
+  answered(envelope.id);
+  if (!isPresent) return;
+  if (isRestored) {
+    Q_EMIT q->sequenceRestored();
+    return;
+  }
+  prefillSeconds = ready.prefill_s;
+  flushRecordChange();
+  Q_EMIT q->analysed();
 }
 
 void EngineClient::Private::receiveError(const Envelope& envelope, const Error& error) {
@@ -148,6 +166,13 @@ void EngineClient::Private::receiveError(const Envelope& envelope, const Error& 
   const bool isQuiet = found != asked.end() && found->isQuiet;
   const bool wasOpening = found != asked.end() && found->kind == State::opening;
   answered(envelope.id);
+  if (isRestoring && envelope.generation == generation) {
+    // What is shown stays; asking for something new is as good as before.
+    isRestoring = false;
+    Q_EMIT q->logLine(QStringLiteral("the sequence could not be restored: ") +
+                      QString::fromUtf8(error.message.c_str()));
+    return;
+  }
   if (wasOpening) {
     // What waited for the model fails with it, and one message is enough.
     for (Asked& other : asked) other.isQuiet = other.isQuiet || other.kind != State::opening;

@@ -68,6 +68,7 @@ void EngineClient::Private::retire() {
   weightsId = 0;
   weightsWish.reset();
   isInEngine = false;
+  isRestoring = false;
 }
 
 void EngineClient::Private::processEnded(const QString& reason, bool couldStart) {
@@ -85,6 +86,7 @@ void EngineClient::Private::processEnded(const QString& reason, bool couldStart)
   weightsId = 0;
   weightsWish.reset();
   isInEngine = false;
+  isRestoring = false;
   flushRecordChange();
   QString text = reason;
   if (deathsWhileOpening >= maxDeathsWhileOpening && openRequest) {
@@ -147,6 +149,7 @@ void EngineClient::Private::beginGeneration() {
   weightsWish.reset();
   weightsId = 0;
   isInEngine = false;
+  isRestoring = false;
 }
 
 void EngineClient::Private::sendTileWishes() {
@@ -237,6 +240,7 @@ void EngineClient::openModel(const OpenMessage& request) {
 void EngineClient::analyse(const AnalyseMessage& request) {
   d_->stopRunning(false);
   d_->beginGeneration();
+  d_->lastAnalyse = request;
   d_->askRunning(request, State::analysing);
 }
 
@@ -245,7 +249,10 @@ void EngineClient::generate(const GenerateMessage& request) {
   d_->askRunning(request, State::generating);
 }
 
-void EngineClient::step(const StepMessage& request) { d_->askRunning(request, State::generating); }
+void EngineClient::step(const StepMessage& request) {
+  d_->lastGenerate.sampling = request.sampling;
+  d_->askRunning(request, State::generating);
+}
 
 void EngineClient::continueGenerating() { d_->askRunning(d_->lastGenerate, State::generating); }
 

@@ -15,6 +15,7 @@
 #include "core/explore/attention_tile.h"
 #include "core/explore/sequence_record.h"
 #include "core/protocol/messages.h"
+#include "core/session/session_file.h"
 
 namespace natscope::ui {
 
@@ -29,7 +30,7 @@ namespace natscope::ui {
 /// Nothing here waits: slots send and return, answers come as signals, from the thread that owns the object. Requests
 /// made before the engine said hello are kept and sent then. When the engine dies, engineLost says why, everything that
 /// is mirrored stays, another engine is started (at once, then after longer and longer pauses while it keeps dying),
-/// and the model is opened again; going on from the old text needs a new analyse.
+/// the model is opened again, and the sequence is given to it with its roles as they were, so that it can go on.
 class EngineClient : public QObject {
   Q_OBJECT
 
@@ -67,6 +68,8 @@ class EngineClient : public QObject {
   [[nodiscard]] std::int64_t promptTokens() const;
   [[nodiscard]] const std::string& policy() const;
   [[nodiscard]] double prefillSeconds() const;  ///< of the last analyse; 0 before it is ready
+  /// Everything that a session file holds: the mirrored sequence with its prompt and settings.
+  [[nodiscard]] Session session() const;
   /// How a token reads, for candidates; "<id 42>" for tokens that were never named.
   [[nodiscard]] QString tokenText(std::int32_t token) const;
 
@@ -77,6 +80,9 @@ class EngineClient : public QObject {
 
   void openModel(const natscope::OpenMessage& request);
   void analyse(const natscope::AnalyseMessage& request);
+  /// Shows a session in place of the mirrored sequence: at once, without an engine. An open model of the same shape
+  /// then gets it, so that it can go on and draw maps: sequenceRestored.
+  void showSession(const natscope::Session& session);
   void generate(const natscope::GenerateMessage& request);
   void step(const natscope::StepMessage& request);
   /// generate() again with the options of the last one.
@@ -102,7 +108,8 @@ class EngineClient : public QObject {
   void sequenceStarted();  ///< record() is empty and has its new geometry
   void recordChanged();    ///< more frames; at most one signal per timer tick
   void progress(natscope::ProgressPhase phase, qint64 done, qint64 total, double seconds);
-  void analysed();  ///< the prompt is processed
+  void analysed();          ///< the prompt is processed
+  void sequenceRestored();  ///< the engine has what is mirrored again: knowsSequence()
   void finished(const natscope::FinishedMessage& result);
   void tileArrived(const natscope::AttentionTile& tile);
   void weightsArrived(const natscope::WeightsMessage& weights);

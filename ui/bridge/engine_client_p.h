@@ -31,12 +31,16 @@ class EngineClient::Private {
   void sendTileWishes();
   void sendWeightsWish();
   void beginGeneration();
+  /// Gives the mirrored sequence to an engine that does not have it, roles and all. Does nothing where it does not fit.
+  void restoreSequence();
 
   // Answers: engine_answers.cpp
   void receive(const Envelope& envelope);
   void receiveHello(const HelloMessage& hello);
   void receiveOpened(const Envelope& envelope, const OpenedMessage& opened);
   void receiveStarted(const StartedMessage& started);
+  void receiveReady(const Envelope& envelope, const ReadyMessage& ready);
+  void finishRestoring();
   void receiveFrames(const FramesMessage& frames);
   void receiveError(const Envelope& envelope, const Error& error);
   void answered(std::uint64_t id);
@@ -70,10 +74,13 @@ class EngineClient::Private {
   std::uint64_t openId = 0;                // of the last request that opens a model
   bool isReopening = false;                // and whether it opens the same one again
   GenerateMessage lastGenerate;
+  AnalyseMessage lastAnalyse;
 
   std::optional<ModelDescription> model;
   SequenceRecord record;
-  bool isInEngine = false;  // the engine knows the sequence that is mirrored
+  bool isInEngine = false;   // the engine knows the sequence that is mirrored
+  bool isRestoring = false;  // it is being given to the engine again …
+  SequenceRecord restored;   // … whose answer gathers here
   std::int64_t promptTokens = 0;
   std::string policy;
   double prefillSeconds = 0;

@@ -47,6 +47,9 @@ Expected<ModelDescription> MadeUpHost::open(const OpenMessage& request, std::sto
       ModelDescription model = opened->model;
       model.path = request.model;
       model.layers = geometry.layers;
+      model.kv_heads = geometry.kv_heads;
+      model.head_dim = geometry.head_dim;
+      model.nats = true;
       return model;
     }
   }

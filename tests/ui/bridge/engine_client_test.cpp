@@ -141,12 +141,46 @@ class EngineClientTest : public QObject {
     QCOMPARE(watch.events.indexOf(QStringLiteral("opened")) - watch.events.indexOf(QStringLiteral("reopened")), 1);
     QVERIFY(watch.client.processId() != old);
     QVERIFY(watch.client.record().size() > 10);
-    QVERIFY(!watch.client.knowsSequence());
+    // The new engine is given what is shown, and goes on with it.
+    QVERIFY(watch.waitForEvent(QStringLiteral("restored")));
+    QVERIFY2(!watch.events.contains(QStringLiteral("sequence")), "what is shown has not changed");
     QCOMPARE(watch.client.state(), EngineClient::State::ready);
+    QVERIFY(watch.client.knowsSequence());
+    const std::int64_t shown = watch.client.record().size();
+    watch.client.generate(tokens(5));
+    QVERIFY(watch.waitForEvent(QStringLiteral("finished")));
+    QCOMPARE(watch.client.record().size(), shown + 5);
+    watch.client.requestTile(tile(0));
+    QVERIFY(ClientWatch::waitFor([&] { return !watch.tiles.empty(); }));
     watch.events.clear();
     watch.client.analyse({std::string("abcd"), {}, 512, 0});
     QVERIFY(watch.waitForEvent(QStringLiteral("analysed")));
     QCOMPARE(watch.client.record().size(), 4);
+  }
+
+  void showsASessionWithoutAnEngineAndGivesItToOne() {
+    ClientWatch first(fake(QStringLiteral("good")));
+    QVERIFY(first.makeReady("m", "abcde"));
+    first.client.generate(tokens(3));
+    QVERIFY(first.waitForEvent(QStringLiteral("finished")));
+    const Session session = first.client.session();
+    QCOMPARE(session.prompt, std::string("abcde"));
+    QCOMPARE(session.prompt_tokens, 5);
+    QCOMPARE(session.record.size(), 8);
+    QCOMPARE(session.policy, std::string("model"));
+    QCOMPARE(session.model_path, std::string("m"));
+
+    ClientWatch alone(fake(QStringLiteral("good")));
+    alone.client.showSession(session);
+    QCOMPARE(alone.client.record().size(), 8);
+    QCOMPARE(alone.client.promptTokens(), 5);
+    QVERIFY(!alone.client.knowsSequence());
+    QCOMPARE(alone.client.tokenText(5), QStringLiteral("t5"));
+
+    ClientWatch other(fake(QStringLiteral("good")));
+    QVERIFY(other.makeReady("m", "x"));
+    other.client.showSession(session);
+    QVERIFY(other.events.contains(QStringLiteral("sequence")));
   }
 
   void losesBadEngines_data() {

@@ -75,6 +75,30 @@ class RealEngineTest : public QObject {
     QCOMPARE(tokensOf(steps.client.record()), tokensOf(whole.client.record()));
   }
 
+  void goesOnAfterADeathAsIfNothingHadHappened() {
+    ClientWatch calm(engine());
+    QVERIFY(calm.makeReady(model(), "The cat sat on"));
+    calm.client.generate(greedy(12));
+    QVERIFY(calm.waitForEvent(QStringLiteral("finished")));
+    ClientWatch killed(engine());
+    QVERIFY(killed.makeReady(model(), "The cat sat on"));
+    killed.client.generate(greedy(5));
+    QVERIFY(killed.waitForEvent(QStringLiteral("finished")));
+    if (killed.lastFinished->reason != StopReason::max_new_tokens) QSKIP("the tiny model ends the text at once");
+    ::kill(static_cast<pid_t>(killed.client.processId()), SIGKILL);
+    QVERIFY(killed.waitForEvent(QStringLiteral("restored")));
+    killed.events.clear();
+    killed.client.generate(greedy(7));
+    QVERIFY(killed.waitForEvent(QStringLiteral("finished")));
+    QCOMPARE(tokensOf(killed.client.record()), tokensOf(calm.client.record()));
+    // The roles and what is held, too: the cache was rebuilt as it was.
+    for (std::int64_t i = 0; i < calm.client.record().size(); ++i) {
+      const TokenPos position(static_cast<std::int32_t>(i));
+      QVERIFY(killed.client.record().frame(position).roles == calm.client.record().frame(position).roles);
+      QVERIFY(killed.client.record().frame(position).entries == calm.client.record().frame(position).entries);
+    }
+  }
+
   void survivesKillsAtAnyMoment() {
     for (int pause = 0; pause <= 200; pause += 40) {
       ClientWatch watch(engine());

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
+
+#include "core/cache/policy.h"
+#include "ui/bridge/engine_client_p.h"
+
+/// Sequences that an engine does not have: of an engine that was lost, or out of a session file.
+namespace natscope::ui {
+namespace {
+
+/// A role that is forced costs 16 bytes of a message; a longer sequence is analysed anew instead.
+constexpr std::int64_t mostForcedRoles = std::int64_t{2} << 20U;
+
+std::vector<std::int32_t> tokensOf(const SequenceRecord& record) {
+  std::vector<std::int32_t> tokens;
+  for (const TokenFrame& frame : record.frames()) tokens.push_back(frame.token);
+  return tokens;
+}
+
+/// Every role as it was: what a model would decide again could differ by a rounding.
+std::vector<ForcedRole> rolesOf(const SequenceRecord& record) {
+  std::vector<ForcedRole> forced;
+  for (std::int32_t layer = 0; layer < record.geometry().layers; ++layer) {
+    for (std::int32_t kvHead = 0; kvHead < record.geometry().kv_heads; ++kvHead) {
+      std::int32_t position = 0;
+      for (const Role role : record.roles(LayerId(layer), KvHeadId(kvHead))) {
+        forced.push_back({LayerId(layer), KvHeadId(kvHead), TokenPos(position++), role});
+      }
+    }
+  }
+  return forced;
+}
+
+}  // namespace
+
+void EngineClient::Private::restoreSequence() {
+  const CacheGeometry& geometry = record.geometry();
+  const std::int64_t heads = std::int64_t{geometry.layers} * geometry.kv_heads;
+  if (!model || record.size() == 0 || record.size() > model->context || record.size() * heads > mostForcedRoles) return;
+  const bool fits = geometry.layers == model->layers && geometry.kv_heads == model->kv_heads &&
+                    geometry.head_dim == model->head_dim && record.has_scores() == model->nats;
+  const auto parsed = parse_policy(policy);
+  if (!fits || !parsed) return;
+
+  AnalyseMessage request;
+  request.prompt = tokensOf(record);
+  request.candidates = 0;  // those that are shown are kept
+  request.plan.policy = *parsed;
+  request.plan.window = record.window();
+  // H2O has no roles: what it measures decides, and it measures the same again.
+  if (parsed->kind != Policy::Kind::h2o) request.plan.forced = rolesOf(record);
+  for (const ForcedRole& role : lastAnalyse.plan.forced) {
+    if (role.position.value >= record.size()) request.plan.forced.push_back(role);
+  }
+  beginGeneration();
+  isRestoring = true;
+  askRunning(std::move(request), State::analysing);
+}
+
+void EngineClient::Private::finishRestoring() {
+  isRestoring = false;
+  isInEngine = true;
+  const SequenceRecord again = std::exchange(restored, {});
+  bool isSame = again.size() == record.size();
+  for (std::int64_t i = 0; isSame && i < record.size(); ++i) {
+    const TokenPos position(static_cast<std::int32_t>(i));
+    isSame = again.frame(position).roles == record.frame(position).roles &&
+             again.frame(position).entries == record.frame(position).entries;
+  }
+  if (isSame) return;
+  // The mirror must show what the engine really has.
+  record = again;
+  Q_EMIT q->sequenceStarted();
+  Q_EMIT q->recordChanged();
+}
+
+Session EngineClient::session() const {
+  Session session;
+  session.record = d_->record;
+  if (const auto* text = std::get_if<std::string>(&d_->lastAnalyse.prompt)) session.prompt = *text;
+  session.prompt_tokens = std::min(d_->promptTokens, d_->record.size());
+  session.sampling = d_->lastGenerate.sampling;
+  session.max_new_tokens = d_->lastGenerate.max_new_tokens;
+  session.policy = d_->policy;
+  session.token_texts = {d_->tokenTexts.begin(), d_->tokenTexts.end()};
+  Provenance& provenance = session.provenance;
+  provenance.window = d_->record.window();
+  provenance.dtype = dtype_name(d_->record.geometry().dtype);
+  provenance.seed = session.sampling.seed;
+  provenance.natscope_version = NATSCOPE_VERSION;
+  provenance.policy = d_->policy;
+  provenance.head_dim = d_->record.geometry().head_dim;
+  const auto* tokens = std::get_if<std::vector<std::int32_t>>(&d_->lastAnalyse.prompt);
+  provenance.prompt_sha256 = tokens != nullptr ? prompt_digest(*tokens) : prompt_digest(session.prompt);
+  if (!d_->model) return session;
+  session.model_path = d_->model->path;
+  session.adapter_path = d_->model->adapter;
+  provenance.model_sha256 = d_->model->sha256;
+  provenance.heads = d_->model->heads;
+  return session;
+}
+
+void EngineClient::showSession(const Session& session) {
+  d_->stopRunning(false);
+  d_->beginGeneration();
+  d_->record = session.record;
+  d_->promptTokens = session.prompt_tokens;
+  d_->policy = session.policy;
+  d_->prefillSeconds = 0;
+  d_->lastAnalyse = {};
+  d_->lastAnalyse.prompt = session.prompt;
+  d_->lastGenerate.sampling = session.sampling;
+  d_->lastGenerate.max_new_tokens = session.max_new_tokens;
+  for (const auto& [token, text] : session.token_texts) d_->tokenTexts.insert_or_assign(token, text);
+  Q_EMIT sequenceStarted();
+  Q_EMIT recordChanged();
+  d_->restoreSequence();
+}
+
+}  // namespace natscope::ui
