@@ -2,6 +2,7 @@
 // The window's program: flags, theme, window. Everything else is in ui/.
 #include <QApplication>
 #include <QCommandLineParser>
+#include <QFileInfo>
 #include <QProcess>
 #include <QTimer>
 #include <algorithm>
@@ -46,17 +47,24 @@ Flags readFlags(const QApplication& application) {
       text("screenshot"), text("Write a picture of the window when the demo is analysed, and quit."), text("FILE"));
   settings.setFlags(QCommandLineOption::HiddenFromHelp);
   screenshot.setFlags(QCommandLineOption::HiddenFromHelp);
+  parser.addPositionalArgument(text("PATH"), text("A model folder or a session file."), text("[PATH]"));
   parser.addOptions({model, device, engine, theme, settings, screenshot});
   parser.process(application);
 
   const QString named = parser.value(device);
   const QString shade = parser.value(theme);
   if (!QStringList{QString(), text("auto"), text("cpu"), text("cuda")}.contains(named) ||
-      !QStringList{QString(), text("light"), text("dark")}.contains(shade) || !parser.positionalArguments().isEmpty()) {
+      !QStringList{QString(), text("light"), text("dark")}.contains(shade) || parser.positionalArguments().size() > 1) {
     parser.showHelp(2);
   }
   Flags flags;
   flags.start.model = parser.value(model);
+  const QString path = parser.positionalArguments().value(0);
+  if (QFileInfo(path).isDir()) {
+    flags.start.model = path;
+  } else {
+    flags.start.session = path;
+  }
   flags.start.device = named;
   flags.start.engineCommand = QProcess::splitCommand(parser.value(engine));
   if (!shade.isEmpty()) flags.theme = shade == text("dark") ? Theme::dark : Theme::light;

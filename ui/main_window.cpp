@@ -35,7 +35,7 @@ namespace {
 constexpr int arrangementVersion = 1;
 constexpr qint64 largestSample = 1 << 20;
 
-QString droppedFolder(const QMimeData* data) {
+QString droppedPath(const QMimeData* data) {
   const QList<QUrl> urls = data->urls();
   return urls.size() == 1 && urls.front().isLocalFile() ? urls.front().toLocalFile() : QString();
 }
@@ -74,6 +74,7 @@ MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* pa
   prompt_->setPrompt(start.prompt.isEmpty() ? sampleText() : start.prompt);
   workbench_.setOptions(prompt_->options());
   workbench_.begin(start.engineCommand, start.model.isEmpty() ? demoModel() : start.model, start.device);
+  if (!start.session.isEmpty()) sessions_.open(start.session);
   fillModelMenu();
   refresh();
 }
@@ -158,6 +159,9 @@ void MainWindow::makeMenus() {
   connect(modelMenu_, &QMenu::aboutToShow, this, &MainWindow::fillModelMenu);
   file->addMenu(modelMenu_);
   file->addAction(addKey(tr("&Open model folder …"), Qt::CTRL | Qt::Key_O, [this] { chooseModel(); }));
+  file->addAction(addKey(tr("Open &session …"), Qt::CTRL | Qt::SHIFT | Qt::Key_O, [this] { chooseSession(); }));
+  save_ = addKey(tr("Sa&ve session …"), Qt::CTRL | Qt::Key_S, [this] { chooseSessionToWrite(); });
+  file->addAction(save_);
   file->addAction(tr("Engine &command …"), this, &MainWindow::chooseEngine);
   file->addSeparator();
   file->addAction(addKey(tr("&Export …"), Qt::CTRL | Qt::Key_E, [this] { showExport(FigureKind::attention); }));
@@ -209,19 +213,29 @@ void MainWindow::connectAll() {
   connect(&workbench_, &Workbench::errorRaised, errors_, &ErrorBar::showError);
   connect(&workbench_, &Workbench::errorCleared, errors_, &QWidget::hide);
   connect(&workbench_, &Workbench::logLine, log_, &LogPanel::addLine);
+  connect(&workbench_, &Workbench::sessionShown, prompt_, &PromptPanel::setOptions);
   connect(&export_, &FigureExport::failed, errors_, &ErrorBar::showError);
-  connect(&export_, &FigureExport::written, this, [this](const QString& path) {
-    statusBar()->showMessage(tr("Wrote %1").arg(path), 10'000);
-    log_->addLine(tr("Wrote %1").arg(path));
+  connect(&export_, &FigureExport::written, this, &MainWindow::sayWritten);
+  connect(&sessions_, &SessionFiles::failed, errors_, &ErrorBar::showError);
+  connect(&sessions_, &SessionFiles::written, this, &MainWindow::sayWritten);
+  connect(&sessions_, &SessionFiles::opened, this, [this](const QString& path, const Session& session) {
     settings_.setExportFolder(QFileInfo(path).path());
+    workbench_.showSession(session);
   });
   connect(&attention_->map(), &AttentionMapView::firstPicture, this, &MainWindow::firstPicture);
+}
+
+void MainWindow::sayWritten(const QString& path) {
+  statusBar()->showMessage(tr("Wrote %1").arg(path), 10'000);
+  log_->addLine(tr("Wrote %1").arg(path));
+  settings_.setExportFolder(QFileInfo(path).path());
 }
 
 void MainWindow::refresh() {
   const bool isReady = workbench_.canAnalyse();
   for (QAction* const action : {analyse_, generate_, continue_, step_}) action->setEnabled(isReady);
   stop_->setEnabled(workbench_.isRunning());
+  save_->setEnabled(!workbench_.sequence().isEmpty());
   if (statusBar()->currentMessage() != workbench_.statusText()) statusBar()->showMessage(workbench_.statusText());
 }
 
@@ -248,6 +262,33 @@ void MainWindow::fillModelMenu() {
 }
 
 void MainWindow::openModel(const QString& folder) { workbench_.openModel(folder); }
+
+void MainWindow::openPath(const QString& path) {
+  if (QFileInfo(path).isDir()) return openModel(path);
+  sessions_.open(path);
+}
+
+void MainWindow::saveSession(const QString& path) { sessions_.write(path, workbench_.client().session()); }
+
+void MainWindow::chooseSession() {
+  auto* const files = new QFileDialog(this, tr("Session file"), settings_.exportFolder(),
+                                      tr("Sessions (*.safetensors);;All files (*)"));
+  files->setAttribute(Qt::WA_DeleteOnClose);
+  files->setFileMode(QFileDialog::ExistingFile);
+  connect(files, &QFileDialog::fileSelected, this, &MainWindow::openPath);
+  files->open();
+}
+
+void MainWindow::chooseSessionToWrite() {
+  auto* const files = new QFileDialog(this, tr("Save the session"), settings_.exportFolder(),
+                                      tr("Sessions (*.safetensors);;All files (*)"));
+  files->setAttribute(Qt::WA_DeleteOnClose);
+  files->setAcceptMode(QFileDialog::AcceptSave);
+  files->setDefaultSuffix(QStringLiteral("safetensors"));
+  files->selectFile(QStringLiteral("session.safetensors"));
+  connect(files, &QFileDialog::fileSelected, this, &MainWindow::saveSession);
+  files->open();
+}
 
 void MainWindow::chooseModel() {
   auto* const folders = new QFileDialog(this, tr("Model folder"), workbench_.modelPath());
@@ -304,14 +345,14 @@ void MainWindow::closeEvent(QCloseEvent* event) {
 }
 
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
-  if (!droppedFolder(event->mimeData()).isEmpty()) event->acceptProposedAction();
+  if (!droppedPath(event->mimeData()).isEmpty()) event->acceptProposedAction();
 }
 
 void MainWindow::dropEvent(QDropEvent* event) {
-  const QString folder = droppedFolder(event->mimeData());
-  if (folder.isEmpty()) return;
+  const QString path = droppedPath(event->mimeData());
+  if (path.isEmpty()) return;
   event->acceptProposedAction();
-  openModel(folder);
+  openPath(path);
 }
 
 }  // namespace natscope::ui

@@ -4,6 +4,7 @@
 #include <QMainWindow>
 
 #include "ui/models/figure_export.h"
+#include "ui/models/session_files.h"
 #include "ui/models/workbench.h"
 #include "ui/panels/attention_panel.h"
 #include "ui/panels/error_bar.h"
@@ -19,6 +20,7 @@ struct WindowStart {
   QString device;             ///< "auto", "cpu", "cuda"; empty: as last time
   QStringList engineCommand;  ///< empty: as the settings say, else the engine beside this program
   QString prompt;             ///< analysed as soon as the model is open; empty: the bundled sample text
+  QString session;            ///< a session file that is shown in its place; empty: none
 };
 
 /// The window: docks, menus, keys. What they show and do lives in panels and models.
@@ -36,6 +38,9 @@ class MainWindow : public QMainWindow {
 
   void showExport(FigureKind kind);
   void openModel(const QString& folder);
+  /// A model's folder or a session file, whichever it is.
+  void openPath(const QString& path);
+  void saveSession(const QString& path);
   void setTheme(Theme theme);
 
  Q_SIGNALS:
@@ -55,10 +60,13 @@ class MainWindow : public QMainWindow {
   QDockWidget* addDock(const QString& name, const QString& title, QWidget* content);
   QAction* addKey(const QString& text, const QKeySequence& keys, std::function<void()> what);
   void arrangeDocks();
+  void sayWritten(const QString& path);
   void refresh();
   void paintIcons();
   void fillModelMenu();
   void chooseModel();
+  void chooseSession();
+  void chooseSessionToWrite();
   void chooseEngine();
   void moveHead(int layers, int heads);
   void clearAll();
@@ -66,6 +74,7 @@ class MainWindow : public QMainWindow {
   Settings& settings_;
   Workbench workbench_;
   FigureExport export_;
+  SessionFiles sessions_;
   AttentionPanel* attention_ = nullptr;
   PromptPanel* prompt_ = nullptr;
   TextPanel* text_ = nullptr;
@@ -80,6 +89,7 @@ class MainWindow : public QMainWindow {
   QAction* continue_ = nullptr;
   QAction* step_ = nullptr;
   QAction* stop_ = nullptr;
+  QAction* save_ = nullptr;
 };
 
 /// The bundled demo model's folder, and the sample text ("" where it cannot be read).

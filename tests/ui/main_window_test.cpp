@@ -169,9 +169,42 @@ class MainWindowTest : public QObject {
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse(), patience);
     QVERIFY(bench().client().processId() != process);
     QCOMPARE(bench().sequence().size(), shown);
-    setLength(2);
-    bench().continueGenerating();  // begins again: the new engine knows nothing of the old text
-    QTRY_VERIFY_WITH_TIMEOUT(bench().sequence().size() > shown, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().hasEngineSequence() && bench().canContinue(), patience);
+    QVERIFY(!window_->errorBar().isVisible());
+    step();  // goes on from the last token that was shown
+    QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().size(), shown + 1, patience);
+  }
+
+  void aSessionIsSavedAndShownAgain() {
+    step();
+    const qint64 shown = bench().sequence().size();
+    QTRY_VERIFY_WITH_TIMEOUT(!bench().client().model()->sha256.empty(), patience);
+    const QString path = folder_.filePath(QStringLiteral("session.safetensors"));
+    window_->saveSession(path);
+    QTRY_VERIFY_WITH_TIMEOUT(QFileInfo::exists(path), patience);
+    window_->prompt().setPrompt(QStringLiteral("Something else"));
+    bench().analyse();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() != shown, patience);
+
+    window_->openPath(path);
+    QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().size(), shown, patience);
+    QCOMPARE(window_->prompt().options().text, QStringLiteral("Oh, you wicked little thing! cried Alice."));
+    // The model that made it is open, and goes on with it.
+    QTRY_VERIFY_WITH_TIMEOUT(bench().hasEngineSequence() && bench().canContinue(), patience);
+    step();
+    QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().size(), shown + 1, patience);
+  }
+
+  void aBadSessionIsACalmBar() {
+    const QString path = folder_.filePath(QStringLiteral("bad.safetensors"));
+    QFile file(path);
+    QVERIFY(file.open(QIODevice::WriteOnly));
+    file.write("no session");
+    file.close();
+    const qint64 shown = bench().sequence().size();
+    window_->openPath(path);
+    QTRY_VERIFY_WITH_TIMEOUT(window_->errorBar().isVisible(), patience);
+    QCOMPARE(bench().sequence().size(), shown);
   }
 
   void themesAndSettingsAreRemembered() {
@@ -190,6 +223,11 @@ class MainWindowTest : public QObject {
     return std::filesystem::path(folder_.path().toStdString()) / "model";
   }
   [[nodiscard]] Workbench& bench() { return window_->workbench(); }
+  void step() {
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue(), patience);
+    bench().step();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue(), patience);
+  }
   void setLength(qint64 tokens) {
     PromptOptions options = bench().options();
     options.maxNewTokens = tokens;

@@ -28,6 +28,7 @@ void EngineClient::Private::receive(const Envelope& envelope) {
             // It may come long after, when another model is open.
             if (!model || envelope.id != openId) return;
             model->sha256 = message.sha256;
+            if (shownFrom && asked.empty()) restoreSequence();
             Q_EMIT q->modelIdentified(QString::fromLatin1(message.sha256.c_str()));
           },
           [&](const ProgressMessage& message) {
@@ -117,6 +118,7 @@ void EngineClient::Private::receiveStarted(const StartedMessage& started) {
   policy = started.policy;
   prefillSeconds = 0;
   isInEngine = true;
+  shownFrom.reset();
   Q_EMIT q->sequenceStarted();
   sendTileWishes();
   sendWeightsWish();

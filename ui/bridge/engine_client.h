@@ -68,6 +68,8 @@ class EngineClient : public QObject {
   [[nodiscard]] std::int64_t promptTokens() const;
   [[nodiscard]] const std::string& policy() const;
   [[nodiscard]] double prefillSeconds() const;  ///< of the last analyse; 0 before it is ready
+  /// Where the mirrored sequence comes from, as files that are made of it say it.
+  [[nodiscard]] Provenance provenance() const;
   /// Everything that a session file holds: the mirrored sequence with its prompt and settings.
   [[nodiscard]] Session session() const;
   /// How a token reads, for candidates; "<id 42>" for tokens that were never named.
@@ -80,8 +82,9 @@ class EngineClient : public QObject {
 
   void openModel(const natscope::OpenMessage& request);
   void analyse(const natscope::AnalyseMessage& request);
-  /// Shows a session in place of the mirrored sequence: at once, without an engine. An open model of the same shape
-  /// then gets it, so that it can go on and draw maps: sequenceRestored.
+  /// Shows a session in place of the mirrored sequence: at once, without an engine. When the model is open whose
+  /// weights it was made with (by their SHA-256), the engine gets it, so that it can go on and draw maps:
+  /// sequenceRestored.
   void showSession(const natscope::Session& session);
   void generate(const natscope::GenerateMessage& request);
   void step(const natscope::StepMessage& request);

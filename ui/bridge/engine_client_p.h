@@ -78,9 +78,10 @@ class EngineClient::Private {
 
   std::optional<ModelDescription> model;
   SequenceRecord record;
-  bool isInEngine = false;   // the engine knows the sequence that is mirrored
-  bool isRestoring = false;  // it is being given to the engine again …
-  SequenceRecord restored;   // … whose answer gathers here
+  bool isInEngine = false;              // the engine knows the sequence that is mirrored
+  bool isRestoring = false;             // it is being given to the engine again …
+  SequenceRecord restored;              // … whose answer gathers here
+  std::optional<Provenance> shownFrom;  // of a session file, until an engine has its sequence
   std::int64_t promptTokens = 0;
   std::string policy;
   double prefillSeconds = 0;

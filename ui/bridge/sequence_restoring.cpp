@@ -34,6 +34,8 @@ std::vector<ForcedRole> rolesOf(const SequenceRecord& record) {
 }  // namespace
 
 void EngineClient::Private::restoreSequence() {
+  // A file's sequence goes to the weights that it was made with, and to no others: its maps would not be its own.
+  if (shownFrom && (!model || model->sha256.empty() || shownFrom->model_sha256 != model->sha256)) return;
   const CacheGeometry& geometry = record.geometry();
   const std::int64_t heads = std::int64_t{geometry.layers} * geometry.kv_heads;
   if (!model || record.size() == 0 || record.size() > model->context || record.size() * heads > mostForcedRoles) return;
@@ -60,6 +62,7 @@ void EngineClient::Private::restoreSequence() {
 void EngineClient::Private::finishRestoring() {
   isRestoring = false;
   isInEngine = true;
+  shownFrom.reset();
   const SequenceRecord again = std::exchange(restored, {});
   bool isSame = again.size() == record.size();
   for (std::int64_t i = 0; isSame && i < record.size(); ++i) {
@@ -67,11 +70,36 @@ void EngineClient::Private::finishRestoring() {
     isSame = again.frame(position).roles == record.frame(position).roles &&
              again.frame(position).entries == record.frame(position).entries;
   }
-  if (isSame) return;
-  // The mirror must show what the engine really has.
-  record = again;
-  Q_EMIT q->sequenceStarted();
-  Q_EMIT q->recordChanged();
+  if (!isSame) {
+    // The mirror must show what the engine really has.
+    record = again;
+    Q_EMIT q->sequenceStarted();
+    Q_EMIT q->recordChanged();
+  }
+  sendTileWishes();
+  sendWeightsWish();
+}
+
+Provenance EngineClient::provenance() const {
+  Provenance provenance;
+  provenance.window = d_->record.window();
+  provenance.dtype = dtype_name(d_->record.geometry().dtype);
+  provenance.seed = d_->lastGenerate.sampling.seed;
+  provenance.natscope_version = NATSCOPE_VERSION;
+  provenance.policy = d_->policy;
+  provenance.head_dim = d_->record.geometry().head_dim;
+  const auto* tokens = std::get_if<std::vector<std::int32_t>>(&d_->lastAnalyse.prompt);
+  provenance.prompt_sha256 =
+      tokens != nullptr ? prompt_digest(*tokens) : prompt_digest(std::get<std::string>(d_->lastAnalyse.prompt));
+  if (d_->shownFrom) {
+    // A file's sequence that no engine has taken over: only the file knows which model it was.
+    provenance.model_sha256 = d_->shownFrom->model_sha256;
+    provenance.heads = d_->shownFrom->heads;
+  } else if (d_->model) {
+    provenance.model_sha256 = d_->model->sha256;
+    provenance.heads = d_->model->heads;
+  }
+  return provenance;
 }
 
 Session EngineClient::session() const {
@@ -83,20 +111,11 @@ Session EngineClient::session() const {
   session.max_new_tokens = d_->lastGenerate.max_new_tokens;
   session.policy = d_->policy;
   session.token_texts = {d_->tokenTexts.begin(), d_->tokenTexts.end()};
-  Provenance& provenance = session.provenance;
-  provenance.window = d_->record.window();
-  provenance.dtype = dtype_name(d_->record.geometry().dtype);
-  provenance.seed = session.sampling.seed;
-  provenance.natscope_version = NATSCOPE_VERSION;
-  provenance.policy = d_->policy;
-  provenance.head_dim = d_->record.geometry().head_dim;
-  const auto* tokens = std::get_if<std::vector<std::int32_t>>(&d_->lastAnalyse.prompt);
-  provenance.prompt_sha256 = tokens != nullptr ? prompt_digest(*tokens) : prompt_digest(session.prompt);
-  if (!d_->model) return session;
-  session.model_path = d_->model->path;
-  session.adapter_path = d_->model->adapter;
-  provenance.model_sha256 = d_->model->sha256;
-  provenance.heads = d_->model->heads;
+  session.provenance = provenance();
+  if (d_->model) {
+    session.model_path = d_->model->path;
+    session.adapter_path = d_->model->adapter;
+  }
   return session;
 }
 
@@ -107,6 +126,7 @@ void EngineClient::showSession(const Session& session) {
   d_->promptTokens = session.prompt_tokens;
   d_->policy = session.policy;
   d_->prefillSeconds = 0;
+  d_->shownFrom = session.provenance;
   d_->lastAnalyse = {};
   d_->lastAnalyse.prompt = session.prompt;
   d_->lastGenerate.sampling = session.sampling;

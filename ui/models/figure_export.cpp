@@ -34,27 +34,7 @@ struct FigureExport::Job {
   std::int32_t rowsDone = 0;
 };
 
-FigureExport::FigureExport(Workbench& workbench, QObject* parent) : QObject(parent), workbench_(workbench) {
-  connect(&workbench_.client(), &EngineClient::modelIdentified, this,
-          [this](const QString& sha256) { sha256_ = sha256; });
-}
-
-Provenance FigureExport::provenance() const {
-  Provenance provenance;
-  EngineClient& client = workbench_.client();
-  const SequenceRecord& record = client.record();
-  provenance.window = record.window();
-  provenance.dtype = dtype_name(record.geometry().dtype);
-  provenance.seed = workbench_.options().sampling.seed;
-  if (client.model()) {
-    provenance.model_sha256 = client.model()->sha256.empty() ? sha256_.toStdString() : client.model()->sha256;
-    provenance.heads = client.model()->heads;
-  }
-  provenance.prompt_sha256 = prompt_digest(workbench_.analysedText().toStdString());
-  provenance.natscope_version = NATSCOPE_VERSION;
-  provenance.policy = client.policy();
-  return provenance;
-}
+FigureExport::FigureExport(Workbench& workbench, QObject* parent) : QObject(parent), workbench_(workbench) {}
 
 void FigureExport::start(const ExportRequest& request) {
   const SequenceRecord& record = workbench_.client().record();
@@ -68,12 +48,13 @@ void FigureExport::start(const ExportRequest& request) {
   }
   switch (request.kind) {
     case FigureKind::roles:
-      return write(roles_figure(record, provenance()), request);
+      return write(roles_figure(record, workbench_.client().provenance()), request);
     case FigureKind::kv:
-      return write(kv_figure(record, provenance()), request);
+      return write(kv_figure(record, workbench_.client().provenance()), request);
     case FigureKind::mask: {
       const int heads = workbench_.selection().heads();
-      auto figure = mask_figure(record, heads, request.map, request.queries, request.keys, provenance());
+      auto figure =
+          mask_figure(record, heads, request.map, request.queries, request.keys, workbench_.client().provenance());
       if (!figure) {
         Q_EMIT failed(figure.error());
         return;
@@ -90,7 +71,7 @@ void FigureExport::start(const ExportRequest& request) {
   }
   auto job = std::make_shared<Job>();
   job->request = request;
-  job->figure = roles_figure(record, provenance());  // tokens and their texts
+  job->figure = roles_figure(record, workbench_.client().provenance());  // tokens and their texts
   job->figure.kind = FigureKind::attention;
   job->figure.provenance.maps = {request.map};
   Heatmap map;

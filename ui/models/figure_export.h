@@ -31,8 +31,6 @@ class FigureExport : public QObject {
   /// write_figure_data.
   void start(const ExportRequest& request);
 
-  [[nodiscard]] Provenance provenance() const;
-
  Q_SIGNALS:
   void written(const QString& path);
   void failed(const natscope::Error& error);
@@ -43,7 +41,6 @@ class FigureExport : public QObject {
   void write(FigureData figure, const ExportRequest& request);
 
   Workbench& workbench_;
-  QString sha256_;
 };
 
 }  // namespace natscope::ui

@@ -54,6 +54,7 @@ Workbench::Workbench(Settings& settings, QObject* parent)
     Q_EMIT stateChanged();
   });
   connect(&client_, &EngineClient::analysed, this, &Workbench::onAnalysed);
+  connect(&client_, &EngineClient::sequenceRestored, this, &Workbench::onRestored);
   connect(&client_, &EngineClient::finished, this, [this](const FinishedMessage& result) {
     say(tr("%1 generated: %2").arg(tokensInWords(result.generated), endWords(result.reason)));
   });
@@ -109,8 +110,11 @@ void Workbench::onModelOpened(const ModelDescription& model) {
                      .arg(path, QString::fromStdString(model.architecture), QString::fromStdString(model.device)));
   Q_EMIT modelOpened(model);
   if (std::exchange(wasLost_, false)) {
-    // What was shown stays on screen: it is not analysed again over it.
+    // What was shown stays on screen; the new engine is being given it.
     say(tr("Another engine is ready. What is shown stays."));
+    Q_EMIT errorCleared();
+  } else if (isSessionShown_) {
+    // The client gives it to the engine once the weights are known to be those that made it.
     Q_EMIT errorCleared();
   } else {
     Q_EMIT errorCleared();
@@ -148,6 +152,7 @@ void Workbench::startSequence(Next next) {
     return;
   }
   next_ = next;
+  isSessionShown_ = false;
   analysedText_ = options_.text;
   analysedPolicy_ = options_.policy;
   AnalyseMessage request;
@@ -195,6 +200,27 @@ void Workbench::onAnalysed() {
   const Next next = std::exchange(next_, Next::nothing);
   if (next == Next::generate) sendGenerate();
   if (next == Next::step) step();
+  Q_EMIT stateChanged();
+}
+
+void Workbench::onRestored() {
+  say(tr("The engine has the %1 that are shown, and can go on.").arg(tokensInWords(client_.record().size())));
+}
+
+void Workbench::showSession(const Session& session) {
+  next_ = Next::nothing;
+  isSessionShown_ = true;
+  analysedText_ = QString::fromStdString(session.prompt);
+  analysedPolicy_ = QString::fromStdString(session.policy);
+  options_.text = analysedText_;
+  options_.policy = analysedPolicy_;
+  options_.sampling = session.sampling;
+  options_.maxNewTokens = session.max_new_tokens;
+  Q_EMIT errorCleared();
+  say(tr("A session of %1, made with %2")
+          .arg(tokensInWords(session.record.size()), QString::fromStdString(session.model_path)));
+  client_.showSession(session);
+  Q_EMIT sessionShown(options_);
   Q_EMIT stateChanged();
 }
 

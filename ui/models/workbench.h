@@ -52,6 +52,8 @@ class Workbench : public QObject {
   void openModel(const QString& folder);
   void setDevice(const QString& device);
   void setEngineCommand(const QStringList& command);
+  /// Shows a session file's sequence. The open model goes on with it where it is the one that made it.
+  void showSession(const natscope::Session& session);
   void analyse();
   void generate();
   void continueGenerating();
@@ -61,6 +63,7 @@ class Workbench : public QObject {
  Q_SIGNALS:
   void stateChanged();  ///< what can be done, or the status text
   void modelOpened(const natscope::ModelDescription& model);
+  void sessionShown(const natscope::ui::PromptOptions& options);  ///< what the session was made with
   void errorRaised(const natscope::Error& error);
   void errorCleared();  ///< what went wrong works again
   void logLine(const QString& line);
@@ -72,6 +75,7 @@ class Workbench : public QObject {
   void sendGenerate();
   void onModelOpened(const ModelDescription& model);
   void onAnalysed();
+  void onRestored();
   void onLost(const QString& reason);
   void onFailed(const Error& error);
   void follow();
@@ -91,6 +95,7 @@ class Workbench : public QObject {
   QString analysedText_;
   QString analysedPolicy_;
   bool wasLost_ = false;
+  bool isSessionShown_ = false;
   Next next_ = Next::nothing;
 };
 

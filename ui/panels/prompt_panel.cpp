@@ -11,6 +11,7 @@
 #include <QRegularExpressionValidator>
 #include <QSpinBox>
 #include <QVBoxLayout>
+#include <algorithm>
 
 namespace natscope::ui {
 namespace {
@@ -115,13 +116,25 @@ PromptOptions PromptPanel::options() const {
 
 void PromptPanel::setPrompt(const QString& text) { prompt_->setPlainText(text); }
 
+void PromptPanel::setOptions(const PromptOptions& options) {
+  setPrompt(options.text);
+  setSampling(options.sampling);
+  seed_->setText(QString::number(options.sampling.seed));
+  length_->setValue(static_cast<int>(std::clamp<qint64>(options.maxNewTokens, length_->minimum(), length_->maximum())));
+  policy_->setCurrentText(options.policy);
+}
+
 void PromptPanel::setDefaults(const ModelDescription& model) {
-  greedy_->setChecked(model.greedy);
-  temperature_->setValue(model.temperature);
-  topK_->setValue(model.top_k);
-  topP_->setValue(model.top_p);
-  minP_->setValue(model.min_p);
-  penalty_->setValue(model.repetition_penalty);
+  setSampling({model.greedy, model.temperature, model.top_k, model.top_p, model.min_p, model.repetition_penalty});
+}
+
+void PromptPanel::setSampling(const SamplingOptions& sampling) {
+  greedy_->setChecked(sampling.greedy);
+  temperature_->setValue(sampling.temperature);
+  topK_->setValue(sampling.top_k);
+  topP_->setValue(sampling.top_p);
+  minP_->setValue(sampling.min_p);
+  penalty_->setValue(sampling.repetition_penalty);
 }
 
 }  // namespace natscope::ui

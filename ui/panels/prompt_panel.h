@@ -24,6 +24,7 @@ class PromptPanel : public QWidget {
 
   [[nodiscard]] PromptOptions options() const;
   void setPrompt(const QString& text);
+  void setOptions(const PromptOptions& options);
   /// What the model's generation_config.json asks for becomes what the fields say.
   void setDefaults(const ModelDescription& model);
 
@@ -32,6 +33,8 @@ class PromptPanel : public QWidget {
   void analyseWanted();
 
  private:
+  void setSampling(const SamplingOptions& sampling);
+
   QPlainTextEdit* prompt_;
   QCheckBox* greedy_;
   QDoubleSpinBox* temperature_;

@@ -163,6 +163,7 @@ class EngineClientTest : public QObject {
     QVERIFY(first.makeReady("m", "abcde"));
     first.client.generate(tokens(3));
     QVERIFY(first.waitForEvent(QStringLiteral("finished")));
+    QVERIFY(ClientWatch::waitFor([&] { return !first.client.model()->sha256.empty(); }));
     const Session session = first.client.session();
     QCOMPARE(session.prompt, std::string("abcde"));
     QCOMPARE(session.prompt_tokens, 5);
@@ -179,8 +180,19 @@ class EngineClientTest : public QObject {
 
     ClientWatch other(fake(QStringLiteral("good")));
     QVERIFY(other.makeReady("m", "x"));
+    QVERIFY(ClientWatch::waitFor([&] { return !other.client.model()->sha256.empty(); }));
     other.client.showSession(session);
     QVERIFY(other.events.contains(QStringLiteral("sequence")));
+    QVERIFY(other.waitForEvent(QStringLiteral("restored")));
+    QVERIFY(other.client.knowsSequence());
+
+    Session ofAnotherModel = session;
+    ofAnotherModel.provenance.model_sha256 = std::string(64, 'c');
+    other.events.clear();
+    other.client.showSession(ofAnotherModel);
+    QTest::qWait(100);
+    QVERIFY(!other.events.contains(QStringLiteral("restored")));
+    QCOMPARE(other.client.provenance().model_sha256, ofAnotherModel.provenance.model_sha256);
   }
 
   void losesBadEngines_data() {
