@@ -104,7 +104,10 @@ Expected<FigureData> figure_from_model(FigureKind kind, const Options& options, 
   const auto check_model = [&](const Engine& engine) -> Expected<void> {
     return needs_map ? check_map(options.map(), engine.config()) : Expected<void>{};
   };
-  NATSCOPE_TRY(auto run, options.run.run(kind == FigureKind::attention ? map_store_bytes : 0, check_model, {}, stop));
+  // What stands above the layer of the map does not change it.
+  const std::int32_t layers = needs_map && options.layer < INT32_MAX ? options.layer + 1 : 0;
+  NATSCOPE_TRY(auto run,
+               options.run.run(kind == FigureKind::attention ? map_store_bytes : 0, layers, check_model, {}, stop));
   const Engine& engine = *run.engine;
   FigureData figure;
   if (kind == FigureKind::attention) {

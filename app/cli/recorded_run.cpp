@@ -97,11 +97,13 @@ Expected<RolePlan> RecordedRunOptions::plan(std::int64_t tokens) const {
   return plan;
 }
 
-Expected<RecordedRun> RecordedRunOptions::run(std::int64_t trace_store_bytes,
+Expected<RecordedRun> RecordedRunOptions::run(std::int64_t trace_store_bytes, std::int32_t layers,
                                               const std::function<Expected<void>(const Engine&)>& check_model,
                                               const LogitsSink& logits, std::stop_token stop) const {
   RecordedRun done;
-  NATSCOPE_TRY(done.engine, open_engine(model_, trace_store_bytes, stop));
+  EngineOptions options = model_.engine_options(trace_store_bytes);
+  options.layers = max_new_tokens_ > 0 ? 0 : layers;
+  NATSCOPE_TRY(done.engine, Engine::open(options, stop));
   Engine& engine = *done.engine;
   NATSCOPE_CHECK(check_model(engine));
   NATSCOPE_TRY(const auto sampling, sampling_.options(engine.folder().generation_defaults(), model_.seed));

@@ -58,7 +58,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
     return {};
   };
   NATSCOPE_TRY(const auto run,
-               options.run.run(options.attention.empty() ? 0 : map_store_bytes, check_model, keep_logits, context.stop));
+               options.run.run(options.attention.empty() ? 0 : map_store_bytes, 0, check_model, keep_logits, context.stop));
   const Engine& engine = *run.engine;
 
   TraceContent content;

@@ -3,6 +3,7 @@
 
 #include <omp.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -42,8 +43,9 @@ Expected<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options, std
     NATSCOPE_CHECK(check(stop));
 
     const ModelConfig& config = folder.config();
-    const CacheGeometry geometry{config.layers, config.kv_heads, config.head_dim, options.dtype.value_or(kernels::ElementType::f32)};
-    NATSCOPE_TRY(PreparedWeights weights, PreparedWeights::create(folder.weights(), geometry.dtype, stop));
+    const std::int32_t layers = options.layers > 0 ? std::min(options.layers, config.layers) : config.layers;
+    const CacheGeometry geometry{layers, config.kv_heads, config.head_dim, options.dtype.value_or(kernels::ElementType::f32)};
+    NATSCOPE_TRY(PreparedWeights weights, PreparedWeights::create(folder.weights(), layers, geometry.dtype, stop));
     auto state = std::make_unique<State>(std::move(folder), std::move(weights), geometry, threads, options.trace_store_bytes);
     const kernels::KvCacheShape shape{geometry.layers, geometry.kv_heads, geometry.head_dim, geometry.dtype};
     NATSCOPE_CHECK(from_status(kernels::KvCache::create(shape, state->cache), "cache"));

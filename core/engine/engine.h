@@ -36,6 +36,9 @@ struct EngineOptions {
   std::optional<kernels::ElementType> dtype{};         ///< of activations and cache; unset: f32 on a CPU, bf16 on a GPU
   int threads = 0;                                     ///< 0: one per core
   std::int64_t trace_store_bytes = 512LL << 20U;       ///< 0: maps are recomputed when they are asked for
+  /// Only the model's first so many layers, for pictures of them: the record, cache and accounting cover these, there are
+  /// no logits, and nothing can be generated. 0, or more than the model has: all.
+  std::int32_t layers = 0;
 };
 
 struct PrefillOptions {

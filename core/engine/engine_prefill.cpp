@@ -49,6 +49,10 @@ Expected<void> Engine::State::prefill_chunk(std::span<const std::int32_t> tokens
   const TokenPos first(static_cast<std::int32_t>(record.size()));
   const bool all = options.on_logits != nullptr || options.candidates > 0;
   recorder->begin(first, static_cast<std::int64_t>(tokens.size()));
+  if (is_partial()) {
+    NATSCOPE_CHECK(chunk_pass.run(tokens, first, *cache, *recorder, {geometry.layers, ChunkExtent::Hidden::none}, stop));
+    return append(recorder->take(tokens));
+  }
   NATSCOPE_CHECK(chunk_pass.run(tokens, first, *cache, *recorder,
                                 {geometry.layers, all ? ChunkExtent::Hidden::all : ChunkExtent::Hidden::last}, stop));
 
@@ -100,6 +104,7 @@ Expected<void> Engine::prefill(std::span<const std::int32_t> tokens, const Prefi
 
 Expected<void> Engine::State::step(std::int32_t token, bool generated, std::int32_t candidates, std::stop_token stop) {
   NATSCOPE_CHECK(check_tokens({&token, 1}));
+  if (is_partial()) return fail(ErrorCode::usage, "the model was opened for its first layers only");
   const auto start = std::chrono::steady_clock::now();
   NATSCOPE_CHECK(restore(stop));
 

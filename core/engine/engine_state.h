@@ -40,6 +40,8 @@ struct PromptReading {
 struct Engine::State {
   State(ModelFolder opened, PreparedWeights prepared, CacheGeometry cache_geometry, int thread_count, std::int64_t trace_store_bytes);
 
+  /// Whether only the model's first layers are here: see EngineOptions::layers.
+  [[nodiscard]] bool is_partial() const { return geometry.layers < folder.config().layers; }
   [[nodiscard]] Expected<void> start(RolePlan plan);
   /// Errors: bad_token_id, prompt_too_long, bad_roles: what can be said before any work is done.
   [[nodiscard]] Expected<void> check_tokens(std::span<const std::int32_t> tokens) const;

@@ -69,10 +69,11 @@ Matrix PreparedWeights::prepare(const WeightView& view, const LoraView& lora, El
   return {memory, dtype, view.rows, view.cols};
 }
 
-Expected<PreparedWeights> PreparedWeights::create(const ModelWeights& weights, ElementType dtype, std::stop_token stop) {
+Expected<PreparedWeights> PreparedWeights::create(const ModelWeights& weights, std::int32_t layers, ElementType dtype,
+                                                  std::stop_token stop) {
   try {
     PreparedWeights prepared;
-    for (const LayerWeights& from : weights.layers) {
+    for (const LayerWeights& from : std::span(weights.layers).first(static_cast<std::size_t>(layers))) {
       NATSCOPE_CHECK(check(stop));
       const auto matrix = [&](const WeightView& view, const LoraView& lora = {}) { return prepared.prepare(view, lora, dtype); };
       PreparedLayer layer;

@@ -39,8 +39,8 @@ struct PreparedLayer {
 /// f32 engines use stored bf16 as it is: exact, and half the bytes to read.
 class PreparedWeights {
  public:
-  /// Views in `weights` must outlive the result. Errors: out_of_memory, interrupted.
-  [[nodiscard]] static Expected<PreparedWeights> create(const ModelWeights& weights, kernels::ElementType dtype, std::stop_token stop);
+  /// Of the first `layers` layers. Views in `weights` must outlive the result. Errors: out_of_memory, interrupted.
+  [[nodiscard]] static Expected<PreparedWeights> create(const ModelWeights& weights, std::int32_t layers, kernels::ElementType dtype, std::stop_token stop);
 
   [[nodiscard]] std::span<const PreparedLayer> layers() const { return layers_; }
   [[nodiscard]] const Matrix& lm_head() const { return lm_head_; }

@@ -41,6 +41,22 @@ void check_weights(const Engine& engine, const DenseResult& truth, std::int32_t 
   CHECK(error < 1e-4);
 }
 
+TEST_CASE("the first layers alone give the same maps, and nothing that needs the others") {
+  const TinyModel model(json::object({{"num_hidden_layers", 3}}));
+  const std::vector<std::int32_t> tokens = random_tokens(40, 5);
+  const DenseResult truth = dense_forward(model, tokens, {});
+  const EngineRun run(model, {.layers = 2});
+  REQUIRE(run.engine->geometry().layers == 2);
+  require_ok(run.engine->prefill(tokens, {.chunk = 16}, {}));
+  check_weights(*run.engine, truth, 0, 1);
+  check_weights(*run.engine, truth, 1, 3);
+  CHECK(run.engine->logits().empty());
+  CHECK(run.engine->generate({}, {}).error().code == ErrorCode::bad_position);
+  CHECK(run.engine->step(5, true, 0, {}).error().code == ErrorCode::usage);
+  CHECK(run.engine->record().size() == 40);
+  CHECK(EngineRun(model, {.layers = 9}).engine->geometry().layers == 3);
+}
+
 TEST_CASE("maps equal the dense weights, whatever the store has room for") {
   const TinyModel model(json::object({{"num_hidden_layers", 3}}));
   const std::vector<std::int32_t> tokens = random_tokens(50, 3);
