@@ -2,6 +2,7 @@
 #include "core/cache/role_plan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <string>
 #include <utility>
@@ -13,25 +14,31 @@ namespace {
 bool needs_window(Role role) { return role == Role::sliding; }
 
 std::string head_name(const ForcedRole& forced) {
-  return std::to_string(forced.layer.value) + "." + std::to_string(forced.kv_head.value) + "." + std::to_string(forced.position.value);
+  return std::to_string(forced.layer.value) + "." + std::to_string(forced.kv_head.value) + "." +
+         std::to_string(forced.position.value);
 }
 
 Expected<void> check_forced(const ForcedRole& forced, std::int32_t layers, std::int32_t kv_heads) {
   if (forced.layer.value < 0 || forced.layer.value >= layers) {
-    return fail(ErrorCode::bad_layer, "forced role " + head_name(forced) + ": the model has layers 0 to " + std::to_string(layers - 1));
+    return fail(ErrorCode::bad_layer,
+                "forced role " + head_name(forced) + ": the model has layers 0 to " + std::to_string(layers - 1));
   }
   if (forced.kv_head.value < 0 || forced.kv_head.value >= kv_heads) {
-    return fail(ErrorCode::bad_head, "forced role " + head_name(forced) + ": the model has KV heads 0 to " + std::to_string(kv_heads - 1));
+    return fail(ErrorCode::bad_head,
+                "forced role " + head_name(forced) + ": the model has KV heads 0 to " + std::to_string(kv_heads - 1));
   }
-  if (forced.position.value < 0) return fail(ErrorCode::bad_position, "forced role " + head_name(forced) + ": positions start at 0");
-  if (static_cast<int>(forced.role) >= role_count) return fail(ErrorCode::bad_roles, "forced role " + head_name(forced) + ": no such role");
+  if (forced.position.value < 0)
+    return fail(ErrorCode::bad_position, "forced role " + head_name(forced) + ": positions start at 0");
+  if (static_cast<int>(forced.role) >= role_count)
+    return fail(ErrorCode::bad_roles, "forced role " + head_name(forced) + ": no such role");
   return {};
 }
 
 Expected<void> check_array(const RoleArray& array, std::int32_t layers, std::int32_t kv_heads) {
   if (array.layers != layers || array.kv_heads != kv_heads) {
-    return fail(ErrorCode::bad_roles, "roles for " + std::to_string(array.layers) + " layers of " + std::to_string(array.kv_heads) +
-                                          " KV heads, but the model has " + std::to_string(layers) + " of " + std::to_string(kv_heads));
+    return fail(ErrorCode::bad_roles, "roles for " + std::to_string(array.layers) + " layers of " +
+                                          std::to_string(array.kv_heads) + " KV heads, but the model has " +
+                                          std::to_string(layers) + " of " + std::to_string(kv_heads));
   }
   if (array.length < 0 || array.roles.size() != static_cast<std::size_t>(layers) * static_cast<std::size_t>(kv_heads) *
                                                     static_cast<std::size_t>(array.length)) {
@@ -47,12 +54,14 @@ std::optional<std::int64_t> window_of(const RolePlan& plan, std::optional<std::i
   switch (plan.policy.kind) {
     case Policy::Kind::window:
     case Policy::Kind::longformer:
-    case Policy::Kind::streaming: return plan.policy.window;
+    case Policy::Kind::streaming:
+      return plan.policy.window;
     case Policy::Kind::model:
       if (has_scores) return model_window;
       break;
     case Policy::Kind::full:
-    case Policy::Kind::h2o: break;
+    case Policy::Kind::h2o:
+      break;
   }
   // Every role is global but those that the plan sets, and these use the model's window where it has one.
   if (plan.roles || !plan.forced.empty()) return model_window;
@@ -61,13 +70,16 @@ std::optional<std::int64_t> window_of(const RolePlan& plan, std::optional<std::i
 
 Role role_by_policy(const Policy& policy, TokenPos position) {
   switch (policy.kind) {
-    case Policy::Kind::window: return Role::sliding;
-    case Policy::Kind::streaming: return position.value < policy.sinks ? Role::global : Role::sliding;
+    case Policy::Kind::window:
+      return Role::sliding;
+    case Policy::Kind::streaming:
+      return position.value < policy.sinks ? Role::global : Role::sliding;
     case Policy::Kind::longformer:
       return std::ranges::binary_search(policy.global_positions, position) ? Role::global : Role::sliding;
     case Policy::Kind::model:
     case Policy::Kind::full:
-    case Policy::Kind::h2o: break;
+    case Policy::Kind::h2o:
+      break;
   }
   return Role::global;
 }
@@ -80,7 +92,8 @@ Role RoleArray::at(LayerId layer, KvHeadId kv_head, TokenPos position) const {
 }
 
 Expected<RoleDecider> RoleDecider::create(RolePlan plan, std::int32_t layers, std::int32_t kv_heads,
-                                          std::optional<std::int64_t> model_window, float global_bias, bool has_scores) {
+                                          std::optional<std::int64_t> model_window, float global_bias,
+                                          bool has_scores) {
   if (plan.window && (*plan.window < 0 || *plan.window > std::numeric_limits<std::int32_t>::max())) {
     return fail(ErrorCode::bad_policy, "a window of " + std::to_string(*plan.window) + " tokens",
                 "give a window from 0 to 2147483647");
@@ -91,10 +104,12 @@ Expected<RoleDecider> RoleDecider::create(RolePlan plan, std::int32_t layers, st
   RoleDecider decider;
   decider.window_ = window_of(plan, model_window, has_scores);
   if (!decider.window_) {
-    const bool sliding = (plan.roles && std::ranges::any_of(plan.roles->roles, needs_window)) ||
-                         std::ranges::any_of(plan.forced, [](const ForcedRole& forced) { return needs_window(forced.role); });
+    const bool sliding =
+        (plan.roles && std::ranges::any_of(plan.roles->roles, needs_window)) ||
+        std::ranges::any_of(plan.forced, [](const ForcedRole& forced) { return needs_window(forced.role); });
     if (sliding) {
-      return fail(ErrorCode::bad_roles, "sliding roles are set, but the model has no window", "say how long it is with --window");
+      return fail(ErrorCode::bad_roles, "sliding roles are set, but the model has no window",
+                  "say how long it is with --window");
     }
   }
   decider.global_bias_ = global_bias;
@@ -102,10 +117,12 @@ Expected<RoleDecider> RoleDecider::create(RolePlan plan, std::int32_t layers, st
   decider.kv_heads_ = kv_heads;
   decider.forced_by_head_.resize(static_cast<std::size_t>(layers) * static_cast<std::size_t>(kv_heads));
   for (const ForcedRole& forced : plan.forced) {
-    decider.forced_by_head_[static_cast<std::size_t>(forced.layer.value * kv_heads + forced.kv_head.value)].push_back(forced);
+    decider.forced_by_head_[static_cast<std::size_t>(forced.layer.value * kv_heads + forced.kv_head.value)].push_back(
+        forced);
   }
   // Stable, so that of two roles for one place the later one is written last and holds.
-  for (std::vector<ForcedRole>& of_head : decider.forced_by_head_) std::ranges::stable_sort(of_head, {}, &ForcedRole::position);
+  for (std::vector<ForcedRole>& of_head : decider.forced_by_head_)
+    std::ranges::stable_sort(of_head, {}, &ForcedRole::position);
   decider.plan_ = std::move(plan);
   return decider;
 }
@@ -115,23 +132,32 @@ Expected<void> RoleDecider::decide(LayerId layer, KvHeadId kv_head, TokenPos fir
   const auto count = static_cast<std::int64_t>(out.size());
   if (plan_.roles) {
     if (first.value + count > plan_.roles->length) {
-      return fail(ErrorCode::bad_roles, "roles for " + std::to_string(plan_.roles->length) + " tokens, but position " +
-                                            std::to_string(first.value + count - 1) + " needs one too",
+      return fail(ErrorCode::bad_roles,
+                  "roles for " + std::to_string(plan_.roles->length) + " tokens, but position " +
+                      std::to_string(first.value + count - 1) + " needs one too",
                   "give roles for prompt and generation together");
     }
     for (std::int64_t n = 0; n < count; ++n) {
-      out[static_cast<std::size_t>(n)] = plan_.roles->at(layer, kv_head, TokenPos(first.value + static_cast<std::int32_t>(n)));
+      out[static_cast<std::size_t>(n)] =
+          plan_.roles->at(layer, kv_head, TokenPos(first.value + static_cast<std::int32_t>(n)));
     }
   } else if (plan_.policy.kind == Policy::Kind::model && has_scores_) {
+    if (!std::ranges::all_of(scores, [](float score) { return std::isfinite(score); })) {
+      return fail(ErrorCode::unsupported_model,
+                  "the role scores of layer " + std::to_string(layer.value) + " are not finite",
+                  "its weights are damaged, or too large for the dtype: check the files, or take float32");
+    }
     for (std::size_t n = 0; n < out.size(); ++n) out[n] = role_from_scores(&scores[n * role_count], global_bias_);
     if (first.value == 0 && !out.empty()) out[0] = Role::global;  // the attention sink (the rules, section 3)
   } else {
     for (std::int64_t n = 0; n < count; ++n) {
-      out[static_cast<std::size_t>(n)] = role_by_policy(plan_.policy, TokenPos(first.value + static_cast<std::int32_t>(n)));
+      out[static_cast<std::size_t>(n)] =
+          role_by_policy(plan_.policy, TokenPos(first.value + static_cast<std::int32_t>(n)));
     }
   }
 
-  const std::vector<ForcedRole>& forced = forced_by_head_[static_cast<std::size_t>(layer.value * kv_heads_ + kv_head.value)];
+  const std::vector<ForcedRole>& forced =
+      forced_by_head_[static_cast<std::size_t>(layer.value * kv_heads_ + kv_head.value)];
   auto next = std::ranges::lower_bound(forced, first, {}, &ForcedRole::position);
   for (; next != forced.end() && next->position.value < first.value + count; ++next) {
     out[static_cast<std::size_t>(next->position.value - first.value)] = next->role;
@@ -145,10 +171,13 @@ bool RoleDecider::counts_whole_window() const {
   switch (plan_.policy.kind) {
     case Policy::Kind::window:
     case Policy::Kind::longformer:
-    case Policy::Kind::streaming: return true;
-    case Policy::Kind::model: return has_scores_;
+    case Policy::Kind::streaming:
+      return true;
+    case Policy::Kind::model:
+      return has_scores_;
     case Policy::Kind::full:
-    case Policy::Kind::h2o: break;
+    case Policy::Kind::h2o:
+      break;
   }
   return false;
 }

@@ -3,16 +3,20 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
 namespace natscope {
 namespace {
 
-RoleDecider decider(const RolePlan& plan, std::optional<std::int64_t> model_window = 16, float bias = 0.1F, bool has_scores = true) {
+RoleDecider decider(const RolePlan& plan, std::optional<std::int64_t> model_window = 16, float bias = 0.1F,
+                    bool has_scores = true) {
   auto created = RoleDecider::create(plan, 2, 2, model_window, bias, has_scores);
   if (!created) FAIL(format_error_line(created.error()));
   return *created;
 }
 
-std::string decided(const RoleDecider& decider, std::int32_t first, const std::vector<float>& scores, std::size_t n, std::int32_t layer = 0, std::int32_t head = 0) {
+std::string decided(const RoleDecider& decider, std::int32_t first, const std::vector<float>& scores, std::size_t n,
+                    std::int32_t layer = 0, std::int32_t head = 0) {
   std::vector<Role> roles(n, static_cast<Role>(9));
   REQUIRE(decider.decide(LayerId(layer), KvHeadId(head), TokenPos(first), scores, roles));
   std::string text;
@@ -31,6 +35,18 @@ TEST_CASE("learned roles are the argmax with the bias, ties to the lowest, posit
   CHECK(decided(decider({}), 0, scores, 5) == "GGLSL");
   CHECK(decided(decider({}), 7, scores, 5) == "SGLSL");
   CHECK(decided(decider({}, 16, 0), 7, {0, 0, 0, 0, 1e-6F, 0}, 2) == "GL");
+}
+
+TEST_CASE("scores that are no finite numbers decide nothing, and matter only where they decide") {
+  std::vector<float> scores(6, 0.0F);
+  std::vector<Role> roles(2);
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    scores[4] = bad;
+    const auto refused = decider({}).decide(LayerId(0), KvHeadId(0), TokenPos(3), scores, roles);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::unsupported_model);
+    CHECK(decided(decider(with_policy("window:3")), 3, scores, 2) == "SS");
+  }
 }
 
 TEST_CASE("policies take the place of the scores") {
@@ -67,8 +83,10 @@ TEST_CASE("a role array is taken verbatim, and single forced roles win over it")
   CHECK(plan.roles->at(LayerId(1), KvHeadId(1), TokenPos(2)) == static_cast<Role>(14 % 3));
   const std::vector<float> scores(12, 0.0F);
   CHECK(decided(decider(plan), 0, scores, 4, 0, 1) == "LSGL");
-  plan.forced = {{LayerId(0), KvHeadId(1), TokenPos(3), Role::global}, {LayerId(0), KvHeadId(1), TokenPos(0), Role::local},
-                 {LayerId(0), KvHeadId(1), TokenPos(0), Role::sliding}, {LayerId(0), KvHeadId(1), TokenPos(4000), Role::local}};
+  plan.forced = {{LayerId(0), KvHeadId(1), TokenPos(3), Role::global},
+                 {LayerId(0), KvHeadId(1), TokenPos(0), Role::local},
+                 {LayerId(0), KvHeadId(1), TokenPos(0), Role::sliding},
+                 {LayerId(0), KvHeadId(1), TokenPos(4000), Role::local}};
   CHECK(decided(decider(plan), 0, scores, 4, 0, 1) == "SSGG");
   CHECK(decided(decider(plan), 1, scores, 2, 0, 1) == "SG");
   CHECK(decided(decider(plan), 0, scores, 4, 1, 1) == "GLSG");
