@@ -52,6 +52,9 @@ Expected<RopeConfig> read_rope(const ConfigReader& top, int context) {
 
   const ConfigReader read(block, ErrorCode::bad_config, "config.json: " + std::string(block_name));
   RopeConfig rope;
+  if (top.has("rope_theta") && read.has("rope_theta") && *top.find("rope_theta") != *read.find("rope_theta")) {
+    return top.refuse("rope_theta", "and " + std::string(block_name) + ".rope_theta disagree");
+  }
   const ConfigReader& theta_source = read.has("rope_theta") ? read : top;
   NATSCOPE_TRY(rope.theta, theta_source.number_or("rope_theta", 10000.0, 1e-3, 1e15));
   NATSCOPE_TRY(const double rotated_part, read.number_or("partial_rotary_factor", 1.0, 0.0, 1.0));

@@ -135,6 +135,7 @@ const std::vector<Case> bad_llama = {
      "high_freq_factor"},
     {R"({"rope_scaling": {"rope_type": 3}})", wrong, "rope_type"},
     {R"({"rope_parameters": {"full_attention": {"rope_type": "default"}}})", unsupported, "full_attention"},
+    {R"({"rope_theta": 5e3, "rope_parameters": {"rope_theta": 1e4}})", wrong, "rope_theta"},
     {R"({"rope_parameters": {"rope_theta": 1e4}, "rope_scaling": {"type": "linear", "factor": 2}})", wrong,
      "rope_scaling"},
     {R"({"rope_parameters": {"rope_theta": 1e4, "partial_rotary_factor": 0.25}})", unsupported,
