@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/base/mapped_file.h"
 #include "core/io/json_limits.h"
 #include "core/model/config_reader.h"
 
@@ -26,7 +27,8 @@ Expected<GenerationConfig> read_generation_config(const std::filesystem::path& f
   auto json = read_json_file(folder / file_name);
   if (!json) {
     Error error = std::move(json).error();
-    if (error.code == ErrorCode::file_not_found) return config;
+    // A link that leads nowhere is a broken download, not a model without settings.
+    if (error.code == ErrorCode::file_not_found && !path_exists(folder / file_name)) return config;
     if (error.code == ErrorCode::bad_json) return fail(ErrorCode::bad_generation_config, error.message);
     return Unexpected(std::move(error));
   }

@@ -294,6 +294,8 @@ TEST_CASE("bad generation configs") {
   }
   cases.push_back({"a folder", ErrorCode::not_a_regular_file, whole,
                    [](const fs::path& path) { fs::create_directory(path / "generation_config.json"); }});
+  cases.push_back({"a link to nowhere", ErrorCode::file_not_found, whole,
+                   [](const fs::path& path) { fs::create_symlink("nowhere", path / "generation_config.json"); }});
   check_refused(cases);
 }
 
