@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -137,6 +138,12 @@ Expected<void> TraceFile::read_map(std::size_t map, TokenPos first_query, std::i
       std::memcpy(weights.data() + row * columns, stored_weights + from * sizeof(float), columns * sizeof(float));
     }
     if (!visible.empty()) std::memcpy(visible.data() + row * columns, stored_visible + from, columns);
+  }
+  if (!std::ranges::all_of(weights, [](float weight) { return weight >= 0 && std::isfinite(weight); })) {
+    return fail(ErrorCode::bad_trace, "tensor “attention” holds what is no attention weight");
+  }
+  if (!std::ranges::all_of(visible, [](std::uint8_t seen) { return seen <= 1; })) {
+    return fail(ErrorCode::bad_trace, "tensor “visible” holds other numbers than 0 and 1");
   }
   return {};
 }

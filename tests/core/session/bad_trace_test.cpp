@@ -100,6 +100,24 @@ TEST_CASE("bad traces are refused, each with its code") {
   CHECK(TraceFile::open(folder / "text.safetensors").error().code == ErrorCode::bad_safetensors);
 }
 
+TEST_CASE("a stored map that holds no weights or no marks is refused where it is read") {
+  const TemporaryFolder folder;
+  const SequenceRecord record = test::recorded_run();
+  REQUIRE(write_trace(folder / "good.safetensors", test::run_trace(record)));
+  for (const auto& spoil : {filled("attention", 0xff), filled("attention", 0x80), filled("visible", 2)}) {
+    LooseFile file = LooseFile::of(folder / "good.safetensors");
+    spoil(file);
+    file.write(folder / "bad.safetensors");
+    const auto opened = TraceFile::open(folder / "bad.safetensors");
+    REQUIRE(opened);
+    std::vector<float> weights(49);
+    std::vector<std::uint8_t> visible(49);
+    const auto read = opened->read_map(0, TokenPos(0), 7, TokenPos(0), 7, weights, visible);
+    REQUIRE_FALSE(read);
+    CHECK(read.error().code == ErrorCode::bad_trace);
+  }
+}
+
 TEST_CASE("bad role files are refused, each with its code") {
   const Case cases[] = {
       {"no roles", no_tensor("roles"), ErrorCode::bad_roles},
