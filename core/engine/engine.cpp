@@ -19,14 +19,24 @@ constexpr int most_threads = 1024;  // OpenMP ends the program when the system r
 
 Expected<void> check_options(const EngineOptions& options) {
   if (options.device == Device::cuda) {
-    return fail(ErrorCode::device_unavailable, "this build has no GPU backend", "run on the CPU, or build with the cuda preset");
+    return fail(ErrorCode::device_unavailable, "this build has no GPU backend",
+                "run on the CPU, or build with the cuda preset");
   }
   if (options.threads < 0 || options.threads > most_threads) {
     return fail(ErrorCode::usage, std::to_string(options.threads) + " threads",
                 "give 1 to " + std::to_string(most_threads) + " threads, or 0 for one per core");
   }
-  if (options.trace_store_bytes < 0) return fail(ErrorCode::usage, "a trace store of less than nothing", "give a number of bytes, or 0 for none");
+  if (options.trace_store_bytes < 0)
+    return fail(ErrorCode::usage, "a trace store of less than nothing", "give a number of bytes, or 0 for none");
   return {};
+}
+
+/// No text above this is tokenized, which takes a hundred times its size in memory: the context full of the longest
+/// piece, and a mebibyte for what normalisation takes away.
+std::size_t most_prompt_bytes(const Tokenizer& tokenizer, std::int64_t context) {
+  std::size_t longest = 0;
+  for (std::int32_t id = 0; id < tokenizer.size(); ++id) longest = std::max(longest, tokenizer.piece_bytes(id).size());
+  return (std::size_t{1} << 20U) + static_cast<std::size_t>(context) * longest;
 }
 
 }  // namespace
@@ -44,9 +54,11 @@ Expected<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options, std
 
     const ModelConfig& config = folder.config();
     const std::int32_t layers = options.layers > 0 ? std::min(options.layers, config.layers) : config.layers;
-    const CacheGeometry geometry{layers, config.kv_heads, config.head_dim, options.dtype.value_or(kernels::ElementType::f32)};
+    const CacheGeometry geometry{layers, config.kv_heads, config.head_dim,
+                                 options.dtype.value_or(kernels::ElementType::f32)};
     NATSCOPE_TRY(PreparedWeights weights, PreparedWeights::create(folder.weights(), layers, geometry.dtype, stop));
-    auto state = std::make_unique<State>(std::move(folder), std::move(weights), geometry, threads, options.trace_store_bytes);
+    auto state =
+        std::make_unique<State>(std::move(folder), std::move(weights), geometry, threads, options.trace_store_bytes);
     const kernels::KvCacheShape shape{geometry.layers, geometry.kv_heads, geometry.head_dim, geometry.dtype};
     NATSCOPE_CHECK(from_status(kernels::KvCache::create(shape, state->cache), "cache"));
     NATSCOPE_CHECK(state->start({}));
@@ -63,11 +75,15 @@ const CacheGeometry& Engine::geometry() const { return state_->geometry; }
 
 Expected<std::vector<std::int32_t>> Engine::tokenize(std::string_view text) const {
   if (text.empty()) return fail(ErrorCode::bad_text, "the text is empty");
+  if (text.size() > most_prompt_bytes(tokenizer(), config().context)) {
+    return fail(ErrorCode::prompt_too_long, std::to_string(text.size()) + " bytes, but the model's context holds " +
+                                                std::to_string(config().context) + " tokens");
+  }
   NATSCOPE_TRY(std::vector<std::int32_t> tokens, tokenizer().encode(text));
   if (const std::optional<std::int32_t> bos = folder().bos_id()) tokens.insert(tokens.begin(), *bos);
   if (static_cast<std::int64_t>(tokens.size()) > config().context) {
-    return fail(ErrorCode::prompt_too_long,
-                std::to_string(tokens.size()) + " tokens, but the model's context holds " + std::to_string(config().context));
+    return fail(ErrorCode::prompt_too_long, std::to_string(tokens.size()) + " tokens, but the model's context holds " +
+                                                std::to_string(config().context));
   }
   return tokens;
 }
@@ -76,7 +92,9 @@ Expected<void> Engine::start(RolePlan plan) {
   return guarded([&] { return state_->start(std::move(plan)); });
 }
 
-std::span<const float> Engine::logits() const { return state_->has_logits ? std::span<const float>(state_->logits) : std::span<const float>(); }
+std::span<const float> Engine::logits() const {
+  return state_->has_logits ? std::span<const float>(state_->logits) : std::span<const float>();
+}
 const SequenceRecord& Engine::record() const { return state_->record; }
 
 CacheCounts Engine::counts() const {
