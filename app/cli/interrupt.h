@@ -7,11 +7,12 @@
 
 namespace natscope {
 
-/// Turns SIGINT and SIGTERM into a stop request for as long as it lives. One a process, made before other threads start.
+/// Turns SIGINT and SIGTERM into a stop request for as long as it lives. One a process, made before other threads
+/// start. Whatever links it also ends with the contract's last line when a signal comes before it was made.
 ///
-/// Work looks at the token at least once a layer and ends cleanly. Where it cannot (a library call that does not return),
-/// the process prints the contract's last line and ends with code 5 after `grace_ms`: the command line promises half a
-/// second. Files are written whole or not at all, so ending at any moment loses nothing that was there.
+/// Work looks at the token at least once a layer and ends cleanly. Where it cannot (a library call that does not
+/// return), the process prints the contract's last line and ends with code 5 after `grace_ms`: the command line
+/// promises half a second. Files are written whole or not at all, so ending at any moment loses nothing that was there.
 class InterruptGuard {
  public:
   static constexpr int grace_ms = 400;

@@ -7,8 +7,8 @@
 namespace natscope::test {
 
 TEST_CASE("Ctrl+C ends generation cleanly and keeps what was streamed") {
-  const ProgramResult result = cli({"generate", "--prompt", "Once upon a time", "--max-new-tokens", "100000000", "--policy", "window:16",
-                                    "--temperature", "1"},
+  const ProgramResult result = cli({"generate", "--prompt", "Once upon a time", "--max-new-tokens", "100000000",
+                                    "--policy", "window:16", "--temperature", "1"},
                                    {.input = {}, .signal_after_s = 1.0});
   // The context may fill up first on a fast machine: then it ended by itself.
   if (result.exit_code == 0) return;
@@ -18,12 +18,24 @@ TEST_CASE("Ctrl+C ends generation cleanly and keeps what was streamed") {
   CHECK(result.error_lines() == 1);
 }
 
+TEST_CASE("Ctrl+C ends the program in the same way while its libraries are still being set up") {
+  for (const double after_s : {0.15, 0.3}) {
+    CAPTURE(after_s);
+    const ProgramResult result = cli({"generate", "--prompt", "Once upon a time", "--max-new-tokens", "900"},
+                                     {.input = {}, .signal_after_s = after_s});
+    CHECK(result.exit_code == 5);
+    CHECK(result.error_lines() == 1);
+    CHECK(result.last_error_line().rfind("error: interrupted: ", 0) == 0);
+  }
+}
+
 TEST_CASE("Ctrl+C during eval prints no JSON, or one whole object") {
   const TemporaryFolder folder;
   std::string text;
   for (int line = 0; line < 60000; ++line) text += "The tide came in, and the small boats turned in the harbour.\n";
   write_file(folder.file("long.txt"), text);
-  const ProgramResult result = cli({"eval", "--text", folder.file("long.txt"), "--json"}, {.input = {}, .signal_after_s = 1.5});
+  const ProgramResult result =
+      cli({"eval", "--text", folder.file("long.txt"), "--json"}, {.input = {}, .signal_after_s = 1.5});
   CHECK(result.exit_code == 5);
   CHECK(result.out.empty());
   CHECK(result.seconds < 1.5 + 0.5 + 0.3);
@@ -31,8 +43,8 @@ TEST_CASE("Ctrl+C during eval prints no JSON, or one whole object") {
 
 TEST_CASE("Ctrl+C during a trace leaves no file and no rest of one") {
   const TemporaryFolder folder;
-  const ProgramResult result = cli({"trace", "--prompt", "Once upon a time", "--max-new-tokens", "100000", "--attention", "all", "--logits",
-                                    "--out", folder.file("trace.safetensors")},
+  const ProgramResult result = cli({"trace", "--prompt", "Once upon a time", "--max-new-tokens", "100000",
+                                    "--attention", "all", "--logits", "--out", folder.file("trace.safetensors")},
                                    {.input = {}, .signal_after_s = 0.7});
   if (result.exit_code == 0) return;
   CHECK(result.exit_code == 5);
