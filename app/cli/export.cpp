@@ -53,8 +53,9 @@ Expected<Ranges> ranges_of(const Options& options, std::int64_t tokens) {
   NATSCOPE_TRY(ranges.queries, parse_range(options.queries.value_or(":"), tokens));
   NATSCOPE_TRY(ranges.keys, parse_range(options.keys.value_or(":"), tokens));
   if (ranges.queries.size() * ranges.keys.size() > max_cells) {
-    return fail(ErrorCode::bad_range, "a map of " + std::to_string(ranges.queries.size()) + " × " +
-                                          std::to_string(ranges.keys.size()) + " cells is too large for one file",
+    return fail(ErrorCode::bad_range,
+                "a map of " + std::to_string(ranges.queries.size()) + " × " + std::to_string(ranges.keys.size()) +
+                    " cells is too large for one file",
                 "choose a part with --queries a:b and --keys a:b");
   }
   return ranges;
@@ -139,7 +140,8 @@ Expected<FigureData> figure_from_file(FigureKind kind, const Options& options) {
 
 Expected<void> write_figure(const FigureData& figure, ExportFormat format, const Options& options) {
   const ScaleOptions scale = options.scale_options();
-  if (!is_data_format(format)) return draw_figure_file(figure, {scale, options.dpi, options.theme == "dark"}, options.out);
+  if (!is_data_format(format))
+    return draw_figure_file(figure, {scale, options.dpi, options.theme == "dark"}, options.out);
   const auto* map = std::get_if<Heatmap>(&figure.values);
   if (map == nullptr) return write_figure_data(options.out, figure);
   FigureData scaled = figure;
@@ -182,18 +184,27 @@ void add_export_command(CLI::App& root, Invocation& invocation) {
   command->add_option("--out", options->out, "File to write; its ending says how: png, svg, pdf, npy, csv or json")
       ->required()
       ->type_name("FILE");
-  command->add_option("--from", options->from, "A trace or session file; without it a model and a prompt")->type_name("FILE");
+  command->add_option("--from", options->from, "A trace or session file; without it a model and a prompt")
+      ->type_name("FILE");
   const auto index = CLI::Range(0, INT32_MAX);
-  command->add_option("--layer", options->layer, "Layer of the map")->check(index)->type_name("L")->capture_default_str();
-  command->add_option("--head", options->head, "Query head of the map")->check(index)->type_name("H")->capture_default_str();
-  command->add_option("--queries", options->queries, "Only these query positions, the end not included")->type_name("A:B");
+  command->add_option("--layer", options->layer, "Layer of the map")
+      ->check(index)
+      ->type_name("L")
+      ->capture_default_str();
+  command->add_option("--head", options->head, "Query head of the map")
+      ->check(index)
+      ->type_name("H")
+      ->capture_default_str();
+  command->add_option("--queries", options->queries, "Only these query positions, the end not included")
+      ->type_name("A:B");
   command->add_option("--keys", options->keys, "Only these key positions, the end not included")->type_name("A:B");
   command->add_option("--scale", options->scale, "Colours: linear or log")
       ->check(CLI::IsMember({"linear", "log"}))
       ->type_name("NAME")
       ->capture_default_str();
-  command->add_option("--clip", options->clip, "The colour range ends at this percentile of the visible cells")
-      ->check(CLI::Range(0.001, 100.0))
+  command
+      ->add_option("--clip", options->clip, "The colour range ends at this percentile of the visible cells, up to 100")
+      ->check(number_within(0.001, 100))
       ->type_name("P")
       ->capture_default_str();
   command->add_option("--normalise", options->normalise, "row: divide every row by its largest weight")
@@ -201,8 +212,8 @@ void add_export_command(CLI::App& root, Invocation& invocation) {
       ->type_name("NAME")
       ->capture_default_str();
   command->add_flag("--hide-sink", options->hide_sink, "Leave key 0 out of the map and its colour range");
-  command->add_option("--dpi", options->dpi, "Resolution of a png")
-      ->check(CLI::Range(36.0, 2400.0))
+  command->add_option("--dpi", options->dpi, "Resolution of a png, 36 to 2400")
+      ->check(number_within(36, 2400))
       ->type_name("N")
       ->capture_default_str();
   command->add_option("--theme", options->theme, "light or dark")

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/cli/invocation.h"
 
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 namespace natscope {
 
 void on_run(CLI::App& command, Invocation& invocation, std::function<Expected<void>(CommandContext&)> run) {
-  command.add_flag("--json", invocation.json, "Print the result as JSON on stdout");
+  command.add_flag("--json", invocation.json, "Print the result as JSON on stdout")->disable_flag_override();
   command.callback([&invocation, run = std::move(run)] { invocation.run = run; });
 }
 
@@ -21,6 +25,37 @@ Expected<void> print_text(std::string_view text) {
 Expected<void> print_json(const nlohmann::json& value) {
   // Text of a model may hold anything; what is no UTF-8 is replaced rather than thrown over.
   return print_text(value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+Expected<void> check_values(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options()) {
+    const bool empty = std::ranges::any_of(option->results(), [](const std::string& value) { return value.empty(); });
+    if (!empty || option->check_lname("prompt")) continue;
+    const bool path = option->get_type_name() == "FILE" || option->get_type_name() == "DIR";
+    return fail(path ? ErrorCode::file_not_found : ErrorCode::usage, option->get_name() + " is empty");
+  }
+  return {};
+}
+
+CLI::Validator whole_number() {
+  return {[](std::string& text) -> std::string {
+            std::uint64_t number = 0;
+            const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+            if (problem == std::errc{} && end == text.data() + text.size()) return {};
+            return "\"" + printable(text) + "\" is no whole number from 0 to 18446744073709551615";
+          },
+          ""};
+}
+
+CLI::Validator number_within(double min, double max) {
+  return {[min, max](std::string& text) -> std::string {
+            double number = 0;
+            if (CLI::detail::lexical_cast(text, number) && number >= min && number <= max) return {};
+            std::ostringstream range;
+            range << "\"" << printable(text) << "\" is no number from " << min << " to " << max;
+            return range.str();
+          },
+          ""};
 }
 
 Error as_usage(Error error) {

@@ -40,6 +40,17 @@ void on_run(CLI::App& command, Invocation& invocation, std::function<Expected<vo
 /// Prints text on stdout at once. Errors: io_failure.
 [[nodiscard]] Expected<void> print_text(std::string_view text);
 
+/// What the parser lets pass: a value that is empty where something is needed (`--model "$UNSET"` must not be the
+/// demo).
+/// --prompt has its own word on an empty text. Errors: usage, file_not_found (an option that takes a path).
+[[nodiscard]] Expected<void> check_values(const CLI::App& command);
+
+/// Refuses what is no whole number from 0 to 2^64 - 1; the parser itself would wrap -1 round.
+[[nodiscard]] CLI::Validator whole_number();
+
+/// Refuses what is no number from `min` to `max`; unlike CLI::Range, also nan.
+[[nodiscard]] CLI::Validator number_within(double min, double max);
+
 /// The same error as wrong usage: for the syntax of a flag whose reader lives below the command line.
 [[nodiscard]] Error as_usage(Error error);
 

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <sstream>
 #include <string>
 
 #include "app/cli/commands.h"
@@ -34,17 +35,25 @@ int run(int argc, char** argv) {
   Invocation invocation;
   app.set_version_flag("--version", "natscope-cli " NATSCOPE_VERSION);
   app.require_subcommand(1);
-  app.footer("natscope-cli COMMAND --help shows a command's flags. Exit codes: 0 done, 1 defect, 2 wrong usage,\n"
-             "3 bad input, 4 out of memory, 5 interrupted.");
+  app.footer(
+      "natscope-cli COMMAND --help shows a command's flags. Exit codes: 0 done, 1 defect, 2 wrong usage,\n"
+      "3 bad input, 4 out of memory, 5 interrupted.");
   add_commands(app, invocation);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {
-    return app.exit(help);
+    std::ostringstream text;
+    const int code = app.exit(help, text, text);
+    const auto printed = print_text(text.str());
+    return printed ? code : report(printed.error());
   } catch (const CLI::ParseError& problem) {
     const auto named = app.get_subcommands();
     const std::string command = named.empty() ? "" : " " + named.front()->get_name();
     return report(make_error(ErrorCode::usage, problem.what(), "see natscope-cli" + command + " --help"));
+  }
+
+  for (const CLI::App* command : app.get_subcommands()) {
+    if (const auto given = check_values(*command); !given) return report(given.error());
   }
 
   InterruptGuard interrupt;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/cli/model_options.h"
 
+#include "app/cli/invocation.h"
 #include "core/base/resource_path.h"
 
 namespace natscope {
@@ -27,14 +28,20 @@ void ModelOptions::add_to(CLI::App& command) {
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->type_name("NAME")
       ->capture_default_str();
-  command.add_option("--dtype", dtype, "Activations and cache: float32 (default on a CPU) or bfloat16 (default on a GPU)")
+  command
+      .add_option("--dtype", dtype, "Activations and cache: float32 (default on a CPU) or bfloat16 (default on a GPU)")
       ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->type_name("NAME");
   add_threads_option(command, threads);
-  command.add_option("--seed", seed, "Seed of everything random")->type_name("N")->capture_default_str();
+  command.add_option("--seed", seed, "Seed of everything random")
+      ->check(whole_number())
+      ->type_name("N")
+      ->capture_default_str();
 }
 
-std::filesystem::path ModelOptions::model_path() const { return model.empty() ? resource_path("demo") : std::filesystem::path(model); }
+std::filesystem::path ModelOptions::model_path() const {
+  return model.empty() ? resource_path("demo") : std::filesystem::path(model);
+}
 
 std::optional<std::filesystem::path> ModelOptions::adapter_path() const {
   if (adapter.empty()) return std::nullopt;

@@ -67,7 +67,10 @@ void add_run_flags(CLI::App& command, train::TrainOptions& o) {
   command.add_option("--lambda", o.sparse_regularized_value, "Sparsity, in the paper's scale")
       ->capture_default_str()
       ->group(group);
-  command.add_option("--seed", o.seed, "Of weights, order and role noise")->capture_default_str()->group(group);
+  command.add_option("--seed", o.seed, "Of weights, order and role noise")
+      ->check(whole_number())
+      ->capture_default_str()
+      ->group(group);
   command.add_option("--threads", o.threads, "Threads (default: all)")->group(group);
   command.add_option("--checkpoint-every", o.checkpoint_every, "Steps between checkpoints")
       ->capture_default_str()
