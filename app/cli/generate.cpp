@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <nlohmann/json.hpp>
+#include <stop_token>
 
 #include "app/cli/commands.h"
 #include "app/cli/live_table.h"
@@ -26,12 +27,9 @@ struct Options {
 double rate(double tokens, double seconds) { return seconds > 0 ? tokens / seconds : 0; }
 
 nlohmann::json as_json(const CacheCounts& counts) {
-  return {{"entries", counts.entries},
-          {"dense_bytes", counts.dense_bytes},
-          {"live_bytes", counts.live_bytes},
-          {"allocated_bytes", counts.allocated_bytes},
-          {"fraction", counts.fraction},
-          {"paper_fraction", counts.paper_fraction}};
+  return {{"entries", counts.entries},       {"dense_bytes", counts.dense_bytes},
+          {"live_bytes", counts.live_bytes}, {"allocated_bytes", counts.allocated_bytes},
+          {"fraction", counts.fraction},     {"paper_fraction", counts.paper_fraction}};
 }
 
 Expected<void> run(const Options& options, CommandContext& context) {
@@ -58,10 +56,16 @@ Expected<void> run(const Options& options, CommandContext& context) {
   generate.sampling = sampling;
   generate.stop_strings = options.stop_strings;
   generate.candidates = 0;
+  // Nobody reads what cannot be written: then the work ends, too.
+  std::stop_source unread;
+  const std::stop_callback interrupted(context.stop, [&unread] { unread.request_stop(); });
   if (!context.json) {
-    generate.on_token = [&](const TokenFrame&, std::string_view text) { table.show(text, engine->record()); };
+    generate.on_token = [&](const TokenFrame&, std::string_view text) {
+      table.show(text, engine->record());
+      if (!table.written()) unread.request_stop();
+    };
   }
-  NATSCOPE_TRY(const auto result, engine->generate(generate, context.stop));
+  NATSCOPE_TRY(const auto result, engine->generate(generate, unread.get_token()));
 
   if (context.json) {
     nlohmann::json object;
@@ -76,9 +80,11 @@ Expected<void> run(const Options& options, CommandContext& context) {
     NATSCOPE_CHECK(print_json(object));
   } else {
     table.finish(engine->record());
+    NATSCOPE_CHECK(table.written());
   }
   if (result.reason == StopReason::interrupted) {
-    return fail(ErrorCode::interrupted, "generation was stopped after " + std::to_string(result.tokens.size()) + " tokens");
+    return fail(ErrorCode::interrupted,
+                "generation was stopped after " + std::to_string(result.tokens.size()) + " tokens");
   }
   return {};
 }

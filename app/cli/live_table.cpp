@@ -16,7 +16,8 @@ constexpr int min_bar = 8;
 constexpr int max_bar = 40;
 
 long long now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 std::string percent(double share) {
@@ -77,10 +78,11 @@ std::string accounting_table(const SequenceRecord& record, bool colour, int colu
     return counts.dense_bytes == 0 ? 0.0 : static_cast<double>(bytes) / static_cast<double>(counts.dense_bytes);
   };
   const auto row = [&](const char* label, std::int64_t bytes, const char* meaning) {
-    return std::string(label) + padded(with_separators(bytes), 16) + " B " + padded(percent(share(bytes)), 9) + "  " + faint +
-           meaning + plain + "\n";
+    return std::string(label) + padded(with_separators(bytes), 16) + " B " + padded(percent(share(bytes)), 9) + "  " +
+           faint + meaning + plain + "\n";
   };
-  std::string text = std::string(strong) + "KV cache after " + with_separators(counts.tokens) + " tokens" + plain + "\n";
+  std::string text =
+      std::string(strong) + "KV cache after " + with_separators(counts.tokens) + " tokens" + plain + "\n";
   text += row("dense    ", counts.dense_bytes, "what full attention would hold");
   text += row("live     ", counts.live_bytes, "what the roles keep");
   text += row("allocated", counts.allocated_bytes, "live, rounded up to pages");
@@ -96,7 +98,8 @@ std::string accounting_table(const SequenceRecord& record, bool colour, int colu
   return text;
 }
 
-LiveTable::LiveTable(bool wanted) : wanted_(wanted), in_place_(wanted && stdout_is_terminal() && stderr_is_terminal()) {}
+LiveTable::LiveTable(bool wanted)
+    : wanted_(wanted), in_place_(wanted && stdout_is_terminal() && stderr_is_terminal()) {}
 
 void LiveTable::erase() {
   if (lines_ == 0) return;
@@ -114,6 +117,7 @@ void LiveTable::draw(const SequenceRecord& record) {
 }
 
 void LiveTable::print_pending() {
+  if (stdout_is_terminal()) pending_ = without_controls(pending_);
   std::fwrite(pending_.data(), 1, pending_.size(), stdout);
   if (const auto line_break = pending_.rfind('\n'); line_break != std::string::npos) {
     text_column_ = screen_columns(std::string_view(pending_).substr(line_break + 1));
@@ -145,6 +149,12 @@ void LiveTable::finish(const SequenceRecord& record) {
   std::fputs("\n", stdout);
   std::fflush(stdout);
   if (wanted_) std::fprintf(stderr, "\n%s", accounting_table(record, stderr_has_colour(), terminal_columns()).c_str());
+}
+
+// The stream remembers that a write failed, whenever it was.
+Expected<void> LiveTable::written() const {
+  if (std::ferror(stdout) == 0) return {};
+  return fail(ErrorCode::io_failure, "standard output cannot be written", "check where it is redirected to");
 }
 
 }  // namespace natscope

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "core/base/expected.h"
 #include "core/cache/accounting.h"
 #include "core/explore/sequence_record.h"
 
@@ -23,6 +24,8 @@ class LiveTable {
   void show(std::string_view text, const SequenceRecord& record);
   /// Puts the final table below the text.
   void finish(const SequenceRecord& record);
+  /// Whether all that was shown could be written. Errors: io_failure.
+  [[nodiscard]] Expected<void> written() const;
 
  private:
   void erase();

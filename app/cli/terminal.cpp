@@ -79,6 +79,25 @@ void ProgressBar::clear() {
   visible_ = false;
 }
 
+std::string without_controls(std::string_view text) {
+  std::string shown;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
+    if (byte == 0xC2 && next >= 0x80 && next < 0xA0) {  // U+0080 … U+009F: some terminals obey them, too
+      shown += "\uFFFD";
+      ++i;
+    } else if (byte == 0x7F) {
+      shown += "\u2421";
+    } else if (byte < 0x20 && byte != '\n' && byte != '\t') {
+      shown += {'\xE2', '\x90', static_cast<char>(0x80 + byte)};  // U+2400 and on: the pictures of these characters
+    } else {
+      shown += text[i];
+    }
+  }
+  return shown;
+}
+
 std::string with_separators(std::int64_t number) {
   std::string digits = std::to_string(number < 0 ? -number : number);
   for (auto at = static_cast<std::int64_t>(digits.size()) - 3; at > 0; at -= 3) {

@@ -39,6 +39,10 @@ class ProgressBar {
   bool visible_ = false;
 };
 
+/// Text of a model as a terminal may show it: control characters but line break and tab become symbols that are seen
+/// (␛), so that no text can move the cursor, change colours or talk to the terminal. `text` is UTF-8.
+[[nodiscard]] std::string without_controls(std::string_view text);
+
 /// 1234567 → "1,234,567".
 [[nodiscard]] std::string with_separators(std::int64_t number);
 /// 1536 → "1.5 KiB".
