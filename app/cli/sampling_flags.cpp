@@ -17,18 +17,28 @@ void SamplingFlags::add_to(CLI::App& command) {
       ->type_name("X");
 }
 
-Expected<SamplingOptions> SamplingFlags::options(const GenerationDefaults& defaults, std::uint64_t seed) const {
+SamplingOptions SamplingFlags::merged(const GenerationDefaults& defaults, std::uint64_t seed) const {
   SamplingOptions options;
   options.seed = seed;
   options.temperature = temperature_.value_or(defaults.temperature.value_or(options.temperature));
   options.top_k = top_k_.value_or(defaults.top_k.value_or(options.top_k));
   options.top_p = top_p_.value_or(defaults.top_p.value_or(options.top_p));
   options.min_p = min_p_.value_or(defaults.min_p.value_or(options.min_p));
-  options.repetition_penalty = repetition_penalty_.value_or(defaults.repetition_penalty.value_or(options.repetition_penalty));
+  options.repetition_penalty =
+      repetition_penalty_.value_or(defaults.repetition_penalty.value_or(options.repetition_penalty));
   // A model that asks for no sampling is greedy, unless a flag asks for sampling.
   options.greedy = greedy_ || (!defaults.do_sample.value_or(true) && !temperature_ && !top_k_ && !top_p_ && !min_p_);
-  NATSCOPE_CHECK(check(options));
   return options;
+}
+
+Expected<SamplingOptions> SamplingFlags::options(const GenerationDefaults& defaults, std::uint64_t seed) const {
+  const SamplingOptions options = merged(defaults, seed);
+  auto valid = check(options);
+  if (valid) return options;
+  // Where the flags alone are right, it is the file that is not.
+  if (!check(merged({}, seed))) return Unexpected(std::move(valid).error());
+  return fail(ErrorCode::bad_generation_config, "generation_config.json: " + valid.error().message,
+              "correct the file, or say it with a flag");
 }
 
 }  // namespace natscope

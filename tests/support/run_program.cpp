@@ -76,7 +76,11 @@ ProgramResult run_program(const std::vector<std::string>& argv, const ProgramOpt
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, in.read_end, STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, out.write_end, STDOUT_FILENO);
+  if (options.out_file.empty()) {
+    posix_spawn_file_actions_adddup2(&actions, out.write_end, STDOUT_FILENO);
+  } else {
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, options.out_file.c_str(), O_WRONLY, 0);
+  }
   posix_spawn_file_actions_adddup2(&actions, err.write_end, STDERR_FILENO);
   // SIGPIPE is ignored here and would stay so in the child.
   posix_spawnattr_t attributes;

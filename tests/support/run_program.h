@@ -9,7 +9,7 @@
 namespace natscope::test {
 
 struct ProgramResult {
-  int exit_code = -1;   ///< -signal when a signal ended it
+  int exit_code = -1;  ///< -signal when a signal ended it
   std::string out;
   std::string err;
   double seconds = 0;
@@ -21,10 +21,11 @@ struct ProgramResult {
 };
 
 struct ProgramOptions {
-  std::string input;            ///< for its standard input
-  double signal_after_s = -1;   ///< sends `signal` then; negative: never
+  std::string input;           ///< for its standard input
+  std::string out_file;        ///< where its standard output goes instead, if anywhere
+  double signal_after_s = -1;  ///< sends `signal` then; negative: never
   int signal = SIGINT;
-  double timeout_s = 60;        ///< then it is killed, and exit_code is -SIGKILL
+  double timeout_s = 60;  ///< then it is killed, and exit_code is -SIGKILL
 };
 
 /// No shell: argv[0] is the program's path.

@@ -26,6 +26,19 @@ void check_case(const Case& wrong) {
   CHECK(result.out.empty());
 }
 
+/// The demo model under links in a folder of its own, with another generation_config.json.
+std::string demo_with(const TemporaryFolder& folder, const std::string& name, const std::string& generation_config) {
+  namespace fs = std::filesystem;
+  const fs::path model = folder.path() / name;
+  fs::create_directory(model);
+  for (const auto& entry : fs::directory_iterator(fs::path(NATSCOPE_RESOURCE_DIR) / "demo")) {
+    fs::create_symlink(entry.path(), model / entry.path().filename());
+  }
+  fs::remove(model / "generation_config.json");
+  write_file((model / "generation_config.json").string(), generation_config);
+  return model.string();
+}
+
 }  // namespace
 
 TEST_CASE("wrong usage ends with code 2 and says what to do") {
@@ -43,6 +56,11 @@ TEST_CASE("wrong usage ends with code 2 and says what to do") {
       {{"generate", "--prompt", "a", "--max-new-tokens", "many"}, 2, "usage"},
       {{"generate", "--prompt", "a", "--temperature", "0"}, 2, "usage"},
       {{"generate", "--prompt", "a", "--temperature", "nan"}, 2, "usage"},
+      {{"generate", "--prompt", "a", "--temperature", ""}, 2, "usage"},
+      {{"generate", "--prompt", "a", "--seed", "-1"}, 2, "usage"},
+      {{"generate", "--prompt", "a", "--seed", "18446744073709551616"}, 2, "usage"},
+      {{"generate", "--prompt", "a", "--stop", ""}, 2, "usage"},
+      {{"generate", "--prompt", "a", "--json=5"}, 2, "usage"},
       {{"generate", "--prompt", "a", "--top-p", "1.5"}, 2, "usage"},
       {{"generate", "--prompt", "a", "--top-k", "-3"}, 2, "usage"},
       {{"generate", "--prompt", "a", "--min-p", "2"}, 2, "usage"},
@@ -60,11 +78,14 @@ TEST_CASE("wrong usage ends with code 2 and says what to do") {
       {{"trace", "--prompt", "a", "--out", "x.safetensors", "--force", "1.2=G"}, 2, "usage"},
       {{"trace", "--prompt", "a", "--out", "x.safetensors", "--force", "0.0.0=X"}, 2, "usage"},
       {{"trace", "--prompt", "a", "--out", "x.safetensors", "--attention", "zero"}, 2, "usage"},
+      {{"trace", "--prompt", "a", "--out", "x.safetensors", "--attention", ""}, 2, "usage"},
       {{"trace", "--prompt", "a", "--out", "x.safetensors", "--window", "-1"}, 2, "usage"},
       {{"export", "--kind", "attention", "--out", "x.bmp", "--prompt", "a"}, 2, "usage"},
       {{"export", "--kind", "picture", "--out", "x.png", "--prompt", "a"}, 2, "usage"},
       {{"export", "--kind", "mask", "--out", "x.npy", "--prompt", "a", "--queries", "x"}, 2, "usage"},
       {{"export", "--kind", "mask", "--out", "x.npy", "--prompt", "a", "--clip", "0"}, 2, "usage"},
+      {{"export", "--kind", "mask", "--out", "x.npy", "--prompt", "a", "--clip", "nan"}, 2, "usage"},
+      {{"export", "--kind", "mask", "--out", "x.png", "--prompt", "a", "--dpi", "nan"}, 2, "usage"},
       {{"eval"}, 2, "usage"},
       {{"bench", "nonsense"}, 2, "usage"},
       {{"kernel"}, 2, "usage"},
@@ -79,10 +100,17 @@ TEST_CASE("bad input ends with code 3 and its own name") {
   write_file(folder.file("latin1.txt"), "caf\xe9");
   write_file(folder.file("empty.txt"), "");
   write_file(folder.file("noise.safetensors"), "this is no safetensors file");
+  write_file(folder.file("long.txt"), std::string(std::size_t{20} << 20U, 'a'));
   const std::string out = folder.file("out.safetensors");
+  const std::string odd_defaults = demo_with(folder, "odd-defaults", R"({"temperature": 0, "do_sample": true})");
   const std::vector<Case> table{
       {{"info", "--model", folder.file("nowhere")}, 3, "file-not-found"},
       {{"info", "--adapter", folder.file("nowhere")}, 3, "file-not-found"},
+      {{"info", "--model", ""}, 3, "file-not-found"},
+      {{"info", "--adapter", ""}, 3, "file-not-found"},
+      {{"trace", "--prompt", "a", "--out", out, "--roles", ""}, 3, "file-not-found"},
+      {{"generate", "--prompt", "a", "--model", odd_defaults}, 3, "bad-generation-config"},
+      {{"generate", "--prompt-file", folder.file("long.txt")}, 3, "prompt-too-long"},
       {{"generate", "--prompt", ""}, 3, "bad-text"},
       {{"generate", "--prompt", "caf\xe9"}, 3, "bad-text"},
       {{"generate", "--prompt-file", folder.file("latin1.txt")}, 3, "bad-text"},
@@ -101,10 +129,16 @@ TEST_CASE("bad input ends with code 3 and its own name") {
       {{"trace", "--prompt", "a", "--out", out, "--attention", "0.99"}, 3, "bad-head"},
       {{"trace", "--prompt", "a", "--out", out, "--roles", folder.file("noise.safetensors")}, 3, "bad-safetensors"},
       {{"trace", "--prompt", "a", "--out", folder.file("no/such/folder.safetensors")}, 3, "file-not-found"},
-      {{"export", "--kind", "attention", "--out", folder.file("x.npy"), "--prompt", "a", "--layer", "99"}, 3, "bad-layer"},
+      {{"export", "--kind", "attention", "--out", folder.file("x.npy"), "--prompt", "a", "--layer", "99"},
+       3,
+       "bad-layer"},
       {{"export", "--kind", "mask", "--out", folder.file("x.npy"), "--prompt", "a", "--head", "99"}, 3, "bad-head"},
-      {{"export", "--kind", "mask", "--out", folder.file("x.npy"), "--prompt", "a", "--keys", "0:9999"}, 3, "bad-position"},
-      {{"export", "--kind", "roles", "--out", folder.file("x.npy"), "--from", folder.file("noise.safetensors")}, 3, "bad-safetensors"},
+      {{"export", "--kind", "mask", "--out", folder.file("x.npy"), "--prompt", "a", "--keys", "0:9999"},
+       3,
+       "bad-position"},
+      {{"export", "--kind", "roles", "--out", folder.file("x.npy"), "--from", folder.file("noise.safetensors")},
+       3,
+       "bad-safetensors"},
       {{"eval", "--text", folder.file("latin1.txt")}, 3, "bad-text"},
       {{"eval", "--text", folder.file("empty.txt")}, 3, "bad-text"},
       {{"kernel", "visibility", "--in", folder.file("noise.safetensors"), "--out", out}, 3, "bad-safetensors"},
@@ -114,10 +148,42 @@ TEST_CASE("bad input ends with code 3 and its own name") {
   CHECK(folder.names() == before);
 }
 
-TEST_CASE("help and version go to stdout with code 0") {
+TEST_CASE("a flag takes the place of a default that the model's file has wrong") {
+  const TemporaryFolder folder;
+  const std::string model = demo_with(folder, "model", R"({"temperature": 0, "do_sample": true})");
+  CHECK(cli({"generate", "--prompt", "a", "--max-new-tokens", "1", "--model", model, "--temperature", "1"}).exit_code ==
+        0);
+  CHECK(cli({"generate", "--prompt", "a", "--max-new-tokens", "1", "--model", model, "--greedy"}).exit_code == 0);
+}
+
+TEST_CASE("what cannot be written is an error, not a success") {
   for (const std::vector<std::string>& arguments :
-       {std::vector<std::string>{"--help"}, {"--version"}, {"generate", "--help"}, {"trace", "--help"}, {"export", "--help"},
-        {"eval", "--help"}, {"train", "--help"}, {"bench", "--help"}, {"kernel", "--help"}, {"info", "--help"}}) {
+       {std::vector<std::string>{"--help"},
+        {"--version"},
+        {"info"},
+        {"kernel", "--list"},
+        {"bench", "--list"},
+        {"generate", "--prompt", "Once", "--max-new-tokens", "900"},
+        {"generate", "--prompt", "Once", "--max-new-tokens", "3", "--json"}}) {
+    CAPTURE(arguments.back());
+    const ProgramResult result = cli(arguments, {.input = {}, .out_file = "/dev/full"});
+    CHECK(result.exit_code == 3);
+    CHECK(result.last_error_line().rfind("error: io-failure: ", 0) == 0);
+    CHECK(result.error_lines() == 1);
+  }
+}
+
+TEST_CASE("help and version go to stdout with code 0") {
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--help"},
+                                                    {"--version"},
+                                                    {"generate", "--help"},
+                                                    {"trace", "--help"},
+                                                    {"export", "--help"},
+                                                    {"eval", "--help"},
+                                                    {"train", "--help"},
+                                                    {"bench", "--help"},
+                                                    {"kernel", "--help"},
+                                                    {"info", "--help"}}) {
     const ProgramResult result = cli(arguments);
     CHECK(result.exit_code == 0);
     CHECK_FALSE(result.out.empty());
@@ -127,8 +193,9 @@ TEST_CASE("help and version go to stdout with code 0") {
 
 TEST_CASE("info names every field of the contract") {
   const auto info = cli_json({"info"});
-  for (const char* field : {"architecture", "layers", "heads", "kv_heads", "head_dim", "hidden", "vocab", "context", "window",
-                            "global_bias", "nats", "parameters", "weight_bytes", "kv_bytes_per_token", "dtype", "tokenizer", "adapter"}) {
+  for (const char* field :
+       {"architecture", "layers", "heads", "kv_heads", "head_dim", "hidden", "vocab", "context", "window",
+        "global_bias", "nats", "parameters", "weight_bytes", "kv_bytes_per_token", "dtype", "tokenizer", "adapter"}) {
     CAPTURE(field);
     CHECK(info.contains(field));
   }
