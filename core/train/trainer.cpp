@@ -13,10 +13,10 @@
 #include "core/base/sha256.h"
 #include "core/io/tokenizer.h"
 #include "core/io/tokenizer_trainer.h"
+#include "core/jobs/job_folder.h"
 #include "core/train/checkpoint.h"
 #include "core/train/corpus.h"
 #include "core/train/held_out.h"
-#include "core/train/job_folder.h"
 #include "core/train/model_export.h"
 #include "core/train/optimizer.h"
 #include "core/train/progress_json.h"
@@ -27,6 +27,8 @@ namespace natscope::train {
 namespace {
 
 namespace fs = std::filesystem;
+using jobs::JobFolder;
+using jobs::JobState;
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
