@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "core/io/tokenizer.h"
+
 namespace natscope::train {
 
 namespace {
@@ -202,6 +204,15 @@ ModelConfig model_config(const TrainOptions& o) {
   config.eos = {2};
   config.stored_dtype = o.dtype == ComputeDType::bfloat16 ? "bfloat16" : "float32";
   if (!o.full_attention) config.nats = NatsConfig{o.window, o.global_bias, o.sparse_regularized_value};
+  return config;
+}
+
+ModelConfig model_config(const TrainOptions& options, const Tokenizer& tokenizer) {
+  ModelConfig config = model_config(options);
+  config.vocab = tokenizer.size();
+  config.bos = tokenizer.bos_id();
+  config.eos.clear();
+  if (const auto eos = tokenizer.eos_id()) config.eos.push_back(*eos);
   return config;
 }
 
