@@ -114,9 +114,9 @@ Expected<FinetuneOptions> finetune_options_from_json(const nlohmann::json& spec)
           }
         }
         if (const auto* stored = reader.value_of("lora_targets")) {
-          const bool is_texts = stored->is_array() && std::all_of(stored->begin(), stored->end(), [](const auto& target) {
-            return target.is_string();
-          });
+          const bool is_texts =
+              stored->is_array() &&
+              std::all_of(stored->begin(), stored->end(), [](const auto& target) { return target.is_string(); });
           if (is_texts) {
             options.lora_targets = stored->template get<std::vector<std::string>>();
           } else {

@@ -38,9 +38,9 @@ struct FinetuneOptions {
 
   // The run.
   std::int64_t steps = 7000;
-  int batch = 1;           ///< documents of a step
-  int context = 0;         ///< longest document, tokens; 0: the model's context, at most 16 000
-  double passkey = 0.08;   ///< share of documents that are made: keys hidden in the text, questions behind it
+  int batch = 1;          ///< documents of a step
+  int context = 0;        ///< longest document, tokens; 0: the model's context, at most 16 000
+  double passkey = 0.08;  ///< share of documents that are made: keys hidden in the text, questions behind it
   double learning_rate = 2e-3;
   double beta1 = 0.9;
   double beta2 = 0.95;

@@ -108,8 +108,8 @@ class FromScratch final : public TrainingTask {
   OptimizerReport update(std::int64_t number, std::span<const float> gradient, TrainingState& state) override {
     const double rate = learning_rate(
         {options_.learning_rate, options_.final_learning_rate_ratio, options_.warmup_steps, steps_}, number);
-    return optimizer_step({rate, options_.beta1, options_.beta2, options_.weight_decay, options_.clip}, number, layout(),
-                          gradient, state);
+    return optimizer_step({rate, options_.beta1, options_.beta2, options_.weight_decay, options_.clip}, number,
+                          layout(), gradient, state);
   }
 
   Expected<Evaluation> evaluate(bool last) override {
@@ -157,18 +157,8 @@ class FromScratch final : public TrainingTask {
 };
 
 Expected<TrainOptions> options_of_job(const fs::path& job, TrainOptions given, bool resume) {
-  if (job.empty()) return fail(ErrorCode::usage, "no folder for the run", "name one with --out or --job");
-  if (!resume) {
-    if (JobFolder::exists(job)) {
-      return fail(ErrorCode::usage, printable(job.string()) + " already holds a run",
-                  "add --resume to go on with it, or choose another folder");
-    }
-    return resolve(std::move(given));
-  }
-  if (!JobFolder::exists(job)) {
-    return fail(ErrorCode::bad_job, printable(job.string()) + " holds no run to resume (no spec.json)",
-                "start it without --resume");
-  }
+  NATSCOPE_CHECK(check_job_folder(job, resume));
+  if (!resume) return resolve(std::move(given));
   NATSCOPE_TRY(const auto spec, JobFolder::read_spec(job));
   NATSCOPE_TRY(TrainOptions stored, options_from_json(spec));
   stored.job = job;

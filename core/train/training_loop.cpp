@@ -91,8 +91,7 @@ class Loop {
                                                                   : JobState::failed;
     const std::string line = format_error_line(error);
     // The status first: it gives up the reserve that the log's line may need on a full disk.
-    static_cast<void>(
-        job_.write_status(state, state_.step, steps, state == JobState::stopped ? std::string() : line));
+    static_cast<void>(job_.write_status(state, state_.step, steps, state == JobState::stopped ? std::string() : line));
     static_cast<void>(job_.log(line));
     return error;
   }
@@ -212,6 +211,19 @@ class Loop {
 };
 
 }  // namespace
+
+Expected<void> check_job_folder(const std::filesystem::path& job, bool resume) {
+  if (job.empty()) return fail(ErrorCode::usage, "no folder for the run", "name one with --out or --job");
+  if (!resume && JobFolder::exists(job)) {
+    return fail(ErrorCode::usage, printable(job.string()) + " already holds a run",
+                "add --resume to go on with it, or choose another folder");
+  }
+  if (resume && !JobFolder::exists(job)) {
+    return fail(ErrorCode::bad_job, printable(job.string()) + " holds no run to resume (no spec.json)",
+                "start it without --resume");
+  }
+  return {};
+}
 
 Expected<TrainResult> run_job(TrainingTask& task, JobFolder& job, const LoopOptions& options,
                               std::int64_t first_status_steps, const TrainListener& listener, const StopToken& stop) {

@@ -72,6 +72,9 @@ struct LoopOptions {
   std::int64_t evaluate_every = 500;  ///< 0: only at the end
 };
 
+/// Whether a run may begin, or go on, in that folder. Errors: usage (none named; in use), bad_job (nothing to resume).
+[[nodiscard]] Expected<void> check_job_folder(const std::filesystem::path& job, bool resume);
+
 /// Prepares the task, resumes from the job's newest valid checkpoint where there is one, and runs to the end; the job's
 /// status says how it ended. `first_status_steps`: what the status says until the task knows its steps.
 /// Errors: the task's; interrupted; bad_job (a loss that is no number, or a thousand times what it was: the step is
