@@ -7,9 +7,8 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/detach_options.h"
-#include "app/cli/terminal.h"
+#include "app/cli/training_progress.h"
 #include "core/train/corpus.h"
-#include "core/train/progress_json.h"
 #include "core/train/trainer.h"
 
 namespace natscope {
@@ -84,46 +83,6 @@ void add_run_flags(CLI::App& command, train::TrainOptions& o) {
       ->group(group);
 }
 
-/// A line a step; on a terminal it is drawn over the last one.
-class ProgressLines {
- public:
-  void step(const train::StepReport& report) {
-    const std::string line = train::progress_text(report);
-    if (!terminal_) {
-      std::fprintf(stderr, "%s\n", line.c_str());
-      return;
-    }
-    const auto columns = static_cast<std::size_t>(std::max(20, terminal_columns() - 1));
-    std::fprintf(stderr, "\r\x1b[K%s", line.substr(0, columns).c_str());
-    drawn_ = true;
-  }
-
-  void message(const std::string& text) {
-    end();
-    std::fprintf(stderr, "%s\n", printable(text, 1000).c_str());
-  }
-
-  /// Leaves the last line standing, so that what comes next begins on its own.
-  void end() {
-    if (drawn_) std::fprintf(stderr, "\n");
-    drawn_ = false;
-  }
-
- private:
-  bool terminal_ = stderr_is_terminal();
-  bool drawn_ = false;
-};
-
-nlohmann::json as_json(const train::TrainResult& result, const train::TrainOptions& options) {
-  nlohmann::json object{{"model", result.model.string()},  {"job", options.job.string()},
-                        {"steps", result.steps},           {"tokens", result.tokens},
-                        {"parameters", result.parameters}, {"loss", result.loss},
-                        {"seconds", result.seconds},       {"evaluation", nullptr}};
-  if (result.evaluation)
-    object["evaluation"] = train::progress_json(*result.evaluation, options.kv_heads)["evaluation"];
-  return object;
-}
-
 Expected<void> run(Options& options, CommandContext& context) {
   if (options.device == "cuda") {
     return fail(ErrorCode::device_unavailable, "training on a GPU is not implemented", "use --device cpu");
@@ -147,15 +106,11 @@ Expected<void> run(Options& options, CommandContext& context) {
     return options.detach.start(train::options_json(settled), o.job, context);
   }
 
-  ProgressLines progress;
-  train::TrainListener listener;
-  listener.step = [&progress](const train::StepReport& report) { progress.step(report); };
-  listener.message = [&progress](const std::string& text) { progress.message(text); };
-  auto result = train::train(o, options.resume, listener, context.stop);
+  TrainingProgress progress;
+  auto result = train::train(o, options.resume, progress.listener(), context.stop);
   progress.end();
   if (!result) return Unexpected(std::move(result).error());
-  if (context.json) return print_json(as_json(*result, o));
-  return print_text(result->model.string() + "\n");
+  return print_training_result(*result, o.job, o.kv_heads, context);
 }
 
 }  // namespace
