@@ -114,7 +114,7 @@ struct RoleAttention : Function<RoleAttention> {
 at::Tensor role_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& scores,
                           const RoleAttentionSetup& setup) {
   return RoleAttention::apply(q.contiguous(), k.contiguous(), v.contiguous(),
-                              scores.defined() ? scores.contiguous() : scores,
+                              scores.defined() ? scores.contiguous() : at::empty({0}, q.options()),
                               static_cast<std::int64_t>(reinterpret_cast<std::intptr_t>(&setup)));
 }
 
