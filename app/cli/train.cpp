@@ -6,8 +6,9 @@
 #include <string>
 
 #include "app/cli/commands.h"
-#include "app/cli/terminal.h"
-#include "core/train/progress_json.h"
+#include "app/cli/detach_options.h"
+#include "app/cli/training_progress.h"
+#include "core/train/corpus.h"
 #include "core/train/trainer.h"
 
 namespace natscope {
@@ -17,6 +18,7 @@ struct Options {
   train::TrainOptions train;
   std::string data, valid, tokenizer, job, out, dtype = "bfloat16";
   std::string device = "auto";
+  DetachOptions detach;
   bool resume = false;
 };
 
@@ -84,46 +86,6 @@ void add_run_flags(CLI::App& command, train::TrainOptions& o) {
       ->group(group);
 }
 
-/// A line a step; on a terminal it is drawn over the last one.
-class ProgressLines {
- public:
-  void step(const train::StepReport& report) {
-    const std::string line = train::progress_text(report);
-    if (!terminal_) {
-      std::fprintf(stderr, "%s\n", line.c_str());
-      return;
-    }
-    const auto columns = static_cast<std::size_t>(std::max(20, terminal_columns() - 1));
-    std::fprintf(stderr, "\r\x1b[K%s", line.substr(0, columns).c_str());
-    drawn_ = true;
-  }
-
-  void message(const std::string& text) {
-    end();
-    std::fprintf(stderr, "%s\n", printable(text, 1000).c_str());
-  }
-
-  /// Leaves the last line standing, so that what comes next begins on its own.
-  void end() {
-    if (drawn_) std::fprintf(stderr, "\n");
-    drawn_ = false;
-  }
-
- private:
-  bool terminal_ = stderr_is_terminal();
-  bool drawn_ = false;
-};
-
-nlohmann::json as_json(const train::TrainResult& result, const train::TrainOptions& options) {
-  nlohmann::json object{{"model", result.model.string()},  {"job", options.job.string()},
-                        {"steps", result.steps},           {"tokens", result.tokens},
-                        {"parameters", result.parameters}, {"loss", result.loss},
-                        {"seconds", result.seconds},       {"evaluation", nullptr}};
-  if (result.evaluation)
-    object["evaluation"] = train::progress_json(*result.evaluation, options.kv_heads)["evaluation"];
-  return object;
-}
-
 Expected<void> run(Options& options, CommandContext& context) {
   if (options.device == "cuda") {
     return fail(ErrorCode::device_unavailable, "training on a GPU is not implemented", "use --device cpu");
@@ -136,15 +98,22 @@ Expected<void> run(Options& options, CommandContext& context) {
   o.job = options.job.empty() ? options.out : options.job;
   o.dtype = options.dtype == "float32" ? train::ComputeDType::float32 : train::ComputeDType::bfloat16;
 
-  ProgressLines progress;
-  train::TrainListener listener;
-  listener.step = [&progress](const train::StepReport& report) { progress.step(report); };
-  listener.message = [&progress](const std::string& text) { progress.message(text); };
-  auto result = train::train(o, options.resume, listener, context.stop);
+  if (options.detach.wanted()) {
+    if (options.resume) {
+      return fail(ErrorCode::usage, "--detach begins a new job", "natscope-cli jobs resume goes on with one");
+    }
+    // What can be known to be wrong is said here, not in a log.
+    NATSCOPE_TRY(const auto settled, train::resolve(o));
+    NATSCOPE_CHECK(train::text_files(settled.data));
+    if (!settled.valid.empty()) NATSCOPE_CHECK(train::text_files(settled.valid));
+    return options.detach.start(train::options_json(settled), o.job, context);
+  }
+
+  TrainingProgress progress;
+  auto result = train::train(o, options.resume, progress.listener(), context.stop);
   progress.end();
   if (!result) return Unexpected(std::move(result).error());
-  if (context.json) return print_json(as_json(*result, o));
-  return print_text(result->model.string() + "\n");
+  return print_training_result(*result, o.job, o.kv_heads, context);
 }
 
 }  // namespace
@@ -168,6 +137,7 @@ void add_train_command(CLI::App& root, Invocation& invocation) {
       ->capture_default_str();
   add_model_flags(*command, options->train);
   add_run_flags(*command, options->train);
+  options->detach.add_to(*command);
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }
 

@@ -46,6 +46,9 @@ inline constexpr std::uint64_t initial_weights = 1;
 inline constexpr std::uint64_t segment_order = 2;
 inline constexpr std::uint64_t segment_offset = 3;
 inline constexpr std::uint64_t role_noise = 4;
+inline constexpr std::uint64_t document_order = 5;
+inline constexpr std::uint64_t document_kind = 6;
+inline constexpr std::uint64_t passkey = 7;
 }  // namespace random_purpose
 
 }  // namespace natscope::train

@@ -4,12 +4,11 @@
 #include <cmath>
 
 #include "core/train/row_operations.h"
-#include "core/train/schedule.h"
 
 namespace natscope::train {
 
-OptimizerReport optimizer_step(const TrainOptions& options, std::int64_t steps, std::int64_t number,
-                               const ParameterLayout& layout, std::span<const float> gradient, TrainingState& state) {
+OptimizerReport optimizer_step(const OptimizerOptions& options, std::int64_t number, const ParameterLayout& layout,
+                               std::span<const float> gradient, TrainingState& state) {
   const RowOperations<float>& operations = row_operations<float>();
   double squares = 0.0;
   for (const Parameter& p : layout.parameters) {
@@ -17,8 +16,7 @@ OptimizerReport optimizer_step(const TrainOptions& options, std::int64_t steps, 
   }
   OptimizerReport report;
   report.gradient_norm = std::sqrt(squares);
-  report.learning_rate =
-      learning_rate({options.learning_rate, options.final_learning_rate_ratio, options.warmup_steps, steps}, number);
+  report.learning_rate = options.learning_rate;
   const double clip = report.gradient_norm > options.clip ? options.clip / report.gradient_norm : 1.0;
   for (const Parameter& p : layout.parameters) {
     AdamStep step;

@@ -61,13 +61,15 @@ json progress_json(const Evaluation& evaluation, int kv_heads) {
             {"nll", evaluation.nll},
             {"perplexity", evaluation.perplexity()},
             {"bits_per_byte", evaluation.bits_per_byte},
+            {"distance", evaluation.distance ? json(*evaluation.distance) : json()},
+            {"full_nll", evaluation.full_nll ? json(*evaluation.full_nll) : json()},
             {"roles", evaluation.has_roles ? roles_json(evaluation.roles.total()) : json()},
             {"heads", evaluation.has_roles ? heads : json()}}}};
 }
 
 std::string progress_text(const StepReport& report) {
   char text[160];
-  std::snprintf(text, sizeof text, "step %lld/%lld  loss %.4f  %.0f tok/s", static_cast<long long>(report.step),
+  std::snprintf(text, sizeof text, "step %lld/%lld  loss %.5g  %.0f tok/s", static_cast<long long>(report.step),
                 static_cast<long long>(report.steps), report.loss, report.tokens_per_s);
   std::string line = text;
   if (report.has_roles) {
@@ -82,6 +84,11 @@ std::string evaluation_text(const Evaluation& evaluation) {
                 static_cast<long long>(evaluation.step), evaluation.nll, evaluation.perplexity(),
                 evaluation.bits_per_byte);
   std::string line = text;
+  if (evaluation.full_nll) {
+    std::snprintf(text, sizeof text, "  full attention %.3f  distance %.5f", std::exp(*evaluation.full_nll),
+                  evaluation.distance.value_or(0.0));
+    line += text;
+  }
   if (evaluation.has_roles) line += "  argmax " + roles_text(evaluation.roles.total());
   return line;
 }

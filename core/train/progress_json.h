@@ -5,7 +5,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "core/train/trainer.h"
+#include "core/train/reports.h"
 
 namespace natscope::train {
 

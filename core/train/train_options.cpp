@@ -5,18 +5,15 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "core/io/tokenizer.h"
+#include "core/train/option_fields.h"
+
 namespace natscope::train {
 
 namespace {
 
 /// The batch that the paper's values of λ belong to: 480 segments of 1024 tokens.
 constexpr double paper_tokens_per_step = 480.0 * 1024.0;
-
-Expected<void> in_range(const char* flag, double value, double low, double high) {
-  if (std::isfinite(value) && value >= low && value <= high) return {};
-  return fail(ErrorCode::usage, std::string(flag) + " is out of range",
-              "give a value from " + nlohmann::json(low).dump() + " to " + nlohmann::json(high).dump());
-}
 
 /// Calls `visit(key, member)` for every option that spec.json holds: written and read by the same list.
 template <class Options, class Visit>
@@ -57,76 +54,6 @@ void for_each_option(Options& o, Visit visit) {
   visit("evaluate_every", o.evaluate_every);
   visit("evaluate_segments", o.evaluate_segments);
 }
-
-struct Writer {
-  nlohmann::json& spec;
-  void operator()(const char* key, const std::filesystem::path& value) const { spec[key] = value.string(); }
-  void operator()(const char* key, ComputeDType value) const {
-    spec[key] = value == ComputeDType::bfloat16 ? "bfloat16" : "float32";
-  }
-  template <class T>
-  void operator()(const char* key, const T& value) const {
-    spec[key] = value;
-  }
-};
-
-struct Reader {
-  const nlohmann::json& spec;
-  std::string& wrong;
-
-  const nlohmann::json* value_of(const char* key) const {
-    const auto found = spec.find(key);
-    return found == spec.end() ? nullptr : &*found;
-  }
-  void operator()(const char* key, std::filesystem::path& value) const {
-    const auto* stored = value_of(key);
-    if (stored == nullptr) return;
-    if (stored->is_string())
-      value = stored->get<std::string>();
-    else
-      wrong = key;
-  }
-  void operator()(const char* key, ComputeDType& value) const {
-    const auto* stored = value_of(key);
-    if (stored == nullptr) return;
-    if (*stored == "bfloat16")
-      value = ComputeDType::bfloat16;
-    else if (*stored == "float32")
-      value = ComputeDType::float32;
-    else
-      wrong = key;
-  }
-  void operator()(const char* key, bool& value) const {
-    const auto* stored = value_of(key);
-    if (stored == nullptr) return;
-    if (stored->is_boolean())
-      value = stored->get<bool>();
-    else
-      wrong = key;
-  }
-  void operator()(const char* key, double& value) const {
-    const auto* stored = value_of(key);
-    if (stored == nullptr) return;
-    if (stored->is_number())
-      value = stored->get<double>();
-    else
-      wrong = key;
-  }
-  template <class Integer>
-  void operator()(const char* key, Integer& value) const {
-    const auto* stored = value_of(key);
-    if (stored == nullptr) return;
-    // Through the widest type, so that a number that does not fit is seen instead of cut.
-    if (stored->is_number_unsigned() && std::in_range<Integer>(stored->get<std::uint64_t>())) {
-      value = static_cast<Integer>(stored->get<std::uint64_t>());
-    } else if (stored->is_number_integer() && !stored->is_number_unsigned() &&
-               std::in_range<Integer>(stored->get<std::int64_t>())) {
-      value = static_cast<Integer>(stored->get<std::int64_t>());
-    } else {
-      wrong = key;
-    }
-  }
-};
 
 }  // namespace
 
@@ -205,27 +132,25 @@ ModelConfig model_config(const TrainOptions& o) {
   return config;
 }
 
+ModelConfig model_config(const TrainOptions& options, const Tokenizer& tokenizer) {
+  ModelConfig config = model_config(options);
+  config.vocab = tokenizer.size();
+  config.bos = tokenizer.bos_id();
+  config.eos.clear();
+  if (const auto eos = tokenizer.eos_id()) config.eos.push_back(*eos);
+  return config;
+}
+
 nlohmann::json options_json(const TrainOptions& options) {
   nlohmann::json spec{{"kind", "train"}, {"version", 1}};
-  for_each_option(options, Writer{spec});
+  for_each_option(options, OptionWriter{spec});
   return spec;
 }
 
 Expected<TrainOptions> options_from_json(const nlohmann::json& spec) {
-  const std::string next = "start a new run, or repair spec.json";
-  if (!spec.is_object() || spec.value("kind", nlohmann::json()) != "train" ||
-      spec.value("version", nlohmann::json()) != 1) {
-    return fail(ErrorCode::bad_job, "spec.json does not describe a training run of this version", next);
-  }
-  TrainOptions options;
-  std::string wrong;
-  for_each_option(options, Reader{spec, wrong});
-  if (!wrong.empty()) return fail(ErrorCode::bad_job, "spec.json: " + wrong + " has an impossible value", next);
-  const nlohmann::json known = options_json(options);
-  for (const auto& [key, value] : spec.items()) {
-    if (!known.contains(key)) return fail(ErrorCode::bad_job, "spec.json: unknown key " + printable(key), next);
-  }
-  return options;
+  return read_options<TrainOptions>(
+      spec, "train", [](TrainOptions& options, const OptionReader& reader) { for_each_option(options, reader); },
+      options_json);
 }
 
 }  // namespace natscope::train

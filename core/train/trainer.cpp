@@ -2,10 +2,8 @@
 #include "core/train/trainer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <numbers>
 #include <system_error>
 
 #include "core/base/atomic_file.h"
@@ -13,13 +11,12 @@
 #include "core/base/sha256.h"
 #include "core/io/tokenizer.h"
 #include "core/io/tokenizer_trainer.h"
-#include "core/train/checkpoint.h"
+#include "core/jobs/job_folder.h"
 #include "core/train/corpus.h"
 #include "core/train/held_out.h"
-#include "core/train/job_folder.h"
 #include "core/train/model_export.h"
-#include "core/train/optimizer.h"
-#include "core/train/progress_json.h"
+#include "core/train/schedule.h"
+#include "core/train/training_loop.h"
 #include "core/train/training_model.h"
 
 namespace natscope::train {
@@ -27,27 +24,17 @@ namespace natscope::train {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
+using jobs::JobFolder;
 
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
-
-/// A checkpoint on Ctrl+C must not outlast the half second that the command line promises.
-constexpr double checkpoint_budget_s = 0.25;
-
-/// What a run works with; built once, then stepped.
-class Run {
+/// A model from nothing, on packed segments of text.
+class FromScratch final : public TrainingTask {
  public:
-  Run(TrainOptions options, JobFolder job, const TrainListener& listener, const StopToken& stop)
-      : options_(std::move(options)), job_(std::move(job)), listener_(listener), stop_(stop) {}
+  FromScratch(TrainOptions options, const JobFolder& job, const StopToken& stop)
+      : options_(std::move(options)), job_(job), stop_(stop) {}
 
-  /// Vocabulary, tokens, model and state. Errors: as train().
-  Expected<void> prepare() {
-    NATSCOPE_TRY(const Tokenizer tokenizer, prepare_tokenizer());
-    config_ = model_config(options_);
-    config_.vocab = tokenizer.size();
-    config_.bos = tokenizer.bos_id();
-    config_.eos.clear();
-    if (const auto eos = tokenizer.eos_id()) config_.eos.push_back(*eos);
+  Expected<void> prepare(const Say& say) override {
+    NATSCOPE_TRY(const Tokenizer tokenizer, prepare_tokenizer(say));
+    config_ = model_config(options_, tokenizer);
 
     NATSCOPE_TRY(const MappedFile vocabulary, MappedFile::open(job_.tokenizer()));
     const std::string tokenizer_sha256 = sha256_hex(vocabulary.bytes());
@@ -68,65 +55,77 @@ class Run {
                                        options_.batch));
     NATSCOPE_TRY(model_, TrainingModel::create(config_, options_.dtype, options_.micro_batch, options_.threads,
                                                kernels::Backend::cpu));
-    const auto size = static_cast<std::size_t>(layout().size);
-    gradient_.assign(size, 0.0F);
     tokens_.resize(static_cast<std::size_t>(options_.micro_batch) * static_cast<std::size_t>(options_.context));
     targets_.resize(tokens_.size());
-    NATSCOPE_CHECK(prepare_state(size));
+    std::int64_t parameters = 0;
+    for (const Parameter& p : layout().parameters) parameters += p.elements;
     say("text " + std::to_string(train_text_->tokens().size()) + " tokens of " +
-        std::to_string(train_text_->bytes_per_token()).substr(0, 4) + " bytes, " + std::to_string(parameters()) +
+        std::to_string(train_text_->bytes_per_token()).substr(0, 4) + " bytes, " + std::to_string(parameters) +
         " parameters, " + std::to_string(steps_) + " steps of " + std::to_string(tokens_per_step()) + " tokens");
     return {};
   }
 
-  Expected<TrainResult> go() {
-    const auto begun = Clock::now();
-    TrainResult result;
-    while (state_.step < steps_) {
-      auto loss = step();
-      if (!loss) return give_up(loss.error());
-      result.loss = *loss;
-      const bool last = state_.step == steps_;
-      if (last || state_.step % options_.checkpoint_every == 0) NATSCOPE_CHECK(save());
-      const bool due = options_.evaluate_every > 0 && state_.step % options_.evaluate_every == 0;
-      if (held_out_text_ && (due || last)) {
-        auto evaluation = evaluate(last);
-        if (!evaluation) return give_up(evaluation.error());
-        result.evaluation = std::move(*evaluation);
+  [[nodiscard]] const ParameterLayout& layout() const override { return model_->layout(); }
+  [[nodiscard]] std::vector<float> initial_weights() const override {
+    return initial_parameters(config_, layout(), options_.seed);
+  }
+  void set_weights(std::span<const float> weights) override { model_->set_weights(weights); }
+  [[nodiscard]] std::int64_t steps() const override { return steps_; }
+  [[nodiscard]] std::int64_t tokens_until(std::int64_t step) const override { return step * tokens_per_step(); }
+  [[nodiscard]] int kv_heads() const override { return config_.kv_heads; }
+  [[nodiscard]] bool has_held_out() const override { return held_out_text_.has_value(); }
+  [[nodiscard]] fs::path out() const override { return options_.out; }
+
+  Expected<StepReport> add_gradient(std::int64_t number, std::span<float> gradient) override {
+    PassResult sum;
+    StepContext context;
+    context.seed = options_.seed;
+    context.step = number;
+    context.loss_scale = 1.0 / static_cast<double>(tokens_per_step());
+    context.applied_sparsity = applied_sparsity(options_.sparse_regularized_value, tokens_per_step());
+    for (int first = 0; first < options_.batch; first += options_.micro_batch) {
+      for (int i = 0; i < options_.micro_batch; ++i) {
+        const auto at = static_cast<std::size_t>(i) * static_cast<std::size_t>(options_.context);
+        const auto length = static_cast<std::size_t>(options_.context);
+        order_->read((number - 1) * options_.batch + first + i, std::span(tokens_).subspan(at, length),
+                     std::span(targets_).subspan(at, length));
       }
+      context.first_row = std::int64_t{first} * options_.context;
+      NATSCOPE_TRY(const PassResult pass, model_->forward_backward({tokens_, targets_}, context, gradient, stop_));
+      sum.nll += pass.nll;
+      sum.sampled.add(pass.sampled);
+      sum.argmax.add(pass.argmax);
     }
-    NATSCOPE_CHECK(export_model(options_.out, config_, layout(), state_.weights, options_.dtype, job_.tokenizer()));
-    NATSCOPE_CHECK(job_.write_status(JobState::finished, state_.step, steps_));
-    result.model = options_.out;
-    result.steps = steps_;
-    result.tokens = steps_ * tokens_per_step();
-    result.parameters = parameters();
-    result.seconds = seconds_since(begun);
-    say("finished: " + options_.out.string());
-    return result;
+    StepReport report;
+    report.tokens = tokens_per_step();
+    report.loss = sum.nll * context.loss_scale;
+    report.has_roles = config_.nats.has_value();
+    report.sampled = sum.sampled.total();
+    report.argmax = sum.argmax.total();
+    return report;
   }
 
-  [[nodiscard]] JobFolder& job() { return job_; }
-  [[nodiscard]] std::int64_t finished_steps() const { return state_.step; }
-  [[nodiscard]] std::int64_t steps() const { return steps_; }
+  OptimizerReport update(std::int64_t number, std::span<const float> gradient, TrainingState& state) override {
+    const double rate = learning_rate(
+        {options_.learning_rate, options_.final_learning_rate_ratio, options_.warmup_steps, steps_}, number);
+    return optimizer_step({rate, options_.beta1, options_.beta2, options_.weight_decay, options_.clip}, number,
+                          layout(), gradient, state);
+  }
+
+  Expected<Evaluation> evaluate(bool last) override {
+    const int segments = options_.evaluate_segments * (last ? 4 : 1);
+    return evaluate_held_out(*model_, config_, options_.micro_batch, *held_out_text_, segments, stop_);
+  }
+
+  Expected<void> write_model(std::span<const float> weights) const override {
+    return export_model(options_.out, config_, layout(), weights, options_.dtype, job_.tokenizer());
+  }
 
  private:
-  [[nodiscard]] const ParameterLayout& layout() const { return model_->layout(); }
   [[nodiscard]] std::int64_t tokens_per_step() const { return std::int64_t{options_.batch} * options_.context; }
-  [[nodiscard]] std::int64_t parameters() const {
-    std::int64_t sum = 0;
-    for (const Parameter& p : layout().parameters) sum += p.elements;
-    return sum;
-  }
-
-  /// To the listener and the log; a log that cannot be written is no reason to stop training.
-  void say(const std::string& text) {
-    if (listener_.message) listener_.message(text);
-    static_cast<void>(job_.log(text));
-  }
 
   /// The job's own copy of the vocabulary: given, trained, or there from before.
-  Expected<Tokenizer> prepare_tokenizer() {
+  Expected<Tokenizer> prepare_tokenizer(const Say& say) {
     std::error_code problem;
     if (!fs::exists(job_.tokenizer(), problem)) {
       if (!options_.tokenizer.empty()) {
@@ -144,138 +143,22 @@ class Run {
     return Tokenizer::load(job_.tokenizer());
   }
 
-  Expected<void> prepare_state(std::size_t size) {
-    remove_unfinished_checkpoints(job_.checkpoints());
-    if (const auto checkpoint = newest_valid_checkpoint(job_.checkpoints())) {
-      NATSCOPE_TRY(state_, read_checkpoint(*checkpoint, layout()));
-      say("resuming after step " + std::to_string(state_.step));
-    } else {
-      state_.weights = initial_parameters(config_, layout(), options_.seed);
-      state_.first_moment.assign(size, 0.0F);
-      state_.second_moment.assign(size, 0.0F);
-    }
-    NATSCOPE_CHECK(job_.rewind_progress(state_.step));
-    model_->set_weights(state_.weights);
-    saved_step_ = state_.step;
-    return {};
-  }
-
-  /// One optimiser step; the loss. The state changes only when every part of the gradient is there.
-  Expected<double> step() {
-    const auto begun = Clock::now();
-    const std::int64_t number = state_.step + 1;
-    std::fill(gradient_.begin(), gradient_.end(), 0.0F);
-    PassResult sum;
-    StepContext context;
-    context.seed = options_.seed;
-    context.step = number;
-    context.loss_scale = 1.0 / static_cast<double>(tokens_per_step());
-    context.applied_sparsity = applied_sparsity(options_.sparse_regularized_value, tokens_per_step());
-    for (int first = 0; first < options_.batch; first += options_.micro_batch) {
-      for (int i = 0; i < options_.micro_batch; ++i) {
-        const auto at = static_cast<std::size_t>(i) * static_cast<std::size_t>(options_.context);
-        const auto length = static_cast<std::size_t>(options_.context);
-        order_->read(state_.step * options_.batch + first + i, std::span(tokens_).subspan(at, length),
-                     std::span(targets_).subspan(at, length));
-      }
-      context.first_row = std::int64_t{first} * options_.context;
-      NATSCOPE_TRY(const PassResult pass, model_->forward_backward({tokens_, targets_}, context, gradient_, stop_));
-      sum.nll += pass.nll;
-      sum.sampled.add(pass.sampled);
-      sum.argmax.add(pass.argmax);
-    }
-    StepReport report;
-    report.loss = sum.nll * context.loss_scale;
-    if (!std::isfinite(report.loss)) {
-      return fail(ErrorCode::bad_job, "the loss of step " + std::to_string(number) + " is not a number",
-                  "lower --lr or raise --warmup");
-    }
-    const OptimizerReport update = optimizer_step(options_, steps_, number, layout(), gradient_, state_);
-    state_.step = number;
-    model_->set_weights(state_.weights);
-
-    report.step = number;
-    report.steps = steps_;
-    report.learning_rate = update.learning_rate;
-    report.gradient_norm = update.gradient_norm;
-    const double seconds = seconds_since(begun);
-    mean_step_s_ = mean_step_s_ == 0.0 ? seconds : 0.95 * mean_step_s_ + 0.05 * seconds;
-    report.tokens_per_s = static_cast<double>(tokens_per_step()) / seconds;
-    report.eta_s = mean_step_s_ * static_cast<double>(steps_ - number);
-    report.has_roles = config_.nats.has_value();
-    report.sampled = sum.sampled.total();
-    report.argmax = sum.argmax.total();
-    NATSCOPE_CHECK(job_.append_progress(progress_json(report)));
-    NATSCOPE_CHECK(job_.write_running_status(number, steps_));
-    if (listener_.step) listener_.step(report);
-    return report.loss;
-  }
-
-  Expected<void> save() {
-    const auto begun = Clock::now();
-    NATSCOPE_CHECK(write_checkpoint(job_.checkpoints(), layout(), state_, options_.checkpoints_kept));
-    saved_step_ = state_.step;
-    checkpoint_s_ = seconds_since(begun);
-    return {};
-  }
-
-  Expected<Evaluation> evaluate(bool last) {
-    const int segments = options_.evaluate_segments * (last ? 4 : 1);
-    NATSCOPE_TRY(Evaluation evaluation,
-                 evaluate_held_out(*model_, config_, options_.micro_batch, *held_out_text_, segments, stop_));
-    evaluation.step = state_.step;
-    NATSCOPE_CHECK(job_.append_progress(progress_json(evaluation, config_.kv_heads)));
-    say(evaluation_text(evaluation));
-    if (listener_.evaluated) listener_.evaluated(evaluation);
-    return evaluation;
-  }
-
-  /// Ends a run that failed or was stopped; what is done is kept where that costs no time.
-  Unexpected give_up(Error error) {
-    if (error.code == ErrorCode::interrupted) {
-      const double estimate = checkpoint_s_ > 0.0 ? checkpoint_s_ : static_cast<double>(layout().size) * 12.0 / 2e8;
-      if (state_.step > saved_step_ && estimate < checkpoint_budget_s) static_cast<void>(save());
-      error = make_error(
-          ErrorCode::interrupted,
-          "training stopped after step " + std::to_string(state_.step) +
-              (saved_step_ > 0 ? "; checkpoint of step " + std::to_string(saved_step_) : "; no checkpoint yet"),
-          "--resume goes on from there");
-    }
-    return Unexpected(std::move(error));
-  }
-
   TrainOptions options_;
-  JobFolder job_;
-  const TrainListener& listener_;
+  const JobFolder& job_;
   StopToken stop_;
   ModelConfig config_;
   std::optional<Corpus> train_text_;
   std::optional<Corpus> held_out_text_;
   std::optional<SegmentOrder> order_;
   std::optional<TrainingModel> model_;
-  TrainingState state_;
-  std::vector<float> gradient_;
   std::vector<std::int32_t> tokens_;
   std::vector<std::int32_t> targets_;
   std::int64_t steps_ = 0;
-  std::int64_t saved_step_ = 0;
-  double mean_step_s_ = 0.0;
-  double checkpoint_s_ = 0.0;
 };
 
 Expected<TrainOptions> options_of_job(const fs::path& job, TrainOptions given, bool resume) {
-  if (job.empty()) return fail(ErrorCode::usage, "no folder for the run", "name one with --out or --job");
-  if (!resume) {
-    if (JobFolder::exists(job)) {
-      return fail(ErrorCode::usage, printable(job.string()) + " already holds a run",
-                  "add --resume to go on with it, or choose another folder");
-    }
-    return resolve(std::move(given));
-  }
-  if (!JobFolder::exists(job)) {
-    return fail(ErrorCode::bad_job, printable(job.string()) + " holds no run to resume (no spec.json)",
-                "start it without --resume");
-  }
+  NATSCOPE_CHECK(check_job_folder(job, resume));
+  if (!resume) return resolve(std::move(given));
   NATSCOPE_TRY(const auto spec, JobFolder::read_spec(job));
   NATSCOPE_TRY(TrainOptions stored, options_from_json(spec));
   stored.job = job;
@@ -298,21 +181,9 @@ Expected<TrainResult> train(TrainOptions options, bool resume, const TrainListen
   NATSCOPE_TRY(JobFolder job, JobFolder::create(folder));
   if (!resume) NATSCOPE_CHECK(job.write_spec(options_json(settled)));
 
-  Run run(settled, std::move(job), listener, stop);
-  auto work = [&]() -> Expected<TrainResult> {
-    NATSCOPE_CHECK(run.job().write_status(JobState::running, 0, settled.steps));
-    NATSCOPE_CHECK(run.prepare());
-    return run.go();
-  };
-  Expected<TrainResult> result = work();
-  if (!result) {
-    const bool stopped = result.error().code == ErrorCode::interrupted;
-    const std::string line = format_error_line(result.error());
-    static_cast<void>(run.job().log(line));
-    static_cast<void>(run.job().write_status(stopped ? JobState::interrupted : JobState::failed, run.finished_steps(),
-                                             run.steps(), line));
-  }
-  return result;
+  FromScratch task(settled, job, stop);
+  return run_job(task, job, {settled.checkpoint_every, settled.checkpoints_kept, settled.evaluate_every}, settled.steps,
+                 listener, stop);
 }
 
 }  // namespace natscope::train

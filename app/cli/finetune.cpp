@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "app/cli/commands.h"
+#include "app/cli/detach_options.h"
+#include "app/cli/training_progress.h"
+#include "core/train/finetuner.h"
+#include "core/train/memory_forecast.h"
+
+namespace natscope {
+namespace {
+
+struct Options {
+  train::FinetuneOptions tune;
+  std::string model, data, valid, job, out;
+  std::string trained = "scores", dtype = "float32", device = "auto";
+  std::vector<std::string> lora;
+  bool resume = false;
+  bool forecast = false;
+  DetachOptions detach;
+};
+
+void add_learning_flags(CLI::App& command, Options& options) {
+  constexpr const char* group = "What is learned";
+  train::FinetuneOptions& o = options.tune;
+  command
+      .add_option("--train", options.trained, "scores: score layers alone; lora: with LoRA factors; all: every weight")
+      ->check(CLI::IsMember({"scores", "lora", "all"}))
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--window", o.window, "W, tokens that a sliding token stays (paper: 256; 128 nearly as good)")
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--lambda", o.sparse_regularized_value,
+                  "Sparsity, added as it is (paper: 3e-7 keeps 15-24 %, 5e-8 41-51 % of an 8 B model's cache)")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--global-bias", o.global_bias, "b, added to the global score at inference")
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--lora", options.lora,
+                  "LoRA on these projections: some of q, k, v, o (default with --train lora: q,k)")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"q", "k", "v", "o"}))
+      ->type_name("LIST")
+      ->group(group);
+  command.add_option("--lora-rank", o.lora_rank, "r of LoRA")->capture_default_str()->group(group);
+  command.add_option("--lora-alpha", o.lora_alpha, "alpha of LoRA; its product is scaled by alpha / r")
+      ->capture_default_str()
+      ->group(group);
+}
+
+void add_run_flags(CLI::App& command, Options& options) {
+  constexpr const char* group = "Run";
+  train::FinetuneOptions& o = options.tune;
+  command.add_option("--steps", o.steps, "Optimiser steps")->capture_default_str()->group(group);
+  command.add_option("--batch", o.batch, "Documents of a step")->capture_default_str()->group(group);
+  command.add_option("--length", o.context, "Longest document, tokens (default: the model's context, at most 16 000)")
+      ->type_name("N")
+      ->group(group);
+  command.add_option("--passkey", o.passkey, "Share of documents that hide pass keys in the text and ask for them")
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--lr", o.learning_rate,
+                  "Highest learning rate: from a tenth up over the first fifth, back over the last")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--beta1", o.beta1, "AdamW")->capture_default_str()->group(group);
+  command.add_option("--beta2", o.beta2, "AdamW")->capture_default_str()->group(group);
+  command.add_option("--weight-decay", o.weight_decay, "Of matrices, not of norms")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--clip", o.clip, "Largest norm of the gradient, score layers left out")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--seed", o.seed, "Of weights, order, pass keys and role noise")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--threads", o.threads, "Threads (default: all)")->group(group);
+  command
+      .add_option("--rows", o.rows, "Rows of a feed-forward block that are computed at a time: fewer take less memory")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--checkpoint-every", o.checkpoint_every, "Steps between checkpoints")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--keep", o.checkpoints_kept, "Checkpoints that are kept")->capture_default_str()->group(group);
+  command.add_option("--eval-every", o.evaluate_every, "Steps between evaluations; 0: only at the end")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--eval-documents", o.evaluate_documents, "Documents of an evaluation")
+      ->capture_default_str()
+      ->group(group);
+}
+
+Expected<void> print_forecast(const train::FinetuneOptions& options, const CommandContext& context) {
+  NATSCOPE_TRY(const train::MemoryForecast forecast, train::forecast_memory(options));
+  if (!context.json) return print_text(forecast.text());
+  nlohmann::json parts = nlohmann::json::object();
+  for (const auto& [name, bytes] : forecast.parts) parts[name] = bytes;
+  return print_json({{"bytes", forecast.total_bytes()}, {"parts", parts}, {"tokens", forecast.tokens}});
+}
+
+Expected<void> run(Options& options, CommandContext& context) {
+  if (options.device == "cuda") {
+    return fail(ErrorCode::device_unavailable, "fine-tuning on a GPU is not implemented", "use --device cpu");
+  }
+  train::FinetuneOptions& o = options.tune;
+  o.model = options.model;
+  o.data = options.data;
+  o.valid = options.valid;
+  o.out = options.out;
+  o.job = options.job.empty() ? options.out : options.job;
+  o.dtype = options.dtype == "float32" ? train::ComputeDType::float32 : train::ComputeDType::bfloat16;
+  o.trained = options.trained == "all"    ? train::Trained::all
+              : options.trained == "lora" ? train::Trained::lora
+                                          : train::Trained::scores;
+  if (!options.lora.empty()) {
+    if (o.trained == train::Trained::all) {
+      return fail(ErrorCode::usage, "--lora with --train all", "all weights are trained; leave --lora out");
+    }
+    o.trained = train::Trained::lora;
+    o.lora_targets.clear();
+    for (const std::string& target : options.lora) o.lora_targets.push_back(target + "_proj");
+  }
+  if (options.forecast) {
+    NATSCOPE_TRY(const auto settled, train::checked(o));
+    return print_forecast(settled, context);
+  }
+  if (options.detach.wanted()) {
+    if (options.resume) {
+      return fail(ErrorCode::usage, "--detach begins a new job", "natscope-cli jobs resume goes on with one");
+    }
+    NATSCOPE_TRY(const auto settled, train::checked(o));
+    return options.detach.start(train::options_json(settled), o.job, context);
+  }
+  TrainingProgress progress;
+  auto result = train::finetune(o, options.resume, progress.listener(), context.stop);
+  progress.end();
+  if (!result) return Unexpected(std::move(result).error());
+  return print_training_result(*result, o.job, 0, context);
+}
+
+}  // namespace
+
+void add_finetune_command(CLI::App& root, Invocation& invocation) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      root.add_subcommand("finetune", "Teach an existing model its roles: score layers, LoRA or all weights");
+  command->add_option("--model", options->model, "The base: a model folder with full attention")->type_name("DIR");
+  command->add_option("--data", options->data,
+                      "Folder of *.txt files, one of them, or a *.jsonl file (text, or prompt and answer)");
+  command->add_option("--valid", options->valid, "Held-out documents, the same way");
+  command->add_option("--out", options->out, "Folder for the adapter (with --train all: for the model)");
+  command->add_option("--job", options->job, "Folder for spec, progress and checkpoints (default: --out)");
+  command->add_flag("--resume", options->resume,
+                    "Go on in the job folder from its newest checkpoint, with its options");
+  command->add_flag("--forecast", options->forecast, "Say how much memory the run will take, and end");
+  command->add_option("--dtype", options->dtype, "What products are computed in")
+      ->check(CLI::IsMember({"float32", "bfloat16"}))
+      ->capture_default_str();
+  command->add_option("--device", options->device, "auto, cpu or cuda")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+      ->capture_default_str();
+  add_learning_flags(*command, *options);
+  add_run_flags(*command, *options);
+  options->detach.add_to(*command);
+  on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
+}
+
+}  // namespace natscope

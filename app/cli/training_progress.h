@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// What training commands show while they run, and print at their end.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "app/cli/invocation.h"
+#include "core/train/reports.h"
+
+namespace natscope {
+
+/// A line a step; on a terminal it is drawn over the last one.
+class TrainingProgress {
+ public:
+  TrainingProgress();
+
+  /// Calls back into this object, which must outlive it.
+  [[nodiscard]] train::TrainListener listener();
+
+  /// Leaves the last line standing, so that what comes next begins on its own.
+  void end();
+
+ private:
+  void step(const train::StepReport& report);
+
+  bool terminal_;
+  bool drawn_ = false;
+};
+
+/// The model's folder, or with --json everything that is known of the run.
+[[nodiscard]] Expected<void> print_training_result(const train::TrainResult& result, const std::filesystem::path& job,
+                                                   int kv_heads, const CommandContext& context);
+
+}  // namespace natscope

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/train/adapter_export.h"
+
+#include <nlohmann/json.hpp>
+#include <system_error>
+#include <vector>
+
+#include "core/base/atomic_file.h"
+#include "core/base/mapped_file.h"
+#include "core/io/json_limits.h"
+#include "core/io/safetensors_writer.h"
+#include "kernels/element_type.h"
+
+namespace natscope::train {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+nlohmann::json nats_json(const FinetuneOptions& options) {
+  return {{"window", options.window},
+          {"global_bias", options.global_bias},
+          {"sparse_regularized_value", options.sparse_regularized_value}};
+}
+
+/// Whole models keep the type that their base is stored in; f16 becomes bf16, whose range training needs.
+bool rounds(const ModelFolder& base, const FinetuneOptions& options) {
+  return options.trained == Trained::all && base.weight_dtype() != "float32";
+}
+
+Expected<void> copy_if_there(const fs::path& from, const fs::path& to) {
+  if (!path_exists(from)) return {};
+  NATSCOPE_TRY(const MappedFile file, MappedFile::open(from));
+  return write_file_atomically(to, file.bytes());
+}
+
+}  // namespace
+
+Expected<void> export_finetuned(const fs::path& out, const ModelFolder& base, const FinetuneOptions& options,
+                                const ParameterLayout& layout, std::span<const float> weights) {
+  std::error_code problem;
+  fs::create_directories(out, problem);
+  if (problem) return fail(ErrorCode::io_failure, printable(out.string()) + ": " + problem.message());
+
+  std::vector<kernels::Bf16> rounded;
+  if (rounds(base, options)) {
+    rounded.reserve(weights.size());
+    for (const float value : weights) rounded.push_back(kernels::to_bf16(value));
+  }
+  std::vector<TensorToWrite> tensors;
+  for (const Parameter& p : layout.parameters) {
+    const auto begin = static_cast<std::size_t>(p.offset);
+    const auto count = static_cast<std::size_t>(p.elements);
+    if (rounded.empty()) {
+      tensors.push_back({p.name, DType::f32, p.shape, std::as_bytes(weights.subspan(begin, count)), {}});
+    } else {
+      tensors.push_back({p.name, DType::bf16, p.shape, std::as_bytes(std::span(rounded).subspan(begin, count)), {}});
+    }
+  }
+  if (options.trained == Trained::all) {
+    NATSCOPE_CHECK(write_safetensors(out / "model.safetensors", tensors, {{"format", "pt"}}));
+    NATSCOPE_CHECK(copy_if_there(base.path() / "tokenizer.model", out / "tokenizer.model"));
+    NATSCOPE_CHECK(copy_if_there(base.path() / "generation_config.json", out / "generation_config.json"));
+    NATSCOPE_TRY(nlohmann::json config, read_json_file(base.path() / "config.json"));
+    config["nats"] = nats_json(options);
+    return write_file_atomically(out / "config.json", config.dump(2) + "\n");
+  }
+  NATSCOPE_CHECK(write_safetensors(out / "adapter.safetensors", tensors, {{"format", "pt"}}));
+  nlohmann::json config{{"base_model", fs::absolute(base.path(), problem).lexically_normal().string()},
+                        {"nats", nats_json(options)}};
+  if (options.trained == Trained::lora) {
+    config["lora"] = {{"rank", options.lora_rank}, {"alpha", options.lora_alpha}, {"targets", options.lora_targets}};
+  }
+  return write_file_atomically(out / "adapter_config.json", config.dump(2) + "\n");
+}
+
+}  // namespace natscope::train

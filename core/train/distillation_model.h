@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// A model with full attention as teacher, and the same model with learned roles as student.
+///
+/// The student's score layers (and LoRA factors, or all weights) are trained so that its final hidden states, after the
+/// last norm, come near the teacher's. Both read the same mapped weights; a matrix that is stored narrower is widened
+/// while it is used. Activations are checkpointed: of a layer only its input is kept, and its inside is computed again
+/// in the backward pass, the feed-forward part in pieces of rows. Gradients are LibTorch's autograd, with the role
+/// gradient of kernels/ at the attention. Source: the rules, sections 2 – 4, 6, 7, 9.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/base/cancel.h"
+#include "core/base/expected.h"
+#include "core/io/model_folder.h"
+#include "core/train/document.h"
+#include "core/train/finetune_options.h"
+#include "core/train/parameters.h"
+#include "core/train/role_statistics.h"
+
+namespace natscope::train {
+
+/// The trained tensors, under the names that an adapter folder (or, with Trained::all, a model folder) stores.
+[[nodiscard]] ParameterLayout finetune_layout(const ModelConfig& base, const FinetuneOptions& options);
+
+/// What a step adds to a document's own content.
+struct DistillContext {
+  std::uint64_t seed = 0;
+  std::int64_t step = 0;       ///< from 1
+  std::int64_t first_row = 0;  ///< tokens of the step before this document: noise does not depend on the order of work
+  double scale = 1.0;          ///< 1 / documents of the step
+  double applied_sparsity = 0.0;  ///< λ, already scaled
+};
+
+struct DistillPass {
+  double distance = 0.0;    ///< mean over counted positions and hidden dimensions of the squared difference
+  double nll = 0.0;         ///< evaluate() only: sums over predicted tokens, natural logarithm …
+  double full_nll = 0.0;    ///< … and the teacher's
+  std::int64_t tokens = 0;  ///< read
+  std::int64_t predicted = 0;
+  RoleStatistics sampled, argmax;  ///< over all layers and KV heads
+};
+
+class DistillationModel {
+ public:
+  /// `base` must outlive the model. Errors: unsupported_model (the base has score layers already), out_of_memory.
+  [[nodiscard]] static Expected<DistillationModel> create(const ModelFolder& base, const FinetuneOptions& options);
+  DistillationModel(DistillationModel&&) noexcept;
+  DistillationModel& operator=(DistillationModel&&) noexcept;
+  ~DistillationModel();
+
+  [[nodiscard]] const ParameterLayout& layout() const;
+  /// Functions of the seed, the tensor's name and the place alone; with Trained::all the base's own weights.
+  [[nodiscard]] std::vector<float> initial_weights(std::uint64_t seed) const;
+  void set_weights(std::span<const float> weights);
+
+  /// Adds the gradient of scale · distance, and of the regulariser to the score layers, to `gradient` [layout().size],
+  /// with drawn roles. Errors: interrupted, out_of_memory, internal.
+  [[nodiscard]] Expected<DistillPass> forward_backward(const Document& document, const DistillContext& context,
+                                                       std::span<float> gradient, const StopToken& stop);
+
+  /// Forward only, with the roles that inference chooses. Errors as above.
+  [[nodiscard]] Expected<DistillPass> evaluate(const Document& document, const StopToken& stop);
+
+  class Implementation;
+
+ private:
+  explicit DistillationModel(std::unique_ptr<Implementation> implementation);
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace natscope::train

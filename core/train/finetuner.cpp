@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/train/finetuner.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numbers>
+#include <optional>
+#include <string>
+
+#include "core/jobs/job_folder.h"
+#include "core/train/adapter_export.h"
+#include "core/train/corpus.h"
+#include "core/train/counter_random.h"
+#include "core/train/distillation_model.h"
+#include "core/train/document_set.h"
+#include "core/train/passkey.h"
+#include "core/train/training_loop.h"
+
+namespace natscope::train {
+
+namespace {
+
+namespace fs = std::filesystem;
+using jobs::JobFolder;
+
+constexpr std::int64_t longest_document = 16'000;  // the paper's
+constexpr std::int64_t shortest_passkey = 256;     // shorter ones have room for nothing
+
+class Finetuning final : public TrainingTask {
+ public:
+  Finetuning(FinetuneOptions options, const StopToken& stop) : options_(std::move(options)), stop_(stop) {}
+
+  Expected<void> prepare(const Say& say) override {
+    at::set_num_threads(options_.threads);
+    NATSCOPE_TRY(base_, ModelFolder::open(options_.model));
+    NATSCOPE_TRY(model_, DistillationModel::create(*base_, options_));
+    form_ = {&base_->tokenizer(), base_->bos_id(),
+             options_.context > 0 ? std::min<std::int64_t>(options_.context, base_->config().context)
+                                  : std::min<std::int64_t>(longest_document, base_->config().context)};
+    if (form_.length < 2) return fail(ErrorCode::usage, "documents of one token", "give --length 2 or more");
+    say("reading the documents");
+    NATSCOPE_TRY(documents_, read_documents(options_.data, form_, stop_));
+    if (!options_.valid.empty()) {
+      NATSCOPE_TRY(held_out_, read_documents(options_.valid, form_, stop_));
+    }
+    order_.emplace(documents_.size(), options_.seed);
+    for (const Document& document : documents_) {
+      if (document.counted.empty()) text_.insert(text_.end(), document.tokens.begin(), document.tokens.end());
+    }
+    if (options_.passkey > 0 && (form_.length < shortest_passkey || text_.empty())) {
+      say("no pass keys: documents of " + std::to_string(form_.length) + " tokens have no room for them");
+      options_.passkey = 0;
+    }
+    std::int64_t parameters = 0;
+    for (const Parameter& p : layout().parameters) parameters += p.elements;
+    say(std::to_string(documents_.size()) + " documents of up to " + std::to_string(form_.length) + " tokens, " +
+        std::to_string(parameters) + " parameters to train, " + std::to_string(options_.steps) + " steps");
+    return {};
+  }
+
+  [[nodiscard]] const ParameterLayout& layout() const override { return model_->layout(); }
+  [[nodiscard]] std::vector<float> initial_weights() const override { return model_->initial_weights(options_.seed); }
+  void set_weights(std::span<const float> weights) override { model_->set_weights(weights); }
+  [[nodiscard]] std::int64_t steps() const override { return options_.steps; }
+  [[nodiscard]] int kv_heads() const override { return base_->config().kv_heads; }
+  [[nodiscard]] bool has_held_out() const override { return !held_out_.empty(); }
+  [[nodiscard]] fs::path out() const override { return options_.out; }
+  [[nodiscard]] std::string calmer() const override { return "lower --lr or --lambda"; }
+
+  [[nodiscard]] std::int64_t tokens_until(std::int64_t step) const override {
+    std::int64_t tokens = 0;
+    DocumentOrder order(documents_.size(), options_.seed);
+    for (std::int64_t n = 0; n < step * options_.batch; ++n) {
+      const auto made = passkey_form(n);
+      tokens += made ? made->length : documents_[order[n]].size();
+    }
+    return tokens;
+  }
+
+  Expected<StepReport> add_gradient(std::int64_t number, std::span<float> gradient) override {
+    StepReport report;
+    RoleStatistics sampled, argmax;
+    DistillContext context;
+    context.seed = options_.seed;
+    context.step = number;
+    context.scale = 1.0 / options_.batch;
+    context.applied_sparsity = options_.sparse_regularized_value / options_.batch;
+    for (int i = 0; i < options_.batch; ++i) {
+      NATSCOPE_TRY(const Document document, document_of((number - 1) * options_.batch + i));
+      context.first_row = report.tokens;
+      NATSCOPE_TRY(const DistillPass pass, model_->forward_backward(document, context, gradient, stop_));
+      report.tokens += pass.tokens;
+      report.loss += pass.distance / options_.batch;
+      sampled.add(pass.sampled);
+      argmax.add(pass.argmax);
+    }
+    report.has_roles = true;
+    report.sampled = sampled.total();
+    report.argmax = argmax.total();
+    return report;
+  }
+
+  OptimizerReport update(std::int64_t number, std::span<const float> gradient, TrainingState& state) override {
+    const double rate = finetune_learning_rate(options_.learning_rate, options_.steps, number);
+    return optimizer_step({rate, options_.beta1, options_.beta2, options_.weight_decay, options_.clip}, number,
+                          layout(), gradient, state);
+  }
+
+  Expected<Evaluation> evaluate(bool last) override {
+    const std::size_t wanted =
+        std::min(held_out_.size(), static_cast<std::size_t>(options_.evaluate_documents) * (last ? 4 : 1));
+    Evaluation evaluation;
+    double nll = 0, full_nll = 0, distance = 0;
+    std::uint64_t bytes = 0;
+    for (std::size_t i = 0; i < wanted; ++i) {
+      const Document& document = held_out_[i * held_out_.size() / wanted];
+      NATSCOPE_TRY(const DistillPass pass, model_->evaluate(document, stop_));
+      nll += pass.nll;
+      full_nll += pass.full_nll;
+      distance += pass.distance / static_cast<double>(wanted);
+      evaluation.tokens += pass.predicted;
+      bytes += document.bytes;
+      evaluation.roles.add(pass.argmax);
+    }
+    const auto tokens = static_cast<double>(evaluation.tokens);
+    evaluation.nll = nll / tokens;
+    evaluation.full_nll = full_nll / tokens;
+    evaluation.distance = distance;
+    evaluation.bits_per_byte = bytes == 0 ? 0.0 : nll / std::numbers::ln2 / static_cast<double>(bytes);
+    evaluation.has_roles = true;
+    return evaluation;
+  }
+
+  Expected<void> write_model(std::span<const float> weights) const override {
+    return export_finetuned(options_.out, *base_, options_, layout(), weights);
+  }
+
+ private:
+  /// What is made in the place of the n-th document; nothing where that is one of the text.
+  [[nodiscard]] std::optional<PasskeyForm> passkey_form(std::int64_t n) const {
+    const CounterRandom random(options_.seed, random_purpose::document_kind, static_cast<std::uint64_t>(n));
+    if (static_cast<double>(random.uniform(0)) >= options_.passkey) return std::nullopt;
+    PasskeyForm form;
+    const std::int64_t shortest = std::max(shortest_passkey, form_.length / 16);
+    form.length =
+        shortest + static_cast<std::int64_t>(random.bits(1) % static_cast<std::uint64_t>(form_.length - shortest + 1));
+    form.seed = options_.seed;
+    form.number = static_cast<std::uint64_t>(n);
+    return form;
+  }
+
+  [[nodiscard]] Expected<Document> document_of(std::int64_t n) {
+    const auto form = passkey_form(n);
+    if (!form) return documents_[(*order_)[n]];
+    NATSCOPE_TRY(PasskeyDocument made, passkey_document(text_, *form, *form_.tokenizer, form_.bos));
+    return std::move(made.document);
+  }
+
+  FinetuneOptions options_;
+  StopToken stop_;
+  std::optional<ModelFolder> base_;
+  std::optional<DistillationModel> model_;
+  DocumentForm form_;
+  std::vector<Document> documents_, held_out_;
+  std::vector<std::int32_t> text_;  // of all documents, to hide keys in
+  std::optional<DocumentOrder> order_;
+};
+
+Expected<FinetuneOptions> options_of_job(const fs::path& job, FinetuneOptions given, bool resume) {
+  NATSCOPE_CHECK(check_job_folder(job, resume));
+  if (!resume) return checked(std::move(given));
+  NATSCOPE_TRY(const auto spec, JobFolder::read_spec(job));
+  NATSCOPE_TRY(FinetuneOptions stored, finetune_options_from_json(spec));
+  stored.job = job;
+  auto resolved = resolve(std::move(stored));
+  if (!resolved) return fail(ErrorCode::bad_job, "spec.json: " + resolved.error().message, resolved.error().hint);
+  return resolved;
+}
+
+}  // namespace
+
+Expected<FinetuneOptions> checked(FinetuneOptions options) {
+  NATSCOPE_TRY(FinetuneOptions settled, resolve(std::move(options)));
+  NATSCOPE_CHECK(text_files(settled.data));
+  if (!settled.valid.empty()) NATSCOPE_CHECK(text_files(settled.valid));
+  NATSCOPE_TRY(const ModelFolder base, ModelFolder::open(settled.model));
+  NATSCOPE_CHECK(DistillationModel::create(base, settled));
+  return settled;
+}
+
+Expected<TrainResult> finetune(FinetuneOptions options, bool resume, const TrainListener& listener,
+                               const StopToken& stop) {
+  const fs::path folder = options.job;
+  NATSCOPE_TRY(FinetuneOptions settled, options_of_job(folder, std::move(options), resume));
+  if (settled.out.empty()) settled.out = folder / "model";
+  NATSCOPE_TRY(JobFolder job, JobFolder::create(folder));
+  if (!resume) NATSCOPE_CHECK(job.write_spec(options_json(settled)));
+  Finetuning task(settled, stop);
+  return run_job(task, job, {settled.checkpoint_every, settled.checkpoints_kept, settled.evaluate_every}, settled.steps,
+                 listener, stop);
+}
+
+}  // namespace natscope::train

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/train/memory_forecast.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "core/io/model_folder.h"
+#include "core/train/distillation_model.h"
+
+namespace natscope::train {
+
+namespace {
+
+constexpr std::int64_t f32_bytes = 4;
+/// The program with LibTorch's libraries, its thread pools and the allocator's slack. Measured: see the test.
+constexpr std::int64_t program_bytes = 190LL << 20U;
+constexpr std::int64_t longest_document = 16'000;
+
+}  // namespace
+
+std::int64_t MemoryForecast::total_bytes() const {
+  std::int64_t sum = 0;
+  for (const auto& [name, bytes] : parts) sum += bytes;
+  return sum;
+}
+
+std::string MemoryForecast::text() const {
+  std::string lines = "Memory forecast for documents of " + std::to_string(tokens) + " tokens\n";
+  const auto add = [&](const std::string& name, std::int64_t bytes) {
+    char line[120];
+    std::snprintf(line, sizeof line, "  %-44s %10.1f MiB\n", name.c_str(), static_cast<double>(bytes) / 1048576.0);
+    lines += line;
+  };
+  for (const auto& [name, bytes] : parts) add(name, bytes);
+  add("all together", total_bytes());
+  return lines;
+}
+
+MemoryForecast forecast_memory(const ModelConfig& c, const FinetuneOptions& options, std::int64_t stored_bytes,
+                               bool is_f32) {
+  MemoryForecast forecast;
+  const std::int64_t t = forecast.tokens = options.context > 0 ? std::min<std::int64_t>(options.context, c.context)
+                                                               : std::min<std::int64_t>(longest_document, c.context);
+  const std::int64_t rows = std::min<std::int64_t>(t, options.rows);
+  const std::int64_t e = c.hidden, q = c.q_rows(), kv = c.kv_rows(), i = c.intermediate;
+  const std::int64_t trained = finetune_layout(c, options).size;
+
+  forecast.parts.emplace_back("program and libraries", program_bytes);
+  forecast.parts.emplace_back("base weights, mapped", stored_bytes);
+  // Copies: the run's state, the student's own, gradient, two moments.
+  forecast.parts.emplace_back("trained weights, gradient, AdamW's moments", 5 * trained * f32_bytes);
+  forecast.parts.emplace_back("layer inputs kept for the backward pass", (c.layers + 2) * t * e * f32_bytes);
+  // Of one layer's attention: norm (two), q, k, v as they are made, rotated and as the operation keeps them, their
+  // gradients, its output (twice), scores; what autograd holds between.
+  const std::int64_t attention = t * (4 * e + 7 * q + 7 * kv + 4 * c.score_rows()) * f32_bytes;
+  // Of one piece of the feed-forward part: norm, gate, up, their product, silu, and the gradients of these.
+  const std::int64_t feed_forward = rows * (5 * e + 7 * i) * f32_bytes;
+  forecast.parts.emplace_back("inside of one layer", attention + feed_forward);
+  // What is stored narrower is widened while a layer uses it; the larger of its two halves counts.
+  const std::int64_t widened =
+      is_f32 && options.dtype == ComputeDType::float32 ? 0 : std::max(e * (2 * q + 2 * kv), 3 * e * i) * f32_bytes;
+  forecast.parts.emplace_back("matrices of one layer in the type of products", widened);
+  return forecast;
+}
+
+Expected<MemoryForecast> forecast_memory(const FinetuneOptions& options) {
+  NATSCOPE_TRY(const ModelFolder base, ModelFolder::open(options.model));
+  return forecast_memory(base.config(), options, static_cast<std::int64_t>(base.weight_bytes()),
+                         base.weight_dtype() == "float32");
+}
+
+}  // namespace natscope::train

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// Options of a training command as fields of spec.json: each command lists its members once, for writing and reading.
+/// Private to core/train.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/expected.h"
+#include "core/train/train_options.h"
+
+namespace natscope::train {
+
+/// Errors: usage, naming the flag and its range.
+inline Expected<void> in_range(const char* flag, double value, double low, double high) {
+  if (std::isfinite(value) && value >= low && value <= high) return {};
+  return fail(ErrorCode::usage, std::string(flag) + " is out of range",
+              "give a value from " + nlohmann::json(low).dump() + " to " + nlohmann::json(high).dump());
+}
+
+/// Writes options into spec.json.
+struct OptionWriter {
+  nlohmann::json& spec;
+  void operator()(const char* key, const std::filesystem::path& value) const { spec[key] = value.string(); }
+  void operator()(const char* key, ComputeDType value) const {
+    spec[key] = value == ComputeDType::bfloat16 ? "bfloat16" : "float32";
+  }
+  template <class T>
+  void operator()(const char* key, const T& value) const {
+    spec[key] = value;
+  }
+};
+
+/// Reads them back; `wrong` becomes the key of a value that cannot be.
+struct OptionReader {
+  const nlohmann::json& spec;
+  std::string& wrong;
+
+  const nlohmann::json* value_of(const char* key) const {
+    const auto found = spec.find(key);
+    return found == spec.end() ? nullptr : &*found;
+  }
+  void operator()(const char* key, std::filesystem::path& value) const {
+    const auto* stored = value_of(key);
+    if (stored == nullptr) return;
+    if (stored->is_string())
+      value = stored->get<std::string>();
+    else
+      wrong = key;
+  }
+  void operator()(const char* key, ComputeDType& value) const {
+    const auto* stored = value_of(key);
+    if (stored == nullptr) return;
+    if (*stored == "bfloat16")
+      value = ComputeDType::bfloat16;
+    else if (*stored == "float32")
+      value = ComputeDType::float32;
+    else
+      wrong = key;
+  }
+  void operator()(const char* key, bool& value) const {
+    const auto* stored = value_of(key);
+    if (stored == nullptr) return;
+    if (stored->is_boolean())
+      value = stored->get<bool>();
+    else
+      wrong = key;
+  }
+  void operator()(const char* key, double& value) const {
+    const auto* stored = value_of(key);
+    if (stored == nullptr) return;
+    if (stored->is_number())
+      value = stored->get<double>();
+    else
+      wrong = key;
+  }
+  template <class Integer>
+  void operator()(const char* key, Integer& value) const {
+    const auto* stored = value_of(key);
+    if (stored == nullptr) return;
+    // Through the widest type, so that a number that does not fit is seen instead of cut.
+    if (stored->is_number_unsigned() && std::in_range<Integer>(stored->get<std::uint64_t>())) {
+      value = static_cast<Integer>(stored->get<std::uint64_t>());
+    } else if (stored->is_number_integer() && !stored->is_number_unsigned() &&
+               std::in_range<Integer>(stored->get<std::int64_t>())) {
+      value = static_cast<Integer>(stored->get<std::int64_t>());
+    } else {
+      wrong = key;
+    }
+  }
+};
+
+/// The options in a spec of `kind`. `visit(options, reader)` lists the members; `write` makes the spec of options.
+/// Errors: bad_job, naming the key. Unknown keys are refused: they could change the run.
+template <class Options, class Visit, class Write>
+[[nodiscard]] Expected<Options> read_options(const nlohmann::json& spec, const char* kind, Visit visit, Write write) {
+  const std::string next = "start a new run, or repair spec.json";
+  if (!spec.is_object() || spec.value("kind", nlohmann::json()) != kind ||
+      spec.value("version", nlohmann::json()) != 1) {
+    return fail(ErrorCode::bad_job, "spec.json does not describe a run of this kind and version", next);
+  }
+  Options options;
+  std::string wrong;
+  visit(options, OptionReader{spec, wrong});
+  if (!wrong.empty()) return fail(ErrorCode::bad_job, "spec.json: " + wrong + " has an impossible value", next);
+  const nlohmann::json known = write(options);
+  for (const auto& [key, value] : spec.items()) {
+    if (!known.contains(key)) return fail(ErrorCode::bad_job, "spec.json: unknown key " + printable(key), next);
+  }
+  return options;
+}
+
+}  // namespace natscope::train

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/train/training_loop.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/jobs/job_status.h"
+#include "core/train/progress_json.h"
+
+namespace natscope::train {
+
+namespace {
+
+using jobs::JobFolder;
+using jobs::JobState;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+/// A checkpoint on Ctrl+C must not outlast the half second that the command line promises.
+constexpr double checkpoint_budget_s = 0.25;
+
+/// A loss this many times its running mean, after a first few steps, does not come back.
+constexpr double explosion = 1e3;
+constexpr int steps_before_explosion = 10;
+
+class Loop {
+ public:
+  Loop(TrainingTask& task, JobFolder& job, const LoopOptions& options, const TrainListener& listener,
+       const StopToken& stop)
+      : task_(task), job_(job), options_(options), listener_(listener), stop_(stop) {}
+
+  Expected<void> prepare() {
+    NATSCOPE_CHECK(task_.prepare([this](const std::string& text) { say(text); }));
+    const auto size = static_cast<std::size_t>(task_.layout().size);
+    gradient_.assign(size, 0.0F);
+    remove_unfinished_checkpoints(job_.checkpoints());
+    if (const auto checkpoint = newest_valid_checkpoint(job_.checkpoints())) {
+      NATSCOPE_TRY(state_, read_checkpoint(*checkpoint, task_.layout()));
+      say("resuming after step " + std::to_string(state_.step));
+    } else {
+      state_.weights = task_.initial_weights();
+      state_.first_moment.assign(size, 0.0F);
+      state_.second_moment.assign(size, 0.0F);
+    }
+    NATSCOPE_CHECK(job_.rewind_progress(state_.step));
+    task_.set_weights(state_.weights);
+    saved_step_ = state_.step;
+    return {};
+  }
+
+  Expected<TrainResult> go() {
+    const auto begun = Clock::now();
+    TrainResult result;
+    while (state_.step < task_.steps()) {
+      if (const auto mode = job_.stop_request()) return stop_on_request(*mode);
+      auto loss = step();
+      if (!loss) return give_up(std::move(loss).error());
+      result.loss = *loss;
+      const bool last = state_.step == task_.steps();
+      if (last || state_.step % options_.checkpoint_every == 0) NATSCOPE_CHECK(save());
+      const bool due = options_.evaluate_every > 0 && state_.step % options_.evaluate_every == 0;
+      if (task_.has_held_out() && (due || last)) {
+        auto evaluation = evaluate(last);
+        if (!evaluation) return give_up(std::move(evaluation).error());
+        result.evaluation = std::move(*evaluation);
+      }
+    }
+    NATSCOPE_CHECK(task_.write_model(state_.weights));
+    NATSCOPE_CHECK(job_.write_status(JobState::finished, state_.step, task_.steps()));
+    result.model = task_.out();
+    result.steps = task_.steps();
+    result.tokens = task_.tokens_until(task_.steps());
+    for (const Parameter& p : task_.layout().parameters) result.parameters += p.elements;
+    result.seconds = seconds_since(begun);
+    say("finished: " + task_.out().string());
+    return result;
+  }
+
+  /// What the folder says of a run that ended with an error.
+  Error closed(Error error, std::int64_t steps) {
+    if (error.code == ErrorCode::disk_full) {
+      error.message += saved_step_ > 0 ? "; the checkpoint of step " + std::to_string(saved_step_) + " is intact"
+                                       : "; there is no checkpoint yet";
+      error.hint = "free some space; --resume goes on from the last checkpoint";
+    }
+    const JobState state = stopped_on_request_                    ? JobState::stopped
+                           : error.code == ErrorCode::interrupted ? JobState::interrupted
+                                                                  : JobState::failed;
+    const std::string line = format_error_line(error);
+    // The status first: it gives up the reserve that the log's line may need on a full disk.
+    static_cast<void>(job_.write_status(state, state_.step, steps, state == JobState::stopped ? std::string() : line));
+    static_cast<void>(job_.log(line));
+    return error;
+  }
+
+ private:
+  /// To the listener and the log; a log that cannot be written is no reason to stop training.
+  void say(const std::string& text) {
+    if (listener_.message) listener_.message(text);
+    static_cast<void>(job_.log(text));
+  }
+
+  /// One optimiser step; the loss. The state changes only when every part of the gradient is there.
+  Expected<double> step() {
+    const auto begun = Clock::now();
+    const std::int64_t number = state_.step + 1;
+    std::fill(gradient_.begin(), gradient_.end(), 0.0F);
+    NATSCOPE_TRY(StepReport report, task_.add_gradient(number, gradient_));
+    NATSCOPE_CHECK(check_loss(number, report.loss));
+    const OptimizerReport update = task_.update(number, gradient_, state_);
+    state_.step = number;
+    task_.set_weights(state_.weights);
+
+    report.step = number;
+    report.steps = task_.steps();
+    report.learning_rate = update.learning_rate;
+    report.gradient_norm = update.gradient_norm;
+    const double seconds = seconds_since(begun);
+    mean_step_s_ = mean_step_s_ == 0.0 ? seconds : 0.95 * mean_step_s_ + 0.05 * seconds;
+    report.tokens_per_s = static_cast<double>(report.tokens) / seconds;
+    report.eta_s = mean_step_s_ * static_cast<double>(task_.steps() - number);
+    NATSCOPE_CHECK(job_.append_progress(progress_json(report)));
+    NATSCOPE_CHECK(job_.write_running_status(number, task_.steps()));
+    if (listener_.step) listener_.step(report);
+    return report.loss;
+  }
+
+  Expected<void> check_loss(std::int64_t number, double loss) {
+    if (!std::isfinite(loss)) {
+      return fail(ErrorCode::bad_job, "the loss of step " + std::to_string(number) + " is not a number",
+                  task_.calmer());
+    }
+    if (seen_ >= steps_before_explosion && loss > explosion * mean_loss_) {
+      return fail(ErrorCode::bad_job,
+                  "the loss of step " + std::to_string(number) + " is " + std::to_string(loss) +
+                      ", a thousand times what it was",
+                  task_.calmer());
+    }
+    mean_loss_ = seen_ == 0 ? loss : 0.9 * mean_loss_ + 0.1 * loss;
+    ++seen_;
+    return {};
+  }
+
+  Expected<void> save() {
+    const auto begun = Clock::now();
+    NATSCOPE_CHECK(write_checkpoint(job_.checkpoints(), task_.layout(), state_, options_.checkpoints_kept));
+    saved_step_ = state_.step;
+    checkpoint_s_ = seconds_since(begun);
+    return {};
+  }
+
+  Expected<Evaluation> evaluate(bool last) {
+    NATSCOPE_TRY(Evaluation evaluation, task_.evaluate(last));
+    evaluation.step = state_.step;
+    NATSCOPE_CHECK(job_.append_progress(progress_json(evaluation, task_.kv_heads())));
+    say(evaluation_text(evaluation));
+    if (listener_.evaluated) listener_.evaluated(evaluation);
+    return evaluation;
+  }
+
+  /// Ends between two steps, because somebody wrote it into the folder.
+  Unexpected stop_on_request(jobs::StopMode mode) {
+    if (state_.step > saved_step_) {
+      if (auto saved = save(); !saved) return Unexpected(std::move(saved).error());
+    }
+    const bool keep = mode == jobs::StopMode::keep_model;
+    if (keep) {
+      auto kept = task_.write_model(state_.weights);
+      if (!kept) return Unexpected(std::move(kept).error());
+      say("the model of step " + std::to_string(state_.step) + ": " + task_.out().string());
+    }
+    jobs::withdraw_stop_request(job_.path());
+    stopped_on_request_ = true;
+    return fail(ErrorCode::interrupted,
+                "training stopped after step " + std::to_string(state_.step) + ", as asked" +
+                    (keep ? "; the model of that step is in " + task_.out().string() : ""),
+                "--resume goes on from there");
+  }
+
+  /// Ends a run that failed or was stopped; what is done is kept where that costs no time.
+  Unexpected give_up(Error error) {
+    if (error.code == ErrorCode::interrupted) {
+      const double estimate =
+          checkpoint_s_ > 0.0 ? checkpoint_s_ : static_cast<double>(task_.layout().size) * 12.0 / 2e8;
+      if (state_.step > saved_step_ && estimate < checkpoint_budget_s) static_cast<void>(save());
+      error = make_error(
+          ErrorCode::interrupted,
+          "training stopped after step " + std::to_string(state_.step) +
+              (saved_step_ > 0 ? "; checkpoint of step " + std::to_string(saved_step_) : "; no checkpoint yet"),
+          "--resume goes on from there");
+    }
+    return Unexpected(std::move(error));
+  }
+
+  TrainingTask& task_;
+  JobFolder& job_;
+  LoopOptions options_;
+  const TrainListener& listener_;
+  StopToken stop_;
+  TrainingState state_;
+  std::vector<float> gradient_;
+  std::int64_t saved_step_ = 0;
+  double mean_step_s_ = 0.0;
+  double checkpoint_s_ = 0.0;
+  double mean_loss_ = 0.0;
+  int seen_ = 0;
+  bool stopped_on_request_ = false;
+};
+
+}  // namespace
+
+Expected<void> check_job_folder(const std::filesystem::path& job, bool resume) {
+  if (job.empty()) return fail(ErrorCode::usage, "no folder for the run", "name one with --out or --job");
+  if (!resume && JobFolder::exists(job)) {
+    return fail(ErrorCode::usage, printable(job.string()) + " already holds a run",
+                "add --resume to go on with it, or choose another folder");
+  }
+  if (resume && !JobFolder::exists(job)) {
+    return fail(ErrorCode::bad_job, printable(job.string()) + " holds no run to resume (no spec.json)",
+                "start it without --resume");
+  }
+  return {};
+}
+
+Expected<TrainResult> run_job(TrainingTask& task, JobFolder& job, const LoopOptions& options,
+                              std::int64_t first_status_steps, const TrainListener& listener, const StopToken& stop) {
+  Loop loop(task, job, options, listener, stop);
+  std::int64_t steps = first_status_steps;
+  auto work = [&]() -> Expected<TrainResult> {
+    // Until the checkpoint is read, the step that was reached before is what is known.
+    const auto before = jobs::read_job_status(job.path());
+    NATSCOPE_CHECK(job.write_status(JobState::running, before ? before->step : 0, steps));
+    NATSCOPE_CHECK(loop.prepare());
+    steps = task.steps();
+    return loop.go();
+  };
+  Expected<TrainResult> result = work();
+  if (!result) return Unexpected(loop.closed(std::move(result).error(), steps));
+  return result;
+}
+
+}  // namespace natscope::train

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/train/finetuner.h"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "core/io/model_folder.h"
+#include "core/train/document_set.h"
+#include "core/train/passkey.h"
+#include "tests/support/sentencepiece_bytes.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/tiny_model.h"
+
+using namespace natscope;
+using namespace natscope::train;
+using test::TemporaryFolder;
+
+namespace {
+
+FinetuneOptions tiny_run(const TemporaryFolder& folder, const std::string& job) {
+  test::TinyModel base;
+  base.config.erase("nats");
+  for (int layer = 0; layer < 2; ++layer) {
+    base.remove("model.layers." + std::to_string(layer) + ".self_attn.proj_layer.weight");
+  }
+  std::filesystem::create_directories(folder / "base");
+  base.write(folder / "base");
+  std::string text;
+  for (int i = 0; i < 400; ++i) text += i % 2 == 0 ? "abc de\n" : "a bad cab\n";
+  std::filesystem::create_directories(folder / "text");
+  test::write_bytes(folder / "text/a.txt", text);
+  FinetuneOptions options;
+  options.model = folder / "base";
+  options.data = options.valid = folder / "text";
+  options.job = options.out = folder / job;
+  options.window = 3;
+  options.steps = 12;
+  options.learning_rate = 2e-2;
+  options.checkpoint_every = 4;
+  options.evaluate_every = 0;
+  options.threads = 1;
+  return options;
+}
+
+std::vector<double> losses_of(const FinetuneOptions& options, bool resume, std::int64_t stop_after = -1) {
+  std::vector<double> losses;
+  StopSource stop;
+  TrainListener listener;
+  listener.step = [&](const StepReport& report) {
+    losses.push_back(report.loss);
+    if (report.step == stop_after) stop.request_stop();
+  };
+  const auto result = finetune(options, resume, listener, stop.get_token());
+  if (stop_after < 0) REQUIRE_MESSAGE(result.has_value(), (result ? std::string() : format_error_line(result.error())));
+  return losses;
+}
+
+Expected<std::vector<Document>> read_lines(const TemporaryFolder& folder, const std::string& lines) {
+  test::write_bytes(folder / "tokenizer.model", test::small_sentencepiece().serialized());
+  test::write_bytes(folder / "data.jsonl", lines);
+  const auto tokenizer = Tokenizer::load(folder / "tokenizer.model");
+  REQUIRE(tokenizer.has_value());
+  return read_documents(folder / "data.jsonl", {&*tokenizer, 1, 12}, {});
+}
+
+}  // namespace
+
+TEST_CASE("a stopped run goes on with bit-equal losses, and its adapter opens") {
+  TemporaryFolder folder;
+  const std::vector<double> whole = losses_of(tiny_run(folder, "whole"), false);
+  REQUIRE(whole.size() == 12);
+  const std::vector<double> begun = losses_of(tiny_run(folder, "cut"), false, 6);
+  FinetuneOptions again;
+  again.job = folder / "cut";
+  const std::vector<double> rest = losses_of(again, true);
+  REQUIRE(begun.size() >= 6);
+  REQUIRE(!rest.empty());
+  for (std::size_t i = 0; i < rest.size(); ++i) CHECK(rest[i] == whole[12 - rest.size() + i]);
+  const auto opened = ModelFolder::open(folder / "base", folder / "whole");
+  REQUIRE_MESSAGE(opened.has_value(), (opened ? std::string() : format_error_line(opened.error())));
+  CHECK(opened->has_score_layers());
+  CHECK(opened->config().nats->window == 3);
+  CHECK(ModelFolder::open(folder / "whole").has_value());  // the adapter alone finds its base
+}
+
+TEST_CASE("all weights: a whole model folder that opens by itself") {
+  TemporaryFolder folder;
+  FinetuneOptions options = tiny_run(folder, "all");
+  options.trained = Trained::all;
+  options.steps = 3;
+  options.learning_rate = 1e-4;
+  losses_of(options, false);
+  const auto opened = ModelFolder::open(folder / "all");
+  REQUIRE_MESSAGE(opened.has_value(), (opened ? std::string() : format_error_line(opened.error())));
+  CHECK(opened->has_score_layers());
+}
+
+TEST_CASE("the learning rate climbs for a fifth, stays, and comes back") {
+  CHECK(finetune_learning_rate(1.0, 100, 1) == doctest::Approx(0.1));
+  CHECK(finetune_learning_rate(1.0, 100, 10) == doctest::Approx(0.5));
+  CHECK(finetune_learning_rate(1.0, 100, 20) == doctest::Approx(1.0));
+  CHECK(finetune_learning_rate(1.0, 100, 50) == doctest::Approx(1.0));
+  CHECK(finetune_learning_rate(1.0, 100, 100) == doctest::Approx(0.1));
+  CHECK(finetune_learning_rate(1.0, 1, 1) == doctest::Approx(1.0));
+}
+
+TEST_CASE("options survive spec.json, and strange ones are refused") {
+  FinetuneOptions options;
+  options.model = "m";
+  options.data = "d";
+  options.trained = Trained::lora;
+  options.lora_targets = {"v_proj"};
+  options.seed = 18446744073709551615U;
+  const auto spec = options_json(options);
+  const auto again = finetune_options_from_json(spec);
+  REQUIRE(again.has_value());
+  CHECK(options_json(*again) == spec);
+  const std::pair<const char*, nlohmann::json> wrong[] = {
+      {"trained", "some"}, {"lora_targets", 3}, {"lora_targets", {1, 2}}, {"window", "wide"}, {"unheard", 1}};
+  for (const auto& [key, value] : wrong) {
+    CAPTURE(key);
+    auto changed = spec;
+    changed[key] = value;
+    const auto read = finetune_options_from_json(changed);
+    REQUIRE(!read.has_value());
+    CHECK(read.error().code == ErrorCode::bad_job);
+    CHECK(read.error().message.find(key) != std::string::npos);
+  }
+}
+
+TEST_CASE("lines of JSON: texts, answers, and what is wrong with which line") {
+  TemporaryFolder folder;
+  const auto good = read_lines(folder,
+                               "{\"text\": \"abc de\"}\n\n{\"prompt\": \"a bad cab\", \"answer\": \"ed\", \"id\": 7}\n"
+                               "{\"prompt\": \"abcde abcde abcde abcde abcde\", \"answer\": \"cab cab\"}");
+  REQUIRE_MESSAGE(good.has_value(), (good ? std::string() : format_error_line(good.error())));
+  REQUIRE(good->size() == 3);
+  CHECK((*good)[0].counted.empty());
+  for (const std::size_t i : {std::size_t{1}, std::size_t{2}}) {
+    const Document& document = (*good)[i];
+    REQUIRE(document.counted.size() == document.tokens.size());
+    CHECK(document.counted.front() == 0);
+    CHECK(document.counted.back() == 1);
+    CHECK(document.size() <= 12);
+    CHECK(document.tokens.front() == 1);
+  }
+  const std::pair<const char*, const char*> bad[] = {
+      {"{\"text\": \"a\"}\n[1]\n", "line 2"},
+      {"{\"text\": \"a\"}\n\n{\"text\": }\n", "line 3"},
+      {"{\"text\": 7}\n", "line 1"},
+      {"{\"prompt\": \"a\"}\n", "line 1"},
+      {"{\"answer\": \"a\"}\n", "line 1"},
+      {"{\"text\": \"a\", \"prompt\": \"a\", \"answer\": \"b\"}\n", "line 1"},
+      {"{\"prompt\": \"a\", \"answer\": \"\"}\n", "line 1"},
+      {"{\"text\": \"\"}\n", "line 1"},
+      {"{}\n", "line 1"},
+      {"{\"text\": \"a\", \"text\": \"b\"}\n", "line 1"},
+      {"{\"text\": \"\xff\"}\n", "line 1"},
+      {"no json\n", "line 1"},
+      {"\n\n", "holds no documents"},
+      {"", "holds no documents"},
+  };
+  for (const auto& [text, says] : bad) {
+    CAPTURE(text);
+    const auto read = read_lines(folder, text);
+    REQUIRE(!read.has_value());
+    CHECK(read.error().code == ErrorCode::bad_data);
+    CHECK_MESSAGE(read.error().message.find(says) != std::string::npos, read.error().message);
+  }
+}
+
+TEST_CASE("every document comes once an epoch, in an order of the seed") {
+  DocumentOrder order(7, 3), same(7, 3), other(7, 4);
+  std::vector<int> seen(7);
+  bool differs = false;
+  for (std::int64_t n = 0; n < 7; ++n) {
+    ++seen[order[n]];
+    CHECK(order[n] == same[n]);
+    differs = differs || order[n] != other[n];
+  }
+  for (const int count : seen) CHECK(count == 1);
+  CHECK(differs);
+  CHECK(order[0] == same[0]);  // back again
+}
+
+TEST_CASE("pass keys stand in the text once, at their depth, and are asked for behind it") {
+  TemporaryFolder folder;
+  test::write_bytes(folder / "tokenizer.model", test::small_sentencepiece().serialized());
+  const auto tokenizer = Tokenizer::load(folder / "tokenizer.model");
+  REQUIRE(tokenizer.has_value());
+  const std::vector<std::int32_t> text(
+      5000, *[&] {
+        static const std::vector<std::int32_t> a = *tokenizer->encode("a");
+        return &a.back();
+      }());
+  PasskeyForm form;
+  form.length = 3000;
+  form.seed = 9;
+  const auto made = passkey_document(text, form, *tokenizer, 1);
+  REQUIRE_MESSAGE(made.has_value(), (made ? std::string() : format_error_line(made.error())));
+  REQUIRE(!made->answers.empty());
+  const auto& tokens = made->document.tokens;
+  CHECK(static_cast<std::int64_t>(tokens.size()) == form.length);
+  const std::string all = *tokenizer->decode(tokens);
+  std::int64_t counted = 0, answers = 0;
+  for (const std::uint8_t flag : made->document.counted) counted += flag;
+  for (const PasskeyAnswer& answer : made->answers) {
+    const std::span<const std::int32_t> digits = std::span(tokens).subspan(
+        static_cast<std::size_t>(answer.begin), static_cast<std::size_t>(answer.end - answer.begin));
+    std::string number = *tokenizer->decode(digits);
+    REQUIRE(number.size() >= 5);
+    number = number.substr(number.size() - 5);
+    const std::size_t first = all.find(number);
+    CHECK(first != std::string::npos);
+    CHECK(all.find(number, first + 1) != std::string::npos);
+    CHECK(answer.depth >= 0.05);
+    CHECK(answer.depth <= 0.95);
+    CHECK(made->document.counted[static_cast<std::size_t>(answer.begin - 1)] == 1);
+    answers += answer.end - answer.begin;
+  }
+  CHECK(counted == answers);
+  CHECK(passkey_document(text, form, *tokenizer, 1)->document.tokens == tokens);
+  form.number = 1;
+  CHECK(passkey_document(text, form, *tokenizer, 1)->document.tokens != tokens);
+  form.length = 20;
+  CHECK(passkey_document(text, form, *tokenizer, 1).error().code == ErrorCode::bad_data);
+  CHECK(passkey_document({}, PasskeyForm{}, *tokenizer, 1).error().code == ErrorCode::bad_data);
+}
