@@ -83,7 +83,7 @@ class Build:
                   or word.endswith(source) and i == len(command) - 1)
         command[at] = str(copy if copy.exists() else ROOT / source)
         # In front of the tree's own folders, so that every include of the edited file finds the copy.
-        first = next(i for i, word in enumerate(command) if word.startswith("-I"))
+        first = next(i for i, word in enumerate(command) if word.startswith(("-I", "-isystem", "--options-file")))
         command[first:first] = [f"-I{overlay / 'kernels/include'}", f"-I{overlay}"]
         if source.endswith(".cpp"):
             command += QUICK_CPP + (ONLY_AVX2 if source.startswith("kernels/cpu/") and has_avx2() else [])
