@@ -4,7 +4,6 @@
 #include <array>
 #include <cstdint>
 
-#include "kernels/attention_tile.h"
 #include "kernels/kv_cache.h"
 #include "kernels/status.h"
 #include "kernels/views.h"
@@ -31,21 +30,6 @@ template <class T, int Rank>
   if (heads < 1 || heads % shape.kv_heads != 0)
     return {StatusCode::shape_mismatch, "heads: not a multiple of kv_heads"};
   if (head_dim != shape.head_dim) return {StatusCode::shape_mismatch, "queries: head_dim is not the cache's"};
-  return {};
-}
-
-/// Whether the arrays a map is computed from have one row a token.
-[[nodiscard]] inline Status check_map(const AttentionMapSource& source) {
-  const std::int64_t tokens = source.queries.rows;
-  if (tokens < 0 || source.keys.rows != tokens) return {StatusCode::shape_mismatch, "keys: one row a query"};
-  if (source.queries.cols < 1 || source.keys.cols != source.queries.cols)
-    return {StatusCode::shape_mismatch, "keys: head_dim of the queries"};
-  if (source.queries.row_stride < source.queries.cols || source.keys.row_stride < source.keys.cols) {
-    return {StatusCode::shape_mismatch, "row_stride: at least head_dim"};
-  }
-  if (static_cast<std::int64_t>(source.lse.size()) != tokens) return {StatusCode::shape_mismatch, "lse: [T]"};
-  if (static_cast<std::int64_t>(source.last_query.size()) != tokens)
-    return {StatusCode::shape_mismatch, "last_query: [T]"};
   return {};
 }
 

@@ -8,6 +8,7 @@
 
 #include "tests/kernels/attention_map_case.h"
 #include "tests/kernels/guarded_array.h"
+#include "tests/kernels/tested_backend.h"
 
 using namespace natscope;
 using namespace natscope::kernels;
@@ -16,7 +17,8 @@ using namespace natscope::tests;
 TEST_CASE("entropy, sink and self weight are those of the dense rows") {
   RandomArrays random(81);
   INFO(random.how_to_repeat());
-  for (const Backend backend : {Backend::ref, Backend::cpu}) {
+  for (const MapBackend& backend : map_backends()) {
+    CAPTURE(backend.name);
     for (const std::int64_t tokens : {1, 31, 33, 151}) {
       for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
         for (const std::vector<double>& shares : {std::vector<double>{1, 0, 0}, {0, 0, 1}, {1, 2, 2}}) {
@@ -25,8 +27,9 @@ TEST_CASE("entropy, sink and self weight are those of the dense rows") {
           GuardedArray entropy(tokens - first);
           GuardedArray sink(tokens - first);
           GuardedArray self(tokens - first);
-          REQUIRE(row_statistics(backend, map.source(), TokenPos(static_cast<std::int32_t>(first)), entropy.span(),
-                                 sink.span(), self.span())
+          REQUIRE(backend
+                      .statistics(map.source(), TokenPos(static_cast<std::int32_t>(first)), entropy.span(), sink.span(),
+                                  self.span())
                       .ok());
           for (std::int64_t m = first; m < tokens; ++m) {
             double expected = 0;
@@ -47,16 +50,17 @@ TEST_CASE("entropy, sink and self weight are those of the dense rows") {
 TEST_CASE("any of the outputs may be left out; sizes are checked") {
   RandomArrays random(82);
   INFO(random.how_to_repeat());
-  const AttentionMapCase map = random_map(random, 9, 8, 2, ElementType::f32, {1, 1, 1});
-  GuardedArray sink(4);
-  GuardedArray self(3);
-  CHECK(row_statistics(Backend::cpu, map.source(), TokenPos(5), {}, sink.span(), {}).ok());
-  CHECK(sink.all_written());
-  CHECK(row_statistics(Backend::cpu, map.source(), TokenPos(0), {}, {}, {}).ok());
-  CHECK(row_statistics(Backend::cpu, map.source(), TokenPos(0), {}, sink.span(), self.span()).code ==
-        StatusCode::shape_mismatch);
-  CHECK(row_statistics(Backend::cpu, map.source(), TokenPos(6), {}, sink.span(), {}).code ==
-        StatusCode::shape_mismatch);
-  CHECK(row_statistics(Backend::cpu, map.source(), TokenPos(-1), {}, sink.span(), {}).code ==
-        StatusCode::invalid_argument);
+  for (const MapBackend& backend : map_backends()) {
+    CAPTURE(backend.name);
+    const AttentionMapCase map = random_map(random, 9, 8, 2, ElementType::f32, {1, 1, 1});
+    GuardedArray sink(4);
+    GuardedArray self(3);
+    CHECK(backend.statistics(map.source(), TokenPos(5), {}, sink.span(), {}).ok());
+    CHECK(sink.all_written());
+    CHECK(backend.statistics(map.source(), TokenPos(0), {}, {}, {}).ok());
+    CHECK(backend.statistics(map.source(), TokenPos(0), {}, sink.span(), self.span()).code ==
+          StatusCode::shape_mismatch);
+    CHECK(backend.statistics(map.source(), TokenPos(6), {}, sink.span(), {}).code == StatusCode::shape_mismatch);
+    CHECK(backend.statistics(map.source(), TokenPos(-1), {}, sink.span(), {}).code == StatusCode::invalid_argument);
+  }
 }

@@ -8,6 +8,7 @@
 
 #include "tests/kernels/attention_map_case.h"
 #include "tests/kernels/guarded_array.h"
+#include "tests/kernels/tested_backend.h"
 
 using namespace natscope;
 using namespace natscope::kernels;
@@ -25,10 +26,10 @@ struct Tile {
   Tile(std::int64_t tile_rows, std::int64_t tile_cols)
       : rows(tile_rows), cols(tile_cols), maximum(rows * cols), mean(rows * cols), visible(rows * cols) {}
 
-  Status compute(Backend backend, const AttentionMapSource& source, std::int32_t query, std::int32_t key, int zoom) {
+  Status compute(const MapBackend& backend, const AttentionMapSource& source, std::int32_t query, std::int32_t key,
+                 int zoom) {
     const auto view = [this](GuardedArray& array) { return View<float, 2>::packed(array.data(), {rows, cols}); };
-    return attention_tile(backend, source, TokenPos(query), TokenPos(key), zoom, view(maximum), view(mean),
-                          view(visible));
+    return backend.tile(source, TokenPos(query), TokenPos(key), zoom, view(maximum), view(mean), view(visible));
   }
 };
 
@@ -69,7 +70,8 @@ void check_tile(const AttentionMapCase& map, const Tile& tile, std::int64_t quer
 TEST_CASE("tiles at every zoom and place hold the dense map's maximum, mean and share") {
   RandomArrays random(61);
   INFO(random.how_to_repeat());
-  for (const Backend backend : {Backend::ref, Backend::cpu}) {
+  for (const MapBackend& backend : map_backends()) {
+    CAPTURE(backend.name);
     for (const std::int64_t tokens : {0, 1, 31, 33, 150}) {
       for (const std::int64_t head_dim : {8, 10, 64, 72}) {
         for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
@@ -96,12 +98,15 @@ TEST_CASE("tiles at every zoom and place hold the dense map's maximum, mean and 
 TEST_CASE("dense, sliding-only and local-only heads") {
   RandomArrays random(62);
   INFO(random.how_to_repeat());
-  for (const std::vector<double>& shares : {std::vector<double>{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {1, 30, 30}}) {
-    const AttentionMapCase map = random_map(random, 300, 32, 16, ElementType::bf16, shares);
-    for (const int zoom : {0, 1, 3}) {
-      Tile tile(64, 64);
-      REQUIRE(tile.compute(Backend::cpu, map.source(), 120, 90, zoom).ok());
-      check_tile(map, tile, 120, 90, zoom);
+  for (const MapBackend& backend : map_backends()) {
+    CAPTURE(backend.name);
+    for (const std::vector<double>& shares : {std::vector<double>{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {1, 30, 30}}) {
+      const AttentionMapCase map = random_map(random, 300, 32, 16, ElementType::bf16, shares);
+      for (const int zoom : {0, 1, 3, 6, 7}) {
+        Tile tile(64, 64);
+        REQUIRE(tile.compute(backend, map.source(), 120, 90, zoom).ok());
+        check_tile(map, tile, 120, 90, zoom);
+      }
     }
   }
 }
@@ -109,19 +114,21 @@ TEST_CASE("dense, sliding-only and local-only heads") {
 TEST_CASE("an empty tile and bad arguments") {
   RandomArrays random(63);
   INFO(random.how_to_repeat());
-  const AttentionMapCase map = random_map(random, 5, 8, 2, ElementType::f32, {1, 1, 1});
-  Tile none(0, 4);
-  CHECK(none.compute(Backend::cpu, map.source(), 0, 0, 0).ok());
-  Tile tile(2, 2);
-  CHECK(tile.compute(Backend::cpu, map.source(), 0, 0, -1).code == StatusCode::invalid_argument);
-  CHECK(tile.compute(Backend::cpu, map.source(), 0, 0, 32).code == StatusCode::invalid_argument);
-  CHECK(tile.compute(Backend::cpu, map.source(), -1, 0, 0).code == StatusCode::invalid_argument);
-  CHECK(tile.compute(Backend::cuda, map.source(), 0, 0, 0).code == StatusCode::backend_unavailable);
-  AttentionMapSource source = map.source();
-  source.lse = source.lse.first(4);
-  CHECK(tile.compute(Backend::cpu, source, 0, 0, 0).code == StatusCode::shape_mismatch);
-  source = map.source();
-  source.keys.cols = 7;
-  CHECK(tile.compute(Backend::cpu, source, 0, 0, 0).code == StatusCode::shape_mismatch);
-  CHECK_FALSE(tile.maximum.all_written());
+  for (const MapBackend& backend : map_backends()) {
+    CAPTURE(backend.name);
+    const AttentionMapCase map = random_map(random, 5, 8, 2, ElementType::f32, {1, 1, 1});
+    Tile none(0, 4);
+    CHECK(none.compute(backend, map.source(), 0, 0, 0).ok());
+    Tile tile(2, 2);
+    CHECK(tile.compute(backend, map.source(), 0, 0, -1).code == StatusCode::invalid_argument);
+    CHECK(tile.compute(backend, map.source(), 0, 0, 32).code == StatusCode::invalid_argument);
+    CHECK(tile.compute(backend, map.source(), -1, 0, 0).code == StatusCode::invalid_argument);
+    AttentionMapSource source = map.source();
+    source.lse = source.lse.first(4);
+    CHECK(tile.compute(backend, source, 0, 0, 0).code == StatusCode::shape_mismatch);
+    source = map.source();
+    source.keys.cols = 7;
+    CHECK(tile.compute(backend, source, 0, 0, 0).code == StatusCode::shape_mismatch);
+    CHECK_FALSE(tile.maximum.all_written());
+  }
 }

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <set>
 #include <vector>
@@ -136,6 +137,28 @@ TEST_CASE("after every append a head holds exactly what the next query can see")
         CAPTURE(page_entries);
         run_random(random, window, page_entries, shares);
       }
+    }
+  }
+}
+
+TEST_CASE("a bf16 cache rounds to nearest, ties to even, and keeps what is no number") {
+  // Halfway between two neighbours of 8 bits, a little past it, an infinity that rounding must not make, and a NaN.
+  const std::vector<float> numbers{1.00390625F,  1.01171875F, 1.00390637F,
+                                   -1.01171875F, 3.3e38F,     std::numeric_limits<float>::infinity(),
+                                   1e-40F,       0.1F,        std::numeric_limits<float>::quiet_NaN()};
+  const std::vector<float> expected{1.0F, 1.015625F, 1.0078125F, -1.015625F};
+  const auto head_dim = static_cast<std::int32_t>(numbers.size());
+  const auto cache = make_cache({1, 1, head_dim, ElementType::bf16, 2}, 2);
+  const auto row = ConstView<float, 2>::packed(numbers.data(), {1, head_dim});
+  REQUIRE(cache->append(layer0, head0, TokenPos(0), std::vector<Role>{Role::global}, row, row).ok());
+  const KvPage page = cache->page(layer0, head0, 0);
+  for (const void* rows : {page.keys, page.values}) {
+    for (std::int32_t d = 0; d < head_dim; ++d) {
+      CAPTURE(d);
+      const float found = stored(rows, ElementType::bf16, d);
+      const auto at = static_cast<std::size_t>(d);
+      if (at < expected.size()) CHECK(found == expected[at]);
+      CHECK(static_cast<const Bf16*>(rows)[d].bits == to_bf16(numbers[at]).bits);
     }
   }
 }

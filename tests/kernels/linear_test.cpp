@@ -12,6 +12,7 @@
 #include "tests/kernels/error_bound.h"
 #include "tests/kernels/guarded_array.h"
 #include "tests/kernels/random_arrays.h"
+#include "tests/kernels/sequence_backend.h"
 
 using namespace natscope::kernels;
 using namespace natscope::tests;
@@ -55,14 +56,15 @@ std::vector<Sum> plain_product(const Matrix& matrix, const std::vector<float>& x
   return out;
 }
 
-void check_size(RandomArrays& random, Backend backend, ElementType dtype, std::int64_t rows, std::int64_t cols) {
+void check_size(RandomArrays& random, const LinearBackend& backend, ElementType dtype, std::int64_t rows,
+                std::int64_t cols) {
   CAPTURE(rows);
   CAPTURE(cols);
   Matrix matrix = random_matrix(random, dtype, rows, cols, rows % 2 == 1);
   const std::vector<float> x = random.normal(cols);
   GuardedArray out(rows);
   matrix.product.out = out.data();
-  REQUIRE(linear_row(backend, x, {&matrix.product, 1}).ok());
+  REQUIRE(backend.product(x, {&matrix.product, 1}).ok());
   const std::vector<double> truth = plain_product<double>(matrix, x);
   const std::vector<float> plain = plain_product<float>(matrix, x);
   const std::span<const double> expected(truth);
@@ -76,7 +78,8 @@ void check_size(RandomArrays& random, Backend backend, ElementType dtype, std::i
 TEST_CASE("a product is right at every size") {
   RandomArrays random(11);
   INFO(random.how_to_repeat());
-  for (const Backend backend : {Backend::ref, Backend::cpu}) {
+  for (const LinearBackend& backend : linear_backends()) {
+    CAPTURE(backend.name);
     for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
       for (const std::int64_t rows : {0, 1, 2, 3, 7, 31, 32, 33, 97}) {
         for (const std::int64_t cols : {0, 1, 15, 16, 17, 31, 32, 33, 64, 101, 256, 509, 768}) {

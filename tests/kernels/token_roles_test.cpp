@@ -78,6 +78,13 @@ TEST_CASE("held_entries counts what the next query could see") {
   }
 }
 
+TEST_CASE("the first token's window ends like every other one's") {
+  const std::vector<Role> roles(6, Role::sliding);
+  std::vector<std::int32_t> held(6, -1);
+  REQUIRE(held_entries(roles, 2, held).ok());
+  CHECK(held == std::vector<std::int32_t>{1, 2, 2, 2, 2, 2});
+}
+
 TEST_CASE("the one-line rules agree with the mask") {
   RandomArrays random(73);
   INFO(random.how_to_repeat());

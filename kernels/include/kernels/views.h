@@ -38,9 +38,10 @@ struct View {
     return data[offset];
   }
 
-  constexpr operator View<const T, Rank>() const
-    requires(!std::is_const_v<T>)
-  {
+  /// A template, since nvcc warns of a conversion to the view's own type even where `requires` rules it out.
+  template <class Same = T>
+    requires(!std::is_const_v<Same>)
+  constexpr operator View<const Same, Rank>() const {
     return {data, sizes, strides};
   }
 };

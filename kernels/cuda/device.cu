@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "kernels/cuda/device.h"
+
+#include <cstring>
+
+#include "kernels/cuda/launch_status.cuh"
+
+namespace natscope::kernels::cuda {
+
+Status device_info(DeviceInfo& info) {
+  info = {};
+  cudaDriverGetVersion(&info.driver_version);
+  cudaRuntimeGetVersion(&info.runtime_version);
+  int device = 0;
+  if (const cudaError_t error = cudaGetDevice(&device); error != cudaSuccess) {
+    cudaGetLastError();  // asked and answered: the next call must not find this error
+    return {StatusCode::backend_unavailable, cudaGetErrorString(error)};
+  }
+  cudaDeviceProp properties;
+  if (const Status status = to_status(cudaGetDeviceProperties(&properties, device)); !status.ok()) return status;
+  std::memcpy(info.name, properties.name, sizeof(info.name) - 1);
+  info.multiprocessors = properties.multiProcessorCount;
+  info.major = properties.major;
+  info.minor = properties.minor;
+  info.shared_bytes_per_block = static_cast<std::int64_t>(properties.sharedMemPerBlockOptin);
+  info.l2_bytes = properties.l2CacheSize;
+  if (info.major < 8) return {StatusCode::backend_unavailable, "the GPU is older than compute capability 8.0 (A100, RTX 30)"};
+  std::size_t free_bytes = 0;
+  std::size_t total_bytes = 0;
+  if (const Status status = to_status(cudaMemGetInfo(&free_bytes, &total_bytes)); !status.ok()) return status;
+  info.free_bytes = static_cast<std::int64_t>(free_bytes);
+  info.memory_bytes = static_cast<std::int64_t>(total_bytes);
+  return {};
+}
+
+Status DeviceMemory::allocate(std::int64_t size_bytes) {
+  release();
+  if (size_bytes < 0) return {StatusCode::invalid_argument, "device memory: a size below 0"};
+  if (size_bytes == 0) return {};
+  if (const cudaError_t error = cudaMalloc(&data_, static_cast<std::size_t>(size_bytes)); error != cudaSuccess) {
+    cudaGetLastError();
+    data_ = nullptr;
+    return to_status(error);
+  }
+  size_bytes_ = size_bytes;
+  return {};
+}
+
+void DeviceMemory::release() {
+  if (data_ != nullptr) cudaFree(data_);
+  data_ = nullptr;
+  size_bytes_ = 0;
+}
+
+Status PinnedMemory::allocate(std::int64_t size_bytes) {
+  release();
+  if (size_bytes < 0) return {StatusCode::invalid_argument, "pinned memory: a size below 0"};
+  if (size_bytes == 0) return {};
+  if (const cudaError_t error = cudaMallocHost(&data_, static_cast<std::size_t>(size_bytes)); error != cudaSuccess) {
+    cudaGetLastError();
+    data_ = nullptr;
+    return to_status(error);
+  }
+  size_bytes_ = size_bytes;
+  return {};
+}
+
+void PinnedMemory::release() {
+  if (data_ != nullptr) cudaFreeHost(data_);
+  data_ = nullptr;
+  size_bytes_ = 0;
+}
+
+OwnedStream::~OwnedStream() {
+  if (stream_ != nullptr) cudaStreamDestroy(stream_);
+}
+
+Status OwnedStream::create() { return to_status(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking)); }
+
+Status copy_to_device(void* to, const void* from, std::int64_t size_bytes, Stream stream) {
+  return to_status(cudaMemcpyAsync(to, from, static_cast<std::size_t>(size_bytes), cudaMemcpyHostToDevice, stream));
+}
+
+Status copy_to_host(void* to, const void* from, std::int64_t size_bytes, Stream stream) {
+  return to_status(cudaMemcpyAsync(to, from, static_cast<std::size_t>(size_bytes), cudaMemcpyDeviceToHost, stream));
+}
+
+Status copy_on_device(void* to, const void* from, std::int64_t size_bytes, Stream stream) {
+  return to_status(cudaMemcpyAsync(to, from, static_cast<std::size_t>(size_bytes), cudaMemcpyDeviceToDevice, stream));
+}
+
+Status fill_bytes(void* to, int byte, std::int64_t size_bytes, Stream stream) {
+  return to_status(cudaMemsetAsync(to, byte, static_cast<std::size_t>(size_bytes), stream));
+}
+
+Status synchronize(Stream stream) { return to_status(cudaStreamSynchronize(stream)); }
+
+Status Graph::begin(Stream stream) {
+  reset();
+  return to_status(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+}
+
+Status Graph::end(Stream stream) {
+  cudaGraph_t recorded = nullptr;
+  if (const Status status = to_status(cudaStreamEndCapture(stream, &recorded)); !status.ok()) return status;
+  cudaGraphExec_t executable = nullptr;
+  const Status status = to_status(cudaGraphInstantiate(&executable, recorded, 0));
+  cudaGraphDestroy(recorded);
+  executable_ = executable;
+  return status;
+}
+
+Status Graph::launch(Stream stream) const {
+  return to_status(cudaGraphLaunch(static_cast<cudaGraphExec_t>(executable_), stream));
+}
+
+void Graph::reset() {
+  if (executable_ != nullptr) cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(executable_));
+  executable_ = nullptr;
+}
+
+}  // namespace natscope::kernels::cuda

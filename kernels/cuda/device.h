@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "kernels/status.h"
+
+struct CUstream_st;
+
+/// Memory and order of work on a GPU, for code that includes no CUDA header: tests, and the engine's module.
+///
+/// Operations of kernels/cuda take views and pointers into device memory and a stream, put their work on the stream and
+/// return at once; arrays must live until the stream has passed them. Everything runs on the thread's current device.
+namespace natscope::kernels::cuda {
+
+/// An order of work on the device (a cudaStream_t). Null is the default stream.
+using Stream = CUstream_st*;
+
+/// What the current device is and has.
+struct DeviceInfo {
+  char name[256] = "";
+  std::int64_t memory_bytes = 0;
+  std::int64_t free_bytes = 0;
+  std::int32_t multiprocessors = 0;
+  std::int32_t major = 0;  ///< compute capability
+  std::int32_t minor = 0;
+  std::int64_t shared_bytes_per_block = 0;  ///< what a kernel may ask for
+  std::int64_t l2_bytes = 0;
+  std::int32_t driver_version = 0;   ///< newest CUDA that the driver speaks, 13000 for 13.0; 0: no driver
+  std::int32_t runtime_version = 0;  ///< CUDA that this was built with
+};
+
+/// Errors: backend_unavailable (no driver, too old a one, no GPU, or one older than compute capability 8.0).
+Status device_info(DeviceInfo& info);
+
+/// Device memory, freed with this object. Contents are undefined after allocation.
+class DeviceMemory {
+ public:
+  DeviceMemory() = default;
+  ~DeviceMemory() { release(); }
+  DeviceMemory(DeviceMemory&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_bytes_(std::exchange(other.size_bytes_, 0)) {}
+  DeviceMemory& operator=(DeviceMemory&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_bytes_, other.size_bytes_);
+    return *this;
+  }
+
+  /// Frees what it held. Errors: out_of_memory, backend_unavailable.
+  Status allocate(std::int64_t size_bytes);
+  /// Keeps what it has when that is enough.
+  Status reserve(std::int64_t size_bytes) { return size_bytes <= size_bytes_ ? Status{} : allocate(size_bytes); }
+  void release();
+
+  [[nodiscard]] void* data() const { return data_; }
+  template <class T>
+  [[nodiscard]] T* as() const {
+    return static_cast<T*>(data_);
+  }
+  [[nodiscard]] std::int64_t size_bytes() const { return size_bytes_; }
+
+ private:
+  void* data_ = nullptr;
+  std::int64_t size_bytes_ = 0;
+};
+
+/// Host memory that the device can copy from and to by itself, freed with this object.
+class PinnedMemory {
+ public:
+  PinnedMemory() = default;
+  ~PinnedMemory() { release(); }
+  PinnedMemory(PinnedMemory&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_bytes_(std::exchange(other.size_bytes_, 0)) {}
+  PinnedMemory& operator=(PinnedMemory&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_bytes_, other.size_bytes_);
+    return *this;
+  }
+
+  Status allocate(std::int64_t size_bytes);
+  Status reserve(std::int64_t size_bytes) { return size_bytes <= size_bytes_ ? Status{} : allocate(size_bytes); }
+  void release();
+
+  template <class T>
+  [[nodiscard]] T* as() const {
+    return static_cast<T*>(data_);
+  }
+  [[nodiscard]] std::int64_t size_bytes() const { return size_bytes_; }
+
+ private:
+  void* data_ = nullptr;
+  std::int64_t size_bytes_ = 0;
+};
+
+/// A stream that ends with this object.
+class OwnedStream {
+ public:
+  OwnedStream() = default;
+  ~OwnedStream();
+  OwnedStream(const OwnedStream&) = delete;
+  OwnedStream& operator=(const OwnedStream&) = delete;
+
+  Status create();
+  [[nodiscard]] Stream get() const { return stream_; }
+
+ private:
+  Stream stream_ = nullptr;
+};
+
+/// Copies in stream order. To and from pinned memory they run beside the host; pageable memory makes the host wait.
+Status copy_to_device(void* to, const void* from, std::int64_t size_bytes, Stream stream);
+Status copy_to_host(void* to, const void* from, std::int64_t size_bytes, Stream stream);
+Status copy_on_device(void* to, const void* from, std::int64_t size_bytes, Stream stream);
+/// Sets every byte.
+Status fill_bytes(void* to, int byte, std::int64_t size_bytes, Stream stream);
+/// Waits until the stream has done everything. Errors: also what a kernel before it did wrong.
+Status synchronize(Stream stream);
+
+/// Records what is put on a stream once, and launches it as a whole from then on.
+///
+///   graph.begin(stream); … operations on the stream, no allocation, no wait …; graph.end(stream);
+///   graph.launch(stream);   // as often as wanted; pointers are those of the recording, what they point to may change
+class Graph {
+ public:
+  Graph() = default;
+  ~Graph() { reset(); }
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+
+  Status begin(Stream stream);
+  Status end(Stream stream);
+  Status launch(Stream stream) const;
+  void reset();
+  [[nodiscard]] bool ready() const { return executable_ != nullptr; }
+
+ private:
+  void* executable_ = nullptr;
+};
+
+}  // namespace natscope::kernels::cuda

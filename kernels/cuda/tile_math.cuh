@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cuda_bf16.h>
+#include <cuda_pipeline_primitives.h>
+
+#include <cstdint>
+
+#include "kernels/cuda/tile_products.h"
+
+/// tile_products.h with the hardware's instructions. bf16 tiles are multiplied by tensor cores; f32 tiles by
+/// multiply-adds in the same places, for whoever needs f32 to mean f32.
+namespace natscope::kernels::cuda {
+
+using Bf16Element = __nv_bfloat16;
+
+/// Four numbers a thread of 16 rows × 8 columns: row, column; row, column + 1; row + 8, column; row + 8, column + 1.
+using Fragment = float[4];
+
+[[nodiscard]] __device__ inline int own_lane() { return static_cast<int>(threadIdx.x % 32); }
+[[nodiscard]] __device__ inline int fragment_row(int slot) { return lane_row(own_lane(), slot); }
+[[nodiscard]] __device__ inline int fragment_column(int tile, int which) {
+  return lane_column(own_lane(), tile, which);
+}
+
+template <int count>
+__device__ inline void clear(Fragment (&fragments)[count]) {
+#pragma unroll
+  for (int tile = 0; tile < count; ++tile) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) fragments[tile][i] = 0.0F;
+  }
+}
+
+/// Begins to copy `rows` packed rows of global memory into a tile; the caller commits and waits.
+template <class Shape, class Element>
+__device__ inline void fetch_tile_rows(Element* tile, const Element* packed) {
+  constexpr int per_piece = 16 / static_cast<int>(sizeof(Element));
+  constexpr int pieces = Shape::dim / per_piece;
+  for (int index = static_cast<int>(threadIdx.x); index < Shape::rows * pieces; index += Shape::threads) {
+    const int row = index / pieces;
+    const int column = index % pieces * per_piece;
+    __pipeline_memcpy_async(tile + row * Shape::stride + column, packed + row * Shape::dim + column, 16);
+  }
+}
+
+/// One thread's part of the warp's instructions.
+struct TensorCores {
+  using Words = std::uint32_t[4];
+  using Sums = Fragment;
+
+  template <class Offset>
+  __device__ void load(Words& to, const Bf16Element* from, const Offset& offset) const {
+    const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(from + offset(own_lane())));
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+                 : "r"(address));
+  }
+  template <class Offset>
+  __device__ void load_transposed(Words& to, const Bf16Element* from, const Offset& offset) const {
+    const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(from + offset(own_lane())));
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+                 : "r"(address));
+  }
+  __device__ void multiply_add(Sums& sum, const Words& left, const Words& right, int first) const {
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, "
+        "%2, %3};"
+        : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
+        : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "r"(right[first]), "r"(right[first + 1]));
+  }
+  __device__ void round(Words& to, const Sums& first, const Sums& second) const {
+    to[0] = two_bf16(first[0], first[1]);
+    to[1] = two_bf16(first[2], first[3]);
+    to[2] = two_bf16(second[0], second[1]);
+    to[3] = two_bf16(second[2], second[3]);
+  }
+
+ private:
+  [[nodiscard]] __device__ static std::uint32_t two_bf16(float low, float high) {
+    const __nv_bfloat162 both = __floats2bfloat162_rn(low, high);
+    return *reinterpret_cast<const std::uint32_t*>(&both);
+  }
+};
+
+template <class Shape>
+__device__ inline void rows_product(Fragment (&scores)[Shape::score_tiles], const Bf16Element* left,
+                                    const Bf16Element* right, float*) {
+  clear(scores);
+  rows_product_steps<Shape>(TensorCores(), scores, left, right);
+}
+
+template <class Shape>
+__device__ inline void columns_product(Fragment (&sums)[Shape::dim_tiles],
+                                       const Fragment (&weights)[Shape::score_tiles], const Bf16Element* right,
+                                       float*) {
+  columns_product_steps<Shape>(TensorCores(), sums, weights, right);
+}
+
+template <class Shape>
+__device__ inline void rows_product(Fragment (&scores)[Shape::score_tiles], const float* left, const float* right,
+                                    float*) {
+  clear(scores);
+  const float* const upper = left + fragment_row(0) * Shape::stride;
+  const float* const lower = left + fragment_row(1) * Shape::stride;
+#pragma unroll 1
+  for (int i = 0; i < Shape::dim; i += 4) {
+    const float4 a0 = *reinterpret_cast<const float4*>(upper + i);
+    const float4 a1 = *reinterpret_cast<const float4*>(lower + i);
+#pragma unroll
+    for (int tile = 0; tile < Shape::score_tiles; ++tile) {
+#pragma unroll
+      for (int which = 0; which < 2; ++which) {
+        const float4 b = *reinterpret_cast<const float4*>(right + fragment_column(tile, which) * Shape::stride + i);
+        float& first = scores[tile][which];
+        float& second = scores[tile][2 + which];
+        first = fmaf(a0.w, b.w, fmaf(a0.z, b.z, fmaf(a0.y, b.y, fmaf(a0.x, b.x, first))));
+        second = fmaf(a1.w, b.w, fmaf(a1.z, b.z, fmaf(a1.y, b.y, fmaf(a1.x, b.x, second))));
+      }
+    }
+  }
+}
+
+template <class Shape>
+__device__ inline void columns_product(Fragment (&sums)[Shape::dim_tiles],
+                                       const Fragment (&weights)[Shape::score_tiles], const float* right,
+                                       float* exchange) {
+  __syncwarp();
+#pragma unroll
+  for (int tile = 0; tile < Shape::score_tiles; ++tile) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      exchange[fragment_row(i / 2) * Shape::exchange_stride + fragment_column(tile, i % 2)] = weights[tile][i];
+  }
+  __syncwarp();
+#pragma unroll 1
+  for (int column = 0; column < Shape::rows; ++column) {
+    const float upper = exchange[fragment_row(0) * Shape::exchange_stride + column];
+    const float lower = exchange[fragment_row(1) * Shape::exchange_stride + column];
+#pragma unroll
+    for (int part = 0; part < Shape::dim_tiles; ++part) {
+      const float2 b = *reinterpret_cast<const float2*>(right + column * Shape::stride + fragment_column(part, 0));
+      sums[part][0] = fmaf(upper, b.x, sums[part][0]);
+      sums[part][1] = fmaf(upper, b.y, sums[part][1]);
+      sums[part][2] = fmaf(lower, b.x, sums[part][2]);
+      sums[part][3] = fmaf(lower, b.y, sums[part][3]);
+    }
+  }
+}
+
+/// The sum, or the largest, over the four threads that share a row.
+[[nodiscard]] __device__ inline float row_sum(float value) {
+  value += __shfl_xor_sync(0xffffffffU, value, 1);
+  return value + __shfl_xor_sync(0xffffffffU, value, 2);
+}
+[[nodiscard]] __device__ inline float row_largest(float value) {
+  value = fmaxf(value, __shfl_xor_sync(0xffffffffU, value, 1));
+  return fmaxf(value, __shfl_xor_sync(0xffffffffU, value, 2));
+}
+
+}  // namespace natscope::kernels::cuda

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "kernels/attention_prefill.h"
+
+#include <doctest/doctest.h>
+#include <omp.h>
+
+#include <cstring>
+#include <vector>
+
+#include "tests/kernels/sequence_backend.h"
+
+/// What a prefill through kernels::KvCache promises besides its result.
+using namespace natscope;
+using namespace natscope::kernels;
+using namespace natscope::tests;
+
+namespace {
+
+AttentionCase make_case(RandomArrays& random, std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
+                        std::int64_t tokens, std::int64_t window, ElementType dtype,
+                        const std::vector<double>& shares) {
+  AttentionCase c{heads, kv_heads, head_dim, tokens, window, dtype, {}, {}, {}, {}};
+  c.fill(random, shares);
+  return c;
+}
+
+}  // namespace
+
+TEST_CASE("equal bits on any number of threads, and on every run") {
+  RandomArrays random(55);
+  INFO(random.how_to_repeat());
+  const int threads_before = omp_get_max_threads();
+  for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
+    const AttentionCase c = make_case(random, 6, 3, 64, 400, 20, dtype, {1, 1, 1});
+    std::vector<float> first;
+    for (const int threads : {1, 2, 3, 2}) {
+      omp_set_num_threads(threads);
+      const AttentionResult<float> result = sequence_backends()[1].prefill(c, 150, 32);
+      if (first.empty()) first = result.out;
+      CHECK(std::memcmp(first.data(), result.out.data(), first.size() * sizeof(float)) == 0);
+    }
+  }
+  omp_set_num_threads(threads_before);
+}
+
+TEST_CASE("a chunk of no tokens is fine and writes nothing") {
+  RandomArrays random(56);
+  INFO(random.how_to_repeat());
+  const AttentionCase c = make_case(random, 2, 1, 8, 5, 3, ElementType::f32, {1, 1, 1});
+  const auto cache = cache_for(c);
+  append_tokens(c, *cache, 0, 5);
+  for (const Backend backend : {Backend::ref, Backend::cpu}) {
+    GuardedArray out(0);
+    GuardedArray lse(0);
+    CHECK(attention_prefill(backend, ConstView<float, 3>::packed(nullptr, {2, 0, 8}),
+                            ConstView<float, 3>::packed(nullptr, {1, 0, 8}),
+                            ConstView<float, 3>::packed(nullptr, {1, 0, 8}),
+                            ConstView<Role, 2>::packed(nullptr, {1, 0}), *cache, LayerId(0), TokenPos(5),
+                            View<float, 3>::packed(out.data(), {2, 0, 8}), View<float, 2>::packed(lse.data(), {2, 0}))
+              .ok());
+    CHECK(out.guards_hold());
+  }
+}

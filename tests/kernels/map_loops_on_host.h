@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <span>
+
+#include "kernels/attention_statistics.h"
+#include "kernels/attention_tile.h"
+
+/// The loops of kernels/cuda's maps (map_loops.h) over plain arrays: the same cells, squares and masks as on a GPU.
+namespace natscope::tests {
+
+kernels::Status map_loops_tile(const kernels::AttentionMapSource& source, TokenPos first_query, TokenPos first_key,
+                               int zoom, kernels::View<float, 2> maximum, kernels::View<float, 2> mean,
+                               kernels::View<float, 2> visible_share);
+
+kernels::Status map_loops_statistics(const kernels::AttentionMapSource& source, TokenPos first_query,
+                                     std::span<float> entropy, std::span<float> sink_weight,
+                                     std::span<float> self_weight);
+
+}  // namespace natscope::tests

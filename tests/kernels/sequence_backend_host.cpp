@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "tests/kernels/sequence_backend.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "kernels/attention_prefill.h"
+#include "tests/kernels/decode_step.h"
+
+namespace natscope::tests {
+
+namespace {
+
+using namespace kernels;
+
+/// The whole sequence token by token through the cache; out [heads, T, head_dim], lse [heads, T] as the dense rule has
+/// them.
+AttentionResult<float> decode_all(Backend backend, const AttentionCase& c, std::int32_t page_entries) {
+  AttentionResult<float> result;
+  result.out.assign(c.queries.size(), std::numeric_limits<float>::quiet_NaN());
+  result.lse.assign(static_cast<std::size_t>(c.heads * c.tokens), std::numeric_limits<float>::quiet_NaN());
+  const auto cache = cache_for(c, page_entries);
+  for (std::int64_t t = 0; t < c.tokens; ++t) {
+    GuardedArray out(c.heads * c.head_dim);
+    GuardedArray lse(c.heads);
+    REQUIRE(decode(backend, c, step_at(c, t), *cache, out, lse).ok());
+    CHECK(out.guards_hold());
+    CHECK(lse.guards_hold());
+    for (std::int64_t head = 0; head < c.heads; ++head) {
+      std::copy_n(out.data() + head * c.head_dim, c.head_dim, result.out.begin() + (head * c.tokens + t) * c.head_dim);
+      result.lse[static_cast<std::size_t>(head * c.tokens + t)] = lse[head];
+    }
+    append_tokens(c, *cache, t, 1);
+  }
+  return result;
+}
+
+/// The whole sequence in chunks of the given size through the cache, in the layout of dense_attention.
+AttentionResult<float> prefill_all(Backend backend, const AttentionCase& c, std::int64_t chunk,
+                                   std::int32_t page_entries) {
+  GuardedArray out(c.heads * c.tokens * c.head_dim);
+  GuardedArray lse(c.heads * c.tokens);
+  const auto cache = cache_for(c, page_entries);
+  for (std::int64_t first = 0; first < c.tokens; first += chunk) {
+    const std::int64_t rows = std::min(chunk, c.tokens - first);
+    const auto slice = [&](auto* data, std::int64_t heads) {
+      return View<std::remove_pointer_t<decltype(data)>, 3>{
+          data + first * c.head_dim, {heads, rows, c.head_dim}, {c.tokens * c.head_dim, c.head_dim, 1}};
+    };
+    const ConstView<Role, 2> roles{c.roles.data() + first, {c.kv_heads, rows}, {c.tokens, 1}};
+    const View<float, 2> lse_rows{lse.data() + first, {c.heads, rows}, {c.tokens, 1}};
+    REQUIRE(attention_prefill(backend, slice(c.queries.data(), c.heads), slice(c.keys.data(), c.kv_heads),
+                              slice(c.values.data(), c.kv_heads), roles, *cache, LayerId(0),
+                              TokenPos(static_cast<std::int32_t>(first)), slice(out.data(), c.heads), lse_rows)
+                .ok());
+    append_tokens(c, *cache, first, rows);
+  }
+  CHECK(out.guards_hold());
+  CHECK(lse.guards_hold());
+  CHECK(out.all_written());
+  CHECK(lse.all_written());
+  return {{out.span().begin(), out.span().end()}, {lse.span().begin(), lse.span().end()}};
+}
+
+SequenceBackend sequence_backend(const char* name, Backend backend) {
+  return {name,
+          [backend](const AttentionCase& c, std::int32_t page_entries) { return decode_all(backend, c, page_entries); },
+          [backend](const AttentionCase& c, std::int64_t chunk, std::int32_t page_entries) {
+            return prefill_all(backend, c, chunk, page_entries);
+          }};
+}
+
+LinearBackend linear_backend(const char* name, Backend backend) {
+  return {name, [backend](std::span<const float> x, std::span<const LinearRow> products) {
+            return linear_row(backend, x, products);
+          }};
+}
+
+}  // namespace
+
+std::vector<SequenceBackend> sequence_backends() {
+  return {sequence_backend("ref", Backend::ref), sequence_backend("cpu", Backend::cpu)};
+}
+std::vector<LinearBackend> linear_backends() {
+  return {linear_backend("ref", Backend::ref), linear_backend("cpu", Backend::cpu)};
+}
+
+}  // namespace natscope::tests
