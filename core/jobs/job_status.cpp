@@ -122,6 +122,11 @@ Expected<std::optional<LaunchRecord>> read_launch_record(const fs::path& folder)
     const bool digits = !launch.slurm_job.empty() && std::all_of(launch.slurm_job.begin(), launch.slurm_job.end(),
                                                                  [](char c) { return c >= '0' && c <= '9'; });
     if (!digits) fields.refuse("slurm_job");
+    if (const std::string ended = fields.text("ended"); !ended.empty()) {
+      launch.ended = job_state_from_name(ended);
+      if (!launch.ended || is_active(*launch.ended)) fields.refuse("ended");
+    }
+    launch.ended_words = fields.text("ended_words");
   } else if (runner == name(RunnerKind::local)) {
     launch.process = fields.process();
   } else {
@@ -135,6 +140,7 @@ Expected<void> write_launch_record(const fs::path& folder, const LaunchRecord& l
   json object{{"runner", name(launch.runner)}};
   if (launch.runner == RunnerKind::slurm) {
     object["slurm_job"] = launch.slurm_job;
+    if (launch.ended) object.update({{"ended", name(*launch.ended)}, {"ended_words", launch.ended_words}});
   } else {
     object.update({{"pid", launch.process.pid},
                    {"host", launch.process.host},
@@ -164,8 +170,13 @@ Expected<JobStatus> read_job_status(const fs::path& folder) {
   status.launch = std::move(launch);
   const bool launched = status.launch && !is_younger(folder / "status.json", folder / "launch.json");
   if (launched && status.launch->runner == RunnerKind::slurm) {
-    status.state = JobState::queued;
+    status.state = status.launch->ended.value_or(JobState::queued);
+    status.cluster = status.launch->ended_words;
     status.error.clear();
+    if (status.state == JobState::failed) {
+      status.error = format_error_line(make_error(ErrorCode::bad_job, "the batch script ended (" + status.cluster + ")",
+                                                  "see output.txt in the job's folder"));
+    }
   } else if (launched) {
     status.process = status.launch->process;
     status.error.clear();

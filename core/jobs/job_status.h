@@ -4,7 +4,8 @@
 ///   status.json  {state, pid, host, process_started, boot, step, steps, updated, error}, by the trainer, at most once
 ///   a
 ///                second; a folder of an older version has no host, process_started and boot
-///   launch.json  {runner, pid, host, process_started, boot} or {runner, slurm_job}, by whoever started the trainer
+///   launch.json  {runner, pid, host, process_started, boot} or {runner, slurm_job, ended, ended_words},
+///                by whoever started the trainer or saw the cluster end it
 /// The younger of the two has the last word.
 #pragma once
 
@@ -28,6 +29,9 @@ struct LaunchRecord {
   RunnerKind runner = RunnerKind::local;
   ProcessIdentity process;  ///< of a local one
   std::string slurm_job;    ///< digits; of a cluster's
+  /// Where the cluster ended a job whose trainer could not say so: killed or failed, and the cluster's words.
+  std::optional<JobState> ended;
+  std::string ended_words;
 };
 
 struct JobStatus {

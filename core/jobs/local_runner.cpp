@@ -24,7 +24,7 @@ Expected<void> LocalRunner::start(const fs::path& folder) {
   const fs::path program = options_.program.empty() ? cli_program() : options_.program;
   const auto started = start_detached(job_command(program, spec.kind, folder), folder / "output.txt",
                                       [&](const ProcessIdentity& process) {
-                                        return write_launch_record(folder, {RunnerKind::local, process, {}});
+                                        return write_launch_record(folder, {RunnerKind::local, process, {}, {}, {}});
                                       });
   if (!started) {
     // Nothing runs: the status of before is the last word again.

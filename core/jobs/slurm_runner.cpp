@@ -79,34 +79,21 @@ ClusterWord ask_cluster(const std::string& job) {
   return result;
 }
 
-bool trainer_has_spoken(const JobStatus& status) { return status.state != JobState::queued; }
-
-/// The trainer's own last word wins over the cluster's, unless the trainer still claims to be at work.
-void merge(const ClusterWord& cluster, JobStatus& status) {
+std::string text_of(const ClusterWord& cluster) {
   if (!cluster.answered) {
-    status.cluster = "the cluster does not answer" + (cluster.detail.empty() ? "" : ": " + printable(cluster.detail));
-    return;
+    return "the cluster does not answer" + (cluster.detail.empty() ? "" : ": " + printable(cluster.detail));
   }
-  status.cluster = cluster.word.empty() ? "not in the queue any more" : printable(cluster.word, 60);
-  if (!cluster.detail.empty()) {
-    const bool bracketed = cluster.detail.front() == '(';
-    status.cluster += (bracketed ? " " : " (") + printable(cluster.detail, 100) + (bracketed ? "" : ")");
-  }
-  const auto word = job_state_from_slurm(cluster.word);
-  const bool over = cluster.word.empty() || (word && !is_active(*word));
-  if (!is_active(status.state)) return;
-  if (!over) {
-    if (status.state == JobState::queued && word == JobState::running) status.state = JobState::starting;
-    return;
-  }
-  // It ended and its trainer did not say how.
-  const bool spoke = trainer_has_spoken(status);
-  status.state = word == JobState::failed ? JobState::failed : JobState::killed;
-  if (word == JobState::failed || (!spoke && word == JobState::finished)) {
-    status.state = JobState::failed;
-    status.error = format_error_line(make_error(ErrorCode::bad_job, "the batch script ended (" + status.cluster + ")",
-                                                "see output.txt in the job's folder"));
-  }
+  std::string text = cluster.word.empty() ? "not in the queue any more" : printable(cluster.word, 60);
+  if (cluster.detail.empty()) return text;
+  const bool bracketed = cluster.detail.front() == '(';
+  return text + (bracketed ? " " : " (") + printable(cluster.detail, 100) + (bracketed ? "" : ")");
+}
+
+/// How a job ended that is over for the cluster and whose trainer never said so.
+JobState end_of(const std::optional<JobState>& word, bool trainer_spoke) {
+  if (word == JobState::failed) return JobState::failed;
+  // A script that ends well without a word of the trainer did not run it.
+  return word == JobState::finished && !trainer_spoke ? JobState::failed : JobState::killed;
 }
 
 }  // namespace
@@ -143,15 +130,34 @@ Expected<void> SlurmRunner::start(const fs::path& folder) {
   if (!is_number(job)) {
     return fail(ErrorCode::io_failure, "sbatch named no job but said: " + printable(answer.out, 200));
   }
-  return write_launch_record(folder, {RunnerKind::slurm, {}, job});
+  return write_launch_record(folder, {RunnerKind::slurm, {}, job, {}, {}});
 }
 
 Expected<JobStatus> SlurmRunner::observe(const fs::path& folder) {
   NATSCOPE_TRY(JobStatus status, read_job_status(folder));
-  if (status.launch && status.launch->runner == RunnerKind::slurm && is_active(status.state)) {
-    merge(ask_cluster(status.launch->slurm_job), status);
-    status.stop_requested = is_active(status.state) && stop_request(folder).has_value();
+  const auto asks_cluster = [&] {
+    return status.launch && status.launch->runner == RunnerKind::slurm && is_active(status.state);
+  };
+  if (!asks_cluster()) return status;
+  const ClusterWord cluster = ask_cluster(status.launch->slurm_job);
+  const auto word = job_state_from_slurm(cluster.word);
+  const bool over = cluster.answered && (cluster.word.empty() || (word && !is_active(*word)));
+  if (!over) {
+    status.cluster = text_of(cluster);
+    if (status.state == JobState::queued && word == JobState::running) status.state = JobState::starting;
+    return status;
   }
+  // The trainer may have ended while the cluster was asked: its own last word counts.
+  const std::string submitted = status.launch->slurm_job;
+  NATSCOPE_TRY(status, read_job_status(folder));
+  if (!asks_cluster() || status.launch->slurm_job != submitted) return status;
+  // Written down, because a cluster forgets its jobs after some minutes.
+  LaunchRecord ended = *status.launch;
+  ended.ended = end_of(word, status.state != JobState::queued);
+  ended.ended_words = text_of(cluster);
+  if (write_launch_record(folder, ended)) return read_job_status(folder);
+  status.state = *ended.ended;  // a folder that may only be read is asked about again
+  status.cluster = ended.ended_words;
   return status;
 }
 

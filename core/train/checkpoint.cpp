@@ -77,17 +77,25 @@ Expected<void> verify(const fs::path& checkpoint) {
   return {};
 }
 
+/// Takes a checkpoint's name away before its files, so that a kill in between leaves no half of one in sight.
+void remove_checkpoint(const fs::path& checkpoint) {
+  std::error_code ignored;
+  const fs::path hidden = checkpoint.parent_path() / (unfinished_prefix + checkpoint.filename().string() + "-removed");
+  fs::remove_all(hidden, ignored);
+  fs::rename(checkpoint, hidden, ignored);
+  fs::remove_all(hidden, ignored);
+}
+
 /// Keeps the newest `keep` that are whole; `written` is known to be. A broken one is worth nothing, and must not count
 /// as one of those that are kept.
 void remove_old_checkpoints(const fs::path& folder, const fs::path& written, int keep) {
   int valid = 0;
-  std::error_code ignored;
   for (const auto& entry : jobs::list_checkpoints(folder)) {
     const bool kept = valid < keep && (entry.folder == written || verify(entry.folder));
     if (kept) {
       ++valid;
     } else {
-      fs::remove_all(entry.folder, ignored);
+      remove_checkpoint(entry.folder);
     }
   }
 }
@@ -117,7 +125,7 @@ Expected<void> write_checkpoint(const fs::path& folder, const ParameterLayout& l
   const fs::path target = folder / jobs::checkpoint_name(state.step);
   if (fs::exists(target, problem)) {
     if (verify(target)) return {};
-    fs::remove_all(target, problem);
+    remove_checkpoint(target);
   }
   const fs::path unfinished =
       folder / (unfinished_prefix + jobs::checkpoint_name(state.step) + "-" + std::to_string(::getpid()));

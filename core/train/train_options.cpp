@@ -104,7 +104,7 @@ Expected<TrainOptions> resolve(TrainOptions o) {
   NATSCOPE_CHECK(in_range("--threads", o.threads, 0, 1024));
   if (o.threads == 0) o.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   NATSCOPE_CHECK(in_range("--checkpoint-every", static_cast<double>(o.checkpoint_every), 1, 1e9));
-  NATSCOPE_CHECK(in_range("--keep", o.checkpoints_kept, 1, 1000));
+  NATSCOPE_CHECK(in_range("--keep", o.checkpoints_kept, 2, 1000));
   NATSCOPE_CHECK(in_range("--eval-every", static_cast<double>(o.evaluate_every), 0, 1e9));
   NATSCOPE_CHECK(in_range("--eval-segments", o.evaluate_segments, 1, 1e6));
   return o;

@@ -74,6 +74,8 @@ TEST_CASE("broken spec, status and launch files are refused by name") {
       {"launch.json", R"({"runner":"slurm"})", ErrorCode::bad_job, "slurm_job"},
       {"launch.json", R"({"runner":"slurm","slurm_job":"--all"})", ErrorCode::bad_job, "slurm_job"},
       {"launch.json", R"({"runner":"slurm","slurm_job":"1,2"})", ErrorCode::bad_job, "slurm_job"},
+      {"launch.json", R"({"runner":"slurm","slurm_job":"17","ended":"running"})", ErrorCode::bad_job, "ended"},
+      {"launch.json", R"({"runner":"slurm","slurm_job":"17","ended":"dancing"})", ErrorCode::bad_job, "ended"},
       {"launch.json", R"({"runner":"slurm","slurm_job":17})", ErrorCode::bad_job, "slurm_job"},
   };
   for (const Case& wrong : table) {

@@ -106,7 +106,7 @@ TEST_CASE("between a launch and the first word of its trainer the launch counts"
   write_status(folder, as_json({}, "stopped"));
   make_older(folder / "status.json");
   const pid_t child = sleeping_child();
-  REQUIRE(write_launch_record(folder.path(), {RunnerKind::local, *process_with_pid(child), {}}));
+  REQUIRE(write_launch_record(folder.path(), {RunnerKind::local, *process_with_pid(child), {}, {}, {}}));
   CHECK(state_of(folder) == JobState::starting);
   end(child);
   test::write_bytes(folder / "output.txt", "some words\nerror: bad-data: no text; give some\nmore words\n");
@@ -119,7 +119,7 @@ TEST_CASE("between a launch and the first word of its trainer the launch counts"
   make_older(folder / "launch.json");
   make_older(folder / "launch.json");
   CHECK(state_of(folder) == JobState::stopped);
-  REQUIRE(write_launch_record(folder.path(), {RunnerKind::slurm, {}, "17"}));
+  REQUIRE(write_launch_record(folder.path(), {RunnerKind::slurm, {}, "17", {}, {}}));
   CHECK(state_of(folder) == JobState::queued);
 }
 

@@ -101,12 +101,15 @@ TEST_CASE("submit, wait, lose and cancel") {
   CHECK(status->cluster.find("does not answer") != std::string::npos);
 
   cluster.answer("squeue", "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1");
-  CHECK(runner.observe(*job)->state == JobState::killed);
   cluster.answer("sacct", "echo 'OUT_OF_MEMORY|0:125'");
-  status = runner.observe(*job);
+  CHECK(runner.observe(*job)->state == JobState::killed);
+  cluster.answer("sacct", "exit 1");  // forgotten by the cluster, remembered by the folder
+  status = read_job_status(*job);
   CHECK(status->state == JobState::killed);
   CHECK(status->cluster == "OUT_OF_MEMORY (0:125)");
 
+  std::filesystem::last_write_time(*job / "launch.json",
+                                   std::filesystem::last_write_time(*job / "launch.json") - std::chrono::seconds(10));
   test::write_bytes(*job / "status.json", R"({"state":"stopped","step":3,"steps":9})");
   CHECK(runner.observe(*job)->state == JobState::stopped);  // the trainer's own word
   CHECK_FALSE(runner.cancel(*job));
