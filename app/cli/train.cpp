@@ -6,6 +6,7 @@
 #include <string>
 
 #include "app/cli/commands.h"
+#include "app/cli/policy_option.h"
 #include "app/cli/terminal.h"
 #include "core/train/progress_json.h"
 #include "core/train/trainer.h"
@@ -15,6 +16,7 @@ namespace {
 
 struct Options {
   train::TrainOptions train;
+  PolicyOption policy;
   std::string data, valid, tokenizer, job, out, dtype = "bfloat16";
   std::string device = "auto";
   bool resume = false;
@@ -126,6 +128,7 @@ Expected<void> run(Options& options, CommandContext& context) {
     return fail(ErrorCode::device_unavailable, "training on a GPU is not implemented", "use --device cpu");
   }
   train::TrainOptions& o = options.train;
+  NATSCOPE_TRY(o.policy, options.policy.policy(o.context));
   o.data = options.data;
   o.valid = options.valid;
   o.tokenizer = options.tokenizer;
@@ -164,6 +167,7 @@ void add_train_command(CLI::App& root, Invocation& invocation) {
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->capture_default_str();
   add_model_flags(*command, options->train);
+  options->policy.add_to(*command);
   add_run_flags(*command, options->train);
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }

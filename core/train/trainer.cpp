@@ -67,7 +67,7 @@ class Run {
                        1, std::llround(options_.epochs * static_cast<double>(order_->segments_per_epoch()) /
                                        options_.batch));
     NATSCOPE_TRY(model_, TrainingModel::create(config_, options_.dtype, options_.micro_batch, options_.threads,
-                                               kernels::Backend::cpu));
+                                               kernels::Backend::cpu, options_.policy));
     const auto size = static_cast<std::size_t>(layout().size);
     gradient_.assign(size, 0.0F);
     tokens_.resize(static_cast<std::size_t>(options_.micro_batch) * static_cast<std::size_t>(options_.context));
@@ -95,7 +95,8 @@ class Run {
         result.evaluation = std::move(*evaluation);
       }
     }
-    NATSCOPE_CHECK(export_model(options_.out, config_, layout(), state_.weights, options_.dtype, job_.tokenizer()));
+    NATSCOPE_CHECK(export_model(options_.out, config_, layout(), state_.weights, options_.dtype, job_.tokenizer(),
+                                options_.policy));
     NATSCOPE_CHECK(job_.write_status(JobState::finished, state_.step, steps_));
     result.model = options_.out;
     result.steps = steps_;
