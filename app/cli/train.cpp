@@ -7,6 +7,7 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/detach_options.h"
+#include "app/cli/policy_option.h"
 #include "app/cli/training_progress.h"
 #include "core/train/corpus.h"
 #include "core/train/trainer.h"
@@ -16,6 +17,7 @@ namespace {
 
 struct Options {
   train::TrainOptions train;
+  PolicyOption policy;
   std::string data, valid, tokenizer, job, out, dtype = "bfloat16";
   std::string device = "auto";
   DetachOptions detach;
@@ -91,6 +93,7 @@ Expected<void> run(Options& options, CommandContext& context) {
     return fail(ErrorCode::device_unavailable, "training on a GPU is not implemented", "use --device cpu");
   }
   train::TrainOptions& o = options.train;
+  NATSCOPE_TRY(o.policy, options.policy.policy(o.context));
   o.data = options.data;
   o.valid = options.valid;
   o.tokenizer = options.tokenizer;
@@ -136,6 +139,7 @@ void add_train_command(CLI::App& root, Invocation& invocation) {
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->capture_default_str();
   add_model_flags(*command, options->train);
+  options->policy.add_to(*command);
   add_run_flags(*command, options->train);
   options->detach.add_to(*command);
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });

@@ -15,7 +15,8 @@ namespace natscope::train {
 namespace fs = std::filesystem;
 
 Expected<void> export_model(const fs::path& out, const ModelConfig& config, const ParameterLayout& layout,
-                            std::span<const float> weights, ComputeDType dtype, const fs::path& tokenizer) {
+                            std::span<const float> weights, ComputeDType dtype, const fs::path& tokenizer,
+                            const Policy& policy) {
   std::error_code problem;
   fs::create_directories(out, problem);
   if (problem) return fail(ErrorCode::io_failure, printable(out.string()) + ": " + problem.message());
@@ -47,7 +48,11 @@ Expected<void> export_model(const fs::path& out, const ModelConfig& config, cons
   if (config.bos) generation["bos_token_id"] = *config.bos;
   if (!config.eos.empty()) generation["eos_token_id"] = config.eos.front();
   NATSCOPE_CHECK(write_file_atomically(out / "generation_config.json", generation.dump(2) + "\n"));
-  return write_file_atomically(out / "config.json", model_config_json(config).dump(2) + "\n");
+  nlohmann::json description = model_config_json(config);
+  // No part of the arithmetic: without a policy the folder runs with full attention, as any other without score layers.
+  if (policy.kind != Policy::Kind::model && policy.kind != Policy::Kind::full)
+    description["natscope"] = {{"training_policy", to_string(policy)}};
+  return write_file_atomically(out / "config.json", description.dump(2) + "\n");
 }
 
 }  // namespace natscope::train

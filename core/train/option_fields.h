@@ -13,6 +13,7 @@
 
 #include "core/base/error.h"
 #include "core/base/expected.h"
+#include "core/cache/policy.h"
 #include "core/train/train_options.h"
 
 namespace natscope::train {
@@ -31,6 +32,7 @@ struct OptionWriter {
   void operator()(const char* key, ComputeDType value) const {
     spec[key] = value == ComputeDType::bfloat16 ? "bfloat16" : "float32";
   }
+  void operator()(const char* key, const Policy& value) const { spec[key] = to_string(value); }
   template <class T>
   void operator()(const char* key, const T& value) const {
     spec[key] = value;
@@ -61,6 +63,15 @@ struct OptionReader {
       value = ComputeDType::bfloat16;
     else if (*stored == "float32")
       value = ComputeDType::float32;
+    else
+      wrong = key;
+  }
+  void operator()(const char* key, Policy& value) const {
+    const auto* stored = value_of(key);
+    if (stored == nullptr) return;
+    auto parsed = stored->is_string() ? parse_policy(stored->get<std::string>()) : Expected<Policy>(Policy{});
+    if (stored->is_string() && parsed)
+      value = std::move(*parsed);
     else
       wrong = key;
   }

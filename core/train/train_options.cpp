@@ -34,6 +34,7 @@ void for_each_option(Options& o, Visit visit) {
   visit("rope_theta", o.rope_theta);
   visit("full_attention", o.full_attention);
   visit("global_bias", o.global_bias);
+  visit("policy", o.policy);
   visit("batch", o.batch);
   visit("micro_batch", o.micro_batch);
   visit("steps", o.steps);
@@ -55,6 +56,20 @@ void for_each_option(Options& o, Visit visit) {
   visit("evaluate_segments", o.evaluate_segments);
 }
 
+Expected<void> settle_policy(TrainOptions& o) {
+  if (o.policy.kind == Policy::Kind::h2o) {
+    return fail(ErrorCode::usage, "--policy h2o is no mask to train with: what it keeps depends on the weights",
+                "train with another policy, and give h2o to eval");
+  }
+  if (o.full_attention && o.policy.kind != Policy::Kind::model && o.policy.kind != Policy::Kind::full) {
+    return fail(ErrorCode::usage, "--full-attention and --policy " + to_string(o.policy) + " exclude each other",
+                "give one of them");
+  }
+  if (o.policy.kind == Policy::Kind::full) o.full_attention = true;
+  if (o.full_attention) o.policy.kind = Policy::Kind::full;
+  return {};
+}
+
 }  // namespace
 
 double applied_sparsity(double sparse_regularized_value, std::int64_t tokens) {
@@ -63,6 +78,7 @@ double applied_sparsity(double sparse_regularized_value, std::int64_t tokens) {
 
 Expected<TrainOptions> resolve(TrainOptions o) {
   if (o.data.empty()) return fail(ErrorCode::usage, "no training data", "name a folder of text files with --data");
+  NATSCOPE_CHECK(settle_policy(o));
   NATSCOPE_CHECK(in_range("--layers", o.layers, 1, 256));
   NATSCOPE_CHECK(in_range("--hidden", o.hidden, 8, 16384));
   NATSCOPE_CHECK(in_range("--heads", o.heads, 1, 1024));
@@ -128,7 +144,8 @@ ModelConfig model_config(const TrainOptions& o) {
   config.bos = 1;
   config.eos = {2};
   config.stored_dtype = o.dtype == ComputeDType::bfloat16 ? "bfloat16" : "float32";
-  if (!o.full_attention) config.nats = NatsConfig{o.window, o.global_bias, o.sparse_regularized_value};
+  if (!o.full_attention && o.policy.kind == Policy::Kind::model)
+    config.nats = NatsConfig{o.window, o.global_bias, o.sparse_regularized_value};
   return config;
 }
 

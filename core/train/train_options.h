@@ -11,6 +11,7 @@
 #include <string>
 
 #include "core/base/expected.h"
+#include "core/cache/policy.h"
 #include "core/model/config.h"
 
 namespace natscope {
@@ -43,6 +44,7 @@ struct TrainOptions {
   double rope_theta = 10000.0;
   bool full_attention = false;  ///< no score layers, every role global: the twin of a NAtS run
   double global_bias = 0.1;
+  Policy policy;  ///< `model`: learned roles; else this mask stands in their place, without score layers. Not h2o
 
   // The run.
   int batch = 8;           ///< segments of an optimiser step
@@ -71,8 +73,8 @@ struct TrainOptions {
 /// λ that is added to the role gradients of a step of `tokens` tokens whose loss is a mean: λ · 491 520 / tokens.
 [[nodiscard]] double applied_sparsity(double sparse_regularized_value, std::int64_t tokens);
 
-/// Fills in head_dim, intermediate, micro_batch and threads, and checks every range.
-/// Errors: usage, naming the flag.
+/// Fills in head_dim, intermediate, micro_batch and threads, makes full_attention and the policy `full` say the same,
+/// and checks every range. Errors: usage, naming the flag.
 [[nodiscard]] Expected<TrainOptions> resolve(TrainOptions options);
 
 /// The model that the options describe, as config.json will say it.

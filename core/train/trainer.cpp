@@ -54,7 +54,7 @@ class FromScratch final : public TrainingTask {
                        1, std::llround(options_.epochs * static_cast<double>(order_->segments_per_epoch()) /
                                        options_.batch));
     NATSCOPE_TRY(model_, TrainingModel::create(config_, options_.dtype, options_.micro_batch, options_.threads,
-                                               kernels::Backend::cpu));
+                                               kernels::Backend::cpu, options_.policy));
     tokens_.resize(static_cast<std::size_t>(options_.micro_batch) * static_cast<std::size_t>(options_.context));
     targets_.resize(tokens_.size());
     std::int64_t parameters = 0;
@@ -118,7 +118,7 @@ class FromScratch final : public TrainingTask {
   }
 
   Expected<void> write_model(std::span<const float> weights) const override {
-    return export_model(options_.out, config_, layout(), weights, options_.dtype, job_.tokenizer());
+    return export_model(options_.out, config_, layout(), weights, options_.dtype, job_.tokenizer(), options_.policy);
   }
 
  private:

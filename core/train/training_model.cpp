@@ -9,6 +9,7 @@
 #include <cmath>
 #include <new>
 
+#include "core/cache/role_plan.h"
 #include "core/model/rope.h"
 #include "core/train/role_sampling.h"
 #include "core/train/row_operations.h"
@@ -40,6 +41,24 @@ Expected<void> require(const kernels::Status& status) {
   return fail(code, std::string("training attention: ") + status.detail);
 }
 
+/// Roles that stay the same for every segment, layer and KV head: roles [T].
+struct FixedMask {
+  std::vector<Role> roles;
+  std::int64_t window = 0;
+};
+
+/// By the same decider as the engine's, so that `eval --policy` sees what training saw.
+Expected<FixedMask> fixed_mask(const Policy& policy, std::int64_t context) {
+  FixedMask mask;
+  mask.roles.resize(static_cast<std::size_t>(context));
+  RolePlan plan;
+  plan.policy = policy;
+  NATSCOPE_TRY(const RoleDecider decider, RoleDecider::create(std::move(plan), 1, 1, {}, 0.0F, false));
+  NATSCOPE_CHECK(decider.decide(LayerId(0), KvHeadId(0), TokenPos(0), {}, mask.roles));
+  mask.window = decider.window().value_or(0);
+  return mask;
+}
+
 /// What the backward pass of one layer needs from its forward pass.
 struct LayerState {
   at::Tensor attention_in, attention_rms, attention_normal;  // x [N, E] f32, [N], h [N, E]
@@ -68,8 +87,9 @@ namespace {
 template <class Number>
 class Passes final : public TrainingModel::Implementation {
  public:
-  Passes(const ModelConfig& config, int segments, kernels::Backend backend)
+  Passes(const ModelConfig& config, int segments, kernels::Backend backend, FixedMask mask)
       : c_(config),
+        mask_(std::move(mask)),
         backend_(backend),
         ops_(row_operations<Number>()),
         segments_(segments),
@@ -134,6 +154,8 @@ class Passes final : public TrainingModel::Implementation {
     s.v = make_f32({rows_, kv});
     s.probabilities = make_f32({rows_, c_.score_rows()});
     s.roles = at::zeros({segments_, c_.kv_heads, context_}, at::TensorOptions().dtype(at::kByte));
+    for (std::int64_t head = 0; head < segments_ * c_.kv_heads; ++head)
+      std::copy(mask_.roles.begin(), mask_.roles.end(), roles_of(s.roles) + head * context_);
     s.attention = make_f32({rows_, q});
     s.lse = make_f32({segments_, c_.heads, context_});
     s.attention_rounded = make({rows_, q});
@@ -222,7 +244,7 @@ class Passes final : public TrainingModel::Implementation {
             head_view(s.k, c_.kv_heads),
             head_view(s.v, c_.kv_heads),
             View<Role, 3>::packed(roles_of(s.roles), {segments_, c_.kv_heads, context_}),
-            c_.nats ? c_.nats->window : 0,
+            c_.nats ? c_.nats->window : mask_.window,
             std::is_same_v<Number, Bf16> ? kernels::ElementType::bf16 : kernels::ElementType::f32};
   }
   [[nodiscard]] static Role* roles_of(const at::Tensor& tensor) { return static_cast<Role*>(tensor.data_ptr()); }
@@ -361,6 +383,7 @@ class Passes final : public TrainingModel::Implementation {
   }
 
   ModelConfig c_;
+  FixedMask mask_;
   kernels::Backend backend_;
   const RowOperations<Number>& ops_;
   std::int64_t segments_, context_, rows_, chunk_;
@@ -391,14 +414,15 @@ auto guarded(Work work) -> decltype(work()) {
 }  // namespace
 
 Expected<TrainingModel> TrainingModel::create(const ModelConfig& config, ComputeDType dtype, int segments, int threads,
-                                              kernels::Backend backend) {
+                                              kernels::Backend backend, const Policy& policy) {
   return guarded([&]() -> Expected<TrainingModel> {
+    NATSCOPE_TRY(FixedMask mask, fixed_mask(policy, config.context));
     at::set_num_threads(threads);
     std::unique_ptr<Implementation> made;
     if (dtype == ComputeDType::bfloat16)
-      made = std::make_unique<Passes<Bf16>>(config, segments, backend);
+      made = std::make_unique<Passes<Bf16>>(config, segments, backend, std::move(mask));
     else
-      made = std::make_unique<Passes<float>>(config, segments, backend);
+      made = std::make_unique<Passes<float>>(config, segments, backend, std::move(mask));
     return TrainingModel(std::move(made));
   });
 }

@@ -12,6 +12,7 @@
 
 #include "core/base/cancel.h"
 #include "core/base/expected.h"
+#include "core/cache/policy.h"
 #include "core/model/config.h"
 #include "core/train/parameters.h"
 #include "core/train/role_statistics.h"
@@ -45,9 +46,10 @@ struct PassResult {
 
 class TrainingModel {
  public:
-  /// Allocates everything for micro-batches of `segments`. Errors: out_of_memory, internal.
+  /// Allocates everything for micro-batches of `segments`. `mask`: the policy whose roles every head has where `config`
+  /// has no score layers; `model` and `full` make every role global. Errors: out_of_memory, internal, bad_policy.
   [[nodiscard]] static Expected<TrainingModel> create(const ModelConfig& config, ComputeDType dtype, int segments,
-                                                      int threads, kernels::Backend backend);
+                                                      int threads, kernels::Backend backend, const Policy& mask = {});
   TrainingModel(TrainingModel&&) noexcept;
   TrainingModel& operator=(TrainingModel&&) noexcept;
   ~TrainingModel();

@@ -97,6 +97,35 @@ TEST_CASE("a spec.json that is not ours is refused") {
 TEST_CASE("a twin with full attention has no nats block") {
   TrainOptions options;
   CHECK(model_config(options).nats.has_value());
+  options.policy = parse_policy("window:4").value();
+  CHECK_FALSE(model_config(options).nats.has_value());
+  options.policy = {};
   options.full_attention = true;
   CHECK_FALSE(model_config(options).nats.has_value());
+}
+
+TEST_CASE("the policy and full_attention say the same, and contradictions are refused") {
+  TrainOptions options;
+  options.data = "text";
+  options.policy = parse_policy("full").value();
+  CHECK(resolve(options)->full_attention);
+  options.policy = {};
+  options.full_attention = true;
+  CHECK(resolve(options)->policy.kind == Policy::Kind::full);
+  CHECK(resolve(*resolve(options)));
+  options.policy = parse_policy("window:4").value();
+  CHECK(resolve(options).error().code == ErrorCode::usage);
+  options.full_attention = false;
+  CHECK(resolve(options));
+  options.policy = parse_policy("h2o:4,4").value();
+  CHECK(resolve(options).error().code == ErrorCode::usage);
+
+  auto spec = options_json(TrainOptions{});
+  CHECK(options_from_json(spec)->policy == Policy{});
+  spec.erase("policy");  // of a run from before there was one
+  CHECK(options_from_json(spec)->policy == Policy{});
+  for (const nlohmann::json& wrong : {nlohmann::json("window:x"), nlohmann::json(3), nlohmann::json(nullptr)}) {
+    spec["policy"] = wrong;
+    CHECK(options_from_json(spec).error().code == ErrorCode::bad_job);
+  }
 }

@@ -169,6 +169,64 @@ TEST_CASE("a full-attention twin starts with the same weights and has no roles")
   CHECK(std::equal(full.begin(), full.end(), nats.begin()));
 }
 
+TEST_CASE("a fixed mask stands in place of the learned roles, and the folder says which") {
+  const TemporaryFolder folder;
+  const auto run = [&](const std::string& name, const char* policy, int steps) {
+    TrainOptions options = tiny_run(folder, name);
+    options.dtype = ComputeDType::float32;
+    options.steps = steps;
+    options.policy = parse_policy(policy).value();
+    Losses losses;
+    REQUIRE(train::train(options, false, losses.listener, {}));
+    return losses.values;
+  };
+  const auto full = run("full", "full", 4);
+  const auto wide = run("wide", "window:31", 4);  // a window of the whole segment hides nothing
+  const auto sinks = run("sinks", "streaming:32,0", 4);
+  for (std::size_t i = 0; i < full.size(); ++i) {
+    CHECK(wide[i] == doctest::Approx(full[i]).epsilon(1e-5));
+    CHECK(sinks[i] == doctest::Approx(full[i]).epsilon(1e-5));
+  }
+  const auto narrow = run("narrow", "window:1", 4);
+  const auto listed = run("listed", "longformer:1,0,7", 4);
+  CHECK(narrow.front() != full.front());
+  CHECK(listed.front() != full.front());
+  CHECK(listed.front() != narrow.front());
+
+  const auto model = ModelFolder::open(folder / "narrow");
+  REQUIRE(model);
+  CHECK_FALSE(model->has_score_layers());
+  const auto config = nlohmann::json::parse(test::read_bytes(folder / "narrow/config.json"));
+  CHECK(config["natscope"]["training_policy"] == "window:1");
+  CHECK_FALSE(config.contains("nats"));
+  CHECK_FALSE(nlohmann::json::parse(test::read_bytes(folder / "full/config.json")).contains("natscope"));
+  CHECK(nlohmann::json::parse(test::read_bytes(folder / "listed/spec.json"))["policy"] == "longformer:1,0,7");
+}
+
+TEST_CASE("a run with a fixed mask goes on with it after a stop") {
+  const TemporaryFolder folder;
+  TrainOptions options = tiny_run(folder, "whole");
+  options.policy = parse_policy("streaming:1,2").value();
+  Losses whole;
+  REQUIRE(train::train(options, false, whole.listener, {}));
+
+  options.job = options.out = folder / "stopped";
+  StopSource source;
+  Losses first;
+  TrainListener stopping = first.listener;
+  stopping.step = [&](const StepReport& report) {
+    first.values.push_back(report.loss);
+    if (report.step == 5) source.request_stop();
+  };
+  CHECK(train::train(options, false, stopping, source.get_token()).error().code == ErrorCode::interrupted);
+  TrainOptions again;
+  again.job = folder / "stopped";
+  Losses rest;
+  REQUIRE(train::train(again, true, rest.listener, {}));
+  REQUIRE(rest.values.size() < whole.values.size());
+  CHECK(std::equal(rest.values.rbegin(), rest.values.rend(), whole.values.rbegin()));
+}
+
 TEST_CASE("a run does not overwrite another, and does not resume what is not there") {
   const TemporaryFolder folder;
   TrainOptions options = tiny_run(folder, "run");
