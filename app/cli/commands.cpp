@@ -10,6 +10,7 @@ void add_commands(CLI::App& root, Invocation& invocation) {
   add_export_command(root, invocation);
   add_eval_command(root, invocation);
   add_train_command(root, invocation);
+  add_jobs_command(root, invocation);
   add_bench_command(root, invocation);
   add_kernel_command(root, invocation);
 }

@@ -6,7 +6,9 @@
 #include <string>
 
 #include "app/cli/commands.h"
+#include "app/cli/detach_options.h"
 #include "app/cli/terminal.h"
+#include "core/train/corpus.h"
 #include "core/train/progress_json.h"
 #include "core/train/trainer.h"
 
@@ -17,6 +19,7 @@ struct Options {
   train::TrainOptions train;
   std::string data, valid, tokenizer, job, out, dtype = "bfloat16";
   std::string device = "auto";
+  DetachOptions detach;
   bool resume = false;
 };
 
@@ -133,6 +136,17 @@ Expected<void> run(Options& options, CommandContext& context) {
   o.job = options.job.empty() ? options.out : options.job;
   o.dtype = options.dtype == "float32" ? train::ComputeDType::float32 : train::ComputeDType::bfloat16;
 
+  if (options.detach.wanted()) {
+    if (options.resume) {
+      return fail(ErrorCode::usage, "--detach begins a new job", "natscope-cli jobs resume goes on with one");
+    }
+    // What can be known to be wrong is said here, not in a log.
+    NATSCOPE_TRY(const auto settled, train::resolve(o));
+    NATSCOPE_CHECK(train::text_files(settled.data));
+    if (!settled.valid.empty()) NATSCOPE_CHECK(train::text_files(settled.valid));
+    return options.detach.start(train::options_json(settled), o.job, context);
+  }
+
   ProgressLines progress;
   train::TrainListener listener;
   listener.step = [&progress](const train::StepReport& report) { progress.step(report); };
@@ -165,6 +179,7 @@ void add_train_command(CLI::App& root, Invocation& invocation) {
       ->capture_default_str();
   add_model_flags(*command, options->train);
   add_run_flags(*command, options->train);
+  options->detach.add_to(*command);
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }
 

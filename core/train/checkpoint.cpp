@@ -16,6 +16,7 @@
 #include "core/io/json_limits.h"
 #include "core/io/safetensors.h"
 #include "core/io/safetensors_writer.h"
+#include "core/jobs/checkpoint_list.h"
 
 namespace natscope::train {
 
@@ -26,36 +27,6 @@ using nlohmann::json;
 
 constexpr const char* file_names[] = {"weights.safetensors", "optimizer.safetensors", "state.json"};
 constexpr const char* unfinished_prefix = ".unfinished-";
-
-std::string folder_name(std::int64_t step) {
-  char text[32];
-  std::snprintf(text, sizeof text, "step-%06lld", static_cast<long long>(step));
-  return text;
-}
-
-/// The step of "step-000123"; nothing for other names.
-std::optional<std::int64_t> step_of(const std::string& name) {
-  constexpr std::string_view prefix = "step-";
-  if (!name.starts_with(prefix)) return std::nullopt;
-  std::int64_t step = 0;
-  const char* begin = name.data() + prefix.size();
-  const char* end = name.data() + name.size();
-  const auto [stopped, problem] = std::from_chars(begin, end, step);
-  if (problem != std::errc() || stopped != end || step < 0 || name != folder_name(step)) return std::nullopt;
-  return step;
-}
-
-/// Steps that have a folder, newest first; whether they are valid is another question.
-std::vector<std::int64_t> steps_in(const fs::path& folder) {
-  std::vector<std::int64_t> steps;
-  std::error_code problem;
-  for (fs::directory_iterator entry(folder, problem); !problem && entry != fs::directory_iterator();
-       entry.increment(problem)) {
-    if (const auto step = step_of(entry->path().filename().string())) steps.push_back(*step);
-  }
-  std::sort(steps.rbegin(), steps.rend());
-  return steps;
-}
 
 std::span<const std::byte> bytes_of(const std::vector<float>& values, const Parameter& p) {
   return std::as_bytes(
@@ -106,6 +77,29 @@ Expected<void> verify(const fs::path& checkpoint) {
   return {};
 }
 
+/// Takes a checkpoint's name away before its files, so that a kill in between leaves no half of one in sight.
+void remove_checkpoint(const fs::path& checkpoint) {
+  std::error_code ignored;
+  const fs::path hidden = checkpoint.parent_path() / (unfinished_prefix + checkpoint.filename().string() + "-removed");
+  fs::remove_all(hidden, ignored);
+  fs::rename(checkpoint, hidden, ignored);
+  fs::remove_all(hidden, ignored);
+}
+
+/// Keeps the newest `keep` that are whole; `written` is known to be. A broken one is worth nothing, and must not count
+/// as one of those that are kept.
+void remove_old_checkpoints(const fs::path& folder, const fs::path& written, int keep) {
+  int valid = 0;
+  for (const auto& entry : jobs::list_checkpoints(folder)) {
+    const bool kept = valid < keep && (entry.folder == written || verify(entry.folder));
+    if (kept) {
+      ++valid;
+    } else {
+      remove_checkpoint(entry.folder);
+    }
+  }
+}
+
 Expected<std::vector<float>> read_array(const SafetensorsFile& file, const ParameterLayout& layout,
                                         const std::string& prefix) {
   std::vector<float> values(static_cast<std::size_t>(layout.size), 0.0F);
@@ -128,12 +122,13 @@ Expected<void> write_checkpoint(const fs::path& folder, const ParameterLayout& l
   std::error_code problem;
   fs::create_directories(folder, problem);
   if (problem) return fail(ErrorCode::io_failure, printable(folder.string()) + ": " + problem.message());
-  const fs::path target = folder / folder_name(state.step);
+  const fs::path target = folder / jobs::checkpoint_name(state.step);
   if (fs::exists(target, problem)) {
     if (verify(target)) return {};
-    fs::remove_all(target, problem);
+    remove_checkpoint(target);
   }
-  const fs::path unfinished = folder / (unfinished_prefix + folder_name(state.step) + "-" + std::to_string(::getpid()));
+  const fs::path unfinished =
+      folder / (unfinished_prefix + jobs::checkpoint_name(state.step) + "-" + std::to_string(::getpid()));
   fs::remove_all(unfinished, problem);
   fs::create_directory(unfinished, problem);
   if (problem) return fail(ErrorCode::io_failure, printable(unfinished.string()) + ": " + problem.message());
@@ -145,17 +140,13 @@ Expected<void> write_checkpoint(const fs::path& folder, const ParameterLayout& l
   fs::rename(unfinished, target, problem);
   if (problem) return fail(ErrorCode::io_failure, printable(target.string()) + ": " + problem.message());
   NATSCOPE_CHECK(sync_folder(folder));
-  const std::vector<std::int64_t> steps = steps_in(folder);
-  for (std::size_t i = static_cast<std::size_t>(keep); i < steps.size(); ++i) {
-    fs::remove_all(folder / folder_name(steps[i]), problem);
-  }
+  remove_old_checkpoints(folder, target, keep);
   return {};
 }
 
 std::optional<fs::path> newest_valid_checkpoint(const fs::path& folder) {
-  for (const std::int64_t step : steps_in(folder)) {
-    fs::path checkpoint = folder / folder_name(step);
-    if (verify(checkpoint)) return checkpoint;
+  for (const auto& entry : jobs::list_checkpoints(folder)) {
+    if (verify(entry.folder)) return entry.folder;
   }
   return std::nullopt;
 }

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "core/io/tokenizer.h"
+
 namespace natscope::train {
 
 namespace {
@@ -177,7 +179,7 @@ Expected<TrainOptions> resolve(TrainOptions o) {
   NATSCOPE_CHECK(in_range("--threads", o.threads, 0, 1024));
   if (o.threads == 0) o.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   NATSCOPE_CHECK(in_range("--checkpoint-every", static_cast<double>(o.checkpoint_every), 1, 1e9));
-  NATSCOPE_CHECK(in_range("--keep", o.checkpoints_kept, 1, 1000));
+  NATSCOPE_CHECK(in_range("--keep", o.checkpoints_kept, 2, 1000));
   NATSCOPE_CHECK(in_range("--eval-every", static_cast<double>(o.evaluate_every), 0, 1e9));
   NATSCOPE_CHECK(in_range("--eval-segments", o.evaluate_segments, 1, 1e6));
   return o;
@@ -202,6 +204,15 @@ ModelConfig model_config(const TrainOptions& o) {
   config.eos = {2};
   config.stored_dtype = o.dtype == ComputeDType::bfloat16 ? "bfloat16" : "float32";
   if (!o.full_attention) config.nats = NatsConfig{o.window, o.global_bias, o.sparse_regularized_value};
+  return config;
+}
+
+ModelConfig model_config(const TrainOptions& options, const Tokenizer& tokenizer) {
+  ModelConfig config = model_config(options);
+  config.vocab = tokenizer.size();
+  config.bos = tokenizer.bos_id();
+  config.eos.clear();
+  if (const auto eos = tokenizer.eos_id()) config.eos.push_back(*eos);
   return config;
 }
 

@@ -13,6 +13,10 @@
 #include "core/base/expected.h"
 #include "core/model/config.h"
 
+namespace natscope {
+class Tokenizer;
+}
+
 namespace natscope::train {
 
 /// What products are computed in. bfloat16: operands rounded to bf16, sums, residual stream and optimizer in f32.
@@ -73,6 +77,8 @@ struct TrainOptions {
 
 /// The model that the options describe, as config.json will say it.
 [[nodiscard]] ModelConfig model_config(const TrainOptions& options);
+/// The same with the vocabulary's size and special tokens.
+[[nodiscard]] ModelConfig model_config(const TrainOptions& options, const Tokenizer& tokenizer);
 
 /// All options, for spec.json. options_from_json() of it gives the same options.
 [[nodiscard]] nlohmann::json options_json(const TrainOptions& options);

@@ -13,10 +13,10 @@
 #include "core/base/sha256.h"
 #include "core/io/tokenizer.h"
 #include "core/io/tokenizer_trainer.h"
+#include "core/jobs/job_folder.h"
 #include "core/train/checkpoint.h"
 #include "core/train/corpus.h"
 #include "core/train/held_out.h"
-#include "core/train/job_folder.h"
 #include "core/train/model_export.h"
 #include "core/train/optimizer.h"
 #include "core/train/progress_json.h"
@@ -27,6 +27,8 @@ namespace natscope::train {
 namespace {
 
 namespace fs = std::filesystem;
+using jobs::JobFolder;
+using jobs::JobState;
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
@@ -43,11 +45,7 @@ class Run {
   /// Vocabulary, tokens, model and state. Errors: as train().
   Expected<void> prepare() {
     NATSCOPE_TRY(const Tokenizer tokenizer, prepare_tokenizer());
-    config_ = model_config(options_);
-    config_.vocab = tokenizer.size();
-    config_.bos = tokenizer.bos_id();
-    config_.eos.clear();
-    if (const auto eos = tokenizer.eos_id()) config_.eos.push_back(*eos);
+    config_ = model_config(options_, tokenizer);
 
     NATSCOPE_TRY(const MappedFile vocabulary, MappedFile::open(job_.tokenizer()));
     const std::string tokenizer_sha256 = sha256_hex(vocabulary.bytes());
@@ -83,6 +81,7 @@ class Run {
     const auto begun = Clock::now();
     TrainResult result;
     while (state_.step < steps_) {
+      if (const auto mode = job_.stop_request()) return stop_on_request(*mode);
       auto loss = step();
       if (!loss) return give_up(loss.error());
       result.loss = *loss;
@@ -109,6 +108,9 @@ class Run {
   [[nodiscard]] JobFolder& job() { return job_; }
   [[nodiscard]] std::int64_t finished_steps() const { return state_.step; }
   [[nodiscard]] std::int64_t steps() const { return steps_; }
+  [[nodiscard]] std::int64_t saved_step() const { return saved_step_; }
+  /// Whether the run ended because its folder asked for it.
+  [[nodiscard]] bool stopped_on_request() const { return stopped_on_request_; }
 
  private:
   [[nodiscard]] const ParameterLayout& layout() const { return model_->layout(); }
@@ -230,6 +232,25 @@ class Run {
     return evaluation;
   }
 
+  /// Ends between two steps, because somebody wrote it into the folder.
+  Unexpected stop_on_request(jobs::StopMode mode) {
+    if (state_.step > saved_step_) {
+      if (auto saved = save(); !saved) return Unexpected(std::move(saved).error());
+    }
+    const bool keep = mode == jobs::StopMode::keep_model;
+    if (keep) {
+      auto kept = export_model(options_.out, config_, layout(), state_.weights, options_.dtype, job_.tokenizer());
+      if (!kept) return Unexpected(std::move(kept).error());
+      say("the model of step " + std::to_string(state_.step) + ": " + options_.out.string());
+    }
+    jobs::withdraw_stop_request(job_.path());
+    stopped_on_request_ = true;
+    return fail(ErrorCode::interrupted,
+                "training stopped after step " + std::to_string(state_.step) + ", as asked" +
+                    (keep ? "; the model of that step is in " + options_.out.string() : ""),
+                "--resume goes on from there");
+  }
+
   /// Ends a run that failed or was stopped; what is done is kept where that costs no time.
   Unexpected give_up(Error error) {
     if (error.code == ErrorCode::interrupted) {
@@ -261,6 +282,7 @@ class Run {
   std::int64_t saved_step_ = 0;
   double mean_step_s_ = 0.0;
   double checkpoint_s_ = 0.0;
+  bool stopped_on_request_ = false;
 };
 
 Expected<TrainOptions> options_of_job(const fs::path& job, TrainOptions given, bool resume) {
@@ -300,17 +322,29 @@ Expected<TrainResult> train(TrainOptions options, bool resume, const TrainListen
 
   Run run(settled, std::move(job), listener, stop);
   auto work = [&]() -> Expected<TrainResult> {
-    NATSCOPE_CHECK(run.job().write_status(JobState::running, 0, settled.steps));
+    // Until the checkpoint is read, the step that was reached before is what is known.
+    const auto before = jobs::read_job_status(folder);
+    NATSCOPE_CHECK(run.job().write_status(JobState::running, before ? before->step : 0, settled.steps));
     NATSCOPE_CHECK(run.prepare());
     return run.go();
   };
   Expected<TrainResult> result = work();
   if (!result) {
-    const bool stopped = result.error().code == ErrorCode::interrupted;
-    const std::string line = format_error_line(result.error());
+    Error& error = result.error();
+    if (error.code == ErrorCode::disk_full) {
+      error.message += run.saved_step() > 0
+                           ? "; the checkpoint of step " + std::to_string(run.saved_step()) + " is intact"
+                           : "; there is no checkpoint yet";
+      error.hint = "free some space; --resume goes on from the last checkpoint";
+    }
+    const JobState state = run.stopped_on_request()               ? JobState::stopped
+                           : error.code == ErrorCode::interrupted ? JobState::interrupted
+                                                                  : JobState::failed;
+    const std::string line = format_error_line(error);
+    // The status first: it gives up the reserve that the log's line may need on a full disk.
+    static_cast<void>(run.job().write_status(state, run.finished_steps(), run.steps(),
+                                             state == JobState::stopped ? std::string() : line));
     static_cast<void>(run.job().log(line));
-    static_cast<void>(run.job().write_status(stopped ? JobState::interrupted : JobState::failed, run.finished_steps(),
-                                             run.steps(), line));
   }
   return result;
 }

@@ -50,7 +50,7 @@ TEST_CASE("options out of range are wrong usage and name their flag") {
       {"--lr", [](TrainOptions& o) { o.learning_rate = -1; }},
       {"--lambda", [](TrainOptions& o) { o.sparse_regularized_value = std::numeric_limits<double>::quiet_NaN(); }},
       {"--clip", [](TrainOptions& o) { o.clip = 0; }},
-      {"--keep", [](TrainOptions& o) { o.checkpoints_kept = 0; }},
+      {"--keep", [](TrainOptions& o) { o.checkpoints_kept = 1; }},
   };
   for (const Bad& bad : table) {
     CAPTURE(bad.flag);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// The folder of a job: what was asked for, how far it is, and what it said.
+/// The folder of a job, as the trainer writes it: what was asked for, how far it is, and what it said.
 ///
-///   spec.json       the options; written once
-///   status.json     {state, pid, step, steps, updated, error}; replaced whole, at most once a second;
-///                   `running` with a pid that is gone is a run that was killed
-///   progress.jsonl  one JSON object a line: a step's, or an evaluation's
-///   log.txt         lines for people, with UTC times
+///   spec.json          the options; written once (job_spec.h reads it)
+///   status.json        replaced whole, at most once a second (job_status.h)
+///   progress.jsonl     one JSON object a line: a step's, or an evaluation's (job_progress.h)
+///   log.txt            lines for people, with UTC times
+///   output.txt         what a detached process printed;  launch.json  who started it;  slurm.sh  its batch script
+///   stop-request.json  there while somebody wants it to end after the step in work
 ///   tokenizer.model, train.tokens, valid.tokens   vocabulary, and the text in it
-///   checkpoints/    see checkpoint.h
+///   checkpoints/       see core/train/checkpoint.h and checkpoint_list.h
+///   model/             the finished model, unless it was asked for elsewhere
 /// Its process belongs to nobody's window: anybody may read all of it at any time.
 #pragma once
 
@@ -15,18 +17,22 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "core/base/expected.h"
+#include "core/base/unique_descriptor.h"
+#include "core/jobs/job_state.h"
+#include "core/jobs/job_status.h"
 
-namespace natscope::train {
-
-enum class JobState { running, finished, interrupted, failed };
+namespace natscope::jobs {
 
 class JobFolder {
  public:
-  /// Makes the folder. Errors: io_failure.
+  /// Makes the folder where it is not there, and holds it for this process: a second trainer is refused until this
+  /// object is gone or its process ended, however that came. Withdraws a stop request from before.
+  /// Errors: bad_job (another process is at work in it), io_failure, disk_full.
   [[nodiscard]] static Expected<JobFolder> create(const std::filesystem::path& folder);
 
   /// Whether a job was begun in `folder`.
@@ -36,14 +42,18 @@ class JobFolder {
   [[nodiscard]] static Expected<nlohmann::json> read_spec(const std::filesystem::path& folder);
   [[nodiscard]] Expected<void> write_spec(const nlohmann::json& spec) const;
 
-  /// `error` is empty, or format_error_line's text for a failed job.
+  /// `error` is empty, or format_error_line's text for a failed job. The last status of a job is written even on a full
+  /// disk: a small reserve is given up for it.
   [[nodiscard]] Expected<void> write_status(JobState state, std::int64_t step, std::int64_t steps,
                                             std::string_view error = {});
 
   /// The same for a running job, left out when the last one is younger than a second.
   [[nodiscard]] Expected<void> write_running_status(std::int64_t step, std::int64_t steps);
 
-  /// Appends with one write, so that readers see whole lines. Errors: io_failure, disk_full.
+  /// Whether somebody asked this job to end after the step in work; looked at between steps. Costs one failed open.
+  [[nodiscard]] std::optional<StopMode> stop_request() const { return jobs::stop_request(folder_); }
+
+  /// Appends whole lines or nothing. Errors: io_failure, disk_full.
   [[nodiscard]] Expected<void> append_progress(const nlohmann::json& line) const;
   [[nodiscard]] Expected<void> log(std::string_view text) const;
 
@@ -55,11 +65,14 @@ class JobFolder {
   [[nodiscard]] const std::filesystem::path& path() const { return folder_; }
 
  private:
-  explicit JobFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  JobFolder(std::filesystem::path folder, UniqueDescriptor lock) : folder_(std::move(folder)), lock_(std::move(lock)) {}
   [[nodiscard]] Expected<void> append(const char* name, std::string_view text) const;
+  void release_reserve() const;
 
   std::filesystem::path folder_;
+  UniqueDescriptor lock_;
+  ProcessIdentity process_ = this_process();
   std::chrono::steady_clock::time_point status_written_{};
 };
 
-}  // namespace natscope::train
+}  // namespace natscope::jobs

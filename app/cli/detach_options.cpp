@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/cli/detach_options.h"
+
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/jobs/job_report.h"
+#include "core/base/mapped_file.h"
+#include "core/jobs/job_store.h"
+
+namespace natscope {
+namespace {
+
+/// "train-20260131-120000", and a number behind it when two begin in one second.
+std::string name_of_now(const jobs::JobStore& store, const std::string& kind) {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  localtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "-%Y%m%d-%H%M%S", &parts);
+  std::string name = kind + text;
+  for (int i = 2; path_exists(store.root() / name); ++i) name = kind + text + "-" + std::to_string(i);
+  return name;
+}
+
+}  // namespace
+
+void RunnerFlags::add_to(CLI::App& command) {
+  command.add_option("--runner", kind, "Where it runs: local (this machine) or slurm (default: as before, else local)")
+      ->check(CLI::IsMember({"local", "slurm"}));
+  command.add_option("--sbatch", sbatch, "An argument for sbatch, --sbatch=--partition=gpu (repeatable)")
+      ->type_name("ARG");
+}
+
+Expected<std::unique_ptr<jobs::JobRunner>> RunnerFlags::runner(const std::filesystem::path& folder) const {
+  if (kind.empty()) return jobs::runner_of(folder, options());
+  return jobs::make_runner(kind == "slurm" ? jobs::RunnerKind::slurm : jobs::RunnerKind::local, options());
+}
+
+void DetachOptions::add_to(CLI::App& command) {
+  constexpr const char* group = "Job";
+
+  command.add_flag("--detach", detach_, "Start it as a job that outlives this terminal, and return")->group(group);
+  command.add_option("--name", name_, "With --detach: the job's name in the store of jobs (default: made of the time)")
+      ->group(group);
+  runner_.add_to(command);
+}
+
+Expected<void> DetachOptions::start(nlohmann::json spec, const std::filesystem::path& job,
+                                    const CommandContext& context) const {
+  const jobs::JobStore store(jobs::default_jobs_folder());
+  if (!job.empty() && !name_.empty()) {
+    return fail(ErrorCode::usage, "--name and --job (or --out) both say where the job goes", "give one of them");
+  }
+  const std::string kind = spec.value("kind", std::string("job"));
+  std::string place = name_.empty() ? name_of_now(store, kind) : name_;
+  // A path is told from a name by its slash.
+  if (!job.empty()) place = (job.is_absolute() || job.has_parent_path() ? job : "." / job).string();
+  NATSCOPE_TRY(const auto folder, store.place_for(place));
+  if (spec.value("out", std::string()).empty()) spec["out"] = (folder / "model").string();
+  NATSCOPE_TRY(const auto created, store.create(place, std::move(spec)));
+  NATSCOPE_TRY(const auto runner, runner_.runner(created));
+  if (auto started = runner->start(created); !started) {
+    // The job stays: after a repair (of the batch script, say) it can be started.
+    Error error = std::move(started).error();
+    error.message += "; the job is kept in " + printable(created.string());
+    return Unexpected(std::move(error));
+  }
+  return print_job_started(created, context);
+}
+
+}  // namespace natscope

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/cli/jobs/follow.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <deque>
+#include <thread>
+
+#include "app/cli/invocation.h"
+#include "app/cli/jobs/job_report.h"
+#include "app/cli/terminal.h"
+#include "core/base/cancel.h"
+#include "core/jobs/job_file.h"
+#include "core/jobs/job_progress.h"
+
+namespace natscope {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto look_every = 200ms;
+/// A cluster is asked less often than a file is looked at.
+constexpr auto observe_every = 2s;
+constexpr std::uint64_t tail_bytes = std::uint64_t{1} << 20;
+
+/// The job's state, asked at most every two seconds.
+class Watched {
+ public:
+  explicit Watched(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  Expected<jobs::JobEntry> look() {
+    if (!job_ || Clock::now() - looked_ > observe_every) {
+      NATSCOPE_TRY(job_, observe_job(folder_));
+      looked_ = Clock::now();
+    }
+    return *job_;
+  }
+
+ private:
+  std::filesystem::path folder_;
+  std::optional<jobs::JobEntry> job_;
+  Clock::time_point looked_;
+};
+
+/// One line that is drawn over on a terminal, and a line each elsewhere.
+class StepLine {
+ public:
+  void draw(const std::string& line) {
+    if (!terminal_) {
+      std::fprintf(stderr, "%s\n", line.c_str());
+      return;
+    }
+    const auto columns = static_cast<std::size_t>(std::max(20, terminal_columns() - 1));
+    std::fprintf(stderr, "\r\x1b[K%s", line.substr(0, columns).c_str());
+    drawn_ = true;
+  }
+  void end() {
+    if (drawn_) std::fprintf(stderr, "\n");
+    drawn_ = false;
+  }
+
+ private:
+  bool terminal_ = stderr_is_terminal();
+  bool drawn_ = false;
+};
+
+Expected<void> pause(const std::stop_token& stop) {
+  std::this_thread::sleep_for(look_every);
+  return check(stop);
+}
+
+Expected<void> outcome(const jobs::JobEntry& job) {
+  using jobs::JobState;
+  if (job.status.state != JobState::failed && job.status.state != JobState::killed) return {};
+  return fail(ErrorCode::bad_job,
+              printable(job.name) + " " + (job.status.state == JobState::failed ? "failed" : "was killed") +
+                  " after step " + std::to_string(job.status.step) +
+                  (job.status.error.empty() ? "" : ": " + job.status.error),
+              "natscope-cli jobs resume goes on from its last checkpoint");
+}
+
+}  // namespace
+
+Expected<void> follow_progress(const std::filesystem::path& folder, const std::stop_token& stop) {
+  Watched watched(folder);
+  jobs::ProgressFollower follower(folder);
+  StepLine line;
+  std::string state;
+  for (bool first = true;; first = false) {
+    // The state before the points: what was written before the end is then read, too.
+    NATSCOPE_TRY(const auto job, watched.look());
+    std::string now = name(job.status.state);
+    if (!job.status.cluster.empty()) now += " (" + job.status.cluster + ")";
+    if (job.status.stop_requested) now += ", ends after this step";
+    if (now != state) {
+      line.end();
+      std::fprintf(stderr, "%s: %s\n", printable(job.name).c_str(), now.c_str());
+      state = now;
+    }
+    for (bool more = true; more;) {
+      NATSCOPE_TRY(const auto news, follower.poll());
+      // Of what was there before, the last step says it all.
+      for (std::size_t i = 0; i < news.points.size(); ++i) {
+        const bool is_step = std::holds_alternative<jobs::StepPoint>(news.points[i]);
+        if (is_step && first && (news.more || i + 1 < news.points.size())) continue;
+        if (!is_step) line.end();
+        line.draw(point_line(news.points[i], job.status.steps));
+        if (!is_step) line.end();
+      }
+      more = news.more;
+    }
+    if (!is_active(job.status.state)) {
+      line.end();
+      return outcome(job);
+    }
+    if (auto going_on = pause(stop); !going_on) {
+      line.end();
+      return fail(ErrorCode::interrupted, "no longer following; the job goes on", "natscope-cli jobs stop ends it");
+    }
+  }
+}
+
+Expected<void> print_log(const std::filesystem::path& folder, const char* file, std::size_t lines, bool follow,
+                         const std::stop_token& stop) {
+  jobs::FollowedFile log(folder / file);
+  log.begin_near_end(tail_bytes);
+  std::deque<std::string> last;
+  for (bool more = true; more;) {
+    NATSCOPE_TRY(auto news, log.poll());
+    for (std::string& text : news.lines) {
+      last.push_back(std::move(text));
+      if (last.size() > lines) last.pop_front();
+    }
+    more = news.more;
+  }
+  for (const std::string& text : last) NATSCOPE_CHECK(print_text(printable(text, 16384) + "\n"));
+  Watched watched(folder);
+  while (follow) {
+    NATSCOPE_TRY(const auto job, watched.look());
+    for (bool more = true; more;) {
+      NATSCOPE_TRY(const auto news, log.poll());
+      for (const std::string& text : news.lines) NATSCOPE_CHECK(print_text(printable(text, 16384) + "\n"));
+      more = news.more;
+    }
+    if (!is_active(job.status.state)) return {};
+    NATSCOPE_CHECK(pause(stop));
+  }
+  return {};
+}
+
+}  // namespace natscope

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <array>
+#include <system_error>
+
+#include "core/base/atomic_file.h"
+#include "core/base/mapped_file.h"
+#include "core/jobs/job_runner.h"
+#include "core/jobs/job_spec.h"
+
+namespace natscope::jobs {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// sbatch reads its comments without a shell: blanks are quoted, and `%` would begin a pattern.
+Expected<std::string> sbatch_path(const fs::path& path) {
+  const std::string text = path.string();
+  if (text.find_first_of("\"\\\n\r") != std::string::npos) {
+    return fail(ErrorCode::bad_job, printable(text) + ": sbatch takes no path with quotes, backslashes or line breaks",
+                "move the job to another folder");
+  }
+  std::string escaped;
+  for (const char c : text) escaped += c == '%' ? std::string("%%") : std::string(1, c);
+  return "\"" + escaped + "\"";
+}
+
+}  // namespace
+
+Expected<fs::path> prepare_batch_script(const fs::path& folder, const RunnerOptions& options) {
+  const fs::path script = folder / "slurm.sh";
+  if (path_exists(script)) return script;
+  NATSCOPE_TRY(const JobSpec spec, read_job_spec(folder));
+  const fs::path program = options.program.empty() ? cli_program() : options.program;
+  NATSCOPE_TRY(const std::string output, sbatch_path(folder / "output.txt"));
+  const auto command = job_command(program, spec.kind, folder);
+  const std::array<std::string, 4> stop{program.string(), "jobs", "stop", folder.string()};
+  const std::string_view threads = spec.text("threads");
+  std::string text =
+      "#!/bin/bash\n"
+      "# Edit what your cluster needs (partition, account, memory, time) and start the job again; this file is not\n"
+      "# written a second time.\n"
+      "#SBATCH --job-name=natscope\n"
+      "#SBATCH --ntasks=1\n";
+  if (!threads.empty() && threads != "0") text += "#SBATCH --cpus-per-task=" + std::string(threads) + "\n";
+  if (spec.text("device") == "cuda") text += "#SBATCH --gres=gpu:1\n";
+  text +=
+      "##SBATCH --partition=NAME\n"
+      "##SBATCH --time=24:00:00\n"
+      "#SBATCH --output=" +
+      output +
+      "\n"
+      "#SBATCH --open-mode=append\n"
+      "# Two minutes before the time limit: end after the step in work, with a checkpoint. Starting again resumes.\n"
+      "#SBATCH --signal=B:USR1@120\n"
+      "#SBATCH --no-requeue\n\n"
+      "trap " +
+      shell_text(std::array{shell_text(stop)}) +
+      " USR1\n"
+      "trap 'kill -TERM $trainer' TERM INT\n" +
+      shell_text(command) +
+      " &\n"
+      "trainer=$!\n"
+      "# A signal ends the first wait; the trainer's own exit code is what counts.\n"
+      "wait $trainer; code=$?\n"
+      "while kill -0 $trainer 2>/dev/null; do wait $trainer; code=$?; done\n"
+      "exit $code\n";
+  NATSCOPE_CHECK(write_file_atomically(script, text));
+  return script;
+}
+
+}  // namespace natscope::jobs

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/jobs/job_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "core/base/atomic_file.h"
+#include "core/base/mapped_file.h"
+#include "core/base/system_error.h"
+#include "core/jobs/job_spec.h"
+
+namespace natscope::jobs {
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* reserve_file = ".reserve";
+/// Room for a status, its temporary file and some lines of the log, on any usual block size.
+constexpr std::size_t reserve_bytes = 128 << 10;
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+/// Held by flock until the descriptor is closed, at the latest by the system when the process ends.
+Expected<UniqueDescriptor> lock_folder(const fs::path& folder) {
+  const fs::path path = folder / ".lock";
+  UniqueDescriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
+  if (!lock.is_open()) return Unexpected(system_error(errno, "open", path));
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
+  if (errno == EWOULDBLOCK) {
+    return fail(ErrorCode::bad_job, printable(folder.string()) + ": another process is at work in this job",
+                "stop it first: natscope-cli jobs stop");
+  }
+  // A file system without locks: nothing can be held, and that is no reason not to train.
+  return lock;
+}
+
+}  // namespace
+
+Expected<JobFolder> JobFolder::create(const fs::path& folder) {
+  std::error_code problem;
+  fs::create_directories(folder / "checkpoints", problem);
+  if (problem) return fail(ErrorCode::io_failure, printable(folder.string()) + ": " + problem.message());
+  NATSCOPE_TRY(UniqueDescriptor lock, lock_folder(folder));
+  withdraw_stop_request(folder);
+  if (!path_exists(folder / reserve_file)) {
+    NATSCOPE_CHECK(write_file_atomically(folder / reserve_file, std::string(reserve_bytes, '\0')));
+  }
+  return JobFolder(folder, std::move(lock));
+}
+
+bool JobFolder::exists(const fs::path& folder) {
+  std::error_code problem;
+  return fs::exists(folder / "spec.json", problem);
+}
+
+Expected<json> JobFolder::read_spec(const fs::path& folder) { return read_spec_json(folder); }
+
+Expected<void> JobFolder::write_spec(const json& spec) const {
+  return write_file_atomically(folder_ / "spec.json", spec.dump(2) + "\n");
+}
+
+Expected<void> JobFolder::write_status(JobState state, std::int64_t step, std::int64_t steps, std::string_view error) {
+  status_written_ = std::chrono::steady_clock::now();
+  json status{
+      {"state", name(state)},  {"pid", process_.pid}, {"host", process_.host}, {"process_started", process_.started},
+      {"boot", process_.boot}, {"step", step},        {"steps", steps},        {"updated", utc_now()}};
+  if (!error.empty()) status["error"] = std::string(error);
+  const std::string text = status.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+  if (!is_active(state)) release_reserve();
+  return write_file_atomically(folder_ / "status.json", text);
+}
+
+Expected<void> JobFolder::write_running_status(std::int64_t step, std::int64_t steps) {
+  if (std::chrono::steady_clock::now() - status_written_ < std::chrono::seconds(1)) return {};
+  return write_status(JobState::running, step, steps);
+}
+
+void JobFolder::release_reserve() const {
+  std::error_code problem;
+  fs::remove(folder_ / reserve_file, problem);
+}
+
+Expected<void> JobFolder::append(const char* file, std::string_view text) const {
+  const fs::path path = folder_ / file;
+  UniqueDescriptor descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644));
+  if (!descriptor.is_open()) return Unexpected(system_error(errno, "open", path));
+  // One write, so that readers see whole lines. What a full disk cut off is taken back.
+  struct stat before {};
+  const bool known = ::fstat(descriptor.get(), &before) == 0;
+  const ssize_t written = ::write(descriptor.get(), text.data(), text.size());
+  const int problem = written < 0 ? errno : ENOSPC;
+  if (written == static_cast<ssize_t>(text.size())) return {};
+  if (written > 0 && known && ::ftruncate(descriptor.get(), before.st_size) != 0) {
+    // The half line stays; rewind_progress() and every reader pass over it.
+  }
+  return Unexpected(system_error(problem, "write", path));
+}
+
+Expected<void> JobFolder::append_progress(const json& line) const {
+  return append("progress.jsonl", line.dump() + "\n");
+}
+
+Expected<void> JobFolder::log(std::string_view text) const {
+  return append("log.txt", utc_now() + " " + printable(text, 2000) + "\n");
+}
+
+Expected<void> JobFolder::rewind_progress(std::int64_t step) const {
+  const fs::path path = folder_ / "progress.jsonl";
+  std::ifstream in(path);
+  if (!in) return {};
+  std::string kept;
+  for (std::string line; std::getline(in, line);) {
+    const json entry = json::parse(line, nullptr, false);
+    if (!entry.is_object() || in.eof()) continue;
+    const auto at = entry.find("step");
+    if (at == entry.end() || !at->is_number_integer() || at->get<std::int64_t>() > step) continue;
+    kept += line + "\n";
+  }
+  return write_file_atomically(path, kept);
+}
+
+}  // namespace natscope::jobs

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/jobs/job_runner.h"
+
+#include <system_error>
+
+#include "core/jobs/job_spec.h"
+#include "core/jobs/local_runner.h"
+#include "core/jobs/slurm_runner.h"
+
+namespace natscope::jobs {
+
+namespace fs = std::filesystem;
+
+std::unique_ptr<JobRunner> make_runner(RunnerKind kind, RunnerOptions options) {
+  if (kind == RunnerKind::slurm) return std::make_unique<SlurmRunner>(std::move(options));
+  return std::make_unique<LocalRunner>(std::move(options));
+}
+
+Expected<std::unique_ptr<JobRunner>> runner_of(const fs::path& folder, RunnerOptions options) {
+  NATSCOPE_TRY(const auto launch, read_launch_record(folder));
+  return make_runner(launch ? launch->runner : RunnerKind::local, std::move(options));
+}
+
+Expected<void> check_startable(const fs::path& folder) {
+  NATSCOPE_CHECK(read_job_spec(folder));
+  NATSCOPE_TRY(const JobStatus status, read_job_status(folder));
+  if (is_active(status.state)) {
+    return fail(ErrorCode::bad_job, printable(folder.string()) + " is already " + name(status.state),
+                "stop it first: natscope-cli jobs stop");
+  }
+  if (status.state == JobState::finished) {
+    return fail(ErrorCode::bad_job, printable(folder.string()) + " is finished",
+                "duplicate it with more steps: natscope-cli jobs duplicate");
+  }
+  return {};
+}
+
+fs::path cli_program() {
+  std::error_code problem;
+  const fs::path self = fs::read_symlink("/proc/self/exe", problem);
+  return (problem ? fs::path("/usr/bin/natscope") : self).parent_path() / "natscope-cli";
+}
+
+}  // namespace natscope::jobs

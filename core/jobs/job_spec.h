@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// What a job was asked to do: spec.json, read by somebody who did not write it.
+///
+/// spec.json is one flat JSON object: `kind` ("train" or "finetune"), `version`, and every option of that command under
+/// its name, as core/train writes it. Here an option is its name and its text, so that a window can show, compare and
+/// change jobs of any kind; the command that runs the job checks the values again.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/expected.h"
+
+namespace natscope::jobs {
+
+enum class JobKind { train, finetune };
+
+/// "train", "finetune": the name of the command, too.
+[[nodiscard]] const char* name(JobKind kind);
+
+struct JobOption {
+  std::string name;  ///< "learning_rate"
+  std::string text;  ///< "0.001"; a list of scalars is joined by commas; null is empty
+
+  bool operator==(const JobOption&) const = default;
+};
+
+struct JobSpec {
+  JobKind kind = JobKind::train;
+  std::vector<JobOption> options;  ///< sorted by name
+
+  /// The text of one option; empty when there is none.
+  [[nodiscard]] std::string_view text(std::string_view option) const;
+};
+
+/// Errors: bad_job (no spec.json, not of this form: the key is named), not_a_regular_file, those of reading files.
+[[nodiscard]] Expected<JobSpec> read_job_spec(const std::filesystem::path& folder);
+[[nodiscard]] Expected<JobSpec> job_spec_from_json(const nlohmann::json& spec);
+
+/// spec.json itself, for those who write it again. Errors as above.
+[[nodiscard]] Expected<nlohmann::json> read_spec_json(const std::filesystem::path& folder);
+
+/// `spec` with changed options: each must be there already, and its new text must fit the type of the old value.
+/// Errors: usage, naming the option.
+[[nodiscard]] Expected<nlohmann::json> with_changes(nlohmann::json spec, std::span<const JobOption> changes);
+
+/// The command that begins or resumes the job: {program, "train", "--job", FOLDER, "--resume"}.
+[[nodiscard]] std::vector<std::string> job_command(const std::filesystem::path& program, JobKind kind,
+                                                   const std::filesystem::path& folder);
+
+/// Words as a POSIX shell reads them back, to show and to copy; also what a batch script holds.
+[[nodiscard]] std::string shell_text(std::span<const std::string> words);
+
+}  // namespace natscope::jobs

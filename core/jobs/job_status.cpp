@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/jobs/job_status.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "core/base/atomic_file.h"
+#include "core/io/json_limits.h"
+#include "core/jobs/job_file.h"
+
+namespace natscope::jobs {
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr JsonLimits small_file_limits{std::size_t{64} << 10, 4, 256};
+constexpr std::uint64_t output_tail_bytes = 64 << 10;
+constexpr const char* stop_file = "stop-request.json";
+
+/// Nothing when the file is not there.
+Expected<std::optional<json>> read_object(const fs::path& folder, const char* file) {
+  auto text = read_job_file(folder / file, small_file_limits.max_bytes);
+  if (!text && text.error().code == ErrorCode::file_not_found) return std::optional<json>();
+  if (!text) return Unexpected(std::move(text).error());
+  auto parsed = parse_json(*text, small_file_limits, (folder / file).string());
+  if (!parsed) return fail(ErrorCode::bad_job, parsed.error().message, "remove the file; the job can be resumed");
+  if (!parsed->is_object()) {
+    return fail(ErrorCode::bad_job, (folder / file).string() + " is no JSON object",
+                "remove the file; the job can be resumed");
+  }
+  return std::optional<json>(std::move(*parsed));
+}
+
+/// Optional keys of one object, each of one type.
+class Fields {
+ public:
+  explicit Fields(const json& object) : object_(object) {}
+
+  std::string text(const char* key, std::size_t max_bytes = 4096) {
+    const json* value = find(key);
+    if (value == nullptr) return {};
+    if (value->is_string() && value->get_ref<const std::string&>().size() <= max_bytes)
+      return value->get<std::string>();
+    wrong_ = key;
+    return {};
+  }
+
+  std::int64_t count(const char* key) {
+    const json* value = find(key);
+    if (value == nullptr) return 0;
+    if (value->is_number_integer() && *value >= 0 && *value <= std::int64_t{1} << 53) return value->get<std::int64_t>();
+    wrong_ = key;
+    return 0;
+  }
+
+  ProcessIdentity process() {
+    ProcessIdentity process;
+    process.pid = count("pid");
+    process.host = text("host", 256);
+    process.started = static_cast<std::uint64_t>(count("process_started"));
+    process.boot = text("boot", 64);
+    return process;
+  }
+
+  void refuse(const char* key) { wrong_ = key; }
+
+  [[nodiscard]] Expected<void> check(const fs::path& path) const {
+    if (wrong_.empty()) return {};
+    return fail(ErrorCode::bad_job, path.string() + ": " + wrong_ + " has an impossible value",
+                "remove the file; the job can be resumed");
+  }
+
+ private:
+  const json* find(const char* key) const {
+    const auto found = object_.find(key);
+    return found == object_.end() || found->is_null() ? nullptr : &*found;
+  }
+
+  const json& object_;
+  std::string wrong_;
+};
+
+bool is_younger(const fs::path& a, const fs::path& b) {
+  std::error_code problem;
+  const auto time_a = fs::last_write_time(a, problem);
+  if (problem) return false;
+  const auto time_b = fs::last_write_time(b, problem);
+  return problem || time_a > time_b;
+}
+
+/// Why a process ended that never wrote a status: its last error line.
+std::string last_error_line(const fs::path& folder) {
+  FollowedFile output(folder / "output.txt");
+  output.begin_near_end(output_tail_bytes);
+  const auto news = output.poll();
+  if (news) {
+    for (auto line = news->lines.rbegin(); line != news->lines.rend(); ++line) {
+      if (line->starts_with("error: ")) return printable(*line, 2000);
+    }
+  }
+  return format_error_line(
+      make_error(ErrorCode::bad_job, "the job ended before it began", "see output.txt in its folder"));
+}
+
+}  // namespace
+
+const char* name(RunnerKind kind) { return kind == RunnerKind::local ? "local" : "slurm"; }
+
+Expected<std::optional<LaunchRecord>> read_launch_record(const fs::path& folder) {
+  NATSCOPE_TRY(const auto object, read_object(folder, "launch.json"));
+  if (!object) return std::optional<LaunchRecord>();
+  Fields fields(*object);
+  LaunchRecord launch;
+  const std::string runner = fields.text("runner");
+  if (runner == name(RunnerKind::slurm)) {
+    launch.runner = RunnerKind::slurm;
+    launch.slurm_job = fields.text("slurm_job", 32);
+    // It becomes an argument of squeue and scancel, which must not read it as an option or as several jobs.
+    const bool digits = !launch.slurm_job.empty() && std::all_of(launch.slurm_job.begin(), launch.slurm_job.end(),
+                                                                 [](char c) { return c >= '0' && c <= '9'; });
+    if (!digits) fields.refuse("slurm_job");
+    if (const std::string ended = fields.text("ended"); !ended.empty()) {
+      launch.ended = job_state_from_name(ended);
+      if (!launch.ended || is_active(*launch.ended)) fields.refuse("ended");
+    }
+    launch.ended_words = fields.text("ended_words");
+  } else if (runner == name(RunnerKind::local)) {
+    launch.process = fields.process();
+  } else {
+    fields.refuse("runner");
+  }
+  NATSCOPE_CHECK(fields.check(folder / "launch.json"));
+  return std::optional<LaunchRecord>(std::move(launch));
+}
+
+Expected<void> write_launch_record(const fs::path& folder, const LaunchRecord& launch) {
+  json object{{"runner", name(launch.runner)}};
+  if (launch.runner == RunnerKind::slurm) {
+    object["slurm_job"] = launch.slurm_job;
+    if (launch.ended) object.update({{"ended", name(*launch.ended)}, {"ended_words", launch.ended_words}});
+  } else {
+    object.update({{"pid", launch.process.pid},
+                   {"host", launch.process.host},
+                   {"process_started", launch.process.started},
+                   {"boot", launch.process.boot}});
+  }
+  return write_file_atomically(folder / "launch.json", object.dump(2) + "\n");
+}
+
+Expected<JobStatus> read_job_status(const fs::path& folder) {
+  // The launch first: a trainer that speaks in between makes its status the younger one, which is true.
+  NATSCOPE_TRY(auto launch, read_launch_record(folder));
+  NATSCOPE_TRY(const auto object, read_object(folder, "status.json"));
+  JobStatus status;
+  if (object) {
+    Fields fields(*object);
+    const auto state = job_state_from_name(fields.text("state"));
+    if (!state) fields.refuse("state");
+    status.state = state.value_or(JobState::failed);
+    status.process = fields.process();
+    status.step = fields.count("step");
+    status.steps = fields.count("steps");
+    status.updated = fields.text("updated", 64);
+    status.error = fields.text("error", 32 << 10);
+    NATSCOPE_CHECK(fields.check(folder / "status.json"));
+  }
+  status.launch = std::move(launch);
+  const bool launched = status.launch && !is_younger(folder / "status.json", folder / "launch.json");
+  if (launched && status.launch->runner == RunnerKind::slurm) {
+    status.state = status.launch->ended.value_or(JobState::queued);
+    status.cluster = status.launch->ended_words;
+    status.error.clear();
+    if (status.state == JobState::failed) {
+      status.error = format_error_line(make_error(ErrorCode::bad_job, "the batch script ended (" + status.cluster + ")",
+                                                  "see output.txt in the job's folder"));
+    }
+  } else if (launched) {
+    status.process = status.launch->process;
+    status.error.clear();
+    status.state = liveness(status.process) == Liveness::gone ? JobState::failed : JobState::starting;
+    if (status.state == JobState::failed) status.error = last_error_line(folder);
+  } else if (status.state == JobState::running && liveness(status.process) == Liveness::gone) {
+    status.state = JobState::killed;
+  }
+  status.stop_requested = is_active(status.state) && stop_request(folder).has_value();
+  return status;
+}
+
+Expected<void> request_stop(const fs::path& folder, StopMode mode) {
+  return write_file_atomically(folder / stop_file, json{{"keep_model", mode == StopMode::keep_model}}.dump() + "\n");
+}
+
+std::optional<StopMode> stop_request(const fs::path& folder) {
+  const auto object = read_object(folder, stop_file);
+  if (object && !object->has_value()) return std::nullopt;
+  // A request that cannot be read is still a request.
+  const bool keep = object && (*object)->value("keep_model", json()) == true;
+  return keep ? StopMode::keep_model : StopMode::resume_later;
+}
+
+void withdraw_stop_request(const fs::path& folder) {
+  std::error_code problem;
+  fs::remove(folder / stop_file, problem);
+}
+
+}  // namespace natscope::jobs

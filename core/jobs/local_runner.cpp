@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/jobs/local_runner.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+
+#include "core/base/system_error.h"
+#include "core/base/unique_descriptor.h"
+#include "core/jobs/detached_process.h"
+#include "core/jobs/job_spec.h"
+
+namespace natscope::jobs {
+
+namespace fs = std::filesystem;
+
+Expected<void> LocalRunner::start(const fs::path& folder) {
+  NATSCOPE_TRY(const JobSpec spec, read_job_spec(folder));
+  NATSCOPE_CHECK(check_startable(folder));
+  withdraw_stop_request(folder);
+  const fs::path program = options_.program.empty() ? cli_program() : options_.program;
+  const auto started = start_detached(job_command(program, spec.kind, folder), folder / "output.txt",
+                                      [&](const ProcessIdentity& process) {
+                                        return write_launch_record(folder, {RunnerKind::local, process, {}, {}, {}});
+                                      });
+  if (!started) {
+    // Nothing runs: the status of before is the last word again.
+    std::error_code ignored;
+    fs::remove(folder / "launch.json", ignored);
+    return Unexpected(started.error());
+  }
+  return {};
+}
+
+Expected<JobStatus> LocalRunner::observe(const fs::path& folder) { return read_job_status(folder); }
+
+Expected<void> LocalRunner::cancel(const fs::path& folder) {
+  NATSCOPE_TRY(const JobStatus status, read_job_status(folder));
+  if (!is_active(status.state)) {
+    return fail(ErrorCode::bad_job, printable(folder.string()) + " is " + name(status.state) + ": nothing to end");
+  }
+  // A descriptor of the process, so that between the look and the signal it cannot become another one.
+  const auto pid = static_cast<pid_t>(status.process.pid);
+  const UniqueDescriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  switch (liveness(status.process)) {
+    case Liveness::gone:
+      return {};
+    case Liveness::elsewhere:
+      return fail(ErrorCode::bad_job, "the job runs on " + printable(status.process.host),
+                  "end it there: natscope-cli jobs stop --now");
+    case Liveness::alive:
+      break;
+  }
+  const bool sent = process.is_open() ? ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) == 0
+                                      : ::kill(pid, SIGKILL) == 0;
+  if (!sent && errno != ESRCH) return Unexpected(system_error(errno, "end the process of", folder));
+  return {};
+}
+
+}  // namespace natscope::jobs

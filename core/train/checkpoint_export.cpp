@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/train/checkpoint_export.h"
+
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "core/base/mapped_file.h"
+#include "core/io/tokenizer.h"
+#include "core/jobs/checkpoint_list.h"
+#include "core/jobs/job_folder.h"
+#include "core/train/checkpoint.h"
+#include "core/train/model_export.h"
+#include "core/train/parameters.h"
+#include "core/train/train_options.h"
+
+namespace natscope::train {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+Expected<fs::path> chosen_checkpoint(const fs::path& checkpoints, std::optional<std::int64_t> step) {
+  if (step) {
+    fs::path folder = checkpoints / jobs::checkpoint_name(*step);
+    if (path_exists(folder / "manifest.json")) return folder;
+  } else if (auto newest = newest_valid_checkpoint(checkpoints)) {
+    return std::move(*newest);
+  }
+  std::string there;
+  for (const auto& entry : jobs::list_checkpoints(checkpoints)) {
+    there += (there.empty() ? "" : ", ") + std::to_string(entry.step);
+  }
+  return fail(
+      ErrorCode::bad_checkpoint,
+      step ? "the job has no checkpoint of step " + std::to_string(*step) : "the job has no checkpoint that is whole",
+      there.empty() ? "wait for the first one" : "it has those of the steps " + there);
+}
+
+}  // namespace
+
+Expected<ExportedCheckpoint> export_checkpoint(const fs::path& job, std::optional<std::int64_t> step, fs::path out) {
+  NATSCOPE_TRY(const auto spec, jobs::JobFolder::read_spec(job));
+  NATSCOPE_TRY(TrainOptions options, options_from_json(spec));
+  options.job = job;
+  auto resolved = resolve(std::move(options));
+  if (!resolved) return fail(ErrorCode::bad_job, "spec.json: " + resolved.error().message, resolved.error().hint);
+  NATSCOPE_TRY(const fs::path checkpoint, chosen_checkpoint(job / "checkpoints", step));
+  const auto number = jobs::checkpoint_step(checkpoint.filename().string());
+  ExportedCheckpoint exported{number.value_or(0), std::move(out)};
+  if (exported.model.empty()) {
+    exported.model = job / "exports" / checkpoint.filename();
+    if (path_exists(exported.model / "config.json")) return exported;
+  }
+  const fs::path tokenizer_path = job / "tokenizer.model";
+  NATSCOPE_TRY(const Tokenizer tokenizer, Tokenizer::load(tokenizer_path));
+  const ModelConfig config = model_config(*resolved, tokenizer);
+  const ParameterLayout layout = parameter_layout(config);
+  NATSCOPE_TRY(const TrainingState state, read_checkpoint(checkpoint, layout));
+  NATSCOPE_CHECK(export_model(exported.model, config, layout, state.weights, resolved->dtype, tokenizer_path));
+  return exported;
+}
+
+}  // namespace natscope::train

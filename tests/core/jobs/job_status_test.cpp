@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/jobs/job_status.h"
+
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "core/jobs/job_folder.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace natscope;
+using namespace natscope::jobs;
+using natscope::test::TemporaryFolder;
+using nlohmann::json;
+
+namespace {
+
+void write_status(const TemporaryFolder& folder, const json& status) {
+  test::write_bytes(folder / "status.json", status.dump());
+}
+
+JobState state_of(const TemporaryFolder& folder) {
+  const auto status = read_job_status(folder.path());
+  REQUIRE_MESSAGE(status, (status ? "" : status.error().message));
+  return status->state;
+}
+
+json as_json(const ProcessIdentity& process, const char* state) {
+  return {{"state", state},       {"pid", process.pid}, {"host", process.host}, {"process_started", process.started},
+          {"boot", process.boot}, {"step", 5},          {"steps", 9},           {"updated", "2026-01-31T12:00:00Z"}};
+}
+
+/// A process that is there until it is told to end, and a pid that nobody has once it was waited for.
+pid_t sleeping_child() {
+  const pid_t child = fork();
+  if (child == 0) {
+    pause();
+    _exit(0);
+  }
+  return child;
+}
+
+void end(pid_t child) {
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+}
+
+void make_older(const std::filesystem::path& path) {
+  std::filesystem::last_write_time(path, std::filesystem::last_write_time(path) - std::chrono::seconds(10));
+}
+
+}  // namespace
+
+TEST_CASE("running is believed as long as that very process is there") {
+  const TemporaryFolder folder;
+  CHECK(state_of(folder) == JobState::created);
+  const pid_t child = sleeping_child();
+  const auto process = process_with_pid(child);
+  REQUIRE(process);
+  CHECK(process->started > 0);
+  write_status(folder, as_json(*process, "running"));
+  CHECK(state_of(folder) == JobState::running);
+
+  auto reused = *process;  // the same pid, another start: somebody else's process
+  reused.started -= 1;
+  write_status(folder, as_json(reused, "running"));
+  CHECK(state_of(folder) == JobState::killed);
+
+  auto before_reboot = *process;
+  before_reboot.boot = "00000000-0000-0000-0000-000000000000";
+  write_status(folder, as_json(before_reboot, "running"));
+  CHECK(state_of(folder) == JobState::killed);
+
+  auto elsewhere = *process;
+  elsewhere.host = "another.machine";
+  elsewhere.pid = 1;
+  write_status(folder, as_json(elsewhere, "running"));
+  CHECK(state_of(folder) == JobState::running);
+
+  write_status(folder, json{{"state", "running"}, {"pid", child}});  // as an older version wrote it
+  CHECK(state_of(folder) == JobState::running);
+  end(child);
+  CHECK(state_of(folder) == JobState::killed);
+  write_status(folder, as_json(*process, "finished"));
+  CHECK(state_of(folder) == JobState::finished);
+}
+
+TEST_CASE("a process that ended and was not waited for is gone") {
+  const pid_t child = sleeping_child();
+  const auto process = process_with_pid(child);
+  REQUIRE(process);
+  CHECK(liveness(*process) == Liveness::alive);
+  kill(child, SIGKILL);
+  siginfo_t info;
+  waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT);
+  CHECK(liveness(*process) == Liveness::gone);
+  waitpid(child, nullptr, 0);
+}
+
+TEST_CASE("between a launch and the first word of its trainer the launch counts") {
+  const TemporaryFolder folder;
+  write_status(folder, as_json({}, "stopped"));
+  make_older(folder / "status.json");
+  const pid_t child = sleeping_child();
+  REQUIRE(write_launch_record(folder.path(), {RunnerKind::local, *process_with_pid(child), {}, {}, {}}));
+  CHECK(state_of(folder) == JobState::starting);
+  end(child);
+  test::write_bytes(folder / "output.txt", "some words\nerror: bad-data: no text; give some\nmore words\n");
+  const auto status = read_job_status(folder.path());
+  REQUIRE(status);
+  CHECK(status->state == JobState::failed);
+  CHECK(status->error == "error: bad-data: no text; give some");
+  CHECK(status->step == 5);
+
+  make_older(folder / "launch.json");
+  make_older(folder / "launch.json");
+  CHECK(state_of(folder) == JobState::stopped);
+  REQUIRE(write_launch_record(folder.path(), {RunnerKind::slurm, {}, "17", {}, {}}));
+  CHECK(state_of(folder) == JobState::queued);
+}
+
+TEST_CASE("the trainer's folder: status, stop request, and one trainer at a time") {
+  const TemporaryFolder folder;
+  const auto path = folder / "job";
+  {
+    auto job = JobFolder::create(path);
+    REQUIRE(job);
+    const auto second = JobFolder::create(path);
+    REQUIRE_FALSE(second);
+    CHECK(second.error().code == ErrorCode::bad_job);
+    REQUIRE(job->write_status(JobState::running, 3, 10));
+    auto status = read_job_status(path);
+    REQUIRE(status);
+    CHECK(status->state == JobState::running);
+    CHECK(status->process == this_process());
+    CHECK(status->step == 3);
+    CHECK_FALSE(status->stop_requested);
+    CHECK_FALSE(job->stop_request());
+    REQUIRE(request_stop(path, StopMode::keep_model));
+    CHECK(job->stop_request() == StopMode::keep_model);
+    CHECK(read_job_status(path)->stop_requested);
+    test::write_bytes(path / "stop-request.json", "nonsense");
+    CHECK(job->stop_request() == StopMode::resume_later);
+    REQUIRE(job->write_status(JobState::failed, 3, 10, "error: disk-full: x; y"));
+    CHECK(read_job_status(path)->error == "error: disk-full: x; y");
+    CHECK_FALSE(read_job_status(path)->stop_requested);
+  }
+  const auto again = JobFolder::create(path);
+  REQUIRE(again);
+  CHECK_FALSE(again->stop_request());  // what was asked of the run before
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// The Slurm runner against programs that answer as Slurm's do; tests/app/cli/slurm_test.py has the real ones.
+#include "core/jobs/slurm_runner.h"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "core/jobs/job_store.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace natscope;
+using namespace natscope::jobs;
+using natscope::test::TemporaryFolder;
+
+namespace {
+
+/// sbatch, squeue, sacct and scancel in front of everything else on PATH, for one scope.
+class Cluster {
+ public:
+  explicit Cluster(const TemporaryFolder& folder) : folder_(folder), path_(std::getenv("PATH")) {
+    std::filesystem::create_directory(folder / "bin");
+    setenv("PATH", ((folder / "bin").string() + ":" + path_).c_str(), 1);
+    answer("sacct", "exit 1");
+  }
+  ~Cluster() { setenv("PATH", path_.c_str(), 1); }
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  void answer(const std::string& program, const std::string& body) const {
+    const auto path = folder_ / ("bin/" + program);
+    test::write_bytes(path, "#!/bin/sh\n" + body + "\n");
+    REQUIRE(chmod(path.c_str(), 0755) == 0);
+  }
+
+ private:
+  const TemporaryFolder& folder_;
+  std::string path_;
+};
+
+}  // namespace
+
+TEST_CASE("Slurm's words for a job") {
+  const std::vector<std::pair<const char*, JobState>> table{
+      {"PENDING", JobState::queued},       {"CONFIGURING", JobState::queued}, {"RUNNING", JobState::running},
+      {"COMPLETING", JobState::running},   {"SUSPENDED", JobState::running},  {"COMPLETED", JobState::finished},
+      {"FAILED", JobState::failed},        {"CANCELLED", JobState::killed},   {"CANCELLED by 1000", JobState::killed},
+      {"CANCELLED+", JobState::killed},    {"TIMEOUT", JobState::killed},     {"NODE_FAIL", JobState::killed},
+      {"OUT_OF_MEMORY", JobState::killed}, {"PREEMPTED", JobState::killed},   {"BOOT_FAIL", JobState::failed}};
+  for (const auto& [word, state] : table) {
+    CAPTURE(word);
+    REQUIRE(job_state_from_slurm(word));
+    CHECK(*job_state_from_slurm(word) == state);
+  }
+  for (const char* none : {"", "DANCING", "pending"}) CHECK_FALSE(job_state_from_slurm(none));
+}
+
+TEST_CASE("submit, wait, lose and cancel") {
+  const TemporaryFolder folder;
+  const Cluster cluster(folder);
+  const auto job = JobStore(folder.path()).create("job", {{"kind", "train"}, {"version", 1}, {"threads", 3}});
+  REQUIRE(job);
+  SlurmRunner runner({"/opt/natscope/bin/natscope-cli", {"--partition=gpu"}});
+
+  cluster.answer("sbatch", "echo 'invalid partition' >&2; exit 1");
+  auto started = runner.start(*job);
+  REQUIRE_FALSE(started);
+  CHECK(started.error().message.find("invalid partition") != std::string::npos);
+  CHECK(read_job_status(*job)->state == JobState::created);
+
+  cluster.answer("sbatch", "echo Submitted batch job 17");
+  CHECK_FALSE(runner.start(*job));  // not what --parsable prints
+
+  cluster.answer("sbatch", "echo \"$@\" > " + (folder / "arguments").string() + "; echo '17;here'");
+  cluster.answer("squeue", "echo 'PENDING|(Resources)'");
+  REQUIRE(runner.start(*job));
+  CHECK(test::read_bytes(folder / "arguments") == "--parsable --partition=gpu " + (*job / "slurm.sh").string() + "\n");
+  const std::string script = test::read_bytes(*job / "slurm.sh");
+  CHECK(script.find("#SBATCH --cpus-per-task=3\n") != std::string::npos);
+  CHECK(script.find("/opt/natscope/bin/natscope-cli train --job " + job->string() + " --resume &\n") !=
+        std::string::npos);
+
+  auto status = runner.observe(*job);
+  REQUIRE(status);
+  CHECK(status->state == JobState::queued);
+  CHECK(status->cluster == "PENDING (Resources)");
+  CHECK(status->launch->slurm_job == "17");
+  CHECK_FALSE(runner.start(*job));
+
+  cluster.answer("squeue", "echo 'RUNNING|node7'");
+  CHECK(runner.observe(*job)->state == JobState::starting);
+  test::write_bytes(*job / "status.json", R"({"state":"running","pid":5,"host":"node7","step":3,"steps":9})");
+  CHECK(runner.observe(*job)->state == JobState::running);
+
+  cluster.answer("squeue", "echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1");
+  status = runner.observe(*job);
+  CHECK(status->state == JobState::running);
+  CHECK(status->cluster.find("does not answer") != std::string::npos);
+
+  cluster.answer("squeue", "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1");
+  cluster.answer("sacct", "echo 'OUT_OF_MEMORY|0:125'");
+  CHECK(runner.observe(*job)->state == JobState::killed);
+  cluster.answer("sacct", "exit 1");  // forgotten by the cluster, remembered by the folder
+  status = read_job_status(*job);
+  CHECK(status->state == JobState::killed);
+  CHECK(status->cluster == "OUT_OF_MEMORY (0:125)");
+
+  std::filesystem::last_write_time(*job / "launch.json",
+                                   std::filesystem::last_write_time(*job / "launch.json") - std::chrono::seconds(10));
+  test::write_bytes(*job / "status.json", R"({"state":"stopped","step":3,"steps":9})");
+  CHECK(runner.observe(*job)->state == JobState::stopped);  // the trainer's own word
+  CHECK_FALSE(runner.cancel(*job));
+}
+
+TEST_CASE("a batch script is written once and then belongs to its user") {
+  const TemporaryFolder folder;
+  const auto job = JobStore(folder.path()).create("job", {{"kind", "train"}, {"version", 1}});
+  REQUIRE(job);
+  const auto script = prepare_batch_script(*job);
+  REQUIRE(script);
+  test::write_bytes(*script, "#!/bin/sh\nmine\n");
+  REQUIRE(prepare_batch_script(*job));
+  CHECK(test::read_bytes(*script) == "#!/bin/sh\nmine\n");
+
+  // Blanks, quotes and per cent signs in a path.
+  const auto odd = folder / "it's 100 % $HOME";
+  std::filesystem::create_directory(odd);
+  test::write_bytes(odd / "spec.json", R"({"kind":"train","version":1})");
+  const auto odd_script = prepare_batch_script(odd, {"/bin/echo", {}});
+  REQUIRE(odd_script);
+  const std::string text = test::read_bytes(*odd_script);
+  CHECK(text.find("--output=\"" + (folder / "it's 100 %% $HOME/output.txt").string() + "\"") != std::string::npos);
+  CHECK(std::system(("bash '" + (folder / "it'\\''s 100 % $HOME/slurm.sh").string() + "' > '" +
+                     (folder / "said").string() + "'")
+                        .c_str()) == 0);
+  CHECK(test::read_bytes(folder / "said") == "train --job " + odd.string() + " --resume\n");
+}
