@@ -112,6 +112,12 @@ void JobDesk::start(const QString& job) {
   });
 }
 
+void JobDesk::startOn(const QString& job, jobs::RunnerKind runner) {
+  act(job, tr("%1 is started").arg(job), [runner, program = program_](const std::filesystem::path& folder) {
+    return jobs::make_runner(runner, {program, {}})->start(folder);
+  });
+}
+
 void JobDesk::stop(const QString& job, jobs::StopMode mode) {
   act(job, tr("%1 ends after the step in work").arg(job),
       [mode](const std::filesystem::path& folder) -> Expected<void> {

@@ -33,7 +33,8 @@ class JobDesk : public QObject {
   /// The shown one first, then the checked ones by name.
   [[nodiscard]] QStringList drawn() const;
 
-  void start(const QString& job);  ///< or resume
+  void start(const QString& job);  ///< or resume, where it ran before
+  void startOn(const QString& job, jobs::RunnerKind runner);
   void stop(const QString& job, jobs::StopMode mode);
   void cancel(const QString& job);  ///< now, in the middle of a step
   void remove(const QString& job);
