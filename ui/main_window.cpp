@@ -50,7 +50,11 @@ QString sampleText() {
 }
 
 MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* parent)
-    : QMainWindow(parent), settings_(settings), workbench_(settings), export_(workbench_) {
+    : QMainWindow(parent),
+      settings_(settings),
+      workbench_(settings),
+      export_(workbench_),
+      desk_(jobs::default_jobs_folder(), start.jobProgram.toStdString()) {
   setWindowTitle(QStringLiteral("NAtScope"));
   setWindowIcon(programIcon());
   setAcceptDrops(true);

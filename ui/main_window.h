@@ -22,6 +22,7 @@ struct WindowStart {
   QStringList engineCommand;  ///< empty: as the settings say, else the engine beside this program
   QString prompt;             ///< analysed as soon as the model is open; empty: the bundled sample text
   QString session;            ///< a session file that is shown in its place; empty: none
+  QString jobProgram;         ///< natscope-cli, which runs jobs; empty: the one beside this program
 };
 
 /// The window: docks, menus, keys. What they show and do lives in panels and models.

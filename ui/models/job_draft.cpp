@@ -32,7 +32,7 @@ JobDraft JobDraft::like(const QString& job, const jobs::JobSpec& spec) {
                  : spec.text("trained") == "lora"  ? DraftKind::lora
                                                    : DraftKind::scores);
   draft.origin_ = job;
-  draft.name = job.left(90) + QStringLiteral("-2");
+  draft.name = job.section(u'/', -1).left(90) + QStringLiteral("-2");
   for (const jobs::JobOption& option : spec.options) {
     const QString key = QString::fromStdString(option.name);
     if (!draft.values_.contains(key)) continue;

@@ -45,7 +45,7 @@ struct JobEstimate {
 class JobDraft {
  public:
   explicit JobDraft(DraftKind kind = DraftKind::scratch) { setKind(kind); }
-  /// A new job like an old one: its command duplicates it with what differs.
+  /// A new job like an old one: its command duplicates it with what differs. `job` is a name or a folder's path.
   [[nodiscard]] static JobDraft like(const QString& job, const jobs::JobSpec& spec);
 
   [[nodiscard]] DraftKind kind() const { return kind_; }

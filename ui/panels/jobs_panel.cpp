@@ -252,7 +252,9 @@ JobForm* JobsPanel::showForm() {
 JobForm* JobsPanel::showFormLikeChosen() {
   const JobRow* const row = chosen();
   if (row == nullptr || row->entry.problem) return nullptr;
-  auto* const form = new JobForm(desk_, JobDraft::like(desk_.shown(), row->entry.spec), this);
+  const bool isPlain = jobs::check_job_name(row->entry.name).has_value();
+  const QString origin = isPlain ? desk_.shown() : QString::fromStdString(row->entry.folder.string());
+  auto* const form = new JobForm(desk_, JobDraft::like(origin, row->entry.spec), this);
   form->show();
   return form;
 }

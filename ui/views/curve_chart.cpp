@@ -13,7 +13,12 @@ namespace natscope::ui {
 namespace {
 
 /// More values than this beside a title would be a paragraph.
-constexpr int mostValuesSaid = 4;
+constexpr int pixelsOfAValue = 85;
+
+QString valueText(double value, CurveChart::Scale scale) {
+  if (scale == CurveChart::Scale::percent) return QString::number(value, 'f', 1) + QStringLiteral(" %");
+  return std::abs(value) >= 1000 ? QString::number(value, 'f', 0) : QString::number(value, 'g', 4);
+}
 
 }  // namespace
 
@@ -30,7 +35,9 @@ CurveChart::CurveChart(const QString& title, Scale scale, const QString& help, Q
   plot_->setMinimumSize(120, 70);
   plot_->axisRect()->setAutoMargins(QCP::msLeft | QCP::msBottom);
   plot_->axisRect()->setMargins(QMargins(0, 5, 8, 0));
-  plot_->xAxis->ticker()->setTickCount(4);
+  plot_->xAxis->ticker()->setTickCount(3);
+  plot_->xAxis->setNumberFormat(QStringLiteral("gb"));
+  plot_->yAxis->setNumberFormat(QStringLiteral("gb"));
   plot_->yAxis->ticker()->setTickCount(4);
   connect(plot_, &QCustomPlot::mouseMove, this, [this](const QMouseEvent* event) {
     hovered_ = plot_->xAxis->pixelToCoord(event->position().x());
@@ -57,7 +64,11 @@ void CurveChart::setLines(const std::vector<ChartLine>& lines) {
     QCPGraph* const graph = plot_->addGraph();
     graph->setName(line.name);
     graph->setPen(line.pen);
-    graph->setData(line.curve->steps, line.curve->values, true);
+    // A fraction is read as a percentage.
+    const double factor = scale_ == Scale::percent ? 100 : 1;
+    QVector<double> values = line.curve->values;
+    for (double& value : values) value *= factor;
+    graph->setData(line.curve->steps, values, true);
     // One point draws no line.
     if (line.hasDots || line.curve->steps.size() == 1)
       graph->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, 5));
@@ -70,7 +81,7 @@ void CurveChart::setLines(const std::vector<ChartLine>& lines) {
   plot_->xAxis->setRange(0, lastStep);
   const bool isEmpty = lowest > highest;
   if (scale_ == Scale::percent) {
-    plot_->yAxis->setRange(0, 1.02);
+    plot_->yAxis->setRange(0, 102);
   } else if (isEmpty) {
     plot_->yAxis->setRange(0, 1);
   } else if (scale_ == Scale::fromZero) {
@@ -83,17 +94,22 @@ void CurveChart::setLines(const std::vector<ChartLine>& lines) {
   plot_->replot(QCustomPlot::rpQueuedReplot);
 }
 
+void CurveChart::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  sayValues();
+}
+
 void CurveChart::sayValues() {
   QString text = QStringLiteral("<b>%1</b>").arg(title_);
   if (hovered_ && !plot_->underMouse()) hovered_.reset();
   int said = 0;
+  const int mostValuesSaid = std::max(1, (width() - 40) / pixelsOfAValue);
   for (int i = 0; i < plot_->graphCount() && said < mostValuesSaid; ++i) {
     const QCPGraph* const graph = plot_->graph(i);
     if (graph->dataCount() == 0) continue;
     const int at = hovered_ ? graph->findBegin(*hovered_, true) : graph->dataCount() - 1;
     const double value = graph->dataMainValue(at);
-    const QString words = scale_ == Scale::percent ? QString::number(100 * value, 'f', 1) + QStringLiteral(" %")
-                                                   : QString::number(value, 'g', 4);
+    const QString words = valueText(value, scale_);
     text += QStringLiteral(" &nbsp;<span style='color:%1'>%2</span> %3")
                 .arg(graph->pen().color().name(), graph->name().toHtmlEscaped(), words);
     ++said;

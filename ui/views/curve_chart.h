@@ -34,6 +34,9 @@ class CurveChart : public QWidget {
   /// Points of all lines.
   [[nodiscard]] int points() const;
 
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+
  private:
   void paintInTheme();
   void sayValues();

@@ -123,8 +123,8 @@ void JobCurvesView::draw() {
     for (int layer = 0; layer < count; ++layer) {
       QColor colour = theme.accent;
       colour.setAlphaF(0.3F + 0.7F * static_cast<float>(layer + 1) / static_cast<float>(count));
-      layers.push_back(
-          {QString::number(layer), &curves->layers[static_cast<std::size_t>(layer)], QPen(colour, 1.4), true});
+      layers.push_back({QStringLiteral("L%1").arg(layer), &curves->layers[static_cast<std::size_t>(layer)],
+                        QPen(colour, 1.4), true});
     }
   }
   if (job > mostNames) names.append(tr("and %1 more").arg(job - mostNames));
