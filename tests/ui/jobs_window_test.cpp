@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A real, tiny job through the window, offscreen: from the form to its checkpoint in the explorer.
 #include <QApplication>
+#include <QDeadlineTimer>
 #include <QFile>
 #include <QLineEdit>
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QTest>
-#include <csignal>
+#include <ctime>
 
 #include "tests/support/tiny_model.h"
+#include "tests/ui/models/made_up_jobs.h"
 #include "ui/main_window.h"
 #include "ui/panels/job_form.h"
 #include "ui/theme/theme.h"
@@ -21,6 +23,13 @@ namespace {
 
 constexpr int patience = 60'000;
 const QString job = QStringLiteral("tiny");
+
+/// Work of this thread alone: other programs of the machine do not count.
+double workMs() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return 1e3 * static_cast<double>(now.tv_sec) + 1e-6 * static_cast<double>(now.tv_nsec);
+}
 
 }  // namespace
 
@@ -132,6 +141,28 @@ class JobsWindowTest : public QObject {
     window_->jobs().findChild<QPushButton*>(QStringLiteral("confirmDelete"))->click();
     QTRY_VERIFY_WITH_TIMEOUT(desk().list().rowOf(job) < 0, patience);
     QVERIFY(!std::filesystem::exists(folder()));
+  }
+
+  void twoHundredJobsLeaveTheWindowFluid() {
+    const std::filesystem::path root = std::filesystem::path(folder_.path().toStdString()) / "many";
+    for (int i = 0; i < 200; ++i) test::write_job(root / ("job-" + std::to_string(i)), "finished", 2000);
+    JobDesk many(root);
+    JobsPanel panel(many);
+    panel.resize(1200, 400);
+    panel.show();
+    QTRY_COMPARE_WITH_TIMEOUT(many.list().rowCount(), 200, patience);
+    for (int row = 0; row < 8; ++row) many.list().setData(many.list().index(row, 0), Qt::Checked, Qt::CheckStateRole);
+    double longest = 0;
+    QSignalSpy refreshed(&many, &JobDesk::refreshed);
+    for (QDeadlineTimer end(patience); refreshed.count() < 4 && !end.hasExpired();) {
+      const double before = workMs();
+      QCoreApplication::processEvents(QEventLoop::AllEvents, 1);
+      longest = std::max(longest, workMs() - before);
+      QTest::qSleep(1);
+    }
+    QVERIFY(panel.curves().points() > 8 * 2000);
+    qInfo("longest turn of the window's thread: %.1f ms of work", longest);
+    QVERIFY2(longest < 150, "the window's thread was held up");
   }
 
   void whatTheCommandRefusesIsSaidInTheForm() {

@@ -79,8 +79,9 @@ QMap<QString, QString> JobDraft::problems() const {
   const auto whole = [this](const char* key) { return static_cast<qint64>(number(key)); };
   if (whole("hidden") % whole("heads") != 0 || whole("hidden") / whole("heads") % 2 != 0) {
     found.insert(QStringLiteral("heads"), tr("must divide the hidden size into heads of even size"));
+  } else if (whole("heads") % whole("kv_heads") != 0) {
+    found.insert(QStringLiteral("kv_heads"), tr("must divide the heads"));
   }
-  if (whole("heads") % whole("kv_heads") != 0) found.insert(QStringLiteral("kv_heads"), tr("must divide the heads"));
   if (whole("context") < 2) found.insert(QStringLiteral("context"), tr("is at least 2"));
   return found;
 }

@@ -2,7 +2,6 @@
 // Job folders as a list, curves and a log, without widgets.
 #include "ui/models/job_desk.h"
 
-#include <QElapsedTimer>
 #include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QTest>
@@ -124,31 +123,6 @@ class JobDeskTest : public QObject {
     }
     QCOMPARE(failed.count(), 0);
     QVERIFY(desk.list().asText().contains(QStringLiteral("state | – | ? unreadable")));
-  }
-
-  void twoHundredJobsLeaveTheWindowFluid() {
-    const fs::path root = newRoot();
-    for (int job = 0; job < 200; ++job) test::write_job(root / ("job-" + std::to_string(job)), "finished", 200);
-    JobDesk desk(root);
-    QTRY_COMPARE_WITH_TIMEOUT(desk.list().rowCount(), 200, patience);
-    for (int row = 0; row < 8; ++row) {
-      desk.list().setData(desk.list().index(row, 0), Qt::Checked, Qt::CheckStateRole);
-    }
-    // The longest time in which the window's thread was busy with one event, while it is all read again.
-    QSignalSpy refreshed(&desk, &JobDesk::refreshed);
-    QElapsedTimer whole, since;
-    whole.start();
-    since.start();
-    qint64 longest = 0;
-    while (refreshed.count() < 3 && whole.elapsed() < patience) {
-      since.restart();
-      QCoreApplication::processEvents(QEventLoop::AllEvents, 1);
-      longest = std::max(longest, since.elapsed());
-      QTest::qSleep(1);
-    }
-    QVERIFY(refreshed.count() >= 3);
-    qInfo("longest event %lld ms", static_cast<long long>(longest));
-    QVERIFY2(longest < 100, "the window's thread was held up");
   }
 
  private:
