@@ -109,28 +109,41 @@ void JobForm::makeChoices() {
   kind_->setToolTip(
       tr("From scratch: a new model and its roles. Score layers: an existing model stays as it is and learns "
          "which tokens to keep. LoRA: its q and k adapt a little, too."));
-  form_->addRow(tr("Kind"), kind_);
+  addChoice(tr("Kind"), kind_, tr("A new model and its roles, or an existing one that learns which tokens to keep."));
   device_->addItem(tr("auto"), QStringLiteral("auto"));
   device_->addItem(tr("CPU"), QStringLiteral("cpu"));
   device_->addItem(tr("GPU"), QStringLiteral("cuda"));
   device_->setToolTip(tr("Where the arithmetic is done"));
   // A duplicate keeps the device of its origin.
   device_->setEnabled(draft_.origin().isEmpty());
-  form_->addRow(tr("Device"), device_);
+  addChoice(tr("Device"), device_, tr("Where the arithmetic is done; auto takes a GPU where one can be used."));
   where_->addItems({tr("This machine"), tr("Slurm cluster")});
   where_->setToolTip(
       tr("A process of this machine that outlives the window, or sbatch with a script that you can edit "
          "afterwards under More ▾ Batch script"));
-  form_->addRow(tr("Run on"), where_);
+  addChoice(tr("Run on"), where_, tr("Either way the job goes on when this window is closed."));
   sbatch_->setPlaceholderText(tr("--partition=gpu --time=24:00:00"));
   sbatch_->setToolTip(tr("Arguments for sbatch, separated by spaces"));
-  form_->addRow(tr("sbatch"), sbatch_);
+  addChoice(tr("sbatch"), sbatch_, tr("What your cluster asks for; the whole script can be edited under More ▾."));
   connect(kind_, &QComboBox::activated, this, [this](int kind) {
     draft_.setKind(static_cast<DraftKind>(kind));
     fill();
   });
   for (QComboBox* const box : {device_, where_}) connect(box, &QComboBox::currentIndexChanged, this, &JobForm::check);
   connect(sbatch_, &QLineEdit::textChanged, this, &JobForm::check);
+}
+
+void JobForm::addChoice(const QString& label, QWidget* choice, const QString& words) {
+  auto* const line = new QWidget(this);
+  auto* const layout = new QVBoxLayout(line);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setSpacing(1);
+  layout->addWidget(choice);
+  auto* const help = new QLabel(words, line);
+  help->setWordWrap(true);
+  help->setObjectName(QStringLiteral("muted"));
+  layout->addWidget(help);
+  form_->addRow(label, line);
 }
 
 void JobForm::addRow(const QString& key, const QString& label, const QString& help, bool isFile) {

@@ -46,6 +46,7 @@ class JobForm : public QDialog {
   };
 
   void addRow(const QString& key, const QString& label, const QString& help, bool isFile);
+  void addChoice(const QString& label, QWidget* choice, const QString& words);
   void makeChoices();
   void chooseFile(const QString& key);
   void fill();

@@ -14,6 +14,8 @@ namespace {
 
 /// More values than this beside a title would be a paragraph.
 constexpr int pixelsOfAValue = 85;
+/// More dots than these would be a thick line.
+constexpr qsizetype mostDots = 30;
 
 QString valueText(double value, CurveChart::Scale scale) {
   if (scale == CurveChart::Scale::percent) return QString::number(value, 'f', 1) + QStringLiteral(" %");
@@ -70,7 +72,7 @@ void CurveChart::setLines(const std::vector<ChartLine>& lines) {
     for (double& value : values) value *= factor;
     graph->setData(line.curve->steps, values, true);
     // One point draws no line.
-    if (line.hasDots || line.curve->steps.size() == 1)
+    if ((line.hasDots && line.curve->steps.size() <= mostDots) || line.curve->steps.size() == 1)
       graph->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, 5));
     for (const double value : line.curve->values) {
       lowest = std::min(lowest, value);

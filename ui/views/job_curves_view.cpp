@@ -87,6 +87,7 @@ void JobCurvesView::arrange() {
 
 void JobCurvesView::draw() {
   const ThemeColours& theme = ThemeSwitch::instance().colours();
+  const bool isDark = ThemeSwitch::instance().theme() == Theme::dark;
   std::vector<ChartLine> loss, kv, rate, speed;
   QStringList names;
   int job = 0;
@@ -105,8 +106,10 @@ void JobCurvesView::draw() {
     QPen thin = pen;
     thin.setColor(lighter(pen.color()));
     thin.setWidthF(1);
+    // The same job by its hue, another line by its dots and its shade.
+    QPen heldOut(isDark ? pen.color().lighter(150) : pen.color().darker(170), 1.2);
     loss.push_back({tr("train"), &curves->loss, pen});
-    loss.push_back({tr("held out"), &curves->heldOut, QPen(theme.text, 1.2, pen.style()), true});
+    loss.push_back({tr("held out"), &curves->heldOut, heldOut, true});
     kv.push_back({tr("argmax"), &curves->argmaxKv, pen});
     kv.push_back({tr("sampled"), &curves->sampledKv, thin});
     rate.push_back({QString(), &curves->learningRate, pen});
@@ -128,10 +131,12 @@ void JobCurvesView::draw() {
     }
   }
   if (job > mostNames) names.append(tr("and %1 more").arg(job - mostNames));
-  legend_->setText(names.isEmpty() ? QStringLiteral("<span style='color:%1'>%2</span>")
-                                         .arg(theme.muted.name(),
-                                              tr("Choose a job to see its curves; check others to lay them over it."))
-                                   : names.join(QStringLiteral(" &nbsp; ")));
+  legend_->setText(
+      names.isEmpty()
+          ? QStringLiteral("<span style='color:%1'>%2</span>")
+                .arg(theme.muted.name(), tr("Choose a job to see its curves; check others to lay them over it."))
+          : names.join(QStringLiteral(" &nbsp; ")) + QStringLiteral(" &nbsp; <span style='color:%1'>%2</span>")
+                                                         .arg(theme.muted.name(), tr("● held-out text")));
   loss_->setLines(loss);
   kv_->setLines(kv);
   roles_->setLines(roles);
