@@ -32,7 +32,7 @@ namespace natscope::ui {
 namespace {
 
 /// Bump it when docks are added: an older arrangement is then not restored over them.
-constexpr int arrangementVersion = 1;
+constexpr int arrangementVersion = 2;
 constexpr qint64 largestSample = 1 << 20;
 
 QString droppedPath(const QMimeData* data) {
@@ -50,7 +50,11 @@ QString sampleText() {
 }
 
 MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* parent)
-    : QMainWindow(parent), settings_(settings), workbench_(settings), export_(workbench_) {
+    : QMainWindow(parent),
+      settings_(settings),
+      workbench_(settings),
+      export_(workbench_),
+      desk_(jobs::default_jobs_folder(), start.jobProgram.toStdString()) {
   setWindowTitle(QStringLiteral("NAtScope"));
   setWindowIcon(programIcon());
   setAcceptDrops(true);
@@ -84,6 +88,7 @@ void MainWindow::makePanels() {
   prompt_ = new PromptPanel(this);
   text_ = new TextPanel(workbench_, this);
   log_ = new LogPanel(this);
+  jobs_ = new JobsPanel(desk_, this);
   menus_ = new QMenuBar(this);
   errors_ = new ErrorBar(this);
   auto* const top = new QWidget(this);
@@ -110,6 +115,7 @@ void MainWindow::makeDocks() {
   addDock(QStringLiteral("attention"), tr("Attention"), attention_);
   addDock(QStringLiteral("token"), tr("Token"), new TokenPanel(workbench_, this));
   addDock(QStringLiteral("cache"), tr("KV cache"), new CachePanel(workbench_, this));
+  addDock(QStringLiteral("jobs"), tr("Jobs"), jobs_);
   addDock(QStringLiteral("log"), tr("Log"), log_);
 }
 
@@ -125,7 +131,8 @@ void MainWindow::arrangeDocks() {
   splitDockWidget(dock("text"), dock("roles"), Qt::Vertical);
   splitDockWidget(dock("attention"), dock("token"), Qt::Vertical);
   addDockWidget(Qt::BottomDockWidgetArea, dock("cache"));
-  tabifyDockWidget(dock("cache"), dock("log"));
+  tabifyDockWidget(dock("cache"), dock("jobs"));
+  tabifyDockWidget(dock("jobs"), dock("log"));
   dock("cache")->raise();
   resizeDocks({dock("prompt"), dock("text"), dock("attention")}, {235, 575, 690}, Qt::Horizontal);
   resizeDocks({dock("text"), dock("roles")}, {300, 330}, Qt::Vertical);
@@ -176,6 +183,12 @@ void MainWindow::makeMenus() {
   QMenu* const run = menus_->addMenu(tr("&Run"));
   run->addActions({analyse_, generate_, continue_, step_, stop_});
 
+  QMenu* const jobs = menus_->addMenu(tr("&Jobs"));
+  jobs->addAction(addKey(tr("Show &jobs"), Qt::CTRL | Qt::ALT | Qt::Key_J, [this] { showJobs(); }));
+  jobs->addSeparator();
+  jobs->addActions(jobs_->jobActions());
+  keys_ << jobs_->newAction() << jobs_->openAction();
+
   QMenu* const view = menus_->addMenu(tr("&View"));
   view->addAction(addKey(tr("Next layer"), Qt::ALT | Qt::Key_Down, [this] { moveHead(1, 0); }));
   view->addAction(addKey(tr("Previous layer"), Qt::ALT | Qt::Key_Up, [this] { moveHead(-1, 0); }));
@@ -222,7 +235,21 @@ void MainWindow::connectAll() {
     settings_.setExportFolder(QFileInfo(path).path());
     workbench_.showSession(session);
   });
+  connect(&desk_, &JobDesk::failed, errors_, &ErrorBar::showError);
+  connect(&desk_, &JobDesk::said, this, [this](const QString& text) {
+    statusBar()->showMessage(text, 10'000);
+    log_->addLine(text);
+  });
+  connect(&desk_, &JobDesk::checkpointReady, this, &MainWindow::openModel);
   connect(&attention_->map(), &AttentionMapView::firstPicture, this, &MainWindow::firstPicture);
+}
+
+void MainWindow::showJobs() {
+  QDockWidget* const dock = docks_.value(QStringLiteral("jobs"));
+  dock->show();
+  dock->raise();
+  constexpr int roomForCurves = 330;
+  if (dock->height() < roomForCurves && !dock->isFloating()) resizeDocks({dock}, {roomForCurves}, Qt::Vertical);
 }
 
 void MainWindow::sayWritten(const QString& path) {

@@ -8,6 +8,7 @@
 #include "ui/models/workbench.h"
 #include "ui/panels/attention_panel.h"
 #include "ui/panels/error_bar.h"
+#include "ui/panels/jobs_panel.h"
 #include "ui/panels/log_panel.h"
 #include "ui/panels/prompt_panel.h"
 #include "ui/panels/text_panel.h"
@@ -21,6 +22,7 @@ struct WindowStart {
   QStringList engineCommand;  ///< empty: as the settings say, else the engine beside this program
   QString prompt;             ///< analysed as soon as the model is open; empty: the bundled sample text
   QString session;            ///< a session file that is shown in its place; empty: none
+  QString jobProgram;         ///< natscope-cli, which runs jobs; empty: the one beside this program
 };
 
 /// The window: docks, menus, keys. What they show and do lives in panels and models.
@@ -35,6 +37,8 @@ class MainWindow : public QMainWindow {
   [[nodiscard]] PromptPanel& prompt() { return *prompt_; }
   [[nodiscard]] ErrorBar& errorBar() { return *errors_; }
   [[nodiscard]] FigureExport& figureExport() { return export_; }
+  [[nodiscard]] JobDesk& jobDesk() { return desk_; }
+  [[nodiscard]] JobsPanel& jobs() { return *jobs_; }
 
   void showExport(FigureKind kind);
   void openModel(const QString& folder);
@@ -42,6 +46,8 @@ class MainWindow : public QMainWindow {
   void openPath(const QString& path);
   void saveSession(const QString& path);
   void setTheme(Theme theme);
+  /// Brings the dock of jobs to the front, with room for its curves.
+  void showJobs();
 
  Q_SIGNALS:
   void firstPicture();
@@ -75,10 +81,12 @@ class MainWindow : public QMainWindow {
   Workbench workbench_;
   FigureExport export_;
   SessionFiles sessions_;
+  JobDesk desk_;
   AttentionPanel* attention_ = nullptr;
   PromptPanel* prompt_ = nullptr;
   TextPanel* text_ = nullptr;
   LogPanel* log_ = nullptr;
+  JobsPanel* jobs_ = nullptr;
   ErrorBar* errors_ = nullptr;
   QMenuBar* menus_ = nullptr;
   QMenu* modelMenu_ = nullptr;

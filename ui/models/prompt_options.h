@@ -17,4 +17,9 @@ struct PromptOptions {
   QStringList stopStrings;
 };
 
+/// Stop strings in one line: separated by `|`, with \n, \t, \| and \\ for what a line or the separator cannot hold.
+/// Empty texts are left out. parseStopStrings(stopStringsText(x)) is x.
+[[nodiscard]] QStringList parseStopStrings(const QString& line);
+[[nodiscard]] QString stopStringsText(const QStringList& texts);
+
 }  // namespace natscope::ui

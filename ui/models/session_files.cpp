@@ -1,27 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/session_files.h"
 
-#include <QCoreApplication>
-#include <QPointer>
-#include <QThreadPool>
 #include <filesystem>
-#include <memory>
+
+#include "ui/models/elsewhere.h"
 
 namespace natscope::ui {
 namespace {
 
 std::filesystem::path pathOf(const QString& path) { return path.toStdString(); }
-
-/// Does `work` on another thread and gives what came of it to `then`, on the program's own, if `owner` still lives.
-template <class Work, class Then>
-void elsewhere(SessionFiles* owner, Work work, Then then) {
-  QThreadPool::globalInstance()->start([self = QPointer<SessionFiles>(owner), work = std::move(work), then]() mutable {
-    auto result = std::make_shared<decltype(work())>(work());
-    QMetaObject::invokeMethod(QCoreApplication::instance(), [self, result, then] {
-      if (self) then(*result);
-    });
-  });
-}
 
 }  // namespace
 

@@ -39,6 +39,7 @@ PromptPanel::PromptPanel(QWidget* parent)
       penalty_(number(this, 0.1, 5, 0.05, 1, tr("Above 1: tokens that occurred become less likely"))),
       seed_(new QLineEdit(QStringLiteral("0"), this)),
       length_(new QSpinBox(this)),
+      stops_(new QLineEdit(this)),
       policy_(new QComboBox(this)) {
   setObjectName(QStringLiteral("panel"));
   setAttribute(Qt::WA_StyledBackground);
@@ -53,6 +54,11 @@ PromptPanel::PromptPanel(QWidget* parent)
   length_->setToolTip(tr("How many tokens Generate and Continue add at most"));
   seed_->setValidator(new QRegularExpressionValidator(QRegularExpression(QStringLiteral("[0-9]{1,19}")), seed_));
   seed_->setToolTip(tr("The same seed, prompt and model give the same text"));
+  stops_->setObjectName(QStringLiteral("stops"));
+  stops_->setPlaceholderText(tr("nothing"));
+  stops_->setToolTip(
+      tr("Writing ends when one of these texts appears. Several are separated by |; "
+         "\\n is a line break, \\t a tab, \\| a bar, \\\\ a backslash."));
   policy_->setEditable(true);
   policy_->setInsertPolicy(QComboBox::NoInsert);
   policy_->addItems({QStringLiteral("model"), QStringLiteral("full"), QStringLiteral("window:64"),
@@ -76,6 +82,7 @@ PromptPanel::PromptPanel(QWidget* parent)
   form->addRow(tr("Repetition"), penalty_);
   form->addRow(tr("Seed"), seed_);
   form->addRow(tr("New tokens"), length_);
+  form->addRow(tr("Stop at"), stops_);
   form->addRow(tr("Cache policy"), policy_);
   form->addRow(QString(), greedy_);
   layout->addLayout(form);
@@ -92,7 +99,7 @@ PromptPanel::PromptPanel(QWidget* parent)
   for (QDoubleSpinBox* const box : {temperature_, topP_, minP_, penalty_})
     connect(box, &QDoubleSpinBox::valueChanged, this, &PromptPanel::changed);
   for (QSpinBox* const box : {topK_, length_}) connect(box, &QSpinBox::valueChanged, this, &PromptPanel::changed);
-  connect(seed_, &QLineEdit::textChanged, this, &PromptPanel::changed);
+  for (QLineEdit* const line : {seed_, stops_}) connect(line, &QLineEdit::textChanged, this, &PromptPanel::changed);
   connect(policy_, &QComboBox::currentTextChanged, this, &PromptPanel::changed);
   // Chosen or typed and confirmed: another policy is another picture at once.
   connect(policy_, &QComboBox::activated, this, &PromptPanel::analyseWanted);
@@ -111,6 +118,7 @@ PromptOptions PromptPanel::options() const {
   options.sampling.repetition_penalty = penalty_->value();
   options.sampling.seed = seed_->text().toULongLong();
   options.maxNewTokens = length_->value();
+  options.stopStrings = parseStopStrings(stops_->text());
   return options;
 }
 
@@ -121,6 +129,7 @@ void PromptPanel::setOptions(const PromptOptions& options) {
   setSampling(options.sampling);
   seed_->setText(QString::number(options.sampling.seed));
   length_->setValue(static_cast<int>(std::clamp<qint64>(options.maxNewTokens, length_->minimum(), length_->maximum())));
+  stops_->setText(stopStringsText(options.stopStrings));
   policy_->setCurrentText(options.policy);
 }
 

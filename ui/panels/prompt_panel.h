@@ -44,6 +44,7 @@ class PromptPanel : public QWidget {
   QDoubleSpinBox* penalty_;
   QLineEdit* seed_;
   QSpinBox* length_;
+  QLineEdit* stops_;
   QComboBox* policy_;
 };
 

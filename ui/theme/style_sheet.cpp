@@ -58,7 +58,11 @@ QString styleSheet(const ThemeColours& colours) {
     QWidget#errorBar { background: @warning; border-bottom: 1px solid @border; }
     QWidget#errorBar QLabel { color: @onWarning; }
     QWidget#errorBar QToolButton { color: @onWarning; }
-    QTableWidget { background: @panel; color: @text; border: none; gridline-color: @border; }
+    QTableView, QTableWidget { background: @panel; color: @text; border: none; gridline-color: @border; }
+    QTableView::item:selected { background: @accent; color: @onAccent; }
+    QTableView::indicator { width: 12px; height: 12px; border: 1px solid @muted; border-radius: 3px; background: @raised; }
+    QTableView::indicator:checked { background: @accent; border-color: @onAccent; image: url(:/icons/check.svg); }
+    QSplitter::handle { background: @window; }
     QHeaderView::section { background: @window; color: @muted; border: none; padding: 4px; }
   )");
   // Longer names first: "onAccent" must not be read as "accent".

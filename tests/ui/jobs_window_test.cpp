@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A real, tiny job through the window, offscreen: from the form to its checkpoint in the explorer.
+#include <QApplication>
+#include <QDeadlineTimer>
+#include <QFile>
+#include <QLineEdit>
+#include <QPushButton>
+#include <QSignalSpy>
+#include <QTemporaryDir>
+#include <QTest>
+#include <ctime>
+
+#include "tests/support/tiny_model.h"
+#include "tests/ui/models/made_up_jobs.h"
+#include "ui/main_window.h"
+#include "ui/panels/job_form.h"
+#include "ui/theme/theme.h"
+
+using namespace natscope;
+using namespace natscope::ui;
+
+namespace {
+
+constexpr int patience = 60'000;
+const QString job = QStringLiteral("tiny");
+
+/// Work of this thread alone: other programs of the machine do not count.
+double workMs() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return 1e3 * static_cast<double>(now.tv_sec) + 1e-6 * static_cast<double>(now.tv_nsec);
+}
+
+}  // namespace
+
+class JobsWindowTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void initTestCase() {
+    qputenv("NATSCOPE_JOBS", folder_.filePath(QStringLiteral("jobs")).toUtf8());
+    ThemeSwitch::instance().apply(*qApp, Theme::light);
+    test::TinyModel model(nlohmann::json{{"max_position_embeddings", 256}});
+    std::filesystem::create_directories(modelFolder().toStdString());
+    model.write(modelFolder().toStdString());
+    QFile text(folder_.filePath(QStringLiteral("text.txt")));
+    QVERIFY(text.open(QIODevice::WriteOnly));
+    for (int line = 0; line < 3000; ++line) {
+      text.write(QStringLiteral("%1 times %2 is %3, said the cat.\n")
+                     .arg(line % 13)
+                     .arg(line % 7)
+                     .arg(line % 13 * (line % 7))
+                     .toUtf8());
+    }
+  }
+  void init() { openWindow(); }
+  void cleanup() { window_.reset(); }
+  void cleanupTestCase() {
+    // Nothing that a failed test left running outlives this program.
+    const auto status = jobs::read_job_status(folder());
+    if (status && jobs::is_active(status->state)) (void)jobs::make_runner(jobs::RunnerKind::local)->cancel(folder());
+  }
+
+  void aJobFromTheFormToTheExplorer() {
+    JobForm* const form = window_->jobs().showForm();
+    QVERIFY(QApplication::activeModalWidget() == nullptr);
+    // Nothing is filled in: the start is refused in place.
+    form->startButton()->click();
+    QVERIFY(form->isVisible());
+    QVERIFY(!form->problem(QStringLiteral("data")).isEmpty());
+    const std::pair<const char*, QString> values[] = {{"name", job},
+                                                      {"data", folder_.filePath(QStringLiteral("text.txt"))},
+                                                      {"steps", text(100000)},
+                                                      {"layers", text(2)},
+                                                      {"hidden", text(32)},
+                                                      {"heads", text(2)},
+                                                      {"kv_heads", text(1)},
+                                                      {"vocab", text(300)},
+                                                      {"context", text(64)},
+                                                      {"batch", text(2)},
+                                                      {"micro_batch", text(0)},
+                                                      {"window", text(8)},
+                                                      {"threads", text(1)},
+                                                      {"checkpoint_every", text(5)},
+                                                      {"evaluate_every", text(0)},
+                                                      {"warmup_steps", text(2)}};
+    for (const auto& [key, value] : values) form->field(QLatin1String(key))->setText(value);
+    QVERIFY(form->draft().problems().isEmpty());
+    QVERIFY(form->command().contains(QStringLiteral("--name tiny")));
+    QSignalSpy started(form, &JobForm::started);
+    form->startButton()->click();
+    QVERIFY(started.wait(patience));
+
+    QTRY_VERIFY_WITH_TIMEOUT(desk().list().rowOf(job) >= 0, patience);
+    window_->jobs().choose(job);
+    QTRY_VERIFY_WITH_TIMEOUT(window_->jobs().curves().points() > 5, patience);
+    const int before = window_->jobs().curves().points();
+    QTRY_VERIFY_WITH_TIMEOUT(window_->jobs().curves().points() > before, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(!window_->jobs().logText().isEmpty(), patience);
+
+    // The window goes, the job stays; another window finds it.
+    window_->close();
+    window_.reset();
+    const auto left = jobs::read_job_status(folder());
+    QVERIFY(left && left->state == jobs::JobState::running);
+    openWindow();
+    QTRY_VERIFY_WITH_TIMEOUT(stateIs(jobs::JobState::running), patience);
+    window_->jobs().choose(job);
+    QTRY_VERIFY_WITH_TIMEOUT(window_->jobs().curves().points() >= before, patience);
+
+    // A checkpoint opens while training goes on.
+    QTRY_VERIFY_WITH_TIMEOUT(window_->jobs().openAction()->isEnabled(), patience);
+    QSignalSpy ready(&desk(), &JobDesk::checkpointReady);
+    window_->jobs().openAction()->trigger();
+    QVERIFY(ready.wait(patience));
+    QTRY_COMPARE_WITH_TIMEOUT(window_->workbench().modelPath(), ready[0][0].toString(), patience);
+    QTRY_VERIFY_WITH_TIMEOUT(window_->workbench().canAnalyse() && window_->workbench().client().model()->layers == 2,
+                             patience);
+    QVERIFY(!window_->errorBar().isVisible());
+    QVERIFY(stateIs(jobs::JobState::running));
+
+    QVERIFY(!window_->jobs().deleteAction()->isEnabled());
+    window_->jobs().stopAction()->trigger();
+    QTRY_VERIFY_WITH_TIMEOUT(stateIs(jobs::JobState::stopped), patience);
+    const auto stopped = desk().list().find(job)->entry.status.step;
+    QTRY_VERIFY_WITH_TIMEOUT(window_->jobs().startAction()->isEnabled(), patience);
+    QCOMPARE(window_->jobs().startAction()->text(), QStringLiteral("Resume"));
+    window_->jobs().startAction()->trigger();
+    QTRY_VERIFY_WITH_TIMEOUT(stateIs(jobs::JobState::running), patience);
+    QTRY_VERIFY_WITH_TIMEOUT(desk().list().find(job)->entry.status.step > stopped, patience);
+
+    window_->jobs().keepAction()->trigger();
+    QTRY_VERIFY_WITH_TIMEOUT(!jobs::is_active(desk().list().find(job)->entry.status.state), patience);
+    QVERIFY(std::filesystem::exists(folder() / "model" / "config.json"));
+
+    // Deleting asks first, in the dock.
+    QTRY_VERIFY_WITH_TIMEOUT(window_->jobs().deleteAction()->isEnabled(), patience);
+    window_->jobs().deleteAction()->trigger();
+    QVERIFY(QApplication::activeModalWidget() == nullptr);
+    QVERIFY(std::filesystem::exists(folder()));
+    window_->jobs().findChild<QPushButton*>(QStringLiteral("confirmDelete"))->click();
+    QTRY_VERIFY_WITH_TIMEOUT(desk().list().rowOf(job) < 0, patience);
+    QVERIFY(!std::filesystem::exists(folder()));
+  }
+
+  void twoHundredJobsLeaveTheWindowFluid() {
+    const std::filesystem::path root = std::filesystem::path(folder_.path().toStdString()) / "many";
+    for (int i = 0; i < 200; ++i) test::write_job(root / ("job-" + std::to_string(i)), "finished", 2000);
+    JobDesk many(root);
+    JobsPanel panel(many);
+    panel.resize(1200, 400);
+    panel.show();
+    QTRY_COMPARE_WITH_TIMEOUT(many.list().rowCount(), 200, patience);
+    for (int row = 0; row < 8; ++row) many.list().setData(many.list().index(row, 0), Qt::Checked, Qt::CheckStateRole);
+    double longest = 0;
+    QSignalSpy refreshed(&many, &JobDesk::refreshed);
+    for (QDeadlineTimer end(patience); refreshed.count() < 4 && !end.hasExpired();) {
+      const double before = workMs();
+      QCoreApplication::processEvents(QEventLoop::AllEvents, 1);
+      longest = std::max(longest, workMs() - before);
+      QTest::qSleep(1);
+    }
+    QVERIFY(panel.curves().points() > 8 * 2000);
+    qInfo("longest turn of the window's thread: %.1f ms of work", longest);
+    QVERIFY2(longest < 150, "the window's thread was held up");
+  }
+
+  void whatTheCommandRefusesIsSaidInTheForm() {
+    JobForm* const form = window_->jobs().showForm();
+    form->field(QStringLiteral("name"))->setText(QStringLiteral("nowhere"));
+    form->field(QStringLiteral("data"))->setText(folder_.filePath(QStringLiteral("nowhere")));
+    form->startButton()->click();
+    QTRY_VERIFY_WITH_TIMEOUT(form->startButton()->isEnabled(), patience);
+    QVERIFY(form->isVisible());
+    QVERIFY(!std::filesystem::exists(folder().parent_path() / "nowhere"));
+    form->close();
+  }
+
+  void thePromptPanelPassesStopStrings() {
+    auto* const stops = window_->prompt().findChild<QLineEdit*>(QStringLiteral("stops"));
+    QVERIFY(stops != nullptr);
+    stops->setText(QStringLiteral("The end|\\n\\n"));
+    QCOMPARE(window_->workbench().options().stopStrings,
+             (QStringList{QStringLiteral("The end"), QStringLiteral("\n\n")}));
+  }
+
+ private:
+  static QString text(int value) { return QString::number(value); }
+  [[nodiscard]] QString modelFolder() const { return folder_.filePath(QStringLiteral("model")); }
+  [[nodiscard]] std::filesystem::path folder() const {
+    return std::filesystem::path(folder_.path().toStdString()) / "jobs" / job.toStdString();
+  }
+  [[nodiscard]] JobDesk& desk() { return window_->jobDesk(); }
+  [[nodiscard]] bool stateIs(jobs::JobState state) {
+    const JobRow* const row = desk().list().find(job);
+    return row != nullptr && row->entry.status.state == state;
+  }
+  void openWindow() {
+    settings_ = std::make_unique<Settings>(folder_.filePath(QStringLiteral("settings-%1.ini").arg(++windows_)));
+    WindowStart start;
+    start.model = modelFolder();
+    start.device = QStringLiteral("cpu");
+    start.engineCommand = {QStringLiteral(NATSCOPE_BIN_DIR) + QStringLiteral("/natscope-engine")};
+    start.jobProgram = QStringLiteral(NATSCOPE_BIN_DIR) + QStringLiteral("/natscope-cli");
+    start.prompt = QStringLiteral("3 times 4 is 12, said the cat.");
+    window_ = std::make_unique<MainWindow>(*settings_, start);
+    window_->resize(1300, 850);
+    window_->show();
+    window_->showJobs();
+  }
+
+  QTemporaryDir folder_;
+  std::unique_ptr<Settings> settings_;
+  std::unique_ptr<MainWindow> window_;
+  int windows_ = 0;
+};
+
+QTEST_MAIN(JobsWindowTest)
+#include "jobs_window_test.moc"

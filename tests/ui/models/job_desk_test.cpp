@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Job folders as a list, curves and a log, without widgets.
+#include "ui/models/job_desk.h"
+
+#include <QSignalSpy>
+#include <QTemporaryDir>
+#include <QTest>
+#include <algorithm>
+
+#include "tests/ui/models/made_up_jobs.h"
+
+using namespace natscope;
+using namespace natscope::ui;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int patience = 20'000;
+
+QStringList sortedLines(const JobListModel& list) {
+  QStringList lines = list.asText().split(u'\n');
+  lines.sort();
+  return lines;
+}
+
+}  // namespace
+
+class JobDeskTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void theListAsText() {
+    const fs::path root = newRoot();
+    test::write_job(root / "done", "finished", 10);
+    test::write_job(root / "half", "stopped", 5);
+    test::write_text(root / "odd" / "spec.json", "nonsense");
+    test::write_text(root / "no-job" / "notes.txt", "no job");
+    JobDesk desk(root);
+    QTRY_COMPARE_WITH_TIMEOUT(desk.list().rowCount(), 3, patience);
+    const QStringList lines = sortedLines(desk.list());
+    QCOMPARE(lines[0], QStringLiteral("done | from scratch | ✓ finished | 10 / 20 | 4.900 | 25.0 % | 812 | –"));
+    QCOMPARE(lines[1], QStringLiteral("half | from scratch | ■ stopped | 5 / 10 | 4.950 | 25.0 % | 812 | –"));
+    QCOMPARE(lines[2], QStringLiteral("odd | – | ? unreadable | – | – | – | – | –"));
+  }
+
+  void everyStateHasASignOfItsOwn() {
+    for (const jobs::JobState state :
+         {jobs::JobState::created, jobs::JobState::queued, jobs::JobState::starting, jobs::JobState::running,
+          jobs::JobState::stopped, jobs::JobState::interrupted, jobs::JobState::finished, jobs::JobState::failed}) {
+      QVERIFY(!signOf(state).sign.isEmpty());
+      QVERIFY(!signOf(state).word.isEmpty());
+    }
+  }
+
+  void durations() {
+    QCOMPARE(durationText(65), QStringLiteral("1:05"));
+    QCOMPARE(durationText(3723), QStringLiteral("1:02:03"));
+    for (const double bad : {-1.0, 1e300, std::nan("")}) QCOMPARE(durationText(bad), QStringLiteral("–"));
+  }
+
+  void curvesGrowAndAResumedRunForgetsItsLastSteps() {
+    const fs::path root = newRoot();
+    test::write_job(root / "a", "stopped", 5);
+    JobDesk desk(root);
+    desk.show(QStringLiteral("a"));
+    QTRY_VERIFY_WITH_TIMEOUT(desk.curves(QStringLiteral("a")) != nullptr, patience);
+    QCOMPARE(desk.curves(QStringLiteral("a"))->loss.steps.size(), 5);
+    std::ofstream(root / "a" / "progress.jsonl", std::ios::app) << test::step_line(6, 1.5).dump() << "\n";
+    QTRY_COMPARE_WITH_TIMEOUT(desk.curves(QStringLiteral("a"))->loss.steps.size(), 6, patience);
+    QCOMPARE(desk.curves(QStringLiteral("a"))->loss.values.last(), 1.5);
+    test::write_job(root / "a", "stopped", 3);
+    QTRY_COMPARE_WITH_TIMEOUT(desk.curves(QStringLiteral("a"))->loss.steps.size(), 3, patience);
+  }
+
+  void aCurveHoldsWhatAScreenShows() {
+    Curve curve;
+    for (int step = 0; step < 1'000'000; ++step) curve.add(step, step);
+    QVERIFY(curve.steps.size() < Curve::most);
+    QVERIFY(curve.steps.size() > Curve::most / 4);
+    QVERIFY(curve.steps.last() > 990'000);
+    QVERIFY(std::is_sorted(curve.steps.begin(), curve.steps.end()));
+    curve.add(1'000'000'000, std::nan(""));
+    QVERIFY(!std::isnan(curve.values.last()));
+  }
+
+  void theLogOfTheShownJobFollows() {
+    const fs::path root = newRoot();
+    test::write_job(root / "a", "stopped", 1);
+    JobDesk desk(root);
+    QStringList lines;
+    connect(&desk, &JobDesk::logArrived, this, [&lines](const QStringList& news, bool begins) {
+      if (begins) lines.clear();
+      lines += news;
+    });
+    desk.show(QStringLiteral("a"));
+    QTRY_COMPARE_WITH_TIMEOUT(lines.size(), 2, patience);
+    std::ofstream(root / "a" / "log.txt", std::ios::app) << "\x1b[31mred\nhalf";
+    QTRY_COMPARE_WITH_TIMEOUT(lines.size(), 3, patience);
+    QVERIFY(!lines.last().contains(QChar(0x1b)));
+  }
+
+  void hostileFoldersDisturbNobody() {
+    const fs::path root = newRoot();
+    test::write_job(root / "good", "finished", 2);
+    test::write_job(root / "--out=x", "finished", 2);
+    test::write_job(root / "links", "finished", 2);
+    fs::remove(root / "links" / "progress.jsonl");
+    fs::create_symlink("/dev/zero", root / "links" / "progress.jsonl");
+    fs::remove(root / "links" / "log.txt");
+    fs::create_directory(root / "links" / "log.txt");
+    test::write_job(root / "long", "finished", 2);
+    std::ofstream(root / "long" / "progress.jsonl", std::ios::app)
+        << std::string(std::size_t{9} << 20, 'x') << "\n{\"step\":";
+    test::write_text(root / "state" / "spec.json", R"({"kind":"train","version":1})");
+    test::write_text(root / "state" / "status.json", R"({"state":"dancing"})");
+    JobDesk desk(root);
+    QSignalSpy failed(&desk, &JobDesk::failed);
+    QTRY_COMPARE_WITH_TIMEOUT(desk.list().rowCount(), 5, patience);
+    for (const char* name : {"links", "long", "state", "--out=x", "good"}) {
+      QSignalSpy refreshed(&desk, &JobDesk::refreshed);
+      desk.show(QString::fromLatin1(name));
+      QVERIFY(refreshed.wait(patience));
+    }
+    QCOMPARE(failed.count(), 0);
+    QVERIFY(desk.list().asText().contains(QStringLiteral("state | – | ? unreadable")));
+  }
+
+ private:
+  fs::path newRoot() {
+    const fs::path root = fs::path(folder_.path().toStdString()) / std::to_string(++roots_);
+    fs::create_directories(root);
+    return root;
+  }
+
+  QTemporaryDir folder_;
+  int roots_ = 0;
+};
+
+QTEST_GUILESS_MAIN(JobDeskTest)
+#include "job_desk_test.moc"

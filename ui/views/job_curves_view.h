@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QWidget>
+
+#include "ui/models/job_desk.h"
+#include "ui/views/curve_chart.h"
+
+class QGridLayout;
+class QLabel;
+
+namespace natscope::ui {
+
+/// The charts of the shown job, with checked jobs laid over it: loss, KV fraction, learning rate and speed of all of
+/// them; roles and layers of the shown one alone.
+class JobCurvesView : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit JobCurvesView(JobDesk& desk, QWidget* parent = nullptr);
+
+  /// Points that are drawn in all charts.
+  [[nodiscard]] int points() const;
+  [[nodiscard]] const CurveChart& loss() const { return *loss_; }
+
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+
+ private:
+  void arrange();
+  void draw();
+
+  JobDesk& desk_;
+  QLabel* legend_;
+  QGridLayout* grid_;
+  CurveChart* loss_;
+  CurveChart* kv_;
+  CurveChart* roles_;
+  CurveChart* layers_;
+  CurveChart* rate_;
+  CurveChart* speed_;
+  int columns_ = 0;
+};
+
+}  // namespace natscope::ui
