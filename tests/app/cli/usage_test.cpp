@@ -2,6 +2,7 @@
 /// Exit codes and the last line of stderr: a table of wrong usage and bad input.
 #include <doctest/doctest.h>
 
+#include "core/jobs/job_fields.h"
 #include "tests/app/cli/cli_program.h"
 
 namespace natscope::test {
@@ -117,11 +118,19 @@ TEST_CASE("bad input ends with code 3 and its own name") {
 TEST_CASE("help and version go to stdout with code 0") {
   for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{"--help"}, {"--version"}, {"generate", "--help"}, {"trace", "--help"}, {"export", "--help"},
-        {"eval", "--help"}, {"train", "--help"}, {"bench", "--help"}, {"kernel", "--help"}, {"info", "--help"}}) {
+        {"eval", "--help"}, {"train", "--help"}, {"jobs", "--help"}, {"jobs", "show", "--help"}, {"bench", "--help"}, {"kernel", "--help"}, {"info", "--help"}}) {
     const ProgramResult result = cli(arguments);
     CHECK(result.exit_code == 0);
     CHECK_FALSE(result.out.empty());
     CHECK(result.err.empty());
+  }
+}
+
+TEST_CASE("a form of a training job asks for nothing that the command does not know") {
+  const std::string help = cli({"train", "--help"}).out;
+  for (const jobs::JobField& field : jobs::job_fields(jobs::JobKind::train)) {
+    CAPTURE(field.flag);
+    CHECK(help.find(std::string(field.flag) + " ") != std::string::npos);
   }
 }
 
