@@ -131,12 +131,12 @@ void JobCurvesView::draw() {
     }
   }
   if (job > mostNames) names.append(tr("and %1 more").arg(job - mostNames));
-  legend_->setText(
-      names.isEmpty()
-          ? QStringLiteral("<span style='color:%1'>%2</span>")
-                .arg(theme.muted.name(), tr("Choose a job to see its curves; check others to lay them over it."))
-          : names.join(QStringLiteral(" &nbsp; ")) + QStringLiteral(" &nbsp; <span style='color:%1'>%2</span>")
-                                                         .arg(theme.muted.name(), tr("● held-out text")));
+  legend_->setText(names.isEmpty() ? QStringLiteral("<span style='color:%1'>%2</span>")
+                                         .arg(theme.muted.name(),
+                                              tr("Choose a job to see its curves; check others to lay them over it."))
+                                   : names.join(QStringLiteral(" &nbsp; ")) +
+                                         QStringLiteral(" &nbsp; <span style='color:%1'>%2</span>")
+                                             .arg(theme.muted.name(), tr("thin, other shade: held-out text")));
   loss_->setLines(loss);
   kv_->setLines(kv);
   roles_->setLines(roles);
