@@ -68,7 +68,8 @@ void add_run_flags(CLI::App& command, Options& options) {
       ->group(group);
   command
       .add_option("--lr", o.learning_rate,
-                  "Highest learning rate: from a tenth up over the first fifth, back over the last")
+                  "Highest learning rate: from a tenth up over the first fifth, back over the last (the paper's, for "
+                  "score layers; all weights want far less)")
       ->capture_default_str()
       ->group(group);
   command.add_option("--beta1", o.beta1, "AdamW")->capture_default_str()->group(group);

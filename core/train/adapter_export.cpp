@@ -58,6 +58,15 @@ Expected<void> export_finetuned(const fs::path& out, const ModelFolder& base, co
     }
   }
   if (options.trained == Trained::all) {
+    if (!base.config().tied) {
+      // Not trained: as it was.
+      const WeightView& head = base.weights().lm_head;
+      tensors.push_back({"lm_head.weight",
+                         head.dtype,
+                         {head.rows, head.cols},
+                         {head.data, static_cast<std::size_t>(head.size_bytes())},
+                         {}});
+    }
     NATSCOPE_CHECK(write_safetensors(out / "model.safetensors", tensors, {{"format", "pt"}}));
     NATSCOPE_CHECK(copy_if_there(base.path() / "tokenizer.model", out / "tokenizer.model"));
     NATSCOPE_CHECK(copy_if_there(base.path() / "generation_config.json", out / "generation_config.json"));

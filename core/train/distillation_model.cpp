@@ -135,7 +135,11 @@ ParameterLayout finetune_layout(const ModelConfig& base, const FinetuneOptions& 
     ModelConfig plain = base;
     plain.nats.reset();
     for (const ExpectedTensor& tensor : expected_tensors(plain)) {
-      add(tensor.name, tensor.shape, is_norm(tensor.name) ? ParameterKind::norm : ParameterKind::matrix);
+      // The loss ends before the output matrix: one of its own would only decay. So would the rows of tokens that the
+      // text does not have, which is why embeddings count as norms here: without decay.
+      if (tensor.name == "lm_head.weight") continue;
+      const bool decays = !is_norm(tensor.name) && tensor.name != "model.embed_tokens.weight";
+      add(tensor.name, tensor.shape, decays ? ParameterKind::matrix : ParameterKind::norm);
     }
   }
   if (options.trained == Trained::lora) {

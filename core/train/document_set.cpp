@@ -82,10 +82,13 @@ Expected<Document> document_of(const nlohmann::json& line, const std::string& wh
     if (answer->size() > room) answer->resize(room);
     const std::size_t kept = std::min(prompt->size(), room - answer->size());
     document.tokens.insert(document.tokens.end(), prompt->end() - static_cast<std::ptrdiff_t>(kept), prompt->end());
-    document.counted.assign(document.tokens.size(), 0);
-    document.tokens.insert(document.tokens.end(), answer->begin(), answer->end());
-    document.counted.resize(document.tokens.size(), 1);
     if (answer->empty()) return fail(ErrorCode::bad_data, where + ": the answer is empty");
+    const std::size_t first = document.tokens.size();
+    document.tokens.insert(document.tokens.end(), answer->begin(), answer->end());
+    document.counted.assign(document.tokens.size(), 0);
+    // The hidden state of a position predicts the next token.
+    for (std::size_t at = std::max<std::size_t>(first, 1); at < document.tokens.size(); ++at)
+      document.counted[at - 1] = 1;
   }
   if (document.size() < 2) return fail(ErrorCode::bad_data, where + ": the text is empty");
   return document;

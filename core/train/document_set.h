@@ -22,11 +22,10 @@ struct DocumentForm {
 };
 
 /// A folder's *.txt files or one of them: each cut into documents of `length` tokens, a rest under 16 tokens left out.
-/// A *.jsonl file: one document a line, an object with `text`, or with `prompt` and `answer`, where only the answer's
-/// positions count in the loss; what is longer than `length` loses its end (an answer that does not fit, its prompt's
-/// beginning). Other keys are passed over; empty lines, too.
-/// Errors: bad_data (naming file and line: no JSON object, no such text, not UTF-8, nothing left), interrupted, those
-/// of reading files.
+/// A *.jsonl file: one document a line, an object with `text`, or with `prompt` and `answer`, where only the
+/// positions that predict the answer count in the loss; what is longer than `length` loses its end (an answer that does
+/// not fit, its prompt's beginning). Other keys are passed over; empty lines, too. Errors: bad_data (naming file and
+/// line: no JSON object, no such text, not UTF-8, nothing left), interrupted, those of reading files.
 [[nodiscard]] Expected<std::vector<Document>> read_documents(const std::filesystem::path& path,
                                                              const DocumentForm& form, const StopToken& stop);
 

@@ -15,6 +15,7 @@
 #include "core/train/counter_random.h"
 #include "core/train/distillation_model.h"
 #include "core/train/document_set.h"
+#include "core/train/memory_forecast.h"
 #include "core/train/passkey.h"
 #include "core/train/training_loop.h"
 
@@ -47,7 +48,9 @@ class Finetuning final : public TrainingTask {
     }
     order_.emplace(documents_.size(), options_.seed);
     for (const Document& document : documents_) {
-      if (document.counted.empty()) text_.insert(text_.end(), document.tokens.begin(), document.tokens.end());
+      if (!document.counted.empty()) continue;
+      // Without the beginning token, which has no place inside a text.
+      text_.insert(text_.end(), document.tokens.begin() + (form_.bos ? 1 : 0), document.tokens.end());
     }
     if (options_.passkey > 0 && (form_.length < shortest_passkey || text_.empty())) {
       say("no pass keys: documents of " + std::to_string(form_.length) + " tokens have no room for them");
@@ -55,6 +58,10 @@ class Finetuning final : public TrainingTask {
     }
     std::int64_t parameters = 0;
     for (const Parameter& p : layout().parameters) parameters += p.elements;
+    const MemoryForecast memory =
+        forecast_memory(base_->config(), options_, static_cast<std::int64_t>(base_->weight_bytes()),
+                        base_->weight_dtype() == "float32");
+    say("forecast: " + std::to_string(memory.total_bytes() >> 20) + " MiB of memory at most");
     say(std::to_string(documents_.size()) + " documents of up to " + std::to_string(form_.length) + " tokens, " +
         std::to_string(parameters) + " parameters to train, " + std::to_string(options_.steps) + " steps");
     return {};

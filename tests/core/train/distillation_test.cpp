@@ -149,7 +149,7 @@ TEST_CASE("pieces of rows change nothing, and neither does what is not counted")
   }
   CHECK(error < 1e-4 * largest);
 
-  // Only the last position counts: the loss is its difference alone.
+  // One position counts: the loss is its difference alone, and what comes after it does not matter.
   whole.document.counted.assign(whole.document.tokens.size(), 0);
   whole.document.counted[4] = 1;
   CHECK(whole.pass(one).distance != doctest::Approx(first.distance));
