@@ -18,7 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from loopback_cluster import NODE, LoopbackCluster, find, missing_programs  # noqa: E402
 from small_job import Cli, check, checkpoints, losses, options, skip, write_text  # noqa: E402
 
-STEPS = 1500
+STEPS = 6000  # enough to be stopped twice on a fast machine
 
 
 class Test:
@@ -90,12 +90,12 @@ class Test:
 
     def resume_to_the_end(self):
         self.cli.good("jobs", "resume", "one")
-        followed = self.cli.run("jobs", "show", "one", "--follow", timeout=240)
+        followed = self.cli.run("jobs", "show", "one", "--follow", timeout=400)
         check(followed.returncode == 0 and "one: finished" in followed.stderr, followed.stderr[-2000:])
         job = self.show("one")
         check(job["state"] == "finished" and job["step"] == STEPS and job["model"], f"{job['state']} at {job['step']}")
         whole = self.folder / "whole"
-        self.cli.good("train", "--job", whole, "--out", whole / "model", *self.arguments, timeout=240)
+        self.cli.good("train", "--job", whole, "--out", whole / "model", *self.arguments, timeout=400)
         check(losses(job["folder"]) == losses(whole), "losses differ from those of an undisturbed run without Slurm")
 
     def wait_in_the_queue(self):
