@@ -12,6 +12,7 @@ void add_commands(CLI::App& root, Invocation& invocation) {
   add_train_command(root, invocation);
   add_finetune_command(root, invocation);
   add_jobs_command(root, invocation);
+  add_reproduce_command(root, invocation);
   add_bench_command(root, invocation);
   add_kernel_command(root, invocation);
 }

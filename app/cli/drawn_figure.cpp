@@ -4,6 +4,7 @@
 #include <QString>
 #include <cstdio>
 
+#include "ui/figure/chart.h"
 #include "ui/figure/figure.h"
 
 namespace natscope {
@@ -16,17 +17,29 @@ void pass_on_message(QtMsgType type, const QMessageLogContext& context, const QS
   std::fprintf(stderr, "%s\n", qUtf8Printable(qFormatLogMessage(type, context, text)));
 }
 
+Expected<void> prepare() {
+  qInstallMessageHandler(pass_on_message);
+  return ui::prepareFigures();
+}
+
 }  // namespace
 
 Expected<void> draw_figure_file(const FigureData& figure, const DrawnFigureOptions& options,
                                 const std::filesystem::path& path) {
-  qInstallMessageHandler(pass_on_message);
-  NATSCOPE_CHECK(ui::prepareFigures());
+  NATSCOPE_CHECK(prepare());
   ui::FigureOptions drawn;
   drawn.theme = options.dark ? Theme::dark : Theme::light;
   drawn.dpi = options.dpi;
   drawn.scale = options.scale;
   return ui::drawFigure(figure, drawn, path);
 }
+
+Expected<void> draw_chart_file(const SeriesChart& chart, const DrawnFigureOptions& options,
+                               const std::filesystem::path& path) {
+  NATSCOPE_CHECK(prepare());
+  return ui::drawChart(chart, options.dark ? Theme::dark : Theme::light, options.dpi, path);
+}
+
+bool figures_are_drawn() { return true; }
 
 }  // namespace natscope

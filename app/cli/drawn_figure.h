@@ -7,6 +7,7 @@
 #include "core/base/expected.h"
 #include "core/export/figure_data.h"
 #include "core/export/scale.h"
+#include "core/export/series_chart.h"
 
 namespace natscope {
 
@@ -19,5 +20,12 @@ struct DrawnFigureOptions {
 /// Errors: as ui::drawFigure; usage in a build without Qt.
 [[nodiscard]] Expected<void> draw_figure_file(const FigureData& figure, const DrawnFigureOptions& options,
                                               const std::filesystem::path& path);
+
+/// Errors: as ui::drawChart; usage in a build without Qt.
+[[nodiscard]] Expected<void> draw_chart_file(const SeriesChart& chart, const DrawnFigureOptions& options,
+                                             const std::filesystem::path& path);
+
+/// Whether this build has Qt.
+[[nodiscard]] bool figures_are_drawn();
 
 }  // namespace natscope

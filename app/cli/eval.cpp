@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
@@ -9,6 +8,7 @@
 #include "app/cli/policy_option.h"
 #include "app/cli/terminal.h"
 #include "app/cli/text_stream.h"
+#include "core/engine/text_score.h"
 #include "core/io/model_folder.h"
 
 namespace natscope {
@@ -24,65 +24,23 @@ struct Options {
   std::int64_t chunk = 512;
 };
 
-/// Sums over segments; means are taken at the end.
-struct Totals {
-  double nll = 0;
-  std::int64_t predicted = 0;
-  std::int64_t segments = 0;
-  double fraction = 0;
-  double paper_fraction = 0;
-  std::array<std::int64_t, role_count> roles{};
-  std::vector<double> layer_fraction;
-};
-
-/// Negative log-likelihood of `token` under softmax(logits), natural logarithm.
-double negative_log_likelihood(std::span<const float> logits, std::int32_t token) {
-  const float highest = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - highest);
-  return highest + std::log(sum) - logits[static_cast<std::size_t>(token)];
-}
-
-void count_segment(const Engine& engine, Totals& totals) {
-  const SequenceRecord& record = engine.record();
-  const auto& geometry = record.geometry();
-  const TokenFrame& last = record.frames().back();
-  totals.fraction += last.counts.fraction;
-  totals.paper_fraction += last.counts.paper_fraction;
-  ++totals.segments;
-  for (const TokenFrame& frame : record.frames()) {
-    for (const Role role : frame.roles) ++totals.roles[static_cast<std::size_t>(role)];
-  }
-  for (std::int32_t layer = 0; layer < geometry.layers; ++layer) {
-    std::int64_t held = 0;
-    for (std::int32_t head = 0; head < geometry.kv_heads; ++head) {
-      held += last.entries[static_cast<std::size_t>(layer * geometry.kv_heads + head)];
-    }
-    totals.layer_fraction[static_cast<std::size_t>(layer)] +=
-        static_cast<double>(held) / static_cast<double>(record.size() * geometry.kv_heads);
-  }
-}
-
-nlohmann::json as_json(const Totals& totals, const Policy& policy) {
-  const auto mean = [&totals](double sum) { return sum / static_cast<double>(totals.segments); };
-  const double nll = totals.nll / static_cast<double>(totals.predicted);
+nlohmann::json as_json(const TextScore& score, const Policy& policy) {
   nlohmann::json object;
-  object["tokens"] = totals.predicted;
-  object["nll"] = nll;
-  object["perplexity"] = std::exp(nll);
-  object["kv_fraction"] = mean(totals.fraction);
-  object["paper_kv_fraction"] = mean(totals.paper_fraction);
+  object["tokens"] = score.predicted;
+  object["nll"] = score.mean_nll();
+  object["perplexity"] = score.perplexity();
+  object["kv_fraction"] = score.kv_fraction();
+  object["paper_kv_fraction"] = score.paper_kv_fraction();
   object["policy"] = to_string(policy);
   object["roles"] = nullptr;
   if (policy.kind != Policy::Kind::h2o) {
-    const double all = static_cast<double>(totals.roles[0] + totals.roles[1] + totals.roles[2]);
-    object["roles"] = {{"global", static_cast<double>(totals.roles[0]) / all},
-                       {"local", static_cast<double>(totals.roles[1]) / all},
-                       {"sliding", static_cast<double>(totals.roles[2]) / all}};
+    object["roles"] = {{"global", score.role_share(Role::global)},
+                       {"local", score.role_share(Role::local)},
+                       {"sliding", score.role_share(Role::sliding)}};
   }
   auto& layers = object["per_layer_kv_fraction"] = nlohmann::json::array();
-  for (const double sum : totals.layer_fraction) layers.push_back(mean(sum));
-  object["segments"] = totals.segments;
+  for (const double sum : score.layer_fraction) layers.push_back(sum / static_cast<double>(score.segments));
+  object["segments"] = score.segments;
   return object;
 }
 
@@ -113,50 +71,32 @@ std::string as_text(const nlohmann::json& result) {
   return out;
 }
 
-Expected<void> eval_segment(Engine& engine, std::span<const std::int32_t> tokens, const Options& options,
-                            const RolePlan& plan, Totals& totals, std::stop_token stop) {
-  NATSCOPE_CHECK(engine.start(plan));
-  const auto vocab = static_cast<std::size_t>(engine.config().vocab);
-  PrefillOptions prefill;
-  prefill.chunk = options.chunk;
-  prefill.on_logits = [&](TokenPos first, std::int64_t n, std::span<const float> logits) -> Expected<void> {
-    for (std::int64_t row = 0; row < n; ++row) {
-      const auto next = static_cast<std::size_t>(first.value + row + 1);
-      if (next >= tokens.size()) break;
-      totals.nll += negative_log_likelihood(logits.subspan(static_cast<std::size_t>(row) * vocab, vocab), tokens[next]);
-      ++totals.predicted;
-    }
-    return {};
-  };
-  NATSCOPE_CHECK(engine.prefill(tokens, prefill, std::move(stop)));
-  count_segment(engine, totals);
-  return {};
-}
-
 Expected<void> run(const Options& options, CommandContext& context) {
   NATSCOPE_TRY(auto engine, open_engine(options.model, 0, context.stop));
   const std::int64_t model_context = engine->config().context;
   if (options.segment_given && options.segment > model_context) {
-    return fail(ErrorCode::prompt_too_long, "--segment is " + std::to_string(options.segment) + ", the context holds " +
-                                                std::to_string(model_context), "give a shorter --segment");
+    return fail(
+        ErrorCode::prompt_too_long,
+        "--segment is " + std::to_string(options.segment) + ", the context holds " + std::to_string(model_context),
+        "give a shorter --segment");
   }
   NATSCOPE_TRY(const auto stream, read_token_stream(engine->folder(), options.files, options.tokens_max));
   const auto segments = cut_segments(stream, std::min(options.segment, model_context));
   if (segments.empty() || segments.front().size() < 2) {
     return fail(ErrorCode::bad_text, "the text is too short to predict a token of it", "give a longer text");
   }
-  RolePlan plan;
-  NATSCOPE_TRY(plan.policy, options.policy.policy(static_cast<std::int64_t>(segments.front().size())));
+  ScoreOptions scoring;
+  scoring.chunk = options.chunk;
+  NATSCOPE_TRY(scoring.plan.policy, options.policy.policy(static_cast<std::int64_t>(segments.front().size())));
 
-  Totals totals;
-  totals.layer_fraction.resize(static_cast<std::size_t>(engine->config().layers));
+  TextScore score;
   ProgressBar bar("eval", "segments");
   for (const auto segment : segments) {
-    NATSCOPE_CHECK(eval_segment(*engine, segment, options, plan, totals, context.stop));
-    bar.update(totals.segments, static_cast<std::int64_t>(segments.size()));
+    NATSCOPE_CHECK(score_segment(*engine, segment, scoring, score, context.stop));
+    bar.update(score.segments, static_cast<std::int64_t>(segments.size()));
   }
   bar.clear();
-  const auto result = as_json(totals, plan.policy);
+  const auto result = as_json(score, scoring.plan.policy);
   return context.json ? print_json(result) : print_text(as_text(result));
 }
 

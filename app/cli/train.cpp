@@ -18,7 +18,7 @@ namespace {
 struct Options {
   train::TrainOptions train;
   PolicyOption policy;
-  std::string data, valid, tokenizer, job, out, dtype = "bfloat16";
+  std::string data, valid, tokenizer, job, out, dtype = "bfloat16", charge = "sampled";
   std::string device = "auto";
   DetachOptions detach;
   bool resume = false;
@@ -44,7 +44,7 @@ void add_model_flags(CLI::App& command, train::TrainOptions& o) {
   command.add_flag("--full-attention", o.full_attention, "No score layers: the twin of a NAtS run")->group(group);
 }
 
-void add_run_flags(CLI::App& command, train::TrainOptions& o) {
+void add_run_flags(CLI::App& command, train::TrainOptions& o, std::string& charge) {
   constexpr const char* group = "Run";
   auto* steps = command.add_option("--steps", o.steps, "Optimiser steps (default: from --epochs)");
   steps->group(group);
@@ -69,6 +69,13 @@ void add_run_flags(CLI::App& command, train::TrainOptions& o) {
       ->group(group);
   command.add_option("--clip", o.clip, "Largest norm of the gradient")->capture_default_str()->group(group);
   command.add_option("--lambda", o.sparse_regularized_value, "Sparsity, in the paper's scale")
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--local-charge", charge,
+                  "Until which global λ charges a local: sampled (the paper's rule), or argmax, the one that inference "
+                  "would choose")
+      ->check(CLI::IsMember({"sampled", "argmax"}))
       ->capture_default_str()
       ->group(group);
   command.add_option("--seed", o.seed, "Of weights, order and role noise")
@@ -100,6 +107,7 @@ Expected<void> run(Options& options, CommandContext& context) {
   o.out = options.out;
   o.job = options.job.empty() ? options.out : options.job;
   o.dtype = options.dtype == "float32" ? train::ComputeDType::float32 : train::ComputeDType::bfloat16;
+  o.local_charge = options.charge == "argmax" ? train::LocalCharge::argmax : train::LocalCharge::sampled;
 
   if (options.detach.wanted()) {
     if (options.resume) {
@@ -140,7 +148,7 @@ void add_train_command(CLI::App& root, Invocation& invocation) {
       ->capture_default_str();
   add_model_flags(*command, options->train);
   options->policy.add_to(*command);
-  add_run_flags(*command, options->train);
+  add_run_flags(*command, options->train, options->charge);
   options->detach.add_to(*command);
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }

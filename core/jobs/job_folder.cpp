@@ -2,7 +2,6 @@
 #include "core/jobs/job_folder.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include <system_error>
 
 #include "core/base/atomic_file.h"
+#include "core/base/file_lock.h"
 #include "core/base/mapped_file.h"
 #include "core/base/system_error.h"
 #include "core/jobs/job_spec.h"
@@ -37,18 +37,11 @@ std::string utc_now() {
   return text;
 }
 
-/// Held by flock until the descriptor is closed, at the latest by the system when the process ends.
 Expected<UniqueDescriptor> lock_folder(const fs::path& folder) {
-  const fs::path path = folder / ".lock";
-  UniqueDescriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
-  if (!lock.is_open()) return Unexpected(system_error(errno, "open", path));
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
-  if (errno == EWOULDBLOCK) {
-    return fail(ErrorCode::bad_job, printable(folder.string()) + ": another process is at work in this job",
-                "stop it first: natscope-cli jobs stop");
-  }
-  // A file system without locks: nothing can be held, and that is no reason not to train.
-  return lock;
+  NATSCOPE_TRY(auto lock, try_lock(folder / ".lock"));
+  if (lock) return std::move(*lock);
+  return fail(ErrorCode::bad_job, printable(folder.string()) + ": another process is at work in this job",
+              "stop it first: natscope-cli jobs stop");
 }
 
 }  // namespace

@@ -32,6 +32,9 @@ struct OptionWriter {
   void operator()(const char* key, ComputeDType value) const {
     spec[key] = value == ComputeDType::bfloat16 ? "bfloat16" : "float32";
   }
+  void operator()(const char* key, LocalCharge value) const {
+    spec[key] = value == LocalCharge::argmax ? "argmax" : "sampled";
+  }
   void operator()(const char* key, const Policy& value) const { spec[key] = to_string(value); }
   template <class T>
   void operator()(const char* key, const T& value) const {
@@ -63,6 +66,16 @@ struct OptionReader {
       value = ComputeDType::bfloat16;
     else if (*stored == "float32")
       value = ComputeDType::float32;
+    else
+      wrong = key;
+  }
+  void operator()(const char* key, LocalCharge& value) const {
+    const auto* stored = value_of(key);
+    if (stored == nullptr) return;
+    if (*stored == "argmax")
+      value = LocalCharge::argmax;
+    else if (*stored == "sampled")
+      value = LocalCharge::sampled;
     else
       wrong = key;
   }

@@ -48,6 +48,24 @@ void argmax_roles(RoleShape shape, const float* scores, float global_bias, bool 
   }
 }
 
+void charge_locals_as_chosen(RoleShape shape, const Role* sampled, const Role* chosen, double charge, float* d_roles) {
+  const double scale = charge / static_cast<double>(shape.context);
+  const auto local = static_cast<int>(Role::local);
+#pragma omp parallel for schedule(static)
+  for (std::int64_t head = 0; head < shape.batch * shape.kv_heads; ++head) {
+    const Role* drawn = sampled + head * shape.context;
+    const Role* taken = chosen + head * shape.context;
+    float* d = d_roles + head * shape.context * role_count;
+    std::int64_t next_drawn = shape.context - 1;
+    std::int64_t next_taken = shape.context - 1;
+    for (std::int64_t n = shape.context - 1; n >= 0; --n) {
+      d[n * role_count + local] += static_cast<float>(scale * static_cast<double>(next_taken - next_drawn));
+      if (drawn[n] == Role::global) next_drawn = n;
+      if (taken[n] == Role::global) next_taken = n;
+    }
+  }
+}
+
 void role_scores_backward(RoleShape shape, const float* d_roles, const float* probabilities, float* d_scores) {
   const std::int64_t columns = shape.columns();
 #pragma omp parallel for schedule(static)

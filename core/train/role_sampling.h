@@ -29,6 +29,11 @@ void sample_roles(RoleShape shape, const float* scores, const CounterRandom& noi
 /// What inference chooses: argmax with the bias. `force_first`: position 0 is global.
 void argmax_roles(RoleShape shape, const float* scores, float global_bias, bool force_first, Role* roles);
 
+/// Adds to the locals' gradients what they cost more (or less) when they live until the next global of `chosen` instead
+/// of `sampled`: charge · (next_global(chosen, n) − next_global(sampled, n)) / T, both capped at T − 1.
+///   sampled, chosen [batch, K, T], d_roles [batch, K, T, 3]
+void charge_locals_as_chosen(RoleShape shape, const Role* sampled, const Role* chosen, double charge, float* d_roles);
+
 /// d_scores = y ⊙ (d_roles − Σ y·d_roles), y the probabilities; zero at positions 0 and T − 1.
 ///   d_roles [batch, K, T, 3], d_scores [batch · T, 3K]
 void role_scores_backward(RoleShape shape, const float* d_roles, const float* probabilities, float* d_scores);

@@ -47,6 +47,7 @@ void for_each_option(Options& o, Visit visit) {
   visit("weight_decay", o.weight_decay);
   visit("clip", o.clip);
   visit("sparse_regularized_value", o.sparse_regularized_value);
+  visit("local_charge", o.local_charge);
   visit("seed", o.seed);
   visit("dtype", o.dtype);
   visit("threads", o.threads);

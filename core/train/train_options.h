@@ -23,6 +23,11 @@ namespace natscope::train {
 /// What products are computed in. bfloat16: operands rounded to bf16, sums, residual stream and optimizer in f32.
 enum class ComputeDType { float32, bfloat16 };
 
+/// How long the regulariser takes a local token to live: until the next global of the sampled roles, which is the
+/// paper's rule, or of the roles that inference would choose from the same scores. Sampling strews globals that
+/// inference never chooses, so under the paper's rule a strong λ makes locals cheap which then live for ever.
+enum class LocalCharge { sampled, argmax };
+
 struct TrainOptions {
   // Where things are.
   std::filesystem::path data;       ///< folder of UTF-8 *.txt files, or one file
@@ -59,6 +64,7 @@ struct TrainOptions {
   double weight_decay = 0.1;               ///< on matrices, score layers included; not on norms
   double clip = 1.0;                       ///< of the gradient's norm, score layers left out
   double sparse_regularized_value = 5e-9;  ///< λ in the paper's scale
+  LocalCharge local_charge = LocalCharge::sampled;
   std::uint64_t seed = 0;
   ComputeDType dtype = ComputeDType::bfloat16;
   int threads = 0;  ///< 0: as many as there are

@@ -83,6 +83,7 @@ class FromScratch final : public TrainingTask {
     context.step = number;
     context.loss_scale = 1.0 / static_cast<double>(tokens_per_step());
     context.applied_sparsity = applied_sparsity(options_.sparse_regularized_value, tokens_per_step());
+    context.local_charge = options_.local_charge;
     for (int first = 0; first < options_.batch; first += options_.micro_batch) {
       for (int i = 0; i < options_.micro_batch; ++i) {
         const auto at = static_cast<std::size_t>(i) * static_cast<std::size_t>(options_.context);

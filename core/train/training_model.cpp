@@ -64,6 +64,7 @@ struct LayerState {
   at::Tensor attention_in, attention_rms, attention_normal;  // x [N, E] f32, [N], h [N, E]
   at::Tensor q, k, v;                                        // f32, rotated: [N, H, D], [N, K, D]
   at::Tensor probabilities, roles;                           // [N, 3K] f32, [B, K, T] u8
+  at::Tensor chosen;                                         // [B, K, T] u8: what inference would choose
   at::Tensor attention, lse, attention_rounded;              // [N, H, D] f32, [B, H, T], [N, H·D]
   at::Tensor mlp_in, mlp_rms, mlp_normal;                    // as attention's
   at::Tensor gate_up;                                        // [N, 2I]
@@ -156,6 +157,7 @@ class Passes final : public TrainingModel::Implementation {
     s.roles = at::zeros({segments_, c_.kv_heads, context_}, at::TensorOptions().dtype(at::kByte));
     for (std::int64_t head = 0; head < segments_ * c_.kv_heads; ++head)
       std::copy(mask_.roles.begin(), mask_.roles.end(), roles_of(s.roles) + head * context_);
+    s.chosen = at::zeros({segments_, c_.kv_heads, context_}, at::TensorOptions().dtype(at::kByte));
     s.attention = make_f32({rows_, q});
     s.lse = make_f32({segments_, c_.heads, context_});
     s.attention_rounded = make({rows_, q});
@@ -171,7 +173,6 @@ class Passes final : public TrainingModel::Implementation {
     const std::int64_t kv = c_.kv_rows();
     qkv_ = make({rows_, q + 2 * kv});
     scores_ = make_f32({rows_, c_.score_rows()});
-    argmax_ = at::zeros({segments_, c_.kv_heads, context_}, at::TensorOptions().dtype(at::kByte));
     added_ = make({rows_, c_.hidden});
     activated_ = make({rows_, c_.intermediate});
     final_in_ = make_f32({rows_, c_.hidden});
@@ -266,7 +267,7 @@ class Passes final : public TrainingModel::Implementation {
     ops_.narrow_product(rows_, c_.hidden, c_.score_rows(), numbers<Number>(s.attention_normal),
                         weight(layout.layers[static_cast<std::size_t>(i)].scores), floats(scores_));
     const auto bias = static_cast<float>(c_.nats->global_bias);
-    at::Tensor& inference = context != nullptr ? argmax_ : s.roles;
+    at::Tensor& inference = context != nullptr ? s.chosen : s.roles;
     argmax_roles(role_shape(), floats(scores_), bias, true, roles_of(inference));
     count(i, inference, counted, result.argmax);
     if (context == nullptr) return;
@@ -367,6 +368,10 @@ class Passes final : public TrainingModel::Implementation {
         context.applied_sparsity, head_view(dq_, c_.heads), head_view(dk_, c_.kv_heads), head_view(dv_, c_.kv_heads),
         droles)));
     if (c_.nats) {
+      if (context.local_charge == LocalCharge::argmax) {
+        charge_locals_as_chosen(role_shape(), roles_of(s.roles), roles_of(s.chosen), context.applied_sparsity,
+                                floats(droles_));
+      }
       role_scores_backward(role_shape(), floats(droles_), floats(s.probabilities), floats(dscores_));
       ops_.round_to(rows_ * c_.score_rows(), floats(dscores_), numbers<Number>(dscores_rounded_));
       // The scores' gradient ends here: it does not flow into the normalised input (section 2).
@@ -390,7 +395,7 @@ class Passes final : public TrainingModel::Implementation {
   float* gradient_ = nullptr;
   at::Tensor weights_, cosine_, sine_;
   std::vector<LayerState> layers_;
-  at::Tensor qkv_, scores_, argmax_, added_, activated_, final_in_, final_rms_, final_normal_, logits_, nll_;
+  at::Tensor qkv_, scores_, added_, activated_, final_in_, final_rms_, final_normal_, logits_, nll_;
   at::Tensor dx_, dx_rounded_, dnormal_, dactivated_, dgate_up_, dattention_, dattention_wide_, dq_, dk_, dv_;
   at::Tensor droles_, dscores_, dscores_rounded_, dweight_;
 };

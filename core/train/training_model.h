@@ -35,6 +35,7 @@ struct StepContext {
   std::int64_t first_row = 0;     ///< row of the step's batch that the micro-batch begins with
   double loss_scale = 1.0;        ///< 1 / predicted tokens of the step: the loss is their mean
   double applied_sparsity = 0.0;  ///< λ as applied_sparsity() gives it
+  LocalCharge local_charge = LocalCharge::sampled;
 };
 
 struct PassResult {

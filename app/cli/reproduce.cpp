@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// `reproduce`: trains and scores what a published comparison needs, and draws its figure.
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "app/cli/commands.h"
+#include "app/cli/drawn_figure.h"
+#include "app/cli/model_options.h"
+#include "app/cli/training_progress.h"
+#include "core/base/atomic_file.h"
+#include "core/reproduce/scratch_study.h"
+#include "core/reproduce/study_report.h"
+
+namespace natscope {
+namespace {
+
+using namespace reproduce;
+using Clock = std::chrono::steady_clock;
+
+struct Options {
+  StudyOptions study;
+  std::string data, test, out, task = "books";
+  bool plan = false;
+  bool report = false;
+};
+
+std::string hours(double seconds) {
+  char text[32];
+  if (seconds < 5400)
+    std::snprintf(text, sizeof text, "%.0f min", seconds / 60);
+  else
+    std::snprintf(text, sizeof text, "%.1f h", seconds / 3600);
+  return text;
+}
+
+/// What people see while a study runs: which training of how many, its steps, and what was measured.
+class StudyProgress {
+ public:
+  [[nodiscard]] StudyListener listener() {
+    StudyListener listener;
+    listener.begun = [this](const StudyRun& run, std::size_t done, std::size_t all) {
+      std::string line = "run " + std::to_string(done + 1) + " of " + std::to_string(all) + ": " + run.key;
+      if (finished_ > 0) {
+        const double each = std::chrono::duration<double>(Clock::now() - begun_).count() / finished_;
+        line += ", about " + hours(each * static_cast<double>(all - done)) + " to go";
+      }
+      say(line);
+      ++finished_;
+    };
+    listener.step = steps_.listener().step;
+    listener.scored = [this](const StudyRow& row) {
+      char text[200];
+      std::snprintf(text, sizeof text, "  %-24s perplexity %.3f, KV %.2f %%", row.policy.c_str(), row.perplexity,
+                    100 * row.kv_fraction);
+      say(text + (row.accuracy() ? ", answers right " + std::to_string(100 * *row.accuracy()).substr(0, 4) + " %"
+                                 : std::string()));
+    };
+    return listener;
+  }
+
+  void say(const std::string& text) {
+    steps_.end();
+    std::fprintf(stderr, "%s\n", printable(text, 1000).c_str());
+  }
+
+ private:
+  TrainingProgress steps_;
+  Clock::time_point begun_ = Clock::now();
+  int finished_ = 0;
+};
+
+/// Runs of the plan and whether they are done; nothing is trained.
+Expected<void> print_plan(const StudyOptions& options, CommandContext& context) {
+  const auto done = runs_done(options);
+  const auto plan = study_plan(options);
+  if (context.json) {
+    nlohmann::json runs = nlohmann::json::array();
+    for (std::size_t i = 0; i < plan.size(); ++i) runs.push_back({{"run", plan[i].key}, {"done", bool{done[i]}}});
+    return print_json({{"study", study_json(options)}, {"runs", std::move(runs)}});
+  }
+  std::string text;
+  std::size_t left = 0;
+  for (std::size_t i = 0; i < plan.size(); ++i) {
+    text += (done[i] ? "done  " : "      ") + plan[i].key;
+    if (!plan[i].budget_of.empty()) text += "  at the budget of " + plan[i].budget_of;
+    text += "\n";
+    left += done[i] ? 0 : 1;
+  }
+  const StudySize& size = size_of(options);
+  const auto tokens = options.steps * size.batch * size.context;
+  text += std::to_string(left) + " of " + std::to_string(plan.size()) + " trainings left, " +
+          std::to_string(tokens / 1000) + " thousand tokens each\n";
+  return print_text(text);
+}
+
+Expected<void> write_results(const StudyOptions& options, const std::vector<StudyRow>& rows, StudyProgress& progress,
+                             CommandContext& context) {
+  const auto groups = groups_of(rows);
+  const auto results = results_json(options, rows);
+  const std::string table = results_table(groups);
+  NATSCOPE_CHECK(write_file_atomically(options.out / "results.json", results.dump(2) + "\n"));
+  NATSCOPE_CHECK(write_file_atomically(options.out / "table.md", table));
+  if (!groups.empty() && figures_are_drawn()) {
+    const SeriesChart chart = results_chart(options, groups);
+    for (const char* file : {"figure.svg", "figure.png"})
+      NATSCOPE_CHECK(draw_chart_file(chart, {}, options.out / file));
+  }
+  progress.say("results: " + options.out.string());
+  return context.json ? print_json(results) : print_text(table);
+}
+
+Expected<void> run(const Options& given, CommandContext& context) {
+  StudyOptions wanted = given.study;
+  wanted.data = given.data;
+  wanted.test = given.test;
+  wanted.out = given.out;
+  wanted.task = given.task == "distance" ? StudyTask::distance : StudyTask::books;
+  NATSCOPE_TRY(const StudyOptions options, resolve(std::move(wanted)));
+  if (given.plan) return print_plan(options, context);
+
+  StudyProgress progress;
+  NATSCOPE_TRY(ScratchStudy study, ScratchStudy::open(
+                                       options, [&](const std::string& text) { progress.say(text); }, context.stop));
+  if (!given.report) {
+    auto done = study.run(progress.listener(), context.stop);
+    if (!done) {
+      progress.say("the same command goes on from here");
+      return done;
+    }
+    if (const auto left = std::count_if(study.plan().begin(), study.plan().end(),
+                                        [&](const StudyRun& r) { return !study.is_done(r); });
+        left > 0) {
+      progress.say(std::to_string(left) + " trainings are with other processes, or wait for them");
+    }
+  }
+  NATSCOPE_TRY(const auto rows, study.rows());
+  return write_results(options, rows, progress, context);
+}
+
+std::string sizes_text() {
+  std::string text;
+  for (const StudySize& size : study_sizes())
+    text += std::string(text.empty() ? "" : "; ") + size.name + ": " + size.what;
+  return text;
+}
+
+void add_scratch(CLI::App& parent, Invocation& invocation) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = parent.add_subcommand(
+      "scratch",
+      "Train full attention, NAtS at several λ and fixed masks at the budgets that NAtS learned, each with several "
+      "seeds; score them token by token through the cache, with StreamingLLM and H2O on the full model; write a table, "
+      "JSON and a figure. Goes on where it was stopped; several processes may share one --out");
+  StudyOptions& study = options->study;
+  command->add_option("--data", options->data, "Training text: a folder of *.txt files (UTF-8), or one file");
+  command->add_option("--test", options->test, "Text to score on, the same way");
+  command->add_option("--out", options->out, "Folder of the study");
+  command->add_option("--size", study.size, "Of models and trainings. " + sizes_text())->capture_default_str();
+  command
+      ->add_option("--task", options->task,
+                   "books: the text as it is; distance: with facts strewn in that are asked for further on")
+      ->check(CLI::IsMember({"books", "distance"}))
+      ->capture_default_str();
+  command->add_option("--lambdas", study.lambdas, "λ of the NAtS models, in the paper's scale")
+      ->delimiter(',')
+      ->type_name("L1,L2,…")
+      ->default_str("0,1e-9,5e-9,1e-8,1e-7");
+  command->add_option("--seeds", study.seeds, "Trainings of each kind")->capture_default_str();
+  command->add_option("--steps", study.steps, "Optimiser steps of each training (default: the size's)");
+  command->add_option("--test-tokens", study.test_tokens, "Tokens that are scored (default: the size's)");
+  add_threads_option(*command, study.threads);
+  command->add_flag("--plan", options->plan, "List the trainings and which are done, and end");
+  command->add_flag("--report", options->report, "Write table, JSON and figure of what is done, and end");
+  on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
+}
+
+}  // namespace
+
+void add_reproduce_command(CLI::App& root, Invocation& invocation) {
+  CLI::App* command = root.add_subcommand("reproduce", "Repeat the method's published comparisons at a small size");
+  command->require_subcommand(1);
+  add_scratch(*command, invocation);
+}
+
+}  // namespace natscope

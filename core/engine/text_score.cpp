@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/engine/text_score.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "core/engine/engine.h"
+
+namespace natscope {
+namespace {
+
+/// Negative log-likelihood of `token` under softmax(logits).
+PredictedToken predicted(std::span<const float> logits, TokenPos position, std::int32_t token) {
+  const float highest = *std::max_element(logits.begin(), logits.end());
+  const float own = logits[static_cast<std::size_t>(token)];
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - highest);
+  return {position, highest + std::log(sum) - own, own == highest};
+}
+
+void count_segment(const Engine& engine, TextScore& score) {
+  const SequenceRecord& record = engine.record();
+  const CacheGeometry& geometry = record.geometry();
+  const TokenFrame& last = record.frames().back();
+  score.fraction += last.counts.fraction;
+  score.paper_fraction += last.counts.paper_fraction;
+  ++score.segments;
+  for (const TokenFrame& frame : record.frames()) {
+    for (const Role role : frame.roles) ++score.roles[static_cast<std::size_t>(role)];
+  }
+  score.layer_fraction.resize(static_cast<std::size_t>(geometry.layers));
+  for (std::int32_t layer = 0; layer < geometry.layers; ++layer) {
+    std::int64_t held = 0;
+    for (std::int32_t head = 0; head < geometry.kv_heads; ++head) {
+      held += last.entries[static_cast<std::size_t>(layer * geometry.kv_heads + head)];
+    }
+    score.layer_fraction[static_cast<std::size_t>(layer)] +=
+        static_cast<double>(held) / static_cast<double>(record.size() * geometry.kv_heads);
+  }
+}
+
+}  // namespace
+
+double TextScore::perplexity() const { return std::exp(mean_nll()); }
+
+double TextScore::role_share(Role role) const {
+  const double all = static_cast<double>(std::accumulate(roles.begin(), roles.end(), std::int64_t{0}));
+  return static_cast<double>(roles[static_cast<std::size_t>(role)]) / all;
+}
+
+Expected<void> score_segment(Engine& engine, std::span<const std::int32_t> tokens, const ScoreOptions& options,
+                             TextScore& score, std::stop_token stop) {
+  NATSCOPE_CHECK(engine.start(options.plan));
+  const auto vocab = static_cast<std::size_t>(engine.config().vocab);
+  PrefillOptions prefill;
+  prefill.chunk = options.chunk;
+  prefill.on_logits = [&](TokenPos first, std::int64_t n, std::span<const float> logits) -> Expected<void> {
+    for (std::int64_t row = 0; row < n; ++row) {
+      const std::int64_t next = first.value + row + 1;
+      if (next >= static_cast<std::int64_t>(tokens.size())) break;
+      const auto token = predicted(logits.subspan(static_cast<std::size_t>(row) * vocab, vocab),
+                                   TokenPos(static_cast<std::int32_t>(next)), tokens[static_cast<std::size_t>(next)]);
+      score.nll += token.nll;
+      ++score.predicted;
+      if (options.on_token) options.on_token(token);
+    }
+    return {};
+  };
+  NATSCOPE_CHECK(engine.prefill(tokens, prefill, std::move(stop)));
+  count_segment(engine, score);
+  return {};
+}
+
+}  // namespace natscope

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// How well a model predicts a text under a cache plan, and what its cache holds: the numbers of `eval`.
+///
+///     TextScore score;
+///     for (const auto segment : segments) NATSCOPE_CHECK(score_segment(*engine, segment, options, score, stop));
+///     score.perplexity(); score.kv_fraction();
+///
+/// A segment begins with a fresh cache; all its tokens but the first are predicted. Source: the rules, sections 5
+/// and 8.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <stop_token>
+#include <vector>
+
+#include "core/base/expected.h"
+#include "core/cache/role_plan.h"
+#include "kernels/token_roles.h"
+
+namespace natscope {
+
+class Engine;
+
+/// Sums over segments. The means are of at least one segment.
+struct TextScore {
+  double nll = 0;              ///< summed, natural logarithm
+  std::int64_t predicted = 0;  ///< tokens
+  std::int64_t segments = 0;
+  double fraction = 0;        ///< KV fraction at each segment's last token, summed
+  double paper_fraction = 0;  ///< the paper's, likewise
+  std::array<std::int64_t, role_count> roles{};
+  std::vector<double> layer_fraction;  ///< [layers], summed
+
+  [[nodiscard]] double mean_nll() const { return nll / static_cast<double>(predicted); }
+  [[nodiscard]] double perplexity() const;
+  [[nodiscard]] double kv_fraction() const { return fraction / static_cast<double>(segments); }
+  [[nodiscard]] double paper_kv_fraction() const { return paper_fraction / static_cast<double>(segments); }
+  [[nodiscard]] double role_share(Role role) const;
+};
+
+/// One predicted token.
+struct PredictedToken {
+  TokenPos position;          ///< of the token, from 1
+  double nll = 0;             ///< natural logarithm
+  bool is_likeliest = false;  ///< no other token has a higher logit
+};
+
+struct ScoreOptions {
+  RolePlan plan{};
+  std::int64_t chunk = 512;                               ///< tokens a pass
+  std::function<void(const PredictedToken&)> on_token{};  ///< in order; may be empty
+};
+
+/// Adds one segment to `score`. Errors: as Engine::start and Engine::prefill.
+[[nodiscard]] Expected<void> score_segment(Engine& engine, std::span<const std::int32_t> tokens,
+                                           const ScoreOptions& options, TextScore& score, std::stop_token stop);
+
+}  // namespace natscope

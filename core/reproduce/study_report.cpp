@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/reproduce/study_report.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "core/cache/policy.h"
+#include "core/reproduce/study_plan.h"
+
+namespace natscope::reproduce {
+namespace {
+
+using nlohmann::json;
+
+std::map<int, double> full_perplexities(const std::vector<StudyRow>& rows) {
+  std::map<int, double> by_seed;
+  for (const StudyRow& row : rows) {
+    if (row.model == name(TrainedWith::full) && row.policy == "full") by_seed[row.seed] = row.perplexity;
+  }
+  return by_seed;
+}
+
+std::string series_of(const StudyRow& row) {
+  if (row.model == name(TrainedWith::nats)) return "NAtS";
+  if (row.model == name(TrainedWith::nats_as_paper)) return "NAtS, the paper's charge";
+  if (row.model == name(TrainedWith::window)) return "window, trained";
+  if (row.model == name(TrainedWith::streaming)) return "sinks + window, trained";
+  if (row.policy.starts_with("streaming")) return "StreamingLLM on full";
+  if (row.policy.starts_with("h2o")) return "H2O on full";
+  return "full attention";
+}
+
+/// What rows of one group share. A trained mask's window is another one for every seed, an applied one's is not.
+std::string group_key(const StudyRow& row) {
+  return series_of(row) + "|" + (row.lambda ? json(*row.lambda).dump() : row.policy);
+}
+
+std::string percent(const Spread& value) {
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%.1f (%.1f – %.1f)", 100 * value.mean, 100 * value.low, 100 * value.high);
+  return text.data();
+}
+
+std::string number(const Spread& value, const char* format) {
+  std::array<char, 96> text{};
+  std::snprintf(text.data(), text.size(), format, value.mean, value.low, value.high);
+  return text.data();
+}
+
+}  // namespace
+
+std::vector<StudyGroup> groups_of(const std::vector<StudyRow>& rows) {
+  const auto full = full_perplexities(rows);
+  std::vector<std::string> keys;
+  std::map<std::string, std::vector<const StudyRow*>> members;
+  for (const StudyRow& row : rows) {
+    if (!full.contains(row.seed)) continue;
+    const std::string key = group_key(row);
+    if (!members.contains(key)) keys.push_back(key);
+    members[key].push_back(&row);
+  }
+  std::vector<StudyGroup> groups;
+  for (const std::string& key : keys) {
+    const auto& group_rows = members[key];
+    const auto spread = [&](auto value) {
+      std::vector<double> values;
+      for (const StudyRow* row : group_rows) values.push_back(value(*row));
+      return spread_of(values);
+    };
+    StudyGroup group;
+    group.series = series_of(*group_rows.front());
+    group.lambda = group_rows.front()->lambda;
+    group.policy = group_rows.front()->policy;
+    for (const StudyRow* row : group_rows) group.seeds.push_back(row->seed);
+    group.kv_fraction = spread([](const StudyRow& r) { return r.kv_fraction; });
+    group.paper_kv_fraction = spread([](const StudyRow& r) { return r.paper_kv_fraction; });
+    group.perplexity = spread([](const StudyRow& r) { return r.perplexity; });
+    group.ratio = spread([&](const StudyRow& r) { return r.perplexity / full.at(r.seed); });
+    if (group_rows.front()->accuracy())
+      group.accuracy = spread([](const StudyRow& r) { return r.accuracy().value_or(0); });
+    groups.push_back(std::move(group));
+  }
+  return groups;
+}
+
+json results_json(const StudyOptions& options, const std::vector<StudyRow>& rows) {
+  const auto full = full_perplexities(rows);
+  json list = json::array();
+  for (const StudyRow& row : rows) {
+    json object = row_json(row);
+    object["task"] = name(options.task);
+    const auto reference = full.find(row.seed);
+    object["full_perplexity"] = reference == full.end() ? json(nullptr) : json(reference->second);
+    list.push_back(std::move(object));
+  }
+  return {{"study", study_json(options)}, {"rows", std::move(list)}};
+}
+
+std::string results_table(const std::vector<StudyGroup>& groups) {
+  const bool has_answers =
+      std::any_of(groups.begin(), groups.end(), [](const StudyGroup& g) { return g.accuracy.has_value(); });
+  std::string table = "| model | λ | policy | seeds | KV % | paper's KV % | perplexity | × full |";
+  table += has_answers ? " right answers % |\n" : "\n";
+  table += "| --- | --- | --- | --- | --- | --- | --- | --- |";
+  table += has_answers ? " --- |\n" : "\n";
+  for (const StudyGroup& group : groups) {
+    table += "| " + group.series + " | " + (group.lambda ? json(*group.lambda).dump() : "–") + " | " + group.policy +
+             " | " + std::to_string(group.seeds.size()) + " | " + percent(group.kv_fraction) + " | " +
+             percent(group.paper_kv_fraction) + " | " + number(group.perplexity, "%.2f (%.2f – %.2f)") + " | " +
+             number(group.ratio, "%.4f (%.4f – %.4f)") + " |";
+    if (has_answers) table += " " + (group.accuracy ? percent(*group.accuracy) : std::string("–")) + " |";
+    table += "\n";
+  }
+  return table;
+}
+
+SeriesChart results_chart(const StudyOptions& options, const std::vector<StudyGroup>& groups) {
+  const bool distance = options.task == StudyTask::distance;
+  SeriesChart chart;
+  chart.title = distance ? "Facts asked for again at a distance" : "Books, token by token through the cache";
+  chart.x_label = "KV fraction at a segment's last token";
+  chart.y_label = distance ? "share of right answers" : "perplexity / that of full attention";
+  chart.log_x = true;
+  for (const StudyGroup& group : groups) {
+    auto series = std::find_if(chart.series.begin(), chart.series.end(),
+                               [&](const ChartSeries& s) { return s.name == group.series; });
+    if (series == chart.series.end()) {
+      const bool is_baseline = !group.series.starts_with("NAtS");
+      series = chart.series.insert(chart.series.end(), ChartSeries{group.series, {}, is_baseline});
+    }
+    series->points.push_back({group.kv_fraction, distance ? group.accuracy.value_or(Spread{}) : group.ratio});
+  }
+  for (ChartSeries& series : chart.series) {
+    std::sort(series.points.begin(), series.points.end(),
+              [](const ChartPoint& a, const ChartPoint& b) { return a.x.mean < b.x.mean; });
+  }
+  return chart;
+}
+
+}  // namespace natscope::reproduce

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// One measured number pair of a study: a trained model under one cache policy.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/expected.h"
+
+namespace natscope::reproduce {
+
+/// Answers whose facts stand this far back.
+struct AnswersAtDistance {
+  std::int64_t from = 0;   ///< tokens, inclusive
+  std::int64_t until = 0;  ///< exclusive
+  std::int64_t answers = 0;
+  std::int64_t right = 0;  ///< every token of the answer was the likeliest one
+  double nll = 0;          ///< of the answers' tokens, summed
+};
+
+struct StudyRow {
+  std::string run;     ///< StudyRun::key
+  std::string model;   ///< what it was trained with: name(TrainedWith)
+  std::string policy;  ///< what it was scored under, as parse_policy takes it
+  std::optional<double> lambda;
+  int seed = 0;
+  double perplexity = 0;
+  double kv_fraction = 0;
+  double paper_kv_fraction = 0;
+  std::int64_t tokens = 0;  ///< predicted
+  std::optional<double> global_share, local_share;
+  std::vector<AnswersAtDistance> answers;  ///< the distance task's; else empty
+
+  /// Of all answers; nothing without any.
+  [[nodiscard]] std::optional<double> accuracy() const;
+};
+
+[[nodiscard]] nlohmann::json row_json(const StudyRow& row);
+/// Errors: bad_job, naming the key.
+[[nodiscard]] Expected<StudyRow> row_from_json(const nlohmann::json& json);
+
+}  // namespace natscope::reproduce

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/reproduce/study_texts.h"
+
+#include <system_error>
+
+#include "core/base/atomic_file.h"
+#include "core/base/mapped_file.h"
+#include "core/base/utf8.h"
+#include "core/io/tokenizer_trainer.h"
+#include "core/train/corpus.h"
+
+namespace natscope::reproduce {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t max_book_bytes = std::uint64_t{1} << 30U;
+/// Seeds of the facts: those of the test text are none of the training text's.
+constexpr std::uint64_t training_facts = 1;
+constexpr std::uint64_t test_facts = 2;
+
+Expected<std::string> read_book(const fs::path& path) {
+  NATSCOPE_TRY(std::string book, read_small_file(path, max_book_bytes));
+  if (!valid_utf8(book)) return fail(ErrorCode::bad_data, printable(path.string()) + " is not UTF-8");
+  return book;
+}
+
+/// Distances that a segment of `context` tokens can span: a token has two bytes and more.
+DistanceText with_facts(const std::string& book, int context, std::uint64_t seed, std::size_t number) {
+  DistanceForm form;
+  form.gap = context / 5;
+  form.least_distance = context / 8;
+  form.most_distance = context * std::int64_t{12} / 5;
+  form.seed = seed;
+  form.number = number;
+  return strew_facts(book, form);
+}
+
+/// Every book with facts in it, under its number. The folder gets its name when it is whole.
+Expected<void> write_training_text(const fs::path& data, int context, const fs::path& folder, const StopToken& stop) {
+  const fs::path unfinished = folder.string() + ".unfinished";
+  std::error_code problem;
+  fs::remove_all(unfinished, problem);
+  fs::create_directories(unfinished, problem);
+  if (problem) return fail(ErrorCode::io_failure, printable(unfinished.string()) + ": " + problem.message());
+  NATSCOPE_TRY(const auto files, train::text_files(data));
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    NATSCOPE_CHECK(check(stop));
+    NATSCOPE_TRY(const std::string book, read_book(files[i]));
+    std::string number = std::to_string(i);
+    number.insert(0, 5 - std::min<std::size_t>(5, number.size()), '0');
+    NATSCOPE_CHECK(
+        write_file_atomically(unfinished / (number + ".txt"), with_facts(book, context, training_facts, i).text));
+  }
+  fs::rename(unfinished, folder, problem);
+  if (problem) return fail(ErrorCode::io_failure, printable(folder.string()) + ": " + problem.message());
+  return {};
+}
+
+/// The test text as tokens, as far as it is needed, with its answers.
+Expected<DistanceTokens> test_tokens(const StudyOptions& options, const Tokenizer& tokenizer, const StopToken& stop) {
+  DistanceTokens all;
+  NATSCOPE_TRY(const auto files, train::text_files(options.test));
+  for (std::size_t i = 0; i < files.size() && static_cast<std::int64_t>(all.tokens.size()) < options.test_tokens; ++i) {
+    NATSCOPE_CHECK(check(stop));
+    NATSCOPE_TRY(std::string book, read_book(files[i]));
+    DistanceText text;
+    if (options.task == StudyTask::distance)
+      text = with_facts(book, size_of(options).context, test_facts, i);
+    else
+      text.text = std::move(book);
+    NATSCOPE_TRY(const DistanceTokens tokens, tokenize(text, tokenizer));
+    const auto offset = static_cast<std::int64_t>(all.tokens.size());
+    all.tokens.insert(all.tokens.end(), tokens.tokens.begin(), tokens.tokens.end());
+    for (const TokenAnswer& a : tokens.answers)
+      all.answers.push_back({a.fact + offset, a.begin + offset, a.end + offset});
+  }
+  if (static_cast<std::int64_t>(all.tokens.size()) > options.test_tokens)
+    all.tokens.resize(static_cast<std::size_t>(options.test_tokens));
+  return all;
+}
+
+/// Whole segments only. An answer counts when its fact stands behind the segment's first token and before it.
+std::vector<ScoredSegment> cut(const DistanceTokens& all, std::int64_t context) {
+  std::vector<ScoredSegment> segments;
+  const auto size = static_cast<std::int64_t>(all.tokens.size());
+  for (std::int64_t begin = 0; begin + context <= size; begin += context) {
+    segments.push_back({{all.tokens.begin() + begin, all.tokens.begin() + begin + context}, {}});
+  }
+  for (const TokenAnswer& a : all.answers) {
+    const auto segment = static_cast<std::size_t>(a.fact / context);
+    const std::int64_t begin = static_cast<std::int64_t>(segment) * context;
+    if (segment < segments.size() && a.end <= begin + context)
+      segments[segment].answers.push_back({a.fact - begin, a.begin - begin, a.end - begin});
+  }
+  return segments;
+}
+
+}  // namespace
+
+Expected<StudyTexts> StudyTexts::prepare(const StudyOptions& options,
+                                         const std::function<void(const std::string&)>& say, const StopToken& stop) {
+  StudyTexts texts;
+  std::error_code problem;
+  texts.tokenizer_ = options.out / "tokenizer.model";
+  if (!fs::exists(texts.tokenizer_, problem)) {
+    say("training a vocabulary of " + std::to_string(size_of(options).vocab) + " pieces");
+    TokenizerTraining training;
+    training.vocab_size = size_of(options).vocab;
+    NATSCOPE_TRY(const auto files, train::text_files(options.data));
+    NATSCOPE_CHECK(train_tokenizer(files, training, texts.tokenizer_, stop));
+  }
+  texts.training_ = options.data;
+  if (options.task == StudyTask::distance) {
+    texts.training_ = options.out / "text";
+    if (!fs::exists(texts.training_, problem)) {
+      say("strewing facts into the text");
+      NATSCOPE_CHECK(write_training_text(options.data, size_of(options).context, texts.training_, stop));
+    }
+  }
+  NATSCOPE_TRY(const Tokenizer tokenizer, Tokenizer::load(texts.tokenizer_));
+  NATSCOPE_TRY(const DistanceTokens tokens, test_tokens(options, tokenizer, stop));
+  texts.segments_ = cut(tokens, size_of(options).context);
+  if (texts.segments_.empty()) {
+    return fail(
+        ErrorCode::bad_data,
+        "the text to score on is shorter than one segment of " + std::to_string(size_of(options).context) + " tokens",
+        "add text, or raise --test-tokens");
+  }
+  return texts;
+}
+
+}  // namespace natscope::reproduce

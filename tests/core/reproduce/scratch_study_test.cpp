@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/reproduce/scratch_study.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+#include "core/cache/policy.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace natscope;
+using namespace natscope::reproduce;
+using natscope::test::TemporaryFolder;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string some_text(int begin, int lines) {
+  static const char* const words[] = {"the", "river", "ran", "past", "a", "quiet", "house", "and", "nobody", "saw"};
+  std::string text;
+  for (int i = begin; i < begin + lines; ++i) {
+    for (int n = 0; n < 9; ++n) text += std::string(words[(i * 7 + n * n * 3 + i / 5) % 10]) + (n == 8 ? ".\n" : " ");
+  }
+  return text;
+}
+
+StudyOptions micro(const TemporaryFolder& folder, const char* out, StudyTask task = StudyTask::books) {
+  test::write_bytes(folder / "train.txt", some_text(0, 900));
+  test::write_bytes(folder / "test.txt", some_text(3000, 200));
+  StudyOptions options;
+  options.data = folder / "train.txt";
+  options.test = folder / "test.txt";
+  options.out = folder / out;
+  options.size = "micro";
+  options.task = task;
+  options.lambdas = {1e-8, 0};
+  options.seeds = 1;
+  options.threads = 1;
+  const auto resolved = resolve(options);
+  REQUIRE(resolved);
+  return *resolved;
+}
+
+void quiet(const std::string&) {}
+
+std::vector<StudyRow> run_whole(const StudyOptions& options) {
+  auto study = ScratchStudy::open(options, quiet, {});
+  REQUIRE(study);
+  const auto done = study->run({}, {});
+  REQUIRE_MESSAGE(done, done.error().message);
+  auto rows = study->rows();
+  REQUIRE(rows);
+  return *rows;
+}
+
+nlohmann::json all_json(const std::vector<StudyRow>& rows) {
+  auto list = nlohmann::json::array();
+  for (const StudyRow& row : rows) list.push_back(row_json(row));
+  return list;
+}
+
+}  // namespace
+
+TEST_CASE("a whole study at a microscopic size: every model, policy and λ has its row") {
+  const TemporaryFolder folder;
+  const StudyOptions options = micro(folder, "study");
+  const auto rows = run_whole(options);
+  // Full attention under 1 + 10 policies, 2 λ, 2 masks each, and the paper's charge at λ > 0.
+  CHECK(rows.size() == 11 + 2 + 4 + 1);
+  for (const StudyRow& row : rows) {
+    CAPTURE(row.run);
+    CAPTURE(row.policy);
+    CHECK(std::isfinite(row.perplexity));
+    CHECK(row.perplexity > 1);
+    CHECK(row.kv_fraction > 0);
+    CHECK(row.kv_fraction <= 1);
+    CHECK(row.tokens == 512 / 64 * 63);
+  }
+  CHECK(rows[0].policy == "full");
+  CHECK(rows[0].kv_fraction == 1.0);
+  // A mask holds what the learned roles of its λ held, to whole tokens.
+  const auto fraction_of = [&](const std::string& run) {
+    for (const StudyRow& row : rows) {
+      if (row.run == run) return row.kv_fraction;
+    }
+    return 0.0;
+  };
+  CHECK(fraction_of("window-0.0-seed0") == doctest::Approx(fraction_of("nats-0.0-seed0")).epsilon(0.1));
+  CHECK(fraction_of("streaming-1e-08-seed0") == doctest::Approx(fraction_of("nats-1e-08-seed0")).epsilon(0.1));
+  // Finished runs keep their model and lose their checkpoints.
+  CHECK(fs::exists(options.out / "runs/full-seed0/model/config.json"));
+  CHECK_FALSE(fs::exists(options.out / "runs/full-seed0/job/checkpoints"));
+}
+
+TEST_CASE("a study that was stopped in the middle ends with the rows of one that was not") {
+  const TemporaryFolder folder;
+  const auto whole = run_whole(micro(folder, "whole"));
+
+  const StudyOptions options = micro(folder, "stopped");
+  std::size_t turns = 0;
+  for (bool stopped = true; stopped; ++turns) {
+    REQUIRE(turns < 40);
+    StopSource stop;
+    int steps = 0;
+    StudyListener listener;
+    listener.step = [&](const train::StepReport&) {
+      if (++steps == 4) stop.request_stop();
+    };
+    auto study = ScratchStudy::open(options, quiet, stop.get_token());
+    REQUIRE(study);
+    const auto done = study->run(listener, stop.get_token());
+    stopped = !done;
+    if (!done) CHECK(done.error().code == ErrorCode::interrupted);
+  }
+  CHECK(turns > 3);
+  auto study = ScratchStudy::open(options, quiet, {});
+  REQUIRE(study);
+  CHECK(all_json(*study->rows()) == all_json(whole));
+}
+
+TEST_CASE("the distance task has answers to score, and its own training text") {
+  const TemporaryFolder folder;
+  StudyOptions options = micro(folder, "distance", StudyTask::distance);
+  options.lambdas = {0};
+  options.test_tokens = 8192;  // at this size few facts and their repetitions fit one segment
+  const auto rows = run_whole(options);
+  REQUIRE(!rows.empty());
+  std::int64_t answers = 0;
+  for (const AnswersAtDistance& bin : rows.front().answers) answers += bin.answers;
+  CHECK(answers > 0);
+  CHECK(rows.front().accuracy());
+  CHECK(test::read_bytes(options.out / "text/00000.txt").find("The sign of ") != std::string::npos);
+}
+
+TEST_CASE("a folder belongs to one study") {
+  const TemporaryFolder folder;
+  StudyOptions options = micro(folder, "study");
+  REQUIRE(ScratchStudy::open(options, quiet, {}));
+  options.steps += 1;
+  CHECK(ScratchStudy::open(options, quiet, {}).error().code == ErrorCode::usage);
+  options.steps -= 1;
+  // More λ or seeds are more of the same study.
+  options.seeds = 2;
+  CHECK(ScratchStudy::open(options, quiet, {}));
+}
+
+TEST_CASE("a damaged row is named") {
+  const TemporaryFolder folder;
+  const StudyOptions options = micro(folder, "study");
+  auto study = ScratchStudy::open(options, quiet, {});
+  REQUIRE(study);
+  fs::create_directories(options.out / "runs/full-seed0");
+  test::write_bytes(options.out / "runs/full-seed0/rows.json", "[{}]");
+  CHECK(study->rows().error().code == ErrorCode::bad_job);
+  test::write_bytes(options.out / "runs/full-seed0/rows.json", "[]");
+  CHECK(study->rows().error().message.find("rows.json") != std::string::npos);
+}
+
+TEST_CASE("options that cannot be are refused by name") {
+  StudyOptions options;
+  options.data = "a";
+  options.test = "b";
+  options.out = "c";
+  CHECK(resolve(options));
+  options.size = "huge";
+  CHECK(resolve(options).error().message.find("--size") != std::string::npos);
+  options.size = "micro";
+  options.lambdas = {-1};
+  CHECK(resolve(options).error().code == ErrorCode::usage);
+  options.lambdas = {1e-8, 0, 1e-8};
+  CHECK(resolve(options)->lambdas == std::vector<double>{0, 1e-8});
+  options.seeds = 0;
+  CHECK(resolve(options).error().message.find("--seeds") != std::string::npos);
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <filesystem>
+
+#include "core/export/series_chart.h"
+#include "ui/figure/figure.h"
+
+/// Charts of studies for papers: series of means with the spread of what they are means of. Every series has a mark of
+/// its own, so that the picture is read without colour, too.
+namespace natscope::ui {
+
+/// Any thread, after prepareFigures(). Errors: bad_range (no points, or none that an axis can hold), others as
+/// encodePicture.
+[[nodiscard]] Expected<QByteArray> renderChart(const SeriesChart& chart, FigureFormat format, Theme theme, double dpi);
+
+/// Draws into a file, whole or not at all; the ending says the format. Errors: as figureFormat, renderChart and
+/// write_file_atomically.
+[[nodiscard]] Expected<void> drawChart(const SeriesChart& chart, Theme theme, double dpi,
+                                       const std::filesystem::path& path);
+
+}  // namespace natscope::ui

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/figure/picture_file.h"
+
+#include <QBuffer>
+#include <QImageWriter>
+#include <QPageSize>
+#include <QPdfWriter>
+#include <QSvgGenerator>
+#include <algorithm>
+#include <cctype>
+
+#include "core/base/atomic_file.h"
+
+namespace natscope::ui {
+namespace {
+
+constexpr double pointsPerInch = 72;
+constexpr double metresPerInch = 0.0254;
+/// PDF coordinates are written with few decimals: a fine grid keeps thin lines where they belong.
+constexpr int pdfUnitsPerPoint = 20;
+
+QString programName() { return QStringLiteral("NAtScope " NATSCOPE_VERSION); }
+
+Expected<QByteArray> writePng(const Picture& picture, double dpi) {
+  const double scale = pngScale(dpi);
+  QImage image((picture.size * scale).toSize(), QImage::Format_RGB32);
+  if (image.isNull())
+    return fail(ErrorCode::out_of_memory, "no memory for a picture of this size",
+                "choose a lower --dpi or fewer cells");
+  image.setDotsPerMeterX(qRound(dpi / metresPerInch));
+  image.setDotsPerMeterY(qRound(dpi / metresPerInch));
+  image.fill(QColor(picture.paper));
+  {
+    QPainter painter(&image);
+    painter.scale(scale, scale);
+    picture.paint(painter);
+  }
+  for (const auto& [key, value] : picture.metadata) {
+    image.setText(QString::fromStdString(key), QString::fromStdString(value));
+  }
+  image.setText(QStringLiteral("Software"), programName());
+  QBuffer buffer;
+  buffer.open(QIODevice::WriteOnly);
+  QImageWriter writer(&buffer, "png");
+  if (!writer.write(image))
+    return fail(ErrorCode::internal, "the PNG could not be written: " + writer.errorString().toStdString());
+  return buffer.data();
+}
+
+/// What QSvgGenerator cannot say: provenance, and that pixels of the map must not be smoothed.
+QByteArray completedSvg(QByteArray svg, const Picture& picture) {
+  const QByteArray json = QString::fromStdString(picture.provenance).toHtmlEscaped().toUtf8();
+  const qsizetype at = svg.indexOf("<defs>");
+  svg.insert(at < 0 ? svg.indexOf("</svg>") : at, "<metadata id=\"provenance\">" + json + "</metadata>\n");
+  svg.replace("preserveAspectRatio=\"none\"", "preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\"");
+  return svg;
+}
+
+Expected<QByteArray> writeSvg(const Picture& picture) {
+  QBuffer buffer;
+  buffer.open(QIODevice::WriteOnly);
+  QSvgGenerator generator;
+  generator.setOutputDevice(&buffer);
+  generator.setResolution(static_cast<int>(pointsPerInch));
+  generator.setSize(picture.size.toSize());
+  generator.setViewBox(QRectF(QPointF(0, 0), picture.size));
+  generator.setTitle(picture.title);
+  generator.setDescription(programName());
+  QPainter painter;
+  if (!painter.begin(&generator)) return fail(ErrorCode::internal, "the SVG could not be begun");
+  picture.paint(painter);
+  painter.end();
+  return completedSvg(buffer.data(), picture);
+}
+
+QByteArray xmpOf(const Picture& picture) {
+  QString fields;
+  for (const auto& [key, value] : picture.metadata) {
+    const QString name = QString::fromStdString(key).toHtmlEscaped();
+    fields +=
+        QStringLiteral("<natscope:%1>%2</natscope:%1>\n").arg(name, QString::fromStdString(value).toHtmlEscaped());
+  }
+  const QString xmp =
+      QStringLiteral(
+          "<?xpacket begin=\"\ufeff\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n"
+          "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">\n"
+          "<rdf:Description rdf:about=\"\" xmlns:dc=\"http://purl.org/dc/elements/1.1/\" "
+          "xmlns:natscope=\"urn:natscope:provenance\">\n"
+          "<dc:title><rdf:Alt><rdf:li xml:lang=\"x-default\">%1</rdf:li></rdf:Alt></dc:title>\n%2"
+          "<natscope:provenance>%3</natscope:provenance>\n"
+          "</rdf:Description></rdf:RDF></x:xmpmeta>\n<?xpacket end=\"w\"?>\n")
+          .arg(picture.title.toHtmlEscaped(), fields, QString::fromStdString(picture.provenance).toHtmlEscaped());
+  return xmp.toUtf8();
+}
+
+Expected<QByteArray> writePdf(const Picture& picture) {
+  QBuffer buffer;
+  buffer.open(QIODevice::WriteOnly);
+  {
+    QPdfWriter writer(&buffer);
+    writer.setPageSize(QPageSize(picture.size, QPageSize::Point, {}, QPageSize::ExactMatch));
+    writer.setPageMargins(QMarginsF());
+    writer.setResolution(static_cast<int>(pointsPerInch) * pdfUnitsPerPoint);
+    writer.setTitle(picture.title);
+    writer.setCreator(programName());
+    writer.setDocumentXmpMetadata(xmpOf(picture));
+    QPainter painter;
+    if (!painter.begin(&writer)) return fail(ErrorCode::internal, "the PDF could not be begun");
+    painter.scale(pdfUnitsPerPoint, pdfUnitsPerPoint);
+    picture.paint(painter);
+  }
+  return buffer.data();
+}
+
+}  // namespace
+
+Expected<void> checkDpi(double dpi) {
+  if (dpi >= 36 && dpi <= 2400) return {};
+  return fail(ErrorCode::usage, "the resolution must be 36 to 2400 dpi");
+}
+
+double pngScale(double dpi) { return dpi / pointsPerInch; }
+
+Expected<FigureFormat> figureFormat(const std::filesystem::path& path) {
+  std::string ending = path.extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (ending == ".png") return FigureFormat::png;
+  if (ending == ".svg") return FigureFormat::svg;
+  if (ending == ".pdf") return FigureFormat::pdf;
+  return fail(ErrorCode::usage, "a figure ends in .png, .svg or .pdf, not in '" + printable(ending) + "'");
+}
+
+Expected<QByteArray> encodePicture(const Picture& picture, FigureFormat format, double dpi) {
+  NATSCOPE_CHECK(checkDpi(dpi));
+  switch (format) {
+    case FigureFormat::png:
+      return writePng(picture, dpi);
+    case FigureFormat::svg:
+      return writeSvg(picture);
+    case FigureFormat::pdf:
+      return writePdf(picture);
+  }
+  return fail(ErrorCode::internal, "unknown figure format");
+}
+
+Expected<void> writePicture(const std::filesystem::path& path,
+                            const std::function<Expected<QByteArray>(FigureFormat)>& render) {
+  NATSCOPE_TRY(const FigureFormat format, figureFormat(path));
+  NATSCOPE_CHECK(check_writable_target(path));
+  NATSCOPE_TRY(const QByteArray bytes, render(format));
+  return write_file_atomically(path, std::string_view(bytes.constData(), static_cast<std::size_t>(bytes.size())));
+}
+
+}  // namespace natscope::ui
