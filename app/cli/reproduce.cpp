@@ -41,8 +41,8 @@ class StudyProgress {
  public:
   [[nodiscard]] StudyListener listener() {
     StudyListener listener;
-    listener.begun = [this](const StudyRun& run, std::size_t done, std::size_t all) {
-      std::string line = "run " + std::to_string(done + 1) + " of " + std::to_string(all) + ": " + run.key;
+    listener.begun = [this](const std::string& key, std::size_t done, std::size_t all) {
+      std::string line = "run " + std::to_string(done + 1) + " of " + std::to_string(all) + ": " + key;
       if (finished_ > 0) {
         const double each = std::chrono::duration<double>(Clock::now() - begun_).count() / finished_;
         line += ", about " + hours(each * static_cast<double>(all - done)) + " to go";
@@ -130,11 +130,8 @@ Expected<void> run(const Options& given, CommandContext& context) {
       progress.say("the same command goes on from here");
       return done;
     }
-    if (const auto left = std::count_if(study.plan().begin(), study.plan().end(),
-                                        [&](const StudyRun& r) { return !study.is_done(r); });
-        left > 0) {
-      progress.say(std::to_string(left) + " trainings are with other processes, or wait for them");
-    }
+    if (study.left() > 0)
+      progress.say(std::to_string(study.left()) + " trainings are with other processes, or wait for them");
   }
   NATSCOPE_TRY(const auto rows, study.rows());
   return write_results(options, rows, progress, context);
@@ -161,7 +158,7 @@ void add_scratch(CLI::App& parent, Invocation& invocation) {
   command->add_option("--size", study.size, "Of models and trainings. " + sizes_text())->capture_default_str();
   command
       ->add_option("--task", options->task,
-                   "books: the text as it is; distance: with facts strewn in that are asked for further on")
+                   "books: the text as it is; distance: with facts strewn in that come again further on")
       ->check(CLI::IsMember({"books", "distance"}))
       ->capture_default_str();
   command->add_option("--lambdas", study.lambdas, "λ of the NAtS models, in the paper's scale")

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <optional>
 
 #include "core/train/counter_random.h"
 
@@ -23,11 +22,12 @@ constexpr auto words = std::to_array<std::string_view>(
      "hand",  "horse", "house", "iron", "island", "lamp",  "leaf",   "moon",   "mountain", "paper", "river",
      "road",  "rock",  "sea",   "ship", "silver", "snow",  "star",   "stone",  "sword",    "table", "tower"});
 
-/// A fact that waits to be asked for.
+/// A fact that waits to be said again.
 struct Pending {
   std::size_t name = 0;
   std::size_t word = 0;
-  std::int64_t fact = 0;
+  int left = 0;           // times
+  std::int64_t said = 0;  // where, the last time
   std::int64_t due = 0;
 };
 
@@ -56,26 +56,30 @@ class Strewer {
     const auto due = std::min_element(pending_.begin(), pending_.end(),
                                       [](const Pending& a, const Pending& b) { return a.due < b.due; });
     if (due != pending_.end() && due->due <= here()) {
-      const std::int64_t begin = say(due->name, due->word);
-      made_.answers.push_back({due->fact, begin, begin + 1 + static_cast<std::int64_t>(words[due->word].size())});
-      pending_.erase(due);
+      const std::int64_t before = due->said;
+      say(*due);
+      const std::int64_t end = due->said + 1 + static_cast<std::int64_t>(words[due->word].size());
+      made_.answers.push_back({before, due->said, end});
+      if (--due->left == 0) pending_.erase(due);
     } else if (pending_.size() < names.size()) {
-      Pending fact{unused_name(), random_.below(draws_++, words.size()), 0, 0};
-      fact.fact = say(fact.name, fact.word);
-      const double ratio = static_cast<double>(form_.most_distance) / static_cast<double>(form_.least_distance);
-      fact.due = fact.fact + std::llround(static_cast<double>(form_.least_distance) *
-                                          std::pow(ratio, static_cast<double>(random_.uniform(draws_++))));
+      Pending fact;
+      fact.name = unused_name();
+      fact.word = random_.below(draws_++, words.size());
+      fact.left = form_.repetitions;
+      say(fact);
       pending_.push_back(fact);
     }
     since_ = 0;
   }
 
-  /// Appends the sentence; where its last word begins, the blank in front included.
-  std::int64_t say(std::size_t name, std::size_t word) {
-    made_.text.append("The sign of ").append(names[name]).append(" is");
-    const std::int64_t begin = here();
-    made_.text.append(" ").append(words[word]).append(".\n");
-    return begin;
+  /// Appends the sentence. It was said where its last word begins, the blank in front included.
+  void say(Pending& fact) {
+    made_.text.append("The sign reads ").append(names[fact.name]);
+    fact.said = here();
+    made_.text.append(" ").append(words[fact.word]).append(".\n");
+    const double ratio = static_cast<double>(form_.most_distance) / static_cast<double>(form_.least_distance);
+    fact.due = fact.said + std::llround(static_cast<double>(form_.least_distance) *
+                                        std::pow(ratio, static_cast<double>(random_.uniform(draws_++))));
   }
 
   std::size_t unused_name() {

@@ -5,12 +5,10 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
-#include "core/base/atomic_file.h"
-#include "core/base/file_lock.h"
 #include "core/engine/engine.h"
-#include "core/io/json_limits.h"
 #include "core/jobs/job_folder.h"
 #include "core/reproduce/score_model.h"
+#include "core/reproduce/study_folder.h"
 #include "core/reproduce/study_texts.h"
 #include "core/train/corpus.h"
 #include "core/train/trainer.h"
@@ -18,21 +16,8 @@
 namespace natscope::reproduce {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 
 namespace {
-
-/// A study of before must be this one; a new folder is marked as this one's.
-Expected<void> claim_folder(const StudyOptions& options) {
-  const fs::path file = options.out / "study.json";
-  const json wanted = study_json(options);
-  std::error_code problem;
-  if (!fs::exists(file, problem)) return write_file_atomically(file, wanted.dump(2) + "\n");
-  NATSCOPE_TRY(const json there, read_json_file(file));
-  if (there == wanted) return {};
-  return fail(ErrorCode::usage, printable(options.out.string()) + " holds another study",
-              "give the options that its study.json names, or another --out");
-}
 
 /// Training tokens are the same for all runs: one file under several names, while runs need it.
 void share_tokens(const fs::path& shared, const fs::path& own) {
@@ -45,47 +30,28 @@ void share_tokens(const fs::path& shared, const fs::path& own) {
 struct ScratchStudy::State {
   StudyOptions options;
   std::vector<StudyRun> plan;
+  std::vector<PlannedRun> planned;  // the same
   StudyTexts texts;
-
-  [[nodiscard]] fs::path folder(const std::string& key) const { return options.out / "runs" / key; }
-  [[nodiscard]] fs::path rows_file(const std::string& key) const { return folder(key) / "rows.json"; }
-  [[nodiscard]] bool is_done(const std::string& key) const {
-    std::error_code problem;
-    return fs::exists(rows_file(key), problem);
-  }
-
-  [[nodiscard]] Expected<std::vector<StudyRow>> rows_of(const std::string& key) const {
-    NATSCOPE_TRY(const json stored, read_json_file(rows_file(key)));
-    std::vector<StudyRow> rows;
-    for (const json& object : stored.is_array() ? stored : json::array()) {
-      NATSCOPE_TRY(StudyRow row, row_from_json(object));
-      rows.push_back(std::move(row));
-    }
-    if (rows.empty()) {
-      return fail(ErrorCode::bad_job, printable(rows_file(key).string()) + " holds no rows",
-                  "remove it, and run again");
-    }
-    return rows;
-  }
+  StudyFolder folder{{}};
 
   /// The policy that a run is trained with. For a mask: at the budget that the learned roles of another run came to.
   [[nodiscard]] Expected<Policy> training_policy(const StudyRun& run) const {
     Policy policy;
     if (run.trained == TrainedWith::full) policy.kind = Policy::Kind::full;
     if (run.budget_of.empty()) return policy;
-    NATSCOPE_TRY(const auto learned, rows_of(run.budget_of));
+    NATSCOPE_TRY(const auto learned, folder.rows(run.budget_of));
     const auto kind = run.trained == TrainedWith::window ? Policy::Kind::window : Policy::Kind::streaming;
     return policy_at_budget(kind, learned.front().kv_fraction, size_of(options).context);
   }
 
   [[nodiscard]] Expected<void> train_run(const StudyRun& run, const Policy& policy, const StudyListener& listener,
                                          const StopToken& stop) const {
-    const fs::path job = folder(run.key) / "job";
+    const fs::path job = folder.job(run.key);
     train::TrainOptions o = training_of(options);
     o.data = texts.training();
     o.tokenizer = texts.tokenizer();
     o.job = job;
-    o.out = folder(run.key) / "model";
+    o.out = folder.model(run.key);
     o.policy = policy;
     o.seed = static_cast<std::uint64_t>(run.seed);
     o.sparse_regularized_value = policy.kind == Policy::Kind::model ? run.lambda.value_or(0) : 0;
@@ -104,7 +70,7 @@ struct ScratchStudy::State {
   [[nodiscard]] Expected<std::vector<StudyRow>> score_run(const StudyRun& run, const Policy& trained,
                                                           const StudyListener& listener, const StopToken& stop) const {
     EngineOptions engine_options;
-    engine_options.model = folder(run.key) / "model";
+    engine_options.model = folder.model(run.key);
     engine_options.device = Device::cpu;
     engine_options.dtype = kernels::ElementType::f32;
     engine_options.threads = options.threads;
@@ -131,25 +97,17 @@ struct ScratchStudy::State {
   Expected<void> do_run(const StudyRun& run, const StudyListener& listener, const StopToken& stop) const {
     NATSCOPE_TRY(const Policy policy, training_policy(run));
     std::error_code problem;
-    if (!fs::exists(folder(run.key) / "model" / "config.json", problem))
+    if (!fs::exists(folder.model(run.key) / "config.json", problem))
       NATSCOPE_CHECK(train_run(run, policy, listener, stop));
     NATSCOPE_TRY(const auto rows, score_run(run, policy, listener, stop));
-    json stored = json::array();
-    for (const StudyRow& row : rows) stored.push_back(row_json(row));
-    NATSCOPE_CHECK(write_file_atomically(rows_file(run.key), stored.dump(2) + "\n"));
-    // Nobody goes on with a finished training, and checkpoints are most of its bytes.
-    fs::remove_all(folder(run.key) / "job" / "checkpoints", problem);
-    fs::remove(folder(run.key) / "job" / "train.tokens", problem);
-    return {};
+    return folder.finish(run.key, rows);
   }
 };
 
 std::vector<bool> runs_done(const StudyOptions& options) {
   std::vector<bool> done;
-  for (const StudyRun& run : study_plan(options)) {
-    std::error_code problem;
-    done.push_back(fs::exists(options.out / "runs" / run.key / "rows.json", problem));
-  }
+  const StudyFolder folder(options.out);
+  for (const StudyRun& run : study_plan(options)) done.push_back(folder.is_done(run.key));
   return done;
 }
 
@@ -161,51 +119,32 @@ ScratchStudy::~ScratchStudy() = default;
 Expected<ScratchStudy> ScratchStudy::open(StudyOptions options, const Say& say, const StopToken& stop) {
   NATSCOPE_CHECK(train::text_files(options.data));
   NATSCOPE_CHECK(train::text_files(options.test));
-  std::error_code problem;
-  fs::create_directories(options.out / "runs", problem);
-  if (problem) return fail(ErrorCode::io_failure, printable(options.out.string()) + ": " + problem.message());
   auto state = std::make_unique<State>();
   state->options = std::move(options);
   state->plan = study_plan(state->options);
-  NATSCOPE_TRY(const auto preparing, wait_for_lock(state->options.out / ".lock"));
-  NATSCOPE_CHECK(claim_folder(state->options));
+  for (const StudyRun& run : state->plan) {
+    state->planned.push_back({run.key, {}});
+    if (!run.budget_of.empty()) state->planned.back().after.push_back(run.budget_of);
+  }
+  state->folder = StudyFolder(state->options.out);
+  NATSCOPE_TRY(const auto preparing, state->folder.wait_to_prepare());
+  NATSCOPE_CHECK(state->folder.claim(study_json(state->options)));
   NATSCOPE_TRY(state->texts, StudyTexts::prepare(state->options, say, stop));
   return ScratchStudy(std::move(state));
 }
 
 const StudyOptions& ScratchStudy::options() const { return state_->options; }
-const std::vector<StudyRun>& ScratchStudy::plan() const { return state_->plan; }
-bool ScratchStudy::is_done(const StudyRun& run) const { return state_->is_done(run.key); }
+std::size_t ScratchStudy::left() const {
+  const auto& plan = state_->planned;
+  return static_cast<std::size_t>(std::count_if(
+      plan.begin(), plan.end(), [this](const PlannedRun& run) { return !state_->folder.is_done(run.key); }));
+}
 
 Expected<void> ScratchStudy::run(const StudyListener& listener, const StopToken& stop) {
-  for (const StudyRun& run : state_->plan) {
-    NATSCOPE_CHECK(check(stop));
-    if (state_->is_done(run.key)) continue;
-    // Its budget is being measured by another process, which will come here next.
-    if (!run.budget_of.empty() && !state_->is_done(run.budget_of)) continue;
-    std::error_code problem;
-    fs::create_directories(state_->folder(run.key), problem);
-    if (problem) return fail(ErrorCode::io_failure, printable(run.key) + ": " + problem.message());
-    NATSCOPE_TRY(const auto lock, try_lock(state_->folder(run.key) / ".lock"));
-    if (!lock || state_->is_done(run.key)) continue;
-    if (listener.begun) {
-      const auto done = std::count_if(state_->plan.begin(), state_->plan.end(),
-                                      [this](const StudyRun& other) { return is_done(other); });
-      listener.begun(run, static_cast<std::size_t>(done), state_->plan.size());
-    }
-    NATSCOPE_CHECK(state_->do_run(run, listener, stop));
-  }
-  return {};
+  return work_through(state_->folder, state_->planned, listener, stop,
+                      [&](std::size_t i) { return state_->do_run(state_->plan[i], listener, stop); });
 }
 
-Expected<std::vector<StudyRow>> ScratchStudy::rows() const {
-  std::vector<StudyRow> all;
-  for (const StudyRun& run : state_->plan) {
-    if (!state_->is_done(run.key)) continue;
-    NATSCOPE_TRY(const auto rows, state_->rows_of(run.key));
-    all.insert(all.end(), rows.begin(), rows.end());
-  }
-  return all;
-}
+Expected<std::vector<StudyRow>> ScratchStudy::rows() const { return rows_of(state_->folder, state_->planned); }
 
 }  // namespace natscope::reproduce

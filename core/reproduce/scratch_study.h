@@ -5,17 +5,12 @@
 ///     NATSCOPE_CHECK(study.run(listener, stop));        // hours; may be stopped and called again, also elsewhere
 ///     write_report(study.results(), options.out);        // study_report.h
 ///
-/// The folder:
-///   study.json              what is studied; another study is refused
+/// The folder is as study_folder.h says, with
 ///   tokenizer.model         of all models, trained on the text
+///   train.tokens            that text as tokens
 ///   text/                   the distance task's text
-///   runs/KEY/job/           spec, progress and log of a training, as `jobs` reads it (its checkpoints while it runs)
-///   runs/KEY/model/         the model, which every command opens
-///   runs/KEY/rows.json      what was measured; a run with this file is done
-/// Several processes may work on one folder at a time: each takes runs that nobody has.
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -23,18 +18,12 @@
 
 #include "core/base/cancel.h"
 #include "core/base/expected.h"
+#include "core/reproduce/study_folder.h"
 #include "core/reproduce/study_options.h"
 #include "core/reproduce/study_plan.h"
 #include "core/reproduce/study_row.h"
-#include "core/train/reports.h"
 
 namespace natscope::reproduce {
-
-struct StudyListener {
-  std::function<void(const StudyRun& run, std::size_t done, std::size_t all)> begun;  ///< a run; `done` are before it
-  std::function<void(const train::StepReport&)> step;
-  std::function<void(const StudyRow&)> scored;
-};
 
 /// Which runs of the plan are done in the folder of `options`, which need not exist.
 [[nodiscard]] std::vector<bool> runs_done(const StudyOptions& options);
@@ -51,8 +40,8 @@ class ScratchStudy {
   ~ScratchStudy();
 
   [[nodiscard]] const StudyOptions& options() const;
-  [[nodiscard]] const std::vector<StudyRun>& plan() const;
-  [[nodiscard]] bool is_done(const StudyRun& run) const;
+  /// Trainings that are not done.
+  [[nodiscard]] std::size_t left() const;
 
   /// Does what is left and nobody else is at. Errors: those of training and scoring; interrupted.
   [[nodiscard]] Expected<void> run(const StudyListener& listener, const StopToken& stop);

@@ -31,6 +31,20 @@ json row_json(const StudyRow& row) {
               {"tokens", row.tokens},
               {"global_share", number(row.global_share)},
               {"local_share", number(row.local_share)}};
+  if (row.window) object["window"] = *row.window;
+  if (!row.passkeys.empty()) {
+    json& cells = object["passkeys"] = json::array();
+    for (const PasskeyCell& cell : row.passkeys) {
+      cells.push_back({{"length", cell.length},
+                       {"depth_from", cell.from},
+                       {"depth_until", cell.until},
+                       {"answers", cell.answers},
+                       {"right", cell.right},
+                       {"tokens", cell.tokens},
+                       {"tokens_right", cell.tokens_right},
+                       {"nll_sum", cell.nll}});
+    }
+  }
   if (!row.answers.empty()) {
     object["answer_accuracy"] = number(row.accuracy());
     json& bins = object["answers_by_distance"] = json::array();
@@ -63,6 +77,15 @@ Expected<StudyRow> row_from_json(const json& object) {
     row.tokens = object.at("tokens").get<std::int64_t>();
     row.global_share = number("global_share");
     row.local_share = number("local_share");
+    if (object.contains("window")) row.window = object.at("window").get<std::int64_t>();
+    if (object.contains("passkeys")) {
+      for (const json& cell : object.at("passkeys")) {
+        row.passkeys.push_back({cell.at("length").get<std::int64_t>(), cell.at("depth_from").get<double>(),
+                                cell.at("depth_until").get<double>(), cell.at("answers").get<std::int64_t>(),
+                                cell.at("right").get<std::int64_t>(), cell.at("tokens").get<std::int64_t>(),
+                                cell.at("tokens_right").get<std::int64_t>(), cell.at("nll_sum").get<double>()});
+      }
+    }
     if (object.contains("answers_by_distance")) {
       for (const json& bin : object.at("answers_by_distance")) {
         row.answers.push_back({bin.at("from").get<std::int64_t>(), bin.at("until").get<std::int64_t>(),

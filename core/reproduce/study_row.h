@@ -21,6 +21,18 @@ struct AnswersAtDistance {
   double nll = 0;          ///< of the answers' tokens, summed
 };
 
+/// Pass keys asked for in documents of one length, hidden in one part of them.
+struct PasskeyCell {
+  std::int64_t length = 0;  ///< tokens of the documents
+  double from = 0;          ///< depth, 0 … 1, inclusive
+  double until = 0;         ///< exclusive
+  std::int64_t answers = 0;
+  std::int64_t right = 0;  ///< every token of the answer was the likeliest one
+  std::int64_t tokens = 0;
+  std::int64_t tokens_right = 0;
+  double nll = 0;  ///< of the answers' tokens, summed
+};
+
 struct StudyRow {
   std::string run;     ///< StudyRun::key
   std::string model;   ///< what it was trained with: name(TrainedWith)
@@ -32,7 +44,9 @@ struct StudyRow {
   double paper_kv_fraction = 0;
   std::int64_t tokens = 0;  ///< predicted
   std::optional<double> global_share, local_share;
+  std::optional<std::int64_t> window;      ///< W of learned score layers, where a study varies it
   std::vector<AnswersAtDistance> answers;  ///< the distance task's; else empty
+  std::vector<PasskeyCell> passkeys;       ///< where a study asks for pass keys; else empty
 
   /// Of all answers; nothing without any.
   [[nodiscard]] std::optional<double> accuracy() const;

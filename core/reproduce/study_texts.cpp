@@ -28,7 +28,7 @@ Expected<std::string> read_book(const fs::path& path) {
 /// Distances that a segment of `context` tokens can span: a token has two bytes and more.
 DistanceText with_facts(const std::string& book, int context, std::uint64_t seed, std::size_t number) {
   DistanceForm form;
-  form.gap = context / 5;
+  form.gap = context / 12;
   form.least_distance = context / 8;
   form.most_distance = context * std::int64_t{12} / 5;
   form.seed = seed;

@@ -30,10 +30,10 @@ StudyRow row(std::string model, std::string policy, std::optional<double> lambda
 
 TEST_CASE("rows are compared with full attention of their own seed, then averaged") {
   const std::vector<StudyRow> rows{
-      row("full", "full", {}, 0, 100, 1),         row("full", "h2o:8,8", {}, 0, 150, 0.25),
-      row("nats", "model", 1e-9, 0, 90, 0.3),     row("window", "window:20", 1e-9, 0, 95, 0.31),
-      row("full", "full", {}, 1, 200, 1),         row("full", "h2o:8,8", {}, 1, 320, 0.25),
-      row("nats", "model", 1e-9, 1, 200, 0.5),    row("window", "window:32", 1e-9, 1, 210, 0.5),
+      row("full", "full", {}, 0, 100, 1),      row("full", "h2o:8,8", {}, 0, 150, 0.25),
+      row("nats", "model", 1e-9, 0, 90, 0.3),  row("window", "window:20", 1e-9, 0, 95, 0.31),
+      row("full", "full", {}, 1, 200, 1),      row("full", "h2o:8,8", {}, 1, 320, 0.25),
+      row("nats", "model", 1e-9, 1, 200, 0.5), row("window", "window:32", 1e-9, 1, 210, 0.5),
       row("nats", "model", 1e-9, 2, 1, 0.5)};  // its full attention is not there yet
   const auto groups = groups_of(rows);
   REQUIRE(groups.size() == 4);

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/reproduce/finetune_study.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "core/engine/engine.h"
+#include "core/io/model_folder.h"
+#include "core/jobs/job_folder.h"
+#include "core/reproduce/score_model.h"
+#include "core/reproduce/study_plan.h"
+#include "core/reproduce/study_texts.h"
+#include "core/train/corpus.h"
+#include "core/train/finetuner.h"
+
+namespace natscope::reproduce {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* full_run = "full";
+constexpr const char* budget_run = "same-budget";
+constexpr std::int64_t longest_by_default = 1024;
+
+/// Parts of the longest document that pass keys are asked for at.
+std::vector<std::int64_t> grid_lengths(std::int64_t longest) {
+  return longest >= 1024 ? std::vector<std::int64_t>{longest / 4, longest / 2, longest}
+                         : std::vector<std::int64_t>{longest};
+}
+
+struct Adapter {
+  int window = 0;
+  double lambda = 0;
+};
+
+}  // namespace
+
+Expected<FinetuneStudyOptions> resolve(FinetuneStudyOptions o) {
+  if (o.model.empty()) return fail(ErrorCode::usage, "no model", "name a full-attention model's folder with --model");
+  if (o.data.empty()) return fail(ErrorCode::usage, "no text to learn from", "name a folder with --data");
+  if (o.test.empty()) return fail(ErrorCode::usage, "no text to score on", "name a folder with --test");
+  if (o.out.empty()) return fail(ErrorCode::usage, "no folder for the study", "name one with --out");
+  const auto within = [](double value, double low, double high) { return value >= low && value <= high; };
+  if (o.windows.empty() ||
+      !std::all_of(o.windows.begin(), o.windows.end(), [](int w) { return w >= 0 && w <= 131072; }))
+    return fail(ErrorCode::usage, "--windows is out of range", "give numbers from 0 to 131072, such as 16,32,64");
+  if (o.lambdas.empty() ||
+      !std::all_of(o.lambdas.begin(), o.lambdas.end(), [&](double value) { return within(value, 0, 1); }))
+    return fail(ErrorCode::usage, "--lambdas is out of range", "give values from 0 to 1, such as 1e-7,1e-6");
+  if (!within(static_cast<double>(o.steps), 1, 1e9)) return fail(ErrorCode::usage, "--steps is out of range");
+  if (!within(o.passkey, 0, 1)) return fail(ErrorCode::usage, "--passkey is out of range", "give a share from 0 to 1");
+  if (!within(o.documents, 1, 1e6)) return fail(ErrorCode::usage, "--documents is out of range");
+  if (!within(static_cast<double>(o.test_tokens), 2, 1e9))
+    return fail(ErrorCode::usage, "--test-tokens is out of range");
+  if (!within(static_cast<double>(o.longest), 0, 1e6)) return fail(ErrorCode::usage, "--length is out of range");
+  return o;
+}
+
+json study_json(const FinetuneStudyOptions& o) {
+  return {
+      {"study", "finetune"},     {"model", o.model.string()}, {"data", o.data.string()}, {"test", o.test.string()},
+      {"steps", o.steps},        {"passkey", o.passkey},      {"length", o.longest},     {"test_tokens", o.test_tokens},
+      {"documents", o.documents}};
+}
+
+const StudyRow* cheapest_adapter(const std::vector<StudyRow>& rows) {
+  const auto full =
+      std::find_if(rows.begin(), rows.end(), [](const StudyRow& r) { return r.run == full_run && r.policy == "full"; });
+  if (full == rows.end()) return nullptr;
+  const StudyRow* best = nullptr;
+  const auto kept = [&](const StudyRow& row) { return row.perplexity <= kept_perplexity * full->perplexity; };
+  for (const StudyRow& row : rows) {
+    if (!row.window) continue;
+    const bool better = best == nullptr || (kept(row) && !kept(*best)) ||
+                        (kept(row) == kept(*best) &&
+                         (kept(row) ? row.kv_fraction < best->kv_fraction : row.perplexity < best->perplexity));
+    if (better) best = &row;
+  }
+  return best;
+}
+
+struct FinetuneStudy::State {
+  FinetuneStudyOptions options;
+  StudyFolder folder{{}};
+  std::vector<PlannedRun> planned;
+  std::vector<Adapter> adapters;  // of planned[1 …]
+  std::vector<ScoredSegment> segments;
+  PasskeyGrid grid;
+  std::vector<GridDocument> documents;
+
+  void make_plan() {
+    planned.push_back({full_run, {}});
+    PlannedRun last{budget_run, {full_run}};
+    for (const int window : options.windows) {
+      for (const double lambda : options.lambdas) {
+        planned.push_back({"scores-W" + std::to_string(window) + "-" + json(lambda).dump(), {}});
+        adapters.push_back({window, lambda});
+        last.after.push_back(planned.back().key);
+      }
+    }
+    planned.push_back(std::move(last));
+  }
+
+  /// Test text and documents with pass keys, in the model's own tokens.
+  Expected<void> read_texts(const ModelFolder& model, const StopToken& stop) {
+    NATSCOPE_TRY(const auto files, train::text_files(options.test));
+    NATSCOPE_TRY(const auto text, train::Corpus::read(files, model.tokenizer(), stop));
+    const auto length = static_cast<std::size_t>(options.longest);
+    const std::vector<std::int32_t> tokens(text.tokens().begin(), text.tokens().end());
+    for (std::size_t begin = 0;
+         begin + length <= std::min(tokens.size(), static_cast<std::size_t>(options.test_tokens)); begin += length) {
+      const auto from = tokens.begin() + static_cast<std::ptrdiff_t>(begin);
+      segments.push_back({{from, from + static_cast<std::ptrdiff_t>(length)}, {}});
+    }
+    if (segments.empty()) {
+      return fail(ErrorCode::bad_data,
+                  "the text to score on is shorter than one segment of " + std::to_string(options.longest) + " tokens",
+                  "add text, or lower --length");
+    }
+    grid.lengths = grid_lengths(options.longest);
+    grid.documents = options.documents;
+    NATSCOPE_TRY(documents, passkey_documents(grid, tokens, model.tokenizer()));
+    return {};
+  }
+
+  [[nodiscard]] Expected<std::unique_ptr<Engine>> engine(std::optional<fs::path> adapter, const StopToken& stop) const {
+    EngineOptions open;
+    open.model = options.model;
+    open.adapter = std::move(adapter);
+    open.device = Device::cpu;
+    open.dtype = kernels::ElementType::f32;
+    open.threads = options.threads;
+    open.trace_store_bytes = 0;
+    return Engine::open(open, stop);
+  }
+
+  [[nodiscard]] Expected<StudyRow> score(Engine& opened, const std::string& run, const Policy& policy,
+                                         bool asks_for_keys, const StudyListener& listener,
+                                         const StopToken& stop) const {
+    NATSCOPE_TRY(StudyRow row, score_model(opened, segments, policy, stop));
+    row.run = run;
+    row.model = run;
+    if (asks_for_keys) {
+      NATSCOPE_TRY(row.passkeys, score_passkeys(
+                                     opened, grid, documents, [&](std::int64_t) { return policy; }, stop));
+    }
+    if (listener.scored) listener.scored(row);
+    return row;
+  }
+
+  Expected<std::vector<StudyRow>> full(const StudyListener& listener, const StopToken& stop) const {
+    NATSCOPE_TRY(const auto opened, engine({}, stop));
+    std::vector<StudyRow> rows;
+    Policy full_attention;
+    full_attention.kind = Policy::Kind::full;
+    NATSCOPE_TRY(StudyRow row, score(*opened, full_run, full_attention, true, listener, stop));
+    rows.push_back(std::move(row));
+    for (const Policy& policy : applied_baselines(options.longest)) {
+      NATSCOPE_TRY(StudyRow baseline, score(*opened, full_run, policy, false, listener, stop));
+      rows.push_back(std::move(baseline));
+    }
+    return rows;
+  }
+
+  Expected<std::vector<StudyRow>> adapter(const std::string& key, const Adapter& what, const StudyListener& listener,
+                                          const StopToken& stop) const {
+    std::error_code problem;
+    if (!fs::exists(folder.model(key) / "adapter_config.json", problem)) {
+      train::FinetuneOptions o;
+      o.model = options.model;
+      o.data = options.data;
+      o.job = folder.job(key);
+      o.out = folder.model(key);
+      o.window = what.window;
+      o.sparse_regularized_value = what.lambda;
+      o.steps = options.steps;
+      o.context = static_cast<int>(options.longest);
+      o.passkey = options.passkey;
+      o.threads = options.threads;
+      train::TrainListener steps;
+      steps.step = listener.step;
+      NATSCOPE_CHECK(train::finetune(o, jobs::JobFolder::exists(o.job), steps, stop));
+    }
+    NATSCOPE_TRY(const auto opened, engine(folder.model(key), stop));
+    NATSCOPE_TRY(StudyRow row, score(*opened, key, {}, true, listener, stop));
+    row.window = what.window;
+    row.lambda = what.lambda;
+    return std::vector<StudyRow>{std::move(row)};
+  }
+
+  /// StreamingLLM and H2O with what the cheapest adapter holds, of every length its share.
+  Expected<std::vector<StudyRow>> same_budget(const StudyListener& listener, const StopToken& stop) const {
+    NATSCOPE_TRY(const auto rows, rows_of(folder, planned));
+    const StudyRow* best = cheapest_adapter(rows);
+    NATSCOPE_TRY(const auto opened, engine({}, stop));
+    std::vector<StudyRow> made;
+    for (const auto kind : {Policy::Kind::streaming, Policy::Kind::h2o}) {
+      const Policy whole = policy_at_budget(kind, best->kv_fraction, options.longest);
+      NATSCOPE_TRY(StudyRow row, score(*opened, budget_run, whole, false, {}, stop));
+      NATSCOPE_TRY(row.passkeys,
+                   score_passkeys(
+                       *opened, grid, documents,
+                       [&](std::int64_t length) { return policy_at_budget(kind, best->kv_fraction, length); }, stop));
+      if (listener.scored) listener.scored(row);
+      made.push_back(std::move(row));
+    }
+    return made;
+  }
+
+  Expected<void> do_run(std::size_t i, const StudyListener& listener, const StopToken& stop) const {
+    const std::string& key = planned[i].key;
+    auto rows = i == 0                    ? full(listener, stop)
+                : i + 1 == planned.size() ? same_budget(listener, stop)
+                                          : adapter(key, adapters[i - 1], listener, stop);
+    if (!rows) return Unexpected(std::move(rows).error());
+    return folder.finish(key, *rows);
+  }
+};
+
+FinetuneStudy::FinetuneStudy(std::unique_ptr<State> state) : state_(std::move(state)) {}
+FinetuneStudy::FinetuneStudy(FinetuneStudy&&) noexcept = default;
+FinetuneStudy& FinetuneStudy::operator=(FinetuneStudy&&) noexcept = default;
+FinetuneStudy::~FinetuneStudy() = default;
+
+Expected<FinetuneStudy> FinetuneStudy::open(FinetuneStudyOptions options, const StopToken& stop) {
+  NATSCOPE_TRY(const ModelFolder model, ModelFolder::open(options.model));
+  if (model.config().nats) {
+    return fail(ErrorCode::usage, printable(options.model.string()) + " has score layers already",
+                "name a full-attention model");
+  }
+  NATSCOPE_CHECK(train::text_files(options.data));
+  const std::int64_t context = model.config().context;
+  options.longest = std::min(options.longest > 0 ? options.longest : longest_by_default, context);
+  auto state = std::make_unique<State>();
+  state->options = std::move(options);
+  state->make_plan();
+  state->folder = StudyFolder(state->options.out);
+  NATSCOPE_TRY(const auto preparing, state->folder.wait_to_prepare());
+  NATSCOPE_CHECK(state->folder.claim(study_json(state->options)));
+  NATSCOPE_CHECK(state->read_texts(model, stop));
+  return FinetuneStudy(std::move(state));
+}
+
+const std::vector<PlannedRun>& FinetuneStudy::plan() const { return state_->planned; }
+
+std::size_t FinetuneStudy::left() const {
+  const auto& plan = state_->planned;
+  return static_cast<std::size_t>(std::count_if(
+      plan.begin(), plan.end(), [this](const PlannedRun& run) { return !state_->folder.is_done(run.key); }));
+}
+
+Expected<void> FinetuneStudy::run(const StudyListener& listener, const StopToken& stop) {
+  return work_through(state_->folder, state_->planned, listener, stop,
+                      [&](std::size_t i) { return state_->do_run(i, listener, stop); });
+}
+
+Expected<std::vector<StudyRow>> FinetuneStudy::rows() const { return rows_of(state_->folder, state_->planned); }
+
+}  // namespace natscope::reproduce

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// Teaches an existing full-attention model its roles at several windows and λ, and asks what its cache then costs.
+///
+/// One run scores the model as it is, under full attention, StreamingLLM and H2O; one run for each window and λ trains
+/// score layers alone and scores them; the last one puts the baselines on the budget of the cheapest adapter within
+/// two percent, for pass keys. Folder: as study_folder.h says. Source: sections 9 and 11 of the rules.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/cancel.h"
+#include "core/base/expected.h"
+#include "core/export/series_chart.h"
+#include "core/reproduce/passkey_grid.h"
+#include "core/reproduce/study_folder.h"
+#include "core/reproduce/study_row.h"
+
+namespace natscope::reproduce {
+
+struct FinetuneStudyOptions {
+  std::filesystem::path model;  ///< without score layers
+  std::filesystem::path data;   ///< text to learn from
+  std::filesystem::path test;   ///< text to score on
+  std::filesystem::path out;
+  std::vector<int> windows{16, 32, 64};
+  std::vector<double> lambdas{1e-7, 1e-6, 1e-5};  ///< added as they are
+  std::int64_t steps = 300;                       ///< documents of the model's context each
+  double passkey = 0.08;                          ///< share of documents with pass keys
+  std::int64_t test_tokens = 65'536;
+  std::int64_t longest = 0;  ///< documents and segments, tokens; 0: the model's context, at most 1024
+  int documents = 16;        ///< with pass keys, of each length
+  int threads = 0;
+};
+
+/// Perplexity within this factor of full attention counts as kept.
+inline constexpr double kept_perplexity = 1.02;
+
+/// Errors: usage, naming the flag.
+[[nodiscard]] Expected<FinetuneStudyOptions> resolve(FinetuneStudyOptions options);
+[[nodiscard]] nlohmann::json study_json(const FinetuneStudyOptions& options);
+
+/// The adapter whose cache is smallest while perplexity is kept; where none keeps it, the one closest to it.
+/// Nothing without adapters' rows.
+[[nodiscard]] const StudyRow* cheapest_adapter(const std::vector<StudyRow>& rows);
+
+class FinetuneStudy {
+ public:
+  /// Errors: usage (another study's folder; a model with score layers), bad_data, those of opening the model.
+  [[nodiscard]] static Expected<FinetuneStudy> open(FinetuneStudyOptions options, const StopToken& stop);
+  FinetuneStudy(FinetuneStudy&&) noexcept;
+  FinetuneStudy& operator=(FinetuneStudy&&) noexcept;
+  ~FinetuneStudy();
+
+  /// Runs of the plan and whether they are done.
+  [[nodiscard]] const std::vector<PlannedRun>& plan() const;
+  [[nodiscard]] std::size_t left() const;
+
+  /// As ScratchStudy::run.
+  [[nodiscard]] Expected<void> run(const StudyListener& listener, const StopToken& stop);
+  [[nodiscard]] Expected<std::vector<StudyRow>> rows() const;
+
+ private:
+  struct State;
+  explicit FinetuneStudy(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace natscope::reproduce

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/reproduce/passkey_grid.h"
+
+#include <algorithm>
+
+#include "core/engine/engine.h"
+#include "core/engine/text_score.h"
+
+namespace natscope::reproduce {
+namespace {
+
+/// No training reads documents of this seed.
+constexpr std::uint64_t grid_seed = 0x6b65797321;
+
+std::vector<PasskeyCell> empty_cells(const PasskeyGrid& grid) {
+  std::vector<PasskeyCell> cells;
+  for (const std::int64_t length : grid.lengths) {
+    for (int depth = 0; depth < grid.depths; ++depth) {
+      PasskeyCell cell;
+      cell.length = length;
+      cell.from = static_cast<double>(depth) / grid.depths;
+      cell.until = static_cast<double>(depth + 1) / grid.depths;
+      cells.push_back(cell);
+    }
+  }
+  return cells;
+}
+
+PasskeyCell& cell_of(std::vector<PasskeyCell>& cells, std::int64_t length, double depth) {
+  return *std::find_if(cells.begin(), cells.end(),
+                       [&](const PasskeyCell& cell) { return cell.length == length && depth < cell.until; });
+}
+
+}  // namespace
+
+Expected<std::vector<GridDocument>> passkey_documents(const PasskeyGrid& grid, std::span<const std::int32_t> text,
+                                                      const Tokenizer& tokenizer) {
+  std::vector<GridDocument> documents;
+  for (const std::int64_t length : grid.lengths) {
+    for (int i = 0; i < grid.documents; ++i) {
+      train::PasskeyForm form;
+      form.length = length;
+      form.least_depth = 0.0;
+      form.most_depth = 0.999;
+      form.seed = grid_seed;
+      form.number = documents.size();
+      NATSCOPE_TRY(auto document, train::passkey_document(text, form, tokenizer, tokenizer.bos_id()));
+      documents.push_back({length, std::move(document)});
+    }
+  }
+  return documents;
+}
+
+Expected<std::vector<PasskeyCell>> score_passkeys(Engine& engine, const PasskeyGrid& grid,
+                                                  std::span<const GridDocument> documents,
+                                                  const std::function<Policy(std::int64_t length)>& policy,
+                                                  const StopToken& stop) {
+  std::vector<PasskeyCell> cells = empty_cells(grid);
+  std::vector<PredictedToken> predicted;
+  for (const GridDocument& document : documents) {
+    ScoreOptions options;
+    options.plan.policy = policy(document.length);
+    predicted.clear();
+    options.on_token = [&predicted](const PredictedToken& token) { predicted.push_back(token); };
+    TextScore score;
+    NATSCOPE_CHECK(score_segment(engine, document.document.document.tokens, options, score, stop));
+    for (const train::PasskeyAnswer& answer : document.document.answers) {
+      PasskeyCell& cell = cell_of(cells, document.length, answer.depth);
+      bool right = true;
+      for (std::int64_t n = answer.begin; n < answer.end; ++n) {
+        // The first prediction is of position 1.
+        const PredictedToken& token = predicted[static_cast<std::size_t>(n - 1)];
+        right = right && token.is_likeliest;
+        ++cell.tokens;
+        cell.tokens_right += token.is_likeliest ? 1 : 0;
+        cell.nll += token.nll;
+      }
+      ++cell.answers;
+      cell.right += right ? 1 : 0;
+    }
+  }
+  return cells;
+}
+
+}  // namespace natscope::reproduce

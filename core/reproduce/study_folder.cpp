@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/reproduce/study_folder.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "core/base/atomic_file.h"
+#include "core/base/file_lock.h"
+#include "core/io/json_limits.h"
+
+namespace natscope::reproduce {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+Expected<void> make_folder(const fs::path& folder) {
+  std::error_code problem;
+  fs::create_directories(folder, problem);
+  if (problem) return fail(ErrorCode::io_failure, printable(folder.string()) + ": " + problem.message());
+  return {};
+}
+
+}  // namespace
+
+Expected<UniqueDescriptor> StudyFolder::wait_to_prepare() const {
+  NATSCOPE_CHECK(make_folder(path_));
+  return wait_for_lock(path_ / ".lock");
+}
+
+Expected<void> StudyFolder::claim(const json& study) const {
+  const fs::path file = path_ / "study.json";
+  std::error_code problem;
+  if (!fs::exists(file, problem)) return write_file_atomically(file, study.dump(2) + "\n");
+  NATSCOPE_TRY(const json there, read_json_file(file));
+  if (there == study) return {};
+  return fail(ErrorCode::usage, printable(path_.string()) + " holds another study",
+              "give the options that its study.json names, or another --out");
+}
+
+bool StudyFolder::is_done(const std::string& key) const {
+  std::error_code problem;
+  return fs::exists(run(key) / "rows.json", problem);
+}
+
+Expected<std::optional<UniqueDescriptor>> StudyFolder::take(const std::string& key) const {
+  NATSCOPE_CHECK(make_folder(run(key)));
+  NATSCOPE_TRY(auto lock, try_lock(run(key) / ".lock"));
+  if (is_done(key)) lock.reset();
+  return lock;
+}
+
+Expected<std::vector<StudyRow>> StudyFolder::rows(const std::string& key) const {
+  const fs::path file = run(key) / "rows.json";
+  NATSCOPE_TRY(const json stored, read_json_file(file));
+  const auto damaged = [&file](const std::string& what) {
+    return fail(ErrorCode::bad_job, printable(file.string()) + ": " + what, "remove it, and run again");
+  };
+  std::vector<StudyRow> rows;
+  for (const json& object : stored.is_array() ? stored : json::array()) {
+    auto row = row_from_json(object);
+    if (!row) return damaged(row.error().message);
+    rows.push_back(std::move(*row));
+  }
+  if (rows.empty()) return damaged("no rows");
+  return rows;
+}
+
+Expected<void> StudyFolder::finish(const std::string& key, std::span<const StudyRow> rows) const {
+  json stored = json::array();
+  for (const StudyRow& row : rows) stored.push_back(row_json(row));
+  NATSCOPE_CHECK(write_file_atomically(run(key) / "rows.json", stored.dump(2) + "\n"));
+  // Nobody goes on with a finished training, and checkpoints are most of its bytes.
+  std::error_code ignored;
+  fs::remove_all(job(key) / "checkpoints", ignored);
+  fs::remove(job(key) / "train.tokens", ignored);
+  return {};
+}
+
+Expected<void> work_through(const StudyFolder& folder, std::span<const PlannedRun> plan, const StudyListener& listener,
+                            const StopToken& stop, const std::function<Expected<void>(std::size_t index)>& work) {
+  const auto is_done = [&folder](const std::string& key) { return folder.is_done(key); };
+  for (std::size_t i = 0; i < plan.size(); ++i) {
+    NATSCOPE_CHECK(check(stop));
+    if (is_done(plan[i].key) || !std::all_of(plan[i].after.begin(), plan[i].after.end(), is_done)) continue;
+    NATSCOPE_TRY(const auto taken, folder.take(plan[i].key));
+    if (!taken) continue;
+    if (listener.begun) {
+      const auto done =
+          std::count_if(plan.begin(), plan.end(), [&](const PlannedRun& run) { return is_done(run.key); });
+      listener.begun(plan[i].key, static_cast<std::size_t>(done), plan.size());
+    }
+    NATSCOPE_CHECK(work(i));
+  }
+  return {};
+}
+
+Expected<std::vector<StudyRow>> rows_of(const StudyFolder& folder, std::span<const PlannedRun> plan) {
+  std::vector<StudyRow> all;
+  for (const PlannedRun& run : plan) {
+    if (!folder.is_done(run.key)) continue;
+    NATSCOPE_TRY(const auto rows, folder.rows(run.key));
+    all.insert(all.end(), rows.begin(), rows.end());
+  }
+  return all;
+}
+
+}  // namespace natscope::reproduce

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// The folder of a study: what is studied, and which of its runs are done.
+///
+///   study.json              what decides the numbers; a folder with another one is refused
+///   runs/KEY/job/           spec, progress and log of a training, as `jobs` reads it (checkpoints while it runs)
+///   runs/KEY/model/         what it made, which every command opens
+///   runs/KEY/rows.json      what was measured; a run with this file is done
+/// Several processes may work on one folder at a time: each takes runs that nobody has.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/base/cancel.h"
+#include "core/base/expected.h"
+#include "core/base/unique_descriptor.h"
+#include "core/reproduce/study_row.h"
+#include "core/train/reports.h"
+
+namespace natscope::reproduce {
+
+class StudyFolder {
+ public:
+  /// Only names the folder; nothing is made.
+  explicit StudyFolder(std::filesystem::path path) : path_(std::move(path)) {}
+
+  /// Makes the folder this study's. Errors: usage (it holds another study), those of files.
+  [[nodiscard]] Expected<void> claim(const nlohmann::json& study) const;
+
+  /// Held while texts and vocabulary are made. Errors: as wait_for_lock.
+  [[nodiscard]] Expected<UniqueDescriptor> wait_to_prepare() const;
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] std::filesystem::path job(const std::string& key) const { return run(key) / "job"; }
+  [[nodiscard]] std::filesystem::path model(const std::string& key) const { return run(key) / "model"; }
+
+  [[nodiscard]] bool is_done(const std::string& key) const;
+
+  /// Takes a run that is left; nothing when it is done or another process has it. Errors: as try_lock.
+  [[nodiscard]] Expected<std::optional<UniqueDescriptor>> take(const std::string& key) const;
+
+  /// Errors: bad_job (damaged, the file named), those of files.
+  [[nodiscard]] Expected<std::vector<StudyRow>> rows(const std::string& key) const;
+
+  /// Ends a run: its rows are kept, its checkpoints and token caches are not.
+  [[nodiscard]] Expected<void> finish(const std::string& key, std::span<const StudyRow> rows) const;
+
+ private:
+  [[nodiscard]] std::filesystem::path run(const std::string& key) const { return path_ / "runs" / key; }
+
+  std::filesystem::path path_;
+};
+
+/// A run of a plan, and the runs whose rows it needs.
+struct PlannedRun {
+  std::string key;
+  std::vector<std::string> after;
+};
+
+/// What a study says while it is worked on.
+struct StudyListener {
+  std::function<void(const std::string& key, std::size_t done, std::size_t all)> begun;  ///< a run; `done` before it
+  std::function<void(const train::StepReport&)> step;
+  std::function<void(const StudyRow&)> scored;
+};
+
+/// Calls `work` for every run that is left, nobody else has, and whose rows needed are there; in the order of the plan.
+/// What waits for another process's run is passed over: who measures that comes to it next. Errors: those of `work`;
+/// interrupted.
+[[nodiscard]] Expected<void> work_through(const StudyFolder& folder, std::span<const PlannedRun> plan,
+                                          const StudyListener& listener, const StopToken& stop,
+                                          const std::function<Expected<void>(std::size_t index)>& work);
+
+/// Rows of the runs that are done, in the order of the plan. Errors: as StudyFolder::rows.
+[[nodiscard]] Expected<std::vector<StudyRow>> rows_of(const StudyFolder& folder, std::span<const PlannedRun> plan);
+
+}  // namespace natscope::reproduce
