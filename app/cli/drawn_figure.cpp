@@ -40,6 +40,12 @@ Expected<void> draw_chart_file(const SeriesChart& chart, const DrawnFigureOption
   return ui::drawChart(chart, options.dark ? Theme::dark : Theme::light, options.dpi, path);
 }
 
+Expected<void> draw_grid_file(const GridChart& chart, const DrawnFigureOptions& options,
+                              const std::filesystem::path& path) {
+  NATSCOPE_CHECK(prepare());
+  return ui::drawGrid(chart, options.dark ? Theme::dark : Theme::light, options.dpi, path);
+}
+
 bool figures_are_drawn() { return true; }
 
 }  // namespace natscope

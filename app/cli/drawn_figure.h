@@ -6,6 +6,7 @@
 
 #include "core/base/expected.h"
 #include "core/export/figure_data.h"
+#include "core/export/grid_chart.h"
 #include "core/export/scale.h"
 #include "core/export/series_chart.h"
 
@@ -24,6 +25,9 @@ struct DrawnFigureOptions {
 /// Errors: as ui::drawChart; usage in a build without Qt.
 [[nodiscard]] Expected<void> draw_chart_file(const SeriesChart& chart, const DrawnFigureOptions& options,
                                              const std::filesystem::path& path);
+
+[[nodiscard]] Expected<void> draw_grid_file(const GridChart& chart, const DrawnFigureOptions& options,
+                                            const std::filesystem::path& path);
 
 /// Whether this build has Qt.
 [[nodiscard]] bool figures_are_drawn();

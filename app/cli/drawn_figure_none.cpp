@@ -19,6 +19,10 @@ Expected<void> draw_chart_file(const SeriesChart&, const DrawnFigureOptions&, co
   return no_figures(path);
 }
 
+Expected<void> draw_grid_file(const GridChart&, const DrawnFigureOptions&, const std::filesystem::path& path) {
+  return no_figures(path);
+}
+
 bool figures_are_drawn() { return false; }
 
 }  // namespace natscope

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "core/export/grid_chart.h"
 #include "core/export/series_chart.h"
 #include "ui/figure/figure.h"
 
@@ -18,5 +19,10 @@ namespace natscope::ui {
 /// write_file_atomically.
 [[nodiscard]] Expected<void> drawChart(const SeriesChart& chart, Theme theme, double dpi,
                                        const std::filesystem::path& path);
+
+/// The same for grids; a cell says its share in percent. Errors: bad_arrays (a panel's size), bad_range (no panel).
+[[nodiscard]] Expected<QByteArray> renderGrid(const GridChart& chart, FigureFormat format, Theme theme, double dpi);
+[[nodiscard]] Expected<void> drawGrid(const GridChart& chart, Theme theme, double dpi,
+                                      const std::filesystem::path& path);
 
 }  // namespace natscope::ui

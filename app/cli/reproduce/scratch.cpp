@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// `reproduce`: trains and scores what a published comparison needs, and draws its figure.
-#include <chrono>
-#include <cstdio>
+/// `reproduce scratch`: trains and scores what the comparison of learned roles with fixed masks needs.
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "app/cli/commands.h"
 #include "app/cli/drawn_figure.h"
 #include "app/cli/model_options.h"
-#include "app/cli/training_progress.h"
+#include "app/cli/reproduce/study_commands.h"
+#include "app/cli/reproduce/study_progress.h"
 #include "core/base/atomic_file.h"
 #include "core/reproduce/scratch_study.h"
 #include "core/reproduce/study_report.h"
@@ -18,58 +16,12 @@ namespace natscope {
 namespace {
 
 using namespace reproduce;
-using Clock = std::chrono::steady_clock;
 
 struct Options {
   StudyOptions study;
   std::string data, test, out, task = "books";
   bool plan = false;
   bool report = false;
-};
-
-std::string hours(double seconds) {
-  char text[32];
-  if (seconds < 5400)
-    std::snprintf(text, sizeof text, "%.0f min", seconds / 60);
-  else
-    std::snprintf(text, sizeof text, "%.1f h", seconds / 3600);
-  return text;
-}
-
-/// What people see while a study runs: which training of how many, its steps, and what was measured.
-class StudyProgress {
- public:
-  [[nodiscard]] StudyListener listener() {
-    StudyListener listener;
-    listener.begun = [this](const std::string& key, std::size_t done, std::size_t all) {
-      std::string line = "run " + std::to_string(done + 1) + " of " + std::to_string(all) + ": " + key;
-      if (finished_ > 0) {
-        const double each = std::chrono::duration<double>(Clock::now() - begun_).count() / finished_;
-        line += ", about " + hours(each * static_cast<double>(all - done)) + " to go";
-      }
-      say(line);
-      ++finished_;
-    };
-    listener.step = steps_.listener().step;
-    listener.scored = [this](const StudyRow& row) {
-      char text[200];
-      std::snprintf(text, sizeof text, "  %-24s perplexity %.3f, KV %.2f %%", row.policy.c_str(), row.perplexity,
-                    100 * row.kv_fraction);
-      say(text + (row.accuracy() ? ", answers right " + std::to_string(100 * *row.accuracy()).substr(0, 4) + " %"
-                                 : std::string()));
-    };
-    return listener;
-  }
-
-  void say(const std::string& text) {
-    steps_.end();
-    std::fprintf(stderr, "%s\n", printable(text, 1000).c_str());
-  }
-
- private:
-  TrainingProgress steps_;
-  Clock::time_point begun_ = Clock::now();
-  int finished_ = 0;
 };
 
 /// Runs of the plan and whether they are done; nothing is trained.
@@ -144,7 +96,9 @@ std::string sizes_text() {
   return text;
 }
 
-void add_scratch(CLI::App& parent, Invocation& invocation) {
+}  // namespace
+
+void add_reproduce_scratch(CLI::App& parent, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command = parent.add_subcommand(
       "scratch",
@@ -172,14 +126,6 @@ void add_scratch(CLI::App& parent, Invocation& invocation) {
   command->add_flag("--plan", options->plan, "List the trainings and which are done, and end");
   command->add_flag("--report", options->report, "Write table, JSON and figure of what is done, and end");
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
-}
-
-}  // namespace
-
-void add_reproduce_command(CLI::App& root, Invocation& invocation) {
-  CLI::App* command = root.add_subcommand("reproduce", "Repeat the method's published comparisons at a small size");
-  command->require_subcommand(1);
-  add_scratch(*command, invocation);
 }
 
 }  // namespace natscope

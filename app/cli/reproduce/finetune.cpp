@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// `reproduce finetune`: what a cache costs after score layers were taught to a full-attention model.
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "app/cli/drawn_figure.h"
+#include "app/cli/model_options.h"
+#include "app/cli/reproduce/study_commands.h"
+#include "app/cli/reproduce/study_progress.h"
+#include "core/base/atomic_file.h"
+#include "core/reproduce/finetune_report.h"
+#include "core/reproduce/finetune_study.h"
+
+namespace natscope {
+namespace {
+
+using namespace reproduce;
+
+struct Options {
+  FinetuneStudyOptions study;
+  std::string model, data, test, out;
+  bool plan = false;
+  bool report = false;
+};
+
+Expected<void> print_plan(const FinetuneStudy& study, const FinetuneStudyOptions& options, CommandContext& context) {
+  const StudyFolder folder(options.out);
+  nlohmann::json runs = nlohmann::json::array();
+  std::string text;
+  for (const PlannedRun& run : study.plan()) {
+    runs.push_back({{"run", run.key}, {"done", folder.is_done(run.key)}});
+    text += (folder.is_done(run.key) ? "done  " : "      ") + run.key + "\n";
+  }
+  if (context.json) return print_json({{"study", study_json(options)}, {"runs", std::move(runs)}});
+  return print_text(text);
+}
+
+Expected<void> write_results(const FinetuneStudyOptions& options, const std::vector<StudyRow>& rows,
+                             StudyProgress& progress, CommandContext& context) {
+  const auto results = finetune_results_json(options, rows);
+  const std::string table = finetune_table(rows);
+  NATSCOPE_CHECK(write_file_atomically(options.out / "results.json", results.dump(2) + "\n"));
+  NATSCOPE_CHECK(write_file_atomically(options.out / "table.md", table));
+  NATSCOPE_CHECK(write_file_atomically(options.out / "passkeys.csv", passkey_csv(rows)));
+  if (!rows.empty() && figures_are_drawn()) {
+    for (const char* file : {"figure.svg", "figure.png"})
+      NATSCOPE_CHECK(draw_chart_file(finetune_chart(rows), {}, options.out / file));
+    for (const char* file : {"passkeys.svg", "passkeys.png"})
+      NATSCOPE_CHECK(draw_grid_file(passkey_chart(rows), {}, options.out / file));
+  }
+  progress.say("results: " + options.out.string());
+  return context.json ? print_json(results) : print_text(table);
+}
+
+Expected<void> run(const Options& given, CommandContext& context) {
+  FinetuneStudyOptions wanted = given.study;
+  wanted.model = given.model;
+  wanted.data = given.data;
+  wanted.test = given.test;
+  wanted.out = given.out;
+  NATSCOPE_TRY(const FinetuneStudyOptions options, resolve(std::move(wanted)));
+  StudyProgress progress;
+  NATSCOPE_TRY(FinetuneStudy study, FinetuneStudy::open(options, context.stop));
+  if (given.plan) return print_plan(study, options, context);
+  if (!given.report) {
+    auto done = study.run(progress.listener(), context.stop);
+    if (!done) {
+      progress.say("the same command goes on from here");
+      return done;
+    }
+    if (study.left() > 0)
+      progress.say(std::to_string(study.left()) + " runs are with other processes, or wait for them");
+  }
+  NATSCOPE_TRY(const auto rows, study.rows());
+  return write_results(options, rows, progress, context);
+}
+
+}  // namespace
+
+void add_reproduce_finetune(CLI::App& parent, Invocation& invocation) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = parent.add_subcommand(
+      "finetune",
+      "Teach score layers to a full-attention model at several windows and λ; score perplexity, KV fraction and pass "
+      "keys by depth and length, beside StreamingLLM and H2O; write tables, JSON and figures. Goes on where it was "
+      "stopped; several processes may share one --out");
+  FinetuneStudyOptions& study = options->study;
+  command->add_option("--model", options->model, "The full-attention model: a folder without score layers");
+  command->add_option("--data", options->data, "Text to learn from: a folder of *.txt files (UTF-8), or one file");
+  command->add_option("--test", options->test, "Text to score on, the same way");
+  command->add_option("--out", options->out, "Folder of the study");
+  command->add_option("--windows", study.windows, "W of the score layers")
+      ->delimiter(',')
+      ->type_name("W1,W2,…")
+      ->default_str("16,32,64");
+  command->add_option("--lambdas", study.lambdas, "λ, added to the role gradients as it is")
+      ->delimiter(',')
+      ->type_name("L1,L2,…")
+      ->default_str("1e-7,1e-6,1e-5");
+  command->add_option("--steps", study.steps, "Documents that each adapter learns from")->capture_default_str();
+  command->add_option("--passkey", study.passkey, "Share of documents that are made, with pass keys")
+      ->capture_default_str();
+  command->add_option("--length", study.longest,
+                      "Tokens of documents and segments (default: the context, at most 1024)");
+  command->add_option("--test-tokens", study.test_tokens, "Tokens that are scored")->capture_default_str();
+  command->add_option("--documents", study.documents, "Documents with pass keys that are asked, of each length")
+      ->capture_default_str();
+  add_threads_option(*command, study.threads);
+  command->add_flag("--plan", options->plan, "List the runs and which are done, and end");
+  command->add_flag("--report", options->report, "Write tables, JSON and figures of what is done, and end");
+  on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
+}
+
+}  // namespace natscope

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/reproduce/finetune_report.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+namespace natscope::reproduce {
+namespace {
+
+using nlohmann::json;
+
+const StudyRow* full_row(const std::vector<StudyRow>& rows) {
+  const auto found = std::find_if(rows.begin(), rows.end(), [](const StudyRow& r) { return r.policy == "full"; });
+  return found == rows.end() ? nullptr : &*found;
+}
+
+std::string series_of(const StudyRow& row) {
+  if (row.window) return "score layers, W = " + std::to_string(*row.window);
+  if (row.policy.starts_with("streaming")) return "StreamingLLM";
+  if (row.policy.starts_with("h2o")) return "H2O";
+  return "full attention";
+}
+
+std::string text_of(const char* format, double value) {
+  std::array<char, 48> text{};
+  std::snprintf(text.data(), text.size(), format, value);
+  return text.data();
+}
+
+/// Right answers, and right tokens of them, over all cells; nothing where no keys were asked for.
+std::string keys_found(const StudyRow& row) {
+  std::int64_t answers = 0, right = 0, tokens = 0, tokens_right = 0;
+  for (const PasskeyCell& cell : row.passkeys) {
+    answers += cell.answers;
+    right += cell.right;
+    tokens += cell.tokens;
+    tokens_right += cell.tokens_right;
+  }
+  if (answers == 0) return "–";
+  return text_of("%.1f", 100.0 * static_cast<double>(right) / static_cast<double>(answers)) +
+         text_of(" (%.1f)", 100.0 * static_cast<double>(tokens_right) / static_cast<double>(tokens));
+}
+
+}  // namespace
+
+json finetune_results_json(const FinetuneStudyOptions& options, const std::vector<StudyRow>& rows) {
+  const StudyRow* full = full_row(rows);
+  json list = json::array();
+  for (const StudyRow& row : rows) {
+    json object = row_json(row);
+    object["full_perplexity"] = full == nullptr ? json(nullptr) : json(full->perplexity);
+    list.push_back(std::move(object));
+  }
+  json kept = nullptr;
+  const StudyRow* best = cheapest_adapter(rows);
+  if (best != nullptr && best->perplexity <= kept_perplexity * full->perplexity)
+    kept = {{"run", best->run}, {"kv_fraction", best->kv_fraction}};
+  return {{"study", study_json(options)}, {"kept", std::move(kept)}, {"rows", std::move(list)}};
+}
+
+std::string finetune_table(const std::vector<StudyRow>& rows) {
+  const StudyRow* full = full_row(rows);
+  std::string table =
+      "| model | λ | policy | KV % | paper's KV % | perplexity | × full | pass keys % (their tokens %) |\n"
+      "| --- | --- | --- | --- | --- | --- | --- | --- |\n";
+  for (const StudyRow& row : rows) {
+    table += "| " + series_of(row) + " | " + (row.lambda ? json(*row.lambda).dump() : "–") + " | " + row.policy +
+             " | " + text_of("%.2f", 100 * row.kv_fraction) + " | " + text_of("%.2f", 100 * row.paper_kv_fraction) +
+             " | " + text_of("%.3f", row.perplexity) + " | " +
+             (full == nullptr ? std::string("–") : text_of("%.4f", row.perplexity / full->perplexity)) + " | " +
+             keys_found(row) + " |\n";
+  }
+  return table;
+}
+
+std::string passkey_csv(const std::vector<StudyRow>& rows) {
+  std::string csv = "run,policy,kv_fraction,length,depth_from,depth_until,answers,right,tokens,tokens_right,nll_sum\n";
+  for (const StudyRow& row : rows) {
+    for (const PasskeyCell& cell : row.passkeys) {
+      // The policy holds commas.
+      csv += row.run + ",\"" + row.policy + "\"," + json(row.kv_fraction).dump() + "," + std::to_string(cell.length) +
+             "," + json(cell.from).dump() + "," + json(cell.until).dump() + "," + std::to_string(cell.answers) + "," +
+             std::to_string(cell.right) + "," + std::to_string(cell.tokens) + "," + std::to_string(cell.tokens_right) +
+             "," + json(cell.nll).dump() + "\n";
+    }
+  }
+  return csv;
+}
+
+SeriesChart finetune_chart(const std::vector<StudyRow>& rows) {
+  SeriesChart chart;
+  chart.title = "Score layers taught to a full-attention model";
+  chart.x_label = "KV fraction at a segment's last token";
+  chart.y_label = "perplexity / that of full attention";
+  chart.log_x = true;
+  const StudyRow* full = full_row(rows);
+  if (full == nullptr) return chart;
+  for (const StudyRow& row : rows) {
+    const std::string name = series_of(row);
+    auto series =
+        std::find_if(chart.series.begin(), chart.series.end(), [&](const ChartSeries& s) { return s.name == name; });
+    if (series == chart.series.end())
+      series = chart.series.insert(chart.series.end(), ChartSeries{name, {}, !row.window});
+    const double ratio = row.perplexity / full->perplexity;
+    series->points.push_back({spread_of({row.kv_fraction}), spread_of({ratio})});
+  }
+  for (ChartSeries& series : chart.series) {
+    std::sort(series.points.begin(), series.points.end(),
+              [](const ChartPoint& a, const ChartPoint& b) { return a.x.mean < b.x.mean; });
+  }
+  return chart;
+}
+
+GridChart passkey_chart(const std::vector<StudyRow>& rows) {
+  GridChart chart;
+  chart.title = "Pass keys: share of the answers' tokens foreseen, %";
+  chart.row_label = "tokens of a document";
+  chart.column_label = "depth of the key, %";
+  const StudyRow* best = cheapest_adapter(rows);
+  for (const StudyRow& row : rows) {
+    if (row.passkeys.empty() || (row.window && &row != best)) continue;
+    GridPanel panel{series_of(row) + ", KV " + text_of("%.1f", 100 * row.kv_fraction) + " %", {}};
+    for (const PasskeyCell& cell : row.passkeys) {
+      panel.shares.push_back(cell.tokens == 0
+                                 ? std::optional<double>()
+                                 : static_cast<double>(cell.tokens_right) / static_cast<double>(cell.tokens));
+      if (!chart.panels.empty()) continue;
+      const std::string length = std::to_string(cell.length);
+      if (chart.rows.empty() || chart.rows.back() != length) chart.rows.push_back(length);
+      const std::string depth =
+          std::to_string(std::lround(100 * cell.from)) + "–" + std::to_string(std::lround(100 * cell.until));
+      if (chart.rows.size() == 1) chart.columns.push_back(depth);
+    }
+    chart.panels.push_back(std::move(panel));
+  }
+  return chart;
+}
+
+}  // namespace natscope::reproduce

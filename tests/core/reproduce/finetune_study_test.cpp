@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/reproduce/finetune_study.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "core/reproduce/finetune_report.h"
+#include "core/train/trainer.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace natscope;
+using namespace natscope::reproduce;
+using natscope::test::TemporaryFolder;
+
+namespace {
+
+std::string some_text(int begin, int lines) {
+  static const char* const words[] = {"the", "river", "ran", "past", "a", "quiet", "house", "and", "nobody", "saw"};
+  std::string text;
+  for (int i = begin; i < begin + lines; ++i) {
+    for (int n = 0; n < 9; ++n) text += std::string(words[(i * 7 + n * n * 3 + i / 5) % 10]) + (n == 8 ? ".\n" : " ");
+  }
+  return text;
+}
+
+/// A full-attention model of seconds, and the study of it.
+FinetuneStudyOptions micro(const TemporaryFolder& folder) {
+  test::write_bytes(folder / "train.txt", some_text(0, 900));
+  test::write_bytes(folder / "test.txt", some_text(3000, 300));
+  train::TrainOptions base;
+  base.data = folder / "train.txt";
+  base.job = folder / "base-job";
+  base.out = folder / "base";
+  base.layers = 2;
+  base.hidden = 32;
+  base.heads = 2;
+  base.kv_heads = 1;
+  base.vocab = 340;
+  base.context = 320;
+  base.batch = 2;
+  base.steps = 4;
+  base.warmup_steps = 1;
+  base.threads = 1;
+  base.dtype = train::ComputeDType::float32;
+  base.full_attention = true;
+  REQUIRE(train::train(base, false, {}, {}));
+  FinetuneStudyOptions options;
+  options.model = folder / "base";
+  options.data = folder / "train.txt";
+  options.test = folder / "test.txt";
+  options.out = folder / "study";
+  options.windows = {4, 16};
+  options.lambdas = {1e-6, 1e-2};
+  options.steps = 3;
+  options.test_tokens = 640;
+  options.documents = 2;
+  options.threads = 1;
+  const auto resolved = resolve(options);
+  REQUIRE(resolved);
+  return *resolved;
+}
+
+}  // namespace
+
+TEST_CASE("a whole study of fine-tuning at a microscopic size, stopped on the way") {
+  const TemporaryFolder folder;
+  const FinetuneStudyOptions options = micro(folder);
+  int turns = 0;
+  for (bool stopped = true; stopped; ++turns) {
+    REQUIRE(turns < 20);
+    StopSource stop;
+    StudyListener listener;
+    int steps = 0;
+    listener.step = [&](const train::StepReport&) {
+      if (++steps == 5) stop.request_stop();
+    };
+    auto study = FinetuneStudy::open(options, stop.get_token());
+    REQUIRE_MESSAGE(study, study.error().message);
+    const auto done = study->run(listener, stop.get_token());
+    stopped = !done;
+    if (!done) CHECK_MESSAGE(done.error().code == ErrorCode::interrupted, done.error().message);
+  }
+  CHECK(turns > 1);
+  const auto study = FinetuneStudy::open(options, {});
+  REQUIRE(study);
+  CHECK(study->left() == 0);
+  const auto rows = study->rows();
+  REQUIRE(rows);
+  // Full attention under 1 + 10 policies, four adapters, two baselines at the cheapest one's budget.
+  REQUIRE(rows->size() == 11 + 4 + 2);
+  for (const StudyRow& row : *rows) {
+    CAPTURE(row.run);
+    CHECK(std::isfinite(row.perplexity));
+    CHECK(row.kv_fraction > 0);
+    CHECK(row.kv_fraction <= 1);
+  }
+  const StudyRow* best = cheapest_adapter(*rows);
+  REQUIRE(best != nullptr);
+  CHECK((*rows)[15].policy.starts_with("streaming:"));
+  CHECK((*rows)[15].kv_fraction == doctest::Approx(best->kv_fraction).epsilon(0.05));
+  CHECK((*rows)[16].policy.starts_with("h2o:"));
+  CHECK((*rows)[0].passkeys.size() == 5);
+  CHECK((*rows)[11].window == 4);
+
+  const auto json = finetune_results_json(options, *rows);
+  CHECK(json["rows"].size() == rows->size());
+  CHECK(json["rows"][3]["full_perplexity"] == (*rows)[0].perplexity);
+  const std::string csv = passkey_csv(*rows);
+  CHECK(std::count(csv.begin(), csv.end(), '\n') == 1 + 5 * (1 + 4 + 2));
+  const GridChart chart = passkey_chart(*rows);
+  CHECK(chart.panels.size() == 4);
+  for (const GridPanel& panel : chart.panels) CHECK(panel.shares.size() == chart.rows.size() * chart.columns.size());
+  CHECK(finetune_chart(*rows).series.size() == 5);
+}
+
+TEST_CASE("a model with score layers is no base for the study") {
+  const TemporaryFolder folder;
+  FinetuneStudyOptions options = micro(folder);
+  options.model = folder / "nothing";
+  CHECK_FALSE(FinetuneStudy::open(options, {}));
+}
+
+TEST_CASE("the cheapest adapter keeps perplexity where one does; else the closest one counts") {
+  const auto row = [](std::string run, std::string policy, std::optional<std::int64_t> window, double perplexity,
+                      double fraction) {
+    StudyRow made;
+    made.run = std::move(run);
+    made.policy = std::move(policy);
+    made.window = window;
+    made.perplexity = perplexity;
+    made.kv_fraction = fraction;
+    return made;
+  };
+  std::vector<StudyRow> rows{row("full", "full", {}, 100, 1), row("full", "h2o:1,1", {}, 90, 0.1)};
+  CHECK(cheapest_adapter(rows) == nullptr);
+  rows.push_back(row("a", "model", 16, 110, 0.1));
+  rows.push_back(row("b", "model", 16, 105, 0.4));
+  CHECK(cheapest_adapter(rows)->run == "b");
+  rows.push_back(row("c", "model", 32, 102, 0.6));
+  CHECK(cheapest_adapter(rows)->run == "c");
+  rows.push_back(row("d", "model", 64, 101, 0.5));
+  rows.push_back(row("e", "model", 64, 99, 0.7));
+  CHECK(cheapest_adapter(rows)->run == "d");
+}
