@@ -55,7 +55,7 @@ nlohmann::json results_json(const nlohmann::json& rows, const bench::Roofs& roof
 
 std::string row_text(const bench::Row& row) {
   std::array<char, 256> text{};
-  std::snprintf(text.data(), text.size(), "%-22s %12.2f %-9s", row.name.c_str(), row.value, row.unit.c_str());
+  std::snprintf(text.data(), text.size(), "%-28s %12.2f %-9s", row.name.c_str(), row.value, row.unit.c_str());
   std::string line = text.data();
   if (row.fraction_of_limit) {
     std::snprintf(text.data(), text.size(), "  %5.1f %% of the limit %.2f", 100 * *row.fraction_of_limit, row.limit.value_or(0));
@@ -71,10 +71,17 @@ std::string row_text(const bench::Row& row) {
 
 Expected<void> print_list(bool json) {
   nlohmann::json list = nlohmann::json::array();
-  std::string text = "cpu                 all of these\n";
+  std::string text;
+  const char* group = "";
   for (const auto& benchmark : bench::benchmarks()) {
-    list.push_back({{"name", benchmark.name}, {"description", benchmark.description}});
-    std::string label = benchmark.name;
+    list.push_back({{"name", benchmark.name}, {"group", benchmark.group}, {"description", benchmark.description}});
+    if (std::string(group) != benchmark.group) {
+      group = benchmark.group;
+      std::string heading = group;
+      heading.resize(20, ' ');
+      text += heading + "all of these:\n";
+    }
+    std::string label = std::string("  ") + benchmark.name;
     label.resize(20, ' ');
     text += label + benchmark.description + "\n";
   }
@@ -90,7 +97,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
   bool found = false;
   nlohmann::json rows = nlohmann::json::array();
   for (const auto& benchmark : bench::benchmarks()) {
-    if (options.name != "cpu" && options.name != benchmark.name) continue;
+    if (options.name != benchmark.group && options.name != benchmark.name) continue;
     found = true;
     std::fprintf(stderr, "%s: %s\n", benchmark.name, benchmark.description);
     NATSCOPE_TRY(const auto measured, benchmark.run({context.stop, options.threads}));
@@ -114,7 +121,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
 void add_bench_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command = root.add_subcommand("bench", "Measure speed against the machine's limits");
-  command->add_option("NAME", options->name, "Benchmark, or cpu for all; --list shows them");
+  command->add_option("NAME", options->name, "Benchmark, or a group: cpu, train; --list shows them");
   command->add_flag("--list", options->list, "Name the benchmarks");
   command->add_option("--results", options->results, "Also write rows, roofs and machine to this JSON file")->type_name("FILE");
   command->add_option("--commit", options->commit, "The commit that was measured, for --results")->type_name("ID");

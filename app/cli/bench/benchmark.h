@@ -56,6 +56,7 @@ struct Context {
 
 struct Benchmark {
   const char* name;         ///< as `bench NAME` takes it
+  const char* group;        ///< `bench GROUP` runs all of it: "cpu", "train"
   const char* description;
   Expected<std::vector<Row>> (*run)(const Context& context);
 };
