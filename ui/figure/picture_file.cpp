@@ -47,11 +47,12 @@ Expected<QByteArray> writePng(const Picture& picture, double dpi) {
   return buffer.data();
 }
 
-/// What QSvgGenerator cannot say: provenance, and that pixels of the map must not be smoothed.
+/// What QSvgGenerator cannot say: provenance, that pixels of the map must not be smoothed, and a title with & or <,
+/// which it (6.4) writes as it is.
 QByteArray completedSvg(QByteArray svg, const Picture& picture) {
   const QByteArray json = QString::fromStdString(picture.provenance).toHtmlEscaped().toUtf8();
   const qsizetype at = svg.indexOf("<defs>");
-  svg.insert(at < 0 ? svg.indexOf("</svg>") : at, "<metadata id=\"provenance\">" + json + "</metadata>\n");
+  svg.insert(at < 0 ? svg.indexOf("</svg>") : at, "<title>" + picture.title.toHtmlEscaped().toUtf8() + "</title>\n<metadata id=\"provenance\">" + json + "</metadata>\n");
   svg.replace("preserveAspectRatio=\"none\"", "preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\"");
   return svg;
 }
@@ -64,7 +65,6 @@ Expected<QByteArray> writeSvg(const Picture& picture) {
   generator.setResolution(static_cast<int>(pointsPerInch));
   generator.setSize(picture.size.toSize());
   generator.setViewBox(QRectF(QPointF(0, 0), picture.size));
-  generator.setTitle(picture.title);
   generator.setDescription(programName());
   QPainter painter;
   if (!painter.begin(&generator)) return fail(ErrorCode::internal, "the SVG could not be begun");
