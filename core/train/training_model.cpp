@@ -122,8 +122,13 @@ class Passes final : public TrainingModel::Implementation {
       mlp_backward(i);
       NATSCOPE_CHECK(check(stop));
       NATSCOPE_CHECK(attention_backward(i, context));
+      if (context.gradient_ready) NATSCOPE_CHECK(context.gradient_ready(layer_begin(i), layer_begin(i + 1)));
     }
     ops_.scatter_add_rows(batch.tokens.data(), floats(dx_), gradient_ + layout.embedding, rows_, c_.hidden);
+    if (context.gradient_ready) {
+      NATSCOPE_CHECK(context.gradient_ready(layout.embedding, layer_begin(0)));
+      NATSCOPE_CHECK(context.gradient_ready(layout.final_norm, layout.size));
+    }
     return result;
   }
 
@@ -332,6 +337,11 @@ class Passes final : public TrainingModel::Implementation {
       add_weight_gradient(layout.embedding, logits, normal);
     }
     return {};
+  }
+
+  /// Where layer i's weights begin, its score layer left out; the layer after the last one: where they end.
+  [[nodiscard]] std::int64_t layer_begin(int i) const {
+    return i < c_.layers ? layout.layers[static_cast<std::size_t>(i)].attention_norm : layout.final_norm;
   }
 
   void final_norm_backward() {

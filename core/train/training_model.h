@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -36,6 +37,9 @@ struct StepContext {
   double loss_scale = 1.0;        ///< 1 / predicted tokens of the step: the loss is their mean
   double applied_sparsity = 0.0;  ///< λ as applied_sparsity() gives it
   LocalCharge local_charge = LocalCharge::sampled;
+  /// Told as soon as a part of the gradient, [begin, end), stands and is not touched again in this pass: a layer's, from
+  /// the last layer down, then what all layers share. May be empty.
+  std::function<Expected<void>(std::int64_t begin, std::int64_t end)> gradient_ready;
 };
 
 struct PassResult {

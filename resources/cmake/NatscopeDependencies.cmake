@@ -37,6 +37,10 @@ else()
   set(NATSCOPE_OPENMP_RUNTIME "the compiler's libgomp")
 endif()
 
+# Training over several processes. Whoever has no MPI trains in one.
+set(MPI_CXX_SKIP_MPICXX TRUE)
+find_package(MPI QUIET COMPONENTS CXX)
+
 if(NATSCOPE_WITH_QT)
   find_package(Qt6 6.4 REQUIRED COMPONENTS Core Gui Widgets Svg PrintSupport Test)
   find_package(QCustomPlotQt6 REQUIRED)

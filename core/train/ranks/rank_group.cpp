@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/train/ranks/rank_group.h"
+
+#include <dlfcn.h>
+
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace natscope::train {
+namespace {
+
+class SingleRank final : public RankGroup {
+ public:
+  [[nodiscard]] int rank() const override { return 0; }
+  [[nodiscard]] int size() const override { return 1; }
+  [[nodiscard]] Expected<void> begin_sum(std::span<float>) override { return {}; }
+  [[nodiscard]] Expected<void> finish_sums() override { return {}; }
+  [[nodiscard]] Expected<void> sum(std::span<double>) override { return {}; }
+  [[nodiscard]] Expected<void> leave() override { return {}; }
+};
+
+/// How many processes the starter says there are. srun sets PMI's or PMIx's variables for those it started; SLURM_NTASKS
+/// alone is also there in a batch script, which runs once.
+int ranks_in_environment() {
+  const auto number = [](const char* name) {
+    const char* text = std::getenv(name);
+    int value = 0;
+    if (text != nullptr) std::from_chars(text, text + std::string_view(text).size(), value);
+    return value;
+  };
+  if (const int ranks = number("OMPI_COMM_WORLD_SIZE"); ranks > 0) return ranks;
+  if (const int ranks = number("PMI_SIZE"); ranks > 0) return ranks;
+  if (std::getenv("PMIX_RANK") != nullptr) return number("SLURM_NTASKS");
+  return 1;
+}
+
+std::filesystem::path module_path() {
+  std::error_code ignored;
+  return std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path() / "libnatscope_mpi.so";
+}
+
+}  // namespace
+
+Expected<void> RankGroup::meet() {
+  double nothing = 0;
+  return sum({&nothing, 1});
+}
+
+std::unique_ptr<RankGroup> single_rank() { return std::make_unique<SingleRank>(); }
+
+Expected<std::unique_ptr<RankGroup>> join_ranks() {
+  const int ranks = ranks_in_environment();
+  if (ranks <= 1) return single_rank();
+  const auto refuse = [ranks](const std::string& why) {
+    return fail(ErrorCode::device_unavailable, "one of " + std::to_string(ranks) + " ranks, but " + why,
+                "install OpenMPI (libopenmpi-dev) and build again, or start one process");
+  };
+  const std::filesystem::path path = module_path();
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return refuse("this build has no MPI");
+  // Open MPI loads parts of itself that expect its symbols to be global. The module stays: MPI does not begin twice.
+  void* const module = ::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
+  if (module == nullptr) return refuse(std::string("MPI cannot be loaded: ") + ::dlerror());
+  const auto join = reinterpret_cast<JoinRanks>(::dlsym(module, "natscope_join_mpi"));
+  if (join == nullptr) return refuse("libnatscope_mpi.so is of another version");
+  std::array<char, 512> problem{};
+  std::unique_ptr<RankGroup> group(join(problem.data(), problem.size()));
+  if (!group) return fail(ErrorCode::io_failure, std::string("MPI does not begin: ") + problem.data());
+  return group;
+}
+
+}  // namespace natscope::train

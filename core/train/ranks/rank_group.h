@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// Processes that train one model together, each on its share of a batch (data parallel).
+///
+///     NATSCOPE_TRY(auto ranks, join_ranks());      // one rank, unless mpirun or srun started this process
+///     … each layer's gradient as soon as it stands: ranks->begin_sum(part); …
+///     NATSCOPE_CHECK(ranks->finish_sums());
+///
+/// Every rank makes the same calls in the same order with the same lengths. The sum of two ranks is the same number on
+/// both, so that weights that began equal stay equal. A rank that fails ends its process without leave(): the starter
+/// (mpirun, srun) then ends the others. One thread, the one that joined. MPI stands behind it in a module of its own,
+/// libnatscope_mpi.so, which is loaded only where there are ranks: nobody else needs an MPI installation.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include "core/base/expected.h"
+
+namespace natscope::train {
+
+class RankGroup {
+ public:
+  RankGroup() = default;
+  virtual ~RankGroup() = default;
+  RankGroup(const RankGroup&) = delete;
+  RankGroup& operator=(const RankGroup&) = delete;
+
+  [[nodiscard]] virtual int rank() const = 0;  ///< 0 … size() - 1
+  [[nodiscard]] virtual int size() const = 0;
+  /// Whether this is the one that writes files and says what happens.
+  [[nodiscard]] bool leads() const { return rank() == 0; }
+
+  /// Begins to add up `numbers` over all ranks, in place; they must stay untouched until finish_sums(). Several may be
+  /// under way; what is computed meanwhile hides them. Errors: io_failure (a rank is gone).
+  [[nodiscard]] virtual Expected<void> begin_sum(std::span<float> numbers) = 0;
+  /// Waits for all sums that were begun. Errors: io_failure.
+  [[nodiscard]] virtual Expected<void> finish_sums() = 0;
+  /// Adds up and waits: counts, flags, losses. Errors: io_failure.
+  [[nodiscard]] virtual Expected<void> sum(std::span<double> numbers) = 0;
+  /// Waits until every rank is here. Errors: io_failure.
+  [[nodiscard]] Expected<void> meet();
+
+  /// The good end, called by every rank; afterwards the group is of no use. Without it the process must end.
+  [[nodiscard]] virtual Expected<void> leave() = 0;
+};
+
+/// A group of this process alone: sums are what they were.
+[[nodiscard]] std::unique_ptr<RankGroup> single_rank();
+
+/// The group that mpirun or srun started this process in, as their variables in the environment say.
+/// Errors: device_unavailable (several ranks, but this build or this machine has no MPI), io_failure.
+[[nodiscard]] Expected<std::unique_ptr<RankGroup>> join_ranks();
+
+/// The function that libnatscope_mpi.so exports, as natscope_join_mpi: a group, or null with a text in `problem`.
+using JoinRanks = RankGroup* (*)(char* problem, std::size_t problem_bytes);
+
+}  // namespace natscope::train
