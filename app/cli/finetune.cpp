@@ -83,7 +83,13 @@ void add_run_flags(CLI::App& command, Options& options) {
   command.add_option("--seed", o.seed, "Of weights, order, pass keys and role noise")
       ->capture_default_str()
       ->group(group);
-  command.add_option("--threads", o.threads, "Threads (default: all)")->group(group);
+  command.add_option("--threads", o.threads, "Threads, shared by all ranks of a machine (default: all)")->group(group);
+  command
+      .add_option(
+          "--ranks", o.ranks,
+          "With --detach: processes that share every step, over MPI. Without: mpirun -np N natscope-cli finetune …")
+      ->capture_default_str()
+      ->group(group);
   command
       .add_option("--rows", o.rows, "Rows of a feed-forward block that are computed at a time: fewer take less memory")
       ->capture_default_str()
@@ -141,10 +147,13 @@ Expected<void> run(Options& options, CommandContext& context) {
     NATSCOPE_TRY(const auto settled, train::checked(o));
     return options.detach.start(train::options_json(settled), o.job, context);
   }
+  NATSCOPE_TRY(const auto ranks, train::join_ranks());
   TrainingProgress progress;
-  auto result = train::finetune(o, options.resume, progress.listener(), context.stop);
+  const auto listener = ranks->leads() ? progress.listener() : train::TrainListener();
+  auto result = train::finetune(o, options.resume, listener, context.stop, ranks.get());
   progress.end();
   if (!result) return Unexpected(std::move(result).error());
+  if (!ranks->leads()) return {};
   return print_training_result(*result, o.job, 0, context);
 }
 

@@ -82,7 +82,13 @@ void add_run_flags(CLI::App& command, train::TrainOptions& o, std::string& charg
       ->check(whole_number())
       ->capture_default_str()
       ->group(group);
-  command.add_option("--threads", o.threads, "Threads (default: all)")->group(group);
+  command.add_option("--threads", o.threads, "Threads, shared by all ranks of a machine (default: all)")->group(group);
+  command
+      .add_option(
+          "--ranks", o.ranks,
+          "With --detach: processes that share every step, over MPI. Without: mpirun -np N natscope-cli train …")
+      ->capture_default_str()
+      ->group(group);
   command.add_option("--checkpoint-every", o.checkpoint_every, "Steps between checkpoints")
       ->capture_default_str()
       ->group(group);
@@ -120,10 +126,13 @@ Expected<void> run(Options& options, CommandContext& context) {
     return options.detach.start(train::options_json(settled), o.job, context);
   }
 
+  NATSCOPE_TRY(const auto ranks, train::join_ranks());
   TrainingProgress progress;
-  auto result = train::train(o, options.resume, progress.listener(), context.stop);
+  const auto listener = ranks->leads() ? progress.listener() : train::TrainListener();
+  auto result = train::train(o, options.resume, listener, context.stop, ranks.get());
   progress.end();
   if (!result) return Unexpected(std::move(result).error());
+  if (!ranks->leads()) return {};
   return print_training_result(*result, o.job, o.kv_heads, context);
 }
 

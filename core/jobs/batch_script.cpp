@@ -33,7 +33,7 @@ Expected<fs::path> prepare_batch_script(const fs::path& folder, const RunnerOpti
   NATSCOPE_TRY(const JobSpec spec, read_job_spec(folder));
   const fs::path program = options.program.empty() ? cli_program() : options.program;
   NATSCOPE_TRY(const std::string output, sbatch_path(folder / "output.txt"));
-  const auto command = job_command(program, spec.kind, folder);
+  const auto command = job_command(program, spec, folder);
   const std::array<std::string, 4> stop{program.string(), "jobs", "stop", folder.string()};
   const std::string_view threads = spec.text("threads");
   std::string text =
@@ -41,7 +41,8 @@ Expected<fs::path> prepare_batch_script(const fs::path& folder, const RunnerOpti
       "# Edit what your cluster needs (partition, account, memory, time) and start the job again; this file is not\n"
       "# written a second time.\n"
       "#SBATCH --job-name=natscope\n"
-      "#SBATCH --ntasks=1\n";
+      "#SBATCH --ntasks=" +
+      std::to_string(ranks_of(spec)) + "\n";
   if (!threads.empty() && threads != "0") text += "#SBATCH --cpus-per-task=" + std::string(threads) + "\n";
   if (spec.text("device") == "cuda") text += "#SBATCH --gres=gpu:1\n";
   text +=

@@ -35,6 +35,11 @@ class JobFolder {
   /// Errors: bad_job (another process is at work in it), io_failure, disk_full.
   [[nodiscard]] static Expected<JobFolder> create(const std::filesystem::path& folder);
 
+  /// Names the folder for a process that only reads in it, beside the one that holds it.
+  [[nodiscard]] static JobFolder beside(std::filesystem::path folder) {
+    return {std::move(folder), UniqueDescriptor()};
+  }
+
   /// Whether a job was begun in `folder`.
   [[nodiscard]] static bool exists(const std::filesystem::path& folder);
 

@@ -152,9 +152,22 @@ Expected<json> with_changes(json spec, std::span<const JobOption> changes) {
   return spec;
 }
 
-std::vector<std::string> job_command(const std::filesystem::path& program, JobKind kind,
+int ranks_of(const JobSpec& spec) {
+  const std::string_view text = spec.text("ranks");
+  int ranks = 1;
+  std::from_chars(text.data(), text.data() + text.size(), ranks);
+  return std::max(1, ranks);
+}
+
+std::vector<std::string> job_command(const std::filesystem::path& program, const JobSpec& spec,
                                      const std::filesystem::path& folder) {
-  return {program.string(), name(kind), "--job", folder.string(), "--resume"};
+  std::vector<std::string> command;
+  // Unbound and however few cores there are: each rank divides the machine's threads itself. mpirun is looked for where
+  // the job runs.
+  if (const int ranks = ranks_of(spec); ranks > 1)
+    command = {"/usr/bin/env", "mpirun", "--bind-to", "none", "--oversubscribe", "-np", std::to_string(ranks)};
+  command.insert(command.end(), {program.string(), name(spec.kind), "--job", folder.string(), "--resume"});
+  return command;
 }
 
 std::string shell_text(std::span<const std::string> words) {

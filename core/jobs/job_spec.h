@@ -48,9 +48,12 @@ struct JobSpec {
 /// Errors: usage, naming the option.
 [[nodiscard]] Expected<nlohmann::json> with_changes(nlohmann::json spec, std::span<const JobOption> changes);
 
-/// The command that begins or resumes the job: {program, "train", "--job", FOLDER, "--resume"}.
-[[nodiscard]] std::vector<std::string> job_command(const std::filesystem::path& program, JobKind kind,
+/// The command that begins or resumes the job: {program, "train", "--job", FOLDER, "--resume"}; behind mpirun where
+/// its `ranks` are more than one.
+[[nodiscard]] std::vector<std::string> job_command(const std::filesystem::path& program, const JobSpec& spec,
                                                    const std::filesystem::path& folder);
+/// Processes that share each of its steps.
+[[nodiscard]] int ranks_of(const JobSpec& spec);
 
 /// Words as a POSIX shell reads them back, to show and to copy; also what a batch script holds.
 [[nodiscard]] std::string shell_text(std::span<const std::string> words);

@@ -10,31 +10,26 @@
 namespace natscope::reproduce {
 namespace {
 
-using train::CounterRandom;
+/// A place, and the marks that it alone may have.
+struct Place {
+  std::string_view name;
+  std::string_view marks;
+};
+constexpr auto places = std::to_array<Place>(
+    {{"door", "@#$%^&"}, {"house", "+=<>/|"}, {"window", "~{}[]_"}, {"room", "012345"}, {"bed", "6789`\\"}});
 
-constexpr auto names = std::to_array<std::string_view>(
-    {"Alice",  "Arthur", "Clara",  "Daniel", "David",  "Edith", "Edward", "Emma",  "Frank", "George", "Grace",
-     "Harry",  "Helen",  "Henry",  "Jack",   "James",  "Jane",  "John",   "Julia", "Kate",  "Laura",  "Lewis",
-     "Louise", "Lucy",   "Martin", "Mary",   "Oliver", "Peter", "Philip", "Rose",  "Ruth",  "Thomas"});
-constexpr auto words = std::to_array<std::string_view>(
-    {"apple", "bell",  "bird",  "boat", "book",   "bread", "bridge", "candle", "castle",   "cloud", "copper",
-     "crown", "door",  "field", "fire", "fish",   "flag",  "flower", "forest", "garden",   "glass", "gold",
-     "hand",  "horse", "house", "iron", "island", "lamp",  "leaf",   "moon",   "mountain", "paper", "river",
-     "road",  "rock",  "sea",   "ship", "silver", "snow",  "star",   "stone",  "sword",    "table", "tower"});
-
-/// A fact that waits to be said again.
-struct Pending {
-  std::size_t name = 0;
-  std::size_t word = 0;
-  int left = 0;           // times
-  std::int64_t said = 0;  // where, the last time
+/// The mark of a place that waits to be said again.
+struct Mark {
+  char sign = 0;
+  int left = 0;           // repetitions
+  std::int64_t told = 0;  // where, the last time
   std::int64_t due = 0;
 };
 
 class Strewer {
  public:
   explicit Strewer(const DistanceForm& form)
-      : form_(form), random_(form.seed, train::random_purpose::distance_facts, form.number) {}
+      : form_(form), random_(form.seed, train::random_purpose::distance_marks, form.number) {}
 
   DistanceText strew(std::string_view book) {
     made_.text.reserve(book.size() * 3 / 2);
@@ -43,7 +38,7 @@ class Strewer {
       made_.text.append(book.substr(0, line));
       since_ += static_cast<std::int64_t>(line);
       book.remove_prefix(line);
-      if (made_.text.back() == '\n' && since_ >= form_.gap && !book.empty()) say_something();
+      if (made_.text.back() == '\n' && since_ >= form_.gap && !book.empty()) say_what_is_due();
     }
     return std::move(made_);
   }
@@ -51,55 +46,39 @@ class Strewer {
  private:
   [[nodiscard]] std::int64_t here() const { return static_cast<std::int64_t>(made_.text.size()); }
 
-  /// What is due comes first; else a new fact, while there are names for it.
-  void say_something() {
-    const auto due = std::min_element(pending_.begin(), pending_.end(),
-                                      [](const Pending& a, const Pending& b) { return a.due < b.due; });
-    if (due != pending_.end() && due->due <= here()) {
-      const std::int64_t before = due->said;
-      say(*due);
-      const std::int64_t end = due->said + 1 + static_cast<std::int64_t>(words[due->word].size());
-      made_.answers.push_back({before, due->said, end});
-      if (--due->left == 0) pending_.erase(due);
-    } else if (pending_.size() < names.size()) {
-      Pending fact;
-      fact.name = unused_name();
-      fact.word = random_.below(draws_++, words.size());
-      fact.left = form_.repetitions;
-      say(fact);
-      pending_.push_back(fact);
+  /// The place that waited longest, where one does.
+  void say_what_is_due() {
+    const auto next =
+        std::min_element(marks_.begin(), marks_.end(), [](const Mark& a, const Mark& b) { return a.due < b.due; });
+    if (next->due > here()) return;
+    const Place& place = places[static_cast<std::size_t>(next - marks_.begin())];
+    const bool is_new = next->left == 0;
+    if (is_new) {
+      next->sign = place.marks[random_.below(draws_++, static_cast<std::uint32_t>(place.marks.size()))];
+      next->left = form_.repetitions + 1;
     }
+    --next->left;
+    made_.text.append("* ").append(place.name).append(" ");
+    if (!is_new) made_.answers.push_back({next->told, here(), here() + 1});
+    next->told = here();
+    made_.text.append(1, next->sign).append("\n");
+    const double ratio = static_cast<double>(form_.most_distance) / static_cast<double>(form_.least_distance);
+    next->due = next->told + std::llround(static_cast<double>(form_.least_distance) *
+                                          std::pow(ratio, static_cast<double>(random_.uniform(draws_++))));
     since_ = 0;
   }
 
-  /// Appends the sentence. It was said where its last word begins, the blank in front included.
-  void say(Pending& fact) {
-    made_.text.append("The sign reads ").append(names[fact.name]);
-    fact.said = here();
-    made_.text.append(" ").append(words[fact.word]).append(".\n");
-    const double ratio = static_cast<double>(form_.most_distance) / static_cast<double>(form_.least_distance);
-    fact.due = fact.said + std::llround(static_cast<double>(form_.least_distance) *
-                                        std::pow(ratio, static_cast<double>(random_.uniform(draws_++))));
-  }
-
-  std::size_t unused_name() {
-    std::size_t name = random_.below(draws_++, names.size());
-    while (std::any_of(pending_.begin(), pending_.end(), [name](const Pending& p) { return p.name == name; }))
-      name = (name + 1) % names.size();
-    return name;
-  }
-
   const DistanceForm& form_;
-  CounterRandom random_;
+  train::CounterRandom random_;
   std::uint64_t draws_ = 0;
   std::int64_t since_ = 0;
-  std::vector<Pending> pending_;
+  std::array<Mark, places.size()> marks_{};
   DistanceText made_;
 };
 
 }  // namespace
 
-DistanceText strew_facts(std::string_view book, const DistanceForm& form) { return Strewer(form).strew(book); }
+DistanceText strew_marks(std::string_view book, const DistanceForm& form) { return Strewer(form).strew(book); }
 
 Expected<DistanceTokens> tokenize(const DistanceText& text, const Tokenizer& tokenizer) {
   DistanceTokens made;
@@ -121,7 +100,7 @@ Expected<DistanceTokens> tokenize(const DistanceText& text, const Tokenizer& tok
     return std::upper_bound(begins.begin(), begins.end(), byte) - begins.begin() - 1;
   };
   for (const DistanceAnswer& answer : text.answers)
-    made.answers.push_back({token_at(answer.fact), token_at(answer.begin), token_at(answer.end - 1) + 1});
+    made.answers.push_back({token_at(answer.told), token_at(answer.begin), token_at(answer.end - 1) + 1});
   return made;
 }
 

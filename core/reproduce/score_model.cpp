@@ -37,7 +37,7 @@ Expected<StudyRow> score_model(Engine& engine, std::span<const ScoredSegment> se
     predicted.clear();
     NATSCOPE_CHECK(score_segment(engine, segment.tokens, options, score, stop));
     for (const TokenAnswer& answer : segment.answers) {
-      AnswersAtDistance& bin = bin_of(bins, answer.begin - answer.fact);
+      AnswersAtDistance& bin = bin_of(bins, answer.begin - answer.told);
       bool right = true;
       for (std::int64_t n = answer.begin; n < answer.end; ++n) {
         // The first prediction is of position 1.

@@ -17,7 +17,7 @@ namespace natscope::reproduce {
 /// What the models are trained on and asked for.
 enum class StudyTask {
   books,     ///< the text as it is
-  distance,  ///< the text with facts strewn in (distance_text.h)
+  distance,  ///< the text with marks strewn in (distance_text.h)
 };
 [[nodiscard]] const char* name(StudyTask task);
 

@@ -120,7 +120,7 @@ std::string results_table(const std::vector<StudyGroup>& groups) {
 SeriesChart results_chart(const StudyOptions& options, const std::vector<StudyGroup>& groups) {
   const bool distance = options.task == StudyTask::distance;
   SeriesChart chart;
-  chart.title = distance ? "Facts asked for again at a distance" : "Books, token by token through the cache";
+  chart.title = distance ? "Marks said again at a distance" : "Books, token by token through the cache";
   chart.x_label = "KV fraction at a segment's last token";
   chart.y_label = distance ? "share of right answers" : "perplexity / that of full attention";
   chart.log_x = true;

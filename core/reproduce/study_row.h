@@ -12,7 +12,7 @@
 
 namespace natscope::reproduce {
 
-/// Answers whose facts stand this far back.
+/// Answers whose marks stand this far back.
 struct AnswersAtDistance {
   std::int64_t from = 0;   ///< tokens, inclusive
   std::int64_t until = 0;  ///< exclusive

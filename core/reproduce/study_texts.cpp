@@ -15,9 +15,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t max_book_bytes = std::uint64_t{1} << 30U;
-/// Seeds of the facts: those of the test text are none of the training text's.
-constexpr std::uint64_t training_facts = 1;
-constexpr std::uint64_t test_facts = 2;
+/// Seeds of the marks: those of the test text are none of the training text's.
+constexpr std::uint64_t training_marks = 1;
+constexpr std::uint64_t test_marks = 2;
 
 Expected<std::string> read_book(const fs::path& path) {
   NATSCOPE_TRY(std::string book, read_small_file(path, max_book_bytes));
@@ -26,17 +26,17 @@ Expected<std::string> read_book(const fs::path& path) {
 }
 
 /// Distances that a segment of `context` tokens can span: a token has two bytes and more.
-DistanceText with_facts(const std::string& book, int context, std::uint64_t seed, std::size_t number) {
+DistanceText with_marks(const std::string& book, int context, std::uint64_t seed, std::size_t number) {
   DistanceForm form;
   form.gap = context / 12;
   form.least_distance = context / 8;
   form.most_distance = context * std::int64_t{12} / 5;
   form.seed = seed;
   form.number = number;
-  return strew_facts(book, form);
+  return strew_marks(book, form);
 }
 
-/// Every book with facts in it, under its number. The folder gets its name when it is whole.
+/// Every book with marks in it, under its number. The folder gets its name when it is whole.
 Expected<void> write_training_text(const fs::path& data, int context, const fs::path& folder, const StopToken& stop) {
   const fs::path unfinished = folder.string() + ".unfinished";
   std::error_code problem;
@@ -50,7 +50,7 @@ Expected<void> write_training_text(const fs::path& data, int context, const fs::
     std::string number = std::to_string(i);
     number.insert(0, 5 - std::min<std::size_t>(5, number.size()), '0');
     NATSCOPE_CHECK(
-        write_file_atomically(unfinished / (number + ".txt"), with_facts(book, context, training_facts, i).text));
+        write_file_atomically(unfinished / (number + ".txt"), with_marks(book, context, training_marks, i).text));
   }
   fs::rename(unfinished, folder, problem);
   if (problem) return fail(ErrorCode::io_failure, printable(folder.string()) + ": " + problem.message());
@@ -66,21 +66,21 @@ Expected<DistanceTokens> test_tokens(const StudyOptions& options, const Tokenize
     NATSCOPE_TRY(std::string book, read_book(files[i]));
     DistanceText text;
     if (options.task == StudyTask::distance)
-      text = with_facts(book, size_of(options).context, test_facts, i);
+      text = with_marks(book, size_of(options).context, test_marks, i);
     else
       text.text = std::move(book);
     NATSCOPE_TRY(const DistanceTokens tokens, tokenize(text, tokenizer));
     const auto offset = static_cast<std::int64_t>(all.tokens.size());
     all.tokens.insert(all.tokens.end(), tokens.tokens.begin(), tokens.tokens.end());
     for (const TokenAnswer& a : tokens.answers)
-      all.answers.push_back({a.fact + offset, a.begin + offset, a.end + offset});
+      all.answers.push_back({a.told + offset, a.begin + offset, a.end + offset});
   }
   if (static_cast<std::int64_t>(all.tokens.size()) > options.test_tokens)
     all.tokens.resize(static_cast<std::size_t>(options.test_tokens));
   return all;
 }
 
-/// Whole segments only. An answer counts when its fact stands behind the segment's first token and before it.
+/// Whole segments only. An answer counts when its mark was told behind the segment's first token and before it.
 std::vector<ScoredSegment> cut(const DistanceTokens& all, std::int64_t context) {
   std::vector<ScoredSegment> segments;
   const auto size = static_cast<std::int64_t>(all.tokens.size());
@@ -88,10 +88,10 @@ std::vector<ScoredSegment> cut(const DistanceTokens& all, std::int64_t context) 
     segments.push_back({{all.tokens.begin() + begin, all.tokens.begin() + begin + context}, {}});
   }
   for (const TokenAnswer& a : all.answers) {
-    const auto segment = static_cast<std::size_t>(a.fact / context);
+    const auto segment = static_cast<std::size_t>(a.told / context);
     const std::int64_t begin = static_cast<std::int64_t>(segment) * context;
     if (segment < segments.size() && a.end <= begin + context)
-      segments[segment].answers.push_back({a.fact - begin, a.begin - begin, a.end - begin});
+      segments[segment].answers.push_back({a.told - begin, a.begin - begin, a.end - begin});
   }
   return segments;
 }
@@ -114,7 +114,7 @@ Expected<StudyTexts> StudyTexts::prepare(const StudyOptions& options,
   if (options.task == StudyTask::distance) {
     texts.training_ = options.out / "text";
     if (!fs::exists(texts.training_, problem)) {
-      say("strewing facts into the text");
+      say("strewing marks into the text");
       NATSCOPE_CHECK(write_training_text(options.data, size_of(options).context, texts.training_, stop));
     }
   }

@@ -17,12 +17,12 @@ namespace natscope::reproduce {
 
 struct ScoredSegment {
   std::vector<std::int32_t> tokens;  ///< [context]
-  std::vector<TokenAnswer> answers;  ///< places in the segment; only those whose fact is in it, too
+  std::vector<TokenAnswer> answers;  ///< places in the segment; only those whose mark was told in it, too
 };
 
 class StudyTexts {
  public:
-  /// Makes what is missing in the study's folder: vocabulary, and for the distance task the text with facts.
+  /// Makes what is missing in the study's folder: vocabulary, and for the distance task the text with marks.
   /// Errors: bad_data, those of files, interrupted.
   [[nodiscard]] static Expected<StudyTexts> prepare(const StudyOptions& options,
                                                     const std::function<void(const std::string&)>& say,

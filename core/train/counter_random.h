@@ -49,7 +49,7 @@ inline constexpr std::uint64_t role_noise = 4;
 inline constexpr std::uint64_t document_order = 5;
 inline constexpr std::uint64_t document_kind = 6;
 inline constexpr std::uint64_t passkey = 7;
-inline constexpr std::uint64_t distance_facts = 8;
+inline constexpr std::uint64_t distance_marks = 8;
 }  // namespace random_purpose
 
 }  // namespace natscope::train

@@ -38,6 +38,7 @@ void for_each_option(Options& o, Visit visit) {
   visit("seed", o.seed);
   visit("dtype", o.dtype);
   visit("threads", o.threads);
+  visit("ranks", o.ranks);
   visit("rows", o.rows);
   visit("checkpoint_every", o.checkpoint_every);
   visit("checkpoints_kept", o.checkpoints_kept);
@@ -82,6 +83,7 @@ Expected<FinetuneOptions> resolve(FinetuneOptions o) {
   NATSCOPE_CHECK(in_range("--beta2", o.beta2, 0, 0.9999999));
   NATSCOPE_CHECK(in_range("--weight-decay", o.weight_decay, 0, 10));
   NATSCOPE_CHECK(in_range("--clip", o.clip, 1e-9, 1e9));
+  NATSCOPE_CHECK(in_range("--ranks", o.ranks, 1, 4096));
   NATSCOPE_CHECK(in_range("--threads", o.threads, 0, 1024));
   if (o.threads == 0) o.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   NATSCOPE_CHECK(in_range("--rows", o.rows, 1, 1 << 20));

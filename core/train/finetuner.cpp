@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <numbers>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "core/train/document_set.h"
 #include "core/train/memory_forecast.h"
 #include "core/train/passkey.h"
+#include "core/train/rank_sums.h"
 #include "core/train/training_loop.h"
 
 namespace natscope::train {
@@ -31,9 +33,17 @@ constexpr std::int64_t shortest_passkey = 256;     // shorter ones have room for
 
 class Finetuning final : public TrainingTask {
  public:
-  Finetuning(FinetuneOptions options, const StopToken& stop) : options_(std::move(options)), stop_(stop) {}
+  Finetuning(FinetuneOptions options, const StopToken& stop, RankGroup& ranks)
+      : options_(std::move(options)), stop_(stop), ranks_(ranks) {}
 
   Expected<void> prepare(const Say& say) override {
+    if (options_.batch % ranks_.size() != 0) {
+      return fail(ErrorCode::usage,
+                  "--batch " + std::to_string(options_.batch) + " cannot be shared by " +
+                      std::to_string(ranks_.size()) + " ranks",
+                  "choose a multiple");
+    }
+    options_.threads = std::max(1, options_.threads / ranks_.local_size());
     at::set_num_threads(options_.threads);
     NATSCOPE_TRY(base_, ModelFolder::open(options_.model));
     NATSCOPE_TRY(model_, DistillationModel::create(*base_, options_));
@@ -94,15 +104,25 @@ class Finetuning final : public TrainingTask {
     context.step = number;
     context.scale = 1.0 / options_.batch;
     context.applied_sparsity = options_.sparse_regularized_value / options_.batch;
+    std::int64_t first_row = 0;
     for (int i = 0; i < options_.batch; ++i) {
       NATSCOPE_TRY(const Document document, document_of((number - 1) * options_.batch + i));
-      context.first_row = report.tokens;
+      // The noise of a document's roles depends on the rows before it, whoever computes those.
+      context.first_row = first_row;
+      first_row += document.size();
+      if (i % ranks_.size() != ranks_.rank()) continue;
       NATSCOPE_TRY(const DistillPass pass, model_->forward_backward(document, context, gradient, stop_));
       report.tokens += pass.tokens;
       report.loss += pass.distance / options_.batch;
       sampled.add(pass.sampled);
       argmax.add(pass.argmax);
     }
+    NATSCOPE_CHECK(ranks_.begin_sum(gradient));
+    NATSCOPE_CHECK(ranks_.finish_sums());
+    std::array<double, 2> sums{static_cast<double>(report.tokens), report.loss};
+    NATSCOPE_CHECK(sum_over(ranks_, sums, sampled, argmax));
+    report.tokens = static_cast<std::int64_t>(sums[0]);
+    report.loss = sums[1];
     report.has_roles = true;
     report.sampled = sampled.total();
     report.argmax = argmax.total();
@@ -167,6 +187,7 @@ class Finetuning final : public TrainingTask {
 
   FinetuneOptions options_;
   StopToken stop_;
+  RankGroup& ranks_;
   std::optional<ModelFolder> base_;
   std::optional<DistillationModel> model_;
   DocumentForm form_;
@@ -175,8 +196,9 @@ class Finetuning final : public TrainingTask {
   std::optional<DocumentOrder> order_;
 };
 
-Expected<FinetuneOptions> options_of_job(const fs::path& job, FinetuneOptions given, bool resume) {
-  NATSCOPE_CHECK(check_job_folder(job, resume));
+/// `leads`: this process makes the folder, and looks whether it may.
+Expected<FinetuneOptions> options_of_job(const fs::path& job, FinetuneOptions given, bool resume, bool leads) {
+  if (leads) NATSCOPE_CHECK(check_job_folder(job, resume));
   if (!resume) return checked(std::move(given));
   NATSCOPE_TRY(const auto spec, JobFolder::read_spec(job));
   NATSCOPE_TRY(FinetuneOptions stored, finetune_options_from_json(spec));
@@ -198,15 +220,17 @@ Expected<FinetuneOptions> checked(FinetuneOptions options) {
 }
 
 Expected<TrainResult> finetune(FinetuneOptions options, bool resume, const TrainListener& listener,
-                               const StopToken& stop) {
+                               const StopToken& stop, RankGroup* group) {
+  const auto alone = single_rank();
+  RankGroup& ranks = group != nullptr ? *group : *alone;
   const fs::path folder = options.job;
-  NATSCOPE_TRY(FinetuneOptions settled, options_of_job(folder, std::move(options), resume));
+  NATSCOPE_TRY(FinetuneOptions settled, options_of_job(folder, std::move(options), resume, ranks.leads()));
   if (settled.out.empty()) settled.out = folder / "model";
-  NATSCOPE_TRY(JobFolder job, JobFolder::create(folder));
-  if (!resume) NATSCOPE_CHECK(job.write_spec(options_json(settled)));
-  Finetuning task(settled, stop);
+  NATSCOPE_TRY(JobFolder job, ranks.leads() ? JobFolder::create(folder) : JobFolder::beside(folder));
+  if (!resume && ranks.leads()) NATSCOPE_CHECK(job.write_spec(options_json(settled)));
+  Finetuning task(settled, stop, ranks);
   return run_job(task, job, {settled.checkpoint_every, settled.checkpoints_kept, settled.evaluate_every}, settled.steps,
-                 listener, stop);
+                 listener, stop, ranks);
 }
 
 }  // namespace natscope::train

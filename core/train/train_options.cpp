@@ -51,6 +51,7 @@ void for_each_option(Options& o, Visit visit) {
   visit("seed", o.seed);
   visit("dtype", o.dtype);
   visit("threads", o.threads);
+  visit("ranks", o.ranks);
   visit("checkpoint_every", o.checkpoint_every);
   visit("checkpoints_kept", o.checkpoints_kept);
   visit("evaluate_every", o.evaluate_every);
@@ -118,6 +119,7 @@ Expected<TrainOptions> resolve(TrainOptions o) {
   NATSCOPE_CHECK(in_range("--weight-decay", o.weight_decay, 0, 10));
   NATSCOPE_CHECK(in_range("--clip", o.clip, 1e-9, 1e9));
   NATSCOPE_CHECK(in_range("--lambda", o.sparse_regularized_value, 0, 1));
+  NATSCOPE_CHECK(in_range("--ranks", o.ranks, 1, 4096));
   NATSCOPE_CHECK(in_range("--threads", o.threads, 0, 1024));
   if (o.threads == 0) o.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   NATSCOPE_CHECK(in_range("--checkpoint-every", static_cast<double>(o.checkpoint_every), 1, 1e9));

@@ -67,7 +67,8 @@ struct TrainOptions {
   LocalCharge local_charge = LocalCharge::sampled;
   std::uint64_t seed = 0;
   ComputeDType dtype = ComputeDType::bfloat16;
-  int threads = 0;  ///< 0: as many as there are
+  int threads = 0;  ///< of a machine, for all its ranks; 0: as many as there are
+  int ranks = 1;    ///< processes that a job's runner starts to share each step; no part of what is computed
 
   // What is said and kept on the way.
   std::int64_t checkpoint_every = 200;

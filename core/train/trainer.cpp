@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <system_error>
 
 #include "core/base/atomic_file.h"
@@ -15,6 +16,7 @@
 #include "core/train/corpus.h"
 #include "core/train/held_out.h"
 #include "core/train/model_export.h"
+#include "core/train/rank_sums.h"
 #include "core/train/schedule.h"
 #include "core/train/training_loop.h"
 #include "core/train/training_model.h"
@@ -29,10 +31,11 @@ using jobs::JobFolder;
 /// A model from nothing, on packed segments of text.
 class FromScratch final : public TrainingTask {
  public:
-  FromScratch(TrainOptions options, const JobFolder& job, const StopToken& stop)
-      : options_(std::move(options)), job_(job), stop_(stop) {}
+  FromScratch(TrainOptions options, const JobFolder& job, const StopToken& stop, RankGroup& ranks)
+      : options_(std::move(options)), job_(job), stop_(stop), ranks_(ranks) {}
 
   Expected<void> prepare(const Say& say) override {
+    NATSCOPE_TRY(options_.micro_batch, micro_batch_of_rank());
     NATSCOPE_TRY(const Tokenizer tokenizer, prepare_tokenizer(say));
     config_ = model_config(options_, tokenizer);
 
@@ -53,7 +56,8 @@ class FromScratch final : public TrainingTask {
                  : std::max<std::int64_t>(
                        1, std::llround(options_.epochs * static_cast<double>(order_->segments_per_epoch()) /
                                        options_.batch));
-    NATSCOPE_TRY(model_, TrainingModel::create(config_, options_.dtype, options_.micro_batch, options_.threads,
+    NATSCOPE_TRY(model_, TrainingModel::create(config_, options_.dtype, options_.micro_batch,
+                                               std::max(1, options_.threads / ranks_.local_size()),
                                                kernels::Backend::cpu, options_.policy));
     tokens_.resize(static_cast<std::size_t>(options_.micro_batch) * static_cast<std::size_t>(options_.context));
     targets_.resize(tokens_.size());
@@ -84,7 +88,8 @@ class FromScratch final : public TrainingTask {
     context.loss_scale = 1.0 / static_cast<double>(tokens_per_step());
     context.applied_sparsity = applied_sparsity(options_.sparse_regularized_value, tokens_per_step());
     context.local_charge = options_.local_charge;
-    for (int first = 0; first < options_.batch; first += options_.micro_batch) {
+    const int stride = options_.micro_batch * ranks_.size();
+    for (int first = ranks_.rank() * options_.micro_batch; first < options_.batch; first += stride) {
       for (int i = 0; i < options_.micro_batch; ++i) {
         const auto at = static_cast<std::size_t>(i) * static_cast<std::size_t>(options_.context);
         const auto length = static_cast<std::size_t>(options_.context);
@@ -92,11 +97,20 @@ class FromScratch final : public TrainingTask {
                      std::span(targets_).subspan(at, length));
       }
       context.first_row = std::int64_t{first} * options_.context;
+      // While the last micro-batch's backward pass goes down the layers, what stands above is added up over the ranks.
+      if (ranks_.size() > 1 && first + stride >= options_.batch) {
+        context.gradient_ready = [&](std::int64_t begin, std::int64_t end) {
+          return ranks_.begin_sum(
+              gradient.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
+        };
+      }
       NATSCOPE_TRY(const PassResult pass, model_->forward_backward({tokens_, targets_}, context, gradient, stop_));
       sum.nll += pass.nll;
       sum.sampled.add(pass.sampled);
       sum.argmax.add(pass.argmax);
     }
+    NATSCOPE_CHECK(ranks_.finish_sums());
+    NATSCOPE_CHECK(sum_over(ranks_, {&sum.nll, 1}, sum.sampled, sum.argmax));
     StepReport report;
     report.tokens = tokens_per_step();
     report.loss = sum.nll * context.loss_scale;
@@ -123,6 +137,19 @@ class FromScratch final : public TrainingTask {
   }
 
  private:
+  /// Every rank computes the same number of micro-batches; what the options say is made smaller where it must be.
+  [[nodiscard]] Expected<int> micro_batch_of_rank() const {
+    const int ranks = ranks_.size();
+    if (options_.batch % ranks != 0) {
+      return fail(
+          ErrorCode::usage,
+          "--batch " + std::to_string(options_.batch) + " cannot be shared by " + std::to_string(ranks) + " ranks",
+          "choose a multiple");
+    }
+    const int each = options_.batch / ranks;
+    return each % options_.micro_batch == 0 ? options_.micro_batch : std::gcd(each, options_.micro_batch);
+  }
+
   [[nodiscard]] std::int64_t tokens_per_step() const { return std::int64_t{options_.batch} * options_.context; }
 
   /// The job's own copy of the vocabulary: given, trained, or there from before.
@@ -147,6 +174,7 @@ class FromScratch final : public TrainingTask {
   TrainOptions options_;
   const JobFolder& job_;
   StopToken stop_;
+  RankGroup& ranks_;
   ModelConfig config_;
   std::optional<Corpus> train_text_;
   std::optional<Corpus> held_out_text_;
@@ -157,8 +185,9 @@ class FromScratch final : public TrainingTask {
   std::int64_t steps_ = 0;
 };
 
-Expected<TrainOptions> options_of_job(const fs::path& job, TrainOptions given, bool resume) {
-  NATSCOPE_CHECK(check_job_folder(job, resume));
+/// `leads`: this process makes the folder, and looks whether it may.
+Expected<TrainOptions> options_of_job(const fs::path& job, TrainOptions given, bool resume, bool leads) {
+  if (leads) NATSCOPE_CHECK(check_job_folder(job, resume));
   if (!resume) return resolve(std::move(given));
   NATSCOPE_TRY(const auto spec, JobFolder::read_spec(job));
   NATSCOPE_TRY(TrainOptions stored, options_from_json(spec));
@@ -172,19 +201,22 @@ Expected<TrainOptions> options_of_job(const fs::path& job, TrainOptions given, b
 
 double Evaluation::perplexity() const { return std::exp(nll); }
 
-Expected<TrainResult> train(TrainOptions options, bool resume, const TrainListener& listener, const StopToken& stop) {
+Expected<TrainResult> train(TrainOptions options, bool resume, const TrainListener& listener, const StopToken& stop,
+                            RankGroup* group) {
+  const auto alone = single_rank();
+  RankGroup& ranks = group != nullptr ? *group : *alone;
   const fs::path folder = options.job;
-  NATSCOPE_TRY(TrainOptions settled, options_of_job(folder, std::move(options), resume));
+  NATSCOPE_TRY(TrainOptions settled, options_of_job(folder, std::move(options), resume, ranks.leads()));
   if (settled.out.empty()) settled.out = folder / "model";
   // What is missing is found before a folder is made for the run.
   NATSCOPE_CHECK(text_files(settled.data));
   if (!settled.valid.empty()) NATSCOPE_CHECK(text_files(settled.valid));
-  NATSCOPE_TRY(JobFolder job, JobFolder::create(folder));
-  if (!resume) NATSCOPE_CHECK(job.write_spec(options_json(settled)));
+  NATSCOPE_TRY(JobFolder job, ranks.leads() ? JobFolder::create(folder) : JobFolder::beside(folder));
+  if (!resume && ranks.leads()) NATSCOPE_CHECK(job.write_spec(options_json(settled)));
 
-  FromScratch task(settled, job, stop);
+  FromScratch task(settled, job, stop, ranks);
   return run_job(task, job, {settled.checkpoint_every, settled.checkpoints_kept, settled.evaluate_every}, settled.steps,
-                 listener, stop);
+                 listener, stop, ranks);
 }
 
 }  // namespace natscope::train

@@ -12,6 +12,7 @@
 
 #include "core/base/cancel.h"
 #include "core/base/expected.h"
+#include "core/train/ranks/rank_group.h"
 #include "core/train/reports.h"
 #include "core/train/train_options.h"
 
@@ -19,9 +20,11 @@ namespace natscope::train {
 
 /// Trains and writes the model folder. `resume`: go on in options.job from its newest valid checkpoint with the options
 /// in its spec.json (of `options` only `job` is read).
-/// Errors: usage (options; a job folder in use without `resume`), bad_data, bad_job, bad_checkpoint, bad_tokenizer,
-/// interrupted, out_of_memory, those of reading and writing files.
+/// `ranks`: the processes that share every step, as join_ranks() gives them; none: this one alone. Their losses are
+/// those of one process to rounding, and what one number of ranks began another one goes on with. Errors: usage
+/// (options; a job folder in use without `resume`), bad_data, bad_job, bad_checkpoint, bad_tokenizer, interrupted,
+/// out_of_memory, those of reading and writing files.
 [[nodiscard]] Expected<TrainResult> train(TrainOptions options, bool resume, const TrainListener& listener,
-                                          const StopToken& stop);
+                                          const StopToken& stop, RankGroup* ranks = nullptr);
 
 }  // namespace natscope::train

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/jobs/job_status.h"
 #include "core/train/progress_json.h"
@@ -29,23 +30,21 @@ constexpr int steps_before_explosion = 10;
 class Loop {
  public:
   Loop(TrainingTask& task, JobFolder& job, const LoopOptions& options, const TrainListener& listener,
-       const StopToken& stop)
-      : task_(task), job_(job), options_(options), listener_(listener), stop_(stop) {}
+       const StopToken& stop, RankGroup& ranks)
+      : task_(task), job_(job), options_(options), listener_(listener), stop_(stop), ranks_(ranks) {}
 
   Expected<void> prepare() {
+    // What preparing writes into the folder (vocabulary, tokens of the text) the others then find there.
+    if (!ranks_.leads()) NATSCOPE_CHECK(ranks_.meet());
     NATSCOPE_CHECK(task_.prepare([this](const std::string& text) { say(text); }));
+    if (ranks_.leads()) NATSCOPE_CHECK(ranks_.meet());
     const auto size = static_cast<std::size_t>(task_.layout().size);
     gradient_.assign(size, 0.0F);
-    remove_unfinished_checkpoints(job_.checkpoints());
-    if (const auto checkpoint = newest_valid_checkpoint(job_.checkpoints())) {
-      NATSCOPE_TRY(state_, read_checkpoint(*checkpoint, task_.layout()));
-      say("resuming after step " + std::to_string(state_.step));
-    } else {
-      state_.weights = task_.initial_weights();
-      state_.first_moment.assign(size, 0.0F);
-      state_.second_moment.assign(size, 0.0F);
-    }
-    NATSCOPE_CHECK(job_.rewind_progress(state_.step));
+    state_.weights.assign(size, 0.0F);
+    state_.first_moment.assign(size, 0.0F);
+    state_.second_moment.assign(size, 0.0F);
+    if (ranks_.leads()) NATSCOPE_CHECK(find_state());
+    NATSCOPE_CHECK(share_state());
     task_.set_weights(state_.weights);
     saved_step_ = state_.step;
     return {};
@@ -55,21 +54,25 @@ class Loop {
     const auto begun = Clock::now();
     TrainResult result;
     while (state_.step < task_.steps()) {
-      if (const auto mode = job_.stop_request()) return stop_on_request(*mode);
+      NATSCOPE_TRY(const auto mode, stop_request());
+      if (mode) return stop_on_request(*mode);
       auto loss = step();
       if (!loss) return give_up(std::move(loss).error());
       result.loss = *loss;
       const bool last = state_.step == task_.steps();
       if (last || state_.step % options_.checkpoint_every == 0) NATSCOPE_CHECK(save());
       const bool due = options_.evaluate_every > 0 && state_.step % options_.evaluate_every == 0;
-      if (task_.has_held_out() && (due || last)) {
+      if (ranks_.leads() && task_.has_held_out() && (due || last)) {
         auto evaluation = evaluate(last);
         if (!evaluation) return give_up(std::move(evaluation).error());
         result.evaluation = std::move(*evaluation);
       }
     }
-    NATSCOPE_CHECK(task_.write_model(state_.weights));
-    NATSCOPE_CHECK(job_.write_status(JobState::finished, state_.step, task_.steps()));
+    if (ranks_.leads()) {
+      NATSCOPE_CHECK(task_.write_model(state_.weights));
+      NATSCOPE_CHECK(job_.write_status(JobState::finished, state_.step, task_.steps()));
+    }
+    NATSCOPE_CHECK(ranks_.leave());
     result.model = task_.out();
     result.steps = task_.steps();
     result.tokens = task_.tokens_until(task_.steps());
@@ -81,6 +84,7 @@ class Loop {
 
   /// What the folder says of a run that ended with an error.
   Error closed(Error error, std::int64_t steps) {
+    if (!ranks_.leads()) return error;
     if (error.code == ErrorCode::disk_full) {
       error.message += saved_step_ > 0 ? "; the checkpoint of step " + std::to_string(saved_step_) + " is intact"
                                        : "; there is no checkpoint yet";
@@ -99,8 +103,44 @@ class Loop {
  private:
   /// To the listener and the log; a log that cannot be written is no reason to stop training.
   void say(const std::string& text) {
+    if (!ranks_.leads()) return;
     if (listener_.message) listener_.message(text);
     static_cast<void>(job_.log(text));
+  }
+
+  /// Where the run stands: at its newest checkpoint, or at its begin.
+  Expected<void> find_state() {
+    remove_unfinished_checkpoints(job_.checkpoints());
+    if (const auto checkpoint = newest_valid_checkpoint(job_.checkpoints())) {
+      NATSCOPE_TRY(state_, read_checkpoint(*checkpoint, task_.layout()));
+      say("resuming after step " + std::to_string(state_.step));
+    } else {
+      state_.weights = task_.initial_weights();
+    }
+    return job_.rewind_progress(state_.step);
+  }
+
+  /// To the ranks that did not read it; a file system need not show them the same checkpoint.
+  Expected<void> share_state() {
+    double step = static_cast<double>(state_.step);
+    NATSCOPE_CHECK(ranks_.sum({&step, 1}));
+    state_.step = static_cast<std::int64_t>(step);
+    if (ranks_.size() == 1) return {};
+    NATSCOPE_CHECK(ranks_.share(state_.weights));
+    NATSCOPE_CHECK(ranks_.share(state_.first_moment));
+    return ranks_.share(state_.second_moment);
+  }
+
+  /// Seen by the leading rank, told to all.
+  Expected<std::optional<jobs::StopMode>> stop_request() {
+    if (ranks_.size() == 1) return job_.stop_request();
+    double word = 0;
+    if (ranks_.leads()) {
+      if (const auto mode = job_.stop_request()) word = 1 + static_cast<double>(*mode);
+    }
+    NATSCOPE_CHECK(ranks_.sum({&word, 1}));
+    if (word == 0) return std::optional<jobs::StopMode>();
+    return std::optional(static_cast<jobs::StopMode>(static_cast<int>(word) - 1));
   }
 
   /// One optimiser step; the loss. The state changes only when every part of the gradient is there.
@@ -122,8 +162,10 @@ class Loop {
     mean_step_s_ = mean_step_s_ == 0.0 ? seconds : 0.95 * mean_step_s_ + 0.05 * seconds;
     report.tokens_per_s = static_cast<double>(report.tokens) / seconds;
     report.eta_s = mean_step_s_ * static_cast<double>(task_.steps() - number);
-    NATSCOPE_CHECK(job_.append_progress(progress_json(report)));
-    NATSCOPE_CHECK(job_.write_running_status(number, task_.steps()));
+    if (ranks_.leads()) {
+      NATSCOPE_CHECK(job_.append_progress(progress_json(report)));
+      NATSCOPE_CHECK(job_.write_running_status(number, task_.steps()));
+    }
     if (listener_.step) listener_.step(report);
     return report.loss;
   }
@@ -146,7 +188,8 @@ class Loop {
 
   Expected<void> save() {
     const auto begun = Clock::now();
-    NATSCOPE_CHECK(write_checkpoint(job_.checkpoints(), task_.layout(), state_, options_.checkpoints_kept));
+    if (ranks_.leads())
+      NATSCOPE_CHECK(write_checkpoint(job_.checkpoints(), task_.layout(), state_, options_.checkpoints_kept));
     saved_step_ = state_.step;
     checkpoint_s_ = seconds_since(begun);
     return {};
@@ -167,13 +210,15 @@ class Loop {
       if (auto saved = save(); !saved) return Unexpected(std::move(saved).error());
     }
     const bool keep = mode == jobs::StopMode::keep_model;
-    if (keep) {
+    if (keep && ranks_.leads()) {
       auto kept = task_.write_model(state_.weights);
       if (!kept) return Unexpected(std::move(kept).error());
       say("the model of step " + std::to_string(state_.step) + ": " + task_.out().string());
     }
-    jobs::withdraw_stop_request(job_.path());
+    if (ranks_.leads()) jobs::withdraw_stop_request(job_.path());
     stopped_on_request_ = true;
+    // All ranks end here, so that none must be ended.
+    if (auto left = ranks_.leave(); !left) return Unexpected(std::move(left).error());
     return fail(ErrorCode::interrupted,
                 "training stopped after step " + std::to_string(state_.step) + ", as asked" +
                     (keep ? "; the model of that step is in " + task_.out().string() : ""),
@@ -200,6 +245,7 @@ class Loop {
   LoopOptions options_;
   const TrainListener& listener_;
   StopToken stop_;
+  RankGroup& ranks_;
   TrainingState state_;
   std::vector<float> gradient_;
   std::int64_t saved_step_ = 0;
@@ -226,13 +272,14 @@ Expected<void> check_job_folder(const std::filesystem::path& job, bool resume) {
 }
 
 Expected<TrainResult> run_job(TrainingTask& task, JobFolder& job, const LoopOptions& options,
-                              std::int64_t first_status_steps, const TrainListener& listener, const StopToken& stop) {
-  Loop loop(task, job, options, listener, stop);
+                              std::int64_t first_status_steps, const TrainListener& listener, const StopToken& stop,
+                              RankGroup& ranks) {
+  Loop loop(task, job, options, listener, stop, ranks);
   std::int64_t steps = first_status_steps;
   auto work = [&]() -> Expected<TrainResult> {
     // Until the checkpoint is read, the step that was reached before is what is known.
     const auto before = jobs::read_job_status(job.path());
-    NATSCOPE_CHECK(job.write_status(JobState::running, before ? before->step : 0, steps));
+    if (ranks.leads()) NATSCOPE_CHECK(job.write_status(JobState::running, before ? before->step : 0, steps));
     NATSCOPE_CHECK(loop.prepare());
     steps = task.steps();
     return loop.go();

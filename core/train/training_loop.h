@@ -21,6 +21,7 @@
 #include "core/train/checkpoint.h"
 #include "core/train/optimizer.h"
 #include "core/train/parameters.h"
+#include "core/train/ranks/rank_group.h"
 #include "core/train/reports.h"
 
 namespace natscope::train {
@@ -49,7 +50,8 @@ class TrainingTask {
   [[nodiscard]] virtual int kv_heads() const = 0;
 
   /// Adds the gradient of step `number` (from 1) at the present weights to `gradient`, which is zero; fills in loss,
-  /// tokens and roles of the report. Errors: interrupted, out_of_memory, internal.
+  /// tokens and roles of the report. Where ranks share the step, what comes out is of the whole step on every rank.
+  /// Errors: interrupted, out_of_memory, internal, io_failure (a rank is gone).
   [[nodiscard]] virtual Expected<StepReport> add_gradient(std::int64_t number, std::span<float> gradient) = 0;
   /// Moves weights and moments.
   virtual OptimizerReport update(std::int64_t number, std::span<const float> gradient, TrainingState& state) = 0;
@@ -79,8 +81,10 @@ struct LoopOptions {
 /// status says how it ended. `first_status_steps`: what the status says until the task knows its steps.
 /// Errors: the task's; interrupted; bad_job (a loss that is no number, or a thousand times what it was: the step is
 /// named); disk_full (says which checkpoint is intact); those of files.
+/// `ranks`: the leading one alone writes and says anything; all return the same result but the evaluation. A rank that
+/// fails alone returns its error and must end its process: the others wait for it until their starter ends them.
 [[nodiscard]] Expected<TrainResult> run_job(TrainingTask& task, jobs::JobFolder& job, const LoopOptions& options,
                                             std::int64_t first_status_steps, const TrainListener& listener,
-                                            const StopToken& stop);
+                                            const StopToken& stop, RankGroup& ranks);
 
 }  // namespace natscope::train

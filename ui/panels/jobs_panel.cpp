@@ -234,7 +234,7 @@ void JobsPanel::askToDelete() {
 void JobsPanel::copyCommand() {
   const JobRow* const row = chosen();
   if (row == nullptr) return;
-  const auto words = jobs::job_command(desk_.program().toStdString(), row->entry.spec.kind, row->entry.folder);
+  const auto words = jobs::job_command(desk_.program().toStdString(), row->entry.spec, row->entry.folder);
   QGuiApplication::clipboard()->setText(QString::fromStdString(jobs::shell_text(words)));
   Q_EMIT desk_.said(tr("The command is copied"));
 }

@@ -154,7 +154,7 @@ json job_details_json(const JobEntry& job, const LatestPoints& latest) {
   json options = json::object();
   for (const auto& option : job.spec.options) options[option.name] = option.text;
   object["options"] = std::move(options);
-  object["command"] = jobs::job_command(jobs::cli_program(), job.spec.kind, job.folder);
+  object["command"] = jobs::job_command(jobs::cli_program(), job.spec, job.folder);
   object["checkpoints"] = checkpoint_steps(job);
   object["model"] = or_null(model_of(job));
   object["last_step"] = latest.step ? step_json(*latest.step) : json();
@@ -239,8 +239,7 @@ std::string job_details(const JobEntry& job, const LatestPoints& latest) {
   const std::string model = model_of(job);
   if (!model.empty()) lines.add("model", printable(model, 400));
   if (latest.bad_lines > 0) lines.add("progress", std::to_string(latest.bad_lines) + " lines cannot be read");
-  lines.add("command",
-            printable(jobs::shell_text(jobs::job_command(jobs::cli_program(), job.spec.kind, job.folder)), 2000));
+  lines.add("command", printable(jobs::shell_text(jobs::job_command(jobs::cli_program(), job.spec, job.folder)), 2000));
   lines.add("options", "");
   std::string text = lines.take();
   for (const auto& option : job.spec.options) {

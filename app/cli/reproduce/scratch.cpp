@@ -112,7 +112,7 @@ void add_reproduce_scratch(CLI::App& parent, Invocation& invocation) {
   command->add_option("--size", study.size, "Of models and trainings. " + sizes_text())->capture_default_str();
   command
       ->add_option("--task", options->task,
-                   "books: the text as it is; distance: with facts strewn in that come again further on")
+                   "books: the text as it is; distance: with marks strewn in that come again further on")
       ->check(CLI::IsMember({"books", "distance"}))
       ->capture_default_str();
   command->add_option("--lambdas", study.lambdas, "λ of the NAtS models, in the paper's scale")

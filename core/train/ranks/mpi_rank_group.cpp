@@ -22,7 +22,8 @@ std::string text_of(int code) {
 
 Expected<void> checked(int code, const char* what) {
   if (code == MPI_SUCCESS) return {};
-  return fail(ErrorCode::io_failure, std::string("MPI, ") + what + ": " + text_of(code), "see whether a rank has ended");
+  return fail(ErrorCode::io_failure, std::string("MPI, ") + what + ": " + text_of(code),
+              "see whether a rank has ended");
 }
 
 /// A sum in flight moves on only inside MPI's calls: in pieces, the first ones are done while later layers compute.
@@ -34,10 +35,15 @@ class MpiRankGroup final : public RankGroup {
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    MPI_Comm here = MPI_COMM_NULL;
+    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &here);
+    MPI_Comm_size(here, &local_size_);
+    MPI_Comm_free(&here);
   }
 
   [[nodiscard]] int rank() const override { return rank_; }
   [[nodiscard]] int size() const override { return size_; }
+  [[nodiscard]] int local_size() const override { return local_size_; }
 
   [[nodiscard]] Expected<void> begin_sum(std::span<float> numbers) override {
     while (!numbers.empty()) {
@@ -71,6 +77,7 @@ class MpiRankGroup final : public RankGroup {
  private:
   int rank_ = 0;
   int size_ = 1;
+  int local_size_ = 1;
   std::vector<MPI_Request> requests_;
 };
 

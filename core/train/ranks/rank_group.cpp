@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdlib>
@@ -18,14 +19,15 @@ class SingleRank final : public RankGroup {
  public:
   [[nodiscard]] int rank() const override { return 0; }
   [[nodiscard]] int size() const override { return 1; }
+  [[nodiscard]] int local_size() const override { return 1; }
   [[nodiscard]] Expected<void> begin_sum(std::span<float>) override { return {}; }
   [[nodiscard]] Expected<void> finish_sums() override { return {}; }
   [[nodiscard]] Expected<void> sum(std::span<double>) override { return {}; }
   [[nodiscard]] Expected<void> leave() override { return {}; }
 };
 
-/// How many processes the starter says there are. srun sets PMI's or PMIx's variables for those it started; SLURM_NTASKS
-/// alone is also there in a batch script, which runs once.
+/// How many processes the starter says there are. srun sets PMI's or PMIx's variables for those it started;
+/// SLURM_NTASKS alone is also there in a batch script, which runs once.
 int ranks_in_environment() {
   const auto number = [](const char* name) {
     const char* text = std::getenv(name);
@@ -49,6 +51,13 @@ std::filesystem::path module_path() {
 Expected<void> RankGroup::meet() {
   double nothing = 0;
   return sum({&nothing, 1});
+}
+
+Expected<void> RankGroup::share(std::span<float> numbers) {
+  // A sum in which the others have zeros.
+  if (!leads()) std::fill(numbers.begin(), numbers.end(), 0.0F);
+  NATSCOPE_CHECK(begin_sum(numbers));
+  return finish_sums();
 }
 
 std::unique_ptr<RankGroup> single_rank() { return std::make_unique<SingleRank>(); }

@@ -28,6 +28,8 @@ class RankGroup {
 
   [[nodiscard]] virtual int rank() const = 0;  ///< 0 … size() - 1
   [[nodiscard]] virtual int size() const = 0;
+  /// Ranks on this machine: they share its cores.
+  [[nodiscard]] virtual int local_size() const = 0;
   /// Whether this is the one that writes files and says what happens.
   [[nodiscard]] bool leads() const { return rank() == 0; }
 
@@ -40,6 +42,8 @@ class RankGroup {
   [[nodiscard]] virtual Expected<void> sum(std::span<double> numbers) = 0;
   /// Waits until every rank is here. Errors: io_failure.
   [[nodiscard]] Expected<void> meet();
+  /// Gives every rank what the leading one has. Errors: io_failure.
+  [[nodiscard]] Expected<void> share(std::span<float> numbers);
 
   /// The good end, called by every rank; afterwards the group is of no use. Without it the process must end.
   [[nodiscard]] virtual Expected<void> leave() = 0;

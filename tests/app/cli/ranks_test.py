@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two real MPI ranks on this machine: the losses of one process, resumed by either, and what happens when a rank dies.
+
+    ranks_test.py NATSCOPE_CLI
+"""
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from small_job import Cli, check, losses, options, skip, write_text  # noqa: E402
+
+STEPS = 24
+ENDLESS = 1000000
+
+
+def shared_options(text, steps, batch=4):
+    """Those of the small job, with a batch that ranks can share, in f32."""
+    flags = options(text, steps)
+    flags[flags.index("--batch") + 1] = str(batch)
+    return [*flags, "--dtype", "float32"]
+
+
+def same(one, other, what, steps=STEPS):
+    check(len(one) == steps and sorted(one) == sorted(other), f"{what}: {len(one)} and {len(other)} losses")
+    for step, loss in one.items():
+        check(abs(other[step] - loss) <= 1e-5 * abs(loss), f"{what}: step {step}: {loss} and {other[step]}")
+
+
+class Test:
+    def __init__(self, program, folder):
+        # Containers run tests as root, and have no network that ranks could find each other through.
+        self.cli = Cli(program, folder / "jobs", {
+            "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_btl": "self,vader",
+            "OMPI_MCA_btl_vader_single_copy_mechanism": "none", "OMPI_MCA_rmaps_base_oversubscribe": "1",
+            "OMPI_MCA_hwloc_base_binding_policy": "none", "OMPI_MCA_plm_rsh_agent": "/bin/false"})
+        self.folder = folder
+        self.text = write_text(folder / "text")
+
+    def command(self, *arguments, ranks=2):
+        return ["mpirun", "-np", str(ranks), self.cli.program, *map(str, arguments)]
+
+    def under_mpi(self, *arguments, ranks=2, timeout=120):
+        return subprocess.run(self.command(*arguments, ranks=ranks), env=self.cli.environment, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=timeout)
+
+    def good(self, *arguments, ranks=2):
+        done = self.under_mpi(*arguments, ranks=ranks)
+        check(done.returncode == 0, f"mpirun {arguments}\n{done.stdout}{done.stderr}")
+        return done
+
+    def train(self, name, steps=STEPS, extra=()):
+        return ["train", *shared_options(self.text, steps), *extra, "--out",
+                self.folder / name]
+
+    def has_the_losses_of_one(self):
+        self.cli.good(*self.train("one"))
+        done = self.good(*self.train("two"))
+        check(done.stdout == f"{self.folder / 'two'}\n", f"only the leading rank says where the model is: {done.stdout}")
+        same(losses(self.folder / "one"), losses(self.folder / "two"), "2 ranks")
+        score = ["eval", "--text", self.text / "text.txt", "--tokens-max", "2000", "--model"]
+        one, two = (self.cli.json(*score, self.folder / name)["nll"] for name in ("one", "two"))
+        check(abs(one - two) < 1e-3, f"the models' nll: {one} and {two}")
+
+    def shares_small_micro_batches(self):
+        self.good(*self.train("micro", extra=("--micro-batch", "1")))
+        same(losses(self.folder / "one"), losses(self.folder / "micro"), "2 ranks, micro-batches of 1")
+        self.good(*self.train("four"), ranks=4)
+        same(losses(self.folder / "one"), losses(self.folder / "four"), "4 ranks")
+
+    def finetunes(self):
+        tune = ["finetune", "--model", self.folder / "base", "--data", self.text, "--steps", 8, "--batch", 2, "--window", 8,
+                "--threads", 1, "--passkey", 0, "--eval-every", 0]
+        self.cli.good(*self.train("base", steps=4, extra=("--full-attention",)))
+        self.cli.good(*tune, "--out", self.folder / "tuned-one")
+        self.good(*tune, "--out", self.folder / "tuned-two")
+        same(losses(self.folder / "tuned-one"), losses(self.folder / "tuned-two"), "fine-tuning", 8)
+
+    def refuses_what_cannot_be_shared(self):
+        done = self.under_mpi("train", *shared_options(self.text, 4, batch=3), "--out", self.folder / "three")
+        check(done.returncode == 2, f"a batch of 3 for 2 ranks: {done.returncode}\n{done.stderr}")
+        check("error: usage: --batch 3 cannot be shared by 2 ranks" in done.stderr, done.stderr)
+
+    def survives_a_dead_rank(self):
+        """Whoever is killed, all end soon, and one process goes on from the checkpoint."""
+        for name, victim in (("follower-dies", 1), ("leader-dies", 0)):
+            process = subprocess.Popen(self.command(*self.train(name, steps=ENDLESS)), env=self.cli.environment,
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            deadline = time.monotonic() + 60
+            while len(losses(self.folder / name)) < 12:
+                check(process.poll() is None and time.monotonic() < deadline, f"{name}: does not get to step 12")
+                time.sleep(0.02)
+            os.kill(self.rank(process.pid, victim), signal.SIGKILL)
+            try:
+                code = process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                check(False, f"{name}: the other rank waits for ever")
+            check(code != 0, f"{name}: mpirun says {code}")
+            reached = max(losses(self.folder / name))
+            resumed = self.cli.start("train", "--job", self.folder / name, "--resume")
+            deadline = time.monotonic() + 60
+            while max(losses(self.folder / name), default=0) < reached + 10:
+                check(resumed.poll() is None and time.monotonic() < deadline, f"{name}: does not go on from {reached}")
+                time.sleep(0.02)
+            resumed.send_signal(signal.SIGINT)
+            resumed.communicate(timeout=30)
+        both = [losses(self.folder / name) for name in ("follower-dies", "leader-dies")]
+        for step in range(1, STEPS):
+            one, other = (run[step] for run in both)
+            check(abs(one - other) <= 1e-5 * abs(one), f"step {step} after a death: {one} and {other}")
+
+    def rank(self, mpirun, number):
+        """The process of a rank among mpirun's children."""
+        wanted = f"OMPI_COMM_WORLD_RANK={number}".encode()
+        for entry in pathlib.Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                if parent == mpirun and wanted in (entry / "environ").read_bytes().split(b"\0"):
+                    return int(entry.name)
+            except (OSError, IndexError):
+                continue
+        check(False, f"rank {number} is not there")
+        return 0
+
+    def goes_on_with_another_number(self):
+        """Two ranks, asked to stop, then one, asked to stop, then two to the end: one whole run."""
+        steps = STEPS * 40
+        self.cli.good(*self.train("whole", steps=steps))
+        name = self.folder / "changing"
+        first = self.train("changing", steps=steps)
+        for turn, command in enumerate((self.command(*first), [self.cli.program, "train", "--job", str(name), "--resume"])):
+            process = subprocess.Popen(command, env=self.cli.environment, stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            deadline = time.monotonic() + 60
+            while len(losses(name)) < 8 + 20 * turn:
+                check(process.poll() is None and time.monotonic() < deadline, f"turn {turn} does not go on")
+                time.sleep(0.01)
+            self.cli.good("jobs", "stop", name)
+            _, err = process.communicate(timeout=60)
+            check("error: interrupted: training stopped after step" in err, f"turn {turn}: {err}")
+        self.good("train", "--job", name, "--resume")
+        same(losses(self.folder / "whole"), losses(name), "2, 1 and 2 ranks", steps)
+
+    def runs_as_a_job(self):
+        self.cli.good("train", *shared_options(self.text, STEPS), "--ranks", 2, "--detach",
+                      "--name", "shared")
+        deadline = time.monotonic() + 60
+        while (job := self.cli.json("jobs", "show", "shared"))["state"] in ("queued", "starting", "running"):
+            check(time.monotonic() < deadline, f"the job: {job['state']} at step {job['step']}")
+            time.sleep(0.1)
+        check(job["state"] == "finished", f"the job: {job['state']}: {job['error']}")
+        check("mpirun" in job["command"], f"the command: {job['command']}")
+        same(losses(self.folder / "one"), losses(self.folder / "jobs" / "shared"), "a job of 2 ranks")
+
+
+def main():
+    program = pathlib.Path(sys.argv[1]).resolve()
+    if shutil.which("mpirun") is None or not (program.parent / "libnatscope_mpi.so").exists():
+        skip("no mpirun, or a build without MPI")
+    with tempfile.TemporaryDirectory() as name:
+        test = Test(program, pathlib.Path(name))
+        test.has_the_losses_of_one()
+        test.shares_small_micro_batches()
+        test.finetunes()
+        test.refuses_what_cannot_be_shared()
+        test.goes_on_with_another_number()
+        test.survives_a_dead_rank()
+        test.runs_as_a_job()
+    print("2 ranks: all passed")
+
+
+if __name__ == "__main__":
+    main()
