@@ -15,7 +15,9 @@ struct Options {
   std::string name;
   std::string in;
   std::string out;
-  std::string backend = "cpu";
+  std::string backend;  ///< empty: as --device says
+  std::string device = "auto";
+  std::uint64_t seed = 0;
   std::string dtype = "float32";
   int threads = 0;
   bool list = false;
@@ -33,19 +35,27 @@ Expected<void> print_list(bool json) {
 
 Expected<void> run(const Options& options, CommandContext& context) {
   if (options.list) return print_list(context.json);
-  if (options.name.empty()) return fail(ErrorCode::usage, "no operation was named", "natscope-cli kernel --list shows them");
+  if (options.name.empty())
+    return fail(ErrorCode::usage, "no operation was named", "natscope-cli kernel --list shows them");
   const KernelOperation* operation = find_kernel_operation(options.name);
   if (operation == nullptr) {
-    return fail(ErrorCode::usage, "there is no operation \"" + options.name + "\"", "natscope-cli kernel --list shows them");
+    return fail(ErrorCode::usage, "there is no operation \"" + options.name + "\"",
+                "natscope-cli kernel --list shows them");
+  }
+  if (options.device != "auto" && !options.backend.empty() &&
+      (options.device == "cuda") != (options.backend == "cuda")) {
+    return fail(ErrorCode::usage, "--device " + options.device + " and --backend " + options.backend + " contradict",
+                "give one of them");
   }
   if (options.in.empty() || options.out.empty()) return fail(ErrorCode::usage, "kernel needs --in FILE and --out FILE");
   NATSCOPE_CHECK(check_writable_target(options.out));
   NATSCOPE_TRY(const auto file, SafetensorsFile::open(options.in));
 
   KernelSettings settings;
-  settings.backend = options.backend == "ref"    ? kernels::Backend::ref
-                     : options.backend == "cuda" ? kernels::Backend::cuda
-                                                 : kernels::Backend::cpu;
+  const std::string& backend = !options.backend.empty() ? options.backend : options.device;
+  settings.backend = backend == "ref"    ? kernels::Backend::ref
+                     : backend == "cuda" ? kernels::Backend::cuda
+                                         : kernels::Backend::cpu;
   settings.dtype = options.dtype == "bfloat16" ? kernels::ElementType::bf16 : kernels::ElementType::f32;
   settings.threads = options.threads;
   NATSCOPE_CHECK(operation->run(file, settings, options.out));
@@ -59,17 +69,23 @@ void add_kernel_command(CLI::App& root, Invocation& invocation) {
   CLI::App* command = root.add_subcommand("kernel", "Run one kernel on arrays from a file");
   command->add_option("NAME", options->name, "Operation; --list shows them");
   command->add_flag("--list", options->list, "Name the operations with their inputs and outputs");
-  command->add_option("--in", options->in, "Safetensors file with the inputs; scalars are metadata strings")->type_name("FILE");
+  command->add_option("--in", options->in, "Safetensors file with the inputs; scalars are metadata strings")
+      ->type_name("FILE");
   command->add_option("--out", options->out, "Safetensors file to write")->type_name("FILE");
-  command->add_option("--backend", options->backend, "ref (plain double loops), cpu or cuda")
+  command
+      ->add_option("--backend", options->backend,
+                   "ref (plain double loops), cpu or cuda (default: as --device says, else cpu)")
       ->check(CLI::IsMember({"ref", "cpu", "cuda"}))
-      ->type_name("NAME")
-      ->capture_default_str();
+      ->type_name("NAME");
   command->add_option("--dtype", options->dtype, "bfloat16 rounds q, k, v and d_out first and runs the bf16 path")
       ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->type_name("NAME")
       ->capture_default_str();
+  add_device_option(*command, options->device);
   add_threads_option(*command, options->threads);
+  add_seed_option(*command, options->seed, "Taken as everywhere; no operation draws random numbers");
+  const char* const why = "an operation reads arrays from --in, not a model";
+  for (const char* const flag : {"--model", "--adapter"}) add_refused_option(*command, flag, why);
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }
 

@@ -13,6 +13,24 @@ void add_threads_option(CLI::App& command, int& threads) {
       ->capture_default_str();
 }
 
+void add_device_option(CLI::App& command, std::string& device) {
+  command.add_option("--device", device, "Where to compute: auto, cpu or cuda")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+}
+
+void add_seed_option(CLI::App& command, std::uint64_t& seed, const std::string& words) {
+  command.add_option("--seed", seed, words)->check(whole_number())->type_name("N")->capture_default_str();
+}
+
+void add_refused_option(CLI::App& command, const std::string& flag, const std::string& why) {
+  command
+      .add_option_function<std::string>(
+          flag, [flag, why](const std::string&) { throw CLI::ValidationError(flag + " is not taken here: " + why); })
+      ->group("");
+}
+
 void add_chunk_option(CLI::App& command, std::int64_t& chunk) {
   command.add_option("--chunk", chunk, "Tokens per prefill chunk")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31U))
@@ -24,19 +42,13 @@ void ModelOptions::add_to(CLI::App& command) {
   command.add_option("--model", model, "Model folder (Hugging Face layout); default: the bundled demo")
       ->type_name("DIR");
   command.add_option("--adapter", adapter, "Adapter folder with score layers, LoRA or both")->type_name("DIR");
-  command.add_option("--device", device, "Where to compute: auto, cpu or cuda")
-      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
-      ->type_name("NAME")
-      ->capture_default_str();
+  add_device_option(command, device);
   command
       .add_option("--dtype", dtype, "Activations and cache: float32 (default on a CPU) or bfloat16 (default on a GPU)")
       ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->type_name("NAME");
   add_threads_option(command, threads);
-  command.add_option("--seed", seed, "Seed of everything random")
-      ->check(whole_number())
-      ->type_name("N")
-      ->capture_default_str();
+  add_seed_option(command, seed);
 }
 
 std::filesystem::path ModelOptions::model_path() const {

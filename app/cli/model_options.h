@@ -31,9 +31,15 @@ struct ModelOptions {
   [[nodiscard]] EngineOptions engine_options(std::int64_t trace_store_bytes) const;
 };
 
-/// --threads and --chunk, the same wherever they stand.
+/// --device, --threads, --seed and --chunk, the same wherever they stand.
+void add_device_option(CLI::App& command, std::string& device);
+void add_seed_option(CLI::App& command, std::uint64_t& seed, const std::string& words = "Seed of everything random");
 void add_threads_option(CLI::App& command, int& threads);
 void add_chunk_option(CLI::App& command, std::int64_t& chunk);
+
+/// A flag that other commands have and this one cannot follow: whoever gives it is told why, as wrong usage, where a
+/// parser could only say that it does not know it. Not listed in the help.
+void add_refused_option(CLI::App& command, const std::string& flag, const std::string& why);
 
 /// Errors: as Engine::open.
 [[nodiscard]] Expected<std::unique_ptr<Engine>> open_engine(const ModelOptions& options, std::int64_t trace_store_bytes,

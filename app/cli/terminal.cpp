@@ -32,6 +32,15 @@ std::string readable_seconds(double seconds) {
   return text.data();
 }
 
+/// "  3.2/s  left 1:07"; nothing before the first piece is done, because then nothing is known.
+std::string speed_text(std::int64_t done, double share, double seconds) {
+  if (done <= 0 || share <= 0 || seconds <= 0) return {};
+  const double rate = static_cast<double>(done) / seconds;
+  std::array<char, 48> text{};
+  std::snprintf(text.data(), text.size(), "  %.*f/s", rate < 10 ? 1 : 0, rate);
+  return text.data() + ("  left " + readable_seconds(seconds * (1 - share) / share));
+}
+
 }  // namespace
 
 bool stdout_is_terminal() { return is_terminal(STDOUT_FILENO); }
@@ -65,10 +74,9 @@ void ProgressBar::update(std::int64_t done, std::int64_t total) {
   const int filled = static_cast<int>(share * bar_cells);
   std::string bar;
   for (int cell = 0; cell < bar_cells; ++cell) bar += cell < filled ? "█" : "░";
-  const std::string left = done > 0 ? readable_seconds(seconds * (1 - share) / std::max(share, 1e-9)) : "–";
-  std::fprintf(stderr, "\r\033[K%s %s %3.0f %%  %s/%s %s  %.0f/s  left %s", label_.c_str(), bar.c_str(), 100 * share,
+  std::fprintf(stderr, "\r\033[K%s %s %3.0f %%  %s/%s %s%s", label_.c_str(), bar.c_str(), 100 * share,
                with_separators(done).c_str(), with_separators(total).c_str(), unit_.c_str(),
-               static_cast<double>(done) / std::max(seconds, 1e-9), left.c_str());
+               speed_text(done, share, seconds).c_str());
   std::fflush(stderr);
 }
 

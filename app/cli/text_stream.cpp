@@ -23,7 +23,10 @@ Expected<std::vector<std::int32_t>> read_token_stream(const ModelFolder& folder,
     if (!valid_utf8(text)) return fail(ErrorCode::bad_text, file + " is not UTF-8");
     if (full()) continue;
     if (const auto bos = folder.bos_id()) stream.push_back(*bos);
-    NATSCOPE_TRY(const auto ids, folder.tokenizer().encode(text));
+    // What is cut off need not be tokenized.
+    const std::int64_t wanted = tokens_max - static_cast<std::int64_t>(stream.size());
+    NATSCOPE_TRY(const auto ids,
+                 tokens_max > 0 ? folder.tokenizer().encode_beginning(text, wanted) : folder.tokenizer().encode(text));
     stream.insert(stream.end(), ids.begin(), ids.end());
   }
   if (full()) stream.resize(static_cast<std::size_t>(tokens_max));
@@ -33,7 +36,8 @@ Expected<std::vector<std::int32_t>> read_token_stream(const ModelFolder& folder,
 std::vector<std::span<const std::int32_t>> cut_segments(std::span<const std::int32_t> stream, std::int64_t length) {
   const auto size = static_cast<std::size_t>(length);
   std::vector<std::span<const std::int32_t>> segments;
-  for (std::size_t begin = 0; begin + size <= stream.size(); begin += size) segments.push_back(stream.subspan(begin, size));
+  for (std::size_t begin = 0; begin + size <= stream.size(); begin += size)
+    segments.push_back(stream.subspan(begin, size));
   if (segments.empty() && !stream.empty()) segments.push_back(stream);
   return segments;
 }

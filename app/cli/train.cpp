@@ -7,6 +7,7 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/detach_options.h"
+#include "app/cli/model_options.h"
 #include "app/cli/policy_option.h"
 #include "app/cli/training_progress.h"
 #include "core/train/corpus.h"
@@ -157,6 +158,10 @@ void add_train_command(CLI::App& root, Invocation& invocation) {
       ->capture_default_str();
   add_model_flags(*command, options->train);
   options->policy.add_to(*command);
+  for (const char* const flag : {"--model", "--adapter"}) {
+    add_refused_option(*command, flag,
+                       "train begins from scratch; natscope-cli finetune --model DIR goes on from a model");
+  }
   add_run_flags(*command, options->train, options->charge);
   options->detach.add_to(*command);
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });

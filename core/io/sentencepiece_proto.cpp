@@ -99,6 +99,9 @@ class ModelReader {
       switch (field.number) {
         case 3:
           return is_varint(field) && model_type(field.value);
+        case 24:
+          model.is_blank_suffix = field.value != 0;
+          return is_varint(field);
         case 35:
           model.byte_fallback = field.value != 0;
           return is_varint(field);
@@ -123,6 +126,7 @@ class ModelReader {
       switch (field.number) {
         case 2:
           if (!is_bytes(field)) return false;
+          model.has_normalization_rules = !field.bytes.empty();
           return normalization_rules_are_safe(field.bytes) || refuse("its normalization rules are broken");
         case 3:
           model.add_dummy_prefix = field.value != 0;

@@ -29,6 +29,8 @@ struct SentencepieceModel {
   bool byte_fallback = false;
   bool add_dummy_prefix = true;
   bool remove_extra_whitespaces = true;
+  bool has_normalization_rules = false;
+  bool is_blank_suffix = false;  ///< the blank that is added stands at the text's end, not at its beginning
   std::int32_t unk_id = -1;
   /// What the library is to load: pieces, trainer_spec and normalizer_spec alone. It would run stored self tests and
   /// print their text, and nothing else in a model has a say in tokenizing.

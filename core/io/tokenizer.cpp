@@ -3,6 +3,8 @@
 
 #include <sentencepiece_processor.h>
 
+#include <algorithm>
+#include <array>
 #include <exception>
 
 #include "core/base/mapped_file.h"
@@ -45,12 +47,33 @@ std::string surface_of(const SentencepiecePiece& piece, const SentencepieceModel
   return {};
 }
 
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+/// The letters behind which every text can be cut before a blank: no piece spans the two, and no rule rewrites them.
+/// Then pieces of the text on both sides are those of its halves: merges, like the best path through a lattice, never
+/// cross the cut.
+std::array<bool, 128> letters_that_end_words(const SentencepieceModel& model) {
+  std::array<bool, 128> ends{};
+  if (model.has_normalization_rules || model.is_blank_suffix) return ends;
+  for (std::size_t c = 0; c < ends.size(); ++c) ends[c] = is_letter(static_cast<char>(c));
+  for (const SentencepiecePiece& piece : model.pieces) {
+    for (const std::string_view blank : {blank_mark, std::string_view(" ")}) {
+      for (auto at = piece.text.find(blank, 1); at != std::string::npos; at = piece.text.find(blank, at + 1)) {
+        const auto before = static_cast<unsigned char>(piece.text[at - 1]);
+        if (before < ends.size()) ends[before] = false;
+      }
+    }
+  }
+  return ends;
+}
+
 }  // namespace
 
 struct Tokenizer::State {
   sentencepiece::SentencePieceProcessor processor;
   SentencepieceModel model;
-  std::vector<std::string> surfaces;  ///< one a piece
+  std::vector<std::string> surfaces;   ///< one a piece
+  std::array<bool, 128> ends_words{};  ///< by ASCII letter: no piece goes on from it over a blank
   std::optional<std::int32_t> bos;
   std::optional<std::int32_t> eos;
 
@@ -95,6 +118,7 @@ Expected<Tokenizer> Tokenizer::load(const std::filesystem::path& path) {
   for (const SentencepiecePiece& piece : state->model.pieces) {
     state->surfaces.push_back(surface_of(piece, state->model));
   }
+  state->ends_words = letters_that_end_words(state->model);
   Tokenizer tokenizer;
   tokenizer.state_ = std::move(state);
   return tokenizer;
@@ -116,6 +140,24 @@ Expected<std::vector<std::int32_t>> Tokenizer::encode(std::string_view text) con
     return fail(ErrorCode::bad_text, std::string("the text cannot be tokenized: ") + problem.what());
   }
   return ids;
+}
+
+Expected<std::vector<std::int32_t>> Tokenizer::encode_beginning(std::string_view text, std::int64_t least) const {
+  constexpr std::size_t first_bytes = 4096;
+  // Words and blanks as in running text, so that a tokenizer's treatment of runs of blanks plays no part.
+  const auto can_cut = [&](std::size_t at) {
+    return text[at] == ' ' && is_letter(text[at - 1]) && is_letter(text[at + 1]) &&
+           state_->ends_words[static_cast<unsigned char>(text[at - 1])];
+  };
+  for (std::size_t bytes = first_bytes; bytes < text.size() / 2; bytes *= 2) {
+    if (bytes < static_cast<std::size_t>(std::max<std::int64_t>(least, 0))) continue;  // no token without a byte
+    std::size_t cut = bytes;
+    while (cut + 1 < text.size() && cut < 2 * bytes && !can_cut(cut)) ++cut;
+    if (cut + 1 >= text.size() || !can_cut(cut)) continue;
+    auto ids = encode(text.substr(0, cut));
+    if (!ids || static_cast<std::int64_t>(ids->size()) >= least) return ids;
+  }
+  return encode(text);
 }
 
 Expected<std::string> Tokenizer::decode(std::span<const std::int32_t> ids) const {

@@ -31,6 +31,11 @@ class Tokenizer {
   /// ("<s>") are ordinary text. An empty text has no tokens. Errors: bad_text when it is not UTF-8.
   [[nodiscard]] Expected<std::vector<std::int32_t>> encode(std::string_view text) const;
 
+  /// The first of those ids: at least `least` of them where the text has as many, in time that goes with them and not
+  /// with the text, where the tokenizer allows it (no normalization rules, no pieces that begin inside a word and reach
+  /// into the next one; else the whole text is read). Errors: as encode(), for what was read.
+  [[nodiscard]] Expected<std::vector<std::int32_t>> encode_beginning(std::string_view text, std::int64_t least) const;
+
   /// Text of a sequence: control tokens are silent, byte pieces are joined into characters, the blank that was put
   /// before the first word while encoding is taken away again. Always valid UTF-8; broken byte sequences become
   /// U+FFFD. Ids from size() up to the model's vocabulary stand for nothing and are silent.

@@ -3,6 +3,7 @@
 #include <omp.h>
 #include <sys/utsname.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <fstream>
@@ -20,7 +21,9 @@ struct Options {
   std::string name;
   std::string results;
   std::string commit;
+  std::string device = "auto";
   int threads = 0;
+  std::uint64_t seed = 0;
   bool list = false;
 };
 
@@ -58,14 +61,16 @@ std::string row_text(const bench::Row& row) {
   std::snprintf(text.data(), text.size(), "%-28s %12.2f %-9s", row.name.c_str(), row.value, row.unit.c_str());
   std::string line = text.data();
   if (row.fraction_of_limit) {
-    std::snprintf(text.data(), text.size(), "  %5.1f %% of the limit %.2f", 100 * *row.fraction_of_limit, row.limit.value_or(0));
+    std::snprintf(text.data(), text.size(), "  %5.1f %% of the limit %.2f", 100 * *row.fraction_of_limit,
+                  row.limit.value_or(0));
     line += text.data();
   }
   if (row.ratio) {
     std::snprintf(text.data(), text.size(), "  %.2f × %s", *row.ratio, row.reference.c_str());
     line += text.data();
   }
-  std::snprintf(text.data(), text.size(), "  (%lld runs, spread %.0f %%)\n", static_cast<long long>(row.runs), 100 * row.spread);
+  std::snprintf(text.data(), text.size(), "  (%lld runs, spread %.0f %%)\n", static_cast<long long>(row.runs),
+                100 * row.spread);
   return line + text.data();
 }
 
@@ -74,7 +79,10 @@ Expected<void> print_list(bool json) {
   std::string text;
   const char* group = "";
   for (const auto& benchmark : bench::benchmarks()) {
-    list.push_back({{"name", benchmark.name}, {"group", benchmark.group}, {"description", benchmark.description}});
+    list.push_back({{"name", benchmark.name},
+                    {"group", benchmark.group},
+                    {"description", benchmark.description},
+                    {"rows", benchmark.rows}});
     if (std::string(group) != benchmark.group) {
       group = benchmark.group;
       std::string heading = group;
@@ -84,34 +92,45 @@ Expected<void> print_list(bool json) {
     std::string label = std::string("  ") + benchmark.name;
     label.resize(20, ' ');
     text += label + benchmark.description + "\n";
+    std::string rows;
+    for (const char* const row : benchmark.rows) rows += std::string(rows.empty() ? "" : ", ") + row;
+    if (!rows.empty()) text += std::string(20, ' ') + rows + "\n";
   }
   return json ? print_json(list) : print_text(text);
 }
 
 Expected<void> run(const Options& options, CommandContext& context) {
   if (options.list) return print_list(context.json);
-  if (options.name.empty()) return fail(ErrorCode::usage, "no benchmark was named", "natscope-cli bench --list shows them");
+  if (options.device == "cuda") {
+    return fail(ErrorCode::device_unavailable, "these benchmarks run on the CPU", "leave --device out");
+  }
+  if (options.name.empty())
+    return fail(ErrorCode::usage, "no benchmark was named", "natscope-cli bench --list shows them");
   if (options.threads > 0) omp_set_num_threads(options.threads);
   if (!options.results.empty()) NATSCOPE_CHECK(check_writable_target(options.results));
 
   bool found = false;
   nlohmann::json rows = nlohmann::json::array();
   for (const auto& benchmark : bench::benchmarks()) {
-    if (options.name != benchmark.group && options.name != benchmark.name) continue;
+    const bool is_group = options.name == benchmark.group || options.name == benchmark.name;
+    const bool is_row = std::find(benchmark.rows.begin(), benchmark.rows.end(), options.name) != benchmark.rows.end();
+    if (!is_group && !is_row) continue;
     found = true;
     std::fprintf(stderr, "%s: %s\n", benchmark.name, benchmark.description);
-    NATSCOPE_TRY(const auto measured, benchmark.run({context.stop, options.threads}));
+    NATSCOPE_TRY(const auto measured, benchmark.run({context.stop, options.threads, is_group ? "" : options.name}));
     for (const bench::Row& row : measured) {
       rows.push_back(as_json(row));
       if (!context.json) NATSCOPE_CHECK(print_text(row_text(row)));
     }
   }
   if (!found) {
-    return fail(ErrorCode::usage, "there is no benchmark \"" + options.name + "\"", "natscope-cli bench --list shows them");
+    return fail(ErrorCode::usage, "there is no benchmark \"" + options.name + "\"",
+                "natscope-cli bench --list shows them");
   }
   if (!options.results.empty()) {
     NATSCOPE_TRY(const auto roofs, bench::measured_roofs());
-    NATSCOPE_CHECK(write_file_atomically(options.results, std::string_view(results_json(rows, roofs, options).dump(2) + "\n")));
+    NATSCOPE_CHECK(
+        write_file_atomically(options.results, std::string_view(results_json(rows, roofs, options).dump(2) + "\n")));
   }
   return context.json ? print_json(rows) : Expected<void>{};
 }
@@ -121,11 +140,17 @@ Expected<void> run(const Options& options, CommandContext& context) {
 void add_bench_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command = root.add_subcommand("bench", "Measure speed against the machine's limits");
-  command->add_option("NAME", options->name, "Benchmark, or a group: cpu, train; --list shows them");
+  command->add_option("NAME", options->name, "Benchmark, one of its rows, or a group: cpu, train; --list shows them");
   command->add_flag("--list", options->list, "Name the benchmarks");
-  command->add_option("--results", options->results, "Also write rows, roofs and machine to this JSON file")->type_name("FILE");
+  command->add_option("--results", options->results, "Also write rows, roofs and machine to this JSON file")
+      ->type_name("FILE");
   command->add_option("--commit", options->commit, "The commit that was measured, for --results")->type_name("ID");
+  add_device_option(*command, options->device);
   add_threads_option(*command, options->threads);
+  add_seed_option(*command, options->seed,
+                  "Taken as everywhere; models and tokens that are measured are always the same");
+  const char* const why = "models of fixed shapes are measured, so that figures of machines compare";
+  for (const char* const flag : {"--model", "--adapter", "--dtype"}) add_refused_option(*command, flag, why);
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }
 

@@ -9,6 +9,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/expected.h"
@@ -52,13 +53,17 @@ struct Roofs {
 struct Context {
   std::stop_token stop;
   int threads = 0;
+  std::string row = {};  ///< the one row that is wanted; empty: all
+
+  [[nodiscard]] bool wants(std::string_view name) const { return row.empty() || row == name; }
 };
 
 struct Benchmark {
   const char* name;         ///< as `bench NAME` takes it
   const char* group;        ///< `bench GROUP` runs all of it: "cpu", "train"
   const char* description;
-  Expected<std::vector<Row>> (*run)(const Context& context);
+  Expected<std::vector<Row>> (*run)(const Context& context);  ///< measures only the rows that `context` wants
+  std::vector<const char*> rows = {};                         ///< their names; `bench NAME` takes one of them, too
 };
 
 [[nodiscard]] std::span<const Benchmark> benchmarks();

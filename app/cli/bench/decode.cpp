@@ -76,8 +76,16 @@ double step_bytes(const Engine& engine, kernels::ElementType dtype) {
   return static_cast<double>(shape_124m.matrix_elements() * kernels::element_bytes(dtype) + engine.counts().live_bytes);
 }
 
+std::string dense_name(kernels::ElementType dtype, std::int64_t depth) {
+  return std::string("decode_") + (dtype == kernels::ElementType::f32 ? "f32" : "bf16") +
+         (depth == 1024 ? "_1k" : "_8k");
+}
+
+std::string sparse_name(int percent) { return "decode_bf16_8k_kv" + std::to_string(percent); }
+
 std::string size_text(kernels::ElementType dtype, std::int64_t depth) {
-  return std::string("124 M shape, ") + (dtype == kernels::ElementType::f32 ? "f32" : "bf16") + ", T = " + std::to_string(depth);
+  return std::string("124 M shape, ") + (dtype == kernels::ElementType::f32 ? "f32" : "bf16") +
+         ", T = " + std::to_string(depth);
 }
 
 Expected<Row> dense_row(const RandomModelFolder& folder, kernels::ElementType dtype, std::int64_t depth, bool pair,
@@ -102,7 +110,7 @@ Expected<Row> dense_row(const RandomModelFolder& folder, kernels::ElementType dt
   }
   const Summary rate = summarise(rates);
   Row row;
-  row.name = std::string("decode_") + (dtype == kernels::ElementType::f32 ? "f32" : "bf16") + (depth == 1024 ? "_1k" : "_8k");
+  row.name = dense_name(dtype, depth);
   row.size = size_text(dtype, depth);
   row.value = rate.median;
   row.unit = "tokens/s";
@@ -133,7 +141,7 @@ Expected<Row> sparse_row(const RandomModelFolder& folder, const Decoder& dense, 
   const double ratio = summarise(ratios).median;
   const double bytes_ratio = step_bytes(*dense.engine, dtype) / step_bytes(*sparse.engine, dtype);
   Row row;
-  row.name = "decode_bf16_8k_kv" + std::to_string(percent);
+  row.name = sparse_name(percent);
   row.size = size_text(dtype, depth) + ", KV fraction " + std::to_string(sparse.engine->counts().fraction);
   row.value = rate.median;
   row.unit = "tokens/s";
@@ -151,8 +159,10 @@ Expected<Row> sparse_row(const RandomModelFolder& folder, const Decoder& dense, 
 Expected<std::vector<Row>> decode_dense(const Context& context) {
   std::vector<Row> rows;
   for (const auto dtype : {kernels::ElementType::f32, kernels::ElementType::bf16}) {
+    if (!context.wants(dense_name(dtype, 1024)) && !context.wants(dense_name(dtype, 8192))) continue;
     NATSCOPE_TRY(const auto folder, RandomModelFolder::create(shape_124m, dtype));
     for (const std::int64_t depth : {1024, 8192}) {
+      if (!context.wants(dense_name(dtype, depth))) continue;
       NATSCOPE_TRY(auto row, dense_row(folder, dtype, depth, depth == 1024, context));
       rows.push_back(std::move(row));
     }
@@ -164,6 +174,7 @@ Expected<std::vector<Row>> decode_sparse(const Context& context) {
   std::vector<Row> rows;
   NATSCOPE_TRY(const auto folder, RandomModelFolder::create(shape_124m, kernels::ElementType::bf16));
   for (const int percent : {50, 25, 10}) {
+    if (!context.wants(sparse_name(percent))) continue;
     // A fresh dense sequence each time, so that both sides stand at the same depth.
     NATSCOPE_TRY(const auto dense, open_decoder(folder, kernels::ElementType::bf16, 8192, {}, context));
     NATSCOPE_TRY(auto row, sparse_row(folder, dense, percent, context));

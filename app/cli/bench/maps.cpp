@@ -22,7 +22,8 @@ std::vector<std::int32_t> some_tokens(std::int64_t count) {
   return tokens;
 }
 
-Expected<std::unique_ptr<Engine>> open_on(const RandomModelFolder& folder, const Context& context, std::int32_t layers = 0) {
+Expected<std::unique_ptr<Engine>> open_on(const RandomModelFolder& folder, const Context& context,
+                                          std::int32_t layers = 0) {
   EngineOptions options;
   options.layers = layers;
   options.model = folder.path();
@@ -35,8 +36,8 @@ Expected<std::unique_ptr<Engine>> open_on(const RandomModelFolder& folder, const
 constexpr LayerId pictured_layer{5};
 
 /// Prompt in, picture file out: prefill, one head's weights, the figure drawn and written.
-Expected<void> draw_first_picture(Engine& engine, std::span<const std::int32_t> tokens, const std::filesystem::path& path,
-                                  const Context& context) {
+Expected<void> draw_first_picture(Engine& engine, std::span<const std::int32_t> tokens,
+                                  const std::filesystem::path& path, const Context& context) {
   NATSCOPE_CHECK(engine.start({}));
   NATSCOPE_CHECK(engine.prefill(tokens, {}, context.stop));
   const auto length = static_cast<std::int32_t>(tokens.size());
@@ -92,16 +93,19 @@ Expected<std::vector<Row>> first_picture(const Context& context) {
   NATSCOPE_TRY(const auto engine, open_on(folder, context, pictured_layer.value + 1));
   std::vector<Row> rows;
   for (const std::int64_t length : {128, 512, 2048}) {
+    const std::string name = "first_picture_" + std::to_string(length);
+    if (!context.wants(name)) continue;
     const auto tokens = some_tokens(length);
     std::vector<double> times_s;
     for (int run = 0; run < 5; ++run) {  // the first picture of a fresh engine counts, too
       Expected<void> drawn;
-      times_s.push_back(seconds_of([&] { drawn = draw_first_picture(*engine, tokens, folder.path() / "map.png", context); }));
+      times_s.push_back(
+          seconds_of([&] { drawn = draw_first_picture(*engine, tokens, folder.path() / "map.png", context); }));
       NATSCOPE_CHECK(std::move(drawn));
     }
     const Summary time = summarise(times_s);
     Row row;
-    row.name = "first_picture_" + std::to_string(length);
+    row.name = name;
     row.size = "124 M shape, f32, a head of layer 5, T = " + std::to_string(length) + ", prompt to png, engine up";
     row.value = time.median;
     row.unit = "s";

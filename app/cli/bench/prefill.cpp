@@ -13,12 +13,17 @@ constexpr std::int64_t tokens_count = 2048;
 constexpr std::int64_t chunk = 512;
 constexpr int runs = 5;
 
-/// Operations of a dense prefill: every matrix for every token (the output matrix for the last one), and causal attention.
+/// Operations of a dense prefill: every matrix for every token (the output matrix for the last one), and causal
+/// attention.
 double prefill_flop(const ModelShape& shape) {
   const double head_elements = static_cast<double>(shape.vocab) * shape.hidden;
   const double layer_elements = static_cast<double>(shape.matrix_elements()) - head_elements;
   const double pairs = tokens_count * (tokens_count + 1) / 2.0;
   return 2.0 * layer_elements * tokens_count + 2.0 * head_elements + 4.0 * pairs * shape.hidden * shape.layers;
+}
+
+const char* prefill_name(kernels::ElementType dtype) {
+  return dtype == kernels::ElementType::f32 ? "prefill_f32_2k" : "prefill_bf16_2k";
 }
 
 Expected<Row> prefill_row(kernels::ElementType dtype, const Context& context) {
@@ -47,7 +52,7 @@ Expected<Row> prefill_row(kernels::ElementType dtype, const Context& context) {
   const Summary rate = summarise(rates);
   const bool f32 = dtype == kernels::ElementType::f32;
   Row row;
-  row.name = f32 ? "prefill_f32_2k" : "prefill_bf16_2k";
+  row.name = prefill_name(dtype);
   row.size = std::string("124 M shape, ") + (f32 ? "f32" : "bf16") + ", T = 2048, chunk 512";
   row.value = rate.median;
   row.unit = "tokens/s";
@@ -61,9 +66,13 @@ Expected<Row> prefill_row(kernels::ElementType dtype, const Context& context) {
 }  // namespace
 
 Expected<std::vector<Row>> prefill(const Context& context) {
-  NATSCOPE_TRY(auto f32, prefill_row(kernels::ElementType::f32, context));
-  NATSCOPE_TRY(auto bf16, prefill_row(kernels::ElementType::bf16, context));
-  return std::vector<Row>{std::move(f32), std::move(bf16)};
+  std::vector<Row> rows;
+  for (const auto dtype : {kernels::ElementType::f32, kernels::ElementType::bf16}) {
+    if (!context.wants(prefill_name(dtype))) continue;
+    NATSCOPE_TRY(auto row, prefill_row(dtype, context));
+    rows.push_back(std::move(row));
+  }
+  return rows;
 }
 
 }  // namespace natscope::bench

@@ -20,6 +20,9 @@ constexpr int step_runs = 5;
 constexpr int pair_runs = 9;
 constexpr int window = 16;
 
+const char* step_name(bool nats) { return nats ? "train_step_124m" : "train_step_124m_full"; }
+std::string backward_name(std::int64_t head_dim) { return "backward_roles_cpu_" + std::to_string(head_dim); }
+
 /// One step on one segment: forward, backward, clip, AdamW, and the rounding of the new weights.
 Expected<Row> step_row(bool nats, const Context& context) {
   NATSCOPE_TRY(const Roofs roofs, measured_roofs());
@@ -80,7 +83,7 @@ Expected<Row> step_row(bool nats, const Context& context) {
   const double flop = 6.0 * static_cast<double>(shape_124m.matrix_elements()) * context_length +
                       3.0 * 4.0 * pairs * shape_124m.hidden * shape_124m.layers;
   Row row;
-  row.name = nats ? "train_step_124m" : "train_step_124m_full";
+  row.name = step_name(nats);
   row.size = std::string("124 M shape, ") + (nats ? "learned roles" : "full attention") +
              ", f32, T = 1024, one segment a step";
   row.value = rate.median;
@@ -174,7 +177,7 @@ Expected<std::vector<Row>> backward_rows(std::int64_t head_dim, const Context& c
   }
   const Summary time = summarise(with_roles);
   Row row;
-  row.name = "backward_roles_cpu_" + std::to_string(head_dim);
+  row.name = backward_name(head_dim);
   row.size = "12 heads, head_dim " + std::to_string(head_dim) + ", f32, T = 1024, 10 % Global, 10 % Local";
   row.value = time.median;
   row.unit = "ms";
@@ -192,15 +195,25 @@ Expected<std::vector<Row>> backward_rows(std::int64_t head_dim, const Context& c
 }  // namespace
 
 Expected<std::vector<Row>> train_step(const Context& context) {
-  NATSCOPE_TRY(auto nats, step_row(true, context));
-  NATSCOPE_TRY(auto full, step_row(false, context));
-  return std::vector<Row>{std::move(nats), std::move(full)};
+  std::vector<Row> rows;
+  for (const bool nats : {true, false}) {
+    if (!context.wants(step_name(nats))) continue;
+    NATSCOPE_TRY(auto row, step_row(nats, context));
+    rows.push_back(std::move(row));
+  }
+  return rows;
 }
 
 Expected<std::vector<Row>> backward_roles(const Context& context) {
-  NATSCOPE_TRY(auto rows, backward_rows(64, context));
-  NATSCOPE_TRY(const auto larger, backward_rows(128, context));
-  rows.insert(rows.end(), larger.begin(), larger.end());
+  std::vector<Row> rows;
+  for (const std::int64_t head_dim : {64, 128}) {
+    const std::string name = backward_name(head_dim);
+    if (!context.wants(name) && !context.wants(name + "_masked")) continue;
+    NATSCOPE_TRY(const auto both, backward_rows(head_dim, context));
+    for (const Row& row : both) {
+      if (context.wants(row.name)) rows.push_back(row);
+    }
+  }
   return rows;
 }
 

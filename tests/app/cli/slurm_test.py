@@ -128,7 +128,7 @@ class Test:
     def fail_in_the_script(self):
         self.cli.good("jobs", "duplicate", "one", "broken")
         script = pathlib.Path(self.cli.json("jobs", "script", "broken")["path"])
-        script.write_text("#!/bin/sh\necho no such module >&2\nexit 9\n", encoding="utf-8")
+        script.write_text("#!/bin/sh\n#SBATCH --output=/dev/null\necho no such module >&2\nexit 9\n", encoding="utf-8")
         self.cli.good("jobs", "start", "broken", "--runner", "slurm")
         job = self.wait_for("broken", "failure", lambda job: job["state"] == "failed")
         check("batch script" in job["error"], job["error"])

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <sentencepiece_processor.h>
 
+#include <algorithm>
 #include <memory>
 #include <random>
 
@@ -35,6 +36,35 @@ SentencepieceBytes variant(bool dummy_prefix, bool drop_whitespaces) {
   bytes.normalizer = test::proto_bytes(1, "identity") + test::proto_varint(3, dummy_prefix ? 1 : 0) +
                      test::proto_varint(4, drop_whitespaces ? 1 : 0) + test::proto_varint(5, 1);
   return bytes;
+}
+
+TEST_CASE("the beginning of a long text has the tokens of the whole") {
+  std::mt19937 random(7);
+  std::string text;
+  while (text.size() < 60'000) text += "abcde  abcde\nx"[random() % 14];
+  SentencepieceBytes crossing = test::small_sentencepiece();
+  for (const char a : std::string("abcde")) {
+    for (const char b : std::string("abcde")) {
+      crossing.pieces.push_back(test::proto_piece(std::string(1, a) + "\xE2\x96\x81" + b, 5.0F, PieceType::normal));
+    }
+  }
+  SentencepieceBytes suffix = test::small_sentencepiece();
+  suffix.trainer += test::proto_varint(24, 1);
+  for (const SentencepieceBytes& bytes : {test::small_sentencepiece(), variant(false, true), crossing, suffix}) {
+    const Tokenizer tokenizer = loaded(bytes.serialized());
+    const auto whole = tokenizer.encode(text).value();
+    for (const std::int64_t least : {0, 1, 100, 1000, 3000, 12'345, 1'000'000}) {
+      CAPTURE(least);
+      const auto beginning = tokenizer.encode_beginning(text, least).value();
+      CHECK(static_cast<std::int64_t>(beginning.size()) >= std::min(least, static_cast<std::int64_t>(whole.size())));
+      CHECK(std::equal(beginning.begin(), beginning.end(), whole.begin(),
+                       whole.begin() + static_cast<std::ptrdiff_t>(std::min(beginning.size(), whole.size()))));
+    }
+  }
+  // Read in part where that is safe, else as a whole.
+  CHECK(loaded(test::small_sentencepiece().serialized()).encode_beginning(text, 100)->size() < 10'000);
+  const Tokenizer with_suffix = loaded(suffix.serialized());
+  CHECK(with_suffix.encode_beginning(text, 100).value() == with_suffix.encode(text).value());
 }
 
 TEST_CASE("text becomes tokens and text again") {
