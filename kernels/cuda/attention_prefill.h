@@ -12,20 +12,20 @@ namespace natscope::kernels::cuda {
 [[nodiscard]] std::int64_t attention_prefill_scratch_bytes(std::int64_t heads, std::int64_t chunk,
                                                            const DeviceKvCache& cache);
 
-/// kernels/attention_prefill.h with views into device memory: a chunk of C new tokens over what the cache still holds and
-/// the chunk itself, under the roles' mask.
+/// kernels/attention_prefill.h with views into device memory: a chunk of C new tokens over what the cache still holds
+/// and the chunk itself, under the roles' mask.
 ///
 ///   queries [heads, C, head_dim] f32; keys, values [kv_heads, C, head_dim] f32; roles [kv_heads, C]
 ///   out [heads, C, head_dim] f32; lse [heads, C] f32
 ///
-/// Kept globals and locals are read where they lie, dense in their pages; the chunk's keys are ordered by role first, so
-/// that every tile is dense in visible keys. One online softmax runs over all of them. Equal bits on every run. Products
-/// of a bf16 cache are of bf16 operands, sums are f32. A role over 2 counts as sliding.
+/// Kept globals and locals are read where they lie, dense in their pages; the chunk's keys are ordered by role first,
+/// so that every tile is dense in visible keys. One online softmax runs over all of them. Equal bits on every run.
+/// Products of a bf16 cache are of bf16 operands, sums are f32. A role over 2 counts as sliding.
 ///
 /// `first` has to be the position that the cache expects next. The chunk is appended afterwards, by the caller.
 ///
-/// Errors: shape_mismatch (scratch too small as well), invalid_argument, unsupported_shape (head_dim over what this GPU's
-/// shared memory takes, heads over 65535).
+/// Errors: shape_mismatch (scratch too small as well), invalid_argument, unsupported_shape (head_dim over what this
+/// GPU's shared memory takes, heads over 65535).
 Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, ConstView<float, 3> values,
                          ConstView<Role, 2> roles, const DeviceKvCache& cache, LayerId layer, TokenPos first,
                          View<float, 3> out, View<float, 2> lse, void* scratch, std::int64_t scratch_bytes,
