@@ -67,6 +67,8 @@ struct KvArena {
   }
   [[nodiscard]] NATSCOPE_HD std::int64_t slab_bytes() const { return page_bytes << pages_per_slab_log2; }
   [[nodiscard]] NATSCOPE_HD std::int32_t slab_count() const { return most_pages >> pages_per_slab_log2; }
+  /// Whether all slabs together are enough for any tokens.
+  [[nodiscard]] NATSCOPE_HD bool is_never_short() const { return most_pages >= head_count() * head_pages; }
   [[nodiscard]] NATSCOPE_HD std::byte* page(std::int32_t id) const {
     return slabs[id >> pages_per_slab_log2] + (id & ((1 << pages_per_slab_log2) - 1)) * page_bytes;
   }

@@ -176,6 +176,8 @@ Status DeviceKvCache::reserve(std::int64_t tokens, std::int64_t layers, Stream s
   if (layers < 0 || layers > arena_.layers) return {StatusCode::invalid_argument, "reserve: layers over the cache's"};
   if (const Status status = reserve_slots(tokens, stream); !status.ok()) return status;
   const std::int64_t needed = layers * arena_.kv_heads * arena_.pages_for(tokens);
+  const auto all_slabs = static_cast<std::size_t>(arena_.slab_count());
+  if (slabs_.size() == all_slabs && arena_.is_never_short()) return {};
   if (known_free_ < needed) {
     take_back_kernel<<<1, append_threads, 0, stream>>>(arena_);
     if (const Status status = launched(); !status.ok()) return status;
@@ -183,17 +185,17 @@ Status DeviceKvCache::reserve(std::int64_t tokens, std::int64_t layers, Stream s
     if (const Status status = copy_to_host(&stock, arena_.stock, sizeof(stock), stream); !status.ok()) return status;
     if (const Status status = synchronize(stream); !status.ok()) return status;
     known_free_ = stock.free;
-    while (known_free_ < needed) {
+    while (known_free_ < needed && slabs_.size() < all_slabs) {
       if (const Status status = add_slab(stream); !status.ok()) return status;
     }
+    if (known_free_ < needed && !arena_.is_never_short()) return {StatusCode::out_of_memory, "the cache's limit"};
   }
-  known_free_ -= needed;
+  known_free_ = std::max<std::int64_t>(known_free_ - needed, 0);
   return {};
 }
 
 Status DeviceKvCache::add_slab(Stream stream) {
   const auto index = static_cast<std::int32_t>(slabs_.size());
-  if (index >= arena_.slab_count()) return {StatusCode::out_of_memory, "the cache's limit"};
   void* slab = nullptr;
   if (const Status status = allocate(arena_.slab_bytes(), &slab); !status.ok()) return status;
   slabs_.push_back(slab);
