@@ -49,7 +49,7 @@ TEST_CASE("every head layout, head size and page size gives the dense result") {
       std::int64_t query;
       std::int64_t kv;
     };
-    for (const Heads heads : {Heads{1, 1}, Heads{3, 3}, Heads{8, 2}, Heads{7, 1}, Heads{12, 4}}) {
+    for (const Heads heads : {Heads{1, 1}, Heads{3, 3}, Heads{8, 2}, Heads{7, 1}, Heads{12, 4}, Heads{34, 2}}) {
       for (const std::int64_t head_dim : {8, 10, 16, 24, 32, 34, 64, 80, 96, 128, 200, 256}) {
         for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
           CAPTURE(heads.query);

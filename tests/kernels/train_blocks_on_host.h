@@ -113,24 +113,29 @@ class HostBlock {
   }
   void rows_product(const Numbers& left, const Numbers& right, Numbers& product) const {
     const std::int64_t dim = unit_.sizes.head_dim;
+    Numbers turned(right.size());  // [dim, column]: the inner loop then runs along memory
+    for (std::int64_t column = 0; column < unit_.tile(); ++column) {
+      for (std::int64_t d = 0; d < dim; ++d)
+        turned[static_cast<std::size_t>(d * unit_.tile() + column)] = right[static_cast<std::size_t>(column * dim + d)];
+    }
+    std::fill(product.begin(), product.end(), 0.0F);
     for (std::int64_t row = 0; row < unit_.tile(); ++row) {
-      for (std::int64_t column = 0; column < unit_.tile(); ++column) {
-        float sum = 0;
-        for (std::int64_t d = 0; d < dim; ++d) {
-          sum += left[static_cast<std::size_t>(row * dim + d)] * right[static_cast<std::size_t>(column * dim + d)];
-        }
-        product[at(row, column)] = sum;
+      float* const sums = product.data() + row * unit_.tile();
+      for (std::int64_t d = 0; d < dim; ++d) {
+        const float number = left[static_cast<std::size_t>(row * dim + d)];
+        const float* const numbers = turned.data() + d * unit_.tile();
+        for (std::int64_t column = 0; column < unit_.tile(); ++column) sums[column] += number * numbers[column];
       }
     }
   }
   void columns_product(const Numbers& weights, const Numbers& right, Numbers& sums) const {
     const std::int64_t dim = unit_.sizes.head_dim;
     for (std::int64_t row = 0; row < unit_.tile(); ++row) {
+      float* const of_row = sums.data() + row * dim;
       for (std::int64_t column = 0; column < unit_.tile(); ++column) {
         const float weight = operand(weights[at(row, column)], unit_.inputs.dtype);
-        for (std::int64_t d = 0; d < dim; ++d) {
-          sums[static_cast<std::size_t>(row * dim + d)] += weight * right[static_cast<std::size_t>(column * dim + d)];
-        }
+        const float* const numbers = right.data() + column * dim;
+        for (std::int64_t d = 0; d < dim; ++d) of_row[d] += weight * numbers[d];
       }
     }
   }
