@@ -29,6 +29,11 @@ struct TileShape {
   static constexpr int exchange_floats = sizeof(Element) == 2 ? 0 : 16 * exchange_stride;
 };
 
+/// Columns of a tile that takes rows of head_dim, 0 where there is no code for it.
+[[nodiscard]] NATSCOPE_HD constexpr int tile_dim(long long head_dim) {
+  return head_dim <= 64 ? 64 : head_dim <= 128 ? 128 : head_dim <= 256 ? 256 : 0;
+}
+
 /// Where the numbers of a lane's fragment belong: slot 0 or 1 of its rows, `which` 0 or 1 of its columns of an 8-wide
 /// tile.
 [[nodiscard]] NATSCOPE_HD constexpr int lane_row(int lane, int slot) { return lane / 4 + slot * 8; }

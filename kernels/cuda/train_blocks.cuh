@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "kernels/cuda/softmax_rows.cuh"
 #include "kernels/cuda/tile_math.cuh"
 #include "kernels/cuda/train_loops.h"
 #include "kernels/cuda/train_scratch.h"
@@ -63,7 +64,11 @@ class StagedBlock {
 
 /// Rows are queries of one head, columns places of keys: forward, and dq where `gradient`.
 template <class Element, int dim, bool gradient>
-class QueryBlock : public StagedBlock {
+class QueryBlock : public StagedBlock, public SoftmaxRows<TileShape<Element, dim>> {
+  using Softmax = SoftmaxRows<TileShape<Element, dim>>;
+  using Softmax::scores_;
+  using Softmax::sums_;
+
  public:
   using Shape = TileShape<Element, dim>;
   static constexpr int fixed_tiles = gradient ? 2 : 1;
@@ -80,7 +85,7 @@ class QueryBlock : public StagedBlock {
     const std::int64_t unit = static_cast<std::int64_t>(batch) * call.kv_heads + head / (call.heads / call.kv_heads);
     query_row_ = (static_cast<std::int64_t>(batch) * call.heads + head) * padded;
     key_row_ = unit * train_places(call.length, Shape::rows);
-    clear(sums_);
+    Softmax::begin_softmax();
   }
 
   __device__ void fetch_queries(std::int32_t query_block) {
@@ -131,50 +136,17 @@ class QueryBlock : public StagedBlock {
   }
   [[nodiscard]] __device__ float delta(std::int32_t row) const { return (row & 8) != 0 ? delta_[1] : delta_[0]; }
 
-  /// Scores to weights relative to each query's largest so far; what was summed before shrinks to match.
-  __device__ void soften(float scale_log2) {
-#pragma unroll
-    for (int slot = 0; slot < 2; ++slot) {
-      float top = -INFINITY;
-#pragma unroll
-      for (int tile = 0; tile < Shape::score_tiles; ++tile) {
-        top = fmaxf(top, fmaxf(scores_[tile][2 * slot], scores_[tile][2 * slot + 1]));
-      }
-      const float largest = fmaxf(largest_[slot], row_largest(top));
-      const float reference = largest == -INFINITY ? 0.0F : largest * scale_log2;
-      const float shrink = exp2f(largest_[slot] * scale_log2 - reference);
-      largest_[slot] = largest;
-      float total = total_[slot] * shrink;
-#pragma unroll
-      for (int tile = 0; tile < Shape::score_tiles; ++tile) {
-#pragma unroll
-        for (int which = 0; which < 2; ++which) {
-          float& weight = scores_[tile][2 * slot + which];
-          weight = exp2f(fmaf(weight, scale_log2, -reference));
-          total += weight;
-        }
-      }
-      total_[slot] = total;
-#pragma unroll
-      for (int part = 0; part < Shape::dim_tiles; ++part) {
-        sums_[part][2 * slot] *= shrink;
-        sums_[part][2 * slot + 1] *= shrink;
-      }
-    }
-  }
   __device__ void add_values(int stage) { columns_product<Shape>(sums_, scores_, values(stage), exchange_); }
   __device__ void add_query_gradient(int stage) { columns_product<Shape>(sums_, dp_, keys(stage), exchange_); }
 
   __device__ void write_output(std::int32_t query_block, float scale_log2) {
 #pragma unroll
     for (int slot = 0; slot < 2; ++slot) {
-      const float total = row_sum(total_[slot]);
+      const float total = Softmax::total_of(slot);
       const std::int64_t m = static_cast<std::int64_t>(query_block) * Shape::rows + warp_ * 16 + fragment_row(slot);
       if (m >= call_.length) continue;
       write_row(call_.out, m, slot, 1.0F / total);
-      if (threadIdx.x % 4 == 0) {
-        call_.lse(batch_, head_, m) = largest_[slot] * (scale_log2 / log2_e) + logf(total);
-      }
+      if (threadIdx.x % 4 == 0) call_.lse(batch_, head_, m) = Softmax::lse_of(slot, total, scale_log2);
     }
   }
   __device__ void write_query_gradient(std::int32_t query_block) {
@@ -185,21 +157,15 @@ class QueryBlock : public StagedBlock {
     }
   }
 
- private:
+ protected:
   // Computed, not looked up: an array that is indexed by a number known at run time would drag the whole block into memory.
   [[nodiscard]] __device__ Element* keys(int stage) const { return staged_ + 2 * stage * Shape::elements; }
   [[nodiscard]] __device__ Element* values(int stage) const { return keys(stage) + Shape::elements; }
 
+ private:
   __device__ void write_row(const View<float, 4>& to, std::int64_t m, int slot, float factor) const {
     float* const row = to.data + batch_ * to.strides[0] + head_ * to.strides[1] + m * to.strides[2];
-#pragma unroll
-    for (int part = 0; part < Shape::dim_tiles; ++part) {
-#pragma unroll
-      for (int which = 0; which < 2; ++which) {
-        const int d = fragment_column(part, which);
-        if (d < call_.head_dim) row[d] = sums_[part][2 * slot + which] * factor;
-      }
-    }
+    Softmax::write_sums(row, static_cast<int>(call_.head_dim), slot, factor);
   }
 
   const TrainCall& call_;
@@ -209,11 +175,7 @@ class QueryBlock : public StagedBlock {
   Element* d_out_ = nullptr;
   Element* staged_;  // per stage keys, then values
   float* exchange_;
-  Fragment sums_[Shape::dim_tiles];
-  Fragment scores_[Shape::score_tiles];
   Fragment dp_[Shape::score_tiles];
-  float largest_[2] = {-INFINITY, -INFINITY};
-  float total_[2] = {0.0F, 0.0F};
   float lse_log2_[2], delta_[2];
 };
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernels/attention_train.h"
+#include "kernels/cuda/tile_products.h"
 #include "kernels/cuda/train_plan.h"
 
 /// How the training attention divides its scratch: plans of every (batch item, KV head), packed operands, sums.
@@ -18,10 +19,7 @@ struct TrainSizes {
         kv_heads(inputs.k.size(1)),
         length(inputs.q.size(2)),
         head_dim(inputs.q.size(3)),
-        dim(head_dim <= 64    ? 64
-            : head_dim <= 128 ? 128
-            : head_dim <= 256 ? 256
-                              : 0),
+        dim(tile_dim(head_dim)),
         tile(inputs.dtype == ElementType::bf16 ? 64 : 32),
         padded_length((length + tile - 1) / tile * tile),
         places(train_places(length, tile)),

@@ -23,9 +23,8 @@ template <class T, int Rank>
 }
 
 /// Whether the layer is in the cache, and `heads` query heads of `head_dim` fit its KV heads.
-[[nodiscard]] inline Status check_cache(const KvCache& cache, LayerId layer, std::int64_t heads,
+[[nodiscard]] inline Status check_cache(const KvCacheShape& shape, LayerId layer, std::int64_t heads,
                                         std::int64_t head_dim) {
-  const KvCacheShape& shape = cache.shape();
   if (layer.value < 0 || layer.value >= shape.layers) return {StatusCode::invalid_argument, "layer: not in the cache"};
   if (heads < 1 || heads % shape.kv_heads != 0)
     return {StatusCode::shape_mismatch, "heads: not a multiple of kv_heads"};

@@ -21,6 +21,7 @@ struct SequenceBackend {
   std::function<AttentionResult<float>(const AttentionCase&, std::int32_t page_entries)> decode;
   /// In chunks of `chunk` tokens, each appended after it was attended to.
   std::function<AttentionResult<float>(const AttentionCase&, std::int64_t chunk, std::int32_t page_entries)> prefill;
+  bool bf16_operands = false;  ///< decode rounds queries and weights to bf16 over a bf16 cache (sequence_check.h)
 };
 
 struct LinearBackend {

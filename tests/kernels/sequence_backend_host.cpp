@@ -8,6 +8,7 @@
 
 #include "kernels/attention_prefill.h"
 #include "tests/kernels/decode_step.h"
+#include "tests/kernels/sequence_loops_on_host.h"
 
 namespace natscope::tests {
 
@@ -81,7 +82,9 @@ LinearBackend linear_backend(const char* name, Backend backend) {
 }  // namespace
 
 std::vector<SequenceBackend> sequence_backends() {
-  return {sequence_backend("ref", Backend::ref), sequence_backend("cpu", Backend::cpu)};
+  return {sequence_backend("ref", Backend::ref),
+          sequence_backend("cpu", Backend::cpu),
+          {"cuda's loops on the host", sequence_loops_decode, sequence_loops_prefill, true}};
 }
 std::vector<LinearBackend> linear_backends() {
   return {linear_backend("ref", Backend::ref), linear_backend("cpu", Backend::cpu)};

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "kernels/cuda/kv_cache.h"
+
+namespace natscope::kernels::cuda {
+
+/// Scratch of a decode, in device memory, aligned to 256 bytes. Depends on the GPU and the shapes only, not on how much
+/// the cache holds.
+[[nodiscard]] std::int64_t attention_decode_scratch_bytes(std::int64_t heads, const DeviceKvCache& cache);
+
+/// kernels/attention_decode.h with views into device memory: one new token per query head over the entries that the
+/// cache holds and the token itself.
+///
+///   queries [heads, head_dim] f32; self_key, self_value [kv_heads, head_dim] f32; out [heads, head_dim] f32; lse
+///   [heads] f32
+///
+/// All heads' keys are cut into equal shares, one a warp, whatever head they belong to; shares are planned on the
+/// device from the lengths there, so a recorded graph stays right while the cache grows. The query heads of a group are
+/// the rows of one tile: every byte of the cache is read once (for groups up to 16). Two kernels; equal bits on every
+/// run on the same GPU. Products of a bf16 cache are of bf16 operands, sums are f32.
+///
+/// Errors: shape_mismatch (scratch too small as well), invalid_argument, unsupported_shape, backend_unavailable
+/// (self_scores: H2O).
+Status attention_decode(ConstView<float, 2> queries, ConstView<float, 2> self_key, ConstView<float, 2> self_value,
+                        const DeviceKvCache& cache, LayerId layer, View<float, 2> out, std::span<float> lse,
+                        std::span<float> self_scores, void* scratch, std::int64_t scratch_bytes, Stream stream);
+
+}  // namespace natscope::kernels::cuda

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "kernels/cuda/train_plan.h"
+
+namespace natscope::kernels::cuda {
+
+/// What kv_append.h and decode_loops.h call a Team: the threads of a block, whole warps.
+struct BlockTeam {
+  template <class F>
+  __device__ void each(std::int32_t count, const F& f) const {
+    for (auto index = static_cast<std::int32_t>(threadIdx.x); index < count;
+         index += static_cast<std::int32_t>(blockDim.x)) {
+      f(index);
+    }
+    __syncthreads();
+  }
+
+  template <class Of>
+  __device__ void mark(std::int32_t count, const Of& of, RoleMasks& masks) const {
+    const std::int32_t whole = (count + 31) / 32 * 32;
+    for (auto index = static_cast<std::int32_t>(threadIdx.x); index < whole;
+         index += static_cast<std::int32_t>(blockDim.x)) {
+      const int run = index < count ? of(index) : role_count;
+#pragma unroll
+      for (int which = 0; which < role_count; ++which) {
+        const std::uint32_t bits = __ballot_sync(0xffffffffU, run == which);
+        if (index % 32 == 0) masks.words[which][index / 32] = bits;
+      }
+    }
+    __syncthreads();
+  }
+
+  template <class F>
+  __device__ float sum(std::int32_t count, const F& f) const {
+    return joined(count, 0.0F, f, [](float a, float b) { return a + b; });
+  }
+  template <class F>
+  __device__ float largest(std::int32_t count, const F& f) const {
+    return joined(count, -INFINITY, f, [](float a, float b) { return fmaxf(a, b); });
+  }
+
+ private:
+  /// Always in the same order: every thread its own, then a warp's, then the warps'.
+  template <class F, class Join>
+  __device__ static float joined(std::int32_t count, float number, const F& f, const Join& join) {
+    __shared__ float of_warp[32];
+    for (auto index = static_cast<std::int32_t>(threadIdx.x); index < count;
+         index += static_cast<std::int32_t>(blockDim.x)) {
+      number = join(number, f(index));
+    }
+    for (int step = 16; step > 0; step /= 2) number = join(number, __shfl_xor_sync(0xffffffffU, number, step));
+    if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = number;
+    __syncthreads();
+    number = of_warp[0];
+    for (unsigned warp = 1; warp < blockDim.x / 32; ++warp) number = join(number, of_warp[warp]);
+    __syncthreads();
+    return number;
+  }
+};
+
+}  // namespace natscope::kernels::cuda

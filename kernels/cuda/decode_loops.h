@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "kernels/cuda/kv_arena.h"
+#include "kernels/cuda/train_loops.h"
+
+/// A decode's work: all heads' keys in tiles, one after the other, cut into equal shares whatever head they belong to,
+/// and what the shares found put together. For the device and for the CPU test that holds it to `ref`.
+namespace natscope::kernels::cuda {
+
+inline constexpr std::int32_t decode_rows = 16;        ///< query heads that one tile takes
+inline constexpr std::int32_t least_decode_tiles = 4;  ///< a share below that is not worth a partial sum
+
+/// Keys of a tile.
+[[nodiscard]] NATSCOPE_HD constexpr std::int32_t decode_tile(ElementType dtype) {
+  return dtype == ElementType::bf16 ? 32 : 16;
+}
+
+/// Tiles from `begin` to before `end` of all of them, in the order of units.
+struct DecodeShare {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+};
+
+/// What is divided: a unit is a KV head and up to decode_rows query heads of its group. Shares are cut from lengths
+/// that stand in device memory, by whoever works on them.
+struct DecodeUnits {
+  const KvHeadState* heads = nullptr;  ///< [kv_heads] of the layer
+  std::int32_t count = 0;              ///< kv_heads · row_tiles
+  std::int32_t row_tiles = 1;          ///< of a group
+  std::int32_t tile = 0;               ///< keys of a tile
+  std::int32_t workers = 0;            ///< who can take a share
+
+  [[nodiscard]] NATSCOPE_HD std::int64_t tiles(std::int32_t unit) const {
+    return (static_cast<std::int64_t>(heads[unit / row_tiles].entries()) + tile - 1) / tile;
+  }
+  [[nodiscard]] NATSCOPE_HD std::int64_t tiles_before(std::int32_t unit) const {
+    std::int64_t total = 0;
+    for (std::int32_t earlier = 0; earlier < unit; ++earlier) total += tiles(earlier);
+    return total;
+  }
+  /// Shares of `total` tiles: never one without a tile.
+  [[nodiscard]] NATSCOPE_HD std::int64_t shares(std::int64_t total) const {
+    const std::int64_t wanted = (total + least_decode_tiles - 1) / least_decode_tiles;
+    return wanted < workers ? wanted : workers;
+  }
+  [[nodiscard]] NATSCOPE_HD DecodeShare share(std::int64_t worker, std::int64_t total) const {
+    const std::int64_t all = shares(total);
+    if (worker >= all) return {};
+    return {total * worker / all, total * (worker + 1) / all};
+  }
+  /// Whose share a tile is in.
+  [[nodiscard]] NATSCOPE_HD std::int32_t worker_of(std::int64_t tile_index, std::int64_t total) const {
+    return static_cast<std::int32_t>(((tile_index + 1) * shares(total) + total - 1) / total - 1);
+  }
+  /// Where a worker leaves what it found of a unit. From one piece of work to the next the worker or the unit grows, so
+  /// no two have the same place, and those of a unit stand side by side.
+  [[nodiscard]] NATSCOPE_HD static std::int32_t partial(std::int32_t worker, std::int32_t unit) {
+    return worker + unit;
+  }
+  [[nodiscard]] NATSCOPE_HD std::int64_t partials() const { return static_cast<std::int64_t>(workers) + count; }
+};
+
+/// What workers leave: sums of weighted values relative to the largest score, that score, and the sum of weights.
+struct DecodePartials {
+  float* sums = nullptr;     ///< [partials, rows, dim]
+  float* largest = nullptr;  ///< [partials, rows]
+  float* total = nullptr;    ///< [partials, rows]
+  std::int32_t rows = 0;     ///< min(group, decode_rows)
+  std::int32_t dim = 0;
+  std::int64_t used_bytes = 0;
+
+  /// Divides what begins at `base`; without a base it only counts.
+  DecodePartials(const DecodeUnits& units, std::int64_t group, std::int32_t tile_dim, void* base)
+      : rows(static_cast<std::int32_t>(group < decode_rows ? group : decode_rows)), dim(tile_dim) {
+    const auto take = [&](std::int64_t floats) {
+      float* const piece = base == nullptr ? nullptr : static_cast<float*>(base) + used_bytes / 4;
+      used_bytes += (floats * 4 + 255) / 256 * 256;
+      return piece;
+    };
+    sums = take(units.partials() * rows * dim);
+    largest = take(units.partials() * rows);
+    total = take(units.partials() * rows);
+  }
+};
+
+/// One worker's share. A `Warp` has decode_rows rows of queries and `units.tile` columns of keys: start(unit) and
+/// fetch(tile, stage) bring them, as in train_loops.h; finish(partial) leaves what was found.
+template <class Warp>
+NATSCOPE_HD void decode_share(Warp& warp, const DecodeUnits& units, std::int32_t worker, float scale_log2) {
+  const DecodeShare share = units.share(worker, units.tiles_before(units.count));
+  std::int64_t before = 0;
+  for (std::int32_t unit = 0; unit < units.count && before < share.end; ++unit) {
+    const std::int64_t tiles = units.tiles(unit);
+    const std::int64_t first = (share.begin > before ? share.begin : before) - before;
+    const std::int64_t end = (share.end < before + tiles ? share.end : before + tiles) - before;
+    before += tiles;
+    if (first >= end) continue;
+    const std::int32_t entries = units.heads[unit / units.row_tiles].entries();
+    const auto first_tile = static_cast<std::int32_t>(first);
+    warp.start(unit);
+    const auto fetch = [&](std::int32_t index, int stage) { warp.fetch(first_tile + index, stage); };
+    through_stages(warp, static_cast<std::int32_t>(end - first), fetch, [&](std::int32_t index, int stage) {
+      const std::int32_t slot = (first_tile + index) * units.tile;
+      warp.score(stage);
+      if (slot + units.tile > entries) {
+        warp.each_score([&](std::int32_t, std::int32_t column, float& score) {
+          if (slot + column >= entries) score = -INFINITY;
+        });
+      }
+      warp.soften(scale_log2);
+      warp.add_values(stage);
+    });
+    warp.finish(DecodeUnits::partial(worker, unit));
+  }
+}
+
+/// One query head's inputs and outputs of a merge.
+struct DecodeRow {
+  const float* query = nullptr;       ///< [head_dim]
+  const float* self_key = nullptr;    ///< [head_dim]
+  const float* self_value = nullptr;  ///< [head_dim]
+  float* out = nullptr;               ///< [head_dim]
+  float* lse = nullptr;
+  std::int32_t head_dim = 0;
+};
+
+/// Puts together what was found of one query head, the index-th of its group, and the new token itself. Partial sums
+/// are added in the order of their places. A `Team` is the threads of a block: each(count, f) runs f(0 … count − 1);
+/// sum(count, f) and largest(count, f) give every thread the sum, or the largest, of f(0 … count − 1).
+template <class Team>
+NATSCOPE_HD void merge_decode(const Team& team, const DecodeUnits& units, const DecodePartials& partials,
+                              std::int32_t kv_head, std::int32_t index, const DecodeRow& row, float scale_log2) {
+  const std::int32_t unit = kv_head * units.row_tiles + index / decode_rows;
+  const std::int64_t total_tiles = units.tiles_before(units.count);
+  const std::int64_t before = units.tiles_before(unit);
+  const std::int64_t tiles = units.tiles(unit);
+  std::int32_t first = 0;
+  std::int32_t count = 0;
+  if (tiles > 0) {
+    first = DecodeUnits::partial(units.worker_of(before, total_tiles), unit);
+    count = DecodeUnits::partial(units.worker_of(before + tiles - 1, total_tiles), unit) - first + 1;
+  }
+  const auto at = [&](std::int32_t partial) {
+    return static_cast<std::int64_t>(first + partial) * partials.rows + index % decode_rows;
+  };
+
+  const float self = team.sum(row.head_dim, [&](std::int32_t d) { return row.query[d] * row.self_key[d]; });
+  const float found = team.largest(count, [&](std::int32_t partial) { return partials.largest[at(partial)]; });
+  const float top = found > self ? found : self;
+  const auto weight = [&](float score) { return exp2f((score - top) * scale_log2); };
+  const float self_weight = weight(self);
+  const float total = self_weight + team.sum(count, [&](std::int32_t partial) {
+    return weight(partials.largest[at(partial)]) * partials.total[at(partial)];
+  });
+  team.each(row.head_dim, [&](std::int32_t d) {
+    float sum = self_weight * row.self_value[d];
+    for (std::int32_t partial = 0; partial < count; ++partial) {
+      sum += weight(partials.largest[at(partial)]) * partials.sums[at(partial) * partials.dim + d];
+    }
+    row.out[d] = sum / total;
+    if (d == 0) *row.lse = top * (scale_log2 / log2_e) + logf(total);
+  });
+}
+
+}  // namespace natscope::kernels::cuda

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The host's side of the device's cache, and the kernels that run kv_append.h. The device alone knows how long heads are; the
+// host knows a bound, and asks only when the bound does not do.
+#include "kernels/cuda/kv_cache.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <new>
+
+#include "kernels/cuda/block_team.cuh"
+#include "kernels/cuda/kv_append.h"
+#include "kernels/cuda/launch_status.cuh"
+#include "kernels/launch/argument_checks.h"
+
+namespace natscope::kernels::cuda {
+
+namespace {
+
+constexpr int append_threads = 256;
+constexpr std::int64_t rows_in_append =
+    4;  // as many rows the append's own block writes; more go to blocks of their own
+
+__device__ inline void store_row(const KvArena& arena, std::byte* row, const float* from) {
+  for (auto d = static_cast<std::int32_t>(threadIdx.x % 32); d < arena.row_elements; d += 32) {
+    const float number = d < arena.head_dim ? from[d] : 0.0F;
+    if (arena.dtype == ElementType::f32) {
+      reinterpret_cast<float*>(row)[d] = number;
+    } else {
+      reinterpret_cast<Bf16*>(row)[d] = to_bf16(number);
+    }
+  }
+}
+
+/// The row-th token of an append, by one warp; the head's state is that after the append.
+__device__ inline void write_entry(const KvHeadPages& head, std::int64_t kv_head, std::int64_t row,
+                                   const ConstView<float, 3>& keys, const ConstView<float, 3>& values) {
+  const KvArena& arena = *head.arena;
+  const std::int32_t slot = arena.slots[kv_head * arena.most_tokens + row];
+  if (slot < 0) return;
+  std::byte* const key = head.key_row(slot);
+  store_row(arena, key, keys.data + kv_head * keys.strides[0] + row * keys.strides[1]);
+  store_row(arena, key + head.value_offset(), values.data + kv_head * values.strides[0] + row * values.strides[1]);
+  if (threadIdx.x % 32 == 0)
+    head.position(slot) = head.state->next_position - static_cast<std::int32_t>(keys.sizes[1] - row);
+}
+
+__global__ void __launch_bounds__(append_threads)
+    append_kernel(__grid_constant__ const KvArena arena, std::int32_t layer,
+                  __grid_constant__ const ConstView<Role, 2> roles, __grid_constant__ const ConstView<float, 3> keys,
+                  __grid_constant__ const ConstView<float, 3> values) {
+  __shared__ AppendShared shared;
+  const std::int64_t kv_head = blockIdx.x;
+  const KvHeadPages head(arena, layer, kv_head);
+  const AppendedTokens tokens{roles.data + kv_head * roles.strides[0], roles.strides[1],
+                              static_cast<std::int32_t>(roles.sizes[1])};
+  append_to_head(BlockTeam(), shared, head, tokens, arena.moves + 2 * kv_head * arena.most_moves,
+                 arena.slots + kv_head * arena.most_tokens);
+  if (tokens.count > rows_in_append) return;
+  for (std::int64_t row = threadIdx.x / 32; row < tokens.count; row += append_threads / 32)
+    write_entry(head, kv_head, row, keys, values);
+}
+
+__global__ void __launch_bounds__(append_threads)
+    write_kernel(__grid_constant__ const KvArena arena, std::int32_t layer,
+                 __grid_constant__ const ConstView<float, 3> keys, __grid_constant__ const ConstView<float, 3> values) {
+  const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * (append_threads / 32) + threadIdx.x / 32;
+  if (row < keys.sizes[1]) write_entry(KvHeadPages(arena, layer, blockIdx.y), blockIdx.y, row, keys, values);
+}
+
+__global__ void take_back_kernel(__grid_constant__ const KvArena arena) { take_back_pages(BlockTeam(), arena); }
+
+__global__ void add_slab_kernel(__grid_constant__ const KvArena arena, std::int32_t slab, std::byte* base) {
+  add_slab_pages(BlockTeam(), arena, slab, base);
+}
+
+Status cuda_allocate(void*, std::int64_t size_bytes, void** data) {
+  const cudaError_t error = cudaMalloc(data, static_cast<std::size_t>(size_bytes));
+  if (error != cudaSuccess) cudaGetLastError();  // asked and answered: the next call must not find this error
+  return to_status(error);
+}
+void cuda_release(void*, void* data) { cudaFree(data); }
+
+std::int64_t mirror_bytes(const KvArena& arena) {
+  return arena.head_count() * static_cast<std::int64_t>(sizeof(KvHeadState)) +
+         static_cast<std::int64_t>(sizeof(KvPageStock));
+}
+
+float stored(const std::byte* row, ElementType dtype, std::int64_t d) {
+  if (dtype == ElementType::f32) return reinterpret_cast<const float*>(row)[d];
+  return to_float(reinterpret_cast<const Bf16*>(row)[d]);
+}
+
+}  // namespace
+
+Status DeviceKvCache::create(const KvCacheShape& shape, std::int64_t max_tokens, const DeviceAllocator* allocator,
+                             std::unique_ptr<DeviceKvCache>& cache) {
+  if (shape.layers < 1 || shape.kv_heads < 1 || shape.head_dim < 1 || shape.page_entries < 1 || shape.limit_bytes < 0) {
+    return {StatusCode::invalid_argument, "cache shape: every size at least 1"};
+  }
+  if (max_tokens < 1 || max_tokens >= std::numeric_limits<std::int32_t>::max() - shape.page_entries)
+    return {StatusCode::invalid_argument, "max_tokens: from 1 on, less than 2^31"};
+  if (shape.head_dim > 256) return {StatusCode::unsupported_shape, "head_dim: at most 256"};
+  if (shape.kv_heads > 65535) return {StatusCode::unsupported_shape, "kv_heads: at most 65535"};
+  DeviceInfo info;
+  if (const Status status = device_info(info); !status.ok()) return status;
+
+  std::unique_ptr<DeviceKvCache> made(new (std::nothrow) DeviceKvCache);
+  if (made == nullptr) return {StatusCode::out_of_memory, "cache"};
+  made->shape_ = shape;
+  made->max_tokens_ = max_tokens;
+  made->allocator_ = allocator != nullptr ? *allocator : DeviceAllocator{nullptr, cuda_allocate, cuda_release};
+  const std::int64_t limit = shape.limit_bytes > 0 ? std::min(shape.limit_bytes, info.memory_bytes) : info.memory_bytes;
+  made->arena_ = sized_arena(shape, max_tokens, limit);
+  const std::int64_t bytes = divide_tables(made->arena_, nullptr);
+  if (const Status status = made->allocate(bytes, &made->tables_); !status.ok()) return status;
+  divide_tables(made->arena_, made->tables_);
+  if (const Status status = made->mirror_.allocate(mirror_bytes(made->arena_)); !status.ok()) return status;
+  if (const Status status = made->reset(0, false, nullptr); !status.ok()) return status;
+  cache = std::move(made);
+  return {};
+}
+
+DeviceKvCache::~DeviceKvCache() {
+  cudaDeviceSynchronize();  // whoever still reads the pages has to be done
+  release_slabs();
+  release(moves_);
+  release(slots_);
+  release(tables_);
+}
+
+Status DeviceKvCache::allocate(std::int64_t size_bytes, void** data) const {
+  return allocator_.allocate(allocator_.context, size_bytes, data);
+}
+void DeviceKvCache::release(void* data) const {
+  if (data != nullptr) allocator_.release(allocator_.context, data);
+}
+void DeviceKvCache::release_slabs() {
+  for (void* slab : slabs_) release(slab);
+  slabs_.clear();
+}
+
+Status DeviceKvCache::reset(std::int64_t window, bool keep_scores, Stream stream) {
+  if (keep_scores) return {StatusCode::backend_unavailable, "H2O's scores are kept by the CPU's cache only"};
+  if (const Status status = synchronize(stream); !status.ok()) return status;
+  release_slabs();
+  release(moves_);
+  moves_ = nullptr;
+  known_free_ = 0;
+  window_ = std::clamp<std::int64_t>(window, 0, std::numeric_limits<std::int32_t>::max());
+  arena_.window = static_cast<std::int32_t>(window_);
+  arena_.most_moves = static_cast<std::int32_t>(std::min(window_, max_tokens_));
+  const std::int64_t bytes = std::int64_t{8} * arena_.most_moves * arena_.kv_heads;
+  if (bytes > 0) {
+    if (const Status status = allocate(bytes, &moves_); !status.ok()) return status;
+  }
+  arena_.moves = static_cast<std::int32_t*>(moves_);
+  std::memset(mirror_.as<std::byte>(), 0, static_cast<std::size_t>(mirror_.size_bytes()));
+  return fill_bytes(arena_.heads, 0, mirror_.size_bytes(), stream);
+}
+
+Status DeviceKvCache::reserve_slots(std::int64_t tokens, Stream stream) {
+  if (tokens <= arena_.most_tokens) return {};
+  if (const Status status = synchronize(stream); !status.ok()) return status;
+  release(slots_);
+  slots_ = nullptr;
+  arena_.most_tokens = 0;
+  if (const Status status = allocate(4 * tokens * arena_.kv_heads, &slots_); !status.ok()) return status;
+  arena_.slots = static_cast<std::int32_t*>(slots_);
+  arena_.most_tokens = static_cast<std::int32_t>(tokens);
+  return {};
+}
+
+Status DeviceKvCache::reserve(std::int64_t tokens, std::int64_t layers, Stream stream) {
+  if (tokens < 0 || tokens > max_tokens_) return {StatusCode::invalid_argument, "reserve: tokens over max_tokens"};
+  if (layers < 0 || layers > arena_.layers) return {StatusCode::invalid_argument, "reserve: layers over the cache's"};
+  if (const Status status = reserve_slots(tokens, stream); !status.ok()) return status;
+  const std::int64_t needed = layers * arena_.kv_heads * arena_.pages_for(tokens);
+  const auto all_slabs = static_cast<std::size_t>(arena_.slab_count());
+  if (slabs_.size() == all_slabs && arena_.is_never_short()) return {};
+  if (known_free_ < needed) {
+    take_back_kernel<<<1, append_threads, 0, stream>>>(arena_);
+    if (const Status status = launched(); !status.ok()) return status;
+    KvPageStock stock{};
+    if (const Status status = copy_to_host(&stock, arena_.stock, sizeof(stock), stream); !status.ok()) return status;
+    if (const Status status = synchronize(stream); !status.ok()) return status;
+    known_free_ = stock.free;
+    while (known_free_ < needed && slabs_.size() < all_slabs) {
+      if (const Status status = add_slab(stream); !status.ok()) return status;
+    }
+    if (known_free_ < needed && !arena_.is_never_short()) return {StatusCode::out_of_memory, "the cache's limit"};
+  }
+  known_free_ = std::max<std::int64_t>(known_free_ - needed, 0);
+  return {};
+}
+
+Status DeviceKvCache::add_slab(Stream stream) {
+  const auto index = static_cast<std::int32_t>(slabs_.size());
+  void* slab = nullptr;
+  if (const Status status = allocate(arena_.slab_bytes(), &slab); !status.ok()) return status;
+  slabs_.push_back(slab);
+  add_slab_kernel<<<1, append_threads, 0, stream>>>(arena_, index, static_cast<std::byte*>(slab));
+  known_free_ += std::int64_t{1} << arena_.pages_per_slab_log2;
+  return launched();
+}
+
+Status DeviceKvCache::append(LayerId layer, ConstView<Role, 2> roles, ConstView<float, 3> keys,
+                             ConstView<float, 3> values, Stream stream) {
+  if (layer.value < 0 || layer.value >= arena_.layers) return {StatusCode::invalid_argument, "layer: not in the cache"};
+  const std::int64_t rows = roles.size(1);
+  if (roles.size(0) != arena_.kv_heads) return {StatusCode::shape_mismatch, "roles: [kv_heads, n]"};
+  if (!launch::has_sizes(keys, {arena_.kv_heads, rows, arena_.head_dim}))
+    return {StatusCode::shape_mismatch, "keys: [kv_heads, n, head_dim]"};
+  if (!launch::has_sizes(values, {arena_.kv_heads, rows, arena_.head_dim}))
+    return {StatusCode::shape_mismatch, "values: [kv_heads, n, head_dim]"};
+  if (!launch::is_dense(keys) || !launch::is_dense(values))
+    return {StatusCode::shape_mismatch, "head_dim: neighbours in memory"};
+  if (rows == 0) return {};
+  if (rows > arena_.most_tokens) return {StatusCode::invalid_argument, "append: more tokens than were reserved"};
+  const auto heads = static_cast<unsigned>(arena_.kv_heads);
+  append_kernel<<<heads, append_threads, 0, stream>>>(arena_, layer.value, roles, keys, values);
+  if (const Status status = launched(); !status.ok() || rows <= rows_in_append) return status;
+  write_kernel<<<dim3(blocks_for(rows, append_threads / 32), heads), append_threads, 0, stream>>>(arena_, layer.value,
+                                                                                                  keys, values);
+  return launched();
+}
+
+Status DeviceKvCache::finish_step(Stream stream) {
+  take_back_kernel<<<1, append_threads, 0, stream>>>(arena_);
+  if (const Status status = launched(); !status.ok()) return status;
+  return copy_to_host(mirror_.as<std::byte>(), arena_.heads, mirror_.size_bytes(), stream);
+}
+
+const KvHeadState& DeviceKvCache::mirrored(LayerId layer, KvHeadId kv_head) const {
+  return mirror_.as<KvHeadState>()[static_cast<std::int64_t>(layer.value) * arena_.kv_heads + kv_head.value];
+}
+
+std::int64_t DeviceKvCache::entries(LayerId layer, KvHeadId kv_head) const {
+  return mirrored(layer, kv_head).entries();
+}
+
+std::array<std::int64_t, role_count> DeviceKvCache::entries_by_role(LayerId layer, KvHeadId kv_head) const {
+  const KvHeadState& head = mirrored(layer, kv_head);
+  return {head.held[0], head.held[1], head.held[2]};
+}
+
+std::int64_t DeviceKvCache::total_entries() const {
+  std::int64_t total = 0;
+  for (std::int64_t head = 0; head < arena_.head_count(); ++head) total += mirror_.as<KvHeadState>()[head].entries();
+  return total;
+}
+
+std::int64_t DeviceKvCache::page_bytes() const {
+  std::int64_t pages = 0;
+  for (std::int64_t head = 0; head < arena_.head_count(); ++head) pages += mirror_.as<KvHeadState>()[head].pages;
+  return pages * arena_.page_bytes;
+}
+
+TokenPos DeviceKvCache::next_position() const { return TokenPos(mirror_.as<KvHeadState>()->next_position); }
+
+Status DeviceKvCache::failure() const {
+  const KvPageStock& stock = *reinterpret_cast<const KvPageStock*>(mirror_.as<KvHeadState>() + arena_.head_count());
+  if (stock.failed > 0) return {StatusCode::out_of_memory, "cache page: more was appended than reserved"};
+  return {};
+}
+
+std::int64_t DeviceKvCache::allocated_bytes() const {
+  return static_cast<std::int64_t>(slabs_.size()) * arena_.slab_bytes();
+}
+
+const std::int32_t* DeviceKvCache::device_next_position(LayerId layer) const {
+  return &arena_.heads[static_cast<std::int64_t>(layer.value) * arena_.kv_heads].next_position;
+}
+
+Status DeviceKvCache::read_head(LayerId layer, KvHeadId kv_head, HeadEntries& entries, Stream stream) const {
+  if (layer.value < 0 || layer.value >= arena_.layers || kv_head.value < 0 || kv_head.value >= arena_.kv_heads)
+    return {StatusCode::invalid_argument, "layer, kv_head: not in the cache"};
+  entries = {};
+  const std::int64_t index = static_cast<std::int64_t>(layer.value) * arena_.kv_heads + kv_head.value;
+  KvHeadState state{};
+  if (const Status status = copy_to_host(&state, arena_.heads + index, sizeof(state), stream); !status.ok())
+    return status;
+  if (const Status status = synchronize(stream); !status.ok()) return status;
+  std::vector<std::int32_t> table(static_cast<std::size_t>(state.pages));
+  if (!table.empty()) {
+    if (const Status status = copy_to_host(table.data(), arena_.page_table + index * arena_.head_pages,
+                                           4 * static_cast<std::int64_t>(table.size()), stream);
+        !status.ok()) {
+      return status;
+    }
+  }
+  if (const Status status = synchronize(stream); !status.ok()) return status;
+
+  std::vector<std::byte> page(static_cast<std::size_t>(arena_.page_bytes));
+  for (std::int32_t slot = 0; slot < state.entries(); ++slot) {
+    const std::int32_t place = slot % arena_.page_entries;
+    if (place == 0) {
+      const std::int32_t id = table[static_cast<std::size_t>(slot / arena_.page_entries)];
+      const std::int32_t in_slab = id & ((1 << arena_.pages_per_slab_log2) - 1);
+      const auto* const from =
+          static_cast<const std::byte*>(slabs_[static_cast<std::size_t>(id >> arena_.pages_per_slab_log2)]) +
+          in_slab * arena_.page_bytes;
+      if (const Status status = copy_to_host(page.data(), from, arena_.page_bytes, stream); !status.ok()) return status;
+      if (const Status status = synchronize(stream); !status.ok()) return status;
+    }
+    const std::int64_t values = arena_.page_entries * arena_.row_bytes();
+    const std::byte* const row = page.data() + place * arena_.row_bytes();
+    for (std::int64_t d = 0; d < arena_.head_dim; ++d) {
+      entries.keys.push_back(stored(row, arena_.dtype, d));
+      entries.values.push_back(stored(row + values, arena_.dtype, d));
+    }
+    std::int32_t position = 0;
+    std::memcpy(&position, page.data() + 2 * values + 4 * place, sizeof(position));
+    entries.positions.push_back(position);
+    const std::int32_t locals = state.held[0];
+    entries.roles.push_back(slot < locals ? Role::global : slot < locals + state.held[1] ? Role::local : Role::sliding);
+  }
+  return {};
+}
+
+}  // namespace natscope::kernels::cuda

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+#include <type_traits>
+
+#include "kernels/cuda/launch_status.cuh"
+#include "kernels/cuda/tile_math.cuh"
+#include "kernels/element_type.h"
+
+/// What launches of kernels over tiles share: which instance, and how much shared memory.
+namespace natscope::kernels::cuda {
+
+/// f(Element, integral constant of dim) for a tile of `dim` columns of what is stored: 64, 128 or 256.
+template <class F>
+Status with_shape(ElementType dtype, std::int64_t dim, const F& f) {
+  const auto with_dim = [&](auto element) {
+    if (dim == 64) return f(element, std::integral_constant<int, 64>());
+    if (dim == 128) return f(element, std::integral_constant<int, 128>());
+    return f(element, std::integral_constant<int, 256>());
+  };
+  return dtype == ElementType::bf16 ? with_dim(Bf16Element()) : with_dim(0.0F);
+}
+
+/// What a block of the current device may ask for.
+[[nodiscard]] inline Status most_shared_bytes(std::int64_t& bytes) {
+  int device = 0;
+  int most = 0;
+  if (const Status status = to_status(cudaGetDevice(&device)); !status.ok()) return status;
+  const Status status = to_status(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
+  bytes = most;
+  return status;
+}
+
+template <class Kernel>
+[[nodiscard]] Status allow_shared_bytes(Kernel kernel, std::int64_t bytes) {
+  return to_status(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)));
+}
+
+}  // namespace natscope::kernels::cuda

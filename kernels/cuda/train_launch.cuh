@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cmath>
+
+#include "kernels/cuda/device.h"
+#include "kernels/cuda/tile_launch.cuh"
+#include "kernels/cuda/train_blocks.cuh"
+
+namespace natscope::kernels::cuda {
+
+/// Launches with as many stages as shared memory allows, two if it can. The kernel takes the call, and `more`.
+template <class Block, class Element, class Kernel, class... More>
+Status launch_tiles(Kernel kernel, dim3 grid, TrainCall& call, Stream stream, const More&... more) {
+  using Shape = typename Block::Shape;
+  std::int64_t most = 0;
+  if (const Status status = most_shared_bytes(most); !status.ok()) return status;
+  const auto bytes = [](int stages) {
+    return train_shared_bytes<Shape, Element>(Block::fixed_tiles, Block::staged_tiles, stages);
+  };
+  call.stages = bytes(2) <= most ? 2 : 1;
+  if (bytes(call.stages) > most)
+    return {StatusCode::unsupported_shape, "head_dim: more than this GPU's shared memory takes"};
+  const std::int64_t shared = bytes(call.stages);
+  if (const Status status = allow_shared_bytes(kernel, shared); !status.ok()) return status;
+  kernel<<<grid, Shape::threads, static_cast<std::size_t>(shared), stream>>>(call, more...);
+  return launched();
+}
+
+[[nodiscard]] inline TrainCall call_of(const TrainSizes& sizes, const TrainScratch& scratch) {
+  return {scratch,
+          sizes.length,
+          sizes.head_dim,
+          static_cast<std::int32_t>(sizes.heads),
+          static_cast<std::int32_t>(sizes.kv_heads),
+          1,
+          static_cast<float>(1 / std::sqrt(static_cast<double>(sizes.head_dim))),
+          false,
+          {},
+          {},
+          {},
+          {},
+          {}};
+}
+
+}  // namespace natscope::kernels::cuda

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The device's cache against the CPU's: the same entries, roles and contents after the same tokens, on as many pages.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "kernels/kv_cache.h"
+#include "tests/kernels/random_arrays.h"
+#include "tests/kernels/tested_cache.h"
+
+using namespace natscope;
+using namespace natscope::kernels;
+using namespace natscope::tests;
+
+namespace {
+
+struct Entry {
+  Role role;
+  std::vector<float> key;
+  std::vector<float> value;
+  bool operator==(const Entry&) const = default;
+};
+using Entries = std::map<std::int32_t, Entry>;
+
+float stored(const void* data, ElementType dtype, std::int64_t index) {
+  return dtype == ElementType::f32 ? static_cast<const float*>(data)[index]
+                                   : to_float(static_cast<const Bf16*>(data)[index]);
+}
+
+Entries entries_of(const KvCache& cache, LayerId layer, KvHeadId head) {
+  const KvCacheShape& shape = cache.shape();
+  Entries entries;
+  for (std::int64_t index = 0; index < cache.page_count(layer, head); ++index) {
+    const KvPage page = cache.page(layer, head, index);
+    for (std::int32_t slot = 0; slot < page.count; ++slot) {
+      Entry& entry = entries[page.positions[slot]];
+      entry.role = page.roles[slot];
+      for (std::int64_t d = 0; d < shape.head_dim; ++d) {
+        entry.key.push_back(stored(page.keys, shape.dtype, slot * shape.head_dim + d));
+        entry.value.push_back(stored(page.values, shape.dtype, slot * shape.head_dim + d));
+      }
+    }
+  }
+  return entries;
+}
+
+/// Also that globals come first, then locals, each in the order of their positions: a prefill's masks count on it.
+Entries entries_of(TestedCache& cache, const KvCacheShape& shape, LayerId layer, KvHeadId head) {
+  const cuda::HeadEntries read = cache.read(layer, head);
+  Entries entries;
+  for (std::size_t slot = 0; slot < read.positions.size(); ++slot) {
+    if (slot > 0) {
+      CHECK(read.roles[slot - 1] <= read.roles[slot]);
+      if (read.roles[slot - 1] == read.roles[slot] && read.roles[slot] != Role::sliding)
+        CHECK(read.positions[slot - 1] < read.positions[slot]);
+    }
+    const auto row = [&](const std::vector<float>& from) {
+      const auto begin = from.begin() + static_cast<std::ptrdiff_t>(slot) * shape.head_dim;
+      return std::vector<float>(begin, begin + shape.head_dim);
+    };
+    CHECK(entries.emplace(read.positions[slot], Entry{read.roles[slot], row(read.keys), row(read.values)}).second);
+  }
+  return entries;
+}
+
+/// The same tokens into both caches.
+struct BothCaches {
+  BothCaches(const CacheBackend& backend, const KvCacheShape& of, std::int64_t max_tokens, std::int64_t window)
+      : shape(of), device(backend.create(of, max_tokens, window)) {
+    REQUIRE(KvCache::create(of, cpu).ok());
+    cpu->reset(window, false);
+  }
+
+  void append(RandomArrays& random, LayerId layer, std::int32_t count, const std::vector<double>& shares) {
+    const std::int64_t rows = static_cast<std::int64_t>(shape.kv_heads) * count;
+    const AppendedStep step{layer, count, random.roles(rows, shares), random.normal(rows * shape.head_dim),
+                            random.normal(rows * shape.head_dim)};
+    REQUIRE(device->append(step).ok());
+    for (std::int32_t head = 0; head < shape.kv_heads; ++head) {
+      const auto first = static_cast<std::size_t>(head) * static_cast<std::size_t>(count);
+      const auto view = [&](const std::vector<float>& from) {
+        return ConstView<float, 2>::packed(from.data() + first * static_cast<std::size_t>(shape.head_dim),
+                                           {count, shape.head_dim});
+      };
+      REQUIRE(cpu->append(layer, KvHeadId(head), TokenPos(position),
+                          std::span(step.roles).subspan(first, static_cast<std::size_t>(count)), view(step.keys),
+                          view(step.values))
+                  .ok());
+    }
+  }
+
+  void check() {
+    std::int64_t pages = 0;
+    for (std::int32_t layer = 0; layer < shape.layers; ++layer) {
+      for (std::int32_t head = 0; head < shape.kv_heads; ++head) {
+        const LayerId of(layer);
+        const KvHeadId kv_head(head);
+        CHECK(entries_of(*device, shape, of, kv_head) == entries_of(*cpu, of, kv_head));
+        CHECK(device->entries_by_role(of, kv_head) == cpu->entries_by_role(of, kv_head));
+        pages += cpu->page_count(of, kv_head);
+      }
+    }
+    CHECK(device->pages().in_use == pages);
+    CHECK(device->pages().in_slabs >= pages);
+  }
+
+  KvCacheShape shape;
+  std::unique_ptr<TestedCache> device;
+  std::unique_ptr<KvCache> cpu;
+  std::int32_t position = 0;
+};
+
+}  // namespace
+
+TEST_CASE("after every step the device holds what the CPU holds") {
+  RandomArrays random(61);
+  INFO(random.how_to_repeat());
+  for (const CacheBackend& backend : cache_backends()) {
+    CAPTURE(backend.name);
+    for (const std::vector<double>& shares :
+         {std::vector<double>{1, 1, 1}, {1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {1, 30, 30}, {1, 6, 30}, {20, 1, 20}}) {
+      for (const std::int64_t window : {0, 1, 5, 16, 90, 1000}) {
+        for (const std::int32_t page_entries : {1, 7, 32}) {
+          CAPTURE(window);
+          CAPTURE(page_entries);
+          const ElementType dtype = window % 2 == 0 ? ElementType::f32 : ElementType::bf16;
+          BothCaches caches(backend, {2, 3, window % 2 == 0 ? 8 : 10, dtype, page_entries}, 200, window);
+          while (caches.position < 150) {
+            const auto count = static_cast<std::int32_t>(random.between(0, 2) > 0 ? 1 : random.between(1, 50));
+            REQUIRE(caches.device->reserve(count, 2).ok());
+            for (std::int32_t layer = 0; layer < 2; ++layer) caches.append(random, LayerId(layer), count, shares);
+            caches.position += count;
+            REQUIRE(caches.device->finish_step().ok());
+            caches.check();
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("chunks longer than what a block looks at in one go") {
+  RandomArrays random(62);
+  INFO(random.how_to_repeat());
+  for (const CacheBackend& backend : cache_backends()) {
+    CAPTURE(backend.name);
+    for (const std::vector<double>& shares : {std::vector<double>{1, 1, 1}, {0, 0, 1}, {1, 2000, 2000}}) {
+      for (const std::int64_t window : {3, 1024, 2500}) {
+        BothCaches caches(backend, {1, 2, 4, ElementType::f32, 32}, 6000, window);
+        for (const std::int32_t count : {1024, 1, 1025, 3000, 31}) {
+          CAPTURE(window);
+          CAPTURE(count);
+          REQUIRE(caches.device->reserve(count, 1).ok());
+          caches.append(random, LayerId(0), count, shares);
+          caches.position += count;
+          REQUIRE(caches.device->finish_step().ok());
+          caches.check();
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("pages come back: a long sequence of sliding tokens needs no more than its window") {
+  RandomArrays random(63);
+  INFO(random.how_to_repeat());
+  for (const CacheBackend& backend : cache_backends()) {
+    CAPTURE(backend.name);
+    const KvCacheShape shape{1, 2, 8, ElementType::f32, 4};
+    BothCaches caches(backend, shape, 4000, 16);
+    for (int step = 0; step < 600; ++step) {
+      REQUIRE(caches.device->reserve(1, 1).ok());
+      caches.append(random, LayerId(0), 1, {0, 1, 40});
+      ++caches.position;
+      if (step % 97 == 96) caches.append(random, LayerId(0), 1, {1, 0, 0}), ++caches.position;
+      REQUIRE(caches.device->finish_step().ok());
+    }
+    caches.check();
+    CHECK(caches.device->pages().in_use < 60);
+  }
+}
+
+TEST_CASE("what was not reserved is reported, and a limit is one") {
+  RandomArrays random(64);
+  INFO(random.how_to_repeat());
+  for (const CacheBackend& backend : cache_backends()) {
+    CAPTURE(backend.name);
+    // 8 · 4 · 4 · 2 bytes of keys and values and 16 of positions, rounded up to 512.
+    const KvCacheShape shape{1, 1, 8, ElementType::f32, 4, std::int64_t{512} * 5};
+    BothCaches caches(backend, shape, 400, 3);
+    REQUIRE(caches.device->reserve(16, 1).ok());
+    caches.append(random, LayerId(0), 16, {1, 0, 0});
+    caches.position += 16;
+    REQUIRE(caches.device->finish_step().ok());
+    caches.check();
+    CHECK(caches.device->reserve(16, 1).code == StatusCode::out_of_memory);
+    caches.append(random, LayerId(0), 16, {1, 0, 0});
+    CHECK(caches.device->finish_step().code == StatusCode::out_of_memory);
+    CHECK(caches.device->entries_by_role(LayerId(0), KvHeadId(0))[0] == 16);
+  }
+}

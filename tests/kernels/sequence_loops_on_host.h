@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "tests/kernels/attention_case.h"
+
+/// The loops of kernels/cuda's decode, prefill and cache (decode_loops.h, prefill_loops.h, kv_append.h) over plain
+/// arrays: the same pages, shares, tiles, masks, stages and merges as on a GPU, with its matrix products written out.
+namespace natscope::tests {
+
+AttentionResult<float> sequence_loops_decode(const AttentionCase& c, std::int32_t page_entries);
+AttentionResult<float> sequence_loops_prefill(const AttentionCase& c, std::int64_t chunk, std::int32_t page_entries);
+
+}  // namespace natscope::tests

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/cuda/kv_cache.h"
+
+/// The device's cache as the tests call it, whoever runs its arithmetic: as in tested_backend.h, the file that a
+/// program is linked with says whether that is a GPU or a loop on the host.
+namespace natscope::tests {
+
+/// One step's tokens of one layer: roles [kv_heads, n]; keys, values [kv_heads, n, head_dim].
+struct AppendedStep {
+  LayerId layer;
+  std::int64_t count = 0;
+  std::vector<Role> roles;
+  std::vector<float> keys;
+  std::vector<float> values;
+};
+
+/// Pages as the cache counts them.
+struct PageCounts {
+  std::int64_t in_use = 0;
+  std::int64_t in_slabs = 0;
+};
+
+class TestedCache {
+ public:
+  virtual ~TestedCache() = default;
+  virtual kernels::Status reserve(std::int64_t tokens, std::int64_t layers) = 0;
+  virtual kernels::Status append(const AppendedStep& step) = 0;
+  /// Returns what DeviceKvCache::failure() says, or that a guard zone was written.
+  virtual kernels::Status finish_step() = 0;
+  virtual kernels::cuda::HeadEntries read(LayerId layer, KvHeadId kv_head) = 0;
+  virtual std::array<std::int64_t, role_count> entries_by_role(LayerId layer, KvHeadId kv_head) = 0;
+  virtual PageCounts pages() = 0;
+};
+
+struct CacheBackend {
+  std::string name;
+  std::function<std::unique_ptr<TestedCache>(const kernels::KvCacheShape&, std::int64_t max_tokens,
+                                             std::int64_t window)>
+      create;
+};
+
+[[nodiscard]] std::vector<CacheBackend> cache_backends();
+
+}  // namespace natscope::tests
