@@ -19,6 +19,7 @@
 #include <QVBoxLayout>
 
 #include "core/base/resource_path.h"
+#include "ui/models/model_label.h"
 #include "ui/panels/cache_panel.h"
 #include "ui/panels/export_dialog.h"
 #include "ui/panels/keys_sheet.h"
@@ -221,7 +222,7 @@ void MainWindow::connectAll() {
   connect(&workbench_, &Workbench::stateChanged, this, &MainWindow::refresh);
   connect(&workbench_, &Workbench::modelOpened, this, [this](const ModelDescription& model) {
     prompt_->setDefaults(model);
-    setWindowTitle(QStringLiteral("%1 – NAtScope").arg(QFileInfo(workbench_.modelPath()).fileName()));
+    setWindowTitle(QStringLiteral("%1 – NAtScope").arg(modelLabel(workbench_.modelPath())));
   });
   connect(&workbench_, &Workbench::errorRaised, errors_, &ErrorBar::showError);
   connect(&workbench_, &Workbench::errorCleared, errors_, &QWidget::hide);
@@ -240,7 +241,13 @@ void MainWindow::connectAll() {
     statusBar()->showMessage(text, 10'000);
     log_->addLine(text);
   });
-  connect(&desk_, &JobDesk::checkpointReady, this, &MainWindow::openModel);
+  connect(&desk_, &JobDesk::checkpointReady, this, [this](const QString& model, bool isBeside) {
+    if (isBeside) {
+      openBeside(model);
+    } else {
+      openModel(model);
+    }
+  });
   connect(&attention_->map(), &AttentionMapView::firstPicture, this, &MainWindow::firstPicture);
 }
 
@@ -289,6 +296,14 @@ void MainWindow::fillModelMenu() {
 }
 
 void MainWindow::openModel(const QString& folder) { workbench_.openModel(folder); }
+
+void MainWindow::openBeside(const QString& folder) {
+  // A process of its own: two windows have two engines, and neither can take the other with it.
+  const bool isStarted =
+      QProcess::startDetached(QCoreApplication::applicationFilePath(), {QStringLiteral("--model"), folder});
+  statusBar()->showMessage(isStarted ? tr("Another window opens %1").arg(folder) : tr("No other window can be started"),
+                           10'000);
+}
 
 void MainWindow::openPath(const QString& path) {
   if (QFileInfo(path).isDir()) return openModel(path);

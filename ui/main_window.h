@@ -42,6 +42,7 @@ class MainWindow : public QMainWindow {
 
   void showExport(FigureKind kind);
   void openModel(const QString& folder);
+  void openBeside(const QString& folder);
   /// A model's folder or a session file, whichever it is.
   void openPath(const QString& path);
   void saveSession(const QString& path);

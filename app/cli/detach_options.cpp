@@ -40,8 +40,14 @@ Expected<std::unique_ptr<jobs::JobRunner>> RunnerFlags::runner(const std::filesy
 void DetachOptions::add_to(CLI::App& command) {
   constexpr const char* group = "Job";
 
-  command.add_flag("--detach", detach_, "Start it as a job that outlives this terminal, and return")->group(group);
+  CLI::Option* const detach =
+      command.add_flag("--detach", detach_, "Start it as a job that outlives this terminal, and return")->group(group);
   command.add_option("--name", name_, "With --detach: the job's name in the store of jobs (default: made of the time)")
+      ->group(group);
+  command
+      .add_flag("--no-start", no_start_,
+                "With --detach: describe the job (with --runner slurm: its batch script, too) for jobs start")
+      ->needs(detach)
       ->group(group);
   runner_.add_to(command);
 }
@@ -59,6 +65,14 @@ Expected<void> DetachOptions::start(nlohmann::json spec, const std::filesystem::
   NATSCOPE_TRY(const auto folder, store.place_for(place));
   if (spec.value("out", std::string()).empty()) spec["out"] = (folder / "model").string();
   NATSCOPE_TRY(const auto created, store.create(place, std::move(spec)));
+  if (no_start_) {
+    if (runner_.kind == "slurm") NATSCOPE_CHECK(jobs::prepare_batch_script(created, runner_.options()));
+    if (context.json) {
+      NATSCOPE_TRY(const auto described, observe_job(created));
+      return print_json(job_json(described));
+    }
+    return print_text(created.string() + "\n");
+  }
   NATSCOPE_TRY(const auto runner, runner_.runner(created));
   if (auto started = runner->start(created); !started) {
     // The job stays: after a repair (of the batch script, say) it can be started.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// --detach, --name, --runner and --sbatch: a training command that is started as a job and returns.
+/// --detach, --name, --no-start, --runner and --sbatch: a training command that is started as a job and returns.
 ///
 ///     if (options.detach.wanted()) return options.detach.start(spec, job, context);
 #pragma once
@@ -33,7 +33,8 @@ class DetachOptions {
 
   [[nodiscard]] bool wanted() const { return detach_; }
 
-  /// Describes the job that checked options make (`spec`, as spec.json holds it), starts it and prints where it is.
+  /// Describes the job that checked options make (`spec`, as spec.json holds it), starts it (unless --no-start) and
+  /// prints where it is.
   ///   job  its folder; empty: --name in the store of jobs, or a name made of the time. An empty `out` in the spec
   ///        becomes the job's `model`.
   /// Errors: usage (the folder is in use), those of JobStore::create() and JobRunner::start().
@@ -42,6 +43,7 @@ class DetachOptions {
 
  private:
   bool detach_ = false;
+  bool no_start_ = false;
   std::string name_;
   RunnerFlags runner_;
 };

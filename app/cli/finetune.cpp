@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -6,7 +7,10 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/detach_options.h"
+#include "app/cli/model_options.h"
 #include "app/cli/training_progress.h"
+#include "core/io/model_folder.h"
+#include "core/train/distillation_model.h"
 #include "core/train/finetuner.h"
 #include "core/train/memory_forecast.h"
 
@@ -22,6 +26,19 @@ struct Options {
   bool forecast = false;
   DetachOptions detach;
 };
+
+/// "q" and "q_proj" are the same projection; spec.json and adapter folders have the longer name.
+CLI::Validator projection_name() {
+  return {[](std::string& text) -> std::string {
+            for (const char* const name : {"q_proj", "k_proj", "v_proj", "o_proj"}) {
+              if (text != name && text != std::string(1, name[0])) continue;
+              text = name;
+              return {};
+            }
+            return "\"" + printable(text, 40) + "\" is none of q, k, v, o";
+          },
+          ""};
+}
 
 void add_learning_flags(CLI::App& command, Options& options) {
   constexpr const char* group = "What is learned";
@@ -46,7 +63,7 @@ void add_learning_flags(CLI::App& command, Options& options) {
       .add_option("--lora", options.lora,
                   "LoRA on these projections: some of q, k, v, o (default with --train lora: q,k)")
       ->delimiter(',')
-      ->check(CLI::IsMember({"q", "k", "v", "o"}))
+      ->transform(projection_name())
       ->type_name("LIST")
       ->group(group);
   command.add_option("--lora-rank", o.lora_rank, "r of LoRA")->capture_default_str()->group(group);
@@ -110,8 +127,14 @@ Expected<void> print_forecast(const train::FinetuneOptions& options, const Comma
   NATSCOPE_TRY(const train::MemoryForecast forecast, train::forecast_memory(options));
   if (!context.json) return print_text(forecast.text());
   nlohmann::json parts = nlohmann::json::object();
+  NATSCOPE_TRY(const ModelFolder base, ModelFolder::open(options.model));
+  // In a checkpoint a trained weight and its two moments, in the result the weight alone; one checkpoint more than are
+  // kept stands there while it is written.
+  const std::int64_t trained = 4 * train::finetune_layout(base.config(), options).size;
+  const std::int64_t disk = trained * (3 * (std::max(2, options.checkpoints_kept) + 1) + 1);
   for (const auto& [name, bytes] : forecast.parts) parts[name] = bytes;
-  return print_json({{"bytes", forecast.total_bytes()}, {"parts", parts}, {"tokens", forecast.tokens}});
+  return print_json(
+      {{"bytes", forecast.total_bytes()}, {"parts", parts}, {"tokens", forecast.tokens}, {"disk_bytes", disk}});
 }
 
 Expected<void> run(Options& options, CommandContext& context) {
@@ -133,8 +156,7 @@ Expected<void> run(Options& options, CommandContext& context) {
       return fail(ErrorCode::usage, "--lora with --train all", "all weights are trained; leave --lora out");
     }
     o.trained = train::Trained::lora;
-    o.lora_targets.clear();
-    for (const std::string& target : options.lora) o.lora_targets.push_back(target + "_proj");
+    o.lora_targets = options.lora;
   }
   if (options.forecast) {
     NATSCOPE_TRY(const auto settled, train::checked(o));
@@ -178,6 +200,8 @@ void add_finetune_command(CLI::App& root, Invocation& invocation) {
   command->add_option("--device", options->device, "auto, cpu or cuda")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->capture_default_str();
+  add_refused_option(*command, "--adapter",
+                     "the base is a model with full attention, and an adapter is what comes out");
   add_learning_flags(*command, *options);
   add_run_flags(*command, *options);
   options->detach.add_to(*command);

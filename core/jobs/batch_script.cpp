@@ -25,6 +25,16 @@ Expected<std::string> sbatch_path(const fs::path& path) {
   return "\"" + escaped + "\"";
 }
 
+/// An argument of sbatch as a line of the script, so that a job that is started again finds it there.
+Expected<std::string> sbatch_line(const std::string& argument) {
+  if (argument.find_first_of("\"\\\n\r") != std::string::npos) {
+    return fail(ErrorCode::usage, "--sbatch takes no quotes, backslashes or line breaks",
+                "edit the batch script: natscope-cli jobs script");
+  }
+  const bool has_blanks = argument.find_first_of(" \t") != std::string::npos;
+  return "#SBATCH " + (has_blanks ? "\"" + argument + "\"" : argument) + "\n";
+}
+
 }  // namespace
 
 Expected<fs::path> prepare_batch_script(const fs::path& folder, const RunnerOptions& options) {
@@ -45,11 +55,13 @@ Expected<fs::path> prepare_batch_script(const fs::path& folder, const RunnerOpti
       std::to_string(ranks_of(spec)) + "\n";
   if (!threads.empty() && threads != "0") text += "#SBATCH --cpus-per-task=" + std::string(threads) + "\n";
   if (spec.text("device") == "cuda") text += "#SBATCH --gres=gpu:1\n";
+  if (options.sbatch_arguments.empty()) text += "##SBATCH --partition=NAME\n##SBATCH --time=24:00:00\n";
+  for (const std::string& argument : options.sbatch_arguments) {
+    NATSCOPE_TRY(const std::string line, sbatch_line(argument));
+    text += line;
+  }
   text +=
-      "##SBATCH --partition=NAME\n"
-      "##SBATCH --time=24:00:00\n"
-      "#SBATCH --output=" +
-      output +
+      "#SBATCH --output=" + output +
       "\n"
       "#SBATCH --open-mode=append\n"
       "# Two minutes before the time limit: end after the step in work, with a checkpoint. Starting again resumes.\n"

@@ -3,6 +3,7 @@
 
 #include <system_error>
 
+#include "core/base/mapped_file.h"
 #include "core/jobs/job_spec.h"
 #include "core/jobs/local_runner.h"
 #include "core/jobs/slurm_runner.h"
@@ -18,7 +19,9 @@ std::unique_ptr<JobRunner> make_runner(RunnerKind kind, RunnerOptions options) {
 
 Expected<std::unique_ptr<JobRunner>> runner_of(const fs::path& folder, RunnerOptions options) {
   NATSCOPE_TRY(const auto launch, read_launch_record(folder));
-  return make_runner(launch ? launch->runner : RunnerKind::local, std::move(options));
+  // Never begun, but with a batch script: it was described for a cluster.
+  const bool is_for_cluster = launch ? launch->runner == RunnerKind::slurm : path_exists(folder / "slurm.sh");
+  return make_runner(is_for_cluster ? RunnerKind::slurm : RunnerKind::local, std::move(options));
 }
 
 Expected<void> check_startable(const fs::path& folder) {

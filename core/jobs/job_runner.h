@@ -23,7 +23,7 @@ namespace natscope::jobs {
 struct RunnerOptions {
   /// natscope-cli; empty: the one beside the running program.
   std::filesystem::path program;
-  /// Arguments of sbatch that go before the script's own, `--partition=gpu`.
+  /// Arguments of sbatch, `--partition=gpu`: they go before the script's own, and into one that is written now.
   std::vector<std::string> sbatch_arguments;
 };
 
@@ -46,7 +46,8 @@ class JobRunner {
 
 [[nodiscard]] std::unique_ptr<JobRunner> make_runner(RunnerKind kind, RunnerOptions options = {});
 
-/// The runner that launch.json names; the local one when there is none. Errors: bad_job, those of reading files.
+/// The runner that launch.json names; where there is none, Slurm's for a job with a batch script, else the local one.
+/// Errors: bad_job, those of reading files.
 [[nodiscard]] Expected<std::unique_ptr<JobRunner>> runner_of(const std::filesystem::path& folder,
                                                              RunnerOptions options = {});
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A real, tiny job through the window, offscreen: from the form to its checkpoint in the explorer.
 #include <QApplication>
+#include <QComboBox>
 #include <QDeadlineTimer>
 #include <QFile>
 #include <QLineEdit>
+#include <QPlainTextEdit>
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QTemporaryDir>
@@ -13,6 +15,7 @@
 #include "tests/support/tiny_model.h"
 #include "tests/ui/models/made_up_jobs.h"
 #include "ui/main_window.h"
+#include "ui/panels/batch_script_dialog.h"
 #include "ui/panels/job_form.h"
 #include "ui/theme/theme.h"
 
@@ -43,6 +46,13 @@ class JobsWindowTest : public QObject {
     test::TinyModel model(nlohmann::json{{"max_position_embeddings", 256}});
     std::filesystem::create_directories(modelFolder().toStdString());
     model.write(modelFolder().toStdString());
+    test::TinyModel base(nlohmann::json{{"max_position_embeddings", 256}});
+    base.config.erase("nats");
+    for (int layer = 0; layer < 2; ++layer) {
+      base.remove("model.layers." + std::to_string(layer) + ".self_attn.proj_layer.weight");
+    }
+    std::filesystem::create_directories(baseFolder().toStdString());
+    base.write(baseFolder().toStdString());
     QFile text(folder_.filePath(QStringLiteral("text.txt")));
     QVERIFY(text.open(QIODevice::WriteOnly));
     for (int line = 0; line < 3000; ++line) {
@@ -143,6 +153,90 @@ class JobsWindowTest : public QObject {
     QVERIFY(!std::filesystem::exists(folder()));
   }
 
+  void aModelLearnsItsRolesFromTheForm() {
+    const QString name = QStringLiteral("taught");
+    JobForm* const form = window_->jobs().showForm();
+    form->kindBox()->setCurrentIndex(static_cast<int>(DraftKind::lora));
+    Q_EMIT form->kindBox()->activated(static_cast<int>(DraftKind::lora));
+    // The paper's values stand there; what the old kind asked for does not.
+    QVERIFY(form->field(QStringLiteral("layers")) == nullptr);
+    QCOMPARE(form->field(QStringLiteral("window"))->text(), QStringLiteral("256"));
+    QCOMPARE(form->field(QStringLiteral("lora_targets"))->text(), QStringLiteral("q_proj,k_proj"));
+    const std::pair<const char*, QString> values[] = {{"name", name},
+                                                      {"model", baseFolder()},
+                                                      {"data", folder_.filePath(QStringLiteral("text.txt"))},
+                                                      {"valid", folder_.filePath(QStringLiteral("text.txt"))},
+                                                      {"lora_targets", QStringLiteral("q_proj,v_proj")},
+                                                      {"lora_rank", text(2)},
+                                                      {"window", text(8)},
+                                                      {"steps", text(40)},
+                                                      {"context", text(64)},
+                                                      {"passkey", text(0)},
+                                                      {"threads", text(1)},
+                                                      {"checkpoint_every", text(5)},
+                                                      {"evaluate_every", text(10)},
+                                                      {"evaluate_documents", text(2)}};
+    for (const auto& [key, value] : values) form->field(QLatin1String(key))->setText(value);
+    QVERIFY(form->draft().problems().isEmpty());
+    QVERIFY(form->command().contains(QStringLiteral("--train lora --lora q_proj,v_proj --lora-rank 2")));
+    QTRY_VERIFY_WITH_TIMEOUT(form->forecastText().contains(QStringLiteral("memory forecast")), patience);
+    QVERIFY2(form->forecastText().contains(QStringLiteral("64 tokens")), qPrintable(form->forecastText()));
+    QVERIFY(form->forecastText().contains(QStringLiteral("disk about")));
+    QSignalSpy started(form, &JobForm::started);
+    form->startButton()->click();
+    QVERIFY(started.wait(patience));
+    // The new job is the chosen one without a click.
+    QTRY_COMPARE_WITH_TIMEOUT(desk().shown(), name, patience);
+
+    const auto state = [&] { return desk().list().find(name)->entry.status.state; };
+    QTRY_VERIFY_WITH_TIMEOUT(state() == jobs::JobState::finished, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(desk().curves(name) && desk().curves(name)->loss.values.size() == 40, patience);
+    QVERIFY(desk().curves(name)->heldOut.values.size() >= 4);
+    QVERIFY(desk().curves(name)->argmaxKv.values.size() > 0);
+    QCOMPARE(static_cast<int>(desk().curves(name)->layers.size()), 2);
+    QVERIFY(!window_->jobs().logText().isEmpty());
+
+    QTRY_VERIFY_WITH_TIMEOUT(window_->jobs().openAction()->isEnabled(), patience);
+    QSignalSpy ready(&desk(), &JobDesk::checkpointReady);
+    window_->jobs().openAction()->trigger();
+    QVERIFY(ready.wait(patience));
+    QTRY_VERIFY_WITH_TIMEOUT(window_->workbench().canAnalyse() && window_->workbench().client().model()->nats,
+                             patience);
+    QVERIFY(!window_->errorBar().isVisible());
+
+    // Again with changes: only they are said.
+    JobForm* const again = window_->jobs().showFormLikeChosen();
+    QVERIFY(again != nullptr);
+    QCOMPARE(again->field(QStringLiteral("lora_targets"))->text(), QStringLiteral("q_proj,v_proj"));
+    again->field(QStringLiteral("steps"))->setText(text(3));
+    QVERIFY(again->command().endsWith(QStringLiteral("jobs duplicate taught taught-2 --set steps=3 --start")));
+    again->startButton()->click();
+    const QString second = QStringLiteral("taught-2");
+    QTRY_VERIFY_WITH_TIMEOUT(desk().list().rowOf(second) >= 0, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(desk().list().find(second)->entry.status.state == jobs::JobState::finished, patience);
+    QCOMPARE(desk().list().find(second)->entry.status.steps, 3);
+  }
+
+  void aBatchScriptIsEditedBeforeItIsSubmitted() {
+    JobForm* const form = window_->jobs().showForm();
+    form->field(QStringLiteral("name"))->setText(QStringLiteral("queued"));
+    form->field(QStringLiteral("data"))->setText(folder_.filePath(QStringLiteral("text.txt")));
+    QVERIFY(form->scriptButton()->isHidden());
+    form->whereBox()->setCurrentIndex(1);
+    QVERIFY(!form->scriptButton()->isHidden());
+    form->sbatchLine()->setText(QStringLiteral("--partition=night"));
+    QSignalSpy described(form, &JobForm::described);
+    form->scriptButton()->click();
+    QVERIFY(described.wait(patience));
+    auto* const dialog = window_->jobs().findChild<BatchScriptDialog*>();
+    QVERIFY(dialog != nullptr);
+    auto* const script = dialog->findChild<QPlainTextEdit*>();
+    QTRY_VERIFY_WITH_TIMEOUT(script->toPlainText().contains(QStringLiteral("#SBATCH --partition=night\n")), patience);
+    dialog->close();
+    QTRY_COMPARE_WITH_TIMEOUT(desk().shown(), QStringLiteral("queued"), patience);
+    QCOMPARE(desk().list().find(QStringLiteral("queued"))->entry.status.state, jobs::JobState::created);
+  }
+
   void twoHundredJobsLeaveTheWindowFluid() {
     const std::filesystem::path root = std::filesystem::path(folder_.path().toStdString()) / "many";
     for (int i = 0; i < 200; ++i) test::write_job(root / ("job-" + std::to_string(i)), "finished", 2000);
@@ -187,6 +281,8 @@ class JobsWindowTest : public QObject {
  private:
   static QString text(int value) { return QString::number(value); }
   [[nodiscard]] QString modelFolder() const { return folder_.filePath(QStringLiteral("model")); }
+  /// The same without score layers: what fine-tuning begins with.
+  [[nodiscard]] QString baseFolder() const { return folder_.filePath(QStringLiteral("base")); }
   [[nodiscard]] std::filesystem::path folder() const {
     return std::filesystem::path(folder_.path().toStdString()) / "jobs" / job.toStdString();
   }

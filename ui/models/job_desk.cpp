@@ -149,18 +149,18 @@ void JobDesk::remove(const QString& job) {
       });
 }
 
-void JobDesk::openCheckpoint(const QString& job) {
+void JobDesk::openCheckpoint(const QString& job, bool isBeside) {
   Q_EMIT said(tr("Writing the newest checkpoint of %1 as a model …").arg(job));
   runCli(
       {QStringLiteral("jobs"), QStringLiteral("export"), job, QStringLiteral("--json")}, this,
-      [this](bool ok, const QString& out, const QString& problem) {
+      [this, isBeside](bool ok, const QString& out, const QString& problem) {
         const QString model = QJsonDocument::fromJson(out.toUtf8()).object().value(QStringLiteral("model")).toString();
         if (!ok || model.isEmpty()) {
           Q_EMIT failed(make_error(ErrorCode::bad_checkpoint, problem.toStdString(), "wait for the first checkpoint"));
           return;
         }
         Q_EMIT said(tr("Opening %1").arg(model));
-        Q_EMIT checkpointReady(model);
+        Q_EMIT checkpointReady(model, isBeside);
       });
 }
 

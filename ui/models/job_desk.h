@@ -39,7 +39,8 @@ class JobDesk : public QObject {
   void cancel(const QString& job);  ///< now, in the middle of a step
   void remove(const QString& job);
   /// Writes the newest checkpoint as a model folder and says `checkpointReady`; the job goes on meanwhile.
-  void openCheckpoint(const QString& job);
+  /// `isBeside`: for another window.
+  void openCheckpoint(const QString& job, bool isBeside = false);
 
   using Answer = std::function<void(bool ok, const QString& out, const QString& problem)>;
   /// Runs natscope-cli with `arguments` on this desk's jobs. `problem` is its error line without "error: ".
@@ -52,7 +53,7 @@ class JobDesk : public QObject {
   void refreshed();
   void curvesChanged();
   void logArrived(const QStringList& lines, bool begins);
-  void checkpointReady(const QString& model);
+  void checkpointReady(const QString& model, bool isBeside);
   void said(const QString& text);
   void failed(const natscope::Error& error);
 

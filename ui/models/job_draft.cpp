@@ -2,35 +2,44 @@
 #include "ui/models/job_draft.h"
 
 #include <QCoreApplication>
+#include <QDir>
+#include <QProcess>
 #include <cmath>
+#include <string_view>
 
+#include "core/cache/policy.h"
 #include "core/jobs/job_store.h"
 
 namespace natscope::ui {
 namespace {
 
-QString tr(const char* text) { return QCoreApplication::translate("JobDraft", text); }
-QString keyOf(const JobField& field) { return QLatin1String(field.key); }
+using jobs::JobField;
+using namespace std::string_view_literals;
 
-std::optional<QString> problemOf(const JobField& field, const QString& text) {
-  if (text.isEmpty()) return field.isNeeded ? std::optional(tr("is needed")) : std::nullopt;
-  if (field.type == JobField::Type::text || field.type == JobField::Type::file) return std::nullopt;
-  bool ok = false;
-  const double value = text.toDouble(&ok);
-  if (!ok || !std::isfinite(value)) return tr("is no number");
-  if (field.type == JobField::Type::whole && value != std::floor(value)) return tr("is a whole number");
-  if (value < field.least || value > field.most) {
-    return tr("lies between %1 and %2").arg(field.least).arg(field.most, 0, 'g', 10);
-  }
-  return std::nullopt;
+QString tr(const char* text) { return QCoreApplication::translate("JobDraft", text); }
+QString keyOf(const JobField& field) { return QLatin1String(field.option); }
+
+jobs::JobKind jobKindOf(DraftKind kind) {
+  return kind == DraftKind::scratch ? jobs::JobKind::train : jobs::JobKind::finetune;
 }
+
+const char* trainedText(DraftKind kind) {
+  return kind == DraftKind::lora ? "lora" : kind == DraftKind::all ? "all" : "scores";
+}
+
+DraftKind kindOf(const jobs::JobSpec& spec) {
+  if (spec.kind == jobs::JobKind::train) return DraftKind::scratch;
+  const std::string_view trained = spec.text("trained");
+  return trained == "lora" ? DraftKind::lora : trained == "all" ? DraftKind::all : DraftKind::scores;
+}
+
+/// Nobody's paper: a rate that moves a trained model's weights without breaking them at once.
+constexpr const char* rateOfAllWeights = "2e-5";
 
 }  // namespace
 
 JobDraft JobDraft::like(const QString& job, const jobs::JobSpec& spec) {
-  JobDraft draft(spec.kind == jobs::JobKind::train ? DraftKind::scratch
-                 : spec.text("trained") == "lora"  ? DraftKind::lora
-                                                   : DraftKind::scores);
+  JobDraft draft(kindOf(spec));
   draft.origin_ = job;
   draft.name = job.section(u'/', -1).left(90) + QStringLiteral("-2");
   for (const jobs::JobOption& option : spec.options) {
@@ -42,18 +51,34 @@ JobDraft JobDraft::like(const QString& job, const jobs::JobSpec& spec) {
   return draft;
 }
 
-QString JobDraft::defaultOf(const JobField& field) const {
-  const char* const text = kind_ == DraftKind::scratch ? field.scratch : field.tune;
-  return text == nullptr ? QString() : QString::fromLatin1(text);
+QString JobDraft::firstText(const JobField& field, DraftKind kind) const {
+  if (kind == DraftKind::all && field.option == "learning_rate"sv) return QLatin1String(rateOfAllWeights);
+  return QString::fromUtf8(field.first_text());
+}
+
+std::vector<const JobField*> JobDraft::fields() const {
+  std::vector<const JobField*> lines;
+  for (const JobField& field : jobs::job_fields(jobKind())) {
+    const std::string_view option = field.option;
+    if (option == "trained" || (option.starts_with("lora_") && kind_ != DraftKind::lora)) continue;
+    lines.push_back(&field);
+  }
+  return lines;
+}
+
+bool JobDraft::isChanged(const JobField& field) const {
+  return !jobs::same_value(field, value(keyOf(field)).trimmed().toStdString(), firstText(field, kind_).toStdString());
 }
 
 void JobDraft::setKind(DraftKind kind) {
   const DraftKind before = std::exchange(kind_, kind);
-  for (const JobField& field : jobFields()) {
-    const QString key = keyOf(field);
-    const char* const old = before == DraftKind::scratch ? field.scratch : field.tune;
-    const bool isUntouched = !values_.contains(key) || old == nullptr || values_.value(key) == QLatin1String(old);
-    if (belongs(field, kind) && isUntouched) values_.insert(key, defaultOf(field));
+  for (const JobField* const field : fields()) {
+    const QString key = keyOf(*field);
+    const JobField* const old = jobs::find_job_field(jobKindOf(before), field->option);
+    // What the other kind does not ask for was typed when this one was shown.
+    const bool isUntouched =
+        !values_.contains(key) || (old != nullptr && values_.value(key) == firstText(*old, before));
+    if (isUntouched) values_.insert(key, firstText(*field, kind));
   }
 }
 
@@ -61,97 +86,129 @@ void JobDraft::makeSmall() {
   const std::pair<const char*, const char*> values[] = {
       {"layers", "6"},         {"hidden", "256"},         {"heads", "8"},
       {"kv_heads", "4"},       {"vocab", "4096"},         {"batch", "8"},
-      {"micro_batch", "0"},    {"learning_rate", "1e-3"}, {"context", "1024"},
+      {"micro_batch", ""},     {"learning_rate", "1e-3"}, {"context", "1024"},
       {"warmup_steps", "100"}, {"evaluate_every", "100"}, {"checkpoint_every", "100"}};
   for (const auto& [key, text] : values) setValue(QLatin1String(key), QLatin1String(text));
+}
+
+void JobDraft::findShapeProblems(QMap<QString, QString>& found) const {
+  const auto whole = [this](const char* key) { return static_cast<qint64>(number(key)); };
+  const qint64 heads = whole("heads");
+  const qint64 headSize = whole("head_dim");
+  if (whole("hidden") % 8 != 0) {
+    found.insert(QStringLiteral("hidden"), tr("Hidden size is a multiple of 8"));
+  } else if (headSize == 0 && (whole("hidden") % heads != 0 || whole("hidden") / heads % 2 != 0)) {
+    found.insert(QStringLiteral("heads"), tr("Query heads must divide the hidden size into heads of even size"));
+  } else if (heads % whole("kv_heads") != 0) {
+    found.insert(QStringLiteral("kv_heads"), tr("Key/value heads must divide the query heads"));
+  }
+  const qint64 size = headSize == 0 ? whole("hidden") / heads : headSize;
+  if (found.isEmpty() && (size % 2 != 0 || size < 8 || size > 256)) {
+    found.insert(headSize == 0 ? QStringLiteral("heads") : QStringLiteral("head_dim"),
+                 tr("Heads have an even size from 8 to 256; these would have %1").arg(size));
+  }
+  if (whole("micro_batch") > 0 && whole("batch") % whole("micro_batch") != 0) {
+    found.insert(QStringLiteral("micro_batch"), tr("Computed at a time: a divisor of the batch"));
+  }
+  const auto policy = parse_policy(value(QStringLiteral("policy")).trimmed().toStdString());
+  if (!policy || policy->kind == Policy::Kind::h2o) {
+    found.insert(QStringLiteral("policy"),
+                 tr("Mask is model, full, window:W, streaming:SINKS,WINDOW or longformer:W,P1,P2,…"));
+  } else if (value(QStringLiteral("full_attention")) == QStringLiteral("true") && policy->kind != Policy::Kind::model &&
+             policy->kind != Policy::Kind::full) {
+    found.insert(QStringLiteral("policy"), tr("Mask and full attention exclude each other"));
+  }
 }
 
 QMap<QString, QString> JobDraft::problems() const {
   QMap<QString, QString> found;
   if (const auto ok = jobs::check_job_name(name.toStdString()); !ok) {
-    found.insert(QStringLiteral("name"), name.isEmpty() ? tr("is needed") : tr("takes letters, digits, . _ and -"));
+    found.insert(QStringLiteral("name"),
+                 name.isEmpty() ? tr("Name is needed") : tr("Name takes letters, digits, . _ and -"));
   }
-  for (const JobField& field : jobFields()) {
-    if (!belongs(field, kind_)) continue;
-    if (const auto problem = problemOf(field, value(keyOf(field)).trimmed())) found.insert(keyOf(field), *problem);
+  for (const JobField* const field : fields()) {
+    if (const auto ok = jobs::check_field(*field, value(keyOf(*field)).trimmed().toStdString()); !ok) {
+      found.insert(keyOf(*field), QString::fromStdString(ok.error().message));
+    }
   }
-  if (kind_ != DraftKind::scratch || !found.isEmpty()) return found;
-  const auto whole = [this](const char* key) { return static_cast<qint64>(number(key)); };
-  if (whole("hidden") % whole("heads") != 0 || whole("hidden") / whole("heads") % 2 != 0) {
-    found.insert(QStringLiteral("heads"), tr("must divide the hidden size into heads of even size"));
-  } else if (whole("heads") % whole("kv_heads") != 0) {
-    found.insert(QStringLiteral("kv_heads"), tr("must divide the heads"));
-  }
-  if (whole("context") < 2) found.insert(QStringLiteral("context"), tr("is at least 2"));
+  const bool isAShape = found.isEmpty() || (found.size() == 1 && found.contains(QStringLiteral("name")));
+  if (kind_ == DraftKind::scratch && isAShape) findShapeProblems(found);
   return found;
 }
 
-void JobDraft::addFlags(QStringList& arguments) const {
-  for (const JobField& field : jobFields()) {
-    const QString text = value(keyOf(field)).trimmed();
-    if (!belongs(field, kind_) || text.isEmpty()) continue;
-    const bool isZeroSteps = keyOf(field) == QStringLiteral("steps") && text == QStringLiteral("0");
-    if (isZeroSteps && kind_ == DraftKind::scratch) continue;  // then the epochs say
-    const bool isLength = keyOf(field) == QStringLiteral("context") && kind_ != DraftKind::scratch;
-    arguments << (isLength ? QStringLiteral("--length") : QString::fromLatin1(field.flag)) << text;
-  }
-  if (kind_ != DraftKind::scratch) {
-    arguments << QStringLiteral("--train")
-              << (kind_ == DraftKind::lora ? QStringLiteral("lora") : QStringLiteral("scores"));
-  }
-  arguments << QStringLiteral("--device") << device;
+QString JobDraft::said(const JobField& field) const {
+  const QString text = value(keyOf(field)).trimmed();
+  if (field.kind != jobs::FieldKind::path || text.isEmpty()) return text;
+  // The command must mean the same in a terminal that stands elsewhere, and quoted no shell knows a ~.
+  if (text.startsWith(QStringLiteral("~/"))) return QDir::cleanPath(QDir::homePath() + text.mid(1));
+  return QDir::cleanPath(QDir::current().absoluteFilePath(text));
 }
 
-QStringList JobDraft::arguments() const {
+QStringList JobDraft::flags() const {
+  std::vector<jobs::JobOption> options;
+  for (const JobField* const field : fields()) {
+    options.push_back({field->option, said(*field).toStdString()});
+  }
+  if (kind_ != DraftKind::scratch) options.push_back({"trained", trainedText(kind_)});
+  QStringList words;
+  for (const std::string& word : jobs::job_flags(jobKind(), options)) words << QString::fromStdString(word);
+  if (device != QStringLiteral("auto")) words << QStringLiteral("--device") << device;
+  return words;
+}
+
+QStringList JobDraft::arguments(bool isStarted) const {
   QStringList arguments;
   if (origin_.isEmpty()) {
-    arguments << (kind_ == DraftKind::scratch ? QStringLiteral("train") : QStringLiteral("finetune"));
-    addFlags(arguments);
-    arguments << QStringLiteral("--detach") << QStringLiteral("--name") << name;
+    arguments << QLatin1String(jobs::name(jobKind())) << flags() << QStringLiteral("--detach")
+              << QStringLiteral("--name") << name;
+    if (!isStarted) arguments << QStringLiteral("--no-start");
   } else {
     arguments << QStringLiteral("jobs") << QStringLiteral("duplicate") << origin_ << name;
-    for (const JobField& field : jobFields()) {
-      const QString key = keyOf(field);
-      const QString text = value(key).trimmed();
-      if (belongs(field, kind_) && text != original_.value(key)) {
-        arguments << QStringLiteral("--set") << key + u'=' + text;
-      }
+    for (const JobField* const field : fields()) {
+      const QString key = keyOf(*field);
+      const QString text = said(*field);
+      if (jobs::same_value(*field, text.toStdString(), original_.value(key).toStdString())) continue;
+      // An old job's numbers are worked out; emptied, they are worked out again.
+      const bool isNumber = field->kind == jobs::FieldKind::integer || field->kind == jobs::FieldKind::real;
+      arguments << QStringLiteral("--set") << key + u'=' + (text.isEmpty() && isNumber ? QStringLiteral("0") : text);
     }
-    arguments << QStringLiteral("--start");
+    if (isStarted) arguments << QStringLiteral("--start");
   }
-  arguments << QStringLiteral("--runner") << (onSlurm ? QStringLiteral("slurm") : QStringLiteral("local"));
-  if (onSlurm) {
-    for (const QString& word : sbatch.split(u' ', Qt::SkipEmptyParts)) arguments << QStringLiteral("--sbatch=") + word;
-  }
+  if (!onSlurm) return arguments;
+  arguments << QStringLiteral("--runner") << QStringLiteral("slurm");
+  for (const QString& word : QProcess::splitCommand(sbatch)) arguments << QStringLiteral("--sbatch=") + word;
   return arguments;
 }
 
 QStringList JobDraft::forecastArguments() const {
   if (kind_ == DraftKind::scratch) return {};
-  QStringList arguments{QStringLiteral("finetune")};
-  addFlags(arguments);
-  return arguments << QStringLiteral("--forecast") << QStringLiteral("--json");
+  return QStringList{QStringLiteral("finetune")} << flags() << QStringLiteral("--forecast") << QStringLiteral("--json");
 }
 
 JobEstimate JobDraft::estimate() const {
   JobEstimate estimate;
   const double steps = number("steps");
-  if (steps > 0) estimate.tokens = steps * number("batch") * number("context");
+  if (steps > 0 && number("context") > 0) estimate.tokens = steps * number("batch") * number("context");
   if (kind_ != DraftKind::scratch) return estimate;
   const double hidden = number("hidden");
   const double layers = number("layers");
-  const double keys = hidden / number("heads") * number("kv_heads");
-  const double inner = 64 * std::ceil(8.0 / 3.0 * hidden / 64);
+  const double headSize = number("head_dim") > 0 ? number("head_dim") : hidden / number("heads");
+  const double queries = headSize * number("heads");
+  const double keys = headSize * number("kv_heads");
+  const double inner =
+      number("intermediate") > 0 ? number("intermediate") : 64 * std::ceil(std::floor(8 * hidden / 3) / 64);
   const double vocab = number("vocab");
-  estimate.parameters = vocab * hidden + layers * (2 * hidden * hidden + 2 * hidden * keys + 3 * hidden * inner +
+  estimate.parameters = vocab * hidden + layers * (2 * hidden * queries + 2 * hidden * keys + 3 * hidden * inner +
                                                    2 * hidden * number("kv_heads") + 2 * hidden);
   const double atOnce = number("micro_batch") > 0 ? number("micro_batch") : number("batch");
   const double rows = atOnce * number("context");
   // Weights, gradients and two moments in four bytes each; per row the kept activations of a layer, and the logits
   // with their gradient.
-  estimate.memory = 16 * estimate.parameters + 4 * rows * (layers * (8 * hidden + 2 * keys + 3 * inner) + 2 * vocab);
-  // Two checkpoints, a third while it is written, and the finished model.
-  estimate.disk = (3 * 12 + 4) * estimate.parameters;
+  estimate.memory =
+      16 * estimate.parameters + 4 * rows * (layers * (6 * hidden + 2 * queries + 2 * keys + 3 * inner) + 2 * vocab);
+  // The checkpoints, one more while it is written, and the finished model.
+  const double checkpoints = std::max(2.0, number("checkpoints_kept")) + 1;
+  estimate.disk = (checkpoints * 12 + 4) * estimate.parameters;
   return estimate;
 }
 

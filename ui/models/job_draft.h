@@ -7,31 +7,11 @@
 #include <optional>
 #include <vector>
 
-#include "core/jobs/job_spec.h"
+#include "core/jobs/job_fields.h"
 
 namespace natscope::ui {
 
-enum class DraftKind { scratch, scores, lora };
-
-/// One field of the form: an option of the command, what it is called, what it does, and the paper's value.
-struct JobField {
-  enum class Type { text, file, whole, real };
-
-  const char* key;   ///< as spec.json names it
-  const char* flag;  ///< of the command
-  const char* label;
-  const char* help;  ///< one line
-  Type type;
-  double least;
-  double most;
-  const char* scratch;  ///< the paper's value, training from scratch; null: no such field there
-  const char* tune;     ///< the same for fine-tuning
-  bool isNeeded;
-};
-
-[[nodiscard]] const std::vector<JobField>& jobFields();
-/// Whether a field is one of this kind's.
-[[nodiscard]] bool belongs(const JobField& field, DraftKind kind);
+enum class DraftKind { scratch, scores, lora, all };
 
 /// What is guessed before a run from sizes alone, in bytes and seconds. Never measured, and called an estimate.
 struct JobEstimate {
@@ -49,9 +29,17 @@ class JobDraft {
   [[nodiscard]] static JobDraft like(const QString& job, const jobs::JobSpec& spec);
 
   [[nodiscard]] DraftKind kind() const { return kind_; }
+  [[nodiscard]] jobs::JobKind jobKind() const {
+    return kind_ == DraftKind::scratch ? jobs::JobKind::train : jobs::JobKind::finetune;
+  }
   /// Values that were not changed become the kind's own.
   void setKind(DraftKind kind);
   [[nodiscard]] const QString& origin() const { return origin_; }
+
+  /// The lines of this kind's form: what the kind itself says is none of them.
+  [[nodiscard]] std::vector<const jobs::JobField*> fields() const;
+  /// Whether the value is not the one that a form begins with.
+  [[nodiscard]] bool isChanged(const jobs::JobField& field) const;
 
   [[nodiscard]] QString value(const QString& key) const { return values_.value(key); }
   void setValue(const QString& key, const QString& text) { values_.insert(key, text); }
@@ -61,21 +49,24 @@ class JobDraft {
   QString name;  ///< of the job
   QString device = QStringLiteral("auto");
   bool onSlurm = false;
-  QString sbatch;  ///< arguments of sbatch, separated by spaces
+  QString sbatch;  ///< arguments of sbatch, as a shell would split them
 
   /// What is wrong, by key ("name" too); empty: it can be started.
   [[nodiscard]] QMap<QString, QString> problems() const;
-  /// natscope-cli's arguments. `start`: with the flags that make it a detached job.
-  [[nodiscard]] QStringList arguments() const;
+  /// natscope-cli's arguments that make a detached job. `isStarted`: and begin it.
+  [[nodiscard]] QStringList arguments(bool isStarted = true) const;
   /// Arguments that ask for a forecast in place of a run; empty where the command makes none.
   [[nodiscard]] QStringList forecastArguments() const;
   /// Empty parts where a base model's size would have to be known.
   [[nodiscard]] JobEstimate estimate() const;
 
  private:
-  [[nodiscard]] QString defaultOf(const JobField& field) const;
+  [[nodiscard]] QString firstText(const jobs::JobField& field, DraftKind kind) const;
   [[nodiscard]] double number(const char* key) const { return value(QLatin1String(key)).toDouble(); }
-  void addFlags(QStringList& arguments) const;
+  /// What the command is told; paths from the root on.
+  [[nodiscard]] QString said(const jobs::JobField& field) const;
+  [[nodiscard]] QStringList flags() const;
+  void findShapeProblems(QMap<QString, QString>& found) const;
 
   DraftKind kind_ = DraftKind::scratch;
   QString origin_;

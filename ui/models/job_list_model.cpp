@@ -24,7 +24,10 @@ QString kindText(const jobs::JobSpec& spec) {
     if (trained == "all") return JobListModel::tr("all weights");
     return JobListModel::tr("score layers");
   }
-  return spec.text("full_attention") == "true" ? JobListModel::tr("full attention") : JobListModel::tr("from scratch");
+  if (spec.text("full_attention") == "true") return JobListModel::tr("full attention");
+  const std::string_view mask = spec.text("policy");
+  const bool isFixed = !mask.empty() && mask != "model";
+  return isFixed ? JobListModel::tr("fixed mask") : JobListModel::tr("from scratch");
 }
 
 QString stateText(const JobRow& row) {

@@ -2,17 +2,20 @@
 #pragma once
 
 #include <QDialog>
+#include <QSet>
 #include <QTimer>
 
 #include "ui/models/job_desk.h"
 #include "ui/models/job_draft.h"
+#include "ui/panels/job_field_line.h"
 
+class QCheckBox;
 class QComboBox;
-class QFormLayout;
 class QLabel;
 class QLineEdit;
 class QPlainTextEdit;
 class QPushButton;
+class QVBoxLayout;
 
 namespace natscope::ui {
 
@@ -25,52 +28,59 @@ class JobForm : public QDialog {
   JobForm(JobDesk& desk, const JobDraft& draft, QWidget* parent = nullptr);
 
   [[nodiscard]] const JobDraft& draft() const { return draft_; }
-  /// The line of a field, by its key; "name" too.
-  [[nodiscard]] QLineEdit* field(const QString& key) const { return rows_.value(key).edit; }
-  [[nodiscard]] QString problem(const QString& key) const;
+  /// The line of a field of the present kind, by its key; "name" too.
+  [[nodiscard]] JobFieldLine* field(const QString& key) const { return lines_.value(key); }
+  [[nodiscard]] QString problem(const QString& key) const { return draft_.problems().value(key); }
   [[nodiscard]] QString command() const;
+  [[nodiscard]] QString forecastText() const;
   [[nodiscard]] QPushButton* startButton() { return start_; }
+  [[nodiscard]] QPushButton* scriptButton() { return script_; }
   [[nodiscard]] QComboBox* kindBox() { return kind_; }
+  [[nodiscard]] QComboBox* whereBox() { return where_; }
+  [[nodiscard]] QLineEdit* sbatchLine() { return sbatch_; }
 
  Q_SIGNALS:
   void started(const QString& job);
+  /// It is there and waits for its batch script.
+  void described(const QString& job);
 
  private:
-  struct Row {
-    QLineEdit* edit = nullptr;
-    QWidget* line = nullptr;
-    QLabel* label = nullptr;
-    QLabel* help = nullptr;
-    QString words;         ///< of the help, where nothing is wrong
-    bool isKnown = false;  ///< somebody typed here, or asked to start: what is missing may be said
-  };
-
-  void addRow(const QString& key, const QString& label, const QString& help, bool isFile);
-  void addChoice(const QString& label, QWidget* choice, const QString& words);
-  void makeChoices();
-  void chooseFile(const QString& key);
+  void makeTop();
+  QWidget* makeBottom();
+  QWidget* addChoice(const QString& label, QWidget* choice, const QString& words);
+  JobFieldLine* addLine(const jobs::JobField& field);
+  void showFields();  ///< the kind's own, in groups
   void fill();
+  void fold();
   void check();
   void forecast();
-  void start();
+  void start(bool isStarted);
   [[nodiscard]] QString estimateText() const;
+  [[nodiscard]] QString freeName() const;
 
   JobDesk& desk_;
   JobDraft draft_;
-  QMap<QString, Row> rows_;
-  QFormLayout* form_;
+  QMap<QString, JobFieldLine*> lines_;
+  QSet<QString> known_;  ///< somebody typed there, or asked to start: what is missing may be said
+  QVBoxLayout* form_;
+  QWidget* sbatchRow_ = nullptr;
+  QMap<QString, QLabel*> headings_;
   QComboBox* kind_;
   QComboBox* device_;
   QComboBox* where_;
   QLineEdit* sbatch_;
+  QCheckBox* all_;
   QLabel* forecast_;
   QLabel* problem_;
   QPlainTextEdit* command_;
   QPushButton* small_;
+  QPushButton* script_;
   QPushButton* start_;
   QTimer pause_;
   QString measured_;  ///< the forecast's answer for the present fields; empty: none
+  double diskBytes_ = 0;
   int asked_ = 0;
+  bool isFilling_ = false;
 };
 
 }  // namespace natscope::ui

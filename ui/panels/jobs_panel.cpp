@@ -93,6 +93,9 @@ void JobsPanel::makeActions() {
                  [this] { desk_.cancel(desk_.shown()); });
   open_ = make(tr("Open checkpoint"), tr("Look at the newest checkpoint in the explorer; the job goes on"),
                Qt::CTRL | Qt::SHIFT | Qt::Key_J, [this] { desk_.openCheckpoint(desk_.shown()); });
+  beside_ = make(tr("Open checkpoint beside"),
+                 tr("The newest checkpoint in a window of its own, beside the model that is open here"), {},
+                 [this] { desk_.openCheckpoint(desk_.shown(), true); });
   duplicate_ =
       make(tr("Duplicate …"), tr("A new job like this one, with changes"), {}, [this] { showFormLikeChosen(); });
   copy_ = make(tr("Copy command"), tr("The command that begins or resumes this job"), {}, [this] { copyCommand(); });
@@ -103,7 +106,7 @@ void JobsPanel::makeActions() {
 }
 
 QList<QAction*> JobsPanel::jobActions() const {
-  return {new_, start_, stop_, keep_, cancel_, open_, duplicate_, copy_, script_, delete_};
+  return {new_, start_, stop_, keep_, cancel_, open_, beside_, duplicate_, copy_, script_, delete_};
 }
 
 QWidget* JobsPanel::makeSide() {
@@ -113,8 +116,9 @@ QWidget* JobsPanel::makeSide() {
   layout->setSpacing(4);
   auto* const bar = new QHBoxLayout;
   bar->setSpacing(2);
+  const QList<QAction*> inMore{keep_, cancel_, beside_, copy_, script_};
   for (QAction* const action : jobActions()) {
-    if (action == cancel_ || action == copy_ || action == script_ || action == keep_) continue;
+    if (inMore.contains(action)) continue;
     auto* const button = new QToolButton(side);
     button->setDefaultAction(action);
     button->setObjectName(action == new_ ? QStringLiteral("primary") : QStringLiteral("framed"));
@@ -123,7 +127,7 @@ QWidget* JobsPanel::makeSide() {
   auto* const more = new QToolButton(side);
   more->setText(tr("More ▾"));
   more->setObjectName(QStringLiteral("framed"));
-  more->addActions({keep_, cancel_, copy_, script_});
+  more->addActions(inMore);
   more->setPopupMode(QToolButton::InstantPopup);
   bar->addWidget(more);
   bar->addStretch();
@@ -197,6 +201,7 @@ QString JobsPanel::logText() const { return log_->toPlainText(); }
 
 void JobsPanel::refresh() {
   pages_->setCurrentIndex(desk_.list().rowCount() > 0 ? 1 : 0);
+  if (!chosenSoon_.isEmpty() && desk_.list().rowOf(chosenSoon_) >= 0) choose(std::exchange(chosenSoon_, QString()));
   if (!table_->currentIndex().isValid() && desk_.list().rowCount() > 0) table_->selectRow(0);
   const JobRow* const row = chosen();
   const bool isReadable = row != nullptr && !row->entry.problem;
@@ -208,6 +213,7 @@ void JobsPanel::refresh() {
   keep_->setEnabled(isActive);
   cancel_->setEnabled(isActive);
   open_->setEnabled(isReadable && row->checkpoint);
+  beside_->setEnabled(open_->isEnabled());
   duplicate_->setEnabled(isReadable);
   copy_->setEnabled(isReadable);
   script_->setEnabled(isReadable && !isActive);
@@ -243,8 +249,19 @@ void JobsPanel::editScript() {
   if (chosen() != nullptr) (new BatchScriptDialog(desk_, desk_.shown(), this))->show();
 }
 
-JobForm* JobsPanel::showForm() {
-  auto* const form = new JobForm(desk_, JobDraft(), this);
+JobForm* JobsPanel::showForm() { return showForm(JobDraft()); }
+
+JobForm* JobsPanel::showForm(const JobDraft& draft) {
+  auto* const form = new JobForm(desk_, draft, this);
+  const auto chooseSoon = [this](const QString& job) {
+    chosenSoon_ = job;
+    desk_.refresh();
+  };
+  connect(form, &JobForm::started, this, chooseSoon);
+  connect(form, &JobForm::described, this, [this, chooseSoon](const QString& job) {
+    chooseSoon(job);
+    (new BatchScriptDialog(desk_, job, this))->show();
+  });
   form->show();
   return form;
 }
@@ -254,9 +271,7 @@ JobForm* JobsPanel::showFormLikeChosen() {
   if (row == nullptr || row->entry.problem) return nullptr;
   const bool isPlain = jobs::check_job_name(row->entry.name).has_value();
   const QString origin = isPlain ? desk_.shown() : QString::fromStdString(row->entry.folder.string());
-  auto* const form = new JobForm(desk_, JobDraft::like(origin, row->entry.spec), this);
-  form->show();
-  return form;
+  return showForm(JobDraft::like(origin, row->entry.spec));
 }
 
 }  // namespace natscope::ui

@@ -4,6 +4,7 @@
 #include <QWidget>
 
 #include "ui/models/job_desk.h"
+#include "ui/models/job_draft.h"
 #include "ui/views/job_curves_view.h"
 
 class QAction;
@@ -42,6 +43,7 @@ class JobsPanel : public QWidget {
   [[nodiscard]] QList<QAction*> jobActions() const;
 
  private:
+  JobForm* showForm(const JobDraft& draft);
   void makeActions();
   QWidget* makeSide();
   QWidget* makeQuestion();
@@ -61,12 +63,14 @@ class JobsPanel : public QWidget {
   QWidget* question_ = nullptr;
   QLabel* asked_ = nullptr;
   QString toDelete_;
+  QString chosenSoon_;  ///< a job that was just made, until the list has it
   QAction* new_ = nullptr;
   QAction* start_ = nullptr;
   QAction* stop_ = nullptr;
   QAction* keep_ = nullptr;
   QAction* cancel_ = nullptr;
   QAction* open_ = nullptr;
+  QAction* beside_ = nullptr;
   QAction* duplicate_ = nullptr;
   QAction* copy_ = nullptr;
   QAction* script_ = nullptr;

@@ -2,13 +2,13 @@
 #include "ui/panels/run_bar.h"
 
 #include <QComboBox>
-#include <QFileInfo>
 #include <QLabel>
 #include <QLocale>
 #include <QMenu>
 #include <QToolButton>
 #include <algorithm>
 
+#include "ui/models/model_label.h"
 #include "ui/theme/icons.h"
 #include "ui/theme/theme.h"
 
@@ -80,7 +80,7 @@ void RunBar::paintInTheme() {
 
 void RunBar::refresh() {
   const EngineClient& client = workbench_.client();
-  const QString folder = QFileInfo(workbench_.modelPath()).fileName();
+  const QString folder = modelLabel(workbench_.modelPath());
   model_->setText((folder.isEmpty() ? tr("no model") : folder) + QStringLiteral("  ▾"));
   const SequenceRecord& record = client.record();
   const qint64 context = client.model() ? client.model()->context : 0;

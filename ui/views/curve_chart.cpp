@@ -37,6 +37,11 @@ CurveChart::CurveChart(const QString& title, Scale scale, const QString& help, Q
   plot_->setMinimumSize(120, 70);
   plot_->axisRect()->setAutoMargins(QCP::msLeft | QCP::msBottom);
   plot_->axisRect()->setMargins(QMargins(0, 5, 8, 0));
+  // There is no half step.
+  auto steps = QSharedPointer<QCPAxisTickerFixed>::create();
+  steps->setTickStep(1);
+  steps->setScaleStrategy(QCPAxisTickerFixed::ssMultiples);
+  plot_->xAxis->setTicker(steps);
   plot_->xAxis->ticker()->setTickCount(3);
   plot_->xAxis->setNumberFormat(QStringLiteral("gb"));
   plot_->yAxis->setNumberFormat(QStringLiteral("gb"));
@@ -116,6 +121,9 @@ void CurveChart::sayValues() {
                 .arg(graph->pen().color().name(), graph->name().toHtmlEscaped(), words);
     ++said;
   }
+  if (said == 0)
+    text += QStringLiteral(" <span style='color:%1'>%2</span>")
+                .arg(ThemeSwitch::instance().colours().muted.name(), tr("nothing yet"));
   readout_->setText(text);
 }
 

@@ -38,8 +38,11 @@ JobCurvesView::JobCurvesView(JobDesk& desk, QWidget* parent)
       desk_(desk),
       legend_(new QLabel(this)),
       grid_(new QGridLayout),
-      loss_(new CurveChart(tr("Loss"), CurveChart::Scale::tight,
-                           tr("Line: of the batch, before the step. Dots: held-out text. Nats a token."), this)),
+      loss_(new CurveChart(
+          tr("Loss"), CurveChart::Scale::tight,
+          tr("Line: of the batch, before the step. Dots: held-out text. From scratch in nats a token; fine-tuning's is "
+             "the squared difference to the full model's last hidden states."),
+          this)),
       kv_(new CurveChart(tr("KV fraction"), CurveChart::Scale::percent,
                          tr("Share of the cache that is kept after a segment's last token: thick by the roles that "
                             "inference chooses, thin by those that training draws"),
@@ -137,6 +140,9 @@ void JobCurvesView::draw() {
                                    : names.join(QStringLiteral(" &nbsp; ")) +
                                          QStringLiteral(" &nbsp; <span style='color:%1'>%2</span>")
                                              .arg(theme.muted.name(), tr("thin, other shade: held-out text")));
+  // Empty axes would say that there is something to see.
+  for (CurveChart* const chart : {loss_, kv_, roles_, layers_, rate_, speed_}) chart->setVisible(!names.isEmpty());
+  legend_->setAlignment(names.isEmpty() ? Qt::AlignCenter : Qt::AlignLeft | Qt::AlignVCenter);
   loss_->setLines(loss);
   kv_->setLines(kv);
   roles_->setLines(roles);

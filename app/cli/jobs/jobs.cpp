@@ -157,6 +157,7 @@ Expected<void> duplicate(const Options& options, CommandContext& context) {
     NATSCOPE_CHECK(runner->start(folder));
     return print_job_started(folder, context);
   }
+  if (options.runner.kind == "slurm") NATSCOPE_CHECK(jobs::prepare_batch_script(folder, options.runner.options()));
   NATSCOPE_TRY(const auto job, observe_job(folder));
   return context.json ? print_json(job_json(job)) : print_text(folder.string() + "\n");
 }
@@ -202,7 +203,12 @@ void add_jobs_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* const jobs =
       root.add_subcommand("jobs", "List, show, start, stop, resume, duplicate and delete training jobs");
-  jobs->require_subcommand(1);
+  jobs->require_subcommand(0, 1);
+  // Alone it lists, too: that is what one looks for first.
+  jobs->add_flag("--json", invocation.json, "Print the list as JSON on stdout")->disable_flag_override();
+  jobs->callback([jobs, &invocation] {
+    if (jobs->get_subcommands().empty()) invocation.run = [](CommandContext& context) { return list({}, context); };
+  });
   jobs->footer("Jobs are folders in " + jobs::default_jobs_folder().string() +
                "\n(NATSCOPE_JOBS names another place); a path with a / in it names a job anywhere. One is begun with\n"
                "natscope-cli train --detach or finetune --detach.");

@@ -80,6 +80,8 @@ TEST_CASE("submit, wait, lose and cancel") {
   CHECK(test::read_bytes(folder / "arguments") == "--parsable --partition=gpu " + (*job / "slurm.sh").string() + "\n");
   const std::string script = test::read_bytes(*job / "slurm.sh");
   CHECK(script.find("#SBATCH --cpus-per-task=3\n") != std::string::npos);
+  // A job that is started again, without the argument, still finds its partition.
+  CHECK(script.find("\n#SBATCH --partition=gpu\n") != std::string::npos);
   CHECK(script.find("/opt/natscope/bin/natscope-cli train --job " + job->string() + " --resume &\n") !=
         std::string::npos);
 

@@ -2,8 +2,10 @@
 // What a form describes, as commands and complaints; and stop strings as one line.
 #include "ui/models/job_draft.h"
 
+#include <QDir>
 #include <QTest>
 
+#include "ui/models/model_label.h"
 #include "ui/models/prompt_options.h"
 
 using namespace natscope;
@@ -31,20 +33,52 @@ class JobDraftTest : public QObject {
 
  private Q_SLOTS:
   void thePapersValuesAreTheDefaults() {
+    // The command names what its own defaults do not say.
     const QStringList scratch = filled(DraftKind::scratch).arguments();
     QCOMPARE(scratch.first(), QStringLiteral("train"));
-    QCOMPARE(flag(scratch, "--window"), QStringLiteral("16"));
     QCOMPARE(flag(scratch, "--lr"), QStringLiteral("6e-4"));
+    QCOMPARE(flag(scratch, "--layers"), QStringLiteral("12"));
+    QCOMPARE(flag(scratch, "--window"), QStringLiteral("(absent)"));
+    QCOMPARE(filled(DraftKind::scratch).value(QStringLiteral("window")), QStringLiteral("16"));
     QCOMPARE(flag(scratch, "--model"), QStringLiteral("(absent)"));
-    const QStringList tune = filled(DraftKind::scores).arguments();
-    QCOMPARE(tune.first(), QStringLiteral("finetune"));
-    QCOMPARE(flag(tune, "--window"), QStringLiteral("256"));
-    QCOMPARE(flag(tune, "--lambda"), QStringLiteral("3e-7"));
-    QCOMPARE(flag(tune, "--length"), QStringLiteral("16000"));
-    QCOMPARE(flag(tune, "--train"), QStringLiteral("scores"));
-    QCOMPARE(flag(tune, "--layers"), QStringLiteral("(absent)"));
-    QCOMPARE(flag(tune, "--lora-rank"), QStringLiteral("(absent)"));
-    QCOMPARE(flag(filled(DraftKind::lora).arguments(), "--lora-rank"), QStringLiteral("8"));
+    const JobDraft tune = filled(DraftKind::scores);
+    QCOMPARE(tune.arguments(),
+             (QStringList{QStringLiteral("finetune"), QStringLiteral("--model"), QStringLiteral("/base"),
+                          QStringLiteral("--data"), QStringLiteral("/texts"), QStringLiteral("--detach"),
+                          QStringLiteral("--name"), QStringLiteral("books")}));
+    const std::pair<const char*, const char*> paper[] = {
+        {"window", "256"},         {"sparse_regularized_value", "3e-7"},
+        {"steps", "7000"},         {"batch", "1"},
+        {"learning_rate", "2e-3"}, {"passkey", "0.08"}};
+    for (const auto& [key, text] : paper) QCOMPARE(tune.value(QLatin1String(key)), QLatin1String(text));
+  }
+
+  void aKindSaysWhatIsTrained() {
+    JobDraft draft = filled(DraftKind::lora);
+    QCOMPARE(flag(draft.arguments(), "--train"), QStringLiteral("lora"));
+    draft.setValue(QStringLiteral("lora_targets"), QStringLiteral("q_proj,o_proj"));
+    draft.setValue(QStringLiteral("lora_rank"), QStringLiteral("4"));
+    QCOMPARE(flag(draft.arguments(), "--lora"), QStringLiteral("q_proj,o_proj"));
+    QCOMPARE(flag(draft.arguments(), "--lora-rank"), QStringLiteral("4"));
+    draft.setValue(QStringLiteral("lora_targets"), QString());
+    QVERIFY(draft.problems().contains(QStringLiteral("lora_targets")));
+    draft.setKind(DraftKind::scores);
+    QVERIFY(draft.problems().isEmpty());
+    QCOMPARE(flag(draft.arguments(), "--lora"), QStringLiteral("(absent)"));
+    // The rate of score layers would break a trained model's weights.
+    draft.setKind(DraftKind::all);
+    QCOMPARE(flag(draft.arguments(), "--train"), QStringLiteral("all"));
+    QCOMPARE(flag(draft.arguments(), "--lr"), QStringLiteral("2e-5"));
+    draft.setKind(DraftKind::scores);
+    QCOMPARE(draft.value(QStringLiteral("learning_rate")), QStringLiteral("2e-3"));
+  }
+
+  void pathsMeanTheSameInATerminal() {
+    JobDraft draft = filled(DraftKind::scratch);
+    draft.setValue(QStringLiteral("data"), QStringLiteral("~/books"));
+    QCOMPARE(flag(draft.arguments(), "--data"), QDir::homePath() + QStringLiteral("/books"));
+    draft.setValue(QStringLiteral("data"), QStringLiteral("./some/../books"));
+    QCOMPARE(flag(draft.arguments(), "--data"), QDir::currentPath() + QStringLiteral("/books"));
   }
 
   void anotherKindKeepsWhatWasTyped() {
@@ -53,8 +87,12 @@ class JobDraftTest : public QObject {
     draft.setKind(DraftKind::scores);
     QCOMPARE(draft.value(QStringLiteral("window")), QStringLiteral("33"));
     QCOMPARE(draft.value(QStringLiteral("learning_rate")), QStringLiteral("2e-3"));
+    draft.setValue(QStringLiteral("model"), QStringLiteral("/base"));
     draft.setKind(DraftKind::scratch);
     QCOMPARE(draft.value(QStringLiteral("learning_rate")), QStringLiteral("6e-4"));
+    QCOMPARE(flag(draft.arguments(), "--model"), QStringLiteral("(absent)"));
+    draft.setKind(DraftKind::lora);
+    QCOMPARE(draft.value(QStringLiteral("model")), QStringLiteral("/base"));
   }
 
   void badValuesAreNamed_data() {
@@ -64,7 +102,12 @@ class JobDraftTest : public QObject {
                                                        {"window", "-1"},
                                                        {"window", "1.5"},
                                                        {"window", "many"},
-                                                       {"steps", ""},
+                                                       {"epochs", "0"},
+                                                       {"policy", "h2o:4,8"},
+                                                       {"policy", "window"},
+                                                       {"micro_batch", "7"},
+                                                       {"hidden", "764"},
+                                                       {"head_dim", "33"},
                                                        {"batch", "0"},
                                                        {"heads", "7"},
                                                        {"learning_rate", "nan"},
@@ -105,15 +148,20 @@ class JobDraftTest : public QObject {
                                            QStringLiteral("old-2")}));
     QCOMPARE(words.count(QStringLiteral("--set")), 1);
     QCOMPARE(flag(words, "--set"), QStringLiteral("learning_rate=0.002"));
+    QVERIFY(words.contains(QStringLiteral("--start")));
+    QVERIFY(!draft.arguments(false).contains(QStringLiteral("--start")));
   }
 
   void aClusterIsAskedWithItsArguments() {
     JobDraft draft = filled(DraftKind::scratch);
-    draft.sbatch = QStringLiteral("--partition=gpu  --time=1:00");
-    QCOMPARE(flag(draft.arguments(), "--runner"), QStringLiteral("local"));
+    draft.sbatch = QStringLiteral("--partition=gpu  --time=1:00 \"--comment=two words\"");
+    QCOMPARE(flag(draft.arguments(), "--runner"), QStringLiteral("(absent)"));
     draft.onSlurm = true;
     QCOMPARE(flag(draft.arguments(), "--runner"), QStringLiteral("slurm"));
     QVERIFY(draft.arguments().contains(QStringLiteral("--sbatch=--partition=gpu")));
+    QVERIFY(draft.arguments().contains(QStringLiteral("--sbatch=--comment=two words")));
+    QVERIFY(!draft.arguments().contains(QStringLiteral("--no-start")));
+    QVERIFY(draft.arguments(false).contains(QStringLiteral("--no-start")));
   }
 
   void anEstimateGrowsWithTheModel() {
@@ -128,6 +176,15 @@ class JobDraftTest : public QObject {
     QCOMPARE(*draft.estimate().tokens, 10.0 * 8 * 1024);
     QVERIFY(filled(DraftKind::scratch).forecastArguments().isEmpty());
     QVERIFY(filled(DraftKind::scores).forecastArguments().contains(QStringLiteral("--forecast")));
+  }
+
+  void aModelOfAJobIsCalledByItsJob() {
+    QCOMPARE(modelLabel(QStringLiteral("/jobs/books/exports/step-000600")), QStringLiteral("books, step 600"));
+    QCOMPARE(modelLabel(QStringLiteral("/jobs/books/model/")), QStringLiteral("books/model"));
+    QCOMPARE(modelLabel(QStringLiteral("/models/step-by-step")), QStringLiteral("step-by-step"));
+    QCOMPARE(modelLabel(QStringLiteral("/models/exports/step-")), QStringLiteral("step-"));
+    QCOMPARE(modelLabel(QStringLiteral("step-12")), QStringLiteral("step-12"));
+    QCOMPARE(modelLabel(QString()), QString());
   }
 
   void stopStringsAreOneLine() {
