@@ -92,7 +92,12 @@ constexpr auto fields = std::to_array<JobField>({
      .explanation = "Rows of a feed-forward block that are computed at a time: fewer take less memory.", .lowest = 1,
      .highest = 1 << 20, .is_seldom = true},
     {.option = "threads", .flag = "--threads", .group = Group::run, .kind = Kind::integer, .label = "Threads",
-     .default_text = "", .explanation = "Of the processor; empty: all.", .lowest = 0, .highest = 1024},
+     .default_text = "", .explanation = "Of the processor, for all its processes; empty: all.", .lowest = 0,
+     .highest = 1024},
+    {.option = "ranks", .flag = "--ranks", .group = Group::run, .kind = Kind::integer, .label = "Processes",
+     .default_text = "1",
+     .explanation = "Share the rows of every step, over MPI (OpenMPI must be installed); the batch must be a multiple.",
+     .lowest = 1, .highest = 4096, .is_seldom = true},
 
     {.option = "checkpoint_every", .flag = "--checkpoint-every", .group = Group::record, .kind = Kind::integer,
      .label = "Checkpoint every", .default_text = "100",
