@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/jobs/job_progress.h"
 #include "core/jobs/job_status.h"
 #include "core/train/progress_json.h"
 
@@ -46,6 +47,7 @@ class Loop {
       state_.second_moment.assign(size, 0.0F);
     }
     NATSCOPE_CHECK(job_.rewind_progress(state_.step));
+    NATSCOPE_CHECK(recall_losses());
     task_.set_weights(state_.weights);
     saved_step_ = state_.step;
     return {};
@@ -139,8 +141,26 @@ class Loop {
                       ", a thousand times what it was",
                   task_.calmer());
     }
+    remember_loss(loss);
+    return {};
+  }
+
+  void remember_loss(double loss) {
     mean_loss_ = seen_ == 0 ? loss : 0.9 * mean_loss_ + 0.1 * loss;
     ++seen_;
+  }
+
+  /// The running mean of the steps before, from their lines: a resumed run knows an explosion as well as one that was
+  /// never interrupted.
+  Expected<void> recall_losses() {
+    jobs::ProgressFollower progress(job_.path());
+    for (bool more = true; more;) {
+      NATSCOPE_TRY(const jobs::NewPoints fresh, progress.poll());
+      for (const jobs::JobPoint& point : fresh.points) {
+        if (const auto* const step = std::get_if<jobs::StepPoint>(&point)) remember_loss(step->loss);
+      }
+      more = fresh.more;
+    }
     return {};
   }
 
