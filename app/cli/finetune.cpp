@@ -6,6 +6,7 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/detach_options.h"
+#include "app/cli/resume_flag.h"
 #include "app/cli/training_progress.h"
 #include "core/train/finetuner.h"
 #include "core/train/memory_forecast.h"
@@ -108,7 +109,7 @@ Expected<void> print_forecast(const train::FinetuneOptions& options, const Comma
   return print_json({{"bytes", forecast.total_bytes()}, {"parts", parts}, {"tokens", forecast.tokens}});
 }
 
-Expected<void> run(Options& options, CommandContext& context) {
+Expected<void> run(Options& options, const std::string& ignored, CommandContext& context) {
   if (options.device == "cuda") {
     return fail(ErrorCode::device_unavailable, "fine-tuning on a GPU is not implemented", "use --device cpu");
   }
@@ -142,6 +143,7 @@ Expected<void> run(Options& options, CommandContext& context) {
     return options.detach.start(train::options_json(settled), o.job, context);
   }
   TrainingProgress progress;
+  if (!ignored.empty() && options.resume) progress.listener().message(ignored);
   auto result = train::finetune(o, options.resume, progress.listener(), context.stop);
   progress.end();
   if (!result) return Unexpected(std::move(result).error());
@@ -172,7 +174,9 @@ void add_finetune_command(CLI::App& root, Invocation& invocation) {
   add_learning_flags(*command, *options);
   add_run_flags(*command, *options);
   options->detach.add_to(*command);
-  on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
+  on_run(*command, invocation, [options, command](CommandContext& context) {
+    return run(*options, ignored_beside_resume(*command), context);
+  });
 }
 
 }  // namespace natscope

@@ -8,6 +8,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/detach_options.h"
 #include "app/cli/policy_option.h"
+#include "app/cli/resume_flag.h"
 #include "app/cli/training_progress.h"
 #include "core/train/corpus.h"
 #include "core/train/trainer.h"
@@ -88,7 +89,7 @@ void add_run_flags(CLI::App& command, train::TrainOptions& o) {
       ->group(group);
 }
 
-Expected<void> run(Options& options, CommandContext& context) {
+Expected<void> run(Options& options, const std::string& ignored, CommandContext& context) {
   if (options.device == "cuda") {
     return fail(ErrorCode::device_unavailable, "training on a GPU is not implemented", "use --device cpu");
   }
@@ -113,6 +114,7 @@ Expected<void> run(Options& options, CommandContext& context) {
   }
 
   TrainingProgress progress;
+  if (!ignored.empty() && options.resume) progress.listener().message(ignored);
   auto result = train::train(o, options.resume, progress.listener(), context.stop);
   progress.end();
   if (!result) return Unexpected(std::move(result).error());
@@ -142,7 +144,9 @@ void add_train_command(CLI::App& root, Invocation& invocation) {
   options->policy.add_to(*command);
   add_run_flags(*command, options->train);
   options->detach.add_to(*command);
-  on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
+  on_run(*command, invocation, [options, command](CommandContext& context) {
+    return run(*options, ignored_beside_resume(*command), context);
+  });
 }
 
 }  // namespace natscope

@@ -230,11 +230,18 @@ class Loop {
   bool stopped_on_request_ = false;
 };
 
+/// A run that failed before it had a step to its name: there is nothing in its folder that a new run would destroy.
+bool failed_at_once(const std::filesystem::path& job) {
+  const auto status = jobs::read_job_status(job);
+  return status && status->state == JobState::failed && status->step == 0 &&
+         !newest_valid_checkpoint(job / "checkpoints");
+}
+
 }  // namespace
 
 Expected<void> check_job_folder(const std::filesystem::path& job, bool resume) {
   if (job.empty()) return fail(ErrorCode::usage, "no folder for the run", "name one with --out or --job");
-  if (!resume && JobFolder::exists(job)) {
+  if (!resume && JobFolder::exists(job) && !failed_at_once(job)) {
     return fail(ErrorCode::usage, printable(job.string()) + " already holds a run",
                 "add --resume to go on with it, or choose another folder");
   }

@@ -94,3 +94,13 @@ TEST_CASE("the mean is that of the steps that count: lines behind the checkpoint
   again.push_back(2.1e3);
   CHECK(run(folder / "job", again).message.find("step 13") != std::string::npos);
 }
+
+TEST_CASE("a run that failed before its first step leaves its folder to the next") {
+  const TemporaryFolder folder;
+  CHECK(run(folder / "job", {}, true).code == ErrorCode::bad_data);
+  CHECK(check_job_folder(folder / "job", false).has_value());
+  CHECK(run(folder / "job", {2.0, 2.0}).code == ErrorCode::interrupted);
+  const auto held = check_job_folder(folder / "job", false);
+  REQUIRE(!held.has_value());
+  CHECK(held.error().code == ErrorCode::usage);
+}
