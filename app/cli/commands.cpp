@@ -11,6 +11,7 @@ void add_commands(CLI::App& root, Invocation& invocation) {
   add_eval_command(root, invocation);
   add_train_command(root, invocation);
   add_finetune_command(root, invocation);
+  add_convert_command(root, invocation);
   add_jobs_command(root, invocation);
   add_reproduce_command(root, invocation);
   add_bench_command(root, invocation);

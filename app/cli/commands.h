@@ -13,6 +13,7 @@ void add_export_command(CLI::App& root, Invocation& invocation);
 void add_eval_command(CLI::App& root, Invocation& invocation);
 void add_train_command(CLI::App& root, Invocation& invocation);
 void add_finetune_command(CLI::App& root, Invocation& invocation);
+void add_convert_command(CLI::App& root, Invocation& invocation);
 void add_jobs_command(CLI::App& root, Invocation& invocation);
 void add_reproduce_command(CLI::App& root, Invocation& invocation);
 void add_bench_command(CLI::App& root, Invocation& invocation);

@@ -8,6 +8,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/detach_options.h"
 #include "app/cli/model_options.h"
+#include "app/cli/resume_flag.h"
 #include "app/cli/training_progress.h"
 #include "core/io/model_folder.h"
 #include "core/train/distillation_model.h"
@@ -137,7 +138,7 @@ Expected<void> print_forecast(const train::FinetuneOptions& options, const Comma
       {{"bytes", forecast.total_bytes()}, {"parts", parts}, {"tokens", forecast.tokens}, {"disk_bytes", disk}});
 }
 
-Expected<void> run(Options& options, CommandContext& context) {
+Expected<void> run(Options& options, const std::string& ignored, CommandContext& context) {
   if (options.device == "cuda") {
     return fail(ErrorCode::device_unavailable, "fine-tuning on a GPU is not implemented", "use --device cpu");
   }
@@ -171,6 +172,7 @@ Expected<void> run(Options& options, CommandContext& context) {
   }
   NATSCOPE_TRY(const auto ranks, train::join_ranks());
   TrainingProgress progress;
+  if (!ignored.empty() && options.resume && ranks->leads()) progress.listener().message(ignored);
   const auto listener = ranks->leads() ? progress.listener() : train::TrainListener();
   auto result = train::finetune(o, options.resume, listener, context.stop, ranks.get());
   progress.end();
@@ -205,7 +207,9 @@ void add_finetune_command(CLI::App& root, Invocation& invocation) {
   add_learning_flags(*command, *options);
   add_run_flags(*command, *options);
   options->detach.add_to(*command);
-  on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
+  on_run(*command, invocation, [options, command](CommandContext& context) {
+    return run(*options, ignored_beside_resume(*command), context);
+  });
 }
 
 }  // namespace natscope

@@ -4,6 +4,8 @@
 #include "app/cli/commands.h"
 #include "app/cli/model_options.h"
 #include "app/cli/terminal.h"
+#include "core/cache/policy.h"
+#include "core/io/json_limits.h"
 #include "core/io/model_folder.h"
 #include "core/protocol/model_description.h"
 
@@ -13,6 +15,19 @@ namespace {
 struct Options {
   ModelOptions model;
 };
+
+/// The fixed mask that a model without score layers was trained under (train --policy), as its config.json has it.
+nlohmann::json training_policy(const ModelFolder& folder) {
+  const auto config = read_json_file(folder.path() / "config.json");
+  if (!config || !config->is_object()) return {};
+  const auto block = config->find("natscope");
+  if (block == config->end() || !block->is_object()) return {};
+  const auto policy = block->find("training_policy");
+  if (policy == block->end() || !policy->is_string()) return {};
+  // Only what --policy would take is repeated.
+  const auto parsed = parse_policy(policy->get_ref<const std::string&>());
+  return parsed ? nlohmann::json(to_string(*parsed)) : nlohmann::json();
+}
 
 nlohmann::json describe(const ModelFolder& folder, kernels::ElementType dtype) {
   const ModelConfig& config = folder.config();
@@ -36,6 +51,7 @@ nlohmann::json describe(const ModelFolder& folder, kernels::ElementType dtype) {
   info["dtype"] = dtype_name(dtype);
   info["tokenizer"] = "sentencepiece-" + folder.tokenizer().model_type();
   info["adapter"] = folder.adapter_path() ? nlohmann::json(folder.adapter_path()->string()) : nlohmann::json();
+  info["training_policy"] = training_policy(folder);
   return info;
 }
 
@@ -55,10 +71,13 @@ std::string as_text(const nlohmann::json& info, const std::string& path) {
   line("hidden size", number("hidden"));
   line("vocabulary", number("vocab") + " (" + info.at("tokenizer").get<std::string>() + ")");
   line("context", number("context") + " tokens");
-  line("KV cache", readable_bytes(info.at("kv_bytes_per_token").get<std::int64_t>()) + " a token with full attention in " +
-                       info.at("dtype").get<std::string>());
+  line("KV cache", readable_bytes(info.at("kv_bytes_per_token").get<std::int64_t>()) +
+                       " a token with full attention in " + info.at("dtype").get<std::string>());
   if (info.at("nats").get<bool>()) {
     line("learned roles", "yes, window " + number("window") + ", global bias " + info.at("global_bias").dump());
+  } else if (!info.at("training_policy").is_null()) {
+    const auto policy = info.at("training_policy").get<std::string>();
+    line("learned roles", "no: trained under the fixed mask " + policy + "; --policy " + policy + " runs it so");
   } else {
     line("learned roles", "no: an ordinary full-attention model, every token is Global");
   }

@@ -9,6 +9,7 @@
 #include "app/cli/detach_options.h"
 #include "app/cli/model_options.h"
 #include "app/cli/policy_option.h"
+#include "app/cli/resume_flag.h"
 #include "app/cli/training_progress.h"
 #include "core/train/corpus.h"
 #include "core/train/trainer.h"
@@ -102,7 +103,7 @@ void add_run_flags(CLI::App& command, train::TrainOptions& o, std::string& charg
       ->group(group);
 }
 
-Expected<void> run(Options& options, CommandContext& context) {
+Expected<void> run(Options& options, const std::string& ignored, CommandContext& context) {
   if (options.device == "cuda") {
     return fail(ErrorCode::device_unavailable, "training on a GPU is not implemented", "use --device cpu");
   }
@@ -129,6 +130,7 @@ Expected<void> run(Options& options, CommandContext& context) {
 
   NATSCOPE_TRY(const auto ranks, train::join_ranks());
   TrainingProgress progress;
+  if (!ignored.empty() && options.resume && ranks->leads()) progress.listener().message(ignored);
   const auto listener = ranks->leads() ? progress.listener() : train::TrainListener();
   auto result = train::train(o, options.resume, listener, context.stop, ranks.get());
   progress.end();
@@ -164,7 +166,9 @@ void add_train_command(CLI::App& root, Invocation& invocation) {
   }
   add_run_flags(*command, options->train, options->charge);
   options->detach.add_to(*command);
-  on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
+  on_run(*command, invocation, [options, command](CommandContext& context) {
+    return run(*options, ignored_beside_resume(*command), context);
+  });
 }
 
 }  // namespace natscope

@@ -96,7 +96,7 @@ Expected<Adapter> open_adapter(const fs::path& folder, const ModelConfig& base) 
   auto weights = WeightFiles::open_file(folder / weights_name);
   if (!weights && weights.error().code == ErrorCode::file_not_found) {
     return fail(ErrorCode::bad_adapter, folder.string() + " holds no " + weights_name,
-                "convert the adapter to adapter.safetensors; pickled files are never opened");
+                "natscope-cli convert makes it from an adapter_weights.pth");
   }
   if (!weights) return Unexpected(std::move(weights).error());
   adapter.weights = std::move(*weights);

@@ -55,10 +55,17 @@ Expected<std::vector<fs::path>> text_files(const fs::path& path) {
   if (problem) return fail(ErrorCode::io_failure, printable(path.string()) + ": " + problem.message());
   if (files.empty()) {
     return fail(ErrorCode::bad_data, "no *.txt files in " + printable(path.string()),
-                "name a folder of plain text files");
+                "name a folder with plain text files that end in .txt, or a file itself");
   }
   std::sort(files.begin(), files.end());
   return files;
+}
+
+std::string text_files_text(const fs::path& path, std::size_t files) {
+  std::error_code problem;
+  if (!fs::is_directory(path, problem)) return printable(path.string());
+  return std::to_string(files) + (files == 1 ? " file" : " files") + " *.txt in " + printable(path.string()) +
+         " (other endings are not read)";
 }
 
 Expected<Corpus> Corpus::read(std::span<const fs::path> files, const Tokenizer& tokenizer, const StopToken& stop) {

@@ -51,7 +51,8 @@ class Finetuning final : public TrainingTask {
              options_.context > 0 ? std::min<std::int64_t>(options_.context, base_->config().context)
                                   : std::min<std::int64_t>(longest_document, base_->config().context)};
     if (form_.length < 2) return fail(ErrorCode::usage, "documents of one token", "give --length 2 or more");
-    say("reading the documents");
+    NATSCOPE_TRY(const auto files, text_files(options_.data));
+    say("reading the documents: " + text_files_text(options_.data, files.size()));
     NATSCOPE_TRY(documents_, read_documents(options_.data, form_, stop_));
     if (!options_.valid.empty()) {
       NATSCOPE_TRY(held_out_, read_documents(options_.valid, form_, stop_));

@@ -41,8 +41,8 @@ class FromScratch final : public TrainingTask {
 
     NATSCOPE_TRY(const MappedFile vocabulary, MappedFile::open(job_.tokenizer()));
     const std::string tokenizer_sha256 = sha256_hex(vocabulary.bytes());
-    say("reading the training text");
     NATSCOPE_TRY(const auto files, text_files(options_.data));
+    say("reading the training text: " + text_files_text(options_.data, files.size()));
     NATSCOPE_TRY(train_text_,
                  Corpus::read_cached(files, tokenizer, tokenizer_sha256, job_.path() / "train.tokens", stop_));
     NATSCOPE_TRY(order_, SegmentOrder::make(train_text_->tokens(), options_.context, options_.seed));
@@ -212,7 +212,12 @@ Expected<TrainResult> train(TrainOptions options, bool resume, const TrainListen
   NATSCOPE_CHECK(text_files(settled.data));
   if (!settled.valid.empty()) NATSCOPE_CHECK(text_files(settled.valid));
   NATSCOPE_TRY(JobFolder job, ranks.leads() ? JobFolder::create(folder) : JobFolder::beside(folder));
-  if (!resume && ranks.leads()) NATSCOPE_CHECK(job.write_spec(options_json(settled)));
+  if (!resume && ranks.leads()) {
+    // The vocabulary of a run that failed here before may be another one.
+    std::error_code problem;
+    if (!fs::equivalent(job.tokenizer(), settled.tokenizer, problem)) fs::remove(job.tokenizer(), problem);
+    NATSCOPE_CHECK(job.write_spec(options_json(settled)));
+  }
 
   FromScratch task(settled, job, stop, ranks);
   return run_job(task, job, {settled.checkpoint_every, settled.checkpoints_kept, settled.evaluate_every}, settled.steps,

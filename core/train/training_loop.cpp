@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "core/jobs/job_progress.h"
 #include "core/jobs/job_status.h"
 #include "core/train/progress_json.h"
 
@@ -117,7 +118,8 @@ class Loop {
     } else {
       state_.weights = task_.initial_weights();
     }
-    return job_.rewind_progress(state_.step);
+    NATSCOPE_CHECK(job_.rewind_progress(state_.step));
+    return recall_losses();
   }
 
   /// To the ranks that did not read it; a file system need not show them the same checkpoint.
@@ -181,8 +183,26 @@ class Loop {
                       ", a thousand times what it was",
                   task_.calmer());
     }
+    remember_loss(loss);
+    return {};
+  }
+
+  void remember_loss(double loss) {
     mean_loss_ = seen_ == 0 ? loss : 0.9 * mean_loss_ + 0.1 * loss;
     ++seen_;
+  }
+
+  /// The running mean of the steps before, from their lines: a resumed run knows an explosion as well as one that was
+  /// never interrupted.
+  Expected<void> recall_losses() {
+    jobs::ProgressFollower progress(job_.path());
+    for (bool more = true; more;) {
+      NATSCOPE_TRY(const jobs::NewPoints fresh, progress.poll());
+      for (const jobs::JobPoint& point : fresh.points) {
+        if (const auto* const step = std::get_if<jobs::StepPoint>(&point)) remember_loss(step->loss);
+      }
+      more = fresh.more;
+    }
     return {};
   }
 
@@ -256,11 +276,18 @@ class Loop {
   bool stopped_on_request_ = false;
 };
 
+/// A run that failed before it had a step to its name: there is nothing in its folder that a new run would destroy.
+bool failed_at_once(const std::filesystem::path& job) {
+  const auto status = jobs::read_job_status(job);
+  return status && status->state == JobState::failed && status->step == 0 &&
+         !newest_valid_checkpoint(job / "checkpoints");
+}
+
 }  // namespace
 
 Expected<void> check_job_folder(const std::filesystem::path& job, bool resume) {
   if (job.empty()) return fail(ErrorCode::usage, "no folder for the run", "name one with --out or --job");
-  if (!resume && JobFolder::exists(job)) {
+  if (!resume && JobFolder::exists(job) && !failed_at_once(job)) {
     return fail(ErrorCode::usage, printable(job.string()) + " already holds a run",
                 "add --resume to go on with it, or choose another folder");
   }

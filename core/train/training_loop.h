@@ -74,7 +74,8 @@ struct LoopOptions {
   std::int64_t evaluate_every = 500;  ///< 0: only at the end
 };
 
-/// Whether a run may begin, or go on, in that folder. Errors: usage (none named; in use), bad_job (nothing to resume).
+/// Whether a run may begin, or go on, in that folder. Where one failed before its first step, a new one may begin.
+/// Errors: usage (none named; in use), bad_job (nothing to resume).
 [[nodiscard]] Expected<void> check_job_folder(const std::filesystem::path& job, bool resume);
 
 /// Prepares the task, resumes from the job's newest valid checkpoint where there is one, and runs to the end; the job's

@@ -31,6 +31,9 @@ DenseModel::DenseModel(const ModelConfig& config, const train::ParameterLayout& 
   }
 }
 
+DenseModel::DenseModel(const ModelConfig& config, std::map<std::string, at::Tensor> weights)
+    : c_(config), weights_(std::move(weights)), layers_(static_cast<std::size_t>(config.layers)) {}
+
 at::Tensor DenseModel::normalise(const at::Tensor& x, const std::string& name) const {
   return x * at::rsqrt(x.pow(2).mean(-1, true) + c_.rms_norm_eps) * weights_.at(name);
 }
@@ -85,6 +88,10 @@ void DenseModel::choose_roles(const DenseBatch& batch, int index, Layer& layer) 
         const std::int64_t next = next_global(roles[b][k], n);
         for (std::int64_t m = n; m < length; ++m) {
           const std::int64_t role = roles[b][k][n];
+          if (batch.fixed_mask) {
+            seen[b][k][m][n] = batch.fixed_mask(m, n);
+            continue;
+          }
           seen[b][k][m][n] = m == n || role == 0 || (role == 1 && m <= next) || (role == 2 && m <= n + c_.nats->window);
         }
       }
@@ -160,7 +167,7 @@ at::Tensor DenseModel::role_gradient(const Layer& layer, double applied_sparsity
   return result;
 }
 
-double DenseModel::forward_backward(const DenseBatch& batch) {
+at::Tensor DenseModel::hidden(const DenseBatch& batch) {
   at::Tensor x = at::embedding(weights_.at("model.embed_tokens.weight"), batch.tokens);
   for (int i = 0; i < c_.layers; ++i) {
     const std::string prefix = layer_prefix(i);
@@ -169,16 +176,32 @@ double DenseModel::forward_backward(const DenseBatch& batch) {
     const at::Tensor gate = linear(normal, prefix + "mlp.gate_proj.weight");
     x = x + linear(at::silu(gate) * linear(normal, prefix + "mlp.up_proj.weight"), prefix + "mlp.down_proj.weight");
   }
-  const at::Tensor logits = linear(normalise(x, "model.norm.weight"), "model.embed_tokens.weight");
+  return normalise(x, "model.norm.weight");
+}
+
+double DenseModel::forward_backward(const DenseBatch& batch) {
+  const at::Tensor logits = linear(hidden(batch), "model.embed_tokens.weight");
   const at::Tensor predicted = batch.targets.flatten() >= 0;
   const at::Tensor logged = at::log_softmax(logits.flatten(0, 1), -1).index({predicted});
   const at::Tensor wanted = batch.targets.flatten().index({predicted});
   const at::Tensor nll = -logged.gather(1, wanted.unsqueeze(1)).sum();
   (nll * batch.loss_scale).backward();
+  collect_gradients(batch);
+  return nll.item<double>();
+}
 
+double DenseModel::distil(const DenseBatch& batch, const at::Tensor& wanted, const at::Tensor& counted) {
+  const at::Tensor squares = counted * (hidden(batch) - wanted).square();
+  const at::Tensor distance = squares.sum() / (counted.sum() * c_.hidden);
+  (distance * batch.loss_scale).backward();
+  collect_gradients(batch);
+  return distance.item<double>();
+}
+
+void DenseModel::collect_gradients(const DenseBatch& batch) {
   gradients_.clear();
   for (const auto& [name, weight] : weights_) {
-    if (weight.requires_grad()) gradients_[name] = weight.grad();
+    if (weight.is_leaf() && weight.requires_grad()) gradients_[name] = weight.grad();
   }
   for (int i = 0; c_.nats && i < c_.layers; ++i) {
     const Layer& layer = layers_[static_cast<std::size_t>(i)];
@@ -190,7 +213,6 @@ double DenseModel::forward_backward(const DenseBatch& batch) {
     gradients_[layer_prefix(i) + "self_attn.proj_layer.weight"] =
         at::matmul(d_scores.flatten(2).flatten(0, 1).t(), layer.normal.flatten(0, 1));
   }
-  return nll.item<double>();
 }
 
 }  // namespace natscope::test

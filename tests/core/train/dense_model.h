@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -22,14 +23,26 @@ struct DenseBatch {
   double applied_sparsity = 0.0;
   std::uint64_t seed = 0;
   std::int64_t step = 0;
+  /// A model without score layers under a fixed mask: whether query m sees key n <= m. Empty: full attention.
+  std::function<bool(std::int64_t m, std::int64_t n)> fixed_mask;
 };
 
 class DenseModel {
  public:
   DenseModel(const ModelConfig& config, const train::ParameterLayout& layout, const std::vector<float>& weights);
 
+  /// float64 weights by name. What requires a gradient, or is made of what does, gets it; score layers do not.
+  DenseModel(const ModelConfig& config, std::map<std::string, at::Tensor> weights);
+
   /// Sum of nll; fills gradients().
   double forward_backward(const DenseBatch& batch);
+
+  /// What the last norm gives, [B, T, E].
+  at::Tensor hidden(const DenseBatch& batch);
+
+  /// Mean over positions with `counted` 1 and over hidden dimensions of the squared distance from `wanted` [B, T, E];
+  /// fills gradients() with those of batch.loss_scale times it. counted [B, T, 1]. Section 9 of the rules.
+  double distil(const DenseBatch& batch, const at::Tensor& wanted, const at::Tensor& counted);
 
   /// By parameter name, float64.
   [[nodiscard]] const std::map<std::string, at::Tensor>& gradients() const { return gradients_; }
@@ -49,6 +62,7 @@ class DenseModel {
   at::Tensor linear(const at::Tensor& x, const std::string& name) const;
   void choose_roles(const DenseBatch& batch, int index, Layer& layer) const;
   at::Tensor attention(const DenseBatch& batch, int index, const at::Tensor& x);
+  void collect_gradients(const DenseBatch& batch);
   at::Tensor role_gradient(const Layer& layer, double applied_sparsity) const;
 
   ModelConfig c_;

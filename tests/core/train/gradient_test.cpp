@@ -2,6 +2,8 @@
 // LibTorch has a CHECK of its own: doctest by its long names here.
 #include <doctest/doctest.h>
 
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "core/train/counter_random.h"
@@ -19,6 +21,8 @@ struct Case {
   int layers, hidden, heads, kv_heads, head_dim, intermediate, context, window;
   double applied_sparsity;
   bool full_attention;
+  const char* policy = "model";
+  std::function<bool(std::int64_t m, std::int64_t n)> visible = {};  ///< the same mask, written down here
 };
 
 /// Relative difference of two gradients, as norms.
@@ -40,10 +44,11 @@ void check(const Case& shape, ComputeDType dtype, kernels::Backend backend, doub
   options.window = shape.window;
   options.vocab = 300;
   options.full_attention = shape.full_attention;
+  options.policy = *parse_policy(shape.policy);
   const ModelConfig config = model_config(*resolve(options));
 
   constexpr int segments = 2;
-  auto model = TrainingModel::create(config, dtype, segments, 2, backend);
+  auto model = TrainingModel::create(config, dtype, segments, 2, backend, options.policy);
   DOCTEST_REQUIRE(model);
   std::vector<float> weights = initial_parameters(config, model->layout(), 11);
   // Larger weights than a run begins with, so that attention and roles are far from uniform.
@@ -81,6 +86,7 @@ void check(const Case& shape, ComputeDType dtype, kernels::Backend backend, doub
   batch.applied_sparsity = context.applied_sparsity;
   batch.seed = context.seed;
   batch.step = context.step;
+  batch.fixed_mask = shape.visible;
   test::DenseModel dense(config, model->layout(), weights);
   const double nll = dense.forward_backward(batch);
   DOCTEST_CHECK(pass->nll == doctest::Approx(nll).epsilon(tolerance));
@@ -90,11 +96,20 @@ void check(const Case& shape, ComputeDType dtype, kernels::Backend backend, doub
   }
 }
 
-constexpr Case cases[] = {
+const Case cases[] = {
     {2, 32, 4, 2, 8, 48, 24, 3, 0.0, false},     // grouped queries
     {1, 24, 3, 3, 8, 40, 37, 0, 1e-3, false},    // a KV head each, no window, with the regulariser
     {3, 16, 4, 1, 16, 32, 33, 40, 1e-2, false},  // one KV head, a window over everything
     {2, 32, 4, 2, 8, 48, 24, 3, 0.0, true},      // full attention
+};
+
+/// Section 11 of the rules.
+const Case masks[] = {
+    {2, 32, 4, 2, 8, 48, 33, 3, 0.0, false, "window:5", [](auto m, auto n) { return m - n <= 5; }},
+    {2, 32, 4, 4, 8, 48, 24, 3, 0.0, false, "window:0", [](auto m, auto n) { return m == n; }},
+    {2, 32, 4, 1, 8, 48, 31, 3, 0.0, false, "streaming:2,4", [](auto m, auto n) { return n < 2 || m - n <= 4; }},
+    {2, 32, 4, 2, 8, 48, 33, 3, 0.0, false, "longformer:3,1,17",
+     [](auto m, auto n) { return n == 1 || n == 17 || m - n <= 3; }},
 };
 
 }  // namespace
@@ -103,6 +118,15 @@ DOCTEST_TEST_CASE("the gradient of every weight is autograd's, f32") {
   for (const Case& shape : cases) {
     for (const kernels::Backend backend : {kernels::Backend::ref, kernels::Backend::cpu}) {
       DOCTEST_CAPTURE(shape.context);
+      check(shape, ComputeDType::float32, backend, 2e-4);
+    }
+  }
+}
+
+DOCTEST_TEST_CASE("and under a fixed mask, without score layers") {
+  for (const Case& shape : masks) {
+    for (const kernels::Backend backend : {kernels::Backend::ref, kernels::Backend::cpu}) {
+      DOCTEST_CAPTURE(std::string(shape.policy));
       check(shape, ComputeDType::float32, backend, 2e-4);
     }
   }

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// What train says of flags and folders, and info of a model that was trained under a fixed mask.
+#include <doctest/doctest.h>
+
+#include <fstream>
+
+#include "tests/app/cli/cli_program.h"
+
+namespace natscope::test {
+namespace {
+
+const std::string base = (std::filesystem::path(NATSCOPE_TESTS_DIR) / "data/hf/llama").string();
+
+}  // namespace
+
+TEST_CASE("info says under which mask a model was trained") {
+  namespace fs = std::filesystem;
+  const TemporaryFolder folder;
+  const fs::path model = folder.path() / "model";
+  fs::create_directory(model);
+  for (const auto& entry : fs::directory_iterator(base)) {
+    if (entry.path().filename() != "config.json" && entry.path().filename() != "logits.safetensors")
+      fs::copy_file(entry.path(), model / entry.path().filename());
+  }
+  auto config = nlohmann::json::parse(std::ifstream(fs::path(base) / "config.json"));
+  CHECK(cli_json({"info", "--model", base})["training_policy"].is_null());
+  for (const auto& [block, shown] : std::vector<std::pair<nlohmann::json, nlohmann::json>>{
+           {{{"training_policy", "streaming:2,64"}}, "streaming:2,64"},
+           {{{"training_policy", "\x1b[2J no policy"}}, nullptr},
+           {{{"training_policy", 7}}, nullptr},
+           {"no object", nullptr}}) {
+    config["natscope"] = block;
+    write_file((model / "config.json").string(), config.dump());
+    CHECK(cli_json({"info", "--model", model.string()})["training_policy"] == shown);
+  }
+  config["natscope"] = {{"training_policy", "window:64"}};
+  write_file((model / "config.json").string(), config.dump());
+  const ProgramResult text = cli({"info", "--model", model.string()});
+  CHECK(text.out.find("--policy window:64") != std::string::npos);
+}
+
+TEST_CASE("a resumed run says which flags it ignores, and a failed start leaves the folder free") {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder.file("text"));
+  write_file(folder.file("text/notes.md"), "not read");
+  write_file(folder.file("bad.model"), "no tokenizer");
+  std::string words;
+  for (int i = 0; i < 900; ++i) words += i % 3 == 0 ? "abc de\n" : i % 3 == 1 ? "a bad cab\n" : "ed bed ace\n";
+  write_file(folder.file("text/a.txt"), words);
+  const std::string job = folder.file("job");
+  std::vector<std::string> train{"train",   "--data",    folder.file("text"),
+                                 "--out",   job,         "--layers",
+                                 "1",       "--hidden",  "16",
+                                 "--heads", "2",         "--kv-heads",
+                                 "1",       "--context", "16",
+                                 "--batch", "2",         "--steps",
+                                 "2",       "--threads", "1"};
+  const auto with = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> all = train;
+    all.insert(all.end(), more.begin(), more.end());
+    return cli(all);
+  };
+  const ProgramResult failed = with({"--tokenizer", folder.file("bad.model")});
+  CHECK(failed.exit_code == 3);
+  const std::string good = (std::filesystem::path(NATSCOPE_RESOURCE_DIR) / "demo/tokenizer.model").string();
+  const ProgramResult begun = with({"--tokenizer", good});
+  CAPTURE(begun.err);
+  CHECK(begun.exit_code == 0);
+  CHECK(begun.err.find("1 file *.txt") != std::string::npos);
+  CHECK(with({"--tokenizer", good}).exit_code == 2);
+
+  const ProgramResult resumed = cli({"train", "--out", job, "--resume", "--lr", "0.5", "--steps", "9"});
+  CAPTURE(resumed.err);
+  CHECK(resumed.exit_code == 0);
+  CHECK(resumed.err.find("ignored: --steps, --lr") != std::string::npos);
+  CHECK(cli({"train", "--out", job, "--resume"}).err.find("ignored") == std::string::npos);
+}
+
+}  // namespace natscope::test

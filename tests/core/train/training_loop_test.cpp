@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The loop alone, around a task whose losses are told beforehand.
+#include "core/train/training_loop.h"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/support/temporary_folder.h"
+
+using namespace natscope;
+using namespace natscope::train;
+using natscope::test::TemporaryFolder;
+
+namespace {
+
+/// One weight, whose steps have these losses; behind them somebody presses Ctrl+C.
+class ToldTask final : public TrainingTask {
+ public:
+  ToldTask(std::vector<double> losses, std::filesystem::path out) : losses_(std::move(losses)), out_(std::move(out)) {
+    layout_.parameters.push_back({"w", {1}, 0, 1, ParameterKind::matrix});
+    layout_.size = 1;
+  }
+
+  Expected<void> prepare(const Say&) override {
+    if (fails_to_prepare) return fail(ErrorCode::bad_data, "nothing to read");
+    return {};
+  }
+  [[nodiscard]] const ParameterLayout& layout() const override { return layout_; }
+  [[nodiscard]] std::vector<float> initial_weights() const override { return {0.0F}; }
+  void set_weights(std::span<const float>) override {}
+  [[nodiscard]] std::int64_t steps() const override { return 1000; }
+  [[nodiscard]] std::int64_t tokens_until(std::int64_t step) const override { return step; }
+  [[nodiscard]] int kv_heads() const override { return 1; }
+  Expected<StepReport> add_gradient(std::int64_t number, std::span<float>) override {
+    if (number > static_cast<std::int64_t>(losses_.size())) return fail(ErrorCode::interrupted, "Ctrl+C");
+    StepReport report;
+    report.loss = losses_[static_cast<std::size_t>(number - 1)];
+    report.tokens = 1;
+    return report;
+  }
+  OptimizerReport update(std::int64_t, std::span<const float>, TrainingState&) override { return {}; }
+  [[nodiscard]] bool has_held_out() const override { return false; }
+  Expected<Evaluation> evaluate(bool) override { return Evaluation{}; }
+  Expected<void> write_model(std::span<const float>) const override { return {}; }
+  [[nodiscard]] std::filesystem::path out() const override { return out_; }
+
+  bool fails_to_prepare = false;
+
+ private:
+  std::vector<double> losses_;
+  std::filesystem::path out_;
+  ParameterLayout layout_;
+};
+
+/// The error that the run ends with: every run here ends with one.
+Error run(const std::filesystem::path& folder, std::vector<double> losses, bool fails_to_prepare = false) {
+  ToldTask task(std::move(losses), folder / "model");
+  task.fails_to_prepare = fails_to_prepare;
+  auto job = jobs::JobFolder::create(folder);
+  REQUIRE(job.has_value());
+  REQUIRE(job->write_spec({{"kind", "train"}}).has_value());
+  LoopOptions options;
+  options.checkpoint_every = 4;
+  const auto result = run_job(task, *job, options, 0, {}, {});
+  REQUIRE(!result.has_value());
+  return result.error();
+}
+
+}  // namespace
+
+TEST_CASE("a loss that explodes right after a resume is an explosion, as without one") {
+  std::vector<double> losses(12, 2.0);
+  for (const bool resumed : {false, true}) {
+    CAPTURE(resumed);
+    const TemporaryFolder folder;
+    if (resumed) CHECK(run(folder / "job", losses).code == ErrorCode::interrupted);
+    std::vector<double> exploding = losses;
+    exploding.push_back(2.1e3);
+    const Error error = run(folder / "job", exploding);
+    CHECK(error.code == ErrorCode::bad_job);
+    CHECK(error.message.find("step 13") != std::string::npos);
+  }
+}
+
+TEST_CASE("the mean is that of the steps that count: lines behind the checkpoint are forgotten") {
+  const TemporaryFolder folder;
+  // Steps 13 to 15 were dear, and are run again, cheaper.
+  std::vector<double> losses(12, 2.0);
+  losses.insert(losses.end(), 3, 1.5e3);
+  CHECK(run(folder / "job", losses).code == ErrorCode::interrupted);
+  std::filesystem::remove_all(folder / "job/checkpoints/step-000015");
+  std::vector<double> again(12, 2.0);
+  again.push_back(2.1e3);
+  CHECK(run(folder / "job", again).message.find("step 13") != std::string::npos);
+}
+
+TEST_CASE("a run that failed before its first step leaves its folder to the next") {
+  const TemporaryFolder folder;
+  CHECK(run(folder / "job", {}, true).code == ErrorCode::bad_data);
+  CHECK(check_job_folder(folder / "job", false).has_value());
+  CHECK(run(folder / "job", {2.0, 2.0}).code == ErrorCode::interrupted);
+  const auto held = check_job_folder(folder / "job", false);
+  REQUIRE(!held.has_value());
+  CHECK(held.error().code == ErrorCode::usage);
+}
