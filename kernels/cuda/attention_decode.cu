@@ -77,10 +77,12 @@ class DecodeWarp : public SoftmaxRows<DecodeShape<Element, dim>> {
     head_ = KvHeadPages(call_.arena, call_.layer, kv_head);
     entries_ = head_.state->entries();
     const float* const first = call_.queries.data + (kv_head * call_.group + skipped) * call_.queries.strides[0];
-    for (int index = own_lane(); index < decode_rows * dim; index += 32) {
+    // Rows that no query head has keep what they had: rows do not touch each other, and nobody reads theirs.
+#pragma unroll 4
+    for (int index = own_lane(); index < rows_ * dim; index += 32) {
       const int row = index / dim;
       const int d = index % dim;
-      const bool there = row < rows_ && d < call_.arena.head_dim;
+      const bool there = d < call_.arena.head_dim;
       queries_[row * Shape::stride + d] = Element(there ? first[row * call_.queries.strides[0] + d] : 0.0F);
     }
     __syncwarp();

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A step as the engine runs it on a GPU: recorded once, launched for every token.
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "kernels/cuda/attention_decode.h"
+#include "tests/kernels/sequence_backend.h"
+
+using namespace natscope;
+using namespace natscope::kernels;
+using namespace natscope::tests;
+
+namespace {
+
+/// What a recorded step reads and writes, in device memory that stays where it is.
+struct StepBuffers {
+  explicit StepBuffers(const AttentionCase& c, std::int64_t scratch_size) : scratch_bytes(scratch_size) {
+    REQUIRE(queries.allocate(4 * c.heads * c.head_dim).ok());
+    REQUIRE(keys.allocate(4 * c.kv_heads * c.head_dim).ok());
+    REQUIRE(values.allocate(4 * c.kv_heads * c.head_dim).ok());
+    REQUIRE(roles.allocate(c.kv_heads).ok());
+    REQUIRE(out.allocate(4 * c.heads * c.head_dim).ok());
+    REQUIRE(lse.allocate(4 * c.heads).ok());
+    REQUIRE(scratch.allocate(scratch_bytes).ok());
+  }
+
+  void bring(const AttentionCase& c, std::int64_t token, cuda::Stream stream) {
+    const auto gather = [&](const std::vector<float>& from, std::int64_t heads, const cuda::DeviceMemory& to) {
+      for (std::int64_t head = 0; head < heads; ++head) {
+        REQUIRE(cuda::copy_to_device(to.as<float>() + head * c.head_dim,
+                                     from.data() + (head * c.tokens + token) * c.head_dim, 4 * c.head_dim, stream)
+                    .ok());
+      }
+    };
+    gather(c.queries, c.heads, queries);
+    gather(c.keys, c.kv_heads, keys);
+    gather(c.values, c.kv_heads, values);
+    for (std::int64_t head = 0; head < c.kv_heads; ++head) {
+      REQUIRE(cuda::copy_to_device(roles.as<Role>() + head, c.roles.data() + head * c.tokens + token, 1, stream).ok());
+    }
+  }
+
+  Status step(const AttentionCase& c, cuda::DeviceKvCache& cache, cuda::Stream stream) const {
+    const auto rows = [&](const cuda::DeviceMemory& memory, std::int64_t heads) {
+      return View<float, 2>::packed(memory.as<float>(), {heads, c.head_dim});
+    };
+    const auto tokens = [&](const cuda::DeviceMemory& memory) {
+      return ConstView<float, 3>::packed(memory.as<float>(), {c.kv_heads, 1, c.head_dim});
+    };
+    if (const Status status = cuda::attention_decode(rows(queries, c.heads), rows(keys, c.kv_heads),
+                                                     rows(values, c.kv_heads), cache, LayerId(0), rows(out, c.heads),
+                                                     std::span(lse.as<float>(), static_cast<std::size_t>(c.heads)), {},
+                                                     scratch.data(), scratch_bytes, stream);
+        !status.ok()) {
+      return status;
+    }
+    if (const Status status = cache.append(LayerId(0), ConstView<Role, 2>::packed(roles.as<Role>(), {c.kv_heads, 1}),
+                                           tokens(keys), tokens(values), stream);
+        !status.ok()) {
+      return status;
+    }
+    return cache.finish_step(stream);
+  }
+
+  cuda::DeviceMemory queries, keys, values, roles, out, lse, scratch;
+  std::int64_t scratch_bytes;
+};
+
+}  // namespace
+
+TEST_CASE("a step recorded once gives the bits of single calls while the cache grows") {
+  RandomArrays random(71);
+  INFO(random.how_to_repeat());
+  for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
+    AttentionCase c{8, 2, 64, 700, 40, dtype, {}, {}, {}, {}};
+    c.fill(random, {3, 1, 1});
+    const AttentionResult<float> expected = sequence_backends()[0].decode(c, 32);
+
+    cuda::OwnedStream stream;
+    REQUIRE(stream.create().ok());
+    std::unique_ptr<cuda::DeviceKvCache> cache;
+    REQUIRE(cuda::DeviceKvCache::create({1, 2, 64, dtype, 32}, c.tokens, nullptr, cache).ok());
+    REQUIRE(cache->reset(c.window, false, stream.get()).ok());
+    REQUIRE(cache->reserve(1, 1, stream.get()).ok());
+    StepBuffers buffers(c, cuda::attention_decode_scratch_bytes(c.heads, *cache));
+    cuda::Graph graph;
+    REQUIRE(graph.begin(stream.get()).ok());
+    REQUIRE(buffers.step(c, *cache, stream.get()).ok());
+    REQUIRE(graph.end(stream.get()).ok());
+
+    std::int64_t different = 0;
+    std::vector<float> out(static_cast<std::size_t>(c.heads * c.head_dim));
+    for (std::int64_t t = 0; t < c.tokens; ++t) {
+      REQUIRE(cache->reserve(1, 1, stream.get()).ok());
+      buffers.bring(c, t, stream.get());
+      REQUIRE(graph.launch(stream.get()).ok());
+      REQUIRE(cuda::copy_to_host(out.data(), buffers.out.data(), 4 * c.heads * c.head_dim, stream.get()).ok());
+      REQUIRE(cuda::synchronize(stream.get()).ok());
+      for (std::int64_t head = 0; head < c.heads; ++head) {
+        different +=
+            std::memcmp(out.data() + head * c.head_dim, expected.out.data() + (head * c.tokens + t) * c.head_dim,
+                        static_cast<std::size_t>(4 * c.head_dim)) == 0
+                ? 0
+                : 1;
+      }
+    }
+    CHECK(different == 0);
+    CHECK(cache->failure().ok());
+    CHECK(cache->next_position() == TokenPos(static_cast<std::int32_t>(c.tokens)));
+  }
+}
