@@ -54,8 +54,9 @@ MemoryForecast forecast_memory(const ModelConfig& c, const FinetuneOptions& opti
   // Of one layer's attention: norm (two), q, k, v as they are made, rotated and as the operation keeps them, their
   // gradients, its output (twice), scores; what autograd holds between.
   const std::int64_t attention = t * (8 * e + 13 * q + 11 * kv + 4 * c.score_rows()) * f32_bytes;
-  // Of one piece of the feed-forward part: norm, gate, up, their product, silu, and the gradients of these.
-  const std::int64_t feed_forward = rows * (5 * e + 7 * i) * f32_bytes;
+  // Of one piece of the feed-forward part: norm, gate, up, their product, silu, and the gradients of these. It is gone
+  // when the attention's gradients are made; of long documents those weigh more, and half of it is what runs showed.
+  const std::int64_t feed_forward = rows * (5 * e + 7 * i) * f32_bytes / (t > rows ? 2 : 1);
   forecast.parts.emplace_back("inside of one layer", attention + feed_forward);
   // What is stored narrower is widened while a layer uses it; the larger of its two halves counts.
   const std::int64_t widened =
