@@ -12,9 +12,8 @@ namespace natscope::train {
 namespace {
 
 constexpr std::int64_t f32_bytes = 4;
-/// The program with LibTorch's libraries. Fitted, with the coefficients below, to peaks of resident memory of eight
-/// runs (8 layers, hidden 512, 8/4 heads, feed-forward 1408; f32 and f16, scores and all, 512 and 4096 tokens, one
-/// thread).
+/// The program with LibTorch's libraries. Fitted, with the coefficients below, to peaks of resident memory of runs of
+/// 2 to 24 layers and hidden 256 to 1024; tests/bench/memory_forecast.py holds it to them.
 constexpr std::int64_t program_bytes = 150LL << 20U;
 constexpr std::int64_t longest_document = 16'000;
 
@@ -54,9 +53,10 @@ MemoryForecast forecast_memory(const ModelConfig& c, const FinetuneOptions& opti
   forecast.parts.emplace_back("layer inputs kept for the backward pass", (c.layers + 5) * t * e * f32_bytes);
   // Of one layer's attention: norm (two), q, k, v as they are made, rotated and as the operation keeps them, their
   // gradients, its output (twice), scores; what autograd holds between.
-  const std::int64_t attention = t * (8 * e + 13 * q + 13 * kv + 4 * c.score_rows()) * f32_bytes;
-  // Of one piece of the feed-forward part: norm, gate, up, their product, silu, and the gradients of these.
-  const std::int64_t feed_forward = rows * (5 * e + 7 * i) * f32_bytes;
+  const std::int64_t attention = t * (8 * e + 13 * q + 11 * kv + 4 * c.score_rows()) * f32_bytes;
+  // Of one piece of the feed-forward part: norm, gate, up, their product, silu, and the gradients of these. It is gone
+  // when the attention's gradients are made; of long documents those weigh more, and half of it is what runs showed.
+  const std::int64_t feed_forward = rows * (5 * e + 7 * i) * f32_bytes / (t > rows ? 2 : 1);
   forecast.parts.emplace_back("inside of one layer", attention + feed_forward);
   // What is stored narrower is widened while a layer uses it; the larger of its two halves counts.
   const std::int64_t widened =

@@ -118,7 +118,7 @@ at::Tensor DenseModel::attention(const DenseBatch& batch, int index, const at::T
   const at::Tensor masked = scores.masked_fill(layer.visible.repeat_interleave(group, 1).logical_not(),
                                                -std::numeric_limits<double>::infinity());
   layer.out = at::matmul(at::softmax(masked, -1), layer.v.repeat_interleave(group, 1));
-  layer.out.retain_grad();
+  if (layer.out.requires_grad()) layer.out.retain_grad();  // a teacher has none
   return linear(layer.out.permute({0, 2, 1, 3}).reshape({segments, length, c_.q_rows()}), prefix + "o_proj.weight");
 }
 
