@@ -33,9 +33,8 @@ QString kindText(const jobs::JobSpec& spec) {
 QString stateText(const JobRow& row) {
   const jobs::JobStatus& status = row.entry.status;
   const JobStateSign sign = signOf(status.state);
-  QString text = sign.sign + u' ' + sign.word;
-  if (status.stop_requested && jobs::is_active(status.state)) text += JobListModel::tr(", stopping");
-  return text;
+  const bool isStopping = status.stop_requested && jobs::is_active(status.state);
+  return sign.sign + u' ' + (isStopping ? JobListModel::tr("stopping") : sign.word);
 }
 
 QString tipOf(const JobRow& row) {

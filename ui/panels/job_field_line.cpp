@@ -26,7 +26,7 @@ void layOutJobLine(QWidget& line, QLabel* label, QLayout* row, QLabel* help) {
   across->setContentsMargins(0, 0, 0, 0);
   across->setSpacing(10);
   label->setFixedWidth(labelWidth);
-  label->setContentsMargins(0, 4, 0, 0);
+  label->setContentsMargins(0, 3, 0, 0);
   across->addWidget(label, 0, Qt::AlignTop);
   auto* const column = new QVBoxLayout;
   column->setSpacing(1);
@@ -89,6 +89,7 @@ void JobFieldLine::makeChoice(QHBoxLayout& row) {
 
 void JobFieldLine::makeChecks(QHBoxLayout& row) {
   const bool isList = field_.kind == jobs::FieldKind::list;
+  row.setSpacing(14);
   for (const QString& choice : isList ? choicesOf(field_) : QStringList{tr("yes")}) {
     auto* const check = new QCheckBox(choice, this);
     check->setObjectName(isList ? choice : QString::fromLatin1(field_.option));

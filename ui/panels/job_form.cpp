@@ -42,6 +42,7 @@ JobForm::JobForm(JobDesk& desk, const JobDraft& draft, QWidget* parent)
     : QDialog(parent),
       desk_(desk),
       draft_(draft),
+      content_(new QWidget(this)),
       form_(new QVBoxLayout),
       kind_(new QComboBox(this)),
       device_(new QComboBox(this)),
@@ -58,13 +59,12 @@ JobForm::JobForm(JobDesk& desk, const JobDraft& draft, QWidget* parent)
   setWindowTitle(draft.origin().isEmpty() ? tr("New training job") : tr("A job like %1").arg(draft.origin()));
   resize(760, 840);
   form_->setSpacing(7);
-  auto* const content = new QWidget(this);
-  content->setObjectName(QStringLiteral("panel"));
-  auto* const whole = new QVBoxLayout(content);
+  content_->setObjectName(QStringLiteral("panel"));
+  auto* const whole = new QVBoxLayout(content_);
   whole->addLayout(form_);
   whole->addStretch();
   auto* const scroll = new QScrollArea(this);
-  scroll->setWidget(content);
+  scroll->setWidget(content_);
   scroll->setWidgetResizable(true);
   scroll->setFrameShape(QFrame::NoFrame);
   scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
@@ -77,6 +77,7 @@ JobForm::JobForm(JobDesk& desk, const JobDraft& draft, QWidget* parent)
   pause_.setInterval(forecastPauseMs);
   connect(&pause_, &QTimer::timeout, this, &JobForm::forecast);
   showFields();
+  field(nameKey)->setFocus();
 }
 
 QWidget* JobForm::makeBottom() {
@@ -85,7 +86,7 @@ QWidget* JobForm::makeBottom() {
   layout->setContentsMargins(0, 0, 0, 0);
   command_->setReadOnly(true);
   command_->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
-  command_->setFixedHeight(74);
+  command_->setFixedHeight(92);
   command_->setToolTip(tr("What Start runs; a terminal does the same with it"));
   forecast_->setWordWrap(true);
   problem_->setWordWrap(true);
@@ -100,6 +101,7 @@ QWidget* JobForm::makeBottom() {
   for (QWidget* const widget : std::initializer_list<QWidget*>{small_, copy, all_}) buttons->addWidget(widget);
   buttons->addStretch();
   for (QPushButton* const button : {cancel, script_, start_}) buttons->addWidget(button);
+  bottom_ = {command_, small_, copy, all_, cancel, script_, start_};
   layout->addWidget(forecast_);
   layout->addWidget(command_);
   layout->addWidget(problem_);
@@ -133,6 +135,8 @@ void JobForm::makeTop() {
   device_->setEnabled(draft_.origin().isEmpty());
   addChoice(tr("Device"), device_, tr("Where the arithmetic is done. Training runs on the CPU so far."));
   where_->addItems({tr("This machine"), tr("Slurm cluster")});
+  where_->setCurrentIndex(draft_.onSlurm ? 1 : 0);
+  sbatch_->setText(draft_.sbatch);
   addChoice(tr("Run on"), where_, tr("Either way the job goes on when this window is closed."));
   sbatch_->setPlaceholderText(tr("--partition=cpu --time=24:00:00"));
   sbatchRow_ = addChoice(
@@ -202,7 +206,22 @@ void JobForm::showFields() {
     }
     addLine(*each);
   }
+  orderTabs();
   fill();
+}
+
+/// Down the form and then along the buttons; lines that are made anew would else come last.
+void JobForm::orderTabs() {
+  QWidget* last = field(nameKey);
+  for (QWidget* const next : std::initializer_list<QWidget*>{kind_, device_, where_, sbatch_}) {
+    setTabOrder(last, next);
+    last = next;
+  }
+  last = field(QLatin1String(draft_.fields().back()->option));
+  for (QWidget* const next : bottom_) {
+    setTabOrder(last, next);
+    last = next;
+  }
 }
 
 void JobForm::fill() {
@@ -225,6 +244,23 @@ void JobForm::fold() {
     const bool isShown = !each->is_seldom || all_->isChecked() || draft_.isChanged(*each);
     field(QLatin1String(each->option))->setVisible(isShown);
   }
+  QTimer::singleShot(0, this, &JobForm::fit);
+}
+
+/// Wrapped words need a height that goes with their width, and a scroll area asks for it before lines that are new
+/// know theirs.
+void JobForm::fit() {
+  for (JobFieldLine* const line : lines_) {
+    line->layout()->invalidate();
+    line->updateGeometry();
+  }
+  content_->layout()->invalidate();
+  content_->setMinimumHeight(content_->layout()->totalHeightForWidth(content_->width()));
+}
+
+void JobForm::resizeEvent(QResizeEvent* event) {
+  QDialog::resizeEvent(event);
+  QTimer::singleShot(0, this, &JobForm::fit);
 }
 
 QString JobForm::command() const {
@@ -260,6 +296,7 @@ void JobForm::check() {
   diskBytes_ = 0;
   ++asked_;
   forecast_->setText(estimateText());
+  QTimer::singleShot(0, this, &JobForm::fit);
   if (problems.isEmpty() && !draft_.forecastArguments().isEmpty()) pause_.start();
 }
 

@@ -44,6 +44,9 @@ class JobForm : public QDialog {
   /// It is there and waits for its batch script.
   void described(const QString& job);
 
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+
  private:
   void makeTop();
   QWidget* makeBottom();
@@ -52,6 +55,8 @@ class JobForm : public QDialog {
   void showFields();  ///< the kind's own, in groups
   void fill();
   void fold();
+  void fit();
+  void orderTabs();
   void check();
   void forecast();
   void start(bool isStarted);
@@ -62,6 +67,7 @@ class JobForm : public QDialog {
   JobDraft draft_;
   QMap<QString, JobFieldLine*> lines_;
   QSet<QString> known_;  ///< somebody typed there, or asked to start: what is missing may be said
+  QWidget* content_;
   QVBoxLayout* form_;
   QWidget* sbatchRow_ = nullptr;
   QMap<QString, QLabel*> headings_;
@@ -76,6 +82,7 @@ class JobForm : public QDialog {
   QPushButton* small_;
   QPushButton* script_;
   QPushButton* start_;
+  QList<QWidget*> bottom_;  ///< what Tab comes to behind the fields
   QTimer pause_;
   QString measured_;  ///< the forecast's answer for the present fields; empty: none
   double diskBytes_ = 0;

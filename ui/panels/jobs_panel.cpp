@@ -271,7 +271,10 @@ JobForm* JobsPanel::showFormLikeChosen() {
   if (row == nullptr || row->entry.problem) return nullptr;
   const bool isPlain = jobs::check_job_name(row->entry.name).has_value();
   const QString origin = isPlain ? desk_.shown() : QString::fromStdString(row->entry.folder.string());
-  return showForm(JobDraft::like(origin, row->entry.spec));
+  JobDraft draft = JobDraft::like(origin, row->entry.spec);
+  const auto& launch = row->entry.status.launch;
+  draft.onSlurm = launch && launch->runner == jobs::RunnerKind::slurm;
+  return showForm(draft);
 }
 
 }  // namespace natscope::ui

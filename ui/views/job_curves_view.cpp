@@ -43,6 +43,8 @@ JobCurvesView::JobCurvesView(JobDesk& desk, QWidget* parent)
           tr("Line: of the batch, before the step. Dots: held-out text. From scratch in nats a token; fine-tuning's is "
              "the squared difference to the full model's last hidden states."),
           this)),
+      heldOut_(new CurveChart(tr("Held-out"), CurveChart::Scale::tight,
+                              tr("Held-out text, in nats a token: what fine-tuning's own loss does not say"), this)),
       kv_(new CurveChart(tr("KV fraction"), CurveChart::Scale::percent,
                          tr("Share of the cache that is kept after a segment's last token: thick by the roles that "
                             "inference chooses, thin by those that training draws"),
@@ -69,8 +71,12 @@ JobCurvesView::JobCurvesView(JobDesk& desk, QWidget* parent)
 
 int JobCurvesView::points() const {
   int points = 0;
-  for (const CurveChart* const chart : {loss_, kv_, roles_, layers_, rate_, speed_}) points += chart->points();
+  for (const CurveChart* const chart : charts()) points += chart->points();
   return points;
+}
+
+std::array<CurveChart*, 7> JobCurvesView::charts() const {
+  return {loss_, heldOut_, kv_, roles_, layers_, rate_, speed_};
 }
 
 void JobCurvesView::resizeEvent(QResizeEvent* event) {
@@ -79,10 +85,12 @@ void JobCurvesView::resizeEvent(QResizeEvent* event) {
 }
 
 void JobCurvesView::arrange() {
-  const int columns = height() < 260 ? 6 : (width() < 500 ? 2 : 3);
+  const int inARow = isTuned_ ? 7 : 6;
+  const int columns = height() < 260 ? inARow : (width() < 500 ? 2 : (inARow + 1) / 2);
   if (std::exchange(columns_, columns) == columns) return;
   int at = 0;
-  for (CurveChart* const chart : {loss_, kv_, roles_, layers_, rate_, speed_}) {
+  for (CurveChart* const chart : charts()) {
+    if (chart == heldOut_ && !isTuned_) continue;
     grid_->addWidget(chart, at / columns, at % columns);
     ++at;
   }
@@ -91,7 +99,7 @@ void JobCurvesView::arrange() {
 void JobCurvesView::draw() {
   const ThemeColours& theme = ThemeSwitch::instance().colours();
   const bool isDark = ThemeSwitch::instance().theme() == Theme::dark;
-  std::vector<ChartLine> loss, kv, rate, speed;
+  std::vector<ChartLine> loss, apart, kv, rate, speed;
   QStringList names;
   int job = 0;
   // Lines point into these until they are drawn.
@@ -112,7 +120,10 @@ void JobCurvesView::draw() {
     // The same job by its hue, another line by its dots and its shade.
     QPen heldOut(isDark ? pen.color().lighter(150) : pen.color().darker(170), 1.2);
     loss.push_back({tr("train"), &curves->loss, pen});
-    loss.push_back({tr("held out"), &curves->heldOut, heldOut, true});
+    // Fine-tuning's loss is a distance of states, and no axis holds that and nats.
+    const JobRow* const row = desk_.list().find(name);
+    const bool isTuned = row != nullptr && row->entry.spec.kind == jobs::JobKind::finetune;
+    (isTuned ? apart : loss).push_back({tr("held out"), &curves->heldOut, heldOut, true});
     kv.push_back({tr("argmax"), &curves->argmaxKv, pen});
     kv.push_back({tr("sampled"), &curves->sampledKv, thin});
     rate.push_back({QString(), &curves->learningRate, pen});
@@ -140,10 +151,16 @@ void JobCurvesView::draw() {
                                    : names.join(QStringLiteral(" &nbsp; ")) +
                                          QStringLiteral(" &nbsp; <span style='color:%1'>%2</span>")
                                              .arg(theme.muted.name(), tr("thin, other shade: held-out text")));
+  if (isTuned_ == apart.empty()) {
+    isTuned_ = !apart.empty();
+    columns_ = 0;
+    arrange();
+  }
   // Empty axes would say that there is something to see.
-  for (CurveChart* const chart : {loss_, kv_, roles_, layers_, rate_, speed_}) chart->setVisible(!names.isEmpty());
+  for (CurveChart* const chart : charts()) chart->setVisible(!names.isEmpty() && (chart != heldOut_ || isTuned_));
   legend_->setAlignment(names.isEmpty() ? Qt::AlignCenter : Qt::AlignLeft | Qt::AlignVCenter);
   loss_->setLines(loss);
+  heldOut_->setLines(apart);
   kv_->setLines(kv);
   roles_->setLines(roles);
   layers_->setLines(layers);

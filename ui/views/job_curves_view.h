@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QWidget>
+#include <array>
 
 #include "ui/models/job_desk.h"
 #include "ui/views/curve_chart.h"
@@ -27,6 +28,7 @@ class JobCurvesView : public QWidget {
   void resizeEvent(QResizeEvent* event) override;
 
  private:
+  [[nodiscard]] std::array<CurveChart*, 7> charts() const;
   void arrange();
   void draw();
 
@@ -34,12 +36,14 @@ class JobCurvesView : public QWidget {
   QLabel* legend_;
   QGridLayout* grid_;
   CurveChart* loss_;
+  CurveChart* heldOut_;  ///< where a drawn job is fine-tuned
   CurveChart* kv_;
   CurveChart* roles_;
   CurveChart* layers_;
   CurveChart* rate_;
   CurveChart* speed_;
   int columns_ = 0;
+  bool isTuned_ = false;
 };
 
 }  // namespace natscope::ui

@@ -62,7 +62,8 @@ Error run(const std::filesystem::path& folder, std::vector<double> losses, bool 
   REQUIRE(job->write_spec({{"kind", "train"}}).has_value());
   LoopOptions options;
   options.checkpoint_every = 4;
-  const auto result = run_job(task, *job, options, 0, {}, {});
+  const auto alone = single_rank();
+  const auto result = run_job(task, *job, options, 0, {}, {}, *alone);
   REQUIRE(!result.has_value());
   return result.error();
 }
