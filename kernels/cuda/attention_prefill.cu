@@ -36,8 +36,14 @@ class PrefillBlock : public QueryBlock<Element, dim, false> {
   std::int32_t entries_;
 };
 
+/// Blocks of a multiprocessor that shared memory has room for on an H100: more registers each are free to take.
+template <int dim>
+constexpr int prefill_blocks = dim == 64    ? 3
+                               : dim == 128 ? 2
+                                            : 1;
+
 template <class Element, int dim>
-__global__ void __launch_bounds__(TileShape<Element, dim>::threads)
+__global__ void __launch_bounds__(TileShape<Element, dim>::threads, prefill_blocks<dim>)
     prefill_kernel(__grid_constant__ const TrainCall call, __grid_constant__ const KvArena arena, std::int32_t layer,
                    std::int32_t first) {
   extern __shared__ uint4 shared[];

@@ -45,17 +45,10 @@ class PrefillTiles {
   NATSCOPE_HD PrefillTiles(const CachedKeys& cached, const TrainPlan& plan, std::int32_t block)
       : in_chunk_(plan, block) {
     const std::int32_t first = block * plan.tile;
-    const auto tiles = [&](int run, std::int32_t begin, std::int32_t end, bool seen) {
-      const std::int32_t earlier = run > 0 ? end_[run - 1] : 0;
-      first_[run] = end_[run] = earlier;
-      if (!seen || begin >= end) return;
-      if (begin / plan.tile > earlier) first_[run] = begin / plan.tile;
-      end_[run] = (end + plan.tile - 1) / plan.tile;  // at least `earlier`: runs follow each other
-    };
-    tiles(0, 0, cached.globals, true);
-    tiles(1, cached.globals, cached.locals_end, first <= cached.local_last);
+    set<0>(0, 0, cached.globals, true, plan.tile);
+    set<1>(end_[0], cached.globals, cached.locals_end, first <= cached.local_last, plan.tile);
     // The newest entry of the cache is the token before the chunk.
-    tiles(2, cached.locals_end, cached.end, first < cached.window);
+    set<2>(end_[1], cached.locals_end, cached.end, first < cached.window, plan.tile);
     cached_ = (end_[0] - first_[0]) + (end_[1] - first_[1]) + (end_[2] - first_[2]);
   }
   [[nodiscard]] NATSCOPE_HD std::int32_t count() const { return cached_ + in_chunk_.count(); }
@@ -63,12 +56,22 @@ class PrefillTiles {
   /// Number of the index-th tile: of the cache slots, of the chunk places from tile · plan.tile on.
   [[nodiscard]] NATSCOPE_HD std::int32_t operator[](std::int32_t index) const {
     if (index >= cached_) return in_chunk_[index - cached_];
-    int run = 0;
-    while (index >= end_[run] - first_[run]) index -= end_[run] - first_[run], ++run;
-    return first_[run] + index;
+    const std::int32_t second = end_[0] - first_[0];
+    const std::int32_t third = second + end_[1] - first_[1];
+    if (index < second) return first_[0] + index;
+    return index < third ? first_[1] + index - second : first_[2] + index - third;
   }
 
  private:
+  /// Tiles of the slots from `begin` to before `end`, from the tile `earlier` on: those before it are there already.
+  template <int run>
+  NATSCOPE_HD void set(std::int32_t earlier, std::int32_t begin, std::int32_t end, bool seen, std::int32_t tile) {
+    first_[run] = end_[run] = earlier;
+    if (!seen || begin >= end) return;
+    if (begin / tile > earlier) first_[run] = begin / tile;
+    end_[run] = (end + tile - 1) / tile;  // at least `earlier`: runs follow each other
+  }
+
   std::int32_t first_[role_count];
   std::int32_t end_[role_count];
   std::int32_t cached_ = 0;

@@ -85,9 +85,11 @@ class TrainTiles {
   }
   /// Number of the index-th tile: places from tile · plan.tile on.
   [[nodiscard]] NATSCOPE_HD std::int32_t operator[](std::int32_t index) const {
-    int run = 0;
-    while (index >= end_[run] - first_[run]) index -= end_[run] - first_[run], ++run;
-    return first_[run] + index;
+    // Written out: an array that is indexed by a number known at run time would stand in memory.
+    const std::int32_t second = end_[0] - first_[0];
+    const std::int32_t third = second + end_[1] - first_[1];
+    if (index < second) return first_[0] + index;
+    return index < third ? first_[1] + index - second : first_[2] + index - third;
   }
 
  private:

@@ -31,15 +31,19 @@ struct AttentionCase {
     return roles[static_cast<std::size_t>(kv_head * tokens + n)];
   }
 
-  /// Section 4 of the rules, from its sentences.
-  [[nodiscard]] bool sees(std::int64_t kv_head, std::int64_t m, std::int64_t n) const {
+  /// The latest global token before position m; −1 where there is none.
+  [[nodiscard]] std::int64_t latest_global(std::int64_t kv_head, std::int64_t m) const {
+    std::int64_t n = m - 1;
+    while (n >= 0 && role(kv_head, n) != Role::global) --n;
+    return n;
+  }
+  /// Section 4 of the rules, from its sentences. `latest` is latest_global(kv_head, m): asked once a query, not once a
+  /// pair.
+  [[nodiscard]] bool sees(std::int64_t kv_head, std::int64_t m, std::int64_t n, std::int64_t latest) const {
     if (n >= m) return n == m;
     if (role(kv_head, n) == Role::global) return true;
     if (role(kv_head, n) == Role::sliding) return m <= n + window;
-    for (std::int64_t j = n + 1; j < m; ++j) {
-      if (role(kv_head, j) == Role::global) return false;
-    }
-    return true;
+    return latest < n;  // a local: no global token stands between it and the query
   }
 
   void fill(RandomArrays& random, const std::vector<double>& shares, float spread = 1.0F) {
@@ -68,10 +72,11 @@ AttentionResult<Sum> dense_attention(const AttentionCase& c) {
     const float* values = c.values.data() + kv_head * c.tokens * c.head_dim;
     for (std::int64_t m = 0; m < c.tokens; ++m) {
       const float* query = c.queries.data() + (head * c.tokens + m) * c.head_dim;
+      const std::int64_t latest = c.latest_global(kv_head, m);
       std::vector<Sum> scores;
       std::vector<std::int64_t> seen;
       for (std::int64_t n = 0; n <= m; ++n) {
-        if (!c.sees(kv_head, m, n)) continue;
+        if (!c.sees(kv_head, m, n, latest)) continue;
         Sum dot = 0;
         for (std::int64_t d = 0; d < c.head_dim; ++d)
           dot += static_cast<Sum>(query[d]) * static_cast<Sum>(keys[n * c.head_dim + d]);
