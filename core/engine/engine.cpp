@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "core/base/cancel.h"
+#include "core/base/log.h"
+#include "core/engine/device_module.h"
 #include "core/engine/engine_state.h"
 #include "core/engine/kernel_status.h"
 
@@ -18,10 +20,6 @@ namespace {
 constexpr int most_threads = 1024;  // OpenMP ends the program when the system refuses one more
 
 Expected<void> check_options(const EngineOptions& options) {
-  if (options.device == Device::cuda) {
-    return fail(ErrorCode::device_unavailable, "this build has no GPU backend",
-                "run on the CPU, or build with the cuda preset");
-  }
   if (options.threads < 0 || options.threads > most_threads) {
     return fail(ErrorCode::usage, std::to_string(options.threads) + " threads",
                 "give 1 to " + std::to_string(most_threads) + " threads, or 0 for one per core");
@@ -29,6 +27,21 @@ Expected<void> check_options(const EngineOptions& options) {
   if (options.trace_store_bytes < 0)
     return fail(ErrorCode::usage, "a trace store of less than nothing", "give a number of bytes, or 0 for none");
   return {};
+}
+
+bool may_do_without(const EngineOptions& options, const Error& error) {
+  return options.device == Device::automatic && (error.code == ErrorCode::device_unavailable || error.code == ErrorCode::out_of_memory);
+}
+
+/// The device that was asked for; null: the CPU.
+Expected<std::unique_ptr<DeviceModule>> open_device(const EngineOptions& options) {
+  if (options.device == Device::cpu) return nullptr;
+  Expected<std::unique_ptr<DeviceModule>> module = DeviceModule::open(options.device_module);
+  if (module || !may_do_without(options, module.error())) return module;
+  // A build without the backend computes on the CPU by itself: nothing that anybody needs to be told each time.
+  const bool is_there = DeviceModule::is_there(options.device_module);
+  log(is_there ? LogLevel::warning : LogLevel::info, "computing on the CPU: " + module.error().message);
+  return nullptr;
 }
 
 /// No text above this is tokenized, which takes a hundred times its size in memory: the context full of the longest
@@ -51,14 +64,27 @@ Expected<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options, std
     use_threads(threads);
     NATSCOPE_TRY(ModelFolder folder, ModelFolder::open(options.model, options.adapter));
     NATSCOPE_CHECK(check(stop));
+    NATSCOPE_TRY(std::unique_ptr<DeviceModule> module, open_device(options));
 
     const ModelConfig& config = folder.config();
     const std::int32_t layers = options.layers > 0 ? std::min(options.layers, config.layers) : config.layers;
+    const bool on_device = module != nullptr;
     const CacheGeometry geometry{layers, config.kv_heads, config.head_dim,
-                                 options.dtype.value_or(kernels::ElementType::f32)};
+                                 options.dtype.value_or(on_device ? kernels::ElementType::bf16 : kernels::ElementType::f32)};
     NATSCOPE_TRY(PreparedWeights weights, PreparedWeights::create(folder.weights(), layers, geometry.dtype, stop));
     auto state =
         std::make_unique<State>(std::move(folder), std::move(weights), geometry, threads, options.trace_store_bytes);
+    if (on_device) {
+      auto pass = DevicePass::create(std::move(module), state->folder.config(), state->weights, geometry, stop);
+      if (!pass && may_do_without(options, pass.error())) {
+        log(LogLevel::warning, "computing on the CPU: " + pass.error().message);
+        state.reset();  // two copies of the weights need not fit
+        EngineOptions on_cpu = options;
+        on_cpu.device = Device::cpu;
+        return open(on_cpu, stop);
+      }
+      NATSCOPE_TRY(state->device, std::move(pass));
+    }
     const kernels::KvCacheShape shape{geometry.layers, geometry.kv_heads, geometry.head_dim, geometry.dtype};
     NATSCOPE_CHECK(from_status(kernels::KvCache::create(shape, state->cache), "cache"));
     NATSCOPE_CHECK(state->start({}));
@@ -69,7 +95,7 @@ Expected<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options, std
 const ModelConfig& Engine::config() const { return state_->folder.config(); }
 const ModelFolder& Engine::folder() const { return state_->folder; }
 const Tokenizer& Engine::tokenizer() const { return state_->folder.tokenizer(); }
-Device Engine::device() const { return Device::cpu; }
+Device Engine::device() const { return state_->device ? Device::cuda : Device::cpu; }
 kernels::ElementType Engine::dtype() const { return state_->geometry.dtype; }
 const CacheGeometry& Engine::geometry() const { return state_->geometry; }
 
@@ -100,7 +126,7 @@ const SequenceRecord& Engine::record() const { return state_->record; }
 CacheCounts Engine::counts() const {
   if (state_->record.size() == 0) return {};
   CacheCounts counts = state_->record.frames().back().counts;
-  counts.allocated_bytes = state_->cache->allocated_bytes();
+  counts.allocated_bytes = state_->allocated_bytes();
   return counts;
 }
 

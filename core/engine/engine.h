@@ -39,6 +39,7 @@ struct EngineOptions {
   /// Only the model's first so many layers, for pictures of them: the record, cache and accounting cover these, there are
   /// no logits, and nothing can be generated. 0, or more than the model has: all.
   std::int32_t layers = 0;
+  std::filesystem::path device_module{};               ///< of the GPU backend; empty: libnatscope_cuda.so beside the program
 };
 
 struct PrefillOptions {
@@ -79,6 +80,7 @@ struct GenerateResult {
 /// A stop answers within 100 ms: it is looked at once a layer.
 class Engine {
  public:
+  /// `automatic` takes the GPU where the backend, a driver, a GPU and enough of its memory are, else the CPU, and logs why.
   /// Errors: all of ModelFolder::open, device_unavailable, out_of_memory, interrupted.
   [[nodiscard]] static Expected<std::unique_ptr<Engine>> open(const EngineOptions& options, std::stop_token stop);
   ~Engine();
@@ -94,7 +96,7 @@ class Engine {
   /// Errors: bad_text (empty, not UTF-8), prompt_too_long.
   [[nodiscard]] Expected<std::vector<std::int32_t>> tokenize(std::string_view text) const;
 
-  /// Forgets the sequence and begins a new one under a plan. Errors: as RoleDecider::create.
+  /// Forgets the sequence and begins a new one under a plan. Errors: as RoleDecider::create; device_unavailable (H2O on a GPU).
   [[nodiscard]] Expected<void> start(RolePlan plan);
 
   /// Processes tokens in chunks. May be called again to go on. On an error or a stop the sequence stands after the last whole chunk.

@@ -19,7 +19,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 }  // namespace
 
-/// Logits of every token of the chunk that chunk_pass has just run, a block of rows at a time.
+/// Logits of every token of the chunk that run_chunk has just run, a block of rows at a time.
 Expected<void> Engine::State::read_prompt(std::span<const std::int32_t> tokens, const PrefillOptions& options, PromptReading& reading,
                                           std::stop_token stop) {
   const std::size_t vocab = logits.size();
@@ -29,7 +29,7 @@ Expected<void> Engine::State::read_prompt(std::span<const std::int32_t> tokens, 
   for (std::int64_t first = 0; first < n; first += block) {
     const std::int64_t count = std::min(block, n - first);
     const std::span<float> part = std::span(rows).first(static_cast<std::size_t>(count) * vocab);
-    NATSCOPE_CHECK(chunk_pass.logits(first, count, part, stop));
+    NATSCOPE_CHECK(chunk_logits(first, count, part, stop));
     for (std::int64_t row = 0; row < count; ++row) {
       const auto index = static_cast<std::size_t>(first + row);
       const std::span<const float> of_token = part.subspan(static_cast<std::size_t>(row) * vocab, vocab);
@@ -50,15 +50,14 @@ Expected<void> Engine::State::prefill_chunk(std::span<const std::int32_t> tokens
   const bool all = options.on_logits != nullptr || options.candidates > 0;
   recorder->begin(first, static_cast<std::int64_t>(tokens.size()));
   if (is_partial()) {
-    NATSCOPE_CHECK(chunk_pass.run(tokens, first, *cache, *recorder, {geometry.layers, ChunkExtent::Hidden::none}, stop));
+    NATSCOPE_CHECK(run_chunk(tokens, first, {geometry.layers, ChunkExtent::Hidden::none}, stop));
     return append(recorder->take(tokens));
   }
-  NATSCOPE_CHECK(chunk_pass.run(tokens, first, *cache, *recorder,
-                                {geometry.layers, all ? ChunkExtent::Hidden::all : ChunkExtent::Hidden::last}, stop));
+  NATSCOPE_CHECK(run_chunk(tokens, first, {geometry.layers, all ? ChunkExtent::Hidden::all : ChunkExtent::Hidden::last}, stop));
 
   PromptReading reading{std::vector<float>(tokens.size()), std::vector<std::vector<TokenCandidate>>(tokens.size()), std::vector<float>(logits.size())};
   reading.probability.front() = probability_of(tokens.front());
-  NATSCOPE_CHECK(all ? read_prompt(tokens, options, reading, stop) : chunk_pass.logits(0, 1, reading.last, stop));
+  NATSCOPE_CHECK(all ? read_prompt(tokens, options, reading, stop) : chunk_logits(0, 1, reading.last, stop));
 
   // Only now is anything written down: a pass whose logits do not come has not come to its end either.
   logits.swap(reading.last);
@@ -97,7 +96,7 @@ Expected<void> Engine::prefill(std::span<const std::int32_t> tokens, const Prefi
     const double elapsed = seconds_since(start);
     state.prefill_s += elapsed;
     const std::unique_lock lock(state.record_mutex);
-    state.record.finish_prompt(first, state.cache->allocated_bytes(), taken > 0 ? elapsed * 1e3 / static_cast<double>(taken) : 0);
+    state.record.finish_prompt(first, state.allocated_bytes(), taken > 0 ? elapsed * 1e3 / static_cast<double>(taken) : 0);
     return done;
   });
 }
@@ -110,13 +109,13 @@ Expected<void> Engine::State::step(std::int32_t token, bool generated, std::int3
 
   const TokenPos position(static_cast<std::int32_t>(record.size()));
   recorder->begin(position, 1);
-  if (Expected<void> done = guarded([&] { return row_pass.run(token, position, *cache, *recorder, stop); }); !done) {
+  if (Expected<void> done = guarded([&] { return run_row(token, position, stop); }); !done) {
     // A stop leaves the cache as it was, but for H2O's, which changes layer by layer.
     give_up_pass(recorder->evicts() || done.error().code != ErrorCode::interrupted);
     return done;
   }
   const float probability = probability_of(token);
-  if (Expected<void> done = row_pass.logits(logits); !done) {
+  if (Expected<void> done = row_logits(logits); !done) {
     has_logits = false;
     give_up_pass(true);
     return done;
@@ -128,7 +127,7 @@ Expected<void> Engine::State::step(std::int32_t token, bool generated, std::int3
   frame.generated = generated;
   frame.probability = probability;
   frame.candidates = likeliest(logits, candidates);
-  frame.counts.allocated_bytes = cache->allocated_bytes();
+  frame.counts.allocated_bytes = allocated_bytes();
   frame.step_ms = seconds_since(start) * 1e3;
   return append(std::move(frames));
 }

@@ -28,10 +28,19 @@ Expected<void> Engine::State::start(RolePlan plan) {
   const float bias = config.nats ? static_cast<float>(config.nats->global_bias) : 0.0F;
   NATSCOPE_TRY(RoleDecider created, RoleDecider::create(std::move(plan), config.layers, config.kv_heads, model_window, bias, has_scores));
 
+  const bool is_h2o = created.plan().policy.kind == Policy::Kind::h2o;
+  if (device && is_h2o) {
+    return fail(ErrorCode::device_unavailable, "the h2o policy keeps scores, which the GPU's cache does not", "use --device cpu for this policy");
+  }
+  if (device) {
+    cache_is_stale = true;  // until the end, should it fail
+    NATSCOPE_CHECK(device->reset_cache(created.window().value_or(0)));
+  }
+
   const std::unique_lock lock(record_mutex);  // other threads may be drawing from what ends here
   recorder.reset();
   decider.emplace(std::move(created));
-  cache->reset(decider->window().value_or(0), decider->plan().policy.kind == Policy::Kind::h2o);
+  cache->reset(decider->window().value_or(0), is_h2o);
   cache_is_stale = false;
   store.clear();
   recorder.emplace(geometry, has_scores, *decider, store, folder.tokenizer());
@@ -66,7 +75,9 @@ Expected<void> Engine::State::restore(std::stop_token stop) {
   if (!cache_is_stale) return {};
   const RecordedSequence recorded = RecordedSequence::copy(record, geometry.layers, decider->plan().policy);
   ReplayObserver observer(recorded);
-  NATSCOPE_CHECK(replay(recorded, chunk_pass, *cache, observer, {geometry.layers, ChunkExtent::Hidden::none}, stop));
+  const ChunkExtent extent{geometry.layers, ChunkExtent::Hidden::none};
+  NATSCOPE_CHECK(device ? replay(recorded, *device, chunk_pass.most_tokens(), observer, extent, stop)
+                        : replay(recorded, chunk_pass, *cache, observer, extent, stop));
   cache_is_stale = false;
   return {};
 }
@@ -76,9 +87,28 @@ void Engine::State::give_up_pass(bool cache_changed) {
   store.truncate(record.size());
 }
 
+Expected<void> Engine::State::run_row(std::int32_t token, TokenPos position, std::stop_token stop) {
+  if (!device) return row_pass.run(token, position, *cache, *recorder, stop);
+  return device->run({&token, 1}, position, *recorder, {geometry.layers, ChunkExtent::Hidden::last}, stop);
+}
+
+Expected<void> Engine::State::row_logits(std::span<float> out) { return device ? device->logits(0, 1, out) : row_pass.logits(out); }
+
+Expected<void> Engine::State::run_chunk(std::span<const std::int32_t> tokens, TokenPos first, ChunkExtent extent, std::stop_token stop) {
+  return device ? device->run(tokens, first, *recorder, extent, stop) : chunk_pass.run(tokens, first, *cache, *recorder, extent, stop);
+}
+
+Expected<void> Engine::State::chunk_logits(std::int64_t index, std::int64_t n, std::span<float> out, std::stop_token stop) {
+  return device ? device->logits(index, n, out) : chunk_pass.logits(index, n, out, stop);
+}
+
+std::int64_t Engine::State::held_entries() const { return device ? device->counts().entries : cache->total_entries(); }
+
+std::int64_t Engine::State::allocated_bytes() const { return device ? device->counts().allocated_bytes : cache->allocated_bytes(); }
+
 Expected<void> Engine::State::append(std::vector<TokenFrame> frames) {
-  if (recorder->entries() != cache->total_entries()) {
-    log(LogLevel::error, "the cache holds " + std::to_string(cache->total_entries()) + " entries where the roles say " +
+  if (recorder->entries() != held_entries()) {
+    log(LogLevel::error, "the cache holds " + std::to_string(held_entries()) + " entries where the roles say " +
                              std::to_string(recorder->entries()) + "; the figures shown are those of the roles");
   }
   const std::unique_lock lock(record_mutex);

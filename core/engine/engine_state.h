@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/engine/chunk_pass.h"
+#include "core/engine/device_pass.h"
 #include "core/engine/engine.h"
 #include "core/engine/frame_recorder.h"
 #include "core/engine/prepared_weights.h"
@@ -49,6 +50,13 @@ struct Engine::State {
   [[nodiscard]] Expected<void> restore(std::stop_token stop);
   /// A pass ended early: the record stands, the cache holds more or less than it says.
   void give_up_pass(bool cache_changed);
+  /// The pass of a step or a chunk and its logits, on the device that is there or on the CPU; what the cache of that one holds.
+  [[nodiscard]] Expected<void> run_row(std::int32_t token, TokenPos position, std::stop_token stop);
+  [[nodiscard]] Expected<void> row_logits(std::span<float> out);
+  [[nodiscard]] Expected<void> run_chunk(std::span<const std::int32_t> tokens, TokenPos first, ChunkExtent extent, std::stop_token stop);
+  [[nodiscard]] Expected<void> chunk_logits(std::int64_t index, std::int64_t n, std::span<float> out, std::stop_token stop);
+  [[nodiscard]] std::int64_t held_entries() const;
+  [[nodiscard]] std::int64_t allocated_bytes() const;
   [[nodiscard]] Expected<void> append(std::vector<TokenFrame> frames);
   /// The model's probability of `token` after what was processed; 0 before the first one.
   [[nodiscard]] float probability_of(std::int32_t token) const;
@@ -71,7 +79,8 @@ struct Engine::State {
   int threads = 1;
   bool has_scores = false;
 
-  std::unique_ptr<kernels::KvCache> cache;
+  std::unique_ptr<DevicePass> device;  // null: the CPU computes
+  std::unique_ptr<kernels::KvCache> cache;  // the CPU's; empty while the device keeps its own
   bool cache_is_stale = false;
   TraceStore store;
   RowPass row_pass;

@@ -17,6 +17,17 @@ kernels::ConstView<float, 3> only(kernels::ConstView<float, 3> rows, std::int64_
   return {&rows(head, 0, 0), {1, rows.size(1), rows.size(2)}, rows.strides};
 }
 
+template <class Run>
+Expected<void> in_chunks(const RecordedSequence& sequence, std::int64_t most_tokens, const Run& run) {
+  const std::span<const std::int32_t> tokens = sequence.tokens;
+  const auto chunk = static_cast<std::size_t>(std::min(replay_chunk, most_tokens));
+  for (std::size_t first = 0; first < tokens.size(); first += chunk) {
+    const std::size_t n = std::min(chunk, tokens.size() - first);
+    NATSCOPE_CHECK(run(tokens.subspan(first, n), TokenPos(static_cast<std::int32_t>(first))));
+  }
+  return {};
+}
+
 }  // namespace
 
 RecordedSequence RecordedSequence::copy(const SequenceRecord& record, std::int32_t layers, const Policy& policy) {
@@ -67,13 +78,17 @@ Expected<void> ReplayObserver::evict(kernels::KvCache& cache, LayerId layer, Tok
 Expected<void> replay(const RecordedSequence& sequence, ChunkPass& pass, kernels::KvCache& cache, ReplayObserver& observer,
                       ChunkExtent extent, std::stop_token stop) {
   cache.reset(sequence.window, sequence.h2o.has_value());
-  const std::span<const std::int32_t> tokens = sequence.tokens;
-  const auto chunk = static_cast<std::size_t>(std::min(replay_chunk, pass.most_tokens()));
-  for (std::size_t first = 0; first < tokens.size(); first += chunk) {
-    const std::size_t n = std::min(chunk, tokens.size() - first);
-    NATSCOPE_CHECK(pass.run(tokens.subspan(first, n), TokenPos(static_cast<std::int32_t>(first)), cache, observer, extent, stop));
-  }
-  return {};
+  return in_chunks(sequence, pass.most_tokens(), [&](std::span<const std::int32_t> tokens, TokenPos first) {
+    return pass.run(tokens, first, cache, observer, extent, stop);
+  });
+}
+
+Expected<void> replay(const RecordedSequence& sequence, DevicePass& pass, std::int64_t most_tokens, ReplayObserver& observer,
+                      ChunkExtent extent, std::stop_token stop) {
+  NATSCOPE_CHECK(pass.reset_cache(sequence.window));
+  return in_chunks(sequence, most_tokens, [&](std::span<const std::int32_t> tokens, TokenPos first) {
+    return pass.run(tokens, first, observer, extent, stop);
+  });
 }
 
 }  // namespace natscope

@@ -9,6 +9,7 @@
 #include "core/base/expected.h"
 #include "core/cache/policy.h"
 #include "core/engine/chunk_pass.h"
+#include "core/engine/device_pass.h"
 #include "core/engine/pass_observer.h"
 #include "core/explore/sequence_record.h"
 #include "core/explore/trace_store.h"
@@ -54,6 +55,10 @@ class ReplayObserver final : public PassObserver {
 /// Runs the whole sequence through the first layers of `pass`, into `cache`, which is reset first.
 /// Errors: interrupted, out_of_memory, internal.
 [[nodiscard]] Expected<void> replay(const RecordedSequence& sequence, ChunkPass& pass, kernels::KvCache& cache, ReplayObserver& observer,
+                                    ChunkExtent extent, std::stop_token stop);
+
+/// The same on a device, in chunks of at most `most_tokens`. Not for H2O.
+[[nodiscard]] Expected<void> replay(const RecordedSequence& sequence, DevicePass& pass, std::int64_t most_tokens, ReplayObserver& observer,
                                     ChunkExtent extent, std::stop_token stop);
 
 }  // namespace natscope

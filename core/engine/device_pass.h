@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <vector>
+
+#include "core/base/expected.h"
+#include "core/cache/accounting.h"
+#include "core/engine/chunk_pass.h"
+#include "core/engine/device_module.h"
+#include "core/engine/pass_observer.h"
+#include "core/engine/prepared_weights.h"
+#include "core/engine/rotation.h"
+#include "core/model/config.h"
+#include "kernels/kv_cache.h"
+#include "kernels/linear.h"
+
+namespace natscope {
+
+/// Tokens through the layers on a device: what RowPass and ChunkPass are on the CPU, and the cache that they work on.
+///
+/// Weights are copied once and stay there whole; the cache's pages are the device's. The observer sits on the host: in
+/// every layer the role scores come down and its roles go up, then rotated queries, keys and log-sum-exps come down for
+/// the record, so a pass waits for the device twice a layer.
+class DevicePass {
+ public:
+  /// `config` and `weights` must outlive the result. Errors: out_of_memory, interrupted, internal.
+  [[nodiscard]] static Expected<std::unique_ptr<DevicePass>> create(std::unique_ptr<DeviceModule> module,
+                                                                    const ModelConfig& config,
+                                                                    const PreparedWeights& weights,
+                                                                    const CacheGeometry& geometry,
+                                                                    std::stop_token stop);
+  ~DevicePass();
+
+  [[nodiscard]] const DeviceModule& module() const { return *module_; }
+
+  /// As KvCache::reset, without scores: H2O is the CPU's. Errors: out_of_memory, internal.
+  [[nodiscard]] Expected<void> reset_cache(std::int64_t window);
+  /// After the last pass that came to its end.
+  [[nodiscard]] const kernels::DeviceCacheCounts& counts() const { return counts_; }
+
+  /// Processes tokens first … first + n - 1, n >= 1. A pass of one token changes the cache only after the last layer,
+  /// so that a stop leaves it as it was; of a longer one the cache may hold some layers. Errors: as ChunkPass::run.
+  [[nodiscard]] Expected<void> run(std::span<const std::int32_t> tokens, TokenPos first, PassObserver& observer,
+                                   ChunkExtent extent, std::stop_token stop);
+  /// Logits [n, vocab] as ChunkPass::logits.
+  [[nodiscard]] Expected<void> logits(std::int64_t index, std::int64_t n, std::span<float> out);
+
+ private:
+  struct Layer {
+    kernels::LinearRow q, k, v, o, gate, up, down;
+    kernels::LinearRow score;  // weight null without score layers
+    const float* input_norm = nullptr;
+    const float* post_attention_norm = nullptr;
+    const float* q_norm = nullptr;  // null without q/k norms
+    const float* k_norm = nullptr;
+  };
+
+  DevicePass(std::unique_ptr<DeviceModule> module, const ModelConfig& config, const PreparedWeights& weights,
+             kernels::ElementType dtype);
+
+  [[nodiscard]] Expected<void> upload_weights(std::stop_token stop);
+  [[nodiscard]] Expected<const float*> keep(std::span<const float> numbers);
+  [[nodiscard]] Expected<kernels::LinearRow> keep(const Matrix& matrix, std::span<const float> bias);
+  [[nodiscard]] Expected<void> reserve(std::int32_t layers);
+  [[nodiscard]] Expected<void> enter(std::span<const std::int32_t> tokens, TokenPos first);
+  [[nodiscard]] Expected<void> project(const Layer& layer, std::int32_t index);
+  [[nodiscard]] Expected<void> attend(const Layer& layer, std::int32_t index, TokenPos first, PassObserver& observer);
+  [[nodiscard]] Expected<void> append(std::int32_t index, TokenPos first);
+  [[nodiscard]] Expected<void> feed_forward(const Layer& layer);
+  [[nodiscard]] Expected<void> multiply(const float* x, kernels::LinearRow product, float* out, bool add = false);
+  [[nodiscard]] Expected<void> normalise(const float* x, const float* weight, std::int64_t rows);
+
+  /// Of a pass of one token every layer's keys, values and roles are kept until its end; a longer one's take turns.
+  [[nodiscard]] std::int64_t slot(std::int32_t layer) const { return chunk_ == 1 ? layer : 0; }
+  [[nodiscard]] kernels::View<float, 3> heads_of(float* rows, std::int64_t heads) const;
+  [[nodiscard]] float* keys(std::int32_t layer) const { return keys_.as() + slot(layer) * chunk_ * config_.kv_rows(); }
+  [[nodiscard]] float* values(std::int32_t layer) const {
+    return values_.as() + slot(layer) * chunk_ * config_.kv_rows();
+  }
+  [[nodiscard]] kernels::View<Role, 2> roles(std::int32_t layer) const;
+  [[nodiscard]] bool rounds() const { return dtype_ == kernels::ElementType::bf16; }
+  [[nodiscard]] float eps() const { return static_cast<float>(config_.rms_norm_eps); }
+
+  std::unique_ptr<DeviceModule> module_;  // outlives everything below
+  const kernels::DeviceOperations& device_;
+  void* const handle_;
+  const ModelConfig& config_;
+  const PreparedWeights& weights_;
+  kernels::ElementType dtype_;
+  Rotation rotation_;
+
+  std::vector<DeviceArray> kept_;
+  std::vector<Layer> layers_;
+  kernels::LinearRow lm_head_;
+  const float* norm_ = nullptr;
+  void* cache_ = nullptr;
+  kernels::DeviceCacheCounts counts_;
+
+  std::int64_t chunk_ = 0;  // tokens of this pass
+  std::int64_t rows_ = 0;   // of them, those that still go on
+  std::int64_t row_ = 0;    // the first of those
+  DeviceArray x_, normed_, queries_, keys_, values_, scores_, attended_, gate_, up_, lse_, cosine_, sine_, roles_,
+      logits_;
+  std::vector<float> host_x_, host_scores_, host_queries_, host_keys_, host_lse_;
+  std::vector<Role> host_roles_;
+};
+
+}  // namespace natscope

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/kv_cache.h"
+#include "kernels/linear.h"
+#include "kernels/status.h"
+#include "kernels/token_roles.h"
+#include "kernels/views.h"
+
+/// What the engine asks of a device that it does not share memory with: a table of functions that a module hands over.
+/// The GPU's module fills it from kernels/cuda; tests fill it from kernels/cpu over ordinary memory, so that all that
+/// the engine does with a device is tested where there is none.
+namespace natscope::kernels {
+
+/// Of a table's layout and meaning. A module with another one is refused. Grows with every change of this file or of a
+/// type that it names.
+inline constexpr std::uint32_t device_abi_version = 1;
+
+/// The symbol of a module that returns its table: `const DeviceOperations* natscope_device_operations()`.
+inline constexpr const char* device_entry_point = "natscope_device_operations";
+
+/// What was opened.
+struct DeviceDescription {
+  char name[256] = "";
+  std::int64_t memory_bytes = 0;
+  std::int64_t free_bytes = 0;
+};
+
+/// What the cache says of itself after wait().
+struct DeviceCacheCounts {
+  std::int64_t entries = 0;
+  std::int64_t allocated_bytes = 0;
+};
+
+/// `device` is what open() made, `cache` what create_cache() made; one thread at a time. Pointers to numbers are the
+/// device's unless they say host. Work is put on the device's one stream and done in order; views of host memory may go
+/// once the call returned (upload) or wait() did (download). Sizes are at least 1. Activations are f32; `round` rounds
+/// what is written to bf16, kept as f32, for engines of that type.
+struct DeviceOperations {
+  std::uint32_t abi_version = 0;  ///< first, and never moved
+  std::uint32_t size_bytes = 0;   ///< of this struct
+
+  /// Errors: backend_unavailable (no driver, too old a one, no GPU), out_of_memory. `detail` is a sentence's end.
+  Status (*open)(void** device, DeviceDescription* description) = nullptr;
+  void (*close)(void* device) = nullptr;
+
+  /// Aligned to 256 bytes; contents undefined. Errors: out_of_memory. free waits for the stream.
+  Status (*allocate)(void* device, std::int64_t size_bytes, void** memory) = nullptr;
+  void (*free)(void* device, void* memory) = nullptr;
+  Status (*upload)(void* device, void* to, const void* from_host, std::int64_t size_bytes) = nullptr;
+  Status (*download)(void* device, void* to_host, const void* from, std::int64_t size_bytes) = nullptr;
+  /// Until all work is done. Errors: also what it did wrong.
+  Status (*wait)(void* device) = nullptr;
+
+  /// out [rows, cols] = RMSNorm(x [rows, cols]) · weight [cols]; out may be x.
+  Status (*rms_norm)(void* device, const float* x, const float* weight, std::int64_t rows, std::int64_t cols, float eps,
+                     bool round, float* out) = nullptr;
+  /// In place, every head of x [rows, heads, head_dim]: RMSNorm with norm [head_dim] unless null, then rotation of
+  /// pairs (i, i + head_dim/2) by cosine, sine [rows, head_dim/2].
+  Status (*turn_heads)(void* device, float* x, const float* norm, const float* cosine, const float* sine,
+                       std::int64_t rows, std::int64_t heads, std::int64_t head_dim, float eps, bool round) = nullptr;
+  /// gate [size] = silu(gate) · up.
+  Status (*swiglu)(void* device, float* gate, const float* up, std::int64_t size, bool round) = nullptr;
+  Status (*round_to_bf16)(void* device, float* x, std::int64_t size) = nullptr;
+  /// out [rows, out_size] = x [rows, in_size] · weightᵀ + bias, or grows by it (`add`). All of `product` on the device.
+  Status (*linear)(void* device, const float* x, std::int64_t rows, const LinearRow* product, bool add) = nullptr;
+
+  /// `max_tokens`: of the longest sequence. Errors: as KvCache::create.
+  Status (*create_cache)(void* device, const KvCacheShape* shape, std::int64_t max_tokens, void** cache) = nullptr;
+  void (*free_cache)(void* device, void* cache) = nullptr;
+  /// As KvCache::reset, without scores.
+  Status (*reset_cache)(void* device, void* cache, std::int64_t window) = nullptr;
+  /// Before a pass of `tokens` over `layers`: memory for its appends. Errors: out_of_memory (nothing changed).
+  Status (*reserve_cache)(void* device, void* cache, std::int64_t tokens, std::int64_t layers) = nullptr;
+  /// As KvCache::append for all KV heads of a layer. roles [kv_heads, n]; keys, values [kv_heads, n, head_dim].
+  Status (*append)(void* device, void* cache, std::int32_t layer, std::int32_t first, const ConstView<Role, 2>* roles,
+                   const ConstView<float, 3>* keys, const ConstView<float, 3>* values) = nullptr;
+  /// Ends a pass's appends, waits, and says what is held. Errors: out_of_memory (entries are missing), as wait.
+  Status (*finish_pass)(void* device, void* cache, DeviceCacheCounts* counts) = nullptr;
+
+  /// As kernels/attention_prefill.h, and for a chunk of one token kernels/attention_decode.h. All on the device.
+  Status (*attention)(void* device, void* cache, std::int32_t layer, std::int32_t first,
+                      const ConstView<float, 3>* queries, const ConstView<float, 3>* keys,
+                      const ConstView<float, 3>* values, const ConstView<Role, 2>* roles, const View<float, 3>* out,
+                      const View<float, 2>* lse) = nullptr;
+};
+
+}  // namespace natscope::kernels

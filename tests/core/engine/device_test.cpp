@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The engine on a device: a module that is not one is refused, and on a device made of ordinary memory
+// (modules/host_device.cpp) everything comes out as on the CPU.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/log.h"
+#include "tests/core/engine/engine_run.h"
+
+namespace natscope {
+namespace {
+
+using nlohmann::json;
+using test::EngineRun;
+using test::prefill_all;
+using test::random_tokens;
+using test::require_ok;
+using test::Table;
+using test::TinyModel;
+using test::value_of;
+
+const std::filesystem::path modules = NATSCOPE_TEST_MODULES_DIR;
+const std::filesystem::path host_device = modules / "libnatscope_host_device.so";
+
+class Environment {
+ public:
+  Environment(const char* name, const char* value) : name_(name) { setenv(name, value, 1); }
+  ~Environment() { unsetenv(name_); }
+
+ private:
+  const char* name_;
+};
+
+/// Warnings as long as this lives.
+class Warnings {
+ public:
+  Warnings() {
+    set_log_sink([this](LogLevel level, std::string_view line) {
+      if (level >= LogLevel::warning) text += line;
+    });
+  }
+  ~Warnings() { set_log_sink({}); }
+  std::string text;
+};
+
+EngineOptions on_device(kernels::ElementType dtype = kernels::ElementType::f32) {
+  return {.device = Device::cuda, .dtype = dtype, .trace_store_bytes = 1 << 20, .device_module = host_device};
+}
+
+double difference(std::span<const float> a, std::span<const float> b) {
+  REQUIRE(a.size() == b.size());
+  double largest = 0;
+  double scale = 1e-30;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double apart = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
+    if (!(apart <= largest)) largest = apart;  // NaN counts
+    scale = std::max(scale, std::abs(static_cast<double>(b[i])));
+  }
+  return largest / scale;
+}
+
+void check_same_record(const Engine& found, const Engine& truth) {
+  REQUIRE(found.record().size() == truth.record().size());
+  for (std::size_t i = 0; i < truth.record().frames().size(); ++i) {
+    const TokenFrame& a = found.record().frames()[i];
+    const TokenFrame& b = truth.record().frames()[i];
+    CHECK(a.token == b.token);
+    CHECK(a.generated == b.generated);
+    CHECK(a.probability == doctest::Approx(b.probability).epsilon(1e-3));
+  }
+  for (std::int32_t layer = 0; layer < truth.geometry().layers; ++layer) {
+    for (std::int32_t head = 0; head < truth.geometry().kv_heads; ++head) {
+      const auto a = found.record().roles(LayerId(layer), KvHeadId(head));
+      const auto b = truth.record().roles(LayerId(layer), KvHeadId(head));
+      CHECK(std::vector<Role>(a.begin(), a.end()) == std::vector<Role>(b.begin(), b.end()));
+    }
+  }
+  CHECK(found.counts().entries == truth.counts().entries);
+  CHECK(found.counts().allocated_bytes == truth.counts().allocated_bytes);
+}
+
+TEST_CASE("what is no module, or no device, is refused by one sentence, and auto computes on the CPU") {
+  const test::TemporaryFolder folder;
+  const TinyModel model;
+  model.write(folder.path());
+  const std::filesystem::path text = folder.path() / "text.so";
+  std::ofstream(text) << "no library";
+
+  struct Refused {
+    std::filesystem::path module;
+    const char* variable;
+    const char* value;
+    ErrorCode code;
+    const char* says;
+    bool warns;
+  };
+  const Refused cases[] = {
+      {folder.path() / "not-there.so", nullptr, nullptr, ErrorCode::device_unavailable, "no GPU backend", false},
+      {text, nullptr, nullptr, ErrorCode::device_unavailable, "cannot be loaded", true},
+      {modules / "libnatscope_empty_module.so", nullptr, nullptr, ErrorCode::device_unavailable, "is no GPU backend",
+       true},
+      {modules / "libnatscope_other_version.so", nullptr, nullptr, ErrorCode::device_unavailable, "version 4711", true},
+      {host_device, "NATSCOPE_TEST_NO_DEVICE", "1", ErrorCode::device_unavailable, "no such device here", true},
+      {host_device, "NATSCOPE_TEST_DEVICE_BYTES", "20000", ErrorCode::out_of_memory, "device memory", true},
+  };
+  for (const Refused& refused : cases) {
+    CAPTURE(refused.says);
+    std::optional<Environment> set;
+    if (refused.variable != nullptr) set.emplace(refused.variable, refused.value);
+    const EngineOptions options{.model = folder.path(), .device = Device::cuda, .device_module = refused.module};
+    const auto opened = Engine::open(options, {});
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().code == refused.code);
+    CHECK(opened.error().message.find(refused.says) != std::string::npos);
+
+    EngineOptions automatic = options;
+    automatic.device = Device::automatic;
+    const Warnings warnings;
+    const auto engine = value_of(Engine::open(automatic, {}));
+    CHECK(engine->device() == Device::cpu);
+    CHECK(engine->dtype() == kernels::ElementType::f32);
+    CHECK((warnings.text.find("computing on the CPU") != std::string::npos) == refused.warns);
+    require_ok(engine->prefill(random_tokens(5, 1), {}, {}));
+  }
+}
+
+TEST_CASE("memory that runs out in a pass is an error, and nothing of the pass is written down") {
+  const TinyModel model;
+  const EngineRun run(model);
+  for (const char* bytes : {"60000", "80000", "100000", "140000"}) {
+    const Environment limit("NATSCOPE_TEST_DEVICE_BYTES", bytes);
+    EngineOptions options = on_device();
+    options.model = run.folder.path();
+    const auto opened = Engine::open(options, {});
+    if (!opened) {
+      CHECK(opened.error().code == ErrorCode::out_of_memory);
+      continue;
+    }
+    for (std::int64_t chunk = 1; chunk <= 64; chunk *= 2) {
+      require_ok((*opened)->start({}));
+      const auto done = (*opened)->prefill(random_tokens(64, 1), {.chunk = chunk}, {});
+      if (done) continue;
+      CHECK(done.error().code == ErrorCode::out_of_memory);
+      CHECK((*opened)->record().size() % chunk == 0);
+    }
+  }
+}
+
+TEST_CASE("auto takes a device, in bf16, and H2O is left to the CPU by name") {
+  EngineOptions options{.device_module = host_device};
+  const EngineRun run(TinyModel(), options);
+  CHECK(run.engine->device() == Device::cuda);
+  CHECK(run.engine->dtype() == kernels::ElementType::bf16);
+  RolePlan plan;
+  plan.policy = value_of(parse_policy("h2o:4,4"));
+  const auto started = run.engine->start(plan);
+  REQUIRE_FALSE(started);
+  CHECK(started.error().code == ErrorCode::device_unavailable);
+}
+
+TEST_CASE("chunks, steps and generation come out as on the CPU") {
+  for (const json& config : {json::object(), json::object({{"num_key_value_heads", 1}, {"num_attention_heads", 3}}),
+                             json::object({{"num_hidden_layers", 3}, {"tie_word_embeddings", true}})}) {
+    for (const auto dtype : {kernels::ElementType::f32, kernels::ElementType::bf16}) {
+      CAPTURE(config.dump());
+      CAPTURE(kernels::element_bytes(dtype));
+      const double bound = dtype == kernels::ElementType::f32 ? 1e-5 : 2e-2;
+      const TinyModel model(config, dtype == kernels::ElementType::f32 ? DType::f32 : DType::bf16);
+      const EngineRun cpu(model, {.device = Device::cpu, .dtype = dtype});
+      const EngineRun device(model, on_device(dtype));
+      CHECK(device.engine->device() == Device::cuda);
+      const std::vector<std::int32_t> tokens = random_tokens(40, 3);
+      for (const char* policy : {"model", "full", "window:5"}) {
+        CAPTURE(policy);
+        RolePlan plan;
+        plan.policy = value_of(parse_policy(policy));
+        for (const std::int64_t chunk : {1, 7, 40}) {
+          CAPTURE(chunk);
+          require_ok(cpu.engine->start(plan));
+          require_ok(device.engine->start(plan));
+          const Table<float> truth = prefill_all(*cpu.engine, tokens, chunk);
+          const Table<float> found = prefill_all(*device.engine, tokens, chunk);
+          for (std::size_t row = 0; row < truth.size(); ++row) CHECK(difference(found[row], truth[row]) < bound);
+          if (dtype == kernels::ElementType::f32) check_same_record(*device.engine, *cpu.engine);
+        }
+        if (dtype == kernels::ElementType::bf16) continue;  // two ways of rounding may part at a near tie
+        GenerateOptions options;
+        options.max_new_tokens = 16;
+        options.sampling.greedy = true;
+        CHECK(value_of(device.engine->generate(options, {})).tokens ==
+              value_of(cpu.engine->generate(options, {})).tokens);
+        check_same_record(*device.engine, *cpu.engine);
+        const AttentionTile found = value_of(device.engine->tile({.layer = LayerId(1), .head = HeadId(2)}, {}));
+        const AttentionTile truth = value_of(cpu.engine->tile({.layer = LayerId(1), .head = HeadId(2)}, {}));
+        CHECK(difference(found.maximum, truth.maximum) < bound);
+      }
+    }
+  }
+}
+
+TEST_CASE("models of every supported kind come out as on the CPU") {
+  int models = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(NATSCOPE_TESTS_DIR) / "data" / "hf")) {
+    if (!entry.is_directory()) continue;
+    ++models;
+    CAPTURE(entry.path().filename().string());
+    EngineOptions options = on_device();
+    options.model = entry.path();
+    const auto device = value_of(Engine::open(options, {}));
+    options.device = Device::cpu;
+    const auto cpu = value_of(Engine::open(options, {}));
+    const std::vector<std::int32_t> tokens = random_tokens(30, 5, cpu->config().vocab);
+    for (const std::int64_t chunk : {1, 11}) {
+      require_ok(cpu->start({}));
+      require_ok(device->start({}));
+      const Table<float> truth = prefill_all(*cpu, tokens, chunk);
+      const Table<float> found = prefill_all(*device, tokens, chunk);
+      for (std::size_t row = 0; row < truth.size(); ++row) CHECK(difference(found[row], truth[row]) < 1e-5);
+    }
+  }
+  CHECK(models >= 5);
+}
+
+TEST_CASE("a pass that failed or was stopped is forgotten, and the sequence goes on as if it had not been") {
+  const TinyModel model;
+  const std::vector<std::int32_t> tokens = random_tokens(40, 9);
+  const EngineRun cpu(model, {.device = Device::cpu});
+  const EngineRun device(model, on_device());
+  PrefillOptions options;
+  options.chunk = 8;
+  options.on_logits = [](TokenPos first, std::int64_t, std::span<const float>) -> Expected<void> {
+    if (first.value >= 16) return fail(ErrorCode::disk_full, "no space");
+    return {};
+  };
+  const auto failed = device.engine->prefill(tokens, options, {});
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().code == ErrorCode::disk_full);
+  CHECK(device.engine->record().size() == 16);
+  require_ok(device.engine->step(tokens[16], false, 0, {}));
+
+  std::stop_source stopped;
+  stopped.request_stop();
+  const auto step = device.engine->step(tokens[17], false, 0, stopped.get_token());
+  REQUIRE_FALSE(step);
+  CHECK(step.error().code == ErrorCode::interrupted);
+  const auto chunk = device.engine->prefill(std::span(tokens).subspan(17), {}, stopped.get_token());
+  REQUIRE_FALSE(chunk);
+  CHECK(chunk.error().code == ErrorCode::interrupted);
+  CHECK(device.engine->record().size() == 17);
+
+  require_ok(device.engine->prefill(std::span(tokens).subspan(17), {.chunk = 5}, {}));
+  require_ok(cpu.engine->prefill(tokens, {}, {}));
+  CHECK(difference(device.engine->logits(), cpu.engine->logits()) < 1e-5);
+  CHECK(device.engine->counts().entries == cpu.engine->counts().entries);
+}
+
+}  // namespace
+}  // namespace natscope

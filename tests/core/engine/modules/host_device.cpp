@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A device that is none: the table of a GPU's module over ordinary memory and the CPU's kernels. It keeps its own cache,
+// poisons what it allocates, and refuses what a device could not do: pointers that it did not hand out, appends that were
+// not reserved, results that were read before a wait.
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "core/engine/row_math.h"
+#include "kernels/attention_decode.h"
+#include "kernels/attention_prefill.h"
+#include "kernels/device_operations.h"
+
+namespace natscope {
+namespace {
+
+using kernels::Backend;
+using kernels::ConstView;
+using kernels::KvCache;
+using kernels::LinearRow;
+using kernels::Status;
+using kernels::StatusCode;
+using kernels::View;
+
+struct HostDevice {
+  std::map<const char*, std::int64_t> memory;  // start → bytes
+  std::int64_t used_bytes = 0;
+  std::int64_t limit_bytes = std::numeric_limits<std::int64_t>::max();
+  std::vector<std::pair<void*, std::vector<char>>> pending;  // downloads: host memory is written at the next wait
+};
+
+struct HostCache {
+  std::unique_ptr<KvCache> cache;
+  std::int64_t promised = 0;  // appended tokens · layers that reserve_cache allows
+};
+
+HostDevice& of(void* device) { return *static_cast<HostDevice*>(device); }
+KvCache& kept(void* cache) { return *static_cast<HostCache*>(cache)->cache; }
+
+constexpr Status ok{};
+constexpr Status foreign{StatusCode::invalid_argument, "memory that is not the device's"};
+
+bool owns(void* device, const void* data, std::int64_t size_bytes) {
+  const auto& memory = of(device).memory;
+  const char* const at = static_cast<const char*>(data);
+  auto piece = memory.upper_bound(at);
+  if (piece == memory.begin()) return false;
+  --piece;
+  return at + size_bytes <= piece->first + piece->second;
+}
+bool owns(void* device, const float* data, std::int64_t size) {
+  return owns(device, static_cast<const void*>(data), size * std::int64_t{sizeof(float)});
+}
+template <class T, std::size_t Rank>
+std::int64_t extent_bytes(const std::array<std::int64_t, Rank>& sizes, const std::array<std::int64_t, Rank>& strides) {
+  std::int64_t last = 0;
+  for (std::size_t axis = 0; axis < Rank; ++axis) last += (sizes[axis] - 1) * strides[axis];
+  return (last + 1) * std::int64_t{sizeof(T)};
+}
+template <class T, int Rank>
+bool owns(void* device, const View<T, Rank>& view) {
+  return owns(device, static_cast<const void*>(view.data), extent_bytes<T>(view.sizes, view.strides));
+}
+
+Status open(void** device, kernels::DeviceDescription* description) {
+  auto opened = std::make_unique<HostDevice>();
+  if (const char* limit = std::getenv("NATSCOPE_TEST_DEVICE_BYTES")) opened->limit_bytes = std::atoll(limit);
+  if (std::getenv("NATSCOPE_TEST_NO_DEVICE") != nullptr)
+    return {StatusCode::backend_unavailable, "no such device here"};
+  std::strcpy(description->name, "host");
+  *device = opened.release();
+  return ok;
+}
+void close(void* device) {
+  if (!of(device).memory.empty()) std::abort();  // a leak
+  delete static_cast<HostDevice*>(device);
+}
+Status allocate(void* device, std::int64_t size_bytes, void** memory) {
+  HostDevice& host = of(device);
+  if (size_bytes < 1) return {StatusCode::invalid_argument, "a size below 1"};
+  if (host.used_bytes + size_bytes > host.limit_bytes) return {StatusCode::out_of_memory, "device memory"};
+  char* const data =
+      static_cast<char*>(std::aligned_alloc(256, static_cast<std::size_t>((size_bytes + 255) / 256 * 256)));
+  std::memset(data, 0xff, static_cast<std::size_t>(size_bytes));  // NaN, in f32 and in bf16
+  host.memory.emplace(data, size_bytes);
+  host.used_bytes += size_bytes;
+  *memory = data;
+  return ok;
+}
+void free(void* device, void* memory) {
+  HostDevice& host = of(device);
+  const auto piece = host.memory.find(static_cast<const char*>(memory));
+  if (piece == host.memory.end()) std::abort();
+  host.used_bytes -= piece->second;
+  host.memory.erase(piece);
+  std::free(memory);
+}
+Status upload(void* device, void* to, const void* from_host, std::int64_t size_bytes) {
+  if (size_bytes < 1 || !owns(device, to, size_bytes) || owns(device, from_host, size_bytes)) return foreign;
+  std::memcpy(to, from_host, static_cast<std::size_t>(size_bytes));
+  return ok;
+}
+Status download(void* device, void* to_host, const void* from, std::int64_t size_bytes) {
+  if (size_bytes < 1 || !owns(device, from, size_bytes) || owns(device, to_host, size_bytes)) return foreign;
+  const char* const bytes = static_cast<const char*>(from);
+  of(device).pending.emplace_back(to_host, std::vector<char>(bytes, bytes + size_bytes));
+  std::memset(to_host, 0xff, static_cast<std::size_t>(size_bytes));
+  return ok;
+}
+Status wait(void* device) {
+  for (const auto& [to, bytes] : of(device).pending) std::memcpy(to, bytes.data(), bytes.size());
+  of(device).pending.clear();
+  return ok;
+}
+
+Status rms_norm(void* device, const float* x, const float* weight, std::int64_t rows, std::int64_t cols, float eps,
+                bool round, float* out) {
+  if (!owns(device, x, rows * cols) || !owns(device, weight, cols) || !owns(device, out, rows * cols)) return foreign;
+  for (std::int64_t row = 0; row < rows; ++row) row_math::rms_norm(x + row * cols, weight, cols, eps, out + row * cols);
+  if (round) row_math::round_to_bf16(out, rows * cols);
+  return ok;
+}
+Status turn_heads(void* device, float* x, const float* norm, const float* cosine, const float* sine, std::int64_t rows,
+                  std::int64_t heads, std::int64_t head_dim, float eps, bool round) {
+  const std::int64_t half = head_dim / 2;
+  if (!owns(device, x, rows * heads * head_dim) || (norm != nullptr && !owns(device, norm, head_dim)) ||
+      !owns(device, cosine, rows * half) || !owns(device, sine, rows * half)) {
+    return foreign;
+  }
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t head = 0; head < heads; ++head) {
+      float* const at = x + (row * heads + head) * head_dim;
+      if (norm != nullptr) row_math::rms_norm(at, norm, head_dim, eps, at);
+      row_math::rotate(at, cosine + row * half, sine + row * half, head_dim);
+    }
+  }
+  if (round) row_math::round_to_bf16(x, rows * heads * head_dim);
+  return ok;
+}
+Status swiglu(void* device, float* gate, const float* up, std::int64_t size, bool round) {
+  if (!owns(device, gate, size) || !owns(device, up, size)) return foreign;
+  row_math::swiglu(gate, up, size, gate);
+  if (round) row_math::round_to_bf16(gate, size);
+  return ok;
+}
+Status round_to_bf16(void* device, float* x, std::int64_t size) {
+  if (!owns(device, x, size)) return foreign;
+  row_math::round_to_bf16(x, size);
+  return ok;
+}
+Status linear(void* device, const float* x, std::int64_t rows, const LinearRow* product, bool add) {
+  const LinearRow& p = *product;
+  if (!owns(device, x, rows * p.in_size) ||
+      !owns(device, p.weight, p.out_size * p.in_size * kernels::element_bytes(p.dtype)) ||
+      (p.bias != nullptr && !owns(device, p.bias, p.out_size)) || !owns(device, p.out, rows * p.out_size)) {
+    return foreign;
+  }
+  std::vector<float> result(static_cast<std::size_t>(p.out_size));
+  for (std::int64_t row = 0; row < rows; ++row) {
+    LinearRow one = p;
+    one.out = result.data();
+    if (const Status status =
+            kernels::linear_row(Backend::cpu, {x + row * p.in_size, static_cast<std::size_t>(p.in_size)}, {&one, 1});
+        !status.ok())
+      return status;
+    for (std::int64_t i = 0; i < p.out_size; ++i) {
+      float& out = p.out[row * p.out_size + i];
+      out = (add ? out : 0) + result[static_cast<std::size_t>(i)];
+    }
+  }
+  return ok;
+}
+
+Status create_cache(void*, const kernels::KvCacheShape* shape, std::int64_t, void** cache) {
+  auto made = std::make_unique<HostCache>();
+  if (const Status status = KvCache::create(*shape, made->cache); !status.ok()) return status;
+  *cache = made.release();
+  return ok;
+}
+void free_cache(void*, void* cache) { delete static_cast<HostCache*>(cache); }
+Status reset_cache(void*, void* cache, std::int64_t window) {
+  kept(cache).reset(window, false);
+  return ok;
+}
+Status reserve_cache(void*, void* cache, std::int64_t tokens, std::int64_t layers) {
+  static_cast<HostCache*>(cache)->promised = tokens * layers;
+  return ok;
+}
+Status append(void* device, void* cache, std::int32_t layer, std::int32_t first, const ConstView<Role, 2>* roles,
+              const ConstView<float, 3>* keys, const ConstView<float, 3>* values) {
+  if (!owns(device, *roles) || !owns(device, *keys) || !owns(device, *values)) return foreign;
+  const std::int64_t n = roles->size(1);
+  std::int64_t& promised = static_cast<HostCache*>(cache)->promised;
+  if (promised < n) return {StatusCode::invalid_argument, "an append that was not reserved"};
+  promised -= n;
+  for (std::int32_t head = 0; head < roles->size(0); ++head) {
+    const auto part = [&](const ConstView<float, 3>& rows) {
+      return ConstView<float, 2>{&rows(head, 0, 0), {n, rows.size(2)}, {rows.stride(1), 1}};
+    };
+    const Status status =
+        kept(cache).append(LayerId(layer), KvHeadId(head), TokenPos(first),
+                           {&(*roles)(head, 0), static_cast<std::size_t>(n)}, part(*keys), part(*values));
+    if (!status.ok()) return status;
+  }
+  return ok;
+}
+Status finish_pass(void* device, void* cache, kernels::DeviceCacheCounts* counts) {
+  *counts = {kept(cache).total_entries(), kept(cache).allocated_bytes()};
+  return wait(device);
+}
+template <class T>
+View<T, 2> only_token(const View<T, 3>& rows) {
+  return {rows.data, {rows.size(0), rows.size(2)}, {rows.stride(0), rows.stride(2)}};
+}
+Status attention(void* device, void* cache, std::int32_t layer, std::int32_t first, const ConstView<float, 3>* queries,
+                 const ConstView<float, 3>* keys, const ConstView<float, 3>* values, const ConstView<Role, 2>* roles,
+                 const View<float, 3>* out, const View<float, 2>* lse) {
+  if (!owns(device, *queries) || !owns(device, *keys) || !owns(device, *values) || !owns(device, *roles) ||
+      !owns(device, *out) || !owns(device, *lse)) {
+    return foreign;
+  }
+  if (queries->size(1) == 1) {
+    return kernels::attention_decode(Backend::cpu, only_token(*queries), only_token(*keys), only_token(*values),
+                                     kept(cache), LayerId(layer), only_token(*out),
+                                     {lse->data, static_cast<std::size_t>(lse->size(0))}, {});
+  }
+  return kernels::attention_prefill(Backend::cpu, *queries, *keys, *values, *roles, kept(cache), LayerId(layer),
+                                    TokenPos(first), *out, *lse);
+}
+
+}  // namespace
+}  // namespace natscope
+
+#ifndef NATSCOPE_TEST_ABI_VERSION
+#define NATSCOPE_TEST_ABI_VERSION natscope::kernels::device_abi_version
+#endif
+
+extern "C" const natscope::kernels::DeviceOperations* natscope_device_operations();
+extern "C" const natscope::kernels::DeviceOperations* natscope_device_operations() {
+  using namespace natscope;
+  static const kernels::DeviceOperations table{
+      .abi_version = NATSCOPE_TEST_ABI_VERSION,
+      .size_bytes = sizeof(kernels::DeviceOperations),
+      .open = open,
+      .close = close,
+      .allocate = allocate,
+      .free = free,
+      .upload = upload,
+      .download = download,
+      .wait = wait,
+      .rms_norm = rms_norm,
+      .turn_heads = turn_heads,
+      .swiglu = swiglu,
+      .round_to_bf16 = round_to_bf16,
+      .linear = linear,
+      .create_cache = create_cache,
+      .free_cache = free_cache,
+      .reset_cache = reset_cache,
+      .reserve_cache = reserve_cache,
+      .append = append,
+      .finish_pass = finish_pass,
+      .attention = attention,
+  };
+  return &table;
+}
