@@ -129,6 +129,10 @@ Expected<void> run(Options& options, const std::string& ignored, CommandContext&
   }
 
   NATSCOPE_TRY(const auto ranks, train::join_ranks());
+  if (o.ranks > 1 && !options.resume && ranks->size() != o.ranks) {
+    return fail(ErrorCode::usage, "--ranks starts no processes by itself",
+                "add --detach, or start this with mpirun -np " + std::to_string(o.ranks));
+  }
   TrainingProgress progress;
   if (!ignored.empty() && options.resume && ranks->leads()) progress.listener().message(ignored);
   const auto listener = ranks->leads() ? progress.listener() : train::TrainListener();

@@ -88,6 +88,10 @@ class Test:
         check(done.returncode == 2, f"a batch of 3 for 2 ranks: {done.returncode}\n{done.stderr}")
         check("error: usage: --batch 3 cannot be shared by 2 ranks" in done.stderr, done.stderr)
 
+    def says_that_ranks_alone_start_nothing(self):
+        done = self.cli.run(*self.train("alone", extra=("--ranks", "2")))
+        check(done.returncode == 2 and "error: usage: --ranks starts no processes" in done.stderr, done.stderr)
+
     def survives_a_dead_rank(self):
         """Whoever is killed, all end soon, and one process goes on from the checkpoint."""
         for name, victim in (("follower-dies", 1), ("leader-dies", 0)):
@@ -174,6 +178,7 @@ def main():
         test.shares_small_micro_batches()
         test.finetunes()
         test.refuses_what_cannot_be_shared()
+        test.says_that_ranks_alone_start_nothing()
         test.goes_on_with_another_number()
         test.survives_a_dead_rank()
         test.runs_as_a_job()
