@@ -36,4 +36,10 @@ struct SeriesChart {
   std::vector<ChartSeries> series;
 };
 
+/// Adds a point to the series of that name, which is made where it is not there yet.
+void add_point(SeriesChart& chart, const std::string& series, bool is_baseline, const ChartPoint& point);
+
+/// Every series' points from left to right.
+void sort_points(SeriesChart& chart);
+
 }  // namespace natscope

@@ -99,18 +99,10 @@ SeriesChart finetune_chart(const std::vector<StudyRow>& rows) {
   const StudyRow* full = full_row(rows);
   if (full == nullptr) return chart;
   for (const StudyRow& row : rows) {
-    const std::string name = series_of(row);
-    auto series =
-        std::find_if(chart.series.begin(), chart.series.end(), [&](const ChartSeries& s) { return s.name == name; });
-    if (series == chart.series.end())
-      series = chart.series.insert(chart.series.end(), ChartSeries{name, {}, !row.window});
     const double ratio = row.perplexity / full->perplexity;
-    series->points.push_back({spread_of({row.kv_fraction}), spread_of({ratio})});
+    add_point(chart, series_of(row), !row.window, {spread_of({row.kv_fraction}), spread_of({ratio})});
   }
-  for (ChartSeries& series : chart.series) {
-    std::sort(series.points.begin(), series.points.end(),
-              [](const ChartPoint& a, const ChartPoint& b) { return a.x.mean < b.x.mean; });
-  }
+  sort_points(chart);
   return chart;
 }
 

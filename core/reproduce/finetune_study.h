@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -17,7 +16,6 @@
 
 #include "core/base/cancel.h"
 #include "core/base/expected.h"
-#include "core/export/series_chart.h"
 #include "core/reproduce/passkey_grid.h"
 #include "core/reproduce/study_folder.h"
 #include "core/reproduce/study_row.h"

@@ -125,18 +125,10 @@ SeriesChart results_chart(const StudyOptions& options, const std::vector<StudyGr
   chart.y_label = distance ? "share of right answers" : "perplexity / that of full attention";
   chart.log_x = true;
   for (const StudyGroup& group : groups) {
-    auto series = std::find_if(chart.series.begin(), chart.series.end(),
-                               [&](const ChartSeries& s) { return s.name == group.series; });
-    if (series == chart.series.end()) {
-      const bool is_baseline = !group.series.starts_with("NAtS");
-      series = chart.series.insert(chart.series.end(), ChartSeries{group.series, {}, is_baseline});
-    }
-    series->points.push_back({group.kv_fraction, distance ? group.accuracy.value_or(Spread{}) : group.ratio});
+    add_point(chart, group.series, !group.series.starts_with("NAtS"),
+              {group.kv_fraction, distance ? group.accuracy.value_or(Spread{}) : group.ratio});
   }
-  for (ChartSeries& series : chart.series) {
-    std::sort(series.points.begin(), series.points.end(),
-              [](const ChartPoint& a, const ChartPoint& b) { return a.x.mean < b.x.mean; });
-  }
+  sort_points(chart);
   return chart;
 }
 

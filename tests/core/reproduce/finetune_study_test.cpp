@@ -9,27 +9,20 @@
 
 #include "core/reproduce/finetune_report.h"
 #include "core/train/trainer.h"
+#include "tests/core/reproduce/made_up_text.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace natscope;
 using namespace natscope::reproduce;
+using natscope::test::made_up_text;
 using natscope::test::TemporaryFolder;
 
 namespace {
 
-std::string some_text(int begin, int lines) {
-  static const char* const words[] = {"the", "river", "ran", "past", "a", "quiet", "house", "and", "nobody", "saw"};
-  std::string text;
-  for (int i = begin; i < begin + lines; ++i) {
-    for (int n = 0; n < 9; ++n) text += std::string(words[(i * 7 + n * n * 3 + i / 5) % 10]) + (n == 8 ? ".\n" : " ");
-  }
-  return text;
-}
-
 /// A full-attention model of seconds, and the study of it.
 FinetuneStudyOptions micro(const TemporaryFolder& folder) {
-  test::write_bytes(folder / "train.txt", some_text(0, 900));
-  test::write_bytes(folder / "test.txt", some_text(3000, 300));
+  test::write_bytes(folder / "train.txt", made_up_text(0, 900));
+  test::write_bytes(folder / "test.txt", made_up_text(3000, 300));
   train::TrainOptions base;
   base.data = folder / "train.txt";
   base.job = folder / "base-job";

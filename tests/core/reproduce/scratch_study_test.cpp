@@ -10,27 +10,20 @@
 #include <string>
 
 #include "core/cache/policy.h"
+#include "tests/core/reproduce/made_up_text.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace natscope;
 using namespace natscope::reproduce;
+using natscope::test::made_up_text;
 using natscope::test::TemporaryFolder;
 namespace fs = std::filesystem;
 
 namespace {
 
-std::string some_text(int begin, int lines) {
-  static const char* const words[] = {"the", "river", "ran", "past", "a", "quiet", "house", "and", "nobody", "saw"};
-  std::string text;
-  for (int i = begin; i < begin + lines; ++i) {
-    for (int n = 0; n < 9; ++n) text += std::string(words[(i * 7 + n * n * 3 + i / 5) % 10]) + (n == 8 ? ".\n" : " ");
-  }
-  return text;
-}
-
 StudyOptions micro(const TemporaryFolder& folder, const char* out, StudyTask task = StudyTask::books) {
-  test::write_bytes(folder / "train.txt", some_text(0, 900));
-  test::write_bytes(folder / "test.txt", some_text(3000, 200));
+  test::write_bytes(folder / "train.txt", made_up_text(0, 900));
+  test::write_bytes(folder / "test.txt", made_up_text(3000, 200));
   StudyOptions options;
   options.data = folder / "train.txt";
   options.test = folder / "test.txt";
