@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #include "kernels/cuda/host_device.h"
@@ -38,7 +39,8 @@ NATSCOPE_HD inline void linear_lane_sums(int lane, const Weight* weight, const f
     for (int row = 0; row < linear_rows_at_once; ++row) {
       if (row >= rows) continue;
       NATSCOPE_UNROLL
-      for (int i = 0; i < piece; ++i) sums[row] += linear_number(held.numbers[i]) * x[row * in_size + column + i];
+      for (int i = 0; i < piece; ++i)
+        sums[row] = std::fma(linear_number(held.numbers[i]), x[row * in_size + column + i], sums[row]);
     }
   }
 }
