@@ -52,6 +52,16 @@ class DeviceMemory {
   /// Keeps what it has when that is enough.
   Status reserve(std::int64_t size_bytes) { return size_bytes <= size_bytes_ ? Status{} : allocate(size_bytes); }
   void release();
+  /// Gives the memory up to who keeps the pointer, and takes it back.
+  [[nodiscard]] void* take() {
+    size_bytes_ = 0;
+    return std::exchange(data_, nullptr);
+  }
+  [[nodiscard]] static DeviceMemory adopt(void* data) {
+    DeviceMemory memory;
+    memory.data_ = data;
+    return memory;
+  }
 
   [[nodiscard]] void* data() const { return data_; }
   template <class T>

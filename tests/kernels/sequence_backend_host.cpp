@@ -4,9 +4,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <limits>
 
 #include "kernels/attention_prefill.h"
+#include "kernels/cuda/linear_loops.h"
 #include "tests/kernels/decode_step.h"
 #include "tests/kernels/sequence_loops_on_host.h"
 
@@ -79,6 +82,42 @@ LinearBackend linear_backend(const char* name, Backend backend) {
           }};
 }
 
+/// kernels/cuda/linear.cu with its threads as loops: every lane's share, then the lanes' sums in the kernel's order.
+template <int piece, class Weight>
+void linear_loops_row(std::span<const float> x, const LinearRow& product, std::int64_t out_row) {
+  const auto in_size = static_cast<std::int64_t>(x.size());
+  std::array<float, 32> of_lane{};
+  for (int lane = 0; lane < 32; ++lane) {
+    float sums[cuda::linear_rows_at_once] = {};
+    cuda::linear_lane_sums<piece>(lane, static_cast<const Weight*>(product.weight) + out_row * in_size, x.data(), 1,
+                                  in_size, sums);
+    of_lane[static_cast<std::size_t>(lane)] = sums[0];
+  }
+  for (std::size_t step = 16; step > 0; step /= 2) {
+    const std::array<float, 32> before = of_lane;
+    for (std::size_t lane = 0; lane < 32; ++lane) of_lane[lane] += before[lane ^ step];
+  }
+  product.out[out_row] = of_lane[0] + (product.bias != nullptr ? product.bias[out_row] : 0.0F);
+}
+
+template <class Weight>
+void linear_loops_product(std::span<const float> x, const LinearRow& product) {
+  constexpr int whole = 16 / static_cast<int>(sizeof(Weight));
+  const bool in_pieces =
+      cuda::linear_piece<Weight>(product.in_size, reinterpret_cast<std::uintptr_t>(product.weight)) == whole;
+  for (std::int64_t row = 0; row < product.out_size; ++row) {
+    in_pieces ? linear_loops_row<whole, Weight>(x, product, row) : linear_loops_row<1, Weight>(x, product, row);
+  }
+}
+
+Status linear_loops(std::span<const float> x, std::span<const LinearRow> products) {
+  for (const LinearRow& product : products) {
+    product.dtype == ElementType::f32 ? linear_loops_product<float>(x, product)
+                                      : linear_loops_product<Bf16>(x, product);
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<SequenceBackend> sequence_backends() {
@@ -87,7 +126,9 @@ std::vector<SequenceBackend> sequence_backends() {
           {"cuda's loops on the host", sequence_loops_decode, sequence_loops_prefill, true}};
 }
 std::vector<LinearBackend> linear_backends() {
-  return {linear_backend("ref", Backend::ref), linear_backend("cpu", Backend::cpu)};
+  return {linear_backend("ref", Backend::ref),
+          linear_backend("cpu", Backend::cpu),
+          {"cuda's loops on the host", linear_loops}};
 }
 
 }  // namespace natscope::tests

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "kernels/cuda/host_device.h"
+#include "kernels/cuda/tile_products.h"
+#include "kernels/element_type.h"
+
+/// Which numbers of a row of weights a lane multiplies, for the device and for the CPU test that holds it to `ref`.
+namespace natscope::kernels::cuda {
+
+inline constexpr int linear_rows_at_once = 4;  ///< rows of x that share one reading of the weights
+inline constexpr int linear_warps = 8;         ///< rows of weights a block
+
+/// Numbers of a 16-byte piece when rows begin on one, else 1.
+template <class Weight>
+[[nodiscard]] NATSCOPE_HD constexpr int linear_piece(std::int64_t in_size, std::uintptr_t weight) {
+  constexpr int per_piece = 16 / static_cast<int>(sizeof(Weight));
+  return weight % 16 == 0 && in_size % per_piece == 0 ? per_piece : 1;
+}
+
+template <class Weight, int count>
+struct alignas(sizeof(Weight) * count) LinearPiece {
+  Weight numbers[count];
+};
+
+[[nodiscard]] NATSCOPE_HD inline float linear_number(float value) { return value; }
+[[nodiscard]] NATSCOPE_HD inline float linear_number(Bf16 value) { return to_float(value); }
+
+/// What a lane adds to the products of one row of weights with `rows` (at most linear_rows_at_once) rows of x.
+template <int piece, class Weight>
+NATSCOPE_HD inline void linear_lane_sums(int lane, const Weight* weight, const float* x, std::int64_t rows,
+                                         std::int64_t in_size, float (&sums)[linear_rows_at_once]) {
+  for (std::int64_t column = std::int64_t{lane} * piece; column < in_size; column += 32 * piece) {
+    const auto held = *reinterpret_cast<const LinearPiece<Weight, piece>*>(weight + column);
+    NATSCOPE_UNROLL
+    for (int row = 0; row < linear_rows_at_once; ++row) {
+      if (row >= rows) continue;
+      NATSCOPE_UNROLL
+      for (int i = 0; i < piece; ++i)
+        sums[row] = std::fma(linear_number(held.numbers[i]), x[row * in_size + column + i], sums[row]);
+    }
+  }
+}
+
+}  // namespace natscope::kernels::cuda

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// libnatscope_cuda.so: the table of kernels/device_operations.h over the operations of this folder.
+#include <cstring>
+#include <memory>
+#include <new>
+
+#include "kernels/cuda/attention_decode.h"
+#include "kernels/cuda/attention_prefill.h"
+#include "kernels/cuda/device.h"
+#include "kernels/cuda/kv_cache.h"
+#include "kernels/cuda/linear.h"
+#include "kernels/cuda/row_math.h"
+#include "kernels/device_operations.h"
+
+namespace natscope::kernels::cuda {
+namespace {
+
+struct Opened {
+  OwnedStream stream;
+  DeviceMemory scratch;  // of attention
+};
+
+struct Cache {
+  std::unique_ptr<DeviceKvCache> entries;
+};
+
+Opened& of(void* device) { return *static_cast<Opened*>(device); }
+Stream stream_of(void* device) { return of(device).stream.get(); }
+DeviceKvCache& kept(void* cache) { return *static_cast<Cache*>(cache)->entries; }
+
+Status open_device(void** device, DeviceDescription* description) {
+  DeviceInfo info;
+  if (const Status status = device_info(info); !status.ok()) return status;
+  std::unique_ptr<Opened> opened(new (std::nothrow) Opened());
+  if (!opened) return {StatusCode::out_of_memory, "the host's memory"};
+  if (const Status status = opened->stream.create(); !status.ok()) return status;
+  static_assert(sizeof(info.name) == sizeof(description->name));
+  std::memcpy(description->name, info.name, sizeof(info.name));
+  description->memory_bytes = info.memory_bytes;
+  description->free_bytes = info.free_bytes;
+  *device = opened.release();
+  return {};
+}
+
+void close_device(void* device) { delete static_cast<Opened*>(device); }
+
+Status allocate(void*, std::int64_t size_bytes, void** memory) {
+  DeviceMemory allocated;
+  if (const Status status = allocated.allocate(size_bytes); !status.ok()) return status;
+  *memory = allocated.take();
+  return {};
+}
+
+void free_memory(void*, void* memory) { DeviceMemory::adopt(memory).release(); }
+
+Status upload(void* device, void* to, const void* from_host, std::int64_t size_bytes) {
+  return copy_to_device(to, from_host, size_bytes, stream_of(device));
+}
+Status download(void* device, void* to_host, const void* from, std::int64_t size_bytes) {
+  return copy_to_host(to_host, from, size_bytes, stream_of(device));
+}
+Status wait(void* device) { return synchronize(stream_of(device)); }
+
+Status norm_rows(void* device, const float* x, const float* weight, std::int64_t rows, std::int64_t cols, float eps,
+                 bool round, float* out) {
+  return rms_norm(x, weight, rows, cols, eps, round, out, stream_of(device));
+}
+Status turn(void* device, float* x, const float* norm, const float* cosine, const float* sine, std::int64_t rows,
+            std::int64_t heads, std::int64_t head_dim, float eps, bool round) {
+  return turn_heads(x, norm, cosine, sine, rows, heads, head_dim, eps, round, stream_of(device));
+}
+Status gate_rows(void* device, float* gate, const float* up, std::int64_t size, bool round) {
+  return swiglu(gate, up, size, round, stream_of(device));
+}
+Status round_rows(void* device, float* x, std::int64_t size) { return round_to_bf16(x, size, stream_of(device)); }
+Status multiply(void* device, const float* x, std::int64_t rows, const LinearRow* product, bool add) {
+  return linear(x, rows, *product, add, stream_of(device));
+}
+
+Status create_cache(void*, const KvCacheShape* shape, std::int64_t max_tokens, void** cache) {
+  std::unique_ptr<Cache> made(new (std::nothrow) Cache());
+  if (!made) return {StatusCode::out_of_memory, "the host's memory"};
+  if (const Status status = DeviceKvCache::create(*shape, max_tokens, nullptr, made->entries); !status.ok())
+    return status;
+  *cache = made.release();
+  return {};
+}
+void free_cache(void*, void* cache) { delete static_cast<Cache*>(cache); }
+Status reset_cache(void* device, void* cache, std::int64_t window) {
+  return kept(cache).reset(window, false, stream_of(device));
+}
+Status reserve_cache(void* device, void* cache, std::int64_t tokens, std::int64_t layers) {
+  return kept(cache).reserve(tokens, layers, stream_of(device));
+}
+Status append(void* device, void* cache, std::int32_t layer, std::int32_t, const ConstView<Role, 2>* roles,
+              const ConstView<float, 3>* keys, const ConstView<float, 3>* values) {
+  return kept(cache).append(LayerId(layer), *roles, *keys, *values, stream_of(device));
+}
+Status finish_pass(void* device, void* cache, DeviceCacheCounts* counts) {
+  DeviceKvCache& entries = kept(cache);
+  if (const Status status = entries.finish_step(stream_of(device)); !status.ok()) return status;
+  if (const Status status = wait(device); !status.ok()) return status;
+  if (const Status status = entries.failure(); !status.ok()) return status;
+  *counts = {entries.total_entries(), entries.page_bytes()};
+  return {};
+}
+
+template <class T>
+View<T, 2> only_token(const View<T, 3>& rows) {
+  return {rows.data, {rows.size(0), rows.size(2)}, {rows.stride(0), rows.stride(2)}};
+}
+
+Status attention(void* device, void* cache, std::int32_t layer, std::int32_t first, const ConstView<float, 3>* queries,
+                 const ConstView<float, 3>* keys, const ConstView<float, 3>* values, const ConstView<Role, 2>* roles,
+                 const View<float, 3>* out, const View<float, 2>* lse) {
+  const DeviceKvCache& entries = kept(cache);
+  const std::int64_t heads = queries->size(0);
+  const std::int64_t chunk = queries->size(1);
+  const std::int64_t scratch_bytes = chunk == 1 ? attention_decode_scratch_bytes(heads, entries)
+                                                : attention_prefill_scratch_bytes(heads, chunk, entries);
+  DeviceMemory& scratch = of(device).scratch;
+  if (const Status status = scratch.reserve(scratch_bytes); !status.ok()) return status;
+  if (chunk > 1) {
+    return attention_prefill(*queries, *keys, *values, *roles, entries, LayerId(layer), TokenPos(first), *out, *lse,
+                             scratch.data(), scratch.size_bytes(), stream_of(device));
+  }
+  return attention_decode(only_token(*queries), only_token(*keys), only_token(*values), entries, LayerId(layer),
+                          only_token(*out), {lse->data, static_cast<std::size_t>(heads)}, {}, scratch.data(),
+                          scratch.size_bytes(), stream_of(device));
+}
+
+constexpr DeviceOperations table{
+    .abi_version = device_abi_version,
+    .size_bytes = sizeof(DeviceOperations),
+    .open = open_device,
+    .close = close_device,
+    .allocate = allocate,
+    .free = free_memory,
+    .upload = upload,
+    .download = download,
+    .wait = wait,
+    .rms_norm = norm_rows,
+    .turn_heads = turn,
+    .swiglu = gate_rows,
+    .round_to_bf16 = round_rows,
+    .linear = multiply,
+    .create_cache = create_cache,
+    .free_cache = free_cache,
+    .reset_cache = reset_cache,
+    .reserve_cache = reserve_cache,
+    .append = append,
+    .finish_pass = finish_pass,
+    .attention = attention,
+};
+
+}  // namespace
+}  // namespace natscope::kernels::cuda
+
+extern "C" __attribute__((visibility("default"))) const natscope::kernels::DeviceOperations*
+natscope_device_operations();
+const natscope::kernels::DeviceOperations* natscope_device_operations() { return &natscope::kernels::cuda::table; }
