@@ -51,11 +51,11 @@ void check(const Case& shape, ComputeDType dtype, kernels::Backend backend, doub
   auto model = TrainingModel::create(config, dtype, segments, 2, backend, options.policy);
   DOCTEST_REQUIRE(model);
   std::vector<float> weights = initial_parameters(config, model->layout(), 11);
-  // Larger weights than a run begins with, so that attention and roles are far from uniform.
+  // Larger scores than a run begins with, so that roles are far from uniform; attention is at these widths.
   for (const Parameter& p : model->layout().parameters) {
     for (std::int64_t i = p.offset; i < p.offset + p.elements; ++i) {
       float& weight = weights[static_cast<std::size_t>(i)];
-      weight *= p.kind == ParameterKind::norm ? 1.0F : p.kind == ParameterKind::score ? 20.0F : 6.0F;
+      if (p.kind == ParameterKind::score) weight *= 20.0F;
       if (dtype == ComputeDType::bfloat16) weight = kernels::to_float(kernels::to_bf16(weight));
     }
   }
