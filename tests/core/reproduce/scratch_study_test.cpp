@@ -126,7 +126,7 @@ TEST_CASE("the distance task has answers to score, and its own training text") {
   for (const AnswersAtDistance& bin : rows.front().answers) answers += bin.answers;
   CHECK(answers > 0);
   CHECK(rows.front().accuracy());
-  CHECK(test::read_bytes(options.out / "text/00000.txt").find("* door ") != std::string::npos);
+  CHECK(test::read_bytes(options.out / "text/00000.txt").find("\n* ") != std::string::npos);
 }
 
 TEST_CASE("a folder belongs to one study") {
