@@ -31,7 +31,7 @@ bool is_whole(const kernels::DeviceOperations& table) {
   return table.open && table.close && table.allocate && table.free && table.upload && table.download && table.wait &&
          table.rms_norm && table.turn_heads && table.swiglu && table.round_to_bf16 && table.linear &&
          table.create_cache && table.free_cache && table.reset_cache && table.reserve_cache && table.append &&
-         table.finish_pass && table.attention;
+         table.finish_pass && table.attention && table.attention_train_forward && table.attention_train_backward;
 }
 
 }  // namespace
