@@ -312,7 +312,11 @@ Expected<TrainResult> run_job(TrainingTask& task, JobFolder& job, const LoopOpti
     return loop.go();
   };
   Expected<TrainResult> result = work();
-  if (!result) return Unexpected(loop.closed(std::move(result).error(), steps));
+  if (!result) {
+    Error error = loop.closed(std::move(result).error(), steps);
+    ranks.give_up(error);
+    return Unexpected(std::move(error));
+  }
   return result;
 }
 
