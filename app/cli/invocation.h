@@ -21,8 +21,9 @@
 namespace natscope {
 
 struct CommandContext {
-  std::stop_token stop;  ///< Ctrl+C
-  bool json = false;     ///< --json: one object on stdout and nothing else there
+  std::stop_token stop;    ///< Ctrl+C
+  bool json = false;       ///< --json: one object on stdout and nothing else there
+  bool is_silent = false;  ///< another process says why this one fails
 };
 
 /// What the command line asked for; empty until a command was parsed.

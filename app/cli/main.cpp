@@ -59,7 +59,8 @@ int run(int argc, char** argv) {
   InterruptGuard interrupt;
   CommandContext context{interrupt.token(), invocation.json};
   const auto done = run_guarded(invocation, context);
-  return done ? 0 : report(done.error());
+  if (done) return 0;
+  return context.is_silent ? exit_code(done.error().code) : report(done.error());
 }
 
 }  // namespace

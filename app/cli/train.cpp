@@ -128,7 +128,7 @@ Expected<void> run(Options& options, const std::string& ignored, CommandContext&
     return options.detach.start(train::options_json(settled), o.job, context);
   }
 
-  NATSCOPE_TRY(const auto ranks, train::join_ranks());
+  NATSCOPE_TRY(const auto ranks, train::join_ranks(context.stop));
   if (o.ranks > 1 && !options.resume && ranks->size() != o.ranks) {
     return fail(ErrorCode::usage, "--ranks starts no processes by itself",
                 "add --detach, or start this with mpirun -np " + std::to_string(o.ranks));
@@ -138,7 +138,7 @@ Expected<void> run(Options& options, const std::string& ignored, CommandContext&
   const auto listener = ranks->leads() ? progress.listener() : train::TrainListener();
   auto result = train::train(o, options.resume, listener, context.stop, ranks.get());
   progress.end();
-  if (!result) return Unexpected(std::move(result).error());
+  if (!result) return Unexpected(error_of_rank(std::move(result).error(), *ranks, context));
   if (!ranks->leads()) return {};
   return print_training_result(*result, o.job, o.kv_heads, context);
 }

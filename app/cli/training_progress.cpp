@@ -38,6 +38,14 @@ void TrainingProgress::end() {
   drawn_ = false;
 }
 
+Error error_of_rank(Error error, train::RankGroup& ranks, CommandContext& context) {
+  ranks.give_up(error);
+  if (ranks.leads()) return error;
+  context.is_silent = ranks.is_spoken_for() || error.code == ErrorCode::interrupted;
+  error.message = "rank " + std::to_string(ranks.rank()) + ": " + error.message;
+  return error;
+}
+
 Expected<void> print_training_result(const train::TrainResult& result, const std::filesystem::path& job, int kv_heads,
                                      const CommandContext& context) {
   if (!context.json) return print_text(result.model.string() + "\n");

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "app/cli/invocation.h"
+#include "core/train/ranks/rank_group.h"
 #include "core/train/reports.h"
 
 namespace natscope {
@@ -27,6 +28,9 @@ class TrainingProgress {
   bool terminal_;
   bool drawn_ = false;
 };
+
+/// What a rank that failed says: nothing where the leading one speaks or a signal ended all, else its number, too.
+[[nodiscard]] Error error_of_rank(Error error, train::RankGroup& ranks, CommandContext& context);
 
 /// The model's folder, or with --json everything that is known of the run.
 [[nodiscard]] Expected<void> print_training_result(const train::TrainResult& result, const std::filesystem::path& job,

@@ -217,12 +217,19 @@ class DistillationModel::Implementation {
 
     at::Tensor dx = distance_backward(inputs.back(), wanted, document, context.scale, pass, gradient);
     inputs.pop_back();
+    if (norm_index_ >= 0) NATSCOPE_CHECK(tell_ready(static_cast<std::size_t>(norm_index_), context));
     for (int layer = c_.layers - 1; layer >= 0; --layer) {
       NATSCOPE_CHECK(check(stop));
       dx = layer_backward(layer, inputs.back(), dx, choice, gradient);
       inputs.pop_back();
+      if (const auto found = of_layer_.find(layer); found != of_layer_.end()) {
+        for (const std::size_t index : found->second) NATSCOPE_CHECK(tell_ready(index, context));
+      }
     }
-    if (options_.trained == Trained::all) embedding_backward(document, dx, gradient);
+    if (options_.trained == Trained::all) {
+      embedding_backward(document, dx, gradient);
+      NATSCOPE_CHECK(tell_ready(static_cast<std::size_t>(embed_index_), context));
+    }
     return pass;
   }
 
@@ -442,6 +449,12 @@ class DistillationModel::Implementation {
                                ? document.size()
                                : std::count(document.counted.begin(), document.counted.end(), std::uint8_t{1});
     return static_cast<double>(std::max<std::int64_t>(1, positions)) * c_.hidden;
+  }
+
+  Expected<void> tell_ready(std::size_t index, const DistillContext& context) const {
+    if (!context.gradient_ready) return {};
+    const Parameter& p = layout.parameters[index];
+    return context.gradient_ready(p.offset, p.offset + p.elements);
   }
 
   void add_gradients(const std::vector<std::size_t>& indices, const at::Tensor* gradients, std::span<float> sum) const {

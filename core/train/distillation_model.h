@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -34,6 +35,8 @@ struct DistillContext {
   std::int64_t first_row = 0;  ///< tokens of the step before this document: noise does not depend on the order of work
   double scale = 1.0;          ///< 1 / documents of the step
   double applied_sparsity = 0.0;  ///< λ, already scaled
+  /// Called with each trained tensor's part of the gradient, [begin, end), once nothing is added to it any more.
+  std::function<Expected<void>(std::int64_t begin, std::int64_t end)> gradient_ready;
 };
 
 struct DistillPass {

@@ -112,13 +112,19 @@ class Finetuning final : public TrainingTask {
       context.first_row = first_row;
       first_row += document.size();
       if (i % ranks_.size() != ranks_.rank()) continue;
+      // While the last document's backward pass goes down the layers, what stands above is added up over the ranks.
+      if (ranks_.size() > 1 && i + ranks_.size() >= options_.batch) {
+        context.gradient_ready = [&](std::int64_t begin, std::int64_t end) {
+          return ranks_.begin_sum(
+              gradient.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
+        };
+      }
       NATSCOPE_TRY(const DistillPass pass, model_->forward_backward(document, context, gradient, stop_));
       report.tokens += pass.tokens;
       report.loss += pass.distance / options_.batch;
       sampled.add(pass.sampled);
       argmax.add(pass.argmax);
     }
-    NATSCOPE_CHECK(ranks_.begin_sum(gradient));
     NATSCOPE_CHECK(ranks_.finish_sums());
     std::array<double, 2> sums{static_cast<double>(report.tokens), report.loss};
     NATSCOPE_CHECK(sum_over(ranks_, sums, sampled, argmax));

@@ -55,8 +55,9 @@ class Loop {
     const auto begun = Clock::now();
     TrainResult result;
     while (state_.step < task_.steps()) {
-      NATSCOPE_TRY(const auto mode, stop_request());
-      if (mode) return stop_on_request(*mode);
+      const auto mode = stop_request();
+      if (!mode) return give_up(mode.error());
+      if (*mode) return stop_on_request(**mode);
       auto loss = step();
       if (!loss) return give_up(std::move(loss).error());
       result.loss = *loss;
@@ -312,7 +313,11 @@ Expected<TrainResult> run_job(TrainingTask& task, JobFolder& job, const LoopOpti
     return loop.go();
   };
   Expected<TrainResult> result = work();
-  if (!result) return Unexpected(loop.closed(std::move(result).error(), steps));
+  if (!result) {
+    Error error = loop.closed(std::move(result).error(), steps);
+    ranks.give_up(error);
+    return Unexpected(std::move(error));
+  }
   return result;
 }
 

@@ -23,6 +23,8 @@ class SingleRank final : public RankGroup {
   [[nodiscard]] Expected<void> begin_sum(std::span<float>) override { return {}; }
   [[nodiscard]] Expected<void> finish_sums() override { return {}; }
   [[nodiscard]] Expected<void> sum(std::span<double>) override { return {}; }
+  void give_up(const Error&) override {}
+  [[nodiscard]] bool is_spoken_for() const override { return false; }
   [[nodiscard]] Expected<void> leave() override { return {}; }
 };
 
@@ -62,7 +64,7 @@ Expected<void> RankGroup::share(std::span<float> numbers) {
 
 std::unique_ptr<RankGroup> single_rank() { return std::make_unique<SingleRank>(); }
 
-Expected<std::unique_ptr<RankGroup>> join_ranks() {
+Expected<std::unique_ptr<RankGroup>> join_ranks(const StopToken& stop) {
   const int ranks = ranks_in_environment();
   if (ranks <= 1) return single_rank();
   const auto refuse = [ranks](const std::string& why) {
@@ -78,7 +80,7 @@ Expected<std::unique_ptr<RankGroup>> join_ranks() {
   const auto join = reinterpret_cast<JoinRanks>(::dlsym(module, "natscope_join_mpi"));
   if (join == nullptr) return refuse("libnatscope_mpi.so is of another version");
   std::array<char, 512> problem{};
-  std::unique_ptr<RankGroup> group(join(problem.data(), problem.size()));
+  std::unique_ptr<RankGroup> group(join(stop, problem.data(), problem.size()));
   if (!group) return fail(ErrorCode::io_failure, std::string("MPI does not begin: ") + problem.data());
   return group;
 }

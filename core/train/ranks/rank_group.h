@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /// Processes that train one model together, each on its share of a batch (data parallel).
 ///
-///     NATSCOPE_TRY(auto ranks, join_ranks());      // one rank, unless mpirun or srun started this process
+///     NATSCOPE_TRY(auto ranks, join_ranks(stop));  // one rank, unless mpirun or srun started this process
 ///     … each layer's gradient as soon as it stands: ranks->begin_sum(part); …
 ///     NATSCOPE_CHECK(ranks->finish_sums());
 ///
@@ -9,12 +9,22 @@
 /// both, so that weights that began equal stay equal. A rank that fails ends its process without leave(): the starter
 /// (mpirun, srun) then ends the others. One thread, the one that joined. MPI stands behind it in a module of its own,
 /// libnatscope_mpi.so, which is loaded only where there are ranks: nobody else needs an MPI installation.
+///
+/// A signal reaches the ranks at different places of a step, and one that has left it will not come to the sum that
+/// another waits in. Therefore no wait outlasts a stop request: it ends as `interrupted`, with half of a sum.
+///
+/// Numbers lie in host memory. A group of GPUs (NCCL) would need three things more: sums that take memory of a device
+/// and the stream on which the gradient was computed, so that begin_sum() queues behind it without waiting for the
+/// host; a finish_sums() that makes the optimiser's stream wait, and not this thread; and local_size() as the choice of
+/// the device. Counts and losses would stay with sum(), over MPI, which would also carry NCCL's identifier to the
+/// ranks.
 #pragma once
 
 #include <cstddef>
 #include <memory>
 #include <span>
 
+#include "core/base/cancel.h"
 #include "core/base/expected.h"
 
 namespace natscope::train {
@@ -36,14 +46,20 @@ class RankGroup {
   /// Begins to add up `numbers` over all ranks, in place; they must stay untouched until finish_sums(). Several may be
   /// under way; what is computed meanwhile hides them. Errors: io_failure (a rank is gone).
   [[nodiscard]] virtual Expected<void> begin_sum(std::span<float> numbers) = 0;
-  /// Waits for all sums that were begun. Errors: io_failure.
+  /// Waits for all sums that were begun. Errors: io_failure, interrupted.
   [[nodiscard]] virtual Expected<void> finish_sums() = 0;
-  /// Adds up and waits: counts, flags, losses. Errors: io_failure.
+  /// Adds up and waits: counts, flags, losses. Errors: io_failure, interrupted.
   [[nodiscard]] virtual Expected<void> sum(std::span<double> numbers) = 0;
-  /// Waits until every rank is here. Errors: io_failure.
+  /// Waits until every rank is here. Errors: as sum().
   [[nodiscard]] Expected<void> meet();
-  /// Gives every rank what the leading one has. Errors: io_failure.
+  /// Gives every rank what the leading one has. Errors: as sum().
   [[nodiscard]] Expected<void> share(std::span<float> numbers);
+
+  /// Called by a rank that gives up, while what it sums still exists: another rank hands its error to the leading one,
+  /// whose next wait ends with it. A second call does nothing.
+  virtual void give_up(const Error& error) = 0;
+  /// Whether the leading rank says why this one ended.
+  [[nodiscard]] virtual bool is_spoken_for() const = 0;
 
   /// The good end, called by every rank; afterwards the group is of no use. Without it the process must end.
   [[nodiscard]] virtual Expected<void> leave() = 0;
@@ -53,10 +69,11 @@ class RankGroup {
 [[nodiscard]] std::unique_ptr<RankGroup> single_rank();
 
 /// The group that mpirun or srun started this process in, as their variables in the environment say.
-/// Errors: device_unavailable (several ranks, but this build or this machine has no MPI), io_failure.
-[[nodiscard]] Expected<std::unique_ptr<RankGroup>> join_ranks();
+/// `stop`: what ends its waits. Errors: device_unavailable (several ranks, but this build or this machine has no MPI),
+/// io_failure.
+[[nodiscard]] Expected<std::unique_ptr<RankGroup>> join_ranks(const StopToken& stop);
 
 /// The function that libnatscope_mpi.so exports, as natscope_join_mpi: a group, or null with a text in `problem`.
-using JoinRanks = RankGroup* (*)(char* problem, std::size_t problem_bytes);
+using JoinRanks = RankGroup* (*)(const StopToken& stop, char* problem, std::size_t problem_bytes);
 
 }  // namespace natscope::train

@@ -9,13 +9,14 @@ Runs in a mount namespace of its own with a small tmpfs; where the system allows
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from small_job import Cli, check, checkpoints, is_whole, losses, options, skip, write_text  # noqa: E402
+from small_job import ON_ONE_MACHINE, Cli, check, checkpoints, is_whole, losses, options, skip, write_text  # noqa: E402
 
 INSIDE = "NATSCOPE_TEST_INSIDE_NAMESPACE"
 STEPS = 3000
@@ -100,6 +101,29 @@ def no_room_at_all(cli, disk, text):
     check(done.returncode == 3 and last.startswith("error: disk-full: "), f"{done.returncode}: {last}")
 
 
+def ends_all_ranks(cli, disk, text):
+    """The leading rank alone writes; the other one waits for it in a sum."""
+    if shutil.which("mpirun") is None or not (pathlib.Path(cli.program).parent / "libnatscope_mpi.so").exists():
+        print("not run: 2 ranks (no mpirun, or a build without MPI)")
+        return
+    (disk / "ballast").unlink()
+    job = disk / "shared"
+    process = subprocess.Popen(["mpirun", "-np", "2", cli.program, "train", "--job", str(job), "--out", str(disk / "two"),
+                                *options(text, STEPS, checkpoint_every=10)],
+                               env={**cli.environment, **ON_ONE_MACHINE}, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while len(checkpoints(job)) < 2:
+        check(process.poll() is None and time.monotonic() < deadline, "2 ranks wrote no two checkpoints")
+        time.sleep(0.01)
+    fill(disk / "ballast")
+    lines = [line for line in process.communicate(timeout=60)[1].splitlines() if line.startswith("error: ")]
+    there = checkpoints(job)
+    check(process.returncode == 3 and len(lines) == 1, f"2 ranks: {process.returncode}: {lines}")
+    check(lines[0].startswith("error: disk-full: ") and f"step {there[0]} is intact" in lines[0], f"{lines}: {there}")
+    check(all(is_whole(job, step) for step in there), f"2 ranks: checkpoints {there} are not whole")
+
+
 def main():
     enter_namespace()
     with tempfile.TemporaryDirectory(prefix="natscope-disk-") as name:
@@ -113,6 +137,7 @@ def main():
             job = fails_when_the_disk_fills(cli, disk, text)
             goes_on_with_room(cli, disk, job, text, folder)
             no_room_at_all(cli, disk, text)
+            ends_all_ranks(cli, disk, text)
         finally:
             subprocess.run(["umount", "--lazy", str(disk)], check=True)
     print("a full disk ends a job with its checkpoints whole")

@@ -15,7 +15,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from small_job import Cli, check, losses, options, skip, write_text  # noqa: E402
+from small_job import ON_ONE_MACHINE, Cli, check, checkpoints, losses, options, skip, write_text  # noqa: E402
 
 STEPS = 24
 ENDLESS = 1000000
@@ -36,11 +36,7 @@ def same(one, other, what, steps=STEPS):
 
 class Test:
     def __init__(self, program, folder):
-        # Containers run tests as root, and have no network that ranks could find each other through.
-        self.cli = Cli(program, folder / "jobs", {
-            "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_btl": "self,vader",
-            "OMPI_MCA_btl_vader_single_copy_mechanism": "none", "OMPI_MCA_rmaps_base_oversubscribe": "1",
-            "OMPI_MCA_hwloc_base_binding_policy": "none", "OMPI_MCA_plm_rsh_agent": "/bin/false"})
+        self.cli = Cli(program, folder / "jobs", ON_ONE_MACHINE)
         self.folder = folder
         self.text = write_text(folder / "text")
 
@@ -87,6 +83,32 @@ class Test:
         done = self.under_mpi("train", *shared_options(self.text, 4, batch=3), "--out", self.folder / "three")
         check(done.returncode == 2, f"a batch of 3 for 2 ranks: {done.returncode}\n{done.stderr}")
         check("error: usage: --batch 3 cannot be shared by 2 ranks" in done.stderr, done.stderr)
+
+    def says_once_what_ends_it(self):
+        """One line of all ranks, whether all met the error or the leading one alone."""
+        broken = self.folder / "tokenizer.model"
+        broken.write_bytes(b"no tokenizer")
+        for batch, extra, code in ((3, (), 2), (4, ("--tokenizer", broken), 3)):
+            done = self.under_mpi("train", *shared_options(self.text, 4, batch), *extra, "--out",
+                                  self.folder / f"once-{code}")
+            lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+            check(done.returncode == code and len(lines) == 1, f"{done.returncode}: {lines}")
+
+    def ends_on_ctrl_c(self):
+        """mpirun's own exit code is 1 then; the checkpoint and the line are the leading rank's."""
+        name = self.folder / "interrupted"
+        process = subprocess.Popen(self.command(*self.train(name, steps=ENDLESS)), env=self.cli.environment,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 60
+        while len(losses(name)) < 12:
+            check(process.poll() is None and time.monotonic() < deadline, "does not get to step 12")
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+        lines = [line for line in err.splitlines() if line.startswith("error: ")]
+        check(process.returncode != 0 and len(lines) == 1, f"Ctrl+C: {process.returncode}: {lines}")
+        check("error: interrupted: training stopped after step" in lines[0], lines[0])
+        check(checkpoints(name)[0] == max(losses(name)), f"{checkpoints(name)} of {max(losses(name))} steps")
 
     def says_that_ranks_alone_start_nothing(self):
         done = self.cli.run(*self.train("alone", extra=("--ranks", "2")))
@@ -167,6 +189,21 @@ class Test:
         check("mpirun" in job["command"], f"the command: {job['command']}")
         same(losses(self.folder / "one"), losses(self.folder / "jobs" / "shared"), "a job of 2 ranks")
 
+    def is_stopped_as_a_job(self):
+        self.cli.good("train", *shared_options(self.text, ENDLESS), "--ranks", 2, "--detach", "--name", "long")
+        for words, state in (((), "stopped"), (("--now",), "killed")):
+            before = self.cli.json("jobs", "show", "long")["step"]
+            deadline = time.monotonic() + 60
+            while (job := self.cli.json("jobs", "show", "long"))["state"] != "running" or job["step"] < before + 8:
+                check(time.monotonic() < deadline, f"the job: {job['state']} at step {job['step']}")
+                time.sleep(0.05)
+            self.cli.good("jobs", "stop", "long", *words, "--wait")
+            job = self.cli.json("jobs", "show", "long")
+            check(job["state"] == state, f"jobs stop {words}: {job['state']}: {job['error']}")
+            if not words:
+                check(checkpoints(job["folder"])[0] == job["step"], f"{checkpoints(job['folder'])}: {job['step']}")
+                self.cli.good("jobs", "resume", "long")
+
 
 def main():
     program = pathlib.Path(sys.argv[1]).resolve()
@@ -178,10 +215,13 @@ def main():
         test.shares_small_micro_batches()
         test.finetunes()
         test.refuses_what_cannot_be_shared()
+        test.says_once_what_ends_it()
+        test.ends_on_ctrl_c()
         test.says_that_ranks_alone_start_nothing()
         test.goes_on_with_another_number()
         test.survives_a_dead_rank()
         test.runs_as_a_job()
+        test.is_stopped_as_a_job()
     print("2 ranks: all passed")
 
 
