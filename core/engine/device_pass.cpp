@@ -20,6 +20,18 @@ constexpr std::int64_t number_bytes = sizeof(float);
 
 std::size_t count(std::int64_t number) { return static_cast<std::size_t>(number); }
 
+std::string mebibytes(std::int64_t size_bytes) { return std::to_string(size_bytes >> 20) + " MiB"; }
+
+/// Said before gigabytes are copied in vain. The cache and what passes work on come on top.
+Expected<void> check_room(const kernels::DeviceDescription& device, std::int64_t weights_bytes) {
+  if (weights_bytes <= device.free_bytes) return {};
+  constexpr std::int64_t up = (1 << 20) - 1;  // what is needed is rounded up, what is free down
+  return fail(ErrorCode::out_of_memory,
+              "the model's weights take " + mebibytes(weights_bytes + up) + " of GPU memory, and " +
+                  mebibytes(device.free_bytes) + " of " + mebibytes(device.memory_bytes) + " are free",
+              "use --device cpu, or free memory on the GPU");
+}
+
 }  // namespace
 
 DevicePass::DevicePass(std::unique_ptr<DeviceModule> module, const ModelConfig& config, const PreparedWeights& weights,
@@ -52,6 +64,7 @@ Expected<std::unique_ptr<DevicePass>> DevicePass::create(std::unique_ptr<DeviceM
                                                          const ModelConfig& config, const PreparedWeights& weights,
                                                          const CacheGeometry& geometry, std::stop_token stop) {
   std::unique_ptr<DevicePass> pass(new DevicePass(std::move(module), config, weights, geometry.dtype));
+  NATSCOPE_CHECK(check_room(pass->module().description(), weights.size_bytes()));
   NATSCOPE_CHECK(pass->upload_weights(std::move(stop)));
   const kernels::KvCacheShape shape{geometry.layers, geometry.kv_heads, geometry.head_dim, geometry.dtype};
   NATSCOPE_CHECK(

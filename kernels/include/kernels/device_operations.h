@@ -29,7 +29,7 @@ inline constexpr std::int32_t device_mark_count = 2;
 struct DeviceDescription {
   char name[256] = "";
   std::int64_t memory_bytes = 0;
-  std::int64_t free_bytes = 0;
+  std::int64_t free_bytes = 0;  ///< when it was opened
 };
 
 /// What the cache says of itself after wait().

@@ -84,6 +84,7 @@ Status open(void** device, kernels::DeviceDescription* description) {
   if (std::getenv("NATSCOPE_TEST_NO_DEVICE") != nullptr)
     return {StatusCode::backend_unavailable, "no such device here"};
   std::strcpy(description->name, "host");
+  description->memory_bytes = description->free_bytes = opened->limit_bytes;
   *device = opened.release();
   return ok;
 }
