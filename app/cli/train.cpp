@@ -104,9 +104,6 @@ void add_run_flags(CLI::App& command, train::TrainOptions& o, std::string& charg
 }
 
 Expected<void> run(Options& options, const std::string& ignored, CommandContext& context) {
-  if (options.device == "cuda") {
-    return fail(ErrorCode::device_unavailable, "training on a GPU is not implemented", "use --device cpu");
-  }
   train::TrainOptions& o = options.train;
   NATSCOPE_TRY(o.policy, options.policy.policy(o.context));
   o.data = options.data;
@@ -115,6 +112,9 @@ Expected<void> run(Options& options, const std::string& ignored, CommandContext&
   o.out = options.out;
   o.job = options.job.empty() ? options.out : options.job;
   o.dtype = options.dtype == "float32" ? train::ComputeDType::float32 : train::ComputeDType::bfloat16;
+  o.device = options.device == "cuda"  ? train::TrainDevice::gpu
+             : options.device == "cpu" ? train::TrainDevice::cpu
+                                       : train::TrainDevice::any;
   o.local_charge = options.charge == "argmax" ? train::LocalCharge::argmax : train::LocalCharge::sampled;
 
   if (options.detach.wanted()) {

@@ -32,7 +32,8 @@ bool is_whole(const kernels::DeviceOperations& table) {
          table.allocate_pinned && table.free_pinned && table.wait && table.set_mark && table.wait_mark &&
          table.rms_norm && table.turn_heads && table.swiglu && table.round_to_bf16 && table.linear &&
          table.assign_roles && table.create_cache && table.free_cache && table.reset_cache && table.reserve_cache &&
-         table.append && table.finish_pass && table.attention;
+         table.append && table.finish_pass && table.attention && table.attention_train_forward &&
+         table.attention_train_backward;
 }
 
 }  // namespace

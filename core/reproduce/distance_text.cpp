@@ -10,21 +10,19 @@
 namespace natscope::reproduce {
 namespace {
 
-/// A place, and the marks that it alone may have.
-struct Place {
-  std::string_view name;
-  std::string_view marks;
-};
-constexpr auto places = std::to_array<Place>(
-    {{"door", "@#$%^&"}, {"house", "+=<>/|"}, {"window", "~{}[]_"}, {"room", "012345"}, {"bed", "6789`\\"}});
+/// The marks of each column. A column of its own for every mark: to find the one wanted, it is enough to know whose
+/// turn it is.
+constexpr auto columns = std::to_array<std::string_view>({"@#$%&", "+=<>|", "~{}[]", "^_/`\\"});
 
-/// The mark of a place that waits to be said again.
-struct Mark {
-  char sign = 0;
-  int left = 0;           // repetitions
-  std::int64_t told = 0;  // where, the last time
-  std::int64_t due = 0;
-};
+/// Sections of training text, in bytes, and what follows a drill of lines alone.
+constexpr double least_section = 1500;
+constexpr double most_section = 4500;
+constexpr std::int64_t nearest =
+    8;  // bytes between the lines of a drill with words, log-uniformly up to ten times as many
+constexpr int shortest_drill = 1;  // repetitions of a line in a drill of lines alone
+constexpr int longest_drill = 5;
+
+enum class Section { far, near, alone };
 
 class Strewer {
  public:
@@ -33,46 +31,76 @@ class Strewer {
 
   DistanceText strew(std::string_view book) {
     made_.text.reserve(book.size() * 3 / 2);
+    begin_section();
+    std::int64_t since = 0;
+    std::int64_t due = distance();
     while (!book.empty()) {
-      const std::size_t line = std::min(book.find('\n'), book.size() - 1) + 1;
-      made_.text.append(book.substr(0, line));
-      since_ += static_cast<std::int64_t>(line);
-      book.remove_prefix(line);
-      if (made_.text.back() == '\n' && since_ >= form_.gap && !book.empty()) say_what_is_due();
+      const std::size_t word = std::min(book.find(' '), book.size() - 1) + 1;
+      made_.text.append(book.substr(0, word));
+      since += static_cast<std::int64_t>(word);
+      book.remove_prefix(word);
+      if (here() >= section_end_) begin_section();
+      if (since < due || book.empty()) continue;
+      made_.text.append(1, '\n');
+      say_line(form_.repetitions);
+      since = 0;
+      due = distance();
     }
     return std::move(made_);
   }
 
  private:
   [[nodiscard]] std::int64_t here() const { return static_cast<std::int64_t>(made_.text.size()); }
-
-  /// The place that waited longest, where one does.
-  void say_what_is_due() {
-    const auto next =
-        std::min_element(marks_.begin(), marks_.end(), [](const Mark& a, const Mark& b) { return a.due < b.due; });
-    if (next->due > here()) return;
-    const Place& place = places[static_cast<std::size_t>(next - marks_.begin())];
-    const bool is_new = next->left == 0;
-    if (is_new) {
-      next->sign = place.marks[random_.below(draws_++, static_cast<std::uint32_t>(place.marks.size()))];
-      next->left = form_.repetitions + 1;
-    }
-    --next->left;
-    made_.text.append("* ").append(place.name).append(" ");
-    if (!is_new) made_.answers.push_back({next->told, here(), here() + 1});
-    next->told = here();
-    made_.text.append(1, next->sign).append("\n");
-    const double ratio = static_cast<double>(form_.most_distance) / static_cast<double>(form_.least_distance);
-    next->due = next->told + std::llround(static_cast<double>(form_.least_distance) *
-                                          std::pow(ratio, static_cast<double>(random_.uniform(draws_++))));
-    since_ = 0;
+  [[nodiscard]] double uniform() { return static_cast<double>(random_.uniform(draws_++)); }
+  [[nodiscard]] int below(std::size_t bound) {
+    return static_cast<int>(random_.below(draws_++, static_cast<std::uint32_t>(bound)));
   }
+
+  /// Bytes of book until the next line.
+  [[nodiscard]] std::int64_t distance() {
+    const bool far = section_ == Section::far;
+    const auto least = static_cast<double>(far ? form_.least_distance : nearest);
+    const double ratio = far ? static_cast<double>(form_.most_distance) / least : 10.0;
+    return std::llround(least * std::pow(ratio, uniform()));
+  }
+
+  void begin_section() {
+    section_ = uniform() >= form_.drill ? Section::far : uniform() < 0.5 ? Section::near : Section::alone;
+    section_end_ = here() + std::llround(least_section + (most_section - least_section) * uniform());
+    if (section_ != Section::alone) return;
+    made_.text.append(1, '\n');
+    while (here() < section_end_) say_line(shortest_drill + below(longest_drill - shortest_drill + 1));
+    section_ = Section::near;
+    section_end_ = here() + std::llround(least_section * uniform());
+  }
+
+  /// The line said last, or after its repetitions a new one, which will have `repetitions`.
+  void say_line(int repetitions) {
+    const bool is_new = left_ == 0;
+    left_ = is_new ? repetitions : left_ - 1;
+    made_.text.append(1, '*');
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      if (is_new) marks_[i].sign = columns[i][static_cast<std::size_t>(below(columns[i].size()))];
+      made_.text.append(1, ' ');
+      if (!is_new) made_.answers.push_back({marks_[i].told, here(), here() + 1});
+      marks_[i].told = here();
+      made_.text.append(1, marks_[i].sign);
+    }
+    made_.text.append(1, '\n');
+  }
+
+  struct Mark {
+    char sign = 0;
+    std::int64_t told = 0;  // where, the last time
+  };
 
   const DistanceForm& form_;
   train::CounterRandom random_;
   std::uint64_t draws_ = 0;
-  std::int64_t since_ = 0;
-  std::array<Mark, places.size()> marks_{};
+  Section section_ = Section::far;
+  std::int64_t section_end_ = 0;
+  int left_ = 0;  // repetitions of the marks said last
+  std::array<Mark, columns.size()> marks_{};
   DistanceText made_;
 };
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// Text in which distance matters: books with marks strewn in, each said again and again further on.
+/// Text in which distance matters: books with lines of marks strewn in, each said again further on.
 ///
-///     * door @              a place gets a mark, on a line of its own
-///     …                     the book goes on, other places' marks come between
-///     * door @              the same again: only who still holds the line before can foresee the mark
+///     * @ + ~ ^             four marks, each one of five that only its column has
+///     …                     the book goes on
+///     * @ + ~ ^             the same again: only who still holds the line before can foresee its marks
 ///
 /// Small models on books hardly use long context, so that any mask that keeps the nearest tokens does well there. Here
-/// the mark to foresee stands `least_distance` to `most_distance` bytes back, and nothing nearer tells it. Every place
-/// has marks of its own, which no book uses: one look back by content finds them. (Facts of any name and any word,
-/// which take two looks, were not learned by a model of 1 M parameters within 3 M tokens.) Plain text, so that training
-/// and scoring go through the same tokenizer and code as books do.
+/// the marks to foresee stand `least_distance` to `most_distance` bytes back, and nothing nearer tells them: one look
+/// back by content does. That look is learned where it pays often: a part of the training text is drill (lines of marks
+/// alone, and lines a few words apart), of which the text to score on has none. Plain text, so that training and
+/// scoring go through the same tokenizer and code as books do.
 #pragma once
 
 #include <cstdint>
@@ -24,10 +24,10 @@
 namespace natscope::reproduce {
 
 struct DistanceForm {
-  std::int64_t gap = 80;              ///< bytes of book between two lines of the task, at least
-  std::int64_t least_distance = 120;  ///< bytes from a mark to its next repetition, about; drawn log-uniformly
+  std::int64_t least_distance = 120;  ///< bytes of book between two lines, about; drawn log-uniformly
   std::int64_t most_distance = 2400;
-  int repetitions = 6;  ///< of each mark; then its place gets another one
+  int repetitions = 11;  ///< of a line; then its marks are drawn anew
+  double drill = 0;      ///< share of sections in which the lines stand close
   std::uint64_t seed = 0;
   std::uint64_t number = 0;  ///< of the text: other texts get other marks
 };
@@ -44,7 +44,7 @@ struct DistanceText {
   std::vector<DistanceAnswer> answers;  ///< ascending
 };
 
-/// Puts marks between the lines of `book`. A function of book and form alone.
+/// Puts lines of marks between the words of `book`. A function of book and form alone.
 [[nodiscard]] DistanceText strew_marks(std::string_view book, const DistanceForm& form);
 
 /// The same answers as places in the text's tokens.

@@ -5,6 +5,9 @@
 #include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "core/io/json_limits.h"
 
 namespace natscope::reproduce {
 namespace {
@@ -60,6 +63,27 @@ Expected<StudyOptions> resolve(StudyOptions options) {
   if (options.steps == 0) options.steps = size->steps;
   if (options.test_tokens == 0) options.test_tokens = size->test_tokens;
   return options;
+}
+
+Expected<StudyOptions> recall(StudyOptions options) {
+  const std::filesystem::path file = options.out / "study.json";
+  std::error_code problem;
+  if (options.out.empty() || !std::filesystem::exists(file, problem)) return options;
+  NATSCOPE_TRY(const nlohmann::json there, read_json_file(file));
+  try {
+    if (there.at("study") == "scratch") {
+      options.data = there.at("data").get<std::string>();
+      options.test = there.at("test").get<std::string>();
+      options.size = there.at("size").at("name").get<std::string>();
+      options.task = there.at("task") == name(StudyTask::distance) ? StudyTask::distance : StudyTask::books;
+      options.steps = there.at("steps").get<std::int64_t>();
+      options.test_tokens = there.at("test_tokens").get<std::int64_t>();
+      return options;
+    }
+  } catch (const nlohmann::json::exception&) {
+  }
+  return fail(ErrorCode::bad_job, printable(file.string()) + " names no study from scratch",
+              "give another --out, or the command that this folder is of");
 }
 
 train::TrainOptions training_of(const StudyOptions& options) {

@@ -47,6 +47,9 @@ struct StudySize {
 /// Fills in what was left to the size, sorts λ and drops repeats. Errors: usage (an unknown size, no λ, numbers out of
 /// range), naming the flag.
 [[nodiscard]] Expected<StudyOptions> resolve(StudyOptions options);
+/// What the study of a folder was begun with, as its study.json says; the given options where there is none.
+/// Errors: bad_job (it names no study of this kind), those of files.
+[[nodiscard]] Expected<StudyOptions> recall(StudyOptions options);
 /// The size of resolved options.
 [[nodiscard]] const StudySize& size_of(const StudyOptions& options);
 

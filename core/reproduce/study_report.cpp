@@ -38,16 +38,25 @@ std::string group_key(const StudyRow& row) {
   return series_of(row) + "|" + (row.lambda ? json(*row.lambda).dump() : row.policy);
 }
 
-std::string percent(const Spread& value) {
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%.1f (%.1f – %.1f)", 100 * value.mean, 100 * value.low, 100 * value.high);
-  return text.data();
+/// Mean, and where there are several the least and the greatest.
+std::string text_of(const Spread& value, int digits, double scale = 1) {
+  std::array<char, 96> text{};
+  const auto number = [&](double x) {
+    std::snprintf(text.data(), text.size(), "%.*f", digits, scale * x);
+    return std::string(text.data());
+  };
+  if (value.low == value.high) return number(value.mean);
+  return number(value.mean) + " (" + number(value.low) + " – " + number(value.high) + ")";
 }
 
-std::string number(const Spread& value, const char* format) {
-  std::array<char, 96> text{};
-  std::snprintf(text.data(), text.size(), format, value.mean, value.low, value.high);
-  return text.data();
+void add_answers(std::vector<AnswersAtDistance>& to, const std::vector<AnswersAtDistance>& from) {
+  if (to.empty()) to.resize(from.size());
+  for (std::size_t i = 0; i < std::min(to.size(), from.size()); ++i) {
+    to[i].from = from[i].from;
+    to[i].until = from[i].until;
+    to[i].answers += from[i].answers;
+    to[i].right += from[i].right;
+  }
 }
 
 }  // namespace
@@ -73,8 +82,12 @@ std::vector<StudyGroup> groups_of(const std::vector<StudyRow>& rows) {
     StudyGroup group;
     group.series = series_of(*group_rows.front());
     group.lambda = group_rows.front()->lambda;
-    group.policy = group_rows.front()->policy;
-    for (const StudyRow* row : group_rows) group.seeds.push_back(row->seed);
+    for (const StudyRow* row : group_rows) {
+      group.seeds.push_back(row->seed);
+      if ((" " + group.policy + " ").find(" " + row->policy + " ") == std::string::npos)
+        group.policy += (group.policy.empty() ? "" : " ") + row->policy;
+      add_answers(group.answers, row->answers);
+    }
     group.kv_fraction = spread([](const StudyRow& r) { return r.kv_fraction; });
     group.paper_kv_fraction = spread([](const StudyRow& r) { return r.paper_kv_fraction; });
     group.perplexity = spread([](const StudyRow& r) { return r.perplexity; });
@@ -100,18 +113,34 @@ json results_json(const StudyOptions& options, const std::vector<StudyRow>& rows
 }
 
 std::string results_table(const std::vector<StudyGroup>& groups) {
-  const bool has_answers =
-      std::any_of(groups.begin(), groups.end(), [](const StudyGroup& g) { return g.accuracy.has_value(); });
+  // Distances that something was asked at.
+  std::vector<std::size_t> bins;
+  for (std::size_t i = 0; !groups.empty() && i < groups.front().answers.size(); ++i) {
+    if (groups.front().answers[i].answers > 0) bins.push_back(i);
+  }
   std::string table = "| model | λ | policy | seeds | KV % | paper's KV % | perplexity | × full |";
-  table += has_answers ? " right answers % |\n" : "\n";
-  table += "| --- | --- | --- | --- | --- | --- | --- | --- |";
-  table += has_answers ? " --- |\n" : "\n";
+  std::string rule = "| --- | --- | --- | --- | --- | --- | --- | --- |";
+  if (!bins.empty()) {
+    table += " right answers % |";
+    rule += " --- |";
+  }
+  for (const std::size_t bin : bins) {
+    const AnswersAtDistance& at = groups.front().answers[bin];
+    table += " " + std::to_string(at.from) + " – " + std::to_string(at.until - 1) + " back |";
+    rule += " --- |";
+  }
+  table += "\n" + rule + "\n";
   for (const StudyGroup& group : groups) {
     table += "| " + group.series + " | " + (group.lambda ? json(*group.lambda).dump() : "–") + " | " + group.policy +
-             " | " + std::to_string(group.seeds.size()) + " | " + percent(group.kv_fraction) + " | " +
-             percent(group.paper_kv_fraction) + " | " + number(group.perplexity, "%.2f (%.2f – %.2f)") + " | " +
-             number(group.ratio, "%.4f (%.4f – %.4f)") + " |";
-    if (has_answers) table += " " + (group.accuracy ? percent(*group.accuracy) : std::string("–")) + " |";
+             " | " + std::to_string(group.seeds.size()) + " | " + text_of(group.kv_fraction, 1, 100) + " | " +
+             text_of(group.paper_kv_fraction, 1, 100) + " | " + text_of(group.perplexity, 2) + " | " +
+             text_of(group.ratio, 4) + " |";
+    if (!bins.empty()) table += " " + (group.accuracy ? text_of(*group.accuracy, 1, 100) : std::string("–")) + " |";
+    for (const std::size_t bin : bins) {
+      const AnswersAtDistance at = bin < group.answers.size() ? group.answers[bin] : AnswersAtDistance{};
+      const double share = static_cast<double>(at.right) / static_cast<double>(std::max<std::int64_t>(at.answers, 1));
+      table += at.answers > 0 ? " " + text_of({share, share, share}, 1, 100) + " |" : " – |";
+    }
     table += "\n";
   }
   return table;

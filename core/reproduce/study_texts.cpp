@@ -25,12 +25,15 @@ Expected<std::string> read_book(const fs::path& path) {
   return book;
 }
 
+/// Share of the training text that is drill; the text to score on has none.
+constexpr double drill = 0.65;
+
 /// Distances that a segment of `context` tokens can span: a token has two bytes and more.
-DistanceText with_marks(const std::string& book, int context, std::uint64_t seed, std::size_t number) {
+DistanceText with_marks(const std::string& book, int context, double drilled, std::uint64_t seed, std::size_t number) {
   DistanceForm form;
-  form.gap = context / 12;
   form.least_distance = context / 8;
   form.most_distance = context * std::int64_t{12} / 5;
+  form.drill = drilled;
   form.seed = seed;
   form.number = number;
   return strew_marks(book, form);
@@ -49,8 +52,8 @@ Expected<void> write_training_text(const fs::path& data, int context, const fs::
     NATSCOPE_TRY(const std::string book, read_book(files[i]));
     std::string number = std::to_string(i);
     number.insert(0, 5 - std::min<std::size_t>(5, number.size()), '0');
-    NATSCOPE_CHECK(
-        write_file_atomically(unfinished / (number + ".txt"), with_marks(book, context, training_marks, i).text));
+    NATSCOPE_CHECK(write_file_atomically(unfinished / (number + ".txt"),
+                                         with_marks(book, context, drill, training_marks, i).text));
   }
   fs::rename(unfinished, folder, problem);
   if (problem) return fail(ErrorCode::io_failure, printable(folder.string()) + ": " + problem.message());
@@ -66,7 +69,7 @@ Expected<DistanceTokens> test_tokens(const StudyOptions& options, const Tokenize
     NATSCOPE_TRY(std::string book, read_book(files[i]));
     DistanceText text;
     if (options.task == StudyTask::distance)
-      text = with_marks(book, size_of(options).context, test_marks, i);
+      text = with_marks(book, size_of(options).context, 0, test_marks, i);
     else
       text.text = std::move(book);
     NATSCOPE_TRY(const DistanceTokens tokens, tokenize(text, tokenizer));
@@ -102,14 +105,6 @@ Expected<StudyTexts> StudyTexts::prepare(const StudyOptions& options,
                                          const std::function<void(const std::string&)>& say, const StopToken& stop) {
   StudyTexts texts;
   std::error_code problem;
-  texts.tokenizer_ = options.out / "tokenizer.model";
-  if (!fs::exists(texts.tokenizer_, problem)) {
-    say("training a vocabulary of " + std::to_string(size_of(options).vocab) + " pieces");
-    TokenizerTraining training;
-    training.vocab_size = size_of(options).vocab;
-    NATSCOPE_TRY(const auto files, train::text_files(options.data));
-    NATSCOPE_CHECK(train_tokenizer(files, training, texts.tokenizer_, stop));
-  }
   texts.training_ = options.data;
   if (options.task == StudyTask::distance) {
     texts.training_ = options.out / "text";
@@ -117,6 +112,14 @@ Expected<StudyTexts> StudyTexts::prepare(const StudyOptions& options,
       say("strewing marks into the text");
       NATSCOPE_CHECK(write_training_text(options.data, size_of(options).context, texts.training_, stop));
     }
+  }
+  texts.tokenizer_ = options.out / "tokenizer.model";
+  if (!fs::exists(texts.tokenizer_, problem)) {
+    say("training a vocabulary of " + std::to_string(size_of(options).vocab) + " pieces");
+    TokenizerTraining training;
+    training.vocab_size = size_of(options).vocab;
+    NATSCOPE_TRY(const auto files, train::text_files(texts.training_));
+    NATSCOPE_CHECK(train_tokenizer(files, training, texts.tokenizer_, stop));
   }
   NATSCOPE_TRY(const Tokenizer tokenizer, Tokenizer::load(texts.tokenizer_));
   NATSCOPE_TRY(const DistanceTokens tokens, test_tokens(options, tokenizer, stop));

@@ -3,6 +3,8 @@
 /// Private to core/train.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
@@ -25,15 +27,25 @@ inline Expected<void> in_range(const char* flag, double value, double low, doubl
               "give a value from " + nlohmann::json(low).dump() + " to " + nlohmann::json(high).dump());
 }
 
+/// What the values of an enumeration are called in spec.json and on the command line, in their order.
+template <class T>
+inline constexpr std::array<const char*, 0> option_names{};
+template <>
+inline constexpr std::array<const char*, 2> option_names<ComputeDType>{"float32", "bfloat16"};
+template <>
+inline constexpr std::array<const char*, 2> option_names<LocalCharge>{"sampled", "argmax"};
+template <>
+inline constexpr std::array<const char*, 3> option_names<TrainDevice>{"auto", "cpu", "cuda"};
+template <class T>
+concept NamedOption = !option_names<T>.empty();
+
 /// Writes options into spec.json.
 struct OptionWriter {
   nlohmann::json& spec;
   void operator()(const char* key, const std::filesystem::path& value) const { spec[key] = value.string(); }
-  void operator()(const char* key, ComputeDType value) const {
-    spec[key] = value == ComputeDType::bfloat16 ? "bfloat16" : "float32";
-  }
-  void operator()(const char* key, LocalCharge value) const {
-    spec[key] = value == LocalCharge::argmax ? "argmax" : "sampled";
+  template <NamedOption T>
+  void operator()(const char* key, const T& value) const {
+    spec[key] = option_names<T>[static_cast<std::size_t>(value)];
   }
   void operator()(const char* key, const Policy& value) const { spec[key] = to_string(value); }
   template <class T>
@@ -59,23 +71,14 @@ struct OptionReader {
     else
       wrong = key;
   }
-  void operator()(const char* key, ComputeDType& value) const {
+  template <NamedOption T>
+  void operator()(const char* key, T& value) const {
     const auto* stored = value_of(key);
     if (stored == nullptr) return;
-    if (*stored == "bfloat16")
-      value = ComputeDType::bfloat16;
-    else if (*stored == "float32")
-      value = ComputeDType::float32;
-    else
-      wrong = key;
-  }
-  void operator()(const char* key, LocalCharge& value) const {
-    const auto* stored = value_of(key);
-    if (stored == nullptr) return;
-    if (*stored == "argmax")
-      value = LocalCharge::argmax;
-    else if (*stored == "sampled")
-      value = LocalCharge::sampled;
+    const auto& names = option_names<T>;
+    const auto found = std::find_if(names.begin(), names.end(), [stored](const char* name) { return *stored == name; });
+    if (found != names.end())
+      value = static_cast<T>(found - names.begin());
     else
       wrong = key;
   }

@@ -93,7 +93,9 @@ std::vector<float> initial_parameters(const ModelConfig& config, const Parameter
       continue;
     }
     const CounterRandom random(seed, random_purpose::initial_weights, hash_of(p.name));
-    const double scale = 0.02 * (writes_into_residual(p.name) ? residual_scale : 1.0);
+    const double scale = p.kind == ParameterKind::score ? 0.02
+                                                        : (writes_into_residual(p.name) ? residual_scale : 1.0) /
+                                                              std::sqrt(static_cast<double>(p.shape.back()));
     for (std::int64_t i = 0; i < p.elements; ++i) {
       // Box–Muller; every weight has its own two numbers.
       const auto n = static_cast<std::uint64_t>(i) * 2;

@@ -50,6 +50,7 @@ void for_each_option(Options& o, Visit visit) {
   visit("local_charge", o.local_charge);
   visit("seed", o.seed);
   visit("dtype", o.dtype);
+  visit("device", o.device);
   visit("threads", o.threads);
   visit("ranks", o.ranks);
   visit("checkpoint_every", o.checkpoint_every);

@@ -23,6 +23,10 @@ namespace natscope::train {
 /// What products are computed in. bfloat16: operands rounded to bf16, sums, residual stream and optimizer in f32.
 enum class ComputeDType { float32, bfloat16 };
 
+/// Where a run's passes are computed. `any`: on the GPU where that can be, else on the CPU; no part of what is
+/// computed, but its last bits.
+enum class TrainDevice { any, cpu, gpu };
+
 /// How long the regulariser takes a local token to live: until the next global of the sampled roles, which is the
 /// paper's rule, or of the roles that inference would choose from the same scores. Sampling strews globals that
 /// inference never chooses, so under the paper's rule a strong λ makes locals cheap which then live for ever.
@@ -67,6 +71,7 @@ struct TrainOptions {
   LocalCharge local_charge = LocalCharge::sampled;
   std::uint64_t seed = 0;
   ComputeDType dtype = ComputeDType::bfloat16;
+  TrainDevice device = TrainDevice::any;
   int threads = 0;  ///< of a machine, for all its ranks; 0: as many as there are
   int ranks = 1;    ///< processes that a job's runner starts to share each step; no part of what is computed
 

@@ -10,6 +10,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/mapped_file.h"
 #include "core/base/sha256.h"
+#include "core/engine/device_module.h"
 #include "core/io/tokenizer.h"
 #include "core/io/tokenizer_trainer.h"
 #include "core/jobs/job_folder.h"
@@ -35,6 +36,7 @@ class FromScratch final : public TrainingTask {
       : options_(std::move(options)), job_(job), stop_(stop), ranks_(ranks) {}
 
   Expected<void> prepare(const Say& say) override {
+    if (options_.device == TrainDevice::gpu) NATSCOPE_CHECK(TrainingModel::can_run(PassesOn::gpu));
     NATSCOPE_TRY(options_.micro_batch, micro_batch_of_rank());
     NATSCOPE_TRY(const Tokenizer tokenizer, prepare_tokenizer(say));
     config_ = model_config(options_, tokenizer);
@@ -56,9 +58,7 @@ class FromScratch final : public TrainingTask {
                  : std::max<std::int64_t>(
                        1, std::llround(options_.epochs * static_cast<double>(order_->segments_per_epoch()) /
                                        options_.batch));
-    NATSCOPE_TRY(model_, TrainingModel::create(config_, options_.dtype, options_.micro_batch,
-                                               std::max(1, options_.threads / ranks_.local_size()),
-                                               kernels::Backend::cpu, options_.policy));
+    NATSCOPE_TRY(model_, make_model(say));
     tokens_.resize(static_cast<std::size_t>(options_.micro_batch) * static_cast<std::size_t>(options_.context));
     targets_.resize(tokens_.size());
     std::int64_t parameters = 0;
@@ -137,6 +137,27 @@ class FromScratch final : public TrainingTask {
   }
 
  private:
+  /// On the device that was asked for; one sentence where `any` had to be the CPU although there is a GPU backend.
+  [[nodiscard]] Expected<TrainingModel> make_model(const Say& say) const {
+    const auto make = [this](PassesOn passes) {
+      return TrainingModel::create(config_, options_.dtype, options_.micro_batch,
+                                   std::max(1, options_.threads / ranks_.local_size()), kernels::Backend::cpu,
+                                   options_.policy, passes);
+    };
+    if (options_.device == TrainDevice::cpu) return make(PassesOn::cpu);
+    if (ranks_.size() > 1) {
+      if (options_.device == TrainDevice::any) return make(PassesOn::cpu);
+      return fail(ErrorCode::usage, "several ranks share their sums in the host's memory: they train on CPUs so far",
+                  "use --device cpu, or one process");
+    }
+    if (options_.device == TrainDevice::any && !DeviceModule::is_there({})) return make(PassesOn::cpu);
+    auto on_gpu = make(PassesOn::gpu);
+    if (on_gpu) say("training on the GPU");
+    if (on_gpu || options_.device == TrainDevice::gpu) return on_gpu;
+    say("training on the CPU: " + on_gpu.error().message);
+    return make(PassesOn::cpu);
+  }
+
   /// Every rank computes the same number of micro-batches; what the options say is made smaller where it must be.
   [[nodiscard]] Expected<int> micro_batch_of_rank() const {
     const int ranks = ranks_.size();

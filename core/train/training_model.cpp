@@ -11,8 +11,11 @@
 
 #include "core/cache/role_plan.h"
 #include "core/model/rope.h"
+#include "core/train/device_training_model.h"
+#include "core/train/gpu_attention.h"
 #include "core/train/role_sampling.h"
 #include "core/train/row_operations.h"
+#include "core/train/training_passes.h"
 #include "kernels/attention_train.h"
 
 namespace natscope::train {
@@ -69,21 +72,6 @@ struct LayerState {
   at::Tensor mlp_in, mlp_rms, mlp_normal;                    // as attention's
   at::Tensor gate_up;                                        // [N, 2I]
 };
-
-}  // namespace
-
-class TrainingModel::Implementation {
- public:
-  virtual ~Implementation() = default;
-  virtual void set_weights(std::span<const float> weights) = 0;
-  virtual Expected<PassResult> forward_backward(const MicroBatch& batch, const StepContext& context,
-                                                std::span<float> gradient, const StopToken& stop) = 0;
-  virtual Expected<PassResult> evaluate(const MicroBatch& batch, int counted, const StopToken& stop) = 0;
-
-  ParameterLayout layout;
-};
-
-namespace {
 
 template <class Number>
 class Passes final : public TrainingModel::Implementation {
@@ -419,7 +407,7 @@ auto guarded(Work work) -> decltype(work()) {
     return fail(ErrorCode::out_of_memory, "no memory for a training step", "lower --micro-batch or --context");
   } catch (const std::exception& problem) {
     const std::string what = problem.what();
-    if (what.find("alloc") != std::string::npos) {
+    if (what.find("alloc") != std::string::npos || what.find("out of memory") != std::string::npos) {
       return fail(ErrorCode::out_of_memory, "no memory for a training step", "lower --micro-batch or --context");
     }
     return fail(ErrorCode::internal, "LibTorch: " + what.substr(0, what.find('\n')));
@@ -429,16 +417,34 @@ auto guarded(Work work) -> decltype(work()) {
 }  // namespace
 
 Expected<TrainingModel> TrainingModel::create(const ModelConfig& config, ComputeDType dtype, int segments, int threads,
-                                              kernels::Backend backend, const Policy& policy) {
+                                              kernels::Backend backend, const Policy& policy, PassesOn passes) {
   return guarded([&]() -> Expected<TrainingModel> {
     NATSCOPE_TRY(FixedMask mask, fixed_mask(policy, config.context));
     at::set_num_threads(threads);
+    if (passes != PassesOn::cpu) {
+      at::Device device = at::kCPU;
+      std::unique_ptr<TrainingAttention> attention = std::make_unique<HostTrainingAttention>(backend);
+      if (passes == PassesOn::gpu) {
+        NATSCOPE_TRY(attention, open_gpu_attention());
+        device = at::kCUDA;
+      }
+      return TrainingModel(
+          make_device_passes(config, dtype, segments, device, std::move(attention), mask.roles, mask.window));
+    }
     std::unique_ptr<Implementation> made;
     if (dtype == ComputeDType::bfloat16)
       made = std::make_unique<Passes<Bf16>>(config, segments, backend, std::move(mask));
     else
       made = std::make_unique<Passes<float>>(config, segments, backend, std::move(mask));
     return TrainingModel(std::move(made));
+  });
+}
+
+Expected<void> TrainingModel::can_run(PassesOn passes) {
+  if (passes != PassesOn::gpu) return {};
+  return guarded([]() -> Expected<void> {
+    NATSCOPE_CHECK(open_gpu_attention());
+    return {};
   });
 }
 

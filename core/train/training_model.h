@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /// The forward and backward pass of a NAtS Llama over whole segments, written out by hand.
 ///
-/// Products go through LibTorch, attention with its role gradient through kernels/, the rest through row_operations.
-/// All buffers are made once. The residual stream, norms' sums, scores and attention's inputs are f32; with bfloat16
+/// On the CPU products go through LibTorch, attention with its role gradient through kernels/, the rest through
+/// row_operations, and all buffers are made once; elsewhere LibTorch does what is not attention
+/// (device_training_model.h). The residual stream, norms' sums, scores and attention's inputs are f32; with bfloat16
 /// the operands and results of products are bf16. Source: the rules, sections 2 – 4, 6, 7.
 #pragma once
 
@@ -37,8 +38,8 @@ struct StepContext {
   double loss_scale = 1.0;        ///< 1 / predicted tokens of the step: the loss is their mean
   double applied_sparsity = 0.0;  ///< λ as applied_sparsity() gives it
   LocalCharge local_charge = LocalCharge::sampled;
-  /// Told as soon as a part of the gradient, [begin, end), stands and is not touched again in this pass: a layer's, from
-  /// the last layer down, then what all layers share. May be empty.
+  /// Told as soon as a part of the gradient, [begin, end), stands and is not touched again in this pass: a layer's,
+  /// from the last layer down, then what all layers share. May be empty.
   std::function<Expected<void>(std::int64_t begin, std::int64_t end)> gradient_ready;
 };
 
@@ -49,12 +50,20 @@ struct PassResult {
   RoleStatistics argmax;    ///< what inference would choose from the same scores; empty with full attention
 };
 
+/// What passes run on. `gpu`: LibTorch's operations with its CUDA, attention by the GPU's module. `libtorch`: the same
+/// operations in ordinary memory, with the CPU's attention: how the GPU's passes are tested where there is none.
+enum class PassesOn { cpu, libtorch, gpu };
+
 class TrainingModel {
  public:
   /// Allocates everything for micro-batches of `segments`. `mask`: the policy whose roles every head has where `config`
-  /// has no score layers; `model` and `full` make every role global. Errors: out_of_memory, internal, bad_policy.
+  /// has no score layers; `model` and `full` make every role global. `backend`: of attention, but for the GPU's.
+  /// Errors: out_of_memory, internal, bad_policy, device_unavailable.
   [[nodiscard]] static Expected<TrainingModel> create(const ModelConfig& config, ComputeDType dtype, int segments,
-                                                      int threads, kernels::Backend backend, const Policy& mask = {});
+                                                      int threads, kernels::Backend backend, const Policy& mask = {},
+                                                      PassesOn passes = PassesOn::cpu);
+  /// Whether passes can be computed there, before anything is read for them. Errors: device_unavailable, out_of_memory.
+  [[nodiscard]] static Expected<void> can_run(PassesOn passes);
   TrainingModel(TrainingModel&&) noexcept;
   TrainingModel& operator=(TrainingModel&&) noexcept;
   ~TrainingModel();

@@ -7,6 +7,7 @@
 
 #include "kernels/cuda/attention_decode.h"
 #include "kernels/cuda/attention_prefill.h"
+#include "kernels/cuda/attention_train.h"
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/kv_cache.h"
 #include "kernels/cuda/linear.h"
@@ -163,6 +164,22 @@ Status attention(void* device, void* cache, std::int32_t layer, std::int32_t fir
                           scratch.size_bytes(), stream_of(device));
 }
 
+Status train_forward(void* device, const AttentionTrainInputs* inputs, const View<float, 4>* out,
+                     const View<float, 3>* lse) {
+  DeviceMemory& scratch = of(device).scratch;
+  if (const Status status = scratch.reserve(attention_train_scratch_bytes(*inputs, false)); !status.ok()) return status;
+  return attention_train_forward(*inputs, *out, *lse, scratch.data(), scratch.size_bytes(), stream_of(device));
+}
+Status train_backward(void* device, const AttentionTrainInputs* inputs, const ConstView<float, 4>* out,
+                      const ConstView<float, 3>* lse, const ConstView<float, 4>* d_out, double sparse_regularized_value,
+                      const View<float, 4>* dq, const View<float, 4>* dk, const View<float, 4>* dv,
+                      const View<float, 4>* d_roles) {
+  DeviceMemory& scratch = of(device).scratch;
+  if (const Status status = scratch.reserve(attention_train_scratch_bytes(*inputs, true)); !status.ok()) return status;
+  return attention_train_backward(*inputs, *out, *lse, *d_out, sparse_regularized_value, *dq, *dk, *dv, *d_roles,
+                                  scratch.data(), scratch.size_bytes(), stream_of(device));
+}
+
 constexpr DeviceOperations table{
     .abi_version = device_abi_version,
     .size_bytes = sizeof(DeviceOperations),
@@ -190,6 +207,8 @@ constexpr DeviceOperations table{
     .append = append,
     .finish_pass = finish_pass,
     .attention = attention,
+    .attention_train_forward = train_forward,
+    .attention_train_backward = train_backward,
 };
 
 }  // namespace

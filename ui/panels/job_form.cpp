@@ -129,11 +129,14 @@ void JobForm::makeTop() {
                "(the paper's way), with small changes to its projections (LoRA), or with all of it."));
   device_->addItem(tr("auto"), QStringLiteral("auto"));
   device_->addItem(tr("CPU"), QStringLiteral("cpu"));
-  device_->addItem(tr("GPU (not for training yet)"), QStringLiteral("cuda"));
-  qobject_cast<QStandardItemModel*>(device_->model())->item(2)->setEnabled(false);
+  device_->addItem(tr("GPU"), QStringLiteral("cuda"));
+  offerDevices();
   // A duplicate keeps the device of its origin.
   device_->setEnabled(draft_.origin().isEmpty());
-  addChoice(tr("Device"), device_, tr("Where the arithmetic is done. Training runs on the CPU so far."));
+  addChoice(
+      tr("Device"), device_,
+      tr("Where the arithmetic is done. auto: on the GPU where there is one. What is made of an existing model is "
+         "computed on the CPU so far."));
   where_->addItems({tr("This machine"), tr("Slurm cluster")});
   where_->setCurrentIndex(draft_.onSlurm ? 1 : 0);
   sbatch_->setText(draft_.sbatch);
@@ -146,11 +149,18 @@ void JobForm::makeTop() {
   connect(kind_, &QComboBox::activated, this, [this](int kind) {
     const bool isNameOurs = draft_.name == freeName();
     draft_.setKind(static_cast<DraftKind>(kind));
+    offerDevices();
     if (isNameOurs) draft_.name = freeName();
     showFields();
   });
   for (QComboBox* const box : {device_, where_}) connect(box, &QComboBox::currentIndexChanged, this, &JobForm::check);
   connect(sbatch_, &QLineEdit::textChanged, this, &JobForm::check);
+}
+
+void JobForm::offerDevices() {
+  const bool isForGpu = draft_.kind() == DraftKind::scratch;
+  qobject_cast<QStandardItemModel*>(device_->model())->item(2)->setEnabled(isForGpu);
+  if (!isForGpu && device_->currentIndex() == 2) device_->setCurrentIndex(0);
 }
 
 QString JobForm::freeName() const {

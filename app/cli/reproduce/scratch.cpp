@@ -2,6 +2,7 @@
 /// `reproduce scratch`: trains and scores what the comparison of learned roles with fixed masks needs.
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "app/cli/drawn_figure.h"
@@ -17,9 +18,12 @@ namespace {
 
 using namespace reproduce;
 
+/// What is not given is as the folder's study has it.
 struct Options {
   StudyOptions study;
-  std::string data, test, out, task = "books";
+  std::string out;
+  std::optional<std::string> data, test, size, task;
+  std::optional<std::int64_t> steps, test_tokens;
   bool plan = false;
   bool report = false;
 };
@@ -65,11 +69,15 @@ Expected<void> write_results(const StudyOptions& options, const std::vector<Stud
 }
 
 Expected<void> run(const Options& given, CommandContext& context) {
-  StudyOptions wanted = given.study;
-  wanted.data = given.data;
-  wanted.test = given.test;
-  wanted.out = given.out;
-  wanted.task = given.task == "distance" ? StudyTask::distance : StudyTask::books;
+  StudyOptions begun = given.study;
+  begun.out = given.out;
+  NATSCOPE_TRY(StudyOptions wanted, recall(std::move(begun)));
+  if (given.data) wanted.data = *given.data;
+  if (given.test) wanted.test = *given.test;
+  if (given.size) wanted.size = *given.size;
+  if (given.task) wanted.task = *given.task == "distance" ? StudyTask::distance : StudyTask::books;
+  if (given.steps) wanted.steps = *given.steps;
+  if (given.test_tokens) wanted.test_tokens = *given.test_tokens;
   NATSCOPE_TRY(const StudyOptions options, resolve(std::move(wanted)));
   if (given.plan) return print_plan(options, context);
 
@@ -104,24 +112,25 @@ void add_reproduce_scratch(CLI::App& parent, Invocation& invocation) {
       "scratch",
       "Train full attention, NAtS at several λ and fixed masks at the budgets that NAtS learned, each with several "
       "seeds; score them token by token through the cache, with StreamingLLM and H2O on the full model; write a table, "
-      "JSON and a figure. Goes on where it was stopped; several processes may share one --out");
+      "JSON and a figure. Goes on where it was stopped, with what its folder says where nothing else is given "
+      "(--lambdas and --seeds may differ); several processes may share one --out");
   StudyOptions& study = options->study;
   command->add_option("--data", options->data, "Training text: a folder of *.txt files (UTF-8), or one file");
   command->add_option("--test", options->test, "Text to score on, the same way");
   command->add_option("--out", options->out, "Folder of the study");
-  command->add_option("--size", study.size, "Of models and trainings. " + sizes_text())->capture_default_str();
+  command->add_option("--size", options->size, "Of models and trainings. " + sizes_text())->default_str(study.size);
   command
       ->add_option("--task", options->task,
                    "books: the text as it is; distance: with marks strewn in that come again further on")
       ->check(CLI::IsMember({"books", "distance"}))
-      ->capture_default_str();
+      ->default_str("books");
   command->add_option("--lambdas", study.lambdas, "λ of the NAtS models, in the paper's scale")
       ->delimiter(',')
       ->type_name("L1,L2,…")
       ->default_str("0,1e-9,5e-9,1e-8,1e-7");
   command->add_option("--seeds", study.seeds, "Trainings of each kind")->capture_default_str();
-  command->add_option("--steps", study.steps, "Optimiser steps of each training (default: the size's)");
-  command->add_option("--test-tokens", study.test_tokens, "Tokens that are scored (default: the size's)");
+  command->add_option("--steps", options->steps, "Optimiser steps of each training (default: the size's)");
+  command->add_option("--test-tokens", options->test_tokens, "Tokens that are scored (default: the size's)");
   add_threads_option(*command, study.threads);
   command->add_flag("--plan", options->plan, "List the trainings and which are done, and end");
   command->add_flag("--report", options->report, "Write table, JSON and figure of what is done, and end");

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "kernels/attention_train.h"
 #include "kernels/kv_cache.h"
 #include "kernels/linear.h"
 #include "kernels/prescribed_role.h"
@@ -17,7 +18,7 @@ namespace natscope::kernels {
 
 /// Of a table's layout and meaning. A module with another one is refused. Grows with every change of this file or of a
 /// type that it names.
-inline constexpr std::uint32_t device_abi_version = 2;
+inline constexpr std::uint32_t device_abi_version = 3;
 
 /// The symbol of a module that returns its table: `const DeviceOperations* natscope_device_operations()`.
 inline constexpr const char* device_entry_point = "natscope_device_operations";
@@ -102,6 +103,15 @@ struct DeviceOperations {
                       const ConstView<float, 3>* queries, const ConstView<float, 3>* keys,
                       const ConstView<float, 3>* values, const ConstView<Role, 2>* roles, const View<float, 3>* out,
                       const View<float, 2>* lse) = nullptr;
+
+  /// As kernels/attention_train.h, without looking at roles. All on the device, by address.
+  Status (*attention_train_forward)(void* device, const AttentionTrainInputs* inputs, const View<float, 4>* out,
+                                    const View<float, 3>* lse) = nullptr;
+  Status (*attention_train_backward)(void* device, const AttentionTrainInputs* inputs, const ConstView<float, 4>* out,
+                                     const ConstView<float, 3>* lse, const ConstView<float, 4>* d_out,
+                                     double sparse_regularized_value, const View<float, 4>* dq,
+                                     const View<float, 4>* dk, const View<float, 4>* dv,
+                                     const View<float, 4>* d_roles) = nullptr;
 };
 
 }  // namespace natscope::kernels

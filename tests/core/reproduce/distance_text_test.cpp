@@ -16,7 +16,7 @@ using natscope::test::TemporaryFolder;
 
 namespace {
 
-/// Lines of different lengths, none of which looks like a mark.
+/// Words of different lengths, none of which looks like a mark.
 std::string some_book(int lines) {
   std::string book;
   for (int i = 0; i < lines; ++i) {
@@ -27,18 +27,24 @@ std::string some_book(int lines) {
   return book;
 }
 
+/// Lines of marks go; so does the break in front of each, which the book did not have.
 std::string without_marks(std::string text) {
-  for (std::size_t at = 0; (at = text.find("* ")) != std::string::npos;) {
-    text.erase(at, text.find('\n', at) + 1 - at);
+  for (std::size_t at = 0; (at = text.find("\n* ")) != std::string::npos;) {
+    text.erase(at, text.find('\n', at + 1) + 1 - at);
   }
   return text;
 }
+
+char at(const std::string& text, std::int64_t place) { return text[static_cast<std::size_t>(place)]; }
 
 }  // namespace
 
 TEST_CASE("marks come again at the distances that were wanted, and the book stays whole") {
   const std::string book = some_book(4000);
-  const DistanceForm form{60, 100, 3000, 4, 5, 1};
+  DistanceForm form;
+  form.least_distance = 100;
+  form.most_distance = 3000;
+  form.repetitions = 4;
   const DistanceText made = strew_marks(book, form);
   CHECK(without_marks(made.text) == book);
   REQUIRE(made.answers.size() > 200);
@@ -48,48 +54,70 @@ TEST_CASE("marks come again at the distances that were wanted, and the book stay
     CHECK(answer.begin > before);
     before = answer.begin;
     CHECK(answer.end == answer.begin + 1);
-    CHECK(made.text[static_cast<std::size_t>(answer.told)] == made.text[static_cast<std::size_t>(answer.begin)]);
-    CHECK(made.text[static_cast<std::size_t>(answer.end)] == '\n');
+    CHECK(at(made.text, answer.told) == at(made.text, answer.begin));
     const std::int64_t distance = answer.begin - answer.told;
     CHECK(distance >= form.least_distance);
     far += distance > 1000 ? 1 : 0;
+    // Nothing nearer tells it: between the two there is none of its column's marks.
+    const std::string between =
+        made.text.substr(static_cast<std::size_t>(answer.told) + 1, static_cast<std::size_t>(distance) - 1);
+    CHECK(between.find(at(made.text, answer.begin)) == std::string::npos);
   }
   // Log-uniform between 100 and 3000: a third lies beyond 1000.
   CHECK(far > static_cast<std::int64_t>(made.answers.size() / 5));
 }
 
-TEST_CASE("nothing nearer tells a mark: between two lines of a place there is none of its marks") {
-  const DistanceText made = strew_marks(some_book(3000), {60, 100, 2500, 3, 1, 0});
-  std::int64_t changed = 0;
-  for (const DistanceAnswer& answer : made.answers) {
-    const std::size_t line = made.text.rfind('\n', static_cast<std::size_t>(answer.begin)) + 1;
-    const std::string subject = made.text.substr(line, static_cast<std::size_t>(answer.begin) - line);
-    CHECK(subject.starts_with("* "));
-    const std::size_t previous = made.text.rfind(subject, line - 1);
-    CHECK(static_cast<std::int64_t>(previous + subject.size()) == answer.told);
-  }
-  // After its repetitions a place gets a new mark, which nobody can foresee and no answer asks for.
-  for (std::size_t at = 0; (at = made.text.find("* door ", at)) != std::string::npos; at += 7) {
-    const bool asked = std::any_of(made.answers.begin(), made.answers.end(), [at](const DistanceAnswer& answer) {
-      return answer.begin == static_cast<std::int64_t>(at + 7);
+TEST_CASE("after its repetitions a line gets new marks, which nobody can foresee and no answer asks for") {
+  DistanceForm form;
+  form.repetitions = 3;
+  const DistanceText made = strew_marks(some_book(3000), form);
+  std::int64_t lines = 0;
+  for (std::size_t line = 0; (line = made.text.find("\n* ", line)) != std::string::npos; line += 3) {
+    const auto first = static_cast<std::int64_t>(line) + 3;
+    const auto asked = std::count_if(made.answers.begin(), made.answers.end(), [first](const DistanceAnswer& answer) {
+      return answer.begin >= first && answer.begin < first + 8;
     });
-    changed += asked ? 0 : 1;
+    CHECK(asked == (lines % 4 == 0 ? 0 : 4));
+    ++lines;
   }
-  CHECK(changed > 5);
+  CHECK(lines > 20);
+}
+
+TEST_CASE("drill is what was asked for: lines close together, and as large a part of the text") {
+  DistanceForm form;
+  form.drill = 0.6;
+  const std::string book = some_book(20000);
+  const DistanceText made = strew_marks(book, form);
+  const auto close = std::count_if(made.answers.begin(), made.answers.end(),
+                                   [](const DistanceAnswer& a) { return a.begin - a.told < 100; });
+  CHECK(close > static_cast<std::int64_t>(made.answers.size() * 4 / 5));
+  CHECK(close < static_cast<std::int64_t>(made.answers.size()));
+  // Three sections in ten are lines alone, as long as the others.
+  CHECK(made.text.size() > book.size() * 13 / 10);
+  CHECK(made.text.size() < book.size() * 2);
+  form.drill = 0;
+  for (const DistanceAnswer& answer : strew_marks(book, form).answers)
+    CHECK(answer.begin - answer.told >= form.least_distance);
 }
 
 TEST_CASE("the text is a function of book and form") {
   const std::string book = some_book(300);
-  CHECK(strew_marks(book, {50, 100, 900, 3, 5, 1}).text == strew_marks(book, {50, 100, 900, 3, 5, 1}).text);
-  CHECK(strew_marks(book, {50, 100, 900, 3, 5, 1}).text != strew_marks(book, {50, 100, 900, 3, 5, 2}).text);
-  CHECK(strew_marks(book, {50, 100, 900, 3, 5, 1}).text != strew_marks(book, {50, 100, 900, 3, 6, 1}).text);
+  DistanceForm form;
+  form.drill = 0.5;
+  const std::string text = strew_marks(book, form).text;
+  CHECK(strew_marks(book, form).text == text);
+  form.number = 1;
+  CHECK(strew_marks(book, form).text != text);
+  form.number = 0;
+  form.seed = 1;
+  CHECK(strew_marks(book, form).text != text);
   CHECK(strew_marks("", {}).text.empty());
-  CHECK(strew_marks("no line break", {1, 1, 2, 1, 0, 0}).text == "no line break");
+  CHECK(strew_marks("nospace", {}).text == "nospace");
 }
 
 TEST_CASE("answers are found among the tokens") {
   const TemporaryFolder folder;
-  const DistanceText made = strew_marks(some_book(600), {50, 100, 1500, 3, 2, 0});
+  const DistanceText made = strew_marks(some_book(600), {});
   REQUIRE(write_file_atomically(folder.path() / "text.txt", std::string_view(made.text)));
   TokenizerTraining training;
   training.vocab_size = 320;

@@ -126,7 +126,7 @@ TEST_CASE("the distance task has answers to score, and its own training text") {
   for (const AnswersAtDistance& bin : rows.front().answers) answers += bin.answers;
   CHECK(answers > 0);
   CHECK(rows.front().accuracy());
-  CHECK(test::read_bytes(options.out / "text/00000.txt").find("* door ") != std::string::npos);
+  CHECK(test::read_bytes(options.out / "text/00000.txt").find("\n* ") != std::string::npos);
 }
 
 TEST_CASE("a folder belongs to one study") {
@@ -139,6 +139,26 @@ TEST_CASE("a folder belongs to one study") {
   // More λ or seeds are more of the same study.
   options.seeds = 2;
   CHECK(ScratchStudy::open(options, quiet, {}));
+}
+
+TEST_CASE("a folder remembers what its study was begun with") {
+  const TemporaryFolder folder;
+  const StudyOptions options = micro(folder, "study", StudyTask::distance);
+  REQUIRE(ScratchStudy::open(options, quiet, {}));
+  StudyOptions only_out;
+  only_out.out = options.out;
+  const auto recalled = recall(only_out);
+  REQUIRE(recalled);
+  CHECK(study_json(*recalled) == study_json(options));
+  CHECK(ScratchStudy::open(*resolve(*recalled), quiet, {}));
+
+  only_out.out = folder / "nowhere";
+  CHECK(recall(only_out)->data.empty());
+  for (const char* text : {"{}", R"({"study": "finetune"})", R"({"study": "scratch", "data": 3})", "[]"}) {
+    test::write_bytes(options.out / "study.json", text);
+    only_out.out = options.out;
+    CHECK(recall(only_out).error().code == ErrorCode::bad_job);
+  }
 }
 
 TEST_CASE("a damaged row is named") {

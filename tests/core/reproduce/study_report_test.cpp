@@ -46,7 +46,7 @@ TEST_CASE("rows are compared with full attention of their own seed, then average
   CHECK(groups[2].ratio.mean == doctest::Approx(0.95));
   CHECK(groups[2].kv_fraction.mean == doctest::Approx(0.4));
   CHECK(groups[2].seeds == std::vector<int>{0, 1});
-  CHECK(groups[3].policy == "window:20");
+  CHECK(groups[3].policy == "window:20 window:32");
 
   const auto json = results_json({}, rows);
   CHECK(json["rows"][2]["full_perplexity"] == 100.0);
@@ -61,6 +61,18 @@ TEST_CASE("rows are compared with full attention of their own seed, then average
   const SeriesChart chart = results_chart({}, groups);
   REQUIRE(chart.series.size() == 4);
   CHECK(chart.series[2].points[0].y.mean == doctest::Approx(0.95));
+}
+
+TEST_CASE("answers of all seeds are counted by their distance, and one seed has no spread") {
+  std::vector<StudyRow> rows{row("full", "full", {}, 0, 100, 1), row("full", "full", {}, 1, 100, 1),
+                             row("nats", "model", 1e-9, 0, 90, 0.25)};
+  rows[0].answers = {{0, 64, 10, 10, 0}, {64, 128, 4, 1, 0}, {128, 256, 0, 0, 0}};
+  rows[1].answers = {{0, 64, 10, 5, 0}, {64, 128, 4, 2, 0}, {128, 256, 0, 0, 0}};
+  rows[2].answers = {{0, 64, 8, 2, 0}, {64, 128, 0, 0, 0}, {128, 256, 0, 0, 0}};
+  const std::string table = results_table(groups_of(rows));
+  CHECK(table.find("| right answers % | 0 – 63 back | 64 – 127 back |\n") != std::string::npos);
+  CHECK(table.find("| 64.3 (50.0 – 78.6) | 75.0 | 37.5 |\n") != std::string::npos);
+  CHECK(table.find("| 1 | 25.0 | 25.0 | 90.00 | 0.9000 | 25.0 | 25.0 | – |\n") != std::string::npos);
 }
 
 TEST_CASE("rows survive their file") {

@@ -2,7 +2,10 @@
 // LibTorch has a CHECK of its own: doctest by its long names here.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <functional>
+#include <numeric>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -31,7 +34,8 @@ double difference(const at::Tensor& expected, const float* got) {
   return (actual - expected).norm().item<double>() / std::max(1e-12, expected.norm().item<double>());
 }
 
-void check(const Case& shape, ComputeDType dtype, kernels::Backend backend, double tolerance) {
+void check(const Case& shape, ComputeDType dtype, kernels::Backend backend, double tolerance,
+           PassesOn passes = PassesOn::cpu) {
   TrainOptions options;
   options.data = "text";
   options.layers = shape.layers;
@@ -48,14 +52,14 @@ void check(const Case& shape, ComputeDType dtype, kernels::Backend backend, doub
   const ModelConfig config = model_config(*resolve(options));
 
   constexpr int segments = 2;
-  auto model = TrainingModel::create(config, dtype, segments, 2, backend, options.policy);
+  auto model = TrainingModel::create(config, dtype, segments, 2, backend, options.policy, passes);
   DOCTEST_REQUIRE(model);
   std::vector<float> weights = initial_parameters(config, model->layout(), 11);
-  // Larger weights than a run begins with, so that attention and roles are far from uniform.
+  // Larger scores than a run begins with, so that roles are far from uniform; attention is at these widths.
   for (const Parameter& p : model->layout().parameters) {
     for (std::int64_t i = p.offset; i < p.offset + p.elements; ++i) {
       float& weight = weights[static_cast<std::size_t>(i)];
-      weight *= p.kind == ParameterKind::norm ? 1.0F : p.kind == ParameterKind::score ? 20.0F : 6.0F;
+      if (p.kind == ParameterKind::score) weight *= 20.0F;
       if (dtype == ComputeDType::bfloat16) weight = kernels::to_float(kernels::to_bf16(weight));
     }
   }
@@ -130,6 +134,86 @@ DOCTEST_TEST_CASE("and under a fixed mask, without score layers") {
       check(shape, ComputeDType::float32, backend, 2e-4);
     }
   }
+}
+
+DOCTEST_TEST_CASE("the passes that a GPU runs give the same, in ordinary memory") {
+  for (const Case& shape : cases) {
+    DOCTEST_CAPTURE(shape.context);
+    check(shape, ComputeDType::float32, kernels::Backend::ref, 2e-4, PassesOn::libtorch);
+  }
+  for (const Case& shape : masks) {
+    DOCTEST_CAPTURE(std::string(shape.policy));
+    check(shape, ComputeDType::float32, kernels::Backend::ref, 2e-4, PassesOn::libtorch);
+  }
+  check(cases[3], ComputeDType::bfloat16, kernels::Backend::cpu, 6e-2, PassesOn::libtorch);
+}
+
+DOCTEST_TEST_CASE("both kinds of passes charge, count and evaluate alike") {
+  TrainOptions options;
+  options.data = "text";
+  options.layers = 2;
+  options.hidden = 32;
+  options.heads = 4;
+  options.kv_heads = 2;
+  options.context = 40;
+  options.window = 3;
+  options.vocab = 300;
+  const ModelConfig config = model_config(*resolve(options));
+  std::vector<std::vector<float>> gradients;
+  std::vector<PassResult> trained, evaluated;
+  for (const PassesOn passes : {PassesOn::cpu, PassesOn::libtorch}) {
+    auto model = TrainingModel::create(config, ComputeDType::float32, 2, 2, kernels::Backend::cpu, {}, passes);
+    DOCTEST_REQUIRE(model);
+    std::vector<float> weights = initial_parameters(config, model->layout(), 3);
+    for (const Parameter& p : model->layout().parameters) {
+      if (p.kind != ParameterKind::score) continue;
+      for (std::int64_t i = p.offset; i < p.offset + p.elements; ++i) weights[static_cast<std::size_t>(i)] *= 50.0F;
+    }
+    model->set_weights(weights);
+    std::vector<std::int32_t> tokens(80), targets(80);
+    const CounterRandom random(6, 78);
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      tokens[i] = static_cast<std::int32_t>(random.below(2 * i, 300));
+      targets[i] = static_cast<std::int32_t>(random.below(2 * i + 1, 300));
+    }
+    StepContext context;
+    context.loss_scale = 1.0 / 80;
+    context.applied_sparsity = 0.5;  // so that what locals are charged is seen
+    context.local_charge = LocalCharge::argmax;
+    context.first_row = 160;
+    std::vector<std::int64_t> told;
+    context.gradient_ready = [&](std::int64_t begin, std::int64_t end) -> Expected<void> {
+      told.push_back(end - begin);
+      return {};
+    };
+    std::vector<float>& gradient = gradients.emplace_back(weights.size(), 1.0F);  // what is there stays
+    auto pass = model->forward_backward({tokens, targets}, context, gradient, {});
+    DOCTEST_REQUIRE(pass);
+    trained.push_back(*pass);
+    DOCTEST_CHECK(std::accumulate(told.begin(), told.end(), std::int64_t{0}) == model->layout().size);
+    auto evaluation = model->evaluate({tokens, targets}, 1, {});
+    DOCTEST_REQUIRE(evaluation);
+    evaluated.push_back(*evaluation);
+    std::stop_source stopped;
+    stopped.request_stop();
+    DOCTEST_CHECK(model->forward_backward({tokens, targets}, context, gradient, stopped.get_token()).error().code ==
+                  ErrorCode::interrupted);
+  }
+  double distance = 0, size = 0;
+  for (std::size_t i = 0; i < gradients[0].size(); ++i) {
+    distance += std::pow(gradients[0][i] - gradients[1][i], 2);
+    size += std::pow(gradients[0][i] - 1.0F, 2);
+  }
+  DOCTEST_CHECK(std::sqrt(distance / size) < 1e-4);
+  for (const auto* results : {&trained, &evaluated}) {
+    const PassResult &one = (*results)[0], &other = (*results)[1];
+    DOCTEST_CHECK(one.nll == doctest::Approx(other.nll).epsilon(1e-5));
+    DOCTEST_CHECK(one.tokens == other.tokens);
+    DOCTEST_CHECK(one.sampled.total().tokens == other.sampled.total().tokens);
+    DOCTEST_CHECK(one.argmax.total().tokens == other.argmax.total().tokens);
+    DOCTEST_CHECK(one.argmax.total().held == other.argmax.total().held);
+  }
+  DOCTEST_CHECK(trained[0].argmax.total().tokens != trained[0].sampled.total().tokens);
 }
 
 DOCTEST_TEST_CASE("bf16 rounds, but computes the same thing") {

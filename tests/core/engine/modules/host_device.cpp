@@ -15,6 +15,7 @@
 #include "core/engine/row_math.h"
 #include "kernels/attention_decode.h"
 #include "kernels/attention_prefill.h"
+#include "kernels/attention_train.h"
 #include "kernels/device_operations.h"
 
 namespace natscope {
@@ -293,6 +294,17 @@ Status attention(void* device, void* cache, std::int32_t layer, std::int32_t fir
   return kernels::attention_prefill(Backend::cpu, *queries, *keys, *values, *roles, kept(cache), LayerId(layer),
                                     TokenPos(first), *out, *lse);
 }
+Status train_forward(void*, const kernels::AttentionTrainInputs* inputs, const View<float, 4>* out,
+                     const View<float, 3>* lse) {
+  return kernels::attention_train_forward(Backend::cpu, *inputs, *out, *lse);
+}
+Status train_backward(void*, const kernels::AttentionTrainInputs* inputs, const ConstView<float, 4>* out,
+                      const ConstView<float, 3>* lse, const ConstView<float, 4>* d_out, double sparse_regularized_value,
+                      const View<float, 4>* dq, const View<float, 4>* dk, const View<float, 4>* dv,
+                      const View<float, 4>* d_roles) {
+  return kernels::attention_train_backward(Backend::cpu, *inputs, *out, *lse, *d_out, sparse_regularized_value, *dq,
+                                           *dk, *dv, *d_roles);
+}
 
 }  // namespace
 }  // namespace natscope
@@ -335,6 +347,8 @@ extern "C" const natscope::kernels::DeviceOperations* natscope_device_operations
       .append = append,
       .finish_pass = finish_pass,
       .attention = attention,
+      .attention_train_forward = train_forward,
+      .attention_train_backward = train_backward,
   };
   return &table;
 }

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/train/device_training_model.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "core/model/rope.h"
+#include "core/train/device_role_attention.h"
+
+namespace natscope::train {
+
+namespace {
+
+/// Rows of logits that exist at a time.
+constexpr std::int64_t logit_rows = 8192;
+
+/// A block of weights that is used as one matrix (or vector), and where it stands in the layout.
+struct Block {
+  std::int64_t offset = 0;
+  at::Tensor tensor;  // f32, a leaf
+};
+
+struct LayerBlocks {
+  Block attention_norm, qkv, o, mlp_norm, gate_up, down, scores;
+
+  [[nodiscard]] std::vector<Block*> all(bool with_scores) {
+    std::vector<Block*> blocks{&attention_norm, &qkv, &o, &mlp_norm, &gate_up, &down};
+    if (with_scores) blocks.push_back(&scores);
+    return blocks;
+  }
+};
+
+class DevicePasses final : public TrainingModel::Implementation {
+ public:
+  DevicePasses(const ModelConfig& config, ComputeDType dtype, int segments, at::Device device,
+               std::unique_ptr<TrainingAttention> attention, const std::vector<Role>& fixed_roles,
+               std::int64_t fixed_window)
+      : c_(config),
+        segments_(segments),
+        rows_(std::int64_t{segments} * config.context),
+        device_(device),
+        products_(dtype == ComputeDType::bfloat16 ? at::kBFloat16 : at::kFloat),
+        attention_(std::move(attention)),
+        setups_(static_cast<std::size_t>(config.layers)) {
+    layout = parameter_layout(config);
+    weights_ = at::zeros({layout.size}, on_device());
+    place_blocks();
+    make_rotation();
+    const at::Tensor roles = at::empty({c_.context}, at::kByte);
+    std::copy(fixed_roles.begin(), fixed_roles.end(), static_cast<Role*>(roles.data_ptr()));
+    fixed_roles_ = roles.to(device_).expand({segments_, c_.kv_heads, c_.context}).contiguous();
+    window_ = c_.nats ? c_.nats->window : fixed_window;
+  }
+
+  void set_weights(std::span<const float> weights) override {
+    const at::NoGradGuard no_gradient;
+    weights_.copy_(at::from_blob(const_cast<float*>(weights.data()), {layout.size}, at::kFloat));
+  }
+
+  Expected<PassResult> forward_backward(const MicroBatch& batch, const StepContext& context, std::span<float> gradient,
+                                        const StopToken& stop) override {
+    PassResult result;
+    at::Tensor flat = at::zeros({layout.size}, on_device());
+    NATSCOPE_TRY(const at::Tensor last, forward(batch, &context, static_cast<int>(segments_), stop, result));
+    NATSCOPE_TRY(const at::Tensor d_last, head(batch, last, context.loss_scale, &flat, stop, result));
+
+    torch::autograd::variable_list leaves{embedding_.tensor, final_norm_.tensor};
+    std::vector<std::int64_t> offsets{embedding_.offset, final_norm_.offset};
+    for (LayerBlocks& layer : layers_) {
+      for (const Block* block : layer.all(c_.nats.has_value())) {
+        leaves.push_back(block->tensor);
+        offsets.push_back(block->offset);
+      }
+    }
+    const auto gradients = torch::autograd::grad({last}, leaves, {d_last}, std::nullopt, false, /*allow_unused=*/true);
+    NATSCOPE_CHECK(check(stop));
+    for (std::size_t i = 0; i < leaves.size(); ++i) {
+      if (!gradients[i].defined()) continue;
+      flat.narrow(0, offsets[i], gradients[i].numel()).add_(gradients[i].reshape({-1}));
+    }
+    at::from_blob(gradient.data(), {layout.size}, at::kFloat).add_(flat.cpu());
+    // The whole gradient comes at once; it is told in the order that the passes of the CPU have.
+    if (context.gradient_ready) {
+      for (int i = c_.layers - 1; i >= 0; --i)
+        NATSCOPE_CHECK(context.gradient_ready(layer_begin(i), layer_begin(i + 1)));
+      NATSCOPE_CHECK(context.gradient_ready(layout.embedding, layer_begin(0)));
+      NATSCOPE_CHECK(context.gradient_ready(layout.final_norm, layout.size));
+    }
+    return result;
+  }
+
+  Expected<PassResult> evaluate(const MicroBatch& batch, int counted, const StopToken& stop) override {
+    const at::NoGradGuard no_gradient;
+    PassResult result;
+    NATSCOPE_TRY(const at::Tensor last, forward(batch, nullptr, counted, stop, result));
+    NATSCOPE_CHECK(head(batch, last, 1.0, nullptr, stop, result));
+    return result;
+  }
+
+ private:
+  [[nodiscard]] at::TensorOptions on_device() const { return at::TensorOptions().dtype(at::kFloat).device(device_); }
+  [[nodiscard]] std::int64_t layer_begin(int i) const {
+    return i < c_.layers ? layout.layers[static_cast<std::size_t>(i)].attention_norm : layout.final_norm;
+  }
+
+  /// A leaf over the weights' own memory: set_weights() changes it in place.
+  [[nodiscard]] Block block(std::int64_t offset, at::IntArrayRef sizes) const {
+    std::int64_t count = 1;
+    for (const std::int64_t size : sizes) count *= size;
+    at::Tensor leaf = weights_.narrow(0, offset, count).view(sizes).detach();
+    leaf.requires_grad_(true);
+    return {offset, leaf};
+  }
+
+  void place_blocks() {
+    const std::int64_t hidden = c_.hidden, inner = c_.intermediate;
+    for (const LayerOffsets& at : layout.layers) {
+      LayerBlocks& layer = layers_.emplace_back();
+      layer.attention_norm = block(at.attention_norm, {hidden});
+      layer.qkv = block(at.qkv, {c_.q_rows() + 2 * c_.kv_rows(), hidden});
+      layer.o = block(at.o, {hidden, c_.q_rows()});
+      layer.mlp_norm = block(at.mlp_norm, {hidden});
+      layer.gate_up = block(at.gate_up, {2 * inner, hidden});
+      layer.down = block(at.down, {hidden, inner});
+      if (c_.nats) layer.scores = block(at.scores, {c_.score_rows(), hidden});
+    }
+    embedding_ = block(layout.embedding, {c_.vocab, hidden});
+    final_norm_ = block(layout.final_norm, {hidden});
+  }
+
+  void make_rotation() {
+    const std::vector<float> frequencies = rope_inverse_frequencies(c_.rope, c_.head_dim);
+    const at::Tensor positions = at::arange(c_.context, at::TensorOptions().dtype(at::kFloat));
+    const at::Tensor angles =
+        at::outer(positions, at::from_blob(const_cast<float*>(frequencies.data()), {c_.head_dim / 2}, at::kFloat));
+    cosine_ = angles.cos().view({1, c_.context, 1, c_.head_dim / 2}).to(device_);
+    sine_ = angles.sin().view({1, c_.context, 1, c_.head_dim / 2}).to(device_);
+  }
+
+  /// What products read: rounded to their type.
+  [[nodiscard]] at::Tensor rounded(const at::Tensor& x) const { return x.to(products_); }
+  [[nodiscard]] at::Tensor product(const at::Tensor& x, const at::Tensor& weight) const {
+    return at::linear(x, rounded(weight));
+  }
+  /// RMSNorm of f32 rows, rounded.
+  [[nodiscard]] at::Tensor normalise(const at::Tensor& x, const at::Tensor& weight) const {
+    const at::Tensor scale = at::rsqrt(x.square().mean(-1, true) + c_.rms_norm_eps);
+    return rounded(x * scale * rounded(weight).to(at::kFloat));
+  }
+  /// x [B, T, heads, D] rotated, as [B, heads, T, D].
+  [[nodiscard]] at::Tensor rotate(const at::Tensor& x) const {
+    const std::int64_t half = c_.head_dim / 2;
+    const at::Tensor low = x.narrow(-1, 0, half), high = x.narrow(-1, half, half);
+    return at::cat({low * cosine_ - high * sine_, high * cosine_ + low * sine_}, -1).transpose(1, 2);
+  }
+
+  [[nodiscard]] at::Tensor on_device(std::span<const std::int32_t> numbers) const {
+    return at::from_blob(const_cast<std::int32_t*>(numbers.data()), {static_cast<std::int64_t>(numbers.size())},
+                         at::kInt)
+        .to(device_)
+        .to(at::kLong);
+  }
+
+  void count(int layer, const at::Tensor& roles, int segments, RoleStatistics& statistics) const {
+    statistics.heads.resize(static_cast<std::size_t>(c_.layers * c_.kv_heads));
+    const at::Tensor here = roles.cpu();
+    const auto* const data = static_cast<const Role*>(here.data_ptr());
+    const auto length = static_cast<std::size_t>(c_.context);
+    for (int segment = 0; segment < segments; ++segment) {
+      for (int head = 0; head < c_.kv_heads; ++head) {
+        count_segment({data + static_cast<std::size_t>(segment * c_.kv_heads + head) * length, length}, c_.nats->window,
+                      statistics.heads[static_cast<std::size_t>(layer * c_.kv_heads + head)]);
+      }
+    }
+  }
+
+  /// x + attention(norm(x)), x [N, E].
+  [[nodiscard]] at::Tensor attention(int i, const at::Tensor& x, const StepContext* context, int counted,
+                                     PassResult& result) {
+    LayerBlocks& w = layers_[static_cast<std::size_t>(i)];
+    const at::Tensor normal = normalise(x, w.attention_norm.tensor);
+    const at::Tensor qkv = product(normal, w.qkv.tensor).to(at::kFloat);
+    const auto heads = [&](std::int64_t begin, std::int64_t number) {
+      return qkv.narrow(1, begin, number * c_.head_dim).view({segments_, c_.context, number, c_.head_dim});
+    };
+    const at::Tensor q = rotate(heads(0, c_.heads));
+    const at::Tensor k = rotate(heads(c_.q_rows(), c_.kv_heads));
+    const at::Tensor v = heads(c_.q_rows() + c_.kv_rows(), c_.kv_heads).transpose(1, 2);
+
+    DeviceRoleSetup& setup = setups_[static_cast<std::size_t>(i)];
+    setup = {};
+    setup.attention = attention_.get();
+    setup.window = window_;
+    setup.dtype = products_ == at::kBFloat16 ? kernels::ElementType::bf16 : kernels::ElementType::f32;
+    setup.roles = fixed_roles_;
+    at::Tensor scores;
+    if (c_.nats) {
+      // The scores' gradient does not flow into their input (section 2); they are never rounded.
+      scores = at::linear(normal.detach().to(at::kFloat), rounded(w.scores.tensor).to(at::kFloat))
+                   .view({segments_, c_.context, c_.kv_heads, role_count});
+      setup.chosen = chosen_roles(scores, c_.nats->global_bias);
+      count(i, setup.chosen, counted, result.argmax);
+      if (context == nullptr) {
+        setup.roles = setup.chosen;
+      } else {
+        const CounterRandom random(context->seed, random_purpose::role_noise, static_cast<std::uint64_t>(context->step),
+                                   static_cast<std::uint64_t>(i));
+        setup.noise = role_noise(segments_, c_.context, c_.kv_heads, random, context->first_row, device_);
+        setup.applied_sparsity = context->applied_sparsity;
+        setup.local_charge = context->local_charge;
+      }
+    }
+    const at::Tensor out = device_role_attention(q, k, v, scores, setup);
+    if (c_.nats && context != nullptr) count(i, setup.roles, counted, result.sampled);
+    const at::Tensor attended = rounded(out.transpose(1, 2).reshape({rows_, c_.q_rows()}));
+    return x + product(attended, w.o.tensor).to(at::kFloat);
+  }
+
+  /// x + feed-forward(norm(x)).
+  [[nodiscard]] at::Tensor feed_forward(int i, const at::Tensor& x) {
+    LayerBlocks& w = layers_[static_cast<std::size_t>(i)];
+    const at::Tensor normal = normalise(x, w.mlp_norm.tensor);
+    const at::Tensor gate_up = product(normal, w.gate_up.tensor).to(at::kFloat);
+    const at::Tensor gate = gate_up.narrow(1, 0, c_.intermediate);
+    const at::Tensor up = gate_up.narrow(1, c_.intermediate, c_.intermediate);
+    return x + product(rounded(at::silu(gate) * up), w.down.tensor).to(at::kFloat);
+  }
+
+  /// The last residual stream after its norm, [N, E] rounded.
+  Expected<at::Tensor> forward(const MicroBatch& batch, const StepContext* context, int counted, const StopToken& stop,
+                               PassResult& result) {
+    at::Tensor x = rounded(at::embedding(embedding_.tensor, on_device(batch.tokens))).to(at::kFloat);
+    for (int i = 0; i < c_.layers; ++i) {
+      NATSCOPE_CHECK(check(stop));
+      x = feed_forward(i, attention(i, x, context, counted, result));
+    }
+    return normalise(x, final_norm_.tensor);
+  }
+
+  /// Loss, and with `flat` the gradient of scale · Σ nll: of the embedding as output matrix into `flat`, of `last` as
+  /// the result. A chunk of rows at a time.
+  Expected<at::Tensor> head(const MicroBatch& batch, const at::Tensor& last, double scale, at::Tensor* flat,
+                            const StopToken& stop, PassResult& result) {
+    const at::NoGradGuard no_gradient;
+    const at::Tensor targets = on_device(batch.targets);
+    const at::Tensor matrix = rounded(embedding_.tensor);
+    const at::Tensor normal = last.detach();
+    at::Tensor d_last = flat != nullptr ? at::empty_like(normal) : at::Tensor();
+    at::Tensor d_matrix =
+        flat != nullptr ? flat->narrow(0, embedding_.offset, matrix.numel()).view({c_.vocab, c_.hidden}) : at::Tensor();
+    at::Tensor nll = at::zeros({}, on_device().dtype(at::kDouble));
+    for (std::int64_t begin = 0; begin < rows_; begin += logit_rows) {
+      NATSCOPE_CHECK(check(stop));
+      const std::int64_t rows = std::min(logit_rows, rows_ - begin);
+      const at::Tensor in = normal.narrow(0, begin, rows);
+      const at::Tensor wanted = targets.narrow(0, begin, rows);
+      const at::Tensor counts = wanted.ge(0).to(at::kFloat).unsqueeze(1);
+      const at::Tensor place = wanted.clamp_min(0).unsqueeze(1);
+      const at::Tensor logits = at::linear(in, matrix).to(at::kFloat);
+      const at::Tensor likelihood = logits.log_softmax(-1);
+      nll -= (likelihood.gather(1, place) * counts).sum(at::kDouble);
+      if (flat == nullptr) continue;
+      at::Tensor d_logits = likelihood.exp();
+      d_logits.scatter_add_(1, place, at::full_like(counts, -1.0));
+      const at::Tensor d = rounded(d_logits * (counts * scale));
+      d_last.narrow(0, begin, rows).copy_(at::mm(d, matrix));
+      d_matrix += at::mm(d.t(), in).to(at::kFloat);
+    }
+    result.nll += nll.item<double>();
+    result.tokens += std::count_if(batch.targets.begin(), batch.targets.end(), [](std::int32_t t) { return t >= 0; });
+    return d_last;
+  }
+
+  ModelConfig c_;
+  std::int64_t segments_, rows_;
+  std::int64_t window_ = 0;
+  at::Device device_;
+  at::ScalarType products_;
+  std::unique_ptr<TrainingAttention> attention_;
+  at::Tensor weights_, cosine_, sine_, fixed_roles_;
+  Block embedding_, final_norm_;
+  std::vector<LayerBlocks> layers_;
+  std::vector<DeviceRoleSetup> setups_;  // of the pass at hand; autograd points to them
+};
+
+}  // namespace
+
+std::unique_ptr<TrainingModel::Implementation> make_device_passes(const ModelConfig& config, ComputeDType dtype,
+                                                                  int segments, at::Device device,
+                                                                  std::unique_ptr<TrainingAttention> attention,
+                                                                  const std::vector<Role>& fixed_roles,
+                                                                  std::int64_t fixed_window) {
+  return std::make_unique<DevicePasses>(config, dtype, segments, device, std::move(attention), fixed_roles,
+                                        fixed_window);
+}
+
+}  // namespace natscope::train

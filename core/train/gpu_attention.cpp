@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/train/gpu_attention.h"
+
+#include <ATen/Context.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <dlfcn.h>
+
+#include <string>
+#include <utility>
+
+#include "core/engine/device_module.h"
+
+namespace natscope::train {
+
+namespace {
+
+/// The module has a stream of its own: it begins when LibTorch's work is done, and a call returns when its own is.
+class GpuAttention final : public TrainingAttention {
+ public:
+  explicit GpuAttention(std::unique_ptr<DeviceModule> module)
+      : module_(std::move(module)), operations_(module_->operations()) {}
+
+  kernels::Status forward(const kernels::AttentionTrainInputs& inputs, kernels::View<float, 4> out,
+                          kernels::View<float, 3> lse) override {
+    torch_.synchronizeDevice(0);
+    const kernels::Status status = operations_.attention_train_forward(module_->device(), &inputs, &out, &lse);
+    return status.ok() ? operations_.wait(module_->device()) : status;
+  }
+
+  kernels::Status backward(const kernels::AttentionTrainInputs& inputs, kernels::ConstView<float, 4> out,
+                           kernels::ConstView<float, 3> lse, kernels::ConstView<float, 4> d_out,
+                           double sparse_regularized_value, kernels::View<float, 4> dq, kernels::View<float, 4> dk,
+                           kernels::View<float, 4> dv, kernels::View<float, 4> d_roles) override {
+    torch_.synchronizeDevice(0);
+    const kernels::Status status = operations_.attention_train_backward(
+        module_->device(), &inputs, &out, &lse, &d_out, sparse_regularized_value, &dq, &dk, &dv, &d_roles);
+    return status.ok() ? operations_.wait(module_->device()) : status;
+  }
+
+ private:
+  std::unique_ptr<DeviceModule> module_;
+  const kernels::DeviceOperations& operations_;
+  c10::impl::VirtualGuardImpl torch_{c10::DeviceType::CUDA};
+};
+
+}  // namespace
+
+Expected<std::unique_ptr<TrainingAttention>> open_gpu_attention() {
+  // The module says in its own words what a machine lacks, before LibTorch is asked.
+  NATSCOPE_TRY(auto module, DeviceModule::open({}));
+  // A program linked with LibTorch's CPU part alone finds its CUDA only when that is loaded.
+  if (!at::hasCUDA() && dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
+    const char* const why = dlerror();
+    return fail(ErrorCode::device_unavailable,
+                "LibTorch's CUDA cannot be loaded" + (why != nullptr ? ": " + std::string(why) : std::string()),
+                "use --device cpu, or a LibTorch with CUDA and its libraries (NATSCOPE_LIBTORCH_DIR)");
+  }
+  if (!at::hasCUDA())
+    return fail(ErrorCode::device_unavailable, "LibTorch sees no GPU", "use --device cpu, or look at the driver");
+  return std::make_unique<GpuAttention>(std::move(module));
+}
+
+}  // namespace natscope::train
