@@ -127,8 +127,7 @@ Expected<RoleDecider> RoleDecider::create(RolePlan plan, std::int32_t layers, st
   return decider;
 }
 
-Expected<void> RoleDecider::decide(LayerId layer, KvHeadId kv_head, TokenPos first, std::span<const float> scores,
-                                   std::span<Role> out) const {
+Expected<void> RoleDecider::prescribe(LayerId layer, KvHeadId kv_head, TokenPos first, std::span<Role> out) const {
   const auto count = static_cast<std::int64_t>(out.size());
   if (plan_.roles) {
     if (first.value + count > plan_.roles->length) {
@@ -141,13 +140,8 @@ Expected<void> RoleDecider::decide(LayerId layer, KvHeadId kv_head, TokenPos fir
       out[static_cast<std::size_t>(n)] =
           plan_.roles->at(layer, kv_head, TokenPos(first.value + static_cast<std::int32_t>(n)));
     }
-  } else if (plan_.policy.kind == Policy::Kind::model && has_scores_) {
-    if (!std::ranges::all_of(scores, [](float score) { return std::isfinite(score); })) {
-      return fail(ErrorCode::unsupported_model,
-                  "the role scores of layer " + std::to_string(layer.value) + " are not finite",
-                  "its weights are damaged, or too large for the dtype: check the files, or take float32");
-    }
-    for (std::size_t n = 0; n < out.size(); ++n) out[n] = role_from_scores(&scores[n * role_count], global_bias_);
+  } else if (asks_scores()) {
+    std::ranges::fill(out, by_scores);
     if (first.value == 0 && !out.empty()) out[0] = Role::global;  // the attention sink (the rules, section 3)
   } else {
     for (std::int64_t n = 0; n < count; ++n) {
@@ -162,6 +156,19 @@ Expected<void> RoleDecider::decide(LayerId layer, KvHeadId kv_head, TokenPos fir
   for (; next != forced.end() && next->position.value < first.value + count; ++next) {
     out[static_cast<std::size_t>(next->position.value - first.value)] = next->role;
   }
+  return {};
+}
+
+Expected<void> RoleDecider::decide(LayerId layer, KvHeadId kv_head, TokenPos first, std::span<const float> scores,
+                                   std::span<Role> out) const {
+  if (asks_scores() && !std::ranges::all_of(scores, [](float score) { return std::isfinite(score); })) {
+    return fail(ErrorCode::unsupported_model,
+                "the role scores of layer " + std::to_string(layer.value) + " are not finite",
+                "its weights are damaged, or too large for the dtype: check the files, or take float32");
+  }
+  NATSCOPE_CHECK(prescribe(layer, kv_head, first, out));
+  if (!asks_scores()) return {};
+  for (std::size_t n = 0; n < out.size(); ++n) out[n] = role_of(out[n], &scores[n * role_count], global_bias_);
   return {};
 }
 

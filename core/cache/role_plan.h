@@ -8,6 +8,7 @@
 
 #include "core/base/expected.h"
 #include "core/cache/policy.h"
+#include "kernels/prescribed_role.h"
 #include "kernels/token_roles.h"
 
 namespace natscope {
@@ -30,8 +31,8 @@ struct RoleArray {
   [[nodiscard]] Role at(LayerId layer, KvHeadId kv_head, TokenPos position) const;
 };
 
-/// Where the role of each token comes from, in this order: forced one by one, a role array, the policy, the model's scores
-/// (position 0 global), and global where a model has no scores.
+/// Where the role of each token comes from, in this order: forced one by one, a role array, the policy, the model's
+/// scores (position 0 global), and global where a model has no scores.
 struct RolePlan {
   Policy policy;
   std::optional<std::int64_t> window;  ///< W in place of the model's; 0 is legal
@@ -41,14 +42,19 @@ struct RolePlan {
 
 /// Decides roles for tokens first … first + n - 1 of one (layer, KV head).
 ///   scores [n, 3] or empty (no score layers), global_bias as the model's; out [n]
-/// Of two forced roles for one place the later one holds. Errors: bad_roles (the role array is shorter than what is asked for).
+/// Of two forced roles for one place the later one holds. Errors: bad_roles (the role array is shorter than what is
+/// asked for).
 class RoleDecider {
  public:
   /// Errors: bad_roles, bad_layer, bad_head, bad_position: what the plan names that the model does not have, or sliding
   /// roles without a window; bad_policy: a window out of range.
   [[nodiscard]] static Expected<RoleDecider> create(RolePlan plan, std::int32_t layers, std::int32_t kv_heads,
-                                                    std::optional<std::int64_t> model_window, float global_bias, bool has_scores);
+                                                    std::optional<std::int64_t> model_window, float global_bias,
+                                                    bool has_scores);
 
+  /// What is known before there are scores: out [n] as decide() will set it, by_scores where they decide; then decide()
+  /// gives role_from_scores(scores, global_bias()). Errors: bad_roles.
+  [[nodiscard]] Expected<void> prescribe(LayerId layer, KvHeadId kv_head, TokenPos first, std::span<Role> out) const;
   [[nodiscard]] Expected<void> decide(LayerId layer, KvHeadId kv_head, TokenPos first, std::span<const float> scores,
                                       std::span<Role> out) const;
 
@@ -57,9 +63,15 @@ class RoleDecider {
   /// Whether the paper's KV fraction counts W slots a head whole (section 5 of the rules): not for full, h2o and models
   /// without score layers under their own policy, where it equals ours.
   [[nodiscard]] bool counts_whole_window() const;
+  [[nodiscard]] float global_bias() const { return global_bias_; }
   [[nodiscard]] const RolePlan& plan() const { return plan_; }
 
  private:
+  /// Whether scores decide where nobody forced a role.
+  [[nodiscard]] bool asks_scores() const {
+    return !plan_.roles && plan_.policy.kind == Policy::Kind::model && has_scores_;
+  }
+
   RolePlan plan_;
   std::optional<std::int64_t> window_;
   float global_bias_ = 0;

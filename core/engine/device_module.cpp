@@ -28,10 +28,12 @@ Unexpected unavailable(std::string message, const char* hint = on_the_cpu) {
 }
 
 bool is_whole(const kernels::DeviceOperations& table) {
-  return table.open && table.close && table.allocate && table.free && table.upload && table.download && table.wait &&
+  return table.open && table.close && table.allocate && table.free && table.upload && table.download &&
+         table.allocate_pinned && table.free_pinned && table.wait && table.set_mark && table.wait_mark &&
          table.rms_norm && table.turn_heads && table.swiglu && table.round_to_bf16 && table.linear &&
-         table.create_cache && table.free_cache && table.reset_cache && table.reserve_cache && table.append &&
-         table.finish_pass && table.attention && table.attention_train_forward && table.attention_train_backward;
+         table.assign_roles && table.create_cache && table.free_cache && table.reset_cache && table.reserve_cache &&
+         table.append && table.finish_pass && table.attention && table.attention_train_forward &&
+         table.attention_train_backward;
 }
 
 }  // namespace
@@ -101,6 +103,20 @@ Expected<void> DeviceArray::upload(const void* from, std::int64_t size_bytes) {
 void DeviceArray::release() {
   if (memory_ != nullptr) module_->operations().free(module_->device(), std::exchange(memory_, nullptr));
   size_bytes_ = 0;
+}
+
+PinnedArray::~PinnedArray() {
+  if (memory_ != nullptr) module_->operations().free_pinned(module_->device(), memory_);
+}
+
+Expected<void> PinnedArray::reserve(std::int64_t size_bytes) {
+  if (size_bytes <= size_bytes_) return {};
+  if (memory_ != nullptr) module_->operations().free_pinned(module_->device(), std::exchange(memory_, nullptr));
+  size_bytes_ = 0;
+  NATSCOPE_CHECK(
+      from_status(module_->operations().allocate_pinned(module_->device(), size_bytes, &memory_), "pinned memory"));
+  size_bytes_ = size_bytes;
+  return {};
 }
 
 }  // namespace natscope

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -60,6 +61,24 @@ class DeviceArray {
  private:
   void release();
 
+  const DeviceModule* module_;
+  void* memory_ = nullptr;
+  std::int64_t size_bytes_ = 0;
+};
+
+/// Host memory that a device copies to by itself, freed with this object. The module must outlive it.
+class PinnedArray {
+ public:
+  explicit PinnedArray(const DeviceModule& module) : module_(&module) {}
+  ~PinnedArray();
+  PinnedArray(const PinnedArray&) = delete;
+  PinnedArray& operator=(const PinnedArray&) = delete;
+
+  /// At least so many bytes; what it held is lost when it grows. Errors: out_of_memory.
+  [[nodiscard]] Expected<void> reserve(std::int64_t size_bytes);
+  [[nodiscard]] std::byte* data() const { return static_cast<std::byte*>(memory_); }
+
+ private:
   const DeviceModule* module_;
   void* memory_ = nullptr;
   std::int64_t size_bytes_ = 0;

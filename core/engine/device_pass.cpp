@@ -2,10 +2,12 @@
 #include "core/engine/device_pass.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "core/base/cancel.h"
 #include "core/engine/kernel_status.h"
+#include "kernels/prescribed_role.h"
 
 namespace natscope {
 
@@ -17,6 +19,18 @@ using kernels::View;
 constexpr std::int64_t number_bytes = sizeof(float);
 
 std::size_t count(std::int64_t number) { return static_cast<std::size_t>(number); }
+
+std::string mebibytes(std::int64_t size_bytes) { return std::to_string(size_bytes >> 20) + " MiB"; }
+
+/// Said before gigabytes are copied in vain. The cache and what passes work on come on top.
+Expected<void> check_room(const kernels::DeviceDescription& device, std::int64_t weights_bytes) {
+  if (weights_bytes <= device.free_bytes) return {};
+  constexpr std::int64_t up = (1 << 20) - 1;  // what is needed is rounded up, what is free down
+  return fail(ErrorCode::out_of_memory,
+              "the model's weights take " + mebibytes(weights_bytes + up) + " of GPU memory, and " +
+                  mebibytes(device.free_bytes) + " of " + mebibytes(device.memory_bytes) + " are free",
+              "use --device cpu, or free memory on the GPU");
+}
 
 }  // namespace
 
@@ -31,18 +45,16 @@ DevicePass::DevicePass(std::unique_ptr<DeviceModule> module, const ModelConfig& 
       rotation_(config),
       x_(*module_),
       normed_(*module_),
-      queries_(*module_),
-      keys_(*module_),
       values_(*module_),
-      scores_(*module_),
       attended_(*module_),
       gate_(*module_),
       up_(*module_),
-      lse_(*module_),
       cosine_(*module_),
       sine_(*module_),
-      roles_(*module_),
-      logits_(*module_) {}
+      prescribed_(*module_),
+      record_(*module_),
+      logits_(*module_),
+      host_record_(*module_) {}
 
 DevicePass::~DevicePass() {
   if (cache_ != nullptr) device_.free_cache(handle_, cache_);
@@ -52,6 +64,7 @@ Expected<std::unique_ptr<DevicePass>> DevicePass::create(std::unique_ptr<DeviceM
                                                          const ModelConfig& config, const PreparedWeights& weights,
                                                          const CacheGeometry& geometry, std::stop_token stop) {
   std::unique_ptr<DevicePass> pass(new DevicePass(std::move(module), config, weights, geometry.dtype));
+  NATSCOPE_CHECK(check_room(pass->module().description(), weights.size_bytes()));
   NATSCOPE_CHECK(pass->upload_weights(std::move(stop)));
   const kernels::KvCacheShape shape{geometry.layers, geometry.kv_heads, geometry.head_dim, geometry.dtype};
   NATSCOPE_CHECK(
@@ -108,28 +121,23 @@ View<float, 3> DevicePass::heads_of(float* rows, std::int64_t heads) const {
 }
 
 View<Role, 2> DevicePass::roles(std::int32_t layer) const {
-  return View<Role, 2>::packed(roles_.as<Role>() + slot(layer) * chunk_ * config_.kv_heads, {config_.kv_heads, chunk_});
+  return View<Role, 2>::packed(recorded<Role>(layer, layout_.roles), {config_.kv_heads, chunk_});
 }
 
 Expected<void> DevicePass::reserve(std::int32_t layers) {
   const auto rows = [&](DeviceArray& array, std::int64_t cols) { return array.reserve(chunk_ * cols * number_bytes); };
-  const std::int64_t kept_layers = chunk_ == 1 ? layers : 1;
+  const std::int64_t kept_layers = slots(layers);
+  layout_ = DeviceRecordLayout(config_, chunk_);
   NATSCOPE_CHECK(rows(x_, config_.hidden));
   NATSCOPE_CHECK(rows(normed_, config_.hidden));
-  NATSCOPE_CHECK(rows(queries_, config_.q_rows()));
   NATSCOPE_CHECK(rows(attended_, config_.q_rows()));
-  NATSCOPE_CHECK(rows(keys_, kept_layers * config_.kv_rows()));
   NATSCOPE_CHECK(rows(values_, kept_layers * config_.kv_rows()));
-  NATSCOPE_CHECK(rows(scores_, config_.score_rows()));
   NATSCOPE_CHECK(rows(gate_, config_.intermediate));
   NATSCOPE_CHECK(rows(up_, config_.intermediate));
-  NATSCOPE_CHECK(rows(lse_, config_.heads));
-  NATSCOPE_CHECK(roles_.reserve(kept_layers * chunk_ * config_.kv_heads * static_cast<std::int64_t>(sizeof(Role))));
+  NATSCOPE_CHECK(record_.reserve(kept_layers * layout_.size_bytes));
+  NATSCOPE_CHECK(host_record_.reserve(kept_layers * layout_.size_bytes));
   host_x_.resize(count(chunk_ * config_.hidden));
-  host_scores_.resize(count(chunk_ * config_.score_rows()));
-  host_queries_.resize(count(chunk_ * config_.q_rows()));
-  host_keys_.resize(count(chunk_ * config_.kv_rows()));
-  host_lse_.resize(count(chunk_ * config_.heads));
+  host_prescribed_.resize(count(layers * chunk_ * config_.kv_heads));
   host_roles_.resize(count(chunk_ * config_.kv_heads));
   return from_status(device_.reserve_cache(handle_, cache_, chunk_, layers), "cache");
 }
@@ -152,12 +160,17 @@ Expected<void> DevicePass::run(std::span<const std::int32_t> tokens, TokenPos fi
   row_ = 0;
   NATSCOPE_CHECK(reserve(extent.layers));
   NATSCOPE_CHECK(enter(tokens, first));
+  NATSCOPE_CHECK(prescribe(extent.layers, first, observer));
+  std::int32_t seen = 0;  // layers that the observer has seen
   for (std::int32_t index = 0; index < extent.layers; ++index) {
     NATSCOPE_CHECK(check(stop));
     const Layer& layer = layers_[count(index)];
     NATSCOPE_CHECK(project(layer, index));
-    NATSCOPE_CHECK(attend(layer, index, first, observer));
-    if (chunk_ > 1) NATSCOPE_CHECK(append(index, first));
+    NATSCOPE_CHECK(attend(layer, index, first));
+    if (chunk_ > 1) {
+      NATSCOPE_CHECK(fetch_record(index, 1));
+      NATSCOPE_CHECK(append(index, first));
+    }
     if (index + 1 == extent.layers) {
       if (extent.hidden == ChunkExtent::Hidden::none) break;
       if (extent.hidden == ChunkExtent::Hidden::last) {
@@ -168,11 +181,32 @@ Expected<void> DevicePass::run(std::span<const std::int32_t> tokens, TokenPos fi
     const float* const attended = attended_.as() + row_ * config_.q_rows();
     NATSCOPE_CHECK(multiply(attended, layer.o, x_.as() + row_ * config_.hidden, true));
     NATSCOPE_CHECK(feed_forward(layer));
+    if (chunk_ > 1 && index > 0) {  // the layer before, whose place the next one takes
+      NATSCOPE_CHECK(from_status(device_.wait_mark(handle_, (index - 1) % 2), "pass on the GPU"));
+      NATSCOPE_CHECK(show(seen++, first, observer));
+    }
   }
   if (chunk_ == 1) {
+    NATSCOPE_CHECK(fetch_record(0, extent.layers));
     for (std::int32_t index = 0; index < extent.layers; ++index) NATSCOPE_CHECK(append(index, first));
   }
-  return from_status(device_.finish_pass(handle_, cache_, &counts_), "pass on the GPU");
+  NATSCOPE_CHECK(from_status(device_.finish_pass(handle_, cache_, &counts_), "pass on the GPU"));
+  while (seen < extent.layers) NATSCOPE_CHECK(show(seen++, first, observer));
+  return {};
+}
+
+/// All layers' at once: a byte a token and KV head.
+Expected<void> DevicePass::prescribe(std::int32_t layers, TokenPos first, const PassObserver& observer) {
+  const std::int64_t layer_roles = config_.kv_heads * chunk_;
+  for (std::int32_t index = 0; index < layers; ++index) {
+    const std::span<Role> known = std::span(host_prescribed_).subspan(count(index * layer_roles), count(layer_roles));
+    NATSCOPE_CHECK(
+        observer.prescribe(LayerId(index), first, View<Role, 2>::packed(known.data(), {config_.kv_heads, chunk_})));
+    if (layers_[count(index)].score.weight == nullptr && std::ranges::find(known, by_scores) != known.end())
+      return fail(ErrorCode::internal, "roles by scores in a layer without scores");
+  }
+  global_bias_ = observer.global_bias();
+  return prescribed_.upload(host_prescribed_.data(), layers * layer_roles * static_cast<std::int64_t>(sizeof(Role)));
 }
 
 Expected<void> DevicePass::normalise(const float* x, const float* weight, std::int64_t rows) {
@@ -186,57 +220,59 @@ Expected<void> DevicePass::multiply(const float* x, LinearRow product, float* ou
 
 Expected<void> DevicePass::project(const Layer& layer, std::int32_t index) {
   NATSCOPE_CHECK(normalise(x_.as(), layer.input_norm, chunk_));
-  NATSCOPE_CHECK(multiply(normed_.as(), layer.q, queries_.as()));
+  NATSCOPE_CHECK(multiply(normed_.as(), layer.q, queries(index)));
   NATSCOPE_CHECK(multiply(normed_.as(), layer.k, keys(index)));
   NATSCOPE_CHECK(multiply(normed_.as(), layer.v, values(index)));
-  if (layer.score.weight != nullptr) NATSCOPE_CHECK(multiply(normed_.as(), layer.score, scores_.as()));
+  if (layer.score.weight != nullptr) NATSCOPE_CHECK(multiply(normed_.as(), layer.score, scores(index)));
   const auto turn = [&](float* heads, const float* norm, std::int64_t number) {
     return from_status(device_.turn_heads(handle_, heads, norm, cosine_.as(), sine_.as(), chunk_, number,
                                           config_.head_dim, eps(), rounds()),
                        "rotation");
   };
-  NATSCOPE_CHECK(turn(queries_.as(), layer.q_norm, config_.heads));
+  NATSCOPE_CHECK(turn(queries(index), layer.q_norm, config_.heads));
   NATSCOPE_CHECK(turn(keys(index), layer.k_norm, config_.kv_heads));
   if (!rounds()) return {};
   return from_status(device_.round_to_bf16(handle_, values(index), chunk_ * config_.kv_rows()), "rounding");
 }
 
-Expected<void> DevicePass::attend(const Layer& layer, std::int32_t index, TokenPos first, PassObserver& observer) {
-  const auto fetch = [&](std::vector<float>& to, const float* from) {
-    return from_status(device_.download(handle_, to.data(), from, static_cast<std::int64_t>(to.size()) * number_bytes),
-                       "copy from the GPU");
-  };
-  const bool has_scores = layer.score.weight != nullptr;
-  if (has_scores) {
-    NATSCOPE_CHECK(fetch(host_scores_, scores_.as()));
-    NATSCOPE_CHECK(from_status(device_.wait(handle_), "pass on the GPU"));
-  }
-  const auto scores =
-      View<float, 2>::packed(has_scores ? host_scores_.data() : nullptr, {chunk_, config_.score_rows()});
-  NATSCOPE_CHECK(observer.decide(LayerId(index), first, scores,
-                                 View<Role, 2>::packed(host_roles_.data(), {config_.kv_heads, chunk_})));
+Expected<void> DevicePass::attend(const Layer& layer, std::int32_t index, TokenPos first) {
   const kernels::ConstView<Role, 2> chunk_roles = roles(index);
-  NATSCOPE_CHECK(from_status(device_.upload(handle_, roles(index).data, host_roles_.data(),
-                                            chunk_ * config_.kv_heads * static_cast<std::int64_t>(sizeof(Role))),
-                             "copy to the GPU"));
-
-  const kernels::ConstView<float, 3> queries = heads_of(queries_.as(), config_.heads);
+  NATSCOPE_CHECK(from_status(device_.assign_roles(handle_, prescribed_.as<Role>() + index * config_.kv_heads * chunk_,
+                                                  layer.score.weight != nullptr ? scores(index) : nullptr,
+                                                  config_.kv_heads, chunk_, global_bias_, roles(index).data),
+                             "roles"));
+  const kernels::ConstView<float, 3> chunk_queries = heads_of(queries(index), config_.heads);
   const kernels::ConstView<float, 3> chunk_keys = heads_of(keys(index), config_.kv_heads);
   const kernels::ConstView<float, 3> chunk_values = heads_of(values(index), config_.kv_heads);
   const View<float, 3> out = heads_of(attended_.as(), config_.heads);
-  const auto lse = View<float, 2>::packed(lse_.as(), {config_.heads, chunk_});
-  NATSCOPE_CHECK(from_status(device_.attention(handle_, cache_, index, first.value, &queries, &chunk_keys,
+  const auto lse = View<float, 2>::packed(recorded(index, layout_.lse), {config_.heads, chunk_});
+  NATSCOPE_CHECK(from_status(device_.attention(handle_, cache_, index, first.value, &chunk_queries, &chunk_keys,
                                                &chunk_values, &chunk_roles, &out, &lse),
                              "attention"));
-  NATSCOPE_CHECK(fetch(host_queries_, queries.data));
-  NATSCOPE_CHECK(fetch(host_keys_, chunk_keys.data));
-  NATSCOPE_CHECK(fetch(host_lse_, lse.data));
-  if (rounds())
-    NATSCOPE_CHECK(from_status(device_.round_to_bf16(handle_, attended_.as(), chunk_ * config_.q_rows()), "rounding"));
-  NATSCOPE_CHECK(from_status(device_.wait(handle_), "attention on the GPU"));
-  return observer.attended(LayerId(index), first, heads_of(host_queries_.data(), config_.heads),
-                           heads_of(host_keys_.data(), config_.kv_heads),
-                           View<float, 2>::packed(host_lse_.data(), {config_.heads, chunk_}));
+  if (!rounds()) return {};
+  return from_status(device_.round_to_bf16(handle_, attended_.as(), chunk_ * config_.q_rows()), "rounding");
+}
+
+/// Layers that lie one after the other, in one copy; a mark stands behind it.
+Expected<void> DevicePass::fetch_record(std::int32_t layer, std::int32_t layers) {
+  NATSCOPE_CHECK(from_status(
+      device_.download(handle_, shown<std::byte>(layer, 0), recorded<std::byte>(layer, 0), layers * layout_.size_bytes),
+      "copy from the GPU"));
+  return from_status(device_.set_mark(handle_, layer % 2), "copy from the GPU");
+}
+
+/// What has come down of a layer. The observer decides once more, for its record, and must come to the same roles.
+Expected<void> DevicePass::show(std::int32_t layer, TokenPos first, PassObserver& observer) {
+  const bool has_scores = layers_[count(layer)].score.weight != nullptr;
+  const auto scores =
+      View<float, 2>::packed(has_scores ? shown(layer, layout_.scores) : nullptr, {chunk_, config_.score_rows()});
+  NATSCOPE_CHECK(observer.decide(LayerId(layer), first, scores,
+                                 View<Role, 2>::packed(host_roles_.data(), {config_.kv_heads, chunk_})));
+  if (!std::ranges::equal(host_roles_, std::span(shown<Role>(layer, layout_.roles), host_roles_.size())))
+    return fail(ErrorCode::internal, "the GPU and the record disagree on roles of layer " + std::to_string(layer));
+  return observer.attended(LayerId(layer), first, heads_of(shown(layer, layout_.queries), config_.heads),
+                           heads_of(shown(layer, layout_.keys), config_.kv_heads),
+                           View<float, 2>::packed(shown(layer, layout_.lse), {config_.heads, chunk_}));
 }
 
 Expected<void> DevicePass::append(std::int32_t index, TokenPos first) {

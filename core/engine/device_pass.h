@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -11,6 +12,7 @@
 #include "core/cache/accounting.h"
 #include "core/engine/chunk_pass.h"
 #include "core/engine/device_module.h"
+#include "core/engine/device_record.h"
 #include "core/engine/pass_observer.h"
 #include "core/engine/prepared_weights.h"
 #include "core/engine/rotation.h"
@@ -22,12 +24,15 @@ namespace natscope {
 
 /// Tokens through the layers on a device: what RowPass and ChunkPass are on the CPU, and the cache that they work on.
 ///
-/// Weights are copied once and stay there whole; the cache's pages are the device's. The observer sits on the host: in
-/// every layer the role scores come down and its roles go up, then rotated queries, keys and log-sum-exps come down for
-/// the record, so a pass waits for the device twice a layer.
+/// Weights are copied once and stay there whole; the cache's pages are the device's. Roles are decided on the device,
+/// by what the observer prescribed before the pass, so that no layer waits for the host. What the observer is to see
+/// comes down to pinned memory by itself: of a pass of one token in one copy at its end; of a longer one layer by
+/// layer, and the observer looks at a layer while the device works on the next. Only the end of a pass waits for all
+/// work.
 class DevicePass {
  public:
-  /// `config` and `weights` must outlive the result. Errors: out_of_memory, interrupted, internal.
+  /// `config` and `weights` must outlive the result. Errors: out_of_memory (at once when the weights
+  /// alone do not fit, by a sentence that says how much is needed and free), interrupted, internal.
   [[nodiscard]] static Expected<std::unique_ptr<DevicePass>> create(std::unique_ptr<DeviceModule> module,
                                                                     const ModelConfig& config,
                                                                     const PreparedWeights& weights,
@@ -68,16 +73,31 @@ class DevicePass {
   [[nodiscard]] Expected<void> reserve(std::int32_t layers);
   [[nodiscard]] Expected<void> enter(std::span<const std::int32_t> tokens, TokenPos first);
   [[nodiscard]] Expected<void> project(const Layer& layer, std::int32_t index);
-  [[nodiscard]] Expected<void> attend(const Layer& layer, std::int32_t index, TokenPos first, PassObserver& observer);
+  [[nodiscard]] Expected<void> prescribe(std::int32_t layers, TokenPos first, const PassObserver& observer);
+  [[nodiscard]] Expected<void> attend(const Layer& layer, std::int32_t index, TokenPos first);
+  [[nodiscard]] Expected<void> fetch_record(std::int32_t layer, std::int32_t layers);
+  [[nodiscard]] Expected<void> show(std::int32_t layer, TokenPos first, PassObserver& observer);
   [[nodiscard]] Expected<void> append(std::int32_t index, TokenPos first);
   [[nodiscard]] Expected<void> feed_forward(const Layer& layer);
   [[nodiscard]] Expected<void> multiply(const float* x, kernels::LinearRow product, float* out, bool add = false);
   [[nodiscard]] Expected<void> normalise(const float* x, const float* weight, std::int64_t rows);
 
-  /// Of a pass of one token every layer's keys, values and roles are kept until its end; a longer one's take turns.
-  [[nodiscard]] std::int64_t slot(std::int32_t layer) const { return chunk_ == 1 ? layer : 0; }
+  /// Of a pass of one token every layer's record and values are kept until its end; a longer one's take two turns, so
+  /// that the host reads one while the other is written.
+  [[nodiscard]] std::int64_t slot(std::int32_t layer) const { return chunk_ == 1 ? layer : layer % 2; }
+  [[nodiscard]] std::int64_t slots(std::int32_t layers) const { return chunk_ == 1 ? layers : 2; }
+  template <class T = float>
+  [[nodiscard]] T* recorded(std::int32_t layer, std::int64_t part) const {
+    return reinterpret_cast<T*>(record_.as<std::byte>() + slot(layer) * layout_.size_bytes + part);
+  }
+  template <class T = float>
+  [[nodiscard]] T* shown(std::int32_t layer, std::int64_t part) const {
+    return reinterpret_cast<T*>(host_record_.data() + slot(layer) * layout_.size_bytes + part);
+  }
   [[nodiscard]] kernels::View<float, 3> heads_of(float* rows, std::int64_t heads) const;
-  [[nodiscard]] float* keys(std::int32_t layer) const { return keys_.as() + slot(layer) * chunk_ * config_.kv_rows(); }
+  [[nodiscard]] float* queries(std::int32_t layer) const { return recorded(layer, layout_.queries); }
+  [[nodiscard]] float* keys(std::int32_t layer) const { return recorded(layer, layout_.keys); }
+  [[nodiscard]] float* scores(std::int32_t layer) const { return recorded(layer, layout_.scores); }
   [[nodiscard]] float* values(std::int32_t layer) const {
     return values_.as() + slot(layer) * chunk_ * config_.kv_rows();
   }
@@ -103,10 +123,13 @@ class DevicePass {
   std::int64_t chunk_ = 0;  // tokens of this pass
   std::int64_t rows_ = 0;   // of them, those that still go on
   std::int64_t row_ = 0;    // the first of those
-  DeviceArray x_, normed_, queries_, keys_, values_, scores_, attended_, gate_, up_, lse_, cosine_, sine_, roles_,
-      logits_;
-  std::vector<float> host_x_, host_scores_, host_queries_, host_keys_, host_lse_;
-  std::vector<Role> host_roles_;
+  float global_bias_ = 0;   // of this pass
+  DeviceRecordLayout layout_;
+  DeviceArray x_, normed_, values_, attended_, gate_, up_, cosine_, sine_, prescribed_, record_, logits_;
+  PinnedArray host_record_;
+  std::vector<float> host_x_;
+  std::vector<Role> host_prescribed_;  // [layers, kv_heads, n]
+  std::vector<Role> host_roles_;       // [kv_heads, n], what the observer decides
 };
 
 }  // namespace natscope

@@ -29,6 +29,13 @@ void FrameRecorder::begin(TokenPos first, std::int64_t n) {
   evicted_.assign(static_cast<std::size_t>(n), {});
 }
 
+Expected<void> FrameRecorder::prescribe(LayerId layer, TokenPos first, kernels::View<Role, 2> roles) const {
+  const auto n = static_cast<std::size_t>(roles.size(1));
+  for (std::int32_t head = 0; head < geometry_.kv_heads; ++head)
+    NATSCOPE_CHECK(decider_.prescribe(layer, KvHeadId(head), first, {&roles(head, 0), n}));
+  return {};
+}
+
 Expected<void> FrameRecorder::decide(LayerId layer, TokenPos first, kernels::ConstView<float, 2> scores, kernels::View<Role, 2> roles) {
   const auto n = static_cast<std::size_t>(n_);
   for (std::int32_t head = 0; head < geometry_.kv_heads; ++head) {

@@ -30,6 +30,8 @@ class FrameRecorder final : public PassObserver {
   /// Entries that the roles say are held after the frames taken so far (under H2O: what the cache said).
   [[nodiscard]] std::int64_t entries() const { return entries_now_; }
 
+  [[nodiscard]] Expected<void> prescribe(LayerId layer, TokenPos first, kernels::View<Role, 2> roles) const override;
+  [[nodiscard]] float global_bias() const override { return decider_.global_bias(); }
   [[nodiscard]] Expected<void> decide(LayerId layer, TokenPos first, kernels::ConstView<float, 2> scores,
                                       kernels::View<Role, 2> roles) override;
   [[nodiscard]] Expected<void> attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,

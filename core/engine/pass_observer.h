@@ -3,16 +3,22 @@
 
 #include "core/base/expected.h"
 #include "kernels/kv_cache.h"
+#include "kernels/prescribed_role.h"
 #include "kernels/token_roles.h"
 #include "kernels/views.h"
 
 namespace natscope {
 
 /// Who decides roles while tokens pass through the layers, and who sees what they do. Called layer by layer, on the thread of
-/// the pass; an error ends the pass.
+/// the pass, decide() before attended() of a layer; an error ends the pass.
 class PassObserver {
  public:
   virtual ~PassObserver() = default;
+
+  /// What is known of the roles before the pass: roles [kv_heads, n] as decide() will set them, by_scores where it will
+  /// take role_from_scores(scores, global_bias()). A device decides by this without asking; decide() comes later and agrees.
+  [[nodiscard]] virtual Expected<void> prescribe(LayerId layer, TokenPos first, kernels::View<Role, 2> roles) const = 0;
+  [[nodiscard]] virtual float global_bias() const = 0;
 
   /// Sets roles [kv_heads, n] of tokens first … first + n - 1. scores [n, 3 · kv_heads]; data null without score layers.
   [[nodiscard]] virtual Expected<void> decide(LayerId layer, TokenPos first, kernels::ConstView<float, 2> scores,

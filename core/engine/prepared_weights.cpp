@@ -112,4 +112,22 @@ void PreparedWeights::embed(std::int32_t token, std::span<float> out) const {
   read_weights(embedding_, std::int64_t{token} * embedding_.cols, out);
 }
 
+std::int64_t PreparedWeights::size_bytes() const {
+  const auto of_matrix = [](const Matrix& m) { return m.rows * m.cols * kernels::element_bytes(m.dtype); };
+  const auto of_numbers = [](const std::vector<float>& numbers) {
+    return static_cast<std::int64_t>(numbers.size() * sizeof(float));
+  };
+  std::int64_t sum_bytes = of_matrix(lm_head_) + of_numbers(norm_);
+  for (const PreparedLayer& layer : layers_) {
+    for (const Matrix* matrix :
+         {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down, &layer.score})
+      sum_bytes += of_matrix(*matrix);
+    for (const std::vector<float>* numbers :
+         {&layer.input_norm, &layer.post_attention_norm, &layer.q_norm, &layer.k_norm, &layer.q_bias, &layer.k_bias,
+          &layer.v_bias, &layer.o_bias, &layer.gate_bias, &layer.up_bias, &layer.down_bias})
+      sum_bytes += of_numbers(*numbers);
+  }
+  return sum_bytes;
+}
+
 }  // namespace natscope

@@ -45,6 +45,8 @@ class PreparedWeights {
   [[nodiscard]] std::span<const PreparedLayer> layers() const { return layers_; }
   [[nodiscard]] const Matrix& lm_head() const { return lm_head_; }
   [[nodiscard]] std::span<const float> norm() const { return norm_; }
+  /// Of all of the above: what a copy of them takes.
+  [[nodiscard]] std::int64_t size_bytes() const;
   /// The embedding of one token as f32, [hidden].
   void embed(std::int32_t token, std::span<float> out) const;
 

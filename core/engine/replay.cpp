@@ -48,12 +48,17 @@ RecordedSequence RecordedSequence::copy(const SequenceRecord& record, std::int32
   return sequence;
 }
 
-Expected<void> ReplayObserver::decide(LayerId layer, TokenPos first, kernels::ConstView<float, 2>, kernels::View<Role, 2> roles) {
+Expected<void> ReplayObserver::prescribe(LayerId layer, TokenPos first, kernels::View<Role, 2> roles) const {
   for (std::int64_t head = 0; head < sequence_.kv_heads; ++head) {
     const std::vector<Role>& recorded = sequence_.roles[static_cast<std::size_t>(std::int64_t{layer.value} * sequence_.kv_heads + head)];
     std::copy_n(recorded.begin() + first.value, roles.size(1), &roles(head, 0));
   }
   return {};
+}
+
+Expected<void> ReplayObserver::decide(LayerId layer, TokenPos first, kernels::ConstView<float, 2>,
+                                      kernels::View<Role, 2> roles) {
+  return prescribe(layer, first, roles);
 }
 
 Expected<void> ReplayObserver::attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries, kernels::ConstView<float, 3> keys,

@@ -37,6 +37,8 @@ class ReplayObserver final : public PassObserver {
                           std::int32_t group = 1)
       : sequence_(sequence), store_(store), layer_(layer), only_head_(only_head), group_(group) {}
 
+  [[nodiscard]] Expected<void> prescribe(LayerId layer, TokenPos first, kernels::View<Role, 2> roles) const override;
+  [[nodiscard]] float global_bias() const override { return 0; }  // no scores are asked
   [[nodiscard]] Expected<void> decide(LayerId layer, TokenPos first, kernels::ConstView<float, 2> scores,
                                       kernels::View<Role, 2> roles) override;
   [[nodiscard]] Expected<void> attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,

@@ -77,6 +77,23 @@ OwnedStream::~OwnedStream() {
 
 Status OwnedStream::create() { return to_status(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking)); }
 
+StreamMark::~StreamMark() {
+  if (event_ != nullptr) cudaEventDestroy(static_cast<cudaEvent_t>(event_));
+}
+
+Status StreamMark::create() {
+  cudaEvent_t event = nullptr;
+  const Status status = to_status(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
+  event_ = event;
+  return status;
+}
+
+Status StreamMark::set(Stream stream) {
+  return to_status(cudaEventRecord(static_cast<cudaEvent_t>(event_), stream));
+}
+
+Status StreamMark::wait() const { return to_status(cudaEventSynchronize(static_cast<cudaEvent_t>(event_))); }
+
 Status copy_to_device(void* to, const void* from, std::int64_t size_bytes, Stream stream) {
   return to_status(cudaMemcpyAsync(to, from, static_cast<std::size_t>(size_bytes), cudaMemcpyHostToDevice, stream));
 }

@@ -91,6 +91,16 @@ class PinnedMemory {
   Status allocate(std::int64_t size_bytes);
   Status reserve(std::int64_t size_bytes) { return size_bytes <= size_bytes_ ? Status{} : allocate(size_bytes); }
   void release();
+  /// Gives the memory up to who keeps the pointer, and takes it back.
+  [[nodiscard]] void* take() {
+    size_bytes_ = 0;
+    return std::exchange(data_, nullptr);
+  }
+  [[nodiscard]] static PinnedMemory adopt(void* data) {
+    PinnedMemory memory;
+    memory.data_ = data;
+    return memory;
+  }
 
   template <class T>
   [[nodiscard]] T* as() const {
@@ -116,6 +126,24 @@ class OwnedStream {
 
  private:
   Stream stream_ = nullptr;
+};
+
+/// A point of a stream that the host can wait for.
+class StreamMark {
+ public:
+  StreamMark() = default;
+  ~StreamMark();
+  StreamMark(const StreamMark&) = delete;
+  StreamMark& operator=(const StreamMark&) = delete;
+
+  Status create();
+  /// Behind what is on the stream so far.
+  Status set(Stream stream);
+  /// Until the stream has passed where it was set last; at once when it never was. Errors: also what the work did wrong.
+  Status wait() const;
+
+ private:
+  void* event_ = nullptr;
 };
 
 /// Copies in stream order. To and from pinned memory they run beside the host; pageable memory makes the host wait.

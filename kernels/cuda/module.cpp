@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // libnatscope_cuda.so: the table of kernels/device_operations.h over the operations of this folder.
+#include <array>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -10,6 +11,7 @@
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/kv_cache.h"
 #include "kernels/cuda/linear.h"
+#include "kernels/cuda/role_assignment.h"
 #include "kernels/cuda/row_math.h"
 #include "kernels/device_operations.h"
 
@@ -19,6 +21,7 @@ namespace {
 struct Opened {
   OwnedStream stream;
   DeviceMemory scratch;  // of attention
+  std::array<StreamMark, device_mark_count> marks;
 };
 
 struct Cache {
@@ -35,6 +38,9 @@ Status open_device(void** device, DeviceDescription* description) {
   std::unique_ptr<Opened> opened(new (std::nothrow) Opened());
   if (!opened) return {StatusCode::out_of_memory, "the host's memory"};
   if (const Status status = opened->stream.create(); !status.ok()) return status;
+  for (StreamMark& mark : opened->marks) {
+    if (const Status status = mark.create(); !status.ok()) return status;
+  }
   static_assert(sizeof(info.name) == sizeof(description->name));
   std::memcpy(description->name, info.name, sizeof(info.name));
   description->memory_bytes = info.memory_bytes;
@@ -60,7 +66,28 @@ Status upload(void* device, void* to, const void* from_host, std::int64_t size_b
 Status download(void* device, void* to_host, const void* from, std::int64_t size_bytes) {
   return copy_to_host(to_host, from, size_bytes, stream_of(device));
 }
+Status allocate_pinned(void*, std::int64_t size_bytes, void** memory) {
+  PinnedMemory allocated;
+  if (const Status status = allocated.allocate(size_bytes); !status.ok()) return status;
+  *memory = allocated.take();
+  return {};
+}
+void free_pinned(void* device, void* memory) {
+  static_cast<void>(synchronize(stream_of(device)));  // a copy may still be writing there; its error comes again
+  PinnedMemory::adopt(memory).release();
+}
+
 Status wait(void* device) { return synchronize(stream_of(device)); }
+
+constexpr Status no_such_mark{StatusCode::invalid_argument, "no such mark"};
+bool is_mark(std::int32_t mark) { return mark >= 0 && mark < device_mark_count; }
+StreamMark& mark_of(void* device, std::int32_t mark) { return of(device).marks[static_cast<std::size_t>(mark)]; }
+Status set_mark(void* device, std::int32_t mark) {
+  return is_mark(mark) ? mark_of(device, mark).set(stream_of(device)) : no_such_mark;
+}
+Status wait_mark(void* device, std::int32_t mark) {
+  return is_mark(mark) ? mark_of(device, mark).wait() : no_such_mark;
+}
 
 Status norm_rows(void* device, const float* x, const float* weight, std::int64_t rows, std::int64_t cols, float eps,
                  bool round, float* out) {
@@ -76,6 +103,13 @@ Status gate_rows(void* device, float* gate, const float* up, std::int64_t size, 
 Status round_rows(void* device, float* x, std::int64_t size) { return round_to_bf16(x, size, stream_of(device)); }
 Status multiply(void* device, const float* x, std::int64_t rows, const LinearRow* product, bool add) {
   return linear(x, rows, *product, add, stream_of(device));
+}
+
+Status assign_roles(void* device, const Role* prescribed, const float* scores, std::int64_t kv_heads, std::int64_t n,
+                    float global_bias, Role* roles) {
+  return assign_prescribed_roles(ConstView<Role, 2>::packed(prescribed, {kv_heads, n}),
+                                 ConstView<float, 2>::packed(scores, {n, role_count * kv_heads}), global_bias,
+                                 View<Role, 2>::packed(roles, {kv_heads, n}), stream_of(device));
 }
 
 Status create_cache(void*, const KvCacheShape* shape, std::int64_t max_tokens, void** cache) {
@@ -155,12 +189,17 @@ constexpr DeviceOperations table{
     .free = free_memory,
     .upload = upload,
     .download = download,
+    .allocate_pinned = allocate_pinned,
+    .free_pinned = free_pinned,
     .wait = wait,
+    .set_mark = set_mark,
+    .wait_mark = wait_mark,
     .rms_norm = norm_rows,
     .turn_heads = turn,
     .swiglu = gate_rows,
     .round_to_bf16 = round_rows,
     .linear = multiply,
+    .assign_roles = assign_roles,
     .create_cache = create_cache,
     .free_cache = free_cache,
     .reset_cache = reset_cache,

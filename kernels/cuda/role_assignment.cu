@@ -10,23 +10,34 @@ namespace {
 
 constexpr int role_threads = 256;
 
-/// roles(kv_head, row) = of(kv_head, row, position), a thread each.
+/// roles(kv_head, row) = of(kv_head, row), a thread each.
 template <class Of>
-__global__ void __launch_bounds__(role_threads)
-    role_kernel(View<Role, 2> roles, const std::int32_t* first_position, Of of) {
+__global__ void __launch_bounds__(role_threads) role_kernel(View<Role, 2> roles, Of of) {
   const std::int64_t index = static_cast<std::int64_t>(blockIdx.x) * role_threads + threadIdx.x;
   const std::int64_t rows = roles.sizes[1];
   if (index >= roles.sizes[0] * rows) return;
   const std::int64_t kv_head = index / rows;
   const std::int64_t row = index % rows;
-  roles.data[kv_head * roles.strides[0] + row * roles.strides[1]] = of(kv_head, row, *first_position + row);
+  roles.data[kv_head * roles.strides[0] + row * roles.strides[1]] = of(kv_head, row);
 }
 
 struct FromScores {
   ConstView<float, 2> scores;
   float global_bias;
-  __device__ Role operator()(std::int64_t kv_head, std::int64_t row, std::int64_t position) const {
-    return learned_role(scores.data + row * scores.strides[0] + role_count * kv_head, global_bias, position);
+  const std::int32_t* first_position;
+  __device__ Role operator()(std::int64_t kv_head, std::int64_t row) const {
+    return learned_role(scores.data + row * scores.strides[0] + role_count * kv_head, global_bias,
+                        *first_position + row);
+  }
+};
+
+struct FromPrescription {
+  ConstView<Role, 2> prescribed;
+  ConstView<float, 2> scores;
+  float global_bias;
+  __device__ Role operator()(std::int64_t kv_head, std::int64_t row) const {
+    return role_of(prescribed.data[kv_head * prescribed.strides[0] + row * prescribed.strides[1]],
+                   scores.data + row * scores.strides[0] + role_count * kv_head, global_bias);
   }
 };
 
@@ -34,16 +45,17 @@ struct FromPosition {
   std::int64_t sinks;
   const std::int32_t* listed;
   std::int32_t count;
-  __device__ Role operator()(std::int64_t, std::int64_t, std::int64_t position) const {
-    return placed_role(position, sinks, listed, count);
+  const std::int32_t* first_position;
+  __device__ Role operator()(std::int64_t, std::int64_t row) const {
+    return placed_role(*first_position + row, sinks, listed, count);
   }
 };
 
 template <class Of>
-Status assign(View<Role, 2> roles, const std::int32_t* first_position, const Of& of, Stream stream) {
+Status assign(View<Role, 2> roles, const Of& of, Stream stream) {
   const std::int64_t count = roles.size(0) * roles.size(1);
   if (count == 0) return {};
-  role_kernel<<<blocks_for(count, role_threads), role_threads, 0, stream>>>(roles, first_position, of);
+  role_kernel<<<blocks_for(count, role_threads), role_threads, 0, stream>>>(roles, of);
   return launched();
 }
 
@@ -53,12 +65,21 @@ Status assign_learned_roles(ConstView<float, 2> scores, float global_bias, const
                             View<Role, 2> roles, Stream stream) {
   if (scores.size(0) != roles.size(1) || scores.size(1) != role_count * roles.size(0) || scores.stride(1) != 1)
     return {StatusCode::shape_mismatch, "scores: [n, 3 * kv_heads]"};
-  return assign(roles, first_position, FromScores{scores, global_bias}, stream);
+  return assign(roles, FromScores{scores, global_bias, first_position}, stream);
+}
+
+Status assign_prescribed_roles(ConstView<Role, 2> prescribed, ConstView<float, 2> scores, float global_bias,
+                               View<Role, 2> roles, Stream stream) {
+  if (prescribed.sizes != roles.sizes) return {StatusCode::shape_mismatch, "prescribed roles: [kv_heads, n]"};
+  if (scores.data != nullptr &&
+      (scores.size(0) != roles.size(1) || scores.size(1) != role_count * roles.size(0) || scores.stride(1) != 1))
+    return {StatusCode::shape_mismatch, "scores: [n, 3 * kv_heads]"};
+  return assign(roles, FromPrescription{prescribed, scores, global_bias}, stream);
 }
 
 Status assign_placed_roles(std::int64_t sinks, std::span<const std::int32_t> listed, const std::int32_t* first_position,
                            View<Role, 2> roles, Stream stream) {
-  return assign(roles, first_position, FromPosition{sinks, listed.data(), static_cast<std::int32_t>(listed.size())},
+  return assign(roles, FromPosition{sinks, listed.data(), static_cast<std::int32_t>(listed.size()), first_position},
                 stream);
 }
 

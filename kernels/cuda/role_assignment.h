@@ -5,6 +5,7 @@
 #include <span>
 
 #include "kernels/cuda/device.h"
+#include "kernels/prescribed_role.h"
 #include "kernels/token_roles.h"
 #include "kernels/views.h"
 
@@ -18,6 +19,13 @@ namespace natscope::kernels::cuda {
 /// Errors: shape_mismatch. Source: the rules, sections 2 and 3.
 Status assign_learned_roles(ConstView<float, 2> scores, float global_bias, const std::int32_t* first_position,
                             View<Role, 2> roles, Stream stream);
+
+/// By what is known before the pass, and by scores where that is by_scores: needs no position.
+///   prescribed, roles [kv_heads, n]
+///   scores            [n, 3 · kv_heads] as above; data null when every role is prescribed
+/// Errors: shape_mismatch.
+Status assign_prescribed_roles(ConstView<Role, 2> prescribed, ConstView<float, 2> scores, float global_bias,
+                               View<Role, 2> roles, Stream stream);
 
 /// By position: global before `sinks` and at the `listed` positions, which are on the device and grow; sliding
 /// otherwise.

@@ -6,6 +6,7 @@
 #include "kernels/attention_train.h"
 #include "kernels/kv_cache.h"
 #include "kernels/linear.h"
+#include "kernels/prescribed_role.h"
 #include "kernels/status.h"
 #include "kernels/token_roles.h"
 #include "kernels/views.h"
@@ -17,16 +18,19 @@ namespace natscope::kernels {
 
 /// Of a table's layout and meaning. A module with another one is refused. Grows with every change of this file or of a
 /// type that it names.
-inline constexpr std::uint32_t device_abi_version = 2;
+inline constexpr std::uint32_t device_abi_version = 3;
 
 /// The symbol of a module that returns its table: `const DeviceOperations* natscope_device_operations()`.
 inline constexpr const char* device_entry_point = "natscope_device_operations";
+
+/// How many points of the stream can be waited for.
+inline constexpr std::int32_t device_mark_count = 2;
 
 /// What was opened.
 struct DeviceDescription {
   char name[256] = "";
   std::int64_t memory_bytes = 0;
-  std::int64_t free_bytes = 0;
+  std::int64_t free_bytes = 0;  ///< when it was opened
 };
 
 /// What the cache says of itself after wait().
@@ -37,8 +41,8 @@ struct DeviceCacheCounts {
 
 /// `device` is what open() made, `cache` what create_cache() made; one thread at a time. Pointers to numbers are the
 /// device's unless they say host. Work is put on the device's one stream and done in order; views of host memory may go
-/// once the call returned (upload) or wait() did (download). Sizes are at least 1. Activations are f32; `round` rounds
-/// what is written to bf16, kept as f32, for engines of that type.
+/// once the call returned (upload), or once wait() or wait_mark() says that it was passed (download). Sizes are at
+/// least 1. Activations are f32; `round` rounds what is written to bf16, kept as f32, for engines of that type.
 struct DeviceOperations {
   std::uint32_t abi_version = 0;  ///< first, and never moved
   std::uint32_t size_bytes = 0;   ///< of this struct
@@ -52,8 +56,16 @@ struct DeviceOperations {
   void (*free)(void* device, void* memory) = nullptr;
   Status (*upload)(void* device, void* to, const void* from_host, std::int64_t size_bytes) = nullptr;
   Status (*download)(void* device, void* to_host, const void* from, std::int64_t size_bytes) = nullptr;
+  /// Host memory that download() fills beside the host's work; other memory may make the host wait. free_pinned waits
+  /// for the stream. Errors: out_of_memory.
+  Status (*allocate_pinned)(void* device, std::int64_t size_bytes, void** memory) = nullptr;
+  void (*free_pinned)(void* device, void* memory) = nullptr;
   /// Until all work is done. Errors: also what it did wrong.
   Status (*wait)(void* device) = nullptr;
+  /// Marks 0 … device_mark_count - 1: set_mark remembers what is on the stream so far, wait_mark waits for that alone.
+  /// A mark that was never set is passed. Errors: invalid_argument (no such mark), as wait.
+  Status (*set_mark)(void* device, std::int32_t mark) = nullptr;
+  Status (*wait_mark)(void* device, std::int32_t mark) = nullptr;
 
   /// out [rows, cols] = RMSNorm(x [rows, cols]) · weight [cols]; out may be x.
   Status (*rms_norm)(void* device, const float* x, const float* weight, std::int64_t rows, std::int64_t cols, float eps,
@@ -67,6 +79,11 @@ struct DeviceOperations {
   Status (*round_to_bf16)(void* device, float* x, std::int64_t size) = nullptr;
   /// out [rows, out_size] = x [rows, in_size] · weightᵀ + bias, or grows by it (`add`). All of `product` on the device.
   Status (*linear)(void* device, const float* x, std::int64_t rows, const LinearRow* product, bool add) = nullptr;
+
+  /// roles [kv_heads, n] = role_of(prescribed [kv_heads, n], scores [n, 3 · kv_heads], global_bias), all packed.
+  /// scores null: nothing is prescribed as by_scores.
+  Status (*assign_roles)(void* device, const Role* prescribed, const float* scores, std::int64_t kv_heads,
+                         std::int64_t n, float global_bias, Role* roles) = nullptr;
 
   /// `max_tokens`: of the longest sequence. Errors: as KvCache::create.
   Status (*create_cache)(void* device, const KvCacheShape* shape, std::int64_t max_tokens, void** cache) = nullptr;

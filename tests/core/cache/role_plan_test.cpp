@@ -37,6 +37,24 @@ TEST_CASE("learned roles are the argmax with the bias, ties to the lowest, posit
   CHECK(decided(decider({}, 16, 0), 7, {0, 0, 0, 0, 1e-6F, 0}, 2) == "GL");
 }
 
+TEST_CASE("what is known before there are scores: all but what they decide") {
+  const auto known = [](const RolePlan& plan, std::int32_t first, bool has_scores = true) {
+    std::vector<Role> roles(4, static_cast<Role>(9));
+    REQUIRE(decider(plan, 16, 0.1F, has_scores).prescribe(LayerId(0), KvHeadId(1), TokenPos(first), roles));
+    std::string text;
+    for (const Role role : roles) text += "GLS?"[static_cast<int>(role)];
+    return text;
+  };
+  CHECK(known({}, 0) == "G???");
+  CHECK(known({}, 5) == "????");
+  CHECK(known({}, 5, false) == "GGGG");
+  CHECK(known(with_policy("streaming:6,3"), 4) == "GGSS");
+  RolePlan forced;
+  forced.forced = {{LayerId(0), KvHeadId(1), TokenPos(6), Role::local},
+                   {LayerId(0), KvHeadId(0), TokenPos(7), Role::local}};
+  CHECK(known(forced, 5) == "?L??");
+}
+
 TEST_CASE("scores that are no finite numbers decide nothing, and matter only where they decide") {
   std::vector<float> scores(6, 0.0F);
   std::vector<Role> roles(2);

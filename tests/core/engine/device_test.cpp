@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The engine on a device: a module that is not one is refused, and on a device made of ordinary memory
 // (modules/host_device.cpp) everything comes out as on the CPU.
+#include <dlfcn.h>
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -108,7 +110,8 @@ TEST_CASE("what is no module, or no device, is refused by one sentence, and auto
        true},
       {modules / "libnatscope_other_version.so", nullptr, nullptr, ErrorCode::device_unavailable, "version 4711", true},
       {host_device, "NATSCOPE_TEST_NO_DEVICE", "1", ErrorCode::device_unavailable, "no such device here", true},
-      {host_device, "NATSCOPE_TEST_DEVICE_BYTES", "20000", ErrorCode::out_of_memory, "device memory", true},
+      {host_device, "NATSCOPE_TEST_DEVICE_BYTES", "20000", ErrorCode::out_of_memory,
+       "take 1 MiB of GPU memory, and 0 MiB of 0 MiB are free", true},
   };
   for (const Refused& refused : cases) {
     CAPTURE(refused.says);
@@ -227,6 +230,47 @@ TEST_CASE("models of every supported kind come out as on the CPU") {
     }
   }
   CHECK(models >= 5);
+}
+
+TEST_CASE("a step waits for the device as often with many layers as with few, and roles set by hand hold") {
+  // The module is the one that the engine opens: the system's loader gives the same counter.
+  const std::unique_ptr<void, int (*)(void*)> library(dlopen(host_device.c_str(), RTLD_NOW | RTLD_LOCAL), dlclose);
+  REQUIRE(library);
+  const auto waits = reinterpret_cast<std::int64_t (*)()>(dlsym(library.get(), "natscope_test_device_waits"));
+  REQUIRE(static_cast<bool>(waits));
+
+  for (const int layers : {1, 2, 5}) {
+    CAPTURE(layers);
+    const TinyModel model(json::object({{"num_hidden_layers", layers}}));
+    const EngineRun cpu(model, {.device = Device::cpu});
+    const EngineRun device(model, on_device());
+    RolePlan plan;
+    for (const std::int32_t position : {0, 3, 8, 20}) {
+      for (std::int32_t role = 0; role < role_count; ++role)
+        plan.forced.push_back({LayerId(layers - 1), KvHeadId(0), TokenPos(position + role), static_cast<Role>(role)});
+    }
+    require_ok(cpu.engine->start(plan));
+    require_ok(device.engine->start(plan));
+    const std::vector<std::int32_t> tokens = random_tokens(24, 11);
+    for (const std::size_t first : {0, 7}) {
+      const std::span<const std::int32_t> chunk = std::span(tokens).subspan(first, first == 0 ? 7 : 13);
+      const std::int64_t before = waits();
+      require_ok(device.engine->prefill(chunk, {}, {}));
+      CHECK(waits() - before == 2);  // the pass, its logits
+      require_ok(cpu.engine->prefill(chunk, {}, {}));
+    }
+    for (const std::int32_t token : std::span(tokens).subspan(20)) {
+      const std::int64_t before = waits();
+      require_ok(device.engine->step(token, false, 0, {}));
+      CHECK(waits() - before == 2);
+      require_ok(cpu.engine->step(token, false, 0, {}));
+    }
+    check_same_record(*device.engine, *cpu.engine);
+    CHECK(difference(device.engine->logits(), cpu.engine->logits()) < 1e-5);
+    const TileKey last{.layer = LayerId(layers - 1), .head = HeadId(0)};
+    CHECK(difference(value_of(device.engine->tile(last, {})).maximum, value_of(cpu.engine->tile(last, {})).maximum) <
+          1e-5);
+  }
 }
 
 TEST_CASE("a pass that failed or was stopped is forgotten, and the sequence goes on as if it had not been") {

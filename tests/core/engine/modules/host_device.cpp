@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <limits>
 #include <map>
 #include <memory>
@@ -28,11 +29,19 @@ using kernels::Status;
 using kernels::StatusCode;
 using kernels::View;
 
+struct Download {
+  void* to;
+  std::vector<char> bytes;
+};
+
 struct HostDevice {
   std::map<const char*, std::int64_t> memory;  // start → bytes
   std::int64_t used_bytes = 0;
   std::int64_t limit_bytes = std::numeric_limits<std::int64_t>::max();
-  std::vector<std::pair<void*, std::vector<char>>> pending;  // downloads: host memory is written at the next wait
+  std::map<const char*, std::int64_t> pinned;
+  std::deque<Download> pending;                                  // host memory is written when a wait has passed them
+  std::int64_t delivered = 0;                                    // downloads before the first one that is pending
+  std::array<std::int64_t, kernels::device_mark_count> marks{};  // downloads issued before the mark
 };
 
 struct HostCache {
@@ -46,13 +55,15 @@ KvCache& kept(void* cache) { return *static_cast<HostCache*>(cache)->cache; }
 constexpr Status ok{};
 constexpr Status foreign{StatusCode::invalid_argument, "memory that is not the device's"};
 
-bool owns(void* device, const void* data, std::int64_t size_bytes) {
-  const auto& memory = of(device).memory;
+bool holds(const std::map<const char*, std::int64_t>& memory, const void* data, std::int64_t size_bytes) {
   const char* const at = static_cast<const char*>(data);
   auto piece = memory.upper_bound(at);
   if (piece == memory.begin()) return false;
   --piece;
   return at + size_bytes <= piece->first + piece->second;
+}
+bool owns(void* device, const void* data, std::int64_t size_bytes) {
+  return holds(of(device).memory, data, size_bytes);
 }
 bool owns(void* device, const float* data, std::int64_t size) {
   return owns(device, static_cast<const void*>(data), size * std::int64_t{sizeof(float)});
@@ -74,11 +85,12 @@ Status open(void** device, kernels::DeviceDescription* description) {
   if (std::getenv("NATSCOPE_TEST_NO_DEVICE") != nullptr)
     return {StatusCode::backend_unavailable, "no such device here"};
   std::strcpy(description->name, "host");
+  description->memory_bytes = description->free_bytes = opened->limit_bytes;
   *device = opened.release();
   return ok;
 }
 void close(void* device) {
-  if (!of(device).memory.empty()) std::abort();  // a leak
+  if (!of(device).memory.empty() || !of(device).pinned.empty()) std::abort();  // a leak
   delete static_cast<HostDevice*>(device);
 }
 Status allocate(void* device, std::int64_t size_bytes, void** memory) {
@@ -109,14 +121,45 @@ Status upload(void* device, void* to, const void* from_host, std::int64_t size_b
 Status download(void* device, void* to_host, const void* from, std::int64_t size_bytes) {
   if (size_bytes < 1 || !owns(device, from, size_bytes) || owns(device, to_host, size_bytes)) return foreign;
   const char* const bytes = static_cast<const char*>(from);
-  of(device).pending.emplace_back(to_host, std::vector<char>(bytes, bytes + size_bytes));
+  of(device).pending.push_back({to_host, std::vector<char>(bytes, bytes + size_bytes)});
   std::memset(to_host, 0xff, static_cast<std::size_t>(size_bytes));
   return ok;
 }
+void deliver(HostDevice& host, std::int64_t until) {
+  for (; host.delivered < until; ++host.delivered) {
+    const Download& download = host.pending.front();
+    std::memcpy(download.to, download.bytes.data(), download.bytes.size());
+    host.pending.pop_front();
+  }
+}
+std::int64_t issued(const HostDevice& host) { return host.delivered + static_cast<std::int64_t>(host.pending.size()); }
+
+std::int64_t waits = 0;
 Status wait(void* device) {
-  for (const auto& [to, bytes] : of(device).pending) std::memcpy(to, bytes.data(), bytes.size());
-  of(device).pending.clear();
+  ++waits;
+  deliver(of(device), issued(of(device)));
   return ok;
+}
+Status set_mark(void* device, std::int32_t mark) {
+  if (mark < 0 || mark >= kernels::device_mark_count) return {StatusCode::invalid_argument, "no such mark"};
+  of(device).marks[static_cast<std::size_t>(mark)] = issued(of(device));
+  return ok;
+}
+Status wait_mark(void* device, std::int32_t mark) {
+  if (mark < 0 || mark >= kernels::device_mark_count) return {StatusCode::invalid_argument, "no such mark"};
+  deliver(of(device), of(device).marks[static_cast<std::size_t>(mark)]);
+  return ok;
+}
+Status allocate_pinned(void* device, std::int64_t size_bytes, void** memory) {
+  if (size_bytes < 1) return {StatusCode::invalid_argument, "a size below 1"};
+  *memory = std::malloc(static_cast<std::size_t>(size_bytes));
+  of(device).pinned.emplace(static_cast<const char*>(*memory), size_bytes);
+  return ok;
+}
+void free_pinned(void* device, void* memory) {
+  deliver(of(device), issued(of(device)));
+  if (of(device).pinned.erase(static_cast<const char*>(memory)) != 1) std::abort();
+  std::free(memory);
 }
 
 Status rms_norm(void* device, const float* x, const float* weight, std::int64_t rows, std::int64_t cols, float eps,
@@ -172,6 +215,24 @@ Status linear(void* device, const float* x, std::int64_t rows, const LinearRow* 
     for (std::int64_t i = 0; i < p.out_size; ++i) {
       float& out = p.out[row * p.out_size + i];
       out = (add ? out : 0) + result[static_cast<std::size_t>(i)];
+    }
+  }
+  return ok;
+}
+
+Status assign_roles(void* device, const Role* prescribed, const float* scores, std::int64_t kv_heads, std::int64_t n,
+                    float global_bias, Role* roles) {
+  if (!owns(device, static_cast<const void*>(prescribed), kv_heads * n) ||
+      !owns(device, static_cast<const void*>(roles), kv_heads * n) ||
+      (scores != nullptr && !owns(device, scores, n * kv_heads * role_count))) {
+    return foreign;
+  }
+  for (std::int64_t head = 0; head < kv_heads; ++head) {
+    for (std::int64_t row = 0; row < n; ++row) {
+      const std::int64_t at = head * n + row;
+      if (scores == nullptr && prescribed[at] == by_scores) return {StatusCode::invalid_argument, "no scores"};
+      const float* const of_token = scores != nullptr ? scores + (row * kv_heads + head) * role_count : nullptr;
+      roles[at] = role_of(prescribed[at], of_token, global_bias);
     }
   }
   return ok;
@@ -252,6 +313,10 @@ Status train_backward(void*, const kernels::AttentionTrainInputs* inputs, const 
 #define NATSCOPE_TEST_ABI_VERSION natscope::kernels::device_abi_version
 #endif
 
+/// How often anybody waited for all of a device's work.
+extern "C" std::int64_t natscope_test_device_waits();
+extern "C" std::int64_t natscope_test_device_waits() { return natscope::waits; }
+
 extern "C" const natscope::kernels::DeviceOperations* natscope_device_operations();
 extern "C" const natscope::kernels::DeviceOperations* natscope_device_operations() {
   using namespace natscope;
@@ -264,12 +329,17 @@ extern "C" const natscope::kernels::DeviceOperations* natscope_device_operations
       .free = free,
       .upload = upload,
       .download = download,
+      .allocate_pinned = allocate_pinned,
+      .free_pinned = free_pinned,
       .wait = wait,
+      .set_mark = set_mark,
+      .wait_mark = wait_mark,
       .rms_norm = rms_norm,
       .turn_heads = turn_heads,
       .swiglu = swiglu,
       .round_to_bf16 = round_to_bf16,
       .linear = linear,
+      .assign_roles = assign_roles,
       .create_cache = create_cache,
       .free_cache = free_cache,
       .reset_cache = reset_cache,
