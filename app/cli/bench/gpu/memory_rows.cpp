@@ -36,7 +36,7 @@ Expected<void> upload_chunk(Chunk& chunk, const ModelShape& shape, std::int64_t 
 
 }  // namespace
 
-Expected<std::vector<Row>> longest_context(GpuRun& run, double budget_s) {
+Expected<std::vector<Row>> longest_context(GpuRun& run, double) {
   const GpuScale& scale = run.scale;
   const ModelShape& shape = scale.large;
   NATSCOPE_TRY(const auto module, DeviceModule::open(run.context.device_module));
@@ -66,19 +66,18 @@ Expected<std::vector<Row>> longest_context(GpuRun& run, double budget_s) {
     while (done && !is_full && tokens + scale.chunk <= scale.context_tokens_limit) {
       done = check(run.context.stop);
       const kernels::Status status = device.reserve_cache(handle, made, scale.chunk, shape.layers);
-      is_full = status.code == kernels::StatusCode::out_of_memory;
-      if (!done || is_full) return;
-      done = from_status(status, "cache");
+      if (done) done = from_status(status, "cache");
       for (std::int32_t layer = 0; done && layer < shape.layers; ++layer) {
         done = from_status(device.append(handle, made, layer, static_cast<std::int32_t>(tokens), &roles, &rows, &rows),
                            "cache");
       }
       if (done) done = from_status(device.finish_pass(handle, made, &counts), "cache");
       if (done) tokens += scale.chunk;
-      if (run.left_s() < 0) done = fail(ErrorCode::interrupted, "no time is left");
+      if (done && run.left_s() < 0) done = fail(ErrorCode::device_unavailable, "no time is left");
+      is_full = !done && done.error().code == ErrorCode::out_of_memory;
     }
+    if (is_full) done = {};  // the chunk that did not fit is not counted
   });
-  (void)budget_s;
   NATSCOPE_CHECK(std::move(done));
   if (tokens == 0) return fail(ErrorCode::out_of_memory, "not even one chunk of tokens fits");
 
@@ -90,8 +89,9 @@ Expected<std::vector<Row>> longest_context(GpuRun& run, double budget_s) {
              ", appended in " + std::to_string(static_cast<int>(seconds)) + " s";
   row.value = static_cast<double>(tokens);
   row.unit = "tokens";
-  const double entry_bytes = 4.0 * shape.head_dim() * shape.kv_heads * shape.layers * scale.kv_fraction;
-  row.limit = static_cast<double>(cache_shape.limit_bytes) / entry_bytes;
+  // Of what was held indeed: a chunk's roles are drawn by chance.
+  const double token_bytes = 4.0 * shape.head_dim() * static_cast<double>(counts.entries) / static_cast<double>(tokens);
+  row.limit = static_cast<double>(cache_shape.limit_bytes) / token_bytes;
   row.fraction_of_limit = row.value / *row.limit;
   row.target = "at least 2 000 000 tokens";
   row.runs = 1;
