@@ -35,15 +35,6 @@ std::vector<const char*> gpu_row_names() {
   return names;
 }
 
-std::vector<bool> parts_in_time(const std::vector<double>& budgets_s, double seconds) {
-  std::vector<bool> fits;
-  for (const double budget_s : budgets_s) {
-    fits.push_back(budget_s <= seconds);
-    if (fits.back()) seconds -= budget_s;
-  }
-  return fits;
-}
-
 Expected<std::vector<Row>> run_gpu_parts(GpuRun& run, const std::vector<GpuPart>& parts) {
   std::vector<Row> rows;
   std::optional<Error> first_failure;

@@ -67,11 +67,8 @@ struct GpuPart {
 [[nodiscard]] std::vector<GpuPart> gpu_parts();
 [[nodiscard]] std::vector<const char*> gpu_row_names();
 
-/// What of `parts` there is time for in `seconds`, in their order; the others are left out whole.
-[[nodiscard]] std::vector<bool> parts_in_time(const std::vector<double>& budgets_s, double seconds);
-
-/// Runs the parts that have a row that is wanted. A part that fails is written down as not measured, with why, and the
-/// next one begins. Errors: interrupted; the first failure where nothing was measured.
+/// Runs the parts that have a row that is wanted. A part that fails, or for whose budget no time is left, is written down
+/// as not measured, with why, and the next one begins. Errors: interrupted; the first failure where nothing was measured.
 [[nodiscard]] Expected<std::vector<Row>> run_gpu_parts(GpuRun& run, const std::vector<GpuPart>& parts);
 
 // The parts, by file: kernel_rows.cpp, engine_rows.cpp, memory_rows.cpp.
