@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "app/cli/device_training.h"
 #include "core/base/checked_math.h"
 #include "core/io/safetensors_writer.h"
 #include "kernels/attention_train.h"
@@ -163,6 +164,13 @@ Expected<void> forward(const AttentionArrays& arrays, const KernelSettings& sett
   out = unwritten(product(arrays.q.shape));
   lse = unwritten(product(arrays.lse_shape()));
   const auto q = arrays.q_sizes();
+  if (settings.backend == kernels::Backend::cuda) {
+    NATSCOPE_TRY(const auto module, DeviceTrainingModule::open());
+    const kernels::AttentionTrainInputs inputs = arrays.inputs(settings.dtype);
+    const auto out_view = kernels::View<float, 4>::packed(out.data(), q);
+    const auto lse_view = kernels::View<float, 3>::packed(lse.data(), {q[0], q[1], q[2]});
+    return as_expected(module.table().forward(&inputs, &out_view, &lse_view));
+  }
   return as_expected(kernels::attention_train_forward(settings.backend, arrays.inputs(settings.dtype),
                                                       kernels::View<float, 4>::packed(out.data(), q),
                                                       kernels::View<float, 3>::packed(lse.data(), {q[0], q[1], q[2]})));
@@ -230,12 +238,23 @@ Expected<void> run_backward(const SafetensorsFile& in, const KernelSettings& set
   auto dk = unwritten(product(arrays.k.shape));
   auto dv = unwritten(product(arrays.k.shape));
   auto d_roles = unwritten(product(arrays.roles.shape) * role_count);
-  NATSCOPE_CHECK(as_expected(kernels::attention_train_backward(
-      settings.backend, arrays.inputs(settings.dtype), kernels::ConstView<float, 4>::packed(out.data(), q),
-      kernels::ConstView<float, 3>::packed(lse.data(), {q[0], q[1], q[2]}), d_out.view<4>(), regulariser,
-      kernels::View<float, 4>::packed(dq.data(), q), kernels::View<float, 4>::packed(dk.data(), k),
-      kernels::View<float, 4>::packed(dv.data(), k),
-      kernels::View<float, 4>::packed(d_roles.data(), {k[0], k[1], k[2], role_count}))));
+  const kernels::AttentionTrainInputs inputs = arrays.inputs(settings.dtype);
+  const auto out_view = kernels::ConstView<float, 4>::packed(out.data(), q);
+  const auto lse_view = kernels::ConstView<float, 3>::packed(lse.data(), {q[0], q[1], q[2]});
+  const auto d_out_view = d_out.view<4>();
+  const auto dq_view = kernels::View<float, 4>::packed(dq.data(), q);
+  const auto dk_view = kernels::View<float, 4>::packed(dk.data(), k);
+  const auto dv_view = kernels::View<float, 4>::packed(dv.data(), k);
+  const auto d_roles_view = kernels::View<float, 4>::packed(d_roles.data(), {k[0], k[1], k[2], role_count});
+  if (settings.backend == kernels::Backend::cuda) {
+    NATSCOPE_TRY(const auto module, DeviceTrainingModule::open());
+    NATSCOPE_CHECK(as_expected(module.table().backward(&inputs, &out_view, &lse_view, &d_out_view, regulariser, &dq_view,
+                                                       &dk_view, &dv_view, &d_roles_view)));
+  } else {
+    NATSCOPE_CHECK(as_expected(kernels::attention_train_backward(settings.backend, inputs, out_view, lse_view,
+                                                                 d_out_view, regulariser, dq_view, dk_view, dv_view,
+                                                                 d_roles_view)));
+  }
   const std::array outputs{to_write("dq", DType::f32, arrays.q.shape, dq), to_write("dk", DType::f32, arrays.k.shape, dk),
                            to_write("dv", DType::f32, arrays.k.shape, dv),
                            to_write("d_roles", DType::f32, {k[0], k[1], k[2], role_count}, d_roles)};

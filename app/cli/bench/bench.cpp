@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/bench/benchmark.h"
+#include "app/cli/bench/gpu/gpu.h"
 #include "app/cli/commands.h"
 #include "app/cli/model_options.h"
 #include "core/base/atomic_file.h"
@@ -56,6 +57,11 @@ nlohmann::json results_json(const nlohmann::json& rows, const bench::Roofs& roof
           {"rows", rows}};
 }
 
+bool is_gpu_name(const std::string& name) {
+  const auto rows = bench::gpu_row_names();
+  return name == "gpu" || std::find(rows.begin(), rows.end(), name) != rows.end();
+}
+
 std::string row_text(const bench::Row& row) {
   std::array<char, 256> text{};
   std::snprintf(text.data(), text.size(), "%-28s %12.2f %-9s", row.name.c_str(), row.value, row.unit.c_str());
@@ -71,7 +77,24 @@ std::string row_text(const bench::Row& row) {
   }
   std::snprintf(text.data(), text.size(), "  (%lld runs, spread %.0f %%)\n", static_cast<long long>(row.runs),
                 100 * row.spread);
-  return line + text.data();
+  line += text.data();
+  return row.target.empty() ? line : line + "                               target: " + row.target + "\n";
+}
+
+/// The rows on a GPU, by themselves: their machine and roofs are others.
+Expected<void> run_on_gpu(const Options& options, CommandContext& context) {
+  if (options.device == "cpu") {
+    return fail(ErrorCode::usage, "--device cpu, but \"" + options.name + "\" measures a GPU", "leave --device out");
+  }
+  if (!options.results.empty()) NATSCOPE_CHECK(check_writable_target(options.results));
+  NATSCOPE_TRY(const bench::GpuResults results,
+               bench::run_gpu({context.stop, options.threads, options.name == "gpu" ? "" : options.name}));
+  const nlohmann::json whole = bench::gpu_results_json(results, options.commit, today());
+  if (!options.results.empty())
+    NATSCOPE_CHECK(write_file_atomically(options.results, std::string_view(whole.dump(2) + "\n")));
+  if (context.json) return print_json(whole["rows"]);
+  for (const bench::Row& row : results.rows) NATSCOPE_CHECK(print_text(row_text(row)));
+  return {};
 }
 
 Expected<void> print_list(bool json) {
@@ -96,16 +119,22 @@ Expected<void> print_list(bool json) {
     for (const char* const row : benchmark.rows) rows += std::string(rows.empty() ? "" : ", ") + row;
     if (!rows.empty()) text += std::string(20, ' ') + rows + "\n";
   }
+  std::string rows;
+  for (const char* const row : bench::gpu_row_names()) rows += std::string(20, ' ') + row + "\n";
+  constexpr const char* description = "kernels and whole models on an NVIDIA GPU, in under 8 minutes";
+  list.push_back({{"name", "gpu"}, {"group", "gpu"}, {"description", description}, {"rows", bench::gpu_row_names()}});
+  text += "gpu                 " + std::string(description) + "\n" + rows;
   return json ? print_json(list) : print_text(text);
 }
 
 Expected<void> run(const Options& options, CommandContext& context) {
   if (options.list) return print_list(context.json);
+  if (options.name.empty())
+    return fail(ErrorCode::usage, "no benchmark was named", "natscope-cli bench --list shows them");
+  if (is_gpu_name(options.name)) return run_on_gpu(options, context);
   if (options.device == "cuda") {
     return fail(ErrorCode::device_unavailable, "these benchmarks run on the CPU", "leave --device out");
   }
-  if (options.name.empty())
-    return fail(ErrorCode::usage, "no benchmark was named", "natscope-cli bench --list shows them");
   if (options.threads > 0) omp_set_num_threads(options.threads);
   if (!options.results.empty()) NATSCOPE_CHECK(check_writable_target(options.results));
 
@@ -140,7 +169,8 @@ Expected<void> run(const Options& options, CommandContext& context) {
 void add_bench_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command = root.add_subcommand("bench", "Measure speed against the machine's limits");
-  command->add_option("NAME", options->name, "Benchmark, one of its rows, or a group: cpu, train; --list shows them");
+  command->add_option("NAME", options->name,
+                      "Benchmark, one of its rows, or a group: cpu, train, gpu; --list shows them");
   command->add_flag("--list", options->list, "Name the benchmarks");
   command->add_option("--results", options->results, "Also write rows, roofs and machine to this JSON file")
       ->type_name("FILE");

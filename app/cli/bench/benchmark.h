@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -28,6 +29,7 @@ struct Row {
   std::optional<double> fraction_of_limit;  ///< how much of the limit was reached, 0 … 1
   std::int64_t runs = 0;
   double spread = 0;                        ///< (largest − smallest) / median over the runs
+  std::string target = {};                  ///< what it should reach, for people; empty: nothing is set
 };
 
 [[nodiscard]] nlohmann::json as_json(const Row& row);
@@ -54,6 +56,7 @@ struct Context {
   std::stop_token stop;
   int threads = 0;
   std::string row = {};  ///< the one row that is wanted; empty: all
+  std::filesystem::path device_module = {};  ///< as EngineOptions has it, for rows on a device
 
   [[nodiscard]] bool wants(std::string_view name) const { return row.empty() || row == name; }
 };

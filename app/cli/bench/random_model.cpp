@@ -120,9 +120,13 @@ std::int64_t ModelShape::matrix_elements() const {
   return std::int64_t{layers} * (2 * e * e + 2 * kv_rows * e + 3 * e * intermediate) + std::int64_t{vocab} * e;
 }
 
-Expected<RandomModelFolder> RandomModelFolder::create(const ModelShape& shape, kernels::ElementType dtype) {
+Expected<RandomModelFolder> RandomModelFolder::create(const ModelShape& shape, kernels::ElementType dtype,
+                                                      const std::filesystem::path& parent) {
   const char* temporary = std::getenv("TMPDIR");
-  std::string pattern = std::string(temporary != nullptr && *temporary != '\0' ? temporary : "/tmp") + "/natscope-bench-XXXXXX";
+  const std::string place = !parent.empty()                                ? parent.string()
+                            : temporary != nullptr && *temporary != '\0' ? temporary
+                                                                          : "/tmp";
+  std::string pattern = place + "/natscope-bench-XXXXXX";
   if (mkdtemp(pattern.data()) == nullptr) {
     return fail(ErrorCode::io_failure, "no temporary folder can be made at " + pattern, "set TMPDIR to a folder with room");
   }

@@ -32,7 +32,9 @@ class RandomModelFolder {
  public:
   /// Weights N(0, 0.02) stored as `dtype`; no score layers: roles are injected where they matter.
   /// Errors: those of writing files; disk_full.
-  [[nodiscard]] static Expected<RandomModelFolder> create(const ModelShape& shape, kernels::ElementType dtype);
+  /// `parent`: where the folder is made; empty: TMPDIR.
+  [[nodiscard]] static Expected<RandomModelFolder> create(const ModelShape& shape, kernels::ElementType dtype,
+                                                          const std::filesystem::path& parent = {});
 
   RandomModelFolder(RandomModelFolder&& other) noexcept;
   RandomModelFolder& operator=(RandomModelFolder&&) = delete;

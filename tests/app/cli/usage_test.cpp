@@ -88,6 +88,8 @@ TEST_CASE("wrong usage ends with code 2 and says what to do") {
       {{"export", "--kind", "mask", "--out", "x.png", "--prompt", "a", "--dpi", "nan"}, 2, "usage"},
       {{"eval"}, 2, "usage"},
       {{"bench", "nonsense"}, 2, "usage"},
+      {{"bench", "gpu", "--device", "cpu"}, 2, "usage"},
+      {{"bench", "decode_8b_200k", "--device", "cpu"}, 2, "usage"},
       {{"bench", "tile_4k", "--model", "x"}, 2, "usage"},
       {{"train", "--data", "x", "--out", "y", "--model", "z"}, 2, "usage"},
       {{"train", "--data", "x", "--out", "y", "--adapter", "z"}, 2, "usage"},

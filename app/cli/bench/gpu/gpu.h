@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// `bench gpu`: opens the GPU, measures its roofs, then its rows.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "app/cli/bench/gpu/gpu_run.h"
+
+namespace natscope::bench {
+
+struct GpuResults {
+  GpuReport report;
+  std::vector<Row> rows;
+};
+
+/// Prints the plan to stderr first. Errors: device_unavailable (no GPU, no module for one), interrupted, and the first
+/// row's where not one could be measured.
+[[nodiscard]] Expected<GpuResults> run_gpu(const Context& context);
+
+/// {commit, date, gpu, driver, roofs, rows, not_measured}.
+[[nodiscard]] nlohmann::json gpu_results_json(const GpuResults& results, const std::string& commit,
+                                              const std::string& date);
+
+}  // namespace natscope::bench

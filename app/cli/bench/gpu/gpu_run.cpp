@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/cli/bench/gpu/gpu_run.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "core/base/cancel.h"
+
+namespace natscope::bench {
+
+std::vector<GpuPart> gpu_parts() {
+  // What is surest comes first: where time runs out, the last ones are missing.
+  return {
+      {{"decode_kernel_dense_32k", "decode_kernel_dense_128k", "decode_kernel_dense_64k_group4"},
+       20,
+       decode_kernel_dense,
+       true},
+      {{"decode_kernel_ragged_independent", "decode_kernel_ragged_independent_padded", "decode_kernel_ragged_bursts",
+        "decode_kernel_ragged_bursts_padded", "decode_kernel_ragged_few_full", "decode_kernel_ragged_few_full_padded"},
+       40,
+       decode_kernel_ragged,
+       true},
+      {{"prefill_kernel_dense_16k", "prefill_kernel_gathered_64k"}, 30, prefill_kernel, true},
+      {{"backward_roles_64", "backward_roles_128"}, 30, backward_roles_gpu, true},
+      {{"decode_step_124m"}, 15, decode_step_small},
+      {{"accounting_overhead"}, 25, accounting_overhead},
+      {{"longest_context_80gb"}, 40, longest_context},
+      {{"decode_8b_200k", "decode_8b_200k_dense", "prefill_8b_200k", "memory_8b_200k"}, 240, whole_model},
+  };
+}
+
+std::vector<const char*> gpu_row_names() {
+  std::vector<const char*> names;
+  for (const GpuPart& part : gpu_parts()) names.insert(names.end(), part.rows.begin(), part.rows.end());
+  return names;
+}
+
+Expected<std::vector<Row>> run_gpu_parts(GpuRun& run, const std::vector<GpuPart>& parts) {
+  std::vector<Row> rows;
+  std::optional<Error> first_failure;
+  const auto leave_out = [&](const GpuPart& part, const std::string& why) {
+    std::fprintf(stderr, "not measured: %s: %s\n", part.rows.front(), why.c_str());
+    for (const char* const row : part.rows) run.report.not_measured.push_back({row, why});
+  };
+  for (const GpuPart& part : parts) {
+    NATSCOPE_CHECK(check(run.context.stop));
+    const auto is_wanted = [&](const char* row) { return run.context.wants(row); };
+    if (std::none_of(part.rows.begin(), part.rows.end(), is_wanted)) continue;
+    if (part.needs_kernels && !run.kernels) {
+      leave_out(part, "no module for single kernels on this device");
+      continue;
+    }
+    if (part.budget_s > run.left_s()) {
+      leave_out(part, "no time is left");
+      continue;
+    }
+    std::fprintf(stderr, "%s: up to %.0f s of %.0f s that are left\n", part.rows.front(), part.budget_s, run.left_s());
+    Expected<std::vector<Row>> measured = part.measure(run, part.budget_s);
+    if (!measured) {
+      if (measured.error().code == ErrorCode::interrupted) return measured;
+      if (!first_failure) first_failure = measured.error();
+      leave_out(part, measured.error().message);
+    } else {
+      std::move(measured->begin(), measured->end(), std::back_inserter(rows));
+    }
+    if (run.torch) run.torch->release_memory();
+  }
+  if (rows.empty() && first_failure) return Unexpected(*first_failure);
+  return rows;
+}
+
+}  // namespace natscope::bench

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What of `bench gpu` needs no GPU, and its rows through the engine on a device made of ordinary memory.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "app/cli/bench/gpu/gpu.h"
+#include "app/cli/bench/gpu/paired_steps.h"
+#include "app/cli/bench/gpu/role_patterns.h"
+
+namespace natscope::bench {
+namespace {
+
+constexpr RolePattern all_patterns[] = {RolePattern::independent, RolePattern::bursts, RolePattern::few_full};
+const std::filesystem::path host_device =
+    std::filesystem::path(NATSCOPE_TEST_MODULES_DIR) / "libnatscope_host_device.so";
+
+GpuScale tiny_scale() {
+  GpuScale scale;
+  scale.small = scale.large = ModelShape{2, 4, 2, 64, 96, 4096, 512};
+  scale.small_depth = 24;
+  scale.large_depth = 96;
+  scale.chunk = 16;
+  scale.context_memory_bytes = scale.large.matrix_elements() * 2 + (1 << 18);
+  scale.context_tokens_limit = 1 << 16;
+  scale.seconds = 60;
+  return scale;
+}
+
+}  // namespace
+
+TEST_CASE("patterns of roles hold the fraction that was asked for") {
+  for (const RolePattern pattern : all_patterns) {
+    CAPTURE(name(pattern));
+    const RoleArray roles = pattern_roles(pattern, 1, 16, 20'000, 0.16);
+    CHECK(roles.roles.size() == 16U * 20'000U);
+    const auto held = held_at_end(roles, 0, pattern_window);
+    const double fraction =
+        static_cast<double>(std::accumulate(held.begin(), held.end(), std::int64_t{0})) / (16 * 20'000);
+    // In bursts half of the tokens are Locals, which are gone at the next Global.
+    const double expected = pattern == RolePattern::bursts ? 0.09 : 0.16;
+    CHECK(fraction == doctest::Approx(expected).epsilon(0.1));
+    CHECK(roles.roles == pattern_roles(pattern, 1, 16, 20'000, 0.16).roles);
+  }
+}
+
+TEST_CASE("few full heads hold everything, the others next to nothing") {
+  const auto held = held_at_end(pattern_roles(RolePattern::few_full, 1, 16, 10'000, 0.16), 0, pattern_window);
+  CHECK(held[0] == 10'000);
+  CHECK(held[8] == 10'000);
+  CHECK(held[1] < 600);
+  CHECK(tokens_of_fullest(held) == 10'000);
+  CHECK(tokens_of_equal_bytes(held) == doctest::Approx(1600).epsilon(0.1));
+}
+
+TEST_CASE("bursts hold Locals until the next Global") {
+  const RoleArray roles = pattern_roles(RolePattern::bursts, 1, 1, 5000, 0.1);
+  CHECK(std::count(roles.roles.begin(), roles.roles.end(), Role::local) > 1000);
+}
+
+TEST_CASE("visible pairs are those of the mask") {
+  for (const RolePattern pattern : all_patterns) {
+    const RoleArray roles = pattern_roles(pattern, 2, 2, 200, 0.3);
+    std::int64_t counted = 0;
+    for (std::size_t head = 2; head < 4; ++head) {
+      std::vector<std::uint8_t> seen(200 * 200);
+      REQUIRE(kernels::visibility(std::span(roles.roles).subspan(head * 200, 200), pattern_window,
+                                  kernels::View<std::uint8_t, 2>::packed(seen.data(), {200, 200}))
+                  .ok());
+      counted += std::accumulate(seen.begin(), seen.end(), std::int64_t{0});
+    }
+    CHECK(visible_pairs(roles, 1, pattern_window) == counted);
+  }
+  const RoleArray dense{1, 1, 10, std::vector<Role>(10, Role::global)};
+  CHECK(visible_pairs(dense, 0, 0) == 55);
+}
+
+TEST_CASE("equal bytes round to a token and are never nothing") {
+  CHECK(tokens_of_equal_bytes({}) == 1);
+  CHECK(tokens_of_equal_bytes(std::vector<std::int64_t>{0, 0}) == 1);
+  CHECK(tokens_of_equal_bytes(std::vector<std::int64_t>{3, 4}) == 4);
+  CHECK(tokens_of_fullest(std::vector<std::int64_t>{3, 4}) == 4);
+}
+
+TEST_CASE("as many steps as there is time for") {
+  CHECK(plan_steps(0.001, 10).warm_up == 50);
+  CHECK(plan_steps(0.001, 10).timed == 100);
+  const StepPlan some = plan_steps(1, 30);
+  CHECK(some.warm_up == 10);
+  CHECK(some.timed == 20);
+  const StepPlan least = plan_steps(100, 30);
+  CHECK(least.warm_up == 1);
+  CHECK(least.timed == 3);
+  CHECK(plan_steps(0, 10).timed == 100);
+}
+
+TEST_CASE("all parts together fit into the time") {
+  double seconds = 10;  // the roofs
+  for (const GpuPart& part : gpu_parts()) seconds += part.budget_s;
+  CHECK(seconds <= GpuScale().seconds);
+}
+
+TEST_CASE("steps are taken in turn, and the ratio is the median of the pairs") {
+  std::string order;
+  const auto times = paired_steps(
+      [&]() -> Expected<double> {
+        order += 'A';
+        return 1.0;
+      },
+      [&]() -> Expected<double> {
+        order += 'B';
+        return order.size() % 4 == 0 ? 3.0 : 2.0;
+      },
+      1e9, {});
+  REQUIRE(times);
+  CHECK(order.size() == 2 * 150);
+  for (std::size_t i = 0; i < order.size(); ++i) REQUIRE(order[i] == (i % 2 == 0 ? 'A' : 'B'));
+  CHECK(times->ours.size() == 100);
+  CHECK(times->ratio() == doctest::Approx(2.5));
+  Row row;
+  put_times(row, *times, [](double seconds_of_step) { return 4 / seconds_of_step; });
+  CHECK(row.value == 4);
+  CHECK(row.runs == 100);
+  CHECK(row.spread == 0);
+}
+
+TEST_CASE("a step that fails ends the measurement with its error") {
+  const auto times =
+      paired_steps([]() -> Expected<double> { return fail(ErrorCode::out_of_memory, "none"); }, {}, 1, {});
+  REQUIRE(!times);
+  CHECK(times.error().code == ErrorCode::out_of_memory);
+}
+
+TEST_CASE("a part that fails is written down, and the next one is measured") {
+  const Context context;
+  GpuRun run{context, tiny_scale()};
+  const std::vector<GpuPart> parts{
+      {{"a", "b"},
+       1,
+       [](GpuRun&, double) -> Expected<std::vector<Row>> { return fail(ErrorCode::out_of_memory, "too big"); }},
+      {{"c"}, 1e9, [](GpuRun&, double) -> Expected<std::vector<Row>> { return std::vector<Row>(5); }},
+      {{"d"}, 1, [](GpuRun&, double) -> Expected<std::vector<Row>> { return std::vector<Row>(1); }},
+      {{"e"}, 1, [](GpuRun&, double) -> Expected<std::vector<Row>> { return std::vector<Row>(7); }, true},
+  };
+  const auto rows = run_gpu_parts(run, parts);
+  REQUIRE(rows);
+  CHECK(rows->size() == 1);
+  REQUIRE(run.report.not_measured.size() == 4);
+  CHECK(run.report.not_measured[1].row == "b");
+  CHECK(run.report.not_measured[1].why == "too big");
+  CHECK(run.report.not_measured[2].why == "no time is left");
+  const auto json = gpu_results_json({run.report, *rows}, "abc", "2000-01-01");
+  CHECK(json["rows"].size() == 1);
+  CHECK(json["not_measured"][3]["name"] == "e");
+  CHECK(json["roofs"]["read_bytes_per_s"].is_null());
+}
+
+TEST_CASE("rows through the engine, end to end on a device of ordinary memory") {
+  Context context;
+  context.device_module = host_device;
+  GpuRun run{context, tiny_scale()};
+  run.report.gpu = "host";
+  run.report.read_bytes_per_s = 1e9;
+  const auto rows = run_gpu_parts(run, [] {
+    std::vector<GpuPart> parts = gpu_parts();
+    for (GpuPart& part : parts) part.budget_s = 8;
+    return parts;
+  }());
+  REQUIRE_MESSAGE(rows, (rows ? "" : rows.error().message));
+  std::vector<std::string> names;
+  for (const Row& row : *rows) {
+    CAPTURE(row.name);
+    names.push_back(row.name);
+    CHECK(row.value > 0);
+    CHECK(row.runs > 0);
+    CHECK(row.size.find("host") != std::string::npos);
+    CHECK(!row.target.empty());
+    CHECK(as_json(row).size() == 10);
+  }
+  CHECK(names == std::vector<std::string>{"decode_step_124m", "accounting_overhead", "longest_context_80gb",
+                                          "decode_8b_200k", "decode_8b_200k_dense", "prefill_8b_200k",
+                                          "memory_8b_200k"});
+  for (const auto& [row, why] : run.report.not_measured) CHECK(row.find("kernel") + row.find("backward") != 0);
+  CHECK(run.report.not_measured.size() == 13);
+  const Row& memory = rows->back();
+  CHECK(*memory.ratio > 1.0);
+  const Row& context_row = (*rows)[2];
+  CHECK(context_row.value < 1 << 16);  // memory ended it, not the limit of the search
+  CHECK(*context_row.fraction_of_limit <= 1.0);
+}
+
+TEST_CASE("without a GPU nothing is measured") {
+  if (std::filesystem::exists("/dev/nvidia0")) return;
+  const auto results = run_gpu({});
+  REQUIRE(!results);
+  CHECK(results.error().code == ErrorCode::device_unavailable);
+}
+
+}  // namespace natscope::bench
