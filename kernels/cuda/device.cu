@@ -11,6 +11,9 @@ Status device_info(DeviceInfo& info) {
   info = {};
   cudaDriverGetVersion(&info.driver_version);
   cudaRuntimeGetVersion(&info.runtime_version);
+  if (info.driver_version == 0) return {StatusCode::backend_unavailable, "no NVIDIA driver is installed"};
+  if (info.driver_version / 1000 < info.runtime_version / 1000)
+    return {StatusCode::backend_unavailable, "the NVIDIA driver is too old for CUDA 13"};
   int device = 0;
   if (const cudaError_t error = cudaGetDevice(&device); error != cudaSuccess) {
     cudaGetLastError();  // asked and answered: the next call must not find this error
@@ -24,7 +27,8 @@ Status device_info(DeviceInfo& info) {
   info.minor = properties.minor;
   info.shared_bytes_per_block = static_cast<std::int64_t>(properties.sharedMemPerBlockOptin);
   info.l2_bytes = properties.l2CacheSize;
-  if (info.major < 8) return {StatusCode::backend_unavailable, "the GPU is older than compute capability 8.0 (A100, RTX 30)"};
+  if (info.major < 8)
+    return {StatusCode::backend_unavailable, "the GPU is older than compute capability 8.0 (A100, RTX 30)"};
   std::size_t free_bytes = 0;
   std::size_t total_bytes = 0;
   if (const Status status = to_status(cudaMemGetInfo(&free_bytes, &total_bytes)); !status.ok()) return status;
@@ -88,9 +92,7 @@ Status StreamMark::create() {
   return status;
 }
 
-Status StreamMark::set(Stream stream) {
-  return to_status(cudaEventRecord(static_cast<cudaEvent_t>(event_), stream));
-}
+Status StreamMark::set(Stream stream) { return to_status(cudaEventRecord(static_cast<cudaEvent_t>(event_), stream)); }
 
 Status StreamMark::wait() const { return to_status(cudaEventSynchronize(static_cast<cudaEvent_t>(event_))); }
 
