@@ -5,8 +5,6 @@
 
 #include <array>
 #include <cmath>
-#include <new>
-#include <stdexcept>
 #include <string>
 
 #include "core/train/role_sampling.h"
@@ -20,12 +18,6 @@ using kernels::View;
 using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
-
-void require(const kernels::Status& status) {
-  if (status.ok()) return;
-  if (status.code == kernels::StatusCode::out_of_memory) throw std::bad_alloc();
-  throw std::runtime_error(std::string("training attention: ") + status.detail);
-}
 
 float* floats(const at::Tensor& tensor) { return static_cast<float*>(tensor.data_ptr()); }
 const Role* roles_of(const at::Tensor& tensor) { return static_cast<const Role*>(tensor.data_ptr()); }
@@ -76,7 +68,7 @@ struct DeviceRoleAttention : Function<DeviceRoleAttention> {
     }
     at::Tensor out = at::empty_like(q);
     at::Tensor lse = at::empty({q.size(0), q.size(1), q.size(2)}, q.options());
-    require(setup.attention->forward(inputs_of(q, k, v, setup.roles, setup), packed<4>(out), packed<3>(lse)));
+    throw_unless_ok(setup.attention->forward(inputs_of(q, k, v, setup.roles, setup), packed<4>(out), packed<3>(lse)));
     context->save_for_backward({q, k, v, out, lse, setup.roles, probabilities});
     context->saved_data["setup"] = setup_address;
     return out;
@@ -96,9 +88,9 @@ struct DeviceRoleAttention : Function<DeviceRoleAttention> {
     } else {
       d_roles_view = View<float, 4>::packed(nullptr, {roles.size(0), roles.size(1), roles.size(2), role_count});
     }
-    require(setup.attention->backward(inputs_of(q, k, v, roles, setup), packed<4>(out), packed<3>(lse),
-                                      packed<4>(d_out), setup.applied_sparsity, packed<4>(dq), packed<4>(dk),
-                                      packed<4>(dv), d_roles_view));
+    throw_unless_ok(setup.attention->backward(inputs_of(q, k, v, roles, setup), packed<4>(out), packed<3>(lse),
+                                              packed<4>(d_out), setup.applied_sparsity, packed<4>(dq), packed<4>(dk),
+                                              packed<4>(dv), d_roles_view));
     at::Tensor d_scores;
     if (probabilities.defined()) {
       if (setup.local_charge == LocalCharge::argmax)

@@ -3,11 +3,10 @@
 
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <new>
-#include <stdexcept>
 #include <string>
 
 #include "core/train/role_sampling.h"
+#include "core/train/training_attention.h"
 #include "kernels/attention_train.h"
 
 namespace natscope::train {
@@ -19,12 +18,6 @@ using kernels::View;
 using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
-
-void require(const kernels::Status& status) {
-  if (status.ok()) return;
-  if (status.code == kernels::StatusCode::out_of_memory) throw std::bad_alloc();
-  throw std::runtime_error(std::string("training attention: ") + status.detail);
-}
 
 /// [heads, T, D] packed, as a batch of one.
 View<float, 4> heads_of(const at::Tensor& tensor) {
@@ -72,9 +65,9 @@ struct RoleAttention : Function<RoleAttention> {
     }
     at::Tensor out = at::empty_like(q);
     at::Tensor lse = at::empty({q.size(0), q.size(1)}, q.options());
-    require(kernels::attention_train_forward(kernels::Backend::cpu,
-                                             inputs_of(q, k, v, roles, setup.window, setup.dtype), heads_of(out),
-                                             View<float, 3>::packed(lse.data_ptr<float>(), {1, q.size(0), q.size(1)})));
+    throw_unless_ok(kernels::attention_train_forward(
+        kernels::Backend::cpu, inputs_of(q, k, v, roles, setup.window, setup.dtype), heads_of(out),
+        View<float, 3>::packed(lse.data_ptr<float>(), {1, q.size(0), q.size(1)})));
     context->save_for_backward({q, k, v, out, lse, roles, probabilities});
     context->saved_data["window"] = setup.window;
     context->saved_data["sparsity"] = setup.applied_sparsity;
@@ -91,7 +84,7 @@ struct RoleAttention : Function<RoleAttention> {
     at::Tensor dq = at::empty_like(q), dk = at::empty_like(k), dv = at::empty_like(v);
     at::Tensor d_roles;
     if (learned) d_roles = at::empty({roles.size(0), roles.size(1), role_count}, q.options());
-    require(kernels::attention_train_backward(
+    throw_unless_ok(kernels::attention_train_backward(
         kernels::Backend::cpu,
         inputs_of(q, k, v, roles, context->saved_data["window"].toInt(),
                   static_cast<kernels::ElementType>(context->saved_data["dtype"].toInt())),

@@ -2,9 +2,21 @@
 /// Who computes the training attention of tensors on one device. Private to core/train.
 #pragma once
 
+#include <new>
+#include <stdexcept>
+#include <string>
+
 #include "kernels/attention_train.h"
 
 namespace natscope::train {
+
+/// For code that LibTorch calls, which has exceptions alone. Throws std::bad_alloc, or std::runtime_error with the
+/// kernel's words.
+inline void throw_unless_ok(const kernels::Status& status) {
+  if (status.ok()) return;
+  if (status.code == kernels::StatusCode::out_of_memory) throw std::bad_alloc();
+  throw std::runtime_error(std::string("training attention: ") + status.detail);
+}
 
 /// Contracts as kernels/attention_train.h, with views into the device's memory. Results stand when a call returns.
 class TrainingAttention {
