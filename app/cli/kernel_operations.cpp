@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "app/cli/device_training.h"
+#include "app/cli/device_attention.h"
 #include "core/base/checked_math.h"
 #include "core/io/safetensors_writer.h"
 #include "kernels/attention_train.h"
@@ -50,7 +50,8 @@ Expected<Array<Role>> read_roles(const SafetensorsFile& file, std::size_t rank) 
   Array<Role> roles{{}, numbers.shape};
   roles.values.reserve(numbers.values.size());
   for (const std::uint8_t number : numbers.values) {
-    if (number >= role_count) return fail(ErrorCode::bad_arrays, "roles holds " + std::to_string(number) + "; 0 is G, 1 L, 2 S");
+    if (number >= role_count)
+      return fail(ErrorCode::bad_arrays, "roles holds " + std::to_string(number) + "; 0 is G, 1 L, 2 S");
     roles.values.push_back(static_cast<Role>(number));
   }
   return roles;
@@ -86,13 +87,17 @@ Expected<double> read_regulariser(const SafetensorsFile& file) {
 Expected<void> as_expected(const kernels::Status& status) {
   using kernels::StatusCode;
   switch (status.code) {
-    case StatusCode::ok: return {};
-    case StatusCode::out_of_memory: return fail(ErrorCode::out_of_memory, status.detail);
-    case StatusCode::backend_unavailable: return fail(ErrorCode::device_unavailable, status.detail);
+    case StatusCode::ok:
+      return {};
+    case StatusCode::out_of_memory:
+      return fail(ErrorCode::out_of_memory, status.detail);
+    case StatusCode::backend_unavailable:
+      return fail(ErrorCode::device_unavailable, status.detail);
     case StatusCode::shape_mismatch:
     case StatusCode::invalid_argument:
     case StatusCode::unsupported_dtype:
-    case StatusCode::unsupported_shape: return fail(ErrorCode::bad_arrays, status.detail);
+    case StatusCode::unsupported_shape:
+      return fail(ErrorCode::bad_arrays, status.detail);
   }
   return fail(ErrorCode::internal, "an operation ended with an unknown status");
 }
@@ -118,7 +123,8 @@ std::int64_t product(const std::vector<std::int64_t>& shape) {
   return size;
 }
 
-/// What both attention operations read. Sizes are those of arrays that are in memory, so their products do not overflow.
+/// What both attention operations read. Sizes are those of arrays that are in memory, so their products do not
+/// overflow.
 struct AttentionArrays {
   Array<float> q, k, v;
   Array<Role> roles;
@@ -145,11 +151,12 @@ Expected<AttentionArrays> read_attention(const SafetensorsFile& file) {
     return fail(ErrorCode::bad_arrays, "v has shape " + shape_text(arrays.v.shape) + ", k has " + shape_text(k));
   }
   if (q[0] != k[0] || q[2] != k[2] || q[3] != k[3]) {
-    return fail(ErrorCode::bad_arrays, "q has shape " + shape_text(q) + ", k has " + shape_text(k) +
-                                           ": batch, T and head_dim must be equal");
+    return fail(ErrorCode::bad_arrays,
+                "q has shape " + shape_text(q) + ", k has " + shape_text(k) + ": batch, T and head_dim must be equal");
   }
   if (k[1] < 1 || q[1] < 1 || q[1] % k[1] != 0) {
-    return fail(ErrorCode::bad_arrays, std::to_string(q[1]) + " heads cannot share " + std::to_string(k[1]) + " KV heads");
+    return fail(ErrorCode::bad_arrays,
+                std::to_string(q[1]) + " heads cannot share " + std::to_string(k[1]) + " KV heads");
   }
   if (q[3] < 1) return fail(ErrorCode::bad_arrays, "head_dim is 0");
   if (arrays.roles.shape != std::vector{k[0], k[1], k[2]}) {
@@ -160,16 +167,15 @@ Expected<AttentionArrays> read_attention(const SafetensorsFile& file) {
 }
 
 /// attention_forward of the arrays into out and lse.
-Expected<void> forward(const AttentionArrays& arrays, const KernelSettings& settings, std::vector<float>& out, std::vector<float>& lse) {
+Expected<void> forward(const AttentionArrays& arrays, const KernelSettings& settings, std::vector<float>& out,
+                       std::vector<float>& lse) {
   out = unwritten(product(arrays.q.shape));
   lse = unwritten(product(arrays.lse_shape()));
   const auto q = arrays.q_sizes();
   if (settings.backend == kernels::Backend::cuda) {
-    NATSCOPE_TRY(const auto module, DeviceTrainingModule::open());
-    const kernels::AttentionTrainInputs inputs = arrays.inputs(settings.dtype);
-    const auto out_view = kernels::View<float, 4>::packed(out.data(), q);
-    const auto lse_view = kernels::View<float, 3>::packed(lse.data(), {q[0], q[1], q[2]});
-    return as_expected(module.table().forward(&inputs, &out_view, &lse_view));
+    NATSCOPE_TRY(const auto device, DeviceAttention::open());
+    return device.forward(arrays.inputs(settings.dtype), kernels::View<float, 4>::packed(out.data(), q),
+                          kernels::View<float, 3>::packed(lse.data(), {q[0], q[1], q[2]}));
   }
   return as_expected(kernels::attention_train_forward(settings.backend, arrays.inputs(settings.dtype),
                                                       kernels::View<float, 4>::packed(out.data(), q),
@@ -202,14 +208,16 @@ Expected<void> run_visibility(const SafetensorsFile& in, const KernelSettings&, 
       next[static_cast<std::size_t>(head * tokens + n)] = found == no_next_global ? tokens : found;
     }
     NATSCOPE_CHECK(as_expected(kernels::visibility(
-        head_roles, window, kernels::View<std::uint8_t, 2>::packed(seen.data() + head * tokens * tokens, {tokens, tokens}))));
+        head_roles, window,
+        kernels::View<std::uint8_t, 2>::packed(seen.data() + head * tokens * tokens, {tokens, tokens}))));
   }
   const std::array outputs{to_write("visible", DType::u8, {heads, tokens, tokens}, seen),
                            to_write("next_global", DType::i64, {heads, tokens}, next)};
   return write_safetensors(path, outputs, {});
 }
 
-Expected<void> run_forward(const SafetensorsFile& in, const KernelSettings& settings, const std::filesystem::path& path) {
+Expected<void> run_forward(const SafetensorsFile& in, const KernelSettings& settings,
+                           const std::filesystem::path& path) {
   set_threads(settings);
   NATSCOPE_TRY(const auto arrays, read_attention(in));
   std::vector<float> out;
@@ -220,12 +228,14 @@ Expected<void> run_forward(const SafetensorsFile& in, const KernelSettings& sett
   return write_safetensors(path, outputs, {});
 }
 
-Expected<void> run_backward(const SafetensorsFile& in, const KernelSettings& settings, const std::filesystem::path& path) {
+Expected<void> run_backward(const SafetensorsFile& in, const KernelSettings& settings,
+                            const std::filesystem::path& path) {
   set_threads(settings);
   NATSCOPE_TRY(const auto arrays, read_attention(in));
   NATSCOPE_TRY(const auto d_out, read_array<float>(in, "d_out", 4));
   if (d_out.shape != arrays.q.shape) {
-    return fail(ErrorCode::bad_arrays, "d_out has shape " + shape_text(d_out.shape) + ", q has " + shape_text(arrays.q.shape));
+    return fail(ErrorCode::bad_arrays,
+                "d_out has shape " + shape_text(d_out.shape) + ", q has " + shape_text(arrays.q.shape));
   }
   NATSCOPE_TRY(const double regulariser, read_regulariser(in));
   std::vector<float> out;
@@ -247,15 +257,16 @@ Expected<void> run_backward(const SafetensorsFile& in, const KernelSettings& set
   const auto dv_view = kernels::View<float, 4>::packed(dv.data(), k);
   const auto d_roles_view = kernels::View<float, 4>::packed(d_roles.data(), {k[0], k[1], k[2], role_count});
   if (settings.backend == kernels::Backend::cuda) {
-    NATSCOPE_TRY(const auto module, DeviceTrainingModule::open());
-    NATSCOPE_CHECK(as_expected(module.table().backward(&inputs, &out_view, &lse_view, &d_out_view, regulariser, &dq_view,
-                                                       &dk_view, &dv_view, &d_roles_view)));
+    NATSCOPE_TRY(const auto device, DeviceAttention::open());
+    NATSCOPE_CHECK(
+        device.backward(inputs, out_view, lse_view, d_out_view, regulariser, dq_view, dk_view, dv_view, d_roles_view));
   } else {
-    NATSCOPE_CHECK(as_expected(kernels::attention_train_backward(settings.backend, inputs, out_view, lse_view,
-                                                                 d_out_view, regulariser, dq_view, dk_view, dv_view,
-                                                                 d_roles_view)));
+    NATSCOPE_CHECK(
+        as_expected(kernels::attention_train_backward(settings.backend, inputs, out_view, lse_view, d_out_view,
+                                                      regulariser, dq_view, dk_view, dv_view, d_roles_view)));
   }
-  const std::array outputs{to_write("dq", DType::f32, arrays.q.shape, dq), to_write("dk", DType::f32, arrays.k.shape, dk),
+  const std::array outputs{to_write("dq", DType::f32, arrays.q.shape, dq),
+                           to_write("dk", DType::f32, arrays.k.shape, dk),
                            to_write("dv", DType::f32, arrays.k.shape, dv),
                            to_write("d_roles", DType::f32, {k[0], k[1], k[2], role_count}, d_roles)};
   return write_safetensors(path, outputs, {});
@@ -263,9 +274,11 @@ Expected<void> run_backward(const SafetensorsFile& in, const KernelSettings& set
 
 constexpr std::array operations{
     KernelOperation{"visibility", "roles U8 [kv_heads, T]; window",
-                    "visible U8 [kv_heads, T, T], next_global I64 [kv_heads, T] (T where there is none)", run_visibility},
+                    "visible U8 [kv_heads, T, T], next_global I64 [kv_heads, T] (T where there is none)",
+                    run_visibility},
     KernelOperation{"attention_forward",
-                    "q F32 [batch, heads, T, head_dim], k, v F32 [batch, kv_heads, T, head_dim], roles U8 [batch, kv_heads, T]; window",
+                    "q F32 [batch, heads, T, head_dim], k, v F32 [batch, kv_heads, T, head_dim], roles U8 [batch, "
+                    "kv_heads, T]; window",
                     "out F32 as q, lse F32 [batch, heads, T]", run_forward},
     KernelOperation{"attention_backward",
                     "as attention_forward, and d_out F32 as q; window, sparse_regularized_value (0)",

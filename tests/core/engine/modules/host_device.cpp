@@ -294,14 +294,22 @@ Status attention(void* device, void* cache, std::int32_t layer, std::int32_t fir
   return kernels::attention_prefill(Backend::cpu, *queries, *keys, *values, *roles, kept(cache), LayerId(layer),
                                     TokenPos(first), *out, *lse);
 }
-Status train_forward(void*, const kernels::AttentionTrainInputs* inputs, const View<float, 4>* out,
+bool owns(void* device, const kernels::AttentionTrainInputs& inputs) {
+  return owns(device, inputs.q) && owns(device, inputs.k) && owns(device, inputs.v) && owns(device, inputs.roles);
+}
+Status train_forward(void* device, const kernels::AttentionTrainInputs* inputs, const View<float, 4>* out,
                      const View<float, 3>* lse) {
+  if (!owns(device, *inputs) || !owns(device, *out) || !owns(device, *lse)) return foreign;
   return kernels::attention_train_forward(Backend::cpu, *inputs, *out, *lse);
 }
-Status train_backward(void*, const kernels::AttentionTrainInputs* inputs, const ConstView<float, 4>* out,
+Status train_backward(void* device, const kernels::AttentionTrainInputs* inputs, const ConstView<float, 4>* out,
                       const ConstView<float, 3>* lse, const ConstView<float, 4>* d_out, double sparse_regularized_value,
                       const View<float, 4>* dq, const View<float, 4>* dk, const View<float, 4>* dv,
                       const View<float, 4>* d_roles) {
+  if (!owns(device, *inputs) || !owns(device, *out) || !owns(device, *lse) || !owns(device, *d_out) ||
+      !owns(device, *dq) || !owns(device, *dk) || !owns(device, *dv) || !owns(device, *d_roles)) {
+    return foreign;
+  }
   return kernels::attention_train_backward(Backend::cpu, *inputs, *out, *lse, *d_out, sparse_regularized_value, *dq,
                                            *dk, *dv, *d_roles);
 }
