@@ -17,9 +17,10 @@ constexpr auto columns = std::to_array<std::string_view>({"@#$%&", "+=<>|", "~{}
 /// Sections of training text, in bytes, and what follows a drill of lines alone.
 constexpr double least_section = 1500;
 constexpr double most_section = 4500;
-constexpr std::int64_t nearest =
-    8;  // bytes between the lines of a drill with words, log-uniformly up to ten times as many
-constexpr int shortest_drill = 1;  // repetitions of a line in a drill of lines alone
+/// Bytes between the lines of a drill with words, log-uniformly up to ten times as many.
+constexpr std::int64_t nearest = 8;
+/// Repetitions of a line in a drill of lines alone.
+constexpr int shortest_drill = 1;
 constexpr int longest_drill = 5;
 
 enum class Section { far, near, alone };
