@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
@@ -45,6 +46,10 @@ std::string read_bytes(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw std::runtime_error("cannot read " + path.string());
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void make_older(const fs::path& path) {
+  fs::last_write_time(path, fs::last_write_time(path) - std::chrono::seconds(10));
 }
 
 }  // namespace natscope::test

@@ -30,4 +30,8 @@ class TemporaryFolder {
 void write_bytes(const std::filesystem::path& path, std::string_view bytes);
 [[nodiscard]] std::string read_bytes(const std::filesystem::path& path);
 
+/// Sets a file's time ten seconds back: two files written one after the other may bear the same time, since a file
+/// system's clock goes in steps of milliseconds.
+void make_older(const std::filesystem::path& path);
+
 }  // namespace natscope::test

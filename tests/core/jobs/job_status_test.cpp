@@ -49,10 +49,6 @@ void end(pid_t child) {
   waitpid(child, nullptr, 0);
 }
 
-void make_older(const std::filesystem::path& path) {
-  std::filesystem::last_write_time(path, std::filesystem::last_write_time(path) - std::chrono::seconds(10));
-}
-
 }  // namespace
 
 TEST_CASE("running is believed as long as that very process is there") {
@@ -104,7 +100,7 @@ TEST_CASE("a process that ended and was not waited for is gone") {
 TEST_CASE("between a launch and the first word of its trainer the launch counts") {
   const TemporaryFolder folder;
   write_status(folder, as_json({}, "stopped"));
-  make_older(folder / "status.json");
+  test::make_older(folder / "status.json");
   const pid_t child = sleeping_child();
   REQUIRE(write_launch_record(folder.path(), {RunnerKind::local, *process_with_pid(child), {}, {}, {}}));
   CHECK(state_of(folder) == JobState::starting);
@@ -116,8 +112,8 @@ TEST_CASE("between a launch and the first word of its trainer the launch counts"
   CHECK(status->error == "error: bad-data: no text; give some");
   CHECK(status->step == 5);
 
-  make_older(folder / "launch.json");
-  make_older(folder / "launch.json");
+  test::make_older(folder / "launch.json");
+  test::make_older(folder / "launch.json");
   CHECK(state_of(folder) == JobState::stopped);
   REQUIRE(write_launch_record(folder.path(), {RunnerKind::slurm, {}, "17", {}, {}}));
   CHECK(state_of(folder) == JobState::queued);

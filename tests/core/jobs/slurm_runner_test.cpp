@@ -5,7 +5,6 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
-#include <chrono>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
@@ -94,6 +93,7 @@ TEST_CASE("submit, wait, lose and cancel") {
 
   cluster.answer("squeue", "echo 'RUNNING|node7'");
   CHECK(runner.observe(*job)->state == JobState::starting);
+  test::make_older(*job / "launch.json");
   test::write_bytes(*job / "status.json", R"({"state":"running","pid":5,"host":"node7","step":3,"steps":9})");
   CHECK(runner.observe(*job)->state == JobState::running);
 
@@ -110,8 +110,7 @@ TEST_CASE("submit, wait, lose and cancel") {
   CHECK(status->state == JobState::killed);
   CHECK(status->cluster == "OUT_OF_MEMORY (0:125)");
 
-  std::filesystem::last_write_time(*job / "launch.json",
-                                   std::filesystem::last_write_time(*job / "launch.json") - std::chrono::seconds(10));
+  test::make_older(*job / "launch.json");
   test::write_bytes(*job / "status.json", R"({"state":"stopped","step":3,"steps":9})");
   CHECK(runner.observe(*job)->state == JobState::stopped);  // the trainer's own word
   CHECK_FALSE(runner.cancel(*job));
