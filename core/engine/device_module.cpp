@@ -31,8 +31,10 @@ bool is_whole(const kernels::DeviceOperations& table) {
   return table.open && table.close && table.allocate && table.free && table.upload && table.download &&
          table.allocate_pinned && table.free_pinned && table.wait && table.set_mark && table.wait_mark &&
          table.rms_norm && table.turn_heads && table.swiglu && table.round_to_bf16 && table.linear &&
-         table.assign_roles && table.create_cache && table.free_cache && table.reset_cache && table.reserve_cache &&
-         table.append && table.finish_pass && table.attention && table.attention_train_forward &&
+         table.token_products && table.token_heads && table.assign_roles && table.create_cache && table.free_cache &&
+         table.reset_cache && table.reserve_cache && table.append && table.append_token && table.end_appends &&
+         table.cache_counts && table.attention && table.begin_recording && table.end_recording &&
+         table.free_recording && table.is_current && table.replay && table.attention_train_forward &&
          table.attention_train_backward;
 }
 

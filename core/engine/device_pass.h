@@ -13,6 +13,8 @@
 #include "core/engine/chunk_pass.h"
 #include "core/engine/device_module.h"
 #include "core/engine/device_record.h"
+#include "core/engine/device_step.h"
+#include "core/engine/device_weights.h"
 #include "core/engine/pass_observer.h"
 #include "core/engine/prepared_weights.h"
 #include "core/engine/rotation.h"
@@ -25,10 +27,9 @@ namespace natscope {
 /// Tokens through the layers on a device: what RowPass and ChunkPass are on the CPU, and the cache that they work on.
 ///
 /// Weights are copied once and stay there whole; the cache's pages are the device's. Roles are decided on the device,
-/// by what the observer prescribed before the pass, so that no layer waits for the host. What the observer is to see
-/// comes down to pinned memory by itself: of a pass of one token in one copy at its end; of a longer one layer by
-/// layer, and the observer looks at a layer while the device works on the next. Only the end of a pass waits for all
-/// work.
+/// by what the observer prescribed before the pass, so that no layer waits for the host. One token goes its own way
+/// (device_step.h). Of a longer pass what the observer is to see comes down to pinned memory layer by layer, and the
+/// observer looks at a layer while the device works on the next; only the end of a pass waits for all work.
 class DevicePass {
  public:
   /// `config` and `weights` must outlive the result. Errors: out_of_memory (at once when the weights
@@ -55,46 +56,31 @@ class DevicePass {
   [[nodiscard]] Expected<void> logits(std::int64_t index, std::int64_t n, std::span<float> out);
 
  private:
-  struct Layer {
-    kernels::LinearRow q, k, v, o, gate, up, down;
-    kernels::LinearRow score;  // weight null without score layers
-    const float* input_norm = nullptr;
-    const float* post_attention_norm = nullptr;
-    const float* q_norm = nullptr;  // null without q/k norms
-    const float* k_norm = nullptr;
-  };
-
   DevicePass(std::unique_ptr<DeviceModule> module, const ModelConfig& config, const PreparedWeights& weights,
              kernels::ElementType dtype);
 
-  [[nodiscard]] Expected<void> upload_weights(std::stop_token stop);
-  [[nodiscard]] Expected<const float*> keep(std::span<const float> numbers);
-  [[nodiscard]] Expected<kernels::LinearRow> keep(const Matrix& matrix, std::span<const float> bias);
+  [[nodiscard]] Expected<void> run_chunk(std::span<const std::int32_t> tokens, TokenPos first, PassObserver& observer,
+                                         ChunkExtent extent, const std::stop_token& stop);
   [[nodiscard]] Expected<void> reserve(std::int32_t layers);
   [[nodiscard]] Expected<void> enter(std::span<const std::int32_t> tokens, TokenPos first);
-  [[nodiscard]] Expected<void> project(const Layer& layer, std::int32_t index);
+  [[nodiscard]] Expected<void> project(const DeviceLayer& layer, std::int32_t index);
   [[nodiscard]] Expected<void> prescribe(std::int32_t layers, TokenPos first, const PassObserver& observer);
-  [[nodiscard]] Expected<void> attend(const Layer& layer, std::int32_t index, TokenPos first);
-  [[nodiscard]] Expected<void> fetch_record(std::int32_t layer, std::int32_t layers);
-  [[nodiscard]] Expected<void> show(std::int32_t layer, TokenPos first, PassObserver& observer);
+  [[nodiscard]] Expected<void> attend(const DeviceLayer& layer, std::int32_t index, TokenPos first);
+  [[nodiscard]] Expected<void> fetch_record(std::int32_t layer);
   [[nodiscard]] Expected<void> append(std::int32_t index, TokenPos first);
-  [[nodiscard]] Expected<void> feed_forward(const Layer& layer);
+  [[nodiscard]] Expected<void> feed_forward(const DeviceLayer& layer);
   [[nodiscard]] Expected<void> multiply(const float* x, kernels::LinearRow product, float* out, bool add = false);
   [[nodiscard]] Expected<void> normalise(const float* x, const float* weight, std::int64_t rows);
 
-  /// Of a pass of one token every layer's record and values are kept until its end; a longer one's take two turns, so
-  /// that the host reads one while the other is written.
-  [[nodiscard]] std::int64_t slot(std::int32_t layer) const { return chunk_ == 1 ? layer : layer % 2; }
-  [[nodiscard]] std::int64_t slots(std::int32_t layers) const { return chunk_ == 1 ? layers : 2; }
+  /// Records and values take two turns, so that the host reads one while the other is written.
+  [[nodiscard]] static std::int64_t slot(std::int32_t layer) { return layer % 2; }
   template <class T = float>
   [[nodiscard]] T* recorded(std::int32_t layer, std::int64_t part) const {
     return reinterpret_cast<T*>(record_.as<std::byte>() + slot(layer) * layout_.size_bytes + part);
   }
-  template <class T = float>
-  [[nodiscard]] T* shown(std::int32_t layer, std::int64_t part) const {
-    return reinterpret_cast<T*>(host_record_.data() + slot(layer) * layout_.size_bytes + part);
+  [[nodiscard]] kernels::View<float, 3> heads_of(float* rows, std::int64_t heads) const {
+    return heads_of_rows(rows, chunk_, heads, config_.head_dim);
   }
-  [[nodiscard]] kernels::View<float, 3> heads_of(float* rows, std::int64_t heads) const;
   [[nodiscard]] float* queries(std::int32_t layer) const { return recorded(layer, layout_.queries); }
   [[nodiscard]] float* keys(std::int32_t layer) const { return recorded(layer, layout_.keys); }
   [[nodiscard]] float* scores(std::int32_t layer) const { return recorded(layer, layout_.scores); }
@@ -113,12 +99,11 @@ class DevicePass {
   kernels::ElementType dtype_;
   Rotation rotation_;
 
-  std::vector<DeviceArray> kept_;
-  std::vector<Layer> layers_;
-  kernels::LinearRow lm_head_;
-  const float* norm_ = nullptr;
+  DeviceWeights device_weights_;
   void* cache_ = nullptr;
   kernels::DeviceCacheCounts counts_;
+  DeviceRecord shown_;
+  std::unique_ptr<DeviceStep> step_;  // of passes of one token
 
   std::int64_t chunk_ = 0;  // tokens of this pass
   std::int64_t rows_ = 0;   // of them, those that still go on
@@ -129,7 +114,6 @@ class DevicePass {
   PinnedArray host_record_;
   std::vector<float> host_x_;
   std::vector<Role> host_prescribed_;  // [layers, kv_heads, n]
-  std::vector<Role> host_roles_;       // [kv_heads, n], what the observer decides
 };
 
 }  // namespace natscope

@@ -8,6 +8,7 @@
 
 #include "kernels/cuda/block_team.cuh"
 #include "kernels/cuda/decode_loops.h"
+#include "kernels/cuda/dependent_launch.cuh"
 #include "kernels/cuda/entry_rows.cuh"
 #include "kernels/cuda/softmax_rows.cuh"
 #include "kernels/cuda/tile_launch.cuh"
@@ -45,6 +46,7 @@ struct DecodeCall {
   ConstView<float, 2> queries, self_key, self_value;
   View<float, 2> out;
   float* lse;
+  bool round;
 };
 
 template <class Element, int dim>
@@ -138,6 +140,7 @@ template <class Element, int dim>
 __global__ void __launch_bounds__(DecodeShape<Element, dim>::warps * 32)
     decode_kernel(__grid_constant__ const DecodeCall call) {
   extern __shared__ uint4 shared[];
+  wait_for_earlier();
   const auto own = static_cast<int>(threadIdx.x / 32);
   DecodeWarp<Element, dim> warp(call,
                                 reinterpret_cast<std::byte*>(shared) + own * DecodeShape<Element, dim>::warp_bytes);
@@ -146,6 +149,7 @@ __global__ void __launch_bounds__(DecodeShape<Element, dim>::warps * 32)
 }
 
 __global__ void __launch_bounds__(merge_threads) merge_kernel(__grid_constant__ const DecodeCall call) {
+  wait_for_earlier();
   const auto head = static_cast<std::int32_t>(blockIdx.x);
   const std::int32_t kv_head = head / call.group;
   const DecodeRow row{call.queries.data + head * call.queries.strides[0],
@@ -153,7 +157,8 @@ __global__ void __launch_bounds__(merge_threads) merge_kernel(__grid_constant__ 
                       call.self_value.data + kv_head * call.self_value.strides[0],
                       call.out.data + head * call.out.strides[0],
                       call.lse + head,
-                      call.arena.head_dim};
+                      call.arena.head_dim,
+                      call.round};
   merge_decode(BlockTeam(), call.units, call.partials, kv_head, head % call.group, row, call.scale_log2);
 }
 
@@ -208,7 +213,8 @@ std::int64_t attention_decode_scratch_bytes(std::int64_t heads, const DeviceKvCa
 
 Status attention_decode(ConstView<float, 2> queries, ConstView<float, 2> self_key, ConstView<float, 2> self_value,
                         const DeviceKvCache& cache, LayerId layer, View<float, 2> out, std::span<float> lse,
-                        std::span<float> self_scores, void* scratch, std::int64_t scratch_bytes, Stream stream) {
+                        std::span<float> self_scores, void* scratch, std::int64_t scratch_bytes, Stream stream,
+                        bool round) {
   const std::int64_t heads = queries.size(0);
   const std::int64_t head_dim = queries.size(1);
   if (const Status status =
@@ -232,12 +238,14 @@ Status attention_decode(ConstView<float, 2> queries, ConstView<float, 2> self_ke
         arena,   layer.value, static_cast<std::int32_t>(group),
         units,   partials,    static_cast<float>(1 / std::sqrt(static_cast<double>(head_dim))) * log2_e,
         queries, self_key,    self_value,
-        out,     lse.data()};
-    decode_kernel<Element, tile_columns()>
-        <<<static_cast<unsigned>(blocks), Shape::warps * 32, Shape::warps * Shape::warp_bytes, stream>>>(call);
-    if (const Status status = launched(); !status.ok()) return status;
-    merge_kernel<<<static_cast<unsigned>(heads), merge_threads, 0, stream>>>(call);
-    return launched();
+        out,     lse.data(),  round};
+    if (const Status status =
+            launch_dependent(decode_kernel<Element, tile_columns()>, static_cast<unsigned>(blocks), Shape::warps * 32,
+                             std::size_t{Shape::warps * Shape::warp_bytes}, stream, call);
+        !status.ok()) {
+      return status;
+    }
+    return launch_dependent(merge_kernel, static_cast<unsigned>(heads), merge_threads, 0, stream, call);
   });
 }
 

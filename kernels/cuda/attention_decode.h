@@ -21,12 +21,13 @@ namespace natscope::kernels::cuda {
 /// All heads' keys are cut into equal shares, one a warp, whatever head they belong to; shares are planned on the
 /// device from the lengths there, so a recorded graph stays right while the cache grows. The query heads of a group are
 /// the rows of one tile: every byte of the cache is read once (for groups up to 16). Two kernels; equal bits on every
-/// run on the same GPU. Products of a bf16 cache are of bf16 operands, sums are f32.
+/// run on the same GPU. Products of a bf16 cache are of bf16 operands, sums are f32. `round` rounds `out` to bf16.
 ///
 /// Errors: shape_mismatch (scratch too small as well), invalid_argument, unsupported_shape, backend_unavailable
 /// (self_scores: H2O).
 Status attention_decode(ConstView<float, 2> queries, ConstView<float, 2> self_key, ConstView<float, 2> self_value,
                         const DeviceKvCache& cache, LayerId layer, View<float, 2> out, std::span<float> lse,
-                        std::span<float> self_scores, void* scratch, std::int64_t scratch_bytes, Stream stream);
+                        std::span<float> self_scores, void* scratch, std::int64_t scratch_bytes, Stream stream,
+                        bool round = false);
 
 }  // namespace natscope::kernels::cuda

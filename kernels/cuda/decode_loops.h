@@ -126,6 +126,7 @@ struct DecodeRow {
   float* out = nullptr;               ///< [head_dim]
   float* lse = nullptr;
   std::int32_t head_dim = 0;
+  bool round = false;  ///< `out` to bf16
 };
 
 /// Puts together what was found of one query head, the index-th of its group, and the new token itself. Partial sums
@@ -161,7 +162,7 @@ NATSCOPE_HD void merge_decode(const Team& team, const DecodeUnits& units, const 
     for (std::int32_t partial = 0; partial < count; ++partial) {
       sum += weight(partials.largest[at(partial)]) * partials.sums[at(partial) * partials.dim + d];
     }
-    row.out[d] = sum / total;
+    row.out[d] = row.round ? to_float(to_bf16(sum / total)) : sum / total;
     if (d == 0) *row.lse = top * (scale_log2 / log2_e) + logf(total);
   });
 }

@@ -45,8 +45,9 @@ struct KvArena {
   std::int32_t head_pages = 0;  ///< places of one head in the page table
   std::int32_t most_pages = 0;  ///< whole slabs
   std::int32_t window = 0;
-  std::int32_t most_moves = 0;   ///< sliding entries that one head can hold
-  std::int32_t most_tokens = 0;  ///< that one append can bring
+  std::int32_t most_moves = 0;      ///< sliding entries that one head can hold
+  std::int32_t most_tokens = 0;     ///< that one append can bring
+  std::int32_t layers_at_once = 1;  ///< that can append a token in one kernel: `moves` and `slots` have room for them
   std::int64_t page_bytes = 0;
 
   KvHeadState* heads = nullptr;            ///< [layers, kv_heads]
@@ -55,8 +56,9 @@ struct KvArena {
   std::int32_t* free_pages = nullptr;      ///< [most_pages], a stack
   std::int32_t* returned_pages = nullptr;  ///< [most_pages]: empty since this step
   std::byte** slabs = nullptr;             ///< [most_pages / pages per slab]
-  std::int32_t* moves = nullptr;           ///< [kv_heads, 2, most_moves]: see kv_append.h
-  std::int32_t* slots = nullptr;           ///< [kv_heads, most_tokens]: where the tokens of an append go
+  std::int32_t* moves = nullptr;           ///< [layers_at_once · kv_heads, 2, most_moves]: see kv_append.h
+  std::int32_t* slots = nullptr;  ///< where the tokens of an append go: [kv_heads, most_tokens], or of one token each
+                                  ///< of [layers_at_once, kv_heads]
 
   [[nodiscard]] NATSCOPE_HD std::int64_t head_count() const { return static_cast<std::int64_t>(layers) * kv_heads; }
   [[nodiscard]] NATSCOPE_HD std::int64_t row_bytes() const {
@@ -64,6 +66,13 @@ struct KvArena {
   }
   [[nodiscard]] NATSCOPE_HD std::int32_t pages_for(std::int64_t entries) const {
     return static_cast<std::int32_t>((entries + page_entries - 1) / page_entries);
+  }
+  /// Bytes of `moves` and of `slots`.
+  [[nodiscard]] NATSCOPE_HD std::int64_t moves_bytes() const {
+    return std::int64_t{8} * most_moves * kv_heads * layers_at_once;
+  }
+  [[nodiscard]] NATSCOPE_HD std::int64_t slots_bytes() const {
+    return std::int64_t{4} * kv_heads * (most_tokens > layers_at_once ? most_tokens : layers_at_once);
   }
   [[nodiscard]] NATSCOPE_HD std::int64_t slab_bytes() const { return page_bytes << pages_per_slab_log2; }
   [[nodiscard]] NATSCOPE_HD std::int32_t slab_count() const { return most_pages >> pages_per_slab_log2; }
@@ -121,6 +130,19 @@ struct KvHeadPages {
     ++slabs;
   arena.most_pages = static_cast<std::int32_t>((slabs < most_slabs ? slabs : most_slabs) << arena.pages_per_slab_log2);
   return arena;
+}
+
+/// Sets `most_moves` for a window, and how many layers' moves may be kept at once.
+inline void set_window(KvArena& arena, std::int64_t window, std::int64_t max_tokens) {
+  constexpr std::int64_t most_moves_bytes = std::int64_t{32} << 20;
+  constexpr std::int64_t widest = std::numeric_limits<std::int32_t>::max();
+  const std::int64_t held = window < 0 ? 0 : window < widest ? window : widest;
+  arena.window = static_cast<std::int32_t>(held);
+  arena.most_moves = static_cast<std::int32_t>(held < max_tokens ? held : max_tokens);
+  arena.layers_at_once = 1;
+  const std::int64_t layer_bytes = arena.moves_bytes();
+  const std::int64_t layers = layer_bytes > 0 ? most_moves_bytes / layer_bytes : arena.layers;
+  arena.layers_at_once = static_cast<std::int32_t>(layers < 1 ? 1 : layers < arena.layers ? layers : arena.layers);
 }
 
 /// Divides what begins at `base` into the arena's tables, and says how many bytes they are; without a base it only

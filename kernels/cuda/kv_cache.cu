@@ -32,17 +32,23 @@ __device__ inline void store_row(const KvArena& arena, std::byte* row, const flo
   }
 }
 
-/// The row-th token of an append, by one warp; the head's state is that after the append.
+/// A token that goes to a slot, the `back`-th from the last one appended, by one warp; the head's state is that after
+/// the append.
+__device__ inline void write_entry(const KvHeadPages& head, std::int32_t slot, std::int64_t back, const float* key,
+                                   const float* value) {
+  if (slot < 0) return;
+  std::byte* const row = head.key_row(slot);
+  store_row(*head.arena, row, key);
+  store_row(*head.arena, row + head.value_offset(), value);
+  if (threadIdx.x % 32 == 0) head.position(slot) = head.state->next_position - static_cast<std::int32_t>(back);
+}
+
+/// The row-th token of an append to a layer.
 __device__ inline void write_entry(const KvHeadPages& head, std::int64_t kv_head, std::int64_t row,
                                    const ConstView<float, 3>& keys, const ConstView<float, 3>& values) {
-  const KvArena& arena = *head.arena;
-  const std::int32_t slot = arena.slots[kv_head * arena.most_tokens + row];
-  if (slot < 0) return;
-  std::byte* const key = head.key_row(slot);
-  store_row(arena, key, keys.data + kv_head * keys.strides[0] + row * keys.strides[1]);
-  store_row(arena, key + head.value_offset(), values.data + kv_head * values.strides[0] + row * values.strides[1]);
-  if (threadIdx.x % 32 == 0)
-    head.position(slot) = head.state->next_position - static_cast<std::int32_t>(keys.sizes[1] - row);
+  write_entry(head, head.arena->slots[kv_head * head.arena->most_tokens + row], keys.sizes[1] - row,
+              keys.data + kv_head * keys.strides[0] + row * keys.strides[1],
+              values.data + kv_head * values.strides[0] + row * values.strides[1]);
 }
 
 __global__ void __launch_bounds__(append_threads)
@@ -59,6 +65,24 @@ __global__ void __launch_bounds__(append_threads)
   if (tokens.count > rows_in_append) return;
   for (std::int64_t row = threadIdx.x / 32; row < tokens.count; row += append_threads / 32)
     write_entry(head, kv_head, row, keys, values);
+}
+
+/// The next token of up to layers_at_once layers, a block a head.
+__global__ void __launch_bounds__(append_threads)
+    append_token_kernel(__grid_constant__ const KvArena arena, std::int32_t first_layer,
+                        __grid_constant__ const ConstView<Role, 2> roles,
+                        __grid_constant__ const ConstView<float, 3> keys,
+                        __grid_constant__ const ConstView<float, 3> values) {
+  __shared__ AppendShared shared;
+  const std::int64_t kv_head = blockIdx.x;
+  const std::int64_t layer = first_layer + static_cast<std::int64_t>(blockIdx.y);
+  const std::int64_t place = static_cast<std::int64_t>(blockIdx.y) * arena.kv_heads + kv_head;
+  const KvHeadPages head(arena, layer, kv_head);
+  const AppendedTokens token{roles.data + layer * roles.strides[0] + kv_head * roles.strides[1], 1, 1};
+  append_to_head(BlockTeam(), shared, head, token, arena.moves + 2 * place * arena.most_moves, arena.slots + place);
+  if (threadIdx.x >= 32) return;
+  write_entry(head, arena.slots[place], 1, keys.data + layer * keys.strides[0] + kv_head * keys.strides[1],
+              values.data + layer * values.strides[0] + kv_head * values.strides[1]);
 }
 
 __global__ void __launch_bounds__(append_threads)
@@ -147,12 +171,13 @@ Status DeviceKvCache::reset(std::int64_t window, bool keep_scores, Stream stream
   release(moves_);
   moves_ = nullptr;
   known_free_ = 0;
-  window_ = std::clamp<std::int64_t>(window, 0, std::numeric_limits<std::int32_t>::max());
-  arena_.window = static_cast<std::int32_t>(window_);
-  arena_.most_moves = static_cast<std::int32_t>(std::min(window_, max_tokens_));
-  const std::int64_t bytes = std::int64_t{8} * arena_.most_moves * arena_.kv_heads;
-  if (bytes > 0) {
-    if (const Status status = allocate(bytes, &moves_); !status.ok()) return status;
+  release(slots_);
+  slots_ = nullptr;
+  arena_.most_tokens = 0;
+  set_window(arena_, window, max_tokens_);
+  window_ = arena_.window;
+  if (arena_.moves_bytes() > 0) {
+    if (const Status status = allocate(arena_.moves_bytes(), &moves_); !status.ok()) return status;
   }
   arena_.moves = static_cast<std::int32_t*>(moves_);
   std::memset(mirror_.as<std::byte>(), 0, static_cast<std::size_t>(mirror_.size_bytes()));
@@ -164,10 +189,12 @@ Status DeviceKvCache::reserve_slots(std::int64_t tokens, Stream stream) {
   if (const Status status = synchronize(stream); !status.ok()) return status;
   release(slots_);
   slots_ = nullptr;
-  arena_.most_tokens = 0;
-  if (const Status status = allocate(4 * tokens * arena_.kv_heads, &slots_); !status.ok()) return status;
-  arena_.slots = static_cast<std::int32_t*>(slots_);
   arena_.most_tokens = static_cast<std::int32_t>(tokens);
+  if (const Status status = allocate(arena_.slots_bytes(), &slots_); !status.ok()) {
+    arena_.most_tokens = 0;
+    return status;
+  }
+  arena_.slots = static_cast<std::int32_t*>(slots_);
   return {};
 }
 
@@ -223,6 +250,28 @@ Status DeviceKvCache::append(LayerId layer, ConstView<Role, 2> roles, ConstView<
   write_kernel<<<dim3(blocks_for(rows, append_threads / 32), heads), append_threads, 0, stream>>>(arena_, layer.value,
                                                                                                   keys, values);
   return launched();
+}
+
+Status DeviceKvCache::append_token(ConstView<Role, 2> roles, ConstView<float, 3> keys, ConstView<float, 3> values,
+                                   Stream stream) {
+  const std::int64_t layers = roles.size(0);
+  if (layers > arena_.layers) return {StatusCode::invalid_argument, "append: layers over the cache's"};
+  if (roles.size(1) != arena_.kv_heads) return {StatusCode::shape_mismatch, "roles: [layers, kv_heads]"};
+  if (!launch::has_sizes(keys, {layers, arena_.kv_heads, arena_.head_dim}))
+    return {StatusCode::shape_mismatch, "keys: [layers, kv_heads, head_dim]"};
+  if (!launch::has_sizes(values, {layers, arena_.kv_heads, arena_.head_dim}))
+    return {StatusCode::shape_mismatch, "values: [layers, kv_heads, head_dim]"};
+  if (!launch::is_dense(keys) || !launch::is_dense(values))
+    return {StatusCode::shape_mismatch, "head_dim: neighbours in memory"};
+  if (layers > 0 && arena_.most_tokens < 1)
+    return {StatusCode::invalid_argument, "append: more tokens than were reserved"};
+  for (std::int64_t first = 0; first < layers; first += arena_.layers_at_once) {
+    const std::int64_t here = std::min<std::int64_t>(arena_.layers_at_once, layers - first);
+    append_token_kernel<<<dim3(static_cast<unsigned>(arena_.kv_heads), static_cast<unsigned>(here)), append_threads, 0,
+                          stream>>>(arena_, static_cast<std::int32_t>(first), roles, keys, values);
+    if (const Status status = launched(); !status.ok()) return status;
+  }
+  return {};
 }
 
 Status DeviceKvCache::finish_step(Stream stream) {

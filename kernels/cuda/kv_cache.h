@@ -50,9 +50,9 @@ struct HeadEntries {
 class DeviceKvCache {
  public:
   /// `max_tokens`: the longest sequence that will come. limit_bytes of the shape bounds the slabs (0: the device's
-  /// memory). Memory besides the slabs: 4 bytes a page that could be, and 32 bytes a head. `allocator` null: CUDA's.
-  /// Errors: invalid_argument (a size below 1), unsupported_shape (head_dim over 256, over 65535 KV heads),
-  /// out_of_memory, backend_unavailable.
+  /// memory). Memory besides the slabs: 4 bytes a page that could be, 32 bytes a head, and for appends 8 bytes a
+  /// sliding entry of as many layers as 32 MiB take, one at least. `allocator` null: CUDA's. Errors: invalid_argument
+  /// (a size below 1), unsupported_shape (head_dim over 256, over 65535 KV heads), out_of_memory, backend_unavailable.
   static Status create(const KvCacheShape& shape, std::int64_t max_tokens, const DeviceAllocator* allocator,
                        std::unique_ptr<DeviceKvCache>& cache);
   ~DeviceKvCache();
@@ -80,6 +80,11 @@ class DeviceKvCache {
   /// sliding entries held. Errors: shape_mismatch, invalid_argument (no such layer).
   Status append(LayerId layer, ConstView<Role, 2> roles, ConstView<float, 3> keys, ConstView<float, 3> values,
                 Stream stream);
+
+  /// As append() of one token to each of the first `layers` layers, in as few kernels as there is room for.
+  ///   roles [layers, kv_heads]; keys, values [layers, kv_heads, head_dim], head_dim dense
+  /// Errors: shape_mismatch, invalid_argument (more layers than the cache's, nothing reserved).
+  Status append_token(ConstView<Role, 2> roles, ConstView<float, 3> keys, ConstView<float, 3> values, Stream stream);
 
   /// Pages that became empty can be used again from here on, and counts go to pinned memory.
   Status finish_step(Stream stream);

@@ -45,4 +45,35 @@ NATSCOPE_HD inline void linear_lane_sums(int lane, const Weight* weight, const f
   }
 }
 
+inline constexpr int pieces_ahead = 4;  ///< of a row of weights, that a lane reads before it multiplies
+
+/// The pieces of a lane from `first` on, of a row of weights of in_size; what lies behind the row's end is not read.
+template <int piece, class Weight>
+struct LanePieces {
+  LinearPiece<Weight, piece> held[pieces_ahead];
+
+  static constexpr std::int64_t columns = std::int64_t{32} * piece * pieces_ahead;  ///< of all lanes
+
+  [[nodiscard]] NATSCOPE_HD static std::int64_t column(int lane, std::int64_t first, int index) {
+    return first + (std::int64_t{32} * index + lane) * piece;
+  }
+  NATSCOPE_HD void read(int lane, const Weight* weight, std::int64_t first, std::int64_t in_size) {
+    NATSCOPE_UNROLL
+    for (int index = 0; index < pieces_ahead; ++index) {
+      const std::int64_t at = column(lane, first, index);
+      if (at < in_size) held[index] = *reinterpret_cast<const LinearPiece<Weight, piece>*>(weight + at);
+    }
+  }
+  /// In the order of linear_lane_sums, so that the sum has the same bits.
+  NATSCOPE_HD void multiply(int lane, const float* x, std::int64_t first, std::int64_t in_size, float& sum) const {
+    NATSCOPE_UNROLL
+    for (int index = 0; index < pieces_ahead; ++index) {
+      const std::int64_t at = column(lane, first, index);
+      if (at >= in_size) continue;
+      NATSCOPE_UNROLL
+      for (int i = 0; i < piece; ++i) sum = std::fma(linear_number(held[index].numbers[i]), x[at + i], sum);
+    }
+  }
+};
+
 }  // namespace natscope::kernels::cuda

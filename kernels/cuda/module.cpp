@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // libnatscope_cuda.so: the table of kernels/device_operations.h over the operations of this folder.
 #include <array>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <new>
+#include <utility>
 
 #include "kernels/cuda/attention_decode.h"
 #include "kernels/cuda/attention_prefill.h"
@@ -13,6 +15,8 @@
 #include "kernels/cuda/linear.h"
 #include "kernels/cuda/role_assignment.h"
 #include "kernels/cuda/row_math.h"
+#include "kernels/cuda/token_heads.h"
+#include "kernels/cuda/token_products.h"
 #include "kernels/device_operations.h"
 
 namespace natscope::kernels::cuda {
@@ -22,6 +26,13 @@ struct Opened {
   OwnedStream stream;
   DeviceMemory scratch;  // of attention
   std::array<StreamMark, device_mark_count> marks;
+  std::uint64_t moves = 0;  // how often memory that recordings may name was freed
+  std::unique_ptr<Graph> recording;
+};
+
+struct Recording {
+  std::unique_ptr<Graph> graph;
+  std::uint64_t moves = 0;
 };
 
 struct Cache {
@@ -31,6 +42,14 @@ struct Cache {
 Opened& of(void* device) { return *static_cast<Opened*>(device); }
 Stream stream_of(void* device) { return of(device).stream.get(); }
 DeviceKvCache& kept(void* cache) { return *static_cast<Cache*>(cache)->entries; }
+
+Status reserve_scratch(void* device, std::int64_t size_bytes) {
+  Opened& opened = of(device);
+  if (size_bytes <= opened.scratch.size_bytes()) return {};
+  if (opened.recording) return {StatusCode::invalid_argument, "a recording of what was never done before"};
+  ++opened.moves;
+  return opened.scratch.reserve(size_bytes);
+}
 
 Status open_device(void** device, DeviceDescription* description) {
   DeviceInfo info;
@@ -105,6 +124,9 @@ Status multiply(void* device, const float* x, std::int64_t rows, const LinearRow
   return linear(x, rows, *product, add, stream_of(device));
 }
 
+Status multiply_token(void* device, const TokenProducts* call) { return token_products(*call, stream_of(device)); }
+Status prepare_heads(void* device, const TokenHeads* call) { return token_heads(*call, stream_of(device)); }
+
 Status assign_roles(void* device, const Role* prescribed, const float* scores, std::int64_t kv_heads, std::int64_t n,
                     float global_bias, Role* roles) {
   return assign_prescribed_roles(ConstView<Role, 2>::packed(prescribed, {kv_heads, n}),
@@ -120,21 +142,31 @@ Status create_cache(void*, const KvCacheShape* shape, std::int64_t max_tokens, v
   *cache = made.release();
   return {};
 }
-void free_cache(void*, void* cache) { delete static_cast<Cache*>(cache); }
+void free_cache(void* device, void* cache) {
+  ++of(device).moves;
+  delete static_cast<Cache*>(cache);
+}
 Status reset_cache(void* device, void* cache, std::int64_t window) {
+  ++of(device).moves;
   return kept(cache).reset(window, false, stream_of(device));
 }
 Status reserve_cache(void* device, void* cache, std::int64_t tokens, std::int64_t layers) {
-  return kept(cache).reserve(tokens, layers, stream_of(device));
+  const std::int32_t* const slots = kept(cache).arena().slots;
+  const Status status = kept(cache).reserve(tokens, layers, stream_of(device));
+  if (kept(cache).arena().slots != slots) ++of(device).moves;
+  return status;
 }
 Status append(void* device, void* cache, std::int32_t layer, std::int32_t, const ConstView<Role, 2>* roles,
               const ConstView<float, 3>* keys, const ConstView<float, 3>* values) {
   return kept(cache).append(LayerId(layer), *roles, *keys, *values, stream_of(device));
 }
-Status finish_pass(void* device, void* cache, DeviceCacheCounts* counts) {
-  DeviceKvCache& entries = kept(cache);
-  if (const Status status = entries.finish_step(stream_of(device)); !status.ok()) return status;
-  if (const Status status = wait(device); !status.ok()) return status;
+Status append_token(void* device, void* cache, const ConstView<Role, 2>* roles, const ConstView<float, 3>* keys,
+                    const ConstView<float, 3>* values) {
+  return kept(cache).append_token(*roles, *keys, *values, stream_of(device));
+}
+Status end_appends(void* device, void* cache) { return kept(cache).finish_step(stream_of(device)); }
+Status cache_counts(void*, void* cache, DeviceCacheCounts* counts) {
+  const DeviceKvCache& entries = kept(cache);
   if (const Status status = entries.failure(); !status.ok()) return status;
   *counts = {entries.total_entries(), entries.page_bytes()};
   return {};
@@ -145,39 +177,81 @@ View<T, 2> only_token(const View<T, 3>& rows) {
   return {rows.data, {rows.size(0), rows.size(2)}, {rows.stride(0), rows.stride(2)}};
 }
 
+/// Whether [heads, n, head_dim] is one piece of memory, in whatever order of heads and tokens.
+bool is_without_gaps(const View<float, 3>& out) {
+  const std::int64_t last =
+      (out.size(0) - 1) * out.stride(0) + (out.size(1) - 1) * out.stride(1) + (out.size(2) - 1) * out.stride(2);
+  return last + 1 == out.size(0) * out.size(1) * out.size(2);
+}
+
 Status attention(void* device, void* cache, std::int32_t layer, std::int32_t first, const ConstView<float, 3>* queries,
                  const ConstView<float, 3>* keys, const ConstView<float, 3>* values, const ConstView<Role, 2>* roles,
-                 const View<float, 3>* out, const View<float, 2>* lse) {
+                 bool round, const View<float, 3>* out, const View<float, 2>* lse) {
   const DeviceKvCache& entries = kept(cache);
   const std::int64_t heads = queries->size(0);
   const std::int64_t chunk = queries->size(1);
   const std::int64_t scratch_bytes = chunk == 1 ? attention_decode_scratch_bytes(heads, entries)
                                                 : attention_prefill_scratch_bytes(heads, chunk, entries);
-  DeviceMemory& scratch = of(device).scratch;
-  if (const Status status = scratch.reserve(scratch_bytes); !status.ok()) return status;
+  if (const Status status = reserve_scratch(device, scratch_bytes); !status.ok()) return status;
+  const DeviceMemory& scratch = of(device).scratch;
   if (chunk > 1) {
-    return attention_prefill(*queries, *keys, *values, *roles, entries, LayerId(layer), TokenPos(first), *out, *lse,
-                             scratch.data(), scratch.size_bytes(), stream_of(device));
+    const std::int64_t size = heads * chunk * out->size(2);
+    if (round && !is_without_gaps(*out)) return {StatusCode::shape_mismatch, "out: rounded, so without gaps"};
+    const Status status = attention_prefill(*queries, *keys, *values, *roles, entries, LayerId(layer), TokenPos(first),
+                                            *out, *lse, scratch.data(), scratch.size_bytes(), stream_of(device));
+    return status.ok() && round ? round_to_bf16(out->data, size, stream_of(device)) : status;
   }
   return attention_decode(only_token(*queries), only_token(*keys), only_token(*values), entries, LayerId(layer),
                           only_token(*out), {lse->data, static_cast<std::size_t>(heads)}, {}, scratch.data(),
-                          scratch.size_bytes(), stream_of(device));
+                          scratch.size_bytes(), stream_of(device), round);
 }
 
 Status train_forward(void* device, const AttentionTrainInputs* inputs, const View<float, 4>* out,
                      const View<float, 3>* lse) {
-  DeviceMemory& scratch = of(device).scratch;
-  if (const Status status = scratch.reserve(attention_train_scratch_bytes(*inputs, false)); !status.ok()) return status;
+  if (const Status status = reserve_scratch(device, attention_train_scratch_bytes(*inputs, false)); !status.ok())
+    return status;
+  const DeviceMemory& scratch = of(device).scratch;
   return attention_train_forward(*inputs, *out, *lse, scratch.data(), scratch.size_bytes(), stream_of(device));
 }
 Status train_backward(void* device, const AttentionTrainInputs* inputs, const ConstView<float, 4>* out,
                       const ConstView<float, 3>* lse, const ConstView<float, 4>* d_out, double sparse_regularized_value,
                       const View<float, 4>* dq, const View<float, 4>* dk, const View<float, 4>* dv,
                       const View<float, 4>* d_roles) {
-  DeviceMemory& scratch = of(device).scratch;
-  if (const Status status = scratch.reserve(attention_train_scratch_bytes(*inputs, true)); !status.ok()) return status;
+  if (const Status status = reserve_scratch(device, attention_train_scratch_bytes(*inputs, true)); !status.ok())
+    return status;
+  const DeviceMemory& scratch = of(device).scratch;
   return attention_train_backward(*inputs, *out, *lse, *d_out, sparse_regularized_value, *dq, *dk, *dv, *d_roles,
                                   scratch.data(), scratch.size_bytes(), stream_of(device));
+}
+
+Status begin_recording(void* device) {
+  Opened& opened = of(device);
+  if (opened.recording) return {StatusCode::invalid_argument, "a recording in a recording"};
+  std::unique_ptr<Graph> graph(new (std::nothrow) Graph());
+  if (!graph) return {StatusCode::out_of_memory, "the host's memory"};
+  const Status status = graph->begin(opened.stream.get());
+  if (status.ok()) opened.recording = std::move(graph);
+  return status;
+}
+Status end_recording(void* device, void** recording) {
+  Opened& opened = of(device);
+  if (!opened.recording) return {StatusCode::invalid_argument, "no recording to end"};
+  std::unique_ptr<Graph> graph = std::move(opened.recording);
+  if (const Status status = graph->end(opened.stream.get()); !status.ok()) return status;
+  auto* const kept = new (std::nothrow) Recording{std::move(graph), opened.moves};
+  *recording = kept;
+  return kept != nullptr ? Status{} : Status{StatusCode::out_of_memory, "the host's memory"};
+}
+void free_recording(void* device, void* recording) {
+  static_cast<void>(wait(device));  // its error comes again
+  delete static_cast<Recording*>(recording);
+}
+bool is_current(void* device, const void* recording) {
+  return static_cast<const Recording*>(recording)->moves == of(device).moves;
+}
+Status replay(void* device, void* recording) {
+  if (!is_current(device, recording)) return {StatusCode::invalid_argument, "a recording of memory that is gone"};
+  return static_cast<Recording*>(recording)->graph->launch(stream_of(device));
 }
 
 constexpr DeviceOperations table{
@@ -199,14 +273,23 @@ constexpr DeviceOperations table{
     .swiglu = gate_rows,
     .round_to_bf16 = round_rows,
     .linear = multiply,
+    .token_products = multiply_token,
+    .token_heads = prepare_heads,
     .assign_roles = assign_roles,
     .create_cache = create_cache,
     .free_cache = free_cache,
     .reset_cache = reset_cache,
     .reserve_cache = reserve_cache,
     .append = append,
-    .finish_pass = finish_pass,
+    .append_token = append_token,
+    .end_appends = end_appends,
+    .cache_counts = cache_counts,
     .attention = attention,
+    .begin_recording = begin_recording,
+    .end_recording = end_recording,
+    .free_recording = free_recording,
+    .is_current = is_current,
+    .replay = replay,
     .attention_train_forward = train_forward,
     .attention_train_backward = train_backward,
 };

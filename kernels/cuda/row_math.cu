@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "kernels/cuda/launch_status.cuh"
-#include "kernels/element_type.h"
+#include "kernels/cuda/row_math.cuh"
 
 namespace natscope::kernels::cuda {
 
@@ -18,31 +18,11 @@ constexpr int warps = threads / 32;
 }
 constexpr Status too_large{StatusCode::unsupported_shape, "more rows than a launch takes"};
 
-__device__ float stored(float value, bool round) { return round ? to_float(to_bf16(value)) : value; }
-
-/// Every lane gets the sum, in the same order each time.
-__device__ float warp_sum(float value) {
-#pragma unroll
-  for (int step = 16; step > 0; step /= 2) value += __shfl_xor_sync(0xffffffffU, value, step);
-  return value;
-}
-
 /// A block a row.
 __global__ void __launch_bounds__(threads)
     rms_norm_kernel(const float* x, const float* weight, std::int64_t cols, float eps, bool round, float* out) {
-  __shared__ float of_warp[warps];
   const std::int64_t start = static_cast<std::int64_t>(blockIdx.x) * cols;
-  float squares = 0;
-  for (std::int64_t i = threadIdx.x; i < cols; i += threads) squares += x[start + i] * x[start + i];
-  squares = warp_sum(squares);
-  if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = squares;
-  __syncthreads();
-  float total = 0;
-#pragma unroll
-  for (int warp = 0; warp < warps; ++warp) total += of_warp[warp];
-  const float scale = 1.0F / sqrtf(total / static_cast<float>(cols) + eps);
-  for (std::int64_t i = threadIdx.x; i < cols; i += threads)
-    out[start + i] = stored(x[start + i] * scale * weight[i], round);
+  norm_row<threads>(x + start, weight, cols, eps, round, out + start);
 }
 
 /// A warp a head.
@@ -51,27 +31,13 @@ __global__ void __launch_bounds__(threads)
                       std::int64_t heads, std::int64_t head_dim, float eps, bool round) {
   const std::int64_t index = static_cast<std::int64_t>(blockIdx.x) * warps + threadIdx.x / 32;
   if (index >= all_heads) return;
-  const int lane = static_cast<int>(threadIdx.x % 32);
-  float* const head = x + index * head_dim;
-  const std::int64_t half = head_dim / 2;
-  const std::int64_t angles = index / heads * half;
-  float scale = 1;
-  if (norm != nullptr) {
-    float squares = 0;
-    for (std::int64_t i = lane; i < head_dim; i += 32) squares += head[i] * head[i];
-    scale = 1.0F / sqrtf(warp_sum(squares) / static_cast<float>(head_dim) + eps);
-  }
-  for (std::int64_t i = lane; i < half; i += 32) {
-    const float low = norm != nullptr ? head[i] * scale * norm[i] : head[i];
-    const float high = norm != nullptr ? head[i + half] * scale * norm[i + half] : head[i + half];
-    head[i] = stored(low * cosine[angles + i] - high * sine[angles + i], round);
-    head[i + half] = stored(high * cosine[angles + i] + low * sine[angles + i], round);
-  }
+  const std::int64_t angles = index / heads * (head_dim / 2);
+  turn_head(x + index * head_dim, norm, cosine + angles, sine + angles, head_dim, eps, round);
 }
 
 __global__ void __launch_bounds__(threads) swiglu_kernel(float* gate, const float* up, std::int64_t size, bool round) {
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * threads + threadIdx.x;
-  if (i < size) gate[i] = stored(gate[i] / (1.0F + expf(-gate[i])) * up[i], round);
+  if (i < size) gate[i] = gated(gate[i], up[i], round);
 }
 
 __global__ void __launch_bounds__(threads) round_kernel(float* x, std::int64_t size) {

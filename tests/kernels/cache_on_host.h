@@ -51,8 +51,7 @@ class CacheOnHost : public TestedCache {
     kernels::cuda::divide_tables(arena_, tables_.data());
     std::memset(arena_.heads, 0, static_cast<std::size_t>(arena_.head_count()) * sizeof(kernels::cuda::KvHeadState));
     std::memset(arena_.stock, 0, sizeof(kernels::cuda::KvPageStock));
-    arena_.window = static_cast<std::int32_t>(window);
-    arena_.most_moves = static_cast<std::int32_t>(std::min(window, max_tokens));
+    set_window(arena_, window, max_tokens);
     arena_.most_tokens = static_cast<std::int32_t>(max_tokens);
     moves_.assign(static_cast<std::size_t>(2 * arena_.most_moves), -7);
     slots_.assign(static_cast<std::size_t>(max_tokens), -7);

@@ -18,7 +18,7 @@ namespace natscope::kernels {
 
 /// Of a table's layout and meaning. A module with another one is refused. Grows with every change of this file or of a
 /// type that it names.
-inline constexpr std::uint32_t device_abi_version = 3;
+inline constexpr std::uint32_t device_abi_version = 4;
 
 /// The symbol of a module that returns its table: `const DeviceOperations* natscope_device_operations()`.
 inline constexpr const char* device_entry_point = "natscope_device_operations";
@@ -39,9 +39,46 @@ struct DeviceCacheCounts {
   std::int64_t allocated_bytes = 0;
 };
 
+/// Products of the one row that a step's token has, read once for all of them.
+struct TokenProducts {
+  static constexpr std::int32_t most = 4;
+  /// What becomes of a product: `out` is it, grows by it, or (of two products) products[0].out = silu(first) · second.
+  enum class Into : std::uint8_t { out, sum, gate };
+
+  const float* x = nullptr;     ///< [in_size]
+  const float* norm = nullptr;  ///< [in_size]: products are of RMSNorm(x) · norm; null: of x
+  float eps = 0;
+  bool round = false;  ///< the normed row, and what `gate` writes, are rounded to bf16
+  Into into = Into::out;
+  std::int32_t count = 0;         ///< 1 … most; of one in_size; of one dtype where into is gate
+  LinearRow products[most] = {};  ///< `out` overlaps x nowhere
+};
+
+/// What stands between the projections of a step's token and its attention, in place.
+struct TokenHeads {
+  float* queries = nullptr;       ///< [heads, head_dim]
+  float* keys = nullptr;          ///< [kv_heads, head_dim]
+  float* values = nullptr;        ///< [kv_heads, head_dim]
+  const float* q_norm = nullptr;  ///< [head_dim], null without one
+  const float* k_norm = nullptr;
+  const float* cosine = nullptr;  ///< [head_dim / 2]
+  const float* sine = nullptr;
+  std::int32_t heads = 0;
+  std::int32_t kv_heads = 0;
+  std::int32_t head_dim = 0;
+  float eps = 0;
+  bool round = false;  ///< values too
+
+  const Role* prescribed = nullptr;  ///< [kv_heads]
+  const float* scores = nullptr;     ///< [3 · kv_heads], null: nothing is prescribed as by_scores
+  float global_bias = 0;
+  Role* roles = nullptr;  ///< [kv_heads] = role_of(prescribed, scores, global_bias)
+};
+
 /// `device` is what open() made, `cache` what create_cache() made; one thread at a time. Pointers to numbers are the
-/// device's unless they say host. Work is put on the device's one stream and done in order; views of host memory may go
-/// once the call returned (upload), or once wait() or wait_mark() says that it was passed (download). Sizes are at
+/// device's unless they say host. Work is put on the device's one stream and done in order; host memory may go
+/// once the call returned (upload; pinned memory: once it was passed), or once wait() or wait_mark() says that it was
+/// passed (download). Sizes are at
 /// least 1. Activations are f32; `round` rounds what is written to bf16, kept as f32, for engines of that type.
 struct DeviceOperations {
   std::uint32_t abi_version = 0;  ///< first, and never moved
@@ -80,6 +117,10 @@ struct DeviceOperations {
   /// out [rows, out_size] = x [rows, in_size] · weightᵀ + bias, or grows by it (`add`). All of `product` on the device.
   Status (*linear)(void* device, const float* x, std::int64_t rows, const LinearRow* product, bool add) = nullptr;
 
+  /// One token's: the same numbers as rms_norm, linear and swiglu, and as turn_heads, round_to_bf16 and assign_roles.
+  Status (*token_products)(void* device, const TokenProducts* call) = nullptr;
+  Status (*token_heads)(void* device, const TokenHeads* call) = nullptr;
+
   /// roles [kv_heads, n] = role_of(prescribed [kv_heads, n], scores [n, 3 · kv_heads], global_bias), all packed.
   /// scores null: nothing is prescribed as by_scores.
   Status (*assign_roles)(void* device, const Role* prescribed, const float* scores, std::int64_t kv_heads,
@@ -95,14 +136,33 @@ struct DeviceOperations {
   /// As KvCache::append for all KV heads of a layer. roles [kv_heads, n]; keys, values [kv_heads, n, head_dim].
   Status (*append)(void* device, void* cache, std::int32_t layer, std::int32_t first, const ConstView<Role, 2>* roles,
                    const ConstView<float, 3>* keys, const ConstView<float, 3>* values) = nullptr;
-  /// Ends a pass's appends, waits, and says what is held. Errors: out_of_memory (entries are missing), as wait.
-  Status (*finish_pass)(void* device, void* cache, DeviceCacheCounts* counts) = nullptr;
+  /// The next token of the first layers, at the position that each of them has come to. roles [layers, kv_heads]; keys,
+  /// values [layers, kv_heads, head_dim], rows dense.
+  Status (*append_token)(void* device, void* cache, const ConstView<Role, 2>* roles, const ConstView<float, 3>* keys,
+                         const ConstView<float, 3>* values) = nullptr;
+  /// After a pass's appends. What cache_counts() says once this was waited for is of this moment.
+  Status (*end_appends)(void* device, void* cache) = nullptr;
+  /// Errors: out_of_memory (an append found no room, entries are missing).
+  Status (*cache_counts)(void* device, void* cache, DeviceCacheCounts* counts) = nullptr;
 
-  /// As kernels/attention_prefill.h, and for a chunk of one token kernels/attention_decode.h. All on the device.
+  /// As kernels/attention_prefill.h, and for a chunk of one token, whose `first` nobody looks at,
+  /// kernels/attention_decode.h. All on the device. `round` wants an `out` without gaps.
   Status (*attention)(void* device, void* cache, std::int32_t layer, std::int32_t first,
                       const ConstView<float, 3>* queries, const ConstView<float, 3>* keys,
-                      const ConstView<float, 3>* values, const ConstView<Role, 2>* roles, const View<float, 3>* out,
-                      const View<float, 2>* lse) = nullptr;
+                      const ConstView<float, 3>* values, const ConstView<Role, 2>* roles, bool round,
+                      const View<float, 3>* out, const View<float, 2>* lse) = nullptr;
+
+  /// Work of one pass, put together once and done often. Between begin and end nothing is done: each call is kept with
+  /// its arguments, and replay() does them all, with what their memory holds then. Nothing that waits, allocates, frees
+  /// or reserves may come between; host memory of copies is pinned and lives as long as the recording; what the module
+  /// needs for the calls it must have needed before, so do them once without recording.
+  /// Errors: invalid_argument (a recording in a recording; none to end; a call that cannot be kept), out_of_memory.
+  Status (*begin_recording)(void* device) = nullptr;
+  Status (*end_recording)(void* device, void** recording) = nullptr;
+  void (*free_recording)(void* device, void* recording) = nullptr;  ///< waits for the stream
+  /// Whether it would still do what was recorded: not after a reset_cache, nor after memory of the module's own moved.
+  bool (*is_current)(void* device, const void* recording) = nullptr;
+  Status (*replay)(void* device, void* recording) = nullptr;
 
   /// As kernels/attention_train.h, without looking at roles. All on the device, by address.
   Status (*attention_train_forward)(void* device, const AttentionTrainInputs* inputs, const View<float, 4>* out,

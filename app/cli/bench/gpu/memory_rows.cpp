@@ -71,7 +71,9 @@ Expected<std::vector<Row>> longest_context(GpuRun& run, double) {
         done = from_status(device.append(handle, made, layer, static_cast<std::int32_t>(tokens), &roles, &rows, &rows),
                            "cache");
       }
-      if (done) done = from_status(device.finish_pass(handle, made, &counts), "cache");
+      if (done) done = from_status(device.end_appends(handle, made), "cache");
+      if (done) done = from_status(device.wait(handle), "cache");
+      if (done) done = from_status(device.cache_counts(handle, made, &counts), "cache");
       if (done) tokens += scale.chunk;
       if (done && run.left_s() < 0) done = fail(ErrorCode::device_unavailable, "no time is left");
       is_full = !done && done.error().code == ErrorCode::out_of_memory;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A device that is none: the table of a GPU's module over ordinary memory and the CPU's kernels. It keeps its own cache,
 // poisons what it allocates, and refuses what a device could not do: pointers that it did not hand out, appends that were
-// not reserved, results that were read before a wait.
+// not reserved, results that were read before a wait, waits in a recording.
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
@@ -17,6 +18,7 @@
 #include "kernels/attention_prefill.h"
 #include "kernels/attention_train.h"
 #include "kernels/device_operations.h"
+#include "tests/core/engine/modules/host_recording.h"
 
 namespace natscope {
 namespace {
@@ -42,15 +44,20 @@ struct HostDevice {
   std::deque<Download> pending;                                  // host memory is written when a wait has passed them
   std::int64_t delivered = 0;                                    // downloads before the first one that is pending
   std::array<std::int64_t, kernels::device_mark_count> marks{};  // downloads issued before the mark
+  std::int64_t moves = 0;
+  std::unique_ptr<test::HostRecording> recording;
 };
 
 struct HostCache {
   std::unique_ptr<KvCache> cache;
-  std::int64_t promised = 0;  // appended tokens · layers that reserve_cache allows
+  std::vector<std::int32_t> next;  // position of the next token of each layer
+  std::int64_t promised = 0;       // appended tokens · layers that reserve_cache allows
 };
 
 HostDevice& of(void* device) { return *static_cast<HostDevice*>(device); }
 KvCache& kept(void* cache) { return *static_cast<HostCache*>(cache)->cache; }
+
+test::HostRecording* recording_of(void* device) { return of(device).recording.get(); }
 
 constexpr Status ok{};
 constexpr Status foreign{StatusCode::invalid_argument, "memory that is not the device's"};
@@ -124,6 +131,12 @@ Status download(void* device, void* to_host, const void* from, std::int64_t size
   of(device).pending.push_back({to_host, std::vector<char>(bytes, bytes + size_bytes)});
   std::memset(to_host, 0xff, static_cast<std::size_t>(size_bytes));
   return ok;
+}
+/// A recording's copies are of memory that stays.
+template <Status (*copy)(void*, void*, const void*, std::int64_t), int host>
+Status copy_pinned(void* device, void* to, const void* from, std::int64_t size_bytes) {
+  if (recording_of(device) != nullptr && !holds(of(device).pinned, host == 0 ? to : from, size_bytes)) return foreign;
+  return test::Recordable<copy, recording_of>::call(device, to, from, size_bytes);
 }
 void deliver(HostDevice& host, std::int64_t until) {
   for (; host.delivered < until; ++host.delivered) {
@@ -238,14 +251,65 @@ Status assign_roles(void* device, const Role* prescribed, const float* scores, s
   return ok;
 }
 
+Status token_products(void* device, const kernels::TokenProducts* call) {
+  using Into = kernels::TokenProducts::Into;
+  const std::int64_t in_size = call->products[0].in_size;
+  if (call->count < 1 || call->count > kernels::TokenProducts::most || !owns(device, call->x, in_size)) return foreign;
+  std::vector<float> normed(call->x, call->x + in_size);
+  if (call->norm != nullptr) {
+    if (!owns(device, call->norm, in_size)) return foreign;
+    row_math::rms_norm(call->x, call->norm, in_size, call->eps, normed.data());
+    if (call->round) row_math::round_to_bf16(normed.data(), in_size);
+  }
+  std::vector<float> results[kernels::TokenProducts::most];
+  for (std::int32_t index = 0; index < call->count; ++index) {
+    LinearRow product = call->products[index];
+    if (product.in_size != in_size || !owns(device, product.out, product.out_size)) return foreign;
+    if (!owns(device, product.weight, product.out_size * in_size * kernels::element_bytes(product.dtype)) ||
+        (product.bias != nullptr && !owns(device, product.bias, product.out_size)))
+      return foreign;
+    results[index].resize(static_cast<std::size_t>(product.out_size));
+    product.out = results[index].data();
+    if (const Status status = kernels::linear_row(Backend::cpu, normed, {&product, 1}); !status.ok()) return status;
+  }
+  if (call->into == Into::gate) {
+    if (call->count != 2 || call->products[0].dtype != call->products[1].dtype)
+      return {StatusCode::unsupported_dtype, "gate"};
+    const std::int64_t size = call->products[0].out_size;
+    row_math::swiglu(results[0].data(), results[1].data(), size, call->products[0].out);
+    if (call->round) row_math::round_to_bf16(call->products[0].out, size);
+    return ok;
+  }
+  for (std::int32_t index = 0; index < call->count; ++index) {
+    float* const out = call->products[index].out;
+    for (std::size_t i = 0; i < results[index].size(); ++i)
+      out[i] = (call->into == Into::sum ? out[i] : 0) + results[index][i];
+  }
+  return ok;
+}
+
+Status token_heads(void* device, const kernels::TokenHeads* call) {
+  if (!owns(device, call->values, std::int64_t{call->kv_heads} * call->head_dim)) return foreign;
+  const auto turn = [&](float* rows, const float* norm, std::int32_t heads) {
+    return turn_heads(device, rows, norm, call->cosine, call->sine, 1, heads, call->head_dim, call->eps, call->round);
+  };
+  if (const Status status = turn(call->queries, call->q_norm, call->heads); !status.ok()) return status;
+  if (const Status status = turn(call->keys, call->k_norm, call->kv_heads); !status.ok()) return status;
+  if (call->round) row_math::round_to_bf16(call->values, std::int64_t{call->kv_heads} * call->head_dim);
+  return assign_roles(device, call->prescribed, call->scores, call->kv_heads, 1, call->global_bias, call->roles);
+}
+
 Status create_cache(void*, const kernels::KvCacheShape* shape, std::int64_t, void** cache) {
   auto made = std::make_unique<HostCache>();
+  made->next.resize(static_cast<std::size_t>(shape->layers));
   if (const Status status = KvCache::create(*shape, made->cache); !status.ok()) return status;
   *cache = made.release();
   return ok;
 }
 void free_cache(void*, void* cache) { delete static_cast<HostCache*>(cache); }
-Status reset_cache(void*, void* cache, std::int64_t window) {
+Status reset_cache(void* device, void* cache, std::int64_t window) {
+  ++of(device).moves;
+  std::fill(static_cast<HostCache*>(cache)->next.begin(), static_cast<HostCache*>(cache)->next.end(), 0);
   kept(cache).reset(window, false);
   return ok;
 }
@@ -269,11 +333,28 @@ Status append(void* device, void* cache, std::int32_t layer, std::int32_t first,
                            {&(*roles)(head, 0), static_cast<std::size_t>(n)}, part(*keys), part(*values));
     if (!status.ok()) return status;
   }
+  static_cast<HostCache*>(cache)->next[static_cast<std::size_t>(layer)] = first + static_cast<std::int32_t>(n);
   return ok;
 }
-Status finish_pass(void* device, void* cache, kernels::DeviceCacheCounts* counts) {
+Status append_token(void* device, void* cache, const ConstView<Role, 2>* roles, const ConstView<float, 3>* keys,
+                    const ConstView<float, 3>* values) {
+  for (std::int32_t layer = 0; layer < roles->size(0); ++layer) {
+    const auto of_layer = [&](const ConstView<float, 3>& rows) {
+      return ConstView<float, 3>{
+          &rows(layer, 0, 0), {rows.size(1), 1, rows.size(2)}, {rows.stride(1), rows.size(2), 1}};
+    };
+    const ConstView<Role, 2> role{&(*roles)(layer, 0), {roles->size(1), 1}, {roles->stride(1), 1}};
+    const ConstView<float, 3> key = of_layer(*keys);
+    const ConstView<float, 3> value = of_layer(*values);
+    const std::int32_t first = static_cast<HostCache*>(cache)->next[static_cast<std::size_t>(layer)];
+    if (const Status status = append(device, cache, layer, first, &role, &key, &value); !status.ok()) return status;
+  }
+  return ok;
+}
+Status end_appends(void*, void*) { return ok; }
+Status cache_counts(void*, void* cache, kernels::DeviceCacheCounts* counts) {
   *counts = {kept(cache).total_entries(), kept(cache).allocated_bytes()};
-  return wait(device);
+  return ok;
 }
 template <class T>
 View<T, 2> only_token(const View<T, 3>& rows) {
@@ -281,18 +362,20 @@ View<T, 2> only_token(const View<T, 3>& rows) {
 }
 Status attention(void* device, void* cache, std::int32_t layer, std::int32_t first, const ConstView<float, 3>* queries,
                  const ConstView<float, 3>* keys, const ConstView<float, 3>* values, const ConstView<Role, 2>* roles,
-                 const View<float, 3>* out, const View<float, 2>* lse) {
+                 bool round, const View<float, 3>* out, const View<float, 2>* lse) {
   if (!owns(device, *queries) || !owns(device, *keys) || !owns(device, *values) || !owns(device, *roles) ||
       !owns(device, *out) || !owns(device, *lse)) {
     return foreign;
   }
-  if (queries->size(1) == 1) {
-    return kernels::attention_decode(Backend::cpu, only_token(*queries), only_token(*keys), only_token(*values),
-                                     kept(cache), LayerId(layer), only_token(*out),
-                                     {lse->data, static_cast<std::size_t>(lse->size(0))}, {});
-  }
-  return kernels::attention_prefill(Backend::cpu, *queries, *keys, *values, *roles, kept(cache), LayerId(layer),
-                                    TokenPos(first), *out, *lse);
+  const Status status =
+      queries->size(1) == 1
+          ? kernels::attention_decode(Backend::cpu, only_token(*queries), only_token(*keys), only_token(*values),
+                                      kept(cache), LayerId(layer), only_token(*out),
+                                      {lse->data, static_cast<std::size_t>(lse->size(0))}, {})
+          : kernels::attention_prefill(Backend::cpu, *queries, *keys, *values, *roles, kept(cache), LayerId(layer),
+                                       TokenPos(first), *out, *lse);
+  if (status.ok() && round) row_math::round_to_bf16(out->data, out->size(0) * out->size(1) * out->size(2));
+  return status;
 }
 bool owns(void* device, const kernels::AttentionTrainInputs& inputs) {
   return owns(device, inputs.q) && owns(device, inputs.k) && owns(device, inputs.v) && owns(device, inputs.roles);
@@ -314,6 +397,36 @@ Status train_backward(void* device, const kernels::AttentionTrainInputs* inputs,
                                            *dk, *dv, *d_roles);
 }
 
+std::int64_t replays = 0;
+Status begin_recording(void* device) {
+  if (recording_of(device) != nullptr) return {StatusCode::invalid_argument, "a recording in a recording"};
+  of(device).recording = std::make_unique<test::HostRecording>();
+  of(device).recording->moves = of(device).moves;
+  return ok;
+}
+Status end_recording(void* device, void** recording) {
+  if (recording_of(device) == nullptr) return {StatusCode::invalid_argument, "no recording to end"};
+  *recording = of(device).recording.release();
+  return ok;
+}
+void free_recording(void*, void* recording) { delete static_cast<test::HostRecording*>(recording); }
+bool is_current(void* device, const void* recording) {
+  return static_cast<const test::HostRecording*>(recording)->moves == of(device).moves;
+}
+Status replay(void* device, void* recording) {
+  if (!is_current(device, recording)) return {StatusCode::invalid_argument, "a recording of memory that is gone"};
+  ++replays;
+  for (const auto& call : static_cast<test::HostRecording*>(recording)->calls) {
+    if (const Status status = call(); !status.ok()) return status;
+  }
+  return ok;
+}
+
+template <auto operation>
+constexpr auto recordable = &test::Recordable<operation, recording_of>::call;
+template <auto operation>
+constexpr auto alone = &test::NotRecordable<operation, recording_of>::call;
+
 }  // namespace
 }  // namespace natscope
 
@@ -324,6 +437,9 @@ Status train_backward(void* device, const kernels::AttentionTrainInputs* inputs,
 /// How often anybody waited for all of a device's work.
 extern "C" std::int64_t natscope_test_device_waits();
 extern "C" std::int64_t natscope_test_device_waits() { return natscope::waits; }
+/// How often a recording was done.
+extern "C" std::int64_t natscope_test_device_replays();
+extern "C" std::int64_t natscope_test_device_replays() { return natscope::replays; }
 
 extern "C" const natscope::kernels::DeviceOperations* natscope_device_operations();
 extern "C" const natscope::kernels::DeviceOperations* natscope_device_operations() {
@@ -333,28 +449,37 @@ extern "C" const natscope::kernels::DeviceOperations* natscope_device_operations
       .size_bytes = sizeof(kernels::DeviceOperations),
       .open = open,
       .close = close,
-      .allocate = allocate,
+      .allocate = alone<allocate>,
       .free = free,
-      .upload = upload,
-      .download = download,
-      .allocate_pinned = allocate_pinned,
+      .upload = copy_pinned<upload, 1>,
+      .download = copy_pinned<download, 0>,
+      .allocate_pinned = alone<allocate_pinned>,
       .free_pinned = free_pinned,
-      .wait = wait,
-      .set_mark = set_mark,
-      .wait_mark = wait_mark,
-      .rms_norm = rms_norm,
-      .turn_heads = turn_heads,
-      .swiglu = swiglu,
-      .round_to_bf16 = round_to_bf16,
-      .linear = linear,
-      .assign_roles = assign_roles,
+      .wait = alone<wait>,
+      .set_mark = alone<set_mark>,
+      .wait_mark = alone<wait_mark>,
+      .rms_norm = recordable<rms_norm>,
+      .turn_heads = recordable<turn_heads>,
+      .swiglu = recordable<swiglu>,
+      .round_to_bf16 = recordable<round_to_bf16>,
+      .linear = recordable<linear>,
+      .token_products = recordable<token_products>,
+      .token_heads = recordable<token_heads>,
+      .assign_roles = recordable<assign_roles>,
       .create_cache = create_cache,
       .free_cache = free_cache,
-      .reset_cache = reset_cache,
-      .reserve_cache = reserve_cache,
-      .append = append,
-      .finish_pass = finish_pass,
-      .attention = attention,
+      .reset_cache = alone<reset_cache>,
+      .reserve_cache = alone<reserve_cache>,
+      .append = recordable<append>,
+      .append_token = recordable<append_token>,
+      .end_appends = recordable<end_appends>,
+      .cache_counts = cache_counts,
+      .attention = recordable<attention>,
+      .begin_recording = begin_recording,
+      .end_recording = end_recording,
+      .free_recording = free_recording,
+      .is_current = is_current,
+      .replay = alone<replay>,
       .attention_train_forward = train_forward,
       .attention_train_backward = train_backward,
   };
