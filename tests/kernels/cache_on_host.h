@@ -53,8 +53,8 @@ class CacheOnHost : public TestedCache {
     std::memset(arena_.stock, 0, sizeof(kernels::cuda::KvPageStock));
     set_window(arena_, window, max_tokens);
     arena_.most_tokens = static_cast<std::int32_t>(max_tokens);
-    moves_.assign(static_cast<std::size_t>(2 * arena_.most_moves), -7);
-    slots_.assign(static_cast<std::size_t>(max_tokens), -7);
+    moves_.assign(static_cast<std::size_t>(arena_.moves_bytes() / 4), -7);
+    slots_.assign(static_cast<std::size_t>(arena_.slots_bytes() / 4), -7);
   }
 
   kernels::Status reserve(std::int64_t tokens, std::int64_t layers) override {
@@ -70,18 +70,16 @@ class CacheOnHost : public TestedCache {
   }
 
   kernels::Status append(const AppendedStep& step) override {
-    for (std::int64_t kv_head = 0; kv_head < arena_.kv_heads; ++kv_head) {
-      const kernels::cuda::KvHeadPages head(arena_, step.layer.value, kv_head);
-      const kernels::cuda::AppendedTokens tokens{step.roles.data() + kv_head * step.count, 1,
-                                                 static_cast<std::int32_t>(step.count)};
-      append_to_head(HostTeam(), shared_, head, tokens, moves_.data(), slots_.data());
-      for (std::int64_t row = 0; row < step.count; ++row) {
-        const std::int32_t slot = slots_[static_cast<std::size_t>(row)];
-        if (slot < 0) continue;
-        const std::int64_t from = (kv_head * step.count + row) * arena_.head_dim;
-        store(head.key_row(slot), step.keys.data() + from);
-        store(head.key_row(slot) + head.value_offset(), step.values.data() + from);
-        head.position(slot) = head.state->next_position - static_cast<std::int32_t>(step.count - row);
+    for (std::int64_t kv_head = 0; kv_head < arena_.kv_heads; ++kv_head)
+      append(step, kv_head, moves_of(kv_head), slots_.data() + kv_head * arena_.most_tokens);
+    return {};
+  }
+  kernels::Status append_token(const std::vector<AppendedStep>& layers) override {
+    for (std::size_t layer = 0; layer < layers.size(); ++layer) {
+      const auto turn = static_cast<std::int64_t>(layer) % arena_.layers_at_once;
+      for (std::int64_t kv_head = 0; kv_head < arena_.kv_heads; ++kv_head) {
+        const std::int64_t place = turn * arena_.kv_heads + kv_head;
+        append(layers[layer], kv_head, moves_of(place), slots_.data() + place);
       }
     }
     return {};
@@ -134,6 +132,20 @@ class CacheOnHost : public TestedCache {
   }
 
  private:
+  [[nodiscard]] std::int32_t* moves_of(std::int64_t place) { return moves_.data() + 2 * place * arena_.most_moves; }
+  void append(const AppendedStep& step, std::int64_t kv_head, std::int32_t* moves, std::int32_t* slots) {
+    const kernels::cuda::KvHeadPages head(arena_, step.layer.value, kv_head);
+    const kernels::cuda::AppendedTokens tokens{step.roles.data() + kv_head * step.count, 1,
+                                               static_cast<std::int32_t>(step.count)};
+    append_to_head(HostTeam(), shared_, head, tokens, moves, slots);
+    for (std::int64_t row = 0; row < step.count; ++row) {
+      if (slots[row] < 0) continue;
+      const std::int64_t from = (kv_head * step.count + row) * arena_.head_dim;
+      store(head.key_row(slots[row]), step.keys.data() + from);
+      store(head.key_row(slots[row]) + head.value_offset(), step.values.data() + from);
+      head.position(slots[row]) = head.state->next_position - static_cast<std::int32_t>(step.count - row);
+    }
+  }
   void store(std::byte* row, const float* from) const {
     for (std::int64_t d = 0; d < arena_.row_elements; ++d) {
       const float number = d < arena_.head_dim ? from[d] : 0.0F;

@@ -75,19 +75,35 @@ struct BothCaches {
   }
 
   void append(RandomArrays& random, LayerId layer, std::int32_t count, const std::vector<double>& shares) {
-    const std::int64_t rows = static_cast<std::int64_t>(shape.kv_heads) * count;
-    const AppendedStep step{layer, count, random.roles(rows, shares), random.normal(rows * shape.head_dim),
-                            random.normal(rows * shape.head_dim)};
+    const AppendedStep step = some_tokens(random, layer, count, shares);
     REQUIRE(device->append(step).ok());
+    append_on_cpu(step);
+  }
+  /// One token to every layer at once.
+  void append_token(RandomArrays& random, const std::vector<double>& shares) {
+    std::vector<AppendedStep> steps;
+    for (std::int32_t layer = 0; layer < shape.layers; ++layer)
+      steps.push_back(some_tokens(random, LayerId(layer), 1, shares));
+    REQUIRE(device->append_token(steps).ok());
+    for (const AppendedStep& step : steps) append_on_cpu(step);
+  }
+
+  [[nodiscard]] AppendedStep some_tokens(RandomArrays& random, LayerId layer, std::int32_t count,
+                                         const std::vector<double>& shares) const {
+    const std::int64_t rows = static_cast<std::int64_t>(shape.kv_heads) * count;
+    return {layer, count, random.roles(rows, shares), random.normal(rows * shape.head_dim),
+            random.normal(rows * shape.head_dim)};
+  }
+  void append_on_cpu(const AppendedStep& step) {
     for (std::int32_t head = 0; head < shape.kv_heads; ++head) {
-      const auto first = static_cast<std::size_t>(head) * static_cast<std::size_t>(count);
+      const auto count = static_cast<std::size_t>(step.count);
+      const auto first = static_cast<std::size_t>(head) * count;
       const auto view = [&](const std::vector<float>& from) {
         return ConstView<float, 2>::packed(from.data() + first * static_cast<std::size_t>(shape.head_dim),
-                                           {count, shape.head_dim});
+                                           {step.count, shape.head_dim});
       };
-      REQUIRE(cpu->append(layer, KvHeadId(head), TokenPos(position),
-                          std::span(step.roles).subspan(first, static_cast<std::size_t>(count)), view(step.keys),
-                          view(step.values))
+      REQUIRE(cpu->append(step.layer, KvHeadId(head), TokenPos(position), std::span(step.roles).subspan(first, count),
+                          view(step.keys), view(step.values))
                   .ok());
     }
   }
@@ -131,7 +147,11 @@ TEST_CASE("after every step the device holds what the CPU holds") {
           while (caches.position < 150) {
             const auto count = static_cast<std::int32_t>(random.between(0, 2) > 0 ? 1 : random.between(1, 50));
             REQUIRE(caches.device->reserve(count, 2).ok());
-            for (std::int32_t layer = 0; layer < 2; ++layer) caches.append(random, LayerId(layer), count, shares);
+            if (count == 1 && caches.position % 2 == 0) {
+              caches.append_token(random, shares);
+            } else {
+              for (std::int32_t layer = 0; layer < 2; ++layer) caches.append(random, LayerId(layer), count, shares);
+            }
             caches.position += count;
             REQUIRE(caches.device->finish_step().ok());
             caches.check();

@@ -141,6 +141,22 @@ class CacheOnDevice : public TestedCache {
                        call.in(ConstView<float, 3>::packed(step.values.data(), sizes)), nullptr);
     return status.ok() ? call.finish() : status;
   }
+  Status append_token(const std::vector<AppendedStep>& layers) override {
+    const KvCacheShape& shape = cache_->shape();
+    AppendedStep all;
+    for (const AppendedStep& step : layers) {
+      all.roles.insert(all.roles.end(), step.roles.begin(), step.roles.end());
+      all.keys.insert(all.keys.end(), step.keys.begin(), step.keys.end());
+      all.values.insert(all.values.end(), step.values.begin(), step.values.end());
+    }
+    const std::array<std::int64_t, 3> sizes{static_cast<std::int64_t>(layers.size()), shape.kv_heads, shape.head_dim};
+    DeviceCall call;
+    const Status status =
+        cache_->append_token(call.in(ConstView<Role, 2>::packed(all.roles.data(), {sizes[0], sizes[1]})),
+                             call.in(ConstView<float, 3>::packed(all.keys.data(), sizes)),
+                             call.in(ConstView<float, 3>::packed(all.values.data(), sizes)), nullptr);
+    return status.ok() ? call.finish() : status;
+  }
   Status finish_step() override {
     if (const Status status = cache_->finish_step(nullptr); !status.ok()) return status;
     if (const Status status = cuda::synchronize(nullptr); !status.ok()) return status;

@@ -10,6 +10,7 @@
 
 #include "kernels/attention_prefill.h"
 #include "kernels/cuda/linear_loops.h"
+#include "kernels/cuda/token_rows.h"
 #include "tests/kernels/decode_step.h"
 #include "tests/kernels/sequence_loops_on_host.h"
 
@@ -82,6 +83,15 @@ LinearBackend linear_backend(const char* name, Backend backend) {
           }};
 }
 
+/// The lanes' numbers in the order in which a warp adds them.
+float warp_sum(std::array<float, 32> of_lane) {
+  for (std::size_t step = 16; step > 0; step /= 2) {
+    const std::array<float, 32> before = of_lane;
+    for (std::size_t lane = 0; lane < 32; ++lane) of_lane[lane] += before[lane ^ step];
+  }
+  return of_lane[0];
+}
+
 /// kernels/cuda/linear.cu with its threads as loops: every lane's share, then the lanes' sums in the kernel's order.
 template <int piece, class Weight>
 void linear_loops_row(std::span<const float> x, const LinearRow& product, std::int64_t out_row) {
@@ -93,11 +103,7 @@ void linear_loops_row(std::span<const float> x, const LinearRow& product, std::i
                                   in_size, sums);
     of_lane[static_cast<std::size_t>(lane)] = sums[0];
   }
-  for (std::size_t step = 16; step > 0; step /= 2) {
-    const std::array<float, 32> before = of_lane;
-    for (std::size_t lane = 0; lane < 32; ++lane) of_lane[lane] += before[lane ^ step];
-  }
-  product.out[out_row] = of_lane[0] + (product.bias != nullptr ? product.bias[out_row] : 0.0F);
+  product.out[out_row] = warp_sum(of_lane) + (product.bias != nullptr ? product.bias[out_row] : 0.0F);
 }
 
 template <class Weight>
@@ -118,6 +124,53 @@ Status linear_loops(std::span<const float> x, std::span<const LinearRow> product
   return {};
 }
 
+/// One row of kernels/cuda/token_products.cu, as linear_loops_row.
+template <int piece, class Weight>
+float token_row(std::span<const float> x, const Weight* weight) {
+  const auto in_size = static_cast<std::int64_t>(x.size());
+  std::array<float, 32> of_lane{};
+  for (int lane = 0; lane < 32; ++lane) {
+    for (std::int64_t first = 0; first < in_size; first += cuda::LanePieces<piece, Weight>::columns) {
+      cuda::LanePieces<piece, Weight> pieces;
+      pieces.read(lane, weight, first, in_size);
+      pieces.multiply(lane, x.data(), first, in_size, of_lane[static_cast<std::size_t>(lane)]);
+    }
+  }
+  return warp_sum(of_lane);
+}
+
+template <class Weight>
+void token_loops_row(std::span<const float> x, const cuda::TokenRow& at, const TokenProducts& call) {
+  constexpr int whole = 16 / static_cast<int>(sizeof(Weight));
+  const LinearRow& product = call.products[at.product];
+  const auto* const weight = static_cast<const Weight*>(product.weight) + at.row * product.in_size;
+  const bool in_pieces =
+      cuda::linear_piece<Weight>(product.in_size, reinterpret_cast<std::uintptr_t>(product.weight)) == whole;
+  product.out[at.row] = (in_pieces ? token_row<whole>(x, weight) : token_row<1>(x, weight)) +
+                        (product.bias != nullptr ? product.bias[at.row] : 0.0F);
+}
+
+/// kernels/cuda/token_products.cu, as many products at a time as it takes.
+Status token_loops(std::span<const float> x, std::span<const LinearRow> products) {
+  while (!products.empty()) {
+    TokenProducts call;
+    call.count = static_cast<std::int32_t>(std::min<std::size_t>(products.size(), TokenProducts::most));
+    std::copy_n(products.begin(), call.count, call.products);
+    call.count = cuda::end_of_run(call, 0);
+    products = products.subspan(static_cast<std::size_t>(call.count));
+    const cuda::TokenRows rows(call);
+    for (std::int64_t group = 0; group < rows.groups; ++group) {
+      for (int which = 0; which < cuda::token_rows_at_once; ++which) {
+        const cuda::TokenRow at = rows.row(group, which);
+        if (at.product < 0) continue;
+        call.products[at.product].dtype == ElementType::f32 ? token_loops_row<float>(x, at, call)
+                                                            : token_loops_row<Bf16>(x, at, call);
+      }
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<SequenceBackend> sequence_backends() {
@@ -128,7 +181,8 @@ std::vector<SequenceBackend> sequence_backends() {
 std::vector<LinearBackend> linear_backends() {
   return {linear_backend("ref", Backend::ref),
           linear_backend("cpu", Backend::cpu),
-          {"cuda's loops on the host", linear_loops}};
+          {"cuda's loops on the host", linear_loops},
+          {"cuda's loops of one token on the host", token_loops}};
 }
 
 }  // namespace natscope::tests

@@ -34,6 +34,8 @@ class TestedCache {
   virtual ~TestedCache() = default;
   virtual kernels::Status reserve(std::int64_t tokens, std::int64_t layers) = 0;
   virtual kernels::Status append(const AppendedStep& step) = 0;
+  /// One token each of the first layers, in their order.
+  virtual kernels::Status append_token(const std::vector<AppendedStep>& layers) = 0;
   /// Returns what DeviceKvCache::failure() says, or that a guard zone was written.
   virtual kernels::Status finish_step() = 0;
   virtual kernels::cuda::HeadEntries read(LayerId layer, KvHeadId kv_head) = 0;
