@@ -9,14 +9,13 @@ Runs in a mount namespace of its own with a small tmpfs; where the system allows
 
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from small_job import ON_ONE_MACHINE, Cli, check, checkpoints, is_whole, losses, options, skip, write_text  # noqa: E402
+from small_job import ON_ONE_MACHINE, Cli, cannot_start_ranks, check, checkpoints, is_whole, losses, options, skip, write_text  # noqa: E402
 
 INSIDE = "NATSCOPE_TEST_INSIDE_NAMESPACE"
 STEPS = 3000
@@ -103,8 +102,8 @@ def no_room_at_all(cli, disk, text):
 
 def ends_all_ranks(cli, disk, text):
     """The leading rank alone writes; the other one waits for it in a sum."""
-    if shutil.which("mpirun") is None or not (pathlib.Path(cli.program).parent / "libnatscope_mpi.so").exists():
-        print("not run: 2 ranks (no mpirun, or a build without MPI)")
+    if why := cannot_start_ranks(cli.program):
+        print(f"not run: 2 ranks ({why})")
         return
     (disk / "ballast").unlink()
     job = disk / "shared"

@@ -7,7 +7,6 @@
 
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from small_job import ON_ONE_MACHINE, Cli, check, checkpoints, losses, options, skip, write_text  # noqa: E402
+from small_job import ON_ONE_MACHINE, Cli, cannot_start_ranks, check, checkpoints, losses, options, skip, write_text  # noqa: E402
 
 STEPS = 24
 ENDLESS = 1000000
@@ -207,8 +206,8 @@ class Test:
 
 def main():
     program = pathlib.Path(sys.argv[1]).resolve()
-    if shutil.which("mpirun") is None or not (program.parent / "libnatscope_mpi.so").exists():
-        skip("no mpirun, or a build without MPI")
+    if why := cannot_start_ranks(program):
+        skip(why)
     with tempfile.TemporaryDirectory() as name:
         test = Test(program, pathlib.Path(name))
         test.has_the_losses_of_one()

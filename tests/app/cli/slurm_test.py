@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Jobs through a real Slurm: submitted, watched, stopped, edited, resumed, cancelled, refused, timed out.
+"""Jobs through a real Slurm: submitted, watched, stopped, edited, resumed, cancelled, refused, timed out, shared by ranks.
 
     slurm_test.py NATSCOPE_CLI
 
@@ -9,6 +9,7 @@ where they are not installed; where they are installed and do not start, that is
 """
 
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,9 +17,10 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from loopback_cluster import NODE, LoopbackCluster, find, missing_programs  # noqa: E402
-from small_job import Cli, check, checkpoints, losses, options, skip, write_text  # noqa: E402
+from small_job import ON_ONE_MACHINE, Cli, cannot_start_ranks, check, checkpoints, losses, options, skip, write_text  # noqa: E402
 
 STEPS = 6000  # enough to be stopped twice on a fast machine
+SHARED_STEPS = 24
 
 
 class Test:
@@ -133,6 +135,31 @@ class Test:
         job = self.wait_for("broken", "failure", lambda job: job["state"] == "failed")
         check("batch script" in job["error"], job["error"])
 
+    def share_between_ranks(self):
+        """Two ranks that mpirun starts in the batch script, and two that srun starts where its user wrote that."""
+        if why := cannot_start_ranks(self.cli.program):
+            print(f"not run: 2 ranks ({why})")
+            return
+        arguments = options(self.text, SHARED_STEPS)
+        arguments[arguments.index("--batch") + 1] = "4"
+        arguments += ["--dtype", "float32"]
+        self.cli.good("train", *arguments, "--out", self.folder / "by-one")
+        expected = losses(self.folder / "by-one")
+        self.cli.good("train", *arguments, "--ranks", "2", "--detach", "--name", "by-mpirun", "--runner", "slurm")
+        self.cli.good("jobs", "duplicate", "by-mpirun", "by-srun")
+        script = pathlib.Path(self.cli.json("jobs", "script", "by-srun")["path"])
+        edited = re.sub(r"\S*env mpirun .* -np 2 ", "srun --mpi=pmix ", script.read_text())
+        check("srun" in edited, f"no mpirun in the batch script:\n{script.read_text()}")
+        script.write_text(edited, encoding="utf-8")
+        self.wait_for("by-mpirun", "end", lambda job: job["state"] == "finished")
+        self.cli.good("jobs", "start", "by-srun", "--runner", "slurm")
+        self.wait_for("by-srun", "end", lambda job: job["state"] == "finished")
+        for name in ("by-mpirun", "by-srun"):
+            found = losses(self.folder / "jobs" / name)
+            check(sorted(found) == sorted(expected) and len(found) == SHARED_STEPS, f"{name}: {len(found)} losses")
+            for step, loss in expected.items():
+                check(abs(found[step] - loss) <= 1e-5 * abs(loss), f"{name}: step {step}: {loss} and {found[step]}")
+
     def run(self):
         self.edit_resume_and_cancel(self.submit_watch_and_stop())
         self.resume_to_the_end()
@@ -140,6 +167,7 @@ class Test:
         self.be_refused()
         self.fail_in_the_script()
         self.run_out_of_time()
+        self.share_between_ranks()
 
 
 def main():
@@ -150,7 +178,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="natscope-slurm-") as name:
         folder = pathlib.Path(name)
         with LoopbackCluster(folder / "cluster") as cluster:
-            Test(cluster, Cli(sys.argv[1], folder / "jobs", cluster.environment), folder).run()
+            Test(cluster, Cli(sys.argv[1], folder / "jobs", dict(cluster.environment, **ON_ONE_MACHINE)), folder).run()
     print(f"jobs ran through {version} on the loopback interface")
 
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -15,6 +16,15 @@ ON_ONE_MACHINE = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_btl": "self,vader",
     "OMPI_MCA_btl_vader_single_copy_mechanism": "none", "OMPI_MCA_rmaps_base_oversubscribe": "1",
     "OMPI_MCA_hwloc_base_binding_policy": "none", "OMPI_MCA_plm_rsh_agent": "/bin/false"}
+
+
+def cannot_start_ranks(program):
+    """Why there are no ranks to be started here; None: they can be."""
+    if shutil.which("mpirun") is None:
+        return "no mpirun (Debian: openmpi-bin)"
+    if not (pathlib.Path(program).parent / "libnatscope_mpi.so").exists():
+        return "a build without MPI"
+    return None
 
 
 def skip(why):
