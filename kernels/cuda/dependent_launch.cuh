@@ -32,14 +32,13 @@ template <class... Parameters, class... Arguments>
   config.blockDim = block;
   config.dynamicSmemBytes = shared_bytes;
   config.stream = stream;
-  int device = 0;
-  int major = 0;
-  if (const Status status = to_status(cudaGetDevice(&device)); !status.ok()) return status;
-  if (const Status status = to_status(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device));
+  // Code for an older GPU, compiled anew by the driver for this one, has no wait in it.
+  cudaFuncAttributes compiled{};
+  if (const Status status = to_status(cudaFuncGetAttributes(&compiled, reinterpret_cast<const void*>(kernel)));
       !status.ok()) {
     return status;
   }
-  if (major >= 9) {
+  if (compiled.ptxVersion >= 90) {
     config.attrs = &attribute;
     config.numAttrs = 1;
   }
