@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "core/reproduce/answer_columns.h"
+
 namespace natscope::reproduce {
 namespace {
 
@@ -56,22 +58,24 @@ json finetune_results_json(const FinetuneStudyOptions& options, const std::vecto
   }
   json kept = nullptr;
   const StudyRow* best = cheapest_adapter(rows);
-  if (best != nullptr && best->perplexity <= kept_perplexity * full->perplexity)
-    kept = {{"run", best->run}, {"kv_fraction", best->kv_fraction}};
+  if (best != nullptr && is_kept(*best, *full)) kept = {{"run", best->run}, {"kv_fraction", best->kv_fraction}};
   return {{"study", study_json(options)}, {"kept", std::move(kept)}, {"rows", std::move(list)}};
 }
 
 std::string finetune_table(const std::vector<StudyRow>& rows) {
   const StudyRow* full = full_row(rows);
-  std::string table =
-      "| model | λ | policy | KV % | paper's KV % | perplexity | × full | pass keys % (their tokens %) |\n"
-      "| --- | --- | --- | --- | --- | --- | --- | --- |\n";
+  const AnswerColumns answers(full == nullptr ? std::vector<AnswersAtDistance>() : full->answers);
+  const bool asked = !answers.empty();
+  std::string table = "| model | λ | policy | KV % | paper's KV % | perplexity | × full | ";
+  table += (asked ? "right answers % |" : "pass keys % (their tokens %) |") + answers.head() + "\n";
+  table += "| --- | --- | --- | --- | --- | --- | --- | --- |" + answers.rule() + "\n";
   for (const StudyRow& row : rows) {
     table += "| " + series_of(row) + " | " + (row.lambda ? json(*row.lambda).dump() : "–") + " | " + row.policy +
              " | " + text_of("%.2f", 100 * row.kv_fraction) + " | " + text_of("%.2f", 100 * row.paper_kv_fraction) +
              " | " + text_of("%.3f", row.perplexity) + " | " +
              (full == nullptr ? std::string("–") : text_of("%.4f", row.perplexity / full->perplexity)) + " | " +
-             keys_found(row) + " |\n";
+             (asked ? text_of("%.1f", 100 * row.accuracy().value_or(0)) : keys_found(row)) + " |" +
+             answers.cells(row.answers) + "\n";
   }
   return table;
 }
@@ -94,13 +98,14 @@ SeriesChart finetune_chart(const std::vector<StudyRow>& rows) {
   SeriesChart chart;
   chart.title = "Score layers taught to a full-attention model";
   chart.x_label = "KV fraction at a segment's last token";
-  chart.y_label = "perplexity / that of full attention";
   chart.log_x = true;
   const StudyRow* full = full_row(rows);
   if (full == nullptr) return chart;
+  const bool asked = full->accuracy().has_value();
+  chart.y_label = asked ? "share of right answers" : "perplexity / that of full attention";
   for (const StudyRow& row : rows) {
-    const double ratio = row.perplexity / full->perplexity;
-    add_point(chart, series_of(row), !row.window, {spread_of({row.kv_fraction}), spread_of({ratio})});
+    const double shown = asked ? row.accuracy().value_or(0) : row.perplexity / full->perplexity;
+    add_point(chart, series_of(row), !row.window, {spread_of({row.kv_fraction}), spread_of({shown})});
   }
   sort_points(chart);
   return chart;

@@ -60,23 +60,31 @@ Expected<FinetuneStudyOptions> resolve(FinetuneStudyOptions o) {
 }
 
 json study_json(const FinetuneStudyOptions& o) {
-  return {
-      {"study", "finetune"},     {"model", o.model.string()}, {"data", o.data.string()}, {"test", o.test.string()},
-      {"steps", o.steps},        {"passkey", o.passkey},      {"length", o.longest},     {"test_tokens", o.test_tokens},
-      {"documents", o.documents}};
+  return {{"study", "finetune"},     {"task", name(o.task)},    {"model", o.model.string()},
+          {"data", o.data.string()}, {"test", o.test.string()}, {"steps", o.steps},
+          {"passkey", o.passkey},    {"length", o.longest},     {"test_tokens", o.test_tokens},
+          {"documents", o.documents}};
+}
+
+bool is_kept(const StudyRow& row, const StudyRow& full) {
+  if (full.accuracy()) return row.accuracy().value_or(0) * kept_factor >= *full.accuracy();
+  return row.perplexity <= kept_factor * full.perplexity;
 }
 
 const StudyRow* cheapest_adapter(const std::vector<StudyRow>& rows) {
   const auto full =
       std::find_if(rows.begin(), rows.end(), [](const StudyRow& r) { return r.run == full_run && r.policy == "full"; });
   if (full == rows.end()) return nullptr;
+  const auto loss = [&](const StudyRow& row) {
+    return full->accuracy() ? -row.accuracy().value_or(0) : row.perplexity;
+  };
   const StudyRow* best = nullptr;
-  const auto kept = [&](const StudyRow& row) { return row.perplexity <= kept_perplexity * full->perplexity; };
   for (const StudyRow& row : rows) {
     if (!row.window) continue;
-    const bool better = best == nullptr || (kept(row) && !kept(*best)) ||
-                        (kept(row) == kept(*best) &&
-                         (kept(row) ? row.kv_fraction < best->kv_fraction : row.perplexity < best->perplexity));
+    const bool kept = is_kept(row, *full);
+    const bool best_kept = best != nullptr && is_kept(*best, *full);
+    const bool better = best == nullptr || (kept && !best_kept) ||
+                        (kept == best_kept && (kept ? row.kv_fraction < best->kv_fraction : loss(row) < loss(*best)));
     if (better) best = &row;
   }
   return best;
@@ -87,8 +95,9 @@ struct FinetuneStudy::State {
   StudyFolder folder{{}};
   std::vector<PlannedRun> planned;
   std::vector<Adapter> adapters;  // of planned[1 …]
+  fs::path training;
   std::vector<ScoredSegment> segments;
-  PasskeyGrid grid;
+  PasskeyGrid grid;  // of books; no lengths: none are asked for
   std::vector<GridDocument> documents;
 
   void make_plan() {
@@ -104,24 +113,19 @@ struct FinetuneStudy::State {
     planned.push_back(std::move(last));
   }
 
-  /// Test text and documents with pass keys, in the model's own tokens.
+  /// Texts in the model's own tokens, and for books the documents with pass keys.
   Expected<void> read_texts(const ModelFolder& model, const StopToken& stop) {
-    NATSCOPE_TRY(const auto files, train::text_files(options.test));
-    NATSCOPE_TRY(const auto text, train::Corpus::read(files, model.tokenizer(), stop));
-    const auto length = static_cast<std::size_t>(options.longest);
-    const std::vector<std::int32_t> tokens(text.tokens().begin(), text.tokens().end());
-    for (std::size_t begin = 0;
-         begin + length <= std::min(tokens.size(), static_cast<std::size_t>(options.test_tokens)); begin += length) {
-      const auto from = tokens.begin() + static_cast<std::ptrdiff_t>(begin);
-      segments.push_back({{from, from + static_cast<std::ptrdiff_t>(length)}, {}});
-    }
-    if (segments.empty()) {
-      return fail(ErrorCode::bad_data,
-                  "the text to score on is shorter than one segment of " + std::to_string(options.longest) + " tokens",
-                  "add text, or lower --length");
-    }
+    const TextChoice choice{options.task, options.data,        options.test,
+                            options.out,  options.test_tokens, options.longest};
+    NATSCOPE_TRY(training, training_text(
+                               choice, [](const std::string&) {}, stop));
+    NATSCOPE_TRY(segments, scored_segments(choice, model.tokenizer(), stop));
+    if (options.task == StudyTask::distance) return {};
     grid.lengths = grid_lengths(options.longest);
     grid.documents = options.documents;
+    std::vector<std::int32_t> tokens;
+    for (const ScoredSegment& segment : segments)
+      tokens.insert(tokens.end(), segment.tokens.begin(), segment.tokens.end());
     NATSCOPE_TRY(documents, passkey_documents(grid, tokens, model.tokenizer()));
     return {};
   }
@@ -143,7 +147,7 @@ struct FinetuneStudy::State {
     NATSCOPE_TRY(StudyRow row, score_model(opened, segments, policy, stop));
     row.run = run;
     row.model = run;
-    if (asks_for_keys) {
+    if (asks_for_keys && !documents.empty()) {
       NATSCOPE_TRY(row.passkeys, score_passkeys(
                                      opened, grid, documents, [&](std::int64_t) { return policy; }, stop));
     }
@@ -171,14 +175,14 @@ struct FinetuneStudy::State {
     if (!fs::exists(folder.model(key) / "adapter_config.json", problem)) {
       train::FinetuneOptions o;
       o.model = options.model;
-      o.data = options.data;
+      o.data = training;
       o.job = folder.job(key);
       o.out = folder.model(key);
       o.window = what.window;
       o.sparse_regularized_value = what.lambda;
       o.steps = options.steps;
       o.context = static_cast<int>(options.longest);
-      o.passkey = options.passkey;
+      o.passkey = options.task == StudyTask::books ? options.passkey : 0;
       o.threads = options.threads;
       train::TrainListener steps;
       steps.step = listener.step;
@@ -200,10 +204,12 @@ struct FinetuneStudy::State {
     for (const auto kind : {Policy::Kind::streaming, Policy::Kind::h2o}) {
       const Policy whole = policy_at_budget(kind, best->kv_fraction, options.longest);
       NATSCOPE_TRY(StudyRow row, score(*opened, budget_run, whole, false, {}, stop));
-      NATSCOPE_TRY(row.passkeys,
-                   score_passkeys(
-                       *opened, grid, documents,
-                       [&](std::int64_t length) { return policy_at_budget(kind, best->kv_fraction, length); }, stop));
+      if (!documents.empty()) {
+        NATSCOPE_TRY(row.passkeys,
+                     score_passkeys(
+                         *opened, grid, documents,
+                         [&](std::int64_t length) { return policy_at_budget(kind, best->kv_fraction, length); }, stop));
+      }
       if (listener.scored) listener.scored(row);
       made.push_back(std::move(row));
     }

@@ -3,7 +3,8 @@
 ///
 /// One run scores the model as it is, under full attention, StreamingLLM and H2O; one run for each window and λ trains
 /// score layers alone and scores them; the last one puts the baselines on the budget of the cheapest adapter within
-/// two percent, for pass keys. Folder: as study_folder.h says. Source: sections 9 and 11 of the rules.
+/// two percent. Besides perplexity: books are asked for pass keys by length and depth, the distance task for its marks
+/// by distance. Folder: as study_folder.h says. Source: sections 9 and 11 of the rules.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +19,7 @@
 #include "core/base/expected.h"
 #include "core/reproduce/passkey_grid.h"
 #include "core/reproduce/study_folder.h"
+#include "core/reproduce/study_options.h"
 #include "core/reproduce/study_row.h"
 
 namespace natscope::reproduce {
@@ -27,24 +29,28 @@ struct FinetuneStudyOptions {
   std::filesystem::path data;   ///< text to learn from
   std::filesystem::path test;   ///< text to score on
   std::filesystem::path out;
+  StudyTask task = StudyTask::books;
   std::vector<int> windows{16, 32, 64};
   std::vector<double> lambdas{1e-7, 1e-6, 1e-5};  ///< added as they are
   std::int64_t steps = 300;                       ///< documents of the model's context each
-  double passkey = 0.08;                          ///< share of documents with pass keys
+  double passkey = 0.08;                          ///< share of documents with pass keys; books
   std::int64_t test_tokens = 65'536;
   std::int64_t longest = 0;  ///< documents and segments, tokens; 0: the model's context, at most 1024
-  int documents = 16;        ///< with pass keys, of each length
+  int documents = 16;        ///< with pass keys, of each length; books
   int threads = 0;
 };
 
-/// Perplexity within this factor of full attention counts as kept.
-inline constexpr double kept_perplexity = 1.02;
+/// Perplexity within this factor of full attention's counts as kept; where marks are asked for, a share of right
+/// answers.
+inline constexpr double kept_factor = 1.02;
 
 /// Errors: usage, naming the flag.
 [[nodiscard]] Expected<FinetuneStudyOptions> resolve(FinetuneStudyOptions options);
 [[nodiscard]] nlohmann::json study_json(const FinetuneStudyOptions& options);
 
-/// The adapter whose cache is smallest while perplexity is kept; where none keeps it, the one closest to it.
+/// Whether a row keeps what full attention has.
+[[nodiscard]] bool is_kept(const StudyRow& row, const StudyRow& full);
+/// The adapter whose cache is smallest while that is kept; where none keeps it, the one closest to it.
 /// Nothing without adapters' rows.
 [[nodiscard]] const StudyRow* cheapest_adapter(const std::vector<StudyRow>& rows);
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/cache/policy.h"
+#include "core/reproduce/answer_columns.h"
 #include "core/reproduce/study_plan.h"
 
 namespace natscope::reproduce {
@@ -113,35 +114,19 @@ json results_json(const StudyOptions& options, const std::vector<StudyRow>& rows
 }
 
 std::string results_table(const std::vector<StudyGroup>& groups) {
-  // Distances that something was asked at.
-  std::vector<std::size_t> bins;
-  for (std::size_t i = 0; !groups.empty() && i < groups.front().answers.size(); ++i) {
-    if (groups.front().answers[i].answers > 0) bins.push_back(i);
-  }
+  const AnswerColumns answers(groups.empty() ? std::vector<AnswersAtDistance>() : groups.front().answers);
+  const bool asked = !answers.empty();
   std::string table = "| model | λ | policy | seeds | KV % | paper's KV % | perplexity | × full |";
-  std::string rule = "| --- | --- | --- | --- | --- | --- | --- | --- |";
-  if (!bins.empty()) {
-    table += " right answers % |";
-    rule += " --- |";
-  }
-  for (const std::size_t bin : bins) {
-    const AnswersAtDistance& at = groups.front().answers[bin];
-    table += " " + std::to_string(at.from) + " – " + std::to_string(at.until - 1) + " back |";
-    rule += " --- |";
-  }
-  table += "\n" + rule + "\n";
+  table += (asked ? " right answers % |" : "") + answers.head() + "\n";
+  table += "| --- | --- | --- | --- | --- | --- | --- | --- |";
+  table += (asked ? " --- |" : "") + answers.rule() + "\n";
   for (const StudyGroup& group : groups) {
     table += "| " + group.series + " | " + (group.lambda ? json(*group.lambda).dump() : "–") + " | " + group.policy +
              " | " + std::to_string(group.seeds.size()) + " | " + text_of(group.kv_fraction, 1, 100) + " | " +
              text_of(group.paper_kv_fraction, 1, 100) + " | " + text_of(group.perplexity, 2) + " | " +
              text_of(group.ratio, 4) + " |";
-    if (!bins.empty()) table += " " + (group.accuracy ? text_of(*group.accuracy, 1, 100) : std::string("–")) + " |";
-    for (const std::size_t bin : bins) {
-      const AnswersAtDistance at = bin < group.answers.size() ? group.answers[bin] : AnswersAtDistance{};
-      const double share = static_cast<double>(at.right) / static_cast<double>(std::max<std::int64_t>(at.answers, 1));
-      table += at.answers > 0 ? " " + text_of({share, share, share}, 1, 100) + " |" : " – |";
-    }
-    table += "\n";
+    if (asked) table += " " + (group.accuracy ? text_of(*group.accuracy, 1, 100) : std::string("–")) + " |";
+    table += answers.cells(group.answers) + "\n";
   }
   return table;
 }

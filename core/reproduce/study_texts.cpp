@@ -29,10 +29,11 @@ Expected<std::string> read_book(const fs::path& path) {
 constexpr double drill = 0.65;
 
 /// Distances that a segment of `context` tokens can span: a token has two bytes and more.
-DistanceText with_marks(const std::string& book, int context, double drilled, std::uint64_t seed, std::size_t number) {
+DistanceText with_marks(const std::string& book, std::int64_t context, double drilled, std::uint64_t seed,
+                        std::size_t number) {
   DistanceForm form;
   form.least_distance = context / 8;
-  form.most_distance = context * std::int64_t{12} / 5;
+  form.most_distance = context * 12 / 5;
   form.drill = drilled;
   form.seed = seed;
   form.number = number;
@@ -40,7 +41,8 @@ DistanceText with_marks(const std::string& book, int context, double drilled, st
 }
 
 /// Every book with marks in it, under its number. The folder gets its name when it is whole.
-Expected<void> write_training_text(const fs::path& data, int context, const fs::path& folder, const StopToken& stop) {
+Expected<void> write_training_text(const fs::path& data, std::int64_t context, const fs::path& folder,
+                                   const StopToken& stop) {
   const fs::path unfinished = folder.string() + ".unfinished";
   std::error_code problem;
   fs::remove_all(unfinished, problem);
@@ -61,15 +63,15 @@ Expected<void> write_training_text(const fs::path& data, int context, const fs::
 }
 
 /// The test text as tokens, as far as it is needed, with its answers.
-Expected<DistanceTokens> test_tokens(const StudyOptions& options, const Tokenizer& tokenizer, const StopToken& stop) {
+Expected<DistanceTokens> test_tokens(const TextChoice& choice, const Tokenizer& tokenizer, const StopToken& stop) {
   DistanceTokens all;
-  NATSCOPE_TRY(const auto files, train::text_files(options.test));
-  for (std::size_t i = 0; i < files.size() && static_cast<std::int64_t>(all.tokens.size()) < options.test_tokens; ++i) {
+  NATSCOPE_TRY(const auto files, train::text_files(choice.test));
+  for (std::size_t i = 0; i < files.size() && static_cast<std::int64_t>(all.tokens.size()) < choice.test_tokens; ++i) {
     NATSCOPE_CHECK(check(stop));
     NATSCOPE_TRY(std::string book, read_book(files[i]));
     DistanceText text;
-    if (options.task == StudyTask::distance)
-      text = with_marks(book, size_of(options).context, 0, test_marks, i);
+    if (choice.task == StudyTask::distance)
+      text = with_marks(book, choice.context, 0, test_marks, i);
     else
       text.text = std::move(book);
     NATSCOPE_TRY(const DistanceTokens tokens, tokenize(text, tokenizer));
@@ -78,8 +80,8 @@ Expected<DistanceTokens> test_tokens(const StudyOptions& options, const Tokenize
     for (const TokenAnswer& a : tokens.answers)
       all.answers.push_back({a.told + offset, a.begin + offset, a.end + offset});
   }
-  if (static_cast<std::int64_t>(all.tokens.size()) > options.test_tokens)
-    all.tokens.resize(static_cast<std::size_t>(options.test_tokens));
+  if (static_cast<std::int64_t>(all.tokens.size()) > choice.test_tokens)
+    all.tokens.resize(static_cast<std::size_t>(choice.test_tokens));
   return all;
 }
 
@@ -101,19 +103,36 @@ std::vector<ScoredSegment> cut(const DistanceTokens& all, std::int64_t context) 
 
 }  // namespace
 
+Expected<fs::path> training_text(const TextChoice& choice, const std::function<void(const std::string&)>& say,
+                                 const StopToken& stop) {
+  if (choice.task == StudyTask::books) return choice.data;
+  const fs::path marked = choice.out / "text";
+  std::error_code problem;
+  if (!fs::exists(marked, problem)) {
+    say("strewing marks into the text");
+    NATSCOPE_CHECK(write_training_text(choice.data, choice.context, marked, stop));
+  }
+  return marked;
+}
+
+Expected<std::vector<ScoredSegment>> scored_segments(const TextChoice& choice, const Tokenizer& tokenizer,
+                                                     const StopToken& stop) {
+  NATSCOPE_TRY(const DistanceTokens tokens, test_tokens(choice, tokenizer, stop));
+  auto segments = cut(tokens, choice.context);
+  if (!segments.empty()) return segments;
+  return fail(ErrorCode::bad_data,
+              "the text to score on is shorter than one segment of " + std::to_string(choice.context) + " tokens",
+              "add text, or raise --test-tokens");
+}
+
 Expected<StudyTexts> StudyTexts::prepare(const StudyOptions& options,
                                          const std::function<void(const std::string&)>& say, const StopToken& stop) {
+  const TextChoice choice{options.task, options.data,        options.test,
+                          options.out,  options.test_tokens, size_of(options).context};
   StudyTexts texts;
-  std::error_code problem;
-  texts.training_ = options.data;
-  if (options.task == StudyTask::distance) {
-    texts.training_ = options.out / "text";
-    if (!fs::exists(texts.training_, problem)) {
-      say("strewing marks into the text");
-      NATSCOPE_CHECK(write_training_text(options.data, size_of(options).context, texts.training_, stop));
-    }
-  }
+  NATSCOPE_TRY(texts.training_, training_text(choice, say, stop));
   texts.tokenizer_ = options.out / "tokenizer.model";
+  std::error_code problem;
   if (!fs::exists(texts.tokenizer_, problem)) {
     say("training a vocabulary of " + std::to_string(size_of(options).vocab) + " pieces");
     TokenizerTraining training;
@@ -122,14 +141,7 @@ Expected<StudyTexts> StudyTexts::prepare(const StudyOptions& options,
     NATSCOPE_CHECK(train_tokenizer(files, training, texts.tokenizer_, stop));
   }
   NATSCOPE_TRY(const Tokenizer tokenizer, Tokenizer::load(texts.tokenizer_));
-  NATSCOPE_TRY(const DistanceTokens tokens, test_tokens(options, tokenizer, stop));
-  texts.segments_ = cut(tokens, size_of(options).context);
-  if (texts.segments_.empty()) {
-    return fail(
-        ErrorCode::bad_data,
-        "the text to score on is shorter than one segment of " + std::to_string(size_of(options).context) + " tokens",
-        "add text, or raise --test-tokens");
-  }
+  NATSCOPE_TRY(texts.segments_, scored_segments(choice, tokenizer, stop));
   return texts;
 }
 

@@ -20,6 +20,27 @@ struct ScoredSegment {
   std::vector<TokenAnswer> answers;  ///< places in the segment; only those whose mark was told in it, too
 };
 
+/// Which texts a study is about, and how they are cut.
+struct TextChoice {
+  StudyTask task = StudyTask::books;
+  std::filesystem::path data;  ///< to learn from
+  std::filesystem::path test;  ///< to score on
+  std::filesystem::path out;   ///< the study's folder
+  std::int64_t test_tokens = 0;
+  std::int64_t context = 0;  ///< tokens of a segment; marks are said again as far back as it spans
+};
+
+/// What models learn from: `data`, or for the distance task a folder of it with marks strewn in, made where it is
+/// missing. Errors: bad_data, those of files, interrupted.
+[[nodiscard]] Expected<std::filesystem::path> training_text(const TextChoice& choice,
+                                                            const std::function<void(const std::string&)>& say,
+                                                            const StopToken& stop);
+/// What they are scored on, in a model's own tokens: whole segments, at least one.
+/// Errors: bad_data, those of files, interrupted.
+[[nodiscard]] Expected<std::vector<ScoredSegment>> scored_segments(const TextChoice& choice, const Tokenizer& tokenizer,
+                                                                   const StopToken& stop);
+
+/// The texts of a study whose models are trained from scratch, and its vocabulary.
 class StudyTexts {
  public:
   /// Makes what is missing in the study's folder: vocabulary, and for the distance task the text with marks.

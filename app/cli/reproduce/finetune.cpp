@@ -20,6 +20,7 @@ using namespace reproduce;
 struct Options {
   FinetuneStudyOptions study;
   std::string model, data, test, out;
+  std::string task = name(StudyTask::books);
   bool plan = false;
   bool report = false;
 };
@@ -42,12 +43,14 @@ Expected<void> write_results(const FinetuneStudyOptions& options, const std::vec
   const std::string table = finetune_table(rows);
   NATSCOPE_CHECK(write_file_atomically(options.out / "results.json", results.dump(2) + "\n"));
   NATSCOPE_CHECK(write_file_atomically(options.out / "table.md", table));
-  NATSCOPE_CHECK(write_file_atomically(options.out / "passkeys.csv", passkey_csv(rows)));
+  const bool has_keys = options.task == StudyTask::books;
+  if (has_keys) NATSCOPE_CHECK(write_file_atomically(options.out / "passkeys.csv", passkey_csv(rows)));
   if (!rows.empty() && figures_are_drawn()) {
     for (const char* file : {"figure.svg", "figure.png"})
       NATSCOPE_CHECK(draw_chart_file(finetune_chart(rows), {}, options.out / file));
-    for (const char* file : {"passkeys.svg", "passkeys.png"})
-      NATSCOPE_CHECK(draw_grid_file(passkey_chart(rows), {}, options.out / file));
+    for (const char* file : {"passkeys.svg", "passkeys.png"}) {
+      if (has_keys) NATSCOPE_CHECK(draw_grid_file(passkey_chart(rows), {}, options.out / file));
+    }
   }
   progress.say("results: " + options.out.string());
   return context.json ? print_json(results) : print_text(table);
@@ -59,6 +62,7 @@ Expected<void> run(const Options& given, CommandContext& context) {
   wanted.data = given.data;
   wanted.test = given.test;
   wanted.out = given.out;
+  wanted.task = given.task == name(StudyTask::distance) ? StudyTask::distance : StudyTask::books;
   NATSCOPE_TRY(const FinetuneStudyOptions options, resolve(std::move(wanted)));
   StudyProgress progress;
   NATSCOPE_TRY(FinetuneStudy study, FinetuneStudy::open(options, context.stop));
@@ -83,13 +87,20 @@ void add_reproduce_finetune(CLI::App& parent, Invocation& invocation) {
   CLI::App* command = parent.add_subcommand(
       "finetune",
       "Teach score layers to a full-attention model at several windows and λ; score perplexity, KV fraction and pass "
-      "keys by depth and length, beside StreamingLLM and H2O; write tables, JSON and figures. Goes on where it was "
+      "keys by depth and length (or marks by distance), beside StreamingLLM and H2O; write tables, JSON and figures. "
+      "Goes on where it was "
       "stopped; several processes may share one --out");
   FinetuneStudyOptions& study = options->study;
   command->add_option("--model", options->model, "The full-attention model: a folder without score layers");
   command->add_option("--data", options->data, "Text to learn from: a folder of *.txt files (UTF-8), or one file");
   command->add_option("--test", options->test, "Text to score on, the same way");
   command->add_option("--out", options->out, "Folder of the study");
+  command
+      ->add_option(
+          "--task", options->task,
+          "books, or distance: the text with marks strewn in, for a model of `reproduce scratch --task distance`")
+      ->check(CLI::IsMember({name(StudyTask::books), name(StudyTask::distance)}))
+      ->capture_default_str();
   command->add_option("--windows", study.windows, "W of the score layers")
       ->delimiter(',')
       ->type_name("W1,W2,…")

@@ -109,6 +109,28 @@ TEST_CASE("a whole study of fine-tuning at a microscopic size, stopped on the wa
   CHECK(finetune_chart(*rows).series.size() == 5);
 }
 
+TEST_CASE("the distance task is asked for its marks, by distance, and not for pass keys") {
+  const TemporaryFolder folder;
+  FinetuneStudyOptions options = micro(folder);
+  options.task = StudyTask::distance;
+  options.windows = {4};
+  options.lambdas = {1e-2};
+  auto study = FinetuneStudy::open(options, {});
+  REQUIRE_MESSAGE(study, study.error().message);
+  REQUIRE(study->run({}, {}));
+  const auto rows = study->rows();
+  REQUIRE(rows);
+  REQUIRE(rows->size() == 11 + 1 + 2);
+  for (const StudyRow& row : *rows) {
+    CAPTURE(row.policy);
+    CHECK(row.passkeys.empty());
+    CHECK(row.accuracy().has_value());
+  }
+  CHECK(std::filesystem::exists(options.out / "text"));
+  CHECK(finetune_table(*rows).find(" back | ") != std::string::npos);
+  CHECK(finetune_chart(*rows).y_label == "share of right answers");
+}
+
 TEST_CASE("a model with score layers is no base for the study") {
   const TemporaryFolder folder;
   FinetuneStudyOptions options = micro(folder);
@@ -137,4 +159,13 @@ TEST_CASE("the cheapest adapter keeps perplexity where one does; else the closes
   rows.push_back(row("d", "model", 64, 101, 0.5));
   rows.push_back(row("e", "model", 64, 99, 0.7));
   CHECK(cheapest_adapter(rows)->run == "d");
+
+  // Where marks are asked for, right answers are what is to be kept.
+  const auto share = [&](std::size_t index, std::int64_t right) { rows[index].answers = {{0, 64, 100, right, 0}}; };
+  for (std::size_t index = 0; index < rows.size(); ++index) share(index, 50);
+  share(0, 90);
+  share(4, 85);
+  CHECK(cheapest_adapter(rows)->run == "c");
+  share(6, 89);
+  CHECK(cheapest_adapter(rows)->run == "e");
 }
