@@ -99,9 +99,7 @@ __global__ void add_slab_kernel(__grid_constant__ const KvArena arena, std::int3
 }
 
 Status cuda_allocate(void*, std::int64_t size_bytes, void** data) {
-  const cudaError_t error = cudaMalloc(data, static_cast<std::size_t>(size_bytes));
-  if (error != cudaSuccess) cudaGetLastError();  // asked and answered: the next call must not find this error
-  return to_status(error);
+  return to_status(cudaMalloc(data, static_cast<std::size_t>(size_bytes)));
 }
 void cuda_release(void*, void* data) { cudaFree(data); }
 
