@@ -139,6 +139,8 @@ Status DeviceKvCache::create(const KvCacheShape& shape, std::int64_t max_tokens,
   divide_tables(made->arena_, made->tables_);
   if (const Status status = made->mirror_.allocate(mirror_bytes(made->arena_)); !status.ok()) return status;
   if (const Status status = made->reset(0, false, nullptr); !status.ok()) return status;
+  // Streams of their own do not wait for the default stream.
+  if (const Status status = synchronize(nullptr); !status.ok()) return status;
   cache = std::move(made);
   return {};
 }
@@ -168,9 +170,11 @@ Status DeviceKvCache::reset(std::int64_t window, bool keep_scores, Stream stream
   release_slabs();
   release(moves_);
   moves_ = nullptr;
+  arena_.moves = nullptr;
   known_free_ = 0;
   release(slots_);
   slots_ = nullptr;
+  arena_.slots = nullptr;
   arena_.most_tokens = 0;
   set_window(arena_, window, max_tokens_);
   window_ = arena_.window;
