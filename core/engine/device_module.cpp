@@ -54,7 +54,8 @@ Expected<std::unique_ptr<DeviceModule>> DeviceModule::open(const std::filesystem
                        "use --device cpu, or build with the cuda preset");
   }
   std::unique_ptr<DeviceModule> module(new DeviceModule());
-  module->library_.reset(dlopen(whole.c_str(), RTLD_NOW | RTLD_LOCAL));
+  // Never unloaded: CUDA's runtime is linked into it, and what that runtime leaves with a thread is called when the thread ends.
+  module->library_.reset(dlopen(whole.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE));
   if (!module->library_) {
     const char* const why = dlerror();
     return unavailable("the GPU backend cannot be loaded: " + std::string(why != nullptr ? why : whole.string()));

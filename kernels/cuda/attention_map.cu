@@ -18,7 +18,7 @@ constexpr int map_threads = 256;
 constexpr int depth = 16;             // dimensions in shared memory at a time
 constexpr int padded = map_side + 4;  // rows of 16-byte pieces, and columns in different banks
 
-struct MapShared {
+struct alignas(16) MapShared {
   float queries[depth][padded];
   float keys[depth][padded];
   float log_weights[map_side][map_side + 1];

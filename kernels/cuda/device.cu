@@ -16,7 +16,7 @@ Status device_info(DeviceInfo& info) {
     return {StatusCode::backend_unavailable, "the NVIDIA driver is too old for CUDA 13"};
   int device = 0;
   if (const cudaError_t error = cudaGetDevice(&device); error != cudaSuccess) {
-    cudaGetLastError();  // asked and answered: the next call must not find this error
+    cudaGetLastError();  // as in to_status
     return {StatusCode::backend_unavailable, cudaGetErrorString(error)};
   }
   cudaDeviceProp properties;
@@ -42,7 +42,6 @@ Status DeviceMemory::allocate(std::int64_t size_bytes) {
   if (size_bytes < 0) return {StatusCode::invalid_argument, "device memory: a size below 0"};
   if (size_bytes == 0) return {};
   if (const cudaError_t error = cudaMalloc(&data_, static_cast<std::size_t>(size_bytes)); error != cudaSuccess) {
-    cudaGetLastError();
     data_ = nullptr;
     return to_status(error);
   }
@@ -61,7 +60,6 @@ Status PinnedMemory::allocate(std::int64_t size_bytes) {
   if (size_bytes < 0) return {StatusCode::invalid_argument, "pinned memory: a size below 0"};
   if (size_bytes == 0) return {};
   if (const cudaError_t error = cudaMallocHost(&data_, static_cast<std::size_t>(size_bytes)); error != cudaSuccess) {
-    cudaGetLastError();
     data_ = nullptr;
     return to_status(error);
   }

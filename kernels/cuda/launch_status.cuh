@@ -7,8 +7,10 @@
 
 namespace natscope::kernels::cuda {
 
-/// What the runtime said, as a status; `detail` is the runtime's own sentence.
+/// What the runtime said, as a status; `detail` is the runtime's own sentence. Asked and answered: the runtime keeps an
+/// error until somebody takes it, and the next launched() would find it and blame a launch that did nothing wrong.
 [[nodiscard]] inline Status to_status(cudaError_t error) {
+  if (error != cudaSuccess) cudaGetLastError();
   switch (error) {
     case cudaSuccess:
       return {};

@@ -34,8 +34,13 @@ Status with_shape(ElementType dtype, std::int64_t dim, const F& f) {
   return status;
 }
 
+/// That much, or what was allowed before where that is more: the limit is the kernel's, whoever launches it, and what
+/// was recorded with more is still to be launched.
 template <class Kernel>
 [[nodiscard]] Status allow_shared_bytes(Kernel kernel, std::int64_t bytes) {
+  cudaFuncAttributes attributes{};
+  if (const Status status = to_status(cudaFuncGetAttributes(&attributes, kernel)); !status.ok()) return status;
+  if (bytes <= attributes.maxDynamicSharedSizeBytes) return {};
   return to_status(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)));
 }
 

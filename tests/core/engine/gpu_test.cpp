@@ -377,6 +377,9 @@ TEST_CASE("a recording names the memory that it was made with, and is not done w
   const kernels::KvCacheShape shape{1, 1, 8, kernels::ElementType::f32};
   REQUIRE(table.create_cache(device, &shape, 64, &cache).ok());
   const OnDevice x(*module, {1, 2, 3});
+  const OnDevice other(*module, {1, 2, 3});
+  REQUIRE(table.swiglu(device, other.data(), other.data(), 3, false).ok());  // done once, so that it can be recorded
+  REQUIRE(table.wait(device).ok());
   void* recording = nullptr;
   CHECK_FALSE(table.end_recording(device, &recording).ok());
   REQUIRE(table.begin_recording(device).ok());

@@ -35,7 +35,8 @@ Expected<std::unique_ptr<KernelBench>> KernelBench::open(const std::filesystem::
                        "build with the cuda preset, on a machine with an NVIDIA GPU");
   }
   std::unique_ptr<KernelBench> bench(new KernelBench());
-  bench->library_.reset(dlopen(whole.c_str(), RTLD_NOW | RTLD_LOCAL));
+  // Never unloaded, as DeviceModule's.
+  bench->library_.reset(dlopen(whole.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE));
   if (!bench->library_) {
     const char* const why = dlerror();
     return unavailable("the GPU's benchmarks cannot be loaded: " + std::string(why != nullptr ? why : whole.string()));
