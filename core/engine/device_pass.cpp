@@ -2,11 +2,14 @@
 #include "core/engine/device_pass.h"
 
 #include <algorithm>
+#include <mutex>
 #include <string>
 #include <utility>
 
 #include "core/base/cancel.h"
+#include "core/base/log.h"
 #include "core/engine/kernel_status.h"
+#include "core/engine/torch_products.h"
 #include "kernels/prescribed_role.h"
 
 namespace natscope {
@@ -17,8 +20,25 @@ using kernels::LinearRow;
 using kernels::View;
 
 constexpr std::int64_t number_bytes = sizeof(float);
+constexpr std::int64_t working_bytes = 1LL << 30U;
 
 std::size_t count(std::int64_t number) { return static_cast<std::size_t>(number); }
+
+/// Null, and a line in the log once a program, where the module has to do.
+std::unique_ptr<TorchProducts> open_products(const DeviceModule& module, kernels::ElementType dtype) {
+  auto opened = TorchProducts::open(module, dtype);
+  if (opened) return std::move(*opened);
+  static std::once_flag said;
+  std::call_once(said, [&] {
+    log(LogLevel::warning, "prompts are read slowly, by a kernel for products of few rows: " + opened.error().message);
+  });
+  return nullptr;
+}
+
+LinearRow into(float* out, LinearRow product) {
+  product.out = out;
+  return product;
+}
 
 }  // namespace
 
@@ -55,6 +75,7 @@ Expected<std::unique_ptr<DevicePass>> DevicePass::create(std::unique_ptr<DeviceM
                                                          const ModelConfig& config, const PreparedWeights& weights,
                                                          const CacheGeometry& geometry, std::stop_token stop) {
   std::unique_ptr<DevicePass> pass(new DevicePass(std::move(module), config, weights, geometry.dtype));
+  pass->products_ = open_products(pass->module(), geometry.dtype);
   NATSCOPE_CHECK(pass->device_weights_.upload(weights, std::move(stop)));
   const kernels::KvCacheShape shape{geometry.layers, geometry.kv_heads, geometry.head_dim, geometry.dtype};
   NATSCOPE_CHECK(
@@ -71,6 +92,12 @@ Expected<void> DevicePass::reset_cache(std::int64_t window) {
 
 View<Role, 2> DevicePass::roles(std::int32_t layer) const {
   return View<Role, 2>::packed(recorded<Role>(layer, layout_.roles), {config_.kv_heads, chunk_});
+}
+
+std::int64_t DevicePass::most_tokens() const {
+  const std::int64_t numbers = 2 * config_.hidden + config_.q_rows() + 2 * config_.kv_rows() + 2 * config_.intermediate;
+  return std::max<std::int64_t>(
+      16, working_bytes / (numbers * number_bytes + 2 * DeviceRecordLayout(config_, 1).size_bytes));
 }
 
 Expected<void> DevicePass::reserve(std::int32_t layers) {
@@ -136,7 +163,7 @@ Expected<void> DevicePass::run_chunk(std::span<const std::int32_t> tokens, Token
       }
     }
     const float* const attended = attended_.as() + row_ * config_.q_rows();
-    NATSCOPE_CHECK(multiply(attended, layer.o, x_.as() + row_ * config_.hidden, true));
+    NATSCOPE_CHECK(multiply(attended, rows_, {into(x_.as() + row_ * config_.hidden, layer.o)}, true));
     NATSCOPE_CHECK(feed_forward(layer));
     if (index > 0) {  // the layer before, whose place the next one takes
       NATSCOPE_CHECK(from_status(device_.wait_mark(handle_, (index - 1) % 2), "pass on the GPU"));
@@ -162,17 +189,23 @@ Expected<void> DevicePass::normalise(const float* x, const float* weight, std::i
   return from_status(device_.rms_norm(handle_, x, weight, rows, config_.hidden, eps(), rounds(), normed_.as()), "norm");
 }
 
-Expected<void> DevicePass::multiply(const float* x, LinearRow product, float* out, bool add) {
-  product.out = out;
-  return from_status(device_.linear(handle_, x, rows_, &product, add), "product");
+Expected<void> DevicePass::multiply(const float* x, std::int64_t rows, std::initializer_list<LinearRow> products,
+                                    bool add) {
+  if (products_ && rows >= TorchProducts::least_rows)
+    return products_->run(x, rows, {products.begin(), products.size()}, add);
+  for (const LinearRow& product : products) {
+    NATSCOPE_CHECK(from_status(device_.linear(handle_, x, rows, &product, add), "product"));
+  }
+  return {};
 }
 
 Expected<void> DevicePass::project(const DeviceLayer& layer, std::int32_t index) {
   NATSCOPE_CHECK(normalise(x_.as(), layer.input_norm, chunk_));
-  NATSCOPE_CHECK(multiply(normed_.as(), layer.q, queries(index)));
-  NATSCOPE_CHECK(multiply(normed_.as(), layer.k, keys(index)));
-  NATSCOPE_CHECK(multiply(normed_.as(), layer.v, values(index)));
-  if (layer.has_scores()) NATSCOPE_CHECK(multiply(normed_.as(), layer.score, scores(index)));
+  const LinearRow q = into(queries(index), layer.q);
+  const LinearRow k = into(keys(index), layer.k);
+  const LinearRow v = into(values(index), layer.v);
+  NATSCOPE_CHECK(layer.has_scores() ? multiply(normed_.as(), chunk_, {q, k, v, into(scores(index), layer.score)})
+                                    : multiply(normed_.as(), chunk_, {q, k, v}));
   const auto turn = [&](float* heads, const float* norm, std::int64_t number) {
     return from_status(device_.turn_heads(handle_, heads, norm, cosine_.as(), sine_.as(), chunk_, number,
                                           config_.head_dim, eps(), rounds()),
@@ -220,11 +253,10 @@ Expected<void> DevicePass::append(std::int32_t index, TokenPos first) {
 Expected<void> DevicePass::feed_forward(const DeviceLayer& layer) {
   float* const x = x_.as() + row_ * config_.hidden;
   NATSCOPE_CHECK(normalise(x, layer.post_attention_norm, rows_));
-  NATSCOPE_CHECK(multiply(normed_.as(), layer.gate, gate_.as()));
-  NATSCOPE_CHECK(multiply(normed_.as(), layer.up, up_.as()));
+  NATSCOPE_CHECK(multiply(normed_.as(), rows_, {into(gate_.as(), layer.gate), into(up_.as(), layer.up)}));
   NATSCOPE_CHECK(from_status(device_.swiglu(handle_, gate_.as(), up_.as(), rows_ * config_.intermediate, rounds()),
                              "feed-forward"));
-  return multiply(gate_.as(), layer.down, x, true);
+  return multiply(gate_.as(), rows_, {into(x, layer.down)}, true);
 }
 
 Expected<void> DevicePass::logits(std::int64_t index, std::int64_t n, std::span<float> out) {
@@ -235,9 +267,7 @@ Expected<void> DevicePass::logits(std::int64_t index, std::int64_t n, std::span<
   const auto size_bytes = static_cast<std::int64_t>(out.size_bytes());
   NATSCOPE_CHECK(logits_.reserve(size_bytes));
   NATSCOPE_CHECK(normalise(x_.as() + (row_ + index) * config_.hidden, device_weights_.norm(), n));
-  LinearRow head = device_weights_.lm_head();
-  head.out = logits_.as();
-  NATSCOPE_CHECK(from_status(device_.linear(handle_, normed_.as(), n, &head, false), "product"));
+  NATSCOPE_CHECK(multiply(normed_.as(), n, {into(logits_.as(), device_weights_.lm_head())}));
   NATSCOPE_CHECK(from_status(device_.download(handle_, out.data(), logits_.as(), size_bytes), "copy from the GPU"));
   return from_status(device_.wait(handle_), "logits on the GPU");
 }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <stop_token>
@@ -24,12 +25,16 @@
 
 namespace natscope {
 
+class TorchProducts;
+
 /// Tokens through the layers on a device: what RowPass and ChunkPass are on the CPU, and the cache that they work on.
 ///
 /// Weights are copied once and stay there whole; the cache's pages are the device's. Roles are decided on the device,
 /// by what the observer prescribed before the pass, so that no layer waits for the host. One token goes its own way
 /// (device_step.h). Of a longer pass what the observer is to see comes down to pinned memory layer by layer, and the
 /// observer looks at a layer while the device works on the next; only the end of a pass waits for all work.
+///
+/// Products of many rows are LibTorch's where it has a CUDA part; everything else is the module's.
 class DevicePass {
  public:
   /// `config` and `weights` must outlive the result. Errors: out_of_memory (at once when the weights
@@ -42,6 +47,8 @@ class DevicePass {
   ~DevicePass();
 
   [[nodiscard]] const DeviceModule& module() const { return *module_; }
+  /// The most tokens that one pass should take, so that what it works on stays below about a gigabyte of the device.
+  [[nodiscard]] std::int64_t most_tokens() const;
 
   /// As KvCache::reset, without scores: H2O is the CPU's. Errors: out_of_memory, internal.
   [[nodiscard]] Expected<void> reset_cache(std::int64_t window);
@@ -69,7 +76,8 @@ class DevicePass {
   [[nodiscard]] Expected<void> fetch_record(std::int32_t layer);
   [[nodiscard]] Expected<void> append(std::int32_t index, TokenPos first);
   [[nodiscard]] Expected<void> feed_forward(const DeviceLayer& layer);
-  [[nodiscard]] Expected<void> multiply(const float* x, kernels::LinearRow product, float* out, bool add = false);
+  [[nodiscard]] Expected<void> multiply(const float* x, std::int64_t rows,
+                                        std::initializer_list<kernels::LinearRow> products, bool add = false);
   [[nodiscard]] Expected<void> normalise(const float* x, const float* weight, std::int64_t rows);
 
   /// Records and values take two turns, so that the host reads one while the other is written.
@@ -91,7 +99,8 @@ class DevicePass {
   [[nodiscard]] bool rounds() const { return dtype_ == kernels::ElementType::bf16; }
   [[nodiscard]] float eps() const { return static_cast<float>(config_.rms_norm_eps); }
 
-  std::unique_ptr<DeviceModule> module_;  // outlives everything below
+  std::unique_ptr<DeviceModule> module_;     // outlives everything below
+  std::unique_ptr<TorchProducts> products_;  // null: all products are the module's
   const kernels::DeviceOperations& device_;
   void* const handle_;
   const ModelConfig& config_;
