@@ -30,7 +30,9 @@ std::unique_ptr<TorchProducts> open_products(const DeviceModule& module, kernels
   if (opened) return std::move(*opened);
   static std::once_flag said;
   std::call_once(said, [&] {
-    log(LogLevel::warning, "prompts are read slowly, by a kernel for products of few rows: " + opened.error().message);
+    const Error& why = opened.error();
+    log(LogLevel::warning,
+        "prompts are read slowly, by a kernel for products of few rows: " + why.message + "; " + why.hint);
   });
   return nullptr;
 }
@@ -43,13 +45,14 @@ LinearRow into(float* out, LinearRow product) {
 }  // namespace
 
 DevicePass::DevicePass(std::unique_ptr<DeviceModule> module, const ModelConfig& config, const PreparedWeights& weights,
-                       kernels::ElementType dtype)
+                       const CacheGeometry& geometry)
     : module_(std::move(module)),
       device_(module_->operations()),
       handle_(module_->device()),
       config_(config),
       weights_(weights),
-      dtype_(dtype),
+      dtype_(geometry.dtype),
+      cached_layers_(geometry.layers),
       rotation_(config),
       device_weights_(*module_),
       shown_(config, device_weights_),
@@ -68,25 +71,39 @@ DevicePass::DevicePass(std::unique_ptr<DeviceModule> module, const ModelConfig& 
 
 DevicePass::~DevicePass() {
   step_.reset();  // its recording names the cache
-  if (cache_ != nullptr) device_.free_cache(handle_, cache_);
+  for (void* const cache : {cache_, blank_cache_}) {
+    if (cache != nullptr) device_.free_cache(handle_, cache);
+  }
 }
 
 Expected<std::unique_ptr<DevicePass>> DevicePass::create(std::unique_ptr<DeviceModule> module,
                                                          const ModelConfig& config, const PreparedWeights& weights,
                                                          const CacheGeometry& geometry, std::stop_token stop) {
-  std::unique_ptr<DevicePass> pass(new DevicePass(std::move(module), config, weights, geometry.dtype));
+  std::unique_ptr<DevicePass> pass(new DevicePass(std::move(module), config, weights, geometry));
   pass->products_ = open_products(pass->module(), geometry.dtype);
   NATSCOPE_CHECK(pass->device_weights_.upload(weights, std::move(stop)));
-  const kernels::KvCacheShape shape{geometry.layers, geometry.kv_heads, geometry.head_dim, geometry.dtype};
-  NATSCOPE_CHECK(
-      from_status(pass->device_.create_cache(pass->handle_, &shape, config.context, &pass->cache_), "cache"));
+  NATSCOPE_TRY(pass->cache_, pass->make_cache());
   pass->step_ = std::make_unique<DeviceStep>(pass->module(), config, weights, pass->device_weights_, geometry.dtype,
                                              pass->cache_);
   return pass;
 }
 
+Expected<void*> DevicePass::make_cache() const {
+  const kernels::KvCacheShape shape{cached_layers_, config_.kv_heads, config_.head_dim, dtype_};
+  void* cache = nullptr;
+  NATSCOPE_CHECK(from_status(device_.create_cache(handle_, &shape, config_.context, &cache), "cache"));
+  return cache;
+}
+
+Expected<void> DevicePass::attend_alone() {
+  NATSCOPE_TRY(blank_cache_, make_cache());
+  return {};
+}
+
 Expected<void> DevicePass::reset_cache(std::int64_t window) {
   counts_ = {};
+  if (attention_) attention_->reset();
+  if (blank_cache_ != nullptr) NATSCOPE_CHECK(from_status(device_.reset_cache(handle_, blank_cache_, window), "cache"));
   return from_status(device_.reset_cache(handle_, cache_, window), "cache");
 }
 
@@ -114,6 +131,7 @@ Expected<void> DevicePass::reserve(std::int32_t layers) {
   NATSCOPE_CHECK(host_record_.reserve(kept_layers * layout_.size_bytes));
   host_x_.resize(count(chunk_ * config_.hidden));
   host_prescribed_.resize(count(layers * chunk_ * config_.kv_heads));
+  if (attention_) return {};
   return from_status(device_.reserve_cache(handle_, cache_, chunk_, layers), "cache");
 }
 
@@ -131,6 +149,8 @@ Expected<void> DevicePass::enter(std::span<const std::int32_t> tokens, TokenPos 
 
 Expected<void> DevicePass::run(std::span<const std::int32_t> tokens, TokenPos first, PassObserver& observer,
                                ChunkExtent extent, std::stop_token stop) {
+  if (attention_ && tokens.size() < 2)
+    return fail(ErrorCode::usage, "flash attention is here for chunks of two tokens and more");
   chunk_ = rows_ = static_cast<std::int64_t>(tokens.size());
   row_ = 0;
   if (chunk_ > 1) return run_chunk(tokens, first, observer, extent, stop);
@@ -170,9 +190,13 @@ Expected<void> DevicePass::run_chunk(std::span<const std::int32_t> tokens, Token
       NATSCOPE_CHECK(show());
     }
   }
-  NATSCOPE_CHECK(from_status(device_.end_appends(handle_, cache_), "cache"));
+  if (!attention_) NATSCOPE_CHECK(from_status(device_.end_appends(handle_, cache_), "cache"));
   NATSCOPE_CHECK(from_status(device_.wait(handle_), "pass on the GPU"));
-  NATSCOPE_CHECK(from_status(device_.cache_counts(handle_, cache_, &counts_), "cache"));
+  if (attention_) {
+    counts_ = attention_->counts();
+  } else {
+    NATSCOPE_CHECK(from_status(device_.cache_counts(handle_, cache_, &counts_), "cache"));
+  }
   while (seen < extent.layers) NATSCOPE_CHECK(show());
   return {};
 }
@@ -228,8 +252,10 @@ Expected<void> DevicePass::attend(const DeviceLayer& layer, std::int32_t index, 
   const kernels::ConstView<float, 3> chunk_values = heads_of(values(index), config_.kv_heads);
   const View<float, 3> out = heads_of(attended_.as(), config_.heads);
   const auto lse = View<float, 2>::packed(recorded(index, layout_.lse), {config_.heads, chunk_});
-  return from_status(device_.attention(handle_, cache_, index, first.value, &chunk_queries, &chunk_keys, &chunk_values,
-                                       &chunk_roles, rounds(), &out, &lse),
+  if (attention_) return attention_->run(LayerId(index), first, chunk_queries, chunk_keys, chunk_values, out, lse);
+  void* const cache = blank_cache_ != nullptr ? blank_cache_ : cache_;
+  return from_status(device_.attention(handle_, cache, index, blank_cache_ != nullptr ? 0 : first.value, &chunk_queries,
+                                       &chunk_keys, &chunk_values, &chunk_roles, rounds(), &out, &lse),
                      "attention");
 }
 
@@ -243,6 +269,7 @@ Expected<void> DevicePass::fetch_record(std::int32_t layer) {
 }
 
 Expected<void> DevicePass::append(std::int32_t index, TokenPos first) {
+  if (attention_) return {};
   const kernels::ConstView<Role, 2> chunk_roles = roles(index);
   const kernels::ConstView<float, 3> chunk_keys = heads_of(keys(index), config_.kv_heads);
   const kernels::ConstView<float, 3> chunk_values = heads_of(values(index), config_.kv_heads);

@@ -7,10 +7,12 @@
 #include <memory>
 #include <span>
 #include <stop_token>
+#include <utility>
 #include <vector>
 
 #include "core/base/expected.h"
 #include "core/cache/accounting.h"
+#include "core/engine/chunk_attention.h"
 #include "core/engine/chunk_pass.h"
 #include "core/engine/device_module.h"
 #include "core/engine/device_record.h"
@@ -47,6 +49,12 @@ class DevicePass {
   ~DevicePass();
 
   [[nodiscard]] const DeviceModule& module() const { return *module_; }
+  /// Passes of several tokens attend with this from now on, the cache stays empty, and passes of one token are refused.
+  void attend_with(std::unique_ptr<ChunkAttention> attention) { attention_ = std::move(attention); }
+  /// Passes of several tokens let them see each other alone from now on, and fill the cache. Errors: out_of_memory.
+  [[nodiscard]] Expected<void> attend_alone();
+  /// Whether nothing is ever dropped: what is attended with knows no roles.
+  [[nodiscard]] bool is_dense() const { return attention_ != nullptr; }
   /// The most tokens that one pass should take, so that what it works on stays below about a gigabyte of the device.
   [[nodiscard]] std::int64_t most_tokens() const;
 
@@ -55,8 +63,9 @@ class DevicePass {
   /// After the last pass that came to its end.
   [[nodiscard]] const kernels::DeviceCacheCounts& counts() const { return counts_; }
 
-  /// Processes tokens first … first + n - 1, n >= 1. A pass of one token changes the cache only after the last layer,
-  /// so that a stop leaves it as it was; of a longer one the cache may hold some layers. Errors: as ChunkPass::run.
+  /// Processes tokens first … first + n - 1, n >= 1 (2 with attend_with). A pass of one token changes the cache only
+  /// after the last layer, so that a stop leaves it as it was; of a longer one the cache may hold some layers. Errors:
+  /// as ChunkPass::run.
   [[nodiscard]] Expected<void> run(std::span<const std::int32_t> tokens, TokenPos first, PassObserver& observer,
                                    ChunkExtent extent, std::stop_token stop);
   /// Logits [n, vocab] as ChunkPass::logits.
@@ -64,8 +73,9 @@ class DevicePass {
 
  private:
   DevicePass(std::unique_ptr<DeviceModule> module, const ModelConfig& config, const PreparedWeights& weights,
-             kernels::ElementType dtype);
+             const CacheGeometry& geometry);
 
+  [[nodiscard]] Expected<void*> make_cache() const;
   [[nodiscard]] Expected<void> run_chunk(std::span<const std::int32_t> tokens, TokenPos first, PassObserver& observer,
                                          ChunkExtent extent, const std::stop_token& stop);
   [[nodiscard]] Expected<void> reserve(std::int32_t layers);
@@ -99,17 +109,20 @@ class DevicePass {
   [[nodiscard]] bool rounds() const { return dtype_ == kernels::ElementType::bf16; }
   [[nodiscard]] float eps() const { return static_cast<float>(config_.rms_norm_eps); }
 
-  std::unique_ptr<DeviceModule> module_;     // outlives everything below
-  std::unique_ptr<TorchProducts> products_;  // null: all products are the module's
+  std::unique_ptr<DeviceModule> module_;       // outlives everything below
+  std::unique_ptr<TorchProducts> products_;    // null: all products are the module's
+  std::unique_ptr<ChunkAttention> attention_;  // null: the module's, over its cache
   const kernels::DeviceOperations& device_;
   void* const handle_;
   const ModelConfig& config_;
   const PreparedWeights& weights_;
   kernels::ElementType dtype_;
+  std::int32_t cached_layers_;
   Rotation rotation_;
 
   DeviceWeights device_weights_;
   void* cache_ = nullptr;
+  void* blank_cache_ = nullptr;  // with attend_alone: one that stays empty
   kernels::DeviceCacheCounts counts_;
   DeviceRecord shown_;
   std::unique_ptr<DeviceStep> step_;  // of passes of one token

@@ -32,6 +32,8 @@ Expected<void> Engine::State::start(RolePlan plan) {
   if (device && is_h2o) {
     return fail(ErrorCode::device_unavailable, "the h2o policy keeps scores, which the GPU's cache does not", "use --device cpu for this policy");
   }
+  if (device && device->is_dense() && created.window())
+    return fail(ErrorCode::usage, "flash attention knows no roles but Global", "use the policy full");
   if (device) {
     cache_is_stale = true;  // until the end, should it fail
     NATSCOPE_CHECK(device->reset_cache(created.window().value_or(0)));
