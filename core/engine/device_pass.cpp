@@ -2,11 +2,14 @@
 #include "core/engine/device_pass.h"
 
 #include <algorithm>
+#include <mutex>
 #include <string>
 #include <utility>
 
 #include "core/base/cancel.h"
+#include "core/base/log.h"
 #include "core/engine/kernel_status.h"
+#include "core/engine/torch_products.h"
 #include "kernels/prescribed_role.h"
 
 namespace natscope {
@@ -17,19 +20,39 @@ using kernels::LinearRow;
 using kernels::View;
 
 constexpr std::int64_t number_bytes = sizeof(float);
+constexpr std::int64_t working_bytes = 1LL << 30U;
 
 std::size_t count(std::int64_t number) { return static_cast<std::size_t>(number); }
+
+/// Null, and a line in the log once a program, where the module has to do.
+std::unique_ptr<TorchProducts> open_products(const DeviceModule& module, kernels::ElementType dtype) {
+  auto opened = TorchProducts::open(module, dtype);
+  if (opened) return std::move(*opened);
+  static std::once_flag said;
+  std::call_once(said, [&] {
+    const Error& why = opened.error();
+    log(LogLevel::warning,
+        "prompts are read slowly, by a kernel for products of few rows: " + why.message + "; " + why.hint);
+  });
+  return nullptr;
+}
+
+LinearRow into(float* out, LinearRow product) {
+  product.out = out;
+  return product;
+}
 
 }  // namespace
 
 DevicePass::DevicePass(std::unique_ptr<DeviceModule> module, const ModelConfig& config, const PreparedWeights& weights,
-                       kernels::ElementType dtype)
+                       const CacheGeometry& geometry)
     : module_(std::move(module)),
       device_(module_->operations()),
       handle_(module_->device()),
       config_(config),
       weights_(weights),
-      dtype_(dtype),
+      dtype_(geometry.dtype),
+      cached_layers_(geometry.layers),
       rotation_(config),
       device_weights_(*module_),
       shown_(config, device_weights_),
@@ -48,29 +71,50 @@ DevicePass::DevicePass(std::unique_ptr<DeviceModule> module, const ModelConfig& 
 
 DevicePass::~DevicePass() {
   step_.reset();  // its recording names the cache
-  if (cache_ != nullptr) device_.free_cache(handle_, cache_);
+  for (void* const cache : {cache_, blank_cache_}) {
+    if (cache != nullptr) device_.free_cache(handle_, cache);
+  }
 }
 
 Expected<std::unique_ptr<DevicePass>> DevicePass::create(std::unique_ptr<DeviceModule> module,
                                                          const ModelConfig& config, const PreparedWeights& weights,
                                                          const CacheGeometry& geometry, std::stop_token stop) {
-  std::unique_ptr<DevicePass> pass(new DevicePass(std::move(module), config, weights, geometry.dtype));
+  std::unique_ptr<DevicePass> pass(new DevicePass(std::move(module), config, weights, geometry));
+  pass->products_ = open_products(pass->module(), geometry.dtype);
   NATSCOPE_CHECK(pass->device_weights_.upload(weights, std::move(stop)));
-  const kernels::KvCacheShape shape{geometry.layers, geometry.kv_heads, geometry.head_dim, geometry.dtype};
-  NATSCOPE_CHECK(
-      from_status(pass->device_.create_cache(pass->handle_, &shape, config.context, &pass->cache_), "cache"));
+  NATSCOPE_TRY(pass->cache_, pass->make_cache());
   pass->step_ = std::make_unique<DeviceStep>(pass->module(), config, weights, pass->device_weights_, geometry.dtype,
                                              pass->cache_);
   return pass;
 }
 
+Expected<void*> DevicePass::make_cache() const {
+  const kernels::KvCacheShape shape{cached_layers_, config_.kv_heads, config_.head_dim, dtype_};
+  void* cache = nullptr;
+  NATSCOPE_CHECK(from_status(device_.create_cache(handle_, &shape, config_.context, &cache), "cache"));
+  return cache;
+}
+
+Expected<void> DevicePass::attend_alone() {
+  NATSCOPE_TRY(blank_cache_, make_cache());
+  return {};
+}
+
 Expected<void> DevicePass::reset_cache(std::int64_t window) {
   counts_ = {};
+  if (attention_) attention_->reset();
+  if (blank_cache_ != nullptr) NATSCOPE_CHECK(from_status(device_.reset_cache(handle_, blank_cache_, window), "cache"));
   return from_status(device_.reset_cache(handle_, cache_, window), "cache");
 }
 
 View<Role, 2> DevicePass::roles(std::int32_t layer) const {
   return View<Role, 2>::packed(recorded<Role>(layer, layout_.roles), {config_.kv_heads, chunk_});
+}
+
+std::int64_t DevicePass::most_tokens() const {
+  const std::int64_t numbers = 2 * config_.hidden + config_.q_rows() + 2 * config_.kv_rows() + 2 * config_.intermediate;
+  return std::max<std::int64_t>(
+      16, working_bytes / (numbers * number_bytes + 2 * DeviceRecordLayout(config_, 1).size_bytes));
 }
 
 Expected<void> DevicePass::reserve(std::int32_t layers) {
@@ -87,6 +131,7 @@ Expected<void> DevicePass::reserve(std::int32_t layers) {
   NATSCOPE_CHECK(host_record_.reserve(kept_layers * layout_.size_bytes));
   host_x_.resize(count(chunk_ * config_.hidden));
   host_prescribed_.resize(count(layers * chunk_ * config_.kv_heads));
+  if (attention_) return {};
   return from_status(device_.reserve_cache(handle_, cache_, chunk_, layers), "cache");
 }
 
@@ -104,6 +149,8 @@ Expected<void> DevicePass::enter(std::span<const std::int32_t> tokens, TokenPos 
 
 Expected<void> DevicePass::run(std::span<const std::int32_t> tokens, TokenPos first, PassObserver& observer,
                                ChunkExtent extent, std::stop_token stop) {
+  if (attention_ && tokens.size() < 2)
+    return fail(ErrorCode::usage, "flash attention is here for chunks of two tokens and more");
   chunk_ = rows_ = static_cast<std::int64_t>(tokens.size());
   row_ = 0;
   if (chunk_ > 1) return run_chunk(tokens, first, observer, extent, stop);
@@ -136,16 +183,20 @@ Expected<void> DevicePass::run_chunk(std::span<const std::int32_t> tokens, Token
       }
     }
     const float* const attended = attended_.as() + row_ * config_.q_rows();
-    NATSCOPE_CHECK(multiply(attended, layer.o, x_.as() + row_ * config_.hidden, true));
+    NATSCOPE_CHECK(multiply(attended, rows_, {into(x_.as() + row_ * config_.hidden, layer.o)}, true));
     NATSCOPE_CHECK(feed_forward(layer));
     if (index > 0) {  // the layer before, whose place the next one takes
       NATSCOPE_CHECK(from_status(device_.wait_mark(handle_, (index - 1) % 2), "pass on the GPU"));
       NATSCOPE_CHECK(show());
     }
   }
-  NATSCOPE_CHECK(from_status(device_.end_appends(handle_, cache_), "cache"));
+  if (!attention_) NATSCOPE_CHECK(from_status(device_.end_appends(handle_, cache_), "cache"));
   NATSCOPE_CHECK(from_status(device_.wait(handle_), "pass on the GPU"));
-  NATSCOPE_CHECK(from_status(device_.cache_counts(handle_, cache_, &counts_), "cache"));
+  if (attention_) {
+    counts_ = attention_->counts();
+  } else {
+    NATSCOPE_CHECK(from_status(device_.cache_counts(handle_, cache_, &counts_), "cache"));
+  }
   while (seen < extent.layers) NATSCOPE_CHECK(show());
   return {};
 }
@@ -162,17 +213,23 @@ Expected<void> DevicePass::normalise(const float* x, const float* weight, std::i
   return from_status(device_.rms_norm(handle_, x, weight, rows, config_.hidden, eps(), rounds(), normed_.as()), "norm");
 }
 
-Expected<void> DevicePass::multiply(const float* x, LinearRow product, float* out, bool add) {
-  product.out = out;
-  return from_status(device_.linear(handle_, x, rows_, &product, add), "product");
+Expected<void> DevicePass::multiply(const float* x, std::int64_t rows, std::initializer_list<LinearRow> products,
+                                    bool add) {
+  if (products_ && rows >= TorchProducts::least_rows)
+    return products_->run(x, rows, {products.begin(), products.size()}, add);
+  for (const LinearRow& product : products) {
+    NATSCOPE_CHECK(from_status(device_.linear(handle_, x, rows, &product, add), "product"));
+  }
+  return {};
 }
 
 Expected<void> DevicePass::project(const DeviceLayer& layer, std::int32_t index) {
   NATSCOPE_CHECK(normalise(x_.as(), layer.input_norm, chunk_));
-  NATSCOPE_CHECK(multiply(normed_.as(), layer.q, queries(index)));
-  NATSCOPE_CHECK(multiply(normed_.as(), layer.k, keys(index)));
-  NATSCOPE_CHECK(multiply(normed_.as(), layer.v, values(index)));
-  if (layer.has_scores()) NATSCOPE_CHECK(multiply(normed_.as(), layer.score, scores(index)));
+  const LinearRow q = into(queries(index), layer.q);
+  const LinearRow k = into(keys(index), layer.k);
+  const LinearRow v = into(values(index), layer.v);
+  NATSCOPE_CHECK(layer.has_scores() ? multiply(normed_.as(), chunk_, {q, k, v, into(scores(index), layer.score)})
+                                    : multiply(normed_.as(), chunk_, {q, k, v}));
   const auto turn = [&](float* heads, const float* norm, std::int64_t number) {
     return from_status(device_.turn_heads(handle_, heads, norm, cosine_.as(), sine_.as(), chunk_, number,
                                           config_.head_dim, eps(), rounds()),
@@ -195,8 +252,10 @@ Expected<void> DevicePass::attend(const DeviceLayer& layer, std::int32_t index, 
   const kernels::ConstView<float, 3> chunk_values = heads_of(values(index), config_.kv_heads);
   const View<float, 3> out = heads_of(attended_.as(), config_.heads);
   const auto lse = View<float, 2>::packed(recorded(index, layout_.lse), {config_.heads, chunk_});
-  return from_status(device_.attention(handle_, cache_, index, first.value, &chunk_queries, &chunk_keys, &chunk_values,
-                                       &chunk_roles, rounds(), &out, &lse),
+  if (attention_) return attention_->run(LayerId(index), first, chunk_queries, chunk_keys, chunk_values, out, lse);
+  void* const cache = blank_cache_ != nullptr ? blank_cache_ : cache_;
+  return from_status(device_.attention(handle_, cache, index, blank_cache_ != nullptr ? 0 : first.value, &chunk_queries,
+                                       &chunk_keys, &chunk_values, &chunk_roles, rounds(), &out, &lse),
                      "attention");
 }
 
@@ -210,6 +269,7 @@ Expected<void> DevicePass::fetch_record(std::int32_t layer) {
 }
 
 Expected<void> DevicePass::append(std::int32_t index, TokenPos first) {
+  if (attention_) return {};
   const kernels::ConstView<Role, 2> chunk_roles = roles(index);
   const kernels::ConstView<float, 3> chunk_keys = heads_of(keys(index), config_.kv_heads);
   const kernels::ConstView<float, 3> chunk_values = heads_of(values(index), config_.kv_heads);
@@ -220,11 +280,10 @@ Expected<void> DevicePass::append(std::int32_t index, TokenPos first) {
 Expected<void> DevicePass::feed_forward(const DeviceLayer& layer) {
   float* const x = x_.as() + row_ * config_.hidden;
   NATSCOPE_CHECK(normalise(x, layer.post_attention_norm, rows_));
-  NATSCOPE_CHECK(multiply(normed_.as(), layer.gate, gate_.as()));
-  NATSCOPE_CHECK(multiply(normed_.as(), layer.up, up_.as()));
+  NATSCOPE_CHECK(multiply(normed_.as(), rows_, {into(gate_.as(), layer.gate), into(up_.as(), layer.up)}));
   NATSCOPE_CHECK(from_status(device_.swiglu(handle_, gate_.as(), up_.as(), rows_ * config_.intermediate, rounds()),
                              "feed-forward"));
-  return multiply(gate_.as(), layer.down, x, true);
+  return multiply(gate_.as(), rows_, {into(x, layer.down)}, true);
 }
 
 Expected<void> DevicePass::logits(std::int64_t index, std::int64_t n, std::span<float> out) {
@@ -235,9 +294,7 @@ Expected<void> DevicePass::logits(std::int64_t index, std::int64_t n, std::span<
   const auto size_bytes = static_cast<std::int64_t>(out.size_bytes());
   NATSCOPE_CHECK(logits_.reserve(size_bytes));
   NATSCOPE_CHECK(normalise(x_.as() + (row_ + index) * config_.hidden, device_weights_.norm(), n));
-  LinearRow head = device_weights_.lm_head();
-  head.out = logits_.as();
-  NATSCOPE_CHECK(from_status(device_.linear(handle_, normed_.as(), n, &head, false), "product"));
+  NATSCOPE_CHECK(multiply(normed_.as(), n, {into(logits_.as(), device_weights_.lm_head())}));
   NATSCOPE_CHECK(from_status(device_.download(handle_, out.data(), logits_.as(), size_bytes), "copy from the GPU"));
   return from_status(device_.wait(handle_), "logits on the GPU");
 }

@@ -3,13 +3,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <stop_token>
+#include <utility>
 #include <vector>
 
 #include "core/base/expected.h"
 #include "core/cache/accounting.h"
+#include "core/engine/chunk_attention.h"
 #include "core/engine/chunk_pass.h"
 #include "core/engine/device_module.h"
 #include "core/engine/device_record.h"
@@ -24,12 +27,16 @@
 
 namespace natscope {
 
+class TorchProducts;
+
 /// Tokens through the layers on a device: what RowPass and ChunkPass are on the CPU, and the cache that they work on.
 ///
 /// Weights are copied once and stay there whole; the cache's pages are the device's. Roles are decided on the device,
 /// by what the observer prescribed before the pass, so that no layer waits for the host. One token goes its own way
 /// (device_step.h). Of a longer pass what the observer is to see comes down to pinned memory layer by layer, and the
 /// observer looks at a layer while the device works on the next; only the end of a pass waits for all work.
+///
+/// Products of many rows are LibTorch's where it has a CUDA part; everything else is the module's.
 class DevicePass {
  public:
   /// `config` and `weights` must outlive the result. Errors: out_of_memory (at once when the weights
@@ -42,14 +49,23 @@ class DevicePass {
   ~DevicePass();
 
   [[nodiscard]] const DeviceModule& module() const { return *module_; }
+  /// Passes of several tokens attend with this from now on, the cache stays empty, and passes of one token are refused.
+  void attend_with(std::unique_ptr<ChunkAttention> attention) { attention_ = std::move(attention); }
+  /// Passes of several tokens let them see each other alone from now on, and fill the cache. Errors: out_of_memory.
+  [[nodiscard]] Expected<void> attend_alone();
+  /// Whether nothing is ever dropped: what is attended with knows no roles.
+  [[nodiscard]] bool is_dense() const { return attention_ != nullptr; }
+  /// The most tokens that one pass should take, so that what it works on stays below about a gigabyte of the device.
+  [[nodiscard]] std::int64_t most_tokens() const;
 
   /// As KvCache::reset, without scores: H2O is the CPU's. Errors: out_of_memory, internal.
   [[nodiscard]] Expected<void> reset_cache(std::int64_t window);
   /// After the last pass that came to its end.
   [[nodiscard]] const kernels::DeviceCacheCounts& counts() const { return counts_; }
 
-  /// Processes tokens first … first + n - 1, n >= 1. A pass of one token changes the cache only after the last layer,
-  /// so that a stop leaves it as it was; of a longer one the cache may hold some layers. Errors: as ChunkPass::run.
+  /// Processes tokens first … first + n - 1, n >= 1 (2 with attend_with). A pass of one token changes the cache only
+  /// after the last layer, so that a stop leaves it as it was; of a longer one the cache may hold some layers. Errors:
+  /// as ChunkPass::run.
   [[nodiscard]] Expected<void> run(std::span<const std::int32_t> tokens, TokenPos first, PassObserver& observer,
                                    ChunkExtent extent, std::stop_token stop);
   /// Logits [n, vocab] as ChunkPass::logits.
@@ -57,8 +73,9 @@ class DevicePass {
 
  private:
   DevicePass(std::unique_ptr<DeviceModule> module, const ModelConfig& config, const PreparedWeights& weights,
-             kernels::ElementType dtype);
+             const CacheGeometry& geometry);
 
+  [[nodiscard]] Expected<void*> make_cache() const;
   [[nodiscard]] Expected<void> run_chunk(std::span<const std::int32_t> tokens, TokenPos first, PassObserver& observer,
                                          ChunkExtent extent, const std::stop_token& stop);
   [[nodiscard]] Expected<void> reserve(std::int32_t layers);
@@ -69,7 +86,8 @@ class DevicePass {
   [[nodiscard]] Expected<void> fetch_record(std::int32_t layer);
   [[nodiscard]] Expected<void> append(std::int32_t index, TokenPos first);
   [[nodiscard]] Expected<void> feed_forward(const DeviceLayer& layer);
-  [[nodiscard]] Expected<void> multiply(const float* x, kernels::LinearRow product, float* out, bool add = false);
+  [[nodiscard]] Expected<void> multiply(const float* x, std::int64_t rows,
+                                        std::initializer_list<kernels::LinearRow> products, bool add = false);
   [[nodiscard]] Expected<void> normalise(const float* x, const float* weight, std::int64_t rows);
 
   /// Records and values take two turns, so that the host reads one while the other is written.
@@ -91,16 +109,20 @@ class DevicePass {
   [[nodiscard]] bool rounds() const { return dtype_ == kernels::ElementType::bf16; }
   [[nodiscard]] float eps() const { return static_cast<float>(config_.rms_norm_eps); }
 
-  std::unique_ptr<DeviceModule> module_;  // outlives everything below
+  std::unique_ptr<DeviceModule> module_;       // outlives everything below
+  std::unique_ptr<TorchProducts> products_;    // null: all products are the module's
+  std::unique_ptr<ChunkAttention> attention_;  // null: the module's, over its cache
   const kernels::DeviceOperations& device_;
   void* const handle_;
   const ModelConfig& config_;
   const PreparedWeights& weights_;
   kernels::ElementType dtype_;
+  std::int32_t cached_layers_;
   Rotation rotation_;
 
   DeviceWeights device_weights_;
   void* cache_ = nullptr;
+  void* blank_cache_ = nullptr;  // with attend_alone: one that stays empty
   kernels::DeviceCacheCounts counts_;
   DeviceRecord shown_;
   std::unique_ptr<DeviceStep> step_;  // of passes of one token

@@ -11,6 +11,7 @@
 #include "core/base/log.h"
 #include "core/engine/device_module.h"
 #include "core/engine/engine_state.h"
+#include "core/engine/flash_attention.h"
 #include "core/engine/kernel_status.h"
 
 namespace natscope {
@@ -26,6 +27,8 @@ Expected<void> check_options(const EngineOptions& options) {
   }
   if (options.trace_store_bytes < 0)
     return fail(ErrorCode::usage, "a trace store of less than nothing", "give a number of bytes, or 0 for none");
+  if (options.prompt_attention != PromptAttention::own && options.device != Device::cuda)
+    return fail(ErrorCode::usage, "another attention than the engine's own is for GPUs", "use --device cuda");
   return {};
 }
 
@@ -84,10 +87,17 @@ Expected<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options, std
         return open(on_cpu, stop);
       }
       NATSCOPE_TRY(state->device, std::move(pass));
+      if (options.prompt_attention == PromptAttention::alone) NATSCOPE_CHECK(state->device->attend_alone());
+      if (options.prompt_attention == PromptAttention::flash) {
+        NATSCOPE_TRY(auto flash, open_flash_attention(state->device->module(), state->folder.config(), geometry));
+        state->device->attend_with(std::move(flash));
+      }
     }
     const kernels::KvCacheShape shape{geometry.layers, geometry.kv_heads, geometry.head_dim, geometry.dtype};
     NATSCOPE_CHECK(from_status(kernels::KvCache::create(shape, state->cache), "cache"));
-    NATSCOPE_CHECK(state->start({}));
+    RolePlan plan;
+    if (options.prompt_attention == PromptAttention::flash) plan.policy.kind = Policy::Kind::full;
+    NATSCOPE_CHECK(state->start(std::move(plan)));
     return std::unique_ptr<Engine>(new Engine(std::move(state)));
   });
 }

@@ -29,6 +29,14 @@ class ModelFolder;
 
 enum class Device : std::uint8_t { automatic, cpu, cuda };
 
+/// What the chunks of a prompt attend with on a GPU. `own` is the model; the others are for measurements only.
+enum class PromptAttention : std::uint8_t {
+  own,    ///< the backend's, over what the cache holds
+  flash,  ///< LibTorch's flash attention over all tokens, to compare with: chunks of two tokens and more, in bf16, under
+          ///< plans that know no roles but Global; nothing can be generated
+  alone,  ///< every chunk sees itself alone: fills a cache soon, with numbers that mean nothing
+};
+
 struct EngineOptions {
   std::filesystem::path model{};
   std::optional<std::filesystem::path> adapter{};
@@ -39,6 +47,7 @@ struct EngineOptions {
   /// Only the model's first so many layers, for pictures of them: the record, cache and accounting cover these, there are
   /// no logits, and nothing can be generated. 0, or more than the model has: all.
   std::int32_t layers = 0;
+  PromptAttention prompt_attention = PromptAttention::own;
   std::filesystem::path device_module{};               ///< of the GPU backend; empty: libnatscope_cuda.so beside the program
 };
 

@@ -80,7 +80,7 @@ Expected<void> Engine::prefill(std::span<const std::int32_t> tokens, const Prefi
     NATSCOPE_CHECK(state.restore(stop));
 
     const TokenPos first(static_cast<std::int32_t>(state.record.size()));
-    const auto chunk = static_cast<std::size_t>(std::min(options.chunk, state.chunk_pass.most_tokens()));
+    const auto chunk = static_cast<std::size_t>(std::min(options.chunk, state.most_chunk_tokens()));
     Expected<void> done;
     std::size_t taken = 0;
     while (done && taken < tokens.size()) {

@@ -32,6 +32,8 @@ Expected<void> Engine::State::start(RolePlan plan) {
   if (device && is_h2o) {
     return fail(ErrorCode::device_unavailable, "the h2o policy keeps scores, which the GPU's cache does not", "use --device cpu for this policy");
   }
+  if (device && device->is_dense() && created.window())
+    return fail(ErrorCode::usage, "flash attention knows no roles but Global", "use the policy full");
   if (device) {
     cache_is_stale = true;  // until the end, should it fail
     NATSCOPE_CHECK(device->reset_cache(created.window().value_or(0)));
@@ -76,7 +78,7 @@ Expected<void> Engine::State::restore(std::stop_token stop) {
   const RecordedSequence recorded = RecordedSequence::copy(record, geometry.layers, decider->plan().policy);
   ReplayObserver observer(recorded);
   const ChunkExtent extent{geometry.layers, ChunkExtent::Hidden::none};
-  NATSCOPE_CHECK(device ? replay(recorded, *device, chunk_pass.most_tokens(), observer, extent, stop)
+  NATSCOPE_CHECK(device ? replay(recorded, *device, device->most_tokens(), observer, extent, stop)
                         : replay(recorded, chunk_pass, *cache, observer, extent, stop));
   cache_is_stale = false;
   return {};
@@ -101,6 +103,8 @@ Expected<void> Engine::State::run_chunk(std::span<const std::int32_t> tokens, To
 Expected<void> Engine::State::chunk_logits(std::int64_t index, std::int64_t n, std::span<float> out, std::stop_token stop) {
   return device ? device->logits(index, n, out) : chunk_pass.logits(index, n, out, stop);
 }
+
+std::int64_t Engine::State::most_chunk_tokens() const { return device ? device->most_tokens() : chunk_pass.most_tokens(); }
 
 std::int64_t Engine::State::held_entries() const { return device ? device->counts().entries : cache->total_entries(); }
 

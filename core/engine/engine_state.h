@@ -55,6 +55,7 @@ struct Engine::State {
   [[nodiscard]] Expected<void> row_logits(std::span<float> out);
   [[nodiscard]] Expected<void> run_chunk(std::span<const std::int32_t> tokens, TokenPos first, ChunkExtent extent, std::stop_token stop);
   [[nodiscard]] Expected<void> chunk_logits(std::int64_t index, std::int64_t n, std::span<float> out, std::stop_token stop);
+  [[nodiscard]] std::int64_t most_chunk_tokens() const;
   [[nodiscard]] std::int64_t held_entries() const;
   [[nodiscard]] std::int64_t allocated_bytes() const;
   [[nodiscard]] Expected<void> append(std::vector<TokenFrame> frames);

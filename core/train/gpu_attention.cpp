@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/train/gpu_attention.h"
 
-#include <ATen/Context.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
-#include <dlfcn.h>
 
-#include <string>
 #include <utility>
 
 #include "core/engine/device_module.h"
+#include "core/engine/torch_cuda.h"
 
 namespace natscope::train {
 
@@ -48,15 +46,7 @@ class GpuAttention final : public TrainingAttention {
 Expected<std::unique_ptr<TrainingAttention>> open_gpu_attention() {
   // The module says in its own words what a machine lacks, before LibTorch is asked.
   NATSCOPE_TRY(auto module, DeviceModule::open({}));
-  // A program linked with LibTorch's CPU part alone finds its CUDA only when that is loaded.
-  if (!at::hasCUDA() && dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
-    const char* const why = dlerror();
-    return fail(ErrorCode::device_unavailable,
-                "LibTorch's CUDA cannot be loaded" + (why != nullptr ? ": " + std::string(why) : std::string()),
-                "use --device cpu, or a LibTorch with CUDA and its libraries (NATSCOPE_LIBTORCH_DIR)");
-  }
-  if (!at::hasCUDA())
-    return fail(ErrorCode::device_unavailable, "LibTorch sees no GPU", "use --device cpu, or look at the driver");
+  NATSCOPE_CHECK(load_torch_cuda());
   return std::make_unique<GpuAttention>(std::move(module));
 }
 

@@ -107,6 +107,7 @@ Status set_mark(void* device, std::int32_t mark) {
 Status wait_mark(void* device, std::int32_t mark) {
   return is_mark(mark) ? mark_of(device, mark).wait() : no_such_mark;
 }
+void* stream(void* device) { return stream_of(device); }
 
 Status norm_rows(void* device, const float* x, const float* weight, std::int64_t rows, std::int64_t cols, float eps,
                  bool round, float* out) {
@@ -268,6 +269,7 @@ constexpr DeviceOperations table{
     .wait = wait,
     .set_mark = set_mark,
     .wait_mark = wait_mark,
+    .stream = stream,
     .rms_norm = norm_rows,
     .turn_heads = turn,
     .swiglu = gate_rows,

@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -20,7 +20,8 @@ namespace natscope::bench {
 namespace {
 
 constexpr double weight_deviation = 0.02;
-constexpr std::size_t piece_elements = 1U << 16U;
+/// A prime, so that the rows of no matrix repeat each other; 2 MB in bf16, which is written in one go.
+constexpr std::size_t block_elements = 1'048'573;
 
 /// Normally distributed numbers from a counter (SplitMix64, Box–Muller): the same on every machine, cheap.
 class NormalNumbers {
@@ -44,53 +45,119 @@ class NormalNumbers {
   std::uint64_t state_;
 };
 
-TensorToWrite matrix(std::string name, std::vector<std::int64_t> shape, kernels::ElementType dtype, bool ones) {
-  std::int64_t elements = 1;
-  for (const std::int64_t extent : shape) elements *= extent;
+/// Random numbers that all matrices are cut from, in one type. Speed does not ask for more, and gigabytes of weights are
+/// written as fast as the file takes them.
+class Block {
+ public:
+  explicit Block(kernels::ElementType dtype) : element_bytes_(static_cast<std::size_t>(kernels::element_bytes(dtype))) {
+    NormalNumbers numbers(1);
+    bytes_.resize(block_elements * element_bytes_);
+    for (std::size_t i = 0; i < block_elements; ++i) {
+      const float number = numbers.next();
+      const kernels::Bf16 narrow = kernels::to_bf16(number);
+      std::memcpy(bytes_.data() + i * element_bytes_,
+                  dtype == kernels::ElementType::f32 ? static_cast<const void*>(&number) : &narrow, element_bytes_);
+    }
+  }
+
+  /// `elements` numbers from number `first` on, round and round.
+  Expected<void> write(std::size_t first, std::int64_t elements, const TensorSink& sink) const {
+    auto left = static_cast<std::size_t>(elements);
+    for (std::size_t at = first % block_elements; left > 0; at = 0) {
+      const std::size_t count = std::min(left, block_elements - at);
+      NATSCOPE_CHECK(sink(std::span(bytes_).subspan(at * element_bytes_, count * element_bytes_)));
+      left -= count;
+    }
+    return {};
+  }
+
+ private:
+  std::size_t element_bytes_;
+  std::vector<std::byte> bytes_;
+};
+
+TensorToWrite tensor_of(std::string name, std::vector<std::int64_t> shape, kernels::ElementType dtype) {
   TensorToWrite tensor;
   tensor.dtype = dtype == kernels::ElementType::f32 ? DType::f32 : DType::bf16;
   tensor.shape = std::move(shape);
-  const std::uint64_t seed = std::hash<std::string>{}(name);
   tensor.name = std::move(name);
-  tensor.produce = [elements, dtype, ones, seed](const TensorSink& sink) -> Expected<void> {
-    // One random piece, repeated: 65 536 different numbers are random enough for a product's speed.
-    NormalNumbers numbers(seed);
-    std::vector<float> wide(piece_elements);
-    for (float& number : wide) number = ones ? 1.0F : numbers.next();
-    std::vector<kernels::Bf16> narrow(piece_elements);
-    for (std::size_t i = 0; i < piece_elements; ++i) narrow[i] = kernels::to_bf16(wide[i]);
-    for (std::int64_t done = 0; done < elements; done += static_cast<std::int64_t>(piece_elements)) {
-      const auto count = static_cast<std::size_t>(std::min<std::int64_t>(elements - done, static_cast<std::int64_t>(piece_elements)));
-      NATSCOPE_CHECK(dtype == kernels::ElementType::f32 ? sink(std::as_bytes(std::span(wide).first(count)))
-                                                        : sink(std::as_bytes(std::span(narrow).first(count))));
-    }
-    return {};
+  return tensor;
+}
+
+/// `block` must outlive the result.
+TensorToWrite matrix(std::string name, std::int64_t rows, std::int64_t cols, kernels::ElementType dtype,
+                     const Block& block) {
+  const std::size_t first = std::hash<std::string>{}(name);
+  TensorToWrite tensor = tensor_of(std::move(name), {rows, cols}, dtype);
+  tensor.produce = [&block, first, elements = rows * cols](const TensorSink& sink) {
+    return block.write(first, elements, sink);
   };
   return tensor;
 }
 
-std::vector<TensorToWrite> tensors_of(const ModelShape& shape, kernels::ElementType dtype) {
+TensorToWrite ones(std::string name, std::int64_t size, kernels::ElementType dtype) {
+  TensorToWrite tensor = tensor_of(std::move(name), {size}, dtype);
+  tensor.produce = [size, dtype](const TensorSink& sink) {
+    const std::vector<float> wide(static_cast<std::size_t>(size), 1.0F);
+    const std::vector<kernels::Bf16> narrow(static_cast<std::size_t>(size), kernels::to_bf16(1.0F));
+    return sink(dtype == kernels::ElementType::f32 ? std::as_bytes(std::span(wide)) : std::as_bytes(std::span(narrow)));
+  };
+  return tensor;
+}
+
+struct Shard {
+  std::string name;
   std::vector<TensorToWrite> tensors;
+};
+
+/// One for what stands outside of the layers, and one a layer. `block` must outlive the result.
+std::vector<Shard> shards_of(const ModelShape& shape, kernels::ElementType dtype, const Block& block) {
+  std::vector<Shard> shards(static_cast<std::size_t>(shape.layers) + 1);
   const std::int64_t hidden = shape.hidden;
   const std::int64_t kv_rows = std::int64_t{shape.kv_heads} * shape.head_dim();
-  const auto add = [&](const std::string& name, std::vector<std::int64_t> sizes, bool ones) {
-    tensors.push_back(matrix(name, std::move(sizes), dtype, ones));
-  };
-  add("model.embed_tokens.weight", {shape.vocab, hidden}, false);
-  add("model.norm.weight", {hidden}, true);
-  for (int layer = 0; layer < shape.layers; ++layer) {
-    const std::string prefix = "model.layers." + std::to_string(layer) + ".";
-    add(prefix + "input_layernorm.weight", {hidden}, true);
-    add(prefix + "post_attention_layernorm.weight", {hidden}, true);
-    add(prefix + "self_attn.q_proj.weight", {hidden, hidden}, false);
-    add(prefix + "self_attn.k_proj.weight", {kv_rows, hidden}, false);
-    add(prefix + "self_attn.v_proj.weight", {kv_rows, hidden}, false);
-    add(prefix + "self_attn.o_proj.weight", {hidden, hidden}, false);
-    add(prefix + "mlp.gate_proj.weight", {shape.intermediate, hidden}, false);
-    add(prefix + "mlp.up_proj.weight", {shape.intermediate, hidden}, false);
-    add(prefix + "mlp.down_proj.weight", {hidden, shape.intermediate}, false);
+  for (std::size_t index = 0; index < shards.size(); ++index) {
+    Shard& shard = shards[index];
+    shard.name = "model-" + std::to_string(index) + ".safetensors";
+    const auto add = [&](const std::string& name, std::int64_t rows, std::int64_t cols) {
+      shard.tensors.push_back(matrix(name, rows, cols, dtype, block));
+    };
+    const auto add_norm = [&](const std::string& name) { shard.tensors.push_back(ones(name, hidden, dtype)); };
+    if (index == 0) {
+      add("model.embed_tokens.weight", shape.vocab, hidden);
+      add_norm("model.norm.weight");
+      continue;
+    }
+    const std::string prefix = "model.layers." + std::to_string(index - 1) + ".";
+    add_norm(prefix + "input_layernorm.weight");
+    add_norm(prefix + "post_attention_layernorm.weight");
+    add(prefix + "self_attn.q_proj.weight", hidden, hidden);
+    add(prefix + "self_attn.k_proj.weight", kv_rows, hidden);
+    add(prefix + "self_attn.v_proj.weight", kv_rows, hidden);
+    add(prefix + "self_attn.o_proj.weight", hidden, hidden);
+    add(prefix + "mlp.gate_proj.weight", shape.intermediate, hidden);
+    add(prefix + "mlp.up_proj.weight", shape.intermediate, hidden);
+    add(prefix + "mlp.down_proj.weight", hidden, shape.intermediate);
   }
-  return tensors;
+  return shards;
+}
+
+/// Shards side by side: one thread does not fill memory as fast as it goes.
+Expected<void> write_weights(const std::filesystem::path& folder, const ModelShape& shape, kernels::ElementType dtype) {
+  const Block block(dtype);
+  const std::vector<Shard> shards = shards_of(shape, dtype, block);
+  nlohmann::json places = nlohmann::json::object();
+  for (const Shard& shard : shards) {
+    for (const TensorToWrite& tensor : shard.tensors) places[tensor.name] = shard.name;
+  }
+  std::vector<Expected<void>> written(shards.size());
+#pragma omp parallel for schedule(dynamic)
+  for (std::size_t index = 0; index < shards.size(); ++index)
+    written[index] = write_safetensors(folder / shards[index].name, shards[index].tensors, {});
+  for (Expected<void>& result : written) {
+    NATSCOPE_CHECK(std::move(result));
+  }
+  return write_file_atomically(folder / "model.safetensors.index.json",
+                               std::string_view(nlohmann::json{{"weight_map", places}}.dump()));
 }
 
 std::string config_text(const ModelShape& shape) {
@@ -135,7 +202,7 @@ Expected<RandomModelFolder> RandomModelFolder::create(const ModelShape& shape, k
   std::error_code problem;
   std::filesystem::copy_file(resource_path("demo") / "tokenizer.model", folder.path_ / "tokenizer.model", problem);
   if (problem) return fail(ErrorCode::missing_tokenizer, "the demo's tokenizer cannot be copied: " + problem.message());
-  NATSCOPE_CHECK(write_safetensors(folder.path_ / "model.safetensors", tensors_of(shape, dtype), {}));
+  NATSCOPE_CHECK(write_weights(folder.path_, shape, dtype));
   return folder;
 }
 

@@ -103,6 +103,9 @@ struct DeviceOperations {
   /// A mark that was never set is passed. Errors: invalid_argument (no such mark), as wait.
   Status (*set_mark)(void* device, std::int32_t mark) = nullptr;
   Status (*wait_mark)(void* device, std::int32_t mark) = nullptr;
+  /// The cudaStream_t that all of this is put on, for a library that joins in. Null: the device's memory is the host's,
+  /// and what is put there is done at once (tests).
+  void* (*stream)(void* device) = nullptr;
 
   /// out [rows, cols] = RMSNorm(x [rows, cols]) · weight [cols]; out may be x.
   Status (*rms_norm)(void* device, const float* x, const float* weight, std::int64_t rows, std::int64_t cols, float eps,

@@ -10,6 +10,8 @@
 #include "app/cli/bench/gpu/gpu.h"
 #include "app/cli/bench/gpu/paired_steps.h"
 #include "app/cli/bench/gpu/role_patterns.h"
+#include "core/engine/weight_conversion.h"
+#include "core/io/model_folder.h"
 
 namespace natscope::bench {
 namespace {
@@ -158,6 +160,41 @@ TEST_CASE("a part that fails is written down, and the next one is measured") {
   CHECK(json["roofs"]["read_bytes_per_s"].is_null());
 }
 
+TEST_CASE("a random model is whole, has the weights that were asked for, and goes with its object") {
+  const ModelShape shape{2, 4, 2, 64, 96, 4096, 512};
+  std::filesystem::path path;
+  for (const auto dtype : {kernels::ElementType::f32, kernels::ElementType::bf16}) {
+    const auto made = RandomModelFolder::create(shape, dtype);
+    REQUIRE_MESSAGE(made, (made ? "" : made.error().message));
+    path = made->path();
+    const auto folder = ModelFolder::open(path);
+    REQUIRE_MESSAGE(folder, (folder ? "" : folder.error().message));
+    REQUIRE(folder->weights().layers.size() == 2);
+    std::vector<float> rows;
+    for (const LayerWeights& layer : folder->weights().layers) {
+      for (const WeightView* view : {&layer.q, &layer.down}) {
+        const std::size_t begin = rows.size();
+        rows.resize(begin + static_cast<std::size_t>(view->elements()));
+        read_weights(*view, 0, std::span(rows).subspan(begin));
+      }
+      CHECK(read_vector(layer.input_norm) == std::vector<float>(64, 1.0F));
+    }
+    double sum = 0;
+    double squares = 0;
+    for (const float number : rows) {
+      sum += static_cast<double>(number);
+      squares += static_cast<double>(number) * static_cast<double>(number);
+    }
+    const auto count = static_cast<double>(rows.size());
+    CHECK(std::abs(sum / count) < 0.001);
+    CHECK(std::sqrt(squares / count) == doctest::Approx(0.02).epsilon(0.03));
+    // No row and no matrix is another one's copy.
+    CHECK(!std::equal(rows.begin(), rows.begin() + 64, rows.begin() + 64));
+    CHECK(!std::equal(rows.begin(), rows.begin() + 64, rows.begin() + 64 * 64));
+  }
+  CHECK(!std::filesystem::exists(path));
+}
+
 TEST_CASE("rows through the engine, end to end on a device of ordinary memory") {
   Context context;
   context.device_module = host_device;
@@ -181,12 +218,13 @@ TEST_CASE("rows through the engine, end to end on a device of ordinary memory") 
     CHECK(as_json(row).size() == 10);
   }
   CHECK(names == std::vector<std::string>{"decode_step_124m", "accounting_overhead", "longest_context_80gb",
-                                          "decode_8b_200k", "decode_8b_200k_dense", "prefill_8b_200k",
-                                          "memory_8b_200k"});
+                                          "memory_8b_200k", "decode_8b_200k", "decode_8b_200k_dense",
+                                          "prefill_8b_200k"});
   for (const auto& [row, why] : run.report.not_measured) CHECK(row.find("kernel") + row.find("backward") != 0);
   CHECK(run.report.not_measured.size() == 13);
-  const Row& memory = rows->back();
-  CHECK(*memory.ratio > 1.0);
+  CHECK(*(*rows)[3].ratio > 1.0);  // memory
+  CHECK((*rows)[6].reference.find("flash") != std::string::npos);
+  CHECK(*(*rows)[6].ratio > 0);
   const Row& context_row = (*rows)[2];
   CHECK(context_row.value < 1 << 16);  // memory ended it, not the limit of the search
   CHECK(*context_row.fraction_of_limit <= 1.0);

@@ -134,6 +134,24 @@ TEST_CASE("what is no module, or no device, is refused by one sentence, and auto
   }
 }
 
+TEST_CASE("without LibTorch's CUDA part the module multiplies, and the log says once what that costs") {
+  if (std::filesystem::exists("/dev/nvidia0")) return;  // LibTorch would take the pointers for a GPU's
+  const TinyModel model;
+  const EngineRun cpu(model, {.device = Device::cpu});
+  const Environment stream("NATSCOPE_TEST_DEVICE_STREAM", "1");
+  const Warnings warnings;
+  const EngineRun device(model, on_device());
+  const EngineRun again(model, on_device());
+  const std::size_t said = warnings.text.find("prompts are read slowly");
+  REQUIRE(said != std::string::npos);
+  CHECK(warnings.text.find("LibTorch's CUDA cannot be loaded") != std::string::npos);
+  CHECK(warnings.text.find("prompts are read slowly", said + 1) == std::string::npos);
+  const std::vector<std::int32_t> tokens = random_tokens(40, 3);
+  const Table<float> truth = prefill_all(*cpu.engine, tokens, 40);
+  const Table<float> found = prefill_all(*device.engine, tokens, 40);
+  for (std::size_t row = 0; row < truth.size(); ++row) CHECK(difference(found[row], truth[row]) < 1e-5);
+}
+
 TEST_CASE("memory that runs out in a pass is an error, and nothing of the pass is written down") {
   const TinyModel model;
   const EngineRun run(model);

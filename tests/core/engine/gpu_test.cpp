@@ -12,6 +12,7 @@
 #include "core/base/resource_path.h"
 #include "core/engine/device_module.h"
 #include "core/engine/engine.h"
+#include "core/engine/torch_products.h"
 
 namespace natscope {
 namespace {
@@ -87,6 +88,27 @@ Numbers twice(const std::function<Numbers()>& once) {
 
 constexpr std::int64_t sizes[] = {1, 31, 32, 33, 127, 768};
 
+using Multiply = std::function<bool(const float* x, std::int64_t rows, const kernels::LinearRow& product, bool add)>;
+
+/// The module's kernel, and where LibTorch has a CUDA part its products for engines of both types.
+std::vector<Multiply> ways_to_multiply(const DeviceModule& module) {
+  std::vector<Multiply> ways{[&](const float* x, std::int64_t rows, const kernels::LinearRow& product, bool add) {
+    return module.operations().linear(module.device(), x, rows, &product, add).ok();
+  }};
+  for (const auto dtype : {kernels::ElementType::f32, kernels::ElementType::bf16}) {
+    auto opened = TorchProducts::open(module, dtype);
+    if (!opened) {
+      MESSAGE("not run: LibTorch's products: " << opened.error().message);
+      continue;
+    }
+    ways.emplace_back([products = std::shared_ptr<TorchProducts>(std::move(*opened))](
+                          const float* x, std::int64_t rows, const kernels::LinearRow& product, bool add) {
+      return products->run(x, rows, {&product, 1}, add).has_value();
+    });
+  }
+  return ways;
+}
+
 }  // namespace
 
 TEST_CASE("the module opens, copies, and closes with nothing left") {
@@ -110,6 +132,7 @@ TEST_CASE("more memory than there is is an error, and the device goes on") {
 
 TEST_CASE("products of rows, f32 and bf16 weights, with and without bias") {
   const auto module = opened();
+  const std::vector<Multiply> ways = ways_to_multiply(*module);
   for (const std::int64_t rows : {1, 2, 17}) {
     for (const std::int64_t in : sizes) {
       for (const std::int64_t out : sizes) {
@@ -118,7 +141,8 @@ TEST_CASE("products of rows, f32 and bf16 weights, with and without bias") {
           CAPTURE(in);
           CAPTURE(out);
           CAPTURE(narrow);
-          const Numbers x = some_numbers(rows * in, 5);
+          Numbers x = some_numbers(rows * in, 5);
+          for (float& number : x) number = kernels::to_float(kernels::to_bf16(number));  // as in a bf16 engine
           const Numbers bias = some_numbers(out, 6);
           const Numbers before = some_numbers(rows * out, 7);
           Numbers weights = some_numbers(out * in, 8);
@@ -147,18 +171,21 @@ TEST_CASE("products of rows, f32 and bf16 weights, with and without bias") {
                 truth.push_back(sum);
               }
             }
-            const Numbers found = twice([&] {
-              const OnDevice result(*module, before);
-              kernels::LinearRow product{stored.as<void>(),
-                                         narrow ? kernels::ElementType::bf16 : kernels::ElementType::f32,
-                                         out,
-                                         in,
-                                         device_bias.data(),
-                                         result.data()};
-              REQUIRE(module->operations().linear(module->device(), device_x.data(), rows, &product, add).ok());
-              return result.read();
-            });
-            check_close(found, truth, 1e-5);
+            for (std::size_t way = 0; way < ways.size(); ++way) {
+              CAPTURE(way);
+              const Numbers found = twice([&] {
+                const OnDevice result(*module, before);
+                kernels::LinearRow product{stored.as<void>(),
+                                           narrow ? kernels::ElementType::bf16 : kernels::ElementType::f32,
+                                           out,
+                                           in,
+                                           device_bias.data(),
+                                           result.data()};
+                REQUIRE(ways[way](device_x.data(), rows, product, add));
+                return result.read();
+              });
+              check_close(found, truth, 1e-5);
+            }
           }
         }
       }
@@ -398,6 +425,32 @@ TEST_CASE("a recording names the memory that it was made with, and is not done w
   CHECK_FALSE(table.replay(device, recording).ok());
   table.free_recording(device, recording);
   table.free_cache(device, cache);
+}
+
+TEST_CASE("the demo on LibTorch's flash attention says what it says with every role Global") {
+  std::vector<float> logits[2];
+  for (const PromptAttention attention : {PromptAttention::own, PromptAttention::flash}) {
+    auto engine = Engine::open({.model = resource_path("demo"),
+                                .device = Device::cuda,
+                                .dtype = kernels::ElementType::bf16,
+                                .prompt_attention = attention,
+                                .device_module = the_module},
+                               {});
+    if (!engine && attention == PromptAttention::flash && engine.error().code == ErrorCode::device_unavailable) {
+      MESSAGE("not run: " << engine.error().message);
+      return;
+    }
+    REQUIRE_MESSAGE(engine, (engine ? "" : engine.error().message));
+    RolePlan plan;
+    plan.policy.kind = Policy::Kind::full;
+    REQUIRE((*engine)->start(std::move(plan)));
+    std::vector<std::int32_t> tokens;
+    for (std::int32_t i = 0; i < 300; ++i) tokens.push_back(3 + i * 7919 % 1000);
+    REQUIRE((*engine)->prefill(tokens, {.chunk = 100}, {}));
+    const std::span<const float> last = (*engine)->logits();
+    logits[attention == PromptAttention::own ? 0 : 1].assign(last.begin(), last.end());
+  }
+  check_close(logits[1], {logits[0].begin(), logits[0].end()}, 3e-2);
 }
 
 TEST_CASE("512 greedy tokens of the demo are the CPU's, in f32") {

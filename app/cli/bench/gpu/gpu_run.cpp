@@ -25,7 +25,8 @@ std::vector<GpuPart> gpu_parts() {
       {{"decode_step_124m"}, 15, decode_step_small},
       {{"accounting_overhead"}, 25, accounting_overhead},
       {{"longest_context_80gb"}, 40, longest_context},
-      {{"decode_8b_200k", "decode_8b_200k_dense", "prefill_8b_200k", "memory_8b_200k"}, 240, whole_model},
+      {{"memory_8b_200k", "decode_8b_200k", "decode_8b_200k_dense"}, 100, decode_large},
+      {{"prefill_8b_200k"}, 140, prefill_large},
   };
 }
 

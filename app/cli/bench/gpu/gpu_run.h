@@ -50,6 +50,7 @@ struct GpuRun {
   GpuReport report = {};
   std::unique_ptr<KernelBench> kernels = {};  ///< null: the module is not there (a test's device)
   std::optional<TorchCuda> torch = {};        ///< nothing: LibTorch without CUDA; rows go without that reference
+  std::optional<RandomModelFolder> large_folder = {};  ///< the large shape's, from the first row that needs it on
   std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
 
   [[nodiscard]] double left_s() const {
@@ -67,18 +68,20 @@ struct GpuPart {
 [[nodiscard]] std::vector<GpuPart> gpu_parts();
 [[nodiscard]] std::vector<const char*> gpu_row_names();
 
-/// Runs the parts that have a row that is wanted. A part that fails, or for whose budget no time is left, is written down
-/// as not measured, with why, and the next one begins. Errors: interrupted; the first failure where nothing was measured.
+/// Runs the parts that have a row that is wanted. A part that fails, or for whose budget no time is left, is written
+/// down as not measured, with why, and the next one begins. Errors: interrupted; the first failure where nothing was
+/// measured.
 [[nodiscard]] Expected<std::vector<Row>> run_gpu_parts(GpuRun& run, const std::vector<GpuPart>& parts);
 
-// The parts, by file: kernel_rows.cpp, engine_rows.cpp, memory_rows.cpp.
+// The parts, by file: kernel_rows.cpp, engine_rows.cpp, large_rows.cpp, memory_rows.cpp.
 Expected<std::vector<Row>> decode_kernel_dense(GpuRun& run, double budget_s);
 Expected<std::vector<Row>> decode_kernel_ragged(GpuRun& run, double budget_s);
 Expected<std::vector<Row>> prefill_kernel(GpuRun& run, double budget_s);
 Expected<std::vector<Row>> backward_roles_gpu(GpuRun& run, double budget_s);
 Expected<std::vector<Row>> decode_step_small(GpuRun& run, double budget_s);
 Expected<std::vector<Row>> accounting_overhead(GpuRun& run, double budget_s);
-Expected<std::vector<Row>> whole_model(GpuRun& run, double budget_s);
+Expected<std::vector<Row>> decode_large(GpuRun& run, double budget_s);
+Expected<std::vector<Row>> prefill_large(GpuRun& run, double budget_s);
 Expected<std::vector<Row>> longest_context(GpuRun& run, double budget_s);
 
 }  // namespace natscope::bench

@@ -3,12 +3,11 @@
 
 #include <ATen/ATen.h>
 #include <ATen/detail/CUDAHooksInterface.h>
-#include <c10/core/CachingDeviceAllocator.h>
-#include <dlfcn.h>
 
 #include <tuple>
 
 #include "app/cli/bench/benchmark.h"
+#include "core/engine/torch_cuda.h"
 
 namespace natscope::bench {
 namespace {
@@ -18,12 +17,6 @@ constexpr std::int64_t flush_bytes = 256LL << 20U;  // far over the L2 cache of 
 void wait_for_device() { at::detail::getCUDAHooks().deviceSynchronize(0); }
 
 at::TensorOptions bf16_on_device() { return at::TensorOptions(at::kBFloat16).device(at::kCUDA); }
-
-Unexpected from_torch(const std::exception& problem) {
-  const bool memory = dynamic_cast<const c10::OutOfMemoryError*>(&problem) != nullptr;
-  const std::string text = problem.what();
-  return fail(memory ? ErrorCode::out_of_memory : ErrorCode::internal, "LibTorch: " + text.substr(0, text.find('\n')));
-}
 
 /// `run` was made ready; what it throws becomes an error.
 TorchWork timed(std::function<void()> run) {
@@ -55,15 +48,7 @@ Expected<TorchWork> guarded_work(const std::function<TorchWork()>& make) {
 }  // namespace
 
 Expected<TorchCuda> TorchCuda::open() {
-  // By name: beside the LibTorch that this program is linked with, as its run path says.
-  if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
-    const char* const why = dlerror();
-    return fail(ErrorCode::device_unavailable,
-                std::string("this LibTorch has no CUDA part: ") + (why != nullptr ? why : "libtorch_cuda.so"),
-                "build with -DNATSCOPE_LIBTORCH_DIR naming a torch with CUDA");
-  }
-  if (!at::hasCUDA() || at::detail::getCUDAHooks().getNumGPUs() < 1)
-    return fail(ErrorCode::device_unavailable, "LibTorch finds no GPU");
+  NATSCOPE_CHECK(load_torch_cuda());
   return TorchCuda{};
 }
 
@@ -99,10 +84,6 @@ Expected<TorchWork> TorchCuda::flash_backward(std::int64_t heads, std::int64_t t
   });
 }
 
-void TorchCuda::release_memory() const {
-  // Through the allocator's interface: CUDA's own header is not there in a LibTorch for CPUs.
-  if (auto* const allocator = dynamic_cast<c10::DeviceAllocator*>(c10::GetAllocator(c10::DeviceType::CUDA)))
-    allocator->emptyCache();
-}
+void TorchCuda::release_memory() const { release_torch_memory(); }
 
 }  // namespace natscope::bench

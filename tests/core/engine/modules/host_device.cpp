@@ -163,6 +163,8 @@ Status wait_mark(void* device, std::int32_t mark) {
   deliver(of(device), of(device).marks[static_cast<std::size_t>(mark)]);
   return ok;
 }
+/// With the variable set: not null, as if the memory were a GPU's. Nobody may use it.
+void* stream(void* device) { return std::getenv("NATSCOPE_TEST_DEVICE_STREAM") != nullptr ? device : nullptr; }
 Status allocate_pinned(void* device, std::int64_t size_bytes, void** memory) {
   if (size_bytes < 1) return {StatusCode::invalid_argument, "a size below 1"};
   *memory = std::malloc(static_cast<std::size_t>(size_bytes));
@@ -458,6 +460,7 @@ extern "C" const natscope::kernels::DeviceOperations* natscope_device_operations
       .wait = alone<wait>,
       .set_mark = alone<set_mark>,
       .wait_mark = alone<wait_mark>,
+      .stream = stream,
       .rms_norm = recordable<rms_norm>,
       .turn_heads = recordable<turn_heads>,
       .swiglu = recordable<swiglu>,

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/engine/torch_cuda.h"
+
+#include <ATen/Context.h>
+#include <c10/core/Allocator.h>
+#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/util/Exception.h>
+#include <dlfcn.h>
+
+#include <atomic>
+#include <new>
+#include <string>
+
+namespace natscope {
+
+namespace {
+
+constexpr const char* what_to_do = "use a LibTorch with CUDA and its libraries (NATSCOPE_LIBTORCH_DIR)";
+
+std::atomic<bool> is_loaded = false;
+
+/// LibTorch keeps a workspace for every stream that it ever multiplied on. The function that frees them stands in a
+/// header that wants the CUDA toolkit's; without it they stay, which costs tens of megabytes and nothing else.
+void release_workspaces() {
+  using Release = void (*)();
+  const auto release = reinterpret_cast<Release>(dlsym(RTLD_DEFAULT, "_ZN2at4cuda21clearCublasWorkspacesEv"));
+  if (release != nullptr) release();
+}
+
+}  // namespace
+
+Expected<void> load_torch_cuda() {
+  if (is_loaded) return {};
+  // By name: beside the LibTorch that this program is linked with, as its run path says.
+  if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
+    const char* const why = dlerror();
+    return fail(ErrorCode::device_unavailable,
+                "LibTorch's CUDA cannot be loaded" + (why != nullptr ? ": " + std::string(why) : std::string()),
+                what_to_do);
+  }
+  try {
+    if (!at::hasCUDA()) return fail(ErrorCode::device_unavailable, "LibTorch sees no GPU", "look at the driver");
+    at::globalContext().lazyInitDevice(c10::DeviceType::CUDA);
+  } catch (const std::exception& problem) {
+    return fail(ErrorCode::device_unavailable, "LibTorch cannot use the GPU: " + from_torch(problem).value().message,
+                "look at the driver");
+  }
+  is_loaded = true;
+  return {};
+}
+
+void release_torch_memory() {
+  if (!is_loaded) return;
+  try {
+    release_workspaces();
+    // Through the allocator's interface: CUDA's own header is not there in a LibTorch for CPUs.
+    if (auto* const allocator = dynamic_cast<c10::DeviceAllocator*>(c10::GetAllocator(c10::DeviceType::CUDA)))
+      allocator->emptyCache();
+  } catch (const std::exception&) {
+    // What cannot be given back stays with LibTorch; whoever needs it will be told by an error of its own.
+  }
+}
+
+Unexpected from_torch(const std::exception& problem) {
+  const bool memory = dynamic_cast<const c10::OutOfMemoryError*>(&problem) != nullptr ||
+                      dynamic_cast<const std::bad_alloc*>(&problem) != nullptr;
+  const std::string text = problem.what();
+  return fail(memory ? ErrorCode::out_of_memory : ErrorCode::internal, "LibTorch: " + text.substr(0, text.find('\n')));
+}
+
+}  // namespace natscope
