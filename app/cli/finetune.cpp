@@ -11,7 +11,7 @@
 #include "app/cli/resume_flag.h"
 #include "app/cli/training_progress.h"
 #include "core/io/model_folder.h"
-#include "core/train/distillation_model.h"
+#include "core/train/finetune_layout.h"
 #include "core/train/finetuner.h"
 #include "core/train/memory_forecast.h"
 

@@ -25,9 +25,6 @@
 
 namespace natscope::train {
 
-/// The trained tensors, under the names that an adapter folder (or, with Trained::all, a model folder) stores.
-[[nodiscard]] ParameterLayout finetune_layout(const ModelConfig& base, const FinetuneOptions& options);
-
 /// What a step adds to a document's own content.
 struct DistillContext {
   std::uint64_t seed = 0;
