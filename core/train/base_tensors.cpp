@@ -121,4 +121,19 @@ ModelTensors stored_tensors(const ModelWeights& weights) {
   return all;
 }
 
+ModelTensors on_device(const ModelTensors& tensors, at::Device device) {
+  ModelTensors moved;
+  moved.embed = tensors.embed.to(device);
+  moved.norm = tensors.norm.to(device);
+  const bool tied = tensors.lm_head.data_ptr() == tensors.embed.data_ptr();
+  moved.lm_head = tied ? moved.embed : tensors.lm_head.to(device);
+  for (const LayerTensors& layer : tensors.layers) {
+    LayerTensors& there = moved.layers.emplace_back();
+    for (const auto& [name, member] : named_members) {
+      if ((layer.*member).defined()) there.*member = (layer.*member).to(device);
+    }
+  }
+  return moved;
+}
+
 }  // namespace natscope::train

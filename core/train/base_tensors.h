@@ -36,4 +36,7 @@ struct ModelTensors {
 /// has no read-only tensors; nothing may write to these.
 [[nodiscard]] ModelTensors stored_tensors(const ModelWeights& weights);
 
+/// Copies on `device`, tied matrices once; the same tensors where they are there already.
+[[nodiscard]] ModelTensors on_device(const ModelTensors& tensors, at::Device device);
+
 }  // namespace natscope::train

@@ -12,6 +12,7 @@
 #include "core/model/rope.h"
 #include "core/train/device_role_attention.h"
 #include "core/train/llama_operations.h"
+#include "core/train/role_counts.h"
 
 namespace natscope::train {
 
@@ -161,15 +162,7 @@ class DevicePasses final : public TrainingModel::Implementation {
 
   void count(int layer, const at::Tensor& roles, int segments, RoleStatistics& statistics) const {
     statistics.heads.resize(static_cast<std::size_t>(c_.layers * c_.kv_heads));
-    const at::Tensor here = roles.cpu();
-    const auto* const data = static_cast<const Role*>(here.data_ptr());
-    const auto length = static_cast<std::size_t>(c_.context);
-    for (int segment = 0; segment < segments; ++segment) {
-      for (int head = 0; head < c_.kv_heads; ++head) {
-        count_segment({data + static_cast<std::size_t>(segment * c_.kv_heads + head) * length, length}, c_.nats->window,
-                      statistics.heads[static_cast<std::size_t>(layer * c_.kv_heads + head)]);
-      }
-    }
+    count_roles(roles, segments, c_.nats->window, &statistics.heads[static_cast<std::size_t>(layer * c_.kv_heads)]);
   }
 
   /// x + attention(norm(x)), x [N, E].

@@ -11,6 +11,7 @@
 #include "core/train/distillation_model.h"
 #include "core/train/finetune_options.h"
 #include "core/train/role_attention.h"
+#include "core/train/training_attention.h"
 
 namespace natscope::train {
 
@@ -36,5 +37,8 @@ class DistillationAttention {
 /// By the CPU's kernels.
 [[nodiscard]] std::unique_ptr<DistillationAttention> host_distillation_attention(const ModelConfig& base,
                                                                                  const FinetuneOptions& options);
+/// By `attention`, where its tensors are.
+[[nodiscard]] std::unique_ptr<DistillationAttention> device_distillation_attention(
+    const ModelConfig& base, const FinetuneOptions& options, std::unique_ptr<TrainingAttention> attention);
 
 }  // namespace natscope::train

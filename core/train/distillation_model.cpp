@@ -1,33 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/train/distillation_model.h"
 
-#include <new>
-#include <string>
+#include <utility>
 
 #include "core/train/distillation_passes.h"
+#include "core/train/passes_device.h"
+#include "core/train/torch_errors.h"
 
 namespace natscope::train {
 
 namespace {
 
-/// Runs `work`, turning what LibTorch throws into errors.
-template <class Work>
-auto guarded(const Work& work) -> decltype(work()) {
-  try {
-    return work();
-  } catch (const std::bad_alloc&) {
-    return fail(ErrorCode::out_of_memory, "no memory for a document",
-                "take shorter documents with --length, or fewer --rows");
-  } catch (const c10::Error& error) {
-    const std::string text = error.what_without_backtrace();
-    if (text.find("memory") != std::string::npos) {
-      return fail(ErrorCode::out_of_memory, text, "take shorter documents with --length, or fewer --rows");
-    }
-    return fail(ErrorCode::internal, text);
-  } catch (const std::exception& error) {
-    return fail(ErrorCode::internal, error.what());
-  }
-}
+constexpr MemoryWords no_memory{"no memory for a document", "take shorter documents with --length, or fewer --rows"};
 
 }  // namespace
 
@@ -37,14 +21,23 @@ DistillationModel::DistillationModel(DistillationModel&&) noexcept = default;
 DistillationModel& DistillationModel::operator=(DistillationModel&&) noexcept = default;
 DistillationModel::~DistillationModel() = default;
 
-Expected<DistillationModel> DistillationModel::create(const ModelFolder& base, const FinetuneOptions& options) {
+Expected<DistillationModel> DistillationModel::create(const ModelFolder& base, const FinetuneOptions& options,
+                                                      PassesOn passes) {
   if (base.has_score_layers()) {
     return fail(ErrorCode::unsupported_model, "the base model has score layers already",
                 "fine-tune a model with full attention");
   }
-  return guarded([&]() -> Expected<DistillationModel> {
-    return DistillationModel(std::make_unique<Implementation>(base.config(), options, stored_tensors(base.weights()),
-                                                              host_distillation_attention(base.config(), options)));
+  return without_exceptions(no_memory, [&]() -> Expected<DistillationModel> {
+    const ModelConfig& config = base.config();
+    ModelTensors tensors = stored_tensors(base.weights());
+    if (passes == PassesOn::cpu) {
+      return DistillationModel(std::make_unique<Implementation>(config, options, std::move(tensors),
+                                                                host_distillation_attention(config, options), true));
+    }
+    NATSCOPE_TRY(PassesDevice place, open_passes_device(passes, kernels::Backend::cpu));
+    return DistillationModel(std::make_unique<Implementation>(
+        config, options, on_device(tensors, place.device),
+        device_distillation_attention(config, options, std::move(place.attention)), false));
   });
 }
 
@@ -56,11 +49,12 @@ void DistillationModel::set_weights(std::span<const float> weights) { implementa
 
 Expected<DistillPass> DistillationModel::forward_backward(const Document& document, const DistillContext& context,
                                                           std::span<float> gradient, const StopToken& stop) {
-  return guarded([&] { return implementation_->forward_backward(document, context, gradient, stop); });
+  return without_exceptions(no_memory,
+                            [&] { return implementation_->forward_backward(document, context, gradient, stop); });
 }
 
 Expected<DistillPass> DistillationModel::evaluate(const Document& document, const StopToken& stop) {
-  return guarded([&] { return implementation_->evaluate(document, stop); });
+  return without_exceptions(no_memory, [&] { return implementation_->evaluate(document, stop); });
 }
 
 }  // namespace natscope::train

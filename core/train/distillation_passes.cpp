@@ -17,18 +17,6 @@ namespace {
 /// Rows of logits that exist at a time in an evaluation.
 constexpr std::int64_t logit_rows = 512;
 
-at::Tensor numbers_of(const std::vector<std::int32_t>& numbers, std::size_t begin, std::int64_t count) {
-  return at::from_blob(const_cast<std::int32_t*>(numbers.data()) + begin, {count}, at::kInt);
-}
-
-/// [T, 1]: 1 where the position is part of the loss.
-at::Tensor counted(const Document& document) {
-  if (document.counted.empty()) return at::ones({document.size(), 1}, at::kFloat);
-  const at::Tensor bytes =
-      at::from_blob(const_cast<std::uint8_t*>(document.counted.data()), {document.size(), 1}, at::kByte);
-  return bytes.to(at::kFloat);
-}
-
 /// Differences that the loss is the mean of.
 double cells(const Document& document, int hidden) {
   const auto positions = document.counted.empty()
@@ -49,22 +37,25 @@ torch::autograd::variable_list through(const at::Tensor& out, const at::Tensor& 
 
 DistillationModel::Implementation::Implementation(const ModelConfig& base, const FinetuneOptions& options,
                                                   ModelTensors teacher,
-                                                  std::unique_ptr<DistillationAttention> attention)
+                                                  std::unique_ptr<DistillationAttention> attention, bool sums_in_place)
     : layout(finetune_layout(base, options)),
       c_(base),
       options_(options),
       products_(options.dtype == ComputeDType::bfloat16 ? at::kBFloat16 : at::kFloat),
       attention_(std::move(attention)),
+      sums_in_place_(sums_in_place),
       teacher_(std::move(teacher)),
       student_(teacher_),
-      weights_(at::zeros({layout.size}, at::kFloat)),
+      device_(teacher_.embed.device()),
+      weights_(at::zeros({layout.size}, at::TensorOptions().dtype(at::kFloat).device(device_))),
       trained_(layout, weights_),
       frequencies_(rope_inverse_frequencies(c_.rope, c_.head_dim)) {
   trained_.place_in(student_, c_.tied);
 }
 
 void DistillationModel::Implementation::set_weights(std::span<const float> weights) {
-  std::copy(weights.begin(), weights.end(), static_cast<float*>(weights_.data_ptr()));
+  const at::NoGradGuard no_gradient;
+  weights_.copy_(at::from_blob(const_cast<float*>(weights.data()), {layout.size}, at::kFloat));
 }
 
 std::vector<float> DistillationModel::Implementation::initial_weights(std::uint64_t seed) const {
@@ -76,7 +67,14 @@ Expected<DistillPass> DistillationModel::Implementation::forward_backward(const 
                                                                           std::span<float> gradient,
                                                                           const StopToken& stop) {
   begin(document);
-  const at::Tensor sum = at::from_blob(gradient.data(), {layout.size}, at::kFloat);
+  const at::Tensor wanted_sum = at::from_blob(gradient.data(), {layout.size}, at::kFloat);
+  const at::Tensor sum = sums_in_place_ ? wanted_sum : at::zeros_like(weights_);
+  std::vector<std::size_t> told_later;
+  const auto finished = [&](std::size_t number) -> Expected<void> {
+    if (sums_in_place_) return tell_ready(number, context);
+    told_later.push_back(number);
+    return {};
+  };
   DistillPass pass;
   pass.tokens = document.size();
   NATSCOPE_TRY(const at::Tensor wanted, teacher_hidden(document, stop));
@@ -98,17 +96,19 @@ Expected<DistillPass> DistillationModel::Implementation::forward_backward(const 
 
   at::Tensor dx = distance_backward(inputs.back(), wanted, document, context.scale, pass, sum);
   inputs.pop_back();
-  if (trained_.norm()) NATSCOPE_CHECK(tell_ready(*trained_.norm(), context));
+  if (trained_.norm()) NATSCOPE_CHECK(finished(*trained_.norm()));
   for (request.layer = c_.layers - 1; request.layer >= 0; --request.layer) {
     NATSCOPE_CHECK(check(stop));
     dx = layer_backward(inputs.back(), dx, request, sum);
     inputs.pop_back();
-    for (const std::size_t number : trained_.of_layer(request.layer)) NATSCOPE_CHECK(tell_ready(number, context));
+    for (const std::size_t number : trained_.of_layer(request.layer)) NATSCOPE_CHECK(finished(number));
   }
   if (trained_.embedding()) {
     embedding_backward(document, dx, sum);
-    NATSCOPE_CHECK(tell_ready(*trained_.embedding(), context));
+    NATSCOPE_CHECK(finished(*trained_.embedding()));
   }
+  if (!sums_in_place_) wanted_sum.add_(sum.cpu());
+  for (const std::size_t number : told_later) NATSCOPE_CHECK(tell_ready(number, context));
   return pass;
 }
 
@@ -134,7 +134,19 @@ Expected<DistillPass> DistillationModel::Implementation::evaluate(const Document
 }
 
 void DistillationModel::Implementation::begin(const Document& document) {
-  if (rotation_.positions() < document.size()) rotation_ = make_rotation(frequencies_, document.size(), at::kCPU);
+  if (rotation_.positions() < document.size()) rotation_ = make_rotation(frequencies_, document.size(), device_);
+}
+
+at::Tensor DistillationModel::Implementation::on_device(const std::vector<std::int32_t>& numbers, std::size_t begin,
+                                                        std::int64_t count) const {
+  return at::from_blob(const_cast<std::int32_t*>(numbers.data()) + begin, {count}, at::kInt).to(device_);
+}
+
+at::Tensor DistillationModel::Implementation::counted(const Document& document) const {
+  if (document.counted.empty()) return at::ones({document.size(), 1}, weights_.options());
+  const at::Tensor bytes =
+      at::from_blob(const_cast<std::uint8_t*>(document.counted.data()), {document.size(), 1}, at::kByte);
+  return bytes.to(device_).to(at::kFloat);
 }
 
 RoleStatistics DistillationModel::Implementation::no_statistics() const {
@@ -163,7 +175,7 @@ at::Tensor DistillationModel::Implementation::adapted(const at::Tensor& x, const
 }
 
 at::Tensor DistillationModel::Implementation::embed(const ModelTensors& model, const Document& document) const {
-  return model.embed.index_select(0, numbers_of(document.tokens, 0, document.size())).to(at::kFloat).detach();
+  return model.embed.index_select(0, on_device(document.tokens, 0, document.size())).to(at::kFloat).detach();
 }
 
 at::Tensor DistillationModel::Implementation::attention(const ModelTensors& model, const at::Tensor& x,
@@ -217,15 +229,23 @@ Expected<at::Tensor> DistillationModel::Implementation::teacher_hidden(const Doc
 at::Tensor DistillationModel::Implementation::distance_backward(const at::Tensor& last, const at::Tensor& wanted,
                                                                 const Document& document, double scale,
                                                                 DistillPass& pass, const at::Tensor& sum) const {
-  const at::Tensor x = last.detach().requires_grad_(true);
-  const at::Tensor difference = normalise(x, student_.norm) - wanted;
-  const at::Tensor distance = (counted(document) * difference.square()).sum() / cells(document, c_.hidden);
-  pass.distance = distance.item<double>();
-  torch::autograd::variable_list inputs{x};
-  if (trained_.norm()) inputs.push_back(student_.norm);
-  const auto gradients = torch::autograd::grad({distance * scale}, inputs);
-  if (trained_.norm()) add_gradients({*trained_.norm()}, &gradients[1], sum);
-  return gradients[0];
+  const at::Tensor counts = counted(document);
+  // In ordinary memory at once: a run begun by an earlier version goes on with the same bits.
+  const std::int64_t most = sums_in_place_ ? document.size() : options_.rows;
+  at::Tensor dx = at::empty_like(last);
+  for (std::int64_t row = 0; row < document.size(); row += most) {
+    const std::int64_t rows = std::min(most, document.size() - row);
+    const at::Tensor x = last.narrow(0, row, rows).detach().requires_grad_(true);
+    const at::Tensor difference = normalise(x, student_.norm) - wanted.narrow(0, row, rows);
+    const at::Tensor distance = (counts.narrow(0, row, rows) * difference.square()).sum() / cells(document, c_.hidden);
+    pass.distance += distance.item<double>();
+    torch::autograd::variable_list inputs{x};
+    if (trained_.norm()) inputs.push_back(student_.norm);
+    const auto gradients = torch::autograd::grad({distance * scale}, inputs);
+    if (trained_.norm()) add_gradients({*trained_.norm()}, &gradients[1], sum);
+    dx.narrow(0, row, rows).copy_(gradients[0]);
+  }
+  return dx;
 }
 
 at::Tensor DistillationModel::Implementation::layer_backward(const at::Tensor& input, const at::Tensor& dy,
@@ -250,7 +270,14 @@ at::Tensor DistillationModel::Implementation::layer_backward(const at::Tensor& i
 
 void DistillationModel::Implementation::embedding_backward(const Document& document, const at::Tensor& dx,
                                                            const at::Tensor& sum) const {
-  trained_.part_of(sum, *trained_.embedding()).index_add_(0, numbers_of(document.tokens, 0, document.size()), dx);
+  const at::Tensor tokens = on_device(document.tokens, 0, document.size());
+  at::Tensor part = trained_.part_of(sum, *trained_.embedding());
+  if (sums_in_place_) {
+    part.index_add_(0, tokens, dx);
+  } else {
+    // On a GPU index_add_ adds in any order: a resumed run would not have the same losses.
+    part.add_(at::embedding_dense_backward(dx, tokens.to(at::kLong), c_.vocab, -1, false));
+  }
 }
 
 void DistillationModel::Implementation::add_gradients(const std::vector<std::size_t>& numbers,
@@ -271,7 +298,7 @@ double DistillationModel::Implementation::nll(const ModelTensors& model, const a
   double sum = 0;
   for (std::int64_t row = 0; row + 1 < document.size(); row += logit_rows) {
     const std::int64_t rows = std::min(logit_rows, document.size() - 1 - row);
-    const at::Tensor targets = numbers_of(document.tokens, static_cast<std::size_t>(row) + 1, rows);
+    const at::Tensor targets = on_device(document.tokens, static_cast<std::size_t>(row) + 1, rows);
     const at::Tensor logits = projected(hidden.narrow(0, row, rows), model.lm_head, {});
     const at::Tensor likelihood = at::log_softmax(logits, -1);
     sum -= likelihood.gather(1, targets.to(at::kLong).unsqueeze(1)).sum(at::kDouble).item<double>();

@@ -20,9 +20,10 @@ namespace natscope::train {
 /// Contracts as DistillationModel's; may throw what LibTorch throws.
 class DistillationModel::Implementation {
  public:
-  /// `teacher`: the base's tensors, which the student shares where it trains none of its own.
+  /// `teacher`: the base's tensors, on the device of the passes; the student shares them where it trains none of its
+  /// own. `sums_in_place`: gradients are added to the caller's memory as they come; else once a pass.
   Implementation(const ModelConfig& base, const FinetuneOptions& options, ModelTensors teacher,
-                 std::unique_ptr<DistillationAttention> attention);
+                 std::unique_ptr<DistillationAttention> attention, bool sums_in_place);
 
   void set_weights(std::span<const float> weights);
   [[nodiscard]] std::vector<float> initial_weights(std::uint64_t seed) const;
@@ -34,6 +35,10 @@ class DistillationModel::Implementation {
 
  private:
   void begin(const Document& document);
+  [[nodiscard]] at::Tensor on_device(const std::vector<std::int32_t>& numbers, std::size_t begin,
+                                     std::int64_t count) const;
+  /// [T, 1]: 1 where the position is part of the loss.
+  [[nodiscard]] at::Tensor counted(const Document& document) const;
   [[nodiscard]] RoleStatistics no_statistics() const;
 
   [[nodiscard]] at::Tensor normalise(const at::Tensor& x, const at::Tensor& weight) const;
@@ -66,7 +71,9 @@ class DistillationModel::Implementation {
   FinetuneOptions options_;
   at::ScalarType products_;
   std::unique_ptr<DistillationAttention> attention_;
+  bool sums_in_place_;
   ModelTensors teacher_, student_;
+  at::Device device_;
   at::Tensor weights_;  // [layout.size] f32
   TrainedTensors trained_;
   std::vector<float> frequencies_;

@@ -22,10 +22,7 @@ namespace {
 
 FinetuneOptions tiny_run(const TemporaryFolder& folder, const std::string& job) {
   test::TinyModel base;
-  base.config.erase("nats");
-  for (int layer = 0; layer < 2; ++layer) {
-    base.remove("model.layers." + std::to_string(layer) + ".self_attn.proj_layer.weight");
-  }
+  base.remove_score_layers();
   std::filesystem::create_directories(folder / "base");
   base.write(folder / "base");
   std::string text;
