@@ -9,9 +9,10 @@
 #include "app/cli/detach_options.h"
 #include "app/cli/model_options.h"
 #include "app/cli/resume_flag.h"
+#include "app/cli/training_device_flag.h"
 #include "app/cli/training_progress.h"
 #include "core/io/model_folder.h"
-#include "core/train/distillation_model.h"
+#include "core/train/finetune_layout.h"
 #include "core/train/finetuner.h"
 #include "core/train/memory_forecast.h"
 
@@ -21,7 +22,8 @@ namespace {
 struct Options {
   train::FinetuneOptions tune;
   std::string model, data, valid, job, out;
-  std::string trained = "scores", dtype = "float32", device = "auto";
+  std::string trained = "scores", dtype = "float32";
+  TrainingDeviceFlag device;
   std::vector<std::string> lora;
   bool resume = false;
   bool forecast = false;
@@ -134,14 +136,14 @@ Expected<void> print_forecast(const train::FinetuneOptions& options, const Comma
   const std::int64_t trained = 4 * train::finetune_layout(base.config(), options).size;
   const std::int64_t disk = trained * (3 * (std::max(2, options.checkpoints_kept) + 1) + 1);
   for (const auto& [name, bytes] : forecast.parts) parts[name] = bytes;
-  return print_json(
-      {{"bytes", forecast.total_bytes()}, {"parts", parts}, {"tokens", forecast.tokens}, {"disk_bytes", disk}});
+  return print_json({{"bytes", forecast.total_bytes()},
+                     {"device", forecast.on_gpu ? "cuda" : "cpu"},
+                     {"parts", parts},
+                     {"tokens", forecast.tokens},
+                     {"disk_bytes", disk}});
 }
 
 Expected<void> run(Options& options, const std::string& ignored, CommandContext& context) {
-  if (options.device == "cuda") {
-    return fail(ErrorCode::device_unavailable, "fine-tuning on a GPU is not implemented", "use --device cpu");
-  }
   train::FinetuneOptions& o = options.tune;
   o.model = options.model;
   o.data = options.data;
@@ -149,6 +151,7 @@ Expected<void> run(Options& options, const std::string& ignored, CommandContext&
   o.out = options.out;
   o.job = options.job.empty() ? options.out : options.job;
   o.dtype = options.dtype == "float32" ? train::ComputeDType::float32 : train::ComputeDType::bfloat16;
+  o.device = options.device.device();
   o.trained = options.trained == "all"    ? train::Trained::all
               : options.trained == "lora" ? train::Trained::lora
                                           : train::Trained::scores;
@@ -199,13 +202,12 @@ void add_finetune_command(CLI::App& root, Invocation& invocation) {
   command->add_option("--job", options->job, "Folder for spec, progress and checkpoints (default: --out)");
   command->add_flag("--resume", options->resume,
                     "Go on in the job folder from its newest checkpoint, with its options");
-  command->add_flag("--forecast", options->forecast, "Say how much memory the run will take, and end");
+  command->add_flag("--forecast", options->forecast,
+                    "Say how much memory the run will take (with --device cuda: of the GPU's), and end");
   command->add_option("--dtype", options->dtype, "What products are computed in")
       ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->capture_default_str();
-  command->add_option("--device", options->device, "auto, cpu or cuda")
-      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
-      ->capture_default_str();
+  options->device.add_to(*command);
   add_refused_option(*command, "--adapter",
                      "the base is a model with full attention, and an adapter is what comes out");
   add_learning_flags(*command, *options);

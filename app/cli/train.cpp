@@ -10,6 +10,7 @@
 #include "app/cli/model_options.h"
 #include "app/cli/policy_option.h"
 #include "app/cli/resume_flag.h"
+#include "app/cli/training_device_flag.h"
 #include "app/cli/training_progress.h"
 #include "core/train/corpus.h"
 #include "core/train/trainer.h"
@@ -21,7 +22,7 @@ struct Options {
   train::TrainOptions train;
   PolicyOption policy;
   std::string data, valid, tokenizer, job, out, dtype = "bfloat16", charge = "sampled";
-  std::string device = "auto";
+  TrainingDeviceFlag device;
   DetachOptions detach;
   bool resume = false;
 };
@@ -112,9 +113,7 @@ Expected<void> run(Options& options, const std::string& ignored, CommandContext&
   o.out = options.out;
   o.job = options.job.empty() ? options.out : options.job;
   o.dtype = options.dtype == "float32" ? train::ComputeDType::float32 : train::ComputeDType::bfloat16;
-  o.device = options.device == "cuda"  ? train::TrainDevice::gpu
-             : options.device == "cpu" ? train::TrainDevice::cpu
-                                       : train::TrainDevice::any;
+  o.device = options.device.device();
   o.local_charge = options.charge == "argmax" ? train::LocalCharge::argmax : train::LocalCharge::sampled;
 
   if (options.detach.wanted()) {
@@ -159,9 +158,7 @@ void add_train_command(CLI::App& root, Invocation& invocation) {
   command->add_option("--dtype", options->dtype, "What products are computed in")
       ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->capture_default_str();
-  command->add_option("--device", options->device, "auto, cpu or cuda")
-      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
-      ->capture_default_str();
+  options->device.add_to(*command);
   add_model_flags(*command, options->train);
   options->policy.add_to(*command);
   for (const char* const flag : {"--model", "--adapter"}) {

@@ -11,7 +11,7 @@
 #include "core/jobs/job_folder.h"
 #include "core/train/adapter_export.h"
 #include "core/train/checkpoint.h"
-#include "core/train/distillation_model.h"
+#include "core/train/finetune_layout.h"
 #include "core/train/finetune_options.h"
 #include "core/train/model_export.h"
 #include "core/train/parameters.h"

@@ -11,6 +11,8 @@
 
 #include "core/model/rope.h"
 #include "core/train/device_role_attention.h"
+#include "core/train/llama_operations.h"
+#include "core/train/role_counts.h"
 
 namespace natscope::train {
 
@@ -50,7 +52,7 @@ class DevicePasses final : public TrainingModel::Implementation {
     layout = parameter_layout(config);
     weights_ = at::zeros({layout.size}, on_device());
     place_blocks();
-    make_rotation();
+    place_rotation();
     const at::Tensor roles = at::empty({c_.context}, at::kByte);
     std::copy(fixed_roles.begin(), fixed_roles.end(), static_cast<Role*>(roles.data_ptr()));
     fixed_roles_ = roles.to(device_).expand({segments_, c_.kv_heads, c_.context}).contiguous();
@@ -133,30 +135,22 @@ class DevicePasses final : public TrainingModel::Implementation {
     final_norm_ = block(layout.final_norm, {hidden});
   }
 
-  void make_rotation() {
+  /// From angles in f32, as the passes of the CPU take them.
+  void place_rotation() {
     const std::vector<float> frequencies = rope_inverse_frequencies(c_.rope, c_.head_dim);
     const at::Tensor positions = at::arange(c_.context, at::TensorOptions().dtype(at::kFloat));
     const at::Tensor angles =
         at::outer(positions, at::from_blob(const_cast<float*>(frequencies.data()), {c_.head_dim / 2}, at::kFloat));
-    cosine_ = angles.cos().view({1, c_.context, 1, c_.head_dim / 2}).to(device_);
-    sine_ = angles.sin().view({1, c_.context, 1, c_.head_dim / 2}).to(device_);
+    const auto table = [&](const at::Tensor& values) {
+      return values.view({1, c_.context, 1, c_.head_dim / 2}).to(device_);
+    };
+    rotation_ = {table(angles.cos()), table(angles.sin())};
   }
 
   /// What products read: rounded to their type.
   [[nodiscard]] at::Tensor rounded(const at::Tensor& x) const { return x.to(products_); }
-  [[nodiscard]] at::Tensor product(const at::Tensor& x, const at::Tensor& weight) const {
-    return at::linear(x, rounded(weight));
-  }
-  /// RMSNorm of f32 rows, rounded.
   [[nodiscard]] at::Tensor normalise(const at::Tensor& x, const at::Tensor& weight) const {
-    const at::Tensor scale = at::rsqrt(x.square().mean(-1, true) + c_.rms_norm_eps);
-    return rounded(x * scale * rounded(weight).to(at::kFloat));
-  }
-  /// x [B, T, heads, D] rotated, as [B, heads, T, D].
-  [[nodiscard]] at::Tensor rotate(const at::Tensor& x) const {
-    const std::int64_t half = c_.head_dim / 2;
-    const at::Tensor low = x.narrow(-1, 0, half), high = x.narrow(-1, half, half);
-    return at::cat({low * cosine_ - high * sine_, high * cosine_ + low * sine_}, -1).transpose(1, 2);
+    return rounded(rms_normalised(x, rounded(weight), c_.rms_norm_eps));
   }
 
   [[nodiscard]] at::Tensor on_device(std::span<const std::int32_t> numbers) const {
@@ -168,15 +162,7 @@ class DevicePasses final : public TrainingModel::Implementation {
 
   void count(int layer, const at::Tensor& roles, int segments, RoleStatistics& statistics) const {
     statistics.heads.resize(static_cast<std::size_t>(c_.layers * c_.kv_heads));
-    const at::Tensor here = roles.cpu();
-    const auto* const data = static_cast<const Role*>(here.data_ptr());
-    const auto length = static_cast<std::size_t>(c_.context);
-    for (int segment = 0; segment < segments; ++segment) {
-      for (int head = 0; head < c_.kv_heads; ++head) {
-        count_segment({data + static_cast<std::size_t>(segment * c_.kv_heads + head) * length, length}, c_.nats->window,
-                      statistics.heads[static_cast<std::size_t>(layer * c_.kv_heads + head)]);
-      }
-    }
+    count_roles(roles, segments, c_.nats->window, &statistics.heads[static_cast<std::size_t>(layer * c_.kv_heads)]);
   }
 
   /// x + attention(norm(x)), x [N, E].
@@ -184,12 +170,12 @@ class DevicePasses final : public TrainingModel::Implementation {
                                      PassResult& result) {
     LayerBlocks& w = layers_[static_cast<std::size_t>(i)];
     const at::Tensor normal = normalise(x, w.attention_norm.tensor);
-    const at::Tensor qkv = product(normal, w.qkv.tensor).to(at::kFloat);
+    const at::Tensor qkv = product(normal, w.qkv.tensor, products_);
     const auto heads = [&](std::int64_t begin, std::int64_t number) {
       return qkv.narrow(1, begin, number * c_.head_dim).view({segments_, c_.context, number, c_.head_dim});
     };
-    const at::Tensor q = rotate(heads(0, c_.heads));
-    const at::Tensor k = rotate(heads(c_.q_rows(), c_.kv_heads));
+    const at::Tensor q = rotated(heads(0, c_.heads), rotation_);
+    const at::Tensor k = rotated(heads(c_.q_rows(), c_.kv_heads), rotation_);
     const at::Tensor v = heads(c_.q_rows() + c_.kv_rows(), c_.kv_heads).transpose(1, 2);
 
     DeviceRoleSetup& setup = setups_[static_cast<std::size_t>(i)];
@@ -218,17 +204,17 @@ class DevicePasses final : public TrainingModel::Implementation {
     const at::Tensor out = device_role_attention(q, k, v, scores, setup);
     if (c_.nats && context != nullptr) count(i, setup.roles, counted, result.sampled);
     const at::Tensor attended = rounded(out.transpose(1, 2).reshape({rows_, c_.q_rows()}));
-    return x + product(attended, w.o.tensor).to(at::kFloat);
+    return x + product(attended, w.o.tensor, products_);
   }
 
   /// x + feed-forward(norm(x)).
   [[nodiscard]] at::Tensor feed_forward(int i, const at::Tensor& x) {
     LayerBlocks& w = layers_[static_cast<std::size_t>(i)];
     const at::Tensor normal = normalise(x, w.mlp_norm.tensor);
-    const at::Tensor gate_up = product(normal, w.gate_up.tensor).to(at::kFloat);
+    const at::Tensor gate_up = product(normal, w.gate_up.tensor, products_);
     const at::Tensor gate = gate_up.narrow(1, 0, c_.intermediate);
     const at::Tensor up = gate_up.narrow(1, c_.intermediate, c_.intermediate);
-    return x + product(rounded(at::silu(gate) * up), w.down.tensor).to(at::kFloat);
+    return x + product(at::silu(gate) * up, w.down.tensor, products_);
   }
 
   /// The last residual stream after its norm, [N, E] rounded.
@@ -282,7 +268,8 @@ class DevicePasses final : public TrainingModel::Implementation {
   at::Device device_;
   at::ScalarType products_;
   std::unique_ptr<TrainingAttention> attention_;
-  at::Tensor weights_, cosine_, sine_, fixed_roles_;
+  at::Tensor weights_, fixed_roles_;
+  Rotation rotation_;
   Block embedding_, final_norm_;
   std::vector<LayerBlocks> layers_;
   std::vector<DeviceRoleSetup> setups_;  // of the pass at hand; autograd points to them

@@ -2,10 +2,10 @@
 /// A model with full attention as teacher, and the same model with learned roles as student.
 ///
 /// The student's score layers (and LoRA factors, or all weights) are trained so that its final hidden states, after the
-/// last norm, come near the teacher's. Both read the same mapped weights; a matrix that is stored narrower is widened
-/// while it is used. Activations are checkpointed: of a layer only its input is kept, and its inside is computed again
-/// in the backward pass, the feed-forward part in pieces of rows. Gradients are LibTorch's autograd, with the role
-/// gradient of kernels/ at the attention. Source: the rules, sections 2 – 4, 6, 7, 9.
+/// last norm, come near the teacher's. Both read the same weights, mapped or on the device of the passes; a matrix that
+/// is stored narrower is widened while it is used. Activations are checkpointed: of a layer only its input is kept, and
+/// its inside is computed again in the backward pass, the feed-forward part in pieces of rows. Gradients are LibTorch's
+/// autograd, with the role gradient of kernels/ at the attention. Source: the rules, sections 2 – 4, 6, 7, 9.
 #pragma once
 
 #include <cstdint>
@@ -22,11 +22,9 @@
 #include "core/train/finetune_options.h"
 #include "core/train/parameters.h"
 #include "core/train/role_statistics.h"
+#include "core/train/training_device.h"
 
 namespace natscope::train {
-
-/// The trained tensors, under the names that an adapter folder (or, with Trained::all, a model folder) stores.
-[[nodiscard]] ParameterLayout finetune_layout(const ModelConfig& base, const FinetuneOptions& options);
 
 /// What a step adds to a document's own content.
 struct DistillContext {
@@ -50,8 +48,10 @@ struct DistillPass {
 
 class DistillationModel {
  public:
-  /// `base` must outlive the model. Errors: unsupported_model (the base has score layers already), out_of_memory.
-  [[nodiscard]] static Expected<DistillationModel> create(const ModelFolder& base, const FinetuneOptions& options);
+  /// `base` must outlive the model. On a GPU it is copied there once, in the type that it is stored in. Errors:
+  /// unsupported_model (the base has score layers already), out_of_memory, device_unavailable.
+  [[nodiscard]] static Expected<DistillationModel> create(const ModelFolder& base, const FinetuneOptions& options,
+                                                          PassesOn passes = PassesOn::cpu);
   DistillationModel(DistillationModel&&) noexcept;
   DistillationModel& operator=(DistillationModel&&) noexcept;
   ~DistillationModel();

@@ -37,6 +37,7 @@ void for_each_option(Options& o, Visit visit) {
   visit("clip", o.clip);
   visit("seed", o.seed);
   visit("dtype", o.dtype);
+  visit("device", o.device);
   visit("threads", o.threads);
   visit("ranks", o.ranks);
   visit("rows", o.rows);

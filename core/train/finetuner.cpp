@@ -19,6 +19,7 @@
 #include "core/train/memory_forecast.h"
 #include "core/train/passkey.h"
 #include "core/train/rank_sums.h"
+#include "core/train/training_device.h"
 #include "core/train/training_loop.h"
 
 namespace natscope::train {
@@ -37,6 +38,7 @@ class Finetuning final : public TrainingTask {
       : options_(std::move(options)), stop_(stop), ranks_(ranks) {}
 
   Expected<void> prepare(const Say& say) override {
+    if (options_.device == TrainDevice::gpu) NATSCOPE_CHECK(can_run(PassesOn::gpu));
     if (options_.batch % ranks_.size() != 0) {
       return fail(ErrorCode::usage,
                   "--batch " + std::to_string(options_.batch) + " cannot be shared by " +
@@ -46,7 +48,11 @@ class Finetuning final : public TrainingTask {
     options_.threads = std::max(1, options_.threads / ranks_.local_size());
     at::set_num_threads(options_.threads);
     NATSCOPE_TRY(base_, ModelFolder::open(options_.model));
-    NATSCOPE_TRY(model_, DistillationModel::create(*base_, options_));
+    TrainDevice computes = TrainDevice::cpu;  // what the forecast is for
+    NATSCOPE_TRY(model_, make_on(options_.device, ranks_.size(), say, [&](PassesOn passes) {
+                   computes = passes == PassesOn::gpu ? TrainDevice::gpu : TrainDevice::cpu;
+                   return DistillationModel::create(*base_, options_, passes);
+                 }));
     form_ = {&base_->tokenizer(), base_->bos_id(),
              options_.context > 0 ? std::min<std::int64_t>(options_.context, base_->config().context)
                                   : std::min<std::int64_t>(longest_document, base_->config().context)};
@@ -69,10 +75,10 @@ class Finetuning final : public TrainingTask {
     }
     std::int64_t parameters = 0;
     for (const Parameter& p : layout().parameters) parameters += p.elements;
-    const MemoryForecast memory =
-        forecast_memory(base_->config(), options_, static_cast<std::int64_t>(base_->weight_bytes()),
-                        base_->weight_dtype() == "float32");
-    say("forecast: " + std::to_string(memory.total_bytes() >> 20) + " MiB of memory at most");
+    const MemoryForecast memory = forecast_memory(
+        base_->config(), options_, computes, static_cast<std::int64_t>(base_->weight_bytes()), base_->weight_dtype());
+    say("forecast: " + std::to_string(memory.total_bytes() >> 20) + " MiB of " +
+        (memory.on_gpu ? "the GPU's memory, which no run was held to yet" : "memory at most"));
     say(std::to_string(documents_.size()) + " documents of up to " + std::to_string(form_.length) + " tokens, " +
         std::to_string(parameters) + " parameters to train, " + std::to_string(options_.steps) + " steps");
     return {};

@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include "core/io/model_folder.h"
-#include "core/train/distillation_model.h"
+#include "core/train/finetune_layout.h"
 
 namespace natscope::train {
 
@@ -26,7 +26,8 @@ std::int64_t MemoryForecast::total_bytes() const {
 }
 
 std::string MemoryForecast::text() const {
-  std::string lines = "Memory forecast for documents of " + std::to_string(tokens) + " tokens\n";
+  std::string lines = std::string(on_gpu ? "Forecast of the GPU's memory" : "Memory forecast") + " for documents of " +
+                      std::to_string(tokens) + " tokens\n";
   const auto add = [&](const std::string& name, std::int64_t bytes) {
     char line[120];
     std::snprintf(line, sizeof line, "  %-44s %10.1f MiB\n", name.c_str(), static_cast<double>(bytes) / 1048576.0);
@@ -34,22 +35,26 @@ std::string MemoryForecast::text() const {
   };
   for (const auto& [name, bytes] : parts) add(name, bytes);
   add("all together", total_bytes());
+  if (on_gpu) lines += "Without CUDA's own context. No run on a GPU was held to this yet.\n";
   return lines;
 }
 
-MemoryForecast forecast_memory(const ModelConfig& c, const FinetuneOptions& options, std::int64_t stored_bytes,
-                               bool is_f32) {
+MemoryForecast forecast_memory(const ModelConfig& c, const FinetuneOptions& options, TrainDevice device,
+                               std::int64_t stored_bytes, std::string_view stored_as) {
   MemoryForecast forecast;
+  forecast.on_gpu = device == TrainDevice::gpu;
   const std::int64_t t = forecast.tokens = options.context > 0 ? std::min<std::int64_t>(options.context, c.context)
                                                                : std::min<std::int64_t>(longest_document, c.context);
   const std::int64_t rows = std::min<std::int64_t>(t, options.rows);
   const std::int64_t e = c.hidden, q = c.q_rows(), kv = c.kv_rows(), i = c.intermediate;
   const std::int64_t trained = finetune_layout(c, options).size;
 
-  forecast.parts.emplace_back("program and libraries", program_bytes);
-  forecast.parts.emplace_back("base weights, mapped", stored_bytes);
-  // Copies: the run's state, the student's own, gradient, two moments; and what a checkpoint is read back for.
-  forecast.parts.emplace_back("trained weights, gradient, AdamW's moments", 7 * trained * f32_bytes);
+  if (!forecast.on_gpu) forecast.parts.emplace_back("program and libraries", program_bytes);
+  forecast.parts.emplace_back(forecast.on_gpu ? "base weights" : "base weights, mapped", stored_bytes);
+  // Copies in ordinary memory: the run's state, the student's own, gradient, two moments; and what a checkpoint is read
+  // back for. On a GPU one of each.
+  const std::int64_t copies = forecast.on_gpu ? 4 : 7;
+  forecast.parts.emplace_back("trained weights, gradient, AdamW's moments", copies * trained * f32_bytes);
   forecast.parts.emplace_back("layer inputs kept for the backward pass", (c.layers + 5) * t * e * f32_bytes);
   // Of one layer's attention: norm (two), q, k, v as they are made, rotated and as the operation keeps them, their
   // gradients, its output (twice), scores; what autograd holds between.
@@ -58,17 +63,21 @@ MemoryForecast forecast_memory(const ModelConfig& c, const FinetuneOptions& opti
   // when the attention's gradients are made; of long documents those weigh more, and four fifths are what runs showed.
   const std::int64_t feed_forward = rows * (5 * e + 7 * i) * f32_bytes * (t > rows ? 4 : 5) / 5;
   forecast.parts.emplace_back("inside of one layer", attention + feed_forward);
-  // What is stored narrower is widened while a layer uses it; the larger of its two halves counts.
-  const std::int64_t widened =
-      is_f32 && options.dtype == ComputeDType::float32 ? 0 : std::max(e * (2 * q + 2 * kv), 3 * e * i) * f32_bytes;
+  // What is stored otherwise than products read it is converted while a layer uses it; the larger of its two halves
+  // counts.
+  const bool in_f32 = options.dtype == ComputeDType::float32;
+  const bool as_stored = forecast.on_gpu && !in_f32 ? stored_as == "bfloat16" && options.trained != Trained::all
+                                                    : stored_as == "float32" && in_f32;
+  const std::int64_t converted_bytes = forecast.on_gpu && !in_f32 ? 2 : f32_bytes;
+  const std::int64_t widened = as_stored ? 0 : std::max(e * (2 * q + 2 * kv), 3 * e * i) * converted_bytes;
   forecast.parts.emplace_back("matrices of one layer in the type of products", widened);
   return forecast;
 }
 
 Expected<MemoryForecast> forecast_memory(const FinetuneOptions& options) {
   NATSCOPE_TRY(const ModelFolder base, ModelFolder::open(options.model));
-  return forecast_memory(base.config(), options, static_cast<std::int64_t>(base.weight_bytes()),
-                         base.weight_dtype() == "float32");
+  return forecast_memory(base.config(), options, options.device, static_cast<std::int64_t>(base.weight_bytes()),
+                         base.weight_dtype());
 }
 
 }  // namespace natscope::train

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "core/train/role_counts.h"
 #include "core/train/role_sampling.h"
 #include "core/train/training_attention.h"
 #include "kernels/attention_train.h"
@@ -36,13 +37,6 @@ kernels::AttentionTrainInputs inputs_of(const at::Tensor& q, const at::Tensor& k
           window,      dtype};
 }
 
-void count(const at::Tensor& roles, std::int64_t window, HeadRoles* sums) {
-  const auto length = static_cast<std::size_t>(roles.size(1));
-  for (std::int64_t head = 0; head < roles.size(0); ++head) {
-    count_segment({roles_of(roles) + head * roles.size(1), length}, window, sums[head]);
-  }
-}
-
 struct RoleAttention : Function<RoleAttention> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             const at::Tensor& scores, std::int64_t setup_address) {
@@ -55,13 +49,13 @@ struct RoleAttention : Function<RoleAttention> {
       probabilities = at::empty_like(scores);
       sample_roles(shape, scores.data_ptr<float>(), setup.noise, setup.first_row, role_data,
                    probabilities.data_ptr<float>());
-      if (setup.sampled != nullptr) count(roles, setup.window, setup.sampled);
+      if (setup.sampled != nullptr) count_roles(roles.unsqueeze(0), 1, setup.window, setup.sampled);
     }
     if (setup.choice != RoleChoice::all_global && setup.argmax != nullptr) {
       at::Tensor chosen = setup.choice == RoleChoice::argmax ? roles : at::zeros_like(roles);
       argmax_roles(shape, scores.data_ptr<float>(), setup.global_bias, true,
                    reinterpret_cast<Role*>(chosen.data_ptr<std::uint8_t>()));
-      count(chosen, setup.window, setup.argmax);
+      count_roles(chosen.unsqueeze(0), 1, setup.window, setup.argmax);
     }
     at::Tensor out = at::empty_like(q);
     at::Tensor lse = at::empty({q.size(0), q.size(1)}, q.options());

@@ -10,7 +10,6 @@
 #include "core/base/atomic_file.h"
 #include "core/base/mapped_file.h"
 #include "core/base/sha256.h"
-#include "core/engine/device_module.h"
 #include "core/io/tokenizer.h"
 #include "core/io/tokenizer_trainer.h"
 #include "core/jobs/job_folder.h"
@@ -19,6 +18,7 @@
 #include "core/train/model_export.h"
 #include "core/train/rank_sums.h"
 #include "core/train/schedule.h"
+#include "core/train/training_device.h"
 #include "core/train/training_loop.h"
 #include "core/train/training_model.h"
 
@@ -36,7 +36,7 @@ class FromScratch final : public TrainingTask {
       : options_(std::move(options)), job_(job), stop_(stop), ranks_(ranks) {}
 
   Expected<void> prepare(const Say& say) override {
-    if (options_.device == TrainDevice::gpu) NATSCOPE_CHECK(TrainingModel::can_run(PassesOn::gpu));
+    if (options_.device == TrainDevice::gpu) NATSCOPE_CHECK(can_run(PassesOn::gpu));
     NATSCOPE_TRY(options_.micro_batch, micro_batch_of_rank());
     NATSCOPE_TRY(const Tokenizer tokenizer, prepare_tokenizer(say));
     config_ = model_config(options_, tokenizer);
@@ -137,25 +137,12 @@ class FromScratch final : public TrainingTask {
   }
 
  private:
-  /// On the device that was asked for; one sentence where `any` had to be the CPU although there is a GPU backend.
   [[nodiscard]] Expected<TrainingModel> make_model(const Say& say) const {
-    const auto make = [this](PassesOn passes) {
+    return make_on(options_.device, ranks_.size(), say, [this](PassesOn passes) {
       return TrainingModel::create(config_, options_.dtype, options_.micro_batch,
                                    std::max(1, options_.threads / ranks_.local_size()), kernels::Backend::cpu,
                                    options_.policy, passes);
-    };
-    if (options_.device == TrainDevice::cpu) return make(PassesOn::cpu);
-    if (ranks_.size() > 1) {
-      if (options_.device == TrainDevice::any) return make(PassesOn::cpu);
-      return fail(ErrorCode::usage, "several ranks share their sums in the host's memory: they train on CPUs so far",
-                  "use --device cpu, or one process");
-    }
-    if (options_.device == TrainDevice::any && !DeviceModule::is_there({})) return make(PassesOn::cpu);
-    auto on_gpu = make(PassesOn::gpu);
-    if (on_gpu) say("training on the GPU");
-    if (on_gpu || options_.device == TrainDevice::gpu) return on_gpu;
-    say("training on the CPU: " + on_gpu.error().message);
-    return make(PassesOn::cpu);
+    });
   }
 
   /// Every rank computes the same number of micro-batches; what the options say is made smaller where it must be.

@@ -7,14 +7,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <new>
 
 #include "core/cache/role_plan.h"
 #include "core/model/rope.h"
 #include "core/train/device_training_model.h"
-#include "core/train/gpu_attention.h"
+#include "core/train/passes_device.h"
 #include "core/train/role_sampling.h"
 #include "core/train/row_operations.h"
+#include "core/train/torch_errors.h"
 #include "core/train/training_passes.h"
 #include "kernels/attention_train.h"
 
@@ -398,38 +398,19 @@ class Passes final : public TrainingModel::Implementation {
   at::Tensor droles_, dscores_, dscores_rounded_, dweight_;
 };
 
-/// Turns what LibTorch throws into errors.
-template <class Work>
-auto guarded(Work work) -> decltype(work()) {
-  try {
-    return work();
-  } catch (const std::bad_alloc&) {
-    return fail(ErrorCode::out_of_memory, "no memory for a training step", "lower --micro-batch or --context");
-  } catch (const std::exception& problem) {
-    const std::string what = problem.what();
-    if (what.find("alloc") != std::string::npos || what.find("out of memory") != std::string::npos) {
-      return fail(ErrorCode::out_of_memory, "no memory for a training step", "lower --micro-batch or --context");
-    }
-    return fail(ErrorCode::internal, "LibTorch: " + what.substr(0, what.find('\n')));
-  }
-}
+constexpr MemoryWords no_memory{"no memory for a training step", "lower --micro-batch or --context"};
 
 }  // namespace
 
 Expected<TrainingModel> TrainingModel::create(const ModelConfig& config, ComputeDType dtype, int segments, int threads,
                                               kernels::Backend backend, const Policy& policy, PassesOn passes) {
-  return guarded([&]() -> Expected<TrainingModel> {
+  return without_exceptions(no_memory, [&]() -> Expected<TrainingModel> {
     NATSCOPE_TRY(FixedMask mask, fixed_mask(policy, config.context));
     at::set_num_threads(threads);
     if (passes != PassesOn::cpu) {
-      at::Device device = at::kCPU;
-      std::unique_ptr<TrainingAttention> attention = std::make_unique<HostTrainingAttention>(backend);
-      if (passes == PassesOn::gpu) {
-        NATSCOPE_TRY(attention, open_gpu_attention());
-        device = at::kCUDA;
-      }
-      return TrainingModel(
-          make_device_passes(config, dtype, segments, device, std::move(attention), mask.roles, mask.window));
+      NATSCOPE_TRY(PassesDevice place, open_passes_device(passes, backend));
+      return TrainingModel(make_device_passes(config, dtype, segments, place.device, std::move(place.attention),
+                                              mask.roles, mask.window));
     }
     std::unique_ptr<Implementation> made;
     if (dtype == ComputeDType::bfloat16)
@@ -437,14 +418,6 @@ Expected<TrainingModel> TrainingModel::create(const ModelConfig& config, Compute
     else
       made = std::make_unique<Passes<float>>(config, segments, backend, std::move(mask));
     return TrainingModel(std::move(made));
-  });
-}
-
-Expected<void> TrainingModel::can_run(PassesOn passes) {
-  if (passes != PassesOn::gpu) return {};
-  return guarded([]() -> Expected<void> {
-    NATSCOPE_CHECK(open_gpu_attention());
-    return {};
   });
 }
 
@@ -459,11 +432,12 @@ void TrainingModel::set_weights(std::span<const float> weights) { implementation
 
 Expected<PassResult> TrainingModel::forward_backward(const MicroBatch& batch, const StepContext& context,
                                                      std::span<float> gradient, const StopToken& stop) {
-  return guarded([&] { return implementation_->forward_backward(batch, context, gradient, stop); });
+  return without_exceptions(no_memory,
+                            [&] { return implementation_->forward_backward(batch, context, gradient, stop); });
 }
 
 Expected<PassResult> TrainingModel::evaluate(const MicroBatch& batch, int counted, const StopToken& stop) {
-  return guarded([&] { return implementation_->evaluate(batch, counted, stop); });
+  return without_exceptions(no_memory, [&] { return implementation_->evaluate(batch, counted, stop); });
 }
 
 }  // namespace natscope::train

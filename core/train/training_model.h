@@ -19,6 +19,7 @@
 #include "core/train/parameters.h"
 #include "core/train/role_statistics.h"
 #include "core/train/train_options.h"
+#include "core/train/training_device.h"
 #include "kernels/status.h"
 
 namespace natscope::train {
@@ -50,10 +51,6 @@ struct PassResult {
   RoleStatistics argmax;    ///< what inference would choose from the same scores; empty with full attention
 };
 
-/// What passes run on. `gpu`: LibTorch's operations with its CUDA, attention by the GPU's module. `libtorch`: the same
-/// operations in ordinary memory, with the CPU's attention: how the GPU's passes are tested where there is none.
-enum class PassesOn { cpu, libtorch, gpu };
-
 class TrainingModel {
  public:
   /// Allocates everything for micro-batches of `segments`. `mask`: the policy whose roles every head has where `config`
@@ -62,8 +59,6 @@ class TrainingModel {
   [[nodiscard]] static Expected<TrainingModel> create(const ModelConfig& config, ComputeDType dtype, int segments,
                                                       int threads, kernels::Backend backend, const Policy& mask = {},
                                                       PassesOn passes = PassesOn::cpu);
-  /// Whether passes can be computed there, before anything is read for them. Errors: device_unavailable, out_of_memory.
-  [[nodiscard]] static Expected<void> can_run(PassesOn passes);
   TrainingModel(TrainingModel&&) noexcept;
   TrainingModel& operator=(TrainingModel&&) noexcept;
   ~TrainingModel();

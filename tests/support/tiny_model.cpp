@@ -119,6 +119,12 @@ void TinyModel::remove(std::string_view name) {
   std::erase_if(tensors, [&](const TinyTensor& t) { return t.name == name; });
 }
 
+void TinyModel::remove_score_layers() {
+  config.erase("nats");
+  std::erase_if(tensors,
+                [](const TinyTensor& tensor) { return tensor.name.ends_with(".self_attn.proj_layer.weight"); });
+}
+
 void TinyModel::write(const std::filesystem::path& folder) const {
   write_bytes(folder / "config.json", config.dump(2));
   if (!generation.is_null()) write_bytes(folder / "generation_config.json", generation.dump(2));

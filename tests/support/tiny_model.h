@@ -48,6 +48,8 @@ struct TinyModel {
 
   [[nodiscard]] TinyTensor& tensor(std::string_view name);
   void remove(std::string_view name);
+  /// A base with full attention is what is left.
+  void remove_score_layers();
 
   /// Writes config.json, generation_config.json, model.safetensors and tokenizer.model.
   void write(const std::filesystem::path& folder) const;

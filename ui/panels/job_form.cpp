@@ -13,7 +13,6 @@
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QScrollArea>
-#include <QStandardItemModel>
 #include <QVBoxLayout>
 
 namespace natscope::ui {
@@ -130,13 +129,9 @@ void JobForm::makeTop() {
   device_->addItem(tr("auto"), QStringLiteral("auto"));
   device_->addItem(tr("CPU"), QStringLiteral("cpu"));
   device_->addItem(tr("GPU"), QStringLiteral("cuda"));
-  offerDevices();
   // A duplicate keeps the device of its origin.
   device_->setEnabled(draft_.origin().isEmpty());
-  addChoice(
-      tr("Device"), device_,
-      tr("Where the arithmetic is done. auto: on the GPU where there is one. What is made of an existing model is "
-         "computed on the CPU so far."));
+  addChoice(tr("Device"), device_, tr("Where the arithmetic is done. auto: on the GPU where there is one."));
   where_->addItems({tr("This machine"), tr("Slurm cluster")});
   where_->setCurrentIndex(draft_.onSlurm ? 1 : 0);
   sbatch_->setText(draft_.sbatch);
@@ -149,18 +144,11 @@ void JobForm::makeTop() {
   connect(kind_, &QComboBox::activated, this, [this](int kind) {
     const bool isNameOurs = draft_.name == freeName();
     draft_.setKind(static_cast<DraftKind>(kind));
-    offerDevices();
     if (isNameOurs) draft_.name = freeName();
     showFields();
   });
   for (QComboBox* const box : {device_, where_}) connect(box, &QComboBox::currentIndexChanged, this, &JobForm::check);
   connect(sbatch_, &QLineEdit::textChanged, this, &JobForm::check);
-}
-
-void JobForm::offerDevices() {
-  const bool isForGpu = draft_.kind() == DraftKind::scratch;
-  qobject_cast<QStandardItemModel*>(device_->model())->item(2)->setEnabled(isForGpu);
-  if (!isForGpu && device_->currentIndex() == 2) device_->setCurrentIndex(0);
 }
 
 QString JobForm::freeName() const {
@@ -348,7 +336,9 @@ void JobForm::forecast() {
     const QJsonObject answer = QJsonDocument::fromJson(out.toUtf8()).object();
     const double bytes = answer.value(QStringLiteral("bytes")).toDouble();
     diskBytes_ = answer.value(QStringLiteral("disk_bytes")).toDouble();
-    measured_ = ok && bytes > 0 ? tr("memory forecast %1 with documents of %2 tokens")
+    const bool isOnGpu = answer.value(QStringLiteral("device")).toString() == QStringLiteral("cuda");
+    measured_ = ok && bytes > 0 ? (isOnGpu ? tr("forecast of the GPU's memory %1 with documents of %2 tokens")
+                                           : tr("memory forecast %1 with documents of %2 tokens"))
                                       .arg(sizeText(bytes))
                                       .arg(answer.value(QStringLiteral("tokens")).toInteger())
                                 : tr("no memory forecast: %1").arg(problem.left(200));

@@ -61,7 +61,6 @@ class JobForm : public QDialog {
   void forecast();
   void start(bool isStarted);
   [[nodiscard]] QString estimateText() const;
-  void offerDevices();  ///< those that the draft's kind can use
   [[nodiscard]] QString freeName() const;
 
   JobDesk& desk_;

@@ -96,6 +96,7 @@ TEST_CASE("wrong usage ends with code 2 and says what to do") {
       {{"train", "--data", "x", "--no-start"}, 2, "usage"},
       {{"finetune", "--model", "x", "--data", "y", "--out", "z", "--adapter", "a"}, 2, "usage"},
       {{"finetune", "--model", "x", "--data", "y", "--out", "z", "--lora", "u"}, 2, "usage"},
+      {{"finetune", "--model", "x", "--data", "y", "--out", "z", "--device", "gpu"}, 2, "usage"},
       {{"kernel", "visibility", "--in", "a", "--out", "b", "--model", "c"}, 2, "usage"},
       {{"kernel", "visibility", "--in", "a", "--out", "b", "--device", "cuda", "--backend", "ref"}, 2, "usage"},
       {{"kernel"}, 2, "usage"},

@@ -37,10 +37,7 @@ at::Tensor in_double(const TensorInfo& tensor) {
 ModelFolder base_in(const std::filesystem::path& folder, const Case& shape) {
   test::TinyModel model(
       {{"num_attention_heads", shape.heads}, {"num_key_value_heads", shape.kv_heads}, {"tie_word_embeddings", true}});
-  model.config.erase("nats");
-  for (int layer = 0; layer < 2; ++layer) {
-    model.remove("model.layers." + std::to_string(layer) + ".self_attn.proj_layer.weight");
-  }
+  model.remove_score_layers();
   model.write(folder);
   auto opened = ModelFolder::open(folder);
   DOCTEST_REQUIRE(opened.has_value());
@@ -52,7 +49,7 @@ double difference(const at::Tensor& expected, const float* got) {
   return (actual - expected).norm().item<double>() / std::max(1e-12, expected.norm().item<double>());
 }
 
-void check(const Case& shape) {
+void check(const Case& shape, PassesOn passes) {
   const test::TemporaryFolder folder;
   const ModelFolder base = base_in(folder.path(), shape);
   FinetuneOptions options;
@@ -61,7 +58,7 @@ void check(const Case& shape) {
   options.lora_targets = shape.lora;
   options.lora_rank = 3;
   options.lora_alpha = 5;
-  auto model = DistillationModel::create(base, options);
+  auto model = DistillationModel::create(base, options, passes);
   DOCTEST_REQUIRE(model.has_value());
 
   // Scores near each other, so that no role is sure and every probability matters.
@@ -150,7 +147,10 @@ DOCTEST_TEST_CASE("the distillation's gradient in score layers and LoRA factors 
       {4, 2, 2, 24, 0.0, {"q_proj", "k_proj", "v_proj", "o_proj"}, true},
   };
   for (const Case& shape : cases) {
-    DOCTEST_CAPTURE(shape.tokens);
-    check(shape);
+    for (const PassesOn passes : {PassesOn::cpu, PassesOn::libtorch}) {
+      DOCTEST_CAPTURE(shape.tokens);
+      DOCTEST_CAPTURE(static_cast<int>(passes));
+      check(shape, passes);
+    }
   }
 }

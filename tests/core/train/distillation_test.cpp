@@ -24,10 +24,7 @@ namespace {
 
 TinyModel base_model(const json& overrides = json::object(), DType dtype = DType::f32) {
   TinyModel model(overrides, dtype);
-  model.config.erase("nats");
-  for (int layer = 0; layer < 2; ++layer) {
-    model.remove("model.layers." + std::to_string(layer) + ".self_attn.proj_layer.weight");
-  }
+  model.remove_score_layers();
   return model;
 }
 

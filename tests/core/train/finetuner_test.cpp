@@ -9,6 +9,7 @@
 
 #include "core/io/model_folder.h"
 #include "core/train/document_set.h"
+#include "core/train/memory_forecast.h"
 #include "core/train/passkey.h"
 #include "tests/support/sentencepiece_bytes.h"
 #include "tests/support/temporary_folder.h"
@@ -22,10 +23,7 @@ namespace {
 
 FinetuneOptions tiny_run(const TemporaryFolder& folder, const std::string& job) {
   test::TinyModel base;
-  base.config.erase("nats");
-  for (int layer = 0; layer < 2; ++layer) {
-    base.remove("model.layers." + std::to_string(layer) + ".self_attn.proj_layer.weight");
-  }
+  base.remove_score_layers();
   std::filesystem::create_directories(folder / "base");
   base.write(folder / "base");
   std::string text;
@@ -104,6 +102,45 @@ TEST_CASE("all weights: a whole model folder that opens by itself") {
   CHECK(std::equal(was.data, was.data + was.size_bytes(), is.data));
 }
 
+TEST_CASE("a GPU that is not there is said before anything is read, and the folder may be used again") {
+  TemporaryFolder folder;
+  FinetuneOptions options = tiny_run(folder, "job");
+  options.device = TrainDevice::gpu;
+  const auto result = finetune(options, false, {}, {});
+  REQUIRE(!result.has_value());
+  CHECK(result.error().code == ErrorCode::device_unavailable);
+  options.device = TrainDevice::any;
+  options.steps = 2;
+  CHECK(losses_of(options, false).size() == 2);
+}
+
+TEST_CASE("the forecast of a GPU's memory: an 8 B model with 16 000 tokens beside the same on the CPU") {
+  ModelConfig config;  // Llama 3.1's shape
+  config.layers = 32;
+  config.hidden = 4096;
+  config.heads = 32;
+  config.kv_heads = 8;
+  config.head_dim = 128;
+  config.intermediate = 14336;
+  config.vocab = 128256;
+  config.context = 131072;
+  FinetuneOptions options;
+  options.dtype = ComputeDType::bfloat16;
+  constexpr std::int64_t stored = 16'060'522'496;
+  const auto forecast = forecast_memory(config, options, TrainDevice::gpu, stored, "bfloat16");
+  const auto on_cpu = forecast_memory(config, options, TrainDevice::cpu, stored, "bfloat16");
+  CHECK(forecast.on_gpu);
+  CHECK(!on_cpu.on_gpu);
+  CHECK(forecast.tokens == 16'000);
+  CHECK(forecast.total_bytes() < 80'000'000'000);
+  CHECK(forecast.total_bytes() < on_cpu.total_bytes());
+  CHECK(forecast.text().find("GPU") != std::string::npos);
+  // What is widened while it is used weighs more than what is read as it is stored.
+  options.dtype = ComputeDType::float32;
+  CHECK(forecast_memory(config, options, TrainDevice::gpu, stored, "bfloat16").total_bytes() >
+        forecast.total_bytes() + 3LL * 4096 * 14336 * 4 - 1);
+}
+
 TEST_CASE("the learning rate climbs for a fifth, stays, and comes back") {
   CHECK(finetune_learning_rate(1.0, 100, 1) == doctest::Approx(0.1));
   CHECK(finetune_learning_rate(1.0, 100, 10) == doctest::Approx(0.5));
@@ -120,12 +157,18 @@ TEST_CASE("options survive spec.json, and strange ones are refused") {
   options.trained = Trained::lora;
   options.lora_targets = {"v_proj"};
   options.seed = 18446744073709551615U;
+  options.device = TrainDevice::gpu;
   const auto spec = options_json(options);
+  CHECK(spec["device"] == "cuda");
   const auto again = finetune_options_from_json(spec);
   REQUIRE(again.has_value());
   CHECK(options_json(*again) == spec);
+  auto of_before = spec;
+  of_before.erase("device");  // of a run from before there was one
+  CHECK(finetune_options_from_json(of_before)->device == TrainDevice::any);
   const std::pair<const char*, nlohmann::json> wrong[] = {
-      {"trained", "some"}, {"lora_targets", 3}, {"lora_targets", {1, 2}}, {"window", "wide"}, {"unheard", 1}};
+      {"trained", "some"},      {"device", "gpu"},  {"device", 1}, {"lora_targets", 3},
+      {"lora_targets", {1, 2}}, {"window", "wide"}, {"unheard", 1}};
   for (const auto& [key, value] : wrong) {
     CAPTURE(key);
     auto changed = spec;

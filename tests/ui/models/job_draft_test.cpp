@@ -53,6 +53,17 @@ class JobDraftTest : public QObject {
     for (const auto& [key, text] : paper) QCOMPARE(tune.value(QLatin1String(key)), QLatin1String(text));
   }
 
+  void everyKindMayRunOnAGpu() {
+    for (const DraftKind kind : {DraftKind::scratch, DraftKind::scores, DraftKind::lora, DraftKind::all}) {
+      JobDraft draft = filled(kind);
+      QCOMPARE(flag(draft.arguments(), "--device"), QStringLiteral("(absent)"));
+      draft.device = QStringLiteral("cuda");
+      QCOMPARE(flag(draft.arguments(), "--device"), QStringLiteral("cuda"));
+      // The forecast is of the memory where the run will be.
+      if (kind != DraftKind::scratch) QCOMPARE(flag(draft.forecastArguments(), "--device"), QStringLiteral("cuda"));
+    }
+  }
+
   void aKindSaysWhatIsTrained() {
     JobDraft draft = filled(DraftKind::lora);
     QCOMPARE(flag(draft.arguments(), "--train"), QStringLiteral("lora"));

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// The parts of a Llama layer in LibTorch's operations, differentiable, for tensors of any device. Private to
+/// core/train.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace natscope::train {
+
+/// RMSNorm over the last dimension: x f32, weight [E] of any type; f32.
+[[nodiscard]] at::Tensor rms_normalised(const at::Tensor& x, const at::Tensor& weight, double epsilon);
+
+/// x · weightᵀ with operands rounded (or widened) to `type`; f32.
+[[nodiscard]] at::Tensor product(const at::Tensor& x, const at::Tensor& weight, at::ScalarType type);
+
+/// Cosines and sines of positions 0 … T − 1: f32 [1, T, 1, D/2] each.
+struct Rotation {
+  at::Tensor cosine, sine;
+
+  [[nodiscard]] std::int64_t positions() const { return cosine.defined() ? cosine.size(1) : 0; }
+};
+
+/// From angles in double, as the engine takes them. frequencies [D/2].
+[[nodiscard]] Rotation make_rotation(const std::vector<float>& frequencies, std::int64_t positions, at::Device device);
+
+/// x [B, T, heads, D] rotated (halves layout), as [B, heads, T, D]; T at most rotation.positions().
+[[nodiscard]] at::Tensor rotated(const at::Tensor& x, const Rotation& rotation);
+
+}  // namespace natscope::train

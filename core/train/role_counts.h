@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// Statistics of roles that stand in a tensor. Private to core/train.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+
+#include "core/train/role_statistics.h"
+
+namespace natscope::train {
+
+/// Adds the first `segments` of roles u8 [B, K, T], packed, of any device, to sums [K].
+void count_roles(const at::Tensor& roles, std::int64_t segments, std::int64_t window, HeadRoles* sums);
+
+}  // namespace natscope::train
