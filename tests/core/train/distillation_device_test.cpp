@@ -12,6 +12,7 @@
 
 #include "core/train/distillation_model.h"
 #include "core/train/finetune_layout.h"
+#include "tests/core/train/distillation_weights.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
 
@@ -58,15 +59,9 @@ constexpr float already_there = 1.0F / 4096;
 Outcome outcome(const ModelFolder& base, const FinetuneOptions& options, const Document& document, PassesOn passes) {
   auto model = DistillationModel::create(base, options, passes);
   REQUIRE_MESSAGE(model.has_value(), (model ? std::string() : format_error_line(model.error())));
-  std::vector<float> weights = model->initial_weights(5);
   std::mt19937 random(3);
-  std::normal_distribution<float> normal(0.0F, 1.0F);
-  for (const Parameter& p : model->layout().parameters) {
-    // Score layers that are sure of some tokens and not of others; factors that change something.
-    const float scale = p.kind == ParameterKind::score ? 0.5F : p.name.ends_with("lora_b") ? 0.1F : 0.0F;
-    for (std::int64_t i = 0; i < p.elements && scale > 0; ++i)
-      weights[static_cast<std::size_t>(p.offset + i)] = scale * normal(random);
-  }
+  // Score layers that are sure of some tokens and not of others.
+  const std::vector<float> weights = test::lively_weights(*model, 0.5F, random);
   model->set_weights(weights);
   Outcome all;
   all.gradient.assign(weights.size(), already_there);

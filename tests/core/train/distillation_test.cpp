@@ -11,6 +11,7 @@
 
 #include "core/engine/engine.h"
 #include "core/train/adapter_export.h"
+#include "tests/core/train/distillation_weights.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
 
@@ -40,15 +41,9 @@ struct Distilled {
     auto created = DistillationModel::create(*base, options);
     REQUIRE(created.has_value());
     model.emplace(std::move(*created));
-    weights = model->initial_weights(5);
     // Sure roles: a small change of other weights does not change what is drawn.
     std::mt19937 random(3);
-    std::normal_distribution<float> normal(0.0F, 1.0F);
-    for (const Parameter& p : model->layout().parameters) {
-      const float scale = p.kind == ParameterKind::score ? 12.0F : p.name.ends_with("lora_b") ? 0.1F : 0.0F;
-      for (std::int64_t i = 0; i < p.elements && scale > 0; ++i)
-        weights[static_cast<std::size_t>(p.offset + i)] = scale * normal(random);
-    }
+    weights = test::lively_weights(*model, 12.0F, random);
     model->set_weights(weights);
     for (int i = 0; i < 29; ++i) document.tokens.push_back(static_cast<std::int32_t>(3 + random() % 290));
   }
