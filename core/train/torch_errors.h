@@ -3,11 +3,10 @@
 #pragma once
 
 #include <exception>
-#include <new>
-#include <string>
 
 #include "core/base/error.h"
 #include "core/base/expected.h"
+#include "core/engine/torch_cuda.h"
 
 namespace natscope::train {
 
@@ -22,14 +21,11 @@ template <class Work>
 auto without_exceptions(const MemoryWords& words, const Work& work) -> decltype(work()) {
   try {
     return work();
-  } catch (const std::bad_alloc&) {
-    return fail(ErrorCode::out_of_memory, words.message, words.hint);
   } catch (const std::exception& problem) {
-    const std::string text = problem.what();
-    // LibTorch has a class of exceptions for a GPU's memory and none for its own host allocator.
-    if (text.find("alloc") != std::string::npos || text.find("out of memory") != std::string::npos)
+    Unexpected error = from_torch(problem);
+    if (error.value().code == ErrorCode::out_of_memory)
       return fail(ErrorCode::out_of_memory, words.message, words.hint);
-    return fail(ErrorCode::internal, "LibTorch: " + text.substr(0, text.find('\n')));
+    return error;
   }
 }
 
