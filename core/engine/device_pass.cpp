@@ -37,11 +37,6 @@ std::unique_ptr<TorchProducts> open_products(const DeviceModule& module, kernels
   return nullptr;
 }
 
-LinearRow into(float* out, LinearRow product) {
-  product.out = out;
-  return product;
-}
-
 }  // namespace
 
 DevicePass::DevicePass(std::unique_ptr<DeviceModule> module, const ModelConfig& config, const PreparedWeights& weights,

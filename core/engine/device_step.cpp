@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/log.h"
 #include "core/engine/kernel_status.h"
 
 namespace natscope {
@@ -17,18 +18,13 @@ using kernels::View;
 
 constexpr std::int64_t number_bytes = sizeof(float);
 
-LinearRow into(LinearRow product, float* out) {
-  product.out = out;
-  return product;
-}
-
 /// sum += product · x.
 TokenProducts added(const float* x, const LinearRow& product, float* sum) {
   TokenProducts call;
   call.x = x;
   call.into = TokenProducts::Into::sum;
   call.count = 1;
-  call.products[0] = into(product, sum);
+  call.products[0] = into(sum, product);
   return call;
 }
 
@@ -112,17 +108,23 @@ Expected<void> DeviceStep::enter(std::int32_t token, TokenPos position, const Pa
   return shown_.prescribe(layers, position, 1, observer, {host_input<Role>(prescribed_), roles});
 }
 
-/// A replay where there is one. What was done once has all that it needs, and can be recorded.
+/// A replay where there is one. What was done once has all that it needs, and can be recorded; where a device cannot,
+/// the sequence goes on without.
 Expected<void> DeviceStep::work(const Kind& kind) {
   void* const device = module_.device();
   if (recording_ != nullptr && (recorded_kind_ != kind || !device_.is_current(device, recording_))) forget_recording();
   if (recording_ == nullptr) {
-    if (done_once_ != kind) {
+    if (done_once_ != kind || !records_) {
       NATSCOPE_CHECK(put(kind));
       done_once_ = kind;
       return {};
     }
-    NATSCOPE_CHECK(record(kind));
+    if (const Expected<void> recorded = record(kind); !recorded) {
+      records_ = false;
+      log(LogLevel::warning,
+          "steps are slower than they could be, put together anew for every token: " + recorded.error().message);
+      return put(kind);
+    }
   }
   return from_status(device_.replay(device, recording_), "pass on the GPU");
 }
@@ -158,7 +160,7 @@ Expected<void> DeviceStep::put(const Kind& kind) {
   if (!kind.hidden) return {};
   TokenProducts head = of_normed(weights_.norm());
   head.count = 1;
-  head.products[0] = into(weights_.lm_head(), logits_.as());
+  head.products[0] = into(logits_.as(), weights_.lm_head());
   NATSCOPE_CHECK(multiply(head));
   return from_status(device_.download(device, host_logits_.data(), logits_.as<void>(), config_.vocab * number_bytes),
                      "copy from the GPU");
@@ -184,7 +186,7 @@ Expected<void> DeviceStep::put_attention(const DeviceLayer& layer, std::int32_t 
   Role* const roles = recorded<Role>(index, layout_.roles);
   TokenProducts projections = of_normed(layer.input_norm);
   const auto project = [&](const LinearRow& product, float* out) {
-    projections.products[projections.count++] = into(product, out);
+    projections.products[projections.count++] = into(out, product);
   };
   project(layer.q, queries);
   project(layer.k, keys);
@@ -224,8 +226,8 @@ Expected<void> DeviceStep::put_attention(const DeviceLayer& layer, std::int32_t 
 Expected<void> DeviceStep::put_feed_forward(const DeviceLayer& layer) {
   TokenProducts gate = of_normed(layer.post_attention_norm);
   gate.count = 2;
-  gate.products[0] = into(layer.gate, gate_.as());
-  gate.products[1] = into(layer.up, up_.as());
+  gate.products[0] = into(gate_.as(), layer.gate);
+  gate.products[1] = into(up_.as(), layer.up);
   const bool alike = layer.gate.dtype == layer.up.dtype;  // files may mix types
   if (alike) gate.into = TokenProducts::Into::gate;
   NATSCOPE_CHECK(multiply(gate));

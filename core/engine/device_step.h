@@ -32,9 +32,6 @@ class DeviceStep {
   DeviceStep(const DeviceStep&) = delete;
   DeviceStep& operator=(const DeviceStep&) = delete;
 
-  /// Memory for passes; as often as wanted. Errors: out_of_memory.
-  [[nodiscard]] Expected<void> reserve();
-
   /// As DevicePass::run with one token; the cache changes only after the last layer.
   [[nodiscard]] Expected<void> run(std::int32_t token, TokenPos position, PassObserver& observer, ChunkExtent extent,
                                    kernels::DeviceCacheCounts& counts);
@@ -50,6 +47,7 @@ class DeviceStep {
     bool operator==(const Kind&) const = default;
   };
 
+  [[nodiscard]] Expected<void> reserve();
   [[nodiscard]] Expected<void> enter(std::int32_t token, TokenPos position, const PassObserver& observer,
                                      std::int32_t layers);
   [[nodiscard]] Expected<void> work(const Kind& kind);
@@ -96,6 +94,7 @@ class DeviceStep {
   std::optional<Kind> done_once_;
   Kind recorded_kind_;
   void* recording_ = nullptr;
+  bool records_ = true;  // false once the device could not
 };
 
 }  // namespace natscope

@@ -24,6 +24,12 @@ struct DeviceLayer {
   [[nodiscard]] bool has_scores() const { return score.weight != nullptr; }
 };
 
+/// The product, with its place to go.
+[[nodiscard]] inline kernels::LinearRow into(float* out, kernels::LinearRow product) {
+  product.out = out;
+  return product;
+}
+
 /// The weights of PreparedWeights, copied to a device once; the embedding stays on the host. The module must outlive
 /// it.
 class DeviceWeights {

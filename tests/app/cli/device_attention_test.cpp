@@ -7,6 +7,8 @@
 #include <cmath>
 #include <vector>
 
+#include "tests/core/engine/modules/host_device.h"
+
 namespace natscope {
 namespace {
 
@@ -42,9 +44,7 @@ struct Arrays {
   }
 };
 
-Expected<DeviceAttention> host_device() {
-  return DeviceAttention::open(std::filesystem::path(NATSCOPE_TEST_MODULES_DIR) / "libnatscope_host_device.so");
-}
+Expected<DeviceAttention> host_device() { return DeviceAttention::open(test::host_device_module); }
 
 }  // namespace
 

@@ -12,13 +12,12 @@
 #include "app/cli/bench/gpu/role_patterns.h"
 #include "core/engine/weight_conversion.h"
 #include "core/io/model_folder.h"
+#include "tests/core/engine/modules/host_device.h"
 
 namespace natscope::bench {
 namespace {
 
 constexpr RolePattern all_patterns[] = {RolePattern::independent, RolePattern::bursts, RolePattern::few_full};
-const std::filesystem::path host_device =
-    std::filesystem::path(NATSCOPE_TEST_MODULES_DIR) / "libnatscope_host_device.so";
 
 GpuScale tiny_scale() {
   GpuScale scale;
@@ -197,7 +196,7 @@ TEST_CASE("a random model is whole, has the weights that were asked for, and goe
 
 TEST_CASE("rows through the engine, end to end on a device of ordinary memory") {
   Context context;
-  context.device_module = host_device;
+  context.device_module = test::host_device_module;
   GpuRun run{context, tiny_scale()};
   run.report.gpu = "host";
   run.report.read_bytes_per_s = 1e9;

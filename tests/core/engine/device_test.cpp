@@ -15,6 +15,7 @@
 
 #include "core/base/log.h"
 #include "tests/core/engine/engine_run.h"
+#include "tests/core/engine/modules/host_device.h"
 
 namespace natscope {
 namespace {
@@ -29,7 +30,7 @@ using test::TinyModel;
 using test::value_of;
 
 const std::filesystem::path modules = NATSCOPE_TEST_MODULES_DIR;
-const std::filesystem::path host_device = modules / "libnatscope_host_device.so";
+const std::filesystem::path& host_device = test::host_device_module;
 
 class Environment {
  public:
@@ -335,6 +336,26 @@ TEST_CASE("steps are done once, recorded, and replayed until something that they
     check_same_record(*device.engine, *cpu.engine);
     CHECK(step(12) == 1);
   }
+}
+
+TEST_CASE("a device that cannot record does every step anew, and says so once") {
+  const Environment cannot("NATSCOPE_TEST_NO_RECORDING", "1");
+  const Counter replays("natscope_test_device_replays");
+  const std::int64_t before = replays();
+  const TinyModel model;
+  const EngineRun cpu(model, {.device = Device::cpu});
+  const EngineRun device(model, on_device());
+  const Warnings warnings;
+  for (const std::int32_t token : random_tokens(8, 22)) {
+    require_ok(device.engine->step(token, false, 0, {}));
+    require_ok(cpu.engine->step(token, false, 0, {}));
+    CHECK(difference(device.engine->logits(), cpu.engine->logits()) < 1e-5);
+  }
+  check_same_record(*device.engine, *cpu.engine);
+  CHECK(replays() == before);
+  const std::size_t said = warnings.text.find("no recording here");
+  CHECK(said != std::string::npos);
+  CHECK(warnings.text.find("no recording here", said + 1) == std::string::npos);
 }
 
 TEST_CASE("a pass that failed or was stopped is forgotten, and the sequence goes on as if it had not been") {

@@ -14,6 +14,7 @@
 #include <random>
 
 #include "tests/core/engine/engine_run.h"
+#include "tests/core/engine/modules/host_device.h"
 
 namespace natscope {
 namespace {
@@ -29,8 +30,6 @@ using test::TinyModel;
 using test::value_of;
 
 constexpr float poison = std::numeric_limits<float>::quiet_NaN();
-const std::filesystem::path host_device =
-    std::filesystem::path(NATSCOPE_TEST_MODULES_DIR) / "libnatscope_host_device.so";
 
 /// Rows of tokens, as a pass keeps them: [tokens, heads, head_dim], seen as [heads, n, head_dim].
 struct Rows {
@@ -56,7 +55,7 @@ struct Rows {
 
 struct Opened {
   explicit Opened(std::int32_t heads, std::int32_t kv_heads, std::int32_t head_dim, std::int32_t context)
-      : module(value_of(DeviceModule::open(host_device))) {
+      : module(value_of(DeviceModule::open(test::host_device_module))) {
     config.heads = heads;
     config.context = context;
     attention = value_of(open_flash_attention(*module, config, {2, kv_heads, head_dim, ElementType::bf16}));
@@ -139,7 +138,7 @@ TEST_CASE("the engine on it reads a prompt as on the CPU with every role Global"
   const EngineRun flash(model, {.device = Device::cuda,
                                 .dtype = ElementType::bf16,
                                 .prompt_attention = PromptAttention::flash,
-                                .device_module = host_device});
+                                .device_module = test::host_device_module});
   const std::vector<std::int32_t> tokens = random_tokens(48, 3);
   require_ok(cpu.engine->start(full));
   const Table<float> truth = prefill_all(*cpu.engine, tokens, 48);
@@ -165,11 +164,12 @@ TEST_CASE("the engine on it reads a prompt as on the CPU with every role Global"
 TEST_CASE("chunks that see themselves alone fill the cache as it would be, and steps see all of it") {
   const TinyModel model;
   RolePlan plan;
-  const EngineRun own(model, {.device = Device::cuda, .dtype = ElementType::f32, .device_module = host_device});
+  const EngineRun own(model,
+                      {.device = Device::cuda, .dtype = ElementType::f32, .device_module = test::host_device_module});
   const EngineRun alone(model, {.device = Device::cuda,
                                 .dtype = ElementType::f32,
                                 .prompt_attention = PromptAttention::alone,
-                                .device_module = host_device});
+                                .device_module = test::host_device_module});
   const std::vector<std::int32_t> tokens = random_tokens(40, 3);
   const auto largest_difference = [](std::span<const float> a, std::span<const float> b) {
     double apart = 0;
@@ -207,7 +207,7 @@ TEST_CASE("what it cannot do is refused, and the sequence goes on") {
   const EngineOptions options{.device = Device::cuda,
                               .dtype = ElementType::bf16,
                               .prompt_attention = PromptAttention::flash,
-                              .device_module = host_device};
+                              .device_module = test::host_device_module};
   const EngineRun run(model, options);
   const std::vector<std::int32_t> tokens = random_tokens(20, 4);
   require_ok(run.engine->prefill(std::span(tokens).first(10), {}, {}));

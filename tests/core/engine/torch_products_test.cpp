@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/engine/torch_products.h"
+#include "tests/core/engine/modules/host_device.h"
 
 namespace natscope {
 namespace {
@@ -22,7 +23,7 @@ constexpr std::size_t guard = 64;
 constexpr float poison = std::numeric_limits<float>::quiet_NaN();
 
 std::unique_ptr<DeviceModule> host_device() {
-  auto module = DeviceModule::open(std::filesystem::path(NATSCOPE_TEST_MODULES_DIR) / "libnatscope_host_device.so");
+  auto module = DeviceModule::open(test::host_device_module);
   REQUIRE_MESSAGE(module, (module ? "" : module.error().message));
   return std::move(*module);
 }

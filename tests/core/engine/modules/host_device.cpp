@@ -408,7 +408,9 @@ Status begin_recording(void* device) {
 }
 Status end_recording(void* device, void** recording) {
   if (recording_of(device) == nullptr) return {StatusCode::invalid_argument, "no recording to end"};
-  *recording = of(device).recording.release();
+  std::unique_ptr<test::HostRecording> ended = std::move(of(device).recording);
+  if (std::getenv("NATSCOPE_TEST_NO_RECORDING") != nullptr) return {StatusCode::invalid_argument, "no recording here"};
+  *recording = ended.release();
   return ok;
 }
 void free_recording(void*, void* recording) { delete static_cast<test::HostRecording*>(recording); }
