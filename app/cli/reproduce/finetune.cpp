@@ -88,8 +88,7 @@ void add_reproduce_finetune(CLI::App& parent, Invocation& invocation) {
       "finetune",
       "Teach score layers to a full-attention model at several windows and λ; score perplexity, KV fraction and pass "
       "keys by depth and length (or marks by distance), beside StreamingLLM and H2O; write tables, JSON and figures. "
-      "Goes on where it was "
-      "stopped; several processes may share one --out");
+      "Goes on where it was stopped; several processes may share one --out");
   FinetuneStudyOptions& study = options->study;
   command->add_option("--model", options->model, "The full-attention model: a folder without score layers");
   command->add_option("--data", options->data, "Text to learn from: a folder of *.txt files (UTF-8), or one file");

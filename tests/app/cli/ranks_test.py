@@ -14,7 +14,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from small_job import ON_ONE_MACHINE, Cli, cannot_start_ranks, check, checkpoints, losses, options, skip, write_text  # noqa: E402
+from small_job import ON_ONE_MACHINE, Cli, cannot_start_ranks, check, checkpoints, losses, options, same_losses, skip, write_text  # noqa: E402
 
 STEPS = 24
 ENDLESS = 1000000
@@ -25,12 +25,6 @@ def shared_options(text, steps, batch=4):
     flags = options(text, steps)
     flags[flags.index("--batch") + 1] = str(batch)
     return [*flags, "--dtype", "float32"]
-
-
-def same(one, other, what, steps=STEPS):
-    check(len(one) == steps and sorted(one) == sorted(other), f"{what}: {len(one)} and {len(other)} losses")
-    for step, loss in one.items():
-        check(abs(other[step] - loss) <= 1e-5 * abs(loss), f"{what}: step {step}: {loss} and {other[step]}")
 
 
 class Test:
@@ -59,16 +53,16 @@ class Test:
         self.cli.good(*self.train("one"))
         done = self.good(*self.train("two"))
         check(done.stdout == f"{self.folder / 'two'}\n", f"only the leading rank says where the model is: {done.stdout}")
-        same(losses(self.folder / "one"), losses(self.folder / "two"), "2 ranks")
+        same_losses(losses(self.folder / "one"), losses(self.folder / "two"), "2 ranks", STEPS)
         score = ["eval", "--text", self.text / "text.txt", "--tokens-max", "2000", "--model"]
         one, two = (self.cli.json(*score, self.folder / name)["nll"] for name in ("one", "two"))
         check(abs(one - two) < 1e-3, f"the models' nll: {one} and {two}")
 
     def shares_small_micro_batches(self):
         self.good(*self.train("micro", extra=("--micro-batch", "1")))
-        same(losses(self.folder / "one"), losses(self.folder / "micro"), "2 ranks, micro-batches of 1")
+        same_losses(losses(self.folder / "one"), losses(self.folder / "micro"), "2 ranks, micro-batches of 1", STEPS)
         self.good(*self.train("four"), ranks=4)
-        same(losses(self.folder / "one"), losses(self.folder / "four"), "4 ranks")
+        same_losses(losses(self.folder / "one"), losses(self.folder / "four"), "4 ranks", STEPS)
 
     def finetunes(self):
         tune = ["finetune", "--model", self.folder / "base", "--data", self.text, "--steps", 8, "--batch", 2, "--window", 8,
@@ -76,7 +70,7 @@ class Test:
         self.cli.good(*self.train("base", steps=4, extra=("--full-attention",)))
         self.cli.good(*tune, "--out", self.folder / "tuned-one")
         self.good(*tune, "--out", self.folder / "tuned-two")
-        same(losses(self.folder / "tuned-one"), losses(self.folder / "tuned-two"), "fine-tuning", 8)
+        same_losses(losses(self.folder / "tuned-one"), losses(self.folder / "tuned-two"), "fine-tuning", 8)
 
     def refuses_what_cannot_be_shared(self):
         done = self.under_mpi("train", *shared_options(self.text, 4, batch=3), "--out", self.folder / "three")
@@ -175,7 +169,7 @@ class Test:
             _, err = process.communicate(timeout=60)
             check("error: interrupted: training stopped after step" in err, f"turn {turn}: {err}")
         self.good("train", "--job", name, "--resume")
-        same(losses(self.folder / "whole"), losses(name), "2, 1 and 2 ranks", steps)
+        same_losses(losses(self.folder / "whole"), losses(name), "2, 1 and 2 ranks", steps)
 
     def runs_as_a_job(self):
         self.cli.good("train", *shared_options(self.text, STEPS), "--ranks", 2, "--detach",
@@ -186,7 +180,7 @@ class Test:
             time.sleep(0.1)
         check(job["state"] == "finished", f"the job: {job['state']}: {job['error']}")
         check("mpirun" in job["command"], f"the command: {job['command']}")
-        same(losses(self.folder / "one"), losses(self.folder / "jobs" / "shared"), "a job of 2 ranks")
+        same_losses(losses(self.folder / "one"), losses(self.folder / "jobs" / "shared"), "a job of 2 ranks", STEPS)
 
     def is_stopped_as_a_job(self):
         self.cli.good("train", *shared_options(self.text, ENDLESS), "--ranks", 2, "--detach", "--name", "long")

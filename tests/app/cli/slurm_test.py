@@ -17,7 +17,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from loopback_cluster import NODE, LoopbackCluster, find, missing_programs  # noqa: E402
-from small_job import ON_ONE_MACHINE, Cli, cannot_start_ranks, check, checkpoints, losses, options, skip, write_text  # noqa: E402
+from small_job import ON_ONE_MACHINE, Cli, cannot_start_ranks, check, checkpoints, losses, options, same_losses, skip, write_text  # noqa: E402
 
 STEPS = 6000  # enough to be stopped twice on a fast machine
 SHARED_STEPS = 24
@@ -155,10 +155,7 @@ class Test:
         self.cli.good("jobs", "start", "by-srun", "--runner", "slurm")
         self.wait_for("by-srun", "end", lambda job: job["state"] == "finished")
         for name in ("by-mpirun", "by-srun"):
-            found = losses(self.folder / "jobs" / name)
-            check(sorted(found) == sorted(expected) and len(found) == SHARED_STEPS, f"{name}: {len(found)} losses")
-            for step, loss in expected.items():
-                check(abs(found[step] - loss) <= 1e-5 * abs(loss), f"{name}: step {step}: {loss} and {found[step]}")
+            same_losses(expected, losses(self.folder / "jobs" / name), name, SHARED_STEPS)
 
     def run(self):
         self.edit_resume_and_cancel(self.submit_watch_and_stop())

@@ -27,6 +27,13 @@ def cannot_start_ranks(program):
     return None
 
 
+def same_losses(one, other, what, steps):
+    """Of every step, to 1e-5 of the loss: what ranks may differ by from one process."""
+    check(len(one) == steps and sorted(one) == sorted(other), f"{what}: {len(one)} and {len(other)} losses")
+    for step, loss in one.items():
+        check(abs(other[step] - loss) <= 1e-5 * abs(loss), f"{what}: step {step}: {loss} and {other[step]}")
+
+
 def skip(why):
     print(f"not run: {why}")
     sys.exit(NOT_RUN)
