@@ -162,27 +162,18 @@ __global__ void __launch_bounds__(merge_threads) merge_kernel(__grid_constant__ 
   merge_decode(BlockTeam(), call.units, call.partials, kv_head, head % call.group, row, call.scale_log2);
 }
 
-/// As many blocks as run at the same time.
+/// The blocks that divide the work between them.
 template <class Element, int dim>
-Status resident_blocks(int& blocks) {
+Status decode_blocks(int& blocks) {
   using Shape = DecodeShape<Element, dim>;
-  constexpr int shared = Shape::warps * Shape::warp_bytes;
-  if (const Status status = allow_shared_bytes(decode_kernel<Element, dim>, shared); !status.ok()) return status;
-  int device = 0;
-  int processors = 0;
-  int each = 0;
-  if (const Status status = to_status(cudaGetDevice(&device)); !status.ok()) return status;
-  if (const Status status = to_status(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device));
+  std::int64_t resident = 0;
+  if (const Status status =
+          resident_blocks(decode_kernel<Element, dim>, Shape::warps * 32, Shape::warps * Shape::warp_bytes, resident);
       !status.ok()) {
     return status;
   }
-  if (const Status status = to_status(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
-          &each, decode_kernel<Element, dim>, Shape::warps * 32, static_cast<std::size_t>(shared)));
-      !status.ok()) {
-    return status;
-  }
-  if (each < 1) return {StatusCode::unsupported_shape, "head_dim: more than this GPU's shared memory takes"};
-  blocks = processors * each;
+  if (resident < 1) return {StatusCode::unsupported_shape, "head_dim: more than this GPU's shared memory takes"};
+  blocks = static_cast<int>(resident);
   return {};
 }
 
@@ -203,7 +194,7 @@ std::int64_t attention_decode_scratch_bytes(std::int64_t heads, const DeviceKvCa
   const Status status = with_shape(arena.dtype, dim, [&](auto element, auto tile_columns) -> Status {
     using Shape = DecodeShape<decltype(element), tile_columns()>;
     int blocks = 0;
-    if (const Status found = resident_blocks<decltype(element), tile_columns()>(blocks); !found.ok()) return found;
+    if (const Status found = decode_blocks<decltype(element), tile_columns()>(blocks); !found.ok()) return found;
     const DecodeUnits units = units_of(cache, LayerId(0), heads, blocks * Shape::warps);
     bytes = DecodePartials(units, heads / arena.kv_heads, dim, nullptr).used_bytes;
     return {};
@@ -229,7 +220,7 @@ Status attention_decode(ConstView<float, 2> queries, ConstView<float, 2> self_ke
     using Element = decltype(element);
     using Shape = DecodeShape<Element, tile_columns()>;
     int blocks = 0;
-    if (const Status status = resident_blocks<Element, tile_columns()>(blocks); !status.ok()) return status;
+    if (const Status status = decode_blocks<Element, tile_columns()>(blocks); !status.ok()) return status;
     const DecodeUnits units = units_of(cache, layer, heads, blocks * Shape::warps);
     const std::int64_t group = heads / arena.kv_heads;
     const DecodePartials partials(units, group, dim, scratch);

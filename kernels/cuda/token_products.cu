@@ -87,23 +87,10 @@ Status launch(const TokenProducts& call, Stream stream) {
   constexpr std::int64_t own_bytes = 1024;  // the kernel's other shared memory, and what the system keeps for itself
   if (shared_bytes + own_bytes > most_bytes)
     return {StatusCode::unsupported_shape, "a normed row that this GPU's shared memory does not take"};
-  if (const Status status = allow_shared_bytes(kernel, shared_bytes); !status.ok()) return status;
-  int device = 0;
-  int processors = 0;
-  int each = 0;
-  if (const Status status = to_status(cudaGetDevice(&device)); !status.ok()) return status;
-  if (const Status status = to_status(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device));
-      !status.ok()) {
-    return status;
-  }
-  if (const Status status = to_status(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
-          &each, kernel, threads, static_cast<std::size_t>(shared_bytes)));
-      !status.ok()) {
-    return status;
-  }
+  std::int64_t resident = 0;
+  if (const Status status = resident_blocks(kernel, threads, shared_bytes, resident); !status.ok()) return status;
   const std::int64_t wanted = (TokenRows(call).groups + warps - 1) / warps;
-  const auto blocks =
-      static_cast<unsigned>(std::min<std::int64_t>(wanted, std::int64_t{processors} * std::max(each, 1)));
+  const auto blocks = static_cast<unsigned>(std::min(wanted, std::max<std::int64_t>(resident, 1)));
   return launch_dependent(kernel, blocks, threads, static_cast<std::size_t>(shared_bytes), stream, call);
 }
 
