@@ -8,8 +8,8 @@
 
 #include "kernels/cuda/block_team.cuh"
 #include "kernels/cuda/decode_loops.h"
-#include "kernels/cuda/dependent_launch.cuh"
 #include "kernels/cuda/entry_rows.cuh"
+#include "kernels/cuda/kernel_launch.cuh"
 #include "kernels/cuda/softmax_rows.cuh"
 #include "kernels/cuda/tile_launch.cuh"
 #include "kernels/launch/sequence_checks.h"
@@ -139,11 +139,10 @@ class DecodeWarp : public SoftmaxRows<DecodeShape<Element, dim>> {
 template <class Element, int dim>
 __global__ void __launch_bounds__(DecodeShape<Element, dim>::warps * 32)
     decode_kernel(__grid_constant__ const DecodeCall call) {
-  extern __shared__ uint4 shared[];
+  void* const shared = shared_memory();
   wait_for_earlier();
   const auto own = static_cast<int>(threadIdx.x / 32);
-  DecodeWarp<Element, dim> warp(call,
-                                reinterpret_cast<std::byte*>(shared) + own * DecodeShape<Element, dim>::warp_bytes);
+  DecodeWarp<Element, dim> warp(call, static_cast<std::byte*>(shared) + own * DecodeShape<Element, dim>::warp_bytes);
   // Few shares spread over all multiprocessors before two of them meet on one.
   decode_share(warp, call.units, static_cast<std::int32_t>(own * gridDim.x + blockIdx.x), call.scale_log2);
 }

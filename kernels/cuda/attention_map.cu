@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "kernels/cuda/launch_status.cuh"
+#include "kernels/cuda/kernel_launch.cuh"
 #include "kernels/cuda/map_loops.h"
 #include "kernels/element_type.h"
 #include "kernels/launch/map_checks.h"
@@ -222,9 +222,8 @@ Status attention_tile(const AttentionMapSource& source, TokenPos first_query, To
   if (cells.row_blocks() > 65535) return {StatusCode::unsupported_shape, "tile: more than 65535 rows of blocks"};
   return with_elements(source, [&](auto query, auto key) {
     const dim3 grid(static_cast<unsigned>(cells.col_blocks()), static_cast<unsigned>(cells.row_blocks()));
-    tile_kernel<decltype(query), decltype(key)>
-        <<<grid, map_threads, 0, stream>>>(arrays_of(source), cells, maximum, mean, visible_share);
-    return launched();
+    return launch_kernel(tile_kernel<decltype(query), decltype(key)>, grid, map_threads, 0, stream, arrays_of(source),
+                         cells, maximum, mean, visible_share);
   });
 }
 
@@ -236,10 +235,10 @@ Status row_statistics(const AttentionMapSource& source, TokenPos first_query, st
   const auto count = static_cast<std::int64_t>(std::max({entropy.size(), sink_weight.size(), self_weight.size()}));
   if (count == 0) return {};
   return with_elements(source, [&](auto query, auto key) {
-    statistics_kernel<decltype(query), decltype(key)><<<blocks_for(count, map_side), map_threads, 0, stream>>>(
-        arrays_of(source), first_query.value, count, entropy.empty() ? nullptr : entropy.data(),
-        sink_weight.empty() ? nullptr : sink_weight.data(), self_weight.empty() ? nullptr : self_weight.data());
-    return launched();
+    return launch_kernel(statistics_kernel<decltype(query), decltype(key)>, blocks_for(count, map_side), map_threads, 0,
+                         stream, arrays_of(source), first_query.value, count,
+                         entropy.empty() ? nullptr : entropy.data(), sink_weight.empty() ? nullptr : sink_weight.data(),
+                         self_weight.empty() ? nullptr : self_weight.data());
   });
 }
 

@@ -46,7 +46,7 @@ template <class Element, int dim>
 __global__ void __launch_bounds__(TileShape<Element, dim>::threads, prefill_blocks<dim>)
     prefill_kernel(__grid_constant__ const TrainCall call, __grid_constant__ const KvArena arena, std::int32_t layer,
                    std::int32_t first) {
-  extern __shared__ uint4 shared[];
+  void* const shared = shared_memory();
   const auto head = static_cast<int>(blockIdx.y);
   const int kv_head = head / (call.heads / call.kv_heads);
   const TrainPlan plan = call.scratch.plan(kv_head, call.length, TileShape<Element, dim>::rows);

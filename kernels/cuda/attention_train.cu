@@ -4,7 +4,7 @@
 // twice, and needs no atomic sum: with most keys dropped it costs less than one pass over everything would.
 #include "kernels/cuda/attention_train.h"
 
-#include "kernels/cuda/launch_status.cuh"
+#include "kernels/cuda/kernel_launch.cuh"
 #include "kernels/cuda/train_blocks.cuh"
 #include "kernels/cuda/train_launch.cuh"
 #include "kernels/cuda/train_operands.h"
@@ -17,7 +17,7 @@ namespace {
 template <class Element, int dim>
 __global__ void __launch_bounds__(TileShape<Element, dim>::threads)
     forward_kernel(__grid_constant__ const TrainCall call) {
-  extern __shared__ uint4 shared[];
+  void* const shared = shared_memory();
   const auto batch = static_cast<int>(blockIdx.z);
   const auto head = static_cast<int>(blockIdx.y);
   const TrainPlan plan =
@@ -31,7 +31,7 @@ __global__ void __launch_bounds__(TileShape<Element, dim>::threads)
 template <class Element, int dim>
 __global__ void __launch_bounds__(TileShape<Element, dim>::threads)
     query_gradient_kernel(__grid_constant__ const TrainCall call) {
-  extern __shared__ uint4 shared[];
+  void* const shared = shared_memory();
   const auto batch = static_cast<int>(blockIdx.z);
   const auto head = static_cast<int>(blockIdx.y);
   const TrainPlan plan =
@@ -44,7 +44,7 @@ __global__ void __launch_bounds__(TileShape<Element, dim>::threads)
 template <class Element, int dim>
 __global__ void __launch_bounds__(TileShape<Element, dim>::threads)
     key_gradient_kernel(__grid_constant__ const TrainCall call) {
-  extern __shared__ uint4 shared[];
+  void* const shared = shared_memory();
   const auto batch = static_cast<int>(blockIdx.z);
   const auto kv_head = static_cast<int>(blockIdx.y);
   const TrainPlan plan = call.scratch.plan(static_cast<std::int64_t>(batch) * call.kv_heads + kv_head, call.length,
@@ -139,9 +139,12 @@ Status attention_train_backward(const AttentionTrainInputs& inputs, ConstView<fl
     }
     if (call.with_roles) {
       const std::int64_t units = sizes.batch * sizes.kv_heads;
-      role_gradient_kernel<<<blocks_for(units * sizes.places, 256), 256, 0, stream>>>(
-          scratch, sizes.length, static_cast<int>(sizes.tile), units, sparse_regularized_value, d_roles);
-      if (const Status status = launched(); !status.ok()) return status;
+      if (const Status status =
+              launch_kernel(role_gradient_kernel, blocks_for(units * sizes.places, 256), 256, 0, stream, scratch,
+                            sizes.length, sizes.tile, units, sparse_regularized_value, d_roles);
+          !status.ok()) {
+        return status;
+      }
     }
     const dim3 blocks(static_cast<unsigned>(sizes.blocks()), static_cast<unsigned>(sizes.heads),
                       static_cast<unsigned>(sizes.batch));

@@ -9,8 +9,8 @@
 #include <new>
 
 #include "kernels/cuda/block_team.cuh"
+#include "kernels/cuda/kernel_launch.cuh"
 #include "kernels/cuda/kv_append.h"
-#include "kernels/cuda/launch_status.cuh"
 #include "kernels/launch/argument_checks.h"
 
 namespace natscope::kernels::cuda {
@@ -208,8 +208,8 @@ Status DeviceKvCache::reserve(std::int64_t tokens, std::int64_t layers, Stream s
   const auto all_slabs = static_cast<std::size_t>(arena_.slab_count());
   if (slabs_.size() == all_slabs && arena_.is_never_short()) return {};
   if (known_free_ < needed) {
-    take_back_kernel<<<1, append_threads, 0, stream>>>(arena_);
-    if (const Status status = launched(); !status.ok()) return status;
+    if (const Status status = launch_kernel(take_back_kernel, 1, append_threads, 0, stream, arena_); !status.ok())
+      return status;
     KvPageStock stock{};
     if (const Status status = copy_to_host(&stock, arena_.stock, sizeof(stock), stream); !status.ok()) return status;
     if (const Status status = synchronize(stream); !status.ok()) return status;
@@ -228,9 +228,8 @@ Status DeviceKvCache::add_slab(Stream stream) {
   void* slab = nullptr;
   if (const Status status = allocate(arena_.slab_bytes(), &slab); !status.ok()) return status;
   slabs_.push_back(slab);
-  add_slab_kernel<<<1, append_threads, 0, stream>>>(arena_, index, static_cast<std::byte*>(slab));
   known_free_ += std::int64_t{1} << arena_.pages_per_slab_log2;
-  return launched();
+  return launch_kernel(add_slab_kernel, 1, append_threads, 0, stream, arena_, index, static_cast<std::byte*>(slab));
 }
 
 Status DeviceKvCache::append(LayerId layer, ConstView<Role, 2> roles, ConstView<float, 3> keys,
@@ -247,11 +246,11 @@ Status DeviceKvCache::append(LayerId layer, ConstView<Role, 2> roles, ConstView<
   if (rows == 0) return {};
   if (rows > arena_.most_tokens) return {StatusCode::invalid_argument, "append: more tokens than were reserved"};
   const auto heads = static_cast<unsigned>(arena_.kv_heads);
-  append_kernel<<<heads, append_threads, 0, stream>>>(arena_, layer.value, roles, keys, values);
-  if (const Status status = launched(); !status.ok() || rows <= rows_in_append) return status;
-  write_kernel<<<dim3(blocks_for(rows, append_threads / 32), heads), append_threads, 0, stream>>>(arena_, layer.value,
-                                                                                                  keys, values);
-  return launched();
+  const Status status =
+      launch_kernel(append_kernel, heads, append_threads, 0, stream, arena_, layer.value, roles, keys, values);
+  if (!status.ok() || rows <= rows_in_append) return status;
+  return launch_kernel(write_kernel, dim3(blocks_for(rows, append_threads / 32), heads), append_threads, 0, stream,
+                       arena_, layer.value, keys, values);
 }
 
 Status DeviceKvCache::append_token(ConstView<Role, 2> roles, ConstView<float, 3> keys, ConstView<float, 3> values,
@@ -269,16 +268,19 @@ Status DeviceKvCache::append_token(ConstView<Role, 2> roles, ConstView<float, 3>
     return {StatusCode::invalid_argument, "append: more tokens than were reserved"};
   for (std::int64_t first = 0; first < layers; first += arena_.layers_at_once) {
     const std::int64_t here = std::min<std::int64_t>(arena_.layers_at_once, layers - first);
-    append_token_kernel<<<dim3(static_cast<unsigned>(arena_.kv_heads), static_cast<unsigned>(here)), append_threads, 0,
-                          stream>>>(arena_, static_cast<std::int32_t>(first), roles, keys, values);
-    if (const Status status = launched(); !status.ok()) return status;
+    const dim3 grid(static_cast<unsigned>(arena_.kv_heads), static_cast<unsigned>(here));
+    if (const Status status =
+            launch_kernel(append_token_kernel, grid, append_threads, 0, stream, arena_, first, roles, keys, values);
+        !status.ok()) {
+      return status;
+    }
   }
   return {};
 }
 
 Status DeviceKvCache::finish_step(Stream stream) {
-  take_back_kernel<<<1, append_threads, 0, stream>>>(arena_);
-  if (const Status status = launched(); !status.ok()) return status;
+  if (const Status status = launch_kernel(take_back_kernel, 1, append_threads, 0, stream, arena_); !status.ok())
+    return status;
   return copy_to_host(mirror_.as<std::byte>(), arena_.heads, mirror_.size_bytes(), stream);
 }
 

@@ -8,7 +8,7 @@
 namespace natscope::kernels::cuda {
 
 /// What the runtime said, as a status; `detail` is the runtime's own sentence. Asked and answered: the runtime keeps an
-/// error until somebody takes it, and the next launched() would find it and blame a launch that did nothing wrong.
+/// error until somebody takes it, and would blame it on whatever asks next.
 [[nodiscard]] inline Status to_status(cudaError_t error) {
   if (error != cudaSuccess) cudaGetLastError();
   switch (error) {
@@ -27,9 +27,6 @@ namespace natscope::kernels::cuda {
       return {StatusCode::invalid_argument, cudaGetErrorString(error)};
   }
 }
-
-/// After <<<…>>>: whether the launch was accepted. What the kernel does wrong shows at the next synchronize.
-[[nodiscard]] inline Status launched() { return to_status(cudaGetLastError()); }
 
 /// Blocks for `count` items of `per_block` each.
 [[nodiscard]] inline unsigned blocks_for(long long count, long long per_block) {

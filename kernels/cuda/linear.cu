@@ -3,7 +3,7 @@
 
 #include <limits>
 
-#include "kernels/cuda/launch_status.cuh"
+#include "kernels/cuda/kernel_launch.cuh"
 #include "kernels/cuda/linear_loops.h"
 
 namespace natscope::kernels::cuda {
@@ -46,10 +46,10 @@ Status launch(const float* x, std::int64_t rows, const LinearRow& product, bool 
     const std::int64_t count = left < most_groups * linear_rows_at_once ? left : most_groups * linear_rows_at_once;
     const dim3 grid(blocks, blocks_for(count, linear_rows_at_once));
     const auto kernel = in_pieces ? linear_kernel<Weight, whole> : linear_kernel<Weight, 1>;
-    kernel<<<grid, 32 * linear_warps, 0, stream>>>(x + first * product.in_size, count, weight, product.bias,
-                                                   product.out + first * product.out_size, product.out_size,
-                                                   product.in_size, add);
-    if (const Status status = launched(); !status.ok()) return status;
+    const Status status =
+        launch_kernel(kernel, grid, 32 * linear_warps, 0, stream, x + first * product.in_size, count, weight,
+                      product.bias, product.out + first * product.out_size, product.out_size, product.in_size, add);
+    if (!status.ok()) return status;
   }
   return {};
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "kernels/cuda/role_assignment.h"
 
-#include "kernels/cuda/launch_status.cuh"
+#include "kernels/cuda/kernel_launch.cuh"
 #include "kernels/cuda/role_rules.h"
 
 namespace natscope::kernels::cuda {
@@ -55,8 +55,7 @@ template <class Of>
 Status assign(View<Role, 2> roles, const Of& of, Stream stream) {
   const std::int64_t count = roles.size(0) * roles.size(1);
   if (count == 0) return {};
-  role_kernel<<<blocks_for(count, role_threads), role_threads, 0, stream>>>(roles, of);
-  return launched();
+  return launch_kernel(role_kernel<Of>, blocks_for(count, role_threads), role_threads, 0, stream, roles, of);
 }
 
 }  // namespace

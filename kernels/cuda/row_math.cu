@@ -3,7 +3,7 @@
 
 #include <limits>
 
-#include "kernels/cuda/launch_status.cuh"
+#include "kernels/cuda/kernel_launch.cuh"
 #include "kernels/cuda/row_math.cuh"
 
 namespace natscope::kernels::cuda {
@@ -50,28 +50,25 @@ __global__ void __launch_bounds__(threads) round_kernel(float* x, std::int64_t s
 Status rms_norm(const float* x, const float* weight, std::int64_t rows, std::int64_t cols, float eps, bool round,
                 float* out, Stream stream) {
   if (!fits(rows)) return too_large;
-  rms_norm_kernel<<<static_cast<unsigned>(rows), threads, 0, stream>>>(x, weight, cols, eps, round, out);
-  return launched();
+  return launch_kernel(rms_norm_kernel, static_cast<unsigned>(rows), threads, 0, stream, x, weight, cols, eps, round,
+                       out);
 }
 
 Status turn_heads(float* x, const float* norm, const float* cosine, const float* sine, std::int64_t rows,
                   std::int64_t heads, std::int64_t head_dim, float eps, bool round, Stream stream) {
   if (!fits(rows * heads)) return too_large;
-  turn_heads_kernel<<<blocks_for(rows * heads, warps), threads, 0, stream>>>(x, norm, cosine, sine, rows * heads, heads,
-                                                                             head_dim, eps, round);
-  return launched();
+  return launch_kernel(turn_heads_kernel, blocks_for(rows * heads, warps), threads, 0, stream, x, norm, cosine, sine,
+                       rows * heads, heads, head_dim, eps, round);
 }
 
 Status swiglu(float* gate, const float* up, std::int64_t size, bool round, Stream stream) {
   if (!fits((size + threads - 1) / threads)) return too_large;
-  swiglu_kernel<<<blocks_for(size, threads), threads, 0, stream>>>(gate, up, size, round);
-  return launched();
+  return launch_kernel(swiglu_kernel, blocks_for(size, threads), threads, 0, stream, gate, up, size, round);
 }
 
 Status round_to_bf16(float* x, std::int64_t size, Stream stream) {
   if (!fits((size + threads - 1) / threads)) return too_large;
-  round_kernel<<<blocks_for(size, threads), threads, 0, stream>>>(x, size);
-  return launched();
+  return launch_kernel(round_kernel, blocks_for(size, threads), threads, 0, stream, x, size);
 }
 
 }  // namespace natscope::kernels::cuda

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "kernels/cuda/tensor_instructions.cuh"
 #include "kernels/cuda/tile_products.h"
 
 /// tile_products.h with the hardware's instructions. bf16 tiles are multiplied by tensor cores; f32 tiles by
@@ -51,24 +52,14 @@ struct TensorCores {
 
   template <class Offset>
   __device__ void load(Words& to, const Bf16Element* from, const Offset& offset) const {
-    const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(from + offset(own_lane())));
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
-                 : "r"(address));
+    load_matrices(to, from + offset(own_lane()));
   }
   template <class Offset>
   __device__ void load_transposed(Words& to, const Bf16Element* from, const Offset& offset) const {
-    const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(from + offset(own_lane())));
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
-                 : "r"(address));
+    load_matrices_transposed(to, from + offset(own_lane()));
   }
   __device__ void multiply_add(Sums& sum, const Words& left, const Words& right, int first) const {
-    asm volatile(
-        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, "
-        "%2, %3};"
-        : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
-        : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "r"(right[first]), "r"(right[first + 1]));
+    multiply_add_bf16(sum, left, right[first], right[first + 1]);
   }
   __device__ void round(Words& to, const Sums& first, const Sums& second) const {
     to[0] = two_bf16(first[0], first[1]);

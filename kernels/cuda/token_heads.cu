@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "kernels/cuda/token_heads.h"
 
-#include "kernels/cuda/dependent_launch.cuh"
+#include "kernels/cuda/kernel_launch.cuh"
 #include "kernels/cuda/row_math.cuh"
 #include "kernels/prescribed_role.h"
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "kernels/cuda/dependent_launch.cuh"
+#include "kernels/cuda/kernel_launch.cuh"
 #include "kernels/cuda/linear_loops.h"
 #include "kernels/cuda/row_math.cuh"
 #include "kernels/cuda/tile_launch.cuh"
@@ -18,7 +18,7 @@ constexpr int warps = threads / 32;
 
 template <class Weight, int piece>
 __global__ void __launch_bounds__(threads) token_products_kernel(__grid_constant__ const TokenProducts call) {
-  extern __shared__ float normed[];
+  auto* const normed = static_cast<float*>(shared_memory());
   const int lane = static_cast<int>(threadIdx.x % 32);
   const std::int64_t in_size = call.products[0].in_size;
   const TokenRows rows(call);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/kernel_launch.cuh"
 #include "kernels/cuda/tile_launch.cuh"
 #include "kernels/cuda/train_blocks.cuh"
 
@@ -23,8 +24,7 @@ Status launch_tiles(Kernel kernel, dim3 grid, TrainCall& call, Stream stream, co
     return {StatusCode::unsupported_shape, "head_dim: more than this GPU's shared memory takes"};
   const std::int64_t shared = bytes(call.stages);
   if (const Status status = allow_shared_bytes(kernel, shared); !status.ok()) return status;
-  kernel<<<grid, Shape::threads, static_cast<std::size_t>(shared), stream>>>(call, more...);
-  return launched();
+  return launch_kernel(kernel, grid, Shape::threads, static_cast<std::size_t>(shared), stream, call, more...);
 }
 
 [[nodiscard]] inline TrainCall call_of(const TrainSizes& sizes, const TrainScratch& scratch) {

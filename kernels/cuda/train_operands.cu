@@ -2,7 +2,7 @@
 #include "kernels/cuda/train_operands.h"
 
 #include "kernels/cuda/block_team.cuh"
-#include "kernels/cuda/launch_status.cuh"
+#include "kernels/cuda/kernel_launch.cuh"
 #include "kernels/cuda/tile_math.cuh"
 
 namespace natscope::kernels::cuda {
@@ -94,17 +94,20 @@ Status prepare(const TrainSizes& sizes, const TrainScratch& scratch, const Atten
                ConstView<float, 4> out, ConstView<float, 4> d_out, ConstView<float, 3> lse, Stream stream) {
   const auto units = static_cast<unsigned>(sizes.batch * sizes.kv_heads);
   const auto dim = static_cast<int>(sizes.dim);
-  plan_kernel<<<units, plan_threads, 0, stream>>>(scratch, inputs.roles, short_window(inputs),
-                                                  static_cast<int>(sizes.tile));
-  if (const Status status = launched(); !status.ok()) return status;
+  if (const Status status = launch_kernel(plan_kernel, units, plan_threads, 0, stream, scratch, inputs.roles,
+                                          short_window(inputs), sizes.tile);
+      !status.ok()) {
+    return status;
+  }
   constexpr int rows = pack_threads / 32;
-  pack_query_kernel<Element>
-      <<<blocks_for(sizes.batch * sizes.heads * sizes.padded_length, rows), pack_threads, 0, stream>>>(
-          scratch, inputs.q, out, d_out, lse, sizes.padded_length, dim);
-  if (const Status status = launched(); !status.ok()) return status;
-  pack_key_kernel<Element><<<blocks_for(sizes.batch * sizes.kv_heads * sizes.places, rows), pack_threads, 0, stream>>>(
-      scratch, inputs.k, inputs.v, sizes.places, dim);
-  return launched();
+  if (const Status status =
+          launch_kernel(pack_query_kernel<Element>, blocks_for(sizes.batch * sizes.heads * sizes.padded_length, rows),
+                        pack_threads, 0, stream, scratch, inputs.q, out, d_out, lse, sizes.padded_length, dim);
+      !status.ok()) {
+    return status;
+  }
+  return launch_kernel(pack_key_kernel<Element>, blocks_for(sizes.batch * sizes.kv_heads * sizes.places, rows),
+                       pack_threads, 0, stream, scratch, inputs.k, inputs.v, sizes.places, dim);
 }
 
 }  // namespace

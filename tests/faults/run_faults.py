@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Puts small wrong edits into kernels, one at a time, and demands that a test fails for each.
 
-    run_faults.py BUILD [--backend cpu|cuda] [--only TEXT] [--jobs N]
+    run_faults.py BUILD [--backend cpu|cuda|cuda_on_host] [--only TEXT] [--jobs N]
 
 BUILD is a build folder made with Ninja in which the kernel tests are built. Each [[fault]] of kernels.toml names
 
@@ -10,7 +10,8 @@ BUILD is a build folder made with Ninja in which the kernel tests are built. Eac
     file            path from the root of the tree; `find` stands in it exactly once and becomes `replace`
     test            the test program of BUILD that has to fail; `cases` (optional) is doctest's filter of test cases
     compile         (optional) the files compiled with the edit, where `file` is a header; `file` itself otherwise
-    backend         (optional) cpu, the default, or cuda: those run where there is a GPU only
+    backend         (optional) cpu, the default, or cuda: run on a GPU (--backend cuda: by the test with _gpu behind its name) and
+                    without one (--backend cuda_on_host, tests/cuda_on_host: by the one with _cuda_on_host); gpu: on a GPU only
 
 The edited copy stands in a temporary folder that comes first on the include path; the tree is never touched. The object made
 from it is linked in front of the libraries of BUILD. The same without the edit has to pass, or its failure would prove nothing.
@@ -32,6 +33,8 @@ import tomllib
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TABLE = pathlib.Path(__file__).resolve().with_name("kernels.toml")
 KEYS = {"name", "why", "file", "find", "replace", "test", "cases", "compile", "backend"}
+# What --backend takes, and the faults that it tries.
+BACKENDS = {"cpu": {"cpu"}, "cuda": {"cuda", "gpu"}, "cuda_on_host": {"cuda"}}
 TEST_SECONDS = 120
 QUICK_CPP = ["-O2", "-Wno-error"]
 # One instruction set instead of four, which takes a third of the time: AVX2, which every machine of the last ten years has.
@@ -65,11 +68,16 @@ def edited(fault):
 class Build:
     """How a build folder compiles a file and links a test program."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, backend):
         self.folder = folder
+        self.suffix = {"cpu": "", "cuda": "_gpu", "cuda_on_host": "_cuda_on_host"}[backend]
         self.compile_commands = {}
         for entry in json.loads((folder / "compile_commands.json").read_text(encoding="utf-8")):
             source = os.path.relpath(os.path.join(entry["directory"], entry["file"]), ROOT)
+            # The sources of kernels/cuda may be compiled twice: for a GPU, and for the host.
+            on_host = "-o tests/cuda_on_host/" in entry["command"]
+            if source.endswith(".cu") and on_host != (backend == "cuda_on_host"):
+                continue
             self.compile_commands.setdefault(source, (entry["directory"], shlex.split(entry["command"])))
 
     def compile(self, source, overlay, to):
@@ -85,12 +93,13 @@ class Build:
         # In front of the tree's own folders, so that every include of the edited file finds the copy.
         first = next(i for i, word in enumerate(command) if word.startswith(("-I", "-isystem", "--options-file")))
         command[first:first] = [f"-I{overlay / 'kernels/include'}", f"-I{overlay}"]
-        if source.endswith(".cpp"):
+        if source.endswith(".cpp") or self.suffix == "_cuda_on_host":
             command += QUICK_CPP + (ONLY_AVX2 if source.startswith("kernels/cpu/") and has_avx2() else [])
         run_or_refuse(command, directory, f"{source} does not compile")
 
     def link(self, test, objects, replaced, to):
         """`replaced`: sources of the test program itself among the objects, whose own object must not be linked as well."""
+        test += self.suffix
         lines = subprocess.run(["ninja", "-C", str(self.folder), "-t", "commands", "-s", f"tests/{test}"], check=False,
                                capture_output=True, text=True).stdout.splitlines()
         lines = [line for line in lines if f"-o tests/{test} " in line]
@@ -113,6 +122,8 @@ def run_or_refuse(command, directory, what):
 def passes(program, cases):
     """Whether the test program ends well. A crash and a hang are failures like any other."""
     environment = os.environ | {"NATSCOPE_SIMD": "avx2", "OMP_WAIT_POLICY": "passive"}
+    if "_cuda_on_host" in str(program):
+        environment["NATSCOPE_ONE_CASE_IN"] = "7"
     arguments = ["--abort-after=1"] + ([f"--test-case={cases}"] if cases else [])
     try:
         done = subprocess.run([program, *arguments], check=False, capture_output=True, text=True, errors="replace",
@@ -143,8 +154,9 @@ def outcome(build, fault, text):
             objects.append(folder / (pathlib.Path(source).name + ".o"))
             build.compile(source, overlay, objects[-1])
         replaced = [source.rsplit("/", 1)[-1] for source in sources if source.startswith("tests/")]
-        build.link(fault["test"], objects, replaced, folder / "program")
-        return passes(folder / "program", fault.get("cases"))
+        program = folder / f"program{build.suffix}"
+        build.link(fault["test"], objects, replaced, program)
+        return passes(program, fault.get("cases"))
 
 
 def try_fault(build, fault):
@@ -179,7 +191,7 @@ def has_gpu():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--backend", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--backend", choices=list(BACKENDS), default="cpu")
     parser.add_argument("--only", default="", help="faults whose name holds this text")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
@@ -189,8 +201,8 @@ def main():
     started = time.monotonic()
     try:
         faults = [fault for fault in read_table(TABLE)
-                  if fault.get("backend", "cpu") == arguments.backend and arguments.only in fault["name"]]
-        build = Build(arguments.build.resolve())
+                  if fault.get("backend", "cpu") in BACKENDS[arguments.backend] and arguments.only in fault["name"]]
+        build = Build(arguments.build.resolve(), arguments.backend)
     except (CannotTry, OSError, ValueError) as error:
         print(f"error: {error}")
         return 1

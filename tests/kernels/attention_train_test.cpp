@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tests/kernels/attention_train_case.h"
+#include "tests/kernels/case_turns.h"
 
 /// The cases of every backend: this program's are those that tested_backend says.
 namespace natscope::tests {
@@ -12,9 +13,12 @@ namespace natscope::tests {
 TEST_CASE("every backend agrees with the dense formulas") {
   std::uint64_t seed = 100;
   for (const TrainBackend& backend : train_backends()) {
+    CaseTurns turns;
     for (const Shape& shape : shapes()) {
-      check_against_formulas(shape, ElementType::f32, backend, ++seed);
-      check_against_formulas(shape, ElementType::bf16, backend, ++seed);
+      for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
+        ++seed;
+        if (turns.next()) check_against_formulas(shape, dtype, backend, seed);
+      }
     }
   }
 }

@@ -52,9 +52,8 @@ struct Prepared {
     DeviceMemory* memory = nullptr;
     status = array(size * static_cast<std::int64_t>(sizeof(float)), memory);
     if (!status.ok()) return nullptr;
-    fill_with_numbers<<<1024, threads_per_block, 0, stream>>>(memory->as<float>(), size,
-                                                              static_cast<std::uint32_t>(arrays.size()));
-    status = launched();
+    status =
+        launch_kernel(fill_with_numbers, 1024, threads_per_block, 0, stream, memory->as<float>(), size, arrays.size());
     return memory->as<float>();
   }
   void* bytes(std::int64_t size_bytes, Status& status) {
@@ -107,8 +106,8 @@ Status prepare_read(Bench& bench, const BenchmarkedAttention& shape, Prepared& p
   if (!status.ok()) return status;
   held_bytes = quads * static_cast<std::int64_t>(sizeof(float4));
   prepared.launch = [=](Stream stream) {
-    read_everything<<<blocks, threads_per_block, 0, stream>>>(reinterpret_cast<const float4*>(data), quads, sums);
-    return launched();
+    return launch_kernel(read_everything, blocks, threads_per_block, 0, stream, reinterpret_cast<const float4*>(data),
+                         quads, sums);
   };
   return {};
 }

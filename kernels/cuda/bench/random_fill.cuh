@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "kernels/cuda/launch_status.cuh"
+#include "kernels/cuda/kernel_launch.cuh"
 
 namespace natscope::kernels::cuda {
 
