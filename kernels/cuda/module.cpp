@@ -149,7 +149,7 @@ void free_cache(void* device, void* cache) {
 }
 Status reset_cache(void* device, void* cache, std::int64_t window) {
   ++of(device).moves;
-  return kept(cache).reset(window, false, stream_of(device));
+  return kept(cache).reset(window, nullptr, stream_of(device));
 }
 Status reserve_cache(void* device, void* cache, std::int64_t tokens, std::int64_t layers) {
   const std::int32_t* const slots = kept(cache).arena().slots;

@@ -75,6 +75,15 @@ struct TokenHeads {
   Role* roles = nullptr;  ///< [kv_heads] = role_of(prescribed, scores, global_bias)
 };
 
+/// H2O after a step's token was appended to some layers. All [layers, kv_heads].
+struct TokenDrops {
+  std::int32_t layer = 0;                 ///< the first of them
+  ConstView<float, 2> self_scores;        ///< the weights that the token put on itself, as attention left them
+  ConstView<std::int32_t, 2> prescribed;  ///< position that goes where one has to; no_drop: what the scores say
+  View<std::int32_t, 2> dropped;          ///< position that went, or no_drop
+  View<std::int32_t, 2> held;             ///< entries then
+};
+
 /// `device` is what open() made, `cache` what create_cache() made; one thread at a time. Pointers to numbers are the
 /// device's unless they say host. Work is put on the device's one stream and done in order; host memory may go
 /// once the call returned (upload; pinned memory: once it was passed), or once wait() or wait_mark() says that it was
