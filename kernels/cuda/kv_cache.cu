@@ -209,7 +209,10 @@ Status DeviceKvCache::reset(std::int64_t window, const HeavyHitters* heavy_hitte
   }
   arena_.moves = static_cast<std::int32_t*>(moves_);
   if (scores_bytes > 0) {
-    if (const Status status = allocate(scores_bytes, &scores_); !status.ok()) return status;
+    if (const Status status = allocate(scores_bytes, &scores_); !status.ok()) {
+      arena_.most_scored = 0;
+      return status;
+    }
   }
   arena_.scores = static_cast<float*>(scores_);
   std::memset(mirror_.as<std::byte>(), 0, static_cast<std::size_t>(mirror_.size_bytes()));
