@@ -286,6 +286,24 @@ TEST_CASE("tokens dropped one by one leave their pages to those that come after 
   }
 }
 
+TEST_CASE("tokens after which nothing was dropped are reported before there is no place for their scores") {
+  RandomArrays random(67);
+  INFO(random.how_to_repeat());
+  for (const CacheBackend& backend : cache_backends()) {
+    CAPTURE(backend.name);
+    const HeavyHitters rule{2, 1};
+    BothCaches caches(backend, {1, 2, 8, ElementType::f32, 4}, 40, 5, &rule);
+    for (; caches.position < 6; ++caches.position) {
+      CAPTURE(caches.position);
+      REQUIRE(caches.device->reserve(1, 1).ok());
+      caches.append(random, LayerId(0), 1, {1, 0, 0});
+      const StatusCode code = caches.device->finish_step().code;
+      CHECK(code == (caches.position < 4 ? StatusCode::ok : StatusCode::out_of_memory));
+    }
+    CHECK(caches.device->entries_by_role(LayerId(0), KvHeadId(0))[0] == 4);
+  }
+}
+
 TEST_CASE("pages come back: a long sequence of sliding tokens needs no more than its window") {
   RandomArrays random(63);
   INFO(random.how_to_repeat());
