@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/base/expected.h"
 #include "kernels/ids.h"
+#include "kernels/kv_cache.h"
 
 namespace natscope {
 
@@ -25,6 +27,12 @@ struct Policy {
 
   friend bool operator==(const Policy&, const Policy&) = default;
 };
+
+/// H2O's rule, as a cache takes it; nothing under any other policy.
+[[nodiscard]] inline std::optional<kernels::HeavyHitters> heavy_hitters(const Policy& policy) {
+  if (policy.kind != Policy::Kind::h2o) return {};
+  return kernels::HeavyHitters{policy.heavy, policy.recent};
+}
 
 /// Reads `model`, `full`, `window:W`, `longformer:W,P1,P2,…`, `streaming:SINKS,WINDOW`, `h2o:HEAVY,RECENT`.
 /// Errors: bad_policy (the text names what was expected where).

@@ -62,6 +62,8 @@ DevicePass::DevicePass(std::unique_ptr<DeviceModule> module, const ModelConfig& 
       prescribed_(*module_),
       record_(*module_),
       logits_(*module_),
+      prescribed_drops_(*module_),
+      self_scores_(*module_),
       host_record_(*module_) {}
 
 DevicePass::~DevicePass() {
@@ -95,11 +97,12 @@ Expected<void> DevicePass::attend_alone() {
   return {};
 }
 
-Expected<void> DevicePass::reset_cache(std::int64_t window) {
+Expected<void> DevicePass::reset_cache(std::int64_t window, const std::optional<kernels::HeavyHitters>& heavy_hitters) {
   counts_ = {};
   if (attention_) attention_->reset();
-  if (blank_cache_ != nullptr) NATSCOPE_CHECK(from_status(device_.reset_cache(handle_, blank_cache_, window), "cache"));
-  return from_status(device_.reset_cache(handle_, cache_, window), "cache");
+  if (blank_cache_ != nullptr)
+    NATSCOPE_CHECK(from_status(device_.reset_cache(handle_, blank_cache_, window, nullptr), "cache"));
+  return from_status(device_.reset_cache(handle_, cache_, window, heavy_hitters ? &*heavy_hitters : nullptr), "cache");
 }
 
 View<Role, 2> DevicePass::roles(std::int32_t layer) const {
@@ -109,13 +112,13 @@ View<Role, 2> DevicePass::roles(std::int32_t layer) const {
 std::int64_t DevicePass::most_tokens() const {
   const std::int64_t numbers = 2 * config_.hidden + config_.q_rows() + 2 * config_.kv_rows() + 2 * config_.intermediate;
   return std::max<std::int64_t>(
-      16, working_bytes / (numbers * number_bytes + 2 * DeviceRecordLayout(config_, 1).size_bytes));
+      16, working_bytes / (numbers * number_bytes + 2 * DeviceRecordLayout(config_, 1, true).size_bytes));
 }
 
-Expected<void> DevicePass::reserve(std::int32_t layers) {
+Expected<void> DevicePass::reserve(std::int32_t layers, bool drops) {
   const auto rows = [&](DeviceArray& array, std::int64_t cols) { return array.reserve(chunk_ * cols * number_bytes); };
   constexpr std::int64_t kept_layers = 2;
-  layout_ = DeviceRecordLayout(config_, chunk_);
+  layout_ = DeviceRecordLayout(config_, chunk_, drops);
   NATSCOPE_CHECK(rows(x_, config_.hidden));
   NATSCOPE_CHECK(rows(normed_, config_.hidden));
   NATSCOPE_CHECK(rows(attended_, config_.q_rows()));
@@ -126,6 +129,10 @@ Expected<void> DevicePass::reserve(std::int32_t layers) {
   NATSCOPE_CHECK(host_record_.reserve(kept_layers * layout_.size_bytes));
   host_x_.resize(count(chunk_ * config_.hidden));
   host_prescribed_.resize(count(layers * chunk_ * config_.kv_heads));
+  if (drops) {
+    host_drops_.resize(host_prescribed_.size());
+    NATSCOPE_CHECK(self_scores_.reserve(config_.kv_heads * number_bytes));
+  }
   if (attention_) return {};
   return from_status(device_.reserve_cache(handle_, cache_, chunk_, layers), "cache");
 }
@@ -155,7 +162,7 @@ Expected<void> DevicePass::run(std::span<const std::int32_t> tokens, TokenPos fi
 
 Expected<void> DevicePass::run_chunk(std::span<const std::int32_t> tokens, TokenPos first, PassObserver& observer,
                                      ChunkExtent extent, const std::stop_token& stop) {
-  NATSCOPE_CHECK(reserve(extent.layers));
+  NATSCOPE_CHECK(reserve(extent.layers, observer.evicts()));
   NATSCOPE_CHECK(enter(tokens, first));
   NATSCOPE_CHECK(prescribe(extent.layers, first, observer));
   std::int32_t seen = 0;  // layers that the observer has seen
@@ -167,9 +174,15 @@ Expected<void> DevicePass::run_chunk(std::span<const std::int32_t> tokens, Token
     NATSCOPE_CHECK(check(stop));
     const DeviceLayer& layer = device_weights_.layer(index);
     NATSCOPE_CHECK(project(layer, index));
-    NATSCOPE_CHECK(attend(layer, index, first));
-    NATSCOPE_CHECK(fetch_record(index));
-    NATSCOPE_CHECK(append(index, first));
+    NATSCOPE_CHECK(decide_roles(layer, index));
+    if (layout_.with_drops) {
+      NATSCOPE_CHECK(attend_one_by_one(index, first, stop));
+      NATSCOPE_CHECK(fetch_record(index));
+    } else {
+      NATSCOPE_CHECK(attend(index, first));
+      NATSCOPE_CHECK(fetch_record(index));
+      NATSCOPE_CHECK(append(index, first));
+    }
     if (index + 1 == extent.layers) {
       if (extent.hidden == ChunkExtent::Hidden::none) break;
       if (extent.hidden == ChunkExtent::Hidden::last) {
@@ -196,8 +209,13 @@ Expected<void> DevicePass::run_chunk(std::span<const std::int32_t> tokens, Token
   return {};
 }
 
-/// All layers' at once: a byte a token and KV head.
+/// All layers' at once: a byte a token and KV head, under H2O five.
 Expected<void> DevicePass::prescribe(std::int32_t layers, TokenPos first, const PassObserver& observer) {
+  if (layout_.with_drops) {
+    NATSCOPE_CHECK(shown_.prescribe_drops(layers, first, chunk_, observer, host_drops_));
+    NATSCOPE_CHECK(prescribed_drops_.upload(
+        host_drops_.data(), layers * chunk_ * config_.kv_heads * static_cast<std::int64_t>(sizeof(std::int32_t))));
+  }
   NATSCOPE_CHECK(shown_.prescribe(layers, first, chunk_, observer, host_prescribed_));
   global_bias_ = observer.global_bias();
   return prescribed_.upload(host_prescribed_.data(),
@@ -236,12 +254,15 @@ Expected<void> DevicePass::project(const DeviceLayer& layer, std::int32_t index)
   return from_status(device_.round_to_bf16(handle_, values(index), chunk_ * config_.kv_rows()), "rounding");
 }
 
-Expected<void> DevicePass::attend(const DeviceLayer& layer, std::int32_t index, TokenPos first) {
+Expected<void> DevicePass::decide_roles(const DeviceLayer& layer, std::int32_t index) {
+  return from_status(device_.assign_roles(handle_, prescribed_.as<Role>() + index * config_.kv_heads * chunk_,
+                                          layer.has_scores() ? scores(index) : nullptr, config_.kv_heads, chunk_,
+                                          global_bias_, roles(index).data),
+                     "roles");
+}
+
+Expected<void> DevicePass::attend(std::int32_t index, TokenPos first) {
   const kernels::ConstView<Role, 2> chunk_roles = roles(index);
-  NATSCOPE_CHECK(from_status(device_.assign_roles(handle_, prescribed_.as<Role>() + index * config_.kv_heads * chunk_,
-                                                  layer.has_scores() ? scores(index) : nullptr, config_.kv_heads,
-                                                  chunk_, global_bias_, roles(index).data),
-                             "roles"));
   const kernels::ConstView<float, 3> chunk_queries = heads_of(queries(index), config_.heads);
   const kernels::ConstView<float, 3> chunk_keys = heads_of(keys(index), config_.kv_heads);
   const kernels::ConstView<float, 3> chunk_values = heads_of(values(index), config_.kv_heads);
@@ -250,8 +271,43 @@ Expected<void> DevicePass::attend(const DeviceLayer& layer, std::int32_t index, 
   if (attention_) return attention_->run(LayerId(index), first, chunk_queries, chunk_keys, chunk_values, out, lse);
   void* const cache = blank_cache_ != nullptr ? blank_cache_ : cache_;
   return from_status(device_.attention(handle_, cache, index, blank_cache_ != nullptr ? 0 : first.value, &chunk_queries,
-                                       &chunk_keys, &chunk_values, &chunk_roles, rounds(), &out, &lse),
+                                       &chunk_keys, &chunk_values, &chunk_roles, rounds(), &out, &lse, nullptr),
                      "attention");
+}
+
+/// H2O: what a token leaves behind depends on the attention of every token before it.
+Expected<void> DevicePass::attend_one_by_one(std::int32_t index, TokenPos first, const std::stop_token& stop) {
+  const std::int64_t kv_heads = config_.kv_heads;
+  const View<Role, 2> chunk_roles = roles(index);
+  for (std::int64_t row = 0; row < chunk_; ++row) {
+    NATSCOPE_CHECK(check(stop));
+    const auto of_token = [&](float* rows, std::int64_t heads) {
+      return heads_of_rows(rows + row * heads * config_.head_dim, 1, heads, config_.head_dim);
+    };
+    const kernels::ConstView<float, 3> query = of_token(queries(index), config_.heads);
+    const kernels::ConstView<float, 3> key = of_token(keys(index), kv_heads);
+    const kernels::ConstView<float, 3> value = of_token(values(index), kv_heads);
+    const kernels::ConstView<Role, 2> role{&chunk_roles(0, row), {kv_heads, 1}, chunk_roles.strides};
+    const View<float, 3> out = of_token(attended_.as(), config_.heads);
+    const auto lse = View<float, 2>::packed(recorded(index, layout_.lse) + row * config_.heads, {config_.heads, 1});
+    const std::int32_t position = first.value + static_cast<std::int32_t>(row);
+    NATSCOPE_CHECK(from_status(device_.attention(handle_, cache_, index, position, &query, &key, &value, &role,
+                                                 rounds(), &out, &lse, self_scores_.as()),
+                               "attention"));
+    NATSCOPE_CHECK(from_status(device_.append(handle_, cache_, index, position, &role, &key, &value), "cache"));
+
+    const auto number = [&](std::int32_t* rows) {
+      return View<std::int32_t, 2>::packed(rows + row * kv_heads, {1, kv_heads});
+    };
+    const kernels::TokenDrops call{
+        .layer = index,
+        .self_scores = kernels::ConstView<float, 2>::packed(self_scores_.as(), {1, kv_heads}),
+        .prescribed = number(prescribed_drops_.as<std::int32_t>() + index * chunk_ * kv_heads),
+        .dropped = number(recorded<std::int32_t>(index, layout_.dropped)),
+        .held = number(recorded<std::int32_t>(index, layout_.held))};
+    NATSCOPE_CHECK(from_status(device_.keep_heavy_hitters(handle_, cache_, &call), "cache"));
+  }
+  return {};
 }
 
 /// A mark stands behind it.

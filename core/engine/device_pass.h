@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <utility>
@@ -55,17 +56,20 @@ class DevicePass {
   [[nodiscard]] Expected<void> attend_alone();
   /// Whether nothing is ever dropped: what is attended with knows no roles.
   [[nodiscard]] bool is_dense() const { return attention_ != nullptr; }
+  /// Whether passes of any length attend to what the cache holds, as H2O has to.
+  [[nodiscard]] bool attends_to_cache() const { return attention_ == nullptr && blank_cache_ == nullptr; }
   /// The most tokens that one pass should take, so that what it works on stays below about a gigabyte of the device.
   [[nodiscard]] std::int64_t most_tokens() const;
 
-  /// As KvCache::reset, without scores: H2O is the CPU's. Errors: out_of_memory, internal.
-  [[nodiscard]] Expected<void> reset_cache(std::int64_t window);
+  /// As KvCache::reset; with H2O's rule the cache keeps scores. Errors: out_of_memory, internal.
+  [[nodiscard]] Expected<void> reset_cache(std::int64_t window,
+                                           const std::optional<kernels::HeavyHitters>& heavy_hitters);
   /// After the last pass that came to its end.
   [[nodiscard]] const kernels::DeviceCacheCounts& counts() const { return counts_; }
 
   /// Processes tokens first … first + n - 1, n >= 1 (2 with attend_with). A pass of one token changes the cache only
-  /// after the last layer, so that a stop leaves it as it was; of a longer one the cache may hold some layers. Errors:
-  /// as ChunkPass::run.
+  /// after the last layer, so that a stop leaves it as it was; of a longer one the cache may hold some layers. Under
+  /// H2O tokens of a longer one attend and drop one by one, layer by layer. Errors: as ChunkPass::run.
   [[nodiscard]] Expected<void> run(std::span<const std::int32_t> tokens, TokenPos first, PassObserver& observer,
                                    ChunkExtent extent, std::stop_token stop);
   /// Logits [n, vocab] as ChunkPass::logits.
@@ -78,11 +82,13 @@ class DevicePass {
   [[nodiscard]] Expected<void*> make_cache() const;
   [[nodiscard]] Expected<void> run_chunk(std::span<const std::int32_t> tokens, TokenPos first, PassObserver& observer,
                                          ChunkExtent extent, const std::stop_token& stop);
-  [[nodiscard]] Expected<void> reserve(std::int32_t layers);
+  [[nodiscard]] Expected<void> reserve(std::int32_t layers, bool drops);
   [[nodiscard]] Expected<void> enter(std::span<const std::int32_t> tokens, TokenPos first);
   [[nodiscard]] Expected<void> project(const DeviceLayer& layer, std::int32_t index);
   [[nodiscard]] Expected<void> prescribe(std::int32_t layers, TokenPos first, const PassObserver& observer);
-  [[nodiscard]] Expected<void> attend(const DeviceLayer& layer, std::int32_t index, TokenPos first);
+  [[nodiscard]] Expected<void> attend(std::int32_t index, TokenPos first);
+  [[nodiscard]] Expected<void> decide_roles(const DeviceLayer& layer, std::int32_t index);
+  [[nodiscard]] Expected<void> attend_one_by_one(std::int32_t index, TokenPos first, const std::stop_token& stop);
   [[nodiscard]] Expected<void> fetch_record(std::int32_t layer);
   [[nodiscard]] Expected<void> append(std::int32_t index, TokenPos first);
   [[nodiscard]] Expected<void> feed_forward(const DeviceLayer& layer);
@@ -133,9 +139,11 @@ class DevicePass {
   float global_bias_ = 0;   // of this pass
   DeviceRecordLayout layout_;
   DeviceArray x_, normed_, values_, attended_, gate_, up_, cosine_, sine_, prescribed_, record_, logits_;
+  DeviceArray prescribed_drops_, self_scores_;  // H2O
   PinnedArray host_record_;
   std::vector<float> host_x_;
-  std::vector<Role> host_prescribed_;  // [layers, kv_heads, n]
+  std::vector<Role> host_prescribed_;     // [layers, kv_heads, n]
+  std::vector<std::int32_t> host_drops_;  // [layers, n, kv_heads], H2O
 };
 
 }  // namespace natscope

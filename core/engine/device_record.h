@@ -38,15 +38,20 @@ class DeviceLayout {
 /// the host alike, so that layers that lie one after the other come down in one copy. All in bytes.
 ///   queries [n, heads, head_dim], keys [n, kv_heads, head_dim], lse [heads, n], scores [n, 3 · kv_heads] f32
 ///   roles   [kv_heads, n]
+/// Under H2O, whose tokens attend one by one, lse [n, heads], and also
+///   dropped, held [n, kv_heads] i32: kernels::TokenDrops
 struct DeviceRecordLayout : DeviceLayout {
   DeviceRecordLayout() = default;
-  DeviceRecordLayout(const ModelConfig& config, std::int64_t n);
+  DeviceRecordLayout(const ModelConfig& config, std::int64_t n, bool has_drops);
 
   std::int64_t queries = 0;
   std::int64_t keys = 0;
   std::int64_t lse = 0;
   std::int64_t scores = 0;
-  std::int64_t roles = 0;  ///< and `size_bytes` from one layer to the next
+  std::int64_t roles = 0;
+  bool with_drops = false;
+  std::int64_t dropped = 0;
+  std::int64_t held = 0;  ///< and `size_bytes` from one layer to the next
 };
 
 /// What a pass on a device and its observer tell each other.
@@ -59,6 +64,10 @@ class DeviceRecord {
   /// roles [layers, kv_heads, n]. Errors: the observer's, internal (by scores where there are none).
   [[nodiscard]] Expected<void> prescribe(std::int32_t layers, TokenPos first, std::int64_t n,
                                          const PassObserver& observer, std::span<Role> roles) const;
+
+  /// As prescribe(): what is known of the entries that H2O drops, into positions [layers, n, kv_heads].
+  [[nodiscard]] Expected<void> prescribe_drops(std::int32_t layers, TokenPos first, std::int64_t n,
+                                               const PassObserver& observer, std::span<std::int32_t> positions) const;
 
   /// What has come down of a layer, to the observer. It decides once more, for its record, and must come to the same
   /// roles. Errors: the observer's, internal (it does not).

@@ -2,6 +2,7 @@
 #include "core/engine/device_step.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "core/base/log.h"
@@ -45,7 +46,7 @@ DeviceStep::DeviceStep(const DeviceModule& module, const ModelConfig& config, co
       cosine_(input_layout_.take(config.head_dim / 2 * number_bytes)),
       sine_(input_layout_.take(config.head_dim / 2 * number_bytes)),
       prescribed_(input_layout_.take(config.layers * config.kv_heads * static_cast<std::int64_t>(sizeof(Role)))),
-      layout_(config, 1),
+      drops_(input_layout_.take(config.layers * config.kv_heads * static_cast<std::int64_t>(sizeof(std::int32_t)))),
       inputs_(module),
       record_(module),
       values_(module),
@@ -53,6 +54,7 @@ DeviceStep::DeviceStep(const DeviceModule& module, const ModelConfig& config, co
       gate_(module),
       up_(module),
       logits_(module),
+      self_scores_(module),
       host_inputs_(module),
       host_record_(module),
       host_logits_(module) {}
@@ -66,23 +68,27 @@ void DeviceStep::forget_recording() {
 Expected<void> DeviceStep::reserve() {
   const auto layers = static_cast<std::int64_t>(weights_.layers().size());
   NATSCOPE_CHECK(inputs_.reserve(input_layout_.size_bytes));
-  NATSCOPE_CHECK(record_.reserve(layers * layout_.size_bytes));
+  const std::int64_t record_bytes = layers * DeviceRecordLayout(config_, 1, true).size_bytes;
+  NATSCOPE_CHECK(record_.reserve(record_bytes));
+  NATSCOPE_CHECK(self_scores_.reserve(layers * config_.kv_heads * number_bytes));
   NATSCOPE_CHECK(values_.reserve(layers * config_.kv_rows() * number_bytes));
   NATSCOPE_CHECK(attended_.reserve(config_.q_rows() * number_bytes));
   NATSCOPE_CHECK(gate_.reserve(config_.intermediate * number_bytes));
   NATSCOPE_CHECK(up_.reserve(config_.intermediate * number_bytes));
   NATSCOPE_CHECK(logits_.reserve(config_.vocab * number_bytes));
   NATSCOPE_CHECK(host_inputs_.reserve(input_layout_.size_bytes));
-  NATSCOPE_CHECK(host_record_.reserve(layers * layout_.size_bytes));
+  NATSCOPE_CHECK(host_record_.reserve(record_bytes));
   return host_logits_.reserve(config_.vocab * number_bytes);
 }
 
 Expected<void> DeviceStep::run(std::int32_t token, TokenPos position, PassObserver& observer, ChunkExtent extent,
                                kernels::DeviceCacheCounts& counts) {
+  layout_ = DeviceRecordLayout(config_, 1, observer.evicts());
   NATSCOPE_CHECK(reserve());
   NATSCOPE_CHECK(from_status(device_.reserve_cache(module_.device(), cache_, 1, extent.layers), "cache"));
   NATSCOPE_CHECK(enter(token, position, observer, extent.layers));
-  NATSCOPE_CHECK(work({extent.layers, extent.hidden != ChunkExtent::Hidden::none, observer.global_bias()}));
+  NATSCOPE_CHECK(
+      work({extent.layers, extent.hidden != ChunkExtent::Hidden::none, observer.global_bias(), observer.evicts()}));
   NATSCOPE_CHECK(from_status(device_.wait(module_.device()), "pass on the GPU"));
   NATSCOPE_CHECK(from_status(device_.cache_counts(module_.device(), cache_, &counts), "cache"));
   for (std::int32_t layer = 0; layer < extent.layers; ++layer) {
@@ -104,8 +110,10 @@ Expected<void> DeviceStep::enter(std::int32_t token, TokenPos position, const Pa
   rotation_.set(position, 1);
   std::copy_n(rotation_.cosine(0), half, host_input(cosine_));
   std::copy_n(rotation_.sine(0), half, host_input(sine_));
-  const auto roles = static_cast<std::size_t>(layers * config_.kv_heads);
-  return shown_.prescribe(layers, position, 1, observer, {host_input<Role>(prescribed_), roles});
+  const auto heads = static_cast<std::size_t>(layers * config_.kv_heads);
+  if (observer.evicts())
+    NATSCOPE_CHECK(shown_.prescribe_drops(layers, position, 1, observer, {host_input<std::int32_t>(drops_), heads}));
+  return shown_.prescribe(layers, position, 1, observer, {host_input<Role>(prescribed_), heads});
 }
 
 /// A replay where there is one. What was done once has all that it needs, and can be recorded; where a device cannot,
@@ -154,6 +162,8 @@ Expected<void> DeviceStep::put(const Kind& kind) {
     NATSCOPE_CHECK(put_feed_forward(layer));
   }
   NATSCOPE_CHECK(put_appends(kind.layers));
+  if (kind.drops) NATSCOPE_CHECK(put_drops(kind.layers));
+  NATSCOPE_CHECK(from_status(device_.end_appends(device, cache_), "cache"));
   NATSCOPE_CHECK(
       from_status(device_.download(device, host_record_.data(), record_.as<void>(), kind.layers * layout_.size_bytes),
                   "copy from the GPU"));
@@ -219,8 +229,10 @@ Expected<void> DeviceStep::put_attention(const DeviceLayer& layer, std::int32_t 
   const auto role_view = ConstView<Role, 2>::packed(roles, {config_.kv_heads, 1});
   const View<float, 3> out = rows(attended_.as(), config_.heads);
   const auto lse = View<float, 2>::packed(recorded(index, layout_.lse), {config_.heads, 1});
-  return from_status(device_.attention(module_.device(), cache_, index, 0, &q, &k, &v, &role_view, rounds_, &out, &lse),
-                     "attention");
+  float* const self_scores = kind.drops ? self_scores_.as() + index * config_.kv_heads : nullptr;
+  return from_status(
+      device_.attention(module_.device(), cache_, index, 0, &q, &k, &v, &role_view, rounds_, &out, &lse, self_scores),
+      "attention");
 }
 
 Expected<void> DeviceStep::put_feed_forward(const DeviceLayer& layer) {
@@ -245,8 +257,18 @@ Expected<void> DeviceStep::put_appends(std::int32_t layers) {
   const ConstView<Role, 2> roles{recorded<Role>(0, layout_.roles), {layers, kv_heads}, {layout_.size_bytes, 1}};
   const ConstView<float, 3> keys{recorded(0, layout_.keys), {layers, kv_heads, head_dim}, {to_next, head_dim, 1}};
   const auto all_values = ConstView<float, 3>::packed(values_.as(), {layers, kv_heads, head_dim});
-  NATSCOPE_CHECK(from_status(device_.append_token(module_.device(), cache_, &roles, &keys, &all_values), "cache"));
-  return from_status(device_.end_appends(module_.device(), cache_), "cache");
+  return from_status(device_.append_token(module_.device(), cache_, &roles, &keys, &all_values), "cache");
+}
+
+Expected<void> DeviceStep::put_drops(std::int32_t layers) {
+  const std::int64_t to_next = layout_.size_bytes / static_cast<std::int64_t>(sizeof(std::int32_t));
+  const std::array<std::int64_t, 2> heads{layers, config_.kv_heads};
+  const kernels::TokenDrops call{.layer = 0,
+                                 .self_scores = ConstView<float, 2>::packed(self_scores_.as(), heads),
+                                 .prescribed = ConstView<std::int32_t, 2>::packed(input<std::int32_t>(drops_), heads),
+                                 .dropped = {recorded<std::int32_t>(0, layout_.dropped), heads, {to_next, 1}},
+                                 .held = {recorded<std::int32_t>(0, layout_.held), heads, {to_next, 1}}};
+  return from_status(device_.keep_heavy_hitters(module_.device(), cache_, &call), "cache");
 }
 
 }  // namespace natscope

@@ -20,7 +20,8 @@ namespace natscope {
 /// One token through all layers on a device: what RowPass is on the CPU.
 ///
 /// Everything that a token brings from the host goes up in one copy, everything that the host is shown comes down in
-/// one, its logits in another; seven operations a layer stand between. The first pass of a kind is done call by call,
+/// one, its logits in another; seven operations a layer stand between. Under H2O the layers' drops follow the layers'
+/// appends, in one operation more. The first pass of a kind is done call by call,
 /// the second is recorded, and from then on a pass is one replay (a CUDA graph): lengths and positions are read on the
 /// device. Memory stays where it is as long as this lives.
 class DeviceStep {
@@ -32,7 +33,7 @@ class DeviceStep {
   DeviceStep(const DeviceStep&) = delete;
   DeviceStep& operator=(const DeviceStep&) = delete;
 
-  /// As DevicePass::run with one token; the cache changes only after the last layer.
+  /// As DevicePass::run with one token; the cache changes only after the last layer, but for H2O's scores.
   [[nodiscard]] Expected<void> run(std::int32_t token, TokenPos position, PassObserver& observer, ChunkExtent extent,
                                    kernels::DeviceCacheCounts& counts);
   /// Logits [vocab] of the last pass, whose extent wanted hidden states. They are there: no wait.
@@ -44,6 +45,7 @@ class DeviceStep {
     std::int32_t layers = 0;
     bool hidden = false;  ///< to the logits
     float global_bias = 0;
+    bool drops = false;  ///< H2O
     bool operator==(const Kind&) const = default;
   };
 
@@ -56,6 +58,7 @@ class DeviceStep {
   [[nodiscard]] Expected<void> put_attention(const DeviceLayer& layer, std::int32_t index, const Kind& kind);
   [[nodiscard]] Expected<void> put_feed_forward(const DeviceLayer& layer);
   [[nodiscard]] Expected<void> put_appends(std::int32_t layers);
+  [[nodiscard]] Expected<void> put_drops(std::int32_t layers);
   [[nodiscard]] Expected<void> multiply(const kernels::TokenProducts& call);
   [[nodiscard]] kernels::TokenProducts of_normed(const float* norm) const;
   void forget_recording();
@@ -86,9 +89,9 @@ class DeviceStep {
   DeviceRecord shown_;
 
   DeviceLayout input_layout_;
-  std::int64_t x_, cosine_, sine_, prescribed_;  // places in the inputs; x grows through the layers
-  DeviceRecordLayout layout_;
-  DeviceArray inputs_, record_, values_, attended_, gate_, up_, logits_;
+  std::int64_t x_, cosine_, sine_, prescribed_, drops_;  // places in the inputs; x grows through the layers
+  DeviceRecordLayout layout_;                            // of this pass
+  DeviceArray inputs_, record_, values_, attended_, gate_, up_, logits_, self_scores_;
   PinnedArray host_inputs_, host_record_, host_logits_;
 
   std::optional<Kind> done_once_;

@@ -105,7 +105,7 @@ class Engine {
   /// Errors: bad_text (empty, not UTF-8), prompt_too_long.
   [[nodiscard]] Expected<std::vector<std::int32_t>> tokenize(std::string_view text) const;
 
-  /// Forgets the sequence and begins a new one under a plan. Errors: as RoleDecider::create; device_unavailable (H2O on a GPU).
+  /// Forgets the sequence and begins a new one under a plan. Errors: as RoleDecider::create; usage (a plan that the prompt attention cannot do).
   [[nodiscard]] Expected<void> start(RolePlan plan);
 
   /// Processes tokens in chunks. May be called again to go on. On an error or a stop the sequence stands after the last whole chunk.

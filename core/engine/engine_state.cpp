@@ -28,21 +28,20 @@ Expected<void> Engine::State::start(RolePlan plan) {
   const float bias = config.nats ? static_cast<float>(config.nats->global_bias) : 0.0F;
   NATSCOPE_TRY(RoleDecider created, RoleDecider::create(std::move(plan), config.layers, config.kv_heads, model_window, bias, has_scores));
 
-  const bool is_h2o = created.plan().policy.kind == Policy::Kind::h2o;
-  if (device && is_h2o) {
-    return fail(ErrorCode::device_unavailable, "the h2o policy keeps scores, which the GPU's cache does not", "use --device cpu for this policy");
-  }
+  const std::optional<kernels::HeavyHitters> rule = heavy_hitters(created.plan().policy);
   if (device && device->is_dense() && created.window())
     return fail(ErrorCode::usage, "flash attention knows no roles but Global", "use the policy full");
+  if (device && rule && !device->attends_to_cache())
+    return fail(ErrorCode::usage, "h2o weighs what the cache holds, to which this attention does not look", "use the policy full");
   if (device) {
     cache_is_stale = true;  // until the end, should it fail
-    NATSCOPE_CHECK(device->reset_cache(created.window().value_or(0)));
+    NATSCOPE_CHECK(device->reset_cache(created.window().value_or(0), rule));
   }
 
   const std::unique_lock lock(record_mutex);  // other threads may be drawing from what ends here
   recorder.reset();
   decider.emplace(std::move(created));
-  cache->reset(decider->window().value_or(0), is_h2o);
+  cache->reset(decider->window().value_or(0), rule.has_value());
   cache_is_stale = false;
   store.clear();
   recorder.emplace(geometry, has_scores, *decider, store, folder.tokenizer());

@@ -69,6 +69,22 @@ Expected<void> FrameRecorder::evict(kernels::KvCache& cache, LayerId layer, Toke
   return {};
 }
 
+Expected<void> FrameRecorder::prescribe_drops(LayerId, TokenPos, kernels::View<std::int32_t, 2> positions) const {
+  for (std::int64_t n = 0; n < positions.size(0); ++n) std::fill_n(&positions(n, 0), positions.size(1), kernels::no_drop);
+  return {};
+}
+
+Expected<void> FrameRecorder::dropped(LayerId layer, TokenPos now, std::span<const std::int32_t> positions,
+                                      std::span<const std::int32_t> held) {
+  const auto index = static_cast<std::size_t>(now.value - first_.value);
+  for (std::size_t head = 0; head < positions.size(); ++head) {
+    if (positions[head] != kernels::no_drop)
+      evicted_[index].push_back({layer, KvHeadId(static_cast<std::int32_t>(head)), TokenPos(positions[head])});
+    entries_[index * tallies_.size() + head_index(layer, static_cast<std::int64_t>(head))] = held[head];
+  }
+  return {};
+}
+
 /// Entries after the token, and the counts that follow from them.
 void FrameRecorder::count(TokenFrame& frame) {
   std::int64_t paper = 0;

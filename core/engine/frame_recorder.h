@@ -38,6 +38,9 @@ class FrameRecorder final : public PassObserver {
                                         kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse) override;
   [[nodiscard]] bool evicts() const override { return decider_.plan().policy.kind == Policy::Kind::h2o; }
   [[nodiscard]] Expected<void> evict(kernels::KvCache& cache, LayerId layer, TokenPos now) override;
+  [[nodiscard]] Expected<void> prescribe_drops(LayerId layer, TokenPos first, kernels::View<std::int32_t, 2> positions) const override;
+  [[nodiscard]] Expected<void> dropped(LayerId layer, TokenPos now, std::span<const std::int32_t> positions,
+                                       std::span<const std::int32_t> held) override;
 
  private:
   [[nodiscard]] std::size_t head_index(LayerId layer, std::int64_t kv_head) const;

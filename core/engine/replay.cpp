@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <span>
+#include <string>
 
 #include "core/engine/kernel_status.h"
 
@@ -80,6 +81,25 @@ Expected<void> ReplayObserver::evict(kernels::KvCache& cache, LayerId layer, Tok
   return {};
 }
 
+Expected<void> ReplayObserver::prescribe_drops(LayerId layer, TokenPos first, kernels::View<std::int32_t, 2> positions) const {
+  for (std::int64_t n = 0; n < positions.size(0); ++n) {
+    std::fill_n(&positions(n, 0), positions.size(1), kernels::no_drop);
+    for (const EvictedEntry& entry : sequence_.evicted[static_cast<std::size_t>(first.value + n)]) {
+      if (entry.layer == layer) positions(n, entry.kv_head.value) = entry.position.value;
+    }
+  }
+  return {};
+}
+
+Expected<void> ReplayObserver::dropped(LayerId layer, TokenPos now, std::span<const std::int32_t> positions,
+                                       std::span<const std::int32_t>) {
+  std::vector<std::int32_t> recorded(positions.size());
+  NATSCOPE_CHECK(prescribe_drops(layer, now, kernels::View<std::int32_t, 2>::packed(recorded.data(), {1, sequence_.kv_heads})));
+  if (!std::ranges::equal(recorded, positions))
+    return fail(ErrorCode::internal, "a replay dropped other entries of layer " + std::to_string(layer.value) + " than before");
+  return {};
+}
+
 Expected<void> replay(const RecordedSequence& sequence, ChunkPass& pass, kernels::KvCache& cache, ReplayObserver& observer,
                       ChunkExtent extent, std::stop_token stop) {
   cache.reset(sequence.window, sequence.h2o.has_value());
@@ -90,7 +110,7 @@ Expected<void> replay(const RecordedSequence& sequence, ChunkPass& pass, kernels
 
 Expected<void> replay(const RecordedSequence& sequence, DevicePass& pass, std::int64_t most_tokens, ReplayObserver& observer,
                       ChunkExtent extent, std::stop_token stop) {
-  NATSCOPE_CHECK(pass.reset_cache(sequence.window));
+  NATSCOPE_CHECK(pass.reset_cache(sequence.window, sequence.h2o ? heavy_hitters(*sequence.h2o) : std::nullopt));
   return in_chunks(sequence, most_tokens, [&](std::span<const std::int32_t> tokens, TokenPos first) {
     return pass.run(tokens, first, observer, extent, stop);
   });

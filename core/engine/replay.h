@@ -45,6 +45,9 @@ class ReplayObserver final : public PassObserver {
                                         kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse) override;
   [[nodiscard]] bool evicts() const override { return sequence_.h2o.has_value(); }
   [[nodiscard]] Expected<void> evict(kernels::KvCache& cache, LayerId layer, TokenPos now) override;
+  [[nodiscard]] Expected<void> prescribe_drops(LayerId layer, TokenPos first, kernels::View<std::int32_t, 2> positions) const override;
+  [[nodiscard]] Expected<void> dropped(LayerId layer, TokenPos now, std::span<const std::int32_t> positions,
+                                       std::span<const std::int32_t> held) override;
 
  private:
   const RecordedSequence& sequence_;
@@ -59,7 +62,7 @@ class ReplayObserver final : public PassObserver {
 [[nodiscard]] Expected<void> replay(const RecordedSequence& sequence, ChunkPass& pass, kernels::KvCache& cache, ReplayObserver& observer,
                                     ChunkExtent extent, std::stop_token stop);
 
-/// The same on a device, in chunks of at most `most_tokens`. Not for H2O.
+/// The same on a device, in chunks of at most `most_tokens`.
 [[nodiscard]] Expected<void> replay(const RecordedSequence& sequence, DevicePass& pass, std::int64_t most_tokens, ReplayObserver& observer,
                                     ChunkExtent extent, std::stop_token stop);
 

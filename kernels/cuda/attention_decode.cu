@@ -5,6 +5,8 @@
 #include "kernels/cuda/attention_decode.h"
 
 #include <algorithm>
+#include <optional>
+#include <type_traits>
 
 #include "kernels/cuda/block_team.cuh"
 #include "kernels/cuda/decode_loops.h"
@@ -19,6 +21,7 @@ namespace natscope::kernels::cuda {
 namespace {
 
 constexpr int merge_threads = 128;
+constexpr int score_threads = 256;
 
 /// Tiles of one warp: decode_rows queries, and fewer keys than a block's tiles have, so that many fit.
 template <class Element, int dim_>
@@ -42,11 +45,13 @@ struct DecodeCall {
   std::int32_t group;
   DecodeUnits units;
   DecodePartials partials;
+  DecodeScores scores;
   float scale_log2;
   ConstView<float, 2> queries, self_key, self_value;
   View<float, 2> out;
   float* lse;
   bool round;
+  float* self_scores;
 };
 
 template <class Element, int dim>
@@ -136,7 +141,7 @@ class DecodeWarp : public SoftmaxRows<DecodeShape<Element, dim>> {
   std::int32_t entries_ = 0;
 };
 
-template <class Element, int dim>
+template <class Element, int dim, bool keeps>
 __global__ void __launch_bounds__(DecodeShape<Element, dim>::warps * 32)
     decode_kernel(__grid_constant__ const DecodeCall call) {
   void* const shared = shared_memory();
@@ -144,7 +149,8 @@ __global__ void __launch_bounds__(DecodeShape<Element, dim>::warps * 32)
   const auto own = static_cast<int>(threadIdx.x / 32);
   DecodeWarp<Element, dim> warp(call, static_cast<std::byte*>(shared) + own * DecodeShape<Element, dim>::warp_bytes);
   // Few shares spread over all multiprocessors before two of them meet on one.
-  decode_share(warp, call.units, static_cast<std::int32_t>(own * gridDim.x + blockIdx.x), call.scale_log2);
+  decode_share<keeps>(warp, call.units, call.scores, static_cast<std::int32_t>(own * gridDim.x + blockIdx.x),
+                      call.scale_log2);
 }
 
 __global__ void __launch_bounds__(merge_threads) merge_kernel(__grid_constant__ const DecodeCall call) {
@@ -157,17 +163,28 @@ __global__ void __launch_bounds__(merge_threads) merge_kernel(__grid_constant__ 
                       call.out.data + head * call.out.strides[0],
                       call.lse + head,
                       call.arena.head_dim,
-                      call.round};
+                      call.round,
+                      call.scores.raw == nullptr ? nullptr : call.scores.softmax + head};
   merge_decode(BlockTeam(), call.units, call.partials, kv_head, head % call.group, row, call.scale_log2);
 }
 
+/// A thread an entry that a head could hold; the first one of a head also says what the new token put on itself.
+__global__ void __launch_bounds__(score_threads) score_kernel(__grid_constant__ const DecodeCall call) {
+  wait_for_earlier();
+  const auto kv_head = static_cast<std::int32_t>(blockIdx.y);
+  const KvHeadPages head(call.arena, call.layer, kv_head);
+  const auto slot = static_cast<std::int32_t>(blockIdx.x * score_threads + threadIdx.x);
+  if (slot < head.state->entries()) call.scores.add_to(head, kv_head, slot, call.scale_log2);
+  if (slot == 0) call.self_scores[kv_head] = call.scores.of_token(kv_head);
+}
+
 /// The blocks that divide the work between them.
-template <class Element, int dim>
+template <class Element, int dim, bool keeps>
 Status decode_blocks(int& blocks) {
   using Shape = DecodeShape<Element, dim>;
   std::int64_t resident = 0;
-  if (const Status status =
-          resident_blocks(decode_kernel<Element, dim>, Shape::warps * 32, Shape::warps * Shape::warp_bytes, resident);
+  if (const Status status = resident_blocks(decode_kernel<Element, dim, keeps>, Shape::warps * 32,
+                                            Shape::warps * Shape::warp_bytes, resident);
       !status.ok()) {
     return status;
   }
@@ -184,21 +201,49 @@ DecodeUnits units_of(const DeviceKvCache& cache, LayerId layer, std::int64_t hea
           decode_tile(arena.dtype), workers};
 }
 
+/// f(Element, dim, keeps) for what a cache holds.
+template <class F>
+Status with_decode(const DeviceKvCache& cache, const F& f) {
+  const KvArena& arena = cache.arena();
+  return with_shape(arena.dtype, tile_dim(arena.head_dim), [&](auto element, auto dim) -> Status {
+    return cache.keeps_scores() ? f(element, dim, std::true_type()) : f(element, dim, std::false_type());
+  });
+}
+
+/// How a decode of `heads` query heads is divided, and what lies where in its scratch; without a base it only counts.
+struct DecodePlan {
+  int blocks = 0;
+  DecodeUnits units;
+  DecodePartials partials;
+  DecodeScores scores;
+
+  DecodePlan(const DeviceKvCache& cache, LayerId layer, std::int64_t heads, int blocks_at_once, int warps, int dim,
+             void* base)
+      : blocks(blocks_at_once),
+        units(units_of(cache, layer, heads, blocks_at_once * warps)),
+        partials(units, heads / cache.arena().kv_heads, dim, base),
+        scores(heads, cache.arena().kv_heads, cache.arena().most_scored,
+               base == nullptr ? nullptr : static_cast<std::byte*>(base) + partials.used_bytes) {}
+  [[nodiscard]] std::int64_t used_bytes() const { return partials.used_bytes + scores.used_bytes; }
+};
+
+template <class Element, int dim, bool keeps>
+Status plan_decode(const DeviceKvCache& cache, LayerId layer, std::int64_t heads, void* base,
+                   std::optional<DecodePlan>& plan) {
+  int blocks = 0;
+  if (const Status status = decode_blocks<Element, dim, keeps>(blocks); !status.ok()) return status;
+  plan.emplace(cache, layer, heads, blocks, DecodeShape<Element, dim>::warps, dim, base);
+  return {};
+}
+
 }  // namespace
 
 std::int64_t attention_decode_scratch_bytes(std::int64_t heads, const DeviceKvCache& cache) {
-  const KvArena& arena = cache.arena();
-  const int dim = tile_dim(arena.head_dim);
-  std::int64_t bytes = 0;
-  const Status status = with_shape(arena.dtype, dim, [&](auto element, auto tile_columns) -> Status {
-    using Shape = DecodeShape<decltype(element), tile_columns()>;
-    int blocks = 0;
-    if (const Status found = decode_blocks<decltype(element), tile_columns()>(blocks); !found.ok()) return found;
-    const DecodeUnits units = units_of(cache, LayerId(0), heads, blocks * Shape::warps);
-    bytes = DecodePartials(units, heads / arena.kv_heads, dim, nullptr).used_bytes;
-    return {};
+  std::optional<DecodePlan> plan;
+  const Status status = with_decode(cache, [&](auto element, auto dim, auto keeps) -> Status {
+    return plan_decode<decltype(element), dim(), keeps()>(cache, LayerId(0), heads, nullptr, plan);
   });
-  return status.ok() ? bytes : 0;
+  return status.ok() ? plan->used_bytes() : 0;
 }
 
 Status attention_decode(ConstView<float, 2> queries, ConstView<float, 2> self_key, ConstView<float, 2> self_value,
@@ -212,30 +257,43 @@ Status attention_decode(ConstView<float, 2> queries, ConstView<float, 2> self_ke
       !status.ok()) {
     return status;
   }
-  if (!self_scores.empty()) return {StatusCode::backend_unavailable, "H2O's scores are kept by the CPU's cache only"};
+  if (self_scores.empty() == cache.keeps_scores())
+    return {StatusCode::shape_mismatch, "self_scores: where the cache keeps scores, and only there"};
   const KvArena& arena = cache.arena();
-  const int dim = tile_dim(head_dim);
-  return with_shape(arena.dtype, dim, [&](auto element, auto tile_columns) -> Status {
+  return with_decode(cache, [&](auto element, auto dim, auto keeps) -> Status {
     using Element = decltype(element);
-    using Shape = DecodeShape<Element, tile_columns()>;
-    int blocks = 0;
-    if (const Status status = decode_blocks<Element, tile_columns()>(blocks); !status.ok()) return status;
-    const DecodeUnits units = units_of(cache, layer, heads, blocks * Shape::warps);
-    const std::int64_t group = heads / arena.kv_heads;
-    const DecodePartials partials(units, group, dim, scratch);
-    if (scratch_bytes < partials.used_bytes) return {StatusCode::shape_mismatch, "scratch: too small"};
-    const DecodeCall call{
-        arena,   layer.value, static_cast<std::int32_t>(group),
-        units,   partials,    static_cast<float>(1 / std::sqrt(static_cast<double>(head_dim))) * log2_e,
-        queries, self_key,    self_value,
-        out,     lse.data(),  round};
+    using Shape = DecodeShape<Element, dim()>;
+    std::optional<DecodePlan> plan;
+    if (const Status status = plan_decode<Element, dim(), keeps()>(cache, layer, heads, scratch, plan); !status.ok())
+      return status;
+    if (scratch_bytes < plan->used_bytes()) return {StatusCode::shape_mismatch, "scratch: too small"};
+    const DecodeCall call{.arena = arena,
+                          .layer = layer.value,
+                          .group = static_cast<std::int32_t>(heads / arena.kv_heads),
+                          .units = plan->units,
+                          .partials = plan->partials,
+                          .scores = plan->scores,
+                          .scale_log2 = static_cast<float>(1 / std::sqrt(static_cast<double>(head_dim))) * log2_e,
+                          .queries = queries,
+                          .self_key = self_key,
+                          .self_value = self_value,
+                          .out = out,
+                          .lse = lse.data(),
+                          .round = round,
+                          .self_scores = self_scores.data()};
     if (const Status status =
-            launch_dependent(decode_kernel<Element, tile_columns()>, static_cast<unsigned>(blocks), Shape::warps * 32,
-                             std::size_t{Shape::warps * Shape::warp_bytes}, stream, call);
+            launch_dependent(decode_kernel<Element, dim(), keeps()>, static_cast<unsigned>(plan->blocks),
+                             Shape::warps * 32, std::size_t{Shape::warps * Shape::warp_bytes}, stream, call);
         !status.ok()) {
       return status;
     }
-    return launch_dependent(merge_kernel, static_cast<unsigned>(heads), merge_threads, 0, stream, call);
+    if (const Status status =
+            launch_dependent(merge_kernel, static_cast<unsigned>(heads), merge_threads, 0, stream, call);
+        !status.ok() || !cache.keeps_scores()) {
+      return status;
+    }
+    const dim3 grid(blocks_for(arena.most_scored, score_threads), static_cast<unsigned>(arena.kv_heads));
+    return launch_dependent(score_kernel, grid, score_threads, 0, stream, call);
   });
 }
 

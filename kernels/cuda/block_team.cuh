@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/cuda/train_plan.h"
 
@@ -36,29 +37,40 @@ struct BlockTeam {
 
   template <class F>
   __device__ float sum(std::int32_t count, const F& f) const {
-    return joined(count, 0.0F, f, [](float a, float b) { return a + b; });
+    return join(count, 0.0F, f, [](float a, float b) { return a + b; });
   }
   template <class F>
   __device__ float largest(std::int32_t count, const F& f) const {
-    return joined(count, -INFINITY, f, [](float a, float b) { return fmaxf(a, b); });
+    return join(count, -INFINITY, f, [](float a, float b) { return fmaxf(a, b); });
   }
-
- private:
   /// Always in the same order: every thread its own, then a warp's, then the warps'.
-  template <class F, class Join>
-  __device__ static float joined(std::int32_t count, float number, const F& f, const Join& join) {
-    __shared__ float of_warp[32];
+  template <class T, class F, class Join>
+  __device__ T join(std::int32_t count, T number, const F& f, const Join& both) const {
+    __shared__ T of_warp[32];
     for (auto index = static_cast<std::int32_t>(threadIdx.x); index < count;
          index += static_cast<std::int32_t>(blockDim.x)) {
-      number = join(number, f(index));
+      number = both(number, f(index));
     }
-    for (int step = 16; step > 0; step /= 2) number = join(number, __shfl_xor_sync(0xffffffffU, number, step));
+    for (int step = 16; step > 0; step /= 2) number = both(number, from_lane(number, step));
     if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = number;
     __syncthreads();
     number = of_warp[0];
-    for (unsigned warp = 1; warp < blockDim.x / 32; ++warp) number = join(number, of_warp[warp]);
+    for (unsigned warp = 1; warp < blockDim.x / 32; ++warp) number = both(number, of_warp[warp]);
     __syncthreads();
     return number;
+  }
+
+ private:
+  /// What the lane `step` away holds.
+  template <class T>
+  __device__ static T from_lane(const T& number, int step) {
+    static_assert(sizeof(T) % sizeof(std::uint32_t) == 0);
+    std::uint32_t words[sizeof(T) / sizeof(std::uint32_t)];
+    memcpy(words, &number, sizeof(T));
+    for (std::uint32_t& word : words) word = __shfl_xor_sync(0xffffffffU, word, step);
+    T other;
+    memcpy(&other, words, sizeof(T));
+    return other;
   }
 };
 

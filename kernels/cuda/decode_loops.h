@@ -87,10 +87,70 @@ struct DecodePartials {
   }
 };
 
-/// One worker's share. A `Warp` has decode_rows rows of queries and `units.tile` columns of keys: start(unit) and
-/// fetch(tile, stage) bring them, as in train_loops.h; finish(partial) leaves what was found.
-template <class Warp>
-NATSCOPE_HD void decode_share(Warp& warp, const DecodeUnits& units, std::int32_t worker, float scale_log2) {
+/// How the softmax of a query head came out: the largest score, the sum of weights relative to it, and the new token's
+/// own part of that sum.
+struct DecodeSoftmax {
+  float largest;
+  float total;
+  float self;
+
+  /// A score's weight, the same as in the head's output.
+  [[nodiscard]] NATSCOPE_HD float weight(float score, float scale_log2) const {
+    return exp2f((score - largest) * scale_log2) / total;
+  }
+};
+
+/// What a decode over a cache with scores (H2O) leaves for them: once all weights are known they are added up by entry.
+struct DecodeScores {
+  float* raw = nullptr;              ///< [heads, stride]: query · key, by slot; null: no scores are kept
+  DecodeSoftmax* softmax = nullptr;  ///< [heads]
+  std::int32_t group = 1;
+  std::int64_t stride = 0;
+  std::int64_t used_bytes = 0;
+
+  DecodeScores() = default;
+  /// Divides what begins at `base`; without a base it only counts. `most_entries` 0: no scores are kept.
+  DecodeScores(std::int64_t heads, std::int64_t kv_heads, std::int64_t most_entries, void* base)
+      : group(static_cast<std::int32_t>(heads / kv_heads)), stride(most_entries) {
+    if (most_entries == 0) return;
+    const std::int64_t raw_bytes = (heads * stride * 4 + 255) / 256 * 256;
+    used_bytes = raw_bytes + heads * static_cast<std::int64_t>(sizeof(DecodeSoftmax));
+    if (base == nullptr) return;
+    raw = static_cast<float*>(base);
+    softmax = reinterpret_cast<DecodeSoftmax*>(static_cast<char*>(base) + raw_bytes);
+  }
+
+  /// A tile's scores to where they belong; rows of a unit that no query head has, and columns behind the last entry,
+  /// are nobody's.
+  NATSCOPE_HD void keep(std::int32_t unit, std::int32_t row_tiles, std::int32_t row, std::int32_t slot,
+                        std::int32_t entries, float score) const {
+    const std::int32_t of_group = unit % row_tiles * decode_rows + row;
+    if (of_group >= group || slot >= entries) return;
+    raw[(static_cast<std::int64_t>(unit / row_tiles) * group + of_group) * stride + slot] = score;
+  }
+  /// An entry's score grows by the weights that the heads of its group put on it, head by head.
+  NATSCOPE_HD void add_to(const KvHeadPages& head, std::int32_t kv_head, std::int32_t slot, float scale_log2) const {
+    float sum = head.scores[slot];
+    for (std::int64_t query = std::int64_t{kv_head} * group; query < (std::int64_t{kv_head} + 1) * group; ++query)
+      sum += softmax[query].weight(raw[query * stride + slot], scale_log2);
+    head.scores[slot] = sum;
+  }
+  /// What the new token has put on itself.
+  [[nodiscard]] NATSCOPE_HD float of_token(std::int32_t kv_head) const {
+    float sum = 0;
+    for (std::int32_t index = 0; index < group; ++index) {
+      const DecodeSoftmax& head = softmax[static_cast<std::int64_t>(kv_head) * group + index];
+      sum += head.self / head.total;
+    }
+    return sum;
+  }
+};
+
+/// One worker's share. `keeps`: scores are. A `Warp` has decode_rows rows of queries and `units.tile` columns of keys:
+/// start(unit) and fetch(tile, stage) bring them, as in train_loops.h; finish(partial) leaves what was found.
+template <bool keeps, class Warp>
+NATSCOPE_HD void decode_share(Warp& warp, const DecodeUnits& units, const DecodeScores& scores, std::int32_t worker,
+                              float scale_log2) {
   const DecodeShare share = units.share(worker, units.tiles_before(units.count));
   std::int64_t before = 0;
   for (std::int32_t unit = 0; unit < units.count && before < share.end; ++unit) {
@@ -106,6 +166,11 @@ NATSCOPE_HD void decode_share(Warp& warp, const DecodeUnits& units, std::int32_t
     through_stages(warp, static_cast<std::int32_t>(end - first), fetch, [&](std::int32_t index, int stage) {
       const std::int32_t slot = (first_tile + index) * units.tile;
       warp.score(stage);
+      if constexpr (keeps) {
+        warp.each_score([&](std::int32_t row, std::int32_t column, const float& score) {
+          scores.keep(unit, units.row_tiles, row, slot + column, entries, score);
+        });
+      }
       if (slot + units.tile > entries) {
         warp.each_score([&](std::int32_t, std::int32_t column, float& score) {
           if (slot + column >= entries) score = -INFINITY;
@@ -126,7 +191,8 @@ struct DecodeRow {
   float* out = nullptr;               ///< [head_dim]
   float* lse = nullptr;
   std::int32_t head_dim = 0;
-  bool round = false;  ///< `out` to bf16
+  bool round = false;                ///< `out` to bf16
+  DecodeSoftmax* softmax = nullptr;  ///< null where scores are not kept
 };
 
 /// Puts together what was found of one query head, the index-th of its group, and the new token itself. Partial sums
@@ -163,7 +229,9 @@ NATSCOPE_HD void merge_decode(const Team& team, const DecodeUnits& units, const 
       sum += weight(partials.largest[at(partial)]) * partials.sums[at(partial) * partials.dim + d];
     }
     row.out[d] = row.round ? to_float(to_bf16(sum / total)) : sum / total;
-    if (d == 0) *row.lse = top * (scale_log2 / log2_e) + logf(total);
+    if (d > 0) return;
+    *row.lse = top * (scale_log2 / log2_e) + logf(total);
+    if (row.softmax != nullptr) *row.softmax = {top, total, self_weight};
   });
 }
 

@@ -155,6 +155,7 @@ NATSCOPE_HD void move_entries(const Team& team, const KvHeadPages& head, const s
       new_key[piece] = key[piece];
       new_key[to_value + piece] = key[to_value + piece];
       if (piece == 0) head.position(to[row]) = head.position(from[row]);
+      if (piece == 0 && head.arena->most_scored > 0) head.scores[to[row]] = head.scores[from[row]];
     });
   }
 }
@@ -188,7 +189,7 @@ NATSCOPE_HD void append_to_head(const Team& team, AppendShared& shared, const Kv
   const std::int32_t missing = pages - before.pages;
   team.each(1, [&](std::int32_t) {
     shared.first_page = 0;
-    if (pages > arena.head_pages) {
+    if (pages > arena.head_pages || (arena.most_scored > 0 && end > arena.most_scored)) {
       shared.first_page = -1;
       (void)fetch_add(arena.stock->failed, 1);
     } else if (missing > 0) {
@@ -257,16 +258,14 @@ NATSCOPE_HD void append_to_head(const Team& team, AppendShared& shared, const Kv
             [&](std::int32_t index) { arena.returned_pages[shared.first_page + index] = head.table[pages + index]; });
 }
 
-/// Pages that became empty are free from here on.
+/// Pages that became empty are free from here on. Other teams may give pages back at the same time, but none may take.
 template <class Team>
-NATSCOPE_HD void take_back_pages(const Team& team, const KvArena& arena) {
-  const std::int32_t free = arena.stock->free;
+NATSCOPE_HD void take_back_pages(const Team& team, AppendShared& shared, const KvArena& arena) {
   const std::int32_t returned = arena.stock->returned;
+  team.each(1, [&](std::int32_t) { shared.first_page = fetch_add(arena.stock->free, returned); });
+  const std::int32_t free = shared.first_page;
   team.each(returned, [&](std::int32_t index) { arena.free_pages[free + index] = arena.returned_pages[index]; });
-  team.each(1, [&](std::int32_t) {
-    arena.stock->free = free + returned;
-    arena.stock->returned = 0;
-  });
+  team.each(1, [&](std::int32_t) { arena.stock->returned = 0; });
 }
 
 /// The pages of one more slab are free.

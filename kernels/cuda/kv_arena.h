@@ -48,6 +48,9 @@ struct KvArena {
   std::int32_t most_moves = 0;      ///< sliding entries that one head can hold
   std::int32_t most_tokens = 0;     ///< that one append can bring
   std::int32_t layers_at_once = 1;  ///< that can append a token in one kernel: `moves` and `slots` have room for them
+  std::int32_t heavy = 0;           ///< where scores are kept: HeavyHitters
+  std::int32_t recent = 0;
+  std::int32_t most_scored = 0;  ///< entries that one head can hold then; 0: no scores are kept
   std::int64_t page_bytes = 0;
 
   KvHeadState* heads = nullptr;            ///< [layers, kv_heads]
@@ -59,6 +62,7 @@ struct KvArena {
   std::int32_t* moves = nullptr;           ///< [layers_at_once · kv_heads, 2, most_moves]: see kv_append.h
   std::int32_t* slots = nullptr;  ///< where the tokens of an append go: [kv_heads, most_tokens], or of one token each
                                   ///< of [layers_at_once, kv_heads]
+  float* scores = nullptr;        ///< [layers, kv_heads, most_scored], by slot: sums of attention weights (H2O)
 
   [[nodiscard]] NATSCOPE_HD std::int64_t head_count() const { return static_cast<std::int64_t>(layers) * kv_heads; }
   [[nodiscard]] NATSCOPE_HD std::int64_t row_bytes() const {
@@ -88,11 +92,13 @@ struct KvHeadPages {
   const KvArena* arena;
   KvHeadState* state;
   std::int32_t* table;
+  float* scores;  ///< by slot, where the arena keeps scores
 
   NATSCOPE_HD KvHeadPages(const KvArena& of, std::int64_t layer, std::int64_t kv_head)
       : arena(&of),
         state(of.heads + layer * of.kv_heads + kv_head),
-        table(of.page_table + (layer * of.kv_heads + kv_head) * of.head_pages) {}
+        table(of.page_table + (layer * of.kv_heads + kv_head) * of.head_pages),
+        scores(of.scores + (layer * of.kv_heads + kv_head) * of.most_scored) {}
 
   [[nodiscard]] NATSCOPE_HD std::byte* key_row(std::int32_t slot) const {
     return arena->page(table[slot / arena->page_entries]) + slot % arena->page_entries * arena->row_bytes();
@@ -143,6 +149,18 @@ inline void set_window(KvArena& arena, std::int64_t window, std::int64_t max_tok
   const std::int64_t layer_bytes = arena.moves_bytes();
   const std::int64_t layers = layer_bytes > 0 ? most_moves_bytes / layer_bytes : arena.layers;
   arena.layers_at_once = static_cast<std::int32_t>(layers < 1 ? 1 : layers < arena.layers ? layers : arena.layers);
+}
+
+/// Sets the rule by which scores are kept, null for none, and with it the bytes of `scores`, which it returns.
+inline std::int64_t set_heavy_hitters(KvArena& arena, const HeavyHitters* rule, std::int64_t max_tokens) {
+  constexpr std::int64_t widest = std::numeric_limits<std::int32_t>::max();
+  const auto held = [&](std::int64_t count) { return static_cast<std::int32_t>(count < widest ? count : widest); };
+  arena.heavy = rule == nullptr ? 0 : held(rule->heavy);
+  arena.recent = rule == nullptr ? 0 : held(rule->recent);
+  // The newest token stands beside those that the rule kept before it.
+  const std::int64_t most = std::int64_t{arena.heavy} + arena.recent + 1;
+  arena.most_scored = rule == nullptr ? 0 : static_cast<std::int32_t>(most < max_tokens ? most : max_tokens);
+  return std::int64_t{4} * arena.head_count() * arena.most_scored;
 }
 
 /// Divides what begins at `base` into the arena's tables, and says how many bytes they are; without a base it only

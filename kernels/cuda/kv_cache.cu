@@ -11,6 +11,7 @@
 #include "kernels/cuda/block_team.cuh"
 #include "kernels/cuda/kernel_launch.cuh"
 #include "kernels/cuda/kv_append.h"
+#include "kernels/cuda/kv_evict.h"
 #include "kernels/launch/argument_checks.h"
 
 namespace natscope::kernels::cuda {
@@ -92,7 +93,26 @@ __global__ void __launch_bounds__(append_threads)
   if (row < keys.sizes[1]) write_entry(KvHeadPages(arena, layer, blockIdx.y), blockIdx.y, row, keys, values);
 }
 
-__global__ void take_back_kernel(__grid_constant__ const KvArena arena) { take_back_pages(BlockTeam(), arena); }
+/// A block a head, of which the first one also takes pages back: every append of a long row of tokens then finds all
+/// that are not in use.
+__global__ void __launch_bounds__(append_threads)
+    keep_heavy_hitters_kernel(__grid_constant__ const KvArena arena, __grid_constant__ const TokenDrops call) {
+  __shared__ AppendShared shared;
+  if (blockIdx.x == 0 && blockIdx.y == 0) take_back_pages(BlockTeam(), shared, arena);
+  const std::int64_t kv_head = blockIdx.x;
+  const std::int64_t layer = blockIdx.y;
+  const KvHeadPages head(arena, call.layer + layer, kv_head);
+  const auto at = [&](const auto& view) { return view.data + layer * view.strides[0] + kv_head * view.strides[1]; };
+  const std::int32_t dropped = keep_heavy_hitters(BlockTeam(), head, *at(call.self_scores), *at(call.prescribed));
+  if (threadIdx.x > 0) return;
+  *at(call.dropped) = dropped;
+  *at(call.held) = head.state->entries();
+}
+
+__global__ void take_back_kernel(__grid_constant__ const KvArena arena) {
+  __shared__ AppendShared shared;
+  take_back_pages(BlockTeam(), shared, arena);
+}
 
 __global__ void add_slab_kernel(__grid_constant__ const KvArena arena, std::int32_t slab, std::byte* base) {
   add_slab_pages(BlockTeam(), arena, slab, base);
@@ -138,7 +158,7 @@ Status DeviceKvCache::create(const KvCacheShape& shape, std::int64_t max_tokens,
   if (const Status status = made->allocate(bytes, &made->tables_); !status.ok()) return status;
   divide_tables(made->arena_, made->tables_);
   if (const Status status = made->mirror_.allocate(mirror_bytes(made->arena_)); !status.ok()) return status;
-  if (const Status status = made->reset(0, false, nullptr); !status.ok()) return status;
+  if (const Status status = made->reset(0, nullptr, nullptr); !status.ok()) return status;
   // Streams of their own do not wait for the default stream.
   if (const Status status = synchronize(nullptr); !status.ok()) return status;
   cache = std::move(made);
@@ -150,6 +170,7 @@ DeviceKvCache::~DeviceKvCache() {
   release_slabs();
   release(moves_);
   release(slots_);
+  release(scores_);
   release(tables_);
 }
 
@@ -164,8 +185,9 @@ void DeviceKvCache::release_slabs() {
   slabs_.clear();
 }
 
-Status DeviceKvCache::reset(std::int64_t window, bool keep_scores, Stream stream) {
-  if (keep_scores) return {StatusCode::backend_unavailable, "H2O's scores are kept by the CPU's cache only"};
+Status DeviceKvCache::reset(std::int64_t window, const HeavyHitters* heavy_hitters, Stream stream) {
+  if (heavy_hitters != nullptr && (heavy_hitters->heavy < 0 || heavy_hitters->recent < 0))
+    return {StatusCode::invalid_argument, "heavy, recent: not below 0"};
   if (const Status status = synchronize(stream); !status.ok()) return status;
   release_slabs();
   release(moves_);
@@ -176,12 +198,23 @@ Status DeviceKvCache::reset(std::int64_t window, bool keep_scores, Stream stream
   slots_ = nullptr;
   arena_.slots = nullptr;
   arena_.most_tokens = 0;
+  release(scores_);
+  scores_ = nullptr;
+  arena_.scores = nullptr;
   set_window(arena_, window, max_tokens_);
+  const std::int64_t scores_bytes = set_heavy_hitters(arena_, heavy_hitters, max_tokens_);
   window_ = arena_.window;
   if (arena_.moves_bytes() > 0) {
     if (const Status status = allocate(arena_.moves_bytes(), &moves_); !status.ok()) return status;
   }
   arena_.moves = static_cast<std::int32_t*>(moves_);
+  if (scores_bytes > 0) {
+    if (const Status status = allocate(scores_bytes, &scores_); !status.ok()) {
+      arena_.most_scored = 0;
+      return status;
+    }
+  }
+  arena_.scores = static_cast<float*>(scores_);
   std::memset(mirror_.as<std::byte>(), 0, static_cast<std::size_t>(mirror_.size_bytes()));
   return fill_bytes(arena_.heads, 0, mirror_.size_bytes(), stream);
 }
@@ -236,6 +269,8 @@ Status DeviceKvCache::append(LayerId layer, ConstView<Role, 2> roles, ConstView<
                              ConstView<float, 3> values, Stream stream) {
   if (layer.value < 0 || layer.value >= arena_.layers) return {StatusCode::invalid_argument, "layer: not in the cache"};
   const std::int64_t rows = roles.size(1);
+  if (keeps_scores() && rows > 1)
+    return {StatusCode::invalid_argument, "append: a cache that keeps scores takes tokens one by one"};
   if (roles.size(0) != arena_.kv_heads) return {StatusCode::shape_mismatch, "roles: [kv_heads, n]"};
   if (!launch::has_sizes(keys, {arena_.kv_heads, rows, arena_.head_dim}))
     return {StatusCode::shape_mismatch, "keys: [kv_heads, n, head_dim]"};
@@ -276,6 +311,19 @@ Status DeviceKvCache::append_token(ConstView<Role, 2> roles, ConstView<float, 3>
     }
   }
   return {};
+}
+
+Status DeviceKvCache::keep_heavy_hitters(const TokenDrops& call, Stream stream) {
+  if (!keeps_scores()) return {StatusCode::invalid_argument, "keep_heavy_hitters: the cache keeps no scores"};
+  const std::int64_t layers = call.dropped.size(0);
+  if (call.layer < 0 || call.layer + layers > arena_.layers)
+    return {StatusCode::invalid_argument, "keep_heavy_hitters: layers over the cache's"};
+  const auto fits = [&](const auto& view) { return launch::has_sizes(view, {layers, arena_.kv_heads}); };
+  if (!fits(call.self_scores) || !fits(call.prescribed) || !fits(call.dropped) || !fits(call.held))
+    return {StatusCode::shape_mismatch, "keep_heavy_hitters: [layers, kv_heads]"};
+  if (layers == 0) return {};
+  const dim3 heads(static_cast<unsigned>(arena_.kv_heads), static_cast<unsigned>(layers));
+  return launch_kernel(keep_heavy_hitters_kernel, heads, append_threads, 0, stream, arena_, call);
 }
 
 Status DeviceKvCache::finish_step(Stream stream) {
@@ -343,6 +391,15 @@ Status DeviceKvCache::read_head(LayerId layer, KvHeadId kv_head, HeadEntries& en
     }
   }
   if (const Status status = synchronize(stream); !status.ok()) return status;
+
+  if (keeps_scores() && state.entries() > 0) {
+    entries.scores.resize(static_cast<std::size_t>(state.entries()));
+    for (const Status& status : {copy_to_host(entries.scores.data(), arena_.scores + index * arena_.most_scored,
+                                              std::int64_t{4} * state.entries(), stream),
+                                 synchronize(stream)}) {
+      if (!status.ok()) return status;
+    }
+  }
 
   std::vector<std::byte> page(static_cast<std::size_t>(arena_.page_bytes));
   const std::int64_t values = arena_.page_entries * arena_.row_bytes();

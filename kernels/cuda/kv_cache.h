@@ -8,6 +8,7 @@
 
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/kv_arena.h"
+#include "kernels/device_operations.h"
 #include "kernels/kv_cache.h"
 
 namespace natscope::kernels::cuda {
@@ -27,11 +28,12 @@ struct HeadEntries {
   std::vector<Role> roles;
   std::vector<float> keys;
   std::vector<float> values;
+  std::vector<float> scores;  ///< empty when scores are not kept
 };
 
 /// The cache of kernels/kv_cache.h on a GPU: the same entries after the same tokens, decided on the device.
 ///
-///   cache->reset(window, false, stream);
+///   cache->reset(window, nullptr, stream);
 ///   every step, of one token or of a chunk of `n`:
 ///     cache->reserve(n, layers, stream);                       // outside of a graph; mostly free of cost
 ///     in every layer: attention…(…, *cache, layer, …, stream); cache->append(layer, roles, keys, values, stream);
@@ -46,7 +48,9 @@ struct HeadEntries {
 /// in the order of their positions. Pages of all heads come from slabs, which only reserve() adds and only reset() and
 /// the end of the object give back. One owner, one stream at a time.
 ///
-/// Scores of H2O are not kept here: reset(…, true, …) says so, and the caller uses the CPU's cache.
+/// Under H2O tokens come one by one, in every layer attention_decode, append (or append_token), keep_heavy_hitters; a
+/// finish_step after many of them does. Scores stand beside the pages: 4 bytes an entry that the rule lets a head hold.
+/// What goes leaves its place to the last one of its role, so globals and locals are in no particular order then.
 class DeviceKvCache {
  public:
   /// `max_tokens`: the longest sequence that will come. limit_bytes of the shape bounds the slabs (0: the device's
@@ -64,9 +68,10 @@ class DeviceKvCache {
   [[nodiscard]] std::int64_t window() const { return window_; }
 
   /// Drops everything and gives the slabs back; the next token is at position 0. Waits for the stream. A graph that was
-  /// recorded before is not valid any more.
-  /// Errors: backend_unavailable (keep_scores), out_of_memory.
-  Status reset(std::int64_t window, bool keep_scores, Stream stream);
+  /// recorded before is not valid any more. `heavy_hitters`: H2O's rule from here on, and every entry has a score;
+  /// null: no scores. Errors: invalid_argument (a rule below 0), out_of_memory.
+  Status reset(std::int64_t window, const HeavyHitters* heavy_hitters, Stream stream);
+  [[nodiscard]] bool keeps_scores() const { return arena_.most_scored > 0; }
 
   /// Promises pages for the next append of `tokens` tokens of each of `layers` layers, whatever their roles; every
   /// append needs such a promise before it, be it launched by a call or by a graph. Waits for the stream only when what
@@ -77,7 +82,8 @@ class DeviceKvCache {
   /// The next n tokens of every KV head of a layer, and drops what no later query can see.
   ///   roles [kv_heads, n]; keys, values [kv_heads, n, head_dim] f32 on the device, head_dim dense, keys rotated
   /// A role over 2 counts as sliding. Cost: one kernel, a block a head; it writes only what stays, and looks at the
-  /// sliding entries held. Errors: shape_mismatch, invalid_argument (no such layer).
+  /// sliding entries held. Errors: shape_mismatch, invalid_argument (no such layer; where scores are kept, more than
+  /// one token).
   Status append(LayerId layer, ConstView<Role, 2> roles, ConstView<float, 3> keys, ConstView<float, 3> values,
                 Stream stream);
 
@@ -85,6 +91,11 @@ class DeviceKvCache {
   ///   roles [layers, kv_heads]; keys, values [layers, kv_heads, head_dim], head_dim dense
   /// Errors: shape_mismatch, invalid_argument (more layers than the cache's, nothing reserved).
   Status append_token(ConstView<Role, 2> roles, ConstView<float, 3> keys, ConstView<float, 3> values, Stream stream);
+
+  /// After an append of one token to these layers, on the device: its score is that of `call`, H2O's rule drops an
+  /// entry a head at most, and `call` is told which. One kernel, a block a head. Errors: shape_mismatch,
+  /// invalid_argument (no scores are kept, layers over the cache's).
+  Status keep_heavy_hitters(const TokenDrops& call, Stream stream);
 
   /// Pages that became empty can be used again from here on, and counts go to pinned memory.
   Status finish_step(Stream stream);
@@ -132,6 +143,7 @@ class DeviceKvCache {
   void* tables_ = nullptr;
   void* moves_ = nullptr;
   void* slots_ = nullptr;
+  void* scores_ = nullptr;
   PinnedMemory mirror_;
 };
 

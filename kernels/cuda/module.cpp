@@ -147,9 +147,9 @@ void free_cache(void* device, void* cache) {
   ++of(device).moves;
   delete static_cast<Cache*>(cache);
 }
-Status reset_cache(void* device, void* cache, std::int64_t window) {
+Status reset_cache(void* device, void* cache, std::int64_t window, const HeavyHitters* heavy_hitters) {
   ++of(device).moves;
-  return kept(cache).reset(window, false, stream_of(device));
+  return kept(cache).reset(window, heavy_hitters, stream_of(device));
 }
 Status reserve_cache(void* device, void* cache, std::int64_t tokens, std::int64_t layers) {
   const std::int32_t* const slots = kept(cache).arena().slots;
@@ -164,6 +164,9 @@ Status append(void* device, void* cache, std::int32_t layer, std::int32_t, const
 Status append_token(void* device, void* cache, const ConstView<Role, 2>* roles, const ConstView<float, 3>* keys,
                     const ConstView<float, 3>* values) {
   return kept(cache).append_token(*roles, *keys, *values, stream_of(device));
+}
+Status keep_heavy_hitters(void* device, void* cache, const TokenDrops* call) {
+  return kept(cache).keep_heavy_hitters(*call, stream_of(device));
 }
 Status end_appends(void* device, void* cache) { return kept(cache).finish_step(stream_of(device)); }
 Status cache_counts(void*, void* cache, DeviceCacheCounts* counts) {
@@ -187,10 +190,11 @@ bool is_without_gaps(const View<float, 3>& out) {
 
 Status attention(void* device, void* cache, std::int32_t layer, std::int32_t first, const ConstView<float, 3>* queries,
                  const ConstView<float, 3>* keys, const ConstView<float, 3>* values, const ConstView<Role, 2>* roles,
-                 bool round, const View<float, 3>* out, const View<float, 2>* lse) {
+                 bool round, const View<float, 3>* out, const View<float, 2>* lse, float* self_scores) {
   const DeviceKvCache& entries = kept(cache);
   const std::int64_t heads = queries->size(0);
   const std::int64_t chunk = queries->size(1);
+  if (self_scores != nullptr && chunk > 1) return {StatusCode::invalid_argument, "attention: with scores, one token"};
   const std::int64_t scratch_bytes = chunk == 1 ? attention_decode_scratch_bytes(heads, entries)
                                                 : attention_prefill_scratch_bytes(heads, chunk, entries);
   if (const Status status = reserve_scratch(device, scratch_bytes); !status.ok()) return status;
@@ -203,8 +207,9 @@ Status attention(void* device, void* cache, std::int32_t layer, std::int32_t fir
     return status.ok() && round ? round_to_bf16(out->data, size, stream_of(device)) : status;
   }
   return attention_decode(only_token(*queries), only_token(*keys), only_token(*values), entries, LayerId(layer),
-                          only_token(*out), {lse->data, static_cast<std::size_t>(heads)}, {}, scratch.data(),
-                          scratch.size_bytes(), stream_of(device), round);
+                          only_token(*out), {lse->data, static_cast<std::size_t>(heads)},
+                          {self_scores, self_scores == nullptr ? 0 : static_cast<std::size_t>(keys->size(0))},
+                          scratch.data(), scratch.size_bytes(), stream_of(device), round);
 }
 
 Status train_forward(void* device, const AttentionTrainInputs* inputs, const View<float, 4>* out,
@@ -284,6 +289,7 @@ constexpr DeviceOperations table{
     .reserve_cache = reserve_cache,
     .append = append,
     .append_token = append_token,
+    .keep_heavy_hitters = keep_heavy_hitters,
     .end_appends = end_appends,
     .cache_counts = cache_counts,
     .attention = attention,

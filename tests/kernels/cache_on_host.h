@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/cuda/kv_append.h"
+#include "kernels/cuda/kv_evict.h"
 #include "tests/kernels/host_team.h"
 #include "tests/kernels/tested_cache.h"
 
@@ -45,12 +46,15 @@ class GuardedBytes {
 /// other.
 class CacheOnHost : public TestedCache {
  public:
-  CacheOnHost(const kernels::KvCacheShape& shape, std::int64_t max_tokens, std::int64_t window)
+  CacheOnHost(const kernels::KvCacheShape& shape, std::int64_t max_tokens, std::int64_t window,
+              const kernels::HeavyHitters* rule = nullptr)
       : arena_(kernels::cuda::sized_arena(shape, max_tokens, shape.limit_bytes)),
-        tables_(kernels::cuda::divide_tables(arena_, nullptr)) {
+        tables_(kernels::cuda::divide_tables(arena_, nullptr)),
+        scores_(kernels::cuda::set_heavy_hitters(arena_, rule, max_tokens)) {
     kernels::cuda::divide_tables(arena_, tables_.data());
     std::memset(arena_.heads, 0, static_cast<std::size_t>(arena_.head_count()) * sizeof(kernels::cuda::KvHeadState));
     std::memset(arena_.stock, 0, sizeof(kernels::cuda::KvPageStock));
+    arena_.scores = reinterpret_cast<float*>(scores_.data());
     set_window(arena_, window, max_tokens);
     arena_.most_tokens = static_cast<std::int32_t>(max_tokens);
     moves_.assign(static_cast<std::size_t>(arena_.moves_bytes() / 4), -7);
@@ -58,7 +62,7 @@ class CacheOnHost : public TestedCache {
   }
 
   kernels::Status reserve(std::int64_t tokens, std::int64_t layers) override {
-    take_back_pages(HostTeam(), arena_);
+    take_back_pages(HostTeam(), shared_, arena_);
     const std::int64_t needed = layers * arena_.kv_heads * arena_.pages_for(tokens);
     while (arena_.stock->free < needed && static_cast<std::int32_t>(slabs_.size()) < arena_.slab_count()) {
       slabs_.emplace_back(arena_.slab_bytes());
@@ -85,8 +89,25 @@ class CacheOnHost : public TestedCache {
     return {};
   }
 
+  kernels::Status keep_heavy_hitters(DropStep& step) override {
+    take_back_pages(HostTeam(), shared_, arena_);
+    step.dropped.clear();
+    step.held.clear();
+    for (std::size_t index = 0; index < step.self_scores.size(); ++index) {
+      const auto place = static_cast<std::int64_t>(index);
+      const kernels::cuda::KvHeadPages head(arena_, step.layer.value + place / arena_.kv_heads,
+                                            place % arena_.kv_heads);
+      step.dropped.push_back(
+          kernels::cuda::keep_heavy_hitters(HostTeam(), head, step.self_scores[index], step.prescribed[index]));
+      step.held.push_back(head.state->entries());
+    }
+    return {};
+  }
+
   kernels::Status finish_step() override {
-    take_back_pages(HostTeam(), arena_);
+    take_back_pages(HostTeam(), shared_, arena_);
+    if (!scores_.guards_hold())
+      return {kernels::StatusCode::invalid_argument, "a guard zone of the scores was written"};
     if (!tables_.guards_hold())
       return {kernels::StatusCode::invalid_argument, "a guard zone of the tables was written"};
     for (const GuardedBytes& slab : slabs_) {
@@ -101,6 +122,7 @@ class CacheOnHost : public TestedCache {
     kernels::cuda::HeadEntries entries;
     for (std::int32_t slot = 0; slot < head.state->entries(); ++slot) {
       entries.positions.push_back(head.position(slot));
+      if (arena_.most_scored > 0) entries.scores.push_back(head.scores[slot]);
       const std::int32_t locals = head.state->held[0];
       entries.roles.push_back(slot < locals                         ? Role::global
                               : slot < locals + head.state->held[1] ? Role::local
@@ -159,6 +181,7 @@ class CacheOnHost : public TestedCache {
 
   kernels::cuda::KvArena arena_;
   GuardedBytes tables_;
+  GuardedBytes scores_;
   std::deque<GuardedBytes> slabs_;
   std::vector<std::int32_t> moves_, slots_;
   kernels::cuda::AppendShared shared_{};

@@ -22,6 +22,7 @@ struct Entry {
   Role role;
   std::vector<float> key;
   std::vector<float> value;
+  float score = 0;  ///< where scores are kept
   bool operator==(const Entry&) const = default;
 };
 using Entries = std::map<std::int32_t, Entry>;
@@ -39,6 +40,7 @@ Entries entries_of(const KvCache& cache, LayerId layer, KvHeadId head) {
     for (std::int32_t slot = 0; slot < page.count; ++slot) {
       Entry& entry = entries[page.positions[slot]];
       entry.role = page.roles[slot];
+      if (page.scores != nullptr) entry.score = page.scores[slot];
       for (std::int64_t d = 0; d < shape.head_dim; ++d) {
         entry.key.push_back(stored(page.keys, shape.dtype, slot * shape.head_dim + d));
         entry.value.push_back(stored(page.values, shape.dtype, slot * shape.head_dim + d));
@@ -48,31 +50,35 @@ Entries entries_of(const KvCache& cache, LayerId layer, KvHeadId head) {
   return entries;
 }
 
-/// Also that globals come first, then locals, each in the order of their positions: a prefill's masks count on it.
+/// Also that globals come first, then locals, each in the order of their positions where no scores are kept: a
+/// prefill's masks count on it.
 Entries entries_of(TestedCache& cache, const KvCacheShape& shape, LayerId layer, KvHeadId head) {
   const cuda::HeadEntries read = cache.read(layer, head);
   Entries entries;
   for (std::size_t slot = 0; slot < read.positions.size(); ++slot) {
     if (slot > 0) {
       CHECK(read.roles[slot - 1] <= read.roles[slot]);
-      if (read.roles[slot - 1] == read.roles[slot] && read.roles[slot] != Role::sliding)
+      if (read.scores.empty() && read.roles[slot - 1] == read.roles[slot] && read.roles[slot] != Role::sliding)
         CHECK(read.positions[slot - 1] < read.positions[slot]);
     }
     const auto row = [&](const std::vector<float>& from) {
       const auto begin = from.begin() + static_cast<std::ptrdiff_t>(slot) * shape.head_dim;
       return std::vector<float>(begin, begin + shape.head_dim);
     };
-    CHECK(entries.emplace(read.positions[slot], Entry{read.roles[slot], row(read.keys), row(read.values)}).second);
+    const float score = read.scores.empty() ? 0.0F : read.scores[slot];
+    CHECK(
+        entries.emplace(read.positions[slot], Entry{read.roles[slot], row(read.keys), row(read.values), score}).second);
   }
   return entries;
 }
 
 /// The same tokens into both caches.
 struct BothCaches {
-  BothCaches(const CacheBackend& backend, const KvCacheShape& of, std::int64_t max_tokens, std::int64_t window)
-      : shape(of), device(backend.create(of, max_tokens, window)) {
+  BothCaches(const CacheBackend& backend, const KvCacheShape& of, std::int64_t max_tokens, std::int64_t window,
+             const HeavyHitters* rule = nullptr)
+      : shape(of), device(backend.create(of, max_tokens, window, rule)) {
     REQUIRE(KvCache::create(of, cpu).ok());
-    cpu->reset(window, false);
+    cpu->reset(window, rule != nullptr);
   }
 
   void append(RandomArrays& random, LayerId layer, std::int32_t count, const std::vector<double>& shares) {
@@ -106,6 +112,39 @@ struct BothCaches {
       REQUIRE(cpu->append(step.layer, KvHeadId(head), TokenPos(position), std::span(step.roles).subspan(first, count),
                           view(step.keys), view(step.values))
                   .ok());
+    }
+  }
+
+  /// H2O after a token of the first `layers` layers from `first` on, with few different scores, so that ties are
+  /// common. Now and then what goes is said beforehand.
+  void keep_heavy_hitters(RandomArrays& random, std::int32_t first, std::int32_t layers, const HeavyHitters& rule) {
+    DropStep step{LayerId(first), {}, {}, {}, {}};
+    for (std::int32_t index = 0; index < layers * shape.kv_heads; ++index) {
+      step.self_scores.push_back(static_cast<float>(random.between(0, 2)));
+      const bool known = random.between(0, 4) == 0;
+      step.prescribed.push_back(known ? static_cast<std::int32_t>(random.between(0, position)) : no_drop);
+    }
+    REQUIRE(device->keep_heavy_hitters(step).ok());
+    REQUIRE(step.dropped.size() == step.self_scores.size());
+    for (std::size_t index = 0; index < step.dropped.size(); ++index) {
+      const auto place = static_cast<std::int32_t>(index);
+      const LayerId layer(first + place / shape.kv_heads);
+      const KvHeadId head(place % shape.kv_heads);
+      const Entries held = entries_of(*cpu, layer, head);
+      if (held.contains(position))
+        REQUIRE(cpu->set_score(layer, head, TokenPos(position), step.self_scores[index]).ok());
+      const auto prescribed = held.find(step.prescribed[index]);
+      const float before = prescribed == held.end()        ? 0.0F
+                           : prescribed->first == position ? step.self_scores[index]
+                                                           : prescribed->second.score;
+      if (prescribed != held.end()) REQUIRE(cpu->set_score(layer, head, TokenPos(prescribed->first), -1).ok());
+      std::vector<TokenPos> dropped;
+      REQUIRE(cpu->keep_heavy_hitters(layer, head, TokenPos(position), rule.heavy, rule.recent, &dropped).ok());
+      REQUIRE(dropped.size() <= 1);
+      CHECK(step.dropped[index] == (dropped.empty() ? no_drop : dropped[0].value));
+      CHECK(step.held[index] == cpu->entries(layer, head));
+      if (prescribed != held.end() && (dropped.empty() || dropped[0].value != prescribed->first))
+        REQUIRE(cpu->set_score(layer, head, TokenPos(prescribed->first), before).ok());
     }
   }
 
@@ -184,6 +223,87 @@ TEST_CASE("chunks longer than what a block looks at in one go") {
         }
       }
     }
+  }
+}
+
+TEST_CASE("heavy hitters stay on the device as on the CPU, whatever the roles") {
+  RandomArrays random(65);
+  INFO(random.how_to_repeat());
+  for (const CacheBackend& backend : cache_backends()) {
+    CAPTURE(backend.name);
+    for (const std::vector<double>& shares :
+         {std::vector<double>{1, 0, 0}, {1, 1, 1}, {1, 20, 20}, {0, 0, 1}, {0, 1, 0}}) {
+      for (const std::int64_t heavy : {0, 3, 40}) {
+        for (const std::int64_t recent : {0, 1, 9}) {
+          for (const std::int32_t page_entries : {1, 5}) {
+            CAPTURE(shares);
+            CAPTURE(heavy);
+            CAPTURE(recent);
+            CAPTURE(page_entries);
+            const HeavyHitters rule{heavy, recent};
+            const ElementType dtype = heavy % 2 == 0 ? ElementType::f32 : ElementType::bf16;
+            BothCaches caches(backend, {3, 2, 8, dtype, page_entries}, 90, 5, &rule);
+            while (caches.position < 80) {
+              // One token of all layers at once, or several of one layer after the other, as steps and prompts have them.
+              if (random.between(0, 1) == 0) {
+                REQUIRE(caches.device->reserve(1, 3).ok());
+                caches.append_token(random, shares);
+                caches.keep_heavy_hitters(random, 0, 3, rule);
+                ++caches.position;
+              } else {
+                const auto count = static_cast<std::int32_t>(random.between(1, 10));
+                REQUIRE(caches.device->reserve(count, 3).ok());
+                const std::int32_t first = caches.position;
+                for (std::int32_t layer = 0; layer < 3; ++layer) {
+                  for (caches.position = first; caches.position < first + count; ++caches.position) {
+                    caches.append(random, LayerId(layer), 1, shares);
+                    caches.keep_heavy_hitters(random, layer, 1, rule);
+                  }
+                }
+              }
+              REQUIRE(caches.device->finish_step().ok());
+              caches.check();
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("tokens dropped one by one leave their pages to those that come after them") {
+  RandomArrays random(66);
+  INFO(random.how_to_repeat());
+  for (const CacheBackend& backend : cache_backends()) {
+    CAPTURE(backend.name);
+    // Heads that go to and fro over the end of a page: what one token gives back the next one takes.
+    const HeavyHitters rule{3, 5};
+    BothCaches caches(backend, {1, 2, 8, ElementType::f32, 4, std::int64_t{512} * 10}, 4000, 5, &rule);
+    REQUIRE(caches.device->reserve(8, 1).ok());
+    for (; caches.position < 500; ++caches.position) {
+      caches.append(random, LayerId(0), 1, {1, 3, 1});
+      caches.keep_heavy_hitters(random, 0, 1, rule);
+    }
+    REQUIRE(caches.device->finish_step().ok());
+    caches.check();
+  }
+}
+
+TEST_CASE("tokens after which nothing was dropped are reported before there is no place for their scores") {
+  RandomArrays random(67);
+  INFO(random.how_to_repeat());
+  for (const CacheBackend& backend : cache_backends()) {
+    CAPTURE(backend.name);
+    const HeavyHitters rule{2, 1};
+    BothCaches caches(backend, {1, 2, 8, ElementType::f32, 4}, 40, 5, &rule);
+    for (; caches.position < 6; ++caches.position) {
+      CAPTURE(caches.position);
+      REQUIRE(caches.device->reserve(1, 1).ok());
+      caches.append(random, LayerId(0), 1, {1, 0, 0});
+      const StatusCode code = caches.device->finish_step().code;
+      CHECK(code == (caches.position < 4 ? StatusCode::ok : StatusCode::out_of_memory));
+    }
+    CHECK(caches.device->entries_by_role(LayerId(0), KvHeadId(0))[0] == 4);
   }
 }
 

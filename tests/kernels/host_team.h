@@ -35,6 +35,11 @@ struct HostTeam {
     for (std::int32_t index = 0; index < count; ++index) top = std::max(top, f(index));
     return top;
   }
+  template <class T, class F, class Join>
+  T join(std::int32_t count, T joined, const F& f, const Join& both) const {
+    for (std::int32_t index = 0; index < count; ++index) joined = both(joined, f(index));
+    return joined;
+  }
 };
 
 }  // namespace natscope::tests

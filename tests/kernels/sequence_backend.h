@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,12 +16,23 @@
 /// linked with says which backends it runs.
 namespace natscope::tests {
 
+/// What came of a sequence under H2O.
+struct HeavyHittersRun {
+  AttentionResult<float> attention;
+  std::vector<std::int32_t> dropped;                  ///< [kv_heads, T]: position that went after the token, or no_drop
+  std::vector<std::int32_t> held;                     ///< [kv_heads, T]: entries then
+  std::vector<std::map<std::int32_t, float>> scores;  ///< [kv_heads]: of what is held at the end, by position
+};
+
 struct SequenceBackend {
   std::string name;
   /// Token by token, each appended after it was attended to.
   std::function<AttentionResult<float>(const AttentionCase&, std::int32_t page_entries)> decode;
   /// In chunks of `chunk` tokens, each appended after it was attended to.
   std::function<AttentionResult<float>(const AttentionCase&, std::int64_t chunk, std::int32_t page_entries)> prefill;
+  /// As decode, over a cache that keeps scores and H2O's rule.
+  std::function<HeavyHittersRun(const AttentionCase&, const kernels::HeavyHitters&, std::int32_t page_entries)>
+      heavy_hitters;
   bool bf16_operands = false;  ///< decode rounds queries and weights to bf16 over a bf16 cache (sequence_check.h)
 };
 

@@ -7,11 +7,13 @@
 #include <limits>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "kernels/cuda/attention_decode.h"
 #include "kernels/cuda/attention_prefill.h"
 #include "tests/kernels/device_call.h"
+#include "tests/kernels/heavy_hitters_run.h"
 #include "tests/kernels/tested_cache.h"
 
 namespace natscope::tests {
@@ -20,10 +22,11 @@ namespace {
 
 using namespace kernels;
 
-std::unique_ptr<cuda::DeviceKvCache> cache_of(const KvCacheShape& shape, std::int64_t max_tokens, std::int64_t window) {
+std::unique_ptr<cuda::DeviceKvCache> cache_of(const KvCacheShape& shape, std::int64_t max_tokens, std::int64_t window,
+                                              const HeavyHitters* rule = nullptr) {
   std::unique_ptr<cuda::DeviceKvCache> cache;
   REQUIRE(cuda::DeviceKvCache::create(shape, max_tokens, nullptr, cache).ok());
-  REQUIRE(cache->reset(window, false, nullptr).ok());
+  REQUIRE(cache->reset(window, rule, nullptr).ok());
   return cache;
 }
 
@@ -127,8 +130,8 @@ AttentionResult<float> prefill_all(const AttentionCase& c, std::int64_t chunk, s
 
 class CacheOnDevice : public TestedCache {
  public:
-  CacheOnDevice(const KvCacheShape& shape, std::int64_t max_tokens, std::int64_t window)
-      : cache_(cache_of(shape, max_tokens, window)) {}
+  CacheOnDevice(const KvCacheShape& shape, std::int64_t max_tokens, std::int64_t window, const HeavyHitters* rule)
+      : cache_(cache_of(shape, max_tokens, window, rule)) {}
 
   Status reserve(std::int64_t tokens, std::int64_t layers) override { return cache_->reserve(tokens, layers, nullptr); }
   Status append(const AppendedStep& step) override {
@@ -157,6 +160,24 @@ class CacheOnDevice : public TestedCache {
                              call.in(ConstView<float, 3>::packed(all.values.data(), sizes)), nullptr);
     return status.ok() ? call.finish() : status;
   }
+  Status keep_heavy_hitters(DropStep& step) override {
+    const std::int64_t kv_heads = cache_->shape().kv_heads;
+    const std::array<std::int64_t, 2> sizes{static_cast<std::int64_t>(step.self_scores.size()) / kv_heads, kv_heads};
+    step.dropped.assign(step.self_scores.size(), -7);
+    step.held = step.dropped;
+    DeviceCall call;
+    const Status status = cache_->keep_heavy_hitters(
+        {.layer = step.layer.value,
+         .self_scores = call.in(ConstView<float, 2>::packed(step.self_scores.data(), sizes)),
+         .prescribed = call.in(ConstView<std::int32_t, 2>::packed(step.prescribed.data(), sizes)),
+         .dropped = call.out(View<std::int32_t, 2>::packed(step.dropped.data(), sizes)),
+         .held = call.out(View<std::int32_t, 2>::packed(step.held.data(), sizes))},
+        nullptr);
+    if (!status.ok()) return status;
+    if (const Status ended = call.finish(); !ended.ok()) return ended;
+    call.write_outputs();
+    return {};
+  }
   Status finish_step() override {
     if (const Status status = cache_->finish_step(nullptr); !status.ok()) return status;
     if (const Status status = cuda::synchronize(nullptr); !status.ok()) return status;
@@ -174,19 +195,70 @@ class CacheOnDevice : public TestedCache {
     const std::int64_t page_bytes = cache_->arena().page_bytes;
     return {cache_->page_bytes() / page_bytes, cache_->allocated_bytes() / page_bytes};
   }
+  [[nodiscard]] cuda::DeviceKvCache& cache() { return *cache_; }
 
  private:
   std::unique_ptr<cuda::DeviceKvCache> cache_;
 };
 
+/// As decode_all, with H2O's rule after every token.
+HeavyHittersRun heavy_hitters_once(const AttentionCase& c, const HeavyHitters& rule, std::int32_t page_entries) {
+  HeavyHittersRun run = unwritten_run(c);
+  CacheOnDevice cache(shape_of(c, page_entries), c.tokens, c.window, &rule);
+  const std::int64_t bytes = cuda::attention_decode_scratch_bytes(c.heads, cache.cache());
+  for (std::int64_t t = 0; t < c.tokens; ++t) {
+    REQUIRE(cache.reserve(1, 1).ok());
+    std::vector<float> lse(static_cast<std::size_t>(c.heads), std::numeric_limits<float>::quiet_NaN());
+    DropStep step{LayerId(0), std::vector<float>(static_cast<std::size_t>(c.kv_heads)), {}, {}, {}};
+    DeviceCall call;
+    REQUIRE(cuda::attention_decode(call.in(row_of(c, c.queries.data(), c.heads, t)),
+                                   call.in(row_of(c, c.keys.data(), c.kv_heads, t)),
+                                   call.in(row_of(c, c.values.data(), c.kv_heads, t)), cache.cache(), LayerId(0),
+                                   call.out(row_of(c, run.attention.out.data(), c.heads, t)), call.out(std::span(lse)),
+                                   call.out(std::span(step.self_scores)), call.scratch(bytes), bytes, nullptr)
+                .ok());
+    const ConstView<Role, 2> roles{c.roles.data() + t, {c.kv_heads, 1}, {c.tokens, 1}};
+    REQUIRE(cache.cache()
+                .append(LayerId(0), call.in(roles), call.in(rows_of(c, c.keys.data(), c.kv_heads, t, 1)),
+                        call.in(rows_of(c, c.values.data(), c.kv_heads, t, 1)), nullptr)
+                .ok());
+    const Status status = call.finish();
+    INFO(status.detail);
+    REQUIRE(status.ok());
+    call.write_outputs();
+    for (std::int64_t head = 0; head < c.heads; ++head)
+      run.attention.lse[static_cast<std::size_t>(head * c.tokens + t)] = lse[static_cast<std::size_t>(head)];
+    step.prescribed.assign(step.self_scores.size(), no_drop);
+    REQUIRE(cache.keep_heavy_hitters(step).ok());
+    REQUIRE(cache.finish_step().ok());
+    note_drops(c, t, step, run);
+  }
+  note_scores(c, cache, run);
+  return run;
+}
+
+HeavyHittersRun heavy_hitters_all(const AttentionCase& c, const HeavyHitters& rule, std::int32_t page_entries) {
+  HeavyHittersRun run;
+  run_twice([&] {
+    const HeavyHittersRun before = std::exchange(run, heavy_hitters_once(c, rule, page_entries));
+    if (!before.dropped.empty()) CHECK(before.dropped == run.dropped);
+    if (!before.dropped.empty()) CHECK(before.scores == run.scores);
+    return run.attention;
+  });
+  return run;
+}
+
 }  // namespace
 
-std::vector<SequenceBackend> sequence_backends() { return {{"cuda", decode_all, prefill_all, true}}; }
+std::vector<SequenceBackend> sequence_backends() {
+  return {{"cuda", decode_all, prefill_all, heavy_hitters_all, true}};
+}
 
 std::vector<CacheBackend> cache_backends() {
   return {{"cuda",
-           [](const KvCacheShape& shape, std::int64_t max_tokens, std::int64_t window) -> std::unique_ptr<TestedCache> {
-             return std::make_unique<CacheOnDevice>(shape, max_tokens, window);
+           [](const KvCacheShape& shape, std::int64_t max_tokens, std::int64_t window,
+              const HeavyHitters* rule) -> std::unique_ptr<TestedCache> {
+             return std::make_unique<CacheOnDevice>(shape, max_tokens, window, rule);
            }}};
 }
 

@@ -12,6 +12,7 @@
 #include "kernels/cuda/linear_loops.h"
 #include "kernels/cuda/token_rows.h"
 #include "tests/kernels/decode_step.h"
+#include "tests/kernels/heavy_hitters_run.h"
 #include "tests/kernels/sequence_loops_on_host.h"
 
 namespace natscope::tests {
@@ -69,11 +70,54 @@ AttentionResult<float> prefill_all(Backend backend, const AttentionCase& c, std:
   return {{out.span().begin(), out.span().end()}, {lse.span().begin(), lse.span().end()}};
 }
 
+/// As decode_all, with H2O's rule after every token.
+HeavyHittersRun heavy_hitters_all(Backend backend, const AttentionCase& c, const HeavyHitters& rule,
+                                  std::int32_t page_entries) {
+  HeavyHittersRun run = unwritten_run(c);
+  const auto cache = cache_for(c, page_entries, true);
+  for (std::int64_t t = 0; t < c.tokens; ++t) {
+    GuardedArray out(c.heads * c.head_dim);
+    GuardedArray lse(c.heads);
+    GuardedArray self(c.kv_heads);
+    REQUIRE(decode(backend, c, step_at(c, t), *cache, out, lse, self.span()).ok());
+    for (std::int64_t head = 0; head < c.heads; ++head) {
+      std::copy_n(out.data() + head * c.head_dim, c.head_dim,
+                  run.attention.out.begin() + (head * c.tokens + t) * c.head_dim);
+      run.attention.lse[static_cast<std::size_t>(head * c.tokens + t)] = lse[head];
+    }
+    append_tokens(c, *cache, t, 1);
+    const TokenPos now(static_cast<std::int32_t>(t));
+    DropStep step{LayerId(0), {}, {}, {}, {}};
+    for (std::int32_t index = 0; index < c.kv_heads; ++index) {
+      const KvHeadId head(index);
+      if (c.role(index, t) != Role::sliding || c.window > 0)
+        REQUIRE(cache->set_score(LayerId(0), head, now, self[index]).ok());
+      std::vector<TokenPos> dropped;
+      REQUIRE(cache->keep_heavy_hitters(LayerId(0), head, now, rule.heavy, rule.recent, &dropped).ok());
+      REQUIRE(dropped.size() <= 1);
+      step.dropped.push_back(dropped.empty() ? no_drop : dropped[0].value);
+      step.held.push_back(static_cast<std::int32_t>(cache->entries(LayerId(0), head)));
+    }
+    note_drops(c, t, step, run);
+  }
+  for (std::int32_t head = 0; head < c.kv_heads; ++head) {
+    for (std::int64_t index = 0; index < cache->page_count(LayerId(0), KvHeadId(head)); ++index) {
+      const KvPage page = cache->page(LayerId(0), KvHeadId(head), index);
+      for (std::int32_t slot = 0; slot < page.count; ++slot)
+        run.scores[static_cast<std::size_t>(head)][page.positions[slot]] = page.scores[slot];
+    }
+  }
+  return run;
+}
+
 SequenceBackend sequence_backend(const char* name, Backend backend) {
   return {name,
           [backend](const AttentionCase& c, std::int32_t page_entries) { return decode_all(backend, c, page_entries); },
           [backend](const AttentionCase& c, std::int64_t chunk, std::int32_t page_entries) {
             return prefill_all(backend, c, chunk, page_entries);
+          },
+          [backend](const AttentionCase& c, const HeavyHitters& rule, std::int32_t page_entries) {
+            return heavy_hitters_all(backend, c, rule, page_entries);
           }};
 }
 
@@ -174,9 +218,10 @@ Status token_loops(std::span<const float> x, std::span<const LinearRow> products
 }  // namespace
 
 std::vector<SequenceBackend> sequence_backends() {
-  return {sequence_backend("ref", Backend::ref),
-          sequence_backend("cpu", Backend::cpu),
-          {"cuda's loops on the host", sequence_loops_decode, sequence_loops_prefill, true}};
+  return {
+      sequence_backend("ref", Backend::ref),
+      sequence_backend("cpu", Backend::cpu),
+      {"cuda's loops on the host", sequence_loops_decode, sequence_loops_prefill, sequence_loops_heavy_hitters, true}};
 }
 std::vector<LinearBackend> linear_backends() {
   return {linear_backend("ref", Backend::ref),

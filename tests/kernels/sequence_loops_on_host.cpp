@@ -10,6 +10,7 @@
 #include "kernels/cuda/decode_loops.h"
 #include "kernels/cuda/prefill_loops.h"
 #include "tests/kernels/cache_on_host.h"
+#include "tests/kernels/heavy_hitters_run.h"
 #include "tests/kernels/train_blocks_on_host.h"
 
 namespace natscope::tests {
@@ -43,13 +44,17 @@ void append(const AttentionCase& c, CacheOnHost& cache, std::int64_t first, std:
   }
   REQUIRE(cache.reserve(count, 1).ok());
   REQUIRE(cache.append(step).ok());
+}
+
+void append_and_finish(const AttentionCase& c, CacheOnHost& cache, std::int64_t first, std::int64_t count) {
+  append(c, cache, first, count);
   REQUIRE(cache.finish_step().ok());
 }
 
-CacheOnHost cache_of(const AttentionCase& c, std::int32_t page_entries) {
+CacheOnHost cache_of(const AttentionCase& c, std::int32_t page_entries, const kernels::HeavyHitters* rule = nullptr) {
   return CacheOnHost(
       {1, static_cast<std::int32_t>(c.kv_heads), static_cast<std::int32_t>(c.head_dim), c.dtype, page_entries},
-      std::max<std::int64_t>(c.tokens, 1), c.window);
+      std::max<std::int64_t>(c.tokens, 1), c.window, rule);
 }
 
 /// A warp in plain arrays. Rows that no query head has are left out.
@@ -157,7 +162,9 @@ class HostDecodeWarp {
   std::array<Staged, 2> staged_;
 };
 
-void decode_token(const AttentionCase& c, const CacheOnHost& cache, std::int64_t t, AttentionResult<float>& result) {
+/// Returns what the token put on itself, [kv_heads], where the cache keeps scores.
+std::vector<float> decode_token(const AttentionCase& c, const CacheOnHost& cache, std::int64_t t,
+                                AttentionResult<float>& result) {
   const std::int64_t group = c.heads / c.kv_heads;
   const auto row_tiles = static_cast<std::int32_t>((group + cuda::decode_rows - 1) / cuda::decode_rows);
   // Few workers, and not as many as any head count divides by: shares begin and end inside of heads.
@@ -166,21 +173,40 @@ void decode_token(const AttentionCase& c, const CacheOnHost& cache, std::int64_t
   cuda::DecodePartials partials(units, group, static_cast<std::int32_t>(c.head_dim), nullptr);
   Numbers scratch = nothing(partials.used_bytes / 4);
   partials = cuda::DecodePartials(units, group, static_cast<std::int32_t>(c.head_dim), scratch.data());
+  const std::int64_t most_scored = cache.arena().most_scored;
+  const bool keeps = most_scored > 0;
+  cuda::DecodeScores scores(c.heads, c.kv_heads, most_scored, nullptr);
+  GuardedBytes kept(scores.used_bytes);
+  scores = cuda::DecodeScores(c.heads, c.kv_heads, most_scored, kept.data());
   const float scale_log2 = scale_log2_of(c.head_dim);
   for (std::int32_t worker = 0; worker < units.workers; ++worker) {
     HostDecodeWarp warp(c, t, cache, units, partials);
-    cuda::decode_share(warp, units, worker, scale_log2);
+    keeps ? cuda::decode_share<true>(warp, units, scores, worker, scale_log2)
+          : cuda::decode_share<false>(warp, units, scores, worker, scale_log2);
   }
   for (std::int64_t head = 0; head < c.heads; ++head) {
     const std::int64_t kv_head = head / group;
     const std::int64_t at = head * c.tokens + t;
     const std::int64_t own = (kv_head * c.tokens + t) * c.head_dim;
-    const cuda::DecodeRow row{
-        c.queries.data() + at * c.head_dim,  c.keys.data() + own,    c.values.data() + own,
-        result.out.data() + at * c.head_dim, result.lse.data() + at, static_cast<std::int32_t>(c.head_dim)};
+    const cuda::DecodeRow row{c.queries.data() + at * c.head_dim,
+                              c.keys.data() + own,
+                              c.values.data() + own,
+                              result.out.data() + at * c.head_dim,
+                              result.lse.data() + at,
+                              static_cast<std::int32_t>(c.head_dim),
+                              false,
+                              keeps ? scores.softmax + head : nullptr};
     cuda::merge_decode(HostTeam(), units, partials, static_cast<std::int32_t>(kv_head),
                        static_cast<std::int32_t>(head % group), row, scale_log2);
   }
+  std::vector<float> self_scores;
+  for (std::int32_t kv_head = 0; keeps && kv_head < c.kv_heads; ++kv_head) {
+    const cuda::KvHeadPages head(cache.arena(), 0, kv_head);
+    for (std::int32_t slot = 0; slot < head.state->entries(); ++slot) scores.add_to(head, kv_head, slot, scale_log2);
+    self_scores.push_back(scores.of_token(kv_head));
+  }
+  CHECK(kept.guards_hold());
+  return self_scores;
 }
 
 class HostPrefillBlock : public HostQueryBlock {
@@ -218,9 +244,25 @@ AttentionResult<float> sequence_loops_decode(const AttentionCase& c, std::int32_
   CacheOnHost cache = cache_of(c, page_entries);
   for (std::int64_t t = 0; t < c.tokens; ++t) {
     decode_token(c, cache, t, result);
-    append(c, cache, t, 1);
+    append_and_finish(c, cache, t, 1);
   }
   return result;
+}
+
+HeavyHittersRun sequence_loops_heavy_hitters(const AttentionCase& c, const kernels::HeavyHitters& rule,
+                                             std::int32_t page_entries) {
+  HeavyHittersRun run = unwritten_run(c);
+  CacheOnHost cache = cache_of(c, page_entries, &rule);
+  for (std::int64_t t = 0; t < c.tokens; ++t) {
+    DropStep step{LayerId(0), decode_token(c, cache, t, run.attention), {}, {}, {}};
+    append(c, cache, t, 1);
+    step.prescribed.assign(step.self_scores.size(), kernels::no_drop);
+    REQUIRE(cache.keep_heavy_hitters(step).ok());
+    REQUIRE(cache.finish_step().ok());
+    note_drops(c, t, step, run);
+  }
+  note_scores(c, cache, run);
+  return run;
 }
 
 AttentionResult<float> sequence_loops_prefill(const AttentionCase& c, std::int64_t chunk, std::int32_t page_entries) {
@@ -257,15 +299,17 @@ AttentionResult<float> sequence_loops_prefill(const AttentionCase& c, std::int64
         }
       }
     }
-    append(c, cache, first, rows);
+    append_and_finish(c, cache, first, rows);
   }
   return result;
 }
 
 std::vector<CacheBackend> cache_backends() {
   return {{"cuda's loops on the host",
-           [](const kernels::KvCacheShape& shape, std::int64_t max_tokens, std::int64_t window)
-               -> std::unique_ptr<TestedCache> { return std::make_unique<CacheOnHost>(shape, max_tokens, window); }}};
+           [](const kernels::KvCacheShape& shape, std::int64_t max_tokens, std::int64_t window,
+              const kernels::HeavyHitters* rule) -> std::unique_ptr<TestedCache> {
+             return std::make_unique<CacheOnHost>(shape, max_tokens, window, rule);
+           }}};
 }
 
 }  // namespace natscope::tests

@@ -23,6 +23,15 @@ struct AppendedStep {
   std::vector<float> values;
 };
 
+/// H2O's part of a step of the layers from `layer` on: self_scores, prescribed [layers, kv_heads], and what came of it.
+struct DropStep {
+  LayerId layer;
+  std::vector<float> self_scores;
+  std::vector<std::int32_t> prescribed;
+  std::vector<std::int32_t> dropped;
+  std::vector<std::int32_t> held;
+};
+
 /// Pages as the cache counts them.
 struct PageCounts {
   std::int64_t in_use = 0;
@@ -36,6 +45,7 @@ class TestedCache {
   virtual kernels::Status append(const AppendedStep& step) = 0;
   /// One token each of the first layers, in their order.
   virtual kernels::Status append_token(const std::vector<AppendedStep>& layers) = 0;
+  virtual kernels::Status keep_heavy_hitters(DropStep& step) = 0;
   /// Returns what DeviceKvCache::failure() says, or that a guard zone was written.
   virtual kernels::Status finish_step() = 0;
   virtual kernels::cuda::HeadEntries read(LayerId layer, KvHeadId kv_head) = 0;
@@ -45,8 +55,8 @@ class TestedCache {
 
 struct CacheBackend {
   std::string name;
-  std::function<std::unique_ptr<TestedCache>(const kernels::KvCacheShape&, std::int64_t max_tokens,
-                                             std::int64_t window)>
+  std::function<std::unique_ptr<TestedCache>(const kernels::KvCacheShape&, std::int64_t max_tokens, std::int64_t window,
+                                             const kernels::HeavyHitters* rule)>
       create;
 };
 

@@ -139,7 +139,7 @@ Status fill_cache(Bench& bench, const BenchmarkedAttention& shape, Prepared& pre
 Status prepare_decode(Bench& bench, const BenchmarkedAttention& shape, Prepared& prepared, std::int64_t& held_bytes) {
   const Stream stream = bench.stream.get();
   Status status = DeviceKvCache::create(cache_shape(shape), shape.tokens, nullptr, prepared.cache);
-  if (status.ok()) status = prepared.cache->reset(shape.window, false, stream);
+  if (status.ok()) status = prepared.cache->reset(shape.window, nullptr, stream);
   if (status.ok()) status = fill_cache(bench, shape, prepared);
   float* const queries = prepared.numbers(shape.heads * shape.head_dim, stream, status);
   float* const key = prepared.numbers(shape.kv_heads * shape.head_dim, stream, status);
@@ -165,7 +165,7 @@ Status prepare_decode(Bench& bench, const BenchmarkedAttention& shape, Prepared&
 Status prepare_prefill(Bench& bench, const BenchmarkedAttention& shape, Prepared& prepared, std::int64_t& held_bytes) {
   const Stream stream = bench.stream.get();
   Status status = DeviceKvCache::create(cache_shape(shape), shape.tokens, nullptr, prepared.cache);
-  if (status.ok()) status = prepared.cache->reset(shape.window, false, stream);
+  if (status.ok()) status = prepared.cache->reset(shape.window, nullptr, stream);
   const std::array<std::int64_t, 3> wide{shape.heads, shape.tokens, shape.head_dim};
   const std::array<std::int64_t, 3> narrow{shape.kv_heads, shape.tokens, shape.head_dim};
   const std::int64_t wide_size = shape.heads * shape.tokens * shape.head_dim;

@@ -18,7 +18,7 @@ namespace natscope::kernels {
 
 /// Of a table's layout and meaning. A module with another one is refused. Grows with every change of this file or of a
 /// type that it names.
-inline constexpr std::uint32_t device_abi_version = 4;
+inline constexpr std::uint32_t device_abi_version = 5;
 
 /// The symbol of a module that returns its table: `const DeviceOperations* natscope_device_operations()`.
 inline constexpr const char* device_entry_point = "natscope_device_operations";
@@ -73,6 +73,15 @@ struct TokenHeads {
   const float* scores = nullptr;     ///< [3 · kv_heads], null: nothing is prescribed as by_scores
   float global_bias = 0;
   Role* roles = nullptr;  ///< [kv_heads] = role_of(prescribed, scores, global_bias)
+};
+
+/// H2O after a step's token was appended to some layers. All [layers, kv_heads].
+struct TokenDrops {
+  std::int32_t layer = 0;                 ///< the first of them
+  ConstView<float, 2> self_scores;        ///< the weights that the token put on itself, as attention left them
+  ConstView<std::int32_t, 2> prescribed;  ///< position that goes where one has to; no_drop: what the scores say
+  View<std::int32_t, 2> dropped;          ///< position that went, or no_drop
+  View<std::int32_t, 2> held;             ///< entries then
 };
 
 /// `device` is what open() made, `cache` what create_cache() made; one thread at a time. Pointers to numbers are the
@@ -132,8 +141,9 @@ struct DeviceOperations {
   /// `max_tokens`: of the longest sequence. Errors: as KvCache::create.
   Status (*create_cache)(void* device, const KvCacheShape* shape, std::int64_t max_tokens, void** cache) = nullptr;
   void (*free_cache)(void* device, void* cache) = nullptr;
-  /// As KvCache::reset, without scores.
-  Status (*reset_cache)(void* device, void* cache, std::int64_t window) = nullptr;
+  /// As KvCache::reset, with scores and H2O's rule unless `heavy_hitters` is null. Then tokens come to every layer one
+  /// by one: attention, append or append_token, keep_heavy_hitters.
+  Status (*reset_cache)(void* device, void* cache, std::int64_t window, const HeavyHitters* heavy_hitters) = nullptr;
   /// Before a pass of `tokens` over `layers`: memory for its appends. Errors: out_of_memory (nothing changed).
   Status (*reserve_cache)(void* device, void* cache, std::int64_t tokens, std::int64_t layers) = nullptr;
   /// As KvCache::append for all KV heads of a layer. roles [kv_heads, n]; keys, values [kv_heads, n, head_dim].
@@ -143,17 +153,21 @@ struct DeviceOperations {
   /// values [layers, kv_heads, head_dim], rows dense.
   Status (*append_token)(void* device, void* cache, const ConstView<Role, 2>* roles, const ConstView<float, 3>* keys,
                          const ConstView<float, 3>* values) = nullptr;
+  /// As KvCache::set_score of the token that was appended last to these layers, then KvCache::keep_heavy_hitters.
+  /// Errors: invalid_argument (no scores are kept).
+  Status (*keep_heavy_hitters)(void* device, void* cache, const TokenDrops* call) = nullptr;
   /// After a pass's appends. What cache_counts() says once this was waited for is of this moment.
   Status (*end_appends)(void* device, void* cache) = nullptr;
   /// Errors: out_of_memory (an append found no room, entries are missing).
   Status (*cache_counts)(void* device, void* cache, DeviceCacheCounts* counts) = nullptr;
 
   /// As kernels/attention_prefill.h, and for a chunk of one token, whose `first` nobody looks at,
-  /// kernels/attention_decode.h. All on the device. `round` wants an `out` without gaps.
+  /// kernels/attention_decode.h. All on the device. `round` wants an `out` without gaps. self_scores [kv_heads]: of a
+  /// cache with scores, else null; then a chunk is one token. Errors: invalid_argument (it is not).
   Status (*attention)(void* device, void* cache, std::int32_t layer, std::int32_t first,
                       const ConstView<float, 3>* queries, const ConstView<float, 3>* keys,
                       const ConstView<float, 3>* values, const ConstView<Role, 2>* roles, bool round,
-                      const View<float, 3>* out, const View<float, 2>* lse) = nullptr;
+                      const View<float, 3>* out, const View<float, 2>* lse, float* self_scores) = nullptr;
 
   /// Work of one pass, put together once and done often. Between begin and end nothing is done: each call is kept with
   /// its arguments, and replay() does them all, with what their memory holds then. Nothing that waits, allocates, frees

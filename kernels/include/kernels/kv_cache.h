@@ -26,6 +26,16 @@ struct KvCacheShape {
   std::int64_t limit_bytes = 0;
 };
 
+/// H2O's rule (the rules, section 11): after every token the positions of the last `recent` stay, and of the others
+/// those with the `heavy` highest scores, ties to the earlier position. Both at least 0. Since it holds after every
+/// token, a token makes one entry go at most.
+struct HeavyHitters {
+  std::int64_t heavy = 0;
+  std::int64_t recent = 0;
+};
+/// In the place of the position that goes: none does, or none is known.
+inline constexpr std::int32_t no_drop = -1;
+
 /// One page as a kernel reads it: `count` entries without holes, in no particular order.
 ///   keys, values [count, head_dim] packed, of the cache's dtype; positions, roles, scores [count]
 struct KvPage {
@@ -40,10 +50,11 @@ struct KvPage {
 /// The keys and values a model still holds: per (layer, KV head) a dense array of entries on fixed-size pages.
 ///
 /// The invariant: after `append` up to token t, a head holds exactly the entries that query t + 1 can see (the rules,
-/// section 5). So a decode needs no mask. Dropping an entry moves the last one into its place; an empty page is given back
-/// at once, so allocated_bytes() is entries rounded up to pages, and nothing else.
+/// section 5). So a decode needs no mask. Dropping an entry moves the last one into its place; an empty page is given
+/// back at once, so allocated_bytes() is entries rounded up to pages, and nothing else.
 ///
-/// One owner, one thread at a time per layer; different (layer, KV head) pairs may be appended to from different threads.
+/// One owner, one thread at a time per layer; different (layer, KV head) pairs may be appended to from different
+/// threads.
 class KvCache {
  public:
   /// Errors: invalid_argument (a size below 1), unsupported_shape (head_dim over 256).
@@ -52,8 +63,8 @@ class KvCache {
 
   [[nodiscard]] virtual const KvCacheShape& shape() const = 0;
 
-  /// Drops everything; the next token is at position 0. `window` (at least 0) is W from here on; `keep_scores` gives every
-  /// entry a score (H2O).
+  /// Drops everything; the next token is at position 0. `window` (at least 0) is W from here on; `keep_scores` gives
+  /// every entry a score (H2O).
   virtual void reset(std::int64_t window, bool keep_scores) = 0;
   [[nodiscard]] virtual std::int64_t window() const = 0;
 
@@ -61,17 +72,18 @@ class KvCache {
   ///   roles [n]; keys, values [n, head_dim] f32, head_dim dense, keys rotated to their positions; n >= 0
   /// Tokens come in order: `first` is the position after the last one appended.
   /// Cost: writes only what stays; drops in time proportional to what is dropped.
-  /// Errors: shape_mismatch, invalid_argument (first out of order, a role over 2), out_of_memory (the head is as it was).
+  /// Errors: shape_mismatch, invalid_argument (first out of order, a role over 2), out_of_memory (the head is as it
+  /// was).
   virtual Status append(LayerId layer, KvHeadId kv_head, TokenPos first, std::span<const Role> roles,
                         ConstView<float, 2> keys, ConstView<float, 2> values) = 0;
 
   /// H2O's rule after query `now`: the positions now - recent + 1 … now stay, and of the others the `heavy` with the
   /// highest scores, ties to the earlier position. `dropped` (may be null) receives the positions that went.
   /// Errors: invalid_argument (scores are not kept).
-  virtual Status keep_heavy_hitters(LayerId layer, KvHeadId kv_head, TokenPos now, std::int64_t heavy, std::int64_t recent,
-                                    std::vector<TokenPos>* dropped) = 0;
-  /// Sets the score of one held entry: the new token's own weights, right after it was appended (H2O). Cost: one look for
-  /// the newest entry. Errors: invalid_argument (scores are not kept, no such entry).
+  virtual Status keep_heavy_hitters(LayerId layer, KvHeadId kv_head, TokenPos now, std::int64_t heavy,
+                                    std::int64_t recent, std::vector<TokenPos>* dropped) = 0;
+  /// Sets the score of one held entry: the new token's own weights, right after it was appended (H2O). Cost: one look
+  /// for the newest entry. Errors: invalid_argument (scores are not kept, no such entry).
   virtual Status set_score(LayerId layer, KvHeadId kv_head, TokenPos position, float score) = 0;
 
   /// Entries held by one head, and their sum.

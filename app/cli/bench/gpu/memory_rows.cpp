@@ -54,7 +54,7 @@ Expected<std::vector<Row>> longest_context(GpuRun& run, double) {
   void* made = nullptr;
   NATSCOPE_CHECK(from_status(device.create_cache(handle, &cache_shape, scale.context_tokens_limit, &made), "cache"));
   const std::unique_ptr<void, FreeCache> cache(made, FreeCache{module.get()});
-  NATSCOPE_CHECK(from_status(device.reset_cache(handle, made, pattern_window), "cache"));
+  NATSCOPE_CHECK(from_status(device.reset_cache(handle, made, pattern_window, nullptr), "cache"));
 
   const auto rows = ConstView<float, 3>::packed(chunk.rows.as(), {shape.kv_heads, scale.chunk, shape.head_dim()});
   const auto roles = ConstView<Role, 2>::packed(chunk.roles.as<Role>(), {shape.kv_heads, scale.chunk});

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -28,9 +29,11 @@ struct KeptArgument {
 template <class T>
 requires std::is_class_v<T>
 struct KeptArgument<const T*> {
-  T value;
-  explicit KeptArgument(const T* given) : value(*given) {}
-  [[nodiscard]] const T* get() const { return &value; }
+  std::optional<T> value;
+  explicit KeptArgument(const T* given) {
+    if (given != nullptr) value = *given;
+  }
+  [[nodiscard]] const T* get() const { return value ? &*value : nullptr; }
 };
 
 /// `operation`, kept instead of done while `current(device)` is a recording.

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "kernels/cuda/kv_append.h"
+
+/// H2O's rule on one head, for the device and for the CPU test: which entry goes, and what moves into its place. Runs
+/// after an append of one token and before the next one; a `Team` as in kv_append.h, which besides can join: see below.
+namespace natscope::kernels::cuda {
+
+/// The entry that would go first of some entries, and how many of them the rule does not keep for being recent.
+struct LightestEntry {
+  std::int32_t older;
+  std::int32_t slot;  ///< −1: none of them could go
+  std::int32_t position;
+  float score;
+
+  [[nodiscard]] NATSCOPE_HD static LightestEntry none() { return {0, -1, 0, 0.0F}; }
+  /// Of both. Of equal scores the earlier position stays.
+  [[nodiscard]] NATSCOPE_HD static LightestEntry join(const LightestEntry& a, const LightestEntry& b) {
+    const bool b_goes =
+        b.slot >= 0 && (a.slot < 0 || b.score < a.score || (b.score == a.score && b.position > a.position));
+    LightestEntry first = b_goes ? b : a;
+    first.older = a.older + b.older;
+    return first;
+  }
+};
+
+/// Takes one entry out: the last one of its role comes into its place, and of each role behind the last one into the
+/// hole that is left, so that roles keep following each other without one. A page that becomes empty is free at once.
+template <class Team>
+NATSCOPE_HD void drop_entry(const Team& team, const KvHeadPages& head, std::int32_t slot) {
+  const KvArena& arena = *head.arena;
+  const KvHeadState before = *head.state;
+  KvHeadState after = before;
+  std::int32_t hole = slot;
+  std::int32_t end = 0;
+  for (int role = 0; role < role_count; ++role) {
+    const std::int32_t begin = end;
+    end += before.held[role];
+    if (end == begin || end <= slot) continue;
+    if (begin <= slot) --after.held[role];
+    const std::int32_t last = end - 1;
+    if (last != hole) move_entries(team, head, &last, &hole, 1);
+    hole = last;
+  }
+  after.pages = arena.pages_for(after.entries());
+  team.each(1, [&](std::int32_t) {
+    if (after.pages < before.pages) arena.free_pages[fetch_add(arena.stock->free, 1)] = head.table[after.pages];
+    *head.state = after;
+  });
+}
+
+/// The rule after the newest token, whose own weights are its score: the position that went, or no_drop. Where one has
+/// to go that is `prescribed`, if it can; no_drop there leaves it to the scores.
+///
+/// team.join(count, none, f, join) gives every thread the join of f(0 … count − 1), each of which may be joined with
+/// `none` any number of times.
+template <class Team>
+NATSCOPE_HD std::int32_t keep_heavy_hitters(const Team& team, const KvHeadPages& head, float self_score,
+                                            std::int32_t prescribed) {
+  const KvArena& arena = *head.arena;
+  const std::int32_t entries = head.state->entries();
+  const std::int32_t now = head.state->next_position - 1;
+  team.each(entries, [&](std::int32_t slot) {
+    if (head.position(slot) == now) head.scores[slot] = self_score;
+  });
+  const auto of = [&](std::int32_t slot) {
+    const std::int32_t position = head.position(slot);
+    if (static_cast<std::int64_t>(position) + arena.recent > now) return LightestEntry::none();
+    return LightestEntry{1, slot, position, position == prescribed ? -INFINITY : head.scores[slot]};
+  };
+  const LightestEntry lightest =
+      team.join(entries, LightestEntry::none(), of,
+                [](const LightestEntry& a, const LightestEntry& b) { return LightestEntry::join(a, b); });
+  if (lightest.older <= arena.heavy) return no_drop;
+  drop_entry(team, head, lightest.slot);
+  return lightest.position;
+}
+
+}  // namespace natscope::kernels::cuda
