@@ -231,11 +231,13 @@ TEST_CASE("heavy hitters stay on the device as on the CPU, whatever the roles") 
   INFO(random.how_to_repeat());
   for (const CacheBackend& backend : cache_backends()) {
     CAPTURE(backend.name);
+    CaseTurns turns;
     for (const std::vector<double>& shares :
          {std::vector<double>{1, 0, 0}, {1, 1, 1}, {1, 20, 20}, {0, 0, 1}, {0, 1, 0}}) {
       for (const std::int64_t heavy : {0, 3, 40}) {
         for (const std::int64_t recent : {0, 1, 9}) {
           for (const std::int32_t page_entries : {1, 5}) {
+            if (!turns.next()) continue;
             CAPTURE(shares);
             CAPTURE(heavy);
             CAPTURE(recent);
