@@ -7,10 +7,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "core/model/rope.h"
 #include "core/train/device_role_attention.h"
+#include "core/train/device_state.h"
 #include "core/train/llama_operations.h"
 #include "core/train/role_counts.h"
 
@@ -50,7 +52,7 @@ class DevicePasses final : public TrainingModel::Implementation {
         attention_(std::move(attention)),
         setups_(static_cast<std::size_t>(config.layers)) {
     layout = parameter_layout(config);
-    weights_ = at::zeros({layout.size}, on_device());
+    state_.emplace(layout, device);
     place_blocks();
     place_rotation();
     const at::Tensor roles = at::empty({c_.context}, at::kByte);
@@ -59,15 +61,13 @@ class DevicePasses final : public TrainingModel::Implementation {
     window_ = c_.nats ? c_.nats->window : fixed_window;
   }
 
-  void set_weights(std::span<const float> weights) override {
-    const at::NoGradGuard no_gradient;
-    weights_.copy_(at::from_blob(const_cast<float*>(weights.data()), {layout.size}, at::kFloat));
-  }
+  void set_weights(std::span<const float> weights) override { state_->set_weights(weights); }
+  StateOnDevice* state_on_device() override { return &*state_; }
 
   Expected<PassResult> forward_backward(const MicroBatch& batch, const StepContext& context, std::span<float> gradient,
                                         const StopToken& stop) override {
     PassResult result;
-    at::Tensor flat = at::zeros({layout.size}, on_device());
+    at::Tensor flat = gradient.empty() ? state_->gradient() : at::zeros({layout.size}, on_device());
     NATSCOPE_TRY(const at::Tensor last, forward(batch, &context, static_cast<int>(segments_), stop, result));
     NATSCOPE_TRY(const at::Tensor d_last, head(batch, last, context.loss_scale, &flat, stop, result));
 
@@ -85,7 +85,7 @@ class DevicePasses final : public TrainingModel::Implementation {
       if (!gradients[i].defined()) continue;
       flat.narrow(0, offsets[i], gradients[i].numel()).add_(gradients[i].reshape({-1}));
     }
-    at::from_blob(gradient.data(), {layout.size}, at::kFloat).add_(flat.cpu());
+    if (!gradient.empty()) at::from_blob(gradient.data(), {layout.size}, at::kFloat).add_(flat.cpu());
     // The whole gradient comes at once; it is told in the order that the passes of the CPU have.
     if (context.gradient_ready) {
       for (int i = c_.layers - 1; i >= 0; --i)
@@ -114,7 +114,7 @@ class DevicePasses final : public TrainingModel::Implementation {
   [[nodiscard]] Block block(std::int64_t offset, at::IntArrayRef sizes) const {
     std::int64_t count = 1;
     for (const std::int64_t size : sizes) count *= size;
-    at::Tensor leaf = weights_.narrow(0, offset, count).view(sizes).detach();
+    at::Tensor leaf = state_->weights().narrow(0, offset, count).view(sizes).detach();
     leaf.requires_grad_(true);
     return {offset, leaf};
   }
@@ -268,7 +268,8 @@ class DevicePasses final : public TrainingModel::Implementation {
   at::Device device_;
   at::ScalarType products_;
   std::unique_ptr<TrainingAttention> attention_;
-  at::Tensor weights_, fixed_roles_;
+  std::optional<DeviceState> state_;
+  at::Tensor fixed_roles_;
   Rotation rotation_;
   Block embedding_, final_norm_;
   std::vector<LayerBlocks> layers_;
