@@ -52,12 +52,9 @@ MemoryForecast forecast_memory(const ModelConfig& c, const FinetuneOptions& opti
   if (!forecast.on_gpu) forecast.parts.emplace_back("program and libraries", program_bytes);
   forecast.parts.emplace_back(forecast.on_gpu ? "base weights" : "base weights, mapped", stored_bytes);
   // Copies in ordinary memory: the run's state, the student's own, gradient, two moments; and what a checkpoint is read
-  // back for. On a GPU the student's own and the gradient: AdamW works in ordinary memory.
-  if (forecast.on_gpu) {
-    forecast.parts.emplace_back("trained weights, gradient", 2 * trained * f32_bytes);
-  } else {
-    forecast.parts.emplace_back("trained weights, gradient, AdamW's moments", 7 * trained * f32_bytes);
-  }
+  // back for. A GPU has the student's own, gradient and moments; the run's state stays in ordinary memory.
+  const std::int64_t copies = forecast.on_gpu ? 4 : 7;
+  forecast.parts.emplace_back("trained weights, gradient, AdamW's moments", copies * trained * f32_bytes);
   forecast.parts.emplace_back("layer inputs kept for the backward pass", (c.layers + 5) * t * e * f32_bytes);
   // Of one layer's attention: norm (two), q, k, v as they are made, rotated and as the operation keeps them, their
   // gradients, its output (twice), scores; what autograd holds between.
