@@ -170,13 +170,14 @@ class DevicePasses final : public TrainingModel::Implementation {
                                      PassResult& result) {
     LayerBlocks& w = layers_[static_cast<std::size_t>(i)];
     const at::Tensor normal = normalise(x, w.attention_norm.tensor);
-    const at::Tensor qkv = product(normal, w.qkv.tensor, products_);
-    const auto heads = [&](std::int64_t begin, std::int64_t number) {
-      return qkv.narrow(1, begin, number * c_.head_dim).view({segments_, c_.context, number, c_.head_dim});
+    const std::vector<at::Tensor> qkv =
+        product(normal, w.qkv.tensor, products_).split_with_sizes({c_.q_rows(), c_.kv_rows(), c_.kv_rows()}, 1);
+    const auto heads = [&](std::size_t part, std::int64_t number) {
+      return qkv[part].view({segments_, c_.context, number, c_.head_dim});
     };
     const at::Tensor q = rotated(heads(0, c_.heads), rotation_);
-    const at::Tensor k = rotated(heads(c_.q_rows(), c_.kv_heads), rotation_);
-    const at::Tensor v = heads(c_.q_rows() + c_.kv_rows(), c_.kv_heads).transpose(1, 2);
+    const at::Tensor k = rotated(heads(1, c_.kv_heads), rotation_);
+    const at::Tensor v = heads(2, c_.kv_heads).transpose(1, 2);
 
     DeviceRoleSetup& setup = setups_[static_cast<std::size_t>(i)];
     setup = {};
@@ -204,17 +205,15 @@ class DevicePasses final : public TrainingModel::Implementation {
     const at::Tensor out = device_role_attention(q, k, v, scores, setup);
     if (c_.nats && context != nullptr) count(i, setup.roles, counted, result.sampled);
     const at::Tensor attended = rounded(out.transpose(1, 2).reshape({rows_, c_.q_rows()}));
-    return x + product(attended, w.o.tensor, products_);
+    return x + rounded_product(attended, w.o.tensor, products_);
   }
 
   /// x + feed-forward(norm(x)).
   [[nodiscard]] at::Tensor feed_forward(int i, const at::Tensor& x) {
     LayerBlocks& w = layers_[static_cast<std::size_t>(i)];
     const at::Tensor normal = normalise(x, w.mlp_norm.tensor);
-    const at::Tensor gate_up = product(normal, w.gate_up.tensor, products_);
-    const at::Tensor gate = gate_up.narrow(1, 0, c_.intermediate);
-    const at::Tensor up = gate_up.narrow(1, c_.intermediate, c_.intermediate);
-    return x + product(at::silu(gate) * up, w.down.tensor, products_);
+    const at::Tensor inner = swiglu(rounded_product(normal, w.gate_up.tensor, products_));
+    return x + rounded_product(inner, w.down.tensor, products_);
   }
 
   /// The last residual stream after its norm, [N, E] rounded.
@@ -247,13 +246,12 @@ class DevicePasses final : public TrainingModel::Implementation {
       const at::Tensor wanted = targets.narrow(0, begin, rows);
       const at::Tensor counts = wanted.ge(0).to(at::kFloat).unsqueeze(1);
       const at::Tensor place = wanted.clamp_min(0).unsqueeze(1);
-      const at::Tensor logits = at::linear(in, matrix).to(at::kFloat);
-      const at::Tensor likelihood = logits.log_softmax(-1);
+      const at::Tensor likelihood = at::linear(in, matrix).log_softmax(-1, at::kFloat);
       nll -= (likelihood.gather(1, place) * counts).sum(at::kDouble);
       if (flat == nullptr) continue;
-      at::Tensor d_logits = likelihood.exp();
-      d_logits.scatter_add_(1, place, at::full_like(counts, -1.0));
-      const at::Tensor d = rounded(d_logits * (counts * scale));
+      const at::Tensor& d_logits = likelihood.exp_();  // in its place: no array here is larger
+      d_logits.scatter_add_(1, place, at::full_like(counts, -1.0)).mul_(counts * scale);
+      const at::Tensor d = rounded(d_logits);
       d_last.narrow(0, begin, rows).copy_(at::mm(d, matrix));
       d_matrix += at::mm(d.t(), in).to(at::kFloat);
     }
