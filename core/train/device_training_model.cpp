@@ -39,6 +39,12 @@ struct LayerBlocks {
   }
 };
 
+/// What is behind the last norm.
+struct Head {
+  at::Tensor nll;     // sum over predicted tokens, f64 []
+  at::Tensor d_last;  // gradient of the last norm's output; undefined in an evaluation
+};
+
 class DevicePasses final : public TrainingModel::Implementation {
  public:
   DevicePasses(const ModelConfig& config, ComputeDType dtype, int segments, at::Device device,
@@ -68,8 +74,8 @@ class DevicePasses final : public TrainingModel::Implementation {
                                         const StopToken& stop) override {
     PassResult result;
     at::Tensor flat = gradient.empty() ? state_->gradient() : at::zeros({layout.size}, on_device());
-    NATSCOPE_TRY(const at::Tensor last, forward(batch, &context, static_cast<int>(segments_), stop, result));
-    NATSCOPE_TRY(const at::Tensor d_last, head(batch, last, context.loss_scale, &flat, stop, result));
+    NATSCOPE_TRY(const at::Tensor last, forward(batch, &context, stop));
+    NATSCOPE_TRY(const Head loss, head(batch, last, context.loss_scale, &flat, stop));
 
     torch::autograd::variable_list leaves{embedding_.tensor, final_norm_.tensor};
     std::vector<std::int64_t> offsets{embedding_.offset, final_norm_.offset};
@@ -79,13 +85,15 @@ class DevicePasses final : public TrainingModel::Implementation {
         offsets.push_back(block->offset);
       }
     }
-    const auto gradients = torch::autograd::grad({last}, leaves, {d_last}, std::nullopt, false, /*allow_unused=*/true);
+    const auto gradients =
+        torch::autograd::grad({last}, leaves, {loss.d_last}, std::nullopt, false, /*allow_unused=*/true);
     NATSCOPE_CHECK(check(stop));
     for (std::size_t i = 0; i < leaves.size(); ++i) {
       if (!gradients[i].defined()) continue;
       flat.narrow(0, offsets[i], gradients[i].numel()).add_(gradients[i].reshape({-1}));
     }
     if (!gradient.empty()) at::from_blob(gradient.data(), {layout.size}, at::kFloat).add_(flat.cpu());
+    report(batch, loss, segments_, true, result);
     // The whole gradient comes at once; it is told in the order that the passes of the CPU have.
     if (context.gradient_ready) {
       for (int i = c_.layers - 1; i >= 0; --i)
@@ -99,8 +107,9 @@ class DevicePasses final : public TrainingModel::Implementation {
   Expected<PassResult> evaluate(const MicroBatch& batch, int counted, const StopToken& stop) override {
     const at::NoGradGuard no_gradient;
     PassResult result;
-    NATSCOPE_TRY(const at::Tensor last, forward(batch, nullptr, counted, stop, result));
-    NATSCOPE_CHECK(head(batch, last, 1.0, nullptr, stop, result));
+    NATSCOPE_TRY(const at::Tensor last, forward(batch, nullptr, stop));
+    NATSCOPE_TRY(const Head loss, head(batch, last, 1.0, nullptr, stop));
+    report(batch, loss, counted, false, result);
     return result;
   }
 
@@ -160,14 +169,24 @@ class DevicePasses final : public TrainingModel::Implementation {
         .to(at::kLong);
   }
 
-  void count(int layer, const at::Tensor& roles, int segments, RoleStatistics& statistics) const {
+  /// What a pass came to. It is asked for when all of it is on its way: until here nobody waited for the device.
+  void report(const MicroBatch& batch, const Head& loss, std::int64_t counted, bool sampled, PassResult& result) const {
+    result.nll = loss.nll.item<double>();
+    result.tokens = std::count_if(batch.targets.begin(), batch.targets.end(), [](std::int32_t t) { return t >= 0; });
+    if (!c_.nats) return;
+    count(&DeviceRoleSetup::chosen, counted, result.argmax);
+    if (sampled) count(&DeviceRoleSetup::roles, counted, result.sampled);
+  }
+
+  void count(at::Tensor DeviceRoleSetup::*roles, std::int64_t counted, RoleStatistics& statistics) const {
+    std::vector<at::Tensor> layers;
+    for (const DeviceRoleSetup& setup : setups_) layers.push_back(setup.*roles);
     statistics.heads.resize(static_cast<std::size_t>(c_.layers * c_.kv_heads));
-    count_roles(roles, segments, c_.nats->window, &statistics.heads[static_cast<std::size_t>(layer * c_.kv_heads)]);
+    count_roles(at::cat(layers, 1), counted, c_.nats->window, statistics.heads.data());
   }
 
   /// x + attention(norm(x)), x [N, E].
-  [[nodiscard]] at::Tensor attention(int i, const at::Tensor& x, const StepContext* context, int counted,
-                                     PassResult& result) {
+  [[nodiscard]] at::Tensor attention(int i, const at::Tensor& x, const StepContext* context) {
     LayerBlocks& w = layers_[static_cast<std::size_t>(i)];
     const at::Tensor normal = normalise(x, w.attention_norm.tensor);
     const std::vector<at::Tensor> qkv =
@@ -191,7 +210,6 @@ class DevicePasses final : public TrainingModel::Implementation {
       scores = at::linear(normal.detach().to(at::kFloat), rounded(w.scores.tensor).to(at::kFloat))
                    .view({segments_, c_.context, c_.kv_heads, role_count});
       setup.chosen = chosen_roles(scores, c_.nats->global_bias);
-      count(i, setup.chosen, counted, result.argmax);
       if (context == nullptr) {
         setup.roles = setup.chosen;
       } else {
@@ -203,7 +221,6 @@ class DevicePasses final : public TrainingModel::Implementation {
       }
     }
     const at::Tensor out = device_role_attention(q, k, v, scores, setup);
-    if (c_.nats && context != nullptr) count(i, setup.roles, counted, result.sampled);
     const at::Tensor attended = rounded(out.transpose(1, 2).reshape({rows_, c_.q_rows()}));
     return x + rounded_product(attended, w.o.tensor, products_);
   }
@@ -217,20 +234,19 @@ class DevicePasses final : public TrainingModel::Implementation {
   }
 
   /// The last residual stream after its norm, [N, E] rounded.
-  Expected<at::Tensor> forward(const MicroBatch& batch, const StepContext* context, int counted, const StopToken& stop,
-                               PassResult& result) {
+  Expected<at::Tensor> forward(const MicroBatch& batch, const StepContext* context, const StopToken& stop) {
     at::Tensor x = rounded(at::embedding(embedding_.tensor, on_device(batch.tokens))).to(at::kFloat);
     for (int i = 0; i < c_.layers; ++i) {
       NATSCOPE_CHECK(check(stop));
-      x = feed_forward(i, attention(i, x, context, counted, result));
+      x = feed_forward(i, attention(i, x, context));
     }
     return normalise(x, final_norm_.tensor);
   }
 
-  /// Loss, and with `flat` the gradient of scale · Σ nll: of the embedding as output matrix into `flat`, of `last` as
+  /// Loss, and with `flat` the gradient of scale · Σ nll: of the embedding as output matrix into `flat`, of `last` in
   /// the result. A chunk of rows at a time.
-  Expected<at::Tensor> head(const MicroBatch& batch, const at::Tensor& last, double scale, at::Tensor* flat,
-                            const StopToken& stop, PassResult& result) {
+  Expected<Head> head(const MicroBatch& batch, const at::Tensor& last, double scale, at::Tensor* flat,
+                      const StopToken& stop) {
     const at::NoGradGuard no_gradient;
     const at::Tensor targets = on_device(batch.targets);
     const at::Tensor matrix = rounded(embedding_.tensor);
@@ -255,9 +271,7 @@ class DevicePasses final : public TrainingModel::Implementation {
       d_last.narrow(0, begin, rows).copy_(at::mm(d, matrix));
       d_matrix += at::mm(d.t(), in).to(at::kFloat);
     }
-    result.nll += nll.item<double>();
-    result.tokens += std::count_if(batch.targets.begin(), batch.targets.end(), [](std::int32_t t) { return t >= 0; });
-    return d_last;
+    return Head{nll, d_last};
   }
 
   ModelConfig c_;
