@@ -15,11 +15,11 @@ class CounterRandom {
   constexpr CounterRandom(std::uint64_t seed, std::uint64_t purpose, std::uint64_t a = 0, std::uint64_t b = 0)
       : key_(mix(mix(mix(mix(seed) + purpose) + a) + b)) {}
 
-  [[nodiscard]] constexpr std::uint64_t bits(std::uint64_t n) const { return mix(key_ + n * increment); }
+  [[nodiscard]] constexpr std::uint64_t bits(std::uint64_t n) const { return mix(key_ + n * Mixing::increment); }
 
   /// In the open interval (0, 1): its logarithm is finite.
   [[nodiscard]] constexpr float uniform(std::uint64_t n) const {
-    return (static_cast<float>(bits(n) >> 41U) + 0.5F) * 0x1p-23F;
+    return (static_cast<float>(bits(n) >> uniform_shift) + 0.5F) * uniform_unit;
   }
 
   /// Below `bound` (> 0). The bias of the multiplication is under bound / 2^32.
@@ -27,14 +27,22 @@ class CounterRandom {
     return ((bits(n) >> 32U) * bound) >> 32U;
   }
 
- private:
-  static constexpr std::uint64_t increment = 0x9e3779b97f4a7c15U;
+  // For who computes many at a time (device_random.h).
+  struct Mixing {
+    static constexpr std::uint64_t increment = 0x9e3779b97f4a7c15U;
+    static constexpr std::uint64_t first_factor = 0xbf58476d1ce4e5b9U, second_factor = 0x94d049bb133111ebU;
+    static constexpr int first_shift = 30, second_shift = 27, last_shift = 31;
+  };
+  static constexpr int uniform_shift = 41;
+  static constexpr float uniform_unit = 0x1p-23F;
+  [[nodiscard]] constexpr std::uint64_t key() const { return key_; }
 
+ private:
   static constexpr std::uint64_t mix(std::uint64_t z) {
-    z += increment;
-    z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
-    return z ^ (z >> 31U);
+    z += Mixing::increment;
+    z = (z ^ (z >> Mixing::first_shift)) * Mixing::first_factor;
+    z = (z ^ (z >> Mixing::second_shift)) * Mixing::second_factor;
+    return z ^ (z >> Mixing::last_shift);
   }
 
   std::uint64_t key_;

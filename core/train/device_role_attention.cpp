@@ -4,9 +4,9 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <array>
-#include <cmath>
 #include <string>
 
+#include "core/train/device_random.h"
 #include "core/train/role_sampling.h"
 
 namespace natscope::train {
@@ -107,17 +107,13 @@ struct DeviceRoleAttention : Function<DeviceRoleAttention> {
 
 at::Tensor role_noise(std::int64_t segments, std::int64_t context, std::int64_t kv_heads, const CounterRandom& random,
                       std::int64_t first_row, at::Device device) {
-  at::Tensor noise = at::empty({segments, context, kv_heads, role_count}, at::kFloat);
-  float* const out = floats(noise);
   const std::int64_t columns = kv_heads * role_count;
-#pragma omp parallel for schedule(static)
-  for (std::int64_t row = 0; row < segments * context; ++row) {
-    for (std::int64_t column = 0; column < columns; ++column) {
-      const auto counter = static_cast<std::uint64_t>((first_row + row) * columns + column);
-      out[row * columns + column] = -std::log(-std::log(random.uniform(counter)));
-    }
-  }
-  return noise.to(device);
+  return uniform_numbers(random, first_row * columns, segments * context * columns, device)
+      .log_()
+      .neg_()
+      .log_()
+      .neg_()
+      .view({segments, context, kv_heads, role_count});
 }
 
 at::Tensor chosen_roles(const at::Tensor& scores, double global_bias) {

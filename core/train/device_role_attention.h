@@ -2,7 +2,7 @@
 /// Attention under sampled roles as one differentiable operation on tensors of any device. Private to core/train.
 ///
 /// The same arithmetic as role_sampling.h and kernels/attention_train.h; between the two everything is LibTorch's, so
-/// that it runs where the tensors are. Noise is drawn on the host, so a run draws the same on every device.
+/// that it runs where the tensors are. Noise comes from the same numbers on every device.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -17,7 +17,7 @@
 
 namespace natscope::train {
 
-/// Gumbel noise of a layer, f32 [B, T, K, 3] on `device`; the numbers that sample_roles() draws.
+/// Gumbel noise of a layer, f32 [B, T, K, 3] on `device`: what sample_roles() draws, but for its logarithms' rounding.
 [[nodiscard]] at::Tensor role_noise(std::int64_t segments, std::int64_t context, std::int64_t kv_heads,
                                     const CounterRandom& random, std::int64_t first_row, at::Device device);
 

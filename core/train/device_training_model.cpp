@@ -7,10 +7,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "core/model/rope.h"
 #include "core/train/device_role_attention.h"
+#include "core/train/device_state.h"
 #include "core/train/llama_operations.h"
 #include "core/train/role_counts.h"
 
@@ -37,6 +39,12 @@ struct LayerBlocks {
   }
 };
 
+/// What is behind the last norm.
+struct Head {
+  at::Tensor nll;     // sum over predicted tokens, f64 []
+  at::Tensor d_last;  // gradient of the last norm's output; undefined in an evaluation
+};
+
 class DevicePasses final : public TrainingModel::Implementation {
  public:
   DevicePasses(const ModelConfig& config, ComputeDType dtype, int segments, at::Device device,
@@ -50,7 +58,7 @@ class DevicePasses final : public TrainingModel::Implementation {
         attention_(std::move(attention)),
         setups_(static_cast<std::size_t>(config.layers)) {
     layout = parameter_layout(config);
-    weights_ = at::zeros({layout.size}, on_device());
+    state_.emplace(layout, device);
     place_blocks();
     place_rotation();
     const at::Tensor roles = at::empty({c_.context}, at::kByte);
@@ -59,17 +67,15 @@ class DevicePasses final : public TrainingModel::Implementation {
     window_ = c_.nats ? c_.nats->window : fixed_window;
   }
 
-  void set_weights(std::span<const float> weights) override {
-    const at::NoGradGuard no_gradient;
-    weights_.copy_(at::from_blob(const_cast<float*>(weights.data()), {layout.size}, at::kFloat));
-  }
+  void set_weights(std::span<const float> weights) override { state_->set_weights(weights); }
+  StateOnDevice* state_on_device() override { return &*state_; }
 
   Expected<PassResult> forward_backward(const MicroBatch& batch, const StepContext& context, std::span<float> gradient,
                                         const StopToken& stop) override {
     PassResult result;
-    at::Tensor flat = at::zeros({layout.size}, on_device());
-    NATSCOPE_TRY(const at::Tensor last, forward(batch, &context, static_cast<int>(segments_), stop, result));
-    NATSCOPE_TRY(const at::Tensor d_last, head(batch, last, context.loss_scale, &flat, stop, result));
+    at::Tensor flat = gradient.empty() ? state_->gradient() : at::zeros({layout.size}, on_device());
+    NATSCOPE_TRY(const at::Tensor last, forward(batch, &context, stop));
+    NATSCOPE_TRY(const Head loss, head(batch, last, context.loss_scale, &flat, stop));
 
     torch::autograd::variable_list leaves{embedding_.tensor, final_norm_.tensor};
     std::vector<std::int64_t> offsets{embedding_.offset, final_norm_.offset};
@@ -79,13 +85,15 @@ class DevicePasses final : public TrainingModel::Implementation {
         offsets.push_back(block->offset);
       }
     }
-    const auto gradients = torch::autograd::grad({last}, leaves, {d_last}, std::nullopt, false, /*allow_unused=*/true);
+    const auto gradients =
+        torch::autograd::grad({last}, leaves, {loss.d_last}, std::nullopt, false, /*allow_unused=*/true);
     NATSCOPE_CHECK(check(stop));
     for (std::size_t i = 0; i < leaves.size(); ++i) {
       if (!gradients[i].defined()) continue;
       flat.narrow(0, offsets[i], gradients[i].numel()).add_(gradients[i].reshape({-1}));
     }
-    at::from_blob(gradient.data(), {layout.size}, at::kFloat).add_(flat.cpu());
+    if (!gradient.empty()) at::from_blob(gradient.data(), {layout.size}, at::kFloat).add_(flat.cpu());
+    report(batch, loss, segments_, true, result);
     // The whole gradient comes at once; it is told in the order that the passes of the CPU have.
     if (context.gradient_ready) {
       for (int i = c_.layers - 1; i >= 0; --i)
@@ -99,8 +107,9 @@ class DevicePasses final : public TrainingModel::Implementation {
   Expected<PassResult> evaluate(const MicroBatch& batch, int counted, const StopToken& stop) override {
     const at::NoGradGuard no_gradient;
     PassResult result;
-    NATSCOPE_TRY(const at::Tensor last, forward(batch, nullptr, counted, stop, result));
-    NATSCOPE_CHECK(head(batch, last, 1.0, nullptr, stop, result));
+    NATSCOPE_TRY(const at::Tensor last, forward(batch, nullptr, stop));
+    NATSCOPE_TRY(const Head loss, head(batch, last, 1.0, nullptr, stop));
+    report(batch, loss, counted, false, result);
     return result;
   }
 
@@ -114,7 +123,7 @@ class DevicePasses final : public TrainingModel::Implementation {
   [[nodiscard]] Block block(std::int64_t offset, at::IntArrayRef sizes) const {
     std::int64_t count = 1;
     for (const std::int64_t size : sizes) count *= size;
-    at::Tensor leaf = weights_.narrow(0, offset, count).view(sizes).detach();
+    at::Tensor leaf = state_->weights().narrow(0, offset, count).view(sizes).detach();
     leaf.requires_grad_(true);
     return {offset, leaf};
   }
@@ -160,23 +169,34 @@ class DevicePasses final : public TrainingModel::Implementation {
         .to(at::kLong);
   }
 
-  void count(int layer, const at::Tensor& roles, int segments, RoleStatistics& statistics) const {
+  /// What a pass came to. It is asked for when all of it is on its way: until here nobody waited for the device.
+  void report(const MicroBatch& batch, const Head& loss, std::int64_t counted, bool sampled, PassResult& result) const {
+    result.nll = loss.nll.item<double>();
+    result.tokens = std::count_if(batch.targets.begin(), batch.targets.end(), [](std::int32_t t) { return t >= 0; });
+    if (!c_.nats) return;
+    count(&DeviceRoleSetup::chosen, counted, result.argmax);
+    if (sampled) count(&DeviceRoleSetup::roles, counted, result.sampled);
+  }
+
+  void count(at::Tensor DeviceRoleSetup::*roles, std::int64_t counted, RoleStatistics& statistics) const {
+    std::vector<at::Tensor> layers;
+    for (const DeviceRoleSetup& setup : setups_) layers.push_back(setup.*roles);
     statistics.heads.resize(static_cast<std::size_t>(c_.layers * c_.kv_heads));
-    count_roles(roles, segments, c_.nats->window, &statistics.heads[static_cast<std::size_t>(layer * c_.kv_heads)]);
+    count_roles(at::cat(layers, 1), counted, c_.nats->window, statistics.heads.data());
   }
 
   /// x + attention(norm(x)), x [N, E].
-  [[nodiscard]] at::Tensor attention(int i, const at::Tensor& x, const StepContext* context, int counted,
-                                     PassResult& result) {
+  [[nodiscard]] at::Tensor attention(int i, const at::Tensor& x, const StepContext* context) {
     LayerBlocks& w = layers_[static_cast<std::size_t>(i)];
     const at::Tensor normal = normalise(x, w.attention_norm.tensor);
-    const at::Tensor qkv = product(normal, w.qkv.tensor, products_);
-    const auto heads = [&](std::int64_t begin, std::int64_t number) {
-      return qkv.narrow(1, begin, number * c_.head_dim).view({segments_, c_.context, number, c_.head_dim});
+    const std::vector<at::Tensor> qkv =
+        product(normal, w.qkv.tensor, products_).split_with_sizes({c_.q_rows(), c_.kv_rows(), c_.kv_rows()}, 1);
+    const auto heads = [&](std::size_t part, std::int64_t number) {
+      return qkv[part].view({segments_, c_.context, number, c_.head_dim});
     };
     const at::Tensor q = rotated(heads(0, c_.heads), rotation_);
-    const at::Tensor k = rotated(heads(c_.q_rows(), c_.kv_heads), rotation_);
-    const at::Tensor v = heads(c_.q_rows() + c_.kv_rows(), c_.kv_heads).transpose(1, 2);
+    const at::Tensor k = rotated(heads(1, c_.kv_heads), rotation_);
+    const at::Tensor v = heads(2, c_.kv_heads).transpose(1, 2);
 
     DeviceRoleSetup& setup = setups_[static_cast<std::size_t>(i)];
     setup = {};
@@ -190,7 +210,6 @@ class DevicePasses final : public TrainingModel::Implementation {
       scores = at::linear(normal.detach().to(at::kFloat), rounded(w.scores.tensor).to(at::kFloat))
                    .view({segments_, c_.context, c_.kv_heads, role_count});
       setup.chosen = chosen_roles(scores, c_.nats->global_bias);
-      count(i, setup.chosen, counted, result.argmax);
       if (context == nullptr) {
         setup.roles = setup.chosen;
       } else {
@@ -202,36 +221,32 @@ class DevicePasses final : public TrainingModel::Implementation {
       }
     }
     const at::Tensor out = device_role_attention(q, k, v, scores, setup);
-    if (c_.nats && context != nullptr) count(i, setup.roles, counted, result.sampled);
     const at::Tensor attended = rounded(out.transpose(1, 2).reshape({rows_, c_.q_rows()}));
-    return x + product(attended, w.o.tensor, products_);
+    return x + rounded_product(attended, w.o.tensor, products_);
   }
 
   /// x + feed-forward(norm(x)).
   [[nodiscard]] at::Tensor feed_forward(int i, const at::Tensor& x) {
     LayerBlocks& w = layers_[static_cast<std::size_t>(i)];
     const at::Tensor normal = normalise(x, w.mlp_norm.tensor);
-    const at::Tensor gate_up = product(normal, w.gate_up.tensor, products_);
-    const at::Tensor gate = gate_up.narrow(1, 0, c_.intermediate);
-    const at::Tensor up = gate_up.narrow(1, c_.intermediate, c_.intermediate);
-    return x + product(at::silu(gate) * up, w.down.tensor, products_);
+    const at::Tensor inner = swiglu(rounded_product(normal, w.gate_up.tensor, products_));
+    return x + rounded_product(inner, w.down.tensor, products_);
   }
 
   /// The last residual stream after its norm, [N, E] rounded.
-  Expected<at::Tensor> forward(const MicroBatch& batch, const StepContext* context, int counted, const StopToken& stop,
-                               PassResult& result) {
+  Expected<at::Tensor> forward(const MicroBatch& batch, const StepContext* context, const StopToken& stop) {
     at::Tensor x = rounded(at::embedding(embedding_.tensor, on_device(batch.tokens))).to(at::kFloat);
     for (int i = 0; i < c_.layers; ++i) {
       NATSCOPE_CHECK(check(stop));
-      x = feed_forward(i, attention(i, x, context, counted, result));
+      x = feed_forward(i, attention(i, x, context));
     }
     return normalise(x, final_norm_.tensor);
   }
 
-  /// Loss, and with `flat` the gradient of scale · Σ nll: of the embedding as output matrix into `flat`, of `last` as
+  /// Loss, and with `flat` the gradient of scale · Σ nll: of the embedding as output matrix into `flat`, of `last` in
   /// the result. A chunk of rows at a time.
-  Expected<at::Tensor> head(const MicroBatch& batch, const at::Tensor& last, double scale, at::Tensor* flat,
-                            const StopToken& stop, PassResult& result) {
+  Expected<Head> head(const MicroBatch& batch, const at::Tensor& last, double scale, at::Tensor* flat,
+                      const StopToken& stop) {
     const at::NoGradGuard no_gradient;
     const at::Tensor targets = on_device(batch.targets);
     const at::Tensor matrix = rounded(embedding_.tensor);
@@ -247,19 +262,16 @@ class DevicePasses final : public TrainingModel::Implementation {
       const at::Tensor wanted = targets.narrow(0, begin, rows);
       const at::Tensor counts = wanted.ge(0).to(at::kFloat).unsqueeze(1);
       const at::Tensor place = wanted.clamp_min(0).unsqueeze(1);
-      const at::Tensor logits = at::linear(in, matrix).to(at::kFloat);
-      const at::Tensor likelihood = logits.log_softmax(-1);
+      const at::Tensor likelihood = at::linear(in, matrix).log_softmax(-1, at::kFloat);
       nll -= (likelihood.gather(1, place) * counts).sum(at::kDouble);
       if (flat == nullptr) continue;
-      at::Tensor d_logits = likelihood.exp();
-      d_logits.scatter_add_(1, place, at::full_like(counts, -1.0));
-      const at::Tensor d = rounded(d_logits * (counts * scale));
+      const at::Tensor& d_logits = likelihood.exp_();  // in its place: no array here is larger
+      d_logits.scatter_add_(1, place, at::full_like(counts, -1.0)).mul_(counts * scale);
+      const at::Tensor d = rounded(d_logits);
       d_last.narrow(0, begin, rows).copy_(at::mm(d, matrix));
       d_matrix += at::mm(d.t(), in).to(at::kFloat);
     }
-    result.nll += nll.item<double>();
-    result.tokens += std::count_if(batch.targets.begin(), batch.targets.end(), [](std::int32_t t) { return t >= 0; });
-    return d_last;
+    return Head{nll, d_last};
   }
 
   ModelConfig c_;
@@ -268,7 +280,8 @@ class DevicePasses final : public TrainingModel::Implementation {
   at::Device device_;
   at::ScalarType products_;
   std::unique_ptr<TrainingAttention> attention_;
-  at::Tensor weights_, fixed_roles_;
+  std::optional<DeviceState> state_;
+  at::Tensor fixed_roles_;
   Rotation rotation_;
   Block embedding_, final_norm_;
   std::vector<LayerBlocks> layers_;

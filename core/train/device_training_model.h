@@ -4,7 +4,8 @@
 ///
 /// What TrainingModel's hand-written passes are on the CPU: the same rules, weights, noise and roundings, so that a run
 /// may go on elsewhere. Gradients are taken by autograd, but for attention and its roles (device_role_attention.h).
-/// Weights come from the host and gradients go back there, once a pass: the optimizer stays where it is.
+/// Weights, gradient and moments live on the device (state_on_device.h); a caller that brings an array for the gradient
+/// gets it there, once a pass.
 #pragma once
 
 #include <c10/core/Device.h>

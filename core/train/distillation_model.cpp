@@ -47,6 +47,8 @@ std::vector<float> DistillationModel::initial_weights(std::uint64_t seed) const 
 }
 void DistillationModel::set_weights(std::span<const float> weights) { implementation_->set_weights(weights); }
 
+StateOnDevice* DistillationModel::state_on_device() { return implementation_->state_on_device(); }
+
 Expected<DistillPass> DistillationModel::forward_backward(const Document& document, const DistillContext& context,
                                                           std::span<float> gradient, const StopToken& stop) {
   return without_exceptions(no_memory,

@@ -22,6 +22,7 @@
 #include "core/train/finetune_options.h"
 #include "core/train/parameters.h"
 #include "core/train/role_statistics.h"
+#include "core/train/state_on_device.h"
 #include "core/train/training_device.h"
 
 namespace natscope::train {
@@ -61,8 +62,13 @@ class DistillationModel {
   [[nodiscard]] std::vector<float> initial_weights(std::uint64_t seed) const;
   void set_weights(std::span<const float> weights);
 
-  /// Adds the gradient of scale · distance, and of the regulariser to the score layers, to `gradient` [layout().size],
-  /// with drawn roles. Errors: interrupted, out_of_memory, internal.
+  /// Where weights, gradient and moments live beside the passes; null where the passes are the CPU's. Lives as long as
+  /// the model.
+  [[nodiscard]] StateOnDevice* state_on_device();
+
+  /// Adds the gradient of scale · distance, and of the regulariser to the score layers, to `gradient` [layout().size]
+  /// (or, where that is empty, to the state's own on the device), with drawn roles. Errors: interrupted, out_of_memory,
+  /// internal.
   [[nodiscard]] Expected<DistillPass> forward_backward(const Document& document, const DistillContext& context,
                                                        std::span<float> gradient, const StopToken& stop);
 

@@ -47,16 +47,13 @@ DistillationModel::Implementation::Implementation(const ModelConfig& base, const
       teacher_(std::move(teacher)),
       student_(teacher_),
       device_(teacher_.embed.device()),
-      weights_(at::zeros({layout.size}, at::TensorOptions().dtype(at::kFloat).device(device_))),
-      trained_(layout, weights_),
+      state_(layout, device_),
+      trained_(layout, state_.weights()),
       frequencies_(rope_inverse_frequencies(c_.rope, c_.head_dim)) {
   trained_.place_in(student_, c_.tied);
 }
 
-void DistillationModel::Implementation::set_weights(std::span<const float> weights) {
-  const at::NoGradGuard no_gradient;
-  weights_.copy_(at::from_blob(const_cast<float*>(weights.data()), {layout.size}, at::kFloat));
-}
+void DistillationModel::Implementation::set_weights(std::span<const float> weights) { state_.set_weights(weights); }
 
 std::vector<float> DistillationModel::Implementation::initial_weights(std::uint64_t seed) const {
   return initial_trained_weights(layout, teacher_, seed);
@@ -67,8 +64,9 @@ Expected<DistillPass> DistillationModel::Implementation::forward_backward(const 
                                                                           std::span<float> gradient,
                                                                           const StopToken& stop) {
   begin(document);
-  const at::Tensor wanted_sum = at::from_blob(gradient.data(), {layout.size}, at::kFloat);
-  const at::Tensor sum = sums_in_place_ ? wanted_sum : at::zeros_like(weights_);
+  const bool stays = gradient.empty();
+  const at::Tensor wanted_sum = stays ? state_.gradient() : at::from_blob(gradient.data(), {layout.size}, at::kFloat);
+  const at::Tensor sum = stays || sums_in_place_ ? wanted_sum : at::zeros_like(state_.weights());
   std::vector<std::size_t> told_later;
   const auto finished = [&](std::size_t number) -> Expected<void> {
     if (sums_in_place_) return tell_ready(number, context);
@@ -107,7 +105,7 @@ Expected<DistillPass> DistillationModel::Implementation::forward_backward(const 
     embedding_backward(document, dx, sum);
     NATSCOPE_CHECK(finished(*trained_.embedding()));
   }
-  if (!sums_in_place_) wanted_sum.add_(sum.cpu());
+  if (!stays && !sums_in_place_) wanted_sum.add_(sum.cpu());
   for (const std::size_t number : told_later) NATSCOPE_CHECK(tell_ready(number, context));
   return pass;
 }
@@ -143,7 +141,7 @@ at::Tensor DistillationModel::Implementation::on_device(const std::vector<std::i
 }
 
 at::Tensor DistillationModel::Implementation::counted(const Document& document) const {
-  if (document.counted.empty()) return at::ones({document.size(), 1}, weights_.options());
+  if (document.counted.empty()) return at::ones({document.size(), 1}, state_.weights().options());
   const at::Tensor bytes =
       at::from_blob(const_cast<std::uint8_t*>(document.counted.data()), {document.size(), 1}, at::kByte);
   return bytes.to(device_).to(at::kFloat);

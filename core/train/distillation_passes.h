@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/train/base_tensors.h"
+#include "core/train/device_state.h"
 #include "core/train/distillation_attention.h"
 #include "core/train/distillation_model.h"
 #include "core/train/llama_operations.h"
@@ -21,11 +22,13 @@ namespace natscope::train {
 class DistillationModel::Implementation {
  public:
   /// `teacher`: the base's tensors, on the device of the passes; the student shares them where it trains none of its
-  /// own. `sums_in_place`: gradients are added to the caller's memory as they come; else once a pass.
+  /// own. `sums_in_place`: passes on the CPU, which add gradients to the caller's memory as they come; others do once a
+  /// pass, or keep them.
   Implementation(const ModelConfig& base, const FinetuneOptions& options, ModelTensors teacher,
                  std::unique_ptr<DistillationAttention> attention, bool sums_in_place);
 
   void set_weights(std::span<const float> weights);
+  [[nodiscard]] StateOnDevice* state_on_device() { return sums_in_place_ ? nullptr : &state_; }
   [[nodiscard]] std::vector<float> initial_weights(std::uint64_t seed) const;
   Expected<DistillPass> forward_backward(const Document& document, const DistillContext& context,
                                          std::span<float> gradient, const StopToken& stop);
@@ -74,7 +77,7 @@ class DistillationModel::Implementation {
   bool sums_in_place_;
   ModelTensors teacher_, student_;
   at::Device device_;
-  at::Tensor weights_;  // [layout.size] f32
+  DeviceState state_;  // of passes on the CPU the weights alone
   TrainedTensors trained_;
   std::vector<float> frequencies_;
   Rotation rotation_;

@@ -87,6 +87,7 @@ class Finetuning final : public TrainingTask {
   [[nodiscard]] const ParameterLayout& layout() const override { return model_->layout(); }
   [[nodiscard]] std::vector<float> initial_weights() const override { return model_->initial_weights(options_.seed); }
   void set_weights(std::span<const float> weights) override { model_->set_weights(weights); }
+  [[nodiscard]] StateOnDevice* state_on_device() override { return model_->state_on_device(); }
   [[nodiscard]] std::int64_t steps() const override { return options_.steps; }
   [[nodiscard]] int kv_heads() const override { return base_->config().kv_heads; }
   [[nodiscard]] bool has_held_out() const override { return !held_out_.empty(); }
@@ -142,10 +143,9 @@ class Finetuning final : public TrainingTask {
     return report;
   }
 
-  OptimizerReport update(std::int64_t number, std::span<const float> gradient, TrainingState& state) override {
+  [[nodiscard]] OptimizerOptions optimizer(std::int64_t number) const override {
     const double rate = finetune_learning_rate(options_.learning_rate, options_.steps, number);
-    return optimizer_step({rate, options_.beta1, options_.beta2, options_.weight_decay, options_.clip}, number,
-                          layout(), gradient, state);
+    return {rate, options_.beta1, options_.beta2, options_.weight_decay, options_.clip};
   }
 
   Expected<Evaluation> evaluate(bool last) override {

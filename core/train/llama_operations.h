@@ -13,8 +13,12 @@ namespace natscope::train {
 /// RMSNorm over the last dimension: x f32, weight [E] of any type; f32.
 [[nodiscard]] at::Tensor rms_normalised(const at::Tensor& x, const at::Tensor& weight, double epsilon);
 
-/// x · weightᵀ with operands rounded (or widened) to `type`; f32.
+/// x · weightᵀ with operands rounded (or widened) to `type`; of that type, or widened to f32.
+[[nodiscard]] at::Tensor rounded_product(const at::Tensor& x, const at::Tensor& weight, at::ScalarType type);
 [[nodiscard]] at::Tensor product(const at::Tensor& x, const at::Tensor& weight, at::ScalarType type);
+
+/// silu(gate) · up of gate_up [N, 2I], computed in f32; [N, I] of the type of gate_up.
+[[nodiscard]] at::Tensor swiglu(const at::Tensor& gate_up);
 
 /// Cosines and sines of positions 0 … T − 1: f32 [1, T, 1, D/2] each.
 struct Rotation {
@@ -26,7 +30,7 @@ struct Rotation {
 /// From angles in double, as the engine takes them. frequencies [D/2].
 [[nodiscard]] Rotation make_rotation(const std::vector<float>& frequencies, std::int64_t positions, at::Device device);
 
-/// x [B, T, heads, D] rotated (halves layout), as [B, heads, T, D]; T at most rotation.positions().
+/// x [B, T, heads, D] rotated (halves layout), as [B, heads, T, D], packed; T at most rotation.positions().
 [[nodiscard]] at::Tensor rotated(const at::Tensor& x, const Rotation& rotation);
 
 }  // namespace natscope::train

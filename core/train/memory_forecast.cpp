@@ -52,16 +52,13 @@ MemoryForecast forecast_memory(const ModelConfig& c, const FinetuneOptions& opti
   if (!forecast.on_gpu) forecast.parts.emplace_back("program and libraries", program_bytes);
   forecast.parts.emplace_back(forecast.on_gpu ? "base weights" : "base weights, mapped", stored_bytes);
   // Copies in ordinary memory: the run's state, the student's own, gradient, two moments; and what a checkpoint is read
-  // back for. On a GPU the student's own and the gradient: AdamW works in ordinary memory.
-  if (forecast.on_gpu) {
-    forecast.parts.emplace_back("trained weights, gradient", 2 * trained * f32_bytes);
-  } else {
-    forecast.parts.emplace_back("trained weights, gradient, AdamW's moments", 7 * trained * f32_bytes);
-  }
+  // back for. A GPU has the student's own, gradient and moments; the run's state stays in ordinary memory.
+  const std::int64_t copies = forecast.on_gpu ? 4 : 7;
+  forecast.parts.emplace_back("trained weights, gradient, AdamW's moments", copies * trained * f32_bytes);
   forecast.parts.emplace_back("layer inputs kept for the backward pass", (c.layers + 5) * t * e * f32_bytes);
   // Of one layer's attention: norm (two), q, k, v as they are made, rotated and as the operation keeps them, their
-  // gradients, its output (twice), scores; what autograd holds between.
-  const std::int64_t attention = t * (8 * e + 13 * q + 11 * kv + 4 * c.score_rows()) * f32_bytes;
+  // gradients, its output (twice), scores; what autograd holds between. kv: of keys and values together.
+  const std::int64_t attention = t * (8 * e + 11 * q + 7 * kv + 4 * c.score_rows()) * f32_bytes;
   // Of one piece of the feed-forward part: norm, gate, up, their product, silu, and the gradients of these. It is gone
   // when the attention's gradients are made; of long documents those weigh more, and four fifths are what runs showed.
   const std::int64_t feed_forward = rows * (5 * e + 7 * i) * f32_bytes * (t > rows ? 4 : 5) / 5;

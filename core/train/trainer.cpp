@@ -74,6 +74,7 @@ class FromScratch final : public TrainingTask {
     return initial_parameters(config_, layout(), options_.seed);
   }
   void set_weights(std::span<const float> weights) override { model_->set_weights(weights); }
+  [[nodiscard]] StateOnDevice* state_on_device() override { return model_->state_on_device(); }
   [[nodiscard]] std::int64_t steps() const override { return steps_; }
   [[nodiscard]] std::int64_t tokens_until(std::int64_t step) const override { return step * tokens_per_step(); }
   [[nodiscard]] int kv_heads() const override { return config_.kv_heads; }
@@ -120,11 +121,10 @@ class FromScratch final : public TrainingTask {
     return report;
   }
 
-  OptimizerReport update(std::int64_t number, std::span<const float> gradient, TrainingState& state) override {
+  [[nodiscard]] OptimizerOptions optimizer(std::int64_t number) const override {
     const double rate = learning_rate(
         {options_.learning_rate, options_.final_learning_rate_ratio, options_.warmup_steps, steps_}, number);
-    return optimizer_step({rate, options_.beta1, options_.beta2, options_.weight_decay, options_.clip}, number,
-                          layout(), gradient, state);
+    return {rate, options_.beta1, options_.beta2, options_.weight_decay, options_.clip};
   }
 
   Expected<Evaluation> evaluate(bool last) override {

@@ -2,6 +2,7 @@
 #include "core/train/training_loop.h"
 
 #include <algorithm>
+#include <cassert>
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -40,13 +41,18 @@ class Loop {
     NATSCOPE_CHECK(task_.prepare([this](const std::string& text) { say(text); }));
     if (ranks_.leads()) NATSCOPE_CHECK(ranks_.meet());
     const auto size = static_cast<std::size_t>(task_.layout().size);
-    gradient_.assign(size, 0.0F);
+    device_ = task_.state_on_device();
+    if (device_ == nullptr) gradient_.assign(size, 0.0F);
     state_.weights.assign(size, 0.0F);
     state_.first_moment.assign(size, 0.0F);
     state_.second_moment.assign(size, 0.0F);
     if (ranks_.leads()) NATSCOPE_CHECK(find_state());
     NATSCOPE_CHECK(share_state());
-    task_.set_weights(state_.weights);
+    if (device_ != nullptr) {
+      NATSCOPE_CHECK(device_->set(state_));
+    } else {
+      task_.set_weights(state_.weights);
+    }
     saved_step_ = state_.step;
     return {};
   }
@@ -71,7 +77,7 @@ class Loop {
       }
     }
     if (ranks_.leads()) {
-      NATSCOPE_CHECK(task_.write_model(state_.weights));
+      NATSCOPE_CHECK(write_model());
       NATSCOPE_CHECK(job_.write_status(JobState::finished, state_.step, task_.steps()));
     }
     NATSCOPE_CHECK(ranks_.leave());
@@ -150,12 +156,15 @@ class Loop {
   Expected<double> step() {
     const auto begun = Clock::now();
     const std::int64_t number = state_.step + 1;
-    std::fill(gradient_.begin(), gradient_.end(), 0.0F);
+    if (device_ != nullptr) {
+      NATSCOPE_CHECK(device_->clear_gradient());
+    } else {
+      std::fill(gradient_.begin(), gradient_.end(), 0.0F);
+    }
     NATSCOPE_TRY(StepReport report, task_.add_gradient(number, gradient_));
     NATSCOPE_CHECK(check_loss(number, report.loss));
-    const OptimizerReport update = task_.update(number, gradient_, state_);
+    NATSCOPE_TRY(const OptimizerReport update, update_weights(number));
     state_.step = number;
-    task_.set_weights(state_.weights);
 
     report.step = number;
     report.steps = task_.steps();
@@ -171,6 +180,14 @@ class Loop {
     }
     if (listener_.step) listener_.step(report);
     return report.loss;
+  }
+
+  Expected<OptimizerReport> update_weights(std::int64_t number) {
+    const OptimizerOptions options = task_.optimizer(number);
+    if (device_ != nullptr) return device_->step(options, number);
+    const OptimizerReport report = optimizer_step(options, number, task_.layout(), gradient_, state_);
+    task_.set_weights(state_.weights);
+    return report;
   }
 
   Expected<void> check_loss(std::int64_t number, double loss) {
@@ -209,11 +226,19 @@ class Loop {
 
   Expected<void> save() {
     const auto begun = Clock::now();
-    if (ranks_.leads())
+    if (ranks_.leads()) {
+      if (device_ != nullptr) NATSCOPE_CHECK(device_->bring_down(state_));
       NATSCOPE_CHECK(write_checkpoint(job_.checkpoints(), task_.layout(), state_, options_.checkpoints_kept));
+    }
     saved_step_ = state_.step;
     checkpoint_s_ = seconds_since(begun);
     return {};
+  }
+
+  /// Of the present step, which is saved: its weights are in state_, wherever the run's live.
+  Expected<void> write_model() {
+    assert(saved_step_ == state_.step);
+    return task_.write_model(state_.weights);
   }
 
   Expected<Evaluation> evaluate(bool last) {
@@ -232,8 +257,7 @@ class Loop {
     }
     const bool keep = mode == jobs::StopMode::keep_model;
     if (keep && ranks_.leads()) {
-      auto kept = task_.write_model(state_.weights);
-      if (!kept) return Unexpected(std::move(kept).error());
+      if (auto kept = write_model(); !kept) return Unexpected(std::move(kept).error());
       say("the model of step " + std::to_string(state_.step) + ": " + task_.out().string());
     }
     if (ranks_.leads()) jobs::withdraw_stop_request(job_.path());
@@ -267,8 +291,9 @@ class Loop {
   const TrainListener& listener_;
   StopToken stop_;
   RankGroup& ranks_;
-  TrainingState state_;
+  TrainingState state_;  // with a state on a device, weights and moments are those of saved_step_
   std::vector<float> gradient_;
+  StateOnDevice* device_ = nullptr;
   std::int64_t saved_step_ = 0;
   double mean_step_s_ = 0.0;
   double checkpoint_s_ = 0.0;

@@ -23,6 +23,7 @@
 #include "core/train/parameters.h"
 #include "core/train/ranks/rank_group.h"
 #include "core/train/reports.h"
+#include "core/train/state_on_device.h"
 
 namespace natscope::train {
 
@@ -43,18 +44,21 @@ class TrainingTask {
   [[nodiscard]] virtual const ParameterLayout& layout() const = 0;
   [[nodiscard]] virtual std::vector<float> initial_weights() const = 0;
   virtual void set_weights(std::span<const float> weights) = 0;
+  /// Where the run's weights, gradient and moments live beside the passes; null: in ordinary memory, with this loop.
+  [[nodiscard]] virtual StateOnDevice* state_on_device() { return nullptr; }
 
   [[nodiscard]] virtual std::int64_t steps() const = 0;
   /// Tokens that steps 1 … `step` read.
   [[nodiscard]] virtual std::int64_t tokens_until(std::int64_t step) const = 0;
   [[nodiscard]] virtual int kv_heads() const = 0;
 
-  /// Adds the gradient of step `number` (from 1) at the present weights to `gradient`, which is zero; fills in loss,
-  /// tokens and roles of the report. Where ranks share the step, what comes out is of the whole step on every rank.
-  /// Errors: interrupted, out_of_memory, internal, io_failure (a rank is gone).
+  /// Adds the gradient of step `number` (from 1) at the present weights to `gradient`, or, where that is empty, to the
+  /// one on the device, either of which is zero; fills in loss, tokens and roles of the report. Where ranks share the
+  /// step, what comes out is of the whole step on every rank. Errors: interrupted, out_of_memory, internal, io_failure
+  /// (a rank is gone).
   [[nodiscard]] virtual Expected<StepReport> add_gradient(std::int64_t number, std::span<float> gradient) = 0;
-  /// Moves weights and moments.
-  virtual OptimizerReport update(std::int64_t number, std::span<const float> gradient, TrainingState& state) = 0;
+  /// How that step moves weights and moments.
+  [[nodiscard]] virtual OptimizerOptions optimizer(std::int64_t number) const = 0;
 
   [[nodiscard]] virtual bool has_held_out() const = 0;
   /// On held-out text; `last`: at the end of the run, where more may be read. Errors: as add_gradient.

@@ -430,6 +430,8 @@ TrainingModel::~TrainingModel() = default;
 const ParameterLayout& TrainingModel::layout() const { return implementation_->layout; }
 void TrainingModel::set_weights(std::span<const float> weights) { implementation_->set_weights(weights); }
 
+StateOnDevice* TrainingModel::state_on_device() { return implementation_->state_on_device(); }
+
 Expected<PassResult> TrainingModel::forward_backward(const MicroBatch& batch, const StepContext& context,
                                                      std::span<float> gradient, const StopToken& stop) {
   return without_exceptions(no_memory,

@@ -18,6 +18,7 @@
 #include "core/model/config.h"
 #include "core/train/parameters.h"
 #include "core/train/role_statistics.h"
+#include "core/train/state_on_device.h"
 #include "core/train/train_options.h"
 #include "core/train/training_device.h"
 #include "kernels/status.h"
@@ -68,8 +69,13 @@ class TrainingModel {
   /// Rounds the master weights into the copies that products read; weights [layout().size].
   void set_weights(std::span<const float> weights);
 
+  /// Where weights, gradient and moments live beside the passes; null where the passes are the CPU's. Lives as long as
+  /// the model.
+  [[nodiscard]] StateOnDevice* state_on_device();
+
   /// Adds the gradient of loss_scale · Σ nll (and of the regulariser, to the score layers) to `gradient`
-  /// [layout().size]. Looks at `stop` a few times a layer. Errors: interrupted, out_of_memory, internal.
+  /// [layout().size], or, where that is empty, to the state's own on the device. Looks at `stop` a few times a layer.
+  /// Errors: interrupted, out_of_memory, internal.
   [[nodiscard]] Expected<PassResult> forward_backward(const MicroBatch& batch, const StepContext& context,
                                                       std::span<float> gradient, const StopToken& stop);
 

@@ -13,6 +13,7 @@ class TrainingModel::Implementation {
   virtual void set_weights(std::span<const float> weights) = 0;
   virtual Expected<PassResult> forward_backward(const MicroBatch& batch, const StepContext& context,
                                                 std::span<float> gradient, const StopToken& stop) = 0;
+  virtual StateOnDevice* state_on_device() { return nullptr; }
   virtual Expected<PassResult> evaluate(const MicroBatch& batch, int counted, const StopToken& stop) = 0;
 
   ParameterLayout layout;

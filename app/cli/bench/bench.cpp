@@ -45,7 +45,8 @@ std::string today() {
   return text.data();
 }
 
-nlohmann::json results_json(const nlohmann::json& rows, const bench::Roofs& roofs, const Options& options) {
+nlohmann::json results_json(const nlohmann::json& rows, const nlohmann::json& missing, const bench::Roofs& roofs,
+                            const Options& options) {
   return {{"commit", options.commit},
           {"date", today()},
           {"machine", processor_name() + ", " + std::to_string(omp_get_num_procs()) + " cores"},
@@ -54,12 +55,17 @@ nlohmann::json results_json(const nlohmann::json& rows, const bench::Roofs& roof
            {{"read_bytes_per_s", roofs.read_bytes_per_s},
             {"gemm_f32_flop_per_s", roofs.gemm_f32_flop_per_s},
             {"gemm_bf16_flop_per_s", roofs.gemm_bf16_flop_per_s}}},
-          {"rows", rows}};
+          {"rows", rows},
+          {"not_measured", missing}};
 }
 
-bool is_gpu_name(const std::string& name) {
-  const auto rows = bench::gpu_row_names();
-  return name == "gpu" || std::find(rows.begin(), rows.end(), name) != rows.end();
+/// Whose name, or whose row's, that is; null: nothing on a GPU.
+const bench::GpuSuite* gpu_suite_of(const std::string& name) {
+  for (const bench::GpuSuite& suite : bench::gpu_suites()) {
+    const auto rows = suite.rows();
+    if (name == suite.name || std::find(rows.begin(), rows.end(), name) != rows.end()) return &suite;
+  }
+  return nullptr;
 }
 
 std::string row_text(const bench::Row& row) {
@@ -81,14 +87,20 @@ std::string row_text(const bench::Row& row) {
   return row.target.empty() ? line : line + "                               target: " + row.target + "\n";
 }
 
+std::string not_run_text(const bench::GpuReport::NotMeasured& missing) {
+  std::string line = missing.row;
+  line.resize(std::max<std::size_t>(28, line.size()), ' ');
+  return line + " not run: " + missing.why + "\n";
+}
+
 /// The rows on a GPU, by themselves: their machine and roofs are others.
-Expected<void> run_on_gpu(const Options& options, CommandContext& context) {
+Expected<void> run_on_gpu(const bench::GpuSuite& suite, const Options& options, CommandContext& context) {
   if (options.device == "cpu") {
     return fail(ErrorCode::usage, "--device cpu, but \"" + options.name + "\" measures a GPU", "leave --device out");
   }
   if (!options.results.empty()) NATSCOPE_CHECK(check_writable_target(options.results));
   NATSCOPE_TRY(const bench::GpuResults results,
-               bench::run_gpu({context.stop, options.threads, options.name == "gpu" ? "" : options.name}));
+               bench::run_gpu(suite, {context.stop, options.threads, options.name == suite.name ? "" : options.name}));
   const nlohmann::json whole = bench::gpu_results_json(results, options.commit, today());
   if (!options.results.empty())
     NATSCOPE_CHECK(write_file_atomically(options.results, std::string_view(whole.dump(2) + "\n")));
@@ -98,32 +110,28 @@ Expected<void> run_on_gpu(const Options& options, CommandContext& context) {
 }
 
 Expected<void> print_list(bool json) {
+  constexpr std::size_t indent = 20;
   nlohmann::json list = nlohmann::json::array();
   std::string text;
-  const char* group = "";
-  for (const auto& benchmark : bench::benchmarks()) {
-    list.push_back({{"name", benchmark.name},
-                    {"group", benchmark.group},
-                    {"description", benchmark.description},
-                    {"rows", benchmark.rows}});
-    if (std::string(group) != benchmark.group) {
-      group = benchmark.group;
+  std::string group;
+  const auto add = [&](const auto& one, const std::vector<const char*>& rows, const std::string& between) {
+    list.push_back({{"name", one.name}, {"group", one.group}, {"description", one.description}, {"rows", rows}});
+    const bool is_all = std::string(one.name) == one.group;
+    if (group != one.group && !is_all) {
+      group = one.group;
       std::string heading = group;
-      heading.resize(20, ' ');
+      heading.resize(indent, ' ');
       text += heading + "all of these:\n";
     }
-    std::string label = std::string("  ") + benchmark.name;
-    label.resize(20, ' ');
-    text += label + benchmark.description + "\n";
-    std::string rows;
-    for (const char* const row : benchmark.rows) rows += std::string(rows.empty() ? "" : ", ") + row;
-    if (!rows.empty()) text += std::string(20, ' ') + rows + "\n";
-  }
-  std::string rows;
-  for (const char* const row : bench::gpu_row_names()) rows += std::string(20, ' ') + row + "\n";
-  constexpr const char* description = "kernels and whole models on an NVIDIA GPU, in under 8 minutes";
-  list.push_back({{"name", "gpu"}, {"group", "gpu"}, {"description", description}, {"rows", bench::gpu_row_names()}});
-  text += "gpu                 " + std::string(description) + "\n" + rows;
+    std::string label = (is_all ? "" : "  ") + std::string(one.name);
+    label.resize(indent, ' ');
+    text += label + one.description + "\n";
+    std::string names;
+    for (const char* const row : rows) names += (names.empty() ? "" : between) + row;
+    if (!names.empty()) text += std::string(indent, ' ') + names + "\n";
+  };
+  for (const auto& benchmark : bench::benchmarks()) add(benchmark, benchmark.rows, ", ");
+  for (const auto& suite : bench::gpu_suites()) add(suite, suite.rows(), "\n" + std::string(indent, ' '));
   return json ? print_json(list) : print_text(text);
 }
 
@@ -131,7 +139,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
   if (options.list) return print_list(context.json);
   if (options.name.empty())
     return fail(ErrorCode::usage, "no benchmark was named", "natscope-cli bench --list shows them");
-  if (is_gpu_name(options.name)) return run_on_gpu(options, context);
+  if (const auto* const suite = gpu_suite_of(options.name)) return run_on_gpu(*suite, options, context);
   if (options.device == "cuda") {
     return fail(ErrorCode::device_unavailable, "these benchmarks run on the CPU", "leave --device out");
   }
@@ -140,6 +148,14 @@ Expected<void> run(const Options& options, CommandContext& context) {
 
   bool found = false;
   nlohmann::json rows = nlohmann::json::array();
+  nlohmann::json missing = nlohmann::json::array();
+  const auto report = [&](const std::vector<bench::Row>& measured) -> Expected<void> {
+    for (const bench::Row& row : measured) {
+      rows.push_back(as_json(row));
+      if (!context.json) NATSCOPE_CHECK(print_text(row_text(row)));
+    }
+    return {};
+  };
   for (const auto& benchmark : bench::benchmarks()) {
     const bool is_group = options.name == benchmark.group || options.name == benchmark.name;
     const bool is_row = std::find(benchmark.rows.begin(), benchmark.rows.end(), options.name) != benchmark.rows.end();
@@ -147,10 +163,16 @@ Expected<void> run(const Options& options, CommandContext& context) {
     found = true;
     std::fprintf(stderr, "%s: %s\n", benchmark.name, benchmark.description);
     NATSCOPE_TRY(const auto measured, benchmark.run({context.stop, options.threads, is_group ? "" : options.name}));
-    for (const bench::Row& row : measured) {
-      rows.push_back(as_json(row));
-      if (!context.json) NATSCOPE_CHECK(print_text(row_text(row)));
+    NATSCOPE_CHECK(report(measured));
+  }
+  for (const auto& suite : bench::gpu_suites()) {
+    if (options.name != suite.group || options.device == "cpu") continue;
+    NATSCOPE_TRY(const auto results, bench::run_gpu_if_there(suite, {context.stop, options.threads}));
+    NATSCOPE_CHECK(report(results.rows));
+    for (const auto& one : results.report.not_measured) {
+      if (!context.json) NATSCOPE_CHECK(print_text(not_run_text(one)));
     }
+    missing = bench::not_measured_json(results.report);
   }
   if (!found) {
     return fail(ErrorCode::usage, "there is no benchmark \"" + options.name + "\"",
@@ -158,8 +180,8 @@ Expected<void> run(const Options& options, CommandContext& context) {
   }
   if (!options.results.empty()) {
     NATSCOPE_TRY(const auto roofs, bench::measured_roofs());
-    NATSCOPE_CHECK(
-        write_file_atomically(options.results, std::string_view(results_json(rows, roofs, options).dump(2) + "\n")));
+    NATSCOPE_CHECK(write_file_atomically(options.results,
+                                         std::string_view(results_json(rows, missing, roofs, options).dump(2) + "\n")));
   }
   return context.json ? print_json(rows) : Expected<void>{};
 }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /// Training: a whole optimiser step, and what the role gradient costs beside plain masked attention.
-#include <omp.h>
-
 #include <random>
 #include <string>
 
 #include "app/cli/bench/benchmarks.h"
 #include "app/cli/bench/random_model.h"
+#include "app/cli/bench/training_work.h"
 #include "core/train/optimizer.h"
 #include "core/train/train_options.h"
 #include "core/train/training_model.h"
@@ -26,21 +25,8 @@ std::string backward_name(std::int64_t head_dim) { return "backward_roles_cpu_" 
 /// One step on one segment: forward, backward, clip, AdamW, and the rounding of the new weights.
 Expected<Row> step_row(bool nats, const Context& context) {
   NATSCOPE_TRY(const Roofs roofs, measured_roofs());
-  train::TrainOptions options;
-  options.data = "-";
-  options.layers = shape_124m.layers;
-  options.hidden = shape_124m.hidden;
-  options.heads = shape_124m.heads;
-  options.kv_heads = shape_124m.kv_heads;
-  options.intermediate = shape_124m.intermediate;
-  options.vocab = shape_124m.vocab;
-  options.context = context_length;
-  options.window = window;
-  options.batch = 1;
-  options.threads = omp_get_max_threads();
-  options.dtype = train::ComputeDType::float32;
-  options.full_attention = !nats;
-  NATSCOPE_TRY(options, train::resolve(options));
+  NATSCOPE_TRY(const auto options,
+               training_options(shape_124m, 1, context_length, train::ComputeDType::float32, !nats));
   const ModelConfig config = train::model_config(options);
   NATSCOPE_TRY(auto model,
                train::TrainingModel::create(config, options.dtype, 1, options.threads, kernels::Backend::cpu));
@@ -51,11 +37,8 @@ Expected<Row> step_row(bool nats, const Context& context) {
   state.second_moment.assign(state.weights.size(), 0.0F);
   model.set_weights(state.weights);
 
-  std::vector<std::int32_t> tokens(context_length), targets(context_length);
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    tokens[i] = static_cast<std::int32_t>(3 + i * 7919 % 40000);
-    targets[i] = static_cast<std::int32_t>(3 + (i + 1) * 7919 % 40000);
-  }
+  const auto tokens = training_tokens(context_length, config.vocab);
+  const auto targets = training_tokens(context_length, config.vocab, 1);
   std::vector<float> gradient(state.weights.size());
   train::StepContext step;
   step.loss_scale = 1.0 / context_length;
@@ -78,17 +61,13 @@ Expected<Row> step_row(bool nats, const Context& context) {
     if (run > 0) rates.push_back(context_length / seconds);
   }
   const Summary rate = summarise(rates);
-  // Products of all matrices, twice as many backward, and the causal half of attention likewise.
-  const double pairs = context_length * (context_length + 1) / 2.0;
-  const double flop = 6.0 * static_cast<double>(shape_124m.matrix_elements()) * context_length +
-                      3.0 * 4.0 * pairs * shape_124m.hidden * shape_124m.layers;
   Row row;
   row.name = step_name(nats);
   row.size = std::string("124 M shape, ") + (nats ? "learned roles" : "full attention") +
              ", f32, T = 1024, one segment a step";
   row.value = rate.median;
   row.unit = "tokens/s";
-  row.limit = context_length * roofs.gemm_f32_flop_per_s / flop;
+  row.limit = context_length * roofs.gemm_f32_flop_per_s / training_flop(shape_124m, context_length);
   row.fraction_of_limit = rate.median / *row.limit;
   row.runs = step_runs;
   row.spread = rate.spread;

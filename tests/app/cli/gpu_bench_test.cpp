@@ -10,6 +10,7 @@
 #include "app/cli/bench/gpu/gpu.h"
 #include "app/cli/bench/gpu/paired_steps.h"
 #include "app/cli/bench/gpu/role_patterns.h"
+#include "app/cli/bench/training_work.h"
 #include "core/engine/weight_conversion.h"
 #include "core/io/model_folder.h"
 #include "tests/core/engine/modules/host_device.h"
@@ -27,6 +28,9 @@ GpuScale tiny_scale() {
   scale.chunk = 16;
   scale.context_memory_bytes = scale.large.matrix_elements() * 2 + (1 << 18);
   scale.context_tokens_limit = 1 << 16;
+  scale.training_segments = 2;
+  scale.training_context = 40;
+  scale.finetune_tokens = 48;
   scale.seconds = 60;
   return scale;
 }
@@ -98,10 +102,13 @@ TEST_CASE("as many steps as there is time for") {
   CHECK(plan_steps(0, 10).timed == 100);
 }
 
-TEST_CASE("all parts together fit into the time") {
-  double seconds = 10;  // the roofs
-  for (const GpuPart& part : gpu_parts()) seconds += part.budget_s;
-  CHECK(seconds <= GpuScale().seconds);
+TEST_CASE("all parts of a suite together fit into the time") {
+  for (const GpuSuite& suite : gpu_suites()) {
+    CAPTURE(std::string(suite.name));
+    double seconds = 10;  // the roofs
+    for (const GpuPart& part : suite.parts) seconds += part.budget_s;
+    CHECK(seconds <= GpuScale().seconds);
+  }
 }
 
 TEST_CASE("steps are taken in turn, and the ratio is the median of the pairs") {
@@ -201,7 +208,7 @@ TEST_CASE("rows through the engine, end to end on a device of ordinary memory") 
   run.report.gpu = "host";
   run.report.read_bytes_per_s = 1e9;
   const auto rows = run_gpu_parts(run, [] {
-    std::vector<GpuPart> parts = gpu_parts();
+    std::vector<GpuPart> parts = gpu_suite("gpu").parts;
     for (GpuPart& part : parts) part.budget_s = 8;
     return parts;
   }());
@@ -229,11 +236,79 @@ TEST_CASE("rows through the engine, end to end on a device of ordinary memory") 
   CHECK(*context_row.fraction_of_limit <= 1.0);
 }
 
+TEST_CASE("rows of training, end to end in ordinary memory") {
+  const Context context;
+  GpuRun run{context, tiny_scale()};
+  run.passes = train::PassesOn::libtorch;
+  // A name that a data sheet is known of; what is measured here is no figure of that GPU's.
+  run.report.gpu = "host as if H100 PCIe";
+  run.report.gemm_bf16_flop_per_s = 1e12;
+  std::vector<GpuPart> parts = gpu_suite("train_gpu").parts;
+  for (GpuPart& part : parts) part.budget_s = 2;
+  const auto rows = run_gpu_parts(run, parts);
+  REQUIRE_MESSAGE(rows, (rows ? "" : rows.error().message));
+  std::vector<std::string> names;
+  for (const Row& row : *rows) {
+    CAPTURE(row.name);
+    names.push_back(row.name);
+    CHECK(row.value > 0);
+    CHECK(row.runs >= 3);
+    CHECK(row.size.find("host") != std::string::npos);
+  }
+  CHECK(names == std::vector<std::string>{"train_step_124m_gpu", "train_step_124m_gpu_peak", "train_step_124m_full_gpu",
+                                          "train_step_124m_full_gpu_peak", "finetune_step_8b_8k",
+                                          "finetune_step_8b_8k_peak"});
+  // Both say the same steps, one beside the measured product, one beside the sheet.
+  for (std::size_t i = 0; i + 1 < rows->size(); i += 2) {
+    const Row &rate = (*rows)[i], &peak = (*rows)[i + 1];
+    CHECK(peak.value / 100 == doctest::Approx(*rate.fraction_of_limit * 1e12 / 756e12));
+  }
+  REQUIRE(run.report.not_measured.size() == 1);
+  CHECK(run.report.not_measured[0].row == "finetune_memory_8b_8k");
+}
+
+TEST_CASE("of a GPU whose data sheet is not known, no share of it is said") {
+  Context context;
+  context.row = "train_step_124m_gpu_peak";
+  GpuRun run{context, tiny_scale()};
+  run.passes = train::PassesOn::libtorch;
+  run.report.gpu = "host";
+  std::vector<GpuPart> parts = gpu_suite("train_gpu").parts;
+  for (GpuPart& part : parts) part.budget_s = 1;
+  const auto rows = run_gpu_parts(run, parts);
+  REQUIRE(rows);
+  CHECK(rows->empty());
+  REQUIRE(run.report.not_measured.size() == 1);
+  CHECK(run.report.not_measured[0].row == "train_step_124m_gpu_peak");
+}
+
+TEST_CASE("the arithmetic of a step is six times parameters and tokens, and attention's") {
+  ModelShape shape;  // 124 M
+  CHECK(training_flop(shape, 1) == doctest::Approx(6.0 * 123.5e6).epsilon(0.01));
+  shape.layers = 0;
+  CHECK(training_flop(shape, 1000) == 6.0 * 50257 * 768 * 1000);
+  CHECK(distillation_flop(shape, 1000) == 0);
+  // One layer more: its matrices, and two products of the causal half, forward and twice backward.
+  shape.layers = 1;
+  const double matrices = 4.0 * 768 * 768 + 3.0 * 768 * 2048, pairs = 1000.0 * 1001 / 2;
+  CHECK(training_flop(shape, 1000) - 6.0 * 50257 * 768 * 1000 ==
+        doctest::Approx(6 * matrices * 1000 + 3 * 4 * pairs * 768));
+  CHECK(distillation_flop(shape, 1000) == doctest::Approx(8 * matrices * 1000 + 5 * 4 * pairs * 768));
+}
+
 TEST_CASE("without a GPU nothing is measured") {
   if (std::filesystem::exists("/dev/nvidia0")) return;
-  const auto results = run_gpu({});
-  REQUIRE(!results);
-  CHECK(results.error().code == ErrorCode::device_unavailable);
+  for (const GpuSuite& suite : gpu_suites()) {
+    CAPTURE(std::string(suite.name));
+    const auto results = run_gpu(suite, {});
+    REQUIRE(!results);
+    CHECK(results.error().code == ErrorCode::device_unavailable);
+    const auto part_of_more = run_gpu_if_there(suite, {});
+    REQUIRE(part_of_more);
+    CHECK(part_of_more->rows.empty());
+    REQUIRE(part_of_more->report.not_measured.size() == suite.rows().size());
+    for (const auto& [row, why] : part_of_more->report.not_measured) CHECK(why.rfind("no GPU: ", 0) == 0);
+  }
 }
 
 }  // namespace natscope::bench

@@ -90,6 +90,8 @@ TEST_CASE("wrong usage ends with code 2 and says what to do") {
       {{"bench", "nonsense"}, 2, "usage"},
       {{"bench", "gpu", "--device", "cpu"}, 2, "usage"},
       {{"bench", "decode_8b_200k", "--device", "cpu"}, 2, "usage"},
+      {{"bench", "train_gpu", "--device", "cpu"}, 2, "usage"},
+      {{"bench", "finetune_step_8b_8k", "--device", "cpu"}, 2, "usage"},
       {{"bench", "tile_4k", "--model", "x"}, 2, "usage"},
       {{"train", "--data", "x", "--out", "y", "--model", "z"}, 2, "usage"},
       {{"train", "--data", "x", "--out", "y", "--adapter", "z"}, 2, "usage"},

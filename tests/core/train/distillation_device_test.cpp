@@ -168,3 +168,56 @@ TEST_CASE("and with products in bf16") {
     }
   }
 }
+
+TEST_CASE("steps of the optimizer beside the passes are the host's") {
+  const test::TemporaryFolder folder;
+  const ModelFolder base = open_base(folder.path(), bases[0]);
+  Document document;
+  std::mt19937 random(8);
+  for (int i = 0; i < 37; ++i) document.tokens.push_back(static_cast<std::int32_t>(3 + random() % 290));
+  for (const Trained trained : {Trained::scores, Trained::lora, Trained::all}) {
+    CAPTURE(static_cast<int>(trained));
+    FinetuneOptions options;
+    options.trained = trained;
+    options.window = 3;
+    options.lora_rank = 3;
+    auto host = DistillationModel::create(base, options, PassesOn::cpu);
+    auto device = DistillationModel::create(base, options, PassesOn::libtorch);
+    REQUIRE(host.has_value());
+    REQUIRE(device.has_value());
+    CHECK(host->state_on_device() == nullptr);
+    StateOnDevice* const beside = device->state_on_device();
+    REQUIRE(beside != nullptr);
+    TrainingState state;
+    state.weights = test::lively_weights(*host, 0.5F, random);
+    state.first_moment.assign(state.weights.size(), 0.0F);
+    state.second_moment.assign(state.weights.size(), 0.0F);
+    const TrainingState begin = state;
+    REQUIRE(beside->set(state).has_value());
+    const OptimizerOptions step{1e-3, 0.9, 0.95, 0.1, 0.05};
+    for (std::int64_t number = 1; number <= 3; ++number) {
+      const DistillContext context{7, number, 0, 0.5, 1e-3, {}};
+      std::vector<float> gradient(state.weights.size(), 0.0F);
+      host->set_weights(state.weights);
+      const auto expected = host->forward_backward(document, context, gradient, {});
+      REQUIRE(expected.has_value());
+      const OptimizerReport host_step = optimizer_step(step, number, host->layout(), gradient, state);
+      REQUIRE(beside->clear_gradient().has_value());
+      const auto pass = device->forward_backward(document, context, {}, {});
+      REQUIRE(pass.has_value());
+      CHECK(pass->distance == doctest::Approx(expected->distance).epsilon(1e-4));
+      const auto device_step = beside->step(step, number);
+      REQUIRE(device_step.has_value());
+      CHECK(device_step->gradient_norm == doctest::Approx(host_step.gradient_norm).epsilon(1e-4));
+    }
+    TrainingState down = begin;
+    REQUIRE(beside->bring_down(down).has_value());
+    double difference = 0, moved = 0;
+    for (std::size_t i = 0; i < state.weights.size(); ++i) {
+      difference += std::pow(static_cast<double>(down.weights[i] - state.weights[i]), 2);
+      moved += std::pow(static_cast<double>(state.weights[i] - begin.weights[i]), 2);
+    }
+    CHECK(moved > 0);
+    CHECK(std::sqrt(difference / moved) < 1e-2);
+  }
+}

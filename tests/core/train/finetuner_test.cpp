@@ -135,6 +135,16 @@ TEST_CASE("the forecast of a GPU's memory: an 8 B model with 16 000 tokens besid
   CHECK(forecast.total_bytes() < 80'000'000'000);
   CHECK(forecast.total_bytes() < on_cpu.total_bytes());
   CHECK(forecast.text().find("GPU") != std::string::npos);
+  // What is trained lies there four times, moments and all; on the CPU the run's own state and a checkpoint, too.
+  const auto trained_bytes = [](const MemoryForecast& of) {
+    for (const auto& [name, bytes] : of.parts) {
+      if (name.find("moments") != std::string::npos) return bytes;
+    }
+    return std::int64_t{0};
+  };
+  const std::int64_t scores = config.layers * config.score_rows() * config.hidden * 4;
+  CHECK(trained_bytes(forecast) == 4 * scores);
+  CHECK(trained_bytes(on_cpu) == 7 * scores);
   // What is widened while it is used weighs more than what is read as it is stored.
   options.dtype = ComputeDType::float32;
   CHECK(forecast_memory(config, options, TrainDevice::gpu, stored, "bfloat16").total_bytes() >

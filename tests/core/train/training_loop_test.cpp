@@ -39,7 +39,7 @@ class ToldTask final : public TrainingTask {
     report.tokens = 1;
     return report;
   }
-  OptimizerReport update(std::int64_t, std::span<const float>, TrainingState&) override { return {}; }
+  [[nodiscard]] OptimizerOptions optimizer(std::int64_t) const override { return {}; }
   [[nodiscard]] bool has_held_out() const override { return false; }
   Expected<Evaluation> evaluate(bool) override { return Evaluation{}; }
   Expected<void> write_model(std::span<const float>) const override { return {}; }

@@ -42,7 +42,7 @@ nlohmann::json number(const std::optional<double>& value) { return value ? nlohm
 
 }  // namespace
 
-Expected<GpuResults> run_gpu(const Context& context) {
+Expected<GpuResults> run_gpu(const GpuSuite& suite, const Context& context) {
   GpuRun run{context, {}};
   NATSCOPE_TRY(run.kernels, KernelBench::open({}));
   run.report.gpu = run.kernels->device().name;
@@ -54,21 +54,37 @@ Expected<GpuResults> run_gpu(const Context& context) {
   }
   double planned_s = 2 * roof_budget_s;
   std::fprintf(stderr, "plan for %s, at most %.0f s:\n", run.report.gpu.c_str(), run.scale.seconds);
-  for (const GpuPart& part : gpu_parts()) {
+  for (const GpuPart& part : suite.parts) {
     planned_s += part.budget_s;
     std::fprintf(stderr, "  %4.0f s  %s%s\n", part.budget_s, part.rows.front(), part.rows.size() > 1 ? " …" : "");
   }
   std::fprintf(stderr, "  %4.0f s  with the roofs\n", planned_s);
   NATSCOPE_CHECK(measure_roofs(run));
-  NATSCOPE_TRY(auto rows, run_gpu_parts(run, gpu_parts()));
+  NATSCOPE_TRY(auto rows, run_gpu_parts(run, suite.parts));
   return GpuResults{std::move(run.report), std::move(rows)};
+}
+
+Expected<GpuResults> run_gpu_if_there(const GpuSuite& suite, const Context& context) {
+  Expected<GpuResults> results = run_gpu(suite, context);
+  if (results || results.error().code == ErrorCode::interrupted) return results;
+  const bool is_there = results.error().code != ErrorCode::device_unavailable;
+  const std::string why = (is_there ? "" : "no GPU: ") + results.error().message;
+  GpuResults nothing;
+  for (const char* const row : suite.rows()) {
+    if (context.wants(row)) nothing.report.not_measured.push_back({row, why});
+  }
+  return nothing;
+}
+
+nlohmann::json not_measured_json(const GpuReport& report) {
+  nlohmann::json missing = nlohmann::json::array();
+  for (const auto& [row, why] : report.not_measured) missing.push_back({{"name", row}, {"why", why}});
+  return missing;
 }
 
 nlohmann::json gpu_results_json(const GpuResults& results, const std::string& commit, const std::string& date) {
   nlohmann::json rows = nlohmann::json::array();
   for (const Row& row : results.rows) rows.push_back(as_json(row));
-  nlohmann::json missing = nlohmann::json::array();
-  for (const auto& [row, why] : results.report.not_measured) missing.push_back({{"name", row}, {"why", why}});
   return {{"commit", commit},
           {"date", date},
           {"gpu", results.report.gpu},
@@ -77,7 +93,7 @@ nlohmann::json gpu_results_json(const GpuResults& results, const std::string& co
            {{"read_bytes_per_s", number(results.report.read_bytes_per_s)},
             {"gemm_bf16_flop_per_s", number(results.report.gemm_bf16_flop_per_s)}}},
           {"rows", rows},
-          {"not_measured", missing}};
+          {"not_measured", not_measured_json(results.report)}};
 }
 
 }  // namespace natscope::bench

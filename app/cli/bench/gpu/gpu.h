@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// `bench gpu`: opens the GPU, measures its roofs, then its rows.
+/// `bench gpu` and `bench train_gpu`: opens the GPU, measures its roofs, then the rows.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -15,7 +15,13 @@ struct GpuResults {
 
 /// Prints the plan to stderr first. Errors: device_unavailable (no GPU, no module for one), interrupted, and the first
 /// row's where not one could be measured.
-[[nodiscard]] Expected<GpuResults> run_gpu(const Context& context);
+[[nodiscard]] Expected<GpuResults> run_gpu(const GpuSuite& suite, const Context& context);
+
+/// The same as a part of something larger, which goes on: without a GPU the rows are not measured, and that is why.
+/// Errors: interrupted.
+[[nodiscard]] Expected<GpuResults> run_gpu_if_there(const GpuSuite& suite, const Context& context);
+
+[[nodiscard]] nlohmann::json not_measured_json(const GpuReport& report);  ///< [{name, why}]
 
 /// {commit, date, gpu, driver, roofs, rows, not_measured}.
 [[nodiscard]] nlohmann::json gpu_results_json(const GpuResults& results, const std::string& commit,

@@ -2,13 +2,17 @@
 #include "app/cli/bench/gpu/gpu_run.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
+#include <iterator>
 
 #include "core/base/cancel.h"
 
 namespace natscope::bench {
 
-std::vector<GpuPart> gpu_parts() {
+namespace {
+
+std::vector<GpuPart> engine_parts() {
   // What is surest comes first: where time runs out, the last ones are missing.
   return {
       {{"decode_kernel_dense_32k", "decode_kernel_dense_128k", "decode_kernel_dense_64k_group4"},
@@ -30,10 +34,35 @@ std::vector<GpuPart> gpu_parts() {
   };
 }
 
-std::vector<const char*> gpu_row_names() {
+std::vector<GpuPart> training_parts() {
+  return {
+      {{"train_step_124m_gpu", "train_step_124m_gpu_peak", "train_step_124m_full_gpu", "train_step_124m_full_gpu_peak"},
+       90,
+       train_step_gpu},
+      {{"finetune_step_8b_8k", "finetune_step_8b_8k_peak", "finetune_memory_8b_8k"}, 200, finetune_step_gpu},
+  };
+}
+
+}  // namespace
+
+std::vector<const char*> GpuSuite::rows() const {
   std::vector<const char*> names;
-  for (const GpuPart& part : gpu_parts()) names.insert(names.end(), part.rows.begin(), part.rows.end());
+  for (const GpuPart& part : parts) names.insert(names.end(), part.rows.begin(), part.rows.end());
   return names;
+}
+
+std::span<const GpuSuite> gpu_suites() {
+  static const std::array all{
+      GpuSuite{"train_gpu", "train", "optimiser steps on an NVIDIA GPU: 124 M from scratch, score layers of 8 B at 8 k",
+               training_parts()},
+      GpuSuite{"gpu", "gpu", "kernels and whole models on an NVIDIA GPU, in under 8 minutes", engine_parts()},
+  };
+  return all;
+}
+
+const GpuSuite& gpu_suite(std::string_view name) {
+  const auto suites = gpu_suites();
+  return *std::find_if(suites.begin(), suites.end(), [name](const GpuSuite& suite) { return name == suite.name; });
 }
 
 Expected<std::vector<Row>> run_gpu_parts(GpuRun& run, const std::vector<GpuPart>& parts) {
@@ -62,7 +91,8 @@ Expected<std::vector<Row>> run_gpu_parts(GpuRun& run, const std::vector<GpuPart>
       if (!first_failure) first_failure = measured.error();
       leave_out(part, measured.error().message);
     } else {
-      std::move(measured->begin(), measured->end(), std::back_inserter(rows));
+      std::copy_if(std::make_move_iterator(measured->begin()), std::make_move_iterator(measured->end()),
+                   std::back_inserter(rows), [&](const Row& row) { return run.context.wants(row.name); });
     }
     if (run.torch) run.torch->release_memory();
   }

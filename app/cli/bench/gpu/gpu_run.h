@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// `bench gpu`: what the rows share, and the plan that ends them in time.
+/// `bench gpu` and `bench train_gpu`: what the rows share, and the plan that ends them in time.
 #pragma once
 
 #include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/cli/bench/benchmark.h"
 #include "app/cli/bench/gpu/kernel_bench.h"
 #include "app/cli/bench/gpu/torch_cuda.h"
 #include "app/cli/bench/random_model.h"
+#include "core/train/training_device.h"
 
 namespace natscope::bench {
 
@@ -29,7 +32,10 @@ struct GpuScale {
   double kv_fraction = 0.16;
   std::int64_t context_memory_bytes = 80'000'000'000;  ///< of longest_context_80gb: weights, cache and all
   std::int64_t context_tokens_limit = 4'000'000;       ///< where longest_context_80gb stops looking
-  double seconds = 480;                                ///< for everything
+  int training_segments = 32;                          ///< of a step of training from scratch
+  std::int64_t training_context = 1024;
+  std::int64_t finetune_tokens = 8192;
+  double seconds = 480;  ///< for everything
 };
 
 struct GpuReport {
@@ -51,6 +57,7 @@ struct GpuRun {
   std::unique_ptr<KernelBench> kernels = {};  ///< null: the module is not there (a test's device)
   std::optional<TorchCuda> torch = {};        ///< nothing: LibTorch without CUDA; rows go without that reference
   std::optional<RandomModelFolder> large_folder = {};  ///< the large shape's, from the first row that needs it on
+  train::PassesOn passes = train::PassesOn::gpu;       ///< of training; tests take LibTorch's in ordinary memory
   std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
 
   [[nodiscard]] double left_s() const {
@@ -65,15 +72,25 @@ struct GpuPart {
   Expected<std::vector<Row>> (*measure)(GpuRun& run, double budget_s) = nullptr;
   bool needs_kernels = false;  ///< single kernels: not on a device that has no module for them
 };
-[[nodiscard]] std::vector<GpuPart> gpu_parts();
-[[nodiscard]] std::vector<const char*> gpu_row_names();
+
+/// What is measured in one go: `bench NAME` takes its name, its group's, or one of its rows'.
+struct GpuSuite {
+  const char* name;
+  const char* group;
+  const char* description;
+  std::vector<GpuPart> parts;
+
+  [[nodiscard]] std::vector<const char*> rows() const;
+};
+[[nodiscard]] std::span<const GpuSuite> gpu_suites();
+[[nodiscard]] const GpuSuite& gpu_suite(std::string_view name);  ///< one that is there
 
 /// Runs the parts that have a row that is wanted. A part that fails, or for whose budget no time is left, is written
 /// down as not measured, with why, and the next one begins. Errors: interrupted; the first failure where nothing was
 /// measured.
 [[nodiscard]] Expected<std::vector<Row>> run_gpu_parts(GpuRun& run, const std::vector<GpuPart>& parts);
 
-// The parts, by file: kernel_rows.cpp, engine_rows.cpp, large_rows.cpp, memory_rows.cpp.
+// The parts, by file: kernel_rows.cpp, engine_rows.cpp, large_rows.cpp, memory_rows.cpp, training_rows.cpp.
 Expected<std::vector<Row>> decode_kernel_dense(GpuRun& run, double budget_s);
 Expected<std::vector<Row>> decode_kernel_ragged(GpuRun& run, double budget_s);
 Expected<std::vector<Row>> prefill_kernel(GpuRun& run, double budget_s);
@@ -83,5 +100,7 @@ Expected<std::vector<Row>> accounting_overhead(GpuRun& run, double budget_s);
 Expected<std::vector<Row>> decode_large(GpuRun& run, double budget_s);
 Expected<std::vector<Row>> prefill_large(GpuRun& run, double budget_s);
 Expected<std::vector<Row>> longest_context(GpuRun& run, double budget_s);
+Expected<std::vector<Row>> train_step_gpu(GpuRun& run, double budget_s);
+Expected<std::vector<Row>> finetune_step_gpu(GpuRun& run, double budget_s);
 
 }  // namespace natscope::bench

@@ -26,20 +26,6 @@ std::filesystem::path roomy_folder(std::int64_t size_bytes) {
 
 ModelShape large_shape(const GpuRun& run) { return with_context(run.scale.large, run.scale.large_depth); }
 
-/// Made when it is first asked for, and kept: writing it takes longer than most rows.
-Expected<const RandomModelFolder*> large_folder(GpuRun& run) {
-  if (run.large_folder) return &*run.large_folder;
-  const std::int64_t size_bytes = weight_bytes(run.scale.large);
-  const std::filesystem::path parent = roomy_folder(size_bytes);
-  std::optional<Expected<RandomModelFolder>> made;
-  const double seconds =
-      seconds_of([&] { made.emplace(RandomModelFolder::create(large_shape(run), measured_dtype, parent)); });
-  NATSCOPE_TRY(RandomModelFolder folder, *std::move(made));
-  std::fprintf(stderr, "random weights of %.1f GB in %s: %.0f s\n", static_cast<double>(size_bytes) / 1e9,
-               folder.path().parent_path().c_str(), seconds);
-  return &run.large_folder.emplace(std::move(folder));
-}
-
 RolePlan sparse_plan(const GpuRun& run) {
   const ModelShape& shape = run.scale.large;
   RolePlan plan;
@@ -121,6 +107,19 @@ Row memory_row(const GpuRun& run, const Engine& sparse, const Engine& dense) {
 }
 
 }  // namespace
+
+Expected<const RandomModelFolder*> large_folder(GpuRun& run) {
+  if (run.large_folder) return &*run.large_folder;
+  const std::int64_t size_bytes = weight_bytes(run.scale.large);
+  const std::filesystem::path parent = roomy_folder(size_bytes);
+  std::optional<Expected<RandomModelFolder>> made;
+  const double seconds =
+      seconds_of([&] { made.emplace(RandomModelFolder::create(large_shape(run), measured_dtype, parent)); });
+  NATSCOPE_TRY(RandomModelFolder folder, *std::move(made));
+  std::fprintf(stderr, "random weights of %.1f GB in %s: %.0f s\n", static_cast<double>(size_bytes) / 1e9,
+               folder.path().parent_path().c_str(), seconds);
+  return &run.large_folder.emplace(std::move(folder));
+}
 
 Expected<std::vector<Row>> prefill_large(GpuRun& run, double budget_s) {
   NATSCOPE_TRY(const RandomModelFolder* const folder, large_folder(run));

@@ -22,6 +22,10 @@ inline constexpr std::int64_t most_steps = 200;
 /// The shape with a context for `tokens` and the steps after them.
 [[nodiscard]] ModelShape with_context(ModelShape shape, std::int64_t tokens);
 
+/// Random weights of the large shape. Made when they are first asked for, and kept: writing them takes longer than most
+/// rows.
+[[nodiscard]] Expected<const RandomModelFolder*> large_folder(GpuRun& run);
+
 struct MeasuredEngine {
   std::int64_t store_bytes = 0;
   PromptAttention attention = PromptAttention::own;

@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/detail/CUDAHooksInterface.h>
+#include <c10/core/CachingDeviceAllocator.h>
 
 #include <tuple>
 
@@ -84,6 +85,14 @@ Expected<TorchWork> TorchCuda::flash_backward(std::int64_t heads, std::int64_t t
   });
 }
 
+void TorchCuda::wait() const { wait_for_device(); }
 void TorchCuda::release_memory() const { release_torch_memory(); }
+
+std::int64_t TorchCuda::peak_bytes() const {
+  const auto stats = c10::getDeviceAllocator(at::kCUDA)->getDeviceStats(0);
+  return stats.allocated_bytes[static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak;
+}
+
+void TorchCuda::forget_peak() const { c10::getDeviceAllocator(at::kCUDA)->resetPeakStats(0); }
 
 }  // namespace natscope::bench

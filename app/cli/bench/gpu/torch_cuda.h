@@ -27,8 +27,13 @@ class TorchCuda {
   [[nodiscard]] Expected<TorchWork> flash_forward(std::int64_t heads, std::int64_t tokens, std::int64_t head_dim) const;
   [[nodiscard]] Expected<TorchWork> flash_backward(std::int64_t heads, std::int64_t tokens,
                                                    std::int64_t head_dim) const;
+  /// Until the device has done what it was given.
+  void wait() const;
   /// Gives unused memory of LibTorch's back to the device.
   void release_memory() const;
+  /// The most bytes of it that tensors held at a time since forget_peak().
+  [[nodiscard]] std::int64_t peak_bytes() const;
+  void forget_peak() const;
 };
 
 }  // namespace natscope::bench
