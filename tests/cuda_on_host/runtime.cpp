@@ -4,6 +4,7 @@
 #include <cuda_runtime_api.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <deque>
@@ -39,6 +40,7 @@ struct CUstream_st {
 struct CUevent_st {
   CUstream_st* stream = nullptr;
   std::uint64_t queued = 0;
+  std::chrono::steady_clock::time_point passed;
 };
 
 namespace {
@@ -273,15 +275,30 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
   *event = new CUevent_st;
   return cudaSuccess;
 }
+cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, 0); }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  NATSCOPE_LOCKED;
+  if (event->stream != nullptr) run_until(*event->stream, event->queued);
   delete event;
   return cudaSuccess;
 }
 
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t given) {
   NATSCOPE_LOCKED;
-  if (of(stream).recording != nullptr) return cudaSuccess;
-  *event = {&of(stream), of(stream).queued};
+  CUstream_st& stream = of(given);
+  if (stream.recording != nullptr) return cudaSuccess;
+  put(stream, [event] { event->passed = std::chrono::steady_clock::now(); });
+  event->stream = &stream;
+  event->queued = stream.queued;
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t begun, cudaEvent_t ended) {
+  NATSCOPE_LOCKED;
+  for (const CUevent_st* const event : {begun, ended}) {
+    if (event->stream == nullptr || event->stream->done < event->queued) return said(cudaErrorInvalidResourceHandle);
+  }
+  *ms = std::chrono::duration<float, std::milli>(ended->passed - begun->passed).count();
   return cudaSuccess;
 }
 
