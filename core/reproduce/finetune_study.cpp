@@ -102,8 +102,11 @@ struct FinetuneStudy::State {
 
   void make_plan() {
     planned.push_back({full_run, {}});
+    // Named after all adapters: with another one the cheapest may be another.
     PlannedRun last{budget_run, {full_run}};
+    for (const double lambda : options.lambdas) last.key += "-" + json(lambda).dump();
     for (const int window : options.windows) {
+      last.key += "-W" + std::to_string(window);
       for (const double lambda : options.lambdas) {
         planned.push_back({"scores-W" + std::to_string(window) + "-" + json(lambda).dump(), {}});
         adapters.push_back({window, lambda});

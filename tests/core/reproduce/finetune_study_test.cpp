@@ -126,6 +126,16 @@ TEST_CASE("the distance task is asked for its marks, by distance, and not for pa
     CHECK(row.passkeys.empty());
     CHECK(row.accuracy().has_value());
   }
+  // With one adapter more, its run and the baselines at what is the cheapest one's budget now are left.
+  options.lambdas.push_back(1e-6);
+  auto more = FinetuneStudy::open(options, {});
+  REQUIRE(more);
+  CHECK(more->left() == 2);
+  REQUIRE(more->run({}, {}));
+  const auto all_rows = more->rows();
+  REQUIRE(all_rows);
+  REQUIRE(all_rows->size() == rows->size() + 1);
+  CHECK((*all_rows)[13].kv_fraction == doctest::Approx(cheapest_adapter(*all_rows)->kv_fraction).epsilon(0.05));
   CHECK(std::filesystem::exists(options.out / "text"));
   CHECK(finetune_table(*rows).find(" back | ") != std::string::npos);
   CHECK(finetune_chart(*rows).y_label == "share of right answers");
