@@ -21,16 +21,22 @@ namespace natscope::kernels::cuda {
 [[nodiscard]] inline void* shared_memory() { return cuda_on_host::shared_memory(); }
 #endif
 
-/// kernel<<<grid, block, shared_bytes, stream>>>(arguments…), and whether it was accepted. What the kernel does wrong
-/// shows at the next synchronize.
-template <class... Parameters, class... Arguments>
-[[nodiscard]] Status launch_kernel(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared_bytes,
-                                   cudaStream_t stream, const Arguments&... arguments) {
+[[nodiscard]] inline cudaLaunchConfig_t launch_config(dim3 grid, dim3 block, std::size_t shared_bytes,
+                                                      cudaStream_t stream) {
   cudaLaunchConfig_t config{};
   config.gridDim = grid;
   config.blockDim = block;
   config.dynamicSmemBytes = shared_bytes;
   config.stream = stream;
+  return config;
+}
+
+/// kernel<<<grid, block, shared_bytes, stream>>>(arguments…), and whether it was accepted. What the kernel does wrong
+/// shows at the next synchronize.
+template <class... Parameters, class... Arguments>
+[[nodiscard]] Status launch_kernel(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared_bytes,
+                                   cudaStream_t stream, const Arguments&... arguments) {
+  const cudaLaunchConfig_t config = launch_config(grid, block, shared_bytes, stream);
   return to_status(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...));
 }
 
@@ -55,11 +61,7 @@ template <class... Parameters, class... Arguments>
   cudaLaunchAttribute attribute{};
   attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   attribute.val.programmaticStreamSerializationAllowed = 1;
-  cudaLaunchConfig_t config{};
-  config.gridDim = grid;
-  config.blockDim = block;
-  config.dynamicSmemBytes = shared_bytes;
-  config.stream = stream;
+  cudaLaunchConfig_t config = launch_config(grid, block, shared_bytes, stream);
   // Code for an older GPU, compiled anew by the driver for this one, has no wait in it.
   cudaFuncAttributes compiled{};
   if (const Status status = to_status(cudaFuncGetAttributes(&compiled, reinterpret_cast<const void*>(kernel)));

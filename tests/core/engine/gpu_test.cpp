@@ -456,33 +456,41 @@ TEST_CASE("the demo on LibTorch's flash attention says what it says with every r
   check_close(logits[1], {logits[0].begin(), logits[0].end()}, 3e-2);
 }
 
+namespace {
+
+std::unique_ptr<Engine> demo_on(Device device) {
+  auto engine = Engine::open({.model = resource_path("demo"),
+                              .device = device,
+                              .dtype = kernels::ElementType::f32,
+                              .device_module = the_module},
+                             {});
+  REQUIRE_MESSAGE(engine, (engine ? "" : engine.error().message));
+  return std::move(*engine);
+}
+
+}  // namespace
+
 TEST_CASE("H2O on the demo holds as many entries as on the CPU, and reads the prompt as it does") {
   const std::int32_t size = tests::CaseTurns().one_in() > 1 ? 2 : 8;
   std::vector<float> logits[2];
   std::vector<std::int32_t> entries[2];
   for (const Device device : {Device::cpu, Device::cuda}) {
-    auto engine = Engine::open({.model = resource_path("demo"),
-                                .device = device,
-                                .dtype = kernels::ElementType::f32,
-                                .device_module = the_module},
-                               {});
-    REQUIRE_MESSAGE(engine, (engine ? "" : engine.error().message));
+    const std::unique_ptr<Engine> engine = demo_on(device);
     RolePlan plan;
     plan.policy.kind = Policy::Kind::h2o;
     plan.policy.heavy = 5 * size;
     plan.policy.recent = 3 * size;
-    REQUIRE((*engine)->start(std::move(plan)));
+    REQUIRE(engine->start(std::move(plan)));
     std::vector<std::int32_t> tokens;
     for (std::int32_t i = 0; i < 25 * size; ++i) tokens.push_back(3 + i * 7919 % 1000);
     const auto prompt = static_cast<std::size_t>(19 * size);
-    REQUIRE((*engine)->prefill(std::span(tokens).first(prompt), {.chunk = 9 * size}, {}));
-    for (const std::int32_t token : std::span(tokens).subspan(prompt)) REQUIRE((*engine)->step(token, false, 0, {}));
+    REQUIRE(engine->prefill(std::span(tokens).first(prompt), {.chunk = 9 * size}, {}));
+    for (const std::int32_t token : std::span(tokens).subspan(prompt)) REQUIRE(engine->step(token, false, 0, {}));
     const std::size_t which = device == Device::cpu ? 0 : 1;
-    logits[which].assign((*engine)->logits().begin(), (*engine)->logits().end());
-    for (const TokenFrame& frame : (*engine)->record().frames())
+    logits[which].assign(engine->logits().begin(), engine->logits().end());
+    for (const TokenFrame& frame : engine->record().frames())
       entries[which].insert(entries[which].end(), frame.entries.begin(), frame.entries.end());
-    CHECK((*engine)->counts().entries ==
-          std::int64_t{8 * size} * (*engine)->geometry().layers * (*engine)->geometry().kv_heads);
+    CHECK(engine->counts().entries == std::int64_t{8 * size} * engine->geometry().layers * engine->geometry().kv_heads);
   }
   CHECK(entries[1] == entries[0]);
   // A choice between scores that are equal to rounding may fall otherwise, and moves an attention weight that is small.
@@ -496,22 +504,17 @@ TEST_CASE("512 greedy tokens of the demo are the CPU's, in f32") {
   std::vector<std::int32_t> found[2];
   std::int64_t entries[2] = {};
   for (const Device device : {Device::cpu, Device::cuda}) {
-    auto engine = Engine::open({.model = resource_path("demo"),
-                                .device = device,
-                                .dtype = kernels::ElementType::f32,
-                                .device_module = the_module},
-                               {});
-    REQUIRE_MESSAGE(engine, (engine ? "" : engine.error().message));
-    REQUIRE((*engine)->device() == device);
-    const auto tokens = (*engine)->tokenize("Alice was beginning to get very tired of sitting by her sister");
+    const std::unique_ptr<Engine> engine = demo_on(device);
+    REQUIRE(engine->device() == device);
+    const auto tokens = engine->tokenize("Alice was beginning to get very tired of sitting by her sister");
     REQUIRE(tokens);
-    REQUIRE((*engine)->start({}));
-    REQUIRE((*engine)->prefill(*tokens, {}, {}));
-    const auto result = (*engine)->generate(options, {});
+    REQUIRE(engine->start({}));
+    REQUIRE(engine->prefill(*tokens, {}, {}));
+    const auto result = engine->generate(options, {});
     REQUIRE(result);
     const std::size_t which = device == Device::cpu ? 0 : 1;
     found[which] = result->tokens;
-    entries[which] = (*engine)->counts().entries;
+    entries[which] = engine->counts().entries;
   }
   CHECK(static_cast<std::int64_t>(found[0].size()) > options.max_new_tokens / 8);
   CHECK(found[1] == found[0]);
