@@ -24,8 +24,8 @@ namespace natscope::kernels::cuda {
 ///
 /// `first` has to be the position that the cache expects next. The chunk is appended afterwards, by the caller.
 ///
-/// Errors: shape_mismatch (scratch too small as well), invalid_argument (a cache with scores too), unsupported_shape (head_dim over what this
-/// GPU's shared memory takes, heads over 65535).
+/// Errors: shape_mismatch (scratch too small as well), invalid_argument (a cache with scores too), unsupported_shape
+/// (head_dim over what this GPU's shared memory takes, heads over 65535).
 Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, ConstView<float, 3> values,
                          ConstView<Role, 2> roles, const DeviceKvCache& cache, LayerId layer, TokenPos first,
                          View<float, 3> out, View<float, 2> lse, void* scratch, std::int64_t scratch_bytes,
