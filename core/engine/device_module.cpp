@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/engine/device_module.h"
 
-#include <dlfcn.h>
-
 #include <string>
 #include <system_error>
 #include <utility>
 
+#include "core/base/shared_library.h"
 #include "core/engine/kernel_status.h"
 
 namespace natscope {
@@ -40,8 +39,6 @@ bool is_whole(const kernels::DeviceOperations& table) {
 
 }  // namespace
 
-void DeviceModule::CloseLibrary::operator()(void* library) const { dlclose(library); }
-
 bool DeviceModule::is_there(const std::filesystem::path& path) {
   std::error_code ignored;
   return std::filesystem::exists(file_of(path), ignored);
@@ -53,16 +50,10 @@ Expected<std::unique_ptr<DeviceModule>> DeviceModule::open(const std::filesystem
     return unavailable("this build has no GPU backend: " + whole.string() + " is not there",
                        "use --device cpu, or build with the cuda preset");
   }
-  std::unique_ptr<DeviceModule> module(new DeviceModule());
-  // Never unloaded: CUDA's runtime is linked into it, and what that runtime leaves with a thread is called when the thread ends.
-  module->library_.reset(dlopen(whole.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE));
-  if (!module->library_) {
-    const char* const why = dlerror();
-    return unavailable("the GPU backend cannot be loaded: " + std::string(why != nullptr ? why : whole.string()));
-  }
-  using Entry = const kernels::DeviceOperations* (*)();
-  const auto entry = reinterpret_cast<Entry>(dlsym(module->library_.get(), kernels::device_entry_point));
-  const kernels::DeviceOperations* const table = entry != nullptr ? entry() : nullptr;
+  const auto library = SharedLibrary::open(whole);
+  if (!library) return unavailable("the GPU backend cannot be loaded: " + library.error().message);
+  const auto entry = library->function<const kernels::DeviceOperations*()>(kernels::device_entry_point);
+  const kernels::DeviceOperations* const table = entry ? (*entry)() : nullptr;
   if (table == nullptr) return unavailable(whole.string() + " is no GPU backend of this program");
   // The version is looked at before anything else of the table: all else may lie elsewhere in another version.
   if (table->abi_version != kernels::device_abi_version || table->size_bytes != sizeof(kernels::DeviceOperations) ||
@@ -71,6 +62,7 @@ Expected<std::unique_ptr<DeviceModule>> DeviceModule::open(const std::filesystem
                            std::to_string(kernels::device_abi_version),
                        "install program and backend of the same release");
   }
+  std::unique_ptr<DeviceModule> module(new DeviceModule());
   if (const kernels::Status status = table->open(&module->device_, &module->description_); !status.ok()) {
     if (status.code == kernels::StatusCode::out_of_memory)
       return fail(ErrorCode::out_of_memory, std::string("the GPU has no memory left: ") + status.detail, on_the_cpu);

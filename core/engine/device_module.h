@@ -11,7 +11,7 @@
 
 namespace natscope {
 
-/// A device that a module opened: its functions, and the module as long as they may be called.
+/// A device that a module opened, and its functions.
 class DeviceModule {
  public:
   /// Loads `path` (empty: libnatscope_cuda.so beside the program) and opens its device.
@@ -28,13 +28,8 @@ class DeviceModule {
   [[nodiscard]] const kernels::DeviceDescription& description() const { return description_; }
 
  private:
-  struct CloseLibrary {
-    void operator()(void* library) const;
-  };
-
   DeviceModule() = default;
 
-  std::unique_ptr<void, CloseLibrary> library_;
   const kernels::DeviceOperations* operations_ = nullptr;
   void* device_ = nullptr;
   kernels::DeviceDescription description_;

@@ -5,11 +5,12 @@
 #include <c10/core/Allocator.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/util/Exception.h>
-#include <dlfcn.h>
 
 #include <atomic>
 #include <new>
 #include <string>
+
+#include "core/base/shared_library.h"
 
 namespace natscope {
 
@@ -19,23 +20,24 @@ constexpr const char* what_to_do = "use a LibTorch with CUDA and its libraries (
 
 std::atomic<bool> is_loaded = false;
 
+/// By name: beside the LibTorch that this program is linked with, as its run path says.
+Expected<SharedLibrary> torch_cuda() { return SharedLibrary::open("libtorch_cuda.so", SharedLibrary::Symbols::global); }
+
 /// LibTorch keeps a workspace for every stream that it ever multiplied on. The function that frees them stands in a
 /// header that wants the CUDA toolkit's; without it they stay, which costs tens of megabytes and nothing else.
 void release_workspaces() {
-  using Release = void (*)();
-  const auto release = reinterpret_cast<Release>(dlsym(RTLD_DEFAULT, "_ZN2at4cuda21clearCublasWorkspacesEv"));
-  if (release != nullptr) release();
+  const auto library = torch_cuda();
+  if (!library) return;
+  const auto release = library->function<void()>("_ZN2at4cuda21clearCublasWorkspacesEv");
+  if (release) (*release)();
 }
 
 }  // namespace
 
 Expected<void> load_torch_cuda() {
   if (is_loaded) return {};
-  // By name: beside the LibTorch that this program is linked with, as its run path says.
-  if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
-    const char* const why = dlerror();
-    return fail(ErrorCode::device_unavailable,
-                "LibTorch's CUDA cannot be loaded" + (why != nullptr ? ": " + std::string(why) : std::string()),
+  if (const auto library = torch_cuda(); !library) {
+    return fail(ErrorCode::device_unavailable, "LibTorch's CUDA cannot be loaded: " + library.error().message,
                 what_to_do);
   }
   try {

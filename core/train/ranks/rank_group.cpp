@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/train/ranks/rank_group.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -11,6 +9,8 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+
+#include "core/base/shared_library.h"
 
 namespace natscope::train {
 namespace {
@@ -74,13 +74,13 @@ Expected<std::unique_ptr<RankGroup>> join_ranks(const StopToken& stop) {
   const std::filesystem::path path = module_path();
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return refuse("this build has no MPI");
-  // Open MPI loads parts of itself that expect its symbols to be global. The module stays: MPI does not begin twice.
-  void* const module = ::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
-  if (module == nullptr) return refuse(std::string("MPI cannot be loaded: ") + ::dlerror());
-  const auto join = reinterpret_cast<JoinRanks>(::dlsym(module, "natscope_join_mpi"));
-  if (join == nullptr) return refuse("libnatscope_mpi.so is of another version");
+  // Open MPI loads parts of itself that expect its symbols to be global.
+  const auto module = SharedLibrary::open(path, SharedLibrary::Symbols::global);
+  if (!module) return refuse("MPI cannot be loaded: " + module.error().message);
+  const auto join = module->function<JoinRanks>("natscope_join_mpi");
+  if (!join) return refuse("libnatscope_mpi.so is of another version");
   std::array<char, 512> problem{};
-  std::unique_ptr<RankGroup> group(join(stop, problem.data(), problem.size()));
+  std::unique_ptr<RankGroup> group((*join)(stop, problem.data(), problem.size()));
   if (!group) return fail(ErrorCode::io_failure, std::string("MPI does not begin: ") + problem.data());
   return group;
 }

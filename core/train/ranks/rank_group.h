@@ -74,6 +74,6 @@ class RankGroup {
 [[nodiscard]] Expected<std::unique_ptr<RankGroup>> join_ranks(const StopToken& stop);
 
 /// The function that libnatscope_mpi.so exports, as natscope_join_mpi: a group, or null with a text in `problem`.
-using JoinRanks = RankGroup* (*)(const StopToken& stop, char* problem, std::size_t problem_bytes);
+using JoinRanks = RankGroup*(const StopToken& stop, char* problem, std::size_t problem_bytes);
 
 }  // namespace natscope::train

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The engine on a device: a module that is not one is refused, and on a device made of ordinary memory
 // (modules/host_device.cpp) everything comes out as on the CPU.
-#include <dlfcn.h>
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "core/base/log.h"
+#include "core/base/shared_library.h"
 #include "tests/core/engine/engine_run.h"
 #include "tests/core/engine/modules/host_device.h"
 
@@ -254,16 +254,12 @@ TEST_CASE("models of every supported kind come out as on the CPU") {
 /// file.
 class Counter {
  public:
-  explicit Counter(const char* name) : library_(dlopen(host_device.c_str(), RTLD_NOW | RTLD_LOCAL), dlclose) {
-    REQUIRE(library_);
-    read_ = reinterpret_cast<std::int64_t (*)()>(dlsym(library_.get(), name));
-    REQUIRE(static_cast<bool>(read_));
-  }
+  explicit Counter(const char* name)
+      : read_(value_of(value_of(SharedLibrary::open(host_device)).function<std::int64_t()>(name))) {}
   [[nodiscard]] std::int64_t operator()() const { return read_(); }
 
  private:
-  std::unique_ptr<void, int (*)(void*)> library_;
-  std::int64_t (*read_)() = nullptr;
+  std::int64_t (*read_)();
 };
 
 TEST_CASE("a step waits for the device once, however many layers there are, and roles set by hand hold") {

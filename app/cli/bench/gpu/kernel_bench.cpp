@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/cli/bench/gpu/kernel_bench.h"
 
-#include <dlfcn.h>
-
 #include <string>
 #include <system_error>
 #include <utility>
 
+#include "core/base/shared_library.h"
 #include "core/engine/kernel_status.h"
 
 namespace natscope::bench {
@@ -25,8 +24,6 @@ Unexpected unavailable(std::string message, const char* hint = "run this on a ma
 
 }  // namespace
 
-void KernelBench::CloseLibrary::operator()(void* library) const { dlclose(library); }
-
 Expected<std::unique_ptr<KernelBench>> KernelBench::open(const std::filesystem::path& path) {
   const std::filesystem::path whole = file_of(path);
   std::error_code ignored;
@@ -34,21 +31,16 @@ Expected<std::unique_ptr<KernelBench>> KernelBench::open(const std::filesystem::
     return unavailable("this build cannot measure a GPU: " + whole.string() + " is not there",
                        "build with the cuda preset, on a machine with an NVIDIA GPU");
   }
-  std::unique_ptr<KernelBench> bench(new KernelBench());
-  // Never unloaded, as DeviceModule's.
-  bench->library_.reset(dlopen(whole.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE));
-  if (!bench->library_) {
-    const char* const why = dlerror();
-    return unavailable("the GPU's benchmarks cannot be loaded: " + std::string(why != nullptr ? why : whole.string()));
-  }
-  using Entry = const kernels::DeviceBenchmarks* (*)();
-  const auto entry = reinterpret_cast<Entry>(dlsym(bench->library_.get(), kernels::device_benchmarks_entry_point));
-  const kernels::DeviceBenchmarks* const table = entry != nullptr ? entry() : nullptr;
+  const auto library = SharedLibrary::open(whole);
+  if (!library) return unavailable("the GPU's benchmarks cannot be loaded: " + library.error().message);
+  const auto entry = library->function<const kernels::DeviceBenchmarks*()>(kernels::device_benchmarks_entry_point);
+  const kernels::DeviceBenchmarks* const table = entry ? (*entry)() : nullptr;
   if (table == nullptr || table->abi_version != kernels::device_benchmarks_abi_version ||
       table->size_bytes != sizeof(kernels::DeviceBenchmarks)) {
     return unavailable(whole.string() + " does not belong to this version of the program",
                        "install program and module of the same release");
   }
+  std::unique_ptr<KernelBench> bench(new KernelBench());
   if (const kernels::Status status = table->open(&bench->bench_, &bench->device_); !status.ok()) {
     if (status.code == kernels::StatusCode::out_of_memory)
       return fail(ErrorCode::out_of_memory, std::string("the GPU has no memory left: ") + status.detail);

@@ -43,12 +43,8 @@ class KernelBench {
                                            const kernels::BenchmarkedAttention& shape) const;
 
  private:
-  struct CloseLibrary {
-    void operator()(void* library) const;
-  };
   KernelBench() = default;
 
-  std::unique_ptr<void, CloseLibrary> library_;
   const kernels::DeviceBenchmarks* table_ = nullptr;
   void* bench_ = nullptr;
   kernels::BenchmarkedDevice device_;
