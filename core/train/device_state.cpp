@@ -3,8 +3,10 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include "core/train/ranks/nccl_sums.h"
 #include "core/train/row_operations.h"
 #include "core/train/torch_errors.h"
+#include "core/train/torch_side_stream.h"
 
 namespace natscope::train {
 
@@ -17,6 +19,19 @@ constexpr MemoryWords no_memory{"no memory on the device for weights, gradient a
 bool decays(ParameterKind kind) { return kind != ParameterKind::norm; }
 bool is_norm(ParameterKind kind) { return kind == ParameterKind::norm; }
 bool is_clipped(ParameterKind kind) { return kind != ParameterKind::score; }
+
+/// Where the device's memory is the host's.
+class HostSums final : public DeviceSums {
+ public:
+  explicit HostSums(RankGroup& ranks) : ranks_(ranks) {}
+  [[nodiscard]] Expected<void> begin(float* numbers, std::int64_t count) override {
+    return ranks_.begin_sum({numbers, static_cast<std::size_t>(count)});
+  }
+  [[nodiscard]] Expected<void> finish() override { return ranks_.finish_sums(); }
+
+ private:
+  RankGroup& ranks_;
+};
 
 void copy_up(const at::Tensor& to, std::span<const float> from) {
   const at::NoGradGuard no_gradient;
@@ -101,5 +116,21 @@ Expected<OptimizerReport> DeviceState::step(const OptimizerOptions& options, std
     return report;
   });
 }
+
+Expected<void> DeviceState::join(RankGroup& ranks) {
+  if (weights_.is_cpu()) {
+    sums_ = std::make_unique<HostSums>(ranks);
+    return {};
+  }
+  NATSCOPE_TRY(auto side, torch_side_stream());
+  NATSCOPE_TRY(sums_, nccl_sums(ranks, std::move(side)));
+  return {};
+}
+
+Expected<void> DeviceState::begin_sum(std::int64_t begin, std::int64_t end) {
+  return sums_->begin(gradient_.data_ptr<float>() + begin, end - begin);
+}
+
+Expected<void> DeviceState::finish_sums() { return sums_->finish(); }
 
 }  // namespace natscope::train

@@ -4,10 +4,12 @@
 
 #include <ATen/ATen.h>
 
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "core/train/parameters.h"
+#include "core/train/ranks/device_sums.h"
 #include "core/train/state_on_device.h"
 
 namespace natscope::train {
@@ -29,6 +31,9 @@ class DeviceState final : public StateOnDevice {
   Expected<void> bring_down(TrainingState& state) const override;
   Expected<void> clear_gradient() override;
   Expected<OptimizerReport> step(const OptimizerOptions& options, std::int64_t number) override;
+  Expected<void> join(RankGroup& ranks) override;
+  Expected<void> begin_sum(std::int64_t begin, std::int64_t end) override;
+  Expected<void> finish_sums() override;
 
  private:
   [[nodiscard]] std::vector<at::Tensor> parts(const at::Tensor& flat, bool (*wanted)(ParameterKind)) const;
@@ -36,6 +41,7 @@ class DeviceState final : public StateOnDevice {
 
   const ParameterLayout& layout_;
   at::Tensor weights_, gradient_, first_moment_, second_moment_;
+  std::unique_ptr<DeviceSums> sums_;  // of several ranks
 };
 
 }  // namespace natscope::train

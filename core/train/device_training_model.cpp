@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -31,12 +32,25 @@ struct Block {
 
 struct LayerBlocks {
   Block attention_norm, qkv, o, mlp_norm, gate_up, down, scores;
+};
 
-  [[nodiscard]] std::vector<Block*> all(bool with_scores) {
-    std::vector<Block*> blocks{&attention_norm, &qkv, &o, &mlp_norm, &gate_up, &down};
-    if (with_scores) blocks.push_back(&scores);
-    return blocks;
-  }
+/// Numbers of the gradient that are told as one, [begin, end).
+struct Part {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+};
+
+struct Leaf {
+  const Block* block = nullptr;
+  std::size_t part = 0;
+};
+
+/// The gradient of a backward pass that is under way.
+struct Arrival {
+  at::Tensor flat;                                                            // [layout.size], where it is added
+  std::function<Expected<void>(std::int64_t begin, std::int64_t end)> ready;  // may be empty
+  std::vector<int> missing;                                                   // leaves of each part
+  Expected<void> told;                                                        // what the first telling that failed said
 };
 
 /// What is behind the last norm.
@@ -60,6 +74,7 @@ class DevicePasses final : public TrainingModel::Implementation {
     layout = parameter_layout(config);
     state_.emplace(layout, device);
     place_blocks();
+    place_leaves();
     place_rotation();
     const at::Tensor roles = at::empty({c_.context}, at::kByte);
     std::copy(fixed_roles.begin(), fixed_roles.end(), static_cast<Role*>(roles.data_ptr()));
@@ -77,29 +92,23 @@ class DevicePasses final : public TrainingModel::Implementation {
     NATSCOPE_TRY(const at::Tensor last, forward(batch, &context, stop));
     NATSCOPE_TRY(const Head loss, head(batch, last, context.loss_scale, &flat, stop));
 
-    torch::autograd::variable_list leaves{embedding_.tensor, final_norm_.tensor};
-    std::vector<std::int64_t> offsets{embedding_.offset, final_norm_.offset};
-    for (LayerBlocks& layer : layers_) {
-      for (const Block* block : layer.all(c_.nats.has_value())) {
-        leaves.push_back(block->tensor);
-        offsets.push_back(block->offset);
-      }
+    // An array of the caller's has the gradient when all of it is there, and not part by part.
+    arrival_ = {flat, gradient.empty() ? context.gradient_ready : nullptr, std::vector<int>(parts_.size()), {}};
+    torch::autograd::variable_list leaves;
+    for (const Leaf& leaf : leaves_) {
+      leaves.push_back(leaf.block->tensor);
+      ++arrival_.missing[leaf.part];
     }
-    const auto gradients =
-        torch::autograd::grad({last}, leaves, {loss.d_last}, std::nullopt, false, /*allow_unused=*/true);
+    torch::autograd::grad({last}, leaves, {loss.d_last}, std::nullopt, false, /*allow_unused=*/true);
     NATSCOPE_CHECK(check(stop));
-    for (std::size_t i = 0; i < leaves.size(); ++i) {
-      if (!gradients[i].defined()) continue;
-      flat.narrow(0, offsets[i], gradients[i].numel()).add_(gradients[i].reshape({-1}));
-    }
+    NATSCOPE_CHECK(std::move(arrival_.told));
     if (!gradient.empty()) at::from_blob(gradient.data(), {layout.size}, at::kFloat).add_(flat.cpu());
     report(batch, loss, segments_, true, result);
-    // The whole gradient comes at once; it is told in the order that the passes of the CPU have.
     if (context.gradient_ready) {
-      for (int i = c_.layers - 1; i >= 0; --i)
-        NATSCOPE_CHECK(context.gradient_ready(layer_begin(i), layer_begin(i + 1)));
-      NATSCOPE_CHECK(context.gradient_ready(layout.embedding, layer_begin(0)));
-      NATSCOPE_CHECK(context.gradient_ready(layout.final_norm, layout.size));
+      for (std::size_t part = 0; part < parts_.size(); ++part) {
+        const bool is_told = arrival_.ready && arrival_.missing[part] == 0;
+        if (!is_told) NATSCOPE_CHECK(context.gradient_ready(parts_[part].begin, parts_[part].end));
+      }
     }
     return result;
   }
@@ -142,6 +151,32 @@ class DevicePasses final : public TrainingModel::Implementation {
     }
     embedding_ = block(layout.embedding, {c_.vocab, hidden});
     final_norm_ = block(layout.final_norm, {hidden});
+  }
+
+  /// Says what is told as one part, and what is done with a leaf's gradient as soon as the backward pass has it.
+  void place_leaves() {
+    for (int i = c_.layers - 1; i >= 0; --i) parts_.push_back({layer_begin(i), layer_begin(i + 1)});
+    const std::size_t embedding = parts_.size();
+    parts_.push_back({layout.embedding, layer_begin(0)});
+    const std::size_t rest = parts_.size();  // the last norm, and all score layers
+    parts_.push_back({layout.final_norm, layout.size});
+    leaves_ = {{&embedding_, embedding}, {&final_norm_, rest}};
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      LayerBlocks& layer = layers_[i];
+      for (const Block* block :
+           {&layer.attention_norm, &layer.qkv, &layer.o, &layer.mlp_norm, &layer.gate_up, &layer.down})
+        leaves_.push_back({block, layers_.size() - 1 - i});
+      if (c_.nats) leaves_.push_back({&layer.scores, rest});
+    }
+    for (const Leaf& leaf : leaves_)
+      leaf.block->tensor.register_hook([this, &leaf](const at::Tensor& gradient) { arrive(leaf, gradient); });
+  }
+
+  /// Called by autograd, on a thread of its own where it computes on a GPU.
+  void arrive(const Leaf& leaf, const at::Tensor& gradient) {
+    arrival_.flat.narrow(0, leaf.block->offset, gradient.numel()).add_(gradient.reshape({-1}));
+    if (--arrival_.missing[leaf.part] == 0 && arrival_.ready && arrival_.told)
+      arrival_.told = arrival_.ready(parts_[leaf.part].begin, parts_[leaf.part].end);
   }
 
   /// From angles in f32, as the passes of the CPU take them.
@@ -285,6 +320,9 @@ class DevicePasses final : public TrainingModel::Implementation {
   Rotation rotation_;
   Block embedding_, final_norm_;
   std::vector<LayerBlocks> layers_;
+  std::vector<Leaf> leaves_;
+  std::vector<Part> parts_;  // in the order in which they stand
+  Arrival arrival_;
   std::vector<DeviceRoleSetup> setups_;  // of the pass at hand; autograd points to them
 };
 

@@ -16,6 +16,7 @@
 #include "core/train/counter_random.h"
 #include "core/train/distillation_model.h"
 #include "core/train/document_set.h"
+#include "core/train/gradient_sums.h"
 #include "core/train/memory_forecast.h"
 #include "core/train/passkey.h"
 #include "core/train/rank_sums.h"
@@ -38,7 +39,7 @@ class Finetuning final : public TrainingTask {
       : options_(std::move(options)), stop_(stop), ranks_(ranks) {}
 
   Expected<void> prepare(const Say& say) override {
-    if (options_.device == TrainDevice::gpu) NATSCOPE_CHECK(can_run(PassesOn::gpu));
+    NATSCOPE_CHECK(prepare_device(options_.device, ranks_));
     if (options_.batch % ranks_.size() != 0) {
       return fail(ErrorCode::usage,
                   "--batch " + std::to_string(options_.batch) + " cannot be shared by " +
@@ -49,7 +50,7 @@ class Finetuning final : public TrainingTask {
     at::set_num_threads(options_.threads);
     NATSCOPE_TRY(base_, ModelFolder::open(options_.model));
     TrainDevice computes = TrainDevice::cpu;  // what the forecast is for
-    NATSCOPE_TRY(model_, make_on(options_.device, ranks_.size(), say, [&](PassesOn passes) {
+    NATSCOPE_TRY(model_, make_on(options_.device, ranks_, say, [&](PassesOn passes) {
                    computes = passes == PassesOn::gpu ? TrainDevice::gpu : TrainDevice::cpu;
                    return DistillationModel::create(*base_, options_, passes);
                  }));
@@ -112,6 +113,7 @@ class Finetuning final : public TrainingTask {
     context.step = number;
     context.scale = 1.0 / options_.batch;
     context.applied_sparsity = options_.sparse_regularized_value / options_.batch;
+    const GradientSums sums(ranks_, gradient, state_on_device());
     std::int64_t first_row = 0;
     for (int i = 0; i < options_.batch; ++i) {
       NATSCOPE_TRY(const Document document, document_of((number - 1) * options_.batch + i));
@@ -119,24 +121,18 @@ class Finetuning final : public TrainingTask {
       context.first_row = first_row;
       first_row += document.size();
       if (i % ranks_.size() != ranks_.rank()) continue;
-      // While the last document's backward pass goes down the layers, what stands above is added up over the ranks.
-      if (ranks_.size() > 1 && i + ranks_.size() >= options_.batch) {
-        context.gradient_ready = [&](std::int64_t begin, std::int64_t end) {
-          return ranks_.begin_sum(
-              gradient.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
-        };
-      }
+      if (i + ranks_.size() >= options_.batch) context.gradient_ready = sums.of_last_pass();
       NATSCOPE_TRY(const DistillPass pass, model_->forward_backward(document, context, gradient, stop_));
       report.tokens += pass.tokens;
       report.loss += pass.distance / options_.batch;
       sampled.add(pass.sampled);
       argmax.add(pass.argmax);
     }
-    NATSCOPE_CHECK(ranks_.finish_sums());
-    std::array<double, 2> sums{static_cast<double>(report.tokens), report.loss};
-    NATSCOPE_CHECK(sum_over(ranks_, sums, sampled, argmax));
-    report.tokens = static_cast<std::int64_t>(sums[0]);
-    report.loss = sums[1];
+    NATSCOPE_CHECK(sums.finish());
+    std::array<double, 2> totals{static_cast<double>(report.tokens), report.loss};
+    NATSCOPE_CHECK(sum_over(ranks_, totals, sampled, argmax));
+    report.tokens = static_cast<std::int64_t>(totals[0]);
+    report.loss = totals[1];
     report.has_roles = true;
     report.sampled = sampled.total();
     report.argmax = argmax.total();

@@ -20,7 +20,7 @@ class GpuAttention final : public TrainingAttention {
 
   kernels::Status forward(const kernels::AttentionTrainInputs& inputs, kernels::View<float, 4> out,
                           kernels::View<float, 3> lse) override {
-    torch_.synchronizeDevice(0);
+    wait_for_torch();
     const kernels::Status status = operations_.attention_train_forward(module_->device(), &inputs, &out, &lse);
     return status.ok() ? operations_.wait(module_->device()) : status;
   }
@@ -29,13 +29,16 @@ class GpuAttention final : public TrainingAttention {
                            kernels::ConstView<float, 3> lse, kernels::ConstView<float, 4> d_out,
                            double sparse_regularized_value, kernels::View<float, 4> dq, kernels::View<float, 4> dk,
                            kernels::View<float, 4> dv, kernels::View<float, 4> d_roles) override {
-    torch_.synchronizeDevice(0);
+    wait_for_torch();
     const kernels::Status status = operations_.attention_train_backward(
         module_->device(), &inputs, &out, &lse, &d_out, sparse_regularized_value, &dq, &dk, &dv, &d_roles);
     return status.ok() ? operations_.wait(module_->device()) : status;
   }
 
  private:
+  /// For its computing alone: sums over ranks go on beside it.
+  void wait_for_torch() const { torch_.synchronizeStream(torch_.getStream({c10::DeviceType::CUDA, 0})); }
+
   std::unique_ptr<DeviceModule> module_;
   const kernels::DeviceOperations& operations_;
   c10::impl::VirtualGuardImpl torch_{c10::DeviceType::CUDA};

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/train/gpu_attention.h"
+#include "core/train/ranks/gpu_of_rank.h"
 #include "core/train/torch_errors.h"
 
 namespace natscope::train {
@@ -14,8 +15,10 @@ Expected<PassesDevice> open_passes_device(PassesOn passes, kernels::Backend back
   return PassesDevice{at::kCUDA, std::move(attention)};
 }
 
-Expected<void> can_run(PassesOn passes) {
-  if (passes != PassesOn::gpu) return {};
+Expected<void> prepare_device(TrainDevice wanted, const RankGroup& ranks) {
+  if (wanted == TrainDevice::cpu || (wanted == TrainDevice::any && !DeviceModule::is_there({}))) return {};
+  NATSCOPE_CHECK(take_gpu_of_rank(ranks));
+  if (wanted != TrainDevice::gpu) return {};
   return without_exceptions({"no memory on the GPU", "use --device cpu"}, []() -> Expected<void> {
     NATSCOPE_CHECK(open_gpu_attention());
     return {};

@@ -20,6 +20,7 @@
 #include "core/base/expected.h"
 #include "core/train/checkpoint.h"
 #include "core/train/optimizer.h"
+#include "core/train/ranks/rank_group.h"
 
 namespace natscope::train {
 
@@ -35,6 +36,14 @@ class StateOnDevice {
   virtual Expected<void> clear_gradient() = 0;
   /// Moves weights and moments by the gradient, which is not the same afterwards. `number`: the step's, from 1.
   [[nodiscard]] virtual Expected<OptimizerReport> step(const OptimizerOptions& options, std::int64_t number) = 0;
+
+  /// From now on `ranks` share each step, and all of them call this: on a GPU the gradient is added up through NCCL, in
+  /// ordinary memory by the ranks themselves, which must outlive this. Errors: as nccl_sums().
+  [[nodiscard]] virtual Expected<void> join(RankGroup& ranks) = 0;
+  /// Begins to add up the gradient's [begin, end) over the ranks, behind the work that made it; nothing may touch that
+  /// part until finish_sums(), after which step() moves by the sum. On a GPU neither waits. Errors: as DeviceSums.
+  [[nodiscard]] virtual Expected<void> begin_sum(std::int64_t begin, std::int64_t end) = 0;
+  [[nodiscard]] virtual Expected<void> finish_sums() = 0;
 };
 
 }  // namespace natscope::train

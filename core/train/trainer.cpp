@@ -14,6 +14,7 @@
 #include "core/io/tokenizer_trainer.h"
 #include "core/jobs/job_folder.h"
 #include "core/train/corpus.h"
+#include "core/train/gradient_sums.h"
 #include "core/train/held_out.h"
 #include "core/train/model_export.h"
 #include "core/train/rank_sums.h"
@@ -36,7 +37,7 @@ class FromScratch final : public TrainingTask {
       : options_(std::move(options)), job_(job), stop_(stop), ranks_(ranks) {}
 
   Expected<void> prepare(const Say& say) override {
-    if (options_.device == TrainDevice::gpu) NATSCOPE_CHECK(can_run(PassesOn::gpu));
+    NATSCOPE_CHECK(prepare_device(options_.device, ranks_));
     NATSCOPE_TRY(options_.micro_batch, micro_batch_of_rank());
     NATSCOPE_TRY(const Tokenizer tokenizer, prepare_tokenizer(say));
     config_ = model_config(options_, tokenizer);
@@ -89,6 +90,7 @@ class FromScratch final : public TrainingTask {
     context.loss_scale = 1.0 / static_cast<double>(tokens_per_step());
     context.applied_sparsity = applied_sparsity(options_.sparse_regularized_value, tokens_per_step());
     context.local_charge = options_.local_charge;
+    const GradientSums sums(ranks_, gradient, state_on_device());
     const int stride = options_.micro_batch * ranks_.size();
     for (int first = ranks_.rank() * options_.micro_batch; first < options_.batch; first += stride) {
       for (int i = 0; i < options_.micro_batch; ++i) {
@@ -98,19 +100,13 @@ class FromScratch final : public TrainingTask {
                      std::span(targets_).subspan(at, length));
       }
       context.first_row = std::int64_t{first} * options_.context;
-      // While the last micro-batch's backward pass goes down the layers, what stands above is added up over the ranks.
-      if (ranks_.size() > 1 && first + stride >= options_.batch) {
-        context.gradient_ready = [&](std::int64_t begin, std::int64_t end) {
-          return ranks_.begin_sum(
-              gradient.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
-        };
-      }
+      if (first + stride >= options_.batch) context.gradient_ready = sums.of_last_pass();
       NATSCOPE_TRY(const PassResult pass, model_->forward_backward({tokens_, targets_}, context, gradient, stop_));
       sum.nll += pass.nll;
       sum.sampled.add(pass.sampled);
       sum.argmax.add(pass.argmax);
     }
-    NATSCOPE_CHECK(ranks_.finish_sums());
+    NATSCOPE_CHECK(sums.finish());
     NATSCOPE_CHECK(sum_over(ranks_, {&sum.nll, 1}, sum.sampled, sum.argmax));
     StepReport report;
     report.tokens = tokens_per_step();
@@ -138,7 +134,7 @@ class FromScratch final : public TrainingTask {
 
  private:
   [[nodiscard]] Expected<TrainingModel> make_model(const Say& say) const {
-    return make_on(options_.device, ranks_.size(), say, [this](PassesOn passes) {
+    return make_on(options_.device, ranks_, say, [this](PassesOn passes) {
       return TrainingModel::create(config_, options_.dtype, options_.micro_batch,
                                    std::max(1, options_.threads / ranks_.local_size()), kernels::Backend::cpu,
                                    options_.policy, passes);

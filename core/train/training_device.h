@@ -3,10 +3,13 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "core/base/expected.h"
 #include "core/engine/device_module.h"
+#include "core/train/ranks/rank_group.h"
 #include "core/train/train_options.h"
 
 namespace natscope::train {
@@ -15,25 +18,34 @@ namespace natscope::train {
 /// operations in ordinary memory, with the CPU's attention: how the GPU's passes are tested where there is none.
 enum class PassesOn { cpu, libtorch, gpu };
 
-/// Whether passes can be computed there, before anything is read for them. Errors: device_unavailable, out_of_memory.
-[[nodiscard]] Expected<void> can_run(PassesOn passes);
+/// Called first, before anything is read for the run, and before anything else asks for a GPU: each of several ranks
+/// takes one for itself, and where a GPU is wanted, whether passes can be computed there.
+/// Errors: device_unavailable, out_of_memory.
+[[nodiscard]] Expected<void> prepare_device(TrainDevice wanted, const RankGroup& ranks);
 
-/// What `make(PassesOn)` gives for the device that is wanted. With `any` the CPU computes where the GPU cannot, and
-/// `say` is told of either where there is a GPU backend. Errors: usage (several ranks on a GPU), those of `make`.
+/// What `make(PassesOn)` gives, a model, for the device that is wanted. With `any` the CPU computes where the GPU
+/// cannot, and `say` is told of either where there is a GPU backend. All ranks get the same device; on GPUs the model's
+/// state has joined them. Errors: those of `make` and of StateOnDevice::join().
 template <class Make>
-auto make_on(TrainDevice wanted, int ranks, const std::function<void(const std::string&)>& say, const Make& make)
+auto make_on(TrainDevice wanted, RankGroup& ranks, const std::function<void(const std::string&)>& say, const Make& make)
     -> decltype(make(PassesOn::cpu)) {
   if (wanted == TrainDevice::cpu) return make(PassesOn::cpu);
-  if (ranks > 1) {
-    if (wanted == TrainDevice::any) return make(PassesOn::cpu);
-    return fail(ErrorCode::usage, "several ranks share their sums in the host's memory: they train on CPUs so far",
-                "use --device cpu, or one process");
+  std::string why_not = "another rank has no GPU";
+  {
+    std::optional<decltype(make(PassesOn::cpu))> on_gpu;
+    if (wanted == TrainDevice::gpu || DeviceModule::is_there({})) on_gpu.emplace(make(PassesOn::gpu));
+    const bool is_here = on_gpu && on_gpu->has_value();
+    NATSCOPE_TRY(const bool is_everywhere, ranks.all(is_here));
+    if (is_everywhere) {
+      if (ranks.size() > 1) NATSCOPE_CHECK((**on_gpu).state_on_device()->join(ranks));
+      say("training on the GPU");
+      return std::move(*on_gpu);
+    }
+    if (wanted == TrainDevice::gpu && !is_here) return std::move(*on_gpu);
+    if (!is_here) why_not = on_gpu ? on_gpu->error().message : std::string();
   }
-  if (wanted == TrainDevice::any && !DeviceModule::is_there({})) return make(PassesOn::cpu);
-  auto on_gpu = make(PassesOn::gpu);
-  if (on_gpu) say("training on the GPU");
-  if (on_gpu || wanted == TrainDevice::gpu) return on_gpu;
-  say("training on the CPU: " + on_gpu.error().message);
+  if (wanted == TrainDevice::gpu) return fail(ErrorCode::device_unavailable, why_not);
+  if (!why_not.empty()) say("training on the CPU: " + why_not);
   return make(PassesOn::cpu);
 }
 

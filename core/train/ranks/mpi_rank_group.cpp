@@ -50,12 +50,14 @@ class MpiRankGroup final : public RankGroup {
     MPI_Comm here = MPI_COMM_NULL;
     MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &here);
     MPI_Comm_size(here, &local_size_);
+    MPI_Comm_rank(here, &local_rank_);
     MPI_Comm_free(&here);
   }
 
   [[nodiscard]] int rank() const override { return rank_; }
   [[nodiscard]] int size() const override { return size_; }
   [[nodiscard]] int local_size() const override { return local_size_; }
+  [[nodiscard]] int local_rank() const override { return local_rank_; }
 
   [[nodiscard]] Expected<void> begin_sum(std::span<float> numbers) override {
     while (!numbers.empty()) {
@@ -172,6 +174,7 @@ class MpiRankGroup final : public RankGroup {
   int rank_ = 0;
   int size_ = 1;
   int local_size_ = 1;
+  int local_rank_ = 0;
   std::vector<MPI_Request> requests_;
   std::vector<double> numbers_;
 };

@@ -20,6 +20,7 @@ class SingleRank final : public RankGroup {
   [[nodiscard]] int rank() const override { return 0; }
   [[nodiscard]] int size() const override { return 1; }
   [[nodiscard]] int local_size() const override { return 1; }
+  [[nodiscard]] int local_rank() const override { return 0; }
   [[nodiscard]] Expected<void> begin_sum(std::span<float>) override { return {}; }
   [[nodiscard]] Expected<void> finish_sums() override { return {}; }
   [[nodiscard]] Expected<void> sum(std::span<double>) override { return {}; }
@@ -53,6 +54,12 @@ std::filesystem::path module_path() {
 Expected<void> RankGroup::meet() {
   double nothing = 0;
   return sum({&nothing, 1});
+}
+
+Expected<bool> RankGroup::all(bool here) {
+  double agreeing = here ? 1 : 0;
+  NATSCOPE_CHECK(sum({&agreeing, 1}));
+  return agreeing == size();
 }
 
 Expected<void> RankGroup::share(std::span<float> numbers) {

@@ -13,11 +13,7 @@
 /// A signal reaches the ranks at different places of a step, and one that has left it will not come to the sum that
 /// another waits in. Therefore no wait outlasts a stop request: it ends as `interrupted`, with half of a sum.
 ///
-/// Numbers lie in host memory. A group of GPUs (NCCL) would need three things more: sums that take memory of a device
-/// and the stream on which the gradient was computed, so that begin_sum() queues behind it without waiting for the
-/// host; a finish_sums() that makes the optimiser's stream wait, and not this thread; and local_size() as the choice of
-/// the device. Counts and losses would stay with sum(), over MPI, which would also carry NCCL's identifier to the
-/// ranks.
+/// Numbers lie in host memory; a gradient on GPUs is added up there (device_sums.h), counts and losses here.
 #pragma once
 
 #include <cstddef>
@@ -38,8 +34,9 @@ class RankGroup {
 
   [[nodiscard]] virtual int rank() const = 0;  ///< 0 … size() - 1
   [[nodiscard]] virtual int size() const = 0;
-  /// Ranks on this machine: they share its cores.
+  /// Ranks on this machine: they share its cores, and each takes one of its GPUs.
   [[nodiscard]] virtual int local_size() const = 0;
+  [[nodiscard]] virtual int local_rank() const = 0;  ///< 0 … local_size() - 1
   /// Whether this is the one that writes files and says what happens.
   [[nodiscard]] bool leads() const { return rank() == 0; }
 
@@ -52,6 +49,8 @@ class RankGroup {
   [[nodiscard]] virtual Expected<void> sum(std::span<double> numbers) = 0;
   /// Waits until every rank is here. Errors: as sum().
   [[nodiscard]] Expected<void> meet();
+  /// Whether it is so on every rank. Errors: as sum().
+  [[nodiscard]] Expected<bool> all(bool here);
   /// Gives every rank what the leading one has. Errors: as sum().
   [[nodiscard]] Expected<void> share(std::span<float> numbers);
 
