@@ -49,7 +49,7 @@ nlohmann::json describe(const ModelFolder& folder, kernels::ElementType dtype) {
   info["weight_dtype"] = folder.weight_dtype();
   info["kv_bytes_per_token"] = geometry.entry_bytes() * config.layers * config.kv_heads;
   info["dtype"] = dtype_name(dtype);
-  info["tokenizer"] = "sentencepiece-" + folder.tokenizer().model_type();
+  info["tokenizer"] = folder.tokenizer().format() + "-" + folder.tokenizer().model_type();
   info["adapter"] = folder.adapter_path() ? nlohmann::json(folder.adapter_path()->string()) : nlohmann::json();
   info["training_policy"] = training_policy(folder);
   return info;

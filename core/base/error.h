@@ -31,9 +31,9 @@ enum class ErrorCode {
   bad_index,              ///< model.safetensors.index.json
   bad_generation_config,  ///< generation_config.json
   bad_adapter,            ///< adapter folder
-  missing_tokenizer,      ///< no tokenizer.model
-  unsupported_tokenizer,  ///< only tokenizer.json
-  bad_tokenizer,          ///< tokenizer.model does not parse or does not fit the model
+  missing_tokenizer,      ///< no tokenizer.model, no tokenizer.json
+  unsupported_tokenizer,  ///< a tokenizer.json that asks for what is not done, or a tokenizer in another form
+  bad_tokenizer,          ///< the tokenizer's file does not parse or does not fit the model
   bad_text,               ///< empty, or not UTF-8
   prompt_too_long,        ///< more tokens than the context holds
   bad_token_id,           ///< outside the vocabulary

@@ -55,6 +55,8 @@ std::size_t utf8_character_length(std::string_view text) {
   return prefix.valid ? prefix.bytes : 0;
 }
 
+std::size_t utf8_broken_length(std::string_view text) { return text.empty() ? 0 : first_character(text).bytes; }
+
 bool valid_utf8(std::string_view text) {
   while (!text.empty()) {
     const Prefix prefix = first_character(text);

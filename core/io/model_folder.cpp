@@ -74,15 +74,16 @@ Expected<ModelConfig> read_config(const fs::path& folder) {
 }
 
 Expected<Tokenizer> read_tokenizer(const fs::path& folder, int vocab) {
-  const fs::path path = folder / "tokenizer.model";
+  fs::path path = folder / "tokenizer.model";
+  if (!path_exists(path)) path = folder / "tokenizer.json";
   if (!path_exists(path)) {
-    for (const char* const other : {"tokenizer.json", "vocab.json", "vocab.txt"}) {
+    for (const char* const other : {"vocab.json", "vocab.txt"}) {
       if (path_exists(folder / other)) {
         return fail(ErrorCode::unsupported_tokenizer,
-                    folder.string() + " has its tokenizer only as " + other + ", which cannot be read yet");
+                    folder.string() + " has its tokenizer only as " + other + ", which is not read");
       }
     }
-    return fail(ErrorCode::missing_tokenizer, folder.string() + " holds no tokenizer.model");
+    return fail(ErrorCode::missing_tokenizer, folder.string() + " holds no tokenizer.model and no tokenizer.json");
   }
   NATSCOPE_TRY(auto tokenizer, Tokenizer::load(path));
   if (tokenizer.size() > vocab) {
@@ -169,7 +170,8 @@ const std::optional<fs::path>& ModelFolder::adapter_path() const { return state_
 const std::optional<AdapterConfig>& ModelFolder::adapter() const { return state_->adapter_config; }
 
 std::optional<std::int32_t> ModelFolder::bos_id() const {
-  return state_->config.bos ? state_->config.bos : state_->tokenizer->bos_id();
+  const Tokenizer& tokenizer = *state_->tokenizer;
+  return state_->config.bos && !tokenizer.decides_bos() ? state_->config.bos : tokenizer.bos_id();
 }
 
 Expected<TensorInfo> ModelFolder::tensor(std::string_view name) const {

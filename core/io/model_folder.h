@@ -68,7 +68,8 @@ class ModelFolder {
   [[nodiscard]] const Tokenizer& tokenizer() const;
   [[nodiscard]] const GenerationDefaults& generation_defaults() const;
 
-  /// The token in front of every text: config's bos_token_id, else the tokenizer's; absent when neither has one.
+  /// The token in front of every text: what a tokenizer.json puts there; with a tokenizer.model config's bos_token_id,
+  /// else the tokenizer's own. Absent when there is none.
   [[nodiscard]] std::optional<std::int32_t> bos_id() const;
   /// Tokens that end a text: config's and generation_config's eos_token_id, else the tokenizer's.
   [[nodiscard]] const std::vector<std::int32_t>& eos_ids() const;

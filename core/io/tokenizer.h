@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// A sentencepiece tokenizer (`tokenizer.model`).
+/// A tokenizer: sentencepiece's (`tokenizer.model`), or one of Hugging Face's with byte pairs (`tokenizer.json`).
 ///
 /// Cheap to copy: copies share the model. Immutable after loading, so any thread may encode and decode.
 ///
 /// A file is checked before sentencepiece sees it, since that library aborts on some malformed models; what it throws
-/// is turned into bad_tokenizer.
+/// is turned into bad_tokenizer. A tokenizer.json is read here (core/io/huggingface): what it asks for is done as the
+/// tokenizers library does it, or refused.
 #pragma once
 
 #include <cstdint>
@@ -20,15 +21,20 @@
 
 namespace natscope {
 
+class TokenizerModel;
+struct TokenizerPiece;
+
 enum class PieceKind { normal, unknown, control, user_defined, unused, byte };
 
 class Tokenizer {
  public:
-  /// Errors: missing_tokenizer, bad_tokenizer, not_a_regular_file, io_failure.
+  /// A name that ends in .json is Hugging Face's. Errors: missing_tokenizer, bad_tokenizer, unsupported_tokenizer,
+  /// not_a_regular_file, io_failure.
   [[nodiscard]] static Expected<Tokenizer> load(const std::filesystem::path& path);
 
-  /// The ids of `text`, without a beginning- or end-of-sequence token. Control pieces written out in the text
-  /// ("<s>") are ordinary text. An empty text has no tokens. Errors: bad_text when it is not UTF-8.
+  /// The ids of `text`, without a beginning- or end-of-sequence token. Control pieces written out in the text ("<s>")
+  /// are ordinary text to sentencepiece, and the added tokens of a tokenizer.json ("<|im_start|>") are those tokens, as
+  /// their libraries have it. An empty text has no tokens. Errors: bad_text when it is not UTF-8.
   [[nodiscard]] Expected<std::vector<std::int32_t>> encode(std::string_view text) const;
 
   /// The first of those ids: at least `least` of them where the text has as many, in time that goes with them and not
@@ -49,15 +55,20 @@ class Tokenizer {
   [[nodiscard]] PieceKind kind(std::int32_t id) const;
 
   /// A token for people, on one line: piece_bytes with blanks kept, "\n" and "\t" for line breaks and tabs,
-  /// "<0x0A>" for bytes that are no character alone, "<s>" for control tokens, "<id 4711>" outside the tokenizer.
+  /// "<0x0A>" for bytes that are no characters alone, "<s>" for control tokens, "<id 4711>" outside the tokenizer.
   [[nodiscard]] std::string display(std::int32_t id) const;
 
   [[nodiscard]] std::optional<std::int32_t> bos_id() const;
+  /// Whether bos_id() is all that stands in front of a text, whatever a model's config names: a tokenizer.json says so.
+  [[nodiscard]] bool decides_bos() const;
   [[nodiscard]] std::optional<std::int32_t> eos_id() const;
-  [[nodiscard]] std::int32_t unk_id() const;
+  [[nodiscard]] std::int32_t unk_id() const;  ///< -1: there is none
 
-  /// Number of pieces.
+  /// Number of pieces: the highest id and one.
   [[nodiscard]] std::int32_t size() const;
+
+  /// "sentencepiece" or "huggingface".
+  [[nodiscard]] const std::string& format() const;
 
   /// "bpe", "unigram", "word" or "char".
   [[nodiscard]] const std::string& model_type() const;
@@ -69,10 +80,15 @@ class Tokenizer {
   /// text. For StreamingDecoder.
   [[nodiscard]] bool drops_leading_blank() const;
   [[nodiscard]] bool drops_all_leading_blanks() const;
+  /// Whether decoding takes away every blank in a text's first piece, wherever it stands there. For StreamingDecoder.
+  [[nodiscard]] bool drops_blanks_of_first_piece() const;
+  /// Whether any piece may end inside a character, and not byte pieces alone.
+  [[nodiscard]] bool joins_pieces() const;
 
  private:
-  struct State;
-  std::shared_ptr<const State> state_;
+  [[nodiscard]] const TokenizerPiece* piece(std::int32_t id) const;
+
+  std::shared_ptr<const TokenizerModel> model_;
 };
 
 }  // namespace natscope

@@ -68,7 +68,8 @@ Expected<void> export_finetuned(const fs::path& out, const ModelFolder& base, co
                          {}});
     }
     NATSCOPE_CHECK(write_safetensors(out / "model.safetensors", tensors, {{"format", "pt"}}));
-    NATSCOPE_CHECK(copy_if_there(base.path() / "tokenizer.model", out / "tokenizer.model"));
+    for (const char* const name : {"tokenizer.model", "tokenizer.json"})
+      NATSCOPE_CHECK(copy_if_there(base.path() / name, out / name));
     NATSCOPE_CHECK(copy_if_there(base.path() / "generation_config.json", out / "generation_config.json"));
     NATSCOPE_TRY(nlohmann::json config, read_json_file(base.path() / "config.json"));
     config["nats"] = nats_json(options);

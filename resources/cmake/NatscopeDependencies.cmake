@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Every library that is not ours, as one target each:
 #   LibTorch::cpu (LibTorch::cuda)   hwy::hwy   natscope::sentencepiece   nlohmann_json::nlohmann_json   CLI11::CLI11
-#   tl::expected   PkgConfig::LIBZIP   OpenSSL::Crypto   natscope::doctest   natscope_openmp   Qt6::…   QCustomPlotQt6
+#   tl::expected   PkgConfig::LIBZIP   PkgConfig::PCRE2   PkgConfig::UTF8PROC   OpenSSL::Crypto   natscope::doctest   natscope_openmp   Qt6::…   QCustomPlotQt6
 # Missing packages are named as apt knows them; `./dev setup` installs them all.
 
 find_package(Threads REQUIRED)
@@ -13,6 +13,8 @@ find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(tl-expected REQUIRED)
 find_package(hwy 1.0 REQUIRED)
 pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
+pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(SENTENCEPIECE REQUIRED IMPORTED_TARGET sentencepiece)
 add_library(natscope_sentencepiece INTERFACE)
 target_link_libraries(natscope_sentencepiece INTERFACE PkgConfig::SENTENCEPIECE)

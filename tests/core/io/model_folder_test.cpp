@@ -186,5 +186,24 @@ TEST_CASE("old exporters' rotary tables are ignored") {
   CHECK(opened(folder.path()).has_score_layers());
 }
 
+TEST_CASE("a folder may have its tokenizer as tokenizer.json, which then says what stands in front of texts") {
+  const auto open = [](const char* kind, bool has_both) {
+    const TemporaryFolder folder;
+    TinyModel model(nlohmann::json{{"vocab_size", 600}, {"bos_token_id", 7}});
+    if (!has_both) model.tokenizer.clear();
+    model.write(folder.path());
+    std::filesystem::copy_file(std::filesystem::path(NATSCOPE_TESTS_DIR) / "data/hf_tokenizers" / kind,
+                               folder / "tokenizer.json");
+    auto opened = ModelFolder::open(folder.path());
+    if (!opened) FAIL(format_error_line(opened.error()));
+    return *opened;
+  };
+  CHECK(open("qwen2.json", false).tokenizer().format() == "huggingface");
+  CHECK_FALSE(open("qwen2.json", false).bos_id().has_value());
+  CHECK(open("llama2.json", false).bos_id() == 1);
+  CHECK(open("qwen2.json", true).tokenizer().format() == "sentencepiece");
+  CHECK(open("qwen2.json", true).bos_id() == 7);
+}
+
 }  // namespace
 }  // namespace natscope

@@ -60,13 +60,18 @@ std::uint64_t touched(const ModelFolder& folder) {
   return sum;
 }
 
-void damage_file(const char* file, std::size_t end) {
+void damage_file(const char* file, std::size_t end, const char* tokenizer_json = nullptr) {
   MESSAGE("seed " << seed << ", file " << std::string(file));
   std::mt19937 random(seed);
   const TemporaryFolder folder;
-  TinyModel model;
+  TinyModel model(tokenizer_json != nullptr ? nlohmann::json{{"vocab_size", 600}} : nlohmann::json::object());
+  if (tokenizer_json != nullptr) model.tokenizer.clear();
   model.generation = {{"temperature", 0.7}, {"top_k", 50}, {"eos_token_id", {2, 3}}};
   model.write(folder.path());
+  if (tokenizer_json != nullptr) {
+    std::filesystem::copy_file(std::filesystem::path(NATSCOPE_TESTS_DIR) / "data/hf_tokenizers" / tokenizer_json,
+                               folder / file);
+  }
   const std::string whole = test::read_bytes(folder / file);
   int opened = 0;
   int rounds = 0;
@@ -91,6 +96,9 @@ TEST_CASE("damaged configs") { damage_file("config.json", SIZE_MAX); }
 TEST_CASE("damaged generation configs") { damage_file("generation_config.json", SIZE_MAX); }
 TEST_CASE("damaged safetensors headers") { damage_file("model.safetensors", 2500); }
 TEST_CASE("damaged tokenizers") { damage_file("tokenizer.model", SIZE_MAX); }
+TEST_CASE("damaged tokenizers of Hugging Face's") {
+  for (const char* const kind : {"qwen2.json", "llama2.json"}) damage_file("tokenizer.json", SIZE_MAX, kind);
+}
 
 }  // namespace
 }  // namespace natscope

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/io/huggingface/byte_pairs.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <queue>
+
+#include "core/base/utf8.h"
+#include "core/io/huggingface/json_parts.h"
+#include "core/io/sentencepiece_proto.h"
+
+namespace natscope {
+namespace {
+
+std::uint64_t pair_key(std::int32_t left, std::int32_t right) {
+  return (static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32U) | static_cast<std::uint32_t>(right);
+}
+
+/// A merge waiting for its turn.
+struct Candidate {
+  std::int32_t rank = 0;
+  std::int32_t left = 0;  // symbol
+  std::int32_t id = 0;    // of the piece that it makes
+
+  /// The lowest rank first, of those the leftmost.
+  bool operator<(const Candidate& other) const { return rank != other.rank ? rank > other.rank : left > other.left; }
+};
+
+bool has_text(const nlohmann::json& model, const char* key) {
+  const auto found = model.find(key);
+  return found != model.end() && !found->is_null() &&
+         !(found->is_string() && found->get_ref<const std::string&>().empty());
+}
+
+}  // namespace
+
+Expected<BytePairs> BytePairs::read(const nlohmann::json& model) {
+  // Files from before there were kinds are of this one.
+  if (model.is_object() && model.contains("type")) {
+    NATSCOPE_TRY(const std::string type, type_of(model, "model"));
+    if (type != "BPE") return not_done("model", type);
+  }
+  if (!model.is_object() || !model.contains("vocab") || !model.contains("merges"))
+    return fail(ErrorCode::bad_tokenizer, "\"model\" has no vocab and merges");
+  for (const char* const key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
+    if (has_text(model, key)) return not_done("model", key);
+  }
+  const auto dropout = model.find("dropout");
+  if (dropout != model.end() && !dropout->is_null() && !(dropout->is_number() && dropout->get<double>() == 0.0))
+    return not_done("model", "dropout");
+  BytePairs made;
+  NATSCOPE_TRY(made.fuse_unk_, flag_of(model, "fuse_unk", false));
+  NATSCOPE_TRY(made.byte_fallback_, flag_of(model, "byte_fallback", false));
+  NATSCOPE_TRY(made.ignore_merges_, flag_of(model, "ignore_merges", false));
+  NATSCOPE_CHECK(made.read_vocabulary(model.at("vocab")));
+  NATSCOPE_CHECK(made.read_merges(model.at("merges")));
+  if (model.contains("unk_token") && !model.at("unk_token").is_null()) {
+    NATSCOPE_TRY(const std::string unk, text_of(model, "unk_token"));
+    const auto found = made.ids_.find(unk);
+    if (found == made.ids_.end()) return fail(ErrorCode::bad_tokenizer, "unk_token " + printable(unk) + " is no piece");
+    made.unk_ = found->second;
+  }
+  return made;
+}
+
+Expected<void> BytePairs::read_vocabulary(const nlohmann::json& vocabulary) {
+  if (!vocabulary.is_object()) return fail(ErrorCode::bad_tokenizer, "\"vocab\" is no object");
+  ids_.reserve(vocabulary.size());
+  std::vector<bool> taken;
+  byte_ids_.fill(-1);
+  for (const auto& [text, id] : vocabulary.items()) {
+    if (!is_piece_id(id, vocabulary.size()))
+      return fail(ErrorCode::bad_tokenizer, "the id of " + printable(text) + " is none, or too high for so few pieces");
+    const auto number = id.get<std::size_t>();
+    if (number >= taken.size()) taken.resize(number + 1);
+    if (taken[number]) return fail(ErrorCode::bad_tokenizer, "two pieces have the id " + std::to_string(number));
+    taken[number] = true;
+    ids_.emplace(text, static_cast<std::int32_t>(number));
+    if (const int byte = byte_piece_value(text); byte >= 0)
+      byte_ids_[static_cast<std::size_t>(byte)] = static_cast<std::int32_t>(number);
+  }
+  return {};
+}
+
+Expected<void> BytePairs::read_merges(const nlohmann::json& merges) {
+  if (!merges.is_array()) return fail(ErrorCode::bad_tokenizer, "\"merges\" is no list");
+  merges_.reserve(merges.size());
+  std::int32_t rank = 0;
+  for (const nlohmann::json& merge : merges) {
+    std::string left, right;
+    if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
+      left = merge[0].get<std::string>();
+      right = merge[1].get<std::string>();
+    } else if (merge.is_string()) {
+      const std::string both = merge.get<std::string>();
+      const std::size_t blank = both.find(' ');
+      if (blank != std::string::npos && both.find(' ', blank + 1) == std::string::npos) {
+        left = both.substr(0, blank);
+        right = both.substr(blank + 1);
+      }
+    }
+    if (left.empty() || right.empty())
+      return fail(ErrorCode::bad_tokenizer, "merge " + std::to_string(rank) + " is no pair of pieces");
+    const auto a = ids_.find(left), b = ids_.find(right), whole = ids_.find(left + right);
+    if (a == ids_.end() || b == ids_.end() || whole == ids_.end())
+      return fail(ErrorCode::bad_tokenizer, "merge " + std::to_string(rank) + ", of " + printable(left) + " and " +
+                                                printable(right) + ", is of or makes what is no piece");
+    // Said twice, the last one counts.
+    merges_.insert_or_assign(pair_key(a->second, b->second), Merge{rank, whole->second});
+    ++rank;
+  }
+  return {};
+}
+
+const BytePairs::Merge* BytePairs::merge_of(std::int32_t left, std::int32_t right) const {
+  const auto found = merges_.find(pair_key(left, right));
+  return found == merges_.end() ? nullptr : &found->second;
+}
+
+std::vector<BytePairs::Symbol> BytePairs::symbols(std::string_view word) const {
+  std::vector<Symbol> made;
+  bool last_is_unk = false;
+  const auto add = [&](std::int32_t id, bool is_unk) {
+    last_is_unk = is_unk;
+    made.push_back({id});
+  };
+  while (!word.empty()) {
+    const std::size_t length = utf8_character_length(word);
+    const std::string_view character = word.substr(0, length);
+    word.remove_prefix(length);
+    const auto found = ids_.find(character);
+    if (found != ids_.end()) {
+      add(found->second, false);
+      continue;
+    }
+    const bool as_bytes = byte_fallback_ && std::all_of(character.begin(), character.end(), [this](char byte) {
+                            return byte_ids_[static_cast<unsigned char>(byte)] >= 0;
+                          });
+    if (as_bytes) {
+      for (const char byte : character) add(byte_ids_[static_cast<unsigned char>(byte)], false);
+    } else if (unk_ && !(fuse_unk_ && last_is_unk)) {
+      add(*unk_, true);
+    }
+  }
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    made[i].previous = static_cast<std::int32_t>(i) - 1;
+    made[i].next = i + 1 < made.size() ? static_cast<std::int32_t>(i) + 1 : -1;
+  }
+  return made;
+}
+
+void BytePairs::merge(std::vector<Symbol>& symbols) const {
+  std::priority_queue<Candidate> waiting;
+  const auto consider = [&](std::int32_t left) {
+    const Symbol& symbol = symbols[static_cast<std::size_t>(left)];
+    if (symbol.next < 0) return;
+    if (const Merge* const merge = merge_of(symbol.id, symbols[static_cast<std::size_t>(symbol.next)].id))
+      waiting.push({merge->rank, left, merge->id});
+  };
+  for (std::size_t i = 0; i < symbols.size(); ++i) consider(static_cast<std::int32_t>(i));
+  while (!waiting.empty()) {
+    const Candidate next = waiting.top();
+    waiting.pop();
+    Symbol& left = symbols[static_cast<std::size_t>(next.left)];
+    if (left.is_gone || left.next < 0) continue;
+    Symbol& right = symbols[static_cast<std::size_t>(left.next)];
+    // Either may have changed since.
+    const Merge* const merge = merge_of(left.id, right.id);
+    if (merge == nullptr || merge->id != next.id) continue;
+    left.id = merge->id;
+    left.next = right.next;
+    right.is_gone = true;
+    if (right.next >= 0) symbols[static_cast<std::size_t>(right.next)].previous = next.left;
+    if (left.previous >= 0) consider(left.previous);
+    consider(next.left);
+  }
+}
+
+void BytePairs::encode(std::string_view word, std::vector<std::int32_t>& ids) const {
+  if (ignore_merges_) {
+    if (const auto found = ids_.find(word); found != ids_.end()) {
+      ids.push_back(found->second);
+      return;
+    }
+  }
+  std::vector<Symbol> word_symbols = symbols(word);
+  merge(word_symbols);
+  for (const Symbol& symbol : word_symbols) {
+    if (!symbol.is_gone) ids.push_back(symbol.id);
+  }
+}
+
+}  // namespace natscope

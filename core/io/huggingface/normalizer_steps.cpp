@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/io/huggingface/normalizer_steps.h"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <nlohmann/json.hpp>
+
+#include "core/io/huggingface/json_parts.h"
+
+namespace natscope {
+namespace {
+
+Expected<std::string> normalized(std::string text, const UnicodeForm& form) {
+  // No form changes what is ASCII.
+  if (std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; })) return text;
+  const int options = UTF8PROC_STABLE | (form.composes ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) |
+                      (form.is_compatible ? UTF8PROC_COMPAT : 0);
+  utf8proc_uint8_t* made = nullptr;
+  const utf8proc_ssize_t length =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()),
+                   &made, static_cast<utf8proc_option_t>(options));
+  const std::unique_ptr<utf8proc_uint8_t, void (*)(void*)> owner(made, std::free);
+  if (length == UTF8PROC_ERROR_NOMEM) throw std::bad_alloc();
+  if (length < 0)
+    return fail(ErrorCode::bad_text, std::string("the text cannot be normalized: ") + utf8proc_errmsg(length));
+  return std::string(reinterpret_cast<const char*>(made), static_cast<std::size_t>(length));
+}
+
+Expected<std::string> with(std::string text, const UnicodeForm& form) { return normalized(std::move(text), form); }
+
+Expected<std::string> with(std::string text, const Prepend& prepend) {
+  if (!text.empty()) text.insert(0, prepend.text);
+  return text;
+}
+
+Expected<std::string> with(std::string text, const Replace& replace) {
+  if (text.find(replace.from) == std::string::npos) return text;
+  std::string made;
+  for (std::size_t at = 0;;) {
+    const std::size_t found = text.find(replace.from, at);
+    made.append(text, at, found - at);
+    if (found == std::string::npos) return made;
+    made += replace.to;
+    at = found + replace.from.size();
+  }
+}
+
+}  // namespace
+
+Expected<NormalizerSteps> NormalizerSteps::read(const nlohmann::json& json) {
+  NormalizerSteps made;
+  NATSCOPE_CHECK(made.add(json, 0));
+  return made;
+}
+
+Expected<void> NormalizerSteps::add(const nlohmann::json& json, int depth) {
+  if (json.is_null()) return {};
+  NATSCOPE_TRY(const std::string type, type_of(json, "normalizer"));
+  if (type == "Sequence") {
+    NATSCOPE_TRY(const nlohmann::json* const parts, sequence_of(json, "normalizers", depth));
+    for (const nlohmann::json& part : *parts) NATSCOPE_CHECK(add(part, depth + 1));
+    return {};
+  }
+  if (type == "NFC" || type == "NFD" || type == "NFKC" || type == "NFKD") {
+    steps_.push_back(UnicodeForm{type.back() == 'C', type[2] == 'K'});
+    return {};
+  }
+  if (type == "Prepend") {
+    NATSCOPE_TRY(std::string text, text_of(json, "prepend"));
+    steps_.push_back(Prepend{std::move(text)});
+    return {};
+  }
+  if (type == "Replace") {
+    NATSCOPE_TRY(std::string from, literal_of(json));
+    NATSCOPE_TRY(std::string to, text_of(json, "content"));
+    steps_.push_back(Replace{std::move(from), std::move(to)});
+    return {};
+  }
+  return not_done("normalizer", type);
+}
+
+Expected<std::string> NormalizerSteps::apply(std::string text) const {
+  for (const auto& step : steps_) {
+    NATSCOPE_TRY(text, std::visit([&](const auto& what) { return with(std::move(text), what); }, step));
+  }
+  return text;
+}
+
+}  // namespace natscope

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// What a tokenizer.json does to a text before it is cut. Private to core/io.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/base/expected.h"
+
+namespace natscope {
+
+/// One of Unicode's four normalization forms; utf8proc behind it.
+struct UnicodeForm {
+  bool composes = true;
+  bool is_compatible = false;
+};
+/// A text put in front, where there is any text.
+struct Prepend {
+  std::string text;
+};
+/// Every occurrence of a text, from the left, by another.
+struct Replace {
+  std::string from, to;
+};
+
+class NormalizerSteps {
+ public:
+  /// `json`: null, or the object under "normalizer". Errors: bad_tokenizer, unsupported_tokenizer.
+  [[nodiscard]] static Expected<NormalizerSteps> read(const nlohmann::json& json);
+  /// `text` is UTF-8. May throw std::bad_alloc. Errors: bad_text.
+  [[nodiscard]] Expected<std::string> apply(std::string text) const;
+
+ private:
+  Expected<void> add(const nlohmann::json& json, int depth);
+
+  std::vector<std::variant<UnicodeForm, Prepend, Replace>> steps_;
+};
+
+}  // namespace natscope

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// tokenizer.json files against what Hugging Face's tokenizers library made of the same texts (tests/data/hf_tokenizers),
+// and what is refused.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "core/base/mapped_file.h"
+#include "core/base/utf8.h"
+#include "core/io/streaming_decoder.h"
+#include "core/io/tokenizer.h"
+#include "tests/support/temporary_folder.h"
+
+namespace natscope {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+const fs::path fixtures = fs::path(NATSCOPE_TESTS_DIR) / "data/hf_tokenizers";
+constexpr auto names = {"llama3", "qwen2", "gpt2", "llama2", "metaspace"};
+
+json read(const fs::path& path) {
+  const auto text = read_small_file(path, 1 << 22);
+  REQUIRE(text.has_value());
+  return json::parse(*text);
+}
+
+Tokenizer load(const std::string& name) {
+  auto tokenizer = Tokenizer::load(fixtures / (name + ".json"));
+  if (!tokenizer) FAIL(format_error_line(tokenizer.error()));
+  return *tokenizer;
+}
+
+std::vector<std::int32_t> ids_of(const json& list) { return list.get<std::vector<std::int32_t>>(); }
+
+Expected<Tokenizer> loaded(const json& file) {
+  const test::TemporaryFolder folder;
+  test::write_bytes(folder / "tokenizer.json", file.dump());
+  return Tokenizer::load(folder / "tokenizer.json");
+}
+
+TEST_CASE("texts have the tokens that Hugging Face's library gives them") {
+  const json cases = read(fixtures / "cases.json").at("cases");
+  for (const std::string name : names) {
+    CAPTURE(name);
+    const Tokenizer tokenizer = load(name);
+    CHECK(tokenizer.format() == "huggingface");
+    CHECK(tokenizer.model_type() == "bpe");
+    for (const json& one : cases.at(name).at("texts")) {
+      const auto text = one.at("text").get<std::string>();
+      CAPTURE(text);
+      const auto ids = tokenizer.encode(text);
+      REQUIRE(ids.has_value());
+      CHECK(*ids == ids_of(one.at("ids")));
+    }
+  }
+}
+
+TEST_CASE("the token in front of texts is the one that the file puts there") {
+  const json cases = read(fixtures / "cases.json").at("cases");
+  for (const std::string name : names) {
+    CAPTURE(name);
+    const Tokenizer tokenizer = load(name);
+    std::vector<std::int32_t> front;
+    if (tokenizer.bos_id()) front.push_back(*tokenizer.bos_id());
+    CHECK(front == ids_of(cases.at(name).at("front")));
+    CHECK(tokenizer.decides_bos());
+  }
+}
+
+TEST_CASE("tokens have the text that Hugging Face's library gives them, in one piece and streamed") {
+  const json cases = read(fixtures / "cases.json").at("cases");
+  for (const std::string name : names) {
+    CAPTURE(name);
+    const Tokenizer tokenizer = load(name);
+    for (const json& one : cases.at(name).at("decoded")) {
+      const auto ids = ids_of(one.at("ids"));
+      CAPTURE(one.dump());
+      const auto text = tokenizer.decode(ids);
+      REQUIRE(text.has_value());
+      // Of byte pieces that are no text, that library replaces the whole run; here what is text in it stays.
+      if (name != "llama2" || one.at("text").get<std::string>().find("\xEF\xBF\xBD") == std::string::npos)
+        CHECK(*text == one.at("text").get<std::string>());
+      StreamingDecoder decoder(tokenizer);
+      std::string streamed;
+      for (const std::int32_t id : ids) {
+        const std::string part = decoder.push(id);
+        CHECK(valid_utf8(part));
+        streamed += part;
+      }
+      CHECK(streamed + decoder.finish() == *text);
+    }
+  }
+}
+
+TEST_CASE("text comes back as it was, where nothing normalizes it") {
+  for (const std::string name : {"llama3", "llama2"}) {
+    CAPTURE(name);
+    const Tokenizer tokenizer = load(name);
+    for (const std::string text : {"  two  blanks", "naïve 日本語 🙂\n", "x\x01\ty", " a"}) {
+      CAPTURE(text);
+      CHECK(tokenizer.decode(tokenizer.encode(text).value()).value() == text);
+    }
+  }
+}
+
+TEST_CASE("pieces say what they are") {
+  const Tokenizer tokenizer = load("qwen2");
+  const auto ids = tokenizer.encode("Queen<|im_start|>\xE6\x97").error();
+  CHECK(ids.code == ErrorCode::bad_text);  // not UTF-8
+  const auto special = tokenizer.encode("<|im_start|>").value();
+  REQUIRE(special.size() == 1);
+  CHECK(tokenizer.kind(special[0]) == PieceKind::control);
+  CHECK(tokenizer.piece_bytes(special[0]).empty());
+  CHECK(tokenizer.display(special[0]) == "<|im_start|>");
+  const auto word = tokenizer.encode("Queen").value();
+  REQUIRE(word.size() == 1);
+  CHECK(tokenizer.kind(word[0]) == PieceKind::user_defined);
+  CHECK(tokenizer.piece_bytes(word[0]) == "Queen");
+  const auto bytes = tokenizer.encode("日").value();
+  REQUIRE(bytes.size() > 1);
+  CHECK(tokenizer.display(bytes[0]).starts_with("<0xE6>"));
+  CHECK(tokenizer.display(tokenizer.encode("\n").value()[0]) == "\\n");
+  CHECK(tokenizer.display(tokenizer.size()) == "<id " + std::to_string(tokenizer.size()) + ">");
+  CHECK(tokenizer.unk_id() == -1);
+  CHECK(load("llama2").unk_id() == 0);
+}
+
+TEST_CASE("the beginning of a long text has the tokens of the whole") {
+  std::string text;
+  for (int i = 0; text.size() < 60'000; ++i)
+    text += std::string(i % 7 == 0 ? "  " : " ") + (i % 5 == 0 ? "Alice's" : "was") + (i % 11 == 0 ? ",\n" : "") +
+            std::to_string(i);
+  text += std::string(30'000, 'x');
+  for (int i = 0; i < 4000; ++i) text += " began to";
+  for (const std::string name : names) {
+    CAPTURE(name);
+    const Tokenizer tokenizer = load(name);
+    const auto whole = tokenizer.encode(text).value();
+    for (const std::int64_t least : {0, 100, 3000, 12'345, 1'000'000}) {
+      const auto beginning = tokenizer.encode_beginning(text, least).value();
+      CHECK(static_cast<std::int64_t>(beginning.size()) >= std::min(least, static_cast<std::int64_t>(whole.size())));
+      CHECK(std::equal(beginning.begin(), beginning.end(), whole.begin(),
+                       whole.begin() + static_cast<std::ptrdiff_t>(std::min(beginning.size(), whole.size()))));
+    }
+  }
+}
+
+struct Broken {
+  const char* what;
+  const char* fixture;
+  ErrorCode code;
+  std::function<void(json&)> change;
+};
+
+TEST_CASE("what a file asks for and is not done here is refused, and so is what is broken") {
+  const auto unsupported = ErrorCode::unsupported_tokenizer, bad = ErrorCode::bad_tokenizer;
+  const auto pattern = [](const char* text) {
+    return [text](json& file) { file["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = text; };
+  };
+  for (const Broken& broken : std::vector<Broken>{
+           {"another model", "llama3", unsupported, [](json& f) { f["model"]["type"] = "Unigram"; }},
+           {"dropout", "llama3", unsupported, [](json& f) { f["model"]["dropout"] = 0.1; }},
+           {"a suffix of words", "llama3", unsupported, [](json& f) { f["model"]["end_of_word_suffix"] = "</w>"; }},
+           {"lower case", "qwen2", unsupported,
+            [](json& f) {
+              f["normalizer"] = {{"type", "Lowercase"}};
+            }},
+           {"a replaced pattern", "llama2", unsupported,
+            [](json& f) {
+              f["normalizer"]["normalizers"][1]["pattern"] = {{"Regex", " "}};
+            }},
+           {"another pre-tokenizer", "llama3", unsupported,
+            [](json& f) {
+              f["pre_tokenizer"] = {{"type", "BertPreTokenizer"}};
+            }},
+           {"another behavior", "llama3", unsupported,
+            [](json& f) { f["pre_tokenizer"]["pretokenizers"][0]["behavior"] = "MergedWithNext"; }},
+           {"a class intersection", "llama3", unsupported, pattern("[\\p{L}&&[a-z]]+")},
+           {"an anchor", "llama3", unsupported, pattern("^a|\\s+")},
+           {"hexadecimal digits", "llama3", unsupported, pattern("\\h+")},
+           {"an open group", "llama3", bad, pattern("(a")},
+           {"another decoder", "llama3", unsupported,
+            [](json& f) {
+              f["decoder"] = {{"type", "WordPiece"}};
+            }},
+           {"a decoder that does not fit", "llama3", unsupported, [](json& f) { f["decoder"] = nullptr; }},
+           {"a token behind texts", "llama2", unsupported,
+            [](json& f) {
+              f["post_processor"]["single"].push_back({{"SpecialToken", {{"id", "</s>"}, {"type_id", 0}}}});
+            }},
+           {"a token in front that is none", "llama2", bad,
+            [](json& f) { f["post_processor"]["special_tokens"]["<s>"]["ids"] = {100'000}; }},
+           {"words that stand alone", "qwen2", unsupported,
+            [](json& f) { f["added_tokens"][0]["single_word"] = true; }},
+           {"an id twice", "llama3", bad, [](json& f) { f["model"]["vocab"]["zzz"] = 5; }},
+           {"an id below 0", "llama3", bad, [](json& f) { f["model"]["vocab"]["zzz"] = -1; }},
+           {"an id beyond all sense", "llama3", bad, [](json& f) { f["model"]["vocab"]["zzz"] = 2'000'000'000; }},
+           {"an id that is no number", "llama3", bad, [](json& f) { f["model"]["vocab"]["zzz"] = "5"; }},
+           {"a merge of nothing", "llama3", bad, [](json& f) { f["model"]["merges"].push_back("qqqq zzzz"); }},
+           {"a merge of three", "llama3", bad, [](json& f) { f["model"]["merges"].push_back("a b c"); }},
+           {"an added token with a piece's id", "llama3", bad, [](json& f) { f["added_tokens"][0]["id"] = 7; }},
+           {"an unknown piece", "llama2", bad, [](json& f) { f["model"]["unk_token"] = "<nothing>"; }},
+           {"no model", "llama3", bad, [](json& f) { f.erase("model"); }},
+           {"a list", "llama3", bad, [](json& f) { f = json::array(); }},
+           {"sequences in sequences", "llama3", bad,
+            [](json& f) {
+              for (int i = 0; i < 20; ++i)
+                f["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", json::array({f["pre_tokenizer"]})}};
+            }},
+       }) {
+    CAPTURE(broken.what);
+    json file = read(fixtures / (std::string(broken.fixture) + ".json"));
+    broken.change(file);
+    const auto tokenizer = loaded(file);
+    REQUIRE_FALSE(tokenizer.has_value());
+    CHECK(tokenizer.error().code == broken.code);
+    CHECK(tokenizer.error().message.find("tokenizer.json: ") != std::string::npos);
+  }
+  CHECK(Tokenizer::load("/nowhere/tokenizer.json").error().code == ErrorCode::missing_tokenizer);
+}
+
+TEST_CASE("a pattern that never ends is given up") {
+  json file = read(fixtures / "llama3.json");
+  file["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = "(x+x+)+[yz]";
+  const auto tokenizer = loaded(file);
+  REQUIRE(tokenizer.has_value());
+  const auto ids = tokenizer->encode(std::string(5000, 'x'));
+  REQUIRE_FALSE(ids.has_value());
+  CHECK(ids.error().code == ErrorCode::bad_text);
+}
+
+TEST_CASE("merges may be written as pairs, and pieces without a merge stay apart") {
+  json file = read(fixtures / "llama3.json");
+  const auto expected = loaded(file)->encode("the beginning of it").value();
+  json pairs = json::array();
+  for (const json& merge : file["model"]["merges"]) {
+    if (merge.is_array()) {
+      pairs.push_back(merge[0].get<std::string>() + " " + merge[1].get<std::string>());
+    } else {
+      const auto text = merge.get<std::string>();
+      pairs.push_back({text.substr(0, text.find(' ')), text.substr(text.find(' ') + 1)});
+    }
+  }
+  file["model"]["merges"] = pairs;
+  CHECK(loaded(file)->encode("the beginning of it").value() == expected);
+  file["model"]["merges"] = json::array();
+  file["model"]["ignore_merges"] = false;
+  CHECK(loaded(file)->encode("the beginning").value().size() == 13);
+}
+
+}  // namespace
+}  // namespace natscope
