@@ -12,7 +12,7 @@
 #include "tests/kernels/guarded_array.h"
 #include "tests/kernels/random_arrays.h"
 
-namespace natscope::tests {
+namespace natscope::test {
 
 /// One layer's worth of attention over a whole sequence: what both ways through the cache must give.
 struct AttentionCase {
@@ -125,4 +125,4 @@ inline void append_tokens(const AttentionCase& c, kernels::KvCache& cache, std::
   }
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

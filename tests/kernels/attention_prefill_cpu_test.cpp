@@ -12,7 +12,7 @@
 /// What a prefill through kernels::KvCache promises besides its result.
 using namespace natscope;
 using namespace natscope::kernels;
-using namespace natscope::tests;
+using namespace natscope::test;
 
 namespace {
 

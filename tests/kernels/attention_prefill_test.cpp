@@ -3,14 +3,14 @@
 
 #include <vector>
 
-#include "tests/kernels/case_turns.h"
+#include "tests/support/case_turns.h"
 #include "tests/kernels/sequence_backend.h"
 #include "tests/kernels/sequence_check.h"
 
 /// The cases of every backend: this program's are those that sequence_backend says.
 using namespace natscope;
 using namespace natscope::kernels;
-using namespace natscope::tests;
+using namespace natscope::test;
 
 namespace {
 

@@ -10,7 +10,7 @@
 #include "tests/kernels/attention_train_case.h"
 
 /// What only the CPU backend promises (any number of threads, every instruction set), and what launch/ refuses.
-namespace natscope::tests {
+namespace natscope::test {
 
 namespace {
 
@@ -158,4 +158,4 @@ TEST_CASE("a λ that is no number is refused, a window without end is not") {
   CHECK(run_backward(of, fast(), whole, std::nan("")).code == StatusCode::invalid_argument);
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -9,7 +9,7 @@
 
 /// Sections 4, 6 and 7 of the rules as dense matrices of one query head, in `Real`. Shares no code with kernels/: roles are three
 /// vectors of numbers, visibility is the product of equation 5, and sums run over whole matrices.
-namespace natscope::tests {
+namespace natscope::test {
 
 template <class Real>
 struct Matrix {
@@ -125,4 +125,4 @@ DenseBackward<Real> dense_backward(const Matrix<Real>& q, const Matrix<Real>& k,
   return result;
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -10,7 +10,7 @@
 
 #include "kernels/device_benchmarks.h"
 
-namespace natscope::tests {
+namespace natscope::test {
 
 namespace {
 
@@ -113,4 +113,4 @@ TEST_CASE("what cannot be is an error, and the next one runs") {
   run_all(bench, BenchmarkedKernel::read_memory, {.tokens = 4096}, 4096);
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -8,13 +8,13 @@
 #include <vector>
 
 #include "kernels/kv_cache.h"
-#include "tests/kernels/case_turns.h"
+#include "tests/support/case_turns.h"
 #include "tests/kernels/random_arrays.h"
 #include "tests/kernels/tested_cache.h"
 
 using namespace natscope;
 using namespace natscope::kernels;
-using namespace natscope::tests;
+using namespace natscope::test;
 
 namespace {
 

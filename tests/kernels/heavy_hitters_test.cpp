@@ -4,14 +4,14 @@
 #include <span>
 #include <vector>
 
-#include "tests/kernels/case_turns.h"
+#include "tests/support/case_turns.h"
 #include "tests/kernels/heavy_hitters_run.h"
 #include "tests/kernels/sequence_check.h"
 
 /// H2O token by token, of every backend: this program's are those that sequence_backend says.
 using namespace natscope;
 using namespace natscope::kernels;
-using namespace natscope::tests;
+using namespace natscope::test;
 
 namespace {
 
