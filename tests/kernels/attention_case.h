@@ -56,6 +56,15 @@ struct AttentionCase {
   }
 };
 
+/// A case of random numbers; roles come in the proportion of `shares`, in the order G, L, S.
+inline AttentionCase random_case(RandomArrays& random, std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
+                                 std::int64_t tokens, std::int64_t window, kernels::ElementType dtype,
+                                 const std::vector<double>& shares = {1, 2, 3}) {
+  AttentionCase c{heads, kv_heads, head_dim, tokens, window, dtype, {}, {}, {}, {}};
+  c.fill(random, shares);
+  return c;
+}
+
 template <class Sum>
 struct AttentionResult {
   std::vector<Sum> out;  // [heads, T, head_dim]
