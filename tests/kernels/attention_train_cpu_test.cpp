@@ -49,8 +49,9 @@ TEST_CASE("the code for every instruction set that this processor has agrees wit
 }
 
 TEST_CASE("role gradients are the derivatives of the relaxed mask") {
-  // Moving a_L, a_S of any token and a_G of a global one changes the loss as equations 24 – 26 say, but for the constant m = n.
-  // (For a token that is not global, the paper drops a term of a_G.) Small scores: then nothing is clipped.
+  // Moving a_L, a_S of any token and a_G of a global one changes the loss as equations 24 – 26 say, but for the
+  // constant m = n. (For a token that is not global, the paper drops a term of a_G.) Small scores: then nothing is
+  // clipped.
   const Case of({1, 1, 1, 40, 16, 5}, ElementType::f32, 41, 0.3F);
   CAPTURE(of.random.how_to_repeat());
   Case first_global = of;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What `bench gpu` loads: every kernel is prepared, run and released at small shapes, so that a session on a GPU does not
-// end in its first row. Times are looked at for being there only.
+// What `bench gpu` loads: every kernel is prepared, run and released at small shapes, so that a session on a GPU does
+// not end in its first row. Times are looked at for being there only.
 #include <dlfcn.h>
 #include <doctest/doctest.h>
 

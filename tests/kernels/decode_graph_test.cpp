@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "kernels/cuda/attention_decode.h"
-#include "tests/support/case_turns.h"
 #include "tests/kernels/sequence_backend.h"
+#include "tests/support/case_turns.h"
 
 using namespace natscope;
 using namespace natscope::kernels;

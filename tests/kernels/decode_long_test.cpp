@@ -12,9 +12,9 @@
 
 #include "kernels/cuda/attention_decode.h"
 #include "kernels/cuda/kv_cache.h"
-#include "tests/support/case_turns.h"
 #include "tests/kernels/device_call.h"
 #include "tests/kernels/random_arrays.h"
+#include "tests/support/case_turns.h"
 
 namespace natscope::test {
 
