@@ -2,7 +2,6 @@
 #include "app/cli/recorded_run.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 #include "app/cli/terminal.h"

@@ -2,7 +2,6 @@
 #include "core/engine/chunk_pass.h"
 
 #include <algorithm>
-#include <atomic>
 
 #include "core/base/cancel.h"
 #include "core/engine/kernel_status.h"

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/engine/row_pass.h"
 
-#include <string>
-
 #include "core/base/cancel.h"
 #include "core/engine/kernel_status.h"
 #include "core/engine/row_math.h"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/train/train_options.h"
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/io/tokenizer.h"

@@ -2,7 +2,6 @@
 // The device's cache against the CPU's: the same entries, roles and contents after the same tokens, on as many pages.
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <map>
 #include <memory>
 #include <vector>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <doctest/doctest.h>
 
-#include <span>
 #include <vector>
 
 #include "tests/kernels/heavy_hitters_run.h"

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <doctest/doctest.h>
 
-#include <cstring>
-
 #include "tests/app/cli/cli_program.h"
 
 namespace natscope::test {

@@ -3,7 +3,6 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <utility>
 
 namespace natscope::test::host {
 
