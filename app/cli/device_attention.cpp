@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <deque>
 #include <type_traits>
-#include <utility>
 
 #include "core/engine/kernel_status.h"
 

@@ -5,7 +5,8 @@ namespace natscope {
 namespace {
 
 Unexpected no_figures(const std::filesystem::path& path) {
-  return fail(ErrorCode::usage, "this build draws no figures (" + path.extension().string() + "): it was made without Qt",
+  return fail(ErrorCode::usage,
+              "this build draws no figures (" + path.extension().string() + "): it was made without Qt",
               "write npy, csv or json, or use a build with Qt");
 }
 

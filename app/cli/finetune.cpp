@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "app/cli/commands.h"
-#include "app/cli/detach_options.h"
 #include "app/cli/model_options.h"
 #include "app/cli/resume_flag.h"
-#include "app/cli/training_device_flag.h"
+#include "app/cli/training_flags.h"
 #include "app/cli/training_progress.h"
+#include "app/cli/training_run.h"
 #include "core/io/model_folder.h"
 #include "core/train/finetune_layout.h"
 #include "core/train/finetuner.h"
@@ -21,13 +21,10 @@ namespace {
 
 struct Options {
   train::FinetuneOptions tune;
-  std::string model, data, valid, job, out;
-  std::string trained = "scores", dtype = "float32";
-  TrainingDeviceFlag device;
+  TrainingFlags flags{"float32"};
+  std::string model, trained = "scores";
   std::vector<std::string> lora;
-  bool resume = false;
   bool forecast = false;
-  DetachOptions detach;
 };
 
 /// "q" and "q_proj" are the same projection; spec.json and adapter folders have the longer name.
@@ -76,7 +73,7 @@ void add_learning_flags(CLI::App& command, Options& options) {
 }
 
 void add_run_flags(CLI::App& command, Options& options) {
-  constexpr const char* group = "Run";
+  constexpr const char* group = run_group;
   train::FinetuneOptions& o = options.tune;
   command.add_option("--steps", o.steps, "Optimiser steps")->capture_default_str()->group(group);
   command.add_option("--batch", o.batch, "Documents of a step")->capture_default_str()->group(group);
@@ -92,35 +89,13 @@ void add_run_flags(CLI::App& command, Options& options) {
                   "score layers; all weights want far less)")
       ->capture_default_str()
       ->group(group);
-  command.add_option("--beta1", o.beta1, "AdamW")->capture_default_str()->group(group);
-  command.add_option("--beta2", o.beta2, "AdamW")->capture_default_str()->group(group);
-  command.add_option("--weight-decay", o.weight_decay, "Of matrices, not of norms")
-      ->capture_default_str()
-      ->group(group);
-  command.add_option("--clip", o.clip, "Largest norm of the gradient, score layers left out")
-      ->capture_default_str()
-      ->group(group);
-  command.add_option("--seed", o.seed, "Of weights, order, pass keys and role noise")
-      ->capture_default_str()
-      ->group(group);
-  command.add_option("--threads", o.threads, "Threads, shared by all ranks of a machine (default: all)")->group(group);
-  command
-      .add_option(
-          "--ranks", o.ranks,
-          "With --detach: processes that share every step, over MPI. Without: mpirun -np N natscope-cli finetune …")
-      ->capture_default_str()
-      ->group(group);
+  add_optimizer_flags(command, o);
+  add_process_flags(command, o, "Of weights, order, pass keys and role noise");
   command
       .add_option("--rows", o.rows, "Rows of a feed-forward block that are computed at a time: fewer take less memory")
       ->capture_default_str()
       ->group(group);
-  command.add_option("--checkpoint-every", o.checkpoint_every, "Steps between checkpoints")
-      ->capture_default_str()
-      ->group(group);
-  command.add_option("--keep", o.checkpoints_kept, "Checkpoints that are kept")->capture_default_str()->group(group);
-  command.add_option("--eval-every", o.evaluate_every, "Steps between evaluations; 0: only at the end")
-      ->capture_default_str()
-      ->group(group);
+  add_record_flags(command, o);
   command.add_option("--eval-documents", o.evaluate_documents, "Documents of an evaluation")
       ->capture_default_str()
       ->group(group);
@@ -145,13 +120,8 @@ Expected<void> print_forecast(const train::FinetuneOptions& options, const Comma
 
 Expected<void> run(Options& options, const std::string& ignored, CommandContext& context) {
   train::FinetuneOptions& o = options.tune;
+  options.flags.apply_to(o);
   o.model = options.model;
-  o.data = options.data;
-  o.valid = options.valid;
-  o.out = options.out;
-  o.job = options.job.empty() ? options.out : options.job;
-  o.dtype = options.dtype == "float32" ? train::ComputeDType::float32 : train::ComputeDType::bfloat16;
-  o.device = options.device.device();
   o.trained = options.trained == "all"    ? train::Trained::all
               : options.trained == "lora" ? train::Trained::lora
                                           : train::Trained::scores;
@@ -166,25 +136,16 @@ Expected<void> run(Options& options, const std::string& ignored, CommandContext&
     NATSCOPE_TRY(const auto settled, train::checked(o));
     return print_forecast(settled, context);
   }
-  if (options.detach.wanted()) {
-    if (options.resume) {
-      return fail(ErrorCode::usage, "--detach begins a new job", "natscope-cli jobs resume goes on with one");
-    }
+  NATSCOPE_TRY(const bool is_job, options.flags.wants_job());
+  if (is_job) {
     NATSCOPE_TRY(const auto settled, train::checked(o));
-    return options.detach.start(train::options_json(settled), o.job, context);
+    return options.flags.detach.start(train::options_json(settled), o.job, context);
   }
-  NATSCOPE_TRY(const auto ranks, train::join_ranks(context.stop));
-  if (o.ranks > 1 && !options.resume && ranks->size() != o.ranks) {
-    return fail(ErrorCode::usage, "--ranks starts no processes by itself",
-                "add --detach, or start this with mpirun -np " + std::to_string(o.ranks));
-  }
-  TrainingProgress progress;
-  if (!ignored.empty() && options.resume && ranks->leads()) progress.listener().message(ignored);
-  const auto listener = ranks->leads() ? progress.listener() : train::TrainListener();
-  auto result = train::finetune(o, options.resume, listener, context.stop, ranks.get());
-  progress.end();
-  if (!result) return Unexpected(error_of_rank(std::move(result).error(), *ranks, context));
-  if (!ranks->leads()) return {};
+  const auto work = [&](const train::TrainListener& listener, train::RankGroup& ranks) {
+    return train::finetune(o, options.flags.resume, listener, context.stop, &ranks);
+  };
+  NATSCOPE_TRY(const auto result, run_training({o.ranks, options.flags.resume, ignored, work}, context));
+  if (!result) return {};
   return print_training_result(*result, o.job, 0, context);
 }
 
@@ -195,24 +156,18 @@ void add_finetune_command(CLI::App& root, Invocation& invocation) {
   CLI::App* command =
       root.add_subcommand("finetune", "Teach an existing model its roles: score layers, LoRA or all weights");
   command->add_option("--model", options->model, "The base: a model folder with full attention")->type_name("DIR");
-  command->add_option("--data", options->data,
-                      "Folder of *.txt files, one of them, or a *.jsonl file (text, or prompt and answer)");
-  command->add_option("--valid", options->valid, "Held-out documents, the same way");
-  command->add_option("--out", options->out, "Folder for the adapter (with --train all: for the model)");
-  command->add_option("--job", options->job, "Folder for spec, progress and checkpoints (default: --out)");
-  command->add_flag("--resume", options->resume,
-                    "Go on in the job folder from its newest checkpoint, with its options");
+  options->flags.add_places(
+      *command, {.data = "Folder of *.txt files, one of them, or a *.jsonl file (text, or prompt and answer)",
+                 .valid = "Held-out documents, the same way",
+                 .out = "Folder for the adapter (with --train all: for the model)"});
   command->add_flag("--forecast", options->forecast,
                     "Say how much memory the run will take (with --device cuda: of the GPU's), and end");
-  command->add_option("--dtype", options->dtype, "What products are computed in")
-      ->check(CLI::IsMember({"float32", "bfloat16"}))
-      ->capture_default_str();
-  options->device.add_to(*command);
+  options->flags.add_arithmetic(*command);
   add_refused_option(*command, "--adapter",
                      "the base is a model with full attention, and an adapter is what comes out");
   add_learning_flags(*command, *options);
   add_run_flags(*command, *options);
-  options->detach.add_to(*command);
+  options->flags.detach.add_to(*command);
   on_run(*command, invocation, [options, command](CommandContext& context) {
     return run(*options, ignored_beside_resume(*command), context);
   });

@@ -19,7 +19,7 @@ struct ModelOptions {
   std::string model;    ///< empty: the bundled demo
   std::string adapter;  ///< empty: none
   std::string device = "auto";
-  std::string dtype;    ///< empty: the device's default
+  std::string dtype;  ///< empty: the device's default
   int threads = 0;
   std::uint64_t seed = 0;
 

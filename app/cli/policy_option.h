@@ -16,8 +16,9 @@ struct PolicyOption {
 
   void add_to(CLI::App& command) {
     command
-        .add_option("--policy", text,
-                    "model (learned roles), full, window:W, longformer:W,P1,P2,…, streaming:SINKS,WINDOW, h2o:HEAVY,RECENT")
+        .add_option(
+            "--policy", text,
+            "model (learned roles), full, window:W, longformer:W,P1,P2,…, streaming:SINKS,WINDOW, h2o:HEAVY,RECENT")
         ->type_name("POLICY")
         ->capture_default_str();
   }

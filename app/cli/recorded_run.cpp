@@ -2,7 +2,6 @@
 #include "app/cli/recorded_run.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 #include "app/cli/terminal.h"
@@ -49,8 +48,8 @@ Expected<void> check_map(const MapId& map, const ModelConfig& config) {
                                           std::to_string(config.layers));
   }
   if (map.head.value >= config.heads) {
-    return fail(ErrorCode::bad_head, "there is no head " + std::to_string(map.head.value) + "; a layer has " +
-                                         std::to_string(config.heads));
+    return fail(ErrorCode::bad_head,
+                "there is no head " + std::to_string(map.head.value) + "; a layer has " + std::to_string(config.heads));
   }
   return {};
 }
@@ -90,7 +89,8 @@ Expected<RolePlan> RecordedRunOptions::plan(std::int64_t tokens) const {
   if (!roles_file_.empty()) {
     NATSCOPE_TRY(plan.roles, read_roles_file(roles_file_));
     if (plan.roles->length < tokens) {
-      return fail(ErrorCode::bad_roles, printable(roles_file_) + " has roles for " + std::to_string(plan.roles->length) +
+      return fail(ErrorCode::bad_roles, printable(roles_file_) + " has roles for " +
+                                            std::to_string(plan.roles->length) +
                                             " tokens, prompt and generation have " + std::to_string(tokens));
     }
   }
@@ -109,8 +109,7 @@ Expected<RecordedRun> RecordedRunOptions::run(std::int64_t trace_store_bytes, st
   NATSCOPE_TRY(const auto sampling, sampling_.options(engine.folder().generation_defaults(), model_.seed));
   NATSCOPE_TRY(const auto prompt, text_.tokens(engine));
   done.prompt_tokens = static_cast<std::int64_t>(prompt.size());
-  const std::int64_t tokens =
-      std::min<std::int64_t>(done.prompt_tokens + max_new_tokens_, engine.config().context);
+  const std::int64_t tokens = std::min<std::int64_t>(done.prompt_tokens + max_new_tokens_, engine.config().context);
   NATSCOPE_TRY(auto role_plan, plan(tokens));
   NATSCOPE_CHECK(engine.start(role_plan));
 

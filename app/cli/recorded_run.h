@@ -38,10 +38,10 @@ class RecordedRunOptions {
   /// Receives logits rows [n, vocab] f32 in the order of positions, the last token's included.
   using LogitsSink = std::function<Expected<void>(std::span<const float> rows)>;
 
-  /// `layers`: only so many of the model's first layers are wanted, 0 for all; those above are left out where nothing is
-  /// generated. `check_model` sees the engine before anything runs: layers and heads that the model does not have fail early.
-  /// Errors: those of opening, tokenizing, the plan and the run; bad_roles (a roles file shorter than prompt and
-  /// generation); interrupted.
+  /// `layers`: only so many of the model's first layers are wanted, 0 for all; those above are left out where nothing
+  /// is generated. `check_model` sees the engine before anything runs: layers and heads that the model does not have
+  /// fail early. Errors: those of opening, tokenizing, the plan and the run; bad_roles (a roles file shorter than
+  /// prompt and generation); interrupted.
   [[nodiscard]] Expected<RecordedRun> run(std::int64_t trace_store_bytes, std::int32_t layers,
                                           const std::function<Expected<void>(const Engine&)>& check_model,
                                           const LogitsSink& logits, std::stop_token stop) const;

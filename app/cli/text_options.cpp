@@ -46,8 +46,8 @@ Expected<std::string> read_standard_input() {
 
 void TextOptions::add_to(CLI::App& command) {
   prompt_option_ = command.add_option("--prompt", prompt_, "Text to begin with")->type_name("TEXT");
-  file_option_ = command.add_option("--prompt-file", prompt_file_, "File with the text (- = standard input)")
-                     ->type_name("FILE");
+  file_option_ =
+      command.add_option("--prompt-file", prompt_file_, "File with the text (- = standard input)")->type_name("FILE");
   tokens_option_ = command.add_option("--tokens", tokens_, "Token ids, taken as they are: 1,2,3")->type_name("IDS");
   prompt_option_->excludes(file_option_)->excludes(tokens_option_);
   file_option_->excludes(tokens_option_);

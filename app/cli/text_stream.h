@@ -20,6 +20,7 @@ class ModelFolder;
                                                                     std::int64_t tokens_max);
 
 /// Segments of `length` tokens; a shorter rest is left out unless it is all there is.
-[[nodiscard]] std::vector<std::span<const std::int32_t>> cut_segments(std::span<const std::int32_t> stream, std::int64_t length);
+[[nodiscard]] std::vector<std::span<const std::int32_t>> cut_segments(std::span<const std::int32_t> stream,
+                                                                      std::int64_t length);
 
 }  // namespace natscope

@@ -57,8 +57,8 @@ Expected<void> run(const Options& options, CommandContext& context) {
     NATSCOPE_TRY(maps, chosen_maps(options.attention, engine.config()));
     return {};
   };
-  NATSCOPE_TRY(const auto run,
-               options.run.run(options.attention.empty() ? 0 : map_store_bytes, 0, check_model, keep_logits, context.stop));
+  NATSCOPE_TRY(const auto run, options.run.run(options.attention.empty() ? 0 : map_store_bytes, 0, check_model,
+                                               keep_logits, context.stop));
   const Engine& engine = *run.engine;
 
   TraceContent content;

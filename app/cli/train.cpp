@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <algorithm>
-#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "app/cli/commands.h"
-#include "app/cli/detach_options.h"
 #include "app/cli/model_options.h"
 #include "app/cli/policy_option.h"
 #include "app/cli/resume_flag.h"
-#include "app/cli/training_device_flag.h"
+#include "app/cli/training_flags.h"
 #include "app/cli/training_progress.h"
+#include "app/cli/training_run.h"
 #include "core/train/corpus.h"
 #include "core/train/trainer.h"
 
@@ -21,10 +19,8 @@ namespace {
 struct Options {
   train::TrainOptions train;
   PolicyOption policy;
-  std::string data, valid, tokenizer, job, out, dtype = "bfloat16", charge = "sampled";
-  TrainingDeviceFlag device;
-  DetachOptions detach;
-  bool resume = false;
+  TrainingFlags flags{"bfloat16"};
+  std::string tokenizer, charge = "sampled";
 };
 
 void add_model_flags(CLI::App& command, train::TrainOptions& o) {
@@ -48,7 +44,7 @@ void add_model_flags(CLI::App& command, train::TrainOptions& o) {
 }
 
 void add_run_flags(CLI::App& command, train::TrainOptions& o, std::string& charge) {
-  constexpr const char* group = "Run";
+  constexpr const char* group = run_group;
   auto* steps = command.add_option("--steps", o.steps, "Optimiser steps (default: from --epochs)");
   steps->group(group);
   command.add_option("--epochs", o.epochs, "Times that the text is read")
@@ -65,12 +61,7 @@ void add_run_flags(CLI::App& command, train::TrainOptions& o, std::string& charg
   command.add_option("--warmup", o.warmup_steps, "Steps up to the highest learning rate")
       ->capture_default_str()
       ->group(group);
-  command.add_option("--beta1", o.beta1, "AdamW")->capture_default_str()->group(group);
-  command.add_option("--beta2", o.beta2, "AdamW")->capture_default_str()->group(group);
-  command.add_option("--weight-decay", o.weight_decay, "Of matrices, not of norms")
-      ->capture_default_str()
-      ->group(group);
-  command.add_option("--clip", o.clip, "Largest norm of the gradient")->capture_default_str()->group(group);
+  add_optimizer_flags(command, o);
   command.add_option("--lambda", o.sparse_regularized_value, "Sparsity, in the paper's scale")
       ->capture_default_str()
       ->group(group);
@@ -81,24 +72,8 @@ void add_run_flags(CLI::App& command, train::TrainOptions& o, std::string& charg
       ->check(CLI::IsMember({"sampled", "argmax"}))
       ->capture_default_str()
       ->group(group);
-  command.add_option("--seed", o.seed, "Of weights, order and role noise")
-      ->check(whole_number())
-      ->capture_default_str()
-      ->group(group);
-  command.add_option("--threads", o.threads, "Threads, shared by all ranks of a machine (default: all)")->group(group);
-  command
-      .add_option(
-          "--ranks", o.ranks,
-          "With --detach: processes that share every step, over MPI. Without: mpirun -np N natscope-cli train …")
-      ->capture_default_str()
-      ->group(group);
-  command.add_option("--checkpoint-every", o.checkpoint_every, "Steps between checkpoints")
-      ->capture_default_str()
-      ->group(group);
-  command.add_option("--keep", o.checkpoints_kept, "Checkpoints that are kept")->capture_default_str()->group(group);
-  command.add_option("--eval-every", o.evaluate_every, "Steps between evaluations; 0: only at the end")
-      ->capture_default_str()
-      ->group(group);
+  add_process_flags(command, o, "Of weights, order and role noise");
+  add_record_flags(command, o);
   command.add_option("--eval-segments", o.evaluate_segments, "Segments of an evaluation")
       ->capture_default_str()
       ->group(group);
@@ -107,38 +82,24 @@ void add_run_flags(CLI::App& command, train::TrainOptions& o, std::string& charg
 Expected<void> run(Options& options, const std::string& ignored, CommandContext& context) {
   train::TrainOptions& o = options.train;
   NATSCOPE_TRY(o.policy, options.policy.policy(o.context));
-  o.data = options.data;
-  o.valid = options.valid;
+  options.flags.apply_to(o);
   o.tokenizer = options.tokenizer;
-  o.out = options.out;
-  o.job = options.job.empty() ? options.out : options.job;
-  o.dtype = options.dtype == "float32" ? train::ComputeDType::float32 : train::ComputeDType::bfloat16;
-  o.device = options.device.device();
   o.local_charge = options.charge == "argmax" ? train::LocalCharge::argmax : train::LocalCharge::sampled;
 
-  if (options.detach.wanted()) {
-    if (options.resume) {
-      return fail(ErrorCode::usage, "--detach begins a new job", "natscope-cli jobs resume goes on with one");
-    }
+  NATSCOPE_TRY(const bool is_job, options.flags.wants_job());
+  if (is_job) {
     // What can be known to be wrong is said here, not in a log.
     NATSCOPE_TRY(const auto settled, train::resolve(o));
     NATSCOPE_CHECK(train::text_files(settled.data));
     if (!settled.valid.empty()) NATSCOPE_CHECK(train::text_files(settled.valid));
-    return options.detach.start(train::options_json(settled), o.job, context);
+    return options.flags.detach.start(train::options_json(settled), o.job, context);
   }
 
-  NATSCOPE_TRY(const auto ranks, train::join_ranks(context.stop));
-  if (o.ranks > 1 && !options.resume && ranks->size() != o.ranks) {
-    return fail(ErrorCode::usage, "--ranks starts no processes by itself",
-                "add --detach, or start this with mpirun -np " + std::to_string(o.ranks));
-  }
-  TrainingProgress progress;
-  if (!ignored.empty() && options.resume && ranks->leads()) progress.listener().message(ignored);
-  const auto listener = ranks->leads() ? progress.listener() : train::TrainListener();
-  auto result = train::train(o, options.resume, listener, context.stop, ranks.get());
-  progress.end();
-  if (!result) return Unexpected(error_of_rank(std::move(result).error(), *ranks, context));
-  if (!ranks->leads()) return {};
+  const auto work = [&](const train::TrainListener& listener, train::RankGroup& ranks) {
+    return train::train(o, options.flags.resume, listener, context.stop, &ranks);
+  };
+  NATSCOPE_TRY(const auto result, run_training({o.ranks, options.flags.resume, ignored, work}, context));
+  if (!result) return {};
   return print_training_result(*result, o.job, o.kv_heads, context);
 }
 
@@ -147,18 +108,12 @@ Expected<void> run(Options& options, const std::string& ignored, CommandContext&
 void add_train_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command = root.add_subcommand("train", "Train a NAtS model from scratch on plain text");
-  command->add_option("--data", options->data, "Folder of *.txt files (UTF-8), or one file");
-  command->add_option("--valid", options->valid, "Held-out text, the same way");
-  command->add_option("--out", options->out, "Folder for the finished model");
-  command->add_option("--job", options->job, "Folder for spec, progress and checkpoints (default: --out)");
-  command->add_flag("--resume", options->resume,
-                    "Go on in the job folder from its newest checkpoint, with its options");
+  options->flags.add_places(*command, {.data = "Folder of *.txt files (UTF-8), or one file",
+                                       .valid = "Held-out text, the same way",
+                                       .out = "Folder for the finished model"});
   command->add_option("--tokenizer", options->tokenizer,
                       "A tokenizer.model to use (default: one is trained on --data)");
-  command->add_option("--dtype", options->dtype, "What products are computed in")
-      ->check(CLI::IsMember({"float32", "bfloat16"}))
-      ->capture_default_str();
-  options->device.add_to(*command);
+  options->flags.add_arithmetic(*command);
   add_model_flags(*command, options->train);
   options->policy.add_to(*command);
   for (const char* const flag : {"--model", "--adapter"}) {
@@ -166,7 +121,7 @@ void add_train_command(CLI::App& root, Invocation& invocation) {
                        "train begins from scratch; natscope-cli finetune --model DIR goes on from a model");
   }
   add_run_flags(*command, options->train, options->charge);
-  options->detach.add_to(*command);
+  options->flags.detach.add_to(*command);
   on_run(*command, invocation, [options, command](CommandContext& context) {
     return run(*options, ignored_beside_resume(*command), context);
   });

@@ -1,41 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/cli/training_progress.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "app/cli/terminal.h"
 #include "core/train/progress_json.h"
 
 namespace natscope {
 
-TrainingProgress::TrainingProgress() : terminal_(stderr_is_terminal()) {}
-
 train::TrainListener TrainingProgress::listener() {
   train::TrainListener listener;
-  listener.step = [this](const train::StepReport& report) { step(report); };
+  listener.step = [this](const train::StepReport& report) { line_.draw(train::progress_text(report)); };
   listener.message = [this](const std::string& text) {
     end();
     std::fprintf(stderr, "%s\n", printable(text, 1000).c_str());
   };
   return listener;
-}
-
-void TrainingProgress::step(const train::StepReport& report) {
-  const std::string line = train::progress_text(report);
-  if (!terminal_) {
-    std::fprintf(stderr, "%s\n", line.c_str());
-    return;
-  }
-  const auto columns = static_cast<std::size_t>(std::max(20, terminal_columns() - 1));
-  std::fprintf(stderr, "\r\x1b[K%s", line.substr(0, columns).c_str());
-  drawn_ = true;
-}
-
-void TrainingProgress::end() {
-  if (drawn_) std::fprintf(stderr, "\n");
-  drawn_ = false;
 }
 
 Error error_of_rank(Error error, train::RankGroup& ranks, CommandContext& context) {

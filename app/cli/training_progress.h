@@ -6,27 +6,23 @@
 #include <string>
 
 #include "app/cli/invocation.h"
+#include "app/cli/step_line.h"
 #include "core/train/ranks/rank_group.h"
 #include "core/train/reports.h"
 
 namespace natscope {
 
-/// A line a step; on a terminal it is drawn over the last one.
+/// A line a step.
 class TrainingProgress {
  public:
-  TrainingProgress();
-
   /// Calls back into this object, which must outlive it.
   [[nodiscard]] train::TrainListener listener();
 
-  /// Leaves the last line standing, so that what comes next begins on its own.
-  void end();
+  /// As StepLine's.
+  void end() { line_.end(); }
 
  private:
-  void step(const train::StepReport& report);
-
-  bool terminal_;
-  bool drawn_ = false;
+  StepLine line_;
 };
 
 /// What a rank that failed says: nothing where the leading one speaks or a signal ended all, else its number, too.

@@ -3,8 +3,8 @@
 
 namespace natscope {
 
-CacheCounts count_cache(const CacheGeometry& geometry, std::int64_t tokens, std::int64_t entries, std::int64_t allocated_bytes,
-                        std::optional<std::int64_t> paper_entries) {
+CacheCounts count_cache(const CacheGeometry& geometry, std::int64_t tokens, std::int64_t entries,
+                        std::int64_t allocated_bytes, std::optional<std::int64_t> paper_entries) {
   const std::int64_t dense_entries = tokens * geometry.layers * geometry.kv_heads;
   CacheCounts counts;
   counts.tokens = tokens;

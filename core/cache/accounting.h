@@ -18,7 +18,9 @@ struct CacheGeometry {
   kernels::ElementType dtype = kernels::ElementType::f32;
 
   /// Bytes of one entry: a key and a value.
-  [[nodiscard]] constexpr std::int64_t entry_bytes() const { return 2 * std::int64_t{head_dim} * kernels::element_bytes(dtype); }
+  [[nodiscard]] constexpr std::int64_t entry_bytes() const {
+    return 2 * std::int64_t{head_dim} * kernels::element_bytes(dtype);
+  }
 };
 
 /// The three numbers of a cache, never mixed up, after `tokens` tokens.
@@ -29,13 +31,14 @@ struct CacheCounts {
   std::int64_t live_bytes = 0;       ///< entries · entry_bytes
   std::int64_t allocated_bytes = 0;  ///< read from the allocator: pages, whole
   double fraction = 0;               ///< entries / (tokens · layers · kv_heads); 0 before the first token
-  double paper_fraction = 0;         ///< (W + n_global + n_local held) / T, mean over heads; not capped; = fraction without a window rule
+  /// (W + n_global + n_local held) / T, mean over heads; not capped; equal to `fraction` without a window rule.
+  double paper_fraction = 0;
 
   friend bool operator==(const CacheCounts&, const CacheCounts&) = default;
 };
 
-/// `paper_entries`: the sum over heads of W + held globals + held locals, or nothing where the paper's figure equals ours
-/// (policies full and h2o, models without score layers).
+/// `paper_entries`: the sum over heads of W + held globals + held locals, or nothing where the paper's figure equals
+/// ours (policies full and h2o, models without score layers).
 [[nodiscard]] CacheCounts count_cache(const CacheGeometry& geometry, std::int64_t tokens, std::int64_t entries,
                                       std::int64_t allocated_bytes, std::optional<std::int64_t> paper_entries);
 

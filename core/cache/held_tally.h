@@ -14,8 +14,8 @@ namespace natscope {
 ///   HeldTally tally(window);
 ///   for (t …) entries[t] = tally.add(role[t]);
 ///
-/// Cost: O(1) a token, one byte kept for each. Source: section 5 of the rules; kernels::held_entries says the same for a
-/// whole sequence at once.
+/// Cost: O(1) a token, one byte kept for each. Source: section 5 of the rules; kernels::held_entries says the same for
+/// a whole sequence at once.
 class HeldTally {
  public:
   explicit HeldTally(std::int64_t window) : window_(window) {}

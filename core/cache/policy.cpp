@@ -15,14 +15,16 @@ constexpr std::string_view expected_forms =
     "use model, full, window:W, longformer:W,P1,P2,…, streaming:SINKS,WINDOW or h2o:HEAVY,RECENT with whole numbers";
 
 Unexpected refuse(std::string_view text, std::string what) {
-  return fail(ErrorCode::bad_policy, "cache policy \"" + printable(text) + "\": " + std::move(what), std::string(expected_forms));
+  return fail(ErrorCode::bad_policy, "cache policy \"" + printable(text) + "\": " + std::move(what),
+              std::string(expected_forms));
 }
 
 /// A whole number from 0 to the largest position; nothing for anything else.
 std::optional<std::int64_t> parse_count(std::string_view digits) {
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  const bool plain = !digits.empty() && digits.front() != '-' && error == std::errc() && end == digits.data() + digits.size();
+  const bool plain =
+      !digits.empty() && digits.front() != '-' && error == std::errc() && end == digits.data() + digits.size();
   if (!plain || number > std::numeric_limits<std::int32_t>::max()) return {};
   return number;
 }
@@ -34,7 +36,8 @@ Expected<std::vector<std::int64_t>> parse_numbers(std::string_view text, std::st
     const std::size_t comma = list.find(',');
     const std::string_view digits = list.substr(0, comma);
     const std::optional<std::int64_t> number = parse_count(digits);
-    if (!number) return refuse(text, std::string("\"").append(printable(digits)) + "\" is no whole number from 0 to 2147483647");
+    if (!number)
+      return refuse(text, std::string("\"").append(printable(digits)) + "\" is no whole number from 0 to 2147483647");
     numbers.push_back(*number);
     if (comma == std::string_view::npos) return numbers;
     list.remove_prefix(comma + 1);
@@ -59,7 +62,8 @@ Expected<Policy> parse_policy(std::string_view text) {
 
   const std::size_t colon = text.find(':');
   const std::string_view kind = text.substr(0, colon);
-  if (kind != "window" && kind != "longformer" && kind != "streaming" && kind != "h2o") return refuse(text, "no such policy");
+  if (kind != "window" && kind != "longformer" && kind != "streaming" && kind != "h2o")
+    return refuse(text, "no such policy");
   if (colon == std::string_view::npos) return refuse(text, "its numbers are missing");
   NATSCOPE_TRY(const std::vector<std::int64_t> numbers, parse_numbers(text, text.substr(colon + 1)));
 
@@ -92,16 +96,21 @@ Expected<Policy> parse_policy(std::string_view text) {
 
 std::string to_string(const Policy& policy) {
   switch (policy.kind) {
-    case Policy::Kind::model: return "model";
-    case Policy::Kind::full: return "full";
-    case Policy::Kind::window: return "window:" + std::to_string(policy.window);
+    case Policy::Kind::model:
+      return "model";
+    case Policy::Kind::full:
+      return "full";
+    case Policy::Kind::window:
+      return "window:" + std::to_string(policy.window);
     case Policy::Kind::longformer: {
       std::string text = "longformer:" + std::to_string(policy.window);
       for (const TokenPos position : policy.global_positions) text.append(",").append(std::to_string(position.value));
       return text;
     }
-    case Policy::Kind::streaming: return "streaming:" + std::to_string(policy.sinks) + "," + std::to_string(policy.window);
-    case Policy::Kind::h2o: return "h2o:" + std::to_string(policy.heavy) + "," + std::to_string(policy.recent);
+    case Policy::Kind::streaming:
+      return "streaming:" + std::to_string(policy.sinks) + "," + std::to_string(policy.window);
+    case Policy::Kind::h2o:
+      return "h2o:" + std::to_string(policy.heavy) + "," + std::to_string(policy.recent);
   }
   return {};
 }

@@ -14,16 +14,17 @@
 namespace natscope {
 
 /// What decides how long tokens stay: the model's learned roles, or a baseline in their place.
-/// Source: section 11 of the rules; StreamingLLM (arXiv 2309.17453), H2O (arXiv 2306.14048), Longformer (arXiv 2004.05150).
+/// Source: section 11 of the rules; StreamingLLM (arXiv 2309.17453), H2O (arXiv 2306.14048), Longformer (arXiv
+/// 2004.05150).
 struct Policy {
   enum class Kind : std::uint8_t { model, full, window, longformer, streaming, h2o };
 
   Kind kind = Kind::model;
-  std::int64_t window = 0;               ///< W of window, longformer and streaming
-  std::int64_t sinks = 0;                ///< streaming: positions below it are global
-  std::vector<TokenPos> global_positions;///< longformer, ascending, without repeats
-  std::int64_t heavy = 0;                ///< h2o
-  std::int64_t recent = 0;               ///< h2o
+  std::int64_t window = 0;                 ///< W of window, longformer and streaming
+  std::int64_t sinks = 0;                  ///< streaming: positions below it are global
+  std::vector<TokenPos> global_positions;  ///< longformer, ascending, without repeats
+  std::int64_t heavy = 0;                  ///< h2o
+  std::int64_t recent = 0;                 ///< h2o
 
   friend bool operator==(const Policy&, const Policy&) = default;
 };

@@ -2,7 +2,6 @@
 #include "core/engine/chunk_pass.h"
 
 #include <algorithm>
-#include <atomic>
 
 #include "core/base/cancel.h"
 #include "core/engine/kernel_status.h"
@@ -38,7 +37,8 @@ ChunkPass::ChunkPass(const ModelConfig& config, const PreparedWeights& weights, 
 std::int64_t ChunkPass::most_tokens() const {
   // Rows in f32, and the widest of them once more in the type of the products (three bf16 parts at most).
   const std::int64_t widest = std::max<std::int64_t>({config_.hidden, config_.q_rows(), config_.intermediate});
-  const std::int64_t numbers = 2 * config_.hidden + 2 * config_.q_rows() + 2 * config_.kv_rows() + 2 * config_.intermediate + 2 * widest;
+  const std::int64_t numbers =
+      2 * config_.hidden + 2 * config_.q_rows() + 2 * config_.kv_rows() + 2 * config_.intermediate + 2 * widest;
   return std::max<std::int64_t>(16, working_bytes / (numbers * 4));
 }
 
@@ -51,8 +51,8 @@ View<float, 2> ChunkPass::rows_of(std::vector<float>& rows, std::int64_t cols) c
   return View<float, 2>::packed(rows.data(), {rows_, cols});
 }
 
-Expected<void> ChunkPass::run(std::span<const std::int32_t> tokens, TokenPos first, kernels::KvCache& cache, PassObserver& observer,
-                              ChunkExtent extent, std::stop_token stop) {
+Expected<void> ChunkPass::run(std::span<const std::int32_t> tokens, TokenPos first, kernels::KvCache& cache,
+                              PassObserver& observer, ChunkExtent extent, std::stop_token stop) {
   chunk_ = rows_ = static_cast<std::int64_t>(tokens.size());
   const auto size = [&](std::vector<float>& rows, std::int64_t cols) { rows.resize(count(chunk_ * cols)); };
   size(x_, config_.hidden);
@@ -92,7 +92,8 @@ void ChunkPass::normalise(const std::vector<float>& weight) {
   input_.set(rows_of(normed_, hidden), dtype_);
 #pragma omp parallel for schedule(static)
   for (std::int64_t row = 0; row < rows_; ++row) {
-    row_math::rms_norm(x_.data() + row * hidden, weight.data(), hidden, static_cast<float>(config_.rms_norm_eps), normed_.data() + row * hidden);
+    row_math::rms_norm(x_.data() + row * hidden, weight.data(), hidden, static_cast<float>(config_.rms_norm_eps),
+                       normed_.data() + row * hidden);
     input_.row_is_ready(row);
   }
 }
@@ -114,7 +115,8 @@ void ChunkPass::turn(const PreparedLayer& layer) {
   const auto turn_row = [&](float* heads, std::int64_t size, const std::vector<float>& norm, std::int64_t row) {
     const std::int64_t head_dim = config_.head_dim;
     for (float* head = heads; head < heads + size; head += head_dim) {
-      if (!norm.empty()) row_math::rms_norm(head, norm.data(), head_dim, static_cast<float>(config_.rms_norm_eps), head);
+      if (!norm.empty())
+        row_math::rms_norm(head, norm.data(), head_dim, static_cast<float>(config_.rms_norm_eps), head);
       row_math::rotate(head, rotation_.cosine(row), rotation_.sine(row), head_dim);
     }
     if (dtype_ == ElementType::bf16) row_math::round_to_bf16(heads, size);
@@ -123,15 +125,19 @@ void ChunkPass::turn(const PreparedLayer& layer) {
   for (std::int64_t row = 0; row < chunk_; ++row) {
     turn_row(queries_.data() + row * config_.q_rows(), config_.q_rows(), layer.q_norm, row);
     turn_row(keys_.data() + row * config_.kv_rows(), config_.kv_rows(), layer.k_norm, row);
-    if (dtype_ == ElementType::bf16) row_math::round_to_bf16(values_.data() + row * config_.kv_rows(), config_.kv_rows());
+    if (dtype_ == ElementType::bf16)
+      row_math::round_to_bf16(values_.data() + row * config_.kv_rows(), config_.kv_rows());
   }
 }
 
-Expected<void> ChunkPass::attend(LayerId layer, TokenPos first, kernels::KvCache& cache, PassObserver& observer, std::stop_token stop) {
+Expected<void> ChunkPass::attend(LayerId layer, TokenPos first, kernels::KvCache& cache, PassObserver& observer,
+                                 std::stop_token stop) {
   const bool has_scores = weights_.layers()[count(layer.value)].score.present();
   const auto scores = View<float, 2>::packed(has_scores ? scores_.data() : nullptr, {chunk_, config_.score_rows()});
-  NATSCOPE_CHECK(observer.decide(layer, first, scores, View<Role, 2>::packed(roles_.data(), {config_.kv_heads, chunk_})));
-  NATSCOPE_CHECK(observer.evicts() ? attend_one_by_one(layer, first, cache, observer, stop) : attend_at_once(layer, first, cache));
+  NATSCOPE_CHECK(
+      observer.decide(layer, first, scores, View<Role, 2>::packed(roles_.data(), {config_.kv_heads, chunk_})));
+  NATSCOPE_CHECK(observer.evicts() ? attend_one_by_one(layer, first, cache, observer, stop)
+                                   : attend_at_once(layer, first, cache));
   return observer.attended(layer, first, heads_of(queries_, config_.heads), heads_of(keys_, config_.kv_heads),
                            View<float, 2>::packed(lse_.data(), {config_.heads, chunk_}));
 }
@@ -140,8 +146,8 @@ Expected<void> ChunkPass::attend_at_once(LayerId layer, TokenPos first, kernels:
   const View<float, 3> keys = heads_of(keys_, config_.kv_heads);
   const View<float, 3> values = heads_of(values_, config_.kv_heads);
   const auto roles = View<Role, 2>::packed(roles_.data(), {config_.kv_heads, chunk_});
-  NATSCOPE_CHECK(from_status(kernels::attention_prefill(Backend::cpu, heads_of(queries_, config_.heads), keys, values, roles, cache, layer, first,
-                                                        heads_of(attended_, config_.heads),
+  NATSCOPE_CHECK(from_status(kernels::attention_prefill(Backend::cpu, heads_of(queries_, config_.heads), keys, values,
+                                                        roles, cache, layer, first, heads_of(attended_, config_.heads),
                                                         View<float, 2>::packed(lse_.data(), {config_.heads, chunk_})),
                              "attention of a chunk"));
   std::vector<kernels::Status> statuses(count(config_.kv_heads));
@@ -150,15 +156,16 @@ Expected<void> ChunkPass::attend_at_once(LayerId layer, TokenPos first, kernels:
     const auto part = [&](const View<float, 3>& rows) {
       return View<float, 2>{&rows(head, 0, 0), {chunk_, rows.size(2)}, {rows.stride(1), 1}};
     };
-    statuses[count(head)] = cache.append(layer, KvHeadId(head), first, {&roles(head, 0), count(chunk_)}, part(keys), part(values));
+    statuses[count(head)] =
+        cache.append(layer, KvHeadId(head), first, {&roles(head, 0), count(chunk_)}, part(keys), part(values));
   }
   for (const kernels::Status status : statuses) NATSCOPE_CHECK(from_status(status, "cache"));
   return {};
 }
 
 /// H2O: what a token leaves behind depends on the attention of every token before it.
-Expected<void> ChunkPass::attend_one_by_one(LayerId layer, TokenPos first, kernels::KvCache& cache, PassObserver& observer,
-                                            std::stop_token stop) {
+Expected<void> ChunkPass::attend_one_by_one(LayerId layer, TokenPos first, kernels::KvCache& cache,
+                                            PassObserver& observer, std::stop_token stop) {
   const View<float, 3> queries = heads_of(queries_, config_.heads);
   const View<float, 3> keys = heads_of(keys_, config_.kv_heads);
   const View<float, 3> values = heads_of(values_, config_.kv_heads);
@@ -174,11 +181,15 @@ Expected<void> ChunkPass::attend_one_by_one(LayerId layer, TokenPos first, kerne
     NATSCOPE_CHECK(from_status(kernels::attention_decode(Backend::cpu, token_of(queries, row), key, value, cache, layer,
                                                          token_of(attended, row), token_lse_, token_scores_),
                                "attention of one token"));
-    for (std::int64_t head = 0; head < config_.heads; ++head) lse_[count(head * chunk_ + row)] = token_lse_[count(head)];
+    for (std::int64_t head = 0; head < config_.heads; ++head)
+      lse_[count(head * chunk_ + row)] = token_lse_[count(head)];
     for (std::int32_t head = 0; head < config_.kv_heads; ++head) {
-      const auto one = [](const View<float, 2>& heads, std::int64_t at) { return View<float, 2>::packed(&heads(at, 0), {1, heads.size(1)}); };
+      const auto one = [](const View<float, 2>& heads, std::int64_t at) {
+        return View<float, 2>::packed(&heads(at, 0), {1, heads.size(1)});
+      };
       token_roles_[count(head)] = roles_[count(head * chunk_ + row)];
-      NATSCOPE_CHECK(from_status(cache.append(layer, KvHeadId(head), position, {&token_roles_[count(head)], 1}, one(key, head), one(value, head)),
+      NATSCOPE_CHECK(from_status(cache.append(layer, KvHeadId(head), position, {&token_roles_[count(head)], 1},
+                                              one(key, head), one(value, head)),
                                  "cache"));
     }
     NATSCOPE_CHECK(set_self_scores(cache, layer, position, token_roles_, token_scores_));
@@ -215,7 +226,8 @@ Expected<void> ChunkPass::feed_forward(const PreparedLayer& layer, std::stop_tok
     row_math::swiglu(gate, up_.data() + row * width, width, gate);
     input_.row_is_ready(row);
   }
-  return product_.run(input_, layer.down, layer.down_bias, rows_of(x_, config_.hidden), stop, MatrixProduct::Into::added);
+  return product_.run(input_, layer.down, layer.down_bias, rows_of(x_, config_.hidden), stop,
+                      MatrixProduct::Into::added);
 }
 
 Expected<void> ChunkPass::logits(std::int64_t index, std::int64_t n, std::span<float> out, std::stop_token stop) {
@@ -224,10 +236,12 @@ Expected<void> ChunkPass::logits(std::int64_t index, std::int64_t n, std::span<f
   input_.set(ConstView<float, 2>::packed(normed_.data(), {n, hidden}), dtype_);
 #pragma omp parallel for schedule(static)
   for (std::int64_t row = 0; row < n; ++row) {
-    row_math::rms_norm(x_.data() + (index + row) * hidden, norm.data(), hidden, static_cast<float>(config_.rms_norm_eps), normed_.data() + row * hidden);
+    row_math::rms_norm(x_.data() + (index + row) * hidden, norm.data(), hidden,
+                       static_cast<float>(config_.rms_norm_eps), normed_.data() + row * hidden);
     input_.row_is_ready(row);
   }
-  return product_.run(input_, weights_.lm_head(), {}, View<float, 2>::packed(out.data(), {n, std::int64_t{config_.vocab}}), stop);
+  return product_.run(input_, weights_.lm_head(), {},
+                      View<float, 2>::packed(out.data(), {n, std::int64_t{config_.vocab}}), stop);
 }
 
 }  // namespace natscope

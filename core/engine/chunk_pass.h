@@ -18,7 +18,8 @@ namespace natscope {
 
 /// How far a pass goes and what it leaves behind.
 struct ChunkExtent {
-  std::int32_t layers = 0;   ///< only the first so many; the last one's feed-forward part is left out when `hidden` is none
+  /// Only the first so many; the last one's feed-forward part is left out when `hidden` is none.
+  std::int32_t layers = 0;
   enum class Hidden : std::uint8_t { none, last, all } hidden = Hidden::last;  ///< whose final hidden states are wanted
 };
 
@@ -33,18 +34,21 @@ class ChunkPass {
 
   /// Processes tokens first … first + n - 1, n >= 1. On any error the cache holds the chunk in some layers only.
   /// Errors: interrupted, out_of_memory, internal, the observer's.
-  [[nodiscard]] Expected<void> run(std::span<const std::int32_t> tokens, TokenPos first, kernels::KvCache& cache, PassObserver& observer,
-                                   ChunkExtent extent, std::stop_token stop);
+  [[nodiscard]] Expected<void> run(std::span<const std::int32_t> tokens, TokenPos first, kernels::KvCache& cache,
+                                   PassObserver& observer, ChunkExtent extent, std::stop_token stop);
 
-  /// Logits [n, vocab] of tokens index … index + n - 1 of the last chunk (extent all), or of its last token (index 0, extent last).
+  /// Logits [n, vocab] of tokens index … index + n - 1 of the last chunk (extent all), or of its last token (index 0,
+  /// extent last).
   [[nodiscard]] Expected<void> logits(std::int64_t index, std::int64_t n, std::span<float> out, std::stop_token stop);
 
  private:
   [[nodiscard]] Expected<void> project(const PreparedLayer& layer, std::stop_token stop);
   void turn(const PreparedLayer& layer);
-  [[nodiscard]] Expected<void> attend(LayerId layer, TokenPos first, kernels::KvCache& cache, PassObserver& observer, std::stop_token stop);
+  [[nodiscard]] Expected<void> attend(LayerId layer, TokenPos first, kernels::KvCache& cache, PassObserver& observer,
+                                      std::stop_token stop);
   [[nodiscard]] Expected<void> attend_at_once(LayerId layer, TokenPos first, kernels::KvCache& cache);
-  [[nodiscard]] Expected<void> attend_one_by_one(LayerId layer, TokenPos first, kernels::KvCache& cache, PassObserver& observer, std::stop_token stop);
+  [[nodiscard]] Expected<void> attend_one_by_one(LayerId layer, TokenPos first, kernels::KvCache& cache,
+                                                 PassObserver& observer, std::stop_token stop);
   void keep_last_row();
   [[nodiscard]] Expected<void> project_back(const PreparedLayer& layer, std::stop_token stop);
   [[nodiscard]] Expected<void> feed_forward(const PreparedLayer& layer, std::stop_token stop);

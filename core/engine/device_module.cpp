@@ -5,6 +5,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/base/program_folder.h"
 #include "core/base/shared_library.h"
 #include "core/engine/kernel_status.h"
 
@@ -18,8 +19,7 @@ constexpr const char* on_the_cpu = "use --device cpu";
 std::filesystem::path file_of(const std::filesystem::path& path) {
   std::error_code ignored;
   if (!path.empty()) return std::filesystem::absolute(path, ignored);
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", ignored);
-  return program.parent_path() / "libnatscope_cuda.so";
+  return program_folder() / "libnatscope_cuda.so";
 }
 
 Unexpected unavailable(std::string message, const char* hint = on_the_cpu) {

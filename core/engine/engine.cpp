@@ -33,7 +33,8 @@ Expected<void> check_options(const EngineOptions& options) {
 }
 
 bool may_do_without(const EngineOptions& options, const Error& error) {
-  return options.device == Device::automatic && (error.code == ErrorCode::device_unavailable || error.code == ErrorCode::out_of_memory);
+  return options.device == Device::automatic &&
+         (error.code == ErrorCode::device_unavailable || error.code == ErrorCode::out_of_memory);
 }
 
 /// The device that was asked for; null: the CPU.
@@ -72,8 +73,9 @@ Expected<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options, std
     const ModelConfig& config = folder.config();
     const std::int32_t layers = options.layers > 0 ? std::min(options.layers, config.layers) : config.layers;
     const bool on_device = module != nullptr;
-    const CacheGeometry geometry{layers, config.kv_heads, config.head_dim,
-                                 options.dtype.value_or(on_device ? kernels::ElementType::bf16 : kernels::ElementType::f32)};
+    const CacheGeometry geometry{
+        layers, config.kv_heads, config.head_dim,
+        options.dtype.value_or(on_device ? kernels::ElementType::bf16 : kernels::ElementType::f32)};
     NATSCOPE_TRY(PreparedWeights weights, PreparedWeights::create(folder.weights(), layers, geometry.dtype, stop));
     auto state =
         std::make_unique<State>(std::move(folder), std::move(weights), geometry, threads, options.trace_store_bytes);

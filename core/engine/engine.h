@@ -32,8 +32,8 @@ enum class Device : std::uint8_t { automatic, cpu, cuda };
 /// What the chunks of a prompt attend with on a GPU. `own` is the model; the others are for measurements only.
 enum class PromptAttention : std::uint8_t {
   own,    ///< the backend's, over what the cache holds
-  flash,  ///< LibTorch's flash attention over all tokens, to compare with: chunks of two tokens and more, in bf16, under
-          ///< plans that know no roles but Global; nothing can be generated
+  flash,  ///< LibTorch's flash attention over all tokens, to compare with: chunks of two tokens and more, in bf16,
+          ///< under plans that know no roles but Global; nothing can be generated
   alone,  ///< every chunk sees itself alone: fills a cache soon, with numbers that mean nothing
 };
 
@@ -41,21 +41,22 @@ struct EngineOptions {
   std::filesystem::path model{};
   std::optional<std::filesystem::path> adapter{};
   Device device = Device::automatic;
-  std::optional<kernels::ElementType> dtype{};         ///< of activations and cache; unset: f32 on a CPU, bf16 on a GPU
-  int threads = 0;                                     ///< 0: one per core
-  std::int64_t trace_store_bytes = 512LL << 20U;       ///< 0: maps are recomputed when they are asked for
-  /// Only the model's first so many layers, for pictures of them: the record, cache and accounting cover these, there are
-  /// no logits, and nothing can be generated. 0, or more than the model has: all.
+  std::optional<kernels::ElementType> dtype{};    ///< of activations and cache; unset: f32 on a CPU, bf16 on a GPU
+  int threads = 0;                                ///< 0: one per core
+  std::int64_t trace_store_bytes = 512LL << 20U;  ///< 0: maps are recomputed when they are asked for
+  /// Only the model's first so many layers, for pictures of them: the record, cache and accounting cover these, there
+  /// are no logits, and nothing can be generated. 0, or more than the model has: all.
   std::int32_t layers = 0;
   PromptAttention prompt_attention = PromptAttention::own;
-  std::filesystem::path device_module{};               ///< of the GPU backend; empty: libnatscope_cuda.so beside the program
+  std::filesystem::path device_module{};  ///< of the GPU backend; empty: libnatscope_cuda.so beside the program
 };
 
 struct PrefillOptions {
-  std::int64_t chunk = 512;                                                         ///< tokens per pass, >= 1
-  std::int32_t candidates = 0;                                                      ///< kept per prompt token
-  std::function<void(std::int64_t done, std::int64_t total)> on_progress{};         ///< after each chunk
-  /// When set: logits [n, vocab] of positions first … first + n - 1 (all of them; without it only the last row is computed).
+  std::int64_t chunk = 512;                                                  ///< tokens per pass, >= 1
+  std::int32_t candidates = 0;                                               ///< kept per prompt token
+  std::function<void(std::int64_t done, std::int64_t total)> on_progress{};  ///< after each chunk
+  /// When set: logits [n, vocab] of positions first … first + n - 1 (all of them; without it only the last row is
+  /// computed).
   std::function<Expected<void>(TokenPos first, std::int64_t n, std::span<const float> logits)> on_logits{};
 };
 
@@ -66,7 +67,7 @@ struct GenerateOptions {
   std::int64_t max_new_tokens = 200;
   SamplingOptions sampling{};
   std::vector<std::string> stop_strings{};
-  std::int32_t candidates = 8;                                                      ///< kept per token for the token panel
+  std::int32_t candidates = 8;  ///< kept per token for the token panel
   /// After each new token was processed. `text` is what can be shown since the last call: whole characters only.
   std::function<void(const TokenFrame& frame, std::string_view text)> on_token{};
 };
@@ -85,19 +86,19 @@ struct GenerateResult {
 ///   (*engine)->prefill(tokens, {}, stop);
 ///   auto result = (*engine)->generate({.max_new_tokens = 64}, stop);
 ///
-/// One thread at a time, except tile(), weights() and stop tokens, which any thread may use while another one generates.
-/// A stop answers within 100 ms: it is looked at once a layer.
+/// One thread at a time, except tile(), weights() and stop tokens, which any thread may use while another one
+/// generates. A stop answers within 100 ms: it is looked at once a layer.
 class Engine {
  public:
-  /// `automatic` takes the GPU where the backend, a driver, a GPU and enough of its memory are, else the CPU, and logs why.
-  /// Errors: all of ModelFolder::open, device_unavailable, out_of_memory, interrupted.
+  /// `automatic` takes the GPU where the backend, a driver, a GPU and enough of its memory are, else the CPU, and logs
+  /// why. Errors: all of ModelFolder::open, device_unavailable, out_of_memory, interrupted.
   [[nodiscard]] static Expected<std::unique_ptr<Engine>> open(const EngineOptions& options, std::stop_token stop);
   ~Engine();
 
   [[nodiscard]] const ModelConfig& config() const;
   [[nodiscard]] const ModelFolder& folder() const;
   [[nodiscard]] const Tokenizer& tokenizer() const;
-  [[nodiscard]] Device device() const;                 ///< cpu or cuda, never automatic
+  [[nodiscard]] Device device() const;  ///< cpu or cuda, never automatic
   [[nodiscard]] kernels::ElementType dtype() const;
   [[nodiscard]] const CacheGeometry& geometry() const;
 
@@ -105,18 +106,21 @@ class Engine {
   /// Errors: bad_text (empty, not UTF-8), prompt_too_long.
   [[nodiscard]] Expected<std::vector<std::int32_t>> tokenize(std::string_view text) const;
 
-  /// Forgets the sequence and begins a new one under a plan. Errors: as RoleDecider::create; usage (a plan that the prompt attention cannot do).
+  /// Forgets the sequence and begins a new one under a plan. Errors: as RoleDecider::create; usage (a plan that the
+  /// prompt attention cannot do).
   [[nodiscard]] Expected<void> start(RolePlan plan);
 
-  /// Processes tokens in chunks. May be called again to go on. On an error or a stop the sequence stands after the last whole chunk.
-  /// Errors: bad_token_id, prompt_too_long (past the context), bad_roles, out_of_memory, interrupted.
-  [[nodiscard]] Expected<void> prefill(std::span<const std::int32_t> tokens, const PrefillOptions& options, std::stop_token stop);
+  /// Processes tokens in chunks. May be called again to go on. On an error or a stop the sequence stands after the last
+  /// whole chunk. Errors: bad_token_id, prompt_too_long (past the context), bad_roles, out_of_memory, interrupted.
+  [[nodiscard]] Expected<void> prefill(std::span<const std::int32_t> tokens, const PrefillOptions& options,
+                                       std::stop_token stop);
 
   /// Processes one token through the cache. Errors as prefill. `generated` marks its frame.
   [[nodiscard]] Expected<void> step(std::int32_t token, bool generated, std::int32_t candidates, std::stop_token stop);
 
   /// Samples and steps until something ends it; every token that is returned was processed, the last one too.
-  /// A stop is no error here: the result says `interrupted` and holds what there is. Errors: as step; bad_position (nothing was prefilled).
+  /// A stop is no error here: the result says `interrupted` and holds what there is. Errors: as step; bad_position
+  /// (nothing was prefilled).
   [[nodiscard]] Expected<GenerateResult> generate(const GenerateOptions& options, std::stop_token stop);
 
   /// logits [vocab] after the last processed token; empty before the first one.
@@ -129,10 +133,12 @@ class Engine {
   [[nodiscard]] double prefill_s() const;
 
   /// A tile of a head's map, from the trace store or by replaying the layer's tokens with their recorded roles.
-  /// Errors: bad_layer, bad_head, bad_position, interrupted. Under H2O the mask is what it had kept when each query came.
+  /// Errors: bad_layer, bad_head, bad_position, interrupted. Under H2O the mask is what it had kept when each query
+  /// came.
   [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, std::stop_token stop) const;
 
-  /// A rectangle of weights, first_query … and first_key …, out [queries, keys]; visible may be empty (data == nullptr).
+  /// A rectangle of weights, first_query … and first_key …, out [queries, keys]; visible may be empty (data ==
+  /// nullptr).
   [[nodiscard]] Expected<void> weights(LayerId layer, HeadId head, TokenPos first_query, TokenPos first_key,
                                        kernels::View<float, 2> out, kernels::View<std::uint8_t, 2> visible,
                                        std::stop_token stop) const;

@@ -10,11 +10,16 @@ namespace natscope {
 
 const char* name(StopReason reason) {
   switch (reason) {
-    case StopReason::end_of_text: return "end_of_text";
-    case StopReason::max_new_tokens: return "max_new_tokens";
-    case StopReason::context_full: return "context_full";
-    case StopReason::stop_string: return "stop_string";
-    case StopReason::interrupted: return "interrupted";
+    case StopReason::end_of_text:
+      return "end_of_text";
+    case StopReason::max_new_tokens:
+      return "max_new_tokens";
+    case StopReason::context_full:
+      return "context_full";
+    case StopReason::stop_string:
+      return "stop_string";
+    case StopReason::interrupted:
+      return "interrupted";
   }
   return "";
 }
@@ -23,7 +28,8 @@ namespace {
 
 Expected<void> check_start(const GenerateOptions& options, bool has_logits) {
   NATSCOPE_CHECK(check(options.sampling));
-  if (options.max_new_tokens < 0) return fail(ErrorCode::usage, std::to_string(options.max_new_tokens) + " new tokens", "give 0 or more");
+  if (options.max_new_tokens < 0)
+    return fail(ErrorCode::usage, std::to_string(options.max_new_tokens) + " new tokens", "give 0 or more");
   if (!has_logits) return fail(ErrorCode::bad_position, "there is no text to go on from", "give a prompt first");
   return {};
 }
@@ -43,7 +49,8 @@ Expected<GenerateResult> Engine::generate(const GenerateOptions& options, std::s
     StreamingDecoder decoder(tokenizer(), true);
     StopFilter filter(options.stop_strings);
     GenerateResult result;
-    // What ends the text if nothing comes before it; set as soon as it is known, so that the last call shows all that is left.
+    // What ends the text if nothing comes before it; set as soon as it is known, so that the last call shows all that
+    // is left.
     std::optional<StopReason> reason;
     const auto at_limit = [&]() -> std::optional<StopReason> {
       if (static_cast<std::int64_t>(result.tokens.size()) >= options.max_new_tokens) return StopReason::max_new_tokens;

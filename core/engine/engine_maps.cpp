@@ -13,10 +13,12 @@ constexpr std::int64_t whole_layer_bytes = 64LL << 20U;  // a replayed layer tha
 
 Expected<void> check_head(const ModelConfig& config, LayerId layer, HeadId head) {
   if (layer.value < 0 || layer.value >= config.layers) {
-    return fail(ErrorCode::bad_layer, "no layer " + std::to_string(layer.value) + ": the model has layers 0 to " + std::to_string(config.layers - 1));
+    return fail(ErrorCode::bad_layer, "no layer " + std::to_string(layer.value) + ": the model has layers 0 to " +
+                                          std::to_string(config.layers - 1));
   }
   if (head.value < 0 || head.value >= config.heads) {
-    return fail(ErrorCode::bad_head, "no head " + std::to_string(head.value) + ": a layer has heads 0 to " + std::to_string(config.heads - 1));
+    return fail(ErrorCode::bad_head, "no head " + std::to_string(head.value) + ": a layer has heads 0 to " +
+                                         std::to_string(config.heads - 1));
   }
   return {};
 }
@@ -40,18 +42,21 @@ Expected<void> Engine::State::replay_layer(LayerId layer, HeadId head, std::stop
     of_sequence = sequence;
   }
   const auto tokens = static_cast<std::int64_t>(recorded.tokens.size());
-  const std::int64_t layer_bytes = tokens * (config.q_rows() + config.kv_rows()) * kernels::element_bytes(geometry.dtype);
+  const std::int64_t layer_bytes =
+      tokens * (config.q_rows() + config.kv_rows()) * kernels::element_bytes(geometry.dtype);
   const bool whole = layer_bytes <= whole_layer_bytes;
 
   CacheGeometry kept = geometry;
   kept.layers = 1;
   if (!whole) kept.kv_heads = 1;
   replayed = {};
-  auto rows = std::make_unique<TraceStore>(kept, whole ? config.heads : 1, std::numeric_limits<std::int64_t>::max() / 4, tokens);
+  auto rows = std::make_unique<TraceStore>(kept, whole ? config.heads : 1, std::numeric_limits<std::int64_t>::max() / 4,
+                                           tokens);
   ReplayObserver observer(recorded, rows.get(), layer, whole ? std::nullopt : std::optional(head), config.group());
   std::unique_ptr<kernels::KvCache> replay_cache;
   NATSCOPE_CHECK(from_status(
-      kernels::KvCache::create({layer.value + 1, geometry.kv_heads, geometry.head_dim, geometry.dtype}, replay_cache), "cache"));
+      kernels::KvCache::create({layer.value + 1, geometry.kv_heads, geometry.head_dim, geometry.dtype}, replay_cache),
+      "cache"));
   ChunkPass pass(config, weights, geometry.dtype);
   NATSCOPE_CHECK(replay(recorded, pass, *replay_cache, observer, {layer.value + 1, ChunkExtent::Hidden::none}, stop));
   replayed = {of_sequence, layer, whole ? std::nullopt : std::optional(head), tokens, std::move(rows)};
@@ -60,7 +65,8 @@ Expected<void> Engine::State::replay_layer(LayerId layer, HeadId head, std::stop
 
 /// Draws from the trace store, or from a replay of the layer when the store gave it up.
 template <class Draw>
-auto Engine::State::draw(LayerId layer, HeadId head, std::int64_t tokens_needed, std::stop_token stop, const Draw& draw_from) const
+auto Engine::State::draw(LayerId layer, HeadId head, std::int64_t tokens_needed, std::stop_token stop,
+                         const Draw& draw_from) const
     -> decltype(draw_from(std::declval<const TraceStore&>(), layer, head, std::span<const std::int32_t>())) {
   const ModelConfig& config = folder.config();
   NATSCOPE_CHECK(check_head(config, layer, head));
@@ -78,35 +84,40 @@ auto Engine::State::draw(LayerId layer, HeadId head, std::int64_t tokens_needed,
     now = sequence;
   }
   const auto wanted = std::min(tokens_needed, static_cast<std::int64_t>(last_query.size()));
-  const bool fits = replayed.store && replayed.sequence == now && replayed.layer == layer && (!replayed.head || *replayed.head == head) &&
-                    replayed.tokens >= wanted;
+  const bool fits = replayed.store && replayed.sequence == now && replayed.layer == layer &&
+                    (!replayed.head || *replayed.head == head) && replayed.tokens >= wanted;
   if (!fits) NATSCOPE_CHECK(replay_layer(layer, head, stop));
-  return draw_from(*replayed.store, LayerId(0), replayed.head ? HeadId(0) : head, std::span<const std::int32_t>(last_query));
+  return draw_from(*replayed.store, LayerId(0), replayed.head ? HeadId(0) : head,
+                   std::span<const std::int32_t>(last_query));
 }
 
 Expected<AttentionTile> Engine::tile(const TileKey& key, std::stop_token stop) const {
   return guarded([&]() -> Expected<AttentionTile> {
     use_threads(state_->threads);
-    if (key.zoom < 0 || key.zoom > 24 || key.row < 0 || key.column < 0) return fail(ErrorCode::bad_position, "no such tile of the map");
+    if (key.zoom < 0 || key.zoom > 24 || key.row < 0 || key.column < 0)
+      return fail(ErrorCode::bad_position, "no such tile of the map");
     const std::int64_t needed = ((std::int64_t{std::max(key.row, key.column)} + 1) * tile_cells) << key.zoom;
-    return state_->draw(key.layer, key.head, needed, stop,
-                        [&](const TraceStore& from, LayerId layer, HeadId head, std::span<const std::int32_t> last_query) {
-                          Expected<AttentionTile> tile = from.tile({layer, head, key.zoom, key.row, key.column}, last_query, stop);
-                          if (tile) tile->key = key;
-                          return tile;
-                        });
+    return state_->draw(
+        key.layer, key.head, needed, stop,
+        [&](const TraceStore& from, LayerId layer, HeadId head, std::span<const std::int32_t> last_query) {
+          Expected<AttentionTile> tile = from.tile({layer, head, key.zoom, key.row, key.column}, last_query, stop);
+          if (tile) tile->key = key;
+          return tile;
+        });
   });
 }
 
-Expected<void> Engine::weights(LayerId layer, HeadId head, TokenPos first_query, TokenPos first_key, kernels::View<float, 2> out,
-                               kernels::View<std::uint8_t, 2> visible, std::stop_token stop) const {
+Expected<void> Engine::weights(LayerId layer, HeadId head, TokenPos first_query, TokenPos first_key,
+                               kernels::View<float, 2> out, kernels::View<std::uint8_t, 2> visible,
+                               std::stop_token stop) const {
   return guarded([&]() -> Expected<void> {
     use_threads(state_->threads);
     const std::int64_t needed = std::max(first_query.value + out.size(0), first_key.value + out.size(1));
-    return state_->draw(layer, head, needed, stop,
-                        [&](const TraceStore& from, LayerId in_layer, HeadId in_head, std::span<const std::int32_t> last_query) {
-                          return from.weights(in_layer, in_head, first_query, first_key, last_query, out, visible, stop);
-                        });
+    return state_->draw(
+        layer, head, needed, stop,
+        [&](const TraceStore& from, LayerId in_layer, HeadId in_head, std::span<const std::int32_t> last_query) {
+          return from.weights(in_layer, in_head, first_query, first_key, last_query, out, visible, stop);
+        });
   });
 }
 

@@ -20,8 +20,8 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }  // namespace
 
 /// Logits of every token of the chunk that run_chunk has just run, a block of rows at a time.
-Expected<void> Engine::State::read_prompt(std::span<const std::int32_t> tokens, const PrefillOptions& options, PromptReading& reading,
-                                          std::stop_token stop) {
+Expected<void> Engine::State::read_prompt(std::span<const std::int32_t> tokens, const PrefillOptions& options,
+                                          PromptReading& reading, std::stop_token stop) {
   const std::size_t vocab = logits.size();
   const auto n = static_cast<std::int64_t>(tokens.size());
   const std::int64_t block = std::clamp<std::int64_t>(logits_at_once / static_cast<std::int64_t>(vocab), 1, n);
@@ -45,7 +45,8 @@ Expected<void> Engine::State::read_prompt(std::span<const std::int32_t> tokens, 
   return {};
 }
 
-Expected<void> Engine::State::prefill_chunk(std::span<const std::int32_t> tokens, const PrefillOptions& options, std::stop_token stop) {
+Expected<void> Engine::State::prefill_chunk(std::span<const std::int32_t> tokens, const PrefillOptions& options,
+                                            std::stop_token stop) {
   const TokenPos first(static_cast<std::int32_t>(record.size()));
   const bool all = options.on_logits != nullptr || options.candidates > 0;
   recorder->begin(first, static_cast<std::int64_t>(tokens.size()));
@@ -53,9 +54,11 @@ Expected<void> Engine::State::prefill_chunk(std::span<const std::int32_t> tokens
     NATSCOPE_CHECK(run_chunk(tokens, first, {geometry.layers, ChunkExtent::Hidden::none}, stop));
     return append(recorder->take(tokens));
   }
-  NATSCOPE_CHECK(run_chunk(tokens, first, {geometry.layers, all ? ChunkExtent::Hidden::all : ChunkExtent::Hidden::last}, stop));
+  NATSCOPE_CHECK(
+      run_chunk(tokens, first, {geometry.layers, all ? ChunkExtent::Hidden::all : ChunkExtent::Hidden::last}, stop));
 
-  PromptReading reading{std::vector<float>(tokens.size()), std::vector<std::vector<TokenCandidate>>(tokens.size()), std::vector<float>(logits.size())};
+  PromptReading reading{std::vector<float>(tokens.size()), std::vector<std::vector<TokenCandidate>>(tokens.size()),
+                        std::vector<float>(logits.size())};
   reading.probability.front() = probability_of(tokens.front());
   NATSCOPE_CHECK(all ? read_prompt(tokens, options, reading, stop) : chunk_logits(0, 1, reading.last, stop));
 
@@ -70,11 +73,13 @@ Expected<void> Engine::State::prefill_chunk(std::span<const std::int32_t> tokens
   return append(std::move(frames));
 }
 
-Expected<void> Engine::prefill(std::span<const std::int32_t> tokens, const PrefillOptions& options, std::stop_token stop) {
+Expected<void> Engine::prefill(std::span<const std::int32_t> tokens, const PrefillOptions& options,
+                               std::stop_token stop) {
   return guarded([&]() -> Expected<void> {
     State& state = *state_;
     use_threads(state.threads);
-    if (options.chunk < 1) return fail(ErrorCode::usage, "a chunk of " + std::to_string(options.chunk) + " tokens", "give 1 or more");
+    if (options.chunk < 1)
+      return fail(ErrorCode::usage, "a chunk of " + std::to_string(options.chunk) + " tokens", "give 1 or more");
     NATSCOPE_CHECK(state.check_tokens(tokens));
     const auto start = std::chrono::steady_clock::now();
     NATSCOPE_CHECK(state.restore(stop));
@@ -91,12 +96,14 @@ Expected<void> Engine::prefill(std::span<const std::int32_t> tokens, const Prefi
         break;
       }
       taken += n;
-      if (options.on_progress) options.on_progress(static_cast<std::int64_t>(taken), static_cast<std::int64_t>(tokens.size()));
+      if (options.on_progress)
+        options.on_progress(static_cast<std::int64_t>(taken), static_cast<std::int64_t>(tokens.size()));
     }
     const double elapsed = seconds_since(start);
     state.prefill_s += elapsed;
     const std::unique_lock lock(state.record_mutex);
-    state.record.finish_prompt(first, state.allocated_bytes(), taken > 0 ? elapsed * 1e3 / static_cast<double>(taken) : 0);
+    state.record.finish_prompt(first, state.allocated_bytes(),
+                               taken > 0 ? elapsed * 1e3 / static_cast<double>(taken) : 0);
     return done;
   });
 }

@@ -10,7 +10,8 @@
 
 namespace natscope {
 
-Engine::State::State(ModelFolder opened, PreparedWeights prepared, CacheGeometry cache_geometry, int thread_count, std::int64_t trace_store_bytes)
+Engine::State::State(ModelFolder opened, PreparedWeights prepared, CacheGeometry cache_geometry, int thread_count,
+                     std::int64_t trace_store_bytes)
     : folder(std::move(opened)),
       weights(std::move(prepared)),
       geometry(cache_geometry),
@@ -26,13 +27,15 @@ Expected<void> Engine::State::start(RolePlan plan) {
   std::optional<std::int64_t> model_window;
   if (config.nats) model_window = config.nats->window;
   const float bias = config.nats ? static_cast<float>(config.nats->global_bias) : 0.0F;
-  NATSCOPE_TRY(RoleDecider created, RoleDecider::create(std::move(plan), config.layers, config.kv_heads, model_window, bias, has_scores));
+  NATSCOPE_TRY(RoleDecider created,
+               RoleDecider::create(std::move(plan), config.layers, config.kv_heads, model_window, bias, has_scores));
 
   const std::optional<kernels::HeavyHitters> rule = heavy_hitters(created.plan().policy);
   if (device && device->is_dense() && created.window())
     return fail(ErrorCode::usage, "flash attention knows no roles but Global", "use the policy full");
   if (device && rule && !device->attends_to_cache())
-    return fail(ErrorCode::usage, "h2o weighs what the cache holds, to which this attention does not look", "use the policy full");
+    return fail(ErrorCode::usage, "h2o weighs what the cache holds, to which this attention does not look",
+                "use the policy full");
   if (device) {
     cache_is_stale = true;  // until the end, should it fail
     NATSCOPE_CHECK(device->reset_cache(created.window().value_or(0), rule));
@@ -57,17 +60,21 @@ Expected<void> Engine::State::check_tokens(std::span<const std::int32_t> tokens)
   const ModelConfig& config = folder.config();
   for (const std::int32_t token : tokens) {
     if (token < 0 || token >= config.vocab) {
-      return fail(ErrorCode::bad_token_id, "token " + std::to_string(token) + ": the vocabulary has ids 0 to " + std::to_string(config.vocab - 1));
+      return fail(ErrorCode::bad_token_id, "token " + std::to_string(token) + ": the vocabulary has ids 0 to " +
+                                               std::to_string(config.vocab - 1));
     }
   }
   const std::int64_t total = record.size() + static_cast<std::int64_t>(tokens.size());
   if (total > config.context) {
-    return fail(ErrorCode::prompt_too_long, std::to_string(total) + " tokens, but the model's context holds " + std::to_string(config.context));
+    return fail(ErrorCode::prompt_too_long,
+                std::to_string(total) + " tokens, but the model's context holds " + std::to_string(config.context));
   }
   const std::optional<RoleArray>& roles = decider->plan().roles;
   if (roles && roles->length < total) {
-    return fail(ErrorCode::bad_roles, "roles for " + std::to_string(roles->length) + " tokens, but the text has at least " + std::to_string(total),
-                "give roles for prompt and generation together");
+    return fail(
+        ErrorCode::bad_roles,
+        "roles for " + std::to_string(roles->length) + " tokens, but the text has at least " + std::to_string(total),
+        "give roles for prompt and generation together");
   }
   return {};
 }
@@ -93,21 +100,30 @@ Expected<void> Engine::State::run_row(std::int32_t token, TokenPos position, std
   return device->run({&token, 1}, position, *recorder, {geometry.layers, ChunkExtent::Hidden::last}, stop);
 }
 
-Expected<void> Engine::State::row_logits(std::span<float> out) { return device ? device->logits(0, 1, out) : row_pass.logits(out); }
-
-Expected<void> Engine::State::run_chunk(std::span<const std::int32_t> tokens, TokenPos first, ChunkExtent extent, std::stop_token stop) {
-  return device ? device->run(tokens, first, *recorder, extent, stop) : chunk_pass.run(tokens, first, *cache, *recorder, extent, stop);
+Expected<void> Engine::State::row_logits(std::span<float> out) {
+  return device ? device->logits(0, 1, out) : row_pass.logits(out);
 }
 
-Expected<void> Engine::State::chunk_logits(std::int64_t index, std::int64_t n, std::span<float> out, std::stop_token stop) {
+Expected<void> Engine::State::run_chunk(std::span<const std::int32_t> tokens, TokenPos first, ChunkExtent extent,
+                                        std::stop_token stop) {
+  return device ? device->run(tokens, first, *recorder, extent, stop)
+                : chunk_pass.run(tokens, first, *cache, *recorder, extent, stop);
+}
+
+Expected<void> Engine::State::chunk_logits(std::int64_t index, std::int64_t n, std::span<float> out,
+                                           std::stop_token stop) {
   return device ? device->logits(index, n, out) : chunk_pass.logits(index, n, out, stop);
 }
 
-std::int64_t Engine::State::most_chunk_tokens() const { return device ? device->most_tokens() : chunk_pass.most_tokens(); }
+std::int64_t Engine::State::most_chunk_tokens() const {
+  return device ? device->most_tokens() : chunk_pass.most_tokens();
+}
 
 std::int64_t Engine::State::held_entries() const { return device ? device->counts().entries : cache->total_entries(); }
 
-std::int64_t Engine::State::allocated_bytes() const { return device ? device->counts().allocated_bytes : cache->allocated_bytes(); }
+std::int64_t Engine::State::allocated_bytes() const {
+  return device ? device->counts().allocated_bytes : cache->allocated_bytes();
+}
 
 Expected<void> Engine::State::append(std::vector<TokenFrame> frames) {
   if (recorder->entries() != held_entries()) {

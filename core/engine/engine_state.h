@@ -33,13 +33,14 @@ struct ReplayedLayer {
 
 /// What the logits of a prompt's chunk say: of each token, how likely it was, and what might come after it.
 struct PromptReading {
-  std::vector<float> probability;                      // [n]; 0 where it was not computed
+  std::vector<float> probability;                       // [n]; 0 where it was not computed
   std::vector<std::vector<TokenCandidate>> candidates;  // [n], empty where not kept
-  std::vector<float> last;                             // logits [vocab] of the last token
+  std::vector<float> last;                              // logits [vocab] of the last token
 };
 
 struct Engine::State {
-  State(ModelFolder opened, PreparedWeights prepared, CacheGeometry cache_geometry, int thread_count, std::int64_t trace_store_bytes);
+  State(ModelFolder opened, PreparedWeights prepared, CacheGeometry cache_geometry, int thread_count,
+        std::int64_t trace_store_bytes);
 
   /// Whether only the model's first layers are here: see EngineOptions::layers.
   [[nodiscard]] bool is_partial() const { return geometry.layers < folder.config().layers; }
@@ -50,11 +51,14 @@ struct Engine::State {
   [[nodiscard]] Expected<void> restore(std::stop_token stop);
   /// A pass ended early: the record stands, the cache holds more or less than it says.
   void give_up_pass(bool cache_changed);
-  /// The pass of a step or a chunk and its logits, on the device that is there or on the CPU; what the cache of that one holds.
+  /// The pass of a step or a chunk and its logits, on the device that is there or on the CPU; what the cache of that
+  /// one holds.
   [[nodiscard]] Expected<void> run_row(std::int32_t token, TokenPos position, std::stop_token stop);
   [[nodiscard]] Expected<void> row_logits(std::span<float> out);
-  [[nodiscard]] Expected<void> run_chunk(std::span<const std::int32_t> tokens, TokenPos first, ChunkExtent extent, std::stop_token stop);
-  [[nodiscard]] Expected<void> chunk_logits(std::int64_t index, std::int64_t n, std::span<float> out, std::stop_token stop);
+  [[nodiscard]] Expected<void> run_chunk(std::span<const std::int32_t> tokens, TokenPos first, ChunkExtent extent,
+                                         std::stop_token stop);
+  [[nodiscard]] Expected<void> chunk_logits(std::int64_t index, std::int64_t n, std::span<float> out,
+                                            std::stop_token stop);
   [[nodiscard]] std::int64_t most_chunk_tokens() const;
   [[nodiscard]] std::int64_t held_entries() const;
   [[nodiscard]] std::int64_t allocated_bytes() const;
@@ -63,14 +67,16 @@ struct Engine::State {
   [[nodiscard]] float probability_of(std::int32_t token) const;
   void set_logits_ready();
 
-  [[nodiscard]] Expected<void> prefill_chunk(std::span<const std::int32_t> tokens, const PrefillOptions& options, std::stop_token stop);
-  [[nodiscard]] Expected<void> read_prompt(std::span<const std::int32_t> tokens, const PrefillOptions& options, PromptReading& reading,
-                                           std::stop_token stop);
+  [[nodiscard]] Expected<void> prefill_chunk(std::span<const std::int32_t> tokens, const PrefillOptions& options,
+                                             std::stop_token stop);
+  [[nodiscard]] Expected<void> read_prompt(std::span<const std::int32_t> tokens, const PrefillOptions& options,
+                                           PromptReading& reading, std::stop_token stop);
   [[nodiscard]] Expected<void> step(std::int32_t token, bool generated, std::int32_t candidates, std::stop_token stop);
 
   [[nodiscard]] std::vector<std::int32_t> last_query_of(LayerId layer, KvHeadId kv_head) const;
   template <class Draw>
-  [[nodiscard]] auto draw(LayerId layer, HeadId head, std::int64_t tokens_needed, std::stop_token stop, const Draw& draw_from) const
+  [[nodiscard]] auto draw(LayerId layer, HeadId head, std::int64_t tokens_needed, std::stop_token stop,
+                          const Draw& draw_from) const
       -> decltype(draw_from(std::declval<const TraceStore&>(), layer, head, std::span<const std::int32_t>()));
   [[nodiscard]] Expected<void> replay_layer(LayerId layer, HeadId head, std::stop_token stop) const;
 
@@ -80,7 +86,7 @@ struct Engine::State {
   int threads = 1;
   bool has_scores = false;
 
-  std::unique_ptr<DevicePass> device;  // null: the CPU computes
+  std::unique_ptr<DevicePass> device;       // null: the CPU computes
   std::unique_ptr<kernels::KvCache> cache;  // the CPU's; empty while the device keeps its own
   bool cache_is_stale = false;
   TraceStore store;
@@ -90,7 +96,8 @@ struct Engine::State {
   std::uint64_t sequence = 0;  // counts start()s
   std::optional<RoleDecider> decider;
   std::optional<FrameRecorder> recorder;
-  mutable std::shared_mutex record_mutex;  // held while the record changes, and by other threads while they copy from it
+  mutable std::shared_mutex
+      record_mutex;  // held while the record changes, and by other threads while they copy from it
   SequenceRecord record;
   std::vector<std::int32_t> history;
   std::vector<float> logits;
@@ -108,7 +115,8 @@ template <class Work>
   try {
     return work();
   } catch (const std::bad_alloc&) {
-    return fail(ErrorCode::out_of_memory, "no memory to go on", "take a smaller chunk, a shorter text, or a policy that keeps less");
+    return fail(ErrorCode::out_of_memory, "no memory to go on",
+                "take a smaller chunk, a shorter text, or a policy that keeps less");
   } catch (const std::exception& error) {
     return fail(ErrorCode::internal, error.what());
   }

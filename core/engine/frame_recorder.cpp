@@ -8,7 +8,8 @@
 
 namespace natscope {
 
-FrameRecorder::FrameRecorder(CacheGeometry geometry, bool has_scores, const RoleDecider& decider, TraceStore& store, const Tokenizer& tokenizer)
+FrameRecorder::FrameRecorder(CacheGeometry geometry, bool has_scores, const RoleDecider& decider, TraceStore& store,
+                             const Tokenizer& tokenizer)
     : geometry_(geometry), has_scores_(has_scores), decider_(decider), store_(store), decoder_(tokenizer) {
   const auto heads = static_cast<std::size_t>(geometry.layers) * static_cast<std::size_t>(geometry.kv_heads);
   tallies_.assign(heads, HeldTally(decider.window().value_or(0)));
@@ -36,14 +37,16 @@ Expected<void> FrameRecorder::prescribe(LayerId layer, TokenPos first, kernels::
   return {};
 }
 
-Expected<void> FrameRecorder::decide(LayerId layer, TokenPos first, kernels::ConstView<float, 2> scores, kernels::View<Role, 2> roles) {
+Expected<void> FrameRecorder::decide(LayerId layer, TokenPos first, kernels::ConstView<float, 2> scores,
+                                     kernels::View<Role, 2> roles) {
   const auto n = static_cast<std::size_t>(n_);
   for (std::int32_t head = 0; head < geometry_.kv_heads; ++head) {
     const std::size_t at = head_index(layer, head) * n;
     std::span<float> of_head;
     if (scores.data != nullptr) {
       of_head = std::span(scores_).subspan(at * role_count, n * role_count);
-      for (std::int64_t row = 0; row < n_; ++row) std::copy_n(&scores(row, head * role_count), role_count, &of_head[static_cast<std::size_t>(row) * role_count]);
+      for (std::int64_t row = 0; row < n_; ++row)
+        std::copy_n(&scores(row, head * role_count), role_count, &of_head[static_cast<std::size_t>(row) * role_count]);
     }
     const std::span<Role> decided = std::span(roles_).subspan(at, n);
     NATSCOPE_CHECK(decider_.decide(layer, KvHeadId(head), first, of_head, decided));
@@ -52,8 +55,8 @@ Expected<void> FrameRecorder::decide(LayerId layer, TokenPos first, kernels::Con
   return {};
 }
 
-Expected<void> FrameRecorder::attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries, kernels::ConstView<float, 3> keys,
-                                       kernels::ConstView<float, 2> lse) {
+Expected<void> FrameRecorder::attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,
+                                       kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse) {
   return store_.append(layer, first, queries, keys, lse);
 }
 
@@ -62,15 +65,18 @@ Expected<void> FrameRecorder::evict(kernels::KvCache& cache, LayerId layer, Toke
   const Policy& policy = decider_.plan().policy;
   for (std::int32_t head = 0; head < geometry_.kv_heads; ++head) {
     dropped_.clear();
-    NATSCOPE_CHECK(from_status(cache.keep_heavy_hitters(layer, KvHeadId(head), now, policy.heavy, policy.recent, &dropped_), "cache"));
+    NATSCOPE_CHECK(from_status(
+        cache.keep_heavy_hitters(layer, KvHeadId(head), now, policy.heavy, policy.recent, &dropped_), "cache"));
     for (const TokenPos position : dropped_) evicted_[index].push_back({layer, KvHeadId(head), position});
-    entries_[index * tallies_.size() + head_index(layer, head)] = static_cast<std::int32_t>(cache.entries(layer, KvHeadId(head)));
+    entries_[index * tallies_.size() + head_index(layer, head)] =
+        static_cast<std::int32_t>(cache.entries(layer, KvHeadId(head)));
   }
   return {};
 }
 
 Expected<void> FrameRecorder::prescribe_drops(LayerId, TokenPos, kernels::View<std::int32_t, 2> positions) const {
-  for (std::int64_t n = 0; n < positions.size(0); ++n) std::fill_n(&positions(n, 0), positions.size(1), kernels::no_drop);
+  for (std::int64_t n = 0; n < positions.size(0); ++n)
+    std::fill_n(&positions(n, 0), positions.size(1), kernels::no_drop);
   return {};
 }
 
@@ -122,7 +128,8 @@ TokenFrame FrameRecorder::frame_of(std::int64_t index, std::int32_t token) {
 std::vector<TokenFrame> FrameRecorder::take(std::span<const std::int32_t> tokens) {
   std::vector<TokenFrame> frames;
   frames.reserve(tokens.size());
-  for (std::size_t index = 0; index < tokens.size(); ++index) frames.push_back(frame_of(static_cast<std::int64_t>(index), tokens[index]));
+  for (std::size_t index = 0; index < tokens.size(); ++index)
+    frames.push_back(frame_of(static_cast<std::int64_t>(index), tokens[index]));
   return frames;
 }
 

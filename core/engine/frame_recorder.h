@@ -18,11 +18,13 @@ namespace natscope {
 ///
 ///   recorder.begin(first, n);         // a pass over n tokens
 ///   … the pass calls decide, attended, evict …
-///   frames = recorder.take(tokens);   // only when the pass came to its end: a pass that did not has left no trace here
+///   frames = recorder.take(tokens);   // only when the pass came to its end: a pass that did not has left no trace
+///   here
 class FrameRecorder final : public PassObserver {
  public:
   /// `decider` and `store` must outlive this.
-  FrameRecorder(CacheGeometry geometry, bool has_scores, const RoleDecider& decider, TraceStore& store, const Tokenizer& tokenizer);
+  FrameRecorder(CacheGeometry geometry, bool has_scores, const RoleDecider& decider, TraceStore& store,
+                const Tokenizer& tokenizer);
 
   void begin(TokenPos first, std::int64_t n);
   /// The frames of the pass, all but counts.allocated_bytes, probabilities, candidates and times.
@@ -38,7 +40,8 @@ class FrameRecorder final : public PassObserver {
                                         kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse) override;
   [[nodiscard]] bool evicts() const override { return decider_.plan().policy.kind == Policy::Kind::h2o; }
   [[nodiscard]] Expected<void> evict(kernels::KvCache& cache, LayerId layer, TokenPos now) override;
-  [[nodiscard]] Expected<void> prescribe_drops(LayerId layer, TokenPos first, kernels::View<std::int32_t, 2> positions) const override;
+  [[nodiscard]] Expected<void> prescribe_drops(LayerId layer, TokenPos first,
+                                               kernels::View<std::int32_t, 2> positions) const override;
   [[nodiscard]] Expected<void> dropped(LayerId layer, TokenPos now, std::span<const std::int32_t> positions,
                                        std::span<const std::int32_t> held) override;
 
@@ -58,9 +61,9 @@ class FrameRecorder final : public PassObserver {
   // The pass that is under way.
   TokenPos first_;
   std::int64_t n_ = 0;
-  std::vector<Role> roles_;             // [layers, kv_heads, n]
-  std::vector<float> scores_;           // [layers, kv_heads, n, 3]
-  std::vector<std::int32_t> entries_;   // [n, layers, kv_heads], H2O only
+  std::vector<Role> roles_;                         // [layers, kv_heads, n]
+  std::vector<float> scores_;                       // [layers, kv_heads, n, 3]
+  std::vector<std::int32_t> entries_;               // [n, layers, kv_heads], H2O only
   std::vector<std::vector<EvictedEntry>> evicted_;  // [n], H2O only
   std::vector<TokenPos> dropped_;
 };

@@ -8,7 +8,8 @@
 
 namespace natscope {
 
-/// What a kernel said, as an error of the engine: memory and devices are the user's business, everything else a defect of ours.
+/// What a kernel said, as an error of the engine: memory and devices are the user's business, everything else a defect
+/// of ours.
 [[nodiscard]] inline Expected<void> from_status(kernels::Status status, const char* what) {
   if (status.ok()) return {};
   const std::string message = std::string(what) + ": " + status.detail;

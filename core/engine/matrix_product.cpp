@@ -17,11 +17,12 @@
 #include "core/engine/row_math.h"
 #include "kernels/linear.h"
 
-// MKL's product of bf16 matrices with a sum in f32, which LibTorch's own interface rounds to bf16. Weak: another LibTorch may be
-// built without MKL, and then its linear() is used.
-extern "C" __attribute__((weak)) void cblas_gemm_bf16bf16f32(int layout, int transpose_a, int transpose_b, int m, int n, int k,
-                                                             float alpha, const std::uint16_t* a, int lda, const std::uint16_t* b,
-                                                             int ldb, float beta, float* c, int ldc);
+// MKL's product of bf16 matrices with a sum in f32, which LibTorch's own interface rounds to bf16. Weak: another
+// LibTorch may be built without MKL, and then its linear() is used.
+extern "C" __attribute__((weak)) void cblas_gemm_bf16bf16f32(int layout, int transpose_a, int transpose_b, int m, int n,
+                                                             int k, float alpha, const std::uint16_t* a, int lda,
+                                                             const std::uint16_t* b, int ldb, float beta, float* c,
+                                                             int ldc);
 
 namespace natscope {
 
@@ -33,16 +34,16 @@ using kernels::ElementType;
 constexpr int row_major = 101;
 constexpr int not_transposed = 111;
 constexpr int transposed = 112;
-constexpr double flops_between_stops = 4e9;            // about 10 ms here, 100 ms on a slow machine
-constexpr std::int64_t converted_bytes = 8LL << 20U;   // a block of weights that is converted fits a core's cache nearly
+constexpr double flops_between_stops = 4e9;           // about 10 ms here, 100 ms on a slow machine
+constexpr std::int64_t converted_bytes = 8LL << 20U;  // a block of weights that is converted fits a core's cache nearly
 
 at::Tensor tensor(const void* data, at::IntArrayRef sizes, at::IntArrayRef strides, at::ScalarType type) {
   return at::from_blob(const_cast<void*>(data), sizes, strides, at::TensorOptions().dtype(type));
 }
 
 /// out (+)= x · weightᵀ.
-void multiply_f32(const float* x, std::int64_t n, std::int64_t cols, const float* weight, std::int64_t rows, bool add, float* out,
-                  std::int64_t out_stride) {
+void multiply_f32(const float* x, std::int64_t n, std::int64_t cols, const float* weight, std::int64_t rows, bool add,
+                  float* out, std::int64_t out_stride) {
   at::Tensor result = tensor(out, {n, rows}, {out_stride, 1}, at::kFloat);
   const at::Tensor left = tensor(x, {n, cols}, {cols, 1}, at::kFloat);
   const at::Tensor right = tensor(weight, {cols, rows}, {1, cols}, at::kFloat);
@@ -54,17 +55,17 @@ void multiply_f32(const float* x, std::int64_t n, std::int64_t cols, const float
 }
 
 /// out (+)= x · weightᵀ with bf16 numbers and f32 sums.
-void multiply_bf16(const Bf16* x, std::int64_t n, std::int64_t cols, const Bf16* weight, std::int64_t rows, bool add, float* out,
-                   std::int64_t out_stride) {
+void multiply_bf16(const Bf16* x, std::int64_t n, std::int64_t cols, const Bf16* weight, std::int64_t rows, bool add,
+                   float* out, std::int64_t out_stride) {
   if (cblas_gemm_bf16bf16f32 != nullptr) {
-    cblas_gemm_bf16bf16f32(row_major, not_transposed, transposed, static_cast<int>(n), static_cast<int>(rows), static_cast<int>(cols), 1.0F,
-                           &x->bits, static_cast<int>(cols), &weight->bits, static_cast<int>(cols), add ? 1.0F : 0.0F, out,
-                           static_cast<int>(out_stride));
+    cblas_gemm_bf16bf16f32(row_major, not_transposed, transposed, static_cast<int>(n), static_cast<int>(rows),
+                           static_cast<int>(cols), 1.0F, &x->bits, static_cast<int>(cols), &weight->bits,
+                           static_cast<int>(cols), add ? 1.0F : 0.0F, out, static_cast<int>(out_stride));
     return;
   }
   at::Tensor result = tensor(out, {n, rows}, {out_stride, 1}, at::kFloat);
-  const at::Tensor product =
-      at::linear(tensor(x, {n, cols}, {cols, 1}, at::kBFloat16), tensor(weight, {rows, cols}, {cols, 1}, at::kBFloat16));
+  const at::Tensor product = at::linear(tensor(x, {n, cols}, {cols, 1}, at::kBFloat16),
+                                        tensor(weight, {rows, cols}, {cols, 1}, at::kBFloat16));
   if (add) {
     result.add_(product);
   } else {
@@ -72,20 +73,23 @@ void multiply_bf16(const Bf16* x, std::int64_t n, std::int64_t cols, const Bf16*
   }
 }
 
-/// Three products of bf16 parts are exact where one of f32 numbers is, and faster where the processor has a bf16 matrix unit.
+/// Three products of bf16 parts are exact where one of f32 numbers is, and faster where the processor has a bf16 matrix
+/// unit.
 bool splits_pay() {
   static const bool pays = cblas_gemm_bf16bf16f32 != nullptr && at::cpu::init_amx();
   return pays;
 }
 
-Expected<void> run_row(const ProductInput& input, const Matrix& weight, std::span<const float> bias, float* out, std::vector<float>& rounded) {
+Expected<void> run_row(const ProductInput& input, const Matrix& weight, std::span<const float> bias, float* out,
+                       std::vector<float>& rounded) {
   const float* x = input.f32();
   if (input.dtype() == ElementType::bf16) {
     rounded.resize(static_cast<std::size_t>(input.cols()));
     row_math::convert(input.bf16(0), input.cols(), rounded.data());
     x = rounded.data();
   }
-  const kernels::LinearRow product{weight.data, weight.dtype, weight.rows, weight.cols, bias.empty() ? nullptr : bias.data(), out};
+  const kernels::LinearRow product{
+      weight.data, weight.dtype, weight.rows, weight.cols, bias.empty() ? nullptr : bias.data(), out};
   const kernels::Status status =
       kernels::linear_row(kernels::Backend::cpu, {x, static_cast<std::size_t>(input.cols())}, {&product, 1});
   if (!status.ok()) return fail(ErrorCode::internal, std::string("product of one row: ") + status.detail);
@@ -143,8 +147,8 @@ void ProductInput::split() {
 
 const Bf16* ProductInput::bf16(int part) const { return parts_.data() + part * rows_.size(0) * rows_.size(1); }
 
-Expected<void> MatrixProduct::run(ProductInput& input, const Matrix& weight, std::span<const float> bias, kernels::View<float, 2> out,
-                                  std::stop_token stop, Into into) {
+Expected<void> MatrixProduct::run(ProductInput& input, const Matrix& weight, std::span<const float> bias,
+                                  kernels::View<float, 2> out, std::stop_token stop, Into into) {
   const std::int64_t n = input.rows();
   const std::int64_t cols = input.cols();
   const bool add = into == Into::added;
@@ -173,11 +177,13 @@ Expected<void> MatrixProduct::run(ProductInput& input, const Matrix& weight, std
       const auto* const f32 = static_cast<const float*>(weight.data) + first * cols;
       const auto* const bf16 = static_cast<const Bf16*>(weight.data) + first * cols;
       if (split) {
-        for (int part = 2; part >= 0; --part) multiply_bf16(input.bf16(part), n, cols, bf16, rows, add || part != 2, to, out.stride(0));
+        for (int part = 2; part >= 0; --part)
+          multiply_bf16(input.bf16(part), n, cols, bf16, rows, add || part != 2, to, out.stride(0));
       } else if (convert) {
         converted_.resize(static_cast<std::size_t>(rows * cols));
 #pragma omp parallel for schedule(static)
-        for (std::int64_t row = 0; row < rows; ++row) row_math::convert(bf16 + row * cols, cols, converted_.data() + row * cols);
+        for (std::int64_t row = 0; row < rows; ++row)
+          row_math::convert(bf16 + row * cols, cols, converted_.data() + row * cols);
         multiply_f32(input.f32(), n, cols, converted_.data(), rows, add, to, out.stride(0));
       } else if (input.dtype() == ElementType::bf16) {
         multiply_bf16(input.bf16(0), n, cols, bf16, rows, add, to, out.stride(0));

@@ -49,11 +49,11 @@ class MatrixProduct {
  public:
   enum class Into : std::uint8_t { replaced, added };
 
-  /// out [n, weight.rows] (stride of rows free, columns packed) = input · weightᵀ + bias, or grows by it. `bias` may be empty.
-  /// Cost: at the matrix libraries' rate; the stop token is looked at every few gigaflops.
-  /// Errors: interrupted, internal (LibTorch refused), out_of_memory.
-  [[nodiscard]] Expected<void> run(ProductInput& input, const Matrix& weight, std::span<const float> bias, kernels::View<float, 2> out,
-                                   std::stop_token stop, Into into = Into::replaced);
+  /// out [n, weight.rows] (stride of rows free, columns packed) = input · weightᵀ + bias, or grows by it. `bias` may be
+  /// empty. Cost: at the matrix libraries' rate; the stop token is looked at every few gigaflops. Errors: interrupted,
+  /// internal (LibTorch refused), out_of_memory.
+  [[nodiscard]] Expected<void> run(ProductInput& input, const Matrix& weight, std::span<const float> bias,
+                                   kernels::View<float, 2> out, std::stop_token stop, Into into = Into::replaced);
 
  private:
   std::vector<float> converted_;  // a block of bf16 weights as f32

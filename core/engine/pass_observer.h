@@ -12,24 +12,27 @@
 
 namespace natscope {
 
-/// Who decides roles while tokens pass through the layers, and who sees what they do. Called layer by layer, on the thread of
-/// the pass, decide() before attended() of a layer; an error ends the pass.
+/// Who decides roles while tokens pass through the layers, and who sees what they do. Called layer by layer, on the
+/// thread of the pass, decide() before attended() of a layer; an error ends the pass.
 class PassObserver {
  public:
   virtual ~PassObserver() = default;
 
   /// What is known of the roles before the pass: roles [kv_heads, n] as decide() will set them, by_scores where it will
-  /// take role_from_scores(scores, global_bias()). A device decides by this without asking; decide() comes later and agrees.
+  /// take role_from_scores(scores, global_bias()). A device decides by this without asking; decide() comes later and
+  /// agrees.
   [[nodiscard]] virtual Expected<void> prescribe(LayerId layer, TokenPos first, kernels::View<Role, 2> roles) const = 0;
   [[nodiscard]] virtual float global_bias() const = 0;
 
-  /// Sets roles [kv_heads, n] of tokens first … first + n - 1. scores [n, 3 · kv_heads]; data null without score layers.
+  /// Sets roles [kv_heads, n] of tokens first … first + n - 1. scores [n, 3 · kv_heads]; data null without score
+  /// layers.
   [[nodiscard]] virtual Expected<void> decide(LayerId layer, TokenPos first, kernels::ConstView<float, 2> scores,
                                               kernels::View<Role, 2> roles) = 0;
 
   /// What attention computed with: queries [heads, n, head_dim], keys [kv_heads, n, head_dim] rotated, lse [heads, n].
   [[nodiscard]] virtual Expected<void> attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,
-                                                kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse) = 0;
+                                                kernels::ConstView<float, 3> keys,
+                                                kernels::ConstView<float, 2> lse) = 0;
 
   /// Whether the cache keeps scores and tokens pass through attention one by one, with evict() after each (H2O).
   [[nodiscard]] virtual bool evicts() const = 0;
@@ -38,8 +41,10 @@ class PassObserver {
 
   /// The same on a device, which keeps H2O's rule itself. Before the pass, what is known of the positions that it drops
   /// after each token, positions [n, kv_heads]: no_drop leaves the choice to its scores. After it, layer by layer as
-  /// attended(): what it dropped after the token `now`, [kv_heads], no_drop where nothing, and the entries that it held then.
-  [[nodiscard]] virtual Expected<void> prescribe_drops(LayerId layer, TokenPos first, kernels::View<std::int32_t, 2> positions) const = 0;
+  /// attended(): what it dropped after the token `now`, [kv_heads], no_drop where nothing, and the entries that it held
+  /// then.
+  [[nodiscard]] virtual Expected<void> prescribe_drops(LayerId layer, TokenPos first,
+                                                       kernels::View<std::int32_t, 2> positions) const = 0;
   [[nodiscard]] virtual Expected<void> dropped(LayerId layer, TokenPos now, std::span<const std::int32_t> positions,
                                                std::span<const std::int32_t> held) = 0;
 };

@@ -75,7 +75,9 @@ Expected<PreparedWeights> PreparedWeights::create(const ModelWeights& weights, s
     PreparedWeights prepared;
     for (const LayerWeights& from : std::span(weights.layers).first(static_cast<std::size_t>(layers))) {
       NATSCOPE_CHECK(check(stop));
-      const auto matrix = [&](const WeightView& view, const LoraView& lora = {}) { return prepared.prepare(view, lora, dtype); };
+      const auto matrix = [&](const WeightView& view, const LoraView& lora = {}) {
+        return prepared.prepare(view, lora, dtype);
+      };
       PreparedLayer layer;
       layer.q = matrix(from.q, from.q_lora);
       layer.k = matrix(from.k, from.k_lora);

@@ -29,7 +29,7 @@ struct PreparedLayer {
   Matrix q, k, v, o, gate, up, down;
   Matrix score;  ///< not present without score layers
   std::vector<float> input_norm, post_attention_norm;
-  std::vector<float> q_norm, k_norm;  ///< empty without q/k norms
+  std::vector<float> q_norm, k_norm;                                                 ///< empty without q/k norms
   std::vector<float> q_bias, k_bias, v_bias, o_bias, gate_bias, up_bias, down_bias;  ///< empty where there is none
 };
 
@@ -40,7 +40,8 @@ struct PreparedLayer {
 class PreparedWeights {
  public:
   /// Of the first `layers` layers. Views in `weights` must outlive the result. Errors: out_of_memory, interrupted.
-  [[nodiscard]] static Expected<PreparedWeights> create(const ModelWeights& weights, std::int32_t layers, kernels::ElementType dtype, std::stop_token stop);
+  [[nodiscard]] static Expected<PreparedWeights> create(const ModelWeights& weights, std::int32_t layers,
+                                                        kernels::ElementType dtype, std::stop_token stop);
 
   [[nodiscard]] std::span<const PreparedLayer> layers() const { return layers_; }
   [[nodiscard]] const Matrix& lm_head() const { return lm_head_; }

@@ -51,7 +51,8 @@ RecordedSequence RecordedSequence::copy(const SequenceRecord& record, std::int32
 
 Expected<void> ReplayObserver::prescribe(LayerId layer, TokenPos first, kernels::View<Role, 2> roles) const {
   for (std::int64_t head = 0; head < sequence_.kv_heads; ++head) {
-    const std::vector<Role>& recorded = sequence_.roles[static_cast<std::size_t>(std::int64_t{layer.value} * sequence_.kv_heads + head)];
+    const std::vector<Role>& recorded =
+        sequence_.roles[static_cast<std::size_t>(std::int64_t{layer.value} * sequence_.kv_heads + head)];
     std::copy_n(recorded.begin() + first.value, roles.size(1), &roles(head, 0));
   }
   return {};
@@ -62,26 +63,31 @@ Expected<void> ReplayObserver::decide(LayerId layer, TokenPos first, kernels::Co
   return prescribe(layer, first, roles);
 }
 
-Expected<void> ReplayObserver::attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries, kernels::ConstView<float, 3> keys,
-                                        kernels::ConstView<float, 2> lse) {
+Expected<void> ReplayObserver::attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,
+                                        kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse) {
   if (store_ == nullptr || layer != layer_) return {};
   if (!only_head_) return store_->append(LayerId(0), first, queries, keys, lse);
   const std::int64_t head = only_head_->value;
-  return store_->append(LayerId(0), first, only(queries, head), only(keys, head / group_), {&lse(head, 0), {1, lse.size(1)}, lse.strides});
+  return store_->append(LayerId(0), first, only(queries, head), only(keys, head / group_),
+                        {&lse(head, 0), {1, lse.size(1)}, lse.strides});
 }
 
 /// The same entries go as went before, whatever rounding made of the scores: those that went get the lowest ones.
 Expected<void> ReplayObserver::evict(kernels::KvCache& cache, LayerId layer, TokenPos now) {
   for (const EvictedEntry& entry : sequence_.evicted[static_cast<std::size_t>(now.value)]) {
-    if (entry.layer == layer) NATSCOPE_CHECK(from_status(cache.set_score(layer, entry.kv_head, entry.position, -1), "cache"));
+    if (entry.layer == layer)
+      NATSCOPE_CHECK(from_status(cache.set_score(layer, entry.kv_head, entry.position, -1), "cache"));
   }
   for (std::int32_t head = 0; head < sequence_.kv_heads; ++head) {
-    NATSCOPE_CHECK(from_status(cache.keep_heavy_hitters(layer, KvHeadId(head), now, sequence_.h2o->heavy, sequence_.h2o->recent, nullptr), "cache"));
+    NATSCOPE_CHECK(from_status(
+        cache.keep_heavy_hitters(layer, KvHeadId(head), now, sequence_.h2o->heavy, sequence_.h2o->recent, nullptr),
+        "cache"));
   }
   return {};
 }
 
-Expected<void> ReplayObserver::prescribe_drops(LayerId layer, TokenPos first, kernels::View<std::int32_t, 2> positions) const {
+Expected<void> ReplayObserver::prescribe_drops(LayerId layer, TokenPos first,
+                                               kernels::View<std::int32_t, 2> positions) const {
   for (std::int64_t n = 0; n < positions.size(0); ++n) {
     std::fill_n(&positions(n, 0), positions.size(1), kernels::no_drop);
     for (const EvictedEntry& entry : sequence_.evicted[static_cast<std::size_t>(first.value + n)]) {
@@ -94,22 +100,24 @@ Expected<void> ReplayObserver::prescribe_drops(LayerId layer, TokenPos first, ke
 Expected<void> ReplayObserver::dropped(LayerId layer, TokenPos now, std::span<const std::int32_t> positions,
                                        std::span<const std::int32_t>) {
   std::vector<std::int32_t> recorded(positions.size());
-  NATSCOPE_CHECK(prescribe_drops(layer, now, kernels::View<std::int32_t, 2>::packed(recorded.data(), {1, sequence_.kv_heads})));
+  NATSCOPE_CHECK(
+      prescribe_drops(layer, now, kernels::View<std::int32_t, 2>::packed(recorded.data(), {1, sequence_.kv_heads})));
   if (!std::ranges::equal(recorded, positions))
-    return fail(ErrorCode::internal, "a replay dropped other entries of layer " + std::to_string(layer.value) + " than before");
+    return fail(ErrorCode::internal,
+                "a replay dropped other entries of layer " + std::to_string(layer.value) + " than before");
   return {};
 }
 
-Expected<void> replay(const RecordedSequence& sequence, ChunkPass& pass, kernels::KvCache& cache, ReplayObserver& observer,
-                      ChunkExtent extent, std::stop_token stop) {
+Expected<void> replay(const RecordedSequence& sequence, ChunkPass& pass, kernels::KvCache& cache,
+                      ReplayObserver& observer, ChunkExtent extent, std::stop_token stop) {
   cache.reset(sequence.window, sequence.h2o.has_value());
   return in_chunks(sequence, pass.most_tokens(), [&](std::span<const std::int32_t> tokens, TokenPos first) {
     return pass.run(tokens, first, cache, observer, extent, stop);
   });
 }
 
-Expected<void> replay(const RecordedSequence& sequence, DevicePass& pass, std::int64_t most_tokens, ReplayObserver& observer,
-                      ChunkExtent extent, std::stop_token stop) {
+Expected<void> replay(const RecordedSequence& sequence, DevicePass& pass, std::int64_t most_tokens,
+                      ReplayObserver& observer, ChunkExtent extent, std::stop_token stop) {
   NATSCOPE_CHECK(pass.reset_cache(sequence.window, sequence.h2o ? heavy_hitters(*sequence.h2o) : std::nullopt));
   return in_chunks(sequence, most_tokens, [&](std::span<const std::int32_t> tokens, TokenPos first) {
     return pass.run(tokens, first, observer, extent, stop);

@@ -20,9 +20,9 @@ namespace natscope {
 struct RecordedSequence {
   std::int32_t kv_heads = 0;
   std::int64_t window = 0;
-  std::optional<Policy> h2o;         ///< set when the policy was H2O
+  std::optional<Policy> h2o;  ///< set when the policy was H2O
   std::vector<std::int32_t> tokens;
-  std::vector<std::vector<Role>> roles;  ///< [layers * kv_heads][tokens]
+  std::vector<std::vector<Role>> roles;            ///< [layers * kv_heads][tokens]
   std::vector<std::vector<EvictedEntry>> evicted;  ///< [tokens], H2O only
 
   /// The first `layers` layers of a record. Copies, so that the record may go on growing.
@@ -33,8 +33,8 @@ struct RecordedSequence {
 class ReplayObserver final : public PassObserver {
  public:
   /// With `store`: that layer's rows go into its layer 0. `sequence` and `store` must outlive this.
-  explicit ReplayObserver(const RecordedSequence& sequence, TraceStore* store = nullptr, LayerId layer = LayerId(-1), std::optional<HeadId> only_head = {},
-                          std::int32_t group = 1)
+  explicit ReplayObserver(const RecordedSequence& sequence, TraceStore* store = nullptr, LayerId layer = LayerId(-1),
+                          std::optional<HeadId> only_head = {}, std::int32_t group = 1)
       : sequence_(sequence), store_(store), layer_(layer), only_head_(only_head), group_(group) {}
 
   [[nodiscard]] Expected<void> prescribe(LayerId layer, TokenPos first, kernels::View<Role, 2> roles) const override;
@@ -45,7 +45,8 @@ class ReplayObserver final : public PassObserver {
                                         kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse) override;
   [[nodiscard]] bool evicts() const override { return sequence_.h2o.has_value(); }
   [[nodiscard]] Expected<void> evict(kernels::KvCache& cache, LayerId layer, TokenPos now) override;
-  [[nodiscard]] Expected<void> prescribe_drops(LayerId layer, TokenPos first, kernels::View<std::int32_t, 2> positions) const override;
+  [[nodiscard]] Expected<void> prescribe_drops(LayerId layer, TokenPos first,
+                                               kernels::View<std::int32_t, 2> positions) const override;
   [[nodiscard]] Expected<void> dropped(LayerId layer, TokenPos now, std::span<const std::int32_t> positions,
                                        std::span<const std::int32_t> held) override;
 
@@ -59,11 +60,11 @@ class ReplayObserver final : public PassObserver {
 
 /// Runs the whole sequence through the first layers of `pass`, into `cache`, which is reset first.
 /// Errors: interrupted, out_of_memory, internal.
-[[nodiscard]] Expected<void> replay(const RecordedSequence& sequence, ChunkPass& pass, kernels::KvCache& cache, ReplayObserver& observer,
-                                    ChunkExtent extent, std::stop_token stop);
+[[nodiscard]] Expected<void> replay(const RecordedSequence& sequence, ChunkPass& pass, kernels::KvCache& cache,
+                                    ReplayObserver& observer, ChunkExtent extent, std::stop_token stop);
 
 /// The same on a device, in chunks of at most `most_tokens`.
-[[nodiscard]] Expected<void> replay(const RecordedSequence& sequence, DevicePass& pass, std::int64_t most_tokens, ReplayObserver& observer,
-                                    ChunkExtent extent, std::stop_token stop);
+[[nodiscard]] Expected<void> replay(const RecordedSequence& sequence, DevicePass& pass, std::int64_t most_tokens,
+                                    ReplayObserver& observer, ChunkExtent extent, std::stop_token stop);
 
 }  // namespace natscope

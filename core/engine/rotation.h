@@ -11,8 +11,8 @@
 
 namespace natscope {
 
-/// Cosines and sines of the positions of one pass. Angles are taken in double: at position 100 000 an f32 angle would be off
-/// by more than the numbers that it turns.
+/// Cosines and sines of the positions of one pass. Angles are taken in double: at position 100 000 an f32 angle would
+/// be off by more than the numbers that it turns.
 class Rotation {
  public:
   explicit Rotation(const ModelConfig& config) : frequencies_(rope_inverse_frequencies(config.rope, config.head_dim)) {}
@@ -24,7 +24,8 @@ class Rotation {
     sine_.resize(cosine_.size());
     for (std::size_t row = 0; row < static_cast<std::size_t>(n); ++row) {
       for (std::size_t i = 0; i < half; ++i) {
-        const double angle = (static_cast<double>(first.value) + static_cast<double>(row)) * static_cast<double>(frequencies_[i]);
+        const double angle =
+            (static_cast<double>(first.value) + static_cast<double>(row)) * static_cast<double>(frequencies_[i]);
         cosine_[row * half + i] = static_cast<float>(std::cos(angle));
         sine_[row * half + i] = static_cast<float>(std::sin(angle));
       }
@@ -32,8 +33,12 @@ class Rotation {
   }
 
   /// [head_dim / 2] of the row-th position.
-  [[nodiscard]] const float* cosine(std::int64_t row) const { return cosine_.data() + row * static_cast<std::int64_t>(frequencies_.size()); }
-  [[nodiscard]] const float* sine(std::int64_t row) const { return sine_.data() + row * static_cast<std::int64_t>(frequencies_.size()); }
+  [[nodiscard]] const float* cosine(std::int64_t row) const {
+    return cosine_.data() + row * static_cast<std::int64_t>(frequencies_.size());
+  }
+  [[nodiscard]] const float* sine(std::int64_t row) const {
+    return sine_.data() + row * static_cast<std::int64_t>(frequencies_.size());
+  }
 
  private:
   std::vector<float> frequencies_;

@@ -5,11 +5,12 @@
 
 #include "kernels/element_type.h"
 
-/// The small loops between the matrix products, on one row of numbers. Plain C++ that the compiler vectorises, compiled for
-/// several instruction sets and picked when the program starts.
+/// The small loops between the matrix products, on one row of numbers. Plain C++ that the compiler vectorises, compiled
+/// for several instruction sets and picked when the program starts.
 namespace natscope::row_math {
 
-/// out = x / sqrt(mean(x²) + eps) · weight. `out` may be `x`. Source: RMSNorm (arXiv 1910.07467), as transformers' Llama.
+/// out = x / sqrt(mean(x²) + eps) · weight. `out` may be `x`. Source: RMSNorm (arXiv 1910.07467), as transformers'
+/// Llama.
 void rms_norm(const float* x, const float* weight, std::int64_t size, float eps, float* out);
 
 /// Rotates pairs (i, i + head_dim/2) of one head in place; cosine, sine [head_dim/2]. See core/model/rope.h.

@@ -15,8 +15,8 @@
 
 namespace natscope {
 
-/// One token through all layers: the step of a generation. Reads every weight and every held entry once, calls no LibTorch,
-/// and allocates nothing after its first call.
+/// One token through all layers: the step of a generation. Reads every weight and every held entry once, calls no
+/// LibTorch, and allocates nothing after its first call.
 class RowPass {
  public:
   /// `config` and `weights` must outlive this.
@@ -25,13 +25,15 @@ class RowPass {
   /// Processes `token` at `position`, the one after what the cache has seen. Under learned roles the cache changes only
   /// after the last layer, so that a stop leaves it as it was; a cache with scores (H2O) changes on the way.
   /// Errors: interrupted, out_of_memory (the cache may hold the token in some heads only), internal, the observer's.
-  [[nodiscard]] Expected<void> run(std::int32_t token, TokenPos position, kernels::KvCache& cache, PassObserver& observer, std::stop_token stop);
+  [[nodiscard]] Expected<void> run(std::int32_t token, TokenPos position, kernels::KvCache& cache,
+                                   PassObserver& observer, std::stop_token stop);
 
   /// Logits [vocab] of the token of the last run.
   [[nodiscard]] Expected<void> logits(std::span<float> out);
 
  private:
-  [[nodiscard]] Expected<void> attend(std::int32_t layer, TokenPos position, kernels::KvCache& cache, PassObserver& observer);
+  [[nodiscard]] Expected<void> attend(std::int32_t layer, TokenPos position, kernels::KvCache& cache,
+                                      PassObserver& observer);
   [[nodiscard]] Expected<void> feed_forward(const PreparedLayer& layer);
   [[nodiscard]] Expected<void> append(kernels::KvCache& cache, std::int32_t layer, TokenPos position);
   [[nodiscard]] float* keys(std::int32_t layer) { return keys_.data() + layer * config_.kv_rows(); }

@@ -12,7 +12,8 @@ namespace natscope {
 
 namespace {
 
-constexpr const char* broken_weights = "its weights are damaged, or too large for the dtype: check the files, or take float32";
+constexpr const char* broken_weights =
+    "its weights are damaged, or too large for the dtype: check the files, or take float32";
 
 Expected<void> require(bool holds, const char* what, double value) {
   if (holds) return {};
@@ -25,7 +26,8 @@ Expected<void> check(const SamplingOptions& options) {
   NATSCOPE_CHECK(require(options.greedy || (options.temperature > 0 && std::isfinite(options.temperature)),
                          "the temperature must be above 0 (for the likeliest token take greedy)", options.temperature));
   NATSCOPE_CHECK(require(options.top_k >= 0, "top-k must be 0 (all) or more", options.top_k));
-  NATSCOPE_CHECK(require(options.top_p > 0 && options.top_p <= 1, "top-p must be above 0 and at most 1", options.top_p));
+  NATSCOPE_CHECK(
+      require(options.top_p > 0 && options.top_p <= 1, "top-p must be above 0 and at most 1", options.top_p));
   NATSCOPE_CHECK(require(options.min_p >= 0 && options.min_p <= 1, "min-p must be from 0 to 1", options.min_p));
   NATSCOPE_CHECK(require(options.repetition_penalty > 0 && std::isfinite(options.repetition_penalty),
                          "the repetition penalty must be above 0", options.repetition_penalty));
@@ -47,14 +49,17 @@ Expected<void> Sampler::collect(std::span<const float> logits, std::span<const s
   sorted_ = 0;
   for (std::size_t token = 0; token < logits.size(); ++token) {
     double logit = logits[token];
-    if (std::isnan(logit)) return fail(ErrorCode::unsupported_model, "the model's output is not a number (token " + std::to_string(token) + ")", broken_weights);
+    if (std::isnan(logit))
+      return fail(ErrorCode::unsupported_model,
+                  "the model's output is not a number (token " + std::to_string(token) + ")", broken_weights);
     if (std::isinf(logit)) continue;
     if (penalised && occurred_[token] != 0) {
       logit = logit > 0 ? logit / options_.repetition_penalty : logit * options_.repetition_penalty;
     }
     choices_.push_back({logit, static_cast<std::int32_t>(token)});
   }
-  if (choices_.empty()) return fail(ErrorCode::unsupported_model, "the model's output holds no finite number", broken_weights);
+  if (choices_.empty())
+    return fail(ErrorCode::unsupported_model, "the model's output holds no finite number", broken_weights);
   return {};
 }
 
@@ -62,9 +67,11 @@ Expected<void> Sampler::collect(std::span<const float> logits, std::span<const s
 void Sampler::sort_best(std::size_t count) {
   count = std::min(count, choices_.size());
   if (count <= sorted_) return;
-  const auto better = [](const Choice& a, const Choice& b) { return a.logit > b.logit || (a.logit == b.logit && a.token < b.token); };
-  std::partial_sort(choices_.begin() + static_cast<std::ptrdiff_t>(sorted_), choices_.begin() + static_cast<std::ptrdiff_t>(count),
-                    choices_.end(), better);
+  const auto better = [](const Choice& a, const Choice& b) {
+    return a.logit > b.logit || (a.logit == b.logit && a.token < b.token);
+  };
+  std::partial_sort(choices_.begin() + static_cast<std::ptrdiff_t>(sorted_),
+                    choices_.begin() + static_cast<std::ptrdiff_t>(count), choices_.end(), better);
   sorted_ = count;
 }
 
@@ -129,12 +136,14 @@ std::vector<TokenCandidate> likeliest(std::span<const float> logits, std::int32_
   for (std::size_t token = 0; token < logits.size(); ++token) {
     const float logit = logits[token];
     if (best.size() == wanted && !(logit > best.back().probability)) continue;
-    const auto place = std::ranges::find_if(best, [&](const TokenCandidate& other) { return logit > other.probability; });
+    const auto place =
+        std::ranges::find_if(best, [&](const TokenCandidate& other) { return logit > other.probability; });
     best.insert(place, {static_cast<std::int32_t>(token), logit});
     if (best.size() > wanted) best.pop_back();
   }
   const double log_sum = log_sum_exp(logits);
-  for (TokenCandidate& candidate : best) candidate.probability = static_cast<float>(std::exp(candidate.probability - log_sum));
+  for (TokenCandidate& candidate : best)
+    candidate.probability = static_cast<float>(std::exp(candidate.probability - log_sum));
   return best;
 }
 

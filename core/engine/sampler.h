@@ -10,14 +10,16 @@
 
 namespace natscope {
 
-/// How the next token is chosen: repetition penalty, temperature, top-k, top-p, min-p, in this order. Neutral values switch a step off.
+/// How the next token is chosen: repetition penalty, temperature, top-k, top-p, min-p, in this order. Neutral values
+/// switch a step off.
 struct SamplingOptions {
-  bool greedy = false;              ///< the likeliest token, ties to the lowest id
-  double temperature = 0.8;         ///< > 0
-  std::int32_t top_k = 0;           ///< 0: all
-  double top_p = 0.95;              ///< the smallest set whose probability reaches it; 1: all
-  double min_p = 0;                 ///< at least this share of the likeliest token's probability
-  double repetition_penalty = 1;    ///< logits of tokens that occurred are divided (positive) or multiplied (negative) by it
+  bool greedy = false;       ///< the likeliest token, ties to the lowest id
+  double temperature = 0.8;  ///< > 0
+  std::int32_t top_k = 0;    ///< 0: all
+  double top_p = 0.95;       ///< the smallest set whose probability reaches it; 1: all
+  double min_p = 0;          ///< at least this share of the likeliest token's probability
+  /// Logits of tokens that occurred are divided (positive) or multiplied (negative) by it.
+  double repetition_penalty = 1;
   std::uint64_t seed = 0;
 
   friend bool operator==(const SamplingOptions&, const SamplingOptions&) = default;
@@ -26,7 +28,8 @@ struct SamplingOptions {
 /// Errors: usage (a value outside its range, named).
 [[nodiscard]] Expected<void> check(const SamplingOptions& options);
 
-/// Chooses tokens. The same seed, logits and history give the same tokens on every machine (own generator, counter-based).
+/// Chooses tokens. The same seed, logits and history give the same tokens on every machine (own generator,
+/// counter-based).
 class Sampler {
  public:
   /// `first_draw`: how many draws of the seed came before, so that going on draws what one long run would have drawn.
@@ -48,7 +51,7 @@ class Sampler {
   SamplingOptions options_;
   std::uint64_t draws_ = 0;
   // Kept between calls so that a step allocates nothing.
-  std::vector<Choice> choices_;      // what may be drawn; the first sorted_ stand best first
+  std::vector<Choice> choices_;  // what may be drawn; the first sorted_ stand best first
   std::size_t sorted_ = 0;
   std::vector<double> weights_;
   std::vector<std::uint8_t> occurred_;  // [vocab]

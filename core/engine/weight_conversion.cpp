@@ -37,9 +37,12 @@ PageRange pages_of(const WeightView& view, Round round) {
 void read_weights(const WeightView& view, std::int64_t first, std::span<float> out) {
   const std::byte* const from = view.data + static_cast<std::size_t>(first) * item_bytes(view.dtype);
   switch (view.dtype) {
-    case DType::f32: std::memcpy(out.data(), from, out.size_bytes()); return;
+    case DType::f32:
+      std::memcpy(out.data(), from, out.size_bytes());
+      return;
     case DType::bf16:
-      row_math::convert(reinterpret_cast<const kernels::Bf16*>(from), static_cast<std::int64_t>(out.size()), out.data());
+      row_math::convert(reinterpret_cast<const kernels::Bf16*>(from), static_cast<std::int64_t>(out.size()),
+                        out.data());
       return;
     default: {
       const auto* const halves = reinterpret_cast<const std::uint16_t*>(from);

@@ -15,8 +15,8 @@ void read_weights(const WeightView& view, std::int64_t first, std::span<float> o
 /// A whole stored vector as f32; empty when it is not present.
 [[nodiscard]] std::vector<float> read_vector(const WeightView& view);
 
-/// Asks the system to read a mapped tensor that is not in memory yet in large pages: read from front to back, small ones cost
-/// about 15 % of the bandwidth in translations. A wish, not a promise.
+/// Asks the system to read a mapped tensor that is not in memory yet in large pages: read from front to back, small
+/// ones cost about 15 % of the bandwidth in translations. A wish, not a promise.
 void ask_for_large_pages(const WeightView& view);
 
 /// Lets the system forget the mapped pages of a tensor that will not be read again soon; they come back when touched.

@@ -23,7 +23,8 @@ struct TileKey {
 };
 
 /// A tile's cells, row-major, `rows` × `columns` of at most 256: fewer at the sequence's edge.
-/// Cell meanings as kernels/attention_tile.h: visible_share 0 = masked or above the diagonal; a weight may be 0 and visible.
+/// Cell meanings as kernels/attention_tile.h: visible_share 0 = masked or above the diagonal; a weight may be 0 and
+/// visible.
 struct AttentionTile {
   TileKey key;
   std::int64_t tokens = 0;  ///< T when it was computed: a tile at the growing edge is asked for again

@@ -9,9 +9,12 @@ namespace {
 
 const char* role_name(Role role) {
   switch (role) {
-    case Role::global: return "global";
-    case Role::local: return "local";
-    case Role::sliding: return "sliding";
+    case Role::global:
+      return "global";
+    case Role::local:
+      return "local";
+    case Role::sliding:
+      return "sliding";
   }
   return "";
 }
@@ -29,7 +32,8 @@ Expected<Lifeline> lifeline_of(const SequenceRecord& record, LayerId layer, KvHe
     return fail(ErrorCode::bad_head, "no KV head " + std::to_string(kv_head.value));
   }
   if (position.value < 0 || position.value >= record.size()) {
-    return fail(ErrorCode::bad_position, "no token " + std::to_string(position.value) + " in a text of " + std::to_string(record.size()));
+    return fail(ErrorCode::bad_position,
+                "no token " + std::to_string(position.value) + " in a text of " + std::to_string(record.size()));
   }
 
   const auto at = static_cast<std::size_t>(position.value);
@@ -52,12 +56,17 @@ Expected<Lifeline> lifeline_of(const SequenceRecord& record, LayerId layer, KvHe
 
 std::string describe(const Lifeline& lifeline) {
   const std::string role = role_name(lifeline.role);
-  const std::string dropped = lifeline.dropped_after ? role + ", dropped after " + std::to_string(lifeline.dropped_after->value) : role;
+  const std::string dropped =
+      lifeline.dropped_after ? role + ", dropped after " + std::to_string(lifeline.dropped_after->value) : role;
   switch (lifeline.fate) {
-    case EntryFate::held: return role + ", still held";
-    case EntryFate::ended_by_global: return dropped + ", which became global and ended it";
-    case EntryFate::left_window: return dropped + ", when it left the window";
-    case EntryFate::evicted_by_policy: return dropped + ", evicted by the policy";
+    case EntryFate::held:
+      return role + ", still held";
+    case EntryFate::ended_by_global:
+      return dropped + ", which became global and ended it";
+    case EntryFate::left_window:
+      return dropped + ", when it left the window";
+    case EntryFate::evicted_by_policy:
+      return dropped + ", evicted by the policy";
   }
   return role;
 }
@@ -69,7 +78,8 @@ double held_share(const SequenceRecord& record, TokenPos position) {
   std::int64_t held = 0;
   for (std::int32_t layer = 0; layer < geometry.layers; ++layer) {
     for (std::int32_t kv_head = 0; kv_head < geometry.kv_heads; ++kv_head) {
-      const std::int32_t last = record.last_query(LayerId(layer), KvHeadId(kv_head))[static_cast<std::size_t>(position.value)];
+      const std::int32_t last =
+          record.last_query(LayerId(layer), KvHeadId(kv_head))[static_cast<std::size_t>(position.value)];
       if (!is_gone(last, record.size())) ++held;
     }
   }

@@ -27,7 +27,8 @@ struct Lifeline {
 };
 
 /// Cost: O(1) from the record's next_global. Errors: bad_layer, bad_head, bad_position.
-[[nodiscard]] Expected<Lifeline> lifeline_of(const SequenceRecord& record, LayerId layer, KvHeadId kv_head, TokenPos position);
+[[nodiscard]] Expected<Lifeline> lifeline_of(const SequenceRecord& record, LayerId layer, KvHeadId kv_head,
+                                             TokenPos position);
 
 /// One sentence for a person: "local, dropped after 58, which became global and ended it".
 [[nodiscard]] std::string describe(const Lifeline& lifeline);

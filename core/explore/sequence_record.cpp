@@ -18,20 +18,24 @@ bool in_geometry(const EvictedEntry& entry, const CacheGeometry& geometry, std::
          entry.kv_head.value < geometry.kv_heads && entry.position.value >= 0 && entry.position.value < tokens;
 }
 
-Expected<void> check_frame(const TokenFrame& frame, const CacheGeometry& geometry, bool has_scores, std::int64_t position) {
+Expected<void> check_frame(const TokenFrame& frame, const CacheGeometry& geometry, bool has_scores,
+                           std::int64_t position) {
   const auto heads = static_cast<std::size_t>(geometry.layers) * static_cast<std::size_t>(geometry.kv_heads);
   const std::string where = "token " + std::to_string(position) + ": ";
   if (frame.position.value != position) {
     return fail(ErrorCode::bad_session, where + "its frame says position " + std::to_string(frame.position.value));
   }
-  if (frame.roles.size() != heads || frame.entries.size() != heads || frame.scores.size() != (has_scores ? heads * role_count : 0)) {
+  if (frame.roles.size() != heads || frame.entries.size() != heads ||
+      frame.scores.size() != (has_scores ? heads * role_count : 0)) {
     return fail(ErrorCode::bad_session, where + "roles, scores or entries do not fit the model's layers and KV heads");
   }
-  const bool roles_valid = std::ranges::all_of(frame.roles, [](Role role) { return static_cast<int>(role) < role_count; });
+  const bool roles_valid =
+      std::ranges::all_of(frame.roles, [](Role role) { return static_cast<int>(role) < role_count; });
   if (!roles_valid) return fail(ErrorCode::bad_session, where + "a role that is none of 0, 1 and 2");
-  const bool evicted_valid =
-      std::ranges::all_of(frame.evicted, [&](const EvictedEntry& entry) { return in_geometry(entry, geometry, position + 1); });
-  if (!evicted_valid) return fail(ErrorCode::bad_session, where + "an evicted entry that the model or text does not have");
+  const bool evicted_valid = std::ranges::all_of(
+      frame.evicted, [&](const EvictedEntry& entry) { return in_geometry(entry, geometry, position + 1); });
+  if (!evicted_valid)
+    return fail(ErrorCode::bad_session, where + "an evicted entry that the model or text does not have");
   return {};
 }
 
@@ -61,7 +65,8 @@ Expected<void> SequenceRecord::append(TokenFrame frame) {
     last.push_back(capped(last_query_that_sees(role, frame.position, no_next_global, window_.value_or(0))));
   }
   for (const EvictedEntry& entry : frame.evicted) {
-    std::int32_t& last = last_query_[head_index(entry.layer, entry.kv_head)][static_cast<std::size_t>(entry.position.value)];
+    std::int32_t& last =
+        last_query_[head_index(entry.layer, entry.kv_head)][static_cast<std::size_t>(entry.position.value)];
     last = std::min(last, position);
   }
   frames_.push_back(std::move(frame));
@@ -75,7 +80,9 @@ void SequenceRecord::finish_prompt(TokenPos first, std::int64_t allocated_bytes,
   }
 }
 
-std::span<const Role> SequenceRecord::roles(LayerId layer, KvHeadId kv_head) const { return roles_[head_index(layer, kv_head)]; }
+std::span<const Role> SequenceRecord::roles(LayerId layer, KvHeadId kv_head) const {
+  return roles_[head_index(layer, kv_head)];
+}
 
 std::span<const std::int32_t> SequenceRecord::next_global(LayerId layer, KvHeadId kv_head) const {
   return next_global_[head_index(layer, kv_head)];
@@ -94,7 +101,8 @@ void SequenceRecord::clear() {
 }
 
 std::size_t SequenceRecord::head_index(LayerId layer, KvHeadId kv_head) const {
-  return static_cast<std::size_t>(layer.value) * static_cast<std::size_t>(geometry_.kv_heads) + static_cast<std::size_t>(kv_head.value);
+  return static_cast<std::size_t>(layer.value) * static_cast<std::size_t>(geometry_.kv_heads) +
+         static_cast<std::size_t>(kv_head.value);
 }
 
 }  // namespace natscope

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 #include <new>
 #include <string>
 #include <utility>
@@ -32,7 +31,8 @@ void store_row(std::byte* to, const float* from, std::int64_t count, kernels::El
 
 Expected<void> from_status(kernels::Status status) {
   if (status.ok()) return {};
-  if (status.code == kernels::StatusCode::out_of_memory) return fail(ErrorCode::out_of_memory, "no memory to draw the map");
+  if (status.code == kernels::StatusCode::out_of_memory)
+    return fail(ErrorCode::out_of_memory, "no memory to draw the map");
   return fail(ErrorCode::internal, std::string("attention map: ") + status.detail);
 }
 
@@ -44,7 +44,9 @@ struct TraceStore::LayerRows {
   ReservedMemory lse;
   std::int64_t capacity = 0;
 
-  [[nodiscard]] float* lse_of(std::int64_t head) const { return reinterpret_cast<float*>(lse.data()) + head * capacity; }
+  [[nodiscard]] float* lse_of(std::int64_t head) const {
+    return reinterpret_cast<float*>(lse.data()) + head * capacity;
+  }
 };
 
 struct TraceStore::Source {
@@ -79,7 +81,8 @@ std::int64_t TraceStore::used_bytes_locked() const {
 bool TraceStore::make_room(LayerId layer, std::int64_t tokens) {
   const std::int64_t token_bytes = row_bytes() + heads_ * static_cast<std::int64_t>(sizeof(float));
   Slot& slot = slots_[static_cast<std::size_t>(layer.value)];
-  for (std::size_t last = slots_.size(); !slot.given_up && used_bytes_locked() + tokens * token_bytes > budget_bytes_;) {
+  for (std::size_t last = slots_.size();
+       !slot.given_up && used_bytes_locked() + tokens * token_bytes > budget_bytes_;) {
     if (last == 0) break;
     --last;
     slots_[last] = {nullptr, 0, true};
@@ -137,7 +140,8 @@ void TraceStore::truncate(std::int64_t tokens) {
 
 bool TraceStore::has(LayerId layer) const {
   const std::lock_guard lock(mutex_);
-  return layer.value >= 0 && layer.value < geometry_.layers && slots_[static_cast<std::size_t>(layer.value)].rows != nullptr;
+  return layer.value >= 0 && layer.value < geometry_.layers &&
+         slots_[static_cast<std::size_t>(layer.value)].rows != nullptr;
 }
 
 std::int64_t TraceStore::tokens(LayerId layer) const {
@@ -150,8 +154,10 @@ std::int64_t TraceStore::used_bytes() const {
   return used_bytes_locked();
 }
 
-Expected<TraceStore::Source> TraceStore::source(LayerId layer, HeadId head, std::span<const std::int32_t> last_query) const {
-  if (layer.value < 0 || layer.value >= geometry_.layers) return fail(ErrorCode::bad_layer, "no layer " + std::to_string(layer.value));
+Expected<TraceStore::Source> TraceStore::source(LayerId layer, HeadId head,
+                                                std::span<const std::int32_t> last_query) const {
+  if (layer.value < 0 || layer.value >= geometry_.layers)
+    return fail(ErrorCode::bad_layer, "no layer " + std::to_string(layer.value));
   if (head.value < 0 || head.value >= heads_) return fail(ErrorCode::bad_head, "no head " + std::to_string(head.value));
   Source source;
   {
@@ -160,23 +166,27 @@ Expected<TraceStore::Source> TraceStore::source(LayerId layer, HeadId head, std:
     source.rows = slot.rows;
     source.tokens = std::min(slot.tokens, static_cast<std::int64_t>(last_query.size()));
   }
-  if (!source.rows) return fail(ErrorCode::bad_layer, "layer " + std::to_string(layer.value) + " is not in the trace store");
+  if (!source.rows)
+    return fail(ErrorCode::bad_layer, "layer " + std::to_string(layer.value) + " is not in the trace store");
 
   const std::int64_t width = std::int64_t{heads_} + geometry_.kv_heads;
   const std::int64_t head_bytes = geometry_.head_dim * kernels::element_bytes(geometry_.dtype);
   const std::int64_t kv_row = heads_ + kv_head_of(head, heads_, geometry_.kv_heads).value;
   const auto stored = [&](std::int64_t row) {
-    return kernels::StoredRows{source.rows->rows.data() + row * head_bytes, geometry_.dtype, source.tokens, geometry_.head_dim,
-                               width * geometry_.head_dim};
+    return kernels::StoredRows{source.rows->rows.data() + row * head_bytes, geometry_.dtype, source.tokens,
+                               geometry_.head_dim, width * geometry_.head_dim};
   };
   const auto tokens = static_cast<std::size_t>(source.tokens);
-  source.map = {stored(head.value), stored(kv_row), {source.rows->lse_of(head.value), tokens}, last_query.first(tokens)};
+  source.map = {
+      stored(head.value), stored(kv_row), {source.rows->lse_of(head.value), tokens}, last_query.first(tokens)};
   return source;
 }
 
-Expected<AttentionTile> TraceStore::tile(const TileKey& key, std::span<const std::int32_t> last_query, std::stop_token stop) const {
+Expected<AttentionTile> TraceStore::tile(const TileKey& key, std::span<const std::int32_t> last_query,
+                                         std::stop_token stop) const {
   NATSCOPE_TRY(const Source from, source(key.layer, key.head, last_query));
-  if (key.zoom < 0 || key.zoom > max_zoom) return fail(ErrorCode::bad_position, "no zoom level " + std::to_string(key.zoom));
+  if (key.zoom < 0 || key.zoom > max_zoom)
+    return fail(ErrorCode::bad_position, "no zoom level " + std::to_string(key.zoom));
   const std::int64_t step = std::int64_t{1} << key.zoom;
   const std::int64_t first_row = std::int64_t{key.row} * tile_cells * step;
   const std::int64_t first_column = std::int64_t{key.column} * tile_cells * step;
@@ -184,9 +194,17 @@ Expected<AttentionTile> TraceStore::tile(const TileKey& key, std::span<const std
     return fail(ErrorCode::bad_position, "a tile beyond the " + std::to_string(from.tokens) + " tokens of the map");
   }
 
-  const auto cells = [&](std::int64_t first) { return std::min<std::int64_t>(tile_cells, (from.tokens - first + step - 1) / step); };
+  const auto cells = [&](std::int64_t first) {
+    return std::min<std::int64_t>(tile_cells, (from.tokens - first + step - 1) / step);
+  };
   try {
-    AttentionTile tile{key, from.tokens, static_cast<std::int32_t>(cells(first_row)), static_cast<std::int32_t>(cells(first_column)), {}, {}, {}};
+    AttentionTile tile{key,
+                       from.tokens,
+                       static_cast<std::int32_t>(cells(first_row)),
+                       static_cast<std::int32_t>(cells(first_column)),
+                       {},
+                       {},
+                       {}};
     const std::size_t size = static_cast<std::size_t>(tile.rows) * static_cast<std::size_t>(tile.columns);
     tile.maximum.resize(size);
     tile.mean.resize(size);
@@ -202,7 +220,8 @@ Expected<AttentionTile> TraceStore::tile(const TileKey& key, std::span<const std
       };
       NATSCOPE_CHECK(from_status(kernels::attention_tile(
           kernels::Backend::cpu, from.map, TokenPos(static_cast<std::int32_t>(first_row + row * step)),
-          TokenPos(static_cast<std::int32_t>(first_column)), key.zoom, part(tile.maximum), part(tile.mean), part(tile.visible_share))));
+          TokenPos(static_cast<std::int32_t>(first_column)), key.zoom, part(tile.maximum), part(tile.mean),
+          part(tile.visible_share))));
     }
     return tile;
   } catch (const std::bad_alloc&) {
@@ -216,8 +235,10 @@ Expected<void> TraceStore::weights(LayerId layer, HeadId head, TokenPos first_qu
   NATSCOPE_TRY(const Source from, source(layer, head, last_query));
   const std::int64_t queries = out.size(0);
   const std::int64_t keys = out.size(1);
-  if (first_query.value < 0 || first_key.value < 0 || first_query.value + queries > from.tokens || first_key.value + keys > from.tokens) {
-    return fail(ErrorCode::bad_position, "a rectangle beyond the " + std::to_string(from.tokens) + " tokens of the map");
+  if (first_query.value < 0 || first_key.value < 0 || first_query.value + queries > from.tokens ||
+      first_key.value + keys > from.tokens) {
+    return fail(ErrorCode::bad_position,
+                "a rectangle beyond the " + std::to_string(from.tokens) + " tokens of the map");
   }
   try {
     // The kernel writes three numbers a cell; only a few rows at a time need the other two.
@@ -228,11 +249,13 @@ Expected<void> TraceStore::weights(LayerId layer, HeadId head, TokenPos first_qu
       const std::int64_t rows = std::min(rows_at_once, queries - row);
       const kernels::View<float, 2> block{&out(row, 0), {rows, keys}, out.strides};
       NATSCOPE_CHECK(from_status(kernels::attention_tile(
-          kernels::Backend::cpu, from.map, TokenPos(first_query.value + static_cast<std::int32_t>(row)), first_key, 0, block,
-          kernels::View<float, 2>::packed(mean.data(), {rows, keys}), kernels::View<float, 2>::packed(share.data(), {rows, keys}))));
+          kernels::Backend::cpu, from.map, TokenPos(first_query.value + static_cast<std::int32_t>(row)), first_key, 0,
+          block, kernels::View<float, 2>::packed(mean.data(), {rows, keys}),
+          kernels::View<float, 2>::packed(share.data(), {rows, keys}))));
       if (visible.data == nullptr) continue;
       for (std::int64_t i = 0; i < rows; ++i) {
-        for (std::int64_t j = 0; j < keys; ++j) visible(row + i, j) = share[static_cast<std::size_t>(i * keys + j)] > 0 ? 1 : 0;
+        for (std::int64_t j = 0; j < keys; ++j)
+          visible(row + i, j) = share[static_cast<std::size_t>(i * keys + j)] > 0 ? 1 : 0;
       }
     }
     return {};

@@ -16,19 +16,20 @@
 
 namespace natscope {
 
-/// The explorer's memory: rotated queries, keys and each row's log-sum-exp of the layers it has room for, in host memory,
-/// so that any rectangle of any head's map can be computed alone. It is never counted as cache.
+/// The explorer's memory: rotated queries, keys and each row's log-sum-exp of the layers it has room for, in host
+/// memory, so that any rectangle of any head's map can be computed alone. It is never counted as cache.
 ///
-/// Layers are kept whole or not at all, under `budget_bytes`: when the next token would not fit, the layer with the highest
-/// number is given up, until the next clear(). A layer that is not here is recomputed by the engine, replaying the tokens
-/// with their recorded roles.
+/// Layers are kept whole or not at all, under `budget_bytes`: when the next token would not fit, the layer with the
+/// highest number is given up, until the next clear(). A layer that is not here is recomputed by the engine, replaying
+/// the tokens with their recorded roles.
 ///
-/// One writer (the engine's thread), any number of readers. Rows never move once written, so a reader that computes a tile
-/// never makes the writer wait.
+/// One writer (the engine's thread), any number of readers. Rows never move once written, so a reader that computes a
+/// tile never makes the writer wait.
 class TraceStore {
  public:
   /// `max_tokens`: the longest sequence; address space is set aside for it, memory only as tokens come.
-  TraceStore(CacheGeometry geometry, std::int32_t heads, std::int64_t budget_bytes, std::int64_t max_tokens = 1LL << 20U);
+  TraceStore(CacheGeometry geometry, std::int32_t heads, std::int64_t budget_bytes,
+             std::int64_t max_tokens = 1LL << 20U);
   ~TraceStore();
 
   void clear();
@@ -39,7 +40,8 @@ class TraceStore {
   [[nodiscard]] Expected<void> append(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,
                                       kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse);
 
-  /// Forgets tokens from `tokens` on, of every layer: a pass that did not come to its end. No reader may draw beyond them.
+  /// Forgets tokens from `tokens` on, of every layer: a pass that did not come to its end. No reader may draw beyond
+  /// them.
   void truncate(std::int64_t tokens);
 
   [[nodiscard]] bool has(LayerId layer) const;
@@ -50,10 +52,12 @@ class TraceStore {
   /// The map is as long as the shorter of what is stored and `last_query` [T], which is of the tile's KV head, as
   /// SequenceRecord keeps it. Errors: bad_layer (no such layer, or it was given up: see has()), bad_head, bad_position
   /// (beyond the map, or no such zoom), out_of_memory, interrupted.
-  [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, std::span<const std::int32_t> last_query, std::stop_token stop = {}) const;
+  [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, std::span<const std::int32_t> last_query,
+                                             std::stop_token stop = {}) const;
 
-  /// The weights of queries first_query … and keys first_key …, written to out [queries, keys]; masked cells are exactly 0.
-  /// visible [queries, keys] receives 1 where the mask lets the query see the key; may have data == nullptr. Errors as tile.
+  /// The weights of queries first_query … and keys first_key …, written to out [queries, keys]; masked cells are
+  /// exactly 0. visible [queries, keys] receives 1 where the mask lets the query see the key; may have data == nullptr.
+  /// Errors as tile.
   [[nodiscard]] Expected<void> weights(LayerId layer, HeadId head, TokenPos first_query, TokenPos first_key,
                                        std::span<const std::int32_t> last_query, kernels::View<float, 2> out,
                                        kernels::View<std::uint8_t, 2> visible, std::stop_token stop = {}) const;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/export/colour_tables.h"
 
-// Numbers as matplotlib 3.8 ships them (lib/matplotlib/_cm_listed.py), rounded to 8 bits. viridis and magma are by Stéfan
-// van der Walt and Nathaniel Smith (BIDS/colormap, CC0); cividis is by Jamie Nuñez, Christopher Anderton and Ryan Renslow
-// (PLOS ONE 13(7), 2018), given to matplotlib.
+// Numbers as matplotlib 3.8 ships them (lib/matplotlib/_cm_listed.py), rounded to 8 bits. viridis and magma are by
+// Stéfan van der Walt and Nathaniel Smith (BIDS/colormap, CC0); cividis is by Jamie Nuñez, Christopher Anderton and
+// Ryan Renslow (PLOS ONE 13(7), 2018), given to matplotlib.
 namespace natscope {
 
 // clang-format off

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+/// The colour maps' numbers, from low to high; where they are from stands beside them. Private to core/export.
 #pragma once
 
 #include <array>

@@ -2,7 +2,6 @@
 #include "core/io/normalization_rules.h"
 
 #include <cstdint>
-#include <cstring>
 #include <vector>
 
 #include "core/base/utf8.h"

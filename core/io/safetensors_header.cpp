@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "core/base/checked_math.h"
 #include "core/io/json_limits.h"

@@ -8,7 +8,6 @@
 #include <map>
 #include <memory>
 #include <new>
-#include <optional>
 #include <span>
 #include <string_view>
 

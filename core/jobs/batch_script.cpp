@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <array>
-#include <system_error>
 
 #include "core/base/atomic_file.h"
 #include "core/base/mapped_file.h"

@@ -11,7 +11,6 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 
 #include "core/base/system_error.h"
 #include "core/base/unique_descriptor.h"

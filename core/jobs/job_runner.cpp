@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/jobs/job_runner.h"
 
-#include <system_error>
-
 #include "core/base/mapped_file.h"
+#include "core/base/program_folder.h"
 #include "core/jobs/job_spec.h"
 #include "core/jobs/local_runner.h"
 #include "core/jobs/slurm_runner.h"
@@ -39,9 +38,8 @@ Expected<void> check_startable(const fs::path& folder) {
 }
 
 fs::path cli_program() {
-  std::error_code problem;
-  const fs::path self = fs::read_symlink("/proc/self/exe", problem);
-  return (problem ? fs::path("/usr/bin/natscope") : self).parent_path() / "natscope-cli";
+  const fs::path folder = program_folder();
+  return (folder.empty() ? fs::path("/usr/bin") : folder) / "natscope-cli";
 }
 
 }  // namespace natscope::jobs

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "core/jobs/job_field_table.h"
+#include "core/jobs/shared_job_fields.h"
 
 namespace natscope::jobs {
 
@@ -9,6 +10,7 @@ namespace {
 
 using Group = FieldGroup;
 using Kind = FieldKind;
+using shared::with_default;
 
 // Defaults are the command's, which a laptop trains in hours; a form begins with the paper's GPT-2 size.
 // clang-format off
@@ -76,10 +78,7 @@ constexpr auto fields = std::to_array<JobField>({
      .explanation = "model learns the roles. A fixed mask to compare with: full, window:W, streaming:SINKS,WINDOW or "
                     "longformer:W,P1,P2,…",
      .is_seldom = true},
-    {.option = "global_bias", .flag = "--global-bias", .group = Group::roles, .kind = Kind::real,
-     .label = "Global bias b", .default_text = "0.1",
-     .explanation = "Added to the Global score when the model is used, not while it is trained.",
-     .paper = "0.1 from scratch", .lowest = -100, .highest = 100, .is_seldom = true},
+    with_default(shared::global_bias, "0.1", "0.1 from scratch"),
 
     {.option = "steps", .flag = "--steps", .group = Group::run, .kind = Kind::integer, .label = "Steps",
      .default_text = "0", .explanation = "Optimiser steps; 0: as many as the epochs need.", .lowest = 0,
@@ -104,41 +103,24 @@ constexpr auto fields = std::to_array<JobField>({
     {.option = "warmup_steps", .flag = "--warmup", .group = Group::run, .kind = Kind::integer, .label = "Warm-up",
      .default_text = "100", .explanation = "Steps in which the learning rate rises.", .paper = "2000",
      .form_text = "2000", .lowest = 0, .highest = 1e9},
-    {.option = "beta1", .flag = "--beta1", .group = Group::run, .kind = Kind::real, .label = "AdamW β₁",
-     .default_text = "0.9", .explanation = "Memory of AdamW's first moment.", .paper = "0.9", .lowest = 0,
-     .highest = 0.99999, .is_seldom = true},
-    {.option = "beta2", .flag = "--beta2", .group = Group::run, .kind = Kind::real, .label = "AdamW β₂",
-     .default_text = "0.95", .explanation = "Memory of AdamW's second moment.", .paper = "0.95", .lowest = 0,
-     .highest = 0.9999999, .is_seldom = true},
-    {.option = "weight_decay", .flag = "--weight-decay", .group = Group::run, .kind = Kind::real,
-     .label = "Weight decay", .default_text = "0.1", .explanation = "Of matrices, not of norms.", .paper = "0.1",
-     .lowest = 0, .highest = 10, .is_seldom = true},
-    {.option = "clip", .flag = "--clip", .group = Group::run, .kind = Kind::real, .label = "Gradient clip",
-     .default_text = "1", .explanation = "Largest norm of the gradient, score layers left out.", .lowest = 1e-9,
-     .highest = 1e9, .is_seldom = true},
+    shared::beta1,
+    shared::beta2,
+    shared::weight_decay,
+    shared::clip,
     {.option = "seed", .flag = "--seed", .group = Group::run, .kind = Kind::integer, .label = "Seed",
      .default_text = "0", .explanation = "Of weights, order and role noise: equal seeds, equal losses.",
      .paper = "three of them", .lowest = 0},
     {.option = "dtype", .flag = "--dtype", .group = Group::run, .kind = Kind::choice, .label = "Products in",
      .default_text = "bfloat16", .explanation = "What matrix products are computed in; sums stay in float32.",
      .choices = "bfloat16 float32", .is_seldom = true},
-    {.option = "threads", .flag = "--threads", .group = Group::run, .kind = Kind::integer, .label = "Threads",
-     .default_text = "", .explanation = "Of the processor, for all its processes; empty: all.", .lowest = 0,
-     .highest = 1024},
-    {.option = "ranks", .flag = "--ranks", .group = Group::run, .kind = Kind::integer, .label = "Processes",
-     .default_text = "1",
-     .explanation = "Share the rows of every step, over MPI (OpenMPI must be installed); the batch must be a multiple.",
-     .lowest = 1, .highest = 4096, .is_seldom = true},
+    shared::threads,
+    shared::ranks,
 
-    {.option = "checkpoint_every", .flag = "--checkpoint-every", .group = Group::record, .kind = Kind::integer,
-     .label = "Checkpoint every", .default_text = "200",
-     .explanation = "Steps between checkpoints: as much is lost when the machine fails.", .lowest = 1, .highest = 1e9},
+    with_default(shared::checkpoint_every, "200"),
     {.option = "checkpoints_kept", .flag = "--keep", .group = Group::record, .kind = Kind::integer,
      .label = "Checkpoints kept", .default_text = "2", .explanation = "The newest ones; two at least.", .lowest = 2,
      .highest = 1000, .is_seldom = true},
-    {.option = "evaluate_every", .flag = "--eval-every", .group = Group::record, .kind = Kind::integer,
-     .label = "Evaluate every", .default_text = "500",
-     .explanation = "Steps between evaluations on held-out text; 0: only at the end.", .lowest = 0, .highest = 1e9},
+    with_default(shared::evaluate_every, "500"),
     {.option = "evaluate_segments", .flag = "--eval-segments", .group = Group::record, .kind = Kind::integer,
      .label = "Evaluation segments", .default_text = "16",
      .explanation = "Segments of an evaluation; the last one reads four times as many.", .lowest = 1, .highest = 1e6,

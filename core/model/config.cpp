@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/model/config.h"
 
-#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 

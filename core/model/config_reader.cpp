@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/model/config_reader.h"
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 namespace natscope {

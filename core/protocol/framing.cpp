@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/protocol/framing.h"
 
-#include <algorithm>
-
 namespace natscope {
 namespace {
 

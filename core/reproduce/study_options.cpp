@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
@@ -12,8 +11,8 @@
 namespace natscope::reproduce {
 namespace {
 
-// N = 4096 tokens a step throughout, where the trainer's scale of λ was found to land where the paper's does (the rules,
-// section 7). A core without matrix instructions trains about 7 000 tokens/s of "overnight", 11 000 of "small".
+// N = 4096 tokens a step throughout, where the trainer's scale of λ was found to land where the paper's does (the
+// rules, section 7). A core without matrix instructions trains about 7 000 tokens/s of "overnight", 11 000 of "small".
 constexpr auto sizes = std::to_array<StudySize>({
     {"micro", "seconds: to see that everything works, its numbers mean nothing", 2, 32, 2, 1, 320, 128, 4, 2, 2, 3e-3,
      6, 1024},

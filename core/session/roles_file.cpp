@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/session/roles_file.h"
 
-#include <algorithm>
 #include <limits>
 
 #include "core/session/metadata_reader.h"

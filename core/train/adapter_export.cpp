@@ -9,7 +9,7 @@
 #include "core/base/mapped_file.h"
 #include "core/io/json_limits.h"
 #include "core/io/safetensors_writer.h"
-#include "kernels/element_type.h"
+#include "core/train/stored_weights.h"
 
 namespace natscope::train {
 
@@ -42,22 +42,9 @@ Expected<void> export_finetuned(const fs::path& out, const ModelFolder& base, co
   fs::create_directories(out, problem);
   if (problem) return fail(ErrorCode::io_failure, printable(out.string()) + ": " + problem.message());
 
-  std::vector<kernels::Bf16> rounded;
-  if (rounds(base, options)) {
-    rounded.reserve(weights.size());
-    for (const float value : weights) rounded.push_back(kernels::to_bf16(value));
-  }
-  std::vector<TensorToWrite> tensors;
-  for (const Parameter& p : layout.parameters) {
-    const auto begin = static_cast<std::size_t>(p.offset);
-    const auto count = static_cast<std::size_t>(p.elements);
-    if (rounded.empty()) {
-      tensors.push_back({p.name, DType::f32, p.shape, std::as_bytes(weights.subspan(begin, count)), {}});
-    } else {
-      tensors.push_back({p.name, DType::bf16, p.shape, std::as_bytes(std::span(rounded).subspan(begin, count)), {}});
-    }
-  }
+  const StoredWeights stored(layout, weights, rounds(base, options));
   if (options.trained == Trained::all) {
+    std::vector<TensorToWrite> tensors = stored.tensors();
     if (!base.config().tied) {
       // Not trained: as it was.
       const WeightView& head = base.weights().lm_head;
@@ -75,7 +62,7 @@ Expected<void> export_finetuned(const fs::path& out, const ModelFolder& base, co
     config["nats"] = nats_json(options);
     return write_file_atomically(out / "config.json", config.dump(2) + "\n");
   }
-  NATSCOPE_CHECK(write_safetensors(out / "adapter.safetensors", tensors, {{"format", "pt"}}));
+  NATSCOPE_CHECK(write_safetensors(out / "adapter.safetensors", stored.tensors(), {{"format", "pt"}}));
   nlohmann::json config{{"base_model", fs::absolute(base.path(), problem).lexically_normal().string()},
                         {"nats", nats_json(options)}};
   if (options.trained == Trained::lora) {

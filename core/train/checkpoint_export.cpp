@@ -2,7 +2,6 @@
 #include "core/train/checkpoint_export.h"
 
 #include <nlohmann/json.hpp>
-#include <system_error>
 
 #include "core/base/mapped_file.h"
 #include "core/io/model_folder.h"

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <thread>
 
 #include "core/train/option_fields.h"
 
@@ -17,33 +16,12 @@ constexpr const char* targets[] = {"q_proj", "k_proj", "v_proj", "o_proj"};
 
 template <class Options, class Visit>
 void for_each_option(Options& o, Visit visit) {
+  for_each_shared_option(o, visit);
   visit("model", o.model);
-  visit("data", o.data);
-  visit("valid", o.valid);
-  visit("out", o.out);
-  visit("window", o.window);
-  visit("global_bias", o.global_bias);
-  visit("sparse_regularized_value", o.sparse_regularized_value);
   visit("lora_rank", o.lora_rank);
   visit("lora_alpha", o.lora_alpha);
-  visit("steps", o.steps);
-  visit("batch", o.batch);
-  visit("context", o.context);
   visit("passkey", o.passkey);
-  visit("learning_rate", o.learning_rate);
-  visit("beta1", o.beta1);
-  visit("beta2", o.beta2);
-  visit("weight_decay", o.weight_decay);
-  visit("clip", o.clip);
-  visit("seed", o.seed);
-  visit("dtype", o.dtype);
-  visit("device", o.device);
-  visit("threads", o.threads);
-  visit("ranks", o.ranks);
   visit("rows", o.rows);
-  visit("checkpoint_every", o.checkpoint_every);
-  visit("checkpoints_kept", o.checkpoints_kept);
-  visit("evaluate_every", o.evaluate_every);
   visit("evaluate_documents", o.evaluate_documents);
 }
 
@@ -59,9 +37,8 @@ double finetune_learning_rate(double peak, std::int64_t steps, std::int64_t step
 Expected<FinetuneOptions> resolve(FinetuneOptions o) {
   if (o.model.empty()) return fail(ErrorCode::usage, "no base model", "name its folder with --model");
   if (o.data.empty()) return fail(ErrorCode::usage, "no training data", "name text with --data");
+  NATSCOPE_CHECK(settle_shared_options(o));
   NATSCOPE_CHECK(in_range("--window", o.window, 0, 1 << 20));
-  NATSCOPE_CHECK(in_range("--global-bias", o.global_bias, -100, 100));
-  NATSCOPE_CHECK(in_range("--lambda", o.sparse_regularized_value, 0, 1));
   NATSCOPE_CHECK(in_range("--lora-rank", o.lora_rank, 1, 4096));
   NATSCOPE_CHECK(in_range("--lora-alpha", o.lora_alpha, 1e-6, 1e6));
   std::set<std::string> seen;
@@ -76,21 +53,10 @@ Expected<FinetuneOptions> resolve(FinetuneOptions o) {
     return fail(ErrorCode::usage, "--train lora without --lora", "name some of q, k, v, o");
   }
   NATSCOPE_CHECK(in_range("--steps", static_cast<double>(o.steps), 1, 1e9));
-  NATSCOPE_CHECK(in_range("--batch", o.batch, 1, 65536));
   NATSCOPE_CHECK(in_range("--length", o.context, 0, 1 << 20));
   NATSCOPE_CHECK(in_range("--passkey", o.passkey, 0, 1));
-  NATSCOPE_CHECK(in_range("--lr", o.learning_rate, 0, 10));
-  NATSCOPE_CHECK(in_range("--beta1", o.beta1, 0, 0.99999));
-  NATSCOPE_CHECK(in_range("--beta2", o.beta2, 0, 0.9999999));
-  NATSCOPE_CHECK(in_range("--weight-decay", o.weight_decay, 0, 10));
-  NATSCOPE_CHECK(in_range("--clip", o.clip, 1e-9, 1e9));
-  NATSCOPE_CHECK(in_range("--ranks", o.ranks, 1, 4096));
-  NATSCOPE_CHECK(in_range("--threads", o.threads, 0, 1024));
-  if (o.threads == 0) o.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   NATSCOPE_CHECK(in_range("--rows", o.rows, 1, 1 << 20));
-  NATSCOPE_CHECK(in_range("--checkpoint-every", static_cast<double>(o.checkpoint_every), 1, 1e9));
   NATSCOPE_CHECK(in_range("--keep", o.checkpoints_kept, 1, 1000));
-  NATSCOPE_CHECK(in_range("--eval-every", static_cast<double>(o.evaluate_every), 0, 1e9));
   NATSCOPE_CHECK(in_range("--eval-documents", o.evaluate_documents, 1, 1e6));
   return o;
 }

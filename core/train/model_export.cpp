@@ -3,12 +3,11 @@
 
 #include <nlohmann/json.hpp>
 #include <system_error>
-#include <vector>
 
 #include "core/base/atomic_file.h"
 #include "core/base/mapped_file.h"
 #include "core/io/safetensors_writer.h"
-#include "kernels/element_type.h"
+#include "core/train/stored_weights.h"
 
 namespace natscope::train {
 
@@ -26,23 +25,9 @@ Expected<void> export_model(const fs::path& out, const ModelConfig& config, cons
     NATSCOPE_CHECK(write_file_atomically(out / "tokenizer.model", file.bytes()));
   }
 
-  std::vector<kernels::Bf16> rounded;
-  if (dtype == ComputeDType::bfloat16) {
-    rounded.reserve(weights.size());
-    for (const float value : weights) rounded.push_back(kernels::to_bf16(value));
-  }
-  std::vector<TensorToWrite> tensors;
-  for (const Parameter& p : layout.parameters) {
-    const auto begin = static_cast<std::size_t>(p.offset);
-    const auto count = static_cast<std::size_t>(p.elements);
-    if (rounded.empty()) {
-      tensors.push_back({p.name, DType::f32, p.shape, std::as_bytes(weights.subspan(begin, count)), {}});
-    } else {
-      tensors.push_back({p.name, DType::bf16, p.shape, std::as_bytes(std::span(rounded).subspan(begin, count)), {}});
-    }
-  }
+  const StoredWeights stored(layout, weights, dtype == ComputeDType::bfloat16);
   // transformers insists on the format entry.
-  NATSCOPE_CHECK(write_safetensors(out / "model.safetensors", tensors, {{"format", "pt"}}));
+  NATSCOPE_CHECK(write_safetensors(out / "model.safetensors", stored.tensors(), {{"format", "pt"}}));
 
   nlohmann::json generation{{"do_sample", true}, {"temperature", 0.8}, {"top_p", 0.95}};
   if (config.bos) generation["bos_token_id"] = *config.bos;

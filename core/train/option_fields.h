@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /// Options of a training command as fields of spec.json: each command lists its members once, for writing and reading.
-/// Private to core/train.
+/// What TrainOptions and FinetuneOptions have alike is listed and checked here. Private to core/train.
 #pragma once
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -122,6 +123,52 @@ struct OptionReader {
     }
   }
 };
+
+/// Calls `visit(key, member)` for the options that every training command has.
+template <class Options, class Visit>
+void for_each_shared_option(Options& o, const Visit& visit) {
+  visit("data", o.data);
+  visit("valid", o.valid);
+  visit("out", o.out);
+  visit("context", o.context);
+  visit("window", o.window);
+  visit("global_bias", o.global_bias);
+  visit("sparse_regularized_value", o.sparse_regularized_value);
+  visit("steps", o.steps);
+  visit("batch", o.batch);
+  visit("learning_rate", o.learning_rate);
+  visit("beta1", o.beta1);
+  visit("beta2", o.beta2);
+  visit("weight_decay", o.weight_decay);
+  visit("clip", o.clip);
+  visit("seed", o.seed);
+  visit("dtype", o.dtype);
+  visit("device", o.device);
+  visit("threads", o.threads);
+  visit("ranks", o.ranks);
+  visit("checkpoint_every", o.checkpoint_every);
+  visit("checkpoints_kept", o.checkpoints_kept);
+  visit("evaluate_every", o.evaluate_every);
+}
+
+/// Checks those of them that have the same range everywhere, and fills in threads. Errors: usage, naming the flag.
+template <class Options>
+[[nodiscard]] Expected<void> settle_shared_options(Options& o) {
+  NATSCOPE_CHECK(in_range("--global-bias", o.global_bias, -100, 100));
+  NATSCOPE_CHECK(in_range("--lambda", o.sparse_regularized_value, 0, 1));
+  NATSCOPE_CHECK(in_range("--batch", o.batch, 1, 65536));
+  NATSCOPE_CHECK(in_range("--lr", o.learning_rate, 0, 10));
+  NATSCOPE_CHECK(in_range("--beta1", o.beta1, 0, 0.99999));
+  NATSCOPE_CHECK(in_range("--beta2", o.beta2, 0, 0.9999999));
+  NATSCOPE_CHECK(in_range("--weight-decay", o.weight_decay, 0, 10));
+  NATSCOPE_CHECK(in_range("--clip", o.clip, 1e-9, 1e9));
+  NATSCOPE_CHECK(in_range("--ranks", o.ranks, 1, 4096));
+  NATSCOPE_CHECK(in_range("--threads", o.threads, 0, 1024));
+  if (o.threads == 0) o.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  NATSCOPE_CHECK(in_range("--checkpoint-every", static_cast<double>(o.checkpoint_every), 1, 1e9));
+  NATSCOPE_CHECK(in_range("--eval-every", static_cast<double>(o.evaluate_every), 0, 1e9));
+  return {};
+}
 
 /// The options in a spec of `kind`. `visit(options, reader)` lists the members; `write` makes the spec of options.
 /// Errors: bad_job, naming the key. Unknown keys are refused: they could change the run.

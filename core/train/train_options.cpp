@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/train/train_options.h"
 
-#include <cmath>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "core/io/tokenizer.h"
 #include "core/train/option_fields.h"
@@ -18,10 +16,8 @@ constexpr double paper_tokens_per_step = 480.0 * 1024.0;
 /// Calls `visit(key, member)` for every option that spec.json holds: written and read by the same list.
 template <class Options, class Visit>
 void for_each_option(Options& o, Visit visit) {
-  visit("data", o.data);
-  visit("valid", o.valid);
+  for_each_shared_option(o, visit);
   visit("tokenizer", o.tokenizer);
-  visit("out", o.out);
   visit("layers", o.layers);
   visit("hidden", o.hidden);
   visit("heads", o.heads);
@@ -29,33 +25,14 @@ void for_each_option(Options& o, Visit visit) {
   visit("head_dim", o.head_dim);
   visit("intermediate", o.intermediate);
   visit("vocab", o.vocab);
-  visit("context", o.context);
-  visit("window", o.window);
   visit("rope_theta", o.rope_theta);
   visit("full_attention", o.full_attention);
-  visit("global_bias", o.global_bias);
   visit("policy", o.policy);
-  visit("batch", o.batch);
   visit("micro_batch", o.micro_batch);
-  visit("steps", o.steps);
   visit("epochs", o.epochs);
-  visit("learning_rate", o.learning_rate);
   visit("final_learning_rate_ratio", o.final_learning_rate_ratio);
   visit("warmup_steps", o.warmup_steps);
-  visit("beta1", o.beta1);
-  visit("beta2", o.beta2);
-  visit("weight_decay", o.weight_decay);
-  visit("clip", o.clip);
-  visit("sparse_regularized_value", o.sparse_regularized_value);
   visit("local_charge", o.local_charge);
-  visit("seed", o.seed);
-  visit("dtype", o.dtype);
-  visit("device", o.device);
-  visit("threads", o.threads);
-  visit("ranks", o.ranks);
-  visit("checkpoint_every", o.checkpoint_every);
-  visit("checkpoints_kept", o.checkpoints_kept);
-  visit("evaluate_every", o.evaluate_every);
   visit("evaluate_segments", o.evaluate_segments);
 }
 
@@ -103,8 +80,7 @@ Expected<TrainOptions> resolve(TrainOptions o) {
   NATSCOPE_CHECK(in_range("--context", o.context, 2, 131072));
   NATSCOPE_CHECK(in_range("--window", o.window, 0, 131072));
   NATSCOPE_CHECK(in_range("--rope-theta", o.rope_theta, 1.0, 1e9));
-  NATSCOPE_CHECK(in_range("--global-bias", o.global_bias, -100, 100));
-  NATSCOPE_CHECK(in_range("--batch", o.batch, 1, 65536));
+  NATSCOPE_CHECK(settle_shared_options(o));
   if (o.micro_batch == 0) o.micro_batch = o.batch;
   NATSCOPE_CHECK(in_range("--micro-batch", o.micro_batch, 1, o.batch));
   if (o.batch % o.micro_batch != 0) {
@@ -112,20 +88,9 @@ Expected<TrainOptions> resolve(TrainOptions o) {
   }
   NATSCOPE_CHECK(in_range("--steps", static_cast<double>(o.steps), 0, 1e9));
   if (o.steps == 0) NATSCOPE_CHECK(in_range("--epochs", o.epochs, 1e-6, 1e4));
-  NATSCOPE_CHECK(in_range("--lr", o.learning_rate, 0, 10));
   NATSCOPE_CHECK(in_range("--final-lr-ratio", o.final_learning_rate_ratio, 0, 1));
   NATSCOPE_CHECK(in_range("--warmup", o.warmup_steps, 0, 1e9));
-  NATSCOPE_CHECK(in_range("--beta1", o.beta1, 0, 0.99999));
-  NATSCOPE_CHECK(in_range("--beta2", o.beta2, 0, 0.9999999));
-  NATSCOPE_CHECK(in_range("--weight-decay", o.weight_decay, 0, 10));
-  NATSCOPE_CHECK(in_range("--clip", o.clip, 1e-9, 1e9));
-  NATSCOPE_CHECK(in_range("--lambda", o.sparse_regularized_value, 0, 1));
-  NATSCOPE_CHECK(in_range("--ranks", o.ranks, 1, 4096));
-  NATSCOPE_CHECK(in_range("--threads", o.threads, 0, 1024));
-  if (o.threads == 0) o.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  NATSCOPE_CHECK(in_range("--checkpoint-every", static_cast<double>(o.checkpoint_every), 1, 1e9));
   NATSCOPE_CHECK(in_range("--keep", o.checkpoints_kept, 2, 1000));
-  NATSCOPE_CHECK(in_range("--eval-every", static_cast<double>(o.evaluate_every), 0, 1e9));
   NATSCOPE_CHECK(in_range("--eval-segments", o.evaluate_segments, 1, 1e6));
   return o;
 }

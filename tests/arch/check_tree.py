@@ -44,6 +44,9 @@ RULES = {
 # Files here may include LibTorch, or a header that includes it. Nobody else may, not even through another header.
 TORCH_FOLDERS = ("core/engine/", "core/train/", "app/", "tests/core/engine/", "tests/core/train/", "tests/app/", "tests/bench/")
 
+# A header of the system -> the one file outside tests that may include it: what it is for stands there, for all.
+HOMES = {"dlfcn.h": "core/base/shared_library.cpp"}
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
@@ -88,6 +91,8 @@ def check_includes(name, lines, known):
         for pattern, reason in RULES.get(prefix, []):
             if pattern.search(target):
                 yield number, f"includes {target}: {reason}"
+        if HOMES.get(target, name) != name and not name.startswith("tests/"):
+            yield number, f"includes {target}: that is {HOMES[target]}'s, use it"
         if quote == '"' and (".." in target or (OURS.match(target) and not resolve(target, known))):
             yield number, f"includes {target}: no such file from the root of the tree"
         sibling = f"{pathlib.PurePosixPath(name).parent}/{target}"

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <doctest/doctest.h>
 
-#include <chrono>
-#include <cstdlib>
 #include <filesystem>
 
 #include "core/io/torch_archive.h"

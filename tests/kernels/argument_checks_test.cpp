@@ -11,7 +11,7 @@
 
 using namespace natscope;
 using namespace natscope::kernels;
-using natscope::tests::GuardedArray;
+using natscope::test::GuardedArray;
 
 namespace {
 

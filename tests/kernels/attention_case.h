@@ -12,7 +12,7 @@
 #include "tests/kernels/guarded_array.h"
 #include "tests/kernels/random_arrays.h"
 
-namespace natscope::tests {
+namespace natscope::test {
 
 /// One layer's worth of attention over a whole sequence: what both ways through the cache must give.
 struct AttentionCase {
@@ -55,6 +55,15 @@ struct AttentionCase {
     roles = random.roles(kv_heads * tokens, shares);
   }
 };
+
+/// A case of random numbers; roles come in the proportion of `shares`, in the order G, L, S.
+inline AttentionCase random_case(RandomArrays& random, std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
+                                 std::int64_t tokens, std::int64_t window, kernels::ElementType dtype,
+                                 const std::vector<double>& shares = {1, 2, 3}) {
+  AttentionCase c{heads, kv_heads, head_dim, tokens, window, dtype, {}, {}, {}, {}};
+  c.fill(random, shares);
+  return c;
+}
 
 template <class Sum>
 struct AttentionResult {
@@ -125,4 +134,4 @@ inline void append_tokens(const AttentionCase& c, kernels::KvCache& cache, std::
   }
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -15,7 +15,7 @@
 /// H2O.
 using namespace natscope;
 using namespace natscope::kernels;
-using namespace natscope::tests;
+using namespace natscope::test;
 
 TEST_CASE("a long cache gives equal bits on any number of threads, and on every run") {
   RandomArrays random(43);

@@ -3,25 +3,14 @@
 
 #include <vector>
 
-#include "tests/kernels/case_turns.h"
 #include "tests/kernels/sequence_backend.h"
 #include "tests/kernels/sequence_check.h"
+#include "tests/support/case_turns.h"
 
 /// The cases of every backend: this program's are those that sequence_backend says.
 using namespace natscope;
 using namespace natscope::kernels;
-using namespace natscope::tests;
-
-namespace {
-
-AttentionCase make_case(RandomArrays& random, std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
-                        std::int64_t tokens, std::int64_t window, ElementType dtype) {
-  AttentionCase c{heads, kv_heads, head_dim, tokens, window, dtype, {}, {}, {}, {}};
-  c.fill(random, {1, 2, 3});
-  return c;
-}
-
-}  // namespace
+using namespace natscope::test;
 
 TEST_CASE("token by token through the cache equals the dense rule") {
   RandomArrays random(41);
@@ -33,7 +22,7 @@ TEST_CASE("token by token through the cache equals the dense rule") {
         for (const std::int64_t window : {0, 1, 16}) {
           CAPTURE(tokens);
           CAPTURE(window);
-          const AttentionCase c = make_case(random, 4, 2, 16, tokens, window, dtype);
+          const AttentionCase c = random_case(random, 4, 2, 16, tokens, window, dtype);
           check_against_dense(c, backend.decode(c, 32), backend.bf16_operands);
         }
       }
@@ -57,7 +46,7 @@ TEST_CASE("every head layout, head size and page size gives the dense result") {
           CAPTURE(heads.query);
           CAPTURE(heads.kv);
           CAPTURE(head_dim);
-          const AttentionCase c = make_case(random, heads.query, heads.kv, head_dim, 41, 5, dtype);
+          const AttentionCase c = random_case(random, heads.query, heads.kv, head_dim, 41, 5, dtype);
           const auto page_entries = static_cast<std::int32_t>(random.between(1, 40));
           if (turns.next()) check_against_dense(c, backend.decode(c, page_entries), backend.bf16_operands);
         }

@@ -8,7 +8,7 @@
 #include "kernels/attention_tile.h"
 #include "tests/kernels/random_arrays.h"
 
-namespace natscope::tests {
+namespace natscope::test {
 
 /// One head's map, dense and in double: weights [T, T] with −1 where the mask hides the key.
 struct AttentionMapCase {
@@ -74,4 +74,4 @@ inline AttentionMapCase random_map(RandomArrays& random, std::int64_t tokens, st
   return map;
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -12,26 +12,14 @@
 /// What a prefill through kernels::KvCache promises besides its result.
 using namespace natscope;
 using namespace natscope::kernels;
-using namespace natscope::tests;
-
-namespace {
-
-AttentionCase make_case(RandomArrays& random, std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
-                        std::int64_t tokens, std::int64_t window, ElementType dtype,
-                        const std::vector<double>& shares) {
-  AttentionCase c{heads, kv_heads, head_dim, tokens, window, dtype, {}, {}, {}, {}};
-  c.fill(random, shares);
-  return c;
-}
-
-}  // namespace
+using namespace natscope::test;
 
 TEST_CASE("equal bits on any number of threads, and on every run") {
   RandomArrays random(55);
   INFO(random.how_to_repeat());
   const int threads_before = omp_get_max_threads();
   for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
-    const AttentionCase c = make_case(random, 6, 3, 64, 400, 20, dtype, {1, 1, 1});
+    const AttentionCase c = random_case(random, 6, 3, 64, 400, 20, dtype, {1, 1, 1});
     std::vector<float> first;
     for (const int threads : {1, 2, 3, 2}) {
       omp_set_num_threads(threads);
@@ -46,7 +34,7 @@ TEST_CASE("equal bits on any number of threads, and on every run") {
 TEST_CASE("a chunk of no tokens is fine and writes nothing") {
   RandomArrays random(56);
   INFO(random.how_to_repeat());
-  const AttentionCase c = make_case(random, 2, 1, 8, 5, 3, ElementType::f32, {1, 1, 1});
+  const AttentionCase c = random_case(random, 2, 1, 8, 5, 3, ElementType::f32, {1, 1, 1});
   const auto cache = cache_for(c);
   append_tokens(c, *cache, 0, 5);
   for (const Backend backend : {Backend::ref, Backend::cpu}) {

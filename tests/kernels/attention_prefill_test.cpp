@@ -3,24 +3,16 @@
 
 #include <vector>
 
-#include "tests/kernels/case_turns.h"
 #include "tests/kernels/sequence_backend.h"
 #include "tests/kernels/sequence_check.h"
+#include "tests/support/case_turns.h"
 
 /// The cases of every backend: this program's are those that sequence_backend says.
 using namespace natscope;
 using namespace natscope::kernels;
-using namespace natscope::tests;
+using namespace natscope::test;
 
 namespace {
-
-AttentionCase make_case(RandomArrays& random, std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
-                        std::int64_t tokens, std::int64_t window, ElementType dtype,
-                        const std::vector<double>& shares) {
-  AttentionCase c{heads, kv_heads, head_dim, tokens, window, dtype, {}, {}, {}, {}};
-  c.fill(random, shares);
-  return c;
-}
 
 const std::vector<std::vector<double>> mixes{{1, 1, 1}, {1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {1, 10, 30}, {10, 1, 1}};
 
@@ -36,7 +28,7 @@ TEST_CASE("in one go and in any chunks, prefill equals the dense rule") {
       for (const std::vector<double>& shares : mixes) {
         for (const std::int64_t tokens : {0, 1, 31, 33, 131}) {
           for (const std::int64_t window : {0, 1, 16, 500}) {
-            const AttentionCase c = make_case(random, 4, 2, 16, tokens, window, dtype, shares);
+            const AttentionCase c = random_case(random, 4, 2, 16, tokens, window, dtype, shares);
             for (const std::int64_t chunk : {1, 7, 32, 61, 500}) {
               CAPTURE(tokens);
               CAPTURE(window);
@@ -66,8 +58,8 @@ TEST_CASE("every head layout, head size and page size gives the dense result") {
           CAPTURE(heads.query);
           CAPTURE(heads.kv);
           CAPTURE(head_dim);
-          const AttentionCase c = make_case(random, heads.query, heads.kv, head_dim, 97, 9, dtype,
-                                            mixes[static_cast<std::size_t>(random.between(0, 5))]);
+          const AttentionCase c = random_case(random, heads.query, heads.kv, head_dim, 97, 9, dtype,
+                                              mixes[static_cast<std::size_t>(random.between(0, 5))]);
           const std::int64_t chunk = random.between(1, 97);
           const auto page_entries = static_cast<std::int32_t>(random.between(1, 40));
           if (turns.next()) check_against_dense(c, backend.prefill(c, chunk, page_entries), true);
@@ -87,7 +79,7 @@ TEST_CASE("longer sequences: sparse and dense heads side by side, every block bo
     for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
       for (const std::vector<double>& shares : mixes) {
         for (const std::int64_t window : {3, 64, 1000}) {
-          const AttentionCase c = make_case(random, 2, 1, 32, 701, window, dtype, shares);
+          const AttentionCase c = random_case(random, 2, 1, 32, 701, window, dtype, shares);
           CAPTURE(window);
           for (const std::int64_t chunk : {701, 257}) {
             if (turns.next()) check_against_dense(c, backend.prefill(c, chunk, 32), true);

@@ -12,7 +12,7 @@
 
 using namespace natscope;
 using namespace natscope::kernels;
-using namespace natscope::tests;
+using namespace natscope::test;
 
 TEST_CASE("entropy, sink and self weight are those of the dense rows") {
   RandomArrays random(81);

@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "tests/kernels/attention_map_case.h"
-#include "tests/kernels/case_turns.h"
 #include "tests/kernels/guarded_array.h"
 #include "tests/kernels/tested_backend.h"
+#include "tests/support/case_turns.h"
 
 using namespace natscope;
 using namespace natscope::kernels;
-using namespace natscope::tests;
+using namespace natscope::test;
 
 namespace {
 

@@ -16,7 +16,7 @@
 #include "tests/kernels/random_arrays.h"
 #include "tests/kernels/tested_backend.h"
 
-namespace natscope::tests {
+namespace natscope::test {
 
 using kernels::AttentionTrainInputs;
 using kernels::ConstView;
@@ -294,4 +294,4 @@ inline const std::vector<Shape>& shapes() {
   return all;
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -10,7 +10,7 @@
 #include "tests/kernels/attention_train_case.h"
 
 /// What only the CPU backend promises (any number of threads, every instruction set), and what launch/ refuses.
-namespace natscope::tests {
+namespace natscope::test {
 
 namespace {
 
@@ -49,8 +49,9 @@ TEST_CASE("the code for every instruction set that this processor has agrees wit
 }
 
 TEST_CASE("role gradients are the derivatives of the relaxed mask") {
-  // Moving a_L, a_S of any token and a_G of a global one changes the loss as equations 24 – 26 say, but for the constant m = n.
-  // (For a token that is not global, the paper drops a term of a_G.) Small scores: then nothing is clipped.
+  // Moving a_L, a_S of any token and a_G of a global one changes the loss as equations 24 – 26 say, but for the
+  // constant m = n. (For a token that is not global, the paper drops a term of a_G.) Small scores: then nothing is
+  // clipped.
   const Case of({1, 1, 1, 40, 16, 5}, ElementType::f32, 41, 0.3F);
   CAPTURE(of.random.how_to_repeat());
   Case first_global = of;
@@ -158,4 +159,4 @@ TEST_CASE("a λ that is no number is refused, a window without end is not") {
   CHECK(run_backward(of, fast(), whole, std::nan("")).code == StatusCode::invalid_argument);
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

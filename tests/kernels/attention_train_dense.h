@@ -7,16 +7,18 @@
 #include <cstdint>
 #include <vector>
 
-/// Sections 4, 6 and 7 of the rules as dense matrices of one query head, in `Real`. Shares no code with kernels/: roles are three
-/// vectors of numbers, visibility is the product of equation 5, and sums run over whole matrices.
-namespace natscope::tests {
+/// Sections 4, 6 and 7 of the rules as dense matrices of one query head, in `Real`. Shares no code with kernels/: roles
+/// are three vectors of numbers, visibility is the product of equation 5, and sums run over whole matrices.
+namespace natscope::test {
 
 template <class Real>
 struct Matrix {
   Matrix(std::int64_t row_count, std::int64_t column_count)
       : rows(row_count), columns(column_count), numbers(static_cast<std::size_t>(row_count * column_count)) {}
   Real& operator()(std::int64_t r, std::int64_t c) { return numbers[static_cast<std::size_t>(r * columns + c)]; }
-  const Real& operator()(std::int64_t r, std::int64_t c) const { return numbers[static_cast<std::size_t>(r * columns + c)]; }
+  const Real& operator()(std::int64_t r, std::int64_t c) const {
+    return numbers[static_cast<std::size_t>(r * columns + c)];
+  }
 
   std::int64_t rows;
   std::int64_t columns;
@@ -51,10 +53,10 @@ struct DenseForward {
 };
 
 template <class Real>
-DenseForward<Real> dense_forward(const Matrix<Real>& q, const Matrix<Real>& k, const Matrix<Real>& v, const Options<Real>& a,
-                                 std::int64_t window) {
-  DenseForward<Real> result{Matrix<Real>(q.rows, q.rows), mask_of(a, window), std::vector<Real>(static_cast<std::size_t>(q.rows)),
-                            Matrix<Real>(q.rows, q.columns)};
+DenseForward<Real> dense_forward(const Matrix<Real>& q, const Matrix<Real>& k, const Matrix<Real>& v,
+                                 const Options<Real>& a, std::int64_t window) {
+  DenseForward<Real> result{Matrix<Real>(q.rows, q.rows), mask_of(a, window),
+                            std::vector<Real>(static_cast<std::size_t>(q.rows)), Matrix<Real>(q.rows, q.columns)};
   for (std::int64_t m = 0; m < q.rows; ++m) {
     for (std::int64_t n = 0; n <= m; ++n) {
       Real score = 0;
@@ -86,13 +88,13 @@ std::int64_t next_global_of(const Options<Real>& a, std::int64_t n) {
 }
 
 template <class Real>
-DenseBackward<Real> dense_backward(const Matrix<Real>& q, const Matrix<Real>& k, const Matrix<Real>& v, const Options<Real>& a,
-                                   std::int64_t window, const Matrix<Real>& d_out) {
+DenseBackward<Real> dense_backward(const Matrix<Real>& q, const Matrix<Real>& k, const Matrix<Real>& v,
+                                   const Options<Real>& a, std::int64_t window, const Matrix<Real>& d_out) {
   const DenseForward<Real> forward = dense_forward(q, k, v, a, window);
   const std::int64_t length = q.rows;
   const Real scale = 1 / std::sqrt(static_cast<Real>(q.columns));
-  DenseBackward<Real> result{Matrix<Real>(length, q.columns), Matrix<Real>(length, q.columns), Matrix<Real>(length, q.columns),
-                             Matrix<Real>(length, length), Matrix<Real>(length, 3)};
+  DenseBackward<Real> result{Matrix<Real>(length, q.columns), Matrix<Real>(length, q.columns),
+                             Matrix<Real>(length, q.columns), Matrix<Real>(length, length), Matrix<Real>(length, 3)};
   for (std::int64_t m = 0; m < length; ++m) {
     Real delta = 0;
     for (std::int64_t d = 0; d < q.columns; ++d) delta += d_out(m, d) * forward.out(m, d);
@@ -125,4 +127,4 @@ DenseBackward<Real> dense_backward(const Matrix<Real>& q, const Matrix<Real>& k,
   return result;
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "tests/kernels/attention_train_case.h"
-#include "tests/kernels/case_turns.h"
+#include "tests/support/case_turns.h"
 
 /// The cases of every backend: this program's are those that tested_backend says.
-namespace natscope::tests {
+namespace natscope::test {
 
 TEST_CASE("every backend agrees with the dense formulas") {
   std::uint64_t seed = 100;
@@ -101,4 +101,4 @@ TEST_CASE("nothing to do is done") {
   }
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

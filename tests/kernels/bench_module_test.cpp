@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What `bench gpu` loads: every kernel is prepared, run and released at small shapes, so that a session on a GPU does not
-// end in its first row. Times are looked at for being there only.
+// What `bench gpu` loads: every kernel is prepared, run and released at small shapes, so that a session on a GPU does
+// not end in its first row. Times are looked at for being there only.
 #include <dlfcn.h>
 #include <doctest/doctest.h>
 
@@ -10,7 +10,7 @@
 
 #include "kernels/device_benchmarks.h"
 
-namespace natscope::tests {
+namespace natscope::test {
 
 namespace {
 
@@ -113,4 +113,4 @@ TEST_CASE("what cannot be is an error, and the next one runs") {
   run_all(bench, BenchmarkedKernel::read_memory, {.tokens = 4096}, 4096);
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -14,7 +14,7 @@
 #include "tests/kernels/host_team.h"
 #include "tests/kernels/tested_cache.h"
 
-namespace natscope::tests {
+namespace natscope::test {
 
 /// Memory as a device gives it, between guard zones; every byte starts as one of a NaN.
 class GuardedBytes {
@@ -187,4 +187,4 @@ class CacheOnHost : public TestedCache {
   kernels::cuda::AppendShared shared_{};
 };
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "kernels/cuda/attention_decode.h"
-#include "tests/kernels/case_turns.h"
 #include "tests/kernels/sequence_backend.h"
+#include "tests/support/case_turns.h"
 
 using namespace natscope;
 using namespace natscope::kernels;
-using namespace natscope::tests;
+using namespace natscope::test;
 
 namespace {
 

@@ -12,11 +12,11 @@
 
 #include "kernels/cuda/attention_decode.h"
 #include "kernels/cuda/kv_cache.h"
-#include "tests/kernels/case_turns.h"
 #include "tests/kernels/device_call.h"
 #include "tests/kernels/random_arrays.h"
+#include "tests/support/case_turns.h"
 
-namespace natscope::tests {
+namespace natscope::test {
 
 namespace {
 
@@ -162,4 +162,4 @@ TEST_CASE("a long and uneven cache, many tiles a worker") {
   }
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -7,7 +7,7 @@
 #include "kernels/attention_decode.h"
 #include "tests/kernels/attention_case.h"
 
-namespace natscope::tests {
+namespace natscope::test {
 
 /// What one token brings to a decode.
 struct DecodeStep {
@@ -40,4 +40,4 @@ inline kernels::Status decode(kernels::Backend backend, const AttentionCase& c, 
       kernels::View<float, 2>::packed(out.data(), {c.heads, c.head_dim}), lse.span(), self_scores);
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

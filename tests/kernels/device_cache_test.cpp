@@ -2,19 +2,18 @@
 // The device's cache against the CPU's: the same entries, roles and contents after the same tokens, on as many pages.
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <map>
 #include <memory>
 #include <vector>
 
 #include "kernels/kv_cache.h"
-#include "tests/kernels/case_turns.h"
 #include "tests/kernels/random_arrays.h"
 #include "tests/kernels/tested_cache.h"
+#include "tests/support/case_turns.h"
 
 using namespace natscope;
 using namespace natscope::kernels;
-using namespace natscope::tests;
+using namespace natscope::test;
 
 namespace {
 
@@ -246,7 +245,8 @@ TEST_CASE("heavy hitters stay on the device as on the CPU, whatever the roles") 
             const ElementType dtype = heavy % 2 == 0 ? ElementType::f32 : ElementType::bf16;
             BothCaches caches(backend, {3, 2, 8, dtype, page_entries}, 90, 5, &rule);
             while (caches.position < 80) {
-              // One token of all layers at once, or several of one layer after the other, as steps and prompts have them.
+              // One token of all layers at once, or several of one layer after the other, as steps and prompts have
+              // them.
               if (random.between(0, 1) == 0) {
                 REQUIRE(caches.device->reserve(1, 3).ok());
                 caches.append_token(random, shares);

@@ -14,7 +14,7 @@
 #include "kernels/views.h"
 
 /// One call of an operation of kernels/cuda from a test: the host's arrays on the device, each between guard zones.
-namespace natscope::tests {
+namespace natscope::test {
 
 /// Elements from the first one to behind the last one, whatever lies between.
 template <class T, int Rank>
@@ -143,4 +143,4 @@ template <class Operation>
   return {};
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -7,7 +7,7 @@
 #include <limits>
 #include <span>
 
-namespace natscope::tests {
+namespace natscope::test {
 
 /// The largest difference to the truth; infinite where a NaN stands or the sizes differ.
 template <class A, class B>
@@ -35,4 +35,4 @@ template <class B>
   return std::max(2 * plain_error, 2 * magnitude * static_cast<double>(std::numeric_limits<float>::epsilon()));
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

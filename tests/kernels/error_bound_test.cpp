@@ -7,7 +7,7 @@
 
 #include "tests/kernels/guarded_array.h"
 
-using namespace natscope::tests;
+using namespace natscope::test;
 
 namespace {
 

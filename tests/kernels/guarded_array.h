@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-namespace natscope::tests {
+namespace natscope::test {
 
 /// An output that starts as NaN, between two guard zones: what was not written and what was written outside both show.
 class GuardedArray {
@@ -40,4 +40,4 @@ class GuardedArray {
   std::vector<float> storage_;
 };
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -12,7 +12,7 @@
 #include "tests/kernels/tested_cache.h"
 
 /// How a sequence under H2O is written down, and what the rule says of it.
-namespace natscope::tests {
+namespace natscope::test {
 
 inline HeavyHittersRun unwritten_run(const AttentionCase& c) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
@@ -103,4 +103,4 @@ HeavyHittersTruth<Sum> follow_heavy_hitters(const AttentionCase& c, const kernel
   return truth;
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

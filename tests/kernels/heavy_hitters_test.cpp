@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <doctest/doctest.h>
 
-#include <span>
 #include <vector>
 
-#include "tests/kernels/case_turns.h"
 #include "tests/kernels/heavy_hitters_run.h"
 #include "tests/kernels/sequence_check.h"
+#include "tests/support/case_turns.h"
 
 /// H2O token by token, of every backend: this program's are those that sequence_backend says.
 using namespace natscope;
 using namespace natscope::kernels;
-using namespace natscope::tests;
+using namespace natscope::test;
 
 namespace {
 
@@ -21,8 +20,7 @@ constexpr double score_error = 5e-4;  // sums of up to some tens, of weights tha
 AttentionCase make_case(RandomArrays& random, std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
                         std::int64_t tokens, std::int64_t window, ElementType dtype,
                         const std::vector<double>& shares = {1, 0, 0}) {
-  AttentionCase c{heads, kv_heads, head_dim, tokens, window, dtype, {}, {}, {}, {}};
-  c.fill(random, shares);
+  AttentionCase c = random_case(random, heads, kv_heads, head_dim, tokens, window, dtype, shares);
   round_to(dtype, c.queries);
   return c;
 }

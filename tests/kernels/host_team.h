@@ -7,7 +7,7 @@
 
 #include "kernels/cuda/train_plan.h"
 
-namespace natscope::tests {
+namespace natscope::test {
 
 /// What headers of kernels/cuda call a Team, as one thread that does everything.
 struct HostTeam {
@@ -42,4 +42,4 @@ struct HostTeam {
   }
 };
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -13,7 +13,7 @@
 
 using namespace natscope;
 using namespace natscope::kernels;
-using natscope::tests::RandomArrays;
+using natscope::test::RandomArrays;
 
 namespace {
 

@@ -16,7 +16,7 @@
 #include "tests/kernels/sequence_backend.h"
 
 using namespace natscope::kernels;
-using namespace natscope::tests;
+using namespace natscope::test;
 
 namespace {
 

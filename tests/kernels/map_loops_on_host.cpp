@@ -9,7 +9,7 @@
 #include "kernels/cuda/map_loops.h"
 #include "kernels/launch/map_checks.h"
 
-namespace natscope::tests {
+namespace natscope::test {
 
 namespace {
 
@@ -138,4 +138,4 @@ Status map_loops_statistics(const AttentionMapSource& source, TokenPos first_que
   return {};
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

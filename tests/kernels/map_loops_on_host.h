@@ -7,7 +7,7 @@
 #include "kernels/attention_tile.h"
 
 /// The loops of kernels/cuda's maps (map_loops.h) over plain arrays: the same cells, squares and masks as on a GPU.
-namespace natscope::tests {
+namespace natscope::test {
 
 kernels::Status map_loops_tile(const kernels::AttentionMapSource& source, TokenPos first_query, TokenPos first_key,
                                int zoom, kernels::View<float, 2> maximum, kernels::View<float, 2> mean,
@@ -17,4 +17,4 @@ kernels::Status map_loops_statistics(const kernels::AttentionMapSource& source, 
                                      std::span<float> entropy, std::span<float> sink_weight,
                                      std::span<float> self_weight);
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -13,7 +13,7 @@
 #include "kernels/element_type.h"
 #include "kernels/token_roles.h"
 
-namespace natscope::tests {
+namespace natscope::test {
 
 /// The numbers of one test. NATSCOPE_SEED=… in the environment repeats a failed run; a failure prints its seed.
 class RandomArrays {
@@ -62,4 +62,4 @@ inline void round_to(kernels::ElementType dtype, std::vector<float>& numbers) {
   for (float& number : numbers) number = kernels::to_float(kernels::to_bf16(number));
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -14,7 +14,7 @@
 /// Inference of one layer as the tests call it: a whole sequence through a cache, whoever owns the cache, in the layout
 /// of dense_attention. Outputs start as NaN between guard zones. As in tested_backend.h, the file that a program is
 /// linked with says which backends it runs.
-namespace natscope::tests {
+namespace natscope::test {
 
 /// What came of a sequence under H2O.
 struct HeavyHittersRun {
@@ -44,4 +44,4 @@ struct LinearBackend {
 [[nodiscard]] std::vector<SequenceBackend> sequence_backends();
 [[nodiscard]] std::vector<LinearBackend> linear_backends();
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -16,7 +16,7 @@
 #include "tests/kernels/heavy_hitters_run.h"
 #include "tests/kernels/tested_cache.h"
 
-namespace natscope::tests {
+namespace natscope::test {
 
 namespace {
 
@@ -266,4 +266,4 @@ std::vector<CacheBackend> cache_backends() {
            }}};
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -15,7 +15,7 @@
 #include "tests/kernels/heavy_hitters_run.h"
 #include "tests/kernels/sequence_loops_on_host.h"
 
-namespace natscope::tests {
+namespace natscope::test {
 
 namespace {
 
@@ -230,4 +230,4 @@ std::vector<LinearBackend> linear_backends() {
           {"cuda's loops of one token on the host", token_loops}};
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

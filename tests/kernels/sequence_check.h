@@ -7,7 +7,7 @@
 #include "tests/kernels/attention_case.h"
 #include "tests/kernels/error_bound.h"
 
-namespace natscope::tests {
+namespace natscope::test {
 
 /// A sequence against the dense rule. In general it is held to twice a plain f32 computation (an error of lse is one of
 /// every weight, so its floor is that of 1). With `bf16_operands`, over a bf16 cache, products may take bf16 operands,
@@ -44,4 +44,4 @@ inline void check_against_dense(const AttentionCase& c, const AttentionResult<fl
                 [](const AttentionCase& of, auto number) { return dense_attention<decltype(number)>(of); });
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -13,7 +13,7 @@
 #include "tests/kernels/heavy_hitters_run.h"
 #include "tests/kernels/train_blocks_on_host.h"
 
-namespace natscope::tests {
+namespace natscope::test {
 
 namespace {
 
@@ -312,4 +312,4 @@ std::vector<CacheBackend> cache_backends() {
            }}};
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <string_view>
 
-/// NATSCOPE_SIMD=avx2 or sse4 in the environment: what better processors have is left alone, so that a test on one of them
-/// also runs the code that others would choose.
+/// NATSCOPE_SIMD=avx2 or sse4 in the environment: what better processors have is left alone, so that a test on one of
+/// them also runs the code that others would choose.
 namespace {
 
 const bool chosen = [] {

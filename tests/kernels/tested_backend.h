@@ -14,7 +14,7 @@
 /// which ones it runs: tested_backend_host.cpp (ref, cpu, and CUDA's loops over plain arrays) or
 /// tested_backend_cuda.cpp (the GPU alone, every call twice, and an error when the bits differ or a guard zone was
 /// written).
-namespace natscope::tests {
+namespace natscope::test {
 
 /// Training attention with arrays of the host.
 struct TrainBackend {
@@ -44,4 +44,4 @@ struct MapBackend {
 [[nodiscard]] std::vector<TrainBackend> train_backends();
 [[nodiscard]] std::vector<MapBackend> map_backends();
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -6,7 +6,7 @@
 #include "tests/kernels/device_call.h"
 #include "tests/kernels/tested_backend.h"
 
-namespace natscope::tests {
+namespace natscope::test {
 
 namespace {
 
@@ -71,4 +71,4 @@ Status map_statistics(const AttentionMapSource& source, TokenPos first_query, st
 std::vector<TrainBackend> train_backends() { return {{"cuda", train_forward, train_backward}}; }
 std::vector<MapBackend> map_backends() { return {{"cuda", map_tile, map_statistics}}; }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -3,7 +3,7 @@
 #include "tests/kernels/tested_backend.h"
 #include "tests/kernels/train_loops_on_host.h"
 
-namespace natscope::tests {
+namespace natscope::test {
 
 namespace {
 
@@ -48,4 +48,4 @@ std::vector<MapBackend> map_backends() {
           {"cuda's loops on the host", map_loops_tile, map_loops_statistics}};
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -12,7 +12,7 @@
 
 /// The device's cache as the tests call it, whoever runs its arithmetic: as in tested_backend.h, the file that a
 /// program is linked with says whether that is a GPU or a loop on the host.
-namespace natscope::tests {
+namespace natscope::test {
 
 /// One step's tokens of one layer: roles [kv_heads, n]; keys, values [kv_heads, n, head_dim].
 struct AppendedStep {
@@ -62,4 +62,4 @@ struct CacheBackend {
 
 [[nodiscard]] std::vector<CacheBackend> cache_backends();
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

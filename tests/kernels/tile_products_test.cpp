@@ -12,7 +12,7 @@
 
 using namespace natscope::kernels;
 using namespace natscope::kernels::cuda;
-using natscope::tests::RandomArrays;
+using natscope::test::RandomArrays;
 
 namespace {
 

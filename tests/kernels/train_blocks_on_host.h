@@ -13,7 +13,7 @@
 #include "tests/kernels/host_team.h"
 
 /// What train_loops.h and prefill_loops.h call a Block of queries, over plain arrays with its products written out.
-namespace natscope::tests {
+namespace natscope::test {
 
 inline float operand(float number, kernels::ElementType dtype) {
   return dtype == kernels::ElementType::bf16 ? kernels::to_float(kernels::to_bf16(number)) : number;
@@ -248,4 +248,4 @@ inline float scale_log2_of(std::int64_t head_dim) {
   return static_cast<float>(1 / std::sqrt(static_cast<double>(head_dim))) * kernels::cuda::log2_e;
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

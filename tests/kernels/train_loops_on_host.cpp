@@ -7,7 +7,7 @@
 
 #include "tests/kernels/train_blocks_on_host.h"
 
-namespace natscope::tests {
+namespace natscope::test {
 
 namespace {
 
@@ -169,4 +169,4 @@ Status train_loops_backward(const AttentionTrainInputs& inputs, ConstView<float,
   return {};
 }
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -5,7 +5,7 @@
 
 /// The loops of kernels/cuda's training attention (train_plan.h, train_loops.h) over plain arrays: the same plans,
 /// tiles, masks, stages and sums as on a GPU with its matrix products written out. What is wrong here is wrong there.
-namespace natscope::tests {
+namespace natscope::test {
 
 kernels::Status train_loops_forward(const kernels::AttentionTrainInputs& inputs, kernels::View<float, 4> out,
                                     kernels::View<float, 3> lse);
@@ -15,4 +15,4 @@ kernels::Status train_loops_backward(const kernels::AttentionTrainInputs& inputs
                                      double lambda, kernels::View<float, 4> dq, kernels::View<float, 4> dk,
                                      kernels::View<float, 4> dv, kernels::View<float, 4> d_roles);
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -11,7 +11,7 @@
 
 using namespace natscope;
 using namespace natscope::kernels::cuda;
-using natscope::tests::RandomArrays;
+using natscope::test::RandomArrays;
 
 namespace {
 

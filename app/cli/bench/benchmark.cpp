@@ -29,7 +29,9 @@ double gemm_flop_per_s(at::ScalarType dtype) {
   return 2.0 * gemm_size * gemm_size * gemm_size / best_s;
 }
 
-nlohmann::json optional_number(const std::optional<double>& value) { return value ? nlohmann::json(*value) : nlohmann::json(); }
+nlohmann::json optional_number(const std::optional<double>& value) {
+  return value ? nlohmann::json(*value) : nlohmann::json();
+}
 
 }  // namespace
 
@@ -67,7 +69,8 @@ Expected<Roofs> measured_roofs() {
       measured.gemm_f32_flop_per_s = gemm_flop_per_s(at::kFloat);
       measured.gemm_bf16_flop_per_s = gemm_flop_per_s(at::kBFloat16);
     } catch (const std::exception& problem) {
-      return fail(ErrorCode::out_of_memory, std::string("the machine's roofs could not be measured: ") + problem.what());
+      return fail(ErrorCode::out_of_memory,
+                  std::string("the machine's roofs could not be measured: ") + problem.what());
     }
     return measured;
   }();

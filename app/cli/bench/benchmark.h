@@ -28,8 +28,8 @@ struct Row {
   std::optional<double> limit;              ///< the roof measured in the same run, in `unit`
   std::optional<double> fraction_of_limit;  ///< how much of the limit was reached, 0 … 1
   std::int64_t runs = 0;
-  double spread = 0;                        ///< (largest − smallest) / median over the runs
-  std::string target = {};                  ///< what it should reach, for people; empty: nothing is set
+  double spread = 0;        ///< (largest − smallest) / median over the runs
+  std::string target = {};  ///< what it should reach, for people; empty: nothing is set
 };
 
 [[nodiscard]] nlohmann::json as_json(const Row& row);
@@ -46,8 +46,8 @@ struct Summary {
 
 /// What the machine can do, measured once a process when it is first asked for.
 struct Roofs {
-  double read_bytes_per_s = 0;       ///< streaming reads on all threads, a buffer far over the caches
-  double gemm_f32_flop_per_s = 0;    ///< LibTorch's product of 2048² matrices
+  double read_bytes_per_s = 0;     ///< streaming reads on all threads, a buffer far over the caches
+  double gemm_f32_flop_per_s = 0;  ///< LibTorch's product of 2048² matrices
   double gemm_bf16_flop_per_s = 0;
 };
 [[nodiscard]] Expected<Roofs> measured_roofs();
@@ -55,15 +55,15 @@ struct Roofs {
 struct Context {
   std::stop_token stop;
   int threads = 0;
-  std::string row = {};  ///< the one row that is wanted; empty: all
+  std::string row = {};                      ///< the one row that is wanted; empty: all
   std::filesystem::path device_module = {};  ///< as EngineOptions has it, for rows on a device
 
   [[nodiscard]] bool wants(std::string_view name) const { return row.empty() || row == name; }
 };
 
 struct Benchmark {
-  const char* name;         ///< as `bench NAME` takes it
-  const char* group;        ///< `bench GROUP` runs all of it: "cpu", "train"
+  const char* name;   ///< as `bench NAME` takes it
+  const char* group;  ///< `bench GROUP` runs all of it: "cpu", "train"
   const char* description;
   Expected<std::vector<Row>> (*run)(const Context& context);  ///< measures only the rows that `context` wants
   std::vector<const char*> rows = {};                         ///< their names; `bench NAME` takes one of them, too

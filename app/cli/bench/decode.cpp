@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /// Decode: one token at a time through the cache, dense and with roles injected.
-#include <algorithm>
-#include <array>
 #include <string>
 
 #include "app/cli/bench/benchmarks.h"

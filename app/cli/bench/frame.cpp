@@ -10,8 +10,10 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <system_error>
 
 #include "app/cli/bench/benchmarks.h"
+#include "core/base/program_folder.h"
 
 extern char** environ;
 
@@ -22,10 +24,10 @@ constexpr std::size_t max_answer_bytes = 1U << 20U;
 
 /// What `natscope --bench-frame SIZE` prints, run without a display.
 Expected<std::string> ask_window(std::int64_t size) {
-  std::error_code problem;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", problem);
-  const std::string program = (self.parent_path() / "natscope").string();
-  if (problem || !std::filesystem::exists(program, problem)) {
+  const std::filesystem::path folder = program_folder();
+  const std::string program = (folder / "natscope").string();
+  std::error_code ignored;
+  if (folder.empty() || !std::filesystem::exists(program, ignored)) {
     return fail(ErrorCode::file_not_found, "the window's program is not at " + program,
                 "build with Qt, or leave this benchmark out");
   }

@@ -3,7 +3,6 @@
 
 #include <ATen/ATen.h>
 
-#include <cmath>
 #include <vector>
 
 namespace natscope::bench {
@@ -46,16 +45,25 @@ LibTorchDecoder::LibTorchDecoder(LibTorchDecoder&&) noexcept = default;
 LibTorchDecoder& LibTorchDecoder::operator=(LibTorchDecoder&&) noexcept = default;
 LibTorchDecoder::~LibTorchDecoder() = default;
 
-Expected<LibTorchDecoder> LibTorchDecoder::create(const ModelFolder& folder, kernels::ElementType dtype, std::int64_t depth) {
+Expected<LibTorchDecoder> LibTorchDecoder::create(const ModelFolder& folder, kernels::ElementType dtype,
+                                                  std::int64_t depth) {
   const c10::InferenceMode no_gradients;
   const ModelConfig& config = folder.config();
   auto state = std::make_unique<State>(State{folder, {}, {}, {}, {}, {}, at::kFloat, depth});
   state->dtype = dtype == kernels::ElementType::f32 ? at::kFloat : at::kBFloat16;
   try {
     for (const LayerWeights& weights : folder.weights().layers) {
-      Layer layer{wrap(weights.input_norm), wrap(weights.q),    wrap(weights.k),  wrap(weights.v),
-                  wrap(weights.o),          wrap(weights.post_attention_norm),
-                  wrap(weights.gate),       wrap(weights.up),   wrap(weights.down), {}, {}};
+      Layer layer{wrap(weights.input_norm),
+                  wrap(weights.q),
+                  wrap(weights.k),
+                  wrap(weights.v),
+                  wrap(weights.o),
+                  wrap(weights.post_attention_norm),
+                  wrap(weights.gate),
+                  wrap(weights.up),
+                  wrap(weights.down),
+                  {},
+                  {}};
       layer.keys = at::randn({1, config.kv_heads, depth, config.head_dim}, at::kFloat).to(state->dtype);
       layer.values = at::randn({1, config.kv_heads, depth, config.head_dim}, at::kFloat).to(state->dtype);
       state->layers.push_back(std::move(layer));
@@ -63,7 +71,8 @@ Expected<LibTorchDecoder> LibTorchDecoder::create(const ModelFolder& folder, ker
     state->embed = wrap(folder.weights().embed);
     state->norm = wrap(folder.weights().norm);
     state->head = wrap(folder.weights().lm_head);
-    state->inverse_frequencies = at::pow(config.rope.theta, -at::arange(0, config.head_dim, 2, at::kFloat) / config.head_dim);
+    state->inverse_frequencies =
+        at::pow(config.rope.theta, -at::arange(0, config.head_dim, 2, at::kFloat) / config.head_dim);
   } catch (const std::exception& problem) {
     return fail(ErrorCode::out_of_memory, std::string("the LibTorch reference cannot be made: ") + problem.what());
   }

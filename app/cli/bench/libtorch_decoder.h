@@ -16,7 +16,8 @@ namespace natscope::bench {
 class LibTorchDecoder {
  public:
   /// Errors: out_of_memory.
-  [[nodiscard]] static Expected<LibTorchDecoder> create(const ModelFolder& folder, kernels::ElementType dtype, std::int64_t depth);
+  [[nodiscard]] static Expected<LibTorchDecoder> create(const ModelFolder& folder, kernels::ElementType dtype,
+                                                        std::int64_t depth);
 
   LibTorchDecoder(LibTorchDecoder&&) noexcept;
   LibTorchDecoder& operator=(LibTorchDecoder&&) noexcept;

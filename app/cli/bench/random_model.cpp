@@ -45,8 +45,8 @@ class NormalNumbers {
   std::uint64_t state_;
 };
 
-/// Random numbers that all matrices are cut from, in one type. Speed does not ask for more, and gigabytes of weights are
-/// written as fast as the file takes them.
+/// Random numbers that all matrices are cut from, in one type. Speed does not ask for more, and gigabytes of weights
+/// are written as fast as the file takes them.
 class Block {
  public:
   explicit Block(kernels::ElementType dtype) : element_bytes_(static_cast<std::size_t>(kernels::element_bytes(dtype))) {
@@ -190,12 +190,13 @@ std::int64_t ModelShape::matrix_elements() const {
 Expected<RandomModelFolder> RandomModelFolder::create(const ModelShape& shape, kernels::ElementType dtype,
                                                       const std::filesystem::path& parent) {
   const char* temporary = std::getenv("TMPDIR");
-  const std::string place = !parent.empty()                                ? parent.string()
+  const std::string place = !parent.empty()                              ? parent.string()
                             : temporary != nullptr && *temporary != '\0' ? temporary
-                                                                          : "/tmp";
+                                                                         : "/tmp";
   std::string pattern = place + "/natscope-bench-XXXXXX";
   if (mkdtemp(pattern.data()) == nullptr) {
-    return fail(ErrorCode::io_failure, "no temporary folder can be made at " + pattern, "set TMPDIR to a folder with room");
+    return fail(ErrorCode::io_failure, "no temporary folder can be made at " + pattern,
+                "set TMPDIR to a folder with room");
   }
   RandomModelFolder folder{std::filesystem::path(pattern)};
   NATSCOPE_CHECK(write_file_atomically(folder.path_ / "config.json", std::string_view(config_text(shape))));
@@ -206,7 +207,9 @@ Expected<RandomModelFolder> RandomModelFolder::create(const ModelShape& shape, k
   return folder;
 }
 
-RandomModelFolder::RandomModelFolder(RandomModelFolder&& other) noexcept : path_(std::move(other.path_)) { other.path_.clear(); }
+RandomModelFolder::RandomModelFolder(RandomModelFolder&& other) noexcept : path_(std::move(other.path_)) {
+  other.path_.clear();
+}
 
 RandomModelFolder::~RandomModelFolder() {
   if (path_.empty()) return;

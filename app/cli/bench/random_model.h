@@ -30,10 +30,9 @@ inline constexpr ModelShape shape_124m{};
 /// A folder that is removed with this object. The tokenizer is the bundled demo's.
 class RandomModelFolder {
  public:
-  /// Weights N(0, 0.02) stored as `dtype`, a million different ones again and again; no score layers: roles are injected
-  /// where they matter. Cost: as fast as OpenMP's threads fill files, a shard a layer; no weights in memory beside them.
-  /// Errors: those of writing files; disk_full.
-  /// `parent`: where the folder is made; empty: TMPDIR.
+  /// Weights N(0, 0.02) stored as `dtype`, a million different ones again and again; no score layers: roles are
+  /// injected where they matter. Cost: as fast as OpenMP's threads fill files, a shard a layer; no weights in memory
+  /// beside them. Errors: those of writing files; disk_full. `parent`: where the folder is made; empty: TMPDIR.
   [[nodiscard]] static Expected<RandomModelFolder> create(const ModelShape& shape, kernels::ElementType dtype,
                                                           const std::filesystem::path& parent = {});
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/cli/jobs/follow.h"
 
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <deque>
@@ -9,7 +8,7 @@
 
 #include "app/cli/invocation.h"
 #include "app/cli/jobs/job_report.h"
-#include "app/cli/terminal.h"
+#include "app/cli/step_line.h"
 #include "core/base/cancel.h"
 #include "core/jobs/job_file.h"
 #include "core/jobs/job_progress.h"
@@ -42,28 +41,6 @@ class Watched {
   std::filesystem::path folder_;
   std::optional<jobs::JobEntry> job_;
   Clock::time_point looked_;
-};
-
-/// One line that is drawn over on a terminal, and a line each elsewhere.
-class StepLine {
- public:
-  void draw(const std::string& line) {
-    if (!terminal_) {
-      std::fprintf(stderr, "%s\n", line.c_str());
-      return;
-    }
-    const auto columns = static_cast<std::size_t>(std::max(20, terminal_columns() - 1));
-    std::fprintf(stderr, "\r\x1b[K%s", line.substr(0, columns).c_str());
-    drawn_ = true;
-  }
-  void end() {
-    if (drawn_) std::fprintf(stderr, "\n");
-    drawn_ = false;
-  }
-
- private:
-  bool terminal_ = stderr_is_terminal();
-  bool drawn_ = false;
 };
 
 Expected<void> pause(const std::stop_token& stop) {

@@ -67,15 +67,7 @@ Expected<void> run(const Options& given, CommandContext& context) {
   StudyProgress progress;
   NATSCOPE_TRY(FinetuneStudy study, FinetuneStudy::open(options, context.stop));
   if (given.plan) return print_plan(study, options, context);
-  if (!given.report) {
-    auto done = study.run(progress.listener(), context.stop);
-    if (!done) {
-      progress.say("the same command goes on from here");
-      return done;
-    }
-    if (study.left() > 0)
-      progress.say(std::to_string(study.left()) + " runs are with other processes, or wait for them");
-  }
+  if (!given.report) NATSCOPE_CHECK(run_study(study, "runs", progress, context));
   NATSCOPE_TRY(const auto rows, study.rows());
   return write_results(options, rows, progress, context);
 }

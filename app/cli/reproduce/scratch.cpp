@@ -84,15 +84,7 @@ Expected<void> run(const Options& given, CommandContext& context) {
   StudyProgress progress;
   NATSCOPE_TRY(ScratchStudy study, ScratchStudy::open(
                                        options, [&](const std::string& text) { progress.say(text); }, context.stop));
-  if (!given.report) {
-    auto done = study.run(progress.listener(), context.stop);
-    if (!done) {
-      progress.say("the same command goes on from here");
-      return done;
-    }
-    if (study.left() > 0)
-      progress.say(std::to_string(study.left()) + " trainings are with other processes, or wait for them");
-  }
+  if (!given.report) NATSCOPE_CHECK(run_study(study, "trainings", progress, context));
   NATSCOPE_TRY(const auto rows, study.rows());
   return write_results(options, rows, progress, context);
 }

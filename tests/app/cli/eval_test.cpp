@@ -11,7 +11,8 @@ namespace {
 
 std::string some_text() {
   std::string text;
-  for (int i = 0; i < 40; ++i) text += "The fox ran over hill " + std::to_string(i) + ", and nobody saw where it went. ";
+  for (int i = 0; i < 40; ++i)
+    text += "The fox ran over hill " + std::to_string(i) + ", and nobody saw where it went. ";
   return text;
 }
 
@@ -21,7 +22,8 @@ TEST_CASE("eval's mean is that of the trace's logits, and its KV fraction that o
   const TemporaryFolder folder;
   write_file(folder.file("text.txt"), some_text());
   const auto result = cli_json({"eval", "--text", folder.file("text.txt"), "--segment", "64", "--tokens-max", "64"});
-  for (const char* field : {"tokens", "nll", "perplexity", "kv_fraction", "paper_kv_fraction", "policy", "roles", "per_layer_kv_fraction"}) {
+  for (const char* field : {"tokens", "nll", "perplexity", "kv_fraction", "paper_kv_fraction", "policy", "roles",
+                            "per_layer_kv_fraction"}) {
     CAPTURE(field);
     CHECK(result.contains(field));
   }
@@ -32,7 +34,8 @@ TEST_CASE("eval's mean is that of the trace's logits, and its KV fraction that o
   // The same tokens through trace: the program's other path to the same numbers.
   const auto whole = cli({"trace", "--prompt-file", folder.file("text.txt"), "--out", folder.file("all.safetensors")});
   REQUIRE(whole.exit_code == 0);
-  const auto tokens = *tensor_values<std::int64_t>(*SafetensorsFile::open(folder.file("all.safetensors"))->find("tokens"));
+  const auto tokens =
+      *tensor_values<std::int64_t>(*SafetensorsFile::open(folder.file("all.safetensors"))->find("tokens"));
   std::string list;
   for (int i = 0; i < 64; ++i) list += (i ? "," : "") + std::to_string(tokens[static_cast<std::size_t>(i)]);
   REQUIRE(cli({"trace", "--tokens", list, "--logits", "--out", folder.file("cut.safetensors")}).exit_code == 0);
@@ -67,7 +70,8 @@ TEST_CASE("policies: full keeps all, h2o has no roles, a window's paper fraction
   const TemporaryFolder folder;
   write_file(folder.file("text.txt"), some_text());
   const auto eval = [&](const char* policy) {
-    return cli_json({"eval", "--text", folder.file("text.txt"), "--segment", "40", "--tokens-max", "80", "--policy", policy});
+    return cli_json(
+        {"eval", "--text", folder.file("text.txt"), "--segment", "40", "--tokens-max", "80", "--policy", policy});
   };
   CHECK(eval("full")["kv_fraction"] == 1.0);
   CHECK(eval("full")["paper_kv_fraction"] == 1.0);

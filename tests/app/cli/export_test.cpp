@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <doctest/doctest.h>
 
-#include <cstring>
-
 #include "tests/app/cli/cli_program.h"
 
 namespace natscope::test {
@@ -35,7 +33,8 @@ TEST_CASE("every kind in every format") {
       if (name == "pdf") CHECK(bytes.rfind("%PDF", 0) == 0);
       if (name == "svg") CHECK(bytes.find("<metadata") != std::string::npos);
       if (name == "json") CHECK(nlohmann::json::parse(bytes).contains("provenance"));
-      if (name == "npy" || name == "csv") CHECK(nlohmann::json::parse(read_file(file + ".json")).contains("model_sha256"));
+      if (name == "npy" || name == "csv")
+        CHECK(nlohmann::json::parse(read_file(file + ".json")).contains("model_sha256"));
     }
   }
 }
@@ -55,16 +54,18 @@ TEST_CASE("a part of a map is the part of the whole, and a trace gives the same 
       CHECK(part[m][n].get<double>() == doctest::Approx(whole[m + 3][n + 1].get<double>()).epsilon(1e-6));
     }
   }
-  REQUIRE(cli({"trace", prompt[0], prompt[1], "--attention", "1.1", "--out", folder.file("t.safetensors")}).exit_code == 0);
-  REQUIRE(cli({"export", "--kind", "attention", "--layer", "1", "--head", "1", "--from", folder.file("t.safetensors"), "--out",
-               folder.file("traced.json")})
+  REQUIRE(cli({"trace", prompt[0], prompt[1], "--attention", "1.1", "--out", folder.file("t.safetensors")}).exit_code ==
+          0);
+  REQUIRE(cli({"export", "--kind", "attention", "--layer", "1", "--head", "1", "--from", folder.file("t.safetensors"),
+               "--out", folder.file("traced.json")})
               .exit_code == 0);
   CHECK(nlohmann::json::parse(read_file(folder.file("traced.json")))["values"] == whole);
 }
 
 TEST_CASE("a header line of csv, and numbers that read back") {
   const TemporaryFolder folder;
-  REQUIRE(export_to(folder.file("map.csv"), {"--kind", "attention", "--queries", "0:3", "--keys", "0:3"}).exit_code == 0);
+  REQUIRE(export_to(folder.file("map.csv"), {"--kind", "attention", "--queries", "0:3", "--keys", "0:3"}).exit_code ==
+          0);
   CHECK(read_file(folder.file("map.csv")).rfind("query,0,1,2\n", 0) == 0);
   REQUIRE(export_to(folder.file("roles.csv"), {"--kind", "roles"}).exit_code == 0);
   CHECK(read_file(folder.file("roles.csv")).rfind("layer,kv_head,position,role\n", 0) == 0);

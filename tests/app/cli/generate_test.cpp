@@ -6,7 +6,8 @@
 namespace natscope::test {
 namespace {
 
-const std::vector<std::string> base{"generate", "--prompt", "The old man looked at the sea and", "--max-new-tokens", "24"};
+const std::vector<std::string> base{"generate", "--prompt", "The old man looked at the sea and", "--max-new-tokens",
+                                    "24"};
 
 std::vector<std::string> with(std::vector<std::string> more) {
   std::vector<std::string> all = base;
@@ -18,25 +19,29 @@ std::vector<std::string> with(std::vector<std::string> more) {
 
 TEST_CASE("generate reports what the contract names") {
   const auto result = cli_json(with({"--greedy"}));
-  for (const char* field : {"text", "tokens", "prompt_tokens", "stop_reason", "prefill_tokens_per_s", "decode_tokens_per_s", "kv"}) {
+  for (const char* field :
+       {"text", "tokens", "prompt_tokens", "stop_reason", "prefill_tokens_per_s", "decode_tokens_per_s", "kv"}) {
     CAPTURE(field);
     CHECK(result.contains(field));
   }
   const auto& kv = result["kv"];
   const auto info = cli_json({"info"});
-  const std::int64_t tokens = result["prompt_tokens"].get<std::int64_t>() + static_cast<std::int64_t>(result["tokens"].size());
+  const std::int64_t tokens =
+      result["prompt_tokens"].get<std::int64_t>() + static_cast<std::int64_t>(result["tokens"].size());
   CHECK(kv["dense_bytes"] == tokens * info["kv_bytes_per_token"].get<std::int64_t>());
   CHECK(kv["live_bytes"] == kv["entries"].get<std::int64_t>() * 2 * info["head_dim"].get<std::int64_t>() * 4);
   CHECK(kv["allocated_bytes"].get<std::int64_t>() >= kv["live_bytes"].get<std::int64_t>());
   const double heads = info["layers"].get<double>() * info["kv_heads"].get<double>();
-  CHECK(kv["fraction"].get<double>() == doctest::Approx(kv["entries"].get<double>() / (static_cast<double>(tokens) * heads)));
+  CHECK(kv["fraction"].get<double>() ==
+        doctest::Approx(kv["entries"].get<double>() / (static_cast<double>(tokens) * heads)));
 }
 
 TEST_CASE("the same seed gives the same text, whatever the chunks; another seed another one") {
   const auto first = cli_json(with({"--seed", "7"}));
   CHECK(cli_json(with({"--seed", "7"}))["tokens"] == first["tokens"]);
   CHECK(cli_json(with({"--seed", "8"}))["tokens"] != first["tokens"]);
-  CHECK(cli_json(with({"--greedy", "--chunk", "1"}))["tokens"] == cli_json(with({"--greedy", "--chunk", "3"}))["tokens"]);
+  CHECK(cli_json(with({"--greedy", "--chunk", "1"}))["tokens"] ==
+        cli_json(with({"--greedy", "--chunk", "3"}))["tokens"]);
 }
 
 TEST_CASE("plain output is the text alone, and equals the JSON's") {
@@ -54,7 +59,8 @@ TEST_CASE("prompts come from a file, from standard input, or as tokens") {
   const TemporaryFolder folder;
   write_file(folder.file("prompt.txt"), base[2]);
   const auto expected = cli_json(with({"--greedy"}))["tokens"];
-  CHECK(cli_json({"generate", "--prompt-file", folder.file("prompt.txt"), "--max-new-tokens", "24", "--greedy"})["tokens"] == expected);
+  CHECK(cli_json({"generate", "--prompt-file", folder.file("prompt.txt"), "--max-new-tokens", "24",
+                  "--greedy"})["tokens"] == expected);
   const ProgramResult piped =
       cli({"generate", "--prompt-file", "-", "--max-new-tokens", "24", "--greedy", "--json"}, {.input = base[2]});
   REQUIRE(piped.exit_code == 0);

@@ -16,7 +16,7 @@ const std::set<std::string> left_out{
     "--help",     "--json", "--job",      "--out",    "--resume",  // a form's job lies in the store of jobs
     "--detach",   "--name", "--no-start", "--runner", "--sbatch",  // how it is started: the form's own lines
     "--forecast",                                                  // the form asks for it
-    "--device",  // the form has a line of its own for every kind
+    "--device",                                                    // the form has a line of its own for every kind
 };
 
 std::set<std::string> flags_in(const std::string& help) {

@@ -22,7 +22,8 @@ struct Arrays {
   std::vector<std::uint8_t> roles;
 };
 
-Arrays random_arrays(std::int64_t batch, std::int64_t heads, std::int64_t kv_heads, std::int64_t length, std::int64_t dim) {
+Arrays random_arrays(std::int64_t batch, std::int64_t heads, std::int64_t kv_heads, std::int64_t length,
+                     std::int64_t dim) {
   std::mt19937 engine(42);
   std::normal_distribution<float> normal;
   const auto fill = [&](std::int64_t size) {
@@ -30,9 +31,13 @@ Arrays random_arrays(std::int64_t batch, std::int64_t heads, std::int64_t kv_hea
     for (float& value : values) value = normal(engine);
     return values;
   };
-  Arrays arrays{fill(batch * heads * length * dim), fill(batch * kv_heads * length * dim), fill(batch * kv_heads * length * dim),
-                fill(batch * heads * length * dim), {}};
-  for (std::int64_t i = 0; i < batch * kv_heads * length; ++i) arrays.roles.push_back(static_cast<std::uint8_t>(engine() % 3));
+  Arrays arrays{fill(batch * heads * length * dim),
+                fill(batch * kv_heads * length * dim),
+                fill(batch * kv_heads * length * dim),
+                fill(batch * heads * length * dim),
+                {}};
+  for (std::int64_t i = 0; i < batch * kv_heads * length; ++i)
+    arrays.roles.push_back(static_cast<std::uint8_t>(engine() % 3));
   return arrays;
 }
 
@@ -46,9 +51,11 @@ TensorToWrite tensor(const char* name, DType dtype, std::vector<std::int64_t> sh
   return written;
 }
 
-void write_case(const std::string& path, const Arrays& a, std::int64_t heads, std::int64_t kv_heads, std::int64_t length, std::int64_t dim,
+void write_case(const std::string& path, const Arrays& a, std::int64_t heads, std::int64_t kv_heads,
+                std::int64_t length, std::int64_t dim,
                 const std::map<std::string, std::string, std::less<>>& metadata) {
-  const std::array tensors{tensor("q", DType::f32, {1, heads, length, dim}, a.q), tensor("k", DType::f32, {1, kv_heads, length, dim}, a.k),
+  const std::array tensors{tensor("q", DType::f32, {1, heads, length, dim}, a.q),
+                           tensor("k", DType::f32, {1, kv_heads, length, dim}, a.k),
                            tensor("v", DType::f32, {1, kv_heads, length, dim}, a.v),
                            tensor("d_out", DType::f32, {1, heads, length, dim}, a.d_out),
                            tensor("roles", DType::u8, {1, kv_heads, length}, a.roles)};
@@ -137,7 +144,8 @@ TEST_CASE("no tokens are no error") {
   const TemporaryFolder folder;
   write_case(folder.file("in.safetensors"), random_arrays(1, 4, 2, 0, 16), 4, 2, 0, 16, {{"window", "3"}});
   for (const char* operation : {"attention_forward", "attention_backward"}) {
-    CHECK(cli({"kernel", operation, "--in", folder.file("in.safetensors"), "--out", folder.file("out.safetensors")}).exit_code == 0);
+    CHECK(cli({"kernel", operation, "--in", folder.file("in.safetensors"), "--out", folder.file("out.safetensors")})
+              .exit_code == 0);
   }
 }
 

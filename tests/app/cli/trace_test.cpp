@@ -4,7 +4,6 @@
 
 #include <cmath>
 #include <cstdint>
-#include <set>
 #include <vector>
 
 #include "core/io/safetensors.h"
@@ -62,7 +61,8 @@ struct Trace {
   }
 };
 
-const std::vector<std::string> base{"trace", "--prompt", "She opened the door, and the wind came in from the garden.", "--greedy"};
+const std::vector<std::string> base{"trace", "--prompt", "She opened the door, and the wind came in from the garden.",
+                                    "--greedy"};
 
 Trace trace(const TemporaryFolder& folder, std::vector<std::string> more) {
   std::vector<std::string> arguments = base;
@@ -79,9 +79,11 @@ Trace trace(const TemporaryFolder& folder, std::vector<std::string> more) {
 
 TEST_CASE("a trace's entries equal a recount from its roles, at every step and chunk size") {
   const TemporaryFolder folder;
-  for (const std::vector<std::string>& more :
-       {std::vector<std::string>{"--max-new-tokens", "30"}, {"--max-new-tokens", "9", "--chunk", "1"}, {"--chunk", "3", "--window", "0"},
-        {"--window", "2", "--max-new-tokens", "12"}, {"--policy", "streaming:2,5", "--max-new-tokens", "5"}}) {
+  for (const std::vector<std::string>& more : {std::vector<std::string>{"--max-new-tokens", "30"},
+                                               {"--max-new-tokens", "9", "--chunk", "1"},
+                                               {"--chunk", "3", "--window", "0"},
+                                               {"--window", "2", "--max-new-tokens", "12"},
+                                               {"--policy", "streaming:2,5", "--max-new-tokens", "5"}}) {
     const Trace seen = trace(folder, more);
     const int window = std::stoi(seen.file.metadata().at("window"));
     int wrong = 0;
@@ -99,7 +101,8 @@ TEST_CASE("a trace's entries equal a recount from its roles, at every step and c
 
 TEST_CASE("a trace holds the contract's tensors and metadata") {
   const TemporaryFolder folder;
-  const Trace seen = trace(folder, {"--logits", "--scores", "--attention", "0.0,1.1", "--max-new-tokens", "6", "--seed", "5"});
+  const Trace seen =
+      trace(folder, {"--logits", "--scores", "--attention", "0.0,1.1", "--max-new-tokens", "6", "--seed", "5"});
   const auto info = cli_json({"info"});
   const auto check = [&](const char* name, DType dtype, std::vector<std::int64_t> shape) {
     CAPTURE(name);
@@ -173,7 +176,8 @@ TEST_CASE("forced roles are taken verbatim, and --force wins over --roles") {
   const TemporaryFolder folder;
   const Trace free = trace(folder, {});
   std::filesystem::rename(folder.file("trace.safetensors"), folder.file("roles.safetensors"));
-  const Trace forced = trace(folder, {"--roles", folder.file("roles.safetensors"), "--force", "0.0.0=S", "--force", "1.1.3=L"});
+  const Trace forced =
+      trace(folder, {"--roles", folder.file("roles.safetensors"), "--force", "0.0.0=S", "--force", "1.1.3=L"});
   for (int layer = 0; layer < free.layers; ++layer) {
     for (int head = 0; head < free.kv_heads; ++head) {
       for (int n = 0; n < free.length; ++n) {
@@ -186,7 +190,8 @@ TEST_CASE("forced roles are taken verbatim, and --force wins over --roles") {
   }
   // A file that ends before the generation does is bad input.
   std::vector<std::string> longer = base;
-  longer.insert(longer.end(), {"--roles", folder.file("roles.safetensors"), "--max-new-tokens", "5", "--out", folder.file("no.safetensors")});
+  longer.insert(longer.end(), {"--roles", folder.file("roles.safetensors"), "--max-new-tokens", "5", "--out",
+                               folder.file("no.safetensors")});
   const ProgramResult result = cli(longer);
   CHECK(result.exit_code == 3);
   CHECK(result.last_error_line().rfind("error: bad-roles: ", 0) == 0);

@@ -39,6 +39,16 @@ TEST_CASE("info says under which mask a model was trained") {
   CHECK(text.out.find("--policy window:64") != std::string::npos);
 }
 
+TEST_CASE("a seed is a whole number, whatever is trained") {
+  for (const char* const command : {"train", "finetune"}) {
+    for (const char* const seed : {"-1", "1.5", "18446744073709551616"}) {
+      const ProgramResult refused = cli({command, "--data", "text", "--seed", seed});
+      CHECK(refused.exit_code == 2);
+      CHECK(refused.err.find("whole number") != std::string::npos);
+    }
+  }
+}
+
 TEST_CASE("a resumed run says which flags it ignores, and a failed start leaves the folder free") {
   const TemporaryFolder folder;
   std::filesystem::create_directory(folder.file("text"));

@@ -40,7 +40,9 @@ TEST_CASE("the tally equals a recount from the roles after every token") {
       std::vector<Role> roles;
       for (int t = 0; t < 97; ++t) {
         const bool rarely_global = mix == 3 && random() % 20 != 0;
-        roles.push_back(mix < 3 && random() % 3 == 0 ? static_cast<Role>(mix) : static_cast<Role>(rarely_global ? 1 + random() % 2 : random() % 3));
+        roles.push_back(mix < 3 && random() % 3 == 0
+                            ? static_cast<Role>(mix)
+                            : static_cast<Role>(rarely_global ? 1 + random() % 2 : random() % 3));
         const Count expected = recount(roles, window);
         CHECK(tally.add(roles.back()) == expected.entries);
         CHECK(tally.entries() == expected.entries);

@@ -95,8 +95,10 @@ Row head_of(const Row& rows, int head, int head_dim, const Weights& norm, double
   Row turned(out.size());
   for (int i = 0; i < half; ++i) {
     const double angle = position * std::pow(theta, -2.0 * i / head_dim);
-    turned[static_cast<std::size_t>(i)] = out[static_cast<std::size_t>(i)] * std::cos(angle) - out[static_cast<std::size_t>(i + half)] * std::sin(angle);
-    turned[static_cast<std::size_t>(i + half)] = out[static_cast<std::size_t>(i + half)] * std::cos(angle) + out[static_cast<std::size_t>(i)] * std::sin(angle);
+    turned[static_cast<std::size_t>(i)] =
+        out[static_cast<std::size_t>(i)] * std::cos(angle) - out[static_cast<std::size_t>(i + half)] * std::sin(angle);
+    turned[static_cast<std::size_t>(i + half)] =
+        out[static_cast<std::size_t>(i + half)] * std::cos(angle) + out[static_cast<std::size_t>(i)] * std::sin(angle);
   }
   return turned;
 }
@@ -130,7 +132,8 @@ int held_after(const std::vector<int>& roles, int t, int window) {
 
 }  // namespace
 
-DenseResult dense_forward(const TinyModel& model, const std::vector<std::int32_t>& tokens, const DenseOptions& options) {
+DenseResult dense_forward(const TinyModel& model, const std::vector<std::int32_t>& tokens,
+                          const DenseOptions& options) {
   const Reader reader(model);
   const nlohmann::json& config = model.config;
   const int layers = config["num_hidden_layers"];
@@ -149,7 +152,8 @@ DenseResult dense_forward(const TinyModel& model, const std::vector<std::int32_t
   const Weights embedding = reader.get("model.embed_tokens.weight");
   std::vector<Row> x;
   for (const std::int32_t token : tokens) {
-    const auto first = embedding.values.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(token) * embedding.cols);
+    const auto first =
+        embedding.values.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(token) * embedding.cols);
     x.emplace_back(first, first + static_cast<std::ptrdiff_t>(embedding.cols));
   }
 
@@ -157,13 +161,17 @@ DenseResult dense_forward(const TinyModel& model, const std::vector<std::int32_t
     const std::string at = "model.layers." + std::to_string(layer) + ".";
     const auto weight = [&](const char* name) { return reader.get(at + name); };
     const Weights input_norm = weight("input_layernorm.weight"), post_norm = weight("post_attention_layernorm.weight");
-    const Weights q = weight("self_attn.q_proj.weight"), k = weight("self_attn.k_proj.weight"), v = weight("self_attn.v_proj.weight");
-    const Weights q_bias = weight("self_attn.q_proj.bias"), k_bias = weight("self_attn.k_proj.bias"), v_bias = weight("self_attn.v_proj.bias");
+    const Weights q = weight("self_attn.q_proj.weight"), k = weight("self_attn.k_proj.weight"),
+                  v = weight("self_attn.v_proj.weight");
+    const Weights q_bias = weight("self_attn.q_proj.bias"), k_bias = weight("self_attn.k_proj.bias"),
+                  v_bias = weight("self_attn.v_proj.bias");
     const Weights q_norm = weight("self_attn.q_norm.weight"), k_norm = weight("self_attn.k_norm.weight");
     const Weights o = weight("self_attn.o_proj.weight"), o_bias = weight("self_attn.o_proj.bias");
     const Weights score = weight("self_attn.proj_layer.weight");
-    const Weights gate = weight("mlp.gate_proj.weight"), up = weight("mlp.up_proj.weight"), down = weight("mlp.down_proj.weight");
-    const Weights gate_bias = weight("mlp.gate_proj.bias"), up_bias = weight("mlp.up_proj.bias"), down_bias = weight("mlp.down_proj.bias");
+    const Weights gate = weight("mlp.gate_proj.weight"), up = weight("mlp.up_proj.weight"),
+                  down = weight("mlp.down_proj.weight");
+    const Weights gate_bias = weight("mlp.gate_proj.bias"), up_bias = weight("mlp.up_proj.bias"),
+                  down_bias = weight("mlp.down_proj.bias");
 
     std::vector<Row> queries, keys, values, z;
     for (const Row& row : x) {
@@ -187,7 +195,8 @@ DenseResult dense_forward(const TinyModel& model, const std::vector<std::int32_t
         Row three;
         int role = 0;
         if (nats) {
-          for (int option = 0; option < 3; ++option) three.push_back(z[static_cast<std::size_t>(n)][static_cast<std::size_t>(3 * kv_head + option)]);
+          for (int option = 0; option < 3; ++option)
+            three.push_back(z[static_cast<std::size_t>(n)][static_cast<std::size_t>(3 * kv_head + option)]);
           const double biased[3] = {three[0] + bias, three[1], three[2]};
           for (int option = 1; option < 3; ++option) {
             if (biased[option] > biased[role]) role = option;
@@ -206,8 +215,11 @@ DenseResult dense_forward(const TinyModel& model, const std::vector<std::int32_t
       std::vector<int> entries;
       std::set<int> held;
       std::vector<double> heat(static_cast<std::size_t>(length));
-      std::vector<std::vector<Row>> weights(static_cast<std::size_t>(group), std::vector<Row>(static_cast<std::size_t>(length), Row(static_cast<std::size_t>(length))));
-      std::vector<std::vector<char>> seen(static_cast<std::size_t>(length), std::vector<char>(static_cast<std::size_t>(length)));
+      std::vector<std::vector<Row>> weights(
+          static_cast<std::size_t>(group),
+          std::vector<Row>(static_cast<std::size_t>(length), Row(static_cast<std::size_t>(length))));
+      std::vector<std::vector<char>> seen(static_cast<std::size_t>(length),
+                                          std::vector<char>(static_cast<std::size_t>(length)));
       for (int m = 0; m < length; ++m) {
         for (int n = 0; n <= m; ++n) {
           const bool can = options.heavy >= 0 ? n == m || held.contains(n) : sees(roles, m, n, window);
@@ -222,7 +234,8 @@ DenseResult dense_forward(const TinyModel& model, const std::vector<std::int32_t
             if (seen[static_cast<std::size_t>(m)][static_cast<std::size_t>(n)] == 0) continue;
             const Row key = head_of(keys[static_cast<std::size_t>(n)], kv_head, head_dim, k_norm, eps, theta, n);
             double dot = 0;
-            for (int d = 0; d < head_dim; ++d) dot += query[static_cast<std::size_t>(d)] * key[static_cast<std::size_t>(d)];
+            for (int d = 0; d < head_dim; ++d)
+              dot += query[static_cast<std::size_t>(d)] * key[static_cast<std::size_t>(d)];
             row[static_cast<std::size_t>(n)] = std::exp(dot / std::sqrt(head_dim));
             sum += row[static_cast<std::size_t>(n)];
           }
@@ -231,7 +244,8 @@ DenseResult dense_forward(const TinyModel& model, const std::vector<std::int32_t
             heat[static_cast<std::size_t>(n)] += row[static_cast<std::size_t>(n)];
             for (int d = 0; d < head_dim; ++d) {
               attended[static_cast<std::size_t>(m)][static_cast<std::size_t>(head * head_dim + d)] +=
-                  row[static_cast<std::size_t>(n)] * values[static_cast<std::size_t>(n)][static_cast<std::size_t>(kv_head * head_dim + d)];
+                  row[static_cast<std::size_t>(n)] *
+                  values[static_cast<std::size_t>(n)][static_cast<std::size_t>(kv_head * head_dim + d)];
             }
           }
         }
@@ -244,8 +258,10 @@ DenseResult dense_forward(const TinyModel& model, const std::vector<std::int32_t
         for (const int n : held) {
           if (n < m - options.recent + 1) old.push_back(n);
         }
-        std::ranges::stable_sort(old, [&](int a, int b) { return heat[static_cast<std::size_t>(a)] > heat[static_cast<std::size_t>(b)]; });
-        for (std::size_t rank = static_cast<std::size_t>(options.heavy); rank < old.size(); ++rank) held.erase(old[rank]);
+        std::ranges::stable_sort(
+            old, [&](int a, int b) { return heat[static_cast<std::size_t>(a)] > heat[static_cast<std::size_t>(b)]; });
+        for (std::size_t rank = static_cast<std::size_t>(options.heavy); rank < old.size(); ++rank)
+          held.erase(old[rank]);
         entries.push_back(static_cast<int>(held.size()));
       }
       result.roles.back().push_back(roles);

@@ -25,14 +25,15 @@ template <class T>
 using Table = std::vector<std::vector<T>>;
 
 struct DenseResult {
-  Table<double> logits;                            // [token][vocab]
-  Table<std::vector<int>> roles;                   // [layer][kv_head][token]
-  Table<Table<double>> scores;                     // [layer][kv_head][token][3]
-  Table<Table<double>> attention;                  // [layer][head][query][key]
-  Table<Table<char>> visible;                      // [layer][head][query][key]
-  Table<std::vector<int>> entries;                 // [layer][kv_head][token]: held after it
+  Table<double> logits;             // [token][vocab]
+  Table<std::vector<int>> roles;    // [layer][kv_head][token]
+  Table<Table<double>> scores;      // [layer][kv_head][token][3]
+  Table<Table<double>> attention;   // [layer][head][query][key]
+  Table<Table<char>> visible;       // [layer][head][query][key]
+  Table<std::vector<int>> entries;  // [layer][kv_head][token]: held after it
 };
 
-[[nodiscard]] DenseResult dense_forward(const TinyModel& model, const std::vector<std::int32_t>& tokens, const DenseOptions& options = {});
+[[nodiscard]] DenseResult dense_forward(const TinyModel& model, const std::vector<std::int32_t>& tokens,
+                                        const DenseOptions& options = {});
 
 }  // namespace natscope::test

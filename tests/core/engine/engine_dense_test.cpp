@@ -25,12 +25,17 @@ using test::value_of;
 constexpr double tolerance = 1e-4;
 
 json shape(int heads, int kv_heads, int head_dim, int window) {
-  return {{"num_attention_heads", heads}, {"num_key_value_heads", kv_heads}, {"head_dim", head_dim}, {"nats", {{"window", window}}}};
+  return {{"num_attention_heads", heads},
+          {"num_key_value_heads", kv_heads},
+          {"head_dim", head_dim},
+          {"nats", {{"window", window}}}};
 }
 
 /// Prefill of the first part, steps through the rest; logits of all tokens.
-Table<float> prefill_and_step(Engine& engine, const std::vector<std::int32_t>& tokens, std::size_t prompt, std::int64_t chunk) {
-  Table<float> rows = prefill_all(engine, {tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(prompt)}, chunk);
+Table<float> prefill_and_step(Engine& engine, const std::vector<std::int32_t>& tokens, std::size_t prompt,
+                              std::int64_t chunk) {
+  Table<float> rows =
+      prefill_all(engine, {tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(prompt)}, chunk);
   for (std::size_t t = prompt; t < tokens.size(); ++t) {
     require_ok(engine.step(tokens[t], true, 0, {}));
     rows.emplace_back(engine.logits().begin(), engine.logits().end());
@@ -38,7 +43,8 @@ Table<float> prefill_and_step(Engine& engine, const std::vector<std::int32_t>& t
   return rows;
 }
 
-void check_model(const TinyModel& model, const RolePlan& plan, const DenseOptions& options, EngineOptions engine_options = {}, double allowed = tolerance) {
+void check_model(const TinyModel& model, const RolePlan& plan, const DenseOptions& options,
+                 EngineOptions engine_options = {}, double allowed = tolerance) {
   const std::vector<std::int32_t> tokens = random_tokens(41, 5);
   const DenseResult truth = dense_forward(model, tokens, options);
   const EngineRun run(model, engine_options);
@@ -56,7 +62,8 @@ void check_model(const TinyModel& model, const RolePlan& plan, const DenseOption
 }
 
 TEST_CASE("every shape of heads gives the dense logits, roles and entries") {
-  for (const auto& [heads, kv_heads, head_dim] : {std::tuple{4, 4, 8}, {4, 2, 10}, {4, 1, 16}, {2, 2, 64}, {2, 1, 128}, {6, 3, 24}}) {
+  for (const auto& [heads, kv_heads, head_dim] :
+       {std::tuple{4, 4, 8}, {4, 2, 10}, {4, 1, 16}, {2, 2, 64}, {2, 1, 128}, {6, 3, 24}}) {
     CAPTURE(heads);
     CAPTURE(kv_heads);
     CAPTURE(head_dim);
@@ -78,8 +85,12 @@ TEST_CASE("every window, 0 included, from the model and from the plan") {
 }
 
 TEST_CASE("biases, q/k norms, tied embeddings and stored types") {
-  check_model(TinyModel(json::object({{"model_type", "qwen3"}, {"architectures", {"Qwen3ForCausalLM"}}, {"head_dim", 16}})), {}, {});
-  check_model(TinyModel(json::object({{"model_type", "qwen2"}, {"architectures", {"Qwen2ForCausalLM"}}, {"head_dim", 8}})), {}, {});
+  check_model(
+      TinyModel(json::object({{"model_type", "qwen3"}, {"architectures", {"Qwen3ForCausalLM"}}, {"head_dim", 16}})), {},
+      {});
+  check_model(
+      TinyModel(json::object({{"model_type", "qwen2"}, {"architectures", {"Qwen2ForCausalLM"}}, {"head_dim", 8}})), {},
+      {});
   check_model(TinyModel(json::object({{"attention_bias", true}, {"mlp_bias", true}})), {}, {});
   check_model(TinyModel(json::object({{"tie_word_embeddings", true}})), {}, {});
   check_model(TinyModel(json::object(), DType::bf16), {}, {});
@@ -113,7 +124,8 @@ TEST_CASE("policies give the roles that their rules say") {
 
 TEST_CASE("a model without score layers sees everything") {
   TinyModel model;
-  for (int layer = 0; layer < 2; ++layer) model.remove("model.layers." + std::to_string(layer) + ".self_attn.proj_layer.weight");
+  for (int layer = 0; layer < 2; ++layer)
+    model.remove("model.layers." + std::to_string(layer) + ".self_attn.proj_layer.weight");
   model.config.erase("nats");
   check_model(model, {}, {{}, [](int, int, int) { return 0; }});
 }
@@ -123,7 +135,8 @@ TEST_CASE("forced roles win over a role array, and that over the policy") {
   RolePlan plan;
   plan.roles = RoleArray{2, 2, 41, {}};
   for (int n = 0; n < 2 * 2 * 41; ++n) plan.roles->roles.push_back(static_cast<Role>((n * 7 + n / 41) % 3));
-  plan.forced = {{LayerId(0), KvHeadId(1), TokenPos(0), Role::sliding}, {LayerId(1), KvHeadId(0), TokenPos(9), Role::local},
+  plan.forced = {{LayerId(0), KvHeadId(1), TokenPos(0), Role::sliding},
+                 {LayerId(1), KvHeadId(0), TokenPos(9), Role::local},
                  {LayerId(1), KvHeadId(0), TokenPos(30), Role::global}};
   const DenseOptions options{{}, [](int layer, int head, int n) {
                                if (layer == 0 && head == 1 && n == 0) return 2;

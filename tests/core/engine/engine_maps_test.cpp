@@ -33,7 +33,9 @@ void check_weights(const Engine& engine, const DenseResult& truth, std::int32_t 
   for (std::size_t cell = 0; cell < weights.size(); ++cell) {
     const std::size_t m = cell / static_cast<std::size_t>(length), n = cell % static_cast<std::size_t>(length);
     const bool seen = truth.visible[static_cast<std::size_t>(layer)][static_cast<std::size_t>(head)][m][n] != 0;
-    const double difference = std::abs(static_cast<double>(weights[cell]) - truth.attention[static_cast<std::size_t>(layer)][static_cast<std::size_t>(head)][m][n]);
+    const double difference =
+        std::abs(static_cast<double>(weights[cell]) -
+                 truth.attention[static_cast<std::size_t>(layer)][static_cast<std::size_t>(head)][m][n]);
     error = std::isnan(difference) ? INFINITY : std::max(error, difference);
     wrong += visible[cell] != (seen ? 1 : 0) || (!seen && weights[cell] != 0);
   }

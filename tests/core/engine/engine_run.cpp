@@ -16,7 +16,8 @@ EngineRun::EngineRun(const TinyModel& model, EngineOptions options) {
 std::vector<std::int32_t> random_tokens(std::size_t count, std::uint64_t seed, std::int32_t vocab) {
   std::mt19937_64 random(seed);
   std::vector<std::int32_t> tokens;
-  while (tokens.size() < count) tokens.push_back(static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(vocab)));
+  while (tokens.size() < count)
+    tokens.push_back(static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(vocab)));
   return tokens;
 }
 
@@ -61,13 +62,15 @@ void check_record(const Engine& engine, const DenseResult& truth) {
     std::int64_t total = 0;
     for (std::int32_t layer = 0; layer < geometry.layers; ++layer) {
       for (std::int32_t head = 0; head < geometry.kv_heads; ++head) {
-        const auto l = static_cast<std::size_t>(layer), k = static_cast<std::size_t>(head), at = static_cast<std::size_t>(t);
+        const auto l = static_cast<std::size_t>(layer), k = static_cast<std::size_t>(head),
+                   at = static_cast<std::size_t>(t);
         const std::size_t index = l * static_cast<std::size_t>(geometry.kv_heads) + k;
         wrong_roles += static_cast<int>(frame.roles[index]) != truth.roles[l][k][at];
         wrong_entries += frame.entries[index] != truth.entries[l][k][at];
         total += truth.entries[l][k][at];
         for (std::size_t option = 0; !frame.scores.empty() && option < 3; ++option) {
-          score_error = std::max(score_error, std::abs(static_cast<double>(frame.scores[index * 3 + option]) - truth.scores[l][k][at][option]));
+          score_error = std::max(score_error, std::abs(static_cast<double>(frame.scores[index * 3 + option]) -
+                                                       truth.scores[l][k][at][option]));
         }
       }
     }

@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <cmath>
-#include <limits>
 #include <thread>
 
 #include "core/io/model_folder.h"
@@ -155,7 +154,10 @@ TEST_CASE("a stop in the middle of a pass leaves the sequence before it") {
 
 TEST_CASE("a stop is answered within 100 ms") {
   // Large enough that a prefill takes seconds.
-  const EngineRun run(TinyModel(json::object({{"hidden_size", 256}, {"intermediate_size", 2048}, {"num_hidden_layers", 4}, {"max_position_embeddings", 32768}})));
+  const EngineRun run(TinyModel(json::object({{"hidden_size", 256},
+                                              {"intermediate_size", 2048},
+                                              {"num_hidden_layers", 4},
+                                              {"max_position_embeddings", 32768}})));
   std::stop_source source;
   std::chrono::steady_clock::time_point asked;
   std::jthread asker([&] {
@@ -212,7 +214,8 @@ TEST_CASE("prompt tokens know how likely they were, and what else might have com
     double sum = 0;
     for (const double logit : truth[t - 1]) sum += std::exp(logit);
     const TokenFrame& frame = run.engine->record().frame(TokenPos(static_cast<std::int32_t>(t)));
-    CHECK(frame.probability == doctest::Approx(std::exp(truth[t - 1][static_cast<std::size_t>(tokens[t])]) / sum).epsilon(1e-3));
+    CHECK(frame.probability ==
+          doctest::Approx(std::exp(truth[t - 1][static_cast<std::size_t>(tokens[t])]) / sum).epsilon(1e-3));
     CHECK(frame.candidates.size() == 4);
     CHECK_FALSE(frame.generated);
   }

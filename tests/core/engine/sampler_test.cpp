@@ -22,8 +22,8 @@ SamplingOptions neutral() {
 }
 
 /// How often each token comes in `draws` draws.
-std::map<std::int32_t, double> shares(const SamplingOptions& options, const std::vector<float>& logits, const std::vector<std::int32_t>& history = {},
-                                      int draws = 20000) {
+std::map<std::int32_t, double> shares(const SamplingOptions& options, const std::vector<float>& logits,
+                                      const std::vector<std::int32_t>& history = {}, int draws = 20000) {
   Sampler sampler(options);
   std::map<std::int32_t, double> counts;
   for (int n = 0; n < draws; ++n) {
@@ -38,7 +38,8 @@ const std::vector<float> logits_of_shares = {std::log(0.5F), std::log(0.1F), std
 
 TEST_CASE("the generator gives the numbers of its paper") {
   // Known answers of Random123 (kat_vectors, philox4x32 10).
-  CHECK(philox4x32({0, 0, 0, 0}, {0, 0}) == std::array<std::uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
+  CHECK(philox4x32({0, 0, 0, 0}, {0, 0}) ==
+        std::array<std::uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
   CHECK(philox4x32({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}) ==
         std::array<std::uint32_t, 4>{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
 }

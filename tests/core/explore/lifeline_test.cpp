@@ -19,7 +19,9 @@ SequenceRecord recorded(const std::string& roles, std::int64_t window) {
   return record;
 }
 
-Lifeline line_of(const SequenceRecord& record, std::int32_t position) { return *lifeline_of(record, LayerId(0), KvHeadId(0), TokenPos(position)); }
+Lifeline line_of(const SequenceRecord& record, std::int32_t position) {
+  return *lifeline_of(record, LayerId(0), KvHeadId(0), TokenPos(position));
+}
 
 TEST_CASE("every fate, with the step after which the entry was gone") {
   const SequenceRecord record = recorded("GLSLGLSS", 2);
@@ -55,7 +57,9 @@ TEST_CASE("an eviction by the policy is told apart") {
 
 TEST_CASE("what is not there is named") {
   const SequenceRecord record = recorded("GL", 2);
-  const auto code = [&](int layer, int head, int position) { return lifeline_of(record, LayerId(layer), KvHeadId(head), TokenPos(position)).error().code; };
+  const auto code = [&](int layer, int head, int position) {
+    return lifeline_of(record, LayerId(layer), KvHeadId(head), TokenPos(position)).error().code;
+  };
   CHECK(code(1, 0, 0) == ErrorCode::bad_layer);
   CHECK(code(0, 2, 0) == ErrorCode::bad_head);
   CHECK(code(0, 0, 2) == ErrorCode::bad_position);

@@ -37,7 +37,8 @@ TEST_CASE("next global and last query equal the definitions at every step") {
         for (std::int32_t n = 0; n <= t; ++n) {
           const auto at = static_cast<std::size_t>(n);
           const std::int32_t last = record.last_query(layer, kv_head)[at];
-          for (std::int32_t m = n + 1; m <= t; ++m) CHECK((m <= last) == visible(of_head[at], TokenPos(n), TokenPos(m), next[at], window));
+          for (std::int32_t m = n + 1; m <= t; ++m)
+            CHECK((m <= last) == visible(of_head[at], TokenPos(n), TokenPos(m), next[at], window));
         }
       }
     }

@@ -30,10 +30,14 @@ struct Rows {
     fill(queries);
     fill(keys);
     fill(lse);
-    for (std::int32_t n = 0; n < tokens; ++n) last_query[static_cast<std::size_t>(n)] = random() % 3 == 0 ? no_next_global : n + static_cast<std::int32_t>(random() % 60);
+    for (std::int32_t n = 0; n < tokens; ++n)
+      last_query[static_cast<std::size_t>(n)] =
+          random() % 3 == 0 ? no_next_global : n + static_cast<std::int32_t>(random() % 60);
   }
 
-  [[nodiscard]] bool sees(std::int32_t m, std::int32_t n) const { return n <= m && (m == n || m <= last_query[static_cast<std::size_t>(n)]); }
+  [[nodiscard]] bool sees(std::int32_t m, std::int32_t n) const {
+    return n <= m && (m == n || m <= last_query[static_cast<std::size_t>(n)]);
+  }
   [[nodiscard]] double weight(std::int32_t head, std::int32_t m, std::int32_t n) const {
     if (!sees(m, n)) return 0;
     double dot = 0;
@@ -41,14 +45,16 @@ struct Rows {
       dot += static_cast<double>(queries[static_cast<std::size_t>((head * tokens + m) * head_dim + d)]) *
              static_cast<double>(keys[static_cast<std::size_t>((head / 2 * tokens + n) * head_dim + d)]);
     }
-    return std::exp(dot / std::sqrt(static_cast<double>(head_dim)) - static_cast<double>(lse[static_cast<std::size_t>(head * tokens + m)]));
+    return std::exp(dot / std::sqrt(static_cast<double>(head_dim)) -
+                    static_cast<double>(lse[static_cast<std::size_t>(head * tokens + m)]));
   }
 
   [[nodiscard]] Expected<void> append(TraceStore& store, std::int32_t layer, std::int32_t first, std::int32_t n) {
     const auto part = [&](std::vector<float>& rows, std::int32_t count) {
       return View<float, 3>{rows.data() + first * head_dim, {count, n, head_dim}, {tokens * head_dim, head_dim, 1}};
     };
-    return store.append(LayerId(layer), TokenPos(first), part(queries, heads), part(keys, kv_heads), View<float, 2>{lse.data() + first, {heads, n}, {tokens, 1}});
+    return store.append(LayerId(layer), TokenPos(first), part(queries, heads), part(keys, kv_heads),
+                        View<float, 2>{lse.data() + first, {heads, n}, {tokens, 1}});
   }
 };
 
@@ -84,7 +90,8 @@ TEST_CASE("a rectangle of weights, written into a wider array") {
   std::vector<float> out(150 * 100, NAN);
   std::vector<std::uint8_t> seen(150 * 90, 9);
   const View<float, 2> view{out.data(), {150, 90}, {100, 1}};
-  REQUIRE(store.weights(LayerId(0), HeadId(1), TokenPos(77), TokenPos(31), rows.last_query, view, View<std::uint8_t, 2>::packed(seen.data(), {150, 90})));
+  REQUIRE(store.weights(LayerId(0), HeadId(1), TokenPos(77), TokenPos(31), rows.last_query, view,
+                        View<std::uint8_t, 2>::packed(seen.data(), {150, 90})));
   for (std::int32_t i = 0; i < 150; ++i) {
     for (std::int32_t j = 0; j < 90; ++j) {
       CHECK(view(i, j) == doctest::Approx(rows.weight(1, 77 + i, 31 + j)).epsilon(1e-5));
@@ -132,7 +139,8 @@ TEST_CASE("tokens come in order, and a pass that failed can be taken back") {
   REQUIRE(rows.append(store, 0, 30, 270));
   const auto tile = store.tile({LayerId(0), HeadId(2), 0, 0, 0}, rows.last_query);
   REQUIRE(tile);
-  CHECK(tile->maximum[static_cast<std::size_t>(40 * 256 + 40)] == doctest::Approx(rows.weight(2, 40, 40)).epsilon(1e-5));
+  CHECK(tile->maximum[static_cast<std::size_t>(40 * 256 + 40)] ==
+        doctest::Approx(rows.weight(2, 40, 40)).epsilon(1e-5));
 }
 
 TEST_CASE("without a budget nothing is kept, and nothing fails") {

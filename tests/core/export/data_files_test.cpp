@@ -3,7 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#include <bit>
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>

@@ -3,7 +3,6 @@
 
 #include <cstring>
 #include <functional>
-#include <optional>
 #include <vector>
 
 #include "core/base/sha256.h"

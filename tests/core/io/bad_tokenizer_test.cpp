@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 #include <sentencepiece_trainer.h>
 
-#include <cmath>
 #include <functional>
 #include <limits>
 #include <random>

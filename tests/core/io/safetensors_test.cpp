@@ -3,7 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#include <cstring>
 #include <numeric>
 
 #include "core/io/safetensors_writer.h"

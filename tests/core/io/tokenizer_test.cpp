@@ -5,7 +5,6 @@
 #include <sentencepiece_processor.h>
 
 #include <algorithm>
-#include <memory>
 #include <random>
 
 #include "core/base/utf8.h"

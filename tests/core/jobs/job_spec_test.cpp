@@ -84,7 +84,8 @@ TEST_CASE("a command is shown as a shell reads it back") {
         "/usr/bin/natscope-cli train --job '/jobs/a b' --resume");
   spec.kind = JobKind::finetune;
   spec.options = {{"ranks", "3"}};
-  CHECK(shell_text(job_command("/usr/bin/natscope-cli", spec, "/jobs/a")) ==
-        "/usr/bin/env mpirun --bind-to none --oversubscribe -np 3 /usr/bin/natscope-cli finetune --job /jobs/a --resume");
+  CHECK(
+      shell_text(job_command("/usr/bin/natscope-cli", spec, "/jobs/a")) ==
+      "/usr/bin/env mpirun --bind-to none --oversubscribe -np 3 /usr/bin/natscope-cli finetune --job /jobs/a --resume");
   CHECK(shell_text(std::array<std::string, 4>{"it's", "", "$HOME", "a;b"}) == "'it'\\''s' '' '$HOME' 'a;b'");
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Configs that must be refused, each with its code. Every value is merged into a good config as a JSON merge patch (null
-// removes a key), so each line changes one thing.
+// Configs that must be refused, each with its code. Every value is merged into a good config as a JSON merge patch
+// (null removes a key), so each line changes one thing.
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>

@@ -14,6 +14,12 @@ using test::MadeUpHost;
 
 AnalyseMessage prompt(const std::string& text) { return AnalyseMessage{text, {}, 512, 2}; }
 
+/// As requests 1 and 2, of generation 1.
+void open_model(Conversation& talk) {
+  talk.hello();
+  talk.send(2, 1, OpenMessage{"m", {}, Device::automatic, {}, 0, 0});
+}
+
 /// Frames until `count` of them came; each must be the next one, and named tokens must have names.
 void wait_for_frames(Conversation& talk, SequenceRecord& record, std::int64_t count) {
   while (record.size() < count) {
@@ -59,8 +65,7 @@ TEST_CASE("what was asked for before the input ended is still done") {
   MadeUpHost host;
   host.token_time = 2ms;
   Conversation talk(host);
-  talk.hello();
-  talk.send(2, 1, OpenMessage{"m", {}, Device::automatic, {}, 0, 0});
+  open_model(talk);
   talk.send(3, 1, prompt("abc"));
   talk.send(4, 1, GenerateMessage{10, {}, {}, 0});
   talk.end_input();
@@ -72,8 +77,7 @@ TEST_CASE("a stop ends what runs within a tenth of a second, and tiles are answe
   MadeUpHost host;
   host.token_time = 5ms;
   Conversation talk(host);
-  talk.hello();
-  talk.send(2, 1, OpenMessage{"m", {}, Device::automatic, {}, 0, 0});
+  open_model(talk);
   talk.send(3, 1, prompt("abc"));
   (void)talk.wait_for<ReadyMessage>();
   talk.send(4, 1, GenerateMessage{1'000'000, {}, {}, 0});
@@ -92,8 +96,7 @@ TEST_CASE("a stop of one request leaves the others alone") {
   MadeUpHost host;
   host.token_time = 5ms;
   Conversation talk(host);
-  talk.hello();
-  talk.send(2, 1, OpenMessage{"m", {}, Device::automatic, {}, 0, 0});
+  open_model(talk);
   talk.send(3, 1, prompt("abc"));
   talk.send(4, 1, GenerateMessage{1'000'000, {}, {}, 0});
   while (talk.wait_for<FramesMessage>().first.id != 4) {
@@ -110,8 +113,7 @@ TEST_CASE("a new sequence does not wait for tiles of the old one, and they are n
   MadeUpHost host;
   host.tile_time = 200ms;
   Conversation talk(host);
-  talk.hello();
-  talk.send(2, 1, OpenMessage{"m", {}, Device::automatic, {}, 0, 0});
+  open_model(talk);
   talk.send(3, 1, prompt("abc"));
   (void)talk.wait_for<ReadyMessage>();
   for (std::uint64_t id = 10; id < 60; ++id) talk.send(id, 1, TileRequestMessage{{LayerId(0), HeadId(0), 0, 0, 0}});
@@ -200,8 +202,7 @@ TEST_CASE("a window that vanishes ends the server, whatever it was doing") {
   MadeUpHost host;
   host.token_time = 2ms;
   Conversation talk(host);
-  talk.hello();
-  talk.send(2, 1, OpenMessage{"m", {}, Device::automatic, {}, 0, 0});
+  open_model(talk);
   talk.send(3, 1, prompt("abc"));
   talk.send(4, 1, GenerateMessage{1'000'000'000, {}, {}, 0});
   (void)talk.wait_for<FramesMessage>();
@@ -215,8 +216,7 @@ TEST_CASE("bye ends a server that is busy") {
   MadeUpHost host;
   host.token_time = 2ms;
   Conversation talk(host);
-  talk.hello();
-  talk.send(2, 1, OpenMessage{"m", {}, Device::automatic, {}, 0, 0});
+  open_model(talk);
   talk.send(3, 1, prompt("abc"));
   talk.send(4, 1, GenerateMessage{1'000'000'000, {}, {}, 0});
   (void)talk.wait_for<FramesMessage>();

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <functional>
+#include <span>
 
 #include "core/session/roles_file.h"
 #include "core/session/trace_file.h"
@@ -34,6 +35,22 @@ std::function<void(LooseFile&)> as(const char* name, DType dtype, std::vector<st
 }
 std::function<void(LooseFile&)> filled(const char* name, int byte) {
   return [=](LooseFile& file) { file.fill(name, byte); };
+}
+
+/// A good trace, spoiled as each case says, is refused with the case's code by `open(path)`.
+template <class Open>
+void check_refused(std::span<const Case> cases, const TemporaryFolder& folder, const Open& open) {
+  const SequenceRecord record = test::recorded_run();
+  REQUIRE(write_trace(folder / "good.safetensors", test::run_trace(record)));
+  for (const Case& test : cases) {
+    CAPTURE(test.what);
+    LooseFile file = LooseFile::of(folder / "good.safetensors");
+    test.spoil(file);
+    file.write(folder / "bad.safetensors");
+    const auto opened = open(folder / "bad.safetensors");
+    REQUIRE_FALSE(opened);
+    CHECK_MESSAGE(opened.error().code == test.code, opened.error().message);
+  }
 }
 
 TEST_CASE("bad traces are refused, each with its code") {
@@ -83,17 +100,7 @@ TEST_CASE("bad traces are refused, each with its code") {
       {"negative bytes", filled("kv_allocated_bytes", 0xff)},
   };
   const TemporaryFolder folder;
-  const SequenceRecord record = test::recorded_run();
-  REQUIRE(write_trace(folder / "good.safetensors", test::run_trace(record)));
-  for (const Case& test : cases) {
-    CAPTURE(test.what);
-    LooseFile file = LooseFile::of(folder / "good.safetensors");
-    test.spoil(file);
-    file.write(folder / "bad.safetensors");
-    const auto opened = TraceFile::open(folder / "bad.safetensors");
-    REQUIRE_FALSE(opened);
-    CHECK_MESSAGE(opened.error().code == test.code, opened.error().message);
-  }
+  check_refused(cases, folder, TraceFile::open);
   CHECK(TraceFile::open(folder / "none.safetensors").error().code == ErrorCode::file_not_found);
   CHECK(TraceFile::open(folder.path()).error().code == ErrorCode::not_a_regular_file);
   test::write_bytes(folder / "text.safetensors", "this is text, not tensors");
@@ -132,17 +139,7 @@ TEST_CASE("bad role files are refused, each with its code") {
       {"a role of 255", filled("roles", 255), ErrorCode::bad_roles},
   };
   const TemporaryFolder folder;
-  const SequenceRecord record = test::recorded_run();
-  REQUIRE(write_trace(folder / "good.safetensors", test::run_trace(record)));
-  for (const Case& test : cases) {
-    CAPTURE(test.what);
-    LooseFile file = LooseFile::of(folder / "good.safetensors");
-    test.spoil(file);
-    file.write(folder / "bad.safetensors");
-    const auto opened = read_roles_file(folder / "bad.safetensors");
-    REQUIRE_FALSE(opened);
-    CHECK_MESSAGE(opened.error().code == test.code, opened.error().message);
-  }
+  check_refused(cases, folder, read_roles_file);
   CHECK(read_roles_file(folder / "none.safetensors").error().code == ErrorCode::file_not_found);
 }
 

@@ -2,7 +2,6 @@
 #include "tests/core/session/recorded_run.h"
 
 #include <algorithm>
-#include <deque>
 #include <stdexcept>
 
 #include "core/base/checked_math.h"

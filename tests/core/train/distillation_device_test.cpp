@@ -2,11 +2,8 @@
 // The passes that a GPU runs, in ordinary memory, against the CPU's: loss, statistics, every gradient, evaluation.
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <numeric>
-#include <optional>
 #include <random>
 #include <stop_token>
 

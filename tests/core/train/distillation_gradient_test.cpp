@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What distillation teaches score layers and LoRA factors, against a dense model in float64 that shares no code with it:
-// the role gradient of sections 6 and 7 as sums over dense matrices, everything else by autograd.
-// LibTorch has a CHECK of its own: doctest by its long names here.
+// What distillation teaches score layers and LoRA factors, against a dense model in float64 that shares no code with
+// it: the role gradient of sections 6 and 7 as sums over dense matrices, everything else by autograd. LibTorch has a
+// CHECK of its own: doctest by its long names here.
 #include <doctest/doctest.h>
 
 #include <algorithm>

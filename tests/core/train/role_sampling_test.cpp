@@ -85,7 +85,8 @@ TEST_CASE("locals can be charged until the global that inference would choose") 
   const std::vector<Role> chosen{global, local, local, local, global, sliding};
   std::vector<float> d_roles(18, 1.0F);
   charge_locals_as_chosen(shape, sampled.data(), chosen.data(), 6.0, d_roles.data());
-  // next_global: sampled 2 2 5 5 5 (5), chosen 4 4 4 4 (5) (5); the difference times 6 / T = 1 goes to the locals alone.
+  // next_global: sampled 2 2 5 5 5 (5), chosen 4 4 4 4 (5) (5); the difference times 6 / T = 1 goes to the locals
+  // alone.
   const std::array<float, 6> expected{3, 3, 0, 0, 1, 1};
   for (std::size_t n = 0; n < 6; ++n) {
     CHECK(d_roles[3 * n] == 1.0F);

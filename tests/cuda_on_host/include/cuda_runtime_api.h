@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-// The part of CUDA's runtime that kernels/cuda uses, for a machine that has neither CUDA nor a GPU (CONTRIBUTING.md says
-// what is computed, and what is made worse than on a GPU on purpose). Names and meanings are those of the CUDA runtime
-// API's manual; whatever is not used here is not declared.
+// The part of CUDA's runtime that kernels/cuda uses, for a machine that has neither CUDA nor a GPU (CONTRIBUTING.md
+// says what is computed, and what is made worse than on a GPU on purpose). Names and meanings are those of the CUDA
+// runtime API's manual; whatever is not used here is not declared.
 
 #include <math.h>  // nvcc knows fmaf and its like without a namespace
 

@@ -5,6 +5,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/base/program_folder.h"
 #include "core/base/shared_library.h"
 #include "core/engine/kernel_status.h"
 
@@ -15,7 +16,7 @@ namespace {
 std::filesystem::path file_of(const std::filesystem::path& path) {
   std::error_code ignored;
   if (!path.empty()) return std::filesystem::absolute(path, ignored);
-  return std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path() / "libnatscope_cuda_bench.so";
+  return program_folder() / "libnatscope_cuda_bench.so";
 }
 
 Unexpected unavailable(std::string message, const char* hint = "run this on a machine with an NVIDIA GPU") {

@@ -2,7 +2,6 @@
 #include "app/cli/bench/gpu/measured_engine.h"
 
 #include <algorithm>
-#include <cstdio>
 
 namespace natscope::bench {
 namespace {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /// How many tokens fit: the weights' memory is taken, then a cache of the shape is appended to until nothing is left.
-#include <algorithm>
-#include <array>
 #include <string>
 
 #include "app/cli/bench/gpu/gpu_run.h"

@@ -5,8 +5,6 @@
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/CachingDeviceAllocator.h>
 
-#include <tuple>
-
 #include "app/cli/bench/benchmark.h"
 #include "core/engine/torch_cuda.h"
 

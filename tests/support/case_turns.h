@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-namespace natscope::tests {
+namespace natscope::test {
 
 /// Tables of cases are as long as a fast backend likes. With NATSCOPE_ONE_CASE_IN=n in the environment only every n-th
 /// of them runs; a prime n still meets every value of every column.
@@ -23,4 +23,4 @@ class CaseTurns {
   std::uint64_t count_ = 0;
 };
 
-}  // namespace natscope::tests
+}  // namespace natscope::test

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/cli/training_flags.h"
+
+namespace natscope {
+
+void TrainingFlags::add_places(CLI::App& command, const PlaceWords& words) {
+  command.add_option("--data", data, words.data);
+  command.add_option("--valid", valid, words.valid);
+  command.add_option("--out", out, words.out);
+  command.add_option("--job", job, "Folder for spec, progress and checkpoints (default: --out)");
+  command.add_flag("--resume", resume, "Go on in the job folder from its newest checkpoint, with its options");
+}
+
+void TrainingFlags::add_arithmetic(CLI::App& command) {
+  command.add_option("--dtype", dtype, "What products are computed in")
+      ->check(CLI::IsMember({"float32", "bfloat16"}))
+      ->capture_default_str();
+  device.add_to(command);
+}
+
+Expected<bool> TrainingFlags::wants_job() const {
+  if (detach.wanted() && resume) {
+    return fail(ErrorCode::usage, "--detach begins a new job", "natscope-cli jobs resume goes on with one");
+  }
+  return detach.wanted();
+}
+
+}  // namespace natscope

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "tests/core/engine/modules/host_cache.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/engine/row_math.h"
+#include "kernels/attention_decode.h"
+#include "kernels/attention_prefill.h"
+#include "tests/core/engine/modules/host_memory.h"
+
+namespace natscope::test::host {
+
+using kernels::Backend;
+using kernels::KvCache;
+using kernels::StatusCode;
+
+namespace {
+
+struct HostCache {
+  std::unique_ptr<KvCache> cache;
+  std::vector<std::int32_t> next;  // position of the next token of each layer
+  std::int64_t promised = 0;       // appended tokens · layers that reserve_cache allows
+  std::optional<kernels::HeavyHitters> rule;
+  std::vector<bool> attended, appended;  // with a rule: what each layer has had of its token
+};
+
+KvCache& kept(void* cache) { return *static_cast<HostCache*>(cache)->cache; }
+
+bool holds(const KvCache& cache, LayerId layer, KvHeadId head, std::int32_t position) {
+  for (std::int64_t index = 0; index < cache.page_count(layer, head); ++index) {
+    const kernels::KvPage page = cache.page(layer, head, index);
+    if (std::find(page.positions, page.positions + page.count, position) != page.positions + page.count) return true;
+  }
+  return false;
+}
+
+template <class T>
+View<T, 2> only_token(const View<T, 3>& rows) {
+  return {rows.data, {rows.size(0), rows.size(2)}, {rows.stride(0), rows.stride(2)}};
+}
+
+}  // namespace
+
+Status create_cache(void*, const kernels::KvCacheShape* shape, std::int64_t, void** cache) {
+  auto made = std::make_unique<HostCache>();
+  made->next.resize(static_cast<std::size_t>(shape->layers));
+  made->attended.resize(made->next.size());
+  made->appended.resize(made->next.size());
+  if (const Status status = KvCache::create(*shape, made->cache); !status.ok()) return status;
+  *cache = made.release();
+  return ok;
+}
+
+void free_cache(void*, void* cache) { delete static_cast<HostCache*>(cache); }
+
+Status reset_cache(void* device, void* cache, std::int64_t window, const kernels::HeavyHitters* heavy_hitters) {
+  ++of(device).moves;
+  HostCache& host = *static_cast<HostCache*>(cache);
+  std::fill(host.next.begin(), host.next.end(), 0);
+  std::fill(host.attended.begin(), host.attended.end(), false);
+  std::fill(host.appended.begin(), host.appended.end(), false);
+  host.rule.reset();
+  if (heavy_hitters != nullptr) host.rule = *heavy_hitters;
+  kept(cache).reset(window, heavy_hitters != nullptr);
+  return ok;
+}
+
+Status reserve_cache(void*, void* cache, std::int64_t tokens, std::int64_t layers) {
+  static_cast<HostCache*>(cache)->promised = tokens * layers;
+  return ok;
+}
+
+Status append(void* device, void* cache, std::int32_t layer, std::int32_t first, const ConstView<Role, 2>* roles,
+              const ConstView<float, 3>* keys, const ConstView<float, 3>* values) {
+  if (!owns(device, *roles) || !owns(device, *keys) || !owns(device, *values)) return foreign;
+  const std::int64_t n = roles->size(1);
+  HostCache& host = *static_cast<HostCache*>(cache);
+  const auto place = static_cast<std::size_t>(layer);
+  if (host.rule && (n != 1 || !host.attended[place] || host.appended[place]))
+    return {StatusCode::invalid_argument, "an append out of its turn"};
+  host.appended[place] = true;
+  std::int64_t& promised = host.promised;
+  if (promised < n) return {StatusCode::invalid_argument, "an append that was not reserved"};
+  promised -= n;
+  for (std::int32_t head = 0; head < roles->size(0); ++head) {
+    const auto part = [&](const ConstView<float, 3>& rows) {
+      return ConstView<float, 2>{&rows(head, 0, 0), {n, rows.size(2)}, {rows.stride(1), 1}};
+    };
+    const Status status =
+        kept(cache).append(LayerId(layer), KvHeadId(head), TokenPos(first),
+                           {&(*roles)(head, 0), static_cast<std::size_t>(n)}, part(*keys), part(*values));
+    if (!status.ok()) return status;
+  }
+  host.next[place] = first + static_cast<std::int32_t>(n);
+  return ok;
+}
+
+Status append_token(void* device, void* cache, const ConstView<Role, 2>* roles, const ConstView<float, 3>* keys,
+                    const ConstView<float, 3>* values) {
+  for (std::int32_t layer = 0; layer < roles->size(0); ++layer) {
+    const auto of_layer = [&](const ConstView<float, 3>& rows) {
+      return ConstView<float, 3>{
+          &rows(layer, 0, 0), {rows.size(1), 1, rows.size(2)}, {rows.stride(1), rows.size(2), 1}};
+    };
+    const ConstView<Role, 2> role{&(*roles)(layer, 0), {roles->size(1), 1}, {roles->stride(1), 1}};
+    const ConstView<float, 3> key = of_layer(*keys);
+    const ConstView<float, 3> value = of_layer(*values);
+    const std::int32_t first = static_cast<HostCache*>(cache)->next[static_cast<std::size_t>(layer)];
+    if (const Status status = append(device, cache, layer, first, &role, &key, &value); !status.ok()) return status;
+  }
+  return ok;
+}
+
+Status keep_heavy_hitters(void* device, void* cache, const kernels::TokenDrops* call) {
+  if (!owns(device, call->self_scores) || !owns(device, call->prescribed) || !owns(device, call->dropped) ||
+      !owns(device, call->held)) {
+    return foreign;
+  }
+  HostCache& host = *static_cast<HostCache*>(cache);
+  if (!host.rule) return {StatusCode::invalid_argument, "no scores are kept"};
+  for (std::int32_t of_call = 0; of_call < call->dropped.size(0); ++of_call) {
+    const LayerId layer(call->layer + of_call);
+    const auto place = static_cast<std::size_t>(layer.value);
+    if (!host.appended[place]) return {StatusCode::invalid_argument, "drops out of their turn"};
+    host.attended[place] = host.appended[place] = false;
+    const TokenPos now(host.next[place] - 1);
+    for (std::int32_t index = 0; index < call->dropped.size(1); ++index) {
+      const KvHeadId head(index);
+      const auto set = [&](std::int32_t position, float score) {
+        if (holds(kept(cache), layer, head, position))
+          static_cast<void>(kept(cache).set_score(layer, head, TokenPos(position), score));
+      };
+      set(now.value, call->self_scores(of_call, index));
+      set(call->prescribed(of_call, index), -1);
+      std::vector<TokenPos> dropped;
+      const Status status =
+          kept(cache).keep_heavy_hitters(layer, head, now, host.rule->heavy, host.rule->recent, &dropped);
+      if (!status.ok()) return status;
+      if (dropped.size() > 1) return {StatusCode::invalid_argument, "more than one entry went"};
+      call->dropped(of_call, index) = dropped.empty() ? kernels::no_drop : dropped[0].value;
+      call->held(of_call, index) = static_cast<std::int32_t>(kept(cache).entries(layer, head));
+    }
+  }
+  return ok;
+}
+
+Status end_appends(void*, void*) { return ok; }
+
+Status cache_counts(void*, void* cache, kernels::DeviceCacheCounts* counts) {
+  *counts = {kept(cache).total_entries(), kept(cache).allocated_bytes()};
+  return ok;
+}
+
+Status attention(void* device, void* cache, std::int32_t layer, std::int32_t first, const ConstView<float, 3>* queries,
+                 const ConstView<float, 3>* keys, const ConstView<float, 3>* values, const ConstView<Role, 2>* roles,
+                 bool round, const View<float, 3>* out, const View<float, 2>* lse, float* self_scores) {
+  if (!owns(device, *queries) || !owns(device, *keys) || !owns(device, *values) || !owns(device, *roles) ||
+      !owns(device, *out) || !owns(device, *lse)) {
+    return foreign;
+  }
+  HostCache& host = *static_cast<HostCache*>(cache);
+  const std::int64_t kv_heads = keys->size(0);
+  if ((self_scores != nullptr) != host.rule.has_value() || (host.rule && queries->size(1) != 1) ||
+      (self_scores != nullptr && !owns(device, self_scores, kv_heads))) {
+    return {StatusCode::invalid_argument, "scores where none are kept, or none where they are"};
+  }
+  if (host.rule && host.attended[static_cast<std::size_t>(layer)])
+    return {StatusCode::invalid_argument, "attention out of its turn"};
+  host.attended[static_cast<std::size_t>(layer)] = true;
+  const Status status =
+      queries->size(1) == 1
+          ? kernels::attention_decode(Backend::cpu, only_token(*queries), only_token(*keys), only_token(*values),
+                                      kept(cache), LayerId(layer), only_token(*out),
+                                      {lse->data, static_cast<std::size_t>(lse->size(0))},
+                                      {self_scores, self_scores == nullptr ? 0 : static_cast<std::size_t>(kv_heads)})
+          : kernels::attention_prefill(Backend::cpu, *queries, *keys, *values, *roles, kept(cache), LayerId(layer),
+                                       TokenPos(first), *out, *lse);
+  if (status.ok() && round) row_math::round_to_bf16(out->data, out->size(0) * out->size(1) * out->size(2));
+  return status;
+}
+
+}  // namespace natscope::test::host

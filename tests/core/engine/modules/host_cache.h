@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// The host device's cache of its own, and attention over it. Refused: appends that were not reserved, and with H2O's
+/// rule calls of a token out of their turn.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/device_operations.h"
+
+namespace natscope::test::host {
+
+using kernels::ConstView;
+using kernels::Status;
+using kernels::View;
+
+Status create_cache(void*, const kernels::KvCacheShape* shape, std::int64_t, void** cache);
+void free_cache(void*, void* cache);
+Status reset_cache(void* device, void* cache, std::int64_t window, const kernels::HeavyHitters* heavy_hitters);
+Status reserve_cache(void*, void* cache, std::int64_t tokens, std::int64_t layers);
+Status append(void* device, void* cache, std::int32_t layer, std::int32_t first, const ConstView<Role, 2>* roles,
+              const ConstView<float, 3>* keys, const ConstView<float, 3>* values);
+Status append_token(void* device, void* cache, const ConstView<Role, 2>* roles, const ConstView<float, 3>* keys,
+                    const ConstView<float, 3>* values);
+Status keep_heavy_hitters(void* device, void* cache, const kernels::TokenDrops* call);
+Status end_appends(void*, void*);
+Status cache_counts(void*, void* cache, kernels::DeviceCacheCounts* counts);
+Status attention(void* device, void* cache, std::int32_t layer, std::int32_t first, const ConstView<float, 3>* queries,
+                 const ConstView<float, 3>* keys, const ConstView<float, 3>* values, const ConstView<Role, 2>* roles,
+                 bool round, const View<float, 3>* out, const View<float, 2>* lse, float* self_scores);
+
+}  // namespace natscope::test::host
