@@ -185,7 +185,7 @@ Expected<void> run(Options& options, const std::string& ignored, CommandContext&
   progress.end();
   if (!result) return Unexpected(error_of_rank(std::move(result).error(), *ranks, context));
   if (!ranks->leads()) return {};
-  return print_training_result(*result, o.job, 0, context);
+  return print_training_result(*result, o.job, context);
 }
 
 }  // namespace

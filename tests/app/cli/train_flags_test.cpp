@@ -76,4 +76,53 @@ TEST_CASE("a resumed run says which flags it ignores, and a failed start leaves 
   CHECK(cli({"train", "--out", job, "--resume"}).err.find("ignored") == std::string::npos);
 }
 
+TEST_CASE("the JSON of a run that evaluated lists its heads by layers, of the model that was trained") {
+  const TemporaryFolder folder;
+  const std::string text = folder.file("documents.jsonl");
+  write_file(text, "{\"text\": \"abc de a bad cab ed bed ace abc de a bad cab\"}\n");
+  const std::vector<std::string> tune{
+      "finetune", "--model", base,       "--data", text, "--valid", text, "--out", folder.file("adapter"),
+      "--steps",  "1",       "--window", "2"};
+  const nlohmann::json tuned = cli_json(tune);
+  const nlohmann::json info = cli_json({"info", "--model", base});
+  REQUIRE(tuned["evaluation"]["heads"].size() == info["layers"]);
+  CHECK(tuned["evaluation"]["heads"][0].size() == info["kv_heads"]);
+
+  write_file(folder.file("a.txt"), std::string(600, 'a') + " bed ace");
+  const std::string job = folder.file("job");
+  const std::string tokenizer = (std::filesystem::path(NATSCOPE_RESOURCE_DIR) / "demo/tokenizer.model").string();
+  std::vector<std::string> train{"train",
+                                 "--data",
+                                 folder.file("a.txt"),
+                                 "--valid",
+                                 folder.file("a.txt"),
+                                 "--tokenizer",
+                                 tokenizer,
+                                 "--out",
+                                 job,
+                                 "--layers",
+                                 "2",
+                                 "--hidden",
+                                 "16",
+                                 "--heads",
+                                 "2",
+                                 "--kv-heads",
+                                 "1",
+                                 "--context",
+                                 "16",
+                                 "--batch",
+                                 "1",
+                                 "--steps",
+                                 "1"};
+  const auto heads_of = [](const nlohmann::json& result) {
+    std::vector<std::size_t> sizes;
+    for (const auto& layer : result["evaluation"]["heads"]) sizes.push_back(layer.size());
+    return sizes;
+  };
+  CHECK(heads_of(cli_json(train)) == std::vector<std::size_t>{1, 1});
+  // Without its checkpoints the run begins again; its flags, --kv-heads too, are those that it was begun with.
+  std::filesystem::remove_all(job + "/checkpoints");
+  CHECK(heads_of(cli_json({"train", "--out", job, "--resume"})) == std::vector<std::size_t>{1, 1});
+}
+
 }  // namespace natscope::test
