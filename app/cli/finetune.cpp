@@ -101,6 +101,7 @@ void add_run_flags(CLI::App& command, Options& options) {
       ->capture_default_str()
       ->group(group);
   command.add_option("--seed", o.seed, "Of weights, order, pass keys and role noise")
+      ->check(whole_number())
       ->capture_default_str()
       ->group(group);
   command.add_option("--threads", o.threads, "Threads, shared by all ranks of a machine (default: all)")->group(group);

@@ -78,6 +78,7 @@ Expected<FinetuneOptions> resolve(FinetuneOptions o) {
   NATSCOPE_CHECK(in_range("--steps", static_cast<double>(o.steps), 1, 1e9));
   NATSCOPE_CHECK(in_range("--batch", o.batch, 1, 65536));
   NATSCOPE_CHECK(in_range("--length", o.context, 0, 1 << 20));
+  if (o.context == 1) return fail(ErrorCode::usage, "documents of one token", "give --length 2 or more");
   NATSCOPE_CHECK(in_range("--passkey", o.passkey, 0, 1));
   NATSCOPE_CHECK(in_range("--lr", o.learning_rate, 0, 10));
   NATSCOPE_CHECK(in_range("--beta1", o.beta1, 0, 0.99999));

@@ -125,4 +125,33 @@ TEST_CASE("the JSON of a run that evaluated lists its heads by layers, of the mo
   CHECK(heads_of(cli_json({"train", "--out", job, "--resume"})) == std::vector<std::size_t>{1, 1});
 }
 
+TEST_CASE("what the trainer would refuse is refused before there is a folder") {
+  const TemporaryFolder folder;
+  const std::string text = folder.file("a.txt");
+  write_file(text, std::string(600, 'a') + " bed ace");
+  const auto tune = [&](const std::string& flag) {
+    return cli({"finetune", "--model", base, "--data", text, "--out", folder.file("out"), "--steps", "1", flag});
+  };
+  for (const char* const flag : {"--seed=-1", "--seed=99999999999999999999", "--length=1", "--name=x"}) {
+    CAPTURE(flag);
+    CHECK(tune(flag).exit_code == 2);
+  }
+  const std::string described = folder.file("described");
+  const ProgramResult job =
+      cli({"finetune", "--model", base, "--data", text, "--job", described, "--steps", "5", "--detach", "--no-start"});
+  CAPTURE(job.err);
+  REQUIRE(job.exit_code == 0);
+  for (const char* const change : {"steps=-1", "lora_alpha=0", "lora_targets=gate_proj", "device=abacus", "seed=-3"}) {
+    CAPTURE(change);
+    const int code = cli({"jobs", "duplicate", described, folder.file("out"), "--set", change}).exit_code;
+    CHECK((code == 2 || code == 3));
+  }
+  CHECK(folder.names() == std::vector<std::string>{"a.txt", "described"});
+  CHECK(cli({"jobs", "duplicate", described, folder.file("out"), "--set", "steps=9"}).exit_code == 0);
+  // A model that cannot be the base is bad input, not wrong usage.
+  CHECK(cli({"reproduce", "finetune", "--model", (std::filesystem::path(NATSCOPE_RESOURCE_DIR) / "demo").string(),
+             "--data", text, "--test", text, "--out", folder.file("study")})
+            .exit_code == 3);
+}
+
 }  // namespace natscope::test
