@@ -43,6 +43,7 @@ void DetachOptions::add_to(CLI::App& command) {
   CLI::Option* const detach =
       command.add_flag("--detach", detach_, "Start it as a job that outlives this terminal, and return")->group(group);
   command.add_option("--name", name_, "With --detach: the job's name in the store of jobs (default: made of the time)")
+      ->needs(detach)
       ->group(group);
   command
       .add_flag("--no-start", no_start_,

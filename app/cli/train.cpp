@@ -100,7 +100,7 @@ Expected<void> run(Options& options, const std::string& ignored, CommandContext&
   };
   NATSCOPE_TRY(const auto result, run_training({o.ranks, options.flags.resume, ignored, work}, context));
   if (!result) return {};
-  return print_training_result(*result, o.job, o.kv_heads, context);
+  return print_training_result(*result, o.job, context);
 }
 
 }  // namespace

@@ -26,13 +26,13 @@ Error error_of_rank(Error error, train::RankGroup& ranks, CommandContext& contex
   return error;
 }
 
-Expected<void> print_training_result(const train::TrainResult& result, const std::filesystem::path& job, int kv_heads,
+Expected<void> print_training_result(const train::TrainResult& result, const std::filesystem::path& job,
                                      const CommandContext& context) {
   if (!context.json) return print_text(result.model.string() + "\n");
   nlohmann::json object{
       {"model", result.model.string()},  {"job", job.string()}, {"steps", result.steps},     {"tokens", result.tokens},
       {"parameters", result.parameters}, {"loss", result.loss}, {"seconds", result.seconds}, {"evaluation", nullptr}};
-  if (result.evaluation) object["evaluation"] = train::progress_json(*result.evaluation, kv_heads)["evaluation"];
+  if (result.evaluation) object["evaluation"] = train::progress_json(*result.evaluation, result.kv_heads)["evaluation"];
   return print_json(object);
 }
 

@@ -30,6 +30,6 @@ class TrainingProgress {
 
 /// The model's folder, or with --json everything that is known of the run.
 [[nodiscard]] Expected<void> print_training_result(const train::TrainResult& result, const std::filesystem::path& job,
-                                                   int kv_heads, const CommandContext& context);
+                                                   const CommandContext& context);
 
 }  // namespace natscope

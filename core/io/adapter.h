@@ -27,8 +27,8 @@ struct Adapter {
 /// "model.layers.3.self_attn.q_proj.lora_a"; `factor` is 'a' or 'b'.
 [[nodiscard]] std::string lora_name(int layer, const std::string& target, char factor);
 
-/// The name of a score layer as an adapter may store it: with or without the leading "model.". nullptr when it is
-/// absent.
-[[nodiscard]] const TensorInfo* find_adapter_score_layer(const WeightFiles& weights, int layer);
+/// The tensor that an adapter stores as `name`, a score layer's or LoRA factor's: without the leading "model." too, and
+/// a factor with torchtune's ".weight" behind it, as in the public adapter (the rules, section 9). nullptr when absent.
+[[nodiscard]] const TensorInfo* find_adapter_tensor(const WeightFiles& weights, const std::string& name);
 
 }  // namespace natscope

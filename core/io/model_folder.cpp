@@ -175,7 +175,8 @@ std::optional<std::int32_t> ModelFolder::bos_id() const {
 }
 
 Expected<TensorInfo> ModelFolder::tensor(std::string_view name) const {
-  const TensorInfo* found = state_->adapter ? state_->adapter->weights.find(name) : nullptr;
+  const TensorInfo* found =
+      state_->adapter ? find_adapter_tensor(state_->adapter->weights, std::string(name)) : nullptr;
   if (found == nullptr) found = state_->files.find(name);
   if (found == nullptr) return fail(ErrorCode::missing_tensor, "tensor " + printable(name) + " is missing");
   return *found;

@@ -89,7 +89,8 @@ class Binder {
   Expected<WeightView> score_view(int layer) {
     const std::vector<std::int64_t> shape{config_.score_rows(), config_.hidden};
     if (adapter_ == nullptr || !adapter_->has_score_layers) return base_view(score_layer_name(layer), shape);
-    return view(adapter_->weights, find_adapter_score_layer(adapter_->weights, layer), score_layer_name(layer), shape);
+    return view(adapter_->weights, find_adapter_tensor(adapter_->weights, score_layer_name(layer)),
+                score_layer_name(layer), shape);
   }
 
   Expected<void> bind_lora(int layer, LayerWeights& views) {
@@ -106,8 +107,10 @@ class Binder {
       const std::int64_t out = is_o ? config_.hidden : is_q ? config_.q_rows() : config_.kv_rows();
       const std::string name_a = lora_name(layer, target, 'a');
       const std::string name_b = lora_name(layer, target, 'b');
-      NATSCOPE_TRY(place.a, view(adapter_->weights, adapter_->weights.find(name_a), name_a, {lora.rank, in}));
-      NATSCOPE_TRY(place.b, view(adapter_->weights, adapter_->weights.find(name_b), name_b, {out, lora.rank}));
+      NATSCOPE_TRY(place.a,
+                   view(adapter_->weights, find_adapter_tensor(adapter_->weights, name_a), name_a, {lora.rank, in}));
+      NATSCOPE_TRY(place.b,
+                   view(adapter_->weights, find_adapter_tensor(adapter_->weights, name_b), name_b, {out, lora.rank}));
       place.scale = static_cast<float>(lora.alpha / lora.rank);
     }
     return {};

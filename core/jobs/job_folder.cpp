@@ -44,12 +44,26 @@ Expected<UniqueDescriptor> lock_folder(const fs::path& folder) {
               "stop it first: natscope-cli jobs stop");
 }
 
+/// A job folder must not make its trainer wait at a pipe, or write into a file that a link names.
+Expected<void> check_plain_files(const fs::path& folder) {
+  for (const char* file : {".lock", reserve_file, "spec.json", "status.json", "progress.jsonl", "log.txt",
+                           "tokenizer.model", "train.tokens", "valid.tokens"}) {
+    std::error_code problem;
+    const fs::file_type type = fs::symlink_status(folder / file, problem).type();
+    if (type == fs::file_type::regular || type == fs::file_type::not_found || type == fs::file_type::none) continue;
+    return fail(ErrorCode::not_a_regular_file, printable((folder / file).string()) + " is no plain file",
+                "a job's files are written by its trainer alone; remove it");
+  }
+  return {};
+}
+
 }  // namespace
 
 Expected<JobFolder> JobFolder::create(const fs::path& folder) {
   std::error_code problem;
   fs::create_directories(folder / "checkpoints", problem);
   if (problem) return fail(ErrorCode::io_failure, printable(folder.string()) + ": " + problem.message());
+  NATSCOPE_CHECK(check_plain_files(folder));
   NATSCOPE_TRY(UniqueDescriptor lock, lock_folder(folder));
   withdraw_stop_request(folder);
   if (!path_exists(folder / reserve_file)) {

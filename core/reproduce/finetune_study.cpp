@@ -237,7 +237,7 @@ FinetuneStudy::~FinetuneStudy() = default;
 Expected<FinetuneStudy> FinetuneStudy::open(FinetuneStudyOptions options, const StopToken& stop) {
   NATSCOPE_TRY(const ModelFolder model, ModelFolder::open(options.model));
   if (model.config().nats) {
-    return fail(ErrorCode::usage, printable(options.model.string()) + " has score layers already",
+    return fail(ErrorCode::unsupported_model, printable(options.model.string()) + " has score layers already",
                 "name a full-attention model");
   }
   NATSCOPE_CHECK(train::text_files(options.data));

@@ -54,6 +54,7 @@ Expected<FinetuneOptions> resolve(FinetuneOptions o) {
   }
   NATSCOPE_CHECK(in_range("--steps", static_cast<double>(o.steps), 1, 1e9));
   NATSCOPE_CHECK(in_range("--length", o.context, 0, 1 << 20));
+  if (o.context == 1) return fail(ErrorCode::usage, "documents of one token", "give --length 2 or more");
   NATSCOPE_CHECK(in_range("--passkey", o.passkey, 0, 1));
   NATSCOPE_CHECK(in_range("--rows", o.rows, 1, 1 << 20));
   NATSCOPE_CHECK(in_range("--keep", o.checkpoints_kept, 1, 1000));

@@ -48,6 +48,7 @@ struct TrainResult {
   std::int64_t steps = 0;
   std::int64_t tokens = 0;  ///< read in all steps, earlier sessions of a resumed run included
   std::int64_t parameters = 0;
+  int kv_heads = 0;   ///< of the model that was trained, whatever flags a resumed run was given
   double loss = 0.0;  ///< of the last step
   double seconds = 0.0;
   std::optional<Evaluation> evaluation;

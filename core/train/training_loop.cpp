@@ -83,6 +83,7 @@ class Loop {
     NATSCOPE_CHECK(ranks_.leave());
     result.model = task_.out();
     result.steps = task_.steps();
+    result.kv_heads = task_.kv_heads();
     result.tokens = task_.tokens_until(task_.steps());
     for (const Parameter& p : task_.layout().parameters) result.parameters += p.elements;
     result.seconds = seconds_since(begun);

@@ -14,8 +14,11 @@
 #include "core/base/mapped_file.h"
 #include "core/jobs/job_file.h"
 #include "core/jobs/job_runner.h"
+#include "core/jobs/job_spec.h"
 #include "core/jobs/job_store.h"
 #include "core/train/checkpoint_export.h"
+#include "core/train/finetune_options.h"
+#include "core/train/train_options.h"
 
 namespace natscope {
 namespace {
@@ -148,9 +151,26 @@ Expected<std::vector<jobs::JobOption>> parse_changes(const std::vector<std::stri
   return changes;
 }
 
+/// What the trainer would refuse at its start is said before there is a folder.
+Expected<void> check_changed(const fs::path& job, const std::vector<jobs::JobOption>& changes) {
+  NATSCOPE_TRY(const nlohmann::json before, jobs::read_spec_json(job));
+  NATSCOPE_TRY(const jobs::JobSpec described, jobs::job_spec_from_json(before));
+  NATSCOPE_TRY(const nlohmann::json spec, jobs::with_changes(before, changes));
+  if (described.kind == jobs::JobKind::finetune) {
+    NATSCOPE_TRY(const auto tune, train::finetune_options_from_json(spec));
+    NATSCOPE_CHECK(train::resolve(tune));
+  } else {
+    NATSCOPE_TRY(const auto from_scratch, train::options_from_json(spec));
+    NATSCOPE_CHECK(train::resolve(from_scratch));
+  }
+  return {};
+}
+
 Expected<void> duplicate(const Options& options, CommandContext& context) {
   const auto jobs_store = store();
   NATSCOPE_TRY(const auto changes, parse_changes(options.changes));
+  NATSCOPE_TRY(const fs::path from, jobs_store.find(options.name));
+  NATSCOPE_CHECK(check_changed(from, changes));
   NATSCOPE_TRY(const fs::path folder, jobs_store.duplicate(options.name, options.new_name, changes));
   if (options.start) {
     NATSCOPE_TRY(const auto runner, options.runner.runner(folder));

@@ -86,4 +86,82 @@ TEST_CASE("a resumed run says which flags it ignores, and a failed start leaves 
   CHECK(cli({"train", "--out", job, "--resume"}).err.find("ignored") == std::string::npos);
 }
 
+TEST_CASE("the JSON of a run that evaluated lists its heads by layers, of the model that was trained") {
+  const TemporaryFolder folder;
+  const std::string text = folder.file("documents.jsonl");
+  write_file(text, "{\"text\": \"abc de a bad cab ed bed ace abc de a bad cab\"}\n");
+  const std::vector<std::string> tune{
+      "finetune", "--model", base,       "--data", text, "--valid", text, "--out", folder.file("adapter"),
+      "--steps",  "1",       "--window", "2"};
+  const nlohmann::json tuned = cli_json(tune);
+  const nlohmann::json info = cli_json({"info", "--model", base});
+  REQUIRE(tuned["evaluation"]["heads"].size() == info["layers"]);
+  CHECK(tuned["evaluation"]["heads"][0].size() == info["kv_heads"]);
+
+  write_file(folder.file("a.txt"), std::string(600, 'a') + " bed ace");
+  const std::string job = folder.file("job");
+  const std::string tokenizer = (std::filesystem::path(NATSCOPE_RESOURCE_DIR) / "demo/tokenizer.model").string();
+  std::vector<std::string> train{"train",
+                                 "--data",
+                                 folder.file("a.txt"),
+                                 "--valid",
+                                 folder.file("a.txt"),
+                                 "--tokenizer",
+                                 tokenizer,
+                                 "--out",
+                                 job,
+                                 "--layers",
+                                 "2",
+                                 "--hidden",
+                                 "16",
+                                 "--heads",
+                                 "2",
+                                 "--kv-heads",
+                                 "1",
+                                 "--context",
+                                 "16",
+                                 "--batch",
+                                 "1",
+                                 "--steps",
+                                 "1"};
+  const auto heads_of = [](const nlohmann::json& result) {
+    std::vector<std::size_t> sizes;
+    for (const auto& layer : result["evaluation"]["heads"]) sizes.push_back(layer.size());
+    return sizes;
+  };
+  CHECK(heads_of(cli_json(train)) == std::vector<std::size_t>{1, 1});
+  // Without its checkpoints the run begins again; its flags, --kv-heads too, are those that it was begun with.
+  std::filesystem::remove_all(job + "/checkpoints");
+  CHECK(heads_of(cli_json({"train", "--out", job, "--resume"})) == std::vector<std::size_t>{1, 1});
+}
+
+TEST_CASE("what the trainer would refuse is refused before there is a folder") {
+  const TemporaryFolder folder;
+  const std::string text = folder.file("a.txt");
+  write_file(text, std::string(600, 'a') + " bed ace");
+  const auto tune = [&](const std::string& flag) {
+    return cli({"finetune", "--model", base, "--data", text, "--out", folder.file("out"), "--steps", "1", flag});
+  };
+  for (const char* const flag : {"--seed=-1", "--seed=99999999999999999999", "--length=1", "--name=x"}) {
+    CAPTURE(flag);
+    CHECK(tune(flag).exit_code == 2);
+  }
+  const std::string described = folder.file("described");
+  const ProgramResult job =
+      cli({"finetune", "--model", base, "--data", text, "--job", described, "--steps", "5", "--detach", "--no-start"});
+  CAPTURE(job.err);
+  REQUIRE(job.exit_code == 0);
+  for (const char* const change : {"steps=-1", "lora_alpha=0", "lora_targets=gate_proj", "device=abacus", "seed=-3"}) {
+    CAPTURE(change);
+    const int code = cli({"jobs", "duplicate", described, folder.file("out"), "--set", change}).exit_code;
+    CHECK((code == 2 || code == 3));
+  }
+  CHECK(folder.names() == std::vector<std::string>{"a.txt", "described"});
+  CHECK(cli({"jobs", "duplicate", described, folder.file("out"), "--set", "steps=9"}).exit_code == 0);
+  // A model that cannot be the base is bad input, not wrong usage.
+  CHECK(cli({"reproduce", "finetune", "--model", (std::filesystem::path(NATSCOPE_RESOURCE_DIR) / "demo").string(),
+             "--data", text, "--test", text, "--out", folder.file("study")})
+            .exit_code == 3);
+}
+
 }  // namespace natscope::test

@@ -119,6 +119,31 @@ TEST_CASE("LoRA settings may stand without a block of their own") {
   CHECK(opened->weights().layers[0].q_lora.scale == 0.5F);
 }
 
+TEST_CASE("LoRA factors may have the names of the public adapter, and settings those of a fine-tuning job") {
+  for (const bool is_short : {false, true}) {
+    const TemporaryFolder folder;
+    write_base(folder / "base", plain_base());
+    TinyAdapter adapter;
+    for (TinyTensor& t : adapter.tensors) {
+      if (t.name.find("lora_") != std::string::npos) t.name += ".weight";
+      if (is_short) t.name = t.name.substr(6);
+    }
+    adapter.config["lora"] = {{"lora_rank", 3}, {"lora_alpha", 6}, {"lora_targets", {"q", "o"}}, {"dropout", 0.1}};
+    adapter.write(folder / "adapter");
+    const auto opened = ModelFolder::open(folder / "base", folder / "adapter");
+    REQUIRE(opened);
+    const LayerWeights& layer = opened->weights().layers[1];
+    CHECK(layer.q_lora.scale == 2.0F);
+    const auto is_stored = [&](const WeightView& view, std::size_t number) {
+      const std::string& bytes = adapter.tensors[number].bytes;
+      return std::memcmp(view.data, bytes.data(), bytes.size()) == 0;
+    };
+    CHECK(is_stored(layer.q_lora.a, 6));
+    CHECK(is_stored(layer.o_lora.b, 9));
+    CHECK(opened->adapter()->lora->targets == std::vector<std::string>{"q_proj", "o_proj"});
+  }
+}
+
 TEST_CASE("an adapter folder finds its base by itself") {
   const TemporaryFolder folder;
   write_base(folder / "base", plain_base());
@@ -184,6 +209,19 @@ TEST_CASE("bad adapters") {
       {"a target twice", bad,
        [](TinyAdapter& a) {
          a.config["lora"]["targets"] = {"q_proj", "q_proj", "o_proj"};
+       }},
+      {"rank under two names", bad, [](TinyAdapter& a) { a.config["lora"]["r"] = 3; }},
+      {"rank-stabilised LoRA", bad, [](TinyAdapter& a) { a.config["lora"]["use_rslora"] = true; }},
+      {"another kind of LoRA without a block", bad,
+       [](TinyAdapter& a) {
+         a.config.update(Json(a.config["lora"]));
+         a.config.erase("lora");
+         a.config["use_dora"] = true;
+       }},
+      {"a setting of LoRA that nobody knows", bad, [](TinyAdapter& a) { a.config["lora"]["scaling"] = 4; }},
+      {"a factor with and without torchtune's ending", bad,
+       [](TinyAdapter& a) {
+         a.add(lora_name(1, "q_proj", 'b') + ".weight", {32, 3});
        }},
       {"factors that are not announced", bad, [](TinyAdapter& a) { a.config.erase("lora"); }},
       {"a layer that the base does not have", bad,

@@ -7,6 +7,7 @@
 
 #include "core/jobs/checkpoint_list.h"
 #include "core/jobs/job_file.h"
+#include "core/jobs/job_folder.h"
 #include "core/jobs/job_progress.h"
 #include "core/jobs/job_spec.h"
 #include "core/jobs/job_status.h"
@@ -122,6 +123,33 @@ TEST_CASE("links, pipes and folders in the place of files are refused without wa
       CHECK(error.message.find(file) != std::string::npos);
     }
   }
+}
+
+TEST_CASE("a trainer does not begin in a folder where links, pipes and folders stand for its files") {
+  const TemporaryFolder folder;
+  test::write_bytes(folder / "precious", "not ours\n");
+  const std::vector<std::function<void(const std::filesystem::path&)>> kinds{
+      [&](const auto& path) { std::filesystem::create_symlink(folder / "precious", path); },
+      [](const auto& path) { REQUIRE(mkfifo(path.c_str(), 0600) == 0); },
+      [](const auto& path) { std::filesystem::create_directory(path); }};
+  int number = 0;
+  for (const auto& make : kinds) {
+    for (const char* file : {".lock", ".reserve", "spec.json", "status.json", "progress.jsonl", "log.txt",
+                             "tokenizer.model", "train.tokens", "valid.tokens"}) {
+      CAPTURE(file);
+      const auto job = folder / ("job" + std::to_string(number++));
+      std::filesystem::create_directory(job);
+      make(job / file);
+      const auto begun = JobFolder::create(job);
+      REQUIRE_FALSE(begun);
+      CHECK(begun.error().code == ErrorCode::not_a_regular_file);
+      CHECK(begun.error().message.find(file) != std::string::npos);
+    }
+  }
+  CHECK(test::read_bytes(folder / "precious") == "not ours\n");
+  const auto plain = folder / "plain";
+  REQUIRE(JobFolder::create(plain));
+  CHECK(JobFolder::create(plain));
 }
 
 TEST_CASE("a list shows a folder that cannot be read beside those that can") {
