@@ -20,7 +20,7 @@ namespace natscope::kernels::cuda {
 
 namespace {
 
-constexpr int merge_threads = 128;
+constexpr int merge_threads = 1024;
 constexpr int score_threads = 256;
 
 /// Tiles of one warp: decode_rows queries, and fewer keys than a block's tiles have, so that many fit.

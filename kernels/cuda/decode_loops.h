@@ -13,6 +13,7 @@ namespace natscope::kernels::cuda {
 
 inline constexpr std::int32_t decode_rows = 16;        ///< query heads that one tile takes
 inline constexpr std::int32_t least_decode_tiles = 4;  ///< a share below that is not worth a partial sum
+inline constexpr std::int32_t merge_slices = 8;        ///< of a head's partial sums, added up side by side
 
 /// Keys of a tile.
 [[nodiscard]] NATSCOPE_HD constexpr std::int32_t decode_tile(ElementType dtype) {
@@ -34,13 +35,16 @@ struct DecodeUnits {
   std::int32_t tile = 0;               ///< keys of a tile
   std::int32_t workers = 0;            ///< who can take a share
 
-  [[nodiscard]] NATSCOPE_HD std::int64_t tiles(std::int32_t unit) const {
-    return (static_cast<std::int64_t>(heads[unit / row_tiles].entries()) + tile - 1) / tile;
-  }
+  [[nodiscard]] NATSCOPE_HD std::int64_t tiles(std::int32_t unit) const { return tiles_of_head(unit / row_tiles); }
   [[nodiscard]] NATSCOPE_HD std::int64_t tiles_before(std::int32_t unit) const {
+    const std::int32_t whole = unit / row_tiles;
     std::int64_t total = 0;
-    for (std::int32_t earlier = 0; earlier < unit; ++earlier) total += tiles(earlier);
-    return total;
+    // Every share begins here: no division by what the compiler does not know, so that loads overlap.
+    NATSCOPE_UNROLL_BY(8)
+    for (std::int32_t head = 0; head < whole; ++head) total += tiles_of_head(head);
+    total *= row_tiles;
+    const std::int32_t rest = unit - whole * row_tiles;
+    return rest == 0 ? total : total + rest * tiles_of_head(whole);
   }
   /// Shares of `total` tiles: never one without a tile.
   [[nodiscard]] NATSCOPE_HD std::int64_t shares(std::int64_t total) const {
@@ -62,6 +66,13 @@ struct DecodeUnits {
     return worker + unit;
   }
   [[nodiscard]] NATSCOPE_HD std::int64_t partials() const { return static_cast<std::int64_t>(workers) + count; }
+
+ private:
+  /// A tile has 16 or 32 keys (decode_tile).
+  [[nodiscard]] NATSCOPE_HD std::int64_t tiles_of_head(std::int32_t head) const {
+    const auto keys = static_cast<std::uint32_t>(tile);
+    return (static_cast<std::uint32_t>(heads[head].entries()) + keys - 1) >> (keys == 32 ? 5U : 4U);
+  }
 };
 
 /// What workers leave: sums of weighted values relative to the largest score, that score, and the sum of weights.
@@ -196,7 +207,7 @@ struct DecodeRow {
 };
 
 /// Puts together what was found of one query head, the index-th of its group, and the new token itself. Partial sums
-/// are added in the order of their places. A `Team` is the threads of a block: each(count, f) runs f(0 … count − 1);
+/// are added in an order that follows from their number alone, where they stand: they are used up. A `Team` is the threads of a block: each(count, f) runs f(0 … count − 1);
 /// sum(count, f) and largest(count, f) give every thread the sum, or the largest, of f(0 … count − 1).
 template <class Team>
 NATSCOPE_HD void merge_decode(const Team& team, const DecodeUnits& units, const DecodePartials& partials,
@@ -223,11 +234,20 @@ NATSCOPE_HD void merge_decode(const Team& team, const DecodeUnits& units, const 
   const float total = self_weight + team.sum(count, [&](std::int32_t partial) {
     return weight(partials.largest[at(partial)]) * partials.total[at(partial)];
   });
-  team.each(row.head_dim, [&](std::int32_t d) {
-    float sum = self_weight * row.self_value[d];
-    for (std::int32_t partial = 0; partial < count; ++partial) {
+  // A full head among nearly empty ones has hundreds of partial sums: threads add up every merge_slices-th of them.
+  const std::int32_t slices = count < merge_slices ? count : merge_slices;
+  team.each(slices * row.head_dim, [&](std::int32_t number) {
+    const std::int32_t slice = number / row.head_dim;
+    const std::int32_t d = number % row.head_dim;
+    float sum = 0;
+    for (std::int32_t partial = slice; partial < count; partial += merge_slices) {
       sum += weight(partials.largest[at(partial)]) * partials.sums[at(partial) * partials.dim + d];
     }
+    partials.sums[at(slice) * partials.dim + d] = sum;  // read by this thread alone until here
+  });
+  team.each(row.head_dim, [&](std::int32_t d) {
+    float sum = self_weight * row.self_value[d];
+    for (std::int32_t slice = 0; slice < slices; ++slice) sum += partials.sums[at(slice) * partials.dim + d];
     row.out[d] = row.round ? to_float(to_bf16(sum / total)) : sum / total;
     if (d > 0) return;
     *row.lse = top * (scale_log2 / log2_e) + logf(total);

@@ -34,6 +34,7 @@ template <class Team>
 NATSCOPE_HD void drop_entry(const Team& team, const KvHeadPages& head, std::int32_t slot) {
   const KvArena& arena = *head.arena;
   const KvHeadState before = *head.state;
+  team.each(0, [](std::int32_t) {});  // everybody has read it before one thread writes it
   KvHeadState after = before;
   std::int32_t hole = slot;
   std::int32_t end = 0;

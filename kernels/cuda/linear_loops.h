@@ -70,8 +70,14 @@ struct LanePieces {
     for (int index = 0; index < pieces_ahead; ++index) {
       const std::int64_t at = column(lane, first, index);
       if (at >= in_size) continue;
+      constexpr int at_once = piece % 4 == 0 ? 4 : 1;  // x begins on as much
       NATSCOPE_UNROLL
-      for (int i = 0; i < piece; ++i) sum = std::fma(linear_number(held[index].numbers[i]), x[at + i], sum);
+      for (int i = 0; i < piece; i += at_once) {
+        const auto of_x = *reinterpret_cast<const LinearPiece<float, at_once>*>(x + at + i);
+        NATSCOPE_UNROLL
+        for (int j = 0; j < at_once; ++j)
+          sum = std::fma(linear_number(held[index].numbers[i + j]), of_x.numbers[j], sum);
+      }
     }
   }
 };

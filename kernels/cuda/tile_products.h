@@ -51,13 +51,6 @@ struct TileShape {
   return lane % 16 * stride + lane / 16 * 8;
 }
 
-/// In front of a loop whose registers have to be known by number; g++ unrolls as it likes.
-#ifdef __CUDA_ARCH__
-#define NATSCOPE_UNROLL _Pragma("unroll")
-#else
-#define NATSCOPE_UNROLL
-#endif
-
 /// scores[row, column] += Σ left[row, i] · right[column, i]. `left` is the warp's first row; `right` the whole tile.
 template <class Shape, class Warp, class Element>
 NATSCOPE_HD void rows_product_steps(const Warp& warp, typename Warp::Sums (&scores)[Shape::score_tiles],

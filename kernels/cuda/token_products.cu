@@ -97,7 +97,7 @@ Status launch(const TokenProducts& call, Stream stream) {
 template <class Weight>
 Status launch(const TokenProducts& call, Stream stream) {
   constexpr int whole = 16 / static_cast<int>(sizeof(Weight));
-  bool in_pieces = true;
+  bool in_pieces = reinterpret_cast<std::uintptr_t>(call.x) % 16 == 0;
   for (std::int32_t product = 0; product < call.count; ++product) {
     const LinearRow& of = call.products[product];
     in_pieces = in_pieces && linear_piece<Weight>(of.in_size, reinterpret_cast<std::uintptr_t>(of.weight)) == whole;

@@ -20,7 +20,14 @@ inline constexpr float log2_e = 1.4426950408889634F;
 
 /// min(e^s / S, 1) from its logarithm to base 2 (equation 17); NaN stays NaN.
 [[nodiscard]] NATSCOPE_HD inline float clipped_share(float exponent) {
-  return exp2f(exponent > 0.0F ? 0.0F : exponent);
+  const float clipped = exponent > 0.0F ? 0.0F : exponent;
+#ifdef __CUDA_ARCH__
+  float share;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(share) : "f"(clipped));
+  return share;
+#else
+  return exp2f(clipped);
+#endif
 }
 
 /// Sums of dM along a key's column. Threads that share a key add theirs up at the end.
@@ -34,16 +41,16 @@ struct KeyRoleSums {
 /// Tiles come through the block's stages, one ahead of the one that is worked on where there are two of them.
 template <class Fetch, class Work, class Block>
 NATSCOPE_HD void through_stages(Block& block, std::int32_t count, const Fetch& fetch, const Work& work) {
-  const std::int32_t ahead = block.stages() - 1;
+  const std::int32_t ahead = block.stages() - 1;  // 0 or 1
   for (std::int32_t index = 0; index < ahead; ++index) {
-    if (index < count) fetch(index, index % block.stages());
+    if (index < count) fetch(index, (index & ahead));
     block.commit();
   }
   for (std::int32_t index = 0; index < count; ++index) {
-    if (index + ahead < count) fetch(index + ahead, (index + ahead) % block.stages());
+    if (index + ahead < count) fetch(index + ahead, ((index + ahead) & ahead));
     block.commit();
     block.arrive();
-    work(index, index % block.stages());
+    work(index, (index & ahead));
     block.leave();
   }
 }
@@ -82,11 +89,14 @@ NATSCOPE_HD void train_query_gradient_block(Block& block, const TrainPlan& plan,
     block.score(stage);
     block.score_gradient(stage);
     const bool whole = is_whole(reach_of_tile(plan, tile), plan.tile, first, plan.length);
-    block.each_pair([&](std::int32_t row, std::int32_t column, float& score, float& dp) {
-      const float weight = clipped_share(score * scale_log2 - block.lse_log2(row));
-      const bool seen = whole || plan.sees(tile * plan.tile + column, first + row);
-      dp = seen ? weight * (dp - block.delta(row)) : 0.0F;
+    block.each_pair([&](std::int32_t row, std::int32_t, float& score, float& dp) {
+      dp = clipped_share(score * scale_log2 - block.lse_log2(row)) * (dp - block.delta(row));
     });
+    if (!whole) {
+      block.each_pair([&](std::int32_t row, std::int32_t column, float&, float& dp) {
+        if (!plan.sees(tile * plan.tile + column, first + row)) dp = 0.0F;
+      });
+    }
     block.add_query_gradient(stage);
   });
   block.write_query_gradient(query_block);
@@ -102,7 +112,8 @@ NATSCOPE_HD void add_role_sums(KeyRoleSums& sums, const TrainPlan& plan, std::in
     values([&](std::int32_t column, float dm) { sum += first + column <= last ? dm : 0.0F; });
     return sum;
   };
-  const float all = up_to(end);
+  float all = 0;
+  values([&](std::int32_t, float dm) { all += dm; });
   const auto add = [&](float& sum, std::int32_t last) {
     if (last + 1 >= end) {
       sum += all;
@@ -129,10 +140,11 @@ NATSCOPE_HD void train_key_gradient_block(Block& block, const TrainPlan& plan, s
   const std::int32_t end = with_roles ? plan.blocks() : reach.seen_by_any / plan.tile + 1;
   block.fetch_tile(tile);
   const auto fetch = [&](std::int32_t index, int stage) {
-    block.fetch_rows(index / (end - begin), begin + index % (end - begin), stage);
+    const std::int32_t head = group == 1 ? 0 : index / (end - begin);
+    block.fetch_rows(head, begin + index - head * (end - begin), stage);
   };
   through_stages(block, group * (end - begin), fetch, [&](std::int32_t index, int stage) {
-    const std::int32_t first = (begin + index % (end - begin)) * plan.tile;
+    const std::int32_t first = (begin + (group == 1 ? index : index % (end - begin))) * plan.tile;
     block.score(stage);
     block.score_gradient(stage);
     const bool later = reach.count == plan.tile && reach.last_position <= first;  // every pair is causal

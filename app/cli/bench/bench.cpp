@@ -14,6 +14,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/model_options.h"
 #include "core/base/atomic_file.h"
+#include "core/base/cancel.h"
 
 namespace natscope {
 namespace {
@@ -99,14 +100,21 @@ Expected<void> run_on_gpu(const bench::GpuSuite& suite, const Options& options, 
     return fail(ErrorCode::usage, "--device cpu, but \"" + options.name + "\" measures a GPU", "leave --device out");
   }
   if (!options.results.empty()) NATSCOPE_CHECK(check_writable_target(options.results));
-  NATSCOPE_TRY(const bench::GpuResults results,
-               bench::run_gpu(suite, {context.stop, options.threads, options.name == suite.name ? "" : options.name}));
-  const nlohmann::json whole = bench::gpu_results_json(results, options.commit, today());
-  if (!options.results.empty())
-    NATSCOPE_CHECK(write_file_atomically(options.results, std::string_view(whole.dump(2) + "\n")));
-  if (context.json) return print_json(whole["rows"]);
-  for (const bench::Row& row : results.rows) NATSCOPE_CHECK(print_text(row_text(row)));
-  return {};
+  // Minutes of a GPU's time: what was measured is written, and shown, as soon as it is there.
+  Expected<void> kept;
+  std::size_t shown = 0;
+  const auto keep = [&](const bench::GpuResults& results) {
+    const nlohmann::json whole = bench::gpu_results_json(results, options.commit, today());
+    if (kept && !options.results.empty())
+      kept = write_file_atomically(options.results, std::string_view(whole.dump(2) + "\n"));
+    for (; kept && !context.json && shown < results.rows.size(); ++shown)
+      kept = print_text(row_text(results.rows[shown]));
+  };
+  const bench::Context what{context.stop, options.threads, options.name == suite.name ? "" : options.name};
+  NATSCOPE_TRY(const bench::GpuResults results, bench::run_gpu(suite, what, keep));
+  NATSCOPE_CHECK(kept);
+  if (context.json) NATSCOPE_CHECK(print_json(bench::gpu_results_json(results, options.commit, today())["rows"]));
+  return check(context.stop);
 }
 
 Expected<void> print_list(bool json) {

@@ -42,8 +42,14 @@ nlohmann::json number(const std::optional<double>& value) { return value ? nlohm
 
 }  // namespace
 
-Expected<GpuResults> run_gpu(const GpuSuite& suite, const Context& context) {
+Expected<GpuResults> run_gpu(const GpuSuite& suite, const Context& context,
+                             const std::function<void(const GpuResults&)>& measured_so_far) {
   GpuRun run{context, {}};
+  if (measured_so_far) {
+    run.measured_so_far = [&](const GpuReport& report, const std::vector<Row>& rows) {
+      measured_so_far({report, rows});
+    };
+  }
   NATSCOPE_TRY(run.kernels, KernelBench::open({}));
   run.report.gpu = run.kernels->device().name;
   run.report.driver = driver_text(run.kernels->device().driver_version);
@@ -59,7 +65,10 @@ Expected<GpuResults> run_gpu(const GpuSuite& suite, const Context& context) {
     std::fprintf(stderr, "  %4.0f s  %s%s\n", part.budget_s, part.rows.front(), part.rows.size() > 1 ? " …" : "");
   }
   std::fprintf(stderr, "  %4.0f s  with the roofs\n", planned_s);
-  NATSCOPE_CHECK(measure_roofs(run));
+  if (const Expected<void> roofs = measure_roofs(run); !roofs) {
+    if (roofs.error().code == ErrorCode::interrupted) return Unexpected(roofs.error());
+    std::fprintf(stderr, "without roofs: %s\n", roofs.error().message.c_str());
+  }
   NATSCOPE_TRY(auto rows, run_gpu_parts(run, suite.parts));
   return GpuResults{std::move(run.report), std::move(rows)};
 }

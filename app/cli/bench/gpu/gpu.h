@@ -15,7 +15,9 @@ struct GpuResults {
 
 /// Prints the plan to stderr first. Errors: device_unavailable (no GPU, no module for one), interrupted, and the first
 /// row's where not one could be measured.
-[[nodiscard]] Expected<GpuResults> run_gpu(const GpuSuite& suite, const Context& context);
+/// `measured_so_far` hears of the results after each part.
+[[nodiscard]] Expected<GpuResults> run_gpu(const GpuSuite& suite, const Context& context,
+                                           const std::function<void(const GpuResults&)>& measured_so_far = {});
 
 /// The same as a part of something larger, which goes on: without a GPU the rows are not measured, and that is why.
 /// Errors: interrupted.

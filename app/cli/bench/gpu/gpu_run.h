@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -54,6 +55,8 @@ struct GpuRun {
   const Context& context;
   GpuScale scale;
   GpuReport report = {};
+  /// Hears of everything measured so far after each part: what comes later may hang, or take the process with it.
+  std::function<void(const GpuReport& report, const std::vector<Row>& rows)> measured_so_far = {};
   std::unique_ptr<KernelBench> kernels = {};  ///< null: the module is not there (a test's device)
   std::optional<TorchCuda> torch = {};        ///< nothing: LibTorch without CUDA; rows go without that reference
   std::optional<RandomModelFolder> large_folder = {};  ///< the large shape's, from the first row that needs it on
@@ -86,8 +89,8 @@ struct GpuSuite {
 [[nodiscard]] const GpuSuite& gpu_suite(std::string_view name);  ///< one that is there
 
 /// Runs the parts that have a row that is wanted. A part that fails, or for whose budget no time is left, is written
-/// down as not measured, with why, and the next one begins. Errors: interrupted; the first failure where nothing was
-/// measured.
+/// down as not measured, with why, and the next one begins. Errors: where nothing was measured, interrupted or the
+/// first failure.
 [[nodiscard]] Expected<std::vector<Row>> run_gpu_parts(GpuRun& run, const std::vector<GpuPart>& parts);
 
 // The parts, by file: kernel_rows.cpp, engine_rows.cpp, large_rows.cpp, memory_rows.cpp, training_rows.cpp.
