@@ -11,10 +11,10 @@
 /// (tests/cuda_on_host), and a refused launch is this launch's.
 namespace natscope::kernels::cuda {
 
-/// The start of a block's shared memory of launch-time size, aligned to 16 bytes.
+/// The start of a block's shared memory of launch-time size, aligned to 1024 bytes (warpgroup_instructions.cuh).
 #ifdef __CUDACC__
 [[nodiscard]] __device__ inline void* shared_memory() {
-  extern __shared__ uint4 natscope_shared_memory[];
+  extern __shared__ __align__(1024) uint4 natscope_shared_memory[];
   return natscope_shared_memory;
 }
 #else

@@ -96,15 +96,18 @@ NATSCOPE_HD void prefill_block(Block& block, const CachedKeys& cached, const Tra
   };
   through_stages(block, tiles.count(), fetch, [&](std::int32_t index, int stage) {
     const std::int32_t begin = tiles[index] * plan.tile;
+    const bool is_cached = tiles.is_cached(index);
+    const bool whole = is_cached ? cached.is_whole(begin, plan.tile, last)
+                                 : is_whole(reach_of_tile(plan, tiles[index]), plan.tile, first, plan.length);
     block.score(stage);
-    if (tiles.is_cached(index)) {
-      if (!cached.is_whole(begin, plan.tile, last)) {
+    if (is_cached) {
+      if (!whole) {
         block.each_score([&](std::int32_t row, std::int32_t column, float& score) {
           const auto position = [&](std::int32_t slot) { return block.cached_position(slot); };
           if (!cached.sees(begin + column, first + row, position)) score = -INFINITY;
         });
       }
-    } else if (!is_whole(reach_of_tile(plan, tiles[index]), plan.tile, first, plan.length)) {
+    } else if (!whole) {
       block.each_score([&](std::int32_t row, std::int32_t column, float& score) {
         if (!plan.sees(begin + column, first + row)) score = -INFINITY;
       });

@@ -24,7 +24,7 @@ class SoftmaxRows {
       }
       const float largest = fmaxf(largest_[slot], row_largest(top));
       const float reference = largest == -INFINITY ? 0.0F : largest * scale_log2;
-      const float shrink = exp2f(largest_[slot] * scale_log2 - reference);
+      const float shrink = fast_exp2(largest_[slot] * scale_log2 - reference);
       largest_[slot] = largest;
       float total = total_[slot] * shrink;
 #pragma unroll
@@ -32,7 +32,7 @@ class SoftmaxRows {
 #pragma unroll
         for (int which = 0; which < 2; ++which) {
           float& weight = scores_[tile][2 * slot + which];
-          weight = exp2f(fmaf(weight, scale_log2, -reference));
+          weight = fast_exp2(fmaf(weight, scale_log2, -reference));
           total += weight;
         }
       }

@@ -5,6 +5,7 @@
 
 /// The instructions that C++ has no name for, one function each: a warp's, called by all of its lanes together. Where
 /// no CUDA is (tests/cuda_on_host), they are computed as the manual says. Source: PTX ISA, "ldmatrix", "mma.m16n8k16".
+/// Those of a warpgroup (four warps), which only sm_90a has, stand in warpgroup_instructions.cuh.
 namespace natscope::kernels::cuda {
 
 #ifdef __CUDACC__

@@ -8,9 +8,10 @@
 
 #include "kernels/cuda/tensor_instructions.cuh"
 #include "kernels/cuda/tile_products.h"
+#include "kernels/cuda/warpgroup_instructions.cuh"
 
-/// tile_products.h with the hardware's instructions. bf16 tiles are multiplied by tensor cores; f32 tiles by
-/// multiply-adds in the same places, for whoever needs f32 to mean f32.
+/// tile_products.h with the hardware's instructions. bf16 tiles are multiplied by tensor cores, by a block's four warps
+/// together where they can be; f32 tiles by multiply-adds in the same places, for whoever needs f32 to mean f32.
 namespace natscope::kernels::cuda {
 
 using Bf16Element = __nv_bfloat16;
@@ -33,6 +34,23 @@ __device__ inline void clear(Fragment (&fragments)[count]) {
   }
 }
 
+/// Whether a block's four warps multiply tiles of this shape together (warpgroup_instructions.cuh).
+template <class Shape>
+inline constexpr bool by_warpgroup = false;
+template <int dim>
+inline constexpr bool by_warpgroup<TileShape<Bf16Element, dim>> = NATSCOPE_HAS_WARPGROUPS != 0 && dim <= 128;
+
+/// Where the 16-byte piece of a row that begins with `column` stands in a tile.
+template <class Shape>
+[[nodiscard]] __device__ inline int place_of_piece(int row, int column) {
+  if constexpr (by_warpgroup<Shape>) {
+    const int piece = (column % panel_columns / 8) ^ (row % 8);
+    return (column / panel_columns * Shape::rows + row) * panel_columns + piece * 8;
+  } else {
+    return row * Shape::stride + column;
+  }
+}
+
 /// Begins to copy `rows` packed rows of global memory into a tile; the caller commits and waits.
 template <class Shape, class Element>
 __device__ inline void fetch_tile_rows(Element* tile, const Element* packed) {
@@ -41,7 +59,7 @@ __device__ inline void fetch_tile_rows(Element* tile, const Element* packed) {
   for (int index = static_cast<int>(threadIdx.x); index < Shape::rows * pieces; index += Shape::threads) {
     const int row = index / pieces;
     const int column = index % pieces * per_piece;
-    __pipeline_memcpy_async(tile + row * Shape::stride + column, packed + row * Shape::dim + column, 16);
+    __pipeline_memcpy_async(tile + place_of_piece<Shape>(row, column), packed + row * Shape::dim + column, 16);
   }
 }
 
@@ -138,6 +156,49 @@ __device__ inline void columns_product(Fragment (&sums)[Shape::dim_tiles],
       sums[part][3] = fmaf(lower, b.y, sums[part][3]);
     }
   }
+}
+
+/// scores = left · rightᵀ of two tiles of a block, of which this warp gets 16 rows.
+template <class Shape, class Element>
+__device__ inline void block_rows_product(Fragment (&scores)[Shape::score_tiles], int warp, const Element* left,
+                                          const Element* right, float* exchange) {
+#if NATSCOPE_HAS_WARPGROUPS
+  if constexpr (by_warpgroup<Shape>) {
+    begin_products(scores);
+#pragma unroll
+    for (int column = 0; column < Shape::dim; column += 16) {
+      const int at = column / panel_columns * Shape::rows * panel_columns + column % panel_columns;
+      multiply_rows(scores, matrix_descriptor(left + at, 16), matrix_descriptor(right + at, 16), column > 0);
+    }
+    end_products(scores);
+    return;
+  }
+#endif
+  rows_product<Shape>(scores, left + warp * 16 * Shape::stride, right, exchange);
+}
+
+/// sums += weights · right, where this warp holds 16 rows of weights and sums, and `right` is a tile.
+template <class Shape, class Element>
+__device__ inline void block_columns_product(Fragment (&sums)[Shape::dim_tiles],
+                                             const Fragment (&weights)[Shape::score_tiles], const Element* right,
+                                             float* exchange) {
+#if NATSCOPE_HAS_WARPGROUPS
+  if constexpr (by_warpgroup<Shape>) {
+    TensorCores::Words held[Shape::score_tiles / 2];
+#pragma unroll
+    for (int step = 0; step < Shape::score_tiles / 2; ++step)
+      TensorCores().round(held[step], weights[2 * step], weights[2 * step + 1]);
+    begin_products(sums);
+#pragma unroll
+    for (int step = 0; step < Shape::score_tiles / 2; ++step) {
+      constexpr int panel_bytes = Shape::rows * panel_columns * static_cast<int>(sizeof(Element));
+      multiply_held(sums, held[step], matrix_descriptor(right + step * 16 * panel_columns, panel_bytes));
+    }
+    end_products(sums);
+    return;
+  }
+#endif
+  columns_product<Shape>(sums, weights, right, exchange);
 }
 
 /// The sum, or the largest, over the four threads that share a row.

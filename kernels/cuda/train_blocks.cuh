@@ -43,6 +43,7 @@ struct SharedTiles {
 };
 
 /// Waiting, as every Block of the device does it.
+template <class Shape>
 class StagedBlock {
  public:
   __device__ explicit StagedBlock(int stages) : stages_(stages) {}
@@ -54,6 +55,9 @@ class StagedBlock {
     } else {
       __pipeline_wait_prior(0);
     }
+#if NATSCOPE_HAS_WARPGROUPS
+    if constexpr (by_warpgroup<Shape>) show_to_tensor_cores();
+#endif
     __syncthreads();
   }
   __device__ void leave() { __syncthreads(); }
@@ -64,7 +68,7 @@ class StagedBlock {
 
 /// Rows are queries of one head, columns places of keys: forward, and dq where `gradient`.
 template <class Element, int dim, bool gradient>
-class QueryBlock : public StagedBlock, public SoftmaxRows<TileShape<Element, dim>> {
+class QueryBlock : public StagedBlock<TileShape<Element, dim>>, public SoftmaxRows<TileShape<Element, dim>> {
   using Softmax = SoftmaxRows<TileShape<Element, dim>>;
   using Softmax::scores_;
   using Softmax::sums_;
@@ -75,7 +79,7 @@ class QueryBlock : public StagedBlock, public SoftmaxRows<TileShape<Element, dim
   static constexpr int staged_tiles = 2;
 
   __device__ QueryBlock(const TrainCall& call, int batch, int head, void* shared)
-      : StagedBlock(call.stages), call_(call), batch_(batch), head_(head), warp_(static_cast<int>(threadIdx.x) / 32) {
+      : StagedBlock<Shape>(call.stages), call_(call), batch_(batch), head_(head), warp_(static_cast<int>(threadIdx.x) / 32) {
     SharedTiles<Shape, Element> tiles(shared);
     queries_ = tiles.take(1);
     if (gradient) d_out_ = tiles.take(1);
@@ -106,10 +110,10 @@ class QueryBlock : public StagedBlock, public SoftmaxRows<TileShape<Element, dim
   }
 
   __device__ void score(int stage) {
-    rows_product<Shape>(scores_, queries_ + warp_ * 16 * Shape::stride, keys(stage), exchange_);
+    block_rows_product<Shape>(scores_, warp_, queries_, keys(stage), exchange_);
   }
   __device__ void score_gradient(int stage) {
-    rows_product<Shape>(dp_, d_out_ + warp_ * 16 * Shape::stride, values(stage), exchange_);
+    block_rows_product<Shape>(dp_, warp_, d_out_, values(stage), exchange_);
   }
 
   template <class F>
@@ -136,8 +140,8 @@ class QueryBlock : public StagedBlock, public SoftmaxRows<TileShape<Element, dim
   }
   [[nodiscard]] __device__ float delta(std::int32_t row) const { return (row & 8) != 0 ? delta_[1] : delta_[0]; }
 
-  __device__ void add_values(int stage) { columns_product<Shape>(sums_, scores_, values(stage), exchange_); }
-  __device__ void add_query_gradient(int stage) { columns_product<Shape>(sums_, dp_, keys(stage), exchange_); }
+  __device__ void add_values(int stage) { block_columns_product<Shape>(sums_, scores_, values(stage), exchange_); }
+  __device__ void add_query_gradient(int stage) { block_columns_product<Shape>(sums_, dp_, keys(stage), exchange_); }
 
   __device__ void write_output(std::int32_t query_block, float scale_log2) {
 #pragma unroll
@@ -181,14 +185,14 @@ class QueryBlock : public StagedBlock, public SoftmaxRows<TileShape<Element, dim
 
 /// Rows are places of keys, columns queries of one head of the group after the other: dk, dv and role sums.
 template <class Element, int dim>
-class KeyBlock : public StagedBlock {
+class KeyBlock : public StagedBlock<TileShape<Element, dim>> {
  public:
   using Shape = TileShape<Element, dim>;
   static constexpr int fixed_tiles = 2;
   static constexpr int staged_tiles = 2;
 
   __device__ KeyBlock(const TrainCall& call, int batch, int kv_head, void* shared)
-      : StagedBlock(call.stages),
+      : StagedBlock<Shape>(call.stages),
         call_(call),
         batch_(batch),
         kv_head_(kv_head),
@@ -225,10 +229,10 @@ class KeyBlock : public StagedBlock {
   }
 
   __device__ void score(int stage) {
-    rows_product<Shape>(scores_, keys_ + warp_ * 16 * Shape::stride, queries(stage), exchange_);
+    block_rows_product<Shape>(scores_, warp_, keys_, queries(stage), exchange_);
   }
   __device__ void score_gradient(int stage) {
-    rows_product<Shape>(dp_, values_ + warp_ * 16 * Shape::stride, d_out(stage), exchange_);
+    block_rows_product<Shape>(dp_, warp_, values_, d_out(stage), exchange_);
   }
   template <class F>
   __device__ void each_pair(const F& f) {
@@ -257,8 +261,8 @@ class KeyBlock : public StagedBlock {
   [[nodiscard]] __device__ float delta(std::int32_t column, int stage) const {
     return lse(stage)[Shape::rows + column];
   }
-  __device__ void add_value_gradient(int stage) { columns_product<Shape>(dv_, scores_, d_out(stage), exchange_); }
-  __device__ void add_key_gradient(int stage) { columns_product<Shape>(dk_, dp_, queries(stage), exchange_); }
+  __device__ void add_value_gradient(int stage) { block_columns_product<Shape>(dv_, scores_, d_out(stage), exchange_); }
+  __device__ void add_key_gradient(int stage) { block_columns_product<Shape>(dk_, dp_, queries(stage), exchange_); }
 
   __device__ void write_key_gradients(std::int32_t tile, bool with_roles) {
 #pragma unroll

@@ -18,16 +18,20 @@ namespace natscope::kernels::cuda {
 
 inline constexpr float log2_e = 1.4426950408889634F;
 
+/// 2^x to about two units in the last place; numbers below 2^-126 become 0.
+[[nodiscard]] NATSCOPE_HD inline float fast_exp2(float x) {
+#ifdef __CUDA_ARCH__
+  float power;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(x));
+  return power;
+#else
+  return exp2f(x);
+#endif
+}
+
 /// min(e^s / S, 1) from its logarithm to base 2 (equation 17); NaN stays NaN.
 [[nodiscard]] NATSCOPE_HD inline float clipped_share(float exponent) {
-  const float clipped = exponent > 0.0F ? 0.0F : exponent;
-#ifdef __CUDA_ARCH__
-  float share;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(share) : "f"(clipped));
-  return share;
-#else
-  return exp2f(clipped);
-#endif
+  return fast_exp2(exponent > 0.0F ? 0.0F : exponent);
 }
 
 /// Sums of dM along a key's column. Threads that share a key add theirs up at the end.
@@ -43,14 +47,14 @@ template <class Fetch, class Work, class Block>
 NATSCOPE_HD void through_stages(Block& block, std::int32_t count, const Fetch& fetch, const Work& work) {
   const std::int32_t ahead = block.stages() - 1;  // 0 or 1
   for (std::int32_t index = 0; index < ahead; ++index) {
-    if (index < count) fetch(index, (index & ahead));
+    if (index < count) fetch(index, index & ahead);
     block.commit();
   }
   for (std::int32_t index = 0; index < count; ++index) {
-    if (index + ahead < count) fetch(index + ahead, ((index + ahead) & ahead));
+    if (index + ahead < count) fetch(index + ahead, (index + ahead) & ahead);
     block.commit();
     block.arrive();
-    work(index, (index & ahead));
+    work(index, index & ahead);
     block.leave();
   }
 }
@@ -64,8 +68,9 @@ NATSCOPE_HD void train_forward_block(Block& block, const TrainPlan& plan, std::i
   const auto fetch = [&](std::int32_t index, int stage) { block.fetch_keys(tiles[index], stage); };
   through_stages(block, tiles.count(), fetch, [&](std::int32_t index, int stage) {
     const std::int32_t tile = tiles[index];
+    const bool whole = is_whole(reach_of_tile(plan, tile), plan.tile, first, plan.length);
     block.score(stage);
-    if (!is_whole(reach_of_tile(plan, tile), plan.tile, first, plan.length)) {
+    if (!whole) {
       block.each_score([&](std::int32_t row, std::int32_t column, float& score) {
         if (!plan.sees(tile * plan.tile + column, first + row)) score = -INFINITY;
       });
@@ -86,9 +91,9 @@ NATSCOPE_HD void train_query_gradient_block(Block& block, const TrainPlan& plan,
   const auto fetch = [&](std::int32_t index, int stage) { block.fetch_keys(tiles[index], stage); };
   through_stages(block, tiles.count(), fetch, [&](std::int32_t index, int stage) {
     const std::int32_t tile = tiles[index];
+    const bool whole = is_whole(reach_of_tile(plan, tile), plan.tile, first, plan.length);
     block.score(stage);
     block.score_gradient(stage);
-    const bool whole = is_whole(reach_of_tile(plan, tile), plan.tile, first, plan.length);
     block.each_pair([&](std::int32_t row, std::int32_t, float& score, float& dp) {
       dp = clipped_share(score * scale_log2 - block.lse_log2(row)) * (dp - block.delta(row));
     });
