@@ -158,47 +158,99 @@ __device__ inline void columns_product(Fragment (&sums)[Shape::dim_tiles],
   }
 }
 
-/// scores = left · rightᵀ of two tiles of a block, of which this warp gets 16 rows.
+/// scores = left · rightᵀ of two tiles of a block; this warp has 16 rows of the scores.
 template <class Shape, class Element>
-__device__ inline void block_rows_product(Fragment (&scores)[Shape::score_tiles], int warp, const Element* left,
-                                          const Element* right, float* exchange) {
+struct RowsProduct {
+  Fragment (&scores)[Shape::score_tiles];
+  const Element* left;
+  const Element* right;
+};
+
+/// sums += weights · right, where this warp has 16 rows of weights and of sums, and `right` is a tile.
+template <class Shape, class Element>
+struct ColumnsProduct {
+  Fragment (&sums)[Shape::dim_tiles];
+  const Fragment (&weights)[Shape::score_tiles];
+  const Element* right;
+};
+
 #if NATSCOPE_HAS_WARPGROUPS
-  if constexpr (by_warpgroup<Shape>) {
-    begin_products(scores);
+
+/// Begins the product; left and right must stay until end_products().
+template <class Shape, class Element>
+__device__ inline void put_product(const RowsProduct<Shape, Element>& product) {
 #pragma unroll
-    for (int column = 0; column < Shape::dim; column += 16) {
-      const int at = column / panel_columns * Shape::rows * panel_columns + column % panel_columns;
-      multiply_rows(scores, matrix_descriptor(left + at, 16), matrix_descriptor(right + at, 16), column > 0);
-    }
-    end_products(scores);
-    return;
+  for (int column = 0; column < Shape::dim; column += 16) {
+    const int at = column / panel_columns * Shape::rows * panel_columns + column % panel_columns;
+    multiply_rows(product.scores, matrix_descriptor(product.left + at, 16), matrix_descriptor(product.right + at, 16),
+                  column > 0);
   }
-#endif
-  rows_product<Shape>(scores, left + warp * 16 * Shape::stride, right, exchange);
 }
 
-/// sums += weights · right, where this warp holds 16 rows of weights and sums, and `right` is a tile.
-template <class Shape, class Element>
-__device__ inline void block_columns_product(Fragment (&sums)[Shape::dim_tiles],
-                                             const Fragment (&weights)[Shape::score_tiles], const Element* right,
-                                             float* exchange) {
-#if NATSCOPE_HAS_WARPGROUPS
-  if constexpr (by_warpgroup<Shape>) {
-    TensorCores::Words held[Shape::score_tiles / 2];
+/// Weights of a warp as left operands, 16 columns each.
+template <class Shape>
+struct HeldWeights {
+  TensorCores::Words words[Shape::score_tiles / 2];
+
+  __device__ explicit HeldWeights(const Fragment (&weights)[Shape::score_tiles]) {
 #pragma unroll
     for (int step = 0; step < Shape::score_tiles / 2; ++step)
-      TensorCores().round(held[step], weights[2 * step], weights[2 * step + 1]);
-    begin_products(sums);
-#pragma unroll
-    for (int step = 0; step < Shape::score_tiles / 2; ++step) {
-      constexpr int panel_bytes = Shape::rows * panel_columns * static_cast<int>(sizeof(Element));
-      multiply_held(sums, held[step], matrix_descriptor(right + step * 16 * panel_columns, panel_bytes));
-    }
-    end_products(sums);
-    return;
+      TensorCores().round(words[step], weights[2 * step], weights[2 * step + 1]);
   }
+};
+
+template <class Shape, class Element>
+__device__ inline void put_product(const ColumnsProduct<Shape, Element>& product, const HeldWeights<Shape>& held) {
+  constexpr int panel_bytes = Shape::rows * panel_columns * static_cast<int>(sizeof(Element));
+#pragma unroll
+  for (int step = 0; step < Shape::score_tiles / 2; ++step)
+    multiply_held(product.sums, held.words[step],
+                  matrix_descriptor(product.right + step * 16 * panel_columns, panel_bytes));
+}
+
 #endif
-  columns_product<Shape>(sums, weights, right, exchange);
+
+/// Products of a block's four warps, all of them at the same time where that is possible.
+template <class Shape, class Element, class... More>
+__device__ inline void multiply_rows_of_block(int warp, float* exchange, const RowsProduct<Shape, Element>& product,
+                                              const More&... more) {
+  if constexpr (by_warpgroup<Shape>) {
+#if NATSCOPE_HAS_WARPGROUPS
+    begin_products(product.scores, more.scores...);
+    put_product(product);
+    (put_product(more), ...);
+    end_products(product.scores, more.scores...);
+#endif
+  } else {
+    const auto multiply = [&](const RowsProduct<Shape, Element>& one) {
+      rows_product<Shape>(one.scores, one.left + warp * 16 * Shape::stride, one.right, exchange);
+    };
+    multiply(product);
+    (multiply(more), ...);
+  }
+}
+template <class Shape, class Element, class... More>
+__device__ inline void add_columns_of_block(float* exchange, const ColumnsProduct<Shape, Element>& product,
+                                            const More&... more) {
+  if constexpr (by_warpgroup<Shape>) {
+#if NATSCOPE_HAS_WARPGROUPS
+    const auto put_all = [](const auto&... of_product) {
+      const auto put_held = [&](const auto&... held) {
+        begin_products(of_product.sums...);
+        (put_product(of_product, held), ...);
+        end_products(of_product.sums...);
+      };
+      put_held(HeldWeights<Shape>(of_product.weights)...);
+    };
+    put_all(product, more...);
+#endif
+  } else {
+    const auto multiply = [&](const ColumnsProduct<Shape, Element>& one) {
+      columns_product<Shape>(one.sums, one.weights, one.right, exchange);
+    };
+    multiply(product);
+    (multiply(more), ...);
+  }
 }
 
 /// The sum, or the largest, over the four threads that share a row.

@@ -75,6 +75,8 @@ class QueryBlock : public StagedBlock<TileShape<Element, dim>>, public SoftmaxRo
 
  public:
   using Shape = TileShape<Element, dim>;
+  using Rows = RowsProduct<Shape, Element>;
+  using Columns = ColumnsProduct<Shape, Element>;
   static constexpr int fixed_tiles = gradient ? 2 : 1;
   static constexpr int staged_tiles = 2;
 
@@ -110,10 +112,10 @@ class QueryBlock : public StagedBlock<TileShape<Element, dim>>, public SoftmaxRo
   }
 
   __device__ void score(int stage) {
-    block_rows_product<Shape>(scores_, warp_, queries_, keys(stage), exchange_);
+    multiply_rows_of_block(warp_, exchange_, Rows{scores_, queries_, keys(stage)});
   }
-  __device__ void score_gradient(int stage) {
-    block_rows_product<Shape>(dp_, warp_, d_out_, values(stage), exchange_);
+  __device__ void score_pairs(int stage) {
+    multiply_rows_of_block(warp_, exchange_, Rows{scores_, queries_, keys(stage)}, Rows{dp_, d_out_, values(stage)});
   }
 
   template <class F>
@@ -140,8 +142,8 @@ class QueryBlock : public StagedBlock<TileShape<Element, dim>>, public SoftmaxRo
   }
   [[nodiscard]] __device__ float delta(std::int32_t row) const { return (row & 8) != 0 ? delta_[1] : delta_[0]; }
 
-  __device__ void add_values(int stage) { block_columns_product<Shape>(sums_, scores_, values(stage), exchange_); }
-  __device__ void add_query_gradient(int stage) { block_columns_product<Shape>(sums_, dp_, keys(stage), exchange_); }
+  __device__ void add_values(int stage) { add_columns_of_block(exchange_, Columns{sums_, scores_, values(stage)}); }
+  __device__ void add_query_gradient(int stage) { add_columns_of_block(exchange_, Columns{sums_, dp_, keys(stage)}); }
 
   __device__ void write_output(std::int32_t query_block, float scale_log2) {
 #pragma unroll
@@ -188,6 +190,8 @@ template <class Element, int dim>
 class KeyBlock : public StagedBlock<TileShape<Element, dim>> {
  public:
   using Shape = TileShape<Element, dim>;
+  using Rows = RowsProduct<Shape, Element>;
+  using Columns = ColumnsProduct<Shape, Element>;
   static constexpr int fixed_tiles = 2;
   static constexpr int staged_tiles = 2;
 
@@ -228,11 +232,8 @@ class KeyBlock : public StagedBlock<TileShape<Element, dim>> {
     }
   }
 
-  __device__ void score(int stage) {
-    block_rows_product<Shape>(scores_, warp_, keys_, queries(stage), exchange_);
-  }
-  __device__ void score_gradient(int stage) {
-    block_rows_product<Shape>(dp_, warp_, values_, d_out(stage), exchange_);
+  __device__ void score_pairs(int stage) {
+    multiply_rows_of_block(warp_, exchange_, Rows{scores_, keys_, queries(stage)}, Rows{dp_, values_, d_out(stage)});
   }
   template <class F>
   __device__ void each_pair(const F& f) {
@@ -261,8 +262,9 @@ class KeyBlock : public StagedBlock<TileShape<Element, dim>> {
   [[nodiscard]] __device__ float delta(std::int32_t column, int stage) const {
     return lse(stage)[Shape::rows + column];
   }
-  __device__ void add_value_gradient(int stage) { block_columns_product<Shape>(dv_, scores_, d_out(stage), exchange_); }
-  __device__ void add_key_gradient(int stage) { block_columns_product<Shape>(dk_, dp_, queries(stage), exchange_); }
+  __device__ void add_gradients(int stage) {
+    add_columns_of_block(exchange_, Columns{dv_, scores_, d_out(stage)}, Columns{dk_, dp_, queries(stage)});
+  }
 
   __device__ void write_key_gradients(std::int32_t tile, bool with_roles) {
 #pragma unroll

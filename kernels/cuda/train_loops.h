@@ -11,7 +11,8 @@
 /// Both run this code.
 ///
 /// A Block has `tile` rows and as many columns. fetch_…(index, stage) begins to bring a tile into one of `stages()`
-/// buffers, arrive() waits for the oldest fetch, leave() says that everybody is done with that stage. each_pair(f)
+/// buffers, arrive() waits for the oldest fetch, leave() says that everybody is done with that stage. score(stage) makes
+/// the scores of a stage's tile, score_pairs(stage) also dp = dO · vᵀ. each_pair(f)
 /// calls f(row, column, score, dp) for what this thread holds; each_row(f) calls f(row, sums, values) where values(g)
 /// calls g(column, dp) for the columns of that row that it holds.
 namespace natscope::kernels::cuda {
@@ -92,8 +93,7 @@ NATSCOPE_HD void train_query_gradient_block(Block& block, const TrainPlan& plan,
   through_stages(block, tiles.count(), fetch, [&](std::int32_t index, int stage) {
     const std::int32_t tile = tiles[index];
     const bool whole = is_whole(reach_of_tile(plan, tile), plan.tile, first, plan.length);
-    block.score(stage);
-    block.score_gradient(stage);
+    block.score_pairs(stage);
     block.each_pair([&](std::int32_t row, std::int32_t, float& score, float& dp) {
       dp = clipped_share(score * scale_log2 - block.lse_log2(row)) * (dp - block.delta(row));
     });
@@ -150,15 +150,17 @@ NATSCOPE_HD void train_key_gradient_block(Block& block, const TrainPlan& plan, s
   };
   through_stages(block, group * (end - begin), fetch, [&](std::int32_t index, int stage) {
     const std::int32_t first = (begin + (group == 1 ? index : index % (end - begin))) * plan.tile;
-    block.score(stage);
-    block.score_gradient(stage);
+    block.score_pairs(stage);
     const bool later = reach.count == plan.tile && reach.last_position <= first;  // every pair is causal
-    block.each_pair([&](std::int32_t row, std::int32_t column, float& score, float& dp) {
-      const bool causal = later || plan.position[tile * plan.tile + row] <= first + column;
-      const float weight = clipped_share(score * scale_log2 - block.lse_log2(column, stage));
-      dp = causal ? weight * (dp - block.delta(column, stage)) : 0.0F;
-      score = causal ? weight : 0.0F;
+    block.each_pair([&](std::int32_t, std::int32_t column, float& score, float& dp) {
+      score = clipped_share(score * scale_log2 - block.lse_log2(column, stage));
+      dp = score * (dp - block.delta(column, stage));
     });
+    if (!later) {
+      block.each_pair([&](std::int32_t row, std::int32_t column, float& score, float& dp) {
+        if (plan.position[tile * plan.tile + row] > first + column) score = dp = 0.0F;
+      });
+    }
     if (with_roles) {
       block.each_row([&](std::int32_t row, KeyRoleSums& sums, const auto& values) {
         add_role_sums(sums, plan, tile * plan.tile + row, first, values);
@@ -170,8 +172,7 @@ NATSCOPE_HD void train_key_gradient_block(Block& block, const TrainPlan& plan, s
         if (first + column > plan.last[tile * plan.tile + row]) score = dp = 0.0F;
       });
     }
-    block.add_value_gradient(stage);
-    block.add_key_gradient(stage);
+    block.add_gradients(stage);
   });
   block.write_key_gradients(tile, with_roles);
 }

@@ -46,16 +46,16 @@ __device__ inline void pin(float (&sums)[count][4]) {
   }
 }
 
-/// Between these two stand multiplications into `sums`; they run on their own until the end waits for them.
-template <int count>
-__device__ inline void begin_products(float (&sums)[count][4]) {
-  pin(sums);
+/// Between these two stand multiplications into all of `sums`; they run on their own until the end waits for them.
+template <class... Sums>
+__device__ inline void begin_products(Sums&... sums) {
+  (pin(sums), ...);
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 }
-template <int count>
-__device__ inline void end_products(float (&sums)[count][4]) {
+template <class... Sums>
+__device__ inline void end_products(Sums&... sums) {
   asm volatile("wgmma.commit_group.sync.aligned;\n\twgmma.wait_group.sync.aligned 0;" ::: "memory");
-  pin(sums);
+  (pin(sums), ...);
 }
 
 #define NATSCOPE_SUMS_OF(t) "+f"(sums[t][0]), "+f"(sums[t][1]), "+f"(sums[t][2]), "+f"(sums[t][3])

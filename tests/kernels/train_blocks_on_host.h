@@ -168,7 +168,10 @@ class HostQueryBlock : public HostBlock {
     values_[static_cast<std::size_t>(stage)] = unit_.key_rows(unit_.inputs.v, tile);
   }
   void score(int stage) { rows_product(queries_, keys_[static_cast<std::size_t>(stage)], scores_); }
-  void score_gradient(int stage) { rows_product(gradients_, values_[static_cast<std::size_t>(stage)], dp_); }
+  void score_pairs(int stage) {
+    score(stage);
+    rows_product(gradients_, values_[static_cast<std::size_t>(stage)], dp_);
+  }
   template <class F>
   void each_score(const F& f) {
     each_pair([&](std::int32_t row, std::int32_t column, float& score, float&) { f(row, column, score); });

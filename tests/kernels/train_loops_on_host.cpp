@@ -51,8 +51,10 @@ class HostKeyBlock : public HostBlock {
       staged.lse_log2[static_cast<std::size_t>(row)] = lse_(unit_.batch, head, m) * cuda::log2_e;
     }
   }
-  void score(int stage) { rows_product(keys_, of(stage).queries, scores_); }
-  void score_gradient(int stage) { rows_product(values_, of(stage).d_out, dp_); }
+  void score_pairs(int stage) {
+    rows_product(keys_, of(stage).queries, scores_);
+    rows_product(values_, of(stage).d_out, dp_);
+  }
   [[nodiscard]] float lse_log2(std::int32_t column, int stage) const {
     return of(stage).lse_log2[static_cast<std::size_t>(column)];
   }
@@ -67,8 +69,10 @@ class HostKeyBlock : public HostBlock {
       });
     }
   }
-  void add_value_gradient(int stage) { columns_product(scores_, of(stage).d_out, dv_); }
-  void add_key_gradient(int stage) { columns_product(dp_, of(stage).queries, dk_); }
+  void add_gradients(int stage) {
+    columns_product(scores_, of(stage).d_out, dv_);
+    columns_product(dp_, of(stage).queries, dk_);
+  }
 
   void write_key_gradients(std::int32_t tile, bool with_roles) {
     const float scale = 1 / std::sqrt(static_cast<float>(unit_.sizes.head_dim));
