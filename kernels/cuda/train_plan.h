@@ -156,7 +156,8 @@ struct RoleMasks {
 }
 
 /// Fills the plan from roles [length], `stride` apart. `Team` is the threads of a block: team.each(count, f) runs f(0 …
-/// count − 1) and waits for all of them. A role over 2 counts as sliding; launch/ has refused it where it could look.
+/// count − 1) and waits for all of them, team.mark as in kv_append.h. A role over 2 counts as sliding; launch/ has refused
+/// it where it could look.
 /// `masks` and `counts` [role_count] are the team's own.
 template <class Team>
 NATSCOPE_HD void build_train_plan(const Team& team, const TrainPlan& plan, const Role* roles, std::int64_t stride,
@@ -168,13 +169,9 @@ NATSCOPE_HD void build_train_plan(const Team& team, const TrainPlan& plan, const
     return role < 2 ? role : 2;
   };
   const auto read_masks = [&](std::int32_t first) {
-    team.each(plan_chunk / 32, [&](std::int32_t word) {
-      std::uint32_t bits[role_count] = {0, 0, 0};
-      for (std::int32_t bit = 0; bit < 32 && first + word * 32 + bit < plan.length; ++bit) {
-        bits[role_of(first + word * 32 + bit)] |= 1U << bit;
-      }
-      for (int role = 0; role < role_count; ++role) masks.words[role][word] = bits[role];
-    });
+    team.mark(plan_chunk,
+              [&](std::int32_t index) { return first + index < plan.length ? role_of(first + index) : role_count; },
+              masks);
   };
   team.each(places, [&](std::int32_t place) {
     plan.position[place] = no_position;
