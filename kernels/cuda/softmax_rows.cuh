@@ -26,17 +26,17 @@ class SoftmaxRows {
       const float reference = largest == -INFINITY ? 0.0F : largest * scale_log2;
       const float shrink = fast_exp2(largest_[slot] * scale_log2 - reference);
       largest_[slot] = largest;
-      float total = total_[slot] * shrink;
+      float added = 0.0F;
 #pragma unroll
       for (int tile = 0; tile < Shape::score_tiles; ++tile) {
 #pragma unroll
         for (int which = 0; which < 2; ++which) {
           float& weight = scores_[tile][2 * slot + which];
           weight = fast_exp2(fmaf(weight, scale_log2, -reference));
-          total += weight;
+          added += weight;
         }
       }
-      total_[slot] = total;
+      total_[slot] = fmaf(total_[slot], shrink, added);  // tile by tile: fewer roundings than one number at a time
 #pragma unroll
       for (int part = 0; part < Shape::dim_tiles; ++part) {
         sums_[part][2 * slot] *= shrink;
