@@ -51,15 +51,28 @@ template <class Shape>
   }
 }
 
-/// Begins to copy `rows` packed rows of global memory into a tile; the caller commits and waits.
+/// From one row of a tile to the row eight below, in elements: whatever the layout, a piece has the same place there.
+template <class Shape>
+inline constexpr int eight_rows = 8 * (by_warpgroup<Shape> ? panel_columns : Shape::stride);
+
+/// Begins to copy `rows` packed rows of global memory into a tile; the caller commits and waits. A thread has the same
+/// piece of rows that are as far apart in both, so that it finds an address once.
 template <class Shape, class Element>
 __device__ inline void fetch_tile_rows(Element* tile, const Element* packed) {
   constexpr int per_piece = 16 / static_cast<int>(sizeof(Element));
   constexpr int pieces = Shape::dim / per_piece;
-  for (int index = static_cast<int>(threadIdx.x); index < Shape::rows * pieces; index += Shape::threads) {
+  constexpr int rows_at_once = Shape::threads / pieces > 8 ? Shape::threads / pieces : 8;
+  constexpr int threads = rows_at_once * pieces;  // that would do so; of fewer, each has several pieces of eight rows
+#pragma unroll
+  for (int other = 0; other < threads; other += Shape::threads) {
+    const int index = static_cast<int>(threadIdx.x) + other;
     const int row = index / pieces;
     const int column = index % pieces * per_piece;
-    __pipeline_memcpy_async(tile + place_of_piece<Shape>(row, column), packed + row * Shape::dim + column, 16);
+    Element* const to = tile + place_of_piece<Shape>(row, column);
+    const Element* const from = packed + row * Shape::dim + column;
+#pragma unroll
+    for (int next = 0; next < Shape::rows; next += rows_at_once)
+      __pipeline_memcpy_async(to + next / 8 * eight_rows<Shape>, from + next * Shape::dim, 16);
   }
 }
 
@@ -179,11 +192,13 @@ struct ColumnsProduct {
 /// Begins the product; left and right must stay until end_products().
 template <class Shape, class Element>
 __device__ inline void put_product(const RowsProduct<Shape, Element>& product) {
+  const std::uint64_t left = matrix_descriptor(product.left, 16);
+  const std::uint64_t right = matrix_descriptor(product.right, 16);
 #pragma unroll
   for (int column = 0; column < Shape::dim; column += 16) {
     const int at = column / panel_columns * Shape::rows * panel_columns + column % panel_columns;
-    multiply_rows(product.scores, matrix_descriptor(product.left + at, 16), matrix_descriptor(product.right + at, 16),
-                  column > 0);
+    const auto bytes = at * static_cast<int>(sizeof(Element));
+    multiply_rows(product.scores, moved(left, bytes), moved(right, bytes), column > 0);
   }
 }
 
@@ -201,11 +216,11 @@ struct HeldWeights {
 
 template <class Shape, class Element>
 __device__ inline void put_product(const ColumnsProduct<Shape, Element>& product, const HeldWeights<Shape>& held) {
-  constexpr int panel_bytes = Shape::rows * panel_columns * static_cast<int>(sizeof(Element));
+  constexpr int row_bytes = panel_columns * static_cast<int>(sizeof(Element));
+  const std::uint64_t right = matrix_descriptor(product.right, Shape::rows * row_bytes);
 #pragma unroll
   for (int step = 0; step < Shape::score_tiles / 2; ++step)
-    multiply_held(product.sums, held.words[step],
-                  matrix_descriptor(product.right + step * 16 * panel_columns, panel_bytes));
+    multiply_held(product.sums, held.words[step], moved(right, step * 16 * row_bytes));
 }
 
 #endif

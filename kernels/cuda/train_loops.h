@@ -32,7 +32,13 @@ inline constexpr float log2_e = 1.4426950408889634F;
 
 /// min(e^s / S, 1) from its logarithm to base 2 (equation 17); NaN stays NaN.
 [[nodiscard]] NATSCOPE_HD inline float clipped_share(float exponent) {
-  return fast_exp2(exponent > 0.0F ? 0.0F : exponent);
+#ifdef __CUDA_ARCH__
+  float clipped;
+  asm("min.NaN.f32 %0, %1, 0f00000000;" : "=f"(clipped) : "f"(exponent));
+#else
+  const float clipped = exponent > 0.0F ? 0.0F : exponent;
+#endif
+  return fast_exp2(clipped);
 }
 
 /// Sums of dM along a key's column. Threads that share a key add theirs up at the end.
@@ -95,7 +101,7 @@ NATSCOPE_HD void train_query_gradient_block(Block& block, const TrainPlan& plan,
     const bool whole = is_whole(reach_of_tile(plan, tile), plan.tile, first, plan.length);
     block.score_pairs(stage);
     block.each_pair([&](std::int32_t row, std::int32_t, float& score, float& dp) {
-      dp = clipped_share(score * scale_log2 - block.lse_log2(row)) * (dp - block.delta(row));
+      dp = clipped_share(fmaf(score, scale_log2, -block.lse_log2(row))) * (dp - block.delta(row));
     });
     if (!whole) {
       block.each_pair([&](std::int32_t row, std::int32_t column, float&, float& dp) {
@@ -153,7 +159,7 @@ NATSCOPE_HD void train_key_gradient_block(Block& block, const TrainPlan& plan, s
     block.score_pairs(stage);
     const bool later = reach.count == plan.tile && reach.last_position <= first;  // every pair is causal
     block.each_pair([&](std::int32_t, std::int32_t column, float& score, float& dp) {
-      score = clipped_share(score * scale_log2 - block.lse_log2(column, stage));
+      score = clipped_share(fmaf(score, scale_log2, -block.lse_log2(column, stage)));
       dp = score * (dp - block.delta(column, stage));
     });
     if (!later) {

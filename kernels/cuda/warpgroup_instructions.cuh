@@ -32,6 +32,11 @@ __device__ inline std::uint64_t matrix_descriptor(const void* first, int panel_b
          swizzle_128 << 62U;
 }
 
+/// The descriptor of what begins so many bytes, a multiple of 16, behind.
+__device__ inline std::uint64_t moved(std::uint64_t descriptor, int bytes) {
+  return descriptor + static_cast<std::uint64_t>(bytes / 16);
+}
+
 /// What this thread wrote to shared memory, cp.async included once it has been waited for, is there for the tensor
 /// cores; a barrier behind it makes that so for what the other threads wrote.
 __device__ inline void show_to_tensor_cores() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }

@@ -7,20 +7,15 @@
 #include <array>
 #include <vector>
 
+#include "tests/kernels/host_team.h"
 #include "tests/kernels/random_arrays.h"
 
 using namespace natscope;
 using namespace natscope::kernels::cuda;
+using natscope::test::HostTeam;
 using natscope::test::RandomArrays;
 
 namespace {
-
-struct OneByOne {
-  template <class F>
-  void each(std::int32_t count, const F& f) const {
-    for (std::int32_t index = 0; index < count; ++index) f(index);
-  }
-};
 
 /// A plan in memory of its own. `stride`: roles stand that far apart.
 struct Planned {
@@ -41,7 +36,7 @@ struct Planned {
             ranges.data()};
     RoleMasks masks;
     std::array<std::int32_t, role_count> counts{};
-    build_train_plan(OneByOne(), plan, roles.data(), stride, window,
+    build_train_plan(HostTeam(), plan, roles.data(), stride, window,
                      static_cast<std::int32_t>(train_places(length, tile)), masks, counts.data());
   }
 
