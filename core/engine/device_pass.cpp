@@ -63,7 +63,8 @@ DevicePass::DevicePass(std::unique_ptr<DeviceModule> module, const ModelConfig& 
       logits_(*module_),
       prescribed_drops_(*module_),
       self_scores_(*module_),
-      host_record_(*module_) {}
+      host_record_(*module_),
+      host_x_(*module_) {}
 
 DevicePass::~DevicePass() {
   step_.reset();  // its recording names the cache
@@ -126,7 +127,7 @@ Expected<void> DevicePass::reserve(std::int32_t layers, bool drops) {
   NATSCOPE_CHECK(rows(up_, config_.intermediate));
   NATSCOPE_CHECK(record_.reserve(kept_layers * layout_.size_bytes));
   NATSCOPE_CHECK(host_record_.reserve(kept_layers * layout_.size_bytes));
-  host_x_.resize(count(chunk_ * config_.hidden));
+  NATSCOPE_CHECK(host_x_.reserve(chunk_ * config_.hidden * number_bytes));
   host_prescribed_.resize(count(layers * chunk_ * config_.kv_heads));
   if (drops) {
     host_drops_.resize(host_prescribed_.size());
@@ -138,10 +139,11 @@ Expected<void> DevicePass::reserve(std::int32_t layers, bool drops) {
 
 /// Embeddings, cosines and sines are made on the host: a few kilobytes a token, and the same numbers as the CPU's.
 Expected<void> DevicePass::enter(std::span<const std::int32_t> tokens, TokenPos first) {
-  for (std::size_t row = 0; row < tokens.size(); ++row) {
-    weights_.embed(tokens[row], std::span(host_x_).subspan(row * count(config_.hidden), count(config_.hidden)));
-  }
-  NATSCOPE_CHECK(x_.upload(host_x_.data(), chunk_ * config_.hidden * number_bytes));
+  auto* const rows = reinterpret_cast<float*>(host_x_.data());
+#pragma omp parallel for schedule(static)
+  for (std::int64_t row = 0; row < chunk_; ++row)
+    weights_.embed(tokens[count(row)], {rows + row * config_.hidden, count(config_.hidden)});
+  NATSCOPE_CHECK(x_.upload(rows, chunk_ * config_.hidden * number_bytes));
   rotation_.set(first, chunk_);
   const std::int64_t angles_bytes = chunk_ * (config_.head_dim / 2) * number_bytes;
   NATSCOPE_CHECK(cosine_.upload(rotation_.cosine(0), angles_bytes));
@@ -161,13 +163,17 @@ Expected<void> DevicePass::run(std::span<const std::int32_t> tokens, TokenPos fi
 
 Expected<void> DevicePass::run_chunk(std::span<const std::int32_t> tokens, TokenPos first, PassObserver& observer,
                                      ChunkExtent extent, const std::stop_token& stop) {
+  // A pass that ended early may have left copies that still read what is written now.
+  if (is_under_way_) NATSCOPE_CHECK(from_status(device_.wait(handle_), "pass on the GPU"));
+  is_under_way_ = true;
   NATSCOPE_CHECK(reserve(extent.layers, observer.evicts()));
   NATSCOPE_CHECK(enter(tokens, first));
   NATSCOPE_CHECK(prescribe(extent.layers, first, observer));
   std::int32_t seen = 0;  // layers that the observer has seen
   const auto show = [&]() -> Expected<void> {
     std::byte* const record = host_record_.data() + slot(seen) * layout_.size_bytes;
-    return shown_.show(seen++, first, chunk_, layout_, record, observer);
+    const bool attended = shows_attended_[count(slot(seen))];
+    return shown_.show(seen++, first, chunk_, layout_, record, observer, attended);
   };
   for (std::int32_t index = 0; index < extent.layers; ++index) {
     NATSCOPE_CHECK(check(stop));
@@ -176,10 +182,10 @@ Expected<void> DevicePass::run_chunk(std::span<const std::int32_t> tokens, Token
     NATSCOPE_CHECK(decide_roles(layer, index));
     if (layout_.with_drops) {
       NATSCOPE_CHECK(attend_one_by_one(index, first, stop));
-      NATSCOPE_CHECK(fetch_record(index));
+      NATSCOPE_CHECK(fetch_record(index, observer));
     } else {
       NATSCOPE_CHECK(attend(index, first));
-      NATSCOPE_CHECK(fetch_record(index));
+      NATSCOPE_CHECK(fetch_record(index, observer));
       NATSCOPE_CHECK(append(index, first));
     }
     if (index + 1 == extent.layers) {
@@ -199,6 +205,7 @@ Expected<void> DevicePass::run_chunk(std::span<const std::int32_t> tokens, Token
   }
   if (!attention_) NATSCOPE_CHECK(from_status(device_.end_appends(handle_, cache_), "cache"));
   NATSCOPE_CHECK(from_status(device_.wait(handle_), "pass on the GPU"));
+  is_under_way_ = false;
   if (attention_) {
     counts_ = attention_->counts();
   } else {
@@ -309,12 +316,16 @@ Expected<void> DevicePass::attend_one_by_one(std::int32_t index, TokenPos first,
   return {};
 }
 
-/// A mark stands behind it.
-Expected<void> DevicePass::fetch_record(std::int32_t layer) {
-  const std::int64_t place = slot(layer) * layout_.size_bytes;
-  NATSCOPE_CHECK(from_status(
-      device_.download(handle_, host_record_.data() + place, record_.as<std::byte>() + place, layout_.size_bytes),
-      "copy from the GPU"));
+/// What the observer will look at; a mark stands behind it. Queries and keys are nearly all of a record, and of a long
+/// prompt more than the bus carries in the time: they stay where nobody keeps them.
+Expected<void> DevicePass::fetch_record(std::int32_t layer, const PassObserver& observer) {
+  const bool attended = observer.wants_attended(LayerId(layer));
+  shows_attended_[count(slot(layer))] = attended;
+  const std::int64_t skipped_bytes = attended ? 0 : layout_.attended_bytes();
+  const std::int64_t place = slot(layer) * layout_.size_bytes + skipped_bytes;
+  NATSCOPE_CHECK(from_status(device_.download(handle_, host_record_.data() + place, record_.as<std::byte>() + place,
+                                              layout_.size_bytes - skipped_bytes),
+                             "copy from the GPU"));
   return from_status(device_.set_mark(handle_, static_cast<std::int32_t>(slot(layer))), "copy from the GPU");
 }
 

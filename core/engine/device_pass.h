@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -89,7 +90,7 @@ class DevicePass {
   [[nodiscard]] Expected<void> attend(std::int32_t index, TokenPos first);
   [[nodiscard]] Expected<void> decide_roles(const DeviceLayer& layer, std::int32_t index);
   [[nodiscard]] Expected<void> attend_one_by_one(std::int32_t index, TokenPos first, const std::stop_token& stop);
-  [[nodiscard]] Expected<void> fetch_record(std::int32_t layer);
+  [[nodiscard]] Expected<void> fetch_record(std::int32_t layer, const PassObserver& observer);
   [[nodiscard]] Expected<void> append(std::int32_t index, TokenPos first);
   [[nodiscard]] Expected<void> feed_forward(const DeviceLayer& layer);
   [[nodiscard]] Expected<void> multiply(const float* x, std::int64_t rows,
@@ -141,7 +142,9 @@ class DevicePass {
   DeviceArray x_, normed_, values_, attended_, gate_, up_, cosine_, sine_, prescribed_, record_, logits_;
   DeviceArray prescribed_drops_, self_scores_;  // H2O
   PinnedArray host_record_;
-  std::vector<float> host_x_;
+  PinnedArray host_x_;
+  std::array<bool, 2> shows_attended_{};  // [slot]: what attended() is shown is coming down, too
+  bool is_under_way_ = false;             // the device may not have done all it was given, nor read what it was to copy
   std::vector<Role> host_prescribed_;     // [layers, kv_heads, n]
   std::vector<std::int32_t> host_drops_;  // [layers, n, kv_heads], H2O
 };

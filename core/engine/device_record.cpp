@@ -46,7 +46,7 @@ Expected<void> DeviceRecord::prescribe_drops(std::int32_t layers, TokenPos first
 }
 
 Expected<void> DeviceRecord::show(std::int32_t layer, TokenPos first, std::int64_t n, const DeviceRecordLayout& layout,
-                                  std::byte* record, PassObserver& observer) {
+                                  std::byte* record, PassObserver& observer, bool attended) {
   const auto numbers = [&](std::int64_t part) { return reinterpret_cast<float*>(record + part); };
   decided_.resize(static_cast<std::size_t>(config_.kv_heads * n));
   const auto scores = View<float, 2>::packed(weights_.layer(layer).has_scores() ? numbers(layout.scores) : nullptr,
@@ -55,11 +55,14 @@ Expected<void> DeviceRecord::show(std::int32_t layer, TokenPos first, std::int64
       observer.decide(LayerId(layer), first, scores, View<Role, 2>::packed(decided_.data(), {config_.kv_heads, n})));
   if (!std::ranges::equal(decided_, std::span(reinterpret_cast<const Role*>(record + layout.roles), decided_.size())))
     return fail(ErrorCode::internal, "the GPU and the record disagree on roles of layer " + std::to_string(layer));
-  const std::int64_t heads = config_.heads;
-  const View<float, 2> lse{numbers(layout.lse), {heads, n}, {layout.with_drops ? 1 : n, layout.with_drops ? heads : 1}};
-  NATSCOPE_CHECK(observer.attended(LayerId(layer), first,
-                                   heads_of_rows(numbers(layout.queries), n, heads, config_.head_dim),
-                                   heads_of_rows(numbers(layout.keys), n, config_.kv_heads, config_.head_dim), lse));
+  if (attended) {
+    const std::int64_t heads = config_.heads;
+    const View<float, 2> lse{
+        numbers(layout.lse), {heads, n}, {layout.with_drops ? 1 : n, layout.with_drops ? heads : 1}};
+    NATSCOPE_CHECK(observer.attended(LayerId(layer), first,
+                                     heads_of_rows(numbers(layout.queries), n, heads, config_.head_dim),
+                                     heads_of_rows(numbers(layout.keys), n, config_.kv_heads, config_.head_dim), lse));
+  }
   if (!layout.with_drops) return {};
   const auto kv_heads = static_cast<std::size_t>(config_.kv_heads);
   for (std::int64_t row = 0; row < n; ++row) {

@@ -49,6 +49,8 @@ struct DeviceRecordLayout : DeviceLayout {
   std::int64_t lse = 0;
   std::int64_t scores = 0;
   std::int64_t roles = 0;
+  /// What attended() is shown lies before this; what is always looked at, behind it.
+  [[nodiscard]] std::int64_t attended_bytes() const { return scores; }
   bool with_drops = false;
   std::int64_t dropped = 0;
   std::int64_t held = 0;  ///< and `size_bytes` from one layer to the next
@@ -70,9 +72,16 @@ class DeviceRecord {
                                                const PassObserver& observer, std::span<std::int32_t> positions) const;
 
   /// What has come down of a layer, to the observer. It decides once more, for its record, and must come to the same
-  /// roles. Errors: the observer's, internal (it does not).
+  /// roles. Without `attended` the record's first attended_bytes() are not read. Errors: the observer's, internal (it
+  /// does not).
   [[nodiscard]] Expected<void> show(std::int32_t layer, TokenPos first, std::int64_t n,
-                                    const DeviceRecordLayout& layout, std::byte* record, PassObserver& observer);
+                                    const DeviceRecordLayout& layout, std::byte* record, PassObserver& observer,
+                                    bool attended);
+  /// The same of a record that came down whole.
+  [[nodiscard]] Expected<void> show(std::int32_t layer, TokenPos first, std::int64_t n,
+                                    const DeviceRecordLayout& layout, std::byte* record, PassObserver& observer) {
+    return show(layer, first, n, layout, record, observer, observer.wants_attended(LayerId(layer)));
+  }
 
  private:
   const ModelConfig& config_;

@@ -33,10 +33,12 @@ Expected<void> Engine::State::read_prompt(std::span<const std::int32_t> tokens, 
     for (std::int64_t row = 0; row < count; ++row) {
       const auto index = static_cast<std::size_t>(first + row);
       const std::span<const float> of_token = part.subspan(static_cast<std::size_t>(row) * vocab, vocab);
-      if (options.candidates > 0) reading.candidates[index] = likeliest(of_token, options.candidates);
+      if (options.candidates == 0 && index + 1 == tokens.size()) continue;
+      const LogitReading read(of_token);
+      if (options.candidates > 0) reading.candidates[index] = read.likeliest(options.candidates);
       if (index + 1 == tokens.size()) continue;
       const double logit = of_token[static_cast<std::size_t>(tokens[index + 1])];
-      reading.probability[index + 1] = static_cast<float>(std::exp(logit - log_sum_exp(of_token)));
+      reading.probability[index + 1] = static_cast<float>(std::exp(logit - read.log_sum_exp()));
     }
     const TokenPos position(static_cast<std::int32_t>(record.size() + first));
     if (options.on_logits) NATSCOPE_CHECK(options.on_logits(position, count, part));
@@ -64,7 +66,7 @@ Expected<void> Engine::State::prefill_chunk(std::span<const std::int32_t> tokens
 
   // Only now is anything written down: a pass whose logits do not come has not come to its end either.
   logits.swap(reading.last);
-  set_logits_ready();
+  set_logits_ready(LogitReading(logits));
   std::vector<TokenFrame> frames = recorder->take(tokens);
   for (std::size_t index = 0; index < frames.size(); ++index) {
     frames[index].probability = reading.probability[index];
@@ -127,13 +129,14 @@ Expected<void> Engine::State::step(std::int32_t token, bool generated, std::int3
     give_up_pass(true);
     return done;
   }
-  set_logits_ready();
+  const LogitReading read(logits);
+  set_logits_ready(read);
 
   std::vector<TokenFrame> frames = recorder->take({&token, 1});
   TokenFrame& frame = frames.front();
   frame.generated = generated;
   frame.probability = probability;
-  frame.candidates = likeliest(logits, candidates);
+  frame.candidates = read.likeliest(candidates);
   frame.counts.allocated_bytes = allocated_bytes();
   frame.step_ms = seconds_since(start) * 1e3;
   return append(std::move(frames));

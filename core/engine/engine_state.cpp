@@ -131,11 +131,8 @@ Expected<void> Engine::State::append(std::vector<TokenFrame> frames) {
                              std::to_string(recorder->entries()) + "; the figures shown are those of the roles");
   }
   const std::unique_lock lock(record_mutex);
-  for (TokenFrame& frame : frames) {
-    history.push_back(frame.token);
-    NATSCOPE_CHECK(record.append(std::move(frame)));
-  }
-  return {};
+  for (const TokenFrame& frame : frames) history.push_back(frame.token);
+  return record.append(frames);
 }
 
 float Engine::State::probability_of(std::int32_t token) const {
@@ -143,9 +140,9 @@ float Engine::State::probability_of(std::int32_t token) const {
   return static_cast<float>(std::exp(static_cast<double>(logits[static_cast<std::size_t>(token)]) - log_sum));
 }
 
-void Engine::State::set_logits_ready() {
+void Engine::State::set_logits_ready(const LogitReading& reading) {
   has_logits = true;
-  log_sum = log_sum_exp(logits);
+  log_sum = reading.log_sum_exp();
 }
 
 }  // namespace natscope

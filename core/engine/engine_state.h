@@ -16,6 +16,7 @@
 #include "core/engine/prepared_weights.h"
 #include "core/engine/replay.h"
 #include "core/engine/row_pass.h"
+#include "core/engine/sampler.h"
 #include "core/explore/trace_store.h"
 #include "core/io/model_folder.h"
 #include "kernels/kv_cache.h"
@@ -65,7 +66,7 @@ struct Engine::State {
   [[nodiscard]] Expected<void> append(std::vector<TokenFrame> frames);
   /// The model's probability of `token` after what was processed; 0 before the first one.
   [[nodiscard]] float probability_of(std::int32_t token) const;
-  void set_logits_ready();
+  void set_logits_ready(const LogitReading& reading);
 
   [[nodiscard]] Expected<void> prefill_chunk(std::span<const std::int32_t> tokens, const PrefillOptions& options,
                                              std::stop_token stop);

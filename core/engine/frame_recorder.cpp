@@ -2,11 +2,18 @@
 #include "core/engine/frame_recorder.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "core/engine/kernel_status.h"
 
 namespace natscope {
+
+namespace {
+
+constexpr std::size_t frames_at_once = 64;  // what count() goes through head by head stays in the processor's cache
+
+}  // namespace
 
 FrameRecorder::FrameRecorder(CacheGeometry geometry, bool has_scores, const RoleDecider& decider, TraceStore& store,
                              const Tokenizer& tokenizer)
@@ -40,17 +47,27 @@ Expected<void> FrameRecorder::prescribe(LayerId layer, TokenPos first, kernels::
 Expected<void> FrameRecorder::decide(LayerId layer, TokenPos first, kernels::ConstView<float, 2> scores,
                                      kernels::View<Role, 2> roles) {
   const auto n = static_cast<std::size_t>(n_);
-  for (std::int32_t head = 0; head < geometry_.kv_heads; ++head) {
-    const std::size_t at = head_index(layer, head) * n;
-    std::span<float> of_head;
-    if (scores.data != nullptr) {
-      of_head = std::span(scores_).subspan(at * role_count, n * role_count);
-      for (std::int64_t row = 0; row < n_; ++row)
-        std::copy_n(&scores(row, head * role_count), role_count, &of_head[static_cast<std::size_t>(row) * role_count]);
+  const auto kv_heads = static_cast<std::size_t>(geometry_.kv_heads);
+  const std::size_t at = static_cast<std::size_t>(layer.value) * n * kv_heads;
+  const bool by_score = scores.data != nullptr;
+  if (by_score) {
+    head_scores_.resize(n * role_count);
+    for (std::size_t row = 0; row < n; ++row)
+      std::copy_n(&scores(static_cast<std::int64_t>(row), 0), kv_heads * role_count,
+                  &scores_[(at + row * kv_heads) * role_count]);
+  }
+  decided_.resize(n);
+  for (std::size_t head = 0; head < kv_heads; ++head) {
+    if (by_score) {
+      const float* from = &scores_[(at + head) * role_count];
+      for (std::size_t row = 0; row < n; ++row, from += kv_heads * role_count)
+        std::copy_n(from, role_count, &head_scores_[row * role_count]);
     }
-    const std::span<Role> decided = std::span(roles_).subspan(at, n);
-    NATSCOPE_CHECK(decider_.decide(layer, KvHeadId(head), first, of_head, decided));
-    std::ranges::copy(decided, &roles(head, 0));
+    NATSCOPE_CHECK(decider_.decide(layer, KvHeadId(static_cast<std::int32_t>(head)), first,
+                                   by_score ? std::span<const float>(head_scores_) : std::span<const float>(),
+                                   decided_));
+    std::ranges::copy(decided_, &roles(static_cast<std::int64_t>(head), 0));
+    for (std::size_t row = 0; row < n; ++row) roles_[at + row * kv_heads + head] = decided_[row];
   }
   return {};
 }
@@ -91,18 +108,26 @@ Expected<void> FrameRecorder::dropped(LayerId layer, TokenPos now, std::span<con
   return {};
 }
 
-/// Entries after the token, and the counts that follow from them.
-void FrameRecorder::count(TokenFrame& frame) {
-  std::int64_t paper = 0;
-  entries_now_ = 0;
+/// Entries after each token, and the counts that follow from them. Head by head, so that its tally stays at hand.
+void FrameRecorder::count(std::span<TokenFrame> frames) {
+  const bool from_roles = !evicts();
+  std::array<std::int64_t, frames_at_once> entries{};
+  std::array<std::int64_t, frames_at_once> paper{};
   for (std::size_t head = 0; head < tallies_.size(); ++head) {
-    const std::int64_t held = tallies_[head].add(frame.roles[head]);
-    if (!evicts()) frame.entries[head] = static_cast<std::int32_t>(held);
-    entries_now_ += frame.entries[head];
-    paper += tallies_[head].paper_entries();
+    HeldTally& tally = tallies_[head];
+    for (std::size_t n = 0; n < frames.size(); ++n) {
+      const std::int64_t held = tally.add(frames[n].roles[head]);
+      if (from_roles) frames[n].entries[head] = static_cast<std::int32_t>(held);
+      entries[n] += frames[n].entries[head];
+      paper[n] += tally.paper_entries();
+    }
   }
-  frame.counts = count_cache(geometry_, frame.position.value + 1, entries_now_, 0,
-                             decider_.counts_whole_window() ? std::optional(paper) : std::nullopt);
+  const bool whole_window = decider_.counts_whole_window();
+  for (std::size_t n = 0; n < frames.size(); ++n) {
+    frames[n].counts = count_cache(geometry_, frames[n].position.value + 1, entries[n], 0,
+                                   whole_window ? std::optional(paper[n]) : std::nullopt);
+    entries_now_ = entries[n];
+  }
 }
 
 TokenFrame FrameRecorder::frame_of(std::int64_t index, std::int32_t token) {
@@ -111,25 +136,37 @@ TokenFrame FrameRecorder::frame_of(std::int64_t index, std::int32_t token) {
   frame.position = TokenPos(first_.value + static_cast<std::int32_t>(index));
   frame.token = token;
   frame.text = decoder_.push(token);
-  frame.roles.resize(heads);
-  frame.entries.resize(heads);
-  if (has_scores_) frame.scores.resize(heads * role_count);
-  for (std::size_t head = 0; head < heads; ++head) {
-    const std::size_t at = head * static_cast<std::size_t>(n_) + static_cast<std::size_t>(index);
-    frame.roles[head] = roles_[at];
-    if (has_scores_) std::copy_n(&scores_[at * role_count], role_count, &frame.scores[head * role_count]);
-    if (evicts()) frame.entries[head] = entries_[static_cast<std::size_t>(index) * heads + head];
+  const auto kv_heads = static_cast<std::size_t>(geometry_.kv_heads);
+  frame.roles.reserve(heads);
+  if (has_scores_) frame.scores.reserve(heads * role_count);
+  for (std::size_t layer = 0; layer < static_cast<std::size_t>(geometry_.layers); ++layer) {
+    const std::size_t at = (layer * static_cast<std::size_t>(n_) + static_cast<std::size_t>(index)) * kv_heads;
+    const auto append = [](auto& to, const auto& from, std::size_t first, std::size_t count) {
+      const auto begin = from.begin() + static_cast<std::ptrdiff_t>(first);
+      to.insert(to.end(), begin, begin + static_cast<std::ptrdiff_t>(count));
+    };
+    append(frame.roles, roles_, at, kv_heads);
+    if (has_scores_) append(frame.scores, scores_, at * role_count, kv_heads * role_count);
   }
-  if (evicts()) frame.evicted = std::move(evicted_[static_cast<std::size_t>(index)]);
-  count(frame);
+  if (evicts()) {
+    const auto of_token = entries_.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(index) * heads);
+    frame.entries.assign(of_token, of_token + static_cast<std::ptrdiff_t>(heads));
+    frame.evicted = std::move(evicted_[static_cast<std::size_t>(index)]);
+  } else {
+    frame.entries.resize(heads);
+  }
   return frame;
 }
 
 std::vector<TokenFrame> FrameRecorder::take(std::span<const std::int32_t> tokens) {
   std::vector<TokenFrame> frames;
   frames.reserve(tokens.size());
-  for (std::size_t index = 0; index < tokens.size(); ++index)
-    frames.push_back(frame_of(static_cast<std::int64_t>(index), tokens[index]));
+  for (std::size_t first = 0; first < tokens.size(); first += frames_at_once) {
+    const std::size_t end = std::min(tokens.size(), first + frames_at_once);
+    for (std::size_t index = first; index < end; ++index)
+      frames.push_back(frame_of(static_cast<std::int64_t>(index), tokens[index]));
+    count(std::span(frames).subspan(first));
+  }
   return frames;
 }
 

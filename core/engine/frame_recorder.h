@@ -36,6 +36,7 @@ class FrameRecorder final : public PassObserver {
   [[nodiscard]] float global_bias() const override { return decider_.global_bias(); }
   [[nodiscard]] Expected<void> decide(LayerId layer, TokenPos first, kernels::ConstView<float, 2> scores,
                                       kernels::View<Role, 2> roles) override;
+  [[nodiscard]] bool wants_attended(LayerId layer) const override { return store_.keeps(layer); }
   [[nodiscard]] Expected<void> attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,
                                         kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse) override;
   [[nodiscard]] bool evicts() const override { return decider_.plan().policy.kind == Policy::Kind::h2o; }
@@ -48,7 +49,7 @@ class FrameRecorder final : public PassObserver {
  private:
   [[nodiscard]] std::size_t head_index(LayerId layer, std::int64_t kv_head) const;
   [[nodiscard]] TokenFrame frame_of(std::int64_t index, std::int32_t token);
-  void count(TokenFrame& frame);
+  void count(std::span<TokenFrame> frames);
 
   CacheGeometry geometry_;
   bool has_scores_ = false;
@@ -61,8 +62,11 @@ class FrameRecorder final : public PassObserver {
   // The pass that is under way.
   TokenPos first_;
   std::int64_t n_ = 0;
-  std::vector<Role> roles_;                         // [layers, kv_heads, n]
-  std::vector<float> scores_;                       // [layers, kv_heads, n, 3]
+  // A token's of a layer stand together, as they do in its frame.
+  std::vector<Role> roles_;                         // [layers, n, kv_heads]
+  std::vector<float> scores_;                       // [layers, n, kv_heads, 3]
+  std::vector<Role> decided_;                       // [n] of the head that is being decided
+  std::vector<float> head_scores_;                  // [n, 3] of that head
   std::vector<std::int32_t> entries_;               // [n, layers, kv_heads], H2O only
   std::vector<std::vector<EvictedEntry>> evicted_;  // [n], H2O only
   std::vector<TokenPos> dropped_;

@@ -29,6 +29,10 @@ class PassObserver {
   [[nodiscard]] virtual Expected<void> decide(LayerId layer, TokenPos first, kernels::ConstView<float, 2> scores,
                                               kernels::View<Role, 2> roles) = 0;
 
+  /// Whether attended() of a layer does anything: where it does not, a device keeps to itself what it would be shown,
+  /// most of what a pass leaves behind. Whoever asks may leave the call out, or not; an answer may change between
+  /// passes from true to false.
+  [[nodiscard]] virtual bool wants_attended(LayerId layer) const = 0;
   /// What attention computed with: queries [heads, n, head_dim], keys [kv_heads, n, head_dim] rotated, lse [heads, n].
   [[nodiscard]] virtual Expected<void> attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,
                                                 kernels::ConstView<float, 3> keys,

@@ -65,7 +65,7 @@ Expected<void> ReplayObserver::decide(LayerId layer, TokenPos first, kernels::Co
 
 Expected<void> ReplayObserver::attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,
                                         kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse) {
-  if (store_ == nullptr || layer != layer_) return {};
+  if (!wants_attended(layer)) return {};
   if (!only_head_) return store_->append(LayerId(0), first, queries, keys, lse);
   const std::int64_t head = only_head_->value;
   return store_->append(LayerId(0), first, only(queries, head), only(keys, head / group_),

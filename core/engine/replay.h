@@ -41,6 +41,7 @@ class ReplayObserver final : public PassObserver {
   [[nodiscard]] float global_bias() const override { return 0; }  // no scores are asked
   [[nodiscard]] Expected<void> decide(LayerId layer, TokenPos first, kernels::ConstView<float, 2> scores,
                                       kernels::View<Role, 2> roles) override;
+  [[nodiscard]] bool wants_attended(LayerId layer) const override { return store_ != nullptr && layer == layer_; }
   [[nodiscard]] Expected<void> attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,
                                         kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse) override;
   [[nodiscard]] bool evicts() const override { return sequence_.h2o.has_value(); }

@@ -6,12 +6,7 @@
 #include <cmath>
 #include <limits>
 
-// Picking a version happens before a sanitizer's run-time library is ready, so sanitized builds take the plain one.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define NATSCOPE_ANY_CPU __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define NATSCOPE_ANY_CPU
-#endif
+#include "core/base/any_cpu.h"
 
 namespace natscope::row_math {
 
@@ -31,6 +26,28 @@ namespace {
   series = series * r + 5.0000001201e-1F;
   const float value = series * r * r + r + 1.0F;
   return value * std::bit_cast<float>((static_cast<std::int32_t>(n) + 127) << 23);
+}
+
+/// exp of what is 0 at most, to a few units of the last place; of less than -708 as of -708.
+[[gnu::always_inline]] inline double exp_of(double x) {
+  const double bounded = std::max(x, -708.0);
+  const double shifted = bounded * 1.4426950408889634 + 0x1.8p52;  // the low bits say the nearest whole number
+  const double n = shifted - 0x1.8p52;
+  const double r = (bounded - n * 0x1.62e42fefa3800p-1) - n * 0x1.ef35793c76730p-45;
+  double series = 1.0 / 479001600;  // Taylor's: 1/12!, 1/11!, …
+  series = series * r + 1.0 / 39916800;
+  series = series * r + 1.0 / 3628800;
+  series = series * r + 1.0 / 362880;
+  series = series * r + 1.0 / 40320;
+  series = series * r + 1.0 / 5040;
+  series = series * r + 1.0 / 720;
+  series = series * r + 1.0 / 120;
+  series = series * r + 1.0 / 24;
+  series = series * r + 1.0 / 6;
+  series = series * r + 0.5;
+  series = series * r + 1.0;
+  series = series * r + 1.0;
+  return series * std::bit_cast<double>((std::bit_cast<std::uint64_t>(shifted) + 1023U) << 52U);
 }
 
 [[gnu::always_inline]] inline std::uint32_t bf16_bits(float value) {
@@ -94,6 +111,24 @@ NATSCOPE_ANY_CPU float maximum(const float* x, std::int64_t size) {
   return largest;
 }
 
+NATSCOPE_ANY_CPU void block_maxima(const float* x, std::int64_t size, std::int64_t block, float* out) {
+  for (std::int64_t first = 0; first < size; first += block, ++out) {
+    const std::int64_t last = first + block < size ? first + block : size;
+    float largest = -std::numeric_limits<float>::infinity();
+#pragma omp simd reduction(max : largest)
+    for (std::int64_t i = first; i < last; ++i) largest = x[i] > largest ? x[i] : largest;
+    *out = largest;
+  }
+}
+
+NATSCOPE_ANY_CPU bool has_nan(const float* x, std::int64_t size) {
+  std::uint32_t found = 0;
+#pragma omp simd reduction(| : found)
+  for (std::int64_t i = 0; i < size; ++i)
+    found |= (std::bit_cast<std::uint32_t>(x[i]) & 0x7fffffffU) > 0x7f800000U ? 1U : 0U;
+  return found != 0;
+}
+
 NATSCOPE_ANY_CPU double exp_sum(const float* x, std::int64_t size, float shift) {
   // Short runs in f32, their sums in double: as exact as the terms, and as fast.
   constexpr std::int64_t run = 1024;
@@ -106,6 +141,13 @@ NATSCOPE_ANY_CPU double exp_sum(const float* x, std::int64_t size, float shift) 
     total += static_cast<double>(sum);
   }
   return total;
+}
+
+NATSCOPE_ANY_CPU double exp_sum(const float* x, std::int64_t size, double shift, double scale) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t i = 0; i < size; ++i) sum += exp_of((static_cast<double>(x[i]) - shift) * scale);
+  return sum;
 }
 
 }  // namespace natscope::row_math

@@ -28,7 +28,12 @@ void convert(const float* x, std::int64_t size, kernels::Bf16* out);
 void convert(const kernels::Bf16* x, std::int64_t size, float* out);
 
 [[nodiscard]] float maximum(const float* x, std::int64_t size);
+/// maximum() of every `block` numbers, the last ones may be fewer: out [ceil(size / block)].
+void block_maxima(const float* x, std::int64_t size, std::int64_t block, float* out);
+[[nodiscard]] bool has_nan(const float* x, std::int64_t size);
 /// Σ exp(x − shift), to f32 rounding of each term.
 [[nodiscard]] double exp_sum(const float* x, std::int64_t size, float shift);
+/// Σ exp((x − shift) · scale) of terms that are 1 at most, to 1e-12 of the sum where one of them is 1. scale > 0.
+[[nodiscard]] double exp_sum(const float* x, std::int64_t size, double shift, double scale);
 
 }  // namespace natscope::row_math

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -44,6 +45,8 @@ class Sampler {
     double logit = 0;
     std::int32_t token = 0;
   };
+  [[nodiscard]] std::optional<std::int32_t> plain_greedy(std::span<const float> logits);
+  [[nodiscard]] bool collect_top_p(std::span<const float> logits);
   [[nodiscard]] Expected<void> collect(std::span<const float> logits, std::span<const std::int32_t> history);
   void sort_best(std::size_t count);
   void keep_top_p();
@@ -54,13 +57,32 @@ class Sampler {
   std::vector<Choice> choices_;  // what may be drawn; the first sorted_ stand best first
   std::size_t sorted_ = 0;
   std::vector<double> weights_;
+  std::vector<float> maxima_;
   std::vector<std::uint8_t> occurred_;  // [vocab]
 };
 
-/// The `count` likeliest tokens of softmax(logits) at temperature 1, best first, ties to the lowest id.
-[[nodiscard]] std::vector<TokenCandidate> likeliest(std::span<const float> logits, std::int32_t count);
+/// What is said of a row of logits, which is passed over twice for all of it together.
+class LogitReading {
+ public:
+  /// `logits` must outlive this, and stay as they are.
+  explicit LogitReading(std::span<const float> logits);
 
-/// log(sum(exp(logits))): the probability of token t at temperature 1 is exp(logits[t] - this).
-[[nodiscard]] double log_sum_exp(std::span<const float> logits);
+  /// log(sum(exp(logits))): the probability of token t at temperature 1 is exp(logits[t] - this).
+  [[nodiscard]] double log_sum_exp() const { return log_sum_; }
+  /// The `count` likeliest tokens of softmax(logits) at temperature 1, best first, ties to the lowest id.
+  [[nodiscard]] std::vector<TokenCandidate> likeliest(std::int32_t count) const;
+
+ private:
+  [[nodiscard]] float least_of_best(std::size_t wanted) const;
+
+  std::span<const float> logits_;
+  std::vector<float> maxima_;  // of every block of logits
+  double log_sum_ = 0;
+};
+
+[[nodiscard]] inline double log_sum_exp(std::span<const float> logits) { return LogitReading(logits).log_sum_exp(); }
+[[nodiscard]] inline std::vector<TokenCandidate> likeliest(std::span<const float> logits, std::int32_t count) {
+  return LogitReading(logits).likeliest(count);
+}
 
 }  // namespace natscope

@@ -24,6 +24,9 @@ class ReservedMemory {
   ReservedMemory& operator=(const ReservedMemory&) = delete;
   ~ReservedMemory();
 
+  /// Asks for the memory of bytes first … end - 1 in one go, where the system can: writing there then waits no more,
+  /// page by page. What lies beyond the end is left out.
+  void make_ready(std::size_t first, std::size_t end) const;
   [[nodiscard]] std::byte* data() const { return data_; }
   [[nodiscard]] std::size_t size_bytes() const { return size_bytes_; }
 

@@ -2,6 +2,7 @@
 #include "core/explore/sequence_record.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -46,30 +47,43 @@ SequenceRecord::SequenceRecord(CacheGeometry geometry, bool has_scores, std::opt
   clear();
 }
 
-Expected<void> SequenceRecord::append(TokenFrame frame) {
-  NATSCOPE_CHECK(check_frame(frame, geometry_, has_scores_, size()));
-  const std::int32_t position = frame.position.value;
-  for (std::size_t head = 0; head < roles_.size(); ++head) {
+void SequenceRecord::append_roles(std::span<const TokenFrame> frames, std::size_t head) {
+  std::vector<Role>& roles = roles_[head];
+  std::vector<std::int32_t>& next = next_global_[head];
+  std::vector<std::int32_t>& last = last_query_[head];
+  for (const TokenFrame& frame : frames) {
     const Role role = frame.roles[head];
-    std::vector<std::int32_t>& next = next_global_[head];
-    std::vector<std::int32_t>& last = last_query_[head];
+    const std::int32_t position = frame.position.value;
     if (role == Role::global) {
       // Back to the last global token, that one included: everything before it has its next global already.
       for (std::size_t n = next.size(); n-- > 0 && next[n] == no_next_global;) {
         next[n] = position;
-        if (roles_[head][n] == Role::local) last[n] = std::min(last[n], position);
+        if (roles[n] == Role::local) last[n] = std::min(last[n], position);
       }
     }
-    roles_[head].push_back(role);
+    roles.push_back(role);
     next.push_back(no_next_global);
     last.push_back(capped(last_query_that_sees(role, frame.position, no_next_global, window_.value_or(0))));
   }
-  for (const EvictedEntry& entry : frame.evicted) {
-    std::int32_t& last =
-        last_query_[head_index(entry.layer, entry.kv_head)][static_cast<std::size_t>(entry.position.value)];
-    last = std::min(last, position);
+}
+
+Expected<void> SequenceRecord::append(std::span<TokenFrame> frames) {
+  for (std::size_t n = 0; n < frames.size(); ++n)
+    NATSCOPE_CHECK(check_frame(frames[n], geometry_, has_scores_, size() + static_cast<std::int64_t>(n)));
+  // Head by head, a few frames at a time: both what is read and what is written stay in the processor's cache.
+  constexpr std::size_t frames_at_once = 64;
+  for (std::size_t first = 0; first < frames.size(); first += frames_at_once) {
+    const std::span<const TokenFrame> some = frames.subspan(first, std::min(frames_at_once, frames.size() - first));
+    for (std::size_t head = 0; head < roles_.size(); ++head) append_roles(some, head);
   }
-  frames_.push_back(std::move(frame));
+  for (const TokenFrame& frame : frames) {
+    for (const EvictedEntry& entry : frame.evicted) {
+      std::int32_t& last =
+          last_query_[head_index(entry.layer, entry.kv_head)][static_cast<std::size_t>(entry.position.value)];
+      last = std::min(last, frame.position.value);
+    }
+  }
+  frames_.insert(frames_.end(), std::move_iterator(frames.begin()), std::move_iterator(frames.end()));
   return {};
 }
 

@@ -56,7 +56,9 @@ class SequenceRecord {
   SequenceRecord(CacheGeometry geometry, bool has_scores, std::optional<std::int64_t> window);
 
   /// Errors: bad_session (sizes that do not fit the geometry, a position out of order) — frames may come from outside.
-  [[nodiscard]] Expected<void> append(TokenFrame frame);
+  [[nodiscard]] Expected<void> append(TokenFrame frame) { return append(std::span(&frame, 1)); }
+  /// The same of several in a row, which are moved out of `frames`: all, or on an error none.
+  [[nodiscard]] Expected<void> append(std::span<TokenFrame> frames);
 
   /// What is known only after a prefill: memory and time of its tokens, which are those from `first` on.
   void finish_prompt(TokenPos first, std::int64_t allocated_bytes, double step_ms);
@@ -83,6 +85,7 @@ class SequenceRecord {
 
  private:
   [[nodiscard]] std::size_t head_index(LayerId layer, KvHeadId kv_head) const;
+  void append_roles(std::span<const TokenFrame> frames, std::size_t head);
 
   CacheGeometry geometry_;
   bool has_scores_ = false;

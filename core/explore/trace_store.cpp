@@ -2,11 +2,13 @@
 #include "core/explore/trace_store.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <new>
 #include <string>
 #include <utility>
 
+#include "core/base/any_cpu.h"
 #include "core/base/cancel.h"
 #include "core/explore/reserved_memory.h"
 #include "kernels/attention_tile.h"
@@ -17,16 +19,39 @@ namespace {
 
 constexpr std::int32_t max_zoom = 24;
 constexpr std::int64_t rows_at_once = 64;
+constexpr std::int64_t ready_block_bytes = 128LL
+                                           << 10U;  // the system hands out memory by the page unless asked for more
 constexpr std::int64_t pairs_between_stops = 16LL << 20U;  // a few milliseconds
 
-/// Writes `count` numbers in the stored type. Values of a bf16 engine are bf16 already, so nothing is lost.
+/// Values of a bf16 engine are bf16 already: their upper halves are all there is. Others are rounded.
+NATSCOPE_ANY_CPU void store_bf16(kernels::Bf16* to, const float* from, std::int64_t count) {
+  std::uint32_t lost = 0;
+  for (std::int64_t d = 0; d < count; ++d) {
+    const auto bits = std::bit_cast<std::uint32_t>(from[d]);
+    to[d].bits = static_cast<std::uint16_t>(bits >> 16U);
+    lost |= bits & 0xffffU;
+  }
+  if (lost == 0) return;
+  for (std::int64_t d = 0; d < count; ++d) to[d] = kernels::to_bf16(from[d]);
+}
+
+/// Writes `count` numbers in the stored type.
 void store_row(std::byte* to, const float* from, std::int64_t count, kernels::ElementType dtype) {
   if (dtype == kernels::ElementType::f32) {
     std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(float));
-    return;
+  } else {
+    store_bf16(reinterpret_cast<kernels::Bf16*>(to), from, count);
   }
-  auto* const out = reinterpret_cast<kernels::Bf16*>(to);
-  for (std::int64_t d = 0; d < count; ++d) out[d] = kernels::to_bf16(from[d]);
+}
+
+/// One token of rows [heads, n, head_dim]. As engines lay them out its heads stand one behind the other.
+void store_heads(std::byte* to, const kernels::ConstView<float, 3>& rows, std::int64_t token,
+                 kernels::ElementType dtype) {
+  const std::int64_t heads = rows.size(0);
+  const std::int64_t head_dim = rows.size(2);
+  if (rows.stride(0) == head_dim) return store_row(to, &rows(0, token, 0), heads * head_dim, dtype);
+  for (std::int64_t head = 0; head < heads; ++head, to += head_dim * kernels::element_bytes(dtype))
+    store_row(to, &rows(head, token, 0), head_dim, dtype);
 }
 
 Expected<void> from_status(kernels::Status status) {
@@ -47,6 +72,15 @@ struct TraceStore::LayerRows {
   [[nodiscard]] float* lse_of(std::int64_t head) const {
     return reinterpret_cast<float*>(lse.data()) + head * capacity;
   }
+
+  /// Before the first `end_bytes` of `rows` are written.
+  void make_ready(std::int64_t end_bytes) {
+    if (end_bytes <= ready_bytes) return;
+    const std::int64_t next = std::max(end_bytes, ready_bytes + ready_block_bytes);
+    rows.make_ready(static_cast<std::size_t>(ready_bytes), static_cast<std::size_t>(next));
+    ready_bytes = next;
+  }
+  std::int64_t ready_bytes = 0;
 };
 
 struct TraceStore::Source {
@@ -58,39 +92,43 @@ struct TraceStore::Source {
 TraceStore::TraceStore(CacheGeometry geometry, std::int32_t heads, std::int64_t budget_bytes, std::int64_t max_tokens)
     : geometry_(geometry), heads_(heads), budget_bytes_(budget_bytes), max_tokens_(max_tokens) {
   slots_.resize(static_cast<std::size_t>(geometry.layers));
+  clear();
 }
 
 TraceStore::~TraceStore() = default;
 
 void TraceStore::clear() {
   const std::lock_guard lock(mutex_);
-  for (Slot& slot : slots_) slot = {};
+  const bool no_room = budget_bytes_ < token_bytes() || max_tokens_ < 1;
+  for (Slot& slot : slots_) slot = {nullptr, 0, no_room};
+  stored_tokens_ = 0;
 }
 
 std::int64_t TraceStore::row_bytes() const {
   return (std::int64_t{heads_} + geometry_.kv_heads) * geometry_.head_dim * kernels::element_bytes(geometry_.dtype);
 }
 
-std::int64_t TraceStore::used_bytes_locked() const {
-  std::int64_t tokens = 0;
-  for (const Slot& slot : slots_) tokens += slot.tokens;
-  return tokens * (row_bytes() + heads_ * static_cast<std::int64_t>(sizeof(float)));
+/// What one token takes in one layer.
+std::int64_t TraceStore::token_bytes() const { return row_bytes() + heads_ * static_cast<std::int64_t>(sizeof(float)); }
+
+void TraceStore::give_up(Slot& slot) {
+  stored_tokens_ -= slot.tokens;
+  slot = {nullptr, 0, true};
 }
 
 /// Whether `layer` may grow by `tokens`, after giving up what has to go.
 bool TraceStore::make_room(LayerId layer, std::int64_t tokens) {
-  const std::int64_t token_bytes = row_bytes() + heads_ * static_cast<std::int64_t>(sizeof(float));
   Slot& slot = slots_[static_cast<std::size_t>(layer.value)];
   for (std::size_t last = slots_.size();
-       !slot.given_up && used_bytes_locked() + tokens * token_bytes > budget_bytes_;) {
+       !slot.given_up && used_bytes_locked() + tokens * token_bytes() > budget_bytes_;) {
     if (last == 0) break;
     --last;
-    slots_[last] = {nullptr, 0, true};
+    give_up(slots_[last]);
   }
-  if (!slot.given_up && slot.tokens + tokens > max_tokens_) slot = {nullptr, 0, true};
+  if (!slot.given_up && slot.tokens + tokens > max_tokens_) give_up(slot);
   if (slot.given_up || slot.rows) return !slot.given_up;
 
-  const std::int64_t capacity = std::min(max_tokens_, budget_bytes_ / token_bytes);
+  const std::int64_t capacity = std::min(max_tokens_, budget_bytes_ / token_bytes());
   auto rows = std::make_shared<LayerRows>();
   rows->rows = ReservedMemory(static_cast<std::size_t>(capacity * row_bytes()));
   rows->lse = ReservedMemory(static_cast<std::size_t>(capacity * heads_) * sizeof(float));
@@ -107,35 +145,39 @@ Expected<void> TraceStore::append(LayerId layer, TokenPos first, kernels::ConstV
                                   kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse) {
   const std::int64_t count = queries.size(1);
   Slot& slot = slots_[static_cast<std::size_t>(layer.value)];
-  std::shared_ptr<LayerRows> rows;
-  {
+  if (slot.given_up || count == 0) return {};
+  if (first.value != slot.tokens) return fail(ErrorCode::internal, "trace store: tokens out of order");
+  if (!slot.rows || used_bytes_locked() + count * token_bytes() > budget_bytes_ || slot.tokens + count > max_tokens_) {
     const std::lock_guard lock(mutex_);
-    if (slot.given_up || count == 0) return {};
-    if (first.value != slot.tokens) return fail(ErrorCode::internal, "trace store: tokens out of order");
     if (!make_room(layer, count)) return {};
-    rows = slot.rows;
   }
 
-  const std::int64_t head_bytes = geometry_.head_dim * kernels::element_bytes(geometry_.dtype);
+  // What is written here no reader looks at until slot.tokens says that it is there.
+  LayerRows& rows = *slot.rows;
+  rows.make_ready((first.value + count) * row_bytes());
   for (std::int64_t n = 0; n < count; ++n) {
-    std::byte* to = rows->rows.data() + (first.value + n) * row_bytes();
-    for (std::int64_t head = 0; head < heads_; ++head, to += head_bytes) {
-      store_row(to, &queries(head, n, 0), geometry_.head_dim, geometry_.dtype);
-    }
-    for (std::int64_t head = 0; head < geometry_.kv_heads; ++head, to += head_bytes) {
-      store_row(to, &keys(head, n, 0), geometry_.head_dim, geometry_.dtype);
-    }
-    for (std::int64_t head = 0; head < heads_; ++head) rows->lse_of(head)[first.value + n] = lse(head, n);
+    std::byte* const to = rows.rows.data() + (first.value + n) * row_bytes();
+    store_heads(to, queries, n, geometry_.dtype);
+    store_heads(to + heads_ * geometry_.head_dim * kernels::element_bytes(geometry_.dtype), keys, n, geometry_.dtype);
+  }
+  for (std::int64_t head = 0; head < heads_; ++head) {
+    float* const of_head = rows.lse_of(head) + first.value;
+    for (std::int64_t n = 0; n < count; ++n) of_head[n] = lse(head, n);
   }
 
   const std::lock_guard lock(mutex_);
-  if (slot.rows == rows) slot.tokens += count;
+  slot.tokens += count;
+  stored_tokens_ += count;
   return {};
 }
 
 void TraceStore::truncate(std::int64_t tokens) {
   const std::lock_guard lock(mutex_);
-  for (Slot& slot : slots_) slot.tokens = std::min(slot.tokens, tokens);
+  stored_tokens_ = 0;
+  for (Slot& slot : slots_) {
+    slot.tokens = std::min(slot.tokens, tokens);
+    stored_tokens_ += slot.tokens;
+  }
 }
 
 bool TraceStore::has(LayerId layer) const {

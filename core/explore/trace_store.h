@@ -40,6 +40,10 @@ class TraceStore {
   [[nodiscard]] Expected<void> append(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,
                                       kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse);
 
+  /// Whether append() of a layer has a place to put rows: there is room for one token at all, and the layer was not
+  /// given up. Once false it stays so until clear(). The writer's thread only.
+  [[nodiscard]] bool keeps(LayerId layer) const { return !slots_[static_cast<std::size_t>(layer.value)].given_up; }
+
   /// Forgets tokens from `tokens` on, of every layer: a pass that did not come to its end. No reader may draw beyond
   /// them.
   void truncate(std::int64_t tokens);
@@ -75,15 +79,18 @@ class TraceStore {
   struct Source;
   [[nodiscard]] Expected<Source> source(LayerId layer, HeadId head, std::span<const std::int32_t> last_query) const;
   [[nodiscard]] std::int64_t row_bytes() const;
-  [[nodiscard]] std::int64_t used_bytes_locked() const;
+  [[nodiscard]] std::int64_t token_bytes() const;
+  [[nodiscard]] std::int64_t used_bytes_locked() const { return stored_tokens_ * token_bytes(); }
+  void give_up(Slot& slot);
   bool make_room(LayerId layer, std::int64_t tokens);
 
   CacheGeometry geometry_;
   std::int32_t heads_ = 0;
   std::int64_t budget_bytes_ = 0;
   std::int64_t max_tokens_ = 0;
-  mutable std::mutex mutex_;  // holds slots_ only, never while rows are read or written
-  std::vector<Slot> slots_;
+  mutable std::mutex mutex_;        // holds slots_ only, never while rows are read or written
+  std::vector<Slot> slots_;         // changed by the writer only, which therefore reads without the lock
+  std::int64_t stored_tokens_ = 0;  // of all slots
 };
 
 }  // namespace natscope

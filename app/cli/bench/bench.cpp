@@ -8,6 +8,7 @@
 #include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "app/cli/bench/benchmark.h"
 #include "app/cli/bench/gpu/gpu.h"
@@ -20,7 +21,7 @@ namespace natscope {
 namespace {
 
 struct Options {
-  std::string name;
+  std::vector<std::string> names;
   std::string results;
   std::string commit;
   std::string device = "auto";
@@ -60,13 +61,49 @@ nlohmann::json results_json(const nlohmann::json& rows, const nlohmann::json& mi
           {"not_measured", missing}};
 }
 
+bool is_among(const std::vector<const char*>& rows, const std::string& name) {
+  return std::find(rows.begin(), rows.end(), name) != rows.end();
+}
+
 /// Whose name, or whose row's, that is; null: nothing on a GPU.
 const bench::GpuSuite* gpu_suite_of(const std::string& name) {
   for (const bench::GpuSuite& suite : bench::gpu_suites()) {
-    const auto rows = suite.rows();
-    if (name == suite.name || std::find(rows.begin(), rows.end(), name) != rows.end()) return &suite;
+    if (name == suite.name || is_among(suite.rows(), name)) return &suite;
   }
   return nullptr;
+}
+
+/// The one whose name, or whose rows', all of these are; null: all are others' names. Errors: usage (some of each).
+Expected<const bench::GpuSuite*> gpu_suite_of_all(const std::vector<std::string>& names) {
+  const bench::GpuSuite* const suite = gpu_suite_of(names.front());
+  for (const std::string& name : names) {
+    if (gpu_suite_of(name) == suite) continue;
+    return fail(ErrorCode::usage, "\"" + names.front() + "\" and \"" + name + "\" are not measured together",
+                "name them in two calls");
+  }
+  return suite;
+}
+
+/// Which of the names mean this benchmark or its rows, as Context has it; nothing: none of them.
+std::optional<std::vector<std::string>> rows_of(const bench::Benchmark& benchmark,
+                                                const std::vector<std::string>& names) {
+  std::vector<std::string> rows;
+  for (const std::string& name : names) {
+    if (name == benchmark.group || name == benchmark.name) return std::vector<std::string>{};
+    if (is_among(benchmark.rows, name)) rows.push_back(name);
+  }
+  if (rows.empty()) return {};
+  return rows;
+}
+
+Expected<void> check_known(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    const auto is_meant = [&](const bench::Benchmark& benchmark) { return rows_of(benchmark, {name}).has_value(); };
+    if (gpu_suite_of(name) == nullptr && std::ranges::none_of(bench::benchmarks(), is_meant)) {
+      return fail(ErrorCode::usage, "there is no benchmark \"" + name + "\"", "natscope-cli bench --list shows them");
+    }
+  }
+  return {};
 }
 
 std::string row_text(const bench::Row& row) {
@@ -97,7 +134,8 @@ std::string not_run_text(const bench::GpuReport::NotMeasured& missing) {
 /// The rows on a GPU, by themselves: their machine and roofs are others.
 Expected<void> run_on_gpu(const bench::GpuSuite& suite, const Options& options, CommandContext& context) {
   if (options.device == "cpu") {
-    return fail(ErrorCode::usage, "--device cpu, but \"" + options.name + "\" measures a GPU", "leave --device out");
+    return fail(ErrorCode::usage, "--device cpu, but \"" + options.names.front() + "\" measures a GPU",
+                "leave --device out");
   }
   if (!options.results.empty()) NATSCOPE_CHECK(check_writable_target(options.results));
   // Minutes of a GPU's time: what was measured is written, and shown, as soon as it is there.
@@ -110,8 +148,10 @@ Expected<void> run_on_gpu(const bench::GpuSuite& suite, const Options& options, 
     for (; kept && !context.json && shown < results.rows.size(); ++shown)
       kept = print_text(row_text(results.rows[shown]));
   };
-  const bench::Context what{context.stop, options.threads, options.name == suite.name ? "" : options.name};
+  const bool all = std::ranges::find(options.names, suite.name) != options.names.end();
+  const bench::Context what{context.stop, options.threads, all ? std::vector<std::string>{} : options.names};
   NATSCOPE_TRY(const bench::GpuResults results, bench::run_gpu(suite, what, keep));
+  keep(results);  // with what there was no time for
   NATSCOPE_CHECK(kept);
   if (context.json) NATSCOPE_CHECK(print_json(bench::gpu_results_json(results, options.commit, today())["rows"]));
   return check(context.stop);
@@ -145,16 +185,17 @@ Expected<void> print_list(bool json) {
 
 Expected<void> run(const Options& options, CommandContext& context) {
   if (options.list) return print_list(context.json);
-  if (options.name.empty())
+  if (options.names.empty())
     return fail(ErrorCode::usage, "no benchmark was named", "natscope-cli bench --list shows them");
-  if (const auto* const suite = gpu_suite_of(options.name)) return run_on_gpu(*suite, options, context);
+  NATSCOPE_CHECK(check_known(options.names));
+  NATSCOPE_TRY(const bench::GpuSuite* const on_gpu, gpu_suite_of_all(options.names));
+  if (on_gpu != nullptr) return run_on_gpu(*on_gpu, options, context);
   if (options.device == "cuda") {
     return fail(ErrorCode::device_unavailable, "these benchmarks run on the CPU", "leave --device out");
   }
   if (options.threads > 0) omp_set_num_threads(options.threads);
   if (!options.results.empty()) NATSCOPE_CHECK(check_writable_target(options.results));
 
-  bool found = false;
   nlohmann::json rows = nlohmann::json::array();
   nlohmann::json missing = nlohmann::json::array();
   const auto report = [&](const std::vector<bench::Row>& measured) -> Expected<void> {
@@ -165,26 +206,20 @@ Expected<void> run(const Options& options, CommandContext& context) {
     return {};
   };
   for (const auto& benchmark : bench::benchmarks()) {
-    const bool is_group = options.name == benchmark.group || options.name == benchmark.name;
-    const bool is_row = std::find(benchmark.rows.begin(), benchmark.rows.end(), options.name) != benchmark.rows.end();
-    if (!is_group && !is_row) continue;
-    found = true;
+    const auto wanted = rows_of(benchmark, options.names);
+    if (!wanted) continue;
     std::fprintf(stderr, "%s: %s\n", benchmark.name, benchmark.description);
-    NATSCOPE_TRY(const auto measured, benchmark.run({context.stop, options.threads, is_group ? "" : options.name}));
+    NATSCOPE_TRY(const auto measured, benchmark.run({context.stop, options.threads, *wanted}));
     NATSCOPE_CHECK(report(measured));
   }
   for (const auto& suite : bench::gpu_suites()) {
-    if (options.name != suite.group || options.device == "cpu") continue;
+    if (std::ranges::find(options.names, suite.group) == options.names.end() || options.device == "cpu") continue;
     NATSCOPE_TRY(const auto results, bench::run_gpu_if_there(suite, {context.stop, options.threads}));
     NATSCOPE_CHECK(report(results.rows));
     for (const auto& one : results.report.not_measured) {
       if (!context.json) NATSCOPE_CHECK(print_text(not_run_text(one)));
     }
     missing = bench::not_measured_json(results.report);
-  }
-  if (!found) {
-    return fail(ErrorCode::usage, "there is no benchmark \"" + options.name + "\"",
-                "natscope-cli bench --list shows them");
   }
   if (!options.results.empty()) {
     NATSCOPE_TRY(const auto roofs, bench::measured_roofs());
@@ -199,8 +234,11 @@ Expected<void> run(const Options& options, CommandContext& context) {
 void add_bench_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command = root.add_subcommand("bench", "Measure speed against the machine's limits");
-  command->add_option("NAME", options->name,
-                      "Benchmark, one of its rows, or a group: cpu, train, gpu; --list shows them");
+  command
+      ->add_option("NAME", options->names,
+                   "Benchmarks, rows of them, or a group: cpu, train, gpu; --list shows them. Several at once are "
+                   "measured in their own order; those of a GPU must be of one benchmark")
+      ->delimiter(',');
   command->add_flag("--list", options->list, "Name the benchmarks");
   command->add_option("--results", options->results, "Also write rows, roofs and machine to this JSON file")
       ->type_name("FILE");

@@ -2,6 +2,7 @@
 /// What a benchmark measures and how it is reported. Ratios are paired: subject and reference in turn, in one run.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -55,10 +56,12 @@ struct Roofs {
 struct Context {
   std::stop_token stop;
   int threads = 0;
-  std::string row = {};                      ///< the one row that is wanted; empty: all
+  std::vector<std::string> rows = {};        ///< those that are wanted; empty: all
   std::filesystem::path device_module = {};  ///< as EngineOptions has it, for rows on a device
 
-  [[nodiscard]] bool wants(std::string_view name) const { return row.empty() || row == name; }
+  [[nodiscard]] bool wants(std::string_view name) const {
+    return rows.empty() || std::find(rows.begin(), rows.end(), name) != rows.end();
+  }
 };
 
 struct Benchmark {

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <stdexcept>
 
 #include "app/cli/bench/gpu/gpu.h"
 #include "app/cli/bench/gpu/paired_steps.h"
@@ -166,6 +167,88 @@ TEST_CASE("a part that fails is written down, and the next one is measured") {
   CHECK(json["roofs"]["read_bytes_per_s"].is_null());
 }
 
+TEST_CASE("a part that throws is one that failed, and whoever listens hears of each part when it ends") {
+  const Context context;
+  GpuRun run{context, tiny_scale()};
+  std::vector<std::pair<std::size_t, std::size_t>> heard;  // rows, rows that were not measured
+  run.measured_so_far = [&](const GpuReport& report, const std::vector<Row>& rows) {
+    heard.emplace_back(rows.size(), report.not_measured.size());
+  };
+  const auto rows = run_gpu_parts(
+      run,
+      {{{"a"}, 1, [](GpuRun&, double) -> Expected<std::vector<Row>> { return std::vector<Row>(2); }},
+       {{"b", "c"}, 1, [](GpuRun&, double) -> Expected<std::vector<Row>> { throw std::runtime_error("a defect"); }},
+       {{"d"}, 1, [](GpuRun&, double) -> Expected<std::vector<Row>> { return std::vector<Row>(1); }}});
+  REQUIRE(rows);
+  CHECK(rows->size() == 3);
+  CHECK(heard == std::vector<std::pair<std::size_t, std::size_t>>{{2, 0}, {2, 2}, {3, 2}});
+  REQUIRE(run.report.not_measured.size() == 2);
+  CHECK(run.report.not_measured[0].why.find("a defect") != std::string::npos);
+
+  GpuRun alone{context, tiny_scale()};
+  const auto nothing = run_gpu_parts(
+      alone, {{{"b"}, 1, [](GpuRun&, double) -> Expected<std::vector<Row>> { throw std::runtime_error("a defect"); }}});
+  REQUIRE_FALSE(nothing);
+  CHECK(nothing.error().message.find("a defect") != std::string::npos);
+}
+
+TEST_CASE("a stop keeps the rows that are there and leaves the others out") {
+  static std::stop_source stop;
+  Context context;
+  context.stop = stop.get_token();
+  const std::vector<GpuPart> parts{
+      {{"a"}, 1, [](GpuRun&, double) -> Expected<std::vector<Row>> { return std::vector<Row>(1); }},
+      {{"b"},
+       1,
+       [](GpuRun&, double) -> Expected<std::vector<Row>> {
+         stop.request_stop();
+         return fail(ErrorCode::interrupted, "interrupted");
+       }},
+      {{"c"}, 1, [](GpuRun&, double) -> Expected<std::vector<Row>> { return std::vector<Row>(1); }}};
+  GpuRun run{context, tiny_scale()};
+  const auto rows = run_gpu_parts(run, parts);
+  REQUIRE(rows);
+  CHECK(rows->size() == 1);
+  REQUIRE(run.report.not_measured.size() == 2);
+  CHECK(run.report.not_measured[1].row == "c");
+  CHECK(run.report.not_measured[1].why == "interrupted");
+  GpuRun late{context, tiny_scale()};
+  const auto none = run_gpu_parts(late, parts);
+  REQUIRE_FALSE(none);
+  CHECK(none.error().code == ErrorCode::interrupted);
+}
+
+TEST_CASE("of the rows that are named all are measured, and no others") {
+  Context context;
+  context.rows = {"c", "a"};
+  GpuRun run{context, tiny_scale()};
+  static bool called = false;
+  const auto rows = run_gpu_parts(run, {{{"a", "b"},
+                                         1,
+                                         [](GpuRun&, double) -> Expected<std::vector<Row>> {
+                                           std::vector<Row> both(2);
+                                           both[0].name = "a";
+                                           both[1].name = "b";
+                                           return both;
+                                         }},
+                                        {{"c"},
+                                         1,
+                                         [](GpuRun&, double) -> Expected<std::vector<Row>> {
+                                           std::vector<Row> one(1);
+                                           one[0].name = "c";
+                                           return one;
+                                         }},
+                                        {{"d"}, 1, [](GpuRun&, double) -> Expected<std::vector<Row>> {
+                                           called = true;
+                                           return std::vector<Row>(1);
+                                         }}});
+  REQUIRE(rows);
+  REQUIRE(rows->size() == 2);
+  CHECK((*rows)[0].name == "a");
+  CHECK((*rows)[1].name == "c");
+  CHECK_FALSE(called);
+}
+
 TEST_CASE("a random model is whole, has the weights that were asked for, and goes with its object") {
   const ModelShape shape{2, 4, 2, 64, 96, 4096, 512};
   std::filesystem::path path;
@@ -269,7 +352,7 @@ TEST_CASE("rows of training, end to end in ordinary memory") {
 
 TEST_CASE("of a GPU whose data sheet is not known, no share of it is said") {
   Context context;
-  context.row = "train_step_124m_gpu_peak";
+  context.rows = {"train_step_124m_gpu_peak"};
   GpuRun run{context, tiny_scale()};
   run.passes = train::PassesOn::libtorch;
   run.report.gpu = "host";

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -296,6 +297,69 @@ TEST_CASE("a step waits for the device once, however many layers there are, and 
     const TileKey last{.layer = LayerId(layers - 1), .head = HeadId(0)};
     CHECK(difference(value_of(device.engine->tile(last, {})).maximum, value_of(cpu.engine->tile(last, {})).maximum) <
           1e-5);
+  }
+}
+
+TEST_CASE("queries and keys come down only where the trace store keeps them, and nothing else depends on it") {
+  const Counter downloaded_bytes("natscope_test_device_downloaded_bytes");
+  const std::vector<std::int32_t> tokens = random_tokens(120, 17);
+  for (const char* policy : {"model", "h2o:6,4"}) {
+    CAPTURE(policy);
+    const TinyModel model(json::object({{"num_hidden_layers", 3}, {"max_position_embeddings", 256}}));
+    RolePlan plan;
+    plan.policy = value_of(parse_policy(policy));
+    const auto run_with = [&](std::int64_t store_bytes, std::unique_ptr<EngineRun>& run) {
+      EngineOptions options = on_device();
+      options.trace_store_bytes = store_bytes;
+      run = std::make_unique<EngineRun>(model, options);
+      require_ok(run->engine->start(plan));
+      const std::int64_t before = downloaded_bytes();
+      require_ok(run->engine->prefill(std::span(tokens).first(80), {.chunk = 40, .candidates = 3}, {}));
+      return downloaded_bytes() - before;
+    };
+    std::unique_ptr<EngineRun> kept;
+    std::unique_ptr<EngineRun> plain;
+    std::unique_ptr<EngineRun> some;
+    const std::int64_t kept_bytes = run_with(1 << 20, kept);
+    const std::int64_t plain_bytes = run_with(0, plain);
+    const ModelConfig& config = plain->engine->config();
+    const std::int64_t token_bytes =
+        (config.heads + config.kv_heads) * std::int64_t{config.head_dim} * std::int64_t{sizeof(float)};
+    CHECK(kept_bytes - plain_bytes >= 80 * 3 * token_bytes);
+    // What a layer says of a token besides: a score and a role a head, H2O's numbers, and the logits.
+    const std::int64_t small_bytes = config.kv_heads * std::int64_t{3 * sizeof(float) + 1 + 2 * sizeof(std::int32_t)};
+    constexpr std::int64_t alignment_bytes = 4 * 256;
+    CHECK(plain_bytes <=
+          3 * (80 * small_bytes + 2 * alignment_bytes) + 80 * config.vocab * std::int64_t{sizeof(float)});
+    // Room for half of it: the layers that were given up in the first chunk stay away in the second.
+    const std::int64_t some_bytes = run_with(80 * 2 * token_bytes, some);
+    CHECK(some_bytes < kept_bytes);
+    CHECK(some_bytes > plain_bytes);
+
+    for (EngineRun* const run : {kept.get(), plain.get(), some.get()}) {
+      for (const std::int32_t token : std::span(tokens).subspan(80, 9))
+        require_ok(run->engine->step(token, true, 8, {}));
+      require_ok(run->engine->prefill(std::span(tokens).subspan(89), {.chunk = 16}, {}));
+    }
+    const Engine& truth = *kept->engine;
+    for (const Engine* const found : {plain->engine.get(), some->engine.get()}) {
+      CHECK(std::ranges::equal(found->logits(), truth.logits()));
+      REQUIRE(found->record().size() == truth.record().size());
+      for (std::size_t i = 0; i < truth.record().frames().size(); ++i) {
+        const TokenFrame& a = found->record().frames()[i];
+        const TokenFrame& b = truth.record().frames()[i];
+        CHECK(a.roles == b.roles);
+        CHECK(a.scores == b.scores);
+        CHECK(a.entries == b.entries);
+        CHECK(a.evicted == b.evicted);
+        CHECK(a.candidates == b.candidates);
+        CHECK(a.probability == b.probability);
+        CHECK(a.counts.entries == b.counts.entries);
+      }
+      // The map of a layer that nobody kept is replayed, and the same.
+      const TileKey last{.layer = LayerId(2), .head = HeadId(1)};
+      CHECK(difference(value_of(found->tile(last, {})).maximum, value_of(truth.tile(last, {})).maximum) < 1e-5);
+    }
   }
 }
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <random>
 
 #include "core/engine/philox.h"
 
@@ -158,6 +159,92 @@ TEST_CASE("values outside their range are refused by name") {
   CHECK(refused([](SamplingOptions& o) { o.top_p = 1.01; }));
   CHECK(refused([](SamplingOptions& o) { o.min_p = -0.1; }));
   CHECK(refused([](SamplingOptions& o) { o.repetition_penalty = 0; }));
+}
+
+/// Ids by logit, best first, ties to the lowest id.
+std::vector<std::int32_t> ranked(const std::vector<float>& logits) {
+  std::vector<std::int32_t> ids(logits.size());
+  for (std::size_t id = 0; id < ids.size(); ++id) ids[id] = static_cast<std::int32_t>(id);
+  std::ranges::stable_sort(ids, std::greater<>(),
+                           [&](std::int32_t id) { return logits[static_cast<std::size_t>(id)]; });
+  return ids;
+}
+
+TEST_CASE("the likeliest of large vocabularies are those of a whole sort, ties and all") {
+  std::mt19937 random(12);
+  for (const std::size_t vocab : {1, 7, 255, 256, 257, 2048, 2049, 50257}) {
+    for (const unsigned values : {2U, 50U, 1000000U}) {  // few values: ties everywhere
+      CAPTURE(vocab);
+      CAPTURE(values);
+      std::vector<float> logits(vocab);
+      for (float& logit : logits) logit = static_cast<float>(random() % values) * 1e-5F - 3;
+      if (values == 50 && vocab > 1) logits[vocab / 2] = -std::numeric_limits<float>::infinity();
+      const std::vector<std::int32_t> ids = ranked(logits);
+      const double log_sum = log_sum_exp(logits);
+      for (const std::int32_t count : {1, 8, 200, 300}) {
+        const auto best = likeliest(logits, count);
+        REQUIRE(best.size() == std::min(vocab, static_cast<std::size_t>(count)));
+        for (std::size_t n = 0; n < best.size(); ++n) {
+          REQUIRE(best[n].token == ids[n]);
+          const float logit = logits[static_cast<std::size_t>(ids[n])];
+          REQUIRE(best[n].probability == static_cast<float>(std::exp(static_cast<double>(logit) - log_sum)));
+        }
+      }
+      SamplingOptions greedy;
+      greedy.greedy = true;
+      CHECK(Sampler(greedy).sample(logits, {})->token == ids.front());
+    }
+  }
+}
+
+TEST_CASE("tokens that hardly ever come are left out of top-p without changing a draw") {
+  std::mt19937 random(31);
+  std::normal_distribution<float> normal;
+  for (const float spread : {0.0F, 0.3F, 1.0F, 4.0F, 40.0F, 1e4F}) {
+    for (const double top_p : {1e-3, 0.5, 0.95, 0.99999, 1 - 1e-12}) {
+      CAPTURE(spread);
+      CAPTURE(top_p);
+      SamplingOptions options;
+      options.top_p = top_p;
+      options.temperature = spread == 1.0F ? 0.3 : 0.8;
+      options.min_p = spread == 4.0F ? 0.01 : 0;
+      options.seed = 5;
+      SamplingOptions whole = options;
+      whole.repetition_penalty = 2;  // of nothing that occurred: the same numbers, but every logit is looked at
+      Sampler sampler(options);
+      Sampler truth(whole);
+      for (int n = 0; n < 4; ++n) {
+        std::vector<float> logits(5003);
+        for (float& logit : logits) logit = spread * normal(random) + 7;
+        if (n == 1) logits[100] = std::numeric_limits<float>::infinity();
+        if (n == 2) std::fill_n(logits.begin(), 4000, -std::numeric_limits<float>::infinity());
+        const TokenCandidate expected = truth.sample(logits, {}).value();
+        const TokenCandidate found = sampler.sample(logits, {}).value();
+        CHECK(found.token == expected.token);
+        CHECK(found.probability == expected.probability);
+      }
+    }
+  }
+}
+
+TEST_CASE("greedy looks at every logit, too") {
+  SamplingOptions greedy;
+  greedy.greedy = true;
+  std::vector<float> logits(1000, 0.25F);
+  logits[700] = 3;
+  CHECK(Sampler(greedy).sample(logits, {})->token == 700);
+  logits[600] = std::numeric_limits<float>::infinity();
+  CHECK(Sampler(greedy).sample(logits, {})->token == 700);
+  logits[600] = -std::numeric_limits<float>::infinity();
+  CHECK(Sampler(greedy).sample(logits, {})->token == 700);
+  logits[900] = std::numeric_limits<float>::quiet_NaN();
+  const auto refused = Sampler(greedy).sample(logits, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("token 900") != std::string::npos);
+  CHECK_FALSE(Sampler(greedy).sample(std::vector<float>(300, -std::numeric_limits<float>::infinity()), {}));
+  greedy.repetition_penalty = 100;
+  logits[900] = 0;
+  CHECK(Sampler(greedy).sample(logits, std::vector<std::int32_t>{700})->token == 0);
 }
 
 TEST_CASE("the likeliest tokens, best first, with their probabilities") {

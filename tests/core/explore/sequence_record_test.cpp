@@ -45,6 +45,42 @@ TEST_CASE("next global and last query equal the definitions at every step") {
   }
 }
 
+TEST_CASE("frames that come together leave what they leave one by one, and one that does not fit keeps all out") {
+  std::mt19937 random(9);
+  std::vector<TokenFrame> frames;
+  for (std::int32_t t = 0; t < 200; ++t) {
+    std::vector<Role> roles;
+    for (int head = 0; head < 4; ++head) roles.push_back(static_cast<Role>(random() % 5 == 0 ? 0 : 1 + random() % 2));
+    frames.push_back(frame_at(t, roles));
+    if (t % 7 == 6)
+      frames.back().evicted = {
+          {LayerId(1), KvHeadId(1), TokenPos(static_cast<std::int32_t>(random() % 200) % (t + 1))}};
+  }
+  SequenceRecord truth(geometry, false, 5);
+  for (const TokenFrame& frame : frames) REQUIRE(truth.append(frame));
+  SequenceRecord record(geometry, false, 5);
+  std::vector<TokenFrame> bad(frames.begin(), frames.begin() + 90);
+  bad[80].entries.pop_back();
+  CHECK_FALSE(record.append(bad));
+  CHECK(record.size() == 0);
+  CHECK(record.roles(LayerId(0), KvHeadId(0)).empty());
+  REQUIRE(record.append(std::span(frames).first(130)));
+  REQUIRE(record.append(std::span(frames).subspan(130)));
+  REQUIRE(record.append(std::span<TokenFrame>()));
+  REQUIRE(record.size() == truth.size());
+  for (std::int32_t head = 0; head < 4; ++head) {
+    const LayerId layer(head / 2);
+    const KvHeadId kv_head(head % 2);
+    CHECK(std::ranges::equal(record.roles(layer, kv_head), truth.roles(layer, kv_head)));
+    CHECK(std::ranges::equal(record.next_global(layer, kv_head), truth.next_global(layer, kv_head)));
+    CHECK(std::ranges::equal(record.last_query(layer, kv_head), truth.last_query(layer, kv_head)));
+  }
+  for (std::int32_t t = 0; t < 200; ++t) {
+    CHECK(record.frame(TokenPos(t)).roles == truth.frame(TokenPos(t)).roles);
+    CHECK(record.frame(TokenPos(t)).evicted == truth.frame(TokenPos(t)).evicted);
+  }
+}
+
 TEST_CASE("what H2O dropped ends there, whatever the role says") {
   SequenceRecord record(geometry, false, {});
   for (std::int32_t t = 0; t < 5; ++t) {

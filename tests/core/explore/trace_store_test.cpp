@@ -109,8 +109,10 @@ TEST_CASE("over the budget the highest layers go, whole, and do not come back be
     for (std::int32_t layer = 0; layer < 3; ++layer) REQUIRE(rows.append(store, layer, first, 40));
   }
   CHECK(store.has(LayerId(2)));
+  CHECK(store.keeps(LayerId(2)));
   for (std::int32_t layer = 0; layer < 3; ++layer) REQUIRE(rows.append(store, layer, 80, 40));
   CHECK_FALSE(store.has(LayerId(2)));
+  CHECK_FALSE(store.keeps(LayerId(2)));
   CHECK(store.tokens(LayerId(1)) == 120);
   CHECK(store.used_bytes() == 240 * token_bytes);
   REQUIRE(rows.append(store, 0, 120, 20));
@@ -122,6 +124,7 @@ TEST_CASE("over the budget the highest layers go, whole, and do not come back be
   CHECK(store.tile({LayerId(1), HeadId(0), 0, 0, 0}, rows.last_query).error().code == ErrorCode::bad_layer);
   store.clear();
   CHECK(store.used_bytes() == 0);
+  CHECK(store.keeps(LayerId(2)));
   REQUIRE(rows.append(store, 2, 0, 10));
   CHECK(store.has(LayerId(2)));
   REQUIRE(rows.append(store, 2, 10, 290));  // more than there is room for at all
@@ -144,11 +147,59 @@ TEST_CASE("tokens come in order, and a pass that failed can be taken back") {
 }
 
 TEST_CASE("without a budget nothing is kept, and nothing fails") {
-  TraceStore store(geometry, heads, 0);
-  Rows rows(5);
-  REQUIRE(rows.append(store, 0, 0, 50));
-  CHECK_FALSE(store.has(LayerId(0)));
-  CHECK(store.used_bytes() == 0);
+  for (const std::int64_t budget_bytes : {std::int64_t{0}, token_bytes - 1}) {
+    TraceStore store(geometry, heads, budget_bytes);
+    CHECK_FALSE(store.keeps(LayerId(0)));
+    Rows rows(5);
+    REQUIRE(rows.append(store, 0, 0, 50));
+    CHECK_FALSE(store.has(LayerId(0)));
+    CHECK(store.used_bytes() == 0);
+    store.clear();
+    CHECK_FALSE(store.keeps(LayerId(0)));
+  }
+}
+
+TEST_CASE("a bf16 store keeps numbers of bf16 as they are and rounds others, however their heads lie") {
+  CacheGeometry narrow = geometry;
+  narrow.dtype = kernels::ElementType::bf16;
+  for (const bool rounded : {false, true}) {
+    CAPTURE(rounded);
+    Rows rows(6);
+    const auto round = [](float value) { return kernels::to_float(kernels::to_bf16(value)); };
+    if (rounded) {
+      for (float& value : rows.queries) value = round(value);
+      for (float& value : rows.keys) value = round(value);
+    }
+    TraceStore store(narrow, heads, 1 << 24);
+    REQUIRE(rows.append(store, 0, 0, tokens));
+    // The same token by token, its heads one behind the other.
+    TraceStore packed(narrow, heads, 1 << 24);
+    for (std::int32_t n = 0; n < tokens; ++n) {
+      std::vector<float> token;
+      for (std::int32_t head = 0; head < heads + kv_heads; ++head) {
+        const std::vector<float>& from = head < heads ? rows.queries : rows.keys;
+        const std::int32_t row = (head < heads ? head : head - heads) * tokens + n;
+        token.insert(token.end(), from.begin() + row * head_dim, from.begin() + (row + 1) * head_dim);
+      }
+      REQUIRE(packed.append(LayerId(0), TokenPos(n), View<float, 3>::packed(token.data(), {heads, 1, head_dim}),
+                            View<float, 3>::packed(token.data() + heads * head_dim, {kv_heads, 1, head_dim}),
+                            View<float, 2>{rows.lse.data() + n, {heads, 1}, {tokens, 1}}));
+    }
+    for (float& value : rows.queries) value = round(value);
+    for (float& value : rows.keys) value = round(value);
+    const TileKey key{LayerId(0), HeadId(3), 0, 0, 0};
+    const auto tile = store.tile(key, rows.last_query);
+    const auto of_packed = packed.tile(key, rows.last_query);
+    REQUIRE(tile);
+    REQUIRE(of_packed);
+    CHECK(tile->maximum == of_packed->maximum);
+    for (std::int32_t i = 0; i < tile->rows; i += 7) {
+      for (std::int32_t j = 0; j < tile->columns; j += 5) {
+        CHECK(tile->maximum[static_cast<std::size_t>(i * tile->columns + j)] ==
+              doctest::Approx(rows.weight(3, i, j)).epsilon(1e-5));
+      }
+    }
+  }
 }
 
 }  // namespace

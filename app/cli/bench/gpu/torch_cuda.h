@@ -12,8 +12,8 @@
 
 namespace natscope::bench {
 
-/// Work that is ready to run on the GPU, and how long one run takes (host clock, from an idle device to an idle device,
-/// other data in its L2 cache before).
+/// Work that is ready to run on the GPU, and how long one run takes (the device's clock, other data in its L2 cache
+/// before).
 using TorchWork = std::function<Expected<double>()>;
 
 class TorchCuda {

@@ -129,6 +129,10 @@ constexpr kernels::DeviceOperations table{
 // Counters for the tests, which open this module by its path.
 extern "C" std::int64_t natscope_test_device_waits();
 extern "C" std::int64_t natscope_test_device_waits() { return natscope::test::host::waits_so_far(); }
+extern "C" std::int64_t natscope_test_device_downloaded_bytes();
+extern "C" std::int64_t natscope_test_device_downloaded_bytes() {
+  return natscope::test::host::downloaded_bytes_so_far();
+}
 extern "C" std::int64_t natscope_test_device_replays();
 extern "C" std::int64_t natscope_test_device_replays() { return natscope::test::host::replays; }
 

@@ -11,6 +11,7 @@ using kernels::StatusCode;
 namespace {
 
 std::int64_t waits = 0;
+std::int64_t downloaded_bytes = 0;
 
 bool holds(const std::map<const char*, std::int64_t>& memory, const void* data, std::int64_t size_bytes) {
   const char* const at = static_cast<const char*>(data);
@@ -38,6 +39,7 @@ Status upload_now(void* device, void* to, const void* from_host, std::int64_t si
 
 Status download_now(void* device, void* to_host, const void* from, std::int64_t size_bytes) {
   if (size_bytes < 1 || !owns(device, from, size_bytes) || owns(device, to_host, size_bytes)) return foreign;
+  downloaded_bytes += size_bytes;
   const char* const bytes = static_cast<const char*>(from);
   of(device).pending.push_back({to_host, std::vector<char>(bytes, bytes + size_bytes)});
   std::memset(to_host, 0xff, static_cast<std::size_t>(size_bytes));
@@ -136,5 +138,6 @@ void free_pinned(void* device, void* memory) {
 }
 
 std::int64_t waits_so_far() { return waits; }
+std::int64_t downloaded_bytes_so_far() { return downloaded_bytes; }
 
 }  // namespace natscope::test::host

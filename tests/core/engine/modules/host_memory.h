@@ -68,7 +68,8 @@ void* stream(void* device);
 Status allocate_pinned(void* device, std::int64_t size_bytes, void** memory);
 void free_pinned(void* device, void* memory);
 
-/// How often anybody waited for all of a device's work.
+/// How often anybody waited for all of a device's work, and how many bytes were copied from it.
 [[nodiscard]] std::int64_t waits_so_far();
+[[nodiscard]] std::int64_t downloaded_bytes_so_far();
 
 }  // namespace natscope::test::host
