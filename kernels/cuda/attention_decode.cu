@@ -147,7 +147,7 @@ class DecodeWarp : public SoftmaxRows<DecodeShape<Element, dim>> {
 };
 
 template <class Element, int dim, bool keeps>
-__global__ void __launch_bounds__(DecodeShape<Element, dim>::warps * 32)
+__global__ void __launch_bounds__(DecodeShape<Element, dim>::warps * 32, 8)
     decode_kernel(__grid_constant__ const DecodeCall call) {
   void* const shared = shared_memory();
   wait_for_earlier();
