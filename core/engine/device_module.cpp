@@ -29,6 +29,7 @@ Unexpected unavailable(std::string message, const char* hint = on_the_cpu) {
 bool is_whole(const kernels::DeviceOperations& table) {
   return table.open && table.close && table.allocate && table.free && table.upload && table.download &&
          table.allocate_pinned && table.free_pinned && table.wait && table.set_mark && table.wait_mark &&
+         table.begin_aside && table.end_aside && table.join_aside &&
          table.stream && table.rms_norm && table.turn_heads && table.swiglu && table.round_to_bf16 && table.linear &&
          table.token_products && table.token_heads && table.assign_roles && table.create_cache && table.free_cache &&
          table.reset_cache && table.reserve_cache && table.append && table.append_token && table.keep_heavy_hitters &&

@@ -157,23 +157,44 @@ Expected<void> DeviceStep::put(const Kind& kind) {
   for (std::int32_t index = 0; index < kind.layers; ++index) {
     const DeviceLayer& layer = weights_.layer(index);
     NATSCOPE_CHECK(put_attention(layer, index, kind));
-    if (index + 1 == kind.layers && !kind.hidden) break;
+    if (index + 1 == kind.layers) {
+      NATSCOPE_CHECK(put_aside(kind));
+      if (!kind.hidden) break;
+    }
     NATSCOPE_CHECK(multiply(added(attended_.as(), layer.o, x())));
     NATSCOPE_CHECK(put_feed_forward(layer));
   }
+  if (kind.hidden) NATSCOPE_CHECK(put_logits());
+  return from_status(device_.join_aside(device), "pass on the GPU");
+}
+
+/// What the last layer's products have no part in: the cache's, and what the host is shown. Beside them.
+Expected<void> DeviceStep::put_aside(const Kind& kind) {
+  void* const device = module_.device();
+  NATSCOPE_CHECK(from_status(device_.begin_aside(device), "pass on the GPU"));
+  const Expected<void> put = put_end_of_layers(kind);
+  const Expected<void> ended = from_status(device_.end_aside(device), "pass on the GPU");
+  NATSCOPE_CHECK(put);
+  return ended;
+}
+
+Expected<void> DeviceStep::put_end_of_layers(const Kind& kind) {
+  void* const device = module_.device();
   NATSCOPE_CHECK(put_appends(kind.layers));
   if (kind.drops) NATSCOPE_CHECK(put_drops(kind.layers));
   NATSCOPE_CHECK(from_status(device_.end_appends(device, cache_), "cache"));
-  NATSCOPE_CHECK(
-      from_status(device_.download(device, host_record_.data(), record_.as<void>(), kind.layers * layout_.size_bytes),
-                  "copy from the GPU"));
-  if (!kind.hidden) return {};
+  return from_status(device_.download(device, host_record_.data(), record_.as<void>(), kind.layers * layout_.size_bytes),
+                     "copy from the GPU");
+}
+
+Expected<void> DeviceStep::put_logits() {
   TokenProducts head = of_normed(weights_.norm());
   head.count = 1;
   head.products[0] = into(logits_.as(), weights_.lm_head());
   NATSCOPE_CHECK(multiply(head));
-  return from_status(device_.download(device, host_logits_.data(), logits_.as<void>(), config_.vocab * number_bytes),
-                     "copy from the GPU");
+  return from_status(
+      device_.download(module_.device(), host_logits_.data(), logits_.as<void>(), config_.vocab * number_bytes),
+      "copy from the GPU");
 }
 
 TokenProducts DeviceStep::of_normed(const float* norm) const {

@@ -20,7 +20,7 @@ namespace natscope {
 /// One token through all layers on a device: what RowPass is on the CPU.
 ///
 /// Everything that a token brings from the host goes up in one copy, everything that the host is shown comes down in
-/// one, its logits in another; seven operations a layer stand between. Under H2O the layers' drops follow the layers'
+/// one, its logits in another, and the last products run beside the cache's appends; seven operations a layer stand between. Under H2O the layers' drops follow the layers'
 /// appends, in one operation more. The first pass of a kind is done call by call,
 /// the second is recorded, and from then on a pass is one replay (a CUDA graph): lengths and positions are read on the
 /// device. Memory stays where it is as long as this lives.
@@ -57,6 +57,9 @@ class DeviceStep {
   [[nodiscard]] Expected<void> put(const Kind& kind);
   [[nodiscard]] Expected<void> put_attention(const DeviceLayer& layer, std::int32_t index, const Kind& kind);
   [[nodiscard]] Expected<void> put_feed_forward(const DeviceLayer& layer);
+  [[nodiscard]] Expected<void> put_aside(const Kind& kind);
+  [[nodiscard]] Expected<void> put_end_of_layers(const Kind& kind);
+  [[nodiscard]] Expected<void> put_logits();
   [[nodiscard]] Expected<void> put_appends(std::int32_t layers);
   [[nodiscard]] Expected<void> put_drops(std::int32_t layers);
   [[nodiscard]] Expected<void> multiply(const kernels::TokenProducts& call);

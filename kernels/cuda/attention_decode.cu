@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Decode: warps that know nothing of each other, each with its share of all heads' keys, its own tiles in shared memory and two of
-// them on their way; then one block a query head puts together what they found. Reading is all that counts here: up to 16
+// Decode: warps that know nothing of each other, each with its share of all heads' keys, its own tiles in shared memory
+// and two of them on their way; then one block a query head puts together what they found. Reading is all that counts here: up to 16
 // query heads share a tile, so tensor cores have little to do and a byte comes once.
 #include "kernels/cuda/attention_decode.h"
 
@@ -20,7 +20,7 @@ namespace natscope::kernels::cuda {
 
 namespace {
 
-constexpr int merge_threads = 1024;
+constexpr int merge_threads = 1024;  // at most
 constexpr int score_threads = 256;
 
 /// Tiles of one warp: decode_rows queries, and fewer keys than a block's tiles have, so that many fit.
@@ -28,7 +28,7 @@ template <class Element, int dim_>
 struct DecodeShape {
   static constexpr int dim = dim_;
   static constexpr int rows = decode_tile(sizeof(Element) == 2 ? ElementType::bf16 : ElementType::f32);
-  static constexpr int warps = dim == 64 ? 4 : dim == 128 ? 2 : 1;  // a block fits the smallest shared memory there is
+  static constexpr int warps = 1;  // of a block: as many fit as shared memory is for
   static constexpr int stride = dim + 16 / static_cast<int>(sizeof(Element));
   static constexpr int elements = rows * stride;
   static constexpr int score_tiles = rows / 8;
@@ -83,7 +83,12 @@ class DecodeWarp : public SoftmaxRows<DecodeShape<Element, dim>> {
     rows_ = min(call_.group - skipped, decode_rows);
     head_ = KvHeadPages(call_.arena, call_.layer, kv_head);
     entries_ = head_.state->entries();
-    const float* const first = call_.queries.data + (kv_head * call_.group + skipped) * call_.queries.strides[0];
+    first_query_ = kv_head * call_.group + skipped;
+    Softmax::begin_softmax();
+  }
+
+  __device__ void fetch_queries() {
+    const float* const first = call_.queries.data + first_query_ * call_.queries.strides[0];
     // Rows that no query head has keep what they had: rows do not touch each other, and nobody reads theirs.
 #pragma unroll 4
     for (int index = own_lane(); index < rows_ * dim; index += 32) {
@@ -93,7 +98,6 @@ class DecodeWarp : public SoftmaxRows<DecodeShape<Element, dim>> {
       queries_[row * Shape::stride + d] = Element(there ? first[row * call_.queries.strides[0] + d] : 0.0F);
     }
     __syncwarp();
-    Softmax::begin_softmax();
   }
 
   __device__ void fetch(std::int32_t tile, int stage) {
@@ -137,19 +141,20 @@ class DecodeWarp : public SoftmaxRows<DecodeShape<Element, dim>> {
   Element* queries_;
   Element* staged_;  // per stage keys, then values
   float* exchange_;
+  std::int32_t first_query_ = 0;
   std::int32_t rows_ = 0;
   std::int32_t entries_ = 0;
 };
 
 template <class Element, int dim, bool keeps>
-__global__ void __launch_bounds__(DecodeShape<Element, dim>::warps * 32)
+__global__ void __launch_bounds__(DecodeShape<Element, dim>::warps * 32, 8)
     decode_kernel(__grid_constant__ const DecodeCall call) {
   void* const shared = shared_memory();
   wait_for_earlier();
   const auto own = static_cast<int>(threadIdx.x / 32);
   DecodeWarp<Element, dim> warp(call, static_cast<std::byte*>(shared) + own * DecodeShape<Element, dim>::warp_bytes);
   // Few shares spread over all multiprocessors before two of them meet on one.
-  decode_share<keeps>(warp, call.units, call.scores, static_cast<std::int32_t>(own * gridDim.x + blockIdx.x),
+  decode_share<keeps>(warp, WarpLanes(), call.units, call.scores, static_cast<std::int32_t>(own * gridDim.x + blockIdx.x),
                       call.scale_log2);
 }
 
@@ -165,7 +170,7 @@ __global__ void __launch_bounds__(merge_threads) merge_kernel(__grid_constant__ 
                       call.arena.head_dim,
                       call.round,
                       call.scores.raw == nullptr ? nullptr : call.scores.softmax + head};
-  merge_decode(BlockTeam(), call.units, call.partials, kv_head, head % call.group, row, call.scale_log2);
+  merge_decode(AloneTeam(), WarpLanes(), call.units, call.partials, kv_head, head % call.group, row, call.scale_log2);
 }
 
 /// A thread an entry that a head could hold; the first one of a head also says what the new token put on itself.
@@ -287,8 +292,9 @@ Status attention_decode(ConstView<float, 2> queries, ConstView<float, 2> self_ke
         !status.ok()) {
       return status;
     }
-    if (const Status status =
-            launch_dependent(merge_kernel, static_cast<unsigned>(heads), merge_threads, 0, stream, call);
+    const auto merging = std::min<std::int64_t>((head_dim * merge_slices + 31) / 32 * 32, merge_threads);
+    if (const Status status = launch_dependent(merge_kernel, static_cast<unsigned>(heads),
+                                               static_cast<unsigned>(merging), 0, stream, call);
         !status.ok() || !cache.keeps_scores()) {
       return status;
     }

@@ -74,4 +74,52 @@ struct BlockTeam {
   }
 };
 
+/// The lanes of a warp, as decode_loops.h walks over heads with them.
+struct WarpLanes {
+  static constexpr std::int32_t count = 32;
+
+  [[nodiscard]] __device__ static std::int32_t own() { return static_cast<std::int32_t>(threadIdx.x % 32); }
+  [[nodiscard]] __device__ static std::int32_t sum(std::int32_t number) {
+#pragma unroll
+    for (int step = 16; step > 0; step /= 2) number += __shfl_xor_sync(0xffffffffU, number, step);
+    return number;
+  }
+  [[nodiscard]] __device__ static std::int32_t sum_up_to(std::int32_t number) {
+#pragma unroll
+    for (int step = 1; step < 32; step *= 2) {
+      const std::int32_t before = __shfl_sync(0xffffffffU, number, own() < step ? own() : own() - step);
+      if (own() >= step) number += before;
+    }
+    return number;
+  }
+  [[nodiscard]] __device__ static std::int32_t first(bool says_yes) {
+    const unsigned bits = __ballot_sync(0xffffffffU, says_yes);
+    return bits == 0 ? count : count_bits((bits & (0U - bits)) - 1U);
+  }
+  [[nodiscard]] __device__ static std::int32_t of(std::int32_t number, std::int32_t lane) {
+    return __shfl_sync(0xffffffffU, number, lane);
+  }
+};
+
+/// A block whose warps all find the same sum for themselves: few numbers, and nobody waits for the others.
+struct AloneTeam : BlockTeam {
+  template <class F>
+  __device__ float sum(std::int32_t count, const F& f) const {
+    return join(count, 0.0F, f, [](float a, float b) { return a + b; });
+  }
+  template <class F>
+  __device__ float largest(std::int32_t count, const F& f) const {
+    return join(count, -INFINITY, f, [](float a, float b) { return fmaxf(a, b); });
+  }
+
+ private:
+  template <class F, class Join>
+  __device__ static float join(std::int32_t count, float number, const F& f, const Join& both) {
+    for (std::int32_t index = WarpLanes::own(); index < count; index += WarpLanes::count) number = both(number, f(index));
+#pragma unroll
+    for (int step = 16; step > 0; step /= 2) number = both(number, __shfl_xor_sync(0xffffffffU, number, step));
+    return number;
+  }
+};
+
 }  // namespace natscope::kernels::cuda

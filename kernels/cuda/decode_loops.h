@@ -12,7 +12,7 @@
 namespace natscope::kernels::cuda {
 
 inline constexpr std::int32_t decode_rows = 16;        ///< query heads that one tile takes
-inline constexpr std::int32_t least_decode_tiles = 4;  ///< a share below that is not worth a partial sum
+inline constexpr std::int32_t least_decode_tiles = 2;  ///< a share below that is not worth a partial sum
 inline constexpr std::int32_t merge_slices = 8;        ///< of a head's partial sums, added up side by side
 
 /// Keys of a tile.
@@ -20,10 +20,23 @@ inline constexpr std::int32_t merge_slices = 8;        ///< of a head's partial 
   return dtype == ElementType::bf16 ? 32 : 16;
 }
 
-/// Tiles from `begin` to before `end` of all of them, in the order of units.
+/// Tiles from `begin` to before `end` of all of them, in the order of units. They are counted in 32 bits: more keys
+/// than that no memory holds.
 struct DecodeShare {
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
+  std::int32_t begin = 0;
+  std::int32_t end = 0;
+};
+
+/// What walks over heads: a warp's lanes together (attention_decode.cu), or one alone. Every lane hands in its number
+/// and gets the sum of all, or of those up to its own; the first lane that says yes, or `count`; what one lane has.
+struct OneLane {
+  static constexpr std::int32_t count = 1;
+
+  [[nodiscard]] static std::int32_t own() { return 0; }
+  [[nodiscard]] static std::int32_t sum(std::int32_t number) { return number; }
+  [[nodiscard]] static std::int32_t sum_up_to(std::int32_t number) { return number; }
+  [[nodiscard]] static std::int32_t first(bool says_yes) { return says_yes ? 0 : count; }
+  [[nodiscard]] static std::int32_t of(std::int32_t number, std::int32_t) { return number; }
 };
 
 /// What is divided: a unit is a KV head and up to decode_rows query heads of its group. Shares are cut from lengths
@@ -35,30 +48,74 @@ struct DecodeUnits {
   std::int32_t tile = 0;               ///< keys of a tile
   std::int32_t workers = 0;            ///< who can take a share
 
-  [[nodiscard]] NATSCOPE_HD std::int64_t tiles(std::int32_t unit) const { return tiles_of_head(unit / row_tiles); }
-  [[nodiscard]] NATSCOPE_HD std::int64_t tiles_before(std::int32_t unit) const {
+  /// Tiles of all units, and of those before one of them.
+  struct Tiles {
+    std::int32_t total;
+    std::int32_t before;
+  };
+  /// A unit, and the tiles before it.
+  struct Place {
+    std::int32_t unit;
+    std::int32_t before;
+  };
+
+  [[nodiscard]] NATSCOPE_HD std::int32_t tiles(std::int32_t unit) const { return tiles_of_head(unit / row_tiles); }
+  template <class Lanes>
+  [[nodiscard]] NATSCOPE_HD Tiles tiles_before(const Lanes& lanes, std::int32_t unit) const {
     const std::int32_t whole = unit / row_tiles;
-    std::int64_t total = 0;
-    // Every share begins here: no division by what the compiler does not know, so that loads overlap.
-    NATSCOPE_UNROLL_BY(8)
-    for (std::int32_t head = 0; head < whole; ++head) total += tiles_of_head(head);
-    total *= row_tiles;
     const std::int32_t rest = unit - whole * row_tiles;
-    return rest == 0 ? total : total + rest * tiles_of_head(whole);
+    std::int32_t total = 0;
+    std::int32_t before = 0;
+    // Every share begins here: loads of all heads overlap.
+    NATSCOPE_UNROLL_BY(4)
+    for (std::int32_t head = lanes.own(); head < count / row_tiles; head += Lanes::count) {
+      const std::int32_t here = tiles_of_head(head);
+      total += row_tiles * here;
+      before += head < whole ? row_tiles * here : head == whole ? rest * here : 0;
+    }
+    return {lanes.sum(total), lanes.sum(before)};
+  }
+  /// Whose unit a tile is; `count` behind the last one.
+  template <class Lanes>
+  [[nodiscard]] NATSCOPE_HD Place place_of(const Lanes& lanes, std::int32_t tile_index) const {
+    const std::int32_t all = count / row_tiles;
+    std::int32_t before = 0;
+    for (std::int32_t begin = 0; begin < all; begin += Lanes::count) {
+      const std::int32_t head = begin + lanes.own();
+      const std::int32_t here = head < all ? tiles_of_head(head) : 0;
+      const std::int32_t up_to = before + lanes.sum_up_to(row_tiles * here);
+      const std::int32_t found = lanes.first(up_to > tile_index);
+      if (found < Lanes::count) {
+        const std::int32_t each = lanes.of(here, found);
+        const std::int32_t before_head = lanes.of(up_to, found) - row_tiles * each;
+        const std::int32_t skipped = row_tiles == 1 ? 0 : (tile_index - before_head) / each;
+        return {(begin + found) * row_tiles + skipped, before_head + skipped * each};
+      }
+      before = lanes.of(up_to, Lanes::count - 1);
+    }
+    return {count, before};
   }
   /// Shares of `total` tiles: never one without a tile.
-  [[nodiscard]] NATSCOPE_HD std::int64_t shares(std::int64_t total) const {
-    const std::int64_t wanted = (total + least_decode_tiles - 1) / least_decode_tiles;
+  [[nodiscard]] NATSCOPE_HD std::int32_t shares(std::int32_t total) const {
+    const std::int32_t wanted = (total + least_decode_tiles - 1) / least_decode_tiles;
     return wanted < workers ? wanted : workers;
   }
-  [[nodiscard]] NATSCOPE_HD DecodeShare share(std::int64_t worker, std::int64_t total) const {
-    const std::int64_t all = shares(total);
+  /// Of all shares the first ones have one tile more, where they do not come out even.
+  [[nodiscard]] NATSCOPE_HD DecodeShare share(std::int32_t worker, std::int32_t total) const {
+    const std::int32_t all = shares(total);
     if (worker >= all) return {};
-    return {total * worker / all, total * (worker + 1) / all};
+    const std::int32_t each = total / all;
+    const std::int32_t longer = total - each * all;
+    const std::int32_t begin = worker * each + (worker < longer ? worker : longer);
+    return {begin, begin + each + (worker < longer ? 1 : 0)};
   }
   /// Whose share a tile is in.
-  [[nodiscard]] NATSCOPE_HD std::int32_t worker_of(std::int64_t tile_index, std::int64_t total) const {
-    return static_cast<std::int32_t>(((tile_index + 1) * shares(total) + total - 1) / total - 1);
+  [[nodiscard]] NATSCOPE_HD std::int32_t worker_of(std::int32_t tile_index, std::int32_t total) const {
+    const std::int32_t all = shares(total);
+    const std::int32_t each = total / all;
+    const std::int32_t longer = total - each * all;
+    const std::int32_t in_longer = longer * (each + 1);
+    return tile_index < in_longer ? tile_index / (each + 1) : longer + (tile_index - in_longer) / each;
   }
   /// Where a worker leaves what it found of a unit. From one piece of work to the next the worker or the unit grows, so
   /// no two have the same place, and those of a unit stand side by side.
@@ -69,9 +126,10 @@ struct DecodeUnits {
 
  private:
   /// A tile has 16 or 32 keys (decode_tile).
-  [[nodiscard]] NATSCOPE_HD std::int64_t tiles_of_head(std::int32_t head) const {
+  [[nodiscard]] NATSCOPE_HD std::int32_t tiles_of_head(std::int32_t head) const {
     const auto keys = static_cast<std::uint32_t>(tile);
-    return (static_cast<std::uint32_t>(heads[head].entries()) + keys - 1) >> (keys == 32 ? 5U : 4U);
+    return static_cast<std::int32_t>((static_cast<std::uint32_t>(heads[head].entries()) + keys - 1) >>
+                                     (keys == 32 ? 5U : 4U));
   }
 };
 
@@ -158,23 +216,29 @@ struct DecodeScores {
 };
 
 /// One worker's share. `keeps`: scores are. A `Warp` has decode_rows rows of queries and `units.tile` columns of keys:
-/// start(unit) and fetch(tile, stage) bring them, as in train_loops.h; finish(partial) leaves what was found.
-template <bool keeps, class Warp>
-NATSCOPE_HD void decode_share(Warp& warp, const DecodeUnits& units, const DecodeScores& scores, std::int32_t worker,
-                              float scale_log2) {
-  const DecodeShare share = units.share(worker, units.tiles_before(units.count));
-  std::int64_t before = 0;
-  for (std::int32_t unit = 0; unit < units.count && before < share.end; ++unit) {
-    const std::int64_t tiles = units.tiles(unit);
-    const std::int64_t first = (share.begin > before ? share.begin : before) - before;
-    const std::int64_t end = (share.end < before + tiles ? share.end : before + tiles) - before;
+/// start(unit), fetch(tile, stage) and, once the first tiles are on their way, fetch_queries() bring them, as in
+/// train_loops.h; finish(partial) leaves what was found.
+template <bool keeps, class Warp, class Lanes>
+NATSCOPE_HD void decode_share(Warp& warp, const Lanes& lanes, const DecodeUnits& units, const DecodeScores& scores,
+                              std::int32_t worker, float scale_log2) {
+  const DecodeShare share = units.share(worker, units.tiles_before(lanes, 0).total);
+  if (share.begin >= share.end) return;
+  auto [unit, before] = units.place_of(lanes, share.begin);
+  for (; unit < units.count && before < share.end; ++unit) {
+    const std::int32_t tiles = units.tiles(unit);
+    const std::int32_t first_tile = (share.begin > before ? share.begin : before) - before;
+    const std::int32_t end = (share.end < before + tiles ? share.end : before + tiles) - before;
     before += tiles;
-    if (first >= end) continue;
+    if (first_tile >= end) continue;
     const std::int32_t entries = units.heads[unit / units.row_tiles].entries();
-    const auto first_tile = static_cast<std::int32_t>(first);
+    const std::int32_t count = end - first_tile;
+    const std::int32_t last_at_once = (count < warp.stages() ? count : warp.stages()) - 1;
     warp.start(unit);
-    const auto fetch = [&](std::int32_t index, int stage) { warp.fetch(first_tile + index, stage); };
-    through_stages(warp, static_cast<std::int32_t>(end - first), fetch, [&](std::int32_t index, int stage) {
+    const auto fetch = [&](std::int32_t index, int stage) {
+      warp.fetch(first_tile + index, stage);
+      if (index == last_at_once) warp.fetch_queries();
+    };
+    through_stages(warp, count, fetch, [&](std::int32_t index, int stage) {
       const std::int32_t slot = (first_tile + index) * units.tile;
       warp.score(stage);
       if constexpr (keeps) {
@@ -207,15 +271,16 @@ struct DecodeRow {
 };
 
 /// Puts together what was found of one query head, the index-th of its group, and the new token itself. Partial sums
-/// are added in an order that follows from their number alone, where they stand: they are used up. A `Team` is the threads of a block: each(count, f) runs f(0 … count − 1);
-/// sum(count, f) and largest(count, f) give every thread the sum, or the largest, of f(0 … count − 1).
-template <class Team>
-NATSCOPE_HD void merge_decode(const Team& team, const DecodeUnits& units, const DecodePartials& partials,
-                              std::int32_t kv_head, std::int32_t index, const DecodeRow& row, float scale_log2) {
+/// are added in an order that follows from their number alone, where they stand: they are used up. A `Team` is the
+/// threads of a block: each(count, f) runs f(0 … count − 1); sum(count, f) and largest(count, f) give every thread the
+/// sum, or the largest, of f(0 … count − 1); `Lanes` are those of each of its warps.
+template <class Team, class Lanes>
+NATSCOPE_HD void merge_decode(const Team& team, const Lanes& lanes, const DecodeUnits& units,
+                              const DecodePartials& partials, std::int32_t kv_head, std::int32_t index,
+                              const DecodeRow& row, float scale_log2) {
   const std::int32_t unit = kv_head * units.row_tiles + index / decode_rows;
-  const std::int64_t total_tiles = units.tiles_before(units.count);
-  const std::int64_t before = units.tiles_before(unit);
-  const std::int64_t tiles = units.tiles(unit);
+  const auto [total_tiles, before] = units.tiles_before(lanes, unit);
+  const std::int32_t tiles = units.tiles(unit);
   std::int32_t first = 0;
   std::int32_t count = 0;
   if (tiles > 0) {

@@ -94,6 +94,10 @@ Status StreamMark::set(Stream stream) { return to_status(cudaEventRecord(static_
 
 Status StreamMark::wait() const { return to_status(cudaEventSynchronize(static_cast<cudaEvent_t>(event_))); }
 
+Status StreamMark::hold(Stream stream) const {
+  return to_status(cudaStreamWaitEvent(stream, static_cast<cudaEvent_t>(event_), 0));
+}
+
 Status copy_to_device(void* to, const void* from, std::int64_t size_bytes, Stream stream) {
   return to_status(cudaMemcpyAsync(to, from, static_cast<std::size_t>(size_bytes), cudaMemcpyHostToDevice, stream));
 }

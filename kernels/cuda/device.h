@@ -141,6 +141,8 @@ class StreamMark {
   Status set(Stream stream);
   /// Until the stream has passed where it was set last; at once when it never was. Errors: also what the work did wrong.
   Status wait() const;
+  /// The same for all that comes on `stream` from here on; the host goes on.
+  Status hold(Stream stream) const;
 
  private:
   void* event_ = nullptr;

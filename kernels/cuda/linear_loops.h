@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/cuda/host_device.h"
 #include "kernels/cuda/tile_products.h"
@@ -45,39 +47,106 @@ NATSCOPE_HD inline void linear_lane_sums(int lane, const Weight* weight, const f
   }
 }
 
-inline constexpr int pieces_ahead = 4;  ///< of a row of weights, that a lane reads before it multiplies
+/// A piece of a row of weights as it is kept until it is multiplied: whole words, whatever stands in them.
+template <class Weight, int piece>
+struct HeldPiece {
+  LinearPiece<Weight, piece> numbers{};
 
-/// The pieces of a lane from `first` on, of a row of weights of in_size; what lies behind the row's end is not read.
+  [[nodiscard]] NATSCOPE_HD float number(int index) const { return linear_number(numbers.numbers[index]); }
+};
+template <>
+struct HeldPiece<Bf16, 8> {
+  LinearPiece<std::uint32_t, 4> pairs{};
+
+  [[nodiscard]] NATSCOPE_HD float number(int index) const {
+    const std::uint32_t pair = pairs.numbers[index / 2];
+    return std::bit_cast<float>(index % 2 == 0 ? pair << 16U : pair & 0xffff0000U);
+  }
+};
+
+/// A piece that nobody reads again soon: past the first-level cache, which is left to what many warps read.
 template <int piece, class Weight>
-struct LanePieces {
-  LinearPiece<Weight, piece> held[pieces_ahead];
-
-  static constexpr std::int64_t columns = std::int64_t{32} * piece * pieces_ahead;  ///< of all lanes
-
-  [[nodiscard]] NATSCOPE_HD static std::int64_t column(int lane, std::int64_t first, int index) {
-    return first + (std::int64_t{32} * index + lane) * piece;
+[[nodiscard]] NATSCOPE_HD inline HeldPiece<Weight, piece> read_once(const Weight* from) {
+  HeldPiece<Weight, piece> held;
+#ifdef __CUDA_ARCH__
+  if constexpr (sizeof(held) == 16) {
+    std::uint32_t words[4];
+    asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+                 : "l"(from));
+    memcpy(static_cast<void*>(&held), words, sizeof(held));
+    return held;
   }
-  NATSCOPE_HD void read(int lane, const Weight* weight, std::int64_t first, std::int64_t in_size) {
+#endif
+  std::memcpy(static_cast<void*>(&held), from, sizeof(held));
+  return held;
+}
+
+/// Where the index-th piece of a lane begins, of what a warp has from `first` on of a row.
+template <int piece>
+[[nodiscard]] NATSCOPE_HD inline std::int32_t lane_column(int lane, std::int32_t first, int index) {
+  return first + (32 * index + lane) * piece;
+}
+
+/// What a lane holds of a row of f32; zero behind the row's end.
+template <int piece, int pieces>
+struct LaneNumbers {
+  float numbers[piece * pieces];
+
+  NATSCOPE_HD void read(int lane, const float* row, std::int32_t first, std::int32_t in_size) {
+    constexpr int at_once = piece % 4 == 0 ? 4 : 1;  // the row begins on as much
     NATSCOPE_UNROLL
-    for (int index = 0; index < pieces_ahead; ++index) {
-      const std::int64_t at = column(lane, first, index);
-      if (at < in_size) held[index] = *reinterpret_cast<const LinearPiece<Weight, piece>*>(weight + at);
-    }
-  }
-  /// In the order of linear_lane_sums, so that the sum has the same bits.
-  NATSCOPE_HD void multiply(int lane, const float* x, std::int64_t first, std::int64_t in_size, float& sum) const {
-    NATSCOPE_UNROLL
-    for (int index = 0; index < pieces_ahead; ++index) {
-      const std::int64_t at = column(lane, first, index);
-      if (at >= in_size) continue;
-      constexpr int at_once = piece % 4 == 0 ? 4 : 1;  // x begins on as much
+    for (int index = 0; index < pieces; ++index) {
+      const std::int32_t at = lane_column<piece>(lane, first, index);
       NATSCOPE_UNROLL
       for (int i = 0; i < piece; i += at_once) {
-        const auto of_x = *reinterpret_cast<const LinearPiece<float, at_once>*>(x + at + i);
+        LinearPiece<float, at_once> held{};
+        if (at < in_size) held = *reinterpret_cast<const LinearPiece<float, at_once>*>(row + at + i);
         NATSCOPE_UNROLL
-        for (int j = 0; j < at_once; ++j)
-          sum = std::fma(linear_number(held[index].numbers[i + j]), of_x.numbers[j], sum);
+        for (int j = 0; j < at_once; ++j) numbers[index * piece + i + j] = held.numbers[j];
       }
+    }
+  }
+  /// Brings what read() will read near, and waits for none of it.
+  NATSCOPE_HD static void touch(int lane, const float* row, std::int32_t first, std::int32_t in_size) {
+#ifdef __CUDA_ARCH__
+    NATSCOPE_UNROLL
+    for (int index = 0; index < pieces; ++index) {
+      const std::int32_t at = lane_column<piece>(lane, first, index);
+      float unused;
+      if (at < in_size) asm volatile("ld.global.nc.f32 %0, [%1];" : "=f"(unused) : "l"(row + at));
+    }
+#else
+    static_cast<void>(lane), static_cast<void>(row), static_cast<void>(first), static_cast<void>(in_size);
+#endif
+  }
+  [[nodiscard]] NATSCOPE_HD float squares() const {
+    float sum = 0;
+    NATSCOPE_UNROLL
+    for (int i = 0; i < piece * pieces; ++i) sum = std::fma(numbers[i], numbers[i], sum);
+    return sum;
+  }
+};
+
+/// The same of a row of weights; its product with as much of x.
+template <int piece, int pieces, class Weight>
+struct LanePieces {
+  HeldPiece<Weight, piece> held[pieces];
+
+  NATSCOPE_HD void read(int lane, const Weight* row, std::int32_t first, std::int32_t in_size) {
+    NATSCOPE_UNROLL
+    for (int index = 0; index < pieces; ++index) {
+      const std::int32_t at = lane_column<piece>(lane, first, index);
+      held[index] = {};
+      if (at < in_size) held[index] = read_once<piece>(row + at);
+    }
+  }
+  NATSCOPE_HD void multiply(const LaneNumbers<piece, pieces>& x, float& sum) const {
+    NATSCOPE_UNROLL
+    for (int index = 0; index < pieces; ++index) {
+      NATSCOPE_UNROLL
+      for (int i = 0; i < piece; ++i)
+        sum = std::fma(held[index].number(i), x.numbers[index * piece + i], sum);
     }
   }
 };

@@ -24,6 +24,9 @@ namespace {
 
 struct Opened {
   OwnedStream stream;
+  OwnedStream side;  // of what is put aside
+  StreamMark forked, joined;
+  bool aside = false;
   DeviceMemory scratch;  // of attention
   std::array<StreamMark, device_mark_count> marks;
   std::uint64_t moves = 0;  // how often memory that recordings may name was freed
@@ -40,7 +43,7 @@ struct Cache {
 };
 
 Opened& of(void* device) { return *static_cast<Opened*>(device); }
-Stream stream_of(void* device) { return of(device).stream.get(); }
+Stream stream_of(void* device) { return of(device).aside ? of(device).side.get() : of(device).stream.get(); }
 DeviceKvCache& kept(void* cache) { return *static_cast<Cache*>(cache)->entries; }
 
 Status reserve_scratch(void* device, std::int64_t size_bytes) {
@@ -57,6 +60,9 @@ Status open_device(void** device, DeviceDescription* description) {
   std::unique_ptr<Opened> opened(new (std::nothrow) Opened());
   if (!opened) return {StatusCode::out_of_memory, "the host's memory"};
   if (const Status status = opened->stream.create(); !status.ok()) return status;
+  for (const Status& status : {opened->side.create(), opened->forked.create(), opened->joined.create()}) {
+    if (!status.ok()) return status;
+  }
   for (StreamMark& mark : opened->marks) {
     if (const Status status = mark.create(); !status.ok()) return status;
   }
@@ -106,6 +112,26 @@ Status set_mark(void* device, std::int32_t mark) {
 }
 Status wait_mark(void* device, std::int32_t mark) {
   return is_mark(mark) ? mark_of(device, mark).wait() : no_such_mark;
+}
+
+constexpr Status no_such_side{StatusCode::invalid_argument, "work aside: begun, then ended, then joined"};
+Status begin_aside(void* device) {
+  Opened& opened = of(device);
+  if (opened.aside) return no_such_side;
+  if (const Status status = opened.forked.set(opened.stream.get()); !status.ok()) return status;
+  const Status status = opened.forked.hold(opened.side.get());
+  opened.aside = status.ok();
+  return status;
+}
+Status end_aside(void* device) {
+  Opened& opened = of(device);
+  if (!opened.aside) return no_such_side;
+  opened.aside = false;
+  return opened.joined.set(opened.side.get());
+}
+Status join_aside(void* device) {
+  Opened& opened = of(device);
+  return opened.aside ? no_such_side : opened.joined.hold(opened.stream.get());
 }
 void* stream(void* device) { return stream_of(device); }
 
@@ -274,6 +300,9 @@ constexpr DeviceOperations table{
     .wait = wait,
     .set_mark = set_mark,
     .wait_mark = wait_mark,
+    .begin_aside = begin_aside,
+    .end_aside = end_aside,
+    .join_aside = join_aside,
     .stream = stream,
     .rms_norm = norm_rows,
     .turn_heads = turn,

@@ -5,8 +5,8 @@
 
 #include "kernels/element_type.h"
 
-/// What the kernels between products share: one definition of each row's arithmetic, so that a step of one token has
-/// the bits of a chunk.
+/// What the kernels between products share: one definition of each row's arithmetic. A step's products sum in another
+/// order than a chunk's (token_products.cu).
 namespace natscope::kernels::cuda {
 
 __device__ inline float stored(float value, bool round) { return round ? to_float(to_bf16(value)) : value; }

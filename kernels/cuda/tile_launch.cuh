@@ -44,21 +44,25 @@ template <class Kernel>
   return to_status(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)));
 }
 
+[[nodiscard]] inline Status multiprocessors(std::int64_t& count) {
+  int device = 0;
+  int processors = 0;
+  if (const Status status = to_status(cudaGetDevice(&device)); !status.ok()) return status;
+  const Status status = to_status(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device));
+  count = processors;
+  return status;
+}
+
 /// As many blocks as run at the same time on the current device; 0 where not even one does. Allows the shared memory.
 template <class Kernel>
 [[nodiscard]] Status resident_blocks(Kernel kernel, int threads, std::int64_t shared_bytes, std::int64_t& blocks) {
   if (const Status status = allow_shared_bytes(kernel, shared_bytes); !status.ok()) return status;
-  int device = 0;
-  int processors = 0;
+  std::int64_t processors = 0;
   int each = 0;
-  if (const Status status = to_status(cudaGetDevice(&device)); !status.ok()) return status;
-  if (const Status status = to_status(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device));
-      !status.ok()) {
-    return status;
-  }
+  if (const Status status = multiprocessors(processors); !status.ok()) return status;
   const Status status = to_status(
       cudaOccupancyMaxActiveBlocksPerMultiprocessor(&each, kernel, threads, static_cast<std::size_t>(shared_bytes)));
-  blocks = std::int64_t{processors} * each;
+  blocks = processors * each;
   return status;
 }
 

@@ -35,11 +35,14 @@ struct CUstream_st {
   std::uint64_t done = 0;
   std::unique_ptr<CUgraph_st> recording;
   bool recording_failed = false;
+  CUstream_st* joins = nullptr;  ///< the stream whose recording takes what is put here
+  bool joined = true;            ///< whether that one waits for all of it
 };
 
 struct CUevent_st {
   CUstream_st* stream = nullptr;
   std::uint64_t queued = 0;
+  CUstream_st* recorded_on = nullptr;  ///< where it was set during a recording
   std::chrono::steady_clock::time_point passed;
 };
 
@@ -103,6 +106,12 @@ bool refused_by_recording() {
 }
 
 void put(CUstream_st& stream, Work work) {
+  if (stream.joins != nullptr) {
+    // In the order of the calls, which is one of those that a graph may take.
+    stream.joined = false;
+    stream.joins->recording->work.push_back(std::move(work));
+    return;
+  }
   if (stream.recording != nullptr) {
     stream.recording->work.push_back(std::move(work));
     return;
@@ -224,7 +233,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t size_bytes, 
   if (kind != cudaMemcpyDeviceToHost && !pages.holds(to, size_bytes)) return said(cudaErrorInvalidValue);
   if (kind != cudaMemcpyHostToDevice && !pages.holds(from, size_bytes)) return said(cudaErrorInvalidValue);
   CUstream_st& stream = of(given);
-  const bool records = stream.recording != nullptr;
+  const bool records = stream.recording != nullptr || stream.joins != nullptr;
   if (kind == cudaMemcpyHostToDevice && !records && !is_pinned(from, size_bytes)) {
     // The caller may change pageable memory as soon as the call is back.
     const auto* const bytes = static_cast<const std::byte*>(from);
@@ -263,8 +272,8 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 cudaError_t cudaStreamSynchronize(cudaStream_t given) {
   NATSCOPE_LOCKED;
   CUstream_st& stream = of(given);
-  if (stream.recording != nullptr) {
-    stream.recording_failed = true;
+  if (stream.recording != nullptr || stream.joins != nullptr) {
+    (stream.joins != nullptr ? *stream.joins : stream).recording_failed = true;
     return said(cudaErrorStreamCaptureUnsupported);
   }
   run_until(stream, stream.queued);
@@ -286,7 +295,11 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t given) {
   NATSCOPE_LOCKED;
   CUstream_st& stream = of(given);
-  if (stream.recording != nullptr) return cudaSuccess;
+  event->recorded_on = nullptr;
+  if (stream.recording != nullptr || stream.joins != nullptr) {
+    event->recorded_on = &stream;
+    return cudaSuccess;
+  }
   put(stream, [event] { event->passed = std::chrono::steady_clock::now(); });
   event->stream = &stream;
   event->queued = stream.queued;
@@ -308,6 +321,25 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   return cudaSuccess;
 }
 
+cudaError_t cudaStreamWaitEvent(cudaStream_t given, cudaEvent_t event, unsigned) {
+  NATSCOPE_LOCKED;
+  CUstream_st& stream = of(given);
+  CUstream_st* const source = event->recorded_on;
+  if (source == nullptr) {
+    if (stream.recording != nullptr || stream.joins != nullptr) return said(cudaErrorStreamCaptureUnsupported);
+    if (event->stream == nullptr) return cudaSuccess;
+    // Before anything else of either stream, though a GPU only says that it comes no later.
+    put(stream, [from = event->stream, ticket = event->queued] { run_until(*from, ticket); });
+    return cudaSuccess;
+  }
+  if (source->joins == &stream) {
+    source->joined = true;
+  } else if (source->recording != nullptr && stream.recording == nullptr) {
+    stream.joins = source;
+  }
+  return cudaSuccess;
+}
+
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   NATSCOPE_LOCKED;
   if (stream == nullptr) return said(cudaErrorStreamCaptureUnsupported);
@@ -320,7 +352,15 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   NATSCOPE_LOCKED;
   *graph = nullptr;
   if (stream == nullptr || stream->recording == nullptr) return said(cudaErrorInvalidValue);
+  bool all_joined = true;
+  for (CUstream_st* const other : runtime().streams) {
+    if (other->joins != stream) continue;
+    all_joined = all_joined && other->joined;
+    other->joins = nullptr;
+    other->joined = true;
+  }
   std::unique_ptr<CUgraph_st> recording = std::move(stream->recording);
+  if (!all_joined) return said(cudaErrorStreamCaptureUnjoined);
   if (stream->recording_failed) return said(cudaErrorStreamCaptureInvalidated);
   *graph = recording.release();
   return cudaSuccess;

@@ -168,19 +168,28 @@ Status linear_loops(std::span<const float> x, std::span<const LinearRow> product
   return {};
 }
 
-/// One row of kernels/cuda/token_products.cu, as linear_loops_row.
+/// One row of kernels/cuda/token_products.cu, as linear_loops_row, by a team of two warps.
 template <int piece, class Weight>
 float token_row(std::span<const float> x, const Weight* weight) {
-  const auto in_size = static_cast<std::int64_t>(x.size());
-  std::array<float, 32> of_lane{};
-  for (int lane = 0; lane < 32; ++lane) {
-    for (std::int64_t first = 0; first < in_size; first += cuda::LanePieces<piece, Weight>::columns) {
-      cuda::LanePieces<piece, Weight> pieces;
-      pieces.read(lane, weight, first, in_size);
-      pieces.multiply(lane, x.data(), first, in_size, of_lane[static_cast<std::size_t>(lane)]);
+  constexpr int pieces = 2;
+  constexpr int splits = 2;
+  constexpr std::int32_t columns = 32 * piece * pieces;
+  const auto in_size = static_cast<std::int32_t>(x.size());
+  float sum = 0;
+  for (int split = 0; split < splits; ++split) {
+    std::array<float, 32> of_lane{};
+    for (int lane = 0; lane < 32; ++lane) {
+      for (std::int32_t first = split * columns; first < in_size; first += splits * columns) {
+        cuda::LaneNumbers<piece, pieces> own;
+        own.read(lane, x.data(), first, in_size);
+        cuda::LanePieces<piece, pieces, Weight> held;
+        held.read(lane, weight, first, in_size);
+        held.multiply(own, of_lane[static_cast<std::size_t>(lane)]);
+      }
     }
+    sum += warp_sum(of_lane);
   }
-  return warp_sum(of_lane);
+  return sum;
 }
 
 template <class Weight>
@@ -203,7 +212,7 @@ Status token_loops(std::span<const float> x, std::span<const LinearRow> products
     call.count = cuda::end_of_run(call, 0);
     products = products.subspan(static_cast<std::size_t>(call.count));
     const cuda::TokenRows rows(call);
-    for (std::int64_t group = 0; group < rows.groups; ++group) {
+    for (std::int32_t group = 0; group < rows.groups; ++group) {
       for (int which = 0; which < cuda::token_rows_at_once; ++which) {
         const cuda::TokenRow at = rows.row(group, which);
         if (at.product < 0) continue;

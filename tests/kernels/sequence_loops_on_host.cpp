@@ -81,6 +81,7 @@ class HostDecodeWarp {
     total_.assign(static_cast<std::size_t>(rows_), 0.0F);
     scores_.assign(static_cast<std::size_t>(rows_ * units_.tile), std::numeric_limits<float>::quiet_NaN());
   }
+  void fetch_queries() {}
   void fetch(std::int32_t tile, int stage) {
     Staged& staged = staged_[static_cast<std::size_t>(stage)];
     staged.keys.assign(static_cast<std::size_t>(units_.tile * c_.head_dim), 0.0F);
@@ -181,8 +182,8 @@ std::vector<float> decode_token(const AttentionCase& c, const CacheOnHost& cache
   const float scale_log2 = scale_log2_of(c.head_dim);
   for (std::int32_t worker = 0; worker < units.workers; ++worker) {
     HostDecodeWarp warp(c, t, cache, units, partials);
-    keeps ? cuda::decode_share<true>(warp, units, scores, worker, scale_log2)
-          : cuda::decode_share<false>(warp, units, scores, worker, scale_log2);
+    keeps ? cuda::decode_share<true>(warp, cuda::OneLane(), units, scores, worker, scale_log2)
+          : cuda::decode_share<false>(warp, cuda::OneLane(), units, scores, worker, scale_log2);
   }
   for (std::int64_t head = 0; head < c.heads; ++head) {
     const std::int64_t kv_head = head / group;
@@ -196,7 +197,7 @@ std::vector<float> decode_token(const AttentionCase& c, const CacheOnHost& cache
                               static_cast<std::int32_t>(c.head_dim),
                               false,
                               keeps ? scores.softmax + head : nullptr};
-    cuda::merge_decode(HostTeam(), units, partials, static_cast<std::int32_t>(kv_head),
+    cuda::merge_decode(HostTeam(), cuda::OneLane(), units, partials, static_cast<std::int32_t>(kv_head),
                        static_cast<std::int32_t>(head % group), row, scale_log2);
   }
   std::vector<float> self_scores;

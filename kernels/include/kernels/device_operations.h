@@ -18,7 +18,7 @@ namespace natscope::kernels {
 
 /// Of a table's layout and meaning. A module with another one is refused. Grows with every change of this file or of a
 /// type that it names.
-inline constexpr std::uint32_t device_abi_version = 5;
+inline constexpr std::uint32_t device_abi_version = 6;
 
 /// The symbol of a module that returns its table: `const DeviceOperations* natscope_device_operations()`.
 inline constexpr const char* device_entry_point = "natscope_device_operations";
@@ -85,7 +85,8 @@ struct TokenDrops {
 };
 
 /// `device` is what open() made, `cache` what create_cache() made; one thread at a time. Pointers to numbers are the
-/// device's unless they say host. Work is put on the device's one stream and done in order; host memory may go
+/// device's unless they say host. Work is put on the device's one stream and done in order, but for what is put aside
+/// (begin_aside); host memory may go
 /// once the call returned (upload; pinned memory: once it was passed), or once wait() or wait_mark() says that it was
 /// passed (download). Sizes are at
 /// least 1. Activations are f32; `round` rounds what is written to bf16, kept as f32, for engines of that type.
@@ -112,6 +113,12 @@ struct DeviceOperations {
   /// A mark that was never set is passed. Errors: invalid_argument (no such mark), as wait.
   Status (*set_mark)(void* device, std::int32_t mark) = nullptr;
   Status (*wait_mark)(void* device, std::int32_t mark) = nullptr;
+  /// What is put between these two follows what came before, and is done beside what comes after end_aside; what comes
+  /// after join_aside follows both. One at a time, joined before wait() and before a recording ends.
+  /// Errors: invalid_argument (begun twice; not begun; not ended).
+  Status (*begin_aside)(void* device) = nullptr;
+  Status (*end_aside)(void* device) = nullptr;
+  Status (*join_aside)(void* device) = nullptr;
   /// The cudaStream_t that all of this is put on, for a library that joins in. Null: the device's memory is the host's,
   /// and what is put there is done at once (tests).
   void* (*stream)(void* device) = nullptr;

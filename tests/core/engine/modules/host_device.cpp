@@ -44,6 +44,19 @@ Status train_backward(void* device, const kernels::AttentionTrainInputs* inputs,
                                            *dk, *dv, *d_roles);
 }
 
+bool is_aside = false;  // in order here, too
+Status begin_aside(void*) {
+  if (is_aside) return {StatusCode::invalid_argument, "work aside in work aside"};
+  is_aside = true;
+  return ok;
+}
+Status end_aside(void*) {
+  if (!is_aside) return {StatusCode::invalid_argument, "no work aside to end"};
+  is_aside = false;
+  return ok;
+}
+Status join_aside(void*) { return is_aside ? Status{StatusCode::invalid_argument, "work aside goes on"} : ok; }
+
 std::int64_t replays = 0;
 
 Status begin_recording(void* device) {
@@ -95,6 +108,9 @@ constexpr kernels::DeviceOperations table{
     .wait = alone<wait>,
     .set_mark = alone<set_mark>,
     .wait_mark = alone<wait_mark>,
+    .begin_aside = begin_aside,
+    .end_aside = end_aside,
+    .join_aside = join_aside,
     .stream = stream,
     .rms_norm = recordable<rms_norm>,
     .turn_heads = recordable<turn_heads>,
