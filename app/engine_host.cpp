@@ -3,7 +3,9 @@
 
 #include <thread>
 
+#include "core/base/cancel.h"
 #include "core/cache/policy.h"
+#include "core/engine/training_policy.h"
 #include "core/io/model_folder.h"
 
 namespace natscope {
@@ -28,7 +30,9 @@ ModelDescription described(const Engine& engine, const OpenMessage& request) {
   if (config.nats) {
     model.window = config.nats->window;
     model.global_bias = config.nats->global_bias;
+    if (config.nats->sparse_regularized_value != 0) model.lambda = config.nats->sparse_regularized_value;
   }
+  model.training_policy = training_policy(folder).value_or(std::string());
   model.parameters = folder.weights().parameter_count();
   model.weight_bytes = static_cast<std::int64_t>(folder.weight_bytes());
   model.dtype = engine.dtype();
@@ -56,8 +60,6 @@ Expected<void> TorchEngineHost::check_open() const {
 }
 
 Expected<ModelDescription> TorchEngineHost::open(const OpenMessage& request, std::stop_token stop) {
-  engine_.reset();
-  prompt_.clear();
   EngineOptions options;
   options.model = request.model;
   if (request.adapter) options.adapter = *request.adapter;
@@ -65,6 +67,10 @@ Expected<ModelDescription> TorchEngineHost::open(const OpenMessage& request, std
   options.dtype = request.dtype;
   options.threads = request.threads;
   options.trace_store_bytes = request.trace_store_bytes;
+  if (engine_) NATSCOPE_CHECK(Engine::check_openable(options));
+  NATSCOPE_CHECK(check(stop));
+  engine_.reset();
+  prompt_.clear();
   NATSCOPE_TRY(engine_, Engine::open(options, stop));
   return described(*engine_, request);
 }
@@ -93,7 +99,7 @@ Expected<std::vector<std::int32_t>> TorchEngineHost::prompt_tokens(const Analyse
 Expected<StartedMessage> TorchEngineHost::start(const AnalyseMessage& request) {
   NATSCOPE_CHECK(check_open());
   NATSCOPE_TRY(auto tokens, prompt_tokens(request));
-  NATSCOPE_CHECK(engine_->start(request.plan));
+  NATSCOPE_CHECK(engine_->start(request.plan, static_cast<std::int64_t>(tokens.size())));
   prompt_ = std::move(tokens);
   chunk_ = request.chunk;
   candidates_ = request.candidates;

@@ -13,8 +13,10 @@ class TorchEngineHost : public EngineHost {
  public:
   [[nodiscard]] std::string program() const override;
 
-  /// The model that was open is let go first: two of them may not fit into memory.
+  /// The model that was open is let go before weights take memory: two of them may not fit. What can be found wrong
+  /// before that leaves it open.
   [[nodiscard]] Expected<ModelDescription> open(const OpenMessage& request, std::stop_token stop) override;
+  [[nodiscard]] bool is_open() const override { return engine_ != nullptr; }
   [[nodiscard]] std::function<std::string()> identity() const override;
   [[nodiscard]] Expected<StartedMessage> start(const AnalyseMessage& request) override;
   [[nodiscard]] Expected<double> prefill(std::function<void(std::int64_t, std::int64_t)> on_progress,

@@ -11,17 +11,19 @@
 #include <QInputDialog>
 #include <QMenu>
 #include <QMenuBar>
-#include <QMimeData>
 #include <QProcess>
 #include <QScreen>
+#include <QSplitter>
 #include <QStatusBar>
-#include <QUrl>
 #include <QVBoxLayout>
 
 #include "core/base/resource_path.h"
+#include "ui/models/elsewhere.h"
 #include "ui/models/model_label.h"
+#include "ui/models/text_file.h"
 #include "ui/panels/cache_panel.h"
 #include "ui/panels/export_dialog.h"
+#include "ui/panels/facts_line.h"
 #include "ui/panels/keys_sheet.h"
 #include "ui/panels/run_bar.h"
 #include "ui/panels/token_panel.h"
@@ -35,11 +37,6 @@ namespace {
 /// Bump it when docks are added: an older arrangement is then not restored over them.
 constexpr int arrangementVersion = 2;
 constexpr qint64 largestSample = 1 << 20;
-
-QString droppedPath(const QMimeData* data) {
-  const QList<QUrl> urls = data->urls();
-  return urls.size() == 1 && urls.front().isLocalFile() ? urls.front().toLocalFile() : QString();
-}
 
 }  // namespace
 
@@ -71,15 +68,19 @@ MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* pa
   bar->setDevice(start.device.isEmpty() ? settings_.device() : start.device);
   addToolBar(bar);
   statusBar()->setSizeGripEnabled(false);
+  statusBar()->addPermanentWidget(new FactsLine(workbench_, this));
   connectAll();
   arrangeDocks();
   restoreGeometry(settings_.windowGeometry());
   restoreState(settings_.windowState(), arrangementVersion);
+  for (QSplitter* const splitter : findChildren<QSplitter*>()) {
+    if (!splitter->objectName().isEmpty()) splitter->restoreState(settings_.splitter(splitter->objectName()));
+  }
   paintIcons();
   prompt_->setPrompt(start.prompt.isEmpty() ? sampleText() : start.prompt);
   workbench_.setOptions(prompt_->options());
   workbench_.begin(start.engineCommand, start.model.isEmpty() ? demoModel() : start.model, start.device);
-  if (!start.session.isEmpty()) sessions_.open(start.session);
+  if (!start.session.isEmpty()) openPath(start.session);
   fillModelMenu();
   refresh();
 }
@@ -112,7 +113,9 @@ QDockWidget* MainWindow::addDock(const QString& name, const QString& title, QWid
 void MainWindow::makeDocks() {
   addDock(QStringLiteral("prompt"), tr("Prompt"), prompt_);
   addDock(QStringLiteral("text"), tr("Text"), text_);
-  addDock(QStringLiteral("roles"), tr("Roles"), new RoleMapView(workbench_.sequence(), workbench_.selection(), this));
+  auto* const roles = new RoleMapView(workbench_.sequence(), workbench_.selection(), this);
+  roles->setSearch(workbench_.search());
+  addDock(QStringLiteral("roles"), tr("Roles"), roles);
   addDock(QStringLiteral("attention"), tr("Attention"), attention_);
   addDock(QStringLiteral("token"), tr("Token"), new TokenPanel(workbench_, this));
   addDock(QStringLiteral("cache"), tr("KV cache"), new CachePanel(workbench_, this));
@@ -167,6 +170,7 @@ void MainWindow::makeMenus() {
   connect(modelMenu_, &QMenu::aboutToShow, this, &MainWindow::fillModelMenu);
   file->addMenu(modelMenu_);
   file->addAction(addKey(tr("&Open model folder …"), Qt::CTRL | Qt::Key_O, [this] { chooseModel(); }));
+  file->addAction(addKey(tr("Open &text file …"), Qt::CTRL | Qt::ALT | Qt::Key_O, [this] { chooseText(); }));
   file->addAction(addKey(tr("Open &session …"), Qt::CTRL | Qt::SHIFT | Qt::Key_O, [this] { chooseSession(); }));
   save_ = addKey(tr("Sa&ve session …"), Qt::CTRL | Qt::Key_S, [this] { chooseSessionToWrite(); });
   file->addAction(save_);
@@ -191,6 +195,10 @@ void MainWindow::makeMenus() {
   keys_ << jobs_->newAction() << jobs_->openAction();
 
   QMenu* const view = menus_->addMenu(tr("&View"));
+  view->addAction(addKey(tr("&Find in the text …"), Qt::CTRL | Qt::Key_F, [this] { beginSearch(); }));
+  view->addAction(addKey(tr("Next match"), Qt::Key_F3, [this] { workbench_.search().next(); }));
+  view->addAction(addKey(tr("Previous match"), Qt::SHIFT | Qt::Key_F3, [this] { workbench_.search().previous(); }));
+  view->addSeparator();
   view->addAction(addKey(tr("Next layer"), Qt::ALT | Qt::Key_Down, [this] { moveHead(1, 0); }));
   view->addAction(addKey(tr("Previous layer"), Qt::ALT | Qt::Key_Up, [this] { moveHead(-1, 0); }));
   view->addAction(addKey(tr("Next head"), Qt::ALT | Qt::Key_Right, [this] { moveHead(0, 1); }));
@@ -219,6 +227,7 @@ void MainWindow::makeMenus() {
 void MainWindow::connectAll() {
   connect(prompt_, &PromptPanel::changed, this, [this] { workbench_.setOptions(prompt_->options()); });
   connect(prompt_, &PromptPanel::analyseWanted, &workbench_, &Workbench::analyse);
+  connect(prompt_, &PromptPanel::fileDropped, this, &MainWindow::openPath);
   connect(&workbench_, &Workbench::stateChanged, this, &MainWindow::refresh);
   connect(&workbench_, &Workbench::modelOpened, this, [this](const ModelDescription& model) {
     prompt_->setDefaults(model);
@@ -307,10 +316,39 @@ void MainWindow::openBeside(const QString& folder) {
 
 void MainWindow::openPath(const QString& path) {
   if (QFileInfo(path).isDir()) return openModel(path);
+  if (!isRecordedFile(path)) return openText(path);
   sessions_.open(path);
 }
 
+void MainWindow::openText(const QString& path) {
+  elsewhere(
+      this, [path] { return readTextFile(path); },
+      [this, path](const Expected<QString>& text) {
+        if (!text) return errors_->showError(text.error());
+        settings_.setExportFolder(QFileInfo(path).path());
+        prompt_->setPrompt(*text);
+        log_->addLine(tr("Opened %1").arg(path));
+        workbench_.analyseInstead();
+      });
+}
+
 void MainWindow::saveSession(const QString& path) { sessions_.write(path, workbench_.client().session()); }
+
+void MainWindow::chooseText() {
+  auto* const files =
+      new QFileDialog(this, tr("Text file"), settings_.exportFolder(), tr("Texts (*.txt *.md *.text);;All files (*)"));
+  files->setAttribute(Qt::WA_DeleteOnClose);
+  files->setFileMode(QFileDialog::ExistingFile);
+  connect(files, &QFileDialog::fileSelected, this, &MainWindow::openText);
+  files->open();
+}
+
+void MainWindow::beginSearch() {
+  QDockWidget* const dock = docks_.value(QStringLiteral("text"));
+  dock->show();
+  dock->raise();
+  text_->beginSearch();
+}
 
 void MainWindow::chooseSession() {
   auto* const files = new QFileDialog(this, tr("Session file"), settings_.exportFolder(),
@@ -382,16 +420,19 @@ void MainWindow::clearAll() {
 
 void MainWindow::closeEvent(QCloseEvent* event) {
   settings_.setWindow(saveGeometry(), saveState(arrangementVersion));
+  for (const QSplitter* const splitter : findChildren<QSplitter*>()) {
+    if (!splitter->objectName().isEmpty()) settings_.setSplitter(splitter->objectName(), splitter->saveState());
+  }
   workbench_.client().shutdown();
   event->accept();
 }
 
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
-  if (!droppedPath(event->mimeData()).isEmpty()) event->acceptProposedAction();
+  if (!droppedPath(*event->mimeData()).isEmpty()) event->acceptProposedAction();
 }
 
 void MainWindow::dropEvent(QDropEvent* event) {
-  const QString path = droppedPath(event->mimeData());
+  const QString path = droppedPath(*event->mimeData());
   if (path.isEmpty()) return;
   event->acceptProposedAction();
   openPath(path);

@@ -21,7 +21,7 @@ struct WindowStart {
   QString device;             ///< "auto", "cpu", "cuda"; empty: as last time
   QStringList engineCommand;  ///< empty: as the settings say, else the engine beside this program
   QString prompt;             ///< analysed as soon as the model is open; empty: the bundled sample text
-  QString session;            ///< a session file that is shown in its place; empty: none
+  QString session;            ///< a session or text file that is shown in its place; empty: none
   QString jobProgram;         ///< natscope-cli, which runs jobs; empty: the one beside this program
 };
 
@@ -43,8 +43,12 @@ class MainWindow : public QMainWindow {
   void showExport(FigureKind kind);
   void openModel(const QString& folder);
   void openBeside(const QString& folder);
-  /// A model's folder or a session file, whichever it is.
+  /// A model's folder, a session file or a text, whichever it is.
   void openPath(const QString& path);
+  /// A file's text becomes the prompt and is analysed. One that is refused leaves prompt and views as they are.
+  void openText(const QString& path);
+  /// Shows the field to search the text with.
+  void beginSearch();
   void saveSession(const QString& path);
   void setTheme(Theme theme);
   /// Brings the dock of jobs to the front, with room for its curves.
@@ -73,6 +77,7 @@ class MainWindow : public QMainWindow {
   void fillModelMenu();
   void chooseModel();
   void chooseSession();
+  void chooseText();
   void chooseSessionToWrite();
   void chooseEngine();
   void moveHead(int layers, int heads);

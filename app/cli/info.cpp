@@ -4,8 +4,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/model_options.h"
 #include "app/cli/terminal.h"
-#include "core/cache/policy.h"
-#include "core/io/json_limits.h"
+#include "core/engine/training_policy.h"
 #include "core/io/model_folder.h"
 #include "core/protocol/model_description.h"
 
@@ -15,19 +14,6 @@ namespace {
 struct Options {
   ModelOptions model;
 };
-
-/// The fixed mask that a model without score layers was trained under (train --policy), as its config.json has it.
-nlohmann::json training_policy(const ModelFolder& folder) {
-  const auto config = read_json_file(folder.path() / "config.json");
-  if (!config || !config->is_object()) return {};
-  const auto block = config->find("natscope");
-  if (block == config->end() || !block->is_object()) return {};
-  const auto policy = block->find("training_policy");
-  if (policy == block->end() || !policy->is_string()) return {};
-  // Only what --policy would take is repeated.
-  const auto parsed = parse_policy(policy->get_ref<const std::string&>());
-  return parsed ? nlohmann::json(to_string(*parsed)) : nlohmann::json();
-}
 
 nlohmann::json describe(const ModelFolder& folder, kernels::ElementType dtype) {
   const ModelConfig& config = folder.config();
@@ -44,6 +30,8 @@ nlohmann::json describe(const ModelFolder& folder, kernels::ElementType dtype) {
   info["nats"] = folder.has_score_layers();
   info["window"] = config.nats ? nlohmann::json(config.nats->window) : nlohmann::json();
   info["global_bias"] = config.nats ? nlohmann::json(config.nats->global_bias) : nlohmann::json();
+  info["sparse_regularized_value"] =
+      config.nats ? nlohmann::json(config.nats->sparse_regularized_value) : nlohmann::json();
   info["parameters"] = folder.weights().parameter_count();
   info["weight_bytes"] = folder.weight_bytes();
   info["weight_dtype"] = folder.weight_dtype();
@@ -51,7 +39,8 @@ nlohmann::json describe(const ModelFolder& folder, kernels::ElementType dtype) {
   info["dtype"] = dtype_name(dtype);
   info["tokenizer"] = folder.tokenizer().format() + "-" + folder.tokenizer().model_type();
   info["adapter"] = folder.adapter_path() ? nlohmann::json(folder.adapter_path()->string()) : nlohmann::json();
-  info["training_policy"] = training_policy(folder);
+  const auto policy = training_policy(folder);
+  info["training_policy"] = policy ? nlohmann::json(*policy) : nlohmann::json();
   return info;
 }
 
@@ -74,7 +63,9 @@ std::string as_text(const nlohmann::json& info, const std::string& path) {
   line("KV cache", readable_bytes(info.at("kv_bytes_per_token").get<std::int64_t>()) +
                        " a token with full attention in " + info.at("dtype").get<std::string>());
   if (info.at("nats").get<bool>()) {
-    line("learned roles", "yes, window " + number("window") + ", global bias " + info.at("global_bias").dump());
+    const nlohmann::json& lambda = info.at("sparse_regularized_value");
+    line("learned roles", "yes, window " + number("window") + ", global bias " + info.at("global_bias").dump() +
+                              (lambda == 0 ? std::string() : ", trained with λ " + lambda.dump()));
   } else if (!info.at("training_policy").is_null()) {
     const auto policy = info.at("training_policy").get<std::string>();
     line("learned roles", "no: trained under the fixed mask " + policy + "; --policy " + policy + " runs it so");

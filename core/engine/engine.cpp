@@ -126,8 +126,17 @@ Expected<std::vector<std::int32_t>> Engine::tokenize(std::string_view text) cons
   return tokens;
 }
 
-Expected<void> Engine::start(RolePlan plan) {
-  return guarded([&] { return state_->start(std::move(plan)); });
+Expected<void> Engine::check_openable(const EngineOptions& options) {
+  return guarded([&]() -> Expected<void> {
+    NATSCOPE_CHECK(check_options(options));
+    NATSCOPE_CHECK(ModelFolder::open(options.model, options.adapter));
+    NATSCOPE_CHECK(open_device(options));
+    return {};
+  });
+}
+
+Expected<void> Engine::start(RolePlan plan, std::int64_t prompt_tokens) {
+  return guarded([&] { return state_->start(std::move(plan), prompt_tokens); });
 }
 
 std::span<const float> Engine::logits() const {

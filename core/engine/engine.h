@@ -93,6 +93,9 @@ class Engine {
   /// `automatic` takes the GPU where the backend, a driver, a GPU and enough of its memory are, else the CPU, and logs
   /// why. Errors: all of ModelFolder::open, device_unavailable, out_of_memory, interrupted.
   [[nodiscard]] static Expected<std::unique_ptr<Engine>> open(const EngineOptions& options, std::stop_token stop);
+  /// What can be refused before a weight takes memory: the options, the folder, a device that is not there. A program
+  /// that has a model open asks first and lets go of it afterwards; two need not fit. Errors: as open().
+  [[nodiscard]] static Expected<void> check_openable(const EngineOptions& options);
   ~Engine();
 
   [[nodiscard]] const ModelConfig& config() const;
@@ -106,9 +109,10 @@ class Engine {
   /// Errors: bad_text (empty, not UTF-8), prompt_too_long.
   [[nodiscard]] Expected<std::vector<std::int32_t>> tokenize(std::string_view text) const;
 
-  /// Forgets the sequence and begins a new one under a plan. Errors: as RoleDecider::create; usage (a plan that the
-  /// prompt attention cannot do).
-  [[nodiscard]] Expected<void> start(RolePlan plan);
+  /// Forgets the sequence and begins a new one under a plan, for a prompt of at least so many tokens. What is refused
+  /// leaves the old sequence as it was. Errors: as RoleDecider::create; bad_roles (a role array that is shorter than
+  /// the prompt); usage (a plan that the prompt attention cannot do).
+  [[nodiscard]] Expected<void> start(RolePlan plan, std::int64_t prompt_tokens = 0);
 
   /// Processes tokens in chunks. May be called again to go on. On an error or a stop the sequence stands after the last
   /// whole chunk. Errors: bad_token_id, prompt_too_long (past the context), bad_roles, out_of_memory, interrupted.

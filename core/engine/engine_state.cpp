@@ -9,6 +9,17 @@
 #include "core/engine/sampler.h"
 
 namespace natscope {
+namespace {
+
+Expected<void> check_roles_for(const RolePlan& plan, std::int64_t tokens) {
+  if (!plan.roles || plan.roles->length >= tokens) return {};
+  return fail(ErrorCode::bad_roles,
+              "roles for " + std::to_string(plan.roles->length) + " tokens, but the text has at least " +
+                  std::to_string(tokens),
+              "give roles for prompt and generation together");
+}
+
+}  // namespace
 
 Engine::State::State(ModelFolder opened, PreparedWeights prepared, CacheGeometry cache_geometry, int thread_count,
                      std::int64_t trace_store_bytes)
@@ -22,7 +33,8 @@ Engine::State::State(ModelFolder opened, PreparedWeights prepared, CacheGeometry
       chunk_pass(folder.config(), weights, cache_geometry.dtype),
       logits(static_cast<std::size_t>(folder.config().vocab)) {}
 
-Expected<void> Engine::State::start(RolePlan plan) {
+Expected<void> Engine::State::start(RolePlan plan, std::int64_t prompt_tokens) {
+  NATSCOPE_CHECK(check_roles_for(plan, prompt_tokens));
   const ModelConfig& config = folder.config();
   std::optional<std::int64_t> model_window;
   if (config.nats) model_window = config.nats->window;
@@ -69,14 +81,7 @@ Expected<void> Engine::State::check_tokens(std::span<const std::int32_t> tokens)
     return fail(ErrorCode::prompt_too_long,
                 std::to_string(total) + " tokens, but the model's context holds " + std::to_string(config.context));
   }
-  const std::optional<RoleArray>& roles = decider->plan().roles;
-  if (roles && roles->length < total) {
-    return fail(
-        ErrorCode::bad_roles,
-        "roles for " + std::to_string(roles->length) + " tokens, but the text has at least " + std::to_string(total),
-        "give roles for prompt and generation together");
-  }
-  return {};
+  return check_roles_for(decider->plan(), total);
 }
 
 Expected<void> Engine::State::restore(std::stop_token stop) {

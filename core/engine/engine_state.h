@@ -45,7 +45,7 @@ struct Engine::State {
 
   /// Whether only the model's first layers are here: see EngineOptions::layers.
   [[nodiscard]] bool is_partial() const { return geometry.layers < folder.config().layers; }
-  [[nodiscard]] Expected<void> start(RolePlan plan);
+  [[nodiscard]] Expected<void> start(RolePlan plan, std::int64_t prompt_tokens = 0);
   /// Errors: bad_token_id, prompt_too_long, bad_roles: what can be said before any work is done.
   [[nodiscard]] Expected<void> check_tokens(std::span<const std::int32_t> tokens) const;
   /// Brings the cache back to what the record says, after a pass that did not come to its end.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "core/protocol/field_reader.h"
@@ -12,6 +14,8 @@ namespace natscope::protocol {
 
 /// Positions, counts of tokens and times of a sequence lie below this.
 inline constexpr std::int64_t max_tokens = std::int64_t{1} << 30U;
+/// W may be larger than any sequence: as parse_policy and RoleDecider take it.
+inline constexpr std::int64_t max_window = std::numeric_limits<std::int32_t>::max();
 inline constexpr std::int32_t max_layers = 4096;
 inline constexpr std::int32_t max_heads = 65536;
 /// Pairs of layer and KV head: a record has three lists for each of them before its first token comes.

@@ -30,6 +30,7 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 void JobRunner::run(const Envelope& request, std::stop_token stop) {
   Expected<void> result;
+  has_replaced_ = false;
   try {
     result = dispatch(request, stop);
   } catch (const std::bad_alloc&) {
@@ -37,7 +38,8 @@ void JobRunner::run(const Envelope& request, std::stop_token stop) {
   } catch (const std::exception& exception) {
     result = fail(ErrorCode::internal, exception.what());
   }
-  if (!result) writer_->send(request, ErrorMessage{result.error()});
+  if (result) return;
+  writer_->send(request, ErrorMessage{result.error(), !has_replaced_ && host_.is_open()});
 }
 
 Expected<void> JobRunner::dispatch(const Envelope& request, const std::stop_token& stop) {
@@ -45,6 +47,10 @@ Expected<void> JobRunner::dispatch(const Envelope& request, const std::stop_toke
   if (const auto* message = std::get_if<OpenMessage>(&request.message)) return open(request, *message, stop);
   if (const auto* message = std::get_if<AnalyseMessage>(&request.message)) return analyse(request, *message, stop);
 
+  // What was asked for behind a text that was refused must not go on with another one.
+  if (request.generation != sequence_.generation && host_.record().size() > 0) {
+    return fail(ErrorCode::interrupted, "the sequence that was to go on is not there");
+  }
   Expected<FinishedMessage> finished;
   if (const auto* generate = std::get_if<GenerateMessage>(&request.message)) {
     finished = host_.generate(
@@ -64,10 +70,11 @@ Expected<void> JobRunner::open(const Envelope& request, const OpenMessage& messa
   writer_->send(request, ProgressMessage{ProgressPhase::opening, 0, 1, 0});
   {
     const std::unique_lock lock(sequence_.mutex);
+    NATSCOPE_TRY(ModelDescription model, host_.open(message, stop));
+    has_replaced_ = true;
     sent_frames_ = 0;
     named_.clear();
     sequence_.generation = request.generation;
-    NATSCOPE_TRY(ModelDescription model, host_.open(message, stop));
     writer_->send(request, OpenedMessage{std::move(model)});
   }
   // Reading gigabytes for a checksum must hold up neither a request nor the end of the program.
@@ -85,6 +92,7 @@ Expected<void> JobRunner::analyse(const Envelope& request, const AnalyseMessage&
   {
     const std::unique_lock lock(sequence_.mutex);
     NATSCOPE_TRY(StartedMessage started, host_.start(message));
+    has_replaced_ = true;
     sent_frames_ = 0;
     named_.clear();
     sequence_.generation = request.generation;

@@ -39,6 +39,7 @@ class JobRunner {
   EngineHost& host_;
   std::shared_ptr<FrameWriter> writer_;
   Sequence& sequence_;
+  bool has_replaced_ = false;  // whether the request that runs has taken the place of what stood before it
   std::int64_t sent_frames_ = 0;
   std::unordered_set<std::int32_t> named_;  // tokens whose text the other end knows
   std::chrono::steady_clock::time_point last_frames_;

@@ -153,6 +153,8 @@ struct WeightsMessage {
 
 struct ErrorMessage {
   Error error;
+  /// Of a request to open or analyse: model and sequence of before still stand in the engine, and can go on.
+  bool stands = false;
 };
 
 using Message = std::variant<HelloMessage, OpenMessage, AnalyseMessage, GenerateMessage, StepMessage, StopMessage,

@@ -31,6 +31,8 @@ void write(nlohmann::json& out, const OpenedMessage& message) {
   out["nats"] = model.nats;
   write_optional_int(out, "window", model.window);
   if (model.global_bias) out["global_bias"] = *model.global_bias;
+  if (model.lambda) out["sparse_regularized_value"] = *model.lambda;
+  if (!model.training_policy.empty()) out["training_policy"] = model.training_policy;
   out["parameters"] = model.parameters;
   out["weight_bytes"] = model.weight_bytes;
   out["kv_bytes_per_token"] = model.kv_bytes_per_token;
@@ -62,8 +64,10 @@ void read(FieldReader& in, OpenedMessage& message) {
   model.vocab = in.int32("vocab", 1, large);
   model.context = in.int64("context", 1, max_tokens);
   model.nats = in.boolean("nats");
-  model.window = read_optional_int(in, "window", 0, max_tokens);
+  model.window = read_optional_int(in, "window", 0, max_window);
   if (in.has("global_bias")) model.global_bias = in.number("global_bias");
+  if (in.has("sparse_regularized_value")) model.lambda = in.number("sparse_regularized_value");
+  if (in.has("training_policy")) model.training_policy = in.text("training_policy");
   model.parameters = in.int64("parameters", 0, huge);
   model.weight_bytes = in.int64("weight_bytes", 0, huge);
   model.kv_bytes_per_token = in.int64("kv_bytes_per_token", 0, huge);

@@ -26,9 +26,11 @@ struct ModelDescription {
   bool nats = false;                   ///< has score layers
   std::optional<std::int64_t> window;  ///< W of the nats block
   std::optional<double> global_bias;
-  std::int64_t parameters = 0;                             ///< tied weights once, score layers included
-  std::int64_t weight_bytes = 0;                           ///< as stored
-  std::int64_t kv_bytes_per_token = 0;                     ///< full attention at `dtype`
+  std::optional<double> lambda;         ///< λ of training (sparse_regularized_value), where the folder records it
+  std::string training_policy;          ///< the fixed mask it was trained under, as parse_policy takes it; empty: none
+  std::int64_t parameters = 0;          ///< tied weights once, score layers included
+  std::int64_t weight_bytes = 0;        ///< as stored
+  std::int64_t kv_bytes_per_token = 0;  ///< full attention at `dtype`
   kernels::ElementType dtype = kernels::ElementType::f32;  ///< of activations and cache
   std::string tokenizer;                                   ///< "bpe", "unigram", …
   std::string device;                                      ///< "cpu" or "cuda"

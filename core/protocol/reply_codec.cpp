@@ -109,7 +109,7 @@ void read(FieldReader& in, StartedMessage& message) {
   else
     in.fail_field("dtype", "is neither float32 nor bfloat16");
   message.has_scores = in.boolean("has_scores");
-  message.window = read_optional_int(in, "window", 0, max_tokens);
+  message.window = read_optional_int(in, "window", 0, max_window);
   message.policy = in.text("policy");
   message.prompt_tokens = in.int64("prompt_tokens", 0, max_tokens);
 }
@@ -180,12 +180,14 @@ void write(nlohmann::json& out, const ErrorMessage& message) {
   out["code"] = name(message.error.code);
   out["message"] = printable(message.error.message, 4000);
   out["hint"] = printable(message.error.hint, 4000);
+  if (message.stands) out["stands"] = true;
 }
 
 void read(FieldReader& in, ErrorMessage& message) {
   message.error.code = read_code(in);
   message.error.message = in.text("message");
   message.error.hint = in.text("hint");
+  if (in.has("stands")) message.stands = in.boolean("stands");
 }
 
 }  // namespace natscope::protocol

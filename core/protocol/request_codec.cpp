@@ -62,7 +62,7 @@ RolePlan read_plan(FieldReader& in) {
     else
       in.fail_field("policy", "is wrong: " + policy.error().message);
   }
-  plan.window = read_optional_int(in, "window", 0, max_tokens);
+  plan.window = read_optional_int(in, "window", 0, max_window);
   if (const nlohmann::json* roles = in.has("roles") ? in.find("roles") : nullptr; roles != nullptr) {
     FieldReader part(*roles, in.type() + ".roles");
     RoleArray array;

@@ -19,11 +19,14 @@ class EngineHost {
   /// "natscope-engine 0.1.0", for the hello.
   [[nodiscard]] virtual std::string program() const = 0;
 
+  /// Where it fails, the model and sequence of before may still stand: is_open().
   [[nodiscard]] virtual Expected<ModelDescription> open(const OpenMessage& request, std::stop_token stop) = 0;
+  [[nodiscard]] virtual bool is_open() const = 0;
   /// Computes the open model's checksum; must stand on its own: it runs in a thread that nobody waits for.
   [[nodiscard]] virtual std::function<std::string()> identity() const = 0;
 
-  /// Reads the prompt and begins a sequence. Errors: usage (no model is open), as Engine::tokenize and Engine::start.
+  /// Reads the prompt and begins a sequence; where it fails, the one of before still stands. Errors: usage (no model
+  /// is open), as Engine::tokenize and Engine::start.
   [[nodiscard]] virtual Expected<StartedMessage> start(const AnalyseMessage& request) = 0;
   /// Processes the prompt that start() read. Returns its seconds.
   [[nodiscard]] virtual Expected<double> prefill(std::function<void(std::int64_t done, std::int64_t total)> on_progress,

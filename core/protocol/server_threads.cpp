@@ -130,7 +130,8 @@ void QuestionThread::answer(const Envelope& question, const std::stop_token& sto
 Expected<Message> QuestionThread::answer_to(const Envelope& question, const std::stop_token& stop) {
   const std::shared_lock lock(sequence_.mutex);
   NATSCOPE_CHECK(check(stop));
-  if (question.generation != sequence_.generation) {
+  // A model that was let go of for one that then failed has taken its sequence with it.
+  if (question.generation != sequence_.generation || !host_.is_open()) {
     return fail(ErrorCode::interrupted, "the question is about a sequence that was replaced");
   }
   if (const auto* request = std::get_if<TileRequestMessage>(&question.message)) {

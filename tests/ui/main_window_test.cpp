@@ -2,15 +2,24 @@
 // The whole window against the real engine and a small random model, offscreen.
 #include "ui/main_window.h"
 
+#include <QAbstractButton>
 #include <QApplication>
+#include <QComboBox>
+#include <QDropEvent>
 #include <QElapsedTimer>
 #include <QFileInfo>
+#include <QLabel>
+#include <QLineEdit>
+#include <QMimeData>
 #include <QSignalSpy>
+#include <QSplitter>
 #include <QTemporaryDir>
 #include <QTest>
+#include <QUrl>
 #include <csignal>
 
 #include "tests/support/tiny_model.h"
+#include "ui/panels/facts_line.h"
 #include "ui/theme/theme.h"
 #include "ui/views/cache_chart_view.h"
 
@@ -146,6 +155,144 @@ class MainWindowTest : public QObject {
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() > 5, patience);
   }
 
+  void whatIsRefusedLeavesTheWindowAlive() {
+    step();
+    const qint64 shown = bench().sequence().size();
+    const QString title = window_->windowTitle();
+    const QString text = bench().sequence().text(TokenPos(3));
+    bench().selection().pin(TokenPos(3));
+    const auto isAlive = [&] {
+      return bench().sequence().size() == shown && bench().sequence().text(TokenPos(3)) == text &&
+             bench().selection().isPinned(TokenPos(3)) && bench().hasEngineSequence() && bench().canAnalyse() &&
+             window_->windowTitle() == title && bench().modelPath().endsWith(QStringLiteral("/model")) &&
+             bench().device() == QStringLiteral("cpu") && settings_->recentModels().size() == 1;
+    };
+    const auto refused = [&](const QString& code) {
+      return QTest::qWaitFor([&] { return window_->errorBar().isVisible() && isAlive(); }, patience) &&
+             window_->errorBar().text().contains(code);
+    };
+    for (const auto& [prompt, code] :
+         {std::pair{QString(), QStringLiteral("bad-text")},
+          std::pair{QStringLiteral("word ").repeated(3000), QStringLiteral("prompt-too-long")}}) {
+      window_->prompt().setPrompt(prompt);
+      bench().analyse();
+      QVERIFY2(refused(code), qPrintable(window_->errorBar().text()));
+      bench().continueGenerating();  // the prompt is another one: refused again, never gone on with the old text
+      QVERIFY(refused(code));
+      window_->errorBar().hide();
+    }
+    window_->prompt().setPrompt(QStringLiteral("Oh, you wicked little thing! cried Alice."));
+    PromptOptions options = bench().options();
+    options.policy = QStringLiteral("window:some");
+    bench().setOptions(options);
+    bench().analyse();
+    QVERIFY(refused(QStringLiteral("bad-policy")));
+    window_->errorBar().hide();
+    options.policy = QStringLiteral("model");
+    bench().setOptions(options);
+    window_->openModel(folder_.filePath(QStringLiteral("nowhere")));
+    QVERIFY(refused(QStringLiteral("file-not-found")));
+    window_->errorBar().hide();
+    bench().setDevice(QStringLiteral("cuda"));
+    const auto isOnGpu = [&] { return bench().canAnalyse() && bench().device() == QStringLiteral("cuda"); };
+    QTRY_VERIFY_WITH_TIMEOUT(window_->errorBar().isVisible() || isOnGpu(), patience);
+    if (isOnGpu()) return;  // a build and a machine with a GPU
+    QVERIFY(refused(QStringLiteral("device-unavailable")));
+    QVERIFY(settings_->device() != QStringLiteral("cuda"));
+    step();
+    QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().size(), shown + 1, patience);
+    QVERIFY(!window_->errorBar().isVisible());
+  }
+
+  void theRulesOfARunAreInSight() {
+    auto* const facts = window_->findChild<FactsLine*>();
+    QVERIFY(facts != nullptr && facts->isVisible());
+    QCOMPARE(facts->text(), QStringLiteral("policy learned roles · W 4 · bias b 0.1"));
+    PromptOptions options = bench().options();
+    options.policy = QStringLiteral("streaming:2,8");
+    bench().setOptions(options);
+    bench().analyse();
+    QTRY_COMPARE_WITH_TIMEOUT(facts->text(), QStringLiteral("policy StreamingLLM, 2 sinks · W 8"), patience);
+    options.policy = QStringLiteral("full");
+    bench().setOptions(options);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse(), patience);
+    bench().analyse();
+    QTRY_COMPARE_WITH_TIMEOUT(facts->text(), QStringLiteral("policy full attention"), patience);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse(), patience);
+    const RunFact cache = cacheFact(bench().client().record());
+    QVERIFY2(cache.value.startsWith(QStringLiteral("100.0 %  ")), qPrintable(cache.value));
+  }
+
+  void aTextFileBecomesThePrompt() {
+    const QString path = folder_.filePath(QStringLiteral("text.txt"));
+    const auto write = [&path](const QByteArray& bytes) {
+      QFile file(path);
+      return file.open(QIODevice::WriteOnly) && file.write(bytes) == bytes.size();
+    };
+    const QString before = window_->prompt().options().text;
+    const qint64 shown = bench().sequence().size();
+    QVERIFY(
+        write("gr\xf6\xdf"
+              "er"));
+    drop(window_.get(), path);
+    QTRY_VERIFY_WITH_TIMEOUT(window_->errorBar().isVisible(), patience);
+    QVERIFY(window_->errorBar().text().contains(QStringLiteral("bad-text")));
+    QCOMPARE(window_->prompt().options().text, before);
+    QCOMPARE(bench().sequence().size(), shown);
+    QVERIFY(write("Down the hole.\n"));
+    // On the editor, too, it is opened rather than spelled out, and stops what runs.
+    setLength(100'000);
+    bench().generate();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().isRunning(), patience);
+    drop(window_->findChild<PromptEdit*>()->viewport(), path);
+    QTRY_COMPARE_WITH_TIMEOUT(bench().analysedText(), QStringLiteral("Down the hole.\n"), patience);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse(), patience);
+    QCOMPARE(window_->prompt().options().text, QStringLiteral("Down the hole.\n"));
+    QCOMPARE(bench().sequence().size(), bench().client().promptTokens());
+    QVERIFY(!window_->errorBar().isVisible());
+  }
+
+  void findsTokensFromTheKeyboard() {
+    auto* const field = window_->findChild<QLineEdit*>(QStringLiteral("search"));
+    QVERIFY(field != nullptr && !field->isVisible());
+    QTest::keyClick(window_.get(), Qt::Key_F, Qt::ControlModifier);
+    QTRY_VERIFY(field->isVisible());
+    QTRY_VERIFY(field->hasFocus());
+    QTest::keyClicks(field, QStringLiteral("alice"));
+    QCOMPARE(bench().search().matches().size(), std::size_t{1});
+    const TokenPos first = bench().search().matches()[0].first;
+    QTest::keyClick(field, Qt::Key_Return);
+    QVERIFY(bench().selection().isPinned(first));
+    const QImage marked = window_->grab().toImage();
+    QTest::keyClick(field, Qt::Key_Escape);
+    QVERIFY(!field->isVisible());
+    QVERIFY(bench().search().matches().empty());
+    QVERIFY(bench().selection().isPinned(first));  // Esc ended the search, no more
+    QVERIFY(window_->grab().toImage() != marked);
+  }
+
+  void fitsASmallScreen() {
+    QVERIFY2(window_->minimumSizeHint().width() <= 1280 && window_->minimumSizeHint().height() <= 740,
+             qPrintable(QStringLiteral("%1 x %2")
+                            .arg(window_->minimumSizeHint().width())
+                            .arg(window_->minimumSizeHint().height())));
+    window_->resize(1280, 800);
+    QTest::qWait(50);
+    QCOMPARE(window_->size(), QSize(1280, 800));
+    for (const QLabel* const label : window_->findChildren<QLabel*>()) {
+      if (!label->isVisible() || label->wordWrap() || label->text().isEmpty()) continue;
+      QVERIFY2(label->width() >= label->sizeHint().width(), qPrintable(label->text()));
+    }
+    for (const QAbstractButton* const button : window_->findChildren<QAbstractButton*>()) {
+      if (!button->isVisible() || button->text().isEmpty()) continue;
+      QVERIFY2(button->width() >= button->sizeHint().width(), qPrintable(button->text()));
+    }
+    for (const QComboBox* const box : window_->findChildren<QComboBox*>()) {
+      if (!box->isVisible() || box->isEditable()) continue;
+      QVERIFY2(box->width() >= box->minimumSizeHint().width(), qPrintable(box->currentText()));
+    }
+  }
+
   void anEmptyPromptIsACalmBar() {
     window_->prompt().setPrompt(QString());
     bench().analyse();
@@ -214,8 +361,19 @@ class MainWindowTest : public QObject {
     window_->setTheme(Theme::light);
     QVERIFY(window_->grab().toImage() != dark);
     QCOMPARE(settings_->recentModels().size(), 1);
+    auto* const parts = window_->findChild<QSplitter*>(QStringLiteral("cacheParts"));
+    parts->setSizes({300, 500, 300});
+    const QList<int> sizes = parts->sizes();
     window_->close();
     QVERIFY(!settings_->windowState().isEmpty());
+    // The next window stands as this one did.
+    WindowStart start;
+    start.model = QString::fromStdString(modelFolder().string());
+    start.device = QStringLiteral("cpu");
+    start.engineCommand = {engineProgram()};
+    window_ = std::make_unique<MainWindow>(*settings_, start);
+    window_->show();
+    QTRY_COMPARE(window_->findChild<QSplitter*>(QStringLiteral("cacheParts"))->sizes(), sizes);
   }
 
  private:
@@ -227,6 +385,15 @@ class MainWindowTest : public QObject {
     QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue(), patience);
     bench().step();
     QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue(), patience);
+  }
+  static void drop(QWidget* target, const QString& path) {
+    QMimeData data;
+    data.setUrls({QUrl::fromLocalFile(path)});
+    QDragEnterEvent enter(QPoint(10, 10), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+    QApplication::sendEvent(target, &enter);
+    QVERIFY(enter.isAccepted());
+    QDropEvent event(QPointF(10, 10), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+    QApplication::sendEvent(target, &event);
   }
   void setLength(qint64 tokens) {
     PromptOptions options = bench().options();

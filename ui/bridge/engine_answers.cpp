@@ -23,7 +23,7 @@ void EngineClient::Private::receive(const Envelope& envelope) {
   std::visit(
       Overloaded{
           [&](const OpenedMessage& message) { receiveOpened(envelope, message); },
-          [&](const ErrorMessage& message) { receiveError(envelope, message.error); },
+          [&](const ErrorMessage& message) { receiveError(envelope, message); },
           [&](const IdentityMessage& message) {
             // It may come long after, when another model is open.
             if (!model || envelope.id != openId) return;
@@ -32,20 +32,17 @@ void EngineClient::Private::receive(const Envelope& envelope) {
             Q_EMIT q->modelIdentified(QString::fromLatin1(message.sha256.c_str()));
           },
           [&](const ProgressMessage& message) {
-            if (isPresent) Q_EMIT q->progress(message.phase, message.done, message.total, message.seconds);
+            if (envelope.generation < generation) return;
+            Q_EMIT q->progress(message.phase, message.done, message.total, message.seconds);
           },
-          [&](const StartedMessage& message) {
-            if (isPresent) receiveStarted(message);
-          },
-          [&](const FramesMessage& message) {
-            if (isPresent) receiveFrames(message);
-          },
+          [&](const StartedMessage& message) { receiveStarted(envelope, message); },
+          [&](const FramesMessage& message) { receiveFrames(envelope, message); },
           [&](const ReadyMessage& message) { receiveReady(envelope, message); },
           [&](const FinishedMessage& message) {
             answered(envelope.id);
-            if (!isPresent) return;
             flushRecordChange();
-            Q_EMIT q->finished(message);
+            // The end of what is being replaced is nobody's business.
+            if (isPresent && !isBeingReplaced()) Q_EMIT q->finished(message);
           },
           [&](const TileMessage& message) {
             const bool isOurs = tiles.answered(envelope.id);
@@ -77,13 +74,13 @@ void EngineClient::Private::receiveHello(const HelloMessage& hello) {
   std::vector<Envelope> waiting = std::exchange(beforeHello, {});
   if (openRequest) {
     // The model comes before everything that waits for it; `asked` is in the order of the answers.
-    isReopening = model.has_value();
+    isReopening = model.has_value() && !wantsAnother;
     openId = nextId;
-    asked.insert(asked.begin(), {nextId, State::opening, false});
-    ask(*openRequest);
+    asked.insert(asked.begin(), {nextId, State::opening, true, false});
+    ask(*openRequest, isReopening ? generation : openGeneration);  // older than what waits for it
   }
   for (const Envelope& envelope : waiting) {
-    if (const auto sent = process->send(envelope); !sent) receiveError(envelope, sent.error());
+    if (const auto sent = process->send(envelope); !sent) receiveError(envelope, {sent.error(), false});
   }
   updateState();
   Q_EMIT q->engineStarted(QString::fromUtf8(hello.program.c_str()));
@@ -92,12 +89,21 @@ void EngineClient::Private::receiveHello(const HelloMessage& hello) {
 void EngineClient::Private::receiveOpened(const Envelope& envelope, const OpenedMessage& opened) {
   answered(envelope.id);
   deathsWhileOpening = 0;
-  if (envelope.id != openId) return;  // another one was asked for since
+  isModelInEngine = envelope.id == openId;
+  if (!isModelInEngine) {
+    // Another one was asked for since; that may be refused, and then what is shown needs its model again.
+    isInEngine = false;
+    return;
+  }
   const bool isAgain = std::exchange(isReopening, false) && model;
-  // What the old engine knew about the same weights is still true.
+  wantsAnother = false;
+  // What the old engine knew about the same weights is still true. What is shown is from now on of another model.
   const std::string sha256 = isAgain ? model->sha256 : std::string();
+  if (!isAgain && !shownFrom && record.size() > 0 && model) shownFrom = origin();
   model = opened.model;
+  openedAs = openRequest;
   if (model->sha256.empty()) model->sha256 = sha256;
+  becomeGeneration(std::max(generation, envelope.generation), false);
   updateState();
   // Unless something new waits for the model already, it goes on with what is shown.
   if (isAgain && asked.empty()) restoreSequence();
@@ -108,85 +114,141 @@ void EngineClient::Private::receiveOpened(const Envelope& envelope, const Opened
   Q_EMIT q->modelOpened(*model);
 }
 
-void EngineClient::Private::receiveStarted(const StartedMessage& started) {
-  if (isRestoring) {
+void EngineClient::Private::receiveStarted(const Envelope& envelope, const StartedMessage& started) {
+  for (Asked& running : asked) {
+    if (running.id == envelope.id) running.mayReplace = false;
+  }
+  if (isRestoring && envelope.generation == restoringGeneration) {
     restored = SequenceRecord(started.geometry, started.has_scores, started.window);
     return;
   }
+  // A sequence that was asked for before what is shown, or of which nothing was asked, is nobody's.
+  const auto request = askedAnalyses.find(envelope.generation);
+  if (request == askedAnalyses.end()) return;
+  lastAnalyse = std::move(request->second);
+  becomeGeneration(envelope.generation, true);
+  recordTimer.stop();
   record = SequenceRecord(started.geometry, started.has_scores, started.window);
   promptTokens = started.prompt_tokens;
   policy = started.policy;
   prefillSeconds = 0;
-  isInEngine = true;
   shownFrom.reset();
   Q_EMIT q->sequenceStarted();
   sendTileWishes();
   sendWeightsWish();
 }
 
-void EngineClient::Private::receiveFrames(const FramesMessage& frames) {
-  if (!isInEngine && !isRestoring) return distrust(QStringLiteral("frames came before their sequence began"));
-  SequenceRecord& growing = isRestoring ? restored : record;
+void EngineClient::Private::receiveFrames(const Envelope& envelope, const FramesMessage& frames) {
+  const bool isOfRestoring = isRestoring && envelope.generation == restoringGeneration;
+  const bool isOfRecord = envelope.generation == generation;
+  if (!isOfRestoring && !isOfRecord) return;
+  if (!isOfRestoring && !isInEngine) return distrust(QStringLiteral("frames came before their sequence began"));
+  SequenceRecord& growing = isOfRestoring ? restored : record;
   for (const auto& [token, text] : frames.texts) tokenTexts.insert_or_assign(token, text);
   for (const TokenFrame& frame : frames.frames) {
     if (const auto appended = growing.append(frame); !appended) {
       return distrust(QString::fromUtf8(appended.error().message.c_str()));
     }
   }
-  if (!isRestoring && !recordTimer.isActive()) recordTimer.start();
+  if (!isOfRestoring && !recordTimer.isActive()) recordTimer.start();
 }
 
 void EngineClient::Private::receiveReady(const Envelope& envelope, const ReadyMessage& ready) {
+  const bool isRestored = isRestoring && envelope.generation == restoringGeneration;
   const bool isPresent = envelope.generation == generation;
-  const bool isRestored = isPresent && isRestoring;
   if (isRestored) finishRestoring();
   answered(envelope.id);
-  if (!isPresent) return;
   if (isRestored) {
+    sendTileWishes();
+    sendWeightsWish();
     Q_EMIT q->sequenceRestored();
     return;
   }
+  if (!isPresent) return;
   prefillSeconds = ready.prefill_s;
   flushRecordChange();
   Q_EMIT q->analysed();
 }
 
-void EngineClient::Private::receiveError(const Envelope& envelope, const Error& error) {
+/// Of a tile or weights. One that ended because something was to replace the sequence is asked for again: it may stand.
+bool EngineClient::Private::receiveQuestionError(const Envelope& envelope, const Error& error) {
+  const bool isPresent = envelope.generation == generation;
+  const bool isInterrupted = error.code == ErrorCode::interrupted;
+  if (isInterrupted && isPresent && isInEngine && tiles.again(envelope.id)) {
+    sendTileWishes();
+    return true;
+  }
   if (tiles.answered(envelope.id)) {
     sendTileWishes();
     // A tile of a sequence that was just replaced is nobody's loss.
-    if (error.code != ErrorCode::interrupted && envelope.generation == generation) Q_EMIT q->failed(error);
-    return;
+    if (!isInterrupted && isPresent) Q_EMIT q->failed(error);
+    return true;
   }
-  if (envelope.id != 0 && envelope.id == weightsId) {
-    weightsId = 0;
-    sendWeightsWish();
-    if (error.code != ErrorCode::interrupted && envelope.generation == generation) Q_EMIT q->failed(error);
-    return;
+  if (envelope.id == 0 || envelope.id != weightsId) return false;
+  weightsId = 0;
+  if (isInterrupted && isPresent && isInEngine && !weightsWish) weightsWish = weightsAsked;
+  const WeightsRequestMessage request = weightsAsked;
+  sendWeightsWish();
+  if (!isInterrupted && isPresent) {
+    Q_EMIT q->weightsFailed(request, error);
+    Q_EMIT q->failed(error);
   }
+  return true;
+}
+
+void EngineClient::Private::receiveOpenError(std::uint64_t id, bool stands) {
+  // What waited for the model fails with it, and one message is enough.
+  for (Asked& other : asked) other.isQuiet = other.isQuiet || other.kind != State::opening;
+  if (id != openId) return;
+  wantsAnother = false;
+  if (isReopening || !openedAs) {
+    // There is nothing to go back to.
+    isReopening = false;
+    forgetModel();
+  } else {
+    openRequest = openedAs;
+    if (!stands || !isModelInEngine) openAgain();
+  }
+  updateState();
+  Q_EMIT q->modelRefused();
+}
+
+void EngineClient::Private::openAgain() {
+  isInEngine = false;
+  isReopening = true;
+  openId = nextId;
+  asked.push_back({nextId, State::opening, true, false});
+  ask(*openRequest, generation);
+  updateState();
+}
+
+void EngineClient::Private::receiveError(const Envelope& envelope, const ErrorMessage& message) {
+  const Error& error = message.error;
+  if (receiveQuestionError(envelope, error)) return;
   const auto found = std::find_if(asked.begin(), asked.end(), [&](const Asked& a) { return a.id == envelope.id; });
-  const bool isQuiet = found != asked.end() && found->isQuiet;
-  const bool wasOpening = found != asked.end() && found->kind == State::opening;
+  const Asked was = found != asked.end() ? *found : Asked{};
   answered(envelope.id);
-  if (isRestoring && envelope.generation == generation) {
+  if (isRestoring && envelope.generation == restoringGeneration) {
     // What is shown stays; asking for something new is as good as before.
     isRestoring = false;
     Q_EMIT q->logLine(QStringLiteral("the sequence could not be restored: ") +
                       QString::fromUtf8(error.message.c_str()));
     return;
   }
-  if (wasOpening) {
-    // What waited for the model fails with it, and one message is enough.
-    for (Asked& other : asked) other.isQuiet = other.isQuiet || other.kind != State::opening;
-    if (envelope.id == openId) {
-      openRequest.reset();
-      model.reset();
-    }
-    updateState();
-  }
   flushRecordChange();
-  const bool isSuperseded = error.code == ErrorCode::interrupted && envelope.generation != generation;
-  if (!isQuiet && !isSuperseded) Q_EMIT q->failed(error);
+  const bool isSuperseded =
+      error.code == ErrorCode::interrupted && (isBeingReplaced() || envelope.generation < generation);
+  if (was.kind == State::opening) receiveOpenError(envelope.id, message.stands);
+  if (was.kind == State::analysing && was.mayReplace) {
+    askedAnalyses.erase(envelope.generation);
+    // What was to go on with the text that was refused fails with it.
+    for (Asked& other : asked) other.isQuiet = other.isQuiet || other.kind == State::generating;
+    // It may have come while the engine was being given what is shown.
+    if (!isInEngine && asked.empty()) restoreSequence();
+  }
+  sendTileWishes();
+  sendWeightsWish();
+  if (!was.isQuiet && !isSuperseded) Q_EMIT q->failed(error);
 }
 
 void EngineClient::Private::answered(std::uint64_t id) {

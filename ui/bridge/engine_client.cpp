@@ -54,6 +54,26 @@ void EngineClient::Private::startProcess() {
   (void)started->send({0, 0, HelloMessage{protocol_version, "natscope " NATSCOPE_VERSION}});
 }
 
+void EngineClient::Private::forgetEngine() {
+  hasHello = false;
+  asked.clear();
+  askedAnalyses.clear();
+  beforeHello.clear();
+  tiles.clear();
+  weightsId = 0;
+  weightsWish.reset();
+  isInEngine = false;
+  isModelInEngine = false;
+  isRestoring = false;
+}
+
+void EngineClient::Private::forgetModel() {
+  if (model && record.size() > 0) shownFrom = origin();
+  openRequest.reset();
+  openedAs.reset();
+  model.reset();
+}
+
 void EngineClient::Private::retire() {
   if (process == nullptr) return;
   EngineProcess* const old = std::exchange(process, nullptr);
@@ -61,14 +81,7 @@ void EngineClient::Private::retire() {
   // It removes itself when it has ended; its destructor kills it when the client goes first.
   QObject::connect(old, &EngineProcess::ended, old, &QObject::deleteLater);
   old->sayBye();
-  hasHello = false;
-  asked.clear();
-  beforeHello.clear();
-  tiles.clear();
-  weightsId = 0;
-  weightsWish.reset();
-  isInEngine = false;
-  isRestoring = false;
+  forgetEngine();
 }
 
 void EngineClient::Private::processEnded(const QString& reason, bool couldStart) {
@@ -79,18 +92,16 @@ void EngineClient::Private::processEnded(const QString& reason, bool couldStart)
   EngineProcess* const old = std::exchange(process, nullptr);
   old->disconnect(q);
   old->deleteLater();
-  hasHello = false;
-  asked.clear();
-  beforeHello.clear();
-  tiles.clear();
-  weightsId = 0;
-  weightsWish.reset();
-  isInEngine = false;
-  isRestoring = false;
+  forgetEngine();
   flushRecordChange();
   QString text = reason;
+  bool isRefused = false;
   if (deathsWhileOpening >= maxDeathsWhileOpening && openRequest) {
-    openRequest.reset();
+    // The model of before is opened again, unless it is the one that does it.
+    isRefused = true;
+    openRequest = isReopening ? std::nullopt : openedAs;
+    wantsAnother = false;
+    if (!openRequest) forgetModel();
     text += QStringLiteral("; opening this model has ended %1 engines in a row, it is not tried again")
                 .arg(deathsWhileOpening);
     deathsWhileOpening = 0;
@@ -100,6 +111,7 @@ void EngineClient::Private::processEnded(const QString& reason, bool couldStart)
     const int pause = deaths <= 1 ? 0 : std::min(longestPauseMs, firstPauseMs << std::min(deaths - 2, 10));
     restartTimer.start(pause);
   }
+  if (isRefused) Q_EMIT q->modelRefused();
   Q_EMIT q->engineLost(text);
 }
 
@@ -115,8 +127,8 @@ void EngineClient::Private::updateState() {
   becomeState(model ? State::ready : State::idle);
 }
 
-std::uint64_t EngineClient::Private::ask(Message message) {
-  Envelope envelope{nextId++, generation, std::move(message)};
+std::uint64_t EngineClient::Private::ask(Message message, std::uint64_t ofGeneration) {
+  Envelope envelope{nextId++, ofGeneration, std::move(message)};
   const std::uint64_t id = envelope.id;
   if (process == nullptr || !hasHello) {
     beforeHello.push_back(std::move(envelope));
@@ -124,45 +136,57 @@ std::uint64_t EngineClient::Private::ask(Message message) {
   }
   const auto sent = process->send(envelope);
   if (!sent)
-    QTimer::singleShot(0, q, [this, id, error = sent.error()] {
-      receiveError({id, generation, StopMessage{}}, error);
+    QTimer::singleShot(0, q, [this, id, ofGeneration, error = sent.error()] {
+      receiveError({id, ofGeneration, StopMessage{}}, {error, true});
     });
   return id;
 }
 
 void EngineClient::Private::askRunning(Message message, State kind) {
   // The id is known before anything is sent: an answer may not come before the question is noted.
-  asked.push_back({nextId, kind, false});
-  ask(std::move(message));
+  const bool mayReplace = kind == State::opening || kind == State::analysing;
+  const std::uint64_t ofGeneration = mayReplace ? newestGeneration : generationToGoOn();
+  asked.push_back({nextId, kind, mayReplace, false});
+  ask(std::move(message), ofGeneration);
   updateState();
 }
 
 void EngineClient::Private::stopRunning(bool alsoOpening) {
   for (const Asked& running : std::vector<Asked>(asked)) {
-    if (alsoOpening || running.kind != State::opening) ask(StopMessage{running.id});
+    if (alsoOpening || running.kind != State::opening) ask(StopMessage{running.id}, newestGeneration);
   }
 }
 
-void EngineClient::Private::beginGeneration() {
-  ++generation;
+bool EngineClient::Private::isBeingReplaced() const {
+  return std::any_of(asked.begin(), asked.end(), [](const Asked& a) { return a.mayReplace; });
+}
+
+std::uint64_t EngineClient::Private::generationToGoOn() const {
+  return isRestoring || isBeingReplaced() ? newestGeneration : generation;
+}
+
+void EngineClient::Private::becomeGeneration(std::uint64_t next, bool isNowInEngine) {
+  generation = next;
+  std::erase_if(askedAnalyses, [next](const auto& entry) { return entry.first <= next; });
   tiles.clear();
   weightsWish.reset();
   weightsId = 0;
-  isInEngine = false;
+  isInEngine = isNowInEngine;
   isRestoring = false;
 }
 
 void EngineClient::Private::sendTileWishes() {
-  while (process != nullptr && hasHello && isInEngine) {
+  while (process != nullptr && hasHello && isInEngine && !isBeingReplaced()) {
     const auto key = tiles.take(nextId);
     if (!key) return;
-    ask(TileRequestMessage{*key});
+    ask(TileRequestMessage{*key}, generation);
   }
 }
 
 void EngineClient::Private::sendWeightsWish() {
-  if (process == nullptr || !hasHello || !isInEngine || weightsId != 0 || !weightsWish) return;
-  weightsId = ask(*std::exchange(weightsWish, std::nullopt));
+  if (process == nullptr || !hasHello || !isInEngine || isBeingReplaced() || weightsId != 0 || !weightsWish) return;
+  weightsAsked = *std::exchange(weightsWish, std::nullopt);
+  weightsId = ask(weightsAsked, generation);
 }
 
 EngineClient::EngineClient(QObject* parent) : QObject(parent), d_(std::make_unique<Private>(this)) {}
@@ -183,11 +207,11 @@ EngineClient::State EngineClient::state() const { return d_->state; }
 qint64 EngineClient::processId() const { return d_->process != nullptr ? d_->process->processId() : 0; }
 const SequenceRecord& EngineClient::record() const { return d_->record; }
 const std::optional<ModelDescription>& EngineClient::model() const { return d_->model; }
-quint64 EngineClient::generation() const { return d_->generation; }
 std::int64_t EngineClient::promptTokens() const { return d_->promptTokens; }
 const std::string& EngineClient::policy() const { return d_->policy; }
 double EngineClient::prefillSeconds() const { return d_->prefillSeconds; }
 bool EngineClient::knowsSequence() const { return d_->isInEngine; }
+bool EngineClient::isOfOpenModel() const { return d_->model && !d_->shownFrom; }
 
 bool EngineClient::isBusy() const {
   return d_->state == State::opening || d_->state == State::analysing || d_->state == State::generating;
@@ -222,8 +246,6 @@ void EngineClient::openModel(const OpenMessage& request) {
   d_->stopRunning(true);
   d_->openRequest = request;
   d_->deathsWhileOpening = 0;
-  d_->beginGeneration();
-  d_->model.reset();
   // Dead engines of another model say nothing about this one.
   if (d_->restartTimer.isActive()) {
     d_->deaths = 0;
@@ -231,6 +253,8 @@ void EngineClient::openModel(const OpenMessage& request) {
   }
   // Without an engine that has said hello it is opened when one does: see receiveHello.
   d_->isReopening = false;
+  d_->wantsAnother = true;
+  d_->openGeneration = ++d_->newestGeneration;
   if (d_->process != nullptr && d_->hasHello) {
     d_->openId = d_->nextId;
     d_->askRunning(request, State::opening);
@@ -239,8 +263,8 @@ void EngineClient::openModel(const OpenMessage& request) {
 
 void EngineClient::analyse(const AnalyseMessage& request) {
   d_->stopRunning(false);
-  d_->beginGeneration();
-  d_->lastAnalyse = request;
+  ++d_->newestGeneration;
+  d_->askedAnalyses.insert_or_assign(d_->newestGeneration, request);
   d_->askRunning(request, State::analysing);
 }
 

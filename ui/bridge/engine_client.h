@@ -31,6 +31,10 @@ namespace natscope::ui {
 /// made before the engine said hello are kept and sent then. When the engine dies, engineLost says why, everything that
 /// is mirrored stays, another engine is started (at once, then after longer and longer pauses while it keeps dying),
 /// the model is opened again, and the sequence is given to it with its roles as they were, so that it can go on.
+///
+/// What is refused changes nothing: until an analyse has begun its sequence, and until a model is open, model(),
+/// record() and maps are those of before. Where an engine had to let go of its model for one that then failed, the old
+/// one is opened again.
 class EngineClient : public QObject {
   Q_OBJECT
 
@@ -61,10 +65,11 @@ class EngineClient : public QObject {
   /// What the engine has done so far. Valid until control returns to the event loop: copy what must last longer.
   [[nodiscard]] const SequenceRecord& record() const;
   [[nodiscard]] const std::optional<ModelDescription>& model() const;
-  /// Counts sequences: grows with every analyse and openModel.
-  [[nodiscard]] quint64 generation() const;
   /// Whether the engine has the sequence that is mirrored: it can go on and draw maps. False after an engine was lost.
   [[nodiscard]] bool knowsSequence() const;
+  /// Whether what is mirrored was made by the model that is open; not so for a file's sequence that no engine has, and
+  /// after another model was opened until it has analysed something.
+  [[nodiscard]] bool isOfOpenModel() const;
   [[nodiscard]] std::int64_t promptTokens() const;
   [[nodiscard]] const std::string& policy() const;
   [[nodiscard]] double prefillSeconds() const;  ///< of the last analyse; 0 before it is ready
@@ -117,6 +122,10 @@ class EngineClient : public QObject {
   void tileArrived(const natscope::AttentionTile& tile);
   void weightsArrived(const natscope::WeightsMessage& weights);
   void failed(const natscope::Error& error);  ///< a request failed; the engine lives
+  /// Comes before failed or engineLost: the model that was asked for is not opened, and model() is what it was.
+  void modelRefused();
+  /// Comes before failed: there will be no weights for this request.
+  void weightsFailed(const natscope::WeightsRequestMessage& request, const natscope::Error& error);
   void engineLost(const QString& reason);
   void logLine(const QString& line);  ///< a line of the engine's stderr
 

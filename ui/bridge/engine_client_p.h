@@ -24,13 +24,22 @@ class EngineClient::Private {
   void updateState();  ///< from what was asked and not answered
 
   // Asking: engine_client.cpp
-  std::uint64_t ask(Message message);  ///< sends now, or when hello has come; returns the id
+  /// Sends now, or when hello has come; returns the id.
+  std::uint64_t ask(Message message, std::uint64_t ofGeneration);
   void askRunning(Message message, State kind);
   /// Sends a stop for every request that was not answered; `alsoOpening`: for one that opens the model, too.
   void stopRunning(bool alsoOpening);
   void sendTileWishes();
   void sendWeightsWish();
-  void beginGeneration();
+  /// Whether something is on its way that may replace the sequence: tiles then wait for its fate.
+  [[nodiscard]] bool isBeingReplaced() const;
+  /// Of the sequence that what is asked now would go on with.
+  [[nodiscard]] std::uint64_t generationToGoOn() const;
+  /// What is mirrored is now of this generation, and the engine has it or not.
+  void becomeGeneration(std::uint64_t next, bool isNowInEngine);
+  void forgetEngine();  ///< what a process was asked and knew
+  void openAgain();     ///< the model of before, which the engine let go of for one that failed
+  void forgetModel();   ///< none is open, nor to be opened; what is shown stays
   /// Gives the mirrored sequence to an engine that does not have it, roles and all. Does nothing where it does not fit.
   void restoreSequence();
 
@@ -38,20 +47,32 @@ class EngineClient::Private {
   void receive(const Envelope& envelope);
   void receiveHello(const HelloMessage& hello);
   void receiveOpened(const Envelope& envelope, const OpenedMessage& opened);
-  void receiveStarted(const StartedMessage& started);
+  void receiveStarted(const Envelope& envelope, const StartedMessage& started);
   void receiveReady(const Envelope& envelope, const ReadyMessage& ready);
   void finishRestoring();
-  void receiveFrames(const FramesMessage& frames);
-  void receiveError(const Envelope& envelope, const Error& error);
+  void receiveFrames(const Envelope& envelope, const FramesMessage& frames);
+  void receiveError(const Envelope& envelope, const ErrorMessage& message);
+  bool receiveQuestionError(const Envelope& envelope, const Error& error);
+  void receiveOpenError(std::uint64_t id, bool stands);
   void answered(std::uint64_t id);
   void flushRecordChange();
   void distrust(const QString& what);  ///< the engine contradicts itself: another one is needed
+
+  /// Where a sequence comes from that an engine does not have.
+  struct Origin {
+    Provenance provenance;
+    std::string modelPath;
+    std::string adapterPath;
+  };
+
+  [[nodiscard]] Origin origin() const;  ///< of what is mirrored
 
   /// A request that runs and has not been answered.
   struct Asked {
     std::uint64_t id = 0;
     State kind = State::idle;
-    bool isQuiet = false;  ///< its error follows from one that was already shown
+    bool mayReplace = false;  ///< an analyse that has not begun, or an open
+    bool isQuiet = false;     ///< its error follows from one that was already shown
   };
 
   EngineClient* const q;
@@ -68,20 +89,27 @@ class EngineClient::Private {
   QTimer restartTimer;
 
   std::uint64_t nextId = 1;
-  std::uint64_t generation = 0;
+  std::uint64_t newestGeneration = 0;      // that was asked for
+  std::uint64_t generation = 0;            // of what is mirrored: grows when an engine has begun something new
   std::vector<Asked> asked;                // in order
-  std::optional<OpenMessage> openRequest;  // to open the model again
+  std::optional<OpenMessage> openRequest;  // the model that is wanted
+  std::optional<OpenMessage> openedAs;     // the model that is, or was, open: `model`
   std::uint64_t openId = 0;                // of the last request that opens a model
   bool isReopening = false;                // and whether it opens the same one again
+  bool wantsAnother = false;               // openRequest has been neither opened nor refused
+  std::uint64_t openGeneration = 0;        // of the last openModel
+  bool isModelInEngine = false;            // the model that the engine has is `model`
   GenerateMessage lastGenerate;
-  AnalyseMessage lastAnalyse;
+  AnalyseMessage lastAnalyse;                             // of the sequence that is mirrored …
+  std::map<std::uint64_t, AnalyseMessage> askedAnalyses;  // … and those that have not begun, by generation
 
   std::optional<ModelDescription> model;
   SequenceRecord record;
-  bool isInEngine = false;              // the engine knows the sequence that is mirrored
-  bool isRestoring = false;             // it is being given to the engine again …
-  SequenceRecord restored;              // … whose answer gathers here
-  std::optional<Provenance> shownFrom;  // of a session file, until an engine has its sequence
+  bool isInEngine = false;          // the engine knows the sequence that is mirrored
+  bool isRestoring = false;         // it is being given to the engine again …
+  SequenceRecord restored;          // … whose answer gathers here
+  std::optional<Origin> shownFrom;  // of a sequence that another model made than the one that is open
+  std::uint64_t restoringGeneration = 0;
   std::int64_t promptTokens = 0;
   std::string policy;
   double prefillSeconds = 0;
@@ -91,6 +119,7 @@ class EngineClient::Private {
   TileWishes tiles;
   std::optional<WeightsRequestMessage> weightsWish;
   std::uint64_t weightsId = 0;  // of the request on its way; 0: none
+  WeightsRequestMessage weightsAsked;
 };
 
 }  // namespace natscope::ui

@@ -35,7 +35,7 @@ std::vector<ForcedRole> rolesOf(const SequenceRecord& record) {
 
 void EngineClient::Private::restoreSequence() {
   // A file's sequence goes to the weights that it was made with, and to no others: its maps would not be its own.
-  if (shownFrom && (!model || model->sha256.empty() || shownFrom->model_sha256 != model->sha256)) return;
+  if (shownFrom && (!model || model->sha256.empty() || shownFrom->provenance.model_sha256 != model->sha256)) return;
   const CacheGeometry& geometry = record.geometry();
   const std::int64_t heads = std::int64_t{geometry.layers} * geometry.kv_heads;
   if (!model || record.size() == 0 || record.size() > model->context || record.size() * heads > mostForcedRoles) return;
@@ -54,14 +54,14 @@ void EngineClient::Private::restoreSequence() {
   for (const ForcedRole& role : lastAnalyse.plan.forced) {
     if (role.position.value >= record.size()) request.plan.forced.push_back(role);
   }
-  beginGeneration();
+  restoringGeneration = ++newestGeneration;
+  isInEngine = false;
   isRestoring = true;
   askRunning(std::move(request), State::analysing);
 }
 
 void EngineClient::Private::finishRestoring() {
-  isRestoring = false;
-  isInEngine = true;
+  becomeGeneration(restoringGeneration, true);
   shownFrom.reset();
   const SequenceRecord again = std::exchange(restored, {});
   bool isSame = again.size() == record.size();
@@ -76,8 +76,6 @@ void EngineClient::Private::finishRestoring() {
     Q_EMIT q->sequenceStarted();
     Q_EMIT q->recordChanged();
   }
-  sendTileWishes();
-  sendWeightsWish();
 }
 
 Provenance EngineClient::provenance() const {
@@ -93,13 +91,18 @@ Provenance EngineClient::provenance() const {
       tokens != nullptr ? prompt_digest(*tokens) : prompt_digest(std::get<std::string>(d_->lastAnalyse.prompt));
   if (d_->shownFrom) {
     // A file's sequence that no engine has taken over: only the file knows which model it was.
-    provenance.model_sha256 = d_->shownFrom->model_sha256;
-    provenance.heads = d_->shownFrom->heads;
+    provenance.model_sha256 = d_->shownFrom->provenance.model_sha256;
+    provenance.heads = d_->shownFrom->provenance.heads;
   } else if (d_->model) {
     provenance.model_sha256 = d_->model->sha256;
     provenance.heads = d_->model->heads;
   }
   return provenance;
+}
+
+EngineClient::Private::Origin EngineClient::Private::origin() const {
+  if (shownFrom) return *shownFrom;
+  return {q->provenance(), model ? model->path : std::string(), model ? model->adapter : std::string()};
 }
 
 Session EngineClient::session() const {
@@ -112,21 +115,21 @@ Session EngineClient::session() const {
   session.policy = d_->policy;
   session.token_texts = {d_->tokenTexts.begin(), d_->tokenTexts.end()};
   session.provenance = provenance();
-  if (d_->model) {
-    session.model_path = d_->model->path;
-    session.adapter_path = d_->model->adapter;
-  }
+  const Private::Origin from = d_->origin();
+  session.model_path = from.modelPath;
+  session.adapter_path = from.adapterPath;
   return session;
 }
 
 void EngineClient::showSession(const Session& session) {
   d_->stopRunning(false);
-  d_->beginGeneration();
+  d_->becomeGeneration(++d_->newestGeneration, false);
+  d_->recordTimer.stop();
   d_->record = session.record;
   d_->promptTokens = session.prompt_tokens;
   d_->policy = session.policy;
   d_->prefillSeconds = 0;
-  d_->shownFrom = session.provenance;
+  d_->shownFrom = Private::Origin{session.provenance, session.model_path, session.adapter_path};
   d_->lastAnalyse = {};
   d_->lastAnalyse.prompt = session.prompt;
   d_->lastGenerate.sampling = session.sampling;

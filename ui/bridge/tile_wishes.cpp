@@ -23,6 +23,15 @@ std::optional<TileKey> TileWishes::take(std::uint64_t id) {
 
 bool TileWishes::answered(std::uint64_t id) { return onTheirWay_.erase(id) > 0; }
 
+bool TileWishes::again(std::uint64_t id) {
+  const auto found = onTheirWay_.find(id);
+  if (found == onTheirWay_.end()) return false;
+  const TileKey key = found->second;
+  onTheirWay_.erase(found);
+  wish(key);
+  return true;
+}
+
 void TileWishes::clear() {
   waiting_.clear();
   onTheirWay_.clear();

@@ -24,6 +24,8 @@ class TileWishes {
   std::optional<TileKey> take(std::uint64_t id);
   /// The request was answered. False when it is not one of ours.
   bool answered(std::uint64_t id);
+  /// The request came to nothing and is wished for again. False when it is not one of ours.
+  bool again(std::uint64_t id);
 
   void dropWaiting() { waiting_.clear(); }
   void clear();

@@ -13,6 +13,7 @@ QString deviceKey() { return QStringLiteral("device"); }
 QString exportKey() { return QStringLiteral("exportFolder"); }
 QString geometryKey() { return QStringLiteral("geometry"); }
 QString stateKey() { return QStringLiteral("state"); }
+QString splitterKey(const QString& name) { return QStringLiteral("splitter/") + name; }
 
 }  // namespace
 
@@ -50,6 +51,9 @@ void Settings::setExportFolder(const QString& folder) { store_->setValue(exportK
 
 QByteArray Settings::windowGeometry() const { return store_->value(geometryKey()).toByteArray(); }
 QByteArray Settings::windowState() const { return store_->value(stateKey()).toByteArray(); }
+QByteArray Settings::splitter(const QString& name) const { return store_->value(splitterKey(name)).toByteArray(); }
+void Settings::setSplitter(const QString& name, const QByteArray& state) { store_->setValue(splitterKey(name), state); }
+
 void Settings::setWindow(const QByteArray& geometry, const QByteArray& state) {
   store_->setValue(geometryKey(), geometry);
   store_->setValue(stateKey(), state);

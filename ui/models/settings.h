@@ -38,6 +38,10 @@ class Settings {
   [[nodiscard]] QByteArray windowState() const;
   void setWindow(const QByteArray& geometry, const QByteArray& state);
 
+  /// Where the parts of a panel meet: QSplitter::saveState() of the splitter of this name.
+  [[nodiscard]] QByteArray splitter(const QString& name) const;
+  void setSplitter(const QString& name, const QByteArray& state);
+
  private:
   std::unique_ptr<QSettings> store_;
 };

@@ -15,11 +15,14 @@ WeightsQueue::WeightsQueue(EngineClient& client, QObject* parent) : QObject(pare
   connect(&client_, &EngineClient::weightsArrived, this, [this](const WeightsMessage& weights) {
     if (current_ && isSame(weights.request, current_->request)) finish(weights);
   });
-  connect(&client_, &EngineClient::failed, this, [this](const Error& error) {
-    if (current_) finish(Unexpected(error));
-  });
+  connect(&client_, &EngineClient::weightsFailed, this,
+          [this](const WeightsRequestMessage& request, const Error& error) {
+            if (current_ && isSame(request, current_->request)) finish(Unexpected(error));
+          });
   connect(&client_, &EngineClient::sequenceStarted, this,
           [this] { failAll(make_error(ErrorCode::interrupted, "another text was analysed meanwhile")); });
+  connect(&client_, &EngineClient::modelOpened, this,
+          [this] { failAll(make_error(ErrorCode::interrupted, "another model was opened meanwhile")); });
   connect(&client_, &EngineClient::engineLost, this,
           [this](const QString& reason) { failAll(make_error(ErrorCode::engine_lost, reason.toStdString())); });
 }

@@ -40,11 +40,14 @@ QString endWords(StopReason reason) {
 }  // namespace
 
 Workbench::Workbench(Settings& settings, QObject* parent)
-    : QObject(parent), settings_(settings), tiles_(client_), weights_(client_) {
+    : QObject(parent), settings_(settings), search_(sequence_, selection_), tiles_(client_), weights_(client_) {
   sequence_.setSource([this]() -> const SequenceRecord& { return client_.record(); });
   connect(&client_, &EngineClient::stateChanged, this, &Workbench::stateChanged);
   connect(&client_, &EngineClient::modelOpened, this, &Workbench::onModelOpened);
   connect(&client_, &EngineClient::sequenceStarted, this, [this] {
+    // Only now is what was asked for what is shown: a text that is refused changes nothing.
+    analysedText_ = askedText_;
+    analysedPolicy_ = askedPolicy_;
     follow();
     sequence_.refresh(true);
   });
@@ -62,6 +65,7 @@ Workbench::Workbench(Settings& settings, QObject* parent)
     if (phase == ProgressPhase::prefill) say(tr("Analysing: %1 of %2 tokens").arg(done).arg(total));
   });
   connect(&client_, &EngineClient::failed, this, &Workbench::onFailed);
+  connect(&client_, &EngineClient::modelRefused, this, [this] { askedPath_.clear(); });
   connect(&client_, &EngineClient::engineLost, this, &Workbench::onLost);
   connect(&client_, &EngineClient::engineStarted, this,
           [this](const QString& program) { Q_EMIT logLine(tr("Engine started: %1").arg(program)); });
@@ -76,22 +80,23 @@ void Workbench::begin(const QStringList& engineCommand, const QString& model, co
   openModel(model);
 }
 
-void Workbench::openModel(const QString& folder) {
+void Workbench::openModel(const QString& folder) { openOn(folder, device_); }
+
+void Workbench::openOn(const QString& folder, const QString& device) {
   if (folder.isEmpty()) return;
-  modelPath_ = folder;
+  if (modelPath_.isEmpty()) modelPath_ = folder;
+  askedPath_ = folder;
+  askedDevice_ = device;
   wasLost_ = false;
   say(tr("Opening %1 …").arg(folder));
   OpenMessage request;
   request.model = folder.toStdString();
-  request.device = deviceOf(device_);
+  request.device = deviceOf(device);
   client_.openModel(request);
 }
 
 void Workbench::setDevice(const QString& device) {
-  if (device == device_) return;
-  device_ = device;
-  settings_.setDevice(device);
-  openModel(modelPath_);
+  if (device != device_) openOn(modelPath_, device);
 }
 
 void Workbench::setEngineCommand(const QStringList& command) {
@@ -103,22 +108,31 @@ void Workbench::setEngineCommand(const QStringList& command) {
 
 void Workbench::onModelOpened(const ModelDescription& model) {
   const auto path = QString::fromStdString(model.path);
+  const bool isAsked = !askedPath_.isEmpty();
+  askedPath_.clear();
+  modelPath_ = path;
+  if (isAsked && askedDevice_ != device_) {
+    device_ = askedDevice_;
+    settings_.setDevice(device_);
+  }
   settings_.addRecentModel(path);
   follow();
   say(tr("Model open: %1 layers, %2 heads, %3 KV heads").arg(model.layers).arg(model.heads).arg(model.kv_heads));
   Q_EMIT logLine(tr("Opened %1 (%2) on %3")
                      .arg(path, QString::fromStdString(model.architecture), QString::fromStdString(model.device)));
-  Q_EMIT modelOpened(model);
-  if (std::exchange(wasLost_, false)) {
+  if (isAsked) Q_EMIT modelOpened(model);
+  if (isAsked) {
+    wasLost_ = false;
+    Q_EMIT errorCleared();
+    // A session's sequence the client gives to the engine once the weights are known to be those that made it.
+    if (!isSessionShown_) analyse();
+  } else if (std::exchange(wasLost_, false)) {
     // What was shown stays on screen; the new engine is being given it.
     say(tr("Another engine is ready. What is shown stays."));
     Q_EMIT errorCleared();
-  } else if (isSessionShown_) {
-    // The client gives it to the engine once the weights are known to be those that made it.
-    Q_EMIT errorCleared();
   } else {
-    Q_EMIT errorCleared();
-    analyse();
+    // Another model could not be opened; this one is back, and so is what it had. The error stays until it is read.
+    say(tr("The model of before is open again. What is shown stays."));
   }
   Q_EMIT stateChanged();
 }
@@ -145,20 +159,26 @@ bool Workbench::needsNewSequence() const {
 }
 
 void Workbench::startSequence(Next next) {
-  if (!canAnalyse()) return;
+  if (canAnalyse()) askForSequence(next);
+}
+
+void Workbench::analyseInstead() {
+  // A model that is being opened analyses what the options say when it is open.
+  if (canAnalyse() || isRunning()) askForSequence(Next::nothing);
+}
+
+void Workbench::askForSequence(Next next) {
   const auto policy = parse_policy(options_.policy.toStdString());
   if (!policy) {
     Q_EMIT errorRaised(policy.error());
     return;
   }
   next_ = next;
-  isSessionShown_ = false;
-  analysedText_ = options_.text;
-  analysedPolicy_ = options_.policy;
+  askedText_ = options_.text;
+  askedPolicy_ = options_.policy;
   AnalyseMessage request;
   request.prompt = options_.text.toStdString();
   request.plan.policy = *policy;
-  Q_EMIT errorCleared();
   client_.analyse(request);
 }
 
@@ -196,6 +216,8 @@ void Workbench::stop() {
 }
 
 void Workbench::onAnalysed() {
+  isSessionShown_ = false;
+  Q_EMIT errorCleared();
   say(tr("%1 analysed").arg(tokensInWords(client_.promptTokens())));
   const Next next = std::exchange(next_, Next::nothing);
   if (next == Next::generate) sendGenerate();
@@ -210,10 +232,10 @@ void Workbench::onRestored() {
 void Workbench::showSession(const Session& session) {
   next_ = Next::nothing;
   isSessionShown_ = true;
-  analysedText_ = QString::fromStdString(session.prompt);
-  analysedPolicy_ = QString::fromStdString(session.policy);
-  options_.text = analysedText_;
-  options_.policy = analysedPolicy_;
+  askedText_ = QString::fromStdString(session.prompt);
+  askedPolicy_ = QString::fromStdString(session.policy);
+  options_.text = askedText_;
+  options_.policy = askedPolicy_;
   options_.sampling = session.sampling;
   options_.maxNewTokens = session.max_new_tokens;
   Q_EMIT errorCleared();
@@ -239,6 +261,8 @@ void Workbench::onFailed(const Error& error) {
     return;
   }
   next_ = Next::nothing;
+  askedText_ = analysedText_;
+  askedPolicy_ = analysedPolicy_;
   say(QString());
   Q_EMIT logLine(QString::fromStdString(format_error_line(error)));
   Q_EMIT errorRaised(error);

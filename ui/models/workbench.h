@@ -9,6 +9,7 @@
 #include "ui/models/selection.h"
 #include "ui/models/sequence_model.h"
 #include "ui/models/settings.h"
+#include "ui/models/token_search.h"
 #include "ui/models/weights_queue.h"
 
 namespace natscope::ui {
@@ -26,6 +27,7 @@ class Workbench : public QObject {
   [[nodiscard]] EngineClient& client() { return client_; }
   [[nodiscard]] SequenceModel& sequence() { return sequence_; }
   [[nodiscard]] Selection& selection() { return selection_; }
+  [[nodiscard]] TokenSearch& search() { return search_; }
   [[nodiscard]] EngineTileSource& tiles() { return tiles_; }
   [[nodiscard]] WeightsQueue& weights() { return weights_; }
   [[nodiscard]] Settings& settings() { return settings_; }
@@ -41,7 +43,10 @@ class Workbench : public QObject {
   /// Tokens a second of the last prefill and of the latest steps; 0 where there was none.
   [[nodiscard]] double prefillRate() const;
   [[nodiscard]] double decodeRate() const;
+  /// Of the model that is open; while the first one is being opened, of that.
   [[nodiscard]] const QString& modelPath() const { return modelPath_; }
+  /// "auto", "cpu" or "cuda": as it was chosen, and while a model is being opened, as that one is.
+  [[nodiscard]] const QString& device() const { return askedPath_.isEmpty() ? device_ : askedDevice_; }
   [[nodiscard]] const QString& statusText() const { return status_; }
   /// The prompt that the present sequence began with.
   [[nodiscard]] const QString& analysedText() const { return analysedText_; }
@@ -55,6 +60,8 @@ class Workbench : public QObject {
   /// Shows a session file's sequence. The open model goes on with it where it is the one that made it.
   void showSession(const natscope::Session& session);
   void analyse();
+  /// As analyse(), but what runs is stopped for it, and a model that is being opened is waited for.
+  void analyseInstead();
   void generate();
   void continueGenerating();
   void step();
@@ -72,6 +79,7 @@ class Workbench : public QObject {
   enum class Next { nothing, generate, step };
 
   void startSequence(Next next);
+  void askForSequence(Next next);
   void sendGenerate();
   void onModelOpened(const ModelDescription& model);
   void onAnalysed();
@@ -81,19 +89,25 @@ class Workbench : public QObject {
   void follow();
   void say(const QString& status);
   [[nodiscard]] bool needsNewSequence() const;
+  void openOn(const QString& folder, const QString& device);
 
   Settings& settings_;
   EngineClient client_;
   SequenceModel sequence_;
   Selection selection_;
+  TokenSearch search_;
   EngineTileSource tiles_;
   WeightsQueue weights_;
   PromptOptions options_;
   QString modelPath_;
   QString device_ = QStringLiteral("auto");
   QString status_;
-  QString analysedText_;
+  QString analysedText_;  // of the sequence that is shown …
   QString analysedPolicy_;
+  QString askedText_;  // … and of the one that was asked for, which may be refused
+  QString askedPolicy_;
+  QString askedPath_;  // the model that is being opened, and where
+  QString askedDevice_;
   bool wasLost_ = false;
   bool isSessionShown_ = false;
   Next next_ = Next::nothing;

@@ -11,6 +11,8 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "ui/panels/flow_layout.h"
+
 namespace natscope::ui {
 
 AttentionPanel::AttentionPanel(Workbench& workbench, QWidget* parent)
@@ -48,14 +50,20 @@ AttentionPanel::AttentionPanel(Workbench& workbench, QWidget* parent)
   whole->setObjectName(QStringLiteral("framed"));
   whole->setToolTip(tr("Show the whole map (0, or double click)"));
 
-  auto* const bar = new QHBoxLayout;
+  auto* const bar = new FlowLayout;
   bar->setContentsMargins(8, 5, 8, 2);
   bar->setSpacing(6);
+  // A label stays with its field when the row goes on below.
   const auto add = [&](const QString& label, QWidget* field) {
-    auto* const words = new QLabel(label, this);
+    auto* const both = new QWidget(this);
+    auto* const words = new QLabel(label, both);
     words->setObjectName(QStringLiteral("muted"));
-    bar->addWidget(words);
-    bar->addWidget(field);
+    auto* const line = new QHBoxLayout(both);
+    line->setContentsMargins(0, 0, 0, 0);
+    line->setSpacing(6);
+    line->addWidget(words);
+    line->addWidget(field);
+    bar->addWidget(both);
   };
   add(tr("layer"), layer_);
   add(tr("head"), head_);
@@ -64,7 +72,6 @@ AttentionPanel::AttentionPanel(Workbench& workbench, QWidget* parent)
   bar->addWidget(value_);
   bar->addWidget(colours_);
   bar->addWidget(hideSink_);
-  bar->addStretch(1);
   bar->addWidget(whole);
   auto* const layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
@@ -81,6 +88,7 @@ AttentionPanel::AttentionPanel(Workbench& workbench, QWidget* parent)
           [this](int layer) { workbench_.selection().setLayer(LayerId(layer)); });
   connect(head_, &QSpinBox::valueChanged, this, [this](int head) { workbench_.selection().setHead(HeadId(head)); });
   connect(&workbench_.selection(), &Selection::headChanged, this, &AttentionPanel::followSelection);
+  connect(&workbench_.search(), &TokenSearch::jumped, map_, &AttentionMapView::showKey);
   followSelection();
   applyStyle();
 }

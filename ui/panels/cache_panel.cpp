@@ -14,6 +14,7 @@ CachePanel::CachePanel(Workbench& workbench, QWidget* parent) : QWidget(parent) 
   setObjectName(QStringLiteral("panel"));
   setAttribute(Qt::WA_StyledBackground);
   auto* const parts = new QSplitter(this);
+  parts->setObjectName(QStringLiteral("cacheParts"));  // under which its positions are remembered
   parts->setChildrenCollapsible(false);
   parts->addWidget(new CacheChartView(workbench.sequence(), workbench.selection(), parts));
   parts->addWidget(new HeadBarsView(workbench.sequence(), workbench.selection(), parts));

@@ -44,6 +44,7 @@ JobsPanel::JobsPanel(JobDesk& desk, QWidget* parent)
   auto* const layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
   auto* const split = new QSplitter(Qt::Horizontal, this);
+  split->setObjectName(QStringLiteral("jobParts"));  // under which its positions are remembered
   layout->addWidget(split);
   split->addWidget(makeSide());
   split->addWidget(tabs_);

@@ -7,7 +7,6 @@
 #include <QFormLayout>
 #include <QLabel>
 #include <QLineEdit>
-#include <QPlainTextEdit>
 #include <QRegularExpressionValidator>
 #include <QSpinBox>
 #include <QVBoxLayout>
@@ -30,7 +29,7 @@ QDoubleSpinBox* number(QWidget* parent, double from, double to, double step, dou
 
 PromptPanel::PromptPanel(QWidget* parent)
     : QWidget(parent),
-      prompt_(new QPlainTextEdit(this)),
+      prompt_(new PromptEdit(this)),
       greedy_(new QCheckBox(tr("greedy"), this)),
       temperature_(number(this, 0.01, 10, 0.05, 0.8, tr("Below 1: safer, above 1: more surprising"))),
       topK_(new QSpinBox(this)),
@@ -96,6 +95,7 @@ PromptPanel::PromptPanel(QWidget* parent)
     Q_EMIT changed();
   });
   connect(prompt_, &QPlainTextEdit::textChanged, this, &PromptPanel::changed);
+  connect(prompt_, &PromptEdit::fileDropped, this, &PromptPanel::fileDropped);
   for (QDoubleSpinBox* const box : {temperature_, topP_, minP_, penalty_})
     connect(box, &QDoubleSpinBox::valueChanged, this, &PromptPanel::changed);
   for (QSpinBox* const box : {topK_, length_}) connect(box, &QSpinBox::valueChanged, this, &PromptPanel::changed);

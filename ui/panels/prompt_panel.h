@@ -5,11 +5,11 @@
 
 #include "core/protocol/model_description.h"
 #include "ui/models/prompt_options.h"
+#include "ui/panels/prompt_edit.h"
 
 class QCheckBox;
 class QComboBox;
 class QDoubleSpinBox;
-class QPlainTextEdit;
 class QSpinBox;
 class QLineEdit;
 
@@ -31,11 +31,12 @@ class PromptPanel : public QWidget {
  Q_SIGNALS:
   void changed();
   void analyseWanted();
+  void fileDropped(const QString& path);  ///< on the editor
 
  private:
   void setSampling(const SamplingOptions& sampling);
 
-  QPlainTextEdit* prompt_;
+  PromptEdit* prompt_;
   QCheckBox* greedy_;
   QDoubleSpinBox* temperature_;
   QSpinBox* topK_;

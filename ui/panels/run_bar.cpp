@@ -9,6 +9,8 @@
 #include <algorithm>
 
 #include "ui/models/model_label.h"
+#include "ui/models/run_facts.h"
+#include "ui/panels/labelled_value.h"
 #include "ui/theme/icons.h"
 #include "ui/theme/theme.h"
 
@@ -21,11 +23,6 @@ QLocale plain() { return QLocale(QLocale::English, QLocale::UnitedStates); }
 QString rate(double tokensPerSecond) {
   return tokensPerSecond > 0 ? plain().toString(tokensPerSecond, 'f', tokensPerSecond < 10 ? 1 : 0)
                              : QStringLiteral("–");
-}
-
-QString pair(const QString& label, const QString& value) {
-  const QString muted = ThemeSwitch::instance().colours().muted.name();
-  return QStringLiteral("<span style='color:%1'>%2</span> <b>%3</b>").arg(muted, label, value);
 }
 
 }  // namespace
@@ -84,17 +81,17 @@ void RunBar::refresh() {
   model_->setText((folder.isEmpty() ? tr("no model") : folder) + QStringLiteral("  ▾"));
   const SequenceRecord& record = client.record();
   const qint64 context = client.model() ? client.model()->context : 0;
-  const QString held =
-      record.size() > 0 ? QString::number(100 * record.frames().back().counts.fraction, 'f', 1) + QStringLiteral(" %")
-                        : QStringLiteral("–");
+  const RunFact held = cacheFact(record);
+  setDevice(workbench_.device());
   numbers_->setText(
-      QStringList{pair(tr("prefill"), rate(workbench_.prefillRate()) + tr(" tok/s")),
-                  pair(tr("decode"), rate(workbench_.decodeRate()) + tr(" tok/s")),
-                  pair(tr("context"), plain().toString(record.size()) + QStringLiteral(" / ") +
-                                          (context > 0 ? plain().toString(context) : QStringLiteral("–"))),
-                  pair(tr("KV"), held)}
+      QStringList{labelledValue(tr("prefill"), rate(workbench_.prefillRate()) + tr(" tok/s")),
+                  labelledValue(tr("decode"), rate(workbench_.decodeRate()) + tr(" tok/s")),
+                  labelledValue(tr("context"), plain().toString(record.size()) + QStringLiteral(" / ") +
+                                                   (context > 0 ? plain().toString(context) : QStringLiteral("–"))),
+                  labelledValue(held.label, held.value)}
           .join(QStringLiteral("&nbsp;&nbsp;&nbsp;")) +
       QStringLiteral("&nbsp;&nbsp;"));
+  numbers_->setToolTip(held.meaning);
 }
 
 }  // namespace natscope::ui

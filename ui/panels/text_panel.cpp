@@ -2,9 +2,10 @@
 #include "ui/panels/text_panel.h"
 
 #include <QComboBox>
-#include <QHBoxLayout>
 #include <QLabel>
 #include <QVBoxLayout>
+
+#include "ui/panels/flow_layout.h"
 
 namespace natscope::ui {
 
@@ -12,21 +13,23 @@ TextPanel::TextPanel(Workbench& workbench, QWidget* parent)
     : QWidget(parent),
       workbench_(workbench),
       text_(new TokenTextView(workbench.sequence(), workbench.selection(), this)),
-      colouring_(new QComboBox(this)) {
+      colouring_(new QComboBox(this)),
+      search_(new SearchBar(workbench.search(), this)) {
   setObjectName(QStringLiteral("panel"));
   setAttribute(Qt::WA_StyledBackground);
   colouring_->addItems({tr("role in the chosen head"), tr("share of heads that hold it")});
   auto* const legend = new QLabel(this);
   legend->setObjectName(QStringLiteral("muted"));
-  auto* const bar = new QHBoxLayout;
+  auto* const bar = new FlowLayout;
   bar->setContentsMargins(8, 5, 8, 2);
   bar->setSpacing(12);
   bar->addWidget(colouring_);
-  bar->addWidget(legend, 1);
+  bar->addWidget(legend);
   auto* const layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
   layout->setSpacing(0);
   layout->addLayout(bar);
+  layout->addWidget(search_);
   layout->addWidget(text_, 1);
 
   const auto explain = [this, legend] {
@@ -40,8 +43,11 @@ TextPanel::TextPanel(Workbench& workbench, QWidget* parent)
   });
   connect(&workbench_.client(), &EngineClient::analysed, this,
           [this] { text_->setPromptTokens(workbench_.client().promptTokens()); });
+  text_->setSearch(workbench_.search());
   explain();
 }
+
+void TextPanel::beginSearch() { search_->begin(); }
 
 void TextPanel::toggleColouring() { colouring_->setCurrentIndex(1 - colouring_->currentIndex()); }
 

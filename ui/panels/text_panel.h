@@ -4,6 +4,7 @@
 #include <QWidget>
 
 #include "ui/models/workbench.h"
+#include "ui/panels/search_bar.h"
 #include "ui/views/token_text_view.h"
 
 class QComboBox;
@@ -18,11 +19,13 @@ class TextPanel : public QWidget {
   explicit TextPanel(Workbench& workbench, QWidget* parent = nullptr);
 
   void toggleColouring();
+  void beginSearch();
 
  private:
   Workbench& workbench_;
   TokenTextView* text_;
   QComboBox* colouring_;
+  SearchBar* search_;
 };
 
 }  // namespace natscope::ui

@@ -102,6 +102,13 @@ void AttentionMapView::showWhole() {
   update();
 }
 
+void AttentionMapView::showKey(TokenPos key) {
+  if (key.value >= transform_.firstKey() && key.value < transform_.endKey()) return;
+  transform_.centreOn({(transform_.firstQuery() + transform_.endQuery()) / 2, key.value});
+  tiles_.dropPending();
+  update();
+}
+
 void AttentionMapView::zoomBy(double factor) {
   transform_.zoomAt(transform_.viewport().center(), factor);
   tiles_.dropPending();

@@ -35,6 +35,8 @@ class AttentionMapView : public QWidget {
   [[nodiscard]] QSize minimumSizeHint() const override { return {300, 190}; }
 
   void showWhole();
+  /// Brings a key's column into sight; the queries that are shown stay.
+  void showKey(natscope::TokenPos key);
   /// Zooms about the middle of the view.
   void zoomBy(double factor);
 

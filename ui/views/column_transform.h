@@ -45,6 +45,12 @@ class ColumnTransform {
     first_ -= pixels / scale_;
     settle();
   }
+  /// Pans so that the token is in sight, in the middle where it was not.
+  void reveal(std::int64_t token) {
+    if (xOf(static_cast<double>(token)) >= left_ && xOf(static_cast<double>(token) + 1) <= left_ + width_) return;
+    first_ = static_cast<double>(token) + 0.5 - width_ / scale_ / 2;
+    settle();
+  }
   void showWhole() {
     isWhole_ = true;
     settle();

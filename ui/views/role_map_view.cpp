@@ -22,6 +22,7 @@ constexpr double letterPitch = 9;
 constexpr double wheelStep = 120;
 constexpr double zoomPerStep = 1.25;
 constexpr double clickSlack = 4;
+constexpr double foundHeight = 4;
 
 QFont smallFont(const QPainter& painter, int pixels) {
   QFont font = painter.font();
@@ -43,6 +44,15 @@ RoleMapView::RoleMapView(SequenceModel& sequence, Selection& selection, QWidget*
   connect(&selection_, &Selection::changed, this, qOverload<>(&QWidget::update));
   connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, qOverload<>(&QWidget::update));
   follow();
+}
+
+void RoleMapView::setSearch(TokenSearch& search) {
+  search_ = &search;
+  connect(search_, &TokenSearch::changed, this, qOverload<>(&QWidget::update));
+  connect(search_, &TokenSearch::jumped, this, [this](TokenPos position) {
+    columns_.reveal(position.value);
+    update();
+  });
 }
 
 int RoleMapView::rows() const {
@@ -86,6 +96,7 @@ void RoleMapView::paintEvent(QPaintEvent*) {
   drawCells(painter);
   drawLetters(painter);
   drawLabels(painter);
+  drawFound(painter);
   drawSelection(painter);
   drawLegend(painter);
 }
@@ -166,6 +177,21 @@ void RoleMapView::drawLabels(QPainter& painter) const {
     const double x = columns_.xOf(static_cast<double>(tick) + 0.5);
     painter.drawLine(QPointF(x, drawn.top() - 4), QPointF(x, drawn.top() - 1));
     painter.drawText(QRectF(x - 30, 0, 60, drawn.top() - 5), Qt::AlignHCenter | Qt::AlignBottom, QString::number(tick));
+  }
+}
+
+/// A bar over the columns of each match, on the axis; at least two pixels wide, so that none is lost in a long text.
+void RoleMapView::drawFound(QPainter& painter) const {
+  if (search_ == nullptr) return;
+  const QRectF drawn = area();
+  for (const TokenSearch::Match& match : search_->matches()) {
+    const double from = columns_.xOf(match.first.value);
+    const double to = columns_.xOf(match.last.value + 1.0);
+    if (to < drawn.left() || from > drawn.right()) continue;
+    const double start = std::max(from, drawn.left());
+    painter.fillRect(
+        QRectF(start, drawn.top() - foundHeight, std::max(2.0, std::min(to, drawn.right()) - start), foundHeight),
+        ThemeSwitch::instance().colours().text);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "ui/models/selection.h"
 #include "ui/models/sequence_model.h"
+#include "ui/models/token_search.h"
 #include "ui/views/column_transform.h"
 
 namespace natscope::ui {
@@ -19,6 +20,9 @@ class RoleMapView : public QWidget {
 
   [[nodiscard]] QSize sizeHint() const override { return {560, 280}; }
   [[nodiscard]] QSize minimumSizeHint() const override { return {240, 120}; }
+
+  /// Marks what is found on the axis, and brings what was gone to into sight.
+  void setSearch(TokenSearch& search);
 
   struct Cell {
     int row = 0;  ///< layer * KV heads + KV head
@@ -46,10 +50,12 @@ class RoleMapView : public QWidget {
   void drawLetters(QPainter& painter) const;
   void drawLabels(QPainter& painter) const;
   void drawSelection(QPainter& painter) const;
+  void drawFound(QPainter& painter) const;
   void drawLegend(QPainter& painter) const;
 
   SequenceModel& sequence_;
   Selection& selection_;
+  TokenSearch* search_ = nullptr;
   ColumnTransform columns_;
   QPointF pressedAt_;
   QPointF lastAt_;

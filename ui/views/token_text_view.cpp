@@ -60,6 +60,21 @@ void TokenTextView::setPromptTokens(qint64 tokens) {
   viewport()->update();
 }
 
+void TokenTextView::setSearch(TokenSearch& search) {
+  search_ = &search;
+  connect(search_, &TokenSearch::changed, viewport(), qOverload<>(&QWidget::update));
+  connect(search_, &TokenSearch::jumped, this, &TokenTextView::showToken);
+}
+
+void TokenTextView::showToken(TokenPos position) {
+  const auto token = static_cast<std::size_t>(position.value);
+  if (position.value < 0 || token >= flow_.size()) return;
+  const QRectF place = flow_.rectOf(token).translated(0, margin);
+  QScrollBar* const bar = verticalScrollBar();
+  if (place.top() >= bar->value() && place.bottom() <= bar->value() + viewport()->height()) return;
+  bar->setValue(static_cast<int>(place.center().y() - viewport()->height() / 2.0));
+}
+
 void TokenTextView::extend() {
   const bool wasAtEnd = verticalScrollBar()->value() == verticalScrollBar()->maximum();
   const auto size = static_cast<std::size_t>(sequence_.size());
@@ -139,12 +154,23 @@ void TokenTextView::drawToken(QPainter& painter, std::size_t token, const QRectF
     painter.setPen(QPen(theme.accent, 2));
     painter.drawLine(QPointF(rect.left(), rect.top()), QPointF(rect.left(), rect.bottom() - 1));
   }
+  if (search_ != nullptr && search_->isFound(position)) drawFound(painter, position, body.adjusted(0, -0.5, 0, 0.5));
   const bool isShown = selection_.token() == position;
   if (!isShown && !selection_.isPinned(position) && selection_.query() != position) return;
   painter.setBrush(Qt::NoBrush);
   painter.setPen(QPen(theme.crosshair, isShown ? 2 : 1,
                       selection_.query() == position && !isShown ? Qt::DashLine : Qt::SolidLine));
   painter.drawRoundedRect(body, 2, 2);
+}
+
+/// A frame round what is found, open where the next token belongs to it; neither in a role's colour nor the
+/// selection's.
+void TokenTextView::drawFound(QPainter& painter, TokenPos position, const QRectF& frame) const {
+  painter.setPen(QPen(ThemeSwitch::instance().colours().text, 1.4));
+  painter.drawLine(frame.topLeft(), frame.topRight());
+  painter.drawLine(frame.bottomLeft(), frame.bottomRight());
+  if (!search_->isFound(TokenPos(position.value - 1))) painter.drawLine(frame.topLeft(), frame.bottomLeft());
+  if (!search_->isFound(TokenPos(position.value + 1))) painter.drawLine(frame.topRight(), frame.bottomRight());
 }
 
 std::optional<TokenPos> TokenTextView::tokenAt(QPointF at) const {

@@ -5,6 +5,7 @@
 
 #include "ui/models/selection.h"
 #include "ui/models/sequence_model.h"
+#include "ui/models/token_search.h"
 #include "ui/views/token_flow.h"
 
 namespace natscope::ui {
@@ -26,6 +27,10 @@ class TokenTextView : public QAbstractScrollArea {
   /// Tokens from here on were generated.
   void setPromptTokens(qint64 tokens);
 
+  /// Marks what is found, and brings what was gone to into sight.
+  void setSearch(TokenSearch& search);
+  void showToken(natscope::TokenPos position);
+
   [[nodiscard]] QSize sizeHint() const override { return {480, 240}; }
 
  protected:
@@ -39,10 +44,12 @@ class TokenTextView : public QAbstractScrollArea {
   void extend();
   void relayout();
   void drawToken(QPainter& painter, std::size_t token, const QRectF& rect) const;
+  void drawFound(QPainter& painter, TokenPos position, const QRectF& frame) const;
   [[nodiscard]] std::optional<TokenPos> tokenAt(QPointF at) const;
 
   SequenceModel& sequence_;
   Selection& selection_;
+  TokenSearch* search_ = nullptr;
   TokenFlow flow_;
   TextColouring colouring_ = TextColouring::role;
   qint64 promptTokens_ = 0;

@@ -209,14 +209,15 @@ TEST_CASE("help and version go to stdout with code 0") {
 
 TEST_CASE("info names every field of the contract") {
   const auto info = cli_json({"info"});
-  for (const char* field :
-       {"architecture", "layers", "heads", "kv_heads", "head_dim", "hidden", "vocab", "context", "window",
-        "global_bias", "nats", "parameters", "weight_bytes", "kv_bytes_per_token", "dtype", "tokenizer", "adapter"}) {
+  for (const char* field : {"architecture", "layers", "heads", "kv_heads", "head_dim", "hidden", "vocab", "context",
+                            "window", "global_bias", "nats", "parameters", "weight_bytes", "kv_bytes_per_token",
+                            "dtype", "tokenizer", "adapter", "sparse_regularized_value", "training_policy"}) {
     CAPTURE(field);
     CHECK(info.contains(field));
   }
   CHECK(info["nats"] == true);
   CHECK(info["adapter"].is_null());
+  CHECK(info["sparse_regularized_value"] == 5e-9);
   const std::int64_t heads = info["layers"].get<std::int64_t>() * info["kv_heads"].get<std::int64_t>();
   CHECK(info["kv_bytes_per_token"] == heads * info["head_dim"].get<std::int64_t>() * 2 * 4);
   const auto narrow = cli_json({"info", "--dtype", "bfloat16"});

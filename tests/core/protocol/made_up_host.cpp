@@ -38,9 +38,10 @@ Expected<void> pass_time(std::chrono::milliseconds time, const std::stop_token& 
 
 Expected<ModelDescription> MadeUpHost::open(const OpenMessage& request, std::stop_token stop) {
   if (tiles_running > 0) was_disturbed = true;
-  is_open_ = false;
-  NATSCOPE_CHECK(pass_time(token_time, stop));
   if (request.model == "missing") return fail(ErrorCode::file_not_found, "there is no folder “missing”");
+  is_open_ = false;  // from here on there is no way back
+  NATSCOPE_CHECK(pass_time(token_time, stop));
+  if (request.model == "too large") return fail(ErrorCode::out_of_memory, "no memory for it");
   is_open_ = true;
   for (const Message& sample : sample_messages()) {
     if (const auto* opened = std::get_if<OpenedMessage>(&sample)) {

@@ -19,6 +19,7 @@ class MadeUpHost : public EngineHost {
 
   [[nodiscard]] std::string program() const override { return "made-up 1"; }
   [[nodiscard]] Expected<ModelDescription> open(const OpenMessage& request, std::stop_token stop) override;
+  [[nodiscard]] bool is_open() const override { return is_open_; }
   [[nodiscard]] std::function<std::string()> identity() const override;
   [[nodiscard]] Expected<StartedMessage> start(const AnalyseMessage& request) override;
   [[nodiscard]] Expected<double> prefill(std::function<void(std::int64_t, std::int64_t)> on_progress,

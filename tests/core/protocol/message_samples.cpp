@@ -37,6 +37,8 @@ std::vector<Message> sample_messages() {
   model.nats = true;
   model.window = 16;
   model.global_bias = 0.1;
+  model.lambda = 3e-7;
+  model.training_policy = "streaming:2,64";
   model.parameters = 5'500'000;
   model.weight_bytes = 11'000'000;
   model.kv_bytes_per_token = 6144;
@@ -77,7 +79,7 @@ std::vector<Message> sample_messages() {
           FinishedMessage{StopReason::stop_string, 17, "text", 1.25},
           TileMessage{{tile, 512, 2, 2, {0.5F, 0, 0.25F, 1}, {0.25F, 0, 0.125F, 1}, {1, 0, 0.5F, 1}}},
           WeightsMessage{rectangle, {0.25F, 0.75F}, {1, 1}},
-          ErrorMessage{make_error(ErrorCode::bad_head, "there is no head 9", "heads are 0 … 3")}};
+          ErrorMessage{make_error(ErrorCode::bad_head, "there is no head 9", "heads are 0 … 3"), true}};
 }
 
 }  // namespace natscope::test

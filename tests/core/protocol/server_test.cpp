@@ -167,6 +167,42 @@ TEST_CASE("errors of the engine are answers, not ends") {
   CHECK(talk.exit_code() == 0);
 }
 
+TEST_CASE("what is refused leaves model and sequence as they were") {
+  MadeUpHost host;
+  Conversation talk(host);
+  open_model(talk);
+  (void)talk.wait_for<OpenedMessage>();
+  talk.send(3, 2, prompt("abc"));
+  (void)talk.wait_for<ReadyMessage>();
+  const auto goes_on = [&](std::uint64_t id) {
+    talk.send(id, 2, TileRequestMessage{{LayerId(0), HeadId(0), 0, 0, 0}});
+    CHECK(talk.wait_for<TileMessage>().first.id == id);
+    talk.send(id + 1, 2, StepMessage{});
+    CHECK(talk.wait_for<FinishedMessage>().first.id == id + 1);
+  };
+  talk.send(4, 3, prompt(""));
+  talk.send(5, 3, GenerateMessage{});  // was to go on with the text that is refused
+  const auto empty = talk.wait_for<ErrorMessage>();
+  CHECK(empty.first.id == 4);
+  CHECK(empty.second.error.code == ErrorCode::bad_text);
+  CHECK(empty.second.stands);
+  const auto behind = talk.wait_for<ErrorMessage>();
+  CHECK(behind.first.id == 5);
+  CHECK(behind.second.error.code == ErrorCode::interrupted);
+  goes_on(10);
+  talk.send(6, 4, OpenMessage{"missing", {}, Device::automatic, {}, 0, 0});
+  const auto missing = talk.wait_for<ErrorMessage>();
+  CHECK(missing.second.error.code == ErrorCode::file_not_found);
+  CHECK(missing.second.stands);
+  goes_on(20);
+  // One that fails when the old model is gone says so.
+  talk.send(7, 5, OpenMessage{"too large", {}, Device::automatic, {}, 0, 0});
+  const auto large = talk.wait_for<ErrorMessage>();
+  CHECK(large.second.error.code == ErrorCode::out_of_memory);
+  CHECK_FALSE(large.second.stands);
+  CHECK(talk.exit_code() == 0);
+}
+
 TEST_CASE("a broken frame is answered with an error frame, and the server ends with its code") {
   struct Case {
     const char* what;

@@ -20,6 +20,8 @@ ClientWatch::ClientWatch(const QStringList& commandLine) {
     lastFinished = result;
     note("finished");
   });
+  connect(&client, &EngineClient::modelRefused, this, [note] { note("refused"); });
+  connect(&client, &EngineClient::weightsFailed, this, [this] { ++weightsFailures; });
   connect(&client, &EngineClient::failed, this, [this, note](const Error& error) {
     errors.push_back(error);
     note("failed");

@@ -22,6 +22,7 @@ class ClientWatch : public QObject {
   std::vector<Error> errors;
   std::vector<AttentionTile> tiles;
   std::vector<WeightsMessage> weights;
+  int weightsFailures = 0;
   std::optional<FinishedMessage> lastFinished;
 
   /// Runs the event loop until `done`, or fails after a while.

@@ -127,6 +127,86 @@ class EngineClientTest : public QObject {
     QVERIFY(!watch.client.model());
   }
 
+  void aRefusedTextChangesNothing() {
+    ClientWatch watch(fake(QStringLiteral("slow_tiles"), 60));
+    QVERIFY(watch.makeReady("m", "abcde"));
+    watch.events.clear();
+    // One tile is on its way and others wait when the text comes: all of them still come, and weights do.
+    for (int i = 0; i < 6; ++i) watch.client.requestTile(tile(i));
+    watch.client.requestWeights({LayerId(0), HeadId(0), TokenPos(0), TokenPos(0), 1, 3});
+    QTest::qWait(20);
+    watch.client.analyse({std::string(), {}, 512, 0});
+    watch.client.generate(tokens(5));  // was to go on with it
+    QVERIFY(watch.waitForEvent(QStringLiteral("failed")));
+    QCOMPARE(watch.errors[0].code, ErrorCode::bad_text);
+    QCOMPARE(watch.client.record().size(), 5);
+    QVERIFY(watch.client.knowsSequence());
+    QVERIFY(ClientWatch::waitFor([&] { return watch.tiles.size() == 6 && watch.weights.size() == 1; }));
+    QCOMPARE(watch.client.state(), EngineClient::State::ready);
+    QCOMPARE(watch.errors.size(), std::size_t{1});
+    QVERIFY(!watch.events.contains(QStringLiteral("sequence")));
+    QVERIFY(!watch.events.contains(QStringLiteral("finished")));
+    watch.client.generate(tokens(3));
+    QVERIFY(watch.waitForEvent(QStringLiteral("finished")));
+    QCOMPARE(watch.client.record().size(), 8);
+    watch.events.clear();
+    watch.client.analyse({std::string("abcd"), {}, 512, 0});
+    QVERIFY(watch.waitForEvent(QStringLiteral("analysed")));
+    QCOMPARE(watch.client.record().size(), 4);
+  }
+
+  void aModelThatIsNotOpenedLeavesTheOldOne_data() {
+    QTest::addColumn<QString>("name");
+    QTest::addColumn<bool>("isReopened");
+    QTest::newRow("refused before the old one was let go") << QStringLiteral("missing") << false;
+    QTest::newRow("failed afterwards") << QStringLiteral("too large") << true;
+  }
+  void aModelThatIsNotOpenedLeavesTheOldOne() {
+    QFETCH(QString, name);
+    QFETCH(bool, isReopened);
+    ClientWatch watch(fake(QStringLiteral("good")));
+    QVERIFY(watch.makeReady("m", "abcde"));
+    watch.client.generate(tokens(3));
+    QVERIFY(watch.waitForEvent(QStringLiteral("finished")));
+    watch.events.clear();
+    watch.client.openModel({name.toStdString(), {}, Device::automatic, {}, 0, 0});
+    QVERIFY(watch.waitForEvent(QStringLiteral("failed")));
+    QVERIFY(watch.events.contains(QStringLiteral("refused")));
+    QCOMPARE(watch.client.model()->path, std::string("m"));
+    QCOMPARE(watch.client.record().size(), 8);
+    if (isReopened) QVERIFY(watch.waitForEvent(QStringLiteral("restored")));
+    QCOMPARE(watch.events.contains(QStringLiteral("reopened")), isReopened);
+    QVERIFY(watch.client.knowsSequence());
+    QVERIFY(watch.client.isOfOpenModel());
+    QCOMPARE(watch.errors.size(), std::size_t{1});
+    watch.client.requestTile(tile(0));
+    QVERIFY(ClientWatch::waitFor([&] { return !watch.tiles.empty(); }));
+    watch.events.clear();
+    watch.client.generate(tokens(2));
+    QVERIFY(watch.waitForEvent(QStringLiteral("finished")));
+    QCOMPARE(watch.client.record().size(), 10);
+    // And the next one that can be opened is.
+    watch.client.openModel({"n", {}, Device::automatic, {}, 0, 0});
+    QVERIFY(watch.waitForEvent(QStringLiteral("opened")));
+    QCOMPARE(watch.client.model()->path, std::string("n"));
+    QVERIFY(!watch.client.isOfOpenModel());
+    QCOMPARE(watch.client.session().model_path, std::string("m"));
+  }
+
+  void ofTwoModelsTheOneThatIsOpenedCounts() {
+    ClientWatch watch(fake(QStringLiteral("slow"), 30));
+    QVERIFY(watch.makeReady("m", "ab"));
+    watch.events.clear();
+    watch.client.openModel({"n", {}, Device::automatic, {}, 0, 0});
+    QTest::qWait(5);
+    watch.client.openModel({"missing", {}, Device::automatic, {}, 0, 0});
+    QVERIFY(watch.waitForEvent(QStringLiteral("restored")));
+    QCOMPARE(watch.client.model()->path, std::string("m"));
+    QCOMPARE(watch.client.record().size(), 2);
+    QCOMPARE(watch.errors.size(), std::size_t{1});
+    QCOMPARE(watch.errors[0].code, ErrorCode::file_not_found);
+  }
+
   void survivesAKilledEngine() {
     ClientWatch watch(fake(QStringLiteral("slow"), 2));
     QVERIFY(watch.makeReady("m", "abc"));

@@ -5,6 +5,7 @@
 #include <QtTest>
 #include <cmath>
 
+#include "core/cache/policy.h"
 #include "tests/ui/bridge/client_watch.h"
 
 /// The client and the real natscope-engine, on a tiny model.
@@ -135,6 +136,69 @@ class RealEngineTest : public QObject {
     QCOMPARE(codeOf({std::string("x"), plan, 512, 0}), ErrorCode::bad_layer);
     plan.forced = {{LayerId(0), KvHeadId(99), TokenPos(0), Role::local}};
     QCOMPARE(codeOf({std::string("x"), plan, 512, 0}), ErrorCode::bad_head);
+  }
+
+  /// Texts, plans and models that are refused, one after another: maps, text and what comes next are as without them.
+  void whatIsRefusedLeavesWhatIsShownAlive() {
+    ClientWatch calm(engine());
+    QVERIFY(calm.makeReady(model(), "The cat sat on"));
+    calm.client.generate(greedy(6));
+    QVERIFY(calm.waitForEvent(QStringLiteral("finished")));
+    if (calm.lastFinished->reason != StopReason::max_new_tokens) QSKIP("the tiny model ends the text at once");
+
+    ClientWatch watch(engine());
+    QVERIFY(watch.makeReady(model(), "The cat sat on"));
+    const ModelDescription opened = *watch.client.model();
+    const std::vector<std::int32_t> prompt = tokensOf(watch.client.record());
+    watch.events.clear();
+    int next = 0;
+    const auto staysAlive = [&](ErrorCode code) {
+      if (!ClientWatch::waitFor([&] { return !watch.errors.empty(); })) return false;
+      const bool isCode = watch.errors.size() == 1 && watch.errors[0].code == code;
+      watch.errors.clear();
+      // Row 0 of a head that was not asked for yet: the engine still has the sequence.
+      watch.tiles.clear();
+      const auto heads = opened.layers * opened.heads;
+      watch.client.requestTile({LayerId(next % heads / opened.heads), HeadId(next % opened.heads), 0, 0, 0});
+      ++next;
+      return isCode && ClientWatch::waitFor([&] { return !watch.tiles.empty() && !watch.client.isBusy(); }) &&
+             watch.client.knowsSequence() && *watch.client.model() == opened &&
+             tokensOf(watch.client.record()) == prompt && !watch.events.contains(QStringLiteral("sequence"));
+    };
+    const auto refused = [&](const AnalyseMessage& request, ErrorCode code) {
+      watch.client.analyse(request);
+      return staysAlive(code);
+    };
+    QVERIFY(refused({std::string(), {}, 512, 0}, ErrorCode::bad_text));
+    QVERIFY(refused({std::vector<std::int32_t>(1 << 20, 1), {}, 512, 0}, ErrorCode::prompt_too_long));
+    QVERIFY(refused({std::vector<std::int32_t>{1, 1 << 30}, {}, 512, 0}, ErrorCode::bad_token_id));
+    RolePlan plan;
+    plan.roles = RoleArray{opened.layers, opened.kv_heads, 2, {}};
+    plan.roles->roles.assign(static_cast<std::size_t>(opened.layers * opened.kv_heads * 2), Role::global);
+    QVERIFY(refused({std::string("The cat sat on the mat"), plan, 512, 0}, ErrorCode::bad_roles));
+    plan.roles = RoleArray{opened.layers + 1, opened.kv_heads, 64, {}};
+    plan.roles->roles.assign(static_cast<std::size_t>((opened.layers + 1) * opened.kv_heads * 64), Role::global);
+    QVERIFY(refused({std::string("The cat"), plan, 512, 0}, ErrorCode::bad_roles));
+    OpenMessage missing;
+    missing.model = "/no/such/model";
+    watch.client.openModel(missing);
+    QVERIFY(staysAlive(ErrorCode::file_not_found));
+    OpenMessage elsewhere;
+    elsewhere.model = model();
+    elsewhere.threads = 2000;
+    watch.client.openModel(elsewhere);
+    QVERIFY(staysAlive(ErrorCode::usage));
+
+    watch.client.generate(greedy(6));
+    QVERIFY(watch.waitForEvent(QStringLiteral("finished")));
+    QCOMPARE(tokensOf(watch.client.record()), tokensOf(calm.client.record()));
+    // The largest window is no wrong one.
+    watch.events.clear();
+    plan = {};
+    plan.policy = *parse_policy("window:2147483647");
+    watch.client.analyse({std::string("The cat"), plan, 512, 0});
+    QVERIFY(watch.waitForEvent(QStringLiteral("analysed")));
+    QCOMPARE(watch.client.record().window().value_or(0), std::int64_t{2'147'483'647});
   }
 };
 

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/models/text_file.h"
+
+#include <QFile>
+#include <QTemporaryDir>
+#include <QTest>
+
+using namespace natscope;
+using namespace natscope::ui;
+
+class TextFileTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void readsTextAsItStands() {
+    QCOMPARE(textOf("Alice – größer\n\tend"), QStringLiteral("Alice – größer\n\tend"));
+    QCOMPARE(textOf("\xef\xbb\xbfone\r\ntwo\rthree"), QStringLiteral("one\ntwo\rthree"));
+  }
+
+  void refusesWhatIsNoText_data() {
+    QTest::addColumn<QByteArray>("bytes");
+    QTest::addColumn<int>("code");
+    const auto row = [](const char* name, const QByteArray& bytes, ErrorCode code) {
+      QTest::newRow(name) << bytes << static_cast<int>(code);
+    };
+    row("empty", {}, ErrorCode::bad_text);
+    row("only a mark", "\xef\xbb\xbf", ErrorCode::bad_text);
+    row("Latin-1",
+        "gr\xf6\xdf"
+        "er",
+        ErrorCode::bad_text);
+    row("cut in a letter", "gr\xc3", ErrorCode::bad_text);
+    row("a byte that no text has", QByteArray("a\0b", 3), ErrorCode::bad_text);
+    row("too large", QByteArray(largestTextFile + 1, 'x'), ErrorCode::file_too_large);
+  }
+  void refusesWhatIsNoText() {
+    QFETCH(QByteArray, bytes);
+    QFETCH(int, code);
+    const auto text = readTextFile(written(bytes));
+    QVERIFY(!text);
+    QCOMPARE(static_cast<int>(text.error().code), code);
+    QVERIFY(text.error().message.find("text.txt") != std::string::npos);
+  }
+
+  void refusesWhatIsNotThere() {
+    const auto text = readTextFile(folder_.filePath(QStringLiteral("nowhere.txt")));
+    QVERIFY(!text);
+    QCOMPARE(text.error().code, ErrorCode::file_not_found);
+  }
+
+  void tellsRecordedFilesFromTexts() {
+    QVERIFY(isRecordedFile(QStringLiteral("/nowhere/session.safetensors")));
+    QVERIFY(isRecordedFile(written(QByteArray("\x10\0\0\0\0\0\0\0{\"a\"", 12))));
+    QVERIFY(!isRecordedFile(written("{\"a\": 1} is text")));
+    QVERIFY(!isRecordedFile(written("x")));
+  }
+
+ private:
+  QString written(const QByteArray& bytes) {
+    const QString path = folder_.filePath(QStringLiteral("text.txt"));
+    QFile file(path);
+    if (file.open(QIODevice::WriteOnly)) file.write(bytes);
+    return path;
+  }
+  QString textOf(const QByteArray& bytes) { return readTextFile(written(bytes)).value_or(QStringLiteral("refused")); }
+
+  QTemporaryDir folder_;
+};
+
+QTEST_GUILESS_MAIN(TextFileTest)
+#include "text_file_test.moc"

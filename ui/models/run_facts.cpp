@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/models/run_facts.h"
+
+#include <QCoreApplication>
+#include <algorithm>
+
+namespace natscope::ui {
+namespace {
+
+constexpr std::size_t shownPositions = 4;
+
+QString tr(const char* words) { return QCoreApplication::translate("RunFacts", words); }
+
+/// As many digits as it takes, no more: 0.1, 5e-09.
+QString shortest(double value) { return QString::number(value, 'g', 6); }
+
+QString positionsText(const std::vector<TokenPos>& positions) {
+  QStringList words;
+  for (std::size_t i = 0; i < std::min(positions.size(), shownPositions); ++i)
+    words.append(QString::number(positions[i].value));
+  if (positions.size() > shownPositions) words.append(QStringLiteral("…"));
+  return words.join(QStringLiteral(", "));
+}
+
+QString binaryUnit(std::int64_t bytes, double& unit) {
+  unit = 1024;
+  if (bytes < 1024 * 1024) return QStringLiteral("KiB");
+  unit *= 1024;
+  if (bytes < std::int64_t{1} * 1024 * 1024 * 1024) return QStringLiteral("MiB");
+  unit *= 1024;
+  return QStringLiteral("GiB");
+}
+
+QString inUnit(std::int64_t bytes, double unit) {
+  const double value = static_cast<double>(bytes) / unit;
+  return QString::number(value, 'f', value < 10 ? 2 : value < 100 ? 1 : 0);
+}
+
+QString percent(double share) { return QString::number(100 * share, 'f', 1) + QStringLiteral(" %"); }
+
+}  // namespace
+
+QString policyWords(const Policy& policy, bool hasScores) {
+  switch (policy.kind) {
+    case Policy::Kind::model:
+      return hasScores ? tr("learned roles") : tr("full attention (no score layers)");
+    case Policy::Kind::full:
+      return tr("full attention");
+    case Policy::Kind::window:
+      return tr("sliding window");
+    case Policy::Kind::longformer:
+      return policy.global_positions.empty() ? tr("Longformer")
+                                             : tr("Longformer, global %1").arg(positionsText(policy.global_positions));
+    case Policy::Kind::streaming:
+      return tr("StreamingLLM, %1 sinks").arg(policy.sinks);
+    case Policy::Kind::h2o:
+      return tr("H2O, %1 heavy + %2 recent").arg(policy.heavy).arg(policy.recent);
+  }
+  return {};
+}
+
+QList<RunFact> runFacts(const EngineClient& client) {
+  const SequenceRecord& record = client.record();
+  QList<RunFact> facts;
+  if (record.size() == 0) return facts;
+  const auto policy = parse_policy(client.policy());
+  const QString written = QString::fromStdString(client.policy());
+  facts.append({tr("policy"), policy ? policyWords(*policy, record.has_scores()) : written,
+                tr("What decided how long the tokens that are shown stay in the cache: %1").arg(written)});
+  if (const auto window = record.window()) {
+    facts.append({QStringLiteral("W"), QString::number(*window),
+                  tr("Window: a Sliding token is visible to this many queries after its own")});
+  }
+  const auto& model = client.model();
+  if (!model || !client.isOfOpenModel()) return facts;
+  const bool isLearned = policy && policy->kind == Policy::Kind::model && record.has_scores();
+  if (isLearned && model->global_bias && *model->global_bias != 0) {
+    facts.append({tr("bias b"), shortest(*model->global_bias),
+                  tr("Added to the score of Global at inference: above 0, more tokens are kept for ever")});
+  }
+  if (model->lambda) {
+    facts.append({tr("trained λ"), shortest(*model->lambda),
+                  tr("Weight of the sparsity term in training (sparse_regularized_value in config.json)")});
+  }
+  if (!model->training_policy.empty()) {
+    facts.append({tr("trained under"), QString::fromStdString(model->training_policy),
+                  tr("The fixed mask of training, as config.json records it; the policy of the same name runs it so")});
+  }
+  return facts;
+}
+
+QString bytesOf(std::int64_t part, std::int64_t whole) {
+  double unit = 1;
+  const QString name = binaryUnit(std::max(part, whole), unit);
+  return tr("%1 of %2 %3").arg(inUnit(part, unit), inUnit(whole, unit), name);
+}
+
+RunFact cacheFact(const SequenceRecord& record) {
+  if (record.size() == 0) return {tr("KV"), QStringLiteral("–"), {}};
+  const CacheCounts& counts = record.frames().back().counts;
+  return {
+      tr("KV"), percent(counts.fraction) + QStringLiteral("  ") + bytesOf(counts.live_bytes, counts.dense_bytes),
+      tr("What the cache holds after the last token, of what full attention would hold, over all layers and heads.\n"
+         "%1 entries; allocated in whole pages: %2.\nCounted as the paper does, with the whole window: %3")
+          .arg(counts.entries)
+          .arg(bytesOf(counts.allocated_bytes, counts.dense_bytes), percent(counts.paper_fraction))};
+}
+
+}  // namespace natscope::ui

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QList>
+#include <QString>
+
+#include "core/cache/policy.h"
+#include "ui/bridge/engine_client.h"
+
+namespace natscope::ui {
+
+/// One thing to know about what is shown: "W", "16", and in a sentence what that means.
+struct RunFact {
+  QString label;
+  QString value;
+  QString meaning;
+};
+
+/// The rules that what is shown was made under, most important first: policy, window W, global bias b where it is not
+/// 0, λ or the mask of training where the model folder records them. Empty before there is a sequence.
+[[nodiscard]] QList<RunFact> runFacts(const EngineClient& client);
+
+/// A policy in a few words: "StreamingLLM, 4 sinks"; its W is a fact of its own. `hasScores`: the model decides roles.
+[[nodiscard]] QString policyWords(const Policy& policy, bool hasScores);
+
+/// The cache after the last token: "31.0 %" and "1.05 of 3.38 MiB", live and dense; "–" and "" before the first one.
+[[nodiscard]] RunFact cacheFact(const SequenceRecord& record);
+/// "1.05 of 3.38 MiB": one unit for both, by the larger.
+[[nodiscard]] QString bytesOf(std::int64_t part, std::int64_t whole);
+
+}  // namespace natscope::ui

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/models/text_file.h"
+
+#include <QFile>
+#include <QFileInfo>
+
+#include "core/base/utf8.h"
+
+namespace natscope::ui {
+
+Expected<QString> readTextFile(const QString& path) {
+  const std::string name = QFileInfo(path).fileName().toStdString();
+  QFile file(path);
+  if (!file.exists()) return fail(ErrorCode::file_not_found, "there is no file “" + path.toStdString() + "”");
+  if (!file.open(QIODevice::ReadOnly)) {
+    return fail(ErrorCode::io_failure, "“" + name + "” cannot be read: " + file.errorString().toStdString());
+  }
+  QByteArray bytes = file.read(largestTextFile + 1);
+  if (bytes.size() > largestTextFile) {
+    return fail(ErrorCode::file_too_large, "“" + name + "” is too large for a prompt",
+                "give a text of at most " + std::to_string(largestTextFile >> 20) + " MiB");
+  }
+  if (bytes.startsWith("\xef\xbb\xbf")) bytes.remove(0, 3);
+  if (bytes.isEmpty()) return fail(ErrorCode::bad_text, "“" + name + "” is empty");
+  if (bytes.contains('\0') || !valid_utf8({bytes.constData(), static_cast<std::size_t>(bytes.size())})) {
+    return fail(ErrorCode::bad_text, "“" + name + "” is no text in UTF-8",
+                "give a text file in UTF-8, a model's folder or a session file");
+  }
+  return QString::fromUtf8(bytes).replace(QStringLiteral("\r\n"), QStringLiteral("\n"));
+}
+
+bool isRecordedFile(const QString& path) {
+  if (path.endsWith(QStringLiteral(".safetensors"), Qt::CaseInsensitive)) return true;
+  // Eight bytes of length, then JSON: no text begins so.
+  QFile file(path);
+  if (!file.open(QIODevice::ReadOnly)) return false;
+  const QByteArray start = file.read(9);
+  return start.size() == 9 && start.at(7) == '\0' && start.at(8) == '{';
+}
+
+}  // namespace natscope::ui

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QPlainTextEdit>
+
+namespace natscope::ui {
+
+/// The prompt's editor. A file that is dropped on it is opened, not spelled out.
+class PromptEdit : public QPlainTextEdit {
+  Q_OBJECT
+
+ public:
+  using QPlainTextEdit::QPlainTextEdit;
+
+ Q_SIGNALS:
+  void fileDropped(const QString& path);
+
+ protected:
+  bool canInsertFromMimeData(const QMimeData* source) const override;
+  void insertFromMimeData(const QMimeData* source) override;
+};
+
+/// The one local file or folder that is being dragged or pasted; empty where it is none, or several.
+[[nodiscard]] QString droppedPath(const QMimeData& data);
+
+}  // namespace natscope::ui

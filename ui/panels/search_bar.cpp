@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/search_bar.h"
+
+#include <QHBoxLayout>
+#include <QKeyEvent>
+#include <QLabel>
+#include <QLineEdit>
+#include <QToolButton>
+
+#include "ui/theme/icons.h"
+#include "ui/theme/theme.h"
+
+namespace natscope::ui {
+
+SearchBar::SearchBar(TokenSearch& search, QWidget* parent)
+    : QWidget(parent), search_(search), field_(new QLineEdit(this)), count_(new QLabel(this)) {
+  field_->setObjectName(QStringLiteral("search"));
+  field_->setPlaceholderText(tr("Find in the text"));
+  field_->setToolTip(
+      tr("Return: next, Shift+Return: previous, Esc: end. Upper and lower case are told apart when an "
+         "upper-case letter is typed."));
+  field_->installEventFilter(this);
+  count_->setObjectName(QStringLiteral("muted"));
+  auto* const line = new QHBoxLayout(this);
+  line->setContentsMargins(8, 2, 8, 3);
+  line->setSpacing(4);
+  line->addWidget(field_, 1);
+  line->addWidget(count_);
+  const auto addButton = [&](const QString& words, const QString& tip, auto what) {
+    auto* const button = new QToolButton(this);
+    button->setText(words);
+    button->setToolTip(tip);
+    button->setObjectName(QStringLiteral("framed"));
+    button->setFocusPolicy(Qt::NoFocus);
+    connect(button, &QToolButton::clicked, this, what);
+    line->addWidget(button);
+    return button;
+  };
+  addButton(QStringLiteral("↑"), tr("Previous match (Shift+F3)"), [this] { search_.previous(); });
+  addButton(QStringLiteral("↓"), tr("Next match (F3)"), [this] { search_.next(); });
+  auto* const close = addButton(QString(), tr("End the search (Esc)"), [this] { end(); });
+  const auto paint = [close] { close->setIcon(themedIcon(QStringLiteral("close"))); };
+  paint();
+  connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, close, paint);
+  connect(field_, &QLineEdit::textChanged, this, [this](const QString& text) { search_.setText(text); });
+  connect(&search_, &TokenSearch::changed, this, &SearchBar::refresh);
+  hide();
+}
+
+void SearchBar::begin() {
+  show();
+  search_.setText(field_->text());
+  field_->setFocus(Qt::ShortcutFocusReason);
+  field_->selectAll();
+}
+
+void SearchBar::end() {
+  const bool hadFocus = field_->hasFocus();
+  hide();
+  search_.setText(QString());
+  if (hadFocus && parentWidget() != nullptr) parentWidget()->setFocus();
+}
+
+bool SearchBar::eventFilter(QObject* watched, QEvent* event) {
+  if (event->type() != QEvent::ShortcutOverride && event->type() != QEvent::KeyPress)
+    return QWidget::eventFilter(watched, event);
+  const auto* const key = static_cast<QKeyEvent*>(event);
+  const bool isReturn = key->key() == Qt::Key_Return || key->key() == Qt::Key_Enter;
+  const bool isPlain = (key->modifiers() & ~(Qt::ShiftModifier | Qt::KeypadModifier)) == Qt::NoModifier;
+  if ((!isReturn && key->key() != Qt::Key_Escape) || !isPlain) return QWidget::eventFilter(watched, event);
+  event->accept();  // the window's Esc is for when one is not searching
+  if (event->type() == QEvent::ShortcutOverride) return true;
+  if (!isReturn) {
+    end();
+  } else if (key->modifiers().testFlag(Qt::ShiftModifier)) {
+    search_.previous();
+  } else {
+    search_.next();
+  }
+  return true;
+}
+
+void SearchBar::refresh() {
+  const std::size_t count = search_.matches().size();
+  if (search_.text().isEmpty()) return count_->clear();
+  const auto current = search_.current();
+  count_->setText(count == 0 ? tr("not found")
+                  : current  ? tr("%1 of %2").arg(*current + 1).arg(count)
+                             : tr("%1 found").arg(count));
+}
+
+}  // namespace natscope::ui

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QWidget>
+
+#include "ui/models/token_search.h"
+
+class QLabel;
+class QLineEdit;
+
+namespace natscope::ui {
+
+/// Finds a text among the tokens: a field, how many there are, back and on. Hidden until it is asked for; Return goes
+/// on, Shift+Return back, Esc ends it and takes the marks away.
+class SearchBar : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit SearchBar(TokenSearch& search, QWidget* parent = nullptr);
+
+  /// Shows it, with the cursor in the field.
+  void begin();
+  void end();
+
+ protected:
+  bool eventFilter(QObject* watched, QEvent* event) override;
+
+ private:
+  void refresh();
+
+  TokenSearch& search_;
+  QLineEdit* field_;
+  QLabel* count_;
+};
+
+}  // namespace natscope::ui
