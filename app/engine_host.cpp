@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "core/cache/policy.h"
+#include "core/engine/torch_version.h"
 #include "core/io/model_folder.h"
 
 namespace natscope {
@@ -48,7 +49,9 @@ ModelDescription described(const Engine& engine, const OpenMessage& request) {
 
 }  // namespace
 
-std::string TorchEngineHost::program() const { return "natscope-engine " NATSCOPE_VERSION; }
+std::string TorchEngineHost::program() const {
+  return std::string("natscope-engine " NATSCOPE_VERSION ", LibTorch ") + torch_version();
+}
 
 Expected<void> TorchEngineHost::check_open() const {
   if (engine_) return {};

@@ -117,6 +117,7 @@ void EngineClient::Private::receiveStarted(const StartedMessage& started) {
   promptTokens = started.prompt_tokens;
   policy = started.policy;
   prefillSeconds = 0;
+  isRecorded = false;
   isInEngine = true;
   shownFrom.reset();
   Q_EMIT q->sequenceStarted();

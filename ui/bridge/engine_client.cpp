@@ -188,6 +188,7 @@ std::int64_t EngineClient::promptTokens() const { return d_->promptTokens; }
 const std::string& EngineClient::policy() const { return d_->policy; }
 double EngineClient::prefillSeconds() const { return d_->prefillSeconds; }
 bool EngineClient::knowsSequence() const { return d_->isInEngine; }
+bool EngineClient::isRecording() const { return d_->isRecorded; }
 
 bool EngineClient::isBusy() const {
   return d_->state == State::opening || d_->state == State::analysing || d_->state == State::generating;

@@ -65,6 +65,8 @@ class EngineClient : public QObject {
   [[nodiscard]] quint64 generation() const;
   /// Whether the engine has the sequence that is mirrored: it can go on and draw maps. False after an engine was lost.
   [[nodiscard]] bool knowsSequence() const;
+  /// Whether what is mirrored is a recorded run (showRecording).
+  [[nodiscard]] bool isRecording() const;
   [[nodiscard]] std::int64_t promptTokens() const;
   [[nodiscard]] const std::string& policy() const;
   [[nodiscard]] double prefillSeconds() const;  ///< of the last analyse; 0 before it is ready
@@ -86,6 +88,9 @@ class EngineClient : public QObject {
   /// weights it was made with (by their SHA-256), the engine gets it, so that it can go on and draw maps:
   /// sequenceRestored.
   void showSession(const natscope::Session& session);
+  /// Shows a recorded run in place of the mirrored sequence. No engine is given it, whichever model is open, until
+  /// something else is shown.
+  void showRecording(const natscope::Session& recorded);
   void generate(const natscope::GenerateMessage& request);
   void step(const natscope::StepMessage& request);
   /// generate() again with the options of the last one.

@@ -33,6 +33,7 @@ class EngineClient::Private {
   void beginGeneration();
   /// Gives the mirrored sequence to an engine that does not have it, roles and all. Does nothing where it does not fit.
   void restoreSequence();
+  void mirror(const Session& session);  ///< shows it in place of what is mirrored
 
   // Answers: engine_answers.cpp
   void receive(const Envelope& envelope);
@@ -82,6 +83,7 @@ class EngineClient::Private {
   bool isRestoring = false;             // it is being given to the engine again …
   SequenceRecord restored;              // … whose answer gathers here
   std::optional<Provenance> shownFrom;  // of a session file, until an engine has its sequence
+  bool isRecorded = false;              // what is mirrored is a trace's: no engine gets it
   std::int64_t promptTokens = 0;
   std::string policy;
   double prefillSeconds = 0;

@@ -34,6 +34,7 @@ std::vector<ForcedRole> rolesOf(const SequenceRecord& record) {
 }  // namespace
 
 void EngineClient::Private::restoreSequence() {
+  if (isRecorded) return;
   // A file's sequence goes to the weights that it was made with, and to no others: its maps would not be its own.
   if (shownFrom && (!model || model->sha256.empty() || shownFrom->model_sha256 != model->sha256)) return;
   const CacheGeometry& geometry = record.geometry();
@@ -119,22 +120,32 @@ Session EngineClient::session() const {
   return session;
 }
 
+void EngineClient::Private::mirror(const Session& session) {
+  stopRunning(false);
+  beginGeneration();
+  record = session.record;
+  promptTokens = session.prompt_tokens;
+  policy = session.policy;
+  prefillSeconds = 0;
+  shownFrom = session.provenance;
+  lastAnalyse = {};
+  lastAnalyse.prompt = session.prompt;
+  lastGenerate.sampling = session.sampling;
+  lastGenerate.max_new_tokens = session.max_new_tokens;
+  for (const auto& [token, text] : session.token_texts) tokenTexts.insert_or_assign(token, text);
+  Q_EMIT q->sequenceStarted();
+  Q_EMIT q->recordChanged();
+}
+
 void EngineClient::showSession(const Session& session) {
-  d_->stopRunning(false);
-  d_->beginGeneration();
-  d_->record = session.record;
-  d_->promptTokens = session.prompt_tokens;
-  d_->policy = session.policy;
-  d_->prefillSeconds = 0;
-  d_->shownFrom = session.provenance;
-  d_->lastAnalyse = {};
-  d_->lastAnalyse.prompt = session.prompt;
-  d_->lastGenerate.sampling = session.sampling;
-  d_->lastGenerate.max_new_tokens = session.max_new_tokens;
-  for (const auto& [token, text] : session.token_texts) d_->tokenTexts.insert_or_assign(token, text);
-  Q_EMIT sequenceStarted();
-  Q_EMIT recordChanged();
+  d_->isRecorded = false;
+  d_->mirror(session);
   d_->restoreSequence();
+}
+
+void EngineClient::showRecording(const Session& recorded) {
+  d_->isRecorded = true;
+  d_->mirror(recorded);
 }
 
 }  // namespace natscope::ui

@@ -40,6 +40,8 @@ TextPanel::TextPanel(Workbench& workbench, QWidget* parent)
   });
   connect(&workbench_.client(), &EngineClient::analysed, this,
           [this] { text_->setPromptTokens(workbench_.client().promptTokens()); });
+  connect(&workbench_.sequence(), &SequenceModel::restarted, this,
+          [this] { text_->setPromptTokens(workbench_.client().promptTokens()); });
   explain();
 }
 
