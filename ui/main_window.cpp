@@ -291,17 +291,18 @@ void MainWindow::connectAll() {
 }
 
 void MainWindow::showHeads() {
-  docks_.value(QStringLiteral("heads"))->show();
-  docks_.value(QStringLiteral("heads"))->raise();
+  raiseDock(QStringLiteral("heads"));
   heads_->table().setFocus();
 }
 
-void MainWindow::showJobs() {
-  QDockWidget* const dock = docks_.value(QStringLiteral("jobs"));
+void MainWindow::showJobs() { raiseDock(QStringLiteral("jobs")); }
+
+void MainWindow::raiseDock(const QString& name) {
+  QDockWidget* const dock = docks_.value(name);
   dock->show();
   dock->raise();
-  constexpr int roomForCurves = 330;
-  if (dock->height() < roomForCurves && !dock->isFloating()) resizeDocks({dock}, {roomForCurves}, Qt::Vertical);
+  constexpr int roomForRows = 330;
+  if (dock->height() < roomForRows && !dock->isFloating()) resizeDocks({dock}, {roomForRows}, Qt::Vertical);
 }
 
 void MainWindow::sayWritten(const QString& path) {

@@ -80,6 +80,8 @@ class MainWindow : public QMainWindow {
   QDockWidget* addDock(const QString& name, const QString& title, QWidget* content);
   QAction* addKey(const QString& text, const QKeySequence& keys, std::function<void()> what);
   void arrangeDocks();
+  /// Shows a dock of the lower edge, with room for its rows or curves.
+  void raiseDock(const QString& name);
   void sayWritten(const QString& path);
   void refresh();
   void paintIcons();

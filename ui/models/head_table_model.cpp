@@ -74,6 +74,7 @@ QVariant HeadTableModel::data(const QModelIndex& index, int role) const {
 QVariant HeadTableModel::headerData(int section, Qt::Orientation orientation, int role) const {
   if (orientation != Qt::Horizontal || section < 0 || section >= columnCount()) return {};
   if (role == Qt::DisplayRole) return tr(columnAt(section).title);
+  if (role == Qt::TextAlignmentRole) return QVariant(Qt::AlignRight | Qt::AlignVCenter);
   if (role == Qt::ToolTipRole) return tr(columnAt(section).help);
   return {};
 }

@@ -16,8 +16,9 @@ CachePanel::CachePanel(Workbench& workbench, RunComparison& comparison, QWidget*
       comparison_(comparison),
       chart_(new CacheChartView(workbench.sequence(), workbench.selection(), this)),
       keep_(new QToolButton(this)),
-      drop_(new QToolButton(this)),
-      words_(new QLabel(this)) {
+      bar_(new QWidget(this)),
+      drop_(new QToolButton(bar_)),
+      words_(new QLabel(bar_)) {
   setObjectName(QStringLiteral("panel"));
   setAttribute(Qt::WA_StyledBackground);
   keep_->setText(tr("keep this run"));
@@ -33,11 +34,11 @@ CachePanel::CachePanel(Workbench& workbench, RunComparison& comparison, QWidget*
   connect(keep_, &QToolButton::clicked, &comparison_, &RunComparison::keep);
   connect(drop_, &QToolButton::clicked, &comparison_, &RunComparison::drop);
 
-  auto* const bar = new QHBoxLayout;
-  bar->setContentsMargins(8, 3, 8, 0);
-  bar->addWidget(keep_);
-  bar->addWidget(drop_);
-  bar->addWidget(words_, 1);
+  auto* const line = new QHBoxLayout(bar_);
+  line->setContentsMargins(8, 3, 8, 0);
+  line->addWidget(words_, 1);
+  line->addWidget(drop_);
+  chart_->setCorner(keep_);
   auto* const parts = new QSplitter(this);
   parts->setChildrenCollapsible(false);
   parts->addWidget(chart_);
@@ -49,7 +50,7 @@ CachePanel::CachePanel(Workbench& workbench, RunComparison& comparison, QWidget*
   auto* const layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
   layout->setSpacing(0);
-  layout->addLayout(bar);
+  layout->addWidget(bar_);
   layout->addWidget(parts, 1);
 
   connect(&comparison_, &RunComparison::changed, this, &CachePanel::follow);
@@ -60,7 +61,7 @@ CachePanel::CachePanel(Workbench& workbench, RunComparison& comparison, QWidget*
 
 void CachePanel::follow() {
   keep_->setEnabled(comparison_.canKeep());
-  drop_->setVisible(comparison_.kept() != nullptr);
+  bar_->setVisible(comparison_.kept() != nullptr);
   const QString words = comparison_.inWords();
   words_->setText(words);
   words_->setToolTip(words);

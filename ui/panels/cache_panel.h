@@ -29,6 +29,7 @@ class CachePanel : public QWidget {
   RunComparison& comparison_;
   CacheChartView* chart_;
   QToolButton* keep_;
+  QWidget* bar_;  // while a run is kept
   QToolButton* drop_;
   QLabel* words_;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/views/cache_chart_view.h"
 
+#include <QHBoxLayout>
 #include <QLabel>
 #include <QVBoxLayout>
 
@@ -28,11 +29,13 @@ CacheChartView::CacheChartView(SequenceModel& sequence, Selection& selection, QW
       sequence_(sequence),
       selection_(selection),
       plot_(new QCustomPlot(this)),
-      readout_(new QLabel(this)) {
+      readout_(new QLabel(this)),
+      line_(new QHBoxLayout) {
   auto* const layout = new QVBoxLayout(this);
   layout->setContentsMargins(6, 4, 6, 0);
   layout->setSpacing(0);
-  layout->addWidget(readout_);
+  line_->addWidget(readout_, 1);
+  layout->addLayout(line_);
   layout->addWidget(plot_, 1);
   readout_->setTextFormat(Qt::RichText);
   readout_->setMinimumHeight(18);
@@ -73,6 +76,8 @@ double CacheChartView::denseOf(const CacheCounts& counts) const {
 }
 
 QString CacheChartView::amount(double value) const { return QString::number(value, 'f', isInEntries_ ? 0 : 3); }
+
+void CacheChartView::setCorner(QWidget* corner) { line_->addWidget(corner); }
 
 void CacheChartView::setKept(const std::shared_ptr<const KeptRun>& kept) {
   if (kept == kept_) return;

@@ -8,6 +8,7 @@
 #include "ui/models/sequence_model.h"
 
 class QCustomPlot;
+class QHBoxLayout;
 class QCPItemStraightLine;
 class QLabel;
 
@@ -22,6 +23,8 @@ class CacheChartView : public QWidget {
  public:
   CacheChartView(SequenceModel& sequence, Selection& selection, QWidget* parent = nullptr);
 
+  /// Puts a widget at the right end of the line of numbers.
+  void setCorner(QWidget* corner);
   /// Draws a kept run's live curve beside the present one; null: none.
   void setKept(const std::shared_ptr<const KeptRun>& kept);
 
@@ -49,6 +52,7 @@ class CacheChartView : public QWidget {
   QCustomPlot* plot_;
   QCPItemStraightLine* cursor_;
   QLabel* readout_;
+  QHBoxLayout* line_;
   std::shared_ptr<const KeptRun> kept_;
   bool isInEntries_ = false;  // what an entry costs is not known: a trace without head_dim
   std::int64_t drawn_ = 0;
