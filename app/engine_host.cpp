@@ -6,6 +6,7 @@
 #include "core/base/cancel.h"
 #include "core/cache/policy.h"
 #include "core/engine/training_policy.h"
+#include "core/engine/torch_version.h"
 #include "core/io/model_folder.h"
 
 namespace natscope {
@@ -52,7 +53,9 @@ ModelDescription described(const Engine& engine, const OpenMessage& request) {
 
 }  // namespace
 
-std::string TorchEngineHost::program() const { return "natscope-engine " NATSCOPE_VERSION; }
+std::string TorchEngineHost::program() const {
+  return std::string("natscope-engine " NATSCOPE_VERSION ", LibTorch ") + torch_version();
+}
 
 Expected<void> TorchEngineHost::check_open() const {
   if (engine_) return {};

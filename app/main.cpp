@@ -47,7 +47,7 @@ Flags readFlags(const QApplication& application) {
       text("screenshot"), text("Write a picture of the window when the demo is analysed, and quit."), text("FILE"));
   settings.setFlags(QCommandLineOption::HiddenFromHelp);
   screenshot.setFlags(QCommandLineOption::HiddenFromHelp);
-  parser.addPositionalArgument(text("PATH"), text("A model folder, a session file or a text file."), text("[PATH]"));
+  parser.addPositionalArgument(text("PATH"), text("A model folder, a session, trace or text file."), text("[PATH]"));
   parser.addOptions({model, device, engine, theme, settings, screenshot});
   parser.process(application);
 

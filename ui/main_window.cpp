@@ -15,13 +15,14 @@
 #include <QScreen>
 #include <QSplitter>
 #include <QStatusBar>
+#include <QTableView>
+#include <QUrl>
 #include <QVBoxLayout>
 
 #include "core/base/resource_path.h"
 #include "ui/models/elsewhere.h"
 #include "ui/models/model_label.h"
 #include "ui/models/text_file.h"
-#include "ui/panels/cache_panel.h"
 #include "ui/panels/export_dialog.h"
 #include "ui/panels/facts_line.h"
 #include "ui/panels/keys_sheet.h"
@@ -29,13 +30,12 @@
 #include "ui/panels/token_panel.h"
 #include "ui/theme/icons.h"
 #include "ui/theme/theme.h"
-#include "ui/views/role_map_view.h"
 
 namespace natscope::ui {
 namespace {
 
 /// Bump it when docks are added: an older arrangement is then not restored over them.
-constexpr int arrangementVersion = 2;
+constexpr int arrangementVersion = 3;
 constexpr qint64 largestSample = 1 << 20;
 
 }  // namespace
@@ -51,6 +51,7 @@ MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* pa
     : QMainWindow(parent),
       settings_(settings),
       workbench_(settings),
+      comparison_(workbench_),
       export_(workbench_),
       desk_(jobs::default_jobs_folder(), start.jobProgram.toStdString()) {
   setWindowTitle(QStringLiteral("NAtScope"));
@@ -91,14 +92,19 @@ void MainWindow::makePanels() {
   text_ = new TextPanel(workbench_, this);
   log_ = new LogPanel(this);
   jobs_ = new JobsPanel(desk_, this);
+  heads_ = new HeadsPanel(workbench_, this);
+  cache_ = new CachePanel(workbench_, comparison_, this);
+  roles_ = new RolesPanel(workbench_, comparison_, this);
   menus_ = new QMenuBar(this);
   errors_ = new ErrorBar(this);
+  recording_ = new RecordingBar(workbench_, this);
   auto* const top = new QWidget(this);
   auto* const layout = new QVBoxLayout(top);
   layout->setContentsMargins(0, 0, 0, 0);
   layout->setSpacing(0);
   layout->addWidget(menus_);
   layout->addWidget(errors_);
+  layout->addWidget(recording_);
   setMenuWidget(top);
 }
 
@@ -113,12 +119,12 @@ QDockWidget* MainWindow::addDock(const QString& name, const QString& title, QWid
 void MainWindow::makeDocks() {
   addDock(QStringLiteral("prompt"), tr("Prompt"), prompt_);
   addDock(QStringLiteral("text"), tr("Text"), text_);
-  auto* const roles = new RoleMapView(workbench_.sequence(), workbench_.selection(), this);
-  roles->setSearch(workbench_.search());
-  addDock(QStringLiteral("roles"), tr("Roles"), roles);
+  roles_->setSearch(workbench_.search());
+  addDock(QStringLiteral("roles"), tr("Roles"), roles_);
   addDock(QStringLiteral("attention"), tr("Attention"), attention_);
   addDock(QStringLiteral("token"), tr("Token"), new TokenPanel(workbench_, this));
-  addDock(QStringLiteral("cache"), tr("KV cache"), new CachePanel(workbench_, this));
+  addDock(QStringLiteral("cache"), tr("KV cache"), cache_);
+  addDock(QStringLiteral("heads"), tr("Heads"), heads_);
   addDock(QStringLiteral("jobs"), tr("Jobs"), jobs_);
   addDock(QStringLiteral("log"), tr("Log"), log_);
 }
@@ -135,7 +141,8 @@ void MainWindow::arrangeDocks() {
   splitDockWidget(dock("text"), dock("roles"), Qt::Vertical);
   splitDockWidget(dock("attention"), dock("token"), Qt::Vertical);
   addDockWidget(Qt::BottomDockWidgetArea, dock("cache"));
-  tabifyDockWidget(dock("cache"), dock("jobs"));
+  tabifyDockWidget(dock("cache"), dock("heads"));
+  tabifyDockWidget(dock("heads"), dock("jobs"));
   tabifyDockWidget(dock("jobs"), dock("log"));
   dock("cache")->raise();
   resizeDocks({dock("prompt"), dock("text"), dock("attention")}, {235, 575, 690}, Qt::Horizontal);
@@ -171,7 +178,7 @@ void MainWindow::makeMenus() {
   file->addMenu(modelMenu_);
   file->addAction(addKey(tr("&Open model folder …"), Qt::CTRL | Qt::Key_O, [this] { chooseModel(); }));
   file->addAction(addKey(tr("Open &text file …"), Qt::CTRL | Qt::ALT | Qt::Key_O, [this] { chooseText(); }));
-  file->addAction(addKey(tr("Open &session …"), Qt::CTRL | Qt::SHIFT | Qt::Key_O, [this] { chooseSession(); }));
+  file->addAction(addKey(tr("Open &session or trace …"), Qt::CTRL | Qt::SHIFT | Qt::Key_O, [this] { chooseSession(); }));
   save_ = addKey(tr("Sa&ve session …"), Qt::CTRL | Qt::Key_S, [this] { chooseSessionToWrite(); });
   file->addAction(save_);
   file->addAction(tr("Engine &command …"), this, &MainWindow::chooseEngine);
@@ -180,13 +187,18 @@ void MainWindow::makeMenus() {
   const std::pair<QString, FigureKind> kinds[] = {{tr("Export &attention map …"), FigureKind::attention},
                                                   {tr("Export &role map …"), FigureKind::roles},
                                                   {tr("Export cache c&hart …"), FigureKind::kv},
-                                                  {tr("Export mas&k …"), FigureKind::mask}};
+                                                  {tr("Export mas&k …"), FigureKind::mask},
+                                                  {tr("Export &table of heads …"), FigureKind::heads}};
   for (const auto& [text, kind] : kinds) file->addAction(text, this, [this, which = kind] { showExport(which); });
   file->addSeparator();
   file->addAction(addKey(tr("&Quit"), Qt::CTRL | Qt::Key_Q, [this] { close(); }));
 
   QMenu* const run = menus_->addMenu(tr("&Run"));
   run->addActions({analyse_, generate_, continue_, step_, stop_});
+  run->addSeparator();
+  keep_ = addKey(tr("&Keep this run to compare with"), Qt::CTRL | Qt::Key_K, [this] { comparison_.keep(); });
+  drop_ = addKey(tr("&Drop the kept run"), Qt::CTRL | Qt::SHIFT | Qt::Key_K, [this] { comparison_.drop(); });
+  run->addActions({keep_, drop_});
 
   QMenu* const jobs = menus_->addMenu(tr("&Jobs"));
   jobs->addAction(addKey(tr("Show &jobs"), Qt::CTRL | Qt::ALT | Qt::Key_J, [this] { showJobs(); }));
@@ -209,6 +221,9 @@ void MainWindow::makeMenus() {
   view->addAction(addKey(tr("Hide the sink"), Qt::Key_H, [this] { attention_->toggleSink(); }));
   view->addAction(addKey(tr("Whole attention map"), Qt::Key_0, [this] { attention_->map().showWhole(); }));
   view->addAction(addKey(tr("Colour the text by role or held share"), Qt::Key_C, [this] { text_->toggleColouring(); }));
+  view->addAction(
+      addKey(tr("Role map: this run, the kept one, the difference"), Qt::Key_R, [this] { roles_->showNext(); }));
+  view->addAction(addKey(tr("Show the table of heads"), Qt::CTRL | Qt::ALT | Qt::Key_H, [this] { showHeads(); }));
   view->addAction(addKey(tr("Clear the selection"), Qt::Key_Escape, [this] { clearAll(); }));
   view->addSeparator();
   view->addAction(addKey(tr("Light or dark"), Qt::CTRL | Qt::SHIFT | Qt::Key_D, [this] {
@@ -220,8 +235,14 @@ void MainWindow::makeMenus() {
   docks->addAction(tr("Arrange as at first"), this, &MainWindow::arrangeDocks);
 
   QMenu* const help = menus_->addMenu(tr("&Help"));
-  help->addAction(
-      addKey(tr("Keys"), QKeySequence(QStringLiteral("?")), [this] { (new KeysSheet(keys_, this))->show(); }));
+  help->addAction(addKey(tr("&Keyboard shortcuts"), QKeySequence(QStringLiteral("?")),
+                         [this] { (new KeysSheet(keys_, this))->show(); }));
+  help->addAction(addKey(tr("&Roles and the KV fraction"), Qt::Key_F1, [this] {
+    (new TextSheet(tr("Roles and the KV fraction"), conceptsText(), this))->show();
+  }));
+  help->addSeparator();
+  help->addAction(tr("&About NAtScope"), this,
+                  [this] { (new TextSheet(tr("About NAtScope"), aboutText(aboutFacts()), this))->show(); });
 }
 
 void MainWindow::connectAll() {
@@ -237,13 +258,31 @@ void MainWindow::connectAll() {
   connect(&workbench_, &Workbench::errorCleared, errors_, &QWidget::hide);
   connect(&workbench_, &Workbench::logLine, log_, &LogPanel::addLine);
   connect(&workbench_, &Workbench::sessionShown, prompt_, &PromptPanel::setOptions);
+  connect(&comparison_, &RunComparison::changed, this, &MainWindow::refresh);
   connect(&export_, &FigureExport::failed, errors_, &ErrorBar::showError);
   connect(&export_, &FigureExport::written, this, &MainWindow::sayWritten);
   connect(&sessions_, &SessionFiles::failed, errors_, &ErrorBar::showError);
   connect(&sessions_, &SessionFiles::written, this, &MainWindow::sayWritten);
+  connect(heads_, &HeadsPanel::exportWanted, this, [this] { showExport(FigureKind::heads); });
+  connect(&workbench_.tiles(), &ShownTileSource::failed, errors_, &ErrorBar::showError);
+  connect(&workbench_.sequence(), &SequenceModel::restarted, this, [this] { session_ = {}; });
+  connect(&sessions_, &SessionFiles::recordingOpened, this, [this](const std::shared_ptr<const Recording>& recording) {
+    settings_.setExportFolder(QFileInfo(QString::fromStdString(recording->path().string())).path());
+    workbench_.showRecording(recording);
+  });
+  connect(&workbench_.client(), &EngineClient::engineStarted, this,
+          [this](const QString& program) { engineProgram_ = program; });
+  // Which weights are open is known some time after the model: then a recording that was made with them gets its text.
+  connect(&workbench_.client(), &EngineClient::modelIdentified, this, [this](const QString& sha256) {
+    const auto recording = workbench_.recording();
+    if (recording && !recording->hasTexts() &&
+        recording->trace().provenance().model_sha256 == sha256.toStdString())
+      openPath(QString::fromStdString(recording->path().string()));
+  });
   connect(&sessions_, &SessionFiles::opened, this, [this](const QString& path, const Session& session) {
     settings_.setExportFolder(QFileInfo(path).path());
     workbench_.showSession(session);
+    session_ = {path, session.record.size()};
   });
   connect(&desk_, &JobDesk::failed, errors_, &ErrorBar::showError);
   connect(&desk_, &JobDesk::said, this, [this](const QString& text) {
@@ -260,12 +299,19 @@ void MainWindow::connectAll() {
   connect(&attention_->map(), &AttentionMapView::firstPicture, this, &MainWindow::firstPicture);
 }
 
-void MainWindow::showJobs() {
-  QDockWidget* const dock = docks_.value(QStringLiteral("jobs"));
+void MainWindow::showHeads() {
+  raiseDock(QStringLiteral("heads"));
+  heads_->table().setFocus();
+}
+
+void MainWindow::showJobs() { raiseDock(QStringLiteral("jobs")); }
+
+void MainWindow::raiseDock(const QString& name) {
+  QDockWidget* const dock = docks_.value(name);
   dock->show();
   dock->raise();
-  constexpr int roomForCurves = 330;
-  if (dock->height() < roomForCurves && !dock->isFloating()) resizeDocks({dock}, {roomForCurves}, Qt::Vertical);
+  constexpr int roomForRows = 330;
+  if (dock->height() < roomForRows && !dock->isFloating()) resizeDocks({dock}, {roomForRows}, Qt::Vertical);
 }
 
 void MainWindow::sayWritten(const QString& path) {
@@ -276,9 +322,12 @@ void MainWindow::sayWritten(const QString& path) {
 
 void MainWindow::refresh() {
   const bool isReady = workbench_.canAnalyse();
-  for (QAction* const action : {analyse_, generate_, continue_, step_}) action->setEnabled(isReady);
+  for (QAction* const action : {analyse_, generate_}) action->setEnabled(isReady);
+  for (QAction* const action : {continue_, step_}) action->setEnabled(workbench_.canContinue());
   stop_->setEnabled(workbench_.isRunning());
-  save_->setEnabled(!workbench_.sequence().isEmpty());
+  keep_->setEnabled(comparison_.canKeep());
+  drop_->setEnabled(comparison_.kept() != nullptr);
+  save_->setEnabled(!workbench_.sequence().isEmpty() && !workbench_.recording());
   if (statusBar()->currentMessage() != workbench_.statusText()) statusBar()->showMessage(workbench_.statusText());
 }
 
@@ -317,7 +366,7 @@ void MainWindow::openBeside(const QString& folder) {
 void MainWindow::openPath(const QString& path) {
   if (QFileInfo(path).isDir()) return openModel(path);
   if (!isRecordedFile(path)) return openText(path);
-  sessions_.open(path);
+  sessions_.open(path, workbench_.modelAtHand());
 }
 
 void MainWindow::openText(const QString& path) {
@@ -351,8 +400,8 @@ void MainWindow::beginSearch() {
 }
 
 void MainWindow::chooseSession() {
-  auto* const files = new QFileDialog(this, tr("Session file"), settings_.exportFolder(),
-                                      tr("Sessions (*.safetensors);;All files (*)"));
+  auto* const files = new QFileDialog(this, tr("Session or trace file"), settings_.exportFolder(),
+                                      tr("Sessions and traces (*.safetensors);;All files (*)"));
   files->setAttribute(Qt::WA_DeleteOnClose);
   files->setFileMode(QFileDialog::ExistingFile);
   connect(files, &QFileDialog::fileSelected, this, &MainWindow::openPath);
@@ -402,9 +451,27 @@ void MainWindow::showExport(FigureKind kind) {
   shown.tokens = workbench_.sequence().size();
   shown.scale = attention_->map().mapStyle().scale;
   shown.colours = attention_->map().mapStyle().colours;
-  auto* const dialog = new ExportDialog(shown, kind, ThemeSwitch::instance().theme(), settings_.exportFolder(), this);
+  auto* const dialog = new ExportDialog(shown, kind, ThemeSwitch::instance().theme(), settings_.exportFolder(),
+                                        exportOrigin(workbench_, shownSession()), this);
   connect(dialog, &ExportDialog::wanted, &export_, &FigureExport::start);
   dialog->show();
+}
+
+QString MainWindow::shownSession() {
+  // Tokens that were added since are not in the file.
+  return session_.tokens == workbench_.client().record().size() ? session_.path : QString();
+}
+
+AboutFacts MainWindow::aboutFacts() {
+  AboutFacts facts;
+  facts.engine = engineProgram_;
+  if (const auto& model = workbench_.client().model()) {
+    facts.model = QString::fromStdString(model->path);
+    facts.device = tr("%1, %2, %3 threads")
+                       .arg(QString::fromStdString(model->device), QLatin1String(dtype_name(model->dtype)))
+                       .arg(model->threads);
+  }
+  return facts;
 }
 
 void MainWindow::moveHead(int layers, int heads) {

@@ -4,14 +4,20 @@
 #include <QMainWindow>
 
 #include "ui/models/figure_export.h"
+#include "ui/models/run_comparison.h"
 #include "ui/models/session_files.h"
 #include "ui/models/workbench.h"
 #include "ui/panels/attention_panel.h"
+#include "ui/panels/cache_panel.h"
 #include "ui/panels/error_bar.h"
+#include "ui/panels/heads_panel.h"
 #include "ui/panels/jobs_panel.h"
 #include "ui/panels/log_panel.h"
 #include "ui/panels/prompt_panel.h"
+#include "ui/panels/recording_bar.h"
+#include "ui/panels/roles_panel.h"
 #include "ui/panels/text_panel.h"
+#include "ui/panels/text_sheet.h"
 
 namespace natscope::ui {
 
@@ -21,7 +27,7 @@ struct WindowStart {
   QString device;             ///< "auto", "cpu", "cuda"; empty: as last time
   QStringList engineCommand;  ///< empty: as the settings say, else the engine beside this program
   QString prompt;             ///< analysed as soon as the model is open; empty: the bundled sample text
-  QString session;            ///< a session or text file that is shown in its place; empty: none
+  QString session;            ///< a session, trace or text file that is shown in its place; empty: none
   QString jobProgram;         ///< natscope-cli, which runs jobs; empty: the one beside this program
 };
 
@@ -36,6 +42,11 @@ class MainWindow : public QMainWindow {
   [[nodiscard]] AttentionPanel& attention() { return *attention_; }
   [[nodiscard]] PromptPanel& prompt() { return *prompt_; }
   [[nodiscard]] ErrorBar& errorBar() { return *errors_; }
+  [[nodiscard]] HeadsPanel& heads() { return *heads_; }
+  [[nodiscard]] RunComparison& comparison() { return comparison_; }
+  [[nodiscard]] CachePanel& cache() { return *cache_; }
+  [[nodiscard]] RolesPanel& roles() { return *roles_; }
+  [[nodiscard]] RecordingBar& recordingBar() { return *recording_; }
   [[nodiscard]] FigureExport& figureExport() { return export_; }
   [[nodiscard]] JobDesk& jobDesk() { return desk_; }
   [[nodiscard]] JobsPanel& jobs() { return *jobs_; }
@@ -43,7 +54,7 @@ class MainWindow : public QMainWindow {
   void showExport(FigureKind kind);
   void openModel(const QString& folder);
   void openBeside(const QString& folder);
-  /// A model's folder, a session file or a text, whichever it is.
+  /// A model's folder, a session, trace or text file, whichever it is.
   void openPath(const QString& path);
   /// A file's text becomes the prompt and is analysed. One that is refused leaves prompt and views as they are.
   void openText(const QString& path);
@@ -51,6 +62,8 @@ class MainWindow : public QMainWindow {
   void beginSearch();
   void saveSession(const QString& path);
   void setTheme(Theme theme);
+  /// Brings the dock of heads to the front.
+  void showHeads();
   /// Brings the dock of jobs to the front, with room for its curves.
   void showJobs();
 
@@ -71,6 +84,8 @@ class MainWindow : public QMainWindow {
   QDockWidget* addDock(const QString& name, const QString& title, QWidget* content);
   QAction* addKey(const QString& text, const QKeySequence& keys, std::function<void()> what);
   void arrangeDocks();
+  /// Shows a dock of the lower edge, with room for its rows or curves.
+  void raiseDock(const QString& name);
   void sayWritten(const QString& path);
   void refresh();
   void paintIcons();
@@ -80,19 +95,35 @@ class MainWindow : public QMainWindow {
   void chooseText();
   void chooseSessionToWrite();
   void chooseEngine();
+  [[nodiscard]] AboutFacts aboutFacts();
   void moveHead(int layers, int heads);
   void clearAll();
 
+  /// The session file that is shown, as it was read; empty once something else is, or tokens were added.
+  [[nodiscard]] QString shownSession();
+
+  struct ReadSession {
+    QString path;
+    std::int64_t tokens = -1;
+  };
+
   Settings& settings_;
   Workbench workbench_;
+  RunComparison comparison_;
   FigureExport export_;
+  QString engineProgram_;  // as it says hello
   SessionFiles sessions_;
+  ReadSession session_;
   JobDesk desk_;
   AttentionPanel* attention_ = nullptr;
   PromptPanel* prompt_ = nullptr;
   TextPanel* text_ = nullptr;
   LogPanel* log_ = nullptr;
   JobsPanel* jobs_ = nullptr;
+  HeadsPanel* heads_ = nullptr;
+  CachePanel* cache_ = nullptr;
+  RolesPanel* roles_ = nullptr;
+  RecordingBar* recording_ = nullptr;
   ErrorBar* errors_ = nullptr;
   QMenuBar* menus_ = nullptr;
   QMenu* modelMenu_ = nullptr;
@@ -104,6 +135,8 @@ class MainWindow : public QMainWindow {
   QAction* step_ = nullptr;
   QAction* stop_ = nullptr;
   QAction* save_ = nullptr;
+  QAction* keep_ = nullptr;
+  QAction* drop_ = nullptr;
 };
 
 /// The bundled demo model's folder, and the sample text ("" where it cannot be read).

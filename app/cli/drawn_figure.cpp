@@ -31,6 +31,9 @@ Expected<void> draw_figure_file(const FigureData& figure, const DrawnFigureOptio
   drawn.theme = options.dark ? Theme::dark : Theme::light;
   drawn.dpi = options.dpi;
   drawn.scale = options.scale;
+  drawn.colours = options.colours;
+  if (options.axes == "tokens") drawn.texts = ui::AxisTexts::tokens;
+  if (options.axes == "positions") drawn.texts = ui::AxisTexts::positions;
   return ui::drawFigure(figure, drawn, path);
 }
 

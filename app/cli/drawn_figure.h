@@ -3,8 +3,10 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "core/base/expected.h"
+#include "core/export/colour_map.h"
 #include "core/export/figure_data.h"
 #include "core/export/grid_chart.h"
 #include "core/export/scale.h"
@@ -16,6 +18,8 @@ struct DrawnFigureOptions {
   ScaleOptions scale;
   double dpi = 300;  ///< of png
   bool dark = false;
+  ColourMap colours = ColourMap::viridis;  ///< of attention
+  std::string axes = "auto";               ///< auto, tokens or positions
 };
 
 /// Errors: as ui::drawFigure; usage in a build without Qt.

@@ -35,6 +35,8 @@ struct Options {
   bool hide_sink = false;
   double dpi = 300;
   std::string theme = "light";
+  std::string colours = "viridis";
+  std::string axes = "auto";
 
   [[nodiscard]] MapId map() const { return {LayerId(layer), HeadId(head)}; }
   [[nodiscard]] ScaleOptions scale_options() const {
@@ -87,6 +89,7 @@ Expected<FigureData> figure_from_record(FigureKind kind, const SequenceRecord& r
                                         const Options& options, const Provenance& provenance) {
   if (kind == FigureKind::roles) return roles_figure(record, provenance);
   if (kind == FigureKind::kv) return kv_figure(record, provenance);
+  if (kind == FigureKind::heads) return heads_figure(record, provenance);
   NATSCOPE_TRY(const auto ranges, ranges_of(options, record.size()));
   return mask_figure(record, heads, options.map(), ranges.queries, ranges.keys, provenance);
 }
@@ -141,7 +144,10 @@ Expected<FigureData> figure_from_file(FigureKind kind, const Options& options) {
 Expected<void> write_figure(const FigureData& figure, ExportFormat format, const Options& options) {
   const ScaleOptions scale = options.scale_options();
   if (!is_data_format(format))
-    return draw_figure_file(figure, {scale, options.dpi, options.theme == "dark"}, options.out);
+    return draw_figure_file(figure,
+                            {scale, options.dpi, options.theme == "dark",
+                             colour_map(options.colours).value_or(ColourMap::viridis), options.axes},
+                            options.out);
   const auto* map = std::get_if<Heatmap>(&figure.values);
   if (map == nullptr) return write_figure_data(options.out, figure);
   FigureData scaled = figure;
@@ -176,10 +182,10 @@ Expected<void> run(const Options& options, CommandContext& context) {
 
 void add_export_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = root.add_subcommand("export", "Draw or write a heatmap, role map or KV curve");
-  command->add_option("--kind", options->kind, "attention, mask, roles or kv")
+  CLI::App* command = root.add_subcommand("export", "Draw or write a heatmap, role map, KV curve or table of heads");
+  command->add_option("--kind", options->kind, "attention, mask, roles, kv or heads (a table of all heads: csv, json, npy)")
       ->required()
-      ->check(CLI::IsMember({"attention", "mask", "roles", "kv"}))
+      ->check(CLI::IsMember({"attention", "mask", "roles", "kv", "heads"}))
       ->type_name("KIND");
   command->add_option("--out", options->out, "File to write; its ending says how: png, svg, pdf, npy, csv or json")
       ->required()
@@ -218,6 +224,14 @@ void add_export_command(CLI::App& root, Invocation& invocation) {
       ->capture_default_str();
   command->add_option("--theme", options->theme, "light or dark")
       ->check(CLI::IsMember({"light", "dark"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  command->add_option("--colours", options->colours, "Colour map of attention: viridis, magma or cividis")
+      ->check(CLI::IsMember({"viridis", "magma", "cividis"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  command->add_option("--axes", options->axes, "Labels: tokens, positions, or auto: tokens where they fit")
+      ->check(CLI::IsMember({"auto", "tokens", "positions"}))
       ->type_name("NAME")
       ->capture_default_str();
   options->run.add_to(*command);

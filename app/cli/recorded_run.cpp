@@ -151,6 +151,7 @@ Expected<RecordedRun> RecordedRunOptions::run(std::int64_t trace_store_bytes, st
   done.provenance.natscope_version = NATSCOPE_VERSION;
   done.provenance.policy = to_string(role_plan.policy);
   done.provenance.heads = engine.config().heads;
+  done.provenance.head_dim = engine.config().head_dim;
   return done;
 }
 

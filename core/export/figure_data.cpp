@@ -7,7 +7,7 @@
 namespace natscope {
 namespace {
 
-constexpr std::array kind_names{"attention", "mask", "roles", "kv"};
+constexpr std::array kind_names{"attention", "mask", "roles", "kv", "heads"};
 
 /// One side of `a:b`; `otherwise` when it is left out. Nothing when it is no whole number.
 std::optional<std::int64_t> side(std::string_view text, std::int64_t otherwise) {
@@ -62,6 +62,13 @@ FigureData roles_figure(const SequenceRecord& record, Provenance provenance) {
     }
   }
   figure.values = std::move(map);
+  add_axis(figure, record);
+  return figure;
+}
+
+FigureData heads_figure(const SequenceRecord& record, Provenance provenance) {
+  FigureData figure{FigureKind::heads, {}, {}, {}, std::move(provenance)};
+  figure.values = head_table(record, figure.provenance.policy);
   add_axis(figure, record);
   return figure;
 }

@@ -12,13 +12,14 @@
 #include "core/base/expected.h"
 #include "core/cache/accounting.h"
 #include "core/explore/sequence_record.h"
+#include "core/export/head_table.h"
 #include "core/session/provenance.h"
 #include "core/session/trace_file.h"
 
 /// The numbers behind a figure, before anything is drawn or written.
 namespace natscope {
 
-enum class FigureKind : std::uint8_t { attention, mask, roles, kv };
+enum class FigureKind : std::uint8_t { attention, mask, roles, kv, heads };
 [[nodiscard]] const char* name(FigureKind kind);  ///< "attention", …
 [[nodiscard]] std::optional<FigureKind> figure_kind(std::string_view text);
 
@@ -66,7 +67,7 @@ struct KvCurve {
 /// A figure's numbers with their axes and their origin.
 struct FigureData {
   FigureKind kind = FigureKind::attention;
-  std::variant<Heatmap, RoleMap, KvCurve> values;
+  std::variant<Heatmap, RoleMap, KvCurve, HeadTable> values;
   std::vector<std::int32_t> tokens;      ///< [T]
   std::vector<std::string> token_texts;  ///< [T] for the axes; empty: positions are shown
   Provenance provenance;
@@ -74,10 +75,12 @@ struct FigureData {
 
 [[nodiscard]] FigureData roles_figure(const SequenceRecord& record, Provenance provenance);
 [[nodiscard]] FigureData kv_figure(const SequenceRecord& record, Provenance provenance);
+/// The table of heads (core/export/head_table.h): numbers only, nothing draws it.
+[[nodiscard]] FigureData heads_figure(const SequenceRecord& record, Provenance provenance);
 /// The mask from the record alone, at any size that is asked for. Errors: bad_layer, bad_head, bad_position.
 [[nodiscard]] Expected<FigureData> mask_figure(const SequenceRecord& record, std::int32_t heads, const MapId& map,
                                                PositionRange queries, PositionRange keys, Provenance provenance);
-/// From a trace: attention and mask of maps that it holds, a mask of any head that its roles determine, roles, kv.
+/// From a trace: attention and mask of maps that it holds, a mask of any head that its roles determine, roles, kv, heads.
 /// `map` matters for attention and mask only. Errors: bad_layer, bad_head, bad_position, bad_trace (not in the trace).
 [[nodiscard]] Expected<FigureData> figure_from_trace(const TraceFile& trace, FigureKind kind, const MapId& map,
                                                      std::optional<std::string> queries,

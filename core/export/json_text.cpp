@@ -58,6 +58,25 @@ std::string head_text(const FigureData& figure, const std::string& layer, const 
          ",\"queries\":" + queries + ",\"keys\":" + keys + ",\"values\":";
 }
 
+/// One object a head, null where there is nothing to say.
+Expected<void> write_heads(const HeadTable& table, const TextSink& sink) {
+  std::string text = "[";
+  for (const HeadSummary& head : table.heads) {
+    text += &head == &table.heads.front() ? "{" : ",{";
+    for (const HeadColumn& column : head_columns()) {
+      if (&column != &head_columns().front()) text += ',';
+      text += std::string("\"") + column.key + "\":";
+      if (const auto value = head_value(table, head, column)) {
+        append_number(text, *value);
+      } else {
+        text += "null";
+      }
+    }
+    text += '}';
+  }
+  return sink(text + "]");
+}
+
 Expected<void> write_values(const FigureData& figure, const TextSink& sink) {
   if (const auto* map = std::get_if<Heatmap>(&figure.values)) {
     NATSCOPE_CHECK(
@@ -70,6 +89,10 @@ Expected<void> write_values(const FigureData& figure, const TextSink& sink) {
   if (const auto* map = std::get_if<RoleMap>(&figure.values)) {
     NATSCOPE_CHECK(sink(head_text(figure, "null", "null", "null", positions(0, map->length))));
     return write_nested(map->roles, {map->layers, map->kv_heads, map->length}, sink);
+  }
+  if (const auto* table = std::get_if<HeadTable>(&figure.values)) {
+    NATSCOPE_CHECK(sink(head_text(figure, "null", "null", "null", "null")));
+    return write_heads(*table, sink);
   }
   const auto& curve = std::get<KvCurve>(figure.values);
   NATSCOPE_CHECK(sink(head_text(figure, "null", "null", positions(0, curve.length), "null")));

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <limits>
 #include <span>
+#include <vector>
 
 #include "core/export/data_files.h"
 #include "core/export/number_text.h"
@@ -40,6 +42,16 @@ Expected<void> write_npy(const FigureData& figure, const TextSink& sink) {
   if (const auto* map = std::get_if<RoleMap>(&figure.values)) {
     NATSCOPE_CHECK(sink(header("|u1", {map->layers, map->kv_heads, map->length})));
     return sink(raw(std::span(map->roles)));
+  }
+  if (const auto* table = std::get_if<HeadTable>(&figure.values)) {
+    std::vector<double> values;
+    for (const HeadSummary& head : table->heads) {
+      for (const HeadColumn& column : head_columns())
+        values.push_back(head_value(*table, head, column).value_or(std::numeric_limits<double>::quiet_NaN()));
+    }
+    const auto columns = static_cast<std::int64_t>(head_columns().size());
+    NATSCOPE_CHECK(sink(header("<f8", {static_cast<std::int64_t>(table->heads.size()), columns})));
+    return sink(raw(std::span<const double>(values)));
   }
   const auto& curve = std::get<KvCurve>(figure.values);
   NATSCOPE_CHECK(sink(header("<i4", {curve.length, curve.layers, curve.kv_heads})));

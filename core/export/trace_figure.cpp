@@ -4,6 +4,7 @@
 
 #include "core/cache/accounting.h"
 #include "core/export/figure_data.h"
+#include "core/session/trace_sequence.h"
 #include "kernels/token_roles.h"
 
 /// Figures out of a trace file, which holds some maps whole and the roles of all heads.
@@ -112,6 +113,11 @@ Expected<FigureData> figure_from_trace(const TraceFile& trace, FigureKind kind, 
     case FigureKind::kv:
       figure.values = curve_of(trace);
       break;
+    case FigureKind::heads: {
+      NATSCOPE_TRY(const Session session, session_of(trace, std::nullopt));
+      figure.values = head_table(session.record, session.policy);
+      break;
+    }
   }
   return figure;
 }

@@ -16,7 +16,7 @@ class EngineHost {
  public:
   virtual ~EngineHost() = default;
 
-  /// "natscope-engine 0.1.0", for the hello.
+  /// "natscope-engine 0.1.0, LibTorch 2.11.0", for the hello.
   [[nodiscard]] virtual std::string program() const = 0;
 
   /// Where it fails, the model and sequence of before may still stand: is_open().

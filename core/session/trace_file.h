@@ -56,6 +56,8 @@ class TraceFile {
   [[nodiscard]] std::vector<std::int32_t> kv_entries() const;          ///< [T, layers, kv_heads]
   [[nodiscard]] std::vector<std::int64_t> kv_allocated_bytes() const;  ///< [T]
 
+  [[nodiscard]] std::vector<float> scores() const;  ///< [layers, kv_heads, T, 3]; empty where it holds none
+
   /// Which of the maps this is in `attention`, or nothing when the trace does not hold it.
   [[nodiscard]] std::optional<std::size_t> map_index(const MapId& map) const;
 

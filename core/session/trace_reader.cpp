@@ -111,6 +111,10 @@ std::vector<std::int64_t> TraceFile::kv_allocated_bytes() const {
   return copied<std::int64_t>(file_, "kv_allocated_bytes");
 }
 
+std::vector<float> TraceFile::scores() const {
+  return file_.find("scores") != nullptr ? copied<float>(file_, "scores") : std::vector<float>();
+}
+
 std::optional<std::size_t> TraceFile::map_index(const MapId& map) const {
   const auto found = std::find(provenance_.maps.begin(), provenance_.maps.end(), map);
   if (found == provenance_.maps.end()) return std::nullopt;

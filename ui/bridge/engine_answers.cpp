@@ -132,6 +132,7 @@ void EngineClient::Private::receiveStarted(const Envelope& envelope, const Start
   promptTokens = started.prompt_tokens;
   policy = started.policy;
   prefillSeconds = 0;
+  isRecorded = false;
   shownFrom.reset();
   Q_EMIT q->sequenceStarted();
   sendTileWishes();

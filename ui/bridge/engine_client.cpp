@@ -212,6 +212,7 @@ const std::string& EngineClient::policy() const { return d_->policy; }
 double EngineClient::prefillSeconds() const { return d_->prefillSeconds; }
 bool EngineClient::knowsSequence() const { return d_->isInEngine; }
 bool EngineClient::isOfOpenModel() const { return d_->model && !d_->shownFrom; }
+bool EngineClient::isRecording() const { return d_->isRecorded; }
 
 bool EngineClient::isBusy() const {
   return d_->state == State::opening || d_->state == State::analysing || d_->state == State::generating;

@@ -70,6 +70,8 @@ class EngineClient : public QObject {
   /// Whether what is mirrored was made by the model that is open; not so for a file's sequence that no engine has, and
   /// after another model was opened until it has analysed something.
   [[nodiscard]] bool isOfOpenModel() const;
+  /// Whether what is mirrored is a recorded run (showRecording).
+  [[nodiscard]] bool isRecording() const;
   [[nodiscard]] std::int64_t promptTokens() const;
   [[nodiscard]] const std::string& policy() const;
   [[nodiscard]] double prefillSeconds() const;  ///< of the last analyse; 0 before it is ready
@@ -91,6 +93,9 @@ class EngineClient : public QObject {
   /// weights it was made with (by their SHA-256), the engine gets it, so that it can go on and draw maps:
   /// sequenceRestored.
   void showSession(const natscope::Session& session);
+  /// Shows a recorded run in place of the mirrored sequence. No engine is given it, whichever model is open, until
+  /// something else is shown.
+  void showRecording(const natscope::Session& recorded);
   void generate(const natscope::GenerateMessage& request);
   void step(const natscope::StepMessage& request);
   /// generate() again with the options of the last one.

@@ -42,6 +42,7 @@ class EngineClient::Private {
   void forgetModel();   ///< none is open, nor to be opened; what is shown stays
   /// Gives the mirrored sequence to an engine that does not have it, roles and all. Does nothing where it does not fit.
   void restoreSequence();
+  void mirror(const Session& session);  ///< shows it in place of what is mirrored
 
   // Answers: engine_answers.cpp
   void receive(const Envelope& envelope);
@@ -109,6 +110,7 @@ class EngineClient::Private {
   bool isRestoring = false;         // it is being given to the engine again …
   SequenceRecord restored;          // … whose answer gathers here
   std::optional<Origin> shownFrom;  // of a sequence that another model made than the one that is open
+  bool isRecorded = false;          // what is mirrored is a trace's: no engine gets it
   std::uint64_t restoringGeneration = 0;
   std::int64_t promptTokens = 0;
   std::string policy;

@@ -34,6 +34,7 @@ std::vector<ForcedRole> rolesOf(const SequenceRecord& record) {
 }  // namespace
 
 void EngineClient::Private::restoreSequence() {
+  if (isRecorded) return;
   // A file's sequence goes to the weights that it was made with, and to no others: its maps would not be its own.
   if (shownFrom && (!model || model->sha256.empty() || shownFrom->provenance.model_sha256 != model->sha256)) return;
   const CacheGeometry& geometry = record.geometry();
@@ -121,23 +122,33 @@ Session EngineClient::session() const {
   return session;
 }
 
+void EngineClient::Private::mirror(const Session& session) {
+  stopRunning(false);
+  becomeGeneration(++newestGeneration, false);
+  recordTimer.stop();
+  record = session.record;
+  promptTokens = session.prompt_tokens;
+  policy = session.policy;
+  prefillSeconds = 0;
+  shownFrom = Origin{session.provenance, session.model_path, session.adapter_path};
+  lastAnalyse = {};
+  lastAnalyse.prompt = session.prompt;
+  lastGenerate.sampling = session.sampling;
+  lastGenerate.max_new_tokens = session.max_new_tokens;
+  for (const auto& [token, text] : session.token_texts) tokenTexts.insert_or_assign(token, text);
+  Q_EMIT q->sequenceStarted();
+  Q_EMIT q->recordChanged();
+}
+
 void EngineClient::showSession(const Session& session) {
-  d_->stopRunning(false);
-  d_->becomeGeneration(++d_->newestGeneration, false);
-  d_->recordTimer.stop();
-  d_->record = session.record;
-  d_->promptTokens = session.prompt_tokens;
-  d_->policy = session.policy;
-  d_->prefillSeconds = 0;
-  d_->shownFrom = Private::Origin{session.provenance, session.model_path, session.adapter_path};
-  d_->lastAnalyse = {};
-  d_->lastAnalyse.prompt = session.prompt;
-  d_->lastGenerate.sampling = session.sampling;
-  d_->lastGenerate.max_new_tokens = session.max_new_tokens;
-  for (const auto& [token, text] : session.token_texts) d_->tokenTexts.insert_or_assign(token, text);
-  Q_EMIT sequenceStarted();
-  Q_EMIT recordChanged();
+  d_->isRecorded = false;
+  d_->mirror(session);
   d_->restoreSequence();
+}
+
+void EngineClient::showRecording(const Session& recorded) {
+  d_->isRecorded = true;
+  d_->mirror(recorded);
 }
 
 }  // namespace natscope::ui

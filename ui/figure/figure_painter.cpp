@@ -25,6 +25,8 @@ QString defaultTitle(const FigureData& figure) {
       return QStringLiteral("Token roles by layer and KV head");
     case FigureKind::kv:
       return QStringLiteral("KV cache by tokens");
+    case FigureKind::heads:
+      break;  // numbers only
   }
   return {};
 }

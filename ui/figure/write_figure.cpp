@@ -53,6 +53,10 @@ Expected<void> check(const KvCurve& curve) {
                                        : checkCount(curve.allocated_bytes.size(), curve.length, "allocated bytes");
 }
 
+Expected<void> check(const HeadTable&) {
+  return fail(ErrorCode::usage, "a table of heads is not drawn", "write csv, json or npy");
+}
+
 Expected<QByteArray> render(const FigureData& figure, FigureFormat format, const FigureOptions& options) {
   NATSCOPE_CHECK(checkDpi(options.dpi));
   NATSCOPE_CHECK(std::visit([](const auto& values) { return check(values); }, figure.values));

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "core/export/data_files.h"
+#include "ui/models/elsewhere.h"
 
 namespace natscope::ui {
 namespace {
@@ -28,6 +29,10 @@ Expected<void> writeFigure(const FigureData& figure, const ExportRequest& reques
 
 }  // namespace
 
+std::string rangeText(const PositionRange& range) {
+  return std::to_string(range.begin) + ":" + std::to_string(range.end);
+}
+
 struct FigureExport::Job {
   ExportRequest request;
   FigureData figure;
@@ -46,7 +51,10 @@ void FigureExport::start(const ExportRequest& request) {
     Q_EMIT failed(make_error(ErrorCode::bad_range, "there is nothing to export yet", "analyse a text first"));
     return;
   }
+  if (const auto recording = workbench_.recording()) return writeRecorded(recording, request);
   switch (request.kind) {
+    case FigureKind::heads:
+      return write(heads_figure(record, workbench_.client().provenance()), request);
     case FigureKind::roles:
       return write(roles_figure(record, workbench_.client().provenance()), request);
     case FigureKind::kv:
@@ -84,6 +92,25 @@ void FigureExport::start(const ExportRequest& request) {
   map.visible.reserve(cells);
   job->figure.values = std::move(map);
   askForNextRows(job);
+}
+
+void FigureExport::writeRecorded(const std::shared_ptr<const Recording>& recording, const ExportRequest& request) {
+  // As `export --from` makes it: from the file alone.
+  elsewhere(
+      this,
+      [recording, request]() -> Expected<void> {
+        NATSCOPE_TRY(const FigureData figure,
+                     figure_from_trace(recording->trace(), request.kind, request.map, rangeText(request.queries),
+                                       rangeText(request.keys)));
+        return writeFigure(figure, request);
+      },
+      [this, path = request.path](const Expected<void>& result) {
+        if (result) {
+          Q_EMIT written(QString::fromStdString(path.string()));
+        } else {
+          Q_EMIT failed(result.error());
+        }
+      });
 }
 
 void FigureExport::askForNextRows(const std::shared_ptr<Job>& job) {

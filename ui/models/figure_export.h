@@ -19,6 +19,9 @@ struct ExportRequest {
   std::filesystem::path path;  ///< its ending says the format: png, svg, pdf, csv, npy, json
 };
 
+/// `a:b`, as the command line takes ranges.
+[[nodiscard]] std::string rangeText(const PositionRange& range);
+
 /// Writes what the window shows to a file, without making it wait: weights come from the engine block by block, drawing
 /// and writing happen on another thread. One export at a time; a second one waits its turn in the engine's queue.
 class FigureExport : public QObject {
@@ -37,6 +40,7 @@ class FigureExport : public QObject {
 
  private:
   struct Job;
+  void writeRecorded(const std::shared_ptr<const Recording>& recording, const ExportRequest& request);
   void askForNextRows(const std::shared_ptr<Job>& job);
   void write(FigureData figure, const ExportRequest& request);
 

@@ -2,11 +2,25 @@
 #include "ui/models/session_files.h"
 
 #include <filesystem>
+#include <variant>
 
 #include "ui/models/elsewhere.h"
 
 namespace natscope::ui {
 namespace {
+
+using ReadFile = std::variant<Session, std::shared_ptr<const Recording>>;
+
+Expected<ReadFile> readFile(const std::filesystem::path& path, const ModelAtHand& model) {
+  NATSCOPE_TRY(const std::string format, recorded_format(path));
+  if (format == "natscope-trace") {
+    NATSCOPE_TRY(auto recording, Recording::open(path, model));
+    return ReadFile(std::move(recording));
+  }
+  // A file of another kind gets the session reader's word on what is missing.
+  NATSCOPE_TRY(Session session, read_session(path));
+  return ReadFile(std::move(session));
+}
 
 std::filesystem::path pathOf(const QString& path) { return path.toStdString(); }
 
@@ -26,14 +40,16 @@ void SessionFiles::write(const QString& path, Session session) {
       });
 }
 
-void SessionFiles::open(const QString& path) {
+void SessionFiles::open(const QString& path, const ModelAtHand& model) {
   elsewhere(
-      this, [path] { return read_session(pathOf(path)); },
-      [this, path](const Expected<Session>& result) {
-        if (result) {
-          Q_EMIT opened(path, *result);
-        } else {
+      this, [path, model] { return readFile(pathOf(path), model); },
+      [this, path](const Expected<ReadFile>& result) {
+        if (!result) {
           Q_EMIT failed(result.error());
+        } else if (const auto* session = std::get_if<Session>(&*result)) {
+          Q_EMIT opened(path, *session);
+        } else {
+          Q_EMIT recordingOpened(std::get<std::shared_ptr<const Recording>>(*result));
         }
       });
 }

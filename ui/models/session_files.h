@@ -6,10 +6,11 @@
 
 #include "core/base/error.h"
 #include "core/session/session_file.h"
+#include "ui/models/recording.h"
 
 namespace natscope::ui {
 
-/// Reads and writes session files on another thread, so that the window never waits for a disk.
+/// Reads and writes session files, and reads traces, on another thread, so that the window never waits for a disk.
 class SessionFiles : public QObject {
   Q_OBJECT
 
@@ -18,12 +19,14 @@ class SessionFiles : public QObject {
 
   /// Ends with `written` or `failed`. Errors: those of write_session.
   void write(const QString& path, Session session);
-  /// Ends with `opened` or `failed`. Errors: those of read_session.
-  void open(const QString& path);
+  /// A session or a trace, whichever the file says it is. Ends with `opened`, `recordingOpened` or `failed`.
+  /// `model`: whose tokenizer a trace may use. Errors: those of recorded_format, read_session and Recording::open.
+  void open(const QString& path, const ModelAtHand& model = {});
 
  Q_SIGNALS:
   void written(const QString& path);
   void opened(const QString& path, const natscope::Session& session);
+  void recordingOpened(const std::shared_ptr<const natscope::ui::Recording>& recording);
   void failed(const natscope::Error& error);
 };
 

@@ -25,6 +25,9 @@ class TileSource : public QObject {
   /// The tile if it is there; fetches nothing.
   [[nodiscard]] virtual std::shared_ptr<const AttentionTile> cached(const TileKey& key) const = 0;
 
+  /// Why there will be no picture of this head, in words for the place where it would be; empty: there will be one.
+  [[nodiscard]] virtual QString whyNoMap(LayerId, HeadId) const { return {}; }
+
   /// Forgets what was asked for and has not been sent: the view looks elsewhere now.
   virtual void dropPending() {}
 

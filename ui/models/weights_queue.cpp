@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/weights_queue.h"
 
+#include "ui/models/elsewhere.h"
+
 namespace natscope::ui {
 namespace {
 
@@ -11,7 +13,8 @@ bool isSame(const WeightsRequestMessage& a, const WeightsRequestMessage& b) {
 
 }  // namespace
 
-WeightsQueue::WeightsQueue(EngineClient& client, QObject* parent) : QObject(parent), client_(client) {
+WeightsQueue::WeightsQueue(EngineClient& client, ShownRecording recording, QObject* parent)
+    : QObject(parent), client_(client), recording_(std::move(recording)) {
   connect(&client_, &EngineClient::weightsArrived, this, [this](const WeightsMessage& weights) {
     if (current_ && isSame(weights.request, current_->request)) finish(weights);
   });
@@ -47,7 +50,16 @@ void WeightsQueue::sendNext() {
   } else {
     return;
   }
+  if (const auto recording = recording_()) return answerFrom(recording);
   client_.requestWeights(current_->request);
+}
+
+void WeightsQueue::answerFrom(const std::shared_ptr<const Recording>& recording) {
+  elsewhere(
+      this, [recording, request = current_->request] { return recording->weights(request); },
+      [this, request = current_->request](const Expected<WeightsMessage>& weights) {
+        if (current_ && isSame(request, current_->request)) finish(weights);
+      });
 }
 
 void WeightsQueue::finish(const Expected<WeightsMessage>& result) {

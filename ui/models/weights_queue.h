@@ -8,6 +8,7 @@
 
 #include "core/base/expected.h"
 #include "ui/bridge/engine_client.h"
+#include "ui/models/recording.h"
 
 namespace natscope::ui {
 
@@ -21,7 +22,10 @@ class WeightsQueue : public QObject {
  public:
   using Answer = std::function<void(const Expected<WeightsMessage>& weights)>;
 
-  explicit WeightsQueue(EngineClient& client, QObject* parent = nullptr);
+  using ShownRecording = std::function<std::shared_ptr<const Recording>()>;
+
+  /// `recording`: the one that is shown, which answers in the engine's place, or null.
+  WeightsQueue(EngineClient& client, ShownRecording recording, QObject* parent = nullptr);
 
   void look(const WeightsRequestMessage& request, Answer answer);
   void ask(const WeightsRequestMessage& request, Answer answer);
@@ -32,10 +36,12 @@ class WeightsQueue : public QObject {
     Answer answer;
   };
   void sendNext();
+  void answerFrom(const std::shared_ptr<const Recording>& recording);
   void finish(const Expected<WeightsMessage>& result);
   void failAll(const Error& error);
 
   EngineClient& client_;
+  ShownRecording recording_;
   std::optional<Wish> look_;
   std::deque<Wish> work_;
   std::optional<Wish> current_;

@@ -40,7 +40,11 @@ QString endWords(StopReason reason) {
 }  // namespace
 
 Workbench::Workbench(Settings& settings, QObject* parent)
-    : QObject(parent), settings_(settings), search_(sequence_, selection_), tiles_(client_), weights_(client_) {
+    : QObject(parent),
+      settings_(settings),
+      search_(sequence_, selection_),
+      tiles_(client_, [this] { return recording(); }),
+      weights_(client_, [this] { return recording(); }) {
   sequence_.setSource([this]() -> const SequenceRecord& { return client_.record(); });
   connect(&client_, &EngineClient::stateChanged, this, &Workbench::stateChanged);
   connect(&client_, &EngineClient::modelOpened, this, &Workbench::onModelOpened);
@@ -48,6 +52,7 @@ Workbench::Workbench(Settings& settings, QObject* parent)
     // Only now is what was asked for what is shown: a text that is refused changes nothing.
     analysedText_ = askedText_;
     analysedPolicy_ = askedPolicy_;
+    if (!client_.isRecording()) openRecording_.reset();
     follow();
     sequence_.refresh(true);
   });
@@ -143,11 +148,22 @@ void Workbench::follow() {
   const auto& model = client_.model();
   const CacheGeometry& geometry = record.geometry();
   const bool isOfModel = model && model->layers == geometry.layers && model->kv_heads == geometry.kv_heads;
-  selection_.setLimits(geometry.layers, isOfModel ? model->heads : geometry.kv_heads, geometry.kv_heads, record.size());
+  const auto recorded = recording();
+  const int heads = recorded ? recorded->heads() : isOfModel ? model->heads : geometry.kv_heads;
+  selection_.setLimits(geometry.layers, heads, geometry.kv_heads, record.size());
 }
 
 bool Workbench::canAnalyse() const { return client_.state() == EngineClient::State::ready; }
-bool Workbench::canContinue() const { return canAnalyse(); }
+bool Workbench::canContinue() const { return canAnalyse() && !recording(); }
+
+std::shared_ptr<const Recording> Workbench::recording() const {
+  return client_.isRecording() ? openRecording_ : nullptr;
+}
+
+ModelAtHand Workbench::modelAtHand() const {
+  const auto& model = client_.model();
+  return model ? ModelAtHand{model->path, model->sha256} : ModelAtHand{};
+}
 
 bool Workbench::isRunning() const {
   return client_.state() == EngineClient::State::analysing || client_.state() == EngineClient::State::generating;
@@ -243,6 +259,24 @@ void Workbench::showSession(const Session& session) {
           .arg(tokensInWords(session.record.size()), QString::fromStdString(session.model_path)));
   client_.showSession(session);
   Q_EMIT sessionShown(options_);
+  Q_EMIT stateChanged();
+}
+
+void Workbench::showRecording(const std::shared_ptr<const Recording>& recording) {
+  next_ = Next::nothing;
+  isSessionShown_ = true;  // a model that is opened meanwhile does not take its place
+  openRecording_ = recording;
+  analysedText_.clear();
+  analysedPolicy_ = QString::fromStdString(recording->session().policy);
+  Q_EMIT errorCleared();
+  say(tr("A recording of %1").arg(tokensInWords(recording->session().record.size())));
+  client_.showRecording(recording->session());
+  // A head that has a map, where there is one.
+  const std::vector<MapId>& maps = recording->trace().provenance().maps;
+  if (!maps.empty() && !recording->hasMap({selection_.layer(), selection_.head()})) {
+    selection_.setLayer(maps.front().layer);
+    selection_.setHead(maps.front().head);
+  }
   Q_EMIT stateChanged();
 }
 

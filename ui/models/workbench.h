@@ -4,11 +4,11 @@
 #include <QObject>
 
 #include "ui/bridge/engine_client.h"
-#include "ui/models/engine_tile_source.h"
 #include "ui/models/prompt_options.h"
 #include "ui/models/selection.h"
 #include "ui/models/sequence_model.h"
 #include "ui/models/settings.h"
+#include "ui/models/shown_tile_source.h"
 #include "ui/models/token_search.h"
 #include "ui/models/weights_queue.h"
 
@@ -28,7 +28,7 @@ class Workbench : public QObject {
   [[nodiscard]] SequenceModel& sequence() { return sequence_; }
   [[nodiscard]] Selection& selection() { return selection_; }
   [[nodiscard]] TokenSearch& search() { return search_; }
-  [[nodiscard]] EngineTileSource& tiles() { return tiles_; }
+  [[nodiscard]] ShownTileSource& tiles() { return tiles_; }
   [[nodiscard]] WeightsQueue& weights() { return weights_; }
   [[nodiscard]] Settings& settings() { return settings_; }
 
@@ -40,6 +40,12 @@ class Workbench : public QObject {
   [[nodiscard]] bool isRunning() const;
   /// Whether the engine still has the sequence that is shown; after it died only the window has.
   [[nodiscard]] bool hasEngineSequence() const { return client_.knowsSequence(); }
+  /// The recording that is shown, or null: then what is shown is an engine's or a session file's.
+  [[nodiscard]] std::shared_ptr<const Recording> recording() const;
+  /// Whether weights of what is shown can be had: from the engine, or out of a recording.
+  [[nodiscard]] bool hasWeights() const { return hasEngineSequence() || recording() != nullptr; }
+  /// Whose tokenizer a trace file may use.
+  [[nodiscard]] ModelAtHand modelAtHand() const;
   /// Tokens a second of the last prefill and of the latest steps; 0 where there was none.
   [[nodiscard]] double prefillRate() const;
   [[nodiscard]] double decodeRate() const;
@@ -59,6 +65,8 @@ class Workbench : public QObject {
   void setEngineCommand(const QStringList& command);
   /// Shows a session file's sequence. The open model goes on with it where it is the one that made it.
   void showSession(const natscope::Session& session);
+  /// Shows a trace file's run. No engine runs for it; analysing a text ends it.
+  void showRecording(const std::shared_ptr<const natscope::ui::Recording>& recording);
   void analyse();
   /// As analyse(), but what runs is stopped for it, and a model that is being opened is waited for.
   void analyseInstead();
@@ -96,7 +104,8 @@ class Workbench : public QObject {
   SequenceModel sequence_;
   Selection selection_;
   TokenSearch search_;
-  EngineTileSource tiles_;
+  std::shared_ptr<const Recording> openRecording_;  // shown while the client says so
+  ShownTileSource tiles_;
   WeightsQueue weights_;
   PromptOptions options_;
   QString modelPath_;

@@ -1,18 +1,37 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QLabel>
+#include <QToolButton>
 #include <QWidget>
 
+#include "ui/models/run_comparison.h"
 #include "ui/models/workbench.h"
 
 namespace natscope::ui {
 
-/// The cache from three sides: its numbers against tokens, what each head holds, how often each role was given.
+class CacheChartView;
+
+/// The cache from three sides: its numbers against tokens, what each head holds, how often each role was given. A run
+/// that is kept stays as a second curve, with both runs' numbers above.
 class CachePanel : public QWidget {
   Q_OBJECT
 
  public:
-  explicit CachePanel(Workbench& workbench, QWidget* parent = nullptr);
+  CachePanel(Workbench& workbench, RunComparison& comparison, QWidget* parent = nullptr);
+
+  [[nodiscard]] CacheChartView& chart() { return *chart_; }
+  [[nodiscard]] QString comparedWords() const { return words_->text(); }
+
+ private:
+  void follow();
+
+  RunComparison& comparison_;
+  CacheChartView* chart_;
+  QToolButton* keep_;
+  QWidget* bar_;  // while a run is kept
+  QToolButton* drop_;
+  QLabel* words_;
 };
 
 }  // namespace natscope::ui

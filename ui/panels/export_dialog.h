@@ -3,9 +3,14 @@
 
 #include <QDialog>
 
-#include "ui/models/figure_export.h"
+#include "ui/models/export_command.h"
 
+class QCheckBox;
 class QComboBox;
+class QDoubleSpinBox;
+class QLabel;
+class QPlainTextEdit;
+class QPushButton;
 class QSpinBox;
 
 namespace natscope::ui {
@@ -20,29 +25,49 @@ struct ShownMap {
   ColourMap colours = ColourMap::viridis;
 };
 
-/// Which figure, which part of it, how it looks; then where to. Does not block the window.
+/// Which figure, which part of it, how it looks; then where to. Offers what the command line's `export` offers, and
+/// shows the command that writes the same. Does not block the window.
 class ExportDialog : public QDialog {
   Q_OBJECT
 
  public:
-  ExportDialog(const ShownMap& shown, FigureKind kind, Theme theme, const QString& folder, QWidget* parent = nullptr);
+  ExportDialog(const ShownMap& shown, FigureKind kind, Theme theme, const QString& folder, ExportOrigin origin,
+               QWidget* parent = nullptr);
+
+  /// What would be written to `path` as the fields stand.
+  [[nodiscard]] ExportRequest request(const QString& path) const;
+  /// The command line that is shown.
+  [[nodiscard]] QString command() const;
+  [[nodiscard]] QString proposedName() const;
+  void setFormat(const QString& ending);  ///< "png", …; those that this kind does not have are ignored
 
  Q_SIGNALS:
   void wanted(const natscope::ui::ExportRequest& request);
 
  private:
+  void makeForm();
   void choosePath();
-  [[nodiscard]] ExportRequest request(const QString& path) const;
-  [[nodiscard]] QString proposedName() const;
+  void follow();
+  void copyCommand();
+  [[nodiscard]] FigureKind kind() const;
 
   ShownMap shown_;
   QString folder_;
+  ExportOrigin origin_;
   QComboBox* kind_;
   QComboBox* part_;
   QComboBox* format_;
   QComboBox* theme_;
   QComboBox* texts_;
+  QComboBox* colours_;
+  QComboBox* scale_;
+  QDoubleSpinBox* clip_;
+  QComboBox* normalise_;
+  QCheckBox* hideSink_;
   QSpinBox* dpi_;
+  QLabel* holds_;
+  QPlainTextEdit* command_;
+  QPushButton* copy_;
 };
 
 }  // namespace natscope::ui

@@ -44,6 +44,8 @@ TextPanel::TextPanel(Workbench& workbench, QWidget* parent)
   connect(&workbench_.client(), &EngineClient::analysed, this,
           [this] { text_->setPromptTokens(workbench_.client().promptTokens()); });
   text_->setSearch(workbench_.search());
+  connect(&workbench_.sequence(), &SequenceModel::restarted, this,
+          [this] { text_->setPromptTokens(workbench_.client().promptTokens()); });
   explain();
 }
 

@@ -58,6 +58,7 @@ TokenPanel::TokenPanel(Workbench& workbench, QWidget* parent) : QWidget(parent),
   });
   connect(&workbench_.client(), &EngineClient::finished, &pause_, qOverload<>(&QTimer::start));
   connect(&workbench_.client(), &EngineClient::analysed, &pause_, qOverload<>(&QTimer::start));
+  connect(&workbench_.sequence(), &SequenceModel::restarted, &pause_, qOverload<>(&QTimer::start));
   connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, qOverload<>(&QWidget::update));
 }
 
@@ -70,7 +71,7 @@ void TokenPanel::follow() {
 void TokenPanel::askForColumn() {
   const auto token = workbench_.selection().token();
   const std::int64_t size = workbench_.sequence().size();
-  if (!token || token->value >= size || !workbench_.hasEngineSequence()) return;
+  if (!token || token->value >= size || !workbench_.hasWeights()) return;
   WeightsRequestMessage request;
   request.layer = workbench_.selection().layer();
   request.head = workbench_.selection().head();
@@ -131,7 +132,7 @@ double TokenPanel::drawTitle(QPainter& painter, TokenPos token) {
   painter.setPen(theme().muted);
   QString facts = frame.generated ? tr("generated") : tr("prompt");
   facts += tr(", id %1").arg(frame.token);
-  if (token.value > 0) facts += tr(", probability %1").arg(percent(static_cast<double>(frame.probability)));
+  if (token.value > 0 && frame.probability > 0) facts += tr(", probability %1").arg(percent(static_cast<double>(frame.probability)));
   const QRectF beside(edge + nameWidth + 12, 7, width() - nameWidth - 2 * edge - 12, 20);
   painter.drawText(beside, Qt::AlignLeft | Qt::AlignVCenter,
                    painter.fontMetrics().elidedText(facts, Qt::ElideRight, static_cast<int>(beside.width())));
@@ -158,13 +159,16 @@ double TokenPanel::drawScores(QPainter& painter, const QRectF& area, TokenPos to
   const auto head =
       static_cast<std::size_t>(selection.layer().value * record.geometry().kv_heads + selection.kvHead().value);
   if (frame.scores.size() < (head + 1) * role_count) {
-    drawHeading(painter, area, tr("scores: this model has no score layers"));
+    drawHeading(painter, area, workbench_.recording() ? tr("scores: none were recorded")
+                                                      : tr("scores: this model has no score layers"));
     return area.top() + lineHeight + 4;
   }
   const float* const scores = frame.scores.data() + head * role_count;
   std::array<double, role_count> biased{scores[0], scores[1], scores[2]};
   const auto& model = workbench_.client().model();
-  biased[0] += model && model->global_bias ? *model->global_bias : 0;
+  const auto recording = workbench_.recording();
+  // Of a recording the bias is known where the open model is the one that made it.
+  if (model && model->global_bias && (!recording || recording->hasTexts())) biased[0] += *model->global_bias;
   std::array<double, role_count> sorted = biased;
   std::sort(sorted.begin(), sorted.end(), std::greater<>());
   drawHeading(painter, area, tr("role scores, margin %1").arg(sorted[0] - sorted[1], 0, 'f', 2));

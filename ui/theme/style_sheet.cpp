@@ -57,6 +57,7 @@ QString styleSheet(const ThemeColours& colours) {
     QToolTip { background: @raised; color: @text; border: 1px solid @border; padding: 4px; }
     QWidget#errorBar { background: @warning; border-bottom: 1px solid @border; }
     QWidget#errorBar QLabel { color: @onWarning; }
+    QWidget#recordingBar { background: @raised; border-left: 4px solid @accent; border-bottom: 1px solid @border; }
     QWidget#errorBar QToolButton { color: @onWarning; }
     QTableView, QTableWidget { background: @panel; color: @text; border: none; gridline-color: @border; }
     QTableView::item:selected { background: @accent; color: @onAccent; }

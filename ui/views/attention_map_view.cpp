@@ -134,6 +134,11 @@ void AttentionMapView::paintEvent(QPaintEvent*) {
     painter.drawText(rect(), Qt::AlignCenter, tr("The attention map appears when a text was analysed."));
     return;
   }
+  if (const QString why = tiles_.whyNoMap(selection_.layer(), selection_.head()); !why.isEmpty()) {
+    painter.setPen(theme.muted);
+    painter.drawText(rect().adjusted(12, 12, -12, -12), Qt::AlignCenter | Qt::TextWordWrap, why);
+    return;
+  }
   images_.beginFrame(picturesBudgetMs);
   drawMap(painter);
   drawMarks(painter);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/views/cache_chart_view.h"
 
+#include <QHBoxLayout>
 #include <QLabel>
 #include <QVBoxLayout>
 
@@ -17,10 +18,9 @@ const QColor denseColour(0x8a, 0x8f, 0x96);
 const QColor liveColour(0x00, 0x72, 0xb2);
 const QColor liveOnDark(0x4a, 0xa8, 0xe0);
 const QColor allocatedColour(0xe6, 0x9f, 0x00);
+const QColor keptColour(0xcc, 0x79, 0xa7);
 
-enum Line { dense, live, allocated };
-
-QString mebibytes(std::int64_t bytes) { return QString::number(static_cast<double>(bytes) / mebibyte, 'f', 3); }
+enum Line { dense, live, allocated, keptLive };
 
 }  // namespace
 
@@ -29,20 +29,21 @@ CacheChartView::CacheChartView(SequenceModel& sequence, Selection& selection, QW
       sequence_(sequence),
       selection_(selection),
       plot_(new QCustomPlot(this)),
-      readout_(new QLabel(this)) {
+      readout_(new QLabel(this)),
+      line_(new QHBoxLayout) {
   auto* const layout = new QVBoxLayout(this);
   layout->setContentsMargins(6, 4, 6, 0);
   layout->setSpacing(0);
-  layout->addWidget(readout_);
+  line_->addWidget(readout_, 1);
+  layout->addLayout(line_);
   layout->addWidget(plot_, 1);
   readout_->setTextFormat(Qt::RichText);
   readout_->setMinimumHeight(18);
   plot_->setMinimumSize(160, 90);
-  for (const QString& name : {tr("dense"), tr("live"), tr("allocated")}) plot_->addGraph()->setName(name);
+  for (const QString& name : {tr("dense"), tr("live"), tr("allocated"), tr("kept")}) plot_->addGraph()->setName(name);
   plot_->graph(allocated)->setLineStyle(QCPGraph::lsStepLeft);
   cursor_ = new QCPItemStraightLine(plot_);
   plot_->xAxis->setLabel(tr("tokens processed"));
-  plot_->yAxis->setLabel(tr("MiB"));
   plot_->axisRect()->setAutoMargins(QCP::msLeft | QCP::msBottom);
   plot_->axisRect()->setMargins(QMargins(0, 6, 10, 0));
   plot_->setNoAntialiasingOnDrag(true);
@@ -62,9 +63,62 @@ CacheChartView::CacheChartView(SequenceModel& sequence, Selection& selection, QW
 }
 
 int CacheChartView::points() const { return plot_->graph(live)->dataCount(); }
+int CacheChartView::keptPoints() const { return plot_->graph(keptLive)->dataCount(); }
+
+double CacheChartView::liveOf(const CacheCounts& counts) const {
+  return isInEntries_ ? static_cast<double>(counts.entries) : static_cast<double>(counts.live_bytes) / mebibyte;
+}
+
+double CacheChartView::denseOf(const CacheCounts& counts) const {
+  if (!isInEntries_) return static_cast<double>(counts.dense_bytes) / mebibyte;
+  const CacheGeometry& geometry = sequence_.record().geometry();
+  return static_cast<double>(counts.tokens * geometry.layers * geometry.kv_heads);
+}
+
+QString CacheChartView::amount(double value) const { return QString::number(value, 'f', isInEntries_ ? 0 : 3); }
+
+void CacheChartView::setCorner(QWidget* corner) { line_->addWidget(corner); }
+
+void CacheChartView::setKept(const std::shared_ptr<const KeptRun>& kept) {
+  if (kept == kept_) return;
+  kept_ = kept;
+  drawKept();
+  setRanges();
+  showStep();
+}
+
+void CacheChartView::drawKept() {
+  QCPGraph* const graph = plot_->graph(keptLive);
+  graph->data()->clear();
+  // Bytes of a recording that does not say what an entry costs have no place beside known ones.
+  if (!kept_ || (!isInEntries_ && kept_->record.geometry().head_dim == 0)) return;
+  double x = 0;
+  for (const TokenFrame& frame : kept_->record.frames()) graph->addData(++x, liveOf(frame.counts));
+}
+
+void CacheChartView::setRanges() {
+  const auto frames = sequence_.record().frames();
+  double top = 0;
+  if (!frames.empty()) {
+    const CacheCounts& counts = frames.back().counts;
+    top = denseOf(counts);
+    if (!isInEntries_) top = std::max(top, static_cast<double>(counts.allocated_bytes) / mebibyte);
+  }
+  auto longest = static_cast<double>(drawn_);
+  if (kept_ && kept_->record.size() > 0) {
+    longest = std::max(longest, static_cast<double>(kept_->record.size()));
+    top = std::max(top, liveOf(kept_->record.frames().back().counts));
+  }
+  plot_->xAxis->setRange(0, std::max<double>(1, longest));
+  plot_->yAxis->setRange(0, top > 0 ? 1.06 * top : 1);
+}
 
 void CacheChartView::restart() {
   forget();
+  const CacheGeometry& geometry = sequence_.record().geometry();
+  isInEntries_ = geometry.layers > 0 && geometry.head_dim == 0;
+  plot_->yAxis->setLabel(isInEntries_ ? tr("entries") : tr("MiB"));
+  drawKept();
   extend();
 }
 
@@ -81,17 +135,12 @@ void CacheChartView::extend() {
   for (auto i = static_cast<std::size_t>(drawn_); i < frames.size(); ++i) {
     const CacheCounts& counts = frames[i].counts;
     const auto x = static_cast<double>(i + 1);
-    plot_->graph(dense)->addData(x, static_cast<double>(counts.dense_bytes) / mebibyte);
-    plot_->graph(live)->addData(x, static_cast<double>(counts.live_bytes) / mebibyte);
-    plot_->graph(allocated)->addData(x, static_cast<double>(counts.allocated_bytes) / mebibyte);
+    plot_->graph(dense)->addData(x, denseOf(counts));
+    plot_->graph(live)->addData(x, liveOf(counts));
+    if (!isInEntries_) plot_->graph(allocated)->addData(x, static_cast<double>(counts.allocated_bytes) / mebibyte);
   }
   drawn_ = static_cast<std::int64_t>(frames.size());
-  double top = 0;
-  if (!frames.empty())
-    top = static_cast<double>(std::max(frames.back().counts.dense_bytes, frames.back().counts.allocated_bytes)) /
-          mebibyte;
-  plot_->xAxis->setRange(0, std::max<double>(1, static_cast<double>(drawn_)));
-  plot_->yAxis->setRange(0, top > 0 ? 1.06 * top : 1);
+  setRanges();
   showStep();
 }
 
@@ -111,14 +160,25 @@ void CacheChartView::showStep() {
     const auto line = [](const QString& sign, const QColor& colour, const QString& words) {
       return QStringLiteral("<span style='color:%1'>%2</span>&nbsp;%3 &nbsp; ").arg(colour.name(), sign, words);
     };
-    readout_->setText(
+    QString words =
         tr("after token %1: &nbsp;").arg(at) +
-        line(QStringLiteral("╌╌"), denseColour, tr("dense <b>%1</b>").arg(mebibytes(counts.dense_bytes))) +
+        line(QStringLiteral("╌╌"), denseColour, tr("dense <b>%1</b>").arg(amount(denseOf(counts)))) +
         line(QStringLiteral("━━"), isDark ? liveOnDark : liveColour,
-             tr("live <b>%1</b> (%2 %)")
-                 .arg(mebibytes(counts.live_bytes), QString::number(100 * counts.fraction, 'f', 1))) +
-        line(QStringLiteral("┈┈"), allocatedColour,
-             tr("allocated <b>%1</b> MiB").arg(mebibytes(counts.allocated_bytes))));
+             tr("live <b>%1</b> (%2 %)").arg(amount(liveOf(counts)), QString::number(100 * counts.fraction, 'f', 1)));
+    if (isInEntries_) {
+      words += tr("entries");
+    } else {
+      words += line(QStringLiteral("┈┈"), allocatedColour,
+                    tr("allocated <b>%1</b> MiB")
+                        .arg(amount(static_cast<double>(counts.allocated_bytes) / mebibyte)));
+    }
+    if (kept_ && at < kept_->record.frames().size()) {
+      const CacheCounts& before = kept_->record.frames()[at].counts;
+      words += line(QStringLiteral("━╌"), keptColour,
+                    tr("kept <b>%1</b> (%2 %)")
+                        .arg(amount(liveOf(before)), QString::number(100 * before.fraction, 'f', 1)));
+    }
+    readout_->setText(words);
     readout_->setToolTip(
         tr("The paper's KV fraction at this step: %1 %").arg(QString::number(100 * counts.paper_fraction, 'f', 1)));
   } else {
@@ -143,6 +203,7 @@ void CacheChartView::paintInTheme() {
   plot_->graph(dense)->setPen(QPen(denseColour, 1.6, Qt::DashLine));
   plot_->graph(live)->setPen(QPen(liveLine, 2));
   plot_->graph(live)->setBrush(fill);
+  plot_->graph(keptLive)->setPen(QPen(keptColour, 2, Qt::DashDotLine));
   plot_->graph(allocated)->setPen(QPen(allocatedColour, 1.6, Qt::DotLine));
   cursor_->setPen(QPen(theme.crosshair, 1));
   QFont small = font();

@@ -3,10 +3,12 @@
 
 #include <QWidget>
 
+#include "ui/models/run_comparison.h"
 #include "ui/models/selection.h"
 #include "ui/models/sequence_model.h"
 
 class QCustomPlot;
+class QHBoxLayout;
 class QCPItemStraightLine;
 class QLabel;
 
@@ -21,8 +23,14 @@ class CacheChartView : public QWidget {
  public:
   CacheChartView(SequenceModel& sequence, Selection& selection, QWidget* parent = nullptr);
 
-  /// Points on each line, for tests.
+  /// Puts a widget at the right end of the line of numbers.
+  void setCorner(QWidget* corner);
+  /// Draws a kept run's live curve beside the present one; null: none.
+  void setKept(const std::shared_ptr<const KeptRun>& kept);
+
+  /// Points on each line, and on the kept run's, for tests.
   [[nodiscard]] int points() const;
+  [[nodiscard]] int keptPoints() const;
 
   [[nodiscard]] QSize sizeHint() const override { return {520, 180}; }
 
@@ -32,6 +40,11 @@ class CacheChartView : public QWidget {
   void extend();
   void paintInTheme();
   void showStep();
+  void drawKept();
+  void setRanges();
+  [[nodiscard]] double liveOf(const CacheCounts& counts) const;
+  [[nodiscard]] double denseOf(const CacheCounts& counts) const;
+  [[nodiscard]] QString amount(double value) const;
   [[nodiscard]] std::optional<TokenPos> stepAt(double x) const;
 
   SequenceModel& sequence_;
@@ -39,6 +52,9 @@ class CacheChartView : public QWidget {
   QCustomPlot* plot_;
   QCPItemStraightLine* cursor_;
   QLabel* readout_;
+  QHBoxLayout* line_;
+  std::shared_ptr<const KeptRun> kept_;
+  bool isInEntries_ = false;  // what an entry costs is not known: a trace without head_dim
   std::int64_t drawn_ = 0;
   std::int64_t firstAllocated_ = 0;
 };

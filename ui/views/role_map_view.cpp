@@ -24,6 +24,25 @@ constexpr double zoomPerStep = 1.25;
 constexpr double clickSlack = 4;
 constexpr double foundHeight = 4;
 
+// Okabe–Ito colours that no role has; the signs say the same without colour.
+const QColor heldByBoth(0x8a, 0x8f, 0x96);
+const QColor heldNow(0x00, 0x72, 0xb2);
+const QColor heldByKept(0xcc, 0x79, 0xa7);
+
+QColor heldColour(HeldBy by, const QColor& none) {
+  switch (by) {
+    case HeldBy::both:
+      return heldByBoth;
+    case HeldBy::first:
+      return heldNow;
+    case HeldBy::second:
+      return heldByKept;
+    case HeldBy::neither:
+      break;
+  }
+  return none;
+}
+
 QFont smallFont(const QPainter& painter, int pixels) {
   QFont font = painter.font();
   font.setPixelSize(pixels);
@@ -55,8 +74,28 @@ void RoleMapView::setSearch(TokenSearch& search) {
   });
 }
 
+const SequenceRecord& RoleMapView::shown() const {
+  return shows() == RoleMapShows::kept ? kept_->record : sequence_.record();
+}
+
+std::int64_t RoleMapView::shownTokens() const {
+  if (shows() != RoleMapShows::difference) return shown().size();
+  return difference_ ? difference_->tokens : 0;
+}
+
+void RoleMapView::setKept(const std::shared_ptr<const KeptRun>& kept) {
+  kept_ = kept;
+  follow();
+}
+
+void RoleMapView::setShows(RoleMapShows shows) {
+  shows_ = shows;
+  columns_.showWhole();
+  follow();
+}
+
 int RoleMapView::rows() const {
-  const CacheGeometry& geometry = sequence_.record().geometry();
+  const CacheGeometry& geometry = shown().geometry();
   return geometry.layers * geometry.kv_heads;
 }
 
@@ -65,8 +104,10 @@ QRectF RoleMapView::area() const { return QRectF(rect()).adjusted(left, top, -ri
 double RoleMapView::rowHeight() const { return std::max(1.0, area().height()) / std::max(1, rows()); }
 
 void RoleMapView::follow() {
+  difference_.reset();
+  if (shows() == RoleMapShows::difference) difference_ = held_difference(sequence_.record(), kept_->record);
   columns_.setArea(area().left(), area().width());
-  columns_.setTokens(sequence_.size());
+  columns_.setTokens(shownTokens());
   update();
 }
 
@@ -93,8 +134,17 @@ void RoleMapView::paintEvent(QPaintEvent*) {
     painter.drawText(rect(), Qt::AlignCenter, tr("Roles appear when a text was analysed."));
     return;
   }
-  drawCells(painter);
-  drawLetters(painter);
+  if (shows() == RoleMapShows::difference && !difference_) {
+    painter.setPen(theme.muted);
+    painter.drawText(rect(), Qt::AlignCenter, tr("The kept run is of a model with other layers or KV heads."));
+    return;
+  }
+  if (shows() == RoleMapShows::difference) {
+    drawDifference(painter);
+  } else {
+    drawCells(painter);
+    drawLetters(painter);
+  }
   drawLabels(painter);
   drawFound(painter);
   drawSelection(painter);
@@ -103,7 +153,7 @@ void RoleMapView::paintEvent(QPaintEvent*) {
 
 void RoleMapView::drawCells(QPainter& painter) const {
   const Theme theme = ThemeSwitch::instance().theme();
-  const SequenceRecord& record = sequence_.record();
+  const SequenceRecord& record = shown();
   const int kvHeads = record.geometry().kv_heads;
   const QRectF drawn = area();
   const int width = std::max(
@@ -117,7 +167,7 @@ void RoleMapView::drawCells(QPainter& painter) const {
   // One pixel of the screen after another, so that a frame costs the same however long the text is.
   QImage image(width, rows(), QImage::Format_RGB32);
   std::vector<std::size_t> tokenOfPixel(static_cast<std::size_t>(width));
-  const std::int64_t last = sequence_.size() - 1;
+  const std::int64_t last = shownTokens() - 1;
   for (int x = 0; x < width; ++x) {
     const auto token = columns_.tokenAt(drawn.left() + x + 0.5);
     tokenOfPixel[static_cast<std::size_t>(x)] = static_cast<std::size_t>(token.value_or(last));
@@ -141,9 +191,62 @@ void RoleMapView::drawCells(QPainter& painter) const {
   }
 }
 
+void RoleMapView::drawDifference(QPainter& painter) const {
+  const ThemeColours& theme = ThemeSwitch::instance().colours();
+  const SequenceRecord& now = sequence_.record();
+  const int kvHeads = now.geometry().kv_heads;
+  const QRectF drawn = area();
+  const int width = std::max(
+      1,
+      static_cast<int>(std::min(drawn.width(), columns_.xOf(static_cast<double>(columns_.endToken())) - drawn.left())));
+  QImage image(width, rows(), QImage::Format_RGB32);
+  for (int x = 0; x < width; ++x) {
+    const auto token = columns_.tokenAt(drawn.left() + x + 0.5);
+    const TokenPos position(static_cast<std::int32_t>(token.value_or(shownTokens() - 1)));
+    for (int row = 0; row < rows(); ++row) {
+      const HeldBy by = held_by(now, kept_->record, LayerId(row / kvHeads), KvHeadId(row % kvHeads), position,
+                                difference_->tokens);
+      image.setPixelColor(x, row, heldColour(by, theme.raised));
+    }
+  }
+  painter.drawImage(QRectF(drawn.left(), drawn.top(), width, drawn.height()), image);
+  painter.setPen(theme.panel);
+  for (int layer = 1; layer < now.geometry().layers; ++layer) {
+    const double y = std::round(drawn.top() + layer * kvHeads * rowHeight());
+    painter.drawLine(QPointF(drawn.left(), y), QPointF(drawn.left() + width, y));
+  }
+  if (columns_.scale() < letterPitch || rowHeight() < letterPitch) return;
+  painter.setFont(smallFont(painter, static_cast<int>(std::min({11.0, rowHeight(), columns_.scale()}))));
+  painter.setPen(QColor(255, 255, 255));
+  for (int row = 0; row < rows(); ++row) {
+    for (std::int64_t token = columns_.firstToken(); token < columns_.endToken(); ++token) {
+      const HeldBy by = held_by(now, kept_->record, LayerId(row / kvHeads), KvHeadId(row % kvHeads),
+                                TokenPos(static_cast<std::int32_t>(token)), difference_->tokens);
+      if (by == HeldBy::first) painter.drawText(rectOf({row, token}), Qt::AlignCenter, QStringLiteral("+"));
+      if (by == HeldBy::second) painter.drawText(rectOf({row, token}), Qt::AlignCenter, QStringLiteral("−"));
+    }
+  }
+}
+
+double RoleMapView::drawDifferenceLegend(QPainter& painter, QPointF at) const {
+  const std::pair<QColor, QString> parts[] = {{heldByBoth, tr("both %1").arg(difference_->both)},
+                                              {heldNow, tr("+ only now %1").arg(difference_->first)},
+                                              {heldByKept, tr("− only kept %1").arg(difference_->second)}};
+  painter.setFont(smallFont(painter, 12));
+  double x = at.x();
+  for (const auto& [colour, words] : parts) {
+    painter.fillRect(QRectF(x, at.y() + 2, 14, 14), colour);
+    painter.setPen(ThemeSwitch::instance().colours().text);
+    const double width = painter.fontMetrics().horizontalAdvance(words) + 2;
+    painter.drawText(QRectF(x + 19, at.y(), width, 18), Qt::AlignLeft | Qt::AlignVCenter, words);
+    x += 19 + width + 12;
+  }
+  return x;
+}
+
 void RoleMapView::drawLetters(QPainter& painter) const {
   if (columns_.scale() < letterPitch || rowHeight() < letterPitch) return;
-  const SequenceRecord& record = sequence_.record();
+  const SequenceRecord& record = shown();
   const int kvHeads = record.geometry().kv_heads;
   painter.setFont(smallFont(painter, static_cast<int>(std::min({11.0, rowHeight(), columns_.scale()}))));
   for (int row = 0; row < rows(); ++row) {
@@ -160,7 +263,7 @@ void RoleMapView::drawLetters(QPainter& painter) const {
 
 void RoleMapView::drawLabels(QPainter& painter) const {
   const ThemeColours& theme = ThemeSwitch::instance().colours();
-  const CacheGeometry& geometry = sequence_.record().geometry();
+  const CacheGeometry& geometry = shown().geometry();
   painter.setFont(smallFont(painter, 11));
   painter.setPen(theme.muted);
   const QRectF drawn = area();
@@ -198,7 +301,7 @@ void RoleMapView::drawFound(QPainter& painter) const {
 void RoleMapView::drawSelection(QPainter& painter) const {
   const ThemeColours& theme = ThemeSwitch::instance().colours();
   const QRectF drawn = area();
-  const int kvHeads = sequence_.record().geometry().kv_heads;
+  const int kvHeads = shown().geometry().kv_heads;
   const int row = selection_.layer().value * kvHeads + selection_.kvHead().value;
   painter.setBrush(Qt::NoBrush);
   painter.save();
@@ -226,10 +329,11 @@ void RoleMapView::drawSelection(QPainter& painter) const {
 void RoleMapView::drawLegend(QPainter& painter) const {
   const QRectF line(left, height() - bottom + 5, width() - left, bottom - 6);
   const auto token = selection_.token();
-  double x = drawRoleSwatches(painter, line.topLeft(), true);
+  double x = shows() == RoleMapShows::difference ? drawDifferenceLegend(painter, line.topLeft())
+                                                 : drawRoleSwatches(painter, line.topLeft(), true);
   painter.setPen(ThemeSwitch::instance().colours().muted);
   painter.setFont(smallFont(painter, 12));
-  if (!token) return;
+  if (!token || shows() == RoleMapShows::kept) return;
   const QString words = tr("“%1” · %2: held by %3 of heads")
                             .arg(tokenLabel(sequence_.text(*token)))
                             .arg(token->value)
@@ -271,7 +375,7 @@ void RoleMapView::mouseReleaseEvent(QMouseEvent* event) {
   isPressed_ = false;
   const auto cell = cellAt(event->position());
   if (!wasClick || !cell) return;
-  const int kvHeads = sequence_.record().geometry().kv_heads;
+  const int kvHeads = shown().geometry().kv_heads;
   selection_.setLayer(LayerId(cell->row / kvHeads));
   selection_.setKvHead(KvHeadId(cell->row % kvHeads));
   selection_.pin(TokenPos(static_cast<std::int32_t>(cell->token)), event->modifiers().testFlag(Qt::ShiftModifier));

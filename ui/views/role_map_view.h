@@ -3,12 +3,20 @@
 
 #include <QWidget>
 
+#include "ui/models/run_comparison.h"
 #include "ui/models/selection.h"
 #include "ui/models/sequence_model.h"
 #include "ui/models/token_search.h"
 #include "ui/views/column_transform.h"
 
 namespace natscope::ui {
+
+/// Whose roles a role map shows while a run is kept.
+enum class RoleMapShows : std::uint8_t {
+  now,
+  kept,
+  difference,  ///< which of the two caches holds each entry, after the last token that both runs have
+};
 
 /// Every token's role in every (layer, KV head): rows are heads, grouped by layer, columns are tokens. What is no
 /// longer in the cache is pale. Wheel zooms along the tokens, drag pans, hover previews, click pins token and head.
@@ -23,6 +31,12 @@ class RoleMapView : public QWidget {
 
   /// Marks what is found on the axis, and brings what was gone to into sight.
   void setSearch(TokenSearch& search);
+  /// The run to compare with, or null. Without one the present run is shown, whatever setShows said.
+  void setKept(const std::shared_ptr<const KeptRun>& kept);
+  void setShows(RoleMapShows shows);
+  [[nodiscard]] RoleMapShows shows() const { return kept_ ? shows_ : RoleMapShows::now; }
+  /// Counts of the difference that is shown; nothing unless it is, or where the runs' models have other shapes.
+  [[nodiscard]] const std::optional<HeldDifference>& difference() const { return difference_; }
 
   struct Cell {
     int row = 0;  ///< layer * KV heads + KV head
@@ -45,7 +59,12 @@ class RoleMapView : public QWidget {
   [[nodiscard]] int rows() const;
   [[nodiscard]] QRectF area() const;
   [[nodiscard]] double rowHeight() const;
+  /// The record whose rows and tokens are drawn.
+  [[nodiscard]] const SequenceRecord& shown() const;
+  [[nodiscard]] std::int64_t shownTokens() const;
   void follow();
+  void drawDifference(QPainter& painter) const;
+  double drawDifferenceLegend(QPainter& painter, QPointF at) const;
   void drawCells(QPainter& painter) const;
   void drawLetters(QPainter& painter) const;
   void drawLabels(QPainter& painter) const;
@@ -57,6 +76,9 @@ class RoleMapView : public QWidget {
   Selection& selection_;
   TokenSearch* search_ = nullptr;
   ColumnTransform columns_;
+  std::shared_ptr<const KeptRun> kept_;
+  RoleMapShows shows_ = RoleMapShows::now;
+  std::optional<HeldDifference> difference_;
   QPointF pressedAt_;
   QPointF lastAt_;
   bool isPressed_ = false;

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/explore/run_figures.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace natscope {
+
+RunFigures run_figures(const SequenceRecord& record, std::int64_t tokens) {
+  RunFigures figures;
+  figures.tokens = std::clamp<std::int64_t>(tokens, 0, record.size());
+  if (figures.tokens == 0) return figures;
+  const CacheCounts& counts = record.frame(TokenPos(static_cast<std::int32_t>(figures.tokens - 1))).counts;
+  figures.entries = counts.entries;
+  figures.fraction = counts.fraction;
+  figures.paper_fraction = counts.paper_fraction;
+  return figures;
+}
+
+std::optional<double> prompt_perplexity(const SequenceRecord& record, std::int64_t prompt_tokens) {
+  const std::int64_t end = std::min(prompt_tokens, record.size());
+  if (end < 2) return std::nullopt;
+  double nll = 0;
+  for (std::int64_t n = 1; n < end; ++n) {
+    const auto probability =
+        static_cast<double>(record.frame(TokenPos(static_cast<std::int32_t>(n))).probability);
+    if (!(probability > 0)) return std::nullopt;
+    nll -= std::log(probability);
+  }
+  return std::exp(nll / static_cast<double>(end - 1));
+}
+
+bool have_same_beginning(const SequenceRecord& a, const SequenceRecord& b, std::int64_t tokens) {
+  if (tokens > a.size() || tokens > b.size()) return false;
+  return std::equal(a.frames().begin(), a.frames().begin() + tokens, b.frames().begin(),
+                    [](const TokenFrame& one, const TokenFrame& other) { return one.token == other.token; });
+}
+
+HeldBy held_by(const SequenceRecord& first, const SequenceRecord& second, LayerId layer, KvHeadId kv_head,
+               TokenPos position, std::int64_t tokens) {
+  const auto n = static_cast<std::size_t>(position.value);
+  // Held after token T − 1 is what query T could still see.
+  const bool in_first = first.last_query(layer, kv_head)[n] >= tokens;
+  const bool in_second = second.last_query(layer, kv_head)[n] >= tokens;
+  if (in_first && in_second) return HeldBy::both;
+  if (in_first) return HeldBy::first;
+  return in_second ? HeldBy::second : HeldBy::neither;
+}
+
+std::optional<HeldDifference> held_difference(const SequenceRecord& first, const SequenceRecord& second) {
+  const CacheGeometry& geometry = first.geometry();
+  if (geometry.layers != second.geometry().layers || geometry.kv_heads != second.geometry().kv_heads)
+    return std::nullopt;
+  HeldDifference difference;
+  difference.tokens = std::min(first.size(), second.size());
+  for (std::int32_t layer = 0; layer < geometry.layers; ++layer) {
+    for (std::int32_t kv_head = 0; kv_head < geometry.kv_heads; ++kv_head) {
+      for (std::int32_t n = 0; n < difference.tokens; ++n) {
+        switch (held_by(first, second, LayerId(layer), KvHeadId(kv_head), TokenPos(n), difference.tokens)) {
+          case HeldBy::both:
+            ++difference.both;
+            break;
+          case HeldBy::first:
+            ++difference.first;
+            break;
+          case HeldBy::second:
+            ++difference.second;
+            break;
+          case HeldBy::neither:
+            break;
+        }
+      }
+    }
+  }
+  return difference;
+}
+
+}  // namespace natscope

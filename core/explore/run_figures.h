@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "core/explore/sequence_record.h"
+
+/// Two runs of one text side by side: what is compared, defined once.
+namespace natscope {
+
+/// A run after its first `tokens` tokens.
+struct RunFigures {
+  std::int64_t tokens = 0;
+  std::int64_t entries = 0;   ///< held, over all layers and KV heads
+  double fraction = 0;        ///< KV fraction (the rules, section 5)
+  double paper_fraction = 0;  ///< the paper's
+};
+
+/// `tokens` is cut to what the record has; all zero for none.
+[[nodiscard]] RunFigures run_figures(const SequenceRecord& record, std::int64_t tokens);
+
+/// exp of the mean of −ln p over the prompt's tokens but the first: what `eval` calls perplexity, for a text of one
+/// segment. Nothing where a probability is not known (a recording, another layer count) or there is nothing to predict.
+[[nodiscard]] std::optional<double> prompt_perplexity(const SequenceRecord& record, std::int64_t prompt_tokens);
+
+/// Whether both begin with the same tokens: then their figures for a prompt of this length compare.
+[[nodiscard]] bool have_same_beginning(const SequenceRecord& a, const SequenceRecord& b, std::int64_t tokens);
+
+/// Who holds an entry after the last token that both runs have.
+enum class HeldBy : std::uint8_t { neither, both, first, second };
+
+/// (layer, KV head, token) cells by who holds them, over the tokens that both runs have.
+struct HeldDifference {
+  std::int64_t tokens = 0;  ///< that both have
+  std::int64_t both = 0;
+  std::int64_t first = 0;   ///< held by the first alone
+  std::int64_t second = 0;  ///< by the second alone
+};
+
+/// For one cell. `tokens`: what both runs have.
+[[nodiscard]] HeldBy held_by(const SequenceRecord& first, const SequenceRecord& second, LayerId layer,
+                             KvHeadId kv_head, TokenPos position, std::int64_t tokens);
+/// Nothing where the runs have other layers or KV heads. Cost: O(tokens · layers · kv_heads).
+[[nodiscard]] std::optional<HeldDifference> held_difference(const SequenceRecord& first, const SequenceRecord& second);
+
+}  // namespace natscope

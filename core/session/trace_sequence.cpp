@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/session/trace_sequence.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "core/cache/held_tally.h"
+#include "core/io/streaming_decoder.h"
+
+namespace natscope {
+namespace {
+
+bool is_h2o(const TraceFile& trace) { return trace.provenance().policy.starts_with("h2o"); }
+
+/// How each token reads, in order.
+std::vector<std::string> texts_of(const std::vector<std::int32_t>& tokens, const std::optional<Tokenizer>& tokenizer) {
+  std::vector<std::string> texts;
+  texts.reserve(tokens.size());
+  std::optional<StreamingDecoder> decoder;
+  if (tokenizer) decoder.emplace(*tokenizer);
+  for (const std::int32_t token : tokens)
+    texts.push_back(decoder ? decoder->push(token) : "‹" + std::to_string(token) + "› ");
+  if (decoder && !texts.empty()) texts.back() += decoder->finish();
+  return texts;
+}
+
+/// What H2O dropped after each step, [T], as far as recorded maps tell: the last query that sees a key is the step
+/// after which it was gone.
+Expected<std::vector<std::vector<EvictedEntry>>> evictions_of(const TraceFile& trace) {
+  const std::int64_t length = trace.tokens_count();
+  std::vector<std::vector<EvictedEntry>> evicted(static_cast<std::size_t>(length));
+  const auto& heads = trace.provenance().heads;
+  if (!is_h2o(trace) || !heads) return evicted;
+  std::vector<std::pair<std::int32_t, std::int32_t>> done;
+  std::vector<std::uint8_t> row(static_cast<std::size_t>(length));
+  for (std::size_t map = 0; map < trace.provenance().maps.size(); ++map) {
+    const MapId& id = trace.provenance().maps[map];
+    const KvHeadId kv_head = kv_head_of(id.head, *heads, trace.kv_heads());
+    const std::pair key(id.layer.value, kv_head.value);
+    if (std::find(done.begin(), done.end(), key) != done.end()) continue;
+    done.push_back(key);
+    std::vector<std::int64_t> last(static_cast<std::size_t>(length));
+    for (std::int64_t query = 0; query < length; ++query) {
+      NATSCOPE_CHECK(
+          trace.read_map(map, TokenPos(static_cast<std::int32_t>(query)), 1, TokenPos(0), length, {}, row));
+      for (std::int64_t n = 0; n <= query; ++n) {
+        if (row[static_cast<std::size_t>(n)] != 0) last[static_cast<std::size_t>(n)] = query;
+      }
+    }
+    for (std::int64_t n = 0; n < length; ++n) {
+      const std::int64_t step = std::max(n, last[static_cast<std::size_t>(n)]);
+      if (step + 1 < length)
+        evicted[static_cast<std::size_t>(step)].push_back({id.layer, kv_head, TokenPos(static_cast<std::int32_t>(n))});
+    }
+  }
+  return evicted;
+}
+
+Expected<void> check_scores(const std::vector<float>& scores) {
+  if (std::ranges::all_of(scores, [](float score) { return std::isfinite(score); })) return {};
+  return fail(ErrorCode::bad_trace, "tensor “scores” holds what is no number");
+}
+
+Expected<void> check_entries(const TokenFrame& frame, const std::vector<HeldTally>& tallies, std::int32_t kv_heads) {
+  for (std::size_t head = 0; head < tallies.size(); ++head) {
+    if (frame.entries[head] == tallies[head].entries()) continue;
+    const auto kv = static_cast<std::size_t>(kv_heads);
+    return fail(ErrorCode::bad_trace, "tensor “kv_entries” says " + std::to_string(frame.entries[head]) +
+                                          " entries after token " + std::to_string(frame.position.value) +
+                                          " in layer " + std::to_string(head / kv) + ", KV head " +
+                                          std::to_string(head % kv) + ", where its roles leave " +
+                                          std::to_string(tallies[head].entries()));
+  }
+  return {};
+}
+
+/// Whether the paper's figure counts W slots a head whole (the rules, section 5).
+bool counts_whole_window(const Provenance& provenance) {
+  return provenance.window && !provenance.policy.starts_with("h2o") && provenance.policy != "full";
+}
+
+Expected<SequenceRecord> record_of(const TraceFile& trace, const std::optional<Tokenizer>& tokenizer) {
+  const Provenance& provenance = trace.provenance();
+  const CacheGeometry geometry{trace.layers(), trace.kv_heads(), provenance.head_dim.value_or(0),
+                               provenance.dtype == "bfloat16" ? kernels::ElementType::bf16 : kernels::ElementType::f32};
+  const auto length = static_cast<std::size_t>(trace.tokens_count());
+  const std::size_t heads = static_cast<std::size_t>(geometry.layers) * static_cast<std::size_t>(geometry.kv_heads);
+  const std::vector<std::int32_t> tokens = trace.tokens();
+  const std::vector<Role> roles = trace.roles();
+  const std::vector<std::int32_t> entries = trace.kv_entries();
+  const std::vector<std::int64_t> allocated = trace.kv_allocated_bytes();
+  const std::vector<float> scores = trace.scores();
+  const std::vector<std::string> texts = texts_of(tokens, tokenizer);
+  if (!provenance.window && std::ranges::find(roles, Role::sliding) != roles.end())
+    return fail(ErrorCode::bad_trace, "the trace has sliding tokens and no window");
+  NATSCOPE_CHECK(check_scores(scores));
+  NATSCOPE_TRY(auto evicted, evictions_of(trace));
+
+  const bool has_rule = !is_h2o(trace);
+  std::vector<HeldTally> tallies(heads, HeldTally(provenance.window.value_or(0)));
+  SequenceRecord record(geometry, !scores.empty(), provenance.window);
+  for (std::size_t t = 0; t < length; ++t) {
+    TokenFrame frame;
+    frame.position = TokenPos(static_cast<std::int32_t>(t));
+    frame.token = tokens[t];
+    frame.text = texts[t];
+    frame.generated = trace.prompt_tokens() && static_cast<std::int64_t>(t) >= *trace.prompt_tokens();
+    std::int64_t held = 0;
+    std::int64_t paper = 0;
+    for (std::size_t head = 0; head < heads; ++head) {
+      const Role role = roles[head * length + t];
+      tallies[head].add(role);
+      paper += tallies[head].paper_entries();
+      frame.roles.push_back(role);
+      frame.entries.push_back(entries[t * heads + head]);
+      held += frame.entries.back();
+      if (scores.empty()) continue;
+      const auto first = scores.begin() + static_cast<std::ptrdiff_t>((head * length + t) * role_count);
+      frame.scores.insert(frame.scores.end(), first, first + role_count);
+    }
+    if (has_rule) NATSCOPE_CHECK(check_entries(frame, tallies, geometry.kv_heads));
+    frame.counts = count_cache(geometry, static_cast<std::int64_t>(t) + 1, held, allocated[t],
+                               counts_whole_window(provenance) ? std::optional(paper) : std::nullopt);
+    frame.evicted = std::move(evicted[t]);
+    NATSCOPE_CHECK(record.append(std::move(frame)));
+  }
+  return record;
+}
+
+}  // namespace
+
+Expected<Session> session_of(const TraceFile& trace, const std::optional<Tokenizer>& tokenizer) {
+  Session session;
+  NATSCOPE_TRY(session.record, record_of(trace, tokenizer));
+  session.prompt_tokens = trace.prompt_tokens().value_or(trace.tokens_count());
+  session.policy = trace.provenance().policy.empty() ? "model" : trace.provenance().policy;
+  session.provenance = trace.provenance();
+  return session;
+}
+
+Expected<AttentionTile> tile_of(const TraceFile& trace, const TileKey& key) {
+  const auto map = trace.map_index({key.layer, key.head});
+  if (!map) return fail(ErrorCode::bad_trace, "the trace does not hold the map " + maps_text({{key.layer, key.head}}));
+  constexpr std::int32_t largest_zoom = 23;  // 256 · 2^23 cells: more than any sequence has
+  const std::int64_t length = trace.tokens_count();
+  if (key.zoom < 0 || key.zoom > largest_zoom || key.row < 0 || key.column < 0)
+    return fail(ErrorCode::bad_position, "there is no such tile");
+  const std::int64_t cell = std::int64_t{1} << key.zoom;
+  const std::int64_t first_query = key.row * tile_cells * cell;
+  const std::int64_t first_key = key.column * tile_cells * cell;
+  if (first_query >= length || first_key >= length)
+    return fail(ErrorCode::bad_position, "a tile leaves the trace of " + std::to_string(length) + " tokens");
+  const std::int64_t queries = std::min(tile_cells * cell, length - first_query);
+  const std::int64_t keys = std::min(tile_cells * cell, length - first_key);
+
+  AttentionTile tile;
+  tile.key = key;
+  tile.tokens = length;
+  tile.rows = static_cast<std::int32_t>((queries + cell - 1) / cell);
+  tile.columns = static_cast<std::int32_t>((keys + cell - 1) / cell);
+  const std::size_t cells = static_cast<std::size_t>(tile.rows) * static_cast<std::size_t>(tile.columns);
+  tile.maximum.assign(cells, 0);
+  tile.mean.assign(cells, 0);
+  tile.visible_share.assign(cells, 0);
+  std::vector<double> sums(cells, 0);
+  std::vector<std::int64_t> seen(cells, 0);
+  std::vector<std::int64_t> possible(cells, 0);
+  std::vector<float> weights(static_cast<std::size_t>(keys));
+  std::vector<std::uint8_t> visible(static_cast<std::size_t>(keys));
+  for (std::int64_t row = 0; row < queries; ++row) {
+    const std::int64_t query = first_query + row;
+    NATSCOPE_CHECK(trace.read_map(*map, TokenPos(static_cast<std::int32_t>(query)), 1,
+                                  TokenPos(static_cast<std::int32_t>(first_key)), keys, weights, visible));
+    for (std::int64_t column = 0; column < keys && first_key + column <= query; ++column) {
+      const auto at = static_cast<std::size_t>((row / cell) * tile.columns + column / cell);
+      const auto from = static_cast<std::size_t>(column);
+      ++possible[at];
+      if (visible[from] == 0) continue;
+      ++seen[at];
+      sums[at] += static_cast<double>(weights[from]);
+      tile.maximum[at] = std::max(tile.maximum[at], weights[from]);
+    }
+  }
+  for (std::size_t at = 0; at < cells; ++at) {
+    if (seen[at] == 0) continue;
+    tile.mean[at] = static_cast<float>(sums[at] / static_cast<double>(seen[at]));
+    tile.visible_share[at] = static_cast<float>(static_cast<double>(seen[at]) / static_cast<double>(possible[at]));
+  }
+  return tile;
+}
+
+}  // namespace natscope

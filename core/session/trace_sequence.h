@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <optional>
+
+#include "core/base/expected.h"
+#include "core/explore/attention_tile.h"
+#include "core/io/tokenizer.h"
+#include "core/session/session_file.h"
+#include "core/session/trace_file.h"
+
+/// A trace file as the window shows it: a sequence, and tiles of the maps that it holds.
+namespace natscope {
+
+/// The trace's run, frame after frame. `kv_entries` must be what its roles and window leave (the rules, section 5): a
+/// file that contradicts itself is refused. Under H2O, which has no roles, the recorded counts stand as they are, and
+/// what was dropped is known for heads with a recorded map only; elsewhere every entry looks held.
+///
+/// Not in a trace, and so left empty: probabilities, candidates, times, the prompt's text.
+///   tokenizer  how tokens read; without one a token reads as its id, "‹42› "
+/// Errors: bad_trace (a count that roles contradict, sliding tokens without a window, a score that is not finite),
+/// those of TraceFile::read_map.
+[[nodiscard]] Expected<Session> session_of(const TraceFile& trace, const std::optional<Tokenizer>& tokenizer);
+
+/// A tile of a recorded map, cell for cell as kernels/attention_tile.h defines it.
+/// Errors: bad_trace (this map is not in the trace), bad_position (outside the map), those of TraceFile::read_map.
+[[nodiscard]] Expected<AttentionTile> tile_of(const TraceFile& trace, const TileKey& key);
+
+}  // namespace natscope

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/explore/run_figures.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+namespace natscope {
+namespace {
+
+/// One layer, one KV head; probabilities 0.5, 0.25, 0.5, …; entries as many as there are tokens.
+SequenceRecord recorded(const std::string& roles, std::int64_t window, std::int32_t first_token = 0) {
+  SequenceRecord record({1, 1, 8, kernels::ElementType::f32}, false, window);
+  for (std::size_t n = 0; n < roles.size(); ++n) {
+    TokenFrame frame;
+    frame.position = TokenPos(static_cast<std::int32_t>(n));
+    frame.token = first_token + static_cast<std::int32_t>(n);
+    frame.roles = {roles[n] == 'G' ? Role::global : roles[n] == 'L' ? Role::local : Role::sliding};
+    frame.entries = {static_cast<std::int32_t>(n) + 1};
+    frame.counts = count_cache(record.geometry(), static_cast<std::int64_t>(n) + 1, static_cast<std::int64_t>(n) + 1, 0, {});
+    frame.probability = n == 0 ? 0.0F : n % 2 == 0 ? 0.25F : 0.5F;
+    REQUIRE(record.append(frame));
+  }
+  return record;
+}
+
+}  // namespace
+
+TEST_CASE("figures after so many tokens, and the perplexity of a prompt") {
+  const SequenceRecord run = recorded("GLLS", 1);
+  CHECK(run_figures(run, 3).entries == 3);
+  CHECK(run_figures(run, 3).fraction == 1);
+  CHECK(run_figures(run, 99).tokens == 4);
+  CHECK(run_figures(run, 0).entries == 0);
+  // −ln: 0.5, 0.25, 0.5 → mean 4/3 ln 2.
+  CHECK(*prompt_perplexity(run, 4) == doctest::Approx(std::pow(2.0, 4.0 / 3.0)));
+  CHECK(*prompt_perplexity(run, 2) == doctest::Approx(2));
+  CHECK_FALSE(prompt_perplexity(run, 1));
+  CHECK(have_same_beginning(run, recorded("GGG", 0), 3));
+  CHECK_FALSE(have_same_beginning(run, recorded("GGG", 0), 4));
+  CHECK_FALSE(have_same_beginning(run, recorded("GGG", 0, 7), 3));
+}
+
+TEST_CASE("who holds an entry after the last token that both have") {
+  // After token 3: GLLG holds 0, 3; GSSSS with window 2 holds 0, 2, 3 (2 + 2 >= 4).
+  const SequenceRecord first = recorded("GLLG", 2);
+  const SequenceRecord second = recorded("GSSSS", 2);
+  const auto by = [&](std::int32_t n) { return held_by(first, second, LayerId(0), KvHeadId(0), TokenPos(n), 4); };
+  CHECK(by(0) == HeldBy::both);
+  CHECK(by(1) == HeldBy::neither);
+  CHECK(by(2) == HeldBy::second);
+  CHECK(by(3) == HeldBy::both);
+  const auto difference = held_difference(first, second);
+  REQUIRE(difference);
+  CHECK(difference->tokens == 4);
+  CHECK(difference->both == 2);
+  CHECK(difference->first == 0);
+  CHECK(difference->second == 1);
+  CHECK_FALSE(held_difference(first, SequenceRecord({2, 1, 8, kernels::ElementType::f32}, false, 2)));
+}
+
+}  // namespace natscope

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/session/trace_sequence.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "core/cache/held_tally.h"
+#include "tests/core/session/recorded_run.h"
+#include "tests/support/temporary_folder.h"
+
+namespace natscope::test {
+namespace {
+
+/// The made-up run with the entries that its roles leave: a trace of it does not contradict itself.
+SequenceRecord consistent_run(const std::vector<EvictedEntry>& dropped_after_4 = {}) {
+  const SequenceRecord made_up = recorded_run();
+  SequenceRecord record(made_up.geometry(), true, 2);
+  std::vector<HeldTally> tallies(4, HeldTally(2));
+  for (TokenFrame frame : made_up.frames()) {
+    frame.evicted.clear();
+    if (frame.position.value == 4) frame.evicted = dropped_after_4;
+    for (std::size_t head = 0; head < 4; ++head)
+      frame.entries[head] = static_cast<std::int32_t>(tallies[head].add(frame.roles[head]));
+    REQUIRE(record.append(frame));
+  }
+  return record;
+}
+
+std::filesystem::path written(const TemporaryFolder& folder, const TraceContent& content) {
+  const auto path = folder / "run.safetensors";
+  REQUIRE(write_trace(path, content));
+  return path;
+}
+
+}  // namespace
+
+TEST_CASE("a trace reads back as the sequence that it was made of") {
+  const TemporaryFolder folder;
+  const SequenceRecord run = consistent_run();
+  const auto trace = TraceFile::open(written(folder, run_trace(run)));
+  REQUIRE(trace);
+  const auto session = session_of(*trace, std::nullopt);
+  REQUIRE(session);
+  const SequenceRecord& record = session->record;
+  REQUIRE(record.size() == run.size());
+  CHECK(session->prompt_tokens == 4);
+  CHECK(session->policy == "model");
+  CHECK(session->provenance == trace->provenance());
+  for (std::int32_t t = 0; t < record.size(); ++t) {
+    const TokenFrame& frame = record.frame(TokenPos(t));
+    const TokenFrame& before = run.frame(TokenPos(t));
+    CHECK(frame.token == before.token);
+    CHECK(frame.roles == before.roles);
+    CHECK(frame.entries == before.entries);
+    CHECK(frame.scores == before.scores);
+    CHECK(frame.generated == (t >= 4));
+    CHECK(frame.counts.allocated_bytes == before.counts.allocated_bytes);
+    std::int64_t held = 0;
+    for (const std::int32_t count : before.entries) held += count;
+    CHECK(frame.counts.entries == held);
+    CHECK(frame.counts.live_bytes == held * 2 * 8 * 4);
+    CHECK(frame.counts.dense_bytes == (t + 1) * 4 * 2 * 8 * 4);
+  }
+  CHECK(record.frame(TokenPos(2)).text == "‹102› ");
+}
+
+TEST_CASE("a trace that contradicts itself is refused") {
+  const TemporaryFolder folder;
+  const auto refused = [&](const SequenceRecord& run) {
+    const auto trace = TraceFile::open(written(folder, run_trace(run)));
+    REQUIRE(trace);
+    const auto session = session_of(*trace, std::nullopt);
+    REQUIRE_FALSE(session);
+    CHECK(session.error().code == ErrorCode::bad_trace);
+    return session.error().message;
+  };
+  CHECK(refused(recorded_run()).find("kv_entries") != std::string::npos);
+
+  const SequenceRecord run = consistent_run();
+  TraceContent content = run_trace(run);
+  content.provenance.window.reset();
+  auto trace = TraceFile::open(written(folder, content));
+  REQUIRE(trace);
+  CHECK(session_of(*trace, std::nullopt).error().message.find("window") != std::string::npos);
+
+  LooseFile loose = LooseFile::of(written(folder, run_trace(run)));
+  loose.fill("scores", 0xff);  // not a number
+  loose.write((folder / "bad.safetensors"));
+  trace = TraceFile::open((folder / "bad.safetensors"));
+  REQUIRE(trace);
+  CHECK(session_of(*trace, std::nullopt).error().message.find("scores") != std::string::npos);
+}
+
+TEST_CASE("H2O: recorded counts stand, and a recorded map says what was dropped") {
+  const TemporaryFolder folder;
+  SequenceRecord run = consistent_run({{LayerId(0), KvHeadId(0), TokenPos(0)}});
+  TraceContent content = run_trace(run);
+  content.provenance.policy = "h2o:2,2";
+  const auto trace = TraceFile::open(written(folder, content));
+  REQUIRE(trace);
+  const auto session = session_of(*trace, std::nullopt);
+  REQUIRE(session);
+  CHECK(session->record.frames().back().entries == run.frames().back().entries);
+  // Map 0.1 shows KV head 0 of layer 0: its keys have the mask's last queries.
+  const auto last = session->record.last_query(LayerId(0), KvHeadId(0));
+  const auto expected = run.last_query(LayerId(0), KvHeadId(0));
+  for (std::size_t n = 0; n < last.size(); ++n) {
+    CAPTURE(n);
+    CHECK(std::min<std::int32_t>(last[n], 6) == std::min<std::int32_t>(expected[n], 6));
+  }
+}
+
+TEST_CASE("tiles of a recorded map, cell for cell") {
+  const TemporaryFolder folder;
+  const SequenceRecord run = consistent_run();
+  const auto trace = TraceFile::open(written(folder, run_trace(run)));
+  REQUIRE(trace);
+  const MapId id{LayerId(1), HeadId(3)};
+  const auto last_query = run.last_query(id.layer, KvHeadId(1));
+  for (const int zoom : {0, 1, 2, 3}) {
+    const auto tile = tile_of(*trace, {id.layer, id.head, zoom, 0, 0});
+    REQUIRE(tile);
+    const std::int32_t cell = 1 << zoom;
+    CHECK(tile->rows == (run_tokens + cell - 1) / cell);
+    for (std::int32_t row = 0; row < tile->rows; ++row) {
+      for (std::int32_t column = 0; column < tile->columns; ++column) {
+        int possible = 0;
+        int seen = 0;
+        double sum = 0;
+        float most = 0;
+        for (std::int32_t query = row * cell; query < std::min<std::int32_t>(run_tokens, (row + 1) * cell); ++query) {
+          for (std::int32_t key = column * cell; key < std::min<std::int32_t>(run_tokens, (column + 1) * cell); ++key) {
+            if (key > query) continue;
+            ++possible;
+            if (key != query && query > last_query[static_cast<std::size_t>(key)]) continue;
+            ++seen;
+            const float weight = made_up_weight(id, query, key, true);
+            sum += static_cast<double>(weight);
+            most = std::max(most, weight);
+          }
+        }
+        const auto at = static_cast<std::size_t>(row * tile->columns + column);
+        CHECK(tile->maximum[at] == most);
+        CHECK(static_cast<double>(tile->mean[at]) == doctest::Approx(seen > 0 ? sum / seen : 0));
+        CHECK(static_cast<double>(tile->visible_share[at]) ==
+              doctest::Approx(possible > 0 ? static_cast<double>(seen) / possible : 0));
+      }
+    }
+  }
+  CHECK(tile_of(*trace, {LayerId(0), HeadId(0), 0, 0, 0}).error().code == ErrorCode::bad_trace);
+  CHECK(tile_of(*trace, {id.layer, id.head, 0, 1, 0}).error().code == ErrorCode::bad_position);
+  CHECK(tile_of(*trace, {id.layer, id.head, 60, 0, 0}).error().code == ErrorCode::bad_position);
+  CHECK(tile_of(*trace, {id.layer, id.head, 0, -1, 0}).error().code == ErrorCode::bad_position);
+}
+
+}  // namespace natscope::test

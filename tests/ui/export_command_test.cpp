@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The command that the export dialog shows writes what the window writes, byte for byte where the file holds numbers.
+#include "ui/models/export_command.h"
+
+#include <QApplication>
+#include <QProcess>
+#include <QSignalSpy>
+#include <QTemporaryDir>
+#include <QTest>
+
+#include "tests/support/temporary_folder.h"
+#include "tests/support/tiny_model.h"
+#include "ui/main_window.h"
+#include "ui/theme/theme.h"
+
+using namespace natscope;
+using namespace natscope::ui;
+
+namespace {
+
+constexpr int patience = 60'000;
+
+}  // namespace
+
+class ExportCommandTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void initTestCase() {
+    ThemeSwitch::instance().apply(*qApp, Theme::light);
+    const test::TinyModel model(nlohmann::json{{"max_position_embeddings", 256}});
+    std::filesystem::create_directories(modelFolder());
+    model.write(modelFolder());
+    settings_ = std::make_unique<Settings>(folder_.filePath(QStringLiteral("settings.ini")));
+    WindowStart start;
+    start.model = QString::fromStdString(modelFolder().string());
+    start.device = QStringLiteral("cpu");
+    start.engineCommand = {QStringLiteral(NATSCOPE_BIN_DIR) + QStringLiteral("/natscope-engine")};
+    start.prompt = QStringLiteral("“It's late,” said Alice; $HOME & co.\nA second line.");
+    window_ = std::make_unique<MainWindow>(*settings_, start);
+    window_->show();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() > 5, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(!bench().client().model()->sha256.empty(), patience);
+  }
+
+  void cleanupTestCase() {
+    window_->close();
+    window_.reset();
+  }
+
+  void wordsAreQuotedForAShell() {
+    QCOMPARE(shellWord(QStringLiteral("a/b-1.2,3:4")), QStringLiteral("a/b-1.2,3:4"));
+    QCOMPARE(shellWord(QStringLiteral("it's $x")), QStringLiteral("'it'\\''s $x'"));
+    QCOMPARE(shellWord(QString()), QStringLiteral("''"));
+  }
+
+  void theCommandWritesTheSameNumbers_data() {
+    QTest::addColumn<int>("kind");
+    QTest::addColumn<QString>("ending");
+    for (const FigureKind kind :
+         {FigureKind::attention, FigureKind::mask, FigureKind::roles, FigureKind::kv, FigureKind::heads}) {
+      for (const char* ending : {"csv", "json", "npy"})
+        QTest::addRow("%s.%s", name(kind), ending) << static_cast<int>(kind) << QString::fromLatin1(ending);
+    }
+  }
+
+  void theCommandWritesTheSameNumbers() {
+    QFETCH(const int, kind);
+    QFETCH(const QString, ending);
+    ExportRequest request = wanted(static_cast<FigureKind>(kind), ending);
+    request.options.scale.normalise = Normalise::row;
+    request.options.scale.hide_sink = true;
+    const auto [mine, theirs] = bothFiles(request, ending);
+    QVERIFY(!mine.empty());
+    QVERIFY(mine == theirs);
+  }
+
+  void generatedTokensAreGivenAsTokens() {
+    const qint64 before = bench().sequence().size();
+    for (int i = 0; i < 2; ++i) {
+      QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue(), patience);
+      bench().step();
+      QTRY_VERIFY_WITH_TIMEOUT(bench().sequence().size() == before + i + 1 && bench().canContinue(), patience);
+    }
+    ExportRequest request = wanted(FigureKind::roles, QStringLiteral("npy"));
+    QVERIFY(commandOf(request).contains(QStringLiteral("--tokens ")));
+    const auto [mine, theirs] = bothFiles(request, QStringLiteral("npy"));
+    QVERIFY(!mine.empty());
+    QVERIFY(mine == theirs);
+  }
+
+ private:
+  [[nodiscard]] std::filesystem::path modelFolder() const {
+    return std::filesystem::path(folder_.path().toStdString()) / "model";
+  }
+  [[nodiscard]] Workbench& bench() { return window_->workbench(); }
+
+  ExportRequest wanted(FigureKind kind, const QString& ending) {
+    ExportRequest request;
+    request.kind = kind;
+    request.map = {LayerId(1), HeadId(2)};
+    request.queries = {2, static_cast<std::int32_t>(bench().sequence().size())};
+    request.keys = {0, 9};
+    request.path = folder_.filePath(QStringLiteral("mine-%1.").arg(++files_) + ending).toStdString();
+    return request;
+  }
+
+  QString commandOf(const ExportRequest& request) {
+    return exportCommand(request, exportOrigin(bench()), bench().sequence().size());
+  }
+
+  /// What the window writes, and what a shell makes of the command.
+  std::pair<std::string, std::string> bothFiles(ExportRequest request, const QString& ending) {
+    QSignalSpy written(&window_->figureExport(), &FigureExport::written);
+    window_->figureExport().start(request);
+    if (!QTest::qWaitFor([&] { return written.count() == 1; }, patience)) return {};
+    const std::string mine = test::read_bytes(request.path);
+    request.path = folder_.filePath(QStringLiteral("theirs-%1.").arg(files_) + ending).toStdString();
+    QString command = commandOf(request);
+    command.replace(0, QStringLiteral("natscope-cli").size(), QStringLiteral(NATSCOPE_BIN_DIR "/natscope-cli"));
+    QProcess shell;
+    shell.start(QStringLiteral("/bin/sh"), {QStringLiteral("-c"), command});
+    if (!shell.waitForFinished(patience) || shell.exitCode() != 0) {
+      qWarning("%s\n%s", qPrintable(command), shell.readAllStandardError().constData());
+      return {};
+    }
+    return {mine, test::read_bytes(request.path)};
+  }
+
+  QTemporaryDir folder_;
+  std::unique_ptr<Settings> settings_;
+  std::unique_ptr<MainWindow> window_;
+  int files_ = 0;
+};
+
+QTEST_MAIN(ExportCommandTest)
+#include "export_command_test.moc"

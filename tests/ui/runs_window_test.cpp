@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Runs in the window, against the real engine and a small random model: the table of heads, a recording, two runs side
+// by side, the export dialog, the Help menu.
+#include <QApplication>
+#include <QClipboard>
+#include <QFileInfo>
+#include <QLabel>
+#include <QMenu>
+#include <QMenuBar>
+#include <QSignalSpy>
+#include <QTableView>
+#include <QTemporaryDir>
+#include <QTest>
+#include <cmath>
+
+#include "core/session/trace_sequence.h"
+#include "tests/support/tiny_model.h"
+#include "ui/main_window.h"
+#include "ui/panels/export_dialog.h"
+#include "ui/panels/text_sheet.h"
+#include "ui/theme/theme.h"
+#include "ui/views/cache_chart_view.h"
+
+using namespace natscope;
+using namespace natscope::ui;
+
+namespace {
+
+constexpr int patience = 30'000;
+
+}  // namespace
+
+class RunsWindowTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void initTestCase() {
+    ThemeSwitch::instance().apply(*qApp, Theme::light);
+    const test::TinyModel model(nlohmann::json{{"max_position_embeddings", 256}});
+    std::filesystem::create_directories(modelFolder());
+    model.write(modelFolder());
+  }
+
+  void init() {
+    settings_ = std::make_unique<Settings>(folder_.filePath(QStringLiteral("settings-%1.ini").arg(++runs_)));
+    WindowStart start;
+    start.model = QString::fromStdString(modelFolder().string());
+    start.device = QStringLiteral("cpu");
+    start.engineCommand = {QStringLiteral(NATSCOPE_BIN_DIR) + QStringLiteral("/natscope-engine")};
+    start.prompt = QStringLiteral("Oh, you wicked little thing! cried Alice.");
+    window_ = std::make_unique<MainWindow>(*settings_, start);
+    window_->resize(1300, 850);
+    window_->show();
+    window_->activateWindow();
+    QVERIFY(QTest::qWaitForWindowActive(window_.get()));
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() > 5, patience);
+  }
+
+  void cleanup() {
+    window_->close();
+    window_.reset();
+  }
+
+  void theTableOfHeadsIsSortedLinkedAndCopied() {
+    window_->showHeads();
+    QTableView& table = window_->heads().table();
+    const CacheGeometry geometry = bench().sequence().record().geometry();
+    QTRY_COMPARE_WITH_TIMEOUT(table.model()->rowCount(), geometry.layers * geometry.kv_heads, patience);
+    // A row chooses its head; a head that is chosen elsewhere is the current row.
+    table.selectRow(table.model()->rowCount() - 1);
+    QCOMPARE(bench().selection().layer().value, geometry.layers - 1);
+    QCOMPARE(bench().selection().kvHead().value, geometry.kv_heads - 1);
+    bench().selection().setLayer(LayerId(0));
+    bench().selection().setKvHead(KvHeadId(1));
+    QCOMPARE(table.currentIndex().row(), 1);
+    // Sorted by entries, the most first, the chosen head stays chosen.
+    table.sortByColumn(5, Qt::DescendingOrder);
+    double before = 1e9;
+    for (int row = 0; row < table.model()->rowCount(); ++row) {
+      const double entries = table.model()->index(row, 5).data(HeadTableModel::numberRole).toDouble();
+      QVERIFY(entries <= before);
+      before = entries;
+    }
+    QCOMPARE(bench().selection().kvHead().value, 1);
+    // The clipboard has the rows in the order on screen, under a header.
+    table.selectAll();
+    QTest::keyClick(&table, Qt::Key_C, Qt::ControlModifier);
+    const QStringList lines = QGuiApplication::clipboard()->text().split(u'\n', Qt::SkipEmptyParts);
+    QCOMPARE(lines.size(), 1 + table.model()->rowCount());
+    QVERIFY(lines[0].startsWith(QStringLiteral("layer\tkv_head\tglobal_share\t")));
+    const QStringList cells = lines[1].split(u'\t');
+    QCOMPARE(cells.size(), table.model()->columnCount());
+    QCOMPARE(cells[5].toDouble(), table.model()->index(0, 5).data(HeadTableModel::numberRole).toDouble());
+    // Entries of all heads together are what the cache holds.
+    double sum = 0;
+    for (const HeadSummary& head : window_->heads().model().table().heads) sum += static_cast<double>(head.entries);
+    QCOMPARE(sum, static_cast<double>(bench().sequence().record().frames().back().counts.entries));
+  }
+
+  void aRecordingShowsWhatWasRecordedAndNoEngineRuns() {
+    QTRY_VERIFY_WITH_TIMEOUT(!bench().client().model()->sha256.empty(), patience);
+    const MapId map{LayerId(1), HeadId(2)};
+    const QString path = recordPresentRun(map);
+    const SequenceRecord before = bench().sequence().record();
+    const auto engineTile = engineTileOf(map);
+    QVERIFY(engineTile);
+
+    window_->openPath(path);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().recording() != nullptr, patience);
+    QVERIFY(window_->recordingBar().isVisible());
+    QVERIFY(window_->recordingBar().text().contains(QStringLiteral("Recording")));
+    QVERIFY(!bench().hasEngineSequence());
+    QVERIFY(!bench().canContinue());
+    QVERIFY(bench().recording()->hasTexts());
+    const SequenceRecord& record = bench().sequence().record();
+    QCOMPARE(record.size(), before.size());
+    for (std::int32_t n = 0; n < record.size(); ++n) {
+      const TokenFrame& frame = record.frame(TokenPos(n));
+      QVERIFY(frame.roles == before.frame(TokenPos(n)).roles);
+      QVERIFY(frame.entries == before.frame(TokenPos(n)).entries);
+      QCOMPARE(frame.text, before.frame(TokenPos(n)).text);
+      QCOMPARE(frame.counts.live_bytes, before.frame(TokenPos(n)).counts.live_bytes);
+    }
+    // The head that has a map is chosen, and its tile is the engine's, cell for cell.
+    QVERIFY((MapId{bench().selection().layer(), bench().selection().head()} == map));
+    const TileKey key{map.layer, map.head, 0, 0, 0};
+    QTRY_VERIFY_WITH_TIMEOUT(bench().tiles().tile(key) != nullptr, patience);
+    const auto tile = bench().tiles().tile(key);
+    QCOMPARE(tile->rows, engineTile->rows);
+    for (std::size_t at = 0; at < tile->maximum.size(); ++at) {
+      QVERIFY(std::abs(tile->maximum[at] - engineTile->maximum[at]) < 1e-5F);
+      QCOMPARE(tile->visible_share[at], engineTile->visible_share[at]);
+    }
+    // Another head says why there is nothing to see, and writing it is a calm bar.
+    QVERIFY(bench().tiles().whyNoMap(LayerId(0), HeadId(0)).contains(QStringLiteral("1.2")));
+    QVERIFY(bench().tiles().whyNoMap(map.layer, map.head).isEmpty());
+    for (const FigureKind kind : {FigureKind::attention, FigureKind::roles, FigureKind::kv, FigureKind::heads})
+      QVERIFY(writes(kind, map, "json"));
+    QVERIFY(!writes(FigureKind::attention, {LayerId(0), HeadId(0)}, "json"));
+
+    QTest::mouseClick(&window_->recordingBar().leave(), Qt::LeftButton);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().recording() == nullptr && bench().hasEngineSequence(), patience);
+    QVERIFY(!window_->recordingBar().isVisible());
+  }
+
+  void aBadRecordingIsACalmBarAndWhatIsShownStays() {
+    QTRY_VERIFY_WITH_TIMEOUT(!bench().client().model()->sha256.empty(), patience);
+    const QString path = recordPresentRun({LayerId(0), HeadId(0)});
+    QFile file(path);
+    QVERIFY(file.resize(file.size() - 7));
+    const qint64 shown = bench().sequence().size();
+    window_->openPath(path);
+    QTRY_VERIFY_WITH_TIMEOUT(window_->errorBar().isVisible(), patience);
+    QVERIFY(!bench().recording());
+    QCOMPARE(bench().sequence().size(), shown);
+    QVERIFY(bench().hasEngineSequence());
+  }
+
+  void aKeptRunStaysBesideAnotherOne() {
+    QVERIFY(window_->cache().comparedWords().isEmpty());
+    window_->comparison().keep();
+    const auto kept = window_->comparison().kept();
+    QVERIFY(kept);
+    QCOMPARE(window_->cache().chart().keptPoints(), static_cast<int>(bench().sequence().size()));
+    PromptOptions options = bench().options();
+    options.policy = QStringLiteral("streaming:1,2");
+    bench().setOptions(options);
+    bench().analyse();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().client().policy() == "streaming:1,2", patience);
+    const SequenceRecord& now = bench().sequence().record();
+    const QString words = window_->cache().comparedWords();
+    QVERIFY2(words.contains(QStringLiteral("streaming:1,2")), qPrintable(words));
+    QVERIFY(words.contains(QStringLiteral("learned roles")));
+    const qint64 entries = now.frames().back().counts.entries;
+    QVERIFY2(words.contains(QString::number(entries)), qPrintable(words));
+    QVERIFY2(words.contains(QStringLiteral("perplexity of the prompt")), qPrintable(words));
+    const auto perplexity = prompt_perplexity(now, now.size());
+    QVERIFY(perplexity && words.contains(QString::number(*perplexity, 'f', 2)));
+
+    // Which cache holds what adds up to what each of them holds.
+    window_->roles().map().setShows(RoleMapShows::difference);
+    const auto difference = window_->roles().map().difference();
+    QVERIFY(difference);
+    QCOMPARE(difference->both + difference->first, entries);
+    QCOMPARE(difference->both + difference->second, kept->record.frames().back().counts.entries);
+    const QImage picture = window_->roles().map().grab().toImage();
+    window_->roles().map().setShows(RoleMapShows::kept);
+    QVERIFY(window_->roles().map().grab().toImage() != picture);
+
+    window_->comparison().drop();
+    QVERIFY(window_->cache().comparedWords().isEmpty());
+    QCOMPARE(window_->cache().chart().keptPoints(), 0);
+    QCOMPARE(window_->roles().map().shows(), RoleMapShows::now);
+  }
+
+  void theExportDialogOffersWhatTheCommandLineWrites() {
+    window_->showExport(FigureKind::attention);
+    auto* dialog = window_->findChild<ExportDialog*>();
+    QVERIFY(dialog);
+    for (const char* ending : {"png", "svg", "pdf", "csv", "json", "npy"}) {
+      dialog->setFormat(QLatin1String(ending));
+      QVERIFY(dialog->proposedName().endsWith(QLatin1Char('.') + QLatin1String(ending)));
+      QVERIFY(dialog->command().contains(dialog->proposedName()));
+    }
+    QVERIFY(dialog->command().startsWith(QStringLiteral("natscope-cli export --kind attention --layer 0 --head 0")));
+    QVERIFY(dialog->command().contains(QStringLiteral("--prompt 'Oh, you wicked little thing! cried Alice.'")));
+    delete dialog;
+    window_->showExport(FigureKind::heads);
+    dialog = window_->findChild<ExportDialog*>();
+    dialog->setFormat(QStringLiteral("png"));  // a table is not drawn
+    QVERIFY(dialog->proposedName().endsWith(QStringLiteral("heads.csv")));
+    delete dialog;
+    for (const FigureKind kind : {FigureKind::attention, FigureKind::mask, FigureKind::roles, FigureKind::kv})
+      QVERIFY(writes(kind, {LayerId(0), HeadId(0)}, "json"));
+    for (const char* ending : {"csv", "json", "npy"}) QVERIFY(writes(FigureKind::heads, {}, ending));
+    QVERIFY(!writes(FigureKind::heads, {}, "png"));
+  }
+
+  void helpSaysWhatTheWordsMeanAndWhatRuns() {
+    QTest::keyClick(window_.get(), Qt::Key_F1);
+    auto* sheet = window_->findChild<TextSheet*>();
+    QVERIFY(sheet);
+    QVERIFY(sheet->findChild<QLabel*>()->text().contains(QStringLiteral("2502.13251")));
+    delete sheet;
+    triggered(QStringLiteral("&About NAtScope"));
+    sheet = window_->findChild<TextSheet*>();
+    QVERIFY(sheet);
+    const QString text = sheet->findChild<QLabel*>()->text();
+    for (const char* word : {NATSCOPE_VERSION, "LibTorch 2.", "cpu", "General Public License"})
+      QVERIFY2(text.contains(QLatin1String(word)), word);
+  }
+
+ private:
+  [[nodiscard]] std::filesystem::path modelFolder() const {
+    return std::filesystem::path(folder_.path().toStdString()) / "model";
+  }
+  [[nodiscard]] Workbench& bench() { return window_->workbench(); }
+
+  /// Chooses an entry of the Help menu, which is the last one.
+  void triggered(const QString& text) {
+    const auto menus = window_->findChildren<QMenu*>();
+    for (QMenu* const menu : menus) {
+      for (QAction* const action : menu->actions()) {
+        if (action->text() == text) return action->trigger();
+      }
+    }
+    QFAIL("no such entry");
+  }
+
+  bool writes(FigureKind kind, const MapId& map, const char* ending) {
+    const auto size = static_cast<std::int32_t>(bench().sequence().size());
+    ExportRequest request;
+    request.kind = kind;
+    request.map = map;
+    request.queries = request.keys = {0, size};
+    request.path = folder_.filePath(QStringLiteral("f%1.%2").arg(++files_).arg(QLatin1String(ending))).toStdString();
+    QSignalSpy written(&window_->figureExport(), &FigureExport::written);
+    QSignalSpy failed(&window_->figureExport(), &FigureExport::failed);
+    window_->figureExport().start(request);
+    (void)QTest::qWaitFor([&] { return written.count() + failed.count() > 0; }, patience);
+    return written.count() == 1;
+  }
+
+  std::shared_ptr<const AttentionTile> engineTileOf(const MapId& map) {
+    const TileKey key{map.layer, map.head, 0, 0, 0};
+    std::shared_ptr<const AttentionTile> tile;
+    (void)QTest::qWaitFor([&] { return (tile = bench().tiles().tile(key)) != nullptr; }, patience);
+    return tile;
+  }
+
+  /// What `trace --attention` would write of the present run.
+  QString recordPresentRun(const MapId& map) {
+    const SequenceRecord record = bench().sequence().record();
+    std::optional<WeightsMessage> weights;
+    WeightsRequestMessage request;
+    request.layer = map.layer;
+    request.head = map.head;
+    request.first_query = request.first_key = TokenPos(0);
+    request.queries = request.keys = static_cast<std::int32_t>(record.size());
+    bench().weights().ask(request, [&](const Expected<WeightsMessage>& answer) {
+      if (answer) weights = *answer;
+    });
+    if (!QTest::qWaitFor([&] { return weights.has_value(); }, patience)) return {};
+    TraceContent content;
+    content.record = &record;
+    content.provenance = bench().client().provenance();
+    content.provenance.maps = {map};
+    content.prompt_tokens = bench().client().promptTokens();
+    content.with_scores = true;
+    content.map_rows = [&](const MapId&, TokenPos first, std::int64_t n, std::span<float> values,
+                           std::span<std::uint8_t> visible) -> Expected<void> {
+      const auto from = static_cast<std::ptrdiff_t>(first.value * record.size());
+      const auto count = static_cast<std::ptrdiff_t>(n * record.size());
+      std::copy_n(weights->weights.begin() + from, count, values.begin());
+      std::copy_n(weights->visible.begin() + from, count, visible.begin());
+      return {};
+    };
+    const QString path = folder_.filePath(QStringLiteral("run-%1.safetensors").arg(++files_));
+    return write_trace(path.toStdString(), content) ? path : QString();
+  }
+
+  QTemporaryDir folder_;
+  std::unique_ptr<Settings> settings_;
+  std::unique_ptr<MainWindow> window_;
+  int runs_ = 0;
+  int files_ = 0;
+};
+
+QTEST_MAIN(RunsWindowTest)
+#include "runs_window_test.moc"

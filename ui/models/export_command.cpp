@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/models/export_command.h"
+
+#include <QRegularExpression>
+#include <QStringList>
+
+#include "core/export/data_files.h"
+
+namespace natscope::ui {
+namespace {
+
+bool isMap(FigureKind kind) { return kind == FigureKind::attention || kind == FigureKind::mask; }
+
+QString number(double value) { return QString::number(value, 'g', 10); }
+
+/// Numbers are normalised and lose the sink as figures do; scale and clip are about colours.
+void addScale(QStringList& words, const ScaleOptions& scale, bool isDrawn) {
+  if (isDrawn && scale.kind == ScaleKind::log) words << QStringLiteral("--scale") << QStringLiteral("log");
+  if (isDrawn && scale.clip_percentile != 100) words << QStringLiteral("--clip") << number(scale.clip_percentile);
+  if (scale.normalise == Normalise::row) words << QStringLiteral("--normalise") << QStringLiteral("row");
+  if (scale.hide_sink) words << QStringLiteral("--hide-sink");
+}
+
+void addLook(QStringList& words, const FigureOptions& look, FigureKind kind, ExportFormat format) {
+  if (look.theme == Theme::dark) words << QStringLiteral("--theme") << QStringLiteral("dark");
+  if (format == ExportFormat::png && look.dpi != 300) words << QStringLiteral("--dpi") << number(look.dpi);
+  if (kind == FigureKind::attention && look.colours != ColourMap::viridis)
+    words << QStringLiteral("--colours") << QLatin1String(name(look.colours));
+  if (kind != FigureKind::kv && look.texts != AxisTexts::automatic) {
+    words << QStringLiteral("--axes")
+          << (look.texts == AxisTexts::tokens ? QStringLiteral("tokens") : QStringLiteral("positions"));
+  }
+}
+
+void addOrigin(QStringList& words, const ExportOrigin& origin, FigureKind kind) {
+  if (!origin.file.isEmpty() && !(origin.isSession && kind == FigureKind::attention)) {
+    words << QStringLiteral("--from") << origin.file;
+    return;
+  }
+  words << QStringLiteral("--model") << origin.model;
+  if (!origin.adapter.isEmpty()) words << QStringLiteral("--adapter") << origin.adapter;
+  if (!origin.device.isEmpty()) words << QStringLiteral("--device") << origin.device;
+  if (!origin.dtype.isEmpty()) words << QStringLiteral("--dtype") << origin.dtype;
+  if (origin.policy != QLatin1String("model")) words << QStringLiteral("--policy") << origin.policy;
+  if (origin.seed != 0) words << QStringLiteral("--seed") << QString::number(origin.seed);
+  if (origin.prompt) {
+    words << QStringLiteral("--prompt") << *origin.prompt;
+    return;
+  }
+  QStringList ids;
+  for (const std::int32_t token : origin.tokens) ids << QString::number(token);
+  words << QStringLiteral("--tokens") << ids.join(u',');
+}
+
+}  // namespace
+
+ExportOrigin exportOrigin(Workbench& workbench, const QString& session) {
+  ExportOrigin origin;
+  if (const auto recording = workbench.recording()) {
+    origin.file = QString::fromStdString(recording->path().string());
+    return origin;
+  }
+  origin.file = session;
+  origin.isSession = !session.isEmpty();
+  EngineClient& client = workbench.client();
+  origin.policy = QString::fromStdString(client.policy());
+  origin.seed = client.provenance().seed;
+  if (const auto& model = client.model()) {
+    origin.model = QString::fromStdString(model->path);
+    origin.adapter = QString::fromStdString(model->adapter);
+    origin.device = QString::fromStdString(model->device);
+    origin.dtype = QLatin1String(dtype_name(model->dtype));
+  }
+  const SequenceRecord& record = client.record();
+  if (!origin.isSession && record.size() == client.promptTokens() && !workbench.analysedText().isEmpty()) {
+    origin.prompt = workbench.analysedText();
+  } else {
+    for (const TokenFrame& frame : record.frames()) origin.tokens.push_back(frame.token);
+  }
+  return origin;
+}
+
+QString exportCommand(const ExportRequest& request, const ExportOrigin& origin, std::int64_t tokens) {
+  QStringList words{QStringLiteral("natscope-cli"), QStringLiteral("export"), QStringLiteral("--kind"),
+                    QLatin1String(name(request.kind))};
+  if (isMap(request.kind)) {
+    words << QStringLiteral("--layer") << QString::number(request.map.layer.value) << QStringLiteral("--head")
+          << QString::number(request.map.head.value);
+    const PositionRange all{0, static_cast<std::int32_t>(tokens)};
+    if (request.queries != all) words << QStringLiteral("--queries") << QString::fromStdString(rangeText(request.queries));
+    if (request.keys != all) words << QStringLiteral("--keys") << QString::fromStdString(rangeText(request.keys));
+  }
+  const auto format = export_format(request.path);
+  const bool isDrawn = format && !is_data_format(*format);
+  if (request.kind == FigureKind::attention) addScale(words, request.options.scale, isDrawn);
+  if (isDrawn) addLook(words, request.options, request.kind, *format);
+  addOrigin(words, origin, request.kind);
+  words << QStringLiteral("--out") << QString::fromStdString(request.path.string());
+  for (QString& word : words) word = shellWord(word);
+  return words.join(u' ');
+}
+
+QString shellWord(const QString& text) {
+  static const QRegularExpression plain(QStringLiteral("^[A-Za-z0-9_@%+=:,./-]+$"));
+  if (plain.match(text).hasMatch()) return text;
+  QString quoted = text;
+  quoted.replace(u'\'', QStringLiteral("'\\''"));
+  return u'\'' + quoted + u'\'';
+}
+
+}  // namespace natscope::ui

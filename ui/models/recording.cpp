@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/models/recording.h"
+
+#include <QCoreApplication>
+#include <new>
+
+#include "core/session/trace_sequence.h"
+
+namespace natscope::ui {
+namespace {
+
+/// So many maps are named; of more only the first ones are.
+constexpr std::size_t mostNamed = 8;
+constexpr int shownDigits = 8;
+
+QString tr(const char* text) { return QCoreApplication::translate("Recording", text); }
+
+std::optional<Tokenizer> tokenizerIn(const std::filesystem::path& folder) {
+  for (const char* const name : {"tokenizer.model", "tokenizer.json"}) {
+    std::error_code problem;
+    if (!std::filesystem::exists(folder / name, problem)) continue;
+    auto tokenizer = Tokenizer::load(folder / name);
+    return tokenizer ? std::optional(*tokenizer) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+QString named(std::vector<MapId> maps) {
+  const bool isCut = maps.size() > mostNamed;
+  if (isCut) maps.resize(mostNamed);
+  QString text = QString::fromStdString(maps_text(maps)).replace(u',', QStringLiteral(", "));
+  return isCut ? text + QStringLiteral(", …") : text;
+}
+
+}  // namespace
+
+Recording::Recording(std::filesystem::path path, TraceFile trace, Session session, bool hasTexts)
+    : path_(std::move(path)), trace_(std::move(trace)), session_(std::move(session)), hasTexts_(hasTexts) {}
+
+Expected<std::shared_ptr<const Recording>> Recording::open(const std::filesystem::path& path,
+                                                           const ModelAtHand& model) {
+  try {
+    NATSCOPE_TRY(TraceFile trace, TraceFile::open(path));
+    const std::string& madeWith = trace.provenance().model_sha256;
+    std::optional<Tokenizer> tokenizer;
+    if (!madeWith.empty() && madeWith == model.sha256) tokenizer = tokenizerIn(model.folder);
+    NATSCOPE_TRY(Session session, session_of(trace, tokenizer));
+    return std::shared_ptr<const Recording>(
+        new Recording(path, std::move(trace), std::move(session), tokenizer.has_value()));
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorCode::out_of_memory, "no memory for a trace of this size");
+  }
+}
+
+int Recording::heads() const { return trace_.provenance().heads.value_or(trace_.kv_heads()); }
+
+QString Recording::whyNoMap(const MapId& map) const {
+  if (hasMap(map)) return {};
+  const std::vector<MapId>& maps = trace_.provenance().maps;
+  const QString missing = tr("Layer %1, head %2 was not recorded.").arg(map.layer.value).arg(map.head.value);
+  if (maps.empty()) return missing + tr("\nThis trace holds no attention maps: record it with --attention.");
+  return missing + tr("\nRecorded (layer.head): %1").arg(named(maps));
+}
+
+Expected<WeightsMessage> Recording::weights(const WeightsRequestMessage& request) const {
+  const auto map = trace_.map_index({request.layer, request.head});
+  if (!map) {
+    return fail(ErrorCode::bad_trace, "the trace does not hold the map " + maps_text({{request.layer, request.head}}),
+                "trace again with --attention");
+  }
+  if (request.queries < 0 || request.keys < 0) return fail(ErrorCode::bad_position, "a range that is none");
+  WeightsMessage answer;
+  answer.request = request;
+  const auto cells = static_cast<std::size_t>(request.queries) * static_cast<std::size_t>(request.keys);
+  if (request.queries > trace_.tokens_count() || request.keys > trace_.tokens_count())
+    return fail(ErrorCode::bad_position, "a range leaves the trace");
+  answer.weights.resize(cells);
+  answer.visible.resize(cells);
+  NATSCOPE_CHECK(trace_.read_map(*map, request.first_query, request.queries, request.first_key, request.keys,
+                                 answer.weights, answer.visible));
+  return answer;
+}
+
+QString Recording::summary() const {
+  const Provenance& from = trace_.provenance();
+  QStringList facts;
+  facts << tr("%1 tokens").arg(trace_.tokens_count());
+  facts << tr("policy %1").arg(QString::fromStdString(session_.policy));
+  if (from.window) facts << tr("W %1").arg(*from.window);
+  if (!from.dtype.empty()) facts << QString::fromStdString(from.dtype);
+  facts << (from.maps.empty() ? tr("no maps") : tr("maps %1").arg(named(from.maps)));
+  if (!from.model_sha256.empty()) facts << tr("model %1").arg(QString::fromStdString(from.model_sha256).left(shownDigits));
+  if (!hasTexts_) facts << tr("no tokenizer at hand: tokens are shown as ids");
+  if (session_.policy.starts_with("h2o"))
+    facts << tr("what H2O dropped is known for recorded maps only, elsewhere entries look held");
+  return facts.join(QStringLiteral(" · "));
+}
+
+}  // namespace natscope::ui

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/models/run_comparison.h"
+
+#include <QLocale>
+#include <algorithm>
+
+namespace natscope::ui {
+namespace {
+
+/// Thousands with commas, whatever the user's language does with points.
+QString count(std::int64_t number) { return QLocale(QLocale::English, QLocale::UnitedStates).toString(qint64{number}); }
+QString percent(double share) { return QString::number(100 * share, 'f', 1); }
+
+QString withSign(double difference, const QString& size) {
+  return (difference < 0 ? QStringLiteral("−") : QStringLiteral("+")) + size;
+}
+
+QString nameOf(const SequenceRecord& record, const std::string& policy) {
+  if (policy != "model") return QString::fromStdString(policy);
+  if (!record.window()) return RunComparison::tr("full attention");
+  return RunComparison::tr("learned roles, W %1").arg(*record.window());
+}
+
+}  // namespace
+
+RunComparison::RunComparison(Workbench& workbench, QObject* parent) : QObject(parent), workbench_(workbench) {}
+
+QString RunComparison::presentName() const {
+  return nameOf(workbench_.sequence().record(), workbench_.client().policy());
+}
+
+void RunComparison::keep() {
+  if (!canKeep()) return;
+  auto run = std::make_shared<KeptRun>();
+  run->record = workbench_.sequence().record();
+  run->promptTokens = std::min(workbench_.client().promptTokens(), run->record.size());
+  run->name = presentName();
+  kept_ = std::move(run);
+  Q_EMIT changed();
+}
+
+void RunComparison::drop() {
+  if (!kept_) return;
+  kept_.reset();
+  Q_EMIT changed();
+}
+
+QString RunComparison::inWords() const {
+  if (!kept_) return {};
+  const SequenceRecord& now = workbench_.sequence().record();
+  const std::int64_t tokens = std::min(now.size(), kept_->record.size());
+  const QString names = tr("<b>%1</b> against <b>%2</b> (kept)")
+                            .arg(presentName().toHtmlEscaped(), kept_->name.toHtmlEscaped());
+  if (tokens == 0) return names;
+  const RunFigures here = run_figures(now, tokens);
+  const RunFigures there = run_figures(kept_->record, tokens);
+  const std::int64_t more = here.entries - there.entries;
+  QString words = names + tr(", after token %1: entries %2 / %3 (<b>%4</b>), KV %5 / %6 % (<b>%7</b>)")
+                              .arg(tokens - 1)
+                              .arg(count(here.entries), count(there.entries),
+                                   withSign(static_cast<double>(more), count(std::abs(more))),
+                                   percent(here.fraction), percent(there.fraction),
+                                   withSign(here.fraction - there.fraction,
+                                            percent(std::abs(here.fraction - there.fraction))));
+  const std::int64_t prompt = std::min(workbench_.client().promptTokens(), now.size());
+  if (prompt != kept_->promptTokens || !have_same_beginning(now, kept_->record, prompt))
+    return words + tr("; other prompts, so no perplexity side by side");
+  const auto mine = prompt_perplexity(now, prompt);
+  const auto other = prompt_perplexity(kept_->record, prompt);
+  if (mine && other) {
+    words += tr("; perplexity of the prompt %1 / %2 (<b>%3</b>)")
+                 .arg(QString::number(*mine, 'f', 2), QString::number(*other, 'f', 2),
+                      withSign(*mine - *other, QString::number(std::abs(*mine - *other), 'f', 2)));
+  }
+  return words;
+}
+
+}  // namespace natscope::ui

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <memory>
+
+#include "core/explore/run_figures.h"
+#include "ui/models/workbench.h"
+
+namespace natscope::ui {
+
+/// A run that was set aside to be compared with: a copy, which nothing changes any more.
+struct KeptRun {
+  SequenceRecord record;
+  std::int64_t promptTokens = 0;
+  QString name;  ///< its policy in words, with W where there is one
+};
+
+/// The present run beside one that was kept. Keeping costs a copy of the record; another one kept replaces it.
+class RunComparison : public QObject {
+  Q_OBJECT
+
+ public:
+  explicit RunComparison(Workbench& workbench, QObject* parent = nullptr);
+
+  [[nodiscard]] const std::shared_ptr<const KeptRun>& kept() const { return kept_; }
+  [[nodiscard]] bool canKeep() const { return !workbench_.sequence().isEmpty(); }
+  /// What the present run is called.
+  [[nodiscard]] QString presentName() const;
+  /// Both runs' numbers in one line of rich text: after the last token that both have, and over the prompt. Empty
+  /// without a kept run.
+  [[nodiscard]] QString inWords() const;
+
+ public Q_SLOTS:
+  void keep();
+  void drop();
+
+ Q_SIGNALS:
+  void changed();  ///< another run is kept, or none
+
+ private:
+  Workbench& workbench_;
+  std::shared_ptr<const KeptRun> kept_;
+};
+
+}  // namespace natscope::ui

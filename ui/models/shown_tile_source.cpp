@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/models/shown_tile_source.h"
+
+#include "core/session/trace_sequence.h"
+#include "ui/models/elsewhere.h"
+
+namespace natscope::ui {
+namespace {
+
+/// As the engine's: a full tile takes 0.75 MiB.
+constexpr std::size_t keptTiles = 160;
+
+}  // namespace
+
+ShownTileSource::ShownTileSource(EngineClient& client, ShownRecording recording, QObject* parent)
+    : TileSource(parent), engine_(client), recording_(std::move(recording)) {
+  connect(&engine_, &TileSource::arrived, this, &TileSource::arrived);
+  connect(&engine_, &TileSource::reset, this, [this] {
+    ++generation_;
+    recorded_.clear();
+    computing_.clear();
+    Q_EMIT reset();
+  });
+}
+
+std::shared_ptr<const AttentionTile> ShownTileSource::tile(const TileKey& key) {
+  const auto recording = recording_();
+  if (!recording) return engine_.tile(key);
+  if (const auto found = recorded_.find(key); found != recorded_.end()) return found->second;
+  if (recording->hasMap({key.layer, key.head})) compute(recording, key);
+  return nullptr;
+}
+
+std::shared_ptr<const AttentionTile> ShownTileSource::cached(const TileKey& key) const {
+  if (!recording_()) return engine_.cached(key);
+  const auto found = recorded_.find(key);
+  return found == recorded_.end() ? nullptr : found->second;
+}
+
+QString ShownTileSource::whyNoMap(LayerId layer, HeadId head) const {
+  const auto recording = recording_();
+  return recording ? recording->whyNoMap({layer, head}) : QString();
+}
+
+void ShownTileSource::compute(const std::shared_ptr<const Recording>& recording, const TileKey& key) {
+  if (!computing_.insert(key).second) return;
+  elsewhere(
+      this, [recording, key] { return tile_of(recording->trace(), key); },
+      [this, key, generation = generation_](const Expected<AttentionTile>& tile) {
+        if (generation != generation_) return;
+        if (!tile) {
+          // It stays among those that are computed: asking again would fail again.
+          Q_EMIT failed(tile.error());
+          return;
+        }
+        computing_.erase(key);
+        if (recorded_.size() >= keptTiles) recorded_.erase(recorded_.begin());
+        recorded_.insert_or_assign(key, std::make_shared<const AttentionTile>(*tile));
+        Q_EMIT arrived(key);
+      });
+}
+
+}  // namespace natscope::ui

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+
+#include "ui/models/engine_tile_source.h"
+#include "ui/models/recording.h"
+
+namespace natscope::ui {
+
+/// Tiles of what is shown: of a recording while there is one, else of the engine's present sequence.
+///
+/// A recording's tiles are computed from its file on another thread and kept until another sequence is shown.
+class ShownTileSource : public TileSource {
+  Q_OBJECT
+
+ public:
+  using ShownRecording = std::function<std::shared_ptr<const Recording>()>;
+
+  /// `recording`: the one that is shown, or null.
+  ShownTileSource(EngineClient& client, ShownRecording recording, QObject* parent = nullptr);
+
+  [[nodiscard]] qint64 tokens() const override { return engine_.tokens(); }
+  [[nodiscard]] std::shared_ptr<const AttentionTile> tile(const TileKey& key) override;
+  [[nodiscard]] std::shared_ptr<const AttentionTile> cached(const TileKey& key) const override;
+  [[nodiscard]] QString whyNoMap(LayerId layer, HeadId head) const override;
+  void dropPending() override { engine_.dropPending(); }
+
+ Q_SIGNALS:
+  void failed(const natscope::Error& error);  ///< a recorded map that cannot be read
+
+ private:
+  void compute(const std::shared_ptr<const Recording>& recording, const TileKey& key);
+
+  EngineTileSource engine_;
+  ShownRecording recording_;
+  std::map<TileKey, std::shared_ptr<const AttentionTile>> recorded_;
+  std::set<TileKey> computing_;
+  quint64 generation_ = 0;
+};
+
+}  // namespace natscope::ui
