@@ -119,7 +119,6 @@ QDockWidget* MainWindow::addDock(const QString& name, const QString& title, QWid
 void MainWindow::makeDocks() {
   addDock(QStringLiteral("prompt"), tr("Prompt"), prompt_);
   addDock(QStringLiteral("text"), tr("Text"), text_);
-  roles_->setSearch(workbench_.search());
   addDock(QStringLiteral("roles"), tr("Roles"), roles_);
   addDock(QStringLiteral("attention"), tr("Attention"), attention_);
   addDock(QStringLiteral("token"), tr("Token"), new TokenPanel(workbench_, this));

@@ -24,6 +24,7 @@ RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget*
   layout->setContentsMargins(0, 0, 0, 0);
   layout->setSpacing(0);
   layout->addWidget(bar_);
+  map_->setSearch(workbench.search());
   layout->addWidget(map_, 1);
   connect(shows_, &QComboBox::currentIndexChanged, this,
           [this](int index) { map_->setShows(static_cast<RoleMapShows>(index)); });

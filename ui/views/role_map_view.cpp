@@ -285,7 +285,7 @@ void RoleMapView::drawLabels(QPainter& painter) const {
 
 /// A bar over the columns of each match, on the axis; at least two pixels wide, so that none is lost in a long text.
 void RoleMapView::drawFound(QPainter& painter) const {
-  if (search_ == nullptr) return;
+  if (search_ == nullptr || shows() == RoleMapShows::kept) return;  // found in the present run's text
   const QRectF drawn = area();
   for (const TokenSearch::Match& match : search_->matches()) {
     const double from = columns_.xOf(match.first.value);
