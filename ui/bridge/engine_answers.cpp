@@ -122,9 +122,12 @@ void EngineClient::Private::receiveStarted(const Envelope& envelope, const Start
     restored = SequenceRecord(started.geometry, started.has_scores, started.window);
     return;
   }
-  // A sequence that was asked for before what is shown, or of which nothing was asked, is nobody's.
   const auto request = askedAnalyses.find(envelope.generation);
-  if (request == askedAnalyses.end()) return;
+  if (request == askedAnalyses.end()) {
+    // One that was asked for before what is shown is nobody's any more.
+    if (envelope.generation > generation) distrust(QStringLiteral("a sequence began that nobody asked for"));
+    return;
+  }
   lastAnalyse = std::move(request->second);
   becomeGeneration(envelope.generation, true);
   recordTimer.stop();
@@ -142,8 +145,9 @@ void EngineClient::Private::receiveStarted(const Envelope& envelope, const Start
 void EngineClient::Private::receiveFrames(const Envelope& envelope, const FramesMessage& frames) {
   const bool isOfRestoring = isRestoring && envelope.generation == restoringGeneration;
   const bool isOfRecord = envelope.generation == generation;
-  if (!isOfRestoring && !isOfRecord) return;
-  if (!isOfRestoring && !isInEngine) return distrust(QStringLiteral("frames came before their sequence began"));
+  if (!isOfRestoring && envelope.generation < generation) return;
+  if (!isOfRestoring && !(isOfRecord && isInEngine))
+    return distrust(QStringLiteral("frames came before their sequence began"));
   SequenceRecord& growing = isOfRestoring ? restored : record;
   for (const auto& [token, text] : frames.texts) tokenTexts.insert_or_assign(token, text);
   for (const TokenFrame& frame : frames.frames) {

@@ -12,6 +12,7 @@
 #include <QLineEdit>
 #include <QPlainTextEdit>
 #include <QPushButton>
+#include <QScreen>
 #include <QScrollArea>
 #include <QVBoxLayout>
 
@@ -19,6 +20,7 @@ namespace natscope::ui {
 namespace {
 
 constexpr int forecastPauseMs = 700;
+constexpr QSize screenMargin(40, 60);
 const QString nameKey = QStringLiteral("name");
 
 constexpr jobs::JobField nameField{.option = "name",
@@ -56,7 +58,7 @@ JobForm::JobForm(JobDesk& desk, const JobDraft& draft, QWidget* parent)
       start_(new QPushButton(tr("Start"), this)) {
   setAttribute(Qt::WA_DeleteOnClose);
   setWindowTitle(draft.origin().isEmpty() ? tr("New training job") : tr("A job like %1").arg(draft.origin()));
-  resize(760, 840);
+  resize(QSize(760, 840).boundedTo(screen()->availableSize() - screenMargin));
   form_->setSpacing(7);
   content_->setObjectName(QStringLiteral("panel"));
   auto* const whole = new QVBoxLayout(content_);

@@ -21,6 +21,7 @@ constexpr double wheelStep = 120;
 constexpr double zoomPerStep = 1.25;
 constexpr double clickSlack = 4;
 constexpr double minimapSide = 92;
+constexpr double legendHeight = 104;  // the least that drawMapLegend needs
 
 }  // namespace
 
@@ -118,9 +119,14 @@ void AttentionMapView::zoomBy(double factor) {
 void AttentionMapView::place() {
   const QRectF area = QRectF(rect()).adjusted(mapLeft, mapTop, -mapRight, -mapBottom);
   transform_.setViewport(area.isValid() ? area : QRectF(mapLeft, mapTop, 1, 1));
+  // In a low view the legend, which explains the picture, goes before the minimap, which repeats it.
   minimap_ = QRectF(width() - mapRight + 12, mapTop, minimapSide, minimapSide);
-  legend_ = QRectF(minimap_.left(), minimap_.bottom() + 16, minimapSide,
-                   std::max(40.0, height() - minimap_.bottom() - 16 - mapBottom));
+  double top = minimap_.bottom() + 16;
+  if (top + legendHeight > height()) {
+    minimap_ = QRectF();
+    top = mapTop;
+  }
+  legend_ = QRectF(width() - mapRight + 12, top, minimapSide, std::max(40.0, height() - top - mapBottom));
 }
 
 void AttentionMapView::resizeEvent(QResizeEvent*) { place(); }
@@ -142,7 +148,7 @@ void AttentionMapView::paintEvent(QPaintEvent*) {
   images_.beginFrame(picturesBudgetMs);
   drawMap(painter);
   drawMarks(painter);
-  drawMinimap(painter);
+  if (!minimap_.isEmpty()) drawMinimap(painter);
   drawMapLegend(painter, legend_, style_, range_);
   drawReadout(painter);
   if (images_.hasPutOff()) update();
