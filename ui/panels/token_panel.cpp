@@ -20,7 +20,8 @@ namespace {
 constexpr double edge = 12;
 constexpr double lineHeight = 17;
 constexpr int pauseMs = 90;
-constexpr int wideEnough = 600;
+constexpr int wideEnough = 540;
+constexpr std::array<double, 4> widthShares{0.22, 0.22, 0.28, 0.28};
 constexpr std::size_t shownCandidates = 5;
 
 void setSize(QPainter& painter, int pixels, bool bold = false) {
@@ -106,9 +107,12 @@ void TokenPanel::paintEvent(QPaintEvent*) {
   const double top = drawTitle(painter, *token);
   // Side by side where there is room; else what happened to it on the left, what it meant on the right.
   const int columns = width() >= wideEnough ? 4 : 2;
-  const double columnWidth = (width() - (columns + 1) * edge) / columns;
+  const double room = width() - (columns + 1) * edge;
   const auto column = [&](int index) {
-    return QRectF(edge + index * (columnWidth + edge), top, columnWidth, height() - top - 6);
+    double left = edge * (index + 1);
+    for (int i = 0; i < index; ++i) left += room * (columns == 4 ? widthShares[static_cast<std::size_t>(i)] : 0.5);
+    const double share = columns == 4 ? widthShares[static_cast<std::size_t>(index)] : 0.5;
+    return QRectF(left, top, room * share, height() - top - 6);
   };
   const auto below = [](const QRectF& area, double y) {
     return QRectF(area.left(), y, area.width(), area.bottom() - y);
@@ -171,7 +175,7 @@ double TokenPanel::drawScores(QPainter& painter, const QRectF& area, TokenPos to
   if (model && model->global_bias && (!recording || recording->hasTexts())) biased[0] += *model->global_bias;
   std::array<double, role_count> sorted = biased;
   std::sort(sorted.begin(), sorted.end(), std::greater<>());
-  drawHeading(painter, area, tr("role scores, margin %1").arg(sorted[0] - sorted[1], 0, 'f', 2));
+  drawHeading(painter, area, tr("scores, margin %1").arg(sorted[0] - sorted[1], 0, 'f', 2));
   const double widest = std::max({std::abs(biased[0]), std::abs(biased[1]), std::abs(biased[2]), 1e-6});
   const double zero = area.left() + 20 + (area.width() - 78) / 2;
   for (int i = 0; i < role_count; ++i) {
@@ -241,7 +245,9 @@ double TokenPanel::drawAlternatives(QPainter& painter, const QRectF& area, Token
     return area.top() + lineHeight + 8;
   }
   drawHeading(painter, area, tr("likeliest in its place"));
-  const std::size_t count = std::min(candidates.size(), shownCandidates);
+  // Whole rows only.
+  const auto rows = static_cast<std::size_t>(std::max(0.0, (area.height() - lineHeight) / lineHeight));
+  const std::size_t count = std::min({candidates.size(), shownCandidates, rows});
   for (std::size_t i = 0; i < count; ++i) {
     const double y = area.top() + lineHeight * static_cast<double>(i + 1);
     const bool isChosen = candidates[i].token == record.frame(token).token;

@@ -4,6 +4,7 @@
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "ui/theme/theme.h"
 #include "ui/views/plot_library.h"
@@ -12,6 +13,8 @@ namespace natscope::ui {
 namespace {
 
 constexpr double mebibyte = 1024.0 * 1024.0;
+constexpr int belowAxis = 45;  // its numbers and label
+constexpr int tickDistance = 22;
 
 // Okabe–Ito colours that no role has; the dashes tell the lines apart without colour.
 const QColor denseColour(0x8a, 0x8f, 0x96);
@@ -48,6 +51,10 @@ CacheChartView::CacheChartView(SequenceModel& sequence, Selection& selection, QW
   plot_->axisRect()->setMargins(QMargins(0, 6, 10, 0));
   plot_->setNoAntialiasingOnDrag(true);
 
+  // Numbers on the axis keep their distance in a low chart.
+  connect(plot_, &QCustomPlot::beforeReplot, this, [this] {
+    plot_->yAxis->ticker()->setTickCount(std::clamp((plot_->height() - belowAxis) / tickDistance, 2, 6));
+  });
   connect(plot_, &QCustomPlot::mouseMove, this,
           [this](const QMouseEvent* event) { selection_.hover(stepAt(event->position().x())); });
   connect(plot_, &QCustomPlot::mousePress, this, [this](const QMouseEvent* event) {

@@ -334,11 +334,12 @@ void RoleMapView::drawLegend(QPainter& painter) const {
   painter.setPen(ThemeSwitch::instance().colours().muted);
   painter.setFont(smallFont(painter, 12));
   if (!token || shows() == RoleMapShows::kept) return;
-  const QString words = tr("“%1” · %2: held by %3 of heads")
-                            .arg(tokenLabel(sequence_.text(*token)))
-                            .arg(token->value)
-                            .arg(QString::number(100 * sequence_.heldShare(*token), 'f', 0) + QLatin1Char('%'));
+  const QString share = QString::number(100 * sequence_.heldShare(*token), 'f', 0) + QLatin1Char('%');
+  QString words =
+      tr("“%1” · %2: held by %3 of heads").arg(tokenLabel(sequence_.text(*token))).arg(token->value).arg(share);
   x += 10;
+  // Which token it is the other views say, too.
+  if (painter.fontMetrics().horizontalAdvance(words) > width() - x - 6) words = tr("held by %1").arg(share);
   painter.drawText(QRectF(x, line.top(), width() - x - 6, line.height()), Qt::AlignVCenter | Qt::AlignRight,
                    painter.fontMetrics().elidedText(words, Qt::ElideRight, static_cast<int>(width() - x - 6)));
 }
