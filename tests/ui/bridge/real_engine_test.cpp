@@ -148,6 +148,7 @@ class RealEngineTest : public QObject {
 
     ClientWatch watch(engine());
     QVERIFY(watch.makeReady(model(), "The cat sat on"));
+    QVERIFY(watch.waitForEvent(QStringLiteral("identified")));  // its weights' sum belongs to what is compared
     const ModelDescription opened = *watch.client.model();
     const std::vector<std::int32_t> prompt = tokensOf(watch.client.record());
     watch.events.clear();
