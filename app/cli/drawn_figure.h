@@ -18,7 +18,7 @@ struct DrawnFigureOptions {
   ScaleOptions scale;
   double dpi = 300;  ///< of png
   bool dark = false;
-  ColourMap colours = ColourMap::viridis;  ///< of attention
+  ColourMap colours = ColourMap::viridis;  ///< of attention and mask
   std::string axes = "auto";               ///< auto, tokens or positions
 };
 

@@ -226,7 +226,7 @@ void add_export_command(CLI::App& root, Invocation& invocation) {
       ->check(CLI::IsMember({"light", "dark"}))
       ->type_name("NAME")
       ->capture_default_str();
-  command->add_option("--colours", options->colours, "Colour map of attention: viridis, magma or cividis")
+  command->add_option("--colours", options->colours, "Colour map of attention and mask: viridis, magma or cividis")
       ->check(CLI::IsMember({"viridis", "magma", "cividis"}))
       ->type_name("NAME")
       ->capture_default_str();

@@ -202,7 +202,7 @@ class RunsWindowTest : public QObject {
       QVERIFY(dialog->proposedName().endsWith(QLatin1Char('.') + QLatin1String(ending)));
       QVERIFY(dialog->command().contains(dialog->proposedName()));
     }
-    QVERIFY(dialog->command().startsWith(QStringLiteral("natscope-cli export --kind attention --layer 0 --head 0")));
+    QVERIFY(dialog->command().startsWith(QStringLiteral("natscope-cli export --kind attention --out ")));
     QVERIFY(dialog->command().contains(QStringLiteral("--prompt 'Oh, you wicked little thing! cried Alice.'")));
     delete dialog;
     window_->showExport(FigureKind::heads);

@@ -24,7 +24,7 @@ void addScale(QStringList& words, const ScaleOptions& scale, bool isDrawn) {
 void addLook(QStringList& words, const FigureOptions& look, FigureKind kind, ExportFormat format) {
   if (look.theme == Theme::dark) words << QStringLiteral("--theme") << QStringLiteral("dark");
   if (format == ExportFormat::png && look.dpi != 300) words << QStringLiteral("--dpi") << number(look.dpi);
-  if (kind == FigureKind::attention && look.colours != ColourMap::viridis)
+  if (isMap(kind) && look.colours != ColourMap::viridis)
     words << QStringLiteral("--colours") << QLatin1String(name(look.colours));
   if (kind != FigureKind::kv && look.texts != AxisTexts::automatic) {
     words << QStringLiteral("--axes")
@@ -82,7 +82,8 @@ ExportOrigin exportOrigin(Workbench& workbench, const QString& session) {
 
 QString exportCommand(const ExportRequest& request, const ExportOrigin& origin, std::int64_t tokens) {
   QStringList words{QStringLiteral("natscope-cli"), QStringLiteral("export"), QStringLiteral("--kind"),
-                    QLatin1String(name(request.kind))};
+                    QLatin1String(name(request.kind)), QStringLiteral("--out"),
+                    QString::fromStdString(request.path.string())};
   if (isMap(request.kind)) {
     words << QStringLiteral("--layer") << QString::number(request.map.layer.value) << QStringLiteral("--head")
           << QString::number(request.map.head.value);
@@ -94,8 +95,7 @@ QString exportCommand(const ExportRequest& request, const ExportOrigin& origin, 
   const bool isDrawn = format && !is_data_format(*format);
   if (request.kind == FigureKind::attention) addScale(words, request.options.scale, isDrawn);
   if (isDrawn) addLook(words, request.options, request.kind, *format);
-  addOrigin(words, origin, request.kind);
-  words << QStringLiteral("--out") << QString::fromStdString(request.path.string());
+  addOrigin(words, origin, request.kind);  // last: a text may be long
   for (QString& word : words) word = shellWord(word);
   return words.join(u' ');
 }

@@ -173,8 +173,9 @@ void ExportDialog::follow() {
   // Numbers are normalised and lose the sink as figures do; colours are figures' alone.
   normalise_->setEnabled(isAttention);
   hideSink_->setEnabled(isAttention);
-  for (QWidget* const field : std::initializer_list<QWidget*>{scale_, clip_, colours_})
+  for (QWidget* const field : std::initializer_list<QWidget*>{scale_, clip_})
     field->setEnabled(isAttention && isFigure);
+  colours_->setEnabled(isMap(kind()) && isFigure);
   theme_->setEnabled(isFigure);
   texts_->setEnabled(isFigure && kind() != FigureKind::kv);
   dpi_->setEnabled(format_->currentText() == QLatin1String("png"));

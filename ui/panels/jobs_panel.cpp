@@ -83,7 +83,7 @@ void JobsPanel::makeActions() {
     addAction(action);
     return action;
   };
-  new_ = make(tr("New …"), tr("Describe and start a training job"), Qt::CTRL | Qt::Key_J, [this] { showForm(); });
+  new_ = make(tr("New job …"), tr("Describe and start a training job"), Qt::CTRL | Qt::Key_J, [this] { showForm(); });
   start_ = make(tr("Start"), tr("Begin the chosen job, or go on from its newest checkpoint"), {},
                 [this] { desk_.start(desk_.shown()); });
   stop_ = make(tr("Stop"), tr("End it after the step in work, with a checkpoint"), {},

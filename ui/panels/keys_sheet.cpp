@@ -8,7 +8,7 @@
 namespace natscope::ui {
 namespace {
 
-constexpr int rowsPerColumn = 17;
+constexpr int rowsPerColumn = 19;
 
 }  // namespace
 

@@ -21,6 +21,7 @@ RecordingBar::RecordingBar(Workbench& workbench, QWidget* parent)
   layout->setContentsMargins(12, 4, 8, 4);
   layout->addWidget(words_, 1);
   layout->addWidget(leave_, 0, Qt::AlignTop);
+  connect(&workbench_.sequence(), &SequenceModel::restarted, this, &RecordingBar::refresh);
   connect(&workbench_, &Workbench::stateChanged, this, &RecordingBar::refresh);
   hide();
 }
