@@ -6,10 +6,7 @@
 #include <QDockWidget>
 #include <QDragEnterEvent>
 #include <QFile>
-#include <QFileDialog>
 #include <QFileInfo>
-#include <QInputDialog>
-#include <QMenu>
 #include <QMenuBar>
 #include <QProcess>
 #include <QScreen>
@@ -25,7 +22,6 @@
 #include "ui/models/text_file.h"
 #include "ui/panels/export_dialog.h"
 #include "ui/panels/facts_line.h"
-#include "ui/panels/keys_sheet.h"
 #include "ui/panels/run_bar.h"
 #include "ui/panels/token_panel.h"
 #include "ui/theme/icons.h"
@@ -150,100 +146,6 @@ void MainWindow::arrangeDocks() {
   resizeDocks({dock("prompt"), dock("cache")}, {690, 190}, Qt::Vertical);
 }
 
-QAction* MainWindow::addKey(const QString& text, const QKeySequence& keys, std::function<void()> what) {
-  auto* const action = new QAction(text, this);
-  action->setShortcut(keys);
-  connect(action, &QAction::triggered, this, std::move(what));
-  addAction(action);
-  keys_.append(action);
-  return action;
-}
-
-void MainWindow::makeActions() {
-  generate_ = addKey(tr("&Generate"), Qt::CTRL | Qt::Key_G, [this] { workbench_.generate(); });
-  generate_->setToolTip(tr("Begin again from the prompt and write on (Ctrl+G)"));
-  continue_ = addKey(tr("&Continue"), Qt::CTRL | Qt::SHIFT | Qt::Key_G, [this] { workbench_.continueGenerating(); });
-  continue_->setToolTip(tr("Go on from the last token (Ctrl+Shift+G)"));
-  step_ = addKey(tr("Ste&p"), Qt::CTRL | Qt::Key_T, [this] { workbench_.step(); });
-  step_->setToolTip(tr("One more token (Ctrl+T)"));
-  stop_ = addKey(tr("&Stop"), Qt::CTRL | Qt::Key_Period, [this] { workbench_.stop(); });
-  analyse_ = addKey(tr("&Analyse the prompt"), Qt::CTRL | Qt::Key_Return, [this] { workbench_.analyse(); });
-}
-
-void MainWindow::makeMenus() {
-  QMenu* const file = menus_->addMenu(tr("&File"));
-  modelMenu_ = new QMenu(tr("&Model"), this);
-  connect(modelMenu_, &QMenu::aboutToShow, this, &MainWindow::fillModelMenu);
-  file->addMenu(modelMenu_);
-  file->addAction(addKey(tr("&Open model folder …"), Qt::CTRL | Qt::Key_O, [this] { chooseModel(); }));
-  file->addAction(addKey(tr("Open &text file …"), Qt::CTRL | Qt::ALT | Qt::Key_O, [this] { chooseText(); }));
-  file->addAction(addKey(tr("Open &session or trace …"), Qt::CTRL | Qt::SHIFT | Qt::Key_O, [this] { chooseSession(); }));
-  save_ = addKey(tr("Sa&ve session …"), Qt::CTRL | Qt::Key_S, [this] { chooseSessionToWrite(); });
-  file->addAction(save_);
-  file->addAction(tr("Engine &command …"), this, &MainWindow::chooseEngine);
-  file->addSeparator();
-  file->addAction(addKey(tr("&Export …"), Qt::CTRL | Qt::Key_E, [this] { showExport(FigureKind::attention); }));
-  const std::pair<QString, FigureKind> kinds[] = {{tr("Export &attention map …"), FigureKind::attention},
-                                                  {tr("Export &role map …"), FigureKind::roles},
-                                                  {tr("Export cache c&hart …"), FigureKind::kv},
-                                                  {tr("Export mas&k …"), FigureKind::mask},
-                                                  {tr("Export &table of heads …"), FigureKind::heads}};
-  for (const auto& [text, kind] : kinds) file->addAction(text, this, [this, which = kind] { showExport(which); });
-  file->addSeparator();
-  file->addAction(addKey(tr("&Quit"), Qt::CTRL | Qt::Key_Q, [this] { close(); }));
-
-  QMenu* const run = menus_->addMenu(tr("&Run"));
-  run->addActions({analyse_, generate_, continue_, step_, stop_});
-  run->addSeparator();
-  keep_ = addKey(tr("&Keep this run to compare with"), Qt::CTRL | Qt::Key_K, [this] { comparison_.keep(); });
-  drop_ = addKey(tr("&Drop the kept run"), Qt::CTRL | Qt::SHIFT | Qt::Key_K, [this] { comparison_.drop(); });
-  run->addActions({keep_, drop_});
-
-  QMenu* const jobs = menus_->addMenu(tr("&Jobs"));
-  jobs->addAction(addKey(tr("Show &jobs"), Qt::CTRL | Qt::ALT | Qt::Key_J, [this] { showJobs(); }));
-  jobs->addSeparator();
-  jobs->addActions(jobs_->jobActions());
-  keys_ << jobs_->newAction() << jobs_->openAction();
-
-  QMenu* const view = menus_->addMenu(tr("&View"));
-  view->addAction(addKey(tr("&Find in the text …"), Qt::CTRL | Qt::Key_F, [this] { beginSearch(); }));
-  view->addAction(addKey(tr("Next match"), Qt::Key_F3, [this] { workbench_.search().next(); }));
-  view->addAction(addKey(tr("Previous match"), Qt::SHIFT | Qt::Key_F3, [this] { workbench_.search().previous(); }));
-  view->addSeparator();
-  view->addAction(addKey(tr("Next layer"), Qt::ALT | Qt::Key_Down, [this] { moveHead(1, 0); }));
-  view->addAction(addKey(tr("Previous layer"), Qt::ALT | Qt::Key_Up, [this] { moveHead(-1, 0); }));
-  view->addAction(addKey(tr("Next head"), Qt::ALT | Qt::Key_Right, [this] { moveHead(0, 1); }));
-  view->addAction(addKey(tr("Previous head"), Qt::ALT | Qt::Key_Left, [this] { moveHead(0, -1); }));
-  view->addSeparator();
-  view->addAction(addKey(tr("Linear or log scale"), Qt::Key_L, [this] { attention_->toggleLog(); }));
-  view->addAction(addKey(tr("Largest or mean weight"), Qt::Key_M, [this] { attention_->toggleMean(); }));
-  view->addAction(addKey(tr("Hide the sink"), Qt::Key_H, [this] { attention_->toggleSink(); }));
-  view->addAction(addKey(tr("Whole attention map"), Qt::Key_0, [this] { attention_->map().showWhole(); }));
-  view->addAction(addKey(tr("Colour the text by role or held share"), Qt::Key_C, [this] { text_->toggleColouring(); }));
-  view->addAction(
-      addKey(tr("Role map: this run, the kept one, the difference"), Qt::Key_R, [this] { roles_->showNext(); }));
-  view->addAction(addKey(tr("Show the table of heads"), Qt::CTRL | Qt::ALT | Qt::Key_H, [this] { showHeads(); }));
-  view->addAction(addKey(tr("Clear the selection"), Qt::Key_Escape, [this] { clearAll(); }));
-  view->addSeparator();
-  view->addAction(addKey(tr("Light or dark"), Qt::CTRL | Qt::SHIFT | Qt::Key_D, [this] {
-    setTheme(ThemeSwitch::instance().theme() == Theme::dark ? Theme::light : Theme::dark);
-  }));
-  QMenu* const docks = view->addMenu(tr("&Docks"));
-  for (QDockWidget* const dock : docks_) docks->addAction(dock->toggleViewAction());
-  docks->addSeparator();
-  docks->addAction(tr("Arrange as at first"), this, &MainWindow::arrangeDocks);
-
-  QMenu* const help = menus_->addMenu(tr("&Help"));
-  help->addAction(addKey(tr("&Keyboard shortcuts"), QKeySequence(QStringLiteral("?")),
-                         [this] { (new KeysSheet(keys_, this))->show(); }));
-  help->addAction(addKey(tr("&Roles and the KV fraction"), Qt::Key_F1, [this] {
-    (new TextSheet(tr("Roles and the KV fraction"), conceptsText(), this))->show();
-  }));
-  help->addSeparator();
-  help->addAction(tr("&About NAtScope"), this,
-                  [this] { (new TextSheet(tr("About NAtScope"), aboutText(aboutFacts()), this))->show(); });
-}
-
 void MainWindow::connectAll() {
   connect(prompt_, &PromptPanel::changed, this, [this] { workbench_.setOptions(prompt_->options()); });
   connect(prompt_, &PromptPanel::analyseWanted, &workbench_, &Workbench::analyse);
@@ -343,15 +245,6 @@ void MainWindow::setTheme(Theme theme) {
   paintIcons();
 }
 
-void MainWindow::fillModelMenu() {
-  modelMenu_->clear();
-  modelMenu_->addAction(tr("The bundled demo"), this, [this] { openModel(demoModel()); });
-  modelMenu_->addAction(tr("Open folder …"), this, &MainWindow::chooseModel);
-  const QStringList recent = settings_.recentModels();
-  if (!recent.isEmpty()) modelMenu_->addSection(tr("Recent"));
-  for (const QString& folder : recent) modelMenu_->addAction(folder, this, [this, folder] { openModel(folder); });
-}
-
 void MainWindow::openModel(const QString& folder) { workbench_.openModel(folder); }
 
 void MainWindow::openBeside(const QString& folder) {
@@ -382,62 +275,11 @@ void MainWindow::openText(const QString& path) {
 
 void MainWindow::saveSession(const QString& path) { sessions_.write(path, workbench_.client().session()); }
 
-void MainWindow::chooseText() {
-  auto* const files =
-      new QFileDialog(this, tr("Text file"), settings_.exportFolder(), tr("Texts (*.txt *.md *.text);;All files (*)"));
-  files->setAttribute(Qt::WA_DeleteOnClose);
-  files->setFileMode(QFileDialog::ExistingFile);
-  connect(files, &QFileDialog::fileSelected, this, &MainWindow::openText);
-  files->open();
-}
-
 void MainWindow::beginSearch() {
   QDockWidget* const dock = docks_.value(QStringLiteral("text"));
   dock->show();
   dock->raise();
   text_->beginSearch();
-}
-
-void MainWindow::chooseSession() {
-  auto* const files = new QFileDialog(this, tr("Session or trace file"), settings_.exportFolder(),
-                                      tr("Sessions and traces (*.safetensors);;All files (*)"));
-  files->setAttribute(Qt::WA_DeleteOnClose);
-  files->setFileMode(QFileDialog::ExistingFile);
-  connect(files, &QFileDialog::fileSelected, this, &MainWindow::openPath);
-  files->open();
-}
-
-void MainWindow::chooseSessionToWrite() {
-  auto* const files = new QFileDialog(this, tr("Save the session"), settings_.exportFolder(),
-                                      tr("Sessions (*.safetensors);;All files (*)"));
-  files->setAttribute(Qt::WA_DeleteOnClose);
-  files->setAcceptMode(QFileDialog::AcceptSave);
-  files->setDefaultSuffix(QStringLiteral("safetensors"));
-  files->selectFile(QStringLiteral("session.safetensors"));
-  connect(files, &QFileDialog::fileSelected, this, &MainWindow::saveSession);
-  files->open();
-}
-
-void MainWindow::chooseModel() {
-  auto* const folders = new QFileDialog(this, tr("Model folder"), workbench_.modelPath());
-  folders->setAttribute(Qt::WA_DeleteOnClose);
-  folders->setFileMode(QFileDialog::Directory);
-  folders->setOption(QFileDialog::ShowDirsOnly);
-  connect(folders, &QFileDialog::fileSelected, this, &MainWindow::openModel);
-  folders->open();
-}
-
-void MainWindow::chooseEngine() {
-  auto* const input = new QInputDialog(this);
-  input->setAttribute(Qt::WA_DeleteOnClose);
-  input->setWindowTitle(tr("Engine command"));
-  input->setLabelText(
-      tr("Program and arguments that speak for the engine, for example: ssh gpubox natscope-engine\nEmpty: the engine "
-         "beside this program."));
-  input->setTextValue(settings_.engineCommand().join(u' '));
-  connect(input, &QInputDialog::textValueSelected, this,
-          [this](const QString& text) { workbench_.setEngineCommand(QProcess::splitCommand(text)); });
-  input->open();
 }
 
 void MainWindow::showExport(FigureKind kind) {

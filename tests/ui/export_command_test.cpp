@@ -5,13 +5,10 @@
 #include <QApplication>
 #include <QProcess>
 #include <QSignalSpy>
-#include <QTemporaryDir>
 #include <QTest>
 
 #include "tests/support/temporary_folder.h"
-#include "tests/support/tiny_model.h"
-#include "ui/main_window.h"
-#include "ui/theme/theme.h"
+#include "tests/ui/window_on_tiny_model.h"
 
 using namespace natscope;
 using namespace natscope::ui;
@@ -27,17 +24,8 @@ class ExportCommandTest : public QObject {
 
  private Q_SLOTS:
   void initTestCase() {
-    ThemeSwitch::instance().apply(*qApp, Theme::light);
-    const test::TinyModel model(nlohmann::json{{"max_position_embeddings", 256}});
-    std::filesystem::create_directories(modelFolder());
-    model.write(modelFolder());
-    settings_ = std::make_unique<Settings>(folder_.filePath(QStringLiteral("settings.ini")));
-    WindowStart start;
-    start.model = QString::fromStdString(modelFolder().string());
-    start.device = QStringLiteral("cpu");
-    start.engineCommand = {QStringLiteral(NATSCOPE_BIN_DIR) + QStringLiteral("/natscope-engine")};
-    start.prompt = QStringLiteral("“It's late,” said Alice; $HOME & co.\nA second line.");
-    window_ = std::make_unique<MainWindow>(*settings_, start);
+    tiny_.forget();
+    window_ = tiny_.make(QStringLiteral("“It's late,” said Alice; $HOME & co.\nA second line."));
     window_->show();
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() > 5, patience);
     QTRY_VERIFY_WITH_TIMEOUT(!bench().client().model()->sha256.empty(), patience);
@@ -97,9 +85,6 @@ class ExportCommandTest : public QObject {
   }
 
  private:
-  [[nodiscard]] std::filesystem::path modelFolder() const {
-    return std::filesystem::path(folder_.path().toStdString()) / "model";
-  }
   [[nodiscard]] Workbench& bench() { return window_->workbench(); }
 
   ExportRequest wanted(FigureKind kind, const QString& ending) {
@@ -108,7 +93,7 @@ class ExportCommandTest : public QObject {
     request.map = {LayerId(1), HeadId(2)};
     request.queries = {2, static_cast<std::int32_t>(bench().sequence().size())};
     request.keys = {0, 9};
-    request.path = folder_.filePath(QStringLiteral("mine-%1.").arg(++files_) + ending).toStdString();
+    request.path = tiny_.filePath(QStringLiteral("mine-%1.").arg(++files_) + ending).toStdString();
     return request;
   }
 
@@ -122,7 +107,7 @@ class ExportCommandTest : public QObject {
     window_->figureExport().start(request);
     if (!QTest::qWaitFor([&] { return written.count() == 1; }, patience)) return {};
     const std::string mine = test::read_bytes(request.path);
-    request.path = folder_.filePath(QStringLiteral("theirs-%1.").arg(files_) + ending).toStdString();
+    request.path = tiny_.filePath(QStringLiteral("theirs-%1.").arg(files_) + ending).toStdString();
     QString command = commandOf(request);
     command.replace(0, QStringLiteral("natscope-cli").size(), QStringLiteral(NATSCOPE_BIN_DIR "/natscope-cli"));
     QProcess shell;
@@ -134,8 +119,7 @@ class ExportCommandTest : public QObject {
     return {mine, test::read_bytes(request.path)};
   }
 
-  QTemporaryDir folder_;
-  std::unique_ptr<Settings> settings_;
+  WindowOnTinyModel tiny_;
   std::unique_ptr<MainWindow> window_;
   int files_ = 0;
 };

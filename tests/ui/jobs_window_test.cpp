@@ -8,16 +8,13 @@
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QSignalSpy>
-#include <QTemporaryDir>
 #include <QTest>
 #include <ctime>
 
-#include "tests/support/tiny_model.h"
 #include "tests/ui/models/made_up_jobs.h"
-#include "ui/main_window.h"
+#include "tests/ui/window_on_tiny_model.h"
 #include "ui/panels/batch_script_dialog.h"
 #include "ui/panels/job_form.h"
-#include "ui/theme/theme.h"
 
 using namespace natscope;
 using namespace natscope::ui;
@@ -41,11 +38,7 @@ class JobsWindowTest : public QObject {
 
  private Q_SLOTS:
   void initTestCase() {
-    qputenv("NATSCOPE_JOBS", folder_.filePath(QStringLiteral("jobs")).toUtf8());
-    ThemeSwitch::instance().apply(*qApp, Theme::light);
-    test::TinyModel model(nlohmann::json{{"max_position_embeddings", 256}});
-    std::filesystem::create_directories(modelFolder().toStdString());
-    model.write(modelFolder().toStdString());
+    qputenv("NATSCOPE_JOBS", tiny_.filePath(QStringLiteral("jobs")).toUtf8());
     test::TinyModel base(nlohmann::json{{"max_position_embeddings", 256}});
     base.config.erase("nats");
     for (int layer = 0; layer < 2; ++layer) {
@@ -53,7 +46,7 @@ class JobsWindowTest : public QObject {
     }
     std::filesystem::create_directories(baseFolder().toStdString());
     base.write(baseFolder().toStdString());
-    QFile text(folder_.filePath(QStringLiteral("text.txt")));
+    QFile text(tiny_.filePath(QStringLiteral("text.txt")));
     QVERIFY(text.open(QIODevice::WriteOnly));
     for (int line = 0; line < 3000; ++line) {
       text.write(QStringLiteral("%1 times %2 is %3, said the cat.\n")
@@ -79,7 +72,7 @@ class JobsWindowTest : public QObject {
     QVERIFY(form->isVisible());
     QVERIFY(!form->problem(QStringLiteral("data")).isEmpty());
     const std::pair<const char*, QString> values[] = {{"name", job},
-                                                      {"data", folder_.filePath(QStringLiteral("text.txt"))},
+                                                      {"data", tiny_.filePath(QStringLiteral("text.txt"))},
                                                       {"steps", text(100000)},
                                                       {"layers", text(2)},
                                                       {"hidden", text(32)},
@@ -164,8 +157,8 @@ class JobsWindowTest : public QObject {
     QCOMPARE(form->field(QStringLiteral("lora_targets"))->text(), QStringLiteral("q_proj,k_proj"));
     const std::pair<const char*, QString> values[] = {{"name", name},
                                                       {"model", baseFolder()},
-                                                      {"data", folder_.filePath(QStringLiteral("text.txt"))},
-                                                      {"valid", folder_.filePath(QStringLiteral("text.txt"))},
+                                                      {"data", tiny_.filePath(QStringLiteral("text.txt"))},
+                                                      {"valid", tiny_.filePath(QStringLiteral("text.txt"))},
                                                       {"lora_targets", QStringLiteral("q_proj,v_proj")},
                                                       {"lora_rank", text(2)},
                                                       {"window", text(8)},
@@ -220,7 +213,7 @@ class JobsWindowTest : public QObject {
   void aBatchScriptIsEditedBeforeItIsSubmitted() {
     JobForm* const form = window_->jobs().showForm();
     form->field(QStringLiteral("name"))->setText(QStringLiteral("queued"));
-    form->field(QStringLiteral("data"))->setText(folder_.filePath(QStringLiteral("text.txt")));
+    form->field(QStringLiteral("data"))->setText(tiny_.filePath(QStringLiteral("text.txt")));
     QVERIFY(form->scriptButton()->isHidden());
     form->whereBox()->setCurrentIndex(1);
     QVERIFY(!form->scriptButton()->isHidden());
@@ -238,7 +231,7 @@ class JobsWindowTest : public QObject {
   }
 
   void twoHundredJobsLeaveTheWindowFluid() {
-    const std::filesystem::path root = std::filesystem::path(folder_.path().toStdString()) / "many";
+    const std::filesystem::path root = std::filesystem::path(tiny_.filePath(QStringLiteral("many")).toStdString());
     for (int i = 0; i < 200; ++i) test::write_job(root / ("job-" + std::to_string(i)), "finished", 2000);
     JobDesk many(root);
     JobsPanel panel(many);
@@ -262,7 +255,7 @@ class JobsWindowTest : public QObject {
   void whatTheCommandRefusesIsSaidInTheForm() {
     JobForm* const form = window_->jobs().showForm();
     form->field(QStringLiteral("name"))->setText(QStringLiteral("nowhere"));
-    form->field(QStringLiteral("data"))->setText(folder_.filePath(QStringLiteral("nowhere")));
+    form->field(QStringLiteral("data"))->setText(tiny_.filePath(QStringLiteral("nowhere")));
     form->startButton()->click();
     QTRY_VERIFY_WITH_TIMEOUT(form->startButton()->isEnabled(), patience);
     QVERIFY(form->isVisible());
@@ -280,11 +273,10 @@ class JobsWindowTest : public QObject {
 
  private:
   static QString text(int value) { return QString::number(value); }
-  [[nodiscard]] QString modelFolder() const { return folder_.filePath(QStringLiteral("model")); }
   /// The same without score layers: what fine-tuning begins with.
-  [[nodiscard]] QString baseFolder() const { return folder_.filePath(QStringLiteral("base")); }
+  [[nodiscard]] QString baseFolder() const { return tiny_.filePath(QStringLiteral("base")); }
   [[nodiscard]] std::filesystem::path folder() const {
-    return std::filesystem::path(folder_.path().toStdString()) / "jobs" / job.toStdString();
+    return std::filesystem::path(tiny_.filePath(QStringLiteral("jobs")).toStdString()) / job.toStdString();
   }
   [[nodiscard]] JobDesk& desk() { return window_->jobDesk(); }
   [[nodiscard]] bool stateIs(jobs::JobState state) {
@@ -292,23 +284,15 @@ class JobsWindowTest : public QObject {
     return row != nullptr && row->entry.status.state == state;
   }
   void openWindow() {
-    settings_ = std::make_unique<Settings>(folder_.filePath(QStringLiteral("settings-%1.ini").arg(++windows_)));
-    WindowStart start;
-    start.model = modelFolder();
-    start.device = QStringLiteral("cpu");
-    start.engineCommand = {QStringLiteral(NATSCOPE_BIN_DIR) + QStringLiteral("/natscope-engine")};
-    start.jobProgram = QStringLiteral(NATSCOPE_BIN_DIR) + QStringLiteral("/natscope-cli");
-    start.prompt = QStringLiteral("3 times 4 is 12, said the cat.");
-    window_ = std::make_unique<MainWindow>(*settings_, start);
+    tiny_.forget();
+    window_ = tiny_.make(QStringLiteral("3 times 4 is 12, said the cat."));
     window_->resize(1300, 850);
     window_->show();
     window_->showJobs();
   }
 
-  QTemporaryDir folder_;
-  std::unique_ptr<Settings> settings_;
+  WindowOnTinyModel tiny_;
   std::unique_ptr<MainWindow> window_;
-  int windows_ = 0;
 };
 
 QTEST_MAIN(JobsWindowTest)

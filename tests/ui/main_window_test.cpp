@@ -13,16 +13,14 @@
 #include <QMimeData>
 #include <QSignalSpy>
 #include <QSplitter>
-#include <QTemporaryDir>
 #include <QTest>
 #include <QUrl>
 #include <cmath>
 #include <csignal>
 #include <numeric>
 
-#include "tests/support/tiny_model.h"
+#include "tests/ui/window_on_tiny_model.h"
 #include "ui/panels/facts_line.h"
-#include "ui/theme/theme.h"
 #include "ui/views/cache_chart_view.h"
 
 using namespace natscope;
@@ -32,32 +30,17 @@ namespace {
 
 constexpr int patience = 30'000;
 
-QString engineProgram() { return QStringLiteral(NATSCOPE_BIN_DIR) + QStringLiteral("/natscope-engine"); }
-
 }  // namespace
 
 class MainWindowTest : public QObject {
   Q_OBJECT
 
  private Q_SLOTS:
-  void initTestCase() {
-    ThemeSwitch::instance().apply(*qApp, Theme::light);
-    test::TinyModel model(nlohmann::json{{"max_position_embeddings", 256}});
-    model.generation = nlohmann::json{{"temperature", 0.7}, {"top_k", 20}, {"do_sample", true}};
-    std::filesystem::create_directories(modelFolder());
-    model.write(modelFolder());
-  }
-
   void init() {
-    settings_ = std::make_unique<Settings>(folder_.filePath(QStringLiteral("settings-%1.ini").arg(++runs_)));
-    WindowStart start;
-    start.model = QString::fromStdString(modelFolder().string());
-    start.device = QStringLiteral("cpu");
-    start.engineCommand = {engineProgram()};
-    start.prompt = QStringLiteral("Oh, you wicked little thing! cried Alice.");
+    tiny_.forget();
     QElapsedTimer clock;
     clock.start();
-    window_ = std::make_unique<MainWindow>(*settings_, start);
+    window_ = tiny_.make(QLatin1String(WindowOnTinyModel::alice));
     window_->resize(1300, 850);
     QSignalSpy picture(window_.get(), &MainWindow::firstPicture);
     window_->show();
@@ -130,8 +113,8 @@ class MainWindowTest : public QObject {
     const auto size = static_cast<std::int32_t>(bench().sequence().size());
     for (const FigureKind kind : {FigureKind::attention, FigureKind::mask, FigureKind::roles, FigureKind::kv}) {
       for (const char* ending : {"png", "svg", "pdf", "csv", "npy"}) {
-        const QString path = folder_.filePath(
-            QStringLiteral("%1-%2.%3").arg(runs_).arg(static_cast<int>(kind)).arg(QLatin1String(ending)));
+        const QString path = tiny_.filePath(
+            QStringLiteral("%1-%2.%3").arg(tiny_.runs()).arg(static_cast<int>(kind)).arg(QLatin1String(ending)));
         QSignalSpy written(&window_->figureExport(), &FigureExport::written);
         QSignalSpy failed(&window_->figureExport(), &FigureExport::failed);
         ExportRequest request;
@@ -147,13 +130,13 @@ class MainWindowTest : public QObject {
   }
 
   void aBadModelIsACalmBar() {
-    window_->openModel(folder_.filePath(QStringLiteral("nowhere")));
+    window_->openModel(tiny_.filePath(QStringLiteral("nowhere")));
     QTRY_VERIFY_WITH_TIMEOUT(window_->errorBar().isVisible(), patience);
     QVERIFY(QApplication::activeModalWidget() == nullptr);
     QVERIFY(window_->errorBar().text().contains(QStringLiteral("file-not-found")));
     QTest::keyClick(window_.get(), Qt::Key_Escape);
     QVERIFY(!window_->errorBar().isVisible());
-    window_->openModel(QString::fromStdString(modelFolder().string()));
+    window_->openModel(tiny_.modelFolder());
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() > 5, patience);
   }
 
@@ -167,7 +150,7 @@ class MainWindowTest : public QObject {
       return bench().sequence().size() == shown && bench().sequence().text(TokenPos(3)) == text &&
              bench().selection().isPinned(TokenPos(3)) && bench().hasEngineSequence() && bench().canAnalyse() &&
              window_->windowTitle() == title && bench().modelPath().endsWith(QStringLiteral("/model")) &&
-             bench().device() == QStringLiteral("cpu") && settings_->recentModels().size() == 1;
+             bench().device() == QStringLiteral("cpu") && tiny_.settings().recentModels().size() == 1;
     };
     const auto refused = [&](const QString& code) {
       return QTest::qWaitFor([&] { return window_->errorBar().isVisible() && isAlive(); }, patience) &&
@@ -192,7 +175,7 @@ class MainWindowTest : public QObject {
     window_->errorBar().hide();
     options.policy = QStringLiteral("model");
     bench().setOptions(options);
-    window_->openModel(folder_.filePath(QStringLiteral("nowhere")));
+    window_->openModel(tiny_.filePath(QStringLiteral("nowhere")));
     QVERIFY(refused(QStringLiteral("file-not-found")));
     window_->errorBar().hide();
     bench().setDevice(QStringLiteral("cuda"));
@@ -200,7 +183,7 @@ class MainWindowTest : public QObject {
     QTRY_VERIFY_WITH_TIMEOUT(window_->errorBar().isVisible() || isOnGpu(), patience);
     if (isOnGpu()) return;  // a build and a machine with a GPU
     QVERIFY(refused(QStringLiteral("device-unavailable")));
-    QVERIFY(settings_->device() != QStringLiteral("cuda"));
+    QVERIFY(tiny_.settings().device() != QStringLiteral("cuda"));
     step();
     QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().size(), shown + 1, patience);
     QVERIFY(!window_->errorBar().isVisible());
@@ -226,7 +209,7 @@ class MainWindowTest : public QObject {
   }
 
   void aTextFileBecomesThePrompt() {
-    const QString path = folder_.filePath(QStringLiteral("text.txt"));
+    const QString path = tiny_.filePath(QStringLiteral("text.txt"));
     const auto write = [&path](const QByteArray& bytes) {
       QFile file(path);
       return file.open(QIODevice::WriteOnly) && file.write(bytes) == bytes.size();
@@ -326,7 +309,7 @@ class MainWindowTest : public QObject {
     step();
     const qint64 shown = bench().sequence().size();
     QTRY_VERIFY_WITH_TIMEOUT(!bench().client().model()->sha256.empty(), patience);
-    const QString path = folder_.filePath(QStringLiteral("session.safetensors"));
+    const QString path = tiny_.filePath(QStringLiteral("session.safetensors"));
     window_->saveSession(path);
     QTRY_VERIFY_WITH_TIMEOUT(QFileInfo::exists(path), patience);
     window_->prompt().setPrompt(QStringLiteral("Something else"));
@@ -343,7 +326,7 @@ class MainWindowTest : public QObject {
   }
 
   void aBadSessionIsACalmBar() {
-    const QString path = folder_.filePath(QStringLiteral("bad.safetensors"));
+    const QString path = tiny_.filePath(QStringLiteral("bad.safetensors"));
     QFile file(path);
     QVERIFY(file.open(QIODevice::WriteOnly));
     file.write("no session");
@@ -356,24 +339,20 @@ class MainWindowTest : public QObject {
 
   void themesAndSettingsAreRemembered() {
     window_->setTheme(Theme::dark);
-    QCOMPARE(settings_->theme(), Theme::dark);
+    QCOMPARE(tiny_.settings().theme(), Theme::dark);
     const QImage dark = window_->grab().toImage();
     window_->setTheme(Theme::light);
     QVERIFY(window_->grab().toImage() != dark);
-    QCOMPARE(settings_->recentModels().size(), 1);
+    QCOMPARE(tiny_.settings().recentModels().size(), 1);
     auto* const parts = window_->findChild<QSplitter*>(QStringLiteral("cacheParts"));
     const double first = shareOfFirst(*parts);
     parts->setSizes({300, 500, 300});
     const double share = shareOfFirst(*parts);
     QVERIFY2(share < first - 0.05, qPrintable(QStringLiteral("%1, at first %2").arg(share).arg(first)));
     window_->close();
-    QVERIFY(!settings_->windowState().isEmpty());
+    QVERIFY(!tiny_.settings().windowState().isEmpty());
     // The next window stands as this one did.
-    WindowStart start;
-    start.model = QString::fromStdString(modelFolder().string());
-    start.device = QStringLiteral("cpu");
-    start.engineCommand = {engineProgram()};
-    window_ = std::make_unique<MainWindow>(*settings_, start);
+    window_ = tiny_.make({});
     window_->show();
     const auto* const again = window_->findChild<QSplitter*>(QStringLiteral("cacheParts"));
     // As far as what stands in it now has room.
@@ -386,9 +365,6 @@ class MainWindowTest : public QObject {
   }
 
  private:
-  [[nodiscard]] std::filesystem::path modelFolder() const {
-    return std::filesystem::path(folder_.path().toStdString()) / "model";
-  }
   [[nodiscard]] Workbench& bench() { return window_->workbench(); }
   void step() {
     QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue(), patience);
@@ -431,10 +407,8 @@ class MainWindowTest : public QObject {
     bench().setOptions(options);
   }
 
-  QTemporaryDir folder_;
-  std::unique_ptr<Settings> settings_;
+  WindowOnTinyModel tiny_{nlohmann::json{{"temperature", 0.7}, {"top_k", 20}, {"do_sample", true}}};
   std::unique_ptr<MainWindow> window_;
-  int runs_ = 0;
   qint64 opened_ = 0;
   qint64 pictured_ = 0;
 };

@@ -9,16 +9,13 @@
 #include <QMenuBar>
 #include <QSignalSpy>
 #include <QTableView>
-#include <QTemporaryDir>
 #include <QTest>
 #include <cmath>
 
 #include "core/session/trace_sequence.h"
-#include "tests/support/tiny_model.h"
-#include "ui/main_window.h"
+#include "tests/ui/window_on_tiny_model.h"
 #include "ui/panels/export_dialog.h"
 #include "ui/panels/text_sheet.h"
-#include "ui/theme/theme.h"
 #include "ui/views/cache_chart_view.h"
 
 using namespace natscope;
@@ -34,21 +31,9 @@ class RunsWindowTest : public QObject {
   Q_OBJECT
 
  private Q_SLOTS:
-  void initTestCase() {
-    ThemeSwitch::instance().apply(*qApp, Theme::light);
-    const test::TinyModel model(nlohmann::json{{"max_position_embeddings", 256}});
-    std::filesystem::create_directories(modelFolder());
-    model.write(modelFolder());
-  }
-
   void init() {
-    settings_ = std::make_unique<Settings>(folder_.filePath(QStringLiteral("settings-%1.ini").arg(++runs_)));
-    WindowStart start;
-    start.model = QString::fromStdString(modelFolder().string());
-    start.device = QStringLiteral("cpu");
-    start.engineCommand = {QStringLiteral(NATSCOPE_BIN_DIR) + QStringLiteral("/natscope-engine")};
-    start.prompt = QStringLiteral("Oh, you wicked little thing! cried Alice.");
-    window_ = std::make_unique<MainWindow>(*settings_, start);
+    tiny_.forget();
+    window_ = tiny_.make(QLatin1String(WindowOnTinyModel::alice));
     window_->resize(1300, 850);
     window_->show();
     window_->activateWindow();
@@ -231,9 +216,6 @@ class RunsWindowTest : public QObject {
   }
 
  private:
-  [[nodiscard]] std::filesystem::path modelFolder() const {
-    return std::filesystem::path(folder_.path().toStdString()) / "model";
-  }
   [[nodiscard]] Workbench& bench() { return window_->workbench(); }
 
   /// Chooses an entry of the Help menu, which is the last one.
@@ -253,7 +235,7 @@ class RunsWindowTest : public QObject {
     request.kind = kind;
     request.map = map;
     request.queries = request.keys = {0, size};
-    request.path = folder_.filePath(QStringLiteral("f%1.%2").arg(++files_).arg(QLatin1String(ending))).toStdString();
+    request.path = tiny_.filePath(QStringLiteral("f%1.%2").arg(++files_).arg(QLatin1String(ending))).toStdString();
     QSignalSpy written(&window_->figureExport(), &FigureExport::written);
     QSignalSpy failed(&window_->figureExport(), &FigureExport::failed);
     window_->figureExport().start(request);
@@ -295,14 +277,12 @@ class RunsWindowTest : public QObject {
       std::copy_n(weights->visible.begin() + from, count, visible.begin());
       return {};
     };
-    const QString path = folder_.filePath(QStringLiteral("run-%1.safetensors").arg(++files_));
+    const QString path = tiny_.filePath(QStringLiteral("run-%1.safetensors").arg(++files_));
     return write_trace(path.toStdString(), content) ? path : QString();
   }
 
-  QTemporaryDir folder_;
-  std::unique_ptr<Settings> settings_;
+  WindowOnTinyModel tiny_;
   std::unique_ptr<MainWindow> window_;
-  int runs_ = 0;
   int files_ = 0;
 };
 

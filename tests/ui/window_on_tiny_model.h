@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// What tests of the window begin with: a small random model in a folder of their own, and the window on it.
+#pragma once
+
+#include <QApplication>
+#include <QTemporaryDir>
+#include <filesystem>
+#include <memory>
+
+#include "tests/support/tiny_model.h"
+#include "ui/main_window.h"
+#include "ui/theme/theme.h"
+
+namespace natscope::ui {
+
+/// Its files go with it. The including source stands under RUNS in CMakeLists.txt, since the engine is one of our programs.
+class WindowOnTinyModel {
+ public:
+  static constexpr const char* alice = "Oh, you wicked little thing! cried Alice.";
+
+  explicit WindowOnTinyModel(const nlohmann::json& generation = {}) {
+    ThemeSwitch::instance().apply(*qApp, Theme::light);
+    test::TinyModel model(nlohmann::json{{"max_position_embeddings", 256}});
+    model.generation = generation;
+    const std::filesystem::path folder = modelFolder().toStdString();
+    std::filesystem::create_directories(folder);
+    model.write(folder);
+  }
+
+  [[nodiscard]] QString modelFolder() const { return filePath(QStringLiteral("model")); }
+  /// A path in the test's own folder.
+  [[nodiscard]] QString filePath(const QString& name) const { return folder_.filePath(name); }
+  [[nodiscard]] Settings& settings() const { return *settings_; }
+  /// How many times settings were new: what a file of one test may carry in its name.
+  [[nodiscard]] int runs() const { return runs_; }
+
+  /// Settings as on the first day.
+  void forget() { settings_ = std::make_unique<Settings>(filePath(QStringLiteral("settings-%1.ini").arg(++runs_))); }
+  /// The window, not shown yet; an empty prompt is the bundled sample text.
+  [[nodiscard]] std::unique_ptr<MainWindow> make(const QString& prompt) const {
+    WindowStart start;
+    start.model = modelFolder();
+    start.device = QStringLiteral("cpu");
+    start.engineCommand = {QStringLiteral(NATSCOPE_BIN_DIR "/natscope-engine")};
+    start.jobProgram = QStringLiteral(NATSCOPE_BIN_DIR "/natscope-cli");
+    start.prompt = prompt;
+    return std::make_unique<MainWindow>(*settings_, start);
+  }
+
+ private:
+  QTemporaryDir folder_;
+  std::unique_ptr<Settings> settings_;
+  int runs_ = 0;
+};
+
+}  // namespace natscope::ui
