@@ -9,7 +9,28 @@
 
 namespace natscope::kernels::cuda {
 
-/// What kv_append.h and decode_loops.h call a Team: the threads of a block, whole warps.
+/// What the lane `step` away holds.
+template <class T>
+__device__ T from_lane(const T& number, int step) {
+  static_assert(sizeof(T) % sizeof(std::uint32_t) == 0);
+  std::uint32_t words[sizeof(T) / sizeof(std::uint32_t)];
+  memcpy(words, &number, sizeof(T));
+#pragma unroll
+  for (std::uint32_t& word : words) word = __shfl_xor_sync(0xffffffffU, word, step);
+  T other;
+  memcpy(&other, words, sizeof(T));
+  return other;
+}
+
+/// A warp's numbers joined, the same for every lane.
+template <class T, class Join>
+__device__ T over_lanes(T number, const Join& both) {
+#pragma unroll
+  for (int step = 16; step > 0; step /= 2) number = both(number, from_lane(number, step));
+  return number;
+}
+
+/// What kv_append.h, kv_evict.h and train_plan.h call a Team: the threads of a block, whole warps.
 struct BlockTeam {
   template <class F>
   __device__ void each(std::int32_t count, const F& f) const {
@@ -35,14 +56,6 @@ struct BlockTeam {
     __syncthreads();
   }
 
-  template <class F>
-  __device__ float sum(std::int32_t count, const F& f) const {
-    return join(count, 0.0F, f, [](float a, float b) { return a + b; });
-  }
-  template <class F>
-  __device__ float largest(std::int32_t count, const F& f) const {
-    return join(count, -INFINITY, f, [](float a, float b) { return fmaxf(a, b); });
-  }
   /// Always in the same order: every thread its own, then a warp's, then the warps'.
   template <class T, class F, class Join>
   __device__ T join(std::int32_t count, T number, const F& f, const Join& both) const {
@@ -51,26 +64,13 @@ struct BlockTeam {
          index += static_cast<std::int32_t>(blockDim.x)) {
       number = both(number, f(index));
     }
-    for (int step = 16; step > 0; step /= 2) number = both(number, from_lane(number, step));
+    number = over_lanes(number, both);
     if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = number;
     __syncthreads();
     number = of_warp[0];
     for (unsigned warp = 1; warp < blockDim.x / 32; ++warp) number = both(number, of_warp[warp]);
     __syncthreads();
     return number;
-  }
-
- private:
-  /// What the lane `step` away holds.
-  template <class T>
-  __device__ static T from_lane(const T& number, int step) {
-    static_assert(sizeof(T) % sizeof(std::uint32_t) == 0);
-    std::uint32_t words[sizeof(T) / sizeof(std::uint32_t)];
-    memcpy(words, &number, sizeof(T));
-    for (std::uint32_t& word : words) word = __shfl_xor_sync(0xffffffffU, word, step);
-    T other;
-    memcpy(&other, words, sizeof(T));
-    return other;
   }
 };
 
@@ -80,9 +80,7 @@ struct WarpLanes {
 
   [[nodiscard]] __device__ static std::int32_t own() { return static_cast<std::int32_t>(threadIdx.x % 32); }
   [[nodiscard]] __device__ static std::int32_t sum(std::int32_t number) {
-#pragma unroll
-    for (int step = 16; step > 0; step /= 2) number += __shfl_xor_sync(0xffffffffU, number, step);
-    return number;
+    return over_lanes(number, [](std::int32_t a, std::int32_t b) { return a + b; });
   }
   [[nodiscard]] __device__ static std::int32_t sum_up_to(std::int32_t number) {
 #pragma unroll
@@ -101,7 +99,8 @@ struct WarpLanes {
   }
 };
 
-/// A block whose warps all find the same sum for themselves: few numbers, and nobody waits for the others.
+/// What decode_loops.h calls a Team: a block whose warps all find the same sum for themselves, since the numbers are few
+/// and nobody waits for the others then.
 struct AloneTeam : BlockTeam {
   template <class F>
   __device__ float sum(std::int32_t count, const F& f) const {
@@ -116,9 +115,7 @@ struct AloneTeam : BlockTeam {
   template <class F, class Join>
   __device__ static float join(std::int32_t count, float number, const F& f, const Join& both) {
     for (std::int32_t index = WarpLanes::own(); index < count; index += WarpLanes::count) number = both(number, f(index));
-#pragma unroll
-    for (int step = 16; step > 0; step /= 2) number = both(number, __shfl_xor_sync(0xffffffffU, number, step));
-    return number;
+    return over_lanes(number, both);
   }
 };
 

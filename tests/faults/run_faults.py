@@ -35,7 +35,11 @@ TABLE = pathlib.Path(__file__).resolve().with_name("kernels.toml")
 KEYS = {"name", "why", "file", "find", "replace", "test", "cases", "compile", "backend"}
 # What --backend takes, and the faults that it tries.
 BACKENDS = {"cpu": {"cpu"}, "cuda": {"cuda", "gpu"}, "cuda_on_host": {"cuda"}}
-TEST_SECONDS = 120
+# How long a test may take as it is, and how many times as long with a fault before it counts as hung. A slow machine is slow
+# in both.
+TEST_SECONDS = 900
+TIMES_AS_LONG = 5
+SECONDS_MORE = 30
 QUICK_CPP = ["-O2", "-Wno-error"]
 # One instruction set instead of four, which takes a third of the time: AVX2, which every machine of the last ten years has.
 ONLY_AVX2 = ["-DHWY_COMPILE_ONLY_STATIC", "-march=haswell", "-maes"]
@@ -119,15 +123,15 @@ def run_or_refuse(command, directory, what):
         raise CannotTry(f"{what}: {(done.stderr or done.stdout).strip()[:2000]}")
 
 
-def passes(program, cases):
-    """Whether the test program ends well. A crash and a hang are failures like any other."""
+def passes(program, cases, seconds):
+    """Whether the test program ends well within these seconds. A crash and a hang are failures like any other."""
     environment = os.environ | {"NATSCOPE_SIMD": "avx2", "OMP_WAIT_POLICY": "passive"}
     if "_cuda_on_host" in str(program):
         environment["NATSCOPE_ONE_CASE_IN"] = "7"
     arguments = ["--abort-after=1"] + ([f"--test-case={cases}"] if cases else [])
     try:
         done = subprocess.run([program, *arguments], check=False, capture_output=True, text=True, errors="replace",
-                              timeout=TEST_SECONDS, env=environment)
+                              timeout=seconds, env=environment)
     except subprocess.TimeoutExpired:
         return False
     if done.returncode == 77:
@@ -138,8 +142,8 @@ def passes(program, cases):
     return done.returncode == 0
 
 
-def outcome(build, fault, text):
-    """Whether the test passes with `text` in the place of the fault's file (None: as it is)."""
+def outcome(build, fault, text, seconds):
+    """Whether the test passes with `text` in the place of the fault's file (None: as it is), and the seconds it took."""
     with tempfile.TemporaryDirectory(prefix="natscope-fault-") as name:
         folder = pathlib.Path(name)
         overlay = folder / "tree"
@@ -156,21 +160,32 @@ def outcome(build, fault, text):
         replaced = [source.rsplit("/", 1)[-1] for source in sources if source.startswith("tests/")]
         program = folder / f"program{build.suffix}"
         build.link(fault["test"], objects, replaced, program)
-        return passes(program, fault.get("cases"))
+        started = time.monotonic()
+        return passes(program, fault.get("cases"), seconds), time.monotonic() - started
 
 
-def try_fault(build, fault):
+def try_fault(build, fault, control_seconds):
     try:
-        return "survived" if outcome(build, fault, edited(fault)) else "caught"
+        survived, _ = outcome(build, fault, edited(fault), TIMES_AS_LONG * control_seconds + SECONDS_MORE)
+        return "survived" if survived else "caught"
     except CannotTry as error:
         return f"not tried: {error}"
 
 
 def try_without(build, fault):
+    """What becomes of the test without the fault, and the seconds it takes."""
     try:
-        return "passes" if outcome(build, fault, None) else "fails without any fault"
+        passed, seconds = outcome(build, fault, None, TEST_SECONDS)
     except CannotTry as error:
-        return f"not tried: {error}"
+        return f"not tried: {error}", TEST_SECONDS
+    if passed:
+        return "passes", seconds
+    return ("fails" if seconds < TEST_SECONDS else f"takes longer than {TEST_SECONDS} s") + " without any fault", seconds
+
+
+def control_of(fault):
+    """Faults that compile the same files for the same test have one control."""
+    return tuple(fault.get("compile", [fault["file"]])), fault["test"], fault.get("cases")
 
 
 def has_avx2():
@@ -206,15 +221,17 @@ def main():
     except (CannotTry, OSError, ValueError) as error:
         print(f"error: {error}")
         return 1
-    # One control for all faults that compile the same files for the same test.
-    controls = {(tuple(fault.get("compile", [fault["file"]])), fault["test"], fault.get("cases")): fault for fault in faults}
+    controls = {control_of(fault): fault for fault in faults}
     bad = 0
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        for fault, result in zip(controls.values(), pool.map(lambda fault: try_without(build, fault), controls.values())):
+        seconds = {}
+        results = pool.map(lambda fault: try_without(build, fault), controls.values())
+        for (control, fault), (result, seconds[control]) in zip(controls.items(), results):
             if result != "passes":
                 bad += 1
                 print(f"{fault['test']} with {fault['file']} as it is: {result}", flush=True)
-        for fault, result in zip(faults, pool.map(lambda fault: try_fault(build, fault), faults)):
+        results = pool.map(lambda fault: try_fault(build, fault, seconds[control_of(fault)]), faults)
+        for fault, result in zip(faults, results):
             bad += result != "caught"
             print(f"{result.split(':')[0]:9} {fault['name']} ({fault['file']})", flush=True)
             if result != "caught":
