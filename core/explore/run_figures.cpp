@@ -5,6 +5,18 @@
 #include <cmath>
 
 namespace natscope {
+namespace {
+
+/// By the last query that each of two runs lets see an entry. Held after token T − 1 is what query T could still see.
+HeldBy held_by(std::int32_t last_of_first, std::int32_t last_of_second, std::int64_t tokens) {
+  const bool in_first = last_of_first >= tokens;
+  const bool in_second = last_of_second >= tokens;
+  if (in_first && in_second) return HeldBy::both;
+  if (in_first) return HeldBy::first;
+  return in_second ? HeldBy::second : HeldBy::neither;
+}
+
+}  // namespace
 
 RunFigures run_figures(const SequenceRecord& record, std::int64_t tokens) {
   RunFigures figures;
@@ -39,12 +51,7 @@ bool have_same_beginning(const SequenceRecord& a, const SequenceRecord& b, std::
 HeldBy held_by(const SequenceRecord& first, const SequenceRecord& second, LayerId layer, KvHeadId kv_head,
                TokenPos position, std::int64_t tokens) {
   const auto n = static_cast<std::size_t>(position.value);
-  // Held after token T − 1 is what query T could still see.
-  const bool in_first = first.last_query(layer, kv_head)[n] >= tokens;
-  const bool in_second = second.last_query(layer, kv_head)[n] >= tokens;
-  if (in_first && in_second) return HeldBy::both;
-  if (in_first) return HeldBy::first;
-  return in_second ? HeldBy::second : HeldBy::neither;
+  return held_by(first.last_query(layer, kv_head)[n], second.last_query(layer, kv_head)[n], tokens);
 }
 
 std::optional<HeldDifference> held_difference(const SequenceRecord& first, const SequenceRecord& second) {
@@ -55,20 +62,13 @@ std::optional<HeldDifference> held_difference(const SequenceRecord& first, const
   difference.tokens = std::min(first.size(), second.size());
   for (std::int32_t layer = 0; layer < geometry.layers; ++layer) {
     for (std::int32_t kv_head = 0; kv_head < geometry.kv_heads; ++kv_head) {
-      for (std::int32_t n = 0; n < difference.tokens; ++n) {
-        switch (held_by(first, second, LayerId(layer), KvHeadId(kv_head), TokenPos(n), difference.tokens)) {
-          case HeldBy::both:
-            ++difference.both;
-            break;
-          case HeldBy::first:
-            ++difference.first;
-            break;
-          case HeldBy::second:
-            ++difference.second;
-            break;
-          case HeldBy::neither:
-            break;
-        }
+      const auto of_first = first.last_query(LayerId(layer), KvHeadId(kv_head));
+      const auto of_second = second.last_query(LayerId(layer), KvHeadId(kv_head));
+      for (std::size_t n = 0; n < static_cast<std::size_t>(difference.tokens); ++n) {
+        const HeldBy by = held_by(of_first[n], of_second[n], difference.tokens);
+        if (by == HeldBy::both) ++difference.both;
+        if (by == HeldBy::first) ++difference.first;
+        if (by == HeldBy::second) ++difference.second;
       }
     }
   }

@@ -192,6 +192,7 @@ void RoleMapView::drawCells(QPainter& painter) const {
 }
 
 void RoleMapView::drawDifference(QPainter& painter) const {
+  if (difference_->tokens == 0) return;
   const ThemeColours& theme = ThemeSwitch::instance().colours();
   const SequenceRecord& now = sequence_.record();
   const int kvHeads = now.geometry().kv_heads;
