@@ -17,6 +17,7 @@
 #include <QVBoxLayout>
 
 #include "core/base/resource_path.h"
+#include "core/session/roles_file.h"
 #include "ui/models/elsewhere.h"
 #include "ui/models/model_label.h"
 #include "ui/models/text_file.h"
@@ -270,6 +271,18 @@ void MainWindow::openText(const QString& path) {
         prompt_->setPrompt(*text);
         log_->addLine(tr("Opened %1").arg(path));
         workbench_.analyseInstead();
+      });
+}
+
+void MainWindow::openRoles(const QString& path) {
+  elsewhere(
+      this, [path] { return read_roles_file(path.toStdString()); },
+      [this, path](const Expected<RoleArray>& roles) {
+        if (!roles) return errors_->showError(roles.error());
+        RoleChanges changes = workbench_.roleChanges();
+        changes.rolesFile = path;
+        changes.roles = std::make_shared<const RoleArray>(*roles);
+        workbench_.changeRoles(changes);
       });
 }
 

@@ -60,6 +60,8 @@ class MainWindow : public QMainWindow {
   void openText(const QString& path);
   /// Shows the field to search the text with.
   void beginSearch();
+  /// Roles of a file, taken as they are (a trace is one, too); a file that is refused changes nothing.
+  void openRoles(const QString& path);
   void saveSession(const QString& path);
   void setTheme(Theme theme);
   /// Brings the dock of heads to the front.
@@ -95,6 +97,8 @@ class MainWindow : public QMainWindow {
   void chooseText();
   void chooseSessionToWrite();
   void chooseEngine();
+  void chooseRoles();
+  void chooseWindow();
   [[nodiscard]] AboutFacts aboutFacts();
   void moveHead(int layers, int heads);
   void clearAll();

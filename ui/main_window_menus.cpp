@@ -6,6 +6,7 @@
 #include <QMenu>
 #include <QMenuBar>
 #include <QProcess>
+#include <limits>
 
 #include "ui/main_window.h"
 #include "ui/panels/keys_sheet.h"
@@ -61,6 +62,16 @@ void MainWindow::makeMenus() {
   keep_ = addKey(tr("&Keep this run to compare with"), Qt::CTRL | Qt::Key_K, [this] { comparison_.keep(); });
   drop_ = addKey(tr("&Drop the kept run"), Qt::CTRL | Qt::SHIFT | Qt::Key_K, [this] { comparison_.drop(); });
   run->addActions({keep_, drop_});
+  run->addSeparator();
+  QMenu* const role = run->addMenu(tr("&Role of the pinned token"));
+  connect(role, &QMenu::aboutToShow, this, [this, role] {
+    const Selection& selection = workbench_.selection();
+    const auto token = selection.token();
+    roles_->fillRoleMenu(*role, selection.layer(), selection.kvHead(), token.value_or(TokenPos(-1)));
+  });
+  run->addAction(addKey(tr("Set &window W …"), Qt::CTRL | Qt::Key_W, [this] { chooseWindow(); }));
+  run->addAction(tr("Take roles &from a file …"), this, &MainWindow::chooseRoles);
+  run->addAction(tr("Take window and roles &back"), this, [this] { workbench_.changeRoles({}); });
 
   QMenu* const jobs = menus_->addMenu(tr("&Jobs"));
   jobs->addAction(addKey(tr("Show &jobs"), Qt::CTRL | Qt::ALT | Qt::Key_J, [this] { showJobs(); }));
@@ -123,6 +134,32 @@ void MainWindow::chooseText() {
   files->setFileMode(QFileDialog::ExistingFile);
   connect(files, &QFileDialog::fileSelected, this, &MainWindow::openText);
   files->open();
+}
+
+void MainWindow::chooseRoles() {
+  auto* const files = new QFileDialog(this, tr("File with roles: a trace, or roles U8 [layers, KV heads, tokens]"),
+                                      settings_.exportFolder(), tr("Roles (*.safetensors);;All files (*)"));
+  files->setAttribute(Qt::WA_DeleteOnClose);
+  files->setFileMode(QFileDialog::ExistingFile);
+  connect(files, &QFileDialog::fileSelected, this, &MainWindow::openRoles);
+  files->open();
+}
+
+void MainWindow::chooseWindow() {
+  auto* const input = new QInputDialog(this);
+  input->setAttribute(Qt::WA_DeleteOnClose);
+  input->setObjectName(QStringLiteral("windowInput"));
+  input->setInputMode(QInputDialog::IntInput);
+  input->setWindowTitle(tr("Window W"));
+  input->setLabelText(tr("A Sliding token is visible to this many queries after its own."));
+  input->setIntRange(0, std::numeric_limits<int>::max());
+  input->setIntValue(static_cast<int>(workbench_.sequence().record().window().value_or(0)));
+  connect(input, &QInputDialog::intValueSelected, this, [this](int window) {
+    RoleChanges changes = workbench_.roleChanges();
+    changes.window = window;
+    workbench_.changeRoles(changes);
+  });
+  input->open();
 }
 
 void MainWindow::chooseSession() {

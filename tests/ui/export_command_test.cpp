@@ -70,6 +70,26 @@ class ExportCommandTest : public QObject {
     QVERIFY(mine == theirs);
   }
 
+  void rolesSetByHandAreOptions() {
+    RoleChanges changes;
+    changes.window = 3;
+    changes.force({LayerId(0), KvHeadId(1), TokenPos(4), Role::local});
+    changes.force({LayerId(1), KvHeadId(0), TokenPos(0), Role::sliding});
+    changes.force({LayerId(0), KvHeadId(1), TokenPos(4), Role::global});
+    QCOMPARE(changes.forced.size(), std::size_t{2});
+    bench().changeRoles(changes);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().analysedChanges() == changes, patience);
+    for (const FigureKind kind : {FigureKind::roles, FigureKind::attention}) {
+      const ExportRequest request = wanted(kind, QStringLiteral("csv"));
+      QVERIFY(commandOf(request).contains(QStringLiteral("--window 3 --force 1.0.0=S --force 0.1.4=G")));
+      const auto [mine, theirs] = bothFiles(request, QStringLiteral("csv"));
+      QVERIFY(!mine.empty());
+      QVERIFY(mine == theirs);
+    }
+    bench().changeRoles({});
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().analysedChanges().isEmpty(), patience);
+  }
+
   void generatedTokensAreGivenAsTokens() {
     const qint64 before = bench().sequence().size();
     for (int i = 0; i < 2; ++i) {

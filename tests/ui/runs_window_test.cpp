@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Runs in the window, against the real engine and a small random model: the table of heads, a recording, two runs side
-// by side, the export dialog, the Help menu.
+// by side, the export dialog, roles set by hand, the Help menu.
 #include <QApplication>
 #include <QClipboard>
 #include <QFileInfo>
@@ -10,10 +10,13 @@
 #include <QSignalSpy>
 #include <QTableView>
 #include <QTest>
+#include <QToolButton>
+#include <algorithm>
 #include <cmath>
 
 #include "core/session/trace_sequence.h"
 #include "tests/ui/window_on_tiny_model.h"
+#include "ui/models/export_command.h"
 #include "ui/panels/export_dialog.h"
 #include "ui/panels/text_sheet.h"
 #include "ui/views/cache_chart_view.h"
@@ -215,7 +218,93 @@ class RunsWindowTest : public QObject {
       QVERIFY2(text.contains(QLatin1String(word)), word);
   }
 
+  void aRoleSetByHandIsRunAgain() {
+    const LayerId layer(1);
+    const KvHeadId kvHead(1);
+    const TokenPos position(3);
+    const auto role = [&] { return bench().sequence().record().roles(layer, kvHead)[3]; };
+    const Role learned = role();
+    const Role other = learned == Role::global ? Role::sliding : Role::global;
+    const SequenceRecord before = bench().sequence().record();
+    auto* const words = window_->roles().findChild<QLabel*>(QStringLiteral("roleChanges"));
+    QVERIFY(!words->isVisible());
+    QMenu menu;
+    window_->roles().fillRoleMenu(menu, layer, kvHead, position);
+    actionOf(menu, other)->trigger();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && role() == other, patience);
+    QVERIFY(words->isVisible());
+    QCOMPARE(words->text(), QStringLiteral("Changed: 1 role set by hand"));
+    // Nothing else is another role because of it in the same layer, nor in the layer before.
+    for (int head = 0; head < before.geometry().kv_heads; ++head) {
+      for (int l = 0; l <= 1; ++l) {
+        const auto was = before.roles(LayerId(l), KvHeadId(head));
+        const auto is = bench().sequence().record().roles(LayerId(l), KvHeadId(head));
+        for (std::size_t n = 0; n < was.size(); ++n) {
+          if (l != 1 || head != 1 || n != 3) QVERIFY(was[n] == is[n]);
+        }
+      }
+    }
+    const QString command = exportCommand({}, exportOrigin(bench()), bench().sequence().size());
+    QVERIFY2(command.contains(QStringLiteral("--force 1.1.3=")), qPrintable(command));
+    window_->roles().findChild<QToolButton*>(QStringLiteral("takeRolesBack"))->click();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && role() == learned, patience);
+    QVERIFY(!words->isVisible());
+    QVERIFY(bench().analysedChanges().isEmpty());
+  }
+
+  void theWindowSetByHandHoldsAndWhatWasWrittenIsWrittenAgain() {
+    PromptOptions options = bench().options();
+    options.maxNewTokens = 6;
+    options.sampling.greedy = true;
+    bench().setOptions(options);
+    bench().generate();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() == bench().client().promptTokens() + 6,
+                             patience);
+    RoleChanges changes;
+    changes.window = 2;
+    bench().changeRoles(changes);
+    QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().record().window().value_or(-1), 2, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() == bench().client().promptTokens() + 6,
+                             patience);
+    // What the engine refuses is taken back, and what is shown stays.
+    changes.forced.push_back({LayerId(77), KvHeadId(0), TokenPos(0), Role::local});
+    bench().changeRoles(changes);
+    QTRY_VERIFY_WITH_TIMEOUT(window_->errorBar().isVisible(), patience);
+    QVERIFY(bench().roleChanges().forced.empty());
+    QCOMPARE(bench().roleChanges().window.value_or(-1), 2);
+    QCOMPARE(bench().sequence().record().window().value_or(-1), 2);
+  }
+
+  void rolesOfAFileAreTaken() {
+    const QString path = recordPresentRun({LayerId(0), HeadId(0)});
+    QVERIFY(!path.isEmpty());
+    const SequenceRecord before = bench().sequence().record();
+    window_->openRoles(path);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().analysedChanges().roles != nullptr, patience);
+    for (int layer = 0; layer < before.geometry().layers; ++layer) {
+      for (int head = 0; head < before.geometry().kv_heads; ++head) {
+        QVERIFY(std::ranges::equal(before.roles(LayerId(layer), KvHeadId(head)),
+                                   bench().sequence().record().roles(LayerId(layer), KvHeadId(head))));
+      }
+    }
+    QVERIFY(bench().roleChanges().inWords().startsWith(QStringLiteral("roles of run-")));
+    // One token more than the file has roles for.
+    bench().step();
+    QTRY_VERIFY_WITH_TIMEOUT(window_->errorBar().isVisible(), patience);
+    window_->openRoles(tiny_.filePath(QStringLiteral("nowhere.safetensors")));
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse(), patience);
+    QVERIFY(bench().roleChanges().roles != nullptr);
+  }
+
  private:
+  static QAction* actionOf(const QMenu& menu, Role role) {
+    const QString text = role == Role::global  ? QStringLiteral("Global")
+                         : role == Role::local ? QStringLiteral("Local")
+                                               : QStringLiteral("Sliding");
+    const QList<QAction*> actions = menu.actions();
+    const auto found = std::ranges::find_if(actions, [&](const QAction* action) { return action->text() == text; });
+    return found == actions.end() ? nullptr : *found;
+  }
   [[nodiscard]] Workbench& bench() { return window_->workbench(); }
 
   /// Chooses an entry of the Help menu, which is the last one.

@@ -42,6 +42,7 @@ void addOrigin(QStringList& words, const ExportOrigin& origin, FigureKind kind) 
   if (!origin.device.isEmpty()) words << QStringLiteral("--device") << origin.device;
   if (!origin.dtype.isEmpty()) words << QStringLiteral("--dtype") << origin.dtype;
   if (origin.policy != QLatin1String("model")) words << QStringLiteral("--policy") << origin.policy;
+  words << origin.roleOptions;
   if (origin.seed != 0) words << QStringLiteral("--seed") << QString::number(origin.seed);
   if (origin.prompt) {
     words << QStringLiteral("--prompt") << *origin.prompt;
@@ -64,6 +65,7 @@ ExportOrigin exportOrigin(Workbench& workbench, const QString& session) {
   origin.isSession = !session.isEmpty();
   EngineClient& client = workbench.client();
   origin.policy = QString::fromStdString(client.policy());
+  origin.roleOptions = workbench.analysedChanges().commandWords();
   origin.seed = client.provenance().seed;
   if (const auto& model = client.model()) {
     origin.model = QString::fromStdString(model->path);

@@ -17,6 +17,7 @@ struct ExportOrigin {
   QString device;   ///< empty: the default
   QString dtype;    ///< empty: the device's default
   QString policy = QStringLiteral("model");
+  QStringList roleOptions;           ///< --window, --roles, --force, as they were set by hand
   std::optional<QString> prompt;     ///< the text, where nothing was generated after it
   std::vector<std::int32_t> tokens;  ///< else all tokens, the generated ones too
   quint64 seed = 0;                  ///< stands in a file's provenance

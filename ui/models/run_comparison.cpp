@@ -26,7 +26,9 @@ QString nameOf(const SequenceRecord& record, const std::string& policy) {
 RunComparison::RunComparison(Workbench& workbench, QObject* parent) : QObject(parent), workbench_(workbench) {}
 
 QString RunComparison::presentName() const {
-  return nameOf(workbench_.sequence().record(), workbench_.client().policy());
+  const QString name = nameOf(workbench_.sequence().record(), workbench_.client().policy());
+  const RoleChanges& changes = workbench_.analysedChanges();
+  return changes.forced.empty() && !changes.roles ? name : tr("%1, roles set by hand").arg(name);
 }
 
 void RunComparison::keep() {

@@ -50,8 +50,7 @@ Workbench::Workbench(Settings& settings, QObject* parent)
   connect(&client_, &EngineClient::modelOpened, this, &Workbench::onModelOpened);
   connect(&client_, &EngineClient::sequenceStarted, this, [this] {
     // Only now is what was asked for what is shown: a text that is refused changes nothing.
-    analysedText_ = askedText_;
-    analysedPolicy_ = askedPolicy_;
+    analysed_ = asked_;
     if (!client_.isRecording()) openRecording_.reset();
     follow();
     sequence_.refresh(true);
@@ -115,6 +114,7 @@ void Workbench::onModelOpened(const ModelDescription& model) {
   const auto path = QString::fromStdString(model.path);
   const bool isAsked = !askedPath_.isEmpty();
   askedPath_.clear();
+  if (isAsked && path != modelPath_) forgetRoleChanges();
   modelPath_ = path;
   if (isAsked && askedDevice_ != device_) {
     device_ = askedDevice_;
@@ -170,8 +170,8 @@ bool Workbench::isRunning() const {
 }
 
 bool Workbench::needsNewSequence() const {
-  return !client_.knowsSequence() || sequence_.isEmpty() || options_.text != analysedText_ ||
-         options_.policy != analysedPolicy_;
+  return !client_.knowsSequence() || sequence_.isEmpty() ||
+         analysed_ != Beginning{options_.text, options_.policy, changes_};
 }
 
 void Workbench::startSequence(Next next) {
@@ -190,12 +190,25 @@ void Workbench::askForSequence(Next next) {
     return;
   }
   next_ = next;
-  askedText_ = options_.text;
-  askedPolicy_ = options_.policy;
+  asked_ = {options_.text, options_.policy, changes_};
   AnalyseMessage request;
   request.prompt = options_.text.toStdString();
   request.plan.policy = *policy;
+  changes_.addTo(request.plan);
   client_.analyse(request);
+}
+
+void Workbench::changeRoles(const RoleChanges& changes) {
+  changes_ = changes;
+  Q_EMIT roleChangesChanged();
+  const bool hasWritten = !isSessionShown_ && client_.record().size() > client_.promptTokens();
+  if (canAnalyse() || isRunning()) askForSequence(hasWritten ? Next::generate : Next::nothing);
+}
+
+void Workbench::forgetRoleChanges() {
+  if (changes_.isEmpty()) return;
+  changes_ = {};
+  Q_EMIT roleChangesChanged();
 }
 
 void Workbench::analyse() { startSequence(Next::nothing); }
@@ -248,10 +261,10 @@ void Workbench::onRestored() {
 void Workbench::showSession(const Session& session) {
   next_ = Next::nothing;
   isSessionShown_ = true;
-  askedText_ = QString::fromStdString(session.prompt);
-  askedPolicy_ = QString::fromStdString(session.policy);
-  options_.text = askedText_;
-  options_.policy = askedPolicy_;
+  forgetRoleChanges();
+  asked_ = {QString::fromStdString(session.prompt), QString::fromStdString(session.policy), {}};
+  options_.text = asked_.text;
+  options_.policy = asked_.policy;
   options_.sampling = session.sampling;
   options_.maxNewTokens = session.max_new_tokens;
   Q_EMIT errorCleared();
@@ -266,8 +279,8 @@ void Workbench::showRecording(const std::shared_ptr<const Recording>& recording)
   next_ = Next::nothing;
   isSessionShown_ = true;  // a model that is opened meanwhile does not take its place
   openRecording_ = recording;
-  analysedText_.clear();
-  analysedPolicy_ = QString::fromStdString(recording->session().policy);
+  forgetRoleChanges();
+  asked_ = {{}, QString::fromStdString(recording->session().policy), {}};
   Q_EMIT errorCleared();
   say(tr("A recording of %1").arg(tokensInWords(recording->session().record.size())));
   client_.showRecording(recording->session());
@@ -295,8 +308,11 @@ void Workbench::onFailed(const Error& error) {
     return;
   }
   next_ = Next::nothing;
-  askedText_ = analysedText_;
-  askedPolicy_ = analysedPolicy_;
+  asked_ = analysed_;
+  if (changes_ != analysed_.changes) {
+    changes_ = analysed_.changes;
+    Q_EMIT roleChangesChanged();
+  }
   say(QString());
   Q_EMIT logLine(QString::fromStdString(format_error_line(error)));
   Q_EMIT errorRaised(error);

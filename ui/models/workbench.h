@@ -5,6 +5,7 @@
 
 #include "ui/bridge/engine_client.h"
 #include "ui/models/prompt_options.h"
+#include "ui/models/role_changes.h"
 #include "ui/models/selection.h"
 #include "ui/models/sequence_model.h"
 #include "ui/models/settings.h"
@@ -34,6 +35,8 @@ class Workbench : public QObject {
 
   [[nodiscard]] const PromptOptions& options() const { return options_; }
   void setOptions(const PromptOptions& options) { options_ = options; }
+  /// Window and roles set by hand. They hold for every sequence of the open model, until they are changed again.
+  [[nodiscard]] const RoleChanges& roleChanges() const { return changes_; }
 
   [[nodiscard]] bool canAnalyse() const;
   [[nodiscard]] bool canContinue() const;
@@ -55,7 +58,9 @@ class Workbench : public QObject {
   [[nodiscard]] const QString& device() const { return askedPath_.isEmpty() ? device_ : askedDevice_; }
   [[nodiscard]] const QString& statusText() const { return status_; }
   /// The prompt that the present sequence began with.
-  [[nodiscard]] const QString& analysedText() const { return analysedText_; }
+  [[nodiscard]] const QString& analysedText() const { return analysed_.text; }
+  /// The changes that it was made with.
+  [[nodiscard]] const RoleChanges& analysedChanges() const { return analysed_.changes; }
 
  public Q_SLOTS:
   /// Starts the engine and opens a model in it. An empty command: the settings', else the one beside this program.
@@ -70,6 +75,9 @@ class Workbench : public QObject {
   void analyse();
   /// As analyse(), but what runs is stopped for it, and a model that is being opened is waited for.
   void analyseInstead();
+  /// Sets window and roles by hand and does what is shown again with them: analyses, and writes on where the model had
+  /// written. Changes that the engine refuses are taken back.
+  void changeRoles(const natscope::ui::RoleChanges& changes);
   void generate();
   void continueGenerating();
   void step();
@@ -77,6 +85,7 @@ class Workbench : public QObject {
 
  Q_SIGNALS:
   void stateChanged();  ///< what can be done, or the status text
+  void roleChangesChanged();
   void modelOpened(const natscope::ModelDescription& model);
   void sessionShown(const natscope::ui::PromptOptions& options);  ///< what the session was made with
   void errorRaised(const natscope::Error& error);
@@ -85,6 +94,15 @@ class Workbench : public QObject {
 
  private:
   enum class Next { nothing, generate, step };
+
+  /// What a sequence begins with.
+  struct Beginning {
+    QString text;
+    QString policy;
+    RoleChanges changes;
+
+    bool operator==(const Beginning&) const = default;
+  };
 
   void startSequence(Next next);
   void askForSequence(Next next);
@@ -98,6 +116,8 @@ class Workbench : public QObject {
   void say(const QString& status);
   [[nodiscard]] bool needsNewSequence() const;
   void openOn(const QString& folder, const QString& device);
+  /// Another model's layers and heads are others, and a file says itself which roles there were.
+  void forgetRoleChanges();
 
   Settings& settings_;
   EngineClient client_;
@@ -111,10 +131,9 @@ class Workbench : public QObject {
   QString modelPath_;
   QString device_ = QStringLiteral("auto");
   QString status_;
-  QString analysedText_;  // of the sequence that is shown …
-  QString analysedPolicy_;
-  QString askedText_;  // … and of the one that was asked for, which may be refused
-  QString askedPolicy_;
+  RoleChanges changes_;
+  Beginning analysed_;  // of the sequence that is shown …
+  Beginning asked_;     // … and of the one that was asked for, which may be refused
   QString askedPath_;  // the model that is being opened, and where
   QString askedDevice_;
   bool wasLost_ = false;

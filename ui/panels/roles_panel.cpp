@@ -2,16 +2,21 @@
 #include "ui/panels/roles_panel.h"
 
 #include <QHBoxLayout>
+#include <QToolButton>
 #include <QVBoxLayout>
+#include <algorithm>
 
 namespace natscope::ui {
 
 RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget* parent)
     : QWidget(parent),
+      workbench_(workbench),
       comparison_(comparison),
       map_(new RoleMapView(workbench.sequence(), workbench.selection(), this)),
       bar_(new QWidget(this)),
-      shows_(new QComboBox(bar_)) {
+      shows_(new QComboBox(bar_)),
+      changesBar_(new QWidget(this)),
+      changes_(new QLabel(changesBar_)) {
   setObjectName(QStringLiteral("panel"));
   setAttribute(Qt::WA_StyledBackground);
   shows_->addItems({tr("roles of this run"), tr("roles of the kept run"), tr("which cache holds what")});
@@ -20,16 +25,103 @@ RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget*
   line->setContentsMargins(8, 5, 8, 0);
   line->addWidget(shows_);
   line->addStretch(1);
+  auto* const changesLine = new QHBoxLayout(changesBar_);
+  changesLine->setContentsMargins(8, 5, 8, 0);
+  changesLine->addWidget(changes_);
+  changes_->setTextFormat(Qt::PlainText);
+  changes_->setObjectName(QStringLiteral("roleChanges"));
+  auto* const takeBack = new QToolButton(changesBar_);
+  takeBack->setObjectName(QStringLiteral("takeRolesBack"));
+  takeBack->setText(tr("Take back"));
+  takeBack->setToolTip(tr("Window and roles as model and policy decide them again"));
+  changesLine->addWidget(takeBack);
+  changesLine->addStretch(1);
   auto* const layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
   layout->setSpacing(0);
   layout->addWidget(bar_);
+  layout->addWidget(changesBar_);
   map_->setSearch(workbench.search());
   layout->addWidget(map_, 1);
   connect(shows_, &QComboBox::currentIndexChanged, this,
           [this](int index) { map_->setShows(static_cast<RoleMapShows>(index)); });
   connect(&comparison_, &RunComparison::changed, this, &RolesPanel::follow);
+  connect(takeBack, &QToolButton::clicked, this, [this] { workbench_.changeRoles({}); });
+  connect(&workbench_, &Workbench::roleChangesChanged, this, &RolesPanel::followChanges);
+  connect(map_, &RoleMapView::menuWanted, this,
+          [this](LayerId layer, KvHeadId kvHead, TokenPos position, QPoint at) {
+            auto* const menu = new QMenu(this);
+            menu->setAttribute(Qt::WA_DeleteOnClose);
+            fillRoleMenu(*menu, layer, kvHead, position);
+            menu->popup(at);
+          });
   follow();
+  followChanges();
+}
+
+void RolesPanel::followChanges() {
+  const RoleChanges& changes = workbench_.roleChanges();
+  changesBar_->setVisible(!changes.isEmpty());
+  changes_->setText(tr("Changed: %1").arg(changes.inWords()));
+  map_->setForced(changes.forced);
+}
+
+void RolesPanel::fillRoleMenu(QMenu& menu, LayerId layer, KvHeadId kvHead, TokenPos position) {
+  menu.clear();
+  const SequenceRecord& record = workbench_.sequence().record();
+  const CacheGeometry& geometry = record.geometry();
+  const bool isThere = position.value >= 0 && position.value < record.size() && layer.value < geometry.layers &&
+                       kvHead.value < geometry.kv_heads && workbench_.canAnalyse() && !workbench_.recording();
+  if (isThere) {
+    addRoleActions(menu, layer, kvHead, position);
+  } else {
+    menu.addAction(tr("No token is pinned, or nothing can be analysed now"))->setEnabled(false);
+  }
+}
+
+void RolesPanel::addRoleActions(QMenu& menu, LayerId layer, KvHeadId kvHead, TokenPos position) {
+  const Role now = workbench_.sequence().record().roles(layer, kvHead)[static_cast<std::size_t>(position.value)];
+  const std::pair<Role, QString> roles[] = {
+      {Role::global, tr("Global")}, {Role::local, tr("Local")}, {Role::sliding, tr("Sliding")}};
+  menu.addSection(tr("Token %1, layer %2, KV head %3").arg(position.value).arg(layer.value).arg(kvHead.value));
+  for (const auto& [role, text] : roles) {
+    QAction* const action = menu.addAction(
+        text, this, [=, this, which = role] { setRole(layer, kvHead, position, false, which); });
+    action->setCheckable(true);
+    action->setChecked(role == now);
+  }
+  const auto& forced = workbench_.roleChanges().forced;
+  const bool isForced = std::ranges::any_of(forced, [&](const ForcedRole& one) { return one.position == position; });
+  menu.addAction(tr("As the policy decides"), this,
+                 [=, this] { setRole(layer, kvHead, position, false, std::nullopt); })
+      ->setEnabled(workbench_.roleChanges().find(layer, kvHead, position) != nullptr);
+  QMenu* const all = menu.addMenu(tr("In all heads of all layers"));
+  for (const auto& [role, text] : roles)
+    all->addAction(text, this, [=, this, which = role] { setRole(layer, kvHead, position, true, which); });
+  all->addAction(tr("As the policy decides"), this,
+                 [=, this] { setRole(layer, kvHead, position, true, std::nullopt); })
+      ->setEnabled(isForced);
+}
+
+void RolesPanel::setRole(LayerId layer, KvHeadId kvHead, TokenPos position, bool everywhere,
+                         std::optional<Role> role) {
+  RoleChanges changes = workbench_.roleChanges();
+  const auto set = [&](LayerId at, KvHeadId head) {
+    if (role) {
+      changes.force({at, head, position, *role});
+    } else {
+      changes.release(at, head, position);
+    }
+  };
+  if (!everywhere) {
+    set(layer, kvHead);
+  } else {
+    const CacheGeometry& geometry = workbench_.sequence().record().geometry();
+    for (std::int32_t l = 0; l < geometry.layers; ++l) {
+      for (std::int32_t h = 0; h < geometry.kv_heads; ++h) set(LayerId(l), KvHeadId(h));
+    }
+  }
+  workbench_.changeRoles(changes);
 }
 
 void RolesPanel::follow() {

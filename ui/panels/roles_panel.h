@@ -2,6 +2,8 @@
 #pragma once
 
 #include <QComboBox>
+#include <QLabel>
+#include <QMenu>
 #include <QWidget>
 
 #include "ui/models/run_comparison.h"
@@ -10,7 +12,7 @@
 namespace natscope::ui {
 
 /// The role map; while a run is kept, with the choice between this run's, the kept one's, and which entries each of
-/// their caches holds.
+/// their caches holds; while window or roles were set by hand, with a line that says so and takes them back.
 class RolesPanel : public QWidget {
   Q_OBJECT
 
@@ -20,14 +22,24 @@ class RolesPanel : public QWidget {
   [[nodiscard]] RoleMapView& map() { return *map_; }
   /// Now → kept → difference → now. Nothing without a kept run.
   void showNext();
+  /// Actions that set the role of one token in one head, in all of them, or take that back. They replace what the menu
+  /// had.
+  void fillRoleMenu(QMenu& menu, LayerId layer, KvHeadId kvHead, TokenPos position);
 
  private:
   void follow();
+  void followChanges();
+  void addRoleActions(QMenu& menu, LayerId layer, KvHeadId kvHead, TokenPos position);
+  /// One head, or with `everywhere` all heads of all layers. No role: as the policy decides.
+  void setRole(LayerId layer, KvHeadId kvHead, TokenPos position, bool everywhere, std::optional<Role> role);
 
+  Workbench& workbench_;
   RunComparison& comparison_;
   RoleMapView* map_;
   QWidget* bar_;
   QComboBox* shows_;
+  QWidget* changesBar_;
+  QLabel* changes_;
 };
 
 }  // namespace natscope::ui

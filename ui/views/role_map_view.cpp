@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/views/role_map_view.h"
 
+#include <QContextMenuEvent>
 #include <QMouseEvent>
 #include <QPainter>
 #include <QWheelEvent>
@@ -144,6 +145,7 @@ void RoleMapView::paintEvent(QPaintEvent*) {
   } else {
     drawCells(painter);
     drawLetters(painter);
+    if (shows() == RoleMapShows::now) drawForced(painter);
   }
   drawLabels(painter);
   drawFound(painter);
@@ -262,6 +264,23 @@ void RoleMapView::drawLetters(QPainter& painter) const {
   }
 }
 
+void RoleMapView::drawForced(QPainter& painter) const {
+  const QRectF drawn = area();
+  const int kvHeads = shown().geometry().kv_heads;
+  painter.save();
+  painter.setClipRect(drawn);
+  painter.setBrush(Qt::NoBrush);
+  painter.setPen(QPen(ThemeSwitch::instance().colours().text, 1.5));
+  for (const ForcedRole& role : forced_) {
+    if (role.position.value >= shownTokens()) continue;
+    const QRectF cell = rectOf({role.layer.value * kvHeads + role.kv_head.value, role.position.value});
+    // Wide enough to be seen in a long text.
+    const double more = std::max(0.0, (3 - cell.width()) / 2);
+    painter.drawRect(cell.adjusted(-more + 0.75, 0.75, more - 0.75, -0.75));
+  }
+  painter.restore();
+}
+
 void RoleMapView::drawLabels(QPainter& painter) const {
   const ThemeColours& theme = ThemeSwitch::instance().colours();
   const CacheGeometry& geometry = shown().geometry();
@@ -356,6 +375,19 @@ void RoleMapView::mousePressEvent(QMouseEvent* event) {
   pressedAt_ = lastAt_ = event->position();
   isPressed_ = true;
   hasMoved_ = false;
+}
+
+void RoleMapView::setForced(std::vector<ForcedRole> forced) {
+  forced_ = std::move(forced);
+  update();
+}
+
+void RoleMapView::contextMenuEvent(QContextMenuEvent* event) {
+  const auto cell = cellAt(event->pos());
+  if (!cell || shows() != RoleMapShows::now) return;
+  const int kvHeads = shown().geometry().kv_heads;
+  Q_EMIT menuWanted(LayerId(cell->row / kvHeads), KvHeadId(cell->row % kvHeads),
+                    TokenPos(static_cast<std::int32_t>(cell->token)), event->globalPos());
 }
 
 void RoleMapView::mouseMoveEvent(QMouseEvent* event) {

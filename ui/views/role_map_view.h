@@ -3,6 +3,7 @@
 
 #include <QWidget>
 
+#include "core/cache/role_plan.h"
 #include "ui/models/run_comparison.h"
 #include "ui/models/selection.h"
 #include "ui/models/sequence_model.h"
@@ -19,7 +20,8 @@ enum class RoleMapShows : std::uint8_t {
 };
 
 /// Every token's role in every (layer, KV head): rows are heads, grouped by layer, columns are tokens. What is no
-/// longer in the cache is pale. Wheel zooms along the tokens, drag pans, hover previews, click pins token and head.
+/// longer in the cache is pale. Wheel zooms along the tokens, drag pans, hover previews, click pins token and head, a
+/// right click asks for the menu of a place.
 class RoleMapView : public QWidget {
   Q_OBJECT
 
@@ -34,6 +36,8 @@ class RoleMapView : public QWidget {
   /// The run to compare with, or null. Without one the present run is shown, whatever setShows said.
   void setKept(const std::shared_ptr<const KeptRun>& kept);
   void setShows(RoleMapShows shows);
+  /// Places whose roles were set by hand: they get a frame.
+  void setForced(std::vector<ForcedRole> forced);
   [[nodiscard]] RoleMapShows shows() const { return kept_ ? shows_ : RoleMapShows::now; }
   /// Counts of the difference that is shown; nothing unless it is, or where the runs' models have other shapes.
   [[nodiscard]] const std::optional<HeldDifference>& difference() const { return difference_; }
@@ -45,7 +49,12 @@ class RoleMapView : public QWidget {
   [[nodiscard]] std::optional<Cell> cellAt(QPointF at) const;
   [[nodiscard]] QRectF rectOf(const Cell& cell) const;
 
+ Q_SIGNALS:
+  /// Of the present run only. `at`: where on the screen.
+  void menuWanted(natscope::LayerId layer, natscope::KvHeadId kvHead, natscope::TokenPos position, QPoint at);
+
  protected:
+  void contextMenuEvent(QContextMenuEvent* event) override;
   void paintEvent(QPaintEvent* event) override;
   void resizeEvent(QResizeEvent* event) override;
   void wheelEvent(QWheelEvent* event) override;
@@ -67,6 +76,7 @@ class RoleMapView : public QWidget {
   double drawDifferenceLegend(QPainter& painter, QPointF at) const;
   void drawCells(QPainter& painter) const;
   void drawLetters(QPainter& painter) const;
+  void drawForced(QPainter& painter) const;
   void drawLabels(QPainter& painter) const;
   void drawSelection(QPainter& painter) const;
   void drawFound(QPainter& painter) const;
@@ -79,6 +89,7 @@ class RoleMapView : public QWidget {
   std::shared_ptr<const KeptRun> kept_;
   RoleMapShows shows_ = RoleMapShows::now;
   std::optional<HeldDifference> difference_;
+  std::vector<ForcedRole> forced_;
   QPointF pressedAt_;
   QPointF lastAt_;
   bool isPressed_ = false;
