@@ -7,10 +7,10 @@
 #include <QLabel>
 #include <QMenu>
 #include <QMenuBar>
+#include <QPushButton>
 #include <QSignalSpy>
 #include <QTableView>
 #include <QTest>
-#include <QToolButton>
 #include <algorithm>
 #include <cmath>
 
@@ -230,8 +230,10 @@ class RunsWindowTest : public QObject {
     QVERIFY(!words->isVisible());
     QMenu menu;
     window_->roles().fillRoleMenu(menu, layer, kvHead, position);
+    bench().selection().pin(position);
     actionOf(menu, other)->trigger();
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && role() == other, patience);
+    QVERIFY(bench().selection().pinned() == std::vector<TokenPos>{position});
     QVERIFY(words->isVisible());
     QCOMPARE(words->text(), QStringLiteral("Changed: 1 role set by hand"));
     // Nothing else is another role because of it in the same layer, nor in the layer before.
@@ -246,7 +248,7 @@ class RunsWindowTest : public QObject {
     }
     const QString command = exportCommand({}, exportOrigin(bench()), bench().sequence().size());
     QVERIFY2(command.contains(QStringLiteral("--force 1.1.3=")), qPrintable(command));
-    window_->roles().findChild<QToolButton*>(QStringLiteral("takeRolesBack"))->click();
+    window_->roles().findChild<QPushButton*>(QStringLiteral("takeRolesBack"))->click();
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && role() == learned, patience);
     QVERIFY(!words->isVisible());
     QVERIFY(bench().analysedChanges().isEmpty());

@@ -202,6 +202,7 @@ void Workbench::changeRoles(const RoleChanges& changes) {
   changes_ = changes;
   Q_EMIT roleChangesChanged();
   const bool hasWritten = !isSessionShown_ && client_.record().size() > client_.promptTokens();
+  pinsAgain_ = options_.text == analysed_.text ? selection_.pinned() : std::vector<TokenPos>{};
   if (canAnalyse() || isRunning()) askForSequence(hasWritten ? Next::generate : Next::nothing);
 }
 
@@ -247,6 +248,10 @@ void Workbench::stop() {
 void Workbench::onAnalysed() {
   isSessionShown_ = false;
   Q_EMIT errorCleared();
+  const bool isSameText = !pinsAgain_.empty() && selection_.pinned().empty();
+  for (const TokenPos position : std::exchange(pinsAgain_, {})) {
+    if (isSameText && position.value < client_.record().size()) selection_.pin(position, true);
+  }
   say(tr("%1 analysed").arg(tokensInWords(client_.promptTokens())));
   const Next next = std::exchange(next_, Next::nothing);
   if (next == Next::generate) sendGenerate();
@@ -308,6 +313,7 @@ void Workbench::onFailed(const Error& error) {
     return;
   }
   next_ = Next::nothing;
+  pinsAgain_.clear();
   asked_ = analysed_;
   if (changes_ != analysed_.changes) {
     changes_ = analysed_.changes;

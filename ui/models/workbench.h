@@ -138,6 +138,7 @@ class Workbench : public QObject {
   QString askedDevice_;
   bool wasLost_ = false;
   bool isSessionShown_ = false;
+  std::vector<TokenPos> pinsAgain_;  // what was pinned when the same text was asked for with other roles
   Next next_ = Next::nothing;
 };
 

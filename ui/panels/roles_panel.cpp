@@ -2,7 +2,7 @@
 #include "ui/panels/roles_panel.h"
 
 #include <QHBoxLayout>
-#include <QToolButton>
+#include <QPushButton>
 #include <QVBoxLayout>
 #include <algorithm>
 
@@ -30,7 +30,7 @@ RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget*
   changesLine->addWidget(changes_);
   changes_->setTextFormat(Qt::PlainText);
   changes_->setObjectName(QStringLiteral("roleChanges"));
-  auto* const takeBack = new QToolButton(changesBar_);
+  auto* const takeBack = new QPushButton(changesBar_);
   takeBack->setObjectName(QStringLiteral("takeRolesBack"));
   takeBack->setText(tr("Take back"));
   takeBack->setToolTip(tr("Window and roles as model and policy decide them again"));
@@ -46,10 +46,14 @@ RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget*
   connect(shows_, &QComboBox::currentIndexChanged, this,
           [this](int index) { map_->setShows(static_cast<RoleMapShows>(index)); });
   connect(&comparison_, &RunComparison::changed, this, &RolesPanel::follow);
-  connect(takeBack, &QToolButton::clicked, this, [this] { workbench_.changeRoles({}); });
+  connect(takeBack, &QPushButton::clicked, this, [this] { workbench_.changeRoles({}); });
   connect(&workbench_, &Workbench::roleChangesChanged, this, &RolesPanel::followChanges);
   connect(map_, &RoleMapView::menuWanted, this,
           [this](LayerId layer, KvHeadId kvHead, TokenPos position, QPoint at) {
+            Selection& selection = workbench_.selection();
+            selection.setLayer(layer);
+            selection.setKvHead(kvHead);
+            selection.pin(position);
             auto* const menu = new QMenu(this);
             menu->setAttribute(Qt::WA_DeleteOnClose);
             fillRoleMenu(*menu, layer, kvHead, position);
@@ -83,7 +87,8 @@ void RolesPanel::addRoleActions(QMenu& menu, LayerId layer, KvHeadId kvHead, Tok
   const Role now = workbench_.sequence().record().roles(layer, kvHead)[static_cast<std::size_t>(position.value)];
   const std::pair<Role, QString> roles[] = {
       {Role::global, tr("Global")}, {Role::local, tr("Local")}, {Role::sliding, tr("Sliding")}};
-  menu.addSection(tr("Token %1, layer %2, KV head %3").arg(position.value).arg(layer.value).arg(kvHead.value));
+  menu.addAction(tr("Token %1 in layer %2, KV head %3:").arg(position.value).arg(layer.value).arg(kvHead.value))
+      ->setEnabled(false);
   for (const auto& [role, text] : roles) {
     QAction* const action = menu.addAction(
         text, this, [=, this, which = role] { setRole(layer, kvHead, position, false, which); });
