@@ -163,7 +163,7 @@ class RunsWindowTest : public QObject {
     QVERIFY2(words.contains(QString::number(entries)), qPrintable(words));
     QVERIFY2(words.contains(QStringLiteral("perplexity of the prompt")), qPrintable(words));
     const auto perplexity = prompt_perplexity(now, now.size());
-    QVERIFY(perplexity && words.contains(QString::number(*perplexity, 'f', 2)));
+    QVERIFY(perplexity && words.contains(QString::number(*perplexity, 'f', 3)));
 
     // Which cache holds what adds up to what each of them holds.
     window_->roles().map().setShows(RoleMapShows::difference);

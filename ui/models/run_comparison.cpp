@@ -71,8 +71,8 @@ QString RunComparison::inWords() const {
   const auto other = prompt_perplexity(kept_->record, prompt);
   if (mine && other) {
     words += tr("; perplexity of the prompt %1 / %2 (<b>%3</b>)")
-                 .arg(QString::number(*mine, 'f', 2), QString::number(*other, 'f', 2),
-                      withSign(*mine - *other, QString::number(std::abs(*mine - *other), 'f', 2)));
+                 .arg(QString::number(*mine, 'f', 3), QString::number(*other, 'f', 3),
+                      withSign(*mine - *other, QString::number(std::abs(*mine - *other), 'f', 3)));
   }
   return words;
 }

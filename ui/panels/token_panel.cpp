@@ -147,10 +147,12 @@ double TokenPanel::drawTitle(QPainter& painter, TokenPos token) {
   drawRoleSign(painter, QRectF(edge, 31, 16, 16), life->role, life->fate != EntryFate::held);
   setSize(painter, 13);
   painter.setPen(theme().text);
-  const QString words = tr("in layer %1, KV head %2: %3")
-                            .arg(selection.layer().value)
-                            .arg(selection.kvHead().value)
-                            .arg(QString::fromStdString(describe(*life)));
+  QString words = tr("in layer %1, KV head %2: %3")
+                      .arg(selection.layer().value)
+                      .arg(selection.kvHead().value)
+                      .arg(QString::fromStdString(describe(*life)));
+  if (workbench_.analysedChanges().find(selection.layer(), selection.kvHead(), token) != nullptr)
+    words += tr(" (role set by hand)");
   painter.drawText(QRectF(edge + 23, 29, width() - 2 * edge - 23, 20), Qt::AlignLeft | Qt::AlignVCenter,
                    painter.fontMetrics().elidedText(words, Qt::ElideRight, static_cast<int>(width() - 2 * edge - 23)));
   return 56;
