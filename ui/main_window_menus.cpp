@@ -69,7 +69,7 @@ void MainWindow::makeMenus() {
     const auto token = selection.token();
     roles_->fillRoleMenu(*role, selection.layer(), selection.kvHead(), token.value_or(TokenPos(-1)));
   });
-  run->addAction(addKey(tr("Set &window W …"), Qt::CTRL | Qt::Key_W, [this] { chooseWindow(); }));
+  run->addAction(addKey(tr("Set &window W …"), Qt::Key_W, [this] { chooseWindow(); }));
   run->addAction(tr("Take roles &from a file …"), this, &MainWindow::chooseRoles);
   run->addAction(tr("Take window and roles &back"), this, [this] { workbench_.changeRoles({}); });
 
