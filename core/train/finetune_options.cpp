@@ -2,6 +2,7 @@
 #include "core/train/finetune_options.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -29,9 +30,9 @@ void for_each_option(Options& o, Visit visit) {
 
 double finetune_learning_rate(double peak, std::int64_t steps, std::int64_t step) {
   const double fifth = std::max(1.0, static_cast<double>(steps) / 5);
-  const double up = static_cast<double>(step) / fifth;
-  const double down = static_cast<double>(steps - step + 1) / fifth;
-  return peak * std::clamp(std::min(up, down), 0.1, 1.0);
+  const double up = static_cast<double>(step - 1) / fifth;
+  const double down = static_cast<double>(steps - step) / fifth;
+  return peak * std::lerp(0.1, 1.0, std::min({up, down, 1.0}));
 }
 
 Expected<FinetuneOptions> resolve(FinetuneOptions o) {

@@ -60,7 +60,8 @@ struct FinetuneOptions {
   int evaluate_documents = 8;         ///< in between; the end reads four times as many
 };
 
-/// Rate of step 1 … steps: from a tenth of `peak` up over the first fifth, and back over the last.
+/// Rate of step 1 … steps: a tenth of `peak` at the first, a line up over the first fifth, and a line back to a tenth at
+/// the last.
 [[nodiscard]] double finetune_learning_rate(double peak, std::int64_t steps, std::int64_t step);
 
 /// Checks every range and fills in threads. Errors: usage, naming the flag.

@@ -153,11 +153,13 @@ TEST_CASE("the forecast of a GPU's memory: an 8 B model with 16 000 tokens besid
 
 TEST_CASE("the learning rate climbs for a fifth, stays, and comes back") {
   CHECK(finetune_learning_rate(1.0, 100, 1) == doctest::Approx(0.1));
-  CHECK(finetune_learning_rate(1.0, 100, 10) == doctest::Approx(0.5));
-  CHECK(finetune_learning_rate(1.0, 100, 20) == doctest::Approx(1.0));
+  CHECK(finetune_learning_rate(1.0, 100, 11) == doctest::Approx(0.55));
+  CHECK(finetune_learning_rate(1.0, 100, 21) == doctest::Approx(1.0));
   CHECK(finetune_learning_rate(1.0, 100, 50) == doctest::Approx(1.0));
+  CHECK(finetune_learning_rate(1.0, 100, 80) == doctest::Approx(1.0));
+  CHECK(finetune_learning_rate(1.0, 100, 90) == doctest::Approx(0.55));
   CHECK(finetune_learning_rate(1.0, 100, 100) == doctest::Approx(0.1));
-  CHECK(finetune_learning_rate(1.0, 1, 1) == doctest::Approx(1.0));
+  CHECK(finetune_learning_rate(1.0, 1, 1) == doctest::Approx(0.1));
 }
 
 TEST_CASE("options survive spec.json, and strange ones are refused") {
