@@ -13,6 +13,20 @@
 #include "ui/theme/theme.h"
 
 namespace natscope::ui {
+namespace {
+
+/// Asks for one path once it is opened, then is gone. `chosen` is a slot of the window.
+template <class Chosen>
+QFileDialog* pathDialog(MainWindow* window, const QString& title, const QString& folder, const QString& filter,
+                        QFileDialog::FileMode mode, Chosen chosen) {
+  auto* const dialog = new QFileDialog(window, title, folder, filter);
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setFileMode(mode);
+  QObject::connect(dialog, &QFileDialog::fileSelected, window, chosen);
+  return dialog;
+}
+
+}  // namespace
 
 QAction* MainWindow::addKey(const QString& text, const QKeySequence& keys, std::function<void()> what) {
   auto* const action = new QAction(text, this);
@@ -41,7 +55,8 @@ void MainWindow::makeMenus() {
   file->addMenu(modelMenu_);
   file->addAction(addKey(tr("&Open model folder …"), Qt::CTRL | Qt::Key_O, [this] { chooseModel(); }));
   file->addAction(addKey(tr("Open &text file …"), Qt::CTRL | Qt::ALT | Qt::Key_O, [this] { chooseText(); }));
-  file->addAction(addKey(tr("Open &session or trace …"), Qt::CTRL | Qt::SHIFT | Qt::Key_O, [this] { chooseSession(); }));
+  file->addAction(
+      addKey(tr("Open &session or trace …"), Qt::CTRL | Qt::SHIFT | Qt::Key_O, [this] { chooseSession(); }));
   save_ = addKey(tr("Sa&ve session …"), Qt::CTRL | Qt::Key_S, [this] { chooseSessionToWrite(); });
   file->addAction(save_);
   file->addAction(tr("Engine &command …"), this, &MainWindow::chooseEngine);
@@ -110,9 +125,8 @@ void MainWindow::makeMenus() {
   QMenu* const help = menus_->addMenu(tr("&Help"));
   help->addAction(addKey(tr("&Keyboard shortcuts"), QKeySequence(QStringLiteral("?")),
                          [this] { (new KeysSheet(keys_, this))->show(); }));
-  help->addAction(addKey(tr("&Roles and the KV fraction"), Qt::Key_F1, [this] {
-    (new TextSheet(tr("Roles and the KV fraction"), conceptsText(), this))->show();
-  }));
+  help->addAction(addKey(tr("&Roles and the KV fraction"), Qt::Key_F1,
+                         [this] { (new TextSheet(tr("Roles and the KV fraction"), conceptsText(), this))->show(); }));
   help->addSeparator();
   help->addAction(tr("&About NAtScope"), this,
                   [this] { (new TextSheet(tr("About NAtScope"), aboutText(aboutFacts()), this))->show(); });
@@ -128,21 +142,15 @@ void MainWindow::fillModelMenu() {
 }
 
 void MainWindow::chooseText() {
-  auto* const files =
-      new QFileDialog(this, tr("Text file"), settings_.exportFolder(), tr("Texts (*.txt *.md *.text);;All files (*)"));
-  files->setAttribute(Qt::WA_DeleteOnClose);
-  files->setFileMode(QFileDialog::ExistingFile);
-  connect(files, &QFileDialog::fileSelected, this, &MainWindow::openText);
-  files->open();
+  pathDialog(this, tr("Text file"), settings_.exportFolder(), tr("Texts (*.txt *.md *.text);;All files (*)"),
+             QFileDialog::ExistingFile, &MainWindow::openText)
+      ->open();
 }
 
 void MainWindow::chooseRoles() {
-  auto* const files = new QFileDialog(this, tr("File with roles: a trace, or roles U8 [layers, KV heads, tokens]"),
-                                      settings_.exportFolder(), tr("Roles (*.safetensors);;All files (*)"));
-  files->setAttribute(Qt::WA_DeleteOnClose);
-  files->setFileMode(QFileDialog::ExistingFile);
-  connect(files, &QFileDialog::fileSelected, this, &MainWindow::openRoles);
-  files->open();
+  pathDialog(this, tr("File with roles: a trace, or roles U8 [layers, KV heads, tokens]"), settings_.exportFolder(),
+             tr("Roles (*.safetensors);;All files (*)"), QFileDialog::ExistingFile, &MainWindow::openRoles)
+      ->open();
 }
 
 void MainWindow::chooseWindow() {
@@ -163,32 +171,26 @@ void MainWindow::chooseWindow() {
 }
 
 void MainWindow::chooseSession() {
-  auto* const files = new QFileDialog(this, tr("Session or trace file"), settings_.exportFolder(),
-                                      tr("Sessions and traces (*.safetensors);;All files (*)"));
-  files->setAttribute(Qt::WA_DeleteOnClose);
-  files->setFileMode(QFileDialog::ExistingFile);
-  connect(files, &QFileDialog::fileSelected, this, &MainWindow::openPath);
-  files->open();
+  pathDialog(this, tr("Session or trace file"), settings_.exportFolder(),
+             tr("Sessions and traces (*.safetensors);;All files (*)"), QFileDialog::ExistingFile, &MainWindow::openPath)
+      ->open();
 }
 
 void MainWindow::chooseSessionToWrite() {
-  auto* const files = new QFileDialog(this, tr("Save the session"), settings_.exportFolder(),
-                                      tr("Sessions (*.safetensors);;All files (*)"));
-  files->setAttribute(Qt::WA_DeleteOnClose);
-  files->setAcceptMode(QFileDialog::AcceptSave);
-  files->setDefaultSuffix(QStringLiteral("safetensors"));
-  files->selectFile(QStringLiteral("session.safetensors"));
-  connect(files, &QFileDialog::fileSelected, this, &MainWindow::saveSession);
-  files->open();
+  QFileDialog* const dialog =
+      pathDialog(this, tr("Save the session"), settings_.exportFolder(), tr("Sessions (*.safetensors);;All files (*)"),
+                 QFileDialog::AnyFile, &MainWindow::saveSession);
+  dialog->setAcceptMode(QFileDialog::AcceptSave);
+  dialog->setDefaultSuffix(QStringLiteral("safetensors"));
+  dialog->selectFile(QStringLiteral("session.safetensors"));
+  dialog->open();
 }
 
 void MainWindow::chooseModel() {
-  auto* const folders = new QFileDialog(this, tr("Model folder"), workbench_.modelPath());
-  folders->setAttribute(Qt::WA_DeleteOnClose);
-  folders->setFileMode(QFileDialog::Directory);
-  folders->setOption(QFileDialog::ShowDirsOnly);
-  connect(folders, &QFileDialog::fileSelected, this, &MainWindow::openModel);
-  folders->open();
+  QFileDialog* const dialog =
+      pathDialog(this, tr("Model folder"), workbench_.modelPath(), {}, QFileDialog::Directory, &MainWindow::openModel);
+  dialog->setOption(QFileDialog::ShowDirsOnly);
+  dialog->open();
 }
 
 void MainWindow::chooseEngine() {

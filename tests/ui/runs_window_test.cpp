@@ -4,6 +4,7 @@
 #include <QApplication>
 #include <QClipboard>
 #include <QFileInfo>
+#include <QInputDialog>
 #include <QLabel>
 #include <QMenu>
 #include <QMenuBar>
@@ -262,10 +263,18 @@ class RunsWindowTest : public QObject {
     bench().generate();
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() == bench().client().promptTokens() + 6,
                              patience);
-    RoleChanges changes;
-    changes.window = 2;
-    bench().changeRoles(changes);
+    const QList<QAction*> actions = window_->actions();
+    const auto set = std::ranges::find_if(
+        actions, [](const QAction* action) { return action->text() == QStringLiteral("Set &window W …"); });
+    QVERIFY(set != actions.end());
+    (*set)->trigger();
+    auto* const input = window_->findChild<QInputDialog*>(QStringLiteral("windowInput"));
+    QVERIFY(input != nullptr);
+    QCOMPARE(input->intValue(), static_cast<int>(bench().sequence().record().window().value_or(-1)));
+    input->setIntValue(2);
+    input->accept();
     QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().record().window().value_or(-1), 2, patience);
+    RoleChanges changes = bench().roleChanges();
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() == bench().client().promptTokens() + 6,
                              patience);
     // What the engine refuses is taken back, and what is shown stays.

@@ -13,7 +13,8 @@
 
 namespace natscope::ui {
 
-/// Its files go with it. The including source stands under RUNS in CMakeLists.txt, since the engine is one of our programs.
+/// Its files go with it. The including source stands under RUNS in CMakeLists.txt, since the engine is one of our
+/// programs.
 class WindowOnTinyModel {
  public:
   static constexpr const char* alice = "Oh, you wicked little thing! cried Alice.";

@@ -53,7 +53,8 @@ void EngineClient::Private::restoreSequence() {
   // H2O has no roles: what it measures decides, and it measures the same again.
   if (parsed->kind != Policy::Kind::h2o) request.plan.forced = rolesOf(record);
   // What was set for tokens that are still to come.
-  if (lastAnalyse.plan.roles && lastAnalyse.plan.roles->length >= record.size()) request.plan.roles = lastAnalyse.plan.roles;
+  if (lastAnalyse.plan.roles && lastAnalyse.plan.roles->length >= record.size())
+    request.plan.roles = lastAnalyse.plan.roles;
   for (const ForcedRole& role : lastAnalyse.plan.forced) {
     if (role.position.value >= record.size()) request.plan.forced.push_back(role);
   }

@@ -134,7 +134,7 @@ class Workbench : public QObject {
   RoleChanges changes_;
   Beginning analysed_;  // of the sequence that is shown …
   Beginning asked_;     // … and of the one that was asked for, which may be refused
-  QString askedPath_;  // the model that is being opened, and where
+  QString askedPath_;   // the model that is being opened, and where
   QString askedDevice_;
   bool wasLost_ = false;
   bool isSessionShown_ = false;

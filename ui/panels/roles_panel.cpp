@@ -48,17 +48,16 @@ RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget*
   connect(&comparison_, &RunComparison::changed, this, &RolesPanel::follow);
   connect(takeBack, &QPushButton::clicked, this, [this] { workbench_.changeRoles({}); });
   connect(&workbench_, &Workbench::roleChangesChanged, this, &RolesPanel::followChanges);
-  connect(map_, &RoleMapView::menuWanted, this,
-          [this](LayerId layer, KvHeadId kvHead, TokenPos position, QPoint at) {
-            Selection& selection = workbench_.selection();
-            selection.setLayer(layer);
-            selection.setKvHead(kvHead);
-            selection.pin(position);
-            auto* const menu = new QMenu(this);
-            menu->setAttribute(Qt::WA_DeleteOnClose);
-            fillRoleMenu(*menu, layer, kvHead, position);
-            menu->popup(at);
-          });
+  connect(map_, &RoleMapView::menuWanted, this, [this](LayerId layer, KvHeadId kvHead, TokenPos position, QPoint at) {
+    Selection& selection = workbench_.selection();
+    selection.setLayer(layer);
+    selection.setKvHead(kvHead);
+    selection.pin(position);
+    auto* const menu = new QMenu(this);
+    menu->setAttribute(Qt::WA_DeleteOnClose);
+    fillRoleMenu(*menu, layer, kvHead, position);
+    menu->popup(at);
+  });
   follow();
   followChanges();
 }
@@ -90,8 +89,8 @@ void RolesPanel::addRoleActions(QMenu& menu, LayerId layer, KvHeadId kvHead, Tok
   menu.addAction(tr("Token %1 in layer %2, KV head %3:").arg(position.value).arg(layer.value).arg(kvHead.value))
       ->setEnabled(false);
   for (const auto& [role, text] : roles) {
-    QAction* const action = menu.addAction(
-        text, this, [=, this, which = role] { setRole(layer, kvHead, position, false, which); });
+    QAction* const action =
+        menu.addAction(text, this, [=, this, which = role] { setRole(layer, kvHead, position, false, which); });
     action->setCheckable(true);
     action->setChecked(role == now);
   }
@@ -103,13 +102,11 @@ void RolesPanel::addRoleActions(QMenu& menu, LayerId layer, KvHeadId kvHead, Tok
   QMenu* const all = menu.addMenu(tr("In all heads of all layers"));
   for (const auto& [role, text] : roles)
     all->addAction(text, this, [=, this, which = role] { setRole(layer, kvHead, position, true, which); });
-  all->addAction(tr("As the policy decides"), this,
-                 [=, this] { setRole(layer, kvHead, position, true, std::nullopt); })
+  all->addAction(tr("As the policy decides"), this, [=, this] { setRole(layer, kvHead, position, true, std::nullopt); })
       ->setEnabled(isForced);
 }
 
-void RolesPanel::setRole(LayerId layer, KvHeadId kvHead, TokenPos position, bool everywhere,
-                         std::optional<Role> role) {
+void RolesPanel::setRole(LayerId layer, KvHeadId kvHead, TokenPos position, bool everywhere, std::optional<Role> role) {
   RoleChanges changes = workbench_.roleChanges();
   const auto set = [&](LayerId at, KvHeadId head) {
     if (role) {

@@ -207,8 +207,8 @@ void RoleMapView::drawDifference(QPainter& painter) const {
     const auto token = columns_.tokenAt(drawn.left() + x + 0.5);
     const TokenPos position(static_cast<std::int32_t>(token.value_or(shownTokens() - 1)));
     for (int row = 0; row < rows(); ++row) {
-      const HeldBy by = held_by(now, kept_->record, LayerId(row / kvHeads), KvHeadId(row % kvHeads), position,
-                                difference_->tokens);
+      const HeldBy by =
+          held_by(now, kept_->record, LayerId(row / kvHeads), KvHeadId(row % kvHeads), position, difference_->tokens);
       image.setPixelColor(x, row, heldColour(by, theme.raised));
     }
   }
