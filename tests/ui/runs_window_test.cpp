@@ -277,13 +277,29 @@ class RunsWindowTest : public QObject {
     RoleChanges changes = bench().roleChanges();
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() == bench().client().promptTokens() + 6,
                              patience);
+    // A session that was opened is no exception.
+    const QString path = tiny_.filePath(QStringLiteral("window-2.safetensors"));
+    window_->saveSession(path);
+    QTRY_VERIFY_WITH_TIMEOUT(QFileInfo::exists(path), patience);
+    window_->openPath(path);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().roleChanges().isEmpty() && bench().canAnalyse() && bench().hasEngineSequence(),
+                             patience);
+    QCOMPARE(bench().sequence().record().window().value_or(-1), 2);
+    // What it was made with is what the fields say.
+    QCOMPARE(window_->prompt().options().maxNewTokens, 6);
+    QVERIFY(window_->prompt().options().sampling.greedy);
+    changes.window = 3;
+    bench().changeRoles(changes);
+    QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().record().window().value_or(-1), 3, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() == bench().client().promptTokens() + 6,
+                             patience);
     // What the engine refuses is taken back, and what is shown stays.
     changes.forced.push_back({LayerId(77), KvHeadId(0), TokenPos(0), Role::local});
     bench().changeRoles(changes);
     QTRY_VERIFY_WITH_TIMEOUT(window_->errorBar().isVisible(), patience);
     QVERIFY(bench().roleChanges().forced.empty());
-    QCOMPARE(bench().roleChanges().window.value_or(-1), 2);
-    QCOMPARE(bench().sequence().record().window().value_or(-1), 2);
+    QCOMPARE(bench().roleChanges().window.value_or(-1), 3);
+    QCOMPARE(bench().sequence().record().window().value_or(-1), 3);
   }
 
   void rolesOfAFileAreTaken() {

@@ -201,7 +201,7 @@ void Workbench::askForSequence(Next next) {
 void Workbench::changeRoles(const RoleChanges& changes) {
   changes_ = changes;
   Q_EMIT roleChangesChanged();
-  const bool hasWritten = !isSessionShown_ && client_.record().size() > client_.promptTokens();
+  const bool hasWritten = !recording() && client_.record().size() > client_.promptTokens();
   pinsAgain_ = options_.text == analysed_.text ? selection_.pinned() : std::vector<TokenPos>{};
   if (canAnalyse() || isRunning()) askForSequence(hasWritten ? Next::generate : Next::nothing);
 }

@@ -8,6 +8,7 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QRegularExpressionValidator>
+#include <QSignalBlocker>
 #include <QSpinBox>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -125,6 +126,15 @@ PromptOptions PromptPanel::options() const {
 void PromptPanel::setPrompt(const QString& text) { prompt_->setPlainText(text); }
 
 void PromptPanel::setOptions(const PromptOptions& options) {
+  // Said once, when all fields are set: who is told of the first would read the others as they were.
+  {
+    const QSignalBlocker quiet(this);
+    setFields(options);
+  }
+  Q_EMIT changed();
+}
+
+void PromptPanel::setFields(const PromptOptions& options) {
   setPrompt(options.text);
   setSampling(options.sampling);
   seed_->setText(QString::number(options.sampling.seed));
@@ -134,7 +144,11 @@ void PromptPanel::setOptions(const PromptOptions& options) {
 }
 
 void PromptPanel::setDefaults(const ModelDescription& model) {
-  setSampling({model.greedy, model.temperature, model.top_k, model.top_p, model.min_p, model.repetition_penalty});
+  {
+    const QSignalBlocker quiet(this);
+    setSampling({model.greedy, model.temperature, model.top_k, model.top_p, model.min_p, model.repetition_penalty});
+  }
+  Q_EMIT changed();
 }
 
 void PromptPanel::setSampling(const SamplingOptions& sampling) {

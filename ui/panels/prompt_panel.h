@@ -34,6 +34,7 @@ class PromptPanel : public QWidget {
   void fileDropped(const QString& path);  ///< on the editor
 
  private:
+  void setFields(const PromptOptions& options);
   void setSampling(const SamplingOptions& sampling);
 
   PromptEdit* prompt_;
