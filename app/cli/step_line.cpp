@@ -7,10 +7,26 @@
 #include "app/cli/terminal.h"
 
 namespace natscope {
+namespace {
+
+constexpr std::chrono::milliseconds draw_every{100};
+
+}  // namespace
 
 StepLine::StepLine() : terminal_(stderr_is_terminal()) {}
 
 void StepLine::draw(const std::string& line) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - drawn_at_ < draw_every) {
+    held_back_ = line;
+    return;
+  }
+  drawn_at_ = now;
+  held_back_.clear();
+  write(line);
+}
+
+void StepLine::write(const std::string& line) {
   if (!terminal_) {
     std::fprintf(stderr, "%s\n", line.c_str());
     return;
@@ -21,6 +37,8 @@ void StepLine::draw(const std::string& line) {
 }
 
 void StepLine::end() {
+  if (!held_back_.empty()) write(held_back_);
+  held_back_.clear();
   if (drawn_) std::fprintf(stderr, "\n");
   drawn_ = false;
 }

@@ -12,7 +12,7 @@
 
 namespace natscope {
 
-/// A line a step.
+/// Steps as they are done, each in a line (StepLine).
 class TrainingProgress {
  public:
   /// Calls back into this object, which must outlive it.
