@@ -199,6 +199,7 @@ void Workbench::askForSequence(Next next) {
 }
 
 void Workbench::changeRoles(const RoleChanges& changes) {
+  if (changes == changes_) return;
   changes_ = changes;
   Q_EMIT roleChangesChanged();
   const bool hasWritten = !recording() && client_.record().size() > client_.promptTokens();
