@@ -3,6 +3,7 @@
 #include "ui/models/export_command.h"
 
 #include <QApplication>
+#include <QFileInfo>
 #include <QProcess>
 #include <QSignalSpy>
 #include <QTest>
@@ -86,6 +87,20 @@ class ExportCommandTest : public QObject {
       QVERIFY(!mine.empty());
       QVERIFY(mine == theirs);
     }
+    // A session's file says itself which roles there were.
+    const QString session = tiny_.filePath(QStringLiteral("by-hand.safetensors"));
+    window_->saveSession(session);
+    QTRY_VERIFY_WITH_TIMEOUT(QFileInfo::exists(session), patience);
+    window_->openPath(session);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().hasEngineSequence() && bench().roleChanges().isEmpty(),
+                             patience);
+    const auto [mine, theirs] =
+        bothFiles(wanted(FigureKind::attention, QStringLiteral("csv")), QStringLiteral("csv"), session);
+    QVERIFY(!mine.empty());
+    QVERIFY(mine == theirs);
+    changes.window = 4;
+    bench().changeRoles(changes);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().analysedChanges() == changes, patience);
     bench().changeRoles({});
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().analysedChanges().isEmpty(), patience);
   }
@@ -117,18 +132,19 @@ class ExportCommandTest : public QObject {
     return request;
   }
 
-  QString commandOf(const ExportRequest& request) {
-    return exportCommand(request, exportOrigin(bench()), bench().sequence().size());
+  QString commandOf(const ExportRequest& request, const QString& session = {}) {
+    return exportCommand(request, exportOrigin(bench(), session), bench().sequence().size());
   }
 
   /// What the window writes, and what a shell makes of the command.
-  std::pair<std::string, std::string> bothFiles(ExportRequest request, const QString& ending) {
+  std::pair<std::string, std::string> bothFiles(ExportRequest request, const QString& ending,
+                                                const QString& session = {}) {
     QSignalSpy written(&window_->figureExport(), &FigureExport::written);
     window_->figureExport().start(request);
     if (!QTest::qWaitFor([&] { return written.count() == 1; }, patience)) return {};
     const std::string mine = test::read_bytes(request.path);
     request.path = tiny_.filePath(QStringLiteral("theirs-%1.").arg(files_) + ending).toStdString();
-    QString command = commandOf(request);
+    QString command = commandOf(request, session);
     command.replace(0, QStringLiteral("natscope-cli").size(), QStringLiteral(NATSCOPE_BIN_DIR "/natscope-cli"));
     QProcess shell;
     shell.start(QStringLiteral("/bin/sh"), {QStringLiteral("-c"), command});

@@ -4,6 +4,7 @@
 #include <QRegularExpression>
 #include <QStringList>
 
+#include "core/cache/policy.h"
 #include "core/export/data_files.h"
 
 namespace natscope::ui {
@@ -74,6 +75,14 @@ ExportOrigin exportOrigin(Workbench& workbench, const QString& session) {
     origin.dtype = QLatin1String(dtype_name(model->dtype));
   }
   const SequenceRecord& record = client.record();
+  if (origin.isSession) {
+    // The file knows what was set by hand before it was written; H2O measures again.
+    RoleChanges asWritten;
+    asWritten.window = record.window();
+    const auto policy = parse_policy(client.policy());
+    if (policy && policy->kind != Policy::Kind::h2o) asWritten.rolesFile = session;
+    origin.roleOptions = asWritten.commandWords();
+  }
   if (!origin.isSession && record.size() == client.promptTokens() && !workbench.analysedText().isEmpty()) {
     origin.prompt = workbench.analysedText();
   } else {
@@ -83,14 +92,15 @@ ExportOrigin exportOrigin(Workbench& workbench, const QString& session) {
 }
 
 QString exportCommand(const ExportRequest& request, const ExportOrigin& origin, std::int64_t tokens) {
-  QStringList words{QStringLiteral("natscope-cli"), QStringLiteral("export"), QStringLiteral("--kind"),
-                    QLatin1String(name(request.kind)), QStringLiteral("--out"),
-                    QString::fromStdString(request.path.string())};
+  QStringList words{QStringLiteral("natscope-cli"), QStringLiteral("export"),
+                    QStringLiteral("--kind"),       QLatin1String(name(request.kind)),
+                    QStringLiteral("--out"),        QString::fromStdString(request.path.string())};
   if (isMap(request.kind)) {
     words << QStringLiteral("--layer") << QString::number(request.map.layer.value) << QStringLiteral("--head")
           << QString::number(request.map.head.value);
     const PositionRange all{0, static_cast<std::int32_t>(tokens)};
-    if (request.queries != all) words << QStringLiteral("--queries") << QString::fromStdString(rangeText(request.queries));
+    if (request.queries != all)
+      words << QStringLiteral("--queries") << QString::fromStdString(rangeText(request.queries));
     if (request.keys != all) words << QStringLiteral("--keys") << QString::fromStdString(rangeText(request.keys));
   }
   const auto format = export_format(request.path);

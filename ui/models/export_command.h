@@ -10,14 +10,14 @@ namespace natscope::ui {
 
 /// Where what is shown comes from, as the command line can be told it.
 struct ExportOrigin {
-  QString file;     ///< a trace or session file that is shown as it was read; empty: a model and a text
+  QString file;            ///< a trace or session file that is shown as it was read; empty: a model and a text
   bool isSession = false;  ///< `file` is a session: it holds no attention weights, the model computes them again
-  QString model;    ///< folder
-  QString adapter;  ///< empty: none
-  QString device;   ///< empty: the default
-  QString dtype;    ///< empty: the device's default
+  QString model;           ///< folder
+  QString adapter;         ///< empty: none
+  QString device;          ///< empty: the default
+  QString dtype;           ///< empty: the device's default
   QString policy = QStringLiteral("model");
-  QStringList roleOptions;           ///< --window, --roles, --force, as they were set by hand
+  QStringList roleOptions;           ///< --window, --roles, --force: as set by hand, or as a session's file has them
   std::optional<QString> prompt;     ///< the text, where nothing was generated after it
   std::vector<std::int32_t> tokens;  ///< else all tokens, the generated ones too
   quint64 seed = 0;                  ///< stands in a file's provenance
@@ -27,8 +27,8 @@ struct ExportOrigin {
 [[nodiscard]] ExportOrigin exportOrigin(Workbench& workbench, const QString& session = {});
 
 /// The command that writes the same to the same file, for a shell: `natscope-cli export …`. Options with their default
-/// values are left out. One thing differs where tokens label a figure's axes: the command line, which has the tokenizer,
-/// names what has no text (“<s>”).
+/// values are left out. One thing differs where tokens label a figure's axes: the command line, which has the
+/// tokenizer, names what has no text (“<s>”).
 [[nodiscard]] QString exportCommand(const ExportRequest& request, const ExportOrigin& origin, std::int64_t tokens);
 
 /// One word for a POSIX shell, in quotes where it needs them.

@@ -51,7 +51,7 @@ QString RoleChanges::inWords() const {
 QStringList RoleChanges::commandWords() const {
   QStringList words;
   if (window) words << QStringLiteral("--window") << QString::number(*window);
-  if (roles) words << QStringLiteral("--roles") << rolesFile;
+  if (!rolesFile.isEmpty()) words << QStringLiteral("--roles") << rolesFile;
   for (const ForcedRole& role : forced) {
     words << QStringLiteral("--force")
           << QStringLiteral("%1.%2.%3=%4")
