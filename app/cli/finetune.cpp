@@ -12,9 +12,9 @@
 #include "app/cli/training_progress.h"
 #include "app/cli/training_run.h"
 #include "core/io/model_folder.h"
-#include "core/train/finetune_layout.h"
 #include "core/train/finetuner.h"
 #include "core/train/memory_forecast.h"
+#include "core/train/weights/finetune_layout.h"
 
 namespace natscope {
 namespace {

@@ -10,7 +10,7 @@
 #include "app/cli/training_flags.h"
 #include "app/cli/training_progress.h"
 #include "app/cli/training_run.h"
-#include "core/train/corpus.h"
+#include "core/train/text/corpus.h"
 #include "core/train/trainer.h"
 
 namespace natscope {

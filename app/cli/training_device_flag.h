@@ -5,7 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-#include "core/train/train_options.h"
+#include "core/train/options/train_options.h"
 
 namespace natscope {
 

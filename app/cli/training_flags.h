@@ -10,7 +10,7 @@
 #include "app/cli/invocation.h"
 #include "app/cli/training_device_flag.h"
 #include "core/base/expected.h"
-#include "core/train/train_options.h"
+#include "core/train/options/train_options.h"
 
 namespace natscope {
 

@@ -5,7 +5,7 @@
 #include <array>
 #include <cmath>
 
-#include "core/train/counter_random.h"
+#include "core/train/random/counter_random.h"
 
 namespace natscope::reproduce {
 namespace {

@@ -11,8 +11,8 @@
 #include "core/reproduce/score_model.h"
 #include "core/reproduce/study_plan.h"
 #include "core/reproduce/study_texts.h"
-#include "core/train/corpus.h"
 #include "core/train/finetuner.h"
+#include "core/train/text/corpus.h"
 
 namespace natscope::reproduce {
 

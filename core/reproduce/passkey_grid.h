@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /// Pass keys at every depth of documents of several lengths, and how many of them a model finds again.
 ///
-/// Source of the task: section 9 of the rules; documents as core/train/passkey.h makes them.
+/// Source of the task: section 9 of the rules; documents as core/train/text/passkey.h makes them.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 #include "core/cache/policy.h"
 #include "core/io/tokenizer.h"
 #include "core/reproduce/study_row.h"
-#include "core/train/passkey.h"
+#include "core/train/text/passkey.h"
 
 namespace natscope {
 class Engine;

@@ -10,7 +10,7 @@
 #include "core/reproduce/score_model.h"
 #include "core/reproduce/study_folder.h"
 #include "core/reproduce/study_texts.h"
-#include "core/train/corpus.h"
+#include "core/train/text/corpus.h"
 #include "core/train/trainer.h"
 
 namespace natscope::reproduce {

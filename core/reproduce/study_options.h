@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/base/expected.h"
-#include "core/train/train_options.h"
+#include "core/train/options/train_options.h"
 
 namespace natscope::reproduce {
 

@@ -7,7 +7,7 @@
 #include "core/base/mapped_file.h"
 #include "core/base/utf8.h"
 #include "core/io/tokenizer_trainer.h"
-#include "core/train/corpus.h"
+#include "core/train/text/corpus.h"
 
 namespace natscope::reproduce {
 namespace {

@@ -11,17 +11,17 @@
 #include <string>
 
 #include "core/jobs/job_folder.h"
-#include "core/train/adapter_export.h"
-#include "core/train/corpus.h"
-#include "core/train/counter_random.h"
-#include "core/train/distillation_model.h"
-#include "core/train/document_set.h"
-#include "core/train/gradient_sums.h"
+#include "core/train/distillation/distillation_model.h"
 #include "core/train/memory_forecast.h"
-#include "core/train/passkey.h"
+#include "core/train/passes/gradient_sums.h"
+#include "core/train/passes/training_device.h"
+#include "core/train/random/counter_random.h"
 #include "core/train/rank_sums.h"
-#include "core/train/training_device.h"
+#include "core/train/text/corpus.h"
+#include "core/train/text/document_set.h"
+#include "core/train/text/passkey.h"
 #include "core/train/training_loop.h"
+#include "core/train/weights/adapter_export.h"
 
 namespace natscope::train {
 

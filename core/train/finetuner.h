@@ -10,7 +10,7 @@
 
 #include "core/base/cancel.h"
 #include "core/base/expected.h"
-#include "core/train/finetune_options.h"
+#include "core/train/options/finetune_options.h"
 #include "core/train/ranks/rank_group.h"
 #include "core/train/reports.h"
 

@@ -4,9 +4,9 @@
 
 #include "core/base/cancel.h"
 #include "core/base/expected.h"
-#include "core/train/corpus.h"
+#include "core/train/passes/training_model.h"
+#include "core/train/text/corpus.h"
 #include "core/train/trainer.h"
-#include "core/train/training_model.h"
 
 namespace natscope::train {
 

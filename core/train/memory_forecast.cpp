@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include "core/io/model_folder.h"
-#include "core/train/finetune_layout.h"
+#include "core/train/weights/finetune_layout.h"
 
 namespace natscope::train {
 

@@ -15,7 +15,7 @@
 
 #include "core/base/expected.h"
 #include "core/model/config.h"
-#include "core/train/finetune_options.h"
+#include "core/train/options/finetune_options.h"
 
 namespace natscope::train {
 

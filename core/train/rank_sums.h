@@ -4,7 +4,7 @@
 
 #include "core/base/expected.h"
 #include "core/train/ranks/rank_group.h"
-#include "core/train/role_statistics.h"
+#include "core/train/roles/role_statistics.h"
 
 namespace natscope::train {
 

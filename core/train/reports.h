@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "core/train/role_statistics.h"
+#include "core/train/roles/role_statistics.h"
 
 namespace natscope::train {
 

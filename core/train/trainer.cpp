@@ -13,15 +13,15 @@
 #include "core/io/tokenizer.h"
 #include "core/io/tokenizer_trainer.h"
 #include "core/jobs/job_folder.h"
-#include "core/train/corpus.h"
-#include "core/train/gradient_sums.h"
 #include "core/train/held_out.h"
-#include "core/train/model_export.h"
+#include "core/train/passes/gradient_sums.h"
+#include "core/train/passes/training_device.h"
+#include "core/train/passes/training_model.h"
 #include "core/train/rank_sums.h"
 #include "core/train/schedule.h"
-#include "core/train/training_device.h"
+#include "core/train/text/corpus.h"
 #include "core/train/training_loop.h"
-#include "core/train/training_model.h"
+#include "core/train/weights/model_export.h"
 
 namespace natscope::train {
 

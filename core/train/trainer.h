@@ -12,9 +12,9 @@
 
 #include "core/base/cancel.h"
 #include "core/base/expected.h"
+#include "core/train/options/train_options.h"
 #include "core/train/ranks/rank_group.h"
 #include "core/train/reports.h"
-#include "core/train/train_options.h"
 
 namespace natscope::train {
 

@@ -18,12 +18,12 @@
 #include "core/base/cancel.h"
 #include "core/base/expected.h"
 #include "core/jobs/job_folder.h"
-#include "core/train/checkpoint.h"
-#include "core/train/optimizer.h"
-#include "core/train/parameters.h"
+#include "core/train/passes/optimizer.h"
+#include "core/train/passes/state_on_device.h"
 #include "core/train/ranks/rank_group.h"
 #include "core/train/reports.h"
-#include "core/train/state_on_device.h"
+#include "core/train/weights/checkpoint.h"
+#include "core/train/weights/parameters.h"
 
 namespace natscope::train {
 

@@ -126,9 +126,9 @@ def check_torch(includes, known):
 
 
 def library_of(name):
-    """The folder that is one library: core/io, ui/models, …; None outside core and ui."""
+    """The folder that is one library: core/io, core/train, core/train/roles, …; None outside core and ui."""
     parts = name.split("/")
-    return "/".join(parts[:2]) if parts[0] in ("core", "ui") and len(parts) > 2 else None
+    return "/".join(parts[:-1]) if parts[0] in ("core", "ui") and len(parts) > 2 else None
 
 
 def check_cycles(includes, known):

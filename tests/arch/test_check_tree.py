@@ -54,6 +54,8 @@ BROKEN = [
     ({"core/io/a.cpp": '#include "../base/error.h"\n'}, "core/io/a.cpp", "no such file"),
     ({"core/base/a.cpp": '#include "error.h"\n'}, "core/base/a.cpp", "from the root"),
     ({"core/io/a.h": '#include "core/model/b.h"\n', "core/model/b.h": '#include "core/io/a.h"\n'}, "core/io/a.h", "in a circle"),
+    ({"core/train/a.h": '#include "core/train/roles/b.h"\n', "core/train/roles/b.h": '#include "core/train/a.h"\n'},
+     "core/train/a.h", "in a circle"),
     ({"app/a.cpp": "#include <dlfcn.h>\n"}, "app/a.cpp", "core/base/shared_library.cpp's"),
     ({"core/io/long.cpp": "int x;\n" * 800}, "core/io/long.cpp", "801 lines"),
     ({"core/io/string_utils.h": ""}, "core/io/string_utils.h", "says nothing"),

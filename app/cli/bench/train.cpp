@@ -6,9 +6,9 @@
 #include "app/cli/bench/benchmarks.h"
 #include "app/cli/bench/random_model.h"
 #include "app/cli/bench/training_work.h"
-#include "core/train/optimizer.h"
-#include "core/train/train_options.h"
-#include "core/train/training_model.h"
+#include "core/train/options/train_options.h"
+#include "core/train/passes/optimizer.h"
+#include "core/train/passes/training_model.h"
 #include "kernels/attention_train.h"
 
 namespace natscope::bench {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "app/cli/bench/random_model.h"
-#include "core/train/train_options.h"
+#include "core/train/options/train_options.h"
 
 namespace natscope::bench {
 

@@ -16,9 +16,9 @@
 #include "core/jobs/job_runner.h"
 #include "core/jobs/job_spec.h"
 #include "core/jobs/job_store.h"
-#include "core/train/checkpoint_export.h"
-#include "core/train/finetune_options.h"
-#include "core/train/train_options.h"
+#include "core/train/options/finetune_options.h"
+#include "core/train/options/train_options.h"
+#include "core/train/weights/checkpoint_export.h"
 
 namespace natscope {
 namespace {

@@ -10,8 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "core/train/finetune_options.h"
-#include "core/train/train_options.h"
+#include "core/train/options/finetune_options.h"
+#include "core/train/options/train_options.h"
 
 using namespace natscope;
 using namespace natscope::jobs;

@@ -8,9 +8,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/io/model_folder.h"
-#include "core/train/document_set.h"
 #include "core/train/memory_forecast.h"
-#include "core/train/passkey.h"
+#include "core/train/text/document_set.h"
+#include "core/train/text/passkey.h"
 #include "tests/support/sentencepiece_bytes.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"

@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "core/io/model_folder.h"
-#include "core/train/parameters.h"
+#include "core/train/weights/parameters.h"
 #include "tests/support/sentencepiece_bytes.h"
 #include "tests/support/temporary_folder.h"
 

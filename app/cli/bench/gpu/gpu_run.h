@@ -16,7 +16,7 @@
 #include "app/cli/bench/gpu/kernel_bench.h"
 #include "app/cli/bench/gpu/torch_cuda.h"
 #include "app/cli/bench/random_model.h"
-#include "core/train/training_device.h"
+#include "core/train/passes/training_device.h"
 
 namespace natscope::bench {
 

@@ -11,9 +11,9 @@
 #include "app/cli/bench/gpu/measured_engine.h"
 #include "app/cli/bench/training_work.h"
 #include "core/io/model_folder.h"
-#include "core/train/distillation_model.h"
+#include "core/train/distillation/distillation_model.h"
 #include "core/train/memory_forecast.h"
-#include "core/train/training_model.h"
+#include "core/train/passes/training_model.h"
 
 namespace natscope::bench {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/train/training_device.h"
+#include "core/train/passes/training_device.h"
 #include "tests/core/train/ranks/thread_ranks.h"
 
 using namespace natscope;

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/train/gradient_sums.h"
-#include "core/train/training_model.h"
+#include "core/train/passes/gradient_sums.h"
+#include "core/train/passes/training_model.h"
 #include "tests/core/train/ranks/thread_ranks.h"
 
 using namespace natscope;

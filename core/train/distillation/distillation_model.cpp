@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/train/distillation/distillation_model.h"
+
+#include <utility>
+
+#include "core/train/distillation/distillation_passes.h"
+#include "core/train/passes/passes_device.h"
+#include "core/train/passes/torch_errors.h"
+
+namespace natscope::train {
+
+namespace {
+
+constexpr MemoryWords no_memory{"no memory for a document", "take shorter documents with --length, or fewer --rows"};
+
+}  // namespace
+
+DistillationModel::DistillationModel(std::unique_ptr<Implementation> implementation)
+    : implementation_(std::move(implementation)) {}
+DistillationModel::DistillationModel(DistillationModel&&) noexcept = default;
+DistillationModel& DistillationModel::operator=(DistillationModel&&) noexcept = default;
+DistillationModel::~DistillationModel() = default;
+
+Expected<DistillationModel> DistillationModel::create(const ModelFolder& base, const FinetuneOptions& options,
+                                                      PassesOn passes) {
+  if (base.has_score_layers()) {
+    return fail(ErrorCode::unsupported_model, "the base model has score layers already",
+                "fine-tune a model with full attention");
+  }
+  return without_exceptions(no_memory, [&]() -> Expected<DistillationModel> {
+    const ModelConfig& config = base.config();
+    ModelTensors tensors = stored_tensors(base.weights());
+    if (passes == PassesOn::cpu) {
+      return DistillationModel(std::make_unique<Implementation>(config, options, std::move(tensors),
+                                                                host_distillation_attention(config, options), true));
+    }
+    NATSCOPE_TRY(PassesDevice place, open_passes_device(passes, kernels::Backend::cpu));
+    return DistillationModel(std::make_unique<Implementation>(
+        config, options, on_device(tensors, place.device),
+        device_distillation_attention(config, options, std::move(place.attention)), false));
+  });
+}
+
+const ParameterLayout& DistillationModel::layout() const { return implementation_->layout; }
+std::vector<float> DistillationModel::initial_weights(std::uint64_t seed) const {
+  return implementation_->initial_weights(seed);
+}
+void DistillationModel::set_weights(std::span<const float> weights) { implementation_->set_weights(weights); }
+
+StateOnDevice* DistillationModel::state_on_device() { return implementation_->state_on_device(); }
+
+Expected<DistillPass> DistillationModel::forward_backward(const Document& document, const DistillContext& context,
+                                                          std::span<float> gradient, const StopToken& stop) {
+  return without_exceptions(no_memory,
+                            [&] { return implementation_->forward_backward(document, context, gradient, stop); });
+}
+
+Expected<DistillPass> DistillationModel::evaluate(const Document& document, const StopToken& stop) {
+  return without_exceptions(no_memory, [&] { return implementation_->evaluate(document, stop); });
+}
+
+}  // namespace natscope::train

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/train/passes/device_state.h"
+
+#include <ATen/core/grad_mode.h>
+
+#include "core/train/passes/row_operations.h"
+#include "core/train/passes/torch_errors.h"
+#include "core/train/passes/torch_side_stream.h"
+#include "core/train/ranks/nccl_sums.h"
+
+namespace natscope::train {
+
+namespace {
+
+constexpr MemoryWords no_memory{"no memory on the device for weights, gradient and moments",
+                                "train less of the model, or use --device cpu"};
+
+// optimizer.h: who decays, and who is clipped.
+bool decays(ParameterKind kind) { return kind != ParameterKind::norm; }
+bool is_norm(ParameterKind kind) { return kind == ParameterKind::norm; }
+bool is_clipped(ParameterKind kind) { return kind != ParameterKind::score; }
+
+/// Where the device's memory is the host's.
+class HostSums final : public DeviceSums {
+ public:
+  explicit HostSums(RankGroup& ranks) : ranks_(ranks) {}
+  [[nodiscard]] Expected<void> begin(float* numbers, std::int64_t count) override {
+    return ranks_.begin_sum({numbers, static_cast<std::size_t>(count)});
+  }
+  [[nodiscard]] Expected<void> finish() override { return ranks_.finish_sums(); }
+
+ private:
+  RankGroup& ranks_;
+};
+
+void copy_up(const at::Tensor& to, std::span<const float> from) {
+  const at::NoGradGuard no_gradient;
+  to.copy_(at::from_blob(const_cast<float*>(from.data()), {static_cast<std::int64_t>(from.size())}, at::kFloat));
+}
+
+void copy_down(const at::Tensor& from, std::span<float> to) {
+  at::from_blob(to.data(), {static_cast<std::int64_t>(to.size())}, at::kFloat).copy_(from);
+}
+
+}  // namespace
+
+DeviceState::DeviceState(const ParameterLayout& layout, at::Device device)
+    : layout_(layout), weights_(at::zeros({layout.size}, at::TensorOptions().dtype(at::kFloat).device(device))) {}
+
+void DeviceState::set_weights(std::span<const float> weights) { copy_up(weights_, weights); }
+
+Expected<void> DeviceState::set(const TrainingState& state) {
+  return without_exceptions(no_memory, [&]() -> Expected<void> {
+    if (!first_moment_.defined()) {
+      first_moment_ = at::zeros_like(weights_);
+      second_moment_ = at::zeros_like(weights_);
+    }
+    copy_up(weights_, state.weights);
+    copy_up(first_moment_, state.first_moment);
+    copy_up(second_moment_, state.second_moment);
+    return {};
+  });
+}
+
+Expected<void> DeviceState::bring_down(TrainingState& state) const {
+  return without_exceptions(no_memory, [&]() -> Expected<void> {
+    copy_down(weights_, state.weights);
+    copy_down(first_moment_, state.first_moment);
+    copy_down(second_moment_, state.second_moment);
+    return {};
+  });
+}
+
+Expected<void> DeviceState::clear_gradient() {
+  return without_exceptions(no_memory, [&]() -> Expected<void> {
+    if (gradient_.defined()) {
+      gradient_.zero_();
+    } else {
+      gradient_ = at::zeros_like(weights_);
+    }
+    return {};
+  });
+}
+
+std::vector<at::Tensor> DeviceState::parts(const at::Tensor& flat, bool (*wanted)(ParameterKind)) const {
+  std::vector<at::Tensor> tensors;
+  for (const Parameter& p : layout_.parameters) {
+    if (wanted(p.kind)) tensors.push_back(flat.narrow(0, p.offset, p.elements));
+  }
+  return tensors;
+}
+
+void DeviceState::adamw(const OptimizerOptions& options, double weight_decay, std::int64_t number,
+                        bool (*wanted)(ParameterKind)) {
+  const std::vector<at::Tensor> weights = parts(weights_, wanted);
+  if (weights.empty()) return;
+  const std::vector<at::Tensor> steps(weights.size(), at::full({}, static_cast<double>(number), weights_.options()));
+  at::_fused_adamw_(weights, parts(gradient_, wanted), parts(first_moment_, wanted), parts(second_moment_, wanted), {},
+                    steps, options.learning_rate, options.beta1, options.beta2, weight_decay, AdamStep{}.epsilon,
+                    /*amsgrad=*/false, /*maximize=*/false);
+}
+
+Expected<OptimizerReport> DeviceState::step(const OptimizerOptions& options, std::int64_t number) {
+  return without_exceptions(no_memory, [&]() -> Expected<OptimizerReport> {
+    const at::NoGradGuard no_gradient;
+    OptimizerReport report;
+    report.learning_rate = options.learning_rate;
+    const std::vector<at::Tensor> clipped = parts(gradient_, is_clipped);
+    if (!clipped.empty()) {
+      const std::vector<at::Tensor> norms = at::_foreach_norm(clipped, 2, at::kDouble);
+      report.gradient_norm = at::stack(norms).square().sum().sqrt().item<double>();
+      if (report.gradient_norm > options.clip) at::_foreach_mul_(clipped, options.clip / report.gradient_norm);
+    }
+    adamw(options, options.weight_decay, number, decays);
+    adamw(options, 0.0, number, is_norm);
+    return report;
+  });
+}
+
+Expected<void> DeviceState::join(RankGroup& ranks) {
+  if (weights_.is_cpu()) {
+    sums_ = std::make_unique<HostSums>(ranks);
+    return {};
+  }
+  NATSCOPE_TRY(auto side, torch_side_stream());
+  NATSCOPE_TRY(sums_, nccl_sums(ranks, std::move(side)));
+  return {};
+}
+
+Expected<void> DeviceState::begin_sum(std::int64_t begin, std::int64_t end) {
+  return sums_->begin(gradient_.data_ptr<float>() + begin, end - begin);
+}
+
+Expected<void> DeviceState::finish_sums() { return sums_->finish(); }
+
+}  // namespace natscope::train

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/train/passes/llama_operations.h"
+
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <cmath>
+
+namespace natscope::train {
+
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::Function;
+using torch::autograd::variable_list;
+
+struct Halves {
+  at::Tensor low, high;
+};
+
+Halves halves(const at::Tensor& x) {
+  const std::int64_t half = x.size(-1) / 2;
+  return {x.narrow(-1, 0, half), x.narrow(-1, half, half)};
+}
+
+/// x turned by the angles (`sign` 1) or back (−1) into `out` of the same sizes.
+void turn(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, double sign, const at::Tensor& out) {
+  const Halves in = halves(x);
+  Halves to = halves(out);
+  at::mul_out(to.low, in.low, cosine).addcmul_(in.high, sine, -sign);
+  at::mul_out(to.high, in.high, cosine).addcmul_(in.low, sine, sign);
+}
+
+/// By hand, because autograd's way back through halves and their cat fills and adds arrays of zeros.
+struct Rotated : Function<Rotated> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& cosine,
+                            const at::Tensor& sine) {
+    context->save_for_backward({cosine, sine});
+    const at::Tensor out = at::empty({x.size(0), x.size(2), x.size(1), x.size(3)}, x.options());
+    turn(x, cosine, sine, 1.0, out.transpose(1, 2));
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor d = gradients[0].transpose(1, 2);
+    const at::Tensor dx = at::empty(d.sizes(), d.options());
+    turn(d, saved[0], saved[1], -1.0, dx);
+    return {dx, at::Tensor(), at::Tensor()};
+  }
+};
+
+/// By hand, because it keeps its input alone, in the type that the product gave it.
+struct SwiGlu : Function<SwiGlu> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& gate_up) {
+    context->save_for_backward({gate_up});
+    const auto [gate, up] = halves(gate_up);
+    return at::silu(gate.to(at::kFloat)).mul_(up).to(gate_up.scalar_type());
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const at::Tensor gate_up = context->get_saved_variables()[0];
+    const auto [gate, up] = halves(gate_up);
+    const at::Tensor d = gradients[0].to(at::kFloat), wide_gate = gate.to(at::kFloat);
+    const at::Tensor d_gate_up = at::empty_like(gate_up);
+    const auto [d_gate, d_up] = halves(d_gate_up);
+    d_up.copy_(at::silu(wide_gate).mul_(d));
+    d_gate.copy_(at::silu_backward(d * up, wide_gate));
+    return {d_gate_up};
+  }
+};
+
+}  // namespace
+
+at::Tensor rms_normalised(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
+  return at::rms_norm(x, {x.size(-1)}, weight.to(at::kFloat), epsilon);
+}
+
+at::Tensor rounded_product(const at::Tensor& x, const at::Tensor& weight, at::ScalarType type) {
+  return at::linear(x.to(type), weight.to(type));
+}
+
+at::Tensor product(const at::Tensor& x, const at::Tensor& weight, at::ScalarType type) {
+  return rounded_product(x, weight, type).to(at::kFloat);
+}
+
+at::Tensor swiglu(const at::Tensor& gate_up) { return SwiGlu::apply(gate_up); }
+
+Rotation make_rotation(const std::vector<float>& frequencies, std::int64_t positions, at::Device device) {
+  const auto half = static_cast<std::int64_t>(frequencies.size());
+  at::Tensor cosine = at::empty({1, positions, 1, half}, at::kFloat);
+  at::Tensor sine = at::empty_like(cosine);
+  auto* const cosines = static_cast<float*>(cosine.data_ptr());
+  auto* const sines = static_cast<float*>(sine.data_ptr());
+  for (std::int64_t position = 0; position < positions; ++position) {
+    for (std::int64_t i = 0; i < half; ++i) {
+      const double angle =
+          static_cast<double>(position) * static_cast<double>(frequencies[static_cast<std::size_t>(i)]);
+      cosines[position * half + i] = static_cast<float>(std::cos(angle));
+      sines[position * half + i] = static_cast<float>(std::sin(angle));
+    }
+  }
+  return {cosine.to(device), sine.to(device)};
+}
+
+at::Tensor rotated(const at::Tensor& x, const Rotation& rotation) {
+  const std::int64_t positions = x.size(1);
+  return Rotated::apply(x, rotation.cosine.narrow(1, 0, positions), rotation.sine.narrow(1, 0, positions));
+}
+
+}  // namespace natscope::train

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/train/passes/passes_device.h"
+
+#include <utility>
+
+#include "core/train/roles/gpu_attention.h"
+
+namespace natscope::train {
+
+Expected<PassesDevice> open_passes_device(PassesOn passes, kernels::Backend backend) {
+  if (passes != PassesOn::gpu) return PassesDevice{at::kCPU, std::make_unique<HostTrainingAttention>(backend)};
+  NATSCOPE_TRY(auto attention, open_gpu_attention());
+  return PassesDevice{at::kCUDA, std::move(attention)};
+}
+
+}  // namespace natscope::train

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/train/roles/gpu_attention.h"
+
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#include <utility>
+
+#include "core/engine/device_module.h"
+#include "core/engine/torch_cuda.h"
+
+namespace natscope::train {
+
+namespace {
+
+/// The module has a stream of its own: it begins when LibTorch's work is done, and a call returns when its own is.
+class GpuAttention final : public TrainingAttention {
+ public:
+  explicit GpuAttention(std::unique_ptr<DeviceModule> module)
+      : module_(std::move(module)), operations_(module_->operations()) {}
+
+  kernels::Status forward(const kernels::AttentionTrainInputs& inputs, kernels::View<float, 4> out,
+                          kernels::View<float, 3> lse) override {
+    wait_for_torch();
+    const kernels::Status status = operations_.attention_train_forward(module_->device(), &inputs, &out, &lse);
+    return status.ok() ? operations_.wait(module_->device()) : status;
+  }
+
+  kernels::Status backward(const kernels::AttentionTrainInputs& inputs, kernels::ConstView<float, 4> out,
+                           kernels::ConstView<float, 3> lse, kernels::ConstView<float, 4> d_out,
+                           double sparse_regularized_value, kernels::View<float, 4> dq, kernels::View<float, 4> dk,
+                           kernels::View<float, 4> dv, kernels::View<float, 4> d_roles) override {
+    wait_for_torch();
+    const kernels::Status status = operations_.attention_train_backward(
+        module_->device(), &inputs, &out, &lse, &d_out, sparse_regularized_value, &dq, &dk, &dv, &d_roles);
+    return status.ok() ? operations_.wait(module_->device()) : status;
+  }
+
+ private:
+  /// For its computing alone: sums over ranks go on beside it.
+  void wait_for_torch() const { torch_.synchronizeStream(torch_.getStream({c10::DeviceType::CUDA, 0})); }
+
+  std::unique_ptr<DeviceModule> module_;
+  const kernels::DeviceOperations& operations_;
+  c10::impl::VirtualGuardImpl torch_{c10::DeviceType::CUDA};
+};
+
+}  // namespace
+
+Expected<std::unique_ptr<TrainingAttention>> open_gpu_attention() {
+  // The module says in its own words what a machine lacks, before LibTorch is asked.
+  NATSCOPE_TRY(auto module, DeviceModule::open({}));
+  NATSCOPE_CHECK(load_torch_cuda());
+  return std::make_unique<GpuAttention>(std::move(module));
+}
+
+}  // namespace natscope::train

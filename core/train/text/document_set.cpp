@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/train/text/document_set.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <string>
+#include <string_view>
+
+#include "core/base/mapped_file.h"
+#include "core/io/json_limits.h"
+#include "core/train/random/counter_random.h"
+#include "core/train/text/corpus.h"
+
+namespace natscope::train {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t shortest_rest = 16;
+constexpr JsonLimits line_limits{std::size_t{64} << 20U, 8, 4096};
+
+std::string_view text_of(const MappedFile& file) {
+  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
+
+Document begun(const DocumentForm& form) {
+  Document document;
+  if (form.bos) document.tokens.push_back(*form.bos);
+  return document;
+}
+
+Expected<void> add_text(std::string_view text, const fs::path& path, const DocumentForm& form,
+                        std::vector<Document>& documents) {
+  auto tokens = form.tokenizer->encode(text);
+  if (!tokens) {
+    return fail(ErrorCode::bad_data, printable(path.string()) + ": " + tokens.error().message,
+                "training text is plain UTF-8");
+  }
+  const std::size_t room = static_cast<std::size_t>(form.length) - (form.bos ? 1 : 0);
+  for (std::size_t begin = 0; begin < tokens->size(); begin += room) {
+    const std::size_t count = std::min(room, tokens->size() - begin);
+    if (begin > 0 && count < shortest_rest) break;
+    Document document = begun(form);
+    const auto first = tokens->begin() + static_cast<std::ptrdiff_t>(begin);
+    document.tokens.insert(document.tokens.end(), first, first + static_cast<std::ptrdiff_t>(count));
+    for (auto token = first; token != first + static_cast<std::ptrdiff_t>(count); ++token) {
+      document.bytes += form.tokenizer->piece_bytes(*token).size();
+    }
+    if (document.size() >= 2) documents.push_back(std::move(document));
+  }
+  return {};
+}
+
+/// A string member's tokens; nothing where it is not there.
+Expected<std::optional<std::vector<std::int32_t>>> member(const nlohmann::json& line, const char* key,
+                                                          const std::string& where, const DocumentForm& form) {
+  const auto found = line.find(key);
+  if (found == line.end()) return std::optional<std::vector<std::int32_t>>();
+  if (!found->is_string()) return fail(ErrorCode::bad_data, where + ": " + key + " is no text");
+  auto tokens = form.tokenizer->encode(found->get_ref<const std::string&>());
+  if (!tokens) return fail(ErrorCode::bad_data, where + ": " + key + ": " + tokens.error().message);
+  return std::optional(std::move(*tokens));
+}
+
+Expected<Document> document_of(const nlohmann::json& line, const std::string& where, const DocumentForm& form) {
+  if (!line.is_object()) return fail(ErrorCode::bad_data, where + ": no JSON object");
+  NATSCOPE_TRY(auto text, member(line, "text", where, form));
+  NATSCOPE_TRY(auto prompt, member(line, "prompt", where, form));
+  NATSCOPE_TRY(auto answer, member(line, "answer", where, form));
+  const bool is_answered = prompt.has_value() && answer.has_value();
+  if (text.has_value() == is_answered || prompt.has_value() != answer.has_value()) {
+    return fail(ErrorCode::bad_data, where + ": it must hold either text, or prompt and answer");
+  }
+  Document document = begun(form);
+  const std::size_t room = static_cast<std::size_t>(form.length) - document.tokens.size();
+  if (!is_answered) {
+    text->resize(std::min(text->size(), room));
+    document.tokens.insert(document.tokens.end(), text->begin(), text->end());
+  } else {
+    if (answer->size() > room) answer->resize(room);
+    const std::size_t kept = std::min(prompt->size(), room - answer->size());
+    document.tokens.insert(document.tokens.end(), prompt->end() - static_cast<std::ptrdiff_t>(kept), prompt->end());
+    if (answer->empty()) return fail(ErrorCode::bad_data, where + ": the answer is empty");
+    const std::size_t first = document.tokens.size();
+    document.tokens.insert(document.tokens.end(), answer->begin(), answer->end());
+    document.counted.assign(document.tokens.size(), 0);
+    // The hidden state of a position predicts the next token.
+    for (std::size_t at = std::max<std::size_t>(first, 1); at < document.tokens.size(); ++at)
+      document.counted[at - 1] = 1;
+  }
+  if (document.size() < 2) return fail(ErrorCode::bad_data, where + ": the text is empty");
+  return document;
+}
+
+Expected<void> add_lines(const MappedFile& file, const fs::path& path, const DocumentForm& form, const StopToken& stop,
+                         std::vector<Document>& documents) {
+  std::string_view rest = text_of(file);
+  for (std::int64_t number = 1; !rest.empty(); ++number) {
+    NATSCOPE_CHECK(check(stop));
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    const std::string_view text = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    const std::string where = printable(path.string()) + ", line " + std::to_string(number);
+    auto line = parse_json(text, line_limits, where);
+    if (!line) return fail(ErrorCode::bad_data, line.error().message, "a *.jsonl file holds one JSON object a line");
+    NATSCOPE_TRY(Document document, document_of(*line, where, form));
+    documents.push_back(std::move(document));
+  }
+  return {};
+}
+
+}  // namespace
+
+Expected<std::vector<Document>> read_documents(const fs::path& path, const DocumentForm& form, const StopToken& stop) {
+  NATSCOPE_TRY(const auto files, text_files(path));
+  std::vector<Document> documents;
+  for (const fs::path& name : files) {
+    NATSCOPE_CHECK(check(stop));
+    NATSCOPE_TRY(const MappedFile file, MappedFile::open(name));
+    if (name.extension() == ".jsonl") {
+      NATSCOPE_CHECK(add_lines(file, name, form, stop, documents));
+    } else {
+      NATSCOPE_CHECK(add_text(text_of(file), name, form, documents));
+    }
+  }
+  if (documents.empty()) return fail(ErrorCode::bad_data, printable(path.string()) + " holds no documents");
+  return documents;
+}
+
+std::size_t DocumentOrder::operator[](std::int64_t n) {
+  const auto count = static_cast<std::int64_t>(documents_);
+  if (n / count != epoch_) {
+    epoch_ = n / count;
+    order_.resize(documents_);
+    std::iota(order_.begin(), order_.end(), 0U);
+    const CounterRandom random(seed_, random_purpose::document_order, static_cast<std::uint64_t>(epoch_));
+    for (std::size_t i = documents_; i > 1; --i) {
+      std::swap(order_[i - 1], order_[random.below(i, static_cast<std::uint32_t>(i))]);
+    }
+  }
+  return order_[static_cast<std::size_t>(n % count)];
+}
+
+}  // namespace natscope::train

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// Documents for fine-tuning: text files, or lines of JSON, as tokens; and in which order a run reads them.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "core/base/cancel.h"
+#include "core/base/expected.h"
+#include "core/io/tokenizer.h"
+#include "core/train/text/document.h"
+
+namespace natscope::train {
+
+/// How text becomes documents.
+struct DocumentForm {
+  const Tokenizer* tokenizer = nullptr;
+  std::optional<std::int32_t> bos;  ///< in front of every document
+  std::int64_t length = 0;          ///< longest document, tokens, >= 2
+};
+
+/// A folder's *.txt files or one of them: each cut into documents of `length` tokens, a rest under 16 tokens left out.
+/// A *.jsonl file: one document a line, an object with `text`, or with `prompt` and `answer`, where only the
+/// positions that predict the answer count in the loss; what is longer than `length` loses its end (an answer that does
+/// not fit, its prompt's beginning). Other keys are passed over; empty lines, too. Errors: bad_data (naming file and
+/// line: no JSON object, no such text, not UTF-8, nothing left), interrupted, those of reading files.
+[[nodiscard]] Expected<std::vector<Document>> read_documents(const std::filesystem::path& path,
+                                                             const DocumentForm& form, const StopToken& stop);
+
+/// Deals documents out, each once an epoch, in an order that only the seed decides.
+class DocumentOrder {
+ public:
+  DocumentOrder(std::size_t documents, std::uint64_t seed) : documents_(documents), seed_(seed) {}
+
+  /// Index of the n-th document of the run. Any order of n is right; going up is cheap.
+  [[nodiscard]] std::size_t operator[](std::int64_t n);
+
+ private:
+  std::size_t documents_;
+  std::uint64_t seed_;
+  std::int64_t epoch_ = -1;
+  std::vector<std::uint32_t> order_;
+};
+
+}  // namespace natscope::train

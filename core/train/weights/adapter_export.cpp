@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/train/weights/adapter_export.h"
+
+#include <nlohmann/json.hpp>
+#include <system_error>
+#include <vector>
+
+#include "core/base/atomic_file.h"
+#include "core/base/mapped_file.h"
+#include "core/io/json_limits.h"
+#include "core/io/safetensors_writer.h"
+#include "core/train/weights/stored_weights.h"
+
+namespace natscope::train {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+nlohmann::json nats_json(const FinetuneOptions& options) {
+  return {{"window", options.window},
+          {"global_bias", options.global_bias},
+          {"sparse_regularized_value", options.sparse_regularized_value}};
+}
+
+/// Whole models keep the type that their base is stored in; f16 becomes bf16, whose range training needs.
+bool rounds(const ModelFolder& base, const FinetuneOptions& options) {
+  return options.trained == Trained::all && base.weight_dtype() != "float32";
+}
+
+Expected<void> copy_if_there(const fs::path& from, const fs::path& to) {
+  if (!path_exists(from)) return {};
+  NATSCOPE_TRY(const MappedFile file, MappedFile::open(from));
+  return write_file_atomically(to, file.bytes());
+}
+
+}  // namespace
+
+Expected<void> export_finetuned(const fs::path& out, const ModelFolder& base, const FinetuneOptions& options,
+                                const ParameterLayout& layout, std::span<const float> weights) {
+  std::error_code problem;
+  fs::create_directories(out, problem);
+  if (problem) return fail(ErrorCode::io_failure, printable(out.string()) + ": " + problem.message());
+
+  const StoredWeights stored(layout, weights, rounds(base, options));
+  if (options.trained == Trained::all) {
+    std::vector<TensorToWrite> tensors = stored.tensors();
+    if (!base.config().tied) {
+      // Not trained: as it was.
+      const WeightView& head = base.weights().lm_head;
+      tensors.push_back({"lm_head.weight",
+                         head.dtype,
+                         {head.rows, head.cols},
+                         {head.data, static_cast<std::size_t>(head.size_bytes())},
+                         {}});
+    }
+    NATSCOPE_CHECK(write_safetensors(out / "model.safetensors", tensors, {{"format", "pt"}}));
+    for (const char* const name : {"tokenizer.model", "tokenizer.json"})
+      NATSCOPE_CHECK(copy_if_there(base.path() / name, out / name));
+    NATSCOPE_CHECK(copy_if_there(base.path() / "generation_config.json", out / "generation_config.json"));
+    NATSCOPE_TRY(nlohmann::json config, read_json_file(base.path() / "config.json"));
+    config["nats"] = nats_json(options);
+    return write_file_atomically(out / "config.json", config.dump(2) + "\n");
+  }
+  NATSCOPE_CHECK(write_safetensors(out / "adapter.safetensors", stored.tensors(), {{"format", "pt"}}));
+  nlohmann::json config{{"base_model", fs::absolute(base.path(), problem).lexically_normal().string()},
+                        {"nats", nats_json(options)}};
+  if (options.trained == Trained::lora) {
+    config["lora"] = {{"rank", options.lora_rank}, {"alpha", options.lora_alpha}, {"targets", options.lora_targets}};
+  }
+  return write_file_atomically(out / "adapter_config.json", config.dump(2) + "\n");
+}
+
+}  // namespace natscope::train

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// Checkpoints of a run: folders `checkpoints/step-000123/` that are there whole or not at all.
+///
+/// A checkpoint is filled as a hidden temporary folder, every file synced, with `manifest.json` (name, size and SHA-256
+/// of each file) written last; then it is renamed and its parent synced. After a kill at any moment the newest valid
+/// checkpoint is the one before or the new one.
+///   weights.safetensors     f32 master weights under their Hugging Face names
+///   optimizer.safetensors   `first.NAME`, `second.NAME`: AdamW's moments, f32
+///   state.json              step, tokens seen, layout check
+/// Random numbers need no state: they are functions of seed and step (counter_random.h).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "core/base/expected.h"
+#include "core/train/weights/parameters.h"
+
+namespace natscope::train {
+
+/// What a run is between two steps. The arrays are [layout.size].
+struct TrainingState {
+  std::int64_t step = 0;  ///< finished steps
+  std::vector<float> weights;
+  std::vector<float> first_moment;
+  std::vector<float> second_moment;
+};
+
+/// Writes `folder`/step-NNNNNN (an existing valid one of that step is kept), then removes all but the newest `keep`.
+/// Errors: those of writing files; the earlier checkpoints stay as they were.
+[[nodiscard]] Expected<void> write_checkpoint(const std::filesystem::path& folder, const ParameterLayout& layout,
+                                              const TrainingState& state, int keep);
+
+/// The newest checkpoint whose manifest holds; broken ones are passed over. Nothing when there is none.
+[[nodiscard]] std::optional<std::filesystem::path> newest_valid_checkpoint(const std::filesystem::path& folder);
+
+/// Errors: bad_checkpoint (manifest, sizes, names or shapes do not fit the layout), those of reading files.
+[[nodiscard]] Expected<TrainingState> read_checkpoint(const std::filesystem::path& checkpoint,
+                                                      const ParameterLayout& layout);
+
+/// Removes what killed writers left behind.
+void remove_unfinished_checkpoints(const std::filesystem::path& folder);
+
+}  // namespace natscope::train
