@@ -99,8 +99,9 @@ void name_tokens(FigureData& figure, const SequenceRecord& record, const Tokeniz
   figure.token_texts.clear();
   for (const TokenFrame& frame : record.frames()) {
     figure.tokens.push_back(frame.token);
-    figure.token_texts.push_back(tokenizer.display(frame.token));
+    figure.token_texts.push_back(frame.text);
   }
+  name_silent_tokens(figure, [&tokenizer](std::int32_t token) { return tokenizer.display(token); });
 }
 
 Expected<FigureData> figure_from_model(FigureKind kind, const Options& options, std::stop_token stop) {
@@ -134,7 +135,12 @@ Expected<FigureData> figure_from_file(FigureKind kind, const Options& options) {
                   "export attention from the model and prompt, or from a trace made with --attention");
     }
     const std::int32_t heads = session.provenance.heads.value_or(session.record.geometry().kv_heads);
-    return figure_from_record(kind, session.record, heads, options, session.provenance);
+    NATSCOPE_TRY(auto figure, figure_from_record(kind, session.record, heads, options, session.provenance));
+    name_silent_tokens(figure, [&session](std::int32_t token) {
+      const auto found = session.token_texts.find(token);
+      return found == session.token_texts.end() ? std::string() : found->second;
+    });
+    return figure;
   }
   // A file of another kind gets the trace reader's word on what is missing.
   NATSCOPE_TRY(const auto trace, TraceFile::open(options.from));
@@ -183,7 +189,9 @@ Expected<void> run(const Options& options, CommandContext& context) {
 void add_export_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command = root.add_subcommand("export", "Draw or write a heatmap, role map, KV curve or table of heads");
-  command->add_option("--kind", options->kind, "attention, mask, roles, kv or heads (a table of all heads: csv, json, npy)")
+  command
+      ->add_option("--kind", options->kind,
+                   "attention, mask, roles, kv or heads (a table of all heads: csv, json, npy)")
       ->required()
       ->check(CLI::IsMember({"attention", "mask", "roles", "kv", "heads"}))
       ->type_name("KIND");

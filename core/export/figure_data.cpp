@@ -66,6 +66,12 @@ FigureData roles_figure(const SequenceRecord& record, Provenance provenance) {
   return figure;
 }
 
+void name_silent_tokens(FigureData& figure, const std::function<std::string(std::int32_t token)>& name_of) {
+  for (std::size_t i = 0; i < figure.token_texts.size(); ++i) {
+    if (figure.token_texts[i].empty()) figure.token_texts[i] = name_of(figure.tokens[i]);
+  }
+}
+
 FigureData heads_figure(const SequenceRecord& record, Provenance provenance) {
   FigureData figure{FigureKind::heads, {}, {}, {}, std::move(provenance)};
   figure.values = head_table(record, figure.provenance.policy);

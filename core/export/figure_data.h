@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -75,13 +76,16 @@ struct FigureData {
 
 [[nodiscard]] FigureData roles_figure(const SequenceRecord& record, Provenance provenance);
 [[nodiscard]] FigureData kv_figure(const SequenceRecord& record, Provenance provenance);
+/// Gives tokens that have no text of their own (the one in front, a part of a character) their names on the axes.
+void name_silent_tokens(FigureData& figure, const std::function<std::string(std::int32_t token)>& name_of);
 /// The table of heads (core/export/head_table.h): numbers only, nothing draws it.
 [[nodiscard]] FigureData heads_figure(const SequenceRecord& record, Provenance provenance);
 /// The mask from the record alone, at any size that is asked for. Errors: bad_layer, bad_head, bad_position.
 [[nodiscard]] Expected<FigureData> mask_figure(const SequenceRecord& record, std::int32_t heads, const MapId& map,
                                                PositionRange queries, PositionRange keys, Provenance provenance);
-/// From a trace: attention and mask of maps that it holds, a mask of any head that its roles determine, roles, kv, heads.
-/// `map` matters for attention and mask only. Errors: bad_layer, bad_head, bad_position, bad_trace (not in the trace).
+/// From a trace: attention and mask of maps that it holds, a mask of any head that its roles determine, roles, kv,
+/// heads. `map` matters for attention and mask only. Errors: bad_layer, bad_head, bad_position, bad_trace (not in the
+/// trace).
 [[nodiscard]] Expected<FigureData> figure_from_trace(const TraceFile& trace, FigureKind kind, const MapId& map,
                                                      std::optional<std::string> queries,
                                                      std::optional<std::string> keys);

@@ -56,7 +56,7 @@ void FigureExport::start(const ExportRequest& request) {
     case FigureKind::heads:
       return write(heads_figure(record, workbench_.client().provenance()), request);
     case FigureKind::roles:
-      return write(roles_figure(record, workbench_.client().provenance()), request);
+      return write(named(roles_figure(record, workbench_.client().provenance())), request);
     case FigureKind::kv:
       return write(kv_figure(record, workbench_.client().provenance()), request);
     case FigureKind::mask: {
@@ -67,7 +67,7 @@ void FigureExport::start(const ExportRequest& request) {
         Q_EMIT failed(figure.error());
         return;
       }
-      return write(std::move(*figure), request);
+      return write(named(std::move(*figure)), request);
     }
     case FigureKind::attention:
       break;
@@ -79,7 +79,7 @@ void FigureExport::start(const ExportRequest& request) {
   }
   auto job = std::make_shared<Job>();
   job->request = request;
-  job->figure = roles_figure(record, workbench_.client().provenance());  // tokens and their texts
+  job->figure = named(roles_figure(record, workbench_.client().provenance()));  // tokens and their texts
   job->figure.kind = FigureKind::attention;
   job->figure.provenance.maps = {request.map};
   Heatmap map;
@@ -94,14 +94,18 @@ void FigureExport::start(const ExportRequest& request) {
   askForNextRows(job);
 }
 
+FigureData FigureExport::named(FigureData figure) const {
+  name_silent_tokens(figure, [this](std::int32_t token) { return workbench_.client().tokenText(token).toStdString(); });
+  return figure;
+}
+
 void FigureExport::writeRecorded(const std::shared_ptr<const Recording>& recording, const ExportRequest& request) {
   // As `export --from` makes it: from the file alone.
   elsewhere(
       this,
       [recording, request]() -> Expected<void> {
-        NATSCOPE_TRY(const FigureData figure,
-                     figure_from_trace(recording->trace(), request.kind, request.map, rangeText(request.queries),
-                                       rangeText(request.keys)));
+        NATSCOPE_TRY(const FigureData figure, figure_from_trace(recording->trace(), request.kind, request.map,
+                                                                rangeText(request.queries), rangeText(request.keys)));
         return writeFigure(figure, request);
       },
       [this, path = request.path](const Expected<void>& result) {

@@ -40,6 +40,8 @@ class FigureExport : public QObject {
 
  private:
   struct Job;
+  /// With names for tokens that have no text of their own.
+  [[nodiscard]] FigureData named(FigureData figure) const;
   void writeRecorded(const std::shared_ptr<const Recording>& recording, const ExportRequest& request);
   void askForNextRows(const std::shared_ptr<Job>& job);
   void write(FigureData figure, const ExportRequest& request);

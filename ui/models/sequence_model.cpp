@@ -3,8 +3,10 @@
 
 namespace natscope::ui {
 
-void SequenceModel::setSource(std::function<const SequenceRecord&()> source) {
+void SequenceModel::setSource(std::function<const SequenceRecord&()> source,
+                              std::function<QString(std::int32_t token)> nameOf) {
   source_ = std::move(source);
+  nameOf_ = std::move(nameOf);
   refresh(true);
 }
 
@@ -19,11 +21,10 @@ const QString& SequenceModel::text(TokenPos position) const {
   return position.value >= 0 && index < texts_.size() ? texts_[index] : none;
 }
 
-std::vector<std::string> SequenceModel::textsForFigures() const {
-  std::vector<std::string> texts;
-  texts.reserve(texts_.size());
-  for (const QString& text : texts_) texts.push_back(text.toStdString());
-  return texts;
+QString SequenceModel::name(TokenPos position) const {
+  const QString& own = text(position);
+  const bool isNamed = own.isEmpty() && nameOf_ && position.value >= 0 && position.value < size();
+  return isNamed ? nameOf_(record().frame(position).token) : own;
 }
 
 bool SequenceModel::has(LayerId layer, KvHeadId kvHead) const {

@@ -19,15 +19,16 @@ class SequenceModel : public QObject {
  public:
   explicit SequenceModel(QObject* parent = nullptr) : QObject(parent) {}
 
-  /// Where the record is. The reference that `source` returns is used at once and not kept.
-  void setSource(std::function<const SequenceRecord&()> source);
+  /// Where the record is, and how tokens are called. The reference that `source` returns is used at once and not kept.
+  void setSource(std::function<const SequenceRecord&()> source, std::function<QString(std::int32_t token)> nameOf = {});
 
   [[nodiscard]] const SequenceRecord& record() const;
   [[nodiscard]] qint64 size() const { return record().size(); }
   [[nodiscard]] bool isEmpty() const { return size() == 0; }
   /// The token's text as it stands in the sequence; empty beyond its end.
   [[nodiscard]] const QString& text(TokenPos position) const;
-  [[nodiscard]] std::vector<std::string> textsForFigures() const;
+  /// The same, or how a token without a text of its own is called: “<s>” in front, a part of a character.
+  [[nodiscard]] QString name(TokenPos position) const;
 
   /// As the record's; empty for a head that it does not have.
   [[nodiscard]] std::span<const Role> roles(LayerId layer, KvHeadId kvHead) const;
@@ -49,6 +50,7 @@ class SequenceModel : public QObject {
   [[nodiscard]] bool has(LayerId layer, KvHeadId kvHead) const;
 
   std::function<const SequenceRecord&()> source_;
+  std::function<QString(std::int32_t token)> nameOf_;
   std::vector<QString> texts_;
 };
 

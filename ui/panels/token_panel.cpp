@@ -89,7 +89,7 @@ void TokenPanel::askForColumn() {
 }
 
 QString TokenPanel::named(TokenPos token) const {
-  return QStringLiteral("“%1” · %2").arg(tokenLabel(workbench_.sequence().text(token), 18)).arg(token.value);
+  return QStringLiteral("“%1” · %2").arg(tokenLabel(workbench_.sequence().name(token), 18)).arg(token.value);
 }
 
 void TokenPanel::paintEvent(QPaintEvent*) {
@@ -136,7 +136,8 @@ double TokenPanel::drawTitle(QPainter& painter, TokenPos token) {
   painter.setPen(theme().muted);
   QString facts = frame.generated ? tr("generated") : tr("prompt");
   facts += tr(", id %1").arg(frame.token);
-  if (token.value > 0 && frame.probability > 0) facts += tr(", probability %1").arg(percent(static_cast<double>(frame.probability)));
+  if (token.value > 0 && frame.probability > 0)
+    facts += tr(", probability %1").arg(percent(static_cast<double>(frame.probability)));
   const QRectF beside(edge + nameWidth + 12, 7, width() - nameWidth - 2 * edge - 12, 20);
   painter.drawText(beside, Qt::AlignLeft | Qt::AlignVCenter,
                    painter.fontMetrics().elidedText(facts, Qt::ElideRight, static_cast<int>(beside.width())));
@@ -165,8 +166,9 @@ double TokenPanel::drawScores(QPainter& painter, const QRectF& area, TokenPos to
   const auto head =
       static_cast<std::size_t>(selection.layer().value * record.geometry().kv_heads + selection.kvHead().value);
   if (frame.scores.size() < (head + 1) * role_count) {
-    drawHeading(painter, area, workbench_.recording() ? tr("scores: none were recorded")
-                                                      : tr("scores: this model has no score layers"));
+    drawHeading(
+        painter, area,
+        workbench_.recording() ? tr("scores: none were recorded") : tr("scores: this model has no score layers"));
     return area.top() + lineHeight + 4;
   }
   const float* const scores = frame.scores.data() + head * role_count;

@@ -289,7 +289,7 @@ void AttentionMapView::drawReadout(QPainter& painter) {
 QString AttentionMapView::describeCell(const MapCell& cell) const {
   const auto named = [this](std::int64_t position) {
     return QStringLiteral("“%1” · %2")
-        .arg(tokenLabel(sequence_.text(TokenPos(static_cast<std::int32_t>(position)))))
+        .arg(tokenLabel(sequence_.name(TokenPos(static_cast<std::int32_t>(position)))))
         .arg(position);
   };
   const QString pair = tr("query %1  →  key %2:  ").arg(named(cell.query), named(cell.key));

@@ -27,7 +27,7 @@ QFont smallFont(const QPainter& painter, bool bold = false) {
 }
 
 QString tickText(const MapTransform& transform, const SequenceModel& sequence, std::int64_t position) {
-  const QString label = tokenLabel(sequence.text(TokenPos(static_cast<std::int32_t>(position))), 7);
+  const QString label = tokenLabel(sequence.name(TokenPos(static_cast<std::int32_t>(position))), 7);
   return transform.scale() >= tokenPitch ? label : QString::number(position);
 }
 
@@ -84,7 +84,7 @@ void drawEdge(QPainter& painter, const MapTransform& transform, const SequenceMo
     if (isNear(mark, drawn, transform.scale())) continue;
     drawn.push_back(mark);
     if (mark < first || mark >= end) continue;
-    const QString token = tokenLabel(sequence.text(TokenPos(static_cast<std::int32_t>(mark))), 7);
+    const QString token = tokenLabel(sequence.name(TokenPos(static_cast<std::int32_t>(mark))), 7);
     drawTick(painter, transform, edge, mark,
              edge == Edge::left || transform.scale() >= tokenPitch ? token : QString::number(mark), theme.crosshair,
              true);
