@@ -2,7 +2,6 @@
 #include "app/cli/recorded_run.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "app/cli/terminal.h"
 #include "core/io/model_folder.h"
@@ -10,37 +9,6 @@
 #include "core/session/roles_file.h"
 
 namespace natscope {
-namespace {
-
-std::optional<Role> role_of_letter(std::string_view letter) {
-  if (letter == "G") return Role::global;
-  if (letter == "L") return Role::local;
-  if (letter == "S") return Role::sliding;
-  return std::nullopt;
-}
-
-/// The number that `text` begins with and `after` follows; both are taken away.
-std::optional<std::int32_t> take_number(std::string_view& text, char after) {
-  std::int32_t number = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem != std::errc{} || number < 0 || end == text.data() + text.size() || *end != after) return std::nullopt;
-  text.remove_prefix(static_cast<std::size_t>(end - text.data()) + 1);
-  return number;
-}
-
-}  // namespace
-
-Expected<ForcedRole> parse_forced_role(std::string_view text) {
-  std::string_view rest = text;
-  const auto layer = take_number(rest, '.');
-  const auto kv_head = layer ? take_number(rest, '.') : std::nullopt;
-  const auto position = kv_head ? take_number(rest, '=') : std::nullopt;
-  const auto role = position ? role_of_letter(rest) : std::nullopt;
-  if (!role) {
-    return fail(ErrorCode::usage, "--force takes LAYER.KV_HEAD.POSITION=G|L|S, not \"" + printable(text) + "\"");
-  }
-  return ForcedRole{LayerId(*layer), KvHeadId(*kv_head), TokenPos(*position), *role};
-}
 
 Expected<void> check_map(const MapId& map, const ModelConfig& config) {
   if (map.layer.value >= config.layers) {
@@ -79,12 +47,15 @@ Expected<RolePlan> RecordedRunOptions::plan(std::int64_t tokens) const {
   NATSCOPE_TRY(plan.policy, policy_.policy(tokens));
   plan.window = window_;
   for (const std::string& text : forced_) {
-    NATSCOPE_TRY(const auto forced, parse_forced_role(text));
-    if (forced.position.value >= tokens) {
-      return fail(ErrorCode::bad_position, "--force names position " + std::to_string(forced.position.value) +
+    const auto forced = parse_forced_role(text);
+    if (!forced) {
+      return fail(ErrorCode::usage, "--force takes LAYER.KV_HEAD.POSITION=G|L|S, not \"" + printable(text) + "\"");
+    }
+    if (forced->position.value >= tokens) {
+      return fail(ErrorCode::bad_position, "--force names position " + std::to_string(forced->position.value) +
                                                ", prompt and generation have " + std::to_string(tokens) + " tokens");
     }
-    plan.forced.push_back(forced);
+    plan.forced.push_back(*forced);
   }
   if (!roles_file_.empty()) {
     NATSCOPE_TRY(plan.roles, read_roles_file(roles_file_));
@@ -152,6 +123,7 @@ Expected<RecordedRun> RecordedRunOptions::run(std::int64_t trace_store_bytes, st
   done.provenance.policy = to_string(role_plan.policy);
   done.provenance.heads = engine.config().heads;
   done.provenance.head_dim = engine.config().head_dim;
+  done.provenance.by_hand = set_by_hand(role_plan);
   return done;
 }
 

@@ -63,7 +63,4 @@ class RecordedRunOptions {
 /// Whether the model has this layer and query head. Errors: bad_layer, bad_head.
 [[nodiscard]] Expected<void> check_map(const MapId& map, const ModelConfig& config);
 
-/// Reads `L.K.N=G|L|S`. Errors: usage.
-[[nodiscard]] Expected<ForcedRole> parse_forced_role(std::string_view text);
-
 }  // namespace natscope

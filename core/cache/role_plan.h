@@ -7,19 +7,12 @@
 #include <vector>
 
 #include "core/base/expected.h"
+#include "core/cache/forced_role.h"
 #include "core/cache/policy.h"
 #include "kernels/prescribed_role.h"
 #include "kernels/token_roles.h"
 
 namespace natscope {
-
-/// One role set by hand: `--force L.K.N=G|L|S`, or a click in the window.
-struct ForcedRole {
-  LayerId layer;
-  KvHeadId kv_head;
-  TokenPos position;
-  Role role = Role::global;
-};
 
 /// Roles from a file for a whole sequence: roles [layers, kv_heads, length], taken as they are (position 0 too).
 struct RoleArray {

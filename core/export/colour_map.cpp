@@ -53,18 +53,6 @@ Rgb role_colour(Role role) {
   return {0, 0, 0};
 }
 
-char role_letter(Role role) {
-  switch (role) {
-    case Role::global:
-      return 'G';
-    case Role::local:
-      return 'L';
-    case Role::sliding:
-      return 'S';
-  }
-  return '?';
-}
-
 const char* role_name(Role role) {
   switch (role) {
     case Role::global:

@@ -35,7 +35,6 @@ enum class ColourMap : std::uint8_t { viridis, magma, cividis };
 
 /// Okabe–Ito (Color Universal Design, 2008): global vermillion, local bluish green, sliding sky blue.
 [[nodiscard]] Rgb role_colour(Role role);
-[[nodiscard]] char role_letter(Role role);       ///< 'G', 'L', 'S'
 [[nodiscard]] const char* role_name(Role role);  ///< "global", "local", "sliding"
 
 }  // namespace natscope

@@ -20,7 +20,37 @@ Expected<MapId> parse_map(std::string_view text) {
   return fail(ErrorCode::bad_trace, "“" + printable(text, 40) + "” is no map; one is written LAYER.HEAD");
 }
 
+/// No command line holds more, and a window could not show more.
+constexpr std::size_t most_set_roles = 65536;
+
+Expected<SetByHand> parse_set_by_hand(const session::MetadataReader& in, const Metadata& metadata) {
+  SetByHand set;
+  NATSCOPE_TRY(set.window, in.optional_number<std::int64_t>("set_window", 0, std::numeric_limits<std::int64_t>::max()));
+  if (const auto digest = metadata.find("set_roles_sha256"); digest != metadata.end())
+    set.roles_sha256 = digest->second;
+  if (const auto text = metadata.find("set_roles"); text != metadata.end()) {
+    auto forced = parse_forced_roles(text->second, most_set_roles);
+    if (!forced) return in.malformed("set_roles", text->second);
+    set.forced = *std::move(forced);
+  }
+  return set;
+}
+
 }  // namespace
+
+SetByHand set_by_hand(const RolePlan& plan) {
+  return {plan.window, plan.roles ? roles_digest(*plan.roles) : std::string(), plan.forced};
+}
+
+std::string in_words(const SetByHand& set) {
+  std::string words;
+  const auto add = [&words](const std::string& part) { words += (words.empty() ? "" : ", ") + part; };
+  if (set.window) add("W " + std::to_string(*set.window) + " set by hand");
+  if (!set.roles_sha256.empty()) add("roles from a file");
+  if (set.forced.size() == 1) add("1 role set by hand");
+  if (set.forced.size() > 1) add(std::to_string(set.forced.size()) + " roles set by hand");
+  return words;
+}
 
 std::string maps_text(const std::vector<MapId>& maps) {
   std::string text;
@@ -57,6 +87,10 @@ Metadata trace_metadata(const Provenance& provenance) {
   if (!provenance.policy.empty()) metadata["policy"] = provenance.policy;
   if (provenance.heads) metadata["heads"] = std::to_string(*provenance.heads);
   if (provenance.head_dim) metadata["head_dim"] = std::to_string(*provenance.head_dim);
+  const SetByHand& set = provenance.by_hand;
+  if (set.window) metadata["set_window"] = std::to_string(*set.window);
+  if (!set.roles_sha256.empty()) metadata["set_roles_sha256"] = set.roles_sha256;
+  if (!set.forced.empty()) metadata["set_roles"] = forced_roles_text(set.forced);
   return metadata;
 }
 
@@ -78,6 +112,7 @@ Expected<Provenance> parse_trace_metadata(const Metadata& metadata) {
   if (const auto policy = metadata.find("policy"); policy != metadata.end()) provenance.policy = policy->second;
   NATSCOPE_TRY(provenance.heads, in.optional_number<std::int32_t>("heads", 1, 1 << 20));
   NATSCOPE_TRY(provenance.head_dim, in.optional_number<std::int32_t>("head_dim", 1, 1 << 20));
+  NATSCOPE_TRY(provenance.by_hand, parse_set_by_hand(in, metadata));
   return provenance;
 }
 
@@ -91,5 +126,7 @@ std::string prompt_digest(const std::vector<std::int32_t>& tokens) {
   }
   return sha256_hex(text);
 }
+
+std::string roles_digest(const RoleArray& roles) { return sha256_hex(std::as_bytes(std::span(roles.roles))); }
 
 }  // namespace natscope

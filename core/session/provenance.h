@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/expected.h"
+#include "core/cache/role_plan.h"
 #include "kernels/element_type.h"
 #include "kernels/ids.h"
 
@@ -26,6 +27,21 @@ struct MapId {
 [[nodiscard]] std::string maps_text(const std::vector<MapId>& maps);
 [[nodiscard]] Expected<std::vector<MapId>> parse_maps(std::string_view text);
 
+/// What a person set in place of what model and policy decide: a figure must not hide it.
+struct SetByHand {
+  std::optional<std::int64_t> window;  ///< --window
+  std::string roles_sha256;            ///< roles_digest() of the file's roles; empty without one
+  std::vector<ForcedRole> forced;      ///< of two for one place the later one holds
+
+  [[nodiscard]] bool empty() const { return !window && roles_sha256.empty() && forced.empty(); }
+  friend bool operator==(const SetByHand&, const SetByHand&) = default;
+};
+
+[[nodiscard]] SetByHand set_by_hand(const RolePlan& plan);
+
+/// "W 32 set by hand, roles from a file, 2 roles set by hand"; empty where nothing was set.
+[[nodiscard]] std::string in_words(const SetByHand& set);
+
 /// Where a file's numbers come from: a trace's metadata, and what every export carries.
 struct Provenance {
   std::vector<MapId> maps;             ///< maps that the file holds
@@ -38,6 +54,7 @@ struct Provenance {
   std::string policy;                    ///< as parse_policy takes it
   std::optional<std::int32_t> heads;     ///< query heads a layer
   std::optional<std::int32_t> head_dim;  ///< D: with dtype, what an entry costs
+  SetByHand by_hand;
 
   friend bool operator==(const Provenance&, const Provenance&) = default;
 };
@@ -45,7 +62,8 @@ struct Provenance {
 using Metadata = std::map<std::string, std::string, std::less<>>;
 
 /// The metadata of a trace: format, version, maps, window (empty without one), dtype, seed, model_sha256,
-/// prompt_sha256, natscope_version; and policy, heads, head_dim where they are known.
+/// prompt_sha256, natscope_version; policy, heads, head_dim where they are known; and where something was set by hand
+/// set_window, set_roles_sha256, set_roles (as --force takes them, with commas between).
 [[nodiscard]] Metadata trace_metadata(const Provenance& provenance);
 
 /// Errors: bad_trace (a key of the contract that is missing or malformed). Unknown keys are ignored.
@@ -54,5 +72,8 @@ using Metadata = std::map<std::string, std::string, std::less<>>;
 /// SHA-256 of the prompt: of the text's bytes as they were given, or, for tokens, of their numbers joined by commas.
 [[nodiscard]] std::string prompt_digest(std::string_view text);
 [[nodiscard]] std::string prompt_digest(const std::vector<std::int32_t>& tokens);
+
+/// SHA-256 of the bytes of `roles` U8 [layers, kv_heads, length], as a roles file holds them.
+[[nodiscard]] std::string roles_digest(const RoleArray& roles);
 
 }  // namespace natscope

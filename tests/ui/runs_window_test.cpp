@@ -277,13 +277,17 @@ class RunsWindowTest : public QObject {
     RoleChanges changes = bench().roleChanges();
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() == bench().client().promptTokens() + 6,
                              patience);
-    // A session that was opened is no exception.
+    // A session that was opened is no exception, and says itself that W was set.
     const QString path = tiny_.filePath(QStringLiteral("window-2.safetensors"));
     window_->saveSession(path);
     QTRY_VERIFY_WITH_TIMEOUT(QFileInfo::exists(path), patience);
+    bench().changeRoles({});
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().analysedChanges().isEmpty(), patience);
+    QSignalSpy shown(&bench(), &Workbench::sessionShown);
     window_->openPath(path);
-    QTRY_VERIFY_WITH_TIMEOUT(bench().roleChanges().isEmpty() && bench().canAnalyse() && bench().hasEngineSequence(),
-                             patience);
+    QTRY_COMPARE_WITH_TIMEOUT(shown.count(), 1, patience);
+    QVERIFY(bench().roleChanges() == changes);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().hasEngineSequence(), patience);
     QCOMPARE(bench().sequence().record().window().value_or(-1), 2);
     // What it was made with is what the fields say.
     QCOMPARE(window_->prompt().options().maxNewTokens, 6);

@@ -129,6 +129,7 @@ void EngineClient::Private::receiveStarted(const Envelope& envelope, const Start
     return;
   }
   lastAnalyse = std::move(request->second);
+  setByHand = set_by_hand(lastAnalyse.plan);
   becomeGeneration(envelope.generation, true);
   recordTimer.stop();
   record = SequenceRecord(started.geometry, started.has_scores, started.window);

@@ -102,6 +102,7 @@ class EngineClient::Private {
   bool isModelInEngine = false;            // the model that the engine has is `model`
   GenerateMessage lastGenerate;
   AnalyseMessage lastAnalyse;                             // of the sequence that is mirrored …
+  SetByHand setByHand;                                    // in lastAnalyse, or as a file says
   std::map<std::uint64_t, AnalyseMessage> askedAnalyses;  // … and those that have not begun, by generation
 
   std::optional<ModelDescription> model;

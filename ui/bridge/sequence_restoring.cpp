@@ -90,6 +90,7 @@ Provenance EngineClient::provenance() const {
   provenance.natscope_version = NATSCOPE_VERSION;
   provenance.policy = d_->policy;
   provenance.head_dim = d_->record.geometry().head_dim;
+  provenance.by_hand = d_->setByHand;
   const auto* tokens = std::get_if<std::vector<std::int32_t>>(&d_->lastAnalyse.prompt);
   provenance.prompt_sha256 =
       tokens != nullptr ? prompt_digest(*tokens) : prompt_digest(std::get<std::string>(d_->lastAnalyse.prompt));
@@ -136,6 +137,8 @@ void EngineClient::Private::mirror(const Session& session) {
   shownFrom = Origin{session.provenance, session.model_path, session.adapter_path};
   lastAnalyse = {};
   lastAnalyse.prompt = session.prompt;
+  setByHand = session.provenance.by_hand;
+  lastAnalyse.plan.forced = setByHand.forced;
   lastGenerate.sampling = session.sampling;
   lastGenerate.max_new_tokens = session.max_new_tokens;
   for (const auto& [token, text] : session.token_texts) tokenTexts.insert_or_assign(token, text);

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/cache/forced_role.h"
+
 namespace natscope::ui {
 namespace {
 
@@ -13,7 +15,7 @@ constexpr double hairline = 0.5;
 constexpr double tickLength = 3;
 constexpr double swatch = 8;
 
-QString defaultTitle(const FigureData& figure) {
+QString whatIsShown(const FigureData& figure) {
   switch (figure.kind) {
     case FigureKind::attention:
     case FigureKind::mask: {
@@ -29,6 +31,13 @@ QString defaultTitle(const FigureData& figure) {
       break;  // numbers only
   }
   return {};
+}
+
+/// What was set by hand stands where every reader sees it.
+QString defaultTitle(const FigureData& figure) {
+  const std::string set = in_words(figure.provenance.by_hand);
+  return set.empty() ? whatIsShown(figure)
+                     : QStringLiteral("%1 (%2)").arg(whatIsShown(figure), QString::fromStdString(set));
 }
 
 void drawAxes(QPainter& painter, const FigureInk& ink, const FigureLayout& layout) {

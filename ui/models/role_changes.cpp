@@ -4,19 +4,31 @@
 #include <QCoreApplication>
 #include <QFileInfo>
 #include <algorithm>
-
-#include "core/export/colour_map.h"
+#include <map>
+#include <tuple>
 
 namespace natscope::ui {
 namespace {
 
 QString tr(const char* text) { return QCoreApplication::translate("RoleChanges", text); }
 
+auto place(const ForcedRole& role) { return std::tuple(role.layer, role.kv_head, role.position); }
+
 bool isAt(const ForcedRole& role, LayerId layer, KvHeadId kvHead, TokenPos position) {
-  return role.layer == layer && role.kv_head == kvHead && role.position == position;
+  return place(role) == std::tuple(layer, kvHead, position);
 }
 
 }  // namespace
+
+RoleChanges RoleChanges::of(const SetByHand& set) {
+  RoleChanges changes;
+  changes.window = set.window;
+  changes.hadOtherRoles = !set.roles_sha256.empty();
+  std::map<std::tuple<LayerId, KvHeadId, TokenPos>, ForcedRole> last;
+  for (const ForcedRole& role : set.forced) last.insert_or_assign(place(role), role);
+  for (const auto& [at, role] : last) changes.forced.push_back(role);
+  return changes;
+}
 
 const ForcedRole* RoleChanges::find(LayerId layer, KvHeadId kvHead, TokenPos position) const {
   const auto found =
@@ -43,6 +55,7 @@ QString RoleChanges::inWords() const {
   QStringList parts;
   if (window) parts << tr("W %1").arg(*window);
   if (roles) parts << tr("roles of %1").arg(QFileInfo(rolesFile).fileName());
+  if (hadOtherRoles) parts << tr("roles of a file");
   if (forced.size() == 1) parts << tr("1 role set by hand");
   if (forced.size() > 1) parts << tr("%1 roles set by hand").arg(forced.size());
   return parts.join(QStringLiteral(" · "));
@@ -53,25 +66,18 @@ QStringList RoleChanges::commandWords() const {
   if (window) words << QStringLiteral("--window") << QString::number(*window);
   if (!rolesFile.isEmpty()) words << QStringLiteral("--roles") << rolesFile;
   for (const ForcedRole& role : forced) {
-    words << QStringLiteral("--force")
-          << QStringLiteral("%1.%2.%3=%4")
-                 .arg(role.layer.value)
-                 .arg(role.kv_head.value)
-                 .arg(role.position.value)
-                 .arg(QLatin1Char(role_letter(role.role)));
+    words << QStringLiteral("--force") << QString::fromStdString(to_string(role));
   }
   return words;
 }
 
 bool operator==(const RoleChanges& a, const RoleChanges& b) {
-  const auto isIn = [](const RoleChanges& all) {
-    return [&all](const ForcedRole& role) {
-      const ForcedRole* const other = all.find(role.layer, role.kv_head, role.position);
-      return other != nullptr && other->role == role.role;
-    };
+  const auto sorted = [](std::vector<ForcedRole> roles) {
+    std::ranges::sort(roles, {}, place);
+    return roles;
   };
-  return a.window == b.window && a.roles == b.roles && a.forced.size() == b.forced.size() &&
-         std::ranges::all_of(a.forced, isIn(b));
+  return a.window == b.window && a.roles == b.roles && a.hadOtherRoles == b.hadOtherRoles &&
+         a.forced.size() == b.forced.size() && sorted(a.forced) == sorted(b.forced);
 }
 
 }  // namespace natscope::ui

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/cache/role_plan.h"
+#include "core/session/provenance.h"
 
 namespace natscope::ui {
 
@@ -16,9 +17,13 @@ struct RoleChanges {
   std::optional<std::int64_t> window;      ///< W; 0 is legal
   QString rolesFile;                       ///< where `roles` were read from
   std::shared_ptr<const RoleArray> roles;  ///< null: none
+  bool hadOtherRoles = false;              ///< of a session or recording: it was made with a roles file, not at hand
   std::vector<ForcedRole> forced;          ///< a place at most once; they win over `roles`
 
-  [[nodiscard]] bool isEmpty() const { return !window && !roles && forced.empty(); }
+  /// What a session or recording says of itself.
+  [[nodiscard]] static RoleChanges of(const SetByHand& set);
+
+  [[nodiscard]] bool isEmpty() const { return !window && !roles && !hadOtherRoles && forced.empty(); }
   /// Null where the place was not set by hand.
   [[nodiscard]] const ForcedRole* find(LayerId layer, KvHeadId kvHead, TokenPos position) const;
   void force(const ForcedRole& role);

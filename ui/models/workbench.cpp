@@ -45,7 +45,8 @@ Workbench::Workbench(Settings& settings, QObject* parent)
       search_(sequence_, selection_),
       tiles_(client_, [this] { return recording(); }),
       weights_(client_, [this] { return recording(); }) {
-  sequence_.setSource([this]() -> const SequenceRecord& { return client_.record(); });
+  sequence_.setSource([this]() -> const SequenceRecord& { return client_.record(); },
+                      [this](std::int32_t token) { return client_.tokenText(token); });
   connect(&client_, &EngineClient::stateChanged, this, &Workbench::stateChanged);
   connect(&client_, &EngineClient::modelOpened, this, &Workbench::onModelOpened);
   connect(&client_, &EngineClient::sequenceStarted, this, [this] {
@@ -114,7 +115,7 @@ void Workbench::onModelOpened(const ModelDescription& model) {
   const auto path = QString::fromStdString(model.path);
   const bool isAsked = !askedPath_.isEmpty();
   askedPath_.clear();
-  if (isAsked && path != modelPath_) forgetRoleChanges();
+  if (isAsked && path != modelPath_) takeRoleChanges({});
   modelPath_ = path;
   if (isAsked && askedDevice_ != device_) {
     device_ = askedDevice_;
@@ -190,6 +191,12 @@ void Workbench::askForSequence(Next next) {
     return;
   }
   next_ = next;
+  if (changes_.hadOtherRoles) {
+    // What a session was made with cannot be had again: the file is not known by name.
+    RoleChanges without = changes_;
+    without.hadOtherRoles = false;
+    takeRoleChanges(without);
+  }
   asked_ = {options_.text, options_.policy, changes_};
   AnalyseMessage request;
   request.prompt = options_.text.toStdString();
@@ -200,16 +207,15 @@ void Workbench::askForSequence(Next next) {
 
 void Workbench::changeRoles(const RoleChanges& changes) {
   if (changes == changes_) return;
-  changes_ = changes;
-  Q_EMIT roleChangesChanged();
+  takeRoleChanges(changes);
   const bool hasWritten = !recording() && client_.record().size() > client_.promptTokens();
   pinsAgain_ = options_.text == analysed_.text ? selection_.pinned() : std::vector<TokenPos>{};
   if (canAnalyse() || isRunning()) askForSequence(hasWritten ? Next::generate : Next::nothing);
 }
 
-void Workbench::forgetRoleChanges() {
-  if (changes_.isEmpty()) return;
-  changes_ = {};
+void Workbench::takeRoleChanges(const RoleChanges& changes) {
+  if (changes == changes_) return;
+  changes_ = changes;
   Q_EMIT roleChangesChanged();
 }
 
@@ -267,8 +273,12 @@ void Workbench::onRestored() {
 void Workbench::showSession(const Session& session) {
   next_ = Next::nothing;
   isSessionShown_ = true;
-  forgetRoleChanges();
-  asked_ = {QString::fromStdString(session.prompt), QString::fromStdString(session.policy), {}};
+  const RoleChanges changes = RoleChanges::of(session.provenance.by_hand);
+  // Another model's layers and heads are others.
+  const auto& model = client_.model();
+  const bool isOfModel = !model || model->sha256.empty() || model->sha256 == session.provenance.model_sha256;
+  takeRoleChanges(isOfModel ? changes : RoleChanges{});
+  asked_ = {QString::fromStdString(session.prompt), QString::fromStdString(session.policy), changes};
   options_.text = asked_.text;
   options_.policy = asked_.policy;
   options_.sampling = session.sampling;
@@ -285,8 +295,9 @@ void Workbench::showRecording(const std::shared_ptr<const Recording>& recording)
   next_ = Next::nothing;
   isSessionShown_ = true;  // a model that is opened meanwhile does not take its place
   openRecording_ = recording;
-  forgetRoleChanges();
-  asked_ = {{}, QString::fromStdString(recording->session().policy), {}};
+  takeRoleChanges({});
+  const Session& session = recording->session();
+  asked_ = {{}, QString::fromStdString(session.policy), RoleChanges::of(session.provenance.by_hand)};
   Q_EMIT errorCleared();
   say(tr("A recording of %1").arg(tokensInWords(recording->session().record.size())));
   client_.showRecording(recording->session());
@@ -316,10 +327,7 @@ void Workbench::onFailed(const Error& error) {
   next_ = Next::nothing;
   pinsAgain_.clear();
   asked_ = analysed_;
-  if (changes_ != analysed_.changes) {
-    changes_ = analysed_.changes;
-    Q_EMIT roleChangesChanged();
-  }
+  takeRoleChanges(analysed_.changes);
   say(QString());
   Q_EMIT logLine(QString::fromStdString(format_error_line(error)));
   Q_EMIT errorRaised(error);

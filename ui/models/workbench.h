@@ -116,8 +116,8 @@ class Workbench : public QObject {
   void say(const QString& status);
   [[nodiscard]] bool needsNewSequence() const;
   void openOn(const QString& folder, const QString& device);
-  /// Another model's layers and heads are others, and a file says itself which roles there were.
-  void forgetRoleChanges();
+  /// They hold from now on; nothing is analysed for it.
+  void takeRoleChanges(const RoleChanges& changes);
 
   Settings& settings_;
   EngineClient client_;

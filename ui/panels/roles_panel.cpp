@@ -2,7 +2,6 @@
 #include "ui/panels/roles_panel.h"
 
 #include <QHBoxLayout>
-#include <QPushButton>
 #include <QVBoxLayout>
 #include <algorithm>
 
@@ -16,7 +15,8 @@ RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget*
       bar_(new QWidget(this)),
       shows_(new QComboBox(bar_)),
       changesBar_(new QWidget(this)),
-      changes_(new QLabel(changesBar_)) {
+      changes_(new QLabel(changesBar_)),
+      takeBack_(new QPushButton(changesBar_)) {
   setObjectName(QStringLiteral("panel"));
   setAttribute(Qt::WA_StyledBackground);
   shows_->addItems({tr("roles of this run"), tr("roles of the kept run"), tr("which cache holds what")});
@@ -30,11 +30,10 @@ RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget*
   changesLine->addWidget(changes_);
   changes_->setTextFormat(Qt::PlainText);
   changes_->setObjectName(QStringLiteral("roleChanges"));
-  auto* const takeBack = new QPushButton(changesBar_);
-  takeBack->setObjectName(QStringLiteral("takeRolesBack"));
-  takeBack->setText(tr("Take back"));
-  takeBack->setToolTip(tr("Window and roles as model and policy decide them again"));
-  changesLine->addWidget(takeBack);
+  takeBack_->setObjectName(QStringLiteral("takeRolesBack"));
+  takeBack_->setText(tr("Take back"));
+  takeBack_->setToolTip(tr("Window and roles as model and policy decide them again"));
+  changesLine->addWidget(takeBack_);
   changesLine->addStretch(1);
   auto* const layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
@@ -46,8 +45,9 @@ RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget*
   connect(shows_, &QComboBox::currentIndexChanged, this,
           [this](int index) { map_->setShows(static_cast<RoleMapShows>(index)); });
   connect(&comparison_, &RunComparison::changed, this, &RolesPanel::follow);
-  connect(takeBack, &QPushButton::clicked, this, [this] { workbench_.changeRoles({}); });
+  connect(takeBack_, &QPushButton::clicked, this, [this] { workbench_.changeRoles({}); });
   connect(&workbench_, &Workbench::roleChangesChanged, this, &RolesPanel::followChanges);
+  connect(&workbench_.client(), &EngineClient::sequenceStarted, this, &RolesPanel::followChanges);
   connect(map_, &RoleMapView::menuWanted, this, [this](LayerId layer, KvHeadId kvHead, TokenPos position, QPoint at) {
     Selection& selection = workbench_.selection();
     selection.setLayer(layer);
@@ -63,9 +63,12 @@ RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget*
 }
 
 void RolesPanel::followChanges() {
-  const RoleChanges& changes = workbench_.roleChanges();
+  // Of a recording nothing can be done again; it only says what it was made with.
+  const bool isRecorded = workbench_.recording() != nullptr;
+  const RoleChanges& changes = isRecorded ? workbench_.analysedChanges() : workbench_.roleChanges();
   changesBar_->setVisible(!changes.isEmpty());
-  changes_->setText(tr("Changed: %1").arg(changes.inWords()));
+  takeBack_->setVisible(!isRecorded);
+  changes_->setText((isRecorded ? tr("Made with: %1") : tr("Changed: %1")).arg(changes.inWords()));
   map_->setForced(changes.forced);
 }
 

@@ -4,6 +4,7 @@
 #include <QComboBox>
 #include <QLabel>
 #include <QMenu>
+#include <QPushButton>
 #include <QWidget>
 
 #include "ui/models/run_comparison.h"
@@ -40,6 +41,7 @@ class RolesPanel : public QWidget {
   QComboBox* shows_;
   QWidget* changesBar_;
   QLabel* changes_;
+  QPushButton* takeBack_;
 };
 
 }  // namespace natscope::ui

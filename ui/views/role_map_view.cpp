@@ -7,6 +7,7 @@
 #include <QWheelEvent>
 #include <cmath>
 
+#include "core/cache/forced_role.h"
 #include "ui/figure/axis_ticks.h"
 #include "ui/figure/token_label.h"
 #include "ui/theme/theme.h"
@@ -356,7 +357,7 @@ void RoleMapView::drawLegend(QPainter& painter) const {
   if (!token || shows() == RoleMapShows::kept) return;
   const QString share = QString::number(100 * sequence_.heldShare(*token), 'f', 0) + QLatin1Char('%');
   QString words =
-      tr("“%1” · %2: held by %3 of heads").arg(tokenLabel(sequence_.text(*token))).arg(token->value).arg(share);
+      tr("“%1” · %2: held by %3 of heads").arg(tokenLabel(sequence_.name(*token))).arg(token->value).arg(share);
   x += 10;
   // Which token it is the other views say, too.
   if (painter.fontMetrics().horizontalAdvance(words) > width() - x - 6) words = tr("held by %1").arg(share);

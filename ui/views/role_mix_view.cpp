@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/cache/forced_role.h"
 #include "ui/theme/theme.h"
 #include "ui/views/role_swatches.h"
 

@@ -4,6 +4,8 @@
 #include <QFontMetricsF>
 #include <QObject>
 
+#include "core/cache/forced_role.h"
+
 namespace natscope::ui {
 namespace {
 

@@ -60,7 +60,6 @@ TEST_CASE("a place becomes a colour, outside and NaN too") {
 TEST_CASE("names") {
   for (const ColourMap map : maps) CHECK(colour_map(name(map)) == map);
   CHECK_FALSE(colour_map("jet"));
-  CHECK(role_letter(Role::sliding) == 'S');
 }
 
 }  // namespace

@@ -23,6 +23,45 @@ TEST_CASE("metadata and back") {
   CHECK(*bare == provenance);
 }
 
+TEST_CASE("what was set by hand is told, and comes back") {
+  Provenance provenance = test::run_provenance();
+  for (const char* key : {"set_window", "set_roles", "set_roles_sha256"}) {
+    CAPTURE(key);
+    CHECK_FALSE(trace_metadata(provenance).contains(key));
+  }
+  CHECK(in_words(provenance.by_hand).empty());
+
+  RolePlan plan;
+  plan.window = 0;
+  plan.forced = {{LayerId(0), KvHeadId(1), TokenPos(41), Role::global},
+                 {LayerId(2), KvHeadId(0), TokenPos(7), Role::local}};
+  plan.roles = RoleArray{1, 1, 3, {Role::global, Role::local, Role::sliding}};
+  provenance.by_hand = set_by_hand(plan);
+  Metadata metadata = trace_metadata(provenance);
+  CHECK(metadata["set_window"] == "0");
+  CHECK(metadata["set_roles"] == "0.1.41=G,2.0.7=L");
+  // printf '\000\001\002' | sha256sum
+  CHECK(metadata["set_roles_sha256"] == "ae4b3280e56e2faf83f414a6e3dabe9d5fbe18976544c05fed121accb85b53fc");
+  CHECK(in_words(provenance.by_hand) == "W 0 set by hand, roles from a file, 2 roles set by hand");
+  const auto back = parse_trace_metadata(metadata);
+  REQUIRE(back);
+  CHECK(*back == provenance);
+
+  for (const char* bad : {"0.1.41", "0.1.41=X", "0.1.41=G,", ",", "0.-1.4=G", "x", "0.1.41=G;2.0.7=L"}) {
+    CAPTURE(bad);
+    metadata["set_roles"] = bad;
+    CHECK_FALSE(parse_trace_metadata(metadata));
+  }
+  std::string many = "0.0.0=G";
+  for (int i = 0; i < 65536; ++i) many += ",0.0.0=G";
+  metadata["set_roles"] = many;
+  CHECK_FALSE(parse_trace_metadata(metadata));
+  metadata["set_roles"] = "";
+  CHECK(parse_trace_metadata(metadata)->by_hand.forced.empty());
+  metadata["set_window"] = "-1";
+  CHECK_FALSE(parse_trace_metadata(metadata));
+}
+
 TEST_CASE("a prompt's digest is that of its bytes") {
   // sha256("abc"), FIPS 180-2 appendix B.1
   CHECK(prompt_digest("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
