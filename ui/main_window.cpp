@@ -3,6 +3,7 @@
 
 #include <QApplication>
 #include <QCloseEvent>
+#include <QDir>
 #include <QDockWidget>
 #include <QDragEnterEvent>
 #include <QFile>
@@ -13,6 +14,7 @@
 #include <QSplitter>
 #include <QStatusBar>
 #include <QTableView>
+#include <QTimer>
 #include <QUrl>
 #include <QVBoxLayout>
 
@@ -34,6 +36,9 @@ namespace {
 /// Bump it when docks are added: an older arrangement is then not restored over them.
 constexpr int arrangementVersion = 3;
 constexpr qint64 largestSample = 1 << 20;
+constexpr int noticeMs = 5000;
+/// Roles of a run that is kept when the window closes: some 100 MB with its scores.
+constexpr std::int64_t mostRolesKept = std::int64_t{4} << 20U;
 
 }  // namespace
 
@@ -177,8 +182,7 @@ void MainWindow::connectAll() {
   // Which weights are open is known some time after the model: then a recording that was made with them gets its text.
   connect(&workbench_.client(), &EngineClient::modelIdentified, this, [this](const QString& sha256) {
     const auto recording = workbench_.recording();
-    if (recording && !recording->hasTexts() &&
-        recording->trace().provenance().model_sha256 == sha256.toStdString())
+    if (recording && !recording->hasTexts() && recording->trace().provenance().model_sha256 == sha256.toStdString())
       openPath(QString::fromStdString(recording->path().string()));
   });
   connect(&sessions_, &SessionFiles::opened, this, [this](const QString& path, const Session& session) {
@@ -187,10 +191,7 @@ void MainWindow::connectAll() {
     session_ = {path, session.record.size()};
   });
   connect(&desk_, &JobDesk::failed, errors_, &ErrorBar::showError);
-  connect(&desk_, &JobDesk::said, this, [this](const QString& text) {
-    statusBar()->showMessage(text, 10'000);
-    log_->addLine(text);
-  });
+  connect(&desk_, &JobDesk::said, this, &MainWindow::notice);
   connect(&desk_, &JobDesk::checkpointReady, this, [this](const QString& model, bool isBeside) {
     if (isBeside) {
       openBeside(model);
@@ -216,9 +217,15 @@ void MainWindow::raiseDock(const QString& name) {
   if (dock->height() < roomForRows && !dock->isFloating()) resizeDocks({dock}, {roomForRows}, Qt::Vertical);
 }
 
+void MainWindow::notice(const QString& text) {
+  noticeEnd_ = QDeadlineTimer(noticeMs);
+  statusBar()->showMessage(text);
+  log_->addLine(text);
+  QTimer::singleShot(noticeMs, this, &MainWindow::refresh);
+}
+
 void MainWindow::sayWritten(const QString& path) {
-  statusBar()->showMessage(tr("Wrote %1").arg(path), 10'000);
-  log_->addLine(tr("Wrote %1").arg(path));
+  notice(tr("Wrote %1").arg(path));
   settings_.setExportFolder(QFileInfo(path).path());
 }
 
@@ -230,6 +237,7 @@ void MainWindow::refresh() {
   keep_->setEnabled(comparison_.canKeep());
   drop_->setEnabled(comparison_.kept() != nullptr);
   save_->setEnabled(!workbench_.sequence().isEmpty() && !workbench_.recording());
+  if (!noticeEnd_.hasExpired()) return;
   if (statusBar()->currentMessage() != workbench_.statusText()) statusBar()->showMessage(workbench_.statusText());
 }
 
@@ -252,8 +260,7 @@ void MainWindow::openBeside(const QString& folder) {
   // A process of its own: two windows have two engines, and neither can take the other with it.
   const bool isStarted =
       QProcess::startDetached(QCoreApplication::applicationFilePath(), {QStringLiteral("--model"), folder});
-  statusBar()->showMessage(isStarted ? tr("Another window opens %1").arg(folder) : tr("No other window can be started"),
-                           10'000);
+  notice(isStarted ? tr("Another window opens %1").arg(folder) : tr("No other window can be started"));
 }
 
 void MainWindow::openPath(const QString& path) {
@@ -286,7 +293,26 @@ void MainWindow::openRoles(const QString& path) {
       });
 }
 
-void MainWindow::saveSession(const QString& path) { sessions_.write(path, workbench_.client().session()); }
+void MainWindow::saveSession(const QString& path) {
+  sessions_.write(path, workbench_.client().session());
+  if (workbench_.isRunning())
+    notice(tr("The run goes on: %1 has its first %2 tokens").arg(path).arg(workbench_.sequence().size()));
+}
+
+void MainWindow::keepLastRun() {
+  const SequenceRecord& record = workbench_.sequence().record();
+  const std::int64_t heads = std::int64_t{record.geometry().layers} * record.geometry().kv_heads;
+  const bool isInFile = workbench_.recording() || !shownSession().isEmpty();
+  if (record.size() == 0 || isInFile || record.size() * heads > mostRolesKept) return;
+  // The program ends when this is written: QCoreApplication waits for its threads.
+  elsewhere(
+      this,
+      [path = settings_.lastRunPath(), session = workbench_.client().session()]() -> Expected<void> {
+        QDir().mkpath(QFileInfo(path).path());
+        return write_session(path.toStdString(), session);
+      },
+      [](const Expected<void>&) {});
+}
 
 void MainWindow::beginSearch() {
   QDockWidget* const dock = docks_.value(QStringLiteral("text"));
@@ -344,6 +370,7 @@ void MainWindow::closeEvent(QCloseEvent* event) {
   for (const QSplitter* const splitter : findChildren<QSplitter*>()) {
     if (!splitter->objectName().isEmpty()) settings_.setSplitter(splitter->objectName(), splitter->saveState());
   }
+  keepLastRun();
   workbench_.client().shutdown();
   event->accept();
 }

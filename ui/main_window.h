@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QDeadlineTimer>
 #include <QMainWindow>
 
 #include "ui/models/figure_export.h"
@@ -89,6 +90,10 @@ class MainWindow : public QMainWindow {
   /// Shows a dock of the lower edge, with room for its rows or curves.
   void raiseDock(const QString& name);
   void sayWritten(const QString& path);
+  /// Says something that happened, for some seconds, over what the workbench says.
+  void notice(const QString& text);
+  /// Leaves what is shown for the next window, unless a file has it.
+  void keepLastRun();
   void refresh();
   void paintIcons();
   void fillModelMenu();
@@ -118,6 +123,7 @@ class MainWindow : public QMainWindow {
   QString engineProgram_;  // as it says hello
   SessionFiles sessions_;
   ReadSession session_;
+  QDeadlineTimer noticeEnd_;
   JobDesk desk_;
   AttentionPanel* attention_ = nullptr;
   PromptPanel* prompt_ = nullptr;
@@ -139,6 +145,7 @@ class MainWindow : public QMainWindow {
   QAction* step_ = nullptr;
   QAction* stop_ = nullptr;
   QAction* save_ = nullptr;
+  QAction* openLast_ = nullptr;
   QAction* keep_ = nullptr;
   QAction* drop_ = nullptr;
 };

@@ -2,6 +2,7 @@
 // The window's menus and keys, and the dialogs that ask for what a menu opens.
 #include <QDockWidget>
 #include <QFileDialog>
+#include <QFileInfo>
 #include <QInputDialog>
 #include <QMenu>
 #include <QMenuBar>
@@ -57,6 +58,10 @@ void MainWindow::makeMenus() {
   file->addAction(addKey(tr("Open &text file …"), Qt::CTRL | Qt::ALT | Qt::Key_O, [this] { chooseText(); }));
   file->addAction(
       addKey(tr("Open &session or trace …"), Qt::CTRL | Qt::SHIFT | Qt::Key_O, [this] { chooseSession(); }));
+  openLast_ = file->addAction(tr("Open the &last run"), this, [this] { openPath(settings_.lastRunPath()); });
+  openLast_->setToolTip(tr("What the window showed when it was closed: text, roles, counts and settings"));
+  connect(file, &QMenu::aboutToShow, this,
+          [this] { openLast_->setEnabled(QFileInfo::exists(settings_.lastRunPath())); });
   save_ = addKey(tr("Sa&ve session …"), Qt::CTRL | Qt::Key_S, [this] { chooseSessionToWrite(); });
   file->addAction(save_);
   file->addAction(tr("Engine &command …"), this, &MainWindow::chooseEngine);
@@ -162,6 +167,8 @@ void MainWindow::chooseWindow() {
   input->setLabelText(tr("A Sliding token is visible to this many queries after its own."));
   input->setIntRange(0, std::numeric_limits<int>::max());
   input->setIntValue(static_cast<int>(workbench_.sequence().record().window().value_or(0)));
+  if (!workbench_.sequence().hasRoles())
+    input->setLabelText(tr("H2O has no window: W will hold once another policy is chosen."));
   connect(input, &QInputDialog::intValueSelected, this, [this](int window) {
     RoleChanges changes = workbench_.roleChanges();
     changes.window = window;

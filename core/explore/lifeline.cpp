@@ -54,13 +54,13 @@ Expected<Lifeline> lifeline_of(const SequenceRecord& record, LayerId layer, KvHe
   return line;
 }
 
-std::string describe(const Lifeline& lifeline) {
-  const std::string role = role_name(lifeline.role);
+std::string describe(const Lifeline& lifeline, bool has_role) {
+  const std::string role = has_role ? std::string(role_name(lifeline.role)) + ", " : std::string();
   const std::string dropped =
-      lifeline.dropped_after ? role + ", dropped after " + std::to_string(lifeline.dropped_after->value) : role;
+      role + "dropped" + (lifeline.dropped_after ? " after " + std::to_string(lifeline.dropped_after->value) : "");
   switch (lifeline.fate) {
     case EntryFate::held:
-      return role + ", still held";
+      return role + "still held";
     case EntryFate::ended_by_global:
       return dropped + ", which became global and ended it";
     case EntryFate::left_window:
@@ -68,7 +68,7 @@ std::string describe(const Lifeline& lifeline) {
     case EntryFate::evicted_by_policy:
       return dropped + ", evicted by the policy";
   }
-  return role;
+  return dropped;
 }
 
 double held_share(const SequenceRecord& record, TokenPos position) {

@@ -30,8 +30,9 @@ struct Lifeline {
 [[nodiscard]] Expected<Lifeline> lifeline_of(const SequenceRecord& record, LayerId layer, KvHeadId kv_head,
                                              TokenPos position);
 
-/// One sentence for a person: "local, dropped after 58, which became global and ended it".
-[[nodiscard]] std::string describe(const Lifeline& lifeline);
+/// One sentence for a person: "local, dropped after 58, which became global and ended it". Without the role where a
+/// policy has none (H2O): "dropped after 58, evicted by the policy".
+[[nodiscard]] std::string describe(const Lifeline& lifeline, bool has_role = true);
 
 /// Share of all (layer, KV head) pairs that still hold the token after the last one of the record, 0 … 1.
 [[nodiscard]] double held_share(const SequenceRecord& record, TokenPos position);

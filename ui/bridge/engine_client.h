@@ -70,6 +70,12 @@ class EngineClient : public QObject {
   /// Whether what is mirrored was made by the model that is open; not so for a file's sequence that no engine has, and
   /// after another model was opened until it has analysed something.
   [[nodiscard]] bool isOfOpenModel() const;
+  /// Whether what is mirrored is known to be another model's than the open one: its maps cannot be drawn, and nothing
+  /// can go on with it, until that model is opened.
+  [[nodiscard]] bool isOfAnotherModel() const;
+  /// The folders of the model, and of the adapter, that what is mirrored was made with, as they were then.
+  [[nodiscard]] std::string shownModel() const;
+  [[nodiscard]] std::string shownAdapter() const;
   /// Whether what is mirrored is a recorded run (showRecording).
   [[nodiscard]] bool isRecording() const;
   [[nodiscard]] std::int64_t promptTokens() const;

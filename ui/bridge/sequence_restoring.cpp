@@ -110,6 +110,14 @@ EngineClient::Private::Origin EngineClient::Private::origin() const {
   return {q->provenance(), model ? model->path : std::string(), model ? model->adapter : std::string()};
 }
 
+bool EngineClient::isOfAnotherModel() const {
+  return !d_->isRecorded && d_->record.size() > 0 && d_->shownFrom && d_->model && !d_->model->sha256.empty() &&
+         d_->shownFrom->provenance.model_sha256 != d_->model->sha256;
+}
+
+std::string EngineClient::shownModel() const { return d_->origin().modelPath; }
+std::string EngineClient::shownAdapter() const { return d_->origin().adapterPath; }
+
 Session EngineClient::session() const {
   Session session;
   session.record = d_->record;

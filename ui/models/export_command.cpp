@@ -68,9 +68,9 @@ ExportOrigin exportOrigin(Workbench& workbench, const QString& session) {
   origin.policy = QString::fromStdString(client.policy());
   origin.roleOptions = workbench.analysedChanges().commandWords();
   origin.seed = client.provenance().seed;
+  origin.model = QString::fromStdString(client.shownModel());
+  origin.adapter = QString::fromStdString(client.shownAdapter());
   if (const auto& model = client.model()) {
-    origin.model = QString::fromStdString(model->path);
-    origin.adapter = QString::fromStdString(model->adapter);
     origin.device = QString::fromStdString(model->device);
     origin.dtype = QLatin1String(dtype_name(model->dtype));
   }

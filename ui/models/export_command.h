@@ -27,8 +27,7 @@ struct ExportOrigin {
 [[nodiscard]] ExportOrigin exportOrigin(Workbench& workbench, const QString& session = {});
 
 /// The command that writes the same to the same file, for a shell: `natscope-cli export …`. Options with their default
-/// values are left out. One thing differs where tokens label a figure's axes: the command line, which has the
-/// tokenizer, names what has no text (“<s>”).
+/// values are left out.
 [[nodiscard]] QString exportCommand(const ExportRequest& request, const ExportOrigin& origin, std::int64_t tokens);
 
 /// One word for a POSIX shell, in quotes where it needs them.

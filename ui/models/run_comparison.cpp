@@ -3,6 +3,9 @@
 
 #include <QLocale>
 #include <algorithm>
+#include <cmath>
+
+#include "ui/models/model_label.h"
 
 namespace natscope::ui {
 namespace {
@@ -13,6 +16,12 @@ QString percent(double share) { return QString::number(100 * share, 'f', 1); }
 
 QString withSign(double difference, const QString& size) {
   return (difference < 0 ? QStringLiteral("−") : QStringLiteral("+")) + size;
+}
+
+/// Percentage points between two shares as they are shown: the difference that a reader finds, too.
+QString pointsBetween(double share, double other) {
+  const double tenths = std::round(1000 * share) - std::round(1000 * other);
+  return withSign(tenths, QString::number(std::abs(tenths) / 10, 'f', 1));
 }
 
 QString nameOf(const SequenceRecord& record, const std::string& policy) {
@@ -27,8 +36,14 @@ RunComparison::RunComparison(Workbench& workbench, QObject* parent) : QObject(pa
 
 QString RunComparison::presentName() const {
   const QString name = nameOf(workbench_.sequence().record(), workbench_.client().policy());
-  const RoleChanges& changes = workbench_.analysedChanges();
-  return changes.forced.empty() && !changes.roles ? name : tr("%1, roles set by hand").arg(name);
+  const std::string set = in_words(workbench_.client().provenance().by_hand);
+  return set.empty() ? name : QStringLiteral("%1 (%2)").arg(name, QString::fromStdString(set));
+}
+
+QString RunComparison::presentModel() const {
+  if (const auto recording = workbench_.recording())
+    return QString::fromStdString(recording->path().filename().string());
+  return modelLabel(QString::fromStdString(workbench_.client().shownModel()));
 }
 
 void RunComparison::keep() {
@@ -37,6 +52,8 @@ void RunComparison::keep() {
   run->record = workbench_.sequence().record();
   run->promptTokens = std::min(workbench_.client().promptTokens(), run->record.size());
   run->name = presentName();
+  run->model = presentModel();
+  run->hasRoles = workbench_.sequence().hasRoles();
   kept_ = std::move(run);
   Q_EMIT changed();
 }
@@ -51,19 +68,21 @@ QString RunComparison::inWords() const {
   if (!kept_) return {};
   const SequenceRecord& now = workbench_.sequence().record();
   const std::int64_t tokens = std::min(now.size(), kept_->record.size());
+  const bool isOneModel = presentModel() == kept_->model;
+  const auto named = [&](const QString& model, const QString& name) {
+    return (isOneModel ? name : QStringLiteral("%1: %2").arg(model, name)).toHtmlEscaped();
+  };
   const QString names = tr("<b>%1</b> against <b>%2</b> (kept)")
-                            .arg(presentName().toHtmlEscaped(), kept_->name.toHtmlEscaped());
+                            .arg(named(presentModel(), presentName()), named(kept_->model, kept_->name));
   if (tokens == 0) return names;
   const RunFigures here = run_figures(now, tokens);
   const RunFigures there = run_figures(kept_->record, tokens);
   const std::int64_t more = here.entries - there.entries;
-  QString words = names + tr(", after token %1: entries %2 / %3 (<b>%4</b>), KV %5 / %6 % (<b>%7</b>)")
+  QString words = names + tr(", after token %1: entries %2 / %3 (<b>%4</b>), KV %5 / %6 % (<b>%7 pp</b>)")
                               .arg(tokens - 1)
                               .arg(count(here.entries), count(there.entries),
-                                   withSign(static_cast<double>(more), count(std::abs(more))),
-                                   percent(here.fraction), percent(there.fraction),
-                                   withSign(here.fraction - there.fraction,
-                                            percent(std::abs(here.fraction - there.fraction))));
+                                   withSign(static_cast<double>(more), count(std::abs(more))), percent(here.fraction),
+                                   percent(there.fraction), pointsBetween(here.fraction, there.fraction));
   const std::int64_t prompt = std::min(workbench_.client().promptTokens(), now.size());
   if (prompt != kept_->promptTokens || !have_same_beginning(now, kept_->record, prompt))
     return words + tr("; other prompts, so no perplexity side by side");

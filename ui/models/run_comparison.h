@@ -14,7 +14,9 @@ namespace natscope::ui {
 struct KeptRun {
   SequenceRecord record;
   std::int64_t promptTokens = 0;
-  QString name;  ///< its policy in words, with W where there is one
+  QString name;          ///< its policy in words, with W where there is one, and what was set by hand
+  QString model;         ///< what its model is called
+  bool hasRoles = true;  ///< not so under H2O
 };
 
 /// The present run beside one that was kept. Keeping costs a copy of the record; another one kept replaces it.
@@ -28,6 +30,8 @@ class RunComparison : public QObject {
   [[nodiscard]] bool canKeep() const { return !workbench_.sequence().isEmpty(); }
   /// What the present run is called.
   [[nodiscard]] QString presentName() const;
+  /// What its model, or the file of a recording, is called.
+  [[nodiscard]] QString presentModel() const;
   /// Both runs' numbers in one line of rich text: after the last token that both have, and over the prompt. Empty
   /// without a kept run.
   [[nodiscard]] QString inWords() const;

@@ -38,6 +38,13 @@ QString inUnit(std::int64_t bytes, double unit) {
 
 QString percent(double share) { return QString::number(100 * share, 'f', 1) + QStringLiteral(" %"); }
 
+/// Whether a model's own roles are learned ones. A trace need not hold the scores; W then says it, unless a person set
+/// it.
+bool hasLearnedRoles(const EngineClient& client) {
+  const SequenceRecord& record = client.record();
+  return record.has_scores() || (record.window() && !client.provenance().by_hand.window);
+}
+
 }  // namespace
 
 QString policyWords(const Policy& policy, bool hasScores) {
@@ -64,16 +71,19 @@ QList<RunFact> runFacts(const EngineClient& client) {
   QList<RunFact> facts;
   if (record.size() == 0) return facts;
   const auto policy = parse_policy(client.policy());
+  const bool hasLearned = hasLearnedRoles(client);
   const QString written = QString::fromStdString(client.policy());
-  facts.append({tr("policy"), policy ? policyWords(*policy, record.has_scores()) : written,
+  facts.append({tr("policy"), policy ? policyWords(*policy, hasLearned) : written,
                 tr("What decided how long the tokens that are shown stay in the cache: %1").arg(written)});
-  if (const auto window = record.window()) {
+  // H2O drops by what was attended to: no W is in force.
+  const bool isH2o = policy && policy->kind == Policy::Kind::h2o;
+  if (const auto window = record.window(); window && !isH2o) {
     facts.append({QStringLiteral("W"), QString::number(*window),
                   tr("Window: a Sliding token is visible to this many queries after its own")});
   }
   const auto& model = client.model();
   if (!model || !client.isOfOpenModel()) return facts;
-  const bool isLearned = policy && policy->kind == Policy::Kind::model && record.has_scores();
+  const bool isLearned = policy && policy->kind == Policy::Kind::model && hasLearned;
   if (isLearned && model->global_bias && *model->global_bias != 0) {
     facts.append({tr("bias b"), shortest(*model->global_bias),
                   tr("Added to the score of Global at inference: above 0, more tokens are kept for ever")});

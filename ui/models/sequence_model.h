@@ -22,7 +22,12 @@ class SequenceModel : public QObject {
   /// Where the record is, and how tokens are called. The reference that `source` returns is used at once and not kept.
   void setSource(std::function<const SequenceRecord&()> source, std::function<QString(std::int32_t token)> nameOf = {});
 
+  /// Where it is known whether roles decide what stays; true until it is set.
+  void setHasRoles(std::function<bool()> hasRoles) { hasRoles_ = std::move(hasRoles); }
+
   [[nodiscard]] const SequenceRecord& record() const;
+  /// Not so under H2O: it has no roles, though its record calls every token global.
+  [[nodiscard]] bool hasRoles() const { return !hasRoles_ || hasRoles_(); }
   [[nodiscard]] qint64 size() const { return record().size(); }
   [[nodiscard]] bool isEmpty() const { return size() == 0; }
   /// The token's text as it stands in the sequence; empty beyond its end.
@@ -51,6 +56,7 @@ class SequenceModel : public QObject {
 
   std::function<const SequenceRecord&()> source_;
   std::function<QString(std::int32_t token)> nameOf_;
+  std::function<bool()> hasRoles_;
   std::vector<QString> texts_;
 };
 

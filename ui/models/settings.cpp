@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/settings.h"
 
+#include <QStandardPaths>
+
 namespace natscope::ui {
 namespace {
 
@@ -19,7 +21,12 @@ QString splitterKey(const QString& name) { return QStringLiteral("splitter/") + 
 
 Settings::Settings(const QString& file)
     : store_(file.isEmpty() ? std::make_unique<QSettings>(QStringLiteral("NAtScope"), QStringLiteral("natscope"))
-                            : std::make_unique<QSettings>(file, QSettings::IniFormat)) {}
+                            : std::make_unique<QSettings>(file, QSettings::IniFormat)),
+      lastRunPath_(file.isEmpty() ? QStandardPaths::writableLocation(QStandardPaths::GenericDataLocation) +
+                                        QStringLiteral("/natscope/last-run.safetensors")
+                                  : file + QStringLiteral(".last-run.safetensors")) {}
+
+QString Settings::lastRunPath() const { return lastRunPath_; }
 
 Theme Settings::theme() const {
   return store_->value(themeKey()).toString() == QLatin1String("dark") ? Theme::dark : Theme::light;

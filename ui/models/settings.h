@@ -34,6 +34,9 @@ class Settings {
   [[nodiscard]] QString exportFolder() const;
   void setExportFolder(const QString& folder);
 
+  /// Where a closed window leaves what it showed, a session file; nobody says that there is one.
+  [[nodiscard]] QString lastRunPath() const;
+
   [[nodiscard]] QByteArray windowGeometry() const;
   [[nodiscard]] QByteArray windowState() const;
   void setWindow(const QByteArray& geometry, const QByteArray& state);
@@ -44,6 +47,7 @@ class Settings {
 
  private:
   std::unique_ptr<QSettings> store_;
+  QString lastRunPath_;
 };
 
 }  // namespace natscope::ui

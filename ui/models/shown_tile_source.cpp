@@ -13,7 +13,7 @@ constexpr std::size_t keptTiles = 160;
 }  // namespace
 
 ShownTileSource::ShownTileSource(EngineClient& client, ShownRecording recording, QObject* parent)
-    : TileSource(parent), engine_(client), recording_(std::move(recording)) {
+    : TileSource(parent), client_(client), engine_(client), recording_(std::move(recording)) {
   connect(&engine_, &TileSource::arrived, this, &TileSource::arrived);
   connect(&engine_, &TileSource::reset, this, [this] {
     ++generation_;
@@ -39,7 +39,9 @@ std::shared_ptr<const AttentionTile> ShownTileSource::cached(const TileKey& key)
 
 QString ShownTileSource::whyNoMap(LayerId layer, HeadId head) const {
   const auto recording = recording_();
-  return recording ? recording->whyNoMap({layer, head}) : QString();
+  if (recording) return recording->whyNoMap({layer, head});
+  return client_.isOfAnotherModel() ? tr("Another model made this run. Its maps can be drawn when that model is open.")
+                                    : QString();
 }
 
 void ShownTileSource::compute(const std::shared_ptr<const Recording>& recording, const TileKey& key) {

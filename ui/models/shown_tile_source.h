@@ -34,6 +34,7 @@ class ShownTileSource : public TileSource {
  private:
   void compute(const std::shared_ptr<const Recording>& recording, const TileKey& key);
 
+  EngineClient& client_;
   EngineTileSource engine_;
   ShownRecording recording_;
   std::map<TileKey, std::shared_ptr<const AttentionTile>> recorded_;

@@ -17,6 +17,11 @@ Device deviceOf(const QString& name) {
   return Device::automatic;
 }
 
+/// Whether a policy says itself how long tokens stay: then W is no longer the one set for the policy before.
+bool hasOwnWindow(const Policy& policy) {
+  return policy.kind != Policy::Kind::model && policy.kind != Policy::Kind::full;
+}
+
 QString tokensInWords(std::int64_t count) {
   return count == 1 ? Workbench::tr("1 token") : Workbench::tr("%1 tokens").arg(count);
 }
@@ -47,6 +52,7 @@ Workbench::Workbench(Settings& settings, QObject* parent)
       weights_(client_, [this] { return recording(); }) {
   sequence_.setSource([this]() -> const SequenceRecord& { return client_.record(); },
                       [this](std::int32_t token) { return client_.tokenText(token); });
+  sequence_.setHasRoles([this] { return !client_.policy().starts_with("h2o"); });
   connect(&client_, &EngineClient::stateChanged, this, &Workbench::stateChanged);
   connect(&client_, &EngineClient::modelOpened, this, &Workbench::onModelOpened);
   connect(&client_, &EngineClient::sequenceStarted, this, [this] {
@@ -63,6 +69,7 @@ Workbench::Workbench(Settings& settings, QObject* parent)
   });
   connect(&client_, &EngineClient::analysed, this, &Workbench::onAnalysed);
   connect(&client_, &EngineClient::sequenceRestored, this, &Workbench::onRestored);
+  connect(&client_, &EngineClient::modelIdentified, this, &Workbench::stateChanged);
   connect(&client_, &EngineClient::finished, this, [this](const FinishedMessage& result) {
     say(tr("%1 generated: %2").arg(tokensInWords(result.generated), endWords(result.reason)));
   });
@@ -86,6 +93,11 @@ void Workbench::begin(const QStringList& engineCommand, const QString& model, co
 }
 
 void Workbench::openModel(const QString& folder) { openOn(folder, device_); }
+
+void Workbench::openModelOfShown() {
+  isSessionShown_ = true;  // it is kept: the engine is given it once the weights are known to be its own
+  openModel(QString::fromStdString(client_.shownModel()));
+}
 
 void Workbench::openOn(const QString& folder, const QString& device) {
   if (folder.isEmpty()) return;
@@ -155,7 +167,10 @@ void Workbench::follow() {
 }
 
 bool Workbench::canAnalyse() const { return client_.state() == EngineClient::State::ready; }
-bool Workbench::canContinue() const { return canAnalyse() && !recording(); }
+bool Workbench::canContinue() const {
+  // What no engine has cannot go on, and must not be replaced by what asks for one token more.
+  return canAnalyse() && !recording() && (sequence_.isEmpty() || client_.knowsSequence());
+}
 
 std::shared_ptr<const Recording> Workbench::recording() const {
   return client_.isRecording() ? openRecording_ : nullptr;
@@ -191,12 +206,16 @@ void Workbench::askForSequence(Next next) {
     return;
   }
   next_ = next;
-  if (changes_.hadOtherRoles) {
-    // What a session was made with cannot be had again: the file is not known by name.
-    RoleChanges without = changes_;
-    without.hadOtherRoles = false;
-    takeRoleChanges(without);
+  RoleChanges changes = changes_;
+  // What a session was made with cannot be had again: the file is not known by name.
+  changes.hadOtherRoles = false;
+  if (changes.window && options_.policy != analysed_.policy && hasOwnWindow(*policy)) {
+    Q_EMIT logLine(tr("W %1, set by hand, is taken back: %2 says itself how long tokens stay")
+                       .arg(*changes.window)
+                       .arg(options_.policy));
+    changes.window.reset();
   }
+  takeRoleChanges(changes);
   asked_ = {options_.text, options_.policy, changes_};
   AnalyseMessage request;
   request.prompt = options_.text.toStdString();

@@ -66,6 +66,8 @@ class Workbench : public QObject {
   /// Starts the engine and opens a model in it. An empty command: the settings', else the one beside this program.
   void begin(const QStringList& engineCommand, const QString& model, const QString& device);
   void openModel(const QString& folder);
+  /// Opens the model that made what is shown, which then can go on.
+  void openModelOfShown();
   void setDevice(const QString& device);
   void setEngineCommand(const QStringList& command);
   /// Shows a session file's sequence. The open model goes on with it where it is the one that made it.

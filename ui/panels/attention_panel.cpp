@@ -44,7 +44,7 @@ AttentionPanel::AttentionPanel(Workbench& workbench, QWidget* parent)
   clip_->setToolTip(tr("The colours end at this percentile of the visible weights"));
   hideSink_->setToolTip(tr("Leave token 0 out of the colours (H)"));
   layer_->setToolTip(tr("Layer (Alt+Up, Alt+Down)"));
-  head_->setToolTip(tr("Query head (Alt+Left, Alt+Right)"));
+  head_->setToolTip(tr("Query head, and the KV head whose keys and values it shares (Alt+Left, Alt+Right)"));
   auto* const whole = new QToolButton(this);
   whole->setText(tr("whole map"));
   whole->setObjectName(QStringLiteral("framed"));
@@ -89,6 +89,7 @@ AttentionPanel::AttentionPanel(Workbench& workbench, QWidget* parent)
   connect(head_, &QSpinBox::valueChanged, this, [this](int head) { workbench_.selection().setHead(HeadId(head)); });
   connect(&workbench_.selection(), &Selection::headChanged, this, &AttentionPanel::followSelection);
   connect(&workbench_.search(), &TokenSearch::jumped, map_, &AttentionMapView::showKey);
+  connect(&workbench_, &Workbench::stateChanged, map_, qOverload<>(&QWidget::update));  // whether there can be a map
   followSelection();
   applyStyle();
 }
@@ -101,6 +102,8 @@ void AttentionPanel::followSelection() {
   head_->setRange(0, std::max(0, selection.heads() - 1));
   layer_->setValue(selection.layer().value);
   head_->setValue(selection.head().value);
+  // Roles and cache are the KV head's.
+  head_->setSuffix(selection.heads() == selection.kvHeads() ? QString() : tr(" (KV %1)").arg(selection.kvHead().value));
 }
 
 void AttentionPanel::applyStyle() {

@@ -103,8 +103,14 @@ PromptPanel::PromptPanel(QWidget* parent)
   for (QLineEdit* const line : {seed_, stops_}) connect(line, &QLineEdit::textChanged, this, &PromptPanel::changed);
   connect(policy_, &QComboBox::currentTextChanged, this, &PromptPanel::changed);
   // Chosen or typed and confirmed: another policy is another picture at once.
-  connect(policy_, &QComboBox::activated, this, &PromptPanel::analyseWanted);
-  connect(policy_->lineEdit(), &QLineEdit::returnPressed, this, &PromptPanel::analyseWanted);
+  // The field gives the keyboard back: the window's keys are letters.
+  const auto analyse = [this] {
+    policy_->clearFocus();
+    policy_->lineEdit()->clearFocus();
+    Q_EMIT analyseWanted();
+  };
+  connect(policy_, &QComboBox::activated, this, analyse);
+  connect(policy_->lineEdit(), &QLineEdit::returnPressed, this, analyse);
 }
 
 PromptOptions PromptPanel::options() const {

@@ -3,6 +3,8 @@
 
 #include <QHBoxLayout>
 
+#include "ui/models/model_label.h"
+
 namespace natscope::ui {
 
 RecordingBar::RecordingBar(Workbench& workbench, QWidget* parent)
@@ -13,10 +15,8 @@ RecordingBar::RecordingBar(Workbench& workbench, QWidget* parent)
   words_->setWordWrap(true);
   words_->setTextInteractionFlags(Qt::TextSelectableByMouse);
   words_->setMinimumWidth(1);
-  leave_->setText(tr("back to the model"));
   leave_->setObjectName(QStringLiteral("framed"));
-  leave_->setToolTip(tr("Analyse the prompt with the open model and show that (Ctrl+Return)"));
-  connect(leave_, &QToolButton::clicked, &workbench_, &Workbench::analyse);
+  connect(leave_, &QToolButton::clicked, this, &RecordingBar::goBack);
   auto* const layout = new QHBoxLayout(this);
   layout->setContentsMargins(12, 4, 8, 4);
   layout->addWidget(words_, 1);
@@ -28,14 +28,43 @@ RecordingBar::RecordingBar(Workbench& workbench, QWidget* parent)
 
 void RecordingBar::refresh() {
   const auto recording = workbench_.recording();
+  const bool isOthers = workbench_.client().isOfAnotherModel();
   leave_->setEnabled(workbench_.canAnalyse());
-  setVisible(recording != nullptr);
-  if (std::exchange(shown_, recording.get()) == recording.get() || !recording) return;
-  const auto name = QString::fromStdString(recording->path().filename().string());
-  words_->setText(QStringLiteral("<b>%1</b> %2 <br><span style='font-size:small'>%3</span>")
-                      .arg(tr("Recording: no engine runs for it."), name.toHtmlEscaped(),
-                           recording->summary().toHtmlEscaped()));
-  words_->setToolTip(QString::fromStdString(recording->path().string()));
+  setVisible(recording != nullptr || isOthers);
+  if (recording) sayRecording(*recording);
+  if (isOthers) sayOtherModel();
+}
+
+void RecordingBar::sayRecording(const Recording& recording) {
+  const auto name = QString::fromStdString(recording.path().filename().string());
+  words_->setText(
+      QStringLiteral("<b>%1</b> %2 <br><span style='font-size:small'>%3</span>")
+          .arg(tr("Recording: no engine runs for it."), name.toHtmlEscaped(), recording.summary().toHtmlEscaped()));
+  words_->setToolTip(QString::fromStdString(recording.path().string()));
+  leave_->setText(tr("back to the model"));
+  leave_->setToolTip(tr("Analyse the prompt with the open model and show that (Ctrl+Return)"));
+  leave_->show();
+}
+
+void RecordingBar::sayOtherModel() {
+  const QString shown = QString::fromStdString(workbench_.client().shownModel());
+  words_->setText(
+      tr("<b>Shown: a run of %1.</b> Open: %2. Text, roles and counts are that run's; for its maps, and to go "
+         "on with it, open its model.")
+          .arg(shown.isEmpty() ? tr("a model whose folder is not known") : modelLabel(shown).toHtmlEscaped(),
+               modelLabel(workbench_.modelPath()).toHtmlEscaped()));
+  words_->setToolTip(shown);
+  leave_->setText(tr("open that model"));
+  leave_->setToolTip(shown);
+  leave_->setVisible(!shown.isEmpty() && shown != workbench_.modelPath());
+}
+
+void RecordingBar::goBack() {
+  if (workbench_.recording()) {
+    workbench_.analyse();
+  } else {
+    workbench_.openModelOfShown();
+  }
 }
 
 }  // namespace natscope::ui

@@ -9,8 +9,9 @@
 
 namespace natscope::ui {
 
-/// A bar that stands over the window while a recording is shown: that it is one, which file, what it holds, and the
-/// way back to the model.
+/// A bar that stands over the window while something is shown that the open model did not make, and says what that
+/// means: a recording (which file, what it holds), or another model's run. With the way back to the model, or to that
+/// one.
 class RecordingBar : public QWidget {
   Q_OBJECT
 
@@ -22,11 +23,13 @@ class RecordingBar : public QWidget {
 
  private:
   void refresh();
+  void sayRecording(const Recording& recording);
+  void sayOtherModel();
+  void goBack();
 
   Workbench& workbench_;
   QLabel* words_;
   QToolButton* leave_;
-  const Recording* shown_ = nullptr;
 };
 
 }  // namespace natscope::ui

@@ -33,6 +33,9 @@ RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget*
   takeBack_->setObjectName(QStringLiteral("takeRolesBack"));
   takeBack_->setText(tr("Take back"));
   takeBack_->setToolTip(tr("Window and roles as model and policy decide them again"));
+  QSizePolicy kept = takeBack_->sizePolicy();
+  kept.setRetainSizeWhenHidden(true);
+  takeBack_->setSizePolicy(kept);
   changesLine->addWidget(takeBack_);
   changesLine->addStretch(1);
   auto* const layout = new QVBoxLayout(this);
@@ -66,9 +69,13 @@ void RolesPanel::followChanges() {
   // Of a recording nothing can be done again; it only says what it was made with.
   const bool isRecorded = workbench_.recording() != nullptr;
   const RoleChanges& changes = isRecorded ? workbench_.analysedChanges() : workbench_.roleChanges();
-  changesBar_->setVisible(!changes.isEmpty());
-  takeBack_->setVisible(!isRecorded);
-  changes_->setText((isRecorded ? tr("Made with: %1") : tr("Changed: %1")).arg(changes.inWords()));
+  // The line stays where it is: the map must not move under the cursor that changes it.
+  takeBack_->setVisible(!isRecorded && !changes.isEmpty());
+  changes_->setEnabled(!changes.isEmpty());
+  changes_->setText(changes.isEmpty() ? (workbench_.sequence().hasRoles()
+                                             ? tr("Roles and W as policy and model decide; a right click sets a role")
+                                             : tr("H2O has no roles that could be set"))
+                                      : (isRecorded ? tr("Made with: %1") : tr("Changed: %1")).arg(changes.inWords()));
   map_->setForced(changes.forced);
 }
 
@@ -77,8 +84,10 @@ void RolesPanel::fillRoleMenu(QMenu& menu, LayerId layer, KvHeadId kvHead, Token
   const SequenceRecord& record = workbench_.sequence().record();
   const CacheGeometry& geometry = record.geometry();
   const bool isThere = position.value >= 0 && position.value < record.size() && layer.value < geometry.layers &&
-                       kvHead.value < geometry.kv_heads && workbench_.canAnalyse() && !workbench_.recording();
-  if (isThere) {
+                       kvHead.value < geometry.kv_heads && workbench_.canContinue();
+  if (!workbench_.sequence().hasRoles()) {
+    menu.addAction(tr("H2O has no roles to set: it keeps what was attended to"))->setEnabled(false);
+  } else if (isThere) {
     addRoleActions(menu, layer, kvHead, position);
   } else {
     menu.addAction(tr("No token is pinned, or nothing can be analysed now"))->setEnabled(false);

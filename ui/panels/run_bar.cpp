@@ -80,7 +80,8 @@ void RunBar::refresh() {
   const QString folder = modelLabel(workbench_.modelPath());
   model_->setText((folder.isEmpty() ? tr("no model") : folder) + QStringLiteral("  ▾"));
   const SequenceRecord& record = client.record();
-  const qint64 context = client.model() ? client.model()->context : 0;
+  const bool isModels = client.model() && !workbench_.recording() && !client.isOfAnotherModel();
+  const qint64 context = isModels ? client.model()->context : 0;
   const RunFact held = cacheFact(record);
   setDevice(workbench_.device());
   numbers_->setText(

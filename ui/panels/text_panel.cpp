@@ -33,9 +33,14 @@ TextPanel::TextPanel(Workbench& workbench, QWidget* parent)
   layout->addWidget(text_, 1);
 
   const auto explain = [this, legend] {
-    legend->setText(text_->colouring() == TextColouring::role
-                        ? tr("━ G global   ╍ L local   ┈ S sliding   pale: dropped")
-                        : tr("a mark as long as the share; empty: gone from every head"));
+    const bool hasRoles = workbench_.sequence().hasRoles();
+    legend->setText(text_->colouring() != TextColouring::role
+                        ? tr("a mark as long as the share; empty: gone from every head")
+                    : hasRoles ? tr("━ G global   ╍ L local   ┈ S sliding   pale: dropped")
+                               : tr("pale: dropped; H2O has no roles"));
+    const Selection& selection = workbench_.selection();
+    const QString where = tr("layer %1, KV head %2").arg(selection.layer().value).arg(selection.kvHead().value);
+    colouring_->setItemText(0, (hasRoles ? tr("role in %1") : tr("held in %1")).arg(where));
   };
   connect(colouring_, &QComboBox::currentIndexChanged, this, [this, explain](int index) {
     text_->setColouring(index == 1 ? TextColouring::heldShare : TextColouring::role);
@@ -44,8 +49,11 @@ TextPanel::TextPanel(Workbench& workbench, QWidget* parent)
   connect(&workbench_.client(), &EngineClient::analysed, this,
           [this] { text_->setPromptTokens(workbench_.client().promptTokens()); });
   text_->setSearch(workbench_.search());
-  connect(&workbench_.sequence(), &SequenceModel::restarted, this,
-          [this] { text_->setPromptTokens(workbench_.client().promptTokens()); });
+  connect(&workbench_.sequence(), &SequenceModel::restarted, this, [this, explain] {
+    text_->setPromptTokens(workbench_.client().promptTokens());
+    explain();
+  });
+  connect(&workbench_.selection(), &Selection::headChanged, this, explain);
   explain();
 }
 

@@ -44,6 +44,11 @@ QString percent(double share) {
   return QString::number(100 * share, 'f', share < 0.0995 ? 1 : 0) + QStringLiteral(" %");
 }
 
+/// What was drawn was never impossible.
+QString probabilityWords(double probability) {
+  return probability < 0.0005 ? QStringLiteral("< 0.1 %") : percent(probability);
+}
+
 }  // namespace
 
 TokenPanel::TokenPanel(Workbench& workbench, QWidget* parent) : QWidget(parent), workbench_(workbench) {
@@ -137,7 +142,7 @@ double TokenPanel::drawTitle(QPainter& painter, TokenPos token) {
   QString facts = frame.generated ? tr("generated") : tr("prompt");
   facts += tr(", id %1").arg(frame.token);
   if (token.value > 0 && frame.probability > 0)
-    facts += tr(", probability %1").arg(percent(static_cast<double>(frame.probability)));
+    facts += tr(", probability %1").arg(probabilityWords(static_cast<double>(frame.probability)));
   const QRectF beside(edge + nameWidth + 12, 7, width() - nameWidth - 2 * edge - 12, 20);
   painter.drawText(beside, Qt::AlignLeft | Qt::AlignVCenter,
                    painter.fontMetrics().elidedText(facts, Qt::ElideRight, static_cast<int>(beside.width())));
@@ -145,13 +150,19 @@ double TokenPanel::drawTitle(QPainter& painter, TokenPos token) {
   const Selection& selection = workbench_.selection();
   const auto life = lifeline_of(record, selection.layer(), selection.kvHead(), token);
   if (!life) return 32;
-  drawRoleSign(painter, QRectF(edge, 31, 16, 16), life->role, life->fate != EntryFate::held);
+  const bool hasRoles = workbench_.sequence().hasRoles();
+  const QRectF sign(edge, 31, 16, 16);
+  if (hasRoles) {
+    drawRoleSign(painter, sign, life->role, life->fate != EntryFate::held);
+  } else {
+    painter.fillRect(sign, heldFill(ThemeSwitch::instance().theme(), life->fate != EntryFate::held));
+  }
   setSize(painter, 13);
   painter.setPen(theme().text);
   QString words = tr("in layer %1, KV head %2: %3")
                       .arg(selection.layer().value)
                       .arg(selection.kvHead().value)
-                      .arg(QString::fromStdString(describe(*life)));
+                      .arg(QString::fromStdString(describe(*life, hasRoles)));
   if (workbench_.analysedChanges().find(selection.layer(), selection.kvHead(), token) != nullptr)
     words += tr(" (role set by hand)");
   painter.drawText(QRectF(edge + 23, 29, width() - 2 * edge - 23, 20), Qt::AlignLeft | Qt::AlignVCenter,
@@ -179,7 +190,9 @@ double TokenPanel::drawScores(QPainter& painter, const QRectF& area, TokenPos to
   if (model && model->global_bias && (!recording || recording->hasTexts())) biased[0] += *model->global_bias;
   std::array<double, role_count> sorted = biased;
   std::sort(sorted.begin(), sorted.end(), std::greater<>());
-  drawHeading(painter, area, tr("scores, margin %1").arg(sorted[0] - sorted[1], 0, 'f', 2));
+  const QString heading =
+      workbench_.sequence().hasRoles() ? tr("scores, margin %1") : tr("scores (H2O does not ask them), margin %1");
+  drawHeading(painter, area, heading.arg(sorted[0] - sorted[1], 0, 'f', 2));
   const double widest = std::max({std::abs(biased[0]), std::abs(biased[1]), std::abs(biased[2]), 1e-6});
   const double zero = area.left() + 20 + (area.width() - 78) / 2;
   for (int i = 0; i < role_count; ++i) {
@@ -206,7 +219,10 @@ void TokenPanel::drawRoles(QPainter& painter, const QRectF& area, TokenPos token
     rolesArea_ = {};
     return;
   }
-  drawHeading(painter, area, tr("roles, held by %1").arg(percent(workbench_.sequence().heldShare(token))));
+  const bool hasRoles = workbench_.sequence().hasRoles();
+  drawHeading(
+      painter, area,
+      (hasRoles ? tr("roles, held by %1") : tr("held by %1")).arg(percent(workbench_.sequence().heldShare(token))));
   const double room = area.height() - lineHeight;
   const double cell = std::min({22.0, room / geometry.layers, area.width() / geometry.kv_heads});
   rolesArea_ = QRectF(area.left(), area.top() + lineHeight,
@@ -218,7 +234,9 @@ void TokenPanel::drawRoles(QPainter& painter, const QRectF& area, TokenPos token
       const bool isHeld = workbench_.sequence().isHeld(LayerId(layer), KvHeadId(head), token);
       const QRectF square(rolesArea_.left() + head * cellWidth, rolesArea_.top() + layer * cell, cellWidth - 1,
                           cell - 1);
-      if (cell >= 9)
+      if (!hasRoles)
+        painter.fillRect(square, heldFill(ThemeSwitch::instance().theme(), !isHeld));
+      else if (cell >= 9)
         drawRoleSign(painter, square, role, !isHeld);
       else
         painter.fillRect(square, roleFill(role, ThemeSwitch::instance().theme(), !isHeld));

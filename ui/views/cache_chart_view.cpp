@@ -144,8 +144,14 @@ void CacheChartView::extend() {
     const auto x = static_cast<double>(i + 1);
     plot_->graph(dense)->addData(x, denseOf(counts));
     plot_->graph(live)->addData(x, liveOf(counts));
-    if (!isInEntries_) plot_->graph(allocated)->addData(x, static_cast<double>(counts.allocated_bytes) / mebibyte);
+    // Inside the prompt nobody knows it: the line begins where the prompt was processed.
+    const bool isKnown = i + 1 == frames.size() || frames[i].generated || frames[i + 1].generated;
+    if (!isInEntries_ && isKnown)
+      plot_->graph(allocated)->addData(x, static_cast<double>(counts.allocated_bytes) / mebibyte);
   }
+  const bool isPoint = plot_->graph(allocated)->dataCount() == 1;
+  plot_->graph(allocated)->setScatterStyle(
+      QCPScatterStyle(isPoint ? QCPScatterStyle::ssDisc : QCPScatterStyle::ssNone, 5));
   drawn_ = static_cast<std::int64_t>(frames.size());
   setRanges();
   showStep();
@@ -175,15 +181,18 @@ void CacheChartView::showStep() {
     if (isInEntries_) {
       words += tr("entries");
     } else {
+      const bool isInPrompt = at + 1 < frames.size() && !frames[at + 1].generated;
       words += line(QStringLiteral("┈┈"), allocatedColour,
-                    tr("allocated <b>%1</b> MiB")
+                    (isInPrompt ? tr("allocated after the prompt <b>%1</b> MiB") : tr("allocated <b>%1</b> MiB"))
                         .arg(amount(static_cast<double>(counts.allocated_bytes) / mebibyte)));
     }
-    if (kept_ && at < kept_->record.frames().size()) {
+    if (kept_ && at >= kept_->record.frames().size() && kept_->record.size() > 0) {
+      words += line(QStringLiteral("━╌"), keptColour, tr("kept run ended at token %1").arg(kept_->record.size() - 1));
+    } else if (kept_ && kept_->record.size() > 0) {
       const CacheCounts& before = kept_->record.frames()[at].counts;
-      words += line(QStringLiteral("━╌"), keptColour,
-                    tr("kept <b>%1</b> (%2 %)")
-                        .arg(amount(liveOf(before)), QString::number(100 * before.fraction, 'f', 1)));
+      words +=
+          line(QStringLiteral("━╌"), keptColour,
+               tr("kept <b>%1</b> (%2 %)").arg(amount(liveOf(before)), QString::number(100 * before.fraction, 'f', 1)));
     }
     readout_->setText(words);
     readout_->setToolTip(

@@ -2,9 +2,11 @@
 #include "ui/views/role_map_view.h"
 
 #include <QContextMenuEvent>
+#include <QKeyEvent>
 #include <QMouseEvent>
 #include <QPainter>
 #include <QWheelEvent>
+#include <algorithm>
 #include <cmath>
 
 #include "core/cache/forced_role.h"
@@ -56,6 +58,7 @@ QFont smallFont(const QPainter& painter, int pixels) {
 RoleMapView::RoleMapView(SequenceModel& sequence, Selection& selection, QWidget* parent)
     : QWidget(parent), sequence_(sequence), selection_(selection) {
   setMouseTracking(true);
+  setFocusPolicy(Qt::StrongFocus);
   setAttribute(Qt::WA_OpaquePaintEvent);
   connect(&sequence_, &SequenceModel::extended, this, &RoleMapView::follow);
   connect(&sequence_, &SequenceModel::restarted, this, [this] {
@@ -78,6 +81,10 @@ void RoleMapView::setSearch(TokenSearch& search) {
 
 const SequenceRecord& RoleMapView::shown() const {
   return shows() == RoleMapShows::kept ? kept_->record : sequence_.record();
+}
+
+bool RoleMapView::shownHasRoles() const {
+  return shows() == RoleMapShows::kept ? kept_->hasRoles : sequence_.hasRoles();
 }
 
 std::int64_t RoleMapView::shownTokens() const {
@@ -165,7 +172,8 @@ void RoleMapView::drawCells(QPainter& painter) const {
   QRgb fills[2][role_count];
   for (int role = 0; role < role_count; ++role) {
     for (const bool faded : {false, true})
-      fills[faded ? 1 : 0][role] = roleFill(static_cast<Role>(role), theme, faded).rgb();
+      fills[faded ? 1 : 0][role] =
+          (shownHasRoles() ? roleFill(static_cast<Role>(role), theme, faded) : heldFill(theme, faded)).rgb();
   }
   // One pixel of the screen after another, so that a frame costs the same however long the text is.
   QImage image(width, rows(), QImage::Format_RGB32);
@@ -249,7 +257,7 @@ double RoleMapView::drawDifferenceLegend(QPainter& painter, QPointF at) const {
 }
 
 void RoleMapView::drawLetters(QPainter& painter) const {
-  if (columns_.scale() < letterPitch || rowHeight() < letterPitch) return;
+  if (columns_.scale() < letterPitch || rowHeight() < letterPitch || !shownHasRoles()) return;
   const SequenceRecord& record = shown();
   const int kvHeads = record.geometry().kv_heads;
   painter.setFont(smallFont(painter, static_cast<int>(std::min({11.0, rowHeight(), columns_.scale()}))));
@@ -351,7 +359,8 @@ void RoleMapView::drawLegend(QPainter& painter) const {
   const QRectF line(left, height() - bottom + 5, width() - left, bottom - 6);
   const auto token = selection_.token();
   double x = shows() == RoleMapShows::difference ? drawDifferenceLegend(painter, line.topLeft())
-                                                 : drawRoleSwatches(painter, line.topLeft(), true);
+             : shownHasRoles()                   ? drawRoleSwatches(painter, line.topLeft(), true)
+                                                 : drawHeldSwatches(painter, line.topLeft());
   painter.setPen(ThemeSwitch::instance().colours().muted);
   painter.setFont(smallFont(painter, 12));
   if (!token || shows() == RoleMapShows::kept) return;
@@ -384,11 +393,19 @@ void RoleMapView::setForced(std::vector<ForcedRole> forced) {
 }
 
 void RoleMapView::contextMenuEvent(QContextMenuEvent* event) {
-  const auto cell = cellAt(event->pos());
-  if (!cell || shows() != RoleMapShows::now) return;
   const int kvHeads = shown().geometry().kv_heads;
+  std::optional<Cell> cell = cellAt(event->pos());
+  QPoint at = event->globalPos();
+  if (event->reason() == QContextMenuEvent::Keyboard) {
+    // The menu key means what is chosen, wherever the cursor is.
+    cell.reset();
+    if (const auto token = selection_.token(); token && token->value < sequence_.size())
+      cell = Cell{selection_.layer().value * kvHeads + selection_.kvHead().value, token->value};
+    if (cell) at = mapToGlobal(rectOf(*cell).bottomRight().toPoint());
+  }
+  if (!cell || shows() != RoleMapShows::now) return;
   Q_EMIT menuWanted(LayerId(cell->row / kvHeads), KvHeadId(cell->row % kvHeads),
-                    TokenPos(static_cast<std::int32_t>(cell->token)), event->globalPos());
+                    TokenPos(static_cast<std::int32_t>(cell->token)), at);
 }
 
 void RoleMapView::mouseMoveEvent(QMouseEvent* event) {
@@ -422,5 +439,43 @@ void RoleMapView::mouseDoubleClickEvent(QMouseEvent*) {
 }
 
 void RoleMapView::leaveEvent(QEvent*) { selection_.hover(std::nullopt); }
+
+void RoleMapView::keyPressEvent(QKeyEvent* event) {
+  const int kvHeads = sequence_.record().geometry().kv_heads;
+  const std::int64_t tokens = sequence_.size();
+  if (kvHeads == 0 || tokens == 0) return QWidget::keyPressEvent(event);
+  std::int64_t token = selection_.token() ? selection_.token()->value : -1;
+  int row = selection_.layer().value * kvHeads + selection_.kvHead().value;
+  switch (event->key()) {
+    case Qt::Key_Left:
+      token = token < 0 ? tokens - 1 : token - 1;
+      break;
+    case Qt::Key_Right:
+      ++token;
+      break;
+    case Qt::Key_Home:
+      token = 0;
+      break;
+    case Qt::Key_End:
+      token = tokens - 1;
+      break;
+    case Qt::Key_Up:
+      --row;
+      break;
+    case Qt::Key_Down:
+      ++row;
+      break;
+    default:
+      return QWidget::keyPressEvent(event);
+  }
+  row = std::clamp(row, 0, sequence_.record().geometry().layers * kvHeads - 1);
+  selection_.setLayer(LayerId(row / kvHeads));
+  selection_.setKvHead(KvHeadId(row % kvHeads));
+  if (token >= 0 && token < tokens && event->key() != Qt::Key_Up && event->key() != Qt::Key_Down) {
+    selection_.pin(TokenPos(static_cast<std::int32_t>(token)));
+    columns_.reveal(token);
+  }
+  update();
+}
 
 }  // namespace natscope::ui

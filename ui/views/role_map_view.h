@@ -63,6 +63,7 @@ class RoleMapView : public QWidget {
   void mouseReleaseEvent(QMouseEvent* event) override;
   void mouseDoubleClickEvent(QMouseEvent* event) override;
   void leaveEvent(QEvent* event) override;
+  void keyPressEvent(QKeyEvent* event) override;
 
  private:
   [[nodiscard]] int rows() const;
@@ -71,6 +72,7 @@ class RoleMapView : public QWidget {
   /// The record whose rows and tokens are drawn.
   [[nodiscard]] const SequenceRecord& shown() const;
   [[nodiscard]] std::int64_t shownTokens() const;
+  [[nodiscard]] bool shownHasRoles() const;
   void follow();
   void drawDifference(QPainter& painter) const;
   double drawDifferenceLegend(QPainter& painter, QPointF at) const;

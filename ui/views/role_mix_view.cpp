@@ -16,6 +16,13 @@ constexpr double edge = 8;
 constexpr double barHeight = 18;
 constexpr double lineHeight = 46;
 
+/// Whole percents, but 99.7 % is not all of them, and 0.3 % not none.
+QString shareInWords(double share) {
+  const double percent = 100 * share;
+  const bool isNearEnd = (percent > 0 && percent < 1) || (percent > 99 && percent < 100);
+  return QString::number(percent, 'f', isNearEnd ? 1 : 0) + QStringLiteral(" %");
+}
+
 }  // namespace
 
 RoleMixView::RoleMixView(SequenceModel& sequence, Selection& selection, QWidget* parent)
@@ -54,6 +61,12 @@ void RoleMixView::paintEvent(QPaintEvent*) {
   QPainter painter(this);
   painter.fillRect(rect(), ThemeSwitch::instance().colours().panel);
   if (sequence_.isEmpty() || selection_.kvHeads() == 0) return;
+  if (!sequence_.hasRoles()) {
+    painter.setPen(ThemeSwitch::instance().colours().muted);
+    painter.drawText(rect().adjusted(8, 4, -8, -4), Qt::AlignCenter | Qt::TextWordWrap,
+                     tr("H2O has no roles: it keeps what was attended to."));
+    return;
+  }
   const int head = selection_.kvHead().value;
   const double pitch = std::min(lineHeight, (height() - 2 * edge) / 3.0);
   QRectF line(edge, 4, width() - 2 * edge, pitch);
@@ -82,7 +95,7 @@ void RoleMixView::drawBar(QPainter& painter, const QRectF& line, const QString& 
     const QRectF part(x, line.top() + 17, share * line.width(), std::min(barHeight, line.height() - 19));
     painter.fillRect(part, roleFill(role, ThemeSwitch::instance().theme()));
     painter.setPen(QColor(0, 0, 0));
-    const QString words = QStringLiteral("%1 %2%").arg(QLatin1Char(role_letter(role))).arg(100 * share, 0, 'f', 0);
+    const QString words = QStringLiteral("%1 %2").arg(QLatin1Char(role_letter(role))).arg(shareInWords(share));
     const bool fits = painter.fontMetrics().horizontalAdvance(words) + 4 < part.width();
     if (fits)
       painter.drawText(part, Qt::AlignCenter, words);

@@ -51,4 +51,20 @@ double drawRoleSwatches(QPainter& painter, QPointF at, bool faded) {
   return drawWords(painter, {x + side + 5, at.y()}, QObject::tr("pale: dropped"));
 }
 
+QColor heldFill(Theme theme, bool isDropped) {
+  // Greys: no role's colour.
+  if (theme == Theme::light) return isDropped ? QColor(0xe7, 0xe8, 0xeb) : QColor(0x8a, 0x8f, 0x96);
+  return isDropped ? QColor(0x36, 0x39, 0x40) : QColor(0x9a, 0xa0, 0xa8);
+}
+
+double drawHeldSwatches(QPainter& painter, QPointF at) {
+  double x = at.x();
+  for (const bool isDropped : {false, true}) {
+    painter.fillRect(QRectF(x, at.y() + (lineHeight - side) / 2, side, side),
+                     heldFill(ThemeSwitch::instance().theme(), isDropped));
+    x = drawWords(painter, {x + side + 5, at.y()}, isDropped ? QObject::tr("dropped") : QObject::tr("held"));
+  }
+  return drawWords(painter, {x, at.y()}, QObject::tr("H2O has no roles: it keeps what was attended to"));
+}
+
 }  // namespace natscope::ui

@@ -11,6 +11,11 @@ namespace natscope::ui {
 /// Returns where the line ends.
 double drawRoleSwatches(QPainter& painter, QPointF at, bool faded);
 
+/// The same for a policy without roles: held, dropped, and why.
+double drawHeldSwatches(QPainter& painter, QPointF at);
+/// What a token is filled with where there are no roles.
+[[nodiscard]] QColor heldFill(Theme theme, bool isDropped);
+
 /// A rounded square with the role's letter in it.
 void drawRoleSign(QPainter& painter, const QRectF& square, Role role, bool faded);
 

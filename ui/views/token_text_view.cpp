@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/views/token_text_view.h"
 
+#include <QKeyEvent>
 #include <QMouseEvent>
 #include <QPainter>
 #include <QScrollBar>
 
 #include "ui/theme/theme.h"
+#include "ui/views/role_swatches.h"
 
 namespace natscope::ui {
 namespace {
@@ -39,6 +41,7 @@ TokenTextView::TokenTextView(SequenceModel& sequence, Selection& selection, QWid
   setFrameShape(QFrame::NoFrame);
   setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   viewport()->setMouseTracking(true);
+  setFocusPolicy(Qt::StrongFocus);
   verticalScrollBar()->setSingleStep(static_cast<int>(flow_.lineHeight()));
   connect(&sequence_, &SequenceModel::extended, this, &TokenTextView::extend);
   connect(&sequence_, &SequenceModel::restarted, this, [this] {
@@ -127,7 +130,10 @@ void TokenTextView::drawToken(QPainter& painter, std::size_t token, const QRectF
   const double share = colouring_ == TextColouring::heldShare ? sequence_.heldShare(position) : 0;
   const QRectF body = rect.adjusted(0.5, 1, -0.5, -markHeight - 3);
 
-  QColor fill = colouring_ == TextColouring::role ? roleFill(role, ThemeSwitch::instance().theme()) : theme.accent;
+  const Theme shade = ThemeSwitch::instance().theme();
+  const bool hasRoles = sequence_.hasRoles();
+  const QColor colour = hasRoles ? roleFill(role, shade) : heldFill(shade, false);
+  QColor fill = colouring_ == TextColouring::role ? colour : theme.accent;
   fill.setAlphaF(colouring_ == TextColouring::role ? (isHeld ? 0.30F : 0.07F)
                                                    : static_cast<float>(0.04 + 0.40 * share));
   painter.setPen(Qt::NoPen);
@@ -135,7 +141,7 @@ void TokenTextView::drawToken(QPainter& painter, std::size_t token, const QRectF
   painter.drawRoundedRect(body, 2, 2);
 
   const double y = rect.bottom() - markHeight;
-  QColor mark = colouring_ == TextColouring::role ? roleInk(role, ThemeSwitch::instance().theme()) : theme.accent;
+  QColor mark = colouring_ == TextColouring::role ? (hasRoles ? roleInk(role, shade) : colour) : theme.accent;
   if (colouring_ == TextColouring::role && !isHeld) mark.setAlphaF(0.35F);
   QPen pen(mark, 2.2, colouring_ == TextColouring::role ? markOf(role) : Qt::SolidLine, Qt::FlatCap);
   if (pen.style() == Qt::DashLine) pen.setDashPattern({2, 1});
@@ -185,6 +191,44 @@ void TokenTextView::mousePressEvent(QMouseEvent* event) {
   if (event->button() != Qt::LeftButton) return;
   if (const auto token = tokenAt(event->position()))
     selection_.pin(*token, event->modifiers().testFlag(Qt::ShiftModifier));
+}
+
+void TokenTextView::keyPressEvent(QKeyEvent* event) {
+  const auto tokens = static_cast<std::int64_t>(flow_.size());
+  if (tokens == 0) return QAbstractScrollArea::keyPressEvent(event);
+  const auto now = selection_.token();
+  std::int64_t token = now && now->value < tokens ? now->value : -1;
+  const auto byLines = [&](int lines) -> std::int64_t {
+    if (token < 0) return lines > 0 ? 0 : tokens - 1;
+    const QPointF at = flow_.rectOf(static_cast<std::size_t>(token)).center() + QPointF(0, lines * flow_.lineHeight());
+    const auto found = flow_.tokenAt(at);
+    return found ? static_cast<std::int64_t>(*found) : token;
+  };
+  switch (event->key()) {
+    case Qt::Key_Left:
+      token = token < 0 ? tokens - 1 : token - 1;
+      break;
+    case Qt::Key_Right:
+      ++token;
+      break;
+    case Qt::Key_Up:
+      token = byLines(-1);
+      break;
+    case Qt::Key_Down:
+      token = byLines(1);
+      break;
+    case Qt::Key_Home:
+      token = 0;
+      break;
+    case Qt::Key_End:
+      token = tokens - 1;
+      break;
+    default:
+      return QAbstractScrollArea::keyPressEvent(event);
+  }
+  if (token < 0 || token >= tokens) return;
+  selection_.pin(TokenPos(static_cast<std::int32_t>(token)));
+  showToken(TokenPos(static_cast<std::int32_t>(token)));
 }
 
 bool TokenTextView::viewportEvent(QEvent* event) {

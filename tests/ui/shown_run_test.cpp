@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the window says of the run that it shows: whose it is, under which rules it was made, and where it stays.
+#include <QApplication>
+#include <QComboBox>
+#include <QFileInfo>
+#include <QLabel>
+#include <QLineEdit>
+#include <QMenu>
+#include <QSignalSpy>
+#include <QTest>
+
+#include "tests/ui/window_on_tiny_model.h"
+#include "ui/models/export_command.h"
+#include "ui/models/run_facts.h"
+
+using namespace natscope;
+using namespace natscope::ui;
+
+namespace {
+
+constexpr int patience = 30'000;
+
+}  // namespace
+
+class ShownRunTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void init() {
+    tiny_.forget();
+    open();
+  }
+
+  void cleanup() {
+    window_->close();
+    window_.reset();
+  }
+
+  void anotherModelsRunSaysSoAndIsNotReplacedByAStep() {
+    QVERIFY(!window_->recordingBar().isVisible());
+    const qint64 tokens = bench().sequence().size();
+    const QString session = tiny_.filePath(QStringLiteral("of-the-first.safetensors"));
+    window_->saveSession(session);
+    QTRY_VERIFY_WITH_TIMEOUT(QFileInfo::exists(session), patience);
+    const std::string first = bench().client().shownModel();
+
+    const QString other = tiny_.filePath(QStringLiteral("another"));
+    std::filesystem::create_directories(other.toStdString());
+    test::TinyModel(nlohmann::json{{"max_position_embeddings", 256}}, DType::f32, 7).write(other.toStdString());
+    window_->openModel(other);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().modelPath() == other && knowsWeights(), patience);
+    QSignalSpy shown(&bench(), &Workbench::sessionShown);
+    window_->openPath(session);
+    QTRY_COMPARE_WITH_TIMEOUT(shown.count(), 1, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().client().isOfAnotherModel(), patience);
+    QVERIFY(window_->recordingBar().isVisible());
+    QVERIFY2(window_->recordingBar().text().contains(QStringLiteral("/model.</b>")),
+             qPrintable(window_->recordingBar().text()));
+    QVERIFY(window_->recordingBar().text().contains(QStringLiteral("Open: another")));
+    QVERIFY(!bench().tiles().whyNoMap(LayerId(0), HeadId(0)).isEmpty());
+    // One token more would have to begin again with the other model.
+    QVERIFY(bench().canAnalyse());
+    QVERIFY(!bench().canContinue());
+    bench().step();
+    bench().continueGenerating();
+    QTest::qWait(100);
+    QVERIFY(bench().client().isOfAnotherModel());
+    QCOMPARE(bench().sequence().size(), tokens);
+    const QString command = exportCommand({}, exportOrigin(bench()), tokens);
+    QVERIFY2(command.contains(QString::fromStdString(first)), qPrintable(command));
+    QVERIFY2(!command.contains(other), qPrintable(command));
+    // Two models' runs are called by their models.
+    window_->comparison().keep();
+    bench().analyse();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && !bench().client().isOfAnotherModel(), patience);
+    QVERIFY2(window_->comparison().inWords().contains(QStringLiteral("<b>another: ")),
+             qPrintable(window_->comparison().inWords()));
+    window_->openPath(session);
+    QTRY_COMPARE_WITH_TIMEOUT(shown.count(), 2, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(window_->recordingBar().isVisible(), patience);
+    // Its own model goes on with it.
+    window_->recordingBar().leave().click();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().hasEngineSequence(), patience);
+    QCOMPARE(bench().sequence().size(), tokens);
+    QTRY_VERIFY_WITH_TIMEOUT(!window_->recordingBar().isVisible(), patience);
+    bench().step();
+    QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().size(), tokens + 1, patience);
+  }
+
+  void aPolicysOwnWindowEndsTheOneSetByHand() {
+    RoleChanges changes;
+    changes.window = 9;
+    bench().changeRoles(changes);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().analysedChanges() == changes, patience);
+    QVERIFY(window_->comparison().presentName().contains(QStringLiteral("W 9 set by hand")));
+    analyseUnder(QStringLiteral("streaming:1,3"));
+    QCOMPARE(bench().sequence().record().window().value_or(-1), 3);
+    QVERIFY(bench().roleChanges().isEmpty());
+    // Asked for under that policy it holds.
+    bench().changeRoles(changes);
+    QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().record().window().value_or(-1), 9, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse(), patience);
+    QCOMPARE(window_->comparison().presentName(), QStringLiteral("streaming:1,3 (W 9 set by hand)"));
+  }
+
+  void h2oHasNoRoles() {
+    QVERIFY(bench().sequence().hasRoles());
+    analyseUnder(QStringLiteral("h2o:2,3"));
+    QVERIFY(!bench().sequence().hasRoles());
+    QMenu menu;
+    window_->roles().fillRoleMenu(menu, LayerId(0), KvHeadId(0), TokenPos(2));
+    QCOMPARE(menu.actions().size(), 1);
+    QVERIFY(!menu.actions().front()->isEnabled());
+    for (const RunFact& fact : runFacts(bench().client())) QVERIFY(fact.label != QLatin1String("W"));
+  }
+
+  void whatAClosedWindowShowedCanBeOpenedAgain() {
+    PromptOptions options = window_->prompt().options();
+    options.maxNewTokens = 5;
+    options.sampling.greedy = true;
+    window_->prompt().setOptions(options);
+    bench().generate();
+    const qint64 tokens = bench().client().promptTokens() + 5;
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() == tokens, patience);
+    window_->close();
+    const QString kept = tiny_.settings().lastRunPath();
+    QTRY_VERIFY_WITH_TIMEOUT(QFileInfo::exists(kept), patience);
+    open();
+    window_->openPath(kept);
+    QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().size(), tokens, patience);
+    QCOMPARE(window_->prompt().options().maxNewTokens, 5);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().hasEngineSequence(), patience);
+  }
+
+  void arrowsPinTokensLinesAndHeads() {
+    Selection& selection = bench().selection();
+    selection.pin(TokenPos(3));
+    QTest::keyClick(&window_->roles().map(), Qt::Key_Right);
+    QVERIFY(selection.pinned() == std::vector<TokenPos>{TokenPos(4)});
+    const int row = selection.layer().value * selection.kvHeads() + selection.kvHead().value;
+    QTest::keyClick(&window_->roles().map(), Qt::Key_Down);
+    QCOMPARE(selection.layer().value * selection.kvHeads() + selection.kvHead().value, row + 1);
+    QVERIFY(selection.pinned() == std::vector<TokenPos>{TokenPos(4)});
+    QTest::keyClick(&window_->roles().map(), Qt::Key_Home);
+    QTest::keyClick(&window_->roles().map(), Qt::Key_Left);
+    QVERIFY(selection.pinned() == std::vector<TokenPos>{TokenPos(0)});
+    auto* const text = window_->findChild<TokenTextView*>();
+    QTest::keyClick(text, Qt::Key_End);
+    QCOMPARE(selection.pinned().front().value, static_cast<int>(bench().sequence().size()) - 1);
+    QTest::keyClick(text, Qt::Key_Right);
+    QTest::keyClick(text, Qt::Key_Left);
+    QCOMPARE(selection.pinned().front().value, static_cast<int>(bench().sequence().size()) - 2);
+  }
+
+  void theFieldOfThePolicyGivesTheKeyboardBack() {
+    auto* const policy = window_->prompt().findChild<QComboBox*>();
+    QVERIFY(policy != nullptr && policy->isEditable());
+    policy->lineEdit()->setFocus();
+    policy->lineEdit()->selectAll();
+    QTest::keyClicks(policy->lineEdit(), QStringLiteral("full"));
+    QTest::keyClick(policy->lineEdit(), Qt::Key_Return);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().client().policy() == "full", patience);
+    QVERIFY(!policy->lineEdit()->hasFocus());
+    QVERIFY(!policy->hasFocus());
+  }
+
+ private:
+  [[nodiscard]] Workbench& bench() { return window_->workbench(); }
+  [[nodiscard]] bool knowsWeights() { return bench().client().model() && !bench().client().model()->sha256.empty(); }
+
+  void open() {
+    window_ = tiny_.make(QLatin1String(WindowOnTinyModel::alice));
+    window_->resize(1300, 850);
+    window_->show();
+    window_->activateWindow();
+    QVERIFY(QTest::qWaitForWindowActive(window_.get()));
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().sequence().size() > 5 && knowsWeights(), patience);
+  }
+
+  void analyseUnder(const QString& policy) {
+    PromptOptions options = bench().options();
+    options.policy = policy;
+    bench().setOptions(options);
+    bench().analyse();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().client().policy() == policy.toStdString(), patience);
+  }
+
+  WindowOnTinyModel tiny_;
+  std::unique_ptr<MainWindow> window_;
+};
+
+QTEST_MAIN(ShownRunTest)
+#include "shown_run_test.moc"
