@@ -62,7 +62,16 @@ Expected<RopeConfig> read_rope(const ConfigReader& top, int context) {
 
   NATSCOPE_TRY(const std::string old_kind, read.text_or("type", "default"));
   NATSCOPE_TRY(const std::string kind, read.text_or("rope_type", old_kind));
-  if (kind == "default") return rope;
+  if (kind == "default") {
+    // Without a kind nobody says what they scale; passing over them would change the arithmetic.
+    for (const char* const scales : {"factor", "low_freq_factor", "high_freq_factor"}) {
+      const Json* const value = read.find(scales);
+      if (value != nullptr && !(value->is_number() && *value == 1.0)) {
+        return unsupported(std::string(block_name) + "." + scales + " without a rope_type that uses it");
+      }
+    }
+    return rope;
+  }
   if (kind == "linear") {
     rope.kind = RopeKind::linear;
     NATSCOPE_TRY(rope.factor, read.number("factor", 1e-3, 1e6));
