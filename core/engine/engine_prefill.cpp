@@ -35,6 +35,7 @@ Expected<void> Engine::State::read_prompt(std::span<const std::int32_t> tokens, 
       const std::span<const float> of_token = part.subspan(static_cast<std::size_t>(row) * vocab, vocab);
       if (options.candidates == 0 && index + 1 == tokens.size()) continue;
       const LogitReading read(of_token);
+      NATSCOPE_CHECK(read.check());
       if (options.candidates > 0) reading.candidates[index] = read.likeliest(options.candidates);
       if (index + 1 == tokens.size()) continue;
       const double logit = of_token[static_cast<std::size_t>(tokens[index + 1])];
@@ -65,8 +66,11 @@ Expected<void> Engine::State::prefill_chunk(std::span<const std::int32_t> tokens
   NATSCOPE_CHECK(all ? read_prompt(tokens, options, reading, stop) : chunk_logits(0, 1, reading.last, stop));
 
   // Only now is anything written down: a pass whose logits do not come has not come to its end either.
+  const LogitReading last(reading.last);
+  NATSCOPE_CHECK(last.check());
+  const double log_sum_of_last = last.log_sum_exp();
   logits.swap(reading.last);
-  set_logits_ready(LogitReading(logits));
+  set_logits_ready(log_sum_of_last);
   std::vector<TokenFrame> frames = recorder->take(tokens);
   for (std::size_t index = 0; index < frames.size(); ++index) {
     frames[index].probability = reading.probability[index];
@@ -130,7 +134,12 @@ Expected<void> Engine::State::step(std::int32_t token, bool generated, std::int3
     return done;
   }
   const LogitReading read(logits);
-  set_logits_ready(read);
+  if (Expected<void> sound = read.check(); !sound) {
+    has_logits = false;
+    give_up_pass(true);
+    return sound;
+  }
+  set_logits_ready(read.log_sum_exp());
 
   std::vector<TokenFrame> frames = recorder->take({&token, 1});
   TokenFrame& frame = frames.front();

@@ -145,9 +145,9 @@ float Engine::State::probability_of(std::int32_t token) const {
   return static_cast<float>(std::exp(static_cast<double>(logits[static_cast<std::size_t>(token)]) - log_sum));
 }
 
-void Engine::State::set_logits_ready(const LogitReading& reading) {
+void Engine::State::set_logits_ready(double log_sum_exp) {
   has_logits = true;
-  log_sum = reading.log_sum_exp();
+  log_sum = log_sum_exp;
 }
 
 }  // namespace natscope

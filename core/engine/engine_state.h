@@ -66,7 +66,7 @@ struct Engine::State {
   [[nodiscard]] Expected<void> append(std::vector<TokenFrame> frames);
   /// The model's probability of `token` after what was processed; 0 before the first one.
   [[nodiscard]] float probability_of(std::int32_t token) const;
-  void set_logits_ready(const LogitReading& reading);
+  void set_logits_ready(double log_sum_exp);
 
   [[nodiscard]] Expected<void> prefill_chunk(std::span<const std::int32_t> tokens, const PrefillOptions& options,
                                              std::stop_token stop);

@@ -205,6 +205,11 @@ float LogitReading::least_of_best(std::size_t wanted) const {
   return best.back();
 }
 
+Expected<void> LogitReading::check() const {
+  if (std::isfinite(log_sum_)) return {};
+  return fail(ErrorCode::unsupported_model, "the model's output is not a number", broken_weights);
+}
+
 std::vector<TokenCandidate> LogitReading::likeliest(std::int32_t count) const {
   const auto wanted = std::min(logits_.size(), static_cast<std::size_t>(std::max(count, 0)));
   if (wanted == 0) return {};

@@ -2,9 +2,12 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstring>
+#include <limits>
 
 #include "core/io/safetensors.h"
 #include "tests/app/cli/cli_program.h"
+#include "tests/support/tiny_model.h"
 
 namespace natscope::test {
 namespace {
@@ -86,6 +89,33 @@ TEST_CASE("policies: full keeps all, h2o has no roles, a window's paper fraction
   CHECK(eval("window:60")["paper_kv_fraction"].get<double>() == doctest::Approx(60.0 / 40));
   const auto streaming = eval("streaming:2,8");
   CHECK(streaming["kv_fraction"].get<double>() == doctest::Approx(10.0 / 40));
+}
+
+TEST_CASE("a model whose output is no number is refused, whatever asks it") {
+  const TemporaryFolder folder;
+  TinyModel model;
+  model.remove_score_layers();
+  TinyTensor& weight = model.tensor("model.layers.1.mlp.up_proj.weight");
+  const float broken = std::numeric_limits<float>::quiet_NaN();
+  std::memcpy(weight.bytes.data(), &broken, sizeof(broken));
+  std::filesystem::create_directories(folder.path() / "model");
+  model.write(folder.path() / "model");
+  write_file(folder.file("text.txt"), "She ran.");
+  const std::string at = folder.file("model");
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"eval", "--text", folder.file("text.txt"), "--segment", "8", "--json"},
+        std::vector<std::string>{"trace", "--tokens", "1,2,3", "--out", folder.file("t.safetensors")},
+        std::vector<std::string>{"export", "--kind", "kv", "--tokens", "1,2,3", "--out", folder.file("k.json")},
+        std::vector<std::string>{"generate", "--tokens", "1,2,3"}}) {
+    std::vector<std::string> arguments = command;
+    arguments.insert(arguments.end(), {"--model", at});
+    CAPTURE(command.front());
+    const ProgramResult result = cli(arguments);
+    CHECK(result.exit_code == 3);
+    CHECK(result.last_error_line().rfind("error: unsupported-model: ", 0) == 0);
+    CHECK(result.out.empty());
+  }
+  CHECK(folder.names() == std::vector<std::string>{"model", "text.txt"});
 }
 
 }  // namespace natscope::test

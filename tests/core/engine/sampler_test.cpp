@@ -247,6 +247,29 @@ TEST_CASE("greedy looks at every logit, too") {
   CHECK(Sampler(greedy).sample(logits, std::vector<std::int32_t>{700})->token == 0);
 }
 
+TEST_CASE("logits that are no distribution are told from those that are") {
+  for (const std::size_t size : {std::size_t{1}, std::size_t{31}, std::size_t{1000}, std::size_t{5003}}) {
+    CAPTURE(size);
+    std::vector<float> logits(size, 0.25F);
+    CHECK(LogitReading(logits).check());
+    const float infinite = std::numeric_limits<float>::infinity();
+    for (const std::size_t at : {std::size_t{0}, size / 2, size - 1}) {
+      CAPTURE(at);
+      for (const float broken :
+           {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::quiet_NaN(), infinite}) {
+        logits[at] = broken;
+        const auto checked = LogitReading(logits).check();
+        REQUIRE_FALSE(checked);
+        CHECK(checked.error().code == ErrorCode::unsupported_model);
+      }
+      logits[at] = 0.25F;
+    }
+    if (size == 1) continue;
+    logits[0] = -infinite;
+    CHECK(LogitReading(logits).check());
+  }
+}
+
 TEST_CASE("the likeliest tokens, best first, with their probabilities") {
   const auto best = likeliest(logits_of_shares, 3);
   REQUIRE(best.size() == 3);
