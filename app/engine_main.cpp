@@ -9,6 +9,7 @@
 
 #include "app/engine_host.h"
 #include "core/base/error.h"
+#include "core/base/standard_streams.h"
 
 /// natscope-engine: the worker that a window talks to. Frames come in on stdin and go out on stdout, nothing else does.
 namespace {
@@ -34,6 +35,7 @@ int claim_output() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  natscope::settle_standard_streams();
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     if (argument == "--help" || argument == "-h") return std::fputs(help_text, stdout) < 0 ? 1 : 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <array>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
@@ -120,6 +121,7 @@ Expected<FigureData> figure_from_model(FigureKind kind, const Options& options, 
     NATSCOPE_TRY(const auto ranges, ranges_of(options, engine.record().size()));
     NATSCOPE_TRY(figure, attention_figure(engine, options, ranges, run.provenance, stop));
   } else {
+    if (kind == FigureKind::mask) run.provenance.maps = {options.map()};
     NATSCOPE_TRY(figure, figure_from_record(kind, engine.record(), engine.config().heads, options, run.provenance));
   }
   name_tokens(figure, engine.record(), engine.tokenizer());
@@ -147,7 +149,8 @@ Expected<FigureData> figure_from_file(FigureKind kind, const Options& options) {
   return figure_from_trace(trace, kind, options.map(), options.queries, options.keys);
 }
 
-Expected<void> write_figure(const FigureData& figure, ExportFormat format, const Options& options) {
+Expected<void> write_figure(const FigureData& figure, ExportFormat format, const Options& options,
+                            const std::stop_token& stop) {
   const ScaleOptions scale = options.scale_options();
   if (!is_data_format(format))
     return draw_figure_file(figure,
@@ -155,10 +158,10 @@ Expected<void> write_figure(const FigureData& figure, ExportFormat format, const
                              colour_map(options.colours).value_or(ColourMap::viridis), options.axes},
                             options.out);
   const auto* map = std::get_if<Heatmap>(&figure.values);
-  if (map == nullptr) return write_figure_data(options.out, figure);
+  if (map == nullptr) return write_figure_data(options.out, figure, stop);
   FigureData scaled = figure;
   scaled.values = prepared(*map, scale);
-  return write_figure_data(options.out, scaled);
+  return write_figure_data(options.out, scaled, stop);
 }
 
 Expected<void> run(const Options& options, CommandContext& context) {
@@ -175,11 +178,16 @@ Expected<void> run(const Options& options, CommandContext& context) {
       return Unexpected(std::move(parsed).error());
     }
   }
+  const bool is_map = *kind == FigureKind::attention || *kind == FigureKind::mask;
+  if (!is_map && (options.queries || options.keys)) {
+    std::fprintf(stderr, "--queries and --keys choose a part of attention and mask; %s is written whole\n",
+                 options.kind.c_str());
+  }
   NATSCOPE_CHECK(check_writable_target(options.out));
   NATSCOPE_TRY(const FigureData figure, options.from.empty() ? figure_from_model(*kind, options, context.stop)
                                                              : figure_from_file(*kind, options));
   NATSCOPE_CHECK(check(context.stop));
-  NATSCOPE_CHECK(write_figure(figure, format, options));
+  NATSCOPE_CHECK(write_figure(figure, format, options, context.stop));
   return context.json ? print_json({{"out", options.out}, {"kind", options.kind}})
                       : print_text("wrote " + printable(options.out) + "\n");
 }

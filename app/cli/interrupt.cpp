@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <string_view>
 
+#include "core/base/atomic_file.h"
 #include "core/base/error.h"
 
 namespace natscope {
@@ -85,6 +86,7 @@ void InterruptGuard::watch() {
     const Error error = make_error(ErrorCode::interrupted, "stopped before the work was done");
     std::fprintf(stderr, "%s\n", format_error_line(error).c_str());
     std::fflush(stderr);
+    abandon_unfinished_files();
     _exit(exit_code(ErrorCode::interrupted));
   }
 }

@@ -12,10 +12,11 @@ namespace natscope {
 ///
 /// Work looks at the token at least once a layer and ends cleanly. Where it cannot (a library call that does not
 /// return), the process prints the contract's last line and ends with code 5 after `grace_ms`: the command line
-/// promises half a second. Files are written whole or not at all, so ending at any moment loses nothing that was there.
+/// promises half a second. Files are written whole or not at all, so ending at any moment loses nothing that was there;
+/// what was half written under a temporary name is removed.
 class InterruptGuard {
  public:
-  static constexpr int grace_ms = 400;
+  static constexpr int grace_ms = 350;
 
   InterruptGuard();
   ~InterruptGuard();

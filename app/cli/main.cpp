@@ -9,6 +9,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/interrupt.h"
 #include "app/cli/invocation.h"
+#include "core/base/standard_streams.h"
 
 namespace natscope {
 namespace {
@@ -48,6 +49,10 @@ int run(int argc, char** argv) {
     return printed ? code : report(printed.error());
   } catch (const CLI::ParseError& problem) {
     const auto named = app.get_subcommands();
+    if (named.empty() && argc > 1 && argv[1][0] != '-') {
+      return report(make_error(ErrorCode::usage, "there is no command \"" + printable(argv[1], 60) + "\"",
+                               "see natscope-cli --help"));
+    }
     const std::string command = named.empty() ? "" : " " + named.front()->get_name();
     return report(make_error(ErrorCode::usage, problem.what(), "see natscope-cli" + command + " --help"));
   }
@@ -66,4 +71,7 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace natscope
 
-int main(int argc, char** argv) { return natscope::run(argc, argv); }
+int main(int argc, char** argv) {
+  natscope::settle_standard_streams();
+  return natscope::run(argc, argv);
+}

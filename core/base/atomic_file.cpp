@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <system_error>
 
@@ -64,6 +66,32 @@ Expected<Target> resolve(const fs::path& path) {
   return target;
 }
 
+/// Temporary files that exist now, for abandon_unfinished_files().
+class Unfinished {
+ public:
+  static Unfinished& all() {
+    static Unfinished files;
+    return files;
+  }
+
+  void add(const fs::path& path) {
+    const std::scoped_lock lock(mutex_);
+    paths_.insert(path);
+  }
+  void forget(const fs::path& path) {
+    const std::scoped_lock lock(mutex_);
+    paths_.erase(path);
+  }
+  void remove() {
+    const std::scoped_lock lock(mutex_);
+    for (const fs::path& path : paths_) ::unlink(path.c_str());
+  }
+
+ private:
+  std::mutex mutex_;
+  std::set<fs::path> paths_;
+};
+
 /// A new file beside the target that disappears again unless it is renamed.
 struct TemporaryFile {
   fs::path path;
@@ -74,7 +102,9 @@ struct TemporaryFile {
   TemporaryFile(const TemporaryFile&) = delete;
   TemporaryFile& operator=(const TemporaryFile&) = delete;
   ~TemporaryFile() {
-    if (!keep && !path.empty()) ::unlink(path.c_str());
+    if (path.empty()) return;
+    if (!keep) ::unlink(path.c_str());
+    Unfinished::all().forget(path);
   }
 };
 
@@ -97,6 +127,7 @@ Expected<void> create(const Target& target, TemporaryFile& temporary) {
     fs::path path = target.folder / ("." + stem + "." + random_suffix() + ".tmp");
     const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (descriptor >= 0) {
+      Unfinished::all().add(path);
       temporary.path = std::move(path);
       temporary.descriptor = UniqueDescriptor(descriptor);
       return {};
@@ -143,24 +174,51 @@ Expected<void> AtomicFile::write(std::string_view text) {
   return write(std::as_bytes(std::span(text.data(), text.size())));
 }
 
-Expected<void> write_file_atomically(const fs::path& path, const std::function<Expected<void>(AtomicFile&)>& fill) {
-  NATSCOPE_TRY(const Target target, resolve(path));
-  TemporaryFile temporary;
-  NATSCOPE_CHECK(create(target, temporary));
-  const int descriptor = temporary.descriptor.get();
+/// One file on its way: filled and synced under its temporary name, then given its own.
+class FileInWriting {
+ public:
+  Expected<void> fill(const FileToWrite& wanted) {
+    NATSCOPE_TRY(target_, resolve(wanted.path));
+    NATSCOPE_CHECK(create(target_, temporary_));
+    const int descriptor = temporary_.descriptor.get();
+    AtomicFile file(descriptor, target_.file);
+    NATSCOPE_CHECK(wanted.fill(file));
+    NATSCOPE_CHECK(file.flush());
+    if (target_.old_mode && ::fchmod(descriptor, *target_.old_mode) != 0) return failed("keep the permissions of");
+    if (::fsync(descriptor) != 0) return failed("write");
+    if (temporary_.descriptor.close() != 0) return failed("write");
+    return {};
+  }
 
-  AtomicFile file(descriptor, target.file);
-  NATSCOPE_CHECK(fill(file));
-  NATSCOPE_CHECK(file.flush());
+  Expected<void> take_place() {
+    if (::rename(temporary_.path.c_str(), target_.file.c_str()) != 0) return failed("replace");
+    temporary_.keep = true;
+    return sync_folder(target_.folder);
+  }
 
-  const auto failed = [&](const char* doing) { return Unexpected(system_error(errno, doing, target.file)); };
-  if (target.old_mode && ::fchmod(descriptor, *target.old_mode) != 0) return failed("keep the permissions of");
-  if (::fsync(descriptor) != 0) return failed("write");
-  if (temporary.descriptor.close() != 0) return failed("write");
-  if (::rename(temporary.path.c_str(), target.file.c_str()) != 0) return failed("replace");
-  temporary.keep = true;
-  return sync_folder(target.folder);
+ private:
+  [[nodiscard]] Unexpected failed(const char* doing) const {
+    return Unexpected(system_error(errno, doing, target_.file));
+  }
+
+  Target target_;
+  TemporaryFile temporary_;
+};
+
+Expected<void> write_files_atomically(const std::vector<FileToWrite>& files) {
+  std::vector<FileInWriting> writing(files.size());
+  for (std::size_t i = 0; i < files.size(); ++i) NATSCOPE_CHECK(writing[i].fill(files[i]));
+  for (FileInWriting& file : writing) NATSCOPE_CHECK(file.take_place());
+  return {};
 }
+
+Expected<void> write_file_atomically(const fs::path& path, const std::function<Expected<void>(AtomicFile&)>& fill) {
+  FileInWriting writing;
+  NATSCOPE_CHECK(writing.fill({path, fill}));
+  return writing.take_place();
+}
+
+void abandon_unfinished_files() { Unfinished::all().remove(); }
 
 Expected<void> write_file_atomically(const fs::path& path, std::span<const std::byte> bytes) {
   return write_file_atomically(path, [&](AtomicFile& file) { return file.write(bytes); });

@@ -35,8 +35,7 @@ class AtomicFile {
   [[nodiscard]] std::uint64_t bytes_written() const { return bytes_written_; }
 
  private:
-  friend Expected<void> write_file_atomically(const std::filesystem::path& path,
-                                              const std::function<Expected<void>(AtomicFile&)>& fill);
+  friend class FileInWriting;
   AtomicFile(int descriptor, std::filesystem::path target) : descriptor_(descriptor), target_(std::move(target)) {}
 
   Expected<void> write_through(std::span<const std::byte> bytes);
@@ -52,6 +51,19 @@ class AtomicFile {
                                                    const std::function<Expected<void>(AtomicFile&)>& fill);
 [[nodiscard]] Expected<void> write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
 [[nodiscard]] Expected<void> write_file_atomically(const std::filesystem::path& path, std::string_view text);
+
+struct FileToWrite {
+  std::filesystem::path path;
+  std::function<Expected<void>(AtomicFile&)> fill;
+};
+
+/// Files that mean something together only: all are complete, and on the disk, before the first one takes its place.
+/// Then they take it in their order. A failure before that leaves every target as it was.
+[[nodiscard]] Expected<void> write_files_atomically(const std::vector<FileToWrite>& files);
+
+/// Removes the temporary files of all writers in this process, whose writes then fail: for a program that is about to
+/// end without unwinding. Any thread, but no signal handler.
+void abandon_unfinished_files();
 
 /// Whether `path` can be a target at all: its folder exists and may be written, and it is no folder, device or pipe.
 /// For long work, which should fail before it starts rather than at its end. Errors as above.

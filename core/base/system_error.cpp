@@ -28,8 +28,9 @@ ErrorCode code_of(int number) {
 }  // namespace
 
 Error system_error(int number, const std::string& doing, const std::filesystem::path& path) {
-  return make_error(code_of(number),
-                    "cannot " + doing + " " + path.string() + ": " + std::generic_category().message(number));
+  const std::string what = "cannot " + doing + " " + path.string() + ": " + std::generic_category().message(number);
+  if (number == EFBIG) return make_error(ErrorCode::io_failure, what, "raise the limit of a file's size (ulimit -f)");
+  return make_error(code_of(number), what);
 }
 
 }  // namespace natscope

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/atomic_file.h"
+#include "core/base/cancel.h"
 #include "core/export/number_text.h"
 
 namespace natscope {
@@ -51,19 +52,27 @@ std::string npy_bytes(const FigureData& figure) { return collected(figure, write
 std::string csv_text(const FigureData& figure) { return collected(figure, write_csv); }
 std::string json_text(const FigureData& figure) { return collected(figure, write_json); }
 
-Expected<void> write_figure_data(const std::filesystem::path& path, const FigureData& figure) {
+Expected<void> write_figure_data(const std::filesystem::path& path, const FigureData& figure,
+                                 const std::stop_token& stop) {
   NATSCOPE_TRY(const ExportFormat format, export_format(path));
   if (!is_data_format(format)) return fail(ErrorCode::usage, "png, svg and pdf are drawn, not written as numbers");
-  NATSCOPE_CHECK(check_writable_target(path));
+  const Writer writer = format == ExportFormat::npy ? write_npy : format == ExportFormat::csv ? write_csv : write_json;
+  std::vector<FileToWrite> files;
+  files.push_back({path, [&](AtomicFile& file) -> Expected<void> {
+                     return writer(figure, [&](std::string_view piece) -> Expected<void> {
+                       NATSCOPE_CHECK(check(stop));
+                       return file.write(piece);
+                     });
+                   }});
   if (format != ExportFormat::json) {
     std::filesystem::path beside = path;
     beside += ".json";
-    NATSCOPE_CHECK(write_file_atomically(beside, provenance_json(figure.provenance) + "\n"));
+    // It takes its place first: numbers never lack it.
+    files.insert(files.begin(), {beside, [&](AtomicFile& file) -> Expected<void> {
+                                   return file.write(provenance_json(figure.provenance) + "\n");
+                                 }});
   }
-  const Writer writer = format == ExportFormat::npy ? write_npy : format == ExportFormat::csv ? write_csv : write_json;
-  return write_file_atomically(path, [&](AtomicFile& file) -> Expected<void> {
-    return writer(figure, [&file](std::string_view piece) { return file.write(piece); });
-  });
+  return write_files_atomically(files);
 }
 
 }  // namespace natscope

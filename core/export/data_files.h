@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "core/base/expected.h"
@@ -26,8 +27,9 @@ enum class ExportFormat : std::uint8_t { npy, csv, json, png, svg, pdf };
 [[nodiscard]] std::string csv_text(const FigureData& figure);   ///< shortest digits that read back to the same number
 [[nodiscard]] std::string json_text(const FigureData& figure);
 
-/// Writes `path`, and beside npy and csv `path` + ".json" with the provenance (first, so that numbers never lack it).
-/// Errors: usage (a drawn format), those of write_file_atomically.
-[[nodiscard]] Expected<void> write_figure_data(const std::filesystem::path& path, const FigureData& figure);
+/// Writes `path`, and beside npy and csv `path` + ".json" with the provenance: both or, after a failure, neither.
+/// Errors: usage (a drawn format), interrupted, those of write_files_atomically.
+[[nodiscard]] Expected<void> write_figure_data(const std::filesystem::path& path, const FigureData& figure,
+                                               const std::stop_token& stop = {});
 
 }  // namespace natscope

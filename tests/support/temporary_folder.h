@@ -19,6 +19,9 @@ class TemporaryFolder {
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
 
+  /// The same as text, for command lines.
+  [[nodiscard]] std::string file(std::string_view name) const { return (path_ / name).string(); }
+
   /// Names in the folder, hidden ones included, sorted.
   [[nodiscard]] std::vector<std::string> names() const;
 

@@ -2,9 +2,7 @@
 #include "tests/app/cli/cli_program.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -23,25 +21,6 @@ nlohmann::json cli_json(std::vector<std::string> arguments) {
   auto value = nlohmann::json::parse(result.out, nullptr, false);
   REQUIRE_FALSE(value.is_discarded());
   return value;
-}
-
-TemporaryFolder::TemporaryFolder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "natscope-test-XXXXXX").string();
-  REQUIRE(mkdtemp(pattern.data()) != nullptr);
-  path_ = pattern;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
-std::vector<std::string> TemporaryFolder::names() const {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(path_))
-    names.push_back(entry.path().filename().string());
-  std::sort(names.begin(), names.end());
-  return names;
 }
 
 std::string read_file(const std::string& path) {

@@ -189,6 +189,36 @@ TEST_CASE("what cannot be written is an error, not a success") {
   }
 }
 
+TEST_CASE("streams that were closed are closed, and nothing else takes their place") {
+  const TemporaryFolder folder;
+  const auto under_shell = [](const std::string& rest) {
+    return run_program({"/bin/sh", "-c", "exec \"" NATSCOPE_BIN_DIR "/natscope-cli\" " + rest},
+                       {.input = {}, .timeout_s = 30});
+  };
+  ProgramResult result = under_shell("generate --prompt-file - --max-new-tokens 1 <&-");
+  CHECK(result.exit_code == 3);
+  CHECK(result.error_lines() == 1);
+  result = under_shell("info <&- >&-");
+  CHECK(result.exit_code == 3);
+  CHECK(result.last_error_line().rfind("error: io-failure: ", 0) == 0);
+  result = under_shell("export --kind roles --tokens 1,2,3 --out '" + folder.file("r.csv") + "' --json <&- >&- 2>&-");
+  CHECK(result.exit_code == 3);
+  CHECK(folder.names() == std::vector<std::string>{"r.csv", "r.csv.json"});
+}
+
+TEST_CASE("a limit of a file's size is an error like others, and leaves nothing") {
+  const TemporaryFolder folder;
+  const ProgramResult result = run_program(
+      {"/bin/sh", "-c",
+       "ulimit -f 8; exec \"" NATSCOPE_BIN_DIR "/natscope-cli\" trace --prompt 'Once upon a time' --max-new-tokens "
+       "40 --attention all --out '" +
+           folder.file("t.safetensors") + "'"},
+      {.input = {}, .timeout_s = 60});
+  CHECK(result.exit_code == 3);
+  CHECK(result.last_error_line().rfind("error: io-failure: ", 0) == 0);
+  CHECK(folder.names().empty());
+}
+
 TEST_CASE("help and version go to stdout with code 0") {
   for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--help"},
                                                     {"--version"},

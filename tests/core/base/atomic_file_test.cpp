@@ -56,6 +56,41 @@ TEST_CASE("a failure leaves the old file and nothing beside it") {
   CHECK(folder.names() == std::vector<std::string>{"file"});
 }
 
+TEST_CASE("files that belong together are all written, or none") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "a", "old a");
+  const auto text = [](std::string_view words) { return [words](AtomicFile& file) { return file.write(words); }; };
+  const auto failing = [](AtomicFile& file) -> Expected<void> {
+    NATSCOPE_CHECK(file.write("half"));
+    return fail(ErrorCode::interrupted, "stopped");
+  };
+  CHECK_FALSE(write_files_atomically({{folder / "a", text("new a")}, {folder / "b", failing}}));
+  CHECK(folder.names() == std::vector<std::string>{"a"});
+  CHECK(read_bytes(folder / "a") == "old a");
+  CHECK_FALSE(write_files_atomically({{folder / "a", text("new a")}, {folder / "none/b", text("b")}}));
+  CHECK(folder.names() == std::vector<std::string>{"a"});
+  REQUIRE(write_files_atomically({{folder / "a", text("new a")}, {folder / "b", text("b")}}));
+  CHECK(read_bytes(folder / "a") == "new a");
+  CHECK(read_bytes(folder / "b") == "b");
+  CHECK(folder.names() == std::vector<std::string>{"a", "b"});
+}
+
+TEST_CASE("what is abandoned half written is gone, and its writer fails") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "a", "old");
+  const auto written = write_file_atomically(folder / "a", [&](AtomicFile& file) -> Expected<void> {
+    NATSCOPE_CHECK(file.write("new"));
+    CHECK(folder.names().size() == 2);
+    abandon_unfinished_files();
+    CHECK(folder.names() == std::vector<std::string>{"a"});
+    return {};
+  });
+  CHECK_FALSE(written);
+  CHECK(read_bytes(folder / "a") == "old");
+  REQUIRE(write_file_atomically(folder / "a", std::string_view("newer")));
+  CHECK(read_bytes(folder / "a") == "newer");
+}
+
 TEST_CASE("targets that cannot be files are refused before anything is written") {
   const TemporaryFolder folder;
   REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
