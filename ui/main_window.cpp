@@ -332,7 +332,7 @@ void MainWindow::showExport(FigureKind kind) {
   shown.scale = attention_->map().mapStyle().scale;
   shown.colours = attention_->map().mapStyle().colours;
   auto* const dialog = new ExportDialog(shown, kind, ThemeSwitch::instance().theme(), settings_.exportFolder(),
-                                        exportOrigin(workbench_, shownSession()), this);
+                                        exportOrigin(workbench_, shownSession()), comparison_.kept(), this);
   connect(dialog, &ExportDialog::wanted, &export_, &FigureExport::start);
   dialog->show();
 }

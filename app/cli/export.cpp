@@ -26,6 +26,7 @@ struct Options {
   std::string kind;
   std::string out;
   std::string from;
+  std::vector<std::string> compared;
   std::int32_t layer = 0;
   std::int32_t head = 0;
   std::optional<std::string> queries;
@@ -121,7 +122,6 @@ Expected<FigureData> figure_from_model(FigureKind kind, const Options& options, 
     NATSCOPE_TRY(const auto ranges, ranges_of(options, engine.record().size()));
     NATSCOPE_TRY(figure, attention_figure(engine, options, ranges, run.provenance, stop));
   } else {
-    if (kind == FigureKind::mask) run.provenance.maps = {options.map()};
     NATSCOPE_TRY(figure, figure_from_record(kind, engine.record(), engine.config().heads, options, run.provenance));
   }
   name_tokens(figure, engine.record(), engine.tokenizer());
@@ -149,6 +149,17 @@ Expected<FigureData> figure_from_file(FigureKind kind, const Options& options) {
   return figure_from_trace(trace, kind, options.map(), options.queries, options.keys);
 }
 
+/// Reads the runs that are to stand beside the figure's own.
+Expected<void> add_compared(FigureData& figure, const Options& options) {
+  for (const std::string& file : options.compared) {
+    Options other = options;
+    other.from = file;
+    NATSCOPE_TRY(auto read, figure_from_file(FigureKind::kv, other));
+    NATSCOPE_CHECK(compare(figure, std::move(read)));
+  }
+  return {};
+}
+
 Expected<void> write_figure(const FigureData& figure, ExportFormat format, const Options& options,
                             const std::stop_token& stop) {
   const ScaleOptions scale = options.scale_options();
@@ -171,6 +182,10 @@ Expected<void> run(const Options& options, CommandContext& context) {
   if (!options.from.empty() && options.run.has_text()) {
     return fail(ErrorCode::usage, "--from and a prompt exclude each other");
   }
+  if (!options.compared.empty() && (*kind != FigureKind::kv || is_data_format(format))) {
+    return fail(ErrorCode::usage, "--compare puts runs beside each other in a drawn KV curve only",
+                "use --kind kv and a file that ends in .png, .svg or .pdf");
+  }
   // A range that is none is wrong usage, whatever the text turns out to hold.
   for (const auto& range : {options.queries, options.keys}) {
     if (!range) continue;
@@ -184,8 +199,9 @@ Expected<void> run(const Options& options, CommandContext& context) {
                  options.kind.c_str());
   }
   NATSCOPE_CHECK(check_writable_target(options.out));
-  NATSCOPE_TRY(const FigureData figure, options.from.empty() ? figure_from_model(*kind, options, context.stop)
-                                                             : figure_from_file(*kind, options));
+  NATSCOPE_TRY(FigureData figure, options.from.empty() ? figure_from_model(*kind, options, context.stop)
+                                                       : figure_from_file(*kind, options));
+  NATSCOPE_CHECK(add_compared(figure, options));
   NATSCOPE_CHECK(check(context.stop));
   NATSCOPE_CHECK(write_figure(figure, format, options, context.stop));
   return context.json ? print_json({{"out", options.out}, {"kind", options.kind}})
@@ -208,6 +224,13 @@ void add_export_command(CLI::App& root, Invocation& invocation) {
       ->type_name("FILE");
   command->add_option("--from", options->from, "A trace or session file; without it a model and a prompt")
       ->type_name("FILE");
+  command
+      ->add_option("--compare", options->compared,
+                   "kv: another run's cache in the same figure, from its trace or session (up to 3 times)")
+      ->type_name("FILE")
+      ->allow_extra_args(false)
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   const auto index = CLI::Range(0, INT32_MAX);
   command->add_option("--layer", options->layer, "Layer of the map")
       ->check(index)

@@ -72,6 +72,29 @@ void name_silent_tokens(FigureData& figure, const std::function<std::string(std:
   }
 }
 
+Expected<void> compare(FigureData& figure, FigureData other) {
+  auto* const curve = std::get_if<KvCurve>(&other.values);
+  if (curve == nullptr || !std::holds_alternative<KvCurve>(figure.values)) {
+    return fail(ErrorCode::bad_range, "only KV curves stand beside each other");
+  }
+  if (figure.compared.size() == most_compared) {
+    return fail(ErrorCode::bad_range, "more than " + std::to_string(most_compared) + " runs beside one",
+                "compare fewer in one figure");
+  }
+  figure.compared.push_back({std::move(*curve), std::move(other.provenance)});
+  return {};
+}
+
+Metadata figure_metadata(const FigureData& figure) {
+  Metadata all = trace_metadata(figure.provenance);
+  for (std::size_t i = 0; i < figure.compared.size(); ++i) {
+    for (auto& [key, value] : trace_metadata(figure.compared[i].provenance)) {
+      if (key != "format" && key != "version") all["compared_" + std::to_string(i + 1) + "_" + key] = value;
+    }
+  }
+  return all;
+}
+
 FigureData heads_figure(const SequenceRecord& record, Provenance provenance) {
   FigureData figure{FigureKind::heads, {}, {}, {}, std::move(provenance)};
   figure.values = head_table(record, figure.provenance.policy);
@@ -118,6 +141,7 @@ Expected<FigureData> mask_figure(const SequenceRecord& record, std::int32_t head
     }
   }
   mask.values.assign(mask.visible.begin(), mask.visible.end());
+  provenance.maps = {map};
   FigureData figure{FigureKind::mask, std::move(mask), {}, {}, std::move(provenance)};
   add_axis(figure, record);
   return figure;

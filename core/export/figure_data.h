@@ -65,6 +65,12 @@ struct KvCurve {
   std::vector<std::int64_t> allocated_bytes;  ///< [length]
 };
 
+/// Another run's cache beside the figure's own, in a drawn KV curve.
+struct ComparedCurve {
+  KvCurve curve;
+  Provenance provenance;
+};
+
 /// A figure's numbers with their axes and their origin.
 struct FigureData {
   FigureKind kind = FigureKind::attention;
@@ -72,7 +78,17 @@ struct FigureData {
   std::vector<std::int32_t> tokens;      ///< [T]
   std::vector<std::string> token_texts;  ///< [T] for the axes; empty: positions are shown
   Provenance provenance;
+  std::vector<ComparedCurve> compared{};  ///< kv only, at most most_compared
 };
+
+inline constexpr std::size_t most_compared = 3;
+
+/// Puts another run's KV curve beside the figure's. Errors: bad_range (one of them is no KV curve, too many).
+[[nodiscard]] Expected<void> compare(FigureData& figure, FigureData other);
+
+/// What a drawn file says of its origin: the figure's trace_metadata, and of the runs beside it the same under
+/// compared_1_policy, …
+[[nodiscard]] Metadata figure_metadata(const FigureData& figure);
 
 [[nodiscard]] FigureData roles_figure(const SequenceRecord& record, Provenance provenance);
 [[nodiscard]] FigureData kv_figure(const SequenceRecord& record, Provenance provenance);

@@ -101,9 +101,11 @@ Expected<void> write_values(const FigureData& figure, const TextSink& sink) {
 
 }  // namespace
 
-std::string provenance_json(const Provenance& provenance) {
-  return nlohmann::json(trace_metadata(provenance)).dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+std::string metadata_json(const Metadata& metadata) {
+  return nlohmann::json(metadata).dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
+
+std::string provenance_json(const Provenance& provenance) { return metadata_json(trace_metadata(provenance)); }
 
 Expected<void> write_json(const FigureData& figure, const TextSink& sink) {
   NATSCOPE_CHECK(write_values(figure, sink));

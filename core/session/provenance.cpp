@@ -52,6 +52,15 @@ std::string in_words(const SetByHand& set) {
   return words;
 }
 
+std::string run_name(const Provenance& provenance) {
+  std::string name = provenance.policy;
+  if (name.empty() || name == "model") {
+    name = provenance.window ? "learned roles, W " + std::to_string(*provenance.window) : "full attention";
+  }
+  const std::string set = in_words(provenance.by_hand);
+  return set.empty() ? name : name + " (" + set + ")";
+}
+
 std::string maps_text(const std::vector<MapId>& maps) {
   std::string text;
   for (const MapId& map : maps) {

@@ -59,6 +59,9 @@ struct Provenance {
   friend bool operator==(const Provenance&, const Provenance&) = default;
 };
 
+/// What a run is called beside another one: "learned roles, W 16", "streaming:4,16 (2 roles set by hand)".
+[[nodiscard]] std::string run_name(const Provenance& provenance);
+
 using Metadata = std::map<std::string, std::string, std::less<>>;
 
 /// The metadata of a trace: format, version, maps, window (empty without one), dtype, seed, model_sha256,

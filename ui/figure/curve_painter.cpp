@@ -2,6 +2,7 @@
 #include <QPainterPath>
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "ui/figure/axis_ticks.h"
 #include "ui/figure/figure_painter.h"
@@ -23,12 +24,16 @@ struct Curve {
   QString unit;
   std::vector<Line> lines;
   double top = 0;
+  double longest = 1;
 };
 
 // Okabe–Ito, those that roles do not use; dashes tell the lines apart without colour.
 constexpr QRgb denseColour = qRgb(0x99, 0x99, 0x99);
 constexpr QRgb liveColour = qRgb(0x00, 0x72, 0xb2);
 constexpr QRgb allocatedColour = qRgb(0xe6, 0x9f, 0x00);
+constexpr std::pair<Qt::PenStyle, QRgb> comparedLooks[most_compared] = {{Qt::DashDotLine, qRgb(0xcc, 0x79, 0xa7)},
+                                                                        {Qt::DotLine, qRgb(0xe6, 0x9f, 0x00)},
+                                                                        {Qt::DashDotDotLine, qRgb(0x77, 0x66, 0x22)}};
 
 std::vector<double> scaled(const std::vector<std::int64_t>& bytes, double unit) {
   std::vector<double> values(bytes.size());
@@ -37,43 +42,61 @@ std::vector<double> scaled(const std::vector<std::int64_t>& bytes, double unit) 
   return values;
 }
 
-/// In bytes where they are known, else in entries.
-Curve linesOf(const KvCurve& curve) {
+std::vector<double> entriesOf(const KvCurve& curve) {
+  const auto heads = static_cast<std::ptrdiff_t>(curve.layers) * curve.kv_heads;
+  std::vector<double> live;
+  for (std::ptrdiff_t step = 0; step < curve.length; ++step) {
+    const auto first = curve.entries.begin() + step * heads;
+    live.push_back(static_cast<double>(std::accumulate(first, first + heads, std::int64_t{0})));
+  }
+  return live;
+}
+
+/// In bytes where they are known of every run, else in entries.
+Curve linesOf(const FigureData& figure) {
+  const auto& curve = std::get<KvCurve>(figure.values);
+  const auto& others = figure.compared;
   Curve result;
-  const auto heads = static_cast<std::size_t>(curve.layers) * static_cast<std::size_t>(curve.kv_heads);
-  if (!curve.dense_bytes.empty()) {
-    const bool isSmall = curve.dense_bytes.back() < static_cast<std::int64_t>(2 * mebibyte);
-    const double unit = isSmall ? kibibyte : mebibyte;
-    result.unit = isSmall ? QStringLiteral("KiB") : QStringLiteral("MiB");
-    result.lines = {
-        {QStringLiteral("dense (full attention)"), Qt::DashLine, denseColour, scaled(curve.dense_bytes, unit)},
-        {QStringLiteral("live"), Qt::SolidLine, liveColour, scaled(curve.live_bytes, unit)},
-        {QStringLiteral("allocated"), Qt::DotLine, allocatedColour, scaled(curve.allocated_bytes, unit)}};
+  const bool isInBytes = !curve.dense_bytes.empty() &&
+                         std::ranges::none_of(others, [](const auto& other) { return other.curve.live_bytes.empty(); });
+  const bool isSmall = isInBytes && curve.dense_bytes.back() < static_cast<std::int64_t>(2 * mebibyte);
+  const double unit = isSmall ? kibibyte : mebibyte;
+  result.unit = !isInBytes ? QStringLiteral("entries") : isSmall ? QStringLiteral("KiB") : QStringLiteral("MiB");
+  const auto live = [&](const KvCurve& of) { return isInBytes ? scaled(of.live_bytes, unit) : entriesOf(of); };
+  Line dense{QStringLiteral("dense (full attention)"), Qt::DashLine, denseColour, {}};
+  if (isInBytes) {
+    dense.values = scaled(curve.dense_bytes, unit);
   } else {
-    result.unit = QStringLiteral("entries");
-    Line dense{QStringLiteral("dense (full attention)"), Qt::DashLine, denseColour, {}};
-    Line live{QStringLiteral("live"), Qt::SolidLine, liveColour, {}};
-    for (std::size_t step = 0; step < static_cast<std::size_t>(curve.length); ++step) {
-      const auto first = curve.entries.begin() + static_cast<std::ptrdiff_t>(step * heads);
-      dense.values.push_back(static_cast<double>((step + 1) * heads));
-      live.values.push_back(
-          static_cast<double>(std::accumulate(first, first + static_cast<std::ptrdiff_t>(heads), std::int64_t{0})));
-    }
-    result.lines = {std::move(dense), std::move(live)};
+    for (std::int64_t step = 1; step <= curve.length; ++step)
+      dense.values.push_back(static_cast<double>(step * curve.layers * curve.kv_heads));
+  }
+  result.lines.push_back(std::move(dense));
+  const auto named = [](const Provenance& provenance) { return QString::fromStdString(run_name(provenance)); };
+  result.lines.push_back({others.empty() ? QStringLiteral("live") : QStringLiteral("live, ") + named(figure.provenance),
+                          Qt::SolidLine, liveColour, live(curve)});
+  if (isInBytes && others.empty()) {
+    result.lines.push_back(
+        {QStringLiteral("allocated"), Qt::DotLine, allocatedColour, scaled(curve.allocated_bytes, unit)});
+  }
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    const auto& [style, colour] = comparedLooks[i % std::size(comparedLooks)];
+    result.lines.push_back(
+        {QStringLiteral("live, ") + named(others[i].provenance), style, colour, live(others[i].curve)});
   }
   for (const Line& line : result.lines) {
     for (const double value : line.values) result.top = std::max(result.top, value);
+    result.longest = std::max(result.longest, static_cast<double>(line.values.size()));
   }
   return result;
 }
 
 }  // namespace
 
-void paintCurve(QPainter& painter, const KvCurve& curve, const FigureInk& ink, const FigureLayout& layout) {
-  const Curve lines = linesOf(curve);
+void paintCurve(QPainter& painter, const FigureData& figure, const FigureInk& ink, const FigureLayout& layout) {
+  const Curve lines = linesOf(figure);
   const QRectF& plot = layout.plot;
   const std::vector<double> levels = valueTicks(lines.top, 5);
-  const double steps = std::max<double>(1, static_cast<double>(curve.length));
+  const double steps = lines.longest;
   const auto pointAt = [&](double tokens, double value) {
     return QPointF(plot.left() + tokens / steps * plot.width(), plot.bottom() - value / levels.back() * plot.height());
   };
@@ -84,7 +107,7 @@ void paintCurve(QPainter& painter, const KvCurve& curve, const FigureInk& ink, c
     painter.drawLine(pointAt(0, level), pointAt(steps, level));
     drawText(painter, pointAt(0, level) - QPointF(5, 0), QString::number(level, 'g', 6), figureFont(7), ink.text, 1, 0);
   }
-  for (const std::int64_t tick : positionTicks(0, curve.length + 1, 9)) {
+  for (const std::int64_t tick : positionTicks(0, static_cast<std::int64_t>(steps) + 1, 9)) {
     const QPointF at = pointAt(static_cast<double>(tick), 0);
     painter.setPen(QPen(QColor(ink.faint), 0.5));
     painter.drawLine(at, at + QPointF(0, 3));
@@ -111,7 +134,11 @@ void paintCurve(QPainter& painter, const KvCurve& curve, const FigureInk& ink, c
     painter.drawPath(path);
     painter.drawLine(legend, legend + QPointF(18, 0));
     drawText(painter, legend + QPointF(22, 0), line.name, figureFont(8), ink.text, -1, 0);
-    legend.rx() += 22 + textWidth(figureFont(8), line.name) + 16;
+    if (figure.compared.empty()) {
+      legend.rx() += 22 + textWidth(figureFont(8), line.name) + 16;
+    } else {
+      legend.ry() += layout.legendPitch;  // runs have long names
+    }
   }
   drawText(painter, {plot.center().x(), plot.bottom() + 17}, QStringLiteral("tokens processed"), figureFont(8),
            ink.text, 0, -1);

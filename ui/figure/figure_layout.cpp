@@ -147,7 +147,11 @@ FigureLayout layOut(const FigureData& figure, const FigureOptions& options, doub
   // A curve's labels depend on its values: curve_figure.cpp makes them.
   AxisLabels values;
   values.longest = widestValue;
-  return place(QSizeF(roleMapWidth, curveHeight), {}, std::move(values), false, pixelsPerPoint);
+  FigureLayout layout = place(QSizeF(roleMapWidth, curveHeight), {}, std::move(values), false, pixelsPerPoint);
+  // Dense, the run itself, and those beside it, each on a line of its own.
+  if (!figure.compared.empty())
+    layout.size.rheight() += layout.legendPitch * static_cast<double>(figure.compared.size() + 1);
+  return layout;
 }
 
 }  // namespace natscope::ui

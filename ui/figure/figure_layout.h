@@ -31,6 +31,7 @@ struct FigureLayout {
   QSizeF cell;  ///< of a map
   QRectF bar;   ///< colour bar; empty without one
   double legendY = 0;
+  double legendPitch = 12;  ///< of a legend with a line for each entry
   AxisLabels across;
   AxisLabels down;
 };

@@ -24,6 +24,8 @@ QString whatIsShown(const FigureData& figure) {
       return QStringLiteral("%1, layer %2, head %3").arg(what).arg(map.layer.value).arg(map.head.value);
     }
     case FigureKind::roles:
+      if (figure.provenance.policy.starts_with("h2o"))
+        return QStringLiteral("H2O has no roles: every token counts as global");
       return QStringLiteral("Token roles by layer and KV head");
     case FigureKind::kv:
       return QStringLiteral("KV cache by tokens");
@@ -107,7 +109,10 @@ void drawColourBar(QPainter& painter, const FigureOptions& options, const ScaleR
         isLog ? range.low * std::pow(range.high / range.low, level) : range.low + level * (range.high - range.low);
     painter.setPen(QPen(QColor(ink.faint), hairline));
     painter.drawLine(QPointF(bar.right(), y), QPointF(bar.right() + tickLength, y));
-    drawText(painter, {bar.right() + tickLength + 2, y}, shortNumber(value), figureFont(7), ink.text, -1, 0);
+    // What lies beyond an end has its colour.
+    const bool isCutAbove = i == steps && options.scale.clip_percentile < 100;
+    const QString beyond = isCutAbove ? QStringLiteral("≥ ") : i == 0 && isLog ? QStringLiteral("≤ ") : QString();
+    drawText(painter, {bar.right() + tickLength + 2, y}, beyond + shortNumber(value), figureFont(7), ink.text, -1, 0);
   }
   QString words = options.scale.normalise == Normalise::row ? QStringLiteral("share of the row's largest")
                                                             : QStringLiteral("attention weight");
@@ -210,8 +215,8 @@ void paintFigure(QPainter& painter, const FigureData& figure, const FigureOption
   painter.fillRect(QRectF(QPointF(0, 0), layout.size), QColor(ink.paper));
   drawText(painter, {layout.plot.left(), 10}, options.title.isEmpty() ? defaultTitle(figure) : options.title,
            figureFont(10, true), ink.text, -1, -1);
-  if (const auto* curve = std::get_if<KvCurve>(&figure.values)) {
-    paintCurve(painter, *curve, ink, layout);
+  if (std::holds_alternative<KvCurve>(figure.values)) {
+    paintCurve(painter, figure, ink, layout);
     return;
   }
   drawRaster(painter, layout, raster.image);

@@ -18,6 +18,6 @@ void drawText(QPainter& painter, QPointF at, const QString& text, const QFont& f
 void drawTurnedText(QPainter& painter, QPointF at, const QString& text, const QFont& font, QRgb colour, int alignAlong);
 
 /// The KV curve's axes, lines and legend.
-void paintCurve(QPainter& painter, const KvCurve& curve, const FigureInk& ink, const FigureLayout& layout);
+void paintCurve(QPainter& painter, const FigureData& figure, const FigureInk& ink, const FigureLayout& layout);
 
 }  // namespace natscope::ui

@@ -60,6 +60,9 @@ Expected<void> check(const HeadTable&) {
 Expected<QByteArray> render(const FigureData& figure, FigureFormat format, const FigureOptions& options) {
   NATSCOPE_CHECK(checkDpi(options.dpi));
   NATSCOPE_CHECK(std::visit([](const auto& values) { return check(values); }, figure.values));
+  if (!figure.compared.empty() && figure.kind != FigureKind::kv)
+    return fail(ErrorCode::bad_arrays, "runs beside each other are of KV curves");
+  for (const ComparedCurve& other : figure.compared) NATSCOPE_CHECK(check(other.curve));
   MapRaster raster;
   if (const auto* map = std::get_if<Heatmap>(&figure.values)) raster = rasterOf(*map, options);
   if (const auto* map = std::get_if<RoleMap>(&figure.values))
@@ -71,8 +74,8 @@ Expected<QByteArray> render(const FigureData& figure, FigureFormat format, const
   picture.size = layout.size;
   picture.title = options.title.isEmpty() ? QString(QLatin1String(name(figure.kind))) : options.title;
   picture.paper = inkOf(options.theme).paper;
-  picture.metadata = trace_metadata(figure.provenance);
-  picture.provenance = provenance_json(figure.provenance);
+  picture.metadata = figure_metadata(figure);
+  picture.provenance = metadata_json(picture.metadata);
   picture.paint = [&](QPainter& painter) { paintFigure(painter, figure, options, layout, raster); };
   return encodePicture(picture, format, options.dpi);
 }

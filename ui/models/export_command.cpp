@@ -107,6 +107,8 @@ QString exportCommand(const ExportRequest& request, const ExportOrigin& origin, 
   const bool isDrawn = format && !is_data_format(*format);
   if (request.kind == FigureKind::attention) addScale(words, request.options.scale, isDrawn);
   if (isDrawn) addLook(words, request.options, request.kind, *format);
+  // The kept run is in no file: whoever saved it as a session puts that one's name here.
+  if (request.beside) words << QStringLiteral("--compare") << QStringLiteral("KEPT-RUN.safetensors");
   addOrigin(words, origin, request.kind);  // last: a text may be long
   for (QString& word : words) word = shellWord(word);
   return words.join(u' ');

@@ -51,14 +51,15 @@ void FigureExport::start(const ExportRequest& request) {
     Q_EMIT failed(make_error(ErrorCode::bad_range, "there is nothing to export yet", "analyse a text first"));
     return;
   }
-  if (const auto recording = workbench_.recording()) return writeRecorded(recording, request);
+  if (const auto recording = workbench_.recording(); recording && !request.beside)
+    return writeRecorded(recording, request);
   switch (request.kind) {
     case FigureKind::heads:
       return write(heads_figure(record, workbench_.client().provenance()), request);
     case FigureKind::roles:
       return write(named(roles_figure(record, workbench_.client().provenance())), request);
     case FigureKind::kv:
-      return write(kv_figure(record, workbench_.client().provenance()), request);
+      return writeCurve(request);
     case FigureKind::mask: {
       const int heads = workbench_.selection().heads();
       auto figure =
@@ -92,6 +93,18 @@ void FigureExport::start(const ExportRequest& request) {
   map.visible.reserve(cells);
   job->figure.values = std::move(map);
   askForNextRows(job);
+}
+
+void FigureExport::writeCurve(const ExportRequest& request) {
+  FigureData figure = kv_figure(workbench_.client().record(), workbench_.client().provenance());
+  if (request.beside) {
+    const auto compared = compare(figure, kv_figure(request.beside->record, request.beside->provenance));
+    if (!compared) {
+      Q_EMIT failed(compared.error());
+      return;
+    }
+  }
+  write(std::move(figure), request);
 }
 
 FigureData FigureExport::named(FigureData figure) const {

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "ui/figure/figure.h"
+#include "ui/models/run_comparison.h"
 #include "ui/models/workbench.h"
 
 namespace natscope::ui {
@@ -16,7 +17,8 @@ struct ExportRequest {
   PositionRange queries;  ///< attention, mask
   PositionRange keys;
   FigureOptions options;
-  std::filesystem::path path;  ///< its ending says the format: png, svg, pdf, csv, npy, json
+  std::shared_ptr<const KeptRun> beside;  ///< kv, drawn: the kept run in the same figure, or null
+  std::filesystem::path path;             ///< its ending says the format: png, svg, pdf, csv, npy, json
 };
 
 /// `a:b`, as the command line takes ranges.
@@ -42,6 +44,7 @@ class FigureExport : public QObject {
   struct Job;
   /// With names for tokens that have no text of their own.
   [[nodiscard]] FigureData named(FigureData figure) const;
+  void writeCurve(const ExportRequest& request);
   void writeRecorded(const std::shared_ptr<const Recording>& recording, const ExportRequest& request);
   void askForNextRows(const std::shared_ptr<Job>& job);
   void write(FigureData figure, const ExportRequest& request);

@@ -24,20 +24,12 @@ QString pointsBetween(double share, double other) {
   return withSign(tenths, QString::number(std::abs(tenths) / 10, 'f', 1));
 }
 
-QString nameOf(const SequenceRecord& record, const std::string& policy) {
-  if (policy != "model") return QString::fromStdString(policy);
-  if (!record.window()) return RunComparison::tr("full attention");
-  return RunComparison::tr("learned roles, W %1").arg(*record.window());
-}
-
 }  // namespace
 
 RunComparison::RunComparison(Workbench& workbench, QObject* parent) : QObject(parent), workbench_(workbench) {}
 
 QString RunComparison::presentName() const {
-  const QString name = nameOf(workbench_.sequence().record(), workbench_.client().policy());
-  const std::string set = in_words(workbench_.client().provenance().by_hand);
-  return set.empty() ? name : QStringLiteral("%1 (%2)").arg(name, QString::fromStdString(set));
+  return QString::fromStdString(run_name(workbench_.client().provenance()));
 }
 
 QString RunComparison::presentModel() const {
@@ -53,6 +45,7 @@ void RunComparison::keep() {
   run->promptTokens = std::min(workbench_.client().promptTokens(), run->record.size());
   run->name = presentName();
   run->model = presentModel();
+  run->provenance = workbench_.client().provenance();
   run->hasRoles = workbench_.sequence().hasRoles();
   kept_ = std::move(run);
   Q_EMIT changed();

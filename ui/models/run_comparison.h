@@ -14,8 +14,9 @@ namespace natscope::ui {
 struct KeptRun {
   SequenceRecord record;
   std::int64_t promptTokens = 0;
-  QString name;          ///< its policy in words, with W where there is one, and what was set by hand
-  QString model;         ///< what its model is called
+  QString name;   ///< its policy in words, with W where there is one, and what was set by hand
+  QString model;  ///< what its model is called
+  Provenance provenance;
   bool hasRoles = true;  ///< not so under H2O
 };
 

@@ -65,11 +65,12 @@ QString contents(FigureKind kind, const QString& ending) {
 }  // namespace
 
 ExportDialog::ExportDialog(const ShownMap& shown, FigureKind kind, Theme theme, const QString& folder,
-                           ExportOrigin origin, QWidget* parent)
+                           ExportOrigin origin, std::shared_ptr<const KeptRun> kept, QWidget* parent)
     : QDialog(parent),
       shown_(shown),
       folder_(folder.isEmpty() ? QDir::homePath() : folder),
       origin_(std::move(origin)),
+      kept_(std::move(kept)),
       kind_(new QComboBox(this)),
       part_(new QComboBox(this)),
       format_(new QComboBox(this)),
@@ -80,6 +81,7 @@ ExportDialog::ExportDialog(const ShownMap& shown, FigureKind kind, Theme theme, 
       clip_(new QDoubleSpinBox(this)),
       normalise_(new QComboBox(this)),
       hideSink_(new QCheckBox(tr("leave key 0 out"), this)),
+      beside_(new QCheckBox(this)),
       dpi_(new QSpinBox(this)),
       holds_(new QLabel(this)),
       command_(new QPlainTextEdit(this)),
@@ -109,6 +111,9 @@ ExportDialog::ExportDialog(const ShownMap& shown, FigureKind kind, Theme theme, 
   normalise_->setCurrentIndex(shown.scale.normalise == Normalise::row ? 1 : 0);
   hideSink_->setChecked(shown.scale.hide_sink);
   hideSink_->setToolTip(tr("Leave token 0, the attention sink, out of the map and its colour range"));
+  beside_->setObjectName(QStringLiteral("beside"));
+  beside_->setText(kept_ ? tr("with the kept run: %1").arg(kept_->name) : tr("with the kept run (none is kept)"));
+  beside_->setChecked(kept_ != nullptr);
   dpi_->setRange(36, 2400);
   dpi_->setValue(300);
   dpi_->setSingleStep(50);
@@ -133,6 +138,7 @@ void ExportDialog::makeForm() {
   form->addRow(tr("C&lip"), clip_);
   form->addRow(tr("&Normalise"), normalise_);
   form->addRow(tr("Sin&k"), hideSink_);
+  form->addRow(tr("&Beside"), beside_);
   form->addRow(tr("Col&ours"), colours_);
   form->addRow(tr("&Theme"), theme_);
   form->addRow(tr("&Axes"), texts_);
@@ -150,6 +156,7 @@ void ExportDialog::makeForm() {
   connect(clip_, &QDoubleSpinBox::valueChanged, this, &ExportDialog::follow);
   connect(dpi_, &QSpinBox::valueChanged, this, &ExportDialog::follow);
   connect(hideSink_, &QCheckBox::toggled, this, &ExportDialog::follow);
+  connect(beside_, &QCheckBox::toggled, this, &ExportDialog::follow);
 }
 
 FigureKind ExportDialog::kind() const { return kinds[std::max(0, kind_->currentIndex())]; }
@@ -178,6 +185,7 @@ void ExportDialog::follow() {
   colours_->setEnabled(isMap(kind()) && isFigure);
   theme_->setEnabled(isFigure);
   texts_->setEnabled(isFigure && kind() != FigureKind::kv);
+  beside_->setEnabled(kept_ != nullptr && kind() == FigureKind::kv && isFigure);
   dpi_->setEnabled(format_->currentText() == QLatin1String("png"));
   holds_->setText(contents(kind(), format_->currentText()));
   command_->setPlainText(exportCommand(request(proposedName()), origin_, shown_.tokens));
@@ -226,6 +234,7 @@ ExportRequest ExportDialog::request(const QString& path) const {
   request.options.scale.normalise = normalise_->currentIndex() == 1 ? Normalise::row : Normalise::none;
   request.options.scale.hide_sink = hideSink_->isChecked();
   request.options.texts = static_cast<AxisTexts>(texts_->currentIndex());
+  if (beside_->isEnabled() && beside_->isChecked()) request.beside = kept_;
   request.path = path.toStdString();
   return request;
 }

@@ -31,8 +31,9 @@ class ExportDialog : public QDialog {
   Q_OBJECT
 
  public:
+  /// `kept`: a run that may stand beside this one in the KV cache chart, or null.
   ExportDialog(const ShownMap& shown, FigureKind kind, Theme theme, const QString& folder, ExportOrigin origin,
-               QWidget* parent = nullptr);
+               std::shared_ptr<const KeptRun> kept, QWidget* parent = nullptr);
 
   /// What would be written to `path` as the fields stand.
   [[nodiscard]] ExportRequest request(const QString& path) const;
@@ -54,6 +55,7 @@ class ExportDialog : public QDialog {
   ShownMap shown_;
   QString folder_;
   ExportOrigin origin_;
+  std::shared_ptr<const KeptRun> kept_;
   QComboBox* kind_;
   QComboBox* part_;
   QComboBox* format_;
@@ -64,6 +66,7 @@ class ExportDialog : public QDialog {
   QDoubleSpinBox* clip_;
   QComboBox* normalise_;
   QCheckBox* hideSink_;
+  QCheckBox* beside_;
   QSpinBox* dpi_;
   QLabel* holds_;
   QPlainTextEdit* command_;

@@ -139,4 +139,28 @@ TEST_CASE("the table of heads, counted again from a trace's roles") {
   CHECK(export_to(folder.file("heads.png"), {"--kind", "heads"}).exit_code == 2);
 }
 
+TEST_CASE("another run's cache in the same figure") {
+  const TemporaryFolder folder;
+  REQUIRE(cli({"trace", "--prompt", "Once upon a time", "--policy", "streaming:2,4", "--out",
+               folder.file("other.safetensors")})
+              .exit_code == 0);
+  const ProgramResult drawn = cli({"export", "--kind", "kv", "--prompt", "Once upon a time", "--compare",
+                                   folder.file("other.safetensors"), "--out", folder.file("both.svg")});
+  if (drawn.err.find("Qt") != std::string::npos) return;  // a build that draws nothing
+  REQUIRE(drawn.exit_code == 0);
+  const std::string svg = read_file(folder.file("both.svg"));
+  CHECK(svg.find("live, streaming:2,4") != std::string::npos);
+  CHECK(svg.find("live, learned roles, W 16") != std::string::npos);
+  for (const std::vector<std::string>& wrong :
+       {std::vector<std::string>{"--kind", "kv", "--out", folder.file("k.csv")},
+        std::vector<std::string>{"--kind", "roles", "--out", folder.file("k.svg")}}) {
+    std::vector<std::string> arguments{"export", "--prompt", "Once", "--compare", folder.file("other.safetensors")};
+    arguments.insert(arguments.end(), wrong.begin(), wrong.end());
+    CHECK(cli(arguments).exit_code == 2);
+  }
+  CHECK(cli({"export", "--kind", "kv", "--prompt", "Once", "--compare", folder.file("none"), "--out",
+             folder.file("k.svg")})
+            .exit_code == 3);
+}
+
 }  // namespace natscope::test

@@ -192,6 +192,47 @@ class FigureTest : public QObject {
     }
   }
 
+  void runsStandBesideEachOther() {
+    for (const bool withBytes : {true, false}) {
+      FigureData figure = curve(true);
+      figure.provenance.policy = "model";
+      FigureData other = curve(withBytes);
+      other.provenance.policy = "streaming:4,16";
+      other.provenance.by_hand.window = 3;
+      QVERIFY(compare(figure, other));
+      const auto svg = renderFigure(figure, FigureFormat::svg, {});
+      QVERIFY(svg);
+      QVERIFY(svg->contains("live, " + QByteArray::fromStdString(run_name(figure.provenance))));
+      QVERIFY(svg->contains("live, streaming:4,16 (W 3 set by hand)"));
+      QVERIFY(svg->contains("compared_1_policy"));
+      // In one unit: bytes where they are known of both.
+      QCOMPARE(svg->contains("KV cache, KiB"), withBytes);
+      QCOMPARE(svg->contains("KV cache, entries"), !withBytes);
+      // A line of the legend each: the picture is higher.
+      const auto alone = renderFigure(curve(true), FigureFormat::png, {.dpi = 72});
+      const auto both = renderFigure(figure, FigureFormat::png, {.dpi = 72});
+      QVERIFY(alone && both);
+      QVERIFY(QImage::fromData(*both).height() > QImage::fromData(*alone).height());
+    }
+    FigureData full = curve(true);
+    for (std::size_t i = 0; i < most_compared; ++i) QVERIFY(compare(full, curve(true)));
+    QVERIFY(!compare(full, curve(true)));
+    FigureData map = attention(3, 3, false);
+    QVERIFY(!compare(map, curve(true)));
+    QVERIFY(!compare(full, attention(3, 3, false)));
+  }
+
+  void theColourBarSaysWhereItIsCut() {
+    FigureOptions options;
+    options.scale.kind = ScaleKind::log;
+    QVERIFY(!renderFigure(attention(9, 12, false), FigureFormat::svg, options)->contains("≥ "));
+    QVERIFY(renderFigure(attention(9, 12, false), FigureFormat::svg, options)->contains("≤ "));
+    options.scale.clip_percentile = 80;
+    QVERIFY(renderFigure(attention(9, 12, false), FigureFormat::svg, options)->contains("≥ "));
+    options.scale.kind = ScaleKind::linear;
+    QVERIFY(!renderFigure(attention(9, 12, false), FigureFormat::svg, options)->contains("≤ "));
+  }
+
   void maskedColourIsNoVisibleCells() {
     FigureData figure = attention(30, 30, false);
     auto& map = std::get<Heatmap>(figure.values);
