@@ -72,6 +72,9 @@ void add_run_flags(CLI::App& command, train::TrainOptions& o, std::string& charg
       ->check(CLI::IsMember({"sampled", "argmax"}))
       ->capture_default_str()
       ->group(group);
+  command.add_option("--score-init", o.score_init, "Standard deviation of the score layers' first weights")
+      ->capture_default_str()
+      ->group(group);
   add_process_flags(command, o, "Of weights, order and role noise");
   add_record_flags(command, o);
   command.add_option("--eval-segments", o.evaluate_segments, "Segments of an evaluation")

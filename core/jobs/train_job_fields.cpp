@@ -69,6 +69,11 @@ constexpr auto fields = std::to_array<JobField>({
      .explanation = "The global that ends a Local's price: the sampled one, or the one that inference would choose "
                     "(argmax). With a strong λ, argmax keeps Locals from living for ever.",
      .paper = "sampled", .choices = "sampled argmax", .is_seldom = true},
+    {.option = "score_init", .flag = "--score-init", .group = Group::roles, .kind = Kind::real,
+     .label = "Scores begin at", .default_text = "0.02",
+     .explanation = "Standard deviation of the score layers' first weights. Small ones begin with scores that hardly "
+                    "differ; with λ = 0 the share of roles stays near where it began.",
+     .lowest = 0, .highest = 100, .is_seldom = true},
     {.option = "full_attention", .flag = "--full-attention", .group = Group::roles, .kind = Kind::yes_no,
      .label = "Full attention", .default_text = "false",
      .explanation = "No score layers, every token Global: the twin that a NAtS model is compared with.",

@@ -55,6 +55,9 @@ Expected<StudyOptions> resolve(StudyOptions options) {
   }
   std::sort(options.lambdas.begin(), options.lambdas.end());
   options.lambdas.erase(std::unique(options.lambdas.begin(), options.lambdas.end()), options.lambdas.end());
+  if (!(options.score_init >= 0 && options.score_init <= 100)) {
+    return fail(ErrorCode::usage, "--score-init is out of range", "give a number from 0 to 100");
+  }
   NATSCOPE_CHECK(check_count("--seeds", options.seeds, 1, 1000));
   NATSCOPE_CHECK(check_count("--steps", options.steps, 0, 1'000'000'000));
   NATSCOPE_CHECK(check_count("--test-tokens", options.test_tokens, 0, 1'000'000'000));
@@ -77,6 +80,7 @@ Expected<StudyOptions> recall(StudyOptions options) {
       options.task = there.at("task") == name(StudyTask::distance) ? StudyTask::distance : StudyTask::books;
       options.steps = there.at("steps").get<std::int64_t>();
       options.test_tokens = there.at("test_tokens").get<std::int64_t>();
+      options.score_init = there.value("score_init", train::default_score_init);
       return options;
     }
   } catch (const nlohmann::json::exception&) {
@@ -99,6 +103,7 @@ train::TrainOptions training_of(const StudyOptions& options) {
   o.warmup_steps = static_cast<int>(std::min<std::int64_t>(size.warmup_steps, options.steps / 2));
   o.learning_rate = size.learning_rate;
   o.steps = options.steps;
+  o.score_init = options.score_init;
   o.threads = options.threads;
   // Products in f32: without matrix instructions bf16 is slower, and the numbers are to be the same on every machine.
   o.dtype = train::ComputeDType::float32;
@@ -109,24 +114,27 @@ train::TrainOptions training_of(const StudyOptions& options) {
 
 nlohmann::json study_json(const StudyOptions& options) {
   const StudySize& size = size_of(options);
-  return {{"study", "scratch"},
-          {"task", name(options.task)},
-          {"data", options.data.string()},
-          {"test", options.test.string()},
-          {"size",
-           {{"name", size.name},
-            {"layers", size.layers},
-            {"hidden", size.hidden},
-            {"heads", size.heads},
-            {"kv_heads", size.kv_heads},
-            {"vocab", size.vocab},
-            {"context", size.context},
-            {"window", size.window},
-            {"batch", size.batch},
-            {"learning_rate", size.learning_rate}}},
-          {"steps", options.steps},
-          {"tokens_per_training", options.steps * size.batch * size.context},
-          {"test_tokens", options.test_tokens}};
+  nlohmann::json study = {{"study", "scratch"},
+                          {"task", name(options.task)},
+                          {"data", options.data.string()},
+                          {"test", options.test.string()},
+                          {"size",
+                           {{"name", size.name},
+                            {"layers", size.layers},
+                            {"hidden", size.hidden},
+                            {"heads", size.heads},
+                            {"kv_heads", size.kv_heads},
+                            {"vocab", size.vocab},
+                            {"context", size.context},
+                            {"window", size.window},
+                            {"batch", size.batch},
+                            {"learning_rate", size.learning_rate}}},
+                          {"steps", options.steps},
+                          {"tokens_per_training", options.steps * size.batch * size.context},
+                          {"test_tokens", options.test_tokens}};
+  // Studies from before it could be chosen do not name it.
+  if (options.score_init != train::default_score_init) study["score_init"] = options.score_init;
+  return study;
 }
 
 }  // namespace natscope::reproduce

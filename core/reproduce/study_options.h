@@ -31,7 +31,8 @@ struct StudyOptions {
   int seeds = 3;
   std::int64_t steps = 0;        ///< of every training; 0: as the size says
   std::int64_t test_tokens = 0;  ///< that a model is scored on; 0: as the size says
-  int threads = 0;               ///< 0: all
+  double score_init = train::default_score_init;
+  int threads = 0;  ///< 0: all
 };
 
 /// Shape and schedule behind a size's name. Options of a training that it does not name keep their defaults.

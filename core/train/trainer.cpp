@@ -72,7 +72,7 @@ class FromScratch final : public TrainingTask {
 
   [[nodiscard]] const ParameterLayout& layout() const override { return model_->layout(); }
   [[nodiscard]] std::vector<float> initial_weights() const override {
-    return initial_parameters(config_, layout(), options_.seed);
+    return initial_parameters(config_, layout(), options_.seed, options_.score_init);
   }
   void set_weights(std::span<const float> weights) override { model_->set_weights(weights); }
   [[nodiscard]] StateOnDevice* state_on_device() override { return model_->state_on_device(); }

@@ -24,6 +24,7 @@ struct Options {
   std::string out;
   std::optional<std::string> data, test, size, task;
   std::optional<std::int64_t> steps, test_tokens;
+  std::optional<double> score_init;
   bool plan = false;
   bool report = false;
 };
@@ -77,6 +78,7 @@ Expected<void> run(const Options& given, CommandContext& context) {
   if (given.size) wanted.size = *given.size;
   if (given.task) wanted.task = *given.task == "distance" ? StudyTask::distance : StudyTask::books;
   if (given.steps) wanted.steps = *given.steps;
+  if (given.score_init) wanted.score_init = *given.score_init;
   if (given.test_tokens) wanted.test_tokens = *given.test_tokens;
   NATSCOPE_TRY(const StudyOptions options, resolve(std::move(wanted)));
   if (given.plan) return print_plan(options, context);
@@ -123,6 +125,10 @@ void add_reproduce_scratch(CLI::App& parent, Invocation& invocation) {
   command->add_option("--seeds", study.seeds, "Trainings of each kind")->capture_default_str();
   command->add_option("--steps", options->steps, "Optimiser steps of each training (default: the size's)");
   command->add_option("--test-tokens", options->test_tokens, "Tokens that are scored (default: the size's)");
+  command
+      ->add_option("--score-init", options->score_init,
+                   "Standard deviation of the score layers' first weights, which decides what λ = 0 keeps")
+      ->default_str("0.02");
   add_threads_option(*command, study.threads);
   command->add_flag("--plan", options->plan, "List the trainings and which are done, and end");
   command->add_flag("--report", options->report, "Write table, JSON and figure of what is done, and end");

@@ -33,6 +33,7 @@ void for_each_option(Options& o, Visit visit) {
   visit("final_learning_rate_ratio", o.final_learning_rate_ratio);
   visit("warmup_steps", o.warmup_steps);
   visit("local_charge", o.local_charge);
+  visit("score_init", o.score_init);
   visit("evaluate_segments", o.evaluate_segments);
 }
 
@@ -89,6 +90,7 @@ Expected<TrainOptions> resolve(TrainOptions o) {
   NATSCOPE_CHECK(in_range("--steps", static_cast<double>(o.steps), 0, 1e9));
   if (o.steps == 0) NATSCOPE_CHECK(in_range("--epochs", o.epochs, 1e-6, 1e4));
   NATSCOPE_CHECK(in_range("--final-lr-ratio", o.final_learning_rate_ratio, 0, 1));
+  NATSCOPE_CHECK(in_range("--score-init", o.score_init, 0, 100));
   NATSCOPE_CHECK(in_range("--warmup", o.warmup_steps, 0, 1e9));
   NATSCOPE_CHECK(in_range("--keep", o.checkpoints_kept, 2, 1000));
   NATSCOPE_CHECK(in_range("--eval-segments", o.evaluate_segments, 1, 1e6));

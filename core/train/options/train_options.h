@@ -32,6 +32,9 @@ enum class TrainDevice { any, cpu, gpu };
 /// inference never chooses, so under the paper's rule a strong λ makes locals cheap which then live for ever.
 enum class LocalCharge { sampled, argmax };
 
+/// The rules, section 8: what worked in a small trial.
+inline constexpr double default_score_init = 0.02;
+
 struct TrainOptions {
   // Where things are.
   std::filesystem::path data;       ///< folder of UTF-8 *.txt files, or one file
@@ -69,6 +72,7 @@ struct TrainOptions {
   double clip = 1.0;                       ///< of the gradient's norm, score layers left out
   double sparse_regularized_value = 5e-9;  ///< λ in the paper's scale
   LocalCharge local_charge = LocalCharge::sampled;
+  double score_init = default_score_init;  ///< score layers' first weights are Normal(0, this)
   std::uint64_t seed = 0;
   ComputeDType dtype = ComputeDType::bfloat16;
   TrainDevice device = TrainDevice::any;

@@ -83,7 +83,8 @@ ParameterLayout parameter_layout(const ModelConfig& c) {
   return layout;
 }
 
-std::vector<float> initial_parameters(const ModelConfig& config, const ParameterLayout& layout, std::uint64_t seed) {
+std::vector<float> initial_parameters(const ModelConfig& config, const ParameterLayout& layout, std::uint64_t seed,
+                                      double score_init) {
   std::vector<float> values(static_cast<std::size_t>(layout.size), 0.0F);
   const double residual_scale = 1.0 / std::sqrt(2.0 * config.layers);
   for (const Parameter& p : layout.parameters) {
@@ -93,7 +94,7 @@ std::vector<float> initial_parameters(const ModelConfig& config, const Parameter
       continue;
     }
     const CounterRandom random(seed, random_purpose::initial_weights, hash_of(p.name));
-    const double scale = p.kind == ParameterKind::score ? 0.02
+    const double scale = p.kind == ParameterKind::score ? score_init
                                                         : (writes_into_residual(p.name) ? residual_scale : 1.0) /
                                                               std::sqrt(static_cast<double>(p.shape.back()));
     for (std::int64_t i = 0; i < p.elements; ++i) {

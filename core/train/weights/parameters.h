@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/model/config.h"
+#include "core/train/options/train_options.h"
 
 namespace natscope::train {
 
@@ -50,10 +51,10 @@ struct ParameterLayout {
 
 /// Normal(0, 1 / sqrt(in)), in: the row's length, so that products of normed rows begin at a variance of 1; the
 /// projections that write into the residual stream (o, down) by 1 / sqrt(2 · layers) smaller, as in GPT-2; score layers
-/// Normal(0, 0.02); norms 1. (0.02 everywhere, usual at widths of 2500, is too little for the small models of one
+/// Normal(0, score_init); norms 1. (0.02 everywhere, usual at widths of 2500, is too little for the small models of one
 /// machine: their attention stays flat for long, see tests/bench/results/README.md.) A weight's value depends on the
 /// seed, its tensor's name and its place alone: a twin without score layers begins with the same weights.
 [[nodiscard]] std::vector<float> initial_parameters(const ModelConfig& config, const ParameterLayout& layout,
-                                                    std::uint64_t seed);
+                                                    std::uint64_t seed, double score_init = default_score_init);
 
 }  // namespace natscope::train

@@ -166,6 +166,14 @@ TEST_CASE("a full-attention twin starts with the same weights and has no roles")
   const ParameterLayout layout = parameter_layout(without);
   const auto nats = initial_parameters(with, parameter_layout(with), 3);
   const auto full = initial_parameters(without, layout, 3);
+  // Scores that begin elsewhere leave every other weight where it was.
+  const auto wide = initial_parameters(with, parameter_layout(with), 3, 0.2);
+  for (const Parameter& p : parameter_layout(with).parameters) {
+    for (std::int64_t i = p.offset; i < p.offset + p.elements; ++i) {
+      const double expected = nats[static_cast<std::size_t>(i)] * (p.kind == ParameterKind::score ? 10.0 : 1.0);
+      CHECK(wide[static_cast<std::size_t>(i)] == doctest::Approx(expected));
+    }
+  }
   CHECK(std::equal(full.begin(), full.end(), nats.begin()));
 }
 

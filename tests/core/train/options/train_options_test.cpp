@@ -51,6 +51,7 @@ TEST_CASE("options out of range are wrong usage and name their flag") {
       {"--lambda", [](TrainOptions& o) { o.sparse_regularized_value = std::numeric_limits<double>::quiet_NaN(); }},
       {"--clip", [](TrainOptions& o) { o.clip = 0; }},
       {"--keep", [](TrainOptions& o) { o.checkpoints_kept = 1; }},
+      {"--score-init", [](TrainOptions& o) { o.score_init = -1; }},
   };
   for (const Bad& bad : table) {
     CAPTURE(bad.flag);
@@ -72,6 +73,7 @@ TEST_CASE("spec.json gives the same options back") {
   options.dtype = ComputeDType::float32;
   options.seed = ~std::uint64_t{0};
   options.sparse_regularized_value = 3e-9;
+  options.score_init = 0.3;
   const nlohmann::json spec = options_json(options);
   const auto again = options_from_json(nlohmann::json::parse(spec.dump()));
   REQUIRE(again);
