@@ -43,7 +43,7 @@ PromptPanel::PromptPanel(QWidget* parent)
       policy_(new QComboBox(this)) {
   setObjectName(QStringLiteral("panel"));
   setAttribute(Qt::WA_StyledBackground);
-  prompt_->setPlaceholderText(tr("Type or paste a text. Ctrl+Return analyses it, Ctrl+G goes on writing."));
+  prompt_->setPlaceholderText(tr("Type or paste a text. Ctrl+Return analyses it, Ctrl+G writes on from it."));
   prompt_->setTabChangesFocus(true);
   prompt_->setMinimumHeight(80);
   topK_->setRange(0, 1'000'000);

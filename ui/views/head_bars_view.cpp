@@ -88,7 +88,7 @@ void HeadBarsView::paintEvent(QPaintEvent*) {
       if (cell.height() >= letterHeight && cell.width() >= 30) {
         painter.setPen(share > 0.55 ? theme.onAccent : theme.text);
         painter.drawText(cell.adjusted(4, 0, -4, 0), (share > 0.55 ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter,
-                         QString::number(100 * share, 'f', 0) + QLatin1Char('%'));
+                         QString::number(100 * share, 'f', 0) + QStringLiteral(" %"));
       }
     }
     if (layer % step != 0) continue;

@@ -364,7 +364,7 @@ void RoleMapView::drawLegend(QPainter& painter) const {
   painter.setPen(ThemeSwitch::instance().colours().muted);
   painter.setFont(smallFont(painter, 12));
   if (!token || shows() == RoleMapShows::kept) return;
-  const QString share = QString::number(100 * sequence_.heldShare(*token), 'f', 0) + QLatin1Char('%');
+  const QString share = QString::number(100 * sequence_.heldShare(*token), 'f', 0) + QStringLiteral(" %");
   QString words =
       tr("“%1” · %2: held by %3 of heads").arg(tokenLabel(sequence_.name(*token))).arg(token->value).arg(share);
   x += 10;
