@@ -18,8 +18,11 @@ constexpr qsizetype longestProblem = 1000;
 /// The last line of `text` that says what is wrong, as every program of ours writes it.
 QString problemOf(const QByteArray& text) {
   const QString all = QString::fromUtf8(text.right(longestProblem * 4)).trimmed();
-  const qsizetype at = all.lastIndexOf(QStringLiteral("error: "));
-  return (at < 0 ? all : all.mid(at + 7)).left(longestProblem);
+  // At a line's beginning: what another program said may stand in the line, with an error of its own.
+  const QString sign = QStringLiteral("error: ");
+  const qsizetype at = all.lastIndexOf(u'\n' + sign);
+  const QString line = at < 0 ? all : all.mid(at + 1);
+  return (line.startsWith(sign) ? line.mid(sign.size()) : line).left(longestProblem);
 }
 
 }  // namespace
