@@ -191,6 +191,10 @@ void MainWindow::connectAll() {
     statusBar()->showMessage(text, 10'000);
     log_->addLine(text);
   });
+  connect(jobs_, &JobsPanel::jobMade, this, [this] {
+    // Where it is in sight it keeps its height.
+    if (jobs_->visibleRegion().isEmpty()) showJobs();
+  });
   connect(&desk_, &JobDesk::checkpointReady, this, [this](const QString& model, bool isBeside) {
     if (isBeside) {
       openBeside(model);

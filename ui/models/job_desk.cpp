@@ -109,6 +109,7 @@ void JobDesk::act(const QString& job, const QString& done,
 }
 
 void JobDesk::start(const QString& job) {
+  Q_EMIT said(tr("Starting %1 …").arg(job));
   act(job, tr("%1 is started").arg(job), [program = program_](const std::filesystem::path& folder) -> Expected<void> {
     NATSCOPE_TRY(const auto runner, jobs::runner_of(folder, {program, {}}));
     return runner->start(folder);
@@ -116,6 +117,7 @@ void JobDesk::start(const QString& job) {
 }
 
 void JobDesk::startOn(const QString& job, jobs::RunnerKind runner) {
+  Q_EMIT said(tr("Starting %1 …").arg(job));
   act(job, tr("%1 is started").arg(job), [runner, program = program_](const std::filesystem::path& folder) {
     return jobs::make_runner(runner, {program, {}})->start(folder);
   });
