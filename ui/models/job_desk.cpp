@@ -98,10 +98,11 @@ void JobDesk::act(const QString& job, const QString& done,
                   std::function<Expected<void>(const std::filesystem::path&)> what) {
   elsewhere(
       this, [what = std::move(what), folder = folderOf(job)] { return what(folder); },
-      [this, done](const Expected<void>& result) {
+      [this, job, done](const Expected<void>& result) {
         if (result) {
           Q_EMIT said(done);
         } else {
+          Q_EMIT said(tr("%1: nothing was done").arg(job));  // in place of what was being done
           Q_EMIT failed(result.error());
         }
         refresh();
