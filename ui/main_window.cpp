@@ -192,6 +192,10 @@ void MainWindow::connectAll() {
   });
   connect(&desk_, &JobDesk::failed, errors_, &ErrorBar::showError);
   connect(&desk_, &JobDesk::said, this, &MainWindow::notice);
+  connect(jobs_, &JobsPanel::jobMade, this, [this] {
+    // Where it is in sight it keeps its height.
+    if (jobs_->visibleRegion().isEmpty()) showJobs();
+  });
   connect(&desk_, &JobDesk::checkpointReady, this, [this](const QString& model, bool isBeside) {
     if (isBeside) {
       openBeside(model);

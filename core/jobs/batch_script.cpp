@@ -34,6 +34,26 @@ Expected<std::string> sbatch_line(const std::string& argument) {
   return "#SBATCH " + (has_blanks ? "\"" + argument + "\"" : argument) + "\n";
 }
 
+/// What the queue calls the job: its folder's name, of which no character means anything to sbatch or to a shell.
+std::string queue_name(const fs::path& folder) {
+  const fs::path whole = folder.lexically_normal();
+  const std::string name = (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+  constexpr std::size_t longest = 100;
+  std::string plain;
+  for (const char c : name) {
+    const bool is_plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    if (is_plain) {
+      plain += c;
+    } else if (!plain.empty() && plain.back() != '-') {
+      plain += '-';
+    }
+    if (plain.size() == longest) break;
+  }
+  while (plain.ends_with('-')) plain.pop_back();
+  return plain.empty() ? "natscope" : plain;
+}
+
 }  // namespace
 
 Expected<fs::path> prepare_batch_script(const fs::path& folder, const RunnerOptions& options) {
@@ -49,7 +69,9 @@ Expected<fs::path> prepare_batch_script(const fs::path& folder, const RunnerOpti
       "#!/bin/bash\n"
       "# Edit what your cluster needs (partition, account, memory, time) and start the job again; this file is not\n"
       "# written a second time.\n"
-      "#SBATCH --job-name=natscope\n"
+      "#SBATCH --job-name=" +
+      queue_name(folder) +
+      "\n"
       "#SBATCH --ntasks=" +
       std::to_string(ranks_of(spec)) + "\n";
   if (!threads.empty() && threads != "0") text += "#SBATCH --cpus-per-task=" + std::string(threads) + "\n";

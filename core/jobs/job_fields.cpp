@@ -83,27 +83,29 @@ Expected<void> check_field(const JobField& field, std::string_view text) {
   const auto wrong = [&](const std::string& what) {
     return fail(ErrorCode::usage, std::string(field.label) + " " + what, "see what stands beside the field");
   };
-  const std::string shown = "“" + printable(text, 60) + "”";
-  if (text.empty()) return field.is_needed ? wrong("is needed") : Expected<void>();
+  const std::string not_shown = ", not “" + printable(text, 60) + "”";
+  if (text.empty()) return field.is_needed ? wrong("must be given") : Expected<void>();
   switch (field.kind) {
     case FieldKind::path:
     case FieldKind::text:
-      return text.find('\0') == std::string_view::npos ? Expected<void>() : wrong("holds a NUL");
+      return text.find('\0') == std::string_view::npos ? Expected<void>() : wrong("must not hold a NUL");
     case FieldKind::choice:
-      return words_of(field.choices, ' ').contains(text) ? Expected<void>()
-                                                         : wrong(shown + " is none of: " + std::string(field.choices));
+      return words_of(field.choices, ' ').contains(text)
+                 ? Expected<void>()
+                 : wrong("must be one of: " + std::string(field.choices) + not_shown);
     case FieldKind::list:
       return is_list_of(field.choices, text) ? Expected<void>()
-                                             : wrong(shown + " are not some of: " + std::string(field.choices));
+                                             : wrong("must be some of: " + std::string(field.choices) + not_shown);
     case FieldKind::yes_no:
-      return text == "true" || text == "false" ? Expected<void>() : wrong(shown + " is neither true nor false");
+      return text == "true" || text == "false" ? Expected<void>() : wrong("must be true or false" + not_shown);
     case FieldKind::integer:
     case FieldKind::real:
       break;
   }
   const auto value = number_of(field.kind, text);
-  if (!value) return wrong(shown + (field.kind == FieldKind::integer ? " is no whole number" : " is no number"));
-  if (*value < field.lowest || *value > field.highest) return wrong("goes " + range_text(field));
+  if (!value)
+    return wrong((field.kind == FieldKind::integer ? "must be a whole number" : "must be a number") + not_shown);
+  if (*value < field.lowest || *value > field.highest) return wrong("must be " + range_text(field));
   return {};
 }
 

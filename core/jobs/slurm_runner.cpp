@@ -38,9 +38,30 @@ std::string first_line(std::string_view text) {
   return line;
 }
 
-std::string all_but_last_break(std::string text) {
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text;
+/// What a program of Slurm's said in several lines as one that can be shown, where a line break would be escaped.
+/// Without "sbatch: error: " before every one of them.
+std::string one_line(std::string_view text, std::size_t most) {
+  constexpr std::string_view prefixes[] = {"sbatch: ", "scancel: ", "error: ", "fatal: "};
+  std::string joined;
+  while (!text.empty()) {
+    const std::string whole = first_line(text);
+    text.remove_prefix(std::min(text.size(), std::min(text.find('\n'), text.size()) + 1));
+    std::string_view line = whole;
+    for (const std::string_view prefix : prefixes) {
+      if (line.starts_with(prefix)) line.remove_prefix(prefix.size());
+    }
+    if (!line.empty()) joined.append(joined.empty() ? "" : " · ").append(line);
+  }
+  return printable(joined, most);
+}
+
+/// Whether sbatch met no controller, so that no other script would do better.
+bool is_unreachable(std::string_view said) {
+  constexpr std::string_view signs[] = {
+      "contact slurm controller", "controller machine",   "configuration source", "Unknown host",
+      "Connection refused",       "Connection timed out", "Socket timed out"};
+  return std::any_of(std::begin(signs), std::end(signs),
+                     [&](std::string_view sign) { return said.find(sign) != std::string_view::npos; });
 }
 
 bool is_number(std::string_view text) {
@@ -121,14 +142,20 @@ Expected<void> SlurmRunner::start(const fs::path& folder) {
   argv.push_back(script.string());
   NATSCOPE_TRY(const ProgramAnswer answer, run_for_answer(argv, std::chrono::seconds(60)));
   if (answer.exit_code != 0) {
-    return fail(ErrorCode::io_failure, "sbatch refused the job: " + printable(all_but_last_break(answer.err), 600),
+    const std::string said = one_line(answer.err, 600);
+    if (is_unreachable(answer.err)) {
+      return fail(
+          ErrorCode::io_failure, "no Slurm cluster answers: " + said,
+          "is Slurm's controller reachable from here? sinfo shows it; the job is kept and can be started again");
+    }
+    return fail(ErrorCode::io_failure, "sbatch refused the job: " + said,
                 "edit " + printable(script.string()) + " and start the job again");
   }
   // "JOBID" or "JOBID;CLUSTER"
   std::string job = first_line(answer.out);
   job = job.substr(0, job.find(';'));
   if (!is_number(job)) {
-    return fail(ErrorCode::io_failure, "sbatch named no job but said: " + printable(answer.out, 200));
+    return fail(ErrorCode::io_failure, "sbatch named no job but said: " + one_line(answer.out, 200));
   }
   return write_launch_record(folder, {RunnerKind::slurm, {}, job, {}, {}});
 }
@@ -168,7 +195,7 @@ Expected<void> SlurmRunner::cancel(const fs::path& folder) {
   }
   NATSCOPE_TRY(const ProgramAnswer answer, run_for_answer({"scancel", status.launch->slurm_job}));
   if (answer.exit_code == 0) return {};
-  return fail(ErrorCode::io_failure, "scancel: " + printable(all_but_last_break(answer.err), 400));
+  return fail(ErrorCode::io_failure, "scancel: " + one_line(answer.err, 400));
 }
 
 }  // namespace natscope::jobs

@@ -8,6 +8,7 @@
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QSignalSpy>
+#include <QStatusBar>
 #include <QTest>
 #include <ctime>
 
@@ -175,9 +176,15 @@ class JobsWindowTest : public QObject {
     QTRY_VERIFY_WITH_TIMEOUT(form->forecastText().contains(QStringLiteral("memory forecast")), patience);
     QVERIFY2(form->forecastText().contains(QStringLiteral("64 tokens")), qPrintable(form->forecastText()));
     QVERIFY(form->forecastText().contains(QStringLiteral("disk about")));
+    // Begun from another tab, it is seen to begin.
+    window_->showHeads();
+    QTRY_VERIFY_WITH_TIMEOUT(window_->jobs().visibleRegion().isEmpty(), patience);
     QSignalSpy started(form, &JobForm::started);
     form->startButton()->click();
+    QCOMPARE(window_->statusBar()->currentMessage(), QStringLiteral("Starting taught …"));
+    QCOMPARE(form->startButton()->text(), QStringLiteral("Starting …"));
     QVERIFY(started.wait(patience));
+    QTRY_VERIFY_WITH_TIMEOUT(!window_->jobs().visibleRegion().isEmpty(), patience);
     // The new job is the chosen one without a click.
     QTRY_COMPARE_WITH_TIMEOUT(desk().shown(), name, patience);
 

@@ -18,8 +18,11 @@ constexpr qsizetype longestProblem = 1000;
 /// The last line of `text` that says what is wrong, as every program of ours writes it.
 QString problemOf(const QByteArray& text) {
   const QString all = QString::fromUtf8(text.right(longestProblem * 4)).trimmed();
-  const qsizetype at = all.lastIndexOf(QStringLiteral("error: "));
-  return (at < 0 ? all : all.mid(at + 7)).left(longestProblem);
+  // At a line's beginning: what another program said may stand in the line, with an error of its own.
+  const QString sign = QStringLiteral("error: ");
+  const qsizetype at = all.lastIndexOf(u'\n' + sign);
+  const QString line = at < 0 ? all : all.mid(at + 1);
+  return (line.startsWith(sign) ? line.mid(sign.size()) : line).left(longestProblem);
 }
 
 }  // namespace
@@ -95,10 +98,11 @@ void JobDesk::act(const QString& job, const QString& done,
                   std::function<Expected<void>(const std::filesystem::path&)> what) {
   elsewhere(
       this, [what = std::move(what), folder = folderOf(job)] { return what(folder); },
-      [this, done](const Expected<void>& result) {
+      [this, job, done](const Expected<void>& result) {
         if (result) {
           Q_EMIT said(done);
         } else {
+          Q_EMIT said(tr("%1: nothing was done").arg(job));  // in place of what was being done
           Q_EMIT failed(result.error());
         }
         refresh();
@@ -106,6 +110,7 @@ void JobDesk::act(const QString& job, const QString& done,
 }
 
 void JobDesk::start(const QString& job) {
+  Q_EMIT said(tr("Starting %1 …").arg(job));
   act(job, tr("%1 is started").arg(job), [program = program_](const std::filesystem::path& folder) -> Expected<void> {
     NATSCOPE_TRY(const auto runner, jobs::runner_of(folder, {program, {}}));
     return runner->start(folder);
@@ -113,6 +118,7 @@ void JobDesk::start(const QString& job) {
 }
 
 void JobDesk::startOn(const QString& job, jobs::RunnerKind runner) {
+  Q_EMIT said(tr("Starting %1 …").arg(job));
   act(job, tr("%1 is started").arg(job), [runner, program = program_](const std::filesystem::path& folder) {
     return jobs::make_runner(runner, {program, {}})->start(folder);
   });

@@ -96,7 +96,7 @@ void JobDraft::findShapeProblems(QMap<QString, QString>& found) const {
   const qint64 heads = whole("heads");
   const qint64 headSize = whole("head_dim");
   if (whole("hidden") % 8 != 0) {
-    found.insert(QStringLiteral("hidden"), tr("Hidden size is a multiple of 8"));
+    found.insert(QStringLiteral("hidden"), tr("Hidden size must be a multiple of 8"));
   } else if (headSize == 0 && (whole("hidden") % heads != 0 || whole("hidden") / heads % 2 != 0)) {
     found.insert(QStringLiteral("heads"), tr("Query heads must divide the hidden size into heads of even size"));
   } else if (heads % whole("kv_heads") != 0) {
@@ -105,26 +105,27 @@ void JobDraft::findShapeProblems(QMap<QString, QString>& found) const {
   const qint64 size = headSize == 0 ? whole("hidden") / heads : headSize;
   if (found.isEmpty() && (size % 2 != 0 || size < 8 || size > 256)) {
     found.insert(headSize == 0 ? QStringLiteral("heads") : QStringLiteral("head_dim"),
-                 tr("Heads have an even size from 8 to 256; these would have %1").arg(size));
+                 tr("Heads must have an even size from 8 to 256; these would have %1").arg(size));
   }
   if (whole("micro_batch") > 0 && whole("batch") % whole("micro_batch") != 0) {
-    found.insert(QStringLiteral("micro_batch"), tr("Computed at a time: a divisor of the batch"));
+    found.insert(QStringLiteral("micro_batch"), tr("Computed at a time must divide the batch"));
   }
   const auto policy = parse_policy(value(QStringLiteral("policy")).trimmed().toStdString());
   if (!policy || policy->kind == Policy::Kind::h2o) {
     found.insert(QStringLiteral("policy"),
-                 tr("Mask is model, full, window:W, streaming:SINKS,WINDOW or longformer:W,P1,P2,…"));
+                 tr("Mask must be model, full, window:W, streaming:SINKS,WINDOW or longformer:W,P1,P2,…"));
   } else if (value(QStringLiteral("full_attention")) == QStringLiteral("true") && policy->kind != Policy::Kind::model &&
              policy->kind != Policy::Kind::full) {
-    found.insert(QStringLiteral("policy"), tr("Mask and full attention exclude each other"));
+    found.insert(QStringLiteral("policy"), tr("Mask must be model or full beside full attention"));
   }
 }
 
 QMap<QString, QString> JobDraft::problems() const {
   QMap<QString, QString> found;
   if (const auto ok = jobs::check_job_name(name.toStdString()); !ok) {
-    found.insert(QStringLiteral("name"),
-                 name.isEmpty() ? tr("Name is needed") : tr("Name takes letters, digits, . _ and -"));
+    found.insert(QStringLiteral("name"), name.isEmpty()
+                                             ? tr("Name must be given")
+                                             : tr("Name must be letters, digits, . _ and -, a letter or digit first"));
   }
   for (const JobField* const field : fields()) {
     if (const auto ok = jobs::check_field(*field, value(keyOf(*field)).trimmed().toStdString()); !ok) {
@@ -133,6 +134,10 @@ QMap<QString, QString> JobDraft::problems() const {
   }
   const bool isAShape = found.isEmpty() || (found.size() == 1 && found.contains(QStringLiteral("name")));
   if (kind_ == DraftKind::scratch && isAShape) findShapeProblems(found);
+  const bool areNumbers = !found.contains(QStringLiteral("batch")) && !found.contains(QStringLiteral("ranks"));
+  if (areNumbers && std::fmod(number("batch"), std::max(1.0, number("ranks"))) != 0) {
+    found.insert(QStringLiteral("batch"), tr("Batch must be a multiple of the processes that share it"));
+  }
   return found;
 }
 

@@ -11,8 +11,11 @@
 namespace natscope::ui {
 namespace {
 
+/// A message of several lines is one paragraph here; printable() would show its breaks as \n.
 QString sentence(const std::string& text) {
-  QString words = QString::fromStdString(printable(text, 400)).toHtmlEscaped();
+  const QStringList lines = QString::fromStdString(text).split(u'\n', Qt::SkipEmptyParts);
+  const std::string joined = lines.join(QStringLiteral(" · ")).toStdString();
+  QString words = QString::fromStdString(printable(joined, 400)).toHtmlEscaped();
   if (!words.isEmpty()) words[0] = words.at(0).toUpper();
   return words;
 }

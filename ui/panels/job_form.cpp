@@ -11,6 +11,7 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QPlainTextEdit>
+#include <QPointer>
 #include <QPushButton>
 #include <QScreen>
 #include <QScrollArea>
@@ -359,22 +360,42 @@ void JobForm::start(bool isStarted) {
   start_->setEnabled(false);
   script_->setEnabled(false);
   problem_->hide();
-  desk_.runCli(draft_.arguments(isStarted), this,
-               [this, isStarted, job = draft_.name](bool ok, const QString&, const QString& problem) {
-                 start_->setEnabled(true);
-                 script_->setEnabled(true);
-                 if (ok) {
-                   if (isStarted) {
-                     Q_EMIT started(job);
-                   } else {
-                     Q_EMIT described(job);
-                   }
-                   close();
-                   return;
+  // The command reads a tokenizer and the text first: seconds in which something must be seen to happen.
+  if (isStarted) start_->setText(draft_.onSlurm ? tr("Submitting …") : tr("Starting …"));
+  const QString doing = !isStarted       ? tr("Describing %1 …")
+                        : draft_.onSlurm ? tr("Submitting %1 …")
+                                         : tr("Starting %1 …");
+  Q_EMIT desk_.said(doing.arg(draft_.name));
+  const QString done = !isStarted       ? tr("%1 is described and waits for its start")
+                       : draft_.onSlurm ? tr("%1 is submitted")
+                                        : tr("%1 is started");
+  desk_.runCli(draft_.arguments(isStarted), &desk_,
+               [form = QPointer(this), desk = &desk_, isStarted, done, job = draft_.name](bool ok, const QString&,
+                                                                                          const QString& problem) {
+                 Q_EMIT desk->said(ok ? done.arg(job) : tr("%1 is not started").arg(job));
+                 if (form) {
+                   form->end(ok, isStarted, job, problem);
+                 } else if (!ok) {  // closed meanwhile, and yet somebody waits for the job
+                   Q_EMIT desk->failed(make_error(ErrorCode::bad_job, problem.toStdString(), "look at its options"));
                  }
-                 problem_->setText(QStringLiteral("▲ ") + problem);
-                 problem_->show();
                });
+}
+
+void JobForm::end(bool ok, bool isStarted, const QString& job, const QString& problem) {
+  start_->setEnabled(true);
+  script_->setEnabled(true);
+  start_->setText(draft_.onSlurm ? tr("Submit") : tr("Start"));
+  if (!ok) {
+    problem_->setText(QStringLiteral("▲ ") + problem);
+    problem_->show();
+    return;
+  }
+  if (isStarted) {
+    Q_EMIT started(job);
+  } else {
+    Q_EMIT described(job);
+  }
+  close();
 }
 
 }  // namespace natscope::ui

@@ -60,6 +60,7 @@ class JobForm : public QDialog {
   void check();
   void forecast();
   void start(bool isStarted);
+  void end(bool ok, bool isStarted, const QString& job, const QString& problem);
   [[nodiscard]] QString estimateText() const;
   [[nodiscard]] QString freeName() const;
 

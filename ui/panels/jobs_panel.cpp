@@ -84,8 +84,10 @@ void JobsPanel::makeActions() {
     return action;
   };
   new_ = make(tr("New job …"), tr("Describe and start a training job"), Qt::CTRL | Qt::Key_J, [this] { showForm(); });
-  start_ = make(tr("Start"), tr("Begin the chosen job, or go on from its newest checkpoint"), {},
-                [this] { desk_.start(desk_.shown()); });
+  start_ = make(tr("Start"), tr("Begin the chosen job, or go on from its newest checkpoint"), {}, [this] {
+    start_->setEnabled(false);  // a second click would be refused as already at work
+    desk_.start(desk_.shown());
+  });
   stop_ = make(tr("Stop"), tr("End it after the step in work, with a checkpoint"), {},
                [this] { desk_.stop(desk_.shown(), jobs::StopMode::resume_later); });
   keep_ = make(tr("Stop and keep"), tr("End it after the step in work and write the model as it is then"), {},
@@ -257,6 +259,7 @@ JobForm* JobsPanel::showForm(const JobDraft& draft) {
   const auto chooseSoon = [this](const QString& job) {
     chosenSoon_ = job;
     desk_.refresh();
+    Q_EMIT jobMade(job);
   };
   connect(form, &JobForm::started, this, chooseSoon);
   connect(form, &JobForm::described, this, [this, chooseSoon](const QString& job) {

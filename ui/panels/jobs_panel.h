@@ -42,6 +42,10 @@ class JobsPanel : public QWidget {
   /// All of them, for a menu.
   [[nodiscard]] QList<QAction*> jobActions() const;
 
+ Q_SIGNALS:
+  /// A form made a job, which is chosen as soon as the list has it: whoever made it wants to see it.
+  void jobMade(const QString& job);
+
  private:
   JobForm* showForm(const JobDraft& draft);
   void makeActions();

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/views/job_curves_view.h"
 
+#include <QEvent>
 #include <QGridLayout>
 #include <QLabel>
+#include <QScrollArea>
 #include <QVBoxLayout>
+#include <cmath>
 
 #include "ui/theme/theme.h"
 
@@ -11,6 +14,15 @@ namespace natscope::ui {
 namespace {
 
 constexpr int mostNames = 6;
+constexpr int longestInTitle = 20;
+/// Below these a chart's numbers meet each other.
+constexpr QSize leastChart(150, 82);
+/// A chart is as wide as its first values, up to here.
+constexpr std::size_t valuesInSight = 4;
+constexpr int mostForValues = 270;
+constexpr double goodAspect = 1.9;
+constexpr int spacing = 2;
+constexpr int barWidth = 16;
 
 // Okabe–Ito colours, and dashes that tell jobs apart without them.
 const QColor onLight[] = {{0x00, 0x72, 0xb2}, {0xd5, 0x5e, 0x00}, {0x00, 0x9e, 0x73}, {0xcc, 0x79, 0xa7}};
@@ -31,41 +43,74 @@ QColor lighter(QColor colour) {
   return colour;
 }
 
+/// Columns in which `count` charts are nearest to a good shape; where not all of them fit, as many as stand beside each
+/// other, and the rest is scrolled to.
+int columnsFor(int count, int leastWidth, QSize room) {
+  const int most = std::clamp(room.width() / (leastWidth + spacing), 1, std::max(1, count));
+  // Beside the bar.
+  int best = std::clamp((room.width() - barWidth) / (leastWidth + spacing), 1, most);
+  double bestMiss = std::numeric_limits<double>::max();
+  for (int rows = 1; rows <= count; ++rows) {
+    // No more columns than fill the rows.
+    const int columns = (count + rows - 1) / rows;
+    const double height = static_cast<double>(room.height()) / rows;
+    if (columns > most || height < leastChart.height() + spacing) continue;
+    const double miss = std::abs(std::log(static_cast<double>(room.width()) / columns / height / goodAspect));
+    if (miss < bestMiss) best = columns;
+    bestMiss = std::min(bestMiss, miss);
+  }
+  return best;
+}
+
 }  // namespace
 
 JobCurvesView::JobCurvesView(JobDesk& desk, QWidget* parent)
     : QWidget(parent),
       desk_(desk),
       legend_(new QLabel(this)),
+      scroll_(new QScrollArea(this)),
       grid_(new QGridLayout),
       loss_(new CurveChart(
           tr("Loss"), CurveChart::Scale::tight,
-          tr("Line: of the batch, before the step. Dots: held-out text. From scratch in nats a token; fine-tuning's is "
-             "the squared difference to the full model's last hidden states."),
+          tr("Train: of the batch, before the step. Held out: of text that is not trained on, the line with dots. From "
+             "scratch in nats a token; fine-tuning's is the squared difference to the full model's last hidden "
+             "states."),
           this)),
-      heldOut_(new CurveChart(tr("Held-out"), CurveChart::Scale::tight,
+      heldOut_(new CurveChart(tr("Held out, nats"), CurveChart::Scale::tight,
                               tr("Held-out text, in nats a token: what fine-tuning's own loss does not say"), this)),
       kv_(new CurveChart(tr("KV fraction"), CurveChart::Scale::percent,
-                         tr("Share of the cache that is kept after a segment's last token: thick by the roles that "
-                            "inference chooses, thin by those that training draws"),
+                         tr("Share of the cache that is kept after a segment's last token: argmax (thick) by the roles "
+                            "that inference chooses, sampled (thin) by those that training draws"),
                          this)),
       roles_(new CurveChart(tr("Roles"), CurveChart::Scale::percent,
                             tr("Shares of Global, Local and Sliding tokens, as inference chooses them"), this)),
       layers_(new CurveChart(tr("KV by layer"), CurveChart::Scale::percent,
                              tr("Held-out KV fraction of every layer, from the first (pale) to the last"), this)),
       rate_(new CurveChart(tr("Learning rate"), CurveChart::Scale::fromZero, tr("Of each step"), this)),
-      speed_(new CurveChart(tr("Tokens/s"), CurveChart::Scale::fromZero, tr("Trained tokens a second"), this)) {
+      speed_(new CurveChart(tr("Tokens/s"), CurveChart::Scale::typical, tr("Trained tokens a second"), this)) {
   auto* const layout = new QVBoxLayout(this);
   layout->setContentsMargins(4, 2, 4, 2);
   layout->setSpacing(2);
   layout->addWidget(legend_);
-  layout->addLayout(grid_, 1);
+  layout->addWidget(scroll_, 1);
   legend_->setTextFormat(Qt::RichText);
   legend_->setMinimumWidth(1);
-  grid_->setSpacing(2);
+  legend_->setWordWrap(true);
+  auto* const content = new QWidget(scroll_);
+  content->setObjectName(QStringLiteral("panel"));
+  content->setLayout(grid_);
+  grid_->setSpacing(spacing);
+  grid_->setContentsMargins(0, 0, 0, 0);
+  scroll_->setWidget(content);
+  scroll_->setWidgetResizable(true);
+  scroll_->setFrameShape(QFrame::NoFrame);
+  scroll_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  scroll_->viewport()->installEventFilter(this);
+  for (CurveChart* const chart : charts()) chart->setMinimumSize(leastChart);
   connect(&desk_, &JobDesk::curvesChanged, this, &JobCurvesView::draw);
+  // A job that ends has no more to show, and one that begins has.
+  connect(&desk_, &JobDesk::refreshed, this, &JobCurvesView::arrange);
   connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, &JobCurvesView::draw);
-  arrange();
   draw();
 }
 
@@ -79,21 +124,56 @@ std::array<CurveChart*, 7> JobCurvesView::charts() const {
   return {loss_, heldOut_, kv_, roles_, layers_, rate_, speed_};
 }
 
-void JobCurvesView::resizeEvent(QResizeEvent* event) {
-  QWidget::resizeEvent(event);
-  arrange();
+bool JobCurvesView::eventFilter(QObject* watched, QEvent* event) {
+  if (event->type() == QEvent::Resize) arrange();
+  return QWidget::eventFilter(watched, event);
+}
+
+std::vector<CurveChart*> JobCurvesView::wantedCharts() const {
+  std::vector<CurveChart*> wanted;
+  // Empty axes would say that there is something to see.
+  if (desk_.drawn().isEmpty()) return wanted;
+  const JobRow* const row = desk_.list().find(desk_.shown());
+  const bool isOver = row != nullptr && !jobs::is_active(row->entry.status.state) && loss_->points() > 0;
+  const bool isHeldOutRead = row != nullptr && !row->entry.spec.text("valid").empty() && !isOver;
+  for (CurveChart* const chart : charts()) {
+    const bool isOfHeldOut = chart == heldOut_ || chart == layers_;
+    const bool isTuned = row != nullptr && row->entry.spec.kind == jobs::JobKind::finetune;
+    const bool isExpected = isOfHeldOut ? isHeldOutRead && (chart != heldOut_ || isTuned) : loss_->points() == 0;
+    if (chart->points() > 0 || isExpected) wanted.push_back(chart);
+  }
+  return wanted;
 }
 
 void JobCurvesView::arrange() {
-  const int inARow = isTuned_ ? 7 : 6;
-  const int columns = height() < 260 ? inARow : (width() < 500 ? 2 : (inARow + 1) / 2);
-  if (std::exchange(columns_, columns) == columns) return;
-  int at = 0;
-  for (CurveChart* const chart : charts()) {
-    if (chart == heldOut_ && !isTuned_) continue;
-    grid_->addWidget(chart, at / columns, at % columns);
-    ++at;
+  const std::vector<CurveChart*> wanted = wantedCharts();
+  // Not what a scroll bar leaves: where all of them fit without one, it goes.
+  const QSize room = scroll_->contentsRect().size();
+  int leastWidth = leastChart.width();
+  for (const CurveChart* const chart : wanted)
+    leastWidth = std::max(leastWidth, std::min(mostForValues, chart->valuesWidth(valuesInSight)));
+  const int columns = columnsFor(static_cast<int>(wanted.size()), leastWidth, room);
+  if (columns_ != columns || arranged_ != wanted) {
+    columns_ = columns;
+    arranged_ = wanted;
+    for (CurveChart* const chart : charts()) {
+      grid_->removeWidget(chart);
+      chart->setVisible(std::find(wanted.begin(), wanted.end(), chart) != wanted.end());
+    }
+    int at = 0;
+    for (CurveChart* const chart : wanted) {
+      grid_->addWidget(chart, at / columns, at % columns);
+      ++at;
+    }
+    // Columns that were there before would keep their share.
+    for (int column = 0; column < static_cast<int>(charts().size()); ++column)
+      grid_->setColumnStretch(column, column < columns ? 1 : 0);
   }
+  // All alike, so that the axes of a row stand at one height.
+  const int width = scroll_->viewport()->width() / columns - spacing;
+  const bool isTwoLines = std::any_of(wanted.begin(), wanted.end(),
+                                      [width](const CurveChart* chart) { return chart->readoutWidth() > width; });
+  for (CurveChart* const chart : wanted) chart->setTwoLines(isTwoLines);
 }
 
 void JobCurvesView::draw() {
@@ -108,7 +188,7 @@ void JobCurvesView::draw() {
     const auto curves = desk_.curves(name);
     const QPen pen = penOfJob(job);
     if (job < mostNames) {
-      names.append(QStringLiteral("<span style='color:%1'>%2 %3</span>")
+      names.append(QStringLiteral("<span style='color:%1'>%2&nbsp;%3</span>")
                        .arg(pen.color().name(), dashSigns[(job + job / 4) % 4], name.left(40).toHtmlEscaped()));
     }
     ++job;
@@ -119,13 +199,16 @@ void JobCurvesView::draw() {
     thin.setWidthF(1);
     // The same job by its hue, another line by its dots and its shade.
     QPen heldOut(isDark ? pen.color().lighter(150) : pen.color().darker(170), 1.2);
-    loss.push_back({tr("train"), &curves->loss, pen});
+    // The first job says what is what; the others' values have the same order.
+    const bool isFirst = held.size() == 1;
+    const auto nameOf = [isFirst](const QString& word) { return isFirst ? word : QString(); };
+    loss.push_back({nameOf(tr("train")), &curves->loss, pen});
     // Fine-tuning's loss is a distance of states, and no axis holds that and nats.
     const JobRow* const row = desk_.list().find(name);
     const bool isTuned = row != nullptr && row->entry.spec.kind == jobs::JobKind::finetune;
-    (isTuned ? apart : loss).push_back({tr("held out"), &curves->heldOut, heldOut, true});
-    kv.push_back({tr("argmax"), &curves->argmaxKv, pen});
-    kv.push_back({tr("sampled"), &curves->sampledKv, thin});
+    (isTuned ? apart : loss).push_back({nameOf(tr("held out")), &curves->heldOut, heldOut, true});
+    kv.push_back({nameOf(tr("argmax")), &curves->argmaxKv, pen});
+    kv.push_back({nameOf(tr("sampled")), &curves->sampledKv, thin});
     rate.push_back({QString(), &curves->learningRate, pen});
     speed.push_back({QString(), &curves->tokensPerSecond, pen});
   }
@@ -148,17 +231,15 @@ void JobCurvesView::draw() {
   legend_->setText(names.isEmpty() ? QStringLiteral("<span style='color:%1'>%2</span>")
                                          .arg(theme.muted.name(),
                                               tr("Choose a job to see its curves; check others to lay them over it."))
-                                   : names.join(QStringLiteral(" &nbsp; ")) +
-                                         QStringLiteral(" &nbsp; <span style='color:%1'>%2</span>")
-                                             .arg(theme.muted.name(), tr("thin, other shade: held-out text")));
-  if (isTuned_ == apart.empty()) {
-    isTuned_ = !apart.empty();
-    columns_ = 0;
-    arrange();
-  }
-  // Empty axes would say that there is something to see.
-  for (CurveChart* const chart : charts()) chart->setVisible(!names.isEmpty() && (chart != heldOut_ || isTuned_));
+                                   : names.join(QStringLiteral("&nbsp;&nbsp; ")));
+  scroll_->setVisible(!names.isEmpty());
   legend_->setAlignment(names.isEmpty() ? Qt::AlignCenter : Qt::AlignLeft | Qt::AlignVCenter);
+  // A distance of states has no unit that would say anything.
+  loss_->setTitle(apart.empty() ? tr("Loss, nats") : tr("Loss"));
+  // Two charts are of one job alone.
+  const QString whose = job > 1 ? QStringLiteral(" · ") + desk_.shown().left(longestInTitle) : QString();
+  roles_->setTitle(tr("Roles") + whose);
+  layers_->setTitle(tr("KV by layer") + whose);
   loss_->setLines(loss);
   heldOut_->setLines(apart);
   kv_->setLines(kv);
@@ -166,6 +247,7 @@ void JobCurvesView::draw() {
   layers_->setLines(layers);
   rate_->setLines(rate);
   speed_->setLines(speed);
+  arrange();
 }
 
 }  // namespace natscope::ui

@@ -9,6 +9,7 @@
 
 class QGridLayout;
 class QLabel;
+class QScrollArea;
 
 namespace natscope::ui {
 
@@ -22,18 +23,20 @@ class JobCurvesView : public QWidget {
 
   /// Points that are drawn in all charts.
   [[nodiscard]] int points() const;
-  [[nodiscard]] const CurveChart& loss() const { return *loss_; }
+  [[nodiscard]] std::array<CurveChart*, 7> charts() const;
 
  protected:
-  void resizeEvent(QResizeEvent* event) override;
+  bool eventFilter(QObject* watched, QEvent* event) override;
 
  private:
-  [[nodiscard]] std::array<CurveChart*, 7> charts() const;
+  /// Those that have something to show, or will have.
+  [[nodiscard]] std::vector<CurveChart*> wantedCharts() const;
   void arrange();
   void draw();
 
   JobDesk& desk_;
   QLabel* legend_;
+  QScrollArea* scroll_;
   QGridLayout* grid_;
   CurveChart* loss_;
   CurveChart* heldOut_;  ///< where a drawn job is fine-tuned
@@ -42,8 +45,8 @@ class JobCurvesView : public QWidget {
   CurveChart* layers_;
   CurveChart* rate_;
   CurveChart* speed_;
+  std::vector<CurveChart*> arranged_;
   int columns_ = 0;
-  bool isTuned_ = false;
 };
 
 }  // namespace natscope::ui

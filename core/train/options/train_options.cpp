@@ -64,17 +64,18 @@ Expected<TrainOptions> resolve(TrainOptions o) {
   NATSCOPE_CHECK(in_range("--hidden", o.hidden, 8, 16384));
   NATSCOPE_CHECK(in_range("--heads", o.heads, 1, 1024));
   NATSCOPE_CHECK(in_range("--kv-heads", o.kv_heads, 1, o.heads));
-  if (o.heads % o.kv_heads != 0)
-    return fail(ErrorCode::usage, "--kv-heads does not divide --heads", "choose a divisor");
+  if (o.heads % o.kv_heads != 0) return fail(ErrorCode::usage, "--kv-heads must divide --heads", "choose a divisor");
   if (o.head_dim == 0) {
     if (o.hidden % o.heads != 0) {
-      return fail(ErrorCode::usage, "--heads does not divide --hidden", "choose a divisor, or give --head-dim");
+      return fail(ErrorCode::usage, "--heads must divide --hidden", "choose a divisor, or give --head-dim");
     }
     o.head_dim = o.hidden / o.heads;
   }
   NATSCOPE_CHECK(in_range("--head-dim", o.head_dim, 8, 256));
-  if (o.head_dim % 2 != 0) return fail(ErrorCode::usage, "--head-dim is odd", "rotation needs an even number");
-  if (o.hidden % 8 != 0) return fail(ErrorCode::usage, "--hidden is no multiple of 8", "choose a multiple of 8");
+  if (o.head_dim % 2 != 0) return fail(ErrorCode::usage, "--head-dim must be even", "rotation turns pairs of numbers");
+  if (o.hidden % 8 != 0)
+    return fail(ErrorCode::usage, "--hidden must be a multiple of 8",
+                "choose " + std::to_string((o.hidden + 7) / 8 * 8));
   if (o.intermediate == 0) o.intermediate = (o.hidden * 8 / 3 + 63) / 64 * 64;
   NATSCOPE_CHECK(in_range("--intermediate", o.intermediate, 1, 65536));
   NATSCOPE_CHECK(in_range("--vocab", o.vocab, 300, 65535));
@@ -85,7 +86,7 @@ Expected<TrainOptions> resolve(TrainOptions o) {
   if (o.micro_batch == 0) o.micro_batch = o.batch;
   NATSCOPE_CHECK(in_range("--micro-batch", o.micro_batch, 1, o.batch));
   if (o.batch % o.micro_batch != 0) {
-    return fail(ErrorCode::usage, "--micro-batch does not divide --batch", "choose a divisor");
+    return fail(ErrorCode::usage, "--micro-batch must divide --batch", "choose a divisor");
   }
   NATSCOPE_CHECK(in_range("--steps", static_cast<double>(o.steps), 0, 1e9));
   if (o.steps == 0) NATSCOPE_CHECK(in_range("--epochs", o.epochs, 1e-6, 1e4));

@@ -52,8 +52,8 @@ class Test:
         started = self.cli.json("train", *self.arguments, "--detach", "--name", "one", "--runner", "slurm")
         check(started["runner"] == "slurm" and started["slurm_job"].isdigit(), f"started as {started}")
         check(started["state"] in ("queued", "starting", "running"), started["state"])
-        check(self.cluster.ask("squeue", "--noheader", "--format=%j", f"--jobs={started['slurm_job']}") == "natscope",
-              "Slurm does not know the job")
+        check(self.cluster.ask("squeue", "--noheader", "--format=%j", f"--jobs={started['slurm_job']}") == "one",
+              "Slurm does not know the job by its name")
         log = self.cli.start("jobs", "log", "one", "--follow")
         self.wait_for("one", "step 60", lambda job: job["state"] == "running" and job["step"] >= 60)
         log.terminate()

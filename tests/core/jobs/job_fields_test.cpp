@@ -125,6 +125,22 @@ TEST_CASE("what is typed is checked while it is typed") {
   }
 }
 
+TEST_CASE("what is said of a bad value is what must be, and not what seems to be") {
+  for (const JobKind kind : kinds) {
+    for (const JobField& field : job_fields(kind)) {
+      CAPTURE(field.option);
+      for (const char* const wrong : {"", "odd", "-1e9", "1e30", "?"}) {
+        const auto checked = check_field(field, wrong);
+        if (!checked) CHECK(checked.error().message.starts_with(std::string(field.label) + " must be "));
+      }
+    }
+  }
+  CHECK(check_field(*find_job_field(JobKind::train, "layers"), "1.5").error().message ==
+        "Layers must be a whole number, not “1.5”");
+  CHECK(check_field(*find_job_field(JobKind::train, "layers"), "300").error().message ==
+        "Layers must be from 1 to 256");
+}
+
 TEST_CASE("a form's command names what differs from the defaults") {
   using Words = std::vector<std::string>;
   const std::vector<JobOption> options{

@@ -70,6 +70,21 @@ TEST_CASE("submit, wait, lose and cancel") {
   CHECK(started.error().message.find("invalid partition") != std::string::npos);
   CHECK(read_job_status(*job)->state == JobState::created);
 
+  CHECK(started.error().message == "sbatch refused the job: invalid partition");
+  CHECK(started.error().hint.starts_with("edit "));
+
+  // Several lines are one, each without the program's name; and no script helps where no cluster is.
+  cluster.answer("sbatch",
+                 "echo 'sbatch: error: resolve_ctls_from_dns_srv: res_nsearch error: Unknown host' >&2\n"
+                 "echo 'sbatch: fatal: Could not establish a configuration source' >&2; exit 1");
+  started = runner.start(*job);
+  REQUIRE_FALSE(started);
+  CHECK(started.error().message ==
+        "no Slurm cluster answers: resolve_ctls_from_dns_srv: res_nsearch error: Unknown host · Could not establish a "
+        "configuration source");
+  CHECK(started.error().hint.find("sinfo") != std::string::npos);
+  CHECK(started.error().hint.find("edit") == std::string::npos);
+
   cluster.answer("sbatch", "echo Submitted batch job 17");
   CHECK_FALSE(runner.start(*job));  // not what --parsable prints
 
@@ -78,6 +93,7 @@ TEST_CASE("submit, wait, lose and cancel") {
   REQUIRE(runner.start(*job));
   CHECK(test::read_bytes(folder / "arguments") == "--parsable --partition=gpu " + (*job / "slurm.sh").string() + "\n");
   const std::string script = test::read_bytes(*job / "slurm.sh");
+  CHECK(script.find("\n#SBATCH --job-name=job\n") != std::string::npos);
   CHECK(script.find("#SBATCH --cpus-per-task=3\n") != std::string::npos);
   // A job that is started again, without the argument, still finds its partition.
   CHECK(script.find("\n#SBATCH --partition=gpu\n") != std::string::npos);
@@ -133,9 +149,33 @@ TEST_CASE("a batch script is written once and then belongs to its user") {
   const auto odd_script = prepare_batch_script(odd, {"/bin/echo", {}});
   REQUIRE(odd_script);
   const std::string text = test::read_bytes(*odd_script);
+  CHECK(text.find("\n#SBATCH --job-name=it-s-100-HOME\n") != std::string::npos);
   CHECK(text.find("--output=\"" + (folder / "it's 100 %% $HOME/output.txt").string() + "\"") != std::string::npos);
   CHECK(std::system(("bash '" + (folder / "it'\\''s 100 % $HOME/slurm.sh").string() + "' > '" +
                      (folder / "said").string() + "'")
                         .c_str()) == 0);
   CHECK(test::read_bytes(folder / "said") == "train --job " + odd.string() + " --resume\n");
+}
+
+TEST_CASE("no name of a folder adds a line or an option to a batch script") {
+  const TemporaryFolder folder;
+  const std::vector<std::pair<std::string, std::string>> table{{"books.lr_2-a", "books.lr_2-a"},
+                                                               {"a --wrap=id", "a---wrap-id"},
+                                                               {"%u$(id)`id`;#", "u-id-id"},
+                                                               {"tab\tand 'quotes'", "tab-and-quotes"},
+                                                               {"ä€", "natscope"},
+                                                               {std::string(200, 'x'), std::string(100, 'x')}};
+  for (const auto& [name, expected] : table) {
+    CAPTURE(name);
+    const auto job = folder / name;
+    std::filesystem::create_directory(job);
+    test::write_bytes(job / "spec.json", R"({"kind":"train","version":1})");
+    for (const auto& path : {job, job / ""}) {  // with a slash at its end, too
+      std::filesystem::remove(job / "slurm.sh");
+      const auto script = prepare_batch_script(path);
+      REQUIRE(script);
+      const std::string text = test::read_bytes(*script);
+      CHECK(text.find("\n#SBATCH --job-name=" + expected + "\n") != std::string::npos);
+    }
+  }
 }

@@ -43,6 +43,21 @@ class JobDeskTest : public QObject {
     QCOMPARE(lines[2], QStringLiteral("odd | – | ? unreadable | – | – | – | – | –"));
   }
 
+  void theProblemOfACommandIsItsWholeErrorLine() {
+    // What Slurm said stands in the line, with "error: " of its own.
+    const fs::path root = newRoot();
+    const fs::path program = root / "says-error";
+    test::write_text(program,
+                     "#!/bin/sh\necho 'natscope: warning: error: of old' >&2\n"
+                     "echo 'error: io_failure: sbatch: error: no partition; edit it' >&2\nexit 1\n");
+    fs::permissions(program, fs::perms::owner_all);
+    JobDesk desk(root, program);
+    QString said;
+    desk.runCli({}, &desk,
+                [&said](bool ok, const QString&, const QString& problem) { said = ok ? QString() : problem; });
+    QTRY_COMPARE_WITH_TIMEOUT(said, QStringLiteral("io_failure: sbatch: error: no partition; edit it"), patience);
+  }
+
   void everyStateHasASignOfItsOwn() {
     for (const jobs::JobState state :
          {jobs::JobState::created, jobs::JobState::queued, jobs::JobState::starting, jobs::JobState::running,

@@ -120,6 +120,7 @@ class JobDraftTest : public QObject {
                                                        {"hidden", "764"},
                                                        {"head_dim", "33"},
                                                        {"batch", "0"},
+                                                       {"ranks", "7"},
                                                        {"heads", "7"},
                                                        {"learning_rate", "nan"},
                                                        {"kv_heads", "5"},
@@ -137,7 +138,9 @@ class JobDraftTest : public QObject {
     JobDraft draft = filled(DraftKind::scratch);
     QVERIFY(draft.problems().isEmpty());
     draft.setValue(key, text);
-    QVERIFY(!draft.problems().value(key).isEmpty());
+    // Under the value stands what must be: a plain statement would read as if it held.
+    QVERIFY(draft.problems().first().contains(QStringLiteral(" must ")));
+    QVERIFY(key == QStringLiteral("ranks") || !draft.problems().value(key).isEmpty());
     QCOMPARE(draft.problems().size(), 1);
   }
 
