@@ -15,6 +15,8 @@
 #include <QTableView>
 #include <QUrl>
 #include <QVBoxLayout>
+#include <algorithm>
+#include <utility>
 
 #include "core/base/resource_path.h"
 #include "core/session/roles_file.h"
@@ -35,6 +37,16 @@ namespace {
 constexpr int arrangementVersion = 3;
 constexpr qint64 largestSample = 1 << 20;
 
+/// Under which the wanted sizes of docks are remembered, beside the places of splitters.
+QString dockSizesName() { return QStringLiteral("dockSizes"); }
+
+/// The docks of the first day, as drawn for a window of 1560 x 980 (DockSizes::want).
+QMap<QString, QRect> firstSizes() {
+  return {{QStringLiteral("prompt"), {0, 0, 240, 690}},    {QStringLiteral("text"), {245, 0, 590, 330}},
+          {QStringLiteral("roles"), {245, 335, 590, 355}}, {QStringLiteral("attention"), {840, 0, 720, 470}},
+          {QStringLiteral("token"), {840, 475, 720, 215}}, {QStringLiteral("cache"), {0, 720, 1560, 176}}};
+}
+
 }  // namespace
 
 QString demoModel() { return QString::fromStdString(resource_path("demo").string()); }
@@ -54,10 +66,11 @@ MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* pa
   setWindowTitle(QStringLiteral("NAtScope"));
   setWindowIcon(programIcon());
   setAcceptDrops(true);
-  setDockNestingEnabled(true);
-  setDockOptions(dockOptions() | QMainWindow::GroupedDragging | QMainWindow::AllowTabbedDocks);
+  // Not animated: where docks lie is where they stay.
+  setDockOptions(QMainWindow::GroupedDragging | QMainWindow::AllowTabbedDocks | QMainWindow::AllowNestedDocks);
   setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
-  resize(QSize(1560, 980).boundedTo(screen()->availableSize()));
+  resize(1560, 980);
+  keepOnScreen();
   makePanels();
   makeActions();
   makeDocks();
@@ -68,9 +81,13 @@ MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* pa
   statusBar()->setSizeGripEnabled(false);
   statusBar()->addPermanentWidget(new FactsLine(workbench_, this));
   connectAll();
-  arrangeDocks();
+  placeDocks();
   restoreGeometry(settings_.windowGeometry());
-  restoreState(settings_.windowState(), arrangementVersion);
+  keepOnScreen();
+  if (restoreState(settings_.windowState(), arrangementVersion)) {
+    sizes_.want({});
+    sizes_.restore(settings_.splitter(dockSizesName()));
+  }
   for (QSplitter* const splitter : findChildren<QSplitter*>()) {
     if (!splitter->objectName().isEmpty()) splitter->restoreState(settings_.splitter(splitter->objectName()));
   }
@@ -81,6 +98,17 @@ MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* pa
   if (!start.session.isEmpty()) openPath(start.session);
   fillModelMenu();
   refresh();
+}
+
+void MainWindow::keepOnScreen() {
+  if (isMaximized() || isFullScreen()) return;
+  const QScreen* const at = QGuiApplication::screenAt(geometry().center());
+  const QRect room = (at != nullptr ? at : screen())->availableGeometry();
+  resize(size().boundedTo(room.size()));
+  // A window that was never placed is placed by the desktop.
+  if (testAttribute(Qt::WA_Moved) && !room.contains(geometry()))
+    move(std::clamp(x(), room.left(), room.right() + 1 - width()),
+         std::clamp(y(), room.top(), room.bottom() + 1 - height()));
 }
 
 void MainWindow::makePanels() {
@@ -125,12 +153,8 @@ void MainWindow::makeDocks() {
   addDock(QStringLiteral("log"), tr("Log"), log_);
 }
 
-void MainWindow::arrangeDocks() {
+void MainWindow::placeDocks() {
   const auto dock = [this](const char* name) { return docks_.value(QLatin1String(name)); };
-  for (QDockWidget* const each : docks_) {
-    each->setFloating(false);
-    each->show();
-  }
   addDockWidget(Qt::TopDockWidgetArea, dock("prompt"));
   splitDockWidget(dock("prompt"), dock("text"), Qt::Horizontal);
   splitDockWidget(dock("text"), dock("attention"), Qt::Horizontal);
@@ -141,10 +165,40 @@ void MainWindow::arrangeDocks() {
   tabifyDockWidget(dock("heads"), dock("jobs"));
   tabifyDockWidget(dock("jobs"), dock("log"));
   dock("cache")->raise();
-  resizeDocks({dock("prompt"), dock("text"), dock("attention")}, {235, 575, 690}, Qt::Horizontal);
-  resizeDocks({dock("text"), dock("roles")}, {300, 330}, Qt::Vertical);
-  resizeDocks({dock("attention"), dock("token")}, {450, 210}, Qt::Vertical);
-  resizeDocks({dock("prompt"), dock("cache")}, {690, 190}, Qt::Vertical);
+  // Room goes to what shows the text: a larger form or a higher chart of the cache says no more than a small one.
+  sizes_.setStretch(dock("prompt"), {0, 1});
+  sizes_.setStretch(dock("token"), {1, 0.25});
+  for (const char* const low : {"cache", "heads", "jobs", "log"}) sizes_.setStretch(dock(low), {1, 0.25});
+  sizes_.want(firstSizes());
+  firstPlaces_ = saveState(arrangementVersion);
+}
+
+void MainWindow::arrangeDocks() {
+  // Not placed one by one again: on the way there the window would grow to what the docks need side by side.
+  restoreState(firstPlaces_, arrangementVersion);
+  sizes_.want(firstSizes());
+  layout()->activate();
+  sizes_.settle();
+}
+
+bool MainWindow::event(QEvent* event) {
+  const bool isDone = QMainWindow::event(event);
+  switch (event->type()) {
+    case QEvent::MouseButtonPress:
+      isSeparatorHeld_ = event->isAccepted();  // of its own the window takes no other press
+      break;
+    case QEvent::MouseButtonRelease:
+      if (std::exchange(isSeparatorHeld_, false)) sizes_.remember();
+      break;
+    case QEvent::Show:
+    case QEvent::Resize:
+    case QEvent::LayoutRequest:
+      if (!isSeparatorHeld_) sizes_.settle();
+      break;
+    default:
+      break;
+  }
+  return isDone;
 }
 
 void MainWindow::connectAll() {
@@ -177,8 +231,7 @@ void MainWindow::connectAll() {
   // Which weights are open is known some time after the model: then a recording that was made with them gets its text.
   connect(&workbench_.client(), &EngineClient::modelIdentified, this, [this](const QString& sha256) {
     const auto recording = workbench_.recording();
-    if (recording && !recording->hasTexts() &&
-        recording->trace().provenance().model_sha256 == sha256.toStdString())
+    if (recording && !recording->hasTexts() && recording->trace().provenance().model_sha256 == sha256.toStdString())
       openPath(QString::fromStdString(recording->path().string()));
   });
   connect(&sessions_, &SessionFiles::opened, this, [this](const QString& path, const Session& session) {
@@ -213,7 +266,10 @@ void MainWindow::raiseDock(const QString& name) {
   dock->show();
   dock->raise();
   constexpr int roomForRows = 330;
-  if (dock->height() < roomForRows && !dock->isFloating()) resizeDocks({dock}, {roomForRows}, Qt::Vertical);
+  if (dock->height() >= roomForRows || dock->isFloating()) return;
+  resizeDocks({dock}, {roomForRows}, Qt::Vertical);
+  layout()->activate();
+  sizes_.remember();
 }
 
 void MainWindow::sayWritten(const QString& path) {
@@ -341,6 +397,7 @@ void MainWindow::clearAll() {
 
 void MainWindow::closeEvent(QCloseEvent* event) {
   settings_.setWindow(saveGeometry(), saveState(arrangementVersion));
+  settings_.setSplitter(dockSizesName(), sizes_.save());
   for (const QSplitter* const splitter : findChildren<QSplitter*>()) {
     if (!splitter->objectName().isEmpty()) settings_.setSplitter(splitter->objectName(), splitter->saveState());
   }
