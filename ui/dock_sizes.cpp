@@ -11,6 +11,7 @@
 namespace natscope::ui {
 namespace {
 
+constexpr int mostTries = 3;
 constexpr auto streamVersion = QDataStream::Qt_6_0;
 
 QSize leastOf(const QDockWidget* dock) { return dock->minimumSizeHint().expandedTo(dock->minimumSize()); }
@@ -73,7 +74,8 @@ void DockSizes::settle() {
     widths.append(sizes->at(i).width());
     heights.append(sizes->at(i).height());
   }
-  if (isRight || (tried_ == *sizes && triedAt_ == rects)) return;
+  tries_ = tried_ == *sizes && triedAt_ == rects ? tries_ + 1 : 0;
+  if (isRight || tries_ > mostTries) return;
   isSettling_ = true;
   window_.resizeDocks(docks, widths, Qt::Horizontal);
   window_.resizeDocks(docks, heights, Qt::Vertical);
@@ -82,6 +84,11 @@ void DockSizes::settle() {
   tried_ = *sizes;
   triedAt_.clear();
   for (const Shown& one : shown()) triedAt_.append(one.box.rect);
+}
+
+void DockSizes::settleAnew() {
+  tried_.clear();
+  settle();
 }
 
 QByteArray DockSizes::save() const {

@@ -32,6 +32,9 @@ class DockSizes {
   /// remembered as they are. Call it when a layout is done. Costs little when all is as it should be.
   void settle();
 
+  /// The same, though Qt did not follow when it was asked before.
+  void settleAnew();
+
   /// What is wanted, for the next run. Anything else than what save() gave changes nothing.
   [[nodiscard]] QByteArray save() const;
   void restore(const QByteArray& saved);
@@ -48,8 +51,9 @@ class DockSizes {
   QMainWindow& window_;
   QHash<const QDockWidget*, QSizeF> stretches_;
   QList<DockBox> wanted_;
-  QList<QSize> tried_;  // what Qt was asked for last: never twice in a row for the same room
+  QList<QSize> tried_;  // what Qt was asked for last, and what it did then: it is not asked for ever
   QList<QRect> triedAt_;
+  int tries_ = 0;
   bool isSettling_ = false;
 };
 

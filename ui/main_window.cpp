@@ -12,7 +12,10 @@
 #include <QScreen>
 #include <QSplitter>
 #include <QStatusBar>
+#include <QTabBar>
 #include <QTableView>
+#include <QTimer>
+#include <QToolButton>
 #include <QUrl>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -36,6 +39,8 @@ namespace {
 /// Bump it when docks are added: an older arrangement is then not restored over them.
 constexpr int arrangementVersion = 3;
 constexpr qint64 largestSample = 1 << 20;
+/// A restored arrangement that does not fit is laid out anew by Qt for a while, whatever was asked of it since.
+constexpr int restoredMs = 400;
 
 /// Under which the wanted sizes of docks are remembered, beside the places of splitters.
 QString dockSizesName() { return QStringLiteral("dockSizes"); }
@@ -78,6 +83,9 @@ MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* pa
   auto* const bar = new RunBar(workbench_, modelMenu_, {generate_, continue_, step_, stop_}, this);
   bar->setDevice(start.device.isEmpty() ? settings_.device() : start.device);
   addToolBar(bar);
+  generateButton_ = qobject_cast<QToolButton*>(bar->widgetForAction(generate_));
+  // A change of the action gives the button the action's icon again, which is one for a menu.
+  connect(generate_, &QAction::changed, generateButton_, [this] { generateButton_->setIcon(generateIcon_); });
   statusBar()->setSizeGripEnabled(false);
   statusBar()->addPermanentWidget(new FactsLine(workbench_, this));
   connectAll();
@@ -87,6 +95,7 @@ MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* pa
   if (restoreState(settings_.windowState(), arrangementVersion)) {
     sizes_.want({});
     sizes_.restore(settings_.splitter(dockSizesName()));
+    QTimer::singleShot(restoredMs, this, [this] { sizes_.settleAnew(); });
   }
   for (QSplitter* const splitter : findChildren<QSplitter*>()) {
     if (!splitter->objectName().isEmpty()) splitter->restoreState(settings_.splitter(splitter->objectName()));
@@ -170,20 +179,30 @@ void MainWindow::placeDocks() {
   sizes_.setStretch(dock("token"), {1, 0.25});
   for (const char* const low : {"cache", "heads", "jobs", "log"}) sizes_.setStretch(dock(low), {1, 0.25});
   sizes_.want(firstSizes());
-  firstPlaces_ = saveState(arrangementVersion);
 }
 
 void MainWindow::arrangeDocks() {
-  // Not placed one by one again: on the way there the window would grow to what the docks need side by side.
-  restoreState(firstPlaces_, arrangementVersion);
-  sizes_.want(firstSizes());
+  // Out of sight: else the window would grow on the way there, to what the docks need side by side.
+  for (QDockWidget* const each : docks_) {
+    each->setFloating(false);
+    each->hide();
+  }
+  placeDocks();
+  for (QDockWidget* const each : docks_) each->show();
+  docks_.value(QStringLiteral("cache"))->raise();
   layout()->activate();
-  sizes_.settle();
+  sizes_.want(firstSizes());
+  sizes_.settleAnew();
 }
 
 bool MainWindow::event(QEvent* event) {
   const bool isDone = QMainWindow::event(event);
   switch (event->type()) {
+    case QEvent::ChildPolished:
+      // The window makes them for docks behind each other, with a line under the empty part.
+      if (auto* const tabs = qobject_cast<QTabBar*>(static_cast<QChildEvent*>(event)->child()))
+        tabs->setDrawBase(false);
+      break;
     case QEvent::MouseButtonPress:
       isSeparatorHeld_ = event->isAccepted();  // of its own the window takes no other press
       break;
@@ -290,7 +309,8 @@ void MainWindow::refresh() {
 }
 
 void MainWindow::paintIcons() {
-  generate_->setIcon(themedIcon(QStringLiteral("generate"), true));
+  generateIcon_ = themedIcon(QStringLiteral("generate"), true);
+  generate_->setIcon(themedIcon(QStringLiteral("generate")));
   continue_->setIcon(themedIcon(QStringLiteral("continue")));
   step_->setIcon(themedIcon(QStringLiteral("step")));
   stop_->setIcon(themedIcon(QStringLiteral("stop")));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QIcon>
 #include <QMainWindow>
 
 #include "ui/dock_sizes.h"
@@ -138,11 +139,12 @@ class MainWindow : public QMainWindow {
   QMenu* modelMenu_ = nullptr;
   QMap<QString, QDockWidget*> docks_;
   DockSizes sizes_{*this};
-  QByteArray firstPlaces_;        // of docks, as saveState() says it
   bool isSeparatorHeld_ = false;  // what a person is dragging is not to be settled
   QList<QAction*> keys_;
   QAction* analyse_ = nullptr;
   QAction* generate_ = nullptr;
+  QToolButton* generateButton_ = nullptr;
+  QIcon generateIcon_;  // on the button's colour
   QAction* continue_ = nullptr;
   QAction* step_ = nullptr;
   QAction* stop_ = nullptr;

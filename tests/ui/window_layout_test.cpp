@@ -165,6 +165,19 @@ class WindowLayoutTest : public QObject {
     QVERIFY(dock("cache")->height() < usual.height() / 3);
   }
 
+  void tabsOfDocksHaveNoLine() {
+    window_->addDockWidget(Qt::RightDockWidgetArea, dock("roles"));
+    window_->tabifyDockWidget(dock("roles"), dock("token"));
+    settle();
+    int bars = 0;
+    for (const QTabBar* const bar : window_->findChildren<QTabBar*>(Qt::FindDirectChildrenOnly)) {
+      if (!bar->isVisible()) continue;
+      ++bars;
+      QVERIFY(!bar->drawBase());
+    }
+    QVERIFY(bars >= 2);
+  }
+
   void fitsASmallScreen() {
     window_->showJobs();
     settle();
