@@ -13,10 +13,14 @@
 #include <QScreen>
 #include <QSplitter>
 #include <QStatusBar>
+#include <QTabBar>
 #include <QTableView>
 #include <QTimer>
+#include <QToolButton>
 #include <QUrl>
 #include <QVBoxLayout>
+#include <algorithm>
+#include <utility>
 
 #include "core/base/resource_path.h"
 #include "core/session/roles_file.h"
@@ -39,6 +43,18 @@ constexpr qint64 largestSample = 1 << 20;
 constexpr int noticeMs = 5000;
 /// Roles of a run that is kept when the window closes: some 100 MB with its scores.
 constexpr std::int64_t mostRolesKept = std::int64_t{4} << 20U;
+/// A restored arrangement that does not fit is laid out anew by Qt for a while, whatever was asked of it since.
+constexpr int restoredMs = 400;
+
+/// Under which the wanted sizes of docks are remembered, beside the places of splitters.
+QString dockSizesName() { return QStringLiteral("dockSizes"); }
+
+/// The docks of the first day, as drawn for a window of 1560 x 980 (DockSizes::want).
+QMap<QString, QRect> firstSizes() {
+  return {{QStringLiteral("prompt"), {0, 0, 240, 690}},    {QStringLiteral("text"), {245, 0, 590, 330}},
+          {QStringLiteral("roles"), {245, 335, 590, 355}}, {QStringLiteral("attention"), {840, 0, 720, 470}},
+          {QStringLiteral("token"), {840, 475, 720, 215}}, {QStringLiteral("cache"), {0, 720, 1560, 176}}};
+}
 
 }  // namespace
 
@@ -59,10 +75,11 @@ MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* pa
   setWindowTitle(QStringLiteral("NAtScope"));
   setWindowIcon(programIcon());
   setAcceptDrops(true);
-  setDockNestingEnabled(true);
-  setDockOptions(dockOptions() | QMainWindow::GroupedDragging | QMainWindow::AllowTabbedDocks);
+  // Not animated: where docks lie is where they stay.
+  setDockOptions(QMainWindow::GroupedDragging | QMainWindow::AllowTabbedDocks | QMainWindow::AllowNestedDocks);
   setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
-  resize(QSize(1560, 980).boundedTo(screen()->availableSize()));
+  resize(1560, 980);
+  keepOnScreen();
   makePanels();
   makeActions();
   makeDocks();
@@ -70,12 +87,20 @@ MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* pa
   auto* const bar = new RunBar(workbench_, modelMenu_, {generate_, continue_, step_, stop_}, this);
   bar->setDevice(start.device.isEmpty() ? settings_.device() : start.device);
   addToolBar(bar);
+  generateButton_ = qobject_cast<QToolButton*>(bar->widgetForAction(generate_));
+  // A change of the action gives the button the action's icon again, which is one for a menu.
+  connect(generate_, &QAction::changed, generateButton_, [this] { generateButton_->setIcon(generateIcon_); });
   statusBar()->setSizeGripEnabled(false);
   statusBar()->addPermanentWidget(new FactsLine(workbench_, this));
   connectAll();
-  arrangeDocks();
+  placeDocks();
   restoreGeometry(settings_.windowGeometry());
-  restoreState(settings_.windowState(), arrangementVersion);
+  keepOnScreen();
+  if (restoreState(settings_.windowState(), arrangementVersion)) {
+    sizes_.want({});
+    sizes_.restore(settings_.splitter(dockSizesName()));
+    QTimer::singleShot(restoredMs, this, [this] { sizes_.settleAnew(); });
+  }
   for (QSplitter* const splitter : findChildren<QSplitter*>()) {
     if (!splitter->objectName().isEmpty()) splitter->restoreState(settings_.splitter(splitter->objectName()));
   }
@@ -86,6 +111,17 @@ MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* pa
   if (!start.session.isEmpty()) openPath(start.session);
   fillModelMenu();
   refresh();
+}
+
+void MainWindow::keepOnScreen() {
+  if (isMaximized() || isFullScreen()) return;
+  const QScreen* const at = QGuiApplication::screenAt(geometry().center());
+  const QRect room = (at != nullptr ? at : screen())->availableGeometry();
+  resize(size().boundedTo(room.size()));
+  // A window that was never placed is placed by the desktop.
+  if (testAttribute(Qt::WA_Moved) && !room.contains(geometry()))
+    move(std::clamp(x(), room.left(), room.right() + 1 - width()),
+         std::clamp(y(), room.top(), room.bottom() + 1 - height()));
 }
 
 void MainWindow::makePanels() {
@@ -130,12 +166,8 @@ void MainWindow::makeDocks() {
   addDock(QStringLiteral("log"), tr("Log"), log_);
 }
 
-void MainWindow::arrangeDocks() {
+void MainWindow::placeDocks() {
   const auto dock = [this](const char* name) { return docks_.value(QLatin1String(name)); };
-  for (QDockWidget* const each : docks_) {
-    each->setFloating(false);
-    each->show();
-  }
   addDockWidget(Qt::TopDockWidgetArea, dock("prompt"));
   splitDockWidget(dock("prompt"), dock("text"), Qt::Horizontal);
   splitDockWidget(dock("text"), dock("attention"), Qt::Horizontal);
@@ -146,10 +178,50 @@ void MainWindow::arrangeDocks() {
   tabifyDockWidget(dock("heads"), dock("jobs"));
   tabifyDockWidget(dock("jobs"), dock("log"));
   dock("cache")->raise();
-  resizeDocks({dock("prompt"), dock("text"), dock("attention")}, {235, 575, 690}, Qt::Horizontal);
-  resizeDocks({dock("text"), dock("roles")}, {300, 330}, Qt::Vertical);
-  resizeDocks({dock("attention"), dock("token")}, {450, 210}, Qt::Vertical);
-  resizeDocks({dock("prompt"), dock("cache")}, {690, 190}, Qt::Vertical);
+  // Room goes to what shows the text: a larger form or a higher chart of the cache says no more than a small one.
+  sizes_.setStretch(dock("prompt"), {0, 1});
+  sizes_.setStretch(dock("token"), {1, 0.25});
+  for (const char* const low : {"cache", "heads", "jobs", "log"}) sizes_.setStretch(dock(low), {1, 0.25});
+  sizes_.want(firstSizes());
+}
+
+void MainWindow::arrangeDocks() {
+  // Out of sight: else the window would grow on the way there, to what the docks need side by side.
+  for (QDockWidget* const each : docks_) {
+    each->setFloating(false);
+    each->hide();
+  }
+  placeDocks();
+  for (QDockWidget* const each : docks_) each->show();
+  docks_.value(QStringLiteral("cache"))->raise();
+  layout()->activate();
+  sizes_.want(firstSizes());
+  sizes_.settleAnew();
+}
+
+bool MainWindow::event(QEvent* event) {
+  const bool isDone = QMainWindow::event(event);
+  switch (event->type()) {
+    case QEvent::ChildPolished:
+      // The window makes them for docks behind each other, with a line under the empty part.
+      if (auto* const tabs = qobject_cast<QTabBar*>(static_cast<QChildEvent*>(event)->child()))
+        tabs->setDrawBase(false);
+      break;
+    case QEvent::MouseButtonPress:
+      isSeparatorHeld_ = event->isAccepted();  // of its own the window takes no other press
+      break;
+    case QEvent::MouseButtonRelease:
+      if (std::exchange(isSeparatorHeld_, false)) sizes_.remember();
+      break;
+    case QEvent::Show:
+    case QEvent::Resize:
+    case QEvent::LayoutRequest:
+      if (!isSeparatorHeld_) sizes_.settle();
+      break;
+    default:
+      break;
+  }
+  return isDone;
 }
 
 void MainWindow::connectAll() {
@@ -218,7 +290,10 @@ void MainWindow::raiseDock(const QString& name) {
   dock->show();
   dock->raise();
   constexpr int roomForRows = 330;
-  if (dock->height() < roomForRows && !dock->isFloating()) resizeDocks({dock}, {roomForRows}, Qt::Vertical);
+  if (dock->height() >= roomForRows || dock->isFloating()) return;
+  resizeDocks({dock}, {roomForRows}, Qt::Vertical);
+  layout()->activate();
+  sizes_.remember();
 }
 
 void MainWindow::notice(const QString& text) {
@@ -246,7 +321,8 @@ void MainWindow::refresh() {
 }
 
 void MainWindow::paintIcons() {
-  generate_->setIcon(themedIcon(QStringLiteral("generate"), true));
+  generateIcon_ = themedIcon(QStringLiteral("generate"), true);
+  generate_->setIcon(themedIcon(QStringLiteral("generate")));
   continue_->setIcon(themedIcon(QStringLiteral("continue")));
   step_->setIcon(themedIcon(QStringLiteral("step")));
   stop_->setIcon(themedIcon(QStringLiteral("stop")));
@@ -371,6 +447,7 @@ void MainWindow::clearAll() {
 
 void MainWindow::closeEvent(QCloseEvent* event) {
   settings_.setWindow(saveGeometry(), saveState(arrangementVersion));
+  settings_.setSplitter(dockSizesName(), sizes_.save());
   for (const QSplitter* const splitter : findChildren<QSplitter*>()) {
     if (!splitter->objectName().isEmpty()) settings_.setSplitter(splitter->objectName(), splitter->saveState());
   }

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <QDeadlineTimer>
+#include <QIcon>
 #include <QMainWindow>
 
+#include "ui/dock_sizes.h"
 #include "ui/models/figure_export.h"
 #include "ui/models/run_comparison.h"
 #include "ui/models/session_files.h"
@@ -74,11 +76,13 @@ class MainWindow : public QMainWindow {
   void firstPicture();
 
  protected:
+  bool event(QEvent* event) override;
   void closeEvent(QCloseEvent* event) override;
   void dragEnterEvent(QDragEnterEvent* event) override;
   void dropEvent(QDropEvent* event) override;
 
  private:
+  void keepOnScreen();
   void makePanels();
   void makeDocks();
   void makeActions();
@@ -86,6 +90,8 @@ class MainWindow : public QMainWindow {
   void connectAll();
   QDockWidget* addDock(const QString& name, const QString& title, QWidget* content);
   QAction* addKey(const QString& text, const QKeySequence& keys, std::function<void()> what);
+  void placeDocks();
+  /// Where the docks were on the first day; the window stays as large as it is.
   void arrangeDocks();
   /// Shows a dock of the lower edge, with room for its rows or curves.
   void raiseDock(const QString& name);
@@ -138,9 +144,13 @@ class MainWindow : public QMainWindow {
   QMenuBar* menus_ = nullptr;
   QMenu* modelMenu_ = nullptr;
   QMap<QString, QDockWidget*> docks_;
+  DockSizes sizes_{*this};
+  bool isSeparatorHeld_ = false;  // what a person is dragging is not to be settled
   QList<QAction*> keys_;
   QAction* analyse_ = nullptr;
   QAction* generate_ = nullptr;
+  QToolButton* generateButton_ = nullptr;
+  QIcon generateIcon_;  // on the button's colour
   QAction* continue_ = nullptr;
   QAction* step_ = nullptr;
   QAction* stop_ = nullptr;

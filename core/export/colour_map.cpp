@@ -53,6 +53,8 @@ Rgb role_colour(Role role) {
   return {0, 0, 0};
 }
 
+double faded_share(Theme theme) { return theme == Theme::light ? 0.28 : 0.42; }
+
 const char* role_name(Role role) {
   switch (role) {
     case Role::global:

@@ -35,6 +35,9 @@ enum class ColourMap : std::uint8_t { viridis, magma, cividis };
 
 /// Okabe–Ito (Color Universal Design, 2008): global vermillion, local bluish green, sliding sky blue.
 [[nodiscard]] Rgb role_colour(Role role);
+/// How much of its role's colour a dropped token keeps; the rest is the paper. Dark paper asks for more: there the
+/// three pale colours lie closer together.
+[[nodiscard]] double faded_share(Theme theme);
 [[nodiscard]] const char* role_name(Role role);  ///< "global", "local", "sliding"
 
 }  // namespace natscope

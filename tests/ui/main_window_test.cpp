@@ -14,6 +14,8 @@
 #include <QSignalSpy>
 #include <QSplitter>
 #include <QTest>
+#include <QToolBar>
+#include <QToolButton>
 #include <QUrl>
 #include <cmath>
 #include <csignal>
@@ -88,6 +90,24 @@ class MainWindowTest : public QObject {
     bench().continueGenerating();
     QTRY_VERIFY_WITH_TIMEOUT(bench().sequence().size() > after + 1, patience);
     QVERIFY(bench().decodeRate() > 0);
+  }
+
+  void theIconOfGenerateIsSeenInMenuAndToolBar() {
+    QAction* generate = nullptr;
+    for (QAction* const action : window_->findChildren<QAction*>())
+      if (action->text() == QStringLiteral("&Generate")) generate = action;
+    QVERIFY(generate != nullptr);
+    auto* const bar = window_->findChild<QToolBar*>(QStringLiteral("runBar"));
+    const auto* const button = qobject_cast<QToolButton*>(bar->widgetForAction(generate));
+    QVERIFY(button != nullptr);
+    for (const Theme theme : {Theme::dark, Theme::light}) {
+      window_->setTheme(theme);
+      generate->setEnabled(false);
+      generate->setEnabled(true);
+      const auto colourOf = [](const QIcon& icon) { return icon.pixmap(16).toImage().pixelColor(7, 8); };
+      QCOMPARE(colourOf(generate->icon()), colours(theme).text);
+      QCOMPARE(colourOf(button->icon()), colours(theme).onAccent);
+    }
   }
 
   void stopEndsAGeneration() {

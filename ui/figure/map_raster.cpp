@@ -6,9 +6,7 @@
 namespace natscope::ui {
 namespace {
 
-constexpr double keptOfFaded = 0.28;
-
-int mixed(int colour, int paper) { return static_cast<int>(paper + keptOfFaded * (colour - paper)); }
+int mixed(int colour, int paper, double share) { return static_cast<int>(paper + share * (colour - paper)); }
 
 QImage blank(std::int64_t columns, std::int64_t rows) {
   return QImage(static_cast<int>(columns), static_cast<int>(rows), QImage::Format_RGB32);
@@ -26,7 +24,9 @@ FigureInk inkOf(Theme theme) {
 QRgb fadedRoleColour(Role role, Theme theme) {
   const Rgb full = role_colour(role);
   const QRgb paper = inkOf(theme).paper;
-  return qRgb(mixed(full.red, qRed(paper)), mixed(full.green, qGreen(paper)), mixed(full.blue, qBlue(paper)));
+  const double share = faded_share(theme);
+  return qRgb(mixed(full.red, qRed(paper), share), mixed(full.green, qGreen(paper), share),
+              mixed(full.blue, qBlue(paper), share));
 }
 
 MapRaster rasterOf(const Heatmap& plain, const FigureOptions& options) {

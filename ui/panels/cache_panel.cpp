@@ -39,6 +39,7 @@ CachePanel::CachePanel(Workbench& workbench, RunComparison& comparison, QWidget*
   line->addWidget(words_, 1);
   line->addWidget(drop_);
   chart_->setCorner(keep_);
+  chart_->setMinimumWidth(320);  // the words over it may be cut: they must not make the window wider
   auto* const parts = new QSplitter(this);
   parts->setObjectName(QStringLiteral("cacheParts"));  // under which its positions are remembered
   parts->setChildrenCollapsible(false);

@@ -6,6 +6,7 @@
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QLabel>
+#include <QPainter>
 #include <QShortcut>
 #include <QSortFilterProxyModel>
 #include <QTableView>
@@ -24,6 +25,46 @@ constexpr int refreshPauseMs = 200;
 constexpr int rowHeight = 22;
 constexpr int narrowestColumn = 70;
 
+/// A header of numbers, which stand at the right, where the style's sort arrow would lie over the words: here it stands
+/// before them.
+class NumberHeader : public QHeaderView {
+ public:
+  explicit NumberHeader(QWidget* parent) : QHeaderView(Qt::Horizontal, parent) {
+    setSectionsClickable(true);
+    setHighlightSections(false);
+  }
+
+ protected:
+  void initStyleOptionForIndex(QStyleOptionHeader* option, int section) const override {
+    QHeaderView::initStyleOptionForIndex(option, section);
+    option->sortIndicator = QStyleOptionHeader::None;
+  }
+
+  void paintSection(QPainter* painter, const QRect& area, int section) const override {
+    // The base class leaves a painter that is set for the next section, not for us.
+    painter->save();
+    QHeaderView::paintSection(painter, area, section);
+    painter->restore();
+    if (!isSortIndicatorShown() || sortIndicatorSection() != section) return;
+    constexpr double half = 3.5;
+    constexpr double height = 4;
+    constexpr double margin = 4;  // of a section, as the style sheet has it
+    QFont bold = font();
+    bold.setBold(true);
+    const QString words = model()->headerData(section, orientation()).toString();
+    const double right = area.right() - margin - QFontMetricsF(bold).horizontalAdvance(words) - margin;
+    const double middle = area.center().y() + 0.5;
+    const double tip = sortIndicatorOrder() == Qt::AscendingOrder ? -height / 2 : height / 2;
+    painter->save();
+    painter->setRenderHint(QPainter::Antialiasing);
+    painter->setPen(Qt::NoPen);
+    painter->setBrush(ThemeSwitch::instance().colours().accent);
+    painter->drawPolygon(
+        QPolygonF{{right - 2 * half, middle - tip}, {right, middle - tip}, {right - half, middle + tip}});
+    painter->restore();
+  }
+};
+
 }  // namespace
 
 HeadsPanel::HeadsPanel(Workbench& workbench, QWidget* parent)
@@ -37,6 +78,7 @@ HeadsPanel::HeadsPanel(Workbench& workbench, QWidget* parent)
   setAttribute(Qt::WA_StyledBackground);
   sorted_->setSourceModel(model_);
   sorted_->setSortRole(HeadTableModel::numberRole);
+  view_->setHorizontalHeader(new NumberHeader(view_));
   view_->setModel(sorted_);
   view_->setItemDelegate(new HeadCellDelegate(view_));
   view_->setSelectionBehavior(QAbstractItemView::SelectRows);
@@ -109,10 +151,8 @@ void HeadsPanel::refresh() {
     return;
   }
   const QString held = QString::number(100 * record.frames().back().counts.fraction, 'f', 1);
-  QString words = tr("%1 heads after token %2: %3 % of the cache held")
-                      .arg(model_->rowCount())
-                      .arg(record.size() - 1)
-                      .arg(held);
+  QString words =
+      tr("%1 heads after token %2: %3 % of the cache held").arg(model_->rowCount()).arg(record.size() - 1).arg(held);
   if (!model_->table().has_roles) words += tr("; H2O measures attention and has no roles");
   words_->setText(words);
 }

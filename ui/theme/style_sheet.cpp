@@ -20,6 +20,7 @@ QString styleSheet(const ThemeColours& colours) {
     QToolButton#primary:disabled { background: @raised; color: @muted; }
     QToolButton#framed { border-color: @border; padding: 2px 8px; }
     QToolButton::menu-indicator { image: none; }
+    QFileDialog QToolButton { padding: 3px; }
     QMenuBar { background: @window; color: @text; }
     QMenuBar::item { padding: 4px 9px; background: transparent; }
     QMenuBar::item:selected { background: @raised; }
@@ -41,6 +42,7 @@ QString styleSheet(const ThemeColours& colours) {
     QPushButton:hover { border-color: @accent; }
     QPushButton:default { background: @accent; color: @onAccent; border-color: @accent; }
     QPushButton:disabled { color: @muted; }
+    QPushButton:default:disabled { background: @raised; color: @muted; border-color: @border; }
     QCheckBox::indicator { width: 13px; height: 13px; border: 1px solid @muted; border-radius: 3px; background: @raised; }
     QCheckBox::indicator:hover { border-color: @accent; }
     QCheckBox::indicator:checked { background: @accent; border-color: @accent; image: url(:/icons/check.svg); }

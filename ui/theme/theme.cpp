@@ -38,8 +38,6 @@ const ThemeColours dark{
     .crosshair = QColor(0xff, 0x7a, 0xb8),
 };
 
-constexpr double keptOfFaded = 0.28;
-
 QColor mixed(const QColor& colour, const QColor& with, double share) {
   const auto part = [share](int a, int b) { return static_cast<int>(b + share * (a - b)); };
   return QColor(part(colour.red(), with.red()), part(colour.green(), with.green()), part(colour.blue(), with.blue()));
@@ -61,6 +59,8 @@ QPalette paletteOf(const ThemeColours& c) {
   palette.setColor(QPalette::HighlightedText, c.onAccent);
   palette.setColor(QPalette::Link, c.accent);
   palette.setColor(QPalette::Mid, c.border);
+  // Else edges that the style draws itself are white on dark.
+  palette.setColor(QPalette::Light, c.raised);
   palette.setColor(QPalette::Disabled, QPalette::WindowText, mixed(c.muted, c.window, 0.6));
   palette.setColor(QPalette::Disabled, QPalette::Text, mixed(c.muted, c.window, 0.6));
   palette.setColor(QPalette::Disabled, QPalette::ButtonText, mixed(c.muted, c.window, 0.6));
@@ -73,7 +73,7 @@ const ThemeColours& colours(Theme theme) { return theme == Theme::dark ? dark : 
 
 QColor roleFill(Role role, Theme theme, bool faded) {
   const QColor full = toQColor(role_colour(role));
-  return faded ? mixed(full, colours(theme).panel, keptOfFaded) : full;
+  return faded ? mixed(full, colours(theme).panel, faded_share(theme)) : full;
 }
 
 QColor roleInk(Role role, Theme theme) {

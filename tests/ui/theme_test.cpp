@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Can one read it, can one tell it apart: colours as widgets really paint them, in both themes.
+#include "ui/theme/theme.h"
+
+#include <QApplication>
+#include <QFileDialog>
+#include <QImage>
+#include <QPushButton>
+#include <QTest>
+#include <QToolButton>
+#include <array>
+#include <cmath>
+
+using namespace natscope;
+using namespace natscope::ui;
+
+namespace {
+
+double linear(int value) {
+  const double v = value / 255.0;
+  return v <= 0.04045 ? v / 12.92 : std::pow((v + 0.055) / 1.055, 2.4);
+}
+
+double luminance(const QColor& c) {
+  return 0.2126 * linear(c.red()) + 0.7152 * linear(c.green()) + 0.0722 * linear(c.blue());
+}
+
+/// WCAG 2.1, 1.4.3: 1 … 21.
+double contrast(const QColor& a, const QColor& b) {
+  const double dark = std::min(luminance(a), luminance(b));
+  return (std::max(luminance(a), luminance(b)) + 0.05) / (dark + 0.05);
+}
+
+std::array<double, 3> lab(const QColor& c) {
+  const double r = linear(c.red());
+  const double g = linear(c.green());
+  const double b = linear(c.blue());
+  const auto bent = [](double t) { return t > 216.0 / 24389.0 ? std::cbrt(t) : (24389.0 / 27.0 * t + 16) / 116; };
+  const double x = bent((0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.95047);
+  const double y = bent(0.2126 * r + 0.7152 * g + 0.0722 * b);
+  const double z = bent((0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.08883);
+  return {116 * y - 16, 500 * (x - y), 200 * (y - z)};
+}
+
+/// How far two colours are apart to the eye (CIE 1976); 2 is just seen side by side.
+double distance(const QColor& a, const QColor& b) {
+  const auto p = lab(a);
+  const auto q = lab(b);
+  return std::hypot(p[0] - q[0], p[1] - q[1], p[2] - q[2]);
+}
+
+/// Of a widget's picture the colour that is most often there, and the one that stands out most from it.
+std::pair<QColor, QColor> paperAndInk(QWidget& widget) {
+  const QImage image = widget.grab().toImage();
+  QHash<QRgb, int> counts;
+  for (int y = 4; y < image.height() - 4; ++y)
+    for (int x = 6; x < image.width() - 6; ++x) ++counts[image.pixel(x, y)];
+  QColor paper;
+  int most = 0;
+  for (auto one = counts.begin(); one != counts.end(); ++one) {
+    if (one.value() > most) paper = QColor(one.key());
+    most = std::max(most, one.value());
+  }
+  QColor ink = paper;
+  for (auto one = counts.begin(); one != counts.end(); ++one)
+    if (contrast(QColor(one.key()), paper) > contrast(ink, paper)) ink = QColor(one.key());
+  return {paper, ink};
+}
+
+}  // namespace
+
+class ThemeTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void rolesOfDroppedTokensAreToldApart() {
+    const Role roles[] = {Role::global, Role::local, Role::sliding};
+    for (const Role one : roles) {
+      for (const Role other : roles) {
+        if (one == other) continue;
+        QVERIFY(distance(roleFill(one, Theme::dark, true), roleFill(other, Theme::dark, true)) > 25);
+        QVERIFY(distance(roleFill(one, Theme::light, true), roleFill(other, Theme::light, true)) > 15);
+      }
+      for (const Theme theme : {Theme::light, Theme::dark}) {
+        QVERIFY(distance(roleFill(one, theme, true), roleFill(one, theme)) > 30);
+        QVERIFY(distance(roleFill(one, theme, true), colours(theme).panel) > 12);
+      }
+    }
+  }
+
+  void aDefaultButtonCanBeReadWhenItIsOff() {
+    for (const Theme theme : {Theme::light, Theme::dark}) {
+      ThemeSwitch::instance().apply(*qApp, theme);
+      QWidget window;
+      QPushButton button(QStringLiteral("Submit MMM"), &window);
+      button.setDefault(true);
+      for (const bool isOn : {true, false}) {
+        button.setEnabled(isOn);
+        button.adjustSize();
+        const auto [paper, ink] = paperAndInk(button);
+        QVERIFY2(contrast(paper, ink) > 4, qPrintable(paper.name() + QLatin1Char(' ') + ink.name()));
+        QCOMPARE(paper == colours(theme).accent, isOn);
+      }
+    }
+  }
+
+  void fileDialogsHaveIconsOneCanSee() {
+    ThemeSwitch::instance().apply(*qApp, Theme::light);
+    QFileDialog dialog;
+    dialog.setOption(QFileDialog::DontUseNativeDialog);
+    dialog.show();
+    auto* const up = dialog.findChild<QToolButton*>(QStringLiteral("toParentButton"));
+    QVERIFY(up != nullptr);
+    const QImage image = up->grab().toImage();
+    const QRgb paper = image.pixel(1, 1);
+    QRect icon;
+    for (int y = 0; y < image.height(); ++y)
+      for (int x = 0; x < image.width(); ++x)
+        if (image.pixel(x, y) != paper) icon |= QRect(x, y, 1, 1);
+    QVERIFY2(icon.width() >= 10 && icon.height() >= 10, qPrintable(QString::number(icon.width())));
+  }
+};
+
+QTEST_MAIN(ThemeTest)
+#include "theme_test.moc"
