@@ -228,7 +228,7 @@ class RunsWindowTest : public QObject {
     const Role other = learned == Role::global ? Role::sliding : Role::global;
     const SequenceRecord before = bench().sequence().record();
     auto* const words = window_->roles().findChild<QLabel*>(QStringLiteral("roleChanges"));
-    QVERIFY(words->text().startsWith(QStringLiteral("Roles and W as policy and model decide")));
+    QVERIFY(words->text().startsWith(QStringLiteral("Roles as policy and model decide")));
     const int lineTop = words->y();
     const int mapTop = window_->roles().map().y();
     QMenu menu;
@@ -255,7 +255,7 @@ class RunsWindowTest : public QObject {
     QVERIFY2(command.contains(QStringLiteral("--force 1.1.3=")), qPrintable(command));
     window_->roles().findChild<QPushButton*>(QStringLiteral("takeRolesBack"))->click();
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && role() == learned, patience);
-    QVERIFY(words->text().startsWith(QStringLiteral("Roles and W as policy and model decide")));
+    QVERIFY(words->text().startsWith(QStringLiteral("Roles as policy and model decide")));
     QVERIFY(bench().analysedChanges().isEmpty());
   }
 

@@ -46,7 +46,7 @@ AttentionPanel::AttentionPanel(Workbench& workbench, QWidget* parent)
   layer_->setToolTip(tr("Layer (Alt+Up, Alt+Down)"));
   head_->setToolTip(tr("Query head, and the KV head whose keys and values it shares (Alt+Left, Alt+Right)"));
   auto* const whole = new QToolButton(this);
-  whole->setText(tr("whole map"));
+  whole->setText(tr("whole"));
   whole->setObjectName(QStringLiteral("framed"));
   whole->setToolTip(tr("Show the whole map (0, or double click)"));
 
@@ -67,7 +67,7 @@ AttentionPanel::AttentionPanel(Workbench& workbench, QWidget* parent)
   };
   add(tr("layer"), layer_);
   add(tr("head"), head_);
-  add(tr("scale"), scale_);
+  bar->addWidget(scale_);
   add(tr("clip"), clip_);
   bar->addWidget(value_);
   bar->addWidget(colours_);

@@ -2,6 +2,7 @@
 #include "ui/panels/error_bar.h"
 
 #include <QHBoxLayout>
+#include <QRegularExpression>
 #include <QStyle>
 #include <QToolButton>
 
@@ -16,7 +17,10 @@ QString sentence(const std::string& text) {
   const QStringList lines = QString::fromStdString(text).split(u'\n', Qt::SkipEmptyParts);
   const std::string joined = lines.join(QStringLiteral(" · ")).toStdString();
   QString words = QString::fromStdString(printable(joined, 400)).toHtmlEscaped();
-  if (!words.isEmpty()) words[0] = words.at(0).toUpper();
+  // A file's name stays as it is: config.json.
+  const qsizetype end = words.indexOf(QRegularExpression(QStringLiteral("[^a-z-]")));
+  const bool isName = end > 0 && QStringLiteral("./_").contains(words.at(end));
+  if (!words.isEmpty() && !isName) words[0] = words.at(0).toUpper();
   return words;
 }
 

@@ -27,8 +27,11 @@ RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget*
   line->addStretch(1);
   auto* const changesLine = new QHBoxLayout(changesBar_);
   changesLine->setContentsMargins(8, 5, 8, 0);
-  changesLine->addWidget(changes_);
+  changesLine->addWidget(changes_, 1);
   changes_->setTextFormat(Qt::PlainText);
+  // A narrow dock cuts the words; they do not widen it.
+  changes_->setMinimumWidth(1);
+  changes_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
   changes_->setObjectName(QStringLiteral("roleChanges"));
   takeBack_->setObjectName(QStringLiteral("takeRolesBack"));
   takeBack_->setText(tr("Take back"));
@@ -37,7 +40,6 @@ RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget*
   kept.setRetainSizeWhenHidden(true);
   takeBack_->setSizePolicy(kept);
   changesLine->addWidget(takeBack_);
-  changesLine->addStretch(1);
   auto* const layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
   layout->setSpacing(0);
@@ -72,10 +74,10 @@ void RolesPanel::followChanges() {
   // The line stays where it is: the map must not move under the cursor that changes it.
   takeBack_->setVisible(!isRecorded && !changes.isEmpty());
   changes_->setEnabled(!changes.isEmpty());
-  changes_->setText(changes.isEmpty() ? (workbench_.sequence().hasRoles()
-                                             ? tr("Roles and W as policy and model decide; a right click sets a role")
-                                             : tr("H2O has no roles that could be set"))
+  changes_->setText(changes.isEmpty() ? (workbench_.sequence().hasRoles() ? tr("Roles as policy and model decide")
+                                                                          : tr("H2O has no roles that could be set"))
                                       : (isRecorded ? tr("Made with: %1") : tr("Changed: %1")).arg(changes.inWords()));
+  changes_->setToolTip(changes.isEmpty() ? tr("A right click on the map sets a token's role") : changes_->text());
   map_->setForced(changes.forced);
 }
 
