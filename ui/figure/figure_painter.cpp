@@ -141,7 +141,7 @@ void drawRoleLegend(QPainter& painter, const FigureOptions& options, const Figur
     at.setX(drawSwatch(painter, at, toQRgb(role_colour(role)), QString(QLatin1Char(role_letter(role))),
                        QLatin1String(role_name(role)), ink));
   }
-  drawSwatch(painter, at, fadedRoleColour(Role::sliding, options.theme), {}, QStringLiteral("pale: dropped by the end"),
+  drawSwatch(painter, at, fadedRoleColour(Role::sliding, options.theme), {}, QStringLiteral("faded: dropped by the end"),
              ink);
 }
 

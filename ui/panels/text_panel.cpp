@@ -36,8 +36,8 @@ TextPanel::TextPanel(Workbench& workbench, QWidget* parent)
     const bool hasRoles = workbench_.sequence().hasRoles();
     legend->setText(text_->colouring() != TextColouring::role
                         ? tr("a mark as long as the share; empty: gone from every head")
-                    : hasRoles ? tr("━ G global   ╍ L local   ┈ S sliding   pale: dropped")
-                               : tr("pale: dropped; H2O has no roles"));
+                    : hasRoles ? tr("━ G global   ╍ L local   ┈ S sliding   faded: dropped")
+                               : tr("faded: dropped; H2O has no roles"));
     const Selection& selection = workbench_.selection();
     const QString where = tr("layer %1, KV head %2").arg(selection.layer().value).arg(selection.kvHead().value);
     colouring_->setItemText(0, (hasRoles ? tr("role in %1") : tr("held in %1")).arg(where));

@@ -48,7 +48,7 @@ double drawRoleSwatches(QPainter& painter, QPointF at, bool faded) {
   }
   if (!faded) return x;
   drawRoleSign(painter, QRectF(x, at.y() + (lineHeight - side) / 2, side, side), Role::sliding, true);
-  return drawWords(painter, {x + side + 5, at.y()}, QObject::tr("pale: dropped"));
+  return drawWords(painter, {x + side + 5, at.y()}, QObject::tr("faded: dropped"));
 }
 
 QColor heldFill(Theme theme, bool isDropped) {
