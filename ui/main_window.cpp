@@ -289,7 +289,7 @@ void MainWindow::raiseDock(const QString& name) {
   QDockWidget* const dock = docks_.value(name);
   dock->show();
   dock->raise();
-  constexpr int roomForRows = 330;
+  const int roomForRows = std::clamp(height() * 2 / 5, 330, 400);
   if (dock->height() >= roomForRows || dock->isFloating()) return;
   resizeDocks({dock}, {roomForRows}, Qt::Vertical);
   layout()->activate();
