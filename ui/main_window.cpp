@@ -3,13 +3,10 @@
 
 #include <QApplication>
 #include <QCloseEvent>
-#include <QDir>
 #include <QDockWidget>
-#include <QDragEnterEvent>
 #include <QFile>
 #include <QFileInfo>
 #include <QMenuBar>
-#include <QProcess>
 #include <QScreen>
 #include <QSplitter>
 #include <QStatusBar>
@@ -23,11 +20,7 @@
 #include <utility>
 
 #include "core/base/resource_path.h"
-#include "core/session/roles_file.h"
-#include "ui/models/elsewhere.h"
 #include "ui/models/model_label.h"
-#include "ui/models/text_file.h"
-#include "ui/panels/export_dialog.h"
 #include "ui/panels/facts_line.h"
 #include "ui/panels/run_bar.h"
 #include "ui/panels/token_panel.h"
@@ -41,8 +34,6 @@ namespace {
 constexpr int arrangementVersion = 3;
 constexpr qint64 largestSample = 1 << 20;
 constexpr int noticeMs = 5000;
-/// Roles of a run that is kept when the window closes: some 100 MB with its scores.
-constexpr std::int64_t mostRolesKept = std::int64_t{4} << 20U;
 /// A restored arrangement that does not fit is laid out anew by Qt for a while, whatever was asked of it since.
 constexpr int restoredMs = 400;
 
@@ -303,11 +294,6 @@ void MainWindow::notice(const QString& text) {
   QTimer::singleShot(noticeMs, this, &MainWindow::refresh);
 }
 
-void MainWindow::sayWritten(const QString& path) {
-  notice(tr("Wrote %1").arg(path));
-  settings_.setExportFolder(QFileInfo(path).path());
-}
-
 void MainWindow::refresh() {
   const bool isReady = workbench_.canAnalyse();
   for (QAction* const action : {analyse_, generate_}) action->setEnabled(isReady);
@@ -334,92 +320,11 @@ void MainWindow::setTheme(Theme theme) {
   paintIcons();
 }
 
-void MainWindow::openModel(const QString& folder) { workbench_.openModel(folder); }
-
-void MainWindow::openBeside(const QString& folder) {
-  // A process of its own: two windows have two engines, and neither can take the other with it.
-  const bool isStarted =
-      QProcess::startDetached(QCoreApplication::applicationFilePath(), {QStringLiteral("--model"), folder});
-  notice(isStarted ? tr("Another window opens %1").arg(folder) : tr("No other window can be started"));
-}
-
-void MainWindow::openPath(const QString& path) {
-  if (QFileInfo(path).isDir()) return openModel(path);
-  if (!isRecordedFile(path)) return openText(path);
-  sessions_.open(path, workbench_.modelAtHand());
-}
-
-void MainWindow::openText(const QString& path) {
-  elsewhere(
-      this, [path] { return readTextFile(path); },
-      [this, path](const Expected<QString>& text) {
-        if (!text) return errors_->showError(text.error());
-        settings_.setExportFolder(QFileInfo(path).path());
-        prompt_->setPrompt(*text);
-        log_->addLine(tr("Opened %1").arg(path));
-        workbench_.analyseInstead();
-      });
-}
-
-void MainWindow::openRoles(const QString& path) {
-  elsewhere(
-      this, [path] { return read_roles_file(path.toStdString()); },
-      [this, path](const Expected<RoleArray>& roles) {
-        if (!roles) return errors_->showError(roles.error());
-        RoleChanges changes = workbench_.roleChanges();
-        changes.rolesFile = path;
-        changes.roles = std::make_shared<const RoleArray>(*roles);
-        workbench_.changeRoles(changes);
-      });
-}
-
-void MainWindow::saveSession(const QString& path) {
-  sessions_.write(path, workbench_.client().session());
-  if (workbench_.isRunning())
-    notice(tr("The run goes on: %1 has its first %2 tokens").arg(path).arg(workbench_.sequence().size()));
-}
-
-void MainWindow::keepLastRun() {
-  const SequenceRecord& record = workbench_.sequence().record();
-  const std::int64_t heads = std::int64_t{record.geometry().layers} * record.geometry().kv_heads;
-  const bool isInFile = workbench_.recording() || !shownSession().isEmpty();
-  if (record.size() == 0 || isInFile || record.size() * heads > mostRolesKept) return;
-  // The program ends when this is written: QCoreApplication waits for its threads.
-  elsewhere(
-      this,
-      [path = settings_.lastRunPath(), session = workbench_.client().session()]() -> Expected<void> {
-        QDir().mkpath(QFileInfo(path).path());
-        return write_session(path.toStdString(), session);
-      },
-      [](const Expected<void>&) {});
-}
-
 void MainWindow::beginSearch() {
   QDockWidget* const dock = docks_.value(QStringLiteral("text"));
   dock->show();
   dock->raise();
   text_->beginSearch();
-}
-
-void MainWindow::showExport(FigureKind kind) {
-  const MapTransform& view = attention_->map().transform();
-  const Selection& selection = workbench_.selection();
-  ShownMap shown;
-  shown.map = {selection.layer(), selection.head()};
-  shown.queries = {static_cast<std::int32_t>(view.firstQuery()), static_cast<std::int32_t>(view.endQuery())};
-  shown.keys = {static_cast<std::int32_t>(view.firstKey()), static_cast<std::int32_t>(view.endKey())};
-  shown.tokens = workbench_.sequence().size();
-  shown.scale = attention_->map().mapStyle().scale;
-  shown.colours = attention_->map().mapStyle().colours;
-  auto* const dialog = new ExportDialog(shown, kind, ThemeSwitch::instance().theme(), settings_.exportFolder(),
-                                        exportOrigin(workbench_, shownSession()), comparison_.kept(), this);
-  connect(dialog, &ExportDialog::wanted, &export_, &FigureExport::start);
-  dialog->show();
-}
-
-QString MainWindow::shownSession() {
-  // Tokens that were added since are not in the file.
-  return session_.tokens == workbench_.client().record().size() ? session_.path : QString();
 }
 
 AboutFacts MainWindow::aboutFacts() {
@@ -454,17 +359,6 @@ void MainWindow::closeEvent(QCloseEvent* event) {
   keepLastRun();
   workbench_.client().shutdown();
   event->accept();
-}
-
-void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
-  if (!droppedPath(*event->mimeData()).isEmpty()) event->acceptProposedAction();
-}
-
-void MainWindow::dropEvent(QDropEvent* event) {
-  const QString path = droppedPath(*event->mimeData());
-  if (path.isEmpty()) return;
-  event->acceptProposedAction();
-  openPath(path);
 }
 
 }  // namespace natscope::ui
