@@ -46,6 +46,8 @@ QString styleSheet(const ThemeColours& colours) {
     QCheckBox::indicator { width: 13px; height: 13px; border: 1px solid @muted; border-radius: 3px; background: @raised; }
     QCheckBox::indicator:hover { border-color: @accent; }
     QCheckBox::indicator:checked { background: @accent; border-color: @accent; image: url(:/icons/check.svg); }
+    QCheckBox::indicator:disabled { border-color: @border; }
+    QCheckBox::indicator:checked:disabled { background: @muted; border-color: @muted; }
     QTabWidget::pane { border: none; }
     QTabBar { qproperty-drawBase: 0; }
     QTabBar::tab { background: @window; color: @muted; padding: 5px 12px; border: none; }
