@@ -14,6 +14,7 @@
 #include "ui/figure/token_label.h"
 #include "ui/theme/theme.h"
 #include "ui/views/role_swatches.h"
+#include "ui/views/token_keys.h"
 
 namespace natscope::ui {
 namespace {
@@ -441,40 +442,21 @@ void RoleMapView::mouseDoubleClickEvent(QMouseEvent*) {
 void RoleMapView::leaveEvent(QEvent*) { selection_.hover(std::nullopt); }
 
 void RoleMapView::keyPressEvent(QKeyEvent* event) {
-  const int kvHeads = sequence_.record().geometry().kv_heads;
-  const std::int64_t tokens = sequence_.size();
-  if (kvHeads == 0 || tokens == 0) return QWidget::keyPressEvent(event);
-  std::int64_t token = selection_.token() ? selection_.token()->value : -1;
-  int row = selection_.layer().value * kvHeads + selection_.kvHead().value;
-  switch (event->key()) {
-    case Qt::Key_Left:
-      token = token < 0 ? tokens - 1 : token - 1;
-      break;
-    case Qt::Key_Right:
-      ++token;
-      break;
-    case Qt::Key_Home:
-      token = 0;
-      break;
-    case Qt::Key_End:
-      token = tokens - 1;
-      break;
-    case Qt::Key_Up:
-      --row;
-      break;
-    case Qt::Key_Down:
-      ++row;
-      break;
-    default:
-      return QWidget::keyPressEvent(event);
+  const CacheGeometry& geometry = sequence_.record().geometry();
+  const int rowCount = geometry.layers * geometry.kv_heads;
+  const bool isRowKey = event->key() == Qt::Key_Up || event->key() == Qt::Key_Down;
+  if (isRowKey && rowCount > 0) {
+    const int row = selection_.layer().value * geometry.kv_heads + selection_.kvHead().value;
+    const int next = std::clamp(row + (event->key() == Qt::Key_Down ? 1 : -1), 0, rowCount - 1);
+    selection_.setLayer(LayerId(next / geometry.kv_heads));
+    selection_.setKvHead(KvHeadId(next % geometry.kv_heads));
+    return;
   }
-  row = std::clamp(row, 0, sequence_.record().geometry().layers * kvHeads - 1);
-  selection_.setLayer(LayerId(row / kvHeads));
-  selection_.setKvHead(KvHeadId(row % kvHeads));
-  if (token >= 0 && token < tokens && event->key() != Qt::Key_Up && event->key() != Qt::Key_Down) {
-    selection_.pin(TokenPos(static_cast<std::int32_t>(token)));
-    columns_.reveal(token);
-  }
+  const auto now = selection_.token();
+  const auto next = tokenAfterKey(event->key(), now ? now->value : -1, sequence_.size());
+  if (!next) return QWidget::keyPressEvent(event);
+  selection_.pin(TokenPos(static_cast<std::int32_t>(*next)));
+  columns_.reveal(*next);
   update();
 }
 

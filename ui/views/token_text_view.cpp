@@ -8,6 +8,7 @@
 
 #include "ui/theme/theme.h"
 #include "ui/views/role_swatches.h"
+#include "ui/views/token_keys.h"
 
 namespace natscope::ui {
 namespace {
@@ -193,42 +194,23 @@ void TokenTextView::mousePressEvent(QMouseEvent* event) {
     selection_.pin(*token, event->modifiers().testFlag(Qt::ShiftModifier));
 }
 
+std::optional<std::int64_t> TokenTextView::tokenByLine(std::int64_t token, int lines) const {
+  if (token < 0) return std::nullopt;
+  const QPointF at = flow_.rectOf(static_cast<std::size_t>(token)).center() + QPointF(0, lines * flow_.lineHeight());
+  const auto found = flow_.tokenAt(at);
+  return found ? std::optional(static_cast<std::int64_t>(*found)) : std::nullopt;
+}
+
 void TokenTextView::keyPressEvent(QKeyEvent* event) {
   const auto tokens = static_cast<std::int64_t>(flow_.size());
-  if (tokens == 0) return QAbstractScrollArea::keyPressEvent(event);
   const auto now = selection_.token();
-  std::int64_t token = now && now->value < tokens ? now->value : -1;
-  const auto byLines = [&](int lines) -> std::int64_t {
-    if (token < 0) return lines > 0 ? 0 : tokens - 1;
-    const QPointF at = flow_.rectOf(static_cast<std::size_t>(token)).center() + QPointF(0, lines * flow_.lineHeight());
-    const auto found = flow_.tokenAt(at);
-    return found ? static_cast<std::int64_t>(*found) : token;
-  };
-  switch (event->key()) {
-    case Qt::Key_Left:
-      token = token < 0 ? tokens - 1 : token - 1;
-      break;
-    case Qt::Key_Right:
-      ++token;
-      break;
-    case Qt::Key_Up:
-      token = byLines(-1);
-      break;
-    case Qt::Key_Down:
-      token = byLines(1);
-      break;
-    case Qt::Key_Home:
-      token = 0;
-      break;
-    case Qt::Key_End:
-      token = tokens - 1;
-      break;
-    default:
-      return QAbstractScrollArea::keyPressEvent(event);
-  }
-  if (token < 0 || token >= tokens) return;
-  selection_.pin(TokenPos(static_cast<std::int32_t>(token)));
-  showToken(TokenPos(static_cast<std::int32_t>(token)));
+  const std::int64_t token = now && now->value < tokens ? now->value : -1;
+  const bool isLineKey = event->key() == Qt::Key_Up || event->key() == Qt::Key_Down;
+  const auto next = isLineKey ? tokenByLine(token, event->key() == Qt::Key_Down ? 1 : -1)
+                              : tokenAfterKey(event->key(), token, tokens);
+  if (!next) return QAbstractScrollArea::keyPressEvent(event);
+  selection_.pin(TokenPos(static_cast<std::int32_t>(*next)));
+  showToken(TokenPos(static_cast<std::int32_t>(*next)));
 }
 
 bool TokenTextView::viewportEvent(QEvent* event) {

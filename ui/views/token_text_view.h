@@ -42,6 +42,8 @@ class TokenTextView : public QAbstractScrollArea {
   bool viewportEvent(QEvent* event) override;
 
  private:
+  /// The token so many lines below (above: negative); nothing beyond the text.
+  [[nodiscard]] std::optional<std::int64_t> tokenByLine(std::int64_t token, int lines) const;
   void extend();
   void relayout();
   void drawToken(QPainter& painter, std::size_t token, const QRectF& rect) const;
