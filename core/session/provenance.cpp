@@ -52,13 +52,17 @@ std::string in_words(const SetByHand& set) {
   return words;
 }
 
-std::string run_name(const Provenance& provenance) {
-  std::string name = provenance.policy;
+std::string run_name(std::string_view policy, std::optional<std::int64_t> window, const SetByHand& set) {
+  std::string name(policy);
   if (name.empty() || name == "model") {
-    name = provenance.window ? "learned roles, W " + std::to_string(*provenance.window) : "full attention";
+    name = window ? "learned roles, W " + std::to_string(*window) : "full attention";
   }
-  const std::string set = in_words(provenance.by_hand);
-  return set.empty() ? name : name + " (" + set + ")";
+  const std::string words = in_words(set);
+  return words.empty() ? name : name + " (" + words + ")";
+}
+
+std::string run_name(const Provenance& provenance) {
+  return run_name(provenance.policy, provenance.window, provenance.by_hand);
 }
 
 std::string maps_text(const std::vector<MapId>& maps) {

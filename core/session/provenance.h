@@ -60,6 +60,7 @@ struct Provenance {
 };
 
 /// What a run is called beside another one: "learned roles, W 16", "streaming:4,16 (2 roles set by hand)".
+[[nodiscard]] std::string run_name(std::string_view policy, std::optional<std::int64_t> window, const SetByHand& set);
 [[nodiscard]] std::string run_name(const Provenance& provenance);
 
 using Metadata = std::map<std::string, std::string, std::less<>>;

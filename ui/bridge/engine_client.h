@@ -81,7 +81,9 @@ class EngineClient : public QObject {
   [[nodiscard]] std::int64_t promptTokens() const;
   [[nodiscard]] const std::string& policy() const;
   [[nodiscard]] double prefillSeconds() const;  ///< of the last analyse; 0 before it is ready
-  /// Where the mirrored sequence comes from, as files that are made of it say it.
+  /// What was set by hand in the mirrored sequence.
+  [[nodiscard]] const SetByHand& setByHand() const;
+  /// Where the mirrored sequence comes from, as files that are made of it say it. Cost: a checksum of the prompt.
   [[nodiscard]] Provenance provenance() const;
   /// Everything that a session file holds: the mirrored sequence with its prompt and settings.
   [[nodiscard]] Session session() const;

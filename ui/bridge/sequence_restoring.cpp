@@ -82,6 +82,8 @@ void EngineClient::Private::finishRestoring() {
   }
 }
 
+const SetByHand& EngineClient::setByHand() const { return d_->setByHand; }
+
 Provenance EngineClient::provenance() const {
   Provenance provenance;
   provenance.window = d_->record.window();

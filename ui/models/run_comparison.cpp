@@ -29,7 +29,8 @@ QString pointsBetween(double share, double other) {
 RunComparison::RunComparison(Workbench& workbench, QObject* parent) : QObject(parent), workbench_(workbench) {}
 
 QString RunComparison::presentName() const {
-  return QString::fromStdString(run_name(workbench_.client().provenance()));
+  const EngineClient& client = workbench_.client();
+  return QString::fromStdString(run_name(client.policy(), client.record().window(), client.setByHand()));
 }
 
 QString RunComparison::presentModel() const {

@@ -42,7 +42,7 @@ QString percent(double share) { return QString::number(100 * share, 'f', 1) + QS
 /// it.
 bool hasLearnedRoles(const EngineClient& client) {
   const SequenceRecord& record = client.record();
-  return record.has_scores() || (record.window() && !client.provenance().by_hand.window);
+  return record.has_scores() || (record.window() && !client.setByHand().window);
 }
 
 }  // namespace
