@@ -96,7 +96,8 @@ MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* pa
     if (!splitter->objectName().isEmpty()) splitter->restoreState(settings_.splitter(splitter->objectName()));
   }
   paintIcons();
-  prompt_->setPrompt(start.prompt.isEmpty() ? sampleText() : start.prompt);
+  firstText_ = start.prompt.isEmpty() ? sampleText() : start.prompt;
+  prompt_->setPrompt(firstText_);
   workbench_.setOptions(prompt_->options());
   workbench_.begin(start.engineCommand, start.model.isEmpty() ? demoModel() : start.model, start.device);
   if (!start.session.isEmpty()) openPath(start.session);
@@ -249,7 +250,7 @@ void MainWindow::connectAll() {
       openPath(QString::fromStdString(recording->path().string()));
   });
   connect(&sessions_, &SessionFiles::opened, this, [this](const QString& path, const Session& session) {
-    settings_.setExportFolder(QFileInfo(path).path());
+    if (path != settings_.lastRunPath()) settings_.setExportFolder(QFileInfo(path).path());
     workbench_.showSession(session);
     session_ = {path, session.record.size()};
   });

@@ -129,6 +129,7 @@ class MainWindow : public QMainWindow {
   QString engineProgram_;  // as it says hello
   SessionFiles sessions_;
   ReadSession session_;
+  QString firstText_;  // that the window began with
   QDeadlineTimer noticeEnd_;
   JobDesk desk_;
   AttentionPanel* attention_ = nullptr;

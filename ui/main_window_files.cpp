@@ -74,7 +74,11 @@ void MainWindow::keepLastRun() {
   const SequenceRecord& record = workbench_.sequence().record();
   const std::int64_t heads = std::int64_t{record.geometry().layers} * record.geometry().kv_heads;
   const bool isInFile = workbench_.recording() || !shownSession().isEmpty();
-  if (record.size() == 0 || isInFile || record.size() * heads > mostRolesKept) return;
+  // What every window begins with must not take the place of a run that somebody may want back.
+  const bool isAsBegun = record.size() == workbench_.client().promptTokens() &&
+                         workbench_.analysedText() == firstText_ && workbench_.client().policy() == "model" &&
+                         workbench_.analysedChanges().isEmpty();
+  if (record.size() == 0 || isInFile || isAsBegun || record.size() * heads > mostRolesKept) return;
   // The program ends when this is written: QCoreApplication waits for its threads.
   elsewhere(
       this,

@@ -2,12 +2,14 @@
 // What the window says of the run that it shows: whose it is, under which rules it was made, and where it stays.
 #include <QApplication>
 #include <QComboBox>
+#include <QDateTime>
 #include <QFileInfo>
 #include <QLabel>
 #include <QLineEdit>
 #include <QMenu>
 #include <QSignalSpy>
 #include <QTest>
+#include <QThreadPool>
 
 #include "tests/ui/window_on_tiny_model.h"
 #include "ui/models/export_command.h"
@@ -125,9 +127,16 @@ class ShownRunTest : public QObject {
     window_->close();
     const QString kept = tiny_.settings().lastRunPath();
     QTRY_VERIFY_WITH_TIMEOUT(QFileInfo::exists(kept), patience);
+    const QDateTime written = QFileInfo(kept).lastModified();
+    // A window in which nothing was done leaves it alone.
+    open();
+    window_->close();
+    QVERIFY(QThreadPool::globalInstance()->waitForDone(patience));
+    QCOMPARE(QFileInfo(kept).lastModified(), written);
     open();
     window_->openPath(kept);
     QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().size(), tokens, patience);
+    QVERIFY(tiny_.settings().exportFolder() != QFileInfo(kept).path());
     QCOMPARE(window_->prompt().options().maxNewTokens, 5);
     QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().hasEngineSequence(), patience);
   }
