@@ -13,6 +13,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/base/standard_streams.h"
 #include "ui/main_window.h"
 #include "ui/theme/theme.h"
 #include "ui/views/map_frame_times.h"
@@ -105,6 +106,7 @@ bool hasDisplay(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  natscope::settle_standard_streams();
   const bool isBench = argc == 3 && std::strcmp(argv[1], "--bench-frame") == 0;
   if (isBench || hasFlag(argc, argv, {"-h", "--help", "-v", "--version"})) qputenv("QT_QPA_PLATFORM", "offscreen");
   if (!hasDisplay(argc, argv)) {

@@ -69,7 +69,7 @@ class LogitReading {
 
   /// log(sum(exp(logits))): the probability of token t at temperature 1 is exp(logits[t] - this).
   [[nodiscard]] double log_sum_exp() const { return log_sum_; }
-  /// Errors: unsupported_model, where the logits are no distribution: one is not a number, or none is finite.
+  /// Errors: unsupported_model, where the logits are no distribution: one is not a number or +∞, or none is finite.
   [[nodiscard]] Expected<void> check() const;
   /// The `count` likeliest tokens of softmax(logits) at temperature 1, best first, ties to the lowest id.
   [[nodiscard]] std::vector<TokenCandidate> likeliest(std::int32_t count) const;
