@@ -146,6 +146,11 @@ class ShownRunTest : public QObject {
     selection.pin(TokenPos(3));
     QTest::keyClick(&window_->roles().map(), Qt::Key_Right);
     QVERIFY(selection.pinned() == std::vector<TokenPos>{TokenPos(4)});
+    // A cursor that rests on a token is where the first key starts from, and no more than that.
+    selection.hover(TokenPos(6));
+    QTest::keyClick(&window_->roles().map(), Qt::Key_Left);
+    QTest::keyClick(&window_->roles().map(), Qt::Key_Left);
+    QVERIFY(selection.token() == TokenPos(4));
     const int row = selection.layer().value * selection.kvHeads() + selection.kvHead().value;
     QTest::keyClick(&window_->roles().map(), Qt::Key_Down);
     QCOMPARE(selection.layer().value * selection.kvHeads() + selection.kvHead().value, row + 1);

@@ -455,6 +455,7 @@ void RoleMapView::keyPressEvent(QKeyEvent* event) {
   const auto now = selection_.token();
   const auto next = tokenAfterKey(event->key(), now ? now->value : -1, sequence_.size());
   if (!next) return QWidget::keyPressEvent(event);
+  selection_.hover(std::nullopt);  // a cursor that rests somewhere must not hide where one went
   selection_.pin(TokenPos(static_cast<std::int32_t>(*next)));
   columns_.reveal(*next);
   update();

@@ -209,6 +209,7 @@ void TokenTextView::keyPressEvent(QKeyEvent* event) {
   const auto next = isLineKey ? tokenByLine(token, event->key() == Qt::Key_Down ? 1 : -1)
                               : tokenAfterKey(event->key(), token, tokens);
   if (!next) return QAbstractScrollArea::keyPressEvent(event);
+  selection_.hover(std::nullopt);  // a cursor that rests somewhere must not hide where one went
   selection_.pin(TokenPos(static_cast<std::int32_t>(*next)));
   showToken(TokenPos(static_cast<std::int32_t>(*next)));
 }
