@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/cli/kernel_operations.h"
 
-#include <omp.h>
-
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -14,6 +12,7 @@
 #include "core/base/checked_math.h"
 #include "core/io/safetensors_writer.h"
 #include "kernels/attention_train.h"
+#include "kernels/shared_work.h"
 #include "kernels/token_roles.h"
 
 namespace natscope {
@@ -183,7 +182,7 @@ Expected<void> forward(const AttentionArrays& arrays, const KernelSettings& sett
 }
 
 void set_threads(const KernelSettings& settings) {
-  if (settings.threads > 0) omp_set_num_threads(settings.threads);
+  if (settings.threads > 0) kernels::set_threads(settings.threads);
 }
 
 Expected<void> run_visibility(const SafetensorsFile& in, const KernelSettings&, const std::filesystem::path& path) {

@@ -9,6 +9,7 @@
 #include "core/engine/self_scores.h"
 #include "kernels/attention_decode.h"
 #include "kernels/attention_prefill.h"
+#include "kernels/shared_work.h"
 
 namespace natscope {
 
@@ -90,12 +91,11 @@ Expected<void> ChunkPass::run(std::span<const std::int32_t> tokens, TokenPos fir
 void ChunkPass::normalise(const std::vector<float>& weight) {
   const std::int64_t hidden = config_.hidden;
   input_.set(rows_of(normed_, hidden), dtype_);
-#pragma omp parallel for schedule(static)
-  for (std::int64_t row = 0; row < rows_; ++row) {
+  kernels::share_rows(rows_, row_math::loop_ns(hidden), [&](std::int64_t row) {
     row_math::rms_norm(x_.data() + row * hidden, weight.data(), hidden, static_cast<float>(config_.rms_norm_eps),
                        normed_.data() + row * hidden);
     input_.row_is_ready(row);
-  }
+  });
 }
 
 Expected<void> ChunkPass::project(const PreparedLayer& layer, std::stop_token stop) {
@@ -121,13 +121,12 @@ void ChunkPass::turn(const PreparedLayer& layer) {
     }
     if (dtype_ == ElementType::bf16) row_math::round_to_bf16(heads, size);
   };
-#pragma omp parallel for schedule(static)
-  for (std::int64_t row = 0; row < chunk_; ++row) {
+  kernels::share_rows(chunk_, row_math::loop_ns(config_.q_rows() + 2 * config_.kv_rows()), [&](std::int64_t row) {
     turn_row(queries_.data() + row * config_.q_rows(), config_.q_rows(), layer.q_norm, row);
     turn_row(keys_.data() + row * config_.kv_rows(), config_.kv_rows(), layer.k_norm, row);
     if (dtype_ == ElementType::bf16)
       row_math::round_to_bf16(values_.data() + row * config_.kv_rows(), config_.kv_rows());
-  }
+  });
 }
 
 Expected<void> ChunkPass::attend(LayerId layer, TokenPos first, kernels::KvCache& cache, PassObserver& observer,
@@ -151,14 +150,13 @@ Expected<void> ChunkPass::attend_at_once(LayerId layer, TokenPos first, kernels:
                                                         View<float, 2>::packed(lse_.data(), {config_.heads, chunk_})),
                              "attention of a chunk"));
   std::vector<kernels::Status> statuses(count(config_.kv_heads));
-#pragma omp parallel for schedule(dynamic)
-  for (std::int32_t head = 0; head < config_.kv_heads; ++head) {
+  kernels::share_rows(config_.kv_heads, row_math::loop_ns(2 * chunk_ * config_.head_dim), [&](std::int64_t head) {
     const auto part = [&](const View<float, 3>& rows) {
       return View<float, 2>{&rows(head, 0, 0), {chunk_, rows.size(2)}, {rows.stride(1), 1}};
     };
-    statuses[count(head)] =
-        cache.append(layer, KvHeadId(head), first, {&roles(head, 0), count(chunk_)}, part(keys), part(values));
-  }
+    statuses[count(head)] = cache.append(layer, KvHeadId(static_cast<std::int32_t>(head)), first,
+                                         {&roles(head, 0), count(chunk_)}, part(keys), part(values));
+  });
   for (const kernels::Status status : statuses) NATSCOPE_CHECK(from_status(status, "cache"));
   return {};
 }
@@ -220,12 +218,11 @@ Expected<void> ChunkPass::feed_forward(const PreparedLayer& layer, std::stop_tok
   NATSCOPE_CHECK(product_.run(input_, layer.gate, layer.gate_bias, rows_of(gate_, width), stop));
   NATSCOPE_CHECK(product_.run(input_, layer.up, layer.up_bias, rows_of(up_, width), stop));
   input_.set(rows_of(gate_, width), dtype_);
-#pragma omp parallel for schedule(static)
-  for (std::int64_t row = 0; row < rows_; ++row) {
+  kernels::share_rows(rows_, 4 * row_math::loop_ns(width), [&](std::int64_t row) {
     float* const gate = gate_.data() + row * width;
     row_math::swiglu(gate, up_.data() + row * width, width, gate);
     input_.row_is_ready(row);
-  }
+  });
   return product_.run(input_, layer.down, layer.down_bias, rows_of(x_, config_.hidden), stop,
                       MatrixProduct::Into::added);
 }
@@ -234,12 +231,11 @@ Expected<void> ChunkPass::logits(std::int64_t index, std::int64_t n, std::span<f
   const std::int64_t hidden = config_.hidden;
   const auto norm = weights_.norm();
   input_.set(ConstView<float, 2>::packed(normed_.data(), {n, hidden}), dtype_);
-#pragma omp parallel for schedule(static)
-  for (std::int64_t row = 0; row < n; ++row) {
+  kernels::share_rows(n, row_math::loop_ns(hidden), [&](std::int64_t row) {
     row_math::rms_norm(x_.data() + (index + row) * hidden, norm.data(), hidden,
                        static_cast<float>(config_.rms_norm_eps), normed_.data() + row * hidden);
     input_.row_is_ready(row);
-  }
+  });
   return product_.run(input_, weights_.lm_head(), {},
                       View<float, 2>::packed(out.data(), {n, std::int64_t{config_.vocab}}), stop);
 }

@@ -8,8 +8,10 @@
 #include "core/base/cancel.h"
 #include "core/base/log.h"
 #include "core/engine/kernel_status.h"
+#include "core/engine/row_math.h"
 #include "core/engine/torch_products.h"
 #include "kernels/prescribed_role.h"
+#include "kernels/shared_work.h"
 
 namespace natscope {
 
@@ -140,9 +142,9 @@ Expected<void> DevicePass::reserve(std::int32_t layers, bool drops) {
 /// Embeddings, cosines and sines are made on the host: a few kilobytes a token, and the same numbers as the CPU's.
 Expected<void> DevicePass::enter(std::span<const std::int32_t> tokens, TokenPos first) {
   auto* const rows = reinterpret_cast<float*>(host_x_.data());
-#pragma omp parallel for schedule(static)
-  for (std::int64_t row = 0; row < chunk_; ++row)
+  kernels::share_rows(chunk_, row_math::loop_ns(config_.hidden), [&](std::int64_t row) {
     weights_.embed(tokens[count(row)], {rows + row * config_.hidden, count(config_.hidden)});
+  });
   NATSCOPE_CHECK(x_.upload(rows, chunk_ * config_.hidden * number_bytes));
   rotation_.set(first, chunk_);
   const std::int64_t angles_bytes = chunk_ * (config_.head_dim / 2) * number_bytes;

@@ -13,9 +13,10 @@
 #include <new>
 #include <string>
 
-#include "core/base/cancel.h"
+#include "core/engine/product_blocks.h"
 #include "core/engine/row_math.h"
 #include "kernels/linear.h"
+#include "kernels/shared_work.h"
 
 // MKL's product of bf16 matrices with a sum in f32, which LibTorch's own interface rounds to bf16. Weak: another
 // LibTorch may be built without MKL, and then its linear() is used.
@@ -34,8 +35,7 @@ using kernels::ElementType;
 constexpr int row_major = 101;
 constexpr int not_transposed = 111;
 constexpr int transposed = 112;
-constexpr double flops_between_stops = 4e9;           // about 10 ms here, 100 ms on a slow machine
-constexpr std::int64_t converted_bytes = 8LL << 20U;  // a block of weights that is converted fits a core's cache nearly
+constexpr std::int64_t converted_bytes = 4LL << 20U;  // a block of weights that is converted fits a core's cache nearly
 
 at::Tensor tensor(const void* data, at::IntArrayRef sizes, at::IntArrayRef strides, at::ScalarType type) {
   return at::from_blob(const_cast<void*>(data), sizes, strides, at::TensorOptions().dtype(type));
@@ -98,8 +98,8 @@ Expected<void> run_row(const ProductInput& input, const Matrix& weight, std::spa
 
 void add_bias(std::span<const float> bias, kernels::View<float, 2> out) {
   if (bias.empty()) return;
-#pragma omp parallel for schedule(static)
-  for (std::int64_t row = 0; row < out.size(0); ++row) row_math::add(&out(row, 0), bias.data(), out.size(1));
+  kernels::share_rows(out.size(0), row_math::loop_ns(out.size(1)),
+                      [&](std::int64_t row) { row_math::add(&out(row, 0), bias.data(), out.size(1)); });
 }
 
 }  // namespace
@@ -118,8 +118,7 @@ void ProductInput::row_is_ready(std::int64_t row) {
 
 void ProductInput::all_are_ready() {
   if (dtype_ == ElementType::f32) return;
-#pragma omp parallel for schedule(static)
-  for (std::int64_t row = 0; row < rows_.size(0); ++row) row_is_ready(row);
+  kernels::share_rows(rows_.size(0), row_math::loop_ns(rows_.size(1)), [&](std::int64_t row) { row_is_ready(row); });
 }
 
 void ProductInput::split() {
@@ -127,21 +126,22 @@ void ProductInput::split() {
   const std::int64_t cols = rows_.size(1);
   const std::int64_t size = rows_.size(0) * cols;
   parts_.resize(static_cast<std::size_t>(3 * size));
-#pragma omp parallel
-  {
-    std::vector<float> rest(static_cast<std::size_t>(cols));
-    std::vector<float> taken(static_cast<std::size_t>(cols));
-#pragma omp for schedule(static)
-    for (std::int64_t row = 0; row < rows_.size(0); ++row) {
-      std::copy_n(rows_.data + row * cols, cols, rest.data());
-      for (int part = 0; part < 3; ++part) {
-        Bf16* const to = parts_.data() + part * size + row * cols;
-        row_math::convert(rest.data(), cols, to);
-        row_math::convert(to, cols, taken.data());
-        for (std::int64_t i = 0; i < cols; ++i) rest[static_cast<std::size_t>(i)] -= taken[static_cast<std::size_t>(i)];
-      }
-    }
-  }
+  constexpr std::int64_t rows_a_step = 16;
+  kernels::share_work(rows_.size(0), rows_a_step, 9 * row_math::loop_ns(size),
+                      [&](int, std::int64_t begin, std::int64_t end) {
+                        std::vector<float> rest(static_cast<std::size_t>(cols));
+                        std::vector<float> taken(static_cast<std::size_t>(cols));
+                        for (std::int64_t row = begin; row < end; ++row) {
+                          std::copy_n(rows_.data + row * cols, cols, rest.data());
+                          for (int part = 0; part < 3; ++part) {
+                            Bf16* const to = parts_.data() + part * size + row * cols;
+                            row_math::convert(rest.data(), cols, to);
+                            row_math::convert(to, cols, taken.data());
+                            for (std::int64_t i = 0; i < cols; ++i)
+                              rest[static_cast<std::size_t>(i)] -= taken[static_cast<std::size_t>(i)];
+                          }
+                        }
+                      });
   is_split_ = true;
 }
 
@@ -160,50 +160,45 @@ Expected<void> MatrixProduct::run(ProductInput& input, const Matrix& weight, std
     row_math::add(out.data, product_.data(), weight.rows);
     return {};
   }
-  try {
-    const c10::InferenceMode no_gradients;
-    const bool f32_times_bf16 = input.dtype() == ElementType::f32 && weight.dtype == ElementType::bf16;
-    const bool split = f32_times_bf16 && splits_pay();
-    if (split) input.split();
+  const bool f32_times_bf16 = input.dtype() == ElementType::f32 && weight.dtype == ElementType::bf16;
+  const bool split = f32_times_bf16 && splits_pay();
+  const bool convert = f32_times_bf16 && !split;
+  if (split) input.split();
+  if (convert) converted_.resize(static_cast<std::size_t>(kernels::max_threads()));
 
-    const auto row_flops = 2.0 * static_cast<double>(n) * static_cast<double>(cols) * (split ? 3 : 1);
-    auto block = std::max<std::int64_t>(64, static_cast<std::int64_t>(flops_between_stops / row_flops) / 64 * 64);
-    const bool convert = f32_times_bf16 && !split;
-    if (convert) block = std::clamp<std::int64_t>(converted_bytes / (cols * 4), 1, block);
-    for (std::int64_t first = 0; first < weight.rows; first += block) {
-      NATSCOPE_CHECK(check(stop));
-      const std::int64_t rows = std::min(block, weight.rows - first);
-      float* const to = out.data + first;
-      const auto* const f32 = static_cast<const float*>(weight.data) + first * cols;
-      const auto* const bf16 = static_cast<const Bf16*>(weight.data) + first * cols;
-      if (split) {
-        for (int part = 2; part >= 0; --part)
-          multiply_bf16(input.bf16(part), n, cols, bf16, rows, add || part != 2, to, out.stride(0));
-      } else if (convert) {
-        converted_.resize(static_cast<std::size_t>(rows * cols));
-#pragma omp parallel for schedule(static)
-        for (std::int64_t row = 0; row < rows; ++row)
-          row_math::convert(bf16 + row * cols, cols, converted_.data() + row * cols);
-        multiply_f32(input.f32(), n, cols, converted_.data(), rows, add, to, out.stride(0));
-      } else if (input.dtype() == ElementType::bf16) {
-        multiply_bf16(input.bf16(0), n, cols, bf16, rows, add, to, out.stride(0));
-      } else {
-        multiply_f32(input.f32(), n, cols, f32, rows, add, to, out.stride(0));
+  const auto multiply = [&](const ProductBlock& block) {
+    const c10::InferenceMode no_gradients;
+    const std::int64_t x = block.first_n * cols;
+    float* const to = &out(block.first_n, block.first_row);
+    const auto* const f32 = static_cast<const float*>(weight.data) + block.first_row * cols;
+    const auto* const bf16 = static_cast<const Bf16*>(weight.data) + block.first_row * cols;
+    if (split) {
+      for (int part = 2; part >= 0; --part) {
+        multiply_bf16(input.bf16(part) + x, block.n, cols, bf16, block.rows, add || part != 2, to, out.stride(0));
       }
+    } else if (convert) {
+      std::vector<float>& converted = converted_[static_cast<std::size_t>(block.thread)];
+      converted.resize(static_cast<std::size_t>(block.rows * cols));
+      row_math::convert(bf16, block.rows * cols, converted.data());
+      multiply_f32(input.f32() + x, block.n, cols, converted.data(), block.rows, add, to, out.stride(0));
+    } else if (input.dtype() == ElementType::bf16) {
+      multiply_bf16(input.bf16(0) + x, block.n, cols, bf16, block.rows, add, to, out.stride(0));
+    } else {
+      multiply_f32(input.f32() + x, block.n, cols, f32, block.rows, add, to, out.stride(0));
     }
-    add_bias(bias, out);
-    return {};
-  } catch (const std::bad_alloc&) {
-    return fail(ErrorCode::out_of_memory, "no memory for a matrix product");
-  } catch (const std::exception& error) {
-    return fail(ErrorCode::internal, std::string("matrix product: ") + error.what());
-  }
+  };
+  const double cell_flops = 2.0 * static_cast<double>(cols) * (split ? 3 : 1);
+  const std::int64_t most_rows = convert ? std::max<std::int64_t>(1, converted_bytes / (cols * 4)) : weight.rows;
+  NATSCOPE_CHECK(share_blocks(ProductBlocks::of(n, weight.rows, cell_flops, most_rows, !convert), multiply, stop));
+  add_bias(bias, out);
+  return {};
 }
 
 void use_threads(int threads) {
   static thread_local int in_use = 0;
   if (in_use == threads) return;
   at::set_num_threads(threads);
+  kernels::set_threads(threads);
   in_use = threads;
 }
 

@@ -56,12 +56,12 @@ class MatrixProduct {
                                    kernels::View<float, 2> out, std::stop_token stop, Into into = Into::replaced);
 
  private:
-  std::vector<float> converted_;  // a block of bf16 weights as f32
-  std::vector<float> rounded_;    // one row
-  std::vector<float> product_;    // of one row, before it is added
+  std::vector<std::vector<float>> converted_;  // each thread's block of bf16 weights as f32
+  std::vector<float> rounded_;                 // one row
+  std::vector<float> product_;                 // of one row, before it is added
 };
 
-/// Sets LibTorch's and OpenMP's thread number for the calling thread: they share one pool.
+/// Sets the number of threads that loops and products of the calling thread are shared among, LibTorch's as well.
 void use_threads(int threads);
 
 }  // namespace natscope

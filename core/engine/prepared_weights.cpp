@@ -7,6 +7,7 @@
 #include "core/base/cancel.h"
 #include "core/engine/row_math.h"
 #include "core/engine/weight_conversion.h"
+#include "kernels/shared_work.h"
 
 namespace natscope {
 
@@ -15,6 +16,7 @@ namespace {
 using kernels::ElementType;
 
 constexpr std::size_t alignment = 64;
+constexpr std::int64_t rows_a_step = 16;
 
 /// row += scale · b · A, for one row b [r] of LoRA's B and all of A [r, cols].
 void add_lora(std::span<float> row, std::span<const float> b, std::span<const float> a, float scale) {
@@ -51,11 +53,10 @@ Matrix PreparedWeights::prepare(const WeightView& view, const LoraView& lora, El
   const std::vector<float> a = read_vector(lora.a);
   const std::vector<float> b = read_vector(lora.b);
   const std::size_t rank = a.size() / cols;
-#pragma omp parallel
-  {
+  const double work_ns = row_math::loop_ns(view.elements()) * static_cast<double>(1 + rank);
+  kernels::share_work(view.rows, rows_a_step, work_ns, [&](int, std::int64_t begin, std::int64_t end) {
     std::vector<float> row(cols);
-#pragma omp for schedule(static)
-    for (std::int64_t n = 0; n < view.rows; ++n) {
+    for (std::int64_t n = begin; n < end; ++n) {
       read_weights(view, n * view.cols, row);
       if (rank > 0) add_lora(row, std::span(b).subspan(static_cast<std::size_t>(n) * rank, rank), a, lora.scale);
       if (dtype == ElementType::f32) {
@@ -64,7 +65,7 @@ Matrix PreparedWeights::prepare(const WeightView& view, const LoraView& lora, El
         row_math::convert(row.data(), view.cols, static_cast<kernels::Bf16*>(memory) + n * view.cols);
       }
     }
-  }
+  });
   release_mapped_pages(view);
   return {memory, dtype, view.rows, view.cols};
 }

@@ -3,15 +3,16 @@
 
 #include <cmath>
 
+#include "kernels/shared_work.h"
+
 namespace natscope {
 
 void Rotation::set(TokenPos first, std::int64_t n) {
-  constexpr std::int64_t too_few_rows = 64;  // for threads
+  constexpr double angle_ns = 30;
   const auto half = static_cast<std::int64_t>(frequencies_.size());
   cosine_.resize(static_cast<std::size_t>(half * n));
   sine_.resize(cosine_.size());
-#pragma omp parallel for schedule(static) if (n > too_few_rows)
-  for (std::int64_t row = 0; row < n; ++row) {
+  kernels::share_rows(n, angle_ns * static_cast<double>(half), [&](std::int64_t row) {
     float* const cosine = cosine_.data() + row * half;
     float* const sine = sine_.data() + row * half;
     for (std::int64_t i = 0; i < half; ++i) {
@@ -20,7 +21,7 @@ void Rotation::set(TokenPos first, std::int64_t n) {
       cosine[i] = static_cast<float>(std::cos(angle));
       sine[i] = static_cast<float>(std::sin(angle));
     }
-  }
+  });
 }
 
 }  // namespace natscope

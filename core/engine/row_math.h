@@ -9,6 +9,9 @@
 /// for several instruction sets and picked when the program starts.
 namespace natscope::row_math {
 
+/// About what one of these loops takes over `numbers`, for kernels::share_rows.
+constexpr double loop_ns(std::int64_t numbers) { return 0.5 * static_cast<double>(numbers); }
+
 /// out = x / sqrt(mean(x²) + eps) · weight. `out` may be `x`. Source: RMSNorm (arXiv 1910.07467), as transformers'
 /// Llama.
 void rms_norm(const float* x, const float* weight, std::int64_t size, float eps, float* out);

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "kernels/cpu/operations.h"
-#include "kernels/cpu/shared_work.h"
 #include "kernels/cpu/simd_targets.h"
+#include "kernels/shared_work.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/attention_decode.cpp"

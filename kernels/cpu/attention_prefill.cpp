@@ -4,6 +4,7 @@
 #include <hwy/aligned_allocator.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <deque>
@@ -15,8 +16,8 @@
 #include "kernels/cpu/attention_train_amx.h"
 #include "kernels/cpu/operations.h"
 #include "kernels/cpu/prefill_task.h"
-#include "kernels/cpu/shared_work.h"
 #include "kernels/cpu/simd_targets.h"
+#include "kernels/shared_work.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/attention_prefill.cpp"
@@ -221,7 +222,7 @@ std::int64_t scratch_bytes(std::int64_t head_dim, std::int64_t blocks) {
 /// thread.
 std::int64_t blocks_a_task(std::int64_t blocks_of_all, std::int64_t head_dim) {
   const std::int64_t in_second_cache = std::max<std::int64_t>(1, 1024 * 1024 / (2 * head_dim * query_block * 4));
-  return std::clamp<std::int64_t>(blocks_of_all / (4 * omp_get_max_threads()), 1,
+  return std::clamp<std::int64_t>(blocks_of_all / (4 * max_threads()), 1,
                                   std::min(most_prefill_blocks, in_second_cache));
 }
 
@@ -260,7 +261,7 @@ Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, 
   const std::int64_t task_bytes =
       tiles ? tile_prefill_scratch_bytes(head_dim, task_blocks) : scratch_bytes(head_dim, task_blocks);
   const std::int64_t thread_bytes = (task_bytes + 63) / 64 * 64;
-  const auto scratch = hwy::AllocateAligned<std::byte>(static_cast<std::size_t>(thread_bytes * omp_get_max_threads()));
+  const auto scratch = hwy::AllocateAligned<std::byte>(static_cast<std::size_t>(thread_bytes * max_threads()));
   if (scratch == nullptr) return {StatusCode::out_of_memory, "attention_prefill"};
 
   const auto run = tiles ? &tile_prefill_task : HWY_DYNAMIC_DISPATCH(prefill_task);

@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "kernels/cpu/operations.h"
-#include "kernels/cpu/shared_work.h"
 #include "kernels/cpu/simd_targets.h"
+#include "kernels/shared_work.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/attention_statistics.cpp"
@@ -66,7 +66,7 @@ Status row_statistics(const AttentionMapSource& source, TokenPos first_query, st
   if (count == 0) return {};
   const std::int64_t room = map_room(source.queries.cols);
   const std::int64_t thread_floats = room + 3 * query_block;
-  const auto scratch = hwy::AllocateAligned<float>(static_cast<std::size_t>(thread_floats * omp_get_max_threads()));
+  const auto scratch = hwy::AllocateAligned<float>(static_cast<std::size_t>(thread_floats * max_threads()));
   if (scratch == nullptr) return {StatusCode::out_of_memory, "row_statistics"};
   const auto run = HWY_DYNAMIC_DISPATCH(statistics_of_rows);
   const double work = static_cast<double>(count) * static_cast<double>(first_query.value + count) / 2;

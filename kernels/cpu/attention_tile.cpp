@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "kernels/cpu/operations.h"
-#include "kernels/cpu/shared_work.h"
 #include "kernels/cpu/simd_targets.h"
+#include "kernels/shared_work.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/attention_tile.cpp"
@@ -135,7 +135,7 @@ Status attention_tile(const AttentionMapSource& source, TokenPos first_query, To
 
   const std::int64_t room = map_room(source.queries.cols);
   const std::int64_t thread_floats = room + cols * 3 * query_block;
-  const auto scratch = hwy::AllocateAligned<float>(static_cast<std::size_t>(thread_floats * omp_get_max_threads()));
+  const auto scratch = hwy::AllocateAligned<float>(static_cast<std::size_t>(thread_floats * max_threads()));
   if (scratch == nullptr) return {StatusCode::out_of_memory, "attention_tile"};
   const auto run = HWY_DYNAMIC_DISPATCH(add_map_rows);
   const double work = static_cast<double>(std::min(rows * side, tile.tokens)) *

@@ -5,8 +5,8 @@
 #include <cstddef>
 
 #include "kernels/cpu/operations.h"
-#include "kernels/cpu/shared_work.h"
 #include "kernels/cpu/simd_targets.h"
+#include "kernels/shared_work.h"
 
 #include <hwy/aligned_allocator.h>
 #include <hwy/cache_control.h>

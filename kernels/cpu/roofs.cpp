@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "kernels/roofs.h"
 
-#include <omp.h>
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
 #include <vector>
 
-#include "kernels/cpu/shared_work.h"
 #include "kernels/cpu/simd_targets.h"
+#include "kernels/shared_work.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/roofs.cpp"
@@ -74,10 +74,10 @@ double measure_read_bandwidth(std::int64_t bytes, int threads, int passes) {
   // Refused where the system has none; the figure is then that of small pages.
   madvise(words, static_cast<std::size_t>(pages * page_bytes), MADV_HUGEPAGE);
 
-  const int threads_before = omp_get_max_threads();
-  omp_set_num_threads(threads);
+  const int threads_before = max_threads();
+  set_threads(threads);
   // Written first: pages that nobody wrote are all the same page of zeros.
-  cpu::share_work(pages * page_words, 64 * page_words, worth_all_threads, [&](int, std::int64_t begin, std::int64_t end) {
+  share_work(pages * page_words, 64 * page_words, worth_all_threads, [&](int, std::int64_t begin, std::int64_t end) {
     for (std::int64_t index = begin; index < end; ++index) words[index] = index & 7;
   });
   const auto sum = HWY_DYNAMIC_DISPATCH(cpu::sum_words);
@@ -85,12 +85,12 @@ double measure_read_bandwidth(std::int64_t bytes, int threads, int passes) {
   std::atomic<std::int64_t> total{0};
   for (int pass = 0; pass < passes; ++pass) {
     const auto start = std::chrono::steady_clock::now();
-    cpu::share_work(pages * page_words, 64 * page_words, worth_all_threads,
+    share_work(pages * page_words, 64 * page_words, worth_all_threads,
                     [&](int, std::int64_t begin, std::int64_t end) { total += sum(words, begin, end); });
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     rates.push_back(static_cast<double>(pages * page_bytes) / took.count());
   }
-  omp_set_num_threads(threads_before);
+  set_threads(threads_before);
   std::nth_element(rates.begin(), rates.begin() + passes / 2, rates.end());
   return total.load() > 0 ? rates[static_cast<std::size_t>(passes / 2)] : 0;
 }

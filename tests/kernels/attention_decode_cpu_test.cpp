@@ -2,12 +2,12 @@
 #include "kernels/attention_decode.h"
 
 #include <doctest/doctest.h>
-#include <omp.h>
 
 #include <cstring>
 #include <utility>
 #include <vector>
 
+#include "kernels/shared_work.h"
 #include "tests/kernels/decode_step.h"
 #include "tests/kernels/error_bound.h"
 
@@ -20,7 +20,7 @@ using namespace natscope::test;
 TEST_CASE("a long cache gives equal bits on any number of threads, and on every run") {
   RandomArrays random(43);
   INFO(random.how_to_repeat());
-  const int threads_before = omp_get_max_threads();
+  const int threads_before = max_threads();
   AttentionCase c{6, 3, 64, 3001, 40, ElementType::f32, {}, {}, {}, {}};
   c.fill(random, {8, 1, 1});
   const auto cache = cache_for(c);
@@ -28,7 +28,7 @@ TEST_CASE("a long cache gives equal bits on any number of threads, and on every 
   const DecodeStep step = step_at(c, c.tokens - 1);
   std::vector<float> first;
   for (const int threads : {1, 2, 3, 4, 2}) {
-    omp_set_num_threads(threads);
+    set_threads(threads);
     GuardedArray out(c.heads * c.head_dim);
     GuardedArray lse(c.heads);
     REQUIRE(decode(Backend::cpu, c, step, *cache, out, lse).ok());
@@ -36,7 +36,7 @@ TEST_CASE("a long cache gives equal bits on any number of threads, and on every 
     if (first.empty()) first.assign(out.span().begin(), out.span().end());
     CHECK(std::memcmp(first.data(), out.data(), out.span().size_bytes()) == 0);
   }
-  omp_set_num_threads(threads_before);
+  set_threads(threads_before);
   GuardedArray out(c.heads * c.head_dim);
   GuardedArray lse(c.heads);
   REQUIRE(decode(Backend::ref, c, step, *cache, out, lse).ok());

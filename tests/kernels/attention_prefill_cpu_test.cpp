@@ -2,11 +2,11 @@
 #include "kernels/attention_prefill.h"
 
 #include <doctest/doctest.h>
-#include <omp.h>
 
 #include <cstring>
 #include <vector>
 
+#include "kernels/shared_work.h"
 #include "tests/kernels/sequence_backend.h"
 
 /// What a prefill through kernels::KvCache promises besides its result.
@@ -17,18 +17,18 @@ using namespace natscope::test;
 TEST_CASE("equal bits on any number of threads, and on every run") {
   RandomArrays random(55);
   INFO(random.how_to_repeat());
-  const int threads_before = omp_get_max_threads();
+  const int threads_before = max_threads();
   for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
     const AttentionCase c = random_case(random, 6, 3, 64, 400, 20, dtype, {1, 1, 1});
     std::vector<float> first;
     for (const int threads : {1, 2, 3, 2}) {
-      omp_set_num_threads(threads);
+      set_threads(threads);
       const AttentionResult<float> result = sequence_backends()[1].prefill(c, 150, 32);
       if (first.empty()) first = result.out;
       CHECK(std::memcmp(first.data(), result.out.data(), first.size() * sizeof(float)) == 0);
     }
   }
-  omp_set_num_threads(threads_before);
+  set_threads(threads_before);
 }
 
 TEST_CASE("a chunk of no tokens is fine and writes nothing") {

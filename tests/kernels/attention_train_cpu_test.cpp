@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <doctest/doctest.h>
 #include <hwy/highway.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <limits>
 #include <string>
 
+#include "kernels/shared_work.h"
 #include "tests/kernels/attention_train_case.h"
 
 /// What only the CPU backend promises (any number of threads, every instruction set), and what launch/ refuses.
@@ -96,18 +96,18 @@ TEST_CASE("role gradients are the derivatives of the relaxed mask") {
 TEST_CASE("equal bits on every run and with any number of threads") {
   for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
     const Case of({2, 4, 2, 150, 32, 8, true}, dtype, 61);
-    const int threads = omp_get_max_threads();
+    const int threads = kernels::max_threads();
     Results first(of);
     REQUIRE(run_forward(of, fast(), first).ok());
     REQUIRE(run_backward(of, fast(), first, 0.1).ok());
     for (const int wanted : {1, 2, 3, 7, threads}) {
-      omp_set_num_threads(wanted);
+      kernels::set_threads(wanted);
       Results again(of);
       REQUIRE(run_forward(of, fast(), again).ok());
       REQUIRE(run_backward(of, fast(), again, 0.1).ok());
       CHECK(first.equals(again));
     }
-    omp_set_num_threads(threads);
+    kernels::set_threads(threads);
   }
 }
 

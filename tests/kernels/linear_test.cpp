@@ -2,7 +2,6 @@
 #include "kernels/linear.h"
 
 #include <doctest/doctest.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/shared_work.h"
 #include "tests/kernels/error_bound.h"
 #include "tests/kernels/guarded_array.h"
 #include "tests/kernels/random_arrays.h"
@@ -99,13 +99,13 @@ TEST_CASE("a product is right at every size") {
 TEST_CASE("large matrices go through every thread and give equal bits on any number of them") {
   RandomArrays random(12);
   INFO(random.how_to_repeat());
-  const int threads_before = omp_get_max_threads();
+  const int threads_before = max_threads();
   for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
     Matrix matrix = random_matrix(random, dtype, 1031, 515, true);
     const std::vector<float> x = random.normal(515);
     std::vector<std::vector<float>> results;
     for (const int threads : {1, 2, 3, 5, 2}) {
-      omp_set_num_threads(threads);
+      set_threads(threads);
       GuardedArray out(1031);
       matrix.product.out = out.data();
       REQUIRE(linear_row(Backend::cpu, x, {&matrix.product, 1}).ok());
@@ -114,7 +114,7 @@ TEST_CASE("large matrices go through every thread and give equal bits on any num
       CHECK(std::memcmp(results.back().data(), results.front().data(), 1031 * sizeof(float)) == 0);
     }
   }
-  omp_set_num_threads(threads_before);
+  set_threads(threads_before);
 }
 
 TEST_CASE("several products of one row, of different sizes and types, equal the same ones alone") {

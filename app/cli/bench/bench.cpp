@@ -16,6 +16,7 @@
 #include "app/cli/model_options.h"
 #include "core/base/atomic_file.h"
 #include "core/base/cancel.h"
+#include "kernels/shared_work.h"
 
 namespace natscope {
 namespace {
@@ -52,7 +53,7 @@ nlohmann::json results_json(const nlohmann::json& rows, const nlohmann::json& mi
   return {{"commit", options.commit},
           {"date", today()},
           {"machine", processor_name() + ", " + std::to_string(omp_get_num_procs()) + " cores"},
-          {"threads", omp_get_max_threads()},
+          {"threads", kernels::max_threads()},
           {"roofs",
            {{"read_bytes_per_s", roofs.read_bytes_per_s},
             {"gemm_f32_flop_per_s", roofs.gemm_f32_flop_per_s},
@@ -193,7 +194,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
   if (options.device == "cuda") {
     return fail(ErrorCode::device_unavailable, "these benchmarks run on the CPU", "leave --device out");
   }
-  if (options.threads > 0) omp_set_num_threads(options.threads);
+  if (options.threads > 0) kernels::set_threads(options.threads);
   if (!options.results.empty()) NATSCOPE_CHECK(check_writable_target(options.results));
 
   nlohmann::json rows = nlohmann::json::array();

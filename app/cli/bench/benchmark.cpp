@@ -2,13 +2,13 @@
 #include "app/cli/bench/benchmark.h"
 
 #include <ATen/ATen.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "kernels/roofs.h"
+#include "kernels/shared_work.h"
 
 namespace natscope::bench {
 namespace {
@@ -65,7 +65,7 @@ Expected<Roofs> measured_roofs() {
   static const Expected<Roofs> roofs = []() -> Expected<Roofs> {
     Roofs measured;
     try {
-      measured.read_bytes_per_s = kernels::measure_read_bandwidth(read_buffer_bytes, omp_get_max_threads());
+      measured.read_bytes_per_s = kernels::measure_read_bandwidth(read_buffer_bytes, kernels::max_threads());
       measured.gemm_f32_flop_per_s = gemm_flop_per_s(at::kFloat);
       measured.gemm_bf16_flop_per_s = gemm_flop_per_s(at::kBFloat16);
     } catch (const std::exception& problem) {

@@ -15,6 +15,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/resource_path.h"
 #include "core/io/safetensors_writer.h"
+#include "kernels/shared_work.h"
 
 namespace natscope::bench {
 namespace {
@@ -150,9 +151,11 @@ Expected<void> write_weights(const std::filesystem::path& folder, const ModelSha
     for (const TensorToWrite& tensor : shard.tensors) places[tensor.name] = shard.name;
   }
   std::vector<Expected<void>> written(shards.size());
-#pragma omp parallel for schedule(dynamic)
-  for (std::size_t index = 0; index < shards.size(); ++index)
+  constexpr double shard_ns = 1e9;
+  kernels::share_rows(static_cast<std::int64_t>(shards.size()), shard_ns, [&](std::int64_t row) {
+    const auto index = static_cast<std::size_t>(row);
     written[index] = write_safetensors(folder / shards[index].name, shards[index].tensors, {});
+  });
   for (Expected<void>& result : written) {
     NATSCOPE_CHECK(std::move(result));
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/cli/bench/training_work.h"
 
-#include <omp.h>
+#include "kernels/shared_work.h"
 
 namespace natscope::bench {
 namespace {
@@ -29,7 +29,7 @@ Expected<train::TrainOptions> training_options(const ModelShape& shape, int segm
   options.context = static_cast<int>(context);
   options.window = window;
   options.batch = segments;
-  options.threads = omp_get_max_threads();
+  options.threads = kernels::max_threads();
   options.dtype = dtype;
   options.full_attention = full_attention;
   return train::resolve(options);
