@@ -3,7 +3,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/base/mapped_file.h"
 #include "core/io/json_limits.h"
 #include "core/model/config_reader.h"
 
@@ -24,16 +23,9 @@ Expected<void> read_number(const ConfigReader& read, const char* key, double min
 
 Expected<GenerationConfig> read_generation_config(const std::filesystem::path& folder, int vocab) {
   GenerationConfig config;
-  auto json = read_json_file(folder / file_name);
-  if (!json) {
-    Error error = std::move(json).error();
-    // A link that leads nowhere is a broken download, not a model without settings.
-    if (error.code == ErrorCode::file_not_found && !path_exists(folder / file_name)) return config;
-    if (error.code == ErrorCode::bad_json) return fail(ErrorCode::bad_generation_config, error.message);
-    return Unexpected(std::move(error));
-  }
-  if (!json->is_object()) return fail(ErrorCode::bad_generation_config, std::string(file_name) + " holds no object");
-  const ConfigReader read(*json, ErrorCode::bad_generation_config, file_name);
+  NATSCOPE_TRY(const auto json, read_settings_file(folder / file_name, ErrorCode::bad_generation_config));
+  if (json.is_null()) return config;
+  const ConfigReader read(json, ErrorCode::bad_generation_config, file_name);
   GenerationDefaults& defaults = config.defaults;
   if (read.has("do_sample")) {
     NATSCOPE_TRY(defaults.do_sample, read.boolean_or("do_sample", false));

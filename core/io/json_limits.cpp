@@ -112,4 +112,16 @@ Expected<Json> read_json_file(const std::filesystem::path& path, JsonLimits limi
   return parse_json(*text, limits, path.string());
 }
 
+Expected<Json> read_settings_file(const std::filesystem::path& path, ErrorCode code) {
+  auto json = read_json_file(path);
+  if (!json) {
+    Error error = std::move(json).error();
+    if (error.code == ErrorCode::file_not_found && !path_exists(path)) return Json();
+    if (error.code == ErrorCode::bad_json) return fail(code, error.message);
+    return Unexpected(std::move(error));
+  }
+  if (!json->is_object()) return fail(code, path.filename().string() + " holds no object");
+  return json;
+}
+
 }  // namespace natscope

@@ -28,4 +28,8 @@ struct JsonLimits {
 /// io_failure.
 [[nodiscard]] Expected<nlohmann::json> read_json_file(const std::filesystem::path& path, JsonLimits limits = {});
 
+/// The object in a file that need not be there: null without one. A link that leads nowhere is a broken download and an
+/// error. Errors: `code` where the file holds no object; file_not_found, not_a_regular_file, io_failure.
+[[nodiscard]] Expected<nlohmann::json> read_settings_file(const std::filesystem::path& path, ErrorCode code);
+
 }  // namespace natscope

@@ -12,6 +12,7 @@
 #include "core/io/adapter.h"
 #include "core/io/generation_config.h"
 #include "core/io/json_limits.h"
+#include "core/io/tokenizer_config.h"
 #include "core/io/weight_binding.h"
 #include "core/io/weight_files.h"
 
@@ -28,6 +29,7 @@ struct ModelFolder::State {
   std::optional<AdapterConfig> adapter_config;
   BoundWeights bound;
   std::optional<Tokenizer> tokenizer;  ///< always set once opened
+  TokenizerConfig tokenizer_config;
   GenerationDefaults defaults;
   std::vector<std::int32_t> eos;
   std::vector<fs::path> weight_paths;
@@ -148,6 +150,7 @@ Expected<ModelFolder> ModelFolder::open(const fs::path& path, const std::optiona
   NATSCOPE_CHECK(settle_score_layers(state->config, state->files, with));
   NATSCOPE_TRY(state->bound, bind_weights(state->config, state->files, with));
   NATSCOPE_TRY(state->tokenizer, read_tokenizer(paths.base, state->config.vocab));
+  NATSCOPE_TRY(state->tokenizer_config, read_tokenizer_config(paths.base));
   NATSCOPE_TRY(const auto generation, read_generation_config(paths.base, state->config.vocab));
   state->defaults = generation.defaults;
   state->eos = end_tokens(state->config, generation, *state->tokenizer);
@@ -171,7 +174,11 @@ const std::optional<AdapterConfig>& ModelFolder::adapter() const { return state_
 
 std::optional<std::int32_t> ModelFolder::bos_id() const {
   const Tokenizer& tokenizer = *state_->tokenizer;
-  return state_->config.bos && !tokenizer.decides_bos() ? state_->config.bos : tokenizer.bos_id();
+  if (tokenizer.decides_bos()) return tokenizer.bos_id();
+  const TokenizerConfig& settings = state_->tokenizer_config;
+  const bool adds_by_default = tokenizer.format() == "sentencepiece" || !settings.is_there;
+  if (!settings.adds_bos.value_or(adds_by_default)) return {};
+  return state_->config.bos ? state_->config.bos : tokenizer.bos_id();
 }
 
 Expected<TensorInfo> ModelFolder::tensor(std::string_view name) const {

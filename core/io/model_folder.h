@@ -68,8 +68,10 @@ class ModelFolder {
   [[nodiscard]] const Tokenizer& tokenizer() const;
   [[nodiscard]] const GenerationDefaults& generation_defaults() const;
 
-  /// The token in front of every text: what a tokenizer.json puts there; with a tokenizer.model config's bos_token_id,
-  /// else the tokenizer's own. Absent when there is none.
+  /// The token in front of every text: what the template of a tokenizer.json puts there; otherwise config's
+  /// bos_token_id, else the tokenizer's own, unless tokenizer_config.json says that none is added (`add_bos_token`; a
+  /// tokenizer.json beside a tokenizer_config.json that says nothing adds none, as in Hugging Face's library). Absent
+  /// when there is none.
   [[nodiscard]] std::optional<std::int32_t> bos_id() const;
   /// Tokens that end a text: config's and generation_config's eos_token_id, else the tokenizer's.
   [[nodiscard]] const std::vector<std::int32_t>& eos_ids() const;

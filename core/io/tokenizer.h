@@ -59,7 +59,8 @@ class Tokenizer {
   [[nodiscard]] std::string display(std::int32_t id) const;
 
   [[nodiscard]] std::optional<std::int32_t> bos_id() const;
-  /// Whether bos_id() is all that stands in front of a text, whatever a model's config names: a tokenizer.json says so.
+  /// Whether the file itself says what stands in front of a text: bos_id() or nothing, whatever a model's config names.
+  /// A tokenizer.json does where its post_processor is a template.
   [[nodiscard]] bool decides_bos() const;
   [[nodiscard]] std::optional<std::int32_t> eos_id() const;
   [[nodiscard]] std::int32_t unk_id() const;  ///< -1: there is none

@@ -63,22 +63,30 @@ Expected<AddedLists> read_added(const json& list, std::size_t pieces) {
   return made;
 }
 
-/// The token that a post-processor puts in front of a text. What it does besides would change tokens: refused.
-Expected<std::optional<std::int32_t>> read_bos(const json& processor, int depth = 0) {
+/// What a post-processor says of the front of a text.
+struct Front {
+  bool is_decided = false;
   std::optional<std::int32_t> bos;
-  if (processor.is_null()) return bos;
+};
+
+/// What a post-processor does besides putting a token in front would change tokens: refused.
+Expected<Front> read_front(const json& processor, int depth = 0) {
+  Front front;
+  if (processor.is_null()) return front;
   NATSCOPE_TRY(const std::string type, type_of(processor, "post_processor"));
-  if (type == "ByteLevel") return bos;  // of offsets alone
+  if (type == "ByteLevel") return front;  // of offsets alone
   if (type == "Sequence") {
     NATSCOPE_TRY(const json* const parts, sequence_of(processor, "processors", depth));
     for (const json& one : *parts) {
-      NATSCOPE_TRY(const auto found, read_bos(one, depth + 1));
-      if (found && bos) return not_done("post_processor", "with two tokens in front");
-      if (found) bos = found;
+      NATSCOPE_TRY(const Front found, read_front(one, depth + 1));
+      if (found.bos && front.bos) return not_done("post_processor", "with two tokens in front");
+      front.is_decided |= found.is_decided;
+      if (found.bos) front.bos = found.bos;
     }
-    return bos;
+    return front;
   }
   if (type != "TemplateProcessing") return not_done("post_processor", type);
+  front.is_decided = true;
   bool behind = false;
   const json& single = part(processor, "single");
   if (!single.is_array()) return fail(ErrorCode::bad_tokenizer, "a TemplateProcessing without \"single\"");
@@ -88,14 +96,14 @@ Expected<std::optional<std::int32_t>> read_bos(const json& processor, int depth 
       continue;
     }
     if (behind) return not_done("post_processor", "with a token behind every text");
-    if (bos) return not_done("post_processor", "with two tokens in front");
+    if (front.bos) return not_done("post_processor", "with two tokens in front");
     NATSCOPE_TRY(const std::string name, text_of(part(item, "SpecialToken"), "id"));
     const json& ids = part(part(part(processor, "special_tokens"), name.c_str()), "ids");
     if (!ids.is_array() || ids.size() != 1 || !is_piece_id(ids[0], SIZE_MAX / 4))
       return fail(ErrorCode::bad_tokenizer, "TemplateProcessing does not say the id of " + printable(name));
-    bos = ids[0].get<std::int32_t>();
+    front.bos = ids[0].get<std::int32_t>();
   }
-  return bos;
+  return front;
 }
 
 /// How pieces become text again.
@@ -160,10 +168,11 @@ class HuggingFace final : public TokenizerModel {
     if (decoding.of_bytes != pre_tokenizer_->is_byte_level())
       return not_done("decoder", "that does not undo the pre_tokenizer");
     NATSCOPE_CHECK(place_pieces(added, decoding));
-    NATSCOPE_TRY(bos, read_bos(part(file, "post_processor")));
+    NATSCOPE_TRY(const Front front, read_front(part(file, "post_processor")));
+    bos = front.bos;
     if (bos && pieces_of(*bos) == nullptr)
       return fail(ErrorCode::bad_tokenizer, "the token in front of texts is no piece");
-    decides_bos = true;
+    decides_bos = front.is_decided;
     unk = pairs_->unk().value_or(-1);
     joins_pieces = decoding.of_bytes;
     drops_leading_blank = decoding.drops_leading_blank;

@@ -186,23 +186,37 @@ TEST_CASE("old exporters' rotary tables are ignored") {
   CHECK(opened(folder.path()).has_score_layers());
 }
 
-TEST_CASE("a folder may have its tokenizer as tokenizer.json, which then says what stands in front of texts") {
-  const auto open = [](const char* kind, bool has_both) {
+TEST_CASE(
+    "what stands in front of texts: a template's token, else config's, unless the tokenizer's settings say none") {
+  struct Files {
+    const char* tokenizer_json;
+    bool has_sentencepiece = false;
+    const char* settings = nullptr;
+  };
+  const auto open = [](const Files& files) {
     const TemporaryFolder folder;
     TinyModel model(nlohmann::json{{"vocab_size", 600}, {"bos_token_id", 7}});
-    if (!has_both) model.tokenizer.clear();
+    if (!files.has_sentencepiece) model.tokenizer.clear();
     model.write(folder.path());
-    std::filesystem::copy_file(std::filesystem::path(NATSCOPE_TESTS_DIR) / "data/hf_tokenizers" / kind,
+    std::filesystem::copy_file(std::filesystem::path(NATSCOPE_TESTS_DIR) / "data/hf_tokenizers" / files.tokenizer_json,
                                folder / "tokenizer.json");
+    if (files.settings != nullptr) write_bytes(folder / "tokenizer_config.json", files.settings);
     auto opened = ModelFolder::open(folder.path());
     if (!opened) FAIL(format_error_line(opened.error()));
     return *opened;
   };
-  CHECK(open("qwen2.json", false).tokenizer().format() == "huggingface");
-  CHECK_FALSE(open("qwen2.json", false).bos_id().has_value());
-  CHECK(open("llama2.json", false).bos_id() == 1);
-  CHECK(open("qwen2.json", true).tokenizer().format() == "sentencepiece");
-  CHECK(open("qwen2.json", true).bos_id() == 7);
+  CHECK(open({"qwen2.json"}).tokenizer().format() == "huggingface");
+  CHECK(open({"qwen2.json", true}).tokenizer().format() == "sentencepiece");
+  CHECK(open({"llama2.json"}).bos_id() == 1);
+  CHECK(open({"llama2.json", false, R"({"add_bos_token": false})"}).bos_id() == 1);
+  // Without a template: the rules' own folder has no settings, Hugging Face's has.
+  CHECK(open({"qwen2.json"}).bos_id() == 7);
+  CHECK_FALSE(open({"qwen2.json", false, R"({"add_bos_token": false, "bos_token": null})"}).bos_id().has_value());
+  CHECK_FALSE(open({"qwen2.json", false, R"({"model_max_length": 1024})"}).bos_id().has_value());
+  CHECK(open({"qwen2.json", false, R"({"add_bos_token": true})"}).bos_id() == 7);
+  CHECK(open({"qwen2.json", true}).bos_id() == 7);
+  CHECK(open({"qwen2.json", true, R"({"model_max_length": 1024})"}).bos_id() == 7);
+  CHECK_FALSE(open({"qwen2.json", true, R"({"add_bos_token": false})"}).bos_id().has_value());
 }
 
 }  // namespace
