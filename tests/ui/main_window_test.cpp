@@ -168,6 +168,15 @@ class MainWindowTest : public QObject {
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse(), patience);
     QTest::qWait(400);
     QCOMPARE(grid.progress(), std::pair(0, heads));
+
+    // An engine that dies takes what it was asked for with it; the next one is asked again.
+    QSignalSpy restored(&bench().client(), &EngineClient::sequenceRestored);
+    ::kill(static_cast<pid_t>(bench().client().processId()), SIGKILL);
+    QTRY_VERIFY_WITH_TIMEOUT(!bench().hasEngineSequence(), patience);
+    window_->showOverview();
+    QTest::qWait(300);
+    QVERIFY(restored.count() > 0 || restored.wait(patience));
+    QTRY_COMPARE_WITH_TIMEOUT(grid.progress(), std::pair(heads, heads), patience);
   }
 
   void everyViewFollowsOneSelection() {

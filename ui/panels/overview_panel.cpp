@@ -41,6 +41,9 @@ OverviewPanel::OverviewPanel(Workbench& workbench, QWidget* parent)
   });
   connect(&workbench_.selection(), &Selection::headChanged, this, &OverviewPanel::refresh);
   connect(&workbench_, &Workbench::stateChanged, this, &OverviewPanel::refresh);
+  // Of what an engine was asked for before it died nothing comes; a model decides what can be drawn.
+  connect(&workbench_.client(), &EngineClient::sequenceRestored, grid_, &HeadGridView::follow);
+  connect(&workbench_.client(), &EngineClient::modelOpened, grid_, &HeadGridView::follow);
   refresh();
 }
 
@@ -55,6 +58,8 @@ void OverviewPanel::refresh() {
   QString words;
   if (tokens > 0 && all > 0) {
     words = drawn == all ? tr("%1 maps of %2 tokens").arg(all).arg(tokens) : tr("%1 of %2 maps").arg(drawn).arg(all);
+    if (const int missing = selection.layers() * selection.heads() - all; missing > 0)
+      words += tr("; %1 were not recorded").arg(missing);
     // They must not take time from what a person waits for.
     if (drawn < all && workbench_.isRunning()) words += tr("; the others follow when the run pauses");
     if (drawn < all && !workbench_.hasWeights()) words += tr("; no engine has this text");

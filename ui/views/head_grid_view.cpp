@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/views/head_grid_view.h"
 
-#include <QHelpEvent>
 #include <QKeyEvent>
 #include <QMouseEvent>
 #include <QPainter>
 #include <QScrollBar>
-#include <QToolTip>
 #include <QWheelEvent>
 #include <algorithm>
 #include <bit>
@@ -25,9 +23,11 @@ constexpr int labelsLeft = 40;
 constexpr int labelsTop = 22;
 constexpr int kvLabelsTop = 14;
 constexpr int margin = 6;
-constexpr int smallestSide = 24;  // below it a map says nothing, and the view scrolls
+constexpr int smallestSide = 24;   // below it a map says little: the view scrolls …
+constexpr int smallestZoomed = 8;  // … unless a person wants to see more of them
 constexpr int largestSide = 512;
 constexpr double zoomPerStep = 1.25;
+constexpr double smallestZoom = 0.25;
 constexpr double largestZoom = 16;
 constexpr double wheelStep = 120;
 /// Of a frame's 16.7 ms, what making new pictures may take.
@@ -98,13 +98,12 @@ void HeadGridView::setSeen(bool isSeen) {
 }
 
 void HeadGridView::setZoom(double zoom) {
-  zoom_ = std::clamp(zoom, 1.0, largestZoom);
+  zoom_ = std::clamp(zoom, smallestZoom, largestZoom);
   place();
   revealSelected();
   viewport()->update();
 }
 
-/// What can be had has changed: another text, more of it, or an engine.
 void HeadGridView::follow() {
   place();
   hasFetched_ = false;
@@ -197,7 +196,7 @@ void HeadGridView::place() {
   gap_ = std::max(across, down) > 16 ? 2 : 4;
   // The frame of what is chosen stands in the gap, at the edges, too.
   const double fits = std::min((area.width() - gap_) / across, (area.height() - gap_) / down) - gap_;
-  side_ = std::clamp(static_cast<int>(std::max<double>(fits, smallestSide) * zoom_), smallestSide, largestSide);
+  side_ = std::clamp(static_cast<int>(std::max<double>(fits, smallestSide) * zoom_), smallestZoomed, largestSide);
   const auto set = [&](QScrollBar* bar, int content, int room) {
     bar->setRange(0, std::max(0, content - room));
     bar->setPageStep(room);
@@ -262,7 +261,10 @@ QImage HeadGridView::painted(const HeadThumbnail& thumbnail, int pixels) const {
 const QImage* HeadGridView::pictureOf(const MapId& head, const std::shared_ptr<const HeadThumbnail>& thumbnail,
                                       int pixels) {
   Picture& picture = pictures_[{head.layer.value, head.head.value}];
-  if (picture.of == thumbnail && picture.pixels == pixels) return &picture.image;
+  // While text grows a map's part of its square shrinks with every token: its picture shrinks with it.
+  const bool isOld = thumbnail->tokens < tiles_.tokens();
+  if (picture.of == thumbnail && (picture.pixels == pixels || (isOld && picture.pixels > pixels)))
+    return &picture.image;
   if (frame_.nsecsElapsed() > picturesBudgetNs) {
     hasPutOff_ = true;
     return picture.image.isNull() ? nullptr : &picture.image;
@@ -409,13 +411,6 @@ void HeadGridView::hover(std::optional<MapId> head) {
 
 bool HeadGridView::viewportEvent(QEvent* event) {
   if (event->type() == QEvent::Leave) hover(std::nullopt);
-  if (event->type() == QEvent::ToolTip) {
-    const auto* const help = static_cast<QHelpEvent*>(event);
-    const auto head = headAt(help->pos());
-    QToolTip::showText(help->globalPos(), head ? describe(*head) : QString(), viewport(),
-                       head ? rectOf(*head) : QRect());
-    return true;
-  }
   return QAbstractScrollArea::viewportEvent(event);
 }
 

@@ -30,7 +30,9 @@ class HeadGridView : public QAbstractScrollArea {
   void setMapStyle(const MapStyle& style);
   /// Whether somebody sees the view: a dock behind another one is shown and is not seen.
   void setSeen(bool isSeen);
-  /// 1: as large as fits.
+  /// What can be had has changed: another text, more of it, another model, or an engine that is there again.
+  void follow();
+  /// 1: as large as fits, unless that is too small to see anything.
   void setZoom(double zoom);
 
   [[nodiscard]] const ScaleRange& range() const { return range_; }
@@ -67,7 +69,6 @@ class HeadGridView : public QAbstractScrollArea {
   };
 
   void place();
-  void follow();
   void fetch();
   void updateRange();
   void hover(std::optional<MapId> head);

@@ -215,6 +215,11 @@ class HeadGridTest : public QObject {
     clock.start();
     (void)grabbed();
     qInfo("1024 heads painted in %lld ms", static_cast<long long>(clock.elapsed()));
+    // More of them are seen where that is wanted.
+    QTest::keyClick(view_.get(), Qt::Key_Minus);
+    QVERIFY(view_->rectOf({LayerId(0), HeadId(0)}).width() < 24);
+    QTest::keyClick(view_.get(), Qt::Key_Plus);
+    QCOMPARE(view_->rectOf({LayerId(0), HeadId(0)}).width(), 24);
     // All of them fit where there is room.
     view_->resize(1300, 1100);
     QCOMPARE(view_->verticalScrollBar()->maximum(), 0);
