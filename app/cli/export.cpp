@@ -253,9 +253,7 @@ void add_export_command(CLI::App& root, Invocation& invocation) {
       ->add_option(
           "--kind", options->kind,
           "attention, mask, roles, kv, heads (a table of all heads: csv, json, npy) or overview (the maps of all "
-          "heads side by side: not csv; npy is F32 [layers, heads, S, S], S the cells of a side, at most 256: "
-          "each the largest of the n x n weights that it stands for, n = 1 up to 256 tokens, 2 up to 512, …; "
-          "0 where masked, NaN for maps that a trace does not hold)")
+          "heads side by side: not csv)")
       ->required()
       ->check(CLI::IsMember({"attention", "mask", "roles", "kv", "heads", "overview"}))
       ->type_name("KIND");
@@ -317,6 +315,11 @@ void add_export_command(CLI::App& root, Invocation& invocation) {
       ->type_name("NAME")
       ->capture_default_str();
   options->run.add_to(*command);
+  command->footer(
+      "overview as npy is F32 [layers, heads, S, S]. S is the cells of a side, at most 256; a cell is the largest of "
+      "the\n"
+      "n x n weights that it stands for: n = 1 up to 256 tokens, 2 up to 512, and so on (cell_tokens in FILE.json).\n"
+      "0: masked; NaN: a map that the trace does not hold.");
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }
 
