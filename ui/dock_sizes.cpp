@@ -6,12 +6,14 @@
 #include <QIODevice>
 #include <QLayout>
 #include <QMainWindow>
+#include <QTabBar>
 #include <algorithm>
 
 namespace natscope::ui {
 namespace {
 
 constexpr int mostTries = 3;
+constexpr int mostUnderTabs = 4;  // pixels between tabs and their dock
 constexpr auto streamVersion = QDataStream::Qt_6_0;
 
 QSize leastOf(const QDockWidget* dock) { return dock->minimumSizeHint().expandedTo(dock->minimumSize()); }
@@ -34,6 +36,18 @@ QList<DockSizes::Shown> DockSizes::shown() const {
     docks.append({dock, {name, dock->geometry(), least, stretches_.value(dock, {1, 1})}});
   }
   return docks;
+}
+
+/// Qt counts the tabs of docks behind each other to their height when it is asked for one, though not where they lie.
+int DockSizes::tabsOver(QDockWidget* dock) const {
+  if (window_.tabifiedDockWidgets(dock).isEmpty()) return 0;
+  for (const QTabBar* const tabs : window_.findChildren<QTabBar*>(Qt::FindDirectChildrenOnly)) {
+    const QRect bar = tabs->geometry();
+    const bool isOver = bar.left() >= dock->geometry().left() && bar.right() <= dock->geometry().right() &&
+                        bar.top() < dock->geometry().top() && bar.bottom() >= dock->geometry().top() - mostUnderTabs;
+    if (tabs->isVisible() && isOver) return dock->geometry().top() - bar.top();
+  }
+  return 0;
 }
 
 QList<DockBox> DockSizes::boxesOf(const QList<Shown>& docks) {
@@ -72,7 +86,7 @@ void DockSizes::settle() {
     rects.append(now[i].box.rect);
     docks.append(now[i].dock);
     widths.append(sizes->at(i).width());
-    heights.append(sizes->at(i).height());
+    heights.append(sizes->at(i).height() + tabsOver(now[i].dock));
   }
   tries_ = tried_ == *sizes && triedAt_ == rects ? tries_ + 1 : 0;
   if (isRight || tries_ > mostTries) return;

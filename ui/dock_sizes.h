@@ -46,6 +46,7 @@ class DockSizes {
     DockBox box;
   };
   [[nodiscard]] QList<Shown> shown() const;
+  [[nodiscard]] int tabsOver(QDockWidget* dock) const;
   [[nodiscard]] static QList<DockBox> boxesOf(const QList<Shown>& docks);
 
   QMainWindow& window_;

@@ -31,7 +31,7 @@ namespace natscope::ui {
 namespace {
 
 /// Bump it when docks are added: an older arrangement is then not restored over them.
-constexpr int arrangementVersion = 3;
+constexpr int arrangementVersion = 4;
 constexpr qint64 largestSample = 1 << 20;
 constexpr int noticeMs = 5000;
 /// A restored arrangement that does not fit is laid out anew by Qt for a while, whatever was asked of it since.
@@ -123,6 +123,7 @@ void MainWindow::makePanels() {
   log_ = new LogPanel(this);
   jobs_ = new JobsPanel(desk_, this);
   heads_ = new HeadsPanel(workbench_, this);
+  overview_ = new OverviewPanel(workbench_, this);
   cache_ = new CachePanel(workbench_, comparison_, this);
   roles_ = new RolesPanel(workbench_, comparison_, this);
   menus_ = new QMenuBar(this);
@@ -154,6 +155,7 @@ void MainWindow::makeDocks() {
   addDock(QStringLiteral("token"), tr("Token"), new TokenPanel(workbench_, this));
   addDock(QStringLiteral("cache"), tr("KV cache"), cache_);
   addDock(QStringLiteral("heads"), tr("Heads"), heads_);
+  addDock(QStringLiteral("overview"), tr("All heads"), overview_);
   addDock(QStringLiteral("jobs"), tr("Jobs"), jobs_);
   addDock(QStringLiteral("log"), tr("Log"), log_);
 }
@@ -170,6 +172,9 @@ void MainWindow::placeDocks() {
   tabifyDockWidget(dock("heads"), dock("jobs"));
   tabifyDockWidget(dock("jobs"), dock("log"));
   dock("cache")->raise();
+  // All maps need as much room as one.
+  tabifyDockWidget(dock("attention"), dock("overview"));
+  dock("attention")->raise();
   // Room goes to what shows the text: a larger form or a higher chart of the cache says no more than a small one.
   sizes_.setStretch(dock("prompt"), {0, 1});
   sizes_.setStretch(dock("token"), {1, 0.25});
@@ -185,7 +190,7 @@ void MainWindow::arrangeDocks() {
   }
   placeDocks();
   for (QDockWidget* const each : docks_) each->show();
-  docks_.value(QStringLiteral("cache"))->raise();
+  for (const char* const front : {"cache", "attention"}) docks_.value(QLatin1String(front))->raise();
   layout()->activate();
   sizes_.want(firstSizes());
   sizes_.settleAnew();
@@ -194,11 +199,6 @@ void MainWindow::arrangeDocks() {
 bool MainWindow::event(QEvent* event) {
   const bool isDone = QMainWindow::event(event);
   switch (event->type()) {
-    case QEvent::ChildPolished:
-      // The window makes them for docks behind each other, with a line under the empty part.
-      if (auto* const tabs = qobject_cast<QTabBar*>(static_cast<QChildEvent*>(event)->child()))
-        tabs->setDrawBase(false);
-      break;
     case QEvent::MouseButtonPress:
       isSeparatorHeld_ = event->isAccepted();  // of its own the window takes no other press
       break;
@@ -208,6 +208,8 @@ bool MainWindow::event(QEvent* event) {
     case QEvent::Show:
     case QEvent::Resize:
     case QEvent::LayoutRequest:
+      // The window makes them, or takes old ones again, for docks behind each other, with a line under the empty part.
+      for (auto* const tabs : findChildren<QTabBar*>(Qt::FindDirectChildrenOnly)) tabs->setDrawBase(false);
       if (!isSeparatorHeld_) sizes_.settle();
       break;
     default:
@@ -235,6 +237,17 @@ void MainWindow::connectAll() {
   connect(&sessions_, &SessionFiles::failed, errors_, &ErrorBar::showError);
   connect(&sessions_, &SessionFiles::written, this, &MainWindow::sayWritten);
   connect(heads_, &HeadsPanel::exportWanted, this, [this] { showExport(FigureKind::heads); });
+  connect(overview_, &OverviewPanel::exportWanted, this, [this] { showExport(FigureKind::overview); });
+  connect(&overview_->grid(), &HeadGridView::headOpened, this, [this] {
+    docks_.value(QStringLiteral("attention"))->show();
+    docks_.value(QStringLiteral("attention"))->raise();
+    attention_->map().setFocus();
+  });
+  connect(attention_, &AttentionPanel::styleChanged, &overview_->grid(), &HeadGridView::setMapStyle);
+  overview_->grid().setMapStyle(attention_->map().mapStyle());
+  // Behind another dock nobody sees it, though it is shown.
+  connect(docks_.value(QStringLiteral("overview")), &QDockWidget::visibilityChanged, &overview_->grid(),
+          &HeadGridView::setSeen);
   connect(&workbench_.tiles(), &ShownTileSource::failed, errors_, &ErrorBar::showError);
   connect(&workbench_.sequence(), &SequenceModel::restarted, this, [this] { session_ = {}; });
   connect(&sessions_, &SessionFiles::recordingOpened, this, [this](const std::shared_ptr<const Recording>& recording) {
@@ -273,6 +286,12 @@ void MainWindow::connectAll() {
 void MainWindow::showHeads() {
   raiseDock(QStringLiteral("heads"));
   heads_->table().setFocus();
+}
+
+void MainWindow::showOverview() {
+  docks_.value(QStringLiteral("overview"))->show();
+  docks_.value(QStringLiteral("overview"))->raise();
+  overview_->grid().setFocus();
 }
 
 void MainWindow::showJobs() { raiseDock(QStringLiteral("jobs")); }

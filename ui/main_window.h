@@ -16,6 +16,7 @@
 #include "ui/panels/heads_panel.h"
 #include "ui/panels/jobs_panel.h"
 #include "ui/panels/log_panel.h"
+#include "ui/panels/overview_panel.h"
 #include "ui/panels/prompt_panel.h"
 #include "ui/panels/recording_bar.h"
 #include "ui/panels/roles_panel.h"
@@ -46,6 +47,7 @@ class MainWindow : public QMainWindow {
   [[nodiscard]] PromptPanel& prompt() { return *prompt_; }
   [[nodiscard]] ErrorBar& errorBar() { return *errors_; }
   [[nodiscard]] HeadsPanel& heads() { return *heads_; }
+  [[nodiscard]] OverviewPanel& overview() { return *overview_; }
   [[nodiscard]] RunComparison& comparison() { return comparison_; }
   [[nodiscard]] CachePanel& cache() { return *cache_; }
   [[nodiscard]] RolesPanel& roles() { return *roles_; }
@@ -69,6 +71,8 @@ class MainWindow : public QMainWindow {
   void setTheme(Theme theme);
   /// Brings the dock of heads to the front.
   void showHeads();
+  /// Brings the dock with the maps of all heads to the front.
+  void showOverview();
   /// Brings the dock of jobs to the front, with room for its curves.
   void showJobs();
 
@@ -138,6 +142,7 @@ class MainWindow : public QMainWindow {
   LogPanel* log_ = nullptr;
   JobsPanel* jobs_ = nullptr;
   HeadsPanel* heads_ = nullptr;
+  OverviewPanel* overview_ = nullptr;
   CachePanel* cache_ = nullptr;
   RolesPanel* roles_ = nullptr;
   RecordingBar* recording_ = nullptr;

@@ -71,7 +71,8 @@ void MainWindow::makeMenus() {
                                                   {tr("Export &role map …"), FigureKind::roles},
                                                   {tr("Export cache c&hart …"), FigureKind::kv},
                                                   {tr("Export mas&k …"), FigureKind::mask},
-                                                  {tr("Export &table of heads …"), FigureKind::heads}};
+                                                  {tr("Export &table of heads …"), FigureKind::heads},
+                                                  {tr("Export maps of a&ll heads …"), FigureKind::overview}};
   for (const auto& [text, kind] : kinds) file->addAction(text, this, [this, which = kind] { showExport(which); });
   file->addSeparator();
   file->addAction(addKey(tr("&Quit"), Qt::CTRL | Qt::Key_Q, [this] { close(); }));
@@ -117,6 +118,7 @@ void MainWindow::makeMenus() {
   view->addAction(
       addKey(tr("Role map: this run, the kept one, the difference"), Qt::Key_R, [this] { roles_->showNext(); }));
   view->addAction(addKey(tr("Show the table of heads"), Qt::CTRL | Qt::ALT | Qt::Key_H, [this] { showHeads(); }));
+  view->addAction(addKey(tr("Show the maps of all heads"), Qt::CTRL | Qt::ALT | Qt::Key_A, [this] { showOverview(); }));
   view->addAction(addKey(tr("Clear the selection"), Qt::Key_Escape, [this] { clearAll(); }));
   view->addSeparator();
   view->addAction(addKey(tr("Light or dark"), Qt::CTRL | Qt::SHIFT | Qt::Key_D, [this] {

@@ -6,6 +6,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/drawn_figure.h"
 #include "app/cli/recorded_run.h"
+#include "app/cli/terminal.h"
 #include "core/base/atomic_file.h"
 #include "core/base/cancel.h"
 #include "core/export/data_files.h"
@@ -39,7 +40,13 @@ struct Options {
   std::string theme = "light";
   std::string colours = "viridis";
   std::string axes = "auto";
+  CLI::Option* layer_option = nullptr;
+  CLI::Option* head_option = nullptr;
 
+  /// Of an overview: the layer that was asked for, or none for all.
+  [[nodiscard]] std::optional<LayerId> one_layer() const {
+    return layer_option->count() > 0 ? std::optional(LayerId(layer)) : std::nullopt;
+  }
   [[nodiscard]] MapId map() const { return {LayerId(layer), HeadId(head)}; }
   [[nodiscard]] ScaleOptions scale_options() const {
     return {scale == "log" ? ScaleKind::log : ScaleKind::linear, clip,
@@ -96,6 +103,20 @@ Expected<FigureData> figure_from_record(FigureKind kind, const SequenceRecord& r
   return mask_figure(record, heads, options.map(), ranges.queries, ranges.keys, provenance);
 }
 
+Expected<FigureData> overview_figure_of(const Engine& engine, const Options& options, const Provenance& provenance,
+                                        const std::stop_token& stop) {
+  const std::int32_t heads = engine.config().heads;
+  const std::int64_t maps = options.one_layer() ? heads : std::int64_t{heads} * engine.record().geometry().layers;
+  ProgressBar bar("maps", "maps");
+  std::int64_t done = 0;
+  return overview_of_record(engine.record(), heads, options.one_layer(), provenance,
+                            [&](const TileKey& key) -> Expected<AttentionTile> {
+                              NATSCOPE_TRY(AttentionTile tile, engine.tile(key, stop));
+                              bar.update(++done, maps);
+                              return tile;
+                            });
+}
+
 void name_tokens(FigureData& figure, const SequenceRecord& record, const Tokenizer& tokenizer) {
   figure.tokens.clear();
   figure.token_texts.clear();
@@ -107,20 +128,23 @@ void name_tokens(FigureData& figure, const SequenceRecord& record, const Tokeniz
 }
 
 Expected<FigureData> figure_from_model(FigureKind kind, const Options& options, std::stop_token stop) {
-  const bool needs_map = kind == FigureKind::attention || kind == FigureKind::mask;
+  const bool needs_map = kind == FigureKind::attention || kind == FigureKind::mask ||
+                         (kind == FigureKind::overview && options.one_layer());
+  const bool needs_weights = kind == FigureKind::attention || kind == FigureKind::overview;
   const auto check_model = [&](const Engine& engine) -> Expected<void> {
     return needs_map ? check_map(options.map(), engine.config()) : Expected<void>{};
   };
   // What stands above the layer of the map does not change it.
   const std::int32_t layers = needs_map && options.layer < INT32_MAX ? options.layer + 1 : 0;
-  NATSCOPE_TRY(auto run,
-               options.run.run(kind == FigureKind::attention ? map_store_bytes : 0, layers, check_model, {}, stop));
+  NATSCOPE_TRY(auto run, options.run.run(needs_weights ? map_store_bytes : 0, layers, check_model, {}, stop));
   const Engine& engine = *run.engine;
   FigureData figure;
   if (kind == FigureKind::attention) {
     run.provenance.maps = {options.map()};
     NATSCOPE_TRY(const auto ranges, ranges_of(options, engine.record().size()));
     NATSCOPE_TRY(figure, attention_figure(engine, options, ranges, run.provenance, stop));
+  } else if (kind == FigureKind::overview) {
+    NATSCOPE_TRY(figure, overview_figure_of(engine, options, run.provenance, stop));
   } else {
     NATSCOPE_TRY(figure, figure_from_record(kind, engine.record(), engine.config().heads, options, run.provenance));
   }
@@ -132,9 +156,10 @@ Expected<FigureData> figure_from_file(FigureKind kind, const Options& options) {
   NATSCOPE_TRY(const std::string format, recorded_format(options.from));
   if (format == "natscope-session") {
     NATSCOPE_TRY(const auto session, read_session(options.from));
-    if (kind == FigureKind::attention) {
-      return fail(ErrorCode::bad_session, "a session holds roles and accounting, but no attention weights",
-                  "export attention from the model and prompt, or from a trace made with --attention");
+    if (kind == FigureKind::attention || kind == FigureKind::overview) {
+      return fail(
+          ErrorCode::bad_session, "a session holds roles and accounting, but no attention weights",
+          std::string("export ") + name(kind) + " from the model and prompt, or from a trace made with --attention");
     }
     const std::int32_t heads = session.provenance.heads.value_or(session.record.geometry().kv_heads);
     NATSCOPE_TRY(auto figure, figure_from_record(kind, session.record, heads, options, session.provenance));
@@ -146,6 +171,7 @@ Expected<FigureData> figure_from_file(FigureKind kind, const Options& options) {
   }
   // A file of another kind gets the trace reader's word on what is missing.
   NATSCOPE_TRY(const auto trace, TraceFile::open(options.from));
+  if (kind == FigureKind::overview) return overview_from_trace(trace, options.one_layer());
   return figure_from_trace(trace, kind, options.map(), options.queries, options.keys);
 }
 
@@ -160,7 +186,7 @@ Expected<void> add_compared(FigureData& figure, const Options& options) {
   return {};
 }
 
-Expected<void> write_figure(const FigureData& figure, ExportFormat format, const Options& options,
+Expected<void> write_figure(FigureData figure, ExportFormat format, const Options& options,
                             const std::stop_token& stop) {
   const ScaleOptions scale = options.scale_options();
   if (!is_data_format(format))
@@ -168,17 +194,26 @@ Expected<void> write_figure(const FigureData& figure, ExportFormat format, const
                             {scale, options.dpi, options.theme == "dark",
                              colour_map(options.colours).value_or(ColourMap::viridis), options.axes},
                             options.out);
-  const auto* map = std::get_if<Heatmap>(&figure.values);
-  if (map == nullptr) return write_figure_data(options.out, figure, stop);
-  FigureData scaled = figure;
-  scaled.values = prepared(*map, scale);
-  return write_figure_data(options.out, scaled, stop);
+  return write_figure_data(options.out, prepared(std::move(figure), scale), stop);
+}
+
+/// What an overview leaves no choice of must not look as if it had been heeded.
+Expected<void> check_overview(const Options& options) {
+  if (options.head_option->count() > 0)
+    return fail(ErrorCode::usage, "--kind overview shows all heads, --head chooses one",
+                "leave --head out, or use --kind attention");
+  if (options.normalise == "row")
+    return fail(ErrorCode::usage, "--normalise row is for one head's map; those of an overview share their colours",
+                "leave it out, or use --kind attention");
+  return {};
 }
 
 Expected<void> run(const Options& options, CommandContext& context) {
   NATSCOPE_TRY(const ExportFormat format, export_format(options.out));
   const auto kind = figure_kind(options.kind);
   if (!kind) return fail(ErrorCode::usage, "there is no kind \"" + options.kind + "\"");
+  NATSCOPE_CHECK(check_format(*kind, format));
+  if (*kind == FigureKind::overview) NATSCOPE_CHECK(check_overview(options));
   if (!options.from.empty() && options.run.has_text()) {
     return fail(ErrorCode::usage, "--from and a prompt exclude each other");
   }
@@ -203,7 +238,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
                                                        : figure_from_file(*kind, options));
   NATSCOPE_CHECK(add_compared(figure, options));
   NATSCOPE_CHECK(check(context.stop));
-  NATSCOPE_CHECK(write_figure(figure, format, options, context.stop));
+  NATSCOPE_CHECK(write_figure(std::move(figure), format, options, context.stop));
   return context.json ? print_json({{"out", options.out}, {"kind", options.kind}})
                       : print_text("wrote " + printable(options.out) + "\n");
 }
@@ -212,12 +247,15 @@ Expected<void> run(const Options& options, CommandContext& context) {
 
 void add_export_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = root.add_subcommand("export", "Draw or write a heatmap, role map, KV curve or table of heads");
+  CLI::App* command = root.add_subcommand(
+      "export", "Draw or write a heatmap, role map, KV curve, table of heads or the maps of all heads");
   command
-      ->add_option("--kind", options->kind,
-                   "attention, mask, roles, kv or heads (a table of all heads: csv, json, npy)")
+      ->add_option(
+          "--kind", options->kind,
+          "attention, mask, roles, kv, heads (a table of all heads: csv, json, npy) or overview (the maps of all "
+          "heads side by side: not csv)")
       ->required()
-      ->check(CLI::IsMember({"attention", "mask", "roles", "kv", "heads"}))
+      ->check(CLI::IsMember({"attention", "mask", "roles", "kv", "heads", "overview"}))
       ->type_name("KIND");
   command->add_option("--out", options->out, "File to write; its ending says how: png, svg, pdf, npy, csv or json")
       ->required()
@@ -232,14 +270,14 @@ void add_export_command(CLI::App& root, Invocation& invocation) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   const auto index = CLI::Range(0, INT32_MAX);
-  command->add_option("--layer", options->layer, "Layer of the map")
-      ->check(index)
-      ->type_name("L")
-      ->capture_default_str();
-  command->add_option("--head", options->head, "Query head of the map")
-      ->check(index)
-      ->type_name("H")
-      ->capture_default_str();
+  options->layer_option = command->add_option("--layer", options->layer, "Layer of the map; overview: only this layer")
+                              ->check(index)
+                              ->type_name("L")
+                              ->capture_default_str();
+  options->head_option = command->add_option("--head", options->head, "Query head of the map")
+                             ->check(index)
+                             ->type_name("H")
+                             ->capture_default_str();
   command->add_option("--queries", options->queries, "Only these query positions, the end not included")
       ->type_name("A:B");
   command->add_option("--keys", options->keys, "Only these key positions, the end not included")->type_name("A:B");
@@ -256,7 +294,8 @@ void add_export_command(CLI::App& root, Invocation& invocation) {
       ->check(CLI::IsMember({"row", "none"}))
       ->type_name("NAME")
       ->capture_default_str();
-  command->add_flag("--hide-sink", options->hide_sink, "Leave key 0 out of the map and its colour range");
+  command->add_flag("--hide-sink", options->hide_sink,
+                    "Leave key 0 out of the map and its colour range; overview: its first column of cells");
   command->add_option("--dpi", options->dpi, "Resolution of a png, 36 to 2400")
       ->check(number_within(36, 2400))
       ->type_name("N")
@@ -265,7 +304,9 @@ void add_export_command(CLI::App& root, Invocation& invocation) {
       ->check(CLI::IsMember({"light", "dark"}))
       ->type_name("NAME")
       ->capture_default_str();
-  command->add_option("--colours", options->colours, "Colour map of attention and mask: viridis, magma or cividis")
+  command
+      ->add_option("--colours", options->colours,
+                   "Colour map of attention, mask and overview: viridis, magma or cividis")
       ->check(CLI::IsMember({"viridis", "magma", "cividis"}))
       ->type_name("NAME")
       ->capture_default_str();
@@ -274,6 +315,11 @@ void add_export_command(CLI::App& root, Invocation& invocation) {
       ->type_name("NAME")
       ->capture_default_str();
   options->run.add_to(*command);
+  command->footer(
+      "overview as npy is F32 [layers, heads, S, S]. S is the cells of a side, at most 256; a cell is the largest of "
+      "the\n"
+      "n x n weights that it stands for: n = 1 up to 256 tokens, 2 up to 512, and so on (cell_tokens in FILE.json).\n"
+      "0: masked; NaN: a map that the trace does not hold.");
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }
 

@@ -11,6 +11,13 @@ namespace natscope {
 /// Tiles are squares of this many cells a side.
 inline constexpr std::int32_t tile_cells = 256;
 
+/// The coarsest zoom that is needed: there one tile covers a whole map of T × T cells.
+[[nodiscard]] constexpr int overview_zoom(std::int64_t tokens) {
+  int zoom = 0;
+  while ((std::int64_t{tile_cells} << zoom) < tokens) ++zoom;
+  return zoom;
+}
+
 /// Which tile of which head's map. Row `row` covers queries row · 256 · 2^zoom and on; columns likewise.
 struct TileKey {
   LayerId layer;

@@ -71,6 +71,7 @@ Expected<void> write_csv(const FigureData& figure, const TextSink& sink) {
   if (const auto* map = std::get_if<Heatmap>(&figure.values)) return write_map(*map, sink);
   if (const auto* map = std::get_if<RoleMap>(&figure.values)) return write_roles(*map, sink);
   if (const auto* table = std::get_if<HeadTable>(&figure.values)) return sink(head_table_text(*table, ','));
+  if (std::holds_alternative<HeadOverview>(figure.values)) return check_format(figure.kind, ExportFormat::csv);
   return write_curve(std::get<KvCurve>(figure.values), sink);
 }
 

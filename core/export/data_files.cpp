@@ -48,6 +48,14 @@ bool is_data_format(ExportFormat format) {
   return format == ExportFormat::npy || format == ExportFormat::csv || format == ExportFormat::json;
 }
 
+Expected<void> check_format(FigureKind kind, ExportFormat format) {
+  if (kind == FigureKind::heads && !is_data_format(format))
+    return fail(ErrorCode::usage, "a table of heads is not drawn", "write csv, json or npy");
+  if (kind == FigureKind::overview && format == ExportFormat::csv)
+    return fail(ErrorCode::usage, "the maps of all heads make no table", "write npy or json, or draw png, svg or pdf");
+  return {};
+}
+
 std::string npy_bytes(const FigureData& figure) { return collected(figure, write_npy); }
 std::string csv_text(const FigureData& figure) { return collected(figure, write_csv); }
 std::string json_text(const FigureData& figure) { return collected(figure, write_json); }
@@ -56,6 +64,7 @@ Expected<void> write_figure_data(const std::filesystem::path& path, const Figure
                                  const std::stop_token& stop) {
   NATSCOPE_TRY(const ExportFormat format, export_format(path));
   if (!is_data_format(format)) return fail(ErrorCode::usage, "png, svg and pdf are drawn, not written as numbers");
+  NATSCOPE_CHECK(check_format(figure.kind, format));
   const Writer writer = format == ExportFormat::npy ? write_npy : format == ExportFormat::csv ? write_csv : write_json;
   std::vector<FileToWrite> files;
   files.push_back({path, [&](AtomicFile& file) -> Expected<void> {
@@ -69,7 +78,7 @@ Expected<void> write_figure_data(const std::filesystem::path& path, const Figure
     beside += ".json";
     // It takes its place first: numbers never lack it.
     files.insert(files.begin(), {beside, [&](AtomicFile& file) -> Expected<void> {
-                                   return file.write(provenance_json(figure.provenance) + "\n");
+                                   return file.write(metadata_json(figure_metadata(figure)) + "\n");
                                  }});
   }
   return write_files_atomically(files);

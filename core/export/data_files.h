@@ -19,6 +19,10 @@ enum class ExportFormat : std::uint8_t { npy, csv, json, png, svg, pdf };
 /// npy, csv and json: written here. The others are drawn by ui/figure.
 [[nodiscard]] bool is_data_format(ExportFormat format);
 
+/// Whether figures of this kind are written so. Errors: usage (a table of heads is not drawn, maps of all heads make no
+/// table).
+[[nodiscard]] Expected<void> check_format(FigureKind kind, ExportFormat format);
+
 /// Provenance as one JSON object: trace's metadata, all values strings.
 [[nodiscard]] std::string provenance_json(const Provenance& provenance);
 [[nodiscard]] std::string metadata_json(const Metadata& metadata);

@@ -7,7 +7,7 @@
 namespace natscope {
 namespace {
 
-constexpr std::array kind_names{"attention", "mask", "roles", "kv", "heads"};
+constexpr std::array kind_names{"attention", "mask", "roles", "kv", "heads", "overview"};
 
 /// One side of `a:b`; `otherwise` when it is left out. Nothing when it is no whole number.
 std::optional<std::int64_t> side(std::string_view text, std::int64_t otherwise) {
@@ -92,7 +92,24 @@ Metadata figure_metadata(const FigureData& figure) {
       if (key != "format" && key != "version") all["compared_" + std::to_string(i + 1) + "_" + key] = value;
     }
   }
+  if (const auto* overview = std::get_if<HeadOverview>(&figure.values)) {
+    std::string& layers = all["layers"];
+    for (const LayerId layer : overview->layers) layers += (layers.empty() ? "" : ",") + std::to_string(layer.value);
+    all["cell_tokens"] = std::to_string(std::int64_t{1} << static_cast<unsigned>(overview->zoom));
+    all["tokens"] = std::to_string(overview->tokens);
+  }
   return all;
+}
+
+Expected<FigureData> overview_of_record(const SequenceRecord& record, std::int32_t heads, std::optional<LayerId> layer,
+                                        Provenance provenance,
+                                        const std::function<Expected<AttentionTile>(const TileKey& key)>& tile) {
+  NATSCOPE_TRY(std::vector<LayerId> layers, overview_layers(layer, record.geometry().layers));
+  NATSCOPE_TRY(HeadOverview overview,
+               computed_overview(std::move(layers), heads, record.geometry().kv_heads, record.size(), tile));
+  FigureData figure{FigureKind::overview, {}, {}, {}, std::move(provenance)};
+  add_axis(figure, record);
+  return overview_figure(std::move(overview), std::move(figure));
 }
 
 FigureData heads_figure(const SequenceRecord& record, Provenance provenance) {

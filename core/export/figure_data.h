@@ -13,6 +13,7 @@
 #include "core/base/expected.h"
 #include "core/cache/accounting.h"
 #include "core/explore/sequence_record.h"
+#include "core/export/head_overview.h"
 #include "core/export/head_table.h"
 #include "core/session/provenance.h"
 #include "core/session/trace_file.h"
@@ -20,7 +21,7 @@
 /// The numbers behind a figure, before anything is drawn or written.
 namespace natscope {
 
-enum class FigureKind : std::uint8_t { attention, mask, roles, kv, heads };
+enum class FigureKind : std::uint8_t { attention, mask, roles, kv, heads, overview };
 [[nodiscard]] const char* name(FigureKind kind);  ///< "attention", …
 [[nodiscard]] std::optional<FigureKind> figure_kind(std::string_view text);
 
@@ -74,7 +75,7 @@ struct ComparedCurve {
 /// A figure's numbers with their axes and their origin.
 struct FigureData {
   FigureKind kind = FigureKind::attention;
-  std::variant<Heatmap, RoleMap, KvCurve, HeadTable> values;
+  std::variant<Heatmap, RoleMap, KvCurve, HeadTable, HeadOverview> values;
   std::vector<std::int32_t> tokens;      ///< [T]
   std::vector<std::string> token_texts;  ///< [T] for the axes; empty: positions are shown
   Provenance provenance;
@@ -86,8 +87,8 @@ inline constexpr std::size_t most_compared = 3;
 /// Puts another run's KV curve beside the figure's. Errors: bad_range (one of them is no KV curve, too many).
 [[nodiscard]] Expected<void> compare(FigureData& figure, FigureData other);
 
-/// What a drawn file says of its origin: the figure's trace_metadata, and of the runs beside it the same under
-/// compared_1_policy, …
+/// What a file says of its origin: the figure's trace_metadata, of the runs beside it the same under
+/// compared_1_policy, …, and of an overview what its rows and cells are: layers, cell_tokens, tokens.
 [[nodiscard]] Metadata figure_metadata(const FigureData& figure);
 
 [[nodiscard]] FigureData roles_figure(const SequenceRecord& record, Provenance provenance);
@@ -99,11 +100,18 @@ void name_silent_tokens(FigureData& figure, const std::function<std::string(std:
 /// The mask from the record alone, at any size that is asked for. Errors: bad_layer, bad_head, bad_position.
 [[nodiscard]] Expected<FigureData> mask_figure(const SequenceRecord& record, std::int32_t heads, const MapId& map,
                                                PositionRange queries, PositionRange keys, Provenance provenance);
+/// Of a record's run: the maps of these layers (none: all), from whoever computes tiles. Errors: bad_layer, those of
+/// computed_overview.
+[[nodiscard]] Expected<FigureData> overview_of_record(
+    const SequenceRecord& record, std::int32_t heads, std::optional<LayerId> layer, Provenance provenance,
+    const std::function<Expected<AttentionTile>(const TileKey& key)>& tile);
 /// From a trace: attention and mask of maps that it holds, a mask of any head that its roles determine, roles, kv,
-/// heads. `map` matters for attention and mask only. Errors: bad_layer, bad_head, bad_position, bad_trace (not in the
-/// trace).
+/// heads, all recorded maps. `map` matters for attention and mask only. Errors: bad_layer, bad_head, bad_position,
+/// bad_trace (not in the trace).
 [[nodiscard]] Expected<FigureData> figure_from_trace(const TraceFile& trace, FigureKind kind, const MapId& map,
                                                      std::optional<std::string> queries,
                                                      std::optional<std::string> keys);
+/// The maps that a trace holds, of one layer or of all. Errors: bad_layer, bad_trace (it holds none of them).
+[[nodiscard]] Expected<FigureData> overview_from_trace(const TraceFile& trace, std::optional<LayerId> layer);
 
 }  // namespace natscope

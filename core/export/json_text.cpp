@@ -7,14 +7,14 @@
 #include "core/export/number_text.h"
 
 /// {kind, layer, head, queries, keys, values, provenance}: queries and keys are the positions of the rows and columns,
-/// null where a kind has none, as are layer and head. Written in pieces rather than built: a map may have millions of
-/// cells.
+/// null where a kind has none, as are layer and head; of an overview the first positions of its cells. Written in
+/// pieces rather than built: a map may have millions of cells.
 namespace natscope {
 namespace {
 
-std::string positions(std::int64_t begin, std::int64_t end) {
+std::string positions(std::int64_t begin, std::int64_t end, std::int64_t step = 1) {
   std::string text = "[";
-  for (std::int64_t position = begin; position < end; ++position) {
+  for (std::int64_t position = begin; position < end; position += step) {
     if (position > begin) text += ',';
     append_number(text, position);
   }
@@ -94,6 +94,13 @@ Expected<void> write_values(const FigureData& figure, const TextSink& sink) {
     NATSCOPE_CHECK(sink(head_text(figure, "null", "null", "null", "null")));
     return write_heads(*table, sink);
   }
+  if (const auto* maps = std::get_if<HeadOverview>(&figure.values)) {
+    const auto rows = static_cast<std::int64_t>(maps->layers.size());
+    const std::string cells = positions(0, maps->tokens, std::int64_t{1} << static_cast<unsigned>(maps->zoom));
+    NATSCOPE_CHECK(
+        sink(head_text(figure, rows == 1 ? std::to_string(maps->layers.front().value) : "null", "null", cells, cells)));
+    return write_nested(maps->largest, {rows, maps->heads, maps->side, maps->side}, sink);
+  }
   const auto& curve = std::get<KvCurve>(figure.values);
   NATSCOPE_CHECK(sink(head_text(figure, "null", "null", positions(0, curve.length), "null")));
   return write_nested(curve.entries, {curve.length, curve.layers, curve.kv_heads}, sink);
@@ -109,7 +116,7 @@ std::string provenance_json(const Provenance& provenance) { return metadata_json
 
 Expected<void> write_json(const FigureData& figure, const TextSink& sink) {
   NATSCOPE_CHECK(write_values(figure, sink));
-  return sink(",\"provenance\":" + provenance_json(figure.provenance) + "}\n");
+  return sink(",\"provenance\":" + metadata_json(figure_metadata(figure)) + "}\n");
 }
 
 }  // namespace natscope

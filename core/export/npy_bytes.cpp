@@ -43,6 +43,11 @@ Expected<void> write_npy(const FigureData& figure, const TextSink& sink) {
     NATSCOPE_CHECK(sink(header("|u1", {map->layers, map->kv_heads, map->length})));
     return sink(raw(std::span(map->roles)));
   }
+  if (const auto* maps = std::get_if<HeadOverview>(&figure.values)) {
+    NATSCOPE_CHECK(
+        sink(header("<f4", {static_cast<std::int64_t>(maps->layers.size()), maps->heads, maps->side, maps->side})));
+    return sink(raw(std::span(maps->largest)));
+  }
   if (const auto* table = std::get_if<HeadTable>(&figure.values)) {
     std::vector<double> values;
     for (const HeadSummary& head : table->heads) {

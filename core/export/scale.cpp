@@ -2,8 +2,10 @@
 #include "core/export/scale.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace natscope {
 namespace {
@@ -18,6 +20,15 @@ float percentile(std::vector<float>& values, double p) {
   const auto place = values.begin() + static_cast<std::ptrdiff_t>(index);
   std::nth_element(values.begin(), place, values.end());
   return *place;
+}
+
+ScaleRange range_between(double high, double largest, double smallest_positive, const ScaleOptions& options) {
+  // A clip that leaves only zeros would draw nothing: the largest value there is takes its place, or 1.
+  if (!(high > 0)) high = largest > 0 ? largest : 1.0;
+  if (options.kind == ScaleKind::linear) return {0.0, high, options.kind};
+  double low = std::max(smallest_positive, high / max_log_range);
+  if (!(low < high)) low = high / 10.0;
+  return {low, high, options.kind};
 }
 
 void divide_rows(Heatmap& map) {
@@ -61,6 +72,12 @@ Heatmap prepared(const Heatmap& map, const ScaleOptions& options) {
   return result;
 }
 
+FigureData prepared(FigureData figure, const ScaleOptions& options) {
+  if (auto* const map = std::get_if<Heatmap>(&figure.values)) *map = prepared(*map, options);
+  if (auto* const maps = std::get_if<HeadOverview>(&figure.values)) *maps = prepared(std::move(*maps), options);
+  return figure;
+}
+
 ScaleRange range_of(std::span<const float> values, std::span<const std::uint8_t> visible, const ScaleOptions& options) {
   std::vector<float> shown;
   shown.reserve(values.size());
@@ -70,16 +87,30 @@ ScaleRange range_of(std::span<const float> values, std::span<const std::uint8_t>
     shown.push_back(values[i]);
     if (values[i] > 0) smallest_positive = std::min(smallest_positive, values[i]);
   }
-  double high = shown.empty() ? 1.0 : percentile(shown, options.clip_percentile);
-  if (!(high > 0)) {
-    // A clip that leaves only zeros would draw nothing: the largest value there is takes its place, or 1.
-    high = shown.empty() ? 1.0 : *std::max_element(shown.begin(), shown.end());
-    if (!(high > 0)) high = 1.0;
+  if (shown.empty()) return range_between(1, 1, smallest_positive, options);
+  const double high = percentile(shown, options.clip_percentile);
+  return range_between(high, *std::max_element(shown.begin(), shown.end()), smallest_positive, options);
+}
+
+ScaleRange range_of_counts(std::span<const std::uint64_t> counts, const ScaleOptions& options) {
+  const auto weight = [](std::size_t bits) {
+    return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U));
+  };
+  const auto all = static_cast<double>(std::accumulate(counts.begin(), counts.end(), std::uint64_t{0}));
+  double smallest_positive = std::numeric_limits<double>::infinity();
+  if (!(all > 0)) return range_between(1, 1, smallest_positive, options);
+  const double rank = std::max(1.0, std::ceil(options.clip_percentile / 100.0 * all));
+  double high = 0;
+  double largest = 0;
+  std::uint64_t before = 0;
+  for (std::size_t bits = 0; bits < counts.size(); ++bits) {
+    if (counts[bits] == 0 || !std::isfinite(weight(bits))) continue;
+    if (static_cast<double>(before) < rank) high = weight(bits);
+    before += counts[bits];
+    largest = weight(bits);
+    if (bits > 0) smallest_positive = std::min(smallest_positive, largest);
   }
-  if (options.kind == ScaleKind::linear) return {0.0, high, options.kind};
-  double low = std::max(static_cast<double>(smallest_positive), high / max_log_range);
-  if (!(low < high)) low = high / 10.0;
-  return {low, high, options.kind};
+  return range_between(high, largest, smallest_positive, options);
 }
 
 }  // namespace natscope

@@ -38,9 +38,16 @@ struct ScaleRange {
 /// too.
 [[nodiscard]] Heatmap prepared(const Heatmap& map, const ScaleOptions& options);
 
+/// The same for whatever a figure shows; nothing but weights has a scale.
+[[nodiscard]] FigureData prepared(FigureData figure, const ScaleOptions& options);
+
 /// The range of `values` where `visible` is not 0 (empty `visible`: all). From 0, or on a log scale from
 /// max(smallest positive, high / 10⁶), to the clip percentile (nearest rank); high > low always.
 [[nodiscard]] ScaleRange range_of(std::span<const float> values, std::span<const std::uint8_t> visible,
                                   const ScaleOptions& options);
+
+/// The same of weights of which only the upper 16 bits are known, and which are only counted: `counts[bits]` of them.
+/// Its ends are those of range_of to 1 part in 128.
+[[nodiscard]] ScaleRange range_of_counts(std::span<const std::uint64_t> counts, const ScaleOptions& options);
 
 }  // namespace natscope

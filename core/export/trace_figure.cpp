@@ -97,6 +97,26 @@ KvCurve curve_of(const TraceFile& trace) {
 
 }  // namespace
 
+Expected<FigureData> overview_from_trace(const TraceFile& trace, std::optional<LayerId> layer) {
+  NATSCOPE_TRY(std::vector<LayerId> layers, overview_layers(layer, trace.layers()));
+  const std::vector<MapId>& maps = trace.provenance().maps;
+  std::int32_t heads = trace.provenance().heads.value_or(trace.kv_heads());
+  for (const MapId& map : maps) heads = std::max(heads, map.head.value + 1);
+  NATSCOPE_TRY(HeadOverview overview, empty_overview(std::move(layers), heads, trace.kv_heads(), trace.tokens_count()));
+  bool has_any = false;
+  for (const MapId& map : maps) {
+    if (layer && map.layer != *layer) continue;
+    NATSCOPE_TRY(const AttentionTile tile, tile_of(trace, overview_tile(map.layer, map.head, overview.tokens)));
+    NATSCOPE_CHECK(put(overview, tile));
+    has_any = true;
+  }
+  if (!has_any) {
+    return fail(ErrorCode::bad_trace, "the trace holds no attention maps" + std::string(layer ? " of this layer" : ""),
+                "trace again with --attention all");
+  }
+  return overview_figure(std::move(overview), {FigureKind::overview, {}, trace.tokens(), {}, trace.provenance()});
+}
+
 Expected<FigureData> figure_from_trace(const TraceFile& trace, FigureKind kind, const MapId& map,
                                        std::optional<std::string> queries, std::optional<std::string> keys) {
   FigureData figure{kind, {}, trace.tokens(), {}, trace.provenance()};
@@ -113,6 +133,8 @@ Expected<FigureData> figure_from_trace(const TraceFile& trace, FigureKind kind, 
     case FigureKind::kv:
       figure.values = curve_of(trace);
       break;
+    case FigureKind::overview:
+      return overview_from_trace(trace, std::nullopt);
     case FigureKind::heads: {
       NATSCOPE_TRY(const Session session, session_of(trace, std::nullopt));
       figure.values = head_table(session.record, session.policy);

@@ -8,6 +8,7 @@
 #include <QSignalSpy>
 #include <QTest>
 
+#include "core/export/data_files.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/ui/window_on_tiny_model.h"
 
@@ -46,10 +47,10 @@ class ExportCommandTest : public QObject {
   void theCommandWritesTheSameNumbers_data() {
     QTest::addColumn<int>("kind");
     QTest::addColumn<QString>("ending");
-    for (const FigureKind kind :
-         {FigureKind::attention, FigureKind::mask, FigureKind::roles, FigureKind::kv, FigureKind::heads}) {
+    for (const FigureKind kind : {FigureKind::attention, FigureKind::mask, FigureKind::roles, FigureKind::kv,
+                                  FigureKind::heads, FigureKind::overview}) {
       for (const char* ending : {"csv", "json", "npy", "svg"}) {
-        if (kind == FigureKind::heads && std::string_view(ending) == "svg") continue;  // not drawn
+        if (!check_format(kind, *export_format(std::string("x.") + ending))) continue;
         QTest::addRow("%s.%s", name(kind), ending) << static_cast<int>(kind) << QString::fromLatin1(ending);
       }
     }
@@ -69,6 +70,19 @@ class ExportCommandTest : public QObject {
     const auto [mine, theirs] = bothFiles(request, ending);
     QVERIFY(!mine.empty());
     QVERIFY(mine == theirs);
+  }
+
+  void oneLayerOfTheOverviewIsAnOption() {
+    ExportRequest request = wanted(FigureKind::overview, QStringLiteral("npy"));
+    const std::string all = bothFiles(request, QStringLiteral("npy")).first;
+    request.layer = LayerId(1);
+    QVERIFY(commandOf(request).contains(QStringLiteral("--kind overview")));
+    QVERIFY(commandOf(request).contains(QStringLiteral("--layer 1")));
+    const auto [mine, theirs] = bothFiles(request, QStringLiteral("npy"));
+    QVERIFY(!mine.empty() && mine.size() < all.size());
+    QVERIFY(mine == theirs);
+    const auto rows = [](const std::string& npy) { return npy.substr(npy.find('\n') + 1); };
+    QVERIFY(rows(all).ends_with(rows(mine)) || rows(all).find(rows(mine)) != std::string::npos);
   }
 
   void rolesSetByHandAreOptions() {

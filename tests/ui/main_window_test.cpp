@@ -119,6 +119,66 @@ class MainWindowTest : public QObject {
     QTRY_VERIFY_WITH_TIMEOUT(!bench().isRunning() && bench().canAnalyse(), patience);
   }
 
+  /// Maps of all heads come when somebody looks, wait while text is written, and are another text's after that.
+  void mapsOfAllHeadsComeWhenTheyAreLookedAt() {
+    HeadGridView& grid = window_->overview().grid();
+    const int heads = bench().selection().layers() * bench().selection().heads();
+    QTest::qWait(400);
+    QCOMPARE(grid.progress(), std::pair(0, heads));  // behind the attention map
+    window_->showOverview();
+    QTRY_COMPARE_WITH_TIMEOUT(grid.progress(), std::pair(heads, heads), patience);
+    QVERIFY(window_->overview().words().contains(tr("%1 maps of %2 tokens").arg(heads).arg(bench().sequence().size())));
+
+    // A click chooses the head for every view.
+    const MapId last{LayerId(bench().selection().layers() - 1), HeadId(bench().selection().heads() - 1)};
+    QSignalSpy headChanged(&bench().selection(), &Selection::headChanged);
+    QTest::mouseClick(grid.viewport(), Qt::LeftButton, {}, grid.rectOf(last).center());
+    QCOMPARE(headChanged.count(), 1);
+    QVERIFY((MapId{bench().selection().layer(), bench().selection().head()} == last));
+    QTest::keyClick(&grid, Qt::Key_Left);
+    QCOMPARE(bench().selection().head(), HeadId(last.head.value - 1));
+
+    // While text is written the engine draws no map that can wait; afterwards all of the longer text.
+    setLength(60);
+    int during = 0;
+    const auto watch = connect(&bench().tiles(), &TileSource::arrivedLater, this,
+                               [&] { during += bench().client().state() == EngineClient::State::generating ? 1 : 0; });
+    QSignalSpy finished(&bench().client(), &EngineClient::finished);
+    bench().generate();
+    QVERIFY(finished.wait(patience));
+    QCOMPARE(during, 0);
+    QTRY_COMPARE_WITH_TIMEOUT(grid.progress(), std::pair(heads, heads), patience);
+    QVERIFY(disconnect(watch));
+    const MapId first{LayerId(0), HeadId(0)};
+    QVERIFY(!grid.describe(first).contains(QStringLiteral("first")));
+
+    // Another text forgets them at once.
+    QSignalSpy begun(&bench().client(), &EngineClient::sequenceStarted);
+    bench().analyse();
+    QVERIFY(begun.wait(patience));
+    QCOMPARE(grid.progress().first, 0);
+    QTRY_COMPARE_WITH_TIMEOUT(grid.progress(), std::pair(heads, heads), patience);
+
+    // Out of sight nothing is fetched; Enter shows the chosen head's own map.
+    QTest::keyClick(&grid, Qt::Key_Return);
+    QTRY_VERIFY_WITH_TIMEOUT(!window_->attention().visibleRegion().isEmpty(), patience);
+    begun.clear();
+    bench().analyse();
+    QVERIFY(begun.wait(patience));
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse(), patience);
+    QTest::qWait(400);
+    QCOMPARE(grid.progress(), std::pair(0, heads));
+
+    // An engine that dies takes what it was asked for with it; the next one is asked again.
+    QSignalSpy restored(&bench().client(), &EngineClient::sequenceRestored);
+    ::kill(static_cast<pid_t>(bench().client().processId()), SIGKILL);
+    QTRY_VERIFY_WITH_TIMEOUT(!bench().hasEngineSequence(), patience);
+    window_->showOverview();
+    QTest::qWait(300);
+    QVERIFY(restored.count() > 0 || restored.wait(patience));
+    QTRY_COMPARE_WITH_TIMEOUT(grid.progress(), std::pair(heads, heads), patience);
+  }
+
   void everyViewFollowsOneSelection() {
     bench().selection().pin(TokenPos(3));
     bench().selection().setLayer(LayerId(1));

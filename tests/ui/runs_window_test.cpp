@@ -123,8 +123,15 @@ class RunsWindowTest : public QObject {
     // Another head says why there is nothing to see, and writing it is a calm bar.
     QVERIFY(bench().tiles().whyNoMap(LayerId(0), HeadId(0)).contains(QStringLiteral("1.2")));
     QVERIFY(bench().tiles().whyNoMap(map.layer, map.head).isEmpty());
-    for (const FigureKind kind : {FigureKind::attention, FigureKind::roles, FigureKind::kv, FigureKind::heads})
+    for (const FigureKind kind :
+         {FigureKind::attention, FigureKind::roles, FigureKind::kv, FigureKind::heads, FigureKind::overview})
       QVERIFY(writes(kind, map, "json"));
+    // Of all heads the one that was recorded is drawn, the others say why not.
+    window_->showOverview();
+    HeadGridView& grid = window_->overview().grid();
+    QTRY_COMPARE_WITH_TIMEOUT(grid.progress(), std::pair(1, 1), patience);
+    QVERIFY(!grid.describe(map).contains(QStringLiteral("not")));
+    QVERIFY(grid.describe({LayerId(0), HeadId(0)}).contains(QStringLiteral("not recorded")));
     QVERIFY(!writes(FigureKind::attention, {LayerId(0), HeadId(0)}, "json"));
 
     QTest::mouseClick(&window_->recordingBar().leave(), Qt::LeftButton);
@@ -199,6 +206,19 @@ class RunsWindowTest : public QObject {
     dialog->setFormat(QStringLiteral("png"));  // a table is not drawn
     QVERIFY(dialog->proposedName().endsWith(QStringLiteral("heads.csv")));
     delete dialog;
+    window_->showExport(FigureKind::overview);
+    dialog = window_->findChild<ExportDialog*>();
+    dialog->setFormat(QStringLiteral("npy"));
+    QVERIFY(dialog->proposedName().endsWith(QStringLiteral("/overview.npy")));
+    dialog->setFormat(QStringLiteral("csv"));  // maps make no table
+    QVERIFY(dialog->proposedName().endsWith(QStringLiteral("/overview.npy")));
+    dialog->findChild<QComboBox*>(QStringLiteral("layers"))->setCurrentIndex(1);
+    QVERIFY(dialog->proposedName().endsWith(QStringLiteral("/overview-l0.npy")));
+    QVERIFY(dialog->command().contains(QStringLiteral("--layer 0")));
+    QVERIFY(!dialog->command().contains(QStringLiteral("--head")));
+    delete dialog;
+    for (const char* ending : {"json", "npy", "png", "svg", "pdf"}) QVERIFY(writes(FigureKind::overview, {}, ending));
+    QVERIFY(!writes(FigureKind::overview, {}, "csv"));
     for (const FigureKind kind : {FigureKind::attention, FigureKind::mask, FigureKind::roles, FigureKind::kv})
       QVERIFY(writes(kind, {LayerId(0), HeadId(0)}, "json"));
     for (const char* ending : {"csv", "json", "npy"}) QVERIFY(writes(FigureKind::heads, {}, ending));

@@ -134,6 +134,16 @@ class WindowLayoutTest : public QObject {
     dock("cache")->raise();
     settle();
     QCOMPARE(dock("cache")->geometry(), before);
+    const QRect map = dock("attention")->geometry();
+    window_->showOverview();
+    settle();
+    QCOMPARE(dock("overview")->geometry(), map);
+    QVERIFY(!window_->overview().visibleRegion().isEmpty());
+    window_->resize(1700, 1000);
+    settle();
+    window_->resize(usual);
+    settle();
+    QCOMPARE(dock("overview")->geometry(), map);
   }
 
   void theNextRunBeginsAsTheLastOneEnded() {

@@ -41,6 +41,7 @@ void EngineClient::Private::receive(const Envelope& envelope) {
           [&](const FinishedMessage& message) {
             answered(envelope.id);
             flushRecordChange();
+            sendTileWishes();  // those that can wait have waited for this
             // The end of what is being replaced is nobody's business.
             if (isPresent && !isBeingReplaced()) Q_EMIT q->finished(message);
           },
@@ -173,6 +174,7 @@ void EngineClient::Private::receiveReady(const Envelope& envelope, const ReadyMe
   if (!isPresent) return;
   prefillSeconds = ready.prefill_s;
   flushRecordChange();
+  sendTileWishes();
   Q_EMIT q->analysed();
 }
 
@@ -185,6 +187,8 @@ bool EngineClient::Private::receiveQuestionError(const Envelope& envelope, const
     return true;
   }
   if (tiles.answered(envelope.id)) {
+    // What failed once would fail for every head.
+    if (!isInterrupted) tiles.dropLater();
     sendTileWishes();
     // A tile of a sequence that was just replaced is nobody's loss.
     if (!isInterrupted && isPresent) Q_EMIT q->failed(error);

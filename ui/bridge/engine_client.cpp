@@ -177,7 +177,7 @@ void EngineClient::Private::becomeGeneration(std::uint64_t next, bool isNowInEng
 
 void EngineClient::Private::sendTileWishes() {
   while (process != nullptr && hasHello && isInEngine && !isBeingReplaced()) {
-    const auto key = tiles.take(nextId);
+    const auto key = tiles.take(nextId, asked.empty());
     if (!key) return;
     ask(TileRequestMessage{*key}, generation);
   }
@@ -286,6 +286,12 @@ void EngineClient::stop() { d_->stopRunning(true); }
 void EngineClient::requestTile(const TileKey& key) {
   if (!d_->isInEngine) return;
   d_->tiles.wish(key);
+  d_->sendTileWishes();
+}
+
+void EngineClient::requestTilesLater(const std::vector<TileKey>& keys) {
+  if (!d_->isInEngine) return;
+  d_->tiles.wishLater(keys);
   d_->sendTileWishes();
 }
 

@@ -115,6 +115,10 @@ class EngineClient : public QObject {
   void requestTile(const natscope::TileKey& key);
   /// Forgets wishes that were not sent yet.
   void dropPendingTiles();
+  /// Asks for tiles that can wait, in this order, one at a time: none while another one is wished for, nor while the
+  /// engine opens, analyses or generates, from which they would take time. Replaces those that wait. A failure ends
+  /// them all.
+  void requestTilesLater(const std::vector<natscope::TileKey>& keys);
   /// The newest wish wins: one that was not sent yet is replaced.
   void requestWeights(const natscope::WeightsRequestMessage& request);
 

@@ -6,18 +6,23 @@
 namespace natscope::ui {
 
 void TileWishes::wish(const TileKey& key) {
-  const auto isThisKey = [&key](const auto& entry) { return entry.second == key; };
+  const auto isThisKey = [&key](const auto& entry) { return entry.second.key == key; };
   if (std::any_of(onTheirWay_.begin(), onTheirWay_.end(), isThisKey)) return;
   std::erase(waiting_, key);
   if (waiting_.size() >= maxWaiting) waiting_.erase(waiting_.begin());
   waiting_.push_back(key);
 }
 
-std::optional<TileKey> TileWishes::take(std::uint64_t id) {
-  if (waiting_.empty() || onTheirWay_.size() >= maxOnTheirWay) return std::nullopt;
-  const TileKey key = waiting_.back();
-  waiting_.pop_back();
-  onTheirWay_.emplace(id, key);
+void TileWishes::wishLater(const std::vector<TileKey>& keys) { later_.assign(keys.rbegin(), keys.rend()); }
+
+std::optional<TileKey> TileWishes::take(std::uint64_t id, bool alsoLater) {
+  const bool canWait = waiting_.empty();
+  if (canWait ? !alsoLater || later_.empty() || !onTheirWay_.empty() : onTheirWay_.size() >= maxOnTheirWay)
+    return std::nullopt;
+  std::vector<TileKey>& from = canWait ? later_ : waiting_;
+  const TileKey key = from.back();
+  from.pop_back();
+  onTheirWay_.emplace(id, Asked{key, canWait});
   return key;
 }
 
@@ -26,14 +31,18 @@ bool TileWishes::answered(std::uint64_t id) { return onTheirWay_.erase(id) > 0; 
 bool TileWishes::again(std::uint64_t id) {
   const auto found = onTheirWay_.find(id);
   if (found == onTheirWay_.end()) return false;
-  const TileKey key = found->second;
+  const Asked asked = found->second;
   onTheirWay_.erase(found);
-  wish(key);
+  if (asked.canWait)
+    later_.push_back(asked.key);
+  else
+    wish(asked.key);
   return true;
 }
 
 void TileWishes::clear() {
   waiting_.clear();
+  later_.clear();
   onTheirWay_.clear();
 }
 

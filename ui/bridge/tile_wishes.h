@@ -20,19 +20,28 @@ class TileWishes {
 
   /// A tile that is on its way is not wished for again; one that waits moves to the front.
   void wish(const TileKey& key);
-  /// The next tile to ask for under this request id, or nothing to do now.
-  std::optional<TileKey> take(std::uint64_t id);
+  /// Replaces the wishes that can wait: they are served in this order, one at a time, while there is no other.
+  void wishLater(const std::vector<TileKey>& keys);
+  /// The next tile to ask for under this request id, or nothing to do now. `alsoLater`: this is a time for those that
+  /// can wait.
+  std::optional<TileKey> take(std::uint64_t id, bool alsoLater = true);
   /// The request was answered. False when it is not one of ours.
   bool answered(std::uint64_t id);
   /// The request came to nothing and is wished for again. False when it is not one of ours.
   bool again(std::uint64_t id);
 
   void dropWaiting() { waiting_.clear(); }
+  void dropLater() { later_.clear(); }
   void clear();
 
  private:
   std::vector<TileKey> waiting_;  // newest last
-  std::map<std::uint64_t, TileKey> onTheirWay_;
+  std::vector<TileKey> later_;    // next one last
+  struct Asked {
+    TileKey key;
+    bool canWait = false;
+  };
+  std::map<std::uint64_t, Asked> onTheirWay_;
 };
 
 }  // namespace natscope::ui

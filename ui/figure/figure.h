@@ -11,8 +11,8 @@
 #include "core/export/figure_data.h"
 #include "core/export/scale.h"
 
-/// Figures for papers: a head's attention or mask, a role map, a KV curve. Drawn with QPainter alone (Qt Gui, no
-/// widgets), so that the window and the command line make the same file from the same numbers.
+/// Figures for papers: a head's attention or mask, the maps of all heads, a role map, a KV curve. Drawn with QPainter
+/// alone (Qt Gui, no widgets), so that the window and the command line make the same file from the same numbers.
 ///
 ///   NATSCOPE_CHECK(ui::prepareFigures());                          // once, where no QGuiApplication exists
 ///   NATSCOPE_CHECK(ui::drawFigure(figure, {.dpi = 300}, "attention.pdf"));  // the ending says the format

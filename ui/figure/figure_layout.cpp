@@ -27,8 +27,16 @@ constexpr double barGap = 12;
 constexpr double barWidth = 10;
 constexpr double barLabels = 62;
 constexpr double longestBar = 160;
+constexpr double shortestBar = 112;  // beside low pictures: what stands along it needs as much
 constexpr double legendHeight = 16;
 constexpr double legendWidth = 330;
+// An overview's maps: as large as a page's width allows, within these sides.
+constexpr double overviewWidth = 500;
+constexpr double largestMap = 96;
+constexpr double smallestMap = 13;
+constexpr double printedPixels = 300.0 / 72;  // a point, where the format has none of its own
+constexpr double headLabels = 26;
+constexpr double noteHeight = 13;
 /// Below this pitch token texts overlap.
 constexpr double smallestTokenPitch = 6.2;
 
@@ -125,6 +133,47 @@ FigureLayout layOutRoles(const RoleMap& map, const FigureData& figure, AxisTexts
   return layout;
 }
 
+FigureLayout layOutOverview(const HeadOverview& maps, double pixelsPerPoint) {
+  const double gap = maps.heads > 16 ? 2 : 4;
+  const double wanted = std::clamp(overviewWidth / maps.heads - gap, smallestMap, largestMap);
+  const double pixels = wanted * (pixelsPerPoint > 0 ? pixelsPerPoint : printedPixels);
+  FigureLayout layout;
+  // A map that nearly has a pixel for every cell gets them: then nothing is put together.
+  constexpr double nearly = 0.75;
+  layout.mapPixels = pixels >= nearly * maps.side ? maps.side : static_cast<std::int32_t>(pixels);
+  const double cell = cellSize(std::max(wanted, 1.0) / layout.mapPixels, pixelsPerPoint);
+  layout.cell = QSizeF(cell, cell);
+  layout.gapPixels = std::max(1, static_cast<int>(std::lround(gap / cell)));
+  const double pitch = cell * (layout.mapPixels + layout.gapPixels);
+  const auto rows = static_cast<double>(maps.layers.size());
+  const QSizeF plot(pitch * maps.heads - cell * layout.gapPixels, pitch * rows - cell * layout.gapPixels);
+  const auto labels = [&](std::int64_t count, double room, const auto& text) {
+    AxisLabels axis;
+    for (const std::int64_t tick :
+         positionTicks(0, count, std::max(1, static_cast<int>(pitch * static_cast<double>(count) / room)))) {
+      axis.labels.push_back(
+          {static_cast<double>(tick) * (layout.mapPixels + layout.gapPixels) + layout.mapPixels / 2.0, text(tick)});
+      axis.longest = std::max(axis.longest, textWidth(figureFont(axis.fontSize), axis.labels.back().text));
+    }
+    return axis;
+  };
+  layout.across = labels(maps.heads, 12, [](std::int64_t head) { return QString::number(head); });
+  layout.down = labels(static_cast<std::int64_t>(maps.layers.size()), 9, [&](std::int64_t row) {
+    return QString::number(maps.layers[static_cast<std::size_t>(row)].value);
+  });
+  const double left = toWholePixel(margin + axisTitle + layout.down.longest + tickSpace, pixelsPerPoint);
+  const double kvLabels = maps.kv_heads != maps.heads ? noteHeight : 0;
+  const double top = toWholePixel(margin + titleHeight + headLabels + kvLabels, pixelsPerPoint);
+  layout.plot = QRectF(QPointF(left, top), plot);
+  layout.bar = QRectF(layout.plot.right() + barGap, top, barWidth, std::clamp(plot.height(), shortestBar, longestBar));
+  layout.legendY = std::max(layout.plot.bottom(), layout.bar.bottom() + 4) + 10;
+  layout.legendPitch = noteHeight;
+  const int notes = std::find(maps.has_map.begin(), maps.has_map.end(), 0) == maps.has_map.end() ? 1 : 2;
+  layout.size = QSizeF(std::ceil(std::max(layout.bar.right() + barLabels, left + legendWidth)),
+                       std::ceil(layout.legendY + legendHeight + notes * noteHeight + margin));
+  return layout;
+}
+
 }  // namespace
 
 QFont figureFont(int points, bool bold) {
@@ -144,6 +193,7 @@ FigureLayout layOut(const FigureData& figure, const FigureOptions& options, doub
     return layOutMap(*map, figure, options.texts, pixelsPerPoint);
   if (const auto* map = std::get_if<RoleMap>(&figure.values))
     return layOutRoles(*map, figure, options.texts, pixelsPerPoint);
+  if (const auto* maps = std::get_if<HeadOverview>(&figure.values)) return layOutOverview(*maps, pixelsPerPoint);
   // A curve's labels depend on its values: curve_figure.cpp makes them.
   AxisLabels values;
   values.longest = widestValue;

@@ -27,9 +27,11 @@ struct AxisLabels {
 /// Where the parts of a figure stand, in points (1/72 inch) from its top left corner.
 struct FigureLayout {
   QSizeF size;
-  QRectF plot;  ///< the map, or the axes of a curve
-  QSizeF cell;  ///< of a map
-  QRectF bar;   ///< colour bar; empty without one
+  QRectF plot;                 ///< the map, or the axes of a curve
+  QSizeF cell;                 ///< of a map; of an overview a pixel of its raster
+  std::int32_t mapPixels = 0;  ///< of an overview: raster pixels a side of each map …
+  std::int32_t gapPixels = 0;  ///< … and between them
+  QRectF bar;                  ///< colour bar; empty without one
   double legendY = 0;
   double legendPitch = 12;  ///< of a legend with a line for each entry
   AxisLabels across;

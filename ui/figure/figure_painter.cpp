@@ -29,6 +29,11 @@ QString whatIsShown(const FigureData& figure) {
       return QStringLiteral("Token roles by layer and KV head");
     case FigureKind::kv:
       return QStringLiteral("KV cache by tokens");
+    case FigureKind::overview: {
+      const auto& maps = std::get<HeadOverview>(figure.values);
+      return maps.layers.size() == 1 ? QStringLiteral("Attention of all heads, layer %1").arg(maps.layers.front().value)
+                                     : QStringLiteral("Attention of all heads");
+    }
     case FigureKind::heads:
       break;  // numbers only
   }
@@ -76,53 +81,7 @@ void drawAxisTitles(QPainter& painter, const FigureInk& ink, const FigureLayout&
                  figureFont(8), ink.text, 0);
 }
 
-/// A coloured square with its letter and words; returns where the next one begins.
-double drawSwatch(QPainter& painter, QPointF at, QRgb colour, const QString& letter, const QString& words,
-                  const FigureInk& ink) {
-  const QRectF square(at, QSizeF(swatch, swatch));
-  painter.setPen(QPen(QColor(ink.faint), hairline));
-  painter.setBrush(QColor(colour));
-  painter.drawRect(square);
-  const QRgb onSquare = qGray(colour) > 140 ? qRgb(0, 0, 0) : qRgb(255, 255, 255);
-  if (!letter.isEmpty()) drawText(painter, square.center(), letter, figureFont(6, true), onSquare, 0, 0);
-  drawText(painter, {square.right() + 4, square.center().y()}, words, figureFont(8), ink.text, -1, 0);
-  return square.right() + 4 + textWidth(figureFont(8), words) + 14;
-}
-
 QString shortNumber(double value) { return QString::number(value, 'g', 2); }
-
-void drawColourBar(QPainter& painter, const FigureOptions& options, const ScaleRange& range, const FigureInk& ink,
-                   const QRectF& bar) {
-  QImage ramp(1, 256, QImage::Format_RGB32);
-  for (int i = 0; i < 256; ++i)
-    ramp.setPixel(0, i, toQRgb(colours(options.colours)[static_cast<std::size_t>(255 - i)]));
-  painter.drawImage(bar, ramp);
-  painter.setPen(QPen(QColor(ink.faint), hairline));
-  painter.setBrush(Qt::NoBrush);
-  painter.drawRect(bar);
-  constexpr int steps = 4;
-  for (int i = 0; i <= steps; ++i) {
-    const double level = static_cast<double>(i) / steps;
-    const double y = bar.bottom() - level * bar.height();
-    const bool isLog = range.kind == ScaleKind::log;
-    const double value =
-        isLog ? range.low * std::pow(range.high / range.low, level) : range.low + level * (range.high - range.low);
-    painter.setPen(QPen(QColor(ink.faint), hairline));
-    painter.drawLine(QPointF(bar.right(), y), QPointF(bar.right() + tickLength, y));
-    // What lies beyond an end has its colour.
-    const bool isCutAbove = i == steps && options.scale.clip_percentile < 100;
-    const QString beyond = isCutAbove ? QStringLiteral("≥ ") : i == 0 && isLog ? QStringLiteral("≤ ") : QString();
-    drawText(painter, {bar.right() + tickLength + 2, y}, beyond + shortNumber(value), figureFont(7), ink.text, -1, 0);
-  }
-  QString words = options.scale.normalise == Normalise::row ? QStringLiteral("share of the row's largest")
-                                                            : QStringLiteral("attention weight");
-  if (range.kind == ScaleKind::log) words += QStringLiteral(", log scale");
-  painter.save();
-  painter.translate(bar.right() + 40, bar.center().y());
-  painter.rotate(-90);
-  drawText(painter, {0, 0}, words, figureFont(7), ink.text, 0, 0);
-  painter.restore();
-}
 
 void drawMapLegend(QPainter& painter, const FigureData& figure, const FigureOptions& options, const FigureInk& ink,
                    const FigureLayout& layout) {
@@ -141,8 +100,8 @@ void drawRoleLegend(QPainter& painter, const FigureOptions& options, const Figur
     at.setX(drawSwatch(painter, at, toQRgb(role_colour(role)), QString(QLatin1Char(role_letter(role))),
                        QLatin1String(role_name(role)), ink));
   }
-  drawSwatch(painter, at, fadedRoleColour(Role::sliding, options.theme), {}, QStringLiteral("faded: dropped by the end"),
-             ink);
+  drawSwatch(painter, at, fadedRoleColour(Role::sliding, options.theme), {},
+             QStringLiteral("faded: dropped by the end"), ink);
 }
 
 void drawRaster(QPainter& painter, const FigureLayout& layout, const QImage& image) {
@@ -186,6 +145,51 @@ void drawLayerLines(QPainter& painter, const RoleMap& map, const FigureInk& ink,
 
 }  // namespace
 
+double drawSwatch(QPainter& painter, QPointF at, QRgb colour, const QString& letter, const QString& words,
+                  const FigureInk& ink) {
+  const QRectF square(at, QSizeF(swatch, swatch));
+  painter.setPen(QPen(QColor(ink.faint), hairline));
+  painter.setBrush(QColor(colour));
+  painter.drawRect(square);
+  const QRgb onSquare = qGray(colour) > 140 ? qRgb(0, 0, 0) : qRgb(255, 255, 255);
+  if (!letter.isEmpty()) drawText(painter, square.center(), letter, figureFont(6, true), onSquare, 0, 0);
+  drawText(painter, {square.right() + 4, square.center().y()}, words, figureFont(8), ink.text, -1, 0);
+  return square.right() + 4 + textWidth(figureFont(8), words) + 14;
+}
+
+void drawColourBar(QPainter& painter, const FigureOptions& options, const ScaleRange& range, const FigureInk& ink,
+                   const QRectF& bar) {
+  QImage ramp(1, 256, QImage::Format_RGB32);
+  for (int i = 0; i < 256; ++i)
+    ramp.setPixel(0, i, toQRgb(colours(options.colours)[static_cast<std::size_t>(255 - i)]));
+  painter.drawImage(bar, ramp);
+  painter.setPen(QPen(QColor(ink.faint), hairline));
+  painter.setBrush(Qt::NoBrush);
+  painter.drawRect(bar);
+  constexpr int steps = 4;
+  for (int i = 0; i <= steps; ++i) {
+    const double level = static_cast<double>(i) / steps;
+    const double y = bar.bottom() - level * bar.height();
+    const bool isLog = range.kind == ScaleKind::log;
+    const double value =
+        isLog ? range.low * std::pow(range.high / range.low, level) : range.low + level * (range.high - range.low);
+    painter.setPen(QPen(QColor(ink.faint), hairline));
+    painter.drawLine(QPointF(bar.right(), y), QPointF(bar.right() + tickLength, y));
+    // What lies beyond an end has its colour.
+    const bool isCutAbove = i == steps && options.scale.clip_percentile < 100;
+    const QString beyond = isCutAbove ? QStringLiteral("≥ ") : i == 0 && isLog ? QStringLiteral("≤ ") : QString();
+    drawText(painter, {bar.right() + tickLength + 2, y}, beyond + shortNumber(value), figureFont(7), ink.text, -1, 0);
+  }
+  QString words = options.scale.normalise == Normalise::row ? QStringLiteral("share of the row's largest")
+                                                            : QStringLiteral("attention weight");
+  if (range.kind == ScaleKind::log) words += QStringLiteral(", log scale");
+  painter.save();
+  painter.translate(bar.right() + 40, bar.center().y());
+  painter.rotate(-90);
+  drawText(painter, {0, 0}, words, figureFont(7), ink.text, 0, 0);
+  painter.restore();
+}
+
 void drawText(QPainter& painter, QPointF at, const QString& text, const QFont& font, QRgb colour, int alignAcross,
               int alignDown) {
   const QFontMetricsF metrics(font);
@@ -220,6 +224,12 @@ void paintFigure(QPainter& painter, const FigureData& figure, const FigureOption
     return;
   }
   drawRaster(painter, layout, raster.image);
+  if (const auto* maps = std::get_if<HeadOverview>(&figure.values)) {
+    FigureOptions bar = options;
+    bar.scale.normalise = Normalise::none;  // there is none of many maps
+    drawColourBar(painter, bar, raster.range, ink, layout.bar);
+    return paintOverview(painter, *maps, options, ink, layout);
+  }
   if (const auto* roles = std::get_if<RoleMap>(&figure.values)) {
     drawLayerLines(painter, *roles, ink, layout);
     drawRoleLetters(painter, *roles, layout);

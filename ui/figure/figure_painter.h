@@ -17,6 +17,16 @@ void drawText(QPainter& painter, QPointF at, const QString& text, const QFont& f
               int alignDown);
 void drawTurnedText(QPainter& painter, QPointF at, const QString& text, const QFont& font, QRgb colour, int alignAlong);
 
+/// A coloured square with its letter and words; returns where the next one begins.
+double drawSwatch(QPainter& painter, QPointF at, QRgb colour, const QString& letter, const QString& words,
+                  const FigureInk& ink);
+/// The colours of weights and what the ends and steps between them stand for.
+void drawColourBar(QPainter& painter, const FigureOptions& options, const ScaleRange& range, const FigureInk& ink,
+                   const QRectF& bar);
+/// What stands round the maps of an overview, once their raster is drawn.
+void paintOverview(QPainter& painter, const HeadOverview& maps, const FigureOptions& options, const FigureInk& ink,
+                   const FigureLayout& layout);
+
 /// The KV curve's axes, lines and legend.
 void paintCurve(QPainter& painter, const FigureData& figure, const FigureInk& ink, const FigureLayout& layout);
 

@@ -31,6 +31,11 @@ struct MapRaster {
 /// The sizes in `map` were checked. Null image when memory is not there.
 [[nodiscard]] MapRaster rasterOf(const Heatmap& map, const FigureOptions& options);
 
+/// All maps in one picture: rows of layers, columns of heads, each map with `pixels` a side and `gap` pixels of paper
+/// between them. What is not recorded is paper.
+[[nodiscard]] MapRaster rasterOf(const HeadOverview& maps, std::int32_t pixels, std::int32_t gap,
+                                 const FigureOptions& options);
+
 /// Tokens that are no longer held after the last one are faded, by the roles and `window` (none: every token is held).
 [[nodiscard]] MapRaster rasterOf(const RoleMap& map, std::optional<std::int64_t> window, const FigureOptions& options);
 

@@ -53,8 +53,16 @@ Expected<void> check(const KvCurve& curve) {
                                        : checkCount(curve.allocated_bytes.size(), curve.length, "allocated bytes");
 }
 
-Expected<void> check(const HeadTable&) {
-  return fail(ErrorCode::usage, "a table of heads is not drawn", "write csv, json or npy");
+Expected<void> check(const HeadTable&) { return check_format(FigureKind::heads, ExportFormat::png); }
+
+Expected<void> check(const HeadOverview& maps) {
+  if (maps.layers.empty() || maps.heads <= 0 || maps.side <= 0)
+    return fail(ErrorCode::bad_range, "there is nothing to draw");
+  const auto count = static_cast<std::int64_t>(maps.layers.size()) * maps.heads;
+  const std::int64_t cells = count * maps.side * maps.side;
+  NATSCOPE_CHECK(checkCount(maps.largest.size(), cells, "the overview"));
+  NATSCOPE_CHECK(checkCount(maps.visible.size(), cells, "the overview's mask"));
+  return checkCount(maps.has_map.size(), count, "the list of maps");
 }
 
 Expected<QByteArray> render(const FigureData& figure, FigureFormat format, const FigureOptions& options) {
@@ -63,14 +71,16 @@ Expected<QByteArray> render(const FigureData& figure, FigureFormat format, const
   if (!figure.compared.empty() && figure.kind != FigureKind::kv)
     return fail(ErrorCode::bad_arrays, "runs beside each other are of KV curves");
   for (const ComparedCurve& other : figure.compared) NATSCOPE_CHECK(check(other.curve));
+  const FigureLayout layout = layOut(figure, options, format == FigureFormat::png ? pngScale(options.dpi) : 0);
   MapRaster raster;
+  if (const auto* maps = std::get_if<HeadOverview>(&figure.values))
+    raster = rasterOf(*maps, layout.mapPixels, layout.gapPixels, options);
   if (const auto* map = std::get_if<Heatmap>(&figure.values)) raster = rasterOf(*map, options);
   if (const auto* map = std::get_if<RoleMap>(&figure.values))
     raster = rasterOf(*map, figure.provenance.window, options);
   if (raster.image.isNull() && figure.kind != FigureKind::kv)
     return fail(ErrorCode::out_of_memory, "no memory for a map of this size");
   Picture picture;
-  const FigureLayout layout = layOut(figure, options, format == FigureFormat::png ? pngScale(options.dpi) : 0);
   picture.size = layout.size;
   picture.title = options.title.isEmpty() ? QString(QLatin1String(name(figure.kind))) : options.title;
   picture.paper = inkOf(options.theme).paper;

@@ -11,20 +11,13 @@ constexpr std::size_t keptTiles = 160;
 
 }  // namespace
 
-int overviewZoom(qint64 tokens) {
-  int zoom = 0;
-  while ((qint64{tile_cells} << zoom) < tokens) ++zoom;
-  return zoom;
-}
-
 EngineTileSource::EngineTileSource(EngineClient& client, QObject* parent) : TileSource(parent), client_(client) {
-  connect(&client_, &EngineClient::tileArrived, this, [this](const AttentionTile& tile) {
-    keep(tile);
-    Q_EMIT arrived(tile.key);
-  });
+  connect(&client_, &EngineClient::tileArrived, this, &EngineTileSource::take);
   connect(&client_, &EngineClient::sequenceStarted, this, [this] {
     entries_.clear();
     uses_.clear();
+    wanted_.clear();
+    later_.clear();
     Q_EMIT reset();
   });
 }
@@ -41,11 +34,15 @@ bool EngineTileSource::isOutOfDate(const AttentionTile& tile) const {
 std::shared_ptr<const AttentionTile> EngineTileSource::tile(const TileKey& key) {
   const auto found = entries_.find(key);
   if (found == entries_.end()) {
+    wanted_.insert(key);
     client_.requestTile(key);
     return nullptr;
   }
   uses_.splice(uses_.begin(), uses_, found->second.use);
-  if (isOutOfDate(*found->second.tile)) client_.requestTile(key);
+  if (isOutOfDate(*found->second.tile)) {
+    wanted_.insert(key);
+    client_.requestTile(key);
+  }
   return found->second.tile;
 }
 
@@ -54,7 +51,26 @@ std::shared_ptr<const AttentionTile> EngineTileSource::cached(const TileKey& key
   return found == entries_.end() ? nullptr : found->second.tile;
 }
 
-void EngineTileSource::dropPending() { client_.dropPendingTiles(); }
+void EngineTileSource::dropPending() {
+  wanted_.clear();
+  client_.dropPendingTiles();
+}
+
+void EngineTileSource::fetchLater(const std::vector<TileKey>& keys) {
+  // One that is on its way stays among them until it is here.
+  later_.insert(keys.begin(), keys.end());
+  client_.requestTilesLater(keys);
+}
+
+void EngineTileSource::take(const AttentionTile& tile) {
+  const bool isForLater = later_.erase(tile.key) > 0;
+  const bool isWanted = wanted_.erase(tile.key) > 0 || entries_.contains(tile.key);
+  if (!isForLater || isWanted) {
+    keep(tile);
+    Q_EMIT arrived(tile.key);
+  }
+  if (isForLater) Q_EMIT arrivedLater(std::make_shared<const AttentionTile>(tile));
+}
 
 void EngineTileSource::keep(const AttentionTile& tile) {
   auto shared = std::make_shared<const AttentionTile>(tile);

@@ -3,6 +3,7 @@
 
 #include <list>
 #include <map>
+#include <set>
 
 #include "ui/bridge/engine_client.h"
 #include "ui/models/tile_source.h"
@@ -20,18 +21,22 @@ class EngineTileSource : public TileSource {
   [[nodiscard]] std::shared_ptr<const AttentionTile> tile(const TileKey& key) override;
   [[nodiscard]] std::shared_ptr<const AttentionTile> cached(const TileKey& key) const override;
   void dropPending() override;
+  void fetchLater(const std::vector<TileKey>& keys) override;
 
  private:
   struct Entry {
     std::shared_ptr<const AttentionTile> tile;
     std::list<TileKey>::iterator use;
   };
+  void take(const AttentionTile& tile);
   void keep(const AttentionTile& tile);
   [[nodiscard]] bool isOutOfDate(const AttentionTile& tile) const;
 
   EngineClient& client_;
   std::map<TileKey, Entry> entries_;
-  std::list<TileKey> uses_;  // latest first
+  std::list<TileKey> uses_;   // latest first
+  std::set<TileKey> wanted_;  // asked for by tile() …
+  std::set<TileKey> later_;   // … and by fetchLater()
 };
 
 }  // namespace natscope::ui

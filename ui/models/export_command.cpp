@@ -11,30 +11,31 @@ namespace natscope::ui {
 namespace {
 
 bool isMap(FigureKind kind) { return kind == FigureKind::attention || kind == FigureKind::mask; }
+bool hasWeights(FigureKind kind) { return kind == FigureKind::attention || kind == FigureKind::overview; }
 
 QString number(double value) { return QString::number(value, 'g', 10); }
 
 /// Numbers are normalised and lose the sink as figures do; scale and clip are about colours.
-void addScale(QStringList& words, const ScaleOptions& scale, bool isDrawn) {
+void addScale(QStringList& words, const ScaleOptions& scale, bool isDrawn, bool hasRows) {
   if (isDrawn && scale.kind == ScaleKind::log) words << QStringLiteral("--scale") << QStringLiteral("log");
   if (isDrawn && scale.clip_percentile != 100) words << QStringLiteral("--clip") << number(scale.clip_percentile);
-  if (scale.normalise == Normalise::row) words << QStringLiteral("--normalise") << QStringLiteral("row");
+  if (hasRows && scale.normalise == Normalise::row) words << QStringLiteral("--normalise") << QStringLiteral("row");
   if (scale.hide_sink) words << QStringLiteral("--hide-sink");
 }
 
 void addLook(QStringList& words, const FigureOptions& look, FigureKind kind, ExportFormat format) {
   if (look.theme == Theme::dark) words << QStringLiteral("--theme") << QStringLiteral("dark");
   if (format == ExportFormat::png && look.dpi != 300) words << QStringLiteral("--dpi") << number(look.dpi);
-  if (isMap(kind) && look.colours != ColourMap::viridis)
+  if ((isMap(kind) || hasWeights(kind)) && look.colours != ColourMap::viridis)
     words << QStringLiteral("--colours") << QLatin1String(name(look.colours));
-  if (kind != FigureKind::kv && look.texts != AxisTexts::automatic) {
+  if (kind != FigureKind::kv && kind != FigureKind::overview && look.texts != AxisTexts::automatic) {
     words << QStringLiteral("--axes")
           << (look.texts == AxisTexts::tokens ? QStringLiteral("tokens") : QStringLiteral("positions"));
   }
 }
 
 void addOrigin(QStringList& words, const ExportOrigin& origin, FigureKind kind) {
-  if (!origin.file.isEmpty() && !(origin.isSession && kind == FigureKind::attention)) {
+  if (!origin.file.isEmpty() && !(origin.isSession && hasWeights(kind))) {
     words << QStringLiteral("--from") << origin.file;
     return;
   }
@@ -105,7 +106,9 @@ QString exportCommand(const ExportRequest& request, const ExportOrigin& origin, 
   }
   const auto format = export_format(request.path);
   const bool isDrawn = format && !is_data_format(*format);
-  if (request.kind == FigureKind::attention) addScale(words, request.options.scale, isDrawn);
+  if (request.kind == FigureKind::overview && request.layer)
+    words << QStringLiteral("--layer") << QString::number(request.layer->value);
+  if (hasWeights(request.kind)) addScale(words, request.options.scale, isDrawn, isMap(request.kind));
   if (isDrawn) addLook(words, request.options, request.kind, *format);
   // The kept run is in no file: whoever saved it as a session puts that one's name here.
   if (request.beside) words << QStringLiteral("--compare") << QStringLiteral("KEPT-RUN.safetensors");

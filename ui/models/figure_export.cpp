@@ -8,6 +8,7 @@
 
 #include "core/export/data_files.h"
 #include "ui/models/elsewhere.h"
+#include "ui/models/overview_fetch.h"
 
 namespace natscope::ui {
 namespace {
@@ -21,10 +22,15 @@ std::int32_t rowsAtOnce(std::int64_t keys) {
 Expected<void> writeFigure(const FigureData& figure, const ExportRequest& request) {
   NATSCOPE_TRY(const ExportFormat format, export_format(request.path));
   if (!is_data_format(format)) return drawFigure(figure, request.options, request.path);
-  if (figure.kind != FigureKind::attention) return write_figure_data(request.path, figure);
-  FigureData shown = figure;
-  shown.values = prepared(std::get<Heatmap>(figure.values), request.options.scale);
-  return write_figure_data(request.path, shown);
+  if (figure.kind != FigureKind::attention && figure.kind != FigureKind::overview)
+    return write_figure_data(request.path, figure);
+  return write_figure_data(request.path, prepared(figure, request.options.scale));
+}
+
+Expected<FigureData> recordedFigure(const Recording& recording, const ExportRequest& request) {
+  if (request.kind == FigureKind::overview) return overview_from_trace(recording.trace(), request.layer);
+  return figure_from_trace(recording.trace(), request.kind, request.map, rangeText(request.queries),
+                           rangeText(request.keys));
 }
 
 }  // namespace
@@ -43,8 +49,10 @@ FigureExport::FigureExport(Workbench& workbench, QObject* parent) : QObject(pare
 
 void FigureExport::start(const ExportRequest& request) {
   const SequenceRecord& record = workbench_.client().record();
-  if (const auto format = export_format(request.path); !format) {
-    Q_EMIT failed(format.error());
+  const auto format = export_format(request.path);
+  const auto isWritten = format ? check_format(request.kind, *format) : Expected<void>(Unexpected(format.error()));
+  if (!isWritten) {
+    Q_EMIT failed(isWritten.error());
     return;
   }
   if (record.size() == 0) {
@@ -71,6 +79,7 @@ void FigureExport::start(const ExportRequest& request) {
       return write(named(std::move(*figure)), request);
     }
     case FigureKind::attention:
+    case FigureKind::overview:
       break;
   }
   if (!workbench_.hasEngineSequence()) {
@@ -78,6 +87,7 @@ void FigureExport::start(const ExportRequest& request) {
         make_error(ErrorCode::engine_lost, "the engine that knew this text is gone", "analyse it again first"));
     return;
   }
+  if (request.kind == FigureKind::overview) return writeOverview(request);
   auto job = std::make_shared<Job>();
   job->request = request;
   job->figure = named(roles_figure(record, workbench_.client().provenance()));  // tokens and their texts
@@ -93,6 +103,20 @@ void FigureExport::start(const ExportRequest& request) {
   map.visible.reserve(cells);
   job->figure.values = std::move(map);
   askForNextRows(job);
+}
+
+void FigureExport::writeOverview(const ExportRequest& request) {
+  new OverviewFetch(
+      workbench_, request.layer,
+      [this, request](Expected<HeadOverview> maps) {
+        if (!maps) {
+          Q_EMIT failed(maps.error());
+          return;
+        }
+        FigureData origin = named(roles_figure(workbench_.client().record(), workbench_.client().provenance()));
+        write(overview_figure(*std::move(maps), std::move(origin)), request);
+      },
+      this);
 }
 
 void FigureExport::writeCurve(const ExportRequest& request) {
@@ -117,8 +141,7 @@ void FigureExport::writeRecorded(const std::shared_ptr<const Recording>& recordi
   elsewhere(
       this,
       [recording, request]() -> Expected<void> {
-        NATSCOPE_TRY(const FigureData figure, figure_from_trace(recording->trace(), request.kind, request.map,
-                                                                rangeText(request.queries), rangeText(request.keys)));
+        NATSCOPE_TRY(const FigureData figure, recordedFigure(*recording, request));
         return writeFigure(figure, request);
       },
       [this, path = request.path](const Expected<void>& result) {

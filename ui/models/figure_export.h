@@ -16,6 +16,7 @@ struct ExportRequest {
   MapId map;              ///< attention, mask
   PositionRange queries;  ///< attention, mask
   PositionRange keys;
+  std::optional<LayerId> layer{};  ///< overview: only this one
   FigureOptions options;
   std::shared_ptr<const KeptRun> beside;  ///< kv, drawn: the kept run in the same figure, or null
   std::filesystem::path path;             ///< its ending says the format: png, svg, pdf, csv, npy, json
@@ -32,8 +33,8 @@ class FigureExport : public QObject {
  public:
   explicit FigureExport(Workbench& workbench, QObject* parent = nullptr);
 
-  /// Ends with `written` or `failed`. Errors: export_format, bad_range, engine_lost, those of drawFigure and
-  /// write_figure_data.
+  /// Ends with `written` or `failed`. Errors: export_format, check_format, bad_range, engine_lost, those of
+  /// OverviewFetch, drawFigure and write_figure_data.
   void start(const ExportRequest& request);
 
  Q_SIGNALS:
@@ -44,6 +45,7 @@ class FigureExport : public QObject {
   struct Job;
   /// With names for tokens that have no text of their own.
   [[nodiscard]] FigureData named(FigureData figure) const;
+  void writeOverview(const ExportRequest& request);
   void writeCurve(const ExportRequest& request);
   void writeRecorded(const std::shared_ptr<const Recording>& recording, const ExportRequest& request);
   void askForNextRows(const std::shared_ptr<Job>& job);

@@ -37,6 +37,8 @@ class Selection : public QObject {
   [[nodiscard]] std::optional<TokenPos> pinnedQuery() const { return pinnedQuery_; }
   [[nodiscard]] bool isPinned(TokenPos position) const;
 
+  /// Both at once; nothing happens where there is no such layer or head.
+  void setLayerAndHead(LayerId layer, HeadId head);
   void setLayer(LayerId layer);
   void setHead(HeadId head);
   /// The first query head that reads this KV head, unless the present one does already.
@@ -53,7 +55,6 @@ class Selection : public QObject {
   void headChanged();  ///< layer or head; comes before changed
 
  private:
-  void setLayerAndHead(LayerId layer, HeadId head);
   [[nodiscard]] bool exists(std::optional<TokenPos> position) const;
 
   int layers_ = 0;

@@ -19,8 +19,11 @@ ShownTileSource::ShownTileSource(EngineClient& client, ShownRecording recording,
     ++generation_;
     recorded_.clear();
     computing_.clear();
+    later_.clear();
+    isComputingLater_ = false;
     Q_EMIT reset();
   });
+  connect(&engine_, &TileSource::arrivedLater, this, &TileSource::arrivedLater);
 }
 
 std::shared_ptr<const AttentionTile> ShownTileSource::tile(const TileKey& key) {
@@ -42,6 +45,33 @@ QString ShownTileSource::whyNoMap(LayerId layer, HeadId head) const {
   if (recording) return recording->whyNoMap({layer, head});
   return client_.isOfAnotherModel() ? tr("Another model made this run. Its maps can be drawn when that model is open.")
                                     : QString();
+}
+
+void ShownTileSource::fetchLater(const std::vector<TileKey>& keys) {
+  if (!recording_()) return engine_.fetchLater(keys);
+  later_.assign(keys.rbegin(), keys.rend());
+  if (!isComputingLater_) computeNextLater();
+}
+
+void ShownTileSource::computeNextLater() {
+  const auto recording = recording_();
+  if (!recording || later_.empty()) return;
+  const TileKey key = later_.back();
+  later_.pop_back();
+  isComputingLater_ = true;
+  elsewhere(
+      this, [recording, key] { return tile_of(recording->trace(), key); },
+      [this, generation = generation_](const Expected<AttentionTile>& tile) {
+        if (generation != generation_) return;
+        isComputingLater_ = false;
+        if (!tile) {
+          later_.clear();
+          Q_EMIT failed(tile.error());
+          return;
+        }
+        Q_EMIT arrivedLater(std::make_shared<const AttentionTile>(*tile));
+        if (!isComputingLater_) computeNextLater();
+      });
 }
 
 void ShownTileSource::compute(const std::shared_ptr<const Recording>& recording, const TileKey& key) {

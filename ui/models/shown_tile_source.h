@@ -27,18 +27,22 @@ class ShownTileSource : public TileSource {
   [[nodiscard]] std::shared_ptr<const AttentionTile> cached(const TileKey& key) const override;
   [[nodiscard]] QString whyNoMap(LayerId layer, HeadId head) const override;
   void dropPending() override { engine_.dropPending(); }
+  void fetchLater(const std::vector<TileKey>& keys) override;
 
  Q_SIGNALS:
   void failed(const natscope::Error& error);  ///< a recorded map that cannot be read
 
  private:
   void compute(const std::shared_ptr<const Recording>& recording, const TileKey& key);
+  void computeNextLater();
 
   EngineClient& client_;
   EngineTileSource engine_;
   ShownRecording recording_;
   std::map<TileKey, std::shared_ptr<const AttentionTile>> recorded_;
   std::set<TileKey> computing_;
+  std::vector<TileKey> later_;  // of a recording, next one last
+  bool isComputingLater_ = false;
   quint64 generation_ = 0;
 };
 

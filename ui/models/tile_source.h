@@ -3,6 +3,7 @@
 
 #include <QObject>
 #include <memory>
+#include <vector>
 
 #include "core/explore/attention_tile.h"
 
@@ -31,12 +32,18 @@ class TileSource : public QObject {
   /// Forgets what was asked for and has not been sent: the view looks elsewhere now.
   virtual void dropPending() {}
 
+  /// For pictures of many heads at once: fetches the tiles one after another, in this order, whenever nothing that
+  /// tile() asks for is on its way and the model has nothing else to do. Each comes with `arrivedLater` and is not kept
+  /// here, so that it takes no other tile's place. Replaces what waits of an earlier call; none: nothing waits.
+  virtual void fetchLater(const std::vector<TileKey>&) {}
+
  Q_SIGNALS:
   void arrived(const natscope::TileKey& key);
+  void arrivedLater(const std::shared_ptr<const natscope::AttentionTile>& tile);
   void reset();  ///< another sequence: every tile is out of date
 };
 
 /// The zoom at which one tile covers a whole map of T × T cells: what the minimap and the colour range are made from.
-[[nodiscard]] int overviewZoom(qint64 tokens);
+[[nodiscard]] inline int overviewZoom(qint64 tokens) { return overview_zoom(tokens); }
 
 }  // namespace natscope::ui

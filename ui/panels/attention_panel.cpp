@@ -114,6 +114,7 @@ void AttentionPanel::applyStyle() {
   style.value = value_->currentIndex() == 1 ? CellValue::mean : CellValue::maximum;
   style.colours = colour_map(colours_->currentText().toStdString()).value_or(ColourMap::viridis);
   map_->setMapStyle(style);
+  Q_EMIT styleChanged(style);
 }
 
 void AttentionPanel::toggleLog() { scale_->setCurrentIndex(1 - scale_->currentIndex()); }

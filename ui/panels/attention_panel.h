@@ -26,6 +26,9 @@ class AttentionPanel : public QWidget {
   void toggleMean();
   void toggleSink();
 
+ Q_SIGNALS:
+  void styleChanged(const natscope::ui::MapStyle& style);
+
  private:
   void applyStyle();
   void followSelection();

@@ -25,8 +25,8 @@ namespace natscope::ui {
 namespace {
 
 enum Part { inView, whole };
-constexpr FigureKind kinds[] = {FigureKind::attention, FigureKind::mask, FigureKind::roles, FigureKind::kv,
-                                FigureKind::heads};
+constexpr FigureKind kinds[] = {FigureKind::attention, FigureKind::mask,  FigureKind::roles,
+                                FigureKind::kv,        FigureKind::heads, FigureKind::overview};
 constexpr int commandLines = 4;
 constexpr int copiedMs = 1500;
 
@@ -54,6 +54,10 @@ QString contents(FigureKind kind, const QString& ending) {
     case FigureKind::kv:
       holds = isNpy ? ExportDialog::tr("I32 [T, layers, KV heads]") : ExportDialog::tr("entries after every token");
       break;
+    case FigureKind::overview:
+      holds = isNpy ? ExportDialog::tr("F32 [layers, heads, S, S], cells as on screen: the largest weights")
+                    : ExportDialog::tr("the largest weight of each cell");
+      break;
     case FigureKind::heads:
       holds = isNpy ? ExportDialog::tr("F64 [heads, columns]") : ExportDialog::tr("a row a head");
       break;
@@ -73,6 +77,7 @@ ExportDialog::ExportDialog(const ShownMap& shown, FigureKind kind, Theme theme, 
       kept_(std::move(kept)),
       kind_(new QComboBox(this)),
       part_(new QComboBox(this)),
+      layers_(new QComboBox(this)),
       format_(new QComboBox(this)),
       theme_(new QComboBox(this)),
       texts_(new QComboBox(this)),
@@ -90,10 +95,12 @@ ExportDialog::ExportDialog(const ShownMap& shown, FigureKind kind, Theme theme, 
   setAttribute(Qt::WA_DeleteOnClose);
   kind_->addItems({tr("Attention map: layer %1, head %2").arg(shown.map.layer.value).arg(shown.map.head.value),
                    tr("Mask: layer %1, head %2").arg(shown.map.layer.value).arg(shown.map.head.value), tr("Role map"),
-                   tr("KV cache chart"), tr("Table of heads")});
+                   tr("KV cache chart"), tr("Table of heads"), tr("Maps of all heads")});
   kind_->setCurrentIndex(static_cast<int>(std::find(std::begin(kinds), std::end(kinds), kind) - std::begin(kinds)));
   part_->addItems({tr("what is in view"), tr("the whole map")});
   if (shown.queries.size() == shown.tokens && shown.keys.size() == shown.tokens) part_->setCurrentIndex(whole);
+  layers_->setObjectName(QStringLiteral("layers"));
+  layers_->addItems({tr("all"), tr("layer %1").arg(shown.map.layer.value)});
   theme_->addItems({tr("light"), tr("dark")});
   theme_->setCurrentIndex(theme == Theme::dark ? 1 : 0);
   texts_->addItems({tr("tokens where they fit"), tr("tokens"), tr("positions")});
@@ -132,6 +139,7 @@ void ExportDialog::makeForm() {
   auto* const form = new QFormLayout(this);
   form->addRow(tr("&What"), kind_);
   form->addRow(tr("&Part"), part_);
+  form->addRow(tr("La&yers"), layers_);
   form->addRow(tr("&Format"), format_);
   form->addRow(QString(), holds_);
   form->addRow(tr("&Scale"), scale_);
@@ -151,7 +159,7 @@ void ExportDialog::makeForm() {
   connect(buttons, &QDialogButtonBox::accepted, this, &ExportDialog::choosePath);
   connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
   connect(copy_, &QPushButton::clicked, this, &ExportDialog::copyCommand);
-  for (QComboBox* const box : {kind_, part_, format_, theme_, texts_, colours_, scale_, normalise_})
+  for (QComboBox* const box : {kind_, part_, layers_, format_, theme_, texts_, colours_, scale_, normalise_})
     connect(box, &QComboBox::currentIndexChanged, this, &ExportDialog::follow);
   connect(clip_, &QDoubleSpinBox::valueChanged, this, &ExportDialog::follow);
   connect(dpi_, &QSpinBox::valueChanged, this, &ExportDialog::follow);
@@ -166,7 +174,10 @@ void ExportDialog::setFormat(const QString& ending) { format_->setCurrentText(en
 void ExportDialog::follow() {
   QStringList endings{QStringLiteral("png"), QStringLiteral("svg"),  QStringLiteral("pdf"),
                       QStringLiteral("csv"), QStringLiteral("json"), QStringLiteral("npy")};
-  if (kind() == FigureKind::heads) endings.erase(endings.begin(), endings.begin() + 3);  // numbers only
+  endings.removeIf([this](const QString& ending) {
+    const auto format = export_format(std::filesystem::path("x." + ending.toStdString()));
+    return !format || !check_format(kind(), *format);
+  });
   if (format_->count() != endings.size()) {
     const QSignalBlocker quiet(format_);
     const QString before = format_->currentText();
@@ -176,15 +187,17 @@ void ExportDialog::follow() {
   }
   const bool isFigure = isDrawn(format_->currentText());
   const bool isAttention = kind() == FigureKind::attention;
+  const bool isOverview = kind() == FigureKind::overview;
   part_->setEnabled(isMap(kind()));
+  layers_->setEnabled(isOverview);
   // Numbers are normalised and lose the sink as figures do; colours are figures' alone.
   normalise_->setEnabled(isAttention);
-  hideSink_->setEnabled(isAttention);
+  hideSink_->setEnabled(isAttention || isOverview);
   for (QWidget* const field : std::initializer_list<QWidget*>{scale_, clip_})
-    field->setEnabled(isAttention && isFigure);
-  colours_->setEnabled(isMap(kind()) && isFigure);
+    field->setEnabled((isAttention || isOverview) && isFigure);
+  colours_->setEnabled((isMap(kind()) || isOverview) && isFigure);
   theme_->setEnabled(isFigure);
-  texts_->setEnabled(isFigure && kind() != FigureKind::kv);
+  texts_->setEnabled(isFigure && kind() != FigureKind::kv && !isOverview);
   beside_->setEnabled(kept_ != nullptr && kind() == FigureKind::kv && isFigure);
   dpi_->setEnabled(format_->currentText() == QLatin1String("png"));
   holds_->setText(contents(kind(), format_->currentText()));
@@ -202,6 +215,8 @@ void ExportDialog::copyCommand() {
 QString ExportDialog::proposedName() const {
   QString base = QLatin1String(name(kind()));
   if (isMap(kind())) base += QStringLiteral("-l%1h%2").arg(shown_.map.layer.value).arg(shown_.map.head.value);
+  if (kind() == FigureKind::overview && layers_->currentIndex() > 0)
+    base += QStringLiteral("-l%1").arg(shown_.map.layer.value);
   return QDir(folder_).filePath(base + QLatin1Char('.') + format_->currentText());
 }
 
@@ -234,6 +249,7 @@ ExportRequest ExportDialog::request(const QString& path) const {
   request.options.scale.normalise = normalise_->currentIndex() == 1 ? Normalise::row : Normalise::none;
   request.options.scale.hide_sink = hideSink_->isChecked();
   request.options.texts = static_cast<AxisTexts>(texts_->currentIndex());
+  if (request.kind == FigureKind::overview && layers_->currentIndex() > 0) request.layer = shown_.map.layer;
   if (beside_->isEnabled() && beside_->isChecked()) request.beside = kept_;
   request.path = path.toStdString();
   return request;

@@ -58,6 +58,7 @@ class ExportDialog : public QDialog {
   std::shared_ptr<const KeptRun> kept_;
   QComboBox* kind_;
   QComboBox* part_;
+  QComboBox* layers_;
   QComboBox* format_;
   QComboBox* theme_;
   QComboBox* texts_;

@@ -36,6 +36,7 @@ KeysSheet::KeysSheet(const QList<QAction*>& actions, QWidget* parent) : QDialog(
   add(tr("Double click, 0"), tr("Whole map"));
   add(tr("+ − and arrows"), tr("Zoom and pan the attention map"));
   add(tr("Arrows"), tr("In the text and the role map: pin the token, line or head beside"));
+  add(tr("Arrows, + −"), tr("In the maps of all heads: the head beside, larger and smaller maps"));
   add(tr("Menu key"), tr("In the role map: set the role of the pinned token"));
   add(tr("Ctrl+C"), tr("Copy rows of the table of heads, as text with tabs"));
   add(tr("Hover"), tr("Preview a token or a cell everywhere"));

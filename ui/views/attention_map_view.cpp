@@ -86,11 +86,7 @@ void AttentionMapView::updateTokens() {
 void AttentionMapView::updateRange() {
   const auto whole = overview();
   if (whole) {
-    const ScaleRange fresh = rangeOfOverview(*whole, style_);
-    // Small steps while text grows would change every colour at every token.
-    const bool isClose = fresh.kind == range_.kind && std::abs(fresh.high - range_.high) < 0.05 * range_.high &&
-                         std::abs(fresh.low - range_.low) < 0.2 * range_.low;
-    if (!isClose) range_ = fresh;
+    range_ = steadied(rangeOfOverview(*whole, style_), range_);
   } else {
     range_.kind = style_.scale.kind;
     if (range_.kind == ScaleKind::log && !(range_.low > 0)) range_.low = range_.high * 1e-4;

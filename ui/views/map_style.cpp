@@ -25,6 +25,12 @@ ScaleRange rangeOfOverview(const AttentionTile& overview, const MapStyle& style)
   return range_of(values, counted, style.scale);
 }
 
+ScaleRange steadied(const ScaleRange& fresh, const ScaleRange& shown) {
+  const bool isClose = fresh.kind == shown.kind && std::abs(fresh.high - shown.high) < 0.05 * shown.high &&
+                       std::abs(fresh.low - shown.low) < 0.2 * shown.low;
+  return isClose ? shown : fresh;
+}
+
 ColourTable::ColourTable(const MapStyle& style, const ScaleRange& range) : colours_(positiveCodes) {
   for (std::size_t code = 0; code < positiveCodes; ++code) {
     const float weight = std::bit_cast<float>(static_cast<std::uint32_t>(code) << 16U);

@@ -28,6 +28,9 @@ struct MapStyle {
 /// Range of colours for a whole map, from the one tile that covers it: it does not change while one pans and zooms.
 [[nodiscard]] ScaleRange rangeOfOverview(const AttentionTile& overview, const MapStyle& style);
 
+/// `fresh`, or `shown` where both hardly differ: small steps while more comes would change every colour each time.
+[[nodiscard]] ScaleRange steadied(const ScaleRange& fresh, const ScaleRange& shown);
+
 /// Colours by table: the upper 16 bits of a float are its sign, exponent and 7 bits of fraction, finer than 256 colours
 /// need. Reading it is the same for a linear and a logarithmic scale.
 class ColourTable {

@@ -10,6 +10,27 @@ constexpr double nanosecondsPerMs = 1e6;
 
 }  // namespace
 
+QImage tilePicture(const AttentionTile& tile, const MapStyle& style, const ColourTable& table, QRgb paper) {
+  const TileKey& key = tile.key;
+  QImage image(tile.columns, tile.rows, QImage::Format_ARGB32_Premultiplied);
+  const std::vector<float>& values = style.value == CellValue::mean ? tile.mean : tile.maximum;
+  const std::int64_t firstKey = std::int64_t{key.column} * tile_cells;
+  const bool hidesSink = style.scale.hide_sink && key.column == 0;
+  std::size_t cell = 0;
+  for (int row = 0; row < tile.rows; ++row) {
+    auto* const pixels = reinterpret_cast<QRgb*>(image.scanLine(row));
+    // In units of cells of this zoom the diagonal is where column = row, whatever the zoom.
+    const std::int64_t lastVisible = std::int64_t{key.row} * tile_cells + row - firstKey;
+    for (int column = 0; column < tile.columns; ++column, ++cell) {
+      const bool isSink = hidesSink && column == 0;
+      pixels[column] = column > lastVisible                      ? paper
+                       : tile.visible_share[cell] > 0 && !isSink ? table.at(values[cell])
+                                                                 : qRgba(0, 0, 0, 0);
+    }
+  }
+  return image;
+}
+
 void TileImages::setStyle(const MapStyle& style, const ScaleRange& range, QRgb paper) {
   if (style == style_ && range == range_ && paper == paper_) return;
   style_ = style;
@@ -42,7 +63,7 @@ const QImage* TileImages::image(const TileKey& key, const std::shared_ptr<const 
   }
   if (found != entries_.end()) {
     found->second.tile = tile;
-    found->second.image = painted(key, *tile);
+    found->second.image = tilePicture(*tile, style_, table_, paper_);
     return &found->second.image;
   }
   if (entries_.size() >= keptImages) {
@@ -50,27 +71,8 @@ const QImage* TileImages::image(const TileKey& key, const std::shared_ptr<const 
     uses_.pop_back();
   }
   uses_.push_front(key);
-  return &entries_.emplace(key, Entry{tile, painted(key, *tile), uses_.begin()}).first->second.image;
-}
-
-QImage TileImages::painted(const TileKey& key, const AttentionTile& tile) const {
-  QImage image(tile.columns, tile.rows, QImage::Format_ARGB32_Premultiplied);
-  const std::vector<float>& values = style_.value == CellValue::mean ? tile.mean : tile.maximum;
-  const std::int64_t firstKey = std::int64_t{key.column} * tile_cells;
-  const bool hidesSink = style_.scale.hide_sink && key.column == 0;
-  std::size_t cell = 0;
-  for (int row = 0; row < tile.rows; ++row) {
-    auto* const pixels = reinterpret_cast<QRgb*>(image.scanLine(row));
-    // In units of cells of this zoom the diagonal is where column = row, whatever the zoom.
-    const std::int64_t lastVisible = std::int64_t{key.row} * tile_cells + row - firstKey;
-    for (int column = 0; column < tile.columns; ++column, ++cell) {
-      const bool isSink = hidesSink && column == 0;
-      pixels[column] = column > lastVisible                      ? paper_
-                       : tile.visible_share[cell] > 0 && !isSink ? table_.at(values[cell])
-                                                                 : qRgba(0, 0, 0, 0);
-    }
-  }
-  return image;
+  return &entries_.emplace(key, Entry{tile, tilePicture(*tile, style_, table_, paper_), uses_.begin()})
+              .first->second.image;
 }
 
 }  // namespace natscope::ui

@@ -11,6 +11,10 @@
 
 namespace natscope::ui {
 
+/// A tile as a picture, one pixel a cell, as TileImages says.
+[[nodiscard]] QImage tilePicture(const AttentionTile& tile, const MapStyle& style, const ColourTable& table,
+                                 QRgb paper);
+
 /// Tiles as pictures, one pixel a cell: visible cells in their colour, masked ones transparent (the view's hatching
 /// shows through), those above the diagonal in the paper's colour. Kept while the style and the tile stay the same.
 class TileImages {
@@ -33,7 +37,6 @@ class TileImages {
     QImage image;
     std::list<TileKey>::iterator use;
   };
-  [[nodiscard]] QImage painted(const TileKey& key, const AttentionTile& tile) const;
 
   MapStyle style_;
   ScaleRange range_;

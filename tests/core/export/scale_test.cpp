@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <bit>
 #include <limits>
 
 namespace natscope {
@@ -37,6 +38,28 @@ TEST_CASE("the range comes from visible cells, up to the percentile") {
   CHECK(range_of(values, visible, {.clip_percentile = 51}).high == doctest::Approx(0.3));
   CHECK(range_of(values, visible, {.clip_percentile = 1e-9}).high == doctest::Approx(0.1));
   CHECK(range_of(values, visible, {.kind = ScaleKind::log}).low == doctest::Approx(0.1));
+}
+
+TEST_CASE("a range of weights that were only counted is that of the weights, to their 7 bits of fraction") {
+  std::vector<float> values;
+  for (int i = 0; i < 1000; ++i) values.push_back(1.0F / static_cast<float>(1 + i * i % 9973));
+  values.insert(values.end(), 300, 0.0F);
+  std::vector<std::uint64_t> counts(1U << 15U);
+  for (const float value : values) ++counts[std::bit_cast<std::uint32_t>(value) >> 16U];
+  for (const ScaleKind kind : {ScaleKind::linear, ScaleKind::log}) {
+    for (const double clip : {0.001, 10.0, 50.0, 99.5, 100.0}) {
+      CAPTURE(clip);
+      const ScaleRange exact = range_of(values, {}, {.kind = kind, .clip_percentile = clip});
+      const ScaleRange counted = range_of_counts(counts, {.kind = kind, .clip_percentile = clip});
+      CHECK(counted.kind == kind);
+      CHECK(counted.high <= exact.high);
+      CHECK(counted.high >= exact.high * (1 - 1.0 / 128));
+      CHECK(counted.low <= exact.low);
+      CHECK(counted.low >= exact.low * (1 - 1.0 / 128));
+    }
+  }
+  const ScaleRange none = range_of_counts(std::vector<std::uint64_t>(1U << 15U), {.kind = ScaleKind::log});
+  CHECK(none == range_of({}, {}, {.kind = ScaleKind::log}));
 }
 
 TEST_CASE("a range is never empty") {

@@ -3,6 +3,7 @@
 
 #include <QElapsedTimer>
 #include <QtTest>
+#include <algorithm>
 
 #include "tests/ui/bridge/client_watch.h"
 
@@ -70,6 +71,45 @@ class EngineClientTest : public QObject {
     QTest::qWait(100);
     QCOMPARE(watch.weights.size(), std::size_t{2});  // the first was on its way, of the others the newest
     QCOMPARE(watch.weights.back().request.keys, 5);
+  }
+
+  /// Tiles that can wait come one after another, in order, and take no time from what somebody waits for.
+  void tilesThatCanWaitWaitForTheRunAndForOthers() {
+    ClientWatch watch(fake(QStringLiteral("slow_tiles"), 20));
+    QVERIFY(watch.makeReady("m", "abcde"));
+    watch.client.requestTilesLater({tile(0), tile(1), tile(2), tile(3), tile(4)});
+    QVERIFY(ClientWatch::waitFor([&] { return !watch.tiles.empty(); }));
+    watch.client.requestTile(tile(9));  // overtakes all but the one that is on its way
+    watch.client.dropPendingTiles();    // of what waits on screen there is nothing
+    QVERIFY(ClientWatch::waitFor([&] { return watch.tiles.size() == 6; }));
+    std::vector<int> rows;
+    for (const AttentionTile& each : watch.tiles) rows.push_back(each.key.row);
+    const auto ninth = std::find(rows.begin(), rows.end(), 9);
+    QVERIFY(ninth - rows.begin() <= 2);
+    rows.erase(ninth);
+    QCOMPARE(rows, (std::vector<int>{0, 1, 2, 3, 4}));
+
+    ClientWatch busy(fake(QStringLiteral("slow"), 2));
+    QVERIFY(busy.makeReady("m", "abcde"));
+    busy.client.generate(tokens(100));
+    busy.client.requestTilesLater({tile(0), tile(1), tile(2)});
+    QVERIFY(ClientWatch::waitFor([&] { return busy.client.record().size() > 20; }));
+    busy.client.requestTile(tile(7));  // what is on screen is drawn meanwhile
+    QVERIFY(ClientWatch::waitFor([&] { return !busy.tiles.empty(); }));
+    QCOMPARE(busy.tiles[0].key.row, 7);
+    QVERIFY(busy.waitForEvent(QStringLiteral("finished")));
+    QCOMPARE(busy.tiles.size(), std::size_t{1});
+    QVERIFY(ClientWatch::waitFor([&] { return busy.tiles.size() == 4; }));
+    // A new text forgets them, and so does an empty list.
+    busy.client.requestTilesLater({tile(3), tile(4)});
+    busy.client.requestTilesLater({});
+    busy.client.requestTilesLater({tile(5), tile(6)});
+    busy.client.analyse({std::string("another"), {}, 512, 0});
+    busy.events.clear();
+    QVERIFY(busy.waitForEvent(QStringLiteral("analysed")));
+    QTest::qWait(50);
+    QVERIFY(busy.tiles.size() <= 5);  // one may have been on its way
+    QVERIFY(busy.errors.empty());
   }
 
   void announcesARecordThatGrowsOnceADrawnFrame() {

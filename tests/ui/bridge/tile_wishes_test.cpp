@@ -42,6 +42,48 @@ class TileWishesTest : public QObject {
     QVERIFY(wishes.take(3));
   }
 
+  void thoseThatCanWaitComeInOrderWhenNothingElseIsThere() {
+    TileWishes wishes;
+    wishes.wishLater({tile(10), tile(11), tile(12)});
+    wishes.wish(tile(1));
+    wishes.wish(tile(2));
+    QCOMPARE(wishes.take(1)->row, 2);
+    QCOMPARE(wishes.take(2)->row, 1);
+    QVERIFY(!wishes.take(3));  // what is on its way comes first
+    QVERIFY(wishes.answered(1));
+    QVERIFY(!wishes.take(3));
+    QVERIFY(wishes.answered(2));
+    QVERIFY(!wishes.take(3, false));  // not now
+    QCOMPARE(wishes.take(3)->row, 10);
+    QVERIFY(!wishes.take(4));  // one at a time …
+    wishes.wish(tile(3));
+    QCOMPARE(wishes.take(4)->row, 3);  // … which holds up no other
+    wishes.wish(tile(10));             // on its way
+    QVERIFY(!wishes.take(5));
+    QVERIFY(wishes.answered(4));
+    // One that came to nothing is the next one again, behind all others.
+    QVERIFY(wishes.again(3));
+    wishes.wish(tile(4));
+    QCOMPARE(wishes.take(5)->row, 4);
+    QVERIFY(wishes.answered(5));
+    QCOMPARE(wishes.take(6)->row, 10);
+    QVERIFY(wishes.answered(6));
+    // Scrolling away forgets wishes, not these; a new list replaces them.
+    wishes.dropWaiting();
+    QCOMPARE(wishes.take(7)->row, 11);
+    QVERIFY(wishes.answered(7));
+    wishes.wishLater({tile(20)});
+    QCOMPARE(wishes.take(8)->row, 20);
+    QVERIFY(wishes.answered(8));
+    QVERIFY(!wishes.take(9));
+    wishes.wishLater({tile(21)});
+    wishes.dropLater();
+    QVERIFY(!wishes.take(9));
+    wishes.wishLater({tile(21)});
+    wishes.clear();
+    QVERIFY(!wishes.take(9));
+  }
+
   void forgets() {
     TileWishes wishes;
     for (int row = 0; row < 5000; ++row) wishes.wish(tile(row));

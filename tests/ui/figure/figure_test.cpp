@@ -64,6 +64,33 @@ FigureData roles(std::int32_t layers, std::int32_t heads, std::int64_t length) {
   return figure;
 }
 
+/// Maps without values are not there.
+FigureData overview(std::int32_t layers, std::int32_t heads, std::int64_t tokens, bool isPartly = false) {
+  std::vector<LayerId> rows;
+  for (std::int32_t layer = 0; layer < layers; ++layer) rows.emplace_back(layer);
+  HeadOverview maps = *empty_overview(rows, heads, std::max(1, heads / 2), tokens);
+  for (std::int32_t layer = 0; layer < layers; ++layer) {
+    for (std::int32_t head = 0; head < heads; ++head) {
+      if (isPartly && (layer + head) % 2 != 0) continue;
+      AttentionTile tile;
+      tile.key = overview_tile(LayerId(layer), HeadId(head), tokens);
+      tile.tokens = tokens;
+      tile.rows = tile.columns = maps.side;
+      for (std::int32_t cell = 0; cell < maps.side * maps.side; ++cell) {
+        const std::int32_t query = cell / maps.side;
+        const std::int32_t key = cell % maps.side;
+        const bool isSeen = key <= query && (query + key + head) % 3 != 0;
+        tile.visible_share.push_back(isSeen ? 1.0F : 0.0F);
+        tile.maximum.push_back(isSeen ? static_cast<float>((key * 7 + query + layer) % 50) / 50.0F : 0.0F);
+      }
+      if (!put(maps, tile)) qFatal("a tile that does not fit");
+    }
+  }
+  FigureData figure;
+  figure.provenance = someProvenance();
+  return overview_figure(std::move(maps), std::move(figure));
+}
+
 FigureData curve(bool withBytes) {
   KvCurve kv;
   kv.length = 30;
@@ -132,6 +159,78 @@ class FigureTest : public QObject {
     }
   }
 
+  /// Every cell of every map of an overview is in the picture, in the one range of all; what is not there is crossed
+  /// out.
+  void overviewCellsAreExact() {
+    const FigureData figure = overview(2, 4, 30, true);
+    const auto& maps = std::get<HeadOverview>(figure.values);
+    for (const Theme theme : {Theme::light, Theme::dark}) {
+      const FigureOptions options{.theme = theme, .dpi = 144};
+      const auto bytes = renderFigure(figure, FigureFormat::png, options);
+      QVERIFY(bytes);
+      const QImage image = QImage::fromData(*bytes);
+      const double scale = options.dpi / 72;
+      const FigureLayout layout = layOut(figure, options, scale);
+      QCOMPARE(layout.mapPixels, maps.side);
+      const ScaleRange range = range_of(maps.largest, maps.visible, options.scale);
+      const auto pixels = static_cast<int>(std::lround(layout.cell.width() * scale));
+      QVERIFY(pixels >= 3);
+      int crossed = 0;
+      for (std::size_t row = 0; row < 2; ++row) {
+        for (std::int32_t head = 0; head < 4; ++head) {
+          const int left = qRound(layout.plot.left() * scale) + head * (layout.mapPixels + layout.gapPixels) * pixels;
+          const int top = qRound(layout.plot.top() * scale) +
+                          static_cast<int>(row) * (layout.mapPixels + layout.gapPixels) * pixels;
+          const auto pixelOf = [&](std::int32_t query, std::int32_t key) {
+            return image.pixel(left + key * pixels + pixels / 2, top + query * pixels + pixels / 2) & 0xffffffU;
+          };
+          if (maps.has_map[maps.index(row, HeadId(head))] == 0) {
+            QCOMPARE(pixelOf(3, 12), inkOf(theme).paper & 0xffffffU);
+            QVERIFY(pixelOf(12, 12) != (inkOf(theme).paper & 0xffffffU));
+            ++crossed;
+            continue;
+          }
+          std::size_t cell = maps.index(row, HeadId(head)) * maps.cells();
+          for (std::int32_t query = 0; query < maps.side; ++query) {
+            for (std::int32_t key = 0; key < maps.side; ++key, ++cell) {
+              const bool isEdge = query == 0 || key == 0 || query == maps.side - 1 || key == maps.side - 1;
+              const Rgb wanted = maps.visible[cell] != 0 ? colour_at(options.colours, place(maps.largest[cell], range))
+                                                         : masked_colour(theme);
+              if (!isEdge) QCOMPARE(pixelOf(query, key), toQRgb(wanted) & 0xffffffU);
+            }
+          }
+        }
+      }
+      QCOMPARE(crossed, 4);
+    }
+  }
+
+  void overviewSaysWhatItShows() {
+    FigureOptions options;
+    options.scale.normalise = Normalise::row;  // of one map: there is none here
+    const auto svg = renderFigure(overview(2, 4, 600, true), FigureFormat::svg, options);
+    QVERIFY(svg);
+    QXmlStreamReader xml(*svg);
+    QStringList texts;
+    int images = 0;
+    while (!xml.atEnd()) {
+      if (xml.readNext() != QXmlStreamReader::StartElement) continue;
+      if (xml.name() == QLatin1String("image")) ++images;
+      if (xml.name() == QLatin1String("text")) texts << xml.readElementText().trimmed();
+    }
+    QVERIFY2(!xml.hasError(), qPrintable(xml.errorString()));
+    QCOMPARE(images, 2);  // the maps and the colour bar
+    for (const char* words : {"Attention of all heads", "layer", "query head", "3", "KV 1", "attention weight",
+                              "crossed out: not recorded"})
+      QVERIFY2(texts.contains(QLatin1String(words)), words);
+    QVERIFY(texts.contains(
+        QStringLiteral("600 tokens: queries down, keys across; a cell is the largest of 4 × 4 weights")));
+    QVERIFY(svg->contains("cell_tokens"));
+    options.scale.hide_sink = true;
+    QVERIFY(renderFigure(overview(1, 2, 600), FigureFormat::svg, options)->contains("tokens 0 to 3 hidden"));
+    QVERIFY(!renderFigure(overview(1, 2, 600), FigureFormat::svg, options)->contains("crossed out"));
+  }
+
   void svgHasTextsAndMetadata() {
     const auto bytes = renderFigure(attention(9, 12, true), FigureFormat::svg, {});
     QVERIFY(bytes);
@@ -169,13 +268,9 @@ class FigureTest : public QObject {
   }
 
   void everyKindIsDrawnInEveryFormatAndTheme() {
-    const FigureData figures[] = {attention(40, 33, true),
-                                  attention(1, 1, true),
-                                  attention(300, 280, false),
-                                  roles(3, 2, 50),
-                                  roles(1, 1, 1),
-                                  curve(true),
-                                  curve(false)};
+    const FigureData figures[] = {
+        attention(40, 33, true), attention(1, 1, true), attention(300, 280, false), roles(3, 2, 50), roles(1, 1, 1),
+        overview(2, 4, 30),      overview(1, 1, 1),     overview(3, 32, 300, true), curve(true),     curve(false)};
     for (FigureData figure : figures) {
       for (const FigureKind kind :
            {figure.kind, figure.kind == FigureKind::attention ? FigureKind::mask : figure.kind}) {
@@ -276,6 +371,9 @@ class FigureTest : public QObject {
     QCOMPARE(renderFigure(none, FigureFormat::png, {}).error().code, ErrorCode::bad_range);
     std::get<Heatmap>(none.values).queries = {0, 9000};
     QCOMPARE(renderFigure(none, FigureFormat::png, {}).error().code, ErrorCode::bad_range);
+    FigureData maps = overview(2, 2, 9);
+    std::get<HeadOverview>(maps.values).visible.pop_back();
+    QCOMPARE(renderFigure(maps, FigureFormat::png, {}).error().code, ErrorCode::bad_arrays);
     QCOMPARE(figureFormat("map.jpeg").error().code, ErrorCode::usage);
     QCOMPARE(*figureFormat("A.PDF"), FigureFormat::pdf);
   }

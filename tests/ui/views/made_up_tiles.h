@@ -18,6 +18,8 @@ class MadeUpTiles : public TileSource {
 
   bool answersLate = false;
   std::vector<TileKey> asked;
+  std::vector<TileKey> later;
+  std::function<bool(LayerId layer, HeadId head)> missing;
 
   [[nodiscard]] qint64 tokens() const override { return tokens_; }
 
@@ -31,6 +33,32 @@ class MadeUpTiles : public TileSource {
   [[nodiscard]] std::shared_ptr<const AttentionTile> cached(const TileKey& key) const override {
     const auto found = here_.find(key);
     return found == here_.end() ? nullptr : found->second;
+  }
+
+  void fetchLater(const std::vector<TileKey>& keys) override { later = keys; }
+
+  [[nodiscard]] QString whyNoMap(LayerId layer, HeadId head) const override {
+    return missing && missing(layer, head) ? QStringLiteral("not recorded") : QString();
+  }
+
+  /// Hands over the first of those that can wait.
+  void deliverLater(std::size_t count = 1'000'000) {
+    for (; count > 0 && !later.empty(); --count) {
+      const TileKey key = later.front();
+      later.erase(later.begin());
+      Q_EMIT arrivedLater(made(key));
+    }
+  }
+
+  /// More tokens of the same text, and another text.
+  void grow(qint64 tokens) {
+    tokens_ = tokens;
+    here_.clear();
+  }
+  void replace(qint64 tokens) {
+    grow(tokens);
+    later.clear();
+    Q_EMIT reset();
   }
 
   void deliver() {

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "core/session/provenance.h"
+#include "ui/models/tile_source.h"
+
+namespace natscope::ui {
+
+/// One head's whole map, small enough to keep those of all heads: the tile that covers it, a number of 16 bits a cell.
+struct HeadThumbnail {
+  std::int64_t tokens = 0;  ///< T when it was computed
+  std::int32_t side = 0;
+  /// [side, side] 0 where masked or in the future, else 1 + the upper 16 bits of the largest weight: they compare as
+  /// weights do, and colours need no more (ColourTable).
+  std::vector<std::uint16_t> cells;
+};
+
+/// The maps of all heads of what is shown, as far as they were computed, until something else is shown.
+///
+/// They are fetched by TileSource::fetchLater: one after another, when nothing else is to be done. Of a text that grew
+/// since, the old picture stays until the new one is there.
+class HeadThumbnails : public QObject {
+  Q_OBJECT
+
+ public:
+  explicit HeadThumbnails(TileSource& tiles, QObject* parent = nullptr);
+
+  /// Null: not computed yet.
+  [[nodiscard]] std::shared_ptr<const HeadThumbnail> of(const MapId& head) const;
+  /// Whether its picture is of the whole text.
+  [[nodiscard]] bool isUpToDate(const MapId& head) const;
+
+  /// Fetches those of these heads that are missing or out of date and can be had, in this order; what waits of an
+  /// earlier call is forgotten. None: nothing more is fetched.
+  void want(const std::vector<MapId>& heads);
+
+  /// How many visible cells of all pictures have which upper 16 bits, for range_of_counts.
+  [[nodiscard]] std::vector<std::uint64_t> counts(bool hideSink) const;
+
+ Q_SIGNALS:
+  void changed(const natscope::MapId& head);
+  void cleared();  ///< something else is shown
+
+ private:
+  void keep(const AttentionTile& tile);
+  void count(const HeadThumbnail& thumbnail, std::uint64_t one);
+
+  TileSource& tiles_;
+  std::map<std::pair<std::int32_t, std::int32_t>, std::shared_ptr<const HeadThumbnail>> kept_;
+  std::vector<std::uint64_t> counts_;      // of all visible cells …
+  std::vector<std::uint64_t> sinkCounts_;  // … and of those in the first column
+};
+
+}  // namespace natscope::ui
