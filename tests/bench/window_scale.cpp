@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// How long the window's own thread is busy with what a person does, on a recording of any size, without a model:
+// How long the window's own thread is busy with what a person does, on a recording of any size, made up without a model,
+// or on a text that a model reads:
 //   build/release/tests/bench_window_scale LAYERS KV_HEADS TOKENS
+//   build/release/tests/bench_window_scale --model DIR --text FILE
 // One line of JSON an action: the processor time of that thread until its events and pictures are done (the median and
 // the worst of some repetitions), and the most that one event took. Processor time, so that a busy machine does not
 // show. The last line is memory: what the recording's file holds, and what the process took at most.
+#include <malloc.h>
+
 #include <QApplication>
 #include <QFileInfo>
 #include <QHeaderView>
@@ -17,6 +21,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -40,7 +45,7 @@ using namespace natscope::ui;
 
 namespace {
 
-constexpr int patience = 120'000;
+constexpr int patience = 900'000;
 constexpr std::int32_t vocabulary = 4096;
 constexpr std::int64_t windowTokens = 64;
 
@@ -243,6 +248,60 @@ void keepAndWrite(Measurement& measured, MainWindow& window, const QString& fold
   measured.take("resize", 6, [&](int time) { window.resize(1560 - 30 * time, 980 - 10 * time); });
 }
 
+WindowStart startOf(const QString& model) {
+  WindowStart start;
+  start.engineCommand = {QStringLiteral(NATSCOPE_BIN_DIR "/natscope-engine")};
+  start.device = QStringLiteral("cpu");
+  start.prompt = QStringLiteral("Once upon a time");
+  start.model = model;
+  return start;
+}
+
+int measureModel(TimedApplication& application, const QString& model, const QString& text) {
+  const QTemporaryDir folder;
+  Settings settings(folder.filePath(QStringLiteral("settings.ini")));
+  ThemeSwitch::instance().apply(application, Theme::light);
+  MainWindow window(settings, startOf(model));
+  window.resize(1560, 980);
+  window.show();
+  Measurement measured(application);
+  Workbench& bench = window.workbench();
+  if (!QTest::qWaitFor([&] { return bench.canAnalyse() && !bench.sequence().isEmpty(); }, patience)) return 3;
+  const qint64 before = bench.sequence().size();
+  measured.take(
+      "read the text", 1, [&](int) { window.openText(text); },
+      [&] { return bench.canAnalyse() && bench.sequence().size() > before; });
+  const auto tokens = static_cast<std::int32_t>(bench.sequence().size());
+  std::printf("{\"tokens\": %d}\n", tokens);
+  const auto wait = [](int ms) { QTest::qWait(ms); };
+  measured.take("first tiles", 1, [&](int) { wait(3000); });
+  lookAround(measured, window);
+  measured.take("who attends to a token", 3, [&](int time) {
+    bench.selection().pin(TokenPos(tokens / 30 * time));
+    wait(1500);
+  });
+  PromptOptions options = bench.options();
+  options.maxNewTokens = 40;
+  bench.setOptions(options);
+  measured.take(
+      "write 40 tokens", 1, [&](int) { bench.continueGenerating(); },
+      [&] { return bench.canAnalyse() && bench.sequence().size() > tokens; });
+  measured.take("keep this run", 1, [&](int) { window.comparison().keep(); });
+  measured.take(
+      "a token more than was kept", 1, [&](int) { bench.step(); },
+      [&] { return bench.canAnalyse() && bench.sequence().size() > tokens + 40; });
+  const QString session = folder.filePath(QStringLiteral("session.natscope"));
+  measured.take(
+      "save the session", 1, [&](int) { window.saveSession(session); }, [&] { return QFileInfo(session).size() > 0; });
+  measured.take("open the session, for the engine, too", 1, [&](int) {
+    window.openPath(session);
+    wait(4000);
+  });
+  std::printf("{\"at_most_bytes\": %lld}\n", static_cast<long long>(peakBytes()));
+  window.close();
+  return 0;
+}
+
 int measure(TimedApplication& application, const Heads& heads, std::int32_t tokens) {
   const QTemporaryDir folder;
   const QString trace = folder.filePath(QStringLiteral("trace.safetensors"));
@@ -259,14 +318,11 @@ int measure(TimedApplication& application, const Heads& heads, std::int32_t toke
     const auto isSession = write_session(session.toStdString(), made);
     if (!isTrace || !isSession) return 3;
   }
+  malloc_trim(0);  // what was made is not the window's
   forgetPeak();
   Settings settings(folder.filePath(QStringLiteral("settings.ini")));
   ThemeSwitch::instance().apply(application, Theme::light);
-  WindowStart start;
-  start.engineCommand = {QStringLiteral(NATSCOPE_BIN_DIR "/natscope-engine")};
-  start.device = QStringLiteral("cpu");
-  start.prompt = QStringLiteral("Once upon a time");
-  MainWindow window(settings, start);
+  MainWindow window(settings, startOf({}));
   window.resize(1560, 980);
   window.show();
   Measurement measured(application);
@@ -300,10 +356,12 @@ int main(int argc, char** argv) {
   qputenv("QT_QPA_PLATFORM", "offscreen");
   TimedApplication application(argc, argv);
   std::setlocale(LC_NUMERIC, "C");
+  if (argc == 5 && std::strcmp(argv[1], "--model") == 0 && std::strcmp(argv[3], "--text") == 0)
+    return measureModel(application, QString::fromLocal8Bit(argv[2]), QString::fromLocal8Bit(argv[4]));
   const Heads heads{argc > 3 ? std::atoi(argv[1]) : 0, argc > 3 ? std::atoi(argv[2]) : 0};
   const int tokens = argc > 3 ? std::atoi(argv[3]) : 0;
   if (heads.layers < 1 || heads.kvHeads < 1 || tokens < 1) {
-    std::fputs("usage: bench_window_scale LAYERS KV_HEADS TOKENS\n", stderr);
+    std::fputs("usage: bench_window_scale LAYERS KV_HEADS TOKENS | --model DIR --text FILE\n", stderr);
     return 2;
   }
   return measure(application, heads, tokens);
