@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ui/models/elsewhere.h"
 #include "ui/models/grouped_number.h"
 #include "ui/models/model_label.h"
 
@@ -46,8 +47,18 @@ void RunComparison::keep() {
   run->model = presentModel();
   run->provenance = workbench_.client().provenance();
   run->hasRoles = workbench_.sequence().hasRoles();
-  kept_ = std::move(run);
+  kept_ = run;
   Q_EMIT changed();
+  // The next token would copy what the two share, on this thread. Where one may come, another thread does it before.
+  if (!workbench_.canContinue() && !workbench_.isRunning()) return;
+  elsewhere(
+      this,
+      [record = run->record]() mutable {
+        // Changes no frame; but a record that is changed has its tokens for itself.
+        record.finish_prompt(TokenPos(static_cast<std::int32_t>(record.size())), 0, 0);
+        return std::move(record);
+      },
+      [run](SequenceRecord& own) { run->record = std::move(own); });
 }
 
 void RunComparison::drop() {
