@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/explore/head_summary.h"
 
-#include <algorithm>
-
 namespace natscope {
 namespace {
 
@@ -29,15 +27,10 @@ std::vector<HeadSummary> head_summaries(const SequenceRecord& record) {
       head.kv_head = KvHeadId(kv_head);
       head.tokens = tokens;
       if (tokens > 0) head.entries = record.frames().back().entries[heads.size()];
-      const auto roles = record.roles(head.layer, head.kv_head);
-      const auto last_query = record.last_query(head.layer, head.kv_head);
-      for (std::size_t n = 0; n < roles.size(); ++n) {
-        ++head.role_tokens[static_cast<std::size_t>(roles[n])];
-        if (roles[n] != Role::local) continue;
-        if (last_query[n] >= tokens) ++head.locals_held;
-        head.local_life_tokens +=
-            std::min<std::int64_t>(last_query[n], tokens - 1) - static_cast<std::int64_t>(n);
-      }
+      const HeadTally& tally = record.tally(head.layer, head.kv_head);
+      head.role_tokens = tally.role_tokens;
+      head.locals_held = tally.open_locals;
+      head.local_life_tokens = tally.ended_local_life + tally.open_locals * (tokens - 1) - tally.open_local_positions;
       heads.push_back(head);
     }
   }

@@ -14,10 +14,10 @@ namespace natscope {
 struct HeadSummary {
   LayerId layer;
   KvHeadId kv_head;
-  std::int64_t tokens = 0;                            ///< T
+  std::int64_t tokens = 0;                             ///< T
   std::array<std::int64_t, role_count> role_tokens{};  ///< how many of the T tokens have each role
-  std::int64_t entries = 0;                           ///< held after the last token
-  std::int64_t locals_held = 0;                       ///< Locals among them
+  std::int64_t entries = 0;                            ///< held after the last token
+  std::int64_t locals_held = 0;                        ///< Locals among them
   /// Sum over all Locals n of min(last query that sees n, T − 1) − n: how many later tokens each could be seen by so
   /// far. A Local that is still held counts with its age, so the mean is a lower bound while locals_held > 0.
   std::int64_t local_life_tokens = 0;
@@ -29,7 +29,7 @@ struct HeadSummary {
   friend bool operator==(const HeadSummary&, const HeadSummary&) = default;
 };
 
-/// All heads of a record, layer by layer. Cost: O(T · layers · kv_heads).
+/// All heads of a record, layer by layer. Cost: O(layers · kv_heads), however long it is.
 [[nodiscard]] std::vector<HeadSummary> head_summaries(const SequenceRecord& record);
 
 }  // namespace natscope

@@ -5,18 +5,6 @@
 #include <cmath>
 
 namespace natscope {
-namespace {
-
-/// By the last query that each of two runs lets see an entry. Held after token T − 1 is what query T could still see.
-HeldBy held_by(std::int32_t last_of_first, std::int32_t last_of_second, std::int64_t tokens) {
-  const bool in_first = last_of_first >= tokens;
-  const bool in_second = last_of_second >= tokens;
-  if (in_first && in_second) return HeldBy::both;
-  if (in_first) return HeldBy::first;
-  return in_second ? HeldBy::second : HeldBy::neither;
-}
-
-}  // namespace
 
 RunFigures run_figures(const SequenceRecord& record, std::int64_t tokens) {
   RunFigures figures;
@@ -34,8 +22,7 @@ std::optional<double> prompt_perplexity(const SequenceRecord& record, std::int64
   if (end < 2) return std::nullopt;
   double nll = 0;
   for (std::int64_t n = 1; n < end; ++n) {
-    const auto probability =
-        static_cast<double>(record.frame(TokenPos(static_cast<std::int32_t>(n))).probability);
+    const auto probability = static_cast<double>(record.frame(TokenPos(static_cast<std::int32_t>(n))).probability);
     if (!(probability > 0)) return std::nullopt;
     nll -= std::log(probability);
   }
@@ -51,7 +38,12 @@ bool have_same_beginning(const SequenceRecord& a, const SequenceRecord& b, std::
 HeldBy held_by(const SequenceRecord& first, const SequenceRecord& second, LayerId layer, KvHeadId kv_head,
                TokenPos position, std::int64_t tokens) {
   const auto n = static_cast<std::size_t>(position.value);
-  return held_by(first.last_query(layer, kv_head)[n], second.last_query(layer, kv_head)[n], tokens);
+  // Held after token T − 1 is what query T could still see.
+  const bool in_first = first.last_query(layer, kv_head)[n] >= tokens;
+  const bool in_second = second.last_query(layer, kv_head)[n] >= tokens;
+  if (in_first && in_second) return HeldBy::both;
+  if (in_first) return HeldBy::first;
+  return in_second ? HeldBy::second : HeldBy::neither;
 }
 
 std::optional<HeldDifference> held_difference(const SequenceRecord& first, const SequenceRecord& second) {
@@ -64,12 +56,19 @@ std::optional<HeldDifference> held_difference(const SequenceRecord& first, const
     for (std::int32_t kv_head = 0; kv_head < geometry.kv_heads; ++kv_head) {
       const auto of_first = first.last_query(LayerId(layer), KvHeadId(kv_head));
       const auto of_second = second.last_query(LayerId(layer), KvHeadId(kv_head));
-      for (std::size_t n = 0; n < static_cast<std::size_t>(difference.tokens); ++n) {
-        const HeldBy by = held_by(of_first[n], of_second[n], difference.tokens);
-        if (by == HeldBy::both) ++difference.both;
-        if (by == HeldBy::first) ++difference.first;
-        if (by == HeldBy::second) ++difference.second;
+      // As held_by, without a branch: several at once, for a window that counts millions of entries.
+      const auto tokens = static_cast<std::int32_t>(difference.tokens);
+      std::int32_t both = 0;
+      std::int32_t in_first = 0;
+      std::int32_t in_second = 0;
+      for (std::size_t n = 0; n < static_cast<std::size_t>(tokens); ++n) {
+        both += std::min(of_first[n], of_second[n]) >= tokens ? 1 : 0;
+        in_first += of_first[n] >= tokens ? 1 : 0;
+        in_second += of_second[n] >= tokens ? 1 : 0;
       }
+      difference.both += both;
+      difference.first += in_first - both;
+      difference.second += in_second - both;
     }
   }
   return difference;

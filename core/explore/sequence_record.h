@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -49,7 +51,19 @@ struct TokenFrame {
   double step_ms = 0;                 ///< wall time of its step; a prompt's tokens share the prefill's evenly
 };
 
-/// A sequence as it was processed, frame after frame. Plain data: one owner, one thread.
+/// What one head's tokens are so far, kept by append: who draws or lists heads need not read T tokens.
+struct HeadTally {
+  std::array<std::int64_t, role_count> role_tokens{};  ///< tokens of each role
+  std::int64_t open_locals = 0;                        ///< Locals that no Global has ended …
+  std::int64_t open_local_positions = 0;               ///< … and the sum of their positions
+  /// Sum over the other Locals n of last_query(n) − n.
+  std::int64_t ended_local_life = 0;
+
+  friend bool operator==(const HeadTally&, const HeadTally&) = default;
+};
+
+/// A sequence as it was processed, frame after frame. Plain data. A copy costs nothing: it shares the frames until one
+/// of the two is changed, which copies them. Each copy belongs to one thread; two that share may be on two.
 class SequenceRecord {
  public:
   SequenceRecord() = default;
@@ -66,11 +80,13 @@ class SequenceRecord {
   [[nodiscard]] const CacheGeometry& geometry() const { return geometry_; }
   [[nodiscard]] bool has_scores() const { return has_scores_; }
   [[nodiscard]] std::optional<std::int64_t> window() const { return window_; }
-  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(frames_.size()); }
+  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(frames().size()); }
   [[nodiscard]] const TokenFrame& frame(TokenPos position) const {
-    return frames_[static_cast<std::size_t>(position.value)];
+    return tokens_->frames[static_cast<std::size_t>(position.value)];
   }
-  [[nodiscard]] std::span<const TokenFrame> frames() const { return frames_; }
+  [[nodiscard]] std::span<const TokenFrame> frames() const {
+    return tokens_ ? std::span<const TokenFrame>(tokens_->frames) : std::span<const TokenFrame>();
+  }
 
   /// The roles of one head so far, [size()], contiguous; valid until the next append.
   [[nodiscard]] std::span<const Role> roles(LayerId layer, KvHeadId kv_head) const;
@@ -81,19 +97,32 @@ class SequenceRecord {
   /// or the step in which H2O dropped it; no_next_global while it is open), kept up to date by append.
   [[nodiscard]] std::span<const std::int32_t> last_query(LayerId layer, KvHeadId kv_head) const;
 
+  [[nodiscard]] const HeadTally& tally(LayerId layer, KvHeadId kv_head) const;
+
+  /// Whether the two are copies of which neither was changed since.
+  [[nodiscard]] bool shares_with(const SequenceRecord& other) const { return tokens_ == other.tokens_; }
+
   void clear();
 
  private:
+  struct Tokens {
+    std::vector<TokenFrame> frames;
+    std::vector<std::vector<Role>> roles;                // [layers * kv_heads][T]
+    std::vector<std::vector<std::int32_t>> next_global;  // [layers * kv_heads][T]
+    std::vector<std::vector<std::int32_t>> last_query;   // [layers * kv_heads][T]
+    std::vector<HeadTally> tallies;                      // [layers * kv_heads]
+  };
+
   [[nodiscard]] std::size_t head_index(LayerId layer, KvHeadId kv_head) const;
-  void append_roles(std::span<const TokenFrame> frames, std::size_t head);
+  /// The tokens, which nobody else has from now on.
+  [[nodiscard]] Tokens& own();
+  void append_roles(Tokens& tokens, std::span<const TokenFrame> frames, std::size_t head) const;
+  void evict(Tokens& tokens, const EvictedEntry& entry, std::int32_t step) const;
 
   CacheGeometry geometry_;
   bool has_scores_ = false;
   std::optional<std::int64_t> window_;
-  std::vector<TokenFrame> frames_;
-  std::vector<std::vector<Role>> roles_;                // [layers * kv_heads][T]
-  std::vector<std::vector<std::int32_t>> next_global_;  // [layers * kv_heads][T]
-  std::vector<std::vector<std::int32_t>> last_query_;   // [layers * kv_heads][T]
+  std::shared_ptr<Tokens> tokens_;  // null: moved from, or never had a geometry
 };
 
 }  // namespace natscope

@@ -45,6 +45,7 @@ void write_plan(nlohmann::json& out, const RolePlan& plan) {
   }
   // Four numbers a role: layer, KV head, position, role.
   std::vector<std::int32_t> forced;
+  forced.reserve(4 * plan.forced.size());
   for (const ForcedRole& role : plan.forced) {
     forced.insert(forced.end(),
                   {role.layer.value, role.kv_head.value, role.position.value, static_cast<std::int32_t>(role.role)});

@@ -20,6 +20,7 @@ std::vector<std::int32_t> tokensOf(const SequenceRecord& record) {
 /// Every role as it was: what a model would decide again could differ by a rounding.
 std::vector<ForcedRole> rolesOf(const SequenceRecord& record) {
   std::vector<ForcedRole> forced;
+  forced.reserve(static_cast<std::size_t>(record.size() * record.geometry().layers * record.geometry().kv_heads));
   for (std::int32_t layer = 0; layer < record.geometry().layers; ++layer) {
     for (std::int32_t kvHead = 0; kvHead < record.geometry().kv_heads; ++kvHead) {
       std::int32_t position = 0;

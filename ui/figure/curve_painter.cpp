@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QPainterPath>
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <utility>
 
@@ -12,6 +13,8 @@ namespace {
 
 constexpr double mebibyte = 1024.0 * 1024.0;
 constexpr double kibibyte = 1024.0;
+constexpr double million = 1e6;
+constexpr double finestStep = 0.25;  // points between stretches of a curve
 
 struct Line {
   QString name;
@@ -52,6 +55,29 @@ std::vector<double> entriesOf(const KvCurve& curve) {
   return live;
 }
 
+/// Which steps a curve is drawn through. Of a long run, where a line is thicker than many steps are wide, of each of
+/// `stretches` the first, the last, the least and the largest: the same picture, in a file that grows no more.
+std::vector<std::size_t> drawnSteps(const std::vector<double>& values, std::size_t stretches) {
+  constexpr std::size_t most = 4;  // of a stretch
+  std::vector<std::size_t> steps;
+  if (values.size() <= most * stretches) {
+    steps.resize(values.size());
+    std::iota(steps.begin(), steps.end(), std::size_t{0});
+    return steps;
+  }
+  for (std::size_t stretch = 0; stretch < stretches; ++stretch) {
+    const std::size_t first = stretch * values.size() / stretches;
+    const std::size_t end = (stretch + 1) * values.size() / stretches;
+    const auto place = [&](std::size_t at) { return values.begin() + static_cast<std::ptrdiff_t>(at); };
+    const auto [least, largest] = std::minmax_element(place(first), place(end));
+    std::array<std::size_t, most> some{first, static_cast<std::size_t>(least - values.begin()),
+                                       static_cast<std::size_t>(largest - values.begin()), end - 1};
+    std::ranges::sort(some);
+    steps.insert(steps.end(), some.begin(), std::ranges::unique(some).begin());
+  }
+  return steps;
+}
+
 /// In bytes where they are known of every run, else in entries.
 Curve linesOf(const FigureData& figure) {
   const auto& curve = std::get<KvCurve>(figure.values);
@@ -87,6 +113,12 @@ Curve linesOf(const FigureData& figure) {
     for (const double value : line.values) result.top = std::max(result.top, value);
     result.longest = std::max(result.longest, static_cast<double>(line.values.size()));
   }
+  if (isInBytes || result.top < million) return result;
+  result.unit = QStringLiteral("million entries");
+  result.top /= million;
+  for (Line& line : result.lines) {
+    for (double& value : line.values) value /= million;
+  }
   return result;
 }
 
@@ -121,9 +153,9 @@ void paintCurve(QPainter& painter, const FigureData& figure, const FigureInk& in
   QPointF legend(plot.left(), layout.legendY + 4);
   for (const Line& line : lines.lines) {
     QPainterPath path;
-    for (std::size_t i = 0; i < line.values.size(); ++i) {
+    for (const std::size_t i : drawnSteps(line.values, static_cast<std::size_t>(plot.width() / finestStep))) {
       const QPointF at = pointAt(static_cast<double>(i + 1), line.values[i]);
-      if (i == 0)
+      if (path.elementCount() == 0)
         path.moveTo(at);
       else
         path.lineTo(at);

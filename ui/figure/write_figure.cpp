@@ -36,7 +36,12 @@ Expected<void> check(const Heatmap& map) {
 
 Expected<void> check(const RoleMap& map) {
   const std::int64_t rows = std::int64_t{map.layers} * map.kv_heads;
-  if (map.length > 4 * largestSide) return checkSides(rows, map.length);
+  if (map.length > 4 * largestSide) {
+    return fail(ErrorCode::bad_range,
+                "a role map of " + std::to_string(map.length) + " tokens is too wide to draw: at most " +
+                    std::to_string(4 * largestSide),
+                "write npy or csv");
+  }
   NATSCOPE_CHECK(checkSides(rows, std::min(map.length, largestSide)));
   return checkCount(map.roles.size(), rows * map.length, "the role map");
 }

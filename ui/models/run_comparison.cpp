@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/run_comparison.h"
 
-#include <QLocale>
 #include <algorithm>
 #include <cmath>
 
+#include "ui/models/elsewhere.h"
+#include "ui/models/grouped_number.h"
 #include "ui/models/model_label.h"
 
 namespace natscope::ui {
 namespace {
 
-/// Thousands with commas, whatever the user's language does with points.
-QString count(std::int64_t number) { return QLocale(QLocale::English, QLocale::UnitedStates).toString(qint64{number}); }
 QString percent(double share) { return QString::number(100 * share, 'f', 1); }
 
 QString withSign(double difference, const QString& size) {
@@ -48,8 +47,18 @@ void RunComparison::keep() {
   run->model = presentModel();
   run->provenance = workbench_.client().provenance();
   run->hasRoles = workbench_.sequence().hasRoles();
-  kept_ = std::move(run);
+  kept_ = run;
   Q_EMIT changed();
+  // The next token would copy what the two share, on this thread. Where one may come, another thread does it before.
+  if (!workbench_.canContinue() && !workbench_.isRunning()) return;
+  elsewhere(
+      this,
+      [record = run->record]() mutable {
+        // Changes no frame; but a record that is changed has its tokens for itself.
+        record.finish_prompt(TokenPos(static_cast<std::int32_t>(record.size())), 0, 0);
+        return std::move(record);
+      },
+      [run](SequenceRecord& own) { run->record = std::move(own); });
 }
 
 void RunComparison::drop() {
@@ -72,11 +81,12 @@ QString RunComparison::inWords() const {
   const RunFigures here = run_figures(now, tokens);
   const RunFigures there = run_figures(kept_->record, tokens);
   const std::int64_t more = here.entries - there.entries;
-  QString words = names + tr(", after token %1: entries %2 / %3 (<b>%4</b>), KV %5 / %6 % (<b>%7 pp</b>)")
-                              .arg(tokens - 1)
-                              .arg(count(here.entries), count(there.entries),
-                                   withSign(static_cast<double>(more), count(std::abs(more))), percent(here.fraction),
-                                   percent(there.fraction), pointsBetween(here.fraction, there.fraction));
+  QString words =
+      names + tr(", after token %1: entries %2 / %3 (<b>%4</b>), KV %5 / %6 % (<b>%7 pp</b>)")
+                  .arg(tokens - 1)
+                  .arg(groupedNumber(here.entries), groupedNumber(there.entries),
+                       withSign(static_cast<double>(more), groupedNumber(std::abs(more))), percent(here.fraction),
+                       percent(there.fraction), pointsBetween(here.fraction, there.fraction));
   const std::int64_t prompt = std::min(workbench_.client().promptTokens(), now.size());
   if (prompt != kept_->promptTokens || !have_same_beginning(now, kept_->record, prompt))
     return words + tr("; other prompts, so no perplexity side by side");

@@ -20,7 +20,8 @@ struct KeptRun {
   bool hasRoles = true;  ///< not so under H2O
 };
 
-/// The present run beside one that was kept. Keeping costs a copy of the record; another one kept replaces it.
+/// The present run beside one that was kept. Another one kept replaces it.
+/// Keeping shares the record; where more tokens may come, it is copied on another thread.
 class RunComparison : public QObject {
   Q_OBJECT
 

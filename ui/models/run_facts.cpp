@@ -4,6 +4,8 @@
 #include <QCoreApplication>
 #include <algorithm>
 
+#include "ui/models/grouped_number.h"
+
 namespace natscope::ui {
 namespace {
 
@@ -108,11 +110,21 @@ QString bytesOf(std::int64_t part, std::int64_t whole) {
 RunFact cacheFact(const SequenceRecord& record) {
   if (record.size() == 0) return {tr("KV"), QStringLiteral("–"), {}};
   const CacheCounts& counts = record.frames().back().counts;
+  if (record.geometry().head_dim == 0) {
+    const std::int64_t dense = counts.tokens * record.geometry().layers * record.geometry().kv_heads;
+    return {tr("KV"),
+            percent(counts.fraction) + QStringLiteral("  ") +
+                tr("%1 of %2 entries").arg(groupedNumber(counts.entries), groupedNumber(dense)),
+            tr("What the cache holds after the last token, of what full attention would hold, over all layers and "
+               "heads.\nHow large an entry is the recording does not say.\nCounted as the paper does, with the whole "
+               "window: %1")
+                .arg(percent(counts.paper_fraction))};
+  }
   return {
       tr("KV"), percent(counts.fraction) + QStringLiteral("  ") + bytesOf(counts.live_bytes, counts.dense_bytes),
       tr("What the cache holds after the last token, of what full attention would hold, over all layers and heads.\n"
          "%1 entries; allocated in whole pages: %2.\nCounted as the paper does, with the whole window: %3")
-          .arg(counts.entries)
+          .arg(groupedNumber(counts.entries))
           .arg(bytesOf(counts.allocated_bytes, counts.dense_bytes), percent(counts.paper_fraction))};
 }
 

@@ -23,7 +23,8 @@ struct RunFact {
 /// A policy in a few words: "StreamingLLM, 4 sinks"; its W is a fact of its own. `hasScores`: the model decides roles.
 [[nodiscard]] QString policyWords(const Policy& policy, bool hasScores);
 
-/// The cache after the last token: "31.0 %" and "1.05 of 3.38 MiB", live and dense; "–" and "" before the first one.
+/// The cache after the last token: "31.0 %  1.05 of 3.38 MiB", live and dense, or in entries where nobody knows what
+/// one costs; "–" before the first one.
 [[nodiscard]] RunFact cacheFact(const SequenceRecord& record);
 /// "1.05 of 3.38 MiB": one unit for both, by the larger.
 [[nodiscard]] QString bytesOf(std::int64_t part, std::int64_t whole);

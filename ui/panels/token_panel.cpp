@@ -23,6 +23,7 @@ constexpr int pauseMs = 90;
 constexpr int wideEnough = 540;
 constexpr std::array<double, 4> widthShares{0.22, 0.22, 0.28, 0.28};
 constexpr std::size_t shownCandidates = 5;
+constexpr std::size_t shownWeights = 4;
 
 void setSize(QPainter& painter, int pixels, bool bold = false) {
   QFont font = painter.font();
@@ -42,6 +43,18 @@ void drawHeading(QPainter& painter, const QRectF& area, const QString& words) {
 
 QString percent(double share) {
   return QString::number(100 * share, 'f', share < 0.0995 ? 1 : 0) + QStringLiteral(" %");
+}
+
+/// Where the few largest weights stand, largest first.
+std::vector<std::size_t> largest(const std::vector<float>& weights) {
+  std::vector<std::size_t> order(weights.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto end = order.begin() + static_cast<std::ptrdiff_t>(std::min(order.size(), shownWeights));
+  std::partial_sort(order.begin(), end, order.end(),
+                    [&](std::size_t a, std::size_t b) { return weights[a] > weights[b]; });
+  order.erase(end, order.end());
+  order.shrink_to_fit();
+  return order;
 }
 
 /// What was drawn was never impossible.
@@ -88,7 +101,7 @@ void TokenPanel::askForColumn() {
   workbench_.weights().look(request, [this](const Expected<WeightsMessage>& answer) {
     if (!answer) return;  // the window has already said why
     const WeightsRequestMessage& asked = answer->request;
-    column_ = Column{asked.layer, asked.head, asked.first_key, answer->weights};
+    column_ = Column{asked.layer, asked.head, asked.first_key, answer->weights, largest(answer->weights)};
     update();
   });
 }
@@ -298,35 +311,37 @@ void TokenPanel::drawColumn(QPainter& painter, const QRectF& area, TokenPos toke
       column_ && column_->key == token && column_->layer == selection.layer() && column_->head == selection.head();
   if (!isCurrent || column_->weights.empty()) return;
   const std::vector<float>& weights = column_->weights;
-  std::vector<std::size_t> order(weights.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  const auto shown = static_cast<std::size_t>(std::clamp((area.height() - 2 * lineHeight) / lineHeight, 1.0, 4.0));
-  const std::size_t best = std::min(shown, order.size());
-  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(best), order.end(),
-                    [&](std::size_t a, std::size_t b) { return weights[a] > weights[b]; });
+  const auto shown =
+      static_cast<std::size_t>(std::clamp((area.height() - 2 * lineHeight) / lineHeight, 1.0, double{shownWeights}));
+  const std::size_t best = std::min(shown, column_->best.size());
 
   // The whole column as a line, from the token to the end of the text.
   const QRectF plot(area.left(), area.top() + lineHeight, area.width(),
                     std::max(14.0, area.height() - lineHeight * static_cast<double>(best + 1) - 8));
   painter.fillRect(plot, theme().raised);
-  const float top = std::max(1e-9F, weights[order[0]]);
-  const double step = plot.width() / static_cast<double>(weights.size());
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    const double height = static_cast<double>(weights[i] / top) * (plot.height() - 1);
+  const float top = std::max(1e-9F, weights[column_->best.front()]);
+  // Where a pixel has several tokens it has the largest of them: a long text makes no more bars than there are pixels.
+  const auto bars = std::min(weights.size(), static_cast<std::size_t>(std::max(1.0, plot.width())));
+  const double step = plot.width() / static_cast<double>(bars);
+  for (std::size_t bar = 0; bar < bars; ++bar) {
+    const auto at = [&](std::size_t end) {
+      return weights.begin() + static_cast<std::ptrdiff_t>(end * weights.size() / bars);
+    };
+    const double height = static_cast<double>(*std::max_element(at(bar), at(bar + 1)) / top) * (plot.height() - 1);
     if (height > 0.3)
-      painter.fillRect(QRectF(plot.left() + step * static_cast<double>(i), plot.bottom() - height,
+      painter.fillRect(QRectF(plot.left() + step * static_cast<double>(bar), plot.bottom() - height,
                               std::max(1.0, step - 0.4), height),
                        theme().accent);
   }
   for (std::size_t i = 0; i < best; ++i) {
-    if (!(weights[order[i]] > 0)) break;
+    if (!(weights[column_->best[i]] > 0)) break;
     const double y = plot.bottom() + 4 + lineHeight * static_cast<double>(i);
     setSize(painter, 12);
     painter.setPen(theme().text);
     painter.drawText(QRectF(area.left(), y, area.width() - 60, lineHeight), Qt::AlignLeft | Qt::AlignVCenter,
-                     named(TokenPos(token.value + static_cast<std::int32_t>(order[i]))));
+                     named(TokenPos(token.value + static_cast<std::int32_t>(column_->best[i]))));
     painter.drawText(QRectF(area.right() - 60, y, 60, lineHeight), Qt::AlignRight | Qt::AlignVCenter,
-                     QString::number(static_cast<double>(weights[order[i]]), 'f', 3));
+                     QString::number(static_cast<double>(weights[column_->best[i]]), 'f', 3));
   }
 }
 

@@ -30,6 +30,7 @@ class TokenPanel : public QWidget {
     HeadId head;
     TokenPos key;
     std::vector<float> weights;
+    std::vector<std::size_t> best;  ///< the largest of them, in order
   };
 
   void follow();

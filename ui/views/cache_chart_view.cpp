@@ -5,7 +5,9 @@
 #include <QLabel>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <cmath>
 
+#include "ui/models/grouped_number.h"
 #include "ui/theme/theme.h"
 #include "ui/views/plot_library.h"
 
@@ -24,6 +26,16 @@ const QColor allocatedColour(0xe6, 0x9f, 0x00);
 const QColor keptColour(0xcc, 0x79, 0xa7);
 
 enum Line { dense, live, allocated, keptLive };
+
+/// 7,500,000 rather than 7.5 · 10^6: the same number stands over the chart.
+class AmountTicker : public QCPAxisTicker {
+ protected:
+  QString getTickLabel(double tick, const QLocale& locale, QChar format, int precision) override {
+    if (std::abs(tick) < 1000 || tick != std::floor(tick))
+      return QCPAxisTicker::getTickLabel(tick, locale, format, precision);
+    return groupedNumber(static_cast<std::int64_t>(tick));
+  }
+};
 
 }  // namespace
 
@@ -46,6 +58,12 @@ CacheChartView::CacheChartView(SequenceModel& sequence, Selection& selection, QW
   for (const QString& name : {tr("dense"), tr("live"), tr("allocated"), tr("kept")}) plot_->addGraph()->setName(name);
   plot_->graph(allocated)->setLineStyle(QCPGraph::lsStepLeft);
   cursor_ = new QCPItemStraightLine(plot_);
+  // In a layer of its own, with a picture of its own: it moves with the mouse, over curves of many thousand steps.
+  const QString cursorLayer = QStringLiteral("cursor");
+  plot_->addLayer(cursorLayer);
+  plot_->layer(cursorLayer)->setMode(QCPLayer::lmBuffered);
+  cursor_->setLayer(cursorLayer);
+  plot_->yAxis->setTicker(QSharedPointer<AmountTicker>::create());
   plot_->xAxis->setLabel(tr("tokens processed"));
   plot_->axisRect()->setAutoMargins(QCP::msLeft | QCP::msBottom);
   plot_->axisRect()->setMargins(QMargins(0, 6, 10, 0));
@@ -53,6 +71,7 @@ CacheChartView::CacheChartView(SequenceModel& sequence, Selection& selection, QW
 
   // Numbers on the axis keep their distance in a low chart.
   connect(plot_, &QCustomPlot::beforeReplot, this, [this] {
+    ++curvesDrawn_;
     plot_->yAxis->ticker()->setTickCount(std::clamp((plot_->height() - belowAxis) / tickDistance, 2, 6));
   });
   connect(plot_, &QCustomPlot::mouseMove, this,
@@ -63,7 +82,7 @@ CacheChartView::CacheChartView(SequenceModel& sequence, Selection& selection, QW
   });
   connect(&sequence_, &SequenceModel::restarted, this, &CacheChartView::restart);
   connect(&sequence_, &SequenceModel::extended, this, &CacheChartView::extend);
-  connect(&selection_, &Selection::changed, this, &CacheChartView::showStep);
+  connect(&selection_, &Selection::changed, this, &CacheChartView::moveCursor);
   connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, &CacheChartView::paintInTheme);
   paintInTheme();
   restart();
@@ -71,6 +90,8 @@ CacheChartView::CacheChartView(SequenceModel& sequence, Selection& selection, QW
 
 int CacheChartView::points() const { return plot_->graph(live)->dataCount(); }
 int CacheChartView::keptPoints() const { return plot_->graph(keptLive)->dataCount(); }
+
+int CacheChartView::allocatedPoints() const { return plot_->graph(allocated)->dataCount(); }
 
 double CacheChartView::liveOf(const CacheCounts& counts) const {
   return isInEntries_ ? static_cast<double>(counts.entries) : static_cast<double>(counts.live_bytes) / mebibyte;
@@ -82,7 +103,10 @@ double CacheChartView::denseOf(const CacheCounts& counts) const {
   return static_cast<double>(counts.tokens * geometry.layers * geometry.kv_heads);
 }
 
-QString CacheChartView::amount(double value) const { return QString::number(value, 'f', isInEntries_ ? 0 : 3); }
+QString CacheChartView::amount(double value) const {
+  if (isInEntries_) return groupedNumber(static_cast<std::int64_t>(value));
+  return QString::number(value, 'f', value < 100 ? 3 : 1);
+}
 
 void CacheChartView::setCorner(QWidget* corner) { line_->addWidget(corner); }
 
@@ -91,7 +115,7 @@ void CacheChartView::setKept(const std::shared_ptr<const KeptRun>& kept) {
   kept_ = kept;
   drawKept();
   setRanges();
-  showStep();
+  draw();
 }
 
 void CacheChartView::drawKept() {
@@ -139,7 +163,11 @@ void CacheChartView::extend() {
   // What a prompt's tokens had allocated is known, and the same for all of them, when its last chunk was processed.
   const std::int64_t first = frames.empty() ? 0 : frames.front().counts.allocated_bytes;
   if (std::exchange(firstAllocated_, first) != first) forget();
-  for (auto i = static_cast<std::size_t>(drawn_); i < frames.size(); ++i) {
+  // A long prompt comes in several pieces: what was its end till now is not.
+  const auto drawn = static_cast<std::size_t>(drawn_);
+  if (drawn > 0 && drawn < frames.size() && !frames[drawn - 1].generated && !frames[drawn].generated)
+    plot_->graph(allocated)->data()->remove(static_cast<double>(drawn));
+  for (std::size_t i = drawn; i < frames.size(); ++i) {
     const CacheCounts& counts = frames[i].counts;
     const auto x = static_cast<double>(i + 1);
     plot_->graph(dense)->addData(x, denseOf(counts));
@@ -154,7 +182,17 @@ void CacheChartView::extend() {
       QCPScatterStyle(isPoint ? QCPScatterStyle::ssDisc : QCPScatterStyle::ssNone, 5));
   drawn_ = static_cast<std::int64_t>(frames.size());
   setRanges();
+  draw();
+}
+
+void CacheChartView::draw() {
   showStep();
+  plot_->replot(QCustomPlot::rpQueuedReplot);
+}
+
+void CacheChartView::moveCursor() {
+  showStep();
+  cursor_->layer()->replot();
 }
 
 void CacheChartView::showStep() {
@@ -200,7 +238,6 @@ void CacheChartView::showStep() {
   } else {
     readout_->clear();
   }
-  plot_->replot(QCustomPlot::rpQueuedReplot);
 }
 
 std::optional<TokenPos> CacheChartView::stepAt(double x) const {
@@ -236,7 +273,7 @@ void CacheChartView::paintInTheme() {
     axis->grid()->setPen(QPen(theme.border, 1, Qt::DotLine));
     axis->grid()->setZeroLinePen(Qt::NoPen);
   }
-  showStep();
+  draw();
 }
 
 }  // namespace natscope::ui

@@ -31,6 +31,9 @@ class CacheChartView : public QWidget {
   /// Points on each line, and on the kept run's, for tests.
   [[nodiscard]] int points() const;
   [[nodiscard]] int keptPoints() const;
+  [[nodiscard]] int allocatedPoints() const;  ///< after the prompt, and after each token that was written
+  /// How often the curves were drawn: pointing at a step moves a line over them, and draws none of them anew.
+  [[nodiscard]] std::int64_t curvesDrawn() const { return curvesDrawn_; }
 
   [[nodiscard]] QSize sizeHint() const override { return {520, 180}; }
 
@@ -40,6 +43,8 @@ class CacheChartView : public QWidget {
   void extend();
   void paintInTheme();
   void showStep();
+  void draw();
+  void moveCursor();
   void drawKept();
   void setRanges();
   [[nodiscard]] double liveOf(const CacheCounts& counts) const;
@@ -56,6 +61,7 @@ class CacheChartView : public QWidget {
   std::shared_ptr<const KeptRun> kept_;
   bool isInEntries_ = false;  // what an entry costs is not known: a trace without head_dim
   std::int64_t drawn_ = 0;
+  std::int64_t curvesDrawn_ = 0;
   std::int64_t firstAllocated_ = 0;
 };
 

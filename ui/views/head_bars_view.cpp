@@ -93,8 +93,10 @@ void HeadBarsView::paintEvent(QPaintEvent*) {
     }
     if (layer % step != 0) continue;
     painter.setPen(theme.muted);
-    painter.drawText(QRectF(0, area().top() + layer * rowHeight, left - 5, rowHeight),
-                     Qt::AlignRight | Qt::AlignVCenter, tr("L%1").arg(layer));
+    // As high as its letters, in the middle of its row: thin rows must not cut them.
+    const double middle = area().top() + (layer + 0.5) * rowHeight;
+    painter.drawText(QRectF(0, middle - letterHeight, left - 5, 2 * letterHeight), Qt::AlignRight | Qt::AlignVCenter,
+                     tr("L%1").arg(layer));
   }
   painter.setBrush(Qt::NoBrush);
   painter.setPen(QPen(theme.text, 1.5));

@@ -12,6 +12,7 @@
 #include "core/cache/forced_role.h"
 #include "ui/figure/axis_ticks.h"
 #include "ui/figure/token_label.h"
+#include "ui/models/grouped_number.h"
 #include "ui/theme/theme.h"
 #include "ui/views/role_swatches.h"
 #include "ui/views/token_keys.h"
@@ -28,6 +29,8 @@ constexpr double wheelStep = 120;
 constexpr double zoomPerStep = 1.25;
 constexpr double clickSlack = 4;
 constexpr double foundHeight = 4;
+constexpr int comparePauseMs = 200;
+constexpr double thinnestLayer = 5;  // that still has room for a line between it and the next
 
 // Okabe–Ito colours that no role has; the signs say the same without colour.
 const QColor heldByBoth(0x8a, 0x8f, 0x96);
@@ -61,13 +64,21 @@ RoleMapView::RoleMapView(SequenceModel& sequence, Selection& selection, QWidget*
   setMouseTracking(true);
   setFocusPolicy(Qt::StrongFocus);
   setAttribute(Qt::WA_OpaquePaintEvent);
-  connect(&sequence_, &SequenceModel::extended, this, &RoleMapView::follow);
+  pause_.setSingleShot(true);
+  pause_.setInterval(comparePauseMs);
+  connect(&pause_, &QTimer::timeout, this, &RoleMapView::follow);
+  connect(&sequence_, &SequenceModel::extended, this, [this] {
+    if (shows() != RoleMapShows::difference) return follow();
+    // What both have is compared already, and what comes after it changes nothing.
+    const bool isWhole = difference_ && difference_->tokens == kept_->record.size();
+    if (!isWhole && !pause_.isActive()) pause_.start();
+  });
   connect(&sequence_, &SequenceModel::restarted, this, [this] {
     columns_.showWhole();
     follow();
   });
   connect(&selection_, &Selection::changed, this, qOverload<>(&QWidget::update));
-  connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, qOverload<>(&QWidget::update));
+  connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, &RoleMapView::changePicture);
   follow();
 }
 
@@ -76,7 +87,7 @@ void RoleMapView::setSearch(TokenSearch& search) {
   connect(search_, &TokenSearch::changed, this, qOverload<>(&QWidget::update));
   connect(search_, &TokenSearch::jumped, this, [this](TokenPos position) {
     columns_.reveal(position.value);
-    update();
+    changePicture();
   });
 }
 
@@ -114,14 +125,25 @@ QRectF RoleMapView::area() const { return QRectF(rect()).adjusted(left, top, -ri
 double RoleMapView::rowHeight() const { return std::max(1.0, area().height()) / std::max(1, rows()); }
 
 void RoleMapView::follow() {
+  pause_.stop();
   difference_.reset();
+  // Every entry of both runs is looked at.
   if (shows() == RoleMapShows::difference) difference_ = held_difference(sequence_.record(), kept_->record);
+  place();
+}
+
+void RoleMapView::place() {
   columns_.setArea(area().left(), area().width());
   columns_.setTokens(shownTokens());
+  changePicture();
+}
+
+void RoleMapView::changePicture() {
+  picture_ = QImage();
   update();
 }
 
-void RoleMapView::resizeEvent(QResizeEvent*) { follow(); }
+void RoleMapView::resizeEvent(QResizeEvent*) { place(); }
 
 std::optional<RoleMapView::Cell> RoleMapView::cellAt(QPointF at) const {
   const auto token = columns_.tokenAt(at.x());
@@ -149,10 +171,10 @@ void RoleMapView::paintEvent(QPaintEvent*) {
     painter.drawText(rect(), Qt::AlignCenter, tr("The kept run is of a model with other layers or KV heads."));
     return;
   }
+  if (shownTokens() > 0) drawPicture(painter);
   if (shows() == RoleMapShows::difference) {
-    drawDifference(painter);
+    drawDifferenceSigns(painter);
   } else {
-    drawCells(painter);
     drawLetters(painter);
     if (shows() == RoleMapShows::now) drawForced(painter);
   }
@@ -162,73 +184,70 @@ void RoleMapView::paintEvent(QPaintEvent*) {
   drawLegend(painter);
 }
 
-void RoleMapView::drawCells(QPainter& painter) const {
+int RoleMapView::pictureWidth() const {
+  const QRectF drawn = area();
+  const double end = columns_.xOf(static_cast<double>(columns_.endToken())) - drawn.left();
+  return std::max(1, static_cast<int>(std::min(drawn.width(), end)));
+}
+
+/// One pixel of the screen after another, so that it costs the same however long the text is.
+QImage RoleMapView::makePicture() const {
+  const std::vector<PixelTokens> pixels = pixelTokens(columns_, area().left(), pictureWidth(), shownTokens());
+  if (shows() == RoleMapShows::difference) return differencePicture(pixels);
   const Theme theme = ThemeSwitch::instance().theme();
   const SequenceRecord& record = shown();
   const int kvHeads = record.geometry().kv_heads;
-  const QRectF drawn = area();
-  const int width = std::max(
-      1,
-      static_cast<int>(std::min(drawn.width(), columns_.xOf(static_cast<double>(columns_.endToken())) - drawn.left())));
-  QRgb fills[2][role_count];
-  for (int role = 0; role < role_count; ++role) {
+  std::array<QRgb, 2 * role_count> fills{};  // held, then dropped
+  for (std::size_t role = 0; role < role_count; ++role) {
     for (const bool faded : {false, true})
-      fills[faded ? 1 : 0][role] =
+      fills[role + (faded ? role_count : 0)] =
           (shownHasRoles() ? roleFill(static_cast<Role>(role), theme, faded) : heldFill(theme, faded)).rgb();
   }
-  // One pixel of the screen after another, so that a frame costs the same however long the text is.
-  QImage image(width, rows(), QImage::Format_RGB32);
-  std::vector<std::size_t> tokenOfPixel(static_cast<std::size_t>(width));
-  const std::int64_t last = shownTokens() - 1;
-  for (int x = 0; x < width; ++x) {
-    const auto token = columns_.tokenAt(drawn.left() + x + 0.5);
-    tokenOfPixel[static_cast<std::size_t>(x)] = static_cast<std::size_t>(token.value_or(last));
+  return meanPicture(rows(), pixels, fills, [&](int row) {
+    const auto roles = record.roles(LayerId(row / kvHeads), KvHeadId(row % kvHeads));
+    const auto lastQuery = record.last_query(LayerId(row / kvHeads), KvHeadId(row % kvHeads));
+    return [roles, lastQuery, size = record.size()](std::size_t token) {
+      return static_cast<std::size_t>(roles[token]) + (lastQuery[token] >= size ? 0 : role_count);
+    };
+  });
+}
+
+QImage RoleMapView::differencePicture(const std::vector<PixelTokens>& pixels) const {
+  const SequenceRecord& now = sequence_.record();
+  const int kvHeads = now.geometry().kv_heads;
+  const QColor none = ThemeSwitch::instance().colours().raised;
+  const std::array<QRgb, 4> fills{heldColour(HeldBy::neither, none).rgb(), heldColour(HeldBy::first, none).rgb(),
+                                  heldColour(HeldBy::second, none).rgb(), heldColour(HeldBy::both, none).rgb()};
+  return meanPicture(rows(), pixels, fills, [&](int row) {
+    const auto mine = now.last_query(LayerId(row / kvHeads), KvHeadId(row % kvHeads));
+    const auto other = kept_->record.last_query(LayerId(row / kvHeads), KvHeadId(row % kvHeads));
+    return [mine, other, tokens = difference_->tokens](std::size_t token) {
+      return (mine[token] >= tokens ? std::size_t{1} : 0) + (other[token] >= tokens ? std::size_t{2} : 0);
+    };
+  });
+}
+
+void RoleMapView::drawPicture(QPainter& painter) {
+  const QRectF drawn = area();
+  if (picture_.isNull()) {
+    picture_ = fittedToHeight(makePicture(), drawn.height());
+    ++picturesMade_;
   }
-  for (int row = 0; row < rows(); ++row) {
-    const LayerId layer(row / kvHeads);
-    const KvHeadId head(row % kvHeads);
-    const auto roles = record.roles(layer, head);
-    const auto lastQuery = record.last_query(layer, head);
-    auto* const pixels = reinterpret_cast<QRgb*>(image.scanLine(row));
-    for (int x = 0; x < width; ++x) {
-      const std::size_t token = tokenOfPixel[static_cast<std::size_t>(x)];
-      pixels[x] = fills[lastQuery[token] >= record.size() ? 0 : 1][static_cast<int>(roles[token])];
-    }
-  }
-  painter.drawImage(QRectF(drawn.left(), drawn.top(), width, drawn.height()), image);
+  painter.drawImage(QRectF(drawn.left(), drawn.top(), picture_.width(), drawn.height()), picture_);
   painter.setPen(ThemeSwitch::instance().colours().panel);
-  for (int layer = 1; layer < record.geometry().layers; ++layer) {
-    const double y = std::round(drawn.top() + layer * kvHeads * rowHeight());
-    painter.drawLine(QPointF(drawn.left(), y), QPointF(drawn.left() + width, y));
+  const CacheGeometry& geometry = shown().geometry();
+  const double layerHeight = geometry.kv_heads * rowHeight();
+  if (layerHeight < thinnestLayer) return;
+  for (int layer = 1; layer < geometry.layers; ++layer) {
+    const double y = std::round(drawn.top() + layer * layerHeight);
+    painter.drawLine(QPointF(drawn.left(), y), QPointF(drawn.left() + picture_.width(), y));
   }
 }
 
-void RoleMapView::drawDifference(QPainter& painter) const {
-  if (difference_->tokens == 0) return;
-  const ThemeColours& theme = ThemeSwitch::instance().colours();
+void RoleMapView::drawDifferenceSigns(QPainter& painter) const {
+  if (difference_->tokens == 0 || columns_.scale() < letterPitch || rowHeight() < letterPitch) return;
   const SequenceRecord& now = sequence_.record();
   const int kvHeads = now.geometry().kv_heads;
-  const QRectF drawn = area();
-  const int width = std::max(
-      1,
-      static_cast<int>(std::min(drawn.width(), columns_.xOf(static_cast<double>(columns_.endToken())) - drawn.left())));
-  QImage image(width, rows(), QImage::Format_RGB32);
-  for (int x = 0; x < width; ++x) {
-    const auto token = columns_.tokenAt(drawn.left() + x + 0.5);
-    const TokenPos position(static_cast<std::int32_t>(token.value_or(shownTokens() - 1)));
-    for (int row = 0; row < rows(); ++row) {
-      const HeldBy by =
-          held_by(now, kept_->record, LayerId(row / kvHeads), KvHeadId(row % kvHeads), position, difference_->tokens);
-      image.setPixelColor(x, row, heldColour(by, theme.raised));
-    }
-  }
-  painter.drawImage(QRectF(drawn.left(), drawn.top(), width, drawn.height()), image);
-  painter.setPen(theme.panel);
-  for (int layer = 1; layer < now.geometry().layers; ++layer) {
-    const double y = std::round(drawn.top() + layer * kvHeads * rowHeight());
-    painter.drawLine(QPointF(drawn.left(), y), QPointF(drawn.left() + width, y));
-  }
-  if (columns_.scale() < letterPitch || rowHeight() < letterPitch) return;
   painter.setFont(smallFont(painter, static_cast<int>(std::min({11.0, rowHeight(), columns_.scale()}))));
   painter.setPen(QColor(255, 255, 255));
   for (int row = 0; row < rows(); ++row) {
@@ -242,9 +261,10 @@ void RoleMapView::drawDifference(QPainter& painter) const {
 }
 
 double RoleMapView::drawDifferenceLegend(QPainter& painter, QPointF at) const {
-  const std::pair<QColor, QString> parts[] = {{heldByBoth, tr("both %1").arg(difference_->both)},
-                                              {heldNow, tr("+ only now %1").arg(difference_->first)},
-                                              {heldByKept, tr("− only kept %1").arg(difference_->second)}};
+  const std::pair<QColor, QString> parts[] = {
+      {heldByBoth, tr("both %1").arg(groupedNumber(difference_->both))},
+      {heldNow, tr("+ only now %1").arg(groupedNumber(difference_->first))},
+      {heldByKept, tr("− only kept %1").arg(groupedNumber(difference_->second))}};
   painter.setFont(smallFont(painter, 12));
   double x = at.x();
   for (const auto& [colour, words] : parts) {
@@ -309,7 +329,11 @@ void RoleMapView::drawLabels(QPainter& painter) const {
        positionTicks(columns_.firstToken(), columns_.endToken() - columns_.firstToken(), most)) {
     const double x = columns_.xOf(static_cast<double>(tick) + 0.5);
     painter.drawLine(QPointF(x, drawn.top() - 4), QPointF(x, drawn.top() - 1));
-    painter.drawText(QRectF(x - 30, 0, 60, drawn.top() - 5), Qt::AlignHCenter | Qt::AlignBottom, QString::number(tick));
+    // The last one stands at the edge, and must not be cut there.
+    const double middle =
+        std::min(x, width() - painter.fontMetrics().horizontalAdvance(QString::number(tick)) / 2.0 - 1);
+    painter.drawText(QRectF(middle - 30, 0, 60, drawn.top() - 5), Qt::AlignHCenter | Qt::AlignBottom,
+                     QString::number(tick));
   }
 }
 
@@ -317,15 +341,24 @@ void RoleMapView::drawLabels(QPainter& painter) const {
 void RoleMapView::drawFound(QPainter& painter) const {
   if (search_ == nullptr || shows() == RoleMapShows::kept) return;  // found in the present run's text
   const QRectF drawn = area();
-  for (const TokenSearch::Match& match : search_->matches()) {
-    const double from = columns_.xOf(match.first.value);
-    const double to = columns_.xOf(match.last.value + 1.0);
-    if (to < drawn.left() || from > drawn.right()) continue;
-    const double start = std::max(from, drawn.left());
-    painter.fillRect(
-        QRectF(start, drawn.top() - foundHeight, std::max(2.0, std::min(to, drawn.right()) - start), foundHeight),
-        ThemeSwitch::instance().colours().text);
+  const QColor colour = ThemeSwitch::instance().colours().text;
+  const auto& matches = search_->matches();
+  // Only those in sight, and of those that share pixels one bar: a common word is in a long text thousands of times.
+  auto match = std::partition_point(matches.begin(), matches.end(), [&](const TokenSearch::Match& each) {
+    return each.last.value < columns_.firstToken();
+  });
+  double from = 0;
+  double to = 0;
+  for (; match != matches.end() && match->first.value < columns_.endToken(); ++match) {
+    const double start = std::max(columns_.xOf(match->first.value), drawn.left());
+    const double end = std::max(start + 2, std::min(columns_.xOf(match->last.value + 1.0), drawn.right()));
+    if (start > to) {
+      if (to > from) painter.fillRect(QRectF(from, drawn.top() - foundHeight, to - from, foundHeight), colour);
+      from = start;
+    }
+    to = std::max(to, end);
   }
+  if (to > from) painter.fillRect(QRectF(from, drawn.top() - foundHeight, to - from, foundHeight), colour);
 }
 
 void RoleMapView::drawSelection(QPainter& painter) const {
@@ -364,7 +397,7 @@ void RoleMapView::drawLegend(QPainter& painter) const {
                                                  : drawHeldSwatches(painter, line.topLeft());
   painter.setPen(ThemeSwitch::instance().colours().muted);
   painter.setFont(smallFont(painter, 12));
-  if (!token || shows() == RoleMapShows::kept) return;
+  if (!token || shows() == RoleMapShows::kept) return drawMixedWords(painter, x + 10, line);
   const QString share = QString::number(100 * sequence_.heldShare(*token), 'f', 0) + QStringLiteral(" %");
   QString words =
       tr("“%1” · %2: held by %3 of heads").arg(tokenLabel(sequence_.name(*token))).arg(token->value).arg(share);
@@ -375,9 +408,25 @@ void RoleMapView::drawLegend(QPainter& painter) const {
                    painter.fontMetrics().elidedText(words, Qt::ElideRight, static_cast<int>(width() - x - 6)));
 }
 
+/// A mean of colours stands in no legend.
+void RoleMapView::drawMixedWords(QPainter& painter, double x, const QRectF& line) const {
+  const double tokens = 1 / columns_.scale();
+  const double heads = 1 / rowHeight();
+  if (tokens <= 1 && heads <= 1) return;
+  const auto amount = [](double number) { return QString::number(number, 'f', number < 9.95 ? 1 : 0); };
+  const QString both = tr("%1 tokens × %2 heads a pixel").arg(amount(tokens), amount(heads));
+  const double room = width() - x - 6;
+  const bool saysBoth = tokens > 1 && heads > 1 && painter.fontMetrics().horizontalAdvance(both) <= room;
+  const QString words = saysBoth     ? both
+                        : tokens > 1 ? tr("%1 tokens a pixel").arg(amount(tokens))
+                                     : tr("%1 heads a pixel").arg(amount(heads));
+  painter.drawText(QRectF(x, line.top(), width() - x - 6, line.height()), Qt::AlignVCenter | Qt::AlignRight,
+                   painter.fontMetrics().elidedText(words, Qt::ElideRight, static_cast<int>(width() - x - 6)));
+}
+
 void RoleMapView::wheelEvent(QWheelEvent* event) {
   columns_.zoomAt(event->position().x(), std::pow(zoomPerStep, event->angleDelta().y() / wheelStep));
-  update();
+  changePicture();
   event->accept();
 }
 
@@ -414,7 +463,7 @@ void RoleMapView::mouseMoveEvent(QMouseEvent* event) {
   hasMoved_ = hasMoved_ || (isPressed_ && (at - pressedAt_).manhattanLength() > clickSlack);
   if (isPressed_ && hasMoved_) {
     columns_.pan(at.x() - lastAt_.x());
-    update();
+    changePicture();
   } else if (const auto cell = cellAt(at)) {
     selection_.hover(TokenPos(static_cast<std::int32_t>(cell->token)));
   } else {
@@ -436,7 +485,7 @@ void RoleMapView::mouseReleaseEvent(QMouseEvent* event) {
 
 void RoleMapView::mouseDoubleClickEvent(QMouseEvent*) {
   columns_.showWhole();
-  update();
+  changePicture();
 }
 
 void RoleMapView::leaveEvent(QEvent*) { selection_.hover(std::nullopt); }
@@ -458,7 +507,7 @@ void RoleMapView::keyPressEvent(QKeyEvent* event) {
   selection_.hover(std::nullopt);  // a cursor that rests somewhere must not hide where one went
   selection_.pin(TokenPos(static_cast<std::int32_t>(*next)));
   columns_.reveal(*next);
-  update();
+  changePicture();
 }
 
 }  // namespace natscope::ui

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QImage>
+#include <QTimer>
 #include <QWidget>
 
 #include "core/cache/role_plan.h"
@@ -9,6 +11,7 @@
 #include "ui/models/sequence_model.h"
 #include "ui/models/token_search.h"
 #include "ui/views/column_transform.h"
+#include "ui/views/mean_picture.h"
 
 namespace natscope::ui {
 
@@ -20,8 +23,8 @@ enum class RoleMapShows : std::uint8_t {
 };
 
 /// Every token's role in every (layer, KV head): rows are heads, grouped by layer, columns are tokens. What is no
-/// longer in the cache is pale. Wheel zooms along the tokens, drag pans, hover previews, click pins token and head, a
-/// right click asks for the menu of a place.
+/// longer in the cache is pale. A pixel of several tokens or heads has the mean of their colours. Wheel zooms along the
+/// tokens, drag pans, hover previews, click pins token and head, a right click asks for the menu of a place.
 class RoleMapView : public QWidget {
   Q_OBJECT
 
@@ -41,6 +44,8 @@ class RoleMapView : public QWidget {
   [[nodiscard]] RoleMapShows shows() const { return kept_ ? shows_ : RoleMapShows::now; }
   /// Counts of the difference that is shown; nothing unless it is, or where the runs' models have other shapes.
   [[nodiscard]] const std::optional<HeldDifference>& difference() const { return difference_; }
+  /// How many times cells were turned into a picture: pointing at tokens needs no new one.
+  [[nodiscard]] std::int64_t picturesMade() const { return picturesMade_; }
 
   struct Cell {
     int row = 0;  ///< layer * KV heads + KV head
@@ -74,15 +79,23 @@ class RoleMapView : public QWidget {
   [[nodiscard]] std::int64_t shownTokens() const;
   [[nodiscard]] bool shownHasRoles() const;
   void follow();
-  void drawDifference(QPainter& painter) const;
+  /// Fits the columns, and forgets the picture.
+  void place();
+  /// The cells look different from now on.
+  void changePicture();
+  [[nodiscard]] int pictureWidth() const;
+  [[nodiscard]] QImage makePicture() const;
+  [[nodiscard]] QImage differencePicture(const std::vector<PixelTokens>& pixels) const;
+  void drawPicture(QPainter& painter);
+  void drawDifferenceSigns(QPainter& painter) const;
   double drawDifferenceLegend(QPainter& painter, QPointF at) const;
-  void drawCells(QPainter& painter) const;
   void drawLetters(QPainter& painter) const;
   void drawForced(QPainter& painter) const;
   void drawLabels(QPainter& painter) const;
   void drawSelection(QPainter& painter) const;
   void drawFound(QPainter& painter) const;
   void drawLegend(QPainter& painter) const;
+  void drawMixedWords(QPainter& painter, double x, const QRectF& line) const;
 
   SequenceModel& sequence_;
   Selection& selection_;
@@ -91,6 +104,9 @@ class RoleMapView : public QWidget {
   std::shared_ptr<const KeptRun> kept_;
   RoleMapShows shows_ = RoleMapShows::now;
   std::optional<HeldDifference> difference_;
+  QTimer pause_;    ///< between two comparisons of runs, while one of them grows
+  QImage picture_;  ///< of the cells; null until it is needed again
+  std::int64_t picturesMade_ = 0;
   std::vector<ForcedRole> forced_;
   QPointF pressedAt_;
   QPointF lastAt_;

@@ -28,33 +28,31 @@ QString shareInWords(double share) {
 RoleMixView::RoleMixView(SequenceModel& sequence, Selection& selection, QWidget* parent)
     : QWidget(parent), sequence_(sequence), selection_(selection) {
   setAttribute(Qt::WA_OpaquePaintEvent);
-  connect(&sequence_, &SequenceModel::restarted, this, [this] {
-    all_ = {};
-    counted_ = 0;
-    extend();
-  });
-  connect(&sequence_, &SequenceModel::extended, this, &RoleMixView::extend);
+  connect(&sequence_, &SequenceModel::restarted, this, qOverload<>(&QWidget::update));
+  connect(&sequence_, &SequenceModel::extended, this, qOverload<>(&QWidget::update));
   connect(&selection_, &Selection::headChanged, this, qOverload<>(&QWidget::update));
   connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, qOverload<>(&QWidget::update));
-  extend();
 }
 
-void RoleMixView::extend() {
-  const auto frames = sequence_.record().frames();
-  for (auto i = static_cast<std::size_t>(counted_); i < frames.size(); ++i) {
-    for (const Role role : frames[i].roles) ++all_[static_cast<std::size_t>(role)];
-  }
-  counted_ = static_cast<std::int64_t>(frames.size());
-  update();
-}
-
-RoleMixView::Counts RoleMixView::countHeads(int firstHead, int endHead) const {
+RoleMixView::Counts RoleMixView::countHeads(int layer, int firstHead, int endHead) const {
   Counts counts{};
-  for (int head = firstHead; head < endHead; ++head) {
-    for (const Role role : sequence_.roles(selection_.layer(), KvHeadId(head)))
-      ++counts[static_cast<std::size_t>(role)];
+  const CacheGeometry& geometry = sequence_.record().geometry();
+  if (layer < 0 || layer >= geometry.layers) return counts;
+  for (int head = std::max(0, firstHead); head < std::min(endHead, geometry.kv_heads); ++head) {
+    const HeadTally& tally = sequence_.record().tally(LayerId(layer), KvHeadId(head));
+    for (std::size_t role = 0; role < counts.size(); ++role) counts[role] += tally.role_tokens[role];
   }
   return counts;
+}
+
+RoleMixView::Counts RoleMixView::allHeads() const {
+  Counts all{};
+  const CacheGeometry& geometry = sequence_.record().geometry();
+  for (int layer = 0; layer < geometry.layers; ++layer) {
+    const Counts counts = countHeads(layer, 0, geometry.kv_heads);
+    for (std::size_t role = 0; role < all.size(); ++role) all[role] += counts[role];
+  }
+  return all;
 }
 
 void RoleMixView::paintEvent(QPaintEvent*) {
@@ -70,12 +68,12 @@ void RoleMixView::paintEvent(QPaintEvent*) {
   const int head = selection_.kvHead().value;
   const double pitch = std::min(lineHeight, (height() - 2 * edge) / 3.0);
   QRectF line(edge, 4, width() - 2 * edge, pitch);
-  drawBar(painter, line, tr("role mix, all heads"), all_);
+  drawBar(painter, line, tr("role mix, all heads"), allHeads());
   line.translate(0, pitch);
-  drawBar(painter, line, tr("layer %1").arg(selection_.layer().value), countHeads(0, selection_.kvHeads()));
+  const int layer = selection_.layer().value;
+  drawBar(painter, line, tr("layer %1").arg(layer), countHeads(layer, 0, selection_.kvHeads()));
   line.translate(0, pitch);
-  drawBar(painter, line, tr("layer %1, KV head %2").arg(selection_.layer().value).arg(head),
-          countHeads(head, head + 1));
+  drawBar(painter, line, tr("layer %1, KV head %2").arg(layer).arg(head), countHeads(layer, head, head + 1));
 }
 
 void RoleMixView::drawBar(QPainter& painter, const QRectF& line, const QString& name, const Counts& counts) const {

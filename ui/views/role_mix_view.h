@@ -18,7 +18,7 @@ class RoleMixView : public QWidget {
   RoleMixView(SequenceModel& sequence, Selection& selection, QWidget* parent = nullptr);
 
   using Counts = std::array<std::int64_t, role_count>;
-  [[nodiscard]] const Counts& allHeads() const { return all_; }
+  [[nodiscard]] Counts allHeads() const;
 
   [[nodiscard]] QSize sizeHint() const override { return {190, 180}; }
   [[nodiscard]] QSize minimumSizeHint() const override { return {130, 90}; }
@@ -27,14 +27,11 @@ class RoleMixView : public QWidget {
   void paintEvent(QPaintEvent* event) override;
 
  private:
-  void extend();
-  [[nodiscard]] Counts countHeads(int firstHead, int endHead) const;
+  [[nodiscard]] Counts countHeads(int layer, int firstHead, int endHead) const;
   void drawBar(QPainter& painter, const QRectF& line, const QString& name, const Counts& counts) const;
 
   SequenceModel& sequence_;
   Selection& selection_;
-  Counts all_{};
-  std::int64_t counted_ = 0;
 };
 
 }  // namespace natscope::ui

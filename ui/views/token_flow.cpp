@@ -32,7 +32,8 @@ void TokenFlow::setWidth(double width) {
 
 void TokenFlow::setMetrics(const QFontMetricsF& metrics) {
   metrics_ = metrics;
-  for (Token& token : tokens_) token.width = std::max(smallestWidth, metrics_.horizontalAdvance(token.shown));
+  widths_.clear();
+  for (Token& token : tokens_) token.width = widthOf(token.shown);
   const double width = std::exchange(width_, -1);
   setWidth(width);
 }
@@ -47,11 +48,19 @@ void TokenFlow::clear() {
 void TokenFlow::append(const QString& text) {
   Token token;
   token.shown = shownText(text);
-  token.width = std::max(smallestWidth, metrics_.horizontalAdvance(token.shown));
+  token.width = widthOf(token.shown);
   token.beginsWord = text.isEmpty() || text.at(0).isSpace() || tokens_.empty();
   token.endsLine = text.contains(u'\n');
   tokens_.push_back(std::move(token));
   place(tokens_.size() - 1);
+}
+
+double TokenFlow::widthOf(const QString& shown) {
+  const auto known = widths_.constFind(shown);
+  if (known != widths_.constEnd()) return *known;
+  const double width = std::max(smallestWidth, metrics_.horizontalAdvance(shown));
+  widths_.insert(shown, width);
+  return width;
 }
 
 void TokenFlow::place(std::size_t index) {

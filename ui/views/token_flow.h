@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QFontMetricsF>
+#include <QHash>
 #include <QRectF>
 #include <QString>
 #include <optional>
@@ -21,6 +22,8 @@ class TokenFlow {
   void append(const QString& text);
 
   [[nodiscard]] std::size_t size() const { return tokens_.size(); }
+  /// How many texts were measured: one that comes again is known.
+  [[nodiscard]] std::size_t measuredTexts() const { return static_cast<std::size_t>(widths_.size()); }
   [[nodiscard]] double lineHeight() const;
   [[nodiscard]] double height() const;
   [[nodiscard]] QRectF rectOf(std::size_t token) const;
@@ -40,8 +43,10 @@ class TokenFlow {
     bool endsLine = false;
   };
   void place(std::size_t index);
+  [[nodiscard]] double widthOf(const QString& shown);
 
   QFontMetricsF metrics_;
+  QHash<QString, double> widths_;  ///< measuring is what a long text would cost most
   double width_ = 0;
   std::vector<Token> tokens_;
   double nextX_ = 0;

@@ -81,6 +81,83 @@ TEST_CASE("frames that come together leave what they leave one by one, and one t
   }
 }
 
+/// A head's tally, counted anew from what the record says of each token.
+HeadTally recounted(const SequenceRecord& record, LayerId layer, KvHeadId kv_head) {
+  HeadTally tally;
+  const auto roles = record.roles(layer, kv_head);
+  const auto last = record.last_query(layer, kv_head);
+  for (std::size_t n = 0; n < roles.size(); ++n) {
+    ++tally.role_tokens[static_cast<std::size_t>(roles[n])];
+    if (roles[n] != Role::local) continue;
+    if (last[n] == no_next_global) {
+      ++tally.open_locals;
+      tally.open_local_positions += static_cast<std::int64_t>(n);
+    } else {
+      tally.ended_local_life += last[n] - static_cast<std::int64_t>(n);
+    }
+  }
+  return tally;
+}
+
+TEST_CASE("each head's tally is what its tokens say, whatever came together and whatever was evicted") {
+  std::mt19937 random(20261128);
+  for (const std::size_t at_once : {std::size_t{1}, std::size_t{7}, std::size_t{64}, std::size_t{97}}) {
+    CAPTURE(at_once);
+    SequenceRecord record(geometry, false, 5);
+    for (std::int32_t t = 0; t < 300;) {
+      std::vector<TokenFrame> frames;
+      for (std::size_t n = 0; n < at_once; ++n, ++t) {
+        std::vector<Role> roles;
+        for (int head = 0; head < 4; ++head)
+          roles.push_back(static_cast<Role>(random() % 9 == 0 ? 0 : 1 + random() % 2));
+        frames.push_back(frame_at(t, roles));
+        if (random() % 4 == 0) {
+          const auto position = TokenPos(static_cast<std::int32_t>(random() % static_cast<std::uint32_t>(t + 1)));
+          frames.back().evicted = {{LayerId(0), KvHeadId(1), position}, {LayerId(1), KvHeadId(1), position}};
+        }
+      }
+      REQUIRE(record.append(frames));
+      for (std::int32_t head = 0; head < 4; ++head) {
+        const LayerId layer(head / 2);
+        const KvHeadId kv_head(head % 2);
+        CHECK(record.tally(layer, kv_head) == recounted(record, layer, kv_head));
+      }
+    }
+  }
+}
+
+TEST_CASE("copies share their tokens until one is changed, and then neither sees the other's") {
+  SequenceRecord record(geometry, false, 4);
+  for (std::int32_t t = 0; t < 5; ++t) REQUIRE(record.append(frame_at(t, std::vector<Role>(4, Role::local))));
+  const SequenceRecord kept = record;
+  CHECK(kept.shares_with(record));
+  CHECK(kept.frames().data() == record.frames().data());
+  CHECK_FALSE(record.append(frame_at(9, std::vector<Role>(4))));
+  CHECK(record.append(std::span<TokenFrame>()));
+  CHECK(kept.shares_with(record));
+
+  REQUIRE(record.append(frame_at(5, std::vector<Role>(4, Role::global))));
+  CHECK_FALSE(kept.shares_with(record));
+  CHECK(kept.size() == 5);
+  CHECK(record.size() == 6);
+  CHECK(kept.last_query(LayerId(0), KvHeadId(0))[2] == no_next_global);
+  CHECK(record.last_query(LayerId(0), KvHeadId(0))[2] == 5);
+  CHECK(kept.tally(LayerId(1), KvHeadId(1)).open_locals == 5);
+  const void* const place = record.frames().data();
+  record.finish_prompt(TokenPos(0), 77, 1);
+  CHECK(record.frames().data() == place);  // nobody else has them: nothing is copied
+
+  SequenceRecord third = kept;
+  third.finish_prompt(TokenPos(0), 77, 1);
+  CHECK(kept.frame(TokenPos(0)).counts.allocated_bytes == 0);
+  third = kept;
+  third.clear();
+  CHECK(third.size() == 0);
+  CHECK(kept.size() == 5);
+  const SequenceRecord moved = std::move(third);
+  CHECK(moved.size() == 0);
+}
+
 TEST_CASE("what H2O dropped ends there, whatever the role says") {
   SequenceRecord record(geometry, false, {});
   for (std::int32_t t = 0; t < 5; ++t) {

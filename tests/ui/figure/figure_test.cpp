@@ -388,6 +388,50 @@ class FigureTest : public QObject {
     QCOMPARE(QDir(folder.path()).entryList(QDir::Files | QDir::Hidden).size(), 1);
   }
 
+  /// A vector file of a long run holds what can be seen of its curves, peaks that last a step among it.
+  void longCurvesAreThinnedButKeepTheirPeaks() {
+    constexpr std::int64_t length = 100'000;
+    const auto drawn = [](std::int64_t peak) {
+      KvCurve kv;
+      kv.length = length;
+      kv.layers = kv.kv_heads = 1;
+      for (std::int64_t step = 0; step < length; ++step)
+        kv.entries.push_back(static_cast<std::int32_t>(step == peak ? length : step / 3 + step % 7));
+      FigureData figure;
+      figure.kind = FigureKind::kv;
+      figure.values = std::move(kv);
+      figure.provenance = someProvenance();
+      return renderFigure(figure, FigureFormat::svg, {});
+    };
+    const auto plain = drawn(-1);
+    QVERIFY(plain);
+    QVERIFY2(plain->size() < 300'000, qPrintable(QString::number(plain->size())));
+    QVERIFY(plain->contains("KV cache, entries"));
+    for (const std::int64_t peak : {0, 1, 5'003, 77'777, 99'999}) {
+      const auto peaked = drawn(peak);
+      QVERIFY(peaked);
+      QVERIFY(*peaked != *plain);
+    }
+  }
+
+  void millionsOfEntriesAreCountedInMillions() {
+    FigureData figure = curve(false);
+    auto& kv = std::get<KvCurve>(figure.values);
+    for (std::int32_t& entries : kv.entries) entries = 600'000;  // 2.4 million over four heads
+    const auto bytes = renderFigure(figure, FigureFormat::svg, {});
+    QVERIFY(bytes);
+    QVERIFY(bytes->contains("KV cache, million entries"));
+    QVERIFY(!bytes->contains("e+0"));
+  }
+
+  void aRoleMapThatIsTooWideSaysWhatCanBeWritten() {
+    QVERIFY(renderFigure(roles(1, 1, 32'768), FigureFormat::svg, {}).has_value());
+    const auto bytes = renderFigure(roles(1, 1, 32'769), FigureFormat::svg, {});
+    QVERIFY(!bytes);
+    QCOMPARE(bytes.error().code, ErrorCode::bad_range);
+    QCOMPARE(QString::fromStdString(bytes.error().hint), QStringLiteral("write npy or csv"));
+  }
+
   void ticksAreRound() {
     for (const std::int64_t count : {1LL, 7LL, 10LL, 99LL, 4096LL, 1000000LL}) {
       const auto ticks = positionTicks(3, count, 8);

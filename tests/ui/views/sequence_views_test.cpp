@@ -80,7 +80,7 @@ class SequenceViewsTest : public QObject {
     record_ = madeUpRecord(3, 2, 55);
     sequence_->refresh(false);
     QCOMPARE(chart.points(), 55);
-    const auto& counts = mix.allHeads();
+    const auto counts = mix.allHeads();
     QCOMPARE(counts[0] + counts[1] + counts[2], std::int64_t{55 * 6});
     record_ = madeUpRecord(1, 1, 7);
     sequence_->refresh(true);
