@@ -47,6 +47,10 @@ struct Options {
   [[nodiscard]] std::optional<LayerId> one_layer() const {
     return layer_option->count() > 0 ? std::optional(LayerId(layer)) : std::nullopt;
   }
+  /// Of a text: the head that was asked for, or none for all.
+  [[nodiscard]] std::optional<MapId> one_head() const {
+    return layer_option->count() + head_option->count() > 0 ? std::optional(map()) : std::nullopt;
+  }
   [[nodiscard]] MapId map() const { return {LayerId(layer), HeadId(head)}; }
   [[nodiscard]] ScaleOptions scale_options() const {
     return {scale == "log" ? ScaleKind::log : ScaleKind::linear, clip,
@@ -99,6 +103,10 @@ Expected<FigureData> figure_from_record(FigureKind kind, const SequenceRecord& r
   if (kind == FigureKind::roles) return roles_figure(record, provenance);
   if (kind == FigureKind::kv) return kv_figure(record, provenance);
   if (kind == FigureKind::heads) return heads_figure(record, provenance);
+  if (kind == FigureKind::text) {
+    NATSCOPE_TRY(const auto tokens, parse_range(options.keys.value_or(":"), record.size()));
+    return text_figure(record, heads, options.one_head(), tokens, provenance);
+  }
   NATSCOPE_TRY(const auto ranges, ranges_of(options, record.size()));
   return mask_figure(record, heads, options.map(), ranges.queries, ranges.keys, provenance);
 }
@@ -129,13 +137,15 @@ void name_tokens(FigureData& figure, const SequenceRecord& record, const Tokeniz
 
 Expected<FigureData> figure_from_model(FigureKind kind, const Options& options, std::stop_token stop) {
   const bool needs_map = kind == FigureKind::attention || kind == FigureKind::mask ||
-                         (kind == FigureKind::overview && options.one_layer());
+                         (kind == FigureKind::overview && options.one_layer()) ||
+                         (kind == FigureKind::text && options.one_head());
   const bool needs_weights = kind == FigureKind::attention || kind == FigureKind::overview;
   const auto check_model = [&](const Engine& engine) -> Expected<void> {
     return needs_map ? check_map(options.map(), engine.config()) : Expected<void>{};
   };
-  // What stands above the layer of the map does not change it.
-  const std::int32_t layers = needs_map && options.layer < INT32_MAX ? options.layer + 1 : 0;
+  // What stands above the layer of the map does not change it; a text tells of all layers.
+  const bool needs_all = !needs_map || kind == FigureKind::text;
+  const std::int32_t layers = !needs_all && options.layer < INT32_MAX ? options.layer + 1 : 0;
   NATSCOPE_TRY(auto run, options.run.run(needs_weights ? map_store_bytes : 0, layers, check_model, {}, stop));
   const Engine& engine = *run.engine;
   FigureData figure;
@@ -172,6 +182,10 @@ Expected<FigureData> figure_from_file(FigureKind kind, const Options& options) {
   // A file of another kind gets the trace reader's word on what is missing.
   NATSCOPE_TRY(const auto trace, TraceFile::open(options.from));
   if (kind == FigureKind::overview) return overview_from_trace(trace, options.one_layer());
+  if (kind == FigureKind::text) {
+    NATSCOPE_TRY(const auto tokens, parse_range(options.keys.value_or(":"), trace.tokens_count()));
+    return text_from_trace(trace, options.one_head(), tokens);
+  }
   return figure_from_trace(trace, kind, options.map(), options.queries, options.keys);
 }
 
@@ -229,9 +243,10 @@ Expected<void> run(const Options& options, CommandContext& context) {
     }
   }
   const bool is_map = *kind == FigureKind::attention || *kind == FigureKind::mask;
-  if (!is_map && (options.queries || options.keys)) {
-    std::fprintf(stderr, "--queries and --keys choose a part of attention and mask; %s is written whole\n",
-                 options.kind.c_str());
+  const bool is_text = *kind == FigureKind::text;
+  if ((!is_map && options.queries) || (!is_map && !is_text && options.keys)) {
+    std::fprintf(stderr, "%s choose a part of attention and mask; %s\n", is_text ? "--queries" : "--queries and --keys",
+                 is_text ? "--keys chooses the tokens of a text" : (options.kind + " is written whole").c_str());
   }
   NATSCOPE_CHECK(check_writable_target(options.out));
   NATSCOPE_TRY(FigureData figure, options.from.empty() ? figure_from_model(*kind, options, context.stop)
@@ -248,14 +263,15 @@ Expected<void> run(const Options& options, CommandContext& context) {
 void add_export_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command = root.add_subcommand(
-      "export", "Draw or write a heatmap, role map, KV curve, table of heads or the maps of all heads");
+      "export", "Draw or write a heatmap, role map, KV curve, coloured text, table of heads or the maps of all heads");
   command
       ->add_option(
           "--kind", options->kind,
-          "attention, mask, roles, kv, heads (a table of all heads: csv, json, npy) or overview (the maps of all "
-          "heads side by side: not csv)")
+          "attention, mask, roles, kv, text (tokens coloured by their roles in a head, with --layer and --head, or by "
+          "the share of heads that hold them: not npy), heads (a table of all heads: csv, json, npy) or overview (the "
+          "maps of all heads side by side: not csv)")
       ->required()
-      ->check(CLI::IsMember({"attention", "mask", "roles", "kv", "heads", "overview"}))
+      ->check(CLI::IsMember({"attention", "mask", "roles", "kv", "text", "heads", "overview"}))
       ->type_name("KIND");
   command->add_option("--out", options->out, "File to write; its ending says how: png, svg, pdf, npy, csv or json")
       ->required()
@@ -270,17 +286,21 @@ void add_export_command(CLI::App& root, Invocation& invocation) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   const auto index = CLI::Range(0, INT32_MAX);
-  options->layer_option = command->add_option("--layer", options->layer, "Layer of the map; overview: only this layer")
-                              ->check(index)
-                              ->type_name("L")
-                              ->capture_default_str();
-  options->head_option = command->add_option("--head", options->head, "Query head of the map")
-                             ->check(index)
-                             ->type_name("H")
-                             ->capture_default_str();
+  options->layer_option =
+      command->add_option("--layer", options->layer, "Layer of the map; overview: only this layer; text: of the head")
+          ->check(index)
+          ->type_name("L")
+          ->capture_default_str();
+  options->head_option =
+      command->add_option("--head", options->head, "Query head of the map; text: whose roles to show")
+          ->check(index)
+          ->type_name("H")
+          ->capture_default_str();
   command->add_option("--queries", options->queries, "Only these query positions, the end not included")
       ->type_name("A:B");
-  command->add_option("--keys", options->keys, "Only these key positions, the end not included")->type_name("A:B");
+  command
+      ->add_option("--keys", options->keys, "Only these key positions, the end not included; text: only these tokens")
+      ->type_name("A:B");
   command->add_option("--scale", options->scale, "Colours: linear or log")
       ->check(CLI::IsMember({"linear", "log"}))
       ->type_name("NAME")

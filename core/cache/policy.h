@@ -39,6 +39,9 @@ struct Policy {
 /// Errors: bad_policy (the text names what was expected where).
 [[nodiscard]] Expected<Policy> parse_policy(std::string_view text);
 
+/// Whether tokens have roles under a policy, by its text: H2O alone keeps what was attended to instead.
+[[nodiscard]] inline bool has_roles(std::string_view policy) { return !policy.starts_with("h2o"); }
+
 /// The same text back, as parse_policy takes it.
 [[nodiscard]] std::string to_string(const Policy& policy);
 

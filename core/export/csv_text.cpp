@@ -65,6 +65,36 @@ Expected<void> write_curve(const KvCurve& curve, const TextSink& sink) {
   return sink(text);
 }
 
+/// As RFC 4180 wants it: in quotes, those inside twice.
+std::string quoted(const std::string& text) {
+  std::string made = "\"";
+  for (const char character : text) {
+    if (character == '"') made += '"';
+    made += character;
+  }
+  return made + '"';
+}
+
+Expected<void> write_text(const ColouredText& shown, const FigureData& figure, const TextSink& sink) {
+  std::string text = shown.head ? "position,token,text,role,held,held_share\n" : "position,token,text,held_share\n";
+  for (std::int64_t i = 0; i < shown.range.size(); ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    const auto position = static_cast<std::size_t>(shown.range.begin + i);
+    append_number(text, shown.range.begin + i);
+    text += ',';
+    append_number(text, figure.tokens[position]);
+    text += ',' + quoted(figure.token_texts[position]) + ',';
+    if (shown.head) {
+      if (!shown.roles.empty()) append_number(text, static_cast<int>(shown.roles[at]));
+      text += shown.is_held[at] != 0 ? ",1," : ",0,";
+    }
+    append_number(text, shown.held_share[at]);
+    text += '\n';
+    NATSCOPE_CHECK(pass_on(text, sink));
+  }
+  return sink(text);
+}
+
 }  // namespace
 
 Expected<void> write_csv(const FigureData& figure, const TextSink& sink) {
@@ -72,6 +102,7 @@ Expected<void> write_csv(const FigureData& figure, const TextSink& sink) {
   if (const auto* map = std::get_if<RoleMap>(&figure.values)) return write_roles(*map, sink);
   if (const auto* table = std::get_if<HeadTable>(&figure.values)) return sink(head_table_text(*table, ','));
   if (std::holds_alternative<HeadOverview>(figure.values)) return check_format(figure.kind, ExportFormat::csv);
+  if (const auto* text = std::get_if<ColouredText>(&figure.values)) return write_text(*text, figure, sink);
   return write_curve(std::get<KvCurve>(figure.values), sink);
 }
 

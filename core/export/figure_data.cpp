@@ -4,10 +4,13 @@
 #include <array>
 #include <charconv>
 
+#include "core/cache/policy.h"
+#include "core/explore/lifeline.h"
+
 namespace natscope {
 namespace {
 
-constexpr std::array kind_names{"attention", "mask", "roles", "kv", "heads", "overview"};
+constexpr std::array kind_names{"attention", "mask", "roles", "kv", "heads", "overview", "text"};
 
 /// One side of `a:b`; `otherwise` when it is left out. Nothing when it is no whole number.
 std::optional<std::int64_t> side(std::string_view text, std::int64_t otherwise) {
@@ -23,6 +26,21 @@ void add_axis(FigureData& figure, const SequenceRecord& record) {
     figure.tokens.push_back(frame.token);
     figure.token_texts.push_back(frame.text);
   }
+}
+
+Expected<void> check_map(const CacheGeometry& geometry, std::int32_t heads, const MapId& map) {
+  if (map.layer.value < 0 || map.layer.value >= geometry.layers) {
+    return fail(ErrorCode::bad_layer, "there is no layer " + std::to_string(map.layer.value));
+  }
+  if (map.head.value < 0 || map.head.value >= heads || geometry.kv_heads < 1 || heads % geometry.kv_heads != 0) {
+    return fail(ErrorCode::bad_head, "there is no head " + std::to_string(map.head.value));
+  }
+  return {};
+}
+
+Expected<void> check_range(PositionRange range, const SequenceRecord& record) {
+  if (range.begin >= 0 && range.end >= range.begin && range.end <= record.size()) return {};
+  return fail(ErrorCode::bad_position, "a range leaves the sequence of " + std::to_string(record.size()) + " tokens");
 }
 
 }  // namespace
@@ -136,18 +154,8 @@ FigureData kv_figure(const SequenceRecord& record, Provenance provenance) {
 Expected<FigureData> mask_figure(const SequenceRecord& record, std::int32_t heads, const MapId& map,
                                  PositionRange queries, PositionRange keys, Provenance provenance) {
   const CacheGeometry& geometry = record.geometry();
-  if (map.layer.value < 0 || map.layer.value >= geometry.layers) {
-    return fail(ErrorCode::bad_layer, "there is no layer " + std::to_string(map.layer.value));
-  }
-  if (map.head.value < 0 || map.head.value >= heads || geometry.kv_heads < 1 || heads % geometry.kv_heads != 0) {
-    return fail(ErrorCode::bad_head, "there is no head " + std::to_string(map.head.value));
-  }
-  for (const PositionRange& range : {queries, keys}) {
-    if (range.begin < 0 || range.end < range.begin || range.end > record.size()) {
-      return fail(ErrorCode::bad_position,
-                  "a range leaves the sequence of " + std::to_string(record.size()) + " tokens");
-    }
-  }
+  NATSCOPE_CHECK(check_map(geometry, heads, map));
+  for (const PositionRange& range : {queries, keys}) NATSCOPE_CHECK(check_range(range, record));
   const auto last_query = record.last_query(map.layer, kv_head_of(map.head, heads, geometry.kv_heads));
   Heatmap mask{FigureKind::mask, map.layer, map.head, queries, keys, {}, {}};
   mask.visible.reserve(static_cast<std::size_t>(queries.size() * keys.size()));
@@ -160,6 +168,26 @@ Expected<FigureData> mask_figure(const SequenceRecord& record, std::int32_t head
   mask.values.assign(mask.visible.begin(), mask.visible.end());
   provenance.maps = {map};
   FigureData figure{FigureKind::mask, std::move(mask), {}, {}, std::move(provenance)};
+  add_axis(figure, record);
+  return figure;
+}
+
+Expected<FigureData> text_figure(const SequenceRecord& record, std::int32_t heads, const std::optional<MapId>& head,
+                                 PositionRange range, Provenance provenance) {
+  NATSCOPE_CHECK(check_range(range, record));
+  ColouredText text{head, range, {}, {}, {}};
+  for (std::int32_t position = range.begin; position < range.end; ++position)
+    text.held_share.push_back(static_cast<float>(held_share(record, TokenPos(position))));
+  if (head) {
+    NATSCOPE_CHECK(check_map(record.geometry(), heads, *head));
+    const KvHeadId kv_head = kv_head_of(head->head, heads, record.geometry().kv_heads);
+    for (std::int32_t position = range.begin; position < range.end; ++position) {
+      NATSCOPE_TRY(const Lifeline line, lifeline_of(record, head->layer, kv_head, TokenPos(position)));
+      text.is_held.push_back(line.fate == EntryFate::held ? 1 : 0);
+      if (has_roles(provenance.policy)) text.roles.push_back(line.role);
+    }
+  }
+  FigureData figure{FigureKind::text, std::move(text), {}, {}, std::move(provenance)};
   add_axis(figure, record);
   return figure;
 }

@@ -21,7 +21,7 @@
 /// The numbers behind a figure, before anything is drawn or written.
 namespace natscope {
 
-enum class FigureKind : std::uint8_t { attention, mask, roles, kv, heads, overview };
+enum class FigureKind : std::uint8_t { attention, mask, roles, kv, heads, overview, text };
 [[nodiscard]] const char* name(FigureKind kind);  ///< "attention", …
 [[nodiscard]] std::optional<FigureKind> figure_kind(std::string_view text);
 
@@ -66,6 +66,15 @@ struct KvCurve {
   std::vector<std::int64_t> allocated_bytes;  ///< [length]
 };
 
+/// Tokens as running text, each with what became of it until the last one: in one head, or in all.
+struct ColouredText {
+  std::optional<MapId> head;  ///< absent: all of them
+  PositionRange range;
+  std::vector<Role> roles;            ///< [range] of the head's KV head; empty without a head and under H2O
+  std::vector<std::uint8_t> is_held;  ///< [range] 1 where the head's KV head holds it; empty without a head
+  std::vector<float> held_share;      ///< [range] of all KV heads of all layers, 0 … 1
+};
+
 /// Another run's cache beside the figure's own, in a drawn KV curve.
 struct ComparedCurve {
   KvCurve curve;
@@ -75,7 +84,7 @@ struct ComparedCurve {
 /// A figure's numbers with their axes and their origin.
 struct FigureData {
   FigureKind kind = FigureKind::attention;
-  std::variant<Heatmap, RoleMap, KvCurve, HeadTable, HeadOverview> values;
+  std::variant<Heatmap, RoleMap, KvCurve, HeadTable, HeadOverview, ColouredText> values;
   std::vector<std::int32_t> tokens;      ///< [T]
   std::vector<std::string> token_texts;  ///< [T] for the axes; empty: positions are shown
   Provenance provenance;
@@ -100,18 +109,27 @@ void name_silent_tokens(FigureData& figure, const std::function<std::string(std:
 /// The mask from the record alone, at any size that is asked for. Errors: bad_layer, bad_head, bad_position.
 [[nodiscard]] Expected<FigureData> mask_figure(const SequenceRecord& record, std::int32_t heads, const MapId& map,
                                                PositionRange queries, PositionRange keys, Provenance provenance);
+/// The text between two positions. Errors: as mask_figure.
+[[nodiscard]] Expected<FigureData> text_figure(const SequenceRecord& record, std::int32_t heads,
+                                               const std::optional<MapId>& head, PositionRange range,
+                                               Provenance provenance);
 /// Of a record's run: the maps of these layers (none: all), from whoever computes tiles. Errors: bad_layer, those of
 /// computed_overview.
 [[nodiscard]] Expected<FigureData> overview_of_record(
     const SequenceRecord& record, std::int32_t heads, std::optional<LayerId> layer, Provenance provenance,
     const std::function<Expected<AttentionTile>(const TileKey& key)>& tile);
 /// From a trace: attention and mask of maps that it holds, a mask of any head that its roles determine, roles, kv,
-/// heads, all recorded maps. `map` matters for attention and mask only. Errors: bad_layer, bad_head, bad_position,
+/// heads, all recorded maps, the text of one head (`keys` says which tokens). `map` matters for attention, mask
+/// and text only. Errors: bad_layer, bad_head, bad_position,
 /// bad_trace (not in the trace).
 [[nodiscard]] Expected<FigureData> figure_from_trace(const TraceFile& trace, FigureKind kind, const MapId& map,
                                                      std::optional<std::string> queries,
                                                      std::optional<std::string> keys);
 /// The maps that a trace holds, of one layer or of all. Errors: bad_layer, bad_trace (it holds none of them).
 [[nodiscard]] Expected<FigureData> overview_from_trace(const TraceFile& trace, std::optional<LayerId> layer);
+
+/// The text of a trace, which holds ids only: tokens read as those. Errors: as text_figure and session_of.
+[[nodiscard]] Expected<FigureData> text_from_trace(const TraceFile& trace, const std::optional<MapId>& head,
+                                                   PositionRange tokens);
 
 }  // namespace natscope

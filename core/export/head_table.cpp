@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/cache/policy.h"
 #include "core/export/number_text.h"
 
 namespace natscope {
@@ -44,7 +45,7 @@ constexpr std::array columns{
 }  // namespace
 
 HeadTable head_table(const SequenceRecord& record, const std::string& policy) {
-  return {head_summaries(record), !policy.starts_with("h2o")};
+  return {head_summaries(record), has_roles(policy)};
 }
 
 std::span<const HeadColumn> head_columns() { return columns; }

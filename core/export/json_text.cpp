@@ -77,6 +77,27 @@ Expected<void> write_heads(const HeadTable& table, const TextSink& sink) {
   return sink(text + "]");
 }
 
+/// One object a token; role and held are null without a head.
+Expected<void> write_tokens(const ColouredText& shown, const FigureData& figure, const TextSink& sink) {
+  std::string text = "[";
+  for (std::int64_t i = 0; i < shown.range.size(); ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    const auto position = static_cast<std::size_t>(shown.range.begin + i);
+    text += i == 0 ? "{" : ",{";
+    text += "\"token\":";
+    append_number(text, figure.tokens[position]);
+    text += ",\"text\":" +
+            nlohmann::json(figure.token_texts[position]).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    text += ",\"role\":" + (shown.roles.empty() ? "null" : std::to_string(static_cast<int>(shown.roles[at])));
+    text += ",\"held\":" + std::string(shown.is_held.empty() ? "null" : shown.is_held[at] != 0 ? "true" : "false");
+    text += ",\"held_share\":";
+    append_number(text, shown.held_share[at]);
+    text += '}';
+    NATSCOPE_CHECK(pass_on(text, sink));
+  }
+  return sink(text + "]");
+}
+
 Expected<void> write_values(const FigureData& figure, const TextSink& sink) {
   if (const auto* map = std::get_if<Heatmap>(&figure.values)) {
     NATSCOPE_CHECK(
@@ -100,6 +121,13 @@ Expected<void> write_values(const FigureData& figure, const TextSink& sink) {
     NATSCOPE_CHECK(
         sink(head_text(figure, rows == 1 ? std::to_string(maps->layers.front().value) : "null", "null", cells, cells)));
     return write_nested(maps->largest, {rows, maps->heads, maps->side, maps->side}, sink);
+  }
+  if (const auto* text = std::get_if<ColouredText>(&figure.values)) {
+    const auto number = [&](auto of) { return text->head ? std::to_string(of(*text->head)) : std::string("null"); };
+    NATSCOPE_CHECK(sink(head_text(figure, number([](const MapId& map) { return map.layer.value; }),
+                                  number([](const MapId& map) { return map.head.value; }), "null",
+                                  positions(text->range.begin, text->range.end))));
+    return write_tokens(*text, figure, sink);
   }
   const auto& curve = std::get<KvCurve>(figure.values);
   NATSCOPE_CHECK(sink(head_text(figure, "null", "null", positions(0, curve.length), "null")));

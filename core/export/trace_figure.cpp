@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/cache/accounting.h"
+#include "core/cache/policy.h"
 #include "core/export/figure_data.h"
 #include "core/session/trace_sequence.h"
 #include "kernels/token_roles.h"
@@ -74,7 +75,7 @@ Expected<Heatmap> heatmap(const TraceFile& trace, FigureKind kind, const MapId& 
   NATSCOPE_TRY(map.keys, range_or_all(keys, trace.tokens_count()));
   if (const auto index = trace.map_index(id)) return stored_map(trace, *index, std::move(map));
   // H2O's mask follows from what it measured, not from roles; and which KV head a head reads must be known.
-  const bool from_roles = kind == FigureKind::mask && heads && !trace.provenance().policy.starts_with("h2o");
+  const bool from_roles = kind == FigureKind::mask && heads && has_roles(trace.provenance().policy);
   if (!from_roles) return not_stored(trace, id);
   return mask_from_roles(trace, kv_head_of(id.head, *heads, trace.kv_heads()), std::move(map));
 }
@@ -140,8 +141,18 @@ Expected<FigureData> figure_from_trace(const TraceFile& trace, FigureKind kind, 
       figure.values = head_table(session.record, session.policy);
       break;
     }
+    case FigureKind::text: {
+      NATSCOPE_TRY(const PositionRange tokens, range_or_all(keys, trace.tokens_count()));
+      return text_from_trace(trace, map, tokens);
+    }
   }
   return figure;
+}
+
+Expected<FigureData> text_from_trace(const TraceFile& trace, const std::optional<MapId>& head, PositionRange tokens) {
+  NATSCOPE_TRY(const Session session, session_of(trace, std::nullopt));
+  return text_figure(session.record, trace.provenance().heads.value_or(trace.kv_heads()), head, tokens,
+                     trace.provenance());
 }
 
 }  // namespace natscope

@@ -7,12 +7,13 @@
 #include <vector>
 
 #include "core/cache/held_tally.h"
+#include "core/cache/policy.h"
 #include "core/io/streaming_decoder.h"
 
 namespace natscope {
 namespace {
 
-bool is_h2o(const TraceFile& trace) { return trace.provenance().policy.starts_with("h2o"); }
+bool is_h2o(const TraceFile& trace) { return !has_roles(trace.provenance().policy); }
 
 /// How each token reads, in order.
 std::vector<std::string> texts_of(const std::vector<std::int32_t>& tokens, const std::optional<Tokenizer>& tokenizer) {
@@ -43,8 +44,7 @@ Expected<std::vector<std::vector<EvictedEntry>>> evictions_of(const TraceFile& t
     done.push_back(key);
     std::vector<std::int64_t> last(static_cast<std::size_t>(length));
     for (std::int64_t query = 0; query < length; ++query) {
-      NATSCOPE_CHECK(
-          trace.read_map(map, TokenPos(static_cast<std::int32_t>(query)), 1, TokenPos(0), length, {}, row));
+      NATSCOPE_CHECK(trace.read_map(map, TokenPos(static_cast<std::int32_t>(query)), 1, TokenPos(0), length, {}, row));
       for (std::int64_t n = 0; n <= query; ++n) {
         if (row[static_cast<std::size_t>(n)] != 0) last[static_cast<std::size_t>(n)] = query;
       }
@@ -67,18 +67,17 @@ Expected<void> check_entries(const TokenFrame& frame, const std::vector<HeldTall
   for (std::size_t head = 0; head < tallies.size(); ++head) {
     if (frame.entries[head] == tallies[head].entries()) continue;
     const auto kv = static_cast<std::size_t>(kv_heads);
-    return fail(ErrorCode::bad_trace, "tensor “kv_entries” says " + std::to_string(frame.entries[head]) +
-                                          " entries after token " + std::to_string(frame.position.value) +
-                                          " in layer " + std::to_string(head / kv) + ", KV head " +
-                                          std::to_string(head % kv) + ", where its roles leave " +
-                                          std::to_string(tallies[head].entries()));
+    return fail(ErrorCode::bad_trace,
+                "tensor “kv_entries” says " + std::to_string(frame.entries[head]) + " entries after token " +
+                    std::to_string(frame.position.value) + " in layer " + std::to_string(head / kv) + ", KV head " +
+                    std::to_string(head % kv) + ", where its roles leave " + std::to_string(tallies[head].entries()));
   }
   return {};
 }
 
 /// Whether the paper's figure counts W slots a head whole (the rules, section 5).
 bool counts_whole_window(const Provenance& provenance) {
-  return provenance.window && !provenance.policy.starts_with("h2o") && provenance.policy != "full";
+  return provenance.window && has_roles(provenance.policy) && provenance.policy != "full";
 }
 
 Expected<SequenceRecord> record_of(const TraceFile& trace, const std::optional<Tokenizer>& tokenizer) {

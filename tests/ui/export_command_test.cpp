@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The command that the export dialog shows writes what the window writes, byte for byte.
 #include "ui/models/export_command.h"
+#include "core/export/data_files.h"
 
 #include <QApplication>
 #include <QFileInfo>
@@ -48,7 +49,7 @@ class ExportCommandTest : public QObject {
     QTest::addColumn<int>("kind");
     QTest::addColumn<QString>("ending");
     for (const FigureKind kind : {FigureKind::attention, FigureKind::mask, FigureKind::roles, FigureKind::kv,
-                                  FigureKind::heads, FigureKind::overview}) {
+                                  FigureKind::heads, FigureKind::overview, FigureKind::text}) {
       for (const char* ending : {"csv", "json", "npy", "svg"}) {
         if (!check_format(kind, *export_format(std::string("x.") + ending))) continue;
         QTest::addRow("%s.%s", name(kind), ending) << static_cast<int>(kind) << QString::fromLatin1(ending);
@@ -128,6 +129,17 @@ class ExportCommandTest : public QObject {
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().analysedChanges() == changes, patience);
     bench().changeRoles({});
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().analysedChanges().isEmpty(), patience);
+  }
+
+  void aTextOfAllHeadsIsWritten() {
+    for (const char* const ending : {"csv", "svg"}) {
+      ExportRequest request = wanted(FigureKind::text, QString::fromLatin1(ending));
+      request.isOfAllHeads = true;
+      QVERIFY(!commandOf(request).contains(QStringLiteral("--head")));
+      const auto [mine, theirs] = bothFiles(request, QString::fromLatin1(ending));
+      QVERIFY(!mine.empty());
+      QVERIFY(mine == theirs);
+    }
   }
 
   void generatedTokensAreGivenAsTokens() {

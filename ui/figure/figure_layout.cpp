@@ -194,6 +194,7 @@ FigureLayout layOut(const FigureData& figure, const FigureOptions& options, doub
   if (const auto* map = std::get_if<RoleMap>(&figure.values))
     return layOutRoles(*map, figure, options.texts, pixelsPerPoint);
   if (const auto* maps = std::get_if<HeadOverview>(&figure.values)) return layOutOverview(*maps, pixelsPerPoint);
+  if (const auto* text = std::get_if<ColouredText>(&figure.values)) return layOutText(figure, *text);
   // A curve's labels depend on its values: curve_figure.cpp makes them.
   AxisLabels values;
   values.longest = widestValue;

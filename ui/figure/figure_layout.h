@@ -42,6 +42,8 @@ struct FigureLayout {
 [[nodiscard]] QFont figureFont(int points, bool bold = false);
 [[nodiscard]] double textWidth(const QFont& font, const QString& text);
 
+[[nodiscard]] FigureLayout layOutText(const FigureData& figure, const ColouredText& text);
+
 /// Lays a figure out. `pixelsPerPoint` is png's scale: cells then get whole pixels and the map starts on one; 0 for
 /// vector formats.
 [[nodiscard]] FigureLayout layOut(const FigureData& figure, const FigureOptions& options, double pixelsPerPoint);

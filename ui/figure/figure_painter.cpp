@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/cache/forced_role.h"
+#include "core/cache/policy.h"
 
 namespace natscope::ui {
 namespace {
@@ -24,8 +25,7 @@ QString whatIsShown(const FigureData& figure) {
       return QStringLiteral("%1, layer %2, head %3").arg(what).arg(map.layer.value).arg(map.head.value);
     }
     case FigureKind::roles:
-      if (figure.provenance.policy.starts_with("h2o"))
-        return QStringLiteral("H2O has no roles: every token counts as global");
+      if (!has_roles(figure.provenance.policy)) return QStringLiteral("H2O has no roles: every token counts as global");
       return QStringLiteral("Token roles by layer and KV head");
     case FigureKind::kv:
       return QStringLiteral("KV cache by tokens");
@@ -33,6 +33,12 @@ QString whatIsShown(const FigureData& figure) {
       const auto& maps = std::get<HeadOverview>(figure.values);
       return maps.layers.size() == 1 ? QStringLiteral("Attention of all heads, layer %1").arg(maps.layers.front().value)
                                      : QStringLiteral("Attention of all heads");
+    }
+    case FigureKind::text: {
+      const auto& text = std::get<ColouredText>(figure.values);
+      if (!text.head) return QStringLiteral("Share of the heads that hold each token after the last one");
+      const QString what = text.roles.empty() ? QStringLiteral("What is held") : QStringLiteral("Token roles");
+      return QStringLiteral("%1, layer %2, head %3").arg(what).arg(text.head->layer.value).arg(text.head->head.value);
     }
     case FigureKind::heads:
       break;  // numbers only
@@ -223,6 +229,8 @@ void paintFigure(QPainter& painter, const FigureData& figure, const FigureOption
     paintCurve(painter, figure, ink, layout);
     return;
   }
+  if (const auto* text = std::get_if<ColouredText>(&figure.values))
+    return paintText(painter, figure, *text, options.theme, layout);
   drawRaster(painter, layout, raster.image);
   if (const auto* maps = std::get_if<HeadOverview>(&figure.values)) {
     FigureOptions bar = options;

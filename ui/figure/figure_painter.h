@@ -27,6 +27,10 @@ void drawColourBar(QPainter& painter, const FigureOptions& options, const ScaleR
 void paintOverview(QPainter& painter, const HeadOverview& maps, const FigureOptions& options, const FigureInk& ink,
                    const FigureLayout& layout);
 
+/// The tokens of a text and the legend below them.
+void paintText(QPainter& painter, const FigureData& figure, const ColouredText& text, Theme theme,
+               const FigureLayout& layout);
+
 /// The KV curve's axes, lines and legend.
 void paintCurve(QPainter& painter, const FigureData& figure, const FigureInk& ink, const FigureLayout& layout);
 

@@ -70,12 +70,27 @@ Expected<void> check(const HeadOverview& maps) {
   return checkCount(maps.has_map.size(), count, "the list of maps");
 }
 
+Expected<void> check(const ColouredText& text) {
+  if (text.range.size() <= 0) return fail(ErrorCode::bad_range, "there is nothing to draw");
+  if (text.range.size() > largestSide) {
+    return fail(ErrorCode::bad_range, "a text of " + std::to_string(text.range.size()) + " tokens is too long to draw",
+                "choose at most 8192 tokens with --keys a:b, or write csv");
+  }
+  NATSCOPE_CHECK(checkCount(text.held_share.size(), text.range.size(), "the text"));
+  if (!text.head) return {};
+  NATSCOPE_CHECK(checkCount(text.is_held.size(), text.range.size(), "what the head holds"));
+  return text.roles.empty() ? Expected<void>() : checkCount(text.roles.size(), text.range.size(), "the roles");
+}
+
 Expected<QByteArray> render(const FigureData& figure, FigureFormat format, const FigureOptions& options) {
   NATSCOPE_CHECK(checkDpi(options.dpi));
   NATSCOPE_CHECK(std::visit([](const auto& values) { return check(values); }, figure.values));
   if (!figure.compared.empty() && figure.kind != FigureKind::kv)
     return fail(ErrorCode::bad_arrays, "runs beside each other are of KV curves");
   for (const ComparedCurve& other : figure.compared) NATSCOPE_CHECK(check(other.curve));
+  if (const auto* text = std::get_if<ColouredText>(&figure.values);
+      text != nullptr && figure.token_texts.size() < static_cast<std::size_t>(text->range.end))
+    return fail(ErrorCode::bad_arrays, "tokens without a text");
   const FigureLayout layout = layOut(figure, options, format == FigureFormat::png ? pngScale(options.dpi) : 0);
   MapRaster raster;
   if (const auto* maps = std::get_if<HeadOverview>(&figure.values))
@@ -83,8 +98,8 @@ Expected<QByteArray> render(const FigureData& figure, FigureFormat format, const
   if (const auto* map = std::get_if<Heatmap>(&figure.values)) raster = rasterOf(*map, options);
   if (const auto* map = std::get_if<RoleMap>(&figure.values))
     raster = rasterOf(*map, figure.provenance.window, options);
-  if (raster.image.isNull() && figure.kind != FigureKind::kv)
-    return fail(ErrorCode::out_of_memory, "no memory for a map of this size");
+  const bool needsRaster = figure.kind != FigureKind::kv && figure.kind != FigureKind::text;
+  if (needsRaster && raster.image.isNull()) return fail(ErrorCode::out_of_memory, "no memory for a map of this size");
   Picture picture;
   picture.size = layout.size;
   picture.title = options.title.isEmpty() ? QString(QLatin1String(name(figure.kind))) : options.title;

@@ -28,7 +28,7 @@ void addLook(QStringList& words, const FigureOptions& look, FigureKind kind, Exp
   if (format == ExportFormat::png && look.dpi != 300) words << QStringLiteral("--dpi") << number(look.dpi);
   if ((isMap(kind) || hasWeights(kind)) && look.colours != ColourMap::viridis)
     words << QStringLiteral("--colours") << QLatin1String(name(look.colours));
-  if (kind != FigureKind::kv && kind != FigureKind::overview && look.texts != AxisTexts::automatic) {
+  if ((isMap(kind) || kind == FigureKind::roles) && look.texts != AxisTexts::automatic) {
     words << QStringLiteral("--axes")
           << (look.texts == AxisTexts::tokens ? QStringLiteral("tokens") : QStringLiteral("positions"));
   }
@@ -96,14 +96,16 @@ QString exportCommand(const ExportRequest& request, const ExportOrigin& origin, 
   QStringList words{QStringLiteral("natscope-cli"), QStringLiteral("export"),
                     QStringLiteral("--kind"),       QLatin1String(name(request.kind)),
                     QStringLiteral("--out"),        QString::fromStdString(request.path.string())};
-  if (isMap(request.kind)) {
+  const bool isText = request.kind == FigureKind::text;
+  if (isMap(request.kind) || (isText && !request.isOfAllHeads)) {
     words << QStringLiteral("--layer") << QString::number(request.map.layer.value) << QStringLiteral("--head")
           << QString::number(request.map.head.value);
-    const PositionRange all{0, static_cast<std::int32_t>(tokens)};
-    if (request.queries != all)
-      words << QStringLiteral("--queries") << QString::fromStdString(rangeText(request.queries));
-    if (request.keys != all) words << QStringLiteral("--keys") << QString::fromStdString(rangeText(request.keys));
   }
+  const PositionRange all{0, static_cast<std::int32_t>(tokens)};
+  if (isMap(request.kind) && request.queries != all)
+    words << QStringLiteral("--queries") << QString::fromStdString(rangeText(request.queries));
+  if ((isMap(request.kind) || isText) && request.keys != all)
+    words << QStringLiteral("--keys") << QString::fromStdString(rangeText(request.keys));
   const auto format = export_format(request.path);
   const bool isDrawn = format && !is_data_format(*format);
   if (request.kind == FigureKind::overview && request.layer)

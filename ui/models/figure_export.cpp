@@ -27,8 +27,13 @@ Expected<void> writeFigure(const FigureData& figure, const ExportRequest& reques
   return write_figure_data(request.path, prepared(figure, request.options.scale));
 }
 
+std::optional<MapId> headOf(const ExportRequest& request) {
+  return request.isOfAllHeads ? std::nullopt : std::optional(request.map);
+}
+
 Expected<FigureData> recordedFigure(const Recording& recording, const ExportRequest& request) {
   if (request.kind == FigureKind::overview) return overview_from_trace(recording.trace(), request.layer);
+  if (request.kind == FigureKind::text) return text_from_trace(recording.trace(), headOf(request), request.keys);
   return figure_from_trace(recording.trace(), request.kind, request.map, rangeText(request.queries),
                            rangeText(request.keys));
 }
@@ -68,10 +73,13 @@ void FigureExport::start(const ExportRequest& request) {
       return write(named(roles_figure(record, workbench_.client().provenance())), request);
     case FigureKind::kv:
       return writeCurve(request);
-    case FigureKind::mask: {
+    case FigureKind::mask:
+    case FigureKind::text: {
       const int heads = workbench_.selection().heads();
-      auto figure =
-          mask_figure(record, heads, request.map, request.queries, request.keys, workbench_.client().provenance());
+      const Provenance& provenance = workbench_.client().provenance();
+      auto figure = request.kind == FigureKind::mask
+                        ? mask_figure(record, heads, request.map, request.queries, request.keys, provenance)
+                        : text_figure(record, heads, headOf(request), request.keys, provenance);
       if (!figure) {
         Q_EMIT failed(figure.error());
         return;

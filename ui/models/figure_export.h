@@ -13,10 +13,11 @@ namespace natscope::ui {
 /// What is to be written, and where.
 struct ExportRequest {
   FigureKind kind = FigureKind::attention;
-  MapId map;              ///< attention, mask
+  MapId map;              ///< attention, mask, text
   PositionRange queries;  ///< attention, mask
-  PositionRange keys;
+  PositionRange keys;     ///< attention, mask; of a text its tokens
   std::optional<LayerId> layer{};  ///< overview: only this one
+  bool isOfAllHeads = false;       ///< text: the share of heads that hold each token, not one head's roles
   FigureOptions options;
   std::shared_ptr<const KeptRun> beside;  ///< kv, drawn: the kept run in the same figure, or null
   std::filesystem::path path;             ///< its ending says the format: png, svg, pdf, csv, npy, json

@@ -4,6 +4,7 @@
 #include <QCoreApplication>
 #include <new>
 
+#include "core/cache/policy.h"
 #include "core/session/trace_sequence.h"
 
 namespace natscope::ui {
@@ -89,9 +90,10 @@ QString Recording::summary() const {
   if (from.window) facts << tr("W %1").arg(*from.window);
   if (!from.dtype.empty()) facts << QString::fromStdString(from.dtype);
   facts << (from.maps.empty() ? tr("no maps") : tr("maps %1").arg(named(from.maps)));
-  if (!from.model_sha256.empty()) facts << tr("model %1").arg(QString::fromStdString(from.model_sha256).left(shownDigits));
+  if (!from.model_sha256.empty())
+    facts << tr("model %1").arg(QString::fromStdString(from.model_sha256).left(shownDigits));
   if (!hasTexts_) facts << tr("no tokenizer at hand: tokens are shown as ids");
-  if (session_.policy.starts_with("h2o"))
+  if (!has_roles(session_.policy))
     facts << tr("what H2O dropped is known for recorded maps only, elsewhere entries look held");
   return facts.join(QStringLiteral(" · "));
 }

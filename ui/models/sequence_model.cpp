@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/sequence_model.h"
 
+#include "core/explore/lifeline.h"
+
 namespace natscope::ui {
 
 void SequenceModel::setSource(std::function<const SequenceRecord&()> source,
@@ -47,17 +49,7 @@ bool SequenceModel::isHeld(LayerId layer, KvHeadId kvHead, TokenPos position) co
   return index < lastSeen.size() && lastSeen[index] >= size();
 }
 
-double SequenceModel::heldShare(TokenPos position) const {
-  const CacheGeometry& geometry = record().geometry();
-  const int pairs = geometry.layers * geometry.kv_heads;
-  if (pairs == 0) return 0;
-  int held = 0;
-  for (int layer = 0; layer < geometry.layers; ++layer) {
-    for (int head = 0; head < geometry.kv_heads; ++head)
-      held += isHeld(LayerId(layer), KvHeadId(head), position) ? 1 : 0;
-  }
-  return static_cast<double>(held) / pairs;
-}
+double SequenceModel::heldShare(TokenPos position) const { return held_share(record(), position); }
 
 void SequenceModel::refresh(bool isRestarted) {
   if (isRestarted) texts_.clear();

@@ -52,7 +52,7 @@ Workbench::Workbench(Settings& settings, QObject* parent)
       weights_(client_, [this] { return recording(); }) {
   sequence_.setSource([this]() -> const SequenceRecord& { return client_.record(); },
                       [this](std::int32_t token) { return client_.tokenText(token); });
-  sequence_.setHasRoles([this] { return !client_.policy().starts_with("h2o"); });
+  sequence_.setHasRoles([this] { return has_roles(client_.policy()); });
   connect(&client_, &EngineClient::stateChanged, this, &Workbench::stateChanged);
   connect(&client_, &EngineClient::modelOpened, this, &Workbench::onModelOpened);
   connect(&client_, &EngineClient::sequenceStarted, this, [this] {

@@ -25,8 +25,10 @@ namespace natscope::ui {
 namespace {
 
 enum Part { inView, whole };
-constexpr FigureKind kinds[] = {FigureKind::attention, FigureKind::mask,  FigureKind::roles,
-                                FigureKind::kv,        FigureKind::heads, FigureKind::overview};
+/// What can be exported, in the order of the list. A text stands there twice: one head's roles, all heads' shares.
+constexpr FigureKind kinds[] = {FigureKind::attention, FigureKind::mask, FigureKind::roles, FigureKind::text,
+                                FigureKind::text,      FigureKind::kv,   FigureKind::heads, FigureKind::overview};
+constexpr int textOfAllHeads = 4;
 constexpr int commandLines = 4;
 constexpr int copiedMs = 1500;
 
@@ -57,6 +59,9 @@ QString contents(FigureKind kind, const QString& ending) {
     case FigureKind::overview:
       holds = isNpy ? ExportDialog::tr("F32 [layers, heads, S, S], cells as on screen: the largest weights")
                     : ExportDialog::tr("the largest weight of each cell");
+      break;
+    case FigureKind::text:
+      holds = ExportDialog::tr("a token a row: its role, whether it is held, by which share of heads");
       break;
     case FigureKind::heads:
       holds = isNpy ? ExportDialog::tr("F64 [heads, columns]") : ExportDialog::tr("a row a head");
@@ -95,7 +100,9 @@ ExportDialog::ExportDialog(const ShownMap& shown, FigureKind kind, Theme theme, 
   setAttribute(Qt::WA_DeleteOnClose);
   kind_->addItems({tr("Attention map: layer %1, head %2").arg(shown.map.layer.value).arg(shown.map.head.value),
                    tr("Mask: layer %1, head %2").arg(shown.map.layer.value).arg(shown.map.head.value), tr("Role map"),
-                   tr("KV cache chart"), tr("Table of heads"), tr("Maps of all heads")});
+                   tr("Text: roles in layer %1, head %2").arg(shown.map.layer.value).arg(shown.map.head.value),
+                   tr("Text: share of heads that hold it"), tr("KV cache chart"), tr("Table of heads"),
+                   tr("Maps of all heads")});
   kind_->setCurrentIndex(static_cast<int>(std::find(std::begin(kinds), std::end(kinds), kind) - std::begin(kinds)));
   part_->addItems({tr("what is in view"), tr("the whole map")});
   if (shown.queries.size() == shown.tokens && shown.keys.size() == shown.tokens) part_->setCurrentIndex(whole);
@@ -169,6 +176,8 @@ void ExportDialog::makeForm() {
 
 FigureKind ExportDialog::kind() const { return kinds[std::max(0, kind_->currentIndex())]; }
 
+bool ExportDialog::isTextOfAllHeads() const { return kind_->currentIndex() == textOfAllHeads; }
+
 void ExportDialog::setFormat(const QString& ending) { format_->setCurrentText(ending); }
 
 void ExportDialog::follow() {
@@ -197,7 +206,7 @@ void ExportDialog::follow() {
     field->setEnabled((isAttention || isOverview) && isFigure);
   colours_->setEnabled((isMap(kind()) || isOverview) && isFigure);
   theme_->setEnabled(isFigure);
-  texts_->setEnabled(isFigure && kind() != FigureKind::kv && !isOverview);
+  texts_->setEnabled(isFigure && (isMap(kind()) || kind() == FigureKind::roles));
   beside_->setEnabled(kept_ != nullptr && kind() == FigureKind::kv && isFigure);
   dpi_->setEnabled(format_->currentText() == QLatin1String("png"));
   holds_->setText(contents(kind(), format_->currentText()));
@@ -214,7 +223,8 @@ void ExportDialog::copyCommand() {
 
 QString ExportDialog::proposedName() const {
   QString base = QLatin1String(name(kind()));
-  if (isMap(kind())) base += QStringLiteral("-l%1h%2").arg(shown_.map.layer.value).arg(shown_.map.head.value);
+  if (isMap(kind()) || (kind() == FigureKind::text && !isTextOfAllHeads()))
+    base += QStringLiteral("-l%1h%2").arg(shown_.map.layer.value).arg(shown_.map.head.value);
   if (kind() == FigureKind::overview && layers_->currentIndex() > 0)
     base += QStringLiteral("-l%1").arg(shown_.map.layer.value);
   return QDir(folder_).filePath(base + QLatin1Char('.') + format_->currentText());
@@ -251,6 +261,8 @@ ExportRequest ExportDialog::request(const QString& path) const {
   request.options.texts = static_cast<AxisTexts>(texts_->currentIndex());
   if (request.kind == FigureKind::overview && layers_->currentIndex() > 0) request.layer = shown_.map.layer;
   if (beside_->isEnabled() && beside_->isChecked()) request.beside = kept_;
+  request.isOfAllHeads = isTextOfAllHeads();
+  if (request.kind == FigureKind::text) request.keys = all;
   request.path = path.toStdString();
   return request;
 }

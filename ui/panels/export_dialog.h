@@ -51,6 +51,7 @@ class ExportDialog : public QDialog {
   void follow();
   void copyCommand();
   [[nodiscard]] FigureKind kind() const;
+  [[nodiscard]] bool isTextOfAllHeads() const;
 
   ShownMap shown_;
   QString folder_;

@@ -6,6 +6,7 @@
 #include <QPainter>
 #include <QScrollBar>
 
+#include "ui/figure/token_box.h"
 #include "ui/theme/theme.h"
 #include "ui/views/role_swatches.h"
 #include "ui/views/token_keys.h"
@@ -14,25 +15,12 @@ namespace natscope::ui {
 namespace {
 
 constexpr double margin = 10;
-constexpr double markHeight = 3;
 constexpr int textPixels = 13;
 
 QFont textFont(const QWidget& widget) {
   QFont font = widget.font();
   font.setPixelSize(textPixels);
   return font;
-}
-
-Qt::PenStyle markOf(Role role) {
-  switch (role) {
-    case Role::global:
-      return Qt::SolidLine;
-    case Role::local:
-      return Qt::DashLine;
-    case Role::sliding:
-      return Qt::DotLine;
-  }
-  return Qt::SolidLine;
 }
 
 }  // namespace
@@ -128,35 +116,16 @@ void TokenTextView::drawToken(QPainter& painter, std::size_t token, const QRectF
   const auto roles = sequence_.roles(selection_.layer(), selection_.kvHead());
   const Role role = token < roles.size() ? roles[token] : Role::global;
   const bool isHeld = sequence_.isHeld(selection_.layer(), selection_.kvHead(), position);
-  const double share = colouring_ == TextColouring::heldShare ? sequence_.heldShare(position) : 0;
-  const QRectF body = rect.adjusted(0.5, 1, -0.5, -markHeight - 3);
+  const QRectF body = boxOf(rect);
 
   const Theme shade = ThemeSwitch::instance().theme();
   const bool hasRoles = sequence_.hasRoles();
-  const QColor colour = hasRoles ? roleFill(role, shade) : heldFill(shade, false);
-  QColor fill = colouring_ == TextColouring::role ? colour : theme.accent;
-  fill.setAlphaF(colouring_ == TextColouring::role ? (isHeld ? 0.30F : 0.07F)
-                                                   : static_cast<float>(0.04 + 0.40 * share));
-  painter.setPen(Qt::NoPen);
-  painter.setBrush(fill);
-  painter.drawRoundedRect(body, 2, 2);
-
-  const double y = rect.bottom() - markHeight;
-  QColor mark = colouring_ == TextColouring::role ? (hasRoles ? roleInk(role, shade) : colour) : theme.accent;
-  if (colouring_ == TextColouring::role && !isHeld) mark.setAlphaF(0.35F);
-  QPen pen(mark, 2.2, colouring_ == TextColouring::role ? markOf(role) : Qt::SolidLine, Qt::FlatCap);
-  if (pen.style() == Qt::DashLine) pen.setDashPattern({2, 1});
-  if (pen.style() == Qt::DotLine) pen.setDashPattern({0.8, 0.9});
-  painter.setPen(pen);
-  const double length = colouring_ == TextColouring::role ? body.width() - 1 : share * (body.width() - 1);
-  if (length > 0) painter.drawLine(QPointF(body.left() + 0.5, y), QPointF(body.left() + 0.5 + length, y));
-
-  const bool isPale = colouring_ == TextColouring::role && !isHeld;
-  painter.setPen(isPale ? theme.muted : theme.text);
-  QFont font = painter.font();
-  font.setBold(false);
-  painter.setFont(font);
-  painter.drawText(QPointF(rect.left(), body.top() + QFontMetricsF(font).ascent() + 1), flow_.shown(token));
+  const QColor fill = hasRoles ? roleFill(role, shade) : heldFill(shade, false);
+  const TokenLook look = colouring_ == TextColouring::heldShare
+                             ? lookOfShare(sequence_.heldShare(position), theme.accent, theme.text)
+                             : lookOfRole(hasRoles ? std::optional(role) : std::nullopt, isHeld,
+                                          {fill, hasRoles ? roleInk(role, shade) : fill, theme.text, theme.muted});
+  drawTokenBox(painter, rect, flow_.shown(token), look);
   if (static_cast<qint64>(token) == promptTokens_ && promptTokens_ > 0) {
     painter.setPen(QPen(theme.accent, 2));
     painter.drawLine(QPointF(rect.left(), rect.top()), QPointF(rect.left(), rect.bottom() - 1));

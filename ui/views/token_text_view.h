@@ -3,10 +3,10 @@
 
 #include <QAbstractScrollArea>
 
+#include "ui/figure/token_flow.h"
 #include "ui/models/selection.h"
 #include "ui/models/sequence_model.h"
 #include "ui/models/token_search.h"
-#include "ui/views/token_flow.h"
 
 namespace natscope::ui {
 

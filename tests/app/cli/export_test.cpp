@@ -223,6 +223,53 @@ TEST_CASE("the maps of all heads are those of a trace, put together cell by cell
   }
 }
 
+TEST_CASE("a text in every format but npy, from a model or its trace") {
+  const TemporaryFolder folder;
+  for (const char* ending : {"csv", "json", "png", "svg", "pdf"}) {
+    CAPTURE(ending);
+    const std::string file = folder.file(std::string("text.") + ending);
+    CHECK(export_to(file, {"--kind", "text"}).exit_code == 0);
+    CHECK(read_file(file).size() > 200);
+  }
+  CHECK(export_to(folder.file("text.npy"), {"--kind", "text"}).exit_code == 2);
+
+  const auto read = [&](const std::vector<std::string>& more) {
+    const std::string file = folder.file("again.json");
+    std::vector<std::string> words{"export", "--kind", "text", "--out", file};
+    words.insert(words.end(), more.begin(), more.end());
+    const ProgramResult result = cli(words);
+    CAPTURE(result.err);
+    REQUIRE(result.exit_code == 0);
+    return nlohmann::json::parse(read_file(file));
+  };
+  const std::string trace = folder.file("run.safetensors");
+  REQUIRE(cli({"trace", "--prompt", "Alice was beginning to get very tired", "--out", trace}).exit_code == 0);
+  const auto of_model =
+      read({"--prompt", "Alice was beginning to get very tired", "--layer", "3", "--head", "5", "--keys", "1:6"});
+  const auto of_trace = read({"--from", trace, "--layer", "3", "--head", "5", "--keys", "1:6"});
+  REQUIRE(of_model["values"].size() == 5);
+  CHECK(of_model["keys"] == nlohmann::json{1, 2, 3, 4, 5});
+  CHECK(of_model["values"][0]["text"] == "Alice");
+  for (std::size_t i = 0; i < 5; ++i) {
+    for (const char* field : {"token", "role", "held", "held_share"})
+      CHECK(of_model["values"][i][field] == of_trace["values"][i][field]);
+  }
+  // Roles are the contract's own.
+  const auto file = SafetensorsFile::open(trace);
+  REQUIRE(file);
+  const TensorInfo* roles = file->find("roles");
+  const auto length = static_cast<std::size_t>(roles->shape[2]);
+  const std::size_t row = 3 * static_cast<std::size_t>(roles->shape[1]) + 5 / 2;
+  for (std::size_t i = 0; i < 5; ++i)
+    CHECK(of_model["values"][i]["role"] == static_cast<int>(roles->data[row * length + i + 1]));
+  CHECK(read({"--from", trace})["layer"].is_null());
+  CHECK(cli({"export", "--kind", "text", "--from", trace, "--layer", "99", "--out", folder.file("x.csv")}).exit_code ==
+        3);
+  CHECK(
+      cli({"export", "--kind", "text", "--from", trace, "--keys", "3:999", "--out", folder.file("x.csv")}).exit_code ==
+      3);
+}
+
 TEST_CASE("an overview in every format, or a word why not") {
   const TemporaryFolder folder;
   for (const char* ending : {"npy", "json", "png", "svg", "pdf"}) {

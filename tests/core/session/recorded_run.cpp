@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "core/base/checked_math.h"
+#include "core/cache/held_tally.h"
 
 namespace natscope::test {
 namespace {
@@ -34,6 +35,20 @@ SequenceRecord recorded_run() {
     frame.step_ms = 1.5 + t;
     if (const auto appended = record.append(std::move(frame)); !appended)
       throw std::runtime_error(appended.error().message);
+  }
+  return record;
+}
+
+SequenceRecord consistent_run(const std::vector<EvictedEntry>& dropped_after_4) {
+  const SequenceRecord made_up = recorded_run();
+  SequenceRecord record(made_up.geometry(), true, 2);
+  std::vector<HeldTally> tallies(4, HeldTally(2));
+  for (TokenFrame frame : made_up.frames()) {
+    frame.evicted.clear();
+    if (frame.position.value == 4) frame.evicted = dropped_after_4;
+    for (std::size_t head = 0; head < 4; ++head)
+      frame.entries[head] = static_cast<std::int32_t>(tallies[head].add(frame.roles[head]));
+    if (!record.append(frame)) throw std::runtime_error("the made-up run is refused");
   }
   return record;
 }

@@ -11,6 +11,8 @@ inline constexpr std::int64_t run_tokens = 7;
 inline constexpr std::int32_t run_heads = 4;
 
 [[nodiscard]] SequenceRecord recorded_run();
+/// The same with the entries that its roles leave: a trace of it does not contradict itself.
+[[nodiscard]] SequenceRecord consistent_run(const std::vector<EvictedEntry>& dropped_after_4 = {});
 [[nodiscard]] Provenance run_provenance();
 [[nodiscard]] Session recorded_session();
 

@@ -5,27 +5,11 @@
 
 #include <cmath>
 
-#include "core/cache/held_tally.h"
 #include "tests/core/session/recorded_run.h"
 #include "tests/support/temporary_folder.h"
 
 namespace natscope::test {
 namespace {
-
-/// The made-up run with the entries that its roles leave: a trace of it does not contradict itself.
-SequenceRecord consistent_run(const std::vector<EvictedEntry>& dropped_after_4 = {}) {
-  const SequenceRecord made_up = recorded_run();
-  SequenceRecord record(made_up.geometry(), true, 2);
-  std::vector<HeldTally> tallies(4, HeldTally(2));
-  for (TokenFrame frame : made_up.frames()) {
-    frame.evicted.clear();
-    if (frame.position.value == 4) frame.evicted = dropped_after_4;
-    for (std::size_t head = 0; head < 4; ++head)
-      frame.entries[head] = static_cast<std::int32_t>(tallies[head].add(frame.roles[head]));
-    REQUIRE(record.append(frame));
-  }
-  return record;
-}
 
 std::filesystem::path written(const TemporaryFolder& folder, const TraceContent& content) {
   const auto path = folder / "run.safetensors";

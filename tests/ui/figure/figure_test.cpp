@@ -91,6 +91,25 @@ FigureData overview(std::int32_t layers, std::int32_t heads, std::int64_t tokens
   return overview_figure(std::move(maps), std::move(figure));
 }
 
+FigureData text(bool isOfHead, bool hasRoles = true) {
+  FigureData figure;
+  figure.kind = FigureKind::text;
+  figure.provenance = someProvenance();
+  ColouredText shown;
+  shown.range = {2, 42};
+  if (isOfHead) shown.head = MapId{LayerId(3), HeadId(5)};
+  for (std::int32_t token = 0; token < 50; ++token) {
+    figure.tokens.push_back(token);
+    figure.token_texts.push_back(token % 9 == 8 ? "\n" : token == 3 ? " <a&b>" : " word" + std::to_string(token));
+    if (token >= 40) continue;
+    if (isOfHead && hasRoles) shown.roles.push_back(static_cast<Role>(token % 3));
+    if (isOfHead) shown.is_held.push_back(token % 2 == 0 ? 1 : 0);
+    shown.held_share.push_back(static_cast<float>(token) / 40);
+  }
+  figure.values = std::move(shown);
+  return figure;
+}
+
 FigureData curve(bool withBytes) {
   KvCurve kv;
   kv.length = 30;
@@ -268,9 +287,19 @@ class FigureTest : public QObject {
   }
 
   void everyKindIsDrawnInEveryFormatAndTheme() {
-    const FigureData figures[] = {
-        attention(40, 33, true), attention(1, 1, true), attention(300, 280, false), roles(3, 2, 50), roles(1, 1, 1),
-        overview(2, 4, 30),      overview(1, 1, 1),     overview(3, 32, 300, true), curve(true),     curve(false)};
+    const FigureData figures[] = {attention(40, 33, true),
+                                  attention(1, 1, true),
+                                  attention(300, 280, false),
+                                  roles(3, 2, 50),
+                                  roles(1, 1, 1),
+                                  overview(2, 4, 30),
+                                  overview(1, 1, 1),
+                                  overview(3, 32, 300, true),
+                                  curve(true),
+                                  curve(false),
+                                  text(true),
+                                  text(false),
+                                  text(true, false)};
     for (FigureData figure : figures) {
       for (const FigureKind kind :
            {figure.kind, figure.kind == FigureKind::attention ? FigureKind::mask : figure.kind}) {
@@ -285,6 +314,29 @@ class FigureTest : public QObject {
         }
       }
     }
+  }
+
+  void aTextIsTextWithItsLegend() {
+    const auto shown = [](const FigureData& figure) {
+      const auto bytes = renderFigure(figure, FigureFormat::svg, {});
+      QXmlStreamReader xml(bytes ? *bytes : QByteArray());
+      QStringList texts;
+      while (!xml.atEnd()) {
+        if (xml.readNext() == QXmlStreamReader::StartElement && xml.name() == u"text") texts << xml.readElementText();
+      }
+      return texts;
+    };
+    const QStringList roles = shown(text(true));
+    QVERIFY(roles.contains(QStringLiteral("Token roles, layer 3, head 5")));
+    QVERIFY(roles.contains(QStringLiteral("pale: dropped by the end")));
+    // Tokens 2 … 41 in their order, with nothing of the others.
+    QStringList words = roles.filter(QStringLiteral("word"));
+    QCOMPARE(words.size(), 35);
+    QCOMPARE(words.front().trimmed(), QStringLiteral("word2"));
+    QCOMPARE(words.back().trimmed(), QStringLiteral("word41"));
+    QVERIFY(roles.contains(QStringLiteral(" <a&b>")) || roles.contains(QStringLiteral("<a&b>")));
+    QVERIFY(shown(text(false)).contains(QStringLiteral("by all heads")));
+    QVERIFY(shown(text(true, false)).contains(QStringLiteral("dropped (H2O has no roles)")));
   }
 
   void runsStandBesideEachOther() {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "tests/ui/views/made_up_record.h"
+#include "ui/figure/token_flow.h"
 #include "ui/models/grouped_number.h"
 #include "ui/models/run_facts.h"
 #include "ui/theme/theme.h"
@@ -13,7 +14,6 @@
 #include "ui/views/head_bars_view.h"
 #include "ui/views/mean_picture.h"
 #include "ui/views/role_map_view.h"
-#include "ui/views/token_flow.h"
 
 using namespace natscope;
 using namespace natscope::ui;

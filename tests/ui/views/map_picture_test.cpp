@@ -10,7 +10,7 @@
 #include "ui/views/attention_map_view.h"
 #include "ui/views/map_frame_times.h"
 #include "ui/views/map_marks.h"
-#include "ui/views/token_flow.h"
+#include "ui/figure/token_flow.h"
 
 using namespace natscope;
 using namespace natscope::ui;

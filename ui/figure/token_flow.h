@@ -14,7 +14,9 @@ namespace natscope::ui {
 /// breaks in the text. Appending costs the last line, not the whole text.
 class TokenFlow {
  public:
-  explicit TokenFlow(const QFontMetricsF& metrics) : metrics_(metrics) {}
+  /// `smallestWidth`: of a token, however little it shows; on screen one must be able to point at it.
+  explicit TokenFlow(const QFontMetricsF& metrics, double smallestWidth = 6)
+      : metrics_(metrics), smallestWidth_(smallestWidth) {}
 
   void setWidth(double width);  ///< lays everything out again when it changed
   void setMetrics(const QFontMetricsF& metrics);
@@ -47,6 +49,7 @@ class TokenFlow {
 
   QFontMetricsF metrics_;
   QHash<QString, double> widths_;  ///< measuring is what a long text would cost most
+  double smallestWidth_;
   double width_ = 0;
   std::vector<Token> tokens_;
   double nextX_ = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "ui/views/token_flow.h"
+#include "ui/figure/token_flow.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,6 @@ namespace natscope::ui {
 namespace {
 
 constexpr double leading = 8;  // room for the mark under a token
-constexpr double smallestWidth = 6;
 
 QString shownText(const QString& text) {
   QString shown = text;
@@ -58,7 +57,7 @@ void TokenFlow::append(const QString& text) {
 double TokenFlow::widthOf(const QString& shown) {
   const auto known = widths_.constFind(shown);
   if (known != widths_.constEnd()) return *known;
-  const double width = std::max(smallestWidth, metrics_.horizontalAdvance(shown));
+  const double width = std::max(smallestWidth_, metrics_.horizontalAdvance(shown));
   widths_.insert(shown, width);
   return width;
 }

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/figure/token_box.h"
+
+#include <QFontMetricsF>
+
+namespace natscope::ui {
+namespace {
+
+constexpr double markHeight = 3;
+
+Qt::PenStyle markOf(Role role) {
+  switch (role) {
+    case Role::global:
+      return Qt::SolidLine;
+    case Role::local:
+      return Qt::DashLine;
+    case Role::sliding:
+      return Qt::DotLine;
+  }
+  return Qt::SolidLine;
+}
+
+}  // namespace
+
+TokenLook lookOfRole(std::optional<Role> role, bool isHeld, const RoleColours& colours) {
+  TokenLook look{colours.fill, colours.mark, role ? markOf(*role) : Qt::SolidLine, 1,
+                 isHeld ? colours.text : colours.paleText};
+  look.fill.setAlphaF(isHeld ? 0.30F : 0.07F);
+  if (!isHeld) look.mark.setAlphaF(0.35F);
+  return look;
+}
+
+TokenLook lookOfShare(double share, QColor colour, QColor text) {
+  TokenLook look{colour, colour, Qt::SolidLine, share, text};
+  look.fill.setAlphaF(static_cast<float>(0.04 + 0.40 * share));
+  return look;
+}
+
+QRectF boxOf(const QRectF& place) { return place.adjusted(0.5, 1, -0.5, -markHeight - 3); }
+
+void drawTokenBox(QPainter& painter, const QRectF& place, const QString& shown, const TokenLook& look) {
+  const QRectF box = boxOf(place);
+  painter.setPen(Qt::NoPen);
+  painter.setBrush(look.fill);
+  painter.drawRoundedRect(box, 2, 2);
+
+  QPen pen(look.mark, 2.2, look.markStyle, Qt::FlatCap);
+  if (pen.style() == Qt::DashLine) pen.setDashPattern({2, 1});
+  if (pen.style() == Qt::DotLine) pen.setDashPattern({0.8, 0.9});
+  painter.setPen(pen);
+  const double y = place.bottom() - markHeight;
+  const double length = look.markShare * (box.width() - 1);
+  if (length > 0) painter.drawLine(QPointF(box.left() + 0.5, y), QPointF(box.left() + 0.5 + length, y));
+
+  painter.setPen(look.text);
+  painter.drawText(QPointF(place.left(), box.top() + QFontMetricsF(painter.font()).ascent() + 1), shown);
+}
+
+}  // namespace natscope::ui

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QColor>
+#include <QPainter>
+#include <QRectF>
+#include <QString>
+#include <optional>
+
+#include "core/export/colour_map.h"
+
+namespace natscope::ui {
+
+/// How a token of a running text looks: a box behind it and a mark under it.
+struct TokenLook {
+  QColor fill;
+  QColor mark;
+  Qt::PenStyle markStyle = Qt::SolidLine;
+  double markShare = 1;  ///< of the token's width
+  QColor text;
+};
+
+/// In one head: in its role's colour, pale where the head has dropped it. The mark is solid (G, and where a policy has
+/// no roles), dashed (L) or dotted (S), so that nobody has to tell colours apart.
+struct RoleColours {
+  QColor fill;
+  QColor mark;
+  QColor text;
+  QColor paleText;
+};
+[[nodiscard]] TokenLook lookOfRole(std::optional<Role> role, bool isHeld, const RoleColours& colours);
+
+/// Over all heads: the more of them hold it, the fuller the colour and the longer the mark. `share` 0 … 1.
+[[nodiscard]] TokenLook lookOfShare(double share, QColor colour, QColor text);
+
+/// The box inside a token's place in a text, above its mark.
+[[nodiscard]] QRectF boxOf(const QRectF& place);
+
+/// Draws with the painter's font into a place of TokenFlow's.
+void drawTokenBox(QPainter& painter, const QRectF& place, const QString& shown, const TokenLook& look);
+
+}  // namespace natscope::ui
