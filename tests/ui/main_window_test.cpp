@@ -179,6 +179,13 @@ class MainWindowTest : public QObject {
     QTRY_COMPARE_WITH_TIMEOUT(grid.progress(), std::pair(heads, heads), patience);
   }
 
+  void aWindowMayGoWhileItIsShown() {
+    window_->showOverview();
+    QTRY_VERIFY_WITH_TIMEOUT(window_->overview().grid().progress().first > 0, patience);
+    window_.reset();  // its models go before its views are hidden
+    window_ = tiny_.make(QLatin1String(WindowOnTinyModel::alice));
+  }
+
   void everyViewFollowsOneSelection() {
     bench().selection().pin(TokenPos(3));
     bench().selection().setLayer(LayerId(1));

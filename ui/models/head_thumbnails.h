@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QPointer>
 #include <map>
 #include <utility>
 #include <vector>
@@ -49,7 +50,7 @@ class HeadThumbnails : public QObject {
   void keep(const AttentionTile& tile);
   void count(const HeadThumbnail& thumbnail, std::uint64_t one);
 
-  TileSource& tiles_;
+  QPointer<TileSource> tiles_;  // a window that is destroyed while it is shown hides its views after its models
   std::map<std::pair<std::int32_t, std::int32_t>, std::shared_ptr<const HeadThumbnail>> kept_;
   std::vector<std::uint64_t> counts_;      // of all visible cells …
   std::vector<std::uint64_t> sinkCounts_;  // … and of those in the first column

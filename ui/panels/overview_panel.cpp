@@ -61,7 +61,7 @@ void OverviewPanel::refresh() {
     if (const int missing = selection.layers() * selection.heads() - all; missing > 0)
       words += tr("; %1 were not recorded").arg(missing);
     // They must not take time from what a person waits for.
-    if (drawn < all && workbench_.isRunning()) words += tr("; the others follow when the run pauses");
+    if (drawn < all && workbench_.isRunning()) words += tr("; more after the run");
     if (drawn < all && !workbench_.hasWeights()) words += tr("; no engine has this text");
   }
   progress_->setText(words);

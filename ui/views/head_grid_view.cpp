@@ -306,6 +306,7 @@ void HeadGridView::drawHead(QPainter& painter, const MapId& head, const QRect& s
     if (share == 1) outline(Qt::SolidLine);
     return;
   }
+  if (square.width() < smallestSide) return;
   painter.setPen(theme.muted);
   painter.drawText(square, Qt::AlignCenter, QStringLiteral("…"));
 }
