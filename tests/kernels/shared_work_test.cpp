@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <set>
@@ -116,6 +117,16 @@ TEST_CASE("several threads share loops of their own at the same time, and change
   }
   for (std::thread& caller : callers) caller.join();
   CHECK(wrong == 0);
+}
+
+TEST_CASE("threads that come late find a loop closed, and nothing of the next one done too early") {
+  const Threads these(24);
+  for (int loop = 0; loop < 4000; ++loop) {
+    std::array<std::atomic<int>, 24> times{};
+    share_work(24, 1, much_work,
+               [&](int, std::int64_t begin, std::int64_t) { ++times[static_cast<std::size_t>(begin)]; });
+    for (const std::atomic<int>& number : times) REQUIRE(number == 1);
+  }
 }
 
 TEST_CASE("a thread that is held up in a step does not keep the others from the rest") {
