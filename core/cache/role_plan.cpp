@@ -64,7 +64,7 @@ std::optional<std::int64_t> window_of(const RolePlan& plan, std::optional<std::i
       break;
   }
   // Every role is global but those that the plan sets, and these use the model's window where it has one.
-  if (plan.roles || !plan.forced.empty()) return model_window;
+  if (plan.roles || plan.as_before || !plan.forced.empty()) return model_window;
   return {};
 }
 
@@ -99,6 +99,7 @@ Expected<RoleDecider> RoleDecider::create(RolePlan plan, std::int32_t layers, st
                 "give a window from 0 to 2147483647");
   }
   if (plan.roles) NATSCOPE_CHECK(check_array(*plan.roles, layers, kv_heads));
+  if (plan.as_before) NATSCOPE_CHECK(check_array(*plan.as_before, layers, kv_heads));
   for (const ForcedRole& forced : plan.forced) NATSCOPE_CHECK(check_forced(forced, layers, kv_heads));
 
   RoleDecider decider;
@@ -106,6 +107,7 @@ Expected<RoleDecider> RoleDecider::create(RolePlan plan, std::int32_t layers, st
   if (!decider.window_) {
     const bool sliding =
         (plan.roles && std::ranges::any_of(plan.roles->roles, needs_window)) ||
+        (plan.as_before && std::ranges::any_of(plan.as_before->roles, needs_window)) ||
         std::ranges::any_of(plan.forced, [](const ForcedRole& forced) { return needs_window(forced.role); });
     if (sliding) {
       return fail(ErrorCode::bad_roles, "sliding roles are set, but the model has no window",
@@ -147,6 +149,14 @@ Expected<void> RoleDecider::prescribe(LayerId layer, KvHeadId kv_head, TokenPos 
     for (std::int64_t n = 0; n < count; ++n) {
       out[static_cast<std::size_t>(n)] =
           role_by_policy(plan_.policy, TokenPos(first.value + static_cast<std::int32_t>(n)));
+    }
+  }
+
+  if (plan_.as_before) {
+    const std::int64_t known = std::min(count, plan_.as_before->length - first.value);
+    for (std::int64_t n = 0; n < known; ++n) {
+      out[static_cast<std::size_t>(n)] =
+          plan_.as_before->at(layer, kv_head, TokenPos(first.value + static_cast<std::int32_t>(n)));
     }
   }
 

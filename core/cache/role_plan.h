@@ -24,13 +24,15 @@ struct RoleArray {
   [[nodiscard]] Role at(LayerId layer, KvHeadId kv_head, TokenPos position) const;
 };
 
-/// Where the role of each token comes from, in this order: forced one by one, a role array, the policy, the model's
-/// scores (position 0 global), and global where a model has no scores.
+/// Where the role of each token comes from, in this order: forced one by one, what it was before, a role array, the
+/// policy, the model's scores (position 0 global), and global where a model has no scores.
 struct RolePlan {
   Policy policy;
   std::optional<std::int64_t> window;  ///< W in place of the model's; 0 is legal
   std::optional<RoleArray> roles;
   std::vector<ForcedRole> forced;
+  /// Roles of a sequence that is processed again: they hold for its tokens, those behind it are decided as ever.
+  std::optional<RoleArray> as_before{};
 };
 
 /// Decides roles for tokens first … first + n - 1 of one (layer, KV head).

@@ -34,15 +34,35 @@ SamplingOptions read_sampling(FieldReader& in) {
   return sampling;
 }
 
+void write_roles(nlohmann::json& out, const char* key, const std::optional<RoleArray>& roles) {
+  if (!roles) return;
+  out[key] = {{"layers", roles->layers},
+              {"kv_heads", roles->kv_heads},
+              {"length", roles->length},
+              {"values", bytes_of(roles->roles)}};
+}
+
+std::optional<RoleArray> read_role_array(FieldReader& in, const char* key) {
+  const nlohmann::json* const roles = in.has(key) ? in.find(key) : nullptr;
+  if (roles == nullptr) return {};
+  FieldReader part(*roles, in.type() + "." + key);
+  RoleArray array;
+  array.layers = part.int32("layers", 1, max_layers);
+  array.kv_heads = part.int32("kv_heads", 1, max_heads);
+  array.length = part.int64("length", 0, max_tokens);
+  // 2^12 · 2^16 · 2^30 < 2^63
+  array.roles =
+      read_roles(part, "values", static_cast<std::size_t>(array.layers * std::int64_t{array.kv_heads} * array.length));
+  if (part.ok()) return array;
+  in.fail_field(key, "is wrong: " + part.result().error().message);
+  return {};
+}
+
 void write_plan(nlohmann::json& out, const RolePlan& plan) {
   out["policy"] = to_string(plan.policy);
   write_optional_int(out, "window", plan.window);
-  if (plan.roles) {
-    out["roles"] = {{"layers", plan.roles->layers},
-                    {"kv_heads", plan.roles->kv_heads},
-                    {"length", plan.roles->length},
-                    {"values", bytes_of(plan.roles->roles)}};
-  }
+  write_roles(out, "roles", plan.roles);
+  write_roles(out, "as_before", plan.as_before);
   // Four numbers a role: layer, KV head, position, role.
   std::vector<std::int32_t> forced;
   forced.reserve(4 * plan.forced.size());
@@ -64,20 +84,8 @@ RolePlan read_plan(FieldReader& in) {
       in.fail_field("policy", "is wrong: " + policy.error().message);
   }
   plan.window = read_optional_int(in, "window", 0, max_window);
-  if (const nlohmann::json* roles = in.has("roles") ? in.find("roles") : nullptr; roles != nullptr) {
-    FieldReader part(*roles, in.type() + ".roles");
-    RoleArray array;
-    array.layers = part.int32("layers", 1, max_layers);
-    array.kv_heads = part.int32("kv_heads", 1, max_heads);
-    array.length = part.int64("length", 0, max_tokens);
-    // 2^12 · 2^16 · 2^30 < 2^63
-    array.roles = read_roles(part, "values",
-                             static_cast<std::size_t>(array.layers * std::int64_t{array.kv_heads} * array.length));
-    if (part.ok())
-      plan.roles = std::move(array);
-    else
-      in.fail_field("roles", "is wrong: " + part.result().error().message);
-  }
+  plan.roles = read_role_array(in, "roles");
+  plan.as_before = read_role_array(in, "as_before");
   const auto forced = in.array<std::int32_t>("forced");
   if (forced.size() % 4 != 0) in.fail_field("forced", "does not hold four numbers a role");
   for (std::size_t i = 0; i + 3 < forced.size() && in.ok(); i += 4) {

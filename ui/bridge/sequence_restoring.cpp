@@ -8,8 +8,8 @@
 namespace natscope::ui {
 namespace {
 
-/// A role that is forced costs 16 bytes of a message; a longer sequence is analysed anew instead.
-constexpr std::int64_t mostForcedRoles = std::int64_t{2} << 20U;
+/// A role costs a byte of a message; a longer sequence is analysed anew instead.
+constexpr std::int64_t mostRoles = std::int64_t{32} << 20U;
 
 std::vector<std::int32_t> tokensOf(const SequenceRecord& record) {
   std::vector<std::int32_t> tokens;
@@ -18,18 +18,16 @@ std::vector<std::int32_t> tokensOf(const SequenceRecord& record) {
 }
 
 /// Every role as it was: what a model would decide again could differ by a rounding.
-std::vector<ForcedRole> rolesOf(const SequenceRecord& record) {
-  std::vector<ForcedRole> forced;
-  forced.reserve(static_cast<std::size_t>(record.size() * record.geometry().layers * record.geometry().kv_heads));
-  for (std::int32_t layer = 0; layer < record.geometry().layers; ++layer) {
-    for (std::int32_t kvHead = 0; kvHead < record.geometry().kv_heads; ++kvHead) {
-      std::int32_t position = 0;
-      for (const Role role : record.roles(LayerId(layer), KvHeadId(kvHead))) {
-        forced.push_back({LayerId(layer), KvHeadId(kvHead), TokenPos(position++), role});
-      }
+RoleArray rolesOf(const SequenceRecord& record) {
+  RoleArray array{record.geometry().layers, record.geometry().kv_heads, record.size(), {}};
+  array.roles.reserve(static_cast<std::size_t>(array.length * array.layers * array.kv_heads));
+  for (std::int32_t layer = 0; layer < array.layers; ++layer) {
+    for (std::int32_t kvHead = 0; kvHead < array.kv_heads; ++kvHead) {
+      const auto roles = record.roles(LayerId(layer), KvHeadId(kvHead));
+      array.roles.insert(array.roles.end(), roles.begin(), roles.end());
     }
   }
-  return forced;
+  return array;
 }
 
 }  // namespace
@@ -40,7 +38,7 @@ void EngineClient::Private::restoreSequence() {
   if (shownFrom && (!model || model->sha256.empty() || shownFrom->provenance.model_sha256 != model->sha256)) return;
   const CacheGeometry& geometry = record.geometry();
   const std::int64_t heads = std::int64_t{geometry.layers} * geometry.kv_heads;
-  if (!model || record.size() == 0 || record.size() > model->context || record.size() * heads > mostForcedRoles) return;
+  if (!model || record.size() == 0 || record.size() > model->context || record.size() * heads > mostRoles) return;
   const bool fits = geometry.layers == model->layers && geometry.kv_heads == model->kv_heads &&
                     geometry.head_dim == model->head_dim && record.has_scores() == model->nats;
   const auto parsed = parse_policy(policy);
@@ -52,7 +50,7 @@ void EngineClient::Private::restoreSequence() {
   request.plan.policy = *parsed;
   request.plan.window = record.window();
   // H2O has no roles: what it measures decides, and it measures the same again.
-  if (parsed->kind != Policy::Kind::h2o) request.plan.forced = rolesOf(record);
+  if (parsed->kind != Policy::Kind::h2o) request.plan.as_before = rolesOf(record);
   // What was set for tokens that are still to come.
   if (lastAnalyse.plan.roles && lastAnalyse.plan.roles->length >= record.size())
     request.plan.roles = lastAnalyse.plan.roles;

@@ -115,6 +115,27 @@ TEST_CASE("a role array is taken verbatim, and single forced roles win over it")
   CHECK(beyond.error().code == ErrorCode::bad_roles);
 }
 
+TEST_CASE("a sequence that is processed again has the roles that it had, what follows it is decided as ever") {
+  RolePlan plan;
+  plan.as_before = RoleArray{2, 2, 3, {}};
+  for (int n = 0; n < 12; ++n) plan.as_before->roles.push_back(static_cast<Role>((n + 1) % 3));
+  // Scores that would make every token local.
+  std::vector<float> scores;
+  for (int n = 0; n < 5; ++n) scores.insert(scores.end(), {0.0F, 5.0F, 0.0F});
+  CHECK(decided(decider(plan), 0, scores, 5, 0, 1) == "LSGLL");
+  CHECK(decided(decider(plan), 2, scores, 3, 1, 0) == "GLL");
+  CHECK(decided(decider(plan), 3, scores, 2, 1, 0) == "LL");
+  plan.forced = {{LayerId(0), KvHeadId(1), TokenPos(1), Role::global},
+                 {LayerId(0), KvHeadId(1), TokenPos(4), Role::global}};
+  CHECK(decided(decider(plan), 0, scores, 5, 0, 1) == "LGGLG");
+  plan.forced.clear();
+  plan.policy = *parse_policy("streaming:1,2");
+  CHECK(decided(decider(plan), 0, scores, 5, 0, 1) == "LSGSS");
+  plan.policy = {};
+  plan.roles = RoleArray{2, 2, 5, std::vector<Role>(20, Role::sliding)};
+  CHECK(decided(decider(plan), 0, scores, 5, 0, 1) == "LSGSS");
+}
+
 TEST_CASE("what a plan names must be there") {
   const auto code = [](const RolePlan& plan, std::optional<std::int64_t> window = 16) {
     const auto created = RoleDecider::create(plan, 2, 2, window, 0, true);
@@ -141,6 +162,11 @@ TEST_CASE("what a plan names must be there") {
   CHECK(code(plan) == ErrorCode::bad_roles);
   plan.roles = RoleArray{2, 2, 4, std::vector<Role>(16, static_cast<Role>(3))};
   CHECK(code(plan) == ErrorCode::bad_roles);
+  plan.roles.reset();
+  plan.as_before = RoleArray{2, 1, 4, std::vector<Role>(8)};
+  CHECK(code(plan) == ErrorCode::bad_roles);
+  plan.as_before = RoleArray{2, 2, 1, std::vector<Role>(4, Role::sliding)};
+  CHECK(code(plan, {}) == ErrorCode::bad_roles);
 }
 
 }  // namespace

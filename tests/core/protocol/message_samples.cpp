@@ -58,6 +58,7 @@ std::vector<Message> sample_messages() {
   plan.window = 0;
   plan.roles = RoleArray{2, 1, 3, {Role::global, Role::local, Role::sliding, Role::sliding, Role::local, Role::global}};
   plan.forced = {{LayerId(1), KvHeadId(0), TokenPos(2), Role::local}};
+  plan.as_before = RoleArray{2, 1, 1, {Role::sliding, Role::local}};
   const TileKey tile{LayerId(2), HeadId(3), 4, 5, 6};
   const WeightsRequestMessage rectangle{LayerId(1), HeadId(2), TokenPos(3), TokenPos(4), 1, 2};
   return {HelloMessage{protocol_version, "natscope 0.1.0"},
