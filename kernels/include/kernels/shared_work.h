@@ -4,8 +4,8 @@
 /// Every thread owns one contiguous share of a loop and takes it in steps, so that it reads memory as one stream; who
 /// is done takes steps of the others' shares. The caller begins at once and waits for nobody but threads that are in
 /// the middle of a step: a thread that the system did not wake, or took its core away from, holds nobody up. (OpenMP's
-/// barriers wait for every thread. With both of two cores taken by other programs the demo went from 2300 tokens/s to
-/// 7 that way, and one thread alone gave 1000.)
+/// barriers wait for every thread: with both of two cores taken by other programs the demo went from 2300 tokens/s to
+/// between 6 and 630 that way, where one thread alone gave 1000. tests/bench/busy_machine.py measures it.)
 ///
 ///     share_work(rows, 16, rows * 30.0, [&](int thread, std::int64_t begin, std::int64_t end) { … });
 ///
