@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/explore/lifeline.h"
 
+#include <algorithm>
 #include <cstddef>
 
 namespace natscope {
@@ -72,18 +73,23 @@ std::string describe(const Lifeline& lifeline, bool has_role) {
 }
 
 double held_share(const SequenceRecord& record, TokenPos position) {
+  if (position.value < 0 || position.value >= record.size()) return 0;
+  return held_shares(record, position, TokenPos(position.value + 1)).front();
+}
+
+std::vector<double> held_shares(const SequenceRecord& record, TokenPos begin, TokenPos end) {
   const CacheGeometry& geometry = record.geometry();
-  const std::int64_t heads = std::int64_t{geometry.layers} * geometry.kv_heads;
-  if (heads == 0 || position.value < 0 || position.value >= record.size()) return 0;
-  std::int64_t held = 0;
+  std::vector<double> shares(static_cast<std::size_t>(end.value - begin.value), 0.0);
   for (std::int32_t layer = 0; layer < geometry.layers; ++layer) {
     for (std::int32_t kv_head = 0; kv_head < geometry.kv_heads; ++kv_head) {
-      const std::int32_t last =
-          record.last_query(LayerId(layer), KvHeadId(kv_head))[static_cast<std::size_t>(position.value)];
-      if (!is_gone(last, record.size())) ++held;
+      const auto last =
+          record.last_query(LayerId(layer), KvHeadId(kv_head)).subspan(static_cast<std::size_t>(begin.value));
+      for (std::size_t i = 0; i < shares.size(); ++i) shares[i] += is_gone(last[i], record.size()) ? 0.0 : 1.0;
     }
   }
-  return static_cast<double>(held) / static_cast<double>(heads);
+  const double heads = std::max(1.0, static_cast<double>(geometry.layers) * geometry.kv_heads);
+  for (double& share : shares) share /= heads;
+  return shares;
 }
 
 }  // namespace natscope

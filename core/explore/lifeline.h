@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/explore/sequence_record.h"
 
@@ -36,5 +37,8 @@ struct Lifeline {
 
 /// Share of all (layer, KV head) pairs that still hold the token after the last one of the record, 0 … 1.
 [[nodiscard]] double held_share(const SequenceRecord& record, TokenPos position);
+/// The same for the tokens begin … end - 1, which the record has: [end - begin]. Cost: each head's tokens are read in a
+/// row.
+[[nodiscard]] std::vector<double> held_shares(const SequenceRecord& record, TokenPos begin, TokenPos end);
 
 }  // namespace natscope

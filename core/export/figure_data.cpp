@@ -176,8 +176,8 @@ Expected<FigureData> text_figure(const SequenceRecord& record, std::int32_t head
                                  PositionRange range, Provenance provenance) {
   NATSCOPE_CHECK(check_range(range, record));
   ColouredText text{head, range, {}, {}, {}};
-  for (std::int32_t position = range.begin; position < range.end; ++position)
-    text.held_share.push_back(static_cast<float>(held_share(record, TokenPos(position))));
+  for (const double share : held_shares(record, TokenPos(range.begin), TokenPos(range.end)))
+    text.held_share.push_back(static_cast<float>(share));
   if (head) {
     NATSCOPE_CHECK(check_map(record.geometry(), heads, *head));
     const KvHeadId kv_head = kv_head_of(head->head, heads, record.geometry().kv_heads);
