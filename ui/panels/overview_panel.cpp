@@ -3,16 +3,35 @@
 
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QPainter>
+#include <QStyle>
 #include <QToolButton>
 #include <QVBoxLayout>
 
 namespace natscope::ui {
 
+namespace {
+
+/// Words that end in "…" where there is no room for all of them.
+class ElidedLabel : public QLabel {
+ public:
+  using QLabel::QLabel;
+
+ protected:
+  void paintEvent(QPaintEvent*) override {
+    QPainter painter(this);
+    style()->drawItemText(&painter, contentsRect(), Qt::AlignLeft | Qt::AlignVCenter, palette(), isEnabled(),
+                          fontMetrics().elidedText(text(), Qt::ElideRight, contentsRect().width()), foregroundRole());
+  }
+};
+
+}  // namespace
+
 OverviewPanel::OverviewPanel(Workbench& workbench, QWidget* parent)
     : QWidget(parent),
       workbench_(workbench),
       grid_(new HeadGridView(workbench.tiles(), workbench.sequence(), workbench.selection(), this)),
-      head_(new QLabel(this)),
+      head_(new ElidedLabel(this)),
       progress_(new QLabel(this)) {
   setObjectName(QStringLiteral("panel"));
   setAttribute(Qt::WA_StyledBackground);
