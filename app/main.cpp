@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/base/standard_streams.h"
+#include "ui/figure/own_fonts.h"
 #include "ui/main_window.h"
 #include "ui/theme/theme.h"
 #include "ui/views/map_frame_times.h"
@@ -122,6 +123,9 @@ int main(int argc, char** argv) {
   QApplication::setApplicationName(QStringLiteral("natscope"));
   QApplication::setApplicationDisplayName(QStringLiteral("NAtScope"));
   QApplication::setApplicationVersion(QStringLiteral(NATSCOPE_VERSION));
+  // The icon of the running window is found through the file that the menu knows it by.
+  QApplication::setDesktopFileName(QStringLiteral("natscope"));
+  natscope::ui::addOwnFonts();
 
   if (isBench) {
     const std::int64_t tokens = std::atoll(argv[2]);

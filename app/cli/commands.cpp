@@ -16,6 +16,8 @@ void add_commands(CLI::App& root, Invocation& invocation) {
   add_reproduce_command(root, invocation);
   add_bench_command(root, invocation);
   add_kernel_command(root, invocation);
+  add_completion_command(root, invocation);
+  add_manual_command(root, invocation);
 }
 
 }  // namespace natscope

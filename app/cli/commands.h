@@ -18,6 +18,9 @@ void add_jobs_command(CLI::App& root, Invocation& invocation);
 void add_reproduce_command(CLI::App& root, Invocation& invocation);
 void add_bench_command(CLI::App& root, Invocation& invocation);
 void add_kernel_command(CLI::App& root, Invocation& invocation);
+/// `root` must outlive the run: they describe every command that it has by then.
+void add_completion_command(CLI::App& root, Invocation& invocation);
+void add_manual_command(CLI::App& root, Invocation& invocation);
 
 /// All of them, in the order of the help.
 void add_commands(CLI::App& root, Invocation& invocation);

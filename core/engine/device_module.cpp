@@ -19,7 +19,7 @@ constexpr const char* on_the_cpu = "use --device cpu";
 std::filesystem::path file_of(const std::filesystem::path& path) {
   std::error_code ignored;
   if (!path.empty()) return std::filesystem::absolute(path, ignored);
-  return program_folder() / "libnatscope_cuda.so";
+  return program_module("libnatscope_cuda.so");
 }
 
 Unexpected unavailable(std::string message, const char* hint = on_the_cpu) {
@@ -29,11 +29,11 @@ Unexpected unavailable(std::string message, const char* hint = on_the_cpu) {
 bool is_whole(const kernels::DeviceOperations& table) {
   return table.open && table.close && table.allocate && table.free && table.upload && table.download &&
          table.allocate_pinned && table.free_pinned && table.wait && table.set_mark && table.wait_mark &&
-         table.begin_aside && table.end_aside && table.join_aside &&
-         table.stream && table.rms_norm && table.turn_heads && table.swiglu && table.round_to_bf16 && table.linear &&
-         table.token_products && table.token_heads && table.assign_roles && table.create_cache && table.free_cache &&
-         table.reset_cache && table.reserve_cache && table.append && table.append_token && table.keep_heavy_hitters &&
-         table.end_appends && table.cache_counts && table.attention && table.begin_recording && table.end_recording &&
+         table.begin_aside && table.end_aside && table.join_aside && table.stream && table.rms_norm &&
+         table.turn_heads && table.swiglu && table.round_to_bf16 && table.linear && table.token_products &&
+         table.token_heads && table.assign_roles && table.create_cache && table.free_cache && table.reset_cache &&
+         table.reserve_cache && table.append && table.append_token && table.keep_heavy_hitters && table.end_appends &&
+         table.cache_counts && table.attention && table.begin_recording && table.end_recording &&
          table.free_recording && table.is_current && table.replay && table.attention_train_forward &&
          table.attention_train_backward;
 }

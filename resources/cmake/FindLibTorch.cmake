@@ -7,6 +7,7 @@
 #   LibTorch::cpu       torch_cpu and c10
 #   LibTorch::cuda      torch_cuda and c10_cuda, only where the wheel has them; only the GPU module links it
 #   LibTorch_ROOT, LibTorch_VERSION, LibTorch_GOMP (the libgomp that it bundles, if any)
+#   LibTorch_RUNTIME    the files that LibTorch::cpu needs at run time and no system has: what an installation copies
 
 set(NATSCOPE_LIBTORCH_DIR "" CACHE PATH "Folder of a LibTorch or of Python's torch package")
 
@@ -83,4 +84,5 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
   if(LibTorch_GOMP)
     list(GET LibTorch_GOMP 0 LibTorch_GOMP)
   endif()
+  set(LibTorch_RUNTIME "${_lib}/libtorch_cpu.so" "${_lib}/libc10.so" ${LibTorch_GOMP} ${_needed})
 endif()

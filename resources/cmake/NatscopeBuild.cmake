@@ -13,6 +13,10 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, RelWithDebInfo or Debug" FORCE)
 endif()
 
+# The older kind of run path: it holds for what a program's libraries need, too, and comes before LD_LIBRARY_PATH, which on
+# clusters is full of other versions.
+add_link_options(-Wl,--disable-new-dtags)
+
 # A precompiled header makes ccache give up unless it is told which differences do not matter.
 find_program(NATSCOPE_CCACHE ccache)
 if(NATSCOPE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)

@@ -4,6 +4,7 @@
 #include <clocale>
 
 #include "ui/figure/figure.h"
+#include "ui/figure/own_fonts.h"
 
 namespace natscope::ui {
 
@@ -22,6 +23,7 @@ Expected<void> prepareFigures() {
   if (qobject_cast<QGuiApplication*>(QCoreApplication::instance()) == nullptr) {
     return fail(ErrorCode::internal, "figures need a QGuiApplication, and another kind of application exists");
   }
+  addOwnFonts();
   if (QFontDatabase::families().isEmpty()) {
     return fail(ErrorCode::io_failure, "no fonts were found for the labels of figures",
                 "install a font, for example fonts-dejavu-core");

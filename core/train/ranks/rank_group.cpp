@@ -10,6 +10,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "core/base/program_folder.h"
 #include "core/base/shared_library.h"
 
 namespace natscope::train {
@@ -44,11 +45,6 @@ int ranks_in_environment() {
   return 1;
 }
 
-std::filesystem::path module_path() {
-  std::error_code ignored;
-  return std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path() / "libnatscope_mpi.so";
-}
-
 }  // namespace
 
 Expected<void> RankGroup::meet() {
@@ -78,7 +74,7 @@ Expected<std::unique_ptr<RankGroup>> join_ranks(const StopToken& stop) {
     return fail(ErrorCode::device_unavailable, "one of " + std::to_string(ranks) + " ranks, but " + why,
                 "install OpenMPI (libopenmpi-dev) and build again, or start one process");
   };
-  const std::filesystem::path path = module_path();
+  const std::filesystem::path path = program_module("libnatscope_mpi.so");
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return refuse("this build has no MPI");
   // Open MPI loads parts of itself that expect its symbols to be global.

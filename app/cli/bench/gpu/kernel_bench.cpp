@@ -16,7 +16,7 @@ namespace {
 std::filesystem::path file_of(const std::filesystem::path& path) {
   std::error_code ignored;
   if (!path.empty()) return std::filesystem::absolute(path, ignored);
-  return program_folder() / "libnatscope_cuda_bench.so";
+  return program_module("libnatscope_cuda_bench.so");
 }
 
 Unexpected unavailable(std::string message, const char* hint = "run this on a machine with an NVIDIA GPU") {

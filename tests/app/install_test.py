@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An installation stands alone: it is installed, moved, run without this tree's libraries, and taken away again.
+
+    python3 tests/app/install_test.py BUILD_FOLDER SOURCE_FOLDER
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+build, source = (pathlib.Path(path).resolve() for path in sys.argv[1:3])
+
+
+def run(*command, **environment):
+    """Nothing of this shell's environment reaches the program: neither its library path nor its resources."""
+    return subprocess.run([str(word) for word in command], env={"PATH": "/usr/bin:/bin", **environment},
+                          capture_output=True, text=True, timeout=240)
+
+
+def check(holds, what):
+    if not holds:
+        print(f"FAILED: {what}")
+        sys.exit(1)
+
+
+def check_libraries(program):
+    listed = run(program, LD_TRACE_LOADED_OBJECTS="1").stdout
+    check("not found" not in listed, f"{program.name} lacks a library:\n{listed}")
+    for folder in (source / ".deps", build):
+        check(str(folder) not in listed, f"{program.name} takes a library from {folder}:\n{listed}")
+
+
+def check_manual(prefix):
+    manual = (prefix / "share/man/man1/natscope-cli.1").read_text()
+    words = run(prefix / "bin/natscope-cli", "--help").stdout.split("Subcommands:")[1].split("\n\n")[0]
+    commands = [line.split()[0] for line in words.splitlines() if line.startswith("  ") and line[2] != " "]
+    check(len(commands) >= 10, f"only {commands} are in the help")
+    script = (prefix / "share/bash-completion/completions/natscope-cli").read_text()
+    for command in commands:
+        check(f".SS natscope-cli {command}\n" in manual, f"{command} is not in the manual")
+        check(f"'/{command}'" in script, f"{command} is not in bash's completion")
+    check(str(pathlib.Path.home()) not in manual or pathlib.Path.home() == pathlib.Path("/"),
+          "the manual names a folder of this machine")
+
+
+def completions(script, *words):
+    """What bash offers for the last of the words."""
+    line = " ".join(f"'{word}'" for word in words)
+    done = run("bash", "-c", f"source '{script}'; COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _natscope_cli; "
+               "printf '%s\\n' \"${COMPREPLY[@]}\"")
+    check(done.returncode == 0 and not done.stderr, f"bash's completion says: {done.stderr}")
+    return done.stdout.split("\n")[:-1] if done.stdout.strip() else []
+
+
+def check_completion(prefix):
+    script = prefix / "share/bash-completion/completions/natscope-cli"
+    for words, offered in (
+            (("natscope-cli", "exp"), ["export"]),
+            (("natscope-cli", "export", "--kind", "h"), ["heads"]),
+            (("natscope-cli", "jobs", "st"), ["start", "stop"]),
+            (("natscope-cli", "generate", "--model", str(prefix / "share/natscope/d")), [str(prefix / "share/natscope/demo")]),
+            (("natscope-cli", "generate", "--max-new-tokens", ""), [])):
+        check(completions(script, *words) == offered, f"{words} completes to {completions(script, *words)}, not {offered}")
+
+
+def main(folder):
+    first = folder / "first"
+    installed = run("cmake", "--install", build, "--prefix", first)
+    check(installed.returncode == 0, f"cmake --install: {installed.stderr}")
+    prefix = folder / "another place"
+    first.rename(prefix)
+
+    programs = sorted((prefix / "bin").iterdir())
+    check({program.name for program in programs} >= {"natscope-cli", "natscope-engine"}, f"installed: {programs}")
+    for program in programs:
+        check_libraries(program)
+
+    cli = prefix / "bin/natscope-cli"
+    told = run(cli, "info", "--json")
+    check(told.returncode == 0 and json.loads(told.stdout)["nats"], f"info: {told.stdout} {told.stderr}")
+    spoken = run(cli, "generate", "--prompt", "Alice was", "--greedy", "--max-new-tokens", "5", "--json", "--threads", "1")
+    check(spoken.returncode == 0 and len(json.loads(spoken.stdout)["tokens"]) == 5, f"generate: {spoken.stderr}")
+    if (prefix / "lib/natscope/libnatscope_mpi.so").exists():
+        # Two ranks that nobody started: MPI is found and says so itself.
+        alone = run(cli, "train", "--data", source / "resources/sample", "--out", folder / "none", "--steps", "1",
+                    OMPI_COMM_WORLD_SIZE="2")
+        check("this build has no MPI" not in alone.stderr, f"the MPI module is not found: {alone.stderr}")
+    if (prefix / "bin/natscope").exists():
+        picture = folder / "window.png"
+        shown = run(prefix / "bin/natscope", "--screenshot", picture, "--settings", folder / "settings.ini",
+                    QT_QPA_PLATFORM="offscreen", HOME=str(folder), XDG_RUNTIME_DIR=str(folder))
+        check(shown.returncode == 0 and picture.stat().st_size > 50_000, f"the window: {shown.stderr}")
+    check_manual(prefix)
+    check_completion(prefix)
+
+    # Uninstalling takes what is listed and nothing else.
+    kept = prefix / "share/natscope/mine.txt"
+    kept.write_text("not theirs")
+    listed = [path for path in prefix.rglob("*") if path.is_file() and path != kept]
+    manifest = prefix / "share/natscope/installed-files.txt"
+    manifest.write_text("".join(f"{path}\n" for path in [*listed, manifest]))
+    outside = folder / "outside.txt"
+    outside.write_text("keep")
+    whole = manifest.read_text()
+    manifest.write_text(f"{outside}\n{whole}")
+    refused = run(source / "dev", "uninstall", prefix)
+    check(refused.returncode != 0 and outside.exists() and cli.exists(), "a list that names a file outside was followed")
+    manifest.write_text(whole)
+    gone = run(source / "dev", "uninstall", prefix)
+    check(gone.returncode == 0, f"uninstall: {gone.stderr}")
+    left = [path for path in prefix.rglob("*") if path.is_file()]
+    check(left == [kept], f"left after uninstalling: {left}")
+    check(not (prefix / "bin").exists(), "an empty folder was left")
+    print("installed, moved, run and uninstalled")
+
+
+with tempfile.TemporaryDirectory(prefix="natscope-install-") as name:
+    main(pathlib.Path(name))
