@@ -86,13 +86,14 @@ set(CPACK_PACKAGE_CONTACT "NAtScope's developers")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "see which tokens a language model keeps in its KV cache, and why")
 set(CPACK_PACKAGE_DESCRIPTION
 "Runs language models with Neural Attention Search (and ordinary Llama-like
- models), counts their KV cache while they generate, shows learned roles and
- attention maps of every head, exports figures, and starts fine-tuning jobs.
- .
- Holds the CPU part of LibTorch.")
+models), counts their KV cache while they generate, shows learned roles and
+attention maps of every head, exports figures, and starts fine-tuning jobs.
+
+Holds the CPU part of LibTorch.")
 set(CPACK_PACKAGE_DIRECTORY "${CMAKE_SOURCE_DIR}/build/package")
 set(CPACK_RESOURCE_FILE_LICENSE "${CMAKE_SOURCE_DIR}/LICENSE")
 set(CPACK_GENERATOR DEB)
+set(CPACK_THREADS 0)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
