@@ -9,28 +9,22 @@
 
 #include "app/cli/command_words.h"
 #include "app/cli/commands.h"
+#include "core/jobs/job_spec.h"
 
 namespace natscope {
 namespace {
 
 std::string joined(const std::vector<std::string>& words, std::string_view separator = " ") {
   std::string text;
-  for (const std::string& word : words) {
+  for (const std::string& one : words) {
     if (!text.empty()) text += separator;
-    text += word;
+    text += one;
   }
   return text;
 }
 
-/// In single quotes, for a shell.
-std::string in_quotes(std::string_view text) {
-  std::string result = "'";
-  for (const char letter : text) {
-    if (letter == '\'') result += "'\\'";
-    result += letter;
-  }
-  return result + "'";
-}
+/// One word for a shell.
+std::string word(const std::string& text) { return jobs::shell_text({&text, 1}); }
 
 /// The first sentence, without the full stop: a description in a list of suggestions.
 std::string brief(std::string_view description) {
@@ -40,18 +34,18 @@ std::string brief(std::string_view description) {
 
 /// What stands after `case "$command $flag"`: how the value of one flag is completed.
 std::string bash_value(const FlagWords& flag) {
-  if (!flag.choices.empty()) return "_natscope_words " + in_quotes(joined(flag.choices));
+  if (!flag.choices.empty()) return "_natscope_words " + word(joined(flag.choices));
   if (flag.takes_file) return "_natscope_files";
   if (flag.takes_folder) return "_natscope_folders";
   return "COMPREPLY=()";
 }
 
 std::string bash_positional(const CommandWords& command) {
-  if (!command.subcommands.empty()) return "_natscope_words " + in_quotes(joined(command.subcommands));
+  if (!command.subcommands.empty()) return "_natscope_words " + word(joined(command.subcommands));
   if (!command.positionals.empty() && command.positionals.front().takes_job) return "_natscope_jobs";
   if (!command.positionals.empty() && command.positionals.front().takes_file) return "_natscope_files";
   if (!command.positionals.empty() && !command.positionals.front().choices.empty()) {
-    return "_natscope_words " + in_quotes(joined(command.positionals.front().choices));
+    return "_natscope_words " + word(joined(command.positionals.front().choices));
   }
   return "COMPREPLY=()";
 }
@@ -95,14 +89,14 @@ std::string bash_script(const std::vector<CommandWords>& commands) {
     if (command.path.empty()) continue;
     const std::string whole = joined(command.path);
     const std::string above = joined({command.path.begin(), command.path.end() - 1});
-    script += "      " + in_quotes(above + "/" + command.path.back()) + ") command=" + in_quotes(whole) + " ;;\n";
+    script += "      " + word(above + "/" + command.path.back()) + ") command=" + word(whole) + " ;;\n";
   }
   script += "    esac\n  done\n  case \"$command $previous\" in\n";
   for (const CommandWords& command : commands) {
     for (const FlagWords& flag : command.flags) {
       if (flag.value.empty()) continue;
       std::vector<std::string> patterns;
-      for (const std::string& name : flag.names) patterns.push_back(in_quotes(joined(command.path) + " " + name));
+      for (const std::string& name : flag.names) patterns.push_back(word(joined(command.path) + " " + name));
       script += "    " + joined(patterns, " | ") + ") " + bash_value(flag) + "; return ;;\n";
     }
   }
@@ -110,18 +104,18 @@ std::string bash_script(const std::vector<CommandWords>& commands) {
   for (const CommandWords& command : commands) {
     std::vector<std::string> names;
     for (const FlagWords& flag : command.flags) names.insert(names.end(), flag.names.begin(), flag.names.end());
-    script += "      " + in_quotes(joined(command.path)) + ") _natscope_words " + in_quotes(joined(names)) + " ;;\n";
+    script += "      " + word(joined(command.path)) + ") _natscope_words " + word(joined(names)) + " ;;\n";
   }
   script += "    esac\n    return\n  fi\n  case \"$command\" in\n";
   for (const CommandWords& command : commands) {
-    script += "    " + in_quotes(joined(command.path)) + ") " + bash_positional(command) + " ;;\n";
+    script += "    " + word(joined(command.path)) + ") " + bash_positional(command) + " ;;\n";
   }
   return script + "  esac\n}\ncomplete -F _natscope_cli natscope-cli\n";
 }
 
 /// Holds while the words typed so far name `command` and no other one.
 std::string fish_condition(const CommandWords& command) {
-  return in_quotes("_natscope_at " + (command.path.empty() ? "-" : joined(command.path, "/")));
+  return word("_natscope_at " + (command.path.empty() ? "-" : joined(command.path, "/")));
 }
 
 constexpr std::string_view fish_begin = R"(# natscope-cli's completion for fish: natscope-cli completion fish | source
@@ -153,10 +147,10 @@ std::string fish_flag(const CommandWords& command, const FlagWords& flag) {
   }
   // -x: a value, and no file's name for it unless the flag takes one.
   if (!flag.value.empty()) line += flag.takes_file ? " -r" : " -x";
-  if (!flag.choices.empty()) line += " -a " + in_quotes(joined(flag.choices));
+  if (!flag.choices.empty()) line += " -a " + word(joined(flag.choices));
   if (flag.takes_file) line += " -F";
   if (flag.takes_folder) line += " -a '(__fish_complete_directories)'";
-  return line + " -d " + in_quotes(brief(flag.description)) + "\n";
+  return line + " -d " + word(brief(flag.description)) + "\n";
 }
 
 std::string fish_script(const std::vector<CommandWords>& commands) {
@@ -172,7 +166,7 @@ std::string fish_script(const std::vector<CommandWords>& commands) {
                             std::equal(command.path.begin(), command.path.end(), below.path.begin());
       if (!is_child) continue;
       script += "complete -c natscope-cli -n " + fish_condition(command) + " -a " + below.path.back() + " -d " +
-                in_quotes(brief(below.description)) + "\n";
+                word(brief(below.description)) + "\n";
     }
     for (const FlagWords& flag : command.flags) script += fish_flag(command, flag);
     if (command.positionals.empty()) continue;
@@ -180,7 +174,7 @@ std::string fish_script(const std::vector<CommandWords>& commands) {
     if (command.positionals.front().takes_job) script += begin + " -a '(_natscope_jobs)'\n";
     if (command.positionals.front().takes_file) script += begin + " -F\n";
     if (!command.positionals.front().choices.empty()) {
-      script += begin + " -a " + in_quotes(joined(command.positionals.front().choices)) + "\n";
+      script += begin + " -a " + word(joined(command.positionals.front().choices)) + "\n";
     }
   }
   return script;

@@ -40,7 +40,7 @@ def check_manual(prefix):
     script = (prefix / "share/bash-completion/completions/natscope-cli").read_text()
     for command in commands:
         check(f".SS natscope-cli {command}\n" in manual, f"{command} is not in the manual")
-        check(f"'/{command}'" in script, f"{command} is not in bash's completion")
+        check(f"/{command}) command={command}" in script, f"{command} is not in bash's completion")
     check(str(pathlib.Path.home()) not in manual or pathlib.Path.home() == pathlib.Path("/"),
           "the manual names a folder of this machine")
 
