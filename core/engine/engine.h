@@ -52,9 +52,11 @@ struct EngineOptions {
 };
 
 struct PrefillOptions {
-  std::int64_t chunk = 512;                                                  ///< tokens per pass, >= 1
-  std::int32_t candidates = 0;                                               ///< kept per prompt token
-  std::function<void(std::int64_t done, std::int64_t total)> on_progress{};  ///< after each chunk
+  std::int64_t chunk = 512;     ///< tokens per pass, >= 1
+  std::int32_t candidates = 0;  ///< kept per prompt token
+  /// Tokens; at the beginning, in every layer of a chunk (as many tokens as the chunk's layers so far amount to), and
+  /// after each chunk. On the thread of the pass, with nothing locked.
+  std::function<void(std::int64_t done, std::int64_t total)> on_progress{};
   /// When set: logits [n, vocab] of positions first … first + n - 1 (all of them; without it only the last row is
   /// computed).
   std::function<Expected<void>(TokenPos first, std::int64_t n, std::span<const float> logits)> on_logits{};

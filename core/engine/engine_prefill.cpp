@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "core/engine/engine_state.h"
 #include "core/engine/sampler.h"
@@ -49,10 +51,10 @@ Expected<void> Engine::State::read_prompt(std::span<const std::int32_t> tokens, 
 }
 
 Expected<void> Engine::State::prefill_chunk(std::span<const std::int32_t> tokens, const PrefillOptions& options,
-                                            std::stop_token stop) {
+                                            std::function<void(LayerId)> on_layer, std::stop_token stop) {
   const TokenPos first(static_cast<std::int32_t>(record.size()));
   const bool all = options.on_logits != nullptr || options.candidates > 0;
-  recorder->begin(first, static_cast<std::int64_t>(tokens.size()));
+  recorder->begin(first, static_cast<std::int64_t>(tokens.size()), std::move(on_layer));
   if (is_partial()) {
     NATSCOPE_CHECK(run_chunk(tokens, first, {geometry.layers, ChunkExtent::Hidden::none}, stop));
     return append(recorder->take(tokens));
@@ -94,16 +96,24 @@ Expected<void> Engine::prefill(std::span<const std::int32_t> tokens, const Prefi
     const auto chunk = static_cast<std::size_t>(std::min(options.chunk, state.most_chunk_tokens()));
     Expected<void> done;
     std::size_t taken = 0;
+    const auto tell = [&](std::size_t count) {
+      if (options.on_progress) {
+        options.on_progress(static_cast<std::int64_t>(count), static_cast<std::int64_t>(tokens.size()));
+      }
+    };
+    tell(0);
     while (done && taken < tokens.size()) {
       const std::size_t n = std::min(chunk, tokens.size() - taken);
-      done = guarded([&] { return state.prefill_chunk(tokens.subspan(taken, n), options, stop); });
+      const auto layers = static_cast<std::size_t>(state.geometry.layers);
+      // A layer is begun here, so what is done of the chunk are those before it.
+      const auto on_layer = [&](LayerId layer) { tell(taken + n * static_cast<std::size_t>(layer.value) / layers); };
+      done = guarded([&] { return state.prefill_chunk(tokens.subspan(taken, n), options, on_layer, stop); });
       if (!done) {
         state.give_up_pass(true);
         break;
       }
       taken += n;
-      if (options.on_progress)
-        options.on_progress(static_cast<std::int64_t>(taken), static_cast<std::int64_t>(tokens.size()));
+      tell(taken);
     }
     const double elapsed = seconds_since(start);
     state.prefill_s += elapsed;

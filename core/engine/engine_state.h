@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -69,7 +70,7 @@ struct Engine::State {
   void set_logits_ready(double log_sum_exp);
 
   [[nodiscard]] Expected<void> prefill_chunk(std::span<const std::int32_t> tokens, const PrefillOptions& options,
-                                             std::stop_token stop);
+                                             std::function<void(LayerId)> on_layer, std::stop_token stop);
   [[nodiscard]] Expected<void> read_prompt(std::span<const std::int32_t> tokens, const PrefillOptions& options,
                                            PromptReading& reading, std::stop_token stop);
   [[nodiscard]] Expected<void> step(std::int32_t token, bool generated, std::int32_t candidates, std::stop_token stop);

@@ -26,9 +26,10 @@ std::size_t FrameRecorder::head_index(LayerId layer, std::int64_t kv_head) const
   return static_cast<std::size_t>(std::int64_t{layer.value} * geometry_.kv_heads + kv_head);
 }
 
-void FrameRecorder::begin(TokenPos first, std::int64_t n) {
+void FrameRecorder::begin(TokenPos first, std::int64_t n, std::function<void(LayerId)> on_layer) {
   first_ = first;
   n_ = n;
+  on_layer_ = std::move(on_layer);
   const std::size_t size = tallies_.size() * static_cast<std::size_t>(n);
   roles_.resize(size);
   if (has_scores_) scores_.resize(size * role_count);
@@ -69,6 +70,7 @@ Expected<void> FrameRecorder::decide(LayerId layer, TokenPos first, kernels::Con
     std::ranges::copy(decided_, &roles(static_cast<std::int64_t>(head), 0));
     for (std::size_t row = 0; row < n; ++row) roles_[at + row * kv_heads + head] = decided_[row];
   }
+  if (on_layer_) on_layer_(layer);
   return {};
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -26,7 +27,8 @@ class FrameRecorder final : public PassObserver {
   FrameRecorder(CacheGeometry geometry, bool has_scores, const RoleDecider& decider, TraceStore& store,
                 const Tokenizer& tokenizer);
 
-  void begin(TokenPos first, std::int64_t n);
+  /// `on_layer` is told of every layer that the pass comes to, on the pass's thread, until the next begin().
+  void begin(TokenPos first, std::int64_t n, std::function<void(LayerId layer)> on_layer = {});
   /// The frames of the pass, all but counts.allocated_bytes, probabilities, candidates and times.
   [[nodiscard]] std::vector<TokenFrame> take(std::span<const std::int32_t> tokens);
   /// Entries that the roles say are held after the frames taken so far (under H2O: what the cache said).
@@ -62,6 +64,7 @@ class FrameRecorder final : public PassObserver {
   // The pass that is under way.
   TokenPos first_;
   std::int64_t n_ = 0;
+  std::function<void(LayerId)> on_layer_;
   // A token's of a layer stand together, as they do in its frame.
   std::vector<Role> roles_;                         // [layers, n, kv_heads]
   std::vector<float> scores_;                       // [layers, n, kv_heads, 3]

@@ -105,7 +105,7 @@ Expected<void> JobRunner::analyse(const Envelope& request, const AnalyseMessage&
 
 Expected<void> JobRunner::prefill(const Envelope& request, const std::stop_token& stop) {
   const auto start = Clock::now();
-  auto last = start;
+  auto last = start - progress_pause;  // the first one is told at once
   const auto on_progress = [&](std::int64_t done, std::int64_t total) {
     if (done < total && Clock::now() - last < progress_pause) return;
     last = Clock::now();

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/cache/policy.h"
+#include "ui/models/grouped_number.h"
 
 namespace natscope::ui {
 namespace {
@@ -74,7 +75,8 @@ Workbench::Workbench(Settings& settings, QObject* parent)
     say(tr("%1 generated: %2").arg(tokensInWords(result.generated), endWords(result.reason)));
   });
   connect(&client_, &EngineClient::progress, this, [this](ProgressPhase phase, qint64 done, qint64 total, double) {
-    if (phase == ProgressPhase::prefill) say(tr("Analysing: %1 of %2 tokens").arg(done).arg(total));
+    if (phase == ProgressPhase::prefill)
+      say(tr("Reading the text: %1 of %2 tokens").arg(groupedNumber(done), groupedNumber(total)));
   });
   connect(&client_, &EngineClient::failed, this, &Workbench::onFailed);
   connect(&client_, &EngineClient::modelRefused, this, [this] { askedPath_.clear(); });

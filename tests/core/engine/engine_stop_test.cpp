@@ -2,6 +2,7 @@
 // What ends a generation, what a stop leaves behind, and what is refused.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <thread>
@@ -97,6 +98,29 @@ TEST_CASE("an interrupted generation goes on where it stopped") {
     first.tokens.insert(first.tokens.end(), second.tokens.begin(), second.tokens.end());
     CHECK(first.tokens == whole.tokens);
   }
+}
+
+TEST_CASE("a prefill says how far it is in every layer, and never goes back") {
+  const EngineRun run(TinyModel{});
+  require_ok(run.engine->start({}));
+  std::vector<std::int64_t> told;
+  PrefillOptions options;
+  options.chunk = 16;
+  options.on_progress = [&](std::int64_t done, std::int64_t total) {
+    CHECK(total == 40);
+    told.push_back(done);
+  };
+  require_ok(run.engine->prefill(random_tokens(40, 4), options, {}));
+  const auto layers = run.engine->config().layers;
+  REQUIRE(layers >= 2);
+  CHECK(told.size() == static_cast<std::size_t>(1 + 3 * (layers + 1)));  // the beginning; 3 chunks, layers and ends
+  CHECK(std::is_sorted(told.begin(), told.end()));
+  CHECK(told.front() == 0);
+  CHECK(told[2] == 16 / layers);  // in the first chunk's second layer
+  CHECK(told.back() == 40);
+  // A step afterwards tells nobody: what was told belongs to the prefill.
+  require_ok(run.engine->step(5, false, 0, {}));
+  CHECK(told.back() == 40);
 }
 
 TEST_CASE("a prefill that fails stands after its last whole chunk, and goes on from there") {
