@@ -10,13 +10,14 @@
 #include <nlohmann/json.hpp>
 
 #include "core/io/huggingface/json_parts.h"
+#include "core/io/huggingface/newer_characters.h"
+#include "core/io/huggingface/unicode_pattern.h"
 
 namespace natscope {
 namespace {
 
-Expected<std::string> normalized(std::string text, const UnicodeForm& form) {
-  // No form changes what is ASCII.
-  if (std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; })) return text;
+/// `text` holds no character that is newer than normalizing.
+Expected<std::string> normalized(std::string_view text, const UnicodeForm& form) {
   const int options = UTF8PROC_STABLE | (form.composes ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) |
                       (form.is_compatible ? UTF8PROC_COMPAT : 0);
   utf8proc_uint8_t* made = nullptr;
@@ -30,7 +31,31 @@ Expected<std::string> normalized(std::string text, const UnicodeForm& form) {
   return std::string(reinterpret_cast<const char*>(made), static_cast<std::size_t>(length));
 }
 
-Expected<std::string> with(std::string text, const UnicodeForm& form) { return normalized(std::move(text), form); }
+/// Where the first character stands that is newer than normalizing; the end where there is none.
+TextSpan newer_character(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    utf8proc_int32_t point = 0;
+    const utf8proc_ssize_t length = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data() + at),
+                                                     static_cast<utf8proc_ssize_t>(text.size() - at), &point);
+    const std::size_t end = at + static_cast<std::size_t>(std::max<utf8proc_ssize_t>(length, 1));
+    if (point >= 0x80 && is_newer_than_normalizing(static_cast<std::uint32_t>(point))) return {at, end};
+    at = end;
+  }
+  return {text.size(), text.size()};
+}
+
+Expected<std::string> with(std::string text, const UnicodeForm& form) {
+  // No form changes what is ASCII.
+  if (std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; })) return text;
+  std::string made;
+  for (std::string_view rest = text; !rest.empty();) {
+    const TextSpan newer = newer_character(rest);
+    NATSCOPE_TRY(const std::string known, normalized(rest.substr(0, newer.begin), form));
+    made.append(known).append(rest.substr(newer.begin, newer.end - newer.begin));
+    rest.remove_prefix(newer.end);
+  }
+  return made;
+}
 
 Expected<std::string> with(std::string text, const Prepend& prepend) {
   if (!text.empty()) text.insert(0, prepend.text);

@@ -8,6 +8,8 @@
 #include <array>
 #include <cstdint>
 
+#include "core/io/huggingface/newer_characters.h"
+
 namespace natscope {
 namespace {
 
@@ -22,41 +24,122 @@ std::string text_of(int code) {
   return reinterpret_cast<const char*>(text.data());
 }
 
-/// What Oniguruma reads otherwise than PCRE2 does; empty: nothing.
-std::string_view unlike(std::string_view pattern) {
-  bool in_class = false;
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    const char c = pattern[i];
-    const char next = i + 1 < pattern.size() ? pattern[i + 1] : '\0';
-    if (c == '\\') {
-      const bool is_letter =
-          (next >= 'a' && next <= 'z') || (next >= 'A' && next <= 'Z') || (next >= '0' && next <= '9');
-      if (is_letter && std::string_view("pPsSdDwWrntfx").find(next) == std::string_view::npos)
-        return pattern.substr(i, 2);
-      ++i;
-      // The braces of \p{…} and \x{…} are no counts.
-      if (i + 1 < pattern.size() && pattern[i + 1] == '{') i = std::min(pattern.find('}', i), pattern.size());
-    } else if (in_class) {
-      if (c == '[' || (c == '&' && next == '&')) return pattern.substr(i, 2);
-      if (c == ']') in_class = false;
-    } else if (c == '[') {
-      in_class = true;
-      if (next == '^') ++i;
-      if (i + 1 < pattern.size() && pattern[i + 1] == ']') ++i;
-    } else if (c == '^' || c == '$' || c == '.') {
-      return pattern.substr(i, 1);
-    } else if (c == '}' && (next == '+' || next == '?')) {
-      return pattern.substr(i, 2);
+/// What `\s`, `\S` and `\w` are to Oniguruma, inside a class. PCRE2's take U+180E for a blank, and few marks for words.
+constexpr std::string_view blanks = R"(\t-\r\x{85}\p{Z})";
+constexpr std::string_view no_blanks =
+    R"(\x{0}-\x{8}\x{E}-\x{1F}!-\x{84}\x{86}-\x{9F}\x{A1}-\x{167F}\x{1681}-\x{1FFF}\x{200B}-\x{2027}\x{202A}-\x{202E})"
+    R"(\x{2030}-\x{205E}\x{2060}-\x{2FFF}\x{3001}-\x{10FFFF})";
+constexpr std::string_view more_of_words =
+    R"(\p{Pc}\p{Nl}\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE}\x{24B6}-\x{24E9}\x{1F130}-\x{1F149}\x{1F150}-\x{1F169}\x{1F170}-\x{1F189})";
+
+std::string property(std::string_view name) { return "\\p{" + std::string(name) + "}" + newer_characters_of(name); }
+
+std::string of_words() { return property("L") + property("M") + property("Nd") + std::string(more_of_words); }
+
+/// A pattern of Oniguruma's for PCRE2, or the part of it that would be read otherwise.
+class Translation {
+ public:
+  explicit Translation(std::string_view pattern) : rest_(pattern) {
+    while (!rest_.empty() && unlike.empty()) {
+      if (rest_[0] == '\\') {
+        escape();
+      } else if (in_class_) {
+        inside_class();
+      } else {
+        outside();
+      }
     }
   }
-  return {};
-}
+
+  std::string text;
+  std::string_view unlike;  ///< empty: nothing
+
+ private:
+  [[nodiscard]] char at(std::size_t i) const { return i < rest_.size() ? rest_[i] : '\0'; }
+
+  void copy(std::size_t bytes) {
+    text += rest_.substr(0, bytes);
+    rest_.remove_prefix(std::min(bytes, rest_.size()));
+  }
+
+  /// `members` of a class, in place of the next `bytes`.
+  void members(std::size_t bytes, std::string_view members, bool negated = false) {
+    text += in_class_ ? std::string(members) : (negated ? "[^" : "[") + std::string(members) + "]";
+    rest_.remove_prefix(bytes);
+  }
+
+  void refuse(std::size_t bytes) { unlike = rest_.substr(0, bytes); }
+
+  void escape() {
+    const char c = at(1);
+    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (c == 's') return members(2, blanks);
+    if (c == 'S') return in_class_ ? members(2, no_blanks) : members(2, blanks, true);
+    if (c == 'd') return members(2, property("Nd"));
+    if (c == 'D') return in_class_ ? refuse(2) : members(2, property("Nd"), true);
+    if (c == 'w') return members(2, of_words());
+    if (c == 'W') return in_class_ ? refuse(2) : members(2, of_words(), true);
+    if ((c == 'p' || c == 'P') && at(2) == '{') return braced();
+    if (is_letter && std::string_view("rntfx").find(c) == std::string_view::npos) return refuse(2);
+    // The braces of \x{…} are no counts.
+    const std::size_t end = c == 'x' && at(2) == '{' ? rest_.find('}') : 1;
+    copy(end == std::string_view::npos ? rest_.size() : end + 1);
+  }
+
+  /// \p{…}, \P{…}
+  void braced() {
+    const std::size_t end = rest_.find('}');
+    if (end == std::string_view::npos) return copy(rest_.size());
+    std::string_view name = rest_.substr(3, end - 3);
+    bool negated = at(1) == 'P';
+    if (name.starts_with('^')) {
+      negated = !negated;
+      name.remove_prefix(1);
+    }
+    // What a class has besides cannot be taken out of it again.
+    if (in_class_ && negated) return copy(end + 1);
+    members(end + 1, property(name), negated);
+  }
+
+  void inside_class() {
+    if (at(0) == '[' || (at(0) == '&' && at(1) == '&')) return refuse(2);
+    in_class_ = at(0) != ']';
+    copy(1);
+  }
+
+  void outside() {
+    const char c = at(0);
+    if (c == '[') {
+      in_class_ = true;
+      std::size_t bytes = at(1) == '^' ? 2 : 1;
+      if (at(bytes) == ']') ++bytes;
+      return copy(bytes);
+    }
+    if (c == '}' && (at(1) == '+' || at(1) == '?')) return refuse(2);
+    if (c == '(' && at(1) == '?') return group();
+    copy(1);
+  }
+
+  /// Options are other letters there ("m" makes dots match line ends), or reach less far.
+  void group() {
+    constexpr auto known = std::to_array<std::string_view>({"(?:", "(?=", "(?!", "(?>", "(?<", "(?i:", "(?-i:"});
+    for (const std::string_view begin : known) {
+      if (rest_.starts_with(begin)) return copy(begin.size());
+    }
+    if (text.empty() && rest_.starts_with("(?i)")) return copy(4);
+    refuse(3);
+  }
+
+  std::string_view rest_;
+  bool in_class_ = false;
+};
 
 }  // namespace
 
 struct UnicodePattern::Code {
   struct Free {
     void operator()(pcre2_code* code) const { pcre2_code_free(code); }
+    void operator()(pcre2_compile_context* context) const { pcre2_compile_context_free(context); }
     void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
   };
   std::unique_ptr<pcre2_code, Free> code;
@@ -65,18 +148,28 @@ struct UnicodePattern::Code {
 
 Expected<UnicodePattern> UnicodePattern::compile(std::string_view pattern) {
   if (pattern.size() > longest_pattern) return fail(ErrorCode::bad_tokenizer, "a pattern of more than 16 kB");
-  if (const std::string_view part = unlike(pattern); !part.empty()) {
-    return fail(ErrorCode::unsupported_tokenizer, "the pattern " + printable(pattern) + " has " + printable(part) +
+  const Translation translation(pattern);
+  if (!translation.unlike.empty()) {
+    return fail(ErrorCode::unsupported_tokenizer, "the pattern " + printable(pattern) + " has " +
+                                                      printable(translation.unlike) +
                                                       ", which is not read as its library would");
   }
   int code = 0;
   PCRE2_SIZE at = 0;
   auto compiled = std::make_shared<Code>();
-  compiled->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                                     PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &code, &at, nullptr));
+  const std::unique_ptr<pcre2_compile_context, Code::Free> lines(pcre2_compile_context_create(nullptr));
+  if (!lines) return fail(ErrorCode::out_of_memory, "no memory for a pattern");
+  // There, ^ and $ stand at the beginning and end of every line, and a line ends with "\n" alone.
+  pcre2_set_newline(lines.get(), PCRE2_NEWLINE_LF);
+  const std::string& text = translation.text;
+  compiled->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
+                                     PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_MULTILINE, &code, &at,
+                                     lines.get()));
   if (!compiled->code) {
-    return fail(ErrorCode::bad_tokenizer,
-                "the pattern " + printable(pattern) + ", at byte " + std::to_string(at) + ": " + text_of(code));
+    // 147: a property that PCRE2 does not know, and Oniguruma may.
+    const bool may_be_fine = code == 147;
+    return fail(may_be_fine ? ErrorCode::unsupported_tokenizer : ErrorCode::bad_tokenizer,
+                "the pattern " + printable(pattern) + ": " + text_of(code));
   }
   compiled->limits.reset(pcre2_match_context_create(nullptr));
   if (!compiled->limits) return fail(ErrorCode::out_of_memory, "no memory for a pattern");

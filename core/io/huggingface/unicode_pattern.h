@@ -2,8 +2,9 @@
 /// A regular expression over characters, from a file. PCRE2 behind it. Private to core/io.
 ///
 /// tokenizer.json is written for Oniguruma. What both libraries read alike is taken (alternatives, groups, classes of
-/// properties, lookahead and lookbehind, lazy and possessive marks), the rest refused: anchors, class intersections,
-/// the escapes that mean something else there. `\s`, `\d` and `\w` are Unicode's.
+/// properties, lookahead and lookbehind, lazy and possessive marks), what can be written otherwise for PCRE2 is (`\s`,
+/// `\w`, line anchors, characters of its newer Unicode), the rest refused: class intersections, options but `i`, the
+/// escapes that mean something else there.
 /// Source: the libraries' own descriptions, Oniguruma's doc/RE and pcre2pattern(3).
 #pragma once
 
