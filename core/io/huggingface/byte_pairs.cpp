@@ -12,10 +12,6 @@
 namespace natscope {
 namespace {
 
-std::uint64_t pair_key(std::int32_t left, std::int32_t right) {
-  return (static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32U) | static_cast<std::uint32_t>(right);
-}
-
 /// A merge waiting for its turn.
 struct Candidate {
   std::int32_t rank = 0;
@@ -56,9 +52,8 @@ Expected<BytePairs> BytePairs::read(const nlohmann::json& model) {
   NATSCOPE_CHECK(made.read_merges(model.at("merges")));
   if (model.contains("unk_token") && !model.at("unk_token").is_null()) {
     NATSCOPE_TRY(const std::string unk, text_of(model, "unk_token"));
-    const auto found = made.ids_.find(unk);
-    if (found == made.ids_.end()) return fail(ErrorCode::bad_tokenizer, "unk_token " + printable(unk) + " is no piece");
-    made.unk_ = found->second;
+    made.unk_ = made.ids_.find(unk);
+    if (!made.unk_) return fail(ErrorCode::bad_tokenizer, "unk_token " + printable(unk) + " is no piece");
   }
   return made;
 }
@@ -75,7 +70,7 @@ Expected<void> BytePairs::read_vocabulary(const nlohmann::json& vocabulary) {
     if (number >= taken.size()) taken.resize(number + 1);
     if (taken[number]) return fail(ErrorCode::bad_tokenizer, "two pieces have the id " + std::to_string(number));
     taken[number] = true;
-    ids_.emplace(text, static_cast<std::int32_t>(number));
+    ids_.add(text, static_cast<std::int32_t>(number));
     if (const int byte = byte_piece_value(text); byte >= 0)
       byte_ids_[static_cast<std::size_t>(byte)] = static_cast<std::int32_t>(number);
   }
@@ -86,35 +81,31 @@ Expected<void> BytePairs::read_merges(const nlohmann::json& merges) {
   if (!merges.is_array()) return fail(ErrorCode::bad_tokenizer, "\"merges\" is no list");
   merges_.reserve(merges.size());
   std::int32_t rank = 0;
+  std::string both;
   for (const nlohmann::json& merge : merges) {
-    std::string left, right;
+    std::string_view left, right;
     if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-      left = merge[0].get<std::string>();
-      right = merge[1].get<std::string>();
+      left = merge[0].get_ref<const std::string&>();
+      right = merge[1].get_ref<const std::string&>();
     } else if (merge.is_string()) {
-      const std::string both = merge.get<std::string>();
-      const std::size_t blank = both.find(' ');
-      if (blank != std::string::npos && both.find(' ', blank + 1) == std::string::npos) {
-        left = both.substr(0, blank);
-        right = both.substr(blank + 1);
+      const std::string_view pair = merge.get_ref<const std::string&>();
+      const std::size_t blank = pair.find(' ');
+      if (blank != std::string_view::npos && pair.find(' ', blank + 1) == std::string_view::npos) {
+        left = pair.substr(0, blank);
+        right = pair.substr(blank + 1);
       }
     }
     if (left.empty() || right.empty())
       return fail(ErrorCode::bad_tokenizer, "merge " + std::to_string(rank) + " is no pair of pieces");
-    const auto a = ids_.find(left), b = ids_.find(right), whole = ids_.find(left + right);
-    if (a == ids_.end() || b == ids_.end() || whole == ids_.end())
+    both.assign(left).append(right);
+    const auto a = ids_.find(left), b = ids_.find(right), whole = ids_.find(both);
+    if (!a || !b || !whole)
       return fail(ErrorCode::bad_tokenizer, "merge " + std::to_string(rank) + ", of " + printable(left) + " and " +
                                                 printable(right) + ", is of or makes what is no piece");
-    // Said twice, the last one counts.
-    merges_.insert_or_assign(pair_key(a->second, b->second), Merge{rank, whole->second});
+    merges_.set(*a, *b, {rank, *whole});
     ++rank;
   }
   return {};
-}
-
-const BytePairs::Merge* BytePairs::merge_of(std::int32_t left, std::int32_t right) const {
-  const auto found = merges_.find(pair_key(left, right));
-  return found == merges_.end() ? nullptr : &found->second;
 }
 
 std::vector<BytePairs::Symbol> BytePairs::symbols(std::string_view word) const {
@@ -128,9 +119,8 @@ std::vector<BytePairs::Symbol> BytePairs::symbols(std::string_view word) const {
     const std::size_t length = utf8_character_length(word);
     const std::string_view character = word.substr(0, length);
     word.remove_prefix(length);
-    const auto found = ids_.find(character);
-    if (found != ids_.end()) {
-      add(found->second, false);
+    if (const auto found = ids_.find(character)) {
+      add(*found, false);
       continue;
     }
     const bool as_bytes = byte_fallback_ && std::all_of(character.begin(), character.end(), [this](char byte) {
@@ -154,7 +144,7 @@ void BytePairs::merge(std::vector<Symbol>& symbols) const {
   const auto consider = [&](std::int32_t left) {
     const Symbol& symbol = symbols[static_cast<std::size_t>(left)];
     if (symbol.next < 0) return;
-    if (const Merge* const merge = merge_of(symbol.id, symbols[static_cast<std::size_t>(symbol.next)].id))
+    if (const PairMerge* const merge = merges_.find(symbol.id, symbols[static_cast<std::size_t>(symbol.next)].id))
       waiting.push({merge->rank, left, merge->id});
   };
   for (std::size_t i = 0; i < symbols.size(); ++i) consider(static_cast<std::int32_t>(i));
@@ -165,7 +155,7 @@ void BytePairs::merge(std::vector<Symbol>& symbols) const {
     if (left.is_gone || left.next < 0) continue;
     Symbol& right = symbols[static_cast<std::size_t>(left.next)];
     // Either may have changed since.
-    const Merge* const merge = merge_of(left.id, right.id);
+    const PairMerge* const merge = merges_.find(left.id, right.id);
     if (merge == nullptr || merge->id != next.id) continue;
     left.id = merge->id;
     left.next = right.next;
@@ -178,8 +168,8 @@ void BytePairs::merge(std::vector<Symbol>& symbols) const {
 
 void BytePairs::encode(std::string_view word, std::vector<std::int32_t>& ids) const {
   if (ignore_merges_) {
-    if (const auto found = ids_.find(word); found != ids_.end()) {
-      ids.push_back(found->second);
+    if (const auto found = ids_.find(word)) {
+      ids.push_back(*found);
       return;
     }
   }

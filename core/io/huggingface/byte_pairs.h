@@ -7,15 +7,13 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "core/base/expected.h"
+#include "core/io/huggingface/piece_index.h"
 
 namespace natscope {
 
@@ -28,19 +26,11 @@ class BytePairs {
   /// Adds the ids of `word`, UTF-8 and not empty, to `ids`. May throw std::bad_alloc.
   void encode(std::string_view word, std::vector<std::int32_t>& ids) const;
 
-  struct TextHash : std::hash<std::string_view> {
-    using is_transparent = void;
-  };
-  using Vocabulary = std::unordered_map<std::string, std::int32_t, TextHash, std::equal_to<>>;
-  [[nodiscard]] const Vocabulary& vocabulary() const { return ids_; }
+  [[nodiscard]] const PieceIndex& vocabulary() const { return ids_; }
   [[nodiscard]] std::optional<std::int32_t> unk() const { return unk_; }
   [[nodiscard]] bool falls_back_to_bytes() const { return byte_fallback_; }
 
  private:
-  struct Merge {
-    std::int32_t rank = 0;
-    std::int32_t id = 0;
-  };
   struct Symbol {
     std::int32_t id = 0;
     std::int32_t previous = -1;
@@ -52,11 +42,10 @@ class BytePairs {
   Expected<void> read_merges(const nlohmann::json& merges);
   [[nodiscard]] std::vector<Symbol> symbols(std::string_view word) const;
   void merge(std::vector<Symbol>& symbols) const;
-  [[nodiscard]] const Merge* merge_of(std::int32_t left, std::int32_t right) const;
 
-  Vocabulary ids_;
-  std::unordered_map<std::uint64_t, Merge> merges_;  // by left id, right id
-  std::array<std::int32_t, 256> byte_ids_{};         // -1: no piece
+  PieceIndex ids_;
+  MergeIndex merges_;
+  std::array<std::int32_t, 256> byte_ids_{};  // -1: no piece
   std::optional<std::int32_t> unk_;
   bool fuse_unk_ = false;
   bool byte_fallback_ = false;

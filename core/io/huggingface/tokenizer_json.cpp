@@ -162,7 +162,7 @@ class HuggingFace final : public TokenizerModel {
     NATSCOPE_TRY(pairs_, BytePairs::read(part(file, "model")));
     NATSCOPE_TRY(normalizer_, NormalizerSteps::read(part(file, "normalizer")));
     NATSCOPE_TRY(pre_tokenizer_, PreTokenizerSteps::read(part(file, "pre_tokenizer")));
-    NATSCOPE_TRY(AddedLists added, read_added(part(file, "added_tokens"), pairs_->vocabulary().size()));
+    NATSCOPE_TRY(AddedLists added, read_added(part(file, "added_tokens"), pairs_->vocabulary().pieces().size()));
     Decoding decoding;
     NATSCOPE_CHECK(read_decoder(part(file, "decoder"), decoding));
     if (decoding.of_bytes != pre_tokenizer_->is_byte_level())
@@ -240,7 +240,7 @@ class HuggingFace final : public TokenizerModel {
   }
 
   Expected<void> place_pieces(const AddedLists& added, const Decoding& decoding) {
-    for (const auto& [text, id] : pairs_->vocabulary()) {
+    for (const auto& [text, id] : pairs_->vocabulary().pieces()) {
       TokenizerPiece& piece = place(id);
       piece.text = text;
       piece.kind = PieceKind::normal;
@@ -260,7 +260,7 @@ class HuggingFace final : public TokenizerModel {
     for (const auto* const list : {&added.in_raw, &added.in_normalized}) {
       for (const AddedToken& token : *list) {
         const auto in_vocabulary = pairs_->vocabulary().find(token.text);
-        if (in_vocabulary != pairs_->vocabulary().end() && in_vocabulary->second != token.id)
+        if (in_vocabulary && *in_vocabulary != token.id)
           return fail(ErrorCode::bad_tokenizer, printable(token.text) + " has two ids");
         TokenizerPiece& piece = place(token.id);
         if (!piece.text.empty() && piece.text != token.text)
