@@ -134,6 +134,9 @@ class ModelReader {
         case 4:
           model.remove_extra_whitespaces = field.value != 0;
           return is_varint(field);
+        case 5:
+          model.escapes_blanks = field.value != 0;
+          return is_varint(field);
         default:
           return true;
       }
