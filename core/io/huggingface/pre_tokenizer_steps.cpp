@@ -23,28 +23,101 @@ constexpr auto known_patterns = std::to_array<std::string_view>(
      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"});
 
-Expected<std::vector<std::string>> words(std::string text, const SplitByPattern& split, bool) {
-  std::vector<std::string> made;
-  const auto take = [&](std::size_t begin, std::size_t end) {
-    if (end > begin) made.emplace_back(text, begin, end - begin);
+/// Two digits and a numeral more than patterns know: these words are cut by another library's Unicode, version 17.
+constexpr const char* digit = R"([\p{N}\x{11DE0}-\x{11DE9}\x{16FF4}-\x{16FF6}])";
+/// ASCII's, and what is punctuation in Unicode 8.
+constexpr const char* punctuation =
+    R"((?![\x{61D}\x{9FD}\x{A76}\x{C77}\x{C84}\x{1B4E}\x{1B4F}\x{1B7D}-\x{1B7F}\x{2E43}-\x{2E5D}\x{10D6E})"
+    R"(\x{10EAD}\x{10F55}-\x{10F89}\x{113D4}-\x{113D8}\x{1144B}-\x{1145D}\x{11660}-\x{1166C}\x{116B9}\x{1183B})"
+    R"(\x{11944}-\x{11946}\x{119E2}\x{11A3F}-\x{11AA2}\x{11B00}-\x{11BE1}\x{11C41}-\x{11C45}\x{11C70}\x{11C71})"
+    R"(\x{11EF7}-\x{11FFF}\x{12FF1}\x{12FF2}\x{16D6D}-\x{16D6F}\x{16E97}-\x{16E9A}\x{16FE2}\x{1E5FF}\x{1E95E}\x{1E95F}]))"
+    R"([\p{P}$+<=>^`|~\x{166D}\x{111C9}])";
+
+/// A pattern that matches `literal` and nothing else.
+std::string pattern_of(std::string_view literal) {
+  std::string pattern;
+  for (const char c : literal) {
+    const bool is_plain = static_cast<unsigned char>(c) >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                          (c >= 'A' && c <= 'Z');
+    if (!is_plain) pattern += '\\';
+    pattern += c;
+  }
+  return pattern;
+}
+
+Expected<SplitBehavior> behavior_of(const nlohmann::json& json) {
+  NATSCOPE_TRY(const std::string behavior, text_of(json, "behavior"));
+  if (behavior == "Isolated") return SplitBehavior::isolated;
+  if (behavior == "Removed") return SplitBehavior::removed;
+  if (behavior == "Contiguous") return SplitBehavior::joined;
+  if (behavior == "MergedWithPrevious") return SplitBehavior::with_previous;
+  if (behavior == "MergedWithNext") return SplitBehavior::with_next;
+  return fail(ErrorCode::bad_tokenizer, "a pre_tokenizer has the behavior " + printable(behavior));
+}
+
+/// A part of a text, and whether it is a match of the pattern that cuts it.
+struct Part {
+  TextSpan span;
+  bool is_match = false;
+};
+
+/// All of `text` in order; none of them empty.
+Expected<std::vector<Part>> parts_of(std::string_view text, const SplitByPattern& split) {
+  std::vector<Part> made;
+  const auto take = [&](std::size_t begin, std::size_t end, bool is_match) {
+    if (end > begin) made.push_back({{begin, end}, is_match != split.inverted});
   };
   std::size_t done = 0;
   for (std::size_t from = 0; from <= text.size();) {
     TextSpan match;
     NATSCOPE_TRY(const bool found, split.pattern.find(text, from, match));
     if (!found) break;
-    if (split.keeps_between) take(done, match.begin);
-    take(match.begin, match.end);
+    take(done, match.begin, false);
+    take(match.begin, match.end, true);
     done = match.end;
     // An empty match: on to the next character.
     from = match.end;
     if (match.end == match.begin) {
       do ++from;
       while (from < text.size() && (static_cast<unsigned char>(text[from]) & 0xC0U) == 0x80U);
-      done = std::max(done, match.end);
     }
   }
-  if (split.keeps_between) take(done, text.size());
+  take(done, text.size(), false);
+  return made;
+}
+
+Expected<std::vector<std::string>> words(std::string text, const SplitByPattern& split, bool) {
+  NATSCOPE_TRY(const std::vector<Part> parts, parts_of(text, split));
+  std::vector<std::string> made;
+  const auto text_of_part = [&](const Part& part) {
+    return std::string_view(text).substr(part.span.begin, part.span.end - part.span.begin);
+  };
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const bool follows_match = i > 0 && parts[i - 1].is_match;
+    bool joins = false;  // what comes before it
+    switch (split.behavior) {
+      case SplitBehavior::removed:
+        if (parts[i].is_match) continue;
+        break;
+      case SplitBehavior::isolated:
+        break;
+      case SplitBehavior::joined:
+        joins = i > 0 && parts[i].is_match == follows_match;
+        break;
+      // Of matches that touch, the first (the last) alone has something to go with.
+      case SplitBehavior::with_previous:
+        joins = i > 0 && parts[i].is_match && !follows_match;
+        break;
+      case SplitBehavior::with_next:
+        joins = follows_match && !parts[i].is_match;
+        break;
+    }
+    if (joins) {
+      made.back() += text_of_part(parts[i]);
+    } else {
+      made.emplace_back(text_of_part(parts[i]));
+    }
+  }
   return made;
 }
 
@@ -84,11 +157,11 @@ Expected<std::vector<std::string>> words(std::string text, const Metaspace& spac
 Expected<PreTokenizerSteps> PreTokenizerSteps::read(const nlohmann::json& json) {
   PreTokenizerSteps made;
   NATSCOPE_CHECK(made.add(json, 0));
-  for (std::size_t i = 0; i < made.steps_.size(); ++i) {
-    const bool is_last = i + 1 == made.steps_.size();
-    if (std::holds_alternative<ByteLevel>(made.steps_[i]) && !is_last)
-      return not_done("pre_tokenizer", "of bytes before another one");
-    if (std::holds_alternative<Metaspace>(made.steps_[i]) && made.steps_.size() > 1)
+  std::size_t byte_levels = 0;
+  for (const auto& step : made.steps_) {
+    if (std::holds_alternative<ByteLevel>(step) && ++byte_levels > 1)
+      return not_done("pre_tokenizer ByteLevel", "behind another one");
+    if (std::holds_alternative<Metaspace>(step) && made.steps_.size() > 1)
       return not_done("pre_tokenizer Metaspace", "beside another one");
   }
   return made;
@@ -105,8 +178,16 @@ Expected<void> PreTokenizerSteps::add(const nlohmann::json& json, int depth) {
   if (type == "Split") return add_split(json);
   if (type == "Digits") {
     NATSCOPE_TRY(const bool each, flag_of(json, "individual_digits", false));
-    NATSCOPE_TRY(UnicodePattern pattern, UnicodePattern::compile(each ? R"(\p{N})" : R"(\p{N}+)"));
-    steps_.push_back(SplitByPattern{std::move(pattern), true});
+    NATSCOPE_TRY(UnicodePattern pattern, UnicodePattern::compile(each ? digit : std::string(digit) + "+"));
+    steps_.push_back(SplitByPattern{std::move(pattern)});
+    return {};
+  }
+  if (type == "Punctuation") {
+    SplitByPattern split;
+    const bool says = json.contains("behavior");
+    NATSCOPE_TRY(split.behavior, behavior_of(says ? json : nlohmann::json{{"behavior", "Isolated"}}));
+    NATSCOPE_TRY(split.pattern, UnicodePattern::compile(punctuation));
+    steps_.push_back(std::move(split));
     return {};
   }
   if (type == "ByteLevel") {
@@ -117,7 +198,7 @@ Expected<void> PreTokenizerSteps::add(const nlohmann::json& json, int depth) {
     if (cuts) {
       NATSCOPE_TRY(UnicodePattern pattern, UnicodePattern::compile(gpt2_pattern));
       cuts_before_blanks_ = is_alone;
-      steps_.push_back(SplitByPattern{std::move(pattern), true});
+      steps_.push_back(SplitByPattern{std::move(pattern)});
     }
     steps_.push_back(ByteLevel{});
     return {};
@@ -144,24 +225,29 @@ Expected<void> PreTokenizerSteps::add(const nlohmann::json& json, int depth) {
 }
 
 Expected<void> PreTokenizerSteps::add_split(const nlohmann::json& json) {
-  NATSCOPE_TRY(const std::string behavior, text_of(json, "behavior"));
-  NATSCOPE_TRY(const bool inverted, flag_of(json, "invert", false));
-  const bool isolates = behavior == "Isolated";
-  if (!isolates && !(behavior == "Removed" && inverted))
-    return not_done("pre_tokenizer Split", "with behavior " + behavior + (inverted ? ", inverted" : ""));
+  SplitByPattern split;
+  NATSCOPE_TRY(split.behavior, behavior_of(json));
+  NATSCOPE_TRY(split.inverted, flag_of(json, "invert", false));
   const auto pattern = json.find("pattern");
   if (pattern == json.end() || !pattern->is_object()) return fail(ErrorCode::bad_tokenizer, "a Split has no pattern");
-  if (pattern->contains("String")) return not_done("pre_tokenizer Split", "at a text");
-  NATSCOPE_TRY(const std::string text, text_of(*pattern, "Regex"));
-  NATSCOPE_TRY(UnicodePattern compiled, UnicodePattern::compile(text));
-  if (steps_.empty() && isolates)
+  std::string text;
+  if (pattern->contains("String")) {
+    NATSCOPE_TRY(const std::string literal, text_of(*pattern, "String"));
+    if (literal.empty()) return fail(ErrorCode::bad_tokenizer, "a Split at nothing");
+    text = pattern_of(literal);
+  } else {
+    NATSCOPE_TRY(text, text_of(*pattern, "Regex"));
+  }
+  NATSCOPE_TRY(split.pattern, UnicodePattern::compile(text));
+  if (steps_.empty() && split.behavior == SplitBehavior::isolated)
     cuts_before_blanks_ = std::find(known_patterns.begin(), known_patterns.end(), text) != known_patterns.end();
-  steps_.push_back(SplitByPattern{std::move(compiled), isolates});
+  steps_.push_back(std::move(split));
   return {};
 }
 
 bool PreTokenizerSteps::is_byte_level() const {
-  return !steps_.empty() && std::holds_alternative<ByteLevel>(steps_.back());
+  return std::any_of(steps_.begin(), steps_.end(),
+                     [](const auto& step) { return std::holds_alternative<ByteLevel>(step); });
 }
 
 const Metaspace* PreTokenizerSteps::metaspace() const {

@@ -12,14 +12,17 @@
 
 namespace natscope {
 
-/// Matches of a pattern are words, and so is what stands between them, unless that is removed.
+/// What becomes of a pattern's matches. joined: as isolated, and those that touch are one.
+enum class SplitBehavior { isolated, removed, joined, with_previous, with_next };
+/// Matches of a pattern, and what stands between them.
 struct SplitByPattern {
   UnicodePattern pattern;
-  bool keeps_between = true;
+  SplitBehavior behavior = SplitBehavior::isolated;
+  bool inverted = false;  ///< what stands between the matches is taken for them
 };
 /// A blank in front of a text that begins with none.
 struct LeadingBlank {};
-/// Bytes as characters (byte_level.h).
+/// Bytes as characters (byte_level.h); steps behind it see those.
 struct ByteLevel {};
 /// Blanks become a mark; a mark is put in front of a text that begins with none; words begin with marks.
 struct Metaspace {
