@@ -12,6 +12,8 @@
 namespace natscope {
 namespace {
 
+constexpr std::string_view blank_mark = "\xE2\x96\x81";  // U+2581
+
 /// A merge waiting for its turn.
 struct Candidate {
   std::int32_t rank = 0;
@@ -55,6 +57,7 @@ Expected<BytePairs> BytePairs::read(const nlohmann::json& model) {
     made.unk_ = made.ids_.find(unk);
     if (!made.unk_) return fail(ErrorCode::bad_tokenizer, "unk_token " + printable(unk) + " is no piece");
   }
+  made.find_ends();
   return made;
 }
 
@@ -106,6 +109,23 @@ Expected<void> BytePairs::read_merges(const nlohmann::json& merges) {
     ++rank;
   }
   return {};
+}
+
+void BytePairs::find_ends() {
+  // A blank that is no piece may be one unknown with the character before it; a whole word that is one piece is not cut.
+  if (ignore_merges_ || !ids_.find(blank_mark)) return;
+  ends_before_blank_.fill(true);
+  for (const PieceIndex::Piece& piece : ids_.pieces()) {
+    for (auto at = piece.text.find(blank_mark, 1); at != std::string::npos; at = piece.text.find(blank_mark, at + 1))
+      ends_before_blank_[static_cast<unsigned char>(piece.text[at - 1])] = false;
+  }
+}
+
+std::size_t BytePairs::end_of_part(std::string_view word, std::size_t begin) const {
+  std::size_t end = word.find(blank_mark, begin + 1);
+  while (end != std::string_view::npos && !ends_before_blank_[static_cast<unsigned char>(word[end - 1])])
+    end = word.find(blank_mark, end + 1);
+  return std::min(end, word.size());
 }
 
 std::vector<BytePairs::Symbol> BytePairs::symbols(std::string_view word) const {

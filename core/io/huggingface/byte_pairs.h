@@ -26,6 +26,10 @@ class BytePairs {
   /// Adds the ids of `word`, UTF-8 and not empty, to `ids`. May throw std::bad_alloc.
   void encode(std::string_view word, std::vector<std::int32_t>& ids) const;
 
+  /// Where the part of `word` that begins at `begin` ends: merges never cross that place, so that parts may be encoded
+  /// one by one. Where nothing cuts a text into words, a word is the whole text, with U+2581 for blanks.
+  [[nodiscard]] std::size_t end_of_part(std::string_view word, std::size_t begin) const;
+
   [[nodiscard]] const PieceIndex& vocabulary() const { return ids_; }
   [[nodiscard]] std::optional<std::int32_t> unk() const { return unk_; }
   [[nodiscard]] bool falls_back_to_bytes() const { return byte_fallback_; }
@@ -40,6 +44,7 @@ class BytePairs {
 
   Expected<void> read_vocabulary(const nlohmann::json& vocabulary);
   Expected<void> read_merges(const nlohmann::json& merges);
+  void find_ends();
   [[nodiscard]] std::vector<Symbol> symbols(std::string_view word) const;
   void merge(std::vector<Symbol>& symbols) const;
 
@@ -49,7 +54,8 @@ class BytePairs {
   std::optional<std::int32_t> unk_;
   bool fuse_unk_ = false;
   bool byte_fallback_ = false;
-  bool ignore_merges_ = false;  // where a whole word is a piece
+  bool ignore_merges_ = false;                 // where a whole word is a piece
+  std::array<bool, 256> ends_before_blank_{};  // no piece goes on from this byte over U+2581
 };
 
 }  // namespace natscope

@@ -222,10 +222,19 @@ class HuggingFace final : public TokenizerModel {
 
   void encode_word(const std::string& word, std::unordered_map<std::string, std::vector<std::int32_t>>& remembered,
                    std::vector<std::int32_t>& ids) const {
-    if (word.size() > longest_remembered || remembered.size() >= most_remembered) return pairs_->encode(word, ids);
-    const auto [found, is_new] = remembered.try_emplace(word);
-    if (is_new) pairs_->encode(word, found->second);
-    ids.insert(ids.end(), found->second.begin(), found->second.end());
+    for (std::size_t begin = 0, end = 0; begin < word.size(); begin = end) {
+      end = pairs_->end_of_part(word, begin);
+      const std::string part = word.substr(begin, end - begin);
+      const auto found = remembered.find(part);
+      if (found != remembered.end()) {
+        ids.insert(ids.end(), found->second.begin(), found->second.end());
+        continue;
+      }
+      const std::size_t before = ids.size();
+      pairs_->encode(part, ids);
+      if (part.size() <= longest_remembered && remembered.size() < most_remembered)
+        remembered.try_emplace(part, ids.begin() + static_cast<std::ptrdiff_t>(before), ids.end());
+    }
   }
 
   [[nodiscard]] TokenizerPiece* pieces_of(std::int32_t id) {

@@ -66,6 +66,53 @@ TEST_CASE("the beginning of a long text has the tokens of the whole") {
   CHECK(with_suffix.encode_beginning(text, 100).value() == with_suffix.encode(text).value());
 }
 
+TEST_CASE("words given to sentencepiece one by one have the tokens of the whole text") {
+  constexpr unsigned seed = 5;
+  MESSAGE("seed " << seed);
+  std::mt19937 random(seed);
+  std::vector<SentencepieceBytes> models;
+  for (const bool dummy_prefix : {false, true}) {
+    for (const bool drop_whitespaces : {false, true}) models.push_back(variant(dummy_prefix, drop_whitespaces));
+  }
+  SentencepieceBytes crossing = variant(true, false);  // "b a" is a piece, "a b" is none
+  crossing.pieces.push_back(
+      test::proto_piece("b\xE2\x96\x81"
+                        "a",
+                        5.0F, PieceType::normal));
+  crossing.pieces.push_back(test::proto_piece("b\xE2\x96\x81", 4.0F, PieceType::normal));
+  models.push_back(crossing);
+  SentencepieceBytes suffix = variant(true, false);
+  suffix.trainer += test::proto_varint(24, 1);
+  models.push_back(suffix);
+  SentencepieceBytes plain_blanks = variant(true, false);
+  plain_blanks.normalizer += test::proto_varint(5, 0);
+  models.push_back(plain_blanks);
+  SentencepieceBytes unknown_blanks = test::small_sentencepiece();  // no bytes, and a blank is no piece
+  unknown_blanks.trainer = test::proto_varint(3, 2);
+  unknown_blanks.normalizer = test::proto_bytes(1, "identity") + test::proto_varint(3, 0) + test::proto_varint(4, 0);
+  unknown_blanks.pieces = {test::proto_piece("<unk>", 0, PieceType::unknown),
+                           test::proto_piece("a", -1, PieceType::normal),
+                           test::proto_piece("b", -2, PieceType::normal)};
+  models.push_back(unknown_blanks);
+  for (const SentencepieceBytes& bytes : models) {
+    const Tokenizer tokenizer = loaded(bytes.serialized());
+    sentencepiece::SentencePieceProcessor reference;
+    REQUIRE(reference.LoadFromSerializedProto(bytes.serialized()).ok());
+    for (int round = 0; round < 3000; ++round) {
+      std::string text;
+      for (std::size_t i = random() % 30; i > 0; --i) {
+        const char* const parts[] = {"a",  "b",  "c", "ab",           " ",        " ", " a",
+                                     "  ", "\n", ",", "\xE2\x96\x81", "\xC3\xA9", "x"};
+        text += parts[random() % 13];
+      }
+      CAPTURE(text);
+      std::vector<int> wanted;
+      REQUIRE(reference.Encode(text, &wanted).ok());
+      REQUIRE(tokenizer.encode(text).value() == std::vector<std::int32_t>(wanted.begin(), wanted.end()));
+    }
+  }
+}
+
 TEST_CASE("text becomes tokens and text again") {
   const Tokenizer tokenizer = loaded(test::small_sentencepiece().serialized());
   CHECK(tokenizer.size() == 300);
