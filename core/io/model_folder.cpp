@@ -79,7 +79,7 @@ Expected<Tokenizer> read_tokenizer(const fs::path& folder, int vocab) {
   fs::path path = folder / "tokenizer.model";
   if (!path_exists(path)) path = folder / "tokenizer.json";
   if (!path_exists(path)) {
-    for (const char* const other : {"vocab.json", "vocab.txt"}) {
+    for (const char* const other : {"vocab.json", "vocab.txt", "tekken.json"}) {
       if (path_exists(folder / other)) {
         return fail(ErrorCode::unsupported_tokenizer,
                     folder.string() + " has its tokenizer only as " + other + ", which is not read");
@@ -87,7 +87,15 @@ Expected<Tokenizer> read_tokenizer(const fs::path& folder, int vocab) {
     }
     return fail(ErrorCode::missing_tokenizer, folder.string() + " holds no tokenizer.model and no tokenizer.json");
   }
-  NATSCOPE_TRY(auto tokenizer, Tokenizer::load(path));
+  auto loaded = Tokenizer::load(path);
+  // A tokenizer.model that is not sentencepiece's may stand beside a tokenizer.json that says all.
+  const fs::path json = folder / "tokenizer.json";
+  if (!loaded && loaded.error().code == ErrorCode::unsupported_tokenizer && path != json && path_exists(json)) {
+    path = json;
+    loaded = Tokenizer::load(path);
+  }
+  if (!loaded) return Unexpected(std::move(loaded).error());
+  const Tokenizer tokenizer = *std::move(loaded);
   if (tokenizer.size() > vocab) {
     return fail(ErrorCode::bad_tokenizer,
                 path.string() + " has " + std::to_string(tokenizer.size()) + " pieces, more than the vocab_size " +

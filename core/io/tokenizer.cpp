@@ -27,6 +27,18 @@ std::string in_bytes(std::string_view bytes) {
   return text;
 }
 
+/// Whether the first line is one of tiktoken's: bytes in base64, a blank, a rank. Llama 3's own download calls such a
+/// file tokenizer.model.
+bool is_tiktoken(std::string_view file) {
+  const std::string_view line = file.substr(0, std::min<std::size_t>(file.find('\n'), 256));
+  const std::size_t blank = line.find(' ');
+  if (blank == 0 || blank == std::string_view::npos || blank + 1 == line.size()) return false;
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  const auto is_base64 = [&](char c) { return is_letter(c) || is_digit(c) || c == '+' || c == '/' || c == '='; };
+  return std::all_of(line.begin(), line.begin() + static_cast<std::ptrdiff_t>(blank), is_base64) &&
+         std::all_of(line.begin() + static_cast<std::ptrdiff_t>(blank) + 1, line.end(), is_digit);
+}
+
 }  // namespace
 
 Expected<Tokenizer> Tokenizer::load(const std::filesystem::path& path) {
@@ -41,6 +53,12 @@ Expected<Tokenizer> Tokenizer::load(const std::filesystem::path& path) {
     if (error.code == ErrorCode::file_not_found) return fail(ErrorCode::missing_tokenizer, error.message);
     if (error.code == ErrorCode::file_too_large) return fail(ErrorCode::bad_tokenizer, error.message);
     return Unexpected(std::move(error));
+  }
+  if (is_tiktoken(*serialized)) {
+    return fail(
+        ErrorCode::unsupported_tokenizer,
+        path.string() + " is a list of tiktoken's, not sentencepiece's: it has ranks, but not the cuts between words",
+        "put the model's tokenizer.json into the folder");
   }
   NATSCOPE_TRY(tokenizer.model_, sentencepiece_model(*serialized, path.string()));
   return tokenizer;

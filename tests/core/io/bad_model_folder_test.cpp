@@ -280,6 +280,8 @@ TEST_CASE("files that are missing, broken or no files") {
        as_pipe("tokenizer_config.json")},
       {"only vocab.json", ErrorCode::unsupported_tokenizer, [](TinyModel& m) { m.tokenizer.clear(); },
        replaced("vocab.json", "{}")},
+      {"only tekken.json", ErrorCode::unsupported_tokenizer, [](TinyModel& m) { m.tokenizer.clear(); },
+       replaced("tekken.json", "{}")},
       {"a tokenizer that is a folder", ErrorCode::not_a_regular_file, whole, as_folder("tokenizer.model")},
       {"a tokenizer that is a pipe", ErrorCode::not_a_regular_file, whole, as_pipe("tokenizer.model")},
       {"a tokenizer with more pieces than vocab_size", ErrorCode::bad_tokenizer,

@@ -219,5 +219,25 @@ TEST_CASE(
   CHECK_FALSE(open({"qwen2.json", true, R"({"add_bos_token": false})"}).bos_id().has_value());
 }
 
+TEST_CASE("a tokenizer.model of tiktoken's is said to be one, and the tokenizer.json beside it taken") {
+  const TemporaryFolder folder;
+  TinyModel model(nlohmann::json{{"vocab_size", 600}});
+  model.tokenizer = "IQ== 0\nIg== 1\nIw== 2\n";
+  model.write(folder.path());
+  const auto refused = ModelFolder::open(folder.path());
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == ErrorCode::unsupported_tokenizer);
+  CHECK(refused.error().message.find("tiktoken") != std::string::npos);
+  CHECK(refused.error().hint.find("tokenizer.json") != std::string::npos);
+  std::filesystem::copy_file(std::filesystem::path(NATSCOPE_TESTS_DIR) / "data/hf_tokenizers/llama3.json",
+                             folder / "tokenizer.json");
+  CHECK(opened(folder.path()).tokenizer().format() == "huggingface");
+  for (const char* const broken : {"IQ== \n", " 0\n", "IQ==\n", "I-== 0\n", "IQ== x\n", "\n"}) {
+    write_bytes(folder / "tokenizer.model", broken);
+    CAPTURE(broken);
+    CHECK(ModelFolder::open(folder.path()).error().code == ErrorCode::bad_tokenizer);
+  }
+}
+
 }  // namespace
 }  // namespace natscope
