@@ -6,8 +6,7 @@
     compare_published.py FOLDER [TEXT FILE …]
     NATSCOPE_PUBLISHED_TOKENIZERS=FOLDER core_io_test -tc="published tokenizers*"
 
-Published files are too large, or not ours, to be kept here. The Python packages that held those compared so far are
-named in README.md, under Limits.
+README.md says which were compared, and which packages hold them.
 """
 
 import json

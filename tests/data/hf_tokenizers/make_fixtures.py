@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Writes this folder: small tokenizer.json files of the kinds that Llama-like models have, and what Hugging Face's
 tokenizers library makes of texts with them. The kinds are those of published files, and TEXTS has what tokens differed
-in when those files were compared; the files themselves are not here (compare_published.py).
+in when those files were compared (README.md).
 
     pip install tokenizers==0.23.3
     make_fixtures.py ../../../resources/sample/looking-glass.txt
