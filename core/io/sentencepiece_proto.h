@@ -30,7 +30,7 @@ struct SentencepieceModel {
   bool add_dummy_prefix = true;
   bool remove_extra_whitespaces = true;
   bool has_normalization_rules = false;
-  bool escapes_blanks = true;  ///< U+2581 stands for them inside the library
+  bool escapes_blanks = true;    ///< U+2581 stands for them inside the library
   bool is_blank_suffix = false;  ///< the blank that is added stands at the text's end, not at its beginning
   std::int32_t unk_id = -1;
   /// What the library is to load: pieces, trainer_spec and normalizer_spec alone. It would run stored self tests and
