@@ -15,9 +15,15 @@ find_package(hwy 1.0 REQUIRED)
 pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
-pkg_check_modules(SENTENCEPIECE REQUIRED IMPORTED_TARGET sentencepiece)
+
+# Not through pkg-config: Debian 13's file asks for protobuf's headers, which neither the package brings nor anybody needs.
+find_path(NATSCOPE_SENTENCEPIECE_DIR sentencepiece_processor.h REQUIRED)
+find_library(NATSCOPE_SENTENCEPIECE_LIBRARY sentencepiece PATH_SUFFIXES x86_64-linux-gnu REQUIRED)
+find_library(NATSCOPE_SENTENCEPIECE_TRAIN_LIBRARY sentencepiece_train PATH_SUFFIXES x86_64-linux-gnu REQUIRED)
 add_library(natscope_sentencepiece INTERFACE)
-target_link_libraries(natscope_sentencepiece INTERFACE PkgConfig::SENTENCEPIECE)
+target_include_directories(natscope_sentencepiece SYSTEM INTERFACE "${NATSCOPE_SENTENCEPIECE_DIR}")
+target_link_libraries(natscope_sentencepiece INTERFACE
+  "${NATSCOPE_SENTENCEPIECE_TRAIN_LIBRARY}" "${NATSCOPE_SENTENCEPIECE_LIBRARY}")
 add_library(natscope::sentencepiece ALIAS natscope_sentencepiece)
 
 # Debian ships doctest as a header only, without a CMake package.
