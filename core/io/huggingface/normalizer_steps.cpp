@@ -91,18 +91,18 @@ Expected<void> NormalizerSteps::add(const nlohmann::json& json, int depth) {
     return {};
   }
   if (type == "NFC" || type == "NFD" || type == "NFKC" || type == "NFKD") {
-    steps_.push_back(UnicodeForm{type.back() == 'C', type[2] == 'K'});
+    steps_.emplace_back(UnicodeForm{type.back() == 'C', type[2] == 'K'});
     return {};
   }
   if (type == "Prepend") {
     NATSCOPE_TRY(std::string text, text_of(json, "prepend"));
-    steps_.push_back(Prepend{std::move(text)});
+    steps_.emplace_back(Prepend{std::move(text)});
     return {};
   }
   if (type == "Replace") {
     NATSCOPE_TRY(std::string from, literal_of(json));
     NATSCOPE_TRY(std::string to, text_of(json, "content"));
-    steps_.push_back(Replace{std::move(from), std::move(to)});
+    steps_.emplace_back(Replace{std::move(from), std::move(to)});
     return {};
   }
   return not_done("normalizer", type);
