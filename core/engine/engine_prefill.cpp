@@ -45,7 +45,7 @@ Expected<void> Engine::State::read_prompt(std::span<const std::int32_t> tokens, 
     }
     const TokenPos position(static_cast<std::int32_t>(record.size() + first));
     if (options.on_logits) NATSCOPE_CHECK(options.on_logits(position, count, part));
-    if (first + count == n) std::ranges::copy(part.last(vocab), reading.last.begin());
+    if (const auto last = part.last(vocab); first + count == n) reading.last.assign(last.begin(), last.end());
   }
   return {};
 }
