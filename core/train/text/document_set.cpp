@@ -75,10 +75,10 @@ Expected<Document> document_of(const nlohmann::json& line, const std::string& wh
   }
   Document document = begun(form);
   const std::size_t room = static_cast<std::size_t>(form.length) - document.tokens.size();
-  if (!is_answered) {
+  if (text) {
     text->resize(std::min(text->size(), room));
     document.tokens.insert(document.tokens.end(), text->begin(), text->end());
-  } else {
+  } else if (prompt && answer) {
     if (answer->size() > room) answer->resize(room);
     const std::size_t kept = std::min(prompt->size(), room - answer->size());
     document.tokens.insert(document.tokens.end(), prompt->end() - static_cast<std::ptrdiff_t>(kept), prompt->end());
