@@ -2,6 +2,7 @@
 #include "core/session/provenance.h"
 
 #include "core/base/sha256.h"
+#include "core/cache/forced_pattern.h"
 #include "core/session/metadata_reader.h"
 
 namespace natscope {
@@ -20,16 +21,13 @@ Expected<MapId> parse_map(std::string_view text) {
   return fail(ErrorCode::bad_trace, "“" + printable(text, 40) + "” is no map; one is written LAYER.HEAD");
 }
 
-/// No command line holds more, and a window could not show more.
-constexpr std::size_t most_set_roles = 65536;
-
 Expected<SetByHand> parse_set_by_hand(const session::MetadataReader& in, const Metadata& metadata) {
   SetByHand set;
   NATSCOPE_TRY(set.window, in.optional_number<std::int64_t>("set_window", 0, std::numeric_limits<std::int64_t>::max()));
   if (const auto digest = metadata.find("set_roles_sha256"); digest != metadata.end())
     set.roles_sha256 = digest->second;
   if (const auto text = metadata.find("set_roles"); text != metadata.end()) {
-    auto forced = parse_forced_roles(text->second, most_set_roles);
+    auto forced = parse_forced_roles(text->second, most_forced_roles);
     if (!forced) return in.malformed("set_roles", text->second);
     set.forced = *std::move(forced);
   }

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// What a person may set beside a policy.
+#pragma once
+
+#include "core/base/expected.h"
+#include "core/cache/role_plan.h"
+
+namespace natscope {
+
+/// Whether the policy's own numbers hold a W: then another one is written there, not beside it.
+[[nodiscard]] bool has_own_window(const Policy& policy);
+
+/// Whether what was set by hand can mean anything under the plan's policy: H2O has no roles and no W. Whoever takes a
+/// plan from a person asks; RoleDecider does what it is told. Errors: usage.
+[[nodiscard]] Expected<void> check_set_by_hand(const RolePlan& plan);
+
+}  // namespace natscope
