@@ -4,9 +4,10 @@
 #include <thread>
 
 #include "core/base/cancel.h"
+#include "core/cache/plan_check.h"
 #include "core/cache/policy.h"
-#include "core/engine/training_policy.h"
 #include "core/engine/torch_version.h"
+#include "core/engine/training_policy.h"
 #include "core/io/model_folder.h"
 
 namespace natscope {
@@ -101,6 +102,7 @@ Expected<std::vector<std::int32_t>> TorchEngineHost::prompt_tokens(const Analyse
 
 Expected<StartedMessage> TorchEngineHost::start(const AnalyseMessage& request) {
   NATSCOPE_CHECK(check_open());
+  NATSCOPE_CHECK(check_set_by_hand(request.plan));
   NATSCOPE_TRY(auto tokens, prompt_tokens(request));
   NATSCOPE_CHECK(engine_->start(request.plan, static_cast<std::int64_t>(tokens.size())));
   prompt_ = std::move(tokens);

@@ -12,29 +12,33 @@
 namespace natscope {
 
 struct PolicyOption {
+  static constexpr const char* words =
+      "model (learned roles), full, window:W, longformer:W,P1,P2,…, streaming:SINKS,WINDOW, h2o:HEAVY,RECENT";
+
   std::string text = "model";
 
   void add_to(CLI::App& command) {
-    command
-        .add_option(
-            "--policy", text,
-            "model (learned roles), full, window:W, longformer:W,P1,P2,…, streaming:SINKS,WINDOW, h2o:HEAVY,RECENT")
-        ->type_name("POLICY")
-        ->capture_default_str();
+    command.add_option("--policy", text, words)->type_name("POLICY")->capture_default_str();
+  }
+
+  /// Errors: usage (syntax).
+  [[nodiscard]] Expected<Policy> parsed() const {
+    auto policy = parse_policy(text);
+    if (!policy) return Unexpected(as_usage(std::move(policy).error()));
+    return policy;
   }
 
   /// `tokens`: how long the text can get; a listed position it does not reach is bad input.
   /// Errors: usage (syntax), bad_position.
   [[nodiscard]] Expected<Policy> policy(std::int64_t tokens) const {
-    auto parsed = parse_policy(text);
-    if (!parsed) return Unexpected(as_usage(std::move(parsed).error()));
-    for (const TokenPos position : parsed->global_positions) {
+    NATSCOPE_TRY(Policy named, parsed());
+    for (const TokenPos position : named.global_positions) {
       if (position.value >= tokens) {
         return fail(ErrorCode::bad_position, "--policy lists position " + std::to_string(position.value) +
                                                  ", the text has at most " + std::to_string(tokens) + " tokens");
       }
     }
-    return parsed;
+    return named;
   }
 };
 

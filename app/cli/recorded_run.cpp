@@ -6,7 +6,6 @@
 #include "app/cli/terminal.h"
 #include "core/io/model_folder.h"
 #include "core/protocol/model_description.h"
-#include "core/session/roles_file.h"
 
 namespace natscope {
 
@@ -32,46 +31,16 @@ void RecordedRunOptions::add_to(CLI::App& command) {
       ->type_name("N")
       ->capture_default_str();
   add_chunk_option(command, chunk_);
-  command.add_option("--window", window_, "Sliding window W in place of the model's; 0 is legal")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 31U))
-      ->type_name("W");
-  command.add_option("--roles", roles_file_, "Take roles from a safetensors file: roles U8 [layers, kv_heads, T]")
-      ->type_name("FILE");
-  command.add_option("--force", forced_, "Set one role: LAYER.KV_HEAD.POSITION=G|L|S (repeatable; wins over --roles)")
-      ->type_name("L.K.N=R")
-      ->allow_extra_args(false);
-}
-
-Expected<RolePlan> RecordedRunOptions::plan(std::int64_t tokens) const {
-  RolePlan plan;
-  NATSCOPE_TRY(plan.policy, policy_.policy(tokens));
-  plan.window = window_;
-  for (const std::string& text : forced_) {
-    const auto forced = parse_forced_role(text);
-    if (!forced) {
-      return fail(ErrorCode::usage, "--force takes LAYER.KV_HEAD.POSITION=G|L|S, not \"" + printable(text) + "\"");
-    }
-    if (forced->position.value >= tokens) {
-      return fail(ErrorCode::bad_position, "--force names position " + std::to_string(forced->position.value) +
-                                               ", prompt and generation have " + std::to_string(tokens) + " tokens");
-    }
-    plan.forced.push_back(*forced);
-  }
-  if (!roles_file_.empty()) {
-    NATSCOPE_TRY(plan.roles, read_roles_file(roles_file_));
-    if (plan.roles->length < tokens) {
-      return fail(ErrorCode::bad_roles, printable(roles_file_) + " has roles for " +
-                                            std::to_string(plan.roles->length) +
-                                            " tokens, prompt and generation have " + std::to_string(tokens));
-    }
-  }
-  return plan;
+  roles_.add_to(command);
 }
 
 Expected<RecordedRun> RecordedRunOptions::run(std::int64_t trace_store_bytes, std::int32_t layers,
                                               const std::function<Expected<void>(const Engine&)>& check_model,
                                               const LogitsSink& logits, std::stop_token stop) const {
   RecordedRun done;
+  // What the flags alone have wrong need not wait for the model.
+  NATSCOPE_TRY(const Policy named, policy_.parsed());
+  NATSCOPE_CHECK(roles_.check(named));
   EngineOptions options = model_.engine_options(trace_store_bytes);
   options.layers = max_new_tokens_ > 0 ? 0 : layers;
   NATSCOPE_TRY(done.engine, Engine::open(options, stop));
@@ -81,7 +50,8 @@ Expected<RecordedRun> RecordedRunOptions::run(std::int64_t trace_store_bytes, st
   NATSCOPE_TRY(const auto prompt, text_.tokens(engine));
   done.prompt_tokens = static_cast<std::int64_t>(prompt.size());
   const std::int64_t tokens = std::min<std::int64_t>(done.prompt_tokens + max_new_tokens_, engine.config().context);
-  NATSCOPE_TRY(auto role_plan, plan(tokens));
+  NATSCOPE_TRY(const Policy policy, policy_.policy(tokens));
+  NATSCOPE_TRY(auto role_plan, roles_.plan(policy, tokens, engine.config().layers, engine.config().kv_heads));
   NATSCOPE_CHECK(engine.start(role_plan));
 
   {

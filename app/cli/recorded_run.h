@@ -14,6 +14,7 @@
 
 #include "app/cli/model_options.h"
 #include "app/cli/policy_option.h"
+#include "app/cli/role_flags.h"
 #include "app/cli/sampling_flags.h"
 #include "app/cli/text_options.h"
 #include "core/base/expected.h"
@@ -47,15 +48,11 @@ class RecordedRunOptions {
                                           const LogitsSink& logits, std::stop_token stop) const;
 
  private:
-  [[nodiscard]] Expected<RolePlan> plan(std::int64_t tokens) const;
-
   ModelOptions model_;
   TextOptions text_;
   SamplingFlags sampling_;
   PolicyOption policy_;
-  std::optional<std::int64_t> window_;
-  std::string roles_file_;
-  std::vector<std::string> forced_;
+  RoleFlags roles_;
   std::int64_t max_new_tokens_ = 0;
   std::int64_t chunk_ = 512;
 };

@@ -103,6 +103,10 @@ class ShownRunTest : public QObject {
     QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().record().window().value_or(-1), 9, patience);
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse(), patience);
     QCOMPARE(window_->comparison().presentName(), QStringLiteral("streaming:1,3 (W 9 set by hand)"));
+    // The command line has no W beside such a policy.
+    const QString command = exportCommand({}, exportOrigin(bench()), bench().sequence().size());
+    QVERIFY2(command.contains(QStringLiteral("--policy streaming:1,9")), qPrintable(command));
+    QVERIFY2(!command.contains(QStringLiteral("--window")), qPrintable(command));
   }
 
   void h2oHasNoRoles() {
@@ -114,6 +118,17 @@ class ShownRunTest : public QObject {
     QCOMPARE(menu.actions().size(), 1);
     QVERIFY(!menu.actions().front()->isEnabled());
     for (const RunFact& fact : runFacts(bench().client())) QVERIFY(fact.label != QLatin1String("W"));
+    // What is set by hand waits for another policy, and no figure says that it was there.
+    RoleChanges changes;
+    changes.forced = {{LayerId(0), KvHeadId(0), TokenPos(2), Role::global}};
+    bench().changeRoles(changes);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().analysedChanges() == changes, patience);
+    QVERIFY(!window_->errorBar().isVisible());
+    QVERIFY(bench().client().setByHand().empty());
+    const QString command = exportCommand({}, exportOrigin(bench()), bench().sequence().size());
+    QVERIFY2(!command.contains(QStringLiteral("--force")), qPrintable(command));
+    analyseUnder(QStringLiteral("streaming:1,3"));
+    QCOMPARE(bench().client().setByHand().forced.size(), std::size_t{1});
   }
 
   void whatAClosedWindowShowedCanBeOpenedAgain() {

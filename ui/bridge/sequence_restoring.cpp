@@ -48,14 +48,16 @@ void EngineClient::Private::restoreSequence() {
   request.prompt = tokensOf(record);
   request.candidates = 0;  // those that are shown are kept
   request.plan.policy = *parsed;
-  request.plan.window = record.window();
-  // H2O has no roles: what it measures decides, and it measures the same again.
-  if (parsed->kind != Policy::Kind::h2o) request.plan.as_before = rolesOf(record);
-  // What was set for tokens that are still to come.
-  if (lastAnalyse.plan.roles && lastAnalyse.plan.roles->length >= record.size())
-    request.plan.roles = lastAnalyse.plan.roles;
-  for (const ForcedRole& role : lastAnalyse.plan.forced) {
-    if (role.position.value >= record.size()) request.plan.forced.push_back(role);
+  // H2O has no roles and no W: what it measures decides, and it measures the same again.
+  if (parsed->kind != Policy::Kind::h2o) {
+    request.plan.window = record.window();
+    request.plan.as_before = rolesOf(record);
+    // What was set for tokens that are still to come.
+    if (lastAnalyse.plan.roles && lastAnalyse.plan.roles->length >= record.size())
+      request.plan.roles = lastAnalyse.plan.roles;
+    for (const ForcedRole& role : lastAnalyse.plan.forced) {
+      if (role.position.value >= record.size()) request.plan.forced.push_back(role);
+    }
   }
   restoringGeneration = ++newestGeneration;
   isInEngine = false;

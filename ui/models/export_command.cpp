@@ -3,7 +3,9 @@
 
 #include <QRegularExpression>
 #include <QStringList>
+#include <utility>
 
+#include "core/cache/plan_check.h"
 #include "core/cache/policy.h"
 #include "core/export/data_files.h"
 
@@ -67,7 +69,8 @@ ExportOrigin exportOrigin(Workbench& workbench, const QString& session) {
   origin.isSession = !session.isEmpty();
   EngineClient& client = workbench.client();
   origin.policy = QString::fromStdString(client.policy());
-  origin.roleOptions = workbench.analysedChanges().commandWords();
+  const auto policy = parse_policy(client.policy());
+  RoleChanges changes = workbench.analysedChanges();
   origin.seed = client.provenance().seed;
   origin.model = QString::fromStdString(client.shownModel());
   origin.adapter = QString::fromStdString(client.shownAdapter());
@@ -78,12 +81,18 @@ ExportOrigin exportOrigin(Workbench& workbench, const QString& session) {
   const SequenceRecord& record = client.record();
   if (origin.isSession) {
     // The file knows what was set by hand before it was written; H2O measures again.
-    RoleChanges asWritten;
-    asWritten.window = record.window();
-    const auto policy = parse_policy(client.policy());
-    if (policy && policy->kind != Policy::Kind::h2o) asWritten.rolesFile = session;
-    origin.roleOptions = asWritten.commandWords();
+    changes = {};
+    changes.window = record.window();
+    changes.rolesFile = session;
   }
+  if (policy && policy->kind == Policy::Kind::h2o) changes = {};
+  if (policy && changes.window && has_own_window(*policy)) {
+    // The command line takes no W beside such a policy: there it is one of its numbers.
+    Policy withWindow = *policy;
+    withWindow.window = *std::exchange(changes.window, std::nullopt);
+    origin.policy = QString::fromStdString(to_string(withWindow));
+  }
+  origin.roleOptions = changes.commandWords();
   if (!origin.isSession && record.size() == client.promptTokens() && !workbench.analysedText().isEmpty()) {
     origin.prompt = workbench.analysedText();
   } else {

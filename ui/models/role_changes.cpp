@@ -46,6 +46,8 @@ void RoleChanges::release(LayerId layer, KvHeadId kvHead, TokenPos position) {
 }
 
 void RoleChanges::addTo(RolePlan& plan) const {
+  // They wait until another policy is chosen.
+  if (plan.policy.kind == Policy::Kind::h2o) return;
   if (window) plan.window = window;
   if (roles) plan.roles = *roles;
   plan.forced.insert(plan.forced.end(), forced.begin(), forced.end());

@@ -188,6 +188,15 @@ TEST_CASE("forced roles are taken verbatim, and --force wins over --roles") {
       }
     }
   }
+  // A star stands for every layer or KV head, and letters may be small.
+  const Trace every = trace(folder, {"--force", "*.*.3=s", "--force", "1.*.4=g"});
+  for (int layer = 0; layer < free.layers; ++layer) {
+    for (int head = 0; head < free.kv_heads; ++head) {
+      CHECK(every.head(layer, head)[3] == 2);
+      if (layer == 1) CHECK(every.head(layer, head)[4] == 0);
+    }
+  }
+  CHECK(every.file.metadata().at("set_roles").find("0.1.3=S") != std::string::npos);
   // A file that ends before the generation does is bad input.
   std::vector<std::string> longer = base;
   longer.insert(longer.end(), {"--roles", folder.file("roles.safetensors"), "--max-new-tokens", "5", "--out",

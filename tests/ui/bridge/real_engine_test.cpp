@@ -136,6 +136,13 @@ class RealEngineTest : public QObject {
     QCOMPARE(codeOf({std::string("x"), plan, 512, 0}), ErrorCode::bad_layer);
     plan.forced = {{LayerId(0), KvHeadId(99), TokenPos(0), Role::local}};
     QCOMPARE(codeOf({std::string("x"), plan, 512, 0}), ErrorCode::bad_head);
+    // Under H2O they would be ignored, and stand in titles all the same.
+    plan.forced = {{LayerId(0), KvHeadId(0), TokenPos(0), Role::local}};
+    plan.policy = *parse_policy("h2o:2,3");
+    QCOMPARE(codeOf({std::string("x"), plan, 512, 0}), ErrorCode::usage);
+    plan.forced.clear();
+    plan.window = 4;
+    QCOMPARE(codeOf({std::string("x"), plan, 512, 0}), ErrorCode::usage);
   }
 
   /// Texts, plans and models that are refused, one after another: maps, text and what comes next are as without them.
