@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/cli/text_options.h"
 
-#include <array>
 #include <charconv>
-#include <iostream>
-#include <iterator>
 
+#include "app/cli/standard_input.h"
 #include "core/base/mapped_file.h"
 
 namespace natscope {
@@ -32,16 +30,6 @@ Expected<std::vector<std::int32_t>> parse_token_list(const std::string& text) {
   }
 }
 
-Expected<std::string> read_standard_input() {
-  std::string text;
-  std::array<char, 65536> piece{};
-  while (std::cin.read(piece.data(), piece.size()) || std::cin.gcount() > 0) {
-    text.append(piece.data(), static_cast<std::size_t>(std::cin.gcount()));
-    if (text.size() > max_prompt_bytes) return fail(ErrorCode::file_too_large, "standard input is over 64 MiB");
-  }
-  return text;
-}
-
 }  // namespace
 
 void TextOptions::add_to(CLI::App& command) {
@@ -59,7 +47,7 @@ bool TextOptions::given() const {
 
 Expected<std::string> TextOptions::read_text() const {
   if (prompt_option_->count() > 0) return prompt_;
-  if (prompt_file_ == "-") return read_standard_input();
+  if (prompt_file_ == "-") return read_standard_input(max_prompt_bytes);
   return read_small_file(prompt_file_, max_prompt_bytes);
 }
 

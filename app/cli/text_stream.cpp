@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/cli/text_stream.h"
 
+#include <algorithm>
+
+#include "app/cli/standard_input.h"
 #include "core/base/mapped_file.h"
 #include "core/base/utf8.h"
 #include "core/io/model_folder.h"
@@ -10,17 +13,27 @@ namespace {
 
 constexpr std::uint64_t max_text_bytes = 1ULL << 30U;
 
+Expected<std::string> read_text(const std::string& file) {
+  const bool piped = file == "-";
+  NATSCOPE_TRY(std::string text, piped ? read_standard_input(max_text_bytes) : read_small_file(file, max_text_bytes));
+  const std::string name = piped ? "standard input" : printable(file);
+  if (text.empty()) return fail(ErrorCode::bad_text, name + " is empty");
+  if (!valid_utf8(text)) return fail(ErrorCode::bad_text, name + " is not UTF-8");
+  return text;
+}
+
 }  // namespace
 
 Expected<std::vector<std::int32_t>> read_token_stream(const ModelFolder& folder, std::span<const std::string> files,
                                                       std::int64_t tokens_max) {
+  if (std::ranges::count(files, "-") > 1) {
+    return fail(ErrorCode::usage, "standard input (-) is named twice and can be read once");
+  }
   std::vector<std::int32_t> stream;
   const auto full = [&] { return tokens_max > 0 && static_cast<std::int64_t>(stream.size()) >= tokens_max; };
   for (const std::string& file : files) {
     // Every file is looked at, also those past the cut: a bad one is an error, not luck.
-    NATSCOPE_TRY(const std::string text, read_small_file(file, max_text_bytes));
-    if (text.empty()) return fail(ErrorCode::bad_text, file + " is empty");
-    if (!valid_utf8(text)) return fail(ErrorCode::bad_text, file + " is not UTF-8");
+    NATSCOPE_TRY(const std::string text, read_text(file));
     if (full()) continue;
     if (const auto bos = folder.bos_id()) stream.push_back(*bos);
     // What is cut off need not be tokenized.

@@ -13,8 +13,9 @@ namespace natscope {
 
 class ModelFolder;
 
-/// The tokens of the files one after another, each with its beginning token in front; `tokens_max` (0: all) cuts them.
-/// Errors: bad_text (empty or not UTF-8, the file named), file codes.
+/// The tokens of the files one after another (`-`: standard input), each with its beginning token in front;
+/// `tokens_max` (0: all) cuts them. Errors: bad_text (empty or not UTF-8, the file named), usage (standard input
+/// twice), file codes.
 [[nodiscard]] Expected<std::vector<std::int32_t>> read_token_stream(const ModelFolder& folder,
                                                                     std::span<const std::string> files,
                                                                     std::int64_t tokens_max);
