@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
-#include <array>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
+#include "app/cli/eval_report.h"
 #include "app/cli/model_options.h"
+#include "app/cli/note.h"
 #include "app/cli/policy_option.h"
+#include "app/cli/role_flags.h"
 #include "app/cli/terminal.h"
 #include "app/cli/text_stream.h"
-#include "core/engine/text_score.h"
+#include "core/base/atomic_file.h"
 #include "core/io/model_folder.h"
 
 namespace natscope {
@@ -16,62 +19,98 @@ namespace {
 
 struct Options {
   ModelOptions model;
-  PolicyOption policy;
+  RoleFlags roles;
+  std::vector<std::string> policies;
   std::vector<std::string> files;
+  std::string csv;
+  std::string per_token;
   std::int64_t segment = 1024;
   bool segment_given = false;
   std::int64_t tokens_max = 0;
   std::int64_t chunk = 512;
+
+  [[nodiscard]] std::vector<PolicyOption> policy_options() const {
+    std::vector<PolicyOption> named(std::max<std::size_t>(policies.size(), 1));
+    for (std::size_t i = 0; i < policies.size(); ++i) named[i].text = policies[i];
+    return named;
+  }
 };
 
-nlohmann::json as_json(const TextScore& score, const Policy& policy) {
-  nlohmann::json object;
-  object["tokens"] = score.predicted;
-  object["nll"] = score.mean_nll();
-  object["perplexity"] = score.perplexity();
-  object["kv_fraction"] = score.kv_fraction();
-  object["paper_kv_fraction"] = score.paper_kv_fraction();
-  object["policy"] = to_string(policy);
-  object["roles"] = nullptr;
-  if (policy.kind != Policy::Kind::h2o) {
-    object["roles"] = {{"global", score.role_share(Role::global)},
-                       {"local", score.role_share(Role::local)},
-                       {"sliding", score.role_share(Role::sliding)}};
+/// What the flags alone have wrong need not wait for the model. Errors: usage.
+Expected<void> check_policies(const Options& options) {
+  std::vector<Policy> seen;
+  for (const PolicyOption& option : options.policy_options()) {
+    NATSCOPE_TRY(const Policy policy, option.parsed());
+    NATSCOPE_CHECK(options.roles.check(policy));
+    if (std::ranges::find(seen, policy) != seen.end())
+      return fail(ErrorCode::usage, "--policy " + to_string(policy) + " is given twice", "leave one of them out");
+    seen.push_back(policy);
   }
-  auto& layers = object["per_layer_kv_fraction"] = nlohmann::json::array();
-  for (const double sum : score.layer_fraction) layers.push_back(sum / static_cast<double>(score.segments));
-  object["segments"] = score.segments;
-  return object;
+  return {};
 }
 
-std::string as_text(const nlohmann::json& result) {
-  std::array<char, 512> text{};
-  std::snprintf(text.data(), text.size(),
-                "policy            %s\n"
-                "tokens predicted  %s in %s segments\n"
-                "perplexity        %.4f   (%.4f nats a token)\n"
-                "KV fraction       %.2f %%   (paper's: %.2f %%)\n",
-                result.at("policy").get<std::string>().c_str(), with_separators(result.at("tokens")).c_str(),
-                with_separators(result.at("segments")).c_str(), result.at("perplexity").get<double>(),
-                result.at("nll").get<double>(), 100 * result.at("kv_fraction").get<double>(),
-                100 * result.at("paper_kv_fraction").get<double>());
-  std::string out = text.data();
-  if (!result.at("roles").is_null()) {
-    const auto& roles = result.at("roles");
-    std::snprintf(text.data(), text.size(), "roles             %.1f %% Global, %.1f %% Local, %.1f %% Sliding\n",
-                  100 * roles.at("global").get<double>(), 100 * roles.at("local").get<double>(),
-                  100 * roles.at("sliding").get<double>());
-    out += text.data();
+/// Hours of work must not end at a name, nor at the text that they began with. Errors: usage, those of the target.
+Expected<void> check_outputs(const Options& options) {
+  for (const std::string& out : {options.csv, options.per_token}) {
+    if (out.empty()) continue;
+    NATSCOPE_CHECK(check_writable_target(out));
+    for (const std::string& file : options.files) {
+      std::error_code ignored;
+      if (std::filesystem::equivalent(out, file, ignored))
+        return fail(ErrorCode::usage, printable(out) + " is the text itself", "write to another file");
+    }
   }
-  int layer = 0;
-  for (const auto& fraction : result.at("per_layer_kv_fraction")) {
-    std::snprintf(text.data(), text.size(), "layer %3d         %.2f %%\n", layer++, 100 * fraction.get<double>());
-    out += text.data();
+  if (!options.csv.empty() && options.csv == options.per_token)
+    return fail(ErrorCode::usage, "--csv and --per-token name the same file", "give each its own");
+  return {};
+}
+
+Expected<EvaluatedText> cut_text(const Options& options, std::span<const std::int32_t> stream, std::int64_t context) {
+  EvaluatedText text;
+  text.segments = cut_segments(stream, std::min(options.segment, context));
+  if (text.segments.empty() || text.segments.front().size() < 2) {
+    return fail(ErrorCode::bad_text, "the text is too short to predict a token of it", "give a longer text");
   }
-  return out;
+  text.tokens_left_out = static_cast<std::int64_t>(stream.size());
+  for (const auto segment : text.segments) text.tokens_left_out -= static_cast<std::int64_t>(segment.size());
+  if (options.roles.has_roles() && text.segments.size() > 1) {
+    return fail(ErrorCode::usage,
+                "--force and --roles set the roles of one text, this one is cut into " +
+                    std::to_string(text.segments.size()) + " segments",
+                "cut it to one with --tokens-max, or make the segment longer");
+  }
+  return text;
+}
+
+Expected<std::vector<EvaluatedPolicy>> planned(const Options& options, const EvaluatedText& text,
+                                               const ModelConfig& config) {
+  const auto tokens = static_cast<std::int64_t>(text.segments.front().size());
+  std::vector<EvaluatedPolicy> policies;
+  for (const PolicyOption& option : options.policy_options()) {
+    NATSCOPE_TRY(const Policy policy, option.policy(tokens));
+    NATSCOPE_TRY(policies.emplace_back().plan, options.roles.plan(policy, tokens, config.layers, config.kv_heads));
+  }
+  return policies;
+}
+
+Expected<void> evaluate(Engine& engine, const Options& options, const EvaluatedText& text, EvaluatedPolicy& policy,
+                        const std::string& label, const std::stop_token& stop) {
+  ScoreOptions scoring;
+  scoring.chunk = options.chunk;
+  scoring.plan = policy.plan;
+  if (!options.per_token.empty())
+    scoring.on_token = [&policy](const PredictedToken& token) { policy.nll.push_back(token.nll); };
+  ProgressBar bar(label, "segments");
+  for (const auto segment : text.segments) {
+    NATSCOPE_CHECK(score_segment(engine, segment, scoring, policy.score, stop));
+    bar.update(policy.score.segments, static_cast<std::int64_t>(text.segments.size()));
+  }
+  return {};
 }
 
 Expected<void> run(const Options& options, CommandContext& context) {
+  NATSCOPE_CHECK(check_policies(options));
+  NATSCOPE_CHECK(check_outputs(options));
   NATSCOPE_TRY(auto engine, open_engine(options.model, 0, context.stop));
   const std::int64_t model_context = engine->config().context;
   if (options.segment_given && options.segment > model_context) {
@@ -81,44 +120,76 @@ Expected<void> run(const Options& options, CommandContext& context) {
         "give a shorter --segment");
   }
   NATSCOPE_TRY(const auto stream, read_token_stream(engine->folder(), options.files, options.tokens_max));
-  const auto segments = cut_segments(stream, std::min(options.segment, model_context));
-  if (segments.empty() || segments.front().size() < 2) {
-    return fail(ErrorCode::bad_text, "the text is too short to predict a token of it", "give a longer text");
-  }
-  ScoreOptions scoring;
-  scoring.chunk = options.chunk;
-  NATSCOPE_TRY(scoring.plan.policy, options.policy.policy(static_cast<std::int64_t>(segments.front().size())));
+  NATSCOPE_TRY(EvaluatedText text, cut_text(options, stream, model_context));
+  text.trained_with = trained_with(engine->folder());
+  NATSCOPE_TRY(auto policies, planned(options, text, engine->config()));
 
-  TextScore score;
-  ProgressBar bar("eval", "segments");
-  for (const auto segment : segments) {
-    NATSCOPE_CHECK(score_segment(*engine, segment, scoring, score, context.stop));
-    bar.update(score.segments, static_cast<std::int64_t>(segments.size()));
+  std::vector<nlohmann::json> results;
+  for (EvaluatedPolicy& policy : policies) {
+    std::string label = "eval";
+    if (policies.size() > 1) {
+      label += " " + std::to_string(results.size() + 1) + "/" + std::to_string(policies.size()) + " " +
+               to_string(policy.plan.policy);
+    }
+    NATSCOPE_CHECK(evaluate(*engine, options, text, policy, label, context.stop));
+    results.push_back(eval_json(policy, text));
   }
-  bar.clear();
-  const auto result = as_json(score, scoring.plan.policy);
-  return context.json ? print_json(result) : print_text(as_text(result));
+  if (!options.per_token.empty())
+    NATSCOPE_CHECK(write_per_token(options.per_token, text, policies, engine->tokenizer()));
+  if (!options.csv.empty()) NATSCOPE_CHECK(write_file_atomically(options.csv, eval_csv(results)));
+
+  const std::string note = training_note(text, policies);
+  if (!note.empty()) print_note(note);
+  const bool is_one = results.size() == 1;
+  if (!context.json) return print_text(is_one ? eval_text(results.front()) : eval_table(results));
+  if (text.tokens_left_out > 0) {
+    print_note(with_separators(text.tokens_left_out) +
+               (text.tokens_left_out == 1 ? " token at the end is" : " tokens at the end are") +
+               " left out: less than a segment");
+  }
+  return print_json(is_one ? results.front() : nlohmann::json(results));
 }
 
 }  // namespace
 
 void add_eval_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = root.add_subcommand("eval", "Perplexity and KV fraction of text under a cache policy");
-  command->add_option("--text", options->files, "Text file (several: one stream)")->required()->type_name("FILE");
+  CLI::App* command = root.add_subcommand("eval", "Perplexity and KV fraction of text under cache policies");
+  command->add_option("--text", options->files, "Text file (several: one stream; - = standard input)")
+      ->required()
+      ->type_name("FILE");
   options->model.add_to(*command);
-  options->policy.add_to(*command);
-  CLI::Option* segment = command
-                             ->add_option("--segment", options->segment,
-                                          "Tokens a segment, each with a fresh cache; at most the model's context")
-                             ->check(CLI::Range(std::int64_t{2}, std::int64_t{1} << 31U))
-                             ->type_name("N")
-                             ->capture_default_str();
+  command
+      ->add_option("--policy", options->policies,
+                   std::string(PolicyOption::words) + "; repeatable: one after another on the same text")
+      ->type_name("POLICY")
+      ->allow_extra_args(false)
+      ->default_str("model");
+  options->roles.add_to(*command);
+  CLI::Option* segment =
+      command
+          ->add_option("--segment", options->segment,
+                       "Tokens a segment, each with a fresh cache; at most the model's context. What "
+                       "is left at the end is not read, unless it is all there is")
+          ->check(CLI::Range(std::int64_t{2}, std::int64_t{1} << 31U))
+          ->type_name("N")
+          ->capture_default_str();
   command->add_option("--tokens-max", options->tokens_max, "Cut the text after N tokens; 0: all of it")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40U))
       ->type_name("N")
       ->capture_default_str();
   add_chunk_option(*command, options->chunk);
+  command->add_option("--csv", options->csv, "Write the result there, too: a line for each policy")->type_name("FILE");
+  command
+      ->add_option("--per-token", options->per_token,
+                   "Write the loss of each predicted token there, as csv: segment, position, token, text and nll (in "
+                   "nats); with several policies an nll for each")
+      ->type_name("FILE");
+  command->footer(
+      "KV fraction is what the cache holds after a segment's last token, of what full attention would hold, on "
+      "average\n"
+      "over segments, layers and heads; the mean over steps is of all entries that were held while the text was read.\n"
+      "With several policies --json prints an array. --force and --roles are for a text of one segment.");
   on_run(*command, invocation, [options, segment](CommandContext& context) {
     options->segment_given = segment->count() > 0;
     return run(*options, context);

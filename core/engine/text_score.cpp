@@ -29,6 +29,8 @@ void count_segment(const Engine& engine, TextScore& score) {
   ++score.segments;
   for (const TokenFrame& frame : record.frames()) {
     for (const Role role : frame.roles) ++score.roles[static_cast<std::size_t>(role)];
+    score.held += frame.counts.entries;
+    score.dense += frame.counts.tokens * geometry.layers * geometry.kv_heads;
   }
   score.layer_fraction.resize(static_cast<std::size_t>(geometry.layers));
   for (std::int32_t layer = 0; layer < geometry.layers; ++layer) {

@@ -31,6 +31,8 @@ struct TextScore {
   std::int64_t segments = 0;
   double fraction = 0;        ///< KV fraction at each segment's last token, summed
   double paper_fraction = 0;  ///< the paper's, likewise
+  std::int64_t held = 0;      ///< entries after each step, summed over all steps of all segments
+  std::int64_t dense = 0;     ///< those of full attention, likewise
   std::array<std::int64_t, role_count> roles{};
   std::vector<double> layer_fraction;  ///< [layers], summed
 
@@ -38,6 +40,8 @@ struct TextScore {
   [[nodiscard]] double perplexity() const;
   [[nodiscard]] double kv_fraction() const { return fraction / static_cast<double>(segments); }
   [[nodiscard]] double paper_kv_fraction() const { return paper_fraction / static_cast<double>(segments); }
+  /// What the cache held on average while the text was read: entries over full attention's, each summed over all steps.
+  [[nodiscard]] double mean_kv_fraction() const { return static_cast<double>(held) / static_cast<double>(dense); }
   [[nodiscard]] double role_share(Role role) const;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -25,8 +26,9 @@ TEST_CASE("eval's mean is that of the trace's logits, and its KV fraction that o
   const TemporaryFolder folder;
   write_file(folder.file("text.txt"), some_text());
   const auto result = cli_json({"eval", "--text", folder.file("text.txt"), "--segment", "64", "--tokens-max", "64"});
-  for (const char* field : {"tokens", "nll", "perplexity", "kv_fraction", "paper_kv_fraction", "policy", "roles",
-                            "per_layer_kv_fraction"}) {
+  for (const char* field :
+       {"tokens", "nll", "perplexity", "kv_fraction", "paper_kv_fraction", "policy", "roles", "per_layer_kv_fraction",
+        "tokens_left_out", "mean_kv_fraction", "trained_with", "set_by_hand"}) {
     CAPTURE(field);
     CHECK(result.contains(field));
   }
@@ -57,6 +59,191 @@ TEST_CASE("eval's mean is that of the trace's logits, and its KV fraction that o
   double held = 0;
   for (std::size_t head = 0; head < heads; ++head) held += entries[63 * heads + head];
   CHECK(result["kv_fraction"].get<double>() == doctest::Approx(held / (64.0 * static_cast<double>(heads))));
+  // The mean over steps: what was held after each of them.
+  double all = 0;
+  for (const std::int32_t count : entries) all += count;
+  CHECK(result["mean_kv_fraction"].get<double>() ==
+        doctest::Approx(all / (64.0 * 65.0 / 2 * static_cast<double>(heads))));
+}
+
+TEST_CASE("what is left out is said, in the text, beside the JSON and in it") {
+  const TemporaryFolder folder;
+  write_file(folder.file("text.txt"), some_text());
+  const std::vector<std::string> command{"eval",         "--text", folder.file("text.txt"), "--segment", "50",
+                                         "--tokens-max", "149"};
+  const ProgramResult text = cli(command);
+  REQUIRE(text.exit_code == 0);
+  CHECK(text.out.find("98 in 2 segments") != std::string::npos);
+  CHECK(text.out.find("49 tokens at the end") != std::string::npos);
+  CHECK(text.err.empty());
+  std::vector<std::string> json = command;
+  json.emplace_back("--json");
+  const ProgramResult with_json = cli(json);
+  CHECK(nlohmann::json::parse(with_json.out)["tokens_left_out"] == 49);
+  CHECK(with_json.err == "note: 49 tokens at the end are left out: less than a segment\n");
+  const ProgramResult whole = cli({"eval", "--text", folder.file("text.txt"), "--segment", "50", "--tokens-max", "50"});
+  CHECK(whole.out.find("49 in 1 segment\n") != std::string::npos);
+  CHECK(whole.out.find("left out") == std::string::npos);
+}
+
+TEST_CASE("a model that learned its roles is not taken for one with full attention") {
+  const TemporaryFolder folder;
+  write_file(folder.file("text.txt"), some_text());
+  const auto notes = [&](const char* policy) {
+    return cli({"eval", "--text", folder.file("text.txt"), "--tokens-max", "40", "--policy", policy}).err;
+  };
+  CHECK(notes("model").empty());
+  for (const char* policy : {"full", "streaming:4,8", "h2o:4,4"}) {
+    CAPTURE(policy);
+    CHECK(notes(policy).find(std::string("trained with its learned roles: under ") + policy) != std::string::npos);
+  }
+  CHECK(cli_json({"eval", "--text", folder.file("text.txt"), "--tokens-max", "40"})["trained_with"] == "model");
+  TinyModel model;
+  model.remove_score_layers();
+  std::filesystem::create_directories(folder.path() / "plain");
+  model.write(folder.path() / "plain");
+  const std::vector<std::string> plain{"eval",         "--text",  folder.file("text.txt"), "--tokens-max",
+                                       "40",           "--model", folder.file("plain"),    "--policy",
+                                       "streaming:4,8"};
+  CHECK(cli(plain).err.empty());
+  CHECK(cli_json(plain)["trained_with"].is_null());
+}
+
+TEST_CASE("several policies: the same numbers as one by one, as a table, an array and a file") {
+  const TemporaryFolder folder;
+  write_file(folder.file("text.txt"), some_text());
+  const std::vector<std::string> policies{"model", "streaming:2,8", "h2o:4,6"};
+  std::vector<std::string> command{"eval", "--text", folder.file("text.txt"), "--segment", "40", "--tokens-max",
+                                   "90",   "--csv",  folder.file("all.csv")};
+  for (const std::string& policy : policies) command.insert(command.end(), {"--policy", policy});
+  const auto all = cli_json(command);
+  REQUIRE(all.is_array());
+  REQUIRE(all.size() == policies.size());
+  for (std::size_t i = 0; i < policies.size(); ++i) {
+    CHECK(all[i] == cli_json({"eval", "--text", folder.file("text.txt"), "--segment", "40", "--tokens-max", "90",
+                              "--policy", policies[i]}));
+  }
+  const std::string csv = read_file(folder.file("all.csv"));
+  CHECK(std::count(csv.begin(), csv.end(), '\n') == 4);
+  CHECK(csv.find("\n\"streaming:2,8\",78,2,10,") != std::string::npos);
+  CHECK(csv.find("\n\"h2o:4,6\",78,2,10,") != std::string::npos);
+  CHECK(csv.ends_with(",,,\n"));  // H2O has no roles
+  const ProgramResult table = cli(command);
+  REQUIRE(table.exit_code == 0);
+  CHECK(table.out.find("\nmodel ") != std::string::npos);
+  CHECK(table.out.find("    1.0000 ") != std::string::npos);
+  CHECK(table.out.find("\nh2o:4,6 ") != std::string::npos);
+}
+
+TEST_CASE("the loss of each token: a line each, and their sum is the text's") {
+  const TemporaryFolder folder;
+  write_file(folder.file("text.txt"), "He said \"no\",\nand then — nothing.\n" + some_text());
+  const auto rows = [](const std::string& csv) {
+    // Quoted fields hold commas and line breaks.
+    std::vector<std::vector<std::string>> table(1, std::vector<std::string>(1));
+    bool in_quotes = false;
+    char before = 0;
+    for (const char character : csv) {
+      if (character == '"') {
+        in_quotes = !in_quotes;
+        if (in_quotes && before == '"') table.back().back() += '"';
+      } else if (!in_quotes && character == ',') {
+        table.back().emplace_back();
+      } else if (!in_quotes && character == '\n') {
+        table.emplace_back(1);
+      } else {
+        table.back().back() += character;
+      }
+      before = character;
+    }
+    table.pop_back();
+    return table;
+  };
+  const std::vector<std::string> command{"eval",      "--text",      folder.file("text.txt"),
+                                         "--segment", "30",          "--tokens-max",
+                                         "70",        "--per-token", folder.file("each.csv")};
+  const auto one = cli_json(command);
+  auto table = rows(read_file(folder.file("each.csv")));
+  CHECK(table.front() == std::vector<std::string>{"segment", "position", "token", "text", "nll"});
+  REQUIRE(table.size() == 1 + 58);
+  double sum = 0;
+  std::string text;
+  for (std::size_t row = 1; row < table.size(); ++row) {
+    REQUIRE(table[row].size() == 5);
+    CHECK(table[row][0] == (row <= 29 ? "0" : "1"));
+    CHECK(table[row][1] == std::to_string((row - 1) % 29 + 1));
+    sum += std::stod(table[row][4]);
+    if (row <= 29) text += table[row][3];
+  }
+  CHECK(sum / 58 == doctest::Approx(one["nll"].get<double>()).epsilon(1e-12));
+  CHECK(text.starts_with("He said \"no\",\nand then — nothing."));
+
+  std::vector<std::string> both = command;
+  both.insert(both.end(), {"--policy", "full", "--policy", "window:3"});
+  const auto all = cli_json(both);
+  table = rows(read_file(folder.file("each.csv")));
+  CHECK(table.front()[4] == "nll full");
+  CHECK(table.front()[5] == "nll window:3");
+  for (std::size_t policy = 0; policy < 2; ++policy) {
+    sum = 0;
+    for (std::size_t row = 1; row < table.size(); ++row) sum += std::stod(table[row][4 + policy]);
+    CHECK(sum / 58 == doctest::Approx(all[policy]["nll"].get<double>()).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("eval takes what is set by hand, as trace does") {
+  const TemporaryFolder folder;
+  write_file(folder.file("text.txt"), some_text());
+  const auto eval = [&](std::vector<std::string> more) {
+    std::vector<std::string> command{"eval", "--text", folder.file("text.txt"), "--tokens-max", "40"};
+    command.insert(command.end(), more.begin(), more.end());
+    return cli_json(command);
+  };
+  const auto free = eval({});
+  CHECK(free["set_by_hand"].is_null());
+  // Everything global is full attention, however it is said.
+  std::vector<std::string> global;
+  for (int n = 0; n < 40; ++n) global.insert(global.end(), {"--force", "*.*." + std::to_string(n) + "=g"});
+  const auto forced = eval(global);
+  CHECK(forced["nll"].get<double>() == doctest::Approx(eval({"--policy", "full"})["nll"].get<double>()).epsilon(1e-6));
+  CHECK(forced["roles"]["global"] == 1.0);
+  CHECK_FALSE(forced["set_by_hand"].is_null());
+  CHECK(eval({"--window", "0"})["kv_fraction"].get<double>() < free["kv_fraction"].get<double>());
+  // Roles of a file: those that the model chose itself change nothing.
+  REQUIRE(cli({"trace", "--prompt-file", folder.file("text.txt"), "--out", folder.file("t.safetensors")}).exit_code ==
+          0);
+  CHECK(eval({"--roles", folder.file("t.safetensors")})["nll"].get<double>() ==
+        doctest::Approx(free["nll"].get<double>()).epsilon(1e-6));
+
+  const auto refused = [&](std::vector<std::string> more) {
+    std::vector<std::string> command{"eval", "--text", folder.file("text.txt"), "--tokens-max", "40"};
+    command.insert(command.end(), more.begin(), more.end());
+    const ProgramResult result = cli(command);
+    CHECK(result.exit_code == 2);
+    CHECK(result.out.empty());
+    return result.last_error_line();
+  };
+  CHECK(refused({"--segment", "20", "--force", "0.0.3=G"}).find("cut into 2 segments") != std::string::npos);
+  CHECK(refused({"--policy", "h2o:2,2", "--force", "0.0.3=G"}).find("no roles") != std::string::npos);
+  CHECK(refused({"--policy", "model", "--policy", "window:4", "--window", "4"}).find("of its own") !=
+        std::string::npos);
+  CHECK(refused({"--policy", "full", "--policy", "full"}).find("twice") != std::string::npos);
+  CHECK(refused({"--csv", folder.file("text.txt")}).find("is the text itself") != std::string::npos);
+  CHECK(refused({"--csv", folder.file("x.csv"), "--per-token", folder.file("x.csv")}).find("same file") !=
+        std::string::npos);
+}
+
+TEST_CASE("a text comes through a pipe, too") {
+  const TemporaryFolder folder;
+  write_file(folder.file("text.txt"), some_text());
+  const auto expected = cli_json({"eval", "--text", folder.file("text.txt"), "--tokens-max", "40"});
+  const ProgramResult piped = cli({"eval", "--text", "-", "--tokens-max", "40", "--json"}, {.input = some_text()});
+  REQUIRE(piped.exit_code == 0);
+  CHECK(nlohmann::json::parse(piped.out) == expected);
+  const ProgramResult empty = cli({"eval", "--text", "-"});
+  CHECK(empty.exit_code == 3);
+  CHECK(empty.last_error_line().find("standard input is empty") != std::string::npos);
+  CHECK(cli({"eval", "--text", "-", "-"}, {.input = "a"}).exit_code == 2);
 }
 
 TEST_CASE("segments: a shorter rest is left out unless it is all there is") {
