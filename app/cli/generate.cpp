@@ -5,6 +5,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/live_table.h"
 #include "app/cli/model_options.h"
+#include "app/cli/note.h"
 #include "app/cli/policy_option.h"
 #include "app/cli/sampling_flags.h"
 #include "app/cli/terminal.h"
@@ -81,6 +82,11 @@ Expected<void> run(const Options& options, CommandContext& context) {
   } else {
     table.finish(engine->record());
     NATSCOPE_CHECK(table.written());
+    if (result.reason == StopReason::context_full) {
+      print_note("stopped after " + with_separators(static_cast<std::int64_t>(result.tokens.size())) + " of " +
+                 with_separators(options.max_new_tokens) + " tokens: the context of " +
+                 with_separators(engine->config().context) + " is full");
+    }
   }
   if (result.reason == StopReason::interrupted) {
     return fail(ErrorCode::interrupted,

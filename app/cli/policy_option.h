@@ -7,6 +7,8 @@
 #include <string>
 
 #include "app/cli/invocation.h"
+#include "app/cli/note.h"
+#include "core/cache/plan_check.h"
 #include "core/cache/policy.h"
 
 namespace natscope {
@@ -38,6 +40,10 @@ struct PolicyOption {
                                                  ", the text has at most " + std::to_string(tokens) + " tokens");
       }
     }
+    const bool keeps_none =
+        (named.kind == Policy::Kind::h2o && named.heavy + named.recent == 0) ||
+        (has_own_window(named) && named.window + named.sinks == 0 && named.global_positions.empty());
+    if (keeps_none) print_note(to_string(named) + " keeps no entry: every token sees itself alone");
     return named;
   }
 };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "app/cli/note.h"
 #include "app/cli/terminal.h"
 #include "core/io/model_folder.h"
 #include "core/protocol/model_description.h"
@@ -79,6 +80,11 @@ Expected<RecordedRun> RecordedRunOptions::run(std::int64_t trace_store_bytes, st
     NATSCOPE_TRY(const auto result, engine.generate(generate, stop));
     NATSCOPE_CHECK(std::move(kept));
     done.reason = result.reason;
+    if (result.reason == StopReason::context_full) {
+      bar.clear();
+      print_note("stopped after " + with_separators(generated) + " of " + with_separators(max_new_tokens_) +
+                 " tokens: the context of " + with_separators(engine.config().context) + " is full");
+    }
     if (result.reason == StopReason::interrupted) {
       return fail(ErrorCode::interrupted, "generation was stopped after " + std::to_string(generated) + " tokens");
     }

@@ -97,6 +97,7 @@ TEST_CASE("a model that learned its roles is not taken for one with full attenti
     CAPTURE(policy);
     CHECK(notes(policy).find(std::string("trained with its learned roles: under ") + policy) != std::string::npos);
   }
+  CHECK(notes("streaming:0,0").find("keeps no entry") != std::string::npos);
   CHECK(cli_json({"eval", "--text", folder.file("text.txt"), "--tokens-max", "40"})["trained_with"] == "model");
   TinyModel model;
   model.remove_score_layers();

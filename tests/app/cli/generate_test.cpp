@@ -81,6 +81,19 @@ TEST_CASE("generation ends for the reason it names") {
   CHECK(none["text"] == "");
 }
 
+TEST_CASE("a full context is said, in plain output, too") {
+  const TemporaryFolder folder;
+  std::string ids = "1";
+  for (int i = 0; i < 1019; ++i) ids += "," + std::to_string(300 + i % 50);
+  const ProgramResult full = cli({"generate", "--tokens", ids, "--max-new-tokens", "50", "--seed", "3"});
+  REQUIRE(full.exit_code == 0);
+  // Unless the model ends the text before.
+  const bool is_full = full.err == "note: stopped after 4 of 50 tokens: the context of 1,024 is full\n";
+  CHECK((is_full || full.err.empty()));
+  const auto same = cli_json({"generate", "--tokens", ids, "--max-new-tokens", "50", "--seed", "3"});
+  CHECK(is_full == (same["stop_reason"] == "context_full"));
+}
+
 TEST_CASE("a policy replaces the learned roles") {
   CHECK(cli_json(with({"--greedy", "--policy", "full"}))["kv"]["fraction"] == 1.0);
   const auto window = cli_json(with({"--greedy", "--policy", "window:4"}));
