@@ -51,7 +51,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
     NATSCOPE_CHECK(engine->prefill(prompt, prefill, context.stop));
   }
 
-  LiveTable table(options.live);
+  LiveTable table(options.live, has_roles(to_string(plan.policy)));
   GenerateOptions generate;
   generate.max_new_tokens = options.max_new_tokens;
   generate.sampling = sampling;

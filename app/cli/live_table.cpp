@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "app/cli/screen_text.h"
 #include "app/cli/terminal.h"
 
 namespace natscope {
@@ -14,6 +15,8 @@ namespace {
 constexpr long long redraw_ms = 100;
 constexpr int min_bar = 8;
 constexpr int max_bar = 40;
+/// The text's last row, a blank one, and the one where the cursor stands: what scrolls away cannot be drawn over.
+constexpr int rows_around_table = 3;
 
 long long now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
@@ -61,14 +64,9 @@ std::array<double, role_count> role_shares(const SequenceRecord& record) {
   return counts;
 }
 
-/// Characters on screen, for Latin text: bytes that begin a character.
-int screen_columns(std::string_view text) {
-  return static_cast<int>(std::count_if(text.begin(), text.end(), [](char byte) { return (byte & 0xC0) != 0x80; }));
-}
-
 }  // namespace
 
-std::string accounting_table(const SequenceRecord& record, bool colour, int columns) {
+std::string accounting_table(const SequenceRecord& record, bool has_roles, bool colour, int columns) {
   if (record.size() == 0) return {};
   const CacheCounts& counts = record.frames().back().counts;
   const char* const strong = colour ? "\033[1m" : "";
@@ -84,35 +82,62 @@ std::string accounting_table(const SequenceRecord& record, bool colour, int colu
   std::string text =
       std::string(strong) + "KV cache after " + with_separators(counts.tokens) + " tokens" + plain + "\n";
   text += row("dense    ", counts.dense_bytes, "what full attention would hold");
-  text += row("live     ", counts.live_bytes, "what the roles keep");
+  text += row("live     ", counts.live_bytes, has_roles ? "what the roles keep" : "what H2O keeps");
   text += row("allocated", counts.allocated_bytes, "live, rounded up to pages");
 
-  const auto roles = role_shares(record);
-  text += "roles     G" + percent(roles[0]) + "  L" + percent(roles[1]) + "  S" + percent(roles[2]) +
-          "   paper's KV fraction" + percent(counts.paper_fraction) + "\n";
+  if (has_roles) {
+    const auto roles = role_shares(record);
+    text += "roles     G " + percent(roles[0]) + "   L " + percent(roles[1]) + "   S " + percent(roles[2]) + "\n";
+  }
+  text += "paper's KV fraction " + percent(counts.paper_fraction) + "\n";
   const int cells = std::clamp(columns - 24, min_bar, max_bar);
   for (std::int32_t layer = 0; layer < record.geometry().layers; ++layer) {
     const double fraction = layer_fraction(record, layer);
-    text += "layer " + padded(std::to_string(layer), 3) + " " + bar(fraction, cells) + percent(fraction) + "\n";
+    text += "layer " + padded(std::to_string(layer), 3) + " " + bar(fraction, cells) + " " + percent(fraction) + "\n";
   }
   return text;
 }
 
-LiveTable::LiveTable(bool wanted)
-    : wanted_(wanted), in_place_(wanted && stdout_is_terminal() && stderr_is_terminal()) {}
+std::vector<std::string> lines_on_screen(std::string_view table, int columns, int rows) {
+  std::vector<std::string> lines;
+  while (!table.empty()) {
+    const std::size_t end = table.find('\n');
+    lines.push_back(cut_to_columns(table.substr(0, end), columns - 1));
+    table.remove_prefix(std::min(end + 1, table.size()));
+  }
+  const auto most = static_cast<std::size_t>(std::max(1, rows - rows_around_table));
+  if (lines.size() <= most) return lines;
+  const std::size_t hidden = lines.size() - most + 1;
+  lines.resize(most);
+  lines.back() = cut_to_columns("… " + std::to_string(hidden) + " more lines at the end", columns - 1);
+  return lines;
+}
+
+LiveTable::LiveTable(bool wanted, bool has_roles)
+    : wanted_(wanted), has_roles_(has_roles), in_place_(wanted && stdout_is_terminal() && stderr_is_terminal()) {}
 
 void LiveTable::erase() {
-  if (lines_ == 0) return;
+  if (line_columns_.empty()) return;
+  // Where the terminal has become narrower since, it has wrapped what was drawn.
+  const int columns = std::max(terminal_columns(), 1);
+  int rows = 0;
+  for (const int line : line_columns_) rows += std::max(1, (line + columns - 1) / columns);
   // Back to the end of the text: up over the table and the blank line above it.
-  std::printf("\r\033[%dA\033[J\033[%dA", lines_ + 1, 1);
-  if (text_column_ > 0) std::printf("\033[%dC", text_column_);
-  lines_ = 0;
+  std::printf("\r\033[%dA\033[J\033[%dA", rows + 1, 1);
+  if (text_columns_ % columns > 0) std::printf("\033[%dC", text_columns_ % columns);
+  line_columns_.clear();
 }
 
 void LiveTable::draw(const SequenceRecord& record) {
-  const std::string table = accounting_table(record, stderr_has_colour(), terminal_columns());
-  std::printf("\n\n%s", table.c_str());
-  lines_ = static_cast<int>(std::count(table.begin(), table.end(), '\n'));
+  const int columns = std::max(terminal_columns(), 1);
+  // After a full row the cursor stands on its last character; where the text goes on is the next one.
+  if (text_columns_ > 0 && text_columns_ % columns == 0) std::fputs("\n", stdout);
+  std::fputs("\n\n", stdout);
+  const std::string table = accounting_table(record, has_roles_, stderr_has_colour(), columns);
+  for (const std::string& line : lines_on_screen(table, columns, terminal_rows())) {
+    std::printf("%s\n", line.c_str());
+    line_columns_.push_back(screen_columns(line));
+  }
   std::fflush(stdout);
 }
 
@@ -120,11 +145,10 @@ void LiveTable::print_pending() {
   if (stdout_is_terminal()) pending_ = without_controls(pending_);
   std::fwrite(pending_.data(), 1, pending_.size(), stdout);
   if (const auto line_break = pending_.rfind('\n'); line_break != std::string::npos) {
-    text_column_ = screen_columns(std::string_view(pending_).substr(line_break + 1));
+    text_columns_ = screen_columns(std::string_view(pending_).substr(line_break + 1));
   } else {
-    text_column_ += screen_columns(pending_);
+    text_columns_ += screen_columns(pending_, text_columns_);
   }
-  text_column_ %= std::max(terminal_columns(), 1);
   pending_.clear();
 }
 
@@ -148,7 +172,8 @@ void LiveTable::finish(const SequenceRecord& record) {
   print_pending();
   std::fputs("\n", stdout);
   std::fflush(stdout);
-  if (wanted_) std::fprintf(stderr, "\n%s", accounting_table(record, stderr_has_colour(), terminal_columns()).c_str());
+  if (wanted_)
+    std::fprintf(stderr, "\n%s", accounting_table(record, has_roles_, stderr_has_colour(), terminal_columns()).c_str());
 }
 
 // The stream remembers that a write failed, whenever it was.

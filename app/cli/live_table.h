@@ -3,6 +3,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "core/base/expected.h"
 #include "core/cache/accounting.h"
@@ -11,14 +13,17 @@
 namespace natscope {
 
 /// The three numbers and the role mix after the record's last token, with a bar per layer of what its heads hold.
-///   colour  whether to use ANSI colours;  columns  how wide it may get
-[[nodiscard]] std::string accounting_table(const SequenceRecord& record, bool colour, int columns);
+///   has_roles  not under H2O;  colour  whether to use ANSI colours;  columns  how wide bars may make it
+[[nodiscard]] std::string accounting_table(const SequenceRecord& record, bool has_roles, bool colour, int columns);
+
+/// The table's lines as a terminal of this size can draw over them: none wraps, and none scrolls away.
+[[nodiscard]] std::vector<std::string> lines_on_screen(std::string_view table, int columns, int rows);
 
 /// Keeps a table under text that streams to the same terminal.
 /// When stdout is no terminal the table goes to stderr once, at the end.
 class LiveTable {
  public:
-  explicit LiveTable(bool wanted);
+  LiveTable(bool wanted, bool has_roles);
 
   /// Prints streaming text and, below it, the table (at most ten times a second).
   void show(std::string_view text, const SequenceRecord& record);
@@ -33,10 +38,11 @@ class LiveTable {
   void print_pending();
 
   bool wanted_ = false;
+  bool has_roles_ = true;
   bool in_place_ = false;
-  std::string pending_;  // text that the next redraw prints
-  int lines_ = 0;        // of the table on screen
-  int text_column_ = 0;  // where the text's last line ends
+  std::string pending_;            // text that the next redraw prints
+  std::vector<int> line_columns_;  // of the table on screen
+  int text_columns_ = 0;           // of the text's last line, however often it wraps
   long long drawn_ms_ = 0;
 };
 

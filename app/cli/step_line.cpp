@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "app/cli/screen_text.h"
 #include "app/cli/terminal.h"
 
 namespace natscope {
@@ -31,8 +32,7 @@ void StepLine::write(const std::string& line) {
     std::fprintf(stderr, "%s\n", line.c_str());
     return;
   }
-  const auto columns = static_cast<std::size_t>(std::max(20, terminal_columns() - 1));
-  std::fprintf(stderr, "\r\x1b[K%s", line.substr(0, columns).c_str());
+  std::fprintf(stderr, "\r\x1b[K%s", cut_to_columns(line, std::max(20, terminal_columns() - 1)).c_str());
   drawn_ = true;
 }
 

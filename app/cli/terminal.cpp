@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "app/cli/screen_text.h"
+
 namespace natscope {
 namespace {
 
@@ -74,9 +76,12 @@ void ProgressBar::update(std::int64_t done, std::int64_t total) {
   const int filled = static_cast<int>(share * bar_cells);
   std::string bar;
   for (int cell = 0; cell < bar_cells; ++cell) bar += cell < filled ? "█" : "░";
-  std::fprintf(stderr, "\r\033[K%s %s %3.0f %%  %s/%s %s%s", label_.c_str(), bar.c_str(), 100 * share,
-               with_separators(done).c_str(), with_separators(total).c_str(), unit_.c_str(),
-               speed_text(done, share, seconds).c_str());
+  std::array<char, 16> percent{};
+  std::snprintf(percent.data(), percent.size(), " %3.0f %%  ", 100 * share);
+  const std::string line = label_ + " " + bar + percent.data() + with_separators(done) + "/" + with_separators(total) +
+                           " " + unit_ + speed_text(done, share, seconds);
+  // A line that wraps cannot be drawn over.
+  std::fprintf(stderr, "\r\033[K%s", cut_to_columns(line, terminal_columns() - 1).c_str());
   std::fflush(stderr);
 }
 
