@@ -9,6 +9,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/interrupt.h"
 #include "app/cli/invocation.h"
+#include "app/cli/parse_words.h"
 #include "core/base/standard_streams.h"
 
 namespace natscope {
@@ -53,8 +54,8 @@ int run(int argc, char** argv) {
       return report(make_error(ErrorCode::usage, "there is no command \"" + printable(argv[1], 60) + "\"",
                                "see natscope-cli --help"));
     }
-    const std::string command = named.empty() ? "" : " " + named.front()->get_name();
-    return report(make_error(ErrorCode::usage, problem.what(), "see natscope-cli" + command + " --help"));
+    return report(
+        make_error(ErrorCode::usage, in_words(problem, app), "see natscope-cli" + named_command(app) + " --help"));
   }
 
   for (const CLI::App* command : app.get_subcommands()) {

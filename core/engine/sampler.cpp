@@ -2,7 +2,9 @@
 #include "core/engine/sampler.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <string>
 
@@ -25,7 +27,9 @@ void read_maxima(std::span<const float> logits, std::vector<float>& maxima) {
 
 Expected<void> require(bool holds, const char* what, double value) {
   if (holds) return {};
-  return fail(ErrorCode::usage, std::string(what) + ", not " + std::to_string(value));
+  std::array<char, 32> given{};
+  std::snprintf(given.data(), given.size(), "%.6g", value);
+  return fail(ErrorCode::usage, std::string(what) + ", not " + given.data());
 }
 
 }  // namespace

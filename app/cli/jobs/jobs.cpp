@@ -279,7 +279,7 @@ void add_jobs_command(CLI::App& root, Invocation& invocation) {
   command = add(*jobs, invocation, options, "export", "A checkpoint as a model that opens, also while the job runs",
                 export_step);
   add_name(*command, *options);
-  command->add_option("--step", options->step, "Which checkpoint (default: the newest)")->check(CLI::NonNegativeNumber);
+  command->add_option("--step", options->step, "Which checkpoint (default: the newest)")->check(whole_number());
   command->add_option("--out", options->out, "Folder for the model (default: in the job's folder)");
 }
 
