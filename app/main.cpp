@@ -13,6 +13,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/base/standard_streams.h"
 #include "ui/figure/own_fonts.h"
 #include "ui/main_window.h"
@@ -31,6 +32,31 @@ struct Flags {
   QString settings;
   QString screenshot;
 };
+
+/// Ends the program as natscope-cli does for wrong usage.
+[[noreturn]] void refuse(const QString& what) {
+  const natscope::Error error =
+      natscope::make_error(natscope::ErrorCode::usage, what.toStdString(), "see natscope --help");
+  std::fprintf(stderr, "%s\n", natscope::format_error_line(error).c_str());
+  std::exit(natscope::exit_code(error.code));
+}
+
+void checkChoice(const QString& flag, const QString& value, const QStringList& choices) {
+  if (choices.contains(value)) return;
+  QStringList but = choices;
+  const QString last = but.takeLast();
+  refuse(QStringLiteral("--%1 takes %2 or %3, not \"%4\"").arg(flag, but.join(QStringLiteral(", ")), last, value));
+}
+
+/// The parser itself ends with code 1, and says nothing of which word is wrong where it shows its help instead.
+void parse(QCommandLineParser& parser, const QApplication& application) {
+  if (parser.parse(QApplication::arguments())) return parser.process(application);
+  const QStringList unknown = parser.unknownOptionNames();
+  if (!unknown.isEmpty()) refuse(QStringLiteral("there is no flag \"%1\"").arg(unknown.front()));
+  QString words = parser.errorText();
+  while (words.endsWith(u'.')) words.chop(1);
+  refuse(words);
+}
 
 Flags readFlags(const QApplication& application) {
   QCommandLineParser parser;
@@ -51,13 +77,14 @@ Flags readFlags(const QApplication& application) {
   screenshot.setFlags(QCommandLineOption::HiddenFromHelp);
   parser.addPositionalArgument(text("PATH"), text("A model folder, a session, trace or text file."), text("[PATH]"));
   parser.addOptions({model, device, engine, theme, settings, screenshot});
-  parser.process(application);
+  parse(parser, application);
 
   const QString named = parser.value(device);
   const QString shade = parser.value(theme);
-  if (!QStringList{QString(), text("auto"), text("cpu"), text("cuda")}.contains(named) ||
-      !QStringList{QString(), text("light"), text("dark")}.contains(shade) || parser.positionalArguments().size() > 1) {
-    parser.showHelp(2);
+  if (parser.isSet(device)) checkChoice(text("device"), named, {text("auto"), text("cpu"), text("cuda")});
+  if (parser.isSet(theme)) checkChoice(text("theme"), shade, {text("light"), text("dark")});
+  if (parser.positionalArguments().size() > 1) {
+    refuse(QStringLiteral("one PATH is opened, and \"%1\" is a second one").arg(parser.positionalArguments().at(1)));
   }
   Flags flags;
   flags.start.model = parser.value(model);
