@@ -31,7 +31,7 @@ QString valueText(double value, CurveChart::Scale scale) {
   // A readout has room for what an axis has to shorten.
   const double size = std::abs(value);
   if (size < 0.01 || size >= 1e6) return shortNumber(value);
-  return QString::number(value, 'f', size < 1000 ? 3 : 0);
+  return QString::number(value, 'f', size < 10 ? 3 : size < 100 ? 2 : 0);
 }
 
 /// What 95 in 100 values do not exceed.
