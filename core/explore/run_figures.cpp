@@ -17,16 +17,33 @@ RunFigures run_figures(const SequenceRecord& record, std::int64_t tokens) {
   return figures;
 }
 
+std::optional<double> token_loss(const TokenFrame& frame) {
+  const auto probability = static_cast<double>(frame.probability);
+  if (frame.position.value == 0 || !(probability > 0)) return std::nullopt;
+  return -std::log(std::min(probability, 1.0));
+}
+
 std::optional<double> prompt_perplexity(const SequenceRecord& record, std::int64_t prompt_tokens) {
   const std::int64_t end = std::min(prompt_tokens, record.size());
   if (end < 2) return std::nullopt;
   double nll = 0;
   for (std::int64_t n = 1; n < end; ++n) {
-    const auto probability = static_cast<double>(record.frame(TokenPos(static_cast<std::int32_t>(n))).probability);
-    if (!(probability > 0)) return std::nullopt;
-    nll -= std::log(probability);
+    const auto loss = token_loss(record.frame(TokenPos(static_cast<std::int32_t>(n))));
+    if (!loss) return std::nullopt;
+    nll += *loss;
   }
   return std::exp(nll / static_cast<double>(end - 1));
+}
+
+std::int64_t common_beginning(const SequenceRecord& a, const SequenceRecord& b, std::int64_t known) {
+  const std::int64_t most = std::min(a.size(), b.size());
+  std::int64_t common = std::min(known, most);
+  const auto is_same = [&](std::int64_t n) {
+    const TokenPos position(static_cast<std::int32_t>(n));
+    return a.frame(position).token == b.frame(position).token && a.frame(position).text == b.frame(position).text;
+  };
+  while (common < most && is_same(common)) ++common;
+  return common;
 }
 
 bool have_same_beginning(const SequenceRecord& a, const SequenceRecord& b, std::int64_t tokens) {

@@ -24,6 +24,14 @@ struct RunFigures {
 /// segment. Nothing where a probability is not known (a recording, another layer count) or there is nothing to predict.
 [[nodiscard]] std::optional<double> prompt_perplexity(const SequenceRecord& record, std::int64_t prompt_tokens);
 
+/// −ln of the probability that the model gave a token before it came, in nats. Nothing for the first token, before
+/// which nothing was predicted, and where it is not known (a recording).
+[[nodiscard]] std::optional<double> token_loss(const TokenFrame& frame);
+
+/// How many tokens both have in common from the beginning: those whose losses compare. The first `known` are known to
+/// be the same; cost: the tokens after them.
+[[nodiscard]] std::int64_t common_beginning(const SequenceRecord& a, const SequenceRecord& b, std::int64_t known = 0);
+
 /// Whether both begin with the same tokens: then their figures for a prompt of this length compare.
 [[nodiscard]] bool have_same_beginning(const SequenceRecord& a, const SequenceRecord& b, std::int64_t tokens);
 
@@ -39,8 +47,8 @@ struct HeldDifference {
 };
 
 /// For one cell. `tokens`: what both runs have.
-[[nodiscard]] HeldBy held_by(const SequenceRecord& first, const SequenceRecord& second, LayerId layer,
-                             KvHeadId kv_head, TokenPos position, std::int64_t tokens);
+[[nodiscard]] HeldBy held_by(const SequenceRecord& first, const SequenceRecord& second, LayerId layer, KvHeadId kv_head,
+                             TokenPos position, std::int64_t tokens);
 /// Nothing where the runs have other layers or KV heads. Cost: O(tokens · layers · kv_heads).
 [[nodiscard]] std::optional<HeldDifference> held_difference(const SequenceRecord& first, const SequenceRecord& second);
 

@@ -41,6 +41,30 @@ TEST_CASE("figures after so many tokens, and the perplexity of a prompt") {
   CHECK_FALSE(have_same_beginning(run, recorded("GGG", 0, 7), 3));
 }
 
+TEST_CASE("a token's loss, and how far two runs' losses compare") {
+  const SequenceRecord run = recorded("GLLS", 1);
+  CHECK_FALSE(token_loss(run.frame(TokenPos(0))));
+  CHECK(*token_loss(run.frame(TokenPos(1))) == doctest::Approx(std::log(2.0)));
+  CHECK(*token_loss(run.frame(TokenPos(2))) == doctest::Approx(std::log(4.0)));
+  TokenFrame frame = run.frame(TokenPos(3));
+  frame.probability = 0;
+  CHECK_FALSE(token_loss(frame));
+  // Rounded up by a hair, a certain token has no loss: not one below zero.
+  frame.probability = 1.0000001F;
+  CHECK(*token_loss(frame) == 0);
+
+  CHECK(common_beginning(run, recorded("GGG", 0)) == 3);
+  CHECK(common_beginning(run, recorded("GGGGGG", 0), 2) == 4);
+  CHECK(common_beginning(run, recorded("GGG", 0, 7)) == 0);
+  CHECK(common_beginning(run, SequenceRecord(), 3) == 0);
+  // The same ids of another tokenizer are other tokens.
+  SequenceRecord other = recorded("GL", 1);
+  frame = run.frame(TokenPos(2));
+  frame.text = "other";
+  REQUIRE(other.append(frame));
+  CHECK(common_beginning(run, other) == 2);
+}
+
 TEST_CASE("who holds an entry after the last token that both have") {
   // After token 3: GLLG holds 0, 3; GSSSS with window 2 holds 0, 2, 3 (2 + 2 >= 4).
   const SequenceRecord first = recorded("GLLG", 2);
