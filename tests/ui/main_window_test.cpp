@@ -279,17 +279,22 @@ class MainWindowTest : public QObject {
   void theRulesOfARunAreInSight() {
     auto* const facts = window_->findChild<FactsLine*>();
     QVERIFY(facts != nullptr && facts->isVisible());
-    QCOMPARE(facts->text(), QStringLiteral("policy learned roles · W 4 · bias b 0.1"));
+    // The last one is how well the prompt is predicted.
+    const auto rules = [facts] { return facts->text().section(QStringLiteral(" · perplexity "), 0, 0); };
+    QCOMPARE(rules(), QStringLiteral("policy learned roles · W 4 · bias b 0.1"));
+    const auto perplexity = prompt_perplexity(bench().sequence().record(), bench().client().promptTokens());
+    QVERIFY(perplexity);
+    QCOMPARE(facts->text().section(QStringLiteral(" perplexity "), 1), QString::number(*perplexity, 'f', 3));
     PromptOptions options = bench().options();
     options.policy = QStringLiteral("streaming:2,8");
     bench().setOptions(options);
     bench().analyse();
-    QTRY_COMPARE_WITH_TIMEOUT(facts->text(), QStringLiteral("policy StreamingLLM, 2 sinks · W 8"), patience);
+    QTRY_COMPARE_WITH_TIMEOUT(rules(), QStringLiteral("policy StreamingLLM, 2 sinks · W 8"), patience);
     options.policy = QStringLiteral("full");
     bench().setOptions(options);
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse(), patience);
     bench().analyse();
-    QTRY_COMPARE_WITH_TIMEOUT(facts->text(), QStringLiteral("policy full attention"), patience);
+    QTRY_COMPARE_WITH_TIMEOUT(rules(), QStringLiteral("policy full attention"), patience);
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse(), patience);
     const RunFact cache = cacheFact(bench().client().record());
     QVERIFY2(cache.value.startsWith(QStringLiteral("100.0 %  ")), qPrintable(cache.value));

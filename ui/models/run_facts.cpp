@@ -3,6 +3,7 @@
 
 #include <QCoreApplication>
 #include <algorithm>
+#include <cmath>
 
 #include "ui/models/grouped_number.h"
 
@@ -99,6 +100,16 @@ QList<RunFact> runFacts(const EngineClient& client) {
                   tr("The fixed mask of training, as config.json records it; the policy of the same name runs it so")});
   }
   return facts;
+}
+
+RunFact perplexityFact(const SequenceModel& sequence, std::int64_t promptTokens) {
+  const std::int64_t tokens = std::min<std::int64_t>(promptTokens, sequence.size());
+  const auto mean = sequence.meanLoss(tokens);
+  if (!mean) return {tr("perplexity"), {}, {}};
+  return {tr("perplexity"), QString::number(std::exp(*mean), 'f', 3),
+          tr("Of the prompt: exp of the mean loss of its %1 tokens but the first, %2 nats. What the model wrote itself "
+             "does not count.\nWhich tokens it is made of: colour the text by surprise (C)")
+              .arg(groupedNumber(tokens), QString::number(*mean, 'f', 4))};
 }
 
 QString bytesOf(std::int64_t part, std::int64_t whole) {

@@ -6,6 +6,7 @@
 
 #include "core/cache/policy.h"
 #include "ui/bridge/engine_client.h"
+#include "ui/models/sequence_model.h"
 
 namespace natscope::ui {
 
@@ -19,6 +20,10 @@ struct RunFact {
 /// The rules that what is shown was made under, most important first: policy, window W, global bias b where it is not
 /// 0, λ or the mask of training where the model folder records them. Empty before there is a sequence.
 [[nodiscard]] QList<RunFact> runFacts(const EngineClient& client);
+
+/// How well the model predicts the prompt: exp of the mean loss of its tokens but the first, as `eval` counts a text of
+/// one segment. An empty value where that is not known.
+[[nodiscard]] RunFact perplexityFact(const SequenceModel& sequence, std::int64_t promptTokens);
 
 /// A policy in a few words: "StreamingLLM, 4 sinks"; its W is a fact of its own. `hasScores`: the model decides roles.
 [[nodiscard]] QString policyWords(const Policy& policy, bool hasScores);

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/sequence_model.h"
 
+#include <cmath>
+#include <limits>
+
 #include "core/explore/lifeline.h"
+#include "core/explore/run_figures.h"
 
 namespace natscope::ui {
 
@@ -51,11 +55,28 @@ bool SequenceModel::isHeld(LayerId layer, KvHeadId kvHead, TokenPos position) co
 
 double SequenceModel::heldShare(TokenPos position) const { return held_share(record(), position); }
 
+std::optional<double> SequenceModel::loss(TokenPos position) const {
+  if (position.value < 0 || position.value >= size()) return std::nullopt;
+  return token_loss(record().frame(position));
+}
+
+std::optional<double> SequenceModel::meanLoss(qint64 tokens) const {
+  const auto end = static_cast<std::size_t>(std::max<qint64>(0, tokens));
+  if (end < 2 || end > lossSums_.size() || !std::isfinite(lossSums_[end - 1])) return std::nullopt;
+  return lossSums_[end - 1] / static_cast<double>(end - 1);
+}
+
 void SequenceModel::refresh(bool isRestarted) {
-  if (isRestarted) texts_.clear();
   const auto frames = record().frames();
-  if (frames.size() < texts_.size()) texts_.clear();
-  for (std::size_t i = texts_.size(); i < frames.size(); ++i) texts_.push_back(QString::fromStdString(frames[i].text));
+  if (isRestarted || frames.size() < texts_.size()) {
+    texts_.clear();
+    lossSums_.clear();
+  }
+  for (std::size_t i = texts_.size(); i < frames.size(); ++i) {
+    texts_.push_back(QString::fromStdString(frames[i].text));
+    const double unknown = i == 0 ? 0 : std::numeric_limits<double>::quiet_NaN();
+    lossSums_.push_back((i == 0 ? 0 : lossSums_[i - 1]) + token_loss(frames[i]).value_or(unknown));
+  }
   if (isRestarted) {
     Q_EMIT restarted();
   } else {

@@ -4,6 +4,7 @@
 #include <QObject>
 #include <QString>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -44,6 +45,13 @@ class SequenceModel : public QObject {
   /// Share of all (layer, KV head) pairs that still hold it, 0 … 1.
   [[nodiscard]] double heldShare(TokenPos position) const;
 
+  /// How surprising the token was to the model: −ln of its probability, in nats. Nothing for the first one, and where a
+  /// record does not say it.
+  [[nodiscard]] std::optional<double> loss(TokenPos position) const;
+  /// Mean of the losses of the first `tokens` tokens but the very first; nothing where one of them is not known, or
+  /// none was predicted. Its exponential is their perplexity. Cost: O(1).
+  [[nodiscard]] std::optional<double> meanLoss(qint64 tokens) const;
+
   /// The record was replaced (`restarted`) or got longer.
   void refresh(bool restarted);
 
@@ -58,6 +66,7 @@ class SequenceModel : public QObject {
   std::function<QString(std::int32_t token)> nameOf_;
   std::function<bool()> hasRoles_;
   std::vector<QString> texts_;
+  std::vector<double> lossSums_;  // of the tokens up to each one; NaN from one on that is not known
 };
 
 }  // namespace natscope::ui

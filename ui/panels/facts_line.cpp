@@ -25,6 +25,8 @@ QString FactsLine::text() const {
 
 void FactsLine::refresh() {
   facts_ = runFacts(workbench_.client());
+  const RunFact perplexity = perplexityFact(workbench_.sequence(), workbench_.client().promptTokens());
+  if (!perplexity.value.isEmpty()) facts_.append(perplexity);
   while (labels_.size() < facts_.size()) {
     labels_.append(new QLabel(this));
     labels_.last()->setTextFormat(Qt::RichText);
