@@ -119,7 +119,7 @@ void MainWindow::keepOnScreen() {
 void MainWindow::makePanels() {
   attention_ = new AttentionPanel(workbench_, this);
   prompt_ = new PromptPanel(this);
-  text_ = new TextPanel(workbench_, this);
+  text_ = new TextPanel(workbench_, comparison_, this);
   log_ = new LogPanel(this);
   jobs_ = new JobsPanel(desk_, this);
   heads_ = new HeadsPanel(workbench_, this);
@@ -152,7 +152,7 @@ void MainWindow::makeDocks() {
   addDock(QStringLiteral("text"), tr("Text"), text_);
   addDock(QStringLiteral("roles"), tr("Roles"), roles_);
   addDock(QStringLiteral("attention"), tr("Attention"), attention_);
-  addDock(QStringLiteral("token"), tr("Token"), new TokenPanel(workbench_, this));
+  addDock(QStringLiteral("token"), tr("Token"), new TokenPanel(workbench_, comparison_, this));
   addDock(QStringLiteral("cache"), tr("KV cache"), cache_);
   addDock(QStringLiteral("heads"), tr("Heads"), heads_);
   addDock(QStringLiteral("overview"), tr("All heads"), overview_);

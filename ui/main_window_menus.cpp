@@ -115,7 +115,8 @@ void MainWindow::makeMenus() {
   view->addAction(addKey(tr("Largest or mean weight"), Qt::Key_M, [this] { attention_->toggleMean(); }));
   view->addAction(addKey(tr("Hide the sink"), Qt::Key_H, [this] { attention_->toggleSink(); }));
   view->addAction(addKey(tr("Whole attention map"), Qt::Key_0, [this] { attention_->map().showWhole(); }));
-  view->addAction(addKey(tr("Colour the text by role or held share"), Qt::Key_C, [this] { text_->toggleColouring(); }));
+  view->addAction(
+      addKey(tr("Colour the text by role, held share, surprise"), Qt::Key_C, [this] { text_->nextColouring(); }));
   view->addAction(
       addKey(tr("Role map: this run, the kept one, the difference"), Qt::Key_R, [this] { roles_->showNext(); }));
   view->addAction(addKey(tr("Show the table of heads"), Qt::CTRL | Qt::ALT | Qt::Key_H, [this] { showHeads(); }));

@@ -25,7 +25,11 @@ QString pointsBetween(double share, double other) {
 
 }  // namespace
 
-RunComparison::RunComparison(Workbench& workbench, QObject* parent) : QObject(parent), workbench_(workbench) {}
+RunComparison::RunComparison(Workbench& workbench, QObject* parent)
+    : QObject(parent), workbench_(workbench), losses_(workbench.sequence()) {
+  // First of those who hear of it: the others may ask for losses.
+  connect(this, &RunComparison::changed, &losses_, [this] { losses_.setKept(kept_); });
+}
 
 QString RunComparison::presentName() const {
   const EngineClient& client = workbench_.client();

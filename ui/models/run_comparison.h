@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "core/explore/run_figures.h"
+#include "ui/models/loss_difference.h"
 #include "ui/models/workbench.h"
 
 namespace natscope::ui {
@@ -30,6 +31,8 @@ class RunComparison : public QObject {
 
   [[nodiscard]] const std::shared_ptr<const KeptRun>& kept() const { return kept_; }
   [[nodiscard]] bool canKeep() const { return !workbench_.sequence().isEmpty(); }
+  /// What the present run's losses are beside the kept one's.
+  [[nodiscard]] LossDifference& losses() { return losses_; }
   /// What the present run is called.
   [[nodiscard]] QString presentName() const;
   /// What its model, or the file of a recording, is called.
@@ -47,6 +50,7 @@ class RunComparison : public QObject {
 
  private:
   Workbench& workbench_;
+  LossDifference losses_;
   std::shared_ptr<const KeptRun> kept_;
 };
 

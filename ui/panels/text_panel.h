@@ -3,28 +3,45 @@
 
 #include <QWidget>
 
-#include "ui/models/workbench.h"
+#include "ui/models/run_comparison.h"
 #include "ui/panels/search_bar.h"
 #include "ui/views/token_text_view.h"
 
 class QComboBox;
+class QLabel;
 
 namespace natscope::ui {
 
-/// The text, what its colours mean, and the choice between the two meanings.
+class LossLegend;
+
+/// The text, what its colours mean, and the choice between their meanings.
 class TextPanel : public QWidget {
   Q_OBJECT
 
  public:
-  explicit TextPanel(Workbench& workbench, QWidget* parent = nullptr);
+  TextPanel(Workbench& workbench, RunComparison& comparison, QWidget* parent = nullptr);
 
-  void toggleColouring();
+  /// The next meaning; the difference to a kept run is left out where none is kept.
+  void nextColouring();
   void beginSearch();
+  [[nodiscard]] TokenTextView& text() { return *text_; }
+  /// What stands beside the legend; empty where the legend says it all.
+  [[nodiscard]] QString words() const;
+  /// The meaning that is chosen, as the list has it.
+  [[nodiscard]] QString meaning() const;
 
  private:
+  void explain();
+  void say(const QString& words, const QString& more = {});
+  void explainLosses();
+  void explainDifference();
+
   Workbench& workbench_;
+  RunComparison& comparison_;
   TokenTextView* text_;
   QComboBox* colouring_;
+  LossLegend* legend_;
+  QLabel* words_;
   SearchBar* search_;
 };
 

@@ -11,6 +11,7 @@
 
 #include "core/explore/lifeline.h"
 #include "ui/figure/token_label.h"
+#include "ui/models/token_words.h"
 #include "ui/theme/theme.h"
 #include "ui/views/role_swatches.h"
 
@@ -34,11 +35,24 @@ void setSize(QPainter& painter, int pixels, bool bold = false) {
 
 const ThemeColours& theme() { return ThemeSwitch::instance().colours(); }
 
-void drawHeading(QPainter& painter, const QRectF& area, const QString& words) {
+/// Returns where it ends. Words that are longer than a line go on below: in a narrow dock they are cut after three.
+double drawHeading(QPainter& painter, const QRectF& area, const QString& words, QColor colour = theme().muted) {
+  constexpr int flags = Qt::AlignLeft | Qt::AlignTop | Qt::TextWordWrap;
+  constexpr double lead = 2;
   setSize(painter, 11);
-  painter.setPen(theme().muted);
-  painter.drawText(QRectF(area.topLeft(), QSizeF(area.width(), lineHeight)), Qt::AlignLeft | Qt::AlignVCenter,
-                   painter.fontMetrics().elidedText(words, Qt::ElideRight, static_cast<int>(area.width())));
+  painter.setPen(colour);
+  const QFontMetricsF metrics(painter.font());
+  const double most = std::min(3 * metrics.lineSpacing() + lead, std::max(lineHeight, area.height()));
+  const double wanted = metrics.boundingRect(QRectF(0, 0, area.width(), 1000), flags, words).height() + lead;
+  const double height = std::clamp(wanted, lineHeight, most);
+  if (wanted <= height) {
+    painter.drawText(QRectF(area.left(), area.top() + lead, area.width(), height), flags, words);
+  } else {
+    painter.drawText(QRectF(area.left(), area.top() + lead, area.width(), lineHeight), Qt::AlignLeft | Qt::AlignTop,
+                     metrics.elidedText(words, Qt::ElideRight, area.width()));
+    return area.top() + lineHeight;
+  }
+  return area.top() + height;
 }
 
 QString percent(double share) {
@@ -57,14 +71,10 @@ std::vector<std::size_t> largest(const std::vector<float>& weights) {
   return order;
 }
 
-/// What was drawn was never impossible.
-QString probabilityWords(double probability) {
-  return probability < 0.0005 ? QStringLiteral("< 0.1 %") : percent(probability);
-}
-
 }  // namespace
 
-TokenPanel::TokenPanel(Workbench& workbench, QWidget* parent) : QWidget(parent), workbench_(workbench) {
+TokenPanel::TokenPanel(Workbench& workbench, RunComparison& comparison, QWidget* parent)
+    : QWidget(parent), workbench_(workbench), comparison_(comparison) {
   setAttribute(Qt::WA_OpaquePaintEvent);
   pause_.setSingleShot(true);
   pause_.setInterval(pauseMs);
@@ -78,6 +88,7 @@ TokenPanel::TokenPanel(Workbench& workbench, QWidget* parent) : QWidget(parent),
   connect(&workbench_.client(), &EngineClient::finished, &pause_, qOverload<>(&QTimer::start));
   connect(&workbench_.client(), &EngineClient::analysed, &pause_, qOverload<>(&QTimer::start));
   connect(&workbench_.sequence(), &SequenceModel::restarted, &pause_, qOverload<>(&QTimer::start));
+  connect(&comparison_.losses(), &LossDifference::changed, this, qOverload<>(&QWidget::update));
   connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, qOverload<>(&QWidget::update));
 }
 
@@ -142,6 +153,10 @@ void TokenPanel::paintEvent(QPaintEvent*) {
   drawColumn(painter, columns == 4 ? column(3) : below(right, alternativesEnd), *token);
 }
 
+std::array<QString, 2> TokenPanel::lossesOf(TokenPos token) const {
+  return {lossWords(workbench_.sequence(), token), keptLossWords(comparison_.losses(), token)};
+}
+
 double TokenPanel::drawTitle(QPainter& painter, TokenPos token) {
   const SequenceRecord& record = workbench_.sequence().record();
   const TokenFrame& frame = record.frame(token);
@@ -154,8 +169,14 @@ double TokenPanel::drawTitle(QPainter& painter, TokenPos token) {
   painter.setPen(theme().muted);
   QString facts = frame.generated ? tr("generated") : tr("prompt");
   facts += tr(", id %1").arg(frame.token);
-  if (token.value > 0 && frame.probability > 0)
-    facts += tr(", probability %1").arg(probabilityWords(static_cast<double>(frame.probability)));
+  // How surprising it was stands beside it where there is room, else over what was likely in its place.
+  lossesInTitle_ = 0;
+  for (const QString& words : lossesOf(token)) {
+    const QString more = words.isEmpty() ? facts : facts + QStringLiteral(", ") + words;
+    if (painter.fontMetrics().horizontalAdvance(more) > width() - nameWidth - 2 * edge - 12) break;
+    facts = more;
+    ++lossesInTitle_;
+  }
   const QRectF beside(edge + nameWidth + 12, 7, width() - nameWidth - 2 * edge - 12, 20);
   painter.drawText(beside, Qt::AlignLeft | Qt::AlignVCenter,
                    painter.fontMetrics().elidedText(facts, Qt::ElideRight, static_cast<int>(beside.width())));
@@ -184,32 +205,21 @@ double TokenPanel::drawTitle(QPainter& painter, TokenPos token) {
 }
 
 double TokenPanel::drawScores(QPainter& painter, const QRectF& area, TokenPos token) const {
-  const SequenceRecord& record = workbench_.sequence().record();
-  const Selection& selection = workbench_.selection();
-  const TokenFrame& frame = record.frame(token);
-  const auto head =
-      static_cast<std::size_t>(selection.layer().value * record.geometry().kv_heads + selection.kvHead().value);
-  if (frame.scores.size() < (head + 1) * role_count) {
-    drawHeading(
-        painter, area,
-        workbench_.recording() ? tr("scores: none were recorded") : tr("scores: this model has no score layers"));
-    return area.top() + lineHeight + 4;
+  const auto scores = tokenScores(workbench_, token);
+  if (!scores) {
+    return drawHeading(painter, area,
+                       workbench_.recording() ? tr("scores: none were recorded")
+                                              : tr("scores: this model has no score layers")) +
+           4;
   }
-  const float* const scores = frame.scores.data() + head * role_count;
-  std::array<double, role_count> biased{scores[0], scores[1], scores[2]};
-  const auto& model = workbench_.client().model();
-  const auto recording = workbench_.recording();
-  // Of a recording the bias is known where the open model is the one that made it.
-  if (model && model->global_bias && (!recording || recording->hasTexts())) biased[0] += *model->global_bias;
-  std::array<double, role_count> sorted = biased;
-  std::sort(sorted.begin(), sorted.end(), std::greater<>());
-  const QString heading =
-      workbench_.sequence().hasRoles() ? tr("scores, margin %1") : tr("scores (H2O does not ask them), margin %1");
-  drawHeading(painter, area, heading.arg(sorted[0] - sorted[1], 0, 'f', 2));
+  const std::array<double, role_count>& biased = scores->scores;
+  // In a low panel the bars come first.
+  const QRectF heading = area.adjusted(0, 0, 0, -lineHeight * role_count);
+  const double top = drawHeading(painter, heading, scores->heading);
   const double widest = std::max({std::abs(biased[0]), std::abs(biased[1]), std::abs(biased[2]), 1e-6});
   const double zero = area.left() + 20 + (area.width() - 78) / 2;
   for (int i = 0; i < role_count; ++i) {
-    const double y = area.top() + lineHeight * (i + 1);
+    const double y = top + lineHeight * i;
     const auto role = static_cast<Role>(i);
     drawRoleSign(painter, QRectF(area.left(), y + 1, 14, 14), role, false);
     const double length = biased[static_cast<std::size_t>(i)] / widest * (area.width() - 82) / 2;
@@ -221,8 +231,8 @@ double TokenPanel::drawScores(QPainter& painter, const QRectF& area, TokenPos to
                      QString::number(biased[static_cast<std::size_t>(i)], 'f', 2));
   }
   painter.setPen(theme().border);
-  painter.drawLine(QPointF(zero, area.top() + lineHeight), QPointF(zero, area.top() + lineHeight * 4));
-  return area.top() + lineHeight * 4 + 8;
+  painter.drawLine(QPointF(zero, top), QPointF(zero, top + lineHeight * 3));
+  return top + lineHeight * 3 + 8;
 }
 
 void TokenPanel::drawRoles(QPainter& painter, const QRectF& area, TokenPos token) {
@@ -233,13 +243,13 @@ void TokenPanel::drawRoles(QPainter& painter, const QRectF& area, TokenPos token
     return;
   }
   const bool hasRoles = workbench_.sequence().hasRoles();
-  drawHeading(
+  const double top = drawHeading(
       painter, area,
       (hasRoles ? tr("roles, held by %1") : tr("held by %1")).arg(percent(workbench_.sequence().heldShare(token))));
-  const double room = area.height() - lineHeight;
+  const double room = area.bottom() - top;
   const double cell = std::min({22.0, room / geometry.layers, area.width() / geometry.kv_heads});
-  rolesArea_ = QRectF(area.left(), area.top() + lineHeight,
-                      std::min(area.width(), std::max(cell, 18.0) * geometry.kv_heads), cell * geometry.layers);
+  rolesArea_ = QRectF(area.left(), top, std::min(area.width(), std::max(cell, 18.0) * geometry.kv_heads),
+                      cell * geometry.layers);
   const double cellWidth = rolesArea_.width() / geometry.kv_heads;
   for (int layer = 0; layer < geometry.layers; ++layer) {
     for (int head = 0; head < geometry.kv_heads; ++head) {
@@ -274,17 +284,20 @@ double TokenPanel::drawAlternatives(QPainter& painter, const QRectF& area, Token
   const SequenceRecord& record = workbench_.sequence().record();
   static const std::vector<TokenCandidate> none;
   const auto& candidates = token.value > 0 ? record.frame(TokenPos(token.value - 1)).candidates : none;
-  if (candidates.empty()) {
-    drawHeading(painter, area,
-                token.value == 0 ? tr("the first token: nothing was predicted") : tr("no alternatives were kept"));
-    return area.top() + lineHeight + 8;
+  QRectF rest = area;
+  const std::array<QString, 2> losses = lossesOf(token);
+  for (std::size_t i = static_cast<std::size_t>(lossesInTitle_); i < losses.size(); ++i) {
+    if (!losses[i].isEmpty()) rest.setTop(drawHeading(painter, rest, losses[i], theme().text));
   }
-  drawHeading(painter, area, tr("likeliest in its place"));
+  const double top = drawHeading(painter, rest,
+                                 token.value == 0     ? tr("the first token: nothing was predicted")
+                                 : candidates.empty() ? tr("no alternatives were kept")
+                                                      : tr("likeliest in its place"));
   // Whole rows only.
-  const auto rows = static_cast<std::size_t>(std::max(0.0, (area.height() - lineHeight) / lineHeight));
+  const auto rows = static_cast<std::size_t>(std::max(0.0, (area.bottom() - top) / lineHeight));
   const std::size_t count = std::min({candidates.size(), shownCandidates, rows});
   for (std::size_t i = 0; i < count; ++i) {
-    const double y = area.top() + lineHeight * static_cast<double>(i + 1);
+    const double y = top + lineHeight * static_cast<double>(i);
     const bool isChosen = candidates[i].token == record.frame(token).token;
     setSize(painter, 12, isChosen);
     painter.setPen(isChosen ? theme().accent : theme().text);
@@ -300,7 +313,7 @@ double TokenPanel::drawAlternatives(QPainter& painter, const QRectF& area, Token
     painter.setPen(theme().text);
     painter.drawText(QRectF(area.right() - 44, y, 44, lineHeight), Qt::AlignRight | Qt::AlignVCenter, percent(share));
   }
-  return area.top() + lineHeight * static_cast<double>(count + 1) + 8;
+  return top + lineHeight * static_cast<double>(count) + 8;
 }
 
 void TokenPanel::drawColumn(QPainter& painter, const QRectF& area, TokenPos token) const {

@@ -3,18 +3,19 @@
 
 #include <QTimer>
 #include <QWidget>
+#include <array>
 
-#include "ui/models/workbench.h"
+#include "ui/models/run_comparison.h"
 
 namespace natscope::ui {
 
-/// Everything about the chosen token: its life in the chosen head and its role in every head, scores and margin, what
-/// the model thought likely in its place, and who attends to it.
+/// Everything about the chosen token: its life in the chosen head and its role in every head, scores and margin, how
+/// surprising it was and what the model thought likely in its place, and who attends to it.
 class TokenPanel : public QWidget {
   Q_OBJECT
 
  public:
-  explicit TokenPanel(Workbench& workbench, QWidget* parent = nullptr);
+  TokenPanel(Workbench& workbench, RunComparison& comparison, QWidget* parent = nullptr);
 
   [[nodiscard]] QSize sizeHint() const override { return {420, 250}; }
   [[nodiscard]] QSize minimumSizeHint() const override { return {260, 110}; }
@@ -41,11 +42,15 @@ class TokenPanel : public QWidget {
   double drawAlternatives(QPainter& painter, const QRectF& area, TokenPos token) const;
   void drawColumn(QPainter& painter, const QRectF& area, TokenPos token) const;
   [[nodiscard]] QString named(TokenPos token) const;
+  /// This run's loss and the kept one's, in words, where they are known.
+  [[nodiscard]] std::array<QString, 2> lossesOf(TokenPos token) const;
 
   Workbench& workbench_;
+  RunComparison& comparison_;
   QTimer pause_;
   std::optional<Column> column_;
   QRectF rolesArea_;
+  int lossesInTitle_ = 0;  // as many as there is room for: this run's, the kept one's
 };
 
 }  // namespace natscope::ui

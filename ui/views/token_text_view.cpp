@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/views/token_text_view.h"
 
+#include <QHelpEvent>
 #include <QKeyEvent>
 #include <QMouseEvent>
 #include <QPainter>
 #include <QScrollBar>
+#include <QToolTip>
 
-#include "ui/figure/token_box.h"
+#include "ui/models/token_words.h"
 #include "ui/theme/theme.h"
+#include "ui/views/loss_look.h"
 #include "ui/views/role_swatches.h"
 #include "ui/views/token_keys.h"
 
@@ -45,6 +48,11 @@ TokenTextView::TokenTextView(SequenceModel& sequence, Selection& selection, QWid
 void TokenTextView::setColouring(TextColouring colouring) {
   colouring_ = colouring;
   viewport()->update();
+}
+
+void TokenTextView::setLosses(LossDifference& losses) {
+  losses_ = &losses;
+  connect(losses_, &LossDifference::changed, viewport(), qOverload<>(&QWidget::update));
 }
 
 void TokenTextView::setPromptTokens(qint64 tokens) {
@@ -110,21 +118,35 @@ void TokenTextView::paintEvent(QPaintEvent*) {
   }
 }
 
-void TokenTextView::drawToken(QPainter& painter, std::size_t token, const QRectF& rect) const {
+TokenLook TokenTextView::lookOf(TokenPos position) const {
   const ThemeColours& theme = ThemeSwitch::instance().colours();
-  const TokenPos position(static_cast<std::int32_t>(token));
+  switch (colouring_) {
+    case TextColouring::role:
+      break;
+    case TextColouring::heldShare:
+      return lookOfShare(sequence_.heldShare(position), theme.accent, theme.text);
+    case TextColouring::loss:
+      return lookOfLoss(sequence_.loss(position));
+    case TextColouring::lossDifference:
+      return losses_ == nullptr ? lookOfLoss(std::nullopt)
+                                : lookOfLossDifference(losses_->at(position), losses_->range());
+  }
   const auto roles = sequence_.roles(selection_.layer(), selection_.kvHead());
+  const auto token = static_cast<std::size_t>(position.value);
   const Role role = token < roles.size() ? roles[token] : Role::global;
-  const bool isHeld = sequence_.isHeld(selection_.layer(), selection_.kvHead(), position);
-  const QRectF body = boxOf(rect);
-
   const Theme shade = ThemeSwitch::instance().theme();
   const bool hasRoles = sequence_.hasRoles();
   const QColor fill = hasRoles ? roleFill(role, shade) : heldFill(shade, false);
-  const TokenLook look = colouring_ == TextColouring::heldShare
-                             ? lookOfShare(sequence_.heldShare(position), theme.accent, theme.text)
-                             : lookOfRole(hasRoles ? std::optional(role) : std::nullopt, isHeld,
-                                          {fill, hasRoles ? roleInk(role, shade) : fill, theme.text, theme.muted});
+  return lookOfRole(hasRoles ? std::optional(role) : std::nullopt,
+                    sequence_.isHeld(selection_.layer(), selection_.kvHead(), position),
+                    {fill, hasRoles ? roleInk(role, shade) : fill, theme.text, theme.muted});
+}
+
+void TokenTextView::drawToken(QPainter& painter, std::size_t token, const QRectF& rect) const {
+  const ThemeColours& theme = ThemeSwitch::instance().colours();
+  const TokenPos position(static_cast<std::int32_t>(token));
+  const QRectF body = boxOf(rect);
+  const TokenLook look = lookOf(position);
   drawTokenBox(painter, rect, flow_.shown(token), look);
   if (static_cast<qint64>(token) == promptTokens_ && promptTokens_ > 0) {
     painter.setPen(QPen(theme.accent, 2));
@@ -183,7 +205,30 @@ void TokenTextView::keyPressEvent(QKeyEvent* event) {
   showToken(TokenPos(static_cast<std::int32_t>(*next)));
 }
 
+/// A token's numbers, where the colours are losses.
+QString TokenTextView::wordsOf(TokenPos position) const {
+  const QString loss = lossWords(sequence_, position);
+  if (loss.isEmpty())
+    return position.value == 0 ? tr("the first token: nothing was predicted") : tr("its loss is not known");
+  if (colouring_ == TextColouring::loss || losses_ == nullptr) return loss;
+  const QString kept = keptLossWords(*losses_, position);
+  return loss + QLatin1Char('\n') + (kept.isEmpty() ? tr("not compared: the kept run reads otherwise here") : kept);
+}
+
 bool TokenTextView::viewportEvent(QEvent* event) {
+  const bool isOfLosses = colouring_ == TextColouring::loss || colouring_ == TextColouring::lossDifference;
+  if (event->type() == QEvent::ToolTip && isOfLosses) {
+    const auto* const help = static_cast<QHelpEvent*>(event);
+    const auto token = tokenAt(help->pos());
+    if (!token || token->value >= sequence_.size()) {
+      QToolTip::hideText();
+    } else {
+      const QRectF place = flow_.rectOf(static_cast<std::size_t>(token->value))
+                               .translated(margin, margin - verticalScrollBar()->value());
+      QToolTip::showText(help->globalPos(), wordsOf(*token), viewport(), place.toAlignedRect());
+    }
+    return true;
+  }
   if (event->type() == QEvent::Leave) selection_.hover(std::nullopt);
   return QAbstractScrollArea::viewportEvent(event);
 }

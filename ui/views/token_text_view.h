@@ -3,7 +3,9 @@
 
 #include <QAbstractScrollArea>
 
+#include "ui/figure/token_box.h"
 #include "ui/figure/token_flow.h"
+#include "ui/models/loss_difference.h"
 #include "ui/models/selection.h"
 #include "ui/models/sequence_model.h"
 #include "ui/models/token_search.h"
@@ -11,8 +13,10 @@
 namespace natscope::ui {
 
 enum class TextColouring : std::uint8_t {
-  role,       ///< the token's role in the chosen head; the mark below is solid (G), dashed (L) or dotted (S)
-  heldShare,  ///< the share of heads that still hold it; the mark below is as long as the share
+  role,            ///< the token's role in the chosen head; the mark below is solid (G), dashed (L) or dotted (S)
+  heldShare,       ///< the share of heads that still hold it; the mark below is as long as the share
+  loss,            ///< how surprising it was to the model
+  lossDifference,  ///< how much more, or less, than to the kept run
 };
 
 /// The sequence as flowing text, token by token. What the chosen head has dropped is pale. Hover previews, click pins.
@@ -26,6 +30,9 @@ class TokenTextView : public QAbstractScrollArea {
   [[nodiscard]] TextColouring colouring() const { return colouring_; }
   /// Tokens from here on were generated.
   void setPromptTokens(qint64 tokens);
+
+  /// Where differences to a kept run come from; without, no token has one.
+  void setLosses(LossDifference& losses);
 
   /// Marks what is found, and brings what was gone to into sight.
   void setSearch(TokenSearch& search);
@@ -46,6 +53,8 @@ class TokenTextView : public QAbstractScrollArea {
   [[nodiscard]] std::optional<std::int64_t> tokenByLine(std::int64_t token, int lines) const;
   void extend();
   void relayout();
+  [[nodiscard]] TokenLook lookOf(TokenPos position) const;
+  [[nodiscard]] QString wordsOf(TokenPos position) const;
   void drawToken(QPainter& painter, std::size_t token, const QRectF& rect) const;
   void drawFound(QPainter& painter, TokenPos position, const QRectF& frame) const;
   [[nodiscard]] std::optional<TokenPos> tokenAt(QPointF at) const;
@@ -53,6 +62,7 @@ class TokenTextView : public QAbstractScrollArea {
   SequenceModel& sequence_;
   Selection& selection_;
   TokenSearch* search_ = nullptr;
+  LossDifference* losses_ = nullptr;
   TokenFlow flow_;
   TextColouring colouring_ = TextColouring::role;
   qint64 promptTokens_ = 0;

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// How surprising tokens were: losses of a run and its perplexity, their difference to a kept run, what text and token
+// panel say of them. Without a model: a session is shown.
+#include <QApplication>
+#include <QComboBox>
+#include <QImage>
+#include <QTemporaryDir>
+#include <QTest>
+#include <cmath>
+
+#include "tests/ui/views/made_up_record.h"
+#include "ui/models/run_facts.h"
+#include "ui/models/token_words.h"
+#include "ui/panels/text_panel.h"
+#include "ui/panels/token_panel.h"
+#include "ui/theme/theme.h"
+#include "ui/views/loss_look.h"
+
+using namespace natscope;
+using namespace natscope::ui;
+
+namespace {
+
+constexpr std::int32_t length = 40;
+
+}  // namespace
+
+class LossesTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void init() {
+    ThemeSwitch::instance().apply(*qApp, Theme::light);
+    settings_ = std::make_unique<Settings>(folder_.filePath(QStringLiteral("settings-%1.ini").arg(++runs_)));
+    workbench_ = std::make_unique<Workbench>(*settings_);
+    comparison_ = std::make_unique<RunComparison>(*workbench_);
+    show([](std::int32_t) { return 0.25; });
+  }
+
+  void cleanup() {
+    comparison_.reset();
+    workbench_.reset();
+  }
+
+  void aLossIsMinusLnOfTheProbability() {
+    show([](std::int32_t n) { return n == 7 ? 0.5 : 0.25; });
+    QVERIFY(!sequence().loss(TokenPos(0)));
+    QVERIFY(!sequence().loss(TokenPos(length)));
+    QCOMPARE(*sequence().loss(TokenPos(7)), std::log(2.0));
+    QVERIFY(!sequence().meanLoss(1));
+    QVERIFY(!sequence().meanLoss(length + 1));
+    QCOMPARE(*sequence().meanLoss(2), std::log(4.0));
+    // As the command line counts it, of every beginning.
+    for (const std::int64_t tokens : {2, 8, 9, length})
+      QCOMPARE(std::exp(*sequence().meanLoss(tokens)), *prompt_perplexity(sequence().record(), tokens));
+    QCOMPARE(perplexityFact(sequence(), length).value,
+             QString::number(*prompt_perplexity(sequence().record(), length), 'f', 3));
+    // From a token on that is not known, nothing is.
+    show([](std::int32_t n) { return n == 7 ? 0.0 : 0.25; });
+    QVERIFY(!sequence().loss(TokenPos(7)));
+    QVERIFY(sequence().meanLoss(7));
+    QVERIFY(!sequence().meanLoss(8));
+    QVERIFY(perplexityFact(sequence(), length).value.isEmpty());
+    QVERIFY(!perplexityFact(sequence(), 7).value.isEmpty());
+  }
+
+  void differencesAreOfTheSameTokensOnly() {
+    LossDifference& losses = comparison_->losses();
+    QVERIFY(losses.whyNone().contains(QStringLiteral("no run is kept")));
+    comparison_->keep();
+    QCOMPARE(losses.tokens(), std::int64_t{length});
+    QCOMPARE(*losses.mean(), 0.0);
+    QCOMPARE(losses.worse() + losses.better(), std::int64_t{0});
+    // Two tokens are predicted worse, one better, and from token 30 on the text is another one.
+    show([](std::int32_t n) { return n == 5 || n == 6 ? 0.125 : n == 9 ? 0.5 : 0.25; }, 30);
+    QCOMPARE(losses.tokens(), std::int64_t{30});
+    QCOMPARE(losses.compared(), std::int64_t{29});
+    QCOMPARE(losses.worse(), std::int64_t{2});
+    QCOMPARE(losses.better(), std::int64_t{1});
+    QVERIFY(std::abs(*losses.at(TokenPos(5)) - std::log(2.0)) < 1e-6);
+    QVERIFY(std::abs(*losses.at(TokenPos(9)) + std::log(2.0)) < 1e-6);
+    QCOMPARE(*losses.at(TokenPos(10)), 0.0);
+    QVERIFY(!losses.at(TokenPos(0)));
+    QVERIFY(!losses.at(TokenPos(30)));
+    QVERIFY(std::abs(*losses.mean() - std::log(2.0) / 29) < 1e-6);
+    QCOMPARE(losses.range(), 1.0);  // ln 2 rounded up to 1, 2 or 5
+    QCOMPARE(keptLossWords(losses, TokenPos(5)), QStringLiteral("kept run 1.39: +0.69, worse"));
+    QCOMPARE(keptLossWords(losses, TokenPos(9)), QStringLiteral("kept run 1.39: −0.69, better"));
+    QCOMPARE(keptLossWords(losses, TokenPos(10)), QStringLiteral("kept run 1.39: 0.000"));
+    QVERIFY(keptLossWords(losses, TokenPos(30)).isEmpty());
+    QCOMPARE(lossWords(sequence(), TokenPos(9)), QStringLiteral("loss 0.69 nats (p 50 %)"));
+    // Another text altogether.
+    show([](std::int32_t) { return 0.25; }, 0);
+    QCOMPARE(losses.tokens(), std::int64_t{0});
+    QVERIFY(!losses.mean());
+    QVERIFY(losses.whyNone().contains(QStringLiteral("another text")));
+    comparison_->drop();
+    QVERIFY(!losses.hasKept());
+  }
+
+  void coloursAndMarksSayHowMuchAndWhichWay() {
+    const TokenLook none = lookOfLoss(std::nullopt);
+    QCOMPARE(none.fill.alpha(), 0);
+    QCOMPARE(none.markShare, 0.0);
+    QVERIFY(lookOfLoss(4.0).fill.alpha() > lookOfLoss(2.0).fill.alpha());
+    QCOMPARE(lookOfLoss(4.0).markShare, 0.5);
+    QCOMPARE(lookOfLoss(50.0).markShare, 1.0);
+    const TokenLook worse = lookOfLossDifference(0.5, 1);
+    const TokenLook better = lookOfLossDifference(-0.5, 1);
+    QCOMPARE(worse.markShare, better.markShare);
+    QVERIFY(worse.mark != better.mark);
+    QVERIFY(worse.markStyle != better.markStyle);
+    QCOMPARE(lookOfLossDifference(0.0, 1).fill.alpha(), 0);
+    for (const Theme theme : {Theme::light, Theme::dark}) {
+      ThemeSwitch::instance().apply(*qApp, theme);
+      QVERIFY(lookOfLossDifference(1.0, 1).mark != lookOfLossDifference(-1.0, 1).mark);
+    }
+  }
+
+  void theTextPanelSaysWhatItsColoursMean() {
+    TextPanel panel(*workbench_, *comparison_);
+    panel.resize(560, 300);
+    auto* const choice = panel.findChild<QComboBox*>(QStringLiteral("colouring"));
+    auto* const legend = panel.findChild<LossLegend*>();
+    QCOMPARE(choice->count(), 4);
+    QVERIFY(legend->isHidden());
+    const QImage roles = panel.grab().toImage();
+    panel.nextColouring();
+    panel.nextColouring();
+    QCOMPARE(panel.text().colouring(), TextColouring::loss);
+    QVERIFY(!legend->isHidden());
+    QVERIFY(legend->words().contains(QStringLiteral("nats")));
+    QCOMPARE(panel.meaning(), QStringLiteral("surprise: mean 1.386 nats"));
+    QVERIFY2(legend->toolTip().contains(QStringLiteral("perplexity 4.000")), qPrintable(legend->toolTip()));
+    QVERIFY(panel.words().isEmpty());
+    QVERIFY(panel.grab().toImage() != roles);
+    // What needs a kept run is left out by the key, and explained in the list.
+    panel.nextColouring();
+    QCOMPARE(panel.text().colouring(), TextColouring::role);
+    choice->setCurrentIndex(3);
+    QVERIFY(panel.words().contains(QStringLiteral("no run is kept")));
+
+    comparison_->keep();
+    show([](std::int32_t n) { return n == 5 ? 0.125 : 0.25; });
+    QCOMPARE(panel.meaning(), QStringLiteral("surprise vs kept: mean +0.018"));
+    QVERIFY(legend->toolTip().contains(QStringLiteral("1 worse now, 0 better")));
+    QCOMPARE(legend->words(), QStringLiteral("−0.05 +0.05 nats worse"));
+    const QImage before = panel.grab().toImage();
+    show([](std::int32_t n) { return n == 5 ? 0.5 : 0.25; });
+    QCOMPARE(panel.meaning(), QStringLiteral("surprise vs kept: mean −0.018"));
+    QVERIFY(panel.grab().toImage() != before);
+    show([](std::int32_t) { return 0.25; }, 20);
+    QCOMPARE(panel.words(), QStringLiteral("the same text up to token 19"));
+    comparison_->drop();
+    QCOMPARE(panel.text().colouring(), TextColouring::loss);
+  }
+
+  void scoresSayWhatDidNotAskThem() {
+    // Token 0 is Global by rule, whatever is scored highest.
+    QVERIFY(tokenScores(*workbench_, TokenPos(0))->heading.contains(QStringLiteral("the first is always Global")));
+    QCOMPARE(tokenScores(*workbench_, TokenPos(3))->heading, QStringLiteral("scores, margin 2.00"));
+    show([](std::int32_t) { return 0.25; }, length, "streaming:2,4");
+    QVERIFY(tokenScores(*workbench_, TokenPos(3))->heading.contains(QStringLiteral("the policy decides")));
+    show([](std::int32_t) { return 0.25; }, length, "h2o:2,4");
+    QVERIFY(tokenScores(*workbench_, TokenPos(3))->heading.contains(QStringLiteral("H2O decides")));
+  }
+
+  void theTokenPanelIsDrawnAtAnySize() {
+    comparison_->keep();
+    TokenPanel panel(*workbench_, *comparison_);
+    for (const QSize size : {QSize(260, 110), QSize(380, 250), QSize(720, 215), QSize(1100, 400)}) {
+      panel.resize(size);
+      for (const std::int32_t token : {0, 1, length - 1}) {
+        workbench_->selection().pin(TokenPos(token));
+        QVERIFY(!panel.grab().isNull());
+      }
+    }
+  }
+
+ private:
+  [[nodiscard]] SequenceModel& sequence() { return workbench_->sequence(); }
+
+  /// Shows a text of which the model gave each token this probability; from `other` on it has other tokens.
+  void show(const std::function<double(std::int32_t)>& probability, std::int32_t other = length,
+            const char* policy = "model") {
+    const SequenceRecord made = madeUpRecord(2, 2, length);
+    Session session;
+    session.record = SequenceRecord(made.geometry(), true, 2);
+    for (TokenFrame frame : made.frames()) {
+      const std::int32_t n = frame.position.value;
+      frame.probability = n == 0 ? 0.0F : static_cast<float>(probability(n));
+      if (n >= other) frame.token += 1000;
+      for (std::size_t head = 0; head < frame.roles.size(); ++head)
+        frame.scores.insert(frame.scores.end(), {1.0F, -1.0F, 3.0F});
+      QVERIFY(session.record.append(std::move(frame)).has_value());
+    }
+    session.prompt_tokens = length;
+    session.policy = policy;
+    workbench_->showSession(session);
+    QCOMPARE(sequence().size(), length);
+  }
+
+  QTemporaryDir folder_;
+  std::unique_ptr<Settings> settings_;
+  std::unique_ptr<Workbench> workbench_;
+  std::unique_ptr<RunComparison> comparison_;
+  int runs_ = 0;
+};
+
+QTEST_MAIN(LossesTest)
+#include "losses_test.moc"
