@@ -92,6 +92,8 @@ HeadsPanel::HeadsPanel(Workbench& workbench, QWidget* parent)
   view_->horizontalHeader()->setMinimumSectionSize(narrowestColumn);
   view_->setSortingEnabled(true);
   view_->sortByColumn(0, Qt::AscendingOrder);
+  // Who sorts wants the extreme, not the row that was in sight before: the chosen head's is marked wherever it goes.
+  connect(view_->horizontalHeader(), &QHeaderView::sortIndicatorChanged, view_, &QTableView::scrollToTop);
   view_->setToolTip(tr("A row chooses its head in every view. A header sorts. Ctrl+C copies the selected rows."));
 
   words_->setObjectName(QStringLiteral("muted"));

@@ -8,7 +8,7 @@
 #include <QTest>
 #include <cmath>
 
-#include "tests/ui/views/made_up_record.h"
+#include "tests/ui/panels/made_up_session.h"
 #include "ui/models/run_facts.h"
 #include "ui/models/token_words.h"
 #include "ui/panels/text_panel.h"
@@ -183,20 +183,7 @@ class LossesTest : public QObject {
   /// Shows a text of which the model gave each token this probability; from `other` on it has other tokens.
   void show(const std::function<double(std::int32_t)>& probability, std::int32_t other = length,
             const char* policy = "model") {
-    const SequenceRecord made = madeUpRecord(2, 2, length);
-    Session session;
-    session.record = SequenceRecord(made.geometry(), true, 2);
-    for (TokenFrame frame : made.frames()) {
-      const std::int32_t n = frame.position.value;
-      frame.probability = n == 0 ? 0.0F : static_cast<float>(probability(n));
-      if (n >= other) frame.token += 1000;
-      for (std::size_t head = 0; head < frame.roles.size(); ++head)
-        frame.scores.insert(frame.scores.end(), {1.0F, -1.0F, 3.0F});
-      QVERIFY(session.record.append(std::move(frame)).has_value());
-    }
-    session.prompt_tokens = length;
-    session.policy = policy;
-    workbench_->showSession(session);
+    workbench_->showSession(madeUpSession(2, 2, length, probability, other, policy));
     QCOMPARE(sequence().size(), length);
   }
 

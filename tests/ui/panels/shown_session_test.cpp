@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Panels over a session without a model: what a sorted table shows first.
+#include <QApplication>
+#include <QHeaderView>
+#include <QScrollBar>
+#include <QTableView>
+#include <QTemporaryDir>
+#include <QTest>
+
+#include "tests/ui/panels/made_up_session.h"
+#include "ui/panels/heads_panel.h"
+#include "ui/theme/theme.h"
+
+using namespace natscope;
+using namespace natscope::ui;
+
+class ShownSessionTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void init() {
+    ThemeSwitch::instance().apply(*qApp, Theme::light);
+    settings_ = std::make_unique<Settings>(folder_.filePath(QStringLiteral("settings-%1.ini").arg(++runs_)));
+    workbench_ = std::make_unique<Workbench>(*settings_);
+    workbench_->showSession(madeUpSession(
+        20, 4, 60, [](std::int32_t) { return 0.25; }, 60));
+  }
+
+  void cleanup() { workbench_.reset(); }
+
+  void aSortedTableShowsItsExtreme() {
+    HeadsPanel panel(*workbench_);
+    panel.resize(600, 200);
+    panel.show();
+    QTableView& table = panel.table();
+    QCOMPARE(table.model()->rowCount(), 80);
+    workbench_->selection().setLayerAndHead(LayerId(19), HeadId(3));
+    QVERIFY(table.verticalScrollBar()->value() > 0);
+    for (const int column : {2, 5, 5, 0}) {
+      QTest::mouseClick(table.horizontalHeader()->viewport(), Qt::LeftButton, Qt::NoModifier,
+                        QPoint(table.columnViewportPosition(column) + 20, 8));
+      QCOMPARE(table.horizontalHeader()->sortIndicatorSection(), column);
+      QTest::qWait(20);
+      QCOMPARE(table.verticalScrollBar()->value(), 0);
+    }
+    QCOMPARE(workbench_->selection().layer().value, 19);  // sorting chooses nobody else
+  }
+
+ private:
+  QTemporaryDir folder_;
+  std::unique_ptr<Settings> settings_;
+  std::unique_ptr<Workbench> workbench_;
+  int runs_ = 0;
+};
+
+QTEST_MAIN(ShownSessionTest)
+#include "shown_session_test.moc"
