@@ -7,6 +7,7 @@
 #include <QPainter>
 #include <QScrollBar>
 #include <QToolTip>
+#include <utility>
 
 #include "ui/models/token_words.h"
 #include "ui/theme/theme.h"
@@ -41,6 +42,7 @@ TokenTextView::TokenTextView(SequenceModel& sequence, Selection& selection, QWid
     extend();
   });
   connect(&selection_, &Selection::changed, viewport(), qOverload<>(&QWidget::update));
+  connect(&selection_, &Selection::changed, this, &TokenTextView::followPin);
   connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, viewport(), qOverload<>(&QWidget::update));
   extend();
 }
@@ -64,6 +66,15 @@ void TokenTextView::setSearch(TokenSearch& search) {
   search_ = &search;
   connect(search_, &TokenSearch::changed, viewport(), qOverload<>(&QWidget::update));
   connect(search_, &TokenSearch::jumped, this, &TokenTextView::showToken);
+}
+
+/// A token that is chosen in another view is brought into sight; one that is only pointed at is not: the text would
+/// run away under whoever reads it.
+void TokenTextView::followPin() {
+  const std::vector<TokenPos>& pinned = selection_.pinned();
+  const auto pin = pinned.empty() ? std::nullopt : std::optional(pinned.back());
+  if (pin == std::exchange(pin_, pin) || !pin) return;
+  showToken(*pin);
 }
 
 void TokenTextView::showToken(TokenPos position) {

@@ -51,6 +51,7 @@ class TokenTextView : public QAbstractScrollArea {
  private:
   /// The token so many lines below (above: negative); nothing beyond the text.
   [[nodiscard]] std::optional<std::int64_t> tokenByLine(std::int64_t token, int lines) const;
+  void followPin();
   void extend();
   void relayout();
   [[nodiscard]] TokenLook lookOf(TokenPos position) const;
@@ -65,6 +66,7 @@ class TokenTextView : public QAbstractScrollArea {
   LossDifference* losses_ = nullptr;
   TokenFlow flow_;
   TextColouring colouring_ = TextColouring::role;
+  std::optional<TokenPos> pin_;  // that was brought into sight
   qint64 promptTokens_ = 0;
   bool wasGenerated_ = false;
 };

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The views of a record: what is under the cursor, what a click selects, what a record of another shape does to them.
 #include <QApplication>
+#include <QContextMenuEvent>
+#include <QScrollBar>
+#include <QSignalSpy>
 #include <QTest>
 
 #include "tests/ui/views/made_up_record.h"
@@ -86,6 +89,30 @@ class SequenceViewsTest : public QObject {
     sequence_->refresh(true);
     QCOMPARE(chart.points(), 7);
     QCOMPARE(mix.allHeads()[0] + mix.allHeads()[1] + mix.allHeads()[2], std::int64_t{7});
+  }
+
+  void aTokenChosenElsewhereIsBroughtIntoSight() {
+    record_ = madeUpRecord(3, 2, 2000);
+    sequence_->refresh(true);
+    selection_->setLimits(3, 4, 2, 2000);
+    TokenTextView text(*sequence_, *selection_);
+    text.resize(300, 200);
+    (void)text.grab();
+    QCOMPARE(text.verticalScrollBar()->value(), 0);
+    selection_->hover(TokenPos(1500));
+    QCOMPARE(text.verticalScrollBar()->value(), 0);  // pointing moves nothing
+    selection_->pin(TokenPos(1500));
+    const int there = text.verticalScrollBar()->value();
+    QVERIFY(there > 0);
+    selection_->hover(TokenPos(3));
+    selection_->hover(std::nullopt);
+    QCOMPARE(text.verticalScrollBar()->value(), there);
+    text.verticalScrollBar()->setValue(0);  // who scrolls away stays there
+    selection_->setLayer(LayerId(1));
+    QCOMPARE(text.verticalScrollBar()->value(), 0);
+    selection_->clear();
+    selection_->pin(TokenPos(1500));
+    QCOMPARE(text.verticalScrollBar()->value(), there);
   }
 
   /// Between two models the selection may name what the record does not have: nothing may be read beyond it.
