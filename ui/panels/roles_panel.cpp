@@ -57,10 +57,15 @@ RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget*
     Selection& selection = workbench_.selection();
     selection.setLayer(layer);
     selection.setKvHead(kvHead);
-    selection.pin(position);
+    selection.pin(position);  // nothing where this run has no such token
     auto* const menu = new QMenu(this);
     menu->setAttribute(Qt::WA_DeleteOnClose);
-    fillRoleMenu(*menu, layer, kvHead, position);
+    if (map_->shows() == RoleMapShows::kept) {
+      menu->addAction(tr("The kept run stays as it was: roles are set in this run"))->setEnabled(false);
+    } else {
+      // Of the difference, too: what is set changes this run, and with it the difference.
+      fillRoleMenu(*menu, layer, kvHead, position);
+    }
     menu->popup(at);
   });
   follow();

@@ -176,8 +176,8 @@ void RoleMapView::paintEvent(QPaintEvent*) {
     drawDifferenceSigns(painter);
   } else {
     drawLetters(painter);
-    if (shows() == RoleMapShows::now) drawForced(painter);
   }
+  if (shows() != RoleMapShows::kept) drawForced(painter);
   drawLabels(painter);
   drawFound(painter);
   drawSelection(painter);
@@ -453,7 +453,7 @@ void RoleMapView::contextMenuEvent(QContextMenuEvent* event) {
       cell = Cell{selection_.layer().value * kvHeads + selection_.kvHead().value, token->value};
     if (cell) at = mapToGlobal(rectOf(*cell).bottomRight().toPoint());
   }
-  if (!cell || shows() != RoleMapShows::now) return;
+  if (!cell) return;
   Q_EMIT menuWanted(LayerId(cell->row / kvHeads), KvHeadId(cell->row % kvHeads),
                     TokenPos(static_cast<std::int32_t>(cell->token)), at);
 }

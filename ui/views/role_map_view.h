@@ -55,7 +55,8 @@ class RoleMapView : public QWidget {
   [[nodiscard]] QRectF rectOf(const Cell& cell) const;
 
  Q_SIGNALS:
-  /// Of the present run only. `at`: where on the screen.
+  /// A place of the map that is shown was asked about: of the present run, or of the kept one (shows() says which).
+  /// `at`: where on the screen.
   void menuWanted(natscope::LayerId layer, natscope::KvHeadId kvHead, natscope::TokenPos position, QPoint at);
 
  protected:

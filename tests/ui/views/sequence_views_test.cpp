@@ -115,6 +115,25 @@ class SequenceViewsTest : public QObject {
     QCOMPARE(text.verticalScrollBar()->value(), there);
   }
 
+  void aRightClickAsksOfTheDifferenceToo() {
+    RoleMapView view(*sequence_, *selection_);
+    view.resize(600, 260);
+    auto kept = std::make_shared<KeptRun>();
+    kept->record = madeUpRecord(3, 2, 30);
+    view.setKept(kept);
+    for (const RoleMapShows shows : {RoleMapShows::now, RoleMapShows::kept, RoleMapShows::difference}) {
+      view.setShows(shows);
+      (void)view.grab();
+      QSignalSpy asked(&view, &RoleMapView::menuWanted);
+      const QPoint at = view.rectOf({5, 17}).center().toPoint();
+      QContextMenuEvent click(QContextMenuEvent::Mouse, at, view.mapToGlobal(at));
+      QApplication::sendEvent(&view, &click);
+      QCOMPARE(asked.count(), 1);
+      QCOMPARE(asked[0][0].value<LayerId>().value, 2);
+      QCOMPARE(asked[0][2].value<TokenPos>().value, 17);
+    }
+  }
+
   /// Between two models the selection may name what the record does not have: nothing may be read beyond it.
   void anotherShapeIsHarmless() {
     RoleMapView roles(*sequence_, *selection_);
