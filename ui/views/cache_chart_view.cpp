@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/views/cache_chart_view.h"
 
+#include <QCheckBox>
+#include <QComboBox>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QVBoxLayout>
@@ -15,7 +17,12 @@ namespace natscope::ui {
 namespace {
 
 constexpr double mebibyte = 1024.0 * 1024.0;
-constexpr int belowAxis = 45;  // its numbers and label
+constexpr int axisNumbers = 24;
+constexpr int axisLabel = 21;
+constexpr int lowChart = 150;  // in which the line above says what its label says
+/// Without the line of full attention the axis ends at the largest value from this part of the text on: the first few
+/// tokens are held by everyone, and would squash what comes after.
+constexpr int settledPart = 10;
 constexpr int tickDistance = 22;
 
 // Okabe–Ito colours that no role has; the dashes tell the lines apart without colour.
@@ -45,11 +52,26 @@ CacheChartView::CacheChartView(SequenceModel& sequence, Selection& selection, QW
       selection_(selection),
       plot_(new QCustomPlot(this)),
       readout_(new QLabel(this)),
-      line_(new QHBoxLayout) {
+      line_(new QHBoxLayout),
+      axisChoice_(new QComboBox(this)),
+      denseChoice_(new QCheckBox(tr("dense"), this)) {
   auto* const layout = new QVBoxLayout(this);
   layout->setContentsMargins(6, 4, 6, 0);
   layout->setSpacing(0);
+  line_->setSpacing(6);
   line_->addWidget(readout_, 1);
+  line_->addWidget(denseChoice_);
+  line_->addWidget(axisChoice_);
+  axisChoice_->setObjectName(QStringLiteral("cacheAxis"));
+  axisChoice_->addItems({tr("MiB"), tr("% of dense")});
+  axisChoice_->setToolTip(
+      tr("What the axis counts: memory, or the share of what full attention would hold after the same token"));
+  denseChoice_->setObjectName(QStringLiteral("cacheDense"));
+  denseChoice_->setChecked(true);
+  denseChoice_->setToolTip(tr("Draw full attention's line, too; without it the others have the whole height"));
+  connect(axisChoice_, &QComboBox::currentIndexChanged, this,
+          [this](int index) { setAxis(index == 1 ? CacheAxis::share : CacheAxis::amount); });
+  connect(denseChoice_, &QCheckBox::toggled, this, &CacheChartView::setDense);
   layout->addLayout(line_);
   layout->addWidget(plot_, 1);
   readout_->setTextFormat(Qt::RichText);
@@ -64,15 +86,17 @@ CacheChartView::CacheChartView(SequenceModel& sequence, Selection& selection, QW
   plot_->layer(cursorLayer)->setMode(QCPLayer::lmBuffered);
   cursor_->setLayer(cursorLayer);
   plot_->yAxis->setTicker(QSharedPointer<AmountTicker>::create());
-  plot_->xAxis->setLabel(tr("tokens processed"));
   plot_->axisRect()->setAutoMargins(QCP::msLeft | QCP::msBottom);
   plot_->axisRect()->setMargins(QMargins(0, 6, 10, 0));
   plot_->setNoAntialiasingOnDrag(true);
 
-  // Numbers on the axis keep their distance in a low chart.
+  // Numbers on the axis keep their distance in a low chart, and its curves have the room of a label.
   connect(plot_, &QCustomPlot::beforeReplot, this, [this] {
     ++curvesDrawn_;
-    plot_->yAxis->ticker()->setTickCount(std::clamp((plot_->height() - belowAxis) / tickDistance, 2, 6));
+    const bool isLow = plot_->height() < lowChart;
+    plot_->xAxis->setLabel(isLow ? QString() : tr("tokens processed"));
+    const int curves = plot_->height() - axisNumbers - (isLow ? 0 : axisLabel);
+    plot_->yAxis->ticker()->setTickCount(std::clamp(curves / tickDistance, 2, 6));
   });
   connect(plot_, &QCustomPlot::mouseMove, this,
           [this](const QMouseEvent* event) { selection_.hover(stepAt(event->position().x())); });
@@ -94,16 +118,54 @@ int CacheChartView::keptPoints() const { return plot_->graph(keptLive)->dataCoun
 int CacheChartView::allocatedPoints() const { return plot_->graph(allocated)->dataCount(); }
 
 double CacheChartView::liveOf(const CacheCounts& counts) const {
+  if (axis_ == CacheAxis::share) return 100 * counts.fraction;
   return isInEntries_ ? static_cast<double>(counts.entries) : static_cast<double>(counts.live_bytes) / mebibyte;
 }
 
+double CacheChartView::allocatedOf(const CacheCounts& counts) const {
+  const auto bytes = static_cast<double>(counts.allocated_bytes);
+  if (axis_ == CacheAxis::amount) return bytes / mebibyte;
+  return counts.dense_bytes > 0 ? 100 * bytes / static_cast<double>(counts.dense_bytes) : 0;
+}
+
 double CacheChartView::denseOf(const CacheCounts& counts) const {
+  if (axis_ == CacheAxis::share) return 100;
   if (!isInEntries_) return static_cast<double>(counts.dense_bytes) / mebibyte;
   const CacheGeometry& geometry = sequence_.record().geometry();
   return static_cast<double>(counts.tokens * geometry.layers * geometry.kv_heads);
 }
 
+QString CacheChartView::unit() const {
+  if (axis_ == CacheAxis::share) return tr("% of dense");
+  return isInEntries_ ? tr("entries") : tr("MiB");
+}
+
+QString CacheChartView::numbers() const { return readout_->text(); }
+double CacheChartView::top() const { return plot_->yAxis->range().upper; }
+
+void CacheChartView::setAxis(CacheAxis axis) {
+  if (axis == axis_) return;
+  axis_ = axis;
+  axisChoice_->setCurrentIndex(axis == CacheAxis::share ? 1 : 0);
+  drawAnew();
+}
+
+void CacheChartView::setDense(bool isShown) {
+  denseChoice_->setChecked(isShown);
+  plot_->graph(dense)->setVisible(isShown);
+  setRanges();
+  draw();
+}
+
+void CacheChartView::drawAnew() {
+  forget();
+  plot_->yAxis->setLabel(unit());
+  drawKept();
+  extend();
+}
+
 QString CacheChartView::amount(double value) const {
+  if (axis_ == CacheAxis::share) return QString::number(value, 'f', 1);
   if (isInEntries_) return groupedNumber(static_cast<std::int64_t>(value));
   return QString::number(value, 'f', value < 100 ? 3 : 1);
 }
@@ -122,35 +184,43 @@ void CacheChartView::drawKept() {
   QCPGraph* const graph = plot_->graph(keptLive);
   graph->data()->clear();
   // Bytes of a recording that does not say what an entry costs have no place beside known ones.
-  if (!kept_ || (!isInEntries_ && kept_->record.geometry().head_dim == 0)) return;
+  if (!kept_ || (axis_ == CacheAxis::amount && !isInEntries_ && kept_->record.geometry().head_dim == 0)) return;
   double x = 0;
   for (const TokenFrame& frame : kept_->record.frames()) graph->addData(++x, liveOf(frame.counts));
+}
+
+double CacheChartView::largest(int line, std::int64_t from) const {
+  double most = 0;
+  const QSharedPointer<QCPGraphDataContainer> values = plot_->graph(line)->data();
+  for (auto point = values->findBegin(static_cast<double>(from), false); point != values->constEnd(); ++point)
+    most = std::max(most, point->value);
+  return most;
 }
 
 void CacheChartView::setRanges() {
   const auto frames = sequence_.record().frames();
   double top = 0;
-  if (!frames.empty()) {
-    const CacheCounts& counts = frames.back().counts;
-    top = denseOf(counts);
-    if (!isInEntries_) top = std::max(top, static_cast<double>(counts.allocated_bytes) / mebibyte);
+  if (!frames.empty() && plot_->graph(dense)->visible()) {
+    top = denseOf(frames.back().counts);
+    if (!isInEntries_) top = std::max(top, allocatedOf(frames.back().counts));
+  } else {
+    const std::int64_t from = 1 + drawn_ / settledPart;
+    for (const Line line : {live, allocated, keptLive}) top = std::max(top, largest(line, from));
   }
   auto longest = static_cast<double>(drawn_);
   if (kept_ && kept_->record.size() > 0) {
     longest = std::max(longest, static_cast<double>(kept_->record.size()));
-    top = std::max(top, liveOf(kept_->record.frames().back().counts));
+    if (keptPoints() > 0) top = std::max(top, liveOf(kept_->record.frames().back().counts));
   }
   plot_->xAxis->setRange(0, std::max<double>(1, longest));
   plot_->yAxis->setRange(0, top > 0 ? 1.06 * top : 1);
 }
 
 void CacheChartView::restart() {
-  forget();
   const CacheGeometry& geometry = sequence_.record().geometry();
   isInEntries_ = geometry.layers > 0 && geometry.head_dim == 0;
-  plot_->yAxis->setLabel(isInEntries_ ? tr("entries") : tr("MiB"));
-  drawKept();
-  extend();
+  axisChoice_->setItemText(0, isInEntries_ ? tr("entries") : tr("MiB"));
+  drawAnew();
 }
 
 void CacheChartView::forget() {
@@ -174,8 +244,7 @@ void CacheChartView::extend() {
     plot_->graph(live)->addData(x, liveOf(counts));
     // Inside the prompt nobody knows it: the line begins where the prompt was processed.
     const bool isKnown = i + 1 == frames.size() || frames[i].generated || frames[i + 1].generated;
-    if (!isInEntries_ && isKnown)
-      plot_->graph(allocated)->addData(x, static_cast<double>(counts.allocated_bytes) / mebibyte);
+    if (!isInEntries_ && isKnown) plot_->graph(allocated)->addData(x, allocatedOf(counts));
   }
   const bool isPoint = plot_->graph(allocated)->dataCount() == 1;
   plot_->graph(allocated)->setScatterStyle(
@@ -211,27 +280,26 @@ void CacheChartView::showStep() {
     const auto line = [](const QString& sign, const QColor& colour, const QString& words) {
       return QStringLiteral("<span style='color:%1'>%2</span>&nbsp;%3 &nbsp; ").arg(colour.name(), sign, words);
     };
-    QString words =
-        tr("after token %1: &nbsp;").arg(at) +
-        line(QStringLiteral("╌╌"), denseColour, tr("dense <b>%1</b>").arg(amount(denseOf(counts)))) +
-        line(QStringLiteral("━━"), isDark ? liveOnDark : liveColour,
-             tr("live <b>%1</b> (%2 %)").arg(amount(liveOf(counts)), QString::number(100 * counts.fraction, 'f', 1)));
-    if (isInEntries_) {
-      words += tr("entries");
-    } else {
-      const bool isInPrompt = at + 1 < frames.size() && !frames[at + 1].generated;
-      words += line(QStringLiteral("┈┈"), allocatedColour,
-                    (isInPrompt ? tr("allocated after the prompt <b>%1</b> MiB") : tr("allocated <b>%1</b> MiB"))
-                        .arg(amount(static_cast<double>(counts.allocated_bytes) / mebibyte)));
-    }
+    // Its share is said once: by the axis, or in brackets.
+    const auto held = [&](const QString& pattern, const CacheCounts& of) {
+      const QString words = pattern.arg(amount(liveOf(of)));
+      return axis_ == CacheAxis::share ? words : words + tr(" (%1 %)").arg(100 * of.fraction, 0, 'f', 1);
+    };
+    QString words = tr("after token %1: &nbsp;").arg(at);
+    if (plot_->graph(dense)->visible())
+      words += line(QStringLiteral("╌╌"), denseColour, tr("dense <b>%1</b>").arg(amount(denseOf(counts))));
+    words += line(QStringLiteral("━━"), isDark ? liveOnDark : liveColour, held(tr("live <b>%1</b>"), counts));
+    // Inside the prompt nobody knows what was allocated then: every number here is of one moment.
+    const bool isInPrompt = at + 1 < frames.size() && !frames[at + 1].generated;
+    if (!isInEntries_ && !isInPrompt)
+      words += line(QStringLiteral("┈┈"), allocatedColour, tr("allocated <b>%1</b>").arg(amount(allocatedOf(counts))));
     if (kept_ && at >= kept_->record.frames().size() && kept_->record.size() > 0) {
       words += line(QStringLiteral("━╌"), keptColour, tr("kept run ended at token %1").arg(kept_->record.size() - 1));
     } else if (kept_ && kept_->record.size() > 0) {
       const CacheCounts& before = kept_->record.frames()[at].counts;
-      words +=
-          line(QStringLiteral("━╌"), keptColour,
-               tr("kept <b>%1</b> (%2 %)").arg(amount(liveOf(before)), QString::number(100 * before.fraction, 'f', 1)));
+      words += line(QStringLiteral("━╌"), keptColour, held(tr("kept <b>%1</b>"), before));
     }
+    words += unit();
     readout_->setText(words);
     readout_->setToolTip(
         tr("The paper's KV fraction at this step: %1 %").arg(QString::number(100 * counts.paper_fraction, 'f', 1)));

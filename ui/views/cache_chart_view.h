@@ -7,12 +7,20 @@
 #include "ui/models/selection.h"
 #include "ui/models/sequence_model.h"
 
+class QCheckBox;
+class QComboBox;
 class QCustomPlot;
 class QHBoxLayout;
 class QCPItemStraightLine;
 class QLabel;
 
 namespace natscope::ui {
+
+/// What the chart's axis counts.
+enum class CacheAxis : std::uint8_t {
+  amount,  ///< MiB, or entries where nobody knows what one costs
+  share,   ///< of what full attention would hold after the same token
+};
 
 /// The cache's three numbers against tokens: dense (what full attention would hold), live (the rules), allocated
 /// (pages). Grows while text is generated; each step costs the new points. Hover reads a step off, click pins its
@@ -27,6 +35,15 @@ class CacheChartView : public QWidget {
   void setCorner(QWidget* corner);
   /// Draws a kept run's live curve beside the present one; null: none.
   void setKept(const std::shared_ptr<const KeptRun>& kept);
+
+  void setAxis(CacheAxis axis);
+  /// Without the line of full attention the others have the whole height.
+  void setDense(bool isShown);
+  [[nodiscard]] CacheAxis axis() const { return axis_; }
+  /// The largest number on the axis.
+  [[nodiscard]] double top() const;
+  /// The line of numbers, as rich text.
+  [[nodiscard]] QString numbers() const;
 
   /// Points on each line, and on the kept run's, for tests.
   [[nodiscard]] int points() const;
@@ -46,9 +63,14 @@ class CacheChartView : public QWidget {
   void draw();
   void moveCursor();
   void drawKept();
+  void drawAnew();
   void setRanges();
   [[nodiscard]] double liveOf(const CacheCounts& counts) const;
   [[nodiscard]] double denseOf(const CacheCounts& counts) const;
+  [[nodiscard]] double allocatedOf(const CacheCounts& counts) const;
+  [[nodiscard]] QString unit() const;
+  /// The largest of a line's values from a token on.
+  [[nodiscard]] double largest(int line, std::int64_t from) const;
   [[nodiscard]] QString amount(double value) const;
   [[nodiscard]] std::optional<TokenPos> stepAt(double x) const;
 
@@ -58,6 +80,9 @@ class CacheChartView : public QWidget {
   QCPItemStraightLine* cursor_;
   QLabel* readout_;
   QHBoxLayout* line_;
+  QComboBox* axisChoice_;
+  QCheckBox* denseChoice_;
+  CacheAxis axis_ = CacheAxis::amount;
   std::shared_ptr<const KeptRun> kept_;
   bool isInEntries_ = false;  // what an entry costs is not known: a trace without head_dim
   std::int64_t drawn_ = 0;

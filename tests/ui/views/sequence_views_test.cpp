@@ -115,6 +115,37 @@ class SequenceViewsTest : public QObject {
     QCOMPARE(text.verticalScrollBar()->value(), there);
   }
 
+  void theChartCountsInSharesAndWithoutTheDenseLine() {
+    CacheChartView chart(*sequence_, *selection_);
+    chart.resize(600, 200);
+    const auto frame = record_.frames().back().counts;
+    QCOMPARE(chart.top(), 1.06 * static_cast<double>(frame.dense_bytes) / 1048576);
+    QVERIFY(chart.numbers().contains(QStringLiteral("dense")) && chart.numbers().contains(QStringLiteral("MiB")));
+    chart.setAxis(CacheAxis::share);
+    QCOMPARE(chart.top(), 106.0);
+    QVERIFY(chart.numbers().contains(QStringLiteral("live <b>50.0</b>")));
+    QVERIFY(chart.numbers().contains(QStringLiteral("% of dense")));
+    QCOMPARE(chart.points(), 40);
+    chart.setDense(false);
+    QCOMPARE(chart.top(), 53.0);  // 50 % are live at every step
+    QVERIFY(!chart.numbers().contains(QStringLiteral("dense <b>")));
+    chart.setAxis(CacheAxis::amount);
+    QCOMPARE(chart.top(), 1.06 * static_cast<double>(frame.live_bytes) / 1048576);
+    record_ = madeUpRecord(3, 2, 80);
+    sequence_->refresh(false);
+    QCOMPARE(chart.points(), 80);
+    QCOMPARE(chart.top(), 1.06 * 40000 / 1048576);
+  }
+
+  /// What the pages of a prompt took is known at its end: at an earlier step there is no such number.
+  void everyNumberOverTheChartIsOfOneMoment() {
+    CacheChartView chart(*sequence_, *selection_);
+    QVERIFY(chart.numbers().contains(QStringLiteral("allocated")));
+    selection_->hover(TokenPos(20));
+    QVERIFY(chart.numbers().contains(QStringLiteral("after token 20")));
+    QVERIFY(!chart.numbers().contains(QStringLiteral("allocated")));
+  }
+
   void aRightClickAsksOfTheDifferenceToo() {
     RoleMapView view(*sequence_, *selection_);
     view.resize(600, 260);
