@@ -11,6 +11,7 @@
 #include <QFontDatabase>
 #include <QFormLayout>
 #include <QGuiApplication>
+#include <QHBoxLayout>
 #include <QLabel>
 #include <QPlainTextEdit>
 #include <QPushButton>
@@ -24,7 +25,7 @@
 namespace natscope::ui {
 namespace {
 
-enum Part { inView, whole };
+enum Part { inView, whole, typed };
 /// What can be exported, in the order of the list. A text stands there twice: one head's roles, all heads' shares.
 constexpr FigureKind kinds[] = {FigureKind::attention, FigureKind::mask, FigureKind::roles, FigureKind::text,
                                 FigureKind::text,      FigureKind::kv,   FigureKind::heads, FigureKind::overview};
@@ -82,6 +83,10 @@ ExportDialog::ExportDialog(const ShownMap& shown, FigureKind kind, Theme theme, 
       kept_(std::move(kept)),
       kind_(new QComboBox(this)),
       part_(new QComboBox(this)),
+      firstQuery_(new QSpinBox(this)),
+      lastQuery_(new QSpinBox(this)),
+      firstKey_(new QSpinBox(this)),
+      lastKey_(new QSpinBox(this)),
       layers_(new QComboBox(this)),
       format_(new QComboBox(this)),
       theme_(new QComboBox(this)),
@@ -104,7 +109,8 @@ ExportDialog::ExportDialog(const ShownMap& shown, FigureKind kind, Theme theme, 
                    tr("Text: share of heads that hold it"), tr("KV cache chart"), tr("Table of heads"),
                    tr("Maps of all heads")});
   kind_->setCurrentIndex(static_cast<int>(std::find(std::begin(kinds), std::end(kinds), kind) - std::begin(kinds)));
-  part_->addItems({tr("what is in view"), tr("the whole map")});
+  part_->setObjectName(QStringLiteral("part"));
+  part_->addItems({tr("what is in view"), tr("the whole map"), tr("these positions")});
   if (shown.queries.size() == shown.tokens && shown.keys.size() == shown.tokens) part_->setCurrentIndex(whole);
   layers_->setObjectName(QStringLiteral("layers"));
   layers_->addItems({tr("all"), tr("layer %1").arg(shown.map.layer.value)});
@@ -131,8 +137,48 @@ ExportDialog::ExportDialog(const ShownMap& shown, FigureKind kind, Theme theme, 
   dpi_->setRange(36, 2400);
   dpi_->setValue(300);
   dpi_->setSingleStep(50);
+  makeRanges();
   makeForm();
+  showRanges();
   follow();
+}
+
+void ExportDialog::makeRanges() {
+  const std::pair<QSpinBox*, QString> fields[] = {{firstQuery_, QStringLiteral("firstQuery")},
+                                                  {lastQuery_, QStringLiteral("lastQuery")},
+                                                  {firstKey_, QStringLiteral("firstKey")},
+                                                  {lastKey_, QStringLiteral("lastKey")}};
+  for (const auto& [field, name] : fields) {
+    field->setObjectName(name);
+    field->setRange(0, static_cast<int>(std::max<std::int64_t>(1, shown_.tokens)) - 1);
+    field->setAccelerated(true);
+    connect(field, &QSpinBox::valueChanged, this, &ExportDialog::follow);
+  }
+  connect(part_, &QComboBox::currentIndexChanged, this, &ExportDialog::showRanges);
+}
+
+/// The fields say which positions the choice means; those that are typed begin with them.
+void ExportDialog::showRanges() {
+  if (part_->currentIndex() == typed) return;
+  const PositionRange all{0, static_cast<std::int32_t>(shown_.tokens)};
+  const PositionRange queries = part_->currentIndex() == inView ? shown_.queries : all;
+  const PositionRange keys = part_->currentIndex() == inView ? shown_.keys : all;
+  const std::pair<QSpinBox*, int> values[] = {
+      {firstQuery_, queries.begin}, {lastQuery_, queries.end - 1}, {firstKey_, keys.begin}, {lastKey_, keys.end - 1}};
+  for (const auto& [field, value] : values) {
+    const QSignalBlocker quiet(field);
+    field->setValue(value);
+  }
+}
+
+QWidget* ExportDialog::rangeLine(QSpinBox* first, QSpinBox* last) {
+  auto* const both = new QWidget(this);
+  auto* const line = new QHBoxLayout(both);
+  line->setContentsMargins(0, 0, 0, 0);
+  line->addWidget(first, 1);
+  line->addWidget(new QLabel(tr("to"), both));
+  line->addWidget(last, 1);
+  return both;
 }
 
 void ExportDialog::makeForm() {
@@ -146,6 +192,8 @@ void ExportDialog::makeForm() {
   auto* const form = new QFormLayout(this);
   form->addRow(tr("&What"), kind_);
   form->addRow(tr("&Part"), part_);
+  form->addRow(tr("Queries"), rangeLine(firstQuery_, lastQuery_));
+  form->addRow(tr("Keys"), rangeLine(firstKey_, lastKey_));
   form->addRow(tr("La&yers"), layers_);
   form->addRow(tr("&Format"), format_);
   form->addRow(QString(), holds_);
@@ -198,6 +246,8 @@ void ExportDialog::follow() {
   const bool isAttention = kind() == FigureKind::attention;
   const bool isOverview = kind() == FigureKind::overview;
   part_->setEnabled(isMap(kind()));
+  for (QSpinBox* const field : {firstQuery_, lastQuery_, firstKey_, lastKey_})
+    field->setEnabled(isMap(kind()) && part_->currentIndex() == typed);
   layers_->setEnabled(isOverview);
   // Numbers are normalised and lose the sink as figures do; colours are figures' alone.
   normalise_->setEnabled(isAttention);
@@ -249,8 +299,13 @@ ExportRequest ExportDialog::request(const QString& path) const {
   request.kind = kind();
   request.map = shown_.map;
   const PositionRange all{0, static_cast<std::int32_t>(shown_.tokens)};
-  request.queries = part_->currentIndex() == inView ? shown_.queries : all;
-  request.keys = part_->currentIndex() == inView ? shown_.keys : all;
+  // Both ends are part of it, in whichever order they stand.
+  const auto between = [](const QSpinBox* first, const QSpinBox* last) {
+    const auto [low, high] = std::minmax({first->value(), last->value()});
+    return PositionRange{low, high + 1};
+  };
+  request.queries = between(firstQuery_, lastQuery_);
+  request.keys = between(firstKey_, lastKey_);
   request.options.theme = theme_->currentIndex() == 1 ? Theme::dark : Theme::light;
   request.options.dpi = dpi_->value();
   request.options.colours = colour_map(colours_->currentText().toStdString()).value_or(ColourMap::viridis);

@@ -47,6 +47,9 @@ class ExportDialog : public QDialog {
 
  private:
   void makeForm();
+  void makeRanges();
+  void showRanges();
+  [[nodiscard]] QWidget* rangeLine(QSpinBox* first, QSpinBox* last);
   void choosePath();
   void follow();
   void copyCommand();
@@ -59,6 +62,10 @@ class ExportDialog : public QDialog {
   std::shared_ptr<const KeptRun> kept_;
   QComboBox* kind_;
   QComboBox* part_;
+  QSpinBox* firstQuery_;
+  QSpinBox* lastQuery_;
+  QSpinBox* firstKey_;
+  QSpinBox* lastKey_;
   QComboBox* layers_;
   QComboBox* format_;
   QComboBox* theme_;

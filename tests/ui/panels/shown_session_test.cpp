@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Panels over a session without a model: what a sorted table shows first.
+// Panels over a session without a model: what a sorted table shows first, which part of a map is exported.
 #include <QApplication>
+#include <QComboBox>
 #include <QHeaderView>
 #include <QScrollBar>
+#include <QSpinBox>
 #include <QTableView>
 #include <QTemporaryDir>
 #include <QTest>
 
 #include "tests/ui/panels/made_up_session.h"
+#include "ui/panels/export_dialog.h"
 #include "ui/panels/heads_panel.h"
 #include "ui/theme/theme.h"
 
@@ -44,6 +47,36 @@ class ShownSessionTest : public QObject {
       QCOMPARE(table.verticalScrollBar()->value(), 0);
     }
     QCOMPARE(workbench_->selection().layer().value, 19);  // sorting chooses nobody else
+  }
+
+  void positionsOfAnExportCanBeTyped() {
+    ShownMap shown;
+    shown.queries = {10, 30};
+    shown.keys = {0, 20};
+    shown.tokens = 60;
+    ExportDialog dialog(shown, FigureKind::attention, Theme::light, folder_.path(), {}, nullptr);
+    auto* const part = dialog.findChild<QComboBox*>(QStringLiteral("part"));
+    const auto field = [&](const char* name) { return dialog.findChild<QSpinBox*>(QLatin1String(name)); };
+    const QString path = folder_.filePath(QStringLiteral("x.png"));
+    QVERIFY((dialog.request(path).queries == PositionRange{10, 30}));
+    QCOMPARE(field("firstQuery")->value(), 10);
+    QCOMPARE(field("lastQuery")->value(), 29);
+    QVERIFY(!field("firstQuery")->isEnabled());
+    part->setCurrentIndex(1);
+    QVERIFY((dialog.request(path).queries == PositionRange{0, 60}));
+    QVERIFY((dialog.request(path).keys == PositionRange{0, 60}));
+    part->setCurrentIndex(2);
+    QVERIFY(field("firstQuery")->isEnabled());
+    QVERIFY((dialog.request(path).queries == PositionRange{0, 60}));  // they begin with what was chosen before
+    field("firstQuery")->setValue(41);
+    field("lastQuery")->setValue(41);
+    field("firstKey")->setValue(33);
+    field("lastKey")->setValue(7);
+    QVERIFY((dialog.request(path).queries == PositionRange{41, 42}));
+    QVERIFY((dialog.request(path).keys == PositionRange{7, 34}));  // in whichever order they are typed
+    QVERIFY2(dialog.command().contains(QStringLiteral("--queries 41:42 --keys 7:34")), qPrintable(dialog.command()));
+    field("lastKey")->setValue(1000);
+    QCOMPARE(field("lastKey")->value(), 59);
   }
 
  private:
