@@ -18,6 +18,7 @@
 #include "core/session/trace_sequence.h"
 #include "tests/ui/window_on_tiny_model.h"
 #include "ui/models/export_command.h"
+#include "ui/models/run_facts.h"
 #include "ui/panels/export_dialog.h"
 #include "ui/panels/text_sheet.h"
 #include "ui/views/cache_chart_view.h"
@@ -173,6 +174,10 @@ class RunsWindowTest : public QObject {
     const qint64 entries = now.frames().back().counts.entries;
     QVERIFY2(words.contains(QString::number(entries)), qPrintable(words));
     QVERIFY2(words.contains(QStringLiteral("perplexity of the prompt")), qPrintable(words));
+    // A model with learned roles was not trained for a baseline.
+    QVERIFY2(words.contains(QStringLiteral("trained with its learned roles")), qPrintable(words));
+    QVERIFY(runFacts(bench().client()).first().meaning.contains(QStringLiteral("trained with its learned roles")));
+    QVERIFY(kept->untrained.isEmpty());
     const auto perplexity = prompt_perplexity(now, now.size());
     QVERIFY(perplexity && words.contains(QString::number(*perplexity, 'f', 3)));
 

@@ -7,6 +7,7 @@
 #include "ui/models/elsewhere.h"
 #include "ui/models/grouped_number.h"
 #include "ui/models/model_label.h"
+#include "ui/models/run_facts.h"
 
 namespace natscope::ui {
 namespace {
@@ -51,6 +52,7 @@ void RunComparison::keep() {
   run->model = presentModel();
   run->provenance = workbench_.client().provenance();
   run->hasRoles = workbench_.sequence().hasRoles();
+  run->untrained = untrainedPolicyWords(workbench_.client());
   kept_ = run;
   Q_EMIT changed();
   // The next token would copy what the two share, on this thread. Where one may come, another thread does it before.
@@ -91,17 +93,25 @@ QString RunComparison::inWords() const {
                   .arg(groupedNumber(here.entries), groupedNumber(there.entries),
                        withSign(static_cast<double>(more), groupedNumber(std::abs(more))), percent(here.fraction),
                        percent(there.fraction), pointsBetween(here.fraction, there.fraction));
+  words += perplexityWords(now);
+  // Beside learned roles a baseline looks worse than one that a model was trained for.
+  const QString untrained = untrainedPolicyWords(workbench_.client());
+  if (!untrained.isEmpty()) words += tr("; %1: %2").arg(presentName().toHtmlEscaped(), untrained.toHtmlEscaped());
+  if (!kept_->untrained.isEmpty())
+    words += tr("; %1: %2").arg(kept_->name.toHtmlEscaped(), kept_->untrained.toHtmlEscaped());
+  return words;
+}
+
+QString RunComparison::perplexityWords(const SequenceRecord& now) const {
   const std::int64_t prompt = std::min(workbench_.client().promptTokens(), now.size());
   if (prompt != kept_->promptTokens || !have_same_beginning(now, kept_->record, prompt))
-    return words + tr("; other prompts, so no perplexity side by side");
+    return tr("; other prompts, so no perplexity side by side");
   const auto mine = prompt_perplexity(now, prompt);
   const auto other = prompt_perplexity(kept_->record, prompt);
-  if (mine && other) {
-    words += tr("; perplexity of the prompt %1 / %2 (<b>%3</b>)")
-                 .arg(QString::number(*mine, 'f', 3), QString::number(*other, 'f', 3),
-                      withSign(*mine - *other, QString::number(std::abs(*mine - *other), 'f', 3)));
-  }
-  return words;
+  if (!mine || !other) return {};
+  return tr("; perplexity of the prompt %1 / %2 (<b>%3</b>)")
+      .arg(QString::number(*mine, 'f', 3), QString::number(*other, 'f', 3),
+           withSign(*mine - *other, QString::number(std::abs(*mine - *other), 'f', 3)));
 }
 
 }  // namespace natscope::ui

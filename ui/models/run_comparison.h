@@ -19,6 +19,7 @@ struct KeptRun {
   QString model;  ///< what its model is called
   Provenance provenance;
   bool hasRoles = true;  ///< not so under H2O
+  QString untrained;     ///< that its model was not trained for its policy; else empty
 };
 
 /// The present run beside one that was kept. Another one kept replaces it.
@@ -49,6 +50,8 @@ class RunComparison : public QObject {
   void changed();  ///< another run is kept, or none
 
  private:
+  [[nodiscard]] QString perplexityWords(const SequenceRecord& now) const;
+
   Workbench& workbench_;
   LossDifference losses_;
   std::shared_ptr<const KeptRun> kept_;

@@ -69,6 +69,19 @@ QString policyWords(const Policy& policy, bool hasScores) {
   return {};
 }
 
+QString untrainedPolicyWords(const EngineClient& client) {
+  const auto& model = client.model();
+  const auto policy = parse_policy(client.policy());
+  if (!policy || client.record().size() == 0 || !model || !client.isOfOpenModel()) return {};
+  if (policy->kind == Policy::Kind::model) return {};
+  if (client.record().has_scores()) return tr("the model was trained with its learned roles, not under this policy");
+  if (model->training_policy.empty()) return {};  // full attention, for which policies of this kind were made
+  const auto trained = parse_policy(model->training_policy);
+  if (!trained || *trained == *policy) return {};
+  return tr("the model was trained under %1, not under this policy")
+      .arg(QString::fromStdString(model->training_policy));
+}
+
 QList<RunFact> runFacts(const EngineClient& client) {
   const SequenceRecord& record = client.record();
   QList<RunFact> facts;
@@ -78,6 +91,8 @@ QList<RunFact> runFacts(const EngineClient& client) {
   const QString written = QString::fromStdString(client.policy());
   facts.append({tr("policy"), policy ? policyWords(*policy, hasLearned) : written,
                 tr("What decided how long the tokens that are shown stay in the cache: %1").arg(written)});
+  if (const QString untrained = untrainedPolicyWords(client); !untrained.isEmpty())
+    facts.last().meaning += tr("\nNot a fair baseline: %1.").arg(untrained);
   // H2O drops by what was attended to: no W is in force.
   const bool isH2o = policy && policy->kind == Policy::Kind::h2o;
   if (const auto window = record.window(); window && !isH2o) {

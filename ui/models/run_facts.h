@@ -21,6 +21,10 @@ struct RunFact {
 /// 0, λ or the mask of training where the model folder records them. Empty before there is a sequence.
 [[nodiscard]] QList<RunFact> runFacts(const EngineClient& client);
 
+/// One sentence where the policy is one that the model's training never saw, with learned roles or under another mask;
+/// empty where it is the one it was trained for, or nobody knows.
+[[nodiscard]] QString untrainedPolicyWords(const EngineClient& client);
+
 /// How well the model predicts the prompt: exp of the mean loss of its tokens but the first, as `eval` counts a text of
 /// one segment. An empty value where that is not known.
 [[nodiscard]] RunFact perplexityFact(const SequenceModel& sequence, std::int64_t promptTokens);
