@@ -24,6 +24,7 @@ constexpr double minimapSide = 92;
 constexpr double legendHeight = 104;  // the least that drawMapLegend needs
 
 }  // namespace
+constexpr int lowView = 340;
 
 AttentionMapView::AttentionMapView(TileSource& tiles, SequenceModel& sequence, Selection& selection, QWidget* parent)
     : QWidget(parent), tiles_(tiles), sequence_(sequence), selection_(selection) {
@@ -113,14 +114,15 @@ void AttentionMapView::zoomBy(double factor) {
 }
 
 void AttentionMapView::place() {
-  const QRectF area = QRectF(rect()).adjusted(mapLeft, mapTop, -mapRight, -mapBottom);
-  transform_.setViewport(area.isValid() ? area : QRectF(mapLeft, mapTop, 1, 1));
+  const double above = height() < lowView ? mapTopLow : mapTop;
+  const QRectF area = QRectF(rect()).adjusted(mapLeft, above, -mapRight, -mapBottom);
+  transform_.setViewport(area.isValid() ? area : QRectF(mapLeft, above, 1, 1));
   // In a low view the legend, which explains the picture, goes before the minimap, which repeats it.
-  minimap_ = QRectF(width() - mapRight + 12, mapTop, minimapSide, minimapSide);
+  minimap_ = QRectF(width() - mapRight + 12, above, minimapSide, minimapSide);
   double top = minimap_.bottom() + 16;
   if (top + legendHeight > height()) {
     minimap_ = QRectF();
-    top = mapTop;
+    top = above;
   }
   legend_ = QRectF(width() - mapRight + 12, top, minimapSide, std::max(40.0, height() - top - mapBottom));
 }

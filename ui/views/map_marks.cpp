@@ -26,9 +26,14 @@ QFont smallFont(const QPainter& painter, bool bold = false) {
   return font;
 }
 
-QString tickText(const MapTransform& transform, const SequenceModel& sequence, std::int64_t position) {
+/// Whether an edge has texts of tokens rather than their positions.
+bool hasTexts(const MapTransform& transform, Edge edge) {
+  return transform.scale() >= tokenPitch && (edge == Edge::left || transform.viewport().top() >= mapTop);
+}
+
+QString tickText(const MapTransform& transform, const SequenceModel& sequence, Edge edge, std::int64_t position) {
   const QString label = tokenLabel(sequence.name(TokenPos(static_cast<std::int32_t>(position))), 7);
-  return transform.scale() >= tokenPitch ? label : QString::number(position);
+  return hasTexts(transform, edge) ? label : QString::number(position);
 }
 
 void drawTick(QPainter& painter, const MapTransform& transform, Edge edge, std::int64_t position, const QString& text,
@@ -40,7 +45,7 @@ void drawTick(QPainter& painter, const MapTransform& transform, Edge edge, std::
   painter.setFont(smallFont(painter, bold));
   painter.setPen(colour);
   const QFontMetricsF metrics(painter.font());
-  const bool turned = edge == Edge::top && transform.scale() >= tokenPitch;
+  const bool turned = edge == Edge::top && hasTexts(transform, edge);
   painter.save();
   painter.translate(at);
   if (edge == Edge::left) {
@@ -59,8 +64,8 @@ void drawTick(QPainter& painter, const MapTransform& transform, Edge edge, std::
 }
 
 /// Where a plain tick's text would cover a selected one's.
-bool isNear(std::int64_t position, const std::vector<std::int64_t>& marked, double scale) {
-  const double reach = scale >= tokenPitch ? tokenPitch - 1 : 26;
+bool isNear(std::int64_t position, const std::vector<std::int64_t>& marked, double scale, bool areTexts) {
+  const double reach = areTexts ? tokenPitch - 1 : 26;
   return std::any_of(marked.begin(), marked.end(),
                      [&](std::int64_t mark) { return std::abs(static_cast<double>(mark - position)) * scale < reach; });
 }
@@ -71,23 +76,22 @@ void drawEdge(QPainter& painter, const MapTransform& transform, const SequenceMo
   const std::int64_t first = edge == Edge::left ? transform.firstQuery() : transform.firstKey();
   const std::int64_t end = edge == Edge::left ? transform.endQuery() : transform.endKey();
   const double length = static_cast<double>(end - first) * transform.scale();
-  const int most =
-      transform.scale() >= tokenPitch ? static_cast<int>(end - first) : std::max(2, static_cast<int>(length / 52));
+  const bool areTexts = hasTexts(transform, edge);
+  const int most = areTexts ? static_cast<int>(end - first) : std::max(2, static_cast<int>(length / 52));
   for (const std::int64_t tick : positionTicks(first, end - first, most)) {
-    if (!isNear(tick, marked, transform.scale()))
-      drawTick(painter, transform, edge, tick, tickText(transform, sequence, tick), theme.muted, false);
+    if (!isNear(tick, marked, transform.scale(), areTexts))
+      drawTick(painter, transform, edge, tick, tickText(transform, sequence, edge, tick), theme.muted, false);
   }
   // The one that views show comes last in `marked` and is drawn first: of two that would overlap it is the one to read.
   std::vector<std::int64_t> drawn;
   for (auto each = marked.rbegin(); each != marked.rend(); ++each) {
     const std::int64_t mark = *each;
-    if (isNear(mark, drawn, transform.scale())) continue;
+    if (isNear(mark, drawn, transform.scale(), areTexts)) continue;
     drawn.push_back(mark);
     if (mark < first || mark >= end) continue;
     const QString token = tokenLabel(sequence.name(TokenPos(static_cast<std::int32_t>(mark))), 7);
-    drawTick(painter, transform, edge, mark,
-             edge == Edge::left || transform.scale() >= tokenPitch ? token : QString::number(mark), theme.crosshair,
-             true);
+    drawTick(painter, transform, edge, mark, edge == Edge::left || areTexts ? token : QString::number(mark),
+             theme.crosshair, true);
   }
 }
 

@@ -13,6 +13,8 @@ namespace natscope::ui {
 /// Space round the map, logical pixels.
 inline constexpr double mapLeft = 64;
 inline constexpr double mapTop = 50;
+/// In a low view the map takes the room that token texts would have above it: keys then have numbers there.
+inline constexpr double mapTopLow = 22;
 inline constexpr double mapRight = 112;
 inline constexpr double mapBottom = 26;
 

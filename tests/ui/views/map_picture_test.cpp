@@ -102,6 +102,20 @@ class MapPictureTest : public QObject {
     QVERIFY(view.isSharp());
   }
 
+  void aLowViewGivesItsRoomToTheMap() {
+    MadeUpTiles tiles(100, [](std::int64_t, std::int64_t) { return 0.1F; });
+    SequenceModel sequence;
+    Selection selection;
+    selection.setLimits(1, 1, 1, 100);
+    AttentionMapView view(tiles, sequence, selection);
+    view.resize(600, 250);
+    (void)view.grab();
+    QVERIFY(view.transform().viewport().height() >= 250 - mapTopLow - mapBottom);
+    view.resize(600, 500);
+    (void)view.grab();
+    QCOMPARE(view.transform().viewport().top(), mapTop);
+  }
+
   void hoverAndClickReachTheSelection() {
     MadeUpTiles tiles(10, [](std::int64_t, std::int64_t) { return 0.1F; });
     SequenceModel sequence;
