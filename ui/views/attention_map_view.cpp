@@ -22,6 +22,7 @@ constexpr double zoomPerStep = 1.25;
 constexpr double clickSlack = 4;
 constexpr double minimapSide = 92;
 constexpr double legendHeight = 104;  // the least that drawMapLegend needs
+constexpr int calmMs = 500;
 
 }  // namespace
 constexpr int lowView = 340;
@@ -34,6 +35,13 @@ AttentionMapView::AttentionMapView(TileSource& tiles, SequenceModel& sequence, S
   style_.theme = ThemeSwitch::instance().theme();
   connect(&tiles_, &TileSource::arrived, this, [this](const TileKey& key) {
     if (key.layer != selection_.layer() || key.head != selection_.head()) return;
+  calm_.setSingleShot(true);
+  calm_.setInterval(calmMs);
+  connect(&calm_, &QTimer::timeout, this, [this] {
+    isRangeOfThis_ = false;
+    updateRange();
+    update();
+  });
     updateRange();
     update();
   });
@@ -42,6 +50,7 @@ AttentionMapView::AttentionMapView(TileSource& tiles, SequenceModel& sequence, S
     hadFirstPicture_ = false;
     updateTokens();
     transform_.showWhole();
+    isRangeOfThis_ = false;
   });
   connect(&sequence_, &SequenceModel::extended, this, &AttentionMapView::updateTokens);
   connect(&sequence_, &SequenceModel::restarted, this, &AttentionMapView::updateTokens);
@@ -49,6 +58,7 @@ AttentionMapView::AttentionMapView(TileSource& tiles, SequenceModel& sequence, S
     tiles_.dropPending();
     updateRange();
   });
+    isRangeOfThis_ = false;
   connect(&selection_, &Selection::changed, this, qOverload<>(&QWidget::update));
   connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, [this] {
     style_.theme = ThemeSwitch::instance().theme();
@@ -63,6 +73,7 @@ void AttentionMapView::setMapStyle(const MapStyle& style) {
   style_ = style;
   updateRange();
   update();
+  isRangeOfThis_ = false;
 }
 
 TileKey AttentionMapView::keyOf(int zoom, std::int64_t row, std::int64_t column) const {
@@ -87,7 +98,11 @@ void AttentionMapView::updateTokens() {
 void AttentionMapView::updateRange() {
   const auto whole = overview();
   if (whole) {
-    range_ = steadied(rangeOfOverview(*whole, style_), range_);
+    const ScaleRange fresh = rangeOfOverview(*whole, style_);
+    range_ = isRangeOfThis_ ? steadied(fresh, range_) : fresh;
+    isRangeOfThis_ = true;
+    // Held steady while more comes; in the end the same map has the same range, whatever was there before it.
+    if (range_ != fresh) calm_.start();
   } else {
     range_.kind = style_.scale.kind;
     if (range_.kind == ScaleKind::log && !(range_.low > 0)) range_.low = range_.high * 1e-4;

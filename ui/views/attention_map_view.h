@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QTimer>
 #include <QWidget>
 
 #include "ui/models/selection.h"
@@ -82,6 +83,8 @@ class AttentionMapView : public QWidget {
   QImage hatching_;  // as large as the widget
   Theme hatchingTheme_ = Theme::light;
   QRectF minimap_;
+  QTimer calm_;                 // runs out when the range was held steady and nothing more came
+  bool isRangeOfThis_ = false;  // of this sequence, head and style: only such a range is held steady while it grows
   QRectF legend_;
   Drag drag_ = Drag::none;
   QPointF pressedAt_;

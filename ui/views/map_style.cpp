@@ -27,7 +27,7 @@ ScaleRange rangeOfOverview(const AttentionTile& overview, const MapStyle& style)
 
 ScaleRange steadied(const ScaleRange& fresh, const ScaleRange& shown) {
   const bool isClose = fresh.kind == shown.kind && std::abs(fresh.high - shown.high) < 0.05 * shown.high &&
-                       std::abs(fresh.low - shown.low) < 0.2 * shown.low;
+                       std::abs(fresh.low - shown.low) <= 0.2 * shown.low;
   return isClose ? shown : fresh;
 }
 

@@ -102,6 +102,46 @@ class MapPictureTest : public QObject {
     QVERIFY(view.isSharp());
   }
 
+  /// The colours of another run are not those of the run before, however little they differ; while one run grows they
+  /// are held steady, and when it has come to its end they are what they would be without its past.
+  void aRangeIsThatOfTheMapOnScreen() {
+    float largest = 1.0F;
+    MadeUpTiles tiles(300, [&](std::int64_t query, std::int64_t key) { return query == key ? largest : 0.001F; });
+    tiles.answersLate = true;
+    SequenceModel sequence;
+    Selection selection;
+    selection.setLimits(2, 2, 2, 300);
+    AttentionMapView view(tiles, sequence, selection);
+    MapStyle style;
+    style.scale = {.kind = ScaleKind::linear, .clip_percentile = 100};
+    view.setMapStyle(style);
+    view.resize(700, 500);
+    const auto draw = [&] {
+      (void)view.grab();
+      tiles.deliver();
+      (void)view.grab();
+    };
+    draw();
+    QCOMPARE(view.range().high, 1.0);
+    largest = 0.97F;
+    tiles.replace(300);
+    draw();
+    QCOMPARE(view.range().high, static_cast<double>(0.97F));
+    largest = 0.96F;
+    tiles.grow(310);
+    sequence.refresh(false);
+    draw();
+    QCOMPARE(view.range().high, static_cast<double>(0.97F));
+    QTRY_COMPARE(view.range().high, static_cast<double>(0.96F));
+    // Another head, and back.
+    largest = 0.95F;
+    selection.setLayerAndHead(LayerId(1), HeadId(0));
+    draw();
+    QCOMPARE(view.range().high, static_cast<double>(0.95F));
+    selection.setLayerAndHead(LayerId(0), HeadId(0));
+    QCOMPARE(view.range().high, static_cast<double>(0.96F));
+  }
+
   void aLowViewGivesItsRoomToTheMap() {
     MadeUpTiles tiles(100, [](std::int64_t, std::int64_t) { return 0.1F; });
     SequenceModel sequence;
