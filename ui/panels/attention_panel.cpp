@@ -41,7 +41,8 @@ AttentionPanel::AttentionPanel(Workbench& workbench, QWidget* parent)
   clip_->setSingleStep(0.5);
   clip_->setValue(99.5);
   clip_->setSuffix(QStringLiteral(" %"));
-  clip_->setToolTip(tr("The colours end at this percentile of the visible weights"));
+  clip_->setToolTip(
+      tr("The colours end at this percentile of the visible cells of the whole map; the legend says what a cell is"));
   hideSink_->setToolTip(tr("Leave token 0 out of the colours (H)"));
   layer_->setToolTip(tr("Layer (Alt+Up, Alt+Down)"));
   head_->setToolTip(tr("Query head, and the KV head whose keys and values it shares (Alt+Left, Alt+Right)"));

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/views/attention_map_view.h"
 
+#include <QHelpEvent>
 #include <QKeyEvent>
 #include <QMouseEvent>
 #include <QPainter>
+#include <QToolTip>
 #include <QWheelEvent>
 #include <algorithm>
 #include <cmath>
@@ -20,12 +22,12 @@ constexpr double picturesBudgetMs = 5;
 constexpr double wheelStep = 120;
 constexpr double zoomPerStep = 1.25;
 constexpr double clickSlack = 4;
-constexpr double minimapSide = 92;
-constexpr double legendHeight = 104;  // the least that drawMapLegend needs
 constexpr int calmMs = 500;
+constexpr double minimapSide = 92;
+constexpr int lowView = 340;
+constexpr double legendHeight = 104;  // the least that drawMapLegend needs
 
 }  // namespace
-constexpr int lowView = 340;
 
 AttentionMapView::AttentionMapView(TileSource& tiles, SequenceModel& sequence, Selection& selection, QWidget* parent)
     : QWidget(parent), tiles_(tiles), sequence_(sequence), selection_(selection) {
@@ -33,8 +35,6 @@ AttentionMapView::AttentionMapView(TileSource& tiles, SequenceModel& sequence, S
   setFocusPolicy(Qt::StrongFocus);
   setAttribute(Qt::WA_OpaquePaintEvent);
   style_.theme = ThemeSwitch::instance().theme();
-  connect(&tiles_, &TileSource::arrived, this, [this](const TileKey& key) {
-    if (key.layer != selection_.layer() || key.head != selection_.head()) return;
   calm_.setSingleShot(true);
   calm_.setInterval(calmMs);
   connect(&calm_, &QTimer::timeout, this, [this] {
@@ -42,23 +42,25 @@ AttentionMapView::AttentionMapView(TileSource& tiles, SequenceModel& sequence, S
     updateRange();
     update();
   });
+  connect(&tiles_, &TileSource::arrived, this, [this](const TileKey& key) {
+    if (key.layer != selection_.layer() || key.head != selection_.head()) return;
     updateRange();
     update();
   });
   connect(&tiles_, &TileSource::reset, this, [this] {
     images_.clear();
     hadFirstPicture_ = false;
+    isRangeOfThis_ = false;
     updateTokens();
     transform_.showWhole();
-    isRangeOfThis_ = false;
   });
   connect(&sequence_, &SequenceModel::extended, this, &AttentionMapView::updateTokens);
   connect(&sequence_, &SequenceModel::restarted, this, &AttentionMapView::updateTokens);
   connect(&selection_, &Selection::headChanged, this, [this] {
     tiles_.dropPending();
+    isRangeOfThis_ = false;
     updateRange();
   });
-    isRangeOfThis_ = false;
   connect(&selection_, &Selection::changed, this, qOverload<>(&QWidget::update));
   connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, [this] {
     style_.theme = ThemeSwitch::instance().theme();
@@ -71,9 +73,9 @@ AttentionMapView::AttentionMapView(TileSource& tiles, SequenceModel& sequence, S
 void AttentionMapView::setMapStyle(const MapStyle& style) {
   if (style == style_) return;
   style_ = style;
+  isRangeOfThis_ = false;
   updateRange();
   update();
-  isRangeOfThis_ = false;
 }
 
 TileKey AttentionMapView::keyOf(int zoom, std::int64_t row, std::int64_t column) const {
@@ -93,6 +95,36 @@ void AttentionMapView::updateTokens() {
   transform_.setTokens(tiles_.tokens());
   updateRange();
   update();
+}
+
+std::int64_t AttentionMapView::rangeSide() const {
+  const auto whole = overview();
+  return whole ? std::int64_t{1} << whole->key.zoom : 1;
+}
+
+/// Over which cells the colours' range was counted.
+QString AttentionMapView::rangeWords() const {
+  const std::int64_t side = rangeSide();
+  const QString clip = QString::number(style_.scale.clip_percentile);
+  if (side == 1) return tr("The colours end at %1 % of the visible weights of the whole map.").arg(clip);
+  const QString cells = style_.value == CellValue::mean ? tr("each the mean of %1 × %1 weights")
+                                                        : tr("each the largest of %1 × %1 weights");
+  return tr("The colours end at %1 % of the visible cells of the whole map, %2:\nthey stay the same while one zooms "
+            "and pans. An exported map counts its weights one by one, so its colours may end elsewhere.")
+      .arg(clip, cells.arg(side));
+}
+
+bool AttentionMapView::event(QEvent* event) {
+  if (event->type() == QEvent::ToolTip) {
+    const auto* const help = static_cast<QHelpEvent*>(event);
+    if (legend_.contains(help->pos())) {
+      QToolTip::showText(help->globalPos(), rangeWords(), this, legend_.toAlignedRect());
+    } else {
+      QToolTip::hideText();
+    }
+    return true;
+  }
+  return QWidget::event(event);
 }
 
 void AttentionMapView::updateRange() {
@@ -162,7 +194,7 @@ void AttentionMapView::paintEvent(QPaintEvent*) {
   drawMap(painter);
   drawMarks(painter);
   if (!minimap_.isEmpty()) drawMinimap(painter);
-  drawMapLegend(painter, legend_, style_, range_);
+  drawMapLegend(painter, legend_, style_, range_, rangeSide());
   drawReadout(painter);
   if (images_.hasPutOff()) update();
   if (isSharp_ && !hadFirstPicture_) {

@@ -28,6 +28,8 @@ class AttentionMapView : public QWidget {
   void setMapStyle(const MapStyle& style);
   /// The colours' range, from the tile that covers the whole map; 0 … 1 until it has come.
   [[nodiscard]] const ScaleRange& range() const { return range_; }
+  /// Over which cells it was counted, in words.
+  [[nodiscard]] QString rangeWords() const;
   [[nodiscard]] MapTransform& transform() { return transform_; }
   /// Whether every tile in view is drawn at the resolution of the screen.
   [[nodiscard]] bool isSharp() const { return isSharp_; }
@@ -45,6 +47,7 @@ class AttentionMapView : public QWidget {
   void firstPicture();  ///< once a sequence: all of what is in view has been drawn
 
  protected:
+  bool event(QEvent* event) override;
   void paintEvent(QPaintEvent* event) override;
   void resizeEvent(QResizeEvent* event) override;
   void wheelEvent(QWheelEvent* event) override;
@@ -60,6 +63,7 @@ class AttentionMapView : public QWidget {
 
   [[nodiscard]] TileKey keyOf(int zoom, std::int64_t row, std::int64_t column) const;
   [[nodiscard]] std::shared_ptr<const AttentionTile> overview() const;
+  [[nodiscard]] std::int64_t rangeSide() const;
   void updateTokens();
   void updateRange();
   void place();
@@ -79,12 +83,12 @@ class AttentionMapView : public QWidget {
   MapTransform transform_;
   MapStyle style_;
   ScaleRange range_;
+  QTimer calm_;                 // runs out when the range was held steady and nothing more came
+  bool isRangeOfThis_ = false;  // of this sequence, head and style: only such a range is held steady while it grows
   TileImages images_;
   QImage hatching_;  // as large as the widget
   Theme hatchingTheme_ = Theme::light;
   QRectF minimap_;
-  QTimer calm_;                 // runs out when the range was held steady and nothing more came
-  bool isRangeOfThis_ = false;  // of this sequence, head and style: only such a range is held steady while it grows
   QRectF legend_;
   Drag drag_ = Drag::none;
   QPointF pressedAt_;

@@ -16,6 +16,7 @@ constexpr double tokenPitch = 12;  // below it, token texts would overlap
 constexpr double tickLength = 4;
 constexpr double barWidth = 12;
 constexpr double longestBar = 150;
+constexpr double heightWithCells = 150;
 
 enum class Edge { left, top };
 
@@ -166,13 +167,16 @@ void drawCrosshair(QPainter& painter, const MapTransform& transform, const Selec
   if (const auto query = selection.query()) drawBand(painter, transform, query->value, false, colour);
 }
 
-void drawMapLegend(QPainter& painter, const QRectF& area, const MapStyle& style, const ScaleRange& range) {
+void drawMapLegend(QPainter& painter, const QRectF& area, const MapStyle& style, const ScaleRange& range,
+                   std::int64_t side) {
   const ThemeColours& theme = colours(style.theme);
   painter.setFont(smallFont(painter));
   painter.setPen(theme.muted);
   painter.drawText(QPointF(area.left(), area.top() + 9),
                    style.value == CellValue::mean ? QObject::tr("weight, mean") : QObject::tr("weight"));
-  const QRectF bar(area.left(), area.top() + 18, barWidth, std::clamp(area.height() - 96, 30.0, longestBar));
+  const bool saysCells = side > 1 && area.height() >= heightWithCells;
+  const double below = saysCells ? 110 : 96;
+  const QRectF bar(area.left(), area.top() + 18, barWidth, std::clamp(area.height() - below, 30.0, longestBar));
   QImage ramp(1, 256, QImage::Format_RGB32);
   const auto table = natscope::colours(style.colours);
   for (int i = 0; i < 256; ++i) ramp.setPixelColor(0, i, toQColor(table[static_cast<std::size_t>(255 - i)]));
@@ -188,11 +192,16 @@ void drawMapLegend(QPainter& painter, const QRectF& area, const MapStyle& style,
     const double value =
         isLog ? range.low * std::pow(range.high / range.low, level) : range.low + level * (range.high - range.low);
     const QString above = i == steps && style.scale.clip_percentile < 100 ? QStringLiteral("≥ ") : QString();
-    const QString below = i == 0 && isLog ? QStringLiteral("≤ ") : QString();
+    const QString under = i == 0 && isLog ? QStringLiteral("≤ ") : QString();
     painter.drawText(QPointF(bar.right() + 6, bar.bottom() - level * bar.height() + 4),
-                     above + below + QString::number(value, 'g', 2));
+                     above + under + QString::number(value, 'g', 2));
   }
   double y = bar.bottom() + 16;
+  if (saysCells) {
+    painter.setPen(theme.muted);
+    painter.drawText(QPointF(area.left(), y - 1), QObject::tr("over %1 × %1 cells").arg(side));
+    y += 14;
+  }
   y = drawSwatch(painter, {area.left(), y}, maskedBrush(style.theme), QObject::tr("masked"));
   drawSwatch(painter, {area.left(), y}, theme.panel, QObject::tr("future"));
   if (style.scale.hide_sink) {

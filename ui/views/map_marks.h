@@ -25,8 +25,10 @@ void drawMapTicks(QPainter& painter, const MapTransform& transform, const Sequen
 /// Lines through the cell under the cursor and through what is pinned.
 void drawCrosshair(QPainter& painter, const MapTransform& transform, const Selection& selection);
 
-/// Colour bar, then what masked, hidden and future cells look like.
-void drawMapLegend(QPainter& painter, const QRectF& area, const MapStyle& style, const ScaleRange& range);
+/// Colour bar, then what masked, hidden and future cells look like. `side`: of the square of weights that each cell
+/// stands for which the range was counted over; where it is more than one weight, that is said where there is room.
+void drawMapLegend(QPainter& painter, const QRectF& area, const MapStyle& style, const ScaleRange& range,
+                   std::int64_t side = 1);
 
 /// The look of masked cells.
 [[nodiscard]] QBrush maskedBrush(Theme theme);

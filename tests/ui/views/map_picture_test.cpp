@@ -123,6 +123,7 @@ class MapPictureTest : public QObject {
     };
     draw();
     QCOMPARE(view.range().high, 1.0);
+    QVERIFY(view.rangeWords().contains(QStringLiteral("largest of 2 × 2 weights")));
     largest = 0.97F;
     tiles.replace(300);
     draw();
@@ -140,6 +141,9 @@ class MapPictureTest : public QObject {
     QCOMPARE(view.range().high, static_cast<double>(0.95F));
     selection.setLayerAndHead(LayerId(0), HeadId(0));
     QCOMPARE(view.range().high, static_cast<double>(0.96F));
+    tiles.replace(200);
+    draw();
+    QVERIFY(view.rangeWords().contains(QStringLiteral("visible weights of the whole map")));
   }
 
   void aLowViewGivesItsRoomToTheMap() {
