@@ -25,6 +25,7 @@ constexpr double clickSlack = 4;
 constexpr int calmMs = 500;
 constexpr double minimapSide = 92;
 constexpr int lowView = 340;
+constexpr double widestCell = 2;
 constexpr double legendHeight = 104;  // the least that drawMapLegend needs
 
 }  // namespace
@@ -163,7 +164,9 @@ void AttentionMapView::zoomBy(double factor) {
 void AttentionMapView::place() {
   const double above = height() < lowView ? mapTopLow : mapTop;
   const QRectF area = QRectF(rect()).adjusted(mapLeft, above, -mapRight, -mapBottom);
-  transform_.setViewport(area.isValid() ? area : QRectF(mapLeft, above, 1, 1));
+  // A square as high as a low view would leave most of its width empty: cells are then wider than they are high.
+  const double stretch = height() < lowView ? std::clamp(area.width() / area.height(), 1.0, widestCell) : 1;
+  transform_.setViewport(area.isValid() ? area : QRectF(mapLeft, above, 1, 1), area.isValid() ? stretch : 1);
   // In a low view the legend, which explains the picture, goes before the minimap, which repeats it.
   minimap_ = QRectF(width() - mapRight + 12, above, minimapSide, minimapSide);
   double top = minimap_.bottom() + 16;
@@ -273,7 +276,7 @@ bool AttentionMapView::drawCoarser(QPainter& painter, const QRectF& target, int 
     const double part = static_cast<double>(tile_cells) / static_cast<double>(std::int64_t{1} << shift);
     const std::int64_t within = (std::int64_t{1} << shift) - 1;
     const QRectF source(static_cast<double>(column & within) * part, static_cast<double>(row & within) * part,
-                        target.width() / transform_.scale() / static_cast<double>(std::int64_t{1} << coarser),
+                        target.width() / transform_.scaleAcross() / static_cast<double>(std::int64_t{1} << coarser),
                         target.height() / transform_.scale() / static_cast<double>(std::int64_t{1} << coarser));
     drawHatching(painter, target);
     painter.drawImage(target, *image, source);

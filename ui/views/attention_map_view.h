@@ -17,7 +17,7 @@ namespace natscope::ui {
 /// Wheel: zoom at the cursor. Drag: pan. Double click: the whole map. Hover: crosshair, and the cell in words below.
 /// Click: pins key and query. Masked cells are hatched, cells above the diagonal are empty, a weight of zero has the
 /// colour of zero: three things, three looks. Beside the map: minimap (click or drag to go there) and legend.
-/// A frame costs the same whatever T is.
+/// A frame costs the same whatever T is. In a low view cells are up to twice as wide as they are high.
 class AttentionMapView : public QWidget {
   Q_OBJECT
 

@@ -76,18 +76,19 @@ void drawEdge(QPainter& painter, const MapTransform& transform, const SequenceMo
   const ThemeColours& theme = ThemeSwitch::instance().colours();
   const std::int64_t first = edge == Edge::left ? transform.firstQuery() : transform.firstKey();
   const std::int64_t end = edge == Edge::left ? transform.endQuery() : transform.endKey();
-  const double length = static_cast<double>(end - first) * transform.scale();
+  const double pitch = edge == Edge::left ? transform.scale() : transform.scaleAcross();
+  const double length = static_cast<double>(end - first) * pitch;
   const bool areTexts = hasTexts(transform, edge);
   const int most = areTexts ? static_cast<int>(end - first) : std::max(2, static_cast<int>(length / 52));
   for (const std::int64_t tick : positionTicks(first, end - first, most)) {
-    if (!isNear(tick, marked, transform.scale(), areTexts))
+    if (!isNear(tick, marked, pitch, areTexts))
       drawTick(painter, transform, edge, tick, tickText(transform, sequence, edge, tick), theme.muted, false);
   }
   // The one that views show comes last in `marked` and is drawn first: of two that would overlap it is the one to read.
   std::vector<std::int64_t> drawn;
   for (auto each = marked.rbegin(); each != marked.rend(); ++each) {
     const std::int64_t mark = *each;
-    if (isNear(mark, drawn, transform.scale(), areTexts)) continue;
+    if (isNear(mark, drawn, pitch, areTexts)) continue;
     drawn.push_back(mark);
     if (mark < first || mark >= end) continue;
     const QString token = tokenLabel(sequence.name(TokenPos(static_cast<std::int32_t>(mark))), 7);
@@ -99,7 +100,7 @@ void drawEdge(QPainter& painter, const MapTransform& transform, const SequenceMo
 void drawBand(QPainter& painter, const MapTransform& transform, std::int64_t position, bool isKey,
               const QColor& colour) {
   const QRectF& area = transform.viewport();
-  const double width = std::max(1.0, transform.scale());
+  const double width = std::max(1.0, isKey ? transform.scaleAcross() : transform.scale());
   const QRectF band = isKey ? QRectF(transform.xOf(static_cast<double>(position)), area.top(), width, area.height())
                             : QRectF(area.left(), transform.yOf(static_cast<double>(position)), area.width(), width);
   QColor fill = colour;

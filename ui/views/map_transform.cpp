@@ -15,8 +15,9 @@ std::int64_t clampedCell(double cell, std::int64_t tokens) {
 
 }  // namespace
 
-void MapTransform::setViewport(const QRectF& viewport) {
+void MapTransform::setViewport(const QRectF& viewport, double stretch) {
   viewport_ = viewport;
+  stretch_ = std::max(1.0, stretch);
   if (isWhole_)
     showWhole();
   else
@@ -33,8 +34,8 @@ void MapTransform::setTokens(std::int64_t tokens) {
 
 double MapTransform::wholeScale() const {
   if (tokens_ <= 0 || viewport_.isEmpty()) return 1;
-  return std::min({viewport_.width() / static_cast<double>(tokens_), viewport_.height() / static_cast<double>(tokens_),
-                   largestScale});
+  return std::min({viewport_.width() / static_cast<double>(tokens_) / stretch_,
+                   viewport_.height() / static_cast<double>(tokens_), largestScale});
 }
 
 void MapTransform::showWhole() {
@@ -44,22 +45,22 @@ void MapTransform::showWhole() {
 }
 
 void MapTransform::zoomAt(QPointF at, double factor) {
-  const QPointF fixed((at.x() - viewport_.left()) / scale_ + origin_.x(),
+  const QPointF fixed((at.x() - viewport_.left()) / scaleAcross() + origin_.x(),
                       (at.y() - viewport_.top()) / scale_ + origin_.y());
   const double smallest = wholeScale();
   scale_ = std::clamp(scale_ * factor, smallest, std::max(largestScale, smallest));
-  origin_ = {fixed.x() - (at.x() - viewport_.left()) / scale_, fixed.y() - (at.y() - viewport_.top()) / scale_};
+  origin_ = {fixed.x() - (at.x() - viewport_.left()) / scaleAcross(), fixed.y() - (at.y() - viewport_.top()) / scale_};
   isWhole_ = scale_ <= smallest * (1 + 1e-9);
   settle();
 }
 
 void MapTransform::pan(QPointF pixels) {
-  origin_ -= pixels / scale_;
+  origin_ -= QPointF(pixels.x() / scaleAcross(), pixels.y() / scale_);
   settle();
 }
 
 void MapTransform::centreOn(const MapCell& cell) {
-  origin_ = {static_cast<double>(cell.key) + 0.5 - viewport_.width() / scale_ / 2,
+  origin_ = {static_cast<double>(cell.key) + 0.5 - viewport_.width() / scaleAcross() / 2,
              static_cast<double>(cell.query) + 0.5 - viewport_.height() / scale_ / 2};
   settle();
 }
@@ -70,16 +71,16 @@ void MapTransform::settle() {
   const auto held = [tokens](double origin, double visible) {
     return std::clamp(origin, 0.0, std::max(0.0, tokens - visible));
   };
-  origin_ = {held(origin_.x(), viewport_.width() / scale_), held(origin_.y(), viewport_.height() / scale_)};
+  origin_ = {held(origin_.x(), viewport_.width() / scaleAcross()), held(origin_.y(), viewport_.height() / scale_)};
 }
 
 QRectF MapTransform::rectOf(const MapCell& cell) const {
-  return {xOf(static_cast<double>(cell.key)), yOf(static_cast<double>(cell.query)), scale_, scale_};
+  return {xOf(static_cast<double>(cell.key)), yOf(static_cast<double>(cell.query)), scaleAcross(), scale_};
 }
 
 std::optional<MapCell> MapTransform::cellAt(QPointF at) const {
   if (!viewport_.contains(at)) return std::nullopt;
-  const double key = std::floor((at.x() - viewport_.left()) / scale_ + origin_.x());
+  const double key = std::floor((at.x() - viewport_.left()) / scaleAcross() + origin_.x());
   const double query = std::floor((at.y() - viewport_.top()) / scale_ + origin_.y());
   if (key < 0 || query < 0 || key >= static_cast<double>(tokens_) || query >= static_cast<double>(tokens_))
     return std::nullopt;
@@ -88,7 +89,7 @@ std::optional<MapCell> MapTransform::cellAt(QPointF at) const {
 
 std::int64_t MapTransform::firstKey() const { return clampedCell(std::floor(origin_.x()), tokens_); }
 std::int64_t MapTransform::endKey() const {
-  return clampedCell(std::ceil(origin_.x() + viewport_.width() / scale_), tokens_);
+  return clampedCell(std::ceil(origin_.x() + viewport_.width() / scaleAcross()), tokens_);
 }
 std::int64_t MapTransform::firstQuery() const { return clampedCell(std::floor(origin_.y()), tokens_); }
 std::int64_t MapTransform::endQuery() const {

@@ -20,15 +20,19 @@ struct MapCell {
 ///
 /// Pure geometry in logical pixels. Invariants after every call: the scale is between "the whole map in half the
 /// rectangle" and 64 pixels a cell; a map larger than the rectangle fills it, a smaller one stands at its top left.
+///
+/// Cells are squares, or `stretch` times as wide as they are high.
 class MapTransform {
  public:
-  void setViewport(const QRectF& viewport);
+  /// `stretch`: at least 1.
+  void setViewport(const QRectF& viewport, double stretch = 1);
   /// T. A map that was shown whole stays whole as it grows; otherwise the view stays where it is.
   void setTokens(std::int64_t tokens);
 
   [[nodiscard]] const QRectF& viewport() const { return viewport_; }
   [[nodiscard]] std::int64_t tokens() const { return tokens_; }
-  [[nodiscard]] double scale() const { return scale_; }  ///< pixels a cell
+  [[nodiscard]] double scale() const { return scale_; }                   ///< pixels a cell, down
+  [[nodiscard]] double scaleAcross() const { return scale_ * stretch_; }  ///< pixels a cell, across
   [[nodiscard]] bool isWhole() const { return isWhole_; }
 
   void showWhole();
@@ -39,7 +43,7 @@ class MapTransform {
   void centreOn(const MapCell& cell);
 
   /// Where a cell's top left corner stands on the screen.
-  [[nodiscard]] double xOf(double key) const { return viewport_.left() + (key - origin_.x()) * scale_; }
+  [[nodiscard]] double xOf(double key) const { return viewport_.left() + (key - origin_.x()) * scaleAcross(); }
   [[nodiscard]] double yOf(double query) const { return viewport_.top() + (query - origin_.y()) * scale_; }
   [[nodiscard]] QRectF rectOf(const MapCell& cell) const;
   [[nodiscard]] std::optional<MapCell> cellAt(QPointF at) const;
@@ -60,6 +64,7 @@ class MapTransform {
   QRectF viewport_;
   std::int64_t tokens_ = 0;
   double scale_ = 1;
+  double stretch_ = 1;
   QPointF origin_;  // key, query at the viewport's top left corner
   bool isWhole_ = true;
 };

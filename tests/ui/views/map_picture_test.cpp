@@ -155,9 +155,20 @@ class MapPictureTest : public QObject {
     view.resize(600, 250);
     (void)view.grab();
     QVERIFY(view.transform().viewport().height() >= 250 - mapTopLow - mapBottom);
+    // Twice as wide as high, and what is under the cursor is what is drawn there.
+    QCOMPARE(view.transform().scaleAcross(), 2 * view.transform().scale());
+    QVERIFY(view.transform().isWhole());
+    QVERIFY(view.transform().rectOf({99, 99}).right() <= view.transform().viewport().right() + 1e-6);
+    for (const MapCell cell : {MapCell{0, 0}, MapCell{70, 3}, MapCell{99, 99}}) {
+      QCOMPARE(view.transform().cellAt(view.transform().rectOf(cell).center()).value(), cell);
+    }
+    view.transform().zoomAt(view.transform().rectOf({70, 30}).center(), 3);
+    QVERIFY(view.transform().cellAt(view.transform().rectOf({70, 30}).center()) == MapCell({70, 30}));
+    view.showWhole();
     view.resize(600, 500);
     (void)view.grab();
     QCOMPARE(view.transform().viewport().top(), mapTop);
+    QCOMPARE(view.transform().scaleAcross(), view.transform().scale());
   }
 
   void hoverAndClickReachTheSelection() {
