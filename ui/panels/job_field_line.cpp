@@ -129,8 +129,7 @@ void JobFieldLine::setText(const QString& text) {
 }
 
 void JobFieldLine::setProblem(const QString& problem) {
-  const bool isDark = ThemeSwitch::instance().theme() == Theme::dark;
-  const QString bad = isDark ? QStringLiteral("#ff8a4a") : QStringLiteral("#b84a00");
+  const QString bad = problemInk(ThemeSwitch::instance().theme()).name();
   const bool isBad = !problem.isEmpty();
   help_->setText(isBad ? QStringLiteral("▲ ") + problem : words_);
   help_->setStyleSheet(isBad ? QStringLiteral("color: ") + bad : QString());

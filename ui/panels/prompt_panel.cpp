@@ -13,6 +13,9 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "core/cache/policy.h"
+#include "ui/theme/theme.h"
+
 namespace natscope::ui {
 namespace {
 
@@ -40,7 +43,8 @@ PromptPanel::PromptPanel(QWidget* parent)
       seed_(new QLineEdit(QStringLiteral("0"), this)),
       length_(new QSpinBox(this)),
       stops_(new QLineEdit(this)),
-      policy_(new QComboBox(this)) {
+      policy_(new QComboBox(this)),
+      policyProblem_(new QLabel(this)) {
   setObjectName(QStringLiteral("panel"));
   setAttribute(Qt::WA_StyledBackground);
   prompt_->setPlaceholderText(tr("Type or paste a text. Ctrl+Return analyses it, Ctrl+G writes on from it."));
@@ -61,12 +65,18 @@ PromptPanel::PromptPanel(QWidget* parent)
          "\\n is a line break, \\t a tab, \\| a bar, \\\\ a backslash."));
   policy_->setEditable(true);
   policy_->setInsertPolicy(QComboBox::NoInsert);
+  // What is typed is what is meant: completed, streaming:4,6 would become the streaming:4,60 of before.
+  policy_->setCompleter(nullptr);
   policy_->addItems({QStringLiteral("model"), QStringLiteral("full"), QStringLiteral("window:64"),
                      QStringLiteral("longformer:64,0,1"), QStringLiteral("streaming:4,60"),
                      QStringLiteral("h2o:32,32")});
   policy_->setToolTip(
       tr("What decides how long tokens stay: the model's own roles, or a baseline in their place.\n"
          "full · window:W · longformer:W,P1,P2,… · streaming:SINKS,WINDOW · h2o:HEAVY,RECENT"));
+  policyProblem_->setObjectName(QStringLiteral("policyProblem"));
+  policyProblem_->setWordWrap(true);
+  policyProblem_->setTextFormat(Qt::PlainText);
+  policyProblem_->hide();
 
   auto* const layout = new QVBoxLayout(this);
   layout->setContentsMargins(8, 6, 8, 8);
@@ -84,6 +94,7 @@ PromptPanel::PromptPanel(QWidget* parent)
   form->addRow(tr("New tokens"), length_);
   form->addRow(tr("Stop at"), stops_);
   form->addRow(tr("Cache policy"), policy_);
+  form->addRow(policyProblem_);
   form->addRow(QString(), greedy_);
   layout->addLayout(form);
 
@@ -105,12 +116,37 @@ PromptPanel::PromptPanel(QWidget* parent)
   // Chosen or typed and confirmed: another policy is another picture at once.
   // The field gives the keyboard back: the window's keys are letters.
   const auto analyse = [this] {
+    if (!checkPolicy()) return;
     policy_->clearFocus();
     policy_->lineEdit()->clearFocus();
     Q_EMIT analyseWanted();
   };
   connect(policy_, &QComboBox::activated, this, analyse);
   connect(policy_->lineEdit(), &QLineEdit::returnPressed, this, analyse);
+  connect(policy_->lineEdit(), &QLineEdit::editingFinished, this, &PromptPanel::checkPolicy);
+  // Half a policy is no mistake yet, but what was marked is not while it is being put right.
+  connect(policy_, &QComboBox::currentTextChanged, this, [this] {
+    if (parse_policy(policy_->currentText().trimmed().toStdString())) markPolicy({});
+  });
+  connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, [this] { markPolicy(policyProblem()); });
+}
+
+QString PromptPanel::policyProblem() const { return policyProblem_->text().mid(2); }
+
+bool PromptPanel::checkPolicy() {
+  const auto policy = parse_policy(policy_->currentText().trimmed().toStdString());
+  // Which policy stands in the field itself.
+  markPolicy(policy ? QString() : QString::fromStdString(policy.error().message).section(QStringLiteral("\": "), 1));
+  return policy.has_value();
+}
+
+void PromptPanel::markPolicy(const QString& problem) {
+  const bool isBad = !problem.isEmpty();
+  const QString ink = problemInk(ThemeSwitch::instance().theme()).name();
+  policyProblem_->setText(isBad ? QStringLiteral("▲ ") + problem : QString());
+  policyProblem_->setStyleSheet(isBad ? QStringLiteral("color: ") + ink : QString());
+  policyProblem_->setVisible(isBad);
+  policy_->lineEdit()->setStyleSheet(isBad ? QStringLiteral("border-color: ") + ink : QString());
 }
 
 PromptOptions PromptPanel::options() const {

@@ -10,12 +10,14 @@
 class QCheckBox;
 class QComboBox;
 class QDoubleSpinBox;
+class QLabel;
 class QSpinBox;
 class QLineEdit;
 
 namespace natscope::ui {
 
-/// The prompt, how tokens are sampled, and the cache policy.
+/// The prompt, how tokens are sampled, and the cache policy. A policy that is none is marked where it was typed, and
+/// nothing is analysed for it.
 class PromptPanel : public QWidget {
   Q_OBJECT
 
@@ -27,6 +29,8 @@ class PromptPanel : public QWidget {
   void setOptions(const PromptOptions& options);
   /// What the model's generation_config.json asks for becomes what the fields say.
   void setDefaults(const ModelDescription& model);
+  /// What is wrong with the policy, once it was confirmed or left; empty: nothing.
+  [[nodiscard]] QString policyProblem() const;
 
  Q_SIGNALS:
   void changed();
@@ -36,6 +40,9 @@ class PromptPanel : public QWidget {
  private:
   void setFields(const PromptOptions& options);
   void setSampling(const SamplingOptions& sampling);
+  /// Marks the field where its policy is none; returns whether it is one.
+  bool checkPolicy();
+  void markPolicy(const QString& problem);
 
   PromptEdit* prompt_;
   QCheckBox* greedy_;
@@ -48,6 +55,7 @@ class PromptPanel : public QWidget {
   QSpinBox* length_;
   QLineEdit* stops_;
   QComboBox* policy_;
+  QLabel* policyProblem_;
 };
 
 }  // namespace natscope::ui

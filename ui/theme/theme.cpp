@@ -81,6 +81,8 @@ QColor roleInk(Role role, Theme theme) {
   return theme == Theme::dark ? full.lighter(115) : full.darker(125);
 }
 
+QColor problemInk(Theme theme) { return theme == Theme::dark ? QColor(0xff, 0x8a, 0x4a) : QColor(0xb8, 0x4a, 0x00); }
+
 ThemeSwitch& ThemeSwitch::instance() {
   static ThemeSwitch only;
   return only;

@@ -32,6 +32,9 @@ struct ThemeColours {
 /// The role's own colour, as on maps; `faded` as maps show what was dropped.
 [[nodiscard]] QColor roleFill(Role role, Theme theme, bool faded = false);
 
+/// What is wrong, in words on a panel.
+[[nodiscard]] QColor problemInk(Theme theme);
+
 [[nodiscard]] inline QColor toQColor(Rgb colour) { return QColor(colour.red, colour.green, colour.blue); }
 
 /// The theme in force. One for the program; views repaint on `changed`.

@@ -11,7 +11,7 @@ namespace {
 
 QColor stateColour(int state) {
   const bool isDark = ThemeSwitch::instance().theme() == Theme::dark;
-  const QColor bad = isDark ? QColor(0xff, 0x8a, 0x4a) : QColor(0xb8, 0x4a, 0x00);
+  const QColor bad = problemInk(ThemeSwitch::instance().theme());
   if (state < 0) return bad;
   switch (static_cast<jobs::JobState>(state)) {
     case jobs::JobState::starting:

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/prompt_panel.h"
+
+#include <QComboBox>
+#include <QLineEdit>
+#include <QSignalSpy>
+#include <QTest>
+
+using namespace natscope::ui;
+
+class PromptPanelTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void init() {
+    panel_ = std::make_unique<PromptPanel>();
+    panel_->show();
+    panel_->activateWindow();
+    QVERIFY(QTest::qWaitForWindowActive(panel_.get()));
+  }
+
+  /// Numbers begin with other numbers: what a field completes is then another policy than the one that was typed.
+  void aPolicyIsWhatWasTyped() {
+    QSignalSpy wanted(panel_.get(), &PromptPanel::analyseWanted);
+    for (const char* const typed : {"streaming:4,60", "streaming:4,6", "h2o:32,3", "window:6", "m0del"}) {
+      wanted.clear();
+      type(QLatin1String(typed));
+      QTest::keyClick(line(), Qt::Key_Return);
+      QCOMPARE(panel_->options().policy, QLatin1String(typed));
+      QCOMPARE(wanted.count() > 0, panel_->policyProblem().isEmpty());
+    }
+    type(QStringLiteral("h2o:32,3"));
+    QTest::keyClick(line(), Qt::Key_Tab);
+    QCOMPARE(panel_->options().policy, QStringLiteral("h2o:32,3"));
+  }
+
+  void aPolicyThatIsNoneIsMarkedWhereItStands() {
+    QSignalSpy wanted(panel_.get(), &PromptPanel::analyseWanted);
+    type(QStringLiteral("streaming:4"));
+    QVERIFY(panel_->policyProblem().isEmpty());  // it may still become one
+    QTest::keyClick(line(), Qt::Key_Return);
+    QCOMPARE(wanted.count(), 0);
+    QVERIFY(!panel_->policyProblem().isEmpty());
+    QVERIFY(line()->hasFocus());
+    QCOMPARE(panel_->options().policy, QStringLiteral("streaming:4"));
+    QTest::keyClicks(line(), QStringLiteral(",6"));
+    QVERIFY(panel_->policyProblem().isEmpty());
+    QTest::keyClick(line(), Qt::Key_Return);
+    QVERIFY(wanted.count() > 0);
+    QCOMPARE(panel_->options().policy, QStringLiteral("streaming:4,6"));
+    // Left, not confirmed: marked as well.
+    type(QStringLiteral("window"));
+    QTest::keyClick(line(), Qt::Key_Tab);
+    QVERIFY(!panel_->policyProblem().isEmpty());
+  }
+
+ private:
+  [[nodiscard]] QLineEdit* line() const { return panel_->findChild<QComboBox*>()->lineEdit(); }
+  void type(const QString& text) const {
+    line()->setFocus();
+    line()->selectAll();
+    QTest::keyClicks(line(), text);
+  }
+
+  std::unique_ptr<PromptPanel> panel_;
+};
+
+QTEST_MAIN(PromptPanelTest)
+#include "prompt_panel_test.moc"
