@@ -11,4 +11,9 @@ namespace natscope::ui {
   return QLocale(QLocale::English, QLocale::UnitedStates).toString(qint64{number});
 }
 
+/// Tokens a second, the same wherever they stand: 3,340, 131, 7.5.
+[[nodiscard]] inline QString speedText(double tokensPerSecond) {
+  return QLocale(QLocale::English, QLocale::UnitedStates).toString(tokensPerSecond, 'f', tokensPerSecond < 10 ? 1 : 0);
+}
+
 }  // namespace natscope::ui

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ui/models/grouped_number.h"
+
 namespace natscope::ui {
 namespace {
 
@@ -12,10 +14,6 @@ constexpr int longestName = 100;
 QString none() { return QStringLiteral("–"); }
 
 QString nameOf(const JobRow& row) { return QString::fromStdString(printable(row.entry.name, longestName)); }
-
-QString number(const std::optional<double>& value, char format, int digits) {
-  return value ? QString::number(*value, format, digits) : none();
-}
 
 QString kindText(const jobs::JobSpec& spec) {
   if (spec.kind == jobs::JobKind::finetune) {
@@ -28,6 +26,11 @@ QString kindText(const jobs::JobSpec& spec) {
   const std::string_view mask = spec.text("policy");
   const bool isFixed = !mask.empty() && mask != "model";
   return isFixed ? JobListModel::tr("fixed mask") : JobListModel::tr("from scratch");
+}
+
+/// Two losses that must not be held against each other.
+QString lossUnit(const jobs::JobSpec& spec) {
+  return spec.kind == jobs::JobKind::finetune ? JobListModel::tr("MSE") : JobListModel::tr("nats");
 }
 
 QString stateText(const JobRow& row) {
@@ -158,12 +161,12 @@ QString JobListModel::text(const JobRow& row, int column) const {
       return QString::number(status.step) + QStringLiteral(" / ") +
              (status.steps > 0 ? QString::number(status.steps) : none());
     case lossColumn:
-      return number(last ? std::optional(last->loss) : std::nullopt, 'f', 3);
+      return last ? QString::number(last->loss, 'f', 3) + u' ' + lossUnit(row.entry.spec) : none();
     case kvColumn:
       return last && last->argmax ? QString::number(100 * last->argmax->kv_fraction, 'f', 1) + QStringLiteral(" %")
                                   : none();
     case speedColumn:
-      return number(last ? last->tokens_per_s : std::nullopt, 'f', 0);
+      return last && last->tokens_per_s ? speedText(*last->tokens_per_s) : none();
     case etaColumn:
       return jobs::is_active(status.state) && last ? durationText(last->eta_s) : none();
     default:
@@ -200,6 +203,11 @@ QVariant JobListModel::headerData(int section, Qt::Orientation orientation, int 
   if (orientation != Qt::Horizontal) return {};
   if (role == Qt::TextAlignmentRole) {
     return static_cast<int>((section >= lossColumn ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter);
+  }
+  if (role == Qt::ToolTipRole && section == lossColumn) {
+    return tr(
+        "Of the latest step. nats: cross entropy of the next token. MSE: fine-tuning's, the mean squared difference "
+        "of the last hidden states to those of the model with full attention.");
   }
   if (role != Qt::DisplayRole || section < 0 || section >= columns) return {};
   const QString titles[columns] = {tr("Job"),  tr("Kind"), tr("State"), tr("Step"),

@@ -48,7 +48,7 @@ JobsPanel::JobsPanel(JobDesk& desk, QWidget* parent)
   layout->addWidget(split);
   split->addWidget(makeSide());
   split->addWidget(tabs_);
-  split->setSizes({620, 800});
+  split->setSizes({640, 780});
   split->setChildrenCollapsible(false);
   tabs_->setDocumentMode(true);
   tabs_->addTab(curves_, tr("Curves"));
@@ -151,7 +151,7 @@ QWidget* JobsPanel::makeSide() {
   QHeaderView* const header = table_->horizontalHeader();
   header->setHighlightSections(false);
   header->setSectionResizeMode(JobListModel::nameColumn, QHeaderView::Stretch);
-  const int widths[] = {0, 96, 104, 92, 56, 56, 56, 60};
+  const int widths[] = {0, 92, 100, 92, 78, 52, 50, 56};
   for (int column = 1; column < JobListModel::columns; ++column) table_->setColumnWidth(column, widths[column]);
 
   auto* const empty =

@@ -8,6 +8,7 @@
 #include <QToolButton>
 #include <algorithm>
 
+#include "ui/models/grouped_number.h"
 #include "ui/models/model_label.h"
 #include "ui/models/run_facts.h"
 #include "ui/panels/labelled_value.h"
@@ -20,10 +21,7 @@ namespace {
 /// Thousands with commas, whatever the user's language does with points.
 QLocale plain() { return QLocale(QLocale::English, QLocale::UnitedStates); }
 
-QString rate(double tokensPerSecond) {
-  return tokensPerSecond > 0 ? plain().toString(tokensPerSecond, 'f', tokensPerSecond < 10 ? 1 : 0)
-                             : QStringLiteral("–");
-}
+QString rate(double tokensPerSecond) { return tokensPerSecond > 0 ? speedText(tokensPerSecond) : QStringLiteral("–"); }
 
 }  // namespace
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ui/models/grouped_number.h"
 #include "ui/theme/theme.h"
 #include "ui/views/plot_library.h"
 #include "ui/views/sparse_ticker.h"
@@ -28,6 +29,7 @@ const QString space = QStringLiteral("&nbsp; ");
 
 QString valueText(double value, CurveChart::Scale scale) {
   if (scale == CurveChart::Scale::percent) return QString::number(value, 'f', 1);
+  if (scale == CurveChart::Scale::typical) return speedText(value);
   // A readout has room for what an axis has to shorten.
   const double size = std::abs(value);
   if (size < 0.01 || size >= 1e6) return shortNumber(value);

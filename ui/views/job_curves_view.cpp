@@ -73,8 +73,8 @@ JobCurvesView::JobCurvesView(JobDesk& desk, QWidget* parent)
       loss_(new CurveChart(
           tr("Loss"), CurveChart::Scale::tight,
           tr("Train: of the batch, before the step. Held out: of text that is not trained on, the line with dots. From "
-             "scratch in nats a token; fine-tuning's is the squared difference to the full model's last hidden "
-             "states."),
+             "scratch: cross entropy, in nats a token. Fine-tuning's: mean squared difference (MSE) of the last hidden "
+             "states to those of the model with full attention."),
           this)),
       heldOut_(new CurveChart(tr("Held out, nats"), CurveChart::Scale::tight,
                               tr("Held-out text, in nats a token: what fine-tuning's own loss does not say"), this)),
@@ -184,6 +184,7 @@ void JobCurvesView::draw() {
   int job = 0;
   // Lines point into these until they are drawn.
   std::vector<std::shared_ptr<const JobCurves>> held;
+  std::size_t areTuned = 0;
   for (const QString& name : desk_.drawn()) {
     const auto curves = desk_.curves(name);
     const QPen pen = penOfJob(job);
@@ -206,12 +207,14 @@ void JobCurvesView::draw() {
     // Fine-tuning's loss is a distance of states, and no axis holds that and nats.
     const JobRow* const row = desk_.list().find(name);
     const bool isTuned = row != nullptr && row->entry.spec.kind == jobs::JobKind::finetune;
+    areTuned += isTuned ? 1 : 0;
     (isTuned ? apart : loss).push_back({nameOf(tr("held out")), &curves->heldOut, heldOut, true});
     kv.push_back({nameOf(tr("argmax")), &curves->argmaxKv, pen});
     kv.push_back({nameOf(tr("sampled")), &curves->sampledKv, thin});
     rate.push_back({QString(), &curves->learningRate, pen});
     speed.push_back({QString(), &curves->tokensPerSecond, pen});
   }
+  const std::size_t drawn = held.size();
   std::vector<ChartLine> roles, layers;
   if (const auto curves = desk_.curves(desk_.shown())) {
     held.push_back(curves);
@@ -234,8 +237,9 @@ void JobCurvesView::draw() {
                                    : names.join(QStringLiteral("&nbsp;&nbsp; ")));
   scroll_->setVisible(!names.isEmpty());
   legend_->setAlignment(names.isEmpty() ? Qt::AlignCenter : Qt::AlignLeft | Qt::AlignVCenter);
-  // A distance of states has no unit that would say anything.
-  loss_->setTitle(apart.empty() ? tr("Loss, nats") : tr("Loss"));
+  loss_->setTitle(areTuned == drawn && drawn > 0 ? tr("Loss, MSE of states")
+                  : areTuned > 0                 ? tr("Loss, nats or MSE")
+                                                 : tr("Loss, nats"));
   // Two charts are of one job alone.
   const QString whose = job > 1 ? QStringLiteral(" · ") + desk_.shown().left(longestInTitle) : QString();
   roles_->setTitle(tr("Roles") + whose);

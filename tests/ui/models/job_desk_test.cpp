@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "tests/ui/models/made_up_jobs.h"
+#include "ui/models/grouped_number.h"
 
 using namespace natscope;
 using namespace natscope::ui;
@@ -38,9 +39,24 @@ class JobDeskTest : public QObject {
     JobDesk desk(root);
     QTRY_COMPARE_WITH_TIMEOUT(desk.list().rowCount(), 3, patience);
     const QStringList lines = sortedLines(desk.list());
-    QCOMPARE(lines[0], QStringLiteral("done | from scratch | ✓ finished | 10 / 20 | 4.900 | 25.0 % | 812 | –"));
-    QCOMPARE(lines[1], QStringLiteral("half | from scratch | ■ stopped | 5 / 10 | 4.950 | 25.0 % | 812 | –"));
+    QCOMPARE(lines[0], QStringLiteral("done | from scratch | ✓ finished | 10 / 20 | 4.900 nats | 25.0 % | 812 | –"));
+    QCOMPARE(lines[1], QStringLiteral("half | from scratch | ■ stopped | 5 / 10 | 4.950 nats | 25.0 % | 812 | –"));
     QCOMPARE(lines[2], QStringLiteral("odd | – | ? unreadable | – | – | – | – | –"));
+  }
+
+  void lossesAndSpeedsSayWhatTheyAre() {
+    const fs::path root = newRoot();
+    test::write_job(root / "taught", "finished", 2);
+    test::write_text(root / "taught" / "spec.json",
+                     nlohmann::json{{"kind", "finetune"}, {"version", 1}, {"steps", 4}, {"window", 16}}.dump());
+    JobDesk desk(root);
+    QTRY_COMPARE_WITH_TIMEOUT(desk.list().rowCount(), 1, patience);
+    QVERIFY2(desk.list().asText().contains(QStringLiteral("| 4.980 MSE |")), qPrintable(desk.list().asText()));
+    const QVariant tip = desk.list().headerData(JobListModel::lossColumn, Qt::Horizontal, Qt::ToolTipRole);
+    QVERIFY(tip.toString().contains(QStringLiteral("squared difference")));
+    QCOMPARE(speedText(3340.4), QStringLiteral("3,340"));
+    QCOMPARE(speedText(130.637), QStringLiteral("131"));
+    QCOMPARE(speedText(7.46), QStringLiteral("7.5"));
   }
 
   void theProblemOfACommandIsItsWholeErrorLine() {
