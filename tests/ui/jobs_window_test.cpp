@@ -267,6 +267,10 @@ class JobsWindowTest : public QObject {
     QTRY_VERIFY_WITH_TIMEOUT(form->startButton()->isEnabled(), patience);
     QVERIFY(form->isVisible());
     QVERIFY(!std::filesystem::exists(folder().parent_path() / "nowhere"));
+    // It is about the field as it was.
+    QVERIFY(!form->refusal().isEmpty());
+    form->field(QStringLiteral("data"))->setText(tiny_.filePath(QStringLiteral("text.txt")));
+    QVERIFY2(form->refusal().isEmpty(), qPrintable(form->refusal()));
     form->close();
   }
 

@@ -141,6 +141,18 @@ QMap<QString, QString> JobDraft::problems() const {
   return found;
 }
 
+QMap<QString, QString> JobDraft::remarks(qint64 length) const {
+  const auto given = static_cast<qint64>(number("context"));
+  const qint64 tokens = given > 0 ? given : length;
+  const auto window = static_cast<qint64>(number("window"));
+  const QString policy = value(QStringLiteral("policy")).trimmed();
+  const bool isLearned = (policy.isEmpty() || policy == QStringLiteral("model")) &&
+                         value(QStringLiteral("full_attention")) != QStringLiteral("true");
+  if (!isLearned || tokens <= 0 || window < tokens) return {};
+  return {{QStringLiteral("window"),
+           tr("W is not smaller than the %1 tokens of a text: no Sliding token is ever dropped there.").arg(tokens)}};
+}
+
 QString JobDraft::said(const JobField& field) const {
   const QString text = value(keyOf(field)).trimmed();
   if (field.kind != jobs::FieldKind::path || text.isEmpty()) return text;

@@ -53,6 +53,8 @@ class JobDraft {
 
   /// What is wrong, by key ("name" too); empty: it can be started.
   [[nodiscard]] QMap<QString, QString> problems() const;
+  /// What may be meant but hardly is, by key. `length`: of documents, where the form does not say it; 0: not known.
+  [[nodiscard]] QMap<QString, QString> remarks(qint64 length = 0) const;
   /// natscope-cli's arguments that make a detached job. `isStarted`: and begin it.
   [[nodiscard]] QStringList arguments(bool isStarted = true) const;
   /// Arguments that ask for a forecast in place of a run; empty where the command makes none.

@@ -128,10 +128,12 @@ void JobFieldLine::setText(const QString& text) {
   }
 }
 
-void JobFieldLine::setProblem(const QString& problem) {
+void JobFieldLine::setProblem(const QString& problem, const QString& remark) {
   const QString bad = problemInk(ThemeSwitch::instance().theme()).name();
   const bool isBad = !problem.isEmpty();
-  help_->setText(isBad ? QStringLiteral("▲ ") + problem : words_);
+  help_->setText(isBad              ? QStringLiteral("▲ ") + problem
+                 : remark.isEmpty() ? words_
+                                    : QStringLiteral("△ %1 %2").arg(remark, words_));
   help_->setStyleSheet(isBad ? QStringLiteral("color: ") + bad : QString());
   if (edit_ != nullptr) edit_->setStyleSheet(isBad ? QStringLiteral("border-color: ") + bad : QString());
 }

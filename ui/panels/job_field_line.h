@@ -29,8 +29,8 @@ class JobFieldLine : public QWidget {
   [[nodiscard]] QString text() const;
   /// Says `changed` when it differs.
   void setText(const QString& text);
-  /// Empty: nothing is wrong.
-  void setProblem(const QString& problem);
+  /// Empty: nothing is wrong. A remark, where nothing is, stands before the words of help.
+  void setProblem(const QString& problem, const QString& remark = {});
 
  Q_SIGNALS:
   void changed(const QString& text);

@@ -277,6 +277,8 @@ QString JobForm::command() const {
 
 QString JobForm::forecastText() const { return forecast_->text(); }
 
+QString JobForm::refusal() const { return problem_->isHidden() ? QString() : problem_->text(); }
+
 void JobForm::check() {
   if (isFilling_) return;
   draft_.device = device_->currentData().toString();
@@ -285,20 +287,27 @@ void JobForm::check() {
   sbatchRow_->setVisible(draft_.onSlurm);
   script_->setVisible(draft_.onSlurm);
   start_->setText(draft_.onSlurm ? tr("Submit") : tr("Start"));
-  const auto problems = draft_.problems();
-  for (auto line = lines_.cbegin(); line != lines_.cend(); ++line) {
-    const bool isSaid = known_.contains(line.key()) || !line.value()->text().isEmpty();
-    const QString problem = isSaid ? problems.value(line.key()) : QString();
-    line.value()->setProblem(problem);
-    if (!problem.isEmpty()) line.value()->show();
-  }
+  mark();
+  // What the command said was about what stood there before.
+  problem_->hide();
   command_->setPlainText(command());
   measured_.clear();
   diskBytes_ = 0;
   ++asked_;
   forecast_->setText(estimateText());
   QTimer::singleShot(0, this, &JobForm::fit);
-  if (problems.isEmpty() && !draft_.forecastArguments().isEmpty()) pause_.start();
+  if (draft_.problems().isEmpty() && !draft_.forecastArguments().isEmpty()) pause_.start();
+}
+
+void JobForm::mark() {
+  const auto problems = draft_.problems();
+  const auto remarks = draft_.remarks(lengthMeasured_);
+  for (auto line = lines_.cbegin(); line != lines_.cend(); ++line) {
+    const bool isSaid = known_.contains(line.key()) || !line.value()->text().isEmpty();
+    const QString problem = isSaid ? problems.value(line.key()) : QString();
+    line.value()->setProblem(problem, remarks.value(line.key()));
+    if (!problem.isEmpty()) line.value()->show();
+  }
 }
 
 QString JobForm::estimateText() const {
@@ -346,6 +355,8 @@ void JobForm::forecast() {
                                       .arg(answer.value(QStringLiteral("tokens")).toInteger())
                                 : tr("no memory forecast: %1").arg(problem.left(200));
     forecast_->setText(estimateText());
+    lengthMeasured_ = answer.value(QStringLiteral("tokens")).toInteger();
+    mark();
   });
 }
 

@@ -33,6 +33,8 @@ class JobForm : public QDialog {
   [[nodiscard]] QString problem(const QString& key) const { return draft_.problems().value(key); }
   [[nodiscard]] QString command() const;
   [[nodiscard]] QString forecastText() const;
+  /// What the command refused, until a field is changed; empty: nothing.
+  [[nodiscard]] QString refusal() const;
   [[nodiscard]] QPushButton* startButton() { return start_; }
   [[nodiscard]] QPushButton* scriptButton() { return script_; }
   [[nodiscard]] QComboBox* kindBox() { return kind_; }
@@ -59,6 +61,7 @@ class JobForm : public QDialog {
   void orderTabs();
   void check();
   void forecast();
+  void mark();  ///< what is wrong or odd, at its field
   void start(bool isStarted);
   void end(bool ok, bool isStarted, const QString& job, const QString& problem);
   [[nodiscard]] QString estimateText() const;
@@ -87,6 +90,7 @@ class JobForm : public QDialog {
   QTimer pause_;
   QString measured_;  ///< the forecast's answer for the present fields; empty: none
   double diskBytes_ = 0;
+  qint64 lengthMeasured_ = 0;  ///< tokens of the longest document, as the forecast says
   int asked_ = 0;
   bool isFilling_ = false;
 };

@@ -64,6 +64,29 @@ class JobDraftTest : public QObject {
     }
   }
 
+  void aWindowThatNothingLeavesIsRemarkedOn() {
+    const QString window = QStringLiteral("window");
+    for (const DraftKind kind : {DraftKind::scratch, DraftKind::scores}) {
+      JobDraft draft = filled(kind);
+      draft.setValue(QStringLiteral("context"), QStringLiteral("256"));
+      draft.setValue(window, QStringLiteral("255"));
+      QVERIFY(draft.remarks().isEmpty());
+      draft.setValue(window, QStringLiteral("256"));
+      QVERIFY(draft.remarks().value(window).contains(QStringLiteral("256")));
+      QVERIFY(draft.problems().isEmpty());  // it may be meant
+      // Where the form does not say how long texts are, it is what the forecast found.
+      draft.setValue(QStringLiteral("context"), QString());
+      QVERIFY(draft.remarks().isEmpty());
+      QVERIFY(!draft.remarks(256).isEmpty());
+      QVERIFY(draft.remarks(257).isEmpty());
+    }
+    JobDraft fixed = filled(DraftKind::scratch);
+    fixed.setValue(QStringLiteral("context"), QStringLiteral("16"));
+    QVERIFY(!fixed.remarks().isEmpty());
+    fixed.setValue(QStringLiteral("policy"), QStringLiteral("streaming:1,8"));
+    QVERIFY(fixed.remarks().isEmpty());
+  }
+
   void aKindSaysWhatIsTrained() {
     JobDraft draft = filled(DraftKind::lora);
     QCOMPARE(flag(draft.arguments(), "--train"), QStringLiteral("lora"));
