@@ -277,6 +277,7 @@ void MainWindow::connectAll() {
     if (isBeside) {
       openBeside(model);
     } else {
+      noticeEnd_ = QDeadlineTimer();  // from here on it is the workbench that says how far it is
       openModel(model);
     }
   });
@@ -311,7 +312,8 @@ void MainWindow::notice(const QString& text) {
   noticeEnd_ = QDeadlineTimer(noticeMs);
   statusBar()->showMessage(text);
   log_->addLine(text);
-  QTimer::singleShot(noticeMs, this, &MainWindow::refresh);
+  // Not before its end, as a coarse timer may: it would stand until something else happens.
+  QTimer::singleShot(noticeMs + 1, Qt::PreciseTimer, this, &MainWindow::refresh);
 }
 
 void MainWindow::refresh() {

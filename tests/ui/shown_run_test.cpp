@@ -3,11 +3,14 @@
 #include <QApplication>
 #include <QComboBox>
 #include <QDateTime>
+#include <QFile>
 #include <QFileInfo>
 #include <QLabel>
 #include <QLineEdit>
 #include <QMenu>
+#include <QPushButton>
 #include <QSignalSpy>
+#include <QStatusBar>
 #include <QTest>
 #include <QThreadPool>
 
@@ -154,6 +157,43 @@ class ShownRunTest : public QObject {
     QVERIFY(tiny_.settings().exportFolder() != QFileInfo(kept).path());
     QCOMPARE(window_->prompt().options().maxNewTokens, 5);
     QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().hasEngineSequence(), patience);
+  }
+
+  void rolesSetByHandAreSaidWhileTheirRunIsShown() {
+    RoleChanges changes;
+    for (const int layer : {0, 1}) changes.force({LayerId(layer), KvHeadId(0), TokenPos(2), Role::global});
+    bench().changeRoles(changes);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().analysedChanges() == changes, patience);
+    const QString path = tiny_.filePath(QStringLiteral("forced.safetensors"));
+    window_->saveSession(path);
+    QTRY_VERIFY_WITH_TIMEOUT(QFileInfo::exists(path), patience);
+    QSignalSpy shown(&bench(), &Workbench::sessionShown);
+    window_->openPath(path);
+    QTRY_COMPARE_WITH_TIMEOUT(shown.count(), 1, patience);
+    auto* const said = window_->roles().findChild<QLabel*>(QStringLiteral("roleChanges"));
+    auto* const back = window_->roles().findChild<QPushButton*>(QStringLiteral("takeRolesBack"));
+    QVERIFY(said != nullptr && back != nullptr);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().hasEngineSequence(), patience);
+    QCOMPARE(said->text(), QStringLiteral("Changed: 2 roles set by hand"));
+    QVERIFY(!back->isHidden());
+    const QString other = tiny_.filePath(QStringLiteral("third"));
+    std::filesystem::create_directories(other.toStdString());
+    test::TinyModel(nlohmann::json{{"max_position_embeddings", 256}}, DType::f32, 9).write(other.toStdString());
+    window_->openPath(path);
+    QTRY_COMPARE_WITH_TIMEOUT(shown.count(), 2, patience);
+    window_->openModel(other);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().modelPath() == other && bench().client().isOfAnotherModel(), patience);
+    QCOMPARE(said->text(), QStringLiteral("Made with: 2 roles set by hand"));
+    QVERIFY(back->isHidden());
+    bench().analyse();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue(), patience);
+    QVERIFY2(said->text().startsWith(QStringLiteral("Roles as")), qPrintable(said->text()));
+  }
+
+  void whatIsSaidInPassingEnds() {
+    Q_EMIT window_->jobDesk().said(QStringLiteral("Opening something"));
+    QCOMPARE(window_->statusBar()->currentMessage(), QStringLiteral("Opening something"));
+    QTRY_COMPARE_WITH_TIMEOUT(window_->statusBar()->currentMessage(), bench().statusText(), 7000);
   }
 
   void arrowsPinTokensLinesAndHeads() {

@@ -52,7 +52,10 @@ RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget*
   connect(&comparison_, &RunComparison::changed, this, &RolesPanel::follow);
   connect(takeBack_, &QPushButton::clicked, this, [this] { workbench_.changeRoles({}); });
   connect(&workbench_, &Workbench::roleChangesChanged, this, &RolesPanel::followChanges);
-  connect(&workbench_.client(), &EngineClient::sequenceStarted, this, &RolesPanel::followChanges);
+  for (const auto signal : {&EngineClient::sequenceStarted, &EngineClient::sequenceRestored, &EngineClient::analysed})
+    connect(&workbench_.client(), signal, this, &RolesPanel::followChanges);
+  connect(&workbench_.client(), &EngineClient::modelIdentified, this, &RolesPanel::followChanges);
+  connect(&workbench_, &Workbench::modelOpened, this, &RolesPanel::followChanges);
   connect(map_, &RoleMapView::menuWanted, this, [this](LayerId layer, KvHeadId kvHead, TokenPos position, QPoint at) {
     Selection& selection = workbench_.selection();
     selection.setLayer(layer);
@@ -73,9 +76,11 @@ RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget*
 }
 
 void RolesPanel::followChanges() {
-  // Of a recording nothing can be done again; it only says what it was made with.
-  const bool isRecorded = workbench_.recording() != nullptr;
-  const RoleChanges& changes = isRecorded ? workbench_.analysedChanges() : workbench_.roleChanges();
+  // Of a recording and of another model's run nothing can be done again; they only say what they were made with.
+  const bool isRecorded = workbench_.recording() != nullptr || workbench_.client().isOfAnotherModel();
+  // Which weights a model has is known some time after it is open: until then the run is the one that it was.
+  const bool isOfOther = isRecorded || !workbench_.client().isOfOpenModel();
+  const RoleChanges& changes = isOfOther ? workbench_.analysedChanges() : workbench_.roleChanges();
   // The line stays where it is: the map must not move under the cursor that changes it.
   takeBack_->setVisible(!isRecorded && !changes.isEmpty());
   changes_->setEnabled(!changes.isEmpty());
