@@ -10,7 +10,6 @@
 #include <QScreen>
 #include <QSplitter>
 #include <QStatusBar>
-#include <QTabBar>
 #include <QTableView>
 #include <QTimer>
 #include <QToolButton>
@@ -24,6 +23,7 @@
 #include "ui/panels/facts_line.h"
 #include "ui/panels/run_bar.h"
 #include "ui/panels/token_panel.h"
+#include "ui/theme/focus_ring.h"
 #include "ui/theme/icons.h"
 #include "ui/theme/theme.h"
 
@@ -84,6 +84,7 @@ MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* pa
   statusBar()->setSizeGripEnabled(false);
   statusBar()->addPermanentWidget(new FactsLine(workbench_, this));
   connectAll();
+  orderTabs();
   placeDocks();
   restoreGeometry(settings_.windowGeometry());
   keepOnScreen();
@@ -137,6 +138,7 @@ void MainWindow::makePanels() {
   layout->addWidget(errors_);
   layout->addWidget(recording_);
   setMenuWidget(top);
+  for (QWidget* const view : views()) new FocusRing(view);
 }
 
 QDockWidget* MainWindow::addDock(const QString& name, const QString& title, QWidget* content) {
@@ -144,6 +146,14 @@ QDockWidget* MainWindow::addDock(const QString& name, const QString& title, QWid
   dock->setObjectName(name);
   dock->setWidget(content);
   docks_.insert(name, dock);
+  // Qt only moves a dock behind another one out of sight: its fields stay visible to it, and Tab would go there. Their
+  // room stays as it was, or the docks round it would move.
+  QSizePolicy kept = content->sizePolicy();
+  kept.setRetainSizeWhenHidden(true);
+  content->setSizePolicy(kept);
+  connect(dock, &QDockWidget::visibilityChanged, content,
+          [dock, content](bool isSeen) { content->setVisible(isSeen || dock->isFloating()); });
+  connect(dock, &QDockWidget::topLevelChanged, content, [content](bool) { content->show(); });
   return dock;
 }
 
@@ -208,8 +218,7 @@ bool MainWindow::event(QEvent* event) {
     case QEvent::Show:
     case QEvent::Resize:
     case QEvent::LayoutRequest:
-      // The window makes them, or takes old ones again, for docks behind each other, with a line under the empty part.
-      for (auto* const tabs : findChildren<QTabBar*>(Qt::FindDirectChildrenOnly)) tabs->setDrawBase(false);
+      followTabs();
       if (!isSeparatorHeld_) sizes_.settle();
       break;
     default:

@@ -92,6 +92,10 @@ class MainWindow : public QMainWindow {
   void makeActions();
   void makeMenus();
   void connectAll();
+  void orderTabs();
+  void followTabs();
+  /// What draws itself and takes arrow keys.
+  [[nodiscard]] QList<QWidget*> views() const;
   QDockWidget* addDock(const QString& name, const QString& title, QWidget* content);
   QAction* addKey(const QString& text, const QKeySequence& keys, std::function<void()> what);
   void placeDocks();
@@ -153,6 +157,7 @@ class MainWindow : public QMainWindow {
   DockSizes sizes_{*this};
   bool isSeparatorHeld_ = false;  // what a person is dragging is not to be settled
   QList<QAction*> keys_;
+  QStringList dockTabs_;  // as they were when the order of Tab was made
   QAction* analyse_ = nullptr;
   QAction* generate_ = nullptr;
   QToolButton* generateButton_ = nullptr;

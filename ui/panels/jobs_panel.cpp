@@ -58,6 +58,9 @@ JobsPanel::JobsPanel(JobDesk& desk, QWidget* parent)
   log_->setFrameShape(QFrame::NoFrame);
   log_->setPlaceholderText(tr("What the chosen job writes into its log appears here."));
   tabs_->addTab(log_, tr("Log"));
+  // From left to right, however they were made.
+  setTabOrder(question_->findChildren<QPushButton*>().constLast(), table_);
+  setTabOrder(table_, tabs_);
 
   connect(&desk_, &JobDesk::refreshed, this, &JobsPanel::refresh);
   connect(&desk_, &JobDesk::logArrived, this, [this](const QStringList& lines, bool begins) {
@@ -142,6 +145,7 @@ QWidget* JobsPanel::makeSide() {
   table_->setSelectionBehavior(QAbstractItemView::SelectRows);
   table_->setSelectionMode(QAbstractItemView::SingleSelection);
   table_->setShowGrid(false);
+  table_->setTabKeyNavigation(false);  // else Tab goes round in the table and never leaves it
   table_->setFrameShape(QFrame::NoFrame);
   table_->setContextMenuPolicy(Qt::ActionsContextMenu);
   table_->addActions(jobActions());

@@ -50,6 +50,8 @@ RunBar::RunBar(Workbench& workbench, QMenu* modelMenu, const QList<QAction*>& ru
   addSeparator();
   for (QAction* const action : runActions) {
     addAction(action);
+    // A tool bar keeps Tab out of what it makes itself.
+    if (QWidget* const button = widgetForAction(action)) button->setFocusPolicy(Qt::TabFocus);
     if (primary_ == nullptr) {
       primary_ = qobject_cast<QToolButton*>(widgetForAction(action));
       if (primary_ != nullptr) primary_->setObjectName(QStringLiteral("primary"));

@@ -15,8 +15,10 @@ QString styleSheet(const ThemeColours& colours) {
     QToolButton { color: @text; border: 1px solid transparent; border-radius: 5px; padding: 4px 9px; }
     QToolButton:hover { background: @raised; border-color: @border; }
     QToolButton:pressed, QToolButton:checked { background: @raised; border-color: @accent; }
+    QToolButton:focus { border-color: @accent; }
     QToolButton:disabled { color: @muted; }
     QToolButton#primary { background: @accent; color: @onAccent; font-weight: 600; }
+    QToolButton#primary:focus { border-color: @text; }
     QToolButton#primary:disabled { background: @raised; color: @muted; }
     QToolButton#framed { border-color: @border; padding: 2px 8px; }
     QToolButton::menu-indicator { image: none; }
@@ -39,11 +41,13 @@ QString styleSheet(const ThemeColours& colours) {
     QLabel#muted { color: @muted; }
     QLabel#figure { color: @text; font-weight: 600; }
     QPushButton { background: @raised; color: @text; border: 1px solid @border; border-radius: 4px; padding: 5px 12px; }
-    QPushButton:hover { border-color: @accent; }
+    QPushButton:hover, QPushButton:focus { border-color: @accent; }
     QPushButton:default { background: @accent; color: @onAccent; border-color: @accent; }
+    QPushButton:default:focus { border-color: @text; }
     QPushButton:disabled { color: @muted; }
     QPushButton:default:disabled { background: @raised; color: @muted; border-color: @border; }
     QCheckBox::indicator { width: 13px; height: 13px; border: 1px solid @muted; border-radius: 3px; background: @raised; }
+    QCheckBox:focus { color: @accent; }
     QCheckBox::indicator:hover { border-color: @accent; }
     QCheckBox::indicator:checked { background: @accent; border-color: @accent; image: url(:/icons/check.svg); }
     QCheckBox::indicator:disabled { border-color: @border; }
@@ -52,6 +56,7 @@ QString styleSheet(const ThemeColours& colours) {
     QTabBar { qproperty-drawBase: 0; }
     QTabBar::tab { background: @window; color: @muted; padding: 5px 12px; border: none; }
     QTabBar::tab:selected { color: @text; border-bottom: 2px solid @accent; }
+    QTabBar::tab:selected:focus { color: @accent; background: @raised; }
     QScrollBar:vertical { background: transparent; width: 11px; margin: 0; }
     QScrollBar:horizontal { background: transparent; height: 11px; margin: 0; }
     QScrollBar::handle { background: @border; border-radius: 4px; margin: 2px; min-height: 24px; min-width: 24px; }

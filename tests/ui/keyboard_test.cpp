@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The whole window from the keyboard: where Tab goes, and that it goes round.
+#include <QAbstractButton>
+#include <QApplication>
+#include <QComboBox>
+#include <QDockWidget>
+#include <QLineEdit>
+#include <QSet>
+#include <QTabBar>
+#include <QTableView>
+#include <QTest>
+#include <algorithm>
+
+#include "tests/ui/models/made_up_jobs.h"
+#include "tests/ui/window_on_tiny_model.h"
+
+using namespace natscope;
+using namespace natscope::ui;
+
+namespace {
+
+constexpr int patience = 30'000;
+constexpr int mostStops = 200;
+
+QString described(const QWidget* widget) {
+  if (widget == nullptr) return QStringLiteral("nothing");
+  const QRect place(widget->mapTo(widget->window(), QPoint()), widget->size());
+  QString words = QStringLiteral("%1 at %2, %3, %4 x %5")
+                      .arg(QLatin1String(widget->metaObject()->className()))
+                      .arg(place.x())
+                      .arg(place.y())
+                      .arg(place.width())
+                      .arg(place.height());
+  if (const auto* const button = qobject_cast<const QAbstractButton*>(widget))
+    words += QStringLiteral(" “%1%2”").arg(button->text(), button->toolTip().left(20));
+  if (const auto* const box = qobject_cast<const QComboBox*>(widget)) words += u' ' + box->currentText();
+  for (const QWidget* up = widget; up != nullptr; up = up->parentWidget()) {
+    if (const auto* const dock = qobject_cast<const QDockWidget*>(up))
+      words += QStringLiteral(" in ") + dock->objectName();
+  }
+  return words;
+}
+
+/// A point of it is on top: nothing lies over all of it, and it is not out of the window.
+bool isOnTop(const QWidget& widget, QWidget& window) {
+  constexpr int steps = 5;
+  for (int i = 0; i < steps * steps; ++i) {
+    const QPoint at(widget.width() * (2 * (i % steps) + 1) / (2 * steps),
+                    widget.height() * (2 * (i / steps) + 1) / (2 * steps));
+    const QWidget* const there = window.childAt(widget.mapTo(&window, at));
+    if (there == &widget || widget.isAncestorOf(there)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+class KeyboardTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void initTestCase() { qputenv("NATSCOPE_JOBS", tiny_.filePath(QStringLiteral("jobs")).toUtf8()); }
+  void init() {
+    tiny_.forget();
+    window_ = tiny_.make(QLatin1String(WindowOnTinyModel::alice));
+    window_->resize(1300, 850);
+    window_->show();
+    window_->activateWindow();
+    QVERIFY(QTest::qWaitForWindowActive(window_.get()));
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().sequence().size() > 5, patience);
+  }
+  void cleanup() {
+    window_->close();
+    window_.reset();
+  }
+
+  void tabGoesRoundTheWindow_data() {
+    QTest::addColumn<QString>("front");
+    for (const char* const front : {"cache", "heads", "jobs", "log", "overview"})
+      QTest::newRow(front) << QString::fromLatin1(front);
+  }
+  void tabGoesRoundTheWindow() {
+    QFETCH(const QString, front);
+    dock(front)->raise();
+    QTRY_VERIFY(!dock(front)->widget()->visibleRegion().isEmpty());
+    walkBothWays();
+  }
+
+  void aJobInTheListIsNoTrap() {
+    test::write_job(std::filesystem::path(tiny_.filePath(QStringLiteral("jobs")).toStdString()) / "one", "finished",
+                    20);
+    QTRY_COMPARE_WITH_TIMEOUT(window_->jobDesk().list().rowCount(), 1, patience);
+    walkBothWays();
+    window_->showJobs();
+    QTRY_VERIFY(!window_->jobs().visibleRegion().isEmpty());
+    walkBothWays();
+    auto* const table = window_->jobs().findChild<QTableView*>();
+    QVERIFY2(stops_.contains(table), "Tab does not reach the list of jobs");
+    // Space there is the list's own key.
+    table->setFocus();
+    QTest::keyClick(table, Qt::Key_Space);
+    QTest::keyClick(table, Qt::Key_Tab);
+    QVERIFY(QApplication::focusWidget() != table);
+  }
+
+  void docksComeToTheFrontWithArrows() {
+    QTabBar* lower = nullptr;
+    for (auto* const tabs : window_->findChildren<QTabBar*>(Qt::FindDirectChildrenOnly))
+      if (tabs->isVisible() && tabs->tabText(0) == QStringLiteral("KV cache")) lower = tabs;
+    QVERIFY(lower != nullptr);
+    walkBothWays();
+    QVERIFY(stops_.contains(lower));
+    lower->setFocus(Qt::TabFocusReason);
+    QTest::keyClick(lower, Qt::Key_Right);
+    QTRY_VERIFY(window_->heads().isVisible() && !window_->cache().isVisible());
+    QVERIFY(lower->hasFocus());
+    QTest::keyClick(lower, Qt::Key_Left);
+    QTRY_VERIFY(window_->cache().isVisible() && !window_->heads().isVisible());
+  }
+
+  void whatTakesRoomBehindAnotherDockKeepsIt() {
+    QTest::qWait(500);
+    const QSize before = dock(QStringLiteral("cache"))->size();
+    const QSize least = window_->minimumSizeHint();
+    for (const char* const front : {"heads", "jobs", "log", "cache"}) {
+      dock(QLatin1String(front))->raise();
+      QTRY_VERIFY(dock(QLatin1String(front))->widget()->isVisible());
+      QTest::qWait(50);
+      QCOMPARE(dock(QLatin1String(front))->size(), before);
+      QCOMPARE(window_->minimumSizeHint(), least);
+    }
+  }
+
+ private:
+  [[nodiscard]] Workbench& bench() { return window_->workbench(); }
+  [[nodiscard]] QDockWidget* dock(const QString& name) const { return window_->findChild<QDockWidget*>(name); }
+
+  /// One round with Tab and one with Shift+Tab: the same stops the other way, each to be seen and to be used.
+  void walkBothWays() {
+    window_->activateWindow();
+    window_->findChild<PromptEdit*>()->setFocus();
+    const QList<QWidget*> forth = round(Qt::Key_Tab);
+    QVERIFY(forth.size() > 15);
+    QList<QWidget*> back = round(Qt::Key_Backtab);
+    std::reverse(back.begin(), back.end());
+    QCOMPARE(back.size(), forth.size());
+    stops_ = QSet<QWidget*>(forth.begin(), forth.end());
+    QCOMPARE(QSet<QWidget*>(back.begin(), back.end()), stops_);
+  }
+
+  QList<QWidget*> round(Qt::Key key) {
+    QList<QWidget*> stops;
+    QWidget* const first = QApplication::focusWidget();
+    for (int i = 0; i < mostStops; ++i) {
+      QTest::keyClick(QApplication::focusWidget(), key, key == Qt::Key_Backtab ? Qt::ShiftModifier : Qt::NoModifier);
+      QWidget* const now = QApplication::focusWidget();
+      if (qEnvironmentVariableIsSet("NATSCOPE_SHOW_STOPS")) qInfo("%s", qPrintable(described(now)));
+      const char* const wrong = now == nullptr             ? "lost"
+                                : stops.contains(now)      ? "a ring without the beginning"
+                                : !now->isVisible()        ? "not visible"
+                                : !now->isEnabled()        ? "not enabled"
+                                : !isOnTop(*now, *window_) ? "covered"
+                                                           : nullptr;
+      if (wrong != nullptr) {
+        const QString words =
+            QStringLiteral("%1: after %2: %3")
+                .arg(QLatin1String(wrong), described(stops.isEmpty() ? first : stops.back()), described(now));
+        QTest::qFail(qPrintable(words), __FILE__, __LINE__);
+        return {};
+      }
+      stops.append(now);
+      if (now == first) return stops;
+    }
+    QTest::qFail("it does not come round", __FILE__, __LINE__);
+    return {};
+  }
+
+  WindowOnTinyModel tiny_;
+  std::unique_ptr<MainWindow> window_;
+  QSet<QWidget*> stops_;
+};
+
+QTEST_MAIN(KeyboardTest)
+#include "keyboard_test.moc"
