@@ -146,7 +146,6 @@ void PromptPanel::markPolicy(const QString& problem) {
   policyProblem_->setText(isBad ? QStringLiteral("▲ ") + problem : QString());
   policyProblem_->setStyleSheet(isBad ? QStringLiteral("color: ") + ink : QString());
   policyProblem_->setVisible(isBad);
-  policy_->lineEdit()->setStyleSheet(isBad ? QStringLiteral("border-color: ") + ink : QString());
 }
 
 PromptOptions PromptPanel::options() const {
