@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/engine_host.h"
 
+#include <algorithm>
 #include <thread>
 
 #include "core/base/cancel.h"
@@ -9,6 +10,7 @@
 #include "core/engine/torch_version.h"
 #include "core/engine/training_policy.h"
 #include "core/io/model_folder.h"
+#include "core/io/text_that_fits.h"
 
 namespace natscope {
 namespace {
@@ -84,10 +86,18 @@ std::function<std::string()> TorchEngineHost::identity() const {
   return [folder = engine_->folder()] { return folder.sha256(); };
 }
 
-Expected<std::vector<std::int32_t>> TorchEngineHost::prompt_tokens(const AnalyseMessage& request) const {
-  if (const auto* text = std::get_if<std::string>(&request.prompt)) return engine_->tokenize(*text);
+Expected<std::vector<std::int32_t>> TorchEngineHost::prompt_tokens(const AnalyseMessage& request,
+                                                                   std::optional<std::int64_t>& bytes) const {
+  if (const auto* text = std::get_if<std::string>(&request.prompt)) {
+    if (!request.fit) return engine_->tokenize(*text);
+    const std::int64_t room = engine_->config().context - (engine_->folder().bos_id() ? 1 : 0);
+    NATSCOPE_TRY(const std::size_t taken, bytes_that_fit(engine_->tokenizer(), *text, room));
+    bytes = static_cast<std::int64_t>(taken);
+    return engine_->tokenize(std::string_view(*text).substr(0, taken));
+  }
   auto tokens = std::get<std::vector<std::int32_t>>(request.prompt);
   if (tokens.empty()) return fail(ErrorCode::bad_text, "the prompt has no tokens");
+  if (request.fit) tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(engine_->config().context)));
   if (static_cast<std::int64_t>(tokens.size()) > engine_->config().context) {
     return fail(ErrorCode::prompt_too_long, "the prompt has " + std::to_string(tokens.size()) +
                                                 " tokens, the context holds " +
@@ -103,13 +113,18 @@ Expected<std::vector<std::int32_t>> TorchEngineHost::prompt_tokens(const Analyse
 Expected<StartedMessage> TorchEngineHost::start(const AnalyseMessage& request) {
   NATSCOPE_CHECK(check_open());
   NATSCOPE_CHECK(check_set_by_hand(request.plan));
-  NATSCOPE_TRY(auto tokens, prompt_tokens(request));
+  std::optional<std::int64_t> bytes;
+  NATSCOPE_TRY(auto tokens, prompt_tokens(request, bytes));
   NATSCOPE_CHECK(engine_->start(request.plan, static_cast<std::int64_t>(tokens.size())));
   prompt_ = std::move(tokens);
   chunk_ = request.chunk;
   candidates_ = request.candidates;
-  return StartedMessage{engine_->geometry(), engine_->record().has_scores(), engine_->window(),
-                        to_string(request.plan.policy), static_cast<std::int64_t>(prompt_.size())};
+  return StartedMessage{engine_->geometry(),
+                        engine_->record().has_scores(),
+                        engine_->window(),
+                        to_string(request.plan.policy),
+                        static_cast<std::int64_t>(prompt_.size()),
+                        bytes};
 }
 
 Expected<double> TorchEngineHost::prefill(std::function<void(std::int64_t, std::int64_t)> on_progress,

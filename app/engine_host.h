@@ -31,7 +31,8 @@ class TorchEngineHost : public EngineHost {
 
  private:
   [[nodiscard]] Expected<void> check_open() const;
-  [[nodiscard]] Expected<std::vector<std::int32_t>> prompt_tokens(const AnalyseMessage& request) const;
+  [[nodiscard]] Expected<std::vector<std::int32_t>> prompt_tokens(const AnalyseMessage& request,
+                                                                  std::optional<std::int64_t>& bytes) const;
 
   std::unique_ptr<Engine> engine_;
   SequenceRecord nothing_;            // what is recorded while no model is open

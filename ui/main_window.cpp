@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "core/base/resource_path.h"
+#include "ui/models/grouped_number.h"
 #include "ui/models/model_label.h"
 #include "ui/panels/facts_line.h"
 #include "ui/panels/run_bar.h"
@@ -228,7 +229,10 @@ bool MainWindow::event(QEvent* event) {
 }
 
 void MainWindow::connectAll() {
-  connect(prompt_, &PromptPanel::changed, this, [this] { workbench_.setOptions(prompt_->options()); });
+  connect(prompt_, &PromptPanel::changed, this, [this] {
+    promptNote_.clear();
+    workbench_.setOptions(prompt_->options());
+  });
   connect(prompt_, &PromptPanel::analyseWanted, &workbench_, &Workbench::analyse);
   connect(prompt_, &PromptPanel::fileDropped, this, &MainWindow::openPath);
   connect(&workbench_, &Workbench::stateChanged, this, &MainWindow::refresh);
@@ -236,7 +240,12 @@ void MainWindow::connectAll() {
     prompt_->setDefaults(model);
     setWindowTitle(QStringLiteral("%1 – NAtScope").arg(modelLabel(workbench_.modelPath())));
   });
-  connect(&workbench_, &Workbench::errorRaised, errors_, &ErrorBar::showError);
+  connect(&workbench_, &Workbench::errorRaised, this, &MainWindow::sayError);
+  connect(&workbench_, &Workbench::promptTaken, this, [this](const QString& text) {
+    prompt_->setPrompt(text);
+    notice(tr("The prompt is now the beginning of the text, as much as the context of %1 tokens holds")
+               .arg(groupedNumber(workbench_.client().model()->context)));
+  });
   connect(&workbench_, &Workbench::errorCleared, errors_, &QWidget::hide);
   connect(&workbench_, &Workbench::logLine, log_, &LogPanel::addLine);
   connect(&workbench_, &Workbench::sessionShown, prompt_, &PromptPanel::setOptions);
@@ -291,6 +300,17 @@ void MainWindow::connectAll() {
     }
   });
   connect(&attention_->map(), &AttentionMapView::firstPicture, this, &MainWindow::firstPicture);
+}
+
+void MainWindow::sayError(const Error& error) {
+  Error said = error;
+  const bool isTooLong = error.code == ErrorCode::prompt_too_long;
+  if (isTooLong && !promptNote_.isEmpty()) said.message += ". " + promptNote_.toStdString();
+  errors_->showError(said);
+  const auto& model = workbench_.client().model();
+  if (!isTooLong || !model || !workbench_.canAnalyse()) return;
+  errors_->offer(tr("Take the first %1 tokens").arg(groupedNumber(model->context)),
+                 [this] { workbench_.analyseWhatFits(); });
 }
 
 void MainWindow::showHeads() {

@@ -92,6 +92,8 @@ class MainWindow : public QMainWindow {
   void makeActions();
   void makeMenus();
   void connectAll();
+  /// Says what is wrong, and offers the beginning of a text that is too long.
+  void sayError(const Error& error);
   void orderTabs();
   void followTabs();
   /// What draws itself and takes arrow keys.
@@ -111,6 +113,8 @@ class MainWindow : public QMainWindow {
   void refresh();
   void paintIcons();
   void fillModelMenu();
+  /// Fills the prompt with a file's text, or with as much of it as a prompt may have.
+  void takeText(const QString& path, const QString& text);
   void chooseModel();
   void chooseSession();
   void chooseText();
@@ -137,7 +141,8 @@ class MainWindow : public QMainWindow {
   QString engineProgram_;  // as it says hello
   SessionFiles sessions_;
   ReadSession session_;
-  QString firstText_;  // that the window began with
+  QString promptNote_;  // what the field holds of a file, where that is not all
+  QString firstText_;   // that the window began with
   QDeadlineTimer noticeEnd_;
   JobDesk desk_;
   AttentionPanel* attention_ = nullptr;

@@ -4,10 +4,12 @@
 #include <QDragEnterEvent>
 #include <QFileInfo>
 #include <QProcess>
+#include <algorithm>
 
 #include "core/session/roles_file.h"
 #include "ui/main_window.h"
 #include "ui/models/elsewhere.h"
+#include "ui/models/grouped_number.h"
 #include "ui/models/text_file.h"
 #include "ui/panels/export_dialog.h"
 #include "ui/theme/theme.h"
@@ -15,6 +17,11 @@
 namespace natscope::ui {
 namespace {
 
+/// Of a file's text a prompt gets no more characters than these for each token of the context, and never fewer than …
+/// (a field with megabytes in it is slow, and no context holds them), or without a model not more than ….
+constexpr qsizetype charactersOfToken = 16;
+constexpr qsizetype leastPrompt = qsizetype{64} << 10;
+constexpr qsizetype mostPrompt = qsizetype{1} << 20;
 /// Roles of a run that is kept when the window closes: some 100 MB with its scores.
 constexpr std::int64_t mostRolesKept = std::int64_t{4} << 20U;
 
@@ -46,10 +53,22 @@ void MainWindow::openText(const QString& path) {
       [this, path](const Expected<QString>& text) {
         if (!text) return errors_->showError(text.error());
         settings_.setExportFolder(QFileInfo(path).path());
-        prompt_->setPrompt(*text);
+        takeText(path, *text);
         log_->addLine(tr("Opened %1").arg(path));
         workbench_.analyseInstead();
       });
+}
+
+void MainWindow::takeText(const QString& path, const QString& text) {
+  const auto& model = workbench_.client().model();
+  const qsizetype most = model ? std::max<qsizetype>(leastPrompt, model->context * charactersOfToken) : mostPrompt;
+  if (text.size() <= most) return prompt_->setPrompt(text);
+  // Not inside a character.
+  const qsizetype end = most - (text.at(most - 1).isHighSurrogate() ? 1 : 0);
+  prompt_->setPrompt(text.left(end));
+  promptNote_ = tr("The prompt has the first %1 of %2 characters of %3")
+                    .arg(groupedNumber(end), groupedNumber(text.size()), QFileInfo(path).fileName());
+  notice(promptNote_);
 }
 
 void MainWindow::openRoles(const QString& path) {

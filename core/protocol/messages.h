@@ -53,6 +53,7 @@ struct AnalyseMessage {
   RolePlan plan;
   std::int64_t chunk = 512;
   std::int32_t candidates = 8;
+  bool fit = false;  ///< of a prompt that is longer than the context the beginning is taken; else it is refused
 };
 
 /// Goes on from the last token. Answers: frames …, finished. Sampling with the same seed draws what one long generation
@@ -119,6 +120,7 @@ struct StartedMessage {
   std::optional<std::int64_t> window;  ///< in force
   std::string policy;                  ///< as parse_policy takes it
   std::int64_t prompt_tokens = 0;
+  std::optional<std::int64_t> prompt_bytes{};  ///< of a text that was to fit: how many of its first bytes were taken
 };
 
 /// Consecutive frames, as many as had gathered. `texts`: how tokens read that are named for the first time, id and

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <limits>
+
 #include "core/protocol/codec.h"
 
 /// What an engine answers, frames and the model's description apart.
@@ -94,6 +96,7 @@ void write(nlohmann::json& out, const StartedMessage& message) {
   write_optional_int(out, "window", message.window);
   out["policy"] = message.policy;
   out["prompt_tokens"] = message.prompt_tokens;
+  if (message.prompt_bytes) out["prompt_bytes"] = *message.prompt_bytes;
 }
 
 void read(FieldReader& in, StartedMessage& message) {
@@ -112,6 +115,8 @@ void read(FieldReader& in, StartedMessage& message) {
   message.window = read_optional_int(in, "window", 0, max_window);
   message.policy = in.text("policy");
   message.prompt_tokens = in.int64("prompt_tokens", 0, max_tokens);
+  if (in.has("prompt_bytes"))
+    message.prompt_bytes = in.int64("prompt_bytes", 0, std::numeric_limits<std::int64_t>::max());
 }
 
 void write(nlohmann::json& out, const ReadyMessage& message) {

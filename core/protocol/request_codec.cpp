@@ -139,6 +139,7 @@ void write(nlohmann::json& out, const AnalyseMessage& message) {
   write_plan(out, message.plan);
   out["chunk"] = message.chunk;
   out["candidates"] = message.candidates;
+  if (message.fit) out["fit"] = true;
 }
 
 void read(FieldReader& in, AnalyseMessage& message) {
@@ -150,6 +151,7 @@ void read(FieldReader& in, AnalyseMessage& message) {
   message.plan = read_plan(in);
   message.chunk = in.int64("chunk", 1, max_tokens);
   message.candidates = in.int32("candidates", 0, max_candidates);
+  message.fit = in.has("fit") && in.boolean("fit");
 }
 
 void write(nlohmann::json& out, const GenerateMessage& message) {

@@ -196,6 +196,42 @@ class ShownRunTest : public QObject {
     QTRY_COMPARE_WITH_TIMEOUT(window_->statusBar()->currentMessage(), bench().statusText(), 7000);
   }
 
+  void aTextThatIsTooLongIsOfferedToBeCut() {
+    const qint64 context = bench().client().model()->context;
+    const QString path = tiny_.filePath(QStringLiteral("long.txt"));
+    QFile file(path);
+    QVERIFY(file.open(QIODevice::WriteOnly));
+    for (int line = 0; line < 20'000; ++line) file.write(QStringLiteral("line %1: é and 日本\n").arg(line).toUtf8());
+    file.close();
+    const qint64 shown = bench().sequence().size();
+    window_->openPath(path);
+    QTRY_VERIFY_WITH_TIMEOUT(window_->errorBar().isVisible() && bench().canAnalyse(), patience);
+    QCOMPARE(bench().sequence().size(), shown);
+    QVERIFY2(window_->errorBar().text().contains(QStringLiteral("characters of long.txt")),
+             qPrintable(window_->errorBar().text()));
+    // No megabytes in the field.
+    QVERIFY(window_->prompt().options().text.size() <= 64 << 10);
+    QVERIFY(window_->errorBar().offered().isVisible());
+    QCOMPARE(window_->errorBar().offered().text(), QStringLiteral("Take the first %1 tokens").arg(context));
+    QTest::mouseClick(&window_->errorBar().offered(), Qt::LeftButton);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() > context - 5, patience);
+    QVERIFY(bench().sequence().size() <= context);
+    QVERIFY(!window_->errorBar().isVisible());
+    const QString taken = window_->prompt().options().text;
+    QVERIFY(taken.startsWith(QStringLiteral("line 0: é")) && taken.size() < 4096);
+    QCOMPARE(bench().analysedText(), taken);
+    QCOMPARE(bench().client().promptText(), taken.toStdString());
+    // The same text again is the same run.
+    const qint64 tokens = bench().sequence().size();
+    bench().analyse();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() == tokens, patience);
+    QVERIFY(!window_->errorBar().isVisible());
+    // Another error has no such button.
+    window_->openPath(tiny_.filePath(QStringLiteral("nowhere.txt")));
+    QTRY_VERIFY_WITH_TIMEOUT(window_->errorBar().isVisible(), patience);
+    QVERIFY(!window_->errorBar().offered().isVisible());
+  }
+
   void arrowsPinTokensLinesAndHeads() {
     Selection& selection = bench().selection();
     selection.pin(TokenPos(3));

@@ -130,6 +130,9 @@ void EngineClient::Private::receiveStarted(const Envelope& envelope, const Start
     return;
   }
   lastAnalyse = std::move(request->second);
+  lastAnalyse.fit = false;
+  if (auto* const text = std::get_if<std::string>(&lastAnalyse.prompt); text != nullptr && started.prompt_bytes)
+    text->resize(std::min(text->size(), static_cast<std::size_t>(*started.prompt_bytes)));
   setByHand = set_by_hand(lastAnalyse.plan);
   becomeGeneration(envelope.generation, true);
   recordTimer.stop();

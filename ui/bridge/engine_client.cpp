@@ -208,6 +208,10 @@ qint64 EngineClient::processId() const { return d_->process != nullptr ? d_->pro
 const SequenceRecord& EngineClient::record() const { return d_->record; }
 const std::optional<ModelDescription>& EngineClient::model() const { return d_->model; }
 std::int64_t EngineClient::promptTokens() const { return d_->promptTokens; }
+std::string EngineClient::promptText() const {
+  const auto* const text = std::get_if<std::string>(&d_->lastAnalyse.prompt);
+  return text != nullptr ? *text : std::string();
+}
 const std::string& EngineClient::policy() const { return d_->policy; }
 double EngineClient::prefillSeconds() const { return d_->prefillSeconds; }
 bool EngineClient::knowsSequence() const { return d_->isInEngine; }

@@ -79,6 +79,8 @@ class EngineClient : public QObject {
   /// Whether what is mirrored is a recorded run (showRecording).
   [[nodiscard]] bool isRecording() const;
   [[nodiscard]] std::int64_t promptTokens() const;
+  /// The text that the mirrored sequence began with: what was taken of a longer one. Empty where it was tokens.
+  [[nodiscard]] std::string promptText() const;
   [[nodiscard]] const std::string& policy() const;
   [[nodiscard]] double prefillSeconds() const;  ///< of the last analyse; 0 before it is ready
   /// What was set by hand in the mirrored sequence.

@@ -59,6 +59,7 @@ Workbench::Workbench(Settings& settings, QObject* parent)
   connect(&client_, &EngineClient::sequenceStarted, this, [this] {
     // Only now is what was asked for what is shown: a text that is refused changes nothing.
     analysed_ = asked_;
+    takePrompt();
     if (!client_.isRecording()) openRecording_.reset();
     follow();
     sequence_.refresh(true);
@@ -201,7 +202,19 @@ void Workbench::analyseInstead() {
   if (canAnalyse() || isRunning()) askForSequence(Next::nothing);
 }
 
-void Workbench::askForSequence(Next next) {
+void Workbench::analyseWhatFits() {
+  if (canAnalyse()) askForSequence(Next::nothing, true);
+}
+
+void Workbench::takePrompt() {
+  if (!std::exchange(isCutToFit_, false) || !client_.isOfOpenModel()) return;
+  analysed_.text = QString::fromStdString(client_.promptText());
+  if (analysed_.text == options_.text) return;
+  options_.text = analysed_.text;
+  Q_EMIT promptTaken(options_.text);
+}
+
+void Workbench::askForSequence(Next next, bool fit) {
   const auto policy = parse_policy(options_.policy.toStdString());
   if (!policy) {
     Q_EMIT errorRaised(policy.error());
@@ -221,6 +234,8 @@ void Workbench::askForSequence(Next next) {
   asked_ = {options_.text, options_.policy, changes_};
   AnalyseMessage request;
   request.prompt = options_.text.toStdString();
+  request.fit = fit;
+  isCutToFit_ = fit;
   request.plan.policy = *policy;
   changes_.addTo(request.plan);
   client_.analyse(request);

@@ -77,6 +77,8 @@ class Workbench : public QObject {
   void analyse();
   /// As analyse(), but what runs is stopped for it, and a model that is being opened is waited for.
   void analyseInstead();
+  /// As analyse(), but of a text that is longer than the context the beginning is taken: promptTaken.
+  void analyseWhatFits();
   /// Sets window and roles by hand and does what is shown again with them: analyses, and writes on where the model had
   /// written. Changes that the engine refuses are taken back.
   void changeRoles(const natscope::ui::RoleChanges& changes);
@@ -90,6 +92,7 @@ class Workbench : public QObject {
   void roleChangesChanged();
   void modelOpened(const natscope::ModelDescription& model);
   void sessionShown(const natscope::ui::PromptOptions& options);  ///< what the session was made with
+  void promptTaken(const QString& text);  ///< so much of the prompt fits; the options have it
   void errorRaised(const natscope::Error& error);
   void errorCleared();  ///< what went wrong works again
   void logLine(const QString& line);
@@ -107,7 +110,8 @@ class Workbench : public QObject {
   };
 
   void startSequence(Next next);
-  void askForSequence(Next next);
+  void askForSequence(Next next, bool fit = false);
+  void takePrompt();
   void sendGenerate();
   void onModelOpened(const ModelDescription& model);
   void onAnalysed();
@@ -140,6 +144,7 @@ class Workbench : public QObject {
   QString askedDevice_;
   bool wasLost_ = false;
   bool isSessionShown_ = false;
+  bool isCutToFit_ = false;  // the text that was asked for last, to begin with
   std::vector<TokenPos> pinsAgain_;  // what was pinned when the same text was asked for with other roles
   Next next_ = Next::nothing;
 };

@@ -26,7 +26,7 @@ QString sentence(const std::string& text) {
 
 }  // namespace
 
-ErrorBar::ErrorBar(QWidget* parent) : QWidget(parent), words_(new QLabel(this)) {
+ErrorBar::ErrorBar(QWidget* parent) : QWidget(parent), words_(new QLabel(this)), offer_(new QPushButton(this)) {
   setObjectName(QStringLiteral("errorBar"));
   setAttribute(Qt::WA_StyledBackground);
   auto* const layout = new QHBoxLayout(this);
@@ -35,6 +35,13 @@ ErrorBar::ErrorBar(QWidget* parent) : QWidget(parent), words_(new QLabel(this)) 
   words_->setWordWrap(true);
   words_->setTextInteractionFlags(Qt::TextSelectableByMouse);
   layout->addWidget(words_, 1);
+  offer_->hide();
+  layout->addWidget(offer_, 0, Qt::AlignTop);
+  connect(offer_, &QPushButton::clicked, this, [this] {
+    hide();
+    const auto what = what_;  // it may lead to another offer
+    what();
+  });
   auto* const close = new QToolButton(this);
   close->setToolTip(tr("Dismiss (Esc)"));
   const auto paint = [close] { close->setIcon(themedIcon(QStringLiteral("close"))); };
@@ -50,12 +57,20 @@ void ErrorBar::showError(const Error& error) {
   if (!error.hint.empty()) words += QStringLiteral(" %1.").arg(sentence(error.hint));
   words += QStringLiteral(" <span style='font-size:small'>(%1)</span>").arg(QLatin1String(name(error.code)));
   words_->setText(words);
+  offer_->hide();
   show();
 }
 
 void ErrorBar::showNotice(const QString& text) {
   words_->setText(text.toHtmlEscaped());
+  offer_->hide();
   show();
+}
+
+void ErrorBar::offer(const QString& label, std::function<void()> what) {
+  what_ = std::move(what);
+  offer_->setText(label);
+  offer_->show();
 }
 
 }  // namespace natscope::ui

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <QLabel>
+#include <QPushButton>
 #include <QWidget>
+#include <functional>
 
 #include "core/base/error.h"
 
@@ -19,10 +21,15 @@ class ErrorBar : public QWidget {
   void showError(const Error& error);
   /// Good news in the same place, calmer: "Wrote figure.png".
   void showNotice(const QString& text);
+  /// A button beside what is said, until something else is said: what to do about it.
+  void offer(const QString& label, std::function<void()> what);
+  [[nodiscard]] QPushButton& offered() { return *offer_; }
   [[nodiscard]] QString text() const { return words_->text(); }
 
  private:
   QLabel* words_;
+  QPushButton* offer_;
+  std::function<void()> what_;
 };
 
 }  // namespace natscope::ui
