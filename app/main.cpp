@@ -89,6 +89,15 @@ Flags readFlags(const QApplication& application) {
   Flags flags;
   flags.start.model = parser.value(model);
   const QString path = parser.positionalArguments().value(0);
+  if (!path.isEmpty() && !QFileInfo::exists(path)) {
+    // A slip in a terminal is answered there; what cannot be read is said in the window.
+    std::fputs(natscope::format_error_line(natscope::make_error(natscope::ErrorCode::file_not_found,
+                                                                "there is no file “" + path.toStdString() + "”"))
+                   .append("\n")
+                   .c_str(),
+               stderr);
+    std::exit(3);
+  }
   if (QFileInfo(path).isDir()) {
     flags.start.model = path;
   } else {

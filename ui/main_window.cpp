@@ -99,10 +99,13 @@ MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* pa
   }
   paintIcons();
   firstText_ = start.prompt.isEmpty() ? sampleText() : start.prompt;
-  prompt_->setPrompt(firstText_);
+  // A file that is refused is not answered with another text.
+  const bool isFileFirst = !start.session.isEmpty();
+  if (!isFileFirst) prompt_->setPrompt(firstText_);
+  if (isFileFirst) workbench_.waitForFile();
   workbench_.setOptions(prompt_->options());
   workbench_.begin(start.engineCommand, start.model.isEmpty() ? demoModel() : start.model, start.device);
-  if (!start.session.isEmpty()) openPath(start.session);
+  if (isFileFirst) openPath(start.session);
   fillModelMenu();
   refresh();
 }
@@ -270,6 +273,8 @@ void MainWindow::connectAll() {
   connect(&workbench_.sequence(), &SequenceModel::restarted, this, [this] { session_ = {}; });
   connect(&sessions_, &SessionFiles::recordingOpened, this, [this](const std::shared_ptr<const Recording>& recording) {
     settings_.setExportFolder(QFileInfo(QString::fromStdString(recording->path().string())).path());
+    // It has no text for the field, and "back to the model" wants one.
+    if (prompt_->options().text.isEmpty()) prompt_->setPrompt(firstText_);
     workbench_.showRecording(recording);
   });
   connect(&workbench_.client(), &EngineClient::engineStarted, this,

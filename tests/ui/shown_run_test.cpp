@@ -8,6 +8,7 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QMenu>
+#include <QProcess>
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QStatusBar>
@@ -157,6 +158,47 @@ class ShownRunTest : public QObject {
     QVERIFY(tiny_.settings().exportFolder() != QFileInfo(kept).path());
     QCOMPARE(window_->prompt().options().maxNewTokens, 5);
     QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().hasEngineSequence(), patience);
+  }
+
+  void aFileThatIsRefusedLeavesItsMessage() {
+    const QString bad = tiny_.filePath(QStringLiteral("bad.safetensors"));
+    const QString empty = tiny_.filePath(QStringLiteral("empty.txt"));
+    for (const QString& path : {bad, empty, tiny_.filePath(QStringLiteral("nowhere.txt"))}) {
+      if (!path.contains(QStringLiteral("nowhere"))) {
+        QFile file(path);
+        QVERIFY(file.open(QIODevice::WriteOnly));
+        if (path == bad) file.write("no session");
+      }
+      window_ = tiny_.make({}, path);
+      window_->show();
+      QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && knowsWeights() && window_->errorBar().isVisible(), patience);
+      QTest::qWait(300);
+      QVERIFY2(window_->errorBar().isVisible(), qPrintable(path));
+      QVERIFY(bench().sequence().isEmpty());
+      // The window is whole: another model analyses as ever.
+      window_->prompt().setPrompt(QLatin1String(WindowOnTinyModel::alice));
+      window_->openModel(tiny_.modelFolder());
+      QTRY_VERIFY_WITH_TIMEOUT(bench().sequence().size() > 5 && !window_->errorBar().isVisible(), patience);
+    }
+    QFile file(empty);
+    QVERIFY(file.open(QIODevice::WriteOnly));
+    file.write("Down the hole.");
+    file.close();
+    window_ = tiny_.make({}, empty);
+    QTRY_COMPARE_WITH_TIMEOUT(bench().analysedText(), QStringLiteral("Down the hole."), patience);
+    QVERIFY(!window_->errorBar().isVisible());
+  }
+
+  void aPathThatIsNotThereEndsTheProgram() {
+    QProcess program;
+    auto environment = QProcessEnvironment::systemEnvironment();
+    environment.insert(QStringLiteral("QT_QPA_PLATFORM"), QStringLiteral("offscreen"));
+    program.setProcessEnvironment(environment);
+    program.start(QStringLiteral(NATSCOPE_BIN_DIR "/natscope"), {tiny_.filePath(QStringLiteral("nowhere"))});
+    QVERIFY(program.waitForFinished(patience));
+    QCOMPARE(program.exitStatus(), QProcess::NormalExit);
+    QCOMPARE(program.exitCode(), 3);
+    QVERIFY(program.readAllStandardError().startsWith("error: file-not-found: there is no file"));
   }
 
   void rolesSetByHandAreSaidWhileTheirRunIsShown() {

@@ -37,9 +37,10 @@ class WindowOnTinyModel {
 
   /// Settings as on the first day.
   void forget() { settings_ = std::make_unique<Settings>(filePath(QStringLiteral("settings-%1.ini").arg(++runs_))); }
-  /// The window, not shown yet; an empty prompt is the bundled sample text.
-  [[nodiscard]] std::unique_ptr<MainWindow> make(const QString& prompt) const {
+  /// The window, not shown yet; an empty prompt is the bundled sample text. `file`: as on the command line.
+  [[nodiscard]] std::unique_ptr<MainWindow> make(const QString& prompt, const QString& file = {}) const {
     WindowStart start;
+    start.session = file;
     start.model = modelFolder();
     start.device = QStringLiteral("cpu");
     start.engineCommand = {QStringLiteral(NATSCOPE_BIN_DIR "/natscope-engine")};

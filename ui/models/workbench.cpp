@@ -144,9 +144,11 @@ void Workbench::onModelOpened(const ModelDescription& model) {
   if (isAsked) Q_EMIT modelOpened(model);
   if (isAsked) {
     wasLost_ = false;
-    Q_EMIT errorCleared();
+    // What is said of the file that is to be shown stands until somebody has read it.
+    const bool waits = std::exchange(waitsForFile_, false);
+    if (!waits) Q_EMIT errorCleared();
     // A session's sequence the client gives to the engine once the weights are known to be those that made it.
-    if (!isSessionShown_) analyse();
+    if (!waits && !isSessionShown_) analyse();
   } else if (std::exchange(wasLost_, false)) {
     // What was shown stays on screen; the new engine is being given it.
     say(tr("Another engine is ready. What is shown stays."));
@@ -198,6 +200,7 @@ void Workbench::startSequence(Next next) {
 }
 
 void Workbench::analyseInstead() {
+  waitsForFile_ = false;
   // A model that is being opened analyses what the options say when it is open.
   if (canAnalyse() || isRunning()) askForSequence(Next::nothing);
 }

@@ -66,6 +66,9 @@ class Workbench : public QObject {
   /// Starts the engine and opens a model in it. An empty command: the settings', else the one beside this program.
   void begin(const QStringList& engineCommand, const QString& model, const QString& device);
   void openModel(const QString& folder);
+  /// A file is being read to be shown first: the model that is being opened analyses nothing. Where the file is
+  /// refused, nothing is shown.
+  void waitForFile() { waitsForFile_ = true; }
   /// Opens the model that made what is shown, which then can go on.
   void openModelOfShown();
   void setDevice(const QString& device);
@@ -144,6 +147,7 @@ class Workbench : public QObject {
   QString askedDevice_;
   bool wasLost_ = false;
   bool isSessionShown_ = false;
+  bool waitsForFile_ = false;
   bool isCutToFit_ = false;  // the text that was asked for last, to begin with
   std::vector<TokenPos> pinsAgain_;  // what was pinned when the same text was asked for with other roles
   Next next_ = Next::nothing;
