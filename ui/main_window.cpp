@@ -289,6 +289,8 @@ void MainWindow::connectAll() {
     if (path != settings_.lastRunPath()) settings_.setExportFolder(QFileInfo(path).path());
     workbench_.showSession(session);
     session_ = {path, session.record.size()};
+    if (session.kept && !comparison_.restore(*session.kept))
+      notice(tr("The run that the file was compared with is left out: another one is kept here"));
   });
   connect(&desk_, &JobDesk::failed, errors_, &ErrorBar::showError);
   connect(&desk_, &JobDesk::said, this, &MainWindow::notice);

@@ -110,6 +110,8 @@ class MainWindow : public QMainWindow {
   void notice(const QString& text);
   /// Leaves what is shown for the next window, unless a file has it.
   void keepLastRun();
+  /// What is shown, what is chosen in it, and the run that it is compared with.
+  [[nodiscard]] Session shownAsSession();
   void refresh();
   void paintIcons();
   void fillModelMenu();

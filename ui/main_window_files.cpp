@@ -84,9 +84,16 @@ void MainWindow::openRoles(const QString& path) {
 }
 
 void MainWindow::saveSession(const QString& path) {
-  sessions_.write(path, workbench_.client().session());
+  sessions_.write(path, shownAsSession());
   if (workbench_.isRunning())
     notice(tr("The run goes on: %1 has its first %2 tokens").arg(path).arg(workbench_.sequence().size()));
+}
+
+Session MainWindow::shownAsSession() {
+  Session session = workbench_.client().session();
+  session.view = workbench_.view();
+  session.kept = comparison_.asSession();
+  return session;
 }
 
 void MainWindow::keepLastRun() {
@@ -101,7 +108,7 @@ void MainWindow::keepLastRun() {
   // The program ends when this is written: QCoreApplication waits for its threads.
   elsewhere(
       this,
-      [path = settings_.lastRunPath(), session = workbench_.client().session()]() -> Expected<void> {
+      [path = settings_.lastRunPath(), session = shownAsSession()]() -> Expected<void> {
         QDir().mkpath(QFileInfo(path).path());
         return write_session(path.toStdString(), session);
       },

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/expected.h"
 #include "core/engine/sampler.h"
@@ -14,6 +16,18 @@
 
 /// Session files: a sequence as a window shows it, to be opened again without the model, and exported from.
 namespace natscope {
+
+/// What was chosen when a session was kept.
+struct SessionView {
+  LayerId layer;
+  HeadId head;
+  std::vector<TokenPos> pinned;  ///< the last one is the one that views show; at most most_pinned are kept
+  std::optional<TokenPos> query;
+
+  friend bool operator==(const SessionView&, const SessionView&) = default;
+};
+
+inline constexpr std::size_t most_pinned = 1000;
 
 struct Session {
   SequenceRecord record;
@@ -26,6 +40,10 @@ struct Session {
   std::string adapter_path;      ///< empty without one
   Provenance provenance;
   std::map<std::int32_t, std::string> token_texts;  ///< how candidates read
+  std::optional<SessionView> view;                  ///< none in files of before
+  /// The run that it was compared with, or null. Of it record, prompt_tokens, policy, provenance and model_path count,
+  /// the last as what its model is called.
+  std::shared_ptr<const Session> kept;
 };
 
 /// A safetensors file, `format` = `natscope-session`. It holds the tensors tokens, roles, kv_entries and

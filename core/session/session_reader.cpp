@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -17,14 +18,15 @@ constexpr ErrorCode code = ErrorCode::bad_session;
 /// Pairs of layer and KV head.
 constexpr std::int64_t max_head_pairs = std::int64_t{1} << 18U;
 
-/// Reads tensors of a session whose T is known.
+/// Reads tensors of a session whose T is known; `prefix` stands before their names.
 class Reader {
  public:
-  Reader(const SafetensorsFile& file, std::int64_t length) : file_(file), length_(length) {}
+  Reader(const SafetensorsFile& file, std::string prefix, std::int64_t length)
+      : file_(file), prefix_(std::move(prefix)), length_(length) {}
 
   template <class T>
   Expected<std::vector<T>> values(const char* name, DType dtype, const std::vector<std::int64_t>& shape) const {
-    NATSCOPE_TRY(const TensorInfo* tensor, session::expect_tensor(file_, name, dtype, shape, code));
+    NATSCOPE_TRY(const TensorInfo* tensor, session::expect_tensor(file_, prefix_ + name, dtype, shape, code));
     std::vector<T> result(tensor->data.size() / sizeof(T));
     if (!result.empty()) std::memcpy(result.data(), tensor->data.data(), result.size() * sizeof(T));
     return result;
@@ -56,6 +58,7 @@ class Reader {
 
  private:
   const SafetensorsFile& file_;
+  std::string prefix_;
   std::int64_t length_;
 };
 
@@ -175,12 +178,35 @@ Expected<bool> truth(const session::MetadataReader& in, std::string_view key) {
   return text == "true";
 }
 
+/// What was chosen; files of before say nothing of it.
+Expected<void> read_view(const Metadata& metadata, std::int64_t length, Session& value) {
+  if (!metadata.contains("view_layer")) return {};
+  const session::MetadataReader in(metadata, code);
+  const CacheGeometry& geometry = value.record.geometry();
+  SessionView view;
+  NATSCOPE_TRY(view.layer.value, in.number<std::int32_t>("view_layer", 0, geometry.layers - 1));
+  NATSCOPE_TRY(view.head.value, in.number<std::int32_t>("view_head", 0, value.provenance.heads.value_or(1 << 16) - 1));
+  NATSCOPE_TRY(const std::string list, in.text("view_pinned"));
+  for (std::size_t at = 0; at < list.size();) {
+    const std::size_t end = std::min(list.find(',', at), list.size());
+    const auto position = session::number_in<std::int32_t>(std::string_view(list).substr(at, end - at));
+    if (!position || *position < 0 || *position >= length || view.pinned.size() == most_pinned)
+      return in.malformed("view_pinned", list);
+    view.pinned.emplace_back(*position);
+    at = end + 1;
+  }
+  NATSCOPE_TRY(const auto query, in.optional_number<std::int64_t>("view_query", 0, length - 1));
+  if (query) view.query = TokenPos(static_cast<std::int32_t>(*query));
+  value.view = std::move(view);
+  return {};
+}
+
 /// Everything that is not the record's frames.
-Expected<void> read_settings(const SafetensorsFile& file, Session& value) {
-  const session::MetadataReader in(file.metadata(), code);
+Expected<void> read_settings(const Metadata& metadata, Session& value) {
+  const session::MetadataReader in(metadata, code);
   NATSCOPE_CHECK(in.check_format(session::session_format, session::session_version));
   // The keys that a trace has, too, under the same rules.
-  Metadata as_trace = file.metadata();
+  Metadata as_trace = metadata;
   as_trace["format"] = "natscope-trace";
   auto provenance = parse_trace_metadata(as_trace);
   if (!provenance) return fail(code, provenance.error().message);
@@ -213,18 +239,17 @@ Expected<void> read_settings(const SafetensorsFile& file, Session& value) {
   return {};
 }
 
-}  // namespace
-
-Expected<Session> read_session(const std::filesystem::path& path) {
-  NATSCOPE_TRY(const SafetensorsFile file, SafetensorsFile::open(path));
+Expected<Session> read_one(const SafetensorsFile& file, const Metadata& metadata, const std::string& prefix) {
   Session value;
-  NATSCOPE_CHECK(read_settings(file, value));
-  NATSCOPE_TRY(const TensorInfo* tokens, session::expect_tensor(file, "tokens", DType::i64, {-1}, code));
+  NATSCOPE_CHECK(read_settings(metadata, value));
+  NATSCOPE_TRY(const TensorInfo* tokens, session::expect_tensor(file, prefix + "tokens", DType::i64, {-1}, code));
   const std::int64_t length = tokens->shape[0];
   if (length > std::numeric_limits<std::int32_t>::max()) return fail(code, "the session is impossibly long");
   if (value.prompt_tokens > length) return fail(code, "the prompt is longer than the session");
 
-  const Reader in(file, length);
+  NATSCOPE_CHECK(read_view(metadata, length, value));
+
+  const Reader in(file, prefix, length);
   Frames frames(static_cast<std::size_t>(length));
   NATSCOPE_CHECK(read_columns(in, frames));
   NATSCOPE_CHECK(read_heads(in, value.record, frames));
@@ -238,6 +263,22 @@ Expected<Session> read_session(const std::filesystem::path& path) {
   if (!valid_utf8(value.prompt)) return fail(code, "the prompt is not UTF-8");
   NATSCOPE_TRY(value.model_path, in.bytes(session::model_path_bytes));
   NATSCOPE_TRY(value.adapter_path, in.bytes(session::adapter_path_bytes));
+  return value;
+}
+
+}  // namespace
+
+Expected<Session> read_session(const std::filesystem::path& path) {
+  NATSCOPE_TRY(const SafetensorsFile file, SafetensorsFile::open(path));
+  NATSCOPE_TRY(Session value, read_one(file, file.metadata(), {}));
+  constexpr std::string_view prefix = session::kept_prefix;
+  Metadata kept;
+  for (const auto& [key, text] : file.metadata()) {
+    if (key.starts_with(prefix)) kept.emplace(key.substr(prefix.size()), text);
+  }
+  if (kept.empty()) return value;
+  NATSCOPE_TRY(Session other, read_one(file, kept, std::string(prefix)));
+  value.kept = std::make_shared<const Session>(std::move(other));
   return value;
 }
 

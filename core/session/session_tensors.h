@@ -9,6 +9,9 @@ namespace natscope::session {
 inline constexpr char session_format[] = "natscope-session";
 inline constexpr char session_version[] = "1";
 
+/// Before the names of everything that is the kept run's: tensors and metadata are as a session's.
+inline constexpr char kept_prefix[] = "kept.";
+
 inline constexpr char text_bytes[] = "text_bytes";                            ///< U8 [bytes]
 inline constexpr char text_ends[] = "text_ends";                              ///< I64 [T]
 inline constexpr char generated[] = "generated";                              ///< U8 [T]

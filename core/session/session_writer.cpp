@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
 #include <charconv>
 #include <deque>
 
@@ -17,6 +18,9 @@ std::string exact(double value) {
 /// Gathers tensors and keeps their bytes until they are written.
 class Tensors {
  public:
+  /// Before the names of what is added from now on.
+  void set_prefix(std::string prefix) { prefix_ = std::move(prefix); }
+
   template <class T>
   void add(const char* name, DType dtype, const std::vector<T>& values, std::vector<std::int64_t> shape) {
     const auto bytes = std::as_bytes(std::span<const T>(values));
@@ -37,9 +41,10 @@ class Tensors {
  private:
   void add_bytes(const char* name, DType dtype, std::vector<std::byte> bytes, std::vector<std::int64_t> shape) {
     kept_.push_back(std::move(bytes));
-    tensors_.push_back({name, dtype, std::move(shape), kept_.back(), {}});
+    tensors_.push_back({prefix_ + name, dtype, std::move(shape), kept_.back(), {}});
   }
 
+  std::string prefix_;
   std::deque<std::vector<std::byte>> kept_;  // its elements never move
   std::vector<TensorToWrite> tensors_;
 };
@@ -160,20 +165,40 @@ Metadata metadata_of(const Session& value) {
   metadata["min_p"] = exact(value.sampling.min_p);
   metadata["repetition_penalty"] = exact(value.sampling.repetition_penalty);
   metadata["sampling_seed"] = std::to_string(value.sampling.seed);
+  if (value.view) {
+    metadata["view_layer"] = std::to_string(value.view->layer.value);
+    metadata["view_head"] = std::to_string(value.view->head.value);
+    const auto& pinned = value.view->pinned;
+    std::string list;
+    for (std::size_t i = pinned.size() - std::min(pinned.size(), most_pinned); i < pinned.size(); ++i)
+      list += (list.empty() ? "" : ",") + std::to_string(pinned[i].value);
+    metadata["view_pinned"] = list;
+    if (value.view->query) metadata["view_query"] = std::to_string(value.view->query->value);
+  }
   return metadata;
 }
 
-}  // namespace
-
-Expected<void> write_session(const std::filesystem::path& path, const Session& value) {
-  Tensors tensors;
+void add_session(Tensors& tensors, const Session& value) {
   add_trace_tensors(tensors, value.record);
   add_columns(tensors, value.record);
   add_lists(tensors, value);
   tensors.add_text(session::prompt_bytes, value.prompt);
   tensors.add_text(session::model_path_bytes, value.model_path);
   tensors.add_text(session::adapter_path_bytes, value.adapter_path);
-  return write_safetensors(path, tensors.all(), metadata_of(value));
+}
+
+}  // namespace
+
+Expected<void> write_session(const std::filesystem::path& path, const Session& value) {
+  Tensors tensors;
+  add_session(tensors, value);
+  Metadata metadata = metadata_of(value);
+  if (value.kept) {
+    tensors.set_prefix(session::kept_prefix);
+    add_session(tensors, *value.kept);
+    for (const auto& [key, text] : metadata_of(*value.kept)) metadata[session::kept_prefix + key] = text;
+  }
+  return write_safetensors(path, tensors.all(), metadata);
 }
 
 }  // namespace natscope

@@ -201,6 +201,43 @@ class ShownRunTest : public QObject {
     QVERIFY(program.readAllStandardError().startsWith("error: file-not-found: there is no file"));
   }
 
+  void aSessionKeepsWhatWasChosenAndTheKeptRun() {
+    window_->comparison().keep();
+    const QString kept = window_->comparison().kept()->name;
+    analyseUnder(QStringLiteral("window:3"));
+    const QString words = window_->comparison().inWords();
+    bench().selection().setLayerAndHead(LayerId(1), HeadId(3));
+    bench().selection().pin(TokenPos(4));
+    bench().selection().pin(TokenPos(2), true);
+    const QString path = tiny_.filePath(QStringLiteral("chosen.safetensors"));
+    window_->saveSession(path);
+    QTRY_VERIFY_WITH_TIMEOUT(QFileInfo::exists(path), patience);
+    window_->close();
+    const qint64 tokens = bench().sequence().size();
+    // Before the model is open, and in its place too.
+    window_ = tiny_.make({}, path);
+    window_->show();
+    QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().size(), tokens, patience);
+    const auto isAsChosen = [&] {
+      return bench().selection().layer() == LayerId(1) && bench().selection().head() == HeadId(3) &&
+             bench().selection().pinned() == std::vector<TokenPos>{TokenPos(4), TokenPos(2)};
+    };
+    QVERIFY(isAsChosen());
+    QVERIFY(window_->comparison().kept() != nullptr);
+    QCOMPARE(window_->comparison().kept()->name, kept);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().hasEngineSequence(), patience);
+    QVERIFY(isAsChosen());
+    QCOMPARE(window_->comparison().inWords(), words);
+    // A run that is kept here is not thrown away for a file's.
+    analyseUnder(QStringLiteral("full"));
+    window_->comparison().keep();
+    const QString here = window_->comparison().kept()->name;
+    QVERIFY(here != kept);
+    window_->openPath(path);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().client().policy() == "window:3" && isAsChosen(), patience);
+    QCOMPARE(window_->comparison().kept()->name, here);
+  }
+
   void rolesSetByHandAreSaidWhileTheirRunIsShown() {
     RoleChanges changes;
     for (const int layer : {0, 1}) changes.force({LayerId(layer), KvHeadId(0), TokenPos(2), Role::global});

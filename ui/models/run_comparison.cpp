@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/cache/policy.h"
 #include "ui/models/elsewhere.h"
 #include "ui/models/grouped_number.h"
 #include "ui/models/model_label.h"
@@ -65,6 +66,32 @@ void RunComparison::keep() {
         return std::move(record);
       },
       [run](SequenceRecord& own) { run->record = std::move(own); });
+}
+
+std::shared_ptr<const Session> RunComparison::asSession() const {
+  if (!kept_) return nullptr;
+  auto session = std::make_shared<Session>();
+  session->record = kept_->record;
+  session->prompt_tokens = kept_->promptTokens;
+  session->policy = kept_->provenance.policy;
+  session->provenance = kept_->provenance;
+  session->model_path = kept_->model.toStdString();
+  return session;
+}
+
+bool RunComparison::restore(const Session& session) {
+  if (kept_) return false;
+  auto run = std::make_shared<KeptRun>();
+  run->record = session.record;
+  run->promptTokens = std::min(session.prompt_tokens, session.record.size());
+  run->name = QString::fromStdString(run_name(session.policy, session.record.window(), session.provenance.by_hand));
+  run->model = QString::fromStdString(session.model_path);
+  run->provenance = session.provenance;
+  run->provenance.policy = session.policy;
+  run->hasRoles = has_roles(session.policy);
+  kept_ = run;
+  Q_EMIT changed();
+  return true;
 }
 
 void RunComparison::drop() {

@@ -42,6 +42,11 @@ class RunComparison : public QObject {
   /// without a kept run.
   [[nodiscard]] QString inWords() const;
 
+  /// The kept run as a session file holds it; null without one.
+  [[nodiscard]] std::shared_ptr<const Session> asSession() const;
+  /// Keeps a file's run. One that is kept already stays, and false is said.
+  bool restore(const Session& session);
+
  public Q_SLOTS:
   void keep();
   void drop();

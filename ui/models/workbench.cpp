@@ -167,7 +167,9 @@ void Workbench::follow() {
   const CacheGeometry& geometry = record.geometry();
   const bool isOfModel = model && model->layers == geometry.layers && model->kv_heads == geometry.kv_heads;
   const auto recorded = recording();
-  const int heads = recorded ? recorded->heads() : isOfModel ? model->heads : geometry.kv_heads;
+  const int ofFile = headsOfFile_.value_or(0);
+  const bool isOfFile = ofFile > 0 && geometry.kv_heads > 0 && ofFile % geometry.kv_heads == 0;
+  const int heads = recorded ? recorded->heads() : isOfModel ? model->heads : isOfFile ? ofFile : geometry.kv_heads;
   selection_.setLimits(geometry.layers, heads, geometry.kv_heads, record.size());
 }
 
@@ -309,6 +311,19 @@ void Workbench::onRestored() {
   say(tr("The engine has the %1 that are shown, and can go on.").arg(tokensInWords(client_.record().size())));
 }
 
+SessionView Workbench::view() const {
+  return {selection_.layer(), selection_.head(), selection_.pinned(), selection_.pinnedQuery()};
+}
+
+void Workbench::choose(const SessionView& view) {
+  selection_.clear();
+  selection_.setLayerAndHead(view.layer, view.head);
+  for (const TokenPos position : view.pinned) {
+    if (!selection_.isPinned(position)) selection_.pin(position, true);
+  }
+  selection_.pinQuery(view.query);
+}
+
 void Workbench::showSession(const Session& session) {
   next_ = Next::nothing;
   isSessionShown_ = true;
@@ -325,7 +340,9 @@ void Workbench::showSession(const Session& session) {
   Q_EMIT errorCleared();
   say(tr("A session of %1, made with %2")
           .arg(tokensInWords(session.record.size()), QString::fromStdString(session.model_path)));
+  headsOfFile_ = session.provenance.heads;
   client_.showSession(session);
+  if (session.view) choose(*session.view);
   Q_EMIT sessionShown(options_);
   Q_EMIT stateChanged();
 }

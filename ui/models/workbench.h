@@ -49,6 +49,8 @@ class Workbench : public QObject {
   [[nodiscard]] bool hasWeights() const { return hasEngineSequence() || recording() != nullptr; }
   /// Whose tokenizer a trace file may use.
   [[nodiscard]] ModelAtHand modelAtHand() const;
+  /// What is chosen, as a session keeps it.
+  [[nodiscard]] SessionView view() const;
   /// Tokens a second of the last prefill and of the latest steps; 0 where there was none.
   [[nodiscard]] double prefillRate() const;
   [[nodiscard]] double decodeRate() const;
@@ -112,6 +114,8 @@ class Workbench : public QObject {
     bool operator==(const Beginning&) const = default;
   };
 
+  /// A file's, in place of what is chosen.
+  void choose(const SessionView& view);
   void startSequence(Next next);
   void askForSequence(Next next, bool fit = false);
   void takePrompt();
@@ -148,7 +152,8 @@ class Workbench : public QObject {
   bool wasLost_ = false;
   bool isSessionShown_ = false;
   bool waitsForFile_ = false;
-  bool isCutToFit_ = false;  // the text that was asked for last, to begin with
+  bool isCutToFit_ = false;                  // the text that was asked for last, to begin with
+  std::optional<std::int32_t> headsOfFile_;  // query heads of a file's run, whether its model is open or not
   std::vector<TokenPos> pinsAgain_;  // what was pinned when the same text was asked for with other roles
   Next next_ = Next::nothing;
 };

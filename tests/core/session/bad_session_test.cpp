@@ -64,10 +64,28 @@ TEST_CASE("bad sessions are refused, and nothing is allocated on their say-so") 
       {"evicted ends that lie", filled("evicted_ends", 0x7f)},
       {"name ends that lie", filled("name_ends", 0x7f)},
       {"tokens of two axes", as("tokens", DType::i64, {7, 1})},
+      {"a chosen layer beyond the model", meta("view_layer", "2")},
+      {"a chosen head that is none", meta("view_head", "-1")},
+      {"a pinned token beyond the text", meta("view_pinned", "1,7")},
+      {"pinned tokens that are none", meta("view_pinned", "1,,2")},
+      {"more pinned tokens than are kept",
+       [](LooseFile& file) {
+         std::string& list = file.metadata["view_pinned"] = "1";
+         for (std::size_t i = 0; i < most_pinned; ++i) list += ",1";
+       }},
+      {"a chosen query beyond the text", meta("view_query", "7")},
+      {"a kept run that says too little", meta("kept.format", "natscope-session")},
+      {"a kept run without its tensors",
+       [](LooseFile& file) {
+         const auto metadata = file.metadata;
+         for (const auto& [key, text] : metadata) file.metadata["kept." + key] = text;
+       }},
       {"a missing column", [](LooseFile& file) { file.remove("step_ms"); }},
   };
   const test::TemporaryFolder folder;
-  REQUIRE(write_session(folder / "good", test::recorded_session()));
+  Session session = test::recorded_session();
+  session.view = SessionView{LayerId(1), HeadId(0), {TokenPos(3)}, TokenPos(2)};
+  REQUIRE(write_session(folder / "good", session));
   for (const Case& test : cases) {
     CAPTURE(test.what);
     LooseFile file = LooseFile::of(folder / "good");

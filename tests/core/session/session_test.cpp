@@ -62,6 +62,41 @@ TEST_CASE("an empty session and one without scores come back") {
   CHECK_FALSE(back->record.window());
 }
 
+TEST_CASE("a session keeps what was chosen and the run that it was compared with") {
+  const TemporaryFolder folder;
+  Session session = test::recorded_session();
+  session.view = SessionView{LayerId(1), HeadId(0), {TokenPos(3), TokenPos(0)}, TokenPos(4)};
+  Session kept = test::recorded_session();
+  kept.record = SequenceRecord({1, 1, 8, kernels::ElementType::f32}, false, 5);
+  kept.provenance.window = 5;
+  kept.prompt_tokens = 0;
+  kept.policy = "window:5";
+  kept.model_path = "another model";
+  session.kept = std::make_shared<const Session>(kept);
+  REQUIRE(write_session(folder / "s", session));
+  const auto back = read_session(folder / "s");
+  REQUIRE_MESSAGE(back, back.error().message);
+  CHECK(back->view == session.view);
+  REQUIRE(back->kept);
+  CHECK(back->kept->policy == "window:5");
+  CHECK(back->kept->model_path == "another model");
+  CHECK(back->kept->record.geometry().layers == 1);
+  CHECK(back->kept->record.size() == 0);
+  CHECK_FALSE(back->kept->kept);
+  CHECK(back->record.size() == session.record.size());
+
+  // Nothing chosen; and more than is kept, of which the last ones count.
+  session.kept = nullptr;
+  session.view = SessionView{};
+  REQUIRE(write_session(folder / "s", session));
+  CHECK(read_session(folder / "s")->view == session.view);
+  CHECK_FALSE(read_session(folder / "s")->kept);
+  session.view->pinned.assign(most_pinned, TokenPos(1));
+  session.view->pinned.insert(session.view->pinned.begin(), TokenPos(2));
+  REQUIRE(write_session(folder / "s", session));
+  CHECK(read_session(folder / "s")->view->pinned == std::vector<TokenPos>(most_pinned, TokenPos(1)));
+}
+
 TEST_CASE("files say what they are") {
   const TemporaryFolder folder;
   REQUIRE(write_session(folder / "s", test::recorded_session()));
