@@ -357,6 +357,7 @@ void MainWindow::refresh() {
   for (QAction* const action : {analyse_, generate_}) action->setEnabled(isReady);
   for (QAction* const action : {continue_, step_}) action->setEnabled(workbench_.canContinue());
   stop_->setEnabled(workbench_.isRunning());
+  before_->setEnabled(workbench_.runBefore() != nullptr);
   keep_->setEnabled(comparison_.canKeep());
   drop_->setEnabled(comparison_.kept() != nullptr);
   save_->setEnabled(!workbench_.sequence().isEmpty() && !workbench_.recording());

@@ -174,6 +174,7 @@ class MainWindow : public QMainWindow {
   QAction* stop_ = nullptr;
   QAction* save_ = nullptr;
   QAction* openLast_ = nullptr;
+  QAction* before_ = nullptr;
   QAction* keep_ = nullptr;
   QAction* drop_ = nullptr;
 };

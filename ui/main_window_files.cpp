@@ -97,18 +97,20 @@ Session MainWindow::shownAsSession() {
 }
 
 void MainWindow::keepLastRun() {
-  const SequenceRecord& record = workbench_.sequence().record();
-  const std::int64_t heads = std::int64_t{record.geometry().layers} * record.geometry().kv_heads;
   const bool isInFile = workbench_.recording() || !shownSession().isEmpty();
+  // Behind a file that is looked at, a run may stand that no file has.
+  const Session* const before = workbench_.runBefore();
+  if (isInFile && before == nullptr) return;
+  Session run = isInFile ? *before : shownAsSession();
+  const std::int64_t heads = std::int64_t{run.record.geometry().layers} * run.record.geometry().kv_heads;
   // What every window begins with must not take the place of a run that somebody may want back.
-  const bool isAsBegun = record.size() == workbench_.client().promptTokens() &&
-                         workbench_.analysedText() == firstText_ && workbench_.client().policy() == "model" &&
-                         workbench_.analysedChanges().isEmpty();
-  if (record.size() == 0 || isInFile || isAsBegun || record.size() * heads > mostRolesKept) return;
+  const bool isAsBegun = run.record.size() == run.prompt_tokens && run.prompt == firstText_.toStdString() &&
+                         run.policy == "model" && run.provenance.by_hand.empty();
+  if (run.record.size() == 0 || isAsBegun || run.record.size() * heads > mostRolesKept) return;
   // The program ends when this is written: QCoreApplication waits for its threads.
   elsewhere(
       this,
-      [path = settings_.lastRunPath(), session = shownAsSession()]() -> Expected<void> {
+      [path = settings_.lastRunPath(), session = std::move(run)]() -> Expected<void> {
         QDir().mkpath(QFileInfo(path).path());
         return write_session(path.toStdString(), session);
       },

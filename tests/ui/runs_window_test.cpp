@@ -12,6 +12,7 @@
 #include <QSignalSpy>
 #include <QTableView>
 #include <QTest>
+#include <QThreadPool>
 #include <algorithm>
 #include <cmath>
 
@@ -138,6 +139,52 @@ class RunsWindowTest : public QObject {
     QTest::mouseClick(&window_->recordingBar().leave(), Qt::LeftButton);
     QTRY_VERIFY_WITH_TIMEOUT(bench().recording() == nullptr && bench().hasEngineSequence(), patience);
     QVERIFY(!window_->recordingBar().isVisible());
+  }
+
+  void aRecordingGivesTheRunOfBeforeBack() {
+    QTRY_VERIFY_WITH_TIMEOUT(!bench().client().model()->sha256.empty(), patience);
+    PromptOptions options = window_->prompt().options();
+    options.maxNewTokens = 5;
+    options.sampling.greedy = true;
+    window_->prompt().setOptions(options);
+    const qint64 prompt = bench().client().promptTokens();
+    const QString path = recordPresentRun({LayerId(0), HeadId(0)});
+    bench().generate();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().sequence().size() == prompt + 5, patience);
+    const SequenceRecord before = bench().sequence().record();
+    bench().selection().setLayerAndHead(LayerId(1), HeadId(2));
+    bench().selection().pin(TokenPos(static_cast<std::int32_t>(prompt) + 1));
+
+    window_->openPath(path);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().recording() != nullptr, patience);
+    QCOMPARE(bench().sequence().size(), prompt);
+    QVERIFY(bench().runBefore() != nullptr);
+    window_->prompt().setPrompt(QStringLiteral("typed meanwhile"));
+    QTest::mouseClick(&window_->recordingBar().leave(), Qt::LeftButton);
+    QVERIFY(!bench().recording());
+    QCOMPARE(bench().sequence().size(), before.size());
+    QVERIFY(bench().selection().pinned() == std::vector<TokenPos>{TokenPos(static_cast<std::int32_t>(prompt) + 1)});
+    QCOMPARE(bench().selection().head(), HeadId(2));
+    QVERIFY(bench().runBefore() == nullptr);
+    QCOMPARE(window_->prompt().options().text, QStringLiteral("typed meanwhile"));
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().hasEngineSequence(), patience);
+    for (std::int32_t n = 0; n < before.size(); ++n)
+      QVERIFY(bench().sequence().record().frame(TokenPos(n)).roles == before.frame(TokenPos(n)).roles);
+    QVERIFY(!window_->recordingBar().isVisible());
+    // It goes on, where the prompt is the one that it began with.
+    window_->prompt().setPrompt(QLatin1String(WindowOnTinyModel::alice));
+    bench().step();
+    QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().size(), before.size() + 1, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue(), patience);
+
+    // Closed behind a recording, it is the last run all the same.
+    window_->openPath(path);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().recording() != nullptr, patience);
+    window_->close();
+    QVERIFY(QThreadPool::globalInstance()->waitForDone(patience));
+    const auto last = read_session(tiny_.settings().lastRunPath().toStdString());
+    QVERIFY(last);
+    QCOMPARE(last->record.size(), before.size() + 1);
   }
 
   void aBadRecordingIsACalmBarAndWhatIsShownStays() {

@@ -238,6 +238,26 @@ class ShownRunTest : public QObject {
     QCOMPARE(window_->comparison().kept()->name, here);
   }
 
+  void theRunBeforeASessionComesBack() {
+    const QString path = tiny_.filePath(QStringLiteral("looked-at.safetensors"));
+    window_->saveSession(path);
+    QTRY_VERIFY_WITH_TIMEOUT(QFileInfo::exists(path), patience);
+    window_->prompt().setPrompt(QStringLiteral("Something else"));
+    analyseUnder(QStringLiteral("streaming:1,3"));
+    const qint64 tokens = bench().sequence().size();
+    QSignalSpy shown(&bench(), &Workbench::sessionShown);
+    window_->openPath(path);
+    QTRY_COMPARE_WITH_TIMEOUT(shown.count(), 1, patience);
+    QVERIFY(bench().client().policy() == "model" && bench().runBefore() != nullptr);
+    bench().showRunBefore();
+    QCOMPARE(bench().sequence().size(), tokens);
+    QCOMPARE(window_->prompt().options().text, QStringLiteral("Something else"));
+    QCOMPARE(window_->prompt().options().policy, QStringLiteral("streaming:1,3"));
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().hasEngineSequence(), patience);
+    bench().step();
+    QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().size(), tokens + 1, patience);
+  }
+
   void rolesSetByHandAreSaidWhileTheirRunIsShown() {
     RoleChanges changes;
     for (const int layer : {0, 1}) changes.force({LayerId(layer), KvHeadId(0), TokenPos(2), Role::global});

@@ -102,6 +102,7 @@ void EngineClient::Private::receiveOpened(const Envelope& envelope, const Opened
   const std::string sha256 = isAgain ? model->sha256 : std::string();
   if (!isAgain && !shownFrom && record.size() > 0 && model) shownFrom = origin();
   model = opened.model;
+  if (!isAgain) modelOpenedBy = envelope.id;
   openedAs = openRequest;
   if (model->sha256.empty()) model->sha256 = sha256;
   becomeGeneration(std::max(generation, envelope.generation), false);

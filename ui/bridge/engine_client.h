@@ -19,6 +19,13 @@
 
 namespace natscope::ui {
 
+/// A sequence that an engine made for this window, kept to be shown again as it was: EngineClient::showAgain.
+struct ShownRun {
+  Session session;
+  RolePlan plan;               ///< what was set by hand, for tokens that are still to come, too
+  std::uint64_t openedBy = 0;  ///< the request that opened its model
+};
+
 /// The window's end of the pipe to an engine process: starts it, speaks the protocol, keeps a mirror of what it did.
 ///
 ///   EngineClient client;
@@ -89,6 +96,7 @@ class EngineClient : public QObject {
   [[nodiscard]] Provenance provenance() const;
   /// Everything that a session file holds: the mirrored sequence with its prompt and settings.
   [[nodiscard]] Session session() const;
+  [[nodiscard]] ShownRun shownRun() const;
   /// How a token reads, for candidates; "<id 42>" for tokens that were never named.
   [[nodiscard]] QString tokenText(std::int32_t token) const;
 
@@ -103,6 +111,9 @@ class EngineClient : public QObject {
   /// weights it was made with (by their SHA-256), the engine gets it, so that it can go on and draw maps:
   /// sequenceRestored.
   void showSession(const natscope::Session& session);
+  /// Shows a run of before in place of the mirrored sequence. Where its model is still open, or is one of the same
+  /// weights, the engine gets it and goes on with it.
+  void showAgain(const natscope::ui::ShownRun& run);
   /// Shows a recorded run in place of the mirrored sequence. No engine is given it, whichever model is open, until
   /// something else is shown.
   void showRecording(const natscope::Session& recorded);

@@ -64,9 +64,12 @@ class EngineClient::Private {
     Provenance provenance;
     std::string modelPath;
     std::string adapterPath;
+    std::uint64_t openedBy = 0;  // the request that opened the model for this window; 0: not known
   };
 
   [[nodiscard]] Origin origin() const;  ///< of what is mirrored
+  /// Whether the open model is the one that made it.
+  [[nodiscard]] bool isOpen(const Origin& from) const;
 
   /// A request that runs and has not been answered.
   struct Asked {
@@ -96,6 +99,7 @@ class EngineClient::Private {
   std::optional<OpenMessage> openRequest;  // the model that is wanted
   std::optional<OpenMessage> openedAs;     // the model that is, or was, open: `model`
   std::uint64_t openId = 0;                // of the last request that opens a model
+  std::uint64_t modelOpenedBy = 0;         // the request that opened `model`; stays when it is opened again
   bool isReopening = false;                // and whether it opens the same one again
   bool wantsAnother = false;               // openRequest has been neither opened nor refused
   std::uint64_t openGeneration = 0;        // of the last openModel

@@ -35,7 +35,7 @@ RoleArray rolesOf(const SequenceRecord& record) {
 void EngineClient::Private::restoreSequence() {
   if (isRecorded) return;
   // A file's sequence goes to the weights that it was made with, and to no others: its maps would not be its own.
-  if (shownFrom && (!model || model->sha256.empty() || shownFrom->provenance.model_sha256 != model->sha256)) return;
+  if (shownFrom && !isOpen(*shownFrom)) return;
   const CacheGeometry& geometry = record.geometry();
   const std::int64_t heads = std::int64_t{geometry.layers} * geometry.kv_heads;
   if (!model || record.size() == 0 || record.size() > model->context || record.size() * heads > mostRoles) return;
@@ -110,12 +110,19 @@ Provenance EngineClient::provenance() const {
 
 EngineClient::Private::Origin EngineClient::Private::origin() const {
   if (shownFrom) return *shownFrom;
-  return {q->provenance(), model ? model->path : std::string(), model ? model->adapter : std::string()};
+  return {q->provenance(), model ? model->path : std::string(), model ? model->adapter : std::string(), modelOpenedBy};
+}
+
+bool EngineClient::Private::isOpen(const Origin& from) const {
+  if (!model) return false;
+  // Opened since without a break it is the same, whether its checksum is known already or not.
+  if (from.openedBy != 0 && from.openedBy == modelOpenedBy) return true;
+  return !model->sha256.empty() && from.provenance.model_sha256 == model->sha256;
 }
 
 bool EngineClient::isOfAnotherModel() const {
   return !d_->isRecorded && d_->record.size() > 0 && d_->shownFrom && d_->model && !d_->model->sha256.empty() &&
-         d_->shownFrom->provenance.model_sha256 != d_->model->sha256;
+         !d_->isOpen(*d_->shownFrom);
 }
 
 std::string EngineClient::shownModel() const { return d_->origin().modelPath; }
@@ -160,6 +167,16 @@ void EngineClient::Private::mirror(const Session& session) {
 void EngineClient::showSession(const Session& session) {
   d_->isRecorded = false;
   d_->mirror(session);
+  d_->restoreSequence();
+}
+
+ShownRun EngineClient::shownRun() const { return {session(), d_->lastAnalyse.plan, d_->origin().openedBy}; }
+
+void EngineClient::showAgain(const ShownRun& run) {
+  d_->isRecorded = false;
+  d_->mirror(run.session);
+  d_->shownFrom->openedBy = run.openedBy;
+  d_->lastAnalyse.plan = run.plan;
   d_->restoreSequence();
 }
 

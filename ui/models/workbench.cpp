@@ -59,6 +59,7 @@ Workbench::Workbench(Settings& settings, QObject* parent)
   connect(&client_, &EngineClient::sequenceStarted, this, [this] {
     // Only now is what was asked for what is shown: a text that is refused changes nothing.
     analysed_ = asked_;
+    tokensOfFile_ = -1;
     takePrompt();
     if (!client_.isRecording()) openRecording_.reset();
     follow();
@@ -311,6 +312,15 @@ void Workbench::onRestored() {
   say(tr("The engine has the %1 that are shown, and can go on.").arg(tokensInWords(client_.record().size())));
 }
 
+void Workbench::keepBefore() {
+  const bool isInFile = recording() || tokensOfFile_ == client_.record().size();
+  if (sequence_.isEmpty() || isInFile) return;
+  // A prompt that was not read to its end is begun again instead.
+  before_.reset();
+  if (client_.record().size() < client_.promptTokens()) return;
+  before_ = RunBefore{client_.shownRun(), options_, analysed_, view()};
+}
+
 SessionView Workbench::view() const {
   return {selection_.layer(), selection_.head(), selection_.pinned(), selection_.pinnedQuery()};
 }
@@ -324,7 +334,30 @@ void Workbench::choose(const SessionView& view) {
   selection_.pinQuery(view.query);
 }
 
+void Workbench::showRunBefore() {
+  if (!before_) return;
+  const RunBefore back = *std::exchange(before_, std::nullopt);
+  const bool wasRecording = recording() != nullptr;
+  keepBefore();  // so one can go to and fro
+  next_ = Next::nothing;
+  isSessionShown_ = false;
+  takeRoleChanges(back.beginning.changes);
+  asked_ = back.beginning;
+  Q_EMIT errorCleared();
+  say(tr("The run of before: %1").arg(tokensInWords(back.run.session.record.size())));
+  headsOfFile_ = back.run.session.provenance.heads;
+  client_.showAgain(back.run);
+  choose(back.view);
+  // A recording has no prompt of its own: what stands in the field was typed since.
+  if (!wasRecording) {
+    options_ = back.options;
+    Q_EMIT sessionShown(options_);
+  }
+  Q_EMIT stateChanged();
+}
+
 void Workbench::showSession(const Session& session) {
+  keepBefore();
   next_ = Next::nothing;
   isSessionShown_ = true;
   const RoleChanges changes = RoleChanges::of(session.provenance.by_hand);
@@ -343,11 +376,13 @@ void Workbench::showSession(const Session& session) {
   headsOfFile_ = session.provenance.heads;
   client_.showSession(session);
   if (session.view) choose(*session.view);
+  tokensOfFile_ = session.record.size();
   Q_EMIT sessionShown(options_);
   Q_EMIT stateChanged();
 }
 
 void Workbench::showRecording(const std::shared_ptr<const Recording>& recording) {
+  keepBefore();
   next_ = Next::nothing;
   isSessionShown_ = true;  // a model that is opened meanwhile does not take its place
   openRecording_ = recording;

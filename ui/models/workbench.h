@@ -51,6 +51,8 @@ class Workbench : public QObject {
   [[nodiscard]] ModelAtHand modelAtHand() const;
   /// What is chosen, as a session keeps it.
   [[nodiscard]] SessionView view() const;
+  /// The run that a file's was shown in place of; null: none.
+  [[nodiscard]] const Session* runBefore() const { return before_ ? &before_->run.session : nullptr; }
   /// Tokens a second of the last prefill and of the latest steps; 0 where there was none.
   [[nodiscard]] double prefillRate() const;
   [[nodiscard]] double decodeRate() const;
@@ -75,9 +77,13 @@ class Workbench : public QObject {
   void openModelOfShown();
   void setDevice(const QString& device);
   void setEngineCommand(const QStringList& command);
-  /// Shows a session file's sequence. The open model goes on with it where it is the one that made it.
+  /// Shows the run again that runBefore() is: it goes on as if no file had been looked at.
+  void showRunBefore();
+  /// Shows a session file's sequence. What an engine made for this window is kept: runBefore(). The open model goes on
+  /// with it where it is the one that made it.
   void showSession(const natscope::Session& session);
-  /// Shows a trace file's run. No engine runs for it; analysing a text ends it.
+  /// Shows a trace file's run, and keeps what was shown in the same way. No engine runs for it; analysing a text ends
+  /// it.
   void showRecording(const std::shared_ptr<const natscope::ui::Recording>& recording);
   void analyse();
   /// As analyse(), but what runs is stopped for it, and a model that is being opened is waited for.
@@ -97,7 +103,7 @@ class Workbench : public QObject {
   void roleChangesChanged();
   void modelOpened(const natscope::ModelDescription& model);
   void sessionShown(const natscope::ui::PromptOptions& options);  ///< what the session was made with
-  void promptTaken(const QString& text);  ///< so much of the prompt fits; the options have it
+  void promptTaken(const QString& text);                          ///< so much of the prompt fits; the options have it
   void errorRaised(const natscope::Error& error);
   void errorCleared();  ///< what went wrong works again
   void logLine(const QString& line);
@@ -114,6 +120,15 @@ class Workbench : public QObject {
     bool operator==(const Beginning&) const = default;
   };
 
+  /// A run that is out of sight.
+  struct RunBefore {
+    ShownRun run;
+    PromptOptions options;
+    Beginning beginning;
+    SessionView view;
+  };
+
+  void keepBefore();
   /// A file's, in place of what is chosen.
   void choose(const SessionView& view);
   void startSequence(Next next);
@@ -154,6 +169,8 @@ class Workbench : public QObject {
   bool waitsForFile_ = false;
   bool isCutToFit_ = false;                  // the text that was asked for last, to begin with
   std::optional<std::int32_t> headsOfFile_;  // query heads of a file's run, whether its model is open or not
+  std::int64_t tokensOfFile_ = -1;           // that are shown and stand in a file; -1: not a file's
+  std::optional<RunBefore> before_;
   std::vector<TokenPos> pinsAgain_;  // what was pinned when the same text was asked for with other roles
   Next next_ = Next::nothing;
 };

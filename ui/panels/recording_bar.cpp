@@ -8,7 +8,11 @@
 namespace natscope::ui {
 
 RecordingBar::RecordingBar(Workbench& workbench, QWidget* parent)
-    : QWidget(parent), workbench_(workbench), words_(new QLabel(this)), leave_(new QToolButton(this)) {
+    : QWidget(parent),
+      workbench_(workbench),
+      words_(new QLabel(this)),
+      leave_(new QToolButton(this)),
+      back_(new QToolButton(this)) {
   setObjectName(QStringLiteral("recordingBar"));
   setAttribute(Qt::WA_StyledBackground);
   words_->setTextFormat(Qt::RichText);
@@ -17,10 +21,14 @@ RecordingBar::RecordingBar(Workbench& workbench, QWidget* parent)
   words_->setMinimumWidth(1);
   leave_->setObjectName(QStringLiteral("framed"));
   connect(leave_, &QToolButton::clicked, this, &RecordingBar::goBack);
+  back_->setObjectName(QStringLiteral("framed"));
+  back_->setText(tr("back to the run of before"));
+  connect(back_, &QToolButton::clicked, &workbench_, &Workbench::showRunBefore);
   auto* const layout = new QHBoxLayout(this);
   layout->setContentsMargins(12, 4, 8, 4);
   layout->addWidget(words_, 1);
   layout->addWidget(leave_, 0, Qt::AlignTop);
+  layout->addWidget(back_, 0, Qt::AlignTop);
   connect(&workbench_.sequence(), &SequenceModel::restarted, this, &RecordingBar::refresh);
   connect(&workbench_, &Workbench::stateChanged, this, &RecordingBar::refresh);
   hide();
@@ -29,7 +37,9 @@ RecordingBar::RecordingBar(Workbench& workbench, QWidget* parent)
 void RecordingBar::refresh() {
   const auto recording = workbench_.recording();
   const bool isOthers = workbench_.client().isOfAnotherModel();
-  leave_->setEnabled(workbench_.canAnalyse());
+  const bool hasBefore = workbench_.runBefore() != nullptr;
+  leave_->setEnabled(workbench_.canAnalyse() || (recording && hasBefore));
+  back_->setVisible(hasBefore && !recording);
   setVisible(recording != nullptr || isOthers);
   if (recording) sayRecording(*recording);
   if (isOthers) sayOtherModel();
@@ -42,7 +52,9 @@ void RecordingBar::sayRecording(const Recording& recording) {
           .arg(tr("Recording: no engine runs for it."), name.toHtmlEscaped(), recording.summary().toHtmlEscaped()));
   words_->setToolTip(QString::fromStdString(recording.path().string()));
   leave_->setText(tr("back to the model"));
-  leave_->setToolTip(tr("Analyse the prompt with the open model and show that (Ctrl+Return)"));
+  leave_->setToolTip(workbench_.runBefore() != nullptr
+                         ? tr("Show the run again that was shown before, with everything that it had written")
+                         : tr("Analyse the prompt with the open model and show that (Ctrl+Return)"));
   leave_->show();
 }
 
@@ -60,7 +72,9 @@ void RecordingBar::sayOtherModel() {
 }
 
 void RecordingBar::goBack() {
-  if (workbench_.recording()) {
+  if (workbench_.recording() && workbench_.runBefore() != nullptr) {
+    workbench_.showRunBefore();
+  } else if (workbench_.recording()) {
     workbench_.analyse();
   } else {
     workbench_.openModelOfShown();

@@ -20,6 +20,8 @@ class RecordingBar : public QWidget {
 
   [[nodiscard]] QString text() const { return words_->text(); }
   [[nodiscard]] QToolButton& leave() { return *leave_; }
+  /// To the run of before, where the other button opens a model.
+  [[nodiscard]] QToolButton& back() { return *back_; }
 
  private:
   void refresh();
@@ -30,6 +32,7 @@ class RecordingBar : public QWidget {
   Workbench& workbench_;
   QLabel* words_;
   QToolButton* leave_;
+  QToolButton* back_;
 };
 
 }  // namespace natscope::ui
