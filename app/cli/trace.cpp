@@ -104,6 +104,12 @@ void add_trace_command(CLI::App& root, Invocation& invocation) {
   command->add_flag("--scores", options->scores, "Keep role scores F32 [layers, kv_heads, T, 3], before the bias");
   command->add_option("--attention", options->attention, "Keep these heads' maps: LAYER.HEAD,LAYER.HEAD,… or all")
       ->type_name("MAPS");
+  command->footer(
+      "Always in the file: tokens I64 [T], roles U8 [layers, kv_heads, T] (0 Global, 1 Local, 2 Sliding), kv_entries "
+      "I32\n"
+      "[T, layers, kv_heads] and kv_allocated_bytes I64 [T]. Under h2o, whose tokens have no roles, also what it "
+      "dropped:\n"
+      "evicted I32 [entries, 3] (layer, KV head, position) and evicted_ends I64 [T], where each step's entries end.");
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }
 

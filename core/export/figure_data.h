@@ -121,7 +121,7 @@ void name_silent_tokens(FigureData& figure, const std::function<std::string(std:
 /// From a trace: attention and mask of maps that it holds, a mask of any head that its roles determine, roles, kv,
 /// heads, all recorded maps, the text of one head (`keys` says which tokens). `map` matters for attention, mask
 /// and text only. Errors: bad_layer, bad_head, bad_position,
-/// bad_trace (not in the trace).
+/// bad_trace (not in the trace; what is held, and H2O's trace does not say it: knows_what_is_held).
 [[nodiscard]] Expected<FigureData> figure_from_trace(const TraceFile& trace, FigureKind kind, const MapId& map,
                                                      std::optional<std::string> queries,
                                                      std::optional<std::string> keys);

@@ -52,6 +52,13 @@ Expected<Heatmap> mask_from_roles(const TraceFile& trace, KvHeadId kv_head, Heat
   return map;
 }
 
+/// Of a trace under H2O that an earlier version made: without what was dropped every token would look held.
+Expected<void> check_held_is_known(const TraceFile& trace) {
+  if (knows_what_is_held(trace)) return {};
+  return fail(ErrorCode::bad_trace, "the trace does not say what H2O dropped, it was made by an earlier version",
+              "trace again, and what is held can be shown");
+}
+
 Unexpected not_stored(const TraceFile& trace, const MapId& map) {
   const std::string held = maps_text(trace.provenance().maps);
   return fail(
@@ -74,9 +81,14 @@ Expected<Heatmap> heatmap(const TraceFile& trace, FigureKind kind, const MapId& 
   NATSCOPE_TRY(map.queries, range_or_all(queries, trace.tokens_count()));
   NATSCOPE_TRY(map.keys, range_or_all(keys, trace.tokens_count()));
   if (const auto index = trace.map_index(id)) return stored_map(trace, *index, std::move(map));
-  // H2O's mask follows from what it measured, not from roles; and which KV head a head reads must be known.
-  const bool from_roles = kind == FigureKind::mask && heads && has_roles(trace.provenance().policy);
-  if (!from_roles) return not_stored(trace, id);
+  // Which KV head a head reads must be known; and H2O's mask follows from what it dropped, not from roles.
+  const bool is_h2o = !has_roles(trace.provenance().policy);
+  if (kind != FigureKind::mask || !heads || (is_h2o && !knows_what_is_held(trace))) return not_stored(trace, id);
+  if (is_h2o) {
+    NATSCOPE_TRY(const Session session, session_of(trace, std::nullopt));
+    NATSCOPE_TRY(FigureData mask, mask_figure(session.record, *heads, id, map.queries, map.keys, trace.provenance()));
+    return std::get<Heatmap>(std::move(mask.values));
+  }
   return mask_from_roles(trace, kv_head_of(id.head, *heads, trace.kv_heads()), std::move(map));
 }
 
@@ -150,6 +162,7 @@ Expected<FigureData> figure_from_trace(const TraceFile& trace, FigureKind kind, 
 }
 
 Expected<FigureData> text_from_trace(const TraceFile& trace, const std::optional<MapId>& head, PositionRange tokens) {
+  NATSCOPE_CHECK(check_held_is_known(trace));
   NATSCOPE_TRY(const Session session, session_of(trace, std::nullopt));
   return text_figure(session.record, trace.provenance().heads.value_or(trace.kv_heads()), head, tokens,
                      trace.provenance());

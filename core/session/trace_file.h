@@ -15,7 +15,9 @@
 #include "core/session/provenance.h"
 
 /// Trace files: everything one run saw, as one safetensors file that numpy opens. The contract is the command line's
-/// `trace`.
+/// `trace`. Under H2O, where roles do not say what is held, a trace also has what a session has for it:
+///   evicted       I32 [entries, 3]  layer, KV head and position of every entry that was dropped, step after step
+///   evicted_ends  I64 [T]           where in that list each step's entries end
 namespace natscope {
 
 /// Fills rows of one map: queries first … first + n - 1 against all T keys.
@@ -39,7 +41,8 @@ struct TraceContent {
 [[nodiscard]] Expected<void> write_trace(const std::filesystem::path& path, const TraceContent& content);
 
 /// An open trace: every tensor of the contract is there with its dtype and sizes that fit each other, roles are 0 … 2,
-/// tokens are not negative, `maps` names as many maps as `attention` holds. Values are copied when asked for.
+/// tokens are not negative, `maps` names as many maps as `attention` holds, what was dropped had been there. Values are
+/// copied when asked for.
 class TraceFile {
  public:
   /// Errors: those of SafetensorsFile::open, bad_trace (what is wrong and in which tensor or key).
@@ -55,6 +58,11 @@ class TraceFile {
   [[nodiscard]] std::vector<Role> roles() const;                       ///< [layers, kv_heads, T]
   [[nodiscard]] std::vector<std::int32_t> kv_entries() const;          ///< [T, layers, kv_heads]
   [[nodiscard]] std::vector<std::int64_t> kv_allocated_bytes() const;  ///< [T]
+
+  /// Whether it holds what H2O dropped. Traces of earlier versions do not.
+  [[nodiscard]] bool has_evicted() const;
+  /// [T] dropped after each step, each entry once at most; empty lists where it holds none.
+  [[nodiscard]] std::vector<std::vector<EvictedEntry>> evicted() const;
 
   [[nodiscard]] std::vector<float> scores() const;  ///< [layers, kv_heads, T, 3]; empty where it holds none
 

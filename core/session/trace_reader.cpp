@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/session/metadata_reader.h"
+#include "core/session/session_tensors.h"
 #include "core/session/trace_file.h"
 
 namespace natscope {
@@ -61,6 +62,40 @@ Expected<void> check_optional(const SafetensorsFile& file, std::int64_t length, 
   return {};
 }
 
+/// What was dropped: each entry after it came, and once.
+Expected<void> check_evicted(const SafetensorsFile& file, std::int64_t length, std::int64_t layers,
+                             std::int64_t kv_heads) {
+  constexpr ErrorCode code = ErrorCode::bad_trace;
+  if (file.find(session::evicted) == nullptr && file.find(session::evicted_ends) == nullptr) return {};
+  NATSCOPE_CHECK(expect_tensor(file, session::evicted, DType::i32, {-1, 3}, code));
+  NATSCOPE_CHECK(expect_tensor(file, session::evicted_ends, DType::i64, {length}, code));
+  const auto entries = copied<std::int32_t>(file, session::evicted);
+  // As large as “roles”, which the file has.
+  std::vector<bool> gone(static_cast<std::size_t>(layers * kv_heads * length));
+  std::size_t entry = 0;
+  std::int64_t step = 0;
+  for (const std::int64_t end : copied<std::int64_t>(file, session::evicted_ends)) {
+    if (end < static_cast<std::int64_t>(entry) || end > static_cast<std::int64_t>(entries.size() / 3))
+      return fail(code, "tensor “evicted_ends” does not ascend to the end of “evicted”");
+    for (; entry < static_cast<std::size_t>(end); ++entry) {
+      const std::int64_t layer = entries[3 * entry];
+      const std::int64_t kv_head = entries[3 * entry + 1];
+      const std::int64_t position = entries[3 * entry + 2];
+      const bool was_there =
+          layer >= 0 && layer < layers && kv_head >= 0 && kv_head < kv_heads && position >= 0 && position <= step;
+      const auto at = static_cast<std::size_t>(was_there ? (layer * kv_heads + kv_head) * length + position : 0);
+      if (!was_there || gone[at]) {
+        return fail(code, "tensor “evicted” drops an entry after token " + std::to_string(step) +
+                              (was_there ? " that was dropped before" : " that was never there"));
+      }
+      gone[at] = true;
+    }
+    ++step;
+  }
+  if (entry == entries.size() / 3) return {};
+  return fail(code, "tensor “evicted_ends” does not ascend to the end of “evicted”");
+}
+
 }  // namespace
 
 TraceFile::TraceFile(SafetensorsFile file, Provenance provenance)
@@ -86,6 +121,7 @@ Expected<TraceFile> TraceFile::open(const std::filesystem::path& path) {
   }
   NATSCOPE_CHECK(check_optional(file, length, layers, kv_heads, provenance));
   NATSCOPE_CHECK(check_values(file));
+  NATSCOPE_CHECK(check_evicted(file, length, layers, kv_heads));
   const session::MetadataReader in(file.metadata(), code);
   NATSCOPE_TRY(const auto prompt_tokens, in.optional_number<std::int64_t>("prompt_tokens", 0, length));
 
@@ -109,6 +145,23 @@ std::vector<Role> TraceFile::roles() const { return copied<Role>(file_, "roles")
 std::vector<std::int32_t> TraceFile::kv_entries() const { return copied<std::int32_t>(file_, "kv_entries"); }
 std::vector<std::int64_t> TraceFile::kv_allocated_bytes() const {
   return copied<std::int64_t>(file_, "kv_allocated_bytes");
+}
+
+bool TraceFile::has_evicted() const { return file_.find(session::evicted) != nullptr; }
+
+std::vector<std::vector<EvictedEntry>> TraceFile::evicted() const {
+  std::vector<std::vector<EvictedEntry>> steps(static_cast<std::size_t>(length_));
+  if (!has_evicted()) return steps;
+  const auto entries = copied<std::int32_t>(file_, session::evicted);
+  const auto ends = copied<std::int64_t>(file_, session::evicted_ends);
+  std::size_t entry = 0;
+  for (std::size_t step = 0; step < steps.size(); ++step) {
+    for (; entry < static_cast<std::size_t>(ends[step]); ++entry) {
+      steps[step].push_back(
+          {LayerId(entries[3 * entry]), KvHeadId(entries[3 * entry + 1]), TokenPos(entries[3 * entry + 2])});
+    }
+  }
+  return steps;
 }
 
 std::vector<float> TraceFile::scores() const {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -27,12 +28,13 @@ std::vector<std::string> texts_of(const std::vector<std::int32_t>& tokens, const
   return texts;
 }
 
-/// What H2O dropped after each step, [T], as far as recorded maps tell: the last query that sees a key is the step
-/// after which it was gone.
+/// What H2O dropped after each step, [T]: as the trace has it, else (of an earlier version) as far as recorded maps
+/// tell, where the last query that sees a key is the step after which it was gone.
 Expected<std::vector<std::vector<EvictedEntry>>> evictions_of(const TraceFile& trace) {
   const std::int64_t length = trace.tokens_count();
-  std::vector<std::vector<EvictedEntry>> evicted(static_cast<std::size_t>(length));
   const auto& heads = trace.provenance().heads;
+  if (is_h2o(trace) && trace.has_evicted()) return trace.evicted();
+  std::vector<std::vector<EvictedEntry>> evicted(static_cast<std::size_t>(length));
   if (!is_h2o(trace) || !heads) return evicted;
   std::vector<std::pair<std::int32_t, std::int32_t>> done;
   std::vector<std::uint8_t> row(static_cast<std::size_t>(length));
@@ -63,14 +65,16 @@ Expected<void> check_scores(const std::vector<float>& scores) {
   return fail(ErrorCode::bad_trace, "tensor “scores” holds what is no number");
 }
 
-Expected<void> check_entries(const TokenFrame& frame, const std::vector<HeldTally>& tallies, std::int32_t kv_heads) {
-  for (std::size_t head = 0; head < tallies.size(); ++head) {
-    if (frame.entries[head] == tallies[head].entries()) continue;
+/// Every head's count against `left(head)`, which `whose` leave.
+template <class Left>
+Expected<void> check_entries(const TokenFrame& frame, std::int32_t kv_heads, const char* whose, const Left& left) {
+  for (std::size_t head = 0; head < frame.entries.size(); ++head) {
+    if (frame.entries[head] == left(head)) continue;
     const auto kv = static_cast<std::size_t>(kv_heads);
     return fail(ErrorCode::bad_trace,
                 "tensor “kv_entries” says " + std::to_string(frame.entries[head]) + " entries after token " +
                     std::to_string(frame.position.value) + " in layer " + std::to_string(head / kv) + ", KV head " +
-                    std::to_string(head % kv) + ", where its roles leave " + std::to_string(tallies[head].entries()));
+                    std::to_string(head % kv) + ", where its " + whose + " leave " + std::to_string(left(head)));
   }
   return {};
 }
@@ -98,6 +102,7 @@ Expected<SequenceRecord> record_of(const TraceFile& trace, const std::optional<T
   NATSCOPE_TRY(auto evicted, evictions_of(trace));
 
   const bool has_rule = !is_h2o(trace);
+  std::vector<std::int64_t> left(heads, 0);  // by what was dropped
   std::vector<HeldTally> tallies(heads, HeldTally(provenance.window.value_or(0)));
   SequenceRecord record(geometry, !scores.empty(), provenance.window);
   for (std::size_t t = 0; t < length; ++t) {
@@ -119,7 +124,16 @@ Expected<SequenceRecord> record_of(const TraceFile& trace, const std::optional<T
       const auto first = scores.begin() + static_cast<std::ptrdiff_t>((head * length + t) * role_count);
       frame.scores.insert(frame.scores.end(), first, first + role_count);
     }
-    if (has_rule) NATSCOPE_CHECK(check_entries(frame, tallies, geometry.kv_heads));
+    if (has_rule) {
+      NATSCOPE_CHECK(check_entries(frame, geometry.kv_heads, "roles",
+                                   [&tallies](std::size_t head) { return tallies[head].entries(); }));
+    } else if (trace.has_evicted()) {
+      for (std::int64_t& count : left) ++count;
+      for (const EvictedEntry& entry : evicted[t])
+        --left[static_cast<std::size_t>(entry.layer.value * geometry.kv_heads + entry.kv_head.value)];
+      NATSCOPE_CHECK(
+          check_entries(frame, geometry.kv_heads, "evicted entries", [&left](std::size_t head) { return left[head]; }));
+    }
     frame.counts = count_cache(geometry, static_cast<std::int64_t>(t) + 1, held, allocated[t],
                                counts_whole_window(provenance) ? std::optional(paper) : std::nullopt);
     frame.evicted = std::move(evicted[t]);
@@ -129,6 +143,16 @@ Expected<SequenceRecord> record_of(const TraceFile& trace, const std::optional<T
 }
 
 }  // namespace
+
+bool knows_what_is_held(const TraceFile& trace) {
+  if (!is_h2o(trace) || trace.has_evicted()) return true;
+  const auto& heads = trace.provenance().heads;
+  if (!heads) return false;
+  std::set<std::pair<LayerId, KvHeadId>> seen;
+  for (const MapId& map : trace.provenance().maps)
+    seen.emplace(map.layer, kv_head_of(map.head, *heads, trace.kv_heads()));
+  return seen.size() == static_cast<std::size_t>(trace.layers()) * static_cast<std::size_t>(trace.kv_heads());
+}
 
 Expected<Session> session_of(const TraceFile& trace, const std::optional<Tokenizer>& tokenizer) {
   Session session;

@@ -13,14 +13,19 @@
 namespace natscope {
 
 /// The trace's run, frame after frame. `kv_entries` must be what its roles and window leave (the rules, section 5): a
-/// file that contradicts itself is refused. Under H2O, which has no roles, the recorded counts stand as they are, and
-/// what was dropped is known for heads with a recorded map only; elsewhere every entry looks held.
+/// file that contradicts itself is refused. Under H2O, which has no roles, they must be what its evicted entries leave;
+/// of a trace without those the counts stand as they are, and what was dropped is known for heads with a recorded map
+/// only: elsewhere every entry looks held, so ask knows_what_is_held before that is shown.
 ///
 /// Not in a trace, and so left empty: probabilities, candidates, times, the prompt's text.
 ///   tokenizer  how tokens read; without one a token reads as its id, "‹42› "
 /// Errors: bad_trace (a count that roles contradict, sliding tokens without a window, a score that is not finite),
 /// those of TraceFile::read_map.
 [[nodiscard]] Expected<Session> session_of(const TraceFile& trace, const std::optional<Tokenizer>& tokenizer);
+
+/// Whether the trace tells of every entry how long it was held: not so of H2O's by versions that did not record it,
+/// unless there is a map for every KV head.
+[[nodiscard]] bool knows_what_is_held(const TraceFile& trace);
 
 /// A tile of a recorded map, cell for cell as kernels/attention_tile.h defines it.
 /// Errors: bad_trace (this map is not in the trace), bad_position (outside the map), those of TraceFile::read_map.

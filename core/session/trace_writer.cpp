@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/cache/policy.h"
+#include "core/session/session_tensors.h"
 #include "core/session/trace_file.h"
 
 namespace natscope {
@@ -21,6 +23,8 @@ struct Columns {
   std::vector<std::uint8_t> roles;    // [layers, kv_heads, T]
   std::vector<std::int32_t> entries;  // [T, layers, kv_heads]
   std::vector<std::int64_t> allocated;
+  std::vector<std::int32_t> evicted;  // [entries, 3]
+  std::vector<std::int64_t> evicted_ends;
 };
 
 Columns columns_of(const SequenceRecord& record) {
@@ -29,6 +33,9 @@ Columns columns_of(const SequenceRecord& record) {
     columns.tokens.push_back(frame.token);
     columns.entries.insert(columns.entries.end(), frame.entries.begin(), frame.entries.end());
     columns.allocated.push_back(frame.counts.allocated_bytes);
+    for (const EvictedEntry& entry : frame.evicted)
+      columns.evicted.insert(columns.evicted.end(), {entry.layer.value, entry.kv_head.value, entry.position.value});
+    columns.evicted_ends.push_back(static_cast<std::int64_t>(columns.evicted.size() / 3));
   }
   for (std::int32_t layer = 0; layer < record.geometry().layers; ++layer) {
     for (std::int32_t kv_head = 0; kv_head < record.geometry().kv_heads; ++kv_head) {
@@ -88,6 +95,11 @@ Expected<void> write_trace(const std::filesystem::path& path, const TraceContent
   tensors.push_back(in_memory("roles", DType::u8, {layers, kv_heads, length}, columns.roles));
   tensors.push_back(in_memory("kv_entries", DType::i32, {length, layers, kv_heads}, columns.entries));
   tensors.push_back(in_memory("kv_allocated_bytes", DType::i64, {length}, columns.allocated));
+  if (!has_roles(content.provenance.policy)) {
+    const std::int64_t entries = columns.evicted_ends.empty() ? 0 : columns.evicted_ends.back();
+    tensors.push_back(in_memory(session::evicted, DType::i32, {entries, 3}, columns.evicted));
+    tensors.push_back(in_memory(session::evicted_ends, DType::i64, {length}, columns.evicted_ends));
+  }
   if (content.logits) tensors.push_back({"logits", DType::f32, {length, content.vocab}, {}, content.logits});
   if (content.with_scores && record.has_scores()) {
     tensors.push_back(

@@ -4,7 +4,6 @@
 #include <QCoreApplication>
 #include <new>
 
-#include "core/cache/policy.h"
 #include "core/session/trace_sequence.h"
 
 namespace natscope::ui {
@@ -93,7 +92,7 @@ QString Recording::summary() const {
   if (!from.model_sha256.empty())
     facts << tr("model %1").arg(QString::fromStdString(from.model_sha256).left(shownDigits));
   if (!hasTexts_) facts << tr("no tokenizer at hand: tokens are shown as ids");
-  if (!has_roles(session_.policy))
+  if (!knows_what_is_held(trace_))
     facts << tr("what H2O dropped is known for recorded maps only, elsewhere entries look held");
   return facts.join(QStringLiteral(" · "));
 }

@@ -270,6 +270,46 @@ TEST_CASE("a text in every format but npy, from a model or its trace") {
       3);
 }
 
+TEST_CASE("under H2O a trace tells the same as the model: what is held, and by whom") {
+  const TemporaryFolder folder;
+  const std::string text = "The lamp went out, and the room was quiet, and nobody in the house said a word about it.";
+  const std::string trace = folder.file("t.safetensors");
+  REQUIRE(cli({"trace", "--prompt", text, "--policy", "h2o:4,4", "--max-new-tokens", "6", "--greedy", "--out", trace})
+              .exit_code == 0);
+  const auto values = [&](std::vector<std::string> more) {
+    const std::string file = folder.file("again.json");
+    more.insert(more.begin(), {"export", "--out", file});
+    const ProgramResult result = cli(more);
+    CAPTURE(result.err);
+    REQUIRE(result.exit_code == 0);
+    return nlohmann::json::parse(read_file(file))["values"];
+  };
+  for (const std::vector<std::string>& kind :
+       {std::vector<std::string>{"--kind", "text", "--layer", "1", "--head", "2"},
+        {"--kind", "mask", "--layer", "3", "--head", "0"},
+        {"--kind", "text"},
+        {"--kind", "heads"},
+        {"--kind", "kv"}}) {
+    std::vector<std::string> from_trace = kind;
+    from_trace.insert(from_trace.end(), {"--from", trace});
+    std::vector<std::string> from_model = kind;
+    from_model.insert(from_model.end(), {"--prompt", text, "--policy", "h2o:4,4", "--max-new-tokens", "6", "--greedy"});
+    auto read = values(from_trace);
+    auto made = values(from_model);
+    if (kind[1] == "text") {
+      for (auto* all : {&read, &made}) {
+        for (auto& token : *all) token.erase("text");
+      }
+    }
+    CHECK(read == made);
+    if (kind.size() == 6 && kind[1] == "text") {
+      int held = 0;
+      for (const auto& token : read) held += token["held"] == true ? 1 : 0;
+      CHECK(held == 8);
+    }
+  }
+}
+
 TEST_CASE("an overview in every format, or a word why not") {
   const TemporaryFolder folder;
   for (const char* ending : {"npy", "json", "png", "svg", "pdf"}) {

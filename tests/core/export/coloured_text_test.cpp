@@ -102,6 +102,20 @@ TEST_CASE("the text of a trace is its record's, with ids for words") {
   CHECK(std::get<ColouredText>(by_keys->values).range == PositionRange{2, 5});
 }
 
+TEST_CASE("the text of a trace under H2O says what was dropped") {
+  const test::TemporaryFolder folder;
+  const SequenceRecord record = test::h2o_run();
+  REQUIRE(write_trace(folder / "t", test::h2o_trace(record)));
+  const auto trace = TraceFile::open(folder / "t");
+  REQUIRE(trace);
+  const auto figure = text_from_trace(*trace, MapId{LayerId(0), HeadId(3)}, {0, 7});
+  REQUIRE_MESSAGE(figure, figure.error().message);
+  const auto& text = std::get<ColouredText>(figure->values);
+  CHECK(text.roles.empty());
+  CHECK(text.is_held == std::vector<std::uint8_t>{1, 0, 0, 0, 0, 1, 1});
+  CHECK(text.held_share == std::vector<float>{0.25F, 0, 0, 0, 0.75F, 1, 1});
+}
+
 TEST_CASE("a text's files: quoted where csv must, null where there is nothing to say, no array") {
   FigureData figure{FigureKind::text, {}, {7, 8, 9}, {" say", "\"a,\nb\"", ""}, test::run_provenance()};
   figure.values = ColouredText{

@@ -87,18 +87,31 @@ TEST_CASE("attention of a trace: a piece of a stored map") {
   CHECK(code(FigureKind::mask, map_0_2, "0:99") == ErrorCode::bad_position);
 }
 
-TEST_CASE("a mask that roles do not determine is not made up") {
+TEST_CASE("under H2O a mask is what was dropped, and where that is not known it is not made up") {
   const test::TemporaryFolder folder;
-  const SequenceRecord record = test::recorded_run();
-  TraceContent content = test::run_trace(record);
-  content.provenance.policy = "h2o:2,2";
-  REQUIRE(write_trace(folder / "h2o", content));
+  const SequenceRecord record = test::h2o_run();
+  REQUIRE(write_trace(folder / "h2o", test::h2o_trace(record)));
   const auto h2o = TraceFile::open(folder / "h2o");
   REQUIRE(h2o);
-  CHECK(figure_from_trace(*h2o, FigureKind::mask, map_0_1, {}, {}));  // stored
-  const auto unknown = figure_from_trace(*h2o, FigureKind::mask, map_0_2, {}, {});
-  REQUIRE_FALSE(unknown);
-  CHECK(unknown.error().code == ErrorCode::bad_trace);
+  for (const MapId& map : {map_0_1, map_0_2}) {  // stored, and not
+    const auto mask = figure_from_trace(*h2o, FigureKind::mask, map, "1:7", {});
+    REQUIRE_MESSAGE(mask, mask.error().message);
+    const auto made = mask_figure(record, test::run_heads, map, {1, 7}, {0, 7}, test::run_provenance());
+    CHECK(std::get<Heatmap>(mask->values).visible == std::get<Heatmap>(made->values).visible);
+  }
+  CHECK(figure_from_trace(*h2o, FigureKind::attention, map_0_2, {}, {}).error().code == ErrorCode::bad_trace);
+
+  test::LooseFile loose = test::LooseFile::of(folder / "h2o");
+  loose.remove("evicted");
+  loose.remove("evicted_ends");
+  loose.write(folder / "old");
+  const auto old = TraceFile::open(folder / "old");
+  REQUIRE(old);
+  CHECK(figure_from_trace(*old, FigureKind::mask, map_0_1, {}, {}));
+  CHECK(figure_from_trace(*old, FigureKind::kv, {}, {}, {}));
+  CHECK(figure_from_trace(*old, FigureKind::heads, {}, {}, {}));
+  CHECK(figure_from_trace(*old, FigureKind::mask, map_0_2, {}, {}).error().code == ErrorCode::bad_trace);
+  CHECK(text_from_trace(*old, {}, {0, 7}).error().code == ErrorCode::bad_trace);
 }
 
 TEST_CASE("roles and the KV curve of a trace are those of its record") {

@@ -107,6 +107,34 @@ TEST_CASE("bad traces are refused, each with its code") {
   CHECK(TraceFile::open(folder / "text.safetensors").error().code == ErrorCode::bad_safetensors);
 }
 
+TEST_CASE("what H2O dropped must have been there, once") {
+  const TemporaryFolder folder;
+  const SequenceRecord record = test::h2o_run();
+  REQUIRE(write_trace(folder / "good.safetensors", test::h2o_trace(record)));
+  REQUIRE(TraceFile::open(folder / "good.safetensors"));
+  const Case cases[] = {
+      {"entries without ends", no_tensor("evicted_ends")},
+      {"ends without entries", no_tensor("evicted")},
+      {"entries of two numbers", as("evicted", DType::i32, {24, 2})},
+      {"ends of another length", as("evicted_ends", DType::i64, {8})},
+      {"ends before the list's end", as("evicted_ends", DType::i64, {7})},
+      {"ends that are negative", filled("evicted_ends", 0xff)},
+      {"ends after the list's end", filled("evicted_ends", 0x01)},
+      {"negative entries", filled("evicted", 0xff)},
+      {"entries of no layer", filled("evicted", 0x02)},
+      {"the same entry again", as("evicted", DType::i32, {16, 3})},
+  };
+  for (const Case& test : cases) {
+    CAPTURE(test.what);
+    LooseFile file = LooseFile::of(folder / "good.safetensors");
+    test.spoil(file);
+    file.write(folder / "bad.safetensors");
+    const auto opened = TraceFile::open(folder / "bad.safetensors");
+    REQUIRE_FALSE(opened);
+    CHECK_MESSAGE(opened.error().code == test.code, opened.error().message);
+  }
+}
+
 TEST_CASE("a stored map that holds no weights or no marks is refused where it is read") {
   const TemporaryFolder folder;
   const SequenceRecord record = test::recorded_run();

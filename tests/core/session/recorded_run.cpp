@@ -53,6 +53,25 @@ SequenceRecord consistent_run(const std::vector<EvictedEntry>& dropped_after_4) 
   return record;
 }
 
+SequenceRecord h2o_run() {
+  const SequenceRecord made_up = recorded_run();
+  SequenceRecord record(made_up.geometry(), false, std::nullopt);
+  for (TokenFrame frame : made_up.frames()) {
+    frame.evicted.clear();
+    frame.scores.clear();
+    const std::int32_t t = frame.position.value;
+    for (std::int32_t head = 0; head < 4; ++head) {
+      frame.roles[static_cast<std::size_t>(head)] = Role::global;
+      const std::int32_t oldest = head == 1 && t > 3 ? t - 2 : t - 3;
+      const std::int32_t dropped = head == 1 && t == 3 ? 1 : oldest;
+      if (t >= 3) frame.evicted.push_back({LayerId(head / 2), KvHeadId(head % 2), TokenPos(dropped)});
+      frame.entries[static_cast<std::size_t>(head)] = std::min(t + 1, 3);
+    }
+    if (!record.append(frame)) throw std::runtime_error("the made-up run is refused");
+  }
+  return record;
+}
+
 Provenance run_provenance() {
   Provenance provenance;
   provenance.window = 2;
@@ -116,6 +135,13 @@ TraceContent run_trace(const SequenceRecord& record) {
     }
     return {};
   };
+  return content;
+}
+
+TraceContent h2o_trace(const SequenceRecord& record) {
+  TraceContent content = run_trace(record);
+  content.provenance.window.reset();
+  content.provenance.policy = "h2o:2,1";
   return content;
 }
 

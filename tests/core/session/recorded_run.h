@@ -13,6 +13,8 @@ inline constexpr std::int32_t run_heads = 4;
 [[nodiscard]] SequenceRecord recorded_run();
 /// The same with the entries that its roles leave: a trace of it does not contradict itself.
 [[nodiscard]] SequenceRecord consistent_run(const std::vector<EvictedEntry>& dropped_after_4 = {});
+/// Under H2O: three entries are left after every token. The oldest goes, but KV head 1 of layer 0 keeps the very first.
+[[nodiscard]] SequenceRecord h2o_run();
 [[nodiscard]] Provenance run_provenance();
 [[nodiscard]] Session recorded_session();
 
@@ -21,6 +23,8 @@ inline constexpr std::int32_t run_heads = 4;
 
 /// A trace of the run with maps 0.1 and 1.3, logits (vocab 5) and scores.
 [[nodiscard]] TraceContent run_trace(const SequenceRecord& record);
+/// The same of h2o_run().
+[[nodiscard]] TraceContent h2o_trace(const SequenceRecord& record);
 
 /// A safetensors file taken apart, changed and written again: how bad files are made.
 struct LooseFile {

@@ -76,13 +76,47 @@ TEST_CASE("a trace that contradicts itself is refused") {
   CHECK(session_of(*trace, std::nullopt).error().message.find("scores") != std::string::npos);
 }
 
-TEST_CASE("H2O: recorded counts stand, and a recorded map says what was dropped") {
+TEST_CASE("H2O: a trace holds when each entry was dropped") {
+  const TemporaryFolder folder;
+  const SequenceRecord run = h2o_run();
+  const auto path = written(folder, h2o_trace(run));
+  const auto trace = TraceFile::open(path);
+  REQUIRE(trace);
+  CHECK(knows_what_is_held(*trace));
+  const auto session = session_of(*trace, std::nullopt);
+  REQUIRE_MESSAGE(session, session.error().message);
+  for (std::int32_t head = 0; head < 4; ++head) {
+    const auto read = session->record.last_query(LayerId(head / 2), KvHeadId(head % 2));
+    const auto kept = run.last_query(LayerId(head / 2), KvHeadId(head % 2));
+    CHECK(std::vector(read.begin(), read.end()) == std::vector(kept.begin(), kept.end()));
+  }
+  for (std::int32_t t = 0; t < run_tokens; ++t)
+    CHECK(session->record.frame(TokenPos(t)).evicted == run.frame(TokenPos(t)).evicted);
+
+  // Counts that what was dropped does not leave.
+  LooseFile loose = LooseFile::of(path);
+  loose.replace("kv_entries", DType::i32, {run_tokens, 2, 2});
+  loose.write(folder / "bad.safetensors");
+  const auto bad = TraceFile::open(folder / "bad.safetensors");
+  REQUIRE(bad);
+  CHECK(session_of(*bad, std::nullopt).error().message.find("evicted") != std::string::npos);
+  // Where roles say what is held, nothing is written of it.
+  const SequenceRecord with_roles = consistent_run();
+  CHECK(SafetensorsFile::open(written(folder, run_trace(with_roles)))->find("evicted") == nullptr);
+}
+
+TEST_CASE("H2O by an earlier version: recorded counts stand, and a recorded map says what was dropped") {
   const TemporaryFolder folder;
   SequenceRecord run = consistent_run({{LayerId(0), KvHeadId(0), TokenPos(0)}});
   TraceContent content = run_trace(run);
   content.provenance.policy = "h2o:2,2";
-  const auto trace = TraceFile::open(written(folder, content));
+  LooseFile loose = LooseFile::of(written(folder, content));
+  loose.remove("evicted");
+  loose.remove("evicted_ends");
+  loose.write(folder / "old.safetensors");
+  const auto trace = TraceFile::open(folder / "old.safetensors");
   REQUIRE(trace);
+  CHECK_FALSE(knows_what_is_held(*trace));  // maps of two of the four KV heads
   const auto session = session_of(*trace, std::nullopt);
   REQUIRE(session);
   CHECK(session->record.frames().back().entries == run.frames().back().entries);
