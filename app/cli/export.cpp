@@ -339,7 +339,10 @@ void add_export_command(CLI::App& root, Invocation& invocation) {
       "overview as npy is F32 [layers, heads, S, S]. S is the cells of a side, at most 256; a cell is the largest of "
       "the\n"
       "n x n weights that it stands for: n = 1 up to 256 tokens, 2 up to 512, and so on (cell_tokens in FILE.json).\n"
-      "0: masked; NaN: a map that the trace does not hold.");
+      "0: masked; NaN: a map that the trace does not hold.\n"
+      "A role is 0 Global, 1 Local or 2 Sliding. Under h2o tokens have no roles (all are 0); csv and json then also "
+      "say\n"
+      "held: 1 where the KV head holds the token after the last one.");
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }
 

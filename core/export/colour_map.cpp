@@ -55,6 +55,11 @@ Rgb role_colour(Role role) {
 
 double faded_share(Theme theme) { return theme == Theme::light ? 0.28 : 0.42; }
 
+Rgb held_colour(Theme theme, bool is_dropped) {
+  if (theme == Theme::light) return is_dropped ? Rgb{0xe7, 0xe8, 0xeb} : Rgb{0x8a, 0x8f, 0x96};
+  return is_dropped ? Rgb{0x36, 0x39, 0x40} : Rgb{0x9a, 0xa0, 0xa8};
+}
+
 const char* role_name(Role role) {
   switch (role) {
     case Role::global:

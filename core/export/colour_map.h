@@ -38,6 +38,8 @@ enum class ColourMap : std::uint8_t { viridis, magma, cividis };
 /// How much of its role's colour a dropped token keeps; the rest is the paper. Dark paper asks for more: there the
 /// three pale colours lie closer together.
 [[nodiscard]] double faded_share(Theme theme);
+/// Where a policy has no roles (H2O): what is held, and what was dropped. Greys: no role's colour.
+[[nodiscard]] Rgb held_colour(Theme theme, bool is_dropped);
 [[nodiscard]] const char* role_name(Role role);  ///< "global", "local", "sliding"
 
 }  // namespace natscope

@@ -28,24 +28,24 @@ Expected<void> write_map(const Heatmap& map, const TextSink& sink) {
   return sink(text);
 }
 
-Expected<void> write_line(std::string& text, std::int64_t a, std::int64_t b, std::int64_t c, std::int64_t value,
-                          const TextSink& sink) {
-  for (const std::int64_t number : {a, b, c}) {
+Expected<void> write_line(std::string& text, std::initializer_list<std::int64_t> numbers, const TextSink& sink) {
+  for (const std::int64_t& number : numbers) {
     append_number(text, number);
-    text += ',';
+    text += &number == numbers.end() - 1 ? '\n' : ',';
   }
-  append_number(text, value);
-  text += '\n';
   return pass_on(text, sink);
 }
 
-Expected<void> write_roles(const RoleMap& map, const TextSink& sink) {
-  std::string text = "layer,kv_head,position,role\n";
+/// Where there are no roles (H2O), what is held stands beside the roles that are none.
+Expected<void> write_roles(const RoleMap& map, bool with_held, const TextSink& sink) {
+  std::string text = with_held ? "layer,kv_head,position,role,held\n" : "layer,kv_head,position,role\n";
   std::size_t at = 0;
   for (std::int32_t layer = 0; layer < map.layers; ++layer) {
     for (std::int32_t kv_head = 0; kv_head < map.kv_heads; ++kv_head) {
       for (std::int64_t position = 0; position < map.length; ++position, ++at) {
-        NATSCOPE_CHECK(write_line(text, layer, kv_head, position, static_cast<int>(map.roles[at]), sink));
+        const auto role = static_cast<std::int64_t>(map.roles[at]);
+        NATSCOPE_CHECK(with_held ? write_line(text, {layer, kv_head, position, role, map.is_held[at]}, sink)
+                                 : write_line(text, {layer, kv_head, position, role}, sink));
       }
     }
   }
@@ -58,7 +58,7 @@ Expected<void> write_curve(const KvCurve& curve, const TextSink& sink) {
   for (std::int64_t step = 0; step < curve.length; ++step) {
     for (std::int32_t layer = 0; layer < curve.layers; ++layer) {
       for (std::int32_t kv_head = 0; kv_head < curve.kv_heads; ++kv_head, ++at) {
-        NATSCOPE_CHECK(write_line(text, step, layer, kv_head, curve.entries[at], sink));
+        NATSCOPE_CHECK(write_line(text, {step, layer, kv_head, curve.entries[at]}, sink));
       }
     }
   }
@@ -99,7 +99,7 @@ Expected<void> write_text(const ColouredText& shown, const FigureData& figure, c
 
 Expected<void> write_csv(const FigureData& figure, const TextSink& sink) {
   if (const auto* map = std::get_if<Heatmap>(&figure.values)) return write_map(*map, sink);
-  if (const auto* map = std::get_if<RoleMap>(&figure.values)) return write_roles(*map, sink);
+  if (const auto* map = std::get_if<RoleMap>(&figure.values)) return write_roles(*map, tells_held(figure, *map), sink);
   if (const auto* table = std::get_if<HeadTable>(&figure.values)) return sink(head_table_text(*table, ','));
   if (std::holds_alternative<HeadOverview>(figure.values)) return check_format(figure.kind, ExportFormat::csv);
   if (const auto* text = std::get_if<ColouredText>(&figure.values)) return write_text(*text, figure, sink);

@@ -7,6 +7,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/cancel.h"
+#include "core/cache/policy.h"
 #include "core/export/number_text.h"
 
 namespace natscope {
@@ -56,6 +57,10 @@ Expected<void> check_format(FigureKind kind, ExportFormat format) {
   if (kind == FigureKind::text && format == ExportFormat::npy)
     return fail(ErrorCode::usage, "a text is no array", "write csv or json, or draw png, svg or pdf");
   return {};
+}
+
+bool tells_held(const FigureData& figure, const RoleMap& map) {
+  return !has_roles(figure.provenance.policy) && map.is_held.size() == map.roles.size();
 }
 
 std::string npy_bytes(const FigureData& figure) { return collected(figure, write_npy); }

@@ -70,6 +70,21 @@ Expected<PositionRange> parse_range(std::string_view text, std::int64_t length) 
   return PositionRange{static_cast<std::int32_t>(*begin), static_cast<std::int32_t>(*end)};
 }
 
+std::vector<std::uint8_t> held_by_roles(const RoleMap& map, std::optional<std::int64_t> window) {
+  std::vector<std::uint8_t> is_held(map.roles.size());
+  const TokenPos last(static_cast<std::int32_t>(map.length - 1));
+  for (std::int64_t row = 0; row < std::int64_t{map.layers} * map.kv_heads; ++row) {
+    std::int32_t next_global = no_next_global;
+    for (std::int64_t position = map.length - 1; position >= 0; --position) {
+      const auto at = static_cast<std::size_t>(row * map.length + position);
+      const TokenPos key(static_cast<std::int32_t>(position));
+      is_held[at] = held_after(map.roles[at], key, last, next_global, window.value_or(0)) ? 1 : 0;
+      if (map.roles[at] == Role::global) next_global = key.value;
+    }
+  }
+  return is_held;
+}
+
 FigureData roles_figure(const SequenceRecord& record, Provenance provenance) {
   FigureData figure{FigureKind::roles, {}, {}, {}, std::move(provenance)};
   RoleMap map{record.geometry().layers, record.geometry().kv_heads, record.size(), {}};
@@ -77,6 +92,8 @@ FigureData roles_figure(const SequenceRecord& record, Provenance provenance) {
     for (std::int32_t kv_head = 0; kv_head < map.kv_heads; ++kv_head) {
       const auto roles = record.roles(LayerId(layer), KvHeadId(kv_head));
       map.roles.insert(map.roles.end(), roles.begin(), roles.end());
+      for (const std::int32_t last : record.last_query(LayerId(layer), KvHeadId(kv_head)))
+        map.is_held.push_back(last >= map.length ? 1 : 0);
     }
   }
   figure.values = std::move(map);

@@ -53,7 +53,8 @@ struct RoleMap {
   std::int32_t layers = 0;
   std::int32_t kv_heads = 0;
   std::int64_t length = 0;
-  std::vector<Role> roles;  ///< [layers, kv_heads, length]
+  std::vector<Role> roles;              ///< [layers, kv_heads, length]; all global under H2O, which has no roles
+  std::vector<std::uint8_t> is_held{};  ///< [layers, kv_heads, length] 1 where it is held after the last token
 };
 
 struct KvCurve {
@@ -100,6 +101,8 @@ inline constexpr std::size_t most_compared = 3;
 /// compared_1_policy, …, and of an overview what its rows and cells are: layers, cell_tokens, tokens.
 [[nodiscard]] Metadata figure_metadata(const FigureData& figure);
 
+/// RoleMap::is_held of roles that a policy has (the rules, section 5). `window` is none where no token is sliding.
+[[nodiscard]] std::vector<std::uint8_t> held_by_roles(const RoleMap& map, std::optional<std::int64_t> window);
 [[nodiscard]] FigureData roles_figure(const SequenceRecord& record, Provenance provenance);
 [[nodiscard]] FigureData kv_figure(const SequenceRecord& record, Provenance provenance);
 /// Gives tokens that have no text of their own (the one in front, a part of a character) their names on the axes.

@@ -7,7 +7,8 @@
 #include "core/export/number_text.h"
 
 /// {kind, layer, head, queries, keys, values, provenance}: queries and keys are the positions of the rows and columns,
-/// null where a kind has none, as are layer and head; of an overview the first positions of its cells. Written in
+/// null where a kind has none, as are layer and head; of an overview the first positions of its cells. Roles under H2O,
+/// which has none, come with held, 1 where a token is held after the last one, in the shape of values. Written in
 /// pieces rather than built: a map may have millions of cells.
 namespace natscope {
 namespace {
@@ -109,7 +110,11 @@ Expected<void> write_values(const FigureData& figure, const TextSink& sink) {
   }
   if (const auto* map = std::get_if<RoleMap>(&figure.values)) {
     NATSCOPE_CHECK(sink(head_text(figure, "null", "null", "null", positions(0, map->length))));
-    return write_nested(map->roles, {map->layers, map->kv_heads, map->length}, sink);
+    const std::vector<std::int64_t> shape{map->layers, map->kv_heads, map->length};
+    NATSCOPE_CHECK(write_nested(map->roles, shape, sink));
+    if (!tells_held(figure, *map)) return {};
+    NATSCOPE_CHECK(sink(",\"held\":"));
+    return write_nested(map->is_held, shape, sink);
   }
   if (const auto* table = std::get_if<HeadTable>(&figure.values)) {
     NATSCOPE_CHECK(sink(head_text(figure, "null", "null", "null", "null")));

@@ -31,6 +31,10 @@ void append_number(std::string& text, Number value) {
 }
 
 struct FigureData;
+struct RoleMap;
+
+/// Whether a file of roles also says what is held: where there are no roles.
+[[nodiscard]] bool tells_held(const FigureData& figure, const RoleMap& map);
 
 [[nodiscard]] Expected<void> write_npy(const FigureData& figure, const TextSink& sink);
 [[nodiscard]] Expected<void> write_csv(const FigureData& figure, const TextSink& sink);

@@ -108,6 +108,14 @@ KvCurve curve_of(const TraceFile& trace) {
   return curve;
 }
 
+Expected<FigureData> held_from_trace(const TraceFile& trace) {
+  NATSCOPE_CHECK(check_held_is_known(trace));
+  NATSCOPE_TRY(const Session session, session_of(trace, std::nullopt));
+  FigureData figure = roles_figure(session.record, trace.provenance());
+  figure.token_texts.clear();
+  return figure;
+}
+
 }  // namespace
 
 Expected<FigureData> overview_from_trace(const TraceFile& trace, std::optional<LayerId> layer) {
@@ -140,9 +148,15 @@ Expected<FigureData> figure_from_trace(const TraceFile& trace, FigureKind kind, 
       figure.provenance.maps = {map};
       break;
     }
-    case FigureKind::roles:
-      figure.values = RoleMap{trace.layers(), trace.kv_heads(), trace.tokens_count(), trace.roles()};
+    case FigureKind::roles: {
+      if (!has_roles(trace.provenance().policy)) return held_from_trace(trace);
+      RoleMap roles{trace.layers(), trace.kv_heads(), trace.tokens_count(), trace.roles(), {}};
+      if (!trace.provenance().window && std::ranges::find(roles.roles, Role::sliding) != roles.roles.end())
+        return fail(ErrorCode::bad_trace, "the trace has sliding tokens and no window");
+      roles.is_held = held_by_roles(roles, trace.provenance().window);
+      figure.values = std::move(roles);
       break;
+    }
     case FigureKind::kv:
       figure.values = curve_of(trace);
       break;

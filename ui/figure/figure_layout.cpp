@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "ui/figure/axis_ticks.h"
+#include "ui/figure/figure_painter.h"
 #include "ui/figure/token_label.h"
 
 namespace natscope::ui {
@@ -186,9 +187,13 @@ QFont figureFont(int points, bool bold) {
   return font;
 }
 
+QFont titleFont() { return figureFont(10, true); }
+
 double textWidth(const QFont& font, const QString& text) { return QFontMetricsF(font).horizontalAdvance(text); }
 
-FigureLayout layOut(const FigureData& figure, const FigureOptions& options, double pixelsPerPoint) {
+namespace {
+
+FigureLayout layOutParts(const FigureData& figure, const FigureOptions& options, double pixelsPerPoint) {
   if (const auto* map = std::get_if<Heatmap>(&figure.values))
     return layOutMap(*map, figure, options.texts, pixelsPerPoint);
   if (const auto* map = std::get_if<RoleMap>(&figure.values))
@@ -202,6 +207,16 @@ FigureLayout layOut(const FigureData& figure, const FigureOptions& options, doub
   // Dense, the run itself, and those beside it, each on a line of its own.
   if (!figure.compared.empty())
     layout.size.rheight() += layout.legendPitch * static_cast<double>(figure.compared.size() + 1);
+  return layout;
+}
+
+}  // namespace
+
+FigureLayout layOut(const FigureData& figure, const FigureOptions& options, double pixelsPerPoint) {
+  FigureLayout layout = layOutParts(figure, options, pixelsPerPoint);
+  // A title that tells of much that was set by hand is wider than some figures.
+  const double title = layout.plot.left() + textWidth(titleFont(), shownTitle(figure, options)) + margin;
+  layout.size.setWidth(std::max(layout.size.width(), std::ceil(title)));
   return layout;
 }
 

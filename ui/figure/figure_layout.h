@@ -40,6 +40,7 @@ struct FigureLayout {
 
 /// A sans-serif font of whole points, without hinting: its metrics scale exactly.
 [[nodiscard]] QFont figureFont(int points, bool bold = false);
+[[nodiscard]] QFont titleFont();
 [[nodiscard]] double textWidth(const QFont& font, const QString& text);
 
 [[nodiscard]] FigureLayout layOutText(const FigureData& figure, const ColouredText& text);

@@ -25,7 +25,7 @@ QString whatIsShown(const FigureData& figure) {
       return QStringLiteral("%1, layer %2, head %3").arg(what).arg(map.layer.value).arg(map.head.value);
     }
     case FigureKind::roles:
-      if (!has_roles(figure.provenance.policy)) return QStringLiteral("H2O has no roles: every token counts as global");
+      if (!has_roles(figure.provenance.policy)) return QStringLiteral("Tokens that H2O holds, by layer and KV head");
       return QStringLiteral("Token roles by layer and KV head");
     case FigureKind::kv:
       return QStringLiteral("KV cache by tokens");
@@ -44,13 +44,6 @@ QString whatIsShown(const FigureData& figure) {
       break;  // numbers only
   }
   return {};
-}
-
-/// What was set by hand stands where every reader sees it.
-QString defaultTitle(const FigureData& figure) {
-  const std::string set = in_words(figure.provenance.by_hand);
-  return set.empty() ? whatIsShown(figure)
-                     : QStringLiteral("%1 (%2)").arg(whatIsShown(figure), QString::fromStdString(set));
 }
 
 void drawAxes(QPainter& painter, const FigureInk& ink, const FigureLayout& layout) {
@@ -98,6 +91,13 @@ void drawMapLegend(QPainter& painter, const FigureData& figure, const FigureOpti
   QString masked = QStringLiteral("masked: not in the cache, or in the future");
   if (figure.kind == FigureKind::attention && options.scale.hide_sink) masked += QStringLiteral("; token 0 hidden");
   drawSwatch(painter, at, toQRgb(masked_colour(options.theme)), {}, masked, ink);
+}
+
+void drawHeldLegend(QPainter& painter, const FigureOptions& options, const FigureInk& ink, const FigureLayout& layout) {
+  QPointF at(layout.plot.left(), layout.legendY);
+  at.setX(drawSwatch(painter, at, toQRgb(held_colour(options.theme, false)), {}, QStringLiteral("held"), ink));
+  drawSwatch(painter, at, toQRgb(held_colour(options.theme, true)), {},
+             QStringLiteral("dropped by the end (H2O has no roles)"), ink);
 }
 
 void drawRoleLegend(QPainter& painter, const FigureOptions& options, const FigureInk& ink, const FigureLayout& layout) {
@@ -150,6 +150,14 @@ void drawLayerLines(QPainter& painter, const RoleMap& map, const FigureInk& ink,
 }
 
 }  // namespace
+
+QString shownTitle(const FigureData& figure, const FigureOptions& options) {
+  if (!options.title.isEmpty()) return options.title;
+  // What was set by hand stands where every reader sees it.
+  const std::string set = in_words(figure.provenance.by_hand);
+  return set.empty() ? whatIsShown(figure)
+                     : QStringLiteral("%1 (%2)").arg(whatIsShown(figure), QString::fromStdString(set));
+}
 
 double drawSwatch(QPainter& painter, QPointF at, QRgb colour, const QString& letter, const QString& words,
                   const FigureInk& ink) {
@@ -223,8 +231,7 @@ void paintFigure(QPainter& painter, const FigureData& figure, const FigureOption
   const FigureInk ink = inkOf(options.theme);
   painter.setRenderHints(QPainter::Antialiasing | QPainter::TextAntialiasing | QPainter::LosslessImageRendering);
   painter.fillRect(QRectF(QPointF(0, 0), layout.size), QColor(ink.paper));
-  drawText(painter, {layout.plot.left(), 10}, options.title.isEmpty() ? defaultTitle(figure) : options.title,
-           figureFont(10, true), ink.text, -1, -1);
+  drawText(painter, {layout.plot.left(), 10}, shownTitle(figure, options), titleFont(), ink.text, -1, -1);
   if (std::holds_alternative<KvCurve>(figure.values)) {
     paintCurve(painter, figure, ink, layout);
     return;
@@ -240,8 +247,12 @@ void paintFigure(QPainter& painter, const FigureData& figure, const FigureOption
   }
   if (const auto* roles = std::get_if<RoleMap>(&figure.values)) {
     drawLayerLines(painter, *roles, ink, layout);
-    drawRoleLetters(painter, *roles, layout);
-    drawRoleLegend(painter, options, ink, layout);
+    if (has_roles(figure.provenance.policy)) {
+      drawRoleLetters(painter, *roles, layout);
+      drawRoleLegend(painter, options, ink, layout);
+    } else {
+      drawHeldLegend(painter, options, ink, layout);
+    }
     drawAxisTitles(painter, ink, layout, QStringLiteral("token"), QStringLiteral("layer (rows: its KV heads)"));
   } else {
     if (figure.kind == FigureKind::attention) drawColourBar(painter, options, raster.range, ink, layout.bar);

@@ -12,6 +12,9 @@ namespace natscope::ui {
 void paintFigure(QPainter& painter, const FigureData& figure, const FigureOptions& options, const FigureLayout& layout,
                  const MapRaster& raster);
 
+/// The figure's own, or what is shown and what was set by hand.
+[[nodiscard]] QString shownTitle(const FigureData& figure, const FigureOptions& options);
+
 /// Text with its anchor at a point: -1 left or top, 0 centred, 1 right or bottom of it.
 void drawText(QPainter& painter, QPointF at, const QString& text, const QFont& font, QRgb colour, int alignAcross,
               int alignDown);

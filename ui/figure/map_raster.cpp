@@ -72,20 +72,18 @@ MapRaster rasterOf(const HeadOverview& plain, std::int32_t pixels, std::int32_t 
   return raster;
 }
 
-MapRaster rasterOf(const RoleMap& map, std::optional<std::int64_t> window, const FigureOptions& options) {
-  const std::int64_t rows = std::int64_t{map.layers} * map.kv_heads;
-  MapRaster raster{blank(map.length, rows), {}};
+MapRaster rasterOf(const RoleMap& map, bool hasRoles, const FigureOptions& options) {
+  MapRaster raster{blank(map.length, std::int64_t{map.layers} * map.kv_heads), {}};
   if (raster.image.isNull()) return raster;
-  const TokenPos last(static_cast<std::int32_t>(map.length - 1));
-  for (std::int64_t row = 0; row < rows; ++row) {
+  std::size_t cell = 0;
+  for (std::int64_t row = 0; row < raster.image.height(); ++row) {
     QRgb* const pixels = line(raster.image, row);
-    std::int32_t nextGlobal = no_next_global;
-    for (std::int64_t position = map.length - 1; position >= 0; --position) {
-      const Role role = map.roles[static_cast<std::size_t>(row * map.length + position)];
-      const TokenPos key(static_cast<std::int32_t>(position));
-      const bool isHeld = !window || held_after(role, key, last, nextGlobal, *window);
-      pixels[position] = isHeld ? toQRgb(role_colour(role)) : fadedRoleColour(role, options.theme);
-      if (role == Role::global) nextGlobal = key.value;
+    for (std::int64_t position = 0; position < map.length; ++position, ++cell) {
+      const Role role = map.roles[cell];
+      const bool isHeld = map.is_held[cell] != 0;
+      pixels[position] = !hasRoles ? toQRgb(held_colour(options.theme, !isHeld))
+                         : isHeld  ? toQRgb(role_colour(role))
+                                   : fadedRoleColour(role, options.theme);
     }
   }
   return raster;

@@ -36,7 +36,7 @@ struct MapRaster {
 [[nodiscard]] MapRaster rasterOf(const HeadOverview& maps, std::int32_t pixels, std::int32_t gap,
                                  const FigureOptions& options);
 
-/// Tokens that are no longer held after the last one are faded, by the roles and `window` (none: every token is held).
-[[nodiscard]] MapRaster rasterOf(const RoleMap& map, std::optional<std::int64_t> window, const FigureOptions& options);
+/// Tokens that are no longer held after the last one are faded; without roles what is held is grey.
+[[nodiscard]] MapRaster rasterOf(const RoleMap& map, bool hasRoles, const FigureOptions& options);
 
 }  // namespace natscope::ui

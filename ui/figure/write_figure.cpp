@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <new>
 
+#include "core/cache/policy.h"
 #include "core/export/data_files.h"
 #include "ui/figure/figure_painter.h"
 #include "ui/figure/picture_file.h"
@@ -43,7 +44,8 @@ Expected<void> check(const RoleMap& map) {
                 "write npy or csv");
   }
   NATSCOPE_CHECK(checkSides(rows, std::min(map.length, largestSide)));
-  return checkCount(map.roles.size(), rows * map.length, "the role map");
+  NATSCOPE_CHECK(checkCount(map.roles.size(), rows * map.length, "the role map"));
+  return checkCount(map.is_held.size(), rows * map.length, "what the role map's heads hold");
 }
 
 Expected<void> check(const KvCurve& curve) {
@@ -97,7 +99,7 @@ Expected<QByteArray> render(const FigureData& figure, FigureFormat format, const
     raster = rasterOf(*maps, layout.mapPixels, layout.gapPixels, options);
   if (const auto* map = std::get_if<Heatmap>(&figure.values)) raster = rasterOf(*map, options);
   if (const auto* map = std::get_if<RoleMap>(&figure.values))
-    raster = rasterOf(*map, figure.provenance.window, options);
+    raster = rasterOf(*map, has_roles(figure.provenance.policy), options);
   const bool needsRaster = figure.kind != FigureKind::kv && figure.kind != FigureKind::text;
   if (needsRaster && raster.image.isNull()) return fail(ErrorCode::out_of_memory, "no memory for a map of this size");
   Picture picture;

@@ -52,9 +52,8 @@ double drawRoleSwatches(QPainter& painter, QPointF at, bool faded) {
 }
 
 QColor heldFill(Theme theme, bool isDropped) {
-  // Greys: no role's colour.
-  if (theme == Theme::light) return isDropped ? QColor(0xe7, 0xe8, 0xeb) : QColor(0x8a, 0x8f, 0x96);
-  return isDropped ? QColor(0x36, 0x39, 0x40) : QColor(0x9a, 0xa0, 0xa8);
+  const Rgb colour = held_colour(theme, isDropped);
+  return QColor(colour.red, colour.green, colour.blue);
 }
 
 double drawHeldSwatches(QPainter& painter, QPointF at) {

@@ -288,6 +288,7 @@ TEST_CASE("under H2O a trace tells the same as the model: what is held, and by w
        {std::vector<std::string>{"--kind", "text", "--layer", "1", "--head", "2"},
         {"--kind", "mask", "--layer", "3", "--head", "0"},
         {"--kind", "text"},
+        {"--kind", "roles"},
         {"--kind", "heads"},
         {"--kind", "kv"}}) {
     std::vector<std::string> from_trace = kind;
@@ -308,6 +309,15 @@ TEST_CASE("under H2O a trace tells the same as the model: what is held, and by w
       CHECK(held == 8);
     }
   }
+  // What is held stands in roles, too, which are none.
+  const std::string roles = folder.file("roles.csv");
+  REQUIRE(cli({"export", "--kind", "roles", "--from", trace, "--out", roles}).exit_code == 0);
+  const std::string csv = read_file(roles);
+  CHECK(csv.rfind("layer,kv_head,position,role,held\n", 0) == 0);
+  std::size_t held = 0;
+  for (std::size_t at = csv.find(",0,1\n"); at != std::string::npos; at = csv.find(",0,1\n", at + 1)) ++held;
+  const auto info = cli_json({"info"});
+  CHECK(held == 8 * info["layers"].get<std::size_t>() * info["kv_heads"].get<std::size_t>());
 }
 
 TEST_CASE("an overview in every format, or a word why not") {

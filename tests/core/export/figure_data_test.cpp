@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <nlohmann/json.hpp>
+
+#include "core/export/data_files.h"
 #include "tests/core/session/recorded_run.h"
 #include "tests/support/temporary_folder.h"
 
@@ -110,6 +113,7 @@ TEST_CASE("under H2O a mask is what was dropped, and where that is not known it 
   CHECK(figure_from_trace(*old, FigureKind::mask, map_0_1, {}, {}));
   CHECK(figure_from_trace(*old, FigureKind::kv, {}, {}, {}));
   CHECK(figure_from_trace(*old, FigureKind::heads, {}, {}, {}));
+  CHECK(figure_from_trace(*old, FigureKind::roles, {}, {}, {}).error().code == ErrorCode::bad_trace);
   CHECK(figure_from_trace(*old, FigureKind::mask, map_0_2, {}, {}).error().code == ErrorCode::bad_trace);
   CHECK(text_from_trace(*old, {}, {0, 7}).error().code == ErrorCode::bad_trace);
 }
@@ -123,6 +127,7 @@ TEST_CASE("roles and the KV curve of a trace are those of its record") {
   const auto roles = figure_from_trace(*trace, FigureKind::roles, {}, {}, {});
   REQUIRE(roles);
   CHECK(std::get<RoleMap>(roles->values).roles == std::get<RoleMap>(roles_figure(record, {}).values).roles);
+  CHECK(std::get<RoleMap>(roles->values).is_held == std::get<RoleMap>(roles_figure(record, {}).values).is_held);
   const auto kv = figure_from_trace(*trace, FigureKind::kv, {}, {}, {});
   REQUIRE(kv);
   const auto& curve = std::get<KvCurve>(kv->values);
@@ -130,6 +135,32 @@ TEST_CASE("roles and the KV curve of a trace are those of its record") {
   CHECK(curve.entries == std::get<KvCurve>(from_record.values).entries);
   REQUIRE(curve.dense_bytes.size() == 7);
   CHECK(curve.dense_bytes[6] == 7 * 4 * 2 * 8 * 4);  // tokens · heads · (key + value) · head_dim · 4 bytes
+}
+
+TEST_CASE("roles under H2O tell what is held, of a record and of its trace") {
+  const test::TemporaryFolder folder;
+  const SequenceRecord record = test::h2o_run();
+  REQUIRE(write_trace(folder / "t", test::h2o_trace(record)));
+  const auto trace = TraceFile::open(folder / "t");
+  REQUIRE(trace);
+  const auto of_trace = figure_from_trace(*trace, FigureKind::roles, {}, {}, {});
+  REQUIRE_MESSAGE(of_trace, of_trace.error().message);
+  const FigureData of_record = roles_figure(record, trace->provenance());
+  const std::vector<std::uint8_t> newest{0, 0, 0, 0, 1, 1, 1};
+  const std::vector<std::uint8_t> first{1, 0, 0, 0, 0, 1, 1};
+  std::vector<std::uint8_t> expected;
+  for (const auto& row : {newest, first, newest, newest}) expected.insert(expected.end(), row.begin(), row.end());
+  CHECK(std::get<RoleMap>(of_record.values).is_held == expected);
+  CHECK(std::get<RoleMap>(of_trace->values).is_held == expected);
+  CHECK(csv_text(*of_trace).rfind("layer,kv_head,position,role,held\n0,0,0,0,0\n", 0) == 0);
+  CHECK(csv_text(*of_trace).find("\n0,1,0,0,1\n0,1,1,0,0\n") != std::string::npos);
+  const auto json = nlohmann::json::parse(json_text(*of_trace));
+  CHECK(json["held"][0][1] == nlohmann::json{1, 0, 0, 0, 0, 1, 1});
+  CHECK(json["values"][0][1] == nlohmann::json{0, 0, 0, 0, 0, 0, 0});
+  // With roles, a file of them is what it was.
+  const FigureData with_roles = roles_figure(test::consistent_run(), test::run_provenance());
+  CHECK(csv_text(with_roles).rfind("layer,kv_head,position,role\n", 0) == 0);
+  CHECK_FALSE(nlohmann::json::parse(json_text(with_roles)).contains("held"));
 }
 
 TEST_CASE("a mask needs a head and positions that are there") {

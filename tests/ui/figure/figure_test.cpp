@@ -10,6 +10,7 @@
 
 #include "ui/figure/axis_ticks.h"
 #include "ui/figure/figure_layout.h"
+#include "ui/figure/figure_painter.h"
 #include "ui/figure/map_raster.h"
 #include "ui/figure/token_label.h"
 
@@ -57,6 +58,7 @@ FigureData attention(std::int32_t queries, std::int32_t keys, bool withTexts) {
 FigureData roles(std::int32_t layers, std::int32_t heads, std::int64_t length) {
   RoleMap map{layers, heads, length, {}};
   for (std::int64_t i = 0; i < layers * heads * length; ++i) map.roles.push_back(static_cast<Role>(i * 7 % 3));
+  map.is_held = held_by_roles(map, 16);
   FigureData figure;
   figure.kind = FigureKind::roles;
   figure.values = std::move(map);
@@ -405,12 +407,47 @@ class FigureTest : public QObject {
 
   void droppedRolesAreFaded() {
     RoleMap map{1, 1, 4, {Role::global, Role::local, Role::global, Role::sliding}};
-    const MapRaster raster = rasterOf(map, 0, {});
+    map.is_held = held_by_roles(map, 0);
+    const MapRaster raster = rasterOf(map, true, {});
     QCOMPARE(raster.image.pixel(0, 0), toQRgb(role_colour(Role::global)));
     QCOMPARE(raster.image.pixel(1, 0), fadedRoleColour(Role::local, Theme::light));    // ended by token 2
     QCOMPARE(raster.image.pixel(3, 0), fadedRoleColour(Role::sliding, Theme::light));  // W = 0: gone at once
-    const MapRaster wider = rasterOf(map, 1, {});
+    map.is_held = held_by_roles(map, 1);
+    const MapRaster wider = rasterOf(map, true, {});
     QCOMPARE(wider.image.pixel(3, 0), toQRgb(role_colour(Role::sliding)));
+  }
+
+  /// Without roles a map shows what is held, in no role's colour, and says so.
+  void underH2oHeldAndDroppedAreDrawn() {
+    FigureData figure = roles(2, 1, 40);
+    figure.provenance.policy = "h2o:4,4";
+    auto& map = std::get<RoleMap>(figure.values);
+    map.roles.assign(map.roles.size(), Role::global);
+    for (std::size_t i = 0; i < map.is_held.size(); ++i) map.is_held[i] = i % 5 == 0 ? 1 : 0;
+    for (const Theme theme : {Theme::light, Theme::dark}) {
+      const MapRaster raster = rasterOf(map, false, {.theme = theme});
+      for (int x = 0; x < 40; ++x) QCOMPARE(raster.image.pixel(x, 0), toQRgb(held_colour(theme, x % 5 != 0)));
+    }
+    const auto svg = renderFigure(figure, FigureFormat::svg, {});
+    QVERIFY(svg);
+    QVERIFY(svg->contains("Tokens that H2O holds"));
+    QVERIFY(svg->contains("dropped by the end"));
+    QVERIFY(!svg->contains("global"));
+    map.is_held.pop_back();
+    QCOMPARE(renderFigure(figure, FigureFormat::svg, {}).error().code, ErrorCode::bad_arrays);
+  }
+
+  void noTitleIsCut() {
+    FigureData figures[] = {attention(3, 3, false), roles(1, 1, 3), overview(1, 1, 9), curve(true), text(true)};
+    for (FigureData& figure : figures) {
+      figure.provenance.by_hand.window = 12345;
+      figure.provenance.by_hand.roles_sha256 = std::string(64, 'c');
+      figure.provenance.by_hand.forced.resize(65536);
+      const FigureLayout layout = layOut(figure, {}, 0);
+      const QString title = shownTitle(figure, {});
+      QVERIFY(title.contains(QStringLiteral("65536 roles set by hand")));
+      QVERIFY(layout.plot.left() + textWidth(titleFont(), title) < layout.size.width());
+    }
   }
 
   void badInputIsAnError() {
