@@ -181,6 +181,10 @@ Expected<FigureData> figure_from_file(FigureKind kind, const Options& options) {
   }
   // A file of another kind gets the trace reader's word on what is missing.
   NATSCOPE_TRY(const auto trace, TraceFile::open(options.from));
+  if (options.axes == "tokens" && trace.token_texts().empty()) {
+    std::fprintf(
+        stderr, "this trace does not hold how its tokens read (an earlier version made it): the axes have positions\n");
+  }
   if (kind == FigureKind::overview) return overview_from_trace(trace, options.one_layer());
   if (kind == FigureKind::text) {
     NATSCOPE_TRY(const auto tokens, parse_range(options.keys.value_or(":"), trace.tokens_count()));

@@ -68,6 +68,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
   content.prompt_tokens = run.prompt_tokens;
   content.with_scores = options.scores;
   content.vocab = engine.config().vocab;
+  content.name_of = [&engine](std::int32_t token) { return engine.tokenizer().display(token); };
   if (spool) content.logits = [&spool](const TensorSink& sink) { return spool->produce(sink); };
   if (!maps.empty()) {
     content.map_rows = [&](const MapId& map, TokenPos first, std::int64_t n, std::span<float> weights,
@@ -109,7 +110,9 @@ void add_trace_command(CLI::App& root, Invocation& invocation) {
       "I32\n"
       "[T, layers, kv_heads] and kv_allocated_bytes I64 [T]. Under h2o, whose tokens have no roles, also what it "
       "dropped:\n"
-      "evicted I32 [entries, 3] (layer, KV head, position) and evicted_ends I64 [T], where each step's entries end.");
+      "evicted I32 [entries, 3] (layer, KV head, position) and evicted_ends I64 [T], where each step's entries end.\n"
+      "Metadata: where it comes from; token_texts, a JSON array of T strings, what each token adds to the text; and\n"
+      "token_names, a JSON object of names for tokens that add nothing, by their id.");
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }
 

@@ -131,7 +131,8 @@ void name_silent_tokens(FigureData& figure, const std::function<std::string(std:
 /// The maps that a trace holds, of one layer or of all. Errors: bad_layer, bad_trace (it holds none of them).
 [[nodiscard]] Expected<FigureData> overview_from_trace(const TraceFile& trace, std::optional<LayerId> layer);
 
-/// The text of a trace, which holds ids only: tokens read as those. Errors: as text_figure and session_of.
+/// The text of a trace; where it does not hold how its tokens read, they read as their ids. Errors: as text_figure and
+/// session_of.
 [[nodiscard]] Expected<FigureData> text_from_trace(const TraceFile& trace, const std::optional<MapId>& head,
                                                    PositionRange tokens);
 

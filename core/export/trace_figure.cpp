@@ -12,6 +12,20 @@
 namespace natscope {
 namespace {
 
+void name_silent_tokens(FigureData& figure, const TraceFile& trace) {
+  name_silent_tokens(figure, [&trace](std::int32_t token) {
+    const auto found = trace.token_names().find(token);
+    return found == trace.token_names().end() ? std::string() : found->second;
+  });
+}
+
+/// A figure of this kind without its values, with the trace's tokens on its axes.
+FigureData figure_of(const TraceFile& trace, FigureKind kind) {
+  FigureData figure{kind, {}, trace.tokens(), trace.token_texts(), trace.provenance()};
+  name_silent_tokens(figure, trace);
+  return figure;
+}
+
 Expected<PositionRange> range_or_all(const std::optional<std::string>& text, std::int64_t length) {
   return parse_range(text ? std::string_view(*text) : std::string_view(":"), length);
 }
@@ -111,8 +125,8 @@ KvCurve curve_of(const TraceFile& trace) {
 Expected<FigureData> held_from_trace(const TraceFile& trace) {
   NATSCOPE_CHECK(check_held_is_known(trace));
   NATSCOPE_TRY(const Session session, session_of(trace, std::nullopt));
-  FigureData figure = roles_figure(session.record, trace.provenance());
-  figure.token_texts.clear();
+  FigureData figure = figure_of(trace, FigureKind::roles);
+  figure.values = std::move(roles_figure(session.record, trace.provenance()).values);
   return figure;
 }
 
@@ -135,12 +149,12 @@ Expected<FigureData> overview_from_trace(const TraceFile& trace, std::optional<L
     return fail(ErrorCode::bad_trace, "the trace holds no attention maps" + std::string(layer ? " of this layer" : ""),
                 "trace again with --attention all");
   }
-  return overview_figure(std::move(overview), {FigureKind::overview, {}, trace.tokens(), {}, trace.provenance()});
+  return overview_figure(std::move(overview), figure_of(trace, FigureKind::overview));
 }
 
 Expected<FigureData> figure_from_trace(const TraceFile& trace, FigureKind kind, const MapId& map,
                                        std::optional<std::string> queries, std::optional<std::string> keys) {
-  FigureData figure{kind, {}, trace.tokens(), {}, trace.provenance()};
+  FigureData figure = figure_of(trace, kind);
   switch (kind) {
     case FigureKind::attention:
     case FigureKind::mask: {
@@ -178,8 +192,10 @@ Expected<FigureData> figure_from_trace(const TraceFile& trace, FigureKind kind, 
 Expected<FigureData> text_from_trace(const TraceFile& trace, const std::optional<MapId>& head, PositionRange tokens) {
   NATSCOPE_CHECK(check_held_is_known(trace));
   NATSCOPE_TRY(const Session session, session_of(trace, std::nullopt));
-  return text_figure(session.record, trace.provenance().heads.value_or(trace.kv_heads()), head, tokens,
-                     trace.provenance());
+  NATSCOPE_TRY(FigureData figure, text_figure(session.record, trace.provenance().heads.value_or(trace.kv_heads()), head,
+                                              tokens, trace.provenance()));
+  name_silent_tokens(figure, trace);
+  return figure;
 }
 
 }  // namespace natscope

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/base/expected.h"
@@ -15,7 +17,8 @@
 #include "core/session/provenance.h"
 
 /// Trace files: everything one run saw, as one safetensors file that numpy opens. The contract is the command line's
-/// `trace`. Under H2O, where roles do not say what is held, a trace also has what a session has for it:
+/// `trace`; how the tokens read stands in the metadata (core/session/trace_texts.h). Under H2O, where roles do not say
+/// what is held, a trace also has what a session has for it:
 ///   evicted       I32 [entries, 3]  layer, KV head and position of every entry that was dropped, step after step
 ///   evicted_ends  I64 [T]           where in that list each step's entries end
 namespace natscope {
@@ -33,6 +36,8 @@ struct TraceContent {
   std::int32_t vocab = 0;    ///< columns of logits
   /// Hands over logits [T, vocab] f32 in pieces, row after row; unset: no `logits` tensor. RowSpool::produce fits.
   std::function<Expected<void>(const TensorSink&)> logits;
+  /// What tokens are called that add nothing to the text; unset: they have no name.
+  std::function<std::string(std::int32_t token)> name_of;
   MapRows map_rows;  ///< called twice for every row: for `attention` and for `visible`
 };
 
@@ -53,6 +58,11 @@ class TraceFile {
   [[nodiscard]] std::int32_t kv_heads() const { return kv_heads_; }
   [[nodiscard]] const Provenance& provenance() const { return provenance_; }
   [[nodiscard]] std::optional<std::int64_t> prompt_tokens() const { return prompt_tokens_; }
+
+  /// [T] what each token adds to the text; empty where the trace does not hold it, as those of earlier versions.
+  [[nodiscard]] const std::vector<std::string>& token_texts() const { return texts_; }
+  /// How tokens read whose text is empty.
+  [[nodiscard]] const std::map<std::int32_t, std::string>& token_names() const { return names_; }
 
   [[nodiscard]] std::vector<std::int32_t> tokens() const;              ///< [T]
   [[nodiscard]] std::vector<Role> roles() const;                       ///< [layers, kv_heads, T]
@@ -85,6 +95,8 @@ class TraceFile {
   std::int32_t layers_ = 0;
   std::int32_t kv_heads_ = 0;
   std::optional<std::int64_t> prompt_tokens_;
+  std::vector<std::string> texts_;
+  std::map<std::int32_t, std::string> names_;
 };
 
 }  // namespace natscope

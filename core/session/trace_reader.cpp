@@ -7,6 +7,7 @@
 #include "core/session/metadata_reader.h"
 #include "core/session/session_tensors.h"
 #include "core/session/trace_file.h"
+#include "core/session/trace_texts.h"
 
 namespace natscope {
 namespace {
@@ -124,12 +125,15 @@ Expected<TraceFile> TraceFile::open(const std::filesystem::path& path) {
   NATSCOPE_CHECK(check_evicted(file, length, layers, kv_heads));
   const session::MetadataReader in(file.metadata(), code);
   NATSCOPE_TRY(const auto prompt_tokens, in.optional_number<std::int64_t>("prompt_tokens", 0, length));
+  NATSCOPE_TRY(session::TokenTexts texts, session::read_token_texts(file.metadata(), length));
 
   TraceFile trace(std::move(file), std::move(provenance));
   trace.length_ = length;
   trace.layers_ = static_cast<std::int32_t>(layers);
   trace.kv_heads_ = static_cast<std::int32_t>(kv_heads);
   trace.prompt_tokens_ = prompt_tokens;
+  trace.texts_ = std::move(texts.texts);
+  trace.names_ = std::move(texts.names);
   return trace;
 }
 

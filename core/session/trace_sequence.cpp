@@ -17,7 +17,9 @@ namespace {
 bool is_h2o(const TraceFile& trace) { return !has_roles(trace.provenance().policy); }
 
 /// How each token reads, in order.
-std::vector<std::string> texts_of(const std::vector<std::int32_t>& tokens, const std::optional<Tokenizer>& tokenizer) {
+std::vector<std::string> texts_of(const TraceFile& trace, const std::vector<std::int32_t>& tokens,
+                                  const std::optional<Tokenizer>& tokenizer) {
+  if (!trace.token_texts().empty()) return trace.token_texts();
   std::vector<std::string> texts;
   texts.reserve(tokens.size());
   std::optional<StreamingDecoder> decoder;
@@ -95,7 +97,7 @@ Expected<SequenceRecord> record_of(const TraceFile& trace, const std::optional<T
   const std::vector<std::int32_t> entries = trace.kv_entries();
   const std::vector<std::int64_t> allocated = trace.kv_allocated_bytes();
   const std::vector<float> scores = trace.scores();
-  const std::vector<std::string> texts = texts_of(tokens, tokenizer);
+  const std::vector<std::string> texts = texts_of(trace, tokens, tokenizer);
   if (!provenance.window && std::ranges::find(roles, Role::sliding) != roles.end())
     return fail(ErrorCode::bad_trace, "the trace has sliding tokens and no window");
   NATSCOPE_CHECK(check_scores(scores));
@@ -160,6 +162,7 @@ Expected<Session> session_of(const TraceFile& trace, const std::optional<Tokeniz
   session.prompt_tokens = trace.prompt_tokens().value_or(trace.tokens_count());
   session.policy = trace.provenance().policy.empty() ? "model" : trace.provenance().policy;
   session.provenance = trace.provenance();
+  session.token_texts = trace.token_names();
   return session;
 }
 

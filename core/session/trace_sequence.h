@@ -18,7 +18,7 @@ namespace natscope {
 /// only: elsewhere every entry looks held, so ask knows_what_is_held before that is shown.
 ///
 /// Not in a trace, and so left empty: probabilities, candidates, times, the prompt's text.
-///   tokenizer  how tokens read; without one a token reads as its id, "‹42› "
+///   tokenizer  how tokens read where the trace does not say it; without either a token reads as its id, "‹42› "
 /// Errors: bad_trace (a count that roles contradict, sliding tokens without a window, a score that is not finite),
 /// those of TraceFile::read_map.
 [[nodiscard]] Expected<Session> session_of(const TraceFile& trace, const std::optional<Tokenizer>& tokenizer);

@@ -5,6 +5,7 @@
 #include "core/cache/policy.h"
 #include "core/session/session_tensors.h"
 #include "core/session/trace_file.h"
+#include "core/session/trace_texts.h"
 
 namespace natscope {
 namespace {
@@ -119,6 +120,7 @@ Expected<void> write_trace(const std::filesystem::path& path, const TraceContent
   }
   Metadata metadata = trace_metadata(content.provenance);
   metadata["prompt_tokens"] = std::to_string(content.prompt_tokens);
+  session::add_token_texts(metadata, record, content.name_of);
   return write_safetensors(path, tensors, metadata);
 }
 

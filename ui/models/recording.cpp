@@ -43,10 +43,11 @@ Expected<std::shared_ptr<const Recording>> Recording::open(const std::filesystem
     NATSCOPE_TRY(TraceFile trace, TraceFile::open(path));
     const std::string& madeWith = trace.provenance().model_sha256;
     std::optional<Tokenizer> tokenizer;
-    if (!madeWith.empty() && madeWith == model.sha256) tokenizer = tokenizerIn(model.folder);
+    if (trace.token_texts().empty() && !madeWith.empty() && madeWith == model.sha256)
+      tokenizer = tokenizerIn(model.folder);
     NATSCOPE_TRY(Session session, session_of(trace, tokenizer));
-    return std::shared_ptr<const Recording>(
-        new Recording(path, std::move(trace), std::move(session), tokenizer.has_value()));
+    const bool hasTexts = tokenizer || !trace.token_texts().empty();
+    return std::shared_ptr<const Recording>(new Recording(path, std::move(trace), std::move(session), hasTexts));
   } catch (const std::bad_alloc&) {
     return fail(ErrorCode::out_of_memory, "no memory for a trace of this size");
   }
@@ -91,7 +92,7 @@ QString Recording::summary() const {
   facts << (from.maps.empty() ? tr("no maps") : tr("maps %1").arg(named(from.maps)));
   if (!from.model_sha256.empty())
     facts << tr("model %1").arg(QString::fromStdString(from.model_sha256).left(shownDigits));
-  if (!hasTexts_) facts << tr("no tokenizer at hand: tokens are shown as ids");
+  if (!hasTexts_) facts << tr("no texts in it and no tokenizer at hand: tokens are shown as ids");
   if (!knows_what_is_held(trace_))
     facts << tr("what H2O dropped is known for recorded maps only, elsewhere entries look held");
   return facts.join(QStringLiteral(" · "));

@@ -38,7 +38,8 @@ std::optional<TokenScores> tokenScores(Workbench& workbench, TokenPos token) {
   const auto& model = workbench.client().model();
   const auto recording = workbench.recording();
   // Of a recording the bias is known where the open model is the one that made it.
-  if (model && model->global_bias && (!recording || recording->hasTexts())) words.bias = *model->global_bias;
+  const bool isOfModel = model && (!recording || recording->trace().provenance().model_sha256 == model->sha256);
+  if (isOfModel && model->global_bias) words.bias = *model->global_bias;
   words.scores[0] += words.bias.value_or(0);
   std::array<double, role_count> sorted = words.scores;
   std::sort(sorted.begin(), sorted.end(), std::greater<>());

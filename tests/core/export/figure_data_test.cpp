@@ -127,6 +127,7 @@ TEST_CASE("roles and the KV curve of a trace are those of its record") {
   const auto roles = figure_from_trace(*trace, FigureKind::roles, {}, {}, {});
   REQUIRE(roles);
   CHECK(std::get<RoleMap>(roles->values).roles == std::get<RoleMap>(roles_figure(record, {}).values).roles);
+  CHECK(roles->token_texts == std::vector<std::string>{" wörd", "", " wörd", "", " wörd", "", " wörd"});
   CHECK(std::get<RoleMap>(roles->values).is_held == std::get<RoleMap>(roles_figure(record, {}).values).is_held);
   const auto kv = figure_from_trace(*trace, FigureKind::kv, {}, {}, {});
   REQUIRE(kv);

@@ -46,7 +46,34 @@ TEST_CASE("a trace reads back as the sequence that it was made of") {
     CHECK(frame.counts.live_bytes == held * 2 * 8 * 4);
     CHECK(frame.counts.dense_bytes == (t + 1) * 4 * 2 * 8 * 4);
   }
-  CHECK(record.frame(TokenPos(2)).text == "‹102› ");
+}
+
+TEST_CASE("a trace keeps how its tokens read; one of an earlier version shows ids") {
+  const TemporaryFolder folder;
+  const SequenceRecord run = consistent_run();
+  TraceContent content = run_trace(run);
+  content.name_of = [](std::int32_t token) { return "<" + std::to_string(token) + "\n\">"; };
+  const auto path = written(folder, content);
+  const auto trace = TraceFile::open(path);
+  REQUIRE(trace);
+  CHECK(trace->token_texts().size() == 7);
+  CHECK(trace->token_names() ==
+        std::map<std::int32_t, std::string>{{101, "<101\n\">"}, {103, "<103\n\">"}, {105, "<105\n\">"}});
+  const auto session = session_of(*trace, std::nullopt);
+  REQUIRE(session);
+  CHECK(session->token_texts == trace->token_names());
+  for (std::int32_t t = 0; t < run_tokens; ++t)
+    CHECK(session->record.frame(TokenPos(t)).text == run.frame(TokenPos(t)).text);
+  // They are no part of where a figure comes from.
+  CHECK_FALSE(trace_metadata(trace->provenance()).contains("token_texts"));
+
+  LooseFile old = LooseFile::of(path);
+  old.metadata.erase("token_texts");
+  old.write(folder / "old.safetensors");
+  const auto without = TraceFile::open(folder / "old.safetensors");
+  REQUIRE(without);
+  CHECK(without->token_texts().empty());
+  CHECK(session_of(*without, std::nullopt)->record.frame(TokenPos(2)).text == "‹102› ");
 }
 
 TEST_CASE("a trace that contradicts itself is refused") {
