@@ -5,6 +5,7 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/drawn_figure.h"
+#include "app/cli/export_options.h"
 #include "app/cli/recorded_run.h"
 #include "app/cli/terminal.h"
 #include "core/base/atomic_file.h"
@@ -22,41 +23,7 @@ namespace {
 constexpr std::int64_t map_store_bytes = 1LL << 30U;
 constexpr std::int64_t max_cells = 1LL << 28U;
 
-struct Options {
-  RecordedRunOptions run;
-  std::string kind;
-  std::string out;
-  std::string from;
-  std::vector<std::string> compared;
-  std::int32_t layer = 0;
-  std::int32_t head = 0;
-  std::optional<std::string> queries;
-  std::optional<std::string> keys;
-  std::string scale = "linear";
-  double clip = 100;
-  std::string normalise = "none";
-  bool hide_sink = false;
-  double dpi = 300;
-  std::string theme = "light";
-  std::string colours = "viridis";
-  std::string axes = "auto";
-  CLI::Option* layer_option = nullptr;
-  CLI::Option* head_option = nullptr;
-
-  /// Of an overview: the layer that was asked for, or none for all.
-  [[nodiscard]] std::optional<LayerId> one_layer() const {
-    return layer_option->count() > 0 ? std::optional(LayerId(layer)) : std::nullopt;
-  }
-  /// Of a text: the head that was asked for, or none for all.
-  [[nodiscard]] std::optional<MapId> one_head() const {
-    return layer_option->count() + head_option->count() > 0 ? std::optional(map()) : std::nullopt;
-  }
-  [[nodiscard]] MapId map() const { return {LayerId(layer), HeadId(head)}; }
-  [[nodiscard]] ScaleOptions scale_options() const {
-    return {scale == "log" ? ScaleKind::log : ScaleKind::linear, clip,
-            normalise == "row" ? Normalise::row : Normalise::none, hide_sink};
-  }
-};
+using Options = ExportOptions;
 
 struct Ranges {
   PositionRange queries;
@@ -215,43 +182,12 @@ Expected<void> write_figure(FigureData figure, ExportFormat format, const Option
   return write_figure_data(options.out, prepared(std::move(figure), scale), stop);
 }
 
-/// What an overview leaves no choice of must not look as if it had been heeded.
-Expected<void> check_overview(const Options& options) {
-  if (options.head_option->count() > 0)
-    return fail(ErrorCode::usage, "--kind overview shows all heads, --head chooses one",
-                "leave --head out, or use --kind attention");
-  if (options.normalise == "row")
-    return fail(ErrorCode::usage, "--normalise row is for one head's map; those of an overview share their colours",
-                "leave it out, or use --kind attention");
-  return {};
-}
-
 Expected<void> run(const Options& options, CommandContext& context) {
   NATSCOPE_TRY(const ExportFormat format, export_format(options.out));
   const auto kind = figure_kind(options.kind);
   if (!kind) return fail(ErrorCode::usage, "there is no kind \"" + options.kind + "\"");
   NATSCOPE_CHECK(check_format(*kind, format));
-  if (*kind == FigureKind::overview) NATSCOPE_CHECK(check_overview(options));
-  if (!options.from.empty() && options.run.has_text()) {
-    return fail(ErrorCode::usage, "--from and a prompt exclude each other");
-  }
-  if (!options.compared.empty() && (*kind != FigureKind::kv || is_data_format(format))) {
-    return fail(ErrorCode::usage, "--compare puts runs beside each other in a drawn KV curve only",
-                "use --kind kv and a file that ends in .png, .svg or .pdf");
-  }
-  // A range that is none is wrong usage, whatever the text turns out to hold.
-  for (const auto& range : {options.queries, options.keys}) {
-    if (!range) continue;
-    if (auto parsed = parse_range(*range, INT32_MAX); !parsed && parsed.error().code == ErrorCode::usage) {
-      return Unexpected(std::move(parsed).error());
-    }
-  }
-  const bool is_map = *kind == FigureKind::attention || *kind == FigureKind::mask;
-  const bool is_text = *kind == FigureKind::text;
-  if ((!is_map && options.queries) || (!is_map && !is_text && options.keys)) {
-    std::fprintf(stderr, "%s choose a part of attention and mask; %s\n", is_text ? "--queries" : "--queries and --keys",
-                 is_text ? "--keys chooses the tokens of a text" : (options.kind + " is written whole").c_str());
-  }
+  NATSCOPE_CHECK(check_flags(options, *kind, format));
   NATSCOPE_CHECK(check_writable_target(options.out));
   NATSCOPE_TRY(FigureData figure, options.from.empty() ? figure_from_model(*kind, options, context.stop)
                                                        : figure_from_file(*kind, options));
@@ -268,85 +204,7 @@ void add_export_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command = root.add_subcommand(
       "export", "Draw or write a heatmap, role map, KV curve, coloured text, table of heads or the maps of all heads");
-  command
-      ->add_option(
-          "--kind", options->kind,
-          "attention, mask, roles, kv, text (tokens coloured by their roles in a head, with --layer and --head, or by "
-          "the share of heads that hold them: not npy), heads (a table of all heads: csv, json, npy) or overview (the "
-          "maps of all heads side by side: not csv)")
-      ->required()
-      ->check(CLI::IsMember({"attention", "mask", "roles", "kv", "text", "heads", "overview"}))
-      ->type_name("KIND");
-  command->add_option("--out", options->out, "File to write; its ending says how: png, svg, pdf, npy, csv or json")
-      ->required()
-      ->type_name("FILE");
-  command->add_option("--from", options->from, "A trace or session file; without it a model and a prompt")
-      ->type_name("FILE");
-  command
-      ->add_option("--compare", options->compared,
-                   "kv: another run's cache in the same figure, from its trace or session (up to 3 times)")
-      ->type_name("FILE")
-      ->allow_extra_args(false)
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  const auto index = CLI::Range(0, INT32_MAX);
-  options->layer_option =
-      command->add_option("--layer", options->layer, "Layer of the map; overview: only this layer; text: of the head")
-          ->check(index)
-          ->type_name("L")
-          ->capture_default_str();
-  options->head_option =
-      command->add_option("--head", options->head, "Query head of the map; text: whose roles to show")
-          ->check(index)
-          ->type_name("H")
-          ->capture_default_str();
-  command->add_option("--queries", options->queries, "Only these query positions, the end not included")
-      ->type_name("A:B");
-  command
-      ->add_option("--keys", options->keys, "Only these key positions, the end not included; text: only these tokens")
-      ->type_name("A:B");
-  command->add_option("--scale", options->scale, "Colours: linear or log")
-      ->check(CLI::IsMember({"linear", "log"}))
-      ->type_name("NAME")
-      ->capture_default_str();
-  command
-      ->add_option("--clip", options->clip, "The colour range ends at this percentile of the visible cells, up to 100")
-      ->check(number_within(0.001, 100))
-      ->type_name("P")
-      ->capture_default_str();
-  command->add_option("--normalise", options->normalise, "row: divide every row by its largest weight")
-      ->check(CLI::IsMember({"row", "none"}))
-      ->type_name("NAME")
-      ->capture_default_str();
-  command->add_flag("--hide-sink", options->hide_sink,
-                    "Leave key 0 out of the map and its colour range; overview: its first column of cells");
-  command->add_option("--dpi", options->dpi, "Resolution of a png, 36 to 2400")
-      ->check(number_within(36, 2400))
-      ->type_name("N")
-      ->capture_default_str();
-  command->add_option("--theme", options->theme, "light or dark")
-      ->check(CLI::IsMember({"light", "dark"}))
-      ->type_name("NAME")
-      ->capture_default_str();
-  command
-      ->add_option("--colours", options->colours,
-                   "Colour map of attention, mask and overview: viridis, magma or cividis")
-      ->check(CLI::IsMember({"viridis", "magma", "cividis"}))
-      ->type_name("NAME")
-      ->capture_default_str();
-  command->add_option("--axes", options->axes, "Labels: tokens, positions, or auto: tokens where they fit")
-      ->check(CLI::IsMember({"auto", "tokens", "positions"}))
-      ->type_name("NAME")
-      ->capture_default_str();
-  options->run.add_to(*command);
-  command->footer(
-      "overview as npy is F32 [layers, heads, S, S]. S is the cells of a side, at most 256; a cell is the largest of "
-      "the\n"
-      "n x n weights that it stands for: n = 1 up to 256 tokens, 2 up to 512, and so on (cell_tokens in FILE.json).\n"
-      "0: masked; NaN: a map that the trace does not hold.\n"
-      "A role is 0 Global, 1 Local or 2 Sliding. Under h2o tokens have no roles (all are 0); csv and json then also "
-      "say\n"
-      "held: 1 where the KV head holds the token after the last one.");
+  options->add_to(*command);
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }
 

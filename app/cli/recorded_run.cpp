@@ -2,6 +2,7 @@
 #include "app/cli/recorded_run.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "app/cli/note.h"
 #include "app/cli/terminal.h"
@@ -24,6 +25,7 @@ Expected<void> check_map(const MapId& map, const ModelConfig& config) {
 
 void RecordedRunOptions::add_to(CLI::App& command) {
   text_.add_to(command);
+  const std::size_t before = command.get_options().size();
   model_.add_to(command);
   policy_.add_to(command);
   sampling_.add_to(command);
@@ -33,6 +35,16 @@ void RecordedRunOptions::add_to(CLI::App& command) {
       ->capture_default_str();
   add_chunk_option(command, chunk_);
   roles_.add_to(command);
+  const std::vector<const CLI::Option*> all = std::as_const(command).get_options();
+  run_flags_.assign(all.begin() + static_cast<std::ptrdiff_t>(before), all.end());
+}
+
+std::vector<std::string> RecordedRunOptions::flags_of_the_run() const {
+  std::vector<std::string> given;
+  for (const CLI::Option* flag : run_flags_) {
+    if (flag->count() > 0 && !flag->check_lname("threads")) given.push_back(flag->get_name());
+  }
+  return given;
 }
 
 Expected<RecordedRun> RecordedRunOptions::run(std::int64_t trace_store_bytes, std::int32_t layers,

@@ -35,6 +35,9 @@ class RecordedRunOptions {
   void add_to(CLI::App& command);
 
   [[nodiscard]] bool has_text() const { return text_.given(); }
+  /// Flags that were given and decide what a run is, as typed ("--policy"): not the text, and not --threads, which
+  /// changes nothing of it.
+  [[nodiscard]] std::vector<std::string> flags_of_the_run() const;
 
   /// Receives logits rows [n, vocab] f32 in the order of positions, the last token's included.
   using LogitsSink = std::function<Expected<void>(std::span<const float> rows)>;
@@ -48,6 +51,7 @@ class RecordedRunOptions {
                                           const LogitsSink& logits, std::stop_token stop) const;
 
  private:
+  std::vector<const CLI::Option*> run_flags_;
   ModelOptions model_;
   TextOptions text_;
   SamplingFlags sampling_;

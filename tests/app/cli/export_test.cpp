@@ -343,6 +343,61 @@ TEST_CASE("a trace has its tokens' texts for axes, and one without them says wha
   CHECK(old.err.find("positions") != std::string::npos);
 }
 
+TEST_CASE("flags of a run beside a file of one are refused by name, flags of another kind too") {
+  const TemporaryFolder folder;
+  const std::string trace = folder.file("t.safetensors");
+  REQUIRE(cli({"trace", prompt[0], prompt[1], "--attention", "0.0", "--out", trace}).exit_code == 0);
+  const auto from_trace = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"export", "--from", trace, "--out", folder.file("x.json")});
+    return cli(more);
+  };
+  const std::vector<std::vector<std::string>> of_a_run{{"--policy", "full"},
+                                                       {"--adapter", "a"},
+                                                       {"--model", "m"},
+                                                       {"--force", "0.0.1=G"},
+                                                       {"--roles", "r"},
+                                                       {"--window", "4"},
+                                                       {"--max-new-tokens", "0"},
+                                                       {"--greedy"},
+                                                       {"--temperature", "0.5"},
+                                                       {"--top-k", "3"},
+                                                       {"--top-p", "0.5"},
+                                                       {"--min-p", "0.1"},
+                                                       {"--repetition-penalty", "1.1"},
+                                                       {"--chunk", "8"},
+                                                       {"--seed", "1"},
+                                                       {"--dtype", "float32"},
+                                                       {"--device", "cpu"}};
+  for (const auto& flag : of_a_run) {
+    std::vector<std::string> words{"--kind", "kv"};
+    words.insert(words.end(), flag.begin(), flag.end());
+    const ProgramResult result = from_trace(words);
+    CAPTURE(flag[0]);
+    CHECK(result.exit_code == 2);
+    CHECK(result.err.find(flag[0]) != std::string::npos);
+    CHECK(!std::filesystem::exists(folder.file("x.json")));
+  }
+  CHECK(from_trace({"--kind", "kv", "--threads", "1"}).exit_code == 0);
+
+  for (const std::vector<std::string>& wrong : {std::vector<std::string>{"--kind", "kv", "--clip", "99"},
+                                                {"--kind", "kv", "--hide-sink"},
+                                                {"--kind", "roles", "--scale", "log"},
+                                                {"--kind", "mask", "--normalise", "row"},
+                                                {"--kind", "roles", "--colours", "magma"},
+                                                {"--kind", "kv", "--axes", "tokens"},
+                                                {"--kind", "heads", "--compare", trace}}) {
+    const ProgramResult result = from_trace(wrong);
+    CAPTURE(wrong[2]);
+    CHECK(result.exit_code == 2);
+    CHECK(result.err.find(wrong[2]) != std::string::npos);
+  }
+  // Defaults say nothing, and a layer that is not needed is remarked.
+  CHECK(from_trace({"--kind", "roles", "--clip", "100", "--scale", "linear", "--axes", "auto"}).exit_code == 0);
+  const ProgramResult needless = from_trace({"--kind", "roles", "--layer", "0"});
+  CHECK(needless.exit_code == 0);
+  CHECK(needless.err.find("--layer") != std::string::npos);
+}
+
 TEST_CASE("an overview in every format, or a word why not") {
   const TemporaryFolder folder;
   for (const char* ending : {"npy", "json", "png", "svg", "pdf"}) {

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/cli/export_options.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <initializer_list>
+
+namespace natscope {
+namespace {
+
+/// A flag that means nothing for some kinds, and whether it was given another value than its default.
+struct KindFlag {
+  const char* name;
+  std::initializer_list<FigureKind> kinds;
+  bool (*is_set)(const ExportOptions& options);
+};
+
+constexpr FigureKind attention = FigureKind::attention;
+constexpr FigureKind mask = FigureKind::mask;
+constexpr FigureKind overview = FigureKind::overview;
+
+/// The one table of which flag belongs to which kind.
+const KindFlag kind_flags[] = {
+    {"--scale", {attention, overview}, [](const ExportOptions& o) { return o.scale != "linear"; }},
+    {"--clip", {attention, overview}, [](const ExportOptions& o) { return o.clip != 100; }},
+    {"--normalise", {attention}, [](const ExportOptions& o) { return o.normalise != "none"; }},
+    {"--hide-sink", {attention, mask, overview}, [](const ExportOptions& o) { return o.hide_sink; }},
+    {"--colours", {attention, mask, overview}, [](const ExportOptions& o) { return o.colours != "viridis"; }},
+    {"--axes tokens", {attention, mask, FigureKind::roles}, [](const ExportOptions& o) { return o.axes == "tokens"; }},
+    {"--compare", {FigureKind::kv}, [](const ExportOptions& o) { return !o.compared.empty(); }},
+};
+
+std::string listed(std::initializer_list<FigureKind> kinds) {
+  std::string text;
+  for (const FigureKind& kind : kinds) {
+    const bool is_last = &kind == kinds.end() - 1;
+    text += (text.empty() ? "" : is_last ? " and " : ", ") + std::string(name(kind));
+  }
+  return text;
+}
+
+Expected<void> check_kind(const ExportOptions& options, FigureKind kind) {
+  if (kind == overview && options.head_option->count() > 0)
+    return fail(ErrorCode::usage, "--kind overview shows all heads, --head chooses one",
+                "leave --head out, or use --kind attention");
+  for (const KindFlag& flag : kind_flags) {
+    if (!flag.is_set(options) || std::ranges::find(flag.kinds, kind) != flag.kinds.end()) continue;
+    return fail(ErrorCode::usage,
+                std::string(flag.name) + " is for " + listed(flag.kinds) + ", not for --kind " + name(kind),
+                "leave it out");
+  }
+  return {};
+}
+
+/// A file holds a run that is over: what would have made another one cannot be heeded.
+Expected<void> check_source(const ExportOptions& options) {
+  if (options.from.empty()) return {};
+  if (options.run.has_text()) return fail(ErrorCode::usage, "--from and a prompt exclude each other");
+  const std::vector<std::string> flags = options.run.flags_of_the_run();
+  if (flags.empty()) return {};
+  std::string all;
+  for (const std::string& flag : flags) all += (all.empty() ? "" : ", ") + flag;
+  return fail(ErrorCode::usage, "--from draws a run that is over, " + all + " would make another one",
+              "leave " + std::string(flags.size() == 1 ? "it" : "them") + " out, or give a prompt in place of --from");
+}
+
+void remark_needless(const ExportOptions& options, FigureKind kind) {
+  const bool is_map = kind == attention || kind == mask;
+  const bool is_text = kind == FigureKind::text;
+  if ((!is_map && options.queries) || (!is_map && !is_text && options.keys)) {
+    std::fprintf(stderr, "%s choose a part of attention and mask; %s\n", is_text ? "--queries" : "--queries and --keys",
+                 is_text ? "--keys chooses the tokens of a text" : (options.kind + " is written whole").c_str());
+  }
+  if (!is_map && !is_text && kind != overview && options.one_head())
+    std::fprintf(stderr, "--layer and --head choose a map or a head's text; %s is of all heads\n", name(kind));
+}
+
+}  // namespace
+
+Expected<void> check_flags(const ExportOptions& options, FigureKind kind, ExportFormat format) {
+  NATSCOPE_CHECK(check_kind(options, kind));
+  NATSCOPE_CHECK(check_source(options));
+  if (!options.compared.empty() && is_data_format(format)) {
+    return fail(ErrorCode::usage, "--compare puts runs beside each other in a drawn KV curve only",
+                "use a file that ends in .png, .svg or .pdf");
+  }
+  // A range that is none is wrong usage, whatever the text turns out to hold.
+  for (const auto& range : {options.queries, options.keys}) {
+    if (!range) continue;
+    if (auto parsed = parse_range(*range, INT32_MAX); !parsed && parsed.error().code == ErrorCode::usage) {
+      return Unexpected(std::move(parsed).error());
+    }
+  }
+  remark_needless(options, kind);
+  return {};
+}
+
+void ExportOptions::add_to(CLI::App& command) {
+  command
+      .add_option(
+          "--kind", kind,
+          "attention, mask, roles, kv, text (tokens coloured by their roles in a head, with --layer and --head, or by "
+          "the share of heads that hold them: not npy), heads (a table of all heads: csv, json, npy) or overview (the "
+          "maps of all heads side by side: not csv)")
+      ->required()
+      ->check(CLI::IsMember({"attention", "mask", "roles", "kv", "text", "heads", "overview"}))
+      ->type_name("KIND");
+  command.add_option("--out", out, "File to write; its ending says how: png, svg, pdf, npy, csv or json")
+      ->required()
+      ->type_name("FILE");
+  command.add_option("--from", from, "A trace or session file; without it a model and a prompt")->type_name("FILE");
+  command
+      .add_option("--compare", compared,
+                  "kv: another run's cache in the same figure, from its trace or session (up to 3 times)")
+      ->type_name("FILE")
+      ->allow_extra_args(false)
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  const auto index = CLI::Range(0, INT32_MAX);
+  layer_option = command.add_option("--layer", layer, "Layer of the map; overview: only this layer; text: of the head")
+                     ->check(index)
+                     ->type_name("L")
+                     ->capture_default_str();
+  head_option = command.add_option("--head", head, "Query head of the map; text: whose roles to show")
+                    ->check(index)
+                    ->type_name("H")
+                    ->capture_default_str();
+  command.add_option("--queries", queries, "Only these query positions, the end not included")->type_name("A:B");
+  command.add_option("--keys", keys, "Only these key positions, the end not included; text: only these tokens")
+      ->type_name("A:B");
+  command.add_option("--scale", scale, "Colours: linear or log")
+      ->check(CLI::IsMember({"linear", "log"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  command.add_option("--clip", clip, "The colour range ends at this percentile of the visible cells, up to 100")
+      ->check(number_within(0.001, 100))
+      ->type_name("P")
+      ->capture_default_str();
+  command.add_option("--normalise", normalise, "row: divide every row by its largest weight")
+      ->check(CLI::IsMember({"row", "none"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  command.add_flag("--hide-sink", hide_sink,
+                   "Leave key 0 out of the map and its colour range; overview: its first column of cells");
+  command.add_option("--dpi", dpi, "Resolution of a png, 36 to 2400")
+      ->check(number_within(36, 2400))
+      ->type_name("N")
+      ->capture_default_str();
+  command.add_option("--theme", theme, "light or dark")
+      ->check(CLI::IsMember({"light", "dark"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  command.add_option("--colours", colours, "Colour map of attention, mask and overview: viridis, magma or cividis")
+      ->check(CLI::IsMember({"viridis", "magma", "cividis"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  command.add_option("--axes", axes, "Labels: tokens, positions, or auto: tokens where they fit")
+      ->check(CLI::IsMember({"auto", "tokens", "positions"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  run.add_to(command);
+  command.footer(
+      "overview as npy is F32 [layers, heads, S, S]. S is the cells of a side, at most 256; a cell is the largest of "
+      "the\n"
+      "n x n weights that it stands for: n = 1 up to 256 tokens, 2 up to 512, and so on (cell_tokens in FILE.json).\n"
+      "0: masked; NaN: a map that the trace does not hold.\n"
+      "A role is 0 Global, 1 Local or 2 Sliding. Under h2o tokens have no roles (all are 0); csv and json then also "
+      "say\n"
+      "held: 1 where the KV head holds the token after the last one.");
+}
+
+}  // namespace natscope

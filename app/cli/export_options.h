@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// The flags of export, and which of them go with which kind and source.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/cli/recorded_run.h"
+#include "core/export/data_files.h"
+#include "core/export/figure_data.h"
+#include "core/export/scale.h"
+
+namespace natscope {
+
+struct ExportOptions {
+  RecordedRunOptions run;
+  std::string kind;
+  std::string out;
+  std::string from;
+  std::vector<std::string> compared;
+  std::int32_t layer = 0;
+  std::int32_t head = 0;
+  std::optional<std::string> queries;
+  std::optional<std::string> keys;
+  std::string scale = "linear";
+  double clip = 100;
+  std::string normalise = "none";
+  bool hide_sink = false;
+  double dpi = 300;
+  std::string theme = "light";
+  std::string colours = "viridis";
+  std::string axes = "auto";
+  CLI::Option* layer_option = nullptr;
+  CLI::Option* head_option = nullptr;
+
+  void add_to(CLI::App& command);
+
+  /// Of an overview: the layer that was asked for, or none for all.
+  [[nodiscard]] std::optional<LayerId> one_layer() const {
+    return layer_option->count() > 0 ? std::optional(LayerId(layer)) : std::nullopt;
+  }
+  /// Of a text: the head that was asked for, or none for all.
+  [[nodiscard]] std::optional<MapId> one_head() const {
+    return layer_option->count() + head_option->count() > 0 ? std::optional(map()) : std::nullopt;
+  }
+  [[nodiscard]] MapId map() const { return {LayerId(layer), HeadId(head)}; }
+  [[nodiscard]] ScaleOptions scale_options() const {
+    return {scale == "log" ? ScaleKind::log : ScaleKind::linear, clip,
+            normalise == "row" ? Normalise::row : Normalise::none, hide_sink};
+  }
+};
+
+/// What contradicts itself must not look as if it had been heeded: flags of a run beside a file of one, flags of
+/// another kind of figure with another value than their default. What is only needless (a layer for all roles) is
+/// remarked on stderr. Errors: usage.
+[[nodiscard]] Expected<void> check_flags(const ExportOptions& options, FigureKind kind, ExportFormat format);
+
+}  // namespace natscope
