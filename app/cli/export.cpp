@@ -182,6 +182,18 @@ Expected<void> write_figure(FigureData figure, ExportFormat format, const Option
   return write_figure_data(options.out, prepared(std::move(figure), scale), stop);
 }
 
+/// Neither the file nor what npy and csv have beside it may be one that is read.
+Expected<void> check_nothing_is_overwritten(const Options& options) {
+  std::vector<InputFile> inputs;
+  if (options.from.empty())
+    inputs = options.run.input_files();
+  else
+    inputs.push_back({"--from", options.from});
+  for (const std::string& file : options.compared) inputs.push_back({"--compare", file});
+  NATSCOPE_CHECK(check_not_input(options.out, inputs));
+  return check_not_input(options.out + ".json", inputs);
+}
+
 Expected<void> run(const Options& options, CommandContext& context) {
   NATSCOPE_TRY(const ExportFormat format, export_format(options.out));
   const auto kind = figure_kind(options.kind);
@@ -189,6 +201,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
   NATSCOPE_CHECK(check_format(*kind, format));
   NATSCOPE_CHECK(check_flags(options, *kind, format));
   NATSCOPE_CHECK(check_writable_target(options.out));
+  NATSCOPE_CHECK(check_nothing_is_overwritten(options));
   NATSCOPE_TRY(FigureData figure, options.from.empty() ? figure_from_model(*kind, options, context.stop)
                                                        : figure_from_file(*kind, options));
   NATSCOPE_CHECK(add_compared(figure, options));

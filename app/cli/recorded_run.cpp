@@ -47,6 +47,16 @@ std::vector<std::string> RecordedRunOptions::flags_of_the_run() const {
   return given;
 }
 
+std::vector<InputFile> RecordedRunOptions::input_files() const {
+  std::vector<InputFile> files = model_files("--model", model_.model_path());
+  if (const auto adapter = model_.adapter_path()) {
+    for (InputFile& file : model_files("--adapter", *adapter)) files.push_back(std::move(file));
+  }
+  if (const auto file = text_.file()) files.push_back({"--prompt-file", *file});
+  if (!roles_.file().empty()) files.push_back({"--roles", roles_.file()});
+  return files;
+}
+
 Expected<RecordedRun> RecordedRunOptions::run(std::int64_t trace_store_bytes, std::int32_t layers,
                                               const std::function<Expected<void>(const Engine&)>& check_model,
                                               const LogitsSink& logits, std::stop_token stop) const {

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "app/cli/input_files.h"
 #include "app/cli/model_options.h"
 #include "app/cli/policy_option.h"
 #include "app/cli/role_flags.h"
@@ -38,6 +39,9 @@ class RecordedRunOptions {
   /// Flags that were given and decide what a run is, as typed ("--policy"): not the text, and not --threads, which
   /// changes nothing of it.
   [[nodiscard]] std::vector<std::string> flags_of_the_run() const;
+
+  /// Files that a run reads, for check_not_input.
+  [[nodiscard]] std::vector<InputFile> input_files() const;
 
   /// Receives logits rows [n, vocab] f32 in the order of positions, the last token's included.
   using LogitsSink = std::function<Expected<void>(std::span<const float> rows)>;

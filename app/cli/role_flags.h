@@ -23,6 +23,8 @@ class RoleFlags {
 
   /// Whether single tokens' roles are set, which belong to one text.
   [[nodiscard]] bool has_roles() const { return !roles_file_.empty() || !forced_.empty(); }
+  /// --roles; empty without.
+  [[nodiscard]] const std::string& file() const { return roles_file_; }
 
   /// The policy with what was set, for a text of `tokens` tokens (prompt and generation) in a model of so many layers
   /// and KV heads. Errors: those of check(); bad_position; bad_roles (a file that is shorter than the text), and those

@@ -45,6 +45,11 @@ bool TextOptions::given() const {
   return prompt_option_->count() + file_option_->count() + tokens_option_->count() > 0;
 }
 
+std::optional<std::string> TextOptions::file() const {
+  if (file_option_->count() == 0 || prompt_file_ == "-") return std::nullopt;
+  return prompt_file_;
+}
+
 Expected<std::string> TextOptions::read_text() const {
   if (prompt_option_->count() > 0) return prompt_;
   if (prompt_file_ == "-") return read_standard_input(max_prompt_bytes);

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ class TextOptions {
 
   /// Whether any of the three was given.
   [[nodiscard]] bool given() const;
+
+  /// The file that is read; nothing for standard input.
+  [[nodiscard]] std::optional<std::string> file() const;
 
   /// Tokens of what was given: text with the beginning token in front, --tokens as they are.
   /// Errors: usage (nothing was given, or numbers that are none), bad_text, bad_token_id, prompt_too_long, file codes.

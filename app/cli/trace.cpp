@@ -45,6 +45,7 @@ Expected<std::vector<MapId>> chosen_maps(const std::string& text, const ModelCon
 
 Expected<void> run(const Options& options, CommandContext& context) {
   NATSCOPE_CHECK(check_writable_target(options.out));
+  NATSCOPE_CHECK(check_not_input(options.out, options.run.input_files()));
   std::optional<RowSpool> spool;
   if (options.logits) {
     NATSCOPE_TRY(spool, RowSpool::create(std::filesystem::absolute(options.out).parent_path()));

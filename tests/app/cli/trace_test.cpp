@@ -4,10 +4,12 @@
 
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
 #include <vector>
 
 #include "core/io/safetensors.h"
 #include "tests/app/cli/cli_program.h"
+#include "tests/support/tiny_model.h"
 
 namespace natscope::test {
 namespace {
@@ -224,6 +226,50 @@ TEST_CASE("chunks change nothing but rounding") {
     CAPTURE(chunk);
     CHECK(std::sqrt(error / norm) < 1e-5);
   }
+}
+
+TEST_CASE("no command writes over what it reads, by whatever path") {
+  const TemporaryFolder folder;
+  const std::string text = folder.file("text.csv");
+  write_file(text, "The lamp went out.");
+  const std::string link = folder.file("link.csv");
+  std::filesystem::create_symlink(text, link);
+  const std::string trace = folder.file("t.safetensors");
+  REQUIRE(cli({"trace", "--prompt", "The lamp went out.", "--out", trace}).exit_code == 0);
+  const std::string before = read_file(trace);
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"trace", "--prompt-file", text, "--out", text},
+        {"trace", "--prompt-file", text, "--out", link},
+        {"trace", "--prompt-file", text, "--out", folder.file("./text.csv")},
+        {"trace", "--prompt", "The lamp went out.", "--roles", trace, "--out", trace},
+        {"export", "--kind", "kv", "--prompt-file", text, "--out", text},
+        {"export", "--kind", "kv", "--prompt-file", link, "--out", text}}) {
+    const ProgramResult result = cli(words);
+    CAPTURE(words.back());
+    CHECK(result.exit_code == 2);
+    CHECK(result.err.find("overwrite") != std::string::npos);
+    CHECK(read_file(text) == "The lamp went out.");
+    CHECK(read_file(trace) == before);
+  }
+  // What stands beside a csv may be an input, too; a trace may have any name.
+  std::filesystem::copy_file(trace, folder.file("kv.csv.json"));
+  CHECK(
+      cli({"export", "--kind", "kv", "--from", folder.file("kv.csv.json"), "--out", folder.file("kv.csv")}).exit_code ==
+      2);
+  std::filesystem::copy_file(trace, folder.file("kv.npy"));
+  CHECK(cli({"export", "--kind", "kv", "--from", folder.file("kv.npy"), "--out", folder.file("kv.npy")}).exit_code ==
+        2);
+}
+
+TEST_CASE("a model's own files are not written over") {
+  const TemporaryFolder folder;
+  TinyModel{}.write(folder.path());
+  const std::string config = read_file(folder.file("config.json"));
+  const ProgramResult result = cli({"export", "--kind", "kv", "--model", folder.path().string(), "--prompt", "a",
+                                    "--out", folder.file("config.json")});
+  CHECK(result.exit_code == 2);
+  CHECK(result.err.find("--model") != std::string::npos);
+  CHECK(read_file(folder.file("config.json")) == config);
 }
 
 }  // namespace natscope::test

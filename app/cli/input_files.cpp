@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/cli/input_files.h"
+
+#include <algorithm>
+#include <array>
+#include <system_error>
+
+namespace natscope {
+namespace {
+
+/// A figure that was written into the folder may be written there again.
+bool is_of_a_model(const std::filesystem::path& file) {
+  constexpr std::array named{"config.json",           "generation_config.json", "tokenizer.json",
+                             "tokenizer_config.json", "adapter_config.json",    "model.safetensors.index.json"};
+  return file.extension() == ".safetensors" || file.extension() == ".model" ||
+         std::ranges::find(named, file.filename().string()) != named.end();
+}
+
+}  // namespace
+
+Expected<void> check_not_input(const std::filesystem::path& out, const std::vector<InputFile>& inputs) {
+  for (const InputFile& input : inputs) {
+    std::error_code none;
+    if (!std::filesystem::equivalent(out, input.path, none) || none) continue;
+    return fail(ErrorCode::usage,
+                "--out would overwrite " + printable(input.path.string()) + ", which " + input.flag + " reads",
+                "write to another file");
+  }
+  return {};
+}
+
+std::vector<InputFile> model_files(const std::string& flag, const std::filesystem::path& folder) {
+  std::vector<InputFile> files;
+  std::error_code problem;
+  for (auto entry = std::filesystem::directory_iterator(folder, problem);
+       !problem && entry != std::filesystem::directory_iterator(); entry.increment(problem)) {
+    if (is_of_a_model(entry->path())) files.push_back({flag, entry->path()});
+  }
+  return files;
+}
+
+}  // namespace natscope
