@@ -121,6 +121,8 @@ Expected<RecordedRun> RecordedRunOptions::run(std::int64_t trace_store_bytes, st
   done.provenance.policy = to_string(role_plan.policy);
   done.provenance.heads = engine.config().heads;
   done.provenance.head_dim = engine.config().head_dim;
+  if (engine.config().nats) done.provenance.global_bias = engine.config().nats->global_bias;
+  if (max_new_tokens_ > 0) done.provenance.sampling = sampling;
   done.provenance.by_hand = set_by_hand(role_plan);
   return done;
 }

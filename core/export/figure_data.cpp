@@ -28,6 +28,8 @@ void add_axis(FigureData& figure, const SequenceRecord& record) {
   }
 }
 
+std::string range_text(PositionRange range) { return std::to_string(range.begin) + ':' + std::to_string(range.end); }
+
 Expected<void> check_map(const CacheGeometry& geometry, std::int32_t heads, const MapId& map) {
   if (map.layer.value < 0 || map.layer.value >= geometry.layers) {
     return fail(ErrorCode::bad_layer, "there is no layer " + std::to_string(map.layer.value));
@@ -133,6 +135,21 @@ Metadata figure_metadata(const FigureData& figure) {
     all["cell_tokens"] = std::to_string(std::int64_t{1} << static_cast<unsigned>(overview->zoom));
     all["tokens"] = std::to_string(overview->tokens);
   }
+  all["kind"] = name(figure.kind);
+  const auto add_map = [&all](const MapId& map) {
+    all["layer"] = std::to_string(map.layer.value);
+    all["head"] = std::to_string(map.head.value);
+  };
+  if (const auto* map = std::get_if<Heatmap>(&figure.values)) {
+    add_map({map->layer, map->head});
+    all["queries"] = range_text(map->queries);
+    all["keys"] = range_text(map->keys);
+  }
+  if (const auto* text = std::get_if<ColouredText>(&figure.values)) {
+    if (text->head) add_map(*text->head);
+    all["keys"] = range_text(text->range);
+  }
+  for (const auto& [key, value] : figure.notes) all[key] = value;
   return all;
 }
 

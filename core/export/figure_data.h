@@ -90,6 +90,7 @@ struct FigureData {
   std::vector<std::string> token_texts;  ///< [T] for the axes; empty: positions are shown
   Provenance provenance;
   std::vector<ComparedCurve> compared{};  ///< kv only, at most most_compared
+  Metadata notes{};                       ///< more to say of its origin: how its numbers were prepared
 };
 
 inline constexpr std::size_t most_compared = 3;
@@ -98,7 +99,8 @@ inline constexpr std::size_t most_compared = 3;
 [[nodiscard]] Expected<void> compare(FigureData& figure, FigureData other);
 
 /// What a file says of its origin: the figure's trace_metadata, of the runs beside it the same under
-/// compared_1_policy, …, and of an overview what its rows and cells are: layers, cell_tokens, tokens.
+/// compared_1_policy, …; kind; where they apply layer, head, queries and keys (as parse_range takes them); of an
+/// overview what its rows and cells are: layers, cell_tokens, tokens; and the notes.
 [[nodiscard]] Metadata figure_metadata(const FigureData& figure);
 
 /// RoleMap::is_held of roles that a policy has (the rules, section 5). `window` is none where no token is sliding.

@@ -7,6 +7,8 @@
 #include <limits>
 #include <numeric>
 
+#include "core/export/number_text.h"
+
 namespace natscope {
 namespace {
 
@@ -72,7 +74,23 @@ Heatmap prepared(const Heatmap& map, const ScaleOptions& options) {
   return result;
 }
 
+Metadata scale_metadata(FigureKind kind, const ScaleOptions& options, const ScaleRange* drawn) {
+  Metadata all;
+  const bool has_weights = kind == FigureKind::attention || kind == FigureKind::overview;
+  if (kind == FigureKind::attention) all["normalise"] = options.normalise == Normalise::row ? "row" : "none";
+  if (has_weights || kind == FigureKind::mask) all["hide_sink"] = options.hide_sink ? "true" : "false";
+  if (!has_weights || drawn == nullptr) return all;
+  all["scale"] = drawn->kind == ScaleKind::log ? "log" : "linear";
+  append_number(all["clip"], options.clip_percentile);
+  std::string& range = all["range"];
+  append_number(range, drawn->low);
+  range += ':';
+  append_number(range, drawn->high);
+  return all;
+}
+
 FigureData prepared(FigureData figure, const ScaleOptions& options) {
+  figure.notes.merge(scale_metadata(figure.kind, options, nullptr));
   if (auto* const map = std::get_if<Heatmap>(&figure.values)) *map = prepared(*map, options);
   if (auto* const maps = std::get_if<HeadOverview>(&figure.values)) *maps = prepared(std::move(*maps), options);
   return figure;

@@ -41,6 +41,10 @@ struct ScaleRange {
 /// The same for whatever a figure shows; nothing but weights has a scale.
 [[nodiscard]] FigureData prepared(FigureData figure, const ScaleOptions& options);
 
+/// What a file says of how weights became its numbers or colours: normalise and hide_sink where the kind has them, and
+/// of a picture (`drawn`: its range) scale, clip and range, the values at the ends of its colours as "low:high".
+[[nodiscard]] Metadata scale_metadata(FigureKind kind, const ScaleOptions& options, const ScaleRange* drawn);
+
 /// The range of `values` where `visible` is not 0 (empty `visible`: all). From 0, or on a log scale from
 /// max(smallest positive, high / 10⁶), to the clip percentile (nearest rank); high > low always.
 [[nodiscard]] ScaleRange range_of(std::span<const float> values, std::span<const std::uint8_t> visible,

@@ -4,6 +4,7 @@
 #include "core/base/sha256.h"
 #include "core/cache/forced_pattern.h"
 #include "core/session/metadata_reader.h"
+#include "core/session/sampling_metadata.h"
 
 namespace natscope {
 namespace {
@@ -98,6 +99,8 @@ Metadata trace_metadata(const Provenance& provenance) {
   if (!provenance.policy.empty()) metadata["policy"] = provenance.policy;
   if (provenance.heads) metadata["heads"] = std::to_string(*provenance.heads);
   if (provenance.head_dim) metadata["head_dim"] = std::to_string(*provenance.head_dim);
+  if (provenance.global_bias) metadata["global_bias"] = session::exact(*provenance.global_bias);
+  if (provenance.sampling) session::add_sampling(metadata, *provenance.sampling);
   const SetByHand& set = provenance.by_hand;
   if (set.window) metadata["set_window"] = std::to_string(*set.window);
   if (!set.roles_sha256.empty()) metadata["set_roles_sha256"] = set.roles_sha256;
@@ -123,6 +126,12 @@ Expected<Provenance> parse_trace_metadata(const Metadata& metadata) {
   if (const auto policy = metadata.find("policy"); policy != metadata.end()) provenance.policy = policy->second;
   NATSCOPE_TRY(provenance.heads, in.optional_number<std::int32_t>("heads", 1, 1 << 20));
   NATSCOPE_TRY(provenance.head_dim, in.optional_number<std::int32_t>("head_dim", 1, 1 << 20));
+  constexpr double most = std::numeric_limits<double>::max();
+  NATSCOPE_TRY(provenance.global_bias, in.optional_number<double>("global_bias", -most, most));
+  if (metadata.contains("temperature")) {
+    NATSCOPE_TRY(provenance.sampling, session::read_sampling(in));
+    provenance.sampling->seed = provenance.seed;
+  }
   NATSCOPE_TRY(provenance.by_hand, parse_set_by_hand(in, metadata));
   return provenance;
 }

@@ -10,6 +10,7 @@
 
 #include "core/base/expected.h"
 #include "core/cache/role_plan.h"
+#include "core/engine/sampler.h"
 #include "kernels/element_type.h"
 #include "kernels/ids.h"
 
@@ -55,6 +56,8 @@ struct Provenance {
   std::optional<std::int32_t> heads;     ///< query heads a layer
   std::optional<std::int32_t> head_dim;  ///< D: with dtype, what an entry costs
   SetByHand by_hand;
+  std::optional<double> global_bias{};        ///< b of a model with score layers; not known of older files
+  std::optional<SamplingOptions> sampling{};  ///< where tokens were generated; its seed is `seed`
 
   friend bool operator==(const Provenance&, const Provenance&) = default;
 };
@@ -66,7 +69,8 @@ struct Provenance {
 using Metadata = std::map<std::string, std::string, std::less<>>;
 
 /// The metadata of a trace: format, version, maps, window (empty without one), dtype, seed, model_sha256,
-/// prompt_sha256, natscope_version; policy, heads, head_dim where they are known; and where something was set by hand
+/// prompt_sha256, natscope_version; policy, heads, head_dim, global_bias where they are known; where tokens were
+/// generated greedy, temperature, top_k, top_p, min_p, repetition_penalty; and where something was set by hand
 /// set_window, set_roles_sha256, set_roles (as --force takes them, with commas between).
 [[nodiscard]] Metadata trace_metadata(const Provenance& provenance);
 

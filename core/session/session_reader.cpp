@@ -7,6 +7,7 @@
 #include "core/base/utf8.h"
 #include "core/io/safetensors.h"
 #include "core/session/metadata_reader.h"
+#include "core/session/sampling_metadata.h"
 #include "core/session/session_file.h"
 #include "core/session/session_tensors.h"
 
@@ -229,12 +230,7 @@ Expected<void> read_settings(const Metadata& metadata, Session& value) {
   NATSCOPE_TRY(value.policy, in.text("policy"));
   NATSCOPE_TRY(value.prompt_tokens, in.number<std::int64_t>("prompt_tokens", 0));
   NATSCOPE_TRY(value.max_new_tokens, in.number<std::int64_t>("max_new_tokens", 0));
-  NATSCOPE_TRY(value.sampling.greedy, truth(in, "greedy"));
-  NATSCOPE_TRY(value.sampling.temperature, in.number<double>("temperature"));
-  NATSCOPE_TRY(value.sampling.top_k, in.number<std::int32_t>("top_k"));
-  NATSCOPE_TRY(value.sampling.top_p, in.number<double>("top_p"));
-  NATSCOPE_TRY(value.sampling.min_p, in.number<double>("min_p"));
-  NATSCOPE_TRY(value.sampling.repetition_penalty, in.number<double>("repetition_penalty"));
+  NATSCOPE_TRY(value.sampling, session::read_sampling(in));
   NATSCOPE_TRY(value.sampling.seed, in.number<std::uint64_t>("sampling_seed"));
   return {};
 }
@@ -255,6 +251,8 @@ Expected<Session> read_one(const SafetensorsFile& file, const Metadata& metadata
   NATSCOPE_CHECK(read_heads(in, value.record, frames));
   NATSCOPE_CHECK(read_lists(in, frames));
   NATSCOPE_CHECK(read_names(in, value));
+  // A session keeps the settings for what may be generated next, too: of its run they tell only where they were used.
+  if (std::ranges::none_of(frames, &TokenFrame::generated)) value.provenance.sampling.reset();
   for (TokenFrame& frame : frames) {
     auto appended = value.record.append(std::move(frame));
     if (!appended) return fail(code, appended.error().message);

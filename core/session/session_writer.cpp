@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
-#include <charconv>
 #include <deque>
 
 #include "core/io/safetensors_writer.h"
+#include "core/session/sampling_metadata.h"
 #include "core/session/session_file.h"
 #include "core/session/session_tensors.h"
 
 namespace natscope {
 namespace {
-
-std::string exact(double value) {
-  char digits[32];
-  return {digits, std::to_chars(digits, digits + sizeof(digits), value).ptr};
-}
 
 /// Gathers tensors and keeps their bytes until they are written.
 class Tensors {
@@ -158,12 +153,7 @@ Metadata metadata_of(const Session& value) {
   metadata["window"] = record.window() ? std::to_string(*record.window()) : "";
   metadata["prompt_tokens"] = std::to_string(value.prompt_tokens);
   metadata["max_new_tokens"] = std::to_string(value.max_new_tokens);
-  metadata["greedy"] = value.sampling.greedy ? "true" : "false";
-  metadata["temperature"] = exact(value.sampling.temperature);
-  metadata["top_k"] = std::to_string(value.sampling.top_k);
-  metadata["top_p"] = exact(value.sampling.top_p);
-  metadata["min_p"] = exact(value.sampling.min_p);
-  metadata["repetition_penalty"] = exact(value.sampling.repetition_penalty);
+  session::add_sampling(metadata, value.sampling);
   metadata["sampling_seed"] = std::to_string(value.sampling.seed);
   if (value.view) {
     metadata["view_layer"] = std::to_string(value.view->layer.value);

@@ -97,13 +97,17 @@ Provenance EngineClient::provenance() const {
   const auto* tokens = std::get_if<std::vector<std::int32_t>>(&d_->lastAnalyse.prompt);
   provenance.prompt_sha256 =
       tokens != nullptr ? prompt_digest(*tokens) : prompt_digest(std::get<std::string>(d_->lastAnalyse.prompt));
+  if (d_->record.size() > d_->promptTokens) provenance.sampling = d_->lastGenerate.sampling;
   if (d_->shownFrom) {
     // A file's sequence that no engine has taken over: only the file knows which model it was.
     provenance.model_sha256 = d_->shownFrom->provenance.model_sha256;
     provenance.heads = d_->shownFrom->provenance.heads;
+    provenance.global_bias = d_->shownFrom->provenance.global_bias;
+    provenance.sampling = d_->shownFrom->provenance.sampling;
   } else if (d_->model) {
     provenance.model_sha256 = d_->model->sha256;
     provenance.heads = d_->model->heads;
+    provenance.global_bias = d_->model->global_bias;
   }
   return provenance;
 }

@@ -89,7 +89,7 @@ void drawMapLegend(QPainter& painter, const FigureData& figure, const FigureOpti
     at.setX(drawSwatch(painter, at, toQRgb(colour_at(options.colours, 0.5F)), {}, QStringLiteral("seen"), ink));
   }
   QString masked = QStringLiteral("masked: not in the cache, or in the future");
-  if (figure.kind == FigureKind::attention && options.scale.hide_sink) masked += QStringLiteral("; token 0 hidden");
+  if (options.scale.hide_sink) masked += QStringLiteral("; token 0 hidden");
   drawSwatch(painter, at, toQRgb(masked_colour(options.theme)), {}, masked, ink);
 }
 

@@ -46,7 +46,7 @@ QRgb fadedRoleColour(Role role, Theme theme) {
 
 MapRaster rasterOf(const Heatmap& plain, const FigureOptions& options) {
   const bool isMask = plain.kind == FigureKind::mask;
-  const Heatmap map = isMask ? plain : prepared(plain, options.scale);
+  const Heatmap map = prepared(plain, options.scale);
   MapRaster raster{blank(map.keys.size(), map.queries.size()), {}};
   if (raster.image.isNull()) return raster;
   if (!isMask) raster.range = range_of(map.values, map.visible, options.scale);

@@ -107,6 +107,7 @@ Expected<QByteArray> render(const FigureData& figure, FigureFormat format, const
   picture.title = options.title.isEmpty() ? QString(QLatin1String(name(figure.kind))) : options.title;
   picture.paper = inkOf(options.theme).paper;
   picture.metadata = figure_metadata(figure);
+  picture.metadata.merge(scale_metadata(figure.kind, options.scale, &raster.range));
   picture.provenance = metadata_json(picture.metadata);
   picture.paint = [&](QPainter& painter) { paintFigure(painter, figure, options, layout, raster); };
   return encodePicture(picture, format, options.dpi);

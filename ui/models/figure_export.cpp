@@ -21,10 +21,11 @@ std::int32_t rowsAtOnce(std::int64_t keys) {
 
 Expected<void> writeFigure(const FigureData& figure, const ExportRequest& request) {
   NATSCOPE_TRY(const ExportFormat format, export_format(request.path));
-  if (!is_data_format(format)) return drawFigure(figure, request.options, request.path);
-  if (figure.kind != FigureKind::attention && figure.kind != FigureKind::overview)
-    return write_figure_data(request.path, figure);
-  return write_figure_data(request.path, prepared(figure, request.options.scale));
+  FigureOptions options = request.options;
+  // Where there are no weights, what was chosen for them says nothing.
+  if (figure.kind != FigureKind::attention && figure.kind != FigureKind::overview) options.scale = {};
+  if (!is_data_format(format)) return drawFigure(figure, options, request.path);
+  return write_figure_data(request.path, prepared(figure, options.scale));
 }
 
 std::optional<MapId> headOf(const ExportRequest& request) {

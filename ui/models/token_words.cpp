@@ -37,9 +37,10 @@ std::optional<TokenScores> tokenScores(Workbench& workbench, TokenPos token) {
   TokenScores words{{scores[0], scores[1], scores[2]}, {}, {}};
   const auto& model = workbench.client().model();
   const auto recording = workbench.recording();
-  // Of a recording the bias is known where the open model is the one that made it.
+  // An older recording does not say its bias: it is known where the open model is the one that made it.
   const bool isOfModel = model && (!recording || recording->trace().provenance().model_sha256 == model->sha256);
-  if (isOfModel && model->global_bias) words.bias = *model->global_bias;
+  if (recording) words.bias = recording->trace().provenance().global_bias;
+  if (!words.bias && isOfModel) words.bias = model->global_bias;
   words.scores[0] += words.bias.value_or(0);
   std::array<double, role_count> sorted = words.scores;
   std::sort(sorted.begin(), sorted.end(), std::greater<>());

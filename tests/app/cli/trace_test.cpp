@@ -228,6 +228,18 @@ TEST_CASE("chunks change nothing but rounding") {
   }
 }
 
+TEST_CASE("a generated run says how its tokens were chosen, one of a prompt alone does not") {
+  const TemporaryFolder folder;
+  const auto metadata = trace(folder, {"--max-new-tokens", "2", "--min-p", "0.25"}).file.metadata();
+  CHECK(metadata.at("greedy") == "true");
+  CHECK(metadata.at("min_p") == "0.25");
+  for (const char* key : {"temperature", "top_p", "top_k", "repetition_penalty"}) CHECK(metadata.contains(key));
+  CHECK(std::stod(metadata.at("global_bias")) == cli_json({"info"})["global_bias"].get<double>());
+  const auto of_prompt = trace(folder, {}).file.metadata();
+  CHECK_FALSE(of_prompt.contains("temperature"));
+  CHECK(of_prompt.contains("global_bias"));
+}
+
 TEST_CASE("no command writes over what it reads, by whatever path") {
   const TemporaryFolder folder;
   const std::string text = folder.file("text.csv");

@@ -7,6 +7,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "core/export/scale.h"
 #include "tests/core/session/recorded_run.h"
 #include "tests/support/temporary_folder.h"
 
@@ -117,6 +118,27 @@ TEST_CASE("provenance lies beside npy and csv, inside json") {
   CHECK(beside["format"] == "natscope-trace");
   CHECK(beside["maps"] == "1.3");
   CHECK(beside["seed"] == "18446744073709551615");
+}
+
+TEST_CASE("a file says which figure it is, and how its numbers were prepared") {
+  const Metadata map = figure_metadata(prepared(small_map(), {.normalise = Normalise::row, .hide_sink = true}));
+  CHECK(map.at("kind") == "attention");
+  CHECK(map.at("layer") == "1");
+  CHECK(map.at("head") == "3");
+  CHECK(map.at("queries") == "4:6");
+  CHECK(map.at("keys") == "2:5");
+  CHECK(map.at("normalise") == "row");
+  CHECK(map.at("hide_sink") == "true");
+  for (const char* of_a_picture : {"scale", "clip", "range"}) CHECK_FALSE(map.contains(of_a_picture));
+  const ScaleRange range{1e-4, 0.5, ScaleKind::log};
+  const Metadata drawn = scale_metadata(FigureKind::overview, {.clip_percentile = 99.5}, &range);
+  CHECK(drawn.at("scale") == "log");
+  CHECK(drawn.at("clip") == "99.5");
+  CHECK(drawn.at("range") == "1e-04:0.5");
+  CHECK_FALSE(drawn.contains("normalise"));
+  const Metadata curve = figure_metadata(prepared(kv_figure(test::recorded_run(), {}), {}));
+  CHECK(curve.at("kind") == "kv");
+  for (const char* none : {"layer", "queries", "normalise", "hide_sink"}) CHECK_FALSE(curve.contains(none));
 }
 
 TEST_CASE("formats by their endings, and targets that cannot be") {

@@ -23,6 +23,36 @@ TEST_CASE("metadata and back") {
   CHECK(*bare == provenance);
 }
 
+TEST_CASE("how tokens were chosen is told where some were generated, and comes back to the last digit") {
+  Provenance provenance = test::run_provenance();
+  for (const char* key : {"greedy", "temperature", "global_bias"})
+    CHECK_FALSE(trace_metadata(provenance).contains(key));
+  provenance.global_bias = 0.1;
+  provenance.sampling = SamplingOptions{false, 0.7, 40, 0.95, 1.0 / 3, 1.1, provenance.seed};
+  Metadata metadata = trace_metadata(provenance);
+  CHECK(metadata["global_bias"] == "0.1");
+  CHECK(metadata["greedy"] == "false");
+  CHECK(metadata["temperature"] == "0.7");
+  CHECK(metadata["top_k"] == "40");
+  CHECK(metadata["top_p"] == "0.95");
+  CHECK(metadata["repetition_penalty"] == "1.1");
+  const auto back = parse_trace_metadata(metadata);
+  REQUIRE(back);
+  CHECK(*back == provenance);
+  for (const auto& [key, bad] : {std::pair{"temperature", "warm"},
+                                 {"top_p", "nan"},
+                                 {"greedy", "maybe"},
+                                 {"top_k", "1.5"},
+                                 {"global_bias", "inf"}}) {
+    CAPTURE(key);
+    Metadata wrong = metadata;
+    wrong[key] = bad;
+    CHECK_FALSE(parse_trace_metadata(wrong));
+  }
+  metadata.erase("min_p");
+  CHECK_FALSE(parse_trace_metadata(metadata));
+}
+
 TEST_CASE("what was set by hand is told, and comes back") {
   Provenance provenance = test::run_provenance();
   for (const char* key : {"set_window", "set_roles", "set_roles_sha256"}) {

@@ -97,6 +97,7 @@ Session recorded_session() {
   session.model_path = "/models/\xff-not-utf8";
   session.adapter_path = "adapters/x";
   session.provenance = run_provenance();
+  session.provenance.sampling = session.sampling;  // some of it was generated
   session.token_texts = {{1, "a"}, {2, ""}, {900, "é"}};
   return session;
 }

@@ -149,6 +149,15 @@ class FigureTest : public QObject {
     QCOMPARE(image.text(QStringLiteral("natscope_version")), QStringLiteral("0.1.0 <&>"));
     QCOMPARE(image.text(QStringLiteral("model_sha256")), QString(64, u'a'));
     QCOMPARE(qRound(image.dotsPerMeterX() * 0.0254), 200);
+    for (const auto& [key, value] : {std::pair{"kind", "attention"},
+                                     {"layer", "2"},
+                                     {"head", "1"},
+                                     {"queries", "4:13"},
+                                     {"keys", "0:12"},
+                                     {"scale", "linear"},
+                                     {"clip", "100"},
+                                     {"normalise", "none"}})
+      QCOMPARE(image.text(QLatin1String(key)), QLatin1String(value));
   }
 
   /// Every cell of the map is in the picture as a block of pixels of exactly its colour.
