@@ -6,6 +6,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/drawn_figure.h"
 #include "app/cli/export_options.h"
+#include "app/cli/output_stream.h"
 #include "app/cli/recorded_run.h"
 #include "app/cli/terminal.h"
 #include "core/base/atomic_file.h"
@@ -195,18 +196,32 @@ Expected<void> check_nothing_is_overwritten(const Options& options) {
 }
 
 Expected<void> run(const Options& options, CommandContext& context) {
-  NATSCOPE_TRY(const ExportFormat format, export_format(options.out));
+  NATSCOPE_TRY(const ExportFormat format, chosen_format(options));
   const auto kind = figure_kind(options.kind);
   if (!kind) return fail(ErrorCode::usage, "there is no kind \"" + options.kind + "\"");
   NATSCOPE_CHECK(check_format(*kind, format));
   NATSCOPE_CHECK(check_flags(options, *kind, format));
-  NATSCOPE_CHECK(check_writable_target(options.out));
-  NATSCOPE_CHECK(check_nothing_is_overwritten(options));
+  std::optional<OutputStream> stream;
+  if (is_stream(options.out)) {
+    NATSCOPE_TRY(stream, OutputStream::open(options.out, context.stop));
+    if (stream->is_standard_output() && context.json)
+      return fail(ErrorCode::usage, "--json and --out both want standard output", "leave --json out");
+  } else {
+    NATSCOPE_CHECK(check_writable_target(options.out));
+    NATSCOPE_CHECK(check_nothing_is_overwritten(options));
+  }
   NATSCOPE_TRY(FigureData figure, options.from.empty() ? figure_from_model(*kind, options, context.stop)
                                                        : figure_from_file(*kind, options));
   NATSCOPE_CHECK(add_compared(figure, options));
   NATSCOPE_CHECK(check(context.stop));
-  NATSCOPE_CHECK(write_figure(std::move(figure), format, options, context.stop));
+  if (stream) {
+    NATSCOPE_CHECK(stream_figure_data(
+        prepared(std::move(figure), options.scale_options()), format,
+        [&stream](std::string_view piece) { return stream->write(piece); }, context.stop));
+    if (stream->is_standard_output()) return {};
+  } else {
+    NATSCOPE_CHECK(write_figure(std::move(figure), format, options, context.stop));
+  }
   return context.json ? print_json({{"out", options.out}, {"kind", options.kind}})
                       : print_text("wrote " + printable(options.out) + "\n");
 }

@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "app/cli/output_stream.h"
 
 namespace natscope {
 namespace {
@@ -11,7 +14,7 @@ namespace {
 /// A flag that means nothing for some kinds, and whether it was given another value than its default.
 struct KindFlag {
   const char* name;
-  std::initializer_list<FigureKind> kinds;
+  std::vector<FigureKind> kinds;
   bool (*is_set)(const ExportOptions& options);
 };
 
@@ -20,7 +23,7 @@ constexpr FigureKind mask = FigureKind::mask;
 constexpr FigureKind overview = FigureKind::overview;
 
 /// The one table of which flag belongs to which kind.
-const KindFlag kind_flags[] = {
+const std::vector<KindFlag> kind_flags{
     {"--scale", {attention, overview}, [](const ExportOptions& o) { return o.scale != "linear"; }},
     {"--clip", {attention, overview}, [](const ExportOptions& o) { return o.clip != 100; }},
     {"--normalise", {attention}, [](const ExportOptions& o) { return o.normalise != "none"; }},
@@ -30,10 +33,10 @@ const KindFlag kind_flags[] = {
     {"--compare", {FigureKind::kv}, [](const ExportOptions& o) { return !o.compared.empty(); }},
 };
 
-std::string listed(std::initializer_list<FigureKind> kinds) {
+std::string listed(const std::vector<FigureKind>& kinds) {
   std::string text;
   for (const FigureKind& kind : kinds) {
-    const bool is_last = &kind == kinds.end() - 1;
+    const bool is_last = &kind == &kinds.back();
     text += (text.empty() ? "" : is_last ? " and " : ", ") + std::string(name(kind));
   }
   return text;
@@ -75,7 +78,31 @@ void remark_needless(const ExportOptions& options, FigureKind kind) {
     std::fprintf(stderr, "--layer and --head choose a map or a head's text; %s is of all heads\n", name(kind));
 }
 
+Unexpected not_passed_on(const std::string& out) {
+  return fail(ErrorCode::usage, "to " + printable(out) + " only csv and json can be written",
+              "say --format csv or --format json, or give --out a file's name");
+}
+
 }  // namespace
+
+Expected<ExportFormat> chosen_format(const ExportOptions& options) {
+  auto by_ending = export_format(options.out);
+  if (options.format.empty()) {
+    if (!is_stream(options.out)) return by_ending;
+    if (!by_ending) return not_passed_on(options.out);
+  }
+  const auto format = options.format.empty() ? by_ending : named_format(options.format);
+  if (!format) return format;
+  if (is_stream(options.out)) {
+    const bool is_text = *format == ExportFormat::csv || *format == ExportFormat::json;
+    if (!is_text) return not_passed_on(options.out);
+    return *format;
+  }
+  if (by_ending && *by_ending == *format) return *format;
+  return fail(ErrorCode::usage,
+              "--format " + options.format + " and the ending of " + printable(options.out) + " differ",
+              "end the file's name in ." + options.format);
+}
 
 Expected<void> check_flags(const ExportOptions& options, FigureKind kind, ExportFormat format) {
   NATSCOPE_CHECK(check_kind(options, kind));
@@ -105,9 +132,15 @@ void ExportOptions::add_to(CLI::App& command) {
       ->required()
       ->check(CLI::IsMember({"attention", "mask", "roles", "kv", "text", "heads", "overview"}))
       ->type_name("KIND");
-  command.add_option("--out", out, "File to write; its ending says how: png, svg, pdf, npy, csv or json")
+  command
+      .add_option("--out", out,
+                  "File to write; its ending says how: png, svg, pdf, npy, csv or json. - is standard output, for csv "
+                  "and json with --format")
       ->required()
       ->type_name("FILE");
+  command.add_option("--format", format, "csv or json, where --out is - or a pipe and no ending says it")
+      ->check(CLI::IsMember({"npy", "csv", "json", "png", "svg", "pdf"}))
+      ->type_name("NAME");
   command.add_option("--from", from, "A trace or session file; without it a model and a prompt")->type_name("FILE");
   command
       .add_option("--compare", compared,

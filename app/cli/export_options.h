@@ -19,6 +19,7 @@ struct ExportOptions {
   RecordedRunOptions run;
   std::string kind;
   std::string out;
+  std::string format;  ///< empty: by the ending of `out`
   std::string from;
   std::vector<std::string> compared;
   std::int32_t layer = 0;
@@ -52,6 +53,10 @@ struct ExportOptions {
             normalise == "row" ? Normalise::row : Normalise::none, hide_sink};
   }
 };
+
+/// How `out` is to be written: as --format says, or its ending. Errors: usage (neither says it, they differ, a stream
+/// of what only a file can be).
+[[nodiscard]] Expected<ExportFormat> chosen_format(const ExportOptions& options);
 
 /// What contradicts itself must not look as if it had been heeded: flags of a run beside a file of one, flags of
 /// another kind of figure with another value than their default. What is only needless (a layer for all roles) is

@@ -45,6 +45,13 @@ Expected<ExportFormat> export_format(const std::filesystem::path& path) {
               "end the file's name in .npy, .csv, .json, .png, .svg or .pdf");
 }
 
+Expected<ExportFormat> named_format(std::string_view name) {
+  for (const auto& [known, format] : endings) {
+    if (name == std::string_view(known).substr(1)) return format;
+  }
+  return fail(ErrorCode::usage, "there is no format “" + printable(std::string(name), 80) + "”");
+}
+
 bool is_data_format(ExportFormat format) {
   return format == ExportFormat::npy || format == ExportFormat::csv || format == ExportFormat::json;
 }
@@ -66,6 +73,18 @@ bool tells_held(const FigureData& figure, const RoleMap& map) {
 std::string npy_bytes(const FigureData& figure) { return collected(figure, write_npy); }
 std::string csv_text(const FigureData& figure) { return collected(figure, write_csv); }
 std::string json_text(const FigureData& figure) { return collected(figure, write_json); }
+
+Expected<void> stream_figure_data(const FigureData& figure, ExportFormat format,
+                                  const std::function<Expected<void>(std::string_view)>& sink,
+                                  const std::stop_token& stop) {
+  if (format != ExportFormat::csv && format != ExportFormat::json)
+    return fail(ErrorCode::usage, "only csv and json can be passed on", "give --out a file's name for the others");
+  NATSCOPE_CHECK(check_format(figure.kind, format));
+  return (format == ExportFormat::csv ? write_csv : write_json)(figure, [&](std::string_view piece) -> Expected<void> {
+    NATSCOPE_CHECK(check(stop));
+    return sink(piece);
+  });
+}
 
 Expected<void> write_figure_data(const std::filesystem::path& path, const FigureData& figure,
                                  const std::stop_token& stop) {

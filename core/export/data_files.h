@@ -2,9 +2,11 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "core/base/expected.h"
 #include "core/export/figure_data.h"
@@ -19,6 +21,9 @@ enum class ExportFormat : std::uint8_t { npy, csv, json, png, svg, pdf };
 /// npy, csv and json: written here. The others are drawn by ui/figure.
 [[nodiscard]] bool is_data_format(ExportFormat format);
 
+/// By its name: "csv". Errors: usage.
+[[nodiscard]] Expected<ExportFormat> named_format(std::string_view name);
+
 /// Whether figures of this kind are written so. Errors: usage (a table of heads is not drawn, maps of all heads make no
 /// table).
 [[nodiscard]] Expected<void> check_format(FigureKind kind, ExportFormat format);
@@ -31,6 +36,12 @@ enum class ExportFormat : std::uint8_t { npy, csv, json, png, svg, pdf };
 [[nodiscard]] std::string npy_bytes(const FigureData& figure);  ///< format version 1.0
 [[nodiscard]] std::string csv_text(const FigureData& figure);   ///< shortest digits that read back to the same number
 [[nodiscard]] std::string json_text(const FigureData& figure);
+
+/// csv and json piece by piece, for what is no file; of a csv the provenance is nowhere then.
+/// Errors: usage (another format), interrupted, those of `sink`.
+[[nodiscard]] Expected<void> stream_figure_data(const FigureData& figure, ExportFormat format,
+                                                const std::function<Expected<void>(std::string_view)>& sink,
+                                                const std::stop_token& stop = {});
 
 /// Writes `path`, and beside npy and csv `path` + ".json" with the provenance: both or, after a failure, neither.
 /// Errors: usage (a drawn format), interrupted, those of write_files_atomically.

@@ -398,6 +398,43 @@ TEST_CASE("flags of a run beside a file of one are refused by name, flags of ano
   CHECK(needless.err.find("--layer") != std::string::npos);
 }
 
+TEST_CASE("csv and json go to standard output, a pipe and a descriptor, whole and with nothing else") {
+  const TemporaryFolder folder;
+  for (const char* format : {"csv", "json"}) {
+    const std::string file = folder.file(std::string("kv.") + format);
+    REQUIRE(export_to(file, {"--kind", "kv"}).exit_code == 0);
+    const std::string expected = read_file(file);
+    for (const char* out : {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}) {
+      CAPTURE(out);
+      const ProgramResult piped = export_to(out, {"--kind", "kv", "--format", format});
+      CHECK(piped.exit_code == 0);
+      CHECK(piped.out == expected);
+    }
+    // A file behind it is gone on with.
+    const std::string log = folder.file("log");
+    write_file(log, "");
+    std::vector<std::string> words{"export", "--kind", "kv", "--format", format, "--out", "/dev/stdout"};
+    words.insert(words.end(), prompt.begin(), prompt.end());
+    CHECK(cli(words, {.input = {}, .out_file = log}).exit_code == 0);
+    CHECK(read_file(log) == expected);
+    std::filesystem::remove(log);
+  }
+  CHECK(export_to("/dev/null", {"--kind", "kv", "--format", "csv"}).exit_code == 0);
+  CHECK(export_to("/dev/full", {"--kind", "kv", "--format", "csv"}).exit_code != 0);
+  CHECK(!std::filesystem::exists("-.json"));
+  for (const std::vector<std::string>& wrong : {std::vector<std::string>{"--kind", "kv"},
+                                                {"--kind", "kv", "--format", "png"},
+                                                {"--kind", "kv", "--format", "npy"},
+                                                {"--kind", "overview", "--format", "csv"},
+                                                {"--kind", "kv", "--format", "csv", "--json"}}) {
+    const ProgramResult result = export_to("-", wrong);
+    CHECK(result.exit_code == 2);
+    CHECK(result.out.empty());
+  }
+  CHECK(export_to(folder.file("kv.csv"), {"--kind", "kv", "--format", "json"}).exit_code == 2);
+  CHECK(export_to(folder.file("kv.csv"), {"--kind", "kv", "--format", "csv"}).exit_code == 0);
+}
+
 TEST_CASE("an overview in every format, or a word why not") {
   const TemporaryFolder folder;
   for (const char* ending : {"npy", "json", "png", "svg", "pdf"}) {
