@@ -123,7 +123,11 @@ struct Checker {
 
 Expected<SafetensorsHeader> read_safetensors_header(std::span<const std::byte> file, const std::string& what) {
   const Checker length_checker{what, {}};
-  if (file.size() < length_bytes) return length_checker.refuse("shorter than the 8 bytes of a header's length");
+  // A text taken for one would otherwise be told of a header of astronomical length.
+  if (file.size() <= length_bytes || std::to_integer<char>(file[length_bytes]) != '{') {
+    return fail(ErrorCode::bad_safetensors, what + ": this is no safetensors file",
+                "check that this is the file you meant");
+  }
   const std::uint64_t header_bytes = little_endian_u64(file);
   if (header_bytes > file.size() - length_bytes) {
     return length_checker.refuse("the header's length, " + std::to_string(header_bytes) + ", is over the file's");
@@ -132,7 +136,7 @@ Expected<SafetensorsHeader> read_safetensors_header(std::span<const std::byte> f
 
   const auto header_span = file.subspan(length_bytes, header_bytes);
   const std::string_view text(reinterpret_cast<const char*>(header_span.data()), header_span.size());
-  if (!text.starts_with('{')) return length_checker.refuse("the header is no JSON object");
+  if (text.empty()) return length_checker.refuse("the header is empty");
   auto parsed = parse_json(text, {.max_bytes = max_header_bytes, .max_depth = max_header_depth}, "header");
   if (!parsed) return length_checker.refuse(parsed.error().message);
 

@@ -60,7 +60,7 @@ void drawLegend(QPainter& painter, const ColouredText& text, Theme theme, const 
   if (text.roles.empty()) {
     const RoleColours colours = coloursOf({}, ink);
     at.setX(drawSample(painter, at, lookOfRole({}, true, colours), {}, QStringLiteral("held"), ink));
-    drawSample(painter, at, lookOfRole({}, false, colours), {}, QStringLiteral("dropped (H2O has no roles)"), ink);
+    drawSample(painter, at, lookOfRole({}, false, colours), {}, QStringLiteral("dropped by the end (H2O has no roles)"), ink);
     return;
   }
   for (const Role role : {Role::global, Role::local, Role::sliding}) {

@@ -152,6 +152,21 @@ TEST_CASE("every broken safetensors file is refused as one") {
   MESSAGE(count << " files refused");
 }
 
+TEST_CASE("what is no safetensors file at all is called that") {
+  const test::TemporaryFolder folder;
+  for (const char* text : {"", "short", "this is a text file and no safetensors file", "%PDF-1.7 and more of it"}) {
+    CAPTURE(text);
+    test::write_bytes(folder / "x", text);
+    const auto file = SafetensorsFile::open(folder / "x");
+    REQUIRE_FALSE(file);
+    CHECK(file.error().message.find("no safetensors file") != std::string::npos);
+    CHECK(file.error().hint.find("file you meant") != std::string::npos);
+  }
+  // A download that was cut is one, and says what is missing.
+  test::write_bytes(folder / "x", with_length(1000, "{\"a\":"));
+  CHECK(SafetensorsFile::open(folder / "x").error().message.find("over the file's") != std::string::npos);
+}
+
 TEST_CASE("a whole file cut at any byte is refused") {
   const test::TemporaryFolder folder;
   const std::string whole = test::safetensors_bytes(

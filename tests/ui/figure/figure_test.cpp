@@ -347,7 +347,7 @@ class FigureTest : public QObject {
     QCOMPARE(words.back().trimmed(), QStringLiteral("word41"));
     QVERIFY(roles.contains(QStringLiteral(" <a&b>")) || roles.contains(QStringLiteral("<a&b>")));
     QVERIFY(shown(text(false)).contains(QStringLiteral("by all heads")));
-    QVERIFY(shown(text(true, false)).contains(QStringLiteral("dropped (H2O has no roles)")));
+    QVERIFY(shown(text(true, false)).contains(QStringLiteral("dropped by the end (H2O has no roles)")));
   }
 
   void runsStandBesideEachOther() {
