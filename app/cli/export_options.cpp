@@ -199,7 +199,8 @@ void ExportOptions::add_to(CLI::App& command) {
       "0: masked; NaN: a map that the trace does not hold.\n"
       "A role is 0 Global, 1 Local or 2 Sliding. Under h2o tokens have no roles (all are 0); csv and json then also "
       "say\n"
-      "held: 1 where the KV head holds the token after the last one.");
+      "held: 1 where the KV head holds the token after the last one.\n"
+      "heads: mean_local_life is a lower bound where local_life_is_cut is 1, the text ended before some Local did.");
 }
 
 }  // namespace natscope

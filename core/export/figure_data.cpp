@@ -145,10 +145,14 @@ Metadata figure_metadata(const FigureData& figure) {
     all["queries"] = range_text(map->queries);
     all["keys"] = range_text(map->keys);
   }
-  if (const auto* text = std::get_if<ColouredText>(&figure.values)) {
+  const auto* text = std::get_if<ColouredText>(&figure.values);
+  if (text != nullptr) {
     if (text->head) add_map(*text->head);
     all["keys"] = range_text(text->range);
   }
+  const bool has_role_numbers =
+      std::holds_alternative<RoleMap>(figure.values) || (text != nullptr && !text->roles.empty());
+  if (has_role_numbers && has_roles(figure.provenance.policy)) all["role_key"] = "0 global, 1 local, 2 sliding";
   for (const auto& [key, value] : figure.notes) all[key] = value;
   return all;
 }

@@ -100,7 +100,8 @@ inline constexpr std::size_t most_compared = 3;
 
 /// What a file says of its origin: the figure's trace_metadata, of the runs beside it the same under
 /// compared_1_policy, …; kind; where they apply layer, head, queries and keys (as parse_range takes them); of an
-/// overview what its rows and cells are: layers, cell_tokens, tokens; and the notes.
+/// overview what its rows and cells are: layers, cell_tokens, tokens; where roles are numbers role_key, what they mean;
+/// and the notes.
 [[nodiscard]] Metadata figure_metadata(const FigureData& figure);
 
 /// RoleMap::is_held of roles that a policy has (the rules, section 5). `window` is none where no token is sliding.

@@ -40,6 +40,10 @@ constexpr std::array columns{
                HeadUnit::tokens, true, [](const HeadSummary& head) { return head.mean_local_life(); }, has_locals},
     HeadColumn{"locals_held", "Locals held", "Locals that no Global has ended yet.", HeadUnit::number, true,
                [](const HeadSummary& head) { return static_cast<double>(head.locals_held); }, always},
+    // On screen it is a sign in front of the life.
+    HeadColumn{"local_life_is_cut", "Life is cut",
+               "1 where the text ended before some Local did: mean_local_life is then a lower bound.", HeadUnit::number,
+               true, [](const HeadSummary& head) { return head.locals_held > 0 ? 1.0 : 0.0; }, has_locals},
 };
 
 }  // namespace
@@ -49,6 +53,7 @@ HeadTable head_table(const SequenceRecord& record, const std::string& policy) {
 }
 
 std::span<const HeadColumn> head_columns() { return columns; }
+std::span<const HeadColumn> shown_head_columns() { return head_columns().first(columns.size() - 1); }
 
 std::optional<double> head_value(const HeadTable& table, const HeadSummary& head, const HeadColumn& column) {
   if ((column.needs_roles && !table.has_roles) || !column.is_known(head)) return std::nullopt;

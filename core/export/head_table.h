@@ -33,8 +33,11 @@ struct HeadColumn {
   bool (*is_known)(const HeadSummary& head);
 };
 
-/// layer, kv_head, global_share, local_share, sliding_share, entries, kv_fraction, mean_local_life, locals_held.
+/// layer, kv_head, global_share, local_share, sliding_share, entries, kv_fraction, mean_local_life, locals_held,
+/// local_life_is_cut.
 [[nodiscard]] std::span<const HeadColumn> head_columns();
+/// Those that a table on screen has: all but local_life_is_cut, which is the last one.
+[[nodiscard]] std::span<const HeadColumn> shown_head_columns();
 
 /// One cell; nothing where there is nothing to say: roles under H2O, the life of Locals where there are none.
 [[nodiscard]] std::optional<double> head_value(const HeadTable& table, const HeadSummary& head,

@@ -4,7 +4,7 @@
 namespace natscope::ui {
 namespace {
 
-const HeadColumn& columnAt(int section) { return head_columns()[static_cast<std::size_t>(section)]; }
+const HeadColumn& columnAt(int section) { return shown_head_columns()[static_cast<std::size_t>(section)]; }
 
 QString cellText(const HeadSummary& head, const HeadColumn& column, double value) {
   switch (column.unit) {
@@ -50,7 +50,7 @@ int HeadTableModel::rowCount(const QModelIndex& parent) const {
 }
 
 int HeadTableModel::columnCount(const QModelIndex& parent) const {
-  return parent.isValid() ? 0 : static_cast<int>(head_columns().size());
+  return parent.isValid() ? 0 : static_cast<int>(shown_head_columns().size());
 }
 
 QVariant HeadTableModel::data(const QModelIndex& index, int role) const {

@@ -130,7 +130,9 @@ TEST_CASE("the table of heads, counted again from a trace's roles") {
     CHECK(row["locals_held"].get<double>() == held_locals);
     if (count[1] > 0) {
       CHECK(row["mean_local_life"].get<double>() == doctest::Approx(life / count[1]));
+      CHECK(row["local_life_is_cut"].get<int>() == (held_locals > 0 ? 1 : 0));
     } else {
+      CHECK(row["local_life_is_cut"].is_null());
       CHECK(row["mean_local_life"].is_null());
     }
   }

@@ -136,6 +136,9 @@ TEST_CASE("a file says which figure it is, and how its numbers were prepared") {
   CHECK(drawn.at("clip") == "99.5");
   CHECK(drawn.at("range") == "1e-04:0.5");
   CHECK_FALSE(drawn.contains("normalise"));
+  CHECK(figure_metadata(roles_figure(test::recorded_run(), test::run_provenance())).at("role_key") ==
+        "0 global, 1 local, 2 sliding");
+  CHECK_FALSE(map.contains("role_key"));
   const Metadata curve = figure_metadata(prepared(kv_figure(test::recorded_run(), {}), {}));
   CHECK(curve.at("kind") == "kv");
   for (const char* none : {"layer", "queries", "normalise", "hide_sink"}) CHECK_FALSE(curve.contains(none));
