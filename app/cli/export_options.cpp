@@ -26,6 +26,7 @@ constexpr FigureKind overview = FigureKind::overview;
 const std::vector<KindFlag> kind_flags{
     {"--scale", {attention, overview}, [](const ExportOptions& o) { return o.scale != "linear"; }},
     {"--clip", {attention, overview}, [](const ExportOptions& o) { return o.clip != 100; }},
+    {"--range", {attention, overview}, [](const ExportOptions& o) { return o.range.has_value(); }},
     {"--normalise", {attention}, [](const ExportOptions& o) { return o.normalise != "none"; }},
     {"--hide-sink", {attention, mask, overview}, [](const ExportOptions& o) { return o.hide_sink; }},
     {"--colours", {attention, mask, overview}, [](const ExportOptions& o) { return o.colours != "viridis"; }},
@@ -118,8 +119,22 @@ Expected<void> check_flags(const ExportOptions& options, FigureKind kind, Export
       return Unexpected(std::move(parsed).error());
     }
   }
+  if (options.range) {
+    if (options.clip != 100)
+      return fail(ErrorCode::usage, "--range and --clip both say where the colours end", "leave one of them out");
+    NATSCOPE_CHECK(parse_fixed_range(*options.range, options.scale_options().kind));
+  }
   remark_needless(options, kind);
   return {};
+}
+
+ScaleOptions ExportOptions::scale_options() const {
+  ScaleOptions options{scale == "log" ? ScaleKind::log : ScaleKind::linear, clip,
+                       normalise == "row" ? Normalise::row : Normalise::none, hide_sink};
+  if (range) {
+    if (auto fixed = parse_fixed_range(*range, options.kind)) options.range = *fixed;
+  }
+  return options;
 }
 
 void ExportOptions::add_to(CLI::App& command) {
@@ -169,6 +184,10 @@ void ExportOptions::add_to(CLI::App& command) {
       ->check(number_within(0.001, 100))
       ->type_name("P")
       ->capture_default_str();
+  command
+      .add_option("--range", range,
+                  "The weights at the ends of the colours, so that figures compare; with --scale log LO > 0")
+      ->type_name("LO:HI");
   command.add_option("--normalise", normalise, "row: divide every row by its largest weight")
       ->check(CLI::IsMember({"row", "none"}))
       ->type_name("NAME")

@@ -28,6 +28,7 @@ struct ExportOptions {
   std::optional<std::string> keys;
   std::string scale = "linear";
   double clip = 100;
+  std::optional<std::string> range;
   std::string normalise = "none";
   bool hide_sink = false;
   double dpi = 300;
@@ -48,10 +49,8 @@ struct ExportOptions {
     return layer_option->count() + head_option->count() > 0 ? std::optional(map()) : std::nullopt;
   }
   [[nodiscard]] MapId map() const { return {LayerId(layer), HeadId(head)}; }
-  [[nodiscard]] ScaleOptions scale_options() const {
-    return {scale == "log" ? ScaleKind::log : ScaleKind::linear, clip,
-            normalise == "row" ? Normalise::row : Normalise::none, hide_sink};
-  }
+  /// check_flags looked at the range.
+  [[nodiscard]] ScaleOptions scale_options() const;
 };
 
 /// How `out` is to be written: as --format says, or its ending. Errors: usage (neither says it, they differ, a stream

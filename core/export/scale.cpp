@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -56,6 +57,33 @@ void hide_key_0(Heatmap& map) {
 
 }  // namespace
 
+Expected<FixedRange> parse_fixed_range(std::string_view text, ScaleKind kind) {
+  const std::size_t colon = text.find(':');
+  FixedRange range;
+  const auto read = [](std::string_view part, double& value) {
+    const auto [end, problem] = std::from_chars(part.data(), part.data() + part.size(), value);
+    return problem == std::errc{} && end == part.data() + part.size() && std::isfinite(value);
+  };
+  if (colon == std::string_view::npos || !read(text.substr(0, colon), range.low) ||
+      !read(text.substr(colon + 1), range.high)) {
+    return fail(ErrorCode::usage, "“" + printable(std::string(text), 40) + "” is no range of weights",
+                "write it as LO:HI, two numbers");
+  }
+  if (range.low < 0 || range.low >= range.high)
+    return fail(ErrorCode::usage, "a range of weights goes from 0 or more to a larger number");
+  if (kind == ScaleKind::log && range.low <= 0)
+    return fail(ErrorCode::usage, "a log scale cannot begin at 0", "begin the range above it, for example 1e-4:1");
+  return range;
+}
+
+std::string range_text(const FixedRange& range) {
+  std::string text;
+  append_number(text, range.low);
+  text += ':';
+  append_number(text, range.high);
+  return text;
+}
+
 float place(double value, const ScaleRange& range) {
   double share = 0;
   if (range.kind == ScaleKind::linear) {
@@ -81,11 +109,8 @@ Metadata scale_metadata(FigureKind kind, const ScaleOptions& options, const Scal
   if (has_weights || kind == FigureKind::mask) all["hide_sink"] = options.hide_sink ? "true" : "false";
   if (!has_weights || drawn == nullptr) return all;
   all["scale"] = drawn->kind == ScaleKind::log ? "log" : "linear";
-  append_number(all["clip"], options.clip_percentile);
-  std::string& range = all["range"];
-  append_number(range, drawn->low);
-  range += ':';
-  append_number(range, drawn->high);
+  if (!options.range) append_number(all["clip"], options.clip_percentile);
+  all["range"] = range_text(FixedRange{drawn->low, drawn->high});
   return all;
 }
 
@@ -97,6 +122,7 @@ FigureData prepared(FigureData figure, const ScaleOptions& options) {
 }
 
 ScaleRange range_of(std::span<const float> values, std::span<const std::uint8_t> visible, const ScaleOptions& options) {
+  if (options.range) return {options.range->low, options.range->high, options.kind};
   std::vector<float> shown;
   shown.reserve(values.size());
   float smallest_positive = std::numeric_limits<float>::infinity();
@@ -111,6 +137,7 @@ ScaleRange range_of(std::span<const float> values, std::span<const std::uint8_t>
 }
 
 ScaleRange range_of_counts(std::span<const std::uint64_t> counts, const ScaleOptions& options) {
+  if (options.range) return {options.range->low, options.range->high, options.kind};
   const auto weight = [](std::size_t bits) {
     return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U));
   };

@@ -8,6 +8,7 @@
 
 #include "core/cache/forced_role.h"
 #include "core/cache/policy.h"
+#include "ui/figure/axis_ticks.h"
 
 namespace natscope::ui {
 namespace {
@@ -79,8 +80,6 @@ void drawAxisTitles(QPainter& painter, const FigureInk& ink, const FigureLayout&
   drawTurnedText(painter, {layout.plot.left() - 6 - layout.down.longest - 9, layout.plot.center().y()}, down,
                  figureFont(8), ink.text, 0);
 }
-
-QString shortNumber(double value) { return QString::number(value, 'g', 2); }
 
 void drawMapLegend(QPainter& painter, const FigureData& figure, const FigureOptions& options, const FigureInk& ink,
                    const FigureLayout& layout) {
@@ -180,19 +179,12 @@ void drawColourBar(QPainter& painter, const FigureOptions& options, const ScaleR
   painter.setPen(QPen(QColor(ink.faint), hairline));
   painter.setBrush(Qt::NoBrush);
   painter.drawRect(bar);
-  constexpr int steps = 4;
-  for (int i = 0; i <= steps; ++i) {
-    const double level = static_cast<double>(i) / steps;
-    const double y = bar.bottom() - level * bar.height();
-    const bool isLog = range.kind == ScaleKind::log;
-    const double value =
-        isLog ? range.low * std::pow(range.high / range.low, level) : range.low + level * (range.high - range.low);
+  constexpr double pitch = 9;
+  for (const BarTick& tick : barTicks(range, options.scale, bar.height(), pitch)) {
+    const double y = bar.bottom() - tick.level * bar.height();
     painter.setPen(QPen(QColor(ink.faint), hairline));
     painter.drawLine(QPointF(bar.right(), y), QPointF(bar.right() + tickLength, y));
-    // What lies beyond an end has its colour.
-    const bool isCutAbove = i == steps && options.scale.clip_percentile < 100;
-    const QString beyond = isCutAbove ? QStringLiteral("≥ ") : i == 0 && isLog ? QStringLiteral("≤ ") : QString();
-    drawText(painter, {bar.right() + tickLength + 2, y}, beyond + shortNumber(value), figureFont(7), ink.text, -1, 0);
+    drawText(painter, {bar.right() + tickLength + 2, y}, tick.text, figureFont(7), ink.text, -1, 0);
   }
   QString words = options.scale.normalise == Normalise::row ? QStringLiteral("share of the row's largest")
                                                             : QStringLiteral("attention weight");

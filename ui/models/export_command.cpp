@@ -20,7 +20,10 @@ QString number(double value) { return QString::number(value, 'g', 10); }
 /// Numbers are normalised and lose the sink as figures do; scale and clip are about colours.
 void addScale(QStringList& words, const ScaleOptions& scale, bool isDrawn, bool hasRows) {
   if (isDrawn && scale.kind == ScaleKind::log) words << QStringLiteral("--scale") << QStringLiteral("log");
-  if (isDrawn && scale.clip_percentile != 100) words << QStringLiteral("--clip") << number(scale.clip_percentile);
+  if (isDrawn && scale.range) {
+    words << QStringLiteral("--range") << QString::fromStdString(range_text(*scale.range));
+  } else if (isDrawn && scale.clip_percentile != 100)
+    words << QStringLiteral("--clip") << number(scale.clip_percentile);
   if (hasRows && scale.normalise == Normalise::row) words << QStringLiteral("--normalise") << QStringLiteral("row");
   if (scale.hide_sink) words << QStringLiteral("--hide-sink");
 }

@@ -186,17 +186,9 @@ void drawMapLegend(QPainter& painter, const QRectF& area, const MapStyle& style,
   painter.setPen(theme.border);
   painter.drawRect(bar);
   painter.setPen(theme.text);
-  const int steps = bar.height() > 80 ? 4 : 2;
-  for (int i = 0; i <= steps; ++i) {
-    const double level = static_cast<double>(i) / steps;
-    const bool isLog = range.kind == ScaleKind::log && range.low > 0;
-    const double value =
-        isLog ? range.low * std::pow(range.high / range.low, level) : range.low + level * (range.high - range.low);
-    const QString above = i == steps && style.scale.clip_percentile < 100 ? QStringLiteral("≥ ") : QString();
-    const QString under = i == 0 && isLog ? QStringLiteral("≤ ") : QString();
-    painter.drawText(QPointF(bar.right() + 6, bar.bottom() - level * bar.height() + 4),
-                     above + under + QString::number(value, 'g', 2));
-  }
+  constexpr double pitch = 11;
+  for (const BarTick& tick : barTicks(range, style.scale, bar.height(), pitch))
+    painter.drawText(QPointF(bar.right() + 6, bar.bottom() - tick.level * bar.height() + 4), tick.text);
   double y = bar.bottom() + 16;
   if (saysCells) {
     painter.setPen(theme.muted);

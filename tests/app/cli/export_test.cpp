@@ -437,6 +437,24 @@ TEST_CASE("csv and json go to standard output, a pipe and a descriptor, whole an
   CHECK(export_to(folder.file("kv.csv"), {"--kind", "kv", "--format", "csv"}).exit_code == 0);
 }
 
+TEST_CASE("a colour range can be fixed, where there are colours, and stands in the figure's origin") {
+  const TemporaryFolder folder;
+  const std::string file = folder.file("map.svg");
+  const ProgramResult drawn = export_to(file, {"--kind", "attention", "--range", "1e-3:0.5", "--scale", "log"});
+  if (drawn.err.find("Qt") == std::string::npos) {
+    REQUIRE(drawn.exit_code == 0);
+    CHECK(read_file(file).find("&quot;range&quot;: &quot;0.001:0.5&quot;") != std::string::npos);
+    CHECK(read_file(file).find("&quot;layer&quot;: &quot;0&quot;") != std::string::npos);
+  }
+  for (const std::vector<std::string>& wrong : {std::vector<std::string>{"--kind", "attention", "--range", "1"},
+                                                {"--kind", "attention", "--range", "0.5:0.1"},
+                                                {"--kind", "overview", "--range", "0:1", "--scale", "log"},
+                                                {"--kind", "attention", "--range", "0:1", "--clip", "99"},
+                                                {"--kind", "kv", "--range", "0:1"}}) {
+    CHECK(export_to(folder.file("x.svg"), wrong).exit_code == 2);
+  }
+}
+
 TEST_CASE("an overview in every format, or a word why not") {
   const TemporaryFolder folder;
   for (const char* ending : {"npy", "json", "png", "svg", "pdf"}) {

@@ -82,6 +82,30 @@ TEST_CASE("a range is never empty") {
   CHECK(range.low == doctest::Approx(1e-6));
 }
 
+TEST_CASE("a fixed range is the range, whatever the weights are") {
+  const std::vector<float> values{0.1F, 0.2F, 9};
+  for (const ScaleKind kind : {ScaleKind::linear, ScaleKind::log}) {
+    const auto fixed = parse_fixed_range("1e-4:0.25", kind);
+    REQUIRE(fixed);
+    ScaleOptions options{.kind = kind, .clip_percentile = 50};
+    options.range = *fixed;
+    CHECK(range_of(values, {}, options) == ScaleRange{1e-4, 0.25, kind});
+    CHECK(range_of({}, {}, options) == ScaleRange{1e-4, 0.25, kind});
+    CHECK(range_of_counts(std::vector<std::uint64_t>(1U << 15U), options) == ScaleRange{1e-4, 0.25, kind});
+    const ScaleRange drawn = range_of(values, {}, options);
+    const Metadata said = scale_metadata(FigureKind::attention, options, &drawn);
+    CHECK(said.at("range") == "1e-04:0.25");
+    CHECK_FALSE(said.contains("clip"));
+    CHECK(*parse_fixed_range(said.at("range"), kind) == *fixed);  // one figure's range is another one's flag
+  }
+  CHECK(parse_fixed_range("0:1", ScaleKind::linear));
+  for (const char* bad : {"", ":", "1", "0:0", "1:0.5", "-1:1", "0:nan", "0:inf", "a:b", "0:1:2", " 0:1", "0:1 "}) {
+    CAPTURE(bad);
+    CHECK(parse_fixed_range(bad, ScaleKind::linear).error().code == ErrorCode::usage);
+  }
+  CHECK(parse_fixed_range("0:1", ScaleKind::log).error().code == ErrorCode::usage);
+}
+
 TEST_CASE("rows are divided by their largest visible weight, after the sink is hidden") {
   const Heatmap map = map_of(0, {0.8F, 0.1F, 0.05F, 0.6F, 0.0F, 0.4F}, {1, 1, 1, 1, 0, 1});
   const Heatmap rows = prepared(map, {.normalise = Normalise::row});
