@@ -5,6 +5,7 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/eval_report.h"
+#include "app/cli/input_files.h"
 #include "app/cli/model_options.h"
 #include "app/cli/note.h"
 #include "app/cli/policy_option.h"
@@ -51,14 +52,13 @@ Expected<void> check_policies(const Options& options) {
 
 /// Hours of work must not end at a name, nor at the text that they began with. Errors: usage, those of the target.
 Expected<void> check_outputs(const Options& options) {
+  std::vector<InputFile> inputs = options.model.input_files();
+  for (const std::string& file : options.files) inputs.push_back({"--text", file});
+  if (!options.roles.file().empty()) inputs.push_back({"--roles", options.roles.file()});
   for (const std::string& out : {options.csv, options.per_token}) {
     if (out.empty()) continue;
     NATSCOPE_CHECK(check_writable_target(out));
-    for (const std::string& file : options.files) {
-      std::error_code ignored;
-      if (std::filesystem::equivalent(out, file, ignored))
-        return fail(ErrorCode::usage, printable(out) + " is the text itself", "write to another file");
-    }
+    NATSCOPE_CHECK(check_not_input(out, inputs));
   }
   if (!options.csv.empty() && options.csv == options.per_token)
     return fail(ErrorCode::usage, "--csv and --per-token name the same file", "give each its own");

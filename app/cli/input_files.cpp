@@ -23,7 +23,7 @@ Expected<void> check_not_input(const std::filesystem::path& out, const std::vect
     std::error_code none;
     if (!std::filesystem::equivalent(out, input.path, none) || none) continue;
     return fail(ErrorCode::usage,
-                "--out would overwrite " + printable(input.path.string()) + ", which " + input.flag + " reads",
+                "this would overwrite " + printable(out.string()) + ", which is read by " + input.flag,
                 "write to another file");
   }
   return {};

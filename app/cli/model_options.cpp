@@ -60,6 +60,14 @@ std::optional<std::filesystem::path> ModelOptions::adapter_path() const {
   return std::filesystem::path(adapter);
 }
 
+std::vector<InputFile> ModelOptions::input_files() const {
+  std::vector<InputFile> files = model_files("--model", model_path());
+  if (const auto folder = adapter_path()) {
+    for (InputFile& file : model_files("--adapter", *folder)) files.push_back(std::move(file));
+  }
+  return files;
+}
+
 EngineOptions ModelOptions::engine_options(std::int64_t trace_store_bytes) const {
   EngineOptions options;
   options.model = model_path();

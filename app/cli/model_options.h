@@ -9,7 +9,9 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
+#include "app/cli/input_files.h"
 #include "core/base/expected.h"
 #include "core/engine/engine.h"
 
@@ -28,6 +30,8 @@ struct ModelOptions {
   /// The model's folder: --model, or the demo that came with the program.
   [[nodiscard]] std::filesystem::path model_path() const;
   [[nodiscard]] std::optional<std::filesystem::path> adapter_path() const;
+  /// What both are read from, for check_not_input.
+  [[nodiscard]] std::vector<InputFile> input_files() const;
   [[nodiscard]] EngineOptions engine_options(std::int64_t trace_store_bytes) const;
 };
 

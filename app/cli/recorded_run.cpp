@@ -48,10 +48,7 @@ std::vector<std::string> RecordedRunOptions::flags_of_the_run() const {
 }
 
 std::vector<InputFile> RecordedRunOptions::input_files() const {
-  std::vector<InputFile> files = model_files("--model", model_.model_path());
-  if (const auto adapter = model_.adapter_path()) {
-    for (InputFile& file : model_files("--adapter", *adapter)) files.push_back(std::move(file));
-  }
+  std::vector<InputFile> files = model_.input_files();
   if (const auto file = text_.file()) files.push_back({"--prompt-file", *file});
   if (!roles_.file().empty()) files.push_back({"--roles", roles_.file()});
   return files;

@@ -229,7 +229,7 @@ TEST_CASE("eval takes what is set by hand, as trace does") {
   CHECK(refused({"--policy", "model", "--policy", "window:4", "--window", "4"}).find("of its own") !=
         std::string::npos);
   CHECK(refused({"--policy", "full", "--policy", "full"}).find("twice") != std::string::npos);
-  CHECK(refused({"--csv", folder.file("text.txt")}).find("is the text itself") != std::string::npos);
+  CHECK(refused({"--csv", folder.file("text.txt")}).find("is read by --text") != std::string::npos);
   CHECK(refused({"--csv", folder.file("x.csv"), "--per-token", folder.file("x.csv")}).find("same file") !=
         std::string::npos);
 }
