@@ -20,7 +20,7 @@ struct Options {
   train::TrainOptions train;
   PolicyOption policy;
   TrainingFlags flags{"bfloat16"};
-  std::string tokenizer, charge = "sampled";
+  std::string tokenizer, init, charge = "sampled";
 };
 
 void add_model_flags(CLI::App& command, train::TrainOptions& o) {
@@ -87,6 +87,7 @@ Expected<void> run(Options& options, const std::string& ignored, CommandContext&
   NATSCOPE_TRY(o.policy, options.policy.policy(o.context));
   options.flags.apply_to(o);
   o.tokenizer = options.tokenizer;
+  o.init = options.init;
   o.local_charge = options.charge == "argmax" ? train::LocalCharge::argmax : train::LocalCharge::sampled;
 
   NATSCOPE_TRY(const bool is_job, options.flags.wants_job());
@@ -115,13 +116,16 @@ void add_train_command(CLI::App& root, Invocation& invocation) {
                                        .valid = "Held-out text, the same way",
                                        .out = "Folder for the finished model"});
   command->add_option("--tokenizer", options->tokenizer,
-                      "A tokenizer.model to use (default: one is trained on --data)");
+                      "A tokenizer.model to use (default: that of --init, else one is trained on --data)");
+  command->add_option("--init", options->init,
+                      "A model folder of the same shape, whose weights and vocabulary the run begins with");
   options->flags.add_arithmetic(*command);
   add_model_flags(*command, options->train);
   options->policy.add_to(*command);
   for (const char* const flag : {"--model", "--adapter"}) {
-    add_refused_option(*command, flag,
-                       "train begins from scratch; natscope-cli finetune --model DIR goes on from a model");
+    add_refused_option(
+        *command, flag,
+        "train begins from scratch, or with --init DIR; natscope-cli finetune --model DIR teaches a model its roles");
   }
   add_run_flags(*command, options->train, options->charge);
   options->flags.detach.add_to(*command);

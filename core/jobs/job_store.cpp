@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr std::size_t max_name_bytes = 100;
-constexpr const char* path_options[] = {"data", "valid", "tokenizer", "out", "model", "adapter"};
+constexpr const char* path_options[] = {"data", "valid", "tokenizer", "init", "out", "model", "adapter"};
 
 bool is_alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 

@@ -25,6 +25,10 @@ constexpr auto fields = std::to_array<JobField>({
     {.option = "tokenizer", .flag = "--tokenizer", .group = Group::data, .kind = Kind::path, .label = "Tokenizer",
      .default_text = "", .explanation = "A tokenizer.model to use; without one a vocabulary is trained on the text.",
      .paper = "GPT-2's", .is_seldom = true},
+    {.option = "init", .flag = "--init", .group = Group::data, .kind = Kind::path, .label = "First weights",
+     .default_text = "",
+     .explanation = "A model's folder of the same shape to begin with, its vocabulary too; empty: random weights.",
+     .paper = "random weights", .is_seldom = true},
 
     {.option = "layers", .flag = "--layers", .group = Group::model, .kind = Kind::integer, .label = "Layers",
      .default_text = "6", .explanation = "Blocks of attention and feed-forward.", .paper = "12", .form_text = "12",

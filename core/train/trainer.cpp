@@ -10,6 +10,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/mapped_file.h"
 #include "core/base/sha256.h"
+#include "core/io/model_folder.h"
 #include "core/io/tokenizer.h"
 #include "core/io/tokenizer_trainer.h"
 #include "core/jobs/job_folder.h"
@@ -21,7 +22,9 @@
 #include "core/train/schedule.h"
 #include "core/train/text/corpus.h"
 #include "core/train/training_loop.h"
+#include "core/train/weights/checkpoint.h"
 #include "core/train/weights/model_export.h"
+#include "core/train/weights/weights_of_model.h"
 
 namespace natscope::train {
 
@@ -60,6 +63,11 @@ class FromScratch final : public TrainingTask {
                        1, std::llround(options_.epochs * static_cast<double>(order_->segments_per_epoch()) /
                                        options_.batch));
     NATSCOPE_TRY(model_, make_model(say));
+    // A run that goes on does not need the folder that it began with.
+    if (!options_.init.empty() && !newest_valid_checkpoint(job_.checkpoints())) {
+      given_weights_ = initial_parameters(config_, layout(), options_.seed, options_.score_init);
+      NATSCOPE_CHECK(read_weights_of_model(options_.init, config_, layout(), given_weights_));
+    }
     tokens_.resize(static_cast<std::size_t>(options_.micro_batch) * static_cast<std::size_t>(options_.context));
     targets_.resize(tokens_.size());
     std::int64_t parameters = 0;
@@ -72,6 +80,7 @@ class FromScratch final : public TrainingTask {
 
   [[nodiscard]] const ParameterLayout& layout() const override { return model_->layout(); }
   [[nodiscard]] std::vector<float> initial_weights() const override {
+    if (!given_weights_.empty()) return given_weights_;
     return initial_parameters(config_, layout(), options_.seed, options_.score_init);
   }
   void set_weights(std::span<const float> weights) override { model_->set_weights(weights); }
@@ -184,6 +193,7 @@ class FromScratch final : public TrainingTask {
   std::optional<Corpus> held_out_text_;
   std::optional<SegmentOrder> order_;
   std::optional<TrainingModel> model_;
+  std::vector<float> given_weights_;  // of `init`
   std::vector<std::int32_t> tokens_;
   std::vector<std::int32_t> targets_;
   std::int64_t steps_ = 0;
@@ -211,10 +221,12 @@ Expected<TrainResult> train(TrainOptions options, bool resume, const TrainListen
   RankGroup& ranks = group != nullptr ? *group : *alone;
   const fs::path folder = options.job;
   NATSCOPE_TRY(TrainOptions settled, options_of_job(folder, std::move(options), resume, ranks.leads()));
+  if (settled.tokenizer.empty() && !settled.init.empty()) settled.tokenizer = settled.init / "tokenizer.model";
   if (settled.out.empty()) settled.out = folder / "model";
   // What is missing is found before a folder is made for the run.
   NATSCOPE_CHECK(text_files(settled.data));
   if (!settled.valid.empty()) NATSCOPE_CHECK(text_files(settled.valid));
+  if (!settled.init.empty() && !resume) NATSCOPE_CHECK(ModelFolder::open(settled.init));
   NATSCOPE_TRY(JobFolder job, ranks.leads() ? JobFolder::create(folder) : JobFolder::beside(folder));
   if (!resume && ranks.leads()) {
     // The vocabulary of a run that failed here before may be another one.

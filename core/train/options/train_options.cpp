@@ -18,6 +18,7 @@ template <class Options, class Visit>
 void for_each_option(Options& o, Visit visit) {
   for_each_shared_option(o, visit);
   visit("tokenizer", o.tokenizer);
+  visit("init", o.init);
   visit("layers", o.layers);
   visit("hidden", o.hidden);
   visit("heads", o.heads);

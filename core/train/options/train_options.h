@@ -39,7 +39,8 @@ struct TrainOptions {
   // Where things are.
   std::filesystem::path data;       ///< folder of UTF-8 *.txt files, or one file
   std::filesystem::path valid;      ///< the same, held out; empty: no evaluation
-  std::filesystem::path tokenizer;  ///< a tokenizer.model; empty: trained on `data`
+  std::filesystem::path tokenizer;  ///< a tokenizer.model; empty: that of `init`, else trained on `data`
+  std::filesystem::path init;       ///< a model of the same shape, whose weights the run begins with; empty: none
   std::filesystem::path job;        ///< spec, status, progress, log, checkpoints
   std::filesystem::path out;        ///< the finished model folder
 

@@ -81,6 +81,7 @@ LayerTensors stored_layer(const LayerWeights& from) {
   layer.gate_bias = vector(from.gate_bias);
   layer.up_bias = vector(from.up_bias);
   layer.down_bias = vector(from.down_bias);
+  layer.score = matrix(from.score);
   return layer;
 }
 

@@ -16,7 +16,7 @@ namespace natscope::train {
 struct LayerTensors {
   at::Tensor input_norm, q, k, v, o, q_bias, k_bias, v_bias, o_bias, q_norm, k_norm;
   at::Tensor post_attention_norm, gate, up, down, gate_bias, up_bias, down_bias;
-  at::Tensor score;                                                                           // student only
+  at::Tensor score;  // no base of distillation has it
   at::Tensor q_lora_a, q_lora_b, k_lora_a, k_lora_b, v_lora_a, v_lora_b, o_lora_a, o_lora_b;  // student only
 };
 

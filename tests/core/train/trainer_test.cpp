@@ -235,6 +235,67 @@ TEST_CASE("a run with a fixed mask goes on with it after a stop") {
   CHECK(std::equal(rest.values.rbegin(), rest.values.rend(), whole.values.rbegin()));
 }
 
+TEST_CASE("a run begins with a model's weights and vocabulary, and goes on without that model") {
+  const TemporaryFolder folder;
+  TrainOptions base = tiny_run(folder, "base");
+  base.full_attention = true;
+  base.dtype = ComputeDType::float32;
+  base.steps = 40;
+  Losses before;
+  REQUIRE(train::train(base, false, before.listener, {}));
+
+  TrainOptions next = tiny_run(folder, "next");
+  next.init = folder / "base";
+  next.tokenizer.clear();
+  next.dtype = ComputeDType::float32;
+  next.full_attention = true;
+  next.context = 16;  // stages may differ in length
+  next.steps = 8;
+  next.checkpoint_every = 4;
+  Losses after;
+  StopSource stop;
+  after.listener.step = [&](const StepReport& report) {
+    after.values.push_back(report.loss);
+    if (after.values.size() == 5) stop.request_stop();
+  };
+  CHECK_FALSE(train::train(next, false, after.listener, stop.get_token()));
+  REQUIRE(!after.values.empty());
+  CHECK(after.values.front() < 0.6 * before.values.front());
+  CHECK(test::read_bytes(folder / "next/tokenizer.model") == test::read_bytes(folder / "base/tokenizer.model"));
+  std::filesystem::remove_all(folder / "base");
+  CHECK(train::train(next, true, {}, {}));
+
+  // Score layers, which the base lacks, begin as ever; a model with them hands them on.
+  TrainOptions nats = tiny_run(folder, "nats");
+  nats.init = folder / "next";
+  nats.steps = 20;
+  REQUIRE(train::train(nats, false, {}, {}));
+  TrainOptions again = tiny_run(folder, "again");
+  again.init = folder / "nats";
+  again.steps = 1;
+  again.learning_rate = 0;
+  REQUIRE(train::train(again, false, {}, {}));
+  CHECK(test::read_bytes(folder / "again/model.safetensors") == test::read_bytes(folder / "nats/model.safetensors"));
+}
+
+TEST_CASE("a run does not begin with a model of another shape, or with none") {
+  const TemporaryFolder folder;
+  TrainOptions base = tiny_run(folder, "base");
+  base.steps = 1;
+  REQUIRE(train::train(base, false, {}, {}));
+  TrainOptions deep = tiny_run(folder, "deep");
+  deep.init = folder / "base";
+  deep.layers = 3;
+  const auto refused = train::train(deep, false, {}, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::bad_config);
+  CHECK(refused.error().message.find("num_hidden_layers is 2 there and 3 here") != std::string::npos);
+  TrainOptions lost = tiny_run(folder, "lost");
+  lost.init = folder / "nowhere";
+  CHECK_FALSE(train::train(lost, false, {}, {}));
+  CHECK_FALSE(std::filesystem::exists(folder / "lost"));
+}
+
 TEST_CASE("a run does not overwrite another, and does not resume what is not there") {
   const TemporaryFolder folder;
   TrainOptions options = tiny_run(folder, "run");
