@@ -84,6 +84,11 @@ void add_run_flags(CLI::App& command, Options& options) {
       ->capture_default_str()
       ->group(group);
   command
+      .add_option("--passkey-keys", o.passkey_keys,
+                  "Keys of such a document, 1 to 20 (paper: 10); fewer where they would fill a third of it")
+      ->capture_default_str()
+      ->group(group);
+  command
       .add_option("--lr", o.learning_rate,
                   "Highest learning rate: from a tenth up over the first fifth, back over the last (the paper's, for "
                   "score layers; all weights want far less)")

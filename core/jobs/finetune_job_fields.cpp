@@ -63,6 +63,10 @@ constexpr auto fields = std::to_array<JobField>({
      .default_text = "0.08",
      .explanation = "Share of documents that hide pass keys in the text and ask for them at the end.",
      .paper = "564 of 7000, 0.08", .lowest = 0, .highest = 1},
+    {.option = "passkey_keys", .flag = "--passkey-keys", .group = Group::run, .kind = Kind::integer,
+     .label = "Keys a document", .default_text = "10",
+     .explanation = "Keys of a document with pass keys, each with a name; fewer where they would fill a third of it.",
+     .paper = "10", .lowest = 1, .highest = 20, .is_seldom = true},
     {.option = "learning_rate", .flag = "--lr", .group = Group::run, .kind = Kind::real, .label = "Learning rate",
      .default_text = "0.002",
      .explanation = "The highest: from a tenth up over the first fifth of the steps, back over the last. Right for "

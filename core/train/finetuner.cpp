@@ -182,6 +182,7 @@ class Finetuning final : public TrainingTask {
     const std::int64_t shortest = std::max(shortest_passkey, form_.length / 16);
     form.length =
         shortest + static_cast<std::int64_t>(random.bits(1) % static_cast<std::uint64_t>(form_.length - shortest + 1));
+    form.keys = options_.passkey_keys;
     form.seed = options_.seed;
     form.number = static_cast<std::uint64_t>(n);
     return form;

@@ -22,6 +22,7 @@ void for_each_option(Options& o, Visit visit) {
   visit("lora_rank", o.lora_rank);
   visit("lora_alpha", o.lora_alpha);
   visit("passkey", o.passkey);
+  visit("passkey_keys", o.passkey_keys);
   visit("rows", o.rows);
   visit("evaluate_documents", o.evaluate_documents);
 }
@@ -57,6 +58,7 @@ Expected<FinetuneOptions> resolve(FinetuneOptions o) {
   NATSCOPE_CHECK(in_range("--length", o.context, 0, 1 << 20));
   if (o.context == 1) return fail(ErrorCode::usage, "documents of one token", "give --length 2 or more");
   NATSCOPE_CHECK(in_range("--passkey", o.passkey, 0, 1));
+  NATSCOPE_CHECK(in_range("--passkey-keys", o.passkey_keys, 1, most_passkeys));
   NATSCOPE_CHECK(in_range("--rows", o.rows, 1, 1 << 20));
   NATSCOPE_CHECK(in_range("--keep", o.checkpoints_kept, 1, 1000));
   NATSCOPE_CHECK(in_range("--eval-documents", o.evaluate_documents, 1, 1e6));

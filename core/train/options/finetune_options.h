@@ -13,6 +13,7 @@
 
 #include "core/base/expected.h"
 #include "core/train/options/train_options.h"
+#include "core/train/text/passkey.h"
 
 namespace natscope::train {
 
@@ -41,6 +42,7 @@ struct FinetuneOptions {
   int batch = 1;          ///< documents of a step
   int context = 0;        ///< longest document, tokens; 0: the model's context, at most 16 000
   double passkey = 0.08;  ///< share of documents that are made: keys hidden in the text, questions behind it
+  int passkey_keys = passkeys_by_default;  ///< keys of such a document
   double learning_rate = 2e-3;
   double beta1 = 0.9;
   double beta2 = 0.95;

@@ -14,6 +14,7 @@ namespace {
 constexpr auto names = std::to_array<const char*>(
     {"apple",  "bridge", "candle", "desert", "engine", "forest", "garden", "harbour", "island", "jacket",
      "kettle", "ladder", "mirror", "needle", "orange", "pencil", "quarry", "river",   "silver", "tower"});
+static_assert(names.size() == most_passkeys);
 
 struct Key {
   std::vector<std::int32_t> sentence;  // tokens

@@ -286,6 +286,12 @@ TEST_CASE("pass keys stand in the text once, at their depth, and are asked for b
   }
   CHECK(counted == answers);
   CHECK(passkey_document(text, form, *tokenizer, 1)->document.tokens == tokens);
+  form.keys = 1;
+  const auto alone = passkey_document(text, form, *tokenizer, 1);
+  REQUIRE(alone);
+  CHECK(alone->answers.size() == 1);
+  CHECK(static_cast<std::int64_t>(alone->document.tokens.size()) == form.length);
+  form.keys = passkeys_by_default;
   form.number = 1;
   CHECK(passkey_document(text, form, *tokenizer, 1)->document.tokens != tokens);
   form.length = 20;
