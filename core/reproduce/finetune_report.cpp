@@ -32,18 +32,24 @@ std::string text_of(const char* format, double value) {
   return text.data();
 }
 
-/// Right answers, and right tokens of them, over all cells; nothing where no keys were asked for.
-std::string keys_found(const StudyRow& row) {
-  std::int64_t answers = 0, right = 0, tokens = 0, tokens_right = 0;
+/// Right answers, and right tokens of them, over all cells.
+std::string keys_text(const StudyRow& row) {
+  const auto found = row.keys_found();
+  if (!found) return "–";
+  return text_of("%.1f", 100.0 * found->share()) +
+         text_of(" (%.1f)", 100.0 * static_cast<double>(found->tokens_right) / static_cast<double>(found->tokens));
+}
+
+/// What the cache holds of the documents with pass keys, in percent, from length to length; of the text, where that was
+/// not measured.
+std::string kv_text(const StudyRow& row) {
+  double least = 1, most = 0;
   for (const PasskeyCell& cell : row.passkeys) {
-    answers += cell.answers;
-    right += cell.right;
-    tokens += cell.tokens;
-    tokens_right += cell.tokens_right;
+    least = std::min(least, cell.kv_fraction.value_or(row.kv_fraction));
+    most = std::max(most, cell.kv_fraction.value_or(row.kv_fraction));
   }
-  if (answers == 0) return "–";
-  return text_of("%.1f", 100.0 * static_cast<double>(right) / static_cast<double>(answers)) +
-         text_of(" (%.1f)", 100.0 * static_cast<double>(tokens_right) / static_cast<double>(tokens));
+  const std::string low = text_of("%.1f", 100 * least), high = text_of("%.1f", 100 * most);
+  return low == high ? low : low + " – " + high;
 }
 
 }  // namespace
@@ -74,21 +80,23 @@ std::string finetune_table(const std::vector<StudyRow>& rows) {
              " | " + text_of("%.2f", 100 * row.kv_fraction) + " | " + text_of("%.2f", 100 * row.paper_kv_fraction) +
              " | " + text_of("%.3f", row.perplexity) + " | " +
              (full == nullptr ? std::string("–") : text_of("%.4f", row.perplexity / full->perplexity)) + " | " +
-             (asked ? text_of("%.1f", 100 * row.accuracy().value_or(0)) : keys_found(row)) + " |" +
+             (asked ? text_of("%.1f", 100 * row.accuracy().value_or(0)) : keys_text(row)) + " |" +
              answers.cells(row.answers) + "\n";
   }
   return table;
 }
 
 std::string passkey_csv(const std::vector<StudyRow>& rows) {
-  std::string csv = "run,policy,kv_fraction,length,depth_from,depth_until,answers,right,tokens,tokens_right,nll_sum\n";
+  std::string csv =
+      "run,policy,kv_fraction,length,depth_from,depth_until,answers,right,tokens,tokens_right,nll_sum,"
+      "documents_kv_fraction\n";
   for (const StudyRow& row : rows) {
     for (const PasskeyCell& cell : row.passkeys) {
       // The policy holds commas.
       csv += row.run + ",\"" + row.policy + "\"," + json(row.kv_fraction).dump() + "," + std::to_string(cell.length) +
              "," + json(cell.from).dump() + "," + json(cell.until).dump() + "," + std::to_string(cell.answers) + "," +
              std::to_string(cell.right) + "," + std::to_string(cell.tokens) + "," + std::to_string(cell.tokens_right) +
-             "," + json(cell.nll).dump() + "\n";
+             "," + json(cell.nll).dump() + "," + (cell.kv_fraction ? json(*cell.kv_fraction).dump() : "") + "\n";
     }
   }
   return csv;
@@ -113,17 +121,28 @@ SeriesChart finetune_chart(const std::vector<StudyRow>& rows) {
 
 GridChart passkey_chart(const std::vector<StudyRow>& rows) {
   GridChart chart;
-  chart.title = "Pass keys: share of the answers' tokens foreseen, %";
+  // Where even full attention finds no key, single tokens still say whether anything was learned.
+  const StudyRow* full = full_row(rows);
+  const auto all = full == nullptr ? std::optional<KeysFound>() : full->keys_found();
+  const bool whole = all && all->right > 0;
+  chart.title = whole ? "Pass keys found, %" : "Pass keys: share of the answers' tokens foreseen, %";
+  if (whole) {
+    const auto& cells = full->passkeys;
+    const bool alike = std::all_of(cells.begin(), cells.end(),
+                                   [&](const PasskeyCell& cell) { return cell.answers == cells.front().answers; });
+    if (alike) chart.title += " of " + std::to_string(cells.front().answers) + " in a cell";
+  }
   chart.row_label = "tokens of a document";
   chart.column_label = "depth of the key, %";
   const StudyRow* best = cheapest_adapter(rows);
   for (const StudyRow& row : rows) {
     if (row.passkeys.empty() || (row.window && &row != best)) continue;
-    GridPanel panel{series_of(row) + ", KV " + text_of("%.1f", 100 * row.kv_fraction) + " %", {}};
+    GridPanel panel{series_of(row) + ", KV " + kv_text(row) + " %", {}};
     for (const PasskeyCell& cell : row.passkeys) {
-      panel.shares.push_back(cell.tokens == 0
-                                 ? std::optional<double>()
-                                 : static_cast<double>(cell.tokens_right) / static_cast<double>(cell.tokens));
+      const std::int64_t asked = whole ? cell.answers : cell.tokens;
+      const std::int64_t right = whole ? cell.right : cell.tokens_right;
+      panel.shares.push_back(asked == 0 ? std::optional<double>()
+                                        : static_cast<double>(right) / static_cast<double>(asked));
       if (!chart.panels.empty()) continue;
       const std::string length = std::to_string(cell.length);
       if (chart.rows.empty() || chart.rows.back() != length) chart.rows.push_back(length);

@@ -25,10 +25,19 @@ constexpr const char* full_run = "full";
 constexpr const char* budget_run = "same-budget";
 constexpr std::int64_t longest_by_default = 1024;
 
-/// Parts of the longest document that pass keys are asked for at.
-std::vector<std::int64_t> grid_lengths(std::int64_t longest) {
+/// Lengths that pass keys are asked for at.
+std::vector<std::int64_t> grid_lengths(const FinetuneStudyOptions& options) {
+  const std::int64_t longest = options.longest;
+  if (!options.key_lengths.empty()) return options.key_lengths;
   return longest >= 1024 ? std::vector<std::int64_t>{longest / 4, longest / 2, longest}
                          : std::vector<std::int64_t>{longest};
+}
+
+/// What an adapter's cache holds of documents of a length.
+double fraction_of_documents(const StudyRow& row, std::int64_t length) {
+  const auto cell = std::find_if(row.passkeys.begin(), row.passkeys.end(),
+                                 [length](const PasskeyCell& c) { return c.length == length; });
+  return cell == row.passkeys.end() ? row.kv_fraction : cell->kv_fraction.value_or(row.kv_fraction);
 }
 
 struct Adapter {
@@ -52,6 +61,12 @@ Expected<FinetuneStudyOptions> resolve(FinetuneStudyOptions o) {
     return fail(ErrorCode::usage, "--lambdas is out of range", "give values from 0 to 1, such as 1e-7,1e-6");
   if (!within(static_cast<double>(o.steps), 1, 1e9)) return fail(ErrorCode::usage, "--steps is out of range");
   if (!within(o.passkey, 0, 1)) return fail(ErrorCode::usage, "--passkey is out of range", "give a share from 0 to 1");
+  if (!within(o.passkey_keys, 1, train::most_passkeys))
+    return fail(ErrorCode::usage, "--passkey-keys is out of range",
+                "give 1 to " + std::to_string(train::most_passkeys));
+  if (!std::all_of(o.key_lengths.begin(), o.key_lengths.end(),
+                   [&](std::int64_t n) { return within(static_cast<double>(n), 1, 1e6); }))
+    return fail(ErrorCode::usage, "--key-lengths is out of range", "give numbers of tokens, such as 256,512,1024");
   if (!within(o.documents, 1, 1e6)) return fail(ErrorCode::usage, "--documents is out of range");
   if (!within(static_cast<double>(o.test_tokens), 2, 1e9))
     return fail(ErrorCode::usage, "--test-tokens is out of range");
@@ -60,14 +75,25 @@ Expected<FinetuneStudyOptions> resolve(FinetuneStudyOptions o) {
 }
 
 json study_json(const FinetuneStudyOptions& o) {
-  return {{"study", "finetune"},     {"task", name(o.task)},    {"model", o.model.string()},
-          {"data", o.data.string()}, {"test", o.test.string()}, {"steps", o.steps},
-          {"passkey", o.passkey},    {"length", o.longest},     {"test_tokens", o.test_tokens},
-          {"documents", o.documents}};
+  return {{"study", "finetune"},
+          {"task", name(o.task)},
+          {"model", o.model.string()},
+          {"data", o.data.string()},
+          {"test", o.test.string()},
+          {"steps", o.steps},
+          {"passkey", o.passkey},
+          {"length", o.longest},
+          {"test_tokens", o.test_tokens},
+          {"documents", o.documents},
+          {"passkey_keys", o.passkey_keys},
+          {"key_lengths", o.key_lengths}};
 }
 
 bool is_kept(const StudyRow& row, const StudyRow& full) {
   if (full.accuracy()) return row.accuracy().value_or(0) * kept_factor >= *full.accuracy();
+  // A model that finds keys keeps finding them; one that finds none loses nothing.
+  const auto keys = row.keys_found(), all_keys = full.keys_found();
+  if (keys && all_keys && keys->share() * kept_factor < all_keys->share()) return false;
   return row.perplexity <= kept_factor * full.perplexity;
 }
 
@@ -76,7 +102,10 @@ const StudyRow* cheapest_adapter(const std::vector<StudyRow>& rows) {
       std::find_if(rows.begin(), rows.end(), [](const StudyRow& r) { return r.run == full_run && r.policy == "full"; });
   if (full == rows.end()) return nullptr;
   const auto loss = [&](const StudyRow& row) {
-    return full->accuracy() ? -row.accuracy().value_or(0) : row.perplexity;
+    if (full->accuracy()) return -row.accuracy().value_or(0);
+    const auto keys = row.keys_found();
+    // The last adapter to lose keys is the closest one; perplexity decides among equals.
+    return row.perplexity / full->perplexity - (keys ? 100 * keys->share() : 0);
   };
   const StudyRow* best = nullptr;
   for (const StudyRow& row : rows) {
@@ -124,8 +153,9 @@ struct FinetuneStudy::State {
                                choice, [](const std::string&) {}, stop));
     NATSCOPE_TRY(segments, scored_segments(choice, model.tokenizer(), stop));
     if (options.task == StudyTask::distance) return {};
-    grid.lengths = grid_lengths(options.longest);
+    grid.lengths = grid_lengths(options);
     grid.documents = options.documents;
+    grid.keys = options.passkey_keys;
     std::vector<std::int32_t> tokens;
     for (const ScoredSegment& segment : segments)
       tokens.insert(tokens.end(), segment.tokens.begin(), segment.tokens.end());
@@ -186,6 +216,7 @@ struct FinetuneStudy::State {
       o.steps = options.steps;
       o.context = static_cast<int>(options.longest);
       o.passkey = options.task == StudyTask::books ? options.passkey : 0;
+      o.passkey_keys = options.passkey_keys;
       o.threads = options.threads;
       train::TrainListener steps;
       steps.step = listener.step;
@@ -198,7 +229,8 @@ struct FinetuneStudy::State {
     return std::vector<StudyRow>{std::move(row)};
   }
 
-  /// StreamingLLM and H2O with what the cheapest adapter holds, of every length its share.
+  /// StreamingLLM and H2O with what the cheapest adapter holds: of the text, and of documents of every length what it
+  /// holds of those.
   Expected<std::vector<StudyRow>> same_budget(const StudyListener& listener, const StopToken& stop) const {
     NATSCOPE_TRY(const auto rows, rows_of(folder, planned));
     const StudyRow* best = cheapest_adapter(rows);
@@ -208,10 +240,12 @@ struct FinetuneStudy::State {
       const Policy whole = policy_at_budget(kind, best->kv_fraction, options.longest);
       NATSCOPE_TRY(StudyRow row, score(*opened, budget_run, whole, false, {}, stop));
       if (!documents.empty()) {
-        NATSCOPE_TRY(row.passkeys,
-                     score_passkeys(
-                         *opened, grid, documents,
-                         [&](std::int64_t length) { return policy_at_budget(kind, best->kv_fraction, length); }, stop));
+        NATSCOPE_TRY(row.passkeys, score_passkeys(
+                                       *opened, grid, documents,
+                                       [&](std::int64_t length) {
+                                         return policy_at_budget(kind, fraction_of_documents(*best, length), length);
+                                       },
+                                       stop));
       }
       if (listener.scored) listener.scored(row);
       made.push_back(std::move(row));
@@ -243,6 +277,11 @@ Expected<FinetuneStudy> FinetuneStudy::open(FinetuneStudyOptions options, const 
   NATSCOPE_CHECK(train::text_files(options.data));
   const std::int64_t context = model.config().context;
   options.longest = std::min(options.longest > 0 ? options.longest : longest_by_default, context);
+  for (const std::int64_t length : options.key_lengths) {
+    if (length <= context) continue;
+    return fail(ErrorCode::usage, "--key-lengths: " + std::to_string(length) + " is longer than the model's context",
+                "ask at most for " + std::to_string(context));
+  }
   auto state = std::make_unique<State>();
   state->options = std::move(options);
   state->make_plan();

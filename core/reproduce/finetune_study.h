@@ -34,14 +34,16 @@ struct FinetuneStudyOptions {
   std::vector<double> lambdas{1e-7, 1e-6, 1e-5};  ///< added as they are
   std::int64_t steps = 300;                       ///< documents of the model's context each
   double passkey = 0.08;                          ///< share of documents with pass keys; books
+  int passkey_keys = train::passkeys_by_default;  ///< keys of each of them, where it is learned and where it is asked
   std::int64_t test_tokens = 65'536;
-  std::int64_t longest = 0;  ///< documents and segments, tokens; 0: the model's context, at most 1024
-  int documents = 16;        ///< with pass keys, of each length; books
+  std::int64_t longest = 0;               ///< documents and segments, tokens; 0: the model's context, at most 1024
+  int documents = 16;                     ///< with pass keys, of each length; books
+  std::vector<std::int64_t> key_lengths;  ///< of those; empty: a quarter and a half of `longest`, and the whole
   int threads = 0;
 };
 
-/// Perplexity within this factor of full attention's counts as kept; where marks are asked for, a share of right
-/// answers.
+/// Perplexity within this factor of full attention's counts as kept where the share of pass keys found is, too; where
+/// marks are asked for, a share of right answers.
 inline constexpr double kept_factor = 1.02;
 
 /// Errors: usage, naming the flag.

@@ -2,6 +2,7 @@
 #include "core/reproduce/passkey_grid.h"
 
 #include <algorithm>
+#include <map>
 
 #include "core/engine/engine.h"
 #include "core/engine/text_score.h"
@@ -40,8 +41,15 @@ Expected<std::vector<GridDocument>> passkey_documents(const PasskeyGrid& grid, s
     for (int i = 0; i < grid.documents; ++i) {
       train::PasskeyForm form;
       form.length = length;
+      form.keys = grid.keys;
       form.least_depth = 0.0;
       form.most_depth = 0.999;
+      // Several keys fill every part of a document by chance; a single one leaves some to few documents.
+      if (grid.keys == 1) {
+        const int part = i % grid.depths;
+        form.least_depth = static_cast<double>(part) / grid.depths;
+        form.most_depth = (part + 0.999) / grid.depths;
+      }
       form.seed = grid_seed;
       form.number = documents.size();
       NATSCOPE_TRY(auto document, train::passkey_document(text, form, tokenizer, tokenizer.bos_id()));
@@ -56,14 +64,14 @@ Expected<std::vector<PasskeyCell>> score_passkeys(Engine& engine, const PasskeyG
                                                   const std::function<Policy(std::int64_t length)>& policy,
                                                   const StopToken& stop) {
   std::vector<PasskeyCell> cells = empty_cells(grid);
+  std::map<std::int64_t, TextScore> of_length;
   std::vector<PredictedToken> predicted;
   for (const GridDocument& document : documents) {
     ScoreOptions options;
     options.plan.policy = policy(document.length);
     predicted.clear();
     options.on_token = [&predicted](const PredictedToken& token) { predicted.push_back(token); };
-    TextScore score;
-    NATSCOPE_CHECK(score_segment(engine, document.document.document.tokens, options, score, stop));
+    NATSCOPE_CHECK(score_segment(engine, document.document.document.tokens, options, of_length[document.length], stop));
     for (const train::PasskeyAnswer& answer : document.document.answers) {
       PasskeyCell& cell = cell_of(cells, document.length, answer.depth);
       bool right = true;
@@ -78,6 +86,10 @@ Expected<std::vector<PasskeyCell>> score_passkeys(Engine& engine, const PasskeyG
       ++cell.answers;
       cell.right += right ? 1 : 0;
     }
+  }
+  for (PasskeyCell& cell : cells) {
+    if (const auto score = of_length.find(cell.length); score != of_length.end())
+      cell.kv_fraction = score->second.kv_fraction();
   }
   return cells;
 }

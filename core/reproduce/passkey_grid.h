@@ -23,9 +23,10 @@ class Engine;
 namespace natscope::reproduce {
 
 struct PasskeyGrid {
-  std::vector<std::int64_t> lengths;  ///< of documents, tokens
-  int depths = 5;                     ///< parts of a document, of equal size
-  int documents = 8;                  ///< of each length; each holds several keys
+  std::vector<std::int64_t> lengths;      ///< of documents, tokens
+  int depths = 5;                         ///< parts of a document, of equal size
+  int documents = 8;                      ///< of each length
+  int keys = train::passkeys_by_default;  ///< of each document; one alone goes through the depths in turn
 };
 
 struct GridDocument {

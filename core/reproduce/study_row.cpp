@@ -18,6 +18,18 @@ std::optional<double> StudyRow::accuracy() const {
   return static_cast<double>(right) / static_cast<double>(all);
 }
 
+std::optional<KeysFound> StudyRow::keys_found() const {
+  KeysFound found;
+  for (const PasskeyCell& cell : passkeys) {
+    found.answers += cell.answers;
+    found.right += cell.right;
+    found.tokens += cell.tokens;
+    found.tokens_right += cell.tokens_right;
+  }
+  if (found.answers == 0) return {};
+  return found;
+}
+
 json row_json(const StudyRow& row) {
   const auto number = [](const std::optional<double>& value) { return value ? json(*value) : json(nullptr); };
   json object{{"run", row.run},
@@ -43,6 +55,7 @@ json row_json(const StudyRow& row) {
                        {"tokens", cell.tokens},
                        {"tokens_right", cell.tokens_right},
                        {"nll_sum", cell.nll}});
+      if (cell.kv_fraction) cells.back()["kv_fraction"] = *cell.kv_fraction;
     }
   }
   if (!row.answers.empty()) {
@@ -80,10 +93,16 @@ Expected<StudyRow> row_from_json(const json& object) {
     if (object.contains("window")) row.window = object.at("window").get<std::int64_t>();
     if (object.contains("passkeys")) {
       for (const json& cell : object.at("passkeys")) {
-        row.passkeys.push_back({cell.at("length").get<std::int64_t>(), cell.at("depth_from").get<double>(),
-                                cell.at("depth_until").get<double>(), cell.at("answers").get<std::int64_t>(),
-                                cell.at("right").get<std::int64_t>(), cell.at("tokens").get<std::int64_t>(),
-                                cell.at("tokens_right").get<std::int64_t>(), cell.at("nll_sum").get<double>()});
+        row.passkeys.push_back({cell.at("length").get<std::int64_t>(),
+                                cell.at("depth_from").get<double>(),
+                                cell.at("depth_until").get<double>(),
+                                cell.at("answers").get<std::int64_t>(),
+                                cell.at("right").get<std::int64_t>(),
+                                cell.at("tokens").get<std::int64_t>(),
+                                cell.at("tokens_right").get<std::int64_t>(),
+                                cell.at("nll_sum").get<double>(),
+                                {}});
+        if (cell.contains("kv_fraction")) row.passkeys.back().kv_fraction = cell.at("kv_fraction").get<double>();
       }
     }
     if (object.contains("answers_by_distance")) {

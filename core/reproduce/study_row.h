@@ -31,6 +31,20 @@ struct PasskeyCell {
   std::int64_t tokens = 0;
   std::int64_t tokens_right = 0;
   double nll = 0;  ///< of the answers' tokens, summed
+  /// At the last token of all documents of this length, mean: a window is more of a short one. Nothing where an earlier
+  /// program measured.
+  std::optional<double> kv_fraction;
+};
+
+/// Sums over the cells of a row.
+struct KeysFound {
+  std::int64_t answers = 0;
+  std::int64_t right = 0;
+  std::int64_t tokens = 0;
+  std::int64_t tokens_right = 0;
+
+  /// Of whole answers; there must be one.
+  [[nodiscard]] double share() const { return static_cast<double>(right) / static_cast<double>(answers); }
 };
 
 struct StudyRow {
@@ -50,6 +64,8 @@ struct StudyRow {
 
   /// Of all answers; nothing without any.
   [[nodiscard]] std::optional<double> accuracy() const;
+  /// Nothing where no keys were asked for.
+  [[nodiscard]] std::optional<KeysFound> keys_found() const;
 };
 
 [[nodiscard]] nlohmann::json row_json(const StudyRow& row);

@@ -103,11 +103,20 @@ void add_reproduce_finetune(CLI::App& parent, Invocation& invocation) {
   command->add_option("--steps", study.steps, "Documents that each adapter learns from")->capture_default_str();
   command->add_option("--passkey", study.passkey, "Share of documents that are made, with pass keys")
       ->capture_default_str();
+  command
+      ->add_option("--passkey-keys", study.passkey_keys,
+                   "Keys of such a document, learned from and asked for: 1 to 20 (1: nothing to choose from)")
+      ->capture_default_str();
   command->add_option("--length", study.longest,
                       "Tokens of documents and segments (default: the context, at most 1024)");
   command->add_option("--test-tokens", study.test_tokens, "Tokens that are scored")->capture_default_str();
   command->add_option("--documents", study.documents, "Documents with pass keys that are asked, of each length")
       ->capture_default_str();
+  command
+      ->add_option("--key-lengths", study.key_lengths,
+                   "Tokens of those documents (default: a quarter and a half of --length, and the whole)")
+      ->delimiter(',')
+      ->type_name("L1,L2,…");
   add_threads_option(*command, study.threads);
   command->add_flag("--plan", options->plan, "List the runs and which are done, and end");
   command->add_flag("--report", options->report, "Write tables, JSON and figures of what is done, and end");

@@ -95,7 +95,10 @@ TEST_CASE("a whole study of fine-tuning at a microscopic size, stopped on the wa
   CHECK((*rows)[15].policy.starts_with("streaming:"));
   CHECK((*rows)[15].kv_fraction == doctest::Approx(best->kv_fraction).epsilon(0.05));
   CHECK((*rows)[16].policy.starts_with("h2o:"));
-  CHECK((*rows)[0].passkeys.size() == 5);
+  REQUIRE((*rows)[0].passkeys.size() == 5);
+  CHECK((*rows)[0].passkeys[0].kv_fraction == 1.0);
+  // The baselines' grid is at what the adapter holds of such documents.
+  CHECK(*(*rows)[15].passkeys[0].kv_fraction == doctest::Approx(*best->passkeys[0].kv_fraction).epsilon(0.05));
   CHECK((*rows)[11].window == 4);
 
   const auto json = finetune_results_json(options, *rows);
@@ -141,11 +144,74 @@ TEST_CASE("the distance task is asked for its marks, by distance, and not for pa
   CHECK(finetune_chart(*rows).y_label == "share of right answers");
 }
 
+TEST_CASE("documents with a single pass key go through the depths in turn, at the lengths asked for") {
+  const TemporaryFolder folder;
+  FinetuneStudyOptions options = micro(folder);
+  options.windows = {4};
+  options.lambdas = {1e-2};
+  options.steps = 1;
+  options.passkey = 1;
+  options.passkey_keys = 1;
+  options.key_lengths = {200, 300};
+  options.documents = 10;
+  auto study = FinetuneStudy::open(options, {});
+  REQUIRE_MESSAGE(study, study.error().message);
+  REQUIRE(study->run({}, {}));
+  const auto rows = study->rows();
+  REQUIRE(rows);
+  for (const std::size_t index : {0U, 11U, 12U, 13U}) {
+    const auto& cells = (*rows)[index].passkeys;
+    REQUIRE(cells.size() == 2 * 5);
+    CHECK(cells[0].length == 200);
+    CHECK(cells[9].length == 300);
+    for (const PasskeyCell& cell : cells) CHECK(cell.answers == 2);
+  }
+  CHECK(study_json(options)["passkey_keys"] == 1);
+  // Another number of keys is another study.
+  options.passkey_keys = 2;
+  CHECK(FinetuneStudy::open(options, {}).error().code == ErrorCode::usage);
+  options.key_lengths = {321};
+  CHECK(FinetuneStudy::open(options, {}).error().message.find("--key-lengths: 321") != std::string::npos);
+  options.passkey_keys = 21;
+  CHECK(resolve(options).error().message.find("--passkey-keys") != std::string::npos);
+}
+
 TEST_CASE("a model with score layers is no base for the study") {
   const TemporaryFolder folder;
   FinetuneStudyOptions options = micro(folder);
   options.model = folder / "nothing";
   CHECK_FALSE(FinetuneStudy::open(options, {}));
+}
+
+TEST_CASE("the grid shows whole keys where full attention finds any, and what caches hold of those documents") {
+  const auto row = [](std::string policy, std::int64_t right, double fraction) {
+    StudyRow made;
+    made.run = made.policy = std::move(policy);
+    made.perplexity = 10;
+    made.kv_fraction = 0.5;
+    for (const std::int64_t length : {256, 512}) {
+      PasskeyCell cell;
+      cell.length = length;
+      cell.until = 1;
+      cell.answers = 4;
+      cell.right = right;
+      cell.tokens = 24;
+      cell.tokens_right = 12;
+      cell.kv_fraction = fraction * 256 / static_cast<double>(length);
+      made.passkeys.push_back(cell);
+    }
+    return made;
+  };
+  const GridChart found = passkey_chart({row("full", 3, 1), row("h2o:64,64", 1, 0.5)});
+  CHECK(found.title == "Pass keys found, % of 4 in a cell");
+  REQUIRE(found.panels.size() == 2);
+  CHECK(found.panels[0].shares[0] == 0.75);
+  CHECK(found.panels[1].shares[1] == 0.25);
+  CHECK(found.panels[1].name == "H2O, KV 25.0 – 50.0 %");
+  const GridChart lost = passkey_chart({row("full", 0, 1)});
+  CHECK(lost.title == "Pass keys: share of the answers' tokens foreseen, %");
+  CHECK(lost.panels[0].shares[0] == 0.5);
+  CHECK(passkey_csv({row("full", 3, 1)}).find(",4,3,24,12,0.0,0.5\n") != std::string::npos);
 }
 
 TEST_CASE("the cheapest adapter keeps perplexity where one does; else the closest one counts") {
@@ -169,6 +235,22 @@ TEST_CASE("the cheapest adapter keeps perplexity where one does; else the closes
   rows.push_back(row("d", "model", 64, 101, 0.5));
   rows.push_back(row("e", "model", 64, 99, 0.7));
   CHECK(cheapest_adapter(rows)->run == "d");
+
+  // Where full attention finds pass keys, an adapter that loses them keeps too little.
+  auto keyed = rows;
+  const auto keys = [&](std::size_t index, std::int64_t right) {
+    PasskeyCell cell;
+    cell.answers = 100;
+    cell.right = right;
+    keyed[index].passkeys = {cell};
+  };
+  for (std::size_t index = 0; index < keyed.size(); ++index) keys(index, 0);
+  CHECK(cheapest_adapter(keyed)->run == "d");
+  keys(0, 90);
+  keys(2, 80);
+  CHECK(cheapest_adapter(keyed)->run == "a");
+  keys(6, 89);
+  CHECK(cheapest_adapter(keyed)->run == "e");
 
   // Where marks are asked for, right answers are what is to be kept.
   const auto share = [&](std::size_t index, std::int64_t right) { rows[index].answers = {{0, 64, 100, right, 0}}; };
