@@ -40,16 +40,14 @@ std::string keys_text(const StudyRow& row) {
          text_of(" (%.1f)", 100.0 * static_cast<double>(found->tokens_right) / static_cast<double>(found->tokens));
 }
 
-/// What the cache holds of the documents with pass keys, in percent, from length to length; of the text, where that was
-/// not measured.
+/// What the cache holds of the documents with pass keys, in percent, of the first length and of the last, as the rows
+/// go; of the text, where that was not measured.
 std::string kv_text(const StudyRow& row) {
-  double least = 1, most = 0;
-  for (const PasskeyCell& cell : row.passkeys) {
-    least = std::min(least, cell.kv_fraction.value_or(row.kv_fraction));
-    most = std::max(most, cell.kv_fraction.value_or(row.kv_fraction));
-  }
-  const std::string low = text_of("%.1f", 100 * least), high = text_of("%.1f", 100 * most);
-  return low == high ? low : low + " – " + high;
+  const auto percent = [&](const PasskeyCell& cell) {
+    return text_of("%.1f", 100 * cell.kv_fraction.value_or(row.kv_fraction));
+  };
+  const std::string first = percent(row.passkeys.front()), last = percent(row.passkeys.back());
+  return first == last ? first : first + " – " + last;
 }
 
 }  // namespace
