@@ -215,7 +215,18 @@ class WindowLayoutTest : public QObject {
   }
 
   /// A panel's layout passes what it needs up to the window step by step.
-  static void settle() { QTest::qWait(20); }
+  /// Waits until the docks have been where they are for a while: what shows or hides asks for a layout of its own,
+  /// later.
+  void settle() {
+    constexpr int restsNeeded = 5;
+    QList<QRect> last;
+    for (int rests = 0, looks = 0; rests < restsNeeded && looks < 100; ++looks) {
+      QTest::qWait(20);
+      const QList<QRect> now = places();
+      rests = now == last ? rests + 1 : 0;
+      last = now;
+    }
+  }
 
   QDockWidget* dock(const char* name) { return window_->findChild<QDockWidget*>(QLatin1String(name)); }
 

@@ -176,7 +176,7 @@ void drawMapLegend(QPainter& painter, const QRectF& area, const MapStyle& style,
   painter.drawText(QPointF(area.left(), area.top() + 9),
                    style.value == CellValue::mean ? QObject::tr("weight, mean") : QObject::tr("weight"));
   const bool saysCells = side > 1 && area.height() >= heightWithCells;
-  const double below = saysCells ? 110 : 96;
+  const double below = saysCells ? 115 : 96;
   const QRectF bar(area.left(), area.top() + 18, barWidth, std::clamp(area.height() - below, 30.0, longestBar));
   QImage ramp(1, 256, QImage::Format_RGB32);
   const auto table = natscope::colours(style.colours);
@@ -192,8 +192,8 @@ void drawMapLegend(QPainter& painter, const QRectF& area, const MapStyle& style,
   double y = bar.bottom() + 16;
   if (saysCells) {
     painter.setPen(theme.muted);
-    painter.drawText(QPointF(area.left(), y - 1), QObject::tr("over %1 × %1 cells").arg(side));
-    y += 14;
+    painter.drawText(QPointF(area.left(), y + 4), QObject::tr("over %1 × %1 cells").arg(side));
+    y += 19;
   }
   y = drawSwatch(painter, {area.left(), y}, maskedBrush(style.theme), QObject::tr("masked"));
   drawSwatch(painter, {area.left(), y}, theme.panel, QObject::tr("future"));

@@ -221,7 +221,7 @@ QString TokenTextView::wordsOf(TokenPos position) const {
   const QString loss = lossWords(sequence_, position);
   if (loss.isEmpty())
     return position.value == 0 ? tr("the first token: nothing was predicted") : tr("its loss is not known");
-  if (colouring_ == TextColouring::loss || losses_ == nullptr) return loss;
+  if (colouring_ == TextColouring::loss || losses_ == nullptr || !losses_->hasKept()) return loss;
   const QString kept = keptLossWords(*losses_, position);
   return loss + QLatin1Char('\n') + (kept.isEmpty() ? tr("not compared: the kept run reads otherwise here") : kept);
 }

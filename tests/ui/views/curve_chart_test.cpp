@@ -131,7 +131,7 @@ class CurveChartTest : public QObject {
     QCOMPARE(chart.points(), 400);
     QCOMPARE(chart.lines(), 1);
     QVERIFY(plotOf(chart).yAxis->range().upper < 10'000);
-    QCOMPARE(chart.readoutText(), QStringLiteral("Tokens/s 5400 ▲ to 68148"));
+    QCOMPARE(chart.readoutText(), QStringLiteral("Tokens/s 5,400 ▲ to 68,148"));
     // The quick job of two is no spike.
     const Curve quick = curveOf(20, [](int) { return 60'000.0; });
     chart.setLines({{QString(), &curve, QPen(Qt::red)}, {QString(), &quick, QPen(Qt::blue)}});
