@@ -1,38 +1,28 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/cache/forced_pattern.h"
 
-#include <charconv>
+#include "core/cache/leading_number.h"
 
 namespace natscope {
 namespace {
 
-/// The number that `text` begins with and `after` follows; both are taken away.
-std::optional<std::int32_t> take_number(std::string_view& text, char after) {
-  std::int32_t number = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem != std::errc{} || number < 0 || end == text.data() + text.size() || *end != after) return std::nullopt;
-  text.remove_prefix(static_cast<std::size_t>(end - text.data()) + 1);
-  return number;
+/// "7." or, for all of them, "*.", taken away; false where `text` begins with neither.
+template <typename Id>
+bool take_id(std::string_view& text, std::optional<Id>& id) {
+  if (text.starts_with("*.")) {
+    text.remove_prefix(2);
+    return true;
+  }
+  const auto number = take_number(text, '.');
+  if (number) id = Id(*number);
+  return number.has_value();
 }
 
 }  // namespace
 
 std::optional<ForcedPattern> parse_forced_pattern(std::string_view text) {
   ForcedPattern pattern;
-  if (text.starts_with("*.")) {
-    text.remove_prefix(2);
-  } else {
-    const auto layer = take_number(text, '.');
-    if (!layer) return std::nullopt;
-    pattern.layer = LayerId(*layer);
-  }
-  if (text.starts_with("*.")) {
-    text.remove_prefix(2);
-  } else {
-    const auto kv_head = take_number(text, '.');
-    if (!kv_head) return std::nullopt;
-    pattern.kv_head = KvHeadId(*kv_head);
-  }
+  if (!take_id(text, pattern.layer) || !take_id(text, pattern.kv_head)) return std::nullopt;
   const auto position = take_number(text, '=');
   if (!position || text.size() != 1) return std::nullopt;
   pattern.position = TokenPos(*position);
