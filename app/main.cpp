@@ -33,12 +33,14 @@ struct Flags {
   QString screenshot;
 };
 
-/// Ends the program as natscope-cli does for wrong usage.
-[[noreturn]] void refuse(const QString& what) {
-  const natscope::Error error =
-      natscope::make_error(natscope::ErrorCode::usage, what.toStdString(), "see natscope --help");
+/// Ends the program as natscope-cli ends: one line, and the code that belongs to it.
+[[noreturn]] void end(const natscope::Error& error) {
   std::fprintf(stderr, "%s\n", natscope::format_error_line(error).c_str());
   std::exit(natscope::exit_code(error.code));
+}
+
+[[noreturn]] void refuse(const QString& what) {
+  end(natscope::make_error(natscope::ErrorCode::usage, what.toStdString(), "see natscope --help"));
 }
 
 void checkChoice(const QString& flag, const QString& value, const QStringList& choices) {
@@ -91,12 +93,7 @@ Flags readFlags(const QApplication& application) {
   const QString path = parser.positionalArguments().value(0);
   if (!path.isEmpty() && !QFileInfo::exists(path)) {
     // A slip in a terminal is answered there; what cannot be read is said in the window.
-    std::fputs(natscope::format_error_line(natscope::make_error(natscope::ErrorCode::file_not_found,
-                                                                "there is no file “" + path.toStdString() + "”"))
-                   .append("\n")
-                   .c_str(),
-               stderr);
-    std::exit(3);
+    end(natscope::make_error(natscope::ErrorCode::file_not_found, "there is no file “" + path.toStdString() + "”"));
   }
   if (QFileInfo(path).isDir()) {
     flags.start.model = path;

@@ -2,10 +2,10 @@
 #include "app/cli/export_options.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <string>
 #include <vector>
 
+#include "app/cli/note.h"
 #include "app/cli/output_stream.h"
 
 namespace natscope {
@@ -72,11 +72,12 @@ void remark_needless(const ExportOptions& options, FigureKind kind) {
   const bool is_map = kind == attention || kind == mask;
   const bool is_text = kind == FigureKind::text;
   if ((!is_map && options.queries) || (!is_map && !is_text && options.keys)) {
-    std::fprintf(stderr, "%s choose a part of attention and mask; %s\n", is_text ? "--queries" : "--queries and --keys",
-                 is_text ? "--keys chooses the tokens of a text" : (options.kind + " is written whole").c_str());
+    print_note(is_text
+                   ? "--queries choose a part of attention and mask; --keys chooses the tokens of a text"
+                   : "--queries and --keys choose a part of attention and mask; " + options.kind + " is written whole");
   }
   if (!is_map && !is_text && kind != overview && options.one_head())
-    std::fprintf(stderr, "--layer and --head choose a map or a head's text; %s is of all heads\n", name(kind));
+    print_note("--layer and --head choose a map or a head's text; " + std::string(name(kind)) + " is of all heads");
 }
 
 Unexpected not_passed_on(const std::string& out) {
