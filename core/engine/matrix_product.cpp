@@ -3,9 +3,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
-#include <ATen/cpu/Utils.h>
 #include <ATen/ops/from_blob.h>
-#include <ATen/ops/linear.h>
 #include <ATen/ops/mm.h>
 #include <c10/core/InferenceMode.h>
 
@@ -18,13 +16,6 @@
 #include "kernels/linear.h"
 #include "kernels/shared_work.h"
 
-// MKL's product of bf16 matrices with a sum in f32, which LibTorch's own interface rounds to bf16. Weak: another
-// LibTorch may be built without MKL, and then its linear() is used.
-extern "C" __attribute__((weak)) void cblas_gemm_bf16bf16f32(int layout, int transpose_a, int transpose_b, int m, int n,
-                                                             int k, float alpha, const std::uint16_t* a, int lda,
-                                                             const std::uint16_t* b, int ldb, float beta, float* c,
-                                                             int ldc);
-
 namespace natscope {
 
 namespace {
@@ -32,9 +23,6 @@ namespace {
 using kernels::Bf16;
 using kernels::ElementType;
 
-constexpr int row_major = 101;
-constexpr int not_transposed = 111;
-constexpr int transposed = 112;
 constexpr std::int64_t converted_bytes = 4LL << 20U;  // a block of weights that is converted fits a core's cache nearly
 
 at::Tensor tensor(const void* data, at::IntArrayRef sizes, at::IntArrayRef strides, at::ScalarType type) {
@@ -52,32 +40,6 @@ void multiply_f32(const float* x, std::int64_t n, std::int64_t cols, const float
   } else {
     at::mm_out(result, left, right);
   }
-}
-
-/// out (+)= x · weightᵀ with bf16 numbers and f32 sums.
-void multiply_bf16(const Bf16* x, std::int64_t n, std::int64_t cols, const Bf16* weight, std::int64_t rows, bool add,
-                   float* out, std::int64_t out_stride) {
-  if (cblas_gemm_bf16bf16f32 != nullptr) {
-    cblas_gemm_bf16bf16f32(row_major, not_transposed, transposed, static_cast<int>(n), static_cast<int>(rows),
-                           static_cast<int>(cols), 1.0F, &x->bits, static_cast<int>(cols), &weight->bits,
-                           static_cast<int>(cols), add ? 1.0F : 0.0F, out, static_cast<int>(out_stride));
-    return;
-  }
-  at::Tensor result = tensor(out, {n, rows}, {out_stride, 1}, at::kFloat);
-  const at::Tensor product = at::linear(tensor(x, {n, cols}, {cols, 1}, at::kBFloat16),
-                                        tensor(weight, {rows, cols}, {cols, 1}, at::kBFloat16));
-  if (add) {
-    result.add_(product);
-  } else {
-    result.copy_(product);
-  }
-}
-
-/// Three products of bf16 parts are exact where one of f32 numbers is, and faster where the processor has a bf16 matrix
-/// unit.
-bool splits_pay() {
-  static const bool pays = cblas_gemm_bf16bf16f32 != nullptr && at::cpu::init_amx();
-  return pays;
 }
 
 Expected<void> run_row(const ProductInput& input, const Matrix& weight, std::span<const float> bias, float* out,
@@ -161,10 +123,13 @@ Expected<void> MatrixProduct::run(ProductInput& input, const Matrix& weight, std
     return {};
   }
   const bool f32_times_bf16 = input.dtype() == ElementType::f32 && weight.dtype == ElementType::bf16;
-  const bool split = f32_times_bf16 && splits_pay();
+  const bool split = f32_times_bf16 && Bf16Product::splits_pay();
   const bool convert = f32_times_bf16 && !split;
   if (split) input.split();
-  if (convert) converted_.resize(static_cast<std::size_t>(kernels::max_threads()));
+  const bool packs = input.dtype() == ElementType::bf16 && Bf16Product::packs_weights();
+  const auto threads = static_cast<std::size_t>(kernels::max_threads());
+  if (convert && converted_.size() < threads) converted_.resize(threads);
+  if (bf16_products_.size() < threads) bf16_products_.resize(threads);
 
   const auto multiply = [&](const ProductBlock& block) {
     const c10::InferenceMode no_gradients;
@@ -172,9 +137,10 @@ Expected<void> MatrixProduct::run(ProductInput& input, const Matrix& weight, std
     float* const to = &out(block.first_n, block.first_row);
     const auto* const f32 = static_cast<const float*>(weight.data) + block.first_row * cols;
     const auto* const bf16 = static_cast<const Bf16*>(weight.data) + block.first_row * cols;
+    Bf16Product& product = bf16_products_[static_cast<std::size_t>(block.thread)];
     if (split) {
       for (int part = 2; part >= 0; --part) {
-        multiply_bf16(input.bf16(part) + x, block.n, cols, bf16, block.rows, add || part != 2, to, out.stride(0));
+        product.multiply(input.bf16(part) + x, block.n, cols, bf16, block.rows, add || part != 2, to, out.stride(0));
       }
     } else if (convert) {
       std::vector<float>& converted = converted_[static_cast<std::size_t>(block.thread)];
@@ -182,14 +148,15 @@ Expected<void> MatrixProduct::run(ProductInput& input, const Matrix& weight, std
       row_math::convert(bf16, block.rows * cols, converted.data());
       multiply_f32(input.f32() + x, block.n, cols, converted.data(), block.rows, add, to, out.stride(0));
     } else if (input.dtype() == ElementType::bf16) {
-      multiply_bf16(input.bf16(0) + x, block.n, cols, bf16, block.rows, add, to, out.stride(0));
+      product.multiply(input.bf16(0) + x, block.n, cols, bf16, block.rows, add, to, out.stride(0));
     } else {
       multiply_f32(input.f32() + x, block.n, cols, f32, block.rows, add, to, out.stride(0));
     }
   };
   const double cell_flops = 2.0 * static_cast<double>(cols) * (split ? 3 : 1);
   const std::int64_t most_rows = convert ? std::max<std::int64_t>(1, converted_bytes / (cols * 4)) : weight.rows;
-  NATSCOPE_CHECK(share_blocks(ProductBlocks::of(n, weight.rows, cell_flops, most_rows, !convert), multiply, stop));
+  NATSCOPE_CHECK(
+      share_blocks(ProductBlocks::of(n, weight.rows, cell_flops, most_rows, !convert && !packs), multiply, stop));
   add_bias(bias, out);
   return {};
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/expected.h"
+#include "core/engine/bf16_product.h"
 #include "core/engine/prepared_weights.h"
 #include "kernels/views.h"
 
@@ -57,6 +58,7 @@ class MatrixProduct {
 
  private:
   std::vector<std::vector<float>> converted_;  // each thread's block of bf16 weights as f32
+  std::vector<Bf16Product> bf16_products_;     // one a thread
   std::vector<float> rounded_;                 // one row
   std::vector<float> product_;                 // of one row, before it is added
 };
