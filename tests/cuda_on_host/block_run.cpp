@@ -86,7 +86,7 @@ unsigned own_warp() { return current->place.thread.x / warp_size; }
 
 /// Hands in `words` and waits for the warp; what all lanes of it handed in.
 const std::array<std::array<std::uint64_t, 3>, warp_size>& exchange(Call call,
-                                                                    const std::array<std::uint64_t, 3>& words) {
+                                                                    std::array<std::uint64_t, 3> words) {
   auto& all = block().warps[own_warp()].words[current->exchanges++ % 2];
   all[own_lane()] = words;
   pause(Wait::warp, call);
