@@ -37,41 +37,27 @@ Status device_info(DeviceInfo& info) {
   return {};
 }
 
-Status DeviceMemory::allocate(std::int64_t size_bytes) {
-  release();
-  if (size_bytes < 0) return {StatusCode::invalid_argument, "device memory: a size below 0"};
-  if (size_bytes == 0) return {};
-  if (const cudaError_t error = cudaMalloc(&data_, static_cast<std::size_t>(size_bytes)); error != cudaSuccess) {
-    data_ = nullptr;
-    return to_status(error);
-  }
-  size_bytes_ = size_bytes;
-  return {};
+namespace {
+
+/// What an allocation said; null stays where it failed.
+Status allocated(cudaError_t error, void*& data) {
+  if (error != cudaSuccess) data = nullptr;
+  return to_status(error);
 }
 
-void DeviceMemory::release() {
-  if (data_ != nullptr) cudaFree(data_);
-  data_ = nullptr;
-  size_bytes_ = 0;
+}  // namespace
+
+Status DeviceAllocations::allocate(std::int64_t size_bytes, void*& data) {
+  return allocated(cudaMalloc(&data, static_cast<std::size_t>(size_bytes)), data);
 }
 
-Status PinnedMemory::allocate(std::int64_t size_bytes) {
-  release();
-  if (size_bytes < 0) return {StatusCode::invalid_argument, "pinned memory: a size below 0"};
-  if (size_bytes == 0) return {};
-  if (const cudaError_t error = cudaMallocHost(&data_, static_cast<std::size_t>(size_bytes)); error != cudaSuccess) {
-    data_ = nullptr;
-    return to_status(error);
-  }
-  size_bytes_ = size_bytes;
-  return {};
+void DeviceAllocations::free(void* data) { cudaFree(data); }
+
+Status PinnedAllocations::allocate(std::int64_t size_bytes, void*& data) {
+  return allocated(cudaMallocHost(&data, static_cast<std::size_t>(size_bytes)), data);
 }
 
-void PinnedMemory::release() {
-  if (data_ != nullptr) cudaFreeHost(data_);
-  data_ = nullptr;
-  size_bytes_ = 0;
-}
+void PinnedAllocations::free(void* data) { cudaFreeHost(data); }
 
 OwnedStream::~OwnedStream() {
   if (stream_ != nullptr) cudaStreamDestroy(stream_);

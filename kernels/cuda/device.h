@@ -34,31 +34,45 @@ struct DeviceInfo {
 /// Errors: backend_unavailable (no driver, too old a one, no GPU, or one older than compute capability 8.0).
 Status device_info(DeviceInfo& info);
 
-/// Device memory, freed with this object. Contents are undefined after allocation.
-class DeviceMemory {
+/// Memory from one of CUDA's allocators, freed with this object. Contents are undefined after allocation.
+///
+/// `Allocator` has `allocate(size_bytes, void*&)` for sizes above 0, which leaves null where it fails, and `free(void*)`.
+template <class Allocator>
+class AllocatedMemory {
  public:
-  DeviceMemory() = default;
-  ~DeviceMemory() { release(); }
-  DeviceMemory(DeviceMemory&& other) noexcept
+  AllocatedMemory() = default;
+  ~AllocatedMemory() { release(); }
+  AllocatedMemory(AllocatedMemory&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), size_bytes_(std::exchange(other.size_bytes_, 0)) {}
-  DeviceMemory& operator=(DeviceMemory&& other) noexcept {
+  AllocatedMemory& operator=(AllocatedMemory&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_bytes_, other.size_bytes_);
     return *this;
   }
 
-  /// Frees what it held. Errors: out_of_memory, backend_unavailable.
-  Status allocate(std::int64_t size_bytes);
+  /// Frees what it held. Errors: invalid_argument (a size below 0), out_of_memory, backend_unavailable.
+  Status allocate(std::int64_t size_bytes) {
+    release();
+    if (size_bytes < 0) return {StatusCode::invalid_argument, "memory: a size below 0"};
+    if (size_bytes == 0) return {};
+    if (const Status status = Allocator::allocate(size_bytes, data_); !status.ok()) return status;
+    size_bytes_ = size_bytes;
+    return {};
+  }
   /// Keeps what it has when that is enough.
   Status reserve(std::int64_t size_bytes) { return size_bytes <= size_bytes_ ? Status{} : allocate(size_bytes); }
-  void release();
+  void release() {
+    if (data_ != nullptr) Allocator::free(data_);
+    data_ = nullptr;
+    size_bytes_ = 0;
+  }
   /// Gives the memory up to who keeps the pointer, and takes it back.
   [[nodiscard]] void* take() {
     size_bytes_ = 0;
     return std::exchange(data_, nullptr);
   }
-  [[nodiscard]] static DeviceMemory adopt(void* data) {
-    DeviceMemory memory;
+  [[nodiscard]] static AllocatedMemory adopt(void* data) {
+    AllocatedMemory memory;
     memory.data_ = data;
     return memory;
   }
@@ -75,43 +89,19 @@ class DeviceMemory {
   std::int64_t size_bytes_ = 0;
 };
 
-/// Host memory that the device can copy from and to by itself, freed with this object.
-class PinnedMemory {
- public:
-  PinnedMemory() = default;
-  ~PinnedMemory() { release(); }
-  PinnedMemory(PinnedMemory&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), size_bytes_(std::exchange(other.size_bytes_, 0)) {}
-  PinnedMemory& operator=(PinnedMemory&& other) noexcept {
-    std::swap(data_, other.data_);
-    std::swap(size_bytes_, other.size_bytes_);
-    return *this;
-  }
-
-  Status allocate(std::int64_t size_bytes);
-  Status reserve(std::int64_t size_bytes) { return size_bytes <= size_bytes_ ? Status{} : allocate(size_bytes); }
-  void release();
-  /// Gives the memory up to who keeps the pointer, and takes it back.
-  [[nodiscard]] void* take() {
-    size_bytes_ = 0;
-    return std::exchange(data_, nullptr);
-  }
-  [[nodiscard]] static PinnedMemory adopt(void* data) {
-    PinnedMemory memory;
-    memory.data_ = data;
-    return memory;
-  }
-
-  template <class T>
-  [[nodiscard]] T* as() const {
-    return static_cast<T*>(data_);
-  }
-  [[nodiscard]] std::int64_t size_bytes() const { return size_bytes_; }
-
- private:
-  void* data_ = nullptr;
-  std::int64_t size_bytes_ = 0;
+struct DeviceAllocations {
+  static Status allocate(std::int64_t size_bytes, void*& data);
+  static void free(void* data);
 };
+
+struct PinnedAllocations {
+  static Status allocate(std::int64_t size_bytes, void*& data);
+  static void free(void* data);
+};
+
+using DeviceMemory = AllocatedMemory<DeviceAllocations>;
+/// Host memory that the device can copy from and to by itself.
+using PinnedMemory = AllocatedMemory<PinnedAllocations>;
 
 /// A stream that ends with this object.
 class OwnedStream {
