@@ -76,7 +76,9 @@ Expected<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options, std
     const CacheGeometry geometry{
         layers, config.kv_heads, config.head_dim,
         options.dtype.value_or(on_device ? kernels::ElementType::bf16 : kernels::ElementType::f32)};
-    NATSCOPE_TRY(PreparedWeights weights, PreparedWeights::create(folder.weights(), layers, geometry.dtype, stop));
+    const auto products = on_device ? PreparedWeights::Products::device : PreparedWeights::Products::cpu;
+    NATSCOPE_TRY(PreparedWeights weights,
+                 PreparedWeights::create(folder.weights(), layers, geometry.dtype, products, stop));
     auto state =
         std::make_unique<State>(std::move(folder), std::move(weights), geometry, threads, options.trace_store_bytes);
     if (on_device) {

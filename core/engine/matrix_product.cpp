@@ -122,9 +122,9 @@ Expected<void> MatrixProduct::run(ProductInput& input, const Matrix& weight, std
     row_math::add(out.data, product_.data(), weight.rows);
     return {};
   }
-  const bool f32_times_bf16 = input.dtype() == ElementType::f32 && weight.dtype == ElementType::bf16;
-  const bool split = f32_times_bf16 && Bf16Product::splits_pay();
-  const bool convert = f32_times_bf16 && !split;
+  const bool narrow = input.dtype() == ElementType::f32 && weight.dtype != ElementType::f32;
+  const bool split = narrow && weight.dtype == ElementType::bf16 && Bf16Product::splits_pay();
+  const bool convert = narrow && !split;
   if (split) input.split();
   const bool packs = input.dtype() == ElementType::bf16 && Bf16Product::packs_weights();
   const auto threads = static_cast<std::size_t>(kernels::max_threads());
@@ -145,7 +145,12 @@ Expected<void> MatrixProduct::run(ProductInput& input, const Matrix& weight, std
     } else if (convert) {
       std::vector<float>& converted = converted_[static_cast<std::size_t>(block.thread)];
       converted.resize(static_cast<std::size_t>(block.rows * cols));
-      row_math::convert(bf16, block.rows * cols, converted.data());
+      if (weight.dtype == ElementType::f16) {
+        const auto* const f16 = static_cast<const kernels::F16*>(weight.data) + block.first_row * cols;
+        row_math::convert(f16, block.rows * cols, converted.data());
+      } else {
+        row_math::convert(bf16, block.rows * cols, converted.data());
+      }
       multiply_f32(input.f32() + x, block.n, cols, converted.data(), block.rows, add, to, out.stride(0));
     } else if (input.dtype() == ElementType::bf16) {
       product.multiply(input.bf16(0) + x, block.n, cols, bf16, block.rows, add, to, out.stride(0));

@@ -57,7 +57,7 @@ class MatrixProduct {
                                    kernels::View<float, 2> out, std::stop_token stop, Into into = Into::replaced);
 
  private:
-  std::vector<std::vector<float>> converted_;  // each thread's block of bf16 weights as f32
+  std::vector<std::vector<float>> converted_;  // each thread's block of narrower weights as f32
   std::vector<Bf16Product> bf16_products_;     // one a thread
   std::vector<float> rounded_;                 // one row
   std::vector<float> product_;                 // of one row, before it is added

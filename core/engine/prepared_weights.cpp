@@ -27,9 +27,21 @@ void add_lora(std::span<float> row, std::span<const float> b, std::span<const fl
   }
 }
 
+ElementType stored_type(DType dtype) {
+  switch (dtype) {
+    case DType::bf16:
+      return ElementType::bf16;
+    case DType::f16:
+      return ElementType::f16;
+    default:
+      return ElementType::f32;
+  }
+}
+
 /// Whether products can read the stored numbers as they are.
-bool fits(const WeightView& view, ElementType dtype) {
-  return view.dtype == DType::bf16 || (view.dtype == DType::f32 && dtype == ElementType::f32);
+bool fits(ElementType stored, ElementType dtype, PreparedWeights::Products products) {
+  if (stored == ElementType::f16 && products == PreparedWeights::Products::device) return false;
+  return stored == ElementType::bf16 || dtype == ElementType::f32;
 }
 
 }  // namespace
@@ -41,12 +53,11 @@ void* PreparedWeights::own(std::size_t size_bytes) {
   return memory;
 }
 
-Matrix PreparedWeights::prepare(const WeightView& view, const LoraView& lora, ElementType dtype) {
+Matrix PreparedWeights::prepare(const WeightView& view, const LoraView& lora, ElementType dtype, Products products) {
   if (!view.present()) return {};
   ask_for_large_pages(view);
-  if (fits(view, dtype) && !lora.present()) {
-    return {view.data, view.dtype == DType::f32 ? ElementType::f32 : ElementType::bf16, view.rows, view.cols};
-  }
+  const ElementType stored = stored_type(view.dtype);
+  if (fits(stored, dtype, products) && !lora.present()) return {view.data, stored, view.rows, view.cols};
 
   const auto cols = static_cast<std::size_t>(view.cols);
   void* const memory = own(static_cast<std::size_t>(view.elements() * kernels::element_bytes(dtype)));
@@ -71,13 +82,13 @@ Matrix PreparedWeights::prepare(const WeightView& view, const LoraView& lora, El
 }
 
 Expected<PreparedWeights> PreparedWeights::create(const ModelWeights& weights, std::int32_t layers, ElementType dtype,
-                                                  std::stop_token stop) {
+                                                  Products products, std::stop_token stop) {
   try {
     PreparedWeights prepared;
     for (const LayerWeights& from : std::span(weights.layers).first(static_cast<std::size_t>(layers))) {
       NATSCOPE_CHECK(check(stop));
       const auto matrix = [&](const WeightView& view, const LoraView& lora = {}) {
-        return prepared.prepare(view, lora, dtype);
+        return prepared.prepare(view, lora, dtype, products);
       };
       PreparedLayer layer;
       layer.q = matrix(from.q, from.q_lora);
@@ -101,7 +112,7 @@ Expected<PreparedWeights> PreparedWeights::create(const ModelWeights& weights, s
       layer.down_bias = read_vector(from.down_bias);
       prepared.layers_.push_back(std::move(layer));
     }
-    prepared.lm_head_ = prepared.prepare(weights.lm_head, {}, dtype);
+    prepared.lm_head_ = prepared.prepare(weights.lm_head, {}, dtype, products);
     prepared.embedding_ = weights.embed;
     prepared.norm_ = read_vector(weights.norm);
     return prepared;

@@ -34,14 +34,19 @@ struct PreparedLayer {
 };
 
 /// The weights in the form that the engine computes with. What is stored in a fitting type is read where it is mapped;
-/// only what is not (f16; f32 weights of a bf16 engine) and what LoRA changes is converted once and owned here.
+/// only what is not (f32 and f16 weights of a bf16 engine; f16 ones for a GPU) and what LoRA changes is converted once
+/// and owned here.
 ///
-/// f32 engines use stored bf16 as it is: exact, and half the bytes to read.
+/// f32 engines use stored bf16, and on a CPU f16, as it is: exact, and half the bytes to read.
 class PreparedWeights {
  public:
+  /// Whose products the weights are for: a GPU's take no f16.
+  enum class Products : std::uint8_t { cpu, device };
+
   /// Of the first `layers` layers. Views in `weights` must outlive the result. Errors: out_of_memory, interrupted.
   [[nodiscard]] static Expected<PreparedWeights> create(const ModelWeights& weights, std::int32_t layers,
-                                                        kernels::ElementType dtype, std::stop_token stop);
+                                                        kernels::ElementType dtype, Products products,
+                                                        std::stop_token stop);
 
   [[nodiscard]] std::span<const PreparedLayer> layers() const { return layers_; }
   [[nodiscard]] const Matrix& lm_head() const { return lm_head_; }
@@ -58,7 +63,8 @@ class PreparedWeights {
   using Buffer = std::unique_ptr<void, FreeMemory>;
 
   [[nodiscard]] void* own(std::size_t size_bytes);
-  [[nodiscard]] Matrix prepare(const WeightView& view, const LoraView& lora, kernels::ElementType dtype);
+  [[nodiscard]] Matrix prepare(const WeightView& view, const LoraView& lora, kernels::ElementType dtype,
+                               Products products);
 
   std::vector<PreparedLayer> layers_;
   Matrix lm_head_;

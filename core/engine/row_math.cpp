@@ -104,6 +104,11 @@ NATSCOPE_ANY_CPU void convert(const kernels::Bf16* x, std::int64_t size, float* 
   for (std::int64_t i = 0; i < size; ++i) out[i] = std::bit_cast<float>(static_cast<std::uint32_t>(x[i].bits) << 16U);
 }
 
+NATSCOPE_ANY_CPU void convert(const kernels::F16* x, std::int64_t size, float* out) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < size; ++i) out[i] = kernels::to_float(x[i]);
+}
+
 NATSCOPE_ANY_CPU float maximum(const float* x, std::int64_t size) {
   float largest = -std::numeric_limits<float>::infinity();
 #pragma omp simd reduction(max : largest)

@@ -29,6 +29,7 @@ void add(float* x, const float* y, std::int64_t size);
 void round_to_bf16(float* x, std::int64_t size);
 void convert(const float* x, std::int64_t size, kernels::Bf16* out);
 void convert(const kernels::Bf16* x, std::int64_t size, float* out);
+void convert(const kernels::F16* x, std::int64_t size, float* out);
 
 [[nodiscard]] float maximum(const float* x, std::int64_t size);
 /// maximum() of every `block` numbers, the last ones may be fewer: out [ceil(size / block)].

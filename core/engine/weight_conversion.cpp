@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/engine/weight_conversion.h"
 
-#include <c10/util/Half.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -44,10 +43,8 @@ void read_weights(const WeightView& view, std::int64_t first, std::span<float> o
       row_math::convert(reinterpret_cast<const kernels::Bf16*>(from), static_cast<std::int64_t>(out.size()),
                         out.data());
       return;
-    default: {
-      const auto* const halves = reinterpret_cast<const std::uint16_t*>(from);
-      for (std::size_t n = 0; n < out.size(); ++n) out[n] = c10::detail::fp16_ieee_to_fp32_value(halves[n]);
-    }
+    default:
+      row_math::convert(reinterpret_cast<const kernels::F16*>(from), static_cast<std::int64_t>(out.size()), out.data());
   }
 }
 

@@ -71,10 +71,13 @@ void arrange_x(const float* x, std::size_t size, ElementType dtype, float* arran
 }
 
 void linear_rows(const LinearRow& product, const float* x, std::int64_t begin, std::int64_t end) {
-  if (product.dtype == ElementType::f32) {
-    product_rows<float>(product, x, begin, end);
-  } else {
-    product_rows<Bf16>(product, x, begin, end);
+  switch (product.dtype) {
+    case ElementType::f32:
+      return product_rows<float>(product, x, begin, end);
+    case ElementType::bf16:
+      return product_rows<Bf16>(product, x, begin, end);
+    case ElementType::f16:
+      return product_rows<F16>(product, x, begin, end);
   }
 }
 
@@ -104,15 +107,17 @@ Status linear_row(std::span<const float> x, std::span<const LinearRow> products)
     bytes += product.out_size * product.in_size * element_bytes(product.dtype);
   }
   if (rows == 0) return {};
-  // One x for each type of weight in the call, padded to whole pairs of the widest vectors.
+  // One x for each order that weights in the call want, padded to whole pairs of the widest vectors.
   const std::size_t padded = (x.size() / 32 + 1) * 32;
   const auto arranged = hwy::AllocateAligned<float>(2 * padded);
   if (arranged == nullptr) return {StatusCode::out_of_memory, "linear_row"};
   const auto arrange = HWY_DYNAMIC_DISPATCH(arrange_x);
+  const auto own_x = [&](ElementType dtype) { return arranged.get() + (dtype == ElementType::bf16 ? padded : 0); };
   for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
-    const bool wanted =
-        std::any_of(products.begin(), products.end(), [&](const LinearRow& product) { return product.dtype == dtype; });
-    if (wanted) arrange(x.data(), x.size(), dtype, arranged.get() + (dtype == ElementType::f32 ? 0 : padded));
+    const bool wanted = std::any_of(products.begin(), products.end(), [&](const LinearRow& product) {
+      return own_x(product.dtype) == own_x(dtype);
+    });
+    if (wanted) arrange(x.data(), x.size(), dtype, own_x(dtype));
   }
   const std::int64_t step = std::max<std::int64_t>(1, step_bytes / std::max<std::int64_t>(1, bytes / rows));
   const auto run_rows = HWY_DYNAMIC_DISPATCH(linear_rows);
@@ -121,8 +126,7 @@ Status linear_row(std::span<const float> x, std::span<const LinearRow> products)
     for (const LinearRow& product : products) {
       const std::int64_t from = std::max(begin - first, std::int64_t{0});
       const std::int64_t to = std::min(end - first, product.out_size);
-      const float* own_x = arranged.get() + (product.dtype == ElementType::f32 ? 0 : padded);
-      if (from < to) run_rows(product, own_x, from, to);
+      if (from < to) run_rows(product, own_x(product.dtype), from, to);
       first += product.out_size;
     }
   });

@@ -104,6 +104,7 @@ Status KvCache::create(const KvCacheShape& shape, std::unique_ptr<KvCache>& cach
   if (shape.layers < 1 || shape.kv_heads < 1 || shape.head_dim < 1 || shape.page_entries < 1 || shape.limit_bytes < 0) {
     return {StatusCode::invalid_argument, "cache shape: every size at least 1"};
   }
+  if (shape.dtype == ElementType::f16) return {StatusCode::unsupported_dtype, "cache: f32 or bf16"};
   if (shape.head_dim > max_head_dim) return {StatusCode::unsupported_shape, "head_dim: at most 256"};
   try {
     cache = std::make_unique<PagedKvCache>(shape);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Rows of f32 or bf16 as f32 vectors, and the exponential: compiled once for each instruction set (Highway's foreach_target).
+// Rows of f32, bf16 or f16 as f32 vectors, and the exponential: compiled once for each instruction set (Highway's foreach_target).
 #if defined(NATSCOPE_SIMD_ROWS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef NATSCOPE_SIMD_ROWS_INL_H
 #undef NATSCOPE_SIMD_ROWS_INL_H
@@ -31,6 +31,11 @@ HWY_INLINE F32Vec load_row(const Bf16* row) {
   return hn::PromoteTo(F32(), hn::LoadU(half, reinterpret_cast<const hwy::bfloat16_t*>(row)));
 }
 
+HWY_INLINE F32Vec load_row(const F16* row) {
+  const hn::Rebind<hwy::float16_t, F32> half;
+  return hn::PromoteTo(F32(), hn::LoadU(half, reinterpret_cast<const hwy::float16_t*>(row)));
+}
+
 /// Two vectors of neighbouring elements. Of bf16 the first holds those at even places and the second those at odd ones:
 /// one load and two cheap operations, where keeping the order takes twice as many. arranged_place says where one is.
 struct RowPair {
@@ -39,6 +44,7 @@ struct RowPair {
 };
 
 HWY_INLINE RowPair load_pair(const float* row) { return {hn::LoadU(F32(), row), hn::LoadU(F32(), row + f32_lanes)}; }
+HWY_INLINE RowPair load_pair(const F16* row) { return {load_row(row), load_row(row + f32_lanes)}; }
 HWY_INLINE RowPair load_pair(const Bf16* row) {
   const F32 d;
   const hn::RebindToUnsigned<F32> du;
@@ -56,7 +62,7 @@ HWY_INLINE RowPair load_pair_end(const Element* row, std::size_t count) {
 
 /// Place of element i in the order of load_pair.
 constexpr std::size_t arranged_place(std::size_t i, ElementType dtype) {
-  if (dtype == ElementType::f32) return i;
+  if (dtype != ElementType::bf16) return i;
   const std::size_t within = i % (2 * f32_lanes);
   return i - within + (within % 2 == 0 ? within / 2 : f32_lanes + within / 2);
 }

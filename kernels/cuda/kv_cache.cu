@@ -142,6 +142,7 @@ Status DeviceKvCache::create(const KvCacheShape& shape, std::int64_t max_tokens,
   }
   if (max_tokens < 1 || max_tokens >= std::numeric_limits<std::int32_t>::max() - shape.page_entries)
     return {StatusCode::invalid_argument, "max_tokens: from 1 on, less than 2^31"};
+  if (shape.dtype == ElementType::f16) return {StatusCode::unsupported_dtype, "cache: f32 or bf16"};
   if (shape.head_dim > 256) return {StatusCode::unsupported_shape, "head_dim: at most 256"};
   if (shape.kv_heads > 65535) return {StatusCode::unsupported_shape, "kv_heads: at most 65535"};
   DeviceInfo info;

@@ -216,7 +216,10 @@ Status token_products(const TokenProducts& call, Stream stream) {
   if (call.count < 1 || call.count > TokenProducts::most) return {StatusCode::invalid_argument, "products: 1 to 4"};
   if (call.products[0].in_size > TokenPlan::most_in_size) return {StatusCode::unsupported_shape, "products: in_size"};
   std::int64_t rows = 0;
-  for (std::int32_t product = 0; product < call.count; ++product) rows += call.products[product].out_size;
+  for (std::int32_t product = 0; product < call.count; ++product) {
+    if (call.products[product].dtype == ElementType::f16) return {StatusCode::unsupported_dtype, "weights: f32 or bf16"};
+    rows += call.products[product].out_size;
+  }
   if (rows > TokenRows::most) return {StatusCode::unsupported_shape, "products: out_size"};
   for (std::int32_t product = 1; product < call.count; ++product) {
     if (call.products[product].in_size != call.products[0].in_size)

@@ -11,8 +11,6 @@ Status linear_row(Backend backend, std::span<const float> x, std::span<const Lin
     if (product.in_size != static_cast<std::int64_t>(x.size()))
       return {StatusCode::shape_mismatch, "in_size: the size of x"};
     if (product.out_size < 0) return {StatusCode::shape_mismatch, "out_size: below 0"};
-    if (product.dtype != ElementType::f32 && product.dtype != ElementType::bf16)
-      return {StatusCode::unsupported_dtype, "weight"};
   }
   switch (backend) {
     case Backend::ref:

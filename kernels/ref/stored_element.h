@@ -7,9 +7,10 @@
 
 namespace natscope::kernels::ref {
 
-/// Element `index` of an array of f32 or bf16, as a double.
+/// Element `index` of an array, as a double.
 inline double stored_element(const void* data, ElementType dtype, std::int64_t index) {
   if (dtype == ElementType::f32) return static_cast<const float*>(data)[index];
+  if (dtype == ElementType::f16) return to_float(static_cast<const F16*>(data)[index]);
   return to_float(static_cast<const Bf16*>(data)[index]);
 }
 

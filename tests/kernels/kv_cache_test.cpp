@@ -213,6 +213,7 @@ TEST_CASE("a shape without size or with too wide a head is refused") {
   std::unique_ptr<KvCache> cache;
   CHECK(KvCache::create({0, 1, 8, ElementType::f32, 4}, cache).code == StatusCode::invalid_argument);
   CHECK(KvCache::create({1, 1, 8, ElementType::f32, 0}, cache).code == StatusCode::invalid_argument);
+  CHECK(KvCache::create({1, 1, 8, ElementType::f16, 4}, cache).code == StatusCode::unsupported_dtype);
   CHECK(KvCache::create({1, 1, 258, ElementType::f32, 4}, cache).code == StatusCode::unsupported_shape);
   CHECK(cache == nullptr);
 }

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -14,6 +16,7 @@
 #include "tests/kernels/guarded_array.h"
 #include "tests/kernels/random_arrays.h"
 #include "tests/kernels/sequence_backend.h"
+#include "tests/support/half_value.h"
 
 using namespace natscope::kernels;
 using namespace natscope::test;
@@ -23,18 +26,25 @@ namespace {
 struct Matrix {
   std::vector<float> numbers;
   std::vector<Bf16> rounded;
+  std::vector<F16> halves;
   std::vector<float> bias;
   LinearRow product;
 };
 
 Matrix random_matrix(RandomArrays& random, ElementType dtype, std::int64_t rows, std::int64_t cols, bool with_bias) {
-  Matrix matrix{random.normal(rows * cols), {}, random.normal(rows), {}};
+  Matrix matrix{random.normal(rows * cols), {}, {}, random.normal(rows), {}};
   if (dtype == ElementType::bf16) {
     matrix.rounded = rounded_to_bf16(matrix.numbers);
     round_to(dtype, matrix.numbers);
+    matrix.product.weight = matrix.rounded.data();
+  } else if (dtype == ElementType::f16) {
+    matrix.halves = finite_f16(random, rows * cols);
+    std::ranges::transform(matrix.halves, matrix.numbers.begin(),
+                           [](F16 number) { return static_cast<float>(half_value(number.bits)); });
+    matrix.product.weight = matrix.halves.data();
+  } else {
+    matrix.product.weight = matrix.numbers.data();
   }
-  matrix.product.weight =
-      dtype == ElementType::f32 ? static_cast<const void*>(matrix.numbers.data()) : matrix.rounded.data();
   matrix.product.dtype = dtype;
   matrix.product.out_size = rows;
   matrix.product.in_size = cols;
@@ -86,7 +96,8 @@ TEST_CASE("a product is right at every size") {
   INFO(random.how_to_repeat());
   for (const LinearBackend& backend : linear_backends()) {
     CAPTURE(backend.name);
-    for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
+    for (const ElementType dtype : {ElementType::f32, ElementType::bf16, ElementType::f16}) {
+      if (dtype == ElementType::f16 && !backend.takes_f16) continue;
       for (const std::int64_t rows : {0, 1, 2, 3, 7, 31, 32, 33, 97}) {
         for (const std::int64_t cols : {0, 1, 15, 16, 17, 31, 32, 33, 64, 101, 256, 509, 768}) {
           check_size(random, backend, dtype, rows, cols);
@@ -100,7 +111,7 @@ TEST_CASE("large matrices go through every thread and give equal bits on any num
   RandomArrays random(12);
   INFO(random.how_to_repeat());
   const int threads_before = max_threads();
-  for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
+  for (const ElementType dtype : {ElementType::f32, ElementType::bf16, ElementType::f16}) {
     Matrix matrix = random_matrix(random, dtype, 1031, 515, true);
     const std::vector<float> x = random.normal(515);
     std::vector<std::vector<float>> results;
@@ -124,8 +135,8 @@ TEST_CASE("several products of one row, of different sizes and types, equal the 
   std::vector<Matrix> matrices;
   std::vector<GuardedArray> together;
   for (const std::int64_t rows : {64, 1, 0, 33, 200}) {
-    matrices.push_back(
-        random_matrix(random, rows % 2 == 0 ? ElementType::f32 : ElementType::bf16, rows, 129, rows == 33));
+    const auto dtype = static_cast<ElementType>(matrices.size() % 3);
+    matrices.push_back(random_matrix(random, dtype, rows, 129, rows == 33));
     together.emplace_back(rows);
   }
   std::vector<LinearRow> products;
@@ -158,6 +169,21 @@ TEST_CASE("weights may stand at any address of their own element, and nothing be
     matrix.product.out = out.data();
     REQUIRE(linear_row(Backend::cpu, x, {&matrix.product, 1}).ok());
     CHECK(out.all_written());
+  }
+}
+
+TEST_CASE("every f16 is the number that its fields say") {
+  for (std::uint32_t bits = 0; bits < 0x10000U; ++bits) {
+    const F16 number{static_cast<std::uint16_t>(bits)};
+    const float found = to_float(number);
+    if ((bits & 0x7c00U) != 0x7c00U) {
+      REQUIRE(found == half_value(number.bits));
+      REQUIRE(std::signbit(found) == ((bits & 0x8000U) != 0));
+    } else if ((bits & 0x3ffU) != 0) {
+      REQUIRE(std::isnan(found));
+    } else {
+      REQUIRE(found == ((bits & 0x8000U) != 0 ? -1 : 1) * std::numeric_limits<float>::infinity());
+    }
   }
 }
 

@@ -56,6 +56,16 @@ inline std::vector<kernels::Bf16> rounded_to_bf16(std::span<const float> numbers
   return rounded;
 }
 
+/// Random bits as f16: numbers of every size, the smallest too, but no infinities and no NaN.
+inline std::vector<kernels::F16> finite_f16(RandomArrays& random, std::int64_t count) {
+  std::vector<kernels::F16> numbers(static_cast<std::size_t>(count));
+  for (kernels::F16& number : numbers) {
+    const auto sign = static_cast<std::uint32_t>(random.between(0, 1)) << 15U;
+    number.bits = static_cast<std::uint16_t>(sign | static_cast<std::uint32_t>(random.between(0, 0x7bff)));
+  }
+  return numbers;
+}
+
 /// The same numbers as a bf16 array would give them back.
 inline void round_to(kernels::ElementType dtype, std::vector<float>& numbers) {
   if (dtype == kernels::ElementType::f32) return;

@@ -39,6 +39,7 @@ struct SequenceBackend {
 struct LinearBackend {
   std::string name;
   std::function<kernels::Status(std::span<const float> x, std::span<const kernels::LinearRow> products)> product;
+  bool takes_f16 = false;
 };
 
 [[nodiscard]] std::vector<SequenceBackend> sequence_backends();

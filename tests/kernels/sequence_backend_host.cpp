@@ -122,9 +122,11 @@ SequenceBackend sequence_backend(const char* name, Backend backend) {
 }
 
 LinearBackend linear_backend(const char* name, Backend backend) {
-  return {name, [backend](std::span<const float> x, std::span<const LinearRow> products) {
+  return {name,
+          [backend](std::span<const float> x, std::span<const LinearRow> products) {
             return linear_row(backend, x, products);
-          }};
+          },
+          true};
 }
 
 /// The lanes' numbers in the order in which a warp adds them.

@@ -10,7 +10,7 @@
 namespace natscope::kernels {
 
 /// One matrix of a product with a single row: out = weight · x (+ bias).
-///   weight [out_size, in_size] packed, f32 or bf16, any alignment of its own element; bias [out_size] f32 or null
+///   weight [out_size, in_size] packed, any alignment of its own element; bias [out_size] f32 or null
 struct LinearRow {
   const void* weight = nullptr;
   ElementType dtype = ElementType::f32;

@@ -7,6 +7,8 @@
 #include <set>
 #include <string>
 
+#include "tests/support/half_value.h"
+
 namespace natscope::test {
 namespace {
 
@@ -17,13 +19,6 @@ struct Weights {
   std::size_t rows = 0;
   std::size_t cols = 0;
 };
-
-double half_value(std::uint16_t bits) {
-  const int exponent = bits >> 10U & 31U;
-  const double mantissa = bits & 1023U;
-  const double magnitude = exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25);
-  return (bits & 0x8000U) != 0 ? -magnitude : magnitude;
-}
 
 class Reader {
  public:
