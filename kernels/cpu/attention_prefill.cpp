@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "kernels/cpu/attention_prefill_tiles.h"
-#include "kernels/cpu/attention_train_amx.h"
+#include "kernels/cpu/tiles.h"
 #include "kernels/cpu/operations.h"
 #include "kernels/cpu/prefill_task.h"
 #include "kernels/cpu/simd_targets.h"

@@ -13,7 +13,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "kernels/cpu/attention_train_amx-inl.h"
+#include "kernels/cpu/tile_product-inl.h"
 
 namespace natscope::kernels::cpu {
 

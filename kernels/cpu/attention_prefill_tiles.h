@@ -3,9 +3,8 @@
 
 #include "kernels/cpu/prefill_task.h"
 
-/// Prefill over a bf16 cache with the matrix tiles of x86 processors (AMX): operands rounded to bf16, sums in f32. The
-/// same blocks and the same [key, query] scores as the Highway version, and some times its speed. Only when
-/// tiles_available().
+/// Prefill over a bf16 cache in tiles: operands rounded to bf16, sums in f32. The same blocks and the same [key, query]
+/// scores as the Highway version. Only when tiles_available().
 namespace natscope::kernels::cpu {
 
 /// What one task needs of PrefillTask::scratch.

@@ -6,7 +6,7 @@
 
 #include <cmath>
 
-#include "kernels/cpu/attention_train_amx.h"
+#include "kernels/cpu/attention_train_tiles.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/attention_train_backward.cpp"

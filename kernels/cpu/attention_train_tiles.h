@@ -2,16 +2,10 @@
 #pragma once
 
 #include "kernels/cpu/attention_train_scratch.h"
+#include "kernels/cpu/tiles.h"
 
-/// The training attention of bf16 products with the matrix tiles of x86 processors (AMX), which multiply about ten times as fast as
-/// its vectors. Highway 1.0 has no words for tiles, hence intrinsics. Same blocks and same [key, query] scores as the Highway version.
+/// The training attention of bf16 products in tiles. Same blocks and same [key, query] scores as the Highway version.
 namespace natscope::kernels::cpu {
-
-/// Whether processor and system let this process use bf16 tiles. Asks the system for leave the first time.
-bool tiles_available();
-
-/// A query or key element as products take it: the upper half of an f32.
-using Bf16Bits = std::uint16_t;
 
 /// head_dim padded to whole tiles, in which products run over it.
 constexpr std::int64_t tile_dim(const TrainShape& shape) { return round_up(shape.head_dim, 32); }

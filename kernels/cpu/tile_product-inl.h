@@ -7,10 +7,11 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/cpu/attention_train_amx.h"
+#include "kernels/cpu/tiles.h"
 
 /// Products of tiles, layouts that tiles read, and what surrounds them. Included by the files that use tiles and by no other:
-/// everything between PUSH and POP may use instructions that are only there when tiles_available().
+/// everything between PUSH and POP may use instructions that are only there when tiles_available(); those of AMX only when
+/// tiles_in_hardware().
 ///
 /// A product C[r, j] += Σ_k A[r, k] · B[k, j] takes A by rows and B by pairs: B[k / 2, j, 2]. One tile is 16 rows of 64 bytes.
 namespace natscope::kernels::cpu {
@@ -26,19 +27,21 @@ inline void tile_fence() { __asm__ volatile("" ::: "memory"); }
 class TileSession {
  public:
   TileSession() : control_(_mm_getcsr()) {
-    _tile_storeconfig(before_);
-    alignas(64) std::uint8_t config[64] = {1};
-    for (int tile = 0; tile < 8; ++tile) {
-      config[16 + 2 * tile] = 64;
-      config[48 + tile] = 16;
+    if (tiles_in_hardware()) {
+      _tile_storeconfig(before_);
+      alignas(64) std::uint8_t config[64] = {1};
+      for (int tile = 0; tile < 8; ++tile) {
+        config[16 + 2 * tile] = 64;
+        config[48 + tile] = 16;
+      }
+      tile_fence();
+      _tile_loadconfig(config);
     }
-    tile_fence();
-    _tile_loadconfig(config);
     _mm_setcsr(control_ | 0x8040U);
   }
   ~TileSession() {
     tile_fence();
-    _tile_loadconfig(before_);
+    if (tiles_in_hardware()) _tile_loadconfig(before_);
     _mm_setcsr(control_);
   }
   TileSession(const TileSession&) = delete;
@@ -49,10 +52,9 @@ class TileSession {
   unsigned control_;
 };
 
-/// C (+)= A · B over `depth` tiles of 32. Two row tiles by two column tiles at a time; `row_tiles` may be odd, `column_tiles` is even.
-/// Row lengths in bytes.
+/// tile_product in the processor's tiles, two by two at a time.
 template <bool accumulate>
-inline void tile_product(const Bf16Bits* a, std::int64_t a_bytes, const Bf16Bits* b, std::int64_t b_bytes, std::int64_t depth, float* c,
+inline void tile_product_amx(const Bf16Bits* a, std::int64_t a_bytes, const Bf16Bits* b, std::int64_t b_bytes, std::int64_t depth, float* c,
                          std::int64_t c_bytes, std::int64_t row_tiles, std::int64_t column_tiles) {
   const auto* const left = reinterpret_cast<const char*>(a);
   const auto* const right = reinterpret_cast<const char*>(b);
@@ -102,6 +104,55 @@ inline void tile_product(const Bf16Bits* a, std::int64_t a_bytes, const Bf16Bits
   tile_fence();
 }
 
+/// tile_product in vectors: half a row tile by two column tiles at a time, whose sums stay in registers.
+template <bool accumulate>
+inline void tile_product_vectors(const Bf16Bits* a, std::int64_t a_bytes, const Bf16Bits* b, std::int64_t b_bytes, std::int64_t depth,
+                                 float* c, std::int64_t c_bytes, std::int64_t row_tiles, std::int64_t column_tiles) {
+  constexpr int rows = 8;
+  for (std::int64_t r = 0; r < row_tiles * 16; r += rows) {
+    const char* const left = reinterpret_cast<const char*>(a) + r * a_bytes;
+    for (std::int64_t j = 0; j < column_tiles; j += 2) {
+      const char* right = reinterpret_cast<const char*>(b) + j * 64;
+      char* const result = reinterpret_cast<char*>(c) + r * c_bytes + j * 64;
+      __m512 sum[rows][2];
+#pragma GCC unroll 8
+      for (int row = 0; row < rows; ++row) {
+        sum[row][0] = accumulate ? _mm512_loadu_ps(result + row * c_bytes) : _mm512_setzero_ps();
+        sum[row][1] = accumulate ? _mm512_loadu_ps(result + row * c_bytes + 64) : _mm512_setzero_ps();
+      }
+      for (std::int64_t pair = 0; pair < depth * 16; ++pair) {
+        const auto b0 = reinterpret_cast<__m512bh>(_mm512_loadu_si512(right));
+        const auto b1 = reinterpret_cast<__m512bh>(_mm512_loadu_si512(right + 64));
+        right += b_bytes;
+#pragma GCC unroll 8
+        for (int row = 0; row < rows; ++row) {
+          int word;
+          std::memcpy(&word, left + row * a_bytes + pair * 4, sizeof(word));
+          const auto both = reinterpret_cast<__m512bh>(_mm512_set1_epi32(word));
+          sum[row][0] = _mm512_dpbf16_ps(sum[row][0], both, b0);
+          sum[row][1] = _mm512_dpbf16_ps(sum[row][1], both, b1);
+        }
+      }
+#pragma GCC unroll 8
+      for (int row = 0; row < rows; ++row) {
+        _mm512_storeu_ps(result + row * c_bytes, sum[row][0]);
+        _mm512_storeu_ps(result + row * c_bytes + 64, sum[row][1]);
+      }
+    }
+  }
+}
+
+/// C (+)= A · B over `depth` tiles of 32. `row_tiles` may be odd, `column_tiles` is even. Row lengths in bytes.
+template <bool accumulate>
+inline void tile_product(const Bf16Bits* a, std::int64_t a_bytes, const Bf16Bits* b, std::int64_t b_bytes, std::int64_t depth, float* c,
+                         std::int64_t c_bytes, std::int64_t row_tiles, std::int64_t column_tiles) {
+  if (tiles_in_hardware()) {
+    tile_product_amx<accumulate>(a, a_bytes, b, b_bytes, depth, c, c_bytes, row_tiles, column_tiles);
+  } else {
+    tile_product_vectors<accumulate>(a, a_bytes, b, b_bytes, depth, c, c_bytes, row_tiles, column_tiles);
+  }
+}
+
 /// 2^x for x ≤ 0. Relative error 3e-6: the weights are rounded to bf16 next, and their role sums are held to that.
 inline __m512 tile_exp2(__m512 x) {
   x = _mm512_max_ps(_mm512_set1_ps(-256.0F), x);  // a masked score is so low that what is left after rounding is no fraction; NaN stays
@@ -139,35 +190,6 @@ inline void tile_pack_row(const float* from, std::int64_t head_dim, std::int64_t
   }
 }
 
-/// Rows [begin, begin + train_block) of a head, zeros past the end.
-template <class View4>
-inline void tile_pack_block(const View4& array, std::int64_t batch, std::int64_t head, std::int64_t begin, const TrainShape& shape,
-                            Bf16Bits* to) {
-  const std::int64_t width = tile_dim(shape);
-  for (std::int64_t m = 0; m < train_block; ++m) {
-    if (begin + m < shape.length) {
-      tile_pack_row(&array(batch, head, begin + m, 0), shape.head_dim, width, to + m * width);
-    } else {
-      std::fill(to + m * width, to + (m + 1) * width, Bf16Bits{0});
-    }
-  }
-}
-
-/// One block of keys or values in the order of `order`.
-template <class View4>
-inline void tile_pack_ordered(const View4& array, std::int64_t batch, std::int64_t kv_head, const KeyOrder& order, std::int64_t block,
-                              const TrainShape& shape, Bf16Bits* to) {
-  const std::int64_t width = tile_dim(shape);
-  for (std::int64_t r = 0; r < train_block; ++r) {
-    const std::int64_t place = block * train_block + r;
-    if (order.last[place] >= 0) {
-      tile_pack_row(&array(batch, kv_head, order.position[place], 0), shape.head_dim, width, to + r * width);
-    } else {
-      std::fill(to + r * width, to + (r + 1) * width, Bf16Bits{0});
-    }
-  }
-}
-
 /// 32-bit transposition: rows × columns to columns × rows, both multiples of 4. Row lengths in numbers of 32 bits.
 inline void transpose_words(const float* from, std::int64_t from_row, std::int64_t rows, std::int64_t columns, float* to, std::int64_t to_row) {
   for (std::int64_t r = 0; r < rows; r += 4) {
@@ -184,33 +206,6 @@ inline void transpose_words(const float* from, std::int64_t from_row, std::int64
       _mm_storeu_ps(other + 2 * to_row, r2);
       _mm_storeu_ps(other + 3 * to_row, r3);
     }
-  }
-}
-
-/// rows [train_block, width] to [width / 2, train_block, 2]: a pair of neighbouring dimensions is one word.
-inline void dimension_pairs(const Bf16Bits* rows, std::int64_t width, Bf16Bits* pairs) {
-  transpose_words(reinterpret_cast<const float*>(rows), width / 2, train_block, width / 2, reinterpret_cast<float*>(pairs), train_block);
-}
-
-/// rows [train_block, width] to [train_block / 2, width, 2]: two rows side by side.
-inline void row_pairs(const Bf16Bits* rows, std::int64_t width, Bf16Bits* pairs) {
-  for (std::int64_t r = 0; r < train_block; r += 2) {
-    for (std::int64_t i = 0; i < width; i += 16) {
-      const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(rows + r * width + i));
-      const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(rows + (r + 1) * width + i));
-      const __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(a), b, 1);
-      _mm512_storeu_si512(pairs + r * width + 2 * i, tile_interleave(both));
-    }
-  }
-}
-
-/// rows [train_block, width] to [width, train_block].
-inline void columns_of(const Bf16Bits* rows, std::int64_t width, Bf16Bits* columns) {
-  alignas(64) std::uint32_t words[train_block];
-  for (std::int64_t i = 0; i < width; i += 2) {
-    for (std::int64_t r = 0; r < train_block; ++r) std::memcpy(&words[r], rows + r * width + i, sizeof(std::uint32_t));
-    for (std::int64_t r = 0; r < train_block; ++r) columns[i * train_block + r] = static_cast<Bf16Bits>(words[r] & 0xffffU);
-    for (std::int64_t r = 0; r < train_block; ++r) columns[(i + 1) * train_block + r] = static_cast<Bf16Bits>(words[r] >> 16U);
   }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "kernels/cpu/attention_train_amx.h"
+#include "kernels/cpu/attention_train_tiles.h"
 
 #if defined(__x86_64__)
 
@@ -12,7 +12,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/cpu/attention_train_amx-inl.h"
+#include "kernels/cpu/attention_train_tiles-inl.h"
 
 namespace natscope::kernels::cpu {
 
