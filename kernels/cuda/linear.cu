@@ -65,6 +65,8 @@ Status linear(const float* x, std::int64_t rows, const LinearRow& product, bool 
       return launch<float>(x, rows, product, add, stream);
     case ElementType::bf16:
       return launch<Bf16>(x, rows, product, add, stream);
+    case ElementType::f16:
+      break;
   }
   return {StatusCode::unsupported_dtype, "weight"};
 }
