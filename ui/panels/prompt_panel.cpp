@@ -29,6 +29,34 @@ QDoubleSpinBox* number(QWidget* parent, double from, double to, double step, dou
   return box;
 }
 
+/// The policies to choose from, each with what it does; the field says all of it.
+void addPolicies(QComboBox& box) {
+  struct Choice {
+    QString written, form, meaning;
+  };
+  const QList<Choice> choices{
+      {QStringLiteral("model"), QStringLiteral("model"),
+       PromptPanel::tr("the model's own roles; full attention where it has learned none")},
+      {QStringLiteral("full"), QStringLiteral("full"), PromptPanel::tr("every token stays for ever")},
+      {QStringLiteral("window:64"), QStringLiteral("window:W"), PromptPanel::tr("each token is seen by W later ones")},
+      {QStringLiteral("longformer:64,0,1"), QStringLiteral("longformer:W,P1,P2,…"),
+       PromptPanel::tr("a window of W, and the tokens at the positions P stay for ever")},
+      {QStringLiteral("streaming:4,60"), QStringLiteral("streaming:SINKS,WINDOW"),
+       PromptPanel::tr("StreamingLLM: the first SINKS tokens stay for ever, the others for a window")},
+      {QStringLiteral("h2o:32,32"), QStringLiteral("h2o:HEAVY,RECENT"),
+       PromptPanel::tr("H2O: the RECENT latest tokens, and the HEAVY ones that were attended to most")},
+  };
+  QString rows;
+  for (const Choice& choice : choices) {
+    box.addItem(choice.written);
+    box.setItemData(box.count() - 1, choice.meaning, Qt::ToolTipRole);
+    rows += QStringLiteral("<tr><td><b>%1</b>&nbsp;&nbsp;</td><td>%2</td></tr>").arg(choice.form, choice.meaning);
+  }
+  box.setToolTip(PromptPanel::tr("<p>What decides how long tokens stay in the cache. Numbers may be typed; Return "
+                                 "analyses the text with it.</p><table>%1</table>")
+                     .arg(rows));
+}
+
 }  // namespace
 
 PromptPanel::PromptPanel(QWidget* parent)
@@ -67,12 +95,7 @@ PromptPanel::PromptPanel(QWidget* parent)
   policy_->setInsertPolicy(QComboBox::NoInsert);
   // What is typed is what is meant: completed, streaming:4,6 would become the streaming:4,60 of before.
   policy_->setCompleter(nullptr);
-  policy_->addItems({QStringLiteral("model"), QStringLiteral("full"), QStringLiteral("window:64"),
-                     QStringLiteral("longformer:64,0,1"), QStringLiteral("streaming:4,60"),
-                     QStringLiteral("h2o:32,32")});
-  policy_->setToolTip(
-      tr("What decides how long tokens stay: the model's own roles, or a baseline in their place.\n"
-         "full · window:W · longformer:W,P1,P2,… · streaming:SINKS,WINDOW · h2o:HEAVY,RECENT"));
+  addPolicies(*policy_);
   policyProblem_->setObjectName(QStringLiteral("policyProblem"));
   policyProblem_->setWordWrap(true);
   policyProblem_->setTextFormat(Qt::PlainText);

@@ -6,6 +6,8 @@
 #include <QSignalSpy>
 #include <QTest>
 
+#include "core/cache/policy.h"
+
 using namespace natscope::ui;
 
 class PromptPanelTest : public QObject {
@@ -32,6 +34,18 @@ class PromptPanelTest : public QObject {
     type(QStringLiteral("h2o:32,3"));
     QTest::keyClick(line(), Qt::Key_Tab);
     QCOMPARE(panel_->options().policy, QStringLiteral("h2o:32,3"));
+  }
+
+  void everyPolicySaysWhatItDoes() {
+    const auto* const box = panel_->findChild<QComboBox*>();
+    QVERIFY(box->count() >= 6);
+    for (int i = 0; i < box->count(); ++i) {
+      const QString written = box->itemText(i);
+      QVERIFY2(natscope::parse_policy(written.toStdString()), qPrintable(written));
+      const QString meaning = box->itemData(i, Qt::ToolTipRole).toString();
+      QVERIFY2(!meaning.isEmpty(), qPrintable(written));
+      QVERIFY(box->toolTip().contains(written.section(u':', 0, 0)) && box->toolTip().contains(meaning));
+    }
   }
 
   void aPolicyThatIsNoneIsMarkedWhereItStands() {
