@@ -16,4 +16,10 @@ namespace natscope::ui {
   return QLocale(QLocale::English, QLocale::UnitedStates).toString(tokensPerSecond, 'f', tokensPerSecond < 10 ? 1 : 0);
 }
 
+/// A perplexity, or a difference of two: 40.204, and what a model that knows nothing of a text has as 1.74e+18.
+[[nodiscard]] inline QString perplexityText(double perplexity) {
+  constexpr double longest = 1e5;
+  return QString::number(perplexity, perplexity < longest ? 'f' : 'e', perplexity < longest ? 3 : 2);
+}
+
 }  // namespace natscope::ui

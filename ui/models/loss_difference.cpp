@@ -33,7 +33,7 @@ void LossDifference::setKept(const std::shared_ptr<const KeptRun>& kept) {
   if (kept == kept_) return;
   kept_ = kept;
   restart();
-  Q_EMIT changed();
+  if (!kept_) Q_EMIT changed();  // with one, extend() has said so
 }
 
 void LossDifference::restart() {

@@ -121,10 +121,21 @@ RunFact perplexityFact(const SequenceModel& sequence, std::int64_t promptTokens)
   const std::int64_t tokens = std::min<std::int64_t>(promptTokens, sequence.size());
   const auto mean = sequence.meanLoss(tokens);
   if (!mean) return {tr("perplexity"), {}, {}};
-  return {tr("perplexity"), QString::number(std::exp(*mean), 'f', 3),
+  return {tr("perplexity"), perplexityText(std::exp(*mean)),
           tr("Of the prompt: exp of the mean loss of its %1 tokens but the first, %2 nats. What the model wrote itself "
              "does not count.\nWhich tokens it is made of: colour the text by surprise (C)")
               .arg(groupedNumber(tokens), QString::number(*mean, 'f', 4))};
+}
+
+QString readingWords(std::int64_t done, std::int64_t total, double seconds) {
+  constexpr double soonest = 2;  // after which a rate is one
+  constexpr double shortest = 10;
+  const QString words = tr("Reading the text: %1 of %2 tokens").arg(groupedNumber(done), groupedNumber(total));
+  const double left = done > 0 ? seconds * static_cast<double>(total - done) / static_cast<double>(done) : 0;
+  if (seconds < soonest || left < shortest) return words;
+  const auto minutes = std::llround(left / 60);
+  return words + (left < 90 ? tr(", about %1 s left").arg(10 * std::llround(left / 10))
+                            : tr(", about %1 min left").arg(groupedNumber(minutes)));
 }
 
 QString bytesOf(std::int64_t part, std::int64_t whole) {

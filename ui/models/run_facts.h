@@ -29,6 +29,9 @@ struct RunFact {
 /// one segment. An empty value where that is not known.
 [[nodiscard]] RunFact perplexityFact(const SequenceModel& sequence, std::int64_t promptTokens);
 
+/// "Reading the text: 512 of 32,768 tokens, about 25 min left": how long the rest takes where one would wait for it.
+[[nodiscard]] QString readingWords(std::int64_t done, std::int64_t total, double seconds);
+
 /// A policy in a few words: "StreamingLLM, 4 sinks"; its W is a fact of its own. `hasScores`: the model decides roles.
 [[nodiscard]] QString policyWords(const Policy& policy, bool hasScores);
 

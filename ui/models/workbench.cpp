@@ -5,6 +5,7 @@
 
 #include "core/cache/policy.h"
 #include "ui/models/grouped_number.h"
+#include "ui/models/run_facts.h"
 
 namespace natscope::ui {
 namespace {
@@ -76,10 +77,10 @@ Workbench::Workbench(Settings& settings, QObject* parent)
   connect(&client_, &EngineClient::finished, this, [this](const FinishedMessage& result) {
     say(tr("%1 generated: %2").arg(tokensInWords(result.generated), endWords(result.reason)));
   });
-  connect(&client_, &EngineClient::progress, this, [this](ProgressPhase phase, qint64 done, qint64 total, double) {
-    if (phase == ProgressPhase::prefill)
-      say(tr("Reading the text: %1 of %2 tokens").arg(groupedNumber(done), groupedNumber(total)));
-  });
+  connect(&client_, &EngineClient::progress, this,
+          [this](ProgressPhase phase, qint64 done, qint64 total, double seconds) {
+            if (phase == ProgressPhase::prefill) say(readingWords(done, total, seconds));
+          });
   connect(&client_, &EngineClient::failed, this, &Workbench::onFailed);
   connect(&client_, &EngineClient::modelRefused, this, [this] { askedPath_.clear(); });
   connect(&client_, &EngineClient::engineLost, this, &Workbench::onLost);

@@ -126,7 +126,7 @@ void TextPanel::explainLosses() {
   legend_->showLosses(
       tr("The prompt: mean %1 nats over the %2 tokens that were predicted (all but the first), "
          "perplexity %3.")
-          .arg(QString::number(*mean, 'f', 4), groupedNumber(prompt - 1), QString::number(std::exp(*mean), 'f', 3)));
+          .arg(QString::number(*mean, 'f', 4), groupedNumber(prompt - 1), perplexityText(std::exp(*mean))));
   say({});
 }
 

@@ -4,11 +4,13 @@
 #include <QApplication>
 #include <QComboBox>
 #include <QImage>
+#include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QTest>
 #include <cmath>
 
 #include "tests/ui/panels/made_up_session.h"
+#include "ui/models/grouped_number.h"
 #include "ui/models/run_facts.h"
 #include "ui/models/token_words.h"
 #include "ui/panels/text_panel.h"
@@ -67,7 +69,9 @@ class LossesTest : public QObject {
   void differencesAreOfTheSameTokensOnly() {
     LossDifference& losses = comparison_->losses();
     QVERIFY(losses.whyNone().contains(QStringLiteral("no run is kept")));
+    QSignalSpy changed(&losses, &LossDifference::changed);
     comparison_->keep();
+    QCOMPARE(changed.count(), 1);  // each costs every view of losses a picture
     QCOMPARE(losses.tokens(), std::int64_t{length});
     QCOMPARE(*losses.mean(), 0.0);
     QCOMPARE(losses.worse() + losses.better(), std::int64_t{0});
@@ -94,8 +98,28 @@ class LossesTest : public QObject {
     QCOMPARE(losses.tokens(), std::int64_t{0});
     QVERIFY(!losses.mean());
     QVERIFY(losses.whyNone().contains(QStringLiteral("another text")));
+    changed.clear();
     comparison_->drop();
     QVERIFY(!losses.hasKept());
+    QCOMPARE(changed.count(), 1);
+  }
+
+  void aPerplexityOfAnySizeHasRoom() {
+    QCOMPARE(perplexityText(40.2041), QStringLiteral("40.204"));
+    QCOMPARE(perplexityText(0), QStringLiteral("0.000"));
+    QCOMPARE(perplexityText(1741197711778905925696.0), QStringLiteral("1.74e+21"));
+  }
+
+  void aLongTextSaysHowLongItTakes() {
+    const auto left = [](std::int64_t done, std::int64_t total, double seconds) {
+      return readingWords(done, total, seconds).section(QStringLiteral("tokens"), 1);
+    };
+    QCOMPARE(readingWords(512, 32768, 0.5), QStringLiteral("Reading the text: 512 of 32,768 tokens"));
+    QCOMPARE(left(512, 32768, 24), QStringLiteral(", about 25 min left"));
+    QCOMPARE(left(100, 300, 20), QStringLiteral(", about 40 s left"));
+    QCOMPARE(left(290, 300, 20), QString());  // soon
+    QCOMPARE(left(0, 300, 20), QString());
+    QCOMPARE(left(300, 300, 20), QString());
   }
 
   void coloursAndMarksSayHowMuchAndWhichWay() {
