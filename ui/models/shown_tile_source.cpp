@@ -47,6 +47,15 @@ QString ShownTileSource::whyNoMap(LayerId layer, HeadId head) const {
                                     : QString();
 }
 
+QString ShownTileSource::whyNoTiles() const {
+  if (recording_() || client_.knowsSequence()) return {};
+  // One that is being started, or that reads the text again, will have them.
+  const EngineClient::State state = client_.state();
+  const bool isComing = client_.model() && state != EngineClient::State::ready && state != EngineClient::State::idle;
+  return isComing ? tr("The engine is being given this text; then its weights can be drawn.")
+                  : tr("No engine has this text: weights that were not drawn before cannot be computed.");
+}
+
 void ShownTileSource::fetchLater(const std::vector<TileKey>& keys) {
   if (!recording_()) return engine_.fetchLater(keys);
   later_.assign(keys.rbegin(), keys.rend());

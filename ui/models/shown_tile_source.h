@@ -26,6 +26,7 @@ class ShownTileSource : public TileSource {
   [[nodiscard]] std::shared_ptr<const AttentionTile> tile(const TileKey& key) override;
   [[nodiscard]] std::shared_ptr<const AttentionTile> cached(const TileKey& key) const override;
   [[nodiscard]] QString whyNoMap(LayerId layer, HeadId head) const override;
+  [[nodiscard]] QString whyNoTiles() const override;
   void dropPending() override { engine_.dropPending(); }
   void fetchLater(const std::vector<TileKey>& keys) override;
 

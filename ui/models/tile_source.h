@@ -29,6 +29,9 @@ class TileSource : public QObject {
   /// Why there will be no picture of this head, in words for the place where it would be; empty: there will be one.
   [[nodiscard]] virtual QString whyNoMap(LayerId, HeadId) const { return {}; }
 
+  /// Why tiles that are not here do not come for now, in words for the place where they would be; empty: they come.
+  [[nodiscard]] virtual QString whyNoTiles() const { return {}; }
+
   /// Forgets what was asked for and has not been sent: the view looks elsewhere now.
   virtual void dropPending() {}
 

@@ -10,9 +10,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ui/figure/token_label.h"
 #include "ui/theme/theme.h"
 #include "ui/views/map_marks.h"
+#include "ui/views/named_token.h"
 
 namespace natscope::ui {
 namespace {
@@ -194,7 +194,9 @@ void AttentionMapView::paintEvent(QPaintEvent*) {
     return;
   }
   images_.beginFrame(picturesBudgetMs);
+  hasBlank_ = false;
   drawMap(painter);
+  if (hasBlank_) drawWhyBlank(painter);
   drawMarks(painter);
   if (!minimap_.isEmpty()) drawMinimap(painter);
   drawMapLegend(painter, legend_, style_, range_, rangeSide());
@@ -240,7 +242,12 @@ void AttentionMapView::drawTile(QPainter& painter, int zoom, std::int64_t row, s
   const QImage* const image = tile ? images_.image(key, tile) : nullptr;
   if (image == nullptr) {
     isSharp_ = false;
-    if (!drawCoarser(painter, target, zoom, row, column)) painter.fillRect(target, colours(style_.theme).raised);
+    if (drawCoarser(painter, target, zoom, row, column)) return;
+    // A map smaller than a tile: what covered it when it was larger is finer than what is asked for.
+    const int wholeZoom = overviewZoom(tiles_.tokens());
+    if (zoom > wholeZoom && tiles_.cached(keyOf(wholeZoom, 0, 0))) return drawTile(painter, wholeZoom, 0, 0);
+    painter.fillRect(target, colours(style_.theme).raised);
+    hasBlank_ = true;
     return;
   }
   // A tile of an earlier, shorter text has fewer cells: they stay where they are.
@@ -283,6 +290,13 @@ bool AttentionMapView::drawCoarser(QPainter& painter, const QRectF& target, int 
     return true;
   }
   return false;
+}
+
+void AttentionMapView::drawWhyBlank(QPainter& painter) {
+  const QString why = tiles_.whyNoTiles();
+  if (why.isEmpty()) return;
+  painter.setPen(colours(style_.theme).text);
+  painter.drawText(transform_.viewport().adjusted(12, 12, -12, -12), Qt::AlignCenter | Qt::TextWordWrap, why);
 }
 
 void AttentionMapView::drawMarks(QPainter& painter) {
@@ -336,9 +350,7 @@ void AttentionMapView::drawReadout(QPainter& painter) {
 
 QString AttentionMapView::describeCell(const MapCell& cell) const {
   const auto named = [this](std::int64_t position) {
-    return QStringLiteral("“%1” · %2")
-        .arg(tokenLabel(sequence_.name(TokenPos(static_cast<std::int32_t>(position)))))
-        .arg(position);
+    return namedToken(sequence_, TokenPos(static_cast<std::int32_t>(position)));
   };
   const QString pair = tr("query %1  →  key %2:  ").arg(named(cell.query), named(cell.key));
   if (cell.key > cell.query) return pair + tr("in the future");

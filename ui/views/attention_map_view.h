@@ -71,6 +71,7 @@ class AttentionMapView : public QWidget {
   void drawTile(QPainter& painter, int zoom, std::int64_t row, std::int64_t column);
   bool drawCoarser(QPainter& painter, const QRectF& target, int zoom, std::int64_t row, std::int64_t column);
   void drawHatching(QPainter& painter, const QRectF& area);
+  void drawWhyBlank(QPainter& painter);
   void drawMarks(QPainter& painter);
   void drawMinimap(QPainter& painter);
   void drawReadout(QPainter& painter);
@@ -95,6 +96,7 @@ class AttentionMapView : public QWidget {
   QPointF lastAt_;
   bool hasMoved_ = false;
   bool isSharp_ = false;
+  bool hasBlank_ = false;  // a part of the map without any picture, in the last frame
   bool hadFirstPicture_ = false;
 };
 

@@ -8,6 +8,7 @@
 #include "ui/figure/axis_ticks.h"
 #include "ui/figure/token_label.h"
 #include "ui/theme/theme.h"
+#include "ui/views/fitting_words.h"
 
 namespace natscope::ui {
 namespace {
@@ -91,9 +92,8 @@ void drawEdge(QPainter& painter, const MapTransform& transform, const SequenceMo
     if (isNear(mark, drawn, pitch, areTexts)) continue;
     drawn.push_back(mark);
     if (mark < first || mark >= end) continue;
-    const QString token = tokenLabel(sequence.name(TokenPos(static_cast<std::int32_t>(mark))), 7);
-    drawTick(painter, transform, edge, mark, edge == Edge::left || areTexts ? token : QString::number(mark),
-             theme.crosshair, true);
+    // As the ticks beside it: the text of a token “4” among positions would be read as one.
+    drawTick(painter, transform, edge, mark, tickText(transform, sequence, edge, mark), theme.crosshair, true);
   }
 }
 
@@ -192,7 +192,9 @@ void drawMapLegend(QPainter& painter, const QRectF& area, const MapStyle& style,
   double y = bar.bottom() + 16;
   if (saysCells) {
     painter.setPen(theme.muted);
-    painter.drawText(QPointF(area.left(), y + 4), QObject::tr("over %1 × %1 cells").arg(side));
+    painter.drawText(QPointF(area.left(), y + 4), longestFitting({QObject::tr("over %1 × %1 cells").arg(side),
+                                                                  QObject::tr("over %1 × %1").arg(side)},
+                                                                 painter.fontMetrics(), area.width()));
     y += 19;
   }
   y = drawSwatch(painter, {area.left(), y}, maskedBrush(style.theme), QObject::tr("masked"));

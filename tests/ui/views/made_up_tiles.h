@@ -20,6 +20,7 @@ class MadeUpTiles : public TileSource {
   std::vector<TileKey> asked;
   std::vector<TileKey> later;
   std::function<bool(LayerId layer, HeadId head)> missing;
+  QString noneCome;  // why
 
   [[nodiscard]] qint64 tokens() const override { return tokens_; }
 
@@ -34,6 +35,8 @@ class MadeUpTiles : public TileSource {
     const auto found = here_.find(key);
     return found == here_.end() ? nullptr : found->second;
   }
+
+  [[nodiscard]] QString whyNoTiles() const override { return noneCome; }
 
   void fetchLater(const std::vector<TileKey>& keys) override { later = keys; }
 

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What is painted: masked, zero and future cells look different; views find the cell under the cursor; text flows.
 #include <QApplication>
+#include <QPainter>
 #include <QSignalSpy>
 #include <QTest>
 #include <set>
 
 #include "tests/ui/views/made_up_tiles.h"
+#include "ui/figure/token_flow.h"
 #include "ui/theme/theme.h"
 #include "ui/views/attention_map_view.h"
 #include "ui/views/map_frame_times.h"
 #include "ui/views/map_marks.h"
-#include "ui/figure/token_flow.h"
+#include "ui/views/named_token.h"
 
 using namespace natscope;
 using namespace natscope::ui;
@@ -100,6 +102,112 @@ class MapPictureTest : public QObject {
     tiles.deliver();
     for (int i = 0; i < 5 && !view.isSharp(); ++i) (void)view.grab();
     QVERIFY(view.isSharp());
+  }
+
+  void aMapWithoutTilesSaysWhy() {
+    MadeUpTiles tiles(200, [](std::int64_t, std::int64_t) { return 0.1F; });
+    tiles.answersLate = true;
+    SequenceModel sequence;
+    Selection selection;
+    selection.setLimits(1, 1, 1, 200);
+    AttentionMapView view(tiles, sequence, selection);
+    view.resize(700, 500);
+    const QImage onTheirWay = view.grab().toImage();
+    tiles.noneCome = QStringLiteral("no engine has this text");
+    const QImage nobodyHasThem = view.grab().toImage();
+    QVERIFY(onTheirWay != nobodyHasThem);
+    // Where there is a picture nothing is said over it.
+    tiles.deliver();
+    tiles.noneCome.clear();
+    (void)view.grab();
+    const QImage drawn = view.grab().toImage();
+    QVERIFY(view.isSharp());
+    tiles.noneCome = QStringLiteral("no engine has this text");
+    QCOMPARE(view.grab().toImage(), drawn);
+  }
+
+  void theLegendStaysInItsPlace() {
+    for (const std::int64_t side : {2, 16, 256, 1024}) {
+      QImage picture(300, 320, QImage::Format_RGB32);
+      const QColor ground = colours(Theme::light).panel;
+      picture.fill(ground);
+      QPainter painter(&picture);
+      const QRectF area(10, 10, 92, 290);
+      drawMapLegend(painter, area, MapStyle{}, ScaleRange{1e-4, 0.5, ScaleKind::log}, side);
+      painter.end();
+      for (int y = 0; y < picture.height(); ++y) {
+        for (int x = static_cast<int>(area.right()) + 1; x < picture.width(); ++x)
+          QCOMPARE(picture.pixel(x, y), ground.rgb());
+      }
+    }
+  }
+
+  void aTokensTextIsNoPlaceForItsPosition() {
+    SequenceRecord record(CacheGeometry{.layers = 1, .kv_heads = 1, .head_dim = 8}, false, 2);
+    SequenceModel sequence;
+    sequence.setSource([&record]() -> const SequenceRecord& { return record; });
+    const std::vector<std::string> texts{"%1", "%2", " %", "a"};
+    for (std::size_t n = 0; n < texts.size(); ++n) {
+      TokenFrame frame;
+      frame.position = TokenPos(static_cast<std::int32_t>(n));
+      frame.text = texts[n];
+      frame.roles = {Role::global};
+      frame.entries = {static_cast<std::int32_t>(n) + 1};
+      QVERIFY(record.append(std::move(frame)));
+    }
+    sequence.refresh(true);
+    QCOMPARE(namedToken(sequence, TokenPos(0)), QStringLiteral("“%1” · 0"));
+    QCOMPARE(namedToken(sequence, TokenPos(1)), QStringLiteral("“%2” · 1"));
+    QCOMPARE(namedToken(sequence, TokenPos(2)), QStringLiteral("“·%” · 2"));
+    QCOMPARE(namedToken(sequence, TokenPos(3)), QStringLiteral("“a” · 3"));
+  }
+
+  /// Among positions a mark is one, too, whatever the token's text is.
+  void marksAmongPositionsArePositions() {
+    MadeUpTiles tiles(2000, [](std::int64_t, std::int64_t) { return 0.1F; });
+    SequenceRecord record;
+    SequenceModel sequence;
+    sequence.setSource([&record]() -> const SequenceRecord& { return record; });
+    Selection selection;
+    selection.setLimits(1, 1, 1, 2000);
+    AttentionMapView view(tiles, sequence, selection);
+    view.resize(700, 500);
+    const auto marked = [&](const std::string& text) {
+      record = SequenceRecord(CacheGeometry{.layers = 1, .kv_heads = 1, .head_dim = 8}, false, 2);
+      for (std::int32_t n = 0; n < 2000; ++n) {
+        TokenFrame frame;
+        frame.position = TokenPos(n);
+        frame.text = text;
+        frame.roles = {Role::global};
+        frame.entries = {n + 1};
+        if (!record.append(std::move(frame))) break;
+      }
+      sequence.refresh(true);
+      selection.hover(TokenPos(300), TokenPos(1500));
+      for (int i = 0; i < 5; ++i) (void)view.grab();
+      return view.grab().toImage().copy(0, 0, static_cast<int>(view.transform().viewport().left()), 480);
+    };
+    const QImage four = marked("4");
+    QCOMPARE(record.size(), std::int64_t{2000});
+    QCOMPARE(marked("entrance"), four);
+  }
+
+  /// As when the engine is gone and the window becomes smaller.
+  void aMapThatBecomesSmallerKeepsItsPicture() {
+    MadeUpTiles tiles(200, [](std::int64_t, std::int64_t) { return 0.1F; });
+    SequenceModel sequence;
+    Selection selection;
+    selection.setLimits(1, 1, 1, 200);
+    AttentionMapView view(tiles, sequence, selection);
+    view.resize(700, 600);
+    (void)view.grab();
+    QVERIFY(view.isSharp());
+    tiles.answersLate = true;
+    view.resize(300, 180);
+    const QImage small = view.grab().toImage();
+    QVERIFY(!view.isSharp());
+    const QRgb middle = small.pixel(view.transform().rectOf({150, 60}).center().toPoint());
+    QVERIFY(middle != colours(Theme::light).raised.rgb());
   }
 
   /// The colours of another run are not those of the run before, however little they differ; while one run grows they
