@@ -8,30 +8,39 @@
 #include <QToolButton>
 #include <QVBoxLayout>
 
+#include "ui/models/grouped_number.h"
+#include "ui/views/fitting_words.h"
+
 namespace natscope::ui {
 
-namespace {
-
-/// Words that end in "…" where there is no room for all of them.
-class ElidedLabel : public QLabel {
+/// Words that are said shorter where there is no room for all of them, and end in "…" where there is still none.
+class OverviewPanel::HeadLabel : public QLabel {
  public:
   using QLabel::QLabel;
+
+  void say(const QStringList& choices) {
+    choices_ = choices;
+    setText(choices.value(0));
+    setToolTip(text());
+    update();
+  }
 
  protected:
   void paintEvent(QPaintEvent*) override {
     QPainter painter(this);
     style()->drawItemText(&painter, contentsRect(), Qt::AlignLeft | Qt::AlignVCenter, palette(), isEnabled(),
-                          fontMetrics().elidedText(text(), Qt::ElideRight, contentsRect().width()), foregroundRole());
+                          longestFitting(choices_, fontMetrics(), contentsRect().width()), foregroundRole());
   }
-};
 
-}  // namespace
+ private:
+  QStringList choices_;
+};
 
 OverviewPanel::OverviewPanel(Workbench& workbench, QWidget* parent)
     : QWidget(parent),
       workbench_(workbench),
       grid_(new HeadGridView(workbench.tiles(), workbench.sequence(), workbench.selection(), this)),
-      head_(new ElidedLabel(this)),
+      head_(new HeadLabel(this)),
       progress_(new QLabel(this)) {
   setObjectName(QStringLiteral("panel"));
   setAttribute(Qt::WA_StyledBackground);
@@ -54,9 +63,9 @@ OverviewPanel::OverviewPanel(Workbench& workbench, QWidget* parent)
   layout->addWidget(grid_, 1);
   connect(write, &QToolButton::clicked, this, &OverviewPanel::exportWanted);
   connect(grid_, &HeadGridView::progressed, this, &OverviewPanel::refresh);
-  connect(grid_, &HeadGridView::hovered, this, [this](const QString& words) {
+  connect(grid_, &HeadGridView::hovered, this, [this](const QStringList& words) {
     if (words.isEmpty()) return refresh();
-    head_->setText(words);
+    head_->say(words);
   });
   connect(&workbench_.selection(), &Selection::headChanged, this, &OverviewPanel::refresh);
   connect(&workbench_, &Workbench::stateChanged, this, &OverviewPanel::refresh);
@@ -72,11 +81,13 @@ void OverviewPanel::refresh() {
   const Selection& selection = workbench_.selection();
   const qint64 tokens = workbench_.tiles().tokens();
   const auto [drawn, all] = grid_->progress();
-  head_->setText(tokens > 0 && selection.layers() > 0 ? grid_->describe({selection.layer(), selection.head()})
-                                                      : QString());
+  const bool hasHeads = tokens > 0 && selection.layers() > 0;
+  const MapId chosen{selection.layer(), selection.head()};
+  head_->say(hasHeads ? QStringList{grid_->describe(chosen), grid_->describe(chosen, true)} : QStringList{});
   QString words;
   if (tokens > 0 && all > 0) {
-    words = drawn == all ? tr("%1 maps of %2 tokens").arg(all).arg(tokens) : tr("%1 of %2 maps").arg(drawn).arg(all);
+    words = drawn == all ? tr("%1 maps of %2 tokens").arg(groupedNumber(all), groupedNumber(tokens))
+                         : tr("%1 of %2 maps").arg(groupedNumber(drawn), groupedNumber(all));
     if (const int missing = selection.layers() * selection.heads() - all; missing > 0)
       words += tr("; %1 were not recorded").arg(missing);
     // They must not take time from what a person waits for.

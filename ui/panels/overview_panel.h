@@ -25,11 +25,13 @@ class OverviewPanel : public QWidget {
   void exportWanted();
 
  private:
+  class HeadLabel;
+
   void refresh();
 
   Workbench& workbench_;
   HeadGridView* grid_;
-  QLabel* head_;
+  HeadLabel* head_;
   QLabel* progress_;
 };
 

@@ -150,10 +150,13 @@ std::pair<int, int> HeadGridView::progress() const {
   return result;
 }
 
-QString HeadGridView::describe(const MapId& head) const {
+QString HeadGridView::describe(const MapId& head, bool isBrief) const {
   const int group = selection_.kvHeads() > 0 ? std::max(1, selection_.heads() / selection_.kvHeads()) : 1;
   const KvHeadId kvHead(head.head.value / group);
-  QString words = tr("Layer %1, head %2, KV head %3").arg(head.layer.value).arg(head.head.value).arg(kvHead.value);
+  QString words = (isBrief ? tr("L%1 H%2 (KV %3)") : tr("Layer %1, head %2, KV head %3"))
+                      .arg(head.layer.value)
+                      .arg(head.head.value)
+                      .arg(kvHead.value);
   const auto roles = sequence_.roles(head.layer, kvHead);
   if (!sequence_.hasRoles()) {
     words += tr(": H2O has no roles");
@@ -162,7 +165,7 @@ QString HeadGridView::describe(const MapId& head) const {
       return QString::number(
           100.0 * static_cast<double>(std::ranges::count(roles, role)) / static_cast<double>(roles.size()), 'f', 1);
     };
-    words += tr(": Global %1 %, Local %2 %, Sliding %3 %")
+    words += (isBrief ? tr(": G %1 %, L %2 %, S %3 %") : tr(": Global %1 %, Local %2 %, Sliding %3 %"))
                  .arg(share(Role::global), share(Role::local), share(Role::sliding));
   }
   if (const QString why = tiles_.whyNoMap(head.layer, head.head); !why.isEmpty()) return words + tr("; not recorded");
@@ -406,7 +409,7 @@ void HeadGridView::hideEvent(QHideEvent* event) {
 void HeadGridView::hover(std::optional<MapId> head) {
   if (head == hovered_) return;
   hovered_ = head;
-  Q_EMIT hovered(head ? describe(*head) : QString());
+  Q_EMIT hovered(head ? QStringList{describe(*head), describe(*head, true)} : QStringList{});
   viewport()->update();
 }
 

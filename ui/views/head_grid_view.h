@@ -39,15 +39,15 @@ class HeadGridView : public QAbstractScrollArea {
   /// Where a head's map stands in the viewport, as far as it is scrolled now.
   [[nodiscard]] QRect rectOf(const MapId& head) const;
   [[nodiscard]] std::optional<MapId> headAt(QPointF at) const;
-  /// In words: layer, head, KV head and its shares of roles.
-  [[nodiscard]] QString describe(const MapId& head) const;
+  /// In words: layer, head, KV head and its shares of roles; in letters where it has to be brief.
+  [[nodiscard]] QString describe(const MapId& head, bool isBrief = false) const;
   /// Maps that are drawn of the whole text, and how many there can be.
   [[nodiscard]] std::pair<int, int> progress() const;
 
  Q_SIGNALS:
-  void progressed();                         ///< progress() may have changed
-  void hovered(const QString& description);  ///< empty: the cursor is over none
-  void headOpened();                         ///< a double click or Enter on the chosen head
+  void progressed();                              ///< progress() may have changed
+  void hovered(const QStringList& descriptions);  ///< the longest first; empty: the cursor is over none
+  void headOpened();                              ///< a double click or Enter on the chosen head
 
  protected:
   void paintEvent(QPaintEvent* event) override;
