@@ -10,6 +10,7 @@
 
 #include "ui/models/grouped_number.h"
 #include "ui/theme/theme.h"
+#include "ui/views/fitting_words.h"
 #include "ui/views/plot_library.h"
 #include "ui/views/sparse_ticker.h"
 
@@ -293,8 +294,9 @@ void CurveChart::say(const QString& title, const std::vector<Said>& values) {
                 .arg(each.colour.name(), each.sign, each.text.toHtmlEscaped());
   }
   if (values.empty()) {
-    tail = (isTwoLines_ ? QString() : space) +
-           QStringLiteral("<span style='color:%1'>%2</span>").arg(muted, tr("nothing yet"));
+    const QString words = longestFitting({tr("nothing yet"), QStringLiteral("–")}, metrics,
+                                         most - used - (isTwoLines_ ? 0 : metrics.horizontalAdvance(gap)));
+    tail = (isTwoLines_ ? QString() : space) + QStringLiteral("<span style='color:%1'>%2</span>").arg(muted, words);
   }
   readout_->setText(isTwoLines_ ? head + cutPart + QStringLiteral("<br>") + tail : head + tail + cutPart);
 }

@@ -59,6 +59,16 @@ class CurveChartTest : public QObject {
     QCOMPARE(shortNumber(value), text);
   }
 
+  void aChartWithoutPointsSaysSoInItsWidth() {
+    CurveChart chart(QStringLiteral("Learning rate"), CurveChart::Scale::tight, QString());
+    chart.setLines({});
+    chart.show();
+    chart.resize(320, 120);
+    QTRY_COMPARE(chart.readoutText(), QStringLiteral("Learning rate nothing yet"));
+    chart.resize(130, 120);
+    QTRY_COMPARE(chart.readoutText(), QStringLiteral("Learning rate –"));
+  }
+
   void everyRoleIsSaid() {
     const Curve global = curveOf(50, [](int) { return 0.325; });
     const Curve local = curveOf(50, [](int) { return 0.05; });
