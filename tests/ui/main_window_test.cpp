@@ -17,6 +17,7 @@
 #include <QToolBar>
 #include <QToolButton>
 #include <QUrl>
+#include <algorithm>
 #include <cmath>
 #include <csignal>
 #include <numeric>
@@ -382,6 +383,7 @@ class MainWindowTest : public QObject {
     const qint64 shown = bench().sequence().size();
     const qint64 process = bench().client().processId();
     QSignalSpy lost(&bench().client(), &EngineClient::engineLost);
+    QSignalSpy logged(&bench(), &Workbench::logLine);
     QVERIFY(process > 0);
     ::kill(static_cast<pid_t>(process), SIGKILL);
     QVERIFY(lost.count() > 0 || lost.wait(patience));
@@ -393,6 +395,12 @@ class MainWindowTest : public QObject {
     QCOMPARE(bench().sequence().size(), shown);
     QTRY_VERIFY_WITH_TIMEOUT(bench().hasEngineSequence() && bench().canContinue(), patience);
     QVERIFY(!window_->errorBar().isVisible());
+    // Which may have been before anybody had read it.
+    QVERIFY2(bench().statusText().startsWith(QStringLiteral("The engine was killed")),
+             qPrintable(bench().statusText()));
+    QVERIFY(std::any_of(logged.begin(), logged.end(), [](const QList<QVariant>& line) {
+      return line.first().toString().contains(QStringLiteral("engine-lost: the engine was killed"));
+    }));
     step();  // goes on from the last token that was shown
     QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().size(), shown + 1, patience);
   }

@@ -239,6 +239,7 @@ void Workbench::askForSequence(Next next, bool fit) {
   }
   takeRoleChanges(changes);
   asked_ = {options_.text, options_.policy, changes_};
+  lostReason_.clear();
   AnalyseMessage request;
   request.prompt = options_.text.toStdString();
   request.fit = fit;
@@ -310,7 +311,11 @@ void Workbench::onAnalysed() {
 }
 
 void Workbench::onRestored() {
-  say(tr("The engine has the %1 that are shown, and can go on.").arg(tokensInWords(client_.record().size())));
+  const QString tokens = tokensInWords(client_.record().size());
+  QString lost = std::exchange(lostReason_, {});
+  if (lost.isEmpty()) return say(tr("The engine has the %1 that are shown, and can go on.").arg(tokens));
+  lost[0] = lost.at(0).toUpper();
+  say(tr("%1. Another one has the %2 that are shown, and can go on.").arg(lost, tokens));
 }
 
 void Workbench::keepBefore() {
@@ -404,10 +409,14 @@ void Workbench::showRecording(const std::shared_ptr<const Recording>& recording)
 
 void Workbench::onLost(const QString& reason) {
   wasLost_ = true;
+  lostReason_ = reason;
   next_ = Next::nothing;
   say(tr("The engine is gone; another one is being started."));
-  Q_EMIT errorRaised(make_error(ErrorCode::engine_lost, reason.toStdString(),
-                                tr("what you see stays; another engine is being started").toStdString()));
+  const Error error = make_error(ErrorCode::engine_lost, reason.toStdString(),
+                                 tr("what you see stays; another engine is being started").toStdString());
+  // The bar goes as soon as another engine is there, which may be before anybody has read it.
+  Q_EMIT logLine(QString::fromStdString(format_error_line(error)));
+  Q_EMIT errorRaised(error);
   Q_EMIT stateChanged();
 }
 

@@ -165,6 +165,7 @@ class Workbench : public QObject {
   QString askedPath_;   // the model that is being opened, and where
   QString askedDevice_;
   bool wasLost_ = false;
+  QString lostReason_;  // said once more when another engine has what is shown
   bool isSessionShown_ = false;
   bool waitsForFile_ = false;
   bool isCutToFit_ = false;                  // the text that was asked for last, to begin with
