@@ -5,6 +5,7 @@
 #include <new>
 
 #include "core/session/trace_sequence.h"
+#include "ui/models/grouped_number.h"
 
 namespace natscope::ui {
 namespace {
@@ -85,7 +86,7 @@ Expected<WeightsMessage> Recording::weights(const WeightsRequestMessage& request
 QString Recording::summary() const {
   const Provenance& from = trace_.provenance();
   QStringList facts;
-  facts << tr("%1 tokens").arg(trace_.tokens_count());
+  facts << tr("%1 tokens").arg(groupedNumber(trace_.tokens_count()));
   facts << tr("policy %1").arg(QString::fromStdString(session_.policy));
   if (from.window) facts << tr("W %1").arg(*from.window);
   if (!from.dtype.empty()) facts << QString::fromStdString(from.dtype);

@@ -25,7 +25,7 @@ bool hasOwnWindow(const Policy& policy) {
 }
 
 QString tokensInWords(std::int64_t count) {
-  return count == 1 ? Workbench::tr("1 token") : Workbench::tr("%1 tokens").arg(count);
+  return count == 1 ? Workbench::tr("1 token") : Workbench::tr("%1 tokens").arg(groupedNumber(count));
 }
 
 QString endWords(StopReason reason) {

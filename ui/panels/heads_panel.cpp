@@ -107,6 +107,7 @@ HeadsPanel::HeadsPanel(Workbench& workbench, QWidget* parent)
   write->setToolTip(tr("Write the table as csv, json or npy"));
   auto* const bar = new QHBoxLayout;
   bar->setContentsMargins(8, 4, 8, 2);
+  bar->setSpacing(6);  // a window's style has none between buttons
   bar->addWidget(words_, 1);
   bar->addWidget(copyRows);
   bar->addWidget(write);

@@ -158,10 +158,10 @@ QWidget* JobsPanel::makeSide() {
   const int widths[] = {0, 92, 100, 92, 78, 52, 50, 56};
   for (int column = 1; column < JobListModel::columns; ++column) table_->setColumnWidth(column, widths[column]);
 
-  auto* const empty =
-      new QLabel(tr("No jobs yet. <b>New …</b> trains a model from scratch or teaches an existing one its roles.<br>"
-                    "Jobs run on their own: closing this window leaves them running."),
-                 this);
+  auto* const empty = new QLabel(
+      tr("No jobs yet. <b>New job …</b> trains a model from scratch or teaches an existing one its roles.<br>"
+         "Jobs run on their own: closing this window leaves them running."),
+      this);
   empty->setAlignment(Qt::AlignCenter);
   empty->setWordWrap(true);
   empty->setObjectName(QStringLiteral("muted"));
