@@ -11,9 +11,10 @@
 
 #include "core/cache/forced_role.h"
 #include "ui/figure/axis_ticks.h"
-#include "ui/figure/token_label.h"
 #include "ui/models/grouped_number.h"
 #include "ui/theme/theme.h"
+#include "ui/views/fitting_words.h"
+#include "ui/views/named_token.h"
 #include "ui/views/role_swatches.h"
 #include "ui/views/token_keys.h"
 
@@ -399,13 +400,12 @@ void RoleMapView::drawLegend(QPainter& painter) const {
   painter.setFont(smallFont(painter, 12));
   if (!token || shows() == RoleMapShows::kept) return drawMixedWords(painter, x + 10, line);
   const QString share = QString::number(100 * sequence_.heldShare(*token), 'f', 0) + QStringLiteral(" %");
-  QString words =
-      tr("“%1” · %2: held by %3 of heads").arg(tokenLabel(sequence_.name(*token))).arg(token->value).arg(share);
   x += 10;
   // Which token it is the other views say, too.
-  if (painter.fontMetrics().horizontalAdvance(words) > width() - x - 6) words = tr("held by %1").arg(share);
+  const QStringList choices{tr("%1: held by %2 of heads").arg(namedToken(sequence_, *token), share),
+                            tr("held by %1").arg(share), tr("%1 held").arg(share)};
   painter.drawText(QRectF(x, line.top(), width() - x - 6, line.height()), Qt::AlignVCenter | Qt::AlignRight,
-                   painter.fontMetrics().elidedText(words, Qt::ElideRight, static_cast<int>(width() - x - 6)));
+                   longestFitting(choices, painter.fontMetrics(), width() - x - 6));
 }
 
 /// A mean of colours stands in no legend.
