@@ -3,6 +3,7 @@
 
 #include <QCheckBox>
 #include <QComboBox>
+#include <QEvent>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QVBoxLayout>
@@ -11,6 +12,7 @@
 
 #include "ui/models/grouped_number.h"
 #include "ui/theme/theme.h"
+#include "ui/views/fitting_words.h"
 #include "ui/views/plot_library.h"
 
 namespace natscope::ui {
@@ -24,6 +26,8 @@ constexpr int lowChart = 150;  // in which the line above says what its label sa
 /// tokens are held by everyone, and would squash what comes after.
 constexpr int settledPart = 10;
 constexpr int tickDistance = 22;
+/// Words, shares in brackets and at last numbers leave the line one after another where it is too narrow for all.
+constexpr int mostLeftOut = 5;
 
 // Okabe–Ito colours that no role has; the dashes tell the lines apart without colour.
 const QColor denseColour(0x8a, 0x8f, 0x96);
@@ -51,6 +55,7 @@ CacheChartView::CacheChartView(SequenceModel& sequence, Selection& selection, QW
       sequence_(sequence),
       selection_(selection),
       plot_(new QCustomPlot(this)),
+      nothing_(new QLabel(tr("The cache's curves appear when a text was analysed."), this)),
       readout_(new QLabel(this)),
       line_(new QHBoxLayout),
       axisChoice_(new QComboBox(this)),
@@ -74,9 +79,17 @@ CacheChartView::CacheChartView(SequenceModel& sequence, Selection& selection, QW
   connect(denseChoice_, &QCheckBox::toggled, this, &CacheChartView::setDense);
   layout->addLayout(line_);
   layout->addWidget(plot_, 1);
+  readout_->setObjectName(QStringLiteral("cacheNumbers"));
   readout_->setTextFormat(Qt::RichText);
-  readout_->setMinimumHeight(18);
+  readout_->setMinimumSize(1, 18);
+  readout_->installEventFilter(this);  // what is left out depends on its width
+  plot_->setObjectName(QStringLiteral("cachePlot"));
   plot_->setMinimumSize(160, 90);
+  // Axes without a curve would say that there is something to read.
+  nothing_->setObjectName(QStringLiteral("muted"));
+  nothing_->setAlignment(Qt::AlignCenter);
+  nothing_->setMinimumSize(plot_->minimumSize());
+  layout->addWidget(nothing_, 1);
   for (const QString& name : {tr("dense"), tr("live"), tr("allocated"), tr("kept")}) plot_->addGraph()->setName(name);
   plot_->graph(allocated)->setLineStyle(QCPGraph::lsStepLeft);
   cursor_ = new QCPItemStraightLine(plot_);
@@ -199,6 +212,9 @@ double CacheChartView::largest(int line, std::int64_t from) const {
 
 void CacheChartView::setRanges() {
   const auto frames = sequence_.record().frames();
+  const bool isEmpty = frames.empty() && keptPoints() == 0;
+  nothing_->setVisible(isEmpty);
+  plot_->setVisible(!isEmpty);
   double top = 0;
   if (!frames.empty() && plot_->graph(dense)->visible()) {
     top = denseOf(frames.back().counts);
@@ -272,40 +288,58 @@ void CacheChartView::showStep() {
     cursor_->point1->setCoords(chosen->value + 1, 0);
     cursor_->point2->setCoords(chosen->value + 1, 1);
   }
-  if (!frames.empty()) {
-    const std::size_t at =
-        chosen ? std::min(frames.size() - 1, static_cast<std::size_t>(chosen->value)) : frames.size() - 1;
-    const CacheCounts& counts = frames[at].counts;
-    const bool isDark = ThemeSwitch::instance().theme() == Theme::dark;
-    const auto line = [](const QString& sign, const QColor& colour, const QString& words) {
-      return QStringLiteral("<span style='color:%1'>%2</span>&nbsp;%3 &nbsp; ").arg(colour.name(), sign, words);
-    };
-    // Its share is said once: by the axis, or in brackets.
-    const auto held = [&](const QString& pattern, const CacheCounts& of) {
-      const QString words = pattern.arg(amount(liveOf(of)));
-      return axis_ == CacheAxis::share ? words : words + tr(" (%1 %)").arg(100 * of.fraction, 0, 'f', 1);
-    };
-    QString words = tr("after token %1: &nbsp;").arg(at);
-    if (plot_->graph(dense)->visible())
-      words += line(QStringLiteral("╌╌"), denseColour, tr("dense <b>%1</b>").arg(amount(denseOf(counts))));
-    words += line(QStringLiteral("━━"), isDark ? liveOnDark : liveColour, held(tr("live <b>%1</b>"), counts));
-    // Inside the prompt nobody knows what was allocated then: every number here is of one moment.
-    const bool isInPrompt = at + 1 < frames.size() && !frames[at + 1].generated;
-    if (!isInEntries_ && !isInPrompt)
-      words += line(QStringLiteral("┈┈"), allocatedColour, tr("allocated <b>%1</b>").arg(amount(allocatedOf(counts))));
-    if (kept_ && at >= kept_->record.frames().size() && kept_->record.size() > 0) {
-      words += line(QStringLiteral("━╌"), keptColour, tr("kept run ended at token %1").arg(kept_->record.size() - 1));
-    } else if (kept_ && kept_->record.size() > 0) {
-      const CacheCounts& before = kept_->record.frames()[at].counts;
-      words += line(QStringLiteral("━╌"), keptColour, held(tr("kept <b>%1</b>"), before));
-    }
-    words += unit();
-    readout_->setText(words);
-    readout_->setToolTip(
-        tr("The paper's KV fraction at this step: %1 %").arg(QString::number(100 * counts.paper_fraction, 'f', 1)));
-  } else {
-    readout_->clear();
+  if (frames.empty()) return readout_->clear();
+  const std::size_t at =
+      chosen ? std::min(frames.size() - 1, static_cast<std::size_t>(chosen->value)) : frames.size() - 1;
+  const QString all = numbersAt(at, 0);
+  QString words = all;
+  for (int leftOut = 1; leftOut <= mostLeftOut && !fits(words); ++leftOut) words = numbersAt(at, leftOut);
+  readout_->setText(words);
+  const QString paper = tr("The paper's KV fraction at this step: %1 %")
+                            .arg(QString::number(100 * frames[at].counts.paper_fraction, 'f', 1));
+  readout_->setToolTip(words == all ? paper : QStringLiteral("<p>%1</p><p>%2</p>").arg(all, paper));
+}
+
+bool CacheChartView::fits(const QString& words) const {
+  if (!readout_->isVisible()) return true;  // nobody knows how wide it will be
+  return richWidth(words, readout_->font()) <= readout_->width();
+}
+
+QString CacheChartView::numbersAt(std::size_t at, int leftOut) const {
+  const auto frames = sequence_.record().frames();
+  const CacheCounts& counts = frames[at].counts;
+  const bool isDark = ThemeSwitch::instance().theme() == Theme::dark;
+  const auto line = [](const QString& sign, const QColor& colour, const QString& words) {
+    return QStringLiteral("<span style='color:%1'>%2</span>&nbsp;%3 &nbsp; ").arg(colour.name(), sign, words);
+  };
+  // Its share is said once: by the axis, or in brackets.
+  const auto held = [&](const QString& pattern, const CacheCounts& of, bool hasRoom) {
+    const QString words = pattern.arg(amount(liveOf(of)));
+    return axis_ == CacheAxis::share || !hasRoom ? words : words + tr(" (%1 %)").arg(100 * of.fraction, 0, 'f', 1);
+  };
+  QString words = (leftOut < 1 ? tr("after token %1: &nbsp;") : tr("token %1: &nbsp;")).arg(at);
+  if (plot_->graph(dense)->visible() && leftOut < 5)
+    words += line(QStringLiteral("╌╌"), denseColour, tr("dense <b>%1</b>").arg(amount(denseOf(counts))));
+  words +=
+      line(QStringLiteral("━━"), isDark ? liveOnDark : liveColour, held(tr("live <b>%1</b>"), counts, leftOut < 3));
+  // Inside the prompt nobody knows what was allocated then: every number here is of one moment.
+  const bool isInPrompt = at + 1 < frames.size() && !frames[at + 1].generated;
+  if (!isInEntries_ && !isInPrompt && leftOut < 4)
+    words += line(QStringLiteral("┈┈"), allocatedColour, tr("allocated <b>%1</b>").arg(amount(allocatedOf(counts))));
+  if (kept_ && at >= kept_->record.frames().size() && kept_->record.size() > 0) {
+    words +=
+        line(QStringLiteral("━╌"), keptColour,
+             (leftOut < 2 ? tr("kept run ended at token %1") : tr("kept: to token %1")).arg(kept_->record.size() - 1));
+  } else if (kept_ && kept_->record.size() > 0) {
+    const CacheCounts& before = kept_->record.frames()[at].counts;
+    words += line(QStringLiteral("━╌"), keptColour, held(tr("kept <b>%1</b>"), before, leftOut < 2));
   }
+  return words + unit();
+}
+
+bool CacheChartView::eventFilter(QObject* watched, QEvent* event) {
+  if (watched == readout_ && (event->type() == QEvent::Resize || event->type() == QEvent::Show)) showStep();
+  return QWidget::eventFilter(watched, event);
 }
 
 std::optional<TokenPos> CacheChartView::stepAt(double x) const {

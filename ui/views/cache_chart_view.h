@@ -54,12 +54,18 @@ class CacheChartView : public QWidget {
 
   [[nodiscard]] QSize sizeHint() const override { return {520, 180}; }
 
+ protected:
+  bool eventFilter(QObject* watched, QEvent* event) override;
+
  private:
   void restart();
   void forget();
   void extend();
   void paintInTheme();
   void showStep();
+  /// The line of numbers after a token; `leftOut` says how much of it, from nothing to mostLeftOut.
+  [[nodiscard]] QString numbersAt(std::size_t at, int leftOut) const;
+  [[nodiscard]] bool fits(const QString& words) const;
   void draw();
   void moveCursor();
   void drawKept();
@@ -78,6 +84,7 @@ class CacheChartView : public QWidget {
   Selection& selection_;
   QCustomPlot* plot_;
   QCPItemStraightLine* cursor_;
+  QLabel* nothing_;
   QLabel* readout_;
   QHBoxLayout* line_;
   QComboBox* axisChoice_;

@@ -62,6 +62,24 @@ double HeadBarsView::shareOf(const Head& head) const {
   return static_cast<double>(frame->entries[index]) / (frame->position.value + 1);
 }
 
+/// In the bar where it has room there, else at the right, over the end of the bar: each part in a colour that is read
+/// on what lies under it.
+void HeadBarsView::drawShare(QPainter& painter, const QRectF& cell, const QRectF& filled, double share) const {
+  constexpr double margin = 4;
+  const ThemeColours& theme = ThemeSwitch::instance().colours();
+  const QString words = QString::number(100 * share, 'f', 0) + QStringLiteral(" %");
+  const bool isInBar = QFontMetricsF(painter.font()).horizontalAdvance(words) + 2 * margin <= filled.width();
+  const QRectF rest(filled.topRight(), cell.bottomRight());
+  for (const auto& [part, colour] : {std::pair{filled, theme.onAccent}, std::pair{rest, theme.text}}) {
+    painter.save();
+    painter.setClipRect(part);
+    painter.setPen(colour);
+    painter.drawText(cell.adjusted(margin, 0, -margin, 0),
+                     (isInBar ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter, words);
+    painter.restore();
+  }
+}
+
 void HeadBarsView::paintEvent(QPaintEvent*) {
   QPainter painter(this);
   const ThemeColours& theme = ThemeSwitch::instance().colours();
@@ -84,12 +102,9 @@ void HeadBarsView::paintEvent(QPaintEvent*) {
       painter.fillRect(cell, theme.raised);
       QColor bar = theme.accent;
       bar.setAlphaF(0.75F);
-      painter.fillRect(QRectF(cell.topLeft(), QSizeF(cell.width() * share, cell.height())), bar);
-      if (cell.height() >= letterHeight && cell.width() >= 30) {
-        painter.setPen(share > 0.55 ? theme.onAccent : theme.text);
-        painter.drawText(cell.adjusted(4, 0, -4, 0), (share > 0.55 ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter,
-                         QString::number(100 * share, 'f', 0) + QStringLiteral(" %"));
-      }
+      const QRectF filled(cell.topLeft(), QSizeF(cell.width() * share, cell.height()));
+      painter.fillRect(filled, bar);
+      if (cell.height() >= letterHeight && cell.width() >= 30) drawShare(painter, cell, filled, share);
     }
     if (layer % step != 0) continue;
     painter.setPen(theme.muted);

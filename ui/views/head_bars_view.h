@@ -16,6 +16,12 @@ class HeadBarsView : public QWidget {
  public:
   HeadBarsView(SequenceModel& sequence, Selection& selection, QWidget* parent = nullptr);
 
+  struct Head {
+    int layer = 0;
+    int kvHead = 0;
+  };
+  [[nodiscard]] QRectF rectOf(const Head& head) const;
+
   [[nodiscard]] QSize sizeHint() const override { return {260, 180}; }
   [[nodiscard]] QSize minimumSizeHint() const override { return {150, 90}; }
 
@@ -25,12 +31,8 @@ class HeadBarsView : public QWidget {
   bool event(QEvent* event) override;
 
  private:
-  struct Head {
-    int layer = 0;
-    int kvHead = 0;
-  };
+  void drawShare(QPainter& painter, const QRectF& cell, const QRectF& filled, double share) const;
   [[nodiscard]] QRectF area() const;
-  [[nodiscard]] QRectF rectOf(const Head& head) const;
   [[nodiscard]] std::optional<Head> headAt(QPointF at) const;
   [[nodiscard]] double shareOf(const Head& head) const;
   [[nodiscard]] const TokenFrame* shownFrame() const;

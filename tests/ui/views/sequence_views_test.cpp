@@ -2,6 +2,8 @@
 // The views of a record: what is under the cursor, what a click selects, what a record of another shape does to them.
 #include <QApplication>
 #include <QContextMenuEvent>
+#include <QLabel>
+#include <QPushButton>
 #include <QScrollBar>
 #include <QSignalSpy>
 #include <QTest>
@@ -9,6 +11,7 @@
 #include "tests/ui/views/made_up_record.h"
 #include "ui/theme/theme.h"
 #include "ui/views/cache_chart_view.h"
+#include "ui/views/fitting_words.h"
 #include "ui/views/head_bars_view.h"
 #include "ui/views/role_map_view.h"
 #include "ui/views/role_mix_view.h"
@@ -135,6 +138,73 @@ class SequenceViewsTest : public QObject {
     sequence_->refresh(false);
     QCOMPARE(chart.points(), 80);
     QCOMPARE(chart.top(), 1.06 * 40000 / 1048576);
+  }
+
+  /// Half of each bar is filled, and the number lies over where that ends.
+  void aNumberIsReadOnItsBarAndBesideIt() {
+    HeadBarsView bars(*sequence_, *selection_);
+    for (const Theme theme : {Theme::light, Theme::dark}) {
+      ThemeSwitch::instance().apply(*qApp, theme);
+      for (const int width : {110, 130, 400}) {
+        bars.resize(width, 120);
+        const QImage picture = bars.grab().toImage();
+        const QRect cell = bars.rectOf({1, 1}).toRect().adjusted(1, 1, -1, -1);
+        const int end = cell.left() + cell.width() / 2;
+        const QColor ink = ThemeSwitch::instance().colours().text;
+        for (int x = cell.left(); x <= cell.right(); ++x) {
+          for (int y = cell.top(); y <= cell.bottom(); ++y) {
+            if (x < end - 1) QVERIFY(picture.pixelColor(x, y) != ink);
+            if (x > end + 1) QVERIFY(picture.pixelColor(x, y) != ThemeSwitch::instance().colours().onAccent);
+          }
+        }
+      }
+    }
+  }
+
+  void theLongestWordsThatFitAreSaid() {
+    const QFontMetricsF metrics{QFont()};
+    const QStringList choices{QStringLiteral("held by 88 % of heads"), QStringLiteral("held by 88 %"),
+                              QStringLiteral("88 % held")};
+    for (const QString& words : choices)
+      QCOMPARE(longestFitting(choices, metrics, metrics.horizontalAdvance(words) + 0.5), words);
+    const QString cut = longestFitting(choices, metrics, metrics.horizontalAdvance(choices.last()) / 2);
+    QVERIFY(cut.startsWith(QStringLiteral("88")) && cut.endsWith(QStringLiteral("…")));
+  }
+
+  void theLineOfNumbersFitsBesideTheButtons() {
+    CacheChartView chart(*sequence_, *selection_);
+    auto kept = std::make_shared<KeptRun>();
+    kept->record = record_;
+    chart.setKept(kept);
+    chart.setCorner(new QPushButton(QStringLiteral("keep this run")));
+    chart.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&chart));
+    auto* const line = chart.findChild<QLabel*>(QStringLiteral("cacheNumbers"));
+    QVERIFY(line != nullptr);
+    for (const int width : {1400, 1000, 860, 760, 700, 660}) {
+      chart.resize(width, 200);
+      QTest::qWait(1);
+      QVERIFY2(richWidth(chart.numbers(), line->font()) <= line->width(), qPrintable(QString::number(width)));
+      QVERIFY(chart.numbers().contains(QStringLiteral("live")) && chart.numbers().contains(QStringLiteral("kept")));
+      // What was left out is said when one asks.
+      const bool isAll = chart.numbers().count(QStringLiteral(" %)")) == 2;
+      QCOMPARE(isAll, width >= 1000);
+      if (!isAll) QVERIFY(line->toolTip().count(QStringLiteral(" %)")) == 2);
+    }
+    chart.resize(1400, 200);
+    QTest::qWait(1);
+    QVERIFY(chart.numbers().contains(QStringLiteral("after token")));
+  }
+
+  void aChartOfNothingHasNoAxes() {
+    record_ = SequenceRecord();
+    sequence_->refresh(true);
+    CacheChartView chart(*sequence_, *selection_);
+    auto* const plot = chart.findChild<QWidget*>(QStringLiteral("cachePlot"));
+    QVERIFY(plot != nullptr && plot->isHidden());
+    record_ = madeUpRecord(3, 2, 40);
+    sequence_->refresh(true);
+    QVERIFY(!plot->isHidden());
   }
 
   /// What the pages of a prompt took is known at its end: at an earlier step there is no such number.
