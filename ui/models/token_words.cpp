@@ -10,6 +10,8 @@
 namespace natscope::ui {
 namespace {
 
+const QString unchanged = QStringLiteral("0.000");
+
 QString tr(const char* text) { return QCoreApplication::translate("TokenWords", text); }
 
 /// Why the scores did not decide the token's role; empty where they did.
@@ -46,11 +48,13 @@ std::optional<TokenScores> tokenScores(Workbench& workbench, TokenPos token) {
   std::sort(sorted.begin(), sorted.end(), std::greater<>());
   const QString why = whyNotAsked(workbench, token);
   if (!why.isEmpty()) {
-    words.heading = tr("scores; %1").arg(why);
+    words.headings = {tr("scores; %1").arg(why), why};
     return words;
   }
-  words.heading = tr("scores, margin %1").arg(sorted[0] - sorted[1], 0, 'f', 2);
-  if (words.bias && *words.bias != 0) words.heading += tr("; G with b %1").arg(QString::number(*words.bias, 'g', 3));
+  const QString margin = tr("margin %1").arg(sorted[0] - sorted[1], 0, 'f', 2);
+  words.headings = {tr("scores, %1").arg(margin), margin};
+  if (words.bias && *words.bias != 0)
+    words.headings.prepend(words.headings.first() + tr("; G with b %1").arg(QString::number(*words.bias, 'g', 3)));
   return words;
 }
 
@@ -62,7 +66,7 @@ QString probabilityWords(double probability) {
 QString signedNats(double difference) {
   const double size = std::abs(difference);
   const QString digits = QString::number(size, 'f', size < 0.1 ? 3 : 2);
-  if (digits == QStringLiteral("0.000")) return digits;
+  if (digits == unchanged) return digits;
   return (difference < 0 ? QStringLiteral("−") : QStringLiteral("+")) + digits;
 }
 
@@ -76,9 +80,13 @@ QString keptLossWords(const LossDifference& losses, TokenPos token) {
   const auto kept = losses.keptLoss(token);
   const auto difference = losses.at(token);
   if (!kept || !difference) return {};
-  const QString words = tr("kept run %1: %2").arg(QString::number(*kept, 'f', 2), signedNats(*difference));
-  if (std::abs(*difference) < LossDifference::leastSaid) return words;
-  return words + (*difference > 0 ? tr(", worse") : tr(", better"));
+  const QString there = QString::number(*kept, 'f', 2);
+  const QString change = signedNats(*difference);
+  if (change == unchanged) return tr("as the kept run's %1").arg(there);
+  if (std::abs(*difference) < LossDifference::leastSaid) return tr("as the kept run's %1 (%2)").arg(there, change);
+  const QString size = change.mid(1);
+  return (*difference > 0 ? tr("%1 worse than the kept run's %2") : tr("%1 better than the kept run's %2"))
+      .arg(size, there);
 }
 
 }  // namespace natscope::ui

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <QString>
+#include <QStringList>
 #include <array>
 #include <optional>
 
@@ -15,7 +15,7 @@ namespace natscope::ui {
 struct TokenScores {
   std::array<double, role_count> scores{};
   std::optional<double> bias;  ///< that is part of them; none: not known, or there is none
-  QString heading;             ///< the margin, or why the largest of them did not decide
+  QStringList headings;        ///< the margin, or why the largest of them did not decide; longest first
 };
 
 /// Of the chosen head; nothing where none were kept.
@@ -23,7 +23,7 @@ struct TokenScores {
 
 /// "loss 3.47 nats (p 3.1 %)"; empty where it is not known, as for the first token.
 [[nodiscard]] QString lossWords(const SequenceModel& sequence, TokenPos token);
-/// "kept run 2.10: +1.37, worse"; empty where the two do not compare.
+/// "1.37 worse than the kept run's 2.10"; empty where the two do not compare.
 [[nodiscard]] QString keptLossWords(const LossDifference& losses, TokenPos token);
 
 /// A probability as a share of a hundred: what was drawn was never impossible.

@@ -13,6 +13,8 @@
 #include "ui/figure/token_label.h"
 #include "ui/models/token_words.h"
 #include "ui/theme/theme.h"
+#include "ui/views/fitting_words.h"
+#include "ui/views/named_token.h"
 #include "ui/views/role_swatches.h"
 
 namespace natscope::ui {
@@ -35,29 +37,37 @@ void setSize(QPainter& painter, int pixels, bool bold = false) {
 
 const ThemeColours& theme() { return ThemeSwitch::instance().colours(); }
 
-/// Returns where it ends. Words that are longer than a line go on below: in a narrow dock they are cut after three.
-double drawHeading(QPainter& painter, const QRectF& area, const QString& words, QColor colour = theme().muted) {
+/// Returns where it ends. Words that are longer than a line go on below, up to three; of several ways to say the same,
+/// longest first, it is the first one that has room. What has none is cut after a line.
+double drawHeading(QPainter& painter, const QRectF& area, const QStringList& choices, QColor colour = theme().muted) {
   constexpr int flags = Qt::AlignLeft | Qt::AlignTop | Qt::TextWordWrap;
   constexpr double lead = 2;
   setSize(painter, 11);
   painter.setPen(colour);
   const QFontMetricsF metrics(painter.font());
   const double most = std::min(3 * metrics.lineSpacing() + lead, std::max(lineHeight, area.height()));
-  const double wanted = metrics.boundingRect(QRectF(0, 0, area.width(), 1000), flags, words).height() + lead;
-  const double height = std::clamp(wanted, lineHeight, most);
-  if (wanted <= height) {
+  for (const QString& words : choices) {
+    const double wanted = metrics.boundingRect(QRectF(0, 0, area.width(), 1000), flags, words).height() + lead;
+    if (wanted > std::max(lineHeight, most)) continue;
+    const double height = std::max(wanted, lineHeight);
     painter.drawText(QRectF(area.left(), area.top() + lead, area.width(), height), flags, words);
-  } else {
-    painter.drawText(QRectF(area.left(), area.top() + lead, area.width(), lineHeight), Qt::AlignLeft | Qt::AlignTop,
-                     metrics.elidedText(words, Qt::ElideRight, area.width()));
-    return area.top() + lineHeight;
+    return area.top() + height;
   }
-  return area.top() + height;
+  painter.drawText(QRectF(area.left(), area.top() + lead, area.width(), lineHeight), Qt::AlignLeft | Qt::AlignTop,
+                   longestFitting(choices, metrics, area.width()));
+  return area.top() + lineHeight;
+}
+
+double drawHeading(QPainter& painter, const QRectF& area, const QString& words, QColor colour = theme().muted) {
+  return drawHeading(painter, area, QStringList{words}, colour);
 }
 
 QString percent(double share) {
   return QString::number(100 * share, 'f', share < 0.0995 ? 1 : 0) + QStringLiteral(" %");
 }
+
+/// Two digits that count: in a long text all weights are small.
+QString shortWeight(double weight) { return QString::number(weight, 'g', weight < 0.1 ? 2 : 3); }
 
 /// Where the few largest weights stand, largest first.
 std::vector<std::size_t> largest(const std::vector<float>& weights) {
@@ -117,9 +127,7 @@ void TokenPanel::askForColumn() {
   });
 }
 
-QString TokenPanel::named(TokenPos token) const {
-  return QStringLiteral("“%1” · %2").arg(tokenLabel(workbench_.sequence().name(token), 18)).arg(token.value);
-}
+QString TokenPanel::named(TokenPos token) const { return namedToken(workbench_.sequence(), token, 18); }
 
 void TokenPanel::paintEvent(QPaintEvent*) {
   QPainter painter(this);
@@ -193,14 +201,16 @@ double TokenPanel::drawTitle(QPainter& painter, TokenPos token) {
   }
   setSize(painter, 13);
   painter.setPen(theme().text);
-  QString words = tr("in layer %1, KV head %2: %3")
-                      .arg(selection.layer().value)
-                      .arg(selection.kvHead().value)
-                      .arg(QString::fromStdString(describe(*life, hasRoles)));
+  QString fate = QString::fromStdString(describe(*life, hasRoles));
   if (workbench_.analysedChanges().find(selection.layer(), selection.kvHead(), token) != nullptr)
-    words += tr(" (role set by hand)");
-  painter.drawText(QRectF(edge + 23, 29, width() - 2 * edge - 23, 20), Qt::AlignLeft | Qt::AlignVCenter,
-                   painter.fontMetrics().elidedText(words, Qt::ElideRight, static_cast<int>(width() - 2 * edge - 23)));
+    fate += tr(" (role set by hand)");
+  const QString layer = QString::number(selection.layer().value);
+  const QString kvHead = QString::number(selection.kvHead().value);
+  const QStringList choices{tr("in layer %1, KV head %2: %3").arg(layer, kvHead, fate),
+                            tr("L%1, KV %2: %3").arg(layer, kvHead, fate)};
+  const QRectF line(edge + 23, 29, width() - 2 * edge - 23, 20);
+  painter.drawText(line, Qt::AlignLeft | Qt::AlignVCenter,
+                   longestFitting(choices, painter.fontMetrics(), line.width()));
   return 56;
 }
 
@@ -215,7 +225,7 @@ double TokenPanel::drawScores(QPainter& painter, const QRectF& area, TokenPos to
   const std::array<double, role_count>& biased = scores->scores;
   // In a low panel the bars come first.
   const QRectF heading = area.adjusted(0, 0, 0, -lineHeight * role_count);
-  const double top = drawHeading(painter, heading, scores->heading);
+  const double top = drawHeading(painter, heading, scores->headings);
   const double widest = std::max({std::abs(biased[0]), std::abs(biased[1]), std::abs(biased[2]), 1e-6});
   const double zero = area.left() + 20 + (area.width() - 78) / 2;
   for (int i = 0; i < role_count; ++i) {
@@ -316,10 +326,23 @@ double TokenPanel::drawAlternatives(QPainter& painter, const QRectF& area, Token
   return top + lineHeight * static_cast<double>(count) + 8;
 }
 
+QString TokenPanel::whyNoColumn() const {
+  const Selection& selection = workbench_.selection();
+  const auto recording = workbench_.recording();
+  if (recording && !recording->hasMap({selection.layer(), selection.head()})) return tr("not recorded");
+  // While a text is read it is not the engine's yet, but soon.
+  return workbench_.hasWeights() || workbench_.isRunning() ? QString() : tr("no engine has this text");
+}
+
 void TokenPanel::drawColumn(QPainter& painter, const QRectF& area, TokenPos token) const {
   const Selection& selection = workbench_.selection();
   if (area.height() < 2 * lineHeight) return;
-  drawHeading(painter, area, tr("who attends to it, head %1").arg(selection.head().value));
+  const QString heading = tr("who attends to it, head %1").arg(selection.head().value);
+  if (const QString why = whyNoColumn(); !why.isEmpty()) {
+    drawHeading(painter, area, tr("%1: %2").arg(heading, why));
+    return;
+  }
+  drawHeading(painter, area, heading);
   const bool isCurrent =
       column_ && column_->key == token && column_->layer == selection.layer() && column_->head == selection.head();
   if (!isCurrent || column_->weights.empty()) return;
@@ -354,7 +377,7 @@ void TokenPanel::drawColumn(QPainter& painter, const QRectF& area, TokenPos toke
     painter.drawText(QRectF(area.left(), y, area.width() - 60, lineHeight), Qt::AlignLeft | Qt::AlignVCenter,
                      named(TokenPos(token.value + static_cast<std::int32_t>(column_->best[i]))));
     painter.drawText(QRectF(area.right() - 60, y, 60, lineHeight), Qt::AlignRight | Qt::AlignVCenter,
-                     QString::number(static_cast<double>(weights[column_->best[i]]), 'f', 3));
+                     shortWeight(static_cast<double>(weights[column_->best[i]])));
   }
 }
 

@@ -41,6 +41,8 @@ class TokenPanel : public QWidget {
   void drawRoles(QPainter& painter, const QRectF& area, TokenPos token);
   double drawAlternatives(QPainter& painter, const QRectF& area, TokenPos token) const;
   void drawColumn(QPainter& painter, const QRectF& area, TokenPos token) const;
+  /// Why nobody knows who attends to it; empty: it is known, or will be.
+  [[nodiscard]] QString whyNoColumn() const;
   [[nodiscard]] QString named(TokenPos token) const;
   /// This run's loss and the kept one's, in words, where they are known.
   [[nodiscard]] std::array<QString, 2> lossesOf(TokenPos token) const;

@@ -88,9 +88,9 @@ class LossesTest : public QObject {
     QVERIFY(!losses.at(TokenPos(30)));
     QVERIFY(std::abs(*losses.mean() - std::log(2.0) / 29) < 1e-6);
     QCOMPARE(losses.range(), 1.0);  // ln 2 rounded up to 1, 2 or 5
-    QCOMPARE(keptLossWords(losses, TokenPos(5)), QStringLiteral("kept run 1.39: +0.69, worse"));
-    QCOMPARE(keptLossWords(losses, TokenPos(9)), QStringLiteral("kept run 1.39: −0.69, better"));
-    QCOMPARE(keptLossWords(losses, TokenPos(10)), QStringLiteral("kept run 1.39: 0.000"));
+    QCOMPARE(keptLossWords(losses, TokenPos(5)), QStringLiteral("0.69 worse than the kept run's 1.39"));
+    QCOMPARE(keptLossWords(losses, TokenPos(9)), QStringLiteral("0.69 better than the kept run's 1.39"));
+    QCOMPARE(keptLossWords(losses, TokenPos(10)), QStringLiteral("as the kept run's 1.39"));
     QVERIFY(keptLossWords(losses, TokenPos(30)).isEmpty());
     QCOMPARE(lossWords(sequence(), TokenPos(9)), QStringLiteral("loss 0.69 nats (p 50 %)"));
     // Another text altogether.
@@ -181,12 +181,14 @@ class LossesTest : public QObject {
 
   void scoresSayWhatDidNotAskThem() {
     // Token 0 is Global by rule, whatever is scored highest.
-    QVERIFY(tokenScores(*workbench_, TokenPos(0))->heading.contains(QStringLiteral("the first is always Global")));
-    QCOMPARE(tokenScores(*workbench_, TokenPos(3))->heading, QStringLiteral("scores, margin 2.00"));
+    QVERIFY(
+        tokenScores(*workbench_, TokenPos(0))->headings.first().contains(QStringLiteral("the first is always Global")));
+    QCOMPARE(tokenScores(*workbench_, TokenPos(3))->headings,
+             (QStringList{QStringLiteral("scores, margin 2.00"), QStringLiteral("margin 2.00")}));
     show([](std::int32_t) { return 0.25; }, length, "streaming:2,4");
-    QVERIFY(tokenScores(*workbench_, TokenPos(3))->heading.contains(QStringLiteral("the policy decides")));
+    QVERIFY(tokenScores(*workbench_, TokenPos(3))->headings.first().contains(QStringLiteral("the policy decides")));
     show([](std::int32_t) { return 0.25; }, length, "h2o:2,4");
-    QVERIFY(tokenScores(*workbench_, TokenPos(3))->heading.contains(QStringLiteral("H2O decides")));
+    QVERIFY(tokenScores(*workbench_, TokenPos(3))->headings.first().contains(QStringLiteral("H2O decides")));
   }
 
   void theTokenPanelIsDrawnAtAnySize() {
