@@ -13,6 +13,7 @@
 
 #include "tests/ui/models/made_up_jobs.h"
 #include "tests/ui/window_on_tiny_model.h"
+#include "ui/panels/run_bar.h"
 
 using namespace natscope;
 using namespace natscope::ui;
@@ -103,6 +104,37 @@ class KeyboardTest : public QObject {
     QVERIFY(QApplication::focusWidget() != table);
   }
 
+  void aButtonThatBeganARunHasTheKeyboardAfterIt() {
+    QAbstractButton* const step = button(QStringLiteral("Step"));
+    QAbstractButton* const stop = button(QStringLiteral("Stop"));
+    step->setFocus(Qt::TabFocusReason);
+    for (const int more : {1, 2, 3}) {
+      const qint64 before = bench().sequence().size();
+      QTest::keyClick(QApplication::focusWidget(), Qt::Key_Space);
+      QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().size(), before + 1, patience);
+      QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && step->hasFocus(), patience);
+      QVERIFY2(window_->prompt().options().text == QLatin1String(WindowOnTinyModel::alice),
+               qPrintable(QStringLiteral("step %1 typed into the prompt").arg(more)));
+    }
+    // A long run is ended by the same key.
+    button(QStringLiteral("Continue"))->setFocus(Qt::TabFocusReason);
+    QTest::keyClick(QApplication::focusWidget(), Qt::Key_Space);
+    QTRY_VERIFY_WITH_TIMEOUT(stop->hasFocus(), patience);
+    QTest::keyClick(stop, Qt::Key_Space);
+    QTRY_VERIFY_WITH_TIMEOUT(button(QStringLiteral("Continue"))->hasFocus(), patience);
+  }
+
+  void whoGoesElsewhereDuringARunStaysThere() {
+    button(QStringLiteral("Generate"))->setFocus(Qt::TabFocusReason);
+    QTest::keyClick(QApplication::focusWidget(), Qt::Key_Space);
+    QTRY_VERIFY_WITH_TIMEOUT(button(QStringLiteral("Stop"))->hasFocus(), patience);
+    QTest::keyClick(QApplication::focusWidget(), Qt::Key_Tab);
+    QWidget* const there = QApplication::focusWidget();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue(), patience);
+    QTest::qWait(50);
+    QCOMPARE(QApplication::focusWidget(), there);
+  }
+
   void docksComeToTheFrontWithArrows() {
     QTabBar* lower = nullptr;
     for (auto* const tabs : window_->findChildren<QTabBar*>(Qt::FindDirectChildrenOnly))
@@ -133,6 +165,11 @@ class KeyboardTest : public QObject {
 
  private:
   [[nodiscard]] Workbench& bench() { return window_->workbench(); }
+  [[nodiscard]] QAbstractButton* button(const QString& words) const {
+    for (auto* const each : window_->findChild<RunBar*>()->findChildren<QAbstractButton*>())
+      if (each->text() == words) return each;
+    return nullptr;
+  }
   [[nodiscard]] QDockWidget* dock(const QString& name) const { return window_->findChild<QDockWidget*>(name); }
 
   /// One round with Tab and one with Shift+Tab: the same stops the other way, each to be seen and to be used.

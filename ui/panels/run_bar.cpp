@@ -2,11 +2,13 @@
 #include "ui/panels/run_bar.h"
 
 #include <QComboBox>
+#include <QFocusEvent>
 #include <QLabel>
 #include <QLocale>
 #include <QMenu>
 #include <QToolButton>
 #include <algorithm>
+#include <utility>
 
 #include "ui/models/grouped_number.h"
 #include "ui/models/model_label.h"
@@ -51,11 +53,20 @@ RunBar::RunBar(Workbench& workbench, QMenu* modelMenu, const QList<QAction*>& ru
   for (QAction* const action : runActions) {
     addAction(action);
     // A tool bar keeps Tab out of what it makes itself.
-    if (QWidget* const button = widgetForAction(action)) button->setFocusPolicy(Qt::TabFocus);
+    auto* const button = qobject_cast<QToolButton*>(widgetForAction(action));
+    button->setFocusPolicy(Qt::TabFocus);
     if (primary_ == nullptr) {
-      primary_ = qobject_cast<QToolButton*>(widgetForAction(action));
-      if (primary_ != nullptr) primary_->setObjectName(QStringLiteral("primary"));
+      primary_ = button;
+      primary_->setObjectName(QStringLiteral("primary"));
     }
+    stop_ = button;
+    // When the action is triggered it may be disabled already.
+    connect(button, &QToolButton::pressed, this, [this, button] {
+      if (button->hasFocus() && button != stop_) began_ = button;
+    });
+    button->installEventFilter(this);
+    // When all of them are what they will be.
+    connect(action, &QAction::enabledChanged, this, &RunBar::moveFocus, Qt::QueuedConnection);
   }
   auto* const space = new QWidget(this);
   space->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
@@ -66,6 +77,25 @@ RunBar::RunBar(Workbench& workbench, QMenu* modelMenu, const QList<QAction*>& ru
   connect(&workbench_, &Workbench::stateChanged, this, &RunBar::refresh);
   connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, &RunBar::paintInTheme);
   paintInTheme();
+}
+
+/// A button that can no longer be pressed gives the keyboard to whatever comes next, the prompt: a second Space would
+/// be typed into it, and make it another text.
+void RunBar::moveFocus() {
+  if (began_ == nullptr) return;
+  if (began_->isEnabled()) return std::exchange(began_, nullptr)->setFocus(Qt::OtherFocusReason);
+  if (stop_->isEnabled() && !stop_->hasFocus()) stop_->setFocus(Qt::OtherFocusReason);
+}
+
+bool RunBar::eventFilter(QObject* watched, QEvent* event) {
+  // Who goes elsewhere in the window meanwhile stays there; a button that is disabled did not send anybody away.
+  const auto* const button = qobject_cast<const QToolButton*>(watched);
+  if (event->type() == QEvent::FocusOut && button != nullptr && button->isEnabled()) {
+    const Qt::FocusReason reason = static_cast<QFocusEvent*>(event)->reason();
+    if (reason != Qt::ActiveWindowFocusReason && reason != Qt::PopupFocusReason && reason != Qt::OtherFocusReason)
+      began_ = nullptr;
+  }
+  return QToolBar::eventFilter(watched, event);
 }
 
 void RunBar::setDevice(const QString& device) { device_->setCurrentIndex(std::max(0, device_->findData(device))); }

@@ -17,19 +17,26 @@ class RunBar : public QToolBar {
   Q_OBJECT
 
  public:
-  /// `modelMenu` is shown by the model button; the actions stand in the order given, the first one as the primary one.
+  /// `modelMenu` is shown by the model button; the actions stand in the order given, the first one as the primary one,
+  /// the last one as what ends the others. While a run lasts it has the keyboard that the button which began it had.
   RunBar(Workbench& workbench, QMenu* modelMenu, const QList<QAction*>& runActions, QWidget* parent = nullptr);
 
   void setDevice(const QString& device);
 
+ protected:
+  bool eventFilter(QObject* watched, QEvent* event) override;
+
  private:
   void refresh();
+  void moveFocus();
   void paintInTheme();
 
   Workbench& workbench_;
   QToolButton* model_;
   QComboBox* device_;
   QToolButton* primary_;
+  QToolButton* stop_ = nullptr;
+  QToolButton* began_ = nullptr;  // with the keyboard, a run that is not over
   QLabel* numbers_;
 };
 
