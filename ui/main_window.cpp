@@ -290,7 +290,8 @@ void MainWindow::connectAll() {
     workbench_.showSession(session);
     session_ = {path, session.record.size()};
     if (session.kept && !comparison_.restore(*session.kept))
-      notice(tr("The run that the file was compared with is left out: another one is kept here"));
+      notice(
+          tr("The run that the file was compared with is among the kept ones; compared is the one that was kept here"));
   });
   connect(&desk_, &JobDesk::failed, errors_, &ErrorBar::showError);
   connect(&desk_, &JobDesk::said, this, &MainWindow::notice);

@@ -3,6 +3,7 @@
 // by side, the export dialog, roles set by hand, the Help menu.
 #include <QApplication>
 #include <QClipboard>
+#include <QComboBox>
 #include <QFileInfo>
 #include <QInputDialog>
 #include <QLabel>
@@ -23,6 +24,7 @@
 #include "ui/panels/export_dialog.h"
 #include "ui/panels/text_sheet.h"
 #include "ui/views/cache_chart_view.h"
+#include "ui/views/fitting_words.h"
 
 using namespace natscope;
 using namespace natscope::ui;
@@ -215,7 +217,7 @@ class RunsWindowTest : public QObject {
     bench().analyse();
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().client().policy() == "streaming:1,2", patience);
     const SequenceRecord& now = bench().sequence().record();
-    const QString words = window_->cache().comparedWords();
+    const QString words = window_->comparison().inWords();
     QVERIFY2(words.contains(QStringLiteral("streaming:1,2")), qPrintable(words));
     QVERIFY(words.contains(QStringLiteral("learned roles")));
     const qint64 entries = now.frames().back().counts.entries;
@@ -225,6 +227,14 @@ class RunsWindowTest : public QObject {
     QVERIFY2(words.contains(QStringLiteral("trained with its learned roles")), qPrintable(words));
     QVERIFY(runFacts(bench().client()).first().meaning.contains(QStringLiteral("trained with its learned roles")));
     QVERIFY(kept->untrained.isEmpty());
+    // In a narrow window it is said shorter, never cut: what is fair is the last that may go.
+    auto* const line = window_->cache().findChild<QLabel*>(QStringLiteral("compared"));
+    QVERIFY(line != nullptr && line->toolTip() == words);
+    window_->resize(1180, 850);
+    QTRY_VERIFY(window_->cache().comparedWords().contains(QStringLiteral("▲ not trained under streaming:1,2")));
+    QTRY_VERIFY(richWidth(window_->cache().comparedWords(), line->font()) <= line->width());
+    QVERIFY(line->toolTip().contains(QStringLiteral("trained with its learned roles")));
+    window_->resize(1300, 850);
     const auto perplexity = prompt_perplexity(now, now.size());
     QVERIFY(perplexity && words.contains(QString::number(*perplexity, 'f', 3)));
 
@@ -242,6 +252,60 @@ class RunsWindowTest : public QObject {
     QVERIFY(window_->cache().comparedWords().isEmpty());
     QCOMPARE(window_->cache().chart().keptPoints(), 0);
     QCOMPARE(window_->roles().map().shows(), RoleMapShows::now);
+  }
+
+  void severalKeptRunsAreSwitchedBetween() {
+    auto* const which = window_->cache().findChild<QComboBox*>(QStringLiteral("keptRuns"));
+    QVERIFY(which != nullptr && !which->isVisible());
+    RunComparison& comparison = window_->comparison();
+    const auto analyse = [&](const char* policy) {
+      PromptOptions options = bench().options();
+      options.policy = QLatin1String(policy);
+      bench().setOptions(options);
+      bench().analyse();
+      QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().client().policy() == policy, patience);
+    };
+    comparison.keep();
+    comparison.keep();  // the same one is there once
+    QCOMPARE(comparison.runs().size(), std::size_t{1});
+    QVERIFY(!which->isVisible());
+    analyse("window:3");
+    comparison.keep();
+    analyse("streaming:1,2");
+    QCOMPARE(comparison.runs().size(), std::size_t{2});
+    QVERIFY(which->isVisible());
+    QCOMPARE(which->currentIndex(), 1);
+    QVERIFY2(which->currentText().startsWith(QStringLiteral("2: window:3")), qPrintable(which->currentText()));
+    QVERIFY(comparison.inWords().contains(QStringLiteral("against <b>window:3")));
+    // Every view follows the one that is chosen.
+    which->setCurrentIndex(0);
+    Q_EMIT which->activated(0);
+    QVERIFY(comparison.inWords().contains(QStringLiteral("against <b>learned roles")));
+    QCOMPARE(comparison.losses().tokens(), bench().sequence().size());
+    comparison.keep();
+    QCOMPARE(which->count(), 3);
+    QCOMPARE(which->currentIndex(), 2);
+    // What is dropped is the one that is compared with.
+    comparison.choose(0);
+    comparison.drop();
+    QCOMPARE(which->count(), 2);
+    QCOMPARE(comparison.kept()->name, QStringLiteral("streaming:1,2"));
+    comparison.drop();
+    QVERIFY(!which->isVisible() && comparison.kept()->name.startsWith(QStringLiteral("window:3")));
+    comparison.drop();
+    QVERIFY(!comparison.kept() && comparison.runs().empty());
+  }
+
+  void keptRunsAreNotWithoutEnd() {
+    RunComparison& comparison = window_->comparison();
+    for (std::size_t i = 0; i < RunComparison::mostKept + 2; ++i) {
+      bench().step();
+      QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue(), patience);
+      comparison.keep();
+      if (i == 0) comparison.choose(0);
+    }
+    QCOMPARE(comparison.runs().size(), RunComparison::mostKept);
+    QCOMPARE(comparison.kept(), comparison.runs().back());
   }
 
   void theExportDialogOffersWhatTheCommandLineWrites() {

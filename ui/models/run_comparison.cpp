@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/cache/policy.h"
 #include "ui/models/elsewhere.h"
@@ -23,6 +24,15 @@ QString withSign(double difference, const QString& size) {
 QString pointsBetween(double share, double other) {
   const double tenths = std::round(1000 * share) - std::round(1000 * other);
   return withSign(tenths, QString::number(std::abs(tenths) / 10, 'f', 1));
+}
+
+/// Made in the same way of the same tokens, with as much held at their end.
+bool areSame(const KeptRun& a, const KeptRun& b) {
+  if (a.name != b.name || a.model != b.model || a.promptTokens != b.promptTokens) return false;
+  const std::int64_t size = a.record.size();
+  if (size != b.record.size() || !(a.provenance.by_hand == b.provenance.by_hand)) return false;
+  if (size > 0 && a.record.frames().back().counts.entries != b.record.frames().back().counts.entries) return false;
+  return have_same_beginning(a.record, b.record, size);
 }
 
 }  // namespace
@@ -54,8 +64,9 @@ void RunComparison::keep() {
   run->provenance = workbench_.client().provenance();
   run->hasRoles = workbench_.sequence().hasRoles();
   run->untrained = untrainedPolicyWords(workbench_.client());
-  kept_ = run;
+  kept_ = add(run);
   Q_EMIT changed();
+  if (kept_ != run) return;
   // The next token would copy what the two share, on this thread. Where one may come, another thread does it before.
   if (!workbench_.canContinue() && !workbench_.isRunning()) return;
   elsewhere(
@@ -79,8 +90,21 @@ std::shared_ptr<const Session> RunComparison::asSession() const {
   return session;
 }
 
+std::shared_ptr<const KeptRun> RunComparison::add(const std::shared_ptr<const KeptRun>& run) {
+  const auto same = std::find_if(runs_.begin(), runs_.end(), [&](const auto& each) { return areSame(*each, *run); });
+  if (same != runs_.end()) return *same;
+  runs_.push_back(run);
+  if (runs_.size() > mostKept) runs_.erase(runs_.front() == kept_ ? runs_.begin() + 1 : runs_.begin());
+  return run;
+}
+
+void RunComparison::choose(int index) {
+  if (index < 0 || index >= static_cast<int>(runs_.size())) return;
+  if (std::exchange(kept_, runs_[static_cast<std::size_t>(index)]) != runs_[static_cast<std::size_t>(index)])
+    Q_EMIT changed();
+}
+
 bool RunComparison::restore(const Session& session) {
-  if (kept_) return false;
   auto run = std::make_shared<KeptRun>();
   run->record = session.record;
   run->promptTokens = std::min(session.prompt_tokens, session.record.size());
@@ -89,18 +113,21 @@ bool RunComparison::restore(const Session& session) {
   run->provenance = session.provenance;
   run->provenance.policy = session.policy;
   run->hasRoles = has_roles(session.policy);
-  kept_ = run;
+  const auto added = add(run);
+  const bool isCompared = !kept_ || kept_ == added;
+  if (!kept_) kept_ = added;
   Q_EMIT changed();
-  return true;
+  return isCompared;
 }
 
 void RunComparison::drop() {
   if (!kept_) return;
-  kept_.reset();
+  std::erase(runs_, kept_);
+  kept_ = runs_.empty() ? nullptr : runs_.back();
   Q_EMIT changed();
 }
 
-QString RunComparison::inWords() const {
+QString RunComparison::inWords(int leftOut) const {
   if (!kept_) return {};
   const SequenceRecord& now = workbench_.sequence().record();
   const std::int64_t tokens = std::min(now.size(), kept_->record.size());
@@ -114,31 +141,40 @@ QString RunComparison::inWords() const {
   const RunFigures here = run_figures(now, tokens);
   const RunFigures there = run_figures(kept_->record, tokens);
   const std::int64_t more = here.entries - there.entries;
-  QString words =
-      names + tr(", after token %1: entries %2 / %3 (<b>%4</b>), KV %5 / %6 % (<b>%7 pp</b>)")
-                  .arg(tokens - 1)
-                  .arg(groupedNumber(here.entries), groupedNumber(there.entries),
-                       withSign(static_cast<double>(more), groupedNumber(std::abs(more))), percent(here.fraction),
-                       percent(there.fraction), pointsBetween(here.fraction, there.fraction));
-  words += perplexityWords(now);
+  QString words = names + (leftOut < 3 ? tr(", after token %1: ").arg(tokens - 1) : tr(": "));
+  if (leftOut < 2) {
+    words += tr("entries %1 / %2 (<b>%3</b>), ")
+                 .arg(groupedNumber(here.entries), groupedNumber(there.entries),
+                      withSign(static_cast<double>(more), groupedNumber(std::abs(more))));
+  }
+  words += tr("KV %1 / %2 % (<b>%3 pp</b>)")
+               .arg(percent(here.fraction), percent(there.fraction), pointsBetween(here.fraction, there.fraction));
+  words += perplexityWords(now, leftOut < 3);
   // Beside learned roles a baseline looks worse than one that a model was trained for.
   const QString untrained = untrainedPolicyWords(workbench_.client());
+  if (leftOut > 0) {
+    QStringList those;
+    if (!untrained.isEmpty()) those << presentName();
+    if (!kept_->untrained.isEmpty() && !those.contains(kept_->name)) those << kept_->name;
+    return those.isEmpty() ? words
+                           : words + tr("; ▲ not trained under %1").arg(those.join(tr(" and ")).toHtmlEscaped());
+  }
   if (!untrained.isEmpty()) words += tr("; %1: %2").arg(presentName().toHtmlEscaped(), untrained.toHtmlEscaped());
   if (!kept_->untrained.isEmpty())
     words += tr("; %1: %2").arg(kept_->name.toHtmlEscaped(), kept_->untrained.toHtmlEscaped());
   return words;
 }
 
-QString RunComparison::perplexityWords(const SequenceRecord& now) const {
+QString RunComparison::perplexityWords(const SequenceRecord& now, bool saysOfWhat) const {
   const std::int64_t prompt = std::min(workbench_.client().promptTokens(), now.size());
   if (prompt != kept_->promptTokens || !have_same_beginning(now, kept_->record, prompt))
-    return tr("; other prompts, so no perplexity side by side");
+    return saysOfWhat ? tr("; other prompts, so no perplexity side by side") : tr("; other prompts");
   const auto mine = prompt_perplexity(now, prompt);
   const auto other = prompt_perplexity(kept_->record, prompt);
   if (!mine || !other) return {};
-  return tr("; perplexity of the prompt %1 / %2 (<b>%3</b>)")
-      .arg(QString::number(*mine, 'f', 3), QString::number(*other, 'f', 3),
-           withSign(*mine - *other, QString::number(std::abs(*mine - *other), 'f', 3)));
+  return (saysOfWhat ? tr("; perplexity of the prompt %1 / %2 (<b>%3</b>)") : tr("; perplexity %1 / %2 (<b>%3</b>)"))
+      .arg(perplexityText(*mine), perplexityText(*other),
+           withSign(*mine - *other, perplexityText(std::abs(*mine - *other))));
 }
 
 }  // namespace natscope::ui

@@ -4,6 +4,7 @@
 #include <QObject>
 #include <QString>
 #include <memory>
+#include <vector>
 
 #include "core/explore/run_figures.h"
 #include "ui/models/loss_difference.h"
@@ -22,7 +23,7 @@ struct KeptRun {
   QString untrained;     ///< that its model was not trained for its policy; else empty
 };
 
-/// The present run beside one that was kept. Another one kept replaces it.
+/// The present run beside one of those that were kept, the last one kept unless another is chosen.
 /// Keeping shares the record; where more tokens may come, it is copied on another thread.
 class RunComparison : public QObject {
   Q_OBJECT
@@ -30,7 +31,13 @@ class RunComparison : public QObject {
  public:
   explicit RunComparison(Workbench& workbench, QObject* parent = nullptr);
 
+  /// So many are kept at most: then the oldest one goes.
+  static constexpr std::size_t mostKept = 8;
+
+  /// The one that is compared with; null while none is kept.
   [[nodiscard]] const std::shared_ptr<const KeptRun>& kept() const { return kept_; }
+  /// All that are kept, the oldest first.
+  [[nodiscard]] const std::vector<std::shared_ptr<const KeptRun>>& runs() const { return runs_; }
   [[nodiscard]] bool canKeep() const { return !workbench_.sequence().isEmpty(); }
   /// What the present run's losses are beside the kept one's.
   [[nodiscard]] LossDifference& losses() { return losses_; }
@@ -39,26 +46,35 @@ class RunComparison : public QObject {
   /// What its model, or the file of a recording, is called.
   [[nodiscard]] QString presentModel() const;
   /// Both runs' numbers in one line of rich text: after the last token that both have, and over the prompt. Empty
-  /// without a kept run.
-  [[nodiscard]] QString inWords() const;
+  /// without a kept run. `leftOut`, up to mostLeftOut, makes it shorter: first what a policy that the model was not
+  /// trained under is said at length, then the entries, then of what the numbers are.
+  [[nodiscard]] QString inWords(int leftOut = 0) const;
+  static constexpr int mostLeftOut = 3;
 
   /// The kept run as a session file holds it; null without one.
   [[nodiscard]] std::shared_ptr<const Session> asSession() const;
-  /// Keeps a file's run. One that is kept already stays, and false is said.
+  /// Keeps a file's run. Where another one is compared with already, that stays so, and false is said.
   bool restore(const Session& session);
 
  public Q_SLOTS:
+  /// Keeps the present run and compares with it. One that is kept already is not kept twice.
   void keep();
+  /// Compares with another one of those that are kept.
+  void choose(int index);
+  /// Forgets the one that is compared with; the last one kept of the others takes its place.
   void drop();
 
  Q_SIGNALS:
-  void changed();  ///< another run is kept, or none
+  void changed();  ///< another run is compared with, or none, or others are kept
 
  private:
-  [[nodiscard]] QString perplexityWords(const SequenceRecord& now) const;
+  [[nodiscard]] QString perplexityWords(const SequenceRecord& now, bool saysOfWhat) const;
+  /// `run`, or the same one where it is kept already.
+  std::shared_ptr<const KeptRun> add(const std::shared_ptr<const KeptRun>& run);
 
   Workbench& workbench_;
   LossDifference losses_;
+  std::vector<std::shared_ptr<const KeptRun>> runs_;
   std::shared_ptr<const KeptRun> kept_;
 };
 

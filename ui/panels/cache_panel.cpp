@@ -1,15 +1,27 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/panels/cache_panel.h"
 
+#include <QAbstractItemView>
+#include <QComboBox>
+#include <QEvent>
 #include <QHBoxLayout>
 #include <QSplitter>
 #include <QVBoxLayout>
+#include <algorithm>
 
+#include "ui/models/grouped_number.h"
 #include "ui/views/cache_chart_view.h"
+#include "ui/views/fitting_words.h"
 #include "ui/views/head_bars_view.h"
 #include "ui/views/role_mix_view.h"
 
 namespace natscope::ui {
+namespace {
+
+constexpr int namedLetters = 14;  // of a kept run in the line above the chart
+constexpr int listMargin = 24;
+
+}  // namespace
 
 CachePanel::CachePanel(Workbench& workbench, RunComparison& comparison, QWidget* parent)
     : QWidget(parent),
@@ -17,6 +29,7 @@ CachePanel::CachePanel(Workbench& workbench, RunComparison& comparison, QWidget*
       chart_(new CacheChartView(workbench.sequence(), workbench.selection(), this)),
       keep_(new QToolButton(this)),
       bar_(new QWidget(this)),
+      which_(new QComboBox(bar_)),
       drop_(new QToolButton(bar_)),
       words_(new QLabel(bar_)) {
   setObjectName(QStringLiteral("panel"));
@@ -24,19 +37,28 @@ CachePanel::CachePanel(Workbench& workbench, RunComparison& comparison, QWidget*
   keep_->setText(tr("keep this run"));
   keep_->setObjectName(QStringLiteral("framed"));
   keep_->setToolTip(
-      tr("Set this run aside: its curve and roles stay while another policy, W or text is tried (Ctrl+K)"));
+      tr("Set this run aside: its curve and roles stay while another policy, W or text is tried (Ctrl+K).\n"
+         "Of several that are kept one is compared with."));
+  which_->setObjectName(QStringLiteral("keptRuns"));
+  which_->setToolTip(tr("Which of the kept runs this one is compared with"));
+  which_->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+  which_->setMinimumContentsLength(namedLetters);
+  connect(which_, &QComboBox::activated, &comparison_, &RunComparison::choose);
   drop_->setText(tr("drop it"));
   drop_->setObjectName(QStringLiteral("framed"));
-  drop_->setToolTip(tr("Forget the kept run (Ctrl+Shift+K)"));
+  drop_->setToolTip(tr("Forget the kept run that is compared with (Ctrl+Shift+K)"));
+  words_->setObjectName(QStringLiteral("compared"));
   words_->setTextFormat(Qt::RichText);
   words_->setTextInteractionFlags(Qt::TextSelectableByMouse);
   words_->setMinimumWidth(1);
+  words_->installEventFilter(this);  // what is left out depends on its width
   connect(keep_, &QToolButton::clicked, &comparison_, &RunComparison::keep);
   connect(drop_, &QToolButton::clicked, &comparison_, &RunComparison::drop);
 
   auto* const line = new QHBoxLayout(bar_);
   line->setContentsMargins(8, 3, 8, 0);
   line->addWidget(words_, 1);
+  line->addWidget(which_);
   line->addWidget(drop_);
   chart_->setCorner(keep_);
   chart_->setMinimumWidth(320);  // the words over it may be cut: they must not make the window wider
@@ -64,10 +86,44 @@ CachePanel::CachePanel(Workbench& workbench, RunComparison& comparison, QWidget*
 void CachePanel::follow() {
   keep_->setEnabled(comparison_.canKeep());
   bar_->setVisible(comparison_.kept() != nullptr);
-  const QString words = comparison_.inWords();
-  words_->setText(words);
-  words_->setToolTip(words);
+  listKept();
+  sayCompared();
   chart_->setKept(comparison_.kept());
+}
+
+void CachePanel::listKept() {
+  const auto& runs = comparison_.runs();
+  which_->setVisible(runs.size() > 1);
+  QStringList words;
+  for (const auto& run : runs)
+    words
+        << tr("%1: %2, %3 tokens").arg(QString::number(words.size() + 1), run->name, groupedNumber(run->record.size()));
+  QStringList listed;
+  for (int i = 0; i < which_->count(); ++i) listed << which_->itemText(i);
+  if (words != listed) {
+    which_->clear();
+    which_->addItems(words);
+    // The list itself has room for all of it.
+    which_->view()->setMinimumWidth(which_->view()->sizeHintForColumn(0) + listMargin);
+  }
+  const auto chosen = std::find(runs.begin(), runs.end(), comparison_.kept());
+  which_->setCurrentIndex(chosen == runs.end() ? -1 : static_cast<int>(chosen - runs.begin()));
+}
+
+void CachePanel::sayCompared() {
+  const QString all = comparison_.inWords();
+  QString words = all;
+  for (int leftOut = 1; leftOut <= RunComparison::mostLeftOut; ++leftOut) {
+    if (!words_->isVisible() || richWidth(words, words_->font()) <= words_->width()) break;
+    words = comparison_.inWords(leftOut);
+  }
+  words_->setText(words);
+  words_->setToolTip(all);
+}
+
+bool CachePanel::eventFilter(QObject* watched, QEvent* event) {
+  if (watched == words_ && (event->type() == QEvent::Resize || event->type() == QEvent::Show)) sayCompared();
+  return QWidget::eventFilter(watched, event);
 }
 
 }  // namespace natscope::ui

@@ -8,6 +8,8 @@
 #include "ui/models/run_comparison.h"
 #include "ui/models/workbench.h"
 
+class QComboBox;
+
 namespace natscope::ui {
 
 class CacheChartView;
@@ -23,13 +25,19 @@ class CachePanel : public QWidget {
   [[nodiscard]] CacheChartView& chart() { return *chart_; }
   [[nodiscard]] QString comparedWords() const { return words_->text(); }
 
+ protected:
+  bool eventFilter(QObject* watched, QEvent* event) override;
+
  private:
   void follow();
+  void listKept();
+  void sayCompared();
 
   RunComparison& comparison_;
   CacheChartView* chart_;
   QToolButton* keep_;
-  QWidget* bar_;  // while a run is kept
+  QWidget* bar_;      // while a run is kept
+  QComboBox* which_;  // of several that are kept
   QToolButton* drop_;
   QLabel* words_;
 };
