@@ -19,7 +19,8 @@ namespace {
 
 constexpr double letterPitch = 9;
 constexpr double foundHeight = 4;
-constexpr double thinnestLayer = 5;  // that still has room for a line between it and the next
+constexpr double roomForShare = 100;  // at the end of the legend: “36 % held”
+constexpr double thinnestLayer = 5;   // that still has room for a line between it and the next
 
 // Okabe–Ito colours that no role has; the signs say the same without colour.
 const QColor heldByBoth(0x8a, 0x8f, 0x96);
@@ -287,7 +288,7 @@ void RoleMapView::drawLegend(QPainter& painter) const {
   const auto token = selection_.token();
   double x = shows() == RoleMapShows::difference ? drawDifferenceLegend(painter, line.topLeft())
              : shownHasRoles()                   ? drawRoleSwatches(painter, line.topLeft(), true)
-                                                 : drawHeldSwatches(painter, line.topLeft());
+                               : drawHeldSwatches(painter, line.topLeft(), line.right() - roomForShare);
   painter.setPen(ThemeSwitch::instance().colours().muted);
   painter.setFont(smallFont(painter, 12));
   if (!token || shows() == RoleMapShows::kept) return drawMixedWords(painter, x + 10, line);

@@ -5,6 +5,7 @@
 #include <QObject>
 
 #include "core/cache/forced_role.h"
+#include "ui/views/fitting_words.h"
 
 namespace natscope::ui {
 namespace {
@@ -56,14 +57,15 @@ QColor heldFill(Theme theme, bool isDropped) {
   return QColor(colour.red, colour.green, colour.blue);
 }
 
-double drawHeldSwatches(QPainter& painter, QPointF at) {
+double drawHeldSwatches(QPainter& painter, QPointF at, double end) {
   double x = at.x();
   for (const bool isDropped : {false, true}) {
     painter.fillRect(QRectF(x, at.y() + (lineHeight - side) / 2, side, side),
                      heldFill(ThemeSwitch::instance().theme(), isDropped));
     x = drawWords(painter, {x + side + 5, at.y()}, isDropped ? QObject::tr("dropped") : QObject::tr("held"));
   }
-  return drawWords(painter, {x, at.y()}, QObject::tr("H2O has no roles: it keeps what was attended to"));
+  const QStringList why{QObject::tr("H2O keeps what was attended to"), QObject::tr("H2O: no roles")};
+  return drawWords(painter, {x, at.y()}, longestFitting(why, painter.fontMetrics(), end - x));
 }
 
 }  // namespace natscope::ui

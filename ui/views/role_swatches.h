@@ -11,8 +11,8 @@ namespace natscope::ui {
 /// Returns where the line ends.
 double drawRoleSwatches(QPainter& painter, QPointF at, bool faded);
 
-/// The same for a policy without roles: held, dropped, and why.
-double drawHeldSwatches(QPainter& painter, QPointF at);
+/// The same for a policy without roles: held, dropped, and why, no further than `end`.
+double drawHeldSwatches(QPainter& painter, QPointF at, double end);
 /// What a token is filled with where there are no roles.
 [[nodiscard]] QColor heldFill(Theme theme, bool isDropped);
 

@@ -140,6 +140,20 @@ class SequenceViewsTest : public QObject {
     QCOMPARE(chart.top(), 1.06 * 40000 / 1048576);
   }
 
+  /// And leaves room for the share of heads that hold a token.
+  void theLegendOfH2oStaysInItsMap() {
+    sequence_->setHasRoles([] { return false; });
+    const QColor ground = ThemeSwitch::instance().colours().panel;
+    for (const int width : {420, 464, 700}) {
+      RoleMapView view(*sequence_, *selection_);
+      view.resize(width, 228);
+      const QImage picture = view.grab().toImage();
+      for (int x = width - 70; x < width; ++x) {
+        for (int y = picture.height() - 20; y < picture.height(); ++y) QCOMPARE(picture.pixelColor(x, y), ground);
+      }
+    }
+  }
+
   /// Half of each bar is filled, and the number lies over where that ends.
   void aNumberIsReadOnItsBarAndBesideIt() {
     HeadBarsView bars(*sequence_, *selection_);
