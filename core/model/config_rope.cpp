@@ -60,6 +60,10 @@ Expected<RopeConfig> read_rope(const ConfigReader& top, int context) {
   NATSCOPE_TRY(const double rotated_part, read.number_or("partial_rotary_factor", 1.0, 0.0, 1.0));
   if (rotated_part != 1.0) return unsupported("partial_rotary_factor other than 1 is not implemented");
 
+  // Versions of transformers differ in which of the two wins.
+  if (read.has("type") && read.has("rope_type") && *read.find("type") != *read.find("rope_type")) {
+    return read.refuse("type", "and rope_type disagree");
+  }
   NATSCOPE_TRY(const std::string old_kind, read.text_or("type", "default"));
   NATSCOPE_TRY(const std::string kind, read.text_or("rope_type", old_kind));
   if (kind == "default") {

@@ -130,6 +130,7 @@ const std::vector<Case> bad_llama = {
     {R"({"rope_parameters": {"rope_theta": 1e4, "low_freq_factor": 2}})", unsupported, "low_freq_factor"},
     {R"({"rope_scaling": {"type": "linear", "factor": 0}})", wrong, "factor"},
     {R"({"rope_scaling": {"type": "dynamic", "factor": 2}})", unsupported, "dynamic"},
+    {R"({"rope_scaling": {"rope_type": "linear", "type": "llama3", "factor": 4}})", wrong, "rope_type disagree"},
     {R"({"rope_scaling": {"rope_type": "yarn", "factor": 4}})", unsupported, "yarn"},
     {R"({"rope_scaling": {"rope_type": "longrope", "short_factor": [1], "long_factor": [1]}})", unsupported, "factor"},
     {R"({"rope_scaling": {"rope_type": "default", "mrope_section": [2, 3, 3]}})", unsupported, "mrope_section"},
