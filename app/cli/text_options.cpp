@@ -4,7 +4,6 @@
 #include <charconv>
 
 #include "app/cli/standard_input.h"
-#include "core/base/mapped_file.h"
 
 namespace natscope {
 namespace {
@@ -52,8 +51,7 @@ std::optional<std::string> TextOptions::file() const {
 
 Expected<std::string> TextOptions::read_text() const {
   if (prompt_option_->count() > 0) return prompt_;
-  if (prompt_file_ == "-") return read_standard_input(max_prompt_bytes);
-  return read_small_file(prompt_file_, max_prompt_bytes);
+  return read_text_input(prompt_file_, max_prompt_bytes);
 }
 
 Expected<std::vector<std::int32_t>> TextOptions::tokens(const Engine& engine) const {

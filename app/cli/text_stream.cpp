@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "app/cli/standard_input.h"
-#include "core/base/mapped_file.h"
 #include "core/base/utf8.h"
 #include "core/io/model_folder.h"
 
@@ -14,9 +13,8 @@ namespace {
 constexpr std::uint64_t max_text_bytes = 1ULL << 30U;
 
 Expected<std::string> read_text(const std::string& file) {
-  const bool piped = file == "-";
-  NATSCOPE_TRY(std::string text, piped ? read_standard_input(max_text_bytes) : read_small_file(file, max_text_bytes));
-  const std::string name = piped ? "standard input" : printable(file);
+  NATSCOPE_TRY(std::string text, read_text_input(file, max_text_bytes));
+  const std::string name = file == "-" ? "standard input" : printable(file);
   if (text.empty()) return fail(ErrorCode::bad_text, name + " is empty");
   if (!valid_utf8(text)) return fail(ErrorCode::bad_text, name + " is not UTF-8");
   return text;

@@ -241,6 +241,10 @@ TEST_CASE("a text comes through a pipe, too") {
   const ProgramResult piped = cli({"eval", "--text", "-", "--tokens-max", "40", "--json"}, {.input = some_text()});
   REQUIRE(piped.exit_code == 0);
   CHECK(nlohmann::json::parse(piped.out) == expected);
+  const ProgramResult named =
+      cli({"eval", "--text", "/dev/stdin", "--tokens-max", "40", "--json"}, {.input = some_text()});
+  REQUIRE(named.exit_code == 0);
+  CHECK(nlohmann::json::parse(named.out) == expected);
   const ProgramResult empty = cli({"eval", "--text", "-"});
   CHECK(empty.exit_code == 3);
   CHECK(empty.last_error_line().find("standard input is empty") != std::string::npos);

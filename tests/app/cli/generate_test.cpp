@@ -65,6 +65,11 @@ TEST_CASE("prompts come from a file, from standard input, or as tokens") {
       cli({"generate", "--prompt-file", "-", "--max-new-tokens", "24", "--greedy", "--json"}, {.input = base[2]});
   REQUIRE(piped.exit_code == 0);
   CHECK(nlohmann::json::parse(piped.out)["tokens"] == expected);
+  // As a shell's <(command): a pipe with a path.
+  const ProgramResult named = cli(
+      {"generate", "--prompt-file", "/dev/stdin", "--max-new-tokens", "24", "--greedy", "--json"}, {.input = base[2]});
+  REQUIRE(named.exit_code == 0);
+  CHECK(nlohmann::json::parse(named.out)["tokens"] == expected);
   CHECK(cli_json({"generate", "--tokens", "1,100,200", "--max-new-tokens", "1", "--greedy"})["prompt_tokens"] == 3);
 }
 
