@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
@@ -60,7 +61,11 @@ Expected<void> check_outputs(const Options& options) {
     NATSCOPE_CHECK(check_writable_target(out));
     NATSCOPE_CHECK(check_not_input(out, inputs));
   }
-  if (!options.csv.empty() && options.csv == options.per_token)
+  std::error_code none;
+  const auto place = [&](const std::string& file) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(file, none), none);
+  };
+  if (!options.csv.empty() && !options.per_token.empty() && place(options.csv) == place(options.per_token))
     return fail(ErrorCode::usage, "--csv and --per-token name the same file", "give each its own");
   return {};
 }

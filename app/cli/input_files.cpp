@@ -19,6 +19,10 @@ bool is_of_a_model(const std::filesystem::path& file) {
 }  // namespace
 
 Expected<void> check_not_input(const std::filesystem::path& out, const std::vector<InputFile>& inputs) {
+  if (out == "-") {
+    return fail(ErrorCode::usage, "this is written to a file, not to standard output",
+                "name a file (./- is one that is called -)");
+  }
   for (const InputFile& input : inputs) {
     std::error_code none;
     if (!std::filesystem::equivalent(out, input.path, none) || none) continue;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
+#include "app/cli/input_files.h"
 #include "app/cli/model_options.h"
 #include "core/base/atomic_file.h"
 
@@ -49,6 +50,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
   }
   if (options.in.empty() || options.out.empty()) return fail(ErrorCode::usage, "kernel needs --in FILE and --out FILE");
   NATSCOPE_CHECK(check_writable_target(options.out));
+  NATSCOPE_CHECK(check_not_input(options.out, {{"--in", options.in}}));
   NATSCOPE_TRY(const auto file, SafetensorsFile::open(options.in));
 
   KernelSettings settings;

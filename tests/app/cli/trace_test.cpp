@@ -254,6 +254,7 @@ TEST_CASE("no command writes over what it reads, by whatever path") {
         {"trace", "--prompt-file", text, "--out", link},
         {"trace", "--prompt-file", text, "--out", folder.file("./text.csv")},
         {"trace", "--prompt", "The lamp went out.", "--roles", trace, "--out", trace},
+        {"kernel", "visibility", "--in", trace, "--out", trace},
         {"export", "--kind", "kv", "--prompt-file", text, "--out", text},
         {"export", "--kind", "kv", "--prompt-file", link, "--out", text}}) {
     const ProgramResult result = cli(words);
