@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /// natscope-cli: one parser, one command, one way to fail.
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <new>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "app/cli/commands.h"
 #include "app/cli/interrupt.h"
 #include "app/cli/invocation.h"
 #include "app/cli/parse_words.h"
+#include "app/cli/plain_values.h"
 #include "core/base/standard_streams.h"
 
 namespace natscope {
@@ -41,17 +44,24 @@ int run(int argc, char** argv) {
       "natscope-cli COMMAND --help shows a command's flags. Exit codes: 0 done, 1 defect, 2 wrong usage,\n"
       "3 bad input, 4 out of memory, 5 interrupted.");
   add_commands(app, invocation);
+  take_plain_values(app);
+  std::vector<std::string> words = given_words(argc, argv);
+  std::ranges::reverse(words);  // as the parser wants them
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(words));
   } catch (const CLI::Success& help) {
     std::ostringstream text;
     const int code = app.exit(help, text, text);
     const auto printed = print_text(text.str());
     return printed ? code : report(printed.error());
   } catch (const CLI::ParseError& problem) {
-    const auto named = app.get_subcommands();
-    if (named.empty() && argc > 1 && argv[1][0] != '-') {
-      return report(make_error(ErrorCode::usage, "there is no command \"" + printable(argv[1], 60) + "\"",
+    const std::string first = argc > 1 ? argv[1] : "";
+    if (app.get_subcommands().empty() && argc > 1 && !first.starts_with("-")) {
+      return report(make_error(ErrorCode::usage, "there is no command \"" + printable(first, 60) + "\"",
+                               "see natscope-cli --help"));
+    }
+    if (first.starts_with("-")) {
+      return report(make_error(ErrorCode::usage, "a command comes first, not \"" + printable(first, 60) + "\"",
                                "see natscope-cli --help"));
     }
     return report(

@@ -44,6 +44,14 @@ TEST_CASE("the same seed gives the same text, whatever the chunks; another seed 
         cli_json(with({"--greedy", "--chunk", "3"}))["tokens"]);
 }
 
+TEST_CASE("numbers are decimal, with zeros in front too") {
+  CHECK(cli_json({"generate", "--tokens", "1", "--greedy", "--max-new-tokens", "010", "--chunk", "08"})["tokens"]
+            .size() == 10);
+  CHECK(cli_json({"eval", "--text", std::string(NATSCOPE_RESOURCE_DIR) + "/demo/README.md", "--segment", "010",
+                  "--tokens-max", "0010"})["tokens"] == 9);
+  CHECK(cli_json(with({"--temperature", "00.5"}))["tokens"] == cli_json(with({"--temperature", "0.5"}))["tokens"]);
+}
+
 TEST_CASE("plain output is the text alone, and equals the JSON's") {
   const ProgramResult plain = cli(with({"--greedy"}));
   REQUIRE(plain.exit_code == 0);
