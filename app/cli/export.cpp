@@ -114,7 +114,8 @@ Expected<FigureData> figure_from_model(FigureKind kind, const Options& options, 
   // What stands above the layer of the map does not change it; a text tells of all layers.
   const bool needs_all = !needs_map || kind == FigureKind::text;
   const std::int32_t layers = !needs_all && options.layer < INT32_MAX ? options.layer + 1 : 0;
-  NATSCOPE_TRY(auto run, options.run.run(needs_weights ? map_store_bytes : 0, layers, check_model, {}, stop));
+  const RunNeeds needs{needs_weights ? map_store_bytes : 0, layers};
+  NATSCOPE_TRY(auto run, options.run.run(needs, check_model, stop));
   const Engine& engine = *run.engine;
   FigureData figure;
   if (kind == FigureKind::attention) {

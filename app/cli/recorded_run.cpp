@@ -54,15 +54,15 @@ std::vector<InputFile> RecordedRunOptions::input_files() const {
   return files;
 }
 
-Expected<RecordedRun> RecordedRunOptions::run(std::int64_t trace_store_bytes, std::int32_t layers,
+Expected<RecordedRun> RecordedRunOptions::run(const RunNeeds& needs,
                                               const std::function<Expected<void>(const Engine&)>& check_model,
-                                              const LogitsSink& logits, std::stop_token stop) const {
+                                              std::stop_token stop) const {
   RecordedRun done;
   // What the flags alone have wrong need not wait for the model.
   NATSCOPE_TRY(const Policy named, policy_.parsed());
   NATSCOPE_CHECK(roles_.check(named));
-  EngineOptions options = model_.engine_options(trace_store_bytes);
-  options.layers = max_new_tokens_ > 0 ? 0 : layers;
+  EngineOptions options = model_.engine_options(needs.trace_store_bytes);
+  options.layers = max_new_tokens_ > 0 ? 0 : needs.layers;
   NATSCOPE_TRY(done.engine, Engine::open(options, stop));
   Engine& engine = *done.engine;
   NATSCOPE_CHECK(check_model(engine));
@@ -79,8 +79,11 @@ Expected<RecordedRun> RecordedRunOptions::run(std::int64_t trace_store_bytes, st
     PrefillOptions prefill;
     prefill.chunk = chunk_;
     prefill.on_progress = [&bar](std::int64_t now, std::int64_t total) { bar.update(now, total); };
-    if (logits) {
-      prefill.on_logits = [&logits](TokenPos, std::int64_t, std::span<const float> rows) { return logits(rows); };
+    prefill.probabilities = needs.probabilities;
+    if (needs.logits) {
+      prefill.on_logits = [&logits = needs.logits](TokenPos, std::int64_t, std::span<const float> rows) {
+        return logits(rows);
+      };
     }
     NATSCOPE_CHECK(engine.prefill(prompt, prefill, stop));
   }
@@ -94,7 +97,7 @@ Expected<RecordedRun> RecordedRunOptions::run(std::int64_t trace_store_bytes, st
     generate.candidates = 0;
     generate.on_token = [&](const TokenFrame&, std::string_view) {
       bar.update(++generated, max_new_tokens_);
-      if (logits && kept) kept = logits(engine.logits());
+      if (needs.logits && kept) kept = needs.logits(engine.logits());
     };
     NATSCOPE_TRY(const auto result, engine.generate(generate, stop));
     NATSCOPE_CHECK(std::move(kept));

@@ -31,6 +31,16 @@ struct RecordedRun {
   StopReason reason = StopReason::max_new_tokens;
 };
 
+/// What is wanted of a run.
+struct RunNeeds {
+  std::int64_t trace_store_bytes = 0;
+  /// Only so many of the model's first layers, 0 for all; those above are left out where nothing is generated.
+  std::int32_t layers = 0;
+  bool probabilities = false;  ///< of the prompt's tokens, too: their losses
+  /// Receives logits rows [n, vocab] f32 in the order of positions, the last token's included.
+  std::function<Expected<void>(std::span<const float> rows)> logits{};
+};
+
 class RecordedRunOptions {
  public:
   void add_to(CLI::App& command);
@@ -43,16 +53,12 @@ class RecordedRunOptions {
   /// Files that a run reads, for check_not_input.
   [[nodiscard]] std::vector<InputFile> input_files() const;
 
-  /// Receives logits rows [n, vocab] f32 in the order of positions, the last token's included.
-  using LogitsSink = std::function<Expected<void>(std::span<const float> rows)>;
-
-  /// `layers`: only so many of the model's first layers are wanted, 0 for all; those above are left out where nothing
-  /// is generated. `check_model` sees the engine before anything runs: layers and heads that the model does not have
-  /// fail early. Errors: those of opening, tokenizing, the plan and the run; bad_roles (a roles file shorter than
-  /// prompt and generation); interrupted.
-  [[nodiscard]] Expected<RecordedRun> run(std::int64_t trace_store_bytes, std::int32_t layers,
+  /// `check_model` sees the engine before anything runs: layers and heads that the model does not have fail early.
+  /// Errors: those of opening, tokenizing, the plan and the run; bad_roles (a roles file shorter than prompt and
+  /// generation); interrupted.
+  [[nodiscard]] Expected<RecordedRun> run(const RunNeeds& needs,
                                           const std::function<Expected<void>(const Engine&)>& check_model,
-                                          const LogitsSink& logits, std::stop_token stop) const;
+                                          std::stop_token stop) const;
 
  private:
   std::vector<const CLI::Option*> run_flags_;

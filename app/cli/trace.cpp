@@ -50,16 +50,17 @@ Expected<void> run(const Options& options, CommandContext& context) {
   if (options.logits) {
     NATSCOPE_TRY(spool, RowSpool::create(std::filesystem::absolute(options.out).parent_path()));
   }
-  RecordedRunOptions::LogitsSink keep_logits;
-  if (spool) keep_logits = [&spool](std::span<const float> rows) { return spool->append(rows); };
+  RunNeeds needs;
+  needs.trace_store_bytes = options.attention.empty() ? 0 : map_store_bytes;
+  needs.probabilities = true;
+  if (spool) needs.logits = [&spool](std::span<const float> rows) { return spool->append(rows); };
 
   std::vector<MapId> maps;
   const auto check_model = [&](const Engine& engine) -> Expected<void> {
     NATSCOPE_TRY(maps, chosen_maps(options.attention, engine.config()));
     return {};
   };
-  NATSCOPE_TRY(const auto run, options.run.run(options.attention.empty() ? 0 : map_store_bytes, 0, check_model,
-                                               keep_logits, context.stop));
+  NATSCOPE_TRY(const auto run, options.run.run(needs, check_model, context.stop));
   const Engine& engine = *run.engine;
 
   TraceContent content;
@@ -109,9 +110,15 @@ void add_trace_command(CLI::App& root, Invocation& invocation) {
   command->footer(
       "Always in the file: tokens I64 [T], roles U8 [layers, kv_heads, T] (0 Global, 1 Local, 2 Sliding), kv_entries "
       "I32\n"
-      "[T, layers, kv_heads] and kv_allocated_bytes I64 [T]. Under h2o, whose tokens have no roles, also what it "
-      "dropped:\n"
-      "evicted I32 [entries, 3] (layer, KV head, position) and evicted_ends I64 [T], where each step's entries end.\n"
+      "[T, layers, kv_heads], kv_allocated_bytes I64 [T], and probability F32 [T], which the model gave each token "
+      "before "
+      "it\n"
+      "came (0: not known, as of the first): -ln of it is the token's loss. Under h2o, whose tokens have no roles, "
+      "also "
+      "what\n"
+      "it dropped: evicted I32 [entries, 3] (layer, KV head, position) and evicted_ends I64 [T], where each step's "
+      "entries\n"
+      "end.\n"
       "Metadata: where it comes from; token_texts, a JSON array of T strings, what each token adds to the text; and\n"
       "token_names, a JSON object of names for tokens that add nothing, by their id.");
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });

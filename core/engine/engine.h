@@ -54,6 +54,8 @@ struct EngineOptions {
 struct PrefillOptions {
   std::int64_t chunk = 512;     ///< tokens per pass, >= 1
   std::int32_t candidates = 0;  ///< kept per prompt token
+  /// Of every prompt token, before it came: what its loss follows from. candidates and on_logits bring them, too.
+  bool probabilities = false;
   /// Tokens; at the beginning, in every layer of a chunk (as many tokens as the chunk's layers so far amount to), and
   /// after each chunk. On the thread of the pass, with nothing locked.
   std::function<void(std::int64_t done, std::int64_t total)> on_progress{};

@@ -53,7 +53,7 @@ Expected<void> Engine::State::read_prompt(std::span<const std::int32_t> tokens, 
 Expected<void> Engine::State::prefill_chunk(std::span<const std::int32_t> tokens, const PrefillOptions& options,
                                             std::function<void(LayerId)> on_layer, std::stop_token stop) {
   const TokenPos first(static_cast<std::int32_t>(record.size()));
-  const bool all = options.on_logits != nullptr || options.candidates > 0;
+  const bool all = options.on_logits != nullptr || options.candidates > 0 || options.probabilities;
   recorder->begin(first, static_cast<std::int64_t>(tokens.size()), std::move(on_layer));
   if (is_partial()) {
     NATSCOPE_CHECK(run_chunk(tokens, first, {geometry.layers, ChunkExtent::Hidden::none}, stop));

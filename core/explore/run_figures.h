@@ -21,11 +21,12 @@ struct RunFigures {
 [[nodiscard]] RunFigures run_figures(const SequenceRecord& record, std::int64_t tokens);
 
 /// exp of the mean of −ln p over the prompt's tokens but the first: what `eval` calls perplexity, for a text of one
-/// segment. Nothing where a probability is not known (a recording, another layer count) or there is nothing to predict.
+/// segment. Nothing where a probability is not known (a recording of an earlier version, another layer count) or there
+/// is nothing to predict.
 [[nodiscard]] std::optional<double> prompt_perplexity(const SequenceRecord& record, std::int64_t prompt_tokens);
 
 /// −ln of the probability that the model gave a token before it came, in nats. Nothing for the first token, before
-/// which nothing was predicted, and where it is not known (a recording).
+/// which nothing was predicted, and where it is not known (a recording of an earlier version).
 [[nodiscard]] std::optional<double> token_loss(const TokenFrame& frame);
 
 /// How many tokens both have in common from the beginning: those whose losses compare. The first `known` are known to

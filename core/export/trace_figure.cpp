@@ -66,13 +66,6 @@ Expected<Heatmap> mask_from_roles(const TraceFile& trace, KvHeadId kv_head, Heat
   return map;
 }
 
-/// Of a trace under H2O that an earlier version made: without what was dropped every token would look held.
-Expected<void> check_held_is_known(const TraceFile& trace) {
-  if (knows_what_is_held(trace)) return {};
-  return fail(ErrorCode::bad_trace, "the trace does not say what H2O dropped, it was made by an earlier version",
-              "trace again, and what is held can be shown");
-}
-
 Unexpected not_stored(const TraceFile& trace, const MapId& map) {
   const std::string held = maps_text(trace.provenance().maps);
   return fail(

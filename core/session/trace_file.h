@@ -17,8 +17,10 @@
 #include "core/session/provenance.h"
 
 /// Trace files: everything one run saw, as one safetensors file that numpy opens. The contract is the command line's
-/// `trace`; how the tokens read stands in the metadata (core/session/trace_texts.h). Under H2O, where roles do not say
-/// what is held, a trace also has what a session has for it:
+/// `trace`; how the tokens read stands in the metadata (core/session/trace_texts.h). Beyond it a trace has what a
+/// session has, too, under the same names:
+///   probability   F32 [T]           of each token before it came; 0: not known
+/// and under H2O, where roles do not say what is held:
 ///   evicted       I32 [entries, 3]  layer, KV head and position of every entry that was dropped, step after step
 ///   evicted_ends  I64 [T]           where in that list each step's entries end
 namespace natscope {
@@ -74,6 +76,8 @@ class TraceFile {
   /// [T] dropped after each step, each entry once at most; empty lists where it holds none.
   [[nodiscard]] std::vector<std::vector<EvictedEntry>> evicted() const;
 
+  /// [T] TokenFrame::probability, 0 where it was not computed; empty in traces of earlier versions.
+  [[nodiscard]] std::vector<float> probability() const;
   [[nodiscard]] std::vector<float> scores() const;  ///< [layers, kv_heads, T, 3]; empty where it holds none
 
   /// Which of the maps this is in `attention`, or nothing when the trace does not hold it.

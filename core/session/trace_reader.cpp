@@ -50,6 +50,13 @@ Expected<void> check_optional(const SafetensorsFile& file, std::int64_t length, 
   if (file.find("scores") != nullptr) {
     NATSCOPE_CHECK(expect_tensor(file, "scores", DType::f32, {layers, kv_heads, length, role_count}, code));
   }
+  if (file.find(session::probability) != nullptr) {
+    NATSCOPE_CHECK(expect_tensor(file, session::probability, DType::f32, {length}, code));
+    for (const float probability : copied<float>(file, session::probability)) {
+      if (!(probability >= 0 && probability <= 1))
+        return fail(code, "tensor “probability” holds " + std::to_string(probability));
+    }
+  }
   const auto maps = static_cast<std::int64_t>(provenance.maps.size());
   const bool has_maps = file.find("attention") != nullptr || file.find("visible") != nullptr;
   if (maps == 0 && !has_maps) return {};
@@ -166,6 +173,11 @@ std::vector<std::vector<EvictedEntry>> TraceFile::evicted() const {
     }
   }
   return steps;
+}
+
+std::vector<float> TraceFile::probability() const {
+  return file_.find(session::probability) != nullptr ? copied<float>(file_, session::probability)
+                                                     : std::vector<float>();
 }
 
 std::vector<float> TraceFile::scores() const {

@@ -96,6 +96,7 @@ Expected<SequenceRecord> record_of(const TraceFile& trace, const std::optional<T
   const std::vector<Role> roles = trace.roles();
   const std::vector<std::int32_t> entries = trace.kv_entries();
   const std::vector<std::int64_t> allocated = trace.kv_allocated_bytes();
+  const std::vector<float> probability = trace.probability();
   const std::vector<float> scores = trace.scores();
   const std::vector<std::string> texts = texts_of(trace, tokens, tokenizer);
   if (!provenance.window && std::ranges::find(roles, Role::sliding) != roles.end())
@@ -112,6 +113,7 @@ Expected<SequenceRecord> record_of(const TraceFile& trace, const std::optional<T
     frame.position = TokenPos(static_cast<std::int32_t>(t));
     frame.token = tokens[t];
     frame.text = texts[t];
+    if (!probability.empty()) frame.probability = probability[t];
     frame.generated = trace.prompt_tokens() && static_cast<std::int64_t>(t) >= *trace.prompt_tokens();
     std::int64_t held = 0;
     std::int64_t paper = 0;
@@ -154,6 +156,12 @@ bool knows_what_is_held(const TraceFile& trace) {
   for (const MapId& map : trace.provenance().maps)
     seen.emplace(map.layer, kv_head_of(map.head, *heads, trace.kv_heads()));
   return seen.size() == static_cast<std::size_t>(trace.layers()) * static_cast<std::size_t>(trace.kv_heads());
+}
+
+Expected<void> check_held_is_known(const TraceFile& trace) {
+  if (knows_what_is_held(trace)) return {};
+  return fail(ErrorCode::bad_trace, "the trace does not say what H2O dropped, it was made by an earlier version",
+              "trace again, and what is held can be shown");
 }
 
 Expected<Session> session_of(const TraceFile& trace, const std::optional<Tokenizer>& tokenizer) {

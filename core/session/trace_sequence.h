@@ -17,7 +17,7 @@ namespace natscope {
 /// of a trace without those the counts stand as they are, and what was dropped is known for heads with a recorded map
 /// only: elsewhere every entry looks held, so ask knows_what_is_held before that is shown.
 ///
-/// Not in a trace, and so left empty: probabilities, candidates, times, the prompt's text.
+/// Not in a trace, and so left empty: candidates, times, the prompt's text; of earlier versions' probabilities, too.
 ///   tokenizer  how tokens read where the trace does not say it; without either a token reads as its id, "‹42› "
 /// Errors: bad_trace (a count that roles contradict, sliding tokens without a window, a score that is not finite),
 /// those of TraceFile::read_map.
@@ -26,6 +26,8 @@ namespace natscope {
 /// Whether the trace tells of every entry how long it was held: not so of H2O's by versions that did not record it,
 /// unless there is a map for every KV head.
 [[nodiscard]] bool knows_what_is_held(const TraceFile& trace);
+/// The same as an error: without what was dropped every token would look held. Errors: bad_trace.
+[[nodiscard]] Expected<void> check_held_is_known(const TraceFile& trace);
 
 /// A tile of a recorded map, cell for cell as kernels/attention_tile.h defines it.
 /// Errors: bad_trace (this map is not in the trace), bad_position (outside the map), those of TraceFile::read_map.

@@ -24,6 +24,7 @@ struct Columns {
   std::vector<std::uint8_t> roles;    // [layers, kv_heads, T]
   std::vector<std::int32_t> entries;  // [T, layers, kv_heads]
   std::vector<std::int64_t> allocated;
+  std::vector<float> probability;     // [T]
   std::vector<std::int32_t> evicted;  // [entries, 3]
   std::vector<std::int64_t> evicted_ends;
 };
@@ -34,6 +35,7 @@ Columns columns_of(const SequenceRecord& record) {
     columns.tokens.push_back(frame.token);
     columns.entries.insert(columns.entries.end(), frame.entries.begin(), frame.entries.end());
     columns.allocated.push_back(frame.counts.allocated_bytes);
+    columns.probability.push_back(frame.probability);
     for (const EvictedEntry& entry : frame.evicted)
       columns.evicted.insert(columns.evicted.end(), {entry.layer.value, entry.kv_head.value, entry.position.value});
     columns.evicted_ends.push_back(static_cast<std::int64_t>(columns.evicted.size() / 3));
@@ -96,6 +98,7 @@ Expected<void> write_trace(const std::filesystem::path& path, const TraceContent
   tensors.push_back(in_memory("roles", DType::u8, {layers, kv_heads, length}, columns.roles));
   tensors.push_back(in_memory("kv_entries", DType::i32, {length, layers, kv_heads}, columns.entries));
   tensors.push_back(in_memory("kv_allocated_bytes", DType::i64, {length}, columns.allocated));
+  tensors.push_back(in_memory(session::probability, DType::f32, {length}, columns.probability));
   if (!has_roles(content.provenance.policy)) {
     const std::int64_t entries = columns.evicted_ends.empty() ? 0 : columns.evicted_ends.back();
     tensors.push_back(in_memory(session::evicted, DType::i32, {entries, 3}, columns.evicted));

@@ -119,7 +119,7 @@ void TextPanel::explainLosses() {
     colouring_->setItemText(2, tr("surprise"));
     legend_->showLosses();
     return say(sequence.size() < 2      ? QString()
-               : workbench_.recording() ? tr("a recording holds no probabilities")
+               : workbench_.recording() ? tr("this recording holds no probabilities: an earlier version made it")
                                         : tr("losses are not known"));
   }
   colouring_->setItemText(2, tr("surprise: mean %1 nats").arg(*mean, 0, 'f', 3));

@@ -244,6 +244,14 @@ TEST_CASE("prompt tokens know how likely they were, and what else might have com
     CHECK_FALSE(frame.generated);
   }
   CHECK(run.engine->record().frame(TokenPos(0)).probability == 0);
+  // The same without what else might have come.
+  const EngineRun alone(model);
+  require_ok(alone.engine->prefill(tokens, {.chunk = 5, .probabilities = true}, {}));
+  for (std::int32_t t = 0; t < 12; ++t) {
+    const TokenFrame& frame = alone.engine->record().frame(TokenPos(t));
+    CHECK(frame.probability == run.engine->record().frame(TokenPos(t)).probability);
+    CHECK(frame.candidates.empty());
+  }
 }
 
 }  // namespace

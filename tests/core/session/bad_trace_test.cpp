@@ -106,6 +106,9 @@ TEST_CASE("bad traces are refused, each with its code") {
       {"visible as floats", as("visible", DType::f32, {2, 7, 7})},
       {"a role over 2", filled("roles", 3)},
       {"a negative token", filled("tokens", 0xff)},
+      {"probabilities of another length", as("probability", DType::f32, {6})},
+      {"probabilities that are no numbers", filled("probability", 0xff)},
+      {"a probability over 1", filled("probability", 0x41)},
       {"a negative count", filled("kv_entries", 0xff)},
       {"negative bytes", filled("kv_allocated_bytes", 0xff)},
   };

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "core/explore/run_figures.h"
 #include "tests/core/session/recorded_run.h"
 #include "tests/support/temporary_folder.h"
 
@@ -39,6 +40,7 @@ TEST_CASE("a trace reads back as the sequence that it was made of") {
     CHECK(frame.entries == before.entries);
     CHECK(frame.scores == before.scores);
     CHECK(frame.generated == (t >= 4));
+    CHECK(frame.probability == before.probability);
     CHECK(frame.counts.allocated_bytes == before.counts.allocated_bytes);
     std::int64_t held = 0;
     for (const std::int32_t count : before.entries) held += count;
@@ -46,6 +48,20 @@ TEST_CASE("a trace reads back as the sequence that it was made of") {
     CHECK(frame.counts.live_bytes == held * 2 * 8 * 4);
     CHECK(frame.counts.dense_bytes == (t + 1) * 4 * 2 * 8 * 4);
   }
+}
+
+TEST_CASE("a trace of an earlier version holds no probabilities") {
+  const TemporaryFolder folder;
+  const SequenceRecord run = consistent_run();
+  LooseFile file = LooseFile::of(written(folder, run_trace(run)));
+  file.remove("probability");
+  file.write(folder / "old.safetensors");
+  const auto trace = TraceFile::open(folder / "old.safetensors");
+  REQUIRE(trace);
+  CHECK(trace->probability().empty());
+  const auto session = session_of(*trace, std::nullopt);
+  REQUIRE(session);
+  for (const TokenFrame& frame : session->record.frames()) CHECK_FALSE(token_loss(frame).has_value());
 }
 
 TEST_CASE("a trace keeps how its tokens read; one of an earlier version shows ids") {

@@ -29,7 +29,8 @@ TEST_CASE("a trace holds what the contract says, by name, dtype and shape") {
   const Wanted wanted[] = {{"tokens", DType::i64, {7}},           {"roles", DType::u8, {2, 2, 7}},
                            {"kv_entries", DType::i32, {7, 2, 2}}, {"kv_allocated_bytes", DType::i64, {7}},
                            {"logits", DType::f32, {7, 5}},        {"scores", DType::f32, {2, 2, 7, 3}},
-                           {"attention", DType::f32, {2, 7, 7}},  {"visible", DType::u8, {2, 7, 7}}};
+                           {"attention", DType::f32, {2, 7, 7}},  {"visible", DType::u8, {2, 7, 7}},
+                           {"probability", DType::f32, {7}}};
   CHECK(file->tensors().size() == std::size(wanted));
   for (const Wanted& tensor : wanted) {
     CAPTURE(tensor.name);
