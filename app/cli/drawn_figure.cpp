@@ -30,6 +30,8 @@ Expected<void> draw_figure_file(const FigureData& figure, const DrawnFigureOptio
   ui::FigureOptions drawn;
   drawn.theme = options.dark ? Theme::dark : Theme::light;
   drawn.dpi = options.dpi;
+  drawn.width = options.width;
+  drawn.cellPixels = options.cell_pixels;
   drawn.scale = options.scale;
   drawn.colours = options.colours;
   if (options.axes == "tokens") drawn.texts = ui::AxisTexts::tokens;

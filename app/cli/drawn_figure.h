@@ -16,7 +16,9 @@ namespace natscope {
 
 struct DrawnFigureOptions {
   ScaleOptions scale;
-  double dpi = 300;  ///< of png
+  double dpi = 300;     ///< of png
+  double width = 0;     ///< of the whole figure, points; 0: as wide as it gets
+  int cell_pixels = 0;  ///< of every cell; 0: as many as fit
   bool dark = false;
   ColourMap colours = ColourMap::viridis;  ///< of attention and mask
   std::string axes = "auto";               ///< auto, tokens or positions

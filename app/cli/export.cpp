@@ -16,7 +16,7 @@
 #include "core/io/model_folder.h"
 #include "core/io/tokenizer.h"
 #include "core/session/session_file.h"
-#include "core/session/trace_file.h"
+#include "core/session/trace_sequence.h"
 
 namespace natscope {
 namespace {
@@ -66,8 +66,30 @@ Expected<FigureData> attention_figure(const Engine& engine, const Options& optio
   return figure;
 }
 
+/// A trace's or session's run.
+Expected<Session> recorded_session(FigureKind kind, const std::string& file) {
+  NATSCOPE_TRY(const std::string format, recorded_format(file));
+  if (format == "natscope-session") return read_session(file);
+  NATSCOPE_TRY(const auto trace, TraceFile::open(file));
+  if (kind == FigureKind::roles) NATSCOPE_CHECK(check_held_is_known(trace));
+  return session_of(trace, std::nullopt);
+}
+
+/// A run's losses, alone or beside another run's; or what of two caches holds what.
+Expected<FigureData> figure_by_token(FigureKind kind, const Options& options, const RunOf& run) {
+  std::optional<Session> read;
+  if (!options.compared.empty()) {
+    NATSCOPE_TRY(read, recorded_session(kind, options.compared.front()));
+  }
+  const std::optional<RunOf> other = read ? std::optional(RunOf{read->record, read->provenance}) : std::nullopt;
+  if (kind == FigureKind::roles) return held_figure(run, *other);
+  NATSCOPE_TRY(const auto tokens, parse_range(options.keys.value_or(":"), run.record.size()));
+  return loss_figure(run, other ? &*other : nullptr, tokens);
+}
+
 Expected<FigureData> figure_from_record(FigureKind kind, const SequenceRecord& record, std::int32_t heads,
                                         const Options& options, const Provenance& provenance) {
+  if (options.is_by_token(kind)) return figure_by_token(kind, options, {record, provenance});
   if (kind == FigureKind::roles) return roles_figure(record, provenance);
   if (kind == FigureKind::kv) return kv_figure(record, provenance);
   if (kind == FigureKind::heads) return heads_figure(record, provenance);
@@ -93,16 +115,6 @@ Expected<FigureData> overview_figure_of(const Engine& engine, const Options& opt
                             });
 }
 
-void name_tokens(FigureData& figure, const SequenceRecord& record, const Tokenizer& tokenizer) {
-  figure.tokens.clear();
-  figure.token_texts.clear();
-  for (const TokenFrame& frame : record.frames()) {
-    figure.tokens.push_back(frame.token);
-    figure.token_texts.push_back(frame.text);
-  }
-  name_silent_tokens(figure, [&tokenizer](std::int32_t token) { return tokenizer.display(token); });
-}
-
 Expected<FigureData> figure_from_model(FigureKind kind, const Options& options, std::stop_token stop) {
   const bool needs_map = kind == FigureKind::attention || kind == FigureKind::mask ||
                          (kind == FigureKind::overview && options.one_layer()) ||
@@ -114,7 +126,8 @@ Expected<FigureData> figure_from_model(FigureKind kind, const Options& options, 
   // What stands above the layer of the map does not change it; a text tells of all layers.
   const bool needs_all = !needs_map || kind == FigureKind::text;
   const std::int32_t layers = !needs_all && options.layer < INT32_MAX ? options.layer + 1 : 0;
-  const RunNeeds needs{needs_weights ? map_store_bytes : 0, layers};
+  RunNeeds needs{needs_weights ? map_store_bytes : 0, layers};
+  needs.probabilities = options.surprise;
   NATSCOPE_TRY(auto run, options.run.run(needs, check_model, stop));
   const Engine& engine = *run.engine;
   FigureData figure;
@@ -127,14 +140,15 @@ Expected<FigureData> figure_from_model(FigureKind kind, const Options& options, 
   } else {
     NATSCOPE_TRY(figure, figure_from_record(kind, engine.record(), engine.config().heads, options, run.provenance));
   }
-  name_tokens(figure, engine.record(), engine.tokenizer());
+  if (figure.tokens.empty()) add_axis(figure, engine.record());
+  name_silent_tokens(figure, [&engine](std::int32_t token) { return engine.tokenizer().display(token); });
   return figure;
 }
 
 Expected<FigureData> figure_from_file(FigureKind kind, const Options& options) {
   NATSCOPE_TRY(const std::string format, recorded_format(options.from));
-  if (format == "natscope-session") {
-    NATSCOPE_TRY(const auto session, read_session(options.from));
+  if (format == "natscope-session" || options.is_by_token(kind)) {
+    NATSCOPE_TRY(const auto session, recorded_session(kind, options.from));
     if (kind == FigureKind::attention || kind == FigureKind::overview) {
       return fail(
           ErrorCode::bad_session, "a session holds roles and accounting, but no attention weights",
@@ -162,8 +176,9 @@ Expected<FigureData> figure_from_file(FigureKind kind, const Options& options) {
   return figure_from_trace(trace, kind, options.map(), options.queries, options.keys);
 }
 
-/// Reads the runs that are to stand beside the figure's own.
+/// Reads the caches that are to stand beside the figure's own.
 Expected<void> add_compared(FigureData& figure, const Options& options) {
+  if (figure.kind != FigureKind::kv) return {};
   for (const std::string& file : options.compared) {
     Options other = options;
     other.from = file;
@@ -178,7 +193,7 @@ Expected<void> write_figure(FigureData figure, ExportFormat format, const Option
   const ScaleOptions scale = options.scale_options();
   if (!is_data_format(format))
     return draw_figure_file(figure,
-                            {scale, options.dpi, options.theme == "dark",
+                            {scale, options.dpi, options.width_points(), options.cell, options.theme == "dark",
                              colour_map(options.colours).value_or(ColourMap::viridis), options.axes},
                             options.out);
   return write_figure_data(options.out, prepared(std::move(figure), scale), stop);

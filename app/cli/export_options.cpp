@@ -2,7 +2,12 @@
 #include "app/cli/export_options.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "app/cli/note.h"
@@ -26,13 +31,36 @@ constexpr FigureKind overview = FigureKind::overview;
 const std::vector<KindFlag> kind_flags{
     {"--scale", {attention, overview}, [](const ExportOptions& o) { return o.scale != "linear"; }},
     {"--clip", {attention, overview}, [](const ExportOptions& o) { return o.clip != 100; }},
-    {"--range", {attention, overview}, [](const ExportOptions& o) { return o.range.has_value(); }},
+    {"--range", {attention, overview, FigureKind::text}, [](const ExportOptions& o) { return o.range.has_value(); }},
     {"--normalise", {attention}, [](const ExportOptions& o) { return o.normalise != "none"; }},
     {"--hide-sink", {attention, mask, overview}, [](const ExportOptions& o) { return o.hide_sink; }},
     {"--colours", {attention, mask, overview}, [](const ExportOptions& o) { return o.colours != "viridis"; }},
     {"--axes tokens", {attention, mask, FigureKind::roles}, [](const ExportOptions& o) { return o.axes == "tokens"; }},
-    {"--compare", {FigureKind::kv}, [](const ExportOptions& o) { return !o.compared.empty(); }},
+    {"--cell", {attention, mask, FigureKind::roles}, [](const ExportOptions& o) { return o.cell > 0; }},
+    {"--surprise", {FigureKind::text}, [](const ExportOptions& o) { return o.surprise; }},
+    {"--compare",
+     {FigureKind::kv, FigureKind::roles, FigureKind::text},
+     [](const ExportOptions& o) { return !o.compared.empty(); }},
 };
+
+/// `89mm`, `8.9cm`, `3.5in` or `252pt`, in points. Errors: usage (no such length, less than 20 mm or more than 2 m).
+Expected<double> points_of(std::string_view text) {
+  constexpr std::array<std::pair<std::string_view, double>, 4> units{
+      {{"mm", 72 / 25.4}, {"cm", 72 / 2.54}, {"in", 72}, {"pt", 1}}};
+  constexpr double smallest = 20 * 72 / 25.4;
+  constexpr double largest = 2000 * 72 / 25.4;
+  for (const auto& [unit, points] : units) {
+    if (!text.ends_with(unit)) continue;
+    const std::string_view number = text.substr(0, text.size() - unit.size());
+    double value = 0;
+    const auto [end, problem] = std::from_chars(number.data(), number.data() + number.size(), value);
+    if (problem != std::errc{} || end != number.data() + number.size() || !std::isfinite(value)) break;
+    if (value * points >= smallest && value * points <= largest) return value * points;
+    return fail(ErrorCode::usage, "a figure is 20mm to 2000mm wide, not " + printable(std::string(text), 40));
+  }
+  return fail(ErrorCode::usage, "“" + printable(std::string(text), 40) + "” is no width",
+              "write a number and mm, cm, in or pt, for example 89mm");
+}
 
 std::string listed(const std::vector<FigureKind>& kinds) {
   std::string text;
@@ -52,6 +80,28 @@ Expected<void> check_kind(const ExportOptions& options, FigureKind kind) {
     return fail(ErrorCode::usage,
                 std::string(flag.name) + " is for " + listed(flag.kinds) + ", not for --kind " + name(kind),
                 "leave it out");
+  }
+  return {};
+}
+
+/// What belongs to a text by its losses, and what does not. Errors: usage.
+Expected<void> check_comparison(const ExportOptions& options, FigureKind kind, ExportFormat format) {
+  if (options.surprise && options.one_head())
+    return fail(ErrorCode::usage,
+                "--surprise colours by the losses of the whole model, --layer and --head choose a head",
+                "leave them out, or leave --surprise out");
+  if (kind == FigureKind::text && !options.surprise) {
+    for (const auto& [flag, is_set] :
+         {std::pair{"--compare", !options.compared.empty()}, {"--range", options.range.has_value()}}) {
+      if (is_set)
+        return fail(ErrorCode::usage, std::string(flag) + " is for a text's losses", "add --surprise, or leave it out");
+    }
+  }
+  if (kind != FigureKind::kv && options.compared.size() > 1)
+    return fail(ErrorCode::usage, "one run at a time can be compared, but in a KV curve", "give --compare once");
+  if (kind == FigureKind::kv && !options.compared.empty() && is_data_format(format)) {
+    return fail(ErrorCode::usage, "--compare puts caches beside each other in a drawn KV curve only",
+                "use a file that ends in .png, .svg or .pdf");
   }
   return {};
 }
@@ -109,16 +159,18 @@ Expected<ExportFormat> chosen_format(const ExportOptions& options) {
 Expected<void> check_flags(const ExportOptions& options, FigureKind kind, ExportFormat format) {
   NATSCOPE_CHECK(check_kind(options, kind));
   NATSCOPE_CHECK(check_source(options));
-  if (!options.compared.empty() && is_data_format(format)) {
-    return fail(ErrorCode::usage, "--compare puts runs beside each other in a drawn KV curve only",
-                "use a file that ends in .png, .svg or .pdf");
-  }
+  NATSCOPE_CHECK(check_comparison(options, kind, format));
   // A range that is none is wrong usage, whatever the text turns out to hold.
   for (const auto& range : {options.queries, options.keys}) {
     if (!range) continue;
     if (auto parsed = parse_range(*range, INT32_MAX); !parsed && parsed.error().code == ErrorCode::usage) {
       return Unexpected(std::move(parsed).error());
     }
+  }
+  if (options.width) {
+    NATSCOPE_CHECK(points_of(*options.width));
+    if (options.cell > 0)
+      return fail(ErrorCode::usage, "--width and --cell both say how wide the figure is", "leave one of them out");
   }
   if (options.range) {
     if (options.clip != 100)
@@ -127,6 +179,12 @@ Expected<void> check_flags(const ExportOptions& options, FigureKind kind, Export
   }
   remark_needless(options, kind);
   return {};
+}
+
+double ExportOptions::width_points() const {
+  if (!width) return 0;
+  const auto points = points_of(*width);
+  return points ? *points : 0;
 }
 
 ScaleOptions ExportOptions::scale_options() const {
@@ -142,8 +200,9 @@ void ExportOptions::add_to(CLI::App& command) {
   command
       .add_option(
           "--kind", kind,
-          "attention, mask, roles, kv, text (tokens coloured by their roles in a head, with --layer and --head, or by "
-          "the share of heads that hold them: not npy), heads (a table of all heads: csv, json, npy) or overview (the "
+          "attention, mask, roles, kv, text (tokens coloured by their roles in a head, with --layer and --head, by the "
+          "share of heads that hold them, or with --surprise by their losses: not npy), heads (a table of all heads: "
+          "csv, json, npy) or overview (the "
           "maps of all heads side by side: not csv)")
       ->required()
       ->check(CLI::IsMember({"attention", "mask", "roles", "kv", "text", "heads", "overview"}))
@@ -160,7 +219,8 @@ void ExportOptions::add_to(CLI::App& command) {
   command.add_option("--from", from, "A trace or session file; without it a model and a prompt")->type_name("FILE");
   command
       .add_option("--compare", compared,
-                  "kv: another run's cache in the same figure, from its trace or session (up to 3 times)")
+                  "Another run, from its trace or session. kv: its cache in the same figure (up to 3 times); text with "
+                  "--surprise: colours by how the losses differ; roles: which of the two caches holds what")
       ->type_name("FILE")
       ->allow_extra_args(false)
       ->expected(1)
@@ -187,7 +247,8 @@ void ExportOptions::add_to(CLI::App& command) {
       ->capture_default_str();
   command
       .add_option("--range", range,
-                  "The weights at the ends of the colours, so that figures compare; with --scale log LO > 0")
+                  "The weights at the ends of the colours, so that figures compare; with --scale log LO > 0. text: the "
+                  "losses, or the sizes of their differences, in nats")
       ->type_name("LO:HI");
   command.add_option("--normalise", normalise, "row: divide every row by its largest weight")
       ->check(CLI::IsMember({"row", "none"}))
@@ -195,10 +256,23 @@ void ExportOptions::add_to(CLI::App& command) {
       ->capture_default_str();
   command.add_flag("--hide-sink", hide_sink,
                    "Leave key 0 out of the map and its colour range; overview: its first column of cells");
+  command.add_flag("--surprise", surprise,
+                   "text: coloured by each token's loss, -ln of the probability that the model gave it, in nats");
   command.add_option("--dpi", dpi, "Resolution of a png, 36 to 2400")
       ->check(number_within(36, 2400))
       ->type_name("N")
       ->capture_default_str();
+  command
+      .add_option("--width", width,
+                  "Width of a figure, for example a journal's column: 89mm, 18.3cm, 3.5in or 252pt; texts keep their "
+                  "sizes. Where a map then has more cells than pixels, a pixel is the largest weight that it covers")
+      ->type_name("LENGTH");
+  command
+      .add_option("--cell", cell,
+                  "attention, mask, roles: every cell N pixels wide, however wide that is. Without it a role map is as "
+                  "wide as a page, and a column the mean colour of the tokens that it covers")
+      ->check(CLI::Range(1, 100))
+      ->type_name("N");
   command.add_option("--theme", theme, "light or dark")
       ->check(CLI::IsMember({"light", "dark"}))
       ->type_name("NAME")
@@ -220,6 +294,9 @@ void ExportOptions::add_to(CLI::App& command) {
       "A role is 0 Global, 1 Local or 2 Sliding. Under h2o tokens have no roles (all are 0); csv and json then also "
       "say\n"
       "held: 1 where the KV head holds the token after the last one.\n"
+      "roles with --compare: 0 neither holds the token after the last one that both have, 1 both do, 2 this run only, "
+      "3 the\n"
+      "compared one only; csv has a column for each of the two.\n"
       "heads: mean_local_life is a lower bound where local_life_is_cut is 1, the text ended before some Local did.");
 }
 

@@ -31,7 +31,10 @@ struct ExportOptions {
   std::optional<std::string> range;
   std::string normalise = "none";
   bool hide_sink = false;
+  bool surprise = false;
   double dpi = 300;
+  std::optional<std::string> width;
+  std::int32_t cell = 0;
   std::string theme = "light";
   std::string colours = "viridis";
   std::string axes = "auto";
@@ -48,7 +51,13 @@ struct ExportOptions {
   [[nodiscard]] std::optional<MapId> one_head() const {
     return layer_option->count() + head_option->count() > 0 ? std::optional(map()) : std::nullopt;
   }
+  /// What is known of each token of a run, beside another run's: its losses, or which cache holds it.
+  [[nodiscard]] bool is_by_token(FigureKind of) const {
+    return surprise || (of == FigureKind::roles && !compared.empty());
+  }
   [[nodiscard]] MapId map() const { return {LayerId(layer), HeadId(head)}; }
+  /// In points; 0: none was given. check_flags looked at it.
+  [[nodiscard]] double width_points() const;
   /// check_flags looked at the range.
   [[nodiscard]] ScaleOptions scale_options() const;
 };

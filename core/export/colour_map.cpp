@@ -60,6 +60,20 @@ Rgb held_colour(Theme theme, bool is_dropped) {
   return is_dropped ? Rgb{0x36, 0x39, 0x40} : Rgb{0x9a, 0xa0, 0xa8};
 }
 
+Rgb held_by_colour(HeldBy by, Theme theme) {
+  switch (by) {
+    case HeldBy::both:
+      return {0x8a, 0x8f, 0x96};
+    case HeldBy::first:
+      return {0x00, 0x72, 0xb2};
+    case HeldBy::second:
+      return {0xcc, 0x79, 0xa7};
+    case HeldBy::neither:
+      break;
+  }
+  return held_colour(theme, true);
+}
+
 const char* role_name(Role role) {
   switch (role) {
     case Role::global:

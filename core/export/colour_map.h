@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "core/explore/run_figures.h"
 #include "kernels/token_roles.h"
 
 namespace natscope {
@@ -40,6 +41,8 @@ enum class ColourMap : std::uint8_t { viridis, magma, cividis };
 [[nodiscard]] double faded_share(Theme theme);
 /// Where a policy has no roles (H2O): what is held, and what was dropped. Greys: no role's colour.
 [[nodiscard]] Rgb held_colour(Theme theme, bool is_dropped);
+/// Where two caches are compared: by both, by one alone, or by neither. Okabe–Ito colours that no role has, and greys.
+[[nodiscard]] Rgb held_by_colour(HeldBy by, Theme theme);
 [[nodiscard]] const char* role_name(Role role);  ///< "global", "local", "sliding"
 
 }  // namespace natscope

@@ -36,20 +36,48 @@ Expected<void> write_line(std::string& text, std::initializer_list<std::int64_t>
   return pass_on(text, sink);
 }
 
-/// Where there are no roles (H2O), what is held stands beside the roles that are none.
-Expected<void> write_roles(const RoleMap& map, bool with_held, const TextSink& sink) {
-  std::string text = with_held ? "layer,kv_head,position,role,held\n" : "layer,kv_head,position,role\n";
+/// A line for every cell of [layers, kv_heads, length]: where it is, and what `append` says of it.
+template <class Map, class Append>
+Expected<void> write_cells(std::string text, const Map& map, std::int64_t length, const Append& append,
+                           const TextSink& sink) {
   std::size_t at = 0;
   for (std::int32_t layer = 0; layer < map.layers; ++layer) {
     for (std::int32_t kv_head = 0; kv_head < map.kv_heads; ++kv_head) {
-      for (std::int64_t position = 0; position < map.length; ++position, ++at) {
-        const auto role = static_cast<std::int64_t>(map.roles[at]);
-        NATSCOPE_CHECK(with_held ? write_line(text, {layer, kv_head, position, role, map.is_held[at]}, sink)
-                                 : write_line(text, {layer, kv_head, position, role}, sink));
+      for (std::int64_t position = 0; position < length; ++position, ++at) {
+        for (const std::int64_t number : {std::int64_t{layer}, std::int64_t{kv_head}, position}) {
+          append_number(text, number);
+          text += ',';
+        }
+        append(text, at);
+        text += '\n';
+        NATSCOPE_CHECK(pass_on(text, sink));
       }
     }
   }
   return sink(text);
+}
+
+/// Where there are no roles (H2O), what is held stands beside the roles that are none.
+Expected<void> write_roles(const RoleMap& map, bool with_held, const TextSink& sink) {
+  return write_cells(
+      with_held ? "layer,kv_head,position,role,held\n" : "layer,kv_head,position,role\n", map, map.length,
+      [&](std::string& text, std::size_t at) {
+        append_number(text, static_cast<int>(map.roles[at]));
+        if (with_held) text += map.is_held[at] != 0 ? ",1" : ",0";
+      },
+      sink);
+}
+
+/// Whether each of the two runs holds it.
+Expected<void> write_held(const HeldMap& map, const TextSink& sink) {
+  return write_cells(
+      "layer,kv_head,position,held,compared_held\n", map, map.counts.tokens,
+      [&](std::string& text, std::size_t at) {
+        const HeldBy by = map.held_by[at];
+        text += by == HeldBy::both || by == HeldBy::first ? "1" : "0";
+        text += by == HeldBy::both || by == HeldBy::second ? ",1" : ",0";
+      },
+      sink);
 }
 
 Expected<void> write_curve(const KvCurve& curve, const TextSink& sink) {
@@ -75,20 +103,44 @@ std::string quoted(const std::string& text) {
   return made + '"';
 }
 
+/// Its position, number and text, each with a comma behind.
+void begin_token(std::string& text, const FigureData& figure, std::int64_t position) {
+  append_number(text, position);
+  text += ',';
+  append_number(text, figure.tokens[static_cast<std::size_t>(position)]);
+  text += ',' + quoted(figure.token_texts[static_cast<std::size_t>(position)]) + ',';
+}
+
 Expected<void> write_text(const ColouredText& shown, const FigureData& figure, const TextSink& sink) {
   std::string text = shown.head ? "position,token,text,role,held,held_share\n" : "position,token,text,held_share\n";
   for (std::int64_t i = 0; i < shown.range.size(); ++i) {
     const auto at = static_cast<std::size_t>(i);
-    const auto position = static_cast<std::size_t>(shown.range.begin + i);
-    append_number(text, shown.range.begin + i);
-    text += ',';
-    append_number(text, figure.tokens[position]);
-    text += ',' + quoted(figure.token_texts[position]) + ',';
+    begin_token(text, figure, shown.range.begin + i);
     if (shown.head) {
       if (!shown.roles.empty()) append_number(text, static_cast<int>(shown.roles[at]));
       text += shown.is_held[at] != 0 ? ",1," : ",0,";
     }
     append_number(text, shown.held_share[at]);
+    text += '\n';
+    NATSCOPE_CHECK(pass_on(text, sink));
+  }
+  return sink(text);
+}
+
+/// Nothing stands where a loss is not known or does not compare.
+Expected<void> write_losses(const LossText& shown, const FigureData& figure, const TextSink& sink) {
+  std::string text = "position,token,text,loss";
+  text += shown.is_compared() ? ",compared_loss,difference\n" : "\n";
+  for (std::int64_t i = 0; i < shown.range.size(); ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    begin_token(text, figure, shown.range.begin + i);
+    append_known(text, shown.losses[at], "");
+    if (shown.is_compared()) {
+      text += ',';
+      append_known(text, shown.other_losses[at], "");
+      text += ',';
+      append_known(text, shown.difference(at), "");
+    }
     text += '\n';
     NATSCOPE_CHECK(pass_on(text, sink));
   }
@@ -103,6 +155,8 @@ Expected<void> write_csv(const FigureData& figure, const TextSink& sink) {
   if (const auto* table = std::get_if<HeadTable>(&figure.values)) return sink(head_table_text(*table, ','));
   if (std::holds_alternative<HeadOverview>(figure.values)) return check_format(figure.kind, ExportFormat::csv);
   if (const auto* text = std::get_if<ColouredText>(&figure.values)) return write_text(*text, figure, sink);
+  if (const auto* text = std::get_if<LossText>(&figure.values)) return write_losses(*text, figure, sink);
+  if (const auto* map = std::get_if<HeldMap>(&figure.values)) return write_held(*map, sink);
   return write_curve(std::get<KvCurve>(figure.values), sink);
 }
 

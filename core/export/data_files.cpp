@@ -70,6 +70,15 @@ bool tells_held(const FigureData& figure, const RoleMap& map) {
   return !has_roles(figure.provenance.policy) && map.is_held.size() == map.roles.size();
 }
 
+std::string numbers_text(const std::vector<double>& numbers) {
+  std::string text;
+  for (const double& number : numbers) {
+    if (&number != numbers.data()) text += ',';
+    append_known(text, number, "");
+  }
+  return text;
+}
+
 std::string npy_bytes(const FigureData& figure) { return collected(figure, write_npy); }
 std::string csv_text(const FigureData& figure) { return collected(figure, write_csv); }
 std::string json_text(const FigureData& figure) { return collected(figure, write_json); }

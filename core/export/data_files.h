@@ -31,6 +31,8 @@ enum class ExportFormat : std::uint8_t { npy, csv, json, png, svg, pdf };
 /// Provenance as one JSON object: trace's metadata, all values strings.
 [[nodiscard]] std::string provenance_json(const Provenance& provenance);
 [[nodiscard]] std::string metadata_json(const Metadata& metadata);
+/// With commas between, in the shortest digits that read back to the same; nothing where a number is none.
+[[nodiscard]] std::string numbers_text(const std::vector<double>& numbers);
 
 /// The texts that are written, without writing them.
 [[nodiscard]] std::string npy_bytes(const FigureData& figure);  ///< format version 1.0

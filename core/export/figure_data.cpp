@@ -2,7 +2,6 @@
 #include "core/export/figure_data.h"
 
 #include <array>
-#include <charconv>
 
 #include "core/cache/policy.h"
 #include "core/explore/lifeline.h"
@@ -11,24 +10,6 @@ namespace natscope {
 namespace {
 
 constexpr std::array kind_names{"attention", "mask", "roles", "kv", "heads", "overview", "text"};
-
-/// One side of `a:b`; `otherwise` when it is left out. Nothing when it is no whole number.
-std::optional<std::int64_t> side(std::string_view text, std::int64_t otherwise) {
-  if (text.empty()) return otherwise;
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value < 0) return std::nullopt;
-  return value;
-}
-
-void add_axis(FigureData& figure, const SequenceRecord& record) {
-  for (const TokenFrame& frame : record.frames()) {
-    figure.tokens.push_back(frame.token);
-    figure.token_texts.push_back(frame.text);
-  }
-}
-
-std::string range_text(PositionRange range) { return std::to_string(range.begin) + ':' + std::to_string(range.end); }
 
 Expected<void> check_map(const CacheGeometry& geometry, std::int32_t heads, const MapId& map) {
   if (map.layer.value < 0 || map.layer.value >= geometry.layers) {
@@ -40,12 +21,19 @@ Expected<void> check_map(const CacheGeometry& geometry, std::int32_t heads, cons
   return {};
 }
 
+}  // namespace
+
+void add_axis(FigureData& figure, const SequenceRecord& record) {
+  for (const TokenFrame& frame : record.frames()) {
+    figure.tokens.push_back(frame.token);
+    figure.token_texts.push_back(frame.text);
+  }
+}
+
 Expected<void> check_range(PositionRange range, const SequenceRecord& record) {
   if (range.begin >= 0 && range.end >= range.begin && range.end <= record.size()) return {};
   return fail(ErrorCode::bad_position, "a range leaves the sequence of " + std::to_string(record.size()) + " tokens");
 }
-
-}  // namespace
 
 const char* name(FigureKind kind) { return kind_names[static_cast<std::size_t>(kind)]; }
 
@@ -54,22 +42,6 @@ std::optional<FigureKind> figure_kind(std::string_view text) {
     if (text == kind_names[i]) return static_cast<FigureKind>(i);
   }
   return std::nullopt;
-}
-
-Expected<PositionRange> parse_range(std::string_view text, std::int64_t length) {
-  const std::size_t colon = text.find(':');
-  const auto begin = colon == std::string_view::npos ? std::nullopt : side(text.substr(0, colon), 0);
-  const auto end = colon == std::string_view::npos ? std::nullopt : side(text.substr(colon + 1), length);
-  if (!begin || !end) {
-    return fail(ErrorCode::usage, "“" + printable(text, 40) + "” is no range of positions",
-                "write it as a:b, from a up to but without b; either may be left out");
-  }
-  if (*begin > length || *end > length) {
-    return fail(ErrorCode::bad_position,
-                "the range " + std::string(text) + " leaves the sequence of " + std::to_string(length) + " tokens");
-  }
-  if (*begin >= *end) return fail(ErrorCode::bad_range, "the range " + std::string(text) + " is empty");
-  return PositionRange{static_cast<std::int32_t>(*begin), static_cast<std::int32_t>(*end)};
 }
 
 std::vector<std::uint8_t> held_by_roles(const RoleMap& map, std::optional<std::int64_t> window) {
@@ -145,6 +117,12 @@ Metadata figure_metadata(const FigureData& figure) {
     all["queries"] = range_text(map->queries);
     all["keys"] = range_text(map->keys);
   }
+  if (const auto* losses = std::get_if<LossText>(&figure.values)) {
+    all["keys"] = range_text(losses->range);
+    all["loss"] = "nats; null or nothing where it is not known or does not compare";
+  }
+  if (std::holds_alternative<HeldMap>(figure.values))
+    all["held_key"] = "0 neither, 1 both, 2 this run only, 3 the compared run only";
   const auto* text = std::get_if<ColouredText>(&figure.values);
   if (text != nullptr) {
     if (text->head) add_map(*text->head);

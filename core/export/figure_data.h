@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -15,6 +14,9 @@
 #include "core/explore/sequence_record.h"
 #include "core/export/head_overview.h"
 #include "core/export/head_table.h"
+#include "core/export/held_map.h"
+#include "core/export/loss_text.h"
+#include "core/export/position_range.h"
 #include "core/session/provenance.h"
 #include "core/session/trace_file.h"
 
@@ -24,19 +26,6 @@ namespace natscope {
 enum class FigureKind : std::uint8_t { attention, mask, roles, kv, heads, overview, text };
 [[nodiscard]] const char* name(FigureKind kind);  ///< "attention", …
 [[nodiscard]] std::optional<FigureKind> figure_kind(std::string_view text);
-
-/// Positions begin … end - 1.
-struct PositionRange {
-  std::int32_t begin = 0;
-  std::int32_t end = 0;
-
-  [[nodiscard]] std::int64_t size() const { return end - begin; }
-  friend bool operator==(const PositionRange&, const PositionRange&) = default;
-};
-
-/// Reads `a:b`, either side may be left out, against a sequence of `length` tokens.
-/// Errors: usage (not of that form), bad_position (outside the sequence), bad_range (empty).
-[[nodiscard]] Expected<PositionRange> parse_range(std::string_view text, std::int64_t length);
 
 /// One head's map, or a piece of it.
 struct Heatmap {
@@ -76,21 +65,21 @@ struct ColouredText {
   std::vector<float> held_share;      ///< [range] of all KV heads of all layers, 0 … 1
 };
 
-/// Another run's cache beside the figure's own, in a drawn KV curve.
-struct ComparedCurve {
-  KvCurve curve;
+/// Another run beside the figure's own: in a drawn KV curve, a text of losses, a map of what is held.
+struct ComparedRun {
+  KvCurve curve;  ///< kv only; the others have its numbers among their own
   Provenance provenance;
 };
 
 /// A figure's numbers with their axes and their origin.
 struct FigureData {
   FigureKind kind = FigureKind::attention;
-  std::variant<Heatmap, RoleMap, KvCurve, HeadTable, HeadOverview, ColouredText> values;
+  std::variant<Heatmap, RoleMap, KvCurve, HeadTable, HeadOverview, ColouredText, LossText, HeldMap> values;
   std::vector<std::int32_t> tokens;      ///< [T]
   std::vector<std::string> token_texts;  ///< [T] for the axes; empty: positions are shown
   Provenance provenance;
-  std::vector<ComparedCurve> compared{};  ///< kv only, at most most_compared
-  Metadata notes{};                       ///< more to say of its origin: how its numbers were prepared
+  std::vector<ComparedRun> compared{};  ///< at most most_compared, beside anything but kv one
+  Metadata notes{};                     ///< more to say of its origin: how its numbers were prepared
 };
 
 inline constexpr std::size_t most_compared = 3;
@@ -100,10 +89,14 @@ inline constexpr std::size_t most_compared = 3;
 
 /// What a file says of its origin: the figure's trace_metadata, of the runs beside it the same under
 /// compared_1_policy, …; kind; where they apply layer, head, queries and keys (as parse_range takes them); of an
-/// overview what its rows and cells are: layers, cell_tokens, tokens; where roles are numbers role_key, what they mean;
-/// and the notes.
+/// overview what its rows and cells are: layers, cell_tokens, tokens; what numbers mean where they are names: role_key,
+/// held_key; of a text of losses their unit; and the notes.
 [[nodiscard]] Metadata figure_metadata(const FigureData& figure);
 
+/// Puts a record's tokens and how they read on the figure's axes.
+void add_axis(FigureData& figure, const SequenceRecord& record);
+/// Errors: bad_position.
+[[nodiscard]] Expected<void> check_range(PositionRange range, const SequenceRecord& record);
 /// RoleMap::is_held of roles that a policy has (the rules, section 5). `window` is none where no token is sliding.
 [[nodiscard]] std::vector<std::uint8_t> held_by_roles(const RoleMap& map, std::optional<std::int64_t> window);
 [[nodiscard]] FigureData roles_figure(const SequenceRecord& record, Provenance provenance);
@@ -115,10 +108,22 @@ void name_silent_tokens(FigureData& figure, const std::function<std::string(std:
 /// The mask from the record alone, at any size that is asked for. Errors: bad_layer, bad_head, bad_position.
 [[nodiscard]] Expected<FigureData> mask_figure(const SequenceRecord& record, std::int32_t heads, const MapId& map,
                                                PositionRange queries, PositionRange keys, Provenance provenance);
-/// The text between two positions. Errors: as mask_figure.
+/// The text between two positions, by roles or shares. Errors: as mask_figure.
 [[nodiscard]] Expected<FigureData> text_figure(const SequenceRecord& record, std::int32_t heads,
                                                const std::optional<MapId>& head, PositionRange range,
                                                Provenance provenance);
+/// Of two runs, which differ in what `compare` is for: a policy, W, roles.
+struct RunOf {
+  const SequenceRecord& record;
+  const Provenance& provenance;
+};
+/// The text between two positions by its tokens' losses, `other` null, or by how they differ from another run's as far
+/// as both read the same. Errors: bad_position; bad_trace (a run does not hold its losses), bad_range (the other is of
+/// another text).
+[[nodiscard]] Expected<FigureData> loss_figure(const RunOf& run, const RunOf* other, PositionRange range);
+/// Which of two caches holds what after the last token that both have. Errors: bad_range (other layers or KV heads, no
+/// token in common).
+[[nodiscard]] Expected<FigureData> held_figure(const RunOf& run, const RunOf& other);
 /// Of a record's run: the maps of these layers (none: all), from whoever computes tiles. Errors: bad_layer, those of
 /// computed_overview.
 [[nodiscard]] Expected<FigureData> overview_of_record(

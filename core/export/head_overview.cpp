@@ -109,20 +109,35 @@ HeadOverview prepared(HeadOverview overview, const ScaleOptions& options) {
   return overview;
 }
 
-Heatmap thumbnail(const HeadOverview& overview, std::size_t row, HeadId head, std::int32_t pixels) {
-  const std::size_t begin = overview.index(row, head) * overview.cells();
-  std::vector<float> cells(overview.cells());
-  for (std::size_t i = 0; i < cells.size(); ++i)
-    cells[i] = overview.visible[begin + i] != 0 ? overview.largest[begin + i] : -1.0F;
-  const std::int32_t side = std::min(overview.side, pixels);
-  Heatmap map{FigureKind::attention, overview.layers[row], head, {0, side}, {0, side}, {}, {}};
-  map.values = largest_cells(std::span<const float>(cells), overview.side, side);
-  map.visible.reserve(map.values.size());
-  for (float& value : map.values) {
-    map.visible.push_back(value >= 0 ? 1 : 0);
+Heatmap put_together(const Heatmap& map, std::int64_t rows, std::int64_t columns) {
+  std::vector<float> cells(map.values.size());
+  for (std::size_t i = 0; i < cells.size(); ++i) cells[i] = map.visible[i] != 0 ? map.values[i] : -1.0F;
+  Heatmap fewer = map;
+  fewer.queries = {0, static_cast<std::int32_t>(rows)};
+  fewer.keys = {0, static_cast<std::int32_t>(columns)};
+  fewer.values = largest_cells(std::span<const float>(cells), {map.queries.size(), rows}, {map.keys.size(), columns});
+  fewer.visible.clear();
+  fewer.visible.reserve(fewer.values.size());
+  for (float& value : fewer.values) {
+    fewer.visible.push_back(value >= 0 ? 1 : 0);
     value = std::max(value, 0.0F);
   }
-  return map;
+  return fewer;
+}
+
+Heatmap thumbnail(const HeadOverview& overview, std::size_t row, HeadId head, std::int32_t pixels) {
+  const auto first = static_cast<std::ptrdiff_t>(overview.index(row, head) * overview.cells());
+  const auto end = first + static_cast<std::ptrdiff_t>(overview.cells());
+  const PositionRange all{0, overview.side};
+  const Heatmap map{FigureKind::attention,
+                    overview.layers[row],
+                    head,
+                    all,
+                    all,
+                    {overview.largest.begin() + first, overview.largest.begin() + end},
+                    {overview.visible.begin() + first, overview.visible.begin() + end}};
+  const std::int32_t side = std::min(overview.side, pixels);
+  return put_together(map, side, side);
 }
 
 }  // namespace natscope

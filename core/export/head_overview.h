@@ -63,30 +63,48 @@ struct HeadOverview {
 /// 2^zoom tokens, as it does in the window's coarse pictures.
 [[nodiscard]] HeadOverview prepared(HeadOverview overview, const ScaleOptions& options);
 
+/// A map on rows × columns pixels, no more than it has cells (largest_cells); its positions are pixels.
+[[nodiscard]] Heatmap put_together(const Heatmap& map, std::int64_t rows, std::int64_t columns);
+
 /// One head's map with at most `pixels` cells a side (largest_cells); its positions are cells.
 [[nodiscard]] Heatmap thumbnail(const HeadOverview& overview, std::size_t row, HeadId head, std::int32_t pixels);
 
-/// A square map of side × side cells on pixels × pixels, pixels <= side: each pixel gets the largest value of all cells
-/// that it touches, so that no line is lost, however thin. What counts for less must compare less: masked cells as -1,
-/// or whatever lies below every visible one.
+/// An axis of `cells` cells on fewer pixels: those that a pixel touches.
+struct PixelCells {
+  std::int64_t cells = 0;
+  std::int64_t pixels = 0;  ///< <= cells
+
+  [[nodiscard]] std::int64_t first(std::int64_t pixel) const { return pixel * cells / pixels; }
+  [[nodiscard]] std::int64_t end(std::int64_t pixel) const { return ((pixel + 1) * cells + pixels - 1) / pixels; }
+};
+
+/// A map [rows.cells, columns.cells] on its pixels: each gets the largest value of all cells that it touches, so that
+/// no line is lost, however thin. What counts for less must compare less: masked cells as -1, or whatever lies below
+/// every visible one.
 template <class T>
-[[nodiscard]] std::vector<T> largest_cells(std::span<const T> cells, std::int32_t side, std::int32_t pixels) {
-  if (pixels >= side) return {cells.begin(), cells.end()};
-  const auto first = [&](std::int64_t pixel) { return pixel * side / pixels; };
-  const auto end = [&](std::int64_t pixel) { return ((pixel + 1) * side + pixels - 1) / pixels; };
+[[nodiscard]] std::vector<T> largest_cells(std::span<const T> cells, PixelCells rows, PixelCells columns) {
+  if (rows.pixels >= rows.cells && columns.pixels >= columns.cells) return {cells.begin(), cells.end()};
   std::vector<T> result;
-  result.reserve(static_cast<std::size_t>(pixels) * static_cast<std::size_t>(pixels));
-  std::vector<T> row(static_cast<std::size_t>(side));
-  for (std::int32_t y = 0; y < pixels; ++y) {
-    const auto at = [&](std::int64_t cell_row) { return cells.begin() + static_cast<std::ptrdiff_t>(cell_row * side); };
-    std::copy_n(at(first(y)), side, row.begin());
-    for (std::int64_t other = first(y) + 1; other < end(y); ++other) {
+  result.reserve(static_cast<std::size_t>(rows.pixels * columns.pixels));
+  std::vector<T> row(static_cast<std::size_t>(columns.cells));
+  for (std::int64_t y = 0; y < rows.pixels; ++y) {
+    const auto at = [&](std::int64_t cell_row) {
+      return cells.begin() + static_cast<std::ptrdiff_t>(cell_row * columns.cells);
+    };
+    std::copy_n(at(rows.first(y)), columns.cells, row.begin());
+    for (std::int64_t other = rows.first(y) + 1; other < rows.end(y); ++other) {
       std::transform(row.begin(), row.end(), at(other), row.begin(), [](T a, T b) { return std::max(a, b); });
     }
-    for (std::int32_t x = 0; x < pixels; ++x)
-      result.push_back(*std::max_element(row.begin() + first(x), row.begin() + end(x)));
+    for (std::int64_t x = 0; x < columns.pixels; ++x)
+      result.push_back(*std::max_element(row.begin() + columns.first(x), row.begin() + columns.end(x)));
   }
   return result;
+}
+/// A square map of side × side cells on pixels × pixels; as it is where it has no more.
+template <class T>
+[[nodiscard]] std::vector<T> largest_cells(std::span<const T> cells, std::int32_t side, std::int32_t pixels) {
+  const PixelCells axis{side, std::min(side, pixels)};
+  return largest_cells(cells, axis, axis);
 }
 
 }  // namespace natscope

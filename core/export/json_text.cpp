@@ -78,25 +78,41 @@ Expected<void> write_heads(const HeadTable& table, const TextSink& sink) {
   return sink(text + "]");
 }
 
-/// One object a token; role and held are null without a head.
-Expected<void> write_tokens(const ColouredText& shown, const FigureData& figure, const TextSink& sink) {
+/// One object a token: its number, its text and what `append(text, index)` says of it.
+template <class Append>
+Expected<void> write_tokens(PositionRange range, const FigureData& figure, const Append& append, const TextSink& sink) {
   std::string text = "[";
-  for (std::int64_t i = 0; i < shown.range.size(); ++i) {
-    const auto at = static_cast<std::size_t>(i);
-    const auto position = static_cast<std::size_t>(shown.range.begin + i);
+  for (std::int64_t i = 0; i < range.size(); ++i) {
+    const auto position = static_cast<std::size_t>(range.begin + i);
     text += i == 0 ? "{" : ",{";
     text += "\"token\":";
     append_number(text, figure.tokens[position]);
     text += ",\"text\":" +
             nlohmann::json(figure.token_texts[position]).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    text += ",\"role\":" + (shown.roles.empty() ? "null" : std::to_string(static_cast<int>(shown.roles[at])));
-    text += ",\"held\":" + std::string(shown.is_held.empty() ? "null" : shown.is_held[at] != 0 ? "true" : "false");
-    text += ",\"held_share\":";
-    append_number(text, shown.held_share[at]);
+    append(text, static_cast<std::size_t>(i));
     text += '}';
     NATSCOPE_CHECK(pass_on(text, sink));
   }
   return sink(text + "]");
+}
+
+/// role and held are null without a head.
+void append_roles(std::string& text, const ColouredText& shown, std::size_t at) {
+  text += ",\"role\":" + (shown.roles.empty() ? "null" : std::to_string(static_cast<int>(shown.roles[at])));
+  text += ",\"held\":" + std::string(shown.is_held.empty() ? "null" : shown.is_held[at] != 0 ? "true" : "false");
+  text += ",\"held_share\":";
+  append_number(text, shown.held_share[at]);
+}
+
+/// A token with its loss; null where it is not known or does not compare.
+void append_losses(std::string& text, const LossText& shown, std::size_t at) {
+  text += ",\"loss\":";
+  append_known(text, shown.losses[at], "null");
+  if (!shown.is_compared()) return;
+  text += ",\"compared_loss\":";
+  append_known(text, shown.other_losses[at], "null");
+  text += ",\"difference\":";
+  append_known(text, shown.difference(at), "null");
 }
 
 Expected<void> write_values(const FigureData& figure, const TextSink& sink) {
@@ -132,7 +148,17 @@ Expected<void> write_values(const FigureData& figure, const TextSink& sink) {
     NATSCOPE_CHECK(sink(head_text(figure, number([](const MapId& map) { return map.layer.value; }),
                                   number([](const MapId& map) { return map.head.value; }), "null",
                                   positions(text->range.begin, text->range.end))));
-    return write_tokens(*text, figure, sink);
+    return write_tokens(
+        text->range, figure, [&](std::string& out, std::size_t at) { append_roles(out, *text, at); }, sink);
+  }
+  if (const auto* text = std::get_if<LossText>(&figure.values)) {
+    NATSCOPE_CHECK(sink(head_text(figure, "null", "null", "null", positions(text->range.begin, text->range.end))));
+    return write_tokens(
+        text->range, figure, [&](std::string& out, std::size_t at) { append_losses(out, *text, at); }, sink);
+  }
+  if (const auto* map = std::get_if<HeldMap>(&figure.values)) {
+    NATSCOPE_CHECK(sink(head_text(figure, "null", "null", "null", positions(0, map->counts.tokens))));
+    return write_nested(map->held_by, {map->layers, map->kv_heads, map->counts.tokens}, sink);
   }
   const auto& curve = std::get<KvCurve>(figure.values);
   NATSCOPE_CHECK(sink(head_text(figure, "null", "null", positions(0, curve.length), "null")));

@@ -58,7 +58,11 @@ Expected<void> write_npy(const FigureData& figure, const TextSink& sink) {
     NATSCOPE_CHECK(sink(header("<f8", {static_cast<std::int64_t>(table->heads.size()), columns})));
     return sink(raw(std::span<const double>(values)));
   }
-  if (std::holds_alternative<ColouredText>(figure.values)) return check_format(figure.kind, ExportFormat::npy);
+  if (const auto* map = std::get_if<HeldMap>(&figure.values)) {
+    NATSCOPE_CHECK(sink(header("|u1", {map->layers, map->kv_heads, map->counts.tokens})));
+    return sink(raw(std::span(map->held_by)));
+  }
+  if (figure.kind == FigureKind::text) return check_format(figure.kind, ExportFormat::npy);
   const auto& curve = std::get<KvCurve>(figure.values);
   NATSCOPE_CHECK(sink(header("<i4", {curve.length, curve.layers, curve.kv_heads})));
   return sink(raw(std::span(curve.entries)));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <charconv>
+#include <cmath>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,14 @@ void append_number(std::string& text, Number value) {
   char digits[32];
   const auto result = std::to_chars(digits, digits + sizeof(digits), value);
   text.append(digits, result.ptr);
+}
+
+/// The same; `otherwise` for a number that is none.
+inline void append_known(std::string& text, double value, const char* otherwise) {
+  if (std::isfinite(value))
+    append_number(text, value);
+  else
+    text += otherwise;
 }
 
 /// Hands `text` over and empties it once it is large enough for a write.

@@ -66,11 +66,11 @@ Expected<FixedRange> parse_fixed_range(std::string_view text, ScaleKind kind) {
   };
   if (colon == std::string_view::npos || !read(text.substr(0, colon), range.low) ||
       !read(text.substr(colon + 1), range.high)) {
-    return fail(ErrorCode::usage, "“" + printable(std::string(text), 40) + "” is no range of weights",
+    return fail(ErrorCode::usage, "“" + printable(std::string(text), 40) + "” is no range",
                 "write it as LO:HI, two numbers");
   }
   if (range.low < 0 || range.low >= range.high)
-    return fail(ErrorCode::usage, "a range of weights goes from 0 or more to a larger number");
+    return fail(ErrorCode::usage, "a range goes from 0 or more to a larger number");
   if (kind == ScaleKind::log && range.low <= 0)
     return fail(ErrorCode::usage, "a log scale cannot begin at 0", "begin the range above it, for example 1e-4:1");
   return range;

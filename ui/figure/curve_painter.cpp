@@ -15,6 +15,8 @@ constexpr double mebibyte = 1024.0 * 1024.0;
 constexpr double kibibyte = 1024.0;
 constexpr double million = 1e6;
 constexpr double finestStep = 0.25;  // points between stretches of a curve
+constexpr double tickRoom = 36;      // points that a position below the axis takes
+constexpr double sampleLine = 18;
 
 struct Line {
   QString name;
@@ -122,7 +124,21 @@ Curve linesOf(const FigureData& figure) {
   return result;
 }
 
+QPen penOf(const Line& line) { return {QColor(line.colour), 1.4, line.style, Qt::FlatCap, Qt::RoundJoin}; }
+
 }  // namespace
+
+std::vector<LegendEntry> curveLegend(const FigureData& figure) {
+  std::vector<LegendEntry> entries;
+  for (const Line& line : linesOf(figure).lines) {
+    const auto draw = [pen = penOf(line)](QPainter& painter, QPointF at) {
+      painter.setPen(pen);
+      painter.drawLine(at + QPointF(0, 4), at + QPointF(sampleLine, 4));
+    };
+    entries.push_back({sampleLine, draw, line.name, !figure.compared.empty()});  // runs have long names
+  }
+  return entries;
+}
 
 void paintCurve(QPainter& painter, const FigureData& figure, const FigureInk& ink, const FigureLayout& layout) {
   const Curve lines = linesOf(figure);
@@ -139,7 +155,8 @@ void paintCurve(QPainter& painter, const FigureData& figure, const FigureInk& in
     painter.drawLine(pointAt(0, level), pointAt(steps, level));
     drawText(painter, pointAt(0, level) - QPointF(5, 0), QString::number(level, 'g', 6), figureFont(7), ink.text, 1, 0);
   }
-  for (const std::int64_t tick : positionTicks(0, static_cast<std::int64_t>(steps) + 1, 9)) {
+  for (const std::int64_t tick :
+       positionTicks(0, static_cast<std::int64_t>(steps) + 1, std::min(9, static_cast<int>(plot.width() / tickRoom)))) {
     const QPointF at = pointAt(static_cast<double>(tick), 0);
     painter.setPen(QPen(QColor(ink.faint), 0.5));
     painter.drawLine(at, at + QPointF(0, 3));
@@ -150,7 +167,6 @@ void paintCurve(QPainter& painter, const FigureData& figure, const FigureInk& in
   painter.drawLine(plot.topLeft(), plot.bottomLeft());
   painter.drawLine(plot.bottomLeft(), plot.bottomRight());
 
-  QPointF legend(plot.left(), layout.legendY + 4);
   for (const Line& line : lines.lines) {
     QPainterPath path;
     for (const std::size_t i : drawnSteps(line.values, static_cast<std::size_t>(plot.width() / finestStep))) {
@@ -160,17 +176,9 @@ void paintCurve(QPainter& painter, const FigureData& figure, const FigureInk& in
       else
         path.lineTo(at);
     }
-    const QPen pen(QColor(line.colour), 1.4, line.style, Qt::FlatCap, Qt::RoundJoin);
-    painter.setPen(pen);
+    painter.setPen(penOf(line));
     painter.setBrush(Qt::NoBrush);
     painter.drawPath(path);
-    painter.drawLine(legend, legend + QPointF(18, 0));
-    drawText(painter, legend + QPointF(22, 0), line.name, figureFont(8), ink.text, -1, 0);
-    if (figure.compared.empty()) {
-      legend.rx() += 22 + textWidth(figureFont(8), line.name) + 16;
-    } else {
-      legend.ry() += layout.legendPitch;  // runs have long names
-    }
   }
   drawText(painter, {plot.center().x(), plot.bottom() + 17}, QStringLiteral("tokens processed"), figureFont(8),
            ink.text, 0, -1);

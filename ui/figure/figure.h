@@ -11,7 +11,8 @@
 #include "core/export/figure_data.h"
 #include "core/export/scale.h"
 
-/// Figures for papers: a head's attention or mask, the maps of all heads, a role map, a KV curve. Drawn with QPainter
+/// Figures for papers: a head's attention or mask, the maps of all heads, a map of roles or of what two caches hold, a
+/// coloured text, a KV curve. Drawn with QPainter
 /// alone (Qt Gui, no widgets), so that the window and the command line make the same file from the same numbers.
 ///
 ///   NATSCOPE_CHECK(ui::prepareFigures());                          // once, where no QGuiApplication exists
@@ -21,8 +22,12 @@
 /// svg   labels as <text>, the map one embedded PNG, provenance as JSON in <metadata>
 /// pdf   labels as text, the map one lossless raster, provenance as JSON in the XMP metadata
 ///
-/// A map's raster has one pixel a cell before it is scaled; scaling repeats pixels and never mixes them.
+/// A map's raster has one pixel a cell before it is scaled; scaling repeats pixels and never mixes them. Where a row of
+/// tokens, or a map in a chosen width, has more cells than pixels, a pixel stands for several, and legend and
+/// provenance say so: of attention it is the largest weight, of roles their colours' mean. The axes stay exact.
 namespace natscope::ui {
+
+inline constexpr double pointsAMillimetre = 72 / 25.4;
 
 enum class FigureFormat : std::uint8_t { png, svg, pdf };
 
@@ -35,6 +40,11 @@ enum class AxisTexts : std::uint8_t {
 struct FigureOptions {
   Theme theme = Theme::light;
   double dpi = 300;  ///< of png, 36 … 2400
+  /// Of the whole figure, points, texts keeping their sizes; 0: as wide as its cells or a page's text.
+  double width = 0;
+  /// Of a head's map and of maps of tokens: every cell has so many pixels of a png of this dpi (in svg and pdf the same
+  /// size), however wide that is; 0: as many as fit. Not together with `width`.
+  int cellPixels = 0;
   ColourMap colours = ColourMap::viridis;
   ScaleOptions scale{};  ///< applied to attention here: hand in plain weights
   AxisTexts texts = AxisTexts::automatic;
@@ -49,7 +59,7 @@ struct FigureOptions {
 [[nodiscard]] Expected<void> prepareFigures();
 
 /// Draws into memory. Any thread. Errors: bad_arrays (sizes that do not fit each other), bad_range (nothing to draw, or
-/// more than 8192 × 8192 cells), usage (dpi), out_of_memory, internal.
+/// more than 8192 × 8192 cells), usage (dpi, a width without room for the figure's parts), out_of_memory, internal.
 [[nodiscard]] Expected<QByteArray> renderFigure(const FigureData& figure, FigureFormat format,
                                                 const FigureOptions& options);
 

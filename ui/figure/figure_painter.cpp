@@ -15,7 +15,13 @@ namespace {
 
 constexpr double hairline = 0.5;
 constexpr double tickLength = 3;
-constexpr double swatch = 8;
+
+QString lossTitle(const FigureData& figure) {
+  if (figure.compared.empty()) return QStringLiteral("Loss of each token");
+  return QStringLiteral("Loss of each token: %1 less %2")
+      .arg(QString::fromStdString(run_name(figure.provenance)),
+           QString::fromStdString(run_name(figure.compared.front().provenance)));
+}
 
 QString whatIsShown(const FigureData& figure) {
   switch (figure.kind) {
@@ -26,6 +32,9 @@ QString whatIsShown(const FigureData& figure) {
       return QStringLiteral("%1, layer %2, head %3").arg(what).arg(map.layer.value).arg(map.head.value);
     }
     case FigureKind::roles:
+      if (const auto* map = std::get_if<HeldMap>(&figure.values))
+        return QStringLiteral("Tokens that two caches hold after token %1, by layer and KV head")
+            .arg(map->counts.tokens - 1);
       if (!has_roles(figure.provenance.policy)) return QStringLiteral("Tokens that H2O holds, by layer and KV head");
       return QStringLiteral("Token roles by layer and KV head");
     case FigureKind::kv:
@@ -36,6 +45,7 @@ QString whatIsShown(const FigureData& figure) {
                                      : QStringLiteral("Attention of all heads");
     }
     case FigureKind::text: {
+      if (std::holds_alternative<LossText>(figure.values)) return lossTitle(figure);
       const auto& text = std::get<ColouredText>(figure.values);
       if (!text.head) return QStringLiteral("Share of the heads that hold each token after the last one");
       const QString what = text.roles.empty() ? QStringLiteral("What is held") : QStringLiteral("Token roles");
@@ -81,45 +91,16 @@ void drawAxisTitles(QPainter& painter, const FigureInk& ink, const FigureLayout&
                  figureFont(8), ink.text, 0);
 }
 
-void drawMapLegend(QPainter& painter, const FigureData& figure, const FigureOptions& options, const FigureInk& ink,
-                   const FigureLayout& layout) {
-  QPointF at(layout.plot.left(), layout.legendY);
-  if (figure.kind == FigureKind::mask) {
-    at.setX(drawSwatch(painter, at, toQRgb(colour_at(options.colours, 0.5F)), {}, QStringLiteral("seen"), ink));
-  }
-  QString masked = QStringLiteral("masked: not in the cache, or in the future");
-  if (options.scale.hide_sink) masked += QStringLiteral("; token 0 hidden");
-  drawSwatch(painter, at, toQRgb(masked_colour(options.theme)), {}, masked, ink);
-}
-
-void drawHeldLegend(QPainter& painter, const FigureOptions& options, const FigureInk& ink, const FigureLayout& layout) {
-  QPointF at(layout.plot.left(), layout.legendY);
-  at.setX(drawSwatch(painter, at, toQRgb(held_colour(options.theme, false)), {}, QStringLiteral("held"), ink));
-  drawSwatch(painter, at, toQRgb(held_colour(options.theme, true)), {},
-             QStringLiteral("dropped by the end (H2O has no roles)"), ink);
-}
-
-void drawRoleLegend(QPainter& painter, const FigureOptions& options, const FigureInk& ink, const FigureLayout& layout) {
-  QPointF at(layout.plot.left(), layout.legendY);
-  for (const Role role : {Role::global, Role::local, Role::sliding}) {
-    at.setX(drawSwatch(painter, at, toQRgb(role_colour(role)), QString(QLatin1Char(role_letter(role))),
-                       QLatin1String(role_name(role)), ink));
-  }
-  drawSwatch(painter, at, fadedRoleColour(Role::sliding, options.theme), {},
-             QStringLiteral("faded: dropped by the end"), ink);
-}
-
 void drawRaster(QPainter& painter, const FigureLayout& layout, const QImage& image) {
   painter.save();
   painter.setRenderHint(QPainter::SmoothPixmapTransform, false);
   painter.setRenderHint(QPainter::Antialiasing, false);
   const double scale = painter.worldTransform().m11();
   if (painter.device()->devType() == QInternal::Image) {
-    // Whole device pixels: then every cell has the same number of them.
+    // Whole device pixels: then every cell has the same number of them, or in a chosen width nearly.
     painter.resetTransform();
     const QPoint topLeft(qRound(layout.plot.left() * scale), qRound(layout.plot.top() * scale));
-    const QSize size(qRound(layout.cell.width() * scale) * image.width(),
-                     qRound(layout.cell.height() * scale) * image.height());
+    const QSize size(qRound(layout.plot.width() * scale), qRound(layout.plot.height() * scale));
     painter.drawImage(QRect(topLeft, size), image);
   } else {
     painter.drawImage(layout.plot, image);
@@ -127,23 +108,25 @@ void drawRaster(QPainter& painter, const FigureLayout& layout, const QImage& ima
   painter.restore();
 }
 
-/// Where cells are large enough, each says its role in a letter too.
-void drawRoleLetters(QPainter& painter, const RoleMap& map, const FigureLayout& layout) {
+/// Where cells are large enough, each has a sign too: of its role, or of the cache that holds it alone.
+template <class SignOf>
+void drawSigns(QPainter& painter, const FigureLayout& layout, QRgb colour, std::int64_t columns, const SignOf& signOf) {
   if (std::min(layout.cell.width(), layout.cell.height()) < 7) return;
   std::size_t cell = 0;
-  for (int row = 0; row < map.layers * map.kv_heads; ++row) {
-    for (std::int64_t position = 0; position < map.length; ++position, ++cell) {
+  for (int row = 0; row < layout.raster.height(); ++row) {
+    for (std::int64_t position = 0; position < columns; ++position, ++cell) {
       const QPointF centre(layout.plot.left() + (static_cast<double>(position) + 0.5) * layout.cell.width(),
                            layout.plot.top() + (row + 0.5) * layout.cell.height());
-      drawText(painter, centre, QString(QLatin1Char(role_letter(map.roles[cell]))), figureFont(5), qRgb(0, 0, 0), 0, 0);
+      const QString sign = signOf(cell);
+      if (!sign.isEmpty()) drawText(painter, centre, sign, figureFont(5), colour, 0, 0);
     }
   }
 }
 
-void drawLayerLines(QPainter& painter, const RoleMap& map, const FigureInk& ink, const FigureLayout& layout) {
+void drawLayerLines(QPainter& painter, int layers, int kvHeads, const FigureInk& ink, const FigureLayout& layout) {
   painter.setPen(QPen(QColor(ink.paper), hairline));
-  for (int layer = 1; layer < map.layers; ++layer) {
-    const double y = layout.plot.top() + layer * map.kv_heads * layout.cell.height();
+  for (int layer = 1; layer < layers; ++layer) {
+    const double y = layout.plot.top() + layer * kvHeads * layout.cell.height();
     painter.drawLine(QPointF(layout.plot.left(), y), QPointF(layout.plot.right(), y));
   }
 }
@@ -154,20 +137,9 @@ QString shownTitle(const FigureData& figure, const FigureOptions& options) {
   if (!options.title.isEmpty()) return options.title;
   // What was set by hand stands where every reader sees it.
   const std::string set = in_words(figure.provenance.by_hand);
-  return set.empty() ? whatIsShown(figure)
-                     : QStringLiteral("%1 (%2)").arg(whatIsShown(figure), QString::fromStdString(set));
-}
-
-double drawSwatch(QPainter& painter, QPointF at, QRgb colour, const QString& letter, const QString& words,
-                  const FigureInk& ink) {
-  const QRectF square(at, QSizeF(swatch, swatch));
-  painter.setPen(QPen(QColor(ink.faint), hairline));
-  painter.setBrush(QColor(colour));
-  painter.drawRect(square);
-  const QRgb onSquare = qGray(colour) > 140 ? qRgb(0, 0, 0) : qRgb(255, 255, 255);
-  if (!letter.isEmpty()) drawText(painter, square.center(), letter, figureFont(6, true), onSquare, 0, 0);
-  drawText(painter, {square.right() + 4, square.center().y()}, words, figureFont(8), ink.text, -1, 0);
-  return square.right() + 4 + textWidth(figureFont(8), words) + 14;
+  const bool isNamed = std::holds_alternative<LossText>(figure.values) && !figure.compared.empty();  // as run_name does
+  return set.empty() || isNamed ? whatIsShown(figure)
+                                : QStringLiteral("%1 (%2)").arg(whatIsShown(figure), QString::fromStdString(set));
 }
 
 void drawColourBar(QPainter& painter, const FigureOptions& options, const ScaleRange& range, const FigureInk& ink,
@@ -218,40 +190,77 @@ void drawTurnedText(QPainter& painter, QPointF at, const QString& text, const QF
   painter.restore();
 }
 
+namespace {
+
+void paintTokenRows(QPainter& painter, int layers, int kvHeads, const FigureInk& ink, const FigureLayout& layout) {
+  drawLayerLines(painter, layers, kvHeads, ink, layout);
+  const QString rows = QStringLiteral("layer (rows: its KV heads)");
+  const bool hasRoom = textWidth(figureFont(8), rows) < layout.plot.height() + 30;
+  drawAxisTitles(painter, ink, layout, QStringLiteral("token"), hasRoom ? rows : QStringLiteral("layer"));
+  drawAxes(painter, ink, layout);
+}
+
+void paintParts(QPainter& painter, const FigureData& figure, const Heatmap&, const FigureOptions& options,
+                const FigureLayout& layout, const MapRaster& raster) {
+  const FigureInk ink = inkOf(options.theme);
+  if (figure.kind == FigureKind::attention) drawColourBar(painter, options, raster.range, ink, layout.bar);
+  drawAxisTitles(painter, ink, layout, QStringLiteral("key"), QStringLiteral("query"));
+  drawAxes(painter, ink, layout);
+}
+
+void paintParts(QPainter& painter, const FigureData& figure, const RoleMap& map, const FigureOptions& options,
+                const FigureLayout& layout, const MapRaster&) {
+  paintTokenRows(painter, map.layers, map.kv_heads, inkOf(options.theme), layout);
+  if (!has_roles(figure.provenance.policy)) return;
+  drawSigns(painter, layout, qRgb(0, 0, 0), map.length,
+            [&](std::size_t cell) { return QString(QLatin1Char(role_letter(map.roles[cell]))); });
+}
+
+void paintParts(QPainter& painter, const FigureData&, const HeldMap& map, const FigureOptions& options,
+                const FigureLayout& layout, const MapRaster&) {
+  paintTokenRows(painter, map.layers, map.kv_heads, inkOf(options.theme), layout);
+  drawSigns(painter, layout, qRgb(255, 255, 255), map.counts.tokens,
+            [&](std::size_t cell) { return heldSign(map.held_by[cell]); });
+}
+
+void paintParts(QPainter& painter, const FigureData&, const HeadOverview& maps, const FigureOptions& options,
+                const FigureLayout& layout, const MapRaster& raster) {
+  FigureOptions bar = options;
+  bar.scale.normalise = Normalise::none;  // there is none of many maps
+  drawColourBar(painter, bar, raster.range, inkOf(options.theme), layout.bar);
+  paintOverview(painter, maps, inkOf(options.theme), layout);
+}
+
+void paintParts(QPainter& painter, const FigureData& figure, const KvCurve&, const FigureOptions& options,
+                const FigureLayout& layout, const MapRaster&) {
+  paintCurve(painter, figure, inkOf(options.theme), layout);
+}
+
+void paintParts(QPainter&, const FigureData&, const HeadTable&, const FigureOptions&, const FigureLayout&,
+                const MapRaster&) {}  // numbers only
+
+/// A text, by roles or by losses.
+template <class Text>
+void paintParts(QPainter& painter, const FigureData& figure, const Text&, const FigureOptions& options,
+                const FigureLayout& layout, const MapRaster&) {
+  paintText(painter, figure, options, layout);
+}
+
+}  // namespace
+
 void paintFigure(QPainter& painter, const FigureData& figure, const FigureOptions& options, const FigureLayout& layout,
                  const MapRaster& raster) {
   const FigureInk ink = inkOf(options.theme);
   painter.setRenderHints(QPainter::Antialiasing | QPainter::TextAntialiasing | QPainter::LosslessImageRendering);
   painter.fillRect(QRectF(QPointF(0, 0), layout.size), QColor(ink.paper));
-  drawText(painter, {layout.plot.left(), 10}, shownTitle(figure, options), titleFont(), ink.text, -1, -1);
-  if (std::holds_alternative<KvCurve>(figure.values)) {
-    paintCurve(painter, figure, ink, layout);
-    return;
+  QPointF title(layout.plot.left(), page::margin);
+  for (const QString& line : layout.title) {
+    drawText(painter, title, line, titleFont(), ink.text, -1, -1);
+    title.ry() += 13;
   }
-  if (const auto* text = std::get_if<ColouredText>(&figure.values))
-    return paintText(painter, figure, *text, options.theme, layout);
-  drawRaster(painter, layout, raster.image);
-  if (const auto* maps = std::get_if<HeadOverview>(&figure.values)) {
-    FigureOptions bar = options;
-    bar.scale.normalise = Normalise::none;  // there is none of many maps
-    drawColourBar(painter, bar, raster.range, ink, layout.bar);
-    return paintOverview(painter, *maps, options, ink, layout);
-  }
-  if (const auto* roles = std::get_if<RoleMap>(&figure.values)) {
-    drawLayerLines(painter, *roles, ink, layout);
-    if (has_roles(figure.provenance.policy)) {
-      drawRoleLetters(painter, *roles, layout);
-      drawRoleLegend(painter, options, ink, layout);
-    } else {
-      drawHeldLegend(painter, options, ink, layout);
-    }
-    drawAxisTitles(painter, ink, layout, QStringLiteral("token"), QStringLiteral("layer (rows: its KV heads)"));
-  } else {
-    if (figure.kind == FigureKind::attention) drawColourBar(painter, options, raster.range, ink, layout.bar);
-    drawMapLegend(painter, figure, options, ink, layout);
-    drawAxisTitles(painter, ink, layout, QStringLiteral("key"), QStringLiteral("query"));
-  }
-  drawAxes(painter, ink, layout);
+  if (!raster.image.isNull()) drawRaster(painter, layout, raster.image);
+  std::visit([&](const auto& values) { paintParts(painter, figure, values, options, layout, raster); }, figure.values);
+  paintLegend(painter, layout.legend, {layout.plot.left(), layout.legendY}, legendPitch(figure), ink.text);
 }
 
 }  // namespace natscope::ui

@@ -20,21 +20,29 @@ void drawText(QPainter& painter, QPointF at, const QString& text, const QFont& f
               int alignDown);
 void drawTurnedText(QPainter& painter, QPointF at, const QString& text, const QFont& font, QRgb colour, int alignAlong);
 
-/// A coloured square with its letter and words; returns where the next one begins.
-double drawSwatch(QPainter& painter, QPointF at, QRgb colour, const QString& letter, const QString& words,
-                  const FigureInk& ink);
+/// What a figure's legend says: its entries, once the plot is laid out. figure_legends.cpp, and each kind's own file.
+[[nodiscard]] std::vector<LegendEntry> legendOf(const FigureData& figure, const FigureOptions& options,
+                                                const FigureLayout& layout);
+[[nodiscard]] std::vector<LegendEntry> overviewLegend(const HeadOverview& maps, const FigureOptions& options,
+                                                      const FigureLayout& layout);
+[[nodiscard]] std::vector<LegendEntry> textLegend(const FigureData& figure, const FigureOptions& options);
+[[nodiscard]] std::vector<LegendEntry> curveLegend(const FigureData& figure);
+/// "+" for the figure's own run alone, "−" for the compared one alone: not by colour only.
+[[nodiscard]] QString heldSign(HeldBy by);
+/// A coloured square with its letter, and words.
+[[nodiscard]] LegendEntry swatchEntry(QRgb colour, const QString& letter, const QString& words, const FigureInk& ink);
 /// The colours of weights and what the ends and steps between them stand for.
 void drawColourBar(QPainter& painter, const FigureOptions& options, const ScaleRange& range, const FigureInk& ink,
                    const QRectF& bar);
 /// What stands round the maps of an overview, once their raster is drawn.
-void paintOverview(QPainter& painter, const HeadOverview& maps, const FigureOptions& options, const FigureInk& ink,
-                   const FigureLayout& layout);
+void paintOverview(QPainter& painter, const HeadOverview& maps, const FigureInk& ink, const FigureLayout& layout);
 
-/// The tokens of a text and the legend below them.
-void paintText(QPainter& painter, const FigureData& figure, const ColouredText& text, Theme theme,
-               const FigureLayout& layout);
+/// The tokens of a text.
+void paintText(QPainter& painter, const FigureData& figure, const FigureOptions& options, const FigureLayout& layout);
+/// Where its losses' colours end: the fixed range, or what all runs or the comparison have.
+[[nodiscard]] ScaleRange rangeOf(const LossText& text, const ScaleOptions& options);
 
-/// The KV curve's axes, lines and legend.
+/// The KV curve's axes and lines.
 void paintCurve(QPainter& painter, const FigureData& figure, const FigureInk& ink, const FigureLayout& layout);
 
 }  // namespace natscope::ui

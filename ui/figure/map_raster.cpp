@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/figure/map_raster.h"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace natscope::ui {
 namespace {
@@ -29,6 +31,42 @@ void colourCells(QImage& image, QPoint at, const Heatmap& map, const ScaleRange&
   }
 }
 
+/// Rows of tokens on so many columns, each the mean of the colours that it covers, by how much of each. `kindOf(cell)`
+/// says which of `colours` a cell of [rows, tokens] has.
+template <std::size_t kinds, class KindOf>
+QImage tokenRows(int rows, std::int64_t tokens, int columns, const std::array<QRgb, kinds>& colours,
+                 const KindOf& kindOf) {
+  QImage image = blank(columns, rows);
+  if (image.isNull()) return image;
+  const double pitch = static_cast<double>(tokens) / columns;
+  for (int row = 0; row < rows; ++row) {
+    QRgb* const pixels = line(image, row);
+    const auto kindAt = [&](std::int64_t token) { return kindOf(static_cast<std::size_t>(row * tokens + token)); };
+    for (int column = 0; column < columns; ++column) {
+      if (columns == tokens) {
+        pixels[column] = colours[kindAt(column)];
+        continue;
+      }
+      const double begin = column * pitch;
+      const double end = begin + pitch;
+      std::array<double, 3> sums{};
+      double all = 0;
+      for (auto token = static_cast<std::int64_t>(begin); token < tokens && static_cast<double>(token) < end; ++token) {
+        const double share =
+            std::min(end, static_cast<double>(token + 1)) - std::max(begin, static_cast<double>(token));
+        const QRgb colour = colours[kindAt(token)];
+        sums[0] += share * qRed(colour);
+        sums[1] += share * qGreen(colour);
+        sums[2] += share * qBlue(colour);
+        all += share;
+      }
+      const auto mean = [&](std::size_t part) { return static_cast<int>(std::lround(sums[part] / all)); };
+      pixels[column] = qRgb(mean(0), mean(1), mean(2));
+    }
+  }
+  return image;
+}
+
 }  // namespace
 
 FigureInk inkOf(Theme theme) {
@@ -44,13 +82,16 @@ QRgb fadedRoleColour(Role role, Theme theme) {
               mixed(full.blue, qBlue(paper), share));
 }
 
-MapRaster rasterOf(const Heatmap& plain, const FigureOptions& options) {
+MapRaster rasterOf(const Heatmap& plain, QSize pixels, const FigureOptions& options) {
   const bool isMask = plain.kind == FigureKind::mask;
   const Heatmap map = prepared(plain, options.scale);
-  MapRaster raster{blank(map.keys.size(), map.queries.size()), {}};
+  MapRaster raster{blank(pixels.width(), pixels.height()), {}};
   if (raster.image.isNull()) return raster;
+  // Before cells are put together: the colours mean the same however large the picture is.
   if (!isMask) raster.range = range_of(map.values, map.visible, options.scale);
-  colourCells(raster.image, {0, 0}, map, raster.range, options);
+  const bool isWhole = pixels.width() >= map.keys.size() && pixels.height() >= map.queries.size();
+  colourCells(raster.image, {0, 0}, isWhole ? map : put_together(map, pixels.height(), pixels.width()), raster.range,
+              options);
   return raster;
 }
 
@@ -72,21 +113,28 @@ MapRaster rasterOf(const HeadOverview& plain, std::int32_t pixels, std::int32_t 
   return raster;
 }
 
-MapRaster rasterOf(const RoleMap& map, bool hasRoles, const FigureOptions& options) {
-  MapRaster raster{blank(map.length, std::int64_t{map.layers} * map.kv_heads), {}};
-  if (raster.image.isNull()) return raster;
-  std::size_t cell = 0;
-  for (std::int64_t row = 0; row < raster.image.height(); ++row) {
-    QRgb* const pixels = line(raster.image, row);
-    for (std::int64_t position = 0; position < map.length; ++position, ++cell) {
-      const Role role = map.roles[cell];
-      const bool isHeld = map.is_held[cell] != 0;
-      pixels[position] = !hasRoles ? toQRgb(held_colour(options.theme, !isHeld))
-                         : isHeld  ? toQRgb(role_colour(role))
-                                   : fadedRoleColour(role, options.theme);
-    }
+MapRaster rasterOf(const RoleMap& map, int columns, bool hasRoles, const FigureOptions& options) {
+  std::array<QRgb, 2 * role_count> colours{};  // held, then dropped
+  for (std::size_t role = 0; role < role_count; ++role) {
+    const Role of = static_cast<Role>(role);
+    colours[role] = toQRgb(hasRoles ? role_colour(of) : held_colour(options.theme, false));
+    colours[role + role_count] =
+        hasRoles ? fadedRoleColour(of, options.theme) : toQRgb(held_colour(options.theme, true));
   }
-  return raster;
+  return {tokenRows(map.layers * map.kv_heads, map.length, columns, colours,
+                    [&](std::size_t cell) {
+                      return static_cast<std::size_t>(map.roles[cell]) + (map.is_held[cell] != 0 ? 0 : role_count);
+                    }),
+          {}};
+}
+
+MapRaster rasterOf(const HeldMap& map, int columns, const FigureOptions& options) {
+  std::array<QRgb, 4> colours{};
+  for (std::size_t by = 0; by < colours.size(); ++by)
+    colours[by] = toQRgb(held_by_colour(static_cast<HeldBy>(by), options.theme));
+  return {tokenRows(map.layers * map.kv_heads, map.counts.tokens, columns, colours,
+                    [&](std::size_t cell) { return static_cast<std::size_t>(map.held_by[cell]); }),
+          {}};
 }
 
 }  // namespace natscope::ui

@@ -1,12 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
+#include <cmath>
 
+#include "ui/figure/axis_ticks.h"
 #include "ui/figure/figure_painter.h"
 
 namespace natscope::ui {
 namespace {
 
 constexpr double hairline = 0.5;
+// Points. Maps are as large as a page's width allows, within these sides.
+constexpr double overviewWidth = 500;
+constexpr double largestMap = 96;
+constexpr double smallestMap = 13;
+constexpr double thinGaps = 14;               // a map's room in a chosen width, below which gaps are a point
+constexpr double smallestChosenMap = 4;       // where the figure's width was chosen
+constexpr double printedPixels = 300.0 / 72;  // a point, where the format has none of its own
+constexpr double headLabels = 26;
+constexpr double kvLabelHeight = 13;
 
 double pitchOf(const FigureLayout& layout) { return (layout.mapPixels + layout.gapPixels) * layout.cell.width(); }
 
@@ -64,27 +75,77 @@ void drawLabels(QPainter& painter, const HeadOverview& maps, const FigureInk& in
 
 }  // namespace
 
-void paintOverview(QPainter& painter, const HeadOverview& maps, const FigureOptions& options, const FigureInk& ink,
-                   const FigureLayout& layout) {
-  drawFrames(painter, maps, ink, layout);
-  drawLabels(painter, maps, ink, layout);
-  QPointF at(layout.plot.left(), layout.legendY);
+FigureLayout layOutOverview(const HeadOverview& maps, const FigureOptions& options, double pixelsPerPoint) {
+  FigureLayout layout;
+  AxisLabels& down = layout.down;
+  const auto rows = static_cast<double>(maps.layers.size());
+  for (const LayerId layer : maps.layers)
+    down.longest = std::max(down.longest, textWidth(figureFont(down.fontSize), QString::number(layer.value)));
+  const double left = leftOfPlot(down, pixelsPerPoint);
+  const bool isChosen = options.width > 0;
+  const double width = plotWidth(options, overviewWidth, left, rightOfPlot(true));
+  const double gap = isChosen && width < thinGaps * maps.heads ? 1 : maps.heads > 16 ? 2 : 4;
+  const double room = width / maps.heads - gap;
+  // A width that was chosen ends behind the last map, not behind a gap.
+  const double wanted =
+      isChosen ? std::max(smallestChosenMap, room + gap / maps.heads) : std::clamp(room, smallestMap, largestMap);
+  const double pixels = wanted * (pixelsPerPoint > 0 ? pixelsPerPoint : printedPixels);
+  // A map that nearly has a pixel for every cell gets them, where it may grow: then nothing is put together.
+  const double nearly = isChosen ? 1 : 0.75;
+  layout.mapPixels = pixels >= nearly * maps.side ? maps.side : static_cast<std::int32_t>(pixels);
+  double cell = wholePixels(std::max(wanted, 1.0) / layout.mapPixels, pixelsPerPoint);
+  layout.gapPixels = std::max(1, static_cast<int>(std::lround(gap / cell)));
+  const int across = maps.heads * (layout.mapPixels + layout.gapPixels) - layout.gapPixels;
+  if (isChosen && cell * across > width) cell = wholePixels(width / across, pixelsPerPoint);
+  layout.cell = QSizeF(cell, cell);
+  const double pitch = pitchOf(layout);
+  const QSizeF plot(pitch * maps.heads - cell * layout.gapPixels, pitch * rows - cell * layout.gapPixels);
+  const auto labels = [&](AxisLabels& axis, std::int64_t count, double labelRoom, const auto& text) {
+    for (const std::int64_t tick :
+         positionTicks(0, count, std::max(1, static_cast<int>(pitch * static_cast<double>(count) / labelRoom)))) {
+      axis.labels.push_back(
+          {static_cast<double>(tick) * (layout.mapPixels + layout.gapPixels) + layout.mapPixels / 2.0, text(tick)});
+    }
+  };
+  labels(layout.across, maps.heads, 12, [](std::int64_t head) { return QString::number(head); });
+  labels(down, static_cast<std::int64_t>(maps.layers.size()), 9,
+         [&](std::int64_t row) { return QString::number(maps.layers[static_cast<std::size_t>(row)].value); });
+  const double kvLabels = maps.kv_heads != maps.heads ? kvLabelHeight : 0;
+  FigureLayout around = aroundPlot(plot, {}, down, true, pixelsPerPoint);
+  const double above = std::ceil(headLabels + kvLabels);
+  layout.plot =
+      around.plot.translated(0, pixelsPerPoint > 0 ? std::ceil(above * pixelsPerPoint) / pixelsPerPoint : above);
+  layout.bar = QRectF(layout.plot.right() + page::barGap, layout.plot.top(), page::barWidth,
+                      std::clamp(plot.height(), page::shortestBar, page::longestBar));
+  layout.raster =
+      QSize(static_cast<int>(std::lround(plot.width() / cell)), static_cast<int>(std::lround(plot.height() / cell)));
+  layout.legendY = std::max(layout.plot.bottom(), layout.bar.bottom() + 4) + 10;
+  return layout;
+}
+
+std::vector<LegendEntry> overviewLegend(const HeadOverview& maps, const FigureOptions& options,
+                                        const FigureLayout& layout) {
   QString masked = QStringLiteral("masked: not in the cache, or in the future");
   const std::int64_t cell = std::int64_t{1} << static_cast<unsigned>(maps.zoom);
   if (options.scale.hide_sink) {
     masked += cell == 1 ? QStringLiteral("; token 0 hidden")
                         : QStringLiteral("; tokens 0 to %1 hidden").arg(std::min(cell, maps.tokens) - 1);
   }
-  drawSwatch(painter, at, toQRgb(masked_colour(options.theme)), {}, masked, ink);
   QString what = QStringLiteral("%1 tokens: queries down, keys across").arg(maps.tokens);
   if (layout.mapPixels < maps.side) {
     what += QStringLiteral("; a pixel is the largest weight that it covers");
   } else if (cell > 1)
     what += QStringLiteral("; a cell is the largest of %1 × %1 weights").arg(cell);
-  drawText(painter, at + QPointF(0, layout.legendPitch + 2), what, figureFont(8), ink.text, -1, -1);
+  std::vector<LegendEntry> entries{swatchEntry(toQRgb(masked_colour(options.theme)), {}, masked, inkOf(options.theme)),
+                                   {0, {}, what, true}};
   if (std::find(maps.has_map.begin(), maps.has_map.end(), 0) != maps.has_map.end())
-    drawText(painter, at + QPointF(0, 2 * layout.legendPitch + 2), QStringLiteral("crossed out: not recorded"),
-             figureFont(8), ink.text, -1, -1);
+    entries.push_back({0, {}, QStringLiteral("crossed out: not recorded"), true});
+  return entries;
+}
+
+void paintOverview(QPainter& painter, const HeadOverview& maps, const FigureInk& ink, const FigureLayout& layout) {
+  drawFrames(painter, maps, ink, layout);
+  drawLabels(painter, maps, ink, layout);
 }
 
 }  // namespace natscope::ui

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// A text whose tokens are coloured by what became of them, as the window's text view draws it.
+/// A text whose tokens are coloured by what became of them or by their losses, as the window's text view draws it.
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <limits>
 
 #include "ui/figure/figure_painter.h"
 #include "ui/figure/token_box.h"
@@ -10,18 +12,22 @@
 namespace natscope::ui {
 namespace {
 
-constexpr double textWidthOnPage = 450;
 constexpr int fontSize = 9;
-constexpr double margin = 10;
 constexpr double titleHeight = 18;
-constexpr double legendHeight = 22;
 constexpr double sampleWidth = 22;
 constexpr double smallestToken = 2;
+constexpr double sampleMiddle = 4;  // where a legend's words stand, below a sample's corner
 
-TokenFlow flowOf(const FigureData& figure, const ColouredText& text) {
+PositionRange tokensOf(const FigureData& figure) {
+  if (const auto* text = std::get_if<ColouredText>(&figure.values)) return text->range;
+  return std::get<LossText>(figure.values).range;
+}
+
+TokenFlow flowOf(const FigureData& figure, double width) {
   TokenFlow flow(QFontMetricsF(figureFont(fontSize)), smallestToken);
-  flow.setWidth(textWidthOnPage);
-  for (std::int32_t position = text.range.begin; position < text.range.end; ++position)
+  flow.setWidth(width);
+  const PositionRange tokens = tokensOf(figure);
+  for (std::int32_t position = tokens.begin; position < tokens.end; ++position)
     flow.append(QString::fromStdString(figure.token_texts[static_cast<std::size_t>(position)]));
   return flow;
 }
@@ -34,68 +40,134 @@ RoleColours coloursOf(std::optional<Role> role, const FigureInk& ink) {
 /// What a share is coloured in: no role's colour.
 QColor shareColour(Theme theme) { return theme == Theme::light ? QColor(0x00, 0x5f, 0x9e) : QColor(0x5a, 0xb4, 0xf0); }
 
-/// A token as it would look, and words beside it; returns where the next one begins.
-double drawSample(QPainter& painter, QPointF at, const TokenLook& look, const QString& shown, const QString& words,
-                  const FigureInk& ink) {
-  const QRectF place(at, QSizeF(sampleWidth, TokenFlow(QFontMetricsF(figureFont(fontSize))).lineHeight()));
-  painter.setFont(figureFont(fontSize));
-  drawTokenBox(painter, place, {}, look);
-  drawText(painter, boxOf(place).center(), shown, figureFont(fontSize - 1), look.text.rgb(), 0, 0);
-  const QFont font = figureFont(fontSize - 1);
-  drawText(painter, {place.right() + 4, boxOf(place).center().y()}, words, font, ink.text, -1, 0);
-  return place.right() + 4 + textWidth(font, words) + 14;
+LossColours drawnLossColours(Theme theme) {
+  const FigureInk ink = inkOf(theme);
+  return lossColours(theme, QColor(ink.text), QColor(ink.faint));
 }
 
-void drawLegend(QPainter& painter, const ColouredText& text, Theme theme, const FigureInk& ink, QPointF at) {
+/// A token as it would look, and words beside it.
+LegendEntry sampleEntry(const TokenLook& look, const QString& shown, const QString& words, const QColor& outline = {}) {
+  const auto draw = [look, shown, outline](QPainter& painter, QPointF at) {
+    QRectF place(at, QSizeF(sampleWidth, TokenFlow(QFontMetricsF(figureFont(fontSize))).lineHeight()));
+    place.translate(0, at.y() + sampleMiddle - boxOf(place).center().y());
+    painter.setFont(figureFont(fontSize));
+    drawTokenBox(painter, place, {}, look);
+    if (outline.isValid()) {  // of what has no colour, too
+      painter.setPen(QPen(outline, 0.5));
+      painter.setBrush(Qt::NoBrush);
+      painter.drawRoundedRect(boxOf(place), 2, 2);
+    }
+    drawText(painter, boxOf(place).center(), shown, figureFont(fontSize - 1), look.text.rgb(), 0, 0);
+  };
+  return {sampleWidth, draw, words};
+}
+
+std::vector<LegendEntry> rolesLegend(const ColouredText& text, Theme theme, const FigureInk& ink) {
+  std::vector<LegendEntry> entries;
   if (!text.head) {
     for (const int percent : {0, 25, 50, 75, 100}) {
       const QString words = percent == 0     ? QStringLiteral("held by no head")
                             : percent == 100 ? QStringLiteral("by all heads")
                                              : QStringLiteral("%1 %").arg(percent);
-      at.setX(
-          drawSample(painter, at, lookOfShare(percent / 100.0, shareColour(theme), QColor(ink.text)), {}, words, ink));
+      entries.push_back(sampleEntry(lookOfShare(percent / 100.0, shareColour(theme), QColor(ink.text)), {}, words));
     }
-    return;
+    return entries;
   }
   if (text.roles.empty()) {
     const RoleColours colours = coloursOf({}, ink);
-    at.setX(drawSample(painter, at, lookOfRole({}, true, colours), {}, QStringLiteral("held"), ink));
-    drawSample(painter, at, lookOfRole({}, false, colours), {}, QStringLiteral("dropped by the end (H2O has no roles)"), ink);
-    return;
+    return {sampleEntry(lookOfRole({}, true, colours), {}, QStringLiteral("held")),
+            sampleEntry(lookOfRole({}, false, colours), {}, QStringLiteral("dropped by the end (H2O has no roles)"))};
   }
   for (const Role role : {Role::global, Role::local, Role::sliding}) {
-    at.setX(drawSample(painter, at, lookOfRole(role, true, coloursOf(role, ink)),
-                       QString(QLatin1Char(role_letter(role))), QLatin1String(role_name(role)), ink));
+    entries.push_back(sampleEntry(lookOfRole(role, true, coloursOf(role, ink)), QString(QLatin1Char(role_letter(role))),
+                                  QLatin1String(role_name(role))));
   }
-  drawSample(painter, at, lookOfRole(Role::sliding, false, coloursOf(Role::sliding, ink)), QStringLiteral("S"),
-             QStringLiteral("pale: dropped by the end"), ink);
+  entries.push_back(sampleEntry(lookOfRole(Role::sliding, false, coloursOf(Role::sliding, ink)), QStringLiteral("S"),
+                                QStringLiteral("pale: dropped by the end")));
+  return entries;
+}
+
+QString nats(double value) { return QString::number(value, 'g', 3).replace(u'-', QChar(0x2212)); }
+
+/// Samples from one end of the colours to the other, and what is not known.
+std::vector<LegendEntry> lossLegend(const LossText& text, const ScaleRange& range, Theme theme) {
+  const LossColours colours = drawnLossColours(theme);
+  std::vector<LegendEntry> entries;
+  const double span = range.high - range.low;
+  if (text.is_compared()) {
+    for (const double level : {-1.0, -0.5, 0.0, 0.5, 1.0}) {
+      const double at = level == 0 ? 0 : std::copysign(range.low + std::abs(level) * span, level);
+      const QString words = level == -1  ? QStringLiteral("≤ %1 nats: better")
+                            : level == 1 ? QStringLiteral("≥ +%1 nats: worse")
+                            : level > 0  ? QStringLiteral("+%1")
+                                         : QStringLiteral("%1");
+      entries.push_back(
+          sampleEntry(lookOfLossDifference(at, range, colours), {}, words.arg(nats(at)), colours.unknownText));
+    }
+  } else {
+    for (const double level : {0.0, 0.25, 0.5, 0.75, 1.0}) {
+      const double at = range.low + level * span;
+      const QString words = level == 1                    ? QStringLiteral("≥ %1 nats")
+                            : level == 0 && range.low > 0 ? QStringLiteral("≤ %1")
+                                                          : QStringLiteral("%1");
+      entries.push_back(sampleEntry(lookOfLoss(at, range, colours), {}, words.arg(nats(at)), colours.unknownText));
+    }
+  }
+  const auto& losses = text.is_compared() ? text.other_losses : text.losses;
+  if (std::ranges::none_of(losses, [](double loss) { return std::isnan(loss); })) return entries;
+  const double unknown = std::numeric_limits<double>::quiet_NaN();
+  entries.push_back(sampleEntry(lookOfLoss(unknown, range, colours), QStringLiteral("abc"),
+                                text.is_compared() ? QStringLiteral("not compared") : QStringLiteral("not known")));
+  return entries;
+}
+
+/// How token `index` of the range looks.
+std::function<TokenLook(std::size_t index)> lookOf(const FigureData& figure, const FigureOptions& options) {
+  const FigureInk ink = inkOf(options.theme);
+  if (const auto* losses = std::get_if<LossText>(&figure.values)) {
+    const ScaleRange range = rangeOf(*losses, options.scale);
+    return [losses, range, colours = drawnLossColours(options.theme)](std::size_t i) {
+      return losses->is_compared() ? lookOfLossDifference(losses->difference(i), range, colours)
+                                   : lookOfLoss(losses->losses[i], range, colours);
+    };
+  }
+  const auto& text = std::get<ColouredText>(figure.values);
+  return [&text, ink, theme = options.theme](std::size_t i) {
+    const auto role = text.roles.empty() ? std::nullopt : std::optional(text.roles[i]);
+    return text.head ? lookOfRole(role, text.is_held[i] != 0, coloursOf(role, ink))
+                     : lookOfShare(static_cast<double>(text.held_share[i]), shareColour(theme), QColor(ink.text));
+  };
 }
 
 }  // namespace
 
-FigureLayout layOutText(const FigureData& figure, const ColouredText& text) {
-  const TokenFlow flow = flowOf(figure, text);
+ScaleRange rangeOf(const LossText& text, const ScaleOptions& options) {
+  if (options.range) return {options.range->low, options.range->high, ScaleKind::linear};
+  return {0, text.is_compared() ? text.widest_difference : full_loss, ScaleKind::linear};
+}
+
+std::vector<LegendEntry> textLegend(const FigureData& figure, const FigureOptions& options) {
+  if (const auto* losses = std::get_if<LossText>(&figure.values))
+    return lossLegend(*losses, rangeOf(*losses, options.scale), options.theme);
+  return rolesLegend(std::get<ColouredText>(figure.values), options.theme, inkOf(options.theme));
+}
+
+FigureLayout layOutText(const FigureData& figure, const FigureOptions& options) {
+  const double width = plotWidth(options, page::textWidth, page::margin, page::margin);
   FigureLayout layout;
-  layout.plot = QRectF(margin, margin + titleHeight, textWidthOnPage, flow.height());
-  layout.legendY = layout.plot.bottom() + 10;
-  layout.size = QSizeF(textWidthOnPage + 2 * margin, std::ceil(layout.legendY + legendHeight + margin));
+  layout.plot = QRectF(page::margin, page::margin + titleHeight, width, flowOf(figure, width).height());
+  layout.legendY = layout.plot.bottom() + 14;
   return layout;
 }
 
-void paintText(QPainter& painter, const FigureData& figure, const ColouredText& text, Theme theme,
-               const FigureLayout& layout) {
-  const FigureInk ink = inkOf(theme);
-  const TokenFlow flow = flowOf(figure, text);
+void paintText(QPainter& painter, const FigureData& figure, const FigureOptions& options, const FigureLayout& layout) {
+  const TokenFlow flow = flowOf(figure, layout.plot.width());
+  const auto look = lookOf(figure, options);
   for (std::size_t i = 0; i < flow.size(); ++i) {
     const QRectF place = flow.rectOf(i).translated(layout.plot.topLeft());
-    const auto role = text.roles.empty() ? std::nullopt : std::optional(text.roles[i]);
     painter.setFont(figureFont(fontSize));
-    drawTokenBox(painter, place, flow.shown(i),
-                 text.head
-                     ? lookOfRole(role, text.is_held[i] != 0, coloursOf(role, ink))
-                     : lookOfShare(static_cast<double>(text.held_share[i]), shareColour(theme), QColor(ink.text)));
+    drawTokenBox(painter, place, flow.shown(i), look(i));
   }
-  drawLegend(painter, text, theme, ink, {layout.plot.left(), layout.legendY});
 }
 
 }  // namespace natscope::ui

@@ -2,6 +2,7 @@
 #include "ui/figure/token_box.h"
 
 #include <QFontMetricsF>
+#include <cmath>
 
 namespace natscope::ui {
 namespace {
@@ -33,6 +34,28 @@ TokenLook lookOfRole(std::optional<Role> role, bool isHeld, const RoleColours& c
 TokenLook lookOfShare(double share, QColor colour, QColor text) {
   TokenLook look{colour, colour, Qt::SolidLine, share, text};
   look.fill.setAlphaF(static_cast<float>(0.04 + 0.40 * share));
+  return look;
+}
+
+LossColours lossColours(Theme theme, const QColor& text, const QColor& unknownText) {
+  if (theme == Theme::dark) return {QColor(0xf5, 0x9b, 0x42), QColor(0x5a, 0xb4, 0xf0), 0.52, text, unknownText};
+  return {QColor(0xd5, 0x6a, 0x00), QColor(0x00, 0x72, 0xb2), 0.58, text, unknownText};
+}
+
+TokenLook lookOfLoss(double loss, const ScaleRange& range, const LossColours& colours) {
+  if (!std::isfinite(loss)) return {Qt::transparent, Qt::transparent, Qt::SolidLine, 0, colours.unknownText};
+  const float share = place(loss, range);
+  TokenLook look{colours.worse, colours.worse, Qt::SolidLine, static_cast<double>(share), colours.text};
+  look.fill.setAlphaF(share * static_cast<float>(colours.most));
+  return look;
+}
+
+TokenLook lookOfLossDifference(double difference, const ScaleRange& range, const LossColours& colours) {
+  if (difference > 0 || !std::isfinite(difference)) return lookOfLoss(difference, range, colours);
+  LossColours turned = colours;
+  turned.worse = colours.better;
+  TokenLook look = lookOfLoss(-difference, range, turned);
+  look.markStyle = Qt::DotLine;
   return look;
 }
 

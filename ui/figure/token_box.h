@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "core/export/colour_map.h"
+#include "core/export/scale.h"
 
 namespace natscope::ui {
 
@@ -32,6 +33,25 @@ struct RoleColours {
 
 /// Over all heads: the more of them hold it, the fuller the colour and the longer the mark. `share` 0 … 1.
 [[nodiscard]] TokenLook lookOfShare(double share, QColor colour, QColor text);
+
+/// Orange and blue: told apart with any kind of colour sight; the mark below says the same without colour.
+struct LossColours {
+  QColor worse;        ///< of losses, too
+  QColor better;       ///< than in the compared run
+  double most = 0.58;  ///< of the colour in the fullest box
+  QColor text;
+  QColor unknownText;
+};
+/// `text` and `unknownText` are whoever's who draws.
+[[nodiscard]] LossColours lossColours(Theme theme, const QColor& text, const QColor& unknownText);
+
+/// A token by its loss in nats: the larger, the fuller the colour and the longer the mark, from none at `range.low` on
+/// to most at `range.high`. Plain where it is not known, which NaN says.
+[[nodiscard]] TokenLook lookOfLoss(double loss, const ScaleRange& range, const LossColours& colours);
+
+/// A token by the difference between two runs' losses in nats: one colour and a solid mark where it is predicted worse,
+/// another and a dotted one where it is better; by its size as a loss.
+[[nodiscard]] TokenLook lookOfLossDifference(double difference, const ScaleRange& range, const LossColours& colours);
 
 /// The box inside a token's place in a text, above its mark.
 [[nodiscard]] QRectF boxOf(const QRectF& place);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
+#include <cmath>
 #include <new>
 
 #include "core/cache/policy.h"
@@ -37,12 +38,6 @@ Expected<void> check(const Heatmap& map) {
 
 Expected<void> check(const RoleMap& map) {
   const std::int64_t rows = std::int64_t{map.layers} * map.kv_heads;
-  if (map.length > 4 * largestSide) {
-    return fail(ErrorCode::bad_range,
-                "a role map of " + std::to_string(map.length) + " tokens is too wide to draw: at most " +
-                    std::to_string(4 * largestSide),
-                "write npy or csv");
-  }
   NATSCOPE_CHECK(checkSides(rows, std::min(map.length, largestSide)));
   NATSCOPE_CHECK(checkCount(map.roles.size(), rows * map.length, "the role map"));
   return checkCount(map.is_held.size(), rows * map.length, "what the role map's heads hold");
@@ -72,34 +67,107 @@ Expected<void> check(const HeadOverview& maps) {
   return checkCount(maps.has_map.size(), count, "the list of maps");
 }
 
+Expected<void> checkTokens(PositionRange range) {
+  if (range.size() <= 0) return fail(ErrorCode::bad_range, "there is nothing to draw");
+  if (range.size() <= largestSide) return {};
+  return fail(ErrorCode::bad_range, "a text of " + std::to_string(range.size()) + " tokens is too long to draw",
+              "choose at most 8192 tokens with --keys a:b, or write csv");
+}
+
 Expected<void> check(const ColouredText& text) {
-  if (text.range.size() <= 0) return fail(ErrorCode::bad_range, "there is nothing to draw");
-  if (text.range.size() > largestSide) {
-    return fail(ErrorCode::bad_range, "a text of " + std::to_string(text.range.size()) + " tokens is too long to draw",
-                "choose at most 8192 tokens with --keys a:b, or write csv");
-  }
+  NATSCOPE_CHECK(checkTokens(text.range));
   NATSCOPE_CHECK(checkCount(text.held_share.size(), text.range.size(), "the text"));
   if (!text.head) return {};
   NATSCOPE_CHECK(checkCount(text.is_held.size(), text.range.size(), "what the head holds"));
   return text.roles.empty() ? Expected<void>() : checkCount(text.roles.size(), text.range.size(), "the roles");
 }
 
+Expected<void> check(const LossText& text) {
+  NATSCOPE_CHECK(checkTokens(text.range));
+  NATSCOPE_CHECK(checkCount(text.losses.size(), text.range.size(), "the text"));
+  return text.is_compared() ? checkCount(text.other_losses.size(), text.range.size(), "the compared run")
+                            : Expected<void>();
+}
+
+Expected<void> check(const HeldMap& map) {
+  const std::int64_t rows = std::int64_t{map.layers} * map.kv_heads;
+  NATSCOPE_CHECK(checkSides(rows, std::min(map.counts.tokens, largestSide)));
+  return checkCount(map.held_by.size(), rows * map.counts.tokens, "the map of what is held");
+}
+
+/// Behind the last one of a text.
+std::size_t lastToken(const FigureData& figure) {
+  const auto* losses = std::get_if<LossText>(&figure.values);
+  return static_cast<std::size_t>(losses != nullptr ? losses->range.end
+                                                    : std::get<ColouredText>(figure.values).range.end);
+}
+
+/// Which figures have other runs, and how many.
+Expected<void> checkCompared(const FigureData& figure) {
+  const auto* losses = std::get_if<LossText>(&figure.values);
+  const bool needsOne = std::holds_alternative<HeldMap>(figure.values) || (losses != nullptr && losses->is_compared());
+  if (figure.kind != FigureKind::kv && figure.compared.size() != (needsOne ? 1U : 0U))
+    return fail(ErrorCode::bad_arrays, "runs beside each other are of KV curves, losses and what is held");
+  for (const ComparedRun& other : figure.compared) {
+    if (figure.kind == FigureKind::kv) NATSCOPE_CHECK(check(other.curve));
+  }
+  return {};
+}
+
+Expected<void> checkSize(const FigureData& figure, const FigureOptions& options, const FigureLayout& layout) {
+  if (options.width > 0 && options.cellPixels > 0)
+    return fail(ErrorCode::usage, "a figure's width and that of its cells both say how wide it is", "leave one out");
+  if (options.width > 0 && layout.size.width() > options.width + 1e-3) {
+    const auto millimetres = [](double points) { return std::to_string(std::lround(points / 72 * 25.4)) + " mm"; };
+    return fail(ErrorCode::usage, "a figure " + millimetres(options.width) + " wide has no room for its parts",
+                "make it at least " + millimetres(layout.size.width() + 1) +
+                    (layout.across.areTokens ? ", or give positions in place of tokens" : ""));
+  }
+  if (isPutTogether(figure, layout) || layout.raster.width() <= 4 * largestSide) return {};
+  return fail(ErrorCode::bad_range,
+              "a map of " + std::to_string(layout.raster.width()) + " columns is too wide to draw",
+              "leave the cells' size out, or write npy or csv");
+}
+
+/// What the picture's pixels are, where they are no cells, and numbers that no other file of the picture has.
+Metadata pictureMetadata(const FigureData& figure, const FigureLayout& layout, const FigureOptions& options) {
+  Metadata all;
+  if (isPutTogether(figure, layout)) {
+    const bool isMap = std::holds_alternative<Heatmap>(figure.values);
+    all["drawn_columns"] = std::to_string(layout.raster.width());
+    if (isMap) all["drawn_rows"] = std::to_string(layout.raster.height());
+    all["aggregation"] = isMap ? "a pixel is the largest value that it covers"
+                               : "a column is the mean colour of the tokens that it covers";
+    if (!isMap) all["tokens_per_column"] = std::to_string(tokensAColumn(figure, layout));
+  }
+  if (const auto* losses = std::get_if<LossText>(&figure.values)) {
+    const ScaleRange range = rangeOf(*losses, options.scale);
+    all["range"] = range_text(FixedRange{range.low, range.high});
+    all["losses"] = numbers_text(losses->losses);
+    if (losses->is_compared()) all["compared_losses"] = numbers_text(losses->other_losses);
+  }
+  return all;
+}
+
+MapRaster rasterFor(const FigureData& figure, const FigureLayout& layout, const FigureOptions& options) {
+  if (const auto* maps = std::get_if<HeadOverview>(&figure.values))
+    return rasterOf(*maps, layout.mapPixels, layout.gapPixels, options);
+  if (const auto* map = std::get_if<Heatmap>(&figure.values)) return rasterOf(*map, layout.raster, options);
+  if (const auto* map = std::get_if<HeldMap>(&figure.values)) return rasterOf(*map, layout.raster.width(), options);
+  if (const auto* map = std::get_if<RoleMap>(&figure.values))
+    return rasterOf(*map, layout.raster.width(), has_roles(figure.provenance.policy), options);
+  return {};
+}
+
 Expected<QByteArray> render(const FigureData& figure, FigureFormat format, const FigureOptions& options) {
   NATSCOPE_CHECK(checkDpi(options.dpi));
   NATSCOPE_CHECK(std::visit([](const auto& values) { return check(values); }, figure.values));
-  if (!figure.compared.empty() && figure.kind != FigureKind::kv)
-    return fail(ErrorCode::bad_arrays, "runs beside each other are of KV curves");
-  for (const ComparedCurve& other : figure.compared) NATSCOPE_CHECK(check(other.curve));
-  if (const auto* text = std::get_if<ColouredText>(&figure.values);
-      text != nullptr && figure.token_texts.size() < static_cast<std::size_t>(text->range.end))
+  NATSCOPE_CHECK(checkCompared(figure));
+  if (figure.kind == FigureKind::text && figure.token_texts.size() < lastToken(figure))
     return fail(ErrorCode::bad_arrays, "tokens without a text");
   const FigureLayout layout = layOut(figure, options, format == FigureFormat::png ? pngScale(options.dpi) : 0);
-  MapRaster raster;
-  if (const auto* maps = std::get_if<HeadOverview>(&figure.values))
-    raster = rasterOf(*maps, layout.mapPixels, layout.gapPixels, options);
-  if (const auto* map = std::get_if<Heatmap>(&figure.values)) raster = rasterOf(*map, options);
-  if (const auto* map = std::get_if<RoleMap>(&figure.values))
-    raster = rasterOf(*map, has_roles(figure.provenance.policy), options);
+  NATSCOPE_CHECK(checkSize(figure, options, layout));
+  const MapRaster raster = rasterFor(figure, layout, options);
   const bool needsRaster = figure.kind != FigureKind::kv && figure.kind != FigureKind::text;
   if (needsRaster && raster.image.isNull()) return fail(ErrorCode::out_of_memory, "no memory for a map of this size");
   Picture picture;
@@ -108,6 +176,7 @@ Expected<QByteArray> render(const FigureData& figure, FigureFormat format, const
   picture.paper = inkOf(options.theme).paper;
   picture.metadata = figure_metadata(figure);
   picture.metadata.merge(scale_metadata(figure.kind, options.scale, &raster.range));
+  picture.metadata.merge(pictureMetadata(figure, layout, options));
   picture.provenance = metadata_json(picture.metadata);
   picture.paint = [&](QPainter& painter) { paintFigure(painter, figure, options, layout, raster); };
   return encodePicture(picture, format, options.dpi);

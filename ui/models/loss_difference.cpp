@@ -6,24 +6,10 @@
 #include <limits>
 
 #include "core/explore/run_figures.h"
+#include "core/export/loss_text.h"
 #include "ui/models/run_comparison.h"
 
 namespace natscope::ui {
-namespace {
-
-constexpr double smallestRange = 0.05;
-constexpr double rangeShare = 0.98;
-
-double roundedUp(double value) {
-  const double decade = std::pow(10, std::floor(std::log10(value)));
-  for (const double step : {1.0, 2.0, 5.0}) {
-    if (value <= step * decade * (1 + 1e-9)) return step * decade;
-  }
-  return 10 * decade;
-}
-
-}  // namespace
-
 LossDifference::LossDifference(SequenceModel& sequence, QObject* parent) : QObject(parent), sequence_(sequence) {
   connect(&sequence_, &SequenceModel::restarted, this, &LossDifference::restart);
   connect(&sequence_, &SequenceModel::extended, this, &LossDifference::extend);
@@ -41,7 +27,7 @@ void LossDifference::restart() {
   rangedAt_ = 0;
   sum_ = 0;
   compared_ = worse_ = better_ = 0;
-  range_ = smallestRange;
+  range_ = widest_shown_difference({});
   extend();
 }
 
@@ -70,15 +56,7 @@ void LossDifference::extend() {
 
 void LossDifference::findRange() {
   rangedAt_ = differences_.size();
-  std::vector<float> sizes;
-  sizes.reserve(differences_.size());
-  for (const float difference : differences_) {
-    if (std::isfinite(difference)) sizes.push_back(std::abs(difference));
-  }
-  if (sizes.empty()) return;
-  const auto rank = static_cast<std::ptrdiff_t>(rangeShare * static_cast<double>(sizes.size() - 1));
-  std::nth_element(sizes.begin(), sizes.begin() + rank, sizes.end());
-  range_ = roundedUp(std::max(smallestRange, static_cast<double>(sizes[static_cast<std::size_t>(rank)])));
+  range_ = widest_shown_difference(differences_);
 }
 
 std::optional<double> LossDifference::at(TokenPos position) const {
@@ -101,7 +79,7 @@ QString LossDifference::whyNone() const {
   if (compared_ > 0) return {};
   if (sequence_.isEmpty()) return tr("no text yet");
   if (tokens() < 2) return tr("the kept run is of another text");
-  return tr("a recording holds no probabilities");
+  return tr("this recording holds no probabilities: an earlier version made it");
 }
 
 }  // namespace natscope::ui

@@ -41,7 +41,7 @@ class LossDifference : public QObject {
   /// How many of them are predicted worse, and better, by leastSaid or more.
   [[nodiscard]] std::int64_t worse() const { return worse_; }
   [[nodiscard]] std::int64_t better() const { return better_; }
-  /// Where colours end: of 100 differences 98 are no larger, rounded up to 1, 2 or 5 times a power of ten.
+  /// Where colours end: widest_shown_difference.
   [[nodiscard]] double range() const { return range_; }
   /// Why no token compares, in words; empty where some do.
   [[nodiscard]] QString whyNone() const;

@@ -2,8 +2,7 @@
 #include "ui/views/loss_look.h"
 
 #include <QPainter>
-#include <algorithm>
-#include <cmath>
+#include <limits>
 
 #include "ui/theme/theme.h"
 
@@ -15,37 +14,23 @@ constexpr int barHeight = 12;
 constexpr int gap = 6;
 constexpr int lineHeight = 20;
 
-// Orange and blue: told apart with any kind of colour sight; the mark below says the same without colour.
-QColor worseColour() {
-  return ThemeSwitch::instance().theme() == Theme::dark ? QColor(0xf5, 0x9b, 0x42) : QColor(0xd5, 0x6a, 0x00);
-}
-QColor betterColour() {
-  return ThemeSwitch::instance().theme() == Theme::dark ? QColor(0x5a, 0xb4, 0xf0) : QColor(0x00, 0x72, 0xb2);
+LossColours themed() {
+  const ThemeColours& theme = ThemeSwitch::instance().colours();
+  return lossColours(ThemeSwitch::instance().theme(), theme.text, theme.muted);
 }
 
-TokenLook look(const QColor& colour, double share, Qt::PenStyle style) {
-  const double most = ThemeSwitch::instance().theme() == Theme::dark ? 0.52 : 0.58;
-  TokenLook of{colour, colour, style, share, ThemeSwitch::instance().colours().text};
-  of.fill.setAlphaF(static_cast<float>(share * most));
-  return of;
-}
-
-TokenLook unknownLook() {
-  return {Qt::transparent, Qt::transparent, Qt::SolidLine, 0, ThemeSwitch::instance().colours().muted};
-}
+constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 
 QString shortest(double value) { return QString::number(value, 'g', 3); }
 
 }  // namespace
 
 TokenLook lookOfLoss(std::optional<double> loss) {
-  return loss ? look(worseColour(), std::clamp(*loss / fullLoss, 0.0, 1.0), Qt::SolidLine) : unknownLook();
+  return lookOfLoss(loss.value_or(unknown), {0, full_loss, ScaleKind::linear}, themed());
 }
 
 TokenLook lookOfLossDifference(std::optional<double> difference, double range) {
-  if (!difference) return unknownLook();
-  const double share = std::clamp(std::abs(*difference) / range, 0.0, 1.0);
-  return *difference > 0 ? look(worseColour(), share, Qt::SolidLine) : look(betterColour(), share, Qt::DotLine);
+  return lookOfLossDifference(difference.value_or(unknown), {0, range, ScaleKind::linear}, themed());
 }
 
 LossLegend::LossLegend(QWidget* parent) : QWidget(parent) {
@@ -55,7 +40,7 @@ LossLegend::LossLegend(QWidget* parent) : QWidget(parent) {
 
 void LossLegend::showLosses(const QString& more) {
   range_.reset();
-  setWords(tr("0"), tr("≥ %1 nats").arg(shortest(fullLoss)));
+  setWords(tr("0"), tr("≥ %1 nats").arg(shortest(full_loss)));
   setToolTip(
       tr("Each token's loss: −ln of the probability that the model gave it before it came, prompt and written text "
          "alike, whatever the temperature.\n0: it was certain; 0.7: one in 2; 2.3: one in 10; 6.9: one in 1000.\n"
@@ -96,7 +81,7 @@ void LossLegend::paintEvent(QPaintEvent*) {
   for (int x = 0; x < bar.width(); ++x) {
     const double level = static_cast<double>(x) / (bar.width() - 1);
     const TokenLook at =
-        range_ ? lookOfLossDifference((2 * level - 1) * *range_, *range_) : lookOfLoss(level * fullLoss);
+        range_ ? lookOfLossDifference((2 * level - 1) * *range_, *range_) : lookOfLoss(level * full_loss);
     painter.fillRect(QRect(bar.left() + x, bar.top(), 1, bar.height()), at.fill);
   }
   painter.setPen(theme.border);

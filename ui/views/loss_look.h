@@ -4,19 +4,15 @@
 #include <QWidget>
 #include <optional>
 
+#include "core/export/loss_text.h"
 #include "ui/figure/token_box.h"
 
 namespace natscope::ui {
 
-/// Colours end here: a token of this loss, in nats, is as surprising as one of 3000 equally likely ones. The same for
-/// every run, so that two of them look alike where they are.
-inline constexpr double fullLoss = 8;
-
-/// A token by its loss in nats: the larger, the fuller the colour and the longer the mark. Plain where it is not known.
+/// In the window's colours, up to full_loss: ui/figure/token_box.h. Plain where it is not known.
 [[nodiscard]] TokenLook lookOfLoss(std::optional<double> loss);
 
-/// A token by the difference between two runs' losses in nats: one colour and a solid mark where it is predicted worse,
-/// another and a dotted one where it is better; fullest at `range` and beyond.
+/// The same of a difference; fullest at `range` and beyond.
 [[nodiscard]] TokenLook lookOfLossDifference(std::optional<double> difference, double range);
 
 /// The legend of either in one line: a bar with its ends in numbers, and the unit.

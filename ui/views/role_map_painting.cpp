@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/cache/forced_role.h"
+#include "core/export/colour_map.h"
 #include "ui/figure/axis_ticks.h"
 #include "ui/models/grouped_number.h"
 #include "ui/theme/theme.h"
@@ -22,23 +23,9 @@ constexpr double foundHeight = 4;
 constexpr double roomForShare = 100;  // at the end of the legend: “36 % held”
 constexpr double thinnestLayer = 5;   // that still has room for a line between it and the next
 
-// Okabe–Ito colours that no role has; the signs say the same without colour.
-const QColor heldByBoth(0x8a, 0x8f, 0x96);
-const QColor heldNow(0x00, 0x72, 0xb2);
-const QColor heldByKept(0xcc, 0x79, 0xa7);
-
-QColor heldColour(HeldBy by, const QColor& none) {
-  switch (by) {
-    case HeldBy::both:
-      return heldByBoth;
-    case HeldBy::first:
-      return heldNow;
-    case HeldBy::second:
-      return heldByKept;
-    case HeldBy::neither:
-      break;
-  }
-  return none;
+QColor heldColour(HeldBy by) {
+  const Rgb colour = held_by_colour(by, ThemeSwitch::instance().theme());
+  return {colour.red, colour.green, colour.blue};
 }
 
 QFont smallFont(const QPainter& painter, int pixels) {
@@ -107,9 +94,8 @@ QImage RoleMapView::makePicture() const {
 QImage RoleMapView::differencePicture(const std::vector<PixelTokens>& pixels) const {
   const SequenceRecord& now = sequence_.record();
   const int kvHeads = now.geometry().kv_heads;
-  const QColor none = ThemeSwitch::instance().colours().raised;
-  const std::array<QRgb, 4> fills{heldColour(HeldBy::neither, none).rgb(), heldColour(HeldBy::first, none).rgb(),
-                                  heldColour(HeldBy::second, none).rgb(), heldColour(HeldBy::both, none).rgb()};
+  const std::array<QRgb, 4> fills{ThemeSwitch::instance().colours().raised.rgb(), heldColour(HeldBy::first).rgb(),
+                                  heldColour(HeldBy::second).rgb(), heldColour(HeldBy::both).rgb()};
   return meanPicture(rows(), pixels, fills, [&](int row) {
     const auto mine = now.last_query(LayerId(row / kvHeads), KvHeadId(row % kvHeads));
     const auto other = kept_->record.last_query(LayerId(row / kvHeads), KvHeadId(row % kvHeads));
@@ -154,9 +140,9 @@ void RoleMapView::drawDifferenceSigns(QPainter& painter) const {
 
 double RoleMapView::drawDifferenceLegend(QPainter& painter, QPointF at) const {
   const std::pair<QColor, QString> parts[] = {
-      {heldByBoth, tr("both %1").arg(groupedNumber(difference_->both))},
-      {heldNow, tr("+ only now %1").arg(groupedNumber(difference_->first))},
-      {heldByKept, tr("− only kept %1").arg(groupedNumber(difference_->second))}};
+      {heldColour(HeldBy::both), tr("both %1").arg(groupedNumber(difference_->both))},
+      {heldColour(HeldBy::first), tr("+ only now %1").arg(groupedNumber(difference_->first))},
+      {heldColour(HeldBy::second), tr("− only kept %1").arg(groupedNumber(difference_->second))}};
   painter.setFont(smallFont(painter, 12));
   double x = at.x();
   for (const auto& [colour, words] : parts) {

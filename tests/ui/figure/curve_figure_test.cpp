@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <QImageReader>
+#include <QTest>
+
+#include "tests/ui/figure/some_figures.h"
+
+using namespace natscope;
+using namespace natscope::ui;
+using namespace natscope::ui::test;
+
+class CurveFigureTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void initTestCase() { QVERIFY(prepareFigures()); }
+
+  void runsStandBesideEachOther() {
+    for (const bool withBytes : {true, false}) {
+      FigureData figure = curve(true);
+      figure.provenance.policy = "model";
+      FigureData other = curve(withBytes);
+      other.provenance.policy = "streaming:4,16";
+      other.provenance.by_hand.window = 3;
+      QVERIFY(compare(figure, other));
+      const auto svg = renderFigure(figure, FigureFormat::svg, {});
+      QVERIFY(svg);
+      QVERIFY(svg->contains("live, " + QByteArray::fromStdString(run_name(figure.provenance))));
+      QVERIFY(svg->contains("live, streaming:4,16 (W 3 set by hand)"));
+      QVERIFY(svg->contains("compared_1_policy"));
+      // In one unit: bytes where they are known of both.
+      QCOMPARE(svg->contains("KV cache, KiB"), withBytes);
+      QCOMPARE(svg->contains("KV cache, entries"), !withBytes);
+      // A line of the legend each: the picture is higher.
+      const auto alone = renderFigure(curve(true), FigureFormat::png, {.dpi = 72});
+      const auto both = renderFigure(figure, FigureFormat::png, {.dpi = 72});
+      QVERIFY(alone && both);
+      QVERIFY(QImage::fromData(*both).height() > QImage::fromData(*alone).height());
+    }
+    FigureData full = curve(true);
+    for (std::size_t i = 0; i < most_compared; ++i) QVERIFY(compare(full, curve(true)));
+    QVERIFY(!compare(full, curve(true)));
+    FigureData map = attention(3, 3, false);
+    QVERIFY(!compare(map, curve(true)));
+    QVERIFY(!compare(full, attention(3, 3, false)));
+  }
+
+  /// A vector file of a long run holds what can be seen of its curves, peaks that last a step among it.
+  void longCurvesAreThinnedButKeepTheirPeaks() {
+    constexpr std::int64_t length = 100'000;
+    const auto drawn = [](std::int64_t peak) {
+      KvCurve kv;
+      kv.length = length;
+      kv.layers = kv.kv_heads = 1;
+      for (std::int64_t step = 0; step < length; ++step)
+        kv.entries.push_back(static_cast<std::int32_t>(step == peak ? length : step / 3 + step % 7));
+      FigureData figure;
+      figure.kind = FigureKind::kv;
+      figure.values = std::move(kv);
+      figure.provenance = someProvenance();
+      return renderFigure(figure, FigureFormat::svg, {});
+    };
+    const auto plain = drawn(-1);
+    QVERIFY(plain);
+    QVERIFY2(plain->size() < 300'000, qPrintable(QString::number(plain->size())));
+    QVERIFY(plain->contains("KV cache, entries"));
+    for (const std::int64_t peak : {0, 1, 5'003, 77'777, 99'999}) {
+      const auto peaked = drawn(peak);
+      QVERIFY(peaked);
+      QVERIFY(*peaked != *plain);
+    }
+  }
+
+  void millionsOfEntriesAreCountedInMillions() {
+    FigureData figure = curve(false);
+    auto& kv = std::get<KvCurve>(figure.values);
+    for (std::int32_t& entries : kv.entries) entries = 600'000;  // 2.4 million over four heads
+    const auto bytes = renderFigure(figure, FigureFormat::svg, {});
+    QVERIFY(bytes);
+    QVERIFY(bytes->contains("KV cache, million entries"));
+    QVERIFY(!bytes->contains("e+0"));
+  }
+};
+
+QTEST_MAIN(CurveFigureTest)
+#include "curve_figure_test.moc"
