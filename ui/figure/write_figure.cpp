@@ -138,7 +138,7 @@ Metadata pictureMetadata(const FigureData& figure, const FigureLayout& layout, c
     if (isMap) all["drawn_rows"] = std::to_string(layout.raster.height());
     all["aggregation"] = isMap ? "a pixel is the largest value that it covers"
                                : "a column is the mean colour of the tokens that it covers";
-    if (!isMap) all["tokens_per_column"] = std::to_string(tokensAColumn(figure, layout));
+    if (!isMap) all["tokens_per_column"] = numbers_text({tokensAColumn(figure, layout)});
   }
   if (const auto* losses = std::get_if<LossText>(&figure.values)) {
     const ScaleRange range = rangeOf(*losses, options.scale);

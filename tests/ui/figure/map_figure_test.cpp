@@ -147,10 +147,11 @@ class MapFigureTest : public QObject {
     int found = 0;
     for (int x = 0; x < layout.raster.width(); ++x) {
       if ((image.pixel(qRound(layout.plot.left() * scale) + x, y) & 0xffffffU) != line) continue;
-      QCOMPARE(x, 777 * layout.raster.width() / 2000);
+      // The pixels that the column touches: one or two.
+      QVERIFY(x >= 777 * layout.raster.width() / 2000 && x <= 778 * layout.raster.width() / 2000);
       ++found;
     }
-    QCOMPARE(found, 1);
+    QVERIFY(found == 1 || found == 2);
     QCOMPARE(image.text(QStringLiteral("drawn_columns")), QString::number(layout.raster.width()));
     QVERIFY(renderFigure(figure, FigureFormat::svg, options)->contains("the largest weight that it covers"));
   }

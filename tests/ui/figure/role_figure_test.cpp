@@ -66,7 +66,7 @@ class RoleFigureTest : public QObject {
     const QImage image = QImage::fromData(*png);
     QVERIFY2(image.width() < 2200, qPrintable(QString::number(image.width())));
     QCOMPARE(image.text(QStringLiteral("drawn_columns")), QStringLiteral("1875"));
-    QCOMPARE(image.text(QStringLiteral("tokens_per_column")).toDouble(), 32'768 / 1875.0);
+    QCOMPARE(image.text(QStringLiteral("tokens_per_column")).toDouble(), 32'768 / 1875.0);  // every digit
     const FigureLayout layout = layOut(figure, {}, 300.0 / 72);
     QCOMPARE(layout.cell.width() * 32'768, layout.plot.width());
     QVERIFY(renderFigure(figure, FigureFormat::svg, {})->contains("the mean colour of the"));
