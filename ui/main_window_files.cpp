@@ -118,6 +118,16 @@ void MainWindow::keepLastRun() {
 }
 
 void MainWindow::showExport(FigureKind kind) {
+  // Of what stands there in several ways, the one that is on screen.
+  ExportChoice first(kind);
+  if (kind == FigureKind::roles) first.isCompared = roles_->map().shows() == RoleMapShows::difference;
+  if (kind == FigureKind::text) {
+    const TextColouring shownBy = text_->text().colouring();
+    const bool isDifference = shownBy == TextColouring::lossDifference;
+    first.isCompared = isDifference && comparison_.kept();
+    if (shownBy == TextColouring::heldShare) first.text = TextColours::heldShares;
+    if (shownBy == TextColouring::loss || isDifference) first.text = TextColours::losses;
+  }
   const MapTransform& view = attention_->map().transform();
   const Selection& selection = workbench_.selection();
   ShownMap shown;
@@ -126,8 +136,10 @@ void MainWindow::showExport(FigureKind kind) {
   shown.keys = {static_cast<std::int32_t>(view.firstKey()), static_cast<std::int32_t>(view.endKey())};
   shown.tokens = workbench_.sequence().size();
   shown.scale = attention_->map().mapStyle().scale;
+  if (attention_->map().hasRange())
+    shown.range = FixedRange{attention_->map().range().low, attention_->map().range().high};
   shown.colours = attention_->map().mapStyle().colours;
-  auto* const dialog = new ExportDialog(shown, kind, ThemeSwitch::instance().theme(), settings_.exportFolder(),
+  auto* const dialog = new ExportDialog(shown, first, ThemeSwitch::instance().theme(), settings_.exportFolder(),
                                         exportOrigin(workbench_, shownSession()), comparison_.kept(), this);
   connect(dialog, &ExportDialog::wanted, &export_, &FigureExport::start);
   dialog->show();

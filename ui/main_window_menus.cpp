@@ -71,7 +71,7 @@ void MainWindow::makeMenus() {
   file->addAction(addKey(tr("&Export …"), Qt::CTRL | Qt::Key_E, [this] { showExport(FigureKind::attention); }));
   const std::pair<QString, FigureKind> kinds[] = {{tr("Export &attention map …"), FigureKind::attention},
                                                   {tr("Export &role map …"), FigureKind::roles},
-                                                  {tr("Export te&xt coloured by roles …"), FigureKind::text},
+                                                  {tr("Export coloured te&xt …"), FigureKind::text},
                                                   {tr("Export cache c&hart …"), FigureKind::kv},
                                                   {tr("Export mas&k …"), FigureKind::mask},
                                                   {tr("Export &table of heads …"), FigureKind::heads},

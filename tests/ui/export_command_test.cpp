@@ -134,12 +134,51 @@ class ExportCommandTest : public QObject {
   void aTextOfAllHeadsIsWritten() {
     for (const char* const ending : {"csv", "svg"}) {
       ExportRequest request = wanted(FigureKind::text, QString::fromLatin1(ending));
-      request.isOfAllHeads = true;
+      request.text = TextColours::heldShares;
       QVERIFY(!commandOf(request).contains(QStringLiteral("--head")));
       const auto [mine, theirs] = bothFiles(request, QString::fromLatin1(ending));
       QVERIFY(!mine.empty());
       QVERIFY(mine == theirs);
     }
+  }
+
+  void lossesAreWritten() {
+    for (const char* const ending : {"csv", "json", "svg"}) {
+      ExportRequest request = wanted(FigureKind::text, QString::fromLatin1(ending));
+      request.text = TextColours::losses;
+      request.options.scale.range = FixedRange{0.5, 6};
+      request.options.width = 89 * pointsAMillimetre;
+      QVERIFY(commandOf(request).contains(QStringLiteral("--surprise")));
+      const auto [mine, theirs] = bothFiles(request, QString::fromLatin1(ending));
+      QVERIFY(!mine.empty());
+      QVERIFY(mine == theirs);
+    }
+  }
+
+  void differencesToTheKeptRunAreWritten() {
+    window_->comparison().keep();
+    const QString kept = tiny_.filePath(QStringLiteral("kept.safetensors"));
+    QVERIFY(write_session(kept.toStdString(), *window_->comparison().asSession()));
+    RoleChanges changes;
+    changes.window = 2;
+    bench().changeRoles(changes);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().analysedChanges() == changes, patience);
+    for (const auto& [kind, ending] : {std::pair{FigureKind::text, "csv"},
+                                       {FigureKind::text, "svg"},
+                                       {FigureKind::roles, "csv"},
+                                       {FigureKind::roles, "npy"},
+                                       {FigureKind::roles, "svg"}}) {
+      ExportRequest request = wanted(kind, QString::fromLatin1(ending));
+      if (kind == FigureKind::text) request.text = TextColours::losses;
+      request.beside = window_->comparison().kept();
+      const auto [mine, theirs] = bothFiles(request, QString::fromLatin1(ending), {}, kept);
+      QVERIFY(!mine.empty());
+      QVERIFY2(mine == theirs, ending);
+      if (std::string_view(ending) == "svg") QVERIFY(mine.find("W 2 set by hand") != std::string::npos);
+    }
+    window_->comparison().drop();
+    bench().changeRoles({});
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().analysedChanges().isEmpty(), patience);
   }
 
   void generatedTokensAreGivenAsTokens() {
@@ -175,7 +214,7 @@ class ExportCommandTest : public QObject {
 
   /// What the window writes, and what a shell makes of the command.
   std::pair<std::string, std::string> bothFiles(ExportRequest request, const QString& ending,
-                                                const QString& session = {}) {
+                                                const QString& session = {}, const QString& kept = {}) {
     QSignalSpy written(&window_->figureExport(), &FigureExport::written);
     window_->figureExport().start(request);
     if (!QTest::qWaitFor([&] { return written.count() == 1; }, patience)) return {};
@@ -183,6 +222,7 @@ class ExportCommandTest : public QObject {
     request.path = tiny_.filePath(QStringLiteral("theirs-%1.").arg(files_) + ending).toStdString();
     QString command = commandOf(request, session);
     command.replace(0, QStringLiteral("natscope-cli").size(), QStringLiteral(NATSCOPE_BIN_DIR "/natscope-cli"));
+    command.replace(QStringLiteral("KEPT-RUN.safetensors"), kept);
     QProcess shell;
     shell.start(QStringLiteral("/bin/sh"), {QStringLiteral("-c"), command});
     if (!shell.waitForFinished(patience) || shell.exitCode() != 0) {

@@ -17,11 +17,15 @@ bool hasWeights(FigureKind kind) { return kind == FigureKind::attention || kind 
 
 QString number(double value) { return QString::number(value, 'g', 10); }
 
+void addRange(QStringList& words, const FixedRange& range) {
+  words << QStringLiteral("--range") << QString::fromStdString(range_text(range));
+}
+
 /// Numbers are normalised and lose the sink as figures do; scale and clip are about colours.
 void addScale(QStringList& words, const ScaleOptions& scale, bool isDrawn, bool hasRows) {
   if (isDrawn && scale.kind == ScaleKind::log) words << QStringLiteral("--scale") << QStringLiteral("log");
   if (isDrawn && scale.range) {
-    words << QStringLiteral("--range") << QString::fromStdString(range_text(*scale.range));
+    addRange(words, *scale.range);
   } else if (isDrawn && scale.clip_percentile != 100)
     words << QStringLiteral("--clip") << number(scale.clip_percentile);
   if (hasRows && scale.normalise == Normalise::row) words << QStringLiteral("--normalise") << QStringLiteral("row");
@@ -31,6 +35,9 @@ void addScale(QStringList& words, const ScaleOptions& scale, bool isDrawn, bool 
 void addLook(QStringList& words, const FigureOptions& look, FigureKind kind, ExportFormat format) {
   if (look.theme == Theme::dark) words << QStringLiteral("--theme") << QStringLiteral("dark");
   if (format == ExportFormat::png && look.dpi != 300) words << QStringLiteral("--dpi") << number(look.dpi);
+  if (look.width > 0)
+    words << QStringLiteral("--width") << number(look.width / pointsAMillimetre) + QStringLiteral("mm");
+  if (look.cellPixels > 0) words << QStringLiteral("--cell") << QString::number(look.cellPixels);
   if ((isMap(kind) || hasWeights(kind)) && look.colours != ColourMap::viridis)
     words << QStringLiteral("--colours") << QLatin1String(name(look.colours));
   if ((isMap(kind) || kind == FigureKind::roles) && look.texts != AxisTexts::automatic) {
@@ -109,20 +116,24 @@ QString exportCommand(const ExportRequest& request, const ExportOrigin& origin, 
                     QStringLiteral("--kind"),       QLatin1String(name(request.kind)),
                     QStringLiteral("--out"),        QString::fromStdString(request.path.string())};
   const bool isText = request.kind == FigureKind::text;
-  if (isMap(request.kind) || (isText && !request.isOfAllHeads)) {
+  if (isMap(request.kind) || (isText && request.text == TextColours::roles)) {
     words << QStringLiteral("--layer") << QString::number(request.map.layer.value) << QStringLiteral("--head")
           << QString::number(request.map.head.value);
   }
   const PositionRange all{0, static_cast<std::int32_t>(tokens)};
   if (isMap(request.kind) && request.queries != all)
-    words << QStringLiteral("--queries") << QString::fromStdString(rangeText(request.queries));
+    words << QStringLiteral("--queries") << QString::fromStdString(range_text(request.queries));
   if ((isMap(request.kind) || isText) && request.keys != all)
-    words << QStringLiteral("--keys") << QString::fromStdString(rangeText(request.keys));
+    words << QStringLiteral("--keys") << QString::fromStdString(range_text(request.keys));
+  if (isText && request.text == TextColours::losses) words << QStringLiteral("--surprise");
   const auto format = export_format(request.path);
   const bool isDrawn = format && !is_data_format(*format);
   if (request.kind == FigureKind::overview && request.layer)
     words << QStringLiteral("--layer") << QString::number(request.layer->value);
-  if (hasWeights(request.kind)) addScale(words, request.options.scale, isDrawn, isMap(request.kind));
+  if (hasWeights(request.kind)) {
+    addScale(words, request.options.scale, isDrawn, isMap(request.kind));
+  } else if (isDrawn && request.options.scale.range && request.text == TextColours::losses)
+    addRange(words, *request.options.scale.range);
   if (isDrawn) addLook(words, request.options, request.kind, *format);
   // The kept run is in no file: whoever saved it as a session puts that one's name here.
   if (request.beside) words << QStringLiteral("--compare") << QStringLiteral("KEPT-RUN.safetensors");

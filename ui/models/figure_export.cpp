@@ -23,27 +23,33 @@ Expected<void> writeFigure(const FigureData& figure, const ExportRequest& reques
   NATSCOPE_TRY(const ExportFormat format, export_format(request.path));
   FigureOptions options = request.options;
   // Where there are no weights, what was chosen for them says nothing.
-  if (figure.kind != FigureKind::attention && figure.kind != FigureKind::overview) options.scale = {};
+  if (figure.kind != FigureKind::attention && figure.kind != FigureKind::overview) {
+    const auto range = options.scale.range;  // of losses
+    options.scale = {};
+    options.scale.range = range;
+  }
   if (!is_data_format(format)) return drawFigure(figure, options, request.path);
   return write_figure_data(request.path, prepared(figure, options.scale));
 }
 
 std::optional<MapId> headOf(const ExportRequest& request) {
-  return request.isOfAllHeads ? std::nullopt : std::optional(request.map);
+  return request.text == TextColours::roles ? std::optional(request.map) : std::nullopt;
+}
+
+/// What is known of each token, alone or beside the kept run.
+bool isByToken(const ExportRequest& request) {
+  return (request.kind == FigureKind::text && request.text == TextColours::losses) ||
+         (request.kind == FigureKind::roles && request.beside);
 }
 
 Expected<FigureData> recordedFigure(const Recording& recording, const ExportRequest& request) {
   if (request.kind == FigureKind::overview) return overview_from_trace(recording.trace(), request.layer);
   if (request.kind == FigureKind::text) return text_from_trace(recording.trace(), headOf(request), request.keys);
-  return figure_from_trace(recording.trace(), request.kind, request.map, rangeText(request.queries),
-                           rangeText(request.keys));
+  return figure_from_trace(recording.trace(), request.kind, request.map, range_text(request.queries),
+                           range_text(request.keys));
 }
 
 }  // namespace
-
-std::string rangeText(const PositionRange& range) {
-  return std::to_string(range.begin) + ":" + std::to_string(range.end);
-}
 
 struct FigureExport::Job {
   ExportRequest request;
@@ -65,6 +71,7 @@ void FigureExport::start(const ExportRequest& request) {
     Q_EMIT failed(make_error(ErrorCode::bad_range, "there is nothing to export yet", "analyse a text first"));
     return;
   }
+  if (isByToken(request)) return writeByToken(request);
   if (const auto recording = workbench_.recording(); recording && !request.beside)
     return writeRecorded(recording, request);
   switch (request.kind) {
@@ -138,6 +145,20 @@ void FigureExport::writeCurve(const ExportRequest& request) {
     }
   }
   write(std::move(figure), request);
+}
+
+void FigureExport::writeByToken(const ExportRequest& request) {
+  const EngineClient& client = workbench_.client();
+  const RunOf shown{client.record(), client.provenance()};
+  const auto kept =
+      request.beside ? std::optional(RunOf{request.beside->record, request.beside->provenance}) : std::nullopt;
+  auto figure = request.kind == FigureKind::roles ? held_figure(shown, *kept)
+                                                  : loss_figure(shown, kept ? &*kept : nullptr, request.keys);
+  if (!figure) {
+    Q_EMIT failed(figure.error());
+    return;
+  }
+  write(named(std::move(*figure)), request);
 }
 
 FigureData FigureExport::named(FigureData figure) const {

@@ -10,21 +10,27 @@
 
 namespace natscope::ui {
 
+/// What a text's colours tell.
+enum class TextColours : std::uint8_t {
+  roles,       ///< in one head
+  heldShares,  ///< the share of heads that hold each token
+  losses,      ///< with a run beside it, how they differ
+};
+
 /// What is to be written, and where.
 struct ExportRequest {
   FigureKind kind = FigureKind::attention;
-  MapId map;              ///< attention, mask, text
-  PositionRange queries;  ///< attention, mask
-  PositionRange keys;     ///< attention, mask; of a text its tokens
+  MapId map;                       ///< attention, mask, text
+  PositionRange queries;           ///< attention, mask
+  PositionRange keys;              ///< attention, mask; of a text its tokens
   std::optional<LayerId> layer{};  ///< overview: only this one
-  bool isOfAllHeads = false;       ///< text: the share of heads that hold each token, not one head's roles
+  TextColours text = TextColours::roles;
   FigureOptions options;
-  std::shared_ptr<const KeptRun> beside;  ///< kv, drawn: the kept run in the same figure, or null
-  std::filesystem::path path;             ///< its ending says the format: png, svg, pdf, csv, npy, json
+  /// The kept run, or null. kv, drawn: in the same figure; roles: which of the two caches holds what; text of losses:
+  /// how they differ.
+  std::shared_ptr<const KeptRun> beside;
+  std::filesystem::path path;  ///< its ending says the format: png, svg, pdf, csv, npy, json
 };
-
-/// `a:b`, as the command line takes ranges.
-[[nodiscard]] std::string rangeText(const PositionRange& range);
 
 /// Writes what the window shows to a file, without making it wait: weights come from the engine block by block, drawing
 /// and writing happen on another thread. One export at a time; a second one waits its turn in the engine's queue.
@@ -48,6 +54,7 @@ class FigureExport : public QObject {
   [[nodiscard]] FigureData named(FigureData figure) const;
   void writeOverview(const ExportRequest& request);
   void writeCurve(const ExportRequest& request);
+  void writeByToken(const ExportRequest& request);
   void writeRecorded(const std::shared_ptr<const Recording>& recording, const ExportRequest& request);
   void askForNextRows(const std::shared_ptr<Job>& job);
   void write(FigureData figure, const ExportRequest& request);

@@ -21,15 +21,12 @@
 #include <algorithm>
 
 #include "core/export/data_files.h"
+#include "ui/panels/range_field.h"
 
 namespace natscope::ui {
 namespace {
 
 enum Part { inView, whole, typed };
-/// What can be exported, in the order of the list. A text stands there twice: one head's roles, all heads' shares.
-constexpr FigureKind kinds[] = {FigureKind::attention, FigureKind::mask, FigureKind::roles, FigureKind::text,
-                                FigureKind::text,      FigureKind::kv,   FigureKind::heads, FigureKind::overview};
-constexpr int textOfAllHeads = 4;
 constexpr int commandLines = 4;
 constexpr int copiedMs = 1500;
 
@@ -40,7 +37,8 @@ bool isDrawn(const QString& ending) {
 }
 
 /// What a file of numbers holds, in one line.
-QString contents(FigureKind kind, const QString& ending) {
+QString contents(const ExportChoice& choice, const QString& ending) {
+  const FigureKind kind = choice.kind;
   if (isDrawn(ending)) return ExportDialog::tr("a figure, with where it comes from in its metadata");
   const bool isNpy = ending == QLatin1String("npy");
   QString holds;
@@ -52,7 +50,9 @@ QString contents(FigureKind kind, const QString& ending) {
       holds = isNpy ? ExportDialog::tr("U8 [queries, keys]") : ExportDialog::tr("0 or 1, a row a query");
       break;
     case FigureKind::roles:
-      holds = isNpy ? ExportDialog::tr("U8 [layers, KV heads, T]: 0 G, 1 L, 2 S") : ExportDialog::tr("0 G, 1 L, 2 S");
+      holds = choice.isCompared ? ExportDialog::tr("0 neither, 1 both, 2 this run only, 3 the kept one only")
+              : isNpy           ? ExportDialog::tr("U8 [layers, KV heads, T]: 0 G, 1 L, 2 S")
+                                : ExportDialog::tr("0 G, 1 L, 2 S");
       break;
     case FigureKind::kv:
       holds = isNpy ? ExportDialog::tr("I32 [T, layers, KV heads]") : ExportDialog::tr("entries after every token");
@@ -62,7 +62,11 @@ QString contents(FigureKind kind, const QString& ending) {
                     : ExportDialog::tr("the largest weight of each cell");
       break;
     case FigureKind::text:
-      holds = ExportDialog::tr("a token a row: its role, whether it is held, by which share of heads");
+      holds = choice.text != TextColours::losses
+                  ? ExportDialog::tr("a token a row: its role, whether it is held, by which share of heads")
+              : choice.isCompared
+                  ? ExportDialog::tr("a token a row: its loss in both runs and their difference, in nats")
+                  : ExportDialog::tr("a token a row: its loss in nats");
       break;
     case FigureKind::heads:
       holds = isNpy ? ExportDialog::tr("F64 [heads, columns]") : ExportDialog::tr("a row a head");
@@ -74,13 +78,14 @@ QString contents(FigureKind kind, const QString& ending) {
 
 }  // namespace
 
-ExportDialog::ExportDialog(const ShownMap& shown, FigureKind kind, Theme theme, const QString& folder,
+ExportDialog::ExportDialog(const ShownMap& shown, const ExportChoice& first, Theme theme, const QString& folder,
                            ExportOrigin origin, std::shared_ptr<const KeptRun> kept, QWidget* parent)
     : QDialog(parent),
       shown_(shown),
       folder_(folder.isEmpty() ? QDir::homePath() : folder),
       origin_(std::move(origin)),
       kept_(std::move(kept)),
+      form_(new QFormLayout(this)),
       kind_(new QComboBox(this)),
       part_(new QComboBox(this)),
       firstQuery_(new QSpinBox(this)),
@@ -94,21 +99,19 @@ ExportDialog::ExportDialog(const ShownMap& shown, FigureKind kind, Theme theme, 
       colours_(new QComboBox(this)),
       scale_(new QComboBox(this)),
       clip_(new QDoubleSpinBox(this)),
+      range_(new RangeField(this)),
       normalise_(new QComboBox(this)),
       hideSink_(new QCheckBox(tr("leave key 0 out"), this)),
       beside_(new QCheckBox(this)),
       dpi_(new QSpinBox(this)),
+      width_(new QDoubleSpinBox(this)),
+      cell_(new QSpinBox(this)),
       holds_(new QLabel(this)),
       command_(new QPlainTextEdit(this)),
       copy_(new QPushButton(tr("Copy command"), this)) {
   setWindowTitle(tr("Export"));
   setAttribute(Qt::WA_DeleteOnClose);
-  kind_->addItems({tr("Attention map: layer %1, head %2").arg(shown.map.layer.value).arg(shown.map.head.value),
-                   tr("Mask: layer %1, head %2").arg(shown.map.layer.value).arg(shown.map.head.value), tr("Role map"),
-                   tr("Text: roles in layer %1, head %2").arg(shown.map.layer.value).arg(shown.map.head.value),
-                   tr("Text: share of heads that hold it"), tr("KV cache chart"), tr("Table of heads"),
-                   tr("Maps of all heads")});
-  kind_->setCurrentIndex(static_cast<int>(std::find(std::begin(kinds), std::end(kinds), kind) - std::begin(kinds)));
+  addChoices(first);
   part_->setObjectName(QStringLiteral("part"));
   part_->addItems({tr("what is in view"), tr("the whole map"), tr("these positions")});
   if (shown.queries.size() == shown.tokens && shown.keys.size() == shown.tokens) part_->setCurrentIndex(whole);
@@ -137,10 +140,51 @@ ExportDialog::ExportDialog(const ShownMap& shown, FigureKind kind, Theme theme, 
   dpi_->setRange(36, 2400);
   dpi_->setValue(300);
   dpi_->setSingleStep(50);
+  range_->setOnScreen(shown.range);
+  width_->setObjectName(QStringLiteral("width"));
+  width_->setRange(0, 2000);
+  width_->setDecimals(1);
+  width_->setSuffix(tr(" mm"));
+  width_->setSpecialValueText(tr("automatic"));
+  width_->setToolTip(tr("Of the whole figure, for example 89 mm for a column; its texts keep their sizes"));
+  cell_->setObjectName(QStringLiteral("cell"));
+  cell_->setRange(0, 100);
+  cell_->setSuffix(tr(" px a cell"));
+  cell_->setSpecialValueText(tr("cells as they fit"));
+  cell_->setToolTip(
+      tr("Every cell so many pixels wide, however wide the figure gets.\nAs they fit: a role map is as "
+         "wide as a page, and a column the mean colour of the tokens that it covers"));
   makeRanges();
   makeForm();
   showRanges();
   follow();
+}
+
+void ExportDialog::addChoices(const ExportChoice& first) {
+  const auto add = [this](const QString& words, const ExportChoice& choice) {
+    choices_.push_back(choice);
+    kind_->addItem(words);
+  };
+  const int layer = shown_.map.layer.value;
+  const int head = shown_.map.head.value;
+  add(tr("Attention map: layer %1, head %2").arg(layer).arg(head), FigureKind::attention);
+  add(tr("Mask: layer %1, head %2").arg(layer).arg(head), FigureKind::mask);
+  add(tr("Role map"), FigureKind::roles);
+  if (kept_)
+    add(tr("Which cache holds what: this run and the kept one"), {FigureKind::roles, TextColours::roles, true});
+  add(tr("Text: roles in layer %1, head %2").arg(layer).arg(head), FigureKind::text);
+  add(tr("Text: share of heads that hold it"), {FigureKind::text, TextColours::heldShares});
+  add(tr("Text: surprise"), {FigureKind::text, TextColours::losses});
+  if (kept_) add(tr("Text: surprise against the kept run"), {FigureKind::text, TextColours::losses, true});
+  add(tr("KV cache chart"), FigureKind::kv);
+  add(tr("Table of heads"), FigureKind::heads);
+  add(tr("Maps of all heads"), FigureKind::overview);
+  kind_->setObjectName(QStringLiteral("kind"));
+  kind_->setCurrentIndex(static_cast<int>(std::ranges::find(choices_, first) - choices_.begin()));
+}
+
+const ExportChoice& ExportDialog::choice() const {
+  return choices_[static_cast<std::size_t>(std::max(0, kind_->currentIndex()))];
 }
 
 void ExportDialog::makeRanges() {
@@ -171,14 +215,12 @@ void ExportDialog::showRanges() {
   }
 }
 
-QWidget* ExportDialog::rangeLine(QSpinBox* first, QSpinBox* last) {
-  auto* const both = new QWidget(this);
-  auto* const line = new QHBoxLayout(both);
+QWidget* ExportDialog::sideBySide(std::initializer_list<QWidget*> fields) {
+  auto* const all = new QWidget(this);
+  auto* const line = new QHBoxLayout(all);
   line->setContentsMargins(0, 0, 0, 0);
-  line->addWidget(first, 1);
-  line->addWidget(new QLabel(tr("to"), both));
-  line->addWidget(last, 1);
-  return both;
+  for (QWidget* const field : fields) line->addWidget(field, qobject_cast<QLabel*>(field) != nullptr ? 0 : 1);
+  return all;
 }
 
 void ExportDialog::makeForm() {
@@ -189,42 +231,43 @@ void ExportDialog::makeForm() {
   command_->setFixedHeight(command_->fontMetrics().lineSpacing() * commandLines + 14);
   command_->setMinimumWidth(command_->fontMetrics().averageCharWidth() * 62);
   command_->setToolTip(tr("Writes the same from a shell, without the window"));
-  auto* const form = new QFormLayout(this);
-  form->addRow(tr("&What"), kind_);
-  form->addRow(tr("&Part"), part_);
-  form->addRow(tr("Queries"), rangeLine(firstQuery_, lastQuery_));
-  form->addRow(tr("Keys"), rangeLine(firstKey_, lastKey_));
-  form->addRow(tr("La&yers"), layers_);
-  form->addRow(tr("&Format"), format_);
-  form->addRow(QString(), holds_);
-  form->addRow(tr("&Scale"), scale_);
-  form->addRow(tr("C&lip"), clip_);
-  form->addRow(tr("&Normalise"), normalise_);
-  form->addRow(tr("Sin&k"), hideSink_);
-  form->addRow(tr("&Beside"), beside_);
-  form->addRow(tr("Col&ours"), colours_);
-  form->addRow(tr("&Theme"), theme_);
-  form->addRow(tr("&Axes"), texts_);
-  form->addRow(tr("&Resolution (png)"), dpi_);
-  form->addRow(tr("Co&mmand"), command_);
+  form_->addRow(tr("&What"), kind_);
+  form_->addRow(tr("&Part"), part_);
+  form_->addRow(tr("Queries"), sideBySide({firstQuery_, new QLabel(tr("to"), this), lastQuery_}));
+  form_->addRow(tr("Keys"), sideBySide({firstKey_, new QLabel(tr("to"), this), lastKey_}));
+  form_->addRow(tr("La&yers"), layers_);
+  form_->addRow(tr("&Format"), format_);
+  form_->addRow(QString(), holds_);
+  form_->addRow(tr("&Scale"), scale_);
+  form_->addRow(tr("C&lip"), clip_);
+  form_->addRow(tr("Colour ran&ge"), range_);
+  form_->addRow(tr("&Normalise"), normalise_);
+  form_->addRow(tr("Sin&k"), hideSink_);
+  form_->addRow(tr("&Beside"), beside_);
+  form_->addRow(tr("Col&ours"), colours_);
+  form_->addRow(tr("&Theme"), theme_);
+  form_->addRow(tr("&Axes"), texts_);
+  form_->addRow(tr("&Resolution (png)"), dpi_);
+  form_->addRow(tr("Wi&dth"), sideBySide({width_, cell_}));
+  form_->addRow(tr("Co&mmand"), command_);
   auto* const buttons = new QDialogButtonBox(QDialogButtonBox::Save | QDialogButtonBox::Cancel, this);
-  buttons->button(QDialogButtonBox::Save)->setText(tr("Export …"));
+  save_ = buttons->button(QDialogButtonBox::Save);
+  save_->setText(tr("Export …"));
   buttons->addButton(copy_, QDialogButtonBox::ActionRole);
-  form->addRow(buttons);
+  form_->addRow(buttons);
   connect(buttons, &QDialogButtonBox::accepted, this, &ExportDialog::choosePath);
   connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
   connect(copy_, &QPushButton::clicked, this, &ExportDialog::copyCommand);
   for (QComboBox* const box : {kind_, part_, layers_, format_, theme_, texts_, colours_, scale_, normalise_})
     connect(box, &QComboBox::currentIndexChanged, this, &ExportDialog::follow);
   connect(clip_, &QDoubleSpinBox::valueChanged, this, &ExportDialog::follow);
+  connect(range_, &QComboBox::currentTextChanged, this, &ExportDialog::follow);
+  connect(width_, &QDoubleSpinBox::valueChanged, this, &ExportDialog::follow);
+  connect(cell_, &QSpinBox::valueChanged, this, &ExportDialog::follow);
   connect(dpi_, &QSpinBox::valueChanged, this, &ExportDialog::follow);
   connect(hideSink_, &QCheckBox::toggled, this, &ExportDialog::follow);
   connect(beside_, &QCheckBox::toggled, this, &ExportDialog::follow);
 }
-
-FigureKind ExportDialog::kind() const { return kinds[std::max(0, kind_->currentIndex())]; }
-
-bool ExportDialog::isTextOfAllHeads() const { return kind_->currentIndex() == textOfAllHeads; }
 
 void ExportDialog::setFormat(const QString& ending) { format_->setCurrentText(ending); }
 
@@ -252,14 +295,20 @@ void ExportDialog::follow() {
   // Numbers are normalised and lose the sink as figures do; colours are figures' alone.
   normalise_->setEnabled(isAttention);
   hideSink_->setEnabled(isAttention || isOverview);
-  for (QWidget* const field : std::initializer_list<QWidget*>{scale_, clip_})
-    field->setEnabled((isAttention || isOverview) && isFigure);
+  scale_->setEnabled((isAttention || isOverview) && isFigure);
+  form_->setRowVisible(range_, hasRange());
+  range_->setOnScreen(isAttention ? shown_.range : std::nullopt);
+  const auto range = chosenRange();
+  clip_->setEnabled((isAttention || isOverview) && isFigure && range && !*range);
+  width_->setEnabled(isFigure && cell_->value() == 0);
+  cell_->setEnabled(isFigure && width_->value() <= 0 && (isMap(kind()) || kind() == FigureKind::roles));
   colours_->setEnabled((isMap(kind()) || isOverview) && isFigure);
   theme_->setEnabled(isFigure);
   texts_->setEnabled(isFigure && (isMap(kind()) || kind() == FigureKind::roles));
   beside_->setEnabled(kept_ != nullptr && kind() == FigureKind::kv && isFigure);
   dpi_->setEnabled(format_->currentText() == QLatin1String("png"));
-  holds_->setText(contents(kind(), format_->currentText()));
+  holds_->setText(range ? contents(choice(), format_->currentText()) : QString::fromStdString(range.error().message));
+  if (save_ != nullptr) save_->setEnabled(range.has_value());
   command_->setPlainText(exportCommand(request(proposedName()), origin_, shown_.tokens));
 }
 
@@ -272,8 +321,10 @@ void ExportDialog::copyCommand() {
 }
 
 QString ExportDialog::proposedName() const {
-  QString base = QLatin1String(name(kind()));
-  if (isMap(kind()) || (kind() == FigureKind::text && !isTextOfAllHeads()))
+  const bool isOfLosses = choice().text == TextColours::losses;
+  QString base = isOfLosses ? QStringLiteral("surprise") : QLatin1String(name(kind()));
+  if (choice().isCompared) base += QStringLiteral("-difference");
+  if (isMap(kind()) || (kind() == FigureKind::text && choice().text == TextColours::roles))
     base += QStringLiteral("-l%1h%2").arg(shown_.map.layer.value).arg(shown_.map.head.value);
   if (kind() == FigureKind::overview && layers_->currentIndex() > 0)
     base += QStringLiteral("-l%1").arg(shown_.map.layer.value);
@@ -294,6 +345,20 @@ void ExportDialog::choosePath() {
   files->open();
 }
 
+bool ExportDialog::hasRange() const {
+  const bool hasColours =
+      kind() == FigureKind::attention || kind() == FigureKind::overview || choice().text == TextColours::losses;
+  return hasColours && isDrawn(format_->currentText());
+}
+
+Expected<std::optional<FixedRange>> ExportDialog::chosenRange() const {
+  if (!hasRange()) return std::optional<FixedRange>();
+  // Losses are on a linear scale.
+  return range_->range(kind() == FigureKind::text ? ScaleKind::linear : scaleKind());
+}
+
+ScaleKind ExportDialog::scaleKind() const { return scale_->currentIndex() == 1 ? ScaleKind::log : ScaleKind::linear; }
+
 ExportRequest ExportDialog::request(const QString& path) const {
   ExportRequest request;
   request.kind = kind();
@@ -309,14 +374,17 @@ ExportRequest ExportDialog::request(const QString& path) const {
   request.options.theme = theme_->currentIndex() == 1 ? Theme::dark : Theme::light;
   request.options.dpi = dpi_->value();
   request.options.colours = colour_map(colours_->currentText().toStdString()).value_or(ColourMap::viridis);
-  request.options.scale.kind = scale_->currentIndex() == 1 ? ScaleKind::log : ScaleKind::linear;
+  request.options.scale.kind = scaleKind();
+  if (const auto range = chosenRange()) request.options.scale.range = *range;
+  if (width_->isEnabled()) request.options.width = width_->value() * pointsAMillimetre;
+  if (cell_->isEnabled()) request.options.cellPixels = cell_->value();
   request.options.scale.clip_percentile = clip_->value();
   request.options.scale.normalise = normalise_->currentIndex() == 1 ? Normalise::row : Normalise::none;
   request.options.scale.hide_sink = hideSink_->isChecked();
   request.options.texts = static_cast<AxisTexts>(texts_->currentIndex());
   if (request.kind == FigureKind::overview && layers_->currentIndex() > 0) request.layer = shown_.map.layer;
-  if (beside_->isEnabled() && beside_->isChecked()) request.beside = kept_;
-  request.isOfAllHeads = isTextOfAllHeads();
+  if (choice().isCompared || (beside_->isEnabled() && beside_->isChecked())) request.beside = kept_;
+  request.text = choice().text;
   if (request.kind == FigureKind::text) request.keys = all;
   request.path = path.toStdString();
   return request;

@@ -2,18 +2,23 @@
 #pragma once
 
 #include <QDialog>
+#include <optional>
+#include <vector>
 
 #include "ui/models/export_command.h"
 
 class QCheckBox;
 class QComboBox;
 class QDoubleSpinBox;
+class QFormLayout;
 class QLabel;
 class QPlainTextEdit;
 class QPushButton;
 class QSpinBox;
 
 namespace natscope::ui {
+
+class RangeField;
 
 /// What the window knows about the map on screen when an export is asked for.
 struct ShownMap {
@@ -22,7 +27,20 @@ struct ShownMap {
   PositionRange keys;
   std::int64_t tokens = 0;
   ScaleOptions scale;
+  std::optional<FixedRange> range;  ///< that its colours have on screen, once it is there
   ColourMap colours = ColourMap::viridis;
+};
+
+/// An entry of the list of figures.
+struct ExportChoice {
+  ExportChoice(FigureKind of, TextColours by = TextColours::roles, bool besideKept = false)
+      : kind(of), text(by), isCompared(besideKept) {}
+
+  FigureKind kind;
+  TextColours text;  ///< of a text
+  bool isCompared;   ///< with the kept run: in an entry of its own, where that makes another figure
+
+  friend bool operator==(const ExportChoice&, const ExportChoice&) = default;
 };
 
 /// Which figure, which part of it, how it looks; then where to. Offers what the command line's `export` offers, and
@@ -32,8 +50,8 @@ class ExportDialog : public QDialog {
 
  public:
   /// `kept`: a run that may stand beside this one in the KV cache chart, or null.
-  ExportDialog(const ShownMap& shown, FigureKind kind, Theme theme, const QString& folder, ExportOrigin origin,
-               std::shared_ptr<const KeptRun> kept, QWidget* parent = nullptr);
+  ExportDialog(const ShownMap& shown, const ExportChoice& first, Theme theme, const QString& folder,
+               ExportOrigin origin, std::shared_ptr<const KeptRun> kept, QWidget* parent = nullptr);
 
   /// What would be written to `path` as the fields stand.
   [[nodiscard]] ExportRequest request(const QString& path) const;
@@ -49,17 +67,26 @@ class ExportDialog : public QDialog {
   void makeForm();
   void makeRanges();
   void showRanges();
-  [[nodiscard]] QWidget* rangeLine(QSpinBox* first, QSpinBox* last);
+  [[nodiscard]] QWidget* sideBySide(std::initializer_list<QWidget*> fields);
+  [[nodiscard]] ScaleKind scaleKind() const;
+  /// Whether the figure has colours with a range.
+  [[nodiscard]] bool hasRange() const;
+  /// Nothing: by itself. Errors: as parse_fixed_range.
+  [[nodiscard]] Expected<std::optional<FixedRange>> chosenRange() const;
   void choosePath();
   void follow();
   void copyCommand();
-  [[nodiscard]] FigureKind kind() const;
-  [[nodiscard]] bool isTextOfAllHeads() const;
+  void addChoices(const ExportChoice& first);
+  [[nodiscard]] const ExportChoice& choice() const;
+  [[nodiscard]] FigureKind kind() const { return choice().kind; }
 
   ShownMap shown_;
   QString folder_;
   ExportOrigin origin_;
   std::shared_ptr<const KeptRun> kept_;
+  QFormLayout* form_;
+  QPushButton* save_ = nullptr;
+  std::vector<ExportChoice> choices_;  // as the list has them
   QComboBox* kind_;
   QComboBox* part_;
   QSpinBox* firstQuery_;
@@ -73,10 +100,13 @@ class ExportDialog : public QDialog {
   QComboBox* colours_;
   QComboBox* scale_;
   QDoubleSpinBox* clip_;
+  RangeField* range_;
   QComboBox* normalise_;
   QCheckBox* hideSink_;
   QCheckBox* beside_;
   QSpinBox* dpi_;
+  QDoubleSpinBox* width_;
+  QSpinBox* cell_;
   QLabel* holds_;
   QPlainTextEdit* command_;
   QPushButton* copy_;

@@ -111,7 +111,9 @@ QString AttentionMapView::rangeWords() const {
   const QString cells = style_.value == CellValue::mean ? tr("each the mean of %1 × %1 weights")
                                                         : tr("each the largest of %1 × %1 weights");
   return tr("The colours end at %1 % of the visible cells of the whole map, %2:\nthey stay the same while one zooms "
-            "and pans. An exported map counts its weights one by one, so its colours may end elsewhere.")
+            "and pans. An exported map counts its weights one by one, so its colours may end elsewhere,\nunless its "
+            "colour "
+            "range is the one on screen.")
       .arg(clip, cells.arg(side));
 }
 

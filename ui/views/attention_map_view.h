@@ -28,6 +28,7 @@ class AttentionMapView : public QWidget {
   void setMapStyle(const MapStyle& style);
   /// The colours' range, from the tile that covers the whole map; 0 … 1 until it has come.
   [[nodiscard]] const ScaleRange& range() const { return range_; }
+  [[nodiscard]] bool hasRange() const { return isRangeOfThis_; }
   /// Over which cells it was counted, in words.
   [[nodiscard]] QString rangeWords() const;
   [[nodiscard]] MapTransform& transform() { return transform_; }

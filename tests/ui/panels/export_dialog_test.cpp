@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/export_dialog.h"
+
+#include <QComboBox>
+#include <QDialogButtonBox>
+#include <QDoubleSpinBox>
+#include <QPushButton>
+#include <QSpinBox>
+#include <QTest>
+
+using namespace natscope;
+using namespace natscope::ui;
+
+namespace {
+
+ShownMap someMap() {
+  ShownMap shown;
+  shown.queries = shown.keys = {0, 60};
+  shown.tokens = 60;
+  shown.range = FixedRange{0.001, 0.25};
+  return shown;
+}
+
+std::shared_ptr<const KeptRun> someRun() {
+  auto run = std::make_shared<KeptRun>();
+  run->name = QStringLiteral("streaming:4,60");
+  return run;
+}
+
+}  // namespace
+
+class ExportDialogTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  /// Automatic, as on screen or typed; the command says the same, and what is no range is not written.
+  void theColourRangeCanBeChosen() {
+    ExportDialog dialog(someMap(), FigureKind::attention, Theme::light, QStringLiteral("/tmp"), {}, nullptr);
+    auto* const range = dialog.findChild<QComboBox*>(QStringLiteral("range"));
+    auto* const save = dialog.findChild<QDialogButtonBox*>()->button(QDialogButtonBox::Save);
+    const auto fixed = [&] { return dialog.request(QStringLiteral("/tmp/x.png")).options.scale.range; };
+    QCOMPARE(range->currentText(), QStringLiteral("automatic"));
+    QVERIFY(!fixed() && !dialog.command().contains(QStringLiteral("--range")));
+    range->setCurrentIndex(1);
+    QVERIFY(range->currentText().contains(QStringLiteral("as on screen")));
+    QVERIFY((fixed() == FixedRange{0.001, 0.25}));
+    QVERIFY(dialog.command().contains(QStringLiteral("--range 0.001:0.25")));
+    QVERIFY(!dialog.command().contains(QStringLiteral("--clip")));
+    range->setCurrentText(QStringLiteral("0.01:0.5"));
+    QVERIFY((fixed() == FixedRange{0.01, 0.5}));
+    QVERIFY(save->isEnabled());
+    range->setCurrentText(QStringLiteral("0.5:0.1"));
+    QVERIFY(!save->isEnabled() && !fixed());
+    range->setCurrentText(QStringLiteral("0.01:0.5"));
+    // Numbers have no colours, and other kinds have other ones.
+    dialog.setFormat(QStringLiteral("csv"));
+    QVERIFY(range->isHidden() && !fixed() && !dialog.command().contains(QStringLiteral("--range")));
+    dialog.setFormat(QStringLiteral("svg"));
+    QVERIFY(!range->isHidden());
+    chooseWhat(dialog, QStringLiteral("Role map"));
+    QVERIFY(range->isHidden() && !fixed());
+    chooseWhat(dialog, QStringLiteral("Text: surprise"));
+    QVERIFY(!range->isHidden());
+    QVERIFY2(dialog.command().contains(QStringLiteral("--kind text")), qPrintable(dialog.command()));
+    QVERIFY(dialog.command().contains(QStringLiteral("--surprise --range 0.01:0.5")));
+  }
+
+  void aFiguresWidthCanBeChosen() {
+    ExportDialog dialog(someMap(), FigureKind::attention, Theme::light, QStringLiteral("/tmp"), {}, nullptr);
+    auto* const width = dialog.findChild<QDoubleSpinBox*>(QStringLiteral("width"));
+    auto* const cell = dialog.findChild<QSpinBox*>(QStringLiteral("cell"));
+    QVERIFY(!dialog.command().contains(QStringLiteral("--width")) &&
+            !dialog.command().contains(QStringLiteral("--cell")));
+    width->setValue(89);
+    QVERIFY2(dialog.command().contains(QStringLiteral("--width 89mm")), qPrintable(dialog.command()));
+    QVERIFY(!cell->isEnabled());
+    width->setValue(0);
+    cell->setValue(2);
+    QVERIFY(dialog.command().contains(QStringLiteral("--cell 2")));
+    QVERIFY(!width->isEnabled());
+    chooseWhat(dialog, QStringLiteral("KV cache chart"));
+    QVERIFY(!dialog.command().contains(QStringLiteral("--cell")));
+  }
+
+  /// A kept run makes figures of its own: the difference of caches, and of losses.
+  void aKeptRunMakesDifferences() {
+    ExportDialog alone(someMap(), FigureKind::roles, Theme::light, QStringLiteral("/tmp"), {}, nullptr);
+    auto* const few = alone.findChild<QComboBox*>(QStringLiteral("kind"));
+    QCOMPARE(few->findText(QStringLiteral("kept"), Qt::MatchContains), -1);
+    const ExportChoice first(FigureKind::roles, TextColours::roles, true);
+    ExportDialog dialog(someMap(), first, Theme::light, QStringLiteral("/tmp"), {}, someRun());
+    QVERIFY(dialog.request(QStringLiteral("/tmp/x.npy")).beside);
+    QVERIFY(dialog.command().contains(QStringLiteral("--kind roles")));
+    QVERIFY(dialog.command().contains(QStringLiteral("--compare")));
+    QVERIFY(dialog.proposedName().endsWith(QStringLiteral("roles-difference.png")));
+    chooseWhat(dialog, QStringLiteral("Role map"));
+    QVERIFY(!dialog.request(QStringLiteral("/tmp/x.npy")).beside);
+    chooseWhat(dialog, QStringLiteral("Text: surprise against the kept run"));
+    QVERIFY(dialog.request(QStringLiteral("/tmp/x.csv")).beside);
+    QVERIFY(dialog.command().contains(QStringLiteral("--surprise")));
+  }
+
+ private:
+  static void chooseWhat(ExportDialog& dialog, const QString& words) {
+    auto* const what = dialog.findChild<QComboBox*>(QStringLiteral("kind"));
+    const int index = what->findText(words);
+    QVERIFY2(index >= 0, qPrintable(words));
+    what->setCurrentIndex(index);
+  }
+};
+
+QTEST_MAIN(ExportDialogTest)
+#include "export_dialog_test.moc"
