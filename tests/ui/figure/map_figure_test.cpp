@@ -153,7 +153,9 @@ class MapFigureTest : public QObject {
     }
     QVERIFY(found == 1 || found == 2);
     QCOMPARE(image.text(QStringLiteral("drawn_columns")), QString::number(layout.raster.width()));
-    QVERIFY(renderFigure(figure, FigureFormat::svg, options)->contains("the largest weight that it covers"));
+    QVERIFY(textsOf(renderFigure(figure, FigureFormat::svg, options))
+                .join(u' ')
+                .contains(u"the largest weight that it covers"));
   }
 
   void cellsOfAChosenSizeAreThat() {
