@@ -124,6 +124,11 @@ Curve linesOf(const FigureData& figure) {
   return result;
 }
 
+/// The levels of the value axis, and how their numbers look.
+std::vector<double> levelsOf(const Curve& curve) { return valueTicks(curve.top, 5); }
+QString levelText(double level) { return QString::number(level, 'g', 6); }
+QFont tickFont() { return figureFont(7); }
+
 QPen penOf(const Line& line) { return {QColor(line.colour), 1.4, line.style, Qt::FlatCap, Qt::RoundJoin}; }
 
 }  // namespace
@@ -140,10 +145,17 @@ std::vector<LegendEntry> curveLegend(const FigureData& figure) {
   return entries;
 }
 
+double curveLabelsWidth(const FigureData& figure) {
+  double widest = 0;
+  for (const double level : levelsOf(linesOf(figure)))
+    widest = std::max(widest, textWidth(tickFont(), levelText(level)));
+  return widest;
+}
+
 void paintCurve(QPainter& painter, const FigureData& figure, const FigureInk& ink, const FigureLayout& layout) {
   const Curve lines = linesOf(figure);
   const QRectF& plot = layout.plot;
-  const std::vector<double> levels = valueTicks(lines.top, 5);
+  const std::vector<double> levels = levelsOf(lines);
   const double steps = lines.longest;
   const auto pointAt = [&](double tokens, double value) {
     return QPointF(plot.left() + tokens / steps * plot.width(), plot.bottom() - value / levels.back() * plot.height());
@@ -153,14 +165,14 @@ void paintCurve(QPainter& painter, const FigureData& figure, const FigureInk& in
   for (const double level : levels) {
     painter.setPen(QPen(grid, 0.4));
     painter.drawLine(pointAt(0, level), pointAt(steps, level));
-    drawText(painter, pointAt(0, level) - QPointF(5, 0), QString::number(level, 'g', 6), figureFont(7), ink.text, 1, 0);
+    drawText(painter, pointAt(0, level) - QPointF(5, 0), levelText(level), tickFont(), ink.text, 1, 0);
   }
   for (const std::int64_t tick :
        positionTicks(0, static_cast<std::int64_t>(steps) + 1, std::min(9, static_cast<int>(plot.width() / tickRoom)))) {
     const QPointF at = pointAt(static_cast<double>(tick), 0);
     painter.setPen(QPen(QColor(ink.faint), 0.5));
     painter.drawLine(at, at + QPointF(0, 3));
-    drawText(painter, at + QPointF(0, 5), QString::number(tick), figureFont(7), ink.text, 0, -1);
+    drawText(painter, at + QPointF(0, 5), QString::number(tick), tickFont(), ink.text, 0, -1);
   }
   painter.setPen(QPen(QColor(ink.faint), 0.5));
   painter.setBrush(Qt::NoBrush);
@@ -182,8 +194,8 @@ void paintCurve(QPainter& painter, const FigureData& figure, const FigureInk& in
   }
   drawText(painter, {plot.center().x(), plot.bottom() + 17}, QStringLiteral("tokens processed"), figureFont(8),
            ink.text, 0, -1);
-  drawTurnedText(painter, {plot.left() - 44, plot.center().y()}, QStringLiteral("KV cache, ") + lines.unit,
-                 figureFont(8), ink.text, 0);
+  drawTurnedText(painter, {plot.left() - 6 - layout.down.longest - 9, plot.center().y()},
+                 QStringLiteral("KV cache, ") + lines.unit, figureFont(8), ink.text, 0);
 }
 
 }  // namespace natscope::ui

@@ -14,7 +14,6 @@ namespace {
 constexpr double curveHeight = 220;
 constexpr double lowestCurve = 110;
 constexpr double curveAspect = 0.62;  // of a curve whose width was chosen
-constexpr double widestValue = 44;
 constexpr double titleHeight = 18;
 constexpr double titlePitch = 13;
 constexpr double axisTitle = 14;
@@ -32,10 +31,9 @@ void moveDown(FigureLayout& layout, double by) {
   layout.legendY += by;
 }
 
-FigureLayout layOutCurve(const FigureOptions& options, double pixelsPerPoint) {
-  // Its labels depend on its values: curve_painter.cpp makes them.
-  AxisLabels values;
-  values.longest = widestValue;
+FigureLayout layOutCurve(const FigureData& figure, const FigureOptions& options, double pixelsPerPoint) {
+  AxisLabels values;  // their texts: curve_painter.cpp
+  values.longest = curveLabelsWidth(figure);
   const double width = plotWidth(options, page::textWidth, leftOfPlot(values, pixelsPerPoint), rightOfPlot(false));
   const double height = options.width > 0 ? std::clamp(curveAspect * width, lowestCurve, curveHeight) : curveHeight;
   return aroundPlot(QSizeF(width, height), {}, std::move(values), false, pixelsPerPoint);
@@ -50,7 +48,7 @@ FigureLayout layOutParts(const FigureData& figure, const FigureOptions& options,
   if (const auto* maps = std::get_if<HeadOverview>(&figure.values))
     return layOutOverview(*maps, options, pixelsPerPoint);
   if (figure.kind == FigureKind::text) return layOutText(figure, options);
-  return layOutCurve(options, pixelsPerPoint);
+  return layOutCurve(figure, options, pixelsPerPoint);
 }
 
 }  // namespace

@@ -27,6 +27,8 @@ void drawTurnedText(QPainter& painter, QPointF at, const QString& text, const QF
                                                       const FigureLayout& layout);
 [[nodiscard]] std::vector<LegendEntry> textLegend(const FigureData& figure, const FigureOptions& options);
 [[nodiscard]] std::vector<LegendEntry> curveLegend(const FigureData& figure);
+/// Points that the widest number beside a cache's curves takes.
+[[nodiscard]] double curveLabelsWidth(const FigureData& figure);
 /// "+" for the figure's own run alone, "−" for the compared one alone: not by colour only.
 [[nodiscard]] QString heldSign(HeldBy by);
 /// A coloured square with its letter, and words.
