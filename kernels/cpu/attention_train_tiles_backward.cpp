@@ -3,12 +3,6 @@
 
 #if defined(__x86_64__)
 
-// GCC 12 takes the deliberately undefined vectors inside its own intrinsics for mistakes (its bug 105593).
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#endif
-
 #include <algorithm>
 #include <cmath>
 

@@ -9,12 +9,6 @@
 #include "kernels/cpu/tiles.h"
 #include "tests/kernels/random_arrays.h"
 
-// GCC 12 takes the deliberately undefined vectors inside its own intrinsics for mistakes (its bug 105593).
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#endif
-
 #if defined(__x86_64__)
 #include "kernels/cpu/tile_product-inl.h"
 
