@@ -18,7 +18,7 @@
 namespace natscope::ui {
 namespace {
 
-constexpr int namedLetters = 14;  // of a kept run in the line above the chart
+constexpr int namedLetters = 18;  // of a kept run in the line above the chart
 constexpr int listMargin = 24;
 
 }  // namespace
@@ -40,7 +40,7 @@ CachePanel::CachePanel(Workbench& workbench, RunComparison& comparison, QWidget*
       tr("Set this run aside: its curve and roles stay while another policy, W or text is tried (Ctrl+K).\n"
          "Of several that are kept one is compared with."));
   which_->setObjectName(QStringLiteral("keptRuns"));
-  which_->setToolTip(tr("Which of the kept runs this one is compared with"));
+  which_->setToolTip(tr("Which of the kept runs this one is compared with: its policy, and its tokens"));
   which_->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
   which_->setMinimumContentsLength(namedLetters);
   connect(which_, &QComboBox::activated, &comparison_, &RunComparison::choose);
@@ -96,8 +96,7 @@ void CachePanel::listKept() {
   which_->setVisible(runs.size() > 1);
   QStringList words;
   for (const auto& run : runs)
-    words
-        << tr("%1: %2, %3 tokens").arg(QString::number(words.size() + 1), run->name, groupedNumber(run->record.size()));
+    words << tr("%1: %2 · %3").arg(QString::number(words.size() + 1), run->name, groupedNumber(run->record.size()));
   QStringList listed;
   for (int i = 0; i < which_->count(); ++i) listed << which_->itemText(i);
   if (words != listed) {

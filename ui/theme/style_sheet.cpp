@@ -40,6 +40,7 @@ QString styleSheet(const ThemeColours& colours) {
     QCheckBox:disabled, QLabel:disabled { color: @muted; }
     QLabel#muted { color: @muted; }
     QLabel#figure { color: @text; font-weight: 600; }
+    QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
     QPushButton { background: @raised; color: @text; border: 1px solid @border; border-radius: 4px; padding: 5px 12px; }
     QPushButton:hover, QPushButton:focus { border-color: @accent; }
     QPushButton:default { background: @accent; color: @onAccent; border-color: @accent; }
