@@ -4,6 +4,7 @@
 
 #include <QApplication>
 #include <QTemporaryDir>
+#include <QTest>
 #include <filesystem>
 #include <memory>
 
@@ -47,6 +48,17 @@ class WindowOnTinyModel {
     start.jobProgram = QStringLiteral(NATSCOPE_BIN_DIR "/natscope-cli");
     start.prompt = prompt;
     return std::make_unique<MainWindow>(*settings_, start);
+  }
+  /// The window shown and active, its text read; null where that does not come about.
+  [[nodiscard]] std::unique_ptr<MainWindow> makeRead(const QString& prompt) const {
+    constexpr int patience = 30'000;
+    auto window = make(prompt);
+    window->resize(1300, 850);
+    window->show();
+    window->activateWindow();
+    const auto isRead = [&bench = window->workbench()] { return bench.canContinue() && bench.sequence().size() > 5; };
+    if (!QTest::qWaitForWindowActive(window.get()) || !QTest::qWaitFor(isRead, patience)) return nullptr;
+    return window;
   }
 
  private:
