@@ -60,6 +60,7 @@ Status visibility(std::span<const Role> roles, std::int64_t window, View<std::ui
   if (window < 0) return {StatusCode::invalid_argument, "window: not below 0"};
   if (!std::all_of(roles.begin(), roles.end(), is_role)) return {StatusCode::invalid_argument, "roles: 0, 1 or 2"};
 
+  window = std::min(window, tokens);  // a longer one is the sequence: keeps position + window within 64 bits
   // Column by column from the end, so that next_global is at hand without an array of its own.
   std::int32_t next = no_next_global;
   for (std::int64_t n = tokens; n-- > 0;) {

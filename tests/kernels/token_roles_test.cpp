@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
 #include <vector>
 
 #include "kernels/attention_statistics.h"
@@ -98,6 +99,18 @@ TEST_CASE("the one-line rules agree with the mask") {
       CHECK(seen == seen_by_the_rules(roles, 6, m, n));
       const std::int64_t last = last_query_that_sees(roles[at], TokenPos(n), next[at], 6);
       CHECK(seen == (n <= m && (m == n || m <= last)));
+    }
+  }
+}
+
+TEST_CASE("a window may be as long as numbers go") {
+  for (const std::int64_t window : {std::int64_t{4}, std::numeric_limits<std::int64_t>::max()}) {
+    CAPTURE(window);
+    const std::vector<Role> roles(5, Role::sliding);
+    std::vector<std::uint8_t> seen(25, 255);
+    REQUIRE(visibility(roles, window, View<std::uint8_t, 2>::packed(seen.data(), {5, 5})).ok());
+    for (std::size_t m = 0; m < 5; ++m) {
+      for (std::size_t n = 0; n < 5; ++n) CHECK(seen[m * 5 + n] == (n <= m ? 1 : 0));
     }
   }
 }
