@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/session/provenance.h"
 
+#include <limits>
+
 #include "core/base/sha256.h"
 #include "core/cache/forced_pattern.h"
 #include "core/session/metadata_reader.h"
@@ -11,6 +13,7 @@ namespace {
 
 constexpr std::string_view trace_format = "natscope-trace";
 constexpr std::string_view trace_version = "1";
+constexpr std::int64_t most_window = std::numeric_limits<std::int32_t>::max();  // that a run can have had
 
 Expected<MapId> parse_map(std::string_view text) {
   const std::size_t dot = text.find('.');
@@ -24,7 +27,7 @@ Expected<MapId> parse_map(std::string_view text) {
 
 Expected<SetByHand> parse_set_by_hand(const session::MetadataReader& in, const Metadata& metadata) {
   SetByHand set;
-  NATSCOPE_TRY(set.window, in.optional_number<std::int64_t>("set_window", 0, std::numeric_limits<std::int64_t>::max()));
+  NATSCOPE_TRY(set.window, in.optional_number<std::int64_t>("set_window", 0, most_window));
   if (const auto digest = metadata.find("set_roles_sha256"); digest != metadata.end())
     set.roles_sha256 = digest->second;
   if (const auto text = metadata.find("set_roles"); text != metadata.end()) {
@@ -115,8 +118,7 @@ Expected<Provenance> parse_trace_metadata(const Metadata& metadata) {
   NATSCOPE_TRY(const std::string maps, in.text("maps"));
   NATSCOPE_TRY(provenance.maps, parse_maps(maps));
   NATSCOPE_CHECK(in.text("window"));
-  NATSCOPE_TRY(provenance.window,
-               in.optional_number<std::int64_t>("window", 0, std::numeric_limits<std::int64_t>::max()));
+  NATSCOPE_TRY(provenance.window, in.optional_number<std::int64_t>("window", 0, most_window));
   NATSCOPE_TRY(provenance.dtype, in.text("dtype"));
   if (provenance.dtype != "float32" && provenance.dtype != "bfloat16") return in.malformed("dtype", provenance.dtype);
   NATSCOPE_TRY(provenance.seed, in.number<std::uint64_t>("seed"));

@@ -69,6 +69,8 @@ TEST_CASE("bad traces are refused, each with its code") {
       {"no window key", no_meta("window")},
       {"a window that is no number", meta("window", "wide")},
       {"a negative window", meta("window", "-1")},
+      {"a window longer than any text", meta("window", "2147483648")},
+      {"a window set by hand longer than any text", meta("set_window", "9223372036854775807")},
       {"a dtype that is none", meta("dtype", "int3")},
       {"no dtype", no_meta("dtype")},
       {"a seed that is no number", meta("seed", "0x10")},
