@@ -11,14 +11,15 @@ namespace {
 
 constexpr std::int64_t whole_layer_bytes = 64LL << 20U;  // a replayed layer that is larger is kept for one head only
 
-Expected<void> check_head(const ModelConfig& config, LayerId layer, HeadId head) {
-  if (layer.value < 0 || layer.value >= config.layers) {
-    return fail(ErrorCode::bad_layer, "no layer " + std::to_string(layer.value) + ": the model has layers 0 to " +
-                                          std::to_string(config.layers - 1));
+/// `layers`: those that were opened.
+Expected<void> check_head(std::int32_t layers, std::int32_t heads, LayerId layer, HeadId head) {
+  if (layer.value < 0 || layer.value >= layers) {
+    return fail(ErrorCode::bad_layer,
+                "no layer " + std::to_string(layer.value) + ": there are layers 0 to " + std::to_string(layers - 1));
   }
-  if (head.value < 0 || head.value >= config.heads) {
-    return fail(ErrorCode::bad_head, "no head " + std::to_string(head.value) + ": a layer has heads 0 to " +
-                                         std::to_string(config.heads - 1));
+  if (head.value < 0 || head.value >= heads) {
+    return fail(ErrorCode::bad_head,
+                "no head " + std::to_string(head.value) + ": a layer has heads 0 to " + std::to_string(heads - 1));
   }
   return {};
 }
@@ -69,9 +70,10 @@ auto Engine::State::draw(LayerId layer, HeadId head, std::int64_t tokens_needed,
                          const Draw& draw_from) const
     -> decltype(draw_from(std::declval<const TraceStore&>(), layer, head, std::span<const std::int32_t>())) {
   const ModelConfig& config = folder.config();
-  NATSCOPE_CHECK(check_head(config, layer, head));
+  NATSCOPE_CHECK(check_head(geometry.layers, config.heads, layer, head));
   const KvHeadId kv_head = kv_head_of(head, config.heads, config.kv_heads);
   const std::vector<std::int32_t> last_query = last_query_of(layer, kv_head);
+  if (last_query.empty()) return fail(ErrorCode::bad_position, "there is no text yet, and so no map");
   if (store.has(layer)) {
     auto drawn = draw_from(store, layer, head, std::span<const std::int32_t>(last_query));
     if (drawn || store.has(layer)) return drawn;

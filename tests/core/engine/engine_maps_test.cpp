@@ -52,6 +52,8 @@ TEST_CASE("the first layers alone give the same maps, and nothing that needs the
   require_ok(run.engine->prefill(tokens, {.chunk = 16}, {}));
   check_weights(*run.engine, truth, 0, 1);
   check_weights(*run.engine, truth, 1, 3);
+  // The record knows nothing of the others.
+  CHECK(run.engine->tile({LayerId(2), HeadId(0), 0, 0, 0}, {}).error().code == ErrorCode::bad_layer);
   CHECK(run.engine->logits().empty());
   CHECK(run.engine->generate({}, {}).error().code == ErrorCode::bad_position);
   CHECK(run.engine->step(5, true, 0, {}).error().code == ErrorCode::usage);
@@ -118,11 +120,12 @@ TEST_CASE("a coarse tile holds maximum, mean and visible share of the cells belo
 
 TEST_CASE("what is not there is named") {
   const EngineRun run{TinyModel()};
-  require_ok(run.engine->prefill(random_tokens(10, 1), {}, {}));
   const auto code = [&](const TileKey& key) {
     const auto tile = run.engine->tile(key, {});
     return tile ? ErrorCode::internal : tile.error().code;
   };
+  CHECK(code({LayerId(0), HeadId(0), 0, 0, 0}) == ErrorCode::bad_position);
+  require_ok(run.engine->prefill(random_tokens(10, 1), {}, {}));
   CHECK(code({LayerId(2), HeadId(0), 0, 0, 0}) == ErrorCode::bad_layer);
   CHECK(code({LayerId(-1), HeadId(0), 0, 0, 0}) == ErrorCode::bad_layer);
   CHECK(code({LayerId(0), HeadId(4), 0, 0, 0}) == ErrorCode::bad_head);
