@@ -136,19 +136,22 @@ Expected<void> ChunkPass::attend(LayerId layer, TokenPos first, kernels::KvCache
   NATSCOPE_CHECK(
       observer.decide(layer, first, scores, View<Role, 2>::packed(roles_.data(), {config_.kv_heads, chunk_})));
   NATSCOPE_CHECK(observer.evicts() ? attend_one_by_one(layer, first, cache, observer, stop)
-                                   : attend_at_once(layer, first, cache));
+                                   : attend_at_once(layer, first, cache, stop));
   return observer.attended(layer, first, heads_of(queries_, config_.heads), heads_of(keys_, config_.kv_heads),
                            View<float, 2>::packed(lse_.data(), {config_.heads, chunk_}));
 }
 
-Expected<void> ChunkPass::attend_at_once(LayerId layer, TokenPos first, kernels::KvCache& cache) {
+Expected<void> ChunkPass::attend_at_once(LayerId layer, TokenPos first, kernels::KvCache& cache,
+                                         const std::stop_token& stop) {
   const View<float, 3> keys = heads_of(keys_, config_.kv_heads);
   const View<float, 3> values = heads_of(values_, config_.kv_heads);
   const auto roles = View<Role, 2>::packed(roles_.data(), {config_.kv_heads, chunk_});
-  NATSCOPE_CHECK(from_status(kernels::attention_prefill(Backend::cpu, heads_of(queries_, config_.heads), keys, values,
-                                                        roles, cache, layer, first, heads_of(attended_, config_.heads),
-                                                        View<float, 2>::packed(lse_.data(), {config_.heads, chunk_})),
-                             "attention of a chunk"));
+  NATSCOPE_CHECK(
+      from_status(kernels::attention_prefill(Backend::cpu, heads_of(queries_, config_.heads), keys, values, roles,
+                                             cache, layer, first, heads_of(attended_, config_.heads),
+                                             View<float, 2>::packed(lse_.data(), {config_.heads, chunk_}), stop),
+                  "attention of a chunk"));
+  NATSCOPE_CHECK(check(stop));
   std::vector<kernels::Status> statuses(count(config_.kv_heads));
   kernels::share_rows(config_.kv_heads, row_math::loop_ns(2 * chunk_ * config_.head_dim), [&](std::int64_t head) {
     const auto part = [&](const View<float, 3>& rows) {

@@ -46,7 +46,8 @@ class ChunkPass {
   void turn(const PreparedLayer& layer);
   [[nodiscard]] Expected<void> attend(LayerId layer, TokenPos first, kernels::KvCache& cache, PassObserver& observer,
                                       std::stop_token stop);
-  [[nodiscard]] Expected<void> attend_at_once(LayerId layer, TokenPos first, kernels::KvCache& cache);
+  [[nodiscard]] Expected<void> attend_at_once(LayerId layer, TokenPos first, kernels::KvCache& cache,
+                                              const std::stop_token& stop);
   [[nodiscard]] Expected<void> attend_one_by_one(LayerId layer, TokenPos first, kernels::KvCache& cache,
                                                  PassObserver& observer, std::stop_token stop);
   void keep_last_row();

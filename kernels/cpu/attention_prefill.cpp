@@ -230,7 +230,7 @@ std::int64_t blocks_a_task(std::int64_t blocks_of_all, std::int64_t head_dim) {
 
 Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, ConstView<float, 3> values,
                          ConstView<Role, 2> roles, const KvCache& cache, LayerId layer, TokenPos first,
-                         View<float, 3> out, View<float, 2> lse) try {
+                         View<float, 3> out, View<float, 2> lse, const std::stop_token& stop) try {
   const std::int64_t chunk = queries.size(1);
   const std::int64_t head_dim = queries.size(2);
   const std::int64_t kv_heads = cache.shape().kv_heads;
@@ -297,7 +297,7 @@ Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, 
   // At most: what is not visible is not looked at.
   const double work = static_cast<double>(entries) * static_cast<double>(group * chunk * head_dim) * 4 / flops_a_ns;
   share_work(kv_heads * tasks_of_head, 1, work, [&](int thread, std::int64_t begin, std::int64_t end) {
-    for (std::int64_t index = begin; index < end; ++index) run_task(thread, index);
+    for (std::int64_t index = begin; index < end && !stop.stop_requested(); ++index) run_task(thread, index);
   });
   return {};
 } catch (const std::bad_alloc&) {

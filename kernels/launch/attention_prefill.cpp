@@ -9,7 +9,7 @@ namespace natscope::kernels {
 
 Status attention_prefill(Backend backend, ConstView<float, 3> queries, ConstView<float, 3> keys,
                          ConstView<float, 3> values, ConstView<Role, 2> roles, const KvCache& cache, LayerId layer,
-                         TokenPos first, View<float, 3> out, View<float, 2> lse) {
+                         TokenPos first, View<float, 3> out, View<float, 2> lse, const std::stop_token& stop) {
   if (const Status status = launch::check_prefill(queries, keys, values, roles, cache.shape(), layer, first, out, lse);
       !status.ok()) {
     return status;
@@ -23,7 +23,7 @@ Status attention_prefill(Backend backend, ConstView<float, 3> queries, ConstView
     case Backend::ref:
       return ref::attention_prefill(queries, keys, values, roles, cache, layer, first, out, lse);
     case Backend::cpu:
-      return cpu::attention_prefill(queries, keys, values, roles, cache, layer, first, out, lse);
+      return cpu::attention_prefill(queries, keys, values, roles, cache, layer, first, out, lse, stop);
     case Backend::cuda:
       break;
   }

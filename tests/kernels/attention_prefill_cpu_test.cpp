@@ -3,7 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <stop_token>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/shared_work.h"
@@ -48,4 +52,30 @@ TEST_CASE("a chunk of no tokens is fine and writes nothing") {
               .ok());
     CHECK(out.guards_hold());
   }
+}
+
+TEST_CASE("where a stop was asked for no query is begun") {
+  RandomArrays random(57);
+  INFO(random.how_to_repeat());
+  const int threads_before = max_threads();
+  const AttentionCase c = random_case(random, 4, 2, 64, 600, 20, ElementType::f32, {1, 1, 1});
+  const auto cache = cache_for(c);
+  std::stop_source source;
+  source.request_stop();
+  for (const int threads : {1, 3}) {
+    set_threads(threads);
+    GuardedArray out(c.heads * c.tokens * c.head_dim);
+    GuardedArray lse(c.heads * c.tokens);
+    const auto rows = [&](auto* data, std::int64_t heads) {
+      return View<std::remove_pointer_t<decltype(data)>, 3>::packed(data, {heads, c.tokens, c.head_dim});
+    };
+    CHECK(attention_prefill(Backend::cpu, rows(c.queries.data(), c.heads), rows(c.keys.data(), c.kv_heads),
+                            rows(c.values.data(), c.kv_heads),
+                            ConstView<Role, 2>::packed(c.roles.data(), {c.kv_heads, c.tokens}), *cache, LayerId(0),
+                            TokenPos(0), rows(out.data(), c.heads),
+                            View<float, 2>::packed(lse.data(), {c.heads, c.tokens}), source.get_token())
+              .ok());
+    CHECK(std::ranges::all_of(out.span(), [](float number) { return std::isnan(number); }));
+  }
+  set_threads(threads_before);
 }
