@@ -15,8 +15,8 @@
 
 namespace natscope {
 
-/// One token through all layers: the step of a generation. Reads every weight and every held entry once, calls no
-/// LibTorch, and allocates nothing after its first call.
+/// One token through all layers: the step of a generation. Reads every weight and every held entry once, and calls no
+/// LibTorch.
 class RowPass {
  public:
   /// `config` and `weights` must outlive this.

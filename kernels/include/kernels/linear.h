@@ -23,7 +23,7 @@ struct LinearRow {
 /// Several products of the same row x [in_size] f32, in one parallel region: q, k, v and score layer together, gate and up.
 ///
 /// Sums are f32 at least. The order of summation depends on sizes alone, not on the number of threads: equal bits on every
-/// run. Cost: every weight is read once, at memory bandwidth, on all OpenMP threads. Errors: shape_mismatch.
+/// run. Cost: every weight is read once, at memory bandwidth, on the threads of shared_work.h. Errors: shape_mismatch.
 Status linear_row(Backend backend, std::span<const float> x, std::span<const LinearRow> products);
 
 }  // namespace natscope::kernels
