@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/engine/text_score.h"
 
-#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <utility>
 
 #include "core/engine/engine.h"
+#include "core/engine/row_math.h"
 
 namespace natscope {
 namespace {
 
 /// Negative log-likelihood of `token` under softmax(logits).
 PredictedToken predicted(std::span<const float> logits, TokenPos position, std::int32_t token) {
-  const float highest = *std::max_element(logits.begin(), logits.end());
+  const auto size = static_cast<std::int64_t>(logits.size());
+  const float highest = row_math::maximum(logits.data(), size);
   const float own = logits[static_cast<std::size_t>(token)];
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - highest);
+  const double sum = row_math::exp_sum(logits.data(), size, static_cast<double>(highest), 1.0);
   return {position, highest + std::log(sum) - own, own == highest};
 }
 
