@@ -81,9 +81,12 @@ Expected<void> check_entries(const TokenFrame& frame, std::int32_t kv_heads, con
   return {};
 }
 
-/// Whether the paper's figure counts W slots a head whole (the rules, section 5).
-bool counts_whole_window(const Provenance& provenance) {
-  return provenance.window && has_roles(provenance.policy) && provenance.policy != "full";
+/// Whether the paper's figure counts W slots a head whole, as RoleDecider::counts_whole_window() said of the run. Under
+/// its own policy a model without score layers, which has no global_bias, has no W but one set by hand.
+bool counts_whole_window(const Provenance& provenance, bool has_scores) {
+  if (!provenance.window || !has_roles(provenance.policy) || provenance.policy == "full") return false;
+  const bool is_own_policy = provenance.policy.empty() || provenance.policy == "model";
+  return !is_own_policy || has_scores || provenance.global_bias || !provenance.by_hand.window;
 }
 
 Expected<SequenceRecord> record_of(const TraceFile& trace, const std::optional<Tokenizer>& tokenizer) {
@@ -105,6 +108,7 @@ Expected<SequenceRecord> record_of(const TraceFile& trace, const std::optional<T
   NATSCOPE_TRY(auto evicted, evictions_of(trace));
 
   const bool has_rule = !is_h2o(trace);
+  const bool whole_window = counts_whole_window(provenance, !scores.empty());
   std::vector<std::int64_t> left(heads, 0);  // by what was dropped
   std::vector<HeldTally> tallies(heads, HeldTally(provenance.window.value_or(0)));
   SequenceRecord record(geometry, !scores.empty(), provenance.window);
@@ -139,7 +143,7 @@ Expected<SequenceRecord> record_of(const TraceFile& trace, const std::optional<T
           check_entries(frame, geometry.kv_heads, "evicted entries", [&left](std::size_t head) { return left[head]; }));
     }
     frame.counts = count_cache(geometry, static_cast<std::int64_t>(t) + 1, held, allocated[t],
-                               counts_whole_window(provenance) ? std::optional(paper) : std::nullopt);
+                               whole_window ? std::optional(paper) : std::nullopt);
     frame.evicted = std::move(evicted[t]);
     NATSCOPE_CHECK(record.append(std::move(frame)));
   }

@@ -50,6 +50,34 @@ TEST_CASE("a trace reads back as the sequence that it was made of") {
   }
 }
 
+TEST_CASE("the paper's figure counts W whole where the run did") {
+  const TemporaryFolder folder;
+  const SequenceRecord run = consistent_run();
+  const auto counts_window = [&](const auto& change) {
+    LooseFile file = LooseFile::of(written(folder, run_trace(run)));
+    file.remove("scores");
+    change(file.metadata);
+    file.write(folder / "changed.safetensors");
+    const auto trace = TraceFile::open(folder / "changed.safetensors");
+    REQUIRE(trace);
+    const auto session = session_of(*trace, std::nullopt);
+    REQUIRE(session);
+    const CacheCounts& counts = session->record.frame(TokenPos(0)).counts;
+    CHECK(counts.fraction <= 1);
+    return counts.paper_fraction > counts.fraction;
+  };
+  CHECK(counts_window([](Metadata&) {}));
+  CHECK(counts_window([](Metadata& metadata) { metadata["policy"] = "window:2"; }));
+  CHECK_FALSE(counts_window([](Metadata& metadata) { metadata["policy"] = "full"; }));
+  // Roles and W set by hand: of a model with score layers, and of one without.
+  const auto set_window = [](Metadata& metadata) { metadata["set_window"] = "2"; };
+  CHECK_FALSE(counts_window(set_window));
+  CHECK(counts_window([&](Metadata& metadata) {
+    set_window(metadata);
+    metadata["global_bias"] = "0.1";
+  }));
+}
+
 TEST_CASE("a trace of an earlier version holds no probabilities") {
   const TemporaryFolder folder;
   const SequenceRecord run = consistent_run();
