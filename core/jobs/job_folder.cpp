@@ -44,6 +44,13 @@ Expected<UniqueDescriptor> lock_folder(const fs::path& folder) {
               "stop it first: natscope-cli jobs stop");
 }
 
+/// Whether a runner began the job and its trainer has not spoken since. The runner withdrew what was asked of the run
+/// before, so that a request which is there now is meant for the trainer that is about to begin.
+bool waits_for_trainer(const fs::path& folder) {
+  const auto status = read_job_status(folder);
+  return status && (status->state == JobState::starting || status->state == JobState::queued);
+}
+
 /// A job folder must not make its trainer wait at a pipe, or write into a file that a link names.
 Expected<void> check_plain_files(const fs::path& folder) {
   for (const char* file : {".lock", reserve_file, "spec.json", "status.json", "progress.jsonl", "log.txt",
@@ -65,7 +72,7 @@ Expected<JobFolder> JobFolder::create(const fs::path& folder) {
   if (problem) return fail(ErrorCode::io_failure, printable(folder.string()) + ": " + problem.message());
   NATSCOPE_CHECK(check_plain_files(folder));
   NATSCOPE_TRY(UniqueDescriptor lock, lock_folder(folder));
-  withdraw_stop_request(folder);
+  if (!waits_for_trainer(folder)) withdraw_stop_request(folder);
   if (!path_exists(folder / reserve_file)) {
     NATSCOPE_CHECK(write_file_atomically(folder / reserve_file, std::string(reserve_bytes, '\0')));
   }

@@ -148,3 +148,26 @@ TEST_CASE("the trainer's folder: status, stop request, and one trainer at a time
   REQUIRE(again);
   CHECK_FALSE(again->stop_request());  // what was asked of the run before
 }
+
+TEST_CASE("a stop that is asked for while the trainer starts is not lost") {
+  const TemporaryFolder folder;
+  const auto path = folder / "job";
+  std::filesystem::create_directory(path);
+  test::write_bytes(path / "status.json", as_json({}, "stopped").dump());
+  test::make_older(path / "status.json");
+  for (const RunnerKind runner : {RunnerKind::local, RunnerKind::slurm}) {
+    CAPTURE(name(runner));
+    const std::string cluster_job = runner == RunnerKind::slurm ? "17" : "";
+    REQUIRE(write_launch_record(path, {runner, this_process(), cluster_job, {}, {}}));
+    REQUIRE(request_stop(path, StopMode::keep_model));
+    const auto job = JobFolder::create(path);
+    REQUIRE(job);
+    CHECK(job->stop_request() == StopMode::keep_model);
+  }
+  // Once the trainer has spoken, what is left over is of the run before.
+  test::make_older(path / "launch.json");
+  test::write_bytes(path / "status.json", as_json({}, "stopped").dump());
+  const auto again = JobFolder::create(path);
+  REQUIRE(again);
+  CHECK_FALSE(again->stop_request());
+}
