@@ -64,7 +64,7 @@ Expected<fs::path> prepare_batch_script(const fs::path& folder, const RunnerOpti
   NATSCOPE_TRY(const std::string output, sbatch_path(folder / "output.txt"));
   const auto command = job_command(program, spec, folder);
   const std::array<std::string, 4> stop{program.string(), "jobs", "stop", folder.string()};
-  const std::string_view threads = spec.text("threads");
+  const int threads = count_of(spec, "threads");
   std::string text =
       "#!/bin/bash\n"
       "# Edit what your cluster needs (partition, account, memory, time) and start the job again; this file is not\n"
@@ -74,7 +74,7 @@ Expected<fs::path> prepare_batch_script(const fs::path& folder, const RunnerOpti
       "\n"
       "#SBATCH --ntasks=" +
       std::to_string(ranks_of(spec)) + "\n";
-  if (!threads.empty() && threads != "0") text += "#SBATCH --cpus-per-task=" + std::string(threads) + "\n";
+  if (threads > 0) text += "#SBATCH --cpus-per-task=" + std::to_string(threads) + "\n";
   if (spec.text("device") == "cuda") text += "#SBATCH --gres=gpu:1\n";
   if (options.sbatch_arguments.empty()) text += "##SBATCH --partition=NAME\n##SBATCH --time=24:00:00\n";
   for (const std::string& argument : options.sbatch_arguments) {

@@ -152,12 +152,14 @@ Expected<json> with_changes(json spec, std::span<const JobOption> changes) {
   return spec;
 }
 
-int ranks_of(const JobSpec& spec) {
-  const std::string_view text = spec.text("ranks");
-  int ranks = 1;
-  std::from_chars(text.data(), text.data() + text.size(), ranks);
-  return std::max(1, ranks);
+int count_of(const JobSpec& spec, std::string_view option) {
+  const std::string_view text = spec.text(option);
+  int count = 0;
+  const auto [stopped, problem] = std::from_chars(text.data(), text.data() + text.size(), count);
+  return problem == std::errc() && stopped == text.data() + text.size() && count > 0 ? count : 0;
 }
+
+int ranks_of(const JobSpec& spec) { return std::max(1, count_of(spec, "ranks")); }
 
 std::vector<std::string> job_command(const std::filesystem::path& program, const JobSpec& spec,
                                      const std::filesystem::path& folder) {

@@ -52,6 +52,8 @@ struct JobSpec {
 /// its `ranks` are more than one.
 [[nodiscard]] std::vector<std::string> job_command(const std::filesystem::path& program, const JobSpec& spec,
                                                    const std::filesystem::path& folder);
+/// An option that counts something; 0 where its text is no such number, whoever wrote it.
+[[nodiscard]] int count_of(const JobSpec& spec, std::string_view option);
 /// Processes that share each of its steps.
 [[nodiscard]] int ranks_of(const JobSpec& spec);
 

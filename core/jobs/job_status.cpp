@@ -190,6 +190,8 @@ Expected<JobStatus> read_job_status(const fs::path& folder) {
 }
 
 Expected<void> request_stop(const fs::path& folder, StopMode mode) {
+  // What stands there already may be a stranger's link, and a file that it names must not be written over.
+  withdraw_stop_request(folder);
   return write_file_atomically(folder / stop_file, json{{"keep_model", mode == StopMode::keep_model}}.dump() + "\n");
 }
 

@@ -152,6 +152,16 @@ TEST_CASE("a trainer does not begin in a folder where links, pipes and folders s
   CHECK(JobFolder::create(plain));
 }
 
+TEST_CASE("asking a job to stop does not write into the file that a link names") {
+  const TemporaryFolder folder;
+  test::write_bytes(folder / "precious", "not ours\n");
+  std::filesystem::create_directory(folder / "job");
+  std::filesystem::create_symlink(folder / "precious", folder / "job/stop-request.json");
+  REQUIRE(request_stop(folder / "job", StopMode::keep_model));
+  CHECK(stop_request(folder / "job") == StopMode::keep_model);
+  CHECK(test::read_bytes(folder / "precious") == "not ours\n");
+}
+
 TEST_CASE("a list shows a folder that cannot be read beside those that can") {
   const TemporaryFolder folder;
   for (const char* name : {"good", "bad", "empty", ".hidden"}) std::filesystem::create_directory(folder / name);

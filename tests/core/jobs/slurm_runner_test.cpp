@@ -179,3 +179,14 @@ TEST_CASE("no name of a folder adds a line or an option to a batch script") {
     }
   }
 }
+
+TEST_CASE("no option of a job adds a line to a batch script") {
+  const TemporaryFolder folder;
+  test::write_bytes(folder / "spec.json",
+                    R"({"kind":"train","version":1,"threads":"2\ntouch stranger\n","ranks":"2\ntouch stranger"})");
+  const auto script = prepare_batch_script(folder.path());
+  REQUIRE(script);
+  const std::string text = test::read_bytes(*script);
+  CHECK(text.find("stranger") == std::string::npos);
+  CHECK(text.find("\n#SBATCH --ntasks=1\n") != std::string::npos);
+}
