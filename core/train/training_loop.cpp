@@ -165,6 +165,11 @@ class Loop {
     NATSCOPE_TRY(StepReport report, task_.add_gradient(number, gradient_));
     NATSCOPE_CHECK(check_loss(number, report.loss));
     NATSCOPE_TRY(const OptimizerReport update, update_weights(number));
+    // The weights are worth nothing now; they must not come into a checkpoint, from which every resume would begin.
+    if (!std::isfinite(update.gradient_norm)) {
+      return fail(ErrorCode::bad_job, "the gradient of step " + std::to_string(number) + " is not a number",
+                  task_.calmer());
+    }
     state_.step = number;
 
     report.step = number;

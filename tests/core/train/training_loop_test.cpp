@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "tests/support/temporary_folder.h"
@@ -32,9 +33,10 @@ class ToldTask final : public TrainingTask {
   [[nodiscard]] std::int64_t steps() const override { return 1000; }
   [[nodiscard]] std::int64_t tokens_until(std::int64_t step) const override { return step; }
   [[nodiscard]] int kv_heads() const override { return 1; }
-  Expected<StepReport> add_gradient(std::int64_t number, std::span<float>) override {
+  Expected<StepReport> add_gradient(std::int64_t number, std::span<float> gradient) override {
     if (number > static_cast<std::int64_t>(losses_.size())) return fail(ErrorCode::interrupted, "Ctrl+C");
     StepReport report;
+    if (number == explodes_at) gradient[0] = std::numeric_limits<float>::infinity();
     report.loss = losses_[static_cast<std::size_t>(number - 1)];
     report.tokens = 1;
     return report;
@@ -46,6 +48,7 @@ class ToldTask final : public TrainingTask {
   [[nodiscard]] std::filesystem::path out() const override { return out_; }
 
   bool fails_to_prepare = false;
+  std::int64_t explodes_at = 0;  // step whose gradient is no number
 
  private:
   std::vector<double> losses_;
@@ -54,9 +57,7 @@ class ToldTask final : public TrainingTask {
 };
 
 /// The error that the run ends with: every run here ends with one.
-Error run(const std::filesystem::path& folder, std::vector<double> losses, bool fails_to_prepare = false) {
-  ToldTask task(std::move(losses), folder / "model");
-  task.fails_to_prepare = fails_to_prepare;
+Error run(const std::filesystem::path& folder, ToldTask& task) {
   auto job = jobs::JobFolder::create(folder);
   REQUIRE(job.has_value());
   REQUIRE(job->write_spec({{"kind", "train"}}).has_value());
@@ -66,6 +67,12 @@ Error run(const std::filesystem::path& folder, std::vector<double> losses, bool 
   const auto result = run_job(task, *job, options, 0, {}, {}, *alone);
   REQUIRE(!result.has_value());
   return result.error();
+}
+
+Error run(const std::filesystem::path& folder, std::vector<double> losses, bool fails_to_prepare = false) {
+  ToldTask task(std::move(losses), folder / "model");
+  task.fails_to_prepare = fails_to_prepare;
+  return run(folder, task);
 }
 
 }  // namespace
@@ -82,6 +89,16 @@ TEST_CASE("a loss that explodes right after a resume is an explosion, as without
     CHECK(error.code == ErrorCode::bad_job);
     CHECK(error.message.find("step 13") != std::string::npos);
   }
+}
+
+TEST_CASE("weights that a gradient without a number made are in no checkpoint") {
+  const TemporaryFolder folder;
+  ToldTask task(std::vector<double>(12, 2.0), folder / "job/model");
+  task.explodes_at = 8;  // a step with a checkpoint behind it
+  const Error error = run(folder / "job", task);
+  CHECK(error.code == ErrorCode::bad_job);
+  CHECK(error.message.find("step 8") != std::string::npos);
+  CHECK(newest_valid_checkpoint(folder / "job/checkpoints")->filename() == "step-000004");
 }
 
 TEST_CASE("the mean is that of the steps that count: lines behind the checkpoint are forgotten") {
