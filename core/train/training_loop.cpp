@@ -60,22 +60,20 @@ class Loop {
   Expected<TrainResult> go() {
     const auto begun = Clock::now();
     TrainResult result;
+    // A run that ended between a checkpoint and its evaluation still owes it.
+    if (state_.step > 0) {
+      if (auto evaluated = evaluate_where_due(result); !evaluated) return give_up(std::move(evaluated).error());
+    }
     while (state_.step < task_.steps()) {
       const auto mode = stop_request();
       if (!mode) return give_up(mode.error());
       if (*mode) return stop_on_request(**mode);
-      auto loss = step();
-      if (!loss) return give_up(std::move(loss).error());
-      result.loss = *loss;
+      if (auto done = step(); !done) return give_up(std::move(done).error());
       const bool last = state_.step == task_.steps();
       if (last || state_.step % options_.checkpoint_every == 0) NATSCOPE_CHECK(save());
-      const bool due = options_.evaluate_every > 0 && state_.step % options_.evaluate_every == 0;
-      if (ranks_.leads() && task_.has_held_out() && (due || last)) {
-        auto evaluation = evaluate(last);
-        if (!evaluation) return give_up(std::move(evaluation).error());
-        result.evaluation = std::move(*evaluation);
-      }
+      if (auto evaluated = evaluate_where_due(result); !evaluated) return give_up(std::move(evaluated).error());
     }
+    result.loss = last_loss_;
     if (ranks_.leads()) {
       NATSCOPE_CHECK(write_model());
       NATSCOPE_CHECK(job_.write_status(JobState::finished, state_.step, task_.steps()));
@@ -127,7 +125,7 @@ class Loop {
       state_.weights = task_.initial_weights();
     }
     NATSCOPE_CHECK(job_.rewind_progress(state_.step));
-    return recall_losses();
+    return recall_progress();
   }
 
   /// To the ranks that did not read it; a file system need not show them the same checkpoint.
@@ -153,8 +151,8 @@ class Loop {
     return std::optional(static_cast<jobs::StopMode>(static_cast<int>(word) - 1));
   }
 
-  /// One optimiser step; the loss. The state changes only when every part of the gradient is there.
-  Expected<double> step() {
+  /// One optimiser step. The state changes only when every part of the gradient is there.
+  Expected<void> step() {
     const auto begun = Clock::now();
     const std::int64_t number = state_.step + 1;
     if (device_ != nullptr) {
@@ -185,7 +183,7 @@ class Loop {
       NATSCOPE_CHECK(job_.write_running_status(number, task_.steps()));
     }
     if (listener_.step) listener_.step(report);
-    return report.loss;
+    return {};
   }
 
   Expected<OptimizerReport> update_weights(std::int64_t number) {
@@ -212,18 +210,23 @@ class Loop {
   }
 
   void remember_loss(double loss) {
+    last_loss_ = loss;
     mean_loss_ = seen_ == 0 ? loss : 0.9 * mean_loss_ + 0.1 * loss;
     ++seen_;
   }
 
-  /// The running mean of the steps before, from their lines: a resumed run knows an explosion as well as one that was
-  /// never interrupted.
-  Expected<void> recall_losses() {
+  /// The losses of the steps before, from their lines, and whether the last of them was evaluated: a resumed run knows
+  /// an explosion as well as one that was never interrupted, and leaves no evaluation out.
+  Expected<void> recall_progress() {
     jobs::ProgressFollower progress(job_.path());
     for (bool more = true; more;) {
       NATSCOPE_TRY(const jobs::NewPoints fresh, progress.poll());
       for (const jobs::JobPoint& point : fresh.points) {
-        if (const auto* const step = std::get_if<jobs::StepPoint>(&point)) remember_loss(step->loss);
+        if (const auto* const step = std::get_if<jobs::StepPoint>(&point)) {
+          remember_loss(step->loss);
+        } else {
+          evaluated_step_ = jobs::step_of(point);
+        }
       }
       more = fresh.more;
     }
@@ -247,13 +250,18 @@ class Loop {
     return task_.write_model(state_.weights);
   }
 
-  Expected<Evaluation> evaluate(bool last) {
+  Expected<void> evaluate_where_due(TrainResult& result) {
+    const bool last = state_.step == task_.steps();
+    const bool due = last || (options_.evaluate_every > 0 && state_.step % options_.evaluate_every == 0);
+    if (!due || evaluated_step_ == state_.step || !ranks_.leads() || !task_.has_held_out()) return {};
     NATSCOPE_TRY(Evaluation evaluation, task_.evaluate(last));
     evaluation.step = state_.step;
     NATSCOPE_CHECK(job_.append_progress(progress_json(evaluation, task_.kv_heads())));
+    evaluated_step_ = state_.step;
     say(evaluation_text(evaluation));
     if (listener_.evaluated) listener_.evaluated(evaluation);
-    return evaluation;
+    result.evaluation = std::move(evaluation);
+    return {};
   }
 
   /// Ends between two steps, because somebody wrote it into the folder.
@@ -301,9 +309,11 @@ class Loop {
   std::vector<float> gradient_;
   StateOnDevice* device_ = nullptr;
   std::int64_t saved_step_ = 0;
+  std::int64_t evaluated_step_ = 0;
   double mean_step_s_ = 0.0;
   double checkpoint_s_ = 0.0;
   double mean_loss_ = 0.0;
+  double last_loss_ = 0.0;
   int seen_ = 0;
   bool stopped_on_request_ = false;
 };

@@ -7,6 +7,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "core/jobs/job_progress.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace natscope;
@@ -30,7 +31,7 @@ class ToldTask final : public TrainingTask {
   [[nodiscard]] const ParameterLayout& layout() const override { return layout_; }
   [[nodiscard]] std::vector<float> initial_weights() const override { return {0.0F}; }
   void set_weights(std::span<const float>) override {}
-  [[nodiscard]] std::int64_t steps() const override { return 1000; }
+  [[nodiscard]] std::int64_t steps() const override { return last_step; }
   [[nodiscard]] std::int64_t tokens_until(std::int64_t step) const override { return step; }
   [[nodiscard]] int kv_heads() const override { return 1; }
   Expected<StepReport> add_gradient(std::int64_t number, std::span<float> gradient) override {
@@ -42,12 +43,19 @@ class ToldTask final : public TrainingTask {
     return report;
   }
   [[nodiscard]] OptimizerOptions optimizer(std::int64_t) const override { return {}; }
-  [[nodiscard]] bool has_held_out() const override { return false; }
-  Expected<Evaluation> evaluate(bool) override { return Evaluation{}; }
+  [[nodiscard]] bool has_held_out() const override { return evaluations_left > 0; }
+  Expected<Evaluation> evaluate(bool last) override {
+    if (--evaluations_left == 0) return fail(ErrorCode::interrupted, "Ctrl+C");
+    Evaluation evaluation;
+    evaluation.nll = last ? 2.0 : 1.0;
+    return evaluation;
+  }
   Expected<void> write_model(std::span<const float>) const override { return {}; }
   [[nodiscard]] std::filesystem::path out() const override { return out_; }
 
   bool fails_to_prepare = false;
+  std::int64_t last_step = 1000;
+  int evaluations_left = 0;      // the last of them is interrupted; 0: nothing is held out
   std::int64_t explodes_at = 0;  // step whose gradient is no number
 
  private:
@@ -56,15 +64,20 @@ class ToldTask final : public TrainingTask {
   ParameterLayout layout_;
 };
 
-/// The error that the run ends with: every run here ends with one.
-Error run(const std::filesystem::path& folder, ToldTask& task) {
+Expected<TrainResult> result_of(const std::filesystem::path& folder, ToldTask& task) {
   auto job = jobs::JobFolder::create(folder);
   REQUIRE(job.has_value());
   REQUIRE(job->write_spec({{"kind", "train"}}).has_value());
   LoopOptions options;
   options.checkpoint_every = 4;
+  options.evaluate_every = 4;
   const auto alone = single_rank();
-  const auto result = run_job(task, *job, options, 0, {}, {}, *alone);
+  return run_job(task, *job, options, 0, {}, {}, *alone);
+}
+
+/// The error that a run ends with.
+Error run(const std::filesystem::path& folder, ToldTask& task) {
+  const auto result = result_of(folder, task);
   REQUIRE(!result.has_value());
   return result.error();
 }
@@ -88,6 +101,40 @@ TEST_CASE("a loss that explodes right after a resume is an explosion, as without
     const Error error = run(folder / "job", exploding);
     CHECK(error.code == ErrorCode::bad_job);
     CHECK(error.message.find("step 13") != std::string::npos);
+  }
+}
+
+TEST_CASE("a run that was stopped in an evaluation makes up for it when it goes on") {
+  const std::vector<double> losses{5, 5, 5, 5, 4, 4, 4, 3};
+  const auto evaluated = [](const std::filesystem::path& job) {
+    std::vector<std::pair<std::int64_t, double>> steps;
+    jobs::ProgressFollower progress(job);
+    const auto news = progress.poll();
+    for (const jobs::JobPoint& point : news->points) {
+      if (const auto* const of = std::get_if<jobs::EvaluationPoint>(&point)) steps.emplace_back(of->step, of->nll);
+    }
+    return steps;
+  };
+  const std::vector<std::pair<std::int64_t, double>> all{{4, 1.0}, {8, 2.0}};
+  for (const int until : {1, 2}) {  // in the evaluation of step 4, in the last one
+    CAPTURE(until);
+    const TemporaryFolder folder;
+    ToldTask stopped(losses, folder / "job/model");
+    stopped.last_step = 8;
+    stopped.evaluations_left = until;
+    CHECK(run(folder / "job", stopped).code == ErrorCode::interrupted);
+    ToldTask again(losses, folder / "job/model");
+    again.last_step = 8;
+    again.evaluations_left = 100;
+    const auto result = result_of(folder / "job", again);
+    REQUIRE(result.has_value());
+    REQUIRE(result->evaluation.has_value());
+    CHECK(result->evaluation->step == 8);
+    CHECK(result->loss == 3.0);
+    CHECK(evaluated(folder / "job") == all);
+    // Once more changes nothing: what is there is not done again.
+    REQUIRE(result_of(folder / "job", again).has_value());
+    CHECK(evaluated(folder / "job") == all);
   }
 }
 
