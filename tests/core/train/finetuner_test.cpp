@@ -90,6 +90,7 @@ TEST_CASE("all weights: a whole model folder that opens by itself") {
   options.trained = Trained::all;
   options.steps = 3;
   options.learning_rate = 1e-4;
+  test::write_bytes(folder / "base/tokenizer_config.json", R"({"add_bos_token": false})");
   losses_of(options, false);
   const auto opened = ModelFolder::open(folder / "all");
   REQUIRE_MESSAGE(opened.has_value(), (opened ? std::string() : format_error_line(opened.error())));
@@ -97,6 +98,9 @@ TEST_CASE("all weights: a whole model folder that opens by itself") {
   // The loss does not reach the output matrix: it stays as it was.
   const auto base = ModelFolder::open(folder / "base");
   REQUIRE(base.has_value());
+  // It reads texts as the base does, from which it learned: here without a beginning token.
+  CHECK_FALSE(base->bos_id());
+  CHECK_FALSE(opened->bos_id());
   const WeightView &was = base->weights().lm_head, &is = opened->weights().lm_head;
   REQUIRE(was.size_bytes() == is.size_bytes());
   CHECK(std::equal(was.data, was.data + was.size_bytes(), is.data));
