@@ -61,6 +61,9 @@ Expected<void> export_finetuned(const fs::path& out, const ModelFolder& base, co
       NATSCOPE_CHECK(copy_if_there(base.path() / name, out / name));
     NATSCOPE_TRY(nlohmann::json config, read_json_file(base.path() / "config.json"));
     config["nats"] = nats_json(options);
+    for (const char* const key : {"torch_dtype", "dtype"}) {
+      if (config.contains(key)) config[key] = rounds(base, options) ? "bfloat16" : "float32";
+    }
     return write_file_atomically(out / "config.json", config.dump(2) + "\n");
   }
   NATSCOPE_CHECK(write_safetensors(out / "adapter.safetensors", stored.tensors(), {{"format", "pt"}}));

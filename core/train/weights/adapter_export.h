@@ -13,8 +13,8 @@
 namespace natscope::train {
 
 /// adapter.safetensors (f32) and, last, adapter_config.json with base_model, the nats block and LoRA's rank, alpha and
-/// targets; with Trained::all a whole model folder in the base's stored type, under the base's config with a nats
-/// block.
+/// targets; with Trained::all a whole model folder in f32 or bf16 (which a base in f16 becomes), with the base's
+/// tokenizer, under its config with a nats block.
 ///   weights [layout.size]
 /// Errors: those of reading the base's files and of writing.
 [[nodiscard]] Expected<void> export_finetuned(const std::filesystem::path& out, const ModelFolder& base,

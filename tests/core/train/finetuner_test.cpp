@@ -106,6 +106,21 @@ TEST_CASE("all weights: a whole model folder that opens by itself") {
   CHECK(std::equal(was.data, was.data + was.size_bytes(), is.data));
 }
 
+TEST_CASE("all weights of a base in f16: bf16, and the config says so") {
+  TemporaryFolder folder;
+  FinetuneOptions options = tiny_run(folder, "all");
+  test::TinyModel base({{"torch_dtype", "float16"}}, DType::f16);
+  base.remove_score_layers();
+  base.write(folder / "base");
+  options.trained = Trained::all;
+  options.steps = 1;
+  losses_of(options, false);
+  const auto opened = ModelFolder::open(folder / "all");
+  REQUIRE_MESSAGE(opened.has_value(), (opened ? std::string() : format_error_line(opened.error())));
+  CHECK(opened->weight_dtype() == "bfloat16");
+  CHECK(opened->config().stored_dtype == "bfloat16");
+}
+
 TEST_CASE("a GPU that is not there is said before anything is read, and the folder may be used again") {
   TemporaryFolder folder;
   FinetuneOptions options = tiny_run(folder, "job");
