@@ -113,17 +113,20 @@ Expected<DistanceTokens> tokenize(const DistanceText& text, const Tokenizer& tok
   DistanceTokens made;
   NATSCOPE_TRY(const auto ids, tokenizer.encode(text.text));
   if (const auto bos = tokenizer.bos_id()) made.tokens.push_back(*bos);
+  const std::size_t before = made.tokens.size();
+  made.tokens.insert(made.tokens.end(), ids.begin(), ids.end());
+  if (text.answers.empty()) return made;
   // begins[i]: the byte where token i begins. The blank that encoding puts in front belongs to no byte.
-  std::vector<std::int64_t> begins(made.tokens.size(), 0);
+  std::vector<std::int64_t> begins(before, 0);
   std::int64_t at = tokenizer.adds_dummy_prefix() ? -1 : 0;
   for (const std::int32_t id : ids) {
     begins.push_back(std::max<std::int64_t>(at, 0));
     at += static_cast<std::int64_t>(tokenizer.piece_bytes(id).size());
   }
   if (at != static_cast<std::int64_t>(text.text.size())) {
-    return fail(ErrorCode::internal, "the tokens of the distance task do not spell its text");
+    return fail(ErrorCode::unsupported_tokenizer, "the tokenizer changes the text of the distance task",
+                "take --task books, or a model whose tokens spell what they stand for");
   }
-  made.tokens.insert(made.tokens.end(), ids.begin(), ids.end());
   // The token that holds a byte: the last one that begins at or before it.
   const auto token_at = [&begins](std::int64_t byte) {
     return std::upper_bound(begins.begin(), begins.end(), byte) - begins.begin() - 1;

@@ -59,7 +59,7 @@ struct DistanceTokens {
   std::vector<TokenAnswer> answers;
 };
 
-/// Errors: those of encoding; internal when the tokens do not spell the text.
+/// Errors: those of encoding; unsupported_tokenizer where there are answers and the tokens do not spell the text.
 [[nodiscard]] Expected<DistanceTokens> tokenize(const DistanceText& text, const Tokenizer& tokenizer);
 
 }  // namespace natscope::reproduce

@@ -8,6 +8,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/io/tokenizer_trainer.h"
+#include "tests/support/sentencepiece_bytes.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace natscope;
@@ -138,4 +139,22 @@ TEST_CASE("answers are found among the tokens") {
                                      static_cast<std::size_t>(answer.end - answer.begin))) != std::string::npos);
     CHECK(at.told < at.begin);
   }
+}
+
+TEST_CASE("text without answers need not be spelled by its tokens, and may be empty") {
+  const TemporaryFolder folder;
+  // A tokenizer that makes one blank of several, and none of those at the ends.
+  test::SentencepieceBytes bytes = test::small_sentencepiece();
+  bytes.normalizer =
+      test::proto_bytes(1, "identity") + test::proto_varint(3, 1) + test::proto_varint(4, 1) + test::proto_varint(5, 1);
+  test::write_bytes(folder / "tokenizer.model", bytes.serialized());
+  const auto tokenizer = Tokenizer::load(folder / "tokenizer.model");
+  REQUIRE_MESSAGE(tokenizer, (tokenizer ? "" : tokenizer.error().message));
+  const auto book = tokenize({"a bad  cab ", {}}, *tokenizer);
+  REQUIRE(book);
+  CHECK(book->tokens.size() > 3);
+  CHECK(tokenize({}, *tokenizer));
+  const auto asked = tokenize({"a bad  cab ", {{0, 2, 3}}}, *tokenizer);
+  REQUIRE_FALSE(asked);
+  CHECK(asked.error().code == ErrorCode::unsupported_tokenizer);
 }
