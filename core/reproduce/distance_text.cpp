@@ -109,10 +109,11 @@ class Strewer {
 
 DistanceText strew_marks(std::string_view book, const DistanceForm& form) { return Strewer(form).strew(book); }
 
-Expected<DistanceTokens> tokenize(const DistanceText& text, const Tokenizer& tokenizer) {
+Expected<DistanceTokens> tokenize(const DistanceText& text, const Tokenizer& tokenizer,
+                                  std::optional<std::int32_t> bos) {
   DistanceTokens made;
   NATSCOPE_TRY(const auto ids, tokenizer.encode(text.text));
-  if (const auto bos = tokenizer.bos_id()) made.tokens.push_back(*bos);
+  if (bos) made.tokens.push_back(*bos);
   const std::size_t before = made.tokens.size();
   made.tokens.insert(made.tokens.end(), ids.begin(), ids.end());
   if (text.answers.empty()) return made;

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -55,11 +56,13 @@ struct TokenAnswer {
 };
 
 struct DistanceTokens {
-  std::vector<std::int32_t> tokens;  ///< a beginning token in front where the tokenizer has one
+  std::vector<std::int32_t> tokens;  ///< a beginning token in front where there is one
   std::vector<TokenAnswer> answers;
 };
 
-/// Errors: those of encoding; unsupported_tokenizer where there are answers and the tokens do not spell the text.
-[[nodiscard]] Expected<DistanceTokens> tokenize(const DistanceText& text, const Tokenizer& tokenizer);
+/// `bos`: the beginning token that a model gets in front of a text. Errors: those of encoding; unsupported_tokenizer
+/// where there are answers and the tokens do not spell the text.
+[[nodiscard]] Expected<DistanceTokens> tokenize(const DistanceText& text, const Tokenizer& tokenizer,
+                                                std::optional<std::int32_t> bos);
 
 }  // namespace natscope::reproduce

@@ -151,7 +151,7 @@ struct FinetuneStudy::State {
                             options.out,  options.test_tokens, options.longest};
     NATSCOPE_TRY(training, training_text(
                                choice, [](const std::string&) {}, stop));
-    NATSCOPE_TRY(segments, scored_segments(choice, model.tokenizer(), stop));
+    NATSCOPE_TRY(segments, scored_segments(choice, model.tokenizer(), model.bos_id(), stop));
     if (options.task == StudyTask::distance) return {};
     grid.lengths = grid_lengths(options);
     grid.documents = options.documents;
@@ -159,7 +159,7 @@ struct FinetuneStudy::State {
     std::vector<std::int32_t> tokens;
     for (const ScoredSegment& segment : segments)
       tokens.insert(tokens.end(), segment.tokens.begin(), segment.tokens.end());
-    NATSCOPE_TRY(documents, passkey_documents(grid, tokens, model.tokenizer()));
+    NATSCOPE_TRY(documents, passkey_documents(grid, tokens, model.tokenizer(), model.bos_id()));
     return {};
   }
 

@@ -58,7 +58,8 @@ inline constexpr double kept_factor = 1.02;
 
 class FinetuneStudy {
  public:
-  /// Errors: usage (another study's folder; a model with score layers), bad_data, those of opening the model.
+  /// Errors: usage (another study's folder), unsupported_model (one with score layers), bad_data, those of opening the
+  /// model.
   [[nodiscard]] static Expected<FinetuneStudy> open(FinetuneStudyOptions options, const StopToken& stop);
   FinetuneStudy(FinetuneStudy&&) noexcept;
   FinetuneStudy& operator=(FinetuneStudy&&) noexcept;

@@ -35,7 +35,7 @@ PasskeyCell& cell_of(std::vector<PasskeyCell>& cells, std::int64_t length, doubl
 }  // namespace
 
 Expected<std::vector<GridDocument>> passkey_documents(const PasskeyGrid& grid, std::span<const std::int32_t> text,
-                                                      const Tokenizer& tokenizer) {
+                                                      const Tokenizer& tokenizer, std::optional<std::int32_t> bos) {
   std::vector<GridDocument> documents;
   for (const std::int64_t length : grid.lengths) {
     for (int i = 0; i < grid.documents; ++i) {
@@ -52,7 +52,7 @@ Expected<std::vector<GridDocument>> passkey_documents(const PasskeyGrid& grid, s
       }
       form.seed = grid_seed;
       form.number = documents.size();
-      NATSCOPE_TRY(auto document, train::passkey_document(text, form, tokenizer, tokenizer.bos_id()));
+      NATSCOPE_TRY(auto document, train::passkey_document(text, form, tokenizer, bos));
       documents.push_back({length, std::move(document)});
     }
   }

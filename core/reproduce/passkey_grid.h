@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -34,11 +35,12 @@ struct GridDocument {
   train::PasskeyDocument document;
 };
 
-/// Documents with keys hidden in `text`. A function of all arguments. Errors: bad_data (lengths without room for a
-/// key).
+/// Documents with keys hidden in `text`, behind the beginning token that the model gets. A function of all arguments.
+/// Errors: bad_data (lengths without room for a key).
 [[nodiscard]] Expected<std::vector<GridDocument>> passkey_documents(const PasskeyGrid& grid,
                                                                     std::span<const std::int32_t> text,
-                                                                    const Tokenizer& tokenizer);
+                                                                    const Tokenizer& tokenizer,
+                                                                    std::optional<std::int32_t> bos);
 
 /// Asks for all keys, each document with a fresh cache under the policy for its length. Cells by length, then depth.
 /// Errors: as score_segment.

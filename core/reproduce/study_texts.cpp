@@ -63,7 +63,8 @@ Expected<void> write_training_text(const fs::path& data, std::int64_t context, c
 }
 
 /// The test text as tokens, as far as it is needed, with its answers.
-Expected<DistanceTokens> test_tokens(const TextChoice& choice, const Tokenizer& tokenizer, const StopToken& stop) {
+Expected<DistanceTokens> test_tokens(const TextChoice& choice, const Tokenizer& tokenizer,
+                                     std::optional<std::int32_t> bos, const StopToken& stop) {
   DistanceTokens all;
   NATSCOPE_TRY(const auto files, train::text_files(choice.test));
   for (std::size_t i = 0; i < files.size() && static_cast<std::int64_t>(all.tokens.size()) < choice.test_tokens; ++i) {
@@ -74,7 +75,7 @@ Expected<DistanceTokens> test_tokens(const TextChoice& choice, const Tokenizer& 
       text = with_marks(book, choice.context, 0, test_marks, i);
     else
       text.text = std::move(book);
-    NATSCOPE_TRY(const DistanceTokens tokens, tokenize(text, tokenizer));
+    NATSCOPE_TRY(const DistanceTokens tokens, tokenize(text, tokenizer, bos));
     const auto offset = static_cast<std::int64_t>(all.tokens.size());
     all.tokens.insert(all.tokens.end(), tokens.tokens.begin(), tokens.tokens.end());
     for (const TokenAnswer& a : tokens.answers)
@@ -116,8 +117,8 @@ Expected<fs::path> training_text(const TextChoice& choice, const std::function<v
 }
 
 Expected<std::vector<ScoredSegment>> scored_segments(const TextChoice& choice, const Tokenizer& tokenizer,
-                                                     const StopToken& stop) {
-  NATSCOPE_TRY(const DistanceTokens tokens, test_tokens(choice, tokenizer, stop));
+                                                     std::optional<std::int32_t> bos, const StopToken& stop) {
+  NATSCOPE_TRY(const DistanceTokens tokens, test_tokens(choice, tokenizer, bos, stop));
   auto segments = cut(tokens, choice.context);
   if (!segments.empty()) return segments;
   return fail(ErrorCode::bad_data,
@@ -141,7 +142,7 @@ Expected<StudyTexts> StudyTexts::prepare(const StudyOptions& options,
     NATSCOPE_CHECK(train_tokenizer(files, training, texts.tokenizer_, stop));
   }
   NATSCOPE_TRY(const Tokenizer tokenizer, Tokenizer::load(texts.tokenizer_));
-  NATSCOPE_TRY(texts.segments_, scored_segments(choice, tokenizer, stop));
+  NATSCOPE_TRY(texts.segments_, scored_segments(choice, tokenizer, tokenizer.bos_id(), stop));
   return texts;
 }
 

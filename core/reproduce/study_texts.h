@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,9 +36,11 @@ struct TextChoice {
 [[nodiscard]] Expected<std::filesystem::path> training_text(const TextChoice& choice,
                                                             const std::function<void(const std::string&)>& say,
                                                             const StopToken& stop);
-/// What they are scored on, in a model's own tokens: whole segments, at least one.
+/// What they are scored on, in a model's own tokens, each file behind the beginning token `bos` that the model gets:
+/// whole segments, at least one.
 /// Errors: bad_data, those of files, interrupted.
 [[nodiscard]] Expected<std::vector<ScoredSegment>> scored_segments(const TextChoice& choice, const Tokenizer& tokenizer,
+                                                                   std::optional<std::int32_t> bos,
                                                                    const StopToken& stop);
 
 /// The texts of a study whose models are trained from scratch, and its vocabulary.

@@ -126,7 +126,7 @@ TEST_CASE("answers are found among the tokens") {
   REQUIRE(train_tokenizer(files, training, folder.path() / "tokenizer.model", {}));
   const auto tokenizer = Tokenizer::load(folder.path() / "tokenizer.model");
   REQUIRE(tokenizer);
-  const auto tokens = tokenize(made, *tokenizer);
+  const auto tokens = tokenize(made, *tokenizer, tokenizer->bos_id());
   REQUIRE(tokens);
   REQUIRE(tokens->answers.size() == made.answers.size());
   for (std::size_t i = 0; i < made.answers.size(); ++i) {
@@ -150,11 +150,11 @@ TEST_CASE("text without answers need not be spelled by its tokens, and may be em
   test::write_bytes(folder / "tokenizer.model", bytes.serialized());
   const auto tokenizer = Tokenizer::load(folder / "tokenizer.model");
   REQUIRE_MESSAGE(tokenizer, (tokenizer ? "" : tokenizer.error().message));
-  const auto book = tokenize({"a bad  cab ", {}}, *tokenizer);
+  const auto book = tokenize({"a bad  cab ", {}}, *tokenizer, {});
   REQUIRE(book);
   CHECK(book->tokens.size() > 3);
-  CHECK(tokenize({}, *tokenizer));
-  const auto asked = tokenize({"a bad  cab ", {{0, 2, 3}}}, *tokenizer);
+  CHECK(tokenize({}, *tokenizer, {}));
+  const auto asked = tokenize({"a bad  cab ", {{0, 2, 3}}}, *tokenizer, {});
   REQUIRE_FALSE(asked);
   CHECK(asked.error().code == ErrorCode::unsupported_tokenizer);
 }

@@ -7,7 +7,10 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "core/engine/engine.h"
 #include "core/reproduce/finetune_report.h"
+#include "core/reproduce/score_model.h"
+#include "core/reproduce/study_texts.h"
 #include "core/train/trainer.h"
 #include "tests/core/reproduce/made_up_text.h"
 #include "tests/support/temporary_folder.h"
@@ -176,11 +179,60 @@ TEST_CASE("documents with a single pass key go through the depths in turn, at th
   CHECK(resolve(options).error().message.find("--passkey-keys") != std::string::npos);
 }
 
+TEST_CASE("a model whose folder says that texts get no beginning token is scored without one") {
+  const TemporaryFolder folder;
+  FinetuneStudyOptions options = micro(folder);
+  test::write_bytes(folder / "base/tokenizer_config.json", R"({"add_bos_token": false})");
+  options.windows = {4};
+  options.lambdas = {1e-2};
+  options.steps = 1;
+  auto study = FinetuneStudy::open(options, {});
+  REQUIRE_MESSAGE(study, study.error().message);
+  REQUIRE(study->run({}, {}));
+  const auto rows = study->rows();
+  REQUIRE(rows);
+
+  EngineOptions opened;
+  opened.model = options.model;
+  opened.device = Device::cpu;
+  opened.dtype = kernels::ElementType::f32;
+  opened.threads = 1;
+  const auto engine = Engine::open(opened, {});
+  REQUIRE(engine);
+  const TextChoice choice{options.task, options.data, options.test, options.out, options.test_tokens, 320};
+  const auto tokenizer = Tokenizer::load(options.model / "tokenizer.model");
+  REQUIRE(tokenizer);
+  REQUIRE(tokenizer->bos_id());
+  const auto segments = scored_segments(choice, *tokenizer, {}, {});
+  REQUIRE(segments);
+  CHECK(segments->front().tokens.front() != *tokenizer->bos_id());
+  Policy full;
+  full.kind = Policy::Kind::full;
+  const auto expected = score_model(**engine, *segments, full, {});
+  REQUIRE(expected);
+  CHECK(rows->front().perplexity == doctest::Approx(expected->perplexity).epsilon(1e-9));
+}
+
 TEST_CASE("a model with score layers is no base for the study") {
   const TemporaryFolder folder;
   FinetuneStudyOptions options = micro(folder);
-  options.model = folder / "nothing";
-  CHECK_FALSE(FinetuneStudy::open(options, {}));
+  train::TrainOptions learned;
+  learned.data = options.data;
+  learned.job = learned.out = folder / "learned";
+  learned.layers = 1;
+  learned.hidden = 32;
+  learned.heads = 2;
+  learned.kv_heads = 1;
+  learned.vocab = 340;
+  learned.context = 64;
+  learned.steps = 1;
+  learned.threads = 1;
+  REQUIRE(train::train(learned, false, {}, {}));
+  options.model = folder / "learned";
+  const auto study = FinetuneStudy::open(options, {});
+  REQUIRE_FALSE(study);
+  CHECK(study.error().code == ErrorCode::unsupported_model);
+  CHECK_FALSE(std::filesystem::exists(options.out));
 }
 
 TEST_CASE("the grid shows whole keys where full attention finds any, and what caches hold of those documents") {
