@@ -286,9 +286,8 @@ Expected<FinetuneStudy> FinetuneStudy::open(FinetuneStudyOptions options, const 
   state->options = std::move(options);
   state->make_plan();
   state->folder = StudyFolder(state->options.out);
-  NATSCOPE_TRY(const auto preparing, state->folder.wait_to_prepare());
-  NATSCOPE_CHECK(state->folder.claim(study_json(state->options)));
-  NATSCOPE_CHECK(state->read_texts(model, stop));
+  NATSCOPE_CHECK(
+      state->folder.begin(study_json(state->options), made_names, [&] { return state->read_texts(model, stop); }));
   return FinetuneStudy(std::move(state));
 }
 

@@ -127,9 +127,10 @@ Expected<ScratchStudy> ScratchStudy::open(StudyOptions options, const Say& say, 
     if (!run.budget_of.empty()) state->planned.back().after.push_back(run.budget_of);
   }
   state->folder = StudyFolder(state->options.out);
-  NATSCOPE_TRY(const auto preparing, state->folder.wait_to_prepare());
-  NATSCOPE_CHECK(state->folder.claim(study_json(state->options)));
-  NATSCOPE_TRY(state->texts, StudyTexts::prepare(state->options, say, stop));
+  NATSCOPE_CHECK(state->folder.begin(study_json(state->options), made_names, [&]() -> Expected<void> {
+    NATSCOPE_TRY(state->texts, StudyTexts::prepare(state->options, say, stop));
+    return {};
+  }));
   return ScratchStudy(std::move(state));
 }
 

@@ -16,6 +16,8 @@ using nlohmann::json;
 
 namespace {
 
+constexpr const char* study_file = "study.json";
+
 Expected<void> make_folder(const fs::path& folder) {
   std::error_code problem;
   fs::create_directories(folder, problem);
@@ -25,13 +27,26 @@ Expected<void> make_folder(const fs::path& folder) {
 
 }  // namespace
 
-Expected<UniqueDescriptor> StudyFolder::wait_to_prepare() const {
+Expected<void> StudyFolder::begin(const json& study, std::span<const char* const> names,
+                                  const std::function<Expected<void>()>& prepare) const {
   NATSCOPE_CHECK(make_folder(path_));
-  return wait_for_lock(path_ / ".lock");
+  NATSCOPE_TRY(const auto alone, wait_for_lock(path_ / ".lock"));
+  std::error_code problem;
+  const bool is_new = !fs::exists(path_ / study_file, problem);
+  std::vector<fs::path> missing;
+  for (const char* const name : names) {
+    if (!fs::exists(path_ / name, problem)) missing.push_back(path_ / name);
+  }
+  NATSCOPE_CHECK(claim(study));
+  auto prepared = prepare();
+  if (prepared || !is_new || prepared.error().code == ErrorCode::interrupted) return prepared;
+  for (const fs::path& made : missing) fs::remove_all(made, problem);
+  fs::remove(path_ / study_file, problem);
+  return prepared;
 }
 
 Expected<void> StudyFolder::claim(const json& study) const {
-  const fs::path file = path_ / "study.json";
+  const fs::path file = path_ / study_file;
   std::error_code problem;
   if (!fs::exists(file, problem)) return write_file_atomically(file, study.dump(2) + "\n");
   NATSCOPE_TRY(const json there, read_json_file(file));

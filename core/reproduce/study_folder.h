@@ -30,11 +30,12 @@ class StudyFolder {
   /// Only names the folder; nothing is made.
   explicit StudyFolder(std::filesystem::path path) : path_(std::move(path)) {}
 
-  /// Makes the folder this study's. Errors: usage (it holds another study), those of files.
-  [[nodiscard]] Expected<void> claim(const nlohmann::json& study) const;
-
-  /// Held while texts and vocabulary are made. Errors: as wait_for_lock.
-  [[nodiscard]] Expected<UniqueDescriptor> wait_to_prepare() const;
+  /// Makes the folder this study's and calls `prepare`, which may make `names` in it; one process at a time. Where it
+  /// fails and no study was there before, none is there afterwards, and nothing of those names that was not there: the
+  /// next attempt may have other options. An interrupted one is gone on with.
+  /// Errors: usage (it holds another study), those of `prepare` and of files.
+  [[nodiscard]] Expected<void> begin(const nlohmann::json& study, std::span<const char* const> names,
+                                     const std::function<Expected<void>()>& prepare) const;
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] std::filesystem::path job(const std::string& key) const { return run(key) / "job"; }
@@ -52,6 +53,7 @@ class StudyFolder {
   [[nodiscard]] Expected<void> finish(const std::string& key, std::span<const StudyRow> rows) const;
 
  private:
+  [[nodiscard]] Expected<void> claim(const nlohmann::json& study) const;
   [[nodiscard]] std::filesystem::path run(const std::string& key) const { return path_ / "runs" / key; }
 
   std::filesystem::path path_;

@@ -107,7 +107,7 @@ std::vector<ScoredSegment> cut(const DistanceTokens& all, std::int64_t context) 
 Expected<fs::path> training_text(const TextChoice& choice, const std::function<void(const std::string&)>& say,
                                  const StopToken& stop) {
   if (choice.task == StudyTask::books) return choice.data;
-  const fs::path marked = choice.out / "text";
+  const fs::path marked = choice.out / marked_text_name;
   std::error_code problem;
   if (!fs::exists(marked, problem)) {
     say("strewing marks into the text");
@@ -132,7 +132,7 @@ Expected<StudyTexts> StudyTexts::prepare(const StudyOptions& options,
                           options.out,  options.test_tokens, size_of(options).context};
   StudyTexts texts;
   NATSCOPE_TRY(texts.training_, training_text(choice, say, stop));
-  texts.tokenizer_ = options.out / "tokenizer.model";
+  texts.tokenizer_ = options.out / vocabulary_name;
   std::error_code problem;
   if (!fs::exists(texts.tokenizer_, problem)) {
     say("training a vocabulary of " + std::to_string(size_of(options).vocab) + " pieces");

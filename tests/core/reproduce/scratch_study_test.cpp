@@ -140,6 +140,29 @@ TEST_CASE("a folder belongs to one study") {
   CHECK(ScratchStudy::open(options, quiet, {}));
 }
 
+TEST_CASE("a study that could not begin leaves its folder to one with other options") {
+  const TemporaryFolder folder;
+  for (const StudyTask task : {StudyTask::books, StudyTask::distance}) {
+    CAPTURE(name(task));
+    StudyOptions options = micro(folder, name(task), task);
+    options.test_tokens = 100;  // less than a segment
+    const auto refused = ScratchStudy::open(options, quiet, {});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::bad_data);
+    // What the message advises helps, and nothing is left of the first attempt: its text may have been another.
+    for (const char* made : {"study.json", "tokenizer.model", "text"}) CHECK_FALSE(fs::exists(options.out / made));
+    options.test_tokens = 1024;
+    CHECK(ScratchStudy::open(options, quiet, {}));
+    // A study that is there stays, whatever comes to be missing.
+    fs::remove(options.test);
+    CHECK_FALSE(ScratchStudy::open(options, quiet, {}));
+    test::write_bytes(options.test, "short");
+    CHECK_FALSE(ScratchStudy::open(options, quiet, {}));
+    CHECK(fs::exists(options.out / "study.json"));
+    CHECK(fs::exists(options.out / "tokenizer.model"));
+  }
+}
+
 TEST_CASE("a folder remembers what its study was begun with") {
   const TemporaryFolder folder;
   const StudyOptions options = micro(folder, "study", StudyTask::distance);
