@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <system_error>
 
 #include "core/engine/engine.h"
 #include "core/io/model_folder.h"
@@ -204,8 +203,7 @@ struct FinetuneStudy::State {
 
   Expected<std::vector<StudyRow>> adapter(const std::string& key, const Adapter& what, const StudyListener& listener,
                                           const StopToken& stop) const {
-    std::error_code problem;
-    if (!fs::exists(folder.model(key) / "adapter_config.json", problem)) {
+    if (!folder.is_trained(key)) {
       train::FinetuneOptions o;
       o.model = options.model;
       o.data = training;

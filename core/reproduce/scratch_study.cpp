@@ -96,9 +96,7 @@ struct ScratchStudy::State {
 
   Expected<void> do_run(const StudyRun& run, const StudyListener& listener, const StopToken& stop) const {
     NATSCOPE_TRY(const Policy policy, training_policy(run));
-    std::error_code problem;
-    if (!fs::exists(folder.model(run.key) / "config.json", problem))
-      NATSCOPE_CHECK(train_run(run, policy, listener, stop));
+    if (!folder.is_trained(run.key)) NATSCOPE_CHECK(train_run(run, policy, listener, stop));
     NATSCOPE_TRY(const auto rows, score_run(run, policy, listener, stop));
     return folder.finish(run.key, rows);
   }

@@ -8,6 +8,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/file_lock.h"
 #include "core/io/json_limits.h"
+#include "core/jobs/job_folder.h"
 
 namespace natscope::reproduce {
 
@@ -58,6 +59,16 @@ Expected<void> StudyFolder::claim(const json& study) const {
 bool StudyFolder::is_done(const std::string& key) const {
   std::error_code problem;
   return fs::exists(run(key) / "rows.json", problem);
+}
+
+bool StudyFolder::is_trained(const std::string& key) const {
+  std::error_code problem;
+  // What export writes last, of a whole model and of an adapter.
+  const bool is_there =
+      fs::exists(model(key) / "config.json", problem) || fs::exists(model(key) / "adapter_config.json", problem);
+  if (!is_there || !jobs::JobFolder::exists(job(key))) return is_there;
+  const auto status = jobs::read_job_status(job(key));
+  return status && status->state == jobs::JobState::finished;
 }
 
 Expected<std::optional<UniqueDescriptor>> StudyFolder::take(const std::string& key) const {

@@ -43,6 +43,9 @@ class StudyFolder {
 
   [[nodiscard]] bool is_done(const std::string& key) const;
 
+  /// Whether a run's model is there as its training ended. One that `jobs stop --keep` wrote on the way is not.
+  [[nodiscard]] bool is_trained(const std::string& key) const;
+
   /// Takes a run that is left; nothing when it is done or another process has it. Errors: as try_lock.
   [[nodiscard]] Expected<std::optional<UniqueDescriptor>> take(const std::string& key) const;
 

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "core/cache/policy.h"
+#include "core/jobs/job_status.h"
 #include "tests/core/reproduce/made_up_text.h"
 #include "tests/support/temporary_folder.h"
 
@@ -112,6 +113,26 @@ TEST_CASE("a study that was stopped in the middle ends with the rows of one that
   auto study = ScratchStudy::open(options, quiet, {});
   REQUIRE(study);
   CHECK(all_json(*study->rows()) == all_json(whole));
+}
+
+TEST_CASE("a model that was kept on the way is trained to its end before it is scored") {
+  const TemporaryFolder folder;
+  StudyOptions options = micro(folder, "study");
+  options.lambdas = {0};
+  StudyListener listener;
+  const fs::path job = options.out / "runs/full-seed0/job";
+  listener.step = [&](const train::StepReport& report) {
+    if (report.step == 2) REQUIRE(jobs::request_stop(job, jobs::StopMode::keep_model));
+  };
+  auto study = ScratchStudy::open(options, quiet, {});
+  REQUIRE(study);
+  CHECK(study->run(listener, {}).error().code == ErrorCode::interrupted);
+  REQUIRE(fs::exists(options.out / "runs/full-seed0/model/config.json"));
+
+  const auto whole = run_whole(micro(folder, "whole"));
+  const auto rows = run_whole(options);
+  CHECK(rows.front().run == "full-seed0");
+  CHECK(rows.front().perplexity == whole.front().perplexity);
 }
 
 TEST_CASE("the distance task has answers to score, and its own training text") {
