@@ -39,6 +39,16 @@ double fraction_of_documents(const StudyRow& row, std::int64_t length) {
   return cell == row.passkeys.end() ? row.kv_fraction : cell->kv_fraction.value_or(row.kv_fraction);
 }
 
+/// Without what stands there twice, in the order of the first of each.
+template <class Number>
+std::vector<Number> each_once(const std::vector<Number>& numbers) {
+  std::vector<Number> once;
+  for (const Number number : numbers) {
+    if (std::find(once.begin(), once.end(), number) == once.end()) once.push_back(number);
+  }
+  return once;
+}
+
 struct Adapter {
   int window = 0;
   double lambda = 0;
@@ -70,6 +80,9 @@ Expected<FinetuneStudyOptions> resolve(FinetuneStudyOptions o) {
   if (!within(static_cast<double>(o.test_tokens), 2, 1e9))
     return fail(ErrorCode::usage, "--test-tokens is out of range");
   if (!within(static_cast<double>(o.longest), 0, 1e6)) return fail(ErrorCode::usage, "--length is out of range");
+  o.windows = each_once(o.windows);
+  o.lambdas = each_once(o.lambdas);
+  o.key_lengths = each_once(o.key_lengths);
   return o;
 }
 

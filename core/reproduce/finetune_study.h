@@ -46,7 +46,7 @@ struct FinetuneStudyOptions {
 /// marks are asked for, a share of right answers.
 inline constexpr double kept_factor = 1.02;
 
-/// Errors: usage, naming the flag.
+/// Drops repeats of windows, λ and lengths. Errors: usage, naming the flag.
 [[nodiscard]] Expected<FinetuneStudyOptions> resolve(FinetuneStudyOptions options);
 [[nodiscard]] nlohmann::json study_json(const FinetuneStudyOptions& options);
 

@@ -179,6 +179,19 @@ TEST_CASE("documents with a single pass key go through the depths in turn, at th
   CHECK(resolve(options).error().message.find("--passkey-keys") != std::string::npos);
 }
 
+TEST_CASE("what is asked for twice is one run") {
+  FinetuneStudyOptions options;
+  options.model = options.data = options.test = options.out = "somewhere";
+  options.windows = {32, 16, 32};
+  options.lambdas = {1e-6, 1e-6};
+  options.key_lengths = {512, 256, 512};
+  const auto resolved = resolve(options);
+  REQUIRE(resolved);
+  CHECK(resolved->windows == std::vector<int>{32, 16});
+  CHECK(resolved->lambdas == std::vector<double>{1e-6});
+  CHECK(resolved->key_lengths == std::vector<std::int64_t>{512, 256});
+}
+
 TEST_CASE("a model whose folder says that texts get no beginning token is scored without one") {
   const TemporaryFolder folder;
   FinetuneStudyOptions options = micro(folder);
