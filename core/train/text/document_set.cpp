@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -31,6 +32,11 @@ Document begun(const DocumentForm& form) {
   return document;
 }
 
+void add_tokens(std::span<const std::int32_t> tokens, const DocumentForm& form, Document& document) {
+  document.tokens.insert(document.tokens.end(), tokens.begin(), tokens.end());
+  for (const std::int32_t token : tokens) document.bytes += form.tokenizer->piece_bytes(token).size();
+}
+
 Expected<void> add_text(std::string_view text, const fs::path& path, const DocumentForm& form,
                         std::vector<Document>& documents) {
   auto tokens = form.tokenizer->encode(text);
@@ -43,11 +49,7 @@ Expected<void> add_text(std::string_view text, const fs::path& path, const Docum
     const std::size_t count = std::min(room, tokens->size() - begin);
     if (begin > 0 && count < shortest_rest) break;
     Document document = begun(form);
-    const auto first = tokens->begin() + static_cast<std::ptrdiff_t>(begin);
-    document.tokens.insert(document.tokens.end(), first, first + static_cast<std::ptrdiff_t>(count));
-    for (auto token = first; token != first + static_cast<std::ptrdiff_t>(count); ++token) {
-      document.bytes += form.tokenizer->piece_bytes(*token).size();
-    }
+    add_tokens(std::span(*tokens).subspan(begin, count), form, document);
     if (document.size() >= 2) documents.push_back(std::move(document));
   }
   return {};
@@ -76,15 +78,14 @@ Expected<Document> document_of(const nlohmann::json& line, const std::string& wh
   Document document = begun(form);
   const std::size_t room = static_cast<std::size_t>(form.length) - document.tokens.size();
   if (text) {
-    text->resize(std::min(text->size(), room));
-    document.tokens.insert(document.tokens.end(), text->begin(), text->end());
+    add_tokens(std::span(*text).first(std::min(text->size(), room)), form, document);
   } else if (prompt && answer) {
     if (answer->size() > room) answer->resize(room);
     const std::size_t kept = std::min(prompt->size(), room - answer->size());
-    document.tokens.insert(document.tokens.end(), prompt->end() - static_cast<std::ptrdiff_t>(kept), prompt->end());
+    add_tokens(std::span(*prompt).last(kept), form, document);
     if (answer->empty()) return fail(ErrorCode::bad_data, where + ": the answer is empty");
     const std::size_t first = document.tokens.size();
-    document.tokens.insert(document.tokens.end(), answer->begin(), answer->end());
+    add_tokens(*answer, form, document);
     document.counted.assign(document.tokens.size(), 0);
     // The hidden state of a position predicts the next token.
     for (std::size_t at = std::max<std::size_t>(first, 1); at < document.tokens.size(); ++at)

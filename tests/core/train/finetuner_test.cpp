@@ -219,6 +219,9 @@ TEST_CASE("lines of JSON: texts, answers, and what is wrong with which line") {
   REQUIRE_MESSAGE(good.has_value(), (good ? std::string() : format_error_line(good.error())));
   REQUIRE(good->size() == 3);
   CHECK((*good)[0].counted.empty());
+  // The blank that stands in front is a piece's, too.
+  CHECK((*good)[0].bytes == std::string_view(" abc de").size());
+  CHECK((*good)[1].bytes == std::string_view(" a bad cab ed").size());
   for (const std::size_t i : {std::size_t{1}, std::size_t{2}}) {
     const Document& document = (*good)[i];
     REQUIRE(document.counted.size() == document.tokens.size());
