@@ -87,7 +87,7 @@ bool JobFolder::exists(const fs::path& folder) {
 Expected<json> JobFolder::read_spec(const fs::path& folder) { return read_spec_json(folder); }
 
 Expected<void> JobFolder::write_spec(const json& spec) const {
-  return write_file_atomically(folder_ / "spec.json", spec.dump(2) + "\n");
+  return write_file_atomically(folder_ / "spec.json", with_absolute_paths(spec).dump(2) + "\n");
 }
 
 Expected<void> JobFolder::write_status(JobState state, std::int64_t step, std::int64_t steps, std::string_view error) {

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "core/io/json_limits.h"
 #include "core/jobs/job_file.h"
@@ -18,6 +19,7 @@ using nlohmann::json;
 constexpr const char* repair = "start a new job, or repair spec.json";
 constexpr JsonLimits spec_limits{std::size_t{1} << 20, 4, 4096};
 constexpr const char* reserved[] = {"kind", "version"};
+constexpr const char* path_options[] = {"data", "valid", "tokenizer", "init", "out", "model", "adapter"};
 
 bool is_reserved(std::string_view key) {
   return std::find(std::begin(reserved), std::end(reserved), key) != std::end(reserved);
@@ -148,6 +150,21 @@ Expected<json> with_changes(json spec, std::span<const JobOption> changes) {
                   "it was " + printable(entry->dump(), 60));
     }
     *entry = std::move(*value);
+  }
+  return spec;
+}
+
+std::filesystem::path absolute_path(const std::filesystem::path& path) {
+  std::error_code problem;
+  std::filesystem::path absolute = std::filesystem::absolute(path, problem).lexically_normal();
+  return absolute.has_filename() ? absolute : absolute.parent_path();
+}
+
+json with_absolute_paths(json spec) {
+  for (const char* const key : path_options) {
+    const auto option = spec.find(key);
+    if (option == spec.end() || !option->is_string() || option->get_ref<const std::string&>().empty()) continue;
+    *option = absolute_path(option->get<std::string>()).string();
   }
   return spec;
 }

@@ -48,6 +48,11 @@ struct JobSpec {
 /// Errors: usage, naming the option.
 [[nodiscard]] Expected<nlohmann::json> with_changes(nlohmann::json spec, std::span<const JobOption> changes);
 
+/// From the folder that this process is in; normal, without a slash at its end.
+[[nodiscard]] std::filesystem::path absolute_path(const std::filesystem::path& path);
+/// `spec` with the paths among its options made so (`data`, `valid`, `tokenizer`, `init`, `out`, `model`, `adapter`).
+[[nodiscard]] nlohmann::json with_absolute_paths(nlohmann::json spec);
+
 /// The command that begins or resumes the job: {program, "train", "--job", FOLDER, "--resume"}; behind mpirun where
 /// its `ranks` are more than one.
 [[nodiscard]] std::vector<std::string> job_command(const std::filesystem::path& program, const JobSpec& spec,

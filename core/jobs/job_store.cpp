@@ -20,17 +20,10 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr std::size_t max_name_bytes = 100;
-constexpr const char* path_options[] = {"data", "valid", "tokenizer", "init", "out", "model", "adapter"};
 
 bool is_alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
 bool is_path(std::string_view text) { return text.find('/') != std::string_view::npos || text == "." || text == ".."; }
-
-fs::path absolute_path(const fs::path& path) {
-  std::error_code problem;
-  fs::path absolute = fs::absolute(path, problem).lexically_normal();
-  return absolute.has_filename() ? absolute : absolute.parent_path();
-}
 
 std::string environment(const char* name) {
   const char* const value = std::getenv(name);
@@ -130,11 +123,7 @@ Expected<fs::path> JobStore::place_for(std::string_view name_or_path) const {
 Expected<fs::path> JobStore::create(std::string_view name_or_path, json spec) const {
   NATSCOPE_CHECK(job_spec_from_json(spec));
   NATSCOPE_TRY(const fs::path folder, place_for(name_or_path));
-  for (const char* key : path_options) {
-    const auto option = spec.find(key);
-    if (option == spec.end() || !option->is_string() || option->get_ref<const std::string&>().empty()) continue;
-    *option = absolute_path(option->get<std::string>()).string();
-  }
+  spec = with_absolute_paths(std::move(spec));
   const fs::path unfinished = hidden_name(folder, "new");
   std::error_code problem;
   fs::create_directories(unfinished, problem);

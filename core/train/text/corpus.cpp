@@ -29,7 +29,8 @@ std::string identity_of(std::span<const fs::path> files, std::string_view tokeni
     std::error_code problem;
     const auto bytes = fs::file_size(path, problem);
     const auto changed = fs::last_write_time(path, problem).time_since_epoch().count();
-    all += "\n" + path.string() + "\n" + std::to_string(bytes) + " " + std::to_string(changed);
+    all += "\n" + fs::absolute(path, problem).lexically_normal().string() + "\n" + std::to_string(bytes) + " " +
+           std::to_string(changed);
   }
   return sha256_hex(all);
 }

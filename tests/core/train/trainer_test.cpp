@@ -134,6 +134,31 @@ TEST_CASE("a resumed run has the losses of an uninterrupted one, to the last bit
   }
 }
 
+TEST_CASE("a run that was begun with relative paths goes on from another folder") {
+  const TemporaryFolder folder;
+  const auto here = std::filesystem::current_path();
+  TrainOptions options = tiny_run(folder, "run");
+  std::filesystem::current_path(folder.path());
+  options.data = options.valid = "text";
+  options.tokenizer = "tokenizer.model";
+  options.job = options.out = "run";
+  StopSource stop;
+  TrainListener listener;
+  listener.step = [&](const StepReport& report) {
+    if (report.step == 5) stop.request_stop();
+  };
+  const auto begun = train::train(options, false, listener, stop.get_token());
+  TrainOptions again;
+  again.job = ".";
+  std::filesystem::current_path(folder / "run");
+  const auto result = train::train(again, true, {}, {});
+  std::filesystem::current_path(here);
+  CHECK(begun.error().code == ErrorCode::interrupted);
+  REQUIRE_MESSAGE(result, (result ? "" : format_error_line(result.error())));
+  CHECK(ModelFolder::open(folder / "run"));
+  CHECK_FALSE(std::filesystem::exists(folder / "run/run"));
+}
+
 TEST_CASE("micro-batches give the same step as the whole batch") {
   const TemporaryFolder folder;
   TrainOptions options = tiny_run(folder, "whole");
