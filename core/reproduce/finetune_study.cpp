@@ -229,6 +229,7 @@ struct FinetuneStudy::State {
       o.passkey = options.task == StudyTask::books ? options.passkey : 0;
       o.passkey_keys = options.passkey_keys;
       o.threads = options.threads;
+      NATSCOPE_CHECK(folder.renew_places(key, train::options_json(o)));
       train::TrainListener steps;
       steps.step = listener.step;
       NATSCOPE_CHECK(train::finetune(o, jobs::JobFolder::exists(o.job), steps, stop));

@@ -60,6 +60,7 @@ struct ScratchStudy::State {
     std::error_code ignored;
     fs::create_directories(job, ignored);
     share_tokens(shared, job / "train.tokens");
+    NATSCOPE_CHECK(folder.renew_places(run.key, train::options_json(o)));
     train::TrainListener steps;
     steps.step = listener.step;
     NATSCOPE_CHECK(train::train(o, jobs::JobFolder::exists(job), steps, stop));

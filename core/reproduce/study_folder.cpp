@@ -9,6 +9,7 @@
 #include "core/base/file_lock.h"
 #include "core/io/json_limits.h"
 #include "core/jobs/job_folder.h"
+#include "core/jobs/job_spec.h"
 
 namespace natscope::reproduce {
 
@@ -69,6 +70,19 @@ bool StudyFolder::is_trained(const std::string& key) const {
   if (!is_there || !jobs::JobFolder::exists(job(key))) return is_there;
   const auto status = jobs::read_job_status(job(key));
   return status && status->state == jobs::JobState::finished;
+}
+
+Expected<void> StudyFolder::renew_places(const std::string& key, const json& spec) const {
+  if (!jobs::JobFolder::exists(job(key))) return {};
+  NATSCOPE_TRY(json begun, jobs::JobFolder::read_spec(job(key)));
+  const json now = jobs::with_absolute_paths(spec);
+  bool is_moved = false;
+  for (const char* const place : {"data", "tokenizer", "model", "out"}) {
+    if (!now.contains(place) || !begun.contains(place) || begun[place] == now[place]) continue;
+    begun[place] = now[place];
+    is_moved = true;
+  }
+  return is_moved ? jobs::JobFolder::beside(job(key)).write_spec(begun) : Expected<void>();
 }
 
 Expected<std::optional<UniqueDescriptor>> StudyFolder::take(const std::string& key) const {

@@ -46,6 +46,10 @@ class StudyFolder {
   /// Whether a run's model is there as its training ended. One that `jobs stop --keep` wrote on the way is not.
   [[nodiscard]] bool is_trained(const std::string& key) const;
 
+  /// Where the training of a run was begun: tells its job where the study is now, which may have been moved since.
+  /// `spec`: as it would be begun now. Errors: bad_job, those of files.
+  [[nodiscard]] Expected<void> renew_places(const std::string& key, const nlohmann::json& spec) const;
+
   /// Takes a run that is left; nothing when it is done or another process has it. Errors: as try_lock.
   [[nodiscard]] Expected<std::optional<UniqueDescriptor>> take(const std::string& key) const;
 

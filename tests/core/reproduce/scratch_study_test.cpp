@@ -115,6 +115,26 @@ TEST_CASE("a study that was stopped in the middle ends with the rows of one that
   CHECK(all_json(*study->rows()) == all_json(whole));
 }
 
+TEST_CASE("a study that was moved in the middle of a training goes on where it is") {
+  const TemporaryFolder folder;
+  StudyOptions options = micro(folder, "here");
+  options.lambdas = {0};
+  StopSource stop;
+  StudyListener listener;
+  listener.step = [&](const train::StepReport& report) {
+    if (report.step == 3) stop.request_stop();
+  };
+  {
+    auto study = ScratchStudy::open(options, quiet, {});
+    REQUIRE(study);
+    CHECK(study->run(listener, stop.get_token()).error().code == ErrorCode::interrupted);
+  }
+  fs::rename(folder / "here", folder / "there");
+  options.out = folder / "there";
+  CHECK(run_whole(options).size() == 11 + 1 + 2);
+  CHECK_FALSE(fs::exists(folder / "here"));
+}
+
 TEST_CASE("a model that was kept on the way is trained to its end before it is scored") {
   const TemporaryFolder folder;
   StudyOptions options = micro(folder, "study");
