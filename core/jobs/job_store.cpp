@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/base/atomic_file.h"
+#include "core/base/file_lock.h"
 #include "core/base/mapped_file.h"
 
 namespace natscope::jobs {
@@ -164,6 +165,12 @@ Expected<void> JobStore::remove(std::string_view name_or_path) const {
   if (status && is_active(status->state)) {
     return fail(ErrorCode::bad_job,
                 printable(folder.string()) + " is " + name(status->state) + " and cannot be deleted",
+                "stop it first: natscope-cli jobs stop");
+  }
+  // A status can be damaged, and a trainer in another container has a pid that is nobody's here.
+  const auto held = try_lock(folder / ".lock");
+  if (held && !*held) {
+    return fail(ErrorCode::bad_job, printable(folder.string()) + ": a process is at work in it, it cannot be deleted",
                 "stop it first: natscope-cli jobs stop");
   }
   std::error_code problem;

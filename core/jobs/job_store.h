@@ -63,8 +63,8 @@ class JobStore {
   [[nodiscard]] Expected<std::filesystem::path> duplicate(std::string_view from, std::string_view to,
                                                           std::span<const JobOption> changes) const;
 
-  /// Deletes a job that nobody works on: folder, checkpoints and the model inside it. It vanishes at once (renamed),
-  /// then its files go. Errors: bad_job (no job, or active), io_failure.
+  /// Deletes a job that nobody works on, by its status and by its lock: folder, checkpoints and the model inside it. It
+  /// vanishes at once (renamed), then its files go. Errors: bad_job (no job, or active), io_failure.
   [[nodiscard]] Expected<void> remove(std::string_view name_or_path) const;
 
  private:

@@ -100,3 +100,22 @@ TEST_CASE("where jobs are kept") {
   CHECK(default_jobs_folder() == "/home/somebody/.local/share/natscope/jobs");
   unsetenv("XDG_DATA_HOME");
 }
+
+TEST_CASE("a job is not deleted under its trainer, whatever its status says") {
+  const TemporaryFolder folder;
+  const JobStore store(folder.path());
+  const auto created = store.create("one", spec_in(folder / "one"));
+  REQUIRE(created);
+  for (const char* status : {"nonsense", R"({"state":"running","pid":1,"process_started":1})"}) {
+    CAPTURE(status);
+    const auto trainer = JobFolder::create(*created);
+    REQUIRE(trainer);
+    test::write_bytes(*created / "status.json", status);
+    const auto removed = store.remove("one");
+    REQUIRE_FALSE(removed);
+    CHECK(removed.error().code == ErrorCode::bad_job);
+    CHECK(std::filesystem::exists(*created / "spec.json"));
+  }
+  REQUIRE(store.remove("one"));
+  CHECK_FALSE(std::filesystem::exists(*created));
+}
