@@ -15,7 +15,8 @@ namespace natscope::train {
 /// {step, loss, learning_rate, gradient_norm, tokens_per_s, eta_s, sampled, argmax}; the last two null without roles.
 [[nodiscard]] nlohmann::json progress_json(const StepReport& report);
 
-/// {step, evaluation: {tokens, nll, perplexity, bits_per_byte, roles, heads: [layers][kv_heads]}}
+/// {step, evaluation: {tokens, nll, perplexity, bits_per_byte, distance, full_nll, roles, heads: [layers][kv_heads]}};
+/// distance and full_nll null but for fine-tuning, roles and heads null without roles.
 [[nodiscard]] nlohmann::json progress_json(const Evaluation& evaluation, int kv_heads);
 
 /// One line: "step 120/2000  loss 4.1234  9.5k tok/s  …  ETA 12:34".

@@ -13,7 +13,8 @@ struct Schedule {
   std::int64_t steps = 1;
 };
 
-/// Rate of step 1 … steps. Step `warmup_steps` has the peak, step `steps` has peak · final_ratio.
+/// Rate of step 1 … steps. Step `warmup_steps` has the peak, step `steps` has peak · final_ratio, unless the warm-up is
+/// as long as the run: such a one only climbs.
 [[nodiscard]] double learning_rate(const Schedule& schedule, std::int64_t step);
 
 }  // namespace natscope::train

@@ -58,7 +58,8 @@ class DistillationModel {
   ~DistillationModel();
 
   [[nodiscard]] const ParameterLayout& layout() const;
-  /// Functions of the seed, the tensor's name and the place alone; with Trained::all the base's own weights.
+  /// Functions of the seed, the tensor's number in the layout and the place alone; with Trained::all the base's own
+  /// weights.
   [[nodiscard]] std::vector<float> initial_weights(std::uint64_t seed) const;
   void set_weights(std::span<const float> weights);
 

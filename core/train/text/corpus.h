@@ -19,7 +19,7 @@ namespace natscope::train {
 /// Errors: bad_data (none there), file_not_found, io_failure.
 [[nodiscard]] Expected<std::vector<std::filesystem::path>> text_files(const std::filesystem::path& path);
 
-/// For people: "12 files *.txt (other endings are not read)", or the one file's name.
+/// For people: "12 files *.txt in FOLDER (other endings are not read)", or the one file's name.
 [[nodiscard]] std::string text_files_text(const std::filesystem::path& path, std::size_t files);
 
 /// The tokens of all files in one row, each file's behind a beginning-of-sequence token (no end token). 2 bytes a

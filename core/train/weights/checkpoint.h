@@ -6,7 +6,7 @@
 /// checkpoint is the one before or the new one.
 ///   weights.safetensors     f32 master weights under their Hugging Face names
 ///   optimizer.safetensors   `first.NAME`, `second.NAME`: AdamW's moments, f32
-///   state.json              step, tokens seen, layout check
+///   state.json              step
 /// Random numbers need no state: they are functions of seed and step (counter_random.h).
 #pragma once
 

@@ -38,7 +38,8 @@ class TrainedTensors {
   std::optional<std::size_t> norm_, embedding_;
 };
 
-/// Functions of the seed, the tensor's name and the place alone; what the base has too is the base's own.
+/// Functions of the seed, the tensor's number in the layout and the place alone; what the base has too is the base's
+/// own.
 ///   [layout.size]
 [[nodiscard]] std::vector<float> initial_trained_weights(const ParameterLayout& layout, const ModelTensors& base,
                                                          std::uint64_t seed);
