@@ -178,10 +178,16 @@ Expected<JobStatus> read_job_status(const fs::path& folder) {
                                                   "see output.txt in the job's folder"));
     }
   } else if (launched) {
+    const bool is_gone = liveness(status.launch->process) == Liveness::gone;
+    // Of two that were started at once the second one ends, because the first one is at work.
+    if (is_gone && status.state == JobState::running && liveness(status.process) == Liveness::alive) {
+      status.stop_requested = stop_request(folder).has_value();
+      return status;
+    }
     status.process = status.launch->process;
     status.error.clear();
-    status.state = liveness(status.process) == Liveness::gone ? JobState::failed : JobState::starting;
-    if (status.state == JobState::failed) status.error = last_error_line(folder);
+    status.state = is_gone ? JobState::failed : JobState::starting;
+    if (is_gone) status.error = last_error_line(folder);
   } else if (status.state == JobState::running && liveness(status.process) == Liveness::gone) {
     status.state = JobState::killed;
   }

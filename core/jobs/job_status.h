@@ -6,7 +6,7 @@
 ///                second; a folder of an older version has no host, process_started and boot
 ///   launch.json  {runner, pid, host, process_started, boot} or {runner, slurm_job, ended, ended_words},
 ///                by whoever started the trainer or saw the cluster end it
-/// The younger of the two has the last word.
+/// The younger of the two has the last word, unless its process is gone and the other one's at work.
 #pragma once
 
 #include <cstdint>

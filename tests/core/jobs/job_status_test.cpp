@@ -149,6 +149,22 @@ TEST_CASE("the trainer's folder: status, stop request, and one trainer at a time
   CHECK_FALSE(again->stop_request());  // what was asked of the run before
 }
 
+TEST_CASE("a second start that found the first one at work does not make the job a failed one") {
+  const TemporaryFolder folder;
+  const pid_t first = sleeping_child();
+  write_status(folder, as_json(*process_with_pid(first), "running"));
+  test::make_older(folder / "status.json");
+  const pid_t second = sleeping_child();
+  REQUIRE(write_launch_record(folder.path(), {RunnerKind::local, *process_with_pid(second), {}, {}, {}}));
+  end(second);
+  const auto status = read_job_status(folder.path());
+  REQUIRE(status);
+  CHECK(status->state == JobState::running);
+  CHECK(status->process.pid == first);
+  end(first);
+  CHECK(state_of(folder) == JobState::failed);
+}
+
 TEST_CASE("a stop that is asked for while the trainer starts is not lost") {
   const TemporaryFolder folder;
   const auto path = folder / "job";
