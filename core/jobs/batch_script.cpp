@@ -75,7 +75,9 @@ Expected<fs::path> prepare_batch_script(const fs::path& folder, const RunnerOpti
       "#SBATCH --ntasks=" +
       std::to_string(ranks_of(spec)) + "\n";
   if (threads > 0) text += "#SBATCH --cpus-per-task=" + std::to_string(threads) + "\n";
-  if (spec.text("device") == "cuda") text += "#SBATCH --gres=gpu:1\n";
+  // Each process trains on a GPU of its own, and several may come to one machine.
+  if (spec.text("device") == "cuda")
+    text += ranks_of(spec) > 1 ? "#SBATCH --gpus-per-task=1\n" : "#SBATCH --gres=gpu:1\n";
   if (options.sbatch_arguments.empty()) text += "##SBATCH --partition=NAME\n##SBATCH --time=24:00:00\n";
   for (const std::string& argument : options.sbatch_arguments) {
     NATSCOPE_TRY(const std::string line, sbatch_line(argument));

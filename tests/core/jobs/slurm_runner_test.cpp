@@ -180,6 +180,20 @@ TEST_CASE("no name of a folder adds a line or an option to a batch script") {
   }
 }
 
+TEST_CASE("a job on GPUs asks for one for each of its processes") {
+  const TemporaryFolder folder;
+  const auto script_of = [&](const char* name, int ranks) {
+    const auto job =
+        JobStore(folder.path()).create(name, {{"kind", "train"}, {"version", 1}, {"device", "cuda"}, {"ranks", ranks}});
+    REQUIRE(job);
+    return test::read_bytes(*prepare_batch_script(*job));
+  };
+  CHECK(script_of("one", 1).find("\n#SBATCH --gres=gpu:1\n") != std::string::npos);
+  const std::string several = script_of("several", 4);
+  CHECK(several.find("\n#SBATCH --gpus-per-task=1\n") != std::string::npos);
+  CHECK(several.find("--gres") == std::string::npos);
+}
+
 TEST_CASE("no option of a job adds a line to a batch script") {
   const TemporaryFolder folder;
   test::write_bytes(folder / "spec.json",
