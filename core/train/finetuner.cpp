@@ -71,7 +71,9 @@ class Finetuning final : public TrainingTask {
       text_.insert(text_.end(), document.tokens.begin() + (form_.bos ? 1 : 0), document.tokens.end());
     }
     if (options_.passkey > 0 && (form_.length < shortest_passkey || text_.empty())) {
-      say("no pass keys: documents of " + std::to_string(form_.length) + " tokens have no room for them");
+      say(text_.empty()
+              ? std::string("no pass keys: there is no plain text to hide them in")
+              : "no pass keys: documents of " + std::to_string(form_.length) + " tokens have no room for them");
       options_.passkey = 0;
     }
     std::int64_t parameters = 0;

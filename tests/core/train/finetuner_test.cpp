@@ -106,6 +106,24 @@ TEST_CASE("all weights: a whole model folder that opens by itself") {
   CHECK(std::equal(was.data, was.data + was.size_bytes(), is.data));
 }
 
+TEST_CASE("why there are no pass keys is said as it is") {
+  TemporaryFolder folder;
+  for (const bool has_text : {true, false}) {
+    FinetuneOptions options = tiny_run(folder, has_text ? "text-run" : "answers-run");
+    if (!has_text) {
+      test::write_bytes(folder / "answers.jsonl", R"({"prompt": "a bad cab", "answer": "ed bed"})");
+      options.data = folder / "answers.jsonl";
+    }
+    options.steps = 1;
+    std::string said;
+    TrainListener listener;
+    listener.message = [&](const std::string& text) { said += text + "\n"; };
+    REQUIRE(finetune(options, false, listener, {}).has_value());
+    CHECK((said.find("no pass keys: documents of 64 tokens") != std::string::npos) == has_text);
+    CHECK((said.find("no pass keys: there is no plain text") != std::string::npos) != has_text);
+  }
+}
+
 TEST_CASE("all weights of a base in f16: bf16, and the config says so") {
   TemporaryFolder folder;
   FinetuneOptions options = tiny_run(folder, "all");
