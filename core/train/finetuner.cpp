@@ -30,8 +30,7 @@ namespace {
 namespace fs = std::filesystem;
 using jobs::JobFolder;
 
-constexpr std::int64_t longest_document = 16'000;  // the paper's
-constexpr std::int64_t shortest_passkey = 256;     // shorter ones have room for nothing
+constexpr std::int64_t shortest_passkey = 256;  // shorter ones have room for nothing
 
 class Finetuning final : public TrainingTask {
  public:
@@ -54,9 +53,7 @@ class Finetuning final : public TrainingTask {
                    computes = passes == PassesOn::gpu ? TrainDevice::gpu : TrainDevice::cpu;
                    return DistillationModel::create(*base_, options_, passes);
                  }));
-    form_ = {&base_->tokenizer(), base_->bos_id(),
-             options_.context > 0 ? std::min<std::int64_t>(options_.context, base_->config().context)
-                                  : std::min<std::int64_t>(longest_document, base_->config().context)};
+    form_ = {&base_->tokenizer(), base_->bos_id(), longest_document(options_, base_->config().context)};
     if (form_.length < 2) return fail(ErrorCode::usage, "documents of one token", "give --length 2 or more");
     NATSCOPE_TRY(const auto files, text_files(options_.data));
     say("reading the documents: " + text_files_text(options_.data, files.size()));

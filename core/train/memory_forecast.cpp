@@ -15,7 +15,6 @@ constexpr std::int64_t f32_bytes = 4;
 /// The program with LibTorch's libraries. Fitted, with the coefficients below, to peaks of resident memory of runs of
 /// 2 to 24 layers and hidden 256 to 1024; tests/bench/memory_forecast.py holds it to them.
 constexpr std::int64_t program_bytes = 145LL << 20U;
-constexpr std::int64_t longest_document = 16'000;
 
 }  // namespace
 
@@ -43,8 +42,7 @@ MemoryForecast forecast_memory(const ModelConfig& c, const FinetuneOptions& opti
                                std::int64_t stored_bytes, std::string_view stored_as) {
   MemoryForecast forecast;
   forecast.on_gpu = device == TrainDevice::gpu;
-  const std::int64_t t = forecast.tokens = options.context > 0 ? std::min<std::int64_t>(options.context, c.context)
-                                                               : std::min<std::int64_t>(longest_document, c.context);
+  const std::int64_t t = forecast.tokens = longest_document(options, c.context);
   const std::int64_t rows = std::min<std::int64_t>(t, options.rows);
   const std::int64_t e = c.hidden, q = c.q_rows(), kv = c.kv_rows(), i = c.intermediate;
   const std::int64_t trained = finetune_layout(c, options).size;

@@ -36,6 +36,11 @@ double finetune_learning_rate(double peak, std::int64_t steps, std::int64_t step
   return peak * std::lerp(0.1, 1.0, std::min({up, down, 1.0}));
 }
 
+std::int64_t longest_document(const FinetuneOptions& options, std::int64_t context) {
+  constexpr std::int64_t papers = 16'000;
+  return std::min<std::int64_t>(options.context > 0 ? options.context : papers, context);
+}
+
 Expected<FinetuneOptions> resolve(FinetuneOptions o) {
   if (o.model.empty()) return fail(ErrorCode::usage, "no base model", "name its folder with --model");
   if (o.data.empty()) return fail(ErrorCode::usage, "no training data", "name text with --data");

@@ -66,6 +66,9 @@ struct FinetuneOptions {
 /// at the last.
 [[nodiscard]] double finetune_learning_rate(double peak, std::int64_t steps, std::int64_t step);
 
+/// Tokens of a run's longest document, for a base with that context: the options', or the paper's 16 000.
+[[nodiscard]] std::int64_t longest_document(const FinetuneOptions& options, std::int64_t context);
+
 /// Checks every range and fills in threads. Errors: usage, naming the flag.
 [[nodiscard]] Expected<FinetuneOptions> resolve(FinetuneOptions options);
 
