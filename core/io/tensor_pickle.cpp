@@ -52,7 +52,7 @@ struct Value {
       is;
 };
 
-using Entries = std::vector<std::pair<std::string, std::size_t>>;  // name, tensor
+using Entries = std::vector<std::pair<Text, std::size_t>>;  // name, tensor
 
 constexpr auto storage_classes = std::to_array<std::pair<std::string_view, DType>>({
     {"FloatStorage", DType::f32},
@@ -369,7 +369,7 @@ class Machine {
       const auto* const tensor = std::get_if<TensorIndex>(&items[i + 1].is);
       if (key == nullptr) return refuse_here("a key that is no text");
       if (tensor == nullptr) return refuse_here("the value of " + printable(**key, 80) + " is no tensor");
-      dicts_[dict->at].emplace_back(**key, tensor->at);
+      dicts_[dict->at].emplace_back(*key, tensor->at);
     }
     return push(*dict);
   }
@@ -382,14 +382,14 @@ class Machine {
     std::vector<PickledTensor> found;
     std::set<std::string> names, storages;
     for (const auto& [name, tensor] : dicts_[dict->at]) {
-      if (!names.insert(name).second) return refuse("holds " + printable(name, 80) + " twice");
+      if (!names.insert(*name).second) return refuse("holds " + printable(*name, 80) + " twice");
       if (!storages.insert(tensors_[tensor].storage).second) {
         return fail(ErrorCode::bad_adapter,
-                    "data.pkl: " + printable(name, 80) + " shares its storage with another tensor",
+                    "data.pkl: " + printable(*name, 80) + " shares its storage with another tensor",
                     "save clones: {name: tensor.detach().clone().contiguous()}");
       }
       found.push_back(tensors_[tensor]);
-      found.back().name = name;
+      found.back().name = *name;
     }
     return found;
   }

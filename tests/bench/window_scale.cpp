@@ -24,7 +24,6 @@
 #include <cstring>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <optional>
 #include <string>
@@ -34,6 +33,7 @@
 #include "core/cache/held_tally.h"
 #include "core/session/session_file.h"
 #include "core/session/trace_file.h"
+#include "tests/support/peak_memory.h"
 #include "ui/main_window.h"
 #include "ui/theme/theme.h"
 #include "ui/views/cache_chart_view.h"
@@ -124,16 +124,6 @@ SequenceRecord madeUp(const Heads& heads, std::int32_t tokens) {
   }
   return record;
 }
-
-std::int64_t peakBytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmHWM:")) return 1024 * std::atoll(line.c_str() + 6);
-  }
-  return 0;
-}
-
-void forgetPeak() { std::ofstream("/proc/self/clear_refs") << "5"; }
 
 class Measurement {
  public:
@@ -297,7 +287,7 @@ int measureModel(TimedApplication& application, const QString& model, const QStr
     window.openPath(session);
     wait(4000);
   });
-  std::printf("{\"at_most_bytes\": %lld}\n", static_cast<long long>(peakBytes()));
+  std::printf("{\"at_most_bytes\": %lld}\n", static_cast<long long>(test::peak_memory_bytes()));
   window.close();
   return 0;
 }
@@ -319,7 +309,7 @@ int measure(TimedApplication& application, const Heads& heads, std::int32_t toke
     if (!isTrace || !isSession) return 3;
   }
   malloc_trim(0);  // what was made is not the window's
-  forgetPeak();
+  test::forget_peak_memory();
   Settings settings(folder.filePath(QStringLiteral("settings.ini")));
   ThemeSwitch::instance().apply(application, Theme::light);
   MainWindow window(settings, startOf({}));
@@ -328,14 +318,14 @@ int measure(TimedApplication& application, const Heads& heads, std::int32_t toke
   Measurement measured(application);
   Workbench& bench = window.workbench();
   if (!QTest::qWaitFor([&] { return bench.canAnalyse() && !bench.sequence().isEmpty(); }, patience)) return 3;
-  const std::int64_t before = peakBytes();
+  const std::int64_t before = test::peak_memory_bytes();
   const auto isShown = [&] { return bench.sequence().size() == tokens; };
   measured.take(
       "open the trace", 1, [&](int) { window.openPath(trace); }, isShown);
   lookAround(measured, window);
   searchAndHeads(measured, window);
   keepAndWrite(measured, window, folder.path());
-  const std::int64_t recorded = peakBytes();
+  const std::int64_t recorded = test::peak_memory_bytes();
   measured.take(
       "open the session", 1, [&](int) { window.openPath(session); }, [&] { return isShown() && !bench.recording(); });
   lookAround(measured, window);
@@ -344,7 +334,7 @@ int measure(TimedApplication& application, const Heads& heads, std::int32_t toke
       "save the session", 1, [&](int) { window.saveSession(again); }, [&] { return QFileInfo(again).size() > 0; });
   std::printf("{\"trace_bytes\": %lld, \"window_bytes\": %lld, \"with_trace_bytes\": %lld, \"at_most_bytes\": %lld}\n",
               static_cast<long long>(QFileInfo(trace).size()), static_cast<long long>(before),
-              static_cast<long long>(recorded), static_cast<long long>(peakBytes()));
+              static_cast<long long>(recorded), static_cast<long long>(test::peak_memory_bytes()));
   window.close();
   return 0;
 }

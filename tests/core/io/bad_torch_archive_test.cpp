@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/io/torch_archive.h"
+#include "tests/support/peak_memory.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/zip_bytes.h"
 
@@ -134,6 +135,17 @@ TEST_CASE("a pickle that wants much") {
                                     "."),
       bad_pickle("5 MiB", "\x80\x02" + std::string(5U << 20U, ')')),
   });
+}
+
+TEST_CASE("a long name that is recalled again and again is not copied each time") {
+  // Fewer at once than the stack holds.
+  const std::string pairs = "(" + repeated("h\1h\2", 4000) + "u";
+  const TemporaryFolder folder;
+  test::write_bytes(folder / "a.pth", test::zip_bytes(entries("\x80\x02}(" + text(std::string(1000, 'n')) + "q\1" +
+                                                              Tensor{}.made() + "q\2u" + repeated(pairs, 120) + ".")));
+  const std::int64_t held =
+      test::peak_memory_of([&] { CHECK(read_torch_archive(folder / "a.pth").error().code == ErrorCode::bad_adapter); });
+  CHECK(held < (200 << 20));
 }
 
 TEST_CASE("a pickle that does not hold together") {
