@@ -7,6 +7,7 @@
 #include <new>
 #include <unordered_map>
 
+#include "core/io/replaced_text.h"
 #include "core/io/sentencepiece_proto.h"
 #include "core/io/tokenizer_model.h"
 
@@ -17,17 +18,6 @@ constexpr std::string_view blank_mark = "\xE2\x96\x81";  // U+2581
 /// Words whose ids a call remembers: most of a text's are few.
 constexpr std::size_t most_remembered = 50'000;
 constexpr std::size_t longest_remembered = 64;
-
-std::string with_blanks(std::string_view piece) {
-  std::string text;
-  while (true) {
-    const std::size_t at = piece.find(blank_mark);
-    text += piece.substr(0, at);
-    if (at == std::string_view::npos) return text;
-    text += ' ';
-    piece.remove_prefix(at + blank_mark.size());
-  }
-}
 
 /// What a piece adds to running text.
 std::string surface_of(const SentencepiecePiece& piece, const SentencepieceModel& model) {
@@ -41,7 +31,7 @@ std::string surface_of(const SentencepiecePiece& piece, const SentencepieceModel
     case PieceKind::normal:
     case PieceKind::user_defined:
     case PieceKind::unused:
-      return with_blanks(piece.text);
+      return replaced_text(piece.text, blank_mark, " ");
   }
   return {};
 }

@@ -13,6 +13,7 @@
 #include "core/io/huggingface/normalizer_steps.h"
 #include "core/io/huggingface/pre_tokenizer_steps.h"
 #include "core/io/json_limits.h"
+#include "core/io/replaced_text.h"
 #include "core/io/sentencepiece_proto.h"
 #include "core/io/tokenizer_model.h"
 
@@ -248,6 +249,11 @@ class HuggingFace final : public TokenizerModel {
     return pieces[index];
   }
 
+  /// A piece that is no byte, as running text has it.
+  static std::string in_text(const std::string& piece, const Decoding& decoding) {
+    return decoding.mark.empty() ? piece : replaced_text(piece, decoding.mark, " ");
+  }
+
   Expected<void> place_pieces(const AddedLists& added, const Decoding& decoding) {
     for (const auto& [text, id] : pairs_->vocabulary().pieces()) {
       TokenizerPiece& piece = place(id);
@@ -260,10 +266,7 @@ class HuggingFace final : public TokenizerModel {
         piece.kind = PieceKind::byte;
         piece.surface = std::string(1, static_cast<char>(byte));
       } else {
-        piece.surface = text;
-        for (std::size_t at = 0;
-             !decoding.mark.empty() && (at = piece.surface.find(decoding.mark, at)) != std::string::npos; ++at)
-          piece.surface.replace(at, decoding.mark.size(), " ");
+        piece.surface = in_text(text, decoding);
       }
     }
     for (const auto* const list : {&added.in_raw, &added.in_normalized}) {
@@ -275,7 +278,7 @@ class HuggingFace final : public TokenizerModel {
         if (!piece.text.empty() && piece.text != token.text)
           return fail(ErrorCode::bad_tokenizer, "two pieces have the id " + std::to_string(token.id));
         piece.text = token.text;
-        piece.surface = token.is_special ? std::string() : token.text;
+        piece.surface = token.is_special ? std::string() : in_text(token.text, decoding);
         piece.kind = token.is_special ? PieceKind::control : PieceKind::user_defined;
       }
     }

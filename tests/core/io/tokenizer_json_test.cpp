@@ -62,6 +62,20 @@ TEST_CASE("texts have the tokens that Hugging Face's library gives them") {
   }
 }
 
+TEST_CASE("marks in added tokens are blanks, too") {
+  // Gemma's file lists its runs of blanks among them.
+  json file = read(fixtures / "gemma.json");
+  std::int32_t next = 0;
+  for (const json& one : file["model"]["vocab"]) next = std::max(next, one.get<std::int32_t>() + 1);
+  for (const json& one : file["added_tokens"]) next = std::max(next, one.at("id").get<std::int32_t>() + 1);
+  file["added_tokens"].push_back({{"id", next}, {"content", "▁▁▁▁▁"}, {"normalized", false}, {"special", false}});
+  const auto tokenizer = loaded(file);
+  REQUIRE(tokenizer.has_value());
+  const std::int32_t letter = tokenizer->encode("a").value().back();
+  // As tokenizers 0.23.3 has it.
+  CHECK(tokenizer->decode(std::vector<std::int32_t>{letter, next, letter}).value() == "a     a");
+}
+
 TEST_CASE("the token in front of texts is the one that the file puts there") {
   const json cases = read(fixtures / "cases.json").at("cases");
   for (const std::string name : names) {
