@@ -39,35 +39,57 @@ std::size_t trailing_blanks(std::string_view text) {
 }  // namespace
 
 AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : tokens_(std::move(tokens)) {
-  for (std::size_t i = 0; i < tokens_.size(); ++i)
-    by_first_byte_[static_cast<unsigned char>(tokens_[i].text.front())].push_back(i);
-  for (auto& bucket : by_first_byte_) {
-    std::stable_sort(bucket.begin(), bucket.end(),
-                     [this](std::size_t a, std::size_t b) { return tokens_[a].text.size() > tokens_[b].text.size(); });
+  std::stable_sort(tokens_.begin(), tokens_.end(),
+                   [](const AddedToken& a, const AddedToken& b) { return a.text < b.text; });
+  const auto first_byte = [](const AddedToken& token) { return static_cast<unsigned char>(token.text.front()); };
+  std::size_t place = 0;
+  for (std::size_t byte = 0; byte < first_of_byte_.size(); ++byte) {
+    while (place < tokens_.size() && first_byte(tokens_[place]) < byte) ++place;
+    first_of_byte_[byte] = place;
   }
+}
+
+const AddedToken* AddedTokens::longest_at(std::string_view text) const {
+  const std::size_t byte = static_cast<unsigned char>(text.front());
+  auto begin = tokens_.begin() + static_cast<std::ptrdiff_t>(first_of_byte_[byte]);
+  auto end = tokens_.begin() + static_cast<std::ptrdiff_t>(first_of_byte_[byte + 1]);
+  const AddedToken* longest = nullptr;
+  // All between begin and end agree with the text in their first `same` bytes; the shortest stand in front.
+  for (std::size_t same = 1; begin != end; ++same) {
+    if (begin->text.size() == same) longest = &*begin;
+    while (begin != end && begin->text.size() == same) ++begin;
+    if (same == text.size()) break;
+    const auto at_same = [same](const AddedToken& token) { return static_cast<unsigned char>(token.text[same]); };
+    const auto wanted = static_cast<unsigned char>(text[same]);
+    begin = std::partition_point(begin, end, [&](const AddedToken& token) { return at_same(token) < wanted; });
+    end = std::partition_point(begin, end, [&](const AddedToken& token) { return at_same(token) == wanted; });
+  }
+  return longest;
 }
 
 std::vector<TextPart> AddedTokens::find(std::string_view text) const {
   std::vector<TextPart> parts;
   std::size_t done = 0;
   for (std::size_t at = 0; at < text.size();) {
-    const auto& bucket = by_first_byte_[static_cast<unsigned char>(text[at])];
-    const auto found = std::find_if(bucket.begin(), bucket.end(),
-                                    [&](std::size_t i) { return text.substr(at).starts_with(tokens_[i].text); });
-    if (found == bucket.end()) {
+    const AddedToken* const found = longest_at(text.substr(at));
+    if (found == nullptr) {
       ++at;
       continue;
     }
-    const AddedToken& token = tokens_[*found];
+    const AddedToken& token = *found;
     std::size_t begin = at;
     std::size_t end = at + token.text.size();
-    if (token.takes_blanks_before) begin = done + trailing_blanks(text.substr(done, at - done));
+    // What was searched ends here: blanks that a token takes with it may still be, or begin, the next one.
+    at = end;
+    if (token.takes_blanks_before)
+      begin = begin > done ? done + trailing_blanks(text.substr(done, begin - done)) : done;
     if (token.takes_blanks_behind) {
       while (const std::size_t length = blank_length(text.substr(end))) end += length;
     }
+    if (end <= begin) continue;  // of blanks that the one before took
     if (begin > done) parts.push_back({text.substr(done, begin - done)});
     parts.push_back({text.substr(begin, end - begin), token.id});
-    done = at = end;
+    done = end;
   }
   if (done < text.size()) parts.push_back({text.substr(done)});
   return parts;

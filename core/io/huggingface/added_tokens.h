@@ -30,12 +30,16 @@ class AddedTokens {
   /// None of the texts is empty.
   explicit AddedTokens(std::vector<AddedToken> tokens = {});
 
-  /// Parts of `text` in order, none of them empty: at each place the longest token that begins there.
+  /// Parts of `text` in order, none of them empty: at each place the longest token that begins there. One that begins
+  /// with blanks shares them with the one before it where that takes the blanks behind it.
   [[nodiscard]] std::vector<TextPart> find(std::string_view text) const;
 
  private:
-  std::vector<AddedToken> tokens_;
-  std::array<std::vector<std::size_t>, 256> by_first_byte_;  // longest first
+  /// The longest token that `text` begins with, the first one said of several alike; null where there is none.
+  [[nodiscard]] const AddedToken* longest_at(std::string_view text) const;
+
+  std::vector<AddedToken> tokens_;                // by their texts
+  std::array<std::size_t, 257> first_of_byte_{};  // tokens that begin with a byte: from its place to the next one's
 };
 
 }  // namespace natscope

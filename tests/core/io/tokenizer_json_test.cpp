@@ -14,6 +14,7 @@
 #include "core/base/utf8.h"
 #include "core/io/streaming_decoder.h"
 #include "core/io/tokenizer.h"
+#include "tests/support/processor_time.h"
 #include "tests/support/temporary_folder.h"
 
 namespace natscope {
@@ -260,6 +261,44 @@ TEST_CASE("a pattern that never ends is given up") {
   const auto ids = tokenizer->encode(std::string(5000, 'x'));
   REQUIRE_FALSE(ids.has_value());
   CHECK(ids.error().code == ErrorCode::bad_text);
+}
+
+TEST_CASE("a token of blanks behind one that takes blanks is still found") {
+  json file = read(fixtures / "qwen2.json");
+  const auto mask = std::find_if(file["added_tokens"].begin(), file["added_tokens"].end(),
+                                 [](const json& token) { return token.at("content") == "<mask>"; });
+  REQUIRE(mask != file["added_tokens"].end());
+  REQUIRE(mask->at("rstrip") == true);
+  const auto first = mask->at("id").get<std::int32_t>();
+  std::int32_t next = 1000;
+  for (const char* const text : {"\t of", "\n"}) {
+    file["added_tokens"].push_back({{"id", next++}, {"content", text}, {"normalized", false}, {"special", false}});
+  }
+  const auto tokenizer = loaded(file);
+  REQUIRE(tokenizer.has_value());
+  const std::int32_t letter = tokenizer->encode("x").value().at(0);
+  CHECK(tokenizer->encode("<mask>\t of<mask>\nx").value() ==
+        std::vector<std::int32_t>{first, 1000, first, 1001, letter});
+}
+
+TEST_CASE("of added tokens that begin alike the longest is taken, however many there are") {
+  json file = read(fixtures / "qwen2.json");
+  std::int32_t next = 0;
+  for (const json& token : file["added_tokens"]) next = std::max(next, token.at("id").get<std::int32_t>() + 1);
+  const std::int32_t first = next;
+  const auto add = [&](const std::string& text) {
+    file["added_tokens"].push_back({{"id", next++}, {"content", text}, {"normalized", false}, {"special", true}});
+  };
+  for (const char* const text : {"日b", "日", "日bcd", "旧b"}) add(text);
+  for (int i = 0; i < 20'000; ++i) add("x" + std::to_string(i) + ">");
+  const auto tokenizer = loaded(file);
+  REQUIRE_MESSAGE(tokenizer.has_value(), tokenizer.error().message);
+  CHECK(tokenizer->encode("日bcd日bc日旧bx19999>x7>").value() ==
+        std::vector<std::int32_t>{first + 2, first, tokenizer->encode("c").value()[0], first + 1, first + 3,
+                                  first + 4 + 19'999, first + 4 + 7});
+  const std::string text(100'000, 'x');
+  const double seconds = test::processor_seconds_of([&] { CHECK(tokenizer->encode(text).has_value()); });
+  CHECK(seconds < 3);  // not every token at every letter
 }
 
 TEST_CASE("merges may be written as pairs, and pieces without a merge stay apart") {
