@@ -62,7 +62,7 @@ struct Part {
 };
 
 /// All of `text` in order; none of them empty.
-Expected<std::vector<Part>> parts_of(std::string_view text, const SplitByPattern& split) {
+Expected<std::vector<Part>> parts_of(std::string_view text, const SplitByPattern& split, SearchSteps& steps) {
   std::vector<Part> made;
   const auto take = [&](std::size_t begin, std::size_t end, bool is_match) {
     if (end > begin) made.push_back({{begin, end}, is_match != split.inverted});
@@ -70,7 +70,7 @@ Expected<std::vector<Part>> parts_of(std::string_view text, const SplitByPattern
   std::size_t done = 0;
   for (std::size_t from = 0; from <= text.size();) {
     TextSpan match;
-    NATSCOPE_TRY(const bool found, split.pattern.find(text, from, match));
+    NATSCOPE_TRY(const bool found, split.pattern.find(text, from, steps, match));
     if (!found) break;
     take(done, match.begin, false);
     take(match.begin, match.end, true);
@@ -86,8 +86,14 @@ Expected<std::vector<Part>> parts_of(std::string_view text, const SplitByPattern
   return made;
 }
 
-Expected<std::vector<std::string>> words(std::string text, const SplitByPattern& split, bool) {
-  NATSCOPE_TRY(const std::vector<Part> parts, parts_of(text, split));
+/// Where the words of a text stand.
+struct Place {
+  bool begins_text = false;
+  SearchSteps& steps;  // of the whole text
+};
+
+Expected<std::vector<std::string>> words(std::string text, const SplitByPattern& split, const Place& place) {
+  NATSCOPE_TRY(const std::vector<Part> parts, parts_of(text, split, place.steps));
   std::vector<std::string> made;
   const auto text_of_part = [&](const Part& part) {
     return std::string_view(text).substr(part.span.begin, part.span.end - part.span.begin);
@@ -121,16 +127,16 @@ Expected<std::vector<std::string>> words(std::string text, const SplitByPattern&
   return made;
 }
 
-Expected<std::vector<std::string>> words(std::string text, const LeadingBlank&, bool) {
+Expected<std::vector<std::string>> words(std::string text, const LeadingBlank&, const Place&) {
   if (!text.starts_with(' ')) text.insert(0, 1, ' ');
   return std::vector<std::string>{std::move(text)};
 }
 
-Expected<std::vector<std::string>> words(std::string text, const ByteLevel&, bool) {
+Expected<std::vector<std::string>> words(std::string text, const ByteLevel&, const Place&) {
   return std::vector<std::string>{bytes_as_characters(text)};
 }
 
-Expected<std::vector<std::string>> words(std::string text, const Metaspace& space, bool begins_text) {
+Expected<std::vector<std::string>> words(std::string text, const Metaspace& space, const Place& place) {
   std::string marked;
   marked.reserve(text.size());
   for (const char c : text) {
@@ -139,8 +145,8 @@ Expected<std::vector<std::string>> words(std::string text, const Metaspace& spac
     else
       marked += c;
   }
-  const bool may =
-      space.prepends == Metaspace::Prepends::always || (space.prepends == Metaspace::Prepends::first && begins_text);
+  const bool may = space.prepends == Metaspace::Prepends::always ||
+                   (space.prepends == Metaspace::Prepends::first && place.begins_text);
   if (may && !marked.starts_with(space.mark)) marked.insert(0, space.mark);
   if (!space.splits) return std::vector<std::string>{std::move(marked)};
   std::vector<std::string> made;
@@ -254,16 +260,17 @@ const Metaspace* PreTokenizerSteps::metaspace() const {
   return steps_.empty() ? nullptr : std::get_if<Metaspace>(&steps_.back());
 }
 
-Expected<std::vector<std::string>> PreTokenizerSteps::cut(std::string text, bool begins_text) const {
+Expected<std::vector<std::string>> PreTokenizerSteps::cut(std::string text, bool begins_text,
+                                                          SearchSteps& searching) const {
   std::vector<std::string> made;
   if (text.empty()) return made;
   made.push_back(std::move(text));
   for (const auto& step : steps_) {
     std::vector<std::string> finer;
     for (std::size_t i = 0; i < made.size(); ++i) {
-      NATSCOPE_TRY(
-          auto parts,
-          std::visit([&](const auto& what) { return words(std::move(made[i]), what, begins_text && i == 0); }, step));
+      const Place place{begins_text && i == 0, searching};
+      NATSCOPE_TRY(auto parts,
+                   std::visit([&](const auto& what) { return words(std::move(made[i]), what, place); }, step));
       if (made.size() == 1) {
         finer = std::move(parts);
       } else {

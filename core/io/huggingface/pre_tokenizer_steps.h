@@ -37,8 +37,10 @@ class PreTokenizerSteps {
   /// `json`: null, or the object under "pre_tokenizer". Errors: bad_tokenizer, unsupported_tokenizer.
   [[nodiscard]] static Expected<PreTokenizerSteps> read(const nlohmann::json& json);
 
-  /// Words of `text`, UTF-8, none of them empty. `begins_text`: nothing stands before it. Errors: as UnicodePattern.
-  [[nodiscard]] Expected<std::vector<std::string>> cut(std::string text, bool begins_text) const;
+  /// Words of `text`, UTF-8, none of them empty. `begins_text`: nothing stands before it. `searching`: of all parts of
+  /// a text together. Errors: as UnicodePattern.
+  [[nodiscard]] Expected<std::vector<std::string>> cut(std::string text, bool begins_text,
+                                                       SearchSteps& searching) const;
 
   /// Whether the words' characters stand for bytes.
   [[nodiscard]] bool is_byte_level() const;

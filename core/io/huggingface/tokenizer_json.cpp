@@ -194,6 +194,7 @@ class HuggingFace final : public TokenizerModel {
   [[nodiscard]] Expected<std::vector<std::int32_t>> encode(std::string_view text) const override {
     std::vector<std::int32_t> ids;
     std::unordered_map<std::string, std::vector<std::int32_t>> remembered;
+    SearchSteps searching(text.size());
     for (const TextPart& raw : in_raw_.find(text)) {
       if (raw.id >= 0) {
         ids.push_back(raw.id);
@@ -205,7 +206,7 @@ class HuggingFace final : public TokenizerModel {
         if (part.id >= 0) {
           ids.push_back(part.id);
         } else {
-          NATSCOPE_TRY(const auto words, pre_tokenizer_->cut(std::string(part.text), begins_text));
+          NATSCOPE_TRY(const auto words, pre_tokenizer_->cut(std::string(part.text), begins_text, searching));
           for (const std::string& word : words) encode_word(word, remembered, ids);
         }
         begins_text = false;

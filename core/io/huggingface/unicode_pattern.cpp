@@ -14,8 +14,10 @@ namespace natscope {
 namespace {
 
 constexpr std::size_t longest_pattern = 16 * 1024;
-/// Steps and memory of one search: a pattern that wants more is made to hang programs, or fit for it.
-constexpr std::uint32_t most_steps = 10'000'000;
+/// Steps of one search, tried in turn: the first are free (SearchSteps), and a pattern that wants more than the last is
+/// made to hang programs, or fit for it.
+constexpr auto step_limits = std::to_array<std::uint32_t>({1000, 30'000, 1'000'000, 10'000'000});
+/// Memory of one search.
 constexpr std::uint32_t heap_kib = 64 * 1024;
 
 std::string text_of(int code) {
@@ -143,7 +145,7 @@ struct UnicodePattern::Code {
     void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
   };
   std::unique_ptr<pcre2_code, Free> code;
-  std::unique_ptr<pcre2_match_context, Free> limits;
+  std::array<std::unique_ptr<pcre2_match_context, Free>, step_limits.size()> limits;
 };
 
 Expected<UnicodePattern> UnicodePattern::compile(std::string_view pattern) {
@@ -171,24 +173,31 @@ Expected<UnicodePattern> UnicodePattern::compile(std::string_view pattern) {
     return fail(may_be_fine ? ErrorCode::unsupported_tokenizer : ErrorCode::bad_tokenizer,
                 "the pattern " + printable(pattern) + ": " + text_of(code));
   }
-  compiled->limits.reset(pcre2_match_context_create(nullptr));
-  if (!compiled->limits) return fail(ErrorCode::out_of_memory, "no memory for a pattern");
-  pcre2_set_match_limit(compiled->limits.get(), most_steps);
-  pcre2_set_heap_limit(compiled->limits.get(), heap_kib);
+  for (std::size_t i = 0; i < step_limits.size(); ++i) {
+    compiled->limits[i].reset(pcre2_match_context_create(nullptr));
+    if (!compiled->limits[i]) return fail(ErrorCode::out_of_memory, "no memory for a pattern");
+    pcre2_set_match_limit(compiled->limits[i].get(), step_limits[i]);
+    pcre2_set_heap_limit(compiled->limits[i].get(), heap_kib);
+  }
   UnicodePattern made;
   made.code_ = std::move(compiled);
   return made;
 }
 
-Expected<bool> UnicodePattern::find(std::string_view text, std::size_t from, TextSpan& match) const {
+Expected<bool> UnicodePattern::find(std::string_view text, std::size_t from, SearchSteps& steps,
+                                    TextSpan& match) const {
   // One a thread: making it costs more than most searches.
   struct FreeData {
     void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
   };
   thread_local const std::unique_ptr<pcre2_match_data, FreeData> data(pcre2_match_data_create(1, nullptr));
   if (!data) return fail(ErrorCode::out_of_memory, "no memory to tokenize the text");
-  const int found = pcre2_match(code_->code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
-                                PCRE2_NO_UTF_CHECK, data.get(), code_->limits.get());
+  int found = PCRE2_ERROR_MATCHLIMIT;
+  for (std::size_t i = 0; i < step_limits.size() && found == PCRE2_ERROR_MATCHLIMIT; ++i) {
+    if (i > 0 && !steps.take(step_limits[i])) break;
+    found = pcre2_match(code_->code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
+                        PCRE2_NO_UTF_CHECK, data.get(), code_->limits[i].get());
+  }
   if (found == PCRE2_ERROR_NOMATCH) return false;
   if (found == PCRE2_ERROR_NOMEMORY) return fail(ErrorCode::out_of_memory, "no memory to tokenize the text");
   if (found < 0)

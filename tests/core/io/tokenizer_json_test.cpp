@@ -263,6 +263,20 @@ TEST_CASE("a pattern that never ends is given up") {
   CHECK(ids.error().code == ErrorCode::bad_text);
 }
 
+TEST_CASE("a pattern that takes long for every word of a text is given up, too") {
+  json file = read(fixtures / "llama3.json");
+  file["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = "x*x*x*y|x| ";
+  const auto tokenizer = loaded(file);
+  REQUIRE(tokenizer.has_value());
+  // The cube of a word's length for each of its letters: 0.4 million steps at once, and 10 million for the word.
+  std::string text;
+  for (int i = 0; i < 20; ++i) text += std::string(130, 'x') + ' ';
+  CHECK(tokenizer->encode(text.substr(0, 20)).has_value());
+  const auto ids = tokenizer->encode(text);
+  REQUIRE_FALSE(ids.has_value());
+  CHECK(ids.error().code == ErrorCode::bad_text);
+}
+
 TEST_CASE("a token of blanks behind one that takes blanks is still found") {
   json file = read(fixtures / "qwen2.json");
   const auto mask = std::find_if(file["added_tokens"].begin(), file["added_tokens"].end(),
