@@ -69,6 +69,8 @@ Expected<void> BytePairs::read_vocabulary(const nlohmann::json& vocabulary) {
   for (const auto& [text, id] : vocabulary.items()) {
     if (!is_piece_id(id, vocabulary.size()))
       return fail(ErrorCode::bad_tokenizer, "the id of " + printable(text) + " is none, or too high for so few pieces");
+    if (text.size() > longest_piece)
+      return fail(ErrorCode::bad_tokenizer, "a piece of " + std::to_string(text.size()) + " bytes");
     const auto number = id.get<std::size_t>();
     if (number >= taken.size()) taken.resize(number + 1);
     if (taken[number]) return fail(ErrorCode::bad_tokenizer, "two pieces have the id " + std::to_string(number));

@@ -62,6 +62,10 @@ bool is_piece_id(const nlohmann::json& id, std::size_t pieces) {
   return id.is_number_unsigned() && id.get<std::uint64_t>() < std::min<std::uint64_t>(2 * pieces + 4096, 1U << 24U);
 }
 
+Unexpected too_many_parts(const char* what) {
+  return fail(ErrorCode::bad_tokenizer, std::string(what) + " has more than " + std::to_string(most_parts) + " parts");
+}
+
 Unexpected not_done(const char* what, std::string_view which) {
   return fail(ErrorCode::unsupported_tokenizer,
               std::string(what) + " " + printable(which) + " is not done here, and tokens would be others without it");

@@ -25,6 +25,13 @@ namespace natscope {
 /// them.
 [[nodiscard]] bool is_piece_id(const nlohmann::json& id, std::size_t pieces);
 
+/// Longer pieces are refused: every token of a text may be this one.
+inline constexpr std::size_t longest_piece = 8192;
+/// Files in use have one of three or four; each costs time with every text.
+inline constexpr std::size_t most_parts = 64;
+/// bad_tokenizer.
+[[nodiscard]] Unexpected too_many_parts(const char* what);
+
 /// The error of a part that is known to the file's library and not done here: unsupported_tokenizer.
 [[nodiscard]] Unexpected not_done(const char* what, std::string_view which);
 

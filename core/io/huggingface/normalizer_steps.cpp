@@ -12,6 +12,7 @@
 #include "core/io/huggingface/json_parts.h"
 #include "core/io/huggingface/newer_characters.h"
 #include "core/io/huggingface/unicode_pattern.h"
+#include "core/io/replaced_text.h"
 
 namespace natscope {
 namespace {
@@ -63,15 +64,19 @@ Expected<std::string> with(std::string text, const Prepend& prepend) {
 }
 
 Expected<std::string> with(std::string text, const Replace& replace) {
-  if (text.find(replace.from) == std::string::npos) return text;
-  std::string made;
-  for (std::size_t at = 0;;) {
-    const std::size_t found = text.find(replace.from, at);
-    made.append(text, at, found - at);
-    if (found == std::string::npos) return made;
-    made += replace.to;
-    at = found + replace.from.size();
-  }
+  return text.find(replace.from) == std::string::npos ? text : replaced_text(text, replace.from, replace.to);
+}
+
+/// How long `text` is after the step. Unicode's forms are left out: they make it 18 times as long at most, and only
+/// once.
+std::size_t bytes_with(std::string_view text, const UnicodeForm&) { return text.size(); }
+std::size_t bytes_with(std::string_view text, const Prepend& prepend) { return text.size() + prepend.text.size(); }
+std::size_t bytes_with(std::string_view text, const Replace& replace) {
+  std::size_t bytes = text.size();
+  for (std::size_t at = text.find(replace.from); at != std::string_view::npos;
+       at = text.find(replace.from, at + replace.from.size()))
+    bytes = bytes - replace.from.size() + replace.to.size();
+  return bytes;
 }
 
 }  // namespace
@@ -84,6 +89,7 @@ Expected<NormalizerSteps> NormalizerSteps::read(const nlohmann::json& json) {
 
 Expected<void> NormalizerSteps::add(const nlohmann::json& json, int depth) {
   if (json.is_null()) return {};
+  if (steps_.size() >= most_parts) return too_many_parts("normalizer");
   NATSCOPE_TRY(const std::string type, type_of(json, "normalizer"));
   if (type == "Sequence") {
     NATSCOPE_TRY(const nlohmann::json* const parts, sequence_of(json, "normalizers", depth));
@@ -109,7 +115,13 @@ Expected<void> NormalizerSteps::add(const nlohmann::json& json, int depth) {
 }
 
 Expected<std::string> NormalizerSteps::apply(std::string text) const {
+  // A mark for a blank is three times as long as it. Steps that double a text, forty of them, would take all memory.
+  constexpr std::size_t most_growth = 64;
+  constexpr std::size_t room = std::size_t{64} << 10U;
+  const std::size_t most = most_growth * text.size() + room;
   for (const auto& step : steps_) {
+    if (std::visit([&](const auto& what) { return bytes_with(text, what); }, step) > most)
+      return fail(ErrorCode::bad_text, "the tokenizer's normalizer makes the text more than 64 times as long");
     NATSCOPE_TRY(text, std::visit([&](const auto& what) { return with(std::move(text), what); }, step));
   }
   return text;

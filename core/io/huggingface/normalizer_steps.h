@@ -29,7 +29,7 @@ class NormalizerSteps {
  public:
   /// `json`: null, or the object under "normalizer". Errors: bad_tokenizer, unsupported_tokenizer.
   [[nodiscard]] static Expected<NormalizerSteps> read(const nlohmann::json& json);
-  /// `text` is UTF-8. May throw std::bad_alloc. Errors: bad_text.
+  /// `text` is UTF-8. May throw std::bad_alloc. Errors: bad_text, also where it would grow without measure.
   [[nodiscard]] Expected<std::string> apply(std::string text) const;
 
  private:

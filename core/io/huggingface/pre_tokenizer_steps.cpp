@@ -23,6 +23,9 @@ constexpr auto known_patterns = std::to_array<std::string_view>(
      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"});
 
+/// One stands for every blank of a text.
+constexpr std::size_t longest_mark = 64;
+
 /// Two digits and a numeral more than patterns know: these words are cut by another library's Unicode, version 17.
 constexpr const char* digit = R"([\p{N}\x{11DE0}-\x{11DE9}\x{16FF4}-\x{16FF6}])";
 /// ASCII's, and what is punctuation in Unicode 8.
@@ -175,6 +178,7 @@ Expected<PreTokenizerSteps> PreTokenizerSteps::read(const nlohmann::json& json) 
 
 Expected<void> PreTokenizerSteps::add(const nlohmann::json& json, int depth) {
   if (json.is_null()) return {};
+  if (steps_.size() >= most_parts) return too_many_parts("pre_tokenizer");
   NATSCOPE_TRY(const std::string type, type_of(json, "pre_tokenizer"));
   if (type == "Sequence") {
     NATSCOPE_TRY(const nlohmann::json* const parts, sequence_of(json, "pretokenizers", depth));
@@ -212,7 +216,8 @@ Expected<void> PreTokenizerSteps::add(const nlohmann::json& json, int depth) {
   if (type == "Metaspace") {
     Metaspace space;
     NATSCOPE_TRY(space.mark, text_of(json, "replacement"));
-    if (space.mark.empty()) return fail(ErrorCode::bad_tokenizer, "a Metaspace without a mark");
+    if (space.mark.empty() || space.mark.size() > longest_mark)
+      return fail(ErrorCode::bad_tokenizer, "a Metaspace without a mark, or with one of more than 64 bytes");
     NATSCOPE_TRY(const bool adds, flag_of(json, "add_prefix_space", true));
     NATSCOPE_TRY(space.splits, flag_of(json, "split", true));
     space.prepends = adds ? Metaspace::Prepends::always : Metaspace::Prepends::never;

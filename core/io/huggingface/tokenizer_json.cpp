@@ -48,6 +48,8 @@ Expected<AddedLists> read_added(const json& list, std::size_t pieces) {
   for (const json& item : list) {
     AddedToken token;
     NATSCOPE_TRY(token.text, text_of(item, "content"));
+    if (token.text.size() > longest_piece)
+      return fail(ErrorCode::bad_tokenizer, "an added token of " + std::to_string(token.text.size()) + " bytes");
     const json& id = part(item, "id");
     if (!is_piece_id(id, pieces + list.size()))
       return fail(ErrorCode::bad_tokenizer,
@@ -183,7 +185,9 @@ class HuggingFace final : public TokenizerModel {
                   std::none_of(added.in_normalized.begin(), added.in_normalized.end(), touches_blanks) &&
                   std::none_of(added.in_raw.begin(), added.in_raw.end(), touches_blanks);
     for (AddedToken& token : added.in_normalized) {
-      NATSCOPE_TRY(token.text, normalizer_->apply(std::move(token.text)));
+      auto normalized = normalizer_->apply(std::move(token.text));
+      if (!normalized) return fail(ErrorCode::bad_tokenizer, "an added token: " + normalized.error().message);
+      token.text = *std::move(normalized);
     }
     std::erase_if(added.in_normalized, [](const AddedToken& token) { return token.text.empty(); });
     in_raw_ = AddedTokens(std::move(added.in_raw));

@@ -236,6 +236,21 @@ TEST_CASE("what a file asks for and is not done here is refused, and so is what 
            {"an unknown piece", "llama2", bad, [](json& f) { f["model"]["unk_token"] = "<nothing>"; }},
            {"no model", "llama3", bad, [](json& f) { f.erase("model"); }},
            {"a list", "llama3", bad, [](json& f) { f = json::array(); }},
+           {"a piece of 10 kB", "llama3", bad, [](json& f) { f["model"]["vocab"][std::string(10'000, 'z')] = 5000; }},
+           {"an added token of 10 kB", "llama3", bad,
+            [](json& f) { f["added_tokens"][0]["content"] = std::string(10'000, 'z'); }},
+           {"a mark of 1 kB for every blank", "metaspace", bad,
+            [](json& f) { f["pre_tokenizer"]["replacement"] = std::string(1000, 'z'); }},
+           {"a hundred normalizers", "qwen2", bad,
+            [](json& f) {
+              f["normalizer"] = {{"type", "Sequence"}, {"normalizers", std::vector<json>(100, {{"type", "NFC"}})}};
+            }},
+           {"a hundred pre-tokenizers", "llama3", bad,
+            [](json& f) {
+              json& parts = f["pre_tokenizer"]["pretokenizers"];
+              const json first = parts[0];
+              for (int i = 0; i < 100; ++i) parts.insert(parts.begin(), first);
+            }},
            {"sequences in sequences", "llama3", bad,
             [](json& f) {
               for (int i = 0; i < 20; ++i)
@@ -275,6 +290,32 @@ TEST_CASE("a pattern that takes long for every word of a text is given up, too")
   const auto ids = tokenizer->encode(text);
   REQUIRE_FALSE(ids.has_value());
   CHECK(ids.error().code == ErrorCode::bad_text);
+}
+
+TEST_CASE("a normalizer cannot make a text grow without measure") {
+  const auto normalized_by = [](const std::vector<json>& parts) {
+    json file = read(fixtures / "llama3.json");
+    file["normalizer"] = {{"type", "Sequence"}, {"normalizers", parts}};
+    return loaded(file);
+  };
+  const auto replace = [](const std::string& from, const std::string& to) {
+    return json{{"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", to}};
+  };
+  const json prepend = {{"type", "Prepend"}, {"prepend", std::string(2'000'000, 'y')}};
+  const std::string text(5000, 'x');
+  CHECK(normalized_by(std::vector<json>(5, replace("x", "xx")))->encode(text).has_value());
+  for (const auto& [times, part] :
+       {std::pair(12, replace("x", "xx")), std::pair(1, replace("x", std::string(500, 'y'))), std::pair(1, prepend)}) {
+    const auto tokenizer = normalized_by(std::vector<json>(static_cast<std::size_t>(times), part));
+    REQUIRE(tokenizer.has_value());
+    const auto ids = tokenizer->encode(text);
+    REQUIRE_FALSE(ids.has_value());
+    CHECK(ids.error().code == ErrorCode::bad_text);
+  }
+  // An added token is normalized when the file is read.
+  json file = read(fixtures / "qwen2.json");
+  file["normalizer"] = prepend;
+  CHECK(loaded(file).error().code == ErrorCode::bad_tokenizer);
 }
 
 TEST_CASE("a token of blanks behind one that takes blanks is still found") {
