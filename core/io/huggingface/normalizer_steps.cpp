@@ -114,6 +114,11 @@ Expected<void> NormalizerSteps::add(const nlohmann::json& json, int depth) {
   return not_done("normalizer", type);
 }
 
+bool NormalizerSteps::replaces() const {
+  return std::any_of(steps_.begin(), steps_.end(),
+                     [](const auto& step) { return std::holds_alternative<Replace>(step); });
+}
+
 Expected<std::string> NormalizerSteps::apply(std::string text) const {
   // A mark for a blank is three times as long as it. Steps that double a text, forty of them, would take all memory.
   constexpr std::size_t most_growth = 64;

@@ -31,6 +31,8 @@ class NormalizerSteps {
   [[nodiscard]] static Expected<NormalizerSteps> read(const nlohmann::json& json);
   /// `text` is UTF-8. May throw std::bad_alloc. Errors: bad_text, also where it would grow without measure.
   [[nodiscard]] Expected<std::string> apply(std::string text) const;
+  /// Whether texts are replaced by others, which may reach over a blank.
+  [[nodiscard]] bool replaces() const;
 
  private:
   Expected<void> add(const nlohmann::json& json, int depth);

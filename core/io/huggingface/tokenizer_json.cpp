@@ -181,7 +181,7 @@ class HuggingFace final : public TokenizerModel {
     drops_leading_blank = decoding.drops_leading_blank;
     drops_blanks_of_first_piece = decoding.drops_first_blanks;
     adds_dummy_prefix = decoding.drops_leading_blank || decoding.drops_first_blanks;
-    ends_words_ = pre_tokenizer_->cuts_before_blanks() &&
+    ends_words_ = pre_tokenizer_->cuts_before_blanks() && !normalizer_->replaces() &&
                   std::none_of(added.in_normalized.begin(), added.in_normalized.end(), touches_blanks) &&
                   std::none_of(added.in_raw.begin(), added.in_raw.end(), touches_blanks);
     for (AddedToken& token : added.in_normalized) {

@@ -318,6 +318,19 @@ TEST_CASE("a normalizer cannot make a text grow without measure") {
   CHECK(loaded(file).error().code == ErrorCode::bad_tokenizer);
 }
 
+TEST_CASE("the beginning of a text that is replaced over a blank has the tokens of the whole") {
+  json file = read(fixtures / "llama3.json");
+  file["normalizer"] = {{"type", "Replace"}, {"pattern", {{"String", "n t"}}}, {"content", "q"}};
+  const auto tokenizer = loaded(file);
+  REQUIRE(tokenizer.has_value());
+  std::string text;
+  while (text.size() < 40'000) text += "began tobegan to";
+  const auto whole = tokenizer->encode(text).value();
+  const auto beginning = tokenizer->encode_beginning(text, 100).value();
+  REQUIRE(beginning.size() >= 100);
+  CHECK(std::equal(beginning.begin(), beginning.end(), whole.begin()));
+}
+
 TEST_CASE("a token of blanks behind one that takes blanks is still found") {
   json file = read(fixtures / "qwen2.json");
   const auto mask = std::find_if(file["added_tokens"].begin(), file["added_tokens"].end(),
