@@ -38,6 +38,12 @@ bool normalization_rules_are_safe(std::string_view rules) {
   const std::string_view replacements = rules.substr(trie_bytes);
   // Each replacement is read up to its zero byte.
   if (replacements.back() != '\0' || !valid_utf8(replacements)) return false;
+  // A letter of the text may become any of them; Unicode's longest has 33 bytes.
+  constexpr std::size_t max_replacement_bytes = 1024;
+  for (std::size_t at = 0, end = 0; at < replacements.size(); at = end + 1) {
+    end = replacements.find('\0', at);
+    if (end - at > max_replacement_bytes) return false;
+  }
 
   const std::size_t units = trie_bytes / 4;
   const auto unit = [&](std::size_t i) { return Unit{little_endian_u32(rules.substr(i * 4, 4))}; };

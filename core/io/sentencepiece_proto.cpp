@@ -153,6 +153,7 @@ class ModelReader {
   bool check_pieces() {
     if (model.pieces.empty()) return refuse("it has no pieces");
     if (!valid_utf8(model.unk_surface)) return refuse("unk_surface is not UTF-8");
+    if (model.unk_surface.size() > max_piece_bytes) return refuse("unk_surface is too long");
     std::unordered_set<std::string_view> names;
     std::array<bool, 256> bytes{};
     for (std::size_t id = 0; id < model.pieces.size(); ++id) {

@@ -89,6 +89,8 @@ const std::vector<Case> cases = {
     {"a model type that is text",
      [](SentencepieceBytes& b) { b.trainer = proto_bytes(3, "bpe") + proto_varint(35, 1); }},
     {"an unknown's surface that is not UTF-8", [](SentencepieceBytes& b) { b.trainer += proto_bytes(44, "\xff"); }},
+    {"an unknown's surface of 100 kB",
+     [](SentencepieceBytes& b) { b.trainer += proto_bytes(44, std::string(100'000, 'a')); }},
     {"two trainer specs", [](SentencepieceBytes& b) { b.rest = proto_bytes(2, b.trainer); }},
     {"two normalizer specs", [](SentencepieceBytes& b) { b.rest = proto_bytes(3, b.normalizer); }},
     {"a normalizer that is a number", [](SentencepieceBytes& b) { b.rest = proto_varint(3, 1); }},
@@ -110,6 +112,10 @@ const std::vector<Case> cases = {
     {"a trie that steps far out",
      [](SentencepieceBytes& b) { b.normalizer = rules(trie(0xFFFFFFFFU, std::string("a\0", 2))); }},
     {"replacements without an end", [](SentencepieceBytes& b) { b.normalizer = rules(trie(0, "a")); }},
+    {"a replacement of 100 kB",
+     [](SentencepieceBytes& b) {
+       b.normalizer = rules(trie(0, std::string("a\0", 2) + std::string(100'000, 'a') + '\0'));
+     }},
     {"replacements that are not UTF-8",
      [](SentencepieceBytes& b) { b.normalizer = rules(trie(0, std::string("\xff\0", 2))); }},
 };
