@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/io/weight_files.h"
 
-#include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <system_error>
 
 #include "core/base/mapped_file.h"
@@ -30,7 +29,7 @@ bool is_plain_name(std::string_view name) {
 }
 
 struct Index {
-  std::set<std::string> shards;                             ///< in the order of their names
+  std::map<std::string, std::size_t> shards;                ///< in the order of their names, and their place in it
   std::vector<std::pair<std::string, std::string>> places;  ///< tensor, shard
 };
 
@@ -48,10 +47,12 @@ Expected<Index> read_index(const fs::path& path) {
     const auto& name = shard.get_ref<const std::string&>();
     if (!is_plain_name(name)) return bad_index("shard name " + printable(name) + " is no plain name in the folder");
     if (!name.ends_with(".safetensors")) return bad_index("shard " + printable(name) + " is no safetensors file");
-    index.shards.insert(name);
+    index.shards.emplace(name, 0);
     index.places.emplace_back(tensor, name);
   }
   if (index.shards.size() > max_shards) return bad_index("more than 4096 shards");
+  std::size_t place = 0;
+  for (auto& [shard, number] : index.shards) number = place++;
   return index;
 }
 
@@ -106,15 +107,12 @@ Expected<WeightFiles> WeightFiles::open_folder(const fs::path& folder) {
   }
   NATSCOPE_TRY(const Index index, read_index(folder / index_name));
   WeightFiles weights;
-  for (const std::string& shard : index.shards) {
+  for (const auto& [shard, number] : index.shards) {
     if (!path_exists(folder / shard)) return bad_index("shard " + printable(shard) + " is not in the folder");
     NATSCOPE_CHECK(weights.add(folder / shard));
   }
   for (const auto& [tensor, shard] : index.places) {
-    const auto file = std::find_if(weights.files_.begin(), weights.files_.end(), [&](const SafetensorsFile& candidate) {
-      return candidate.path().filename() == shard;
-    });
-    if (file == weights.files_.end() || file->find(tensor) == nullptr) {
+    if (weights.files_[index.shards.at(shard)].find(tensor) == nullptr) {
       return bad_index("tensor " + printable(tensor) + " is not in shard " + printable(shard));
     }
   }

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/base/sha256.h"
+#include "tests/support/processor_time.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
 
@@ -165,6 +166,31 @@ TEST_CASE("weights in shards, under another name, behind links") {
   CHECK(sharded.sha256() == sha256_hex(test::safetensors_bytes(first) + test::safetensors_bytes(second)));
   CHECK(sharded.tensor("model.norm.weight").value().shape == std::vector<std::int64_t>{32});
   CHECK(sharded.tensor("none").error().code == ErrorCode::missing_tensor);
+}
+
+TEST_CASE("very many tensors in very many shards") {
+  const TemporaryFolder folder;
+  const TinyModel model;
+  model.write(folder.path());
+  fs::rename(folder / "model.safetensors", folder / "whole.safetensors");
+  Json map = Json::object();
+  for (const auto& tensor : model.tensors) map[tensor.name] = "whole.safetensors";
+  constexpr int shards = 1500;
+  constexpr int in_each = 80;
+  for (int shard = 0; shard < shards; ++shard) {
+    std::vector<test::TinyTensor> tensors;
+    const std::string name = std::to_string(shard) + ".safetensors";
+    for (int i = 0; i < in_each; ++i) {
+      tensors.push_back(
+          {std::to_string(shard) + "." + std::to_string(i) + ".rotary_emb.inv_freq", DType::f32, {0}, ""});
+      map[tensors.back().name] = name;
+    }
+    write_bytes(folder / name, test::safetensors_bytes(tensors));
+  }
+  write_bytes(folder / "model.safetensors.index.json", Json{{"weight_map", map}}.dump());
+  const double seconds =
+      test::processor_seconds_of([&] { CHECK(opened(folder.path()).weight_files().size() == shards + 1); });
+  CHECK(seconds < 5);  // no tensor looks at every shard
 }
 
 TEST_CASE("copies share one model and outlive the first") {
