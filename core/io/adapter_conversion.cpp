@@ -11,6 +11,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/mapped_file.h"
+#include "core/base/utf8.h"
 #include "core/io/adapter.h"
 #include "core/io/safetensors_writer.h"
 #include "core/io/torch_archive.h"
@@ -205,9 +206,15 @@ class Conversion {
   ConvertedAdapter found_;
 };
 
-nlohmann::json config_json(const AdapterConversion& conversion, const ConvertedAdapter& found, const fs::path& base) {
+Expected<nlohmann::json> config_json(const AdapterConversion& conversion, const ConvertedAdapter& found,
+                                     const fs::path& base) {
   std::error_code problem;
-  nlohmann::json config{{"base_model", fs::absolute(base, problem).lexically_normal().string()}};
+  const std::string base_path = fs::absolute(base, problem).lexically_normal().string();
+  if (!valid_utf8(base_path)) {
+    return fail(ErrorCode::usage, "the base's path " + printable(base_path) + " is not UTF-8, and JSON holds no other",
+                "rename the folder, or give a link to it");
+  }
+  nlohmann::json config{{"base_model", base_path}};
   if (found.layers > 0) {
     config["nats"] = {{"window", conversion.window}, {"global_bias", conversion.global_bias}};
     if (conversion.sparse_regularized_value) {
@@ -236,12 +243,12 @@ Expected<ConvertedAdapter> convert_adapter(const AdapterConversion& conversion) 
     error.message = printable(conversion.weights.string()) + ": " + error.message;
     return Unexpected(std::move(error));
   }
+  NATSCOPE_TRY(const nlohmann::json config, config_json(conversion, *found, base.path()));
   std::error_code problem;
   fs::create_directories(conversion.out, problem);
   if (problem) return fail(ErrorCode::io_failure, printable(conversion.out.string()) + ": " + problem.message());
   NATSCOPE_CHECK(write_safetensors(conversion.out / "adapter.safetensors", work.to_write(), {{"format", "pt"}}));
-  NATSCOPE_CHECK(
-      write_file_atomically(conversion.out / config_name, config_json(conversion, *found, base.path()).dump(2) + "\n"));
+  NATSCOPE_CHECK(write_file_atomically(conversion.out / config_name, config.dump(2) + "\n"));
   return found;
 }
 

@@ -6,9 +6,8 @@
 ///   layers.{i}.self_attn.{q,k,v,o}_proj.lora_a.weight   [rank, in], .lora_b.weight [out, rank]: the public training
 ///       code puts torchtune's LoRA around the projections of a Hugging Face model, so rows of q and k stand in that
 ///       model's order already
-///   layers.{i}.attn.…, with output_proj for o_proj      a model in torchtune's own layout, whose rotary pairs stand
-///   side
-///       by side: rows of the LoRA B factors of q and k are put into Hugging Face's order
+///   layers.{i}.attn.…, with output_proj for o_proj      a model in torchtune's own layout: its rotary pairs stand
+///       side by side, so rows of the LoRA B factors of q and k are put into Hugging Face's order
 /// Anything else is refused, and so is a file whose names do not tell the order.
 #pragma once
 
@@ -41,7 +40,8 @@ struct ConvertedAdapter {
 };
 
 /// Writes adapter.safetensors and, last, adapter_config.json; nothing when the file does not fit the base.
-/// Errors: usage (out holds an adapter), bad_adapter, those of read_torch_archive(), ModelFolder::open() and writing.
+/// Errors: usage (out holds an adapter, or the base's path is not UTF-8), bad_adapter, those of read_torch_archive(),
+/// ModelFolder::open() and writing.
 [[nodiscard]] Expected<ConvertedAdapter> convert_adapter(const AdapterConversion& conversion);
 
 }  // namespace natscope

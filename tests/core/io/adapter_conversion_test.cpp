@@ -122,5 +122,17 @@ TEST_CASE("an adapter of another model is refused") {
   CHECK(folder.names().empty());
 }
 
+TEST_CASE("a base whose path JSON cannot hold is refused, and nothing is written") {
+  const TemporaryFolder folder;
+  AdapterConversion conversion = conversion_of("scores_f32.pth", folder);
+  fs::create_directory_symlink(conversion.base, folder / "b\xff");
+  conversion.base = folder / "b\xff";
+  REQUIRE(ModelFolder::open(conversion.base));
+  const auto converted = convert_adapter(conversion);
+  REQUIRE_FALSE(converted);
+  CHECK(converted.error().code == ErrorCode::usage);
+  CHECK_FALSE(fs::exists(conversion.out));
+}
+
 }  // namespace
 }  // namespace natscope
