@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* config_name = "adapter_config.json";
 constexpr const char* weights_name = "adapter.safetensors";
-constexpr std::size_t model_prefix_bytes = 6;  // "model."
+constexpr std::string_view model_prefix = "model.";
 constexpr auto known_targets = std::to_array<const char*>({"q_proj", "k_proj", "v_proj", "o_proj"});
 constexpr auto rank_keys = std::to_array<const char*>({"rank", "r", "lora_rank"});
 constexpr auto alpha_keys = std::to_array<const char*>({"alpha", "lora_alpha"});
@@ -97,7 +97,8 @@ std::vector<std::string> spellings(const std::string& name) {
   std::vector<std::string> result{name};
   if (!name.ends_with(".weight")) result.push_back(name + ".weight");
   const std::size_t long_ones = result.size();
-  for (std::size_t i = 0; i < long_ones; ++i) result.push_back(result[i].substr(model_prefix_bytes));
+  for (std::size_t i = 0; i < long_ones && name.starts_with(model_prefix); ++i)
+    result.push_back(result[i].substr(model_prefix.size()));
   return result;
 }
 

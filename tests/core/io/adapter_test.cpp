@@ -92,6 +92,7 @@ TEST_CASE("an adapter gives an ordinary model its roles and LoRA factors") {
   CHECK(layer.q_lora.scale == 2.0F);
   CHECK(layer.o_lora.present());
   CHECK_FALSE(layer.k_lora.present());
+  CHECK(opened->tensor("none").error().code == ErrorCode::missing_tensor);
   CHECK(std::memcmp(layer.score.data, adapter.tensors[5].bytes.data(), adapter.tensors[5].bytes.size()) == 0);
   CHECK(opened->adapter()->base_model == "../base");
   CHECK(opened->weight_files().size() == 2);
