@@ -76,6 +76,8 @@ Expected<void> read_attention_sizes(const ConfigReader& read, ModelConfig& confi
     return unsupported("head_dim " + std::to_string(config.head_dim) + " is outside 8 … 256");
   }
   if (config.q_rows() > max_width) return read.refuse("num_attention_heads", "times head_dim is too large");
+  if (std::int64_t{config.layers} * config.heads > max_head_pairs)
+    return read.refuse("num_attention_heads", "times num_hidden_layers is too large");
   return {};
 }
 

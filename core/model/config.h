@@ -14,6 +14,10 @@
 
 namespace natscope {
 
+/// Pairs of layer and query head that any model has: sixteen times as many as the largest published one. What comes
+/// from outside with more is refused, because tables of all heads are made from it.
+inline constexpr std::int64_t max_head_pairs = std::int64_t{1} << 18U;
+
 enum class ModelFamily { llama, mistral, qwen2, qwen3 };
 
 enum class RopeKind { none, linear, llama3 };

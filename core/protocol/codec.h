@@ -5,6 +5,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "core/model/config.h"
 #include "core/protocol/field_reader.h"
 #include "core/protocol/messages.h"
 
@@ -18,8 +19,6 @@ inline constexpr std::int64_t max_tokens = std::int64_t{1} << 30U;
 inline constexpr std::int64_t max_window = std::numeric_limits<std::int32_t>::max();
 inline constexpr std::int32_t max_layers = 4096;
 inline constexpr std::int32_t max_heads = 65536;
-/// Pairs of layer and KV head: a record has three lists for each of them before its first token comes.
-inline constexpr std::int64_t max_head_pairs = std::int64_t{1} << 18U;
 
 void write(nlohmann::json& out, const HelloMessage& message);
 void read(FieldReader& in, HelloMessage& message);

@@ -87,6 +87,8 @@ void read(FieldReader& in, OpenedMessage& message) {
   model.repetition_penalty = in.number("repetition_penalty");
   model.sha256 = in.text("sha256");
   if (in.ok() && model.heads % model.kv_heads != 0) in.fail_field("kv_heads", "does not divide the number of heads");
+  if (std::int64_t{model.layers} * model.heads > max_head_pairs)
+    in.fail_field("heads", "times the layers is more than any model has");
 }
 
 }  // namespace protocol

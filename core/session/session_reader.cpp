@@ -6,6 +6,7 @@
 
 #include "core/base/utf8.h"
 #include "core/io/safetensors.h"
+#include "core/model/config.h"
 #include "core/session/metadata_reader.h"
 #include "core/session/sampling_metadata.h"
 #include "core/session/session_file.h"
@@ -15,9 +16,6 @@ namespace natscope {
 namespace {
 
 constexpr ErrorCode code = ErrorCode::bad_session;
-
-/// Pairs of layer and KV head.
-constexpr std::int64_t max_head_pairs = std::int64_t{1} << 18U;
 
 /// Reads tensors of a session whose T is known; `prefix` stands before their names.
 class Reader {
@@ -217,9 +215,11 @@ Expected<void> read_settings(const Metadata& metadata, Session& value) {
   NATSCOPE_TRY(geometry.layers, in.number<std::int32_t>("layers", 1, 1 << 16));
   NATSCOPE_TRY(geometry.kv_heads, in.number<std::int32_t>("kv_heads", 1, 1 << 16));
   NATSCOPE_TRY(geometry.head_dim, in.number<std::int32_t>("head_dim", 1, 1 << 16));
-  // A record has three lists for each pair before its first token comes.
-  if (std::int64_t{geometry.layers} * geometry.kv_heads > max_head_pairs) {
-    return fail(code, "the metadata's layers times kv_heads is more than any model has");
+  const std::int32_t heads = value.provenance.heads.value_or(geometry.kv_heads);
+  if (heads % geometry.kv_heads != 0) return fail(code, "the metadata's “heads” does not fit its “kv_heads”");
+  // A record has three lists for each pair before its first token comes, and a window a place for each map.
+  if (std::int64_t{geometry.layers} * heads > max_head_pairs) {
+    return fail(code, "the metadata's layers times heads is more than any model has");
   }
   NATSCOPE_TRY(const std::string dtype, in.text("cache_dtype"));
   if (dtype != "float32" && dtype != "bfloat16") return in.malformed("cache_dtype", dtype);

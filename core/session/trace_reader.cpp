@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 
+#include "core/model/config.h"
 #include "core/session/metadata_reader.h"
 #include "core/session/session_tensors.h"
 #include "core/session/trace_file.h"
@@ -127,6 +128,8 @@ Expected<TraceFile> TraceFile::open(const std::filesystem::path& path) {
   if (provenance.heads && *provenance.heads % kv_heads != 0) {
     return fail(code, "the metadata's “heads” does not fit the KV heads of “roles”");
   }
+  if (layers * std::max<std::int64_t>(kv_heads, provenance.heads.value_or(0)) > max_head_pairs)
+    return fail(code, "the trace has more layers and heads than any model");
   NATSCOPE_CHECK(check_optional(file, length, layers, kv_heads, provenance));
   NATSCOPE_CHECK(check_values(file));
   NATSCOPE_CHECK(check_evicted(file, length, layers, kv_heads));

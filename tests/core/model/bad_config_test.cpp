@@ -75,6 +75,8 @@ const std::vector<Case> bad_llama = {
     {R"({"head_dim": 4})", unsupported, "head_dim"},
     {R"({"head_dim": 512})", unsupported, "head_dim"},
     {R"({"num_attention_heads": 4096, "head_dim": 4096})", unsupported, "head_dim"},
+    {R"({"num_hidden_layers": 1024, "num_attention_heads": 4096, "num_key_value_heads": 1, "head_dim": 8})", wrong,
+     "num_attention_heads"},
     {R"({"rms_norm_eps": -1})", wrong, "rms_norm_eps"},
     {R"({"rms_norm_eps": 1e30})", wrong, "rms_norm_eps"},
     {R"({"rms_norm_eps": "small"})", wrong, "rms_norm_eps"},

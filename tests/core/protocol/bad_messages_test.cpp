@@ -79,6 +79,7 @@ TEST_CASE("a message with one thing wrong is an error that names it") {
       {"weights_request", "keys", [](json& map) { map["queries"] = map["keys"] = 1 << 29; }},
       {"opened", "kv_heads", set("kv_heads", 3)},
       {"opened", "layers", set("layers", 1 << 30)},
+      {"opened", "heads", [](json& map) { map["layers"] = 4096, map["heads"] = 65536, map["kv_heads"] = 1; }},
       {"opened", "dtype", set("dtype", "float64")},
       {"identity", "sha256", set("sha256", "abc")},
       {"progress", "phase", set("phase", "thinking")},

@@ -79,6 +79,7 @@ TEST_CASE("bad traces are refused, each with its code") {
       {"no prompt_sha256", no_meta("prompt_sha256")},
       {"no natscope_version", no_meta("natscope_version")},
       {"heads that do not fit", meta("heads", "3")},
+      {"layers and query heads beyond any model", meta("heads", "1048576")},
       {"a prompt longer than the trace", meta("prompt_tokens", "8")},
       {"texts that are no JSON", meta("token_texts", "[\"a\"")},
       {"texts that are no list", meta("token_texts", "{}")},
