@@ -94,7 +94,8 @@ Expected<void> read_heads(const Reader& in, const SequenceRecord& record, Frames
   return {};
 }
 
-Expected<void> read_columns(const Reader& in, Frames& frames) {
+/// As many frames as every column has room for, and the columns in them.
+Expected<Frames> read_columns(const Reader& in, std::int64_t length) {
   using namespace session;
   NATSCOPE_TRY(const auto tokens, in.column<std::int64_t>("tokens", DType::i64));
   NATSCOPE_TRY(const auto allocated, in.column<std::int64_t>("kv_allocated_bytes", DType::i64));
@@ -106,6 +107,7 @@ Expected<void> read_columns(const Reader& in, Frames& frames) {
   NATSCOPE_TRY(const auto paper, in.column<double>(paper_kv_fraction, DType::f64));
   NATSCOPE_TRY(const auto chance, in.column<float>(probability, DType::f32));
   NATSCOPE_TRY(const auto times, in.column<double>(step_ms, DType::f64));
+  Frames frames(static_cast<std::size_t>(length));
   for (std::size_t t = 0; t < frames.size(); ++t) {
     if (tokens[t] < 0 || tokens[t] > std::numeric_limits<std::int32_t>::max()) {
       return fail(code, "tensor “tokens” holds the impossible token " + std::to_string(tokens[t]));
@@ -122,7 +124,7 @@ Expected<void> read_columns(const Reader& in, Frames& frames) {
     frame.probability = chance[t];
     frame.step_ms = times[t];
   }
-  return {};
+  return frames;
 }
 
 /// Text number `index` of `bytes`. Errors: bad_session when it is not UTF-8.
@@ -246,8 +248,7 @@ Expected<Session> read_one(const SafetensorsFile& file, const Metadata& metadata
   NATSCOPE_CHECK(read_view(metadata, length, value));
 
   const Reader in(file, prefix, length);
-  Frames frames(static_cast<std::size_t>(length));
-  NATSCOPE_CHECK(read_columns(in, frames));
+  NATSCOPE_TRY(Frames frames, read_columns(in, length));
   NATSCOPE_CHECK(read_heads(in, value.record, frames));
   NATSCOPE_CHECK(read_lists(in, frames));
   NATSCOPE_CHECK(read_names(in, value));

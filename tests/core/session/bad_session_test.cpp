@@ -5,6 +5,7 @@
 
 #include "core/session/session_file.h"
 #include "tests/core/session/recorded_run.h"
+#include "tests/support/peak_memory.h"
 #include "tests/support/temporary_folder.h"
 
 namespace natscope {
@@ -97,6 +98,19 @@ TEST_CASE("bad sessions are refused, and nothing is allocated on their say-so") 
     REQUIRE_FALSE(read);
     CHECK_MESSAGE(read.error().code == ErrorCode::bad_session, read.error().message);
   }
+}
+
+TEST_CASE("tokens without the rest of their frames are refused before frames are made") {
+  const test::TemporaryFolder folder;
+  REQUIRE(write_session(folder / "good", test::recorded_session()));
+  LooseFile file = LooseFile::of(folder / "good");
+  constexpr std::int64_t tokens = 1 << 20;
+  file.replace("tokens", DType::i64, {tokens});
+  file.write(folder / "bad");
+  const std::int64_t held =
+      test::peak_memory_of([&] { CHECK(read_session(folder / "bad").error().code == ErrorCode::bad_session); });
+  // A frame alone has more than 200 bytes.
+  CHECK(held < 64 * tokens);
 }
 
 }  // namespace
