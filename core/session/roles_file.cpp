@@ -2,12 +2,13 @@
 #include "core/session/roles_file.h"
 
 #include <limits>
+#include <new>
 
 #include "core/session/metadata_reader.h"
 
 namespace natscope {
 
-Expected<RoleArray> read_roles_file(const std::filesystem::path& path) {
+Expected<RoleArray> read_roles_file(const std::filesystem::path& path) try {
   NATSCOPE_TRY(const SafetensorsFile file, SafetensorsFile::open(path));
   NATSCOPE_TRY(const TensorInfo* tensor,
                session::expect_tensor(file, "roles", DType::u8, {-1, -1, -1}, ErrorCode::bad_roles));
@@ -34,6 +35,8 @@ Expected<RoleArray> read_roles_file(const std::filesystem::path& path) {
     array.roles.push_back(static_cast<Role>(role));
   }
   return array;
+} catch (const std::bad_alloc&) {
+  return fail(ErrorCode::out_of_memory, "no memory for roles of this size");
 }
 
 }  // namespace natscope

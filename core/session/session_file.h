@@ -48,10 +48,10 @@ struct Session {
 
 /// A safetensors file, `format` = `natscope-session`. It holds the tensors tokens, roles, kv_entries and
 /// kv_allocated_bytes of a trace under the same names, and the rest of every frame. Atomic. Errors: those of
-/// write_safetensors.
+/// write_safetensors, out_of_memory.
 [[nodiscard]] Expected<void> write_session(const std::filesystem::path& path, const Session& session);
 
-/// Errors: those of SafetensorsFile::open, bad_session.
+/// Errors: those of SafetensorsFile::open, bad_session, out_of_memory.
 [[nodiscard]] Expected<Session> read_session(const std::filesystem::path& path);
 
 /// What a file says it is: `natscope-trace`, `natscope-session`, or empty. Errors: those of SafetensorsFile::open.

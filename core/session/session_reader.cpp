@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <new>
 
 #include "core/base/utf8.h"
 #include "core/io/safetensors.h"
@@ -267,7 +268,7 @@ Expected<Session> read_one(const SafetensorsFile& file, const Metadata& metadata
 
 }  // namespace
 
-Expected<Session> read_session(const std::filesystem::path& path) {
+Expected<Session> read_session(const std::filesystem::path& path) try {
   NATSCOPE_TRY(const SafetensorsFile file, SafetensorsFile::open(path));
   NATSCOPE_TRY(Session value, read_one(file, file.metadata(), {}));
   constexpr std::string_view prefix = session::kept_prefix;
@@ -279,6 +280,8 @@ Expected<Session> read_session(const std::filesystem::path& path) {
   NATSCOPE_TRY(Session other, read_one(file, kept, std::string(prefix)));
   value.kept = std::make_shared<const Session>(std::move(other));
   return value;
+} catch (const std::bad_alloc&) {
+  return fail(ErrorCode::out_of_memory, "no memory for a session of this size");
 }
 
 Expected<std::string> recorded_format(const std::filesystem::path& path) {

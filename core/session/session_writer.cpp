@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
 #include <deque>
+#include <new>
 
 #include "core/io/safetensors_writer.h"
 #include "core/session/sampling_metadata.h"
@@ -179,7 +180,7 @@ void add_session(Tensors& tensors, const Session& value) {
 
 }  // namespace
 
-Expected<void> write_session(const std::filesystem::path& path, const Session& value) {
+Expected<void> write_session(const std::filesystem::path& path, const Session& value) try {
   Tensors tensors;
   add_session(tensors, value);
   Metadata metadata = metadata_of(value);
@@ -189,6 +190,8 @@ Expected<void> write_session(const std::filesystem::path& path, const Session& v
     for (const auto& [key, text] : metadata_of(*value.kept)) metadata[session::kept_prefix + key] = text;
   }
   return write_safetensors(path, tensors.all(), metadata);
+} catch (const std::bad_alloc&) {
+  return fail(ErrorCode::out_of_memory, "no memory to write a session of this size");
 }
 
 }  // namespace natscope
