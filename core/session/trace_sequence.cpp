@@ -38,14 +38,12 @@ Expected<std::vector<std::vector<EvictedEntry>>> evictions_of(const TraceFile& t
   if (is_h2o(trace) && trace.has_evicted()) return trace.evicted();
   std::vector<std::vector<EvictedEntry>> evicted(static_cast<std::size_t>(length));
   if (!is_h2o(trace) || !heads) return evicted;
-  std::vector<std::pair<std::int32_t, std::int32_t>> done;
+  std::set<std::pair<LayerId, KvHeadId>> done;
   std::vector<std::uint8_t> row(static_cast<std::size_t>(length));
   for (std::size_t map = 0; map < trace.provenance().maps.size(); ++map) {
     const MapId& id = trace.provenance().maps[map];
     const KvHeadId kv_head = kv_head_of(id.head, *heads, trace.kv_heads());
-    const std::pair key(id.layer.value, kv_head.value);
-    if (std::find(done.begin(), done.end(), key) != done.end()) continue;
-    done.push_back(key);
+    if (!done.emplace(id.layer, kv_head).second) continue;
     std::vector<std::int64_t> last(static_cast<std::size_t>(length));
     for (std::int64_t query = 0; query < length; ++query) {
       NATSCOPE_CHECK(trace.read_map(map, TokenPos(static_cast<std::int32_t>(query)), 1, TokenPos(0), length, {}, row));
