@@ -24,7 +24,9 @@ class SoftmaxRows {
       }
       const float largest = fmaxf(largest_[slot], row_largest(top));
       const float reference = largest == -INFINITY ? 0.0F : largest * scale_log2;
-      const float shrink = fast_exp2(largest_[slot] * scale_log2 - reference);
+      // Exactly 1 where nothing larger came, tile for tile. The two products' difference would not be: nvcc fuses one of
+      // them with the subtraction, and what the other one was rounded by is left.
+      const float shrink = largest == largest_[slot] ? 1.0F : fast_exp2((largest_[slot] - largest) * scale_log2);
       largest_[slot] = largest;
       float added = 0.0F;
 #pragma unroll

@@ -90,6 +90,17 @@ TEST_CASE("longer sequences: sparse and dense heads side by side, every block bo
   }
 }
 
+TEST_CASE("the log-sum-exp does not drift from tile to tile") {
+  RandomArrays random(55);
+  INFO(random.how_to_repeat());
+  for (const SequenceBackend& backend : sequence_backends()) {
+    CAPTURE(backend.name);
+    AttentionCase c{1, 1, 32, 1500, 0, ElementType::f32, {}, {}, {}, {}};
+    c.fill(random, {1, 0, 0});
+    check_against_dense(c, backend.prefill(c, 1500, 32), true);
+  }
+}
+
 TEST_CASE("large scores neither overflow nor lose the sum") {
   RandomArrays random(54);
   INFO(random.how_to_repeat());
