@@ -136,7 +136,8 @@ struct DeviceOperations {
   /// out [rows, out_size] = x [rows, in_size] · weightᵀ + bias, or grows by it (`add`). All of `product` on the device.
   Status (*linear)(void* device, const float* x, std::int64_t rows, const LinearRow* product, bool add) = nullptr;
 
-  /// One token's: the same numbers as rms_norm, linear and swiglu, and as turn_heads, round_to_bf16 and assign_roles.
+  /// One token's: what rms_norm, linear and swiglu make, whose sums may be taken in another order; and the same numbers
+  /// as turn_heads, round_to_bf16 and assign_roles.
   Status (*token_products)(void* device, const TokenProducts* call) = nullptr;
   Status (*token_heads)(void* device, const TokenHeads* call) = nullptr;
 
