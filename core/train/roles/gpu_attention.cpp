@@ -20,22 +20,32 @@ class GpuAttention final : public TrainingAttention {
 
   kernels::Status forward(const kernels::AttentionTrainInputs& inputs, kernels::View<float, 4> out,
                           kernels::View<float, 3> lse) override {
-    wait_for_torch();
-    const kernels::Status status = operations_.attention_train_forward(module_->device(), &inputs, &out, &lse);
-    return status.ok() ? operations_.wait(module_->device()) : status;
+    return run([&] { return operations_.attention_train_forward(module_->device(), &inputs, &out, &lse); });
   }
 
   kernels::Status backward(const kernels::AttentionTrainInputs& inputs, kernels::ConstView<float, 4> out,
                            kernels::ConstView<float, 3> lse, kernels::ConstView<float, 4> d_out,
                            double sparse_regularized_value, kernels::View<float, 4> dq, kernels::View<float, 4> dk,
                            kernels::View<float, 4> dv, kernels::View<float, 4> d_roles) override {
-    wait_for_torch();
-    const kernels::Status status = operations_.attention_train_backward(
-        module_->device(), &inputs, &out, &lse, &d_out, sparse_regularized_value, &dq, &dk, &dv, &d_roles);
-    return status.ok() ? operations_.wait(module_->device()) : status;
+    return run([&] {
+      return operations_.attention_train_backward(module_->device(), &inputs, &out, &lse, &d_out,
+                                                  sparse_regularized_value, &dq, &dk, &dv, &d_roles);
+    });
   }
 
  private:
+  template <class Call>
+  [[nodiscard]] kernels::Status run(const Call& call) const {
+    wait_for_torch();
+    kernels::Status status = call();
+    if (status.code == kernels::StatusCode::out_of_memory) {
+      // The module's memory is not LibTorch's, which keeps what its tensors gave back.
+      release_torch_memory();
+      status = call();
+    }
+    return status.ok() ? operations_.wait(module_->device()) : status;
+  }
+
   /// For its computing alone: sums over ranks go on beside it.
   void wait_for_torch() const { torch_.synchronizeStream(torch_.getStream({c10::DeviceType::CUDA, 0})); }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The passes that a GPU runs, in ordinary memory, against the CPU's: loss, statistics, every gradient, evaluation.
+// The passes of a GPU, on one or in ordinary memory, against the CPU's: loss, statistics, every gradient, evaluation.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -9,6 +9,7 @@
 
 #include "core/train/distillation/distillation_model.h"
 #include "core/train/weights/finetune_layout.h"
+#include "tests/core/train/device_passes.h"
 #include "tests/core/train/distillation/distillation_weights.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
@@ -89,7 +90,8 @@ void check_equal(const RoleStatistics& one, const RoleStatistics& other) {
   }
 }
 
-void compare(const Base& base, FinetuneOptions options, double tolerance, bool answers_only = false) {
+void compare(const Base& base, FinetuneOptions options, double tolerance, bool answers_only = false,
+             bool same_roles = true) {
   const test::TemporaryFolder folder;
   const ModelFolder opened = open_base(folder.path(), base);
   options.window = 3;
@@ -102,19 +104,21 @@ void compare(const Base& base, FinetuneOptions options, double tolerance, bool a
     if (answers_only) document.counted.push_back(i % 3 == 1 ? 1 : 0);
   }
   const Outcome cpu = outcome(opened, options, document, PassesOn::cpu);
-  const Outcome device = outcome(opened, options, document, PassesOn::libtorch);
+  const Outcome device = outcome(opened, options, document, test::device_passes);
 
   CHECK(device.trained.distance == doctest::Approx(cpu.trained.distance).epsilon(tolerance));
   CHECK(cpu.trained.distance > 1e-3);
   CHECK(device.trained.tokens == cpu.trained.tokens);
-  check_equal(device.trained.sampled, cpu.trained.sampled);
-  check_equal(device.trained.argmax, cpu.trained.argmax);
+  if (same_roles) {
+    check_equal(device.trained.sampled, cpu.trained.sampled);
+    check_equal(device.trained.argmax, cpu.trained.argmax);
+    check_equal(device.evaluated.argmax, cpu.evaluated.argmax);
+  }
   CHECK(cpu.trained.sampled.total().tokens != cpu.trained.argmax.total().tokens);
   CHECK(device.evaluated.distance == doctest::Approx(cpu.evaluated.distance).epsilon(tolerance));
   CHECK(device.evaluated.nll == doctest::Approx(cpu.evaluated.nll).epsilon(tolerance));
   CHECK(device.evaluated.full_nll == doctest::Approx(cpu.evaluated.full_nll).epsilon(tolerance));
   CHECK(device.evaluated.predicted == cpu.evaluated.predicted);
-  check_equal(device.evaluated.argmax, cpu.evaluated.argmax);
   CHECK(device.told == cpu.told);
 
   for (const Parameter& p : finetune_layout(opened.config(), options).parameters) {
@@ -131,7 +135,7 @@ void compare(const Base& base, FinetuneOptions options, double tolerance, bool a
 
 }  // namespace
 
-TEST_CASE("the passes that a GPU runs give the CPU's gradients, in ordinary memory") {
+TEST_CASE("the passes that a GPU runs give the CPU's gradients") {
   for (const Base& base : bases) {
     for (const Trained trained : {Trained::scores, Trained::lora, Trained::all}) {
       CAPTURE(std::string(base.name));
@@ -139,7 +143,7 @@ TEST_CASE("the passes that a GPU runs give the CPU's gradients, in ordinary memo
       FinetuneOptions options;
       options.trained = trained;
       options.lora_targets = {"q_proj", "k_proj", "v_proj", "o_proj"};
-      compare(base, options, 2e-5);
+      compare(base, options, test::f32_tolerance(2e-5));
     }
   }
 }
@@ -148,12 +152,13 @@ TEST_CASE("and with the loss on answers alone, in pieces of rows") {
   FinetuneOptions options;
   options.trained = Trained::all;
   options.rows = 5;  // of the loss, too, which the CPU takes at once
-  compare(bases[0], options, 2e-5, true);
+  compare(bases[0], options, test::f32_tolerance(2e-5), true);
 }
 
 TEST_CASE("and with products in bf16") {
   // Both round the same numbers at the same places; what differs is the last bit of the roles' softmax and of the sums
-  // over pieces, which may turn a rounding: half a step of 2^-8 in a few of a norm's many terms.
+  // over pieces, which may turn a rounding: half a step of 2^-8 in a few of a norm's many terms. A GPU takes sums in
+  // another order, rounds attention's weights, too, and may turn a role: it is held to twice what bf16 is off f32 here.
   for (const Base& base : {bases[0], bases[1], bases[5]}) {
     for (const Trained trained : {Trained::scores, Trained::lora, Trained::all}) {
       CAPTURE(std::string(base.name));
@@ -161,7 +166,7 @@ TEST_CASE("and with products in bf16") {
       FinetuneOptions options;
       options.trained = trained;
       options.dtype = ComputeDType::bfloat16;
-      compare(base, options, 1e-3);
+      compare(base, options, test::passes_on_gpu ? 6e-2 : 1e-3, false, !test::passes_on_gpu);
     }
   }
 }
@@ -179,7 +184,7 @@ TEST_CASE("steps of the optimizer beside the passes are the host's") {
     options.window = 3;
     options.lora_rank = 3;
     auto host = DistillationModel::create(base, options, PassesOn::cpu);
-    auto device = DistillationModel::create(base, options, PassesOn::libtorch);
+    auto device = DistillationModel::create(base, options, test::device_passes);
     REQUIRE(host.has_value());
     REQUIRE(device.has_value());
     CHECK(host->state_on_device() == nullptr);

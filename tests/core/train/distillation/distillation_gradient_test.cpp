@@ -10,6 +10,7 @@
 #include <random>
 
 #include "core/train/distillation/distillation_model.h"
+#include "tests/core/train/device_passes.h"
 #include "tests/core/train/passes/dense_model.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
@@ -147,7 +148,7 @@ DOCTEST_TEST_CASE("the distillation's gradient in score layers and LoRA factors 
       {4, 2, 2, 24, 0.0, {"q_proj", "k_proj", "v_proj", "o_proj"}, true},
   };
   for (const Case& shape : cases) {
-    for (const PassesOn passes : {PassesOn::cpu, PassesOn::libtorch}) {
+    for (const PassesOn passes : {PassesOn::cpu, test::device_passes}) {
       DOCTEST_CAPTURE(shape.tokens);
       DOCTEST_CAPTURE(static_cast<int>(passes));
       check(shape, passes);

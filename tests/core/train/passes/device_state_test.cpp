@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The optimizer that runs where the passes are, in ordinary memory: against the host's, and over a stop and a resume.
+// The optimizer that runs where the passes are, on a GPU or in ordinary memory: against the host's, and over a stop and a resume.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -17,6 +17,7 @@
 #include "core/train/passes/training_model.h"
 #include "core/train/training_loop.h"
 #include "core/train/weights/parameters.h"
+#include "tests/core/train/device_passes.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace natscope;
@@ -156,7 +157,7 @@ TrainingState random_state(std::int64_t size) {
 
 TEST_CASE("passes on the CPU leave weights and moments to the host; passes on a device keep them") {
   CHECK(small_model(PassesOn::cpu).state_on_device() == nullptr);
-  TrainingModel model = small_model(PassesOn::libtorch);
+  TrainingModel model = small_model(test::device_passes);
   StateOnDevice* const state = model.state_on_device();
   REQUIRE(state != nullptr);
   TrainingState given = random_state(model.layout().size), down = given;
@@ -171,7 +172,7 @@ TEST_CASE("passes on the CPU leave weights and moments to the host; passes on a 
 
 TEST_CASE("a run with its optimizer beside the passes has the losses of one with the host's") {
   const TemporaryFolder folder;
-  SmallTask host(PassesOn::cpu, folder / "out"), device(PassesOn::libtorch, folder / "out");
+  SmallTask host(PassesOn::cpu, folder / "out"), device(test::device_passes, folder / "out");
   REQUIRE(run(host, folder / "host").has_value());
   REQUIRE(run(device, folder / "device").has_value());
   REQUIRE(host.losses.size() == 20);
@@ -187,11 +188,11 @@ TEST_CASE("a run with its optimizer beside the passes has the losses of one with
 
 TEST_CASE("stopped and resumed, it has the same losses and weights to the last bit") {
   const TemporaryFolder folder;
-  SmallTask whole(PassesOn::libtorch, folder / "out");
+  SmallTask whole(test::device_passes, folder / "out");
   REQUIRE(run(whole, folder / "whole").has_value());
-  SmallTask begun(PassesOn::libtorch, folder / "out", 9);
+  SmallTask begun(test::device_passes, folder / "out", 9);
   CHECK(run(begun, folder / "cut").error().code == ErrorCode::interrupted);
-  SmallTask rest(PassesOn::libtorch, folder / "out");
+  SmallTask rest(test::device_passes, folder / "out");
   REQUIRE(run(rest, folder / "cut").has_value());
   REQUIRE(rest.losses.size() >= 11);
   REQUIRE(rest.losses.size() < 20);
@@ -209,7 +210,7 @@ TEST_CASE("a checkpoint of either kind is the other's, and either goes on with i
   const auto end_state = read_checkpoint(*end, whole.layout());
   REQUIRE(end_state.has_value());
   for (const auto& [first, second] :
-       {std::pair(PassesOn::cpu, PassesOn::libtorch), std::pair(PassesOn::libtorch, PassesOn::cpu)}) {
+       {std::pair(PassesOn::cpu, test::device_passes), std::pair(test::device_passes, PassesOn::cpu)}) {
     const fs::path job = folder / (first == PassesOn::cpu ? "begun on the host" : "begun on the device");
     CAPTURE(job.filename().string());
     SmallTask begun(first, folder / "out", 9);
@@ -234,9 +235,9 @@ TEST_CASE("a checkpoint of either kind is the other's, and either goes on with i
 
 TEST_CASE("what is not saved comes down when somebody asks the run to stop") {
   const TemporaryFolder folder;
-  SmallTask whole(PassesOn::libtorch, folder / "out");
+  SmallTask whole(test::device_passes, folder / "out");
   REQUIRE(run(whole, folder / "whole").has_value());
-  SmallTask stopped(PassesOn::libtorch, folder / "out");
+  SmallTask stopped(test::device_passes, folder / "out");
   stopped.after_gradient = [&](std::int64_t number) {
     if (number == 6) CHECK(jobs::request_stop(folder / "stopped", jobs::StopMode::keep_model).has_value());
   };
@@ -248,13 +249,13 @@ TEST_CASE("what is not saved comes down when somebody asks the run to stop") {
   REQUIRE(state.has_value());
   CHECK(state->step == 6);
   CHECK(state->weights == stopped.written);
-  SmallTask rest(PassesOn::libtorch, folder / "out");
+  SmallTask rest(test::device_passes, folder / "out");
   REQUIRE(run(rest, folder / "stopped").has_value());
   CHECK(std::equal(rest.losses.begin(), rest.losses.end(), whole.losses.begin() + 6, whole.losses.end()));
 }
 
 TEST_CASE("one step is the host's: decay on matrices and scores, the clip's norm without the scores") {
-  TrainingModel host = small_model(PassesOn::cpu), device = small_model(PassesOn::libtorch);
+  TrainingModel host = small_model(PassesOn::cpu), device = small_model(test::device_passes);
   const ParameterLayout& layout = host.layout();
   std::vector<std::int32_t> tokens(48), targets(48);
   for (std::size_t i = 0; i < 48; ++i) targets[i] = tokens[i] = static_cast<std::int32_t>(7 * i % 300);

@@ -13,6 +13,7 @@
 #include "core/train/passes/training_model.h"
 #include "core/train/random/counter_random.h"
 #include "kernels/element_type.h"
+#include "tests/core/train/device_passes.h"
 #include "tests/core/train/passes/dense_model.h"
 
 using namespace natscope;
@@ -136,16 +137,16 @@ DOCTEST_TEST_CASE("and under a fixed mask, without score layers") {
   }
 }
 
-DOCTEST_TEST_CASE("the passes that a GPU runs give the same, in ordinary memory") {
+DOCTEST_TEST_CASE("the passes that a GPU runs give the same") {
   for (const Case& shape : cases) {
     DOCTEST_CAPTURE(shape.context);
-    check(shape, ComputeDType::float32, kernels::Backend::ref, 2e-4, PassesOn::libtorch);
+    check(shape, ComputeDType::float32, kernels::Backend::ref, 2e-4, test::device_passes);
   }
   for (const Case& shape : masks) {
     DOCTEST_CAPTURE(std::string(shape.policy));
-    check(shape, ComputeDType::float32, kernels::Backend::ref, 2e-4, PassesOn::libtorch);
+    check(shape, ComputeDType::float32, kernels::Backend::ref, 2e-4, test::device_passes);
   }
-  check(cases[3], ComputeDType::bfloat16, kernels::Backend::cpu, 6e-2, PassesOn::libtorch);
+  check(cases[3], ComputeDType::bfloat16, kernels::Backend::cpu, 6e-2, test::device_passes);
 }
 
 DOCTEST_TEST_CASE("both kinds of passes charge, count and evaluate alike") {
@@ -161,7 +162,7 @@ DOCTEST_TEST_CASE("both kinds of passes charge, count and evaluate alike") {
   const ModelConfig config = model_config(*resolve(options));
   std::vector<std::vector<float>> gradients;
   std::vector<PassResult> trained, evaluated;
-  for (const PassesOn passes : {PassesOn::cpu, PassesOn::libtorch}) {
+  for (const PassesOn passes : {PassesOn::cpu, test::device_passes}) {
     auto model = TrainingModel::create(config, ComputeDType::float32, 2, 2, kernels::Backend::cpu, {}, passes);
     DOCTEST_REQUIRE(model);
     std::vector<float> weights = initial_parameters(config, model->layout(), 3);

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// LibTorch has a CHECK of its own: doctest by its long names here.
+#include "core/train/roles/gpu_attention.h"
+
+#include <ATen/ATen.h>
+#include <doctest/doctest.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "core/engine/device_module.h"
+#include "core/engine/torch_cuda.h"
+
+using namespace natscope;
+using namespace natscope::train;
+
+DOCTEST_TEST_CASE("attention takes the memory that LibTorch keeps and nobody uses") {
+  const auto attention = open_gpu_attention();
+  DOCTEST_REQUIRE(attention.has_value());
+  constexpr std::int64_t heads = 64, length = 8192, head_dim = 128;
+  constexpr std::int64_t left_bytes = 256LL << 20U;  // less than the scratch of this shape
+  const auto floats = at::TensorOptions(at::kFloat).device(at::kCUDA);
+  const at::Tensor rows = at::zeros({1, heads, length, head_dim}, floats);
+  const at::Tensor out = at::empty_like(rows), lse = at::empty({1, heads, length}, floats);
+  const at::Tensor roles = at::zeros({1, heads, length}, floats.dtype(at::kByte));
+  {
+    const auto module = DeviceModule::open({});
+    DOCTEST_REQUIRE(module.has_value());
+    at::empty({(*module)->description().free_bytes - left_bytes}, floats.dtype(at::kByte));  // kept once it is gone
+  }
+  const std::array<std::int64_t, 4> sizes{1, heads, length, head_dim};
+  const auto view = [&](const at::Tensor& tensor) {
+    return kernels::View<float, 4>::packed(tensor.data_ptr<float>(), sizes);
+  };
+  const kernels::AttentionTrainInputs inputs{
+      view(rows), view(rows),
+      view(rows), kernels::ConstView<Role, 3>::packed(static_cast<const Role*>(roles.data_ptr()), {1, heads, length}),
+      16,         kernels::ElementType::bf16};
+  const kernels::Status status =
+      (*attention)
+          ->forward(inputs, view(out), kernels::View<float, 3>::packed(lse.data_ptr<float>(), {1, heads, length}));
+  DOCTEST_CHECK(status.ok());
+  release_torch_memory();
+}
