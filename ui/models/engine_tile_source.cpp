@@ -4,18 +4,11 @@
 #include <algorithm>
 
 namespace natscope::ui {
-namespace {
-
-/// A full tile takes 0.75 MiB.
-constexpr std::size_t keptTiles = 160;
-
-}  // namespace
-
-EngineTileSource::EngineTileSource(EngineClient& client, QObject* parent) : TileSource(parent), client_(client) {
+EngineTileSource::EngineTileSource(EngineClient& client, QObject* parent)
+    : TileSource(parent), client_(client), kept_(keptTiles) {
   connect(&client_, &EngineClient::tileArrived, this, &EngineTileSource::take);
   connect(&client_, &EngineClient::sequenceStarted, this, [this] {
-    entries_.clear();
-    uses_.clear();
+    kept_.clear();
     wanted_.clear();
     later_.clear();
     Q_EMIT reset();
@@ -32,23 +25,17 @@ bool EngineTileSource::isOutOfDate(const AttentionTile& tile) const {
 }
 
 std::shared_ptr<const AttentionTile> EngineTileSource::tile(const TileKey& key) {
-  const auto found = entries_.find(key);
-  if (found == entries_.end()) {
-    wanted_.insert(key);
-    client_.requestTile(key);
-    return nullptr;
-  }
-  uses_.splice(uses_.begin(), uses_, found->second.use);
-  if (isOutOfDate(*found->second.tile)) {
+  const auto* const found = kept_.find(key);
+  if (found == nullptr || isOutOfDate(**found)) {
     wanted_.insert(key);
     client_.requestTile(key);
   }
-  return found->second.tile;
+  return found == nullptr ? nullptr : *found;
 }
 
 std::shared_ptr<const AttentionTile> EngineTileSource::cached(const TileKey& key) const {
-  const auto found = entries_.find(key);
-  return found == entries_.end() ? nullptr : found->second.tile;
+  const auto* const found = kept_.peek(key);
+  return found == nullptr ? nullptr : *found;
 }
 
 void EngineTileSource::dropPending() {
@@ -64,26 +51,12 @@ void EngineTileSource::fetchLater(const std::vector<TileKey>& keys) {
 
 void EngineTileSource::take(const AttentionTile& tile) {
   const bool isForLater = later_.erase(tile.key) > 0;
-  const bool isWanted = wanted_.erase(tile.key) > 0 || entries_.contains(tile.key);
+  const bool isWanted = wanted_.erase(tile.key) > 0 || kept_.peek(tile.key) != nullptr;
   if (!isForLater || isWanted) {
-    keep(tile);
+    kept_.keep(tile.key, std::make_shared<const AttentionTile>(tile));
     Q_EMIT arrived(tile.key);
   }
   if (isForLater) Q_EMIT arrivedLater(std::make_shared<const AttentionTile>(tile));
-}
-
-void EngineTileSource::keep(const AttentionTile& tile) {
-  auto shared = std::make_shared<const AttentionTile>(tile);
-  if (const auto found = entries_.find(tile.key); found != entries_.end()) {
-    found->second.tile = std::move(shared);
-    return;
-  }
-  uses_.push_front(tile.key);
-  entries_.emplace(tile.key, Entry{std::move(shared), uses_.begin()});
-  if (entries_.size() > keptTiles) {
-    entries_.erase(uses_.back());
-    uses_.pop_back();
-  }
 }
 
 }  // namespace natscope::ui

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <list>
-#include <map>
 #include <set>
 
 #include "ui/bridge/engine_client.h"
+#include "ui/models/latest_used.h"
 #include "ui/models/tile_source.h"
 
 namespace natscope::ui {
@@ -24,17 +23,11 @@ class EngineTileSource : public TileSource {
   void fetchLater(const std::vector<TileKey>& keys) override;
 
  private:
-  struct Entry {
-    std::shared_ptr<const AttentionTile> tile;
-    std::list<TileKey>::iterator use;
-  };
   void take(const AttentionTile& tile);
-  void keep(const AttentionTile& tile);
   [[nodiscard]] bool isOutOfDate(const AttentionTile& tile) const;
 
   EngineClient& client_;
-  std::map<TileKey, Entry> entries_;
-  std::list<TileKey> uses_;   // latest first
+  LatestUsed<TileKey, std::shared_ptr<const AttentionTile>> kept_;
   std::set<TileKey> wanted_;  // asked for by tile() …
   std::set<TileKey> later_;   // … and by fetchLater()
 };

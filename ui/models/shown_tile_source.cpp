@@ -5,15 +5,9 @@
 #include "ui/models/elsewhere.h"
 
 namespace natscope::ui {
-namespace {
-
-/// As the engine's: a full tile takes 0.75 MiB.
-constexpr std::size_t keptTiles = 160;
-
-}  // namespace
 
 ShownTileSource::ShownTileSource(EngineClient& client, ShownRecording recording, QObject* parent)
-    : TileSource(parent), client_(client), engine_(client), recording_(std::move(recording)) {
+    : TileSource(parent), client_(client), engine_(client), recording_(std::move(recording)), recorded_(keptTiles) {
   connect(&engine_, &TileSource::arrived, this, &TileSource::arrived);
   connect(&engine_, &TileSource::reset, this, [this] {
     ++generation_;
@@ -29,15 +23,15 @@ ShownTileSource::ShownTileSource(EngineClient& client, ShownRecording recording,
 std::shared_ptr<const AttentionTile> ShownTileSource::tile(const TileKey& key) {
   const auto recording = recording_();
   if (!recording) return engine_.tile(key);
-  if (const auto found = recorded_.find(key); found != recorded_.end()) return found->second;
+  if (const auto* const found = recorded_.find(key)) return *found;
   if (recording->hasMap({key.layer, key.head})) compute(recording, key);
   return nullptr;
 }
 
 std::shared_ptr<const AttentionTile> ShownTileSource::cached(const TileKey& key) const {
   if (!recording_()) return engine_.cached(key);
-  const auto found = recorded_.find(key);
-  return found == recorded_.end() ? nullptr : found->second;
+  const auto* const found = recorded_.peek(key);
+  return found == nullptr ? nullptr : *found;
 }
 
 QString ShownTileSource::whyNoMap(LayerId layer, HeadId head) const {
@@ -95,8 +89,7 @@ void ShownTileSource::compute(const std::shared_ptr<const Recording>& recording,
           return;
         }
         computing_.erase(key);
-        if (recorded_.size() >= keptTiles) recorded_.erase(recorded_.begin());
-        recorded_.insert_or_assign(key, std::make_shared<const AttentionTile>(*tile));
+        recorded_.keep(key, std::make_shared<const AttentionTile>(*tile));
         Q_EMIT arrived(key);
       });
 }

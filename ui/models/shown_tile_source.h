@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <set>
 
 #include "ui/models/engine_tile_source.h"
@@ -40,7 +39,7 @@ class ShownTileSource : public TileSource {
   EngineClient& client_;
   EngineTileSource engine_;
   ShownRecording recording_;
-  std::map<TileKey, std::shared_ptr<const AttentionTile>> recorded_;
+  LatestUsed<TileKey, std::shared_ptr<const AttentionTile>> recorded_;
   std::set<TileKey> computing_;
   std::vector<TileKey> later_;  // of a recording, next one last
   bool isComputingLater_ = false;

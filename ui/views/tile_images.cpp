@@ -4,8 +4,6 @@
 namespace natscope::ui {
 namespace {
 
-/// A picture takes 0.25 MiB; a 4K screen at two pixels a cell shows fewer than 200.
-constexpr std::size_t keptImages = 240;
 constexpr double nanosecondsPerMs = 1e6;
 
 }  // namespace
@@ -40,10 +38,7 @@ void TileImages::setStyle(const MapStyle& style, const ScaleRange& range, QRgb p
   clear();
 }
 
-void TileImages::clear() {
-  entries_.clear();
-  uses_.clear();
-}
+void TileImages::clear() { kept_.clear(); }
 
 void TileImages::beginFrame(double budgetMs) {
   budgetMs_ = budgetMs;
@@ -52,27 +47,13 @@ void TileImages::beginFrame(double budgetMs) {
 }
 
 const QImage* TileImages::image(const TileKey& key, const std::shared_ptr<const AttentionTile>& tile) {
-  const auto found = entries_.find(key);
-  if (found != entries_.end() && found->second.tile == tile) {
-    uses_.splice(uses_.begin(), uses_, found->second.use);
-    return &found->second.image;
-  }
+  const Entry* const found = kept_.find(key);
+  if (found != nullptr && found->tile == tile) return &found->image;
   if (static_cast<double>(clock_.nsecsElapsed()) / nanosecondsPerMs > budgetMs_) {
     hasPutOff_ = true;
-    return found != entries_.end() ? &found->second.image : nullptr;
+    return found != nullptr ? &found->image : nullptr;
   }
-  if (found != entries_.end()) {
-    found->second.tile = tile;
-    found->second.image = tilePicture(*tile, style_, table_, paper_);
-    return &found->second.image;
-  }
-  if (entries_.size() >= keptImages) {
-    entries_.erase(uses_.back());
-    uses_.pop_back();
-  }
-  uses_.push_front(key);
-  return &entries_.emplace(key, Entry{tile, tilePicture(*tile, style_, table_, paper_), uses_.begin()})
-              .first->second.image;
+  return &kept_.keep(key, Entry{tile, tilePicture(*tile, style_, table_, paper_)}).image;
 }
 
 }  // namespace natscope::ui

@@ -3,10 +3,9 @@
 
 #include <QElapsedTimer>
 #include <QImage>
-#include <list>
-#include <map>
 #include <memory>
 
+#include "ui/models/latest_used.h"
 #include "ui/views/map_style.h"
 
 namespace natscope::ui {
@@ -32,18 +31,19 @@ class TileImages {
   [[nodiscard]] const QImage* image(const TileKey& key, const std::shared_ptr<const AttentionTile>& tile);
 
  private:
+  /// A picture takes 0.25 MiB; a 4K screen at two pixels a cell shows fewer than 200.
+  static constexpr std::size_t keptImages = 240;
+
   struct Entry {
     std::shared_ptr<const AttentionTile> tile;
     QImage image;
-    std::list<TileKey>::iterator use;
   };
 
   MapStyle style_;
   ScaleRange range_;
   QRgb paper_ = 0;
   ColourTable table_;
-  std::map<TileKey, Entry> entries_;
-  std::list<TileKey> uses_;
+  LatestUsed<TileKey, Entry> kept_{keptImages};
   QElapsedTimer clock_;
   double budgetMs_ = 0;
   bool hasPutOff_ = false;
