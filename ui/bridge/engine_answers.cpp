@@ -109,10 +109,7 @@ void EngineClient::Private::receiveOpened(const Envelope& envelope, const Opened
   updateState();
   // Unless something new waits for the model already, it goes on with what is shown.
   if (isAgain && asked.empty()) restoreSequence();
-  if (isAgain)
-    Q_EMIT q->modelReopened(*model);
-  else
-    tokenTexts.clear();
+  if (isAgain) Q_EMIT q->modelReopened(*model);
   Q_EMIT q->modelOpened(*model);
 }
 
@@ -138,6 +135,7 @@ void EngineClient::Private::receiveStarted(const Envelope& envelope, const Start
   becomeGeneration(envelope.generation, true);
   recordTimer.stop();
   record = SequenceRecord(started.geometry, started.has_scores, started.window);
+  tokenTexts.clear();  // the engine names the tokens of each sequence anew
   promptTokens = started.prompt_tokens;
   policy = started.policy;
   prefillSeconds = 0;

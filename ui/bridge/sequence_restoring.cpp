@@ -163,7 +163,8 @@ void EngineClient::Private::mirror(const Session& session) {
   lastAnalyse.plan.forced = setByHand.forced;
   lastGenerate.sampling = session.sampling;
   lastGenerate.max_new_tokens = session.max_new_tokens;
-  for (const auto& [token, text] : session.token_texts) tokenTexts.insert_or_assign(token, text);
+  // What another model calls its tokens says nothing of these.
+  tokenTexts = {session.token_texts.begin(), session.token_texts.end()};
   Q_EMIT q->sequenceStarted();
   Q_EMIT q->recordChanged();
 }

@@ -321,6 +321,37 @@ class EngineClientTest : public QObject {
     QCOMPARE(other.client.provenance().model_sha256, ofAnotherModel.provenance.model_sha256);
   }
 
+  /// Of candidates only the names that came with them are known: another model's opening takes none away.
+  void aSequenceKeepsTheNamesOfItsTokens() {
+    ClientWatch first(fake(QStringLiteral("good")));
+    QVERIFY(first.makeReady("m", "abcde"));
+    QVERIFY(ClientWatch::waitFor([&] { return !first.client.model()->sha256.empty(); }));
+    Session session = first.client.session();
+    session.token_texts[4711] = "rare";
+
+    // Shown before its model is open, as a file that is given to the program.
+    ClientWatch other(fake(QStringLiteral("good")));
+    other.client.showSession(session);
+    other.client.start();
+    other.client.openModel({"m", {}, Device::automatic, {}, 0, 0});
+    QVERIFY(other.waitForEvent(QStringLiteral("restored")));
+    QCOMPARE(other.client.tokenText(4711), QStringLiteral("rare"));
+    QCOMPARE(other.client.session().token_texts.at(4711), std::string("rare"));
+
+    // A file that does not name it gets no other one's name, and a new text has its own.
+    session.token_texts.erase(4711);
+    other.client.showSession(session);
+    QCOMPARE(other.client.tokenText(4711), QStringLiteral("<id 4711>"));
+    QCOMPARE(other.client.tokenText(5), QStringLiteral("t5"));
+    session.token_texts = {{4711, "of another model"}};
+    other.client.showSession(session);
+    other.events.clear();
+    other.client.analyse({std::string("abc"), {}, 512, 0});
+    QVERIFY(other.waitForEvent(QStringLiteral("analysed")));
+    QCOMPARE(other.client.tokenText(4711), QStringLiteral("<id 4711>"));
+    QCOMPARE(other.client.tokenText(5), QStringLiteral("t5"));
+  }
+
   void losesBadEngines_data() {
     QTest::addColumn<QString>("mode");
     QTest::addColumn<QString>("says");
