@@ -222,6 +222,8 @@ bool EngineClient::isBusy() const {
   return d_->state == State::opening || d_->state == State::analysing || d_->state == State::generating;
 }
 
+bool EngineClient::isComingBack() const { return d_->restartTimer.isActive(); }
+
 QString EngineClient::tokenText(std::int32_t token) const {
   const auto found = d_->tokenTexts.find(token);
   if (found == d_->tokenTexts.end()) return QStringLiteral("<id %1>").arg(token);
@@ -264,6 +266,8 @@ void EngineClient::openModel(const OpenMessage& request) {
     d_->openId = d_->nextId;
     d_->askRunning(request, State::opening);
   }
+  // Nobody would come to open it.
+  if (d_->state == State::lost && !d_->restartTimer.isActive()) start();
 }
 
 void EngineClient::analyse(const AnalyseMessage& request) {

@@ -66,7 +66,10 @@ class EngineClient : public QObject {
   [[nodiscard]] QStringList commandLine() const;
 
   [[nodiscard]] State state() const;
-  [[nodiscard]] bool isBusy() const;       ///< opening, analysing or generating
+  [[nodiscard]] bool isBusy() const;  ///< opening, analysing or generating
+  /// Whether the next engine comes by itself after one was lost. Not so where the program cannot be started or speaks
+  /// another protocol: the next one would do the same. It is tried again when a model is to be opened.
+  [[nodiscard]] bool isComingBack() const;
   [[nodiscard]] qint64 processId() const;  ///< 0 without a process
 
   /// What the engine has done so far. Valid until control returns to the event loop: copy what must last longer.

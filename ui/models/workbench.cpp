@@ -411,9 +411,11 @@ void Workbench::onLost(const QString& reason) {
   wasLost_ = true;
   lostReason_ = reason;
   next_ = Next::nothing;
-  say(tr("The engine is gone; another one is being started."));
-  const Error error = make_error(ErrorCode::engine_lost, reason.toStdString(),
-                                 tr("what you see stays; another engine is being started").toStdString());
+  const bool isComingBack = client_.isComingBack();
+  say(isComingBack ? tr("The engine is gone; another one is being started.") : tr("There is no engine."));
+  const QString next = isComingBack ? tr("what you see stays; another engine is being started")
+                                    : tr("what you see stays; choose File / Engine command, or open a model again");
+  const Error error = make_error(ErrorCode::engine_lost, reason.toStdString(), next.toStdString());
   // The bar goes as soon as another engine is there, which may be before anybody has read it.
   Q_EMIT logLine(QString::fromStdString(format_error_line(error)));
   Q_EMIT errorRaised(error);

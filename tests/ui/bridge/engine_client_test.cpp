@@ -395,6 +395,13 @@ class EngineClientTest : public QObject {
     QTest::qWait(700);
     QCOMPARE(watch.events.count(QStringLiteral("lost")), 1);  // not tried again and again
     QCOMPARE(watch.client.state(), EngineClient::State::lost);
+    QVERIFY(!watch.client.isComingBack());
+    // Whoever asks for a model is told once more, and gets it where there is a program by now.
+    watch.client.openModel({"m", {}, Device::automatic, {}, 0, 0});
+    QVERIFY(ClientWatch::waitFor([&] { return watch.events.count(QStringLiteral("lost")) == 2; }));
+    watch.client.setCommandLine(fake(QStringLiteral("good")));
+    watch.client.openModel({"m", {}, Device::automatic, {}, 0, 0});
+    QVERIFY(watch.waitForEvent(QStringLiteral("opened")));
   }
 
   void neverWaitsLongForASilentEngine() {

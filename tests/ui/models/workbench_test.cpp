@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the workbench shows and asks for while engines, models and texts come and go, with a made-up engine.
+#include "ui/models/workbench.h"
+
+#include <signal.h>
+
+#include <QProcess>
+#include <QSignalSpy>
+#include <QTemporaryDir>
+#include <QTest>
+
+#include "tests/ui/panels/made_up_session.h"
+#include "ui/models/export_command.h"
+#include "ui/models/token_words.h"
+
+using namespace natscope;
+using namespace natscope::ui;
+
+namespace {
+
+constexpr int patience = 30'000;
+
+QStringList slow(int milliseconds) {
+  return {QStringLiteral(NATSCOPE_FAKE_ENGINE), QStringLiteral("slow"), QString::number(milliseconds)};
+}
+
+}  // namespace
+
+class WorkbenchTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void init() {
+    settings_ = std::make_unique<Settings>(folder_.filePath(QStringLiteral("settings-%1.ini").arg(++runs_)));
+    bench_ = std::make_unique<Workbench>(*settings_);
+  }
+
+  void cleanup() { bench_.reset(); }
+
+  void anEngineThatCannotBeStartedIsNotSaidToCome() {
+    QSignalSpy raised(bench_.get(), &Workbench::errorRaised);
+    bench_->begin({QStringLiteral("/no/such/engine")}, QStringLiteral("m"), QStringLiteral("cpu"));
+    QTRY_COMPARE_WITH_TIMEOUT(raised.count(), 1, patience);
+    const QString hint = QString::fromStdString(raised[0][0].value<Error>().hint);
+    QVERIFY2(!hint.contains(QStringLiteral("being started")), qPrintable(hint));
+    QCOMPARE(bench_->statusText(), QStringLiteral("There is no engine."));
+    // Another model is not "being opened" for ever.
+    bench_->openModel(QStringLiteral("n"));
+    QTRY_COMPARE_WITH_TIMEOUT(raised.count(), 2, patience);
+    QCOMPARE(bench_->statusText(), QStringLiteral("There is no engine."));
+  }
+
+ private:
+  void begin(int milliseconds, const QString& text) {
+    PromptOptions options;
+    options.text = text;
+    bench_->setOptions(options);
+    bench_->begin(slow(milliseconds), QStringLiteral("m"), QStringLiteral("cpu"));
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canContinue() && bench_->client().record().size() == text.size(), patience);
+  }
+
+  void ask(const QString& text) {
+    PromptOptions options = bench_->options();
+    options.text = text;
+    bench_->setOptions(options);
+    bench_->analyse();
+  }
+
+  void stopWhileItReads(const QString& text) {
+    ask(text);
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->statusText().startsWith(QStringLiteral("Reading the text")), patience);
+    bench_->stop();
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse(), patience);
+  }
+
+  QTemporaryDir folder_;
+  std::unique_ptr<Settings> settings_;
+  std::unique_ptr<Workbench> bench_;
+  int runs_ = 0;
+};
+
+QTEST_MAIN(WorkbenchTest)
+#include "workbench_test.moc"
