@@ -48,6 +48,7 @@ EngineProcess::EngineProcess(QObject* parent) : QObject(parent) {
   connect(&process_, &QProcess::finished, this, [this](int exitCode, QProcess::ExitStatus status) {
     readFrames();
     readLog();
+    if (!log_.isEmpty()) sayLogLine(std::exchange(log_, {}));  // its last words may have no line break
     QString reason = endText(exitCode, status);
     if (!lastLogLine_.isEmpty() && exitCode != 0) reason += QStringLiteral(" (%1)").arg(lastLogLine_);
     reportEnd(reason, true);
@@ -110,12 +111,15 @@ void EngineProcess::readLog() {
     if (end < 0 && log_.size() < maxLogLine) return;
     const bool isWhole = end >= 0;
     if (!isWhole) end = log_.size();
-    const QString line = QString::fromUtf8(log_.left(std::min(end, maxLogLine)));
+    const QByteArray line = log_.left(std::min(end, maxLogLine));
     log_.remove(0, isWhole ? end + 1 : end);
-    if (line.isEmpty()) continue;
-    lastLogLine_ = line;
-    Q_EMIT logLine(line);
+    if (!line.isEmpty()) sayLogLine(line);
   }
+}
+
+void EngineProcess::sayLogLine(const QByteArray& line) {
+  lastLogLine_ = QString::fromUtf8(line);
+  Q_EMIT logLine(lastLogLine_);
 }
 
 void EngineProcess::breakOff(const Error& error) {

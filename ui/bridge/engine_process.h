@@ -41,6 +41,7 @@ class EngineProcess : public QObject {
  private:
   void readFrames();
   void readLog();
+  void sayLogLine(const QByteArray& line);
   void breakOff(const Error& error);
   void reportEnd(const QString& reason, bool couldStart);
 

@@ -358,6 +358,7 @@ class EngineClientTest : public QObject {
     QTest::newRow("text") << QStringLiteral("text") << QStringLiteral("no message");
     QTest::newRow("huge length") << QStringLiteral("huge") << QStringLiteral("claims");
     QTest::newRow("dies at once") << QStringLiteral("dies") << QStringLiteral("last words");
+    QTest::newRow("its last words are no line") << QStringLiteral("mutters") << QStringLiteral("no line break");
     QTest::newRow("dies after hello") << QStringLiteral("dies_after_hello") << QStringLiteral("code 8");
     QTest::newRow("contradicts itself") << QStringLiteral("contradict") << QStringLiteral("contradicted");
     QTest::newRow("asks the window") << QStringLiteral("asks") << QStringLiteral("stop");

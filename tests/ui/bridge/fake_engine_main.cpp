@@ -75,6 +75,10 @@ int main(int argc, char** argv) {
     std::fputs("the engine's last words\n", stderr);
     return 7;
   }
+  if (mode == "mutters") {
+    std::fputs("no line break behind it", stderr);
+    return 7;
+  }
   if (mode == "dies_after_hello") {
     say_hello();
     return 8;
