@@ -97,7 +97,7 @@ void Workbench::begin(const QStringList& engineCommand, const QString& model, co
   openModel(model);
 }
 
-void Workbench::openModel(const QString& folder) { openOn(folder, device_); }
+void Workbench::openModel(const QString& folder) { openOn(folder, device()); }
 
 void Workbench::openModelOfShown() {
   isSessionShown_ = true;  // it is kept: the engine is given it once the weights are known to be its own
@@ -118,14 +118,14 @@ void Workbench::openOn(const QString& folder, const QString& device) {
 }
 
 void Workbench::setDevice(const QString& device) {
-  if (device != device_) openOn(modelPath_, device);
+  if (device != this->device()) openOn(wantedModel(), device);
 }
 
 void Workbench::setEngineCommand(const QStringList& command) {
   settings_.setEngineCommand(command);
   client_.setCommandLine(command);
   client_.restart();
-  openModel(modelPath_);
+  openModel(wantedModel());
 }
 
 void Workbench::onModelOpened(const ModelDescription& model) {

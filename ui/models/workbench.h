@@ -144,6 +144,8 @@ class Workbench : public QObject {
   void say(const QString& status);
   [[nodiscard]] bool needsNewSequence() const;
   void openOn(const QString& folder, const QString& device);
+  /// The model that is being opened, else the one that is open.
+  [[nodiscard]] const QString& wantedModel() const { return askedPath_.isEmpty() ? modelPath_ : askedPath_; }
   /// They hold from now on; nothing is analysed for it.
   void takeRoleChanges(const RoleChanges& changes);
 

@@ -50,6 +50,25 @@ class WorkbenchTest : public QObject {
     QCOMPARE(bench_->statusText(), QStringLiteral("There is no engine."));
   }
 
+  void theModelThatIsBeingOpenedAndItsDeviceStand() {
+    begin(60, QStringLiteral("abc"));
+    bench_->openModel(QStringLiteral("n"));
+    bench_->setDevice(QStringLiteral("cuda"));  // of the one that is wanted
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse(), patience);
+    QCOMPARE(bench_->client().model()->path, std::string("n"));
+    QCOMPARE(bench_->device(), QStringLiteral("cuda"));
+    bench_->setDevice(QStringLiteral("cpu"));
+    bench_->openModel(QStringLiteral("o"));  // where it was just chosen
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse(), patience);
+    QCOMPARE(bench_->client().model()->path, std::string("o"));
+    QCOMPARE(bench_->device(), QStringLiteral("cpu"));
+    // And back, before it is there.
+    bench_->setDevice(QStringLiteral("cuda"));
+    bench_->setDevice(QStringLiteral("cpu"));
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse(), patience);
+    QCOMPARE(bench_->device(), QStringLiteral("cpu"));
+  }
+
  private:
   void begin(int milliseconds, const QString& text) {
     PromptOptions options;
