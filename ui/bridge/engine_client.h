@@ -83,6 +83,10 @@ class EngineClient : public QObject {
   /// Whether what is mirrored is known to be another model's than the open one: its maps cannot be drawn, and nothing
   /// can go on with it, until that model is opened.
   [[nodiscard]] bool isOfAnotherModel() const;
+  /// Query heads a layer, and the bias b on the score of Global, of the model that made what is mirrored; of a file as
+  /// far as it says so.
+  [[nodiscard]] std::optional<std::int32_t> queryHeads() const;
+  [[nodiscard]] std::optional<double> globalBias() const;
   /// The folders of the model, and of the adapter, that what is mirrored was made with, as they were then.
   [[nodiscard]] std::string shownModel() const;
   [[nodiscard]] std::string shownAdapter() const;

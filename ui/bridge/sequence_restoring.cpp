@@ -98,18 +98,26 @@ Provenance EngineClient::provenance() const {
   provenance.prompt_sha256 =
       tokens != nullptr ? prompt_digest(*tokens) : prompt_digest(std::get<std::string>(d_->lastAnalyse.prompt));
   if (d_->record.size() > d_->promptTokens) provenance.sampling = d_->lastGenerate.sampling;
+  provenance.heads = queryHeads();
+  provenance.global_bias = globalBias();
   if (d_->shownFrom) {
     // A file's sequence that no engine has taken over: only the file knows which model it was.
     provenance.model_sha256 = d_->shownFrom->provenance.model_sha256;
-    provenance.heads = d_->shownFrom->provenance.heads;
-    provenance.global_bias = d_->shownFrom->provenance.global_bias;
     provenance.sampling = d_->shownFrom->provenance.sampling;
   } else if (d_->model) {
     provenance.model_sha256 = d_->model->sha256;
-    provenance.heads = d_->model->heads;
-    provenance.global_bias = d_->model->global_bias;
   }
   return provenance;
+}
+
+std::optional<std::int32_t> EngineClient::queryHeads() const {
+  if (d_->shownFrom) return d_->shownFrom->provenance.heads;
+  return d_->model ? std::optional(d_->model->heads) : std::nullopt;
+}
+
+std::optional<double> EngineClient::globalBias() const {
+  if (d_->shownFrom) return d_->shownFrom->provenance.global_bias;
+  return d_->model ? d_->model->global_bias : std::nullopt;
 }
 
 EngineClient::Private::Origin EngineClient::Private::origin() const {

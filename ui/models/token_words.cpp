@@ -40,8 +40,8 @@ std::optional<TokenScores> tokenScores(Workbench& workbench, TokenPos token) {
   const auto& model = workbench.client().model();
   const auto recording = workbench.recording();
   // An older recording does not say its bias: it is known where the open model is the one that made it.
-  const bool isOfModel = model && (!recording || recording->trace().provenance().model_sha256 == model->sha256);
-  if (recording) words.bias = recording->trace().provenance().global_bias;
+  const bool isOfModel = model && recording && recording->trace().provenance().model_sha256 == model->sha256;
+  words.bias = workbench.client().globalBias();
   if (!words.bias && isOfModel) words.bias = model->global_bias;
   words.scores[0] += words.bias.value_or(0);
   std::array<double, role_count> sorted = words.scores;

@@ -73,7 +73,11 @@ Workbench::Workbench(Settings& settings, QObject* parent)
   });
   connect(&client_, &EngineClient::analysed, this, &Workbench::onAnalysed);
   connect(&client_, &EngineClient::sequenceRestored, this, &Workbench::onRestored);
-  connect(&client_, &EngineClient::modelIdentified, this, &Workbench::stateChanged);
+  connect(&client_, &EngineClient::modelIdentified, this, [this] {
+    // A session that was shown before said what was set by hand: in another model's layers and heads.
+    if (client_.isOfAnotherModel()) takeRoleChanges({});
+    Q_EMIT stateChanged();
+  });
   connect(&client_, &EngineClient::finished, this, [this](const FinishedMessage& result) {
     say(tr("%1 generated: %2").arg(tokensInWords(result.generated), endWords(result.reason)));
   });
@@ -165,14 +169,10 @@ void Workbench::onModelOpened(const ModelDescription& model) {
 void Workbench::follow() {
   // Until another text is analysed the record may still be of the model before: its own shape bounds what is chosen.
   const SequenceRecord& record = client_.record();
-  const auto& model = client_.model();
   const CacheGeometry& geometry = record.geometry();
-  const bool isOfModel = model && model->layers == geometry.layers && model->kv_heads == geometry.kv_heads;
-  const auto recorded = recording();
-  const int ofFile = headsOfFile_.value_or(0);
-  const bool isOfFile = ofFile > 0 && geometry.kv_heads > 0 && ofFile % geometry.kv_heads == 0;
-  const int heads = recorded ? recorded->heads() : isOfModel ? model->heads : isOfFile ? ofFile : geometry.kv_heads;
-  selection_.setLimits(geometry.layers, heads, geometry.kv_heads, record.size());
+  const int known = client_.queryHeads().value_or(0);
+  const bool fits = known > 0 && geometry.kv_heads > 0 && known % geometry.kv_heads == 0;
+  selection_.setLimits(geometry.layers, fits ? known : geometry.kv_heads, geometry.kv_heads, record.size());
 }
 
 bool Workbench::canAnalyse() const { return client_.state() == EngineClient::State::ready; }
@@ -351,7 +351,6 @@ void Workbench::showRunBefore() {
   asked_ = back.beginning;
   Q_EMIT errorCleared();
   say(tr("The run of before: %1").arg(tokensInWords(back.run.session.record.size())));
-  headsOfFile_ = back.run.session.provenance.heads;
   client_.showAgain(back.run);
   choose(back.view);
   // A recording has no prompt of its own: what stands in the field was typed since.
@@ -379,7 +378,6 @@ void Workbench::showSession(const Session& session) {
   Q_EMIT errorCleared();
   say(tr("A session of %1, made with %2")
           .arg(tokensInWords(session.record.size()), QString::fromStdString(session.model_path)));
-  headsOfFile_ = session.provenance.heads;
   client_.showSession(session);
   if (session.view) choose(*session.view);
   tokensOfFile_ = session.record.size();

@@ -170,9 +170,8 @@ class Workbench : public QObject {
   QString lostReason_;  // said once more when another engine has what is shown
   bool isSessionShown_ = false;
   bool waitsForFile_ = false;
-  bool isCutToFit_ = false;                  // the text that was asked for last, to begin with
-  std::optional<std::int32_t> headsOfFile_;  // query heads of a file's run, whether its model is open or not
-  std::int64_t tokensOfFile_ = -1;           // that are shown and stand in a file; -1: not a file's
+  bool isCutToFit_ = false;         // the text that was asked for last, to begin with
+  std::int64_t tokensOfFile_ = -1;  // that are shown and stand in a file; -1: not a file's
   std::optional<RunBefore> before_;
   std::vector<TokenPos> pinsAgain_;  // what was pinned when the same text was asked for with other roles
   Next next_ = Next::nothing;

@@ -69,6 +69,32 @@ class WorkbenchTest : public QObject {
     QCOMPARE(bench_->device(), QStringLiteral("cpu"));
   }
 
+  void aSessionIsItsModelsWhicheverIsOpen() {
+    Session session = madeUpSession(
+        1, 2, 20, [](std::int32_t) { return 0.25; }, 20);
+    session.provenance.model_sha256 = std::string(64, 'c');
+    session.provenance.heads = 6;
+    session.provenance.global_bias = 0.5;
+    session.provenance.by_hand.forced = {{LayerId(0), KvHeadId(1), TokenPos(3), Role::global}};
+    // Shown before the engine says which weights are open; they turn out to be others of the same shape.
+    bench_->begin(slow(1), QStringLiteral("m"), QStringLiteral("cpu"));
+    bench_->showSession(session);
+    QVERIFY(!bench_->roleChanges().isEmpty());
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->client().isOfAnotherModel(), patience);
+    QCOMPARE(bench_->client().model()->heads, 4);
+    QCOMPARE(bench_->selection().heads(), 6);
+    const auto scores = tokenScores(*bench_, TokenPos(2));
+    QVERIFY(scores && scores->bias);
+    QCOMPARE(*scores->bias, 0.5);
+    // What was set by hand there is not asked for of the model that is open.
+    QVERIFY(bench_->roleChanges().isEmpty());
+    QVERIFY(!bench_->analysedChanges().isEmpty());
+    bench_->openModel(QStringLiteral("missing"));
+    QSignalSpy failed(bench_.get(), &Workbench::errorRaised);
+    QTRY_COMPARE_WITH_TIMEOUT(failed.count(), 1, patience);
+    QVERIFY(bench_->roleChanges().isEmpty());
+  }
+
  private:
   void begin(int milliseconds, const QString& text) {
     PromptOptions options;
