@@ -224,10 +224,12 @@ void Workbench::takePrompt() {
 void Workbench::askForSequence(Next next, bool fit) {
   const auto policy = parse_policy(options_.policy.toStdString());
   if (!policy) {
+    forgetAsked();
     Q_EMIT errorRaised(policy.error());
     return;
   }
   next_ = next;
+  if (options_.text != analysed_.text) pinsAgain_.clear();
   RoleChanges changes = changes_;
   // What a session was made with cannot be had again: the file is not known by name.
   changes.hadOtherRoles = false;
@@ -408,7 +410,7 @@ void Workbench::showRecording(const std::shared_ptr<const Recording>& recording)
 void Workbench::onLost(const QString& reason) {
   wasLost_ = true;
   lostReason_ = reason;
-  next_ = Next::nothing;
+  forgetAsked();
   const bool isComingBack = client_.isComingBack();
   say(isComingBack ? tr("The engine is gone; another one is being started.") : tr("There is no engine."));
   const QString next = isComingBack ? tr("what you see stays; another engine is being started")
@@ -421,18 +423,22 @@ void Workbench::onLost(const QString& reason) {
 }
 
 void Workbench::onFailed(const Error& error) {
-  if (error.code == ErrorCode::interrupted) {
-    say(tr("Stopped."));
-    return;
-  }
-  next_ = Next::nothing;
-  pinsAgain_.clear();
-  asked_ = analysed_;
-  takeRoleChanges(analysed_.changes);
+  forgetAsked();
+  if (error.code == ErrorCode::interrupted) return say(tr("Stopped."));
   say(QString());
   Q_EMIT logLine(QString::fromStdString(format_error_line(error)));
   Q_EMIT errorRaised(error);
   Q_EMIT stateChanged();
+}
+
+void Workbench::forgetAsked() {
+  // Of two that were asked for, one after the other, it may be the first one that was refused.
+  if (client_.state() == EngineClient::State::analysing) return;
+  next_ = Next::nothing;
+  pinsAgain_.clear();
+  asked_ = analysed_;
+  const bool isOfOthers = recording() || client_.isOfAnotherModel();  // which say only what they were made with
+  takeRoleChanges(isOfOthers ? RoleChanges() : analysed_.changes);
 }
 
 void Workbench::say(const QString& status) {

@@ -140,6 +140,8 @@ class Workbench : public QObject {
   void onRestored();
   void onLost(const QString& reason);
   void onFailed(const Error& error);
+  /// What was asked for and did not begin is not wanted any more; what is shown is what holds.
+  void forgetAsked();
   void follow();
   void say(const QString& status);
   [[nodiscard]] bool needsNewSequence() const;

@@ -69,6 +69,38 @@ class WorkbenchTest : public QObject {
     QCOMPARE(bench_->device(), QStringLiteral("cpu"));
   }
 
+  void whatWasSetByHandAndDidNotBeginIsTakenBack_data() {
+    QTest::addColumn<bool>("isKilled");
+    QTest::newRow("stopped") << false;
+    QTest::newRow("the engine died") << true;
+  }
+  void whatWasSetByHandAndDidNotBeginIsTakenBack() {
+    QFETCH(bool, isKilled);
+    begin(20, QStringLiteral("abcd"));
+    PromptOptions options = bench_->options();
+    options.maxNewTokens = 1000;
+    bench_->setOptions(options);
+    bench_->continueGenerating();
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->client().record().size() > 6, patience);
+    RoleChanges changes;
+    changes.window = 3;
+    bench_->changeRoles(changes);
+    if (isKilled) {
+      ::kill(static_cast<pid_t>(bench_->client().processId()), SIGKILL);
+    } else {
+      bench_->stop();
+    }
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse() && bench_->hasEngineSequence(), patience);
+    // Where the engine was quicker both are the new ones.
+    QVERIFY(bench_->roleChanges() == bench_->analysedChanges());
+    // Nothing is asked for beside a policy that is none.
+    options.policy = QStringLiteral("window:some");
+    bench_->setOptions(options);
+    changes.window = 5;
+    bench_->changeRoles(changes);
+    QVERIFY(bench_->roleChanges() == bench_->analysedChanges());
+  }
+
   void aSessionIsItsModelsWhicheverIsOpen() {
     Session session = madeUpSession(
         1, 2, 20, [](std::int32_t) { return 0.25; }, 20);
