@@ -98,10 +98,12 @@ Session MainWindow::shownAsSession() {
 
 void MainWindow::keepLastRun() {
   const bool isInFile = workbench_.recording() || !shownSession().isEmpty();
-  // Behind a file that is looked at, a run may stand that no file has.
+  const EngineClient& client = workbench_.client();
+  const bool isCut = client.record().size() < client.promptTokens();
+  // Behind a file that is looked at, or a text that was not read to its end, a run may stand that no file has.
   const Session* const before = workbench_.runBefore();
   if (isInFile && before == nullptr) return;
-  Session run = isInFile ? *before : shownAsSession();
+  Session run = isInFile || (isCut && before != nullptr) ? *before : shownAsSession();
   const std::int64_t heads = std::int64_t{run.record.geometry().layers} * run.record.geometry().kv_heads;
   // What every window begins with must not take the place of a run that somebody may want back.
   const bool isAsBegun = run.record.size() == run.prompt_tokens && run.prompt == firstText_.toStdString() &&

@@ -61,7 +61,8 @@ void MainWindow::makeMenus() {
   openLast_ = file->addAction(tr("Open the &last run"), this, [this] { openPath(settings_.lastRunPath()); });
   openLast_->setToolTip(tr("What the window showed when it was closed: text, roles, counts and settings"));
   before_ = file->addAction(tr("&Back to the run of before"), this, [this] { workbench_.showRunBefore(); });
-  before_->setToolTip(tr("What was shown before a session or trace was opened, as it was"));
+  before_->setToolTip(
+      tr("What was shown before a session or trace was opened, or a text was stopped while it was read"));
   connect(file, &QMenu::aboutToShow, this,
           [this] { openLast_->setEnabled(QFileInfo::exists(settings_.lastRunPath())); });
   save_ = addKey(tr("Sa&ve session …"), Qt::CTRL | Qt::Key_S, [this] { chooseSessionToWrite(); });

@@ -127,6 +127,7 @@ void EngineClient::Private::receiveStarted(const Envelope& envelope, const Start
     if (envelope.generation > generation) distrust(QStringLiteral("a sequence began that nobody asked for"));
     return;
   }
+  Q_EMIT q->sequenceEnding();
   lastAnalyse = std::move(request->second);
   lastAnalyse.fit = false;
   if (auto* const text = std::get_if<std::string>(&lastAnalyse.prompt); text != nullptr && started.prompt_bytes)

@@ -150,6 +150,7 @@ class EngineClient : public QObject {
   /// has not changed.
   void modelReopened(const natscope::ModelDescription& model);
   void modelIdentified(const QString& sha256);
+  void sequenceEnding();   ///< comes before sequenceStarted where a text was begun: all that is mirrored is still there
   void sequenceStarted();  ///< record() is empty and has its new geometry
   void recordChanged();    ///< more frames; at most one signal per timer tick
   void progress(natscope::ProgressPhase phase, qint64 done, qint64 total, double seconds);

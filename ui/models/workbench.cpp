@@ -57,6 +57,15 @@ Workbench::Workbench(Settings& settings, QObject* parent)
   sequence_.setHasRoles([this] { return has_roles(client_.policy()); });
   connect(&client_, &EngineClient::stateChanged, this, &Workbench::stateChanged);
   connect(&client_, &EngineClient::modelOpened, this, &Workbench::onModelOpened);
+  connect(&client_, &EngineClient::sequenceEnding, this, [this] {
+    replaced_.reset();
+    const bool isWhole = !sequence_.isEmpty() && client_.record().size() >= client_.promptTokens();
+    if (!isWhole || recording()) return;
+    PromptOptions options = options_;
+    options.text = analysed_.text;
+    options.policy = analysed_.policy;
+    replaced_ = shownRun(options);
+  });
   connect(&client_, &EngineClient::sequenceStarted, this, [this] {
     // Only now is what was asked for what is shown: a text that is refused changes nothing.
     analysed_ = asked_;
@@ -195,7 +204,8 @@ bool Workbench::isRunning() const {
 }
 
 bool Workbench::needsNewSequence() const {
-  return !client_.knowsSequence() || sequence_.isEmpty() ||
+  // A prompt that was not read to its end is no text to go on from.
+  return !client_.knowsSequence() || sequence_.isEmpty() || client_.record().size() < client_.promptTokens() ||
          analysed_ != Beginning{options_.text, options_.policy, changes_};
 }
 
@@ -300,6 +310,7 @@ void Workbench::stop() {
 
 void Workbench::onAnalysed() {
   isSessionShown_ = false;
+  replaced_.reset();
   Q_EMIT errorCleared();
   const bool isSameText = !pinsAgain_.empty() && selection_.pinned().empty();
   for (const TokenPos position : std::exchange(pinsAgain_, {})) {
@@ -326,7 +337,15 @@ void Workbench::keepBefore() {
   // A prompt that was not read to its end is begun again instead.
   before_.reset();
   if (client_.record().size() < client_.promptTokens()) return;
-  before_ = RunBefore{client_.shownRun(), options_, analysed_, view()};
+  before_ = shownRun(options_);
+}
+
+Workbench::RunBefore Workbench::shownRun(const PromptOptions& options) const {
+  return {client_.shownRun(), options, analysed_, view()};
+}
+
+void Workbench::offerReplaced() {
+  if (replaced_ && client_.record().size() < client_.promptTokens()) before_ = std::exchange(replaced_, std::nullopt);
 }
 
 SessionView Workbench::view() const {
@@ -411,6 +430,7 @@ void Workbench::onLost(const QString& reason) {
   wasLost_ = true;
   lostReason_ = reason;
   forgetAsked();
+  offerReplaced();
   const bool isComingBack = client_.isComingBack();
   say(isComingBack ? tr("The engine is gone; another one is being started.") : tr("There is no engine."));
   const QString next = isComingBack ? tr("what you see stays; another engine is being started")
@@ -424,7 +444,12 @@ void Workbench::onLost(const QString& reason) {
 
 void Workbench::onFailed(const Error& error) {
   forgetAsked();
-  if (error.code == ErrorCode::interrupted) return say(tr("Stopped."));
+  if (error.code == ErrorCode::interrupted) {
+    offerReplaced();
+    const bool isCut = client_.record().size() < client_.promptTokens();
+    return say(isCut && before_ ? tr("Stopped. File / Back to the run of before shows what was there.")
+                                : tr("Stopped."));
+  }
   say(QString());
   Q_EMIT logLine(QString::fromStdString(format_error_line(error)));
   Q_EMIT errorRaised(error);

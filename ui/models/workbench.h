@@ -51,7 +51,7 @@ class Workbench : public QObject {
   [[nodiscard]] ModelAtHand modelAtHand() const;
   /// What is chosen, as a session keeps it.
   [[nodiscard]] SessionView view() const;
-  /// The run that a file's was shown in place of; null: none.
+  /// The run that was shown before a file's, or before a text that was stopped while it was read; null: none.
   [[nodiscard]] const Session* runBefore() const { return before_ ? &before_->run.session : nullptr; }
   /// Tokens a second of the last prefill and of the latest steps; 0 where there was none.
   [[nodiscard]] double prefillRate() const;
@@ -129,6 +129,10 @@ class Workbench : public QObject {
   };
 
   void keepBefore();
+  /// What is shown, to come back to.
+  [[nodiscard]] RunBefore shownRun(const PromptOptions& options) const;
+  /// A text that was not read to its end leaves a part of it, or nothing: the run of before can be shown again.
+  void offerReplaced();
   /// A file's, in place of what is chosen.
   void choose(const SessionView& view);
   void startSequence(Next next);
@@ -175,7 +179,8 @@ class Workbench : public QObject {
   bool isCutToFit_ = false;         // the text that was asked for last, to begin with
   std::int64_t tokensOfFile_ = -1;  // that are shown and stand in a file; -1: not a file's
   std::optional<RunBefore> before_;
-  std::vector<TokenPos> pinsAgain_;  // what was pinned when the same text was asked for with other roles
+  std::optional<RunBefore> replaced_;  // by the text that is being read
+  std::vector<TokenPos> pinsAgain_;    // what was pinned when the same text was asked for with other roles
   Next next_ = Next::nothing;
 };
 

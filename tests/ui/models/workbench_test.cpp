@@ -69,6 +69,50 @@ class WorkbenchTest : public QObject {
     QCOMPARE(bench_->device(), QStringLiteral("cpu"));
   }
 
+  void aTextThatWasStoppedIsBegunAgain() {
+    begin(20, QStringLiteral("ab"));
+    stopWhileItReads(QStringLiteral("abcdefghijklmnopqrst"));
+    QVERIFY(bench_->client().record().size() < 20);
+    PromptOptions options = bench_->options();
+    options.maxNewTokens = 2;
+    bench_->setOptions(options);
+    QSignalSpy finished(&bench_->client(), &EngineClient::finished);
+    bench_->continueGenerating();
+    QVERIFY(finished.wait(patience));
+    QCOMPARE(bench_->client().promptTokens(), 20);
+    QCOMPARE(bench_->client().record().size(), 22);
+    QVERIFY(!bench_->client().record().frame(TokenPos(19)).generated);
+    QVERIFY(bench_->client().record().frame(TokenPos(20)).generated);
+  }
+
+  void theRunBeforeATextThatWasStoppedComesBack() {
+    begin(20, QStringLiteral("ab"));
+    QSignalSpy finished(&bench_->client(), &EngineClient::finished);
+    bench_->step();
+    QVERIFY(finished.wait(patience));
+    bench_->selection().pin(TokenPos(2));
+    stopWhileItReads(QStringLiteral("abcdefghijklmnopqrst"));
+    QVERIFY(bench_->runBefore() != nullptr);
+    QCOMPARE(bench_->runBefore()->record.size(), 3);
+    QVERIFY2(bench_->statusText().contains(QStringLiteral("Back to the run of before")),
+             qPrintable(bench_->statusText()));
+    QSignalSpy shown(bench_.get(), &Workbench::sessionShown);
+    bench_->showRunBefore();
+    QCOMPARE(bench_->client().record().size(), 3);
+    QCOMPARE(bench_->client().promptTokens(), 2);
+    QCOMPARE(bench_->options().text, QStringLiteral("ab"));
+    QCOMPARE(shown.count(), 1);
+    QVERIFY(bench_->selection().isPinned(TokenPos(2)));
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->hasEngineSequence() && bench_->canContinue(), patience);
+    bench_->step();
+    QTRY_COMPARE_WITH_TIMEOUT(bench_->client().record().size(), 4, patience);
+    // A text that was read to its end took its place for good.
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse(), patience);
+    ask(QStringLiteral("abc"));
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse(), patience);
+    QVERIFY(bench_->runBefore() == nullptr);
+  }
+
   void whatWasSetByHandAndDidNotBeginIsTakenBack_data() {
     QTest::addColumn<bool>("isKilled");
     QTest::newRow("stopped") << false;
