@@ -240,7 +240,7 @@ void MainWindow::connectAll() {
   connect(prompt_, &PromptPanel::fileDropped, this, &MainWindow::openPath);
   connect(&workbench_, &Workbench::stateChanged, this, &MainWindow::refresh);
   connect(&workbench_, &Workbench::modelOpened, this, [this](const ModelDescription& model) {
-    prompt_->setDefaults(model);
+    takeDefaults(model);
     setWindowTitle(QStringLiteral("%1 – NAtScope").arg(modelLabel(workbench_.modelPath())));
   });
   connect(&workbench_, &Workbench::errorRaised, this, &MainWindow::sayError);
@@ -308,6 +308,14 @@ void MainWindow::connectAll() {
     }
   });
   connect(&attention_->map(), &AttentionMapView::firstPicture, this, &MainWindow::firstPicture);
+}
+
+void MainWindow::takeDefaults(const ModelDescription& model) {
+  const auto path = QString::fromStdString(model.path);
+  const QString before = std::exchange(defaultsOf_, path);
+  // The same one on another device has those that a person may have changed since; a session came with its own.
+  const bool isOfSession = before.isEmpty() || model.path == workbench_.client().shownModel();
+  if (path != before && !(workbench_.hasOptionsOfSession() && isOfSession)) prompt_->setDefaults(model);
 }
 
 void MainWindow::sayError(const Error& error) {

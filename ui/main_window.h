@@ -92,6 +92,8 @@ class MainWindow : public QMainWindow {
   void makeActions();
   void makeMenus();
   void connectAll();
+  /// A model's own sampling for the fields, unless they are somebody's.
+  void takeDefaults(const ModelDescription& model);
   /// Says what is wrong, and offers the beginning of a text that is too long.
   void sayError(const Error& error);
   void orderTabs();
@@ -145,6 +147,7 @@ class MainWindow : public QMainWindow {
   ReadSession session_;
   QString promptNote_;  // what the field holds of a file, where that is not all
   QString firstText_;   // that the window began with
+  QString defaultsOf_;  // the model whose defaults the fields have, or were left alone for
   QDeadlineTimer noticeEnd_;
   JobDesk desk_;
   AttentionPanel* attention_ = nullptr;

@@ -240,6 +240,41 @@ class ShownRunTest : public QObject {
     QCOMPARE(window_->comparison().kept()->name, here);
   }
 
+  /// Its numbers stay in the fields when its model is opened after it, and so do those that were typed when the device
+  /// changes.
+  void aSessionsSamplingIsNotTheModelsDefaults() {
+    PromptOptions options = window_->prompt().options();
+    options.sampling.greedy = false;
+    options.sampling.temperature = 0.3;
+    options.sampling.top_p = 0.5;
+    options.maxNewTokens = 2;
+    window_->prompt().setOptions(options);
+    bench().generate();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().sequence().size() == bench().client().promptTokens() + 2,
+                             patience);
+    bench().selection().pin(TokenPos(3));
+    const QString path = tiny_.filePath(QStringLiteral("sampled.safetensors"));
+    window_->saveSession(path);
+    QTRY_VERIFY_WITH_TIMEOUT(QFileInfo::exists(path), patience);
+    window_->close();
+    window_ = tiny_.make({}, path);
+    QSignalSpy opened(&bench(), &Workbench::modelOpened);
+    QSignalSpy weights(&bench().client(), &EngineClient::weightsArrived);
+    window_->show();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().hasEngineSequence(), patience);
+    QCOMPARE(opened.count(), 1);
+    QCOMPARE(window_->prompt().options().sampling.temperature, 0.3);
+    QCOMPARE(bench().options().sampling.top_p, 0.5);
+    // Who attends to the pinned token is asked when there is somebody who knows.
+    QTRY_VERIFY_WITH_TIMEOUT(weights.count() > 0, patience);
+
+    options.sampling.temperature = 0.4;
+    window_->prompt().setOptions(options);
+    bench().setDevice(QStringLiteral("auto"));
+    QTRY_VERIFY_WITH_TIMEOUT(opened.count() == 2 && bench().canAnalyse(), patience);
+    QCOMPARE(window_->prompt().options().sampling.temperature, 0.4);
+  }
+
   void theRunBeforeASessionComesBack() {
     const QString path = tiny_.filePath(QStringLiteral("looked-at.safetensors"));
     window_->saveSession(path);

@@ -216,7 +216,8 @@ void Workbench::startSequence(Next next) {
 void Workbench::analyseInstead() {
   waitsForFile_ = false;
   // A model that is being opened analyses what the options say when it is open.
-  if (canAnalyse() || isRunning()) askForSequence(Next::nothing);
+  if (canAnalyse() || isRunning()) return askForSequence(Next::nothing);
+  isSessionShown_ = false;  // it is not what is wanted any more
 }
 
 void Workbench::analyseWhatFits() {

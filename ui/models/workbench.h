@@ -58,6 +58,8 @@ class Workbench : public QObject {
   [[nodiscard]] double decodeRate() const;
   /// Of the model that is open; while the first one is being opened, of that.
   [[nodiscard]] const QString& modelPath() const { return modelPath_; }
+  /// Whether the options are those of a session that is shown.
+  [[nodiscard]] bool hasOptionsOfSession() const { return isSessionShown_ && recording() == nullptr; }
   /// "auto", "cpu" or "cuda": as it was chosen, and while a model is being opened, as that one is.
   [[nodiscard]] const QString& device() const { return askedPath_.isEmpty() ? device_ : askedDevice_; }
   [[nodiscard]] const QString& statusText() const { return status_; }

@@ -96,7 +96,8 @@ TokenPanel::TokenPanel(Workbench& workbench, RunComparison& comparison, QWidget*
     update();
   });
   connect(&workbench_.client(), &EngineClient::finished, &pause_, qOverload<>(&QTimer::start));
-  connect(&workbench_.client(), &EngineClient::analysed, &pause_, qOverload<>(&QTimer::start));
+  for (const auto has : {&EngineClient::analysed, &EngineClient::sequenceRestored})
+    connect(&workbench_.client(), has, &pause_, qOverload<>(&QTimer::start));
   connect(&workbench_.sequence(), &SequenceModel::restarted, &pause_, qOverload<>(&QTimer::start));
   connect(&comparison_.losses(), &LossDifference::changed, this, qOverload<>(&QWidget::update));
   connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, qOverload<>(&QWidget::update));
