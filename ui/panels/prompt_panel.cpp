@@ -19,10 +19,23 @@
 namespace natscope::ui {
 namespace {
 
+/// Two digits, and more of a number that has more: what a model's or a session's file says must not be rounded, or the
+/// text that is drawn is another one than the command line's.
+class NumberBox : public QDoubleSpinBox {
+ public:
+  using QDoubleSpinBox::QDoubleSpinBox;
+
+  [[nodiscard]] QString textFromValue(double value) const override {
+    QString text = QDoubleSpinBox::textFromValue(value);
+    for (int digit = decimals(); digit > 2 && text.endsWith(u'0'); --digit) text.chop(1);
+    return text;
+  }
+};
+
 QDoubleSpinBox* number(QWidget* parent, double from, double to, double step, double value, const QString& tip) {
-  auto* const box = new QDoubleSpinBox(parent);
+  auto* const box = new NumberBox(parent);
   box->setRange(from, to);
-  box->setDecimals(2);
+  box->setDecimals(6);
   box->setSingleStep(step);
   box->setValue(value);
   box->setToolTip(tip);

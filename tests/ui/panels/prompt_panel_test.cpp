@@ -2,6 +2,7 @@
 #include "ui/panels/prompt_panel.h"
 
 #include <QComboBox>
+#include <QDoubleSpinBox>
 #include <QLineEdit>
 #include <QSignalSpy>
 #include <QTest>
@@ -66,6 +67,28 @@ class PromptPanelTest : public QObject {
     type(QStringLiteral("window"));
     QTest::keyClick(line(), Qt::Key_Tab);
     QVERIFY(!panel_->policyProblem().isEmpty());
+  }
+
+  /// Rounded, they would draw another text than the command line does.
+  void numbersOfAModelStayAsTheyAre() {
+    natscope::ModelDescription model;
+    model.temperature = 0.667;
+    model.top_p = 0.995;
+    model.min_p = 0.0125;
+    model.repetition_penalty = 1.176;
+    panel_->setDefaults(model);
+    const natscope::SamplingOptions sampling = panel_->options().sampling;
+    QCOMPARE(sampling.temperature, 0.667);
+    QCOMPARE(sampling.top_p, 0.995);
+    QCOMPARE(sampling.min_p, 0.0125);
+    QCOMPARE(sampling.repetition_penalty, 1.176);
+    QStringList shown;
+    for (const auto* const box : panel_->findChildren<QDoubleSpinBox*>()) shown << box->text();
+    QCOMPARE(shown, (QStringList{QStringLiteral("0.667"), QStringLiteral("0.995"), QStringLiteral("0.0125"),
+                                 QStringLiteral("1.176")}));
+    model.temperature = 0.5;
+    panel_->setDefaults(model);
+    QCOMPARE(panel_->findChild<QDoubleSpinBox*>()->text(), QStringLiteral("0.50"));
   }
 
  private:
