@@ -214,7 +214,7 @@ void MainWindow::chooseEngine() {
   input->setLabelText(
       tr("Program and arguments that speak for the engine, for example: ssh gpubox natscope-engine\nEmpty: the engine "
          "beside this program."));
-  input->setTextValue(settings_.engineCommand().join(u' '));
+  input->setTextValue(settings_.engineCommandLine());
   connect(input, &QInputDialog::textValueSelected, this,
           [this](const QString& text) { workbench_.setEngineCommand(QProcess::splitCommand(text)); });
   input->open();

@@ -2,6 +2,7 @@
 #include "ui/models/settings.h"
 
 #include <QStandardPaths>
+#include <algorithm>
 
 namespace natscope::ui {
 namespace {
@@ -36,6 +37,16 @@ void Settings::setTheme(Theme theme) {
 }
 
 QStringList Settings::engineCommand() const { return store_->value(engineKey()).toStringList(); }
+QString Settings::engineCommandLine() const {
+  QStringList words;
+  for (QString word : engineCommand()) {
+    const bool isPlain = std::none_of(word.begin(), word.end(), [](QChar letter) { return letter.isSpace(); });
+    word.replace(u'"', QStringLiteral("\"\"\""));
+    words << (isPlain ? word : QStringLiteral("\"%1\"").arg(word));
+  }
+  return words.join(u' ');
+}
+
 void Settings::setEngineCommand(const QStringList& command) { store_->setValue(engineKey(), command); }
 
 QStringList Settings::recentModels() const { return store_->value(recentKey()).toStringList().mid(0, keptModels); }

@@ -22,6 +22,8 @@ class Settings {
 
   /// Program and arguments; empty: the engine beside this program.
   [[nodiscard]] QStringList engineCommand() const;
+  /// The same in one line, which QProcess::splitCommand takes apart again as it was.
+  [[nodiscard]] QString engineCommandLine() const;
   void setEngineCommand(const QStringList& command);
 
   /// Model folders, the latest first, at most eight.

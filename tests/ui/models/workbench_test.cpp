@@ -171,6 +171,17 @@ class WorkbenchTest : public QObject {
     QVERIFY(bench_->roleChanges().isEmpty());
   }
 
+  void aCommandIsTakenApartAsItWas() {
+    for (const QStringList& command :
+         {QStringList{QStringLiteral("ssh"), QStringLiteral("gpubox"), QStringLiteral("natscope-engine")},
+          QStringList{QStringLiteral("/opt/my programs/natscope-engine"), QStringLiteral("--x=a b")},
+          QStringList{QStringLiteral("say"), QStringLiteral("\"a b\""), QStringLiteral("c\"d"),
+                      QStringLiteral("\"")}}) {
+      settings_->setEngineCommand(command);
+      QCOMPARE(QProcess::splitCommand(settings_->engineCommandLine()), command);
+    }
+  }
+
  private:
   void begin(int milliseconds, const QString& text) {
     PromptOptions options;
