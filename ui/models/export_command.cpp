@@ -102,6 +102,8 @@ ExportOrigin exportOrigin(Workbench& workbench, const QString& session) {
     withWindow.window = *std::exchange(changes.window, std::nullopt);
     origin.policy = QString::fromStdString(to_string(withWindow));
   }
+  // Roles of a file that only a session's own file knows of: whoever saves this run as one puts its name here.
+  if (changes.hadOtherRoles) changes.rolesFile = QStringLiteral("THIS-RUN.safetensors");
   origin.roleOptions = changes.commandWords();
   if (!origin.isSession && record.size() == client.promptTokens() && !workbench.analysedText().isEmpty()) {
     origin.prompt = workbench.analysedText();

@@ -171,6 +171,19 @@ class WorkbenchTest : public QObject {
     QVERIFY(bench_->roleChanges().isEmpty());
   }
 
+  /// A command without them would write another figure than the one on screen.
+  void rolesThatOnlyASessionHasStandInTheCommand() {
+    Session session = madeUpSession(
+        1, 2, 20, [](std::int32_t) { return 0.25; }, 20);
+    session.provenance.by_hand.roles_sha256 = std::string(64, 'd');
+    bench_->showSession(session);
+    QVERIFY(
+        exportOrigin(*bench_, QStringLiteral("s.safetensors")).roleOptions.contains(QStringLiteral("s.safetensors")));
+    // Tokens were added since: the file is not what is shown any more.
+    const QStringList options = exportOrigin(*bench_).roleOptions;
+    QVERIFY2(options.contains(QStringLiteral("--roles")), qPrintable(options.join(u' ')));
+  }
+
   void aCommandIsTakenApartAsItWas() {
     for (const QStringList& command :
          {QStringList{QStringLiteral("ssh"), QStringLiteral("gpubox"), QStringLiteral("natscope-engine")},
