@@ -193,11 +193,15 @@ void CacheChartView::setKept(const std::shared_ptr<const KeptRun>& kept) {
   draw();
 }
 
+bool CacheChartView::isKeptKnown() const {
+  // Bytes of a recording that does not say what an entry costs have no place beside known ones.
+  return axis_ == CacheAxis::share || isInEntries_ || kept_->record.geometry().head_dim > 0;
+}
+
 void CacheChartView::drawKept() {
   QCPGraph* const graph = plot_->graph(keptLive);
   graph->data()->clear();
-  // Bytes of a recording that does not say what an entry costs have no place beside known ones.
-  if (!kept_ || (axis_ == CacheAxis::amount && !isInEntries_ && kept_->record.geometry().head_dim == 0)) return;
+  if (!kept_ || !isKeptKnown()) return;
   double x = 0;
   for (const TokenFrame& frame : kept_->record.frames()) graph->addData(++x, liveOf(frame.counts));
 }
@@ -332,7 +336,9 @@ QString CacheChartView::numbersAt(std::size_t at, int leftOut) const {
              (leftOut < 2 ? tr("kept run ended at token %1") : tr("kept: to token %1")).arg(kept_->record.size() - 1));
   } else if (kept_ && kept_->record.size() > 0) {
     const CacheCounts& before = kept_->record.frames()[at].counts;
-    words += line(QStringLiteral("━╌"), keptColour, held(tr("kept <b>%1</b>"), before, leftOut < 2));
+    const QString share = tr("kept <b>%1 %</b>").arg(100 * before.fraction, 0, 'f', 1);
+    words +=
+        line(QStringLiteral("━╌"), keptColour, isKeptKnown() ? held(tr("kept <b>%1</b>"), before, leftOut < 2) : share);
   }
   return words + unit();
 }

@@ -72,6 +72,8 @@ class CacheChartView : public QWidget {
   void drawAnew();
   void setRanges();
   [[nodiscard]] double liveOf(const CacheCounts& counts) const;
+  /// Whether the kept run's numbers are in the axis' unit: what its entries cost may not be known.
+  [[nodiscard]] bool isKeptKnown() const;
   [[nodiscard]] double denseOf(const CacheCounts& counts) const;
   [[nodiscard]] double allocatedOf(const CacheCounts& counts) const;
   [[nodiscard]] QString unit() const;

@@ -210,6 +210,23 @@ class SequenceViewsTest : public QObject {
     QVERIFY(chart.numbers().contains(QStringLiteral("after token")));
   }
 
+  /// A recording of an earlier version does not say what an entry costs.
+  void aKeptRunWithoutBytesIsNotSaidToTakeNone() {
+    CacheChartView chart(*sequence_, *selection_);
+    auto kept = std::make_shared<KeptRun>();
+    const SequenceRecord made = madeUpRecord(3, 2, 40);
+    kept->record = SequenceRecord(CacheGeometry{.layers = 3, .kv_heads = 2, .head_dim = 0}, false, 2);
+    for (TokenFrame frame : made.frames()) {
+      frame.counts.live_bytes = frame.counts.dense_bytes = frame.counts.allocated_bytes = 0;
+      QVERIFY(kept->record.append(std::move(frame)));
+    }
+    chart.setKept(kept);
+    QCOMPARE(chart.keptPoints(), 0);
+    QVERIFY2(chart.numbers().contains(QStringLiteral("kept <b>50.0 %</b>")), qPrintable(chart.numbers()));
+    chart.setAxis(CacheAxis::share);
+    QVERIFY2(chart.numbers().contains(QStringLiteral("kept <b>50.0</b>")), qPrintable(chart.numbers()));
+  }
+
   void aChartOfNothingHasNoAxes() {
     record_ = SequenceRecord();
     sequence_->refresh(true);
