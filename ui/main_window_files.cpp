@@ -144,6 +144,11 @@ void MainWindow::showExport(FigureKind kind) {
   auto* const dialog = new ExportDialog(shown, first, ThemeSwitch::instance().theme(), settings_.exportFolder(),
                                         exportOrigin(workbench_, shownSession()), comparison_.kept(), this);
   connect(dialog, &ExportDialog::wanted, &export_, &FigureExport::start);
+  // It speaks of this text's positions and of the command for it.
+  connect(&workbench_.sequence(), &SequenceModel::restarted, dialog, [this, dialog] {
+    if (dialog->isVisible()) notice(tr("The export is closed: another text is shown"));
+    dialog->close();
+  });
   dialog->show();
 }
 

@@ -9,8 +9,10 @@
 #include <QLabel>
 #include <QMenu>
 #include <QMenuBar>
+#include <QPointer>
 #include <QPushButton>
 #include <QSignalSpy>
+#include <QStatusBar>
 #include <QTableView>
 #include <QTest>
 #include <QThreadPool>
@@ -338,6 +340,22 @@ class RunsWindowTest : public QObject {
       QVERIFY(writes(kind, {LayerId(0), HeadId(0)}, "json"));
     for (const char* ending : {"csv", "json", "npy"}) QVERIFY(writes(FigureKind::heads, {}, ending));
     QVERIFY(!writes(FigureKind::heads, {}, "png"));
+  }
+
+  /// It would write another text under the command and positions of this one.
+  void anExportDialogGoesWithItsText() {
+    window_->showExport(FigureKind::attention);
+    const QPointer<ExportDialog> dialog = window_->findChild<ExportDialog*>();
+    QVERIFY(dialog && dialog->isVisible());
+    bench().step();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue(), patience);
+    QVERIFY(dialog && dialog->isVisible());  // the text is longer, and the same
+    window_->prompt().setPrompt(QStringLiteral("Something else"));
+    bench().analyse();
+    QTRY_VERIFY_WITH_TIMEOUT(!dialog, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse(), patience);
+    QVERIFY2(window_->statusBar()->currentMessage().contains(QStringLiteral("export is closed")),
+             qPrintable(window_->statusBar()->currentMessage()));
   }
 
   void helpSaysWhatTheWordsMeanAndWhatRuns() {
