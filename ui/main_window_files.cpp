@@ -86,7 +86,7 @@ void MainWindow::openRoles(const QString& path) {
 void MainWindow::saveSession(const QString& path) {
   sessions_.write(path, shownAsSession());
   if (workbench_.isRunning())
-    notice(tr("The run goes on: %1 has its first %2 tokens").arg(path).arg(workbench_.sequence().size()));
+    notice(tr("The run goes on: %1 has its first %2 tokens").arg(path, groupedNumber(workbench_.sequence().size())));
 }
 
 Session MainWindow::shownAsSession() {
