@@ -40,7 +40,11 @@ bool areSame(const KeptRun& a, const KeptRun& b) {
 RunComparison::RunComparison(Workbench& workbench, QObject* parent)
     : QObject(parent), workbench_(workbench), losses_(workbench.sequence()) {
   // First of those who hear of it: the others may ask for losses.
-  connect(this, &RunComparison::changed, &losses_, [this] { losses_.setKept(kept_); });
+  connect(this, &RunComparison::changed, &losses_, [this] {
+    ofPrompt_.reset();
+    losses_.setKept(kept_);
+  });
+  connect(&workbench_.sequence(), &SequenceModel::restarted, this, [this] { ofPrompt_.reset(); });
 }
 
 QString RunComparison::presentName() const {
@@ -165,12 +169,22 @@ QString RunComparison::inWords(int leftOut) const {
   return words;
 }
 
+const RunComparison::OfPrompt& RunComparison::ofPrompt(std::int64_t tokens) const {
+  if (ofPrompt_ && ofPrompt_->tokens == tokens) return *ofPrompt_;
+  const SequenceRecord& now = workbench_.sequence().record();
+  ofPrompt_ = OfPrompt{.tokens = tokens};
+  ++promptsRead_;
+  ofPrompt_->isSame = tokens == kept_->promptTokens && have_same_beginning(now, kept_->record, tokens);
+  if (!ofPrompt_->isSame) return *ofPrompt_;
+  ofPrompt_->mine = prompt_perplexity(now, tokens);
+  ofPrompt_->other = prompt_perplexity(kept_->record, tokens);
+  return *ofPrompt_;
+}
+
 QString RunComparison::perplexityWords(const SequenceRecord& now, bool saysOfWhat) const {
   const std::int64_t prompt = std::min(workbench_.client().promptTokens(), now.size());
-  if (prompt != kept_->promptTokens || !have_same_beginning(now, kept_->record, prompt))
-    return saysOfWhat ? tr("; other prompts, so no perplexity side by side") : tr("; other prompts");
-  const auto mine = prompt_perplexity(now, prompt);
-  const auto other = prompt_perplexity(kept_->record, prompt);
+  const auto& [tokens, isSame, mine, other] = ofPrompt(prompt);
+  if (!isSame) return saysOfWhat ? tr("; other prompts, so no perplexity side by side") : tr("; other prompts");
   if (!mine || !other) return {};
   return (saysOfWhat ? tr("; perplexity of the prompt %1 / %2 (<b>%3</b>)") : tr("; perplexity %1 / %2 (<b>%3</b>)"))
       .arg(perplexityText(*mine), perplexityText(*other),

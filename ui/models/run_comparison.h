@@ -50,6 +50,8 @@ class RunComparison : public QObject {
   /// trained under is said at length, then the entries, then of what the numbers are.
   [[nodiscard]] QString inWords(int leftOut = 0) const;
   static constexpr int mostLeftOut = 3;
+  /// How often the two prompts were read from end to end: while a run goes on they stay what they are.
+  [[nodiscard]] std::int64_t promptsRead() const { return promptsRead_; }
 
   /// The kept run as a session file holds it; null without one.
   [[nodiscard]] std::shared_ptr<const Session> asSession() const;
@@ -68,6 +70,14 @@ class RunComparison : public QObject {
   void changed();  ///< another run is compared with, or none, or others are kept
 
  private:
+  /// Both runs over a prompt that both begin with.
+  struct OfPrompt {
+    std::int64_t tokens = 0;
+    bool isSame = false;
+    std::optional<double> mine{};
+    std::optional<double> other{};
+  };
+  [[nodiscard]] const OfPrompt& ofPrompt(std::int64_t tokens) const;
   [[nodiscard]] QString perplexityWords(const SequenceRecord& now, bool saysOfWhat) const;
   /// `run`, or the same one where it is kept already.
   std::shared_ptr<const KeptRun> add(const std::shared_ptr<const KeptRun>& run);
@@ -76,6 +86,8 @@ class RunComparison : public QObject {
   LossDifference losses_;
   std::vector<std::shared_ptr<const KeptRun>> runs_;
   std::shared_ptr<const KeptRun> kept_;
+  mutable std::optional<OfPrompt> ofPrompt_;  // until one of the two is another run
+  mutable std::int64_t promptsRead_ = 0;
 };
 
 }  // namespace natscope::ui

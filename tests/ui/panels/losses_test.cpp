@@ -66,6 +66,24 @@ class LossesTest : public QObject {
     QVERIFY(!perplexityFact(sequence(), 7).value.isEmpty());
   }
 
+  /// The line above the chart is said anew with every token: it must not read the whole prompt each time.
+  void promptsAreReadOnceForTheirPerplexities() {
+    comparison_->keep();
+    show([](std::int32_t n) { return n == 5 ? 0.125 : 0.25; });
+    const QString words = comparison_->inWords();
+    QVERIFY2(words.contains(QStringLiteral("perplexity of the prompt")), qPrintable(words));
+    const std::int64_t before = comparison_->promptsRead();
+    for (int leftOut = 0; leftOut <= RunComparison::mostLeftOut; ++leftOut) (void)comparison_->inWords(leftOut);
+    QCOMPARE(comparison_->inWords(), words);
+    QCOMPARE(comparison_->promptsRead(), before);
+    // Another run, or another one to compare with, has other ones.
+    show([](std::int32_t) { return 0.5; });
+    QVERIFY(comparison_->inWords() != words);
+    const QString other = comparison_->inWords();
+    comparison_->keep();
+    QVERIFY(comparison_->inWords() != other);
+  }
+
   void differencesAreOfTheSameTokensOnly() {
     LossDifference& losses = comparison_->losses();
     QVERIFY(losses.whyNone().contains(QStringLiteral("no run is kept")));
