@@ -57,8 +57,8 @@ void WeightsQueue::sendNext() {
 void WeightsQueue::answerFrom(const std::shared_ptr<const Recording>& recording) {
   elsewhere(
       this, [recording, request = current_->request] { return recording->weights(request); },
-      [this, request = current_->request](const Expected<WeightsMessage>& weights) {
-        if (current_ && isSame(request, current_->request)) finish(weights);
+      [this, request = current_->request, shown = shown_](const Expected<WeightsMessage>& weights) {
+        if (shown == shown_ && current_ && isSame(request, current_->request)) finish(weights);
       });
 }
 
@@ -70,6 +70,7 @@ void WeightsQueue::finish(const Expected<WeightsMessage>& result) {
 }
 
 void WeightsQueue::failAll(const Error& error) {
+  ++shown_;  // another recording's answer may be on its way
   std::deque<Wish> wishes;
   wishes.swap(work_);
   if (current_) wishes.push_front(*std::exchange(current_, std::nullopt));

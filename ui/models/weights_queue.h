@@ -45,6 +45,7 @@ class WeightsQueue : public QObject {
   std::optional<Wish> look_;
   std::deque<Wish> work_;
   std::optional<Wish> current_;
+  quint64 shown_ = 0;  // grows when something else is shown
 };
 
 }  // namespace natscope::ui

@@ -84,6 +84,22 @@ class RecordingTest : public QObject {
     QVERIFY(!tiles.cached(wholeOf(keptTiles - 2)));
   }
 
+  void anAnswerIsOfTheRecordingThatIsShown() {
+    const QString first = written(folder_.filePath(QStringLiteral("first.safetensors")), 1, 0.25F);
+    const QString second = written(folder_.filePath(QStringLiteral("second.safetensors")), 1, 0.5F);
+    const WeightsRequestMessage request{LayerId(0), HeadId(0), TokenPos(0), TokenPos(0), tokens, tokens};
+    std::vector<float> said;
+    const auto note = [&said](const Expected<WeightsMessage>& answer) {
+      said.push_back(answer ? answer->weights.front() : -1);
+    };
+    show(first);
+    workbench_->weights().ask(request, note);
+    show(second);  // before the first one has answered
+    workbench_->weights().ask(request, note);
+    QTRY_COMPARE_WITH_TIMEOUT(said.size(), std::size_t{2}, patience);
+    QCOMPARE(said, (std::vector<float>{-1, 0.5F}));
+  }
+
  private:
   void show(const QString& path) {
     const auto opened = Recording::open(path.toStdString(), {});
