@@ -15,7 +15,11 @@ Expected<QString> readTextFile(const QString& path) {
   if (!file.open(QIODevice::ReadOnly)) {
     return fail(ErrorCode::io_failure, "“" + name + "” cannot be read: " + file.errorString().toStdString());
   }
-  QByteArray bytes = file.read(largestTextFile + 1);
+  QByteArray bytes;
+  // A pipe gives what it has.
+  for (QByteArray piece = file.read(largestTextFile + 1); !piece.isEmpty() && bytes.size() <= largestTextFile;
+       piece = file.read(largestTextFile + 1))
+    bytes += piece;
   if (bytes.size() > largestTextFile) {
     return fail(ErrorCode::file_too_large, "“" + name + "” is too large for a prompt",
                 "give a text of at most " + std::to_string(largestTextFile >> 20) + " MiB");
@@ -31,6 +35,8 @@ Expected<QString> readTextFile(const QString& path) {
 
 bool isRecordedFile(const QString& path) {
   if (path.endsWith(QStringLiteral(".safetensors"), Qt::CaseInsensitive)) return true;
+  // What is read of a pipe is gone, and reading may wait for whoever writes.
+  if (!QFileInfo(path).isFile()) return false;
   // Eight bytes of length, then JSON: no text begins so.
   QFile file(path);
   if (!file.open(QIODevice::ReadOnly)) return false;

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/text_file.h"
 
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <QFile>
 #include <QTemporaryDir>
 #include <QTest>
+#include <thread>
 
 using namespace natscope;
 using namespace natscope::ui;
@@ -53,6 +59,30 @@ class TextFileTest : public QObject {
     QVERIFY(isRecordedFile(written(QByteArray("\x10\0\0\0\0\0\0\0{\"a\"", 12))));
     QVERIFY(!isRecordedFile(written("{\"a\": 1} is text")));
     QVERIFY(!isRecordedFile(written("x")));
+  }
+
+  /// As a shell's <(…) has one.
+  void readsAPipeFromItsBeginning() {
+    const QString path = folder_.filePath(QStringLiteral("pipe"));
+    const std::string name = path.toStdString();
+    QCOMPARE(::mkfifo(name.c_str(), 0600), 0);
+    const int pipe = ::open(name.c_str(), O_RDWR | O_CLOEXEC);
+    const QByteArray text = QByteArray("Down the hole.\n").repeated(2000);
+    QVERIFY(::write(pipe, text.constData(), static_cast<std::size_t>(text.size())) == text.size());
+    QVERIFY(!isRecordedFile(path));  // and takes nothing of it
+    int waiting = 0;
+    QCOMPARE(::ioctl(pipe, FIONREAD, &waiting), 0);
+    QCOMPARE(waiting, static_cast<int>(text.size()));
+    // What comes later is part of it, too.
+    std::thread writer([pipe, &text] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      (void)!::write(pipe, text.constData(), static_cast<std::size_t>(text.size()));
+      ::close(pipe);
+    });
+    const auto read = readTextFile(path);
+    writer.join();
+    QVERIFY(read);
+    QCOMPARE(read->size(), 2 * text.size());
   }
 
  private:
