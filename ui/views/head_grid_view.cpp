@@ -157,13 +157,14 @@ QString HeadGridView::describe(const MapId& head, bool isBrief) const {
                       .arg(head.layer.value)
                       .arg(head.head.value)
                       .arg(kvHead.value);
-  const auto roles = sequence_.roles(head.layer, kvHead);
+  const auto tokens = static_cast<double>(sequence_.roles(head.layer, kvHead).size());
   if (!sequence_.hasRoles()) {
     words += tr(": H2O has no roles");
-  } else if (!roles.empty()) {
+  } else if (tokens > 0) {
+    const HeadTally& tally = sequence_.record().tally(head.layer, kvHead);
     const auto share = [&](Role role) {
-      return QString::number(
-          100.0 * static_cast<double>(std::ranges::count(roles, role)) / static_cast<double>(roles.size()), 'f', 1);
+      const auto count = static_cast<double>(tally.role_tokens[static_cast<std::size_t>(role)]);
+      return QString::number(100 * count / tokens, 'f', 1);
     };
     words += (isBrief ? tr(": G %1 %, L %2 %, S %3 %") : tr(": Global %1 %, Local %2 %, Sliding %3 %"))
                  .arg(share(Role::global), share(Role::local), share(Role::sliding));
