@@ -88,7 +88,7 @@ CurveChart::CurveChart(const QString& title, Scale scale, const QString& help, Q
   plot_->setMinimumSize(80, 40);
   setUpAxes();
   connect(plot_, &QCustomPlot::mouseMove, this, [this](const QMouseEvent* event) {
-    hovered_ = plot_->xAxis->pixelToCoord(event->position().x());
+    hovered_ = std::round(std::max(0.0, plot_->xAxis->pixelToCoord(event->position().x())));
     sayValues();
   });
   connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, &CurveChart::paintInTheme);
@@ -219,7 +219,8 @@ std::vector<CurveChart::Said> CurveChart::values() const {
   std::vector<Said> said;
   for (const QCPGraph* const graph : graphs_) {
     if (graph->dataCount() == 0) continue;
-    const int at = hovered_ ? graph->findBegin(*hovered_, true) : graph->dataCount() - 1;
+    // The last point up to the step that is said: findBegin goes one back from the first beyond it.
+    const int at = hovered_ ? graph->findBegin(*hovered_ + 0.5, true) : graph->dataCount() - 1;
     const QString name = graph->name().isEmpty() ? QString() : graph->name() + u' ';
     const QString sign = graphs_.size() > 1 ? signOf(graph->pen(), graph->property("dots").toBool()) : QString();
     said.push_back({name + valueText(graph->dataMainValue(at), scale_), onPanel(graph->pen().color()), sign});
@@ -250,8 +251,7 @@ int CurveChart::valuesWidth(std::size_t most) const {
 }
 
 void CurveChart::sayValues() {
-  const QString title =
-      hovered_ ? tr("%1 · step %2").arg(title_, QString::number(std::llround(std::max(0.0, *hovered_)))) : title_;
+  const QString title = hovered_ ? tr("%1 · step %2").arg(title_, QString::number(std::llround(*hovered_))) : title_;
   const std::vector<Said> all = values();
   say(title, all);
   QStringList lines;

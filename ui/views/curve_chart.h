@@ -77,7 +77,7 @@ class CurveChart : public QWidget {
   int cutPoints_ = 0;
   double highest_ = 0;
   bool isTwoLines_ = false;
-  std::optional<double> hovered_;
+  std::optional<double> hovered_;  // a whole step
 };
 
 }  // namespace natscope::ui

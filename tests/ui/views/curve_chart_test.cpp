@@ -7,6 +7,7 @@
 #include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QTest>
+#include <cmath>
 
 #include "tests/ui/models/made_up_jobs.h"
 #include "ui/theme/theme.h"
@@ -67,6 +68,24 @@ class CurveChartTest : public QObject {
     QTRY_COMPARE(chart.readoutText(), QStringLiteral("Learning rate nothing yet"));
     chart.resize(130, 120);
     QTRY_COMPARE(chart.readoutText(), QStringLiteral("Learning rate –"));
+  }
+
+  void theValueIsOfTheStepThatIsSaid() {
+    Curve curve;
+    for (const int step : {0, 10, 20}) curve.add(step, step == 10 ? 2 : 7);
+    CurveChart chart(QStringLiteral("Loss"), CurveChart::Scale::tight, QString());
+    chart.resize(500, 160);
+    chart.setLines({{QString(), &curve, QPen()}});
+    chart.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&chart));
+    QCustomPlot& plot = plotOf(chart);
+    plot.replot();
+    for (const double step : {9.7, 10.0, 10.4, 14.0}) {
+      const QPoint at(static_cast<int>(std::lround(plot.xAxis->coordToPixel(step))), plot.height() / 2);
+      QTest::mouseMove(&plot, at);
+      QTRY_COMPARE(chart.readoutText(),
+                   QStringLiteral("Loss · step %1 2.000").arg(std::lround(plot.xAxis->pixelToCoord(at.x()))));
+    }
   }
 
   void everyRoleIsSaid() {
