@@ -72,12 +72,16 @@ void TokenSearch::goTo(std::size_t match) {
   Q_EMIT changed();
 }
 
-void TokenSearch::next() {
-  if (matches_.empty()) return;
+const TokenSearch::Match* TokenSearch::upcoming() const {
+  if (matches_.empty()) return nullptr;
   const std::int32_t selected = selection_.pinned().empty() ? -1 : selection_.pinned().back().value;
   const auto found =
       std::find_if(matches_.begin(), matches_.end(), [&](const Match& match) { return match.first.value > selected; });
-  goTo(found == matches_.end() ? 0 : static_cast<std::size_t>(found - matches_.begin()));
+  return found == matches_.end() ? &matches_.front() : &*found;
+}
+
+void TokenSearch::next() {
+  if (const Match* const match = upcoming()) goTo(static_cast<std::size_t>(match - matches_.data()));
 }
 
 void TokenSearch::previous() {

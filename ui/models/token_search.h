@@ -34,6 +34,9 @@ class TokenSearch : public QObject {
   /// Whether the token lies in a match.
   [[nodiscard]] bool isFound(TokenPos position) const;
 
+  /// The match that next() would go to; null: none.
+  [[nodiscard]] const Match* upcoming() const;
+
   /// Selects the first token of the next match after what is selected, or of the previous one; round the ends.
   void next();
   void previous();

@@ -42,12 +42,16 @@ SearchBar::SearchBar(TokenSearch& search, QWidget* parent)
   const auto paint = [close] { close->setIcon(themedIcon(QStringLiteral("close"))); };
   paint();
   connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, close, paint);
-  connect(field_, &QLineEdit::textChanged, this, [this](const QString& text) { search_.setText(text); });
+  connect(field_, &QLineEdit::textChanged, this, [this](const QString& text) {
+    search_.setText(text);
+    if (isVisible()) Q_EMIT typed();
+  });
   connect(&search_, &TokenSearch::changed, this, &SearchBar::refresh);
   hide();
 }
 
 void SearchBar::begin() {
+  if (isHidden()) Q_EMIT begun();
   show();
   search_.setText(field_->text());
   field_->setFocus(Qt::ShortcutFocusReason);

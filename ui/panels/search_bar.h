@@ -10,8 +10,8 @@ class QLineEdit;
 
 namespace natscope::ui {
 
-/// Finds a text among the tokens: a field, how many there are, back and on. Hidden until it is asked for; Return goes
-/// on, Shift+Return back, Esc ends it and takes the marks away.
+/// Finds a text among the tokens: a field, how many there are, back and on. Hidden until it is asked for; what is
+/// typed is found at once, Return goes on, Shift+Return back, Esc ends it and takes the marks away.
 class SearchBar : public QWidget {
   Q_OBJECT
 
@@ -21,6 +21,10 @@ class SearchBar : public QWidget {
   /// Shows it, with the cursor in the field.
   void begin();
   void end();
+
+ Q_SIGNALS:
+  void begun();
+  void typed();  ///< another text is sought: what is found is to be seen, and nothing chosen
 
  protected:
   bool eventFilter(QObject* watched, QEvent* event) override;

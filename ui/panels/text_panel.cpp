@@ -45,6 +45,8 @@ TextPanel::TextPanel(Workbench& workbench, RunComparison& comparison, QWidget* p
   layout->addWidget(text_, 1);
   text_->setLosses(comparison_.losses());
   text_->setSearch(workbench_.search());
+  connect(search_, &SearchBar::begun, text_, &TokenTextView::stayHere);
+  connect(search_, &SearchBar::typed, text_, &TokenTextView::showFound);
 
   connect(colouring_, &QComboBox::currentIndexChanged, this, [this](int index) {
     text_->setColouring(static_cast<TextColouring>(index));

@@ -7,6 +7,7 @@
 #include <QPainter>
 #include <QScrollBar>
 #include <QToolTip>
+#include <algorithm>
 #include <utility>
 
 #include "ui/models/token_words.h"
@@ -65,7 +66,32 @@ void TokenTextView::setPromptTokens(qint64 tokens) {
 void TokenTextView::setSearch(TokenSearch& search) {
   search_ = &search;
   connect(search_, &TokenSearch::changed, viewport(), qOverload<>(&QWidget::update));
-  connect(search_, &TokenSearch::jumped, this, &TokenTextView::showToken);
+  connect(search_, &TokenSearch::jumped, this, [this](TokenPos position) {
+    showToken(position);
+    stayHere();
+  });
+  connect(verticalScrollBar(), &QScrollBar::actionTriggered, this, [this] {
+    stays_ = verticalScrollBar()->sliderPosition();  // the value follows when this is said
+  });
+}
+
+void TokenTextView::stayHere() { stays_ = verticalScrollBar()->value(); }
+
+bool TokenTextView::hasMatchInSight() const {
+  const double top = verticalScrollBar()->value();
+  const auto& matches = search_->matches();
+  const auto placeOf = [this](const TokenSearch::Match& match) {
+    return flow_.rectOf(static_cast<std::size_t>(match.first.value)).translated(0, margin);
+  };
+  const auto first = std::partition_point(matches.begin(), matches.end(),
+                                          [&](const TokenSearch::Match& match) { return placeOf(match).top() < top; });
+  return first != matches.end() && placeOf(*first).bottom() <= top + viewport()->height();
+}
+
+void TokenTextView::showFound() {
+  verticalScrollBar()->setValue(stays_);
+  const TokenSearch::Match* const next = search_ == nullptr ? nullptr : search_->upcoming();
+  if (next != nullptr && !hasMatchInSight()) showToken(next->first);
 }
 
 /// A token that is chosen in another view is brought into sight; one that is only pointed at is not: the text would

@@ -37,6 +37,10 @@ class TokenTextView : public QAbstractScrollArea {
   /// Marks what is found, and brings what was gone to into sight.
   void setSearch(TokenSearch& search);
   void showToken(natscope::TokenPos position);
+  /// While a search is typed: brings what it would go to next into sight, unless a match is there already. Where
+  /// nothing is found, and before, what was in sight when it began or was scrolled to since.
+  void showFound();
+  void stayHere();
 
   [[nodiscard]] QSize sizeHint() const override { return {480, 240}; }
 
@@ -59,6 +63,7 @@ class TokenTextView : public QAbstractScrollArea {
   void drawToken(QPainter& painter, std::size_t token, const QRectF& rect) const;
   void drawFound(QPainter& painter, TokenPos position, const QRectF& frame) const;
   [[nodiscard]] std::optional<TokenPos> tokenAt(QPointF at) const;
+  [[nodiscard]] bool hasMatchInSight() const;
 
   SequenceModel& sequence_;
   Selection& selection_;
@@ -67,6 +72,7 @@ class TokenTextView : public QAbstractScrollArea {
   TokenFlow flow_;
   TextColouring colouring_ = TextColouring::role;
   std::optional<TokenPos> pin_;  // that was brought into sight
+  int stays_ = 0;                // where one was before a search was typed, as the scroll bar has it
   qint64 promptTokens_ = 0;
   bool wasGenerated_ = false;
 };

@@ -4,6 +4,8 @@
 #include <QApplication>
 #include <QComboBox>
 #include <QImage>
+#include <QLineEdit>
+#include <QScrollBar>
 #include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QTest>
@@ -82,6 +84,44 @@ class LossesTest : public QObject {
     const QString other = comparison_->inWords();
     comparison_->keep();
     QVERIFY(comparison_->inWords() != other);
+  }
+
+  void aTypedSearchIsSeenAndChoosesNothing() {
+    workbench_->showSession(madeUpSession(
+        1, 1, 3000, [](std::int32_t) { return 0.25; }, 3000));
+    TextPanel panel(*workbench_, *comparison_);
+    panel.resize(500, 300);
+    panel.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&panel));
+    QScrollBar& bar = *panel.text().verticalScrollBar();
+    QVERIFY(bar.maximum() > 2000);
+    panel.beginSearch();
+    auto* const field = panel.findChild<QLineEdit*>(QStringLiteral("search"));
+    const auto type = [&](const QString& text) {
+      field->selectAll();
+      QTest::keyClicks(field, text);
+    };
+    type(QStringLiteral("t7"));
+    QCOMPARE(bar.value(), 0);  // it is there
+    type(QStringLiteral("t1500"));
+    const int found = bar.value();
+    QVERIFY(found > 100);
+    QVERIFY(workbench_->selection().pinned().empty());
+    type(QStringLiteral("t1500x"));
+    QCOMPARE(bar.value(), 0);  // nowhere: back where one was
+    type(QStringLiteral("t1500"));
+    QCOMPARE(bar.value(), found);
+    QTest::keyClick(field, Qt::Key_Return);
+    QCOMPARE(workbench_->selection().pinned(), std::vector<TokenPos>{TokenPos(1500)});
+    QCOMPARE(bar.value(), found);
+    type(QStringLiteral("nowhere"));
+    QCOMPARE(bar.value(), found);
+    // Who scrolls meanwhile stays there.
+    bar.triggerAction(QAbstractSlider::SliderToMaximum);
+    type(QStringLiteral("nobody"));
+    QCOMPARE(bar.value(), bar.maximum());
+    type(QStringLiteral("t2999"));
+    QCOMPARE(bar.value(), bar.maximum());
   }
 
   void differencesAreOfTheSameTokensOnly() {
