@@ -32,7 +32,7 @@ namespace natscope::ui {
 namespace {
 
 /// Bump it when docks are added: an older arrangement is then not restored over them.
-constexpr int arrangementVersion = 4;
+constexpr int arrangementVersion = 5;
 constexpr qint64 largestSample = 1 << 20;
 constexpr int noticeMs = 5000;
 /// A restored arrangement that does not fit is laid out anew by Qt for a while, whatever was asked of it since.
@@ -128,6 +128,7 @@ void MainWindow::makePanels() {
   log_ = new LogPanel(this);
   jobs_ = new JobsPanel(desk_, this);
   heads_ = new HeadsPanel(workbench_, this);
+  vocabulary_ = new VocabularyPanel(workbench_, this);
   overview_ = new OverviewPanel(workbench_, this);
   cache_ = new CachePanel(workbench_, comparison_, this);
   roles_ = new RolesPanel(workbench_, comparison_, this);
@@ -169,6 +170,7 @@ void MainWindow::makeDocks() {
   addDock(QStringLiteral("token"), tr("Token"), new TokenPanel(workbench_, comparison_, this));
   addDock(QStringLiteral("cache"), tr("KV cache"), cache_);
   addDock(QStringLiteral("heads"), tr("Heads"), heads_);
+  addDock(QStringLiteral("vocabulary"), tr("Vocabulary"), vocabulary_);
   addDock(QStringLiteral("overview"), tr("All heads"), overview_);
   addDock(QStringLiteral("jobs"), tr("Jobs"), jobs_);
   addDock(QStringLiteral("log"), tr("Log"), log_);
@@ -183,7 +185,8 @@ void MainWindow::placeDocks() {
   splitDockWidget(dock("attention"), dock("token"), Qt::Vertical);
   addDockWidget(Qt::BottomDockWidgetArea, dock("cache"));
   tabifyDockWidget(dock("cache"), dock("heads"));
-  tabifyDockWidget(dock("heads"), dock("jobs"));
+  tabifyDockWidget(dock("heads"), dock("vocabulary"));
+  tabifyDockWidget(dock("vocabulary"), dock("jobs"));
   tabifyDockWidget(dock("jobs"), dock("log"));
   dock("cache")->raise();
   // All maps need as much room as one.
@@ -192,7 +195,7 @@ void MainWindow::placeDocks() {
   // Room goes to what shows the text: a larger form or a higher chart of the cache says no more than a small one.
   sizes_.setStretch(dock("prompt"), {0, 1});
   sizes_.setStretch(dock("token"), {1, 0.25});
-  for (const char* const low : {"cache", "heads", "jobs", "log"}) sizes_.setStretch(dock(low), {1, 0.25});
+  for (const char* const low : {"cache", "heads", "vocabulary", "jobs", "log"}) sizes_.setStretch(dock(low), {1, 0.25});
   sizes_.want(firstSizes());
 }
 
@@ -257,7 +260,9 @@ void MainWindow::connectAll() {
   connect(&export_, &FigureExport::written, this, &MainWindow::sayWritten);
   connect(&sessions_, &SessionFiles::failed, errors_, &ErrorBar::showError);
   connect(&sessions_, &SessionFiles::written, this, &MainWindow::sayWritten);
-  connect(heads_, &HeadsPanel::exportWanted, this, [this] { showExport(FigureKind::heads); });
+  connect(heads_, &FigureTablePanel::exportWanted, this, [this] { showExport(FigureKind::heads); });
+  connect(vocabulary_, &FigureTablePanel::exportWanted, this, [this] { showExport(FigureKind::vocabulary); });
+  connect(vocabulary_, &VocabularyPanel::tokenChosen, this, &MainWindow::findToken);
   connect(overview_, &OverviewPanel::exportWanted, this, [this] { showExport(FigureKind::overview); });
   connect(&overview_->grid(), &HeadGridView::headOpened, this, [this] {
     docks_.value(QStringLiteral("attention"))->show();
@@ -334,6 +339,11 @@ void MainWindow::showHeads() {
   heads_->table().setFocus();
 }
 
+void MainWindow::showVocabulary() {
+  raiseDock(QStringLiteral("vocabulary"));
+  vocabulary_->table().setFocus();
+}
+
 void MainWindow::showOverview() {
   docks_.value(QStringLiteral("overview"))->show();
   docks_.value(QStringLiteral("overview"))->raise();
@@ -393,6 +403,13 @@ void MainWindow::beginSearch() {
   dock->show();
   dock->raise();
   text_->beginSearch();
+}
+
+void MainWindow::findToken(std::int32_t token, const QString& name) {
+  QDockWidget* const dock = docks_.value(QStringLiteral("text"));
+  dock->show();
+  dock->raise();
+  text_->findToken(token, name);
 }
 
 AboutFacts MainWindow::aboutFacts() {

@@ -22,6 +22,7 @@
 #include "ui/panels/roles_panel.h"
 #include "ui/panels/text_panel.h"
 #include "ui/panels/text_sheet.h"
+#include "ui/panels/vocabulary_panel.h"
 
 namespace natscope::ui {
 
@@ -47,6 +48,7 @@ class MainWindow : public QMainWindow {
   [[nodiscard]] PromptPanel& prompt() { return *prompt_; }
   [[nodiscard]] ErrorBar& errorBar() { return *errors_; }
   [[nodiscard]] HeadsPanel& heads() { return *heads_; }
+  [[nodiscard]] VocabularyPanel& vocabulary() { return *vocabulary_; }
   [[nodiscard]] OverviewPanel& overview() { return *overview_; }
   [[nodiscard]] RunComparison& comparison() { return comparison_; }
   [[nodiscard]] CachePanel& cache() { return *cache_; }
@@ -65,12 +67,16 @@ class MainWindow : public QMainWindow {
   void openText(const QString& path);
   /// Shows the field to search the text with.
   void beginSearch();
+  /// Marks every occurrence of a token of the vocabulary in the text.
+  void findToken(std::int32_t token, const QString& name);
   /// Roles of a file, taken as they are (a trace is one, too); a file that is refused changes nothing.
   void openRoles(const QString& path);
   void saveSession(const QString& path);
   void setTheme(Theme theme);
   /// Brings the dock of heads to the front.
   void showHeads();
+  /// Brings the dock of the vocabulary to the front.
+  void showVocabulary();
   /// Brings the dock with the maps of all heads to the front.
   void showOverview();
   /// Brings the dock of jobs to the front, with room for its curves.
@@ -156,6 +162,7 @@ class MainWindow : public QMainWindow {
   LogPanel* log_ = nullptr;
   JobsPanel* jobs_ = nullptr;
   HeadsPanel* heads_ = nullptr;
+  VocabularyPanel* vocabulary_ = nullptr;
   OverviewPanel* overview_ = nullptr;
   CachePanel* cache_ = nullptr;
   RolesPanel* roles_ = nullptr;

@@ -130,6 +130,7 @@ void MainWindow::showExport(FigureKind kind) {
     if (shownBy == TextColouring::heldShare) first.text = TextColours::heldShares;
     if (shownBy == TextColouring::loss || isDifference) first.text = TextColours::losses;
   }
+  if (kind == FigureKind::vocabulary) first.isOfOneHead = vocabulary_->isOfOneHead();
   const MapTransform& view = attention_->map().transform();
   const Selection& selection = workbench_.selection();
   ShownMap shown;

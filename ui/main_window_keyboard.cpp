@@ -27,7 +27,8 @@ bool isPart(const QWidget& stop) {
 }  // namespace
 
 QList<QWidget*> MainWindow::views() const {
-  QList<QWidget*> views{&attention_->map(), &overview_->grid(), &roles_->map(), &heads_->table()};
+  QList<QWidget*> views{&attention_->map(), &overview_->grid(), &roles_->map(), &heads_->table(),
+                        &vocabulary_->table()};
   views << text_->findChild<TokenTextView*>() << jobs_->findChild<QTableView*>();
   return views;
 }
@@ -54,7 +55,7 @@ void MainWindow::orderTabs() {
   // The tabs of docks behind each other stand before the first of them.
   QSet<const QTabBar*> placed;
   for (const char* const name :
-       {"prompt", "text", "roles", "attention", "overview", "token", "cache", "heads", "jobs", "log"}) {
+       {"prompt", "text", "roles", "attention", "overview", "token", "cache", "heads", "vocabulary", "jobs", "log"}) {
     QDockWidget* const dock = docks_.value(QLatin1String(name));
     for (auto* const tabs : findChildren<QTabBar*>(Qt::FindDirectChildrenOnly)) {
       bool isOfDock = false;

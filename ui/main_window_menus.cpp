@@ -76,6 +76,7 @@ void MainWindow::makeMenus() {
                                                   {tr("Export cache c&hart …"), FigureKind::kv},
                                                   {tr("Export mas&k …"), FigureKind::mask},
                                                   {tr("Export &table of heads …"), FigureKind::heads},
+                                                  {tr("Export v&ocabulary …"), FigureKind::vocabulary},
                                                   {tr("Export maps of a&ll heads …"), FigureKind::overview}};
   for (const auto& [text, kind] : kinds) file->addAction(text, this, [this, which = kind] { showExport(which); });
   file->addSeparator();
@@ -123,6 +124,7 @@ void MainWindow::makeMenus() {
   view->addAction(
       addKey(tr("Role map: this run, the kept one, the difference"), Qt::Key_R, [this] { roles_->showNext(); }));
   view->addAction(addKey(tr("Show the table of heads"), Qt::CTRL | Qt::ALT | Qt::Key_H, [this] { showHeads(); }));
+  view->addAction(addKey(tr("Show the vocabulary"), Qt::CTRL | Qt::ALT | Qt::Key_V, [this] { showVocabulary(); }));
   view->addAction(addKey(tr("Show the maps of all heads"), Qt::CTRL | Qt::ALT | Qt::Key_A, [this] { showOverview(); }));
   view->addAction(addKey(tr("Clear the selection"), Qt::Key_Escape, [this] { clearAll(); }));
   view->addSeparator();

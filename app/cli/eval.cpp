@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "app/cli/commands.h"
 #include "app/cli/eval_report.h"
@@ -26,6 +28,7 @@ struct Options {
   std::vector<std::string> files;
   std::string csv;
   std::string per_token;
+  std::string vocabulary;
   std::int64_t segment = 1024;
   bool segment_given = false;
   std::int64_t tokens_max = 0;
@@ -56,17 +59,19 @@ Expected<void> check_outputs(const Options& options) {
   std::vector<InputFile> inputs = options.model.input_files();
   for (const std::string& file : options.files) inputs.push_back({"--text", file});
   if (!options.roles.file().empty()) inputs.push_back({"--roles", options.roles.file()});
-  for (const std::string& out : {options.csv, options.per_token}) {
+  std::error_code none;
+  std::map<std::filesystem::path, std::string> taken;  // by which flag
+  for (const auto& [flag, out] : {std::pair{"--csv", options.csv},
+                                  {"--per-token", options.per_token},
+                                  {"--vocabulary", options.vocabulary}}) {
     if (out.empty()) continue;
     NATSCOPE_CHECK(check_writable_target(out));
     NATSCOPE_CHECK(check_not_input(out, inputs));
+    const auto place = std::filesystem::weakly_canonical(std::filesystem::absolute(out, none), none);
+    const auto [other, is_free] = taken.try_emplace(place, flag);
+    if (!is_free)
+      return fail(ErrorCode::usage, other->second + " and " + flag + " name the same file", "give each its own");
   }
-  std::error_code none;
-  const auto place = [&](const std::string& file) {
-    return std::filesystem::weakly_canonical(std::filesystem::absolute(file, none), none);
-  };
-  if (!options.csv.empty() && !options.per_token.empty() && place(options.csv) == place(options.per_token))
-    return fail(ErrorCode::usage, "--csv and --per-token name the same file", "give each its own");
   return {};
 }
 
@@ -108,6 +113,7 @@ Expected<void> evaluate(Engine& engine, const Options& options, const EvaluatedT
   ProgressBar bar(label, "segments");
   for (const auto segment : text.segments) {
     NATSCOPE_CHECK(score_segment(engine, segment, scoring, policy.score, stop));
+    if (!options.vocabulary.empty()) policy.vocabulary.add(engine.record());
     bar.update(policy.score.segments, static_cast<std::int64_t>(text.segments.size()));
   }
   return {};
@@ -141,6 +147,8 @@ Expected<void> run(const Options& options, CommandContext& context) {
   }
   if (!options.per_token.empty())
     NATSCOPE_CHECK(write_per_token(options.per_token, text, policies, engine->tokenizer()));
+  if (!options.vocabulary.empty())
+    NATSCOPE_CHECK(write_vocabularies(options.vocabulary, policies, engine->tokenizer()));
   if (!options.csv.empty()) NATSCOPE_CHECK(write_file_atomically(options.csv, eval_csv(results)));
 
   const std::string note = training_note(text, policies);
@@ -189,6 +197,12 @@ void add_eval_command(CLI::App& root, Invocation& invocation) {
       ->add_option("--per-token", options->per_token,
                    "Write the loss of each predicted token there, as csv: segment, position, token, text and nll (in "
                    "nats); with several policies an nll for each")
+      ->type_name("FILE");
+  command
+      ->add_option("--vocabulary", options->vocabulary,
+                   "Write there, as csv, which tokens of the vocabulary were kept: how often each occurred, its roles, "
+                   "life, share of the cache and mean loss over all segments and heads, as export --kind vocabulary "
+                   "says them of one text")
       ->type_name("FILE");
   command->footer(
       "KV fraction is what the cache holds after a segment's last token, of what full attention would hold, on "

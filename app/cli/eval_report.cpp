@@ -10,6 +10,7 @@
 #include "app/cli/terminal.h"
 #include "core/base/atomic_file.h"
 #include "core/engine/training_policy.h"
+#include "core/export/vocabulary_table.h"
 #include "core/io/model_folder.h"
 #include "core/io/streaming_decoder.h"
 #include "core/session/provenance.h"
@@ -31,16 +32,6 @@ std::string digits(double value) {
   std::array<char, 32> text{};
   const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
   return {text.data(), end};
-}
-
-/// As RFC 4180 wants it: in quotes, those inside twice.
-std::string csv_field(std::string_view text) {
-  std::string made = "\"";
-  for (const char character : text) {
-    if (character == '"') made += '"';
-    made += character;
-  }
-  return made + '"';
 }
 
 double percent(const json& share) { return 100 * share.get<double>(); }
@@ -150,7 +141,7 @@ std::string eval_csv(const std::vector<json>& results) {
       "paper_kv_fraction,global,local,sliding\n";
   const double first = results.front().at("perplexity");
   for (const json& result : results) {
-    out += csv_field(name_of(result));
+    out += quoted_field(name_of(result));
     for (const char* count : {"tokens", "segments", "tokens_left_out"})
       out += "," + std::to_string(result.at(count).get<std::int64_t>());
     out += "," + digits(result.at("nll")) + "," + digits(result.at("perplexity")) + "," +
@@ -184,7 +175,7 @@ Expected<void> write_per_token(const std::filesystem::path& path, const Evaluate
   return write_file_atomically(path, [&](AtomicFile& file) -> Expected<void> {
     std::string head = "segment,position,token,text";
     for (const EvaluatedPolicy& policy : policies)
-      head += policies.size() == 1 ? ",nll" : "," + csv_field("nll " + to_string(policy.plan.policy));
+      head += policies.size() == 1 ? ",nll" : "," + quoted_field("nll " + to_string(policy.plan.policy));
     NATSCOPE_CHECK(file.write(head + "\n"));
     std::size_t row = 0;
     for (std::size_t segment = 0; segment < text.segments.size(); ++segment) {
@@ -195,7 +186,7 @@ Expected<void> write_per_token(const std::filesystem::path& path, const Evaluate
         if (position == 0) continue;  // nothing predicts it
         if (shown.empty()) shown = tokenizer.display(tokens[position]);
         std::string line = std::to_string(segment) + "," + std::to_string(position) + "," +
-                           std::to_string(tokens[position]) + "," + csv_field(shown);
+                           std::to_string(tokens[position]) + "," + quoted_field(shown);
         for (const EvaluatedPolicy& policy : policies) line += "," + digits(policy.nll[row]);
         ++row;
         NATSCOPE_CHECK(file.write(line + "\n"));
@@ -203,6 +194,25 @@ Expected<void> write_per_token(const std::filesystem::path& path, const Evaluate
     }
     return {};
   });
+}
+
+Expected<void> write_vocabularies(const std::filesystem::path& path, const std::vector<EvaluatedPolicy>& policies,
+                                  const Tokenizer& tokenizer) {
+  std::vector<TableColumn> columns{{"policy", "Policy", "What decided how long tokens stay.", TableUnit::text}};
+  FigureTable all;
+  for (const EvaluatedPolicy& policy : policies) {
+    const std::string name = to_string(policy.plan.policy);
+    const FigureTable table =
+        vocabulary_table(policy.vocabulary.ranked(), policy.vocabulary.held_steps(), name,
+                         [&](std::int32_t token) { return tokenizer.display(token); });
+    if (columns.size() == 1) columns.insert(columns.end(), table.columns.begin(), table.columns.end());
+    for (std::size_t row = 0; row < table.rows(); ++row) {
+      all.add(name);
+      for (std::size_t column = 0; column < table.columns.size(); ++column) all.cells.push_back(table.at(row, column));
+    }
+  }
+  all.columns = columns;
+  return write_file_atomically(path, table_text(all, ','));
 }
 
 }  // namespace natscope

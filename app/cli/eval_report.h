@@ -13,6 +13,7 @@
 #include "core/base/expected.h"
 #include "core/cache/role_plan.h"
 #include "core/engine/text_score.h"
+#include "core/explore/vocabulary_count.h"
 
 namespace natscope {
 
@@ -30,6 +31,7 @@ struct EvaluatedPolicy {
   RolePlan plan;
   TextScore score;
   std::vector<double> nll;  ///< of every predicted token, segment after segment; empty where nobody wants them
+  VocabularyCount vocabulary;  ///< of all segments and heads; empty likewise
 };
 
 /// The policy that the weights were trained under, as parse_policy takes it: `model` where they were trained with their
@@ -54,5 +56,11 @@ struct EvaluatedPolicy {
 /// Errors: as write_file_atomically.
 [[nodiscard]] Expected<void> write_per_token(const std::filesystem::path& path, const EvaluatedText& text,
                                              const std::vector<EvaluatedPolicy>& policies, const Tokenizer& tokenizer);
+
+/// Which tokens of the vocabulary were kept, policy after policy: the columns of core/export/vocabulary_table.h behind
+/// the policy's name. Errors: as write_file_atomically.
+[[nodiscard]] Expected<void> write_vocabularies(const std::filesystem::path& path,
+                                                const std::vector<EvaluatedPolicy>& policies,
+                                                const Tokenizer& tokenizer);
 
 }  // namespace natscope

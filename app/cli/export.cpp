@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <array>
 #include <cstdio>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
@@ -25,6 +26,7 @@ constexpr std::int64_t map_store_bytes = 1LL << 30U;
 constexpr std::int64_t max_cells = 1LL << 28U;
 
 using Options = ExportOptions;
+using NameOf = std::function<std::string(std::int32_t token)>;
 
 struct Ranges {
   PositionRange queries;
@@ -88,11 +90,14 @@ Expected<FigureData> figure_by_token(FigureKind kind, const Options& options, co
 }
 
 Expected<FigureData> figure_from_record(FigureKind kind, const SequenceRecord& record, std::int32_t heads,
-                                        const Options& options, const Provenance& provenance) {
+                                        const Options& options, const Provenance& provenance,
+                                        const NameOf& name_of) {
   if (options.is_by_token(kind)) return figure_by_token(kind, options, {record, provenance});
   if (kind == FigureKind::roles) return roles_figure(record, provenance);
   if (kind == FigureKind::kv) return kv_figure(record, provenance);
   if (kind == FigureKind::heads) return heads_figure(record, provenance);
+  if (kind == FigureKind::vocabulary)
+    return vocabulary_figure(record, heads, options.one_head(), provenance, name_of);
   if (kind == FigureKind::text) {
     NATSCOPE_TRY(const auto tokens, parse_range(options.keys.value_or(":"), record.size()));
     return text_figure(record, heads, options.one_head(), tokens, provenance);
@@ -118,18 +123,19 @@ Expected<FigureData> overview_figure_of(const Engine& engine, const Options& opt
 Expected<FigureData> figure_from_model(FigureKind kind, const Options& options, std::stop_token stop) {
   const bool needs_map = kind == FigureKind::attention || kind == FigureKind::mask ||
                          (kind == FigureKind::overview && options.one_layer()) ||
-                         (kind == FigureKind::text && options.one_head());
+                         ((kind == FigureKind::text || kind == FigureKind::vocabulary) && options.one_head());
   const bool needs_weights = kind == FigureKind::attention || kind == FigureKind::overview;
   const auto check_model = [&](const Engine& engine) -> Expected<void> {
     return needs_map ? check_map(options.map(), engine.config()) : Expected<void>{};
   };
   // What stands above the layer of the map does not change it; a text tells of all layers.
-  const bool needs_all = !needs_map || kind == FigureKind::text;
+  const bool needs_all = !needs_map || kind == FigureKind::text || kind == FigureKind::vocabulary;
   const std::int32_t layers = !needs_all && options.layer < INT32_MAX ? options.layer + 1 : 0;
   RunNeeds needs{needs_weights ? map_store_bytes : 0, layers};
-  needs.probabilities = options.surprise;
+  needs.probabilities = options.surprise || kind == FigureKind::vocabulary;
   NATSCOPE_TRY(auto run, options.run.run(needs, check_model, stop));
   const Engine& engine = *run.engine;
+  const NameOf name_of = [&engine](std::int32_t token) { return engine.tokenizer().display(token); };
   FigureData figure;
   if (kind == FigureKind::attention) {
     run.provenance.maps = {options.map()};
@@ -138,10 +144,10 @@ Expected<FigureData> figure_from_model(FigureKind kind, const Options& options, 
   } else if (kind == FigureKind::overview) {
     NATSCOPE_TRY(figure, overview_figure_of(engine, options, run.provenance, stop));
   } else {
-    NATSCOPE_TRY(figure, figure_from_record(kind, engine.record(), engine.config().heads, options, run.provenance));
+    NATSCOPE_TRY(figure, figure_from_record(kind, engine.record(), engine.config().heads, options, run.provenance, name_of));
   }
   if (figure.tokens.empty()) add_axis(figure, engine.record());
-  name_silent_tokens(figure, [&engine](std::int32_t token) { return engine.tokenizer().display(token); });
+  name_silent_tokens(figure, name_of);
   return figure;
 }
 
@@ -155,11 +161,12 @@ Expected<FigureData> figure_from_file(FigureKind kind, const Options& options) {
           std::string("export ") + name(kind) + " from the model and prompt, or from a trace made with --attention");
     }
     const std::int32_t heads = session.provenance.heads.value_or(session.record.geometry().kv_heads);
-    NATSCOPE_TRY(auto figure, figure_from_record(kind, session.record, heads, options, session.provenance));
-    name_silent_tokens(figure, [&session](std::int32_t token) {
+    const NameOf name_of = [&session](std::int32_t token) {
       const auto found = session.token_texts.find(token);
       return found == session.token_texts.end() ? std::string() : found->second;
-    });
+    };
+    NATSCOPE_TRY(auto figure, figure_from_record(kind, session.record, heads, options, session.provenance, name_of));
+    name_silent_tokens(figure, name_of);
     return figure;
   }
   // A file of another kind gets the trace reader's word on what is missing.
@@ -173,6 +180,7 @@ Expected<FigureData> figure_from_file(FigureKind kind, const Options& options) {
     NATSCOPE_TRY(const auto tokens, parse_range(options.keys.value_or(":"), trace.tokens_count()));
     return text_from_trace(trace, options.one_head(), tokens);
   }
+  if (kind == FigureKind::vocabulary) return vocabulary_from_trace(trace, options.one_head());
   return figure_from_trace(trace, kind, options.map(), options.queries, options.keys);
 }
 
@@ -247,7 +255,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
 void add_export_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command = root.add_subcommand(
-      "export", "Draw or write a heatmap, role map, KV curve, coloured text, table of heads or the maps of all heads");
+      "export", "Draw or write a heatmap, role map, KV curve, coloured text, table of heads or of the vocabulary, or the maps of all heads");
   options->add_to(*command);
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }

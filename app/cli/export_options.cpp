@@ -126,8 +126,8 @@ void remark_needless(const ExportOptions& options, FigureKind kind) {
                    ? "--queries choose a part of attention and mask; --keys chooses the tokens of a text"
                    : "--queries and --keys choose a part of attention and mask; " + options.kind + " is written whole");
   }
-  if (!is_map && !is_text && kind != overview && options.one_head())
-    print_note("--layer and --head choose a map or a head's text; " + std::string(name(kind)) + " is of all heads");
+  if (!is_map && !is_text && kind != overview && kind != FigureKind::vocabulary && options.one_head())
+    print_note("--layer and --head choose a map or a head's text or vocabulary; " + std::string(name(kind)) + " is of all heads");
 }
 
 Unexpected not_passed_on(const std::string& out) {
@@ -202,10 +202,10 @@ void ExportOptions::add_to(CLI::App& command) {
           "--kind", kind,
           "attention, mask, roles, kv, text (tokens coloured by their roles in a head, with --layer and --head, by the "
           "share of heads that hold them, or with --surprise by their losses: not npy), heads (a table of all heads: "
-          "csv, json, npy) or overview (the "
-          "maps of all heads side by side: not csv)")
+          "csv, json, npy), vocabulary (which tokens are kept, counted by what they are, drawn: which take most of the "
+          "cache; with --layer and --head in one head: not npy) or overview (the maps of all heads side by side: not csv)")
       ->required()
-      ->check(CLI::IsMember({"attention", "mask", "roles", "kv", "text", "heads", "overview"}))
+      ->check(CLI::IsMember({"attention", "mask", "roles", "kv", "text", "heads", "vocabulary", "overview"}))
       ->type_name("KIND");
   command
       .add_option("--out", out,
@@ -226,11 +226,11 @@ void ExportOptions::add_to(CLI::App& command) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   const auto index = CLI::Range(0, INT32_MAX);
-  layer_option = command.add_option("--layer", layer, "Layer of the map; overview: only this layer; text: of the head")
+  layer_option = command.add_option("--layer", layer, "Layer of the map; overview: only this layer; text, vocabulary: of the head")
                      ->check(index)
                      ->type_name("L")
                      ->capture_default_str();
-  head_option = command.add_option("--head", head, "Query head of the map; text: whose roles to show")
+  head_option = command.add_option("--head", head, "Query head of the map; text, vocabulary: whose roles to show")
                     ->check(index)
                     ->type_name("H")
                     ->capture_default_str();
@@ -297,7 +297,11 @@ void ExportOptions::add_to(CLI::App& command) {
       "roles with --compare: 0 neither holds the token after the last one that both have, 1 both do, 2 this run only, "
       "3 the\n"
       "compared one only; csv has a column for each of the two.\n"
-      "heads: mean_local_life is a lower bound where local_life_is_cut is 1, the text ended before some Local did.");
+      "heads: mean_local_life is a lower bound where local_life_is_cut is 1, the text ended before some Local did.\n"
+      "vocabulary: a row a token that occurs, those first that took most of the cache (cache_share: of the entries held\n"
+      "after each token, all together); shares and mean_life are of its occurrences in the heads counted. eval "
+      "--vocabulary\n"
+      "counts a longer text.");
 }
 
 }  // namespace natscope

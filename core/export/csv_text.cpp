@@ -93,22 +93,12 @@ Expected<void> write_curve(const KvCurve& curve, const TextSink& sink) {
   return sink(text);
 }
 
-/// As RFC 4180 wants it: in quotes, those inside twice.
-std::string quoted(const std::string& text) {
-  std::string made = "\"";
-  for (const char character : text) {
-    if (character == '"') made += '"';
-    made += character;
-  }
-  return made + '"';
-}
-
 /// Its position, number and text, each with a comma behind.
 void begin_token(std::string& text, const FigureData& figure, std::int64_t position) {
   append_number(text, position);
   text += ',';
   append_number(text, figure.tokens[static_cast<std::size_t>(position)]);
-  text += ',' + quoted(figure.token_texts[static_cast<std::size_t>(position)]) + ',';
+  text += ',' + quoted_field(figure.token_texts[static_cast<std::size_t>(position)]) + ',';
 }
 
 Expected<void> write_text(const ColouredText& shown, const FigureData& figure, const TextSink& sink) {
@@ -152,7 +142,7 @@ Expected<void> write_losses(const LossText& shown, const FigureData& figure, con
 Expected<void> write_csv(const FigureData& figure, const TextSink& sink) {
   if (const auto* map = std::get_if<Heatmap>(&figure.values)) return write_map(*map, sink);
   if (const auto* map = std::get_if<RoleMap>(&figure.values)) return write_roles(*map, tells_held(figure, *map), sink);
-  if (const auto* table = std::get_if<HeadTable>(&figure.values)) return sink(head_table_text(*table, ','));
+  if (const auto* table = std::get_if<FigureTable>(&figure.values)) return sink(table_text(*table, ','));
   if (std::holds_alternative<HeadOverview>(figure.values)) return check_format(figure.kind, ExportFormat::csv);
   if (const auto* text = std::get_if<ColouredText>(&figure.values)) return write_text(*text, figure, sink);
   if (const auto* text = std::get_if<LossText>(&figure.values)) return write_losses(*text, figure, sink);

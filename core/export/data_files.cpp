@@ -61,8 +61,9 @@ Expected<void> check_format(FigureKind kind, ExportFormat format) {
     return fail(ErrorCode::usage, "a table of heads is not drawn", "write csv, json or npy");
   if (kind == FigureKind::overview && format == ExportFormat::csv)
     return fail(ErrorCode::usage, "the maps of all heads make no table", "write npy or json, or draw png, svg or pdf");
-  if (kind == FigureKind::text && format == ExportFormat::npy)
-    return fail(ErrorCode::usage, "a text is no array", "write csv or json, or draw png, svg or pdf");
+  if ((kind == FigureKind::text || kind == FigureKind::vocabulary) && format == ExportFormat::npy)
+    return fail(ErrorCode::usage, "a text is no array, nor is a vocabulary",
+                "write csv or json, or draw png, svg or pdf");
   return {};
 }
 

@@ -5,11 +5,13 @@
 
 #include "core/cache/policy.h"
 #include "core/explore/lifeline.h"
+#include "core/export/head_table.h"
+#include "core/export/vocabulary_table.h"
 
 namespace natscope {
 namespace {
 
-constexpr std::array kind_names{"attention", "mask", "roles", "kv", "heads", "overview", "text"};
+constexpr std::array kind_names{"attention", "mask", "roles", "kv", "heads", "overview", "text", "vocabulary"};
 
 Expected<void> check_map(const CacheGeometry& geometry, std::int32_t heads, const MapId& map) {
   if (map.layer.value < 0 || map.layer.value >= geometry.layers) {
@@ -123,6 +125,7 @@ Metadata figure_metadata(const FigureData& figure) {
   }
   if (std::holds_alternative<HeldMap>(figure.values))
     all["held_key"] = "0 neither, 1 both, 2 this run only, 3 the compared run only";
+  if (figure.head) add_map(*figure.head);
   const auto* text = std::get_if<ColouredText>(&figure.values);
   if (text != nullptr) {
     if (text->head) add_map(*text->head);
@@ -148,7 +151,25 @@ Expected<FigureData> overview_of_record(const SequenceRecord& record, std::int32
 
 FigureData heads_figure(const SequenceRecord& record, Provenance provenance) {
   FigureData figure{FigureKind::heads, {}, {}, {}, std::move(provenance)};
-  figure.values = head_table(record, figure.provenance.policy);
+  figure.values = head_table(head_summaries(record), figure.provenance.policy);
+  add_axis(figure, record);
+  return figure;
+}
+
+Expected<FigureData> vocabulary_figure(const SequenceRecord& record, std::int32_t heads,
+                                       const std::optional<MapId>& head, Provenance provenance,
+                                       const std::function<std::string(std::int32_t token)>& name_of) {
+  VocabularyCount count;
+  if (head) {
+    NATSCOPE_CHECK(check_map(record.geometry(), heads, *head));
+    count.begin(record, record.size());
+    count.add_head(record, head->layer, kv_head_of(head->head, heads, record.geometry().kv_heads));
+  } else {
+    count.add(record);
+  }
+  FigureData figure{FigureKind::vocabulary, {}, {}, {}, std::move(provenance)};
+  figure.values = vocabulary_table(count.ranked(), count.held_steps(), figure.provenance.policy, name_of);
+  figure.head = head;
   add_axis(figure, record);
   return figure;
 }

@@ -12,8 +12,8 @@
 #include "core/base/expected.h"
 #include "core/cache/accounting.h"
 #include "core/explore/sequence_record.h"
+#include "core/export/figure_table.h"
 #include "core/export/head_overview.h"
-#include "core/export/head_table.h"
 #include "core/export/held_map.h"
 #include "core/export/loss_text.h"
 #include "core/export/position_range.h"
@@ -23,7 +23,7 @@
 /// The numbers behind a figure, before anything is drawn or written.
 namespace natscope {
 
-enum class FigureKind : std::uint8_t { attention, mask, roles, kv, heads, overview, text };
+enum class FigureKind : std::uint8_t { attention, mask, roles, kv, heads, overview, text, vocabulary };
 [[nodiscard]] const char* name(FigureKind kind);  ///< "attention", …
 [[nodiscard]] std::optional<FigureKind> figure_kind(std::string_view text);
 
@@ -74,11 +74,12 @@ struct ComparedRun {
 /// A figure's numbers with their axes and their origin.
 struct FigureData {
   FigureKind kind = FigureKind::attention;
-  std::variant<Heatmap, RoleMap, KvCurve, HeadTable, HeadOverview, ColouredText, LossText, HeldMap> values;
+  std::variant<Heatmap, RoleMap, KvCurve, FigureTable, HeadOverview, ColouredText, LossText, HeldMap> values;
   std::vector<std::int32_t> tokens;      ///< [T]
   std::vector<std::string> token_texts;  ///< [T] for the axes; empty: positions are shown
   Provenance provenance;
   std::vector<ComparedRun> compared{};  ///< at most most_compared, beside anything but kv one
+  std::optional<MapId> head{};          ///< whose tokens a vocabulary counts; absent: all heads'
   Metadata notes{};                     ///< more to say of its origin: how its numbers were prepared
 };
 
@@ -105,6 +106,11 @@ void add_axis(FigureData& figure, const SequenceRecord& record);
 void name_silent_tokens(FigureData& figure, const std::function<std::string(std::int32_t token)>& name_of);
 /// The table of heads (core/export/head_table.h): numbers only, nothing draws it.
 [[nodiscard]] FigureData heads_figure(const SequenceRecord& record, Provenance provenance);
+/// The table of the vocabulary (core/export/vocabulary_table.h), of one head or of all. Tokens without a
+/// text of their own are called as `name_of` says. Errors: bad_layer, bad_head.
+[[nodiscard]] Expected<FigureData> vocabulary_figure(const SequenceRecord& record, std::int32_t heads,
+                                                     const std::optional<MapId>& head, Provenance provenance,
+                                                     const std::function<std::string(std::int32_t token)>& name_of);
 /// The mask from the record alone, at any size that is asked for. Errors: bad_layer, bad_head, bad_position.
 [[nodiscard]] Expected<FigureData> mask_figure(const SequenceRecord& record, std::int32_t heads, const MapId& map,
                                                PositionRange queries, PositionRange keys, Provenance provenance);
@@ -130,8 +136,8 @@ struct RunOf {
     const SequenceRecord& record, std::int32_t heads, std::optional<LayerId> layer, Provenance provenance,
     const std::function<Expected<AttentionTile>(const TileKey& key)>& tile);
 /// From a trace: attention and mask of maps that it holds, a mask of any head that its roles determine, roles, kv,
-/// heads, all recorded maps, the text of one head (`keys` says which tokens). `map` matters for attention, mask
-/// and text only. Errors: bad_layer, bad_head, bad_position,
+/// heads, all recorded maps, the text of one head (`keys` says which tokens), its vocabulary. `map` matters for
+/// attention, mask, text and vocabulary only. Errors: bad_layer, bad_head, bad_position,
 /// bad_trace (not in the trace; what is held, and H2O's trace does not say it: knows_what_is_held).
 [[nodiscard]] Expected<FigureData> figure_from_trace(const TraceFile& trace, FigureKind kind, const MapId& map,
                                                      std::optional<std::string> queries,
@@ -143,5 +149,9 @@ struct RunOf {
 /// session_of.
 [[nodiscard]] Expected<FigureData> text_from_trace(const TraceFile& trace, const std::optional<MapId>& head,
                                                    PositionRange tokens);
+
+/// The vocabulary of a trace, of one head or of all; tokens read as in text_from_trace. Errors: as vocabulary_figure and
+/// session_of; bad_trace (H2O's trace does not say what is held).
+[[nodiscard]] Expected<FigureData> vocabulary_from_trace(const TraceFile& trace, const std::optional<MapId>& head);
 
 }  // namespace natscope

@@ -59,21 +59,25 @@ std::string head_text(const FigureData& figure, const std::string& layer, const 
          ",\"queries\":" + queries + ",\"keys\":" + keys + ",\"values\":";
 }
 
-/// One object a head, null where there is nothing to say.
-Expected<void> write_heads(const HeadTable& table, const TextSink& sink) {
+std::string quoted(const std::string& text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+/// One object a row, null where a cell has nothing.
+Expected<void> write_table(const FigureTable& table, const TextSink& sink) {
   std::string text = "[";
-  for (const HeadSummary& head : table.heads) {
-    text += &head == &table.heads.front() ? "{" : ",{";
-    for (const HeadColumn& column : head_columns()) {
-      if (&column != &head_columns().front()) text += ',';
-      text += std::string("\"") + column.key + "\":";
-      if (const auto value = head_value(table, head, column)) {
-        append_number(text, *value);
-      } else {
-        text += "null";
-      }
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    text += row == 0 ? "{" : ",{";
+    for (std::size_t column = 0; column < table.columns.size(); ++column) {
+      text += std::string(column == 0 ? "\"" : ",\"") + table.columns[column].key + "\":";
+      const TableCell& cell = table.at(row, column);
+      if (const double* number = cell.number())
+        append_number(text, *number);
+      else
+        text += cell.text() != nullptr ? quoted(*cell.text()) : "null";
     }
     text += '}';
+    NATSCOPE_CHECK(pass_on(text, sink));
   }
   return sink(text + "]");
 }
@@ -87,8 +91,7 @@ Expected<void> write_tokens(PositionRange range, const FigureData& figure, const
     text += i == 0 ? "{" : ",{";
     text += "\"token\":";
     append_number(text, figure.tokens[position]);
-    text += ",\"text\":" +
-            nlohmann::json(figure.token_texts[position]).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    text += ",\"text\":" + quoted(figure.token_texts[position]);
     append(text, static_cast<std::size_t>(i));
     text += '}';
     NATSCOPE_CHECK(pass_on(text, sink));
@@ -132,9 +135,11 @@ Expected<void> write_values(const FigureData& figure, const TextSink& sink) {
     NATSCOPE_CHECK(sink(",\"held\":"));
     return write_nested(map->is_held, shape, sink);
   }
-  if (const auto* table = std::get_if<HeadTable>(&figure.values)) {
-    NATSCOPE_CHECK(sink(head_text(figure, "null", "null", "null", "null")));
-    return write_heads(*table, sink);
+  if (const auto* table = std::get_if<FigureTable>(&figure.values)) {
+    const auto number = [&](auto of) { return figure.head ? std::to_string(of(*figure.head)) : std::string("null"); };
+    NATSCOPE_CHECK(sink(head_text(figure, number([](const MapId& map) { return map.layer.value; }),
+                                  number([](const MapId& map) { return map.head.value; }), "null", "null")));
+    return write_table(*table, sink);
   }
   if (const auto* maps = std::get_if<HeadOverview>(&figure.values)) {
     const auto rows = static_cast<std::int64_t>(maps->layers.size());

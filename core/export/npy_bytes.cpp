@@ -48,21 +48,20 @@ Expected<void> write_npy(const FigureData& figure, const TextSink& sink) {
         sink(header("<f4", {static_cast<std::int64_t>(maps->layers.size()), maps->heads, maps->side, maps->side})));
     return sink(raw(std::span(maps->largest)));
   }
-  if (const auto* table = std::get_if<HeadTable>(&figure.values)) {
+  if (figure.kind == FigureKind::text || figure.kind == FigureKind::vocabulary)
+    return check_format(figure.kind, ExportFormat::npy);
+  if (const auto* table = std::get_if<FigureTable>(&figure.values)) {
     std::vector<double> values;
-    for (const HeadSummary& head : table->heads) {
-      for (const HeadColumn& column : head_columns())
-        values.push_back(head_value(*table, head, column).value_or(std::numeric_limits<double>::quiet_NaN()));
-    }
-    const auto columns = static_cast<std::int64_t>(head_columns().size());
-    NATSCOPE_CHECK(sink(header("<f8", {static_cast<std::int64_t>(table->heads.size()), columns})));
+    for (const TableCell& cell : table->cells)
+      values.push_back(cell.number() != nullptr ? *cell.number() : std::numeric_limits<double>::quiet_NaN());
+    const auto columns = static_cast<std::int64_t>(table->columns.size());
+    NATSCOPE_CHECK(sink(header("<f8", {static_cast<std::int64_t>(table->rows()), columns})));
     return sink(raw(std::span<const double>(values)));
   }
   if (const auto* map = std::get_if<HeldMap>(&figure.values)) {
     NATSCOPE_CHECK(sink(header("|u1", {map->layers, map->kv_heads, map->counts.tokens})));
     return sink(raw(std::span(map->held_by)));
   }
-  if (figure.kind == FigureKind::text) return check_format(figure.kind, ExportFormat::npy);
   const auto& curve = std::get<KvCurve>(figure.values);
   NATSCOPE_CHECK(sink(header("<i4", {curve.length, curve.layers, curve.kv_heads})));
   return sink(raw(std::span(curve.entries)));

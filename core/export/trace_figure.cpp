@@ -5,6 +5,7 @@
 #include "core/cache/accounting.h"
 #include "core/cache/policy.h"
 #include "core/export/figure_data.h"
+#include "core/export/head_table.h"
 #include "core/session/trace_sequence.h"
 #include "kernels/token_roles.h"
 
@@ -12,11 +13,13 @@
 namespace natscope {
 namespace {
 
+std::string name_of(const TraceFile& trace, std::int32_t token) {
+  const auto found = trace.token_names().find(token);
+  return found == trace.token_names().end() ? std::string() : found->second;
+}
+
 void name_silent_tokens(FigureData& figure, const TraceFile& trace) {
-  name_silent_tokens(figure, [&trace](std::int32_t token) {
-    const auto found = trace.token_names().find(token);
-    return found == trace.token_names().end() ? std::string() : found->second;
-  });
+  name_silent_tokens(figure, [&trace](std::int32_t token) { return name_of(trace, token); });
 }
 
 /// A figure of this kind without its values, with the trace's tokens on its axes.
@@ -171,15 +174,24 @@ Expected<FigureData> figure_from_trace(const TraceFile& trace, FigureKind kind, 
       return overview_from_trace(trace, std::nullopt);
     case FigureKind::heads: {
       NATSCOPE_TRY(const Session session, session_of(trace, std::nullopt));
-      figure.values = head_table(session.record, session.policy);
+      figure.values = head_table(head_summaries(session.record), session.policy);
       break;
     }
+    case FigureKind::vocabulary:
+      return vocabulary_from_trace(trace, map);
     case FigureKind::text: {
       NATSCOPE_TRY(const PositionRange tokens, range_or_all(keys, trace.tokens_count()));
       return text_from_trace(trace, map, tokens);
     }
   }
   return figure;
+}
+
+Expected<FigureData> vocabulary_from_trace(const TraceFile& trace, const std::optional<MapId>& head) {
+  NATSCOPE_CHECK(check_held_is_known(trace));
+  NATSCOPE_TRY(const Session session, session_of(trace, std::nullopt));
+  return vocabulary_figure(session.record, trace.provenance().heads.value_or(trace.kv_heads()), head,
+                           trace.provenance(), [&trace](std::int32_t token) { return name_of(trace, token); });
 }
 
 Expected<FigureData> text_from_trace(const TraceFile& trace, const std::optional<MapId>& head, PositionRange tokens) {

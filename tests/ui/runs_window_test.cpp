@@ -68,7 +68,7 @@ class RunsWindowTest : public QObject {
     table.sortByColumn(5, Qt::DescendingOrder);
     double before = 1e9;
     for (int row = 0; row < table.model()->rowCount(); ++row) {
-      const double entries = table.model()->index(row, 5).data(HeadTableModel::numberRole).toDouble();
+      const double entries = table.model()->index(row, 5).data(FigureTableModel::valueRole).toDouble();
       QVERIFY(entries <= before);
       before = entries;
     }
@@ -81,10 +81,11 @@ class RunsWindowTest : public QObject {
     QVERIFY(lines[0].startsWith(QStringLiteral("layer\tkv_head\tglobal_share\t")));
     const QStringList cells = lines[1].split(u'\t');
     QCOMPARE(cells.size(), table.model()->columnCount() + 1);  // and whether the life of Locals is cut
-    QCOMPARE(cells[5].toDouble(), table.model()->index(0, 5).data(HeadTableModel::numberRole).toDouble());
+    QCOMPARE(cells[5].toDouble(), table.model()->index(0, 5).data(FigureTableModel::valueRole).toDouble());
     // Entries of all heads together are what the cache holds.
     double sum = 0;
-    for (const HeadSummary& head : window_->heads().model().table().heads) sum += static_cast<double>(head.entries);
+    const FigureTable& heads = window_->heads().model().table();
+    for (std::size_t row = 0; row < heads.rows(); ++row) sum += *heads.at(row, heads.column_at("entries")).number();
     QCOMPARE(sum, static_cast<double>(bench().sequence().record().frames().back().counts.entries));
   }
 

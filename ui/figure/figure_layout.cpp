@@ -47,6 +47,8 @@ FigureLayout layOutParts(const FigureData& figure, const FigureOptions& options,
     return layOutTokenRows(map->layers, map->kv_heads, map->counts.tokens, figure, options, pixelsPerPoint);
   if (const auto* maps = std::get_if<HeadOverview>(&figure.values))
     return layOutOverview(*maps, options, pixelsPerPoint);
+  if (const auto* table = std::get_if<FigureTable>(&figure.values))
+    return layOutVocabulary(*table, options, pixelsPerPoint);
   if (figure.kind == FigureKind::text) return layOutText(figure, options);
   return layOutCurve(figure, options, pixelsPerPoint);
 }

@@ -88,6 +88,10 @@ void finish(FigureLayout& layout, const FigureData& figure, const FigureOptions&
                                            double pixelsPerPoint);
 [[nodiscard]] FigureLayout layOutOverview(const HeadOverview& maps, const FigureOptions& options,
                                           double pixelsPerPoint);
+/// Bars of the tokens that took most of the cache; a cell is a percent wide and a row high.
+[[nodiscard]] FigureLayout layOutVocabulary(const FigureTable& table, const FigureOptions& options,
+                                            double pixelsPerPoint);
+inline constexpr std::size_t mostVocabularyBars = 30;
 [[nodiscard]] FigureLayout layOutText(const FigureData& figure, const FigureOptions& options);
 
 /// Lays a figure out. `pixelsPerPoint` is png's scale: cells then get whole pixels and the map starts on one; 0 for

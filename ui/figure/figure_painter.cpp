@@ -51,44 +51,15 @@ QString whatIsShown(const FigureData& figure) {
       const QString what = text.roles.empty() ? QStringLiteral("What is held") : QStringLiteral("Token roles");
       return QStringLiteral("%1, layer %2, head %3").arg(what).arg(text.head->layer.value).arg(text.head->head.value);
     }
+    case FigureKind::vocabulary:
+      if (!figure.head) return QStringLiteral("What the cache is made of, in all heads");
+      return QStringLiteral("What the cache is made of, layer %1, head %2")
+          .arg(figure.head->layer.value)
+          .arg(figure.head->head.value);
     case FigureKind::heads:
       break;  // numbers only
   }
   return {};
-}
-
-void drawAxes(QPainter& painter, const FigureInk& ink, const FigureLayout& layout) {
-  painter.setBrush(Qt::NoBrush);
-  painter.setPen(QPen(QColor(ink.faint), hairline));
-  painter.drawRect(layout.plot);
-  const QRectF& plot = layout.plot;
-  for (const AxisLabel& label : layout.across.labels) {
-    const double x = plot.left() + label.at * layout.cell.width();
-    painter.setPen(QPen(QColor(ink.faint), hairline));
-    painter.drawLine(QPointF(x, plot.bottom()), QPointF(x, plot.bottom() + tickLength));
-    const QPointF at(x, plot.bottom() + tickLength + 2);
-    const QFont font = figureFont(layout.across.fontSize);
-    if (layout.across.areTokens) {
-      drawTurnedText(painter, at, label.text, font, ink.text, 1);
-    } else {
-      drawText(painter, at, label.text, font, ink.text, 0, -1);
-    }
-  }
-  for (const AxisLabel& label : layout.down.labels) {
-    const double y = plot.top() + label.at * layout.cell.height();
-    painter.setPen(QPen(QColor(ink.faint), hairline));
-    painter.drawLine(QPointF(plot.left() - tickLength, y), QPointF(plot.left(), y));
-    drawText(painter, {plot.left() - tickLength - 2, y}, label.text, figureFont(layout.down.fontSize), ink.text, 1, 0);
-  }
-}
-
-void drawAxisTitles(QPainter& painter, const FigureInk& ink, const FigureLayout& layout, const QString& across,
-                    const QString& down) {
-  const double labels = layout.across.areTokens ? layout.across.longest : 9;
-  drawText(painter, {layout.plot.center().x(), layout.plot.bottom() + 6 + labels + 2}, across, figureFont(8), ink.text,
-           0, -1);
-  drawTurnedText(painter, {layout.plot.left() - 6 - layout.down.longest - 9, layout.plot.center().y()}, down,
-                 figureFont(8), ink.text, 0);
 }
 
 void drawRaster(QPainter& painter, const FigureLayout& layout, const QImage& image) {
@@ -132,6 +103,40 @@ void drawLayerLines(QPainter& painter, int layers, int kvHeads, const FigureInk&
 }
 
 }  // namespace
+
+void drawAxes(QPainter& painter, const FigureInk& ink, const FigureLayout& layout) {
+  painter.setBrush(Qt::NoBrush);
+  painter.setPen(QPen(QColor(ink.faint), hairline));
+  painter.drawRect(layout.plot);
+  const QRectF& plot = layout.plot;
+  for (const AxisLabel& label : layout.across.labels) {
+    const double x = plot.left() + label.at * layout.cell.width();
+    painter.setPen(QPen(QColor(ink.faint), hairline));
+    painter.drawLine(QPointF(x, plot.bottom()), QPointF(x, plot.bottom() + tickLength));
+    const QPointF at(x, plot.bottom() + tickLength + 2);
+    const QFont font = figureFont(layout.across.fontSize);
+    if (layout.across.areTokens) {
+      drawTurnedText(painter, at, label.text, font, ink.text, 1);
+    } else {
+      drawText(painter, at, label.text, font, ink.text, 0, -1);
+    }
+  }
+  for (const AxisLabel& label : layout.down.labels) {
+    const double y = plot.top() + label.at * layout.cell.height();
+    painter.setPen(QPen(QColor(ink.faint), hairline));
+    painter.drawLine(QPointF(plot.left() - tickLength, y), QPointF(plot.left(), y));
+    drawText(painter, {plot.left() - tickLength - 2, y}, label.text, figureFont(layout.down.fontSize), ink.text, 1, 0);
+  }
+}
+
+void drawAxisTitles(QPainter& painter, const FigureInk& ink, const FigureLayout& layout, const QString& across,
+                    const QString& down) {
+  const double labels = layout.across.areTokens ? layout.across.longest : 9;
+  drawText(painter, {layout.plot.center().x(), layout.plot.bottom() + 6 + labels + 2}, across, figureFont(8), ink.text,
+           0, -1);
+  drawTurnedText(painter, {layout.plot.left() - 6 - layout.down.longest - 9, layout.plot.center().y()}, down,
+                 figureFont(8), ink.text, 0);
+}
 
 QString shownTitle(const FigureData& figure, const FigureOptions& options) {
   if (!options.title.isEmpty()) return options.title;
@@ -236,8 +241,10 @@ void paintParts(QPainter& painter, const FigureData& figure, const KvCurve&, con
   paintCurve(painter, figure, inkOf(options.theme), layout);
 }
 
-void paintParts(QPainter&, const FigureData&, const HeadTable&, const FigureOptions&, const FigureLayout&,
-                const MapRaster&) {}  // numbers only
+void paintParts(QPainter& painter, const FigureData&, const FigureTable& table, const FigureOptions& options,
+                const FigureLayout& layout, const MapRaster&) {
+  paintVocabulary(painter, table, options, layout);
+}
 
 /// A text, by roles or by losses.
 template <class Text>

@@ -25,6 +25,7 @@ void drawTurnedText(QPainter& painter, QPointF at, const QString& text, const QF
                                                 const FigureLayout& layout);
 [[nodiscard]] std::vector<LegendEntry> overviewLegend(const HeadOverview& maps, const FigureOptions& options,
                                                       const FigureLayout& layout);
+[[nodiscard]] std::vector<LegendEntry> vocabularyLegend(const FigureTable& table, const FigureOptions& options);
 [[nodiscard]] std::vector<LegendEntry> textLegend(const FigureData& figure, const FigureOptions& options);
 [[nodiscard]] std::vector<LegendEntry> curveLegend(const FigureData& figure);
 /// Points that the widest number beside a cache's curves takes.
@@ -39,6 +40,14 @@ void drawColourBar(QPainter& painter, const FigureOptions& options, const ScaleR
 /// What stands round the maps of an overview, once their raster is drawn.
 void paintOverview(QPainter& painter, const HeadOverview& maps, const FigureInk& ink, const FigureLayout& layout);
 
+/// Axes round a plot with the layout's labels, and what they are of.
+void drawAxes(QPainter& painter, const FigureInk& ink, const FigureLayout& layout);
+void drawAxisTitles(QPainter& painter, const FigureInk& ink, const FigureLayout& layout, const QString& across,
+                    const QString& down);
+
+/// The bars of a vocabulary.
+void paintVocabulary(QPainter& painter, const FigureTable& table, const FigureOptions& options,
+                     const FigureLayout& layout);
 /// The tokens of a text.
 void paintText(QPainter& painter, const FigureData& figure, const FigureOptions& options, const FigureLayout& layout);
 /// Where its losses' colours end: the fixed range, or what all runs or the comparison have.

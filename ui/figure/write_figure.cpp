@@ -55,7 +55,13 @@ Expected<void> check(const KvCurve& curve) {
                                        : checkCount(curve.allocated_bytes.size(), curve.length, "allocated bytes");
 }
 
-Expected<void> check(const HeadTable&) { return check_format(FigureKind::heads, ExportFormat::png); }
+Expected<void> check(const FigureTable& table) {
+  // Of tables, that of the vocabulary has a picture.
+  if (table.column_at("cache_share") == table.columns.size())
+    return check_format(FigureKind::heads, ExportFormat::png);
+  if (table.rows() == 0) return fail(ErrorCode::bad_range, "there is nothing to draw");
+  return checkCount(table.cells.size(), static_cast<std::int64_t>(table.rows() * table.columns.size()), "the table");
+}
 
 Expected<void> check(const HeadOverview& maps) {
   if (maps.layers.empty() || maps.heads <= 0 || maps.side <= 0)
@@ -168,7 +174,8 @@ Expected<QByteArray> render(const FigureData& figure, FigureFormat format, const
   const FigureLayout layout = layOut(figure, options, format == FigureFormat::png ? pngScale(options.dpi) : 0);
   NATSCOPE_CHECK(checkSize(figure, options, layout));
   const MapRaster raster = rasterFor(figure, layout, options);
-  const bool needsRaster = figure.kind != FigureKind::kv && figure.kind != FigureKind::text;
+  const bool needsRaster =
+      figure.kind != FigureKind::kv && figure.kind != FigureKind::text && figure.kind != FigureKind::vocabulary;
   if (needsRaster && raster.image.isNull()) return fail(ErrorCode::out_of_memory, "no memory for a map of this size");
   Picture picture;
   picture.size = layout.size;

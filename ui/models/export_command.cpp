@@ -118,7 +118,8 @@ QString exportCommand(const ExportRequest& request, const ExportOrigin& origin, 
                     QStringLiteral("--kind"),       QLatin1String(name(request.kind)),
                     QStringLiteral("--out"),        QString::fromStdString(request.path.string())};
   const bool isText = request.kind == FigureKind::text;
-  if (isMap(request.kind) || (isText && request.text == TextColours::roles)) {
+  const bool isOfOneHead = request.kind == FigureKind::vocabulary && request.isOfOneHead;
+  if (isMap(request.kind) || isOfOneHead || (isText && request.text == TextColours::roles)) {
     words << QStringLiteral("--layer") << QString::number(request.map.layer.value) << QStringLiteral("--head")
           << QString::number(request.map.head.value);
   }

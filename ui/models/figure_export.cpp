@@ -33,7 +33,9 @@ Expected<void> writeFigure(const FigureData& figure, const ExportRequest& reques
 }
 
 std::optional<MapId> headOf(const ExportRequest& request) {
-  return request.text == TextColours::roles ? std::optional(request.map) : std::nullopt;
+  const bool isOfOneHead =
+      request.kind == FigureKind::vocabulary ? request.isOfOneHead : request.text == TextColours::roles;
+  return isOfOneHead ? std::optional(request.map) : std::nullopt;
 }
 
 /// What is known of each token, alone or beside the kept run.
@@ -45,6 +47,7 @@ bool isByToken(const ExportRequest& request) {
 Expected<FigureData> recordedFigure(const Recording& recording, const ExportRequest& request) {
   if (request.kind == FigureKind::overview) return overview_from_trace(recording.trace(), request.layer);
   if (request.kind == FigureKind::text) return text_from_trace(recording.trace(), headOf(request), request.keys);
+  if (request.kind == FigureKind::vocabulary) return vocabulary_from_trace(recording.trace(), headOf(request));
   return figure_from_trace(recording.trace(), request.kind, request.map, range_text(request.queries),
                            range_text(request.keys));
 }
@@ -82,12 +85,18 @@ void FigureExport::start(const ExportRequest& request) {
     case FigureKind::kv:
       return writeCurve(request);
     case FigureKind::mask:
+    case FigureKind::vocabulary:
     case FigureKind::text: {
       const int heads = workbench_.selection().heads();
       const Provenance& provenance = workbench_.client().provenance();
-      auto figure = request.kind == FigureKind::mask
-                        ? mask_figure(record, heads, request.map, request.queries, request.keys, provenance)
-                        : text_figure(record, heads, headOf(request), request.keys, provenance);
+      auto figure =
+          request.kind == FigureKind::mask
+              ? mask_figure(record, heads, request.map, request.queries, request.keys, provenance)
+          : request.kind == FigureKind::text
+              ? text_figure(record, heads, headOf(request), request.keys, provenance)
+              : vocabulary_figure(record, heads, headOf(request), provenance, [this](std::int32_t token) {
+                  return workbench_.client().tokenText(token).toStdString();
+                });
       if (!figure) {
         Q_EMIT failed(figure.error());
         return;

@@ -20,11 +20,12 @@ enum class TextColours : std::uint8_t {
 /// What is to be written, and where.
 struct ExportRequest {
   FigureKind kind = FigureKind::attention;
-  MapId map;                       ///< attention, mask, text
+  MapId map;                       ///< attention, mask, text, vocabulary
   PositionRange queries;           ///< attention, mask
   PositionRange keys;              ///< attention, mask; of a text its tokens
   std::optional<LayerId> layer{};  ///< overview: only this one
   TextColours text = TextColours::roles;
+  bool isOfOneHead = false;  ///< vocabulary: the map's, instead of all
   FigureOptions options;
   /// The kept run, or null. kv, drawn: in the same figure; roles: which of the two caches holds what; text of losses:
   /// how they differ.

@@ -8,15 +8,26 @@ namespace natscope::ui {
 TokenSearch::TokenSearch(SequenceModel& sequence, Selection& selection, QObject* parent)
     : QObject(parent), sequence_(sequence), selection_(selection) {
   connect(&sequence_, &SequenceModel::extended, this, [this] {
-    if (text_.isEmpty()) return;
+    if (text_.isEmpty() && !token_) return;
     readOn();
     Q_EMIT changed();
   });
-  connect(&sequence_, &SequenceModel::restarted, this, [this] { setText(text_); });
+  connect(&sequence_, &SequenceModel::restarted, this, &TokenSearch::restart);
 }
 
 void TokenSearch::setText(const QString& text) {
   text_ = text;
+  token_.reset();
+  restart();
+}
+
+void TokenSearch::setToken(std::int32_t token, const QString& name) {
+  text_ = name;
+  token_ = token;
+  restart();
+}
+
+void TokenSearch::restart() {
   whole_.clear();
   starts_.clear();
   matches_.clear();
@@ -25,7 +36,15 @@ void TokenSearch::setText(const QString& text) {
   Q_EMIT changed();
 }
 
+void TokenSearch::readTokensOn() {
+  for (; soughtTo_ < sequence_.size(); ++soughtTo_) {
+    const TokenPos position(static_cast<std::int32_t>(soughtTo_));
+    if (sequence_.record().frame(position).token == token_) matches_.push_back({position, position});
+  }
+}
+
 void TokenSearch::readOn() {
+  if (token_) return readTokensOn();
   if (text_.isEmpty()) return;
   for (auto i = static_cast<std::int32_t>(starts_.size()); i < sequence_.size(); ++i) {
     starts_.push_back(whole_.size());

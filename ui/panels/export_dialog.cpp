@@ -71,6 +71,9 @@ QString contents(const ExportChoice& choice, const QString& ending) {
     case FigureKind::heads:
       holds = isNpy ? ExportDialog::tr("F64 [heads, columns]") : ExportDialog::tr("a row a head");
       break;
+    case FigureKind::vocabulary:
+      holds = ExportDialog::tr("a row a token of the vocabulary that occurs");
+      break;
   }
   return ending == QLatin1String("json") ? holds + ExportDialog::tr(", and where it comes from")
                                          : holds + ExportDialog::tr("; where it comes from in FILE.json beside it");
@@ -178,6 +181,8 @@ void ExportDialog::addChoices(const ExportChoice& first) {
   if (kept_) add(tr("Text: surprise against the kept run"), {FigureKind::text, TextColours::losses, true});
   add(tr("KV cache chart"), FigureKind::kv);
   add(tr("Table of heads"), FigureKind::heads);
+  add(tr("Vocabulary: all heads"), FigureKind::vocabulary);
+  add(tr("Vocabulary: layer %1, head %2").arg(layer).arg(head), ExportChoice::vocabularyOfOneHead());
   add(tr("Maps of all heads"), FigureKind::overview);
   kind_->setObjectName(QStringLiteral("kind"));
   kind_->setCurrentIndex(static_cast<int>(std::ranges::find(choices_, first) - choices_.begin()));
@@ -324,7 +329,8 @@ QString ExportDialog::proposedName() const {
   const bool isOfLosses = choice().text == TextColours::losses;
   QString base = isOfLosses ? QStringLiteral("surprise") : QLatin1String(name(kind()));
   if (choice().isCompared) base += QStringLiteral("-difference");
-  if (isMap(kind()) || (kind() == FigureKind::text && choice().text == TextColours::roles))
+  if (isMap(kind()) || (kind() == FigureKind::text && choice().text == TextColours::roles) ||
+      choice().isOfOneHead)
     base += QStringLiteral("-l%1h%2").arg(shown_.map.layer.value).arg(shown_.map.head.value);
   if (kind() == FigureKind::overview && layers_->currentIndex() > 0)
     base += QStringLiteral("-l%1").arg(shown_.map.layer.value);
@@ -385,6 +391,7 @@ ExportRequest ExportDialog::request(const QString& path) const {
   if (request.kind == FigureKind::overview && layers_->currentIndex() > 0) request.layer = shown_.map.layer;
   if (choice().isCompared || (beside_->isEnabled() && beside_->isChecked())) request.beside = kept_;
   request.text = choice().text;
+  request.isOfOneHead = choice().isOfOneHead;
   if (request.kind == FigureKind::text) request.keys = all;
   request.path = path.toStdString();
   return request;

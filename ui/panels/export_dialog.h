@@ -35,9 +35,15 @@ struct ShownMap {
 struct ExportChoice {
   ExportChoice(FigureKind of, TextColours by = TextColours::roles, bool besideKept = false)
       : kind(of), text(by), isCompared(besideKept) {}
+  [[nodiscard]] static ExportChoice vocabularyOfOneHead() {
+    ExportChoice choice(FigureKind::vocabulary);
+    choice.isOfOneHead = true;
+    return choice;
+  }
 
   FigureKind kind;
   TextColours text;  ///< of a text
+  bool isOfOneHead = false;  ///< of a vocabulary
   bool isCompared;   ///< with the kept run: in an entry of its own, where that makes another figure
 
   friend bool operator==(const ExportChoice&, const ExportChoice&) = default;

@@ -5,6 +5,7 @@
 #include <QKeyEvent>
 #include <QLabel>
 #include <QLineEdit>
+#include <QSignalBlocker>
 #include <QToolButton>
 
 #include "ui/theme/icons.h"
@@ -58,6 +59,15 @@ void SearchBar::begin() {
   field_->selectAll();
 }
 
+void SearchBar::beginToken(std::int32_t token, const QString& name) {
+  show();
+  {
+    const QSignalBlocker quiet(field_);  // it is not the name that is sought
+    field_->setText(name);
+  }
+  search_.setToken(token, name);
+}
+
 void SearchBar::end() {
   const bool hadFocus = field_->hasFocus();
   hide();
@@ -86,11 +96,12 @@ bool SearchBar::eventFilter(QObject* watched, QEvent* event) {
 
 void SearchBar::refresh() {
   const std::size_t count = search_.matches().size();
-  if (search_.text().isEmpty()) return count_->clear();
+  if (search_.text().isEmpty() && !search_.token()) return count_->clear();
   const auto current = search_.current();
-  count_->setText(count == 0 ? tr("not found")
-                  : current  ? tr("%1 of %2").arg(*current + 1).arg(count)
-                             : tr("%1 found").arg(count));
+  const QString found = count == 0 ? tr("not found")
+                        : current  ? tr("%1 of %2").arg(*current + 1).arg(count)
+                                   : tr("%1 found").arg(count);
+  count_->setText(search_.token() ? tr("token %1: ").arg(*search_.token()) + found : found);
 }
 
 }  // namespace natscope::ui

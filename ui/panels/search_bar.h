@@ -20,6 +20,8 @@ class SearchBar : public QWidget {
 
   /// Shows it, with the cursor in the field.
   void begin();
+  /// Shows it, with every occurrence of a token marked; the field has its name, to be typed over.
+  void beginToken(std::int32_t token, const QString& name);
   void end();
 
  Q_SIGNALS:

@@ -159,6 +159,8 @@ void TextPanel::explainDifference() {
 
 void TextPanel::beginSearch() { search_->begin(); }
 
+void TextPanel::findToken(std::int32_t token, const QString& name) { search_->beginToken(token, name); }
+
 void TextPanel::nextColouring() {
   int next = (colouring_->currentIndex() + 1) % colouring_->count();
   if (next == static_cast<int>(TextColouring::lossDifference) && !comparison_.kept()) next = 0;

@@ -24,6 +24,8 @@ class TextPanel : public QWidget {
   /// The next meaning; the difference to a kept run is left out where none is kept.
   void nextColouring();
   void beginSearch();
+  /// Marks every occurrence of a token of the vocabulary.
+  void findToken(std::int32_t token, const QString& name);
   [[nodiscard]] TokenTextView& text() { return *text_; }
   /// What stands beside the legend; empty where the legend says it all.
   [[nodiscard]] QString words() const;

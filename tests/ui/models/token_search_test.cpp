@@ -51,6 +51,41 @@ class TokenSearchTest : public QObject {
     for (int i = 0; i < marked.size(); ++i) QCOMPARE(search_->isFound(TokenPos(i)), marked[i]);
   }
 
+  void findsATokenOfTheVocabulary() {
+    record_ = {};
+    SequenceRecord record(CacheGeometry{.layers = 1, .kv_heads = 1, .head_dim = 8}, false, 2);
+    for (const std::int32_t token : {5, 7, 5, 9, 7, 5}) {
+      TokenFrame frame;
+      frame.position = TokenPos(static_cast<std::int32_t>(record.size()));
+      frame.token = token;
+      frame.text = token == 9 ? "a5" : "a";  // two tokens may read alike
+      frame.roles = {Role::global};
+      frame.entries = {static_cast<std::int32_t>(record.size()) + 1};
+      QVERIFY(record.append(frame).has_value());
+    }
+    record_ = record;
+    sequence_->refresh(true);
+    selection_->setLimits(1, 1, 1, record_.size());
+    search_->setToken(7, QStringLiteral("a"));
+    QCOMPARE(search_->matches().size(), std::size_t{2});
+    QVERIFY(search_->isFound(TokenPos(1)) && search_->isFound(TokenPos(4)) && !search_->isFound(TokenPos(0)));
+    search_->next();
+    QCOMPARE(selection_->pinned().back(), TokenPos(1));
+    // It goes on with the text, and with another one.
+    TokenFrame more = record_.frame(TokenPos(1));
+    more.position = TokenPos(6);
+    more.entries = {7};
+    QVERIFY(record_.append(more).has_value());
+    sequence_->refresh(false);
+    QCOMPARE(search_->matches().size(), std::size_t{3});
+    sequence_->refresh(true);
+    QCOMPARE(search_->matches().size(), std::size_t{3});
+    // A text ends it.
+    search_->setText(QStringLiteral("a5"));
+    QVERIFY(!search_->token());
+    QCOMPARE(search_->matches().size(), std::size_t{1});
+  }
+
   void goesRoundBothWays() {
     QSignalSpy jumped(search_.get(), &TokenSearch::jumped);
     search_->setText(QStringLiteral("e"));  // ice, met, alice

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "ui/views/head_cell_delegate.h"
+#include "ui/views/figure_table_delegate.h"
 
 #include <QPainter>
 #include <algorithm>
-#include <cstring>
 
-#include "ui/models/head_table_model.h"
+#include "ui/models/figure_table_model.h"
 #include "ui/theme/theme.h"
 
 namespace natscope::ui {
@@ -15,18 +14,18 @@ constexpr int barHeight = 3;
 
 QColor barColour(const QModelIndex& index) {
   const Theme theme = ThemeSwitch::instance().theme();
-  const char* const key = head_columns()[static_cast<std::size_t>(index.column())].key;
-  if (std::strcmp(key, "global_share") == 0) return roleFill(Role::global, theme);
-  if (std::strcmp(key, "local_share") == 0) return roleFill(Role::local, theme);
-  if (std::strcmp(key, "sliding_share") == 0) return roleFill(Role::sliding, theme);
+  const QByteArray key = index.data(FigureTableModel::keyRole).toByteArray();
+  if (key == "global_share") return roleFill(Role::global, theme);
+  if (key == "local_share") return roleFill(Role::local, theme);
+  if (key == "sliding_share") return roleFill(Role::sliding, theme);
   return ThemeSwitch::instance().colours().accent;
 }
 
 }  // namespace
 
-void HeadCellDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const {
+void FigureTableDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const {
   QStyledItemDelegate::paint(painter, option, index);
-  const QVariant share = index.data(HeadTableModel::shareRole);
+  const QVariant share = index.data(FigureTableModel::shareRole);
   if (!share.isValid()) return;
   const int full = option.rect.width() - 8;
   const int width = static_cast<int>(std::clamp(share.toDouble(), 0.0, 1.0) * full);
@@ -34,7 +33,7 @@ void HeadCellDelegate::paint(QPainter* painter, const QStyleOptionViewItem& opti
   painter->fillRect(bar, barColour(index));
 }
 
-void HeadCellDelegate::initStyleOption(QStyleOptionViewItem* option, const QModelIndex& index) const {
+void FigureTableDelegate::initStyleOption(QStyleOptionViewItem* option, const QModelIndex& index) const {
   QStyledItemDelegate::initStyleOption(option, index);
   // Nothing is gained by a frame round one cell of a chosen row.
   option->state &= ~QStyle::State_HasFocus;

@@ -5,8 +5,8 @@
 
 namespace natscope::ui {
 
-/// Cells of the table of heads: a share has a bar of its length under its number, in the role's colour where it is one.
-class HeadCellDelegate : public QStyledItemDelegate {
+/// Cells of a table of figures: a share has a bar of its length under its number, in the role's colour where it is one.
+class FigureTableDelegate : public QStyledItemDelegate {
   Q_OBJECT
 
  public:

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QPersistentModelIndex>
+#include <QTimer>
+#include <QWidget>
+
+#include "ui/models/figure_table_model.h"
+#include "ui/models/sequence_model.h"
+
+class QHBoxLayout;
+class QLabel;
+class QSortFilterProxyModel;
+class QTableView;
+
+namespace natscope::ui {
+
+/// A table of figures of the sequence, sortable, under a line that says what it is of. Ctrl+C copies the selected rows
+/// (all, where none is selected) as text with tabs and a header, in the order on screen. While text is generated the
+/// table follows at a pace that can be read; one that nobody sees costs nothing.
+class FigureTablePanel : public QWidget {
+  Q_OBJECT
+
+ public:
+  [[nodiscard]] QTableView& table() { return *view_; }
+  [[nodiscard]] const FigureTableModel& model() const { return *model_; }
+  /// What Ctrl+C copies.
+  [[nodiscard]] QString selectedText() const;
+  void copy() const;
+
+  [[nodiscard]] QSize sizeHint() const override { return {640, 180}; }
+
+ Q_SIGNALS:
+  void exportWanted();
+
+ protected:
+  /// `sorted` stands between table and view and becomes the panel's.
+  FigureTablePanel(SequenceModel& sequence, QSortFilterProxyModel* sorted, const QString& tip, QWidget* parent);
+
+  /// Brings the table up to date.
+  virtual void refresh() = 0;
+  /// A person made this row of the table the current one.
+  virtual void choose(std::size_t row) = 0;
+
+  void showEvent(QShowEvent* event) override;
+  /// refresh(), where the panel is seen, after a pause.
+  void followSoon();
+
+  void setTable(FigureTable table) { model_->setTable(std::move(table)); }
+  void say(const QString& words);
+  [[nodiscard]] QHBoxLayout& bar() { return *bar_; }  ///< its first widget is what say() says
+  [[nodiscard]] QSortFilterProxyModel& sorted() { return *sorted_; }
+  /// Makes a row of the table the current one without choose(); one that does not exist or is filtered out: no row.
+  void setCurrent(int row);
+
+ private:
+  void followSelection();
+  void chooseIndex(const QModelIndex& current);
+
+  FigureTableModel* model_;
+  QSortFilterProxyModel* sorted_;
+  QTableView* view_;
+  QLabel* words_;
+  QHBoxLayout* bar_;
+  QTimer pause_;
+  QPersistentModelIndex chosen_;
+  bool isChosenElsewhere_ = false;
+};
+
+}  // namespace natscope::ui
