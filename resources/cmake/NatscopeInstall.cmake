@@ -30,19 +30,35 @@ foreach(_target IN ITEMS natscope_mpi natscope_cuda natscope_cuda_bench)
   endif()
 endforeach()
 
-set(_rpath "")
+# Copies what was linked and gives it the run path of an installation. Not install(TARGETS), for which CMake pads the run
+# path of the build with colons: behind a last colon the loader looks into the current folder, and a library among a
+# stranger's files would run. The build has this run path before its own, so that there is room for it.
+function(natscope_install_with_run_path target folder)
+  set_property(TARGET ${target} PROPERTY BUILD_RPATH "${ARGN}")
+  install(PROGRAMS "$<TARGET_FILE:${target}>" DESTINATION "${folder}")
+  string(REPLACE ";" ":" run_path "${ARGN}")
+  install(CODE "
+    set(_file [==[${folder}/$<TARGET_FILE_NAME:${target}>]==])
+    set(_file \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/\${_file}\")
+    file(RPATH_SET FILE \"\${_file}\" NEW_RPATH [==[${run_path}]==])
+    if(CMAKE_INSTALL_DO_STRIP)
+      execute_process(COMMAND [==[${CMAKE_STRIP}]==] \"\${_file}\" COMMAND_ERROR_IS_FATAL ANY)
+    endif()")
+endfunction()
+
+set(_libtorch "")
 if(NATSCOPE_INSTALL_LIBTORCH)
   install(FILES ${LibTorch_RUNTIME} DESTINATION "${NATSCOPE_INSTALL_MODULES}"
           PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
 else()
-  set(_rpath "${LibTorch_ROOT}/lib")
+  set(_libtorch "${LibTorch_ROOT}/lib")
 endif()
-set_target_properties(${_programs} PROPERTIES INSTALL_RPATH "$ORIGIN/../lib/natscope;${_rpath}")
-install(TARGETS ${_programs} RUNTIME DESTINATION bin)
-if(_modules)
-  set_target_properties(${_modules} PROPERTIES INSTALL_RPATH "$ORIGIN;${_rpath}")
-  install(TARGETS ${_modules} LIBRARY DESTINATION "${NATSCOPE_INSTALL_MODULES}")
-endif()
+foreach(_program IN LISTS _programs)
+  natscope_install_with_run_path(${_program} bin "$ORIGIN/../${NATSCOPE_INSTALL_MODULES}" ${_libtorch})
+endforeach()
+foreach(_module IN LISTS _modules)
+  natscope_install_with_run_path(${_module} "${NATSCOPE_INSTALL_MODULES}" "$ORIGIN" ${_libtorch})
+endforeach()
 
 install(DIRECTORY resources/demo resources/sample DESTINATION share/natscope)
 install(FILES README.md SECURITY.md LICENSE resources/install/copyright DESTINATION share/doc/natscope)

@@ -32,6 +32,18 @@ def check_libraries(program):
         check(str(folder) not in listed, f"{program.name} takes a library from {folder}:\n{listed}")
 
 
+def check_current_folder(program, folder):
+    """A library that lies where the program is started is not taken: folders of strangers are started in."""
+    folder.mkdir(exist_ok=True)
+    for line in run(program, LD_TRACE_LOADED_OBJECTS="1").stdout.splitlines():
+        name = line.split()[0]
+        if "/" not in name:
+            (folder / name).write_text("no library")
+    for words in (["--version"], ["--help"]):
+        started = subprocess.run([str(program), *words], cwd=folder, capture_output=True, text=True, timeout=60)
+        check(started.returncode == 0, f"{program} {words} takes a library of the current folder: {started.stderr}")
+
+
 def check_manual(prefix):
     manual = (prefix / "share/man/man1/natscope-cli.1").read_text()
     words = run(prefix / "bin/natscope-cli", "--help").stdout.split("Subcommands:")[1].split("\n\n")[0]
@@ -76,6 +88,8 @@ def main(folder):
     check({program.name for program in programs} >= {"natscope-cli", "natscope-engine"}, f"installed: {programs}")
     for program in programs:
         check_libraries(program)
+        check_current_folder(program, folder / "strangers")
+        check_current_folder(build / "bin" / program.name, folder / "strangers")
 
     cli = prefix / "bin/natscope-cli"
     told = run(cli, "info", "--json")
