@@ -19,6 +19,16 @@ def run(*command, **environment):
                           capture_output=True, text=True, timeout=240)
 
 
+def dev(folder, *words):
+    """./dev, called from another folder than its own: relative paths are that folder's."""
+    return subprocess.run([str(source / "dev"), *map(str, words)], cwd=folder, env={"PATH": "/usr/bin:/bin"},
+                          capture_output=True, text=True, timeout=240)
+
+
+def files_in(folder):
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
 def check(holds, what):
     if not holds:
         print(f"FAILED: {what}")
@@ -77,10 +87,21 @@ def check_completion(prefix):
         check(completions(script, *words) == offered, f"{words} completes to {completions(script, *words)}, not {offered}")
 
 
+def check_stopped_half_way(folder):
+    """Something is in the way of a program: what was laid down before it is taken away again."""
+    in_the_way = folder / "blocked/bin/natscope-cli/something"
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.write_text("mine")
+    stopped = dev(folder, "lay-down", build, "blocked")
+    check(stopped.returncode == 1 and "nothing can be installed" in stopped.stderr, f"{stopped.returncode}: {stopped.stderr}")
+    check(files_in(folder / "blocked") == [in_the_way], f"left half way: {files_in(folder / 'blocked')}")
+
+
 def main(folder):
+    check_stopped_half_way(folder)
     first = folder / "first"
-    installed = run("cmake", "--install", build, "--prefix", first)
-    check(installed.returncode == 0, f"cmake --install: {installed.stderr}")
+    installed = dev(folder, "lay-down", build, "first")
+    check(installed.returncode == 0, f"./dev lay-down: {installed.stderr}")
     prefix = folder / "another place"
     first.rename(prefix)
 
@@ -111,24 +132,28 @@ def main(folder):
 
     # Uninstalling takes what is listed and nothing else.
     kept = prefix / "share/natscope/mine.txt"
-    kept.write_text("not theirs")
-    listed = [path for path in prefix.rglob("*") if path.is_file() and path != kept]
     manifest = prefix / "share/natscope/installed-files.txt"
-    manifest.write_text("".join(f"{path}\n" for path in [*listed, manifest]))
+    whole = manifest.read_text()
+    check(sorted(prefix / line for line in whole.splitlines()) == files_in(prefix), "the list is not what is there")
+    kept.write_text("not theirs")
     outside = folder / "outside.txt"
     outside.write_text("keep")
-    whole = manifest.read_text()
-    manifest.write_text(f"{outside}\n{whole}")
-    refused = run(source / "dev", "uninstall", prefix)
-    check(refused.returncode != 0 and outside.exists() and cli.exists(), "a list that names a file outside was followed")
+    for other in (outside, "../outside.txt", "bin/../../outside.txt", ""):
+        manifest.write_text(f"{other}\n{whole}")
+        refused = dev(folder, "uninstall", prefix)
+        check(refused.returncode == 1 and outside.exists() and cli.exists(), f"a list that names {other} was followed")
+    # An earlier version wrote whole paths; this list was written before the installation was moved.
+    old = folder / "old/share/natscope/installed-files.txt"
+    old.parent.mkdir(parents=True)
+    old.write_text(f"{old}\n")
+    check(dev(folder, "uninstall", "old").returncode == 0 and not old.exists(), "an earlier version's list is not read")
     manifest.write_text(whole)
-    gone = run(source / "dev", "uninstall", prefix)
+    gone = dev(folder, "uninstall", prefix.name)
     check(gone.returncode == 0, f"uninstall: {gone.stderr}")
-    left = [path for path in prefix.rglob("*") if path.is_file()]
-    check(left == [kept], f"left after uninstalling: {left}")
+    check(files_in(prefix) == [kept], f"left after uninstalling: {files_in(prefix)}")
     check(not (prefix / "bin").exists(), "an empty folder was left")
     print("installed, moved, run and uninstalled")
 
 
 with tempfile.TemporaryDirectory(prefix="natscope-install-") as name:
-    main(pathlib.Path(name))
+    main(pathlib.Path(name).resolve())
