@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # LibTorch's C++ part out of a Python wheel, without the CUDA toolkit that find_package(Torch) insists on.
 #
-# Looked for, in this order: NATSCOPE_LIBTORCH_DIR (a folder with include/ and lib/, as python's torch.__path__[0] prints),
+# The first that is set: NATSCOPE_LIBTORCH_DIR (a folder with include/ and lib/, as python's torch.__path__[0] prints),
 # Torch_DIR (…/share/cmake/Torch, as for find_package(Torch)), .deps/torch beside the sources.
 #
 #   LibTorch::cpu       torch_cpu and c10
@@ -11,24 +11,21 @@
 
 set(NATSCOPE_LIBTORCH_DIR "" CACHE PATH "Folder of a LibTorch or of Python's torch package")
 
-set(_hints "")
+# One that is named and is none is an error, never another one instead.
 if(NATSCOPE_LIBTORCH_DIR)
-  list(APPEND _hints "${NATSCOPE_LIBTORCH_DIR}")
+  set(_hint "${NATSCOPE_LIBTORCH_DIR}")
+elseif(Torch_DIR)
+  set(_hint "${Torch_DIR}/../../..")
+elseif(NOT "$ENV{Torch_DIR}" STREQUAL "")
+  set(_hint "$ENV{Torch_DIR}/../../..")
+else()
+  set(_hint "${CMAKE_SOURCE_DIR}/.deps/torch")
 endif()
-if(Torch_DIR)
-  list(APPEND _hints "${Torch_DIR}/../../..")
-elseif(DEFINED ENV{Torch_DIR})
-  list(APPEND _hints "$ENV{Torch_DIR}/../../..")
-endif()
-list(APPEND _hints "${CMAKE_SOURCE_DIR}/.deps/torch")
 
 set(LibTorch_ROOT "")
-foreach(_hint IN LISTS _hints)
-  if(EXISTS "${_hint}/include/ATen/ATen.h" AND EXISTS "${_hint}/lib/libtorch_cpu.so")
-    file(REAL_PATH "${_hint}" LibTorch_ROOT)
-    break()
-  endif()
-endforeach()
+if(EXISTS "${_hint}/include/ATen/ATen.h" AND EXISTS "${_hint}/lib/libtorch_cpu.so")
+  file(REAL_PATH "${_hint}" LibTorch_ROOT)
+endif()
 
 set(LibTorch_VERSION "")
 foreach(_header IN ITEMS torch/headeronly/version.h torch/csrc/api/include/torch/version.h)
@@ -43,7 +40,7 @@ include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(LibTorch
   REQUIRED_VARS LibTorch_ROOT
   VERSION_VAR LibTorch_VERSION
-  REASON_FAILURE_MESSAGE "run ./dev setup, or name a torch folder with -DNATSCOPE_LIBTORCH_DIR=DIR")
+  REASON_FAILURE_MESSAGE "there is none in ${_hint}: run ./dev setup, or name a torch folder with -DNATSCOPE_LIBTORCH_DIR=DIR")
 
 if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
   set(_lib "${LibTorch_ROOT}/lib")
