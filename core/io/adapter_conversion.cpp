@@ -13,6 +13,7 @@
 #include "core/base/mapped_file.h"
 #include "core/base/utf8.h"
 #include "core/io/adapter.h"
+#include "core/io/json_limits.h"
 #include "core/io/safetensors_writer.h"
 #include "core/io/torch_archive.h"
 #include "core/model/tensor_table.h"
@@ -243,12 +244,13 @@ Expected<ConvertedAdapter> convert_adapter(const AdapterConversion& conversion) 
     error.message = printable(conversion.weights.string()) + ": " + error.message;
     return Unexpected(std::move(error));
   }
-  NATSCOPE_TRY(const nlohmann::json config, config_json(conversion, *found, base.path()));
+  NATSCOPE_TRY(const nlohmann::json object, config_json(conversion, *found, base.path()));
+  NATSCOPE_TRY(const std::string config, json_file_text(object, config_name));
   std::error_code problem;
   fs::create_directories(conversion.out, problem);
   if (problem) return fail(ErrorCode::io_failure, printable(conversion.out.string()) + ": " + problem.message());
   NATSCOPE_CHECK(write_safetensors(conversion.out / "adapter.safetensors", work.to_write(), {{"format", "pt"}}));
-  NATSCOPE_CHECK(write_file_atomically(conversion.out / config_name, config.dump(2) + "\n"));
+  NATSCOPE_CHECK(write_file_atomically(conversion.out / config_name, config));
   return found;
 }
 

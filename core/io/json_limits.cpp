@@ -124,4 +124,13 @@ Expected<Json> read_settings_file(const std::filesystem::path& path, ErrorCode c
   return json;
 }
 
+Expected<std::string> json_file_text(const Json& value, const std::string& what) {
+  try {
+    return value.dump(2) + "\n";
+  } catch (const Json::exception&) {
+    return fail(ErrorCode::usage, "a path or name that is not UTF-8 cannot be written to " + what,
+                "give the file or folder another name");
+  }
+}
+
 }  // namespace natscope

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// JSON from strangers: parsed with limits, never trusted with the stack.
+/// JSON from strangers: parsed with limits, never trusted with the stack. And our own, for files.
 #pragma once
 
 #include <cstddef>
@@ -31,5 +31,9 @@ struct JsonLimits {
 /// The object in a file that need not be there: null without one. A link that leads nowhere is a broken download and an
 /// error. Errors: `code` where the file holds no object; file_not_found, not_a_regular_file, io_failure.
 [[nodiscard]] Expected<nlohmann::json> read_settings_file(const std::filesystem::path& path, ErrorCode code);
+
+/// What a file of ours holds: indented, with a line break at its end. `what` names the file in messages.
+/// Errors: usage (a text in it is not UTF-8, as the path of a file may be: JSON cannot hold that).
+[[nodiscard]] Expected<std::string> json_file_text(const nlohmann::json& value, const std::string& what);
 
 }  // namespace natscope

@@ -15,6 +15,7 @@
 #include "core/base/file_lock.h"
 #include "core/base/mapped_file.h"
 #include "core/base/system_error.h"
+#include "core/io/json_limits.h"
 #include "core/jobs/job_spec.h"
 
 namespace natscope::jobs {
@@ -87,7 +88,8 @@ bool JobFolder::exists(const fs::path& folder) {
 Expected<json> JobFolder::read_spec(const fs::path& folder) { return read_spec_json(folder); }
 
 Expected<void> JobFolder::write_spec(const json& spec) const {
-  return write_file_atomically(folder_ / "spec.json", with_absolute_paths(spec).dump(2) + "\n");
+  NATSCOPE_TRY(const std::string text, json_file_text(with_absolute_paths(spec), "spec.json"));
+  return write_file_atomically(folder_ / "spec.json", text);
 }
 
 Expected<void> JobFolder::write_status(JobState state, std::int64_t step, std::int64_t steps, std::string_view error) {

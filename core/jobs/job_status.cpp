@@ -147,7 +147,8 @@ Expected<void> write_launch_record(const fs::path& folder, const LaunchRecord& l
                    {"process_started", launch.process.started},
                    {"boot", launch.process.boot}});
   }
-  return write_file_atomically(folder / "launch.json", object.dump(2) + "\n");
+  return write_file_atomically(folder / "launch.json",
+                               object.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
 Expected<JobStatus> read_job_status(const fs::path& folder) {

@@ -12,6 +12,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/file_lock.h"
 #include "core/base/mapped_file.h"
+#include "core/io/json_limits.h"
 
 namespace natscope::jobs {
 
@@ -124,12 +125,12 @@ Expected<fs::path> JobStore::place_for(std::string_view name_or_path) const {
 Expected<fs::path> JobStore::create(std::string_view name_or_path, json spec) const {
   NATSCOPE_CHECK(job_spec_from_json(spec));
   NATSCOPE_TRY(const fs::path folder, place_for(name_or_path));
-  spec = with_absolute_paths(std::move(spec));
+  NATSCOPE_TRY(const std::string text, json_file_text(with_absolute_paths(std::move(spec)), "spec.json"));
   const fs::path unfinished = hidden_name(folder, "new");
   std::error_code problem;
   fs::create_directories(unfinished, problem);
   if (problem) return fail(ErrorCode::io_failure, printable(folder.string()) + ": " + problem.message());
-  auto written = write_file_atomically(unfinished / "spec.json", spec.dump(2) + "\n");
+  auto written = write_file_atomically(unfinished / "spec.json", text);
   // Over an empty folder a rename is allowed; over anything else it fails.
   if (written) fs::rename(unfinished, folder, problem);
   if (!written || problem) {

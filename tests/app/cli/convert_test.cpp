@@ -32,6 +32,18 @@ TEST_CASE("convert makes an adapter that other commands take") {
   CHECK(run["tokens"].size() <= 4);
 }
 
+TEST_CASE("a base whose name JSON cannot hold is refused before there is a folder") {
+  const TemporaryFolder folder;
+  const std::string odd = folder.file("caf\xe9");
+  std::filesystem::create_directory_symlink(base, odd);
+  const ProgramResult result =
+      cli({"convert", torch_file("scores_f32.pth"), "--model", odd, "--out", folder.file("adapter")});
+  CAPTURE(result.err);
+  CHECK(result.exit_code == 2);
+  CHECK(result.last_error_line().rfind("error: usage: ", 0) == 0);
+  CHECK_FALSE(std::filesystem::exists(folder.file("adapter")));
+}
+
 TEST_CASE("convert says what is wrong, and leaves nothing") {
   const TemporaryFolder folder;
   const std::string out = folder.file("adapter");

@@ -135,6 +135,20 @@ TEST_CASE("the JSON of a run that evaluated lists its heads by layers, of the mo
   CHECK(heads_of(cli_json({"train", "--out", job, "--resume"})) == std::vector<std::size_t>{1, 1});
 }
 
+TEST_CASE("a folder whose name spec.json cannot hold is wrong usage, not a defect") {
+  const TemporaryFolder folder;
+  const std::string text = folder.file("a.txt");
+  write_file(text, std::string(600, 'a') + " bed ace");
+  for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--detach", "--no-start"}}) {
+    std::vector<std::string> train{"train", "--data", text, "--steps", "1", "--out", folder.file("caf\xe9")};
+    train.insert(train.end(), more.begin(), more.end());
+    const ProgramResult result = cli(train);
+    CAPTURE(result.err);
+    CHECK(result.exit_code == 2);
+    CHECK(result.last_error_line().find("not UTF-8") != std::string::npos);
+  }
+}
+
 TEST_CASE("what the trainer would refuse is refused before there is a folder") {
   const TemporaryFolder folder;
   const std::string text = folder.file("a.txt");

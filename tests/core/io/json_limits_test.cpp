@@ -83,6 +83,14 @@ TEST_CASE("depth, size and number of values are bounded, however deep the text g
   CHECK_FALSE(parse_json("[1,2]", {.max_values = 2}, "x"));
 }
 
+TEST_CASE("our own files: what JSON cannot hold is an error, and names the file") {
+  CHECK(json_file_text({{"a", 1}}, "x.json").value() == "{\n  \"a\": 1\n}\n");
+  const auto refused = json_file_text({{"path", "caf\xe9"}}, "x.json");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::usage);
+  CHECK(refused.error().message.find("x.json") != std::string::npos);
+}
+
 TEST_CASE("files: too large, missing, none") {
   const test::TemporaryFolder folder;
   test::write_bytes(folder / "a.json", "[1, 2]");

@@ -36,6 +36,17 @@ TEST_CASE("names of jobs") {
   }
 }
 
+TEST_CASE("a path that spec.json cannot hold is refused, and nothing is left of the job") {
+  const TemporaryFolder folder;
+  const JobStore store(folder / "jobs");
+  json spec = spec_in(folder / "jobs/one");
+  spec["data"] = "caf\xe9";
+  const auto refused = store.create("one", spec);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::usage);
+  CHECK(folder.names().empty());
+}
+
 TEST_CASE("a job is created whole, found by name and path, duplicated with changes, and deleted") {
   const TemporaryFolder folder;
   const JobStore store(folder / "jobs");
