@@ -112,18 +112,12 @@ TensorToWrite to_write(const char* name, DType dtype, std::vector<std::int64_t> 
 }
 
 /// NaN until a kernel wrote it: what was forgotten shows.
-std::vector<float> unwritten(std::int64_t size) {
-  return std::vector<float>(static_cast<std::size_t>(size), std::numeric_limits<float>::quiet_NaN());
+std::vector<float> unwritten(std::size_t size) {
+  return std::vector<float>(size, std::numeric_limits<float>::quiet_NaN());
 }
 
-std::int64_t product(const std::vector<std::int64_t>& shape) {
-  std::int64_t size = 1;
-  for (const std::int64_t extent : shape) size *= extent;
-  return size;
-}
-
-/// What both attention operations read. Sizes are those of arrays that are in memory, so their products do not
-/// overflow.
+/// What both attention operations read. Where one size is 0 the others can be anything: no loop and no array may be as
+/// long as they say.
 struct AttentionArrays {
   Array<float> q, k, v;
   Array<Role> roles;
@@ -132,6 +126,7 @@ struct AttentionArrays {
   [[nodiscard]] kernels::AttentionTrainInputs inputs(kernels::ElementType dtype) const {
     return {q.view<4>(), k.view<4>(), v.view<4>(), roles.view<3>(), window, dtype};
   }
+  [[nodiscard]] bool is_empty() const { return q.values.empty(); }
   [[nodiscard]] std::vector<std::int64_t> lse_shape() const { return {q.shape[0], q.shape[1], q.shape[2]}; }
   [[nodiscard]] std::array<std::int64_t, 4> q_sizes() const { return {q.shape[0], q.shape[1], q.shape[2], q.shape[3]}; }
   [[nodiscard]] std::array<std::int64_t, 4> k_sizes() const { return {k.shape[0], k.shape[1], k.shape[2], k.shape[3]}; }
@@ -168,14 +163,15 @@ Expected<AttentionArrays> read_attention(const SafetensorsFile& file) {
 /// attention_forward of the arrays into out and lse.
 Expected<void> forward(const AttentionArrays& arrays, const KernelSettings& settings, std::vector<float>& out,
                        std::vector<float>& lse) {
-  out = unwritten(product(arrays.q.shape));
-  lse = unwritten(product(arrays.lse_shape()));
+  out = unwritten(arrays.q.values.size());
+  lse = unwritten(out.size() / static_cast<std::size_t>(arrays.q.shape[3]));
   const auto q = arrays.q_sizes();
   if (settings.backend == kernels::Backend::cuda) {
     NATSCOPE_TRY(const auto device, DeviceAttention::open());
     return device.forward(arrays.inputs(settings.dtype), kernels::View<float, 4>::packed(out.data(), q),
                           kernels::View<float, 3>::packed(lse.data(), {q[0], q[1], q[2]}));
   }
+  if (arrays.is_empty()) return {};
   return as_expected(kernels::attention_train_forward(settings.backend, arrays.inputs(settings.dtype),
                                                       kernels::View<float, 4>::packed(out.data(), q),
                                                       kernels::View<float, 3>::packed(lse.data(), {q[0], q[1], q[2]})));
@@ -196,10 +192,12 @@ Expected<void> run_visibility(const SafetensorsFile& in, const KernelSettings&, 
     return fail(ErrorCode::bad_arrays, "the mask of " + std::to_string(heads) + " heads and " + std::to_string(tokens) +
                                            " tokens is over 16 GiB");
   }
-  std::vector<std::uint8_t> seen(static_cast<std::size_t>(heads * tokens * tokens));
-  std::vector<std::int64_t> next(static_cast<std::size_t>(heads * tokens));
-  std::vector<std::int32_t> head_next(static_cast<std::size_t>(tokens));
-  for (std::int64_t head = 0; head < heads; ++head) {
+  // Of an array without numbers one size is 0, and the other can be anything.
+  const bool is_empty = roles.values.empty();
+  std::vector<std::uint8_t> seen(is_empty ? 0 : static_cast<std::size_t>(heads * tokens * tokens));
+  std::vector<std::int64_t> next(roles.values.size());
+  std::vector<std::int32_t> head_next(is_empty ? 0 : static_cast<std::size_t>(tokens));
+  for (std::int64_t head = 0; head < heads && !is_empty; ++head) {
     const std::span head_roles(roles.values.data() + head * tokens, static_cast<std::size_t>(tokens));
     NATSCOPE_CHECK(as_expected(kernels::next_globals(head_roles, head_next)));
     for (std::int64_t n = 0; n < tokens; ++n) {
@@ -243,10 +241,10 @@ Expected<void> run_backward(const SafetensorsFile& in, const KernelSettings& set
 
   const auto q = arrays.q_sizes();
   const auto k = arrays.k_sizes();
-  auto dq = unwritten(product(arrays.q.shape));
-  auto dk = unwritten(product(arrays.k.shape));
-  auto dv = unwritten(product(arrays.k.shape));
-  auto d_roles = unwritten(product(arrays.roles.shape) * role_count);
+  auto dq = unwritten(arrays.q.values.size());
+  auto dk = unwritten(arrays.k.values.size());
+  auto dv = unwritten(arrays.k.values.size());
+  auto d_roles = unwritten(arrays.roles.values.size() * role_count);
   const kernels::AttentionTrainInputs inputs = arrays.inputs(settings.dtype);
   const auto out_view = kernels::ConstView<float, 4>::packed(out.data(), q);
   const auto lse_view = kernels::ConstView<float, 3>::packed(lse.data(), {q[0], q[1], q[2]});
@@ -259,7 +257,7 @@ Expected<void> run_backward(const SafetensorsFile& in, const KernelSettings& set
     NATSCOPE_TRY(const auto device, DeviceAttention::open());
     NATSCOPE_CHECK(
         device.backward(inputs, out_view, lse_view, d_out_view, regulariser, dq_view, dk_view, dv_view, d_roles_view));
-  } else {
+  } else if (!arrays.is_empty()) {
     NATSCOPE_CHECK(
         as_expected(kernels::attention_train_backward(settings.backend, inputs, out_view, lse_view, d_out_view,
                                                       regulariser, dq_view, dk_view, dv_view, d_roles_view)));

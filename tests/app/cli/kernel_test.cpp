@@ -149,4 +149,36 @@ TEST_CASE("no tokens are no error") {
   }
 }
 
+TEST_CASE("sizes beside a zero are not believed: nothing is walked through or allocated for them") {
+  constexpr std::int64_t huge = std::int64_t{1} << 40;
+  const TemporaryFolder folder;
+  const std::string in = folder.file("in.safetensors");
+  const auto run = [&](const char* operation, const char* backend) {
+    return cli({"kernel", operation, "--in", in, "--out", folder.file("out.safetensors"), "--backend", backend},
+               {.input = {}, .timeout_s = 20})
+        .exit_code;
+  };
+  const std::vector<float> no_numbers;
+  const std::vector<std::uint8_t> no_roles;
+  for (const auto& [heads, length] : {std::pair{huge, std::int64_t{0}}, {std::int64_t{0}, huge}}) {
+    CAPTURE(heads);
+    REQUIRE(
+        write_safetensors(in, std::array{tensor("roles", DType::u8, {heads, length}, no_roles)}, {{"window", "3"}}));
+    // A mask of 2^40 x 2^40 has no size that could be written down, of no heads or not.
+    CHECK(run("visibility", "cpu") == (length == huge ? 3 : 0));
+  }
+  for (const auto& [batch, length] : {std::pair{huge, std::int64_t{0}}, {std::int64_t{0}, huge}}) {
+    CAPTURE(batch);
+    const std::array tensors{tensor("q", DType::f32, {batch, 4, length, 16}, no_numbers),
+                             tensor("k", DType::f32, {batch, 2, length, 16}, no_numbers),
+                             tensor("v", DType::f32, {batch, 2, length, 16}, no_numbers),
+                             tensor("d_out", DType::f32, {batch, 4, length, 16}, no_numbers),
+                             tensor("roles", DType::u8, {batch, 2, length}, no_roles)};
+    REQUIRE(write_safetensors(in, tensors, {{"window", "3"}}));
+    for (const char* operation : {"attention_forward", "attention_backward"}) {
+      for (const char* backend : {"ref", "cpu"}) CHECK(run(operation, backend) == 0);
+    }
+  }
+}
+
 }  // namespace natscope::test
