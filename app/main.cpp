@@ -88,6 +88,12 @@ Flags readFlags(const QApplication& application) {
   if (parser.positionalArguments().size() > 1) {
     refuse(QStringLiteral("one PATH is opened, and \"%1\" is a second one").arg(parser.positionalArguments().at(1)));
   }
+  // A script's --model "$UNSET" must not be the demo.
+  for (const QCommandLineOption& option : {model, engine}) {
+    if (parser.isSet(option) && parser.value(option).isEmpty())
+      refuse(QStringLiteral("--%1 is empty").arg(option.names().constFirst()));
+  }
+  if (parser.positionalArguments().contains(QString())) refuse(QStringLiteral("PATH is empty"));
   Flags flags;
   flags.start.model = parser.value(model);
   const QString path = parser.positionalArguments().value(0);
@@ -96,6 +102,7 @@ Flags readFlags(const QApplication& application) {
     end(natscope::make_error(natscope::ErrorCode::file_not_found, "there is no file “" + path.toStdString() + "”"));
   }
   if (QFileInfo(path).isDir()) {
+    if (parser.isSet(model)) refuse(QStringLiteral("--model and PATH both name a model's folder"));
     flags.start.model = path;
   } else {
     flags.start.session = path;
@@ -131,10 +138,28 @@ bool hasFlag(int argc, char** argv, std::initializer_list<const char*> names) {
   });
 }
 
+constexpr int noDisplayCode = 3;
+
+void tellOfNoDisplay() {
+  std::fputs(
+      "error: device-unavailable: there is no display for the window; run natscope-cli generate --live, or set "
+      "DISPLAY\n",
+      stderr);
+}
+
 /// Without a display Qt would abort; the person is told what to do instead.
 bool hasDisplay(int argc, char** argv) {
-  return qEnvironmentVariableIsSet("DISPLAY") || qEnvironmentVariableIsSet("WAYLAND_DISPLAY") ||
-         qEnvironmentVariableIsSet("QT_QPA_PLATFORM") || hasFlag(argc, argv, {"-platform"});
+  // Set to nothing, as a script clears it, a variable names no display.
+  return !qEnvironmentVariableIsEmpty("DISPLAY") || !qEnvironmentVariableIsEmpty("WAYLAND_DISPLAY") ||
+         !qEnvironmentVariableIsEmpty("QT_QPA_PLATFORM") || hasFlag(argc, argv, {"-platform", "--platform"});
+}
+
+/// The same where a display is named and does not answer, which only Qt finds out.
+void passOnUntilFatal(QtMsgType type, const QMessageLogContext& context, const QString& text) {
+  std::fprintf(stderr, "%s\n", qUtf8Printable(qFormatLogMessage(type, context, text)));
+  if (type != QtFatalMsg) return;
+  tellOfNoDisplay();
+  std::_Exit(noDisplayCode);
 }
 
 }  // namespace
@@ -144,13 +169,12 @@ int main(int argc, char** argv) {
   const bool isBench = argc == 3 && std::strcmp(argv[1], "--bench-frame") == 0;
   if (isBench || hasFlag(argc, argv, {"-h", "--help", "-v", "--version"})) qputenv("QT_QPA_PLATFORM", "offscreen");
   if (!hasDisplay(argc, argv)) {
-    std::fputs(
-        "error: device-unavailable: there is no display for the window; run natscope-cli generate --live, or set "
-        "DISPLAY\n",
-        stderr);
-    return 3;
+    tellOfNoDisplay();
+    return noDisplayCode;
   }
+  qInstallMessageHandler(passOnUntilFatal);
   QApplication application(argc, argv);
+  qInstallMessageHandler(nullptr);
   // Qt takes over the user's locale; numbers in files and messages keep their decimal point.
   std::setlocale(LC_NUMERIC, "C");
   QApplication::setApplicationName(QStringLiteral("natscope"));
