@@ -26,7 +26,7 @@ void read_value(const std::string& type, FlagWords& flag) {
   if (begin != std::string::npos && end != std::string::npos && begin < end) {
     flag.choices = split(std::string_view(type).substr(begin + 1, end - begin - 1), ',');
   }
-  flag.takes_file = flag.value == "FILE";
+  flag.takes_file = flag.value == "FILE" || flag.value == "PATH";  // a path may be a folder's, too
   flag.takes_folder = flag.value == "DIR";
 }
 

@@ -115,10 +115,14 @@ void add_train_command(CLI::App& root, Invocation& invocation) {
   options->flags.add_places(*command, {.data = "Folder of *.txt files (UTF-8), or one file",
                                        .valid = "Held-out text, the same way",
                                        .out = "Folder for the finished model"});
-  command->add_option("--tokenizer", options->tokenizer,
-                      "A tokenizer.model to use (default: that of --init, else one is trained on --data)");
-  command->add_option("--init", options->init,
-                      "A model folder of the same shape, whose weights and vocabulary the run begins with");
+  command
+      ->add_option("--tokenizer", options->tokenizer,
+                   "A tokenizer.model to use (default: that of --init, else one is trained on --data)")
+      ->type_name("FILE");
+  command
+      ->add_option("--init", options->init,
+                   "A model folder of the same shape, whose weights and vocabulary the run begins with")
+      ->type_name("DIR");
   options->flags.add_arithmetic(*command);
   add_model_flags(*command, options->train);
   options->policy.add_to(*command);

@@ -4,10 +4,10 @@
 namespace natscope {
 
 void TrainingFlags::add_places(CLI::App& command, const PlaceWords& words) {
-  command.add_option("--data", data, words.data);
-  command.add_option("--valid", valid, words.valid);
-  command.add_option("--out", out, words.out);
-  command.add_option("--job", job, "Folder for spec, progress and checkpoints (default: --out)");
+  command.add_option("--data", data, words.data)->type_name("PATH");
+  command.add_option("--valid", valid, words.valid)->type_name("PATH");
+  command.add_option("--out", out, words.out)->type_name("DIR");
+  command.add_option("--job", job, "Folder for spec, progress and checkpoints (default: --out)")->type_name("DIR");
   command.add_flag("--resume", resume, "Go on in the job folder from its newest checkpoint, with its options");
 }
 

@@ -83,6 +83,9 @@ def check_completion(prefix):
             (("natscope-cli", "export", "--kind", "h"), ["heads"]),
             (("natscope-cli", "jobs", "st"), ["start", "stop"]),
             (("natscope-cli", "generate", "--model", str(prefix / "share/natscope/d")), [str(prefix / "share/natscope/demo")]),
+            (("natscope-cli", "train", "--data", str(prefix / "share/natscope/sample/l")),
+             [str(prefix / "share/natscope/sample/looking-glass.txt")]),
+            (("natscope-cli", "train", "--init", str(prefix / "share/natscope/d")), [str(prefix / "share/natscope/demo")]),
             (("natscope-cli", "generate", "--max-new-tokens", ""), [])):
         check(completions(script, *words) == offered, f"{words} completes to {completions(script, *words)}, not {offered}")
 

@@ -280,7 +280,7 @@ void add_jobs_command(CLI::App& root, Invocation& invocation) {
                 export_step);
   add_name(*command, *options);
   command->add_option("--step", options->step, "Which checkpoint (default: the newest)")->check(whole_number());
-  command->add_option("--out", options->out, "Folder for the model (default: in the job's folder)");
+  command->add_option("--out", options->out, "Folder for the model (default: in the job's folder)")->type_name("DIR");
 }
 
 }  // namespace natscope

@@ -82,10 +82,12 @@ void add_reproduce_finetune(CLI::App& parent, Invocation& invocation) {
       "keys by depth and length (or marks by distance), beside StreamingLLM and H2O; write tables, JSON and figures. "
       "Goes on where it was stopped; several processes may share one --out");
   FinetuneStudyOptions& study = options->study;
-  command->add_option("--model", options->model, "The full-attention model: a folder without score layers");
-  command->add_option("--data", options->data, "Text to learn from: a folder of *.txt files (UTF-8), or one file");
-  command->add_option("--test", options->test, "Text to score on, the same way");
-  command->add_option("--out", options->out, "Folder of the study");
+  command->add_option("--model", options->model, "The full-attention model: a folder without score layers")
+      ->type_name("DIR");
+  command->add_option("--data", options->data, "Text to learn from: a folder of *.txt files (UTF-8), or one file")
+      ->type_name("PATH");
+  command->add_option("--test", options->test, "Text to score on, the same way")->type_name("PATH");
+  command->add_option("--out", options->out, "Folder of the study")->type_name("DIR");
   command
       ->add_option(
           "--task", options->task,

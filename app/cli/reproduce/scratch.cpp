@@ -109,9 +109,10 @@ void add_reproduce_scratch(CLI::App& parent, Invocation& invocation) {
       "JSON and a figure. Goes on where it was stopped, with what its folder says where nothing else is given "
       "(--lambdas and --seeds may differ); several processes may share one --out");
   StudyOptions& study = options->study;
-  command->add_option("--data", options->data, "Training text: a folder of *.txt files (UTF-8), or one file");
-  command->add_option("--test", options->test, "Text to score on, the same way");
-  command->add_option("--out", options->out, "Folder of the study");
+  command->add_option("--data", options->data, "Training text: a folder of *.txt files (UTF-8), or one file")
+      ->type_name("PATH");
+  command->add_option("--test", options->test, "Text to score on, the same way")->type_name("PATH");
+  command->add_option("--out", options->out, "Folder of the study")->type_name("DIR");
   command->add_option("--size", options->size, "Of models and trainings. " + sizes_text())->default_str(study.size);
   command
       ->add_option("--task", options->task,
