@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
 #include "app/engine_host.h"
@@ -23,6 +24,15 @@ constexpr char help_text[] =
     "  --help      this text\n"
     "  --version   the version\n";
 
+/// Prints a text for people, whole. Returns the program's exit code.
+int tell(const char* text) {
+  if (std::fputs(text, stdout) >= 0 && std::fflush(stdout) == 0) return 0;
+  const natscope::Error error =
+      natscope::make_error(natscope::ErrorCode::io_failure, "standard output cannot be written");
+  std::fprintf(stderr, "%s\n", natscope::format_error_line(error).c_str());
+  return natscope::exit_code(error.code);
+}
+
 /// Takes stdout away from everything but the frames: what a library prints goes to stderr.
 int claim_output() {
   const int output = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
@@ -38,8 +48,8 @@ int main(int argc, char** argv) {
   natscope::settle_standard_streams();
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
-    if (argument == "--help" || argument == "-h") return std::fputs(help_text, stdout) < 0 ? 1 : 0;
-    if (argument == "--version") return std::puts("natscope-engine " NATSCOPE_VERSION) < 0 ? 1 : 0;
+    if (argument == "--help" || argument == "-h") return tell(help_text);
+    if (argument == "--version") return tell("natscope-engine " NATSCOPE_VERSION "\n");
     const natscope::Error error =
         natscope::make_error(natscope::ErrorCode::usage, "unknown argument “" + std::string(argument) + "”",
                              "natscope-engine needs none; see --help");

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <stop_token>
 
@@ -34,13 +35,16 @@ nlohmann::json as_json(const CacheCounts& counts) {
 }
 
 Expected<void> run(const Options& options, CommandContext& context) {
+  // What the flags alone have wrong need not wait for the model.
+  NATSCOPE_CHECK(options.policy.parsed());
   NATSCOPE_TRY(auto engine, open_engine(options.model, 0, context.stop));
   NATSCOPE_TRY(const auto sampling,
                options.sampling.options(engine->folder().generation_defaults(), options.model.seed));
   NATSCOPE_TRY(const auto prompt, options.text.tokens(*engine));
   const auto prompt_tokens = static_cast<std::int64_t>(prompt.size());
   RolePlan plan;
-  NATSCOPE_TRY(plan.policy, options.policy.policy(prompt_tokens + options.max_new_tokens));
+  NATSCOPE_TRY(plan.policy, options.policy.policy(std::min<std::int64_t>(prompt_tokens + options.max_new_tokens,
+                                                                         engine->config().context)));
   NATSCOPE_CHECK(engine->start(plan));
 
   {

@@ -2,11 +2,13 @@
 #include "app/cli/invocation.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <string_view>
 
 namespace natscope {
 
@@ -31,9 +33,11 @@ Expected<void> check_values(const CLI::App& command) {
   for (const CLI::Option* option : command.get_options()) {
     const bool empty = std::ranges::any_of(option->results(), [](const std::string& value) { return value.empty(); });
     if (!empty || option->check_lname("prompt")) continue;
-    const bool path = option->get_type_name() == "FILE" || option->get_type_name() == "DIR";
-    return fail(path ? ErrorCode::file_not_found : ErrorCode::usage, option->get_name() + " is empty");
+    constexpr auto paths = std::to_array<std::string_view>({"FILE", "DIR", "PATH"});
+    const bool is_path = std::ranges::find(paths, option->get_type_name()) != paths.end();
+    return fail(is_path ? ErrorCode::file_not_found : ErrorCode::usage, option->get_name() + " is empty");
   }
+  for (const CLI::App* named : command.get_subcommands()) NATSCOPE_CHECK(check_values(*named));
   return {};
 }
 

@@ -42,8 +42,8 @@ void on_run(CLI::App& command, Invocation& invocation, std::function<Expected<vo
 [[nodiscard]] Expected<void> print_text(std::string_view text);
 
 /// What the parser lets pass: a value that is empty where something is needed (`--model "$UNSET"` must not be the
-/// demo).
-/// --prompt has its own word on an empty text. Errors: usage, file_not_found (an option that takes a path).
+/// demo), of this command or of the one that was named below it. --prompt has its own word on an empty text.
+/// Errors: usage, file_not_found (an option that takes a path).
 [[nodiscard]] Expected<void> check_values(const CLI::App& command);
 
 /// Refuses what is no whole number from 0 to 2^64 - 1; the parser itself would wrap -1 round.

@@ -78,6 +78,7 @@ TEST_CASE("wrong usage ends with code 2 and says what to do") {
       {{"generate", "--prompt", "a", "--policy", "streaming:4"}, 2, "usage"},
       {{"generate", "--prompt", "a", "--policy", "h2o:1,2,3"}, 2, "usage"},
       {{"generate", "--prompt", "a", "--policy", "magic"}, 2, "usage"},
+      {{"generate", "--prompt", "a", "--policy", "magic", "--model", "nowhere"}, 2, "usage"},
       {{"trace", "--prompt", "a"}, 2, "usage"},
       {{"trace", "--prompt", "a", "--out", "x.safetensors", "--force", "1.2=G"}, 2, "usage"},
       {{"trace", "--prompt", "a", "--out", "x.safetensors", "--force", "0.0.0=X"}, 2, "usage"},
@@ -120,6 +121,7 @@ TEST_CASE("wrong usage ends with code 2 and says what to do") {
       {{"train", "--data", "x", "--out", "y", "--model", "z"}, 2, "usage"},
       {{"train", "--data", "x", "--out", "y", "--adapter", "z"}, 2, "usage"},
       {{"train", "--data", "x", "--no-start"}, 2, "usage"},
+      {{"jobs", "duplicate", "a", "b", "--set", ""}, 2, "usage"},
       {{"finetune", "--model", "x", "--data", "y", "--out", "z", "--adapter", "a"}, 2, "usage"},
       {{"finetune", "--model", "x", "--data", "y", "--out", "z", "--lora", "u"}, 2, "usage"},
       {{"finetune", "--model", "x", "--data", "y", "--out", "z", "--passkey-keys", "0"}, 2, "usage"},
@@ -192,6 +194,8 @@ TEST_CASE("bad input ends with code 3 and its own name") {
       {{"generate", "--prompt=", "--json"}, 3, "bad-text"},
       {{"info", "--model=", "--json"}, 3, "file-not-found"},
       {{"eval", "--text=", "--json"}, 3, "file-not-found"},
+      {{"jobs", "export", "a", "--out="}, 3, "file-not-found"},
+      {{"reproduce", "scratch", "--data", "x", "--test", "y", "--out", ""}, 3, "file-not-found"},
       {{"generate", "--prompt-file", folder.file("latin1.txt")}, 3, "bad-text"},
       {{"generate", "--prompt-file", folder.file("empty.txt")}, 3, "bad-text"},
       {{"generate", "--prompt-file", folder.file("nowhere.txt")}, 3, "file-not-found"},
@@ -201,6 +205,8 @@ TEST_CASE("bad input ends with code 3 and its own name") {
       {{"generate", "--tokens", "1,99999999999999999999"}, 3, "bad-token-id"},
       {{"generate", "--prompt", "a", "--device", "cuda"}, 3, "device-unavailable"},
       {{"generate", "--prompt", "a", "--policy", "longformer:4,0,99999"}, 3, "bad-position"},
+      // Past the context nothing is generated.
+      {{"generate", "--prompt", "a", "--policy", "longformer:4,0,1024", "--max-new-tokens", "9999"}, 3, "bad-position"},
       {{"trace", "--prompt", "a", "--out", out, "--force", "99.0.0=G"}, 3, "bad-layer"},
       {{"trace", "--prompt", "a", "--out", out, "--force", "0.99.0=G"}, 3, "bad-head"},
       {{"trace", "--prompt", "a", "--out", out, "--force", "0.0.9999=G"}, 3, "bad-position"},
@@ -263,6 +269,18 @@ TEST_CASE("what cannot be written is an error, not a success") {
   }
 }
 
+TEST_CASE("the engine's words for people are an error, too, where they cannot be written") {
+  for (const char* const flag : {"--help", "--version"}) {
+    const std::string engine = std::string(NATSCOPE_BIN_DIR) + "/natscope-engine";
+    const ProgramResult full = run_program({engine, flag}, {.input = {}, .out_file = "/dev/full"});
+    CHECK(full.exit_code == 3);
+    CHECK(full.last_error_line().rfind("error: io-failure: ", 0) == 0);
+    const ProgramResult said = run_program({engine, flag});
+    CHECK(said.exit_code == 0);
+    CHECK(said.out.find("natscope-engine") == 0);
+  }
+}
+
 TEST_CASE("streams that were closed are closed, and nothing else takes their place") {
   const TemporaryFolder folder;
   const auto under_shell = [](const std::string& rest) {
@@ -272,6 +290,10 @@ TEST_CASE("streams that were closed are closed, and nothing else takes their pla
   ProgramResult result = under_shell("generate --prompt-file - --max-new-tokens 1 <&-");
   CHECK(result.exit_code == 3);
   CHECK(result.error_lines() == 1);
+  CHECK(result.last_error_line().find("cannot read standard input") != std::string::npos);
+  result = under_shell("generate --prompt-file - --max-new-tokens 1 </");
+  CHECK(result.exit_code == 3);
+  CHECK(result.last_error_line().rfind("error: not-a-regular-file: cannot read standard input", 0) == 0);
   result = under_shell("info <&- >&-");
   CHECK(result.exit_code == 3);
   CHECK(result.last_error_line().rfind("error: io-failure: ", 0) == 0);
