@@ -29,6 +29,16 @@ extern "C" void on_signal(int) {
   errno = saved;
 }
 
+void catch_signals(void (*handler)(int), int flags) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  action.sa_flags = flags;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  struct sigaction before {};
+  if (sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);
+}
+
 char wait_for_byte(int timeout_ms) {
   pollfd ready{wake_pipe[0], POLLIN, 0};
   for (;;) {
@@ -49,12 +59,7 @@ extern "C" void end_at_once(int) {
   _exit(5);
 }
 
-void catch_signals_early(int, char**, char**) {
-  struct sigaction action {};
-  action.sa_handler = end_at_once;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
+void catch_signals_early(int, char**, char**) { catch_signals(end_at_once, 0); }
 
 // Run before the constructors of every library.
 [[gnu::section(".preinit_array"), gnu::used]] void (*const before_all)(int, char**, char**) = catch_signals_early;
@@ -64,11 +69,7 @@ void catch_signals_early(int, char**, char**) {
 
 InterruptGuard::InterruptGuard() {
   if (pipe2(wake_pipe.data(), O_CLOEXEC) != 0) return;  // no descriptors left: the default action of the signals stays
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  action.sa_flags = SA_RESTART;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  catch_signals(on_signal, SA_RESTART);
   watcher_ = std::thread([this] { watch(); });
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// Ctrl+C and SIGTERM as a stop token.
+/// Ctrl+C, SIGTERM and a terminal that is closed (SIGHUP) as a stop token.
 #pragma once
 
 #include <stop_token>
@@ -7,8 +7,9 @@
 
 namespace natscope {
 
-/// Turns SIGINT and SIGTERM into a stop request for as long as it lives. One a process, made before other threads
-/// start. Whatever links it also ends with the contract's last line when a signal comes before it was made.
+/// Turns SIGINT, SIGTERM and SIGHUP into a stop request for as long as it lives; under nohup, SIGHUP stays ignored. One
+/// a process, made before other threads start. Whatever links it also ends with the contract's last line when a signal
+/// comes before it was made.
 ///
 /// Work looks at the token at least once a layer and ends cleanly. Where it cannot (a library call that does not
 /// return), the process prints the contract's last line and ends with code 5 after `grace_ms`: the command line

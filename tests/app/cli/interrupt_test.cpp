@@ -29,6 +29,27 @@ TEST_CASE("Ctrl+C ends the program in the same way while its libraries are still
   }
 }
 
+TEST_CASE("a terminal that is closed ends the program as Ctrl+C does, unless nohup keeps it") {
+  const TemporaryFolder folder;
+  std::string text;
+  for (int line = 0; line < 60000; ++line) text += "The tide came in, and the small boats turned in the harbour.\n";
+  write_file(folder.file("long.txt"), text);
+  const std::string program = std::string(NATSCOPE_BIN_DIR) + "/natscope-cli";
+  // Whatever this test was started with.
+  const ProgramResult ended =
+      run_program({"/usr/bin/env", "--default-signal=HUP", program, "eval", "--text", folder.file("long.txt")},
+                  {.input = {}, .signal_after_s = 1.5, .signal = SIGHUP});
+  CHECK(ended.exit_code == 5);
+  CHECK(ended.last_error_line().rfind("error: interrupted: ", 0) == 0);
+  for (const double after_s : {0.15, 0.5}) {
+    CAPTURE(after_s);
+    const ProgramResult kept = run_program(
+        {"/usr/bin/env", "--ignore-signal=HUP", program, "generate", "--prompt", "Once", "--max-new-tokens", "90"},
+        {.input = {}, .signal_after_s = after_s, .signal = SIGHUP});
+    CHECK(kept.exit_code == 0);
+  }
+}
+
 TEST_CASE("Ctrl+C during eval prints no JSON, or one whole object") {
   const TemporaryFolder folder;
   std::string text;
