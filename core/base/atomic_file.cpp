@@ -66,7 +66,7 @@ Expected<Target> resolve(const fs::path& path) {
   return target;
 }
 
-/// Temporary files that exist now, for abandon_unfinished_files().
+/// Temporary files and folders that exist now, for abandon_unfinished_files().
 class Unfinished {
  public:
   static Unfinished& all() {
@@ -84,7 +84,14 @@ class Unfinished {
   }
   void remove() {
     const std::scoped_lock lock(mutex_);
-    for (const fs::path& path : paths_) ::unlink(path.c_str());
+    for (const fs::path& path : paths_) {
+      std::error_code left;
+      // A folder may be written to meanwhile, until what is written to is gone.
+      for (int attempt = 0; attempt < 3; ++attempt) {
+        fs::remove_all(path, left);
+        if (!left) break;
+      }
+    }
   }
 
  private:
@@ -219,6 +226,8 @@ Expected<void> write_file_atomically(const fs::path& path, const std::function<E
 }
 
 void abandon_unfinished_files() { Unfinished::all().remove(); }
+void add_temporary_folder(const fs::path& folder) { Unfinished::all().add(folder); }
+void forget_temporary_folder(const fs::path& folder) { Unfinished::all().forget(folder); }
 
 Expected<void> write_file_atomically(const fs::path& path, std::span<const std::byte> bytes) {
   return write_file_atomically(path, [&](AtomicFile& file) { return file.write(bytes); });

@@ -61,9 +61,13 @@ struct FileToWrite {
 /// Then they take it in their order. A failure before that leaves every target as it was.
 [[nodiscard]] Expected<void> write_files_atomically(const std::vector<FileToWrite>& files);
 
-/// Removes the temporary files of all writers in this process, whose writes then fail: for a program that is about to
-/// end without unwinding. Any thread, but no signal handler.
+/// Removes the temporary files of all writers in this process, whose writes then fail, and temporary folders with all
+/// that is in them: for a program that is about to end without unwinding. Any thread, but no signal handler.
 void abandon_unfinished_files();
+
+/// Names a folder that this process fills and removes itself, for abandon_unfinished_files(); and takes the name back.
+void add_temporary_folder(const std::filesystem::path& folder);
+void forget_temporary_folder(const std::filesystem::path& folder);
 
 /// Whether `path` can be a target at all: its folder exists and may be written, and it is no folder, device or pipe.
 /// For long work, which should fail before it starts rather than at its end. Errors as above.

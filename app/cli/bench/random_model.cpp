@@ -202,6 +202,7 @@ Expected<RandomModelFolder> RandomModelFolder::create(const ModelShape& shape, k
                 "set TMPDIR to a folder with room");
   }
   RandomModelFolder folder{std::filesystem::path(pattern)};
+  add_temporary_folder(folder.path_);
   NATSCOPE_CHECK(write_file_atomically(folder.path_ / "config.json", std::string_view(config_text(shape))));
   std::error_code problem;
   std::filesystem::copy_file(resource_path("demo") / "tokenizer.model", folder.path_ / "tokenizer.model", problem);
@@ -218,6 +219,7 @@ RandomModelFolder::~RandomModelFolder() {
   if (path_.empty()) return;
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
+  forget_temporary_folder(path_);
 }
 
 }  // namespace natscope::bench
