@@ -24,7 +24,7 @@ struct FlagWords {
 struct CommandWords {
   std::vector<std::string> path;  ///< {"jobs", "stop"}; empty for the program itself
   std::string description;
-  std::string footer;
+  std::string footer;  ///< what the help says behind the flags
   std::vector<FlagWords> flags;
   std::vector<FlagWords> positionals;
   std::vector<std::string> subcommands;

@@ -6,6 +6,7 @@
 
 #include "app/cli/command_words.h"
 #include "app/cli/commands.h"
+#include "core/jobs/job_store.h"
 
 namespace natscope {
 namespace {
@@ -54,13 +55,22 @@ std::string entry(const FlagWords& flag) {
   return text + ".\n";
 }
 
+/// What the help has behind a command's flags. A manual is for every machine: it names no folder of this one.
+std::string behind_flags(const CommandWords& command) {
+  const std::string here = jobs::default_jobs_folder().string();
+  std::string text = command.footer;
+  if (const std::size_t at = text.find(here); at != std::string::npos)
+    text.replace(at, here.size(), "~/.local/share/natscope/jobs");
+  return text.empty() ? text : ".PP\n" + plain(text) + "\n";
+}
+
 std::string section(const CommandWords& command) {
   std::string text = ".SS " + program(command) + "\n" + plain(command.description) + ".\n";
   for (const FlagWords& flag : command.positionals) text += entry(flag);
   for (const FlagWords& flag : command.flags) {
     if (flag.names.back() != "--help") text += entry(flag);
   }
-  return text;
+  return text + behind_flags(command);
 }
 
 constexpr std::string_view behind = R"(.SH EXIT STATUS

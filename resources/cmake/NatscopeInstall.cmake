@@ -80,9 +80,7 @@ if(TARGET natscope-cli)
   add_custom_command(
     OUTPUT "${_made}/natscope-cli.1" "${_made}/natscope-cli" "${_made}/_natscope-cli" "${_made}/natscope-cli.fish"
     COMMAND "${CMAKE_COMMAND}" -E make_directory "${_made}"
-    # The manual is for every machine, not about this one's folders.
-    COMMAND "${CMAKE_COMMAND}" -E env "NATSCOPE_JOBS=~/.local/share/natscope/jobs"
-            $<TARGET_FILE:natscope-cli> manual > "${_made}/natscope-cli.1"
+    COMMAND natscope-cli manual > "${_made}/natscope-cli.1"
     COMMAND natscope-cli completion bash > "${_made}/natscope-cli"
     COMMAND natscope-cli completion zsh > "${_made}/_natscope-cli"
     COMMAND natscope-cli completion fish > "${_made}/natscope-cli.fish"
