@@ -88,7 +88,7 @@ bool JobFolder::exists(const fs::path& folder) {
 Expected<json> JobFolder::read_spec(const fs::path& folder) { return read_spec_json(folder); }
 
 Expected<void> JobFolder::write_spec(const json& spec) const {
-  NATSCOPE_TRY(const std::string text, json_file_text(with_absolute_paths(spec), "spec.json"));
+  NATSCOPE_TRY(const std::string text, spec_text(spec));
   return write_file_atomically(folder_ / "spec.json", text);
 }
 

@@ -47,7 +47,7 @@ class JobFolder {
 
   /// Errors: bad_job, those of reading files.
   [[nodiscard]] static Expected<nlohmann::json> read_spec(const std::filesystem::path& folder);
-  /// with_absolute_paths(): who resumes the job may be in another folder.
+  /// As spec_text() has it. Errors: its own, io_failure, disk_full.
   [[nodiscard]] Expected<void> write_spec(const nlohmann::json& spec) const;
 
   /// `error` is empty, or format_error_line's text for a failed job. The last status of a job is written even on a full

@@ -169,6 +169,10 @@ json with_absolute_paths(json spec) {
   return spec;
 }
 
+Expected<std::string> spec_text(json spec) {
+  return json_file_text(with_absolute_paths(std::move(spec)), "spec.json");
+}
+
 int count_of(const JobSpec& spec, std::string_view option) {
   const std::string_view text = spec.text(option);
   int count = 0;

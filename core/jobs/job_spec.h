@@ -52,6 +52,9 @@ struct JobSpec {
 [[nodiscard]] std::filesystem::path absolute_path(const std::filesystem::path& path);
 /// `spec` with the paths among its options made so (`data`, `valid`, `tokenizer`, `init`, `out`, `model`, `adapter`).
 [[nodiscard]] nlohmann::json with_absolute_paths(nlohmann::json spec);
+/// What spec.json holds for `spec`: with_absolute_paths(), because nobody knows from where the job will be started or
+/// resumed. Errors: usage (a path that is not UTF-8, which JSON cannot hold).
+[[nodiscard]] Expected<std::string> spec_text(nlohmann::json spec);
 
 /// The command that begins or resumes the job: {program, "train", "--job", FOLDER, "--resume"}; behind mpirun where
 /// its `ranks` are more than one.

@@ -12,7 +12,6 @@
 #include "core/base/atomic_file.h"
 #include "core/base/file_lock.h"
 #include "core/base/mapped_file.h"
-#include "core/io/json_limits.h"
 
 namespace natscope::jobs {
 
@@ -125,7 +124,7 @@ Expected<fs::path> JobStore::place_for(std::string_view name_or_path) const {
 Expected<fs::path> JobStore::create(std::string_view name_or_path, json spec) const {
   NATSCOPE_CHECK(job_spec_from_json(spec));
   NATSCOPE_TRY(const fs::path folder, place_for(name_or_path));
-  NATSCOPE_TRY(const std::string text, json_file_text(with_absolute_paths(std::move(spec)), "spec.json"));
+  NATSCOPE_TRY(const std::string text, spec_text(std::move(spec)));
   const fs::path unfinished = hidden_name(folder, "new");
   std::error_code problem;
   fs::create_directories(unfinished, problem);

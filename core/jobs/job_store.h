@@ -54,8 +54,8 @@ class JobStore {
   /// Where a new job of this name (or path) goes. Errors: usage (bad name, or already there).
   [[nodiscard]] Expected<std::filesystem::path> place_for(std::string_view name_or_path) const;
 
-  /// Describes a new job; with_absolute_paths(), because nobody knows where it will be started. The folder appears
-  /// whole. Errors: usage, bad_job, those of writing files.
+  /// Describes a new job, as spec_text() has it. The folder appears whole. Errors: usage, bad_job, those of writing
+  /// files.
   [[nodiscard]] Expected<std::filesystem::path> create(std::string_view name_or_path, nlohmann::json spec) const;
 
   /// A new job with the options of another one and these changes; without its checkpoints, progress and model.

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "core/jobs/job_folder.h"
+#include "core/jobs/job_spec.h"
 #include "core/train/distillation/distillation_model.h"
 #include "core/train/memory_forecast.h"
 #include "core/train/passes/gradient_sums.h"
@@ -235,6 +236,8 @@ Expected<TrainResult> finetune(FinetuneOptions options, bool resume, const Train
   const fs::path folder = options.job;
   NATSCOPE_TRY(FinetuneOptions settled, options_of_job(folder, std::move(options), resume, ranks.leads()));
   if (settled.out.empty()) settled.out = folder / "model";
+  // What cannot be written is refused before a folder is made for the run.
+  NATSCOPE_CHECK(jobs::spec_text(options_json(settled)));
   NATSCOPE_TRY(JobFolder job, ranks.leads() ? JobFolder::create(folder) : JobFolder::beside(folder));
   if (!resume && ranks.leads()) NATSCOPE_CHECK(job.write_spec(options_json(settled)));
   Finetuning task(settled, stop, ranks);

@@ -14,6 +14,7 @@
 #include "core/io/tokenizer.h"
 #include "core/io/tokenizer_trainer.h"
 #include "core/jobs/job_folder.h"
+#include "core/jobs/job_spec.h"
 #include "core/train/held_out.h"
 #include "core/train/passes/gradient_sums.h"
 #include "core/train/passes/training_device.h"
@@ -227,6 +228,7 @@ Expected<TrainResult> train(TrainOptions options, bool resume, const TrainListen
   NATSCOPE_CHECK(text_files(settled.data));
   if (!settled.valid.empty()) NATSCOPE_CHECK(text_files(settled.valid));
   if (!settled.init.empty() && !resume) NATSCOPE_CHECK(ModelFolder::open(settled.init));
+  NATSCOPE_CHECK(jobs::spec_text(options_json(settled)));
   NATSCOPE_TRY(JobFolder job, ranks.leads() ? JobFolder::create(folder) : JobFolder::beside(folder));
   if (!resume && ranks.leads()) {
     // The vocabulary of a run that failed here before may be another one.

@@ -26,13 +26,16 @@ QString pointsBetween(double share, double other) {
   return withSign(tenths, QString::number(std::abs(tenths) / 10, 'f', 1));
 }
 
-/// Made in the same way of the same tokens, with as much held at their end.
+/// Made in the same way of the same tokens, which were as probable, with as much held at their end. (A model that was
+/// trained on has the name that it had.)
 bool areSame(const KeptRun& a, const KeptRun& b) {
   if (a.name != b.name || a.model != b.model || a.promptTokens != b.promptTokens) return false;
   const std::int64_t size = a.record.size();
   if (size != b.record.size() || !(a.provenance.by_hand == b.provenance.by_hand)) return false;
   if (size > 0 && a.record.frames().back().counts.entries != b.record.frames().back().counts.entries) return false;
-  return have_same_beginning(a.record, b.record, size);
+  return std::ranges::equal(a.record.frames(), b.record.frames(), [](const TokenFrame& one, const TokenFrame& other) {
+    return one.token == other.token && one.probability == other.probability;
+  });
 }
 
 }  // namespace

@@ -146,6 +146,7 @@ TEST_CASE("a folder whose name spec.json cannot hold is wrong usage, not a defec
     CAPTURE(result.err);
     CHECK(result.exit_code == 2);
     CHECK(result.last_error_line().find("not UTF-8") != std::string::npos);
+    CHECK(!std::filesystem::exists(folder.file("caf\xe9")));
   }
 }
 
