@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/train/distillation/distillation_attention.h"
 
+#include <ATen/ops/zeros.h>
 #include <utility>
 #include <vector>
 

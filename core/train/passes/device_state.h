@@ -2,7 +2,7 @@
 /// The flat arrays of a run as tensors of one device, and AdamW on them. Private to core/train.
 #pragma once
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <memory>
 #include <span>

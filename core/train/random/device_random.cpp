@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/train/random/device_random.h"
 
+#include <ATen/ops/arange.h>
+#include <ATen/ops/bitwise_right_shift.h>
+
 namespace natscope::train {
 
 namespace {

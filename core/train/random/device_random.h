@@ -2,7 +2,7 @@
 /// CounterRandom's numbers, many at a time and where a tensor is to be. Private to core/train.
 #pragma once
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 

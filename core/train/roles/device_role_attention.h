@@ -5,7 +5,7 @@
 /// that it runs where the tensors are. Noise comes from the same numbers on every device.
 #pragma once
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 

@@ -2,7 +2,7 @@
 /// Attention under roles as one differentiable operation of LibTorch's. Private to core/train.
 #pragma once
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 

@@ -2,7 +2,7 @@
 /// Statistics of roles that stand in a tensor. Private to core/train.
 #pragma once
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/train/weights/base_tensors.h"
 
+#include <ATen/ops/from_blob.h>
 #include <array>
 #include <charconv>
 #include <string_view>

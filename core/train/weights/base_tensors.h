@@ -2,7 +2,7 @@
 /// The tensors of a model that distillation reads, by the names that files give them. Private to core/train.
 #pragma once
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <optional>
 #include <string>

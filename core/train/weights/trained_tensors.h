@@ -2,7 +2,7 @@
 /// What a fine-tuning run trains, as leaves of LibTorch's autograd over one flat array. Private to core/train.
 #pragma once
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <map>

@@ -2,6 +2,11 @@
 // What distillation teaches score layers and LoRA factors, against a dense model in float64 that shares no code with
 // it: the role gradient of sections 6 and 7 as sums over dense matrices, everything else by autograd. LibTorch has a
 // CHECK of its own: doctest by its long names here.
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/ones.h>
 #include <doctest/doctest.h>
 
 #include <algorithm>

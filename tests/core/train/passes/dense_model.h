@@ -3,7 +3,7 @@
 /// core/train's passes. Shares with them only the names and places of parameters, and the numbered random streams.
 #pragma once
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <functional>

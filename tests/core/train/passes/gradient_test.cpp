@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // LibTorch has a CHECK of its own: doctest by its long names here.
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/from_blob.h>
 #include <doctest/doctest.h>
 
 #include <cmath>

@@ -2,6 +2,11 @@
 // Operations that are fused or have a gradient written by hand, against their formulas under LibTorch's autograd.
 #include "core/train/passes/llama_operations.h"
 
+#include <ATen/Context.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/randn.h>
+#include <ATen/ops/silu.h>
 #include <doctest/doctest.h>
 #include <torch/csrc/autograd/autograd.h>
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/train/random/device_random.h"
 
+#include <ATen/ops/equal.h>
 #include <doctest/doctest.h>
 
 #include <cmath>

@@ -2,7 +2,11 @@
 // LibTorch has a CHECK of its own: doctest by its long names here.
 #include "core/train/roles/gpu_attention.h"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/zeros.h>
 #include <doctest/doctest.h>
 
 #include <array>

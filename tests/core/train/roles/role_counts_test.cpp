@@ -2,6 +2,7 @@
 // Sums of roles by a device's operations, in ordinary memory, against the loop over tokens.
 #include "core/train/roles/role_counts.h"
 
+#include <ATen/ops/empty.h>
 #include <doctest/doctest.h>
 
 #include <random>
