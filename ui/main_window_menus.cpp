@@ -77,7 +77,8 @@ void MainWindow::makeMenus() {
                                                   {tr("Export mas&k …"), FigureKind::mask},
                                                   {tr("Export &table of heads …"), FigureKind::heads},
                                                   {tr("Export v&ocabulary …"), FigureKind::vocabulary},
-                                                  {tr("Export maps of a&ll heads …"), FigureKind::overview}};
+                                                  {tr("Export maps of a&ll heads …"), FigureKind::overview},
+                                                  {tr("Export stat&istics of attention …"), FigureKind::statistics}};
   for (const auto& [text, kind] : kinds) file->addAction(text, this, [this, which = kind] { showExport(which); });
   file->addSeparator();
   file->addAction(addKey(tr("&Quit"), Qt::CTRL | Qt::Key_Q, [this] { close(); }));

@@ -12,6 +12,7 @@
 #include "app/cli/terminal.h"
 #include "core/base/atomic_file.h"
 #include "core/base/cancel.h"
+#include "core/export/attention_table.h"
 #include "core/export/data_files.h"
 #include "core/export/figure_data.h"
 #include "core/io/model_folder.h"
@@ -90,14 +91,12 @@ Expected<FigureData> figure_by_token(FigureKind kind, const Options& options, co
 }
 
 Expected<FigureData> figure_from_record(FigureKind kind, const SequenceRecord& record, std::int32_t heads,
-                                        const Options& options, const Provenance& provenance,
-                                        const NameOf& name_of) {
+                                        const Options& options, const Provenance& provenance, const NameOf& name_of) {
   if (options.is_by_token(kind)) return figure_by_token(kind, options, {record, provenance});
   if (kind == FigureKind::roles) return roles_figure(record, provenance);
   if (kind == FigureKind::kv) return kv_figure(record, provenance);
   if (kind == FigureKind::heads) return heads_figure(record, provenance);
-  if (kind == FigureKind::vocabulary)
-    return vocabulary_figure(record, heads, options.one_head(), provenance, name_of);
+  if (kind == FigureKind::vocabulary) return vocabulary_figure(record, heads, options.one_head(), provenance, name_of);
   if (kind == FigureKind::text) {
     NATSCOPE_TRY(const auto tokens, parse_range(options.keys.value_or(":"), record.size()));
     return text_figure(record, heads, options.one_head(), tokens, provenance);
@@ -121,10 +120,11 @@ Expected<FigureData> overview_figure_of(const Engine& engine, const Options& opt
 }
 
 Expected<FigureData> figure_from_model(FigureKind kind, const Options& options, std::stop_token stop) {
+  const bool is_of_maps = kind == FigureKind::overview || kind == FigureKind::statistics;
   const bool needs_map = kind == FigureKind::attention || kind == FigureKind::mask ||
-                         (kind == FigureKind::overview && options.one_layer()) ||
+                         (is_of_maps && options.one_layer()) ||
                          ((kind == FigureKind::text || kind == FigureKind::vocabulary) && options.one_head());
-  const bool needs_weights = kind == FigureKind::attention || kind == FigureKind::overview;
+  const bool needs_weights = kind == FigureKind::attention || is_of_maps;
   const auto check_model = [&](const Engine& engine) -> Expected<void> {
     return needs_map ? check_map(options.map(), engine.config()) : Expected<void>{};
   };
@@ -141,10 +141,14 @@ Expected<FigureData> figure_from_model(FigureKind kind, const Options& options, 
     run.provenance.maps = {options.map()};
     NATSCOPE_TRY(const auto ranges, ranges_of(options, engine.record().size()));
     NATSCOPE_TRY(figure, attention_figure(engine, options, ranges, run.provenance, stop));
-  } else if (kind == FigureKind::overview) {
+  } else if (is_of_maps) {
     NATSCOPE_TRY(figure, overview_figure_of(engine, options, run.provenance, stop));
+    if (kind == FigureKind::statistics) {
+      NATSCOPE_TRY(figure, statistics_figure(std::move(figure)));
+    }
   } else {
-    NATSCOPE_TRY(figure, figure_from_record(kind, engine.record(), engine.config().heads, options, run.provenance, name_of));
+    NATSCOPE_TRY(figure,
+                 figure_from_record(kind, engine.record(), engine.config().heads, options, run.provenance, name_of));
   }
   if (figure.tokens.empty()) add_axis(figure, engine.record());
   name_silent_tokens(figure, name_of);
@@ -155,7 +159,7 @@ Expected<FigureData> figure_from_file(FigureKind kind, const Options& options) {
   NATSCOPE_TRY(const std::string format, recorded_format(options.from));
   if (format == "natscope-session" || options.is_by_token(kind)) {
     NATSCOPE_TRY(const auto session, recorded_session(kind, options.from));
-    if (kind == FigureKind::attention || kind == FigureKind::overview) {
+    if (kind == FigureKind::attention || kind == FigureKind::overview || kind == FigureKind::statistics) {
       return fail(
           ErrorCode::bad_session, "a session holds roles and accounting, but no attention weights",
           std::string("export ") + name(kind) + " from the model and prompt, or from a trace made with --attention");
@@ -176,6 +180,7 @@ Expected<FigureData> figure_from_file(FigureKind kind, const Options& options) {
         stderr, "this trace does not hold how its tokens read (an earlier version made it): the axes have positions\n");
   }
   if (kind == FigureKind::overview) return overview_from_trace(trace, options.one_layer());
+  if (kind == FigureKind::statistics) return statistics_from_trace(trace, options.one_layer());
   if (kind == FigureKind::text) {
     NATSCOPE_TRY(const auto tokens, parse_range(options.keys.value_or(":"), trace.tokens_count()));
     return text_from_trace(trace, options.one_head(), tokens);
@@ -255,7 +260,9 @@ Expected<void> run(const Options& options, CommandContext& context) {
 void add_export_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command = root.add_subcommand(
-      "export", "Draw or write a heatmap, role map, KV curve, coloured text, table of heads or of the vocabulary, or the maps of all heads");
+      "export",
+      "Draw or write a heatmap, role map, KV curve, coloured text, table of heads or of the vocabulary, or the maps of "
+      "all heads and what they attend to");
   options->add_to(*command);
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }

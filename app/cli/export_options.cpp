@@ -72,8 +72,8 @@ std::string listed(const std::vector<FigureKind>& kinds) {
 }
 
 Expected<void> check_kind(const ExportOptions& options, FigureKind kind) {
-  if (kind == overview && options.head_option->count() > 0)
-    return fail(ErrorCode::usage, "--kind overview shows all heads, --head chooses one",
+  if ((kind == overview || kind == FigureKind::statistics) && options.head_option->count() > 0)
+    return fail(ErrorCode::usage, std::string("--kind ") + name(kind) + " shows all heads, --head chooses one",
                 "leave --head out, or use --kind attention");
   for (const KindFlag& flag : kind_flags) {
     if (!flag.is_set(options) || std::ranges::find(flag.kinds, kind) != flag.kinds.end()) continue;
@@ -126,8 +126,10 @@ void remark_needless(const ExportOptions& options, FigureKind kind) {
                    ? "--queries choose a part of attention and mask; --keys chooses the tokens of a text"
                    : "--queries and --keys choose a part of attention and mask; " + options.kind + " is written whole");
   }
-  if (!is_map && !is_text && kind != overview && kind != FigureKind::vocabulary && options.one_head())
-    print_note("--layer and --head choose a map or a head's text or vocabulary; " + std::string(name(kind)) + " is of all heads");
+  const bool has_head = is_map || is_text || kind == FigureKind::vocabulary;
+  if (!has_head && kind != overview && kind != FigureKind::statistics && options.one_head())
+    print_note("--layer and --head choose a map or a head's text or vocabulary; " + std::string(name(kind)) +
+               " is of all heads");
 }
 
 Unexpected not_passed_on(const std::string& out) {
@@ -203,9 +205,12 @@ void ExportOptions::add_to(CLI::App& command) {
           "attention, mask, roles, kv, text (tokens coloured by their roles in a head, with --layer and --head, by the "
           "share of heads that hold them, or with --surprise by their losses: not npy), heads (a table of all heads: "
           "csv, json, npy), vocabulary (which tokens are kept, counted by what they are, drawn: which take most of the "
-          "cache; with --layer and --head in one head: not npy) or overview (the maps of all heads side by side: not csv)")
+          "cache; with --layer and --head in one head: not npy), overview (the maps of all heads side by side: not "
+          "csv) "
+          "or statistics (what each query head attends to, a table: csv, json, npy)")
       ->required()
-      ->check(CLI::IsMember({"attention", "mask", "roles", "kv", "text", "heads", "vocabulary", "overview"}))
+      ->check(
+          CLI::IsMember({"attention", "mask", "roles", "kv", "text", "heads", "vocabulary", "overview", "statistics"}))
       ->type_name("KIND");
   command
       .add_option("--out", out,
@@ -226,10 +231,13 @@ void ExportOptions::add_to(CLI::App& command) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   const auto index = CLI::Range(0, INT32_MAX);
-  layer_option = command.add_option("--layer", layer, "Layer of the map; overview: only this layer; text, vocabulary: of the head")
-                     ->check(index)
-                     ->type_name("L")
-                     ->capture_default_str();
+  layer_option =
+      command
+          .add_option("--layer", layer,
+                      "Layer of the map; overview, statistics: only this layer; text, vocabulary: of the head")
+          ->check(index)
+          ->type_name("L")
+          ->capture_default_str();
   head_option = command.add_option("--head", head, "Query head of the map; text, vocabulary: whose roles to show")
                     ->check(index)
                     ->type_name("H")
@@ -298,10 +306,15 @@ void ExportOptions::add_to(CLI::App& command) {
       "3 the\n"
       "compared one only; csv has a column for each of the two.\n"
       "heads: mean_local_life is a lower bound where local_life_is_cut is 1, the text ended before some Local did.\n"
-      "vocabulary: a row a token that occurs, those first that took most of the cache (cache_share: of the entries held\n"
+      "vocabulary: a row a token that occurs, those first that took most of the cache (cache_share: of the entries "
+      "held\n"
       "after each token, all together); shares and mean_life are of its occurrences in the heads counted. eval "
       "--vocabulary\n"
-      "counts a longer text.");
+      "counts a longer text.\n"
+      "statistics: means over queries of a head's entropy (in nats; attended_keys is e to it) and of the weights on "
+      "position 0\n"
+      "and on the query itself; over all queries of up to 2896 tokens, over an even sample of a longer text "
+      "(queries).");
 }
 
 }  // namespace natscope

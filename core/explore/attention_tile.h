@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
+#include "core/explore/attention_summary.h"
 #include "kernels/ids.h"
 
 namespace natscope {
@@ -40,6 +42,12 @@ struct AttentionTile {
   std::vector<float> maximum;
   std::vector<float> mean;
   std::vector<float> visible_share;
+  /// Of the one tile that covers a whole map: what its head attends to.
+  std::optional<AttentionSummary> summary{};
+
+  [[nodiscard]] bool is_whole_map() const {
+    return key.row == 0 && key.column == 0 && key.zoom == overview_zoom(tokens);
+  }
 };
 
 }  // namespace natscope

@@ -11,6 +11,7 @@
 #include "core/base/any_cpu.h"
 #include "core/base/cancel.h"
 #include "core/explore/reserved_memory.h"
+#include "kernels/attention_statistics.h"
 #include "kernels/attention_tile.h"
 
 namespace natscope {
@@ -224,6 +225,22 @@ Expected<TraceStore::Source> TraceStore::source(LayerId layer, HeadId head,
   return source;
 }
 
+Expected<std::optional<AttentionSummary>> TraceStore::summary(const Source& from, const std::stop_token& stop) {
+  AttentionSums sums;
+  std::vector<float> room;
+  for (const QueryRun& run : summary_queries(from.tokens)) {
+    NATSCOPE_CHECK(check(stop));
+    const auto count = static_cast<std::size_t>(run.count);
+    room.resize(3 * count);
+    const std::span<float> all(room);
+    const auto entropy = all.first(count), sink = all.subspan(count, count), self = all.last(count);
+    NATSCOPE_CHECK(from_status(
+        kernels::row_statistics(kernels::Backend::cpu, from.map, TokenPos(run.first), entropy, sink, self)));
+    sums.add(entropy, sink, self);
+  }
+  return sums.mean();
+}
+
 Expected<AttentionTile> TraceStore::tile(const TileKey& key, std::span<const std::int32_t> last_query,
                                          std::stop_token stop) const {
   NATSCOPE_TRY(const Source from, source(key.layer, key.head, last_query));
@@ -264,6 +281,9 @@ Expected<AttentionTile> TraceStore::tile(const TileKey& key, std::span<const std
           kernels::Backend::cpu, from.map, TokenPos(static_cast<std::int32_t>(first_row + row * step)),
           TokenPos(static_cast<std::int32_t>(first_column)), key.zoom, part(tile.maximum), part(tile.mean),
           part(tile.visible_share))));
+    }
+    if (tile.is_whole_map()) {
+      NATSCOPE_TRY(tile.summary, summary(from, stop));
     }
     return tile;
   } catch (const std::bad_alloc&) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <vector>
@@ -55,7 +56,7 @@ class TraceStore {
 
   /// The map is as long as the shorter of what is stored and `last_query` [T], which is of the tile's KV head, as
   /// SequenceRecord keeps it. Errors: bad_layer (no such layer, or it was given up: see has()), bad_head, bad_position
-  /// (beyond the map, or no such zoom), out_of_memory, interrupted.
+  /// (beyond the map, or no such zoom), out_of_memory, interrupted. A tile that covers the whole map has its summary.
   [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, std::span<const std::int32_t> last_query,
                                              std::stop_token stop = {}) const;
 
@@ -78,6 +79,8 @@ class TraceStore {
   /// One head's rows and how many there are; the pointer keeps them alive.
   struct Source;
   [[nodiscard]] Expected<Source> source(LayerId layer, HeadId head, std::span<const std::int32_t> last_query) const;
+  [[nodiscard]] static Expected<std::optional<AttentionSummary>> summary(const Source& from,
+                                                                         const std::stop_token& stop);
   [[nodiscard]] std::int64_t row_bytes() const;
   [[nodiscard]] std::int64_t token_bytes() const;
   [[nodiscard]] std::int64_t used_bytes_locked() const { return stored_tokens_ * token_bytes(); }

@@ -11,7 +11,8 @@
 namespace natscope {
 namespace {
 
-constexpr std::array kind_names{"attention", "mask", "roles", "kv", "heads", "overview", "text", "vocabulary"};
+constexpr std::array kind_names{"attention", "mask", "roles",      "kv",        "heads",
+                                "overview",  "text", "vocabulary", "statistics"};
 
 Expected<void> check_map(const CacheGeometry& geometry, std::int32_t heads, const MapId& map) {
   if (map.layer.value < 0 || map.layer.value >= geometry.layers) {

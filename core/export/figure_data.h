@@ -23,7 +23,7 @@
 /// The numbers behind a figure, before anything is drawn or written.
 namespace natscope {
 
-enum class FigureKind : std::uint8_t { attention, mask, roles, kv, heads, overview, text, vocabulary };
+enum class FigureKind : std::uint8_t { attention, mask, roles, kv, heads, overview, text, vocabulary, statistics };
 [[nodiscard]] const char* name(FigureKind kind);  ///< "attention", …
 [[nodiscard]] std::optional<FigureKind> figure_kind(std::string_view text);
 
@@ -136,22 +136,24 @@ struct RunOf {
     const SequenceRecord& record, std::int32_t heads, std::optional<LayerId> layer, Provenance provenance,
     const std::function<Expected<AttentionTile>(const TileKey& key)>& tile);
 /// From a trace: attention and mask of maps that it holds, a mask of any head that its roles determine, roles, kv,
-/// heads, all recorded maps, the text of one head (`keys` says which tokens), its vocabulary. `map` matters for
-/// attention, mask, text and vocabulary only. Errors: bad_layer, bad_head, bad_position,
+/// heads, all recorded maps and their statistics, the text of one head (`keys` says which tokens), its vocabulary.
+/// `map` matters for attention, mask, text and vocabulary only. Errors: bad_layer, bad_head, bad_position,
 /// bad_trace (not in the trace; what is held, and H2O's trace does not say it: knows_what_is_held).
 [[nodiscard]] Expected<FigureData> figure_from_trace(const TraceFile& trace, FigureKind kind, const MapId& map,
                                                      std::optional<std::string> queries,
                                                      std::optional<std::string> keys);
 /// The maps that a trace holds, of one layer or of all. Errors: bad_layer, bad_trace (it holds none of them).
 [[nodiscard]] Expected<FigureData> overview_from_trace(const TraceFile& trace, std::optional<LayerId> layer);
+/// What the heads of these maps attend to (core/export/attention_table.h). Errors: as overview_from_trace.
+[[nodiscard]] Expected<FigureData> statistics_from_trace(const TraceFile& trace, std::optional<LayerId> layer);
 
 /// The text of a trace; where it does not hold how its tokens read, they read as their ids. Errors: as text_figure and
 /// session_of.
 [[nodiscard]] Expected<FigureData> text_from_trace(const TraceFile& trace, const std::optional<MapId>& head,
                                                    PositionRange tokens);
 
-/// The vocabulary of a trace, of one head or of all; tokens read as in text_from_trace. Errors: as vocabulary_figure and
-/// session_of; bad_trace (H2O's trace does not say what is held).
+/// The vocabulary of a trace, of one head or of all; tokens read as in text_from_trace. Errors: as vocabulary_figure
+/// and session_of; bad_trace (H2O's trace does not say what is held).
 [[nodiscard]] Expected<FigureData> vocabulary_from_trace(const TraceFile& trace, const std::optional<MapId>& head);
 
 }  // namespace natscope

@@ -44,6 +44,7 @@ Expected<HeadOverview> empty_overview(std::vector<LayerId> layers, std::int32_t 
   overview.largest.assign(maps * overview.cells(), std::numeric_limits<float>::quiet_NaN());
   overview.visible.assign(maps * overview.cells(), 0);
   overview.has_map.assign(maps, 0);
+  overview.summaries.assign(maps, std::nullopt);
   return overview;
 }
 
@@ -66,6 +67,7 @@ Expected<void> put(HeadOverview& overview, const AttentionTile& tile) {
   std::transform(tile.visible_share.begin(), tile.visible_share.end(), overview.visible.begin() + begin,
                  [](float share) { return static_cast<std::uint8_t>(share > 0 ? 1 : 0); });
   overview.has_map[map] = 1;
+  overview.summaries[map] = tile.summary;
   return {};
 }
 

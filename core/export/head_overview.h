@@ -31,6 +31,7 @@ struct HeadOverview {
   std::vector<float> largest;         ///< [layers, heads, side, side]; masked cells exactly 0. NaN: there is no map
   std::vector<std::uint8_t> visible;  ///< [layers, heads, side, side] 1 where a query sees a key
   std::vector<std::uint8_t> has_map;  ///< [layers, heads] 0: a recording does not hold it
+  std::vector<std::optional<AttentionSummary>> summaries{};  ///< [layers, heads] of those that have a map
 
   [[nodiscard]] std::size_t cells() const { return static_cast<std::size_t>(side) * static_cast<std::size_t>(side); }
   [[nodiscard]] std::size_t index(std::size_t row, HeadId head) const {

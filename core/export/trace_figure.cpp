@@ -4,6 +4,7 @@
 
 #include "core/cache/accounting.h"
 #include "core/cache/policy.h"
+#include "core/export/attention_table.h"
 #include "core/export/figure_data.h"
 #include "core/export/head_table.h"
 #include "core/session/trace_sequence.h"
@@ -148,6 +149,11 @@ Expected<FigureData> overview_from_trace(const TraceFile& trace, std::optional<L
   return overview_figure(std::move(overview), figure_of(trace, FigureKind::overview));
 }
 
+Expected<FigureData> statistics_from_trace(const TraceFile& trace, std::optional<LayerId> layer) {
+  NATSCOPE_TRY(FigureData overview, overview_from_trace(trace, layer));
+  return statistics_figure(std::move(overview));
+}
+
 Expected<FigureData> figure_from_trace(const TraceFile& trace, FigureKind kind, const MapId& map,
                                        std::optional<std::string> queries, std::optional<std::string> keys) {
   FigureData figure = figure_of(trace, kind);
@@ -172,6 +178,8 @@ Expected<FigureData> figure_from_trace(const TraceFile& trace, FigureKind kind, 
       break;
     case FigureKind::overview:
       return overview_from_trace(trace, std::nullopt);
+    case FigureKind::statistics:
+      return statistics_from_trace(trace, std::nullopt);
     case FigureKind::heads: {
       NATSCOPE_TRY(const Session session, session_of(trace, std::nullopt));
       figure.values = head_table(head_summaries(session.record), session.policy);

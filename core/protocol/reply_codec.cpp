@@ -152,6 +152,11 @@ void write(nlohmann::json& out, const TileMessage& message) {
   out["maximum"] = bytes_of(tile.maximum);
   out["mean"] = bytes_of(tile.mean);
   out["visible_share"] = bytes_of(tile.visible_share);
+  if (!tile.summary) return;
+  out["queries"] = tile.summary->queries;
+  out["entropy"] = tile.summary->entropy;
+  out["sink_weight"] = tile.summary->sink_weight;
+  out["self_weight"] = tile.summary->self_weight;
 }
 
 void read(FieldReader& in, TileMessage& message) {
@@ -164,6 +169,9 @@ void read(FieldReader& in, TileMessage& message) {
   tile.maximum = in.array<float>("maximum", cells);
   tile.mean = in.array<float>("mean", cells);
   tile.visible_share = in.array<float>("visible_share", cells);
+  if (!in.has("queries")) return;
+  tile.summary = AttentionSummary{in.int64("queries", 0, max_tokens), in.number("entropy"), in.number("sink_weight"),
+                                  in.number("self_weight")};
 }
 
 void write(nlohmann::json& out, const WeightsMessage& message) {

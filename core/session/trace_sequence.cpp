@@ -205,10 +205,17 @@ Expected<AttentionTile> tile_of(const TraceFile& trace, const TileKey& key) {
   std::vector<std::int64_t> possible(cells, 0);
   std::vector<float> weights(static_cast<std::size_t>(keys));
   std::vector<std::uint8_t> visible(static_cast<std::size_t>(keys));
+  // Of a whole map all rows are read anyway: those of the summary, which a live map has, are counted on the way.
+  AttentionSums attention;
+  std::vector<QueryRun> summarised;
+  if (tile.is_whole_map()) summarised = summary_queries(length);
+  std::size_t run = 0;
   for (std::int64_t row = 0; row < queries; ++row) {
     const std::int64_t query = first_query + row;
     NATSCOPE_CHECK(trace.read_map(*map, TokenPos(static_cast<std::int32_t>(query)), 1,
                                   TokenPos(static_cast<std::int32_t>(first_key)), keys, weights, visible));
+    while (run < summarised.size() && query >= std::int64_t{summarised[run].first} + summarised[run].count) ++run;
+    if (run < summarised.size() && query >= summarised[run].first) attention.add_row(weights, query);
     for (std::int64_t column = 0; column < keys && first_key + column <= query; ++column) {
       const auto at = static_cast<std::size_t>((row / cell) * tile.columns + column / cell);
       const auto from = static_cast<std::size_t>(column);
@@ -224,6 +231,7 @@ Expected<AttentionTile> tile_of(const TraceFile& trace, const TileKey& key) {
     tile.mean[at] = static_cast<float>(sums[at] / static_cast<double>(seen[at]));
     tile.visible_share[at] = static_cast<float>(static_cast<double>(seen[at]) / static_cast<double>(possible[at]));
   }
+  if (tile.is_whole_map()) tile.summary = attention.mean();
   return tile;
 }
 

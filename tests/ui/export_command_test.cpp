@@ -48,8 +48,9 @@ class ExportCommandTest : public QObject {
   void theCommandWritesTheSameNumbers_data() {
     QTest::addColumn<int>("kind");
     QTest::addColumn<QString>("ending");
-    for (const FigureKind kind : {FigureKind::attention, FigureKind::mask, FigureKind::roles, FigureKind::kv,
-                                  FigureKind::heads, FigureKind::overview, FigureKind::text, FigureKind::vocabulary}) {
+    for (const FigureKind kind :
+         {FigureKind::attention, FigureKind::mask, FigureKind::roles, FigureKind::kv, FigureKind::heads,
+          FigureKind::overview, FigureKind::text, FigureKind::vocabulary, FigureKind::statistics}) {
       for (const char* ending : {"csv", "json", "npy", "svg"}) {
         if (!check_format(kind, *export_format(std::string("x.") + ending))) continue;
         QTest::addRow("%s.%s", name(kind), ending) << static_cast<int>(kind) << QString::fromLatin1(ending);

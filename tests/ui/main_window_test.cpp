@@ -11,6 +11,7 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QMimeData>
+#include <QRegularExpression>
 #include <QSignalSpy>
 #include <QSplitter>
 #include <QTest>
@@ -152,6 +153,10 @@ class MainWindowTest : public QObject {
     QVERIFY(disconnect(watch));
     const MapId first{LayerId(0), HeadId(0)};
     QVERIFY(!grid.describe(first).contains(QStringLiteral("first")));
+    QVERIFY2(grid.describe(first).contains(QRegularExpression(
+                 QStringLiteral("; entropy \\d\\.\\d\\d nats, \\d+\\.\\d % on token 0, \\d+\\.\\d % on itself$"))),
+             qPrintable(grid.describe(first)));
+    QVERIFY(grid.describe(first, true).contains(QStringLiteral("; H ")));
 
     // Another text forgets them at once.
     QSignalSpy begun(&bench().client(), &EngineClient::sequenceStarted);

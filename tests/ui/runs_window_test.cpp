@@ -340,6 +340,8 @@ class RunsWindowTest : public QObject {
     for (const FigureKind kind : {FigureKind::attention, FigureKind::mask, FigureKind::roles, FigureKind::kv})
       QVERIFY(writes(kind, {LayerId(0), HeadId(0)}, "json"));
     for (const char* ending : {"csv", "json", "npy"}) QVERIFY(writes(FigureKind::heads, {}, ending));
+    for (const char* ending : {"csv", "json", "npy"}) QVERIFY(writes(FigureKind::statistics, {}, ending));
+    QVERIFY(!writes(FigureKind::statistics, {}, "png"));
     QVERIFY(!writes(FigureKind::heads, {}, "png"));
   }
 

@@ -57,6 +57,7 @@ QString whatIsShown(const FigureData& figure) {
           .arg(figure.head->layer.value)
           .arg(figure.head->head.value);
     case FigureKind::heads:
+    case FigureKind::statistics:
       break;  // numbers only
   }
   return {};

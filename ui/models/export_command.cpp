@@ -14,6 +14,8 @@ namespace {
 
 bool isMap(FigureKind kind) { return kind == FigureKind::attention || kind == FigureKind::mask; }
 bool hasWeights(FigureKind kind) { return kind == FigureKind::attention || kind == FigureKind::overview; }
+/// A session's file does not do.
+bool needsWeights(FigureKind kind) { return hasWeights(kind) || kind == FigureKind::statistics; }
 
 QString number(double value) { return QString::number(value, 'g', 10); }
 
@@ -47,7 +49,7 @@ void addLook(QStringList& words, const FigureOptions& look, FigureKind kind, Exp
 }
 
 void addOrigin(QStringList& words, const ExportOrigin& origin, FigureKind kind) {
-  if (!origin.file.isEmpty() && !(origin.isSession && hasWeights(kind))) {
+  if (!origin.file.isEmpty() && !(origin.isSession && needsWeights(kind))) {
     words << QStringLiteral("--from") << origin.file;
     return;
   }
@@ -131,8 +133,7 @@ QString exportCommand(const ExportRequest& request, const ExportOrigin& origin, 
   if (isText && request.text == TextColours::losses) words << QStringLiteral("--surprise");
   const auto format = export_format(request.path);
   const bool isDrawn = format && !is_data_format(*format);
-  if (request.kind == FigureKind::overview && request.layer)
-    words << QStringLiteral("--layer") << QString::number(request.layer->value);
+  if (request.layer) words << QStringLiteral("--layer") << QString::number(request.layer->value);
   if (hasWeights(request.kind)) {
     addScale(words, request.options.scale, isDrawn, isMap(request.kind));
   } else if (isDrawn && request.options.scale.range && request.text == TextColours::losses)

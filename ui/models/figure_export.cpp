@@ -6,6 +6,7 @@
 #include <QThreadPool>
 #include <algorithm>
 
+#include "core/export/attention_table.h"
 #include "core/export/data_files.h"
 #include "ui/models/elsewhere.h"
 #include "ui/models/overview_fetch.h"
@@ -46,6 +47,7 @@ bool isByToken(const ExportRequest& request) {
 
 Expected<FigureData> recordedFigure(const Recording& recording, const ExportRequest& request) {
   if (request.kind == FigureKind::overview) return overview_from_trace(recording.trace(), request.layer);
+  if (request.kind == FigureKind::statistics) return statistics_from_trace(recording.trace(), request.layer);
   if (request.kind == FigureKind::text) return text_from_trace(recording.trace(), headOf(request), request.keys);
   if (request.kind == FigureKind::vocabulary) return vocabulary_from_trace(recording.trace(), headOf(request));
   return figure_from_trace(recording.trace(), request.kind, request.map, range_text(request.queries),
@@ -89,14 +91,13 @@ void FigureExport::start(const ExportRequest& request) {
     case FigureKind::text: {
       const int heads = workbench_.selection().heads();
       const Provenance& provenance = workbench_.client().provenance();
-      auto figure =
-          request.kind == FigureKind::mask
-              ? mask_figure(record, heads, request.map, request.queries, request.keys, provenance)
-          : request.kind == FigureKind::text
-              ? text_figure(record, heads, headOf(request), request.keys, provenance)
-              : vocabulary_figure(record, heads, headOf(request), provenance, [this](std::int32_t token) {
-                  return workbench_.client().tokenText(token).toStdString();
-                });
+      auto figure = request.kind == FigureKind::mask
+                        ? mask_figure(record, heads, request.map, request.queries, request.keys, provenance)
+                    : request.kind == FigureKind::text
+                        ? text_figure(record, heads, headOf(request), request.keys, provenance)
+                        : vocabulary_figure(record, heads, headOf(request), provenance, [this](std::int32_t token) {
+                            return workbench_.client().tokenText(token).toStdString();
+                          });
       if (!figure) {
         Q_EMIT failed(figure.error());
         return;
@@ -105,6 +106,7 @@ void FigureExport::start(const ExportRequest& request) {
     }
     case FigureKind::attention:
     case FigureKind::overview:
+    case FigureKind::statistics:
       break;
   }
   if (!workbench_.hasEngineSequence()) {
@@ -112,7 +114,7 @@ void FigureExport::start(const ExportRequest& request) {
         make_error(ErrorCode::engine_lost, "the engine that knew this text is gone", "analyse it again first"));
     return;
   }
-  if (request.kind == FigureKind::overview) return writeOverview(request);
+  if (request.kind != FigureKind::attention) return writeOverview(request);
   auto job = std::make_shared<Job>();
   job->request = request;
   job->figure = named(roles_figure(record, workbench_.client().provenance()));  // tokens and their texts
@@ -139,7 +141,13 @@ void FigureExport::writeOverview(const ExportRequest& request) {
           return;
         }
         FigureData origin = named(roles_figure(workbench_.client().record(), workbench_.client().provenance()));
-        write(overview_figure(*std::move(maps), std::move(origin)), request);
+        Expected<FigureData> figure = overview_figure(*std::move(maps), std::move(origin));
+        if (request.kind == FigureKind::statistics) figure = statistics_figure(*std::move(figure));
+        if (!figure) {
+          Q_EMIT failed(figure.error());
+          return;
+        }
+        write(*std::move(figure), request);
       },
       this);
 }

@@ -23,7 +23,7 @@ struct ExportRequest {
   MapId map;                       ///< attention, mask, text, vocabulary
   PositionRange queries;           ///< attention, mask
   PositionRange keys;              ///< attention, mask; of a text its tokens
-  std::optional<LayerId> layer{};  ///< overview: only this one
+  std::optional<LayerId> layer{};  ///< overview, statistics: only this one
   TextColours text = TextColours::roles;
   bool isOfOneHead = false;  ///< vocabulary: the map's, instead of all
   FigureOptions options;

@@ -12,6 +12,7 @@ std::shared_ptr<const HeadThumbnail> thumbnailOf(const AttentionTile& tile) {
   auto made = std::make_shared<HeadThumbnail>();
   made->tokens = tile.tokens;
   made->side = tile.columns;
+  made->summary = tile.summary;
   made->cells.reserve(tile.maximum.size());
   for (std::size_t cell = 0; cell < tile.maximum.size(); ++cell) {
     const std::uint32_t code = std::bit_cast<std::uint32_t>(tile.maximum[cell]) >> 16U;

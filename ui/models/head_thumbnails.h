@@ -3,6 +3,7 @@
 
 #include <QPointer>
 #include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct HeadThumbnail {
   /// [side, side] 0 where masked or in the future, else 1 + the upper 16 bits of the largest weight: they compare as
   /// weights do, and colours need no more (ColourTable).
   std::vector<std::uint16_t> cells;
+  std::optional<AttentionSummary> summary{};
 };
 
 /// The maps of all heads of what is shown, as far as they were computed, until something else is shown.

@@ -71,6 +71,10 @@ QString contents(const ExportChoice& choice, const QString& ending) {
     case FigureKind::heads:
       holds = isNpy ? ExportDialog::tr("F64 [heads, columns]") : ExportDialog::tr("a row a head");
       break;
+    case FigureKind::statistics:
+      holds = isNpy ? ExportDialog::tr("F64 [heads, columns]")
+                    : ExportDialog::tr("a row a query head: entropy, weight on the first token and on itself");
+      break;
     case FigureKind::vocabulary:
       holds = ExportDialog::tr("a row a token of the vocabulary that occurs");
       break;
@@ -184,6 +188,7 @@ void ExportDialog::addChoices(const ExportChoice& first) {
   add(tr("Vocabulary: all heads"), FigureKind::vocabulary);
   add(tr("Vocabulary: layer %1, head %2").arg(layer).arg(head), ExportChoice::vocabularyOfOneHead());
   add(tr("Maps of all heads"), FigureKind::overview);
+  add(tr("Statistics of all heads' attention"), FigureKind::statistics);
   kind_->setObjectName(QStringLiteral("kind"));
   kind_->setCurrentIndex(static_cast<int>(std::ranges::find(choices_, first) - choices_.begin()));
 }
@@ -293,10 +298,11 @@ void ExportDialog::follow() {
   const bool isFigure = isDrawn(format_->currentText());
   const bool isAttention = kind() == FigureKind::attention;
   const bool isOverview = kind() == FigureKind::overview;
+  const bool hasLayers = isOverview || kind() == FigureKind::statistics;
   part_->setEnabled(isMap(kind()));
   for (QSpinBox* const field : {firstQuery_, lastQuery_, firstKey_, lastKey_})
     field->setEnabled(isMap(kind()) && part_->currentIndex() == typed);
-  layers_->setEnabled(isOverview);
+  layers_->setEnabled(hasLayers);
   // Numbers are normalised and lose the sink as figures do; colours are figures' alone.
   normalise_->setEnabled(isAttention);
   hideSink_->setEnabled(isAttention || isOverview);
@@ -329,11 +335,9 @@ QString ExportDialog::proposedName() const {
   const bool isOfLosses = choice().text == TextColours::losses;
   QString base = isOfLosses ? QStringLiteral("surprise") : QLatin1String(name(kind()));
   if (choice().isCompared) base += QStringLiteral("-difference");
-  if (isMap(kind()) || (kind() == FigureKind::text && choice().text == TextColours::roles) ||
-      choice().isOfOneHead)
+  if (isMap(kind()) || (kind() == FigureKind::text && choice().text == TextColours::roles) || choice().isOfOneHead)
     base += QStringLiteral("-l%1h%2").arg(shown_.map.layer.value).arg(shown_.map.head.value);
-  if (kind() == FigureKind::overview && layers_->currentIndex() > 0)
-    base += QStringLiteral("-l%1").arg(shown_.map.layer.value);
+  if (layers_->isEnabled() && layers_->currentIndex() > 0) base += QStringLiteral("-l%1").arg(shown_.map.layer.value);
   return QDir(folder_).filePath(base + QLatin1Char('.') + format_->currentText());
 }
 
@@ -388,7 +392,7 @@ ExportRequest ExportDialog::request(const QString& path) const {
   request.options.scale.normalise = normalise_->currentIndex() == 1 ? Normalise::row : Normalise::none;
   request.options.scale.hide_sink = hideSink_->isChecked();
   request.options.texts = static_cast<AxisTexts>(texts_->currentIndex());
-  if (request.kind == FigureKind::overview && layers_->currentIndex() > 0) request.layer = shown_.map.layer;
+  if (layers_->isEnabled() && layers_->currentIndex() > 0) request.layer = shown_.map.layer;
   if (choice().isCompared || (beside_->isEnabled() && beside_->isChecked())) request.beside = kept_;
   request.text = choice().text;
   request.isOfOneHead = choice().isOfOneHead;

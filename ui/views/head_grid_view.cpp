@@ -41,6 +41,17 @@ QFont smallFont(const QPainter& painter) {
   return font;
 }
 
+/// Of the queries of a map of `tokens`.
+QString attentionWords(const AttentionSummary& summary, std::int64_t tokens, bool isBrief) {
+  const auto percent = [isBrief](double share) { return QString::number(100 * share, 'f', isBrief ? 0 : 1); };
+  QString words =
+      (isBrief ? HeadGridView::tr("; H %1, sink %2 %, self %3 %")
+               : HeadGridView::tr("; entropy %1 nats, %2 % on token 0, %3 % on itself"))
+          .arg(QString::number(summary.entropy, 'f', 2), percent(summary.sink_weight), percent(summary.self_weight));
+  if (summary.queries < tokens && !isBrief) words += HeadGridView::tr(" (%1 queries)").arg(summary.queries);
+  return words;
+}
+
 }  // namespace
 
 HeadGridView::HeadGridView(TileSource& tiles, SequenceModel& sequence, Selection& selection, QWidget* parent)
@@ -172,6 +183,7 @@ QString HeadGridView::describe(const MapId& head, bool isBrief) const {
   if (const QString why = tiles_.whyNoMap(head.layer, head.head); !why.isEmpty()) return words + tr("; not recorded");
   const auto thumbnail = thumbnails_.of(head);
   if (!thumbnail) return words + tr("; not computed yet");
+  if (thumbnail->summary) words += attentionWords(*thumbnail->summary, thumbnail->tokens, isBrief);
   if (!thumbnails_.isUpToDate(head)) return words + tr("; the map of its first %1 tokens").arg(thumbnail->tokens);
   return words;
 }

@@ -39,7 +39,7 @@ class HeadGridView : public QAbstractScrollArea {
   /// Where a head's map stands in the viewport, as far as it is scrolled now.
   [[nodiscard]] QRect rectOf(const MapId& head) const;
   [[nodiscard]] std::optional<MapId> headAt(QPointF at) const;
-  /// In words: layer, head, KV head and its shares of roles; in letters where it has to be brief.
+  /// In words: layer, head, KV head, its shares of roles and what it attends to; in letters where it has to be brief.
   [[nodiscard]] QString describe(const MapId& head, bool isBrief = false) const;
   /// Maps that are drawn of the whole text, and how many there can be.
   [[nodiscard]] std::pair<int, int> progress() const;

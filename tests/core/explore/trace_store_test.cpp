@@ -12,17 +12,22 @@ namespace {
 using kernels::View;
 
 constexpr std::int32_t heads = 4, kv_heads = 2, head_dim = 8, tokens = 300;
+constexpr std::int32_t long_text = 3500;  // beyond what all queries are summarised of
 const CacheGeometry geometry{3, kv_heads, head_dim, kernels::ElementType::f32};
 constexpr std::int64_t token_bytes = (heads + kv_heads) * head_dim * 4 + heads * 4;
 
 /// Random rows of one layer, and what the map of a head must be.
 struct Rows {
-  std::vector<float> queries = std::vector<float>(heads * tokens * head_dim);
-  std::vector<float> keys = std::vector<float>(kv_heads * tokens * head_dim);
-  std::vector<float> lse = std::vector<float>(heads * tokens);
-  std::vector<std::int32_t> last_query = std::vector<std::int32_t>(tokens);
+  std::int32_t length;
+  std::vector<float> queries, keys, lse;
+  std::vector<std::int32_t> last_query;
 
-  explicit Rows(std::uint32_t seed) {
+  explicit Rows(std::uint32_t seed, std::int32_t text = tokens) : length(text) {
+    const auto size = static_cast<std::size_t>(length);
+    queries.resize(heads * size * head_dim);
+    keys.resize(kv_heads * size * head_dim);
+    lse.resize(heads * size);
+    last_query.resize(size);
     std::mt19937 random(seed);
     const auto fill = [&](std::vector<float>& values) {
       for (float& value : values) value = static_cast<float>(random() % 2001) * 1e-3F - 1;
@@ -30,7 +35,7 @@ struct Rows {
     fill(queries);
     fill(keys);
     fill(lse);
-    for (std::int32_t n = 0; n < tokens; ++n)
+    for (std::int32_t n = 0; n < length; ++n)
       last_query[static_cast<std::size_t>(n)] =
           random() % 3 == 0 ? no_next_global : n + static_cast<std::int32_t>(random() % 60);
   }
@@ -42,19 +47,19 @@ struct Rows {
     if (!sees(m, n)) return 0;
     double dot = 0;
     for (std::int32_t d = 0; d < head_dim; ++d) {
-      dot += static_cast<double>(queries[static_cast<std::size_t>((head * tokens + m) * head_dim + d)]) *
-             static_cast<double>(keys[static_cast<std::size_t>((head / 2 * tokens + n) * head_dim + d)]);
+      dot += static_cast<double>(queries[static_cast<std::size_t>((head * length + m) * head_dim + d)]) *
+             static_cast<double>(keys[static_cast<std::size_t>((head / 2 * length + n) * head_dim + d)]);
     }
     return std::exp(dot / std::sqrt(static_cast<double>(head_dim)) -
-                    static_cast<double>(lse[static_cast<std::size_t>(head * tokens + m)]));
+                    static_cast<double>(lse[static_cast<std::size_t>(head * length + m)]));
   }
 
   [[nodiscard]] Expected<void> append(TraceStore& store, std::int32_t layer, std::int32_t first, std::int32_t n) {
     const auto part = [&](std::vector<float>& rows, std::int32_t count) {
-      return View<float, 3>{rows.data() + first * head_dim, {count, n, head_dim}, {tokens * head_dim, head_dim, 1}};
+      return View<float, 3>{rows.data() + first * head_dim, {count, n, head_dim}, {length * head_dim, head_dim, 1}};
     };
     return store.append(LayerId(layer), TokenPos(first), part(queries, heads), part(keys, kv_heads),
-                        View<float, 2>{lse.data() + first, {heads, n}, {tokens, 1}});
+                        View<float, 2>{lse.data() + first, {heads, n}, {length, 1}});
   }
 };
 
@@ -81,6 +86,58 @@ TEST_CASE("tiles at the edge and inside hold exp(q·k/√D − lse) where the ma
   CHECK_FALSE(store.tile({LayerId(1), HeadId(3), 0, 2, 0}, rows.last_query));
   CHECK_FALSE(store.tile({LayerId(1), HeadId(3), 0, 1, 0}, std::span(rows.last_query).first(256)));
   CHECK(store.tile({LayerId(1), HeadId(3), 0, 1, 0}, std::span(rows.last_query).first(257)));
+}
+
+/// From every weight that a query sees, in double.
+void check_summary(const TraceStore& store, const Rows& rows, std::int32_t length) {
+  const auto tile = store.tile({LayerId(1), HeadId(2), overview_zoom(length), 0, 0}, rows.last_query);
+  REQUIRE(tile);
+  REQUIRE(tile->summary);
+  AttentionSummary expected;
+  for (const QueryRun& run : summary_queries(length)) {
+    for (std::int32_t m = run.first; m < run.first + run.count; ++m) {
+      ++expected.queries;
+      for (std::int32_t n = 0; n <= m; ++n) {
+        const double weight = rows.weight(2, m, n);
+        if (weight > 0) expected.entropy -= weight * std::log(weight);
+      }
+      expected.sink_weight += rows.weight(2, m, 0);
+      expected.self_weight += rows.weight(2, m, m);
+    }
+  }
+  const auto queries = static_cast<double>(expected.queries);
+  CHECK(tile->summary->queries == expected.queries);
+  const auto near = [&](double sum) { return doctest::Approx(sum / queries).epsilon(1e-4); };
+  CHECK(tile->summary->entropy == near(expected.entropy));
+  CHECK(tile->summary->sink_weight == near(expected.sink_weight));
+  CHECK(tile->summary->self_weight == near(expected.self_weight));
+}
+
+TEST_CASE("the tile of a whole map says what its head attends to, no other does") {
+  TraceStore store(geometry, heads, 1 << 24);
+  Rows rows(3);
+  REQUIRE(rows.append(store, 1, 0, 300));
+  check_summary(store, rows, 300);
+  for (const TileKey& part : {TileKey{LayerId(1), HeadId(2), 0, 0, 0}, TileKey{LayerId(1), HeadId(2), 0, 1, 1},
+                              TileKey{LayerId(1), HeadId(2), 2, 0, 0}}) {
+    const auto tile = store.tile(part, rows.last_query);
+    REQUIRE(tile);
+    CHECK(!tile->summary);
+  }
+  // A weight that is no number leaves nothing to say.
+  rows.lse[2 * tokens + 7] = std::nanf("");
+  TraceStore broken(geometry, heads, 1 << 24);
+  REQUIRE(rows.append(broken, 1, 0, 300));
+  const auto tile = broken.tile({LayerId(1), HeadId(2), 1, 0, 0}, rows.last_query);
+  REQUIRE(tile);
+  CHECK(!tile->summary);
+}
+
+TEST_CASE("of a long text an even sample is summarised") {
+  TraceStore store({2, kv_heads, head_dim, kernels::ElementType::f32}, heads, 1 << 24);
+  Rows rows(4, long_text);
+  REQUIRE(rows.append(store, 1, 0, long_text));
+  check_summary(store, rows, long_text);
 }
 
 TEST_CASE("a rectangle of weights, written into a wider array") {

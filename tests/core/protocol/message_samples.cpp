@@ -81,6 +81,7 @@ std::vector<Message> sample_messages() {
           ReadyMessage{21, 0.75},
           FinishedMessage{StopReason::stop_string, 17, "text", 1.25},
           TileMessage{{tile, 512, 2, 2, {0.5F, 0, 0.25F, 1}, {0.25F, 0, 0.125F, 1}, {1, 0, 0.5F, 1}}},
+          TileMessage{{tile, 512, 1, 1, {0.5F}, {0.25F}, {1}, AttentionSummary{512, 2.5, 0.25, 0.125}}},
           WeightsMessage{rectangle, {0.25F, 0.75F}, {1, 1}},
           ErrorMessage{make_error(ErrorCode::bad_head, "there is no head 9", "heads are 0 … 3"), true}};
 }
