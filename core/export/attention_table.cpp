@@ -33,7 +33,10 @@ FigureTable attention_table(const HeadOverview& maps) {
       const std::size_t map = maps.index(row, HeadId(head));
       if (maps.has_map[map] == 0) continue;
       const auto& summary = maps.summaries[map];
-      const auto known = [&](double value) { return summary ? std::optional(value) : std::nullopt; };
+      // A file's weights may be any numbers, and e to them none.
+      const auto known = [&](double value) {
+        return summary && std::isfinite(value) ? std::optional(value) : std::nullopt;
+      };
       const AttentionSummary means = summary.value_or(AttentionSummary{});
       table.add(maps.layers[row].value);
       table.add(head);
