@@ -200,7 +200,7 @@ class MapPictureTest : public QObject {
     selection.setLimits(1, 1, 1, 200);
     AttentionMapView view(tiles, sequence, selection);
     view.resize(700, 600);
-    (void)view.grab();
+    for (int i = 0; i < 5 && !view.isSharp(); ++i) (void)view.grab();  // a frame paints what it has time for
     QVERIFY(view.isSharp());
     tiles.answersLate = true;
     view.resize(300, 180);
