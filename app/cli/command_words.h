@@ -3,7 +3,7 @@
 /// neither can name a flag that is not there, or miss one that is.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <string>
 #include <vector>
 

@@ -184,7 +184,7 @@ std::string fish_script(const std::vector<CommandWords>& commands) {
 
 void add_completion_command(CLI::App& root, Invocation& invocation) {
   CLI::App* command =
-      root.add_subcommand("completion", "Print a script with which a shell completes this program's flags");
+      add_command(root, "completion", "Print a script with which a shell completes this program's flags");
   auto shell = std::make_shared<std::string>();
   command->add_option("SHELL", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
   command->footer(

@@ -34,8 +34,8 @@ Expected<void> run(const AdapterConversion& conversion, const CommandContext& co
 
 void add_convert_command(CLI::App& root, Invocation& invocation) {
   auto conversion = std::make_shared<AdapterConversion>();
-  CLI::App* command = root.add_subcommand(
-      "convert", "Make an adapter folder from a public adapter_weights.pth (read strictly; no code in it runs)");
+  CLI::App* command = add_command(
+      root, "convert", "Make an adapter folder from a public adapter_weights.pth (read strictly; no code in it runs)");
   command->add_option("FILE", conversion->weights, "The file that torch.save wrote: a dict of tensors");
   command->add_option("--model", conversion->base, "The base: the model folder that it was trained on")
       ->type_name("DIR");

@@ -4,7 +4,7 @@
 ///     if (options.detach.wanted()) return options.detach.start(spec, job, context);
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string>

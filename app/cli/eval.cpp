@@ -61,9 +61,8 @@ Expected<void> check_outputs(const Options& options) {
   if (!options.roles.file().empty()) inputs.push_back({"--roles", options.roles.file()});
   std::error_code none;
   std::map<std::filesystem::path, std::string> taken;  // by which flag
-  for (const auto& [flag, out] : {std::pair{"--csv", options.csv},
-                                  {"--per-token", options.per_token},
-                                  {"--vocabulary", options.vocabulary}}) {
+  for (const auto& [flag, out] :
+       {std::pair{"--csv", options.csv}, {"--per-token", options.per_token}, {"--vocabulary", options.vocabulary}}) {
     if (out.empty()) continue;
     NATSCOPE_CHECK(check_writable_target(out));
     NATSCOPE_CHECK(check_not_input(out, inputs));
@@ -167,7 +166,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
 
 void add_eval_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = root.add_subcommand("eval", "Perplexity and KV fraction of text under cache policies");
+  CLI::App* command = add_command(root, "eval", "Perplexity and KV fraction of text under cache policies");
   command->add_option("--text", options->files, "Text file (several: one stream; - = standard input)")
       ->required()
       ->type_name("FILE");

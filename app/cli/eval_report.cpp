@@ -202,9 +202,8 @@ Expected<void> write_vocabularies(const std::filesystem::path& path, const std::
   FigureTable all;
   for (const EvaluatedPolicy& policy : policies) {
     const std::string name = to_string(policy.plan.policy);
-    const FigureTable table =
-        vocabulary_table(policy.vocabulary.ranked(), policy.vocabulary.held_steps(), name,
-                         [&](std::int32_t token) { return tokenizer.display(token); });
+    const FigureTable table = vocabulary_table(policy.vocabulary.ranked(), policy.vocabulary.held_steps(), name,
+                                               [&](std::int32_t token) { return tokenizer.display(token); });
     if (columns.size() == 1) columns.insert(columns.end(), table.columns.begin(), table.columns.end());
     for (std::size_t row = 0; row < table.rows(); ++row) {
       all.add(name);

@@ -30,7 +30,7 @@ struct EvaluatedText {
 struct EvaluatedPolicy {
   RolePlan plan;
   TextScore score;
-  std::vector<double> nll;  ///< of every predicted token, segment after segment; empty where nobody wants them
+  std::vector<double> nll;     ///< of every predicted token, segment after segment; empty where nobody wants them
   VocabularyCount vocabulary;  ///< of all segments and heads; empty likewise
 };
 

@@ -259,8 +259,8 @@ Expected<void> run(const Options& options, CommandContext& context) {
 
 void add_export_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = root.add_subcommand(
-      "export",
+  CLI::App* command = add_command(
+      root, "export",
       "Draw or write a heatmap, role map, KV curve, coloured text, table of heads or of the vocabulary, or the maps of "
       "all heads and what they attend to");
   options->add_to(*command);

@@ -2,7 +2,7 @@
 /// The flags of export, and which of them go with which kind and source.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>

@@ -159,7 +159,7 @@ Expected<void> run(Options& options, const std::string& ignored, CommandContext&
 void add_finetune_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
-      root.add_subcommand("finetune", "Teach an existing model its roles: score layers, LoRA or all weights");
+      add_command(root, "finetune", "Teach an existing model its roles: score layers, LoRA or all weights");
   command->add_option("--model", options->model, "The base: a model folder with full attention")->type_name("DIR");
   options->flags.add_places(
       *command, {.data = "Folder of *.txt files, one of them, or a *.jsonl file (text, or prompt and answer)",

@@ -103,7 +103,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
 
 void add_generate_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = root.add_subcommand("generate", "Stream text from a model");
+  CLI::App* command = add_command(root, "generate", "Stream text from a model");
   options->text.add_to(*command);
   options->model.add_to(*command);
   options->policy.add_to(*command);

@@ -88,7 +88,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
 
 void add_info_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = root.add_subcommand("info", "Describe a model folder");
+  CLI::App* command = add_command(root, "info", "Describe a model folder");
   options->model.add_to(*command);
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/cli/invocation.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -11,6 +12,10 @@
 #include <string_view>
 
 namespace natscope {
+
+CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& description) {
+  return parent.add_subcommand(name, description);
+}
 
 void on_run(CLI::App& command, Invocation& invocation, std::function<Expected<void>(CommandContext&)> run) {
   command.add_flag("--json", invocation.json, "Print the result as JSON on stdout")->disable_flag_override();

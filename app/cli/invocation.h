@@ -3,7 +3,7 @@
 ///
 ///     void add_info_command(CLI::App& root, Invocation& invocation) {
 ///       auto options = std::make_shared<Options>();
-///       CLI::App* command = root.add_subcommand("info", "Describe a model folder");
+///       CLI::App* command = add_command(root, "info", "Describe a model folder");
 ///       options->model.add_to(*command);
 ///       on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 ///     }
@@ -11,10 +11,12 @@
 /// A command writes its result to stdout, everything else to stderr, and returns errors as values; main() prints them.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <stop_token>
+#include <string>
+#include <string_view>
 
 #include "core/base/expected.h"
 
@@ -31,6 +33,9 @@ struct Invocation {
   std::function<Expected<void>(CommandContext&)> run;
   bool json = false;
 };
+
+/// A new command of `parent`. Only here, and in main.cpp, is an App made: what that takes of CLI11 is long to compile.
+CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& description);
 
 /// Adds --json to a command and makes it the one that runs when it was named.
 void on_run(CLI::App& command, Invocation& invocation, std::function<Expected<void>(CommandContext&)> run);

@@ -68,7 +68,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
 
 void add_kernel_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = root.add_subcommand("kernel", "Run one kernel on arrays from a file");
+  CLI::App* command = add_command(root, "kernel", "Run one kernel on arrays from a file");
   command->add_option("NAME", options->name, "Operation; --list shows them");
   command->add_flag("--list", options->list, "Name the operations with their inputs and outputs");
   command->add_option("--in", options->in, "Safetensors file with the inputs; scalars are metadata strings")

@@ -113,7 +113,7 @@ std::string page(const std::vector<CommandWords>& commands) {
 }  // namespace
 
 void add_manual_command(CLI::App& root, Invocation& invocation) {
-  CLI::App* command = root.add_subcommand("manual", "Print the manual page: natscope-cli manual | man -l -");
+  CLI::App* command = add_command(root, "manual", "Print the manual page: natscope-cli manual | man -l -");
   on_run(*command, invocation, [&root](CommandContext& context) -> Expected<void> {
     const std::string text = page(command_words(root));
     return context.json ? print_json({{"manual", text}}) : print_text(text);

@@ -2,7 +2,7 @@
 /// The flags that every command with a model shares, and the engine they open.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <memory>

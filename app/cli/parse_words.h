@@ -2,7 +2,7 @@
 /// What the parser has to say of a command line, in this program's words.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <string>
 
 namespace natscope {

@@ -2,7 +2,7 @@
 /// Where the parser would read a value otherwise than whoever typed it, or the script that made it, means it.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <string>
 #include <vector>
 

@@ -2,7 +2,7 @@
 /// --policy: the cache's rule, for every command that runs a model.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <cstdint>
 #include <string>
 

@@ -2,7 +2,7 @@
 /// A prompt and its generation under a plan of roles, recorded: what trace and export begin with.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>

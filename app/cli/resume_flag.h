@@ -2,7 +2,7 @@
 /// --resume of train and finetune: the job keeps its options, and what else was given changes nothing.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <string>
 
 namespace natscope {

@@ -2,7 +2,7 @@
 /// --window, --roles and --force: what a person sets in place of what model and policy decide.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>

@@ -2,7 +2,7 @@
 /// How tokens are chosen, wherever text is generated.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <optional>
 
 #include "core/base/expected.h"

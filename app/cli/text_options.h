@@ -2,7 +2,7 @@
 /// Text in: --prompt, --prompt-file or --tokens.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>

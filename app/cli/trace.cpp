@@ -100,7 +100,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
 
 void add_trace_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = root.add_subcommand("trace", "Run a prompt and write everything that was seen to one file");
+  CLI::App* command = add_command(root, "trace", "Run a prompt and write everything that was seen to one file");
   command->add_option("--out", options->out, "Safetensors file to write")->required()->type_name("FILE");
   options->run.add_to(*command);
   command->add_flag("--logits", options->logits, "Keep logits F32 [T, vocab]");

@@ -111,7 +111,7 @@ Expected<void> run(Options& options, const std::string& ignored, CommandContext&
 
 void add_train_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = root.add_subcommand("train", "Train a NAtS model from scratch on plain text");
+  CLI::App* command = add_command(root, "train", "Train a NAtS model from scratch on plain text");
   options->flags.add_places(*command, {.data = "Folder of *.txt files (UTF-8), or one file",
                                        .valid = "Held-out text, the same way",
                                        .out = "Folder for the finished model"});

@@ -2,7 +2,7 @@
 /// --device of the commands that train.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <string>
 
 #include "core/train/options/train_options.h"

@@ -2,7 +2,7 @@
 /// Flags that train and finetune have alike. Their options (core/train) name the members behind them alike, too.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <string>
 #include <utility>
 

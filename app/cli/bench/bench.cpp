@@ -234,7 +234,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
 
 void add_bench_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = root.add_subcommand("bench", "Measure speed against the machine's limits");
+  CLI::App* command = add_command(root, "bench", "Measure speed against the machine's limits");
   command
       ->add_option("NAME", options->names,
                    "Benchmarks, rows of them, or a group: cpu, train, gpu; --list shows them. Several at once are "

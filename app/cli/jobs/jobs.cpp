@@ -208,7 +208,7 @@ using Run = Expected<void> (*)(const Options&, CommandContext&);
 
 CLI::App* add(CLI::App& parent, Invocation& invocation, const std::shared_ptr<Options>& options, const char* command,
               const char* description, Run run) {
-  CLI::App* const added = parent.add_subcommand(command, description);
+  CLI::App* const added = add_command(parent, command, description);
   on_run(*added, invocation, [options, run](CommandContext& context) { return run(*options, context); });
   return added;
 }
@@ -222,7 +222,7 @@ void add_name(CLI::App& command, Options& options) {
 void add_jobs_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* const jobs =
-      root.add_subcommand("jobs", "List, show, start, stop, resume, duplicate and delete training jobs");
+      add_command(root, "jobs", "List, show, start, stop, resume, duplicate and delete training jobs");
   jobs->require_subcommand(0, 1);
   // Alone it lists, too: that is what one looks for first.
   jobs->add_flag("--json", invocation.json, "Print the list as JSON on stdout")->disable_flag_override();

@@ -76,8 +76,8 @@ Expected<void> run(const Options& given, CommandContext& context) {
 
 void add_reproduce_finetune(CLI::App& parent, Invocation& invocation) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = parent.add_subcommand(
-      "finetune",
+  CLI::App* command = add_command(
+      parent, "finetune",
       "Teach score layers to a full-attention model at several windows and λ; score perplexity, KV fraction and pass "
       "keys by depth and length (or marks by distance), beside StreamingLLM and H2O; write tables, JSON and figures. "
       "Goes on where it was stopped; several processes may share one --out");

@@ -5,7 +5,7 @@
 namespace natscope {
 
 void add_reproduce_command(CLI::App& root, Invocation& invocation) {
-  CLI::App* command = root.add_subcommand("reproduce", "Repeat the method's published comparisons at a small size");
+  CLI::App* command = add_command(root, "reproduce", "Repeat the method's published comparisons at a small size");
   command->require_subcommand(1);
   add_reproduce_scratch(*command, invocation);
   add_reproduce_finetune(*command, invocation);

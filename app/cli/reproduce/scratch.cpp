@@ -102,8 +102,8 @@ std::string sizes_text() {
 
 void add_reproduce_scratch(CLI::App& parent, Invocation& invocation) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = parent.add_subcommand(
-      "scratch",
+  CLI::App* command = add_command(
+      parent, "scratch",
       "Train full attention, NAtS at several λ and fixed masks at the budgets that NAtS learned, each with several "
       "seeds; score them token by token through the cache, with StreamingLLM and H2O on the full model; write a table, "
       "JSON and a figure. Goes on where it was stopped, with what its folder says where nothing else is given "
