@@ -260,7 +260,8 @@ void MainWindow::connectAll() {
   connect(&export_, &FigureExport::written, this, &MainWindow::sayWritten);
   connect(&sessions_, &SessionFiles::failed, errors_, &ErrorBar::showError);
   connect(&sessions_, &SessionFiles::written, this, &MainWindow::sayWritten);
-  connect(heads_, &FigureTablePanel::exportWanted, this, [this] { showExport(FigureKind::heads); });
+  connect(heads_, &FigureTablePanel::exportWanted, this,
+          [this] { showExport(heads_->isOfAttention() ? FigureKind::statistics : FigureKind::heads); });
   connect(vocabulary_, &FigureTablePanel::exportWanted, this, [this] { showExport(FigureKind::vocabulary); });
   connect(vocabulary_, &VocabularyPanel::tokenChosen, this, &MainWindow::findToken);
   connect(overview_, &OverviewPanel::exportWanted, this, [this] { showExport(FigureKind::overview); });

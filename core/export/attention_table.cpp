@@ -21,34 +21,41 @@ constexpr std::array columns{
                 TableUnit::share},
     TableColumn{"self_weight", "Itself", "Mean weight that a query puts on its own position.", TableUnit::share},
     TableColumn{"queries", "Queries", "How many the means are of: all, or of a long text an even sample.",
-                TableUnit::number},
+                TableUnit::number, false},
 };
 
 }  // namespace
 
-FigureTable attention_table(const HeadOverview& maps) {
+FigureTable attention_table(std::span<const HeadAttention> heads) {
   FigureTable table{columns, {}, 2};
-  for (std::size_t row = 0; row < maps.layers.size(); ++row) {
-    for (std::int32_t head = 0; head < maps.heads; ++head) {
-      const std::size_t map = maps.index(row, HeadId(head));
-      if (maps.has_map[map] == 0) continue;
-      const auto& summary = maps.summaries[map];
-      // A file's weights may be any numbers, and e to them none.
-      const auto known = [&](double value) {
-        return summary && std::isfinite(value) ? std::optional(value) : std::nullopt;
-      };
-      const AttentionSummary means = summary.value_or(AttentionSummary{});
-      table.add(maps.layers[row].value);
-      table.add(head);
-      table.add(kv_head_of(HeadId(head), maps.heads, maps.kv_heads).value);
-      table.add(known(means.entropy));
-      table.add(known(std::exp(means.entropy)));
-      table.add(known(means.sink_weight));
-      table.add(known(means.self_weight));
-      table.add(known(static_cast<double>(means.queries)));
-    }
+  for (const HeadAttention& head : heads) {
+    // A file's weights may be any numbers, and e to them none.
+    const auto known = [&](double value) {
+      return head.means && std::isfinite(value) ? std::optional(value) : std::nullopt;
+    };
+    const AttentionSummary means = head.means.value_or(AttentionSummary{});
+    table.add(head.layer.value);
+    table.add(head.head.value);
+    table.add(head.kv_head.value);
+    table.add(known(means.entropy));
+    table.add(known(std::exp(means.entropy)));
+    table.add(known(means.sink_weight));
+    table.add(known(means.self_weight));
+    table.add(known(static_cast<double>(means.queries)));
   }
   return table;
+}
+
+FigureTable attention_table(const HeadOverview& maps) {
+  std::vector<HeadAttention> heads;
+  for (std::size_t row = 0; row < maps.layers.size(); ++row) {
+    for (HeadId head(0); head.value < maps.heads; ++head.value) {
+      const std::size_t map = maps.index(row, head);
+      if (maps.has_map[map] == 0) continue;
+      heads.push_back({maps.layers[row], head, kv_head_of(head, maps.heads, maps.kv_heads), maps.summaries[map]});
+    }
+  }
+  return attention_table(heads);
 }
 
 Expected<FigureData> statistics_figure(FigureData overview) {

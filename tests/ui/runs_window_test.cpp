@@ -2,7 +2,6 @@
 // Runs in the window, against the real engine and a small random model: the table of heads, a recording, two runs side
 // by side, the export dialog, roles set by hand, the Help menu.
 #include <QApplication>
-#include <QClipboard>
 #include <QComboBox>
 #include <QFileInfo>
 #include <QInputDialog>
@@ -13,7 +12,6 @@
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QStatusBar>
-#include <QTableView>
 #include <QTest>
 #include <QThreadPool>
 #include <algorithm>
@@ -50,43 +48,6 @@ class RunsWindowTest : public QObject {
   void cleanup() {
     if (window_) window_->close();
     window_.reset();
-  }
-
-  void theTableOfHeadsIsSortedLinkedAndCopied() {
-    window_->showHeads();
-    QTableView& table = window_->heads().table();
-    const CacheGeometry geometry = bench().sequence().record().geometry();
-    QTRY_COMPARE_WITH_TIMEOUT(table.model()->rowCount(), geometry.layers * geometry.kv_heads, patience);
-    // A row chooses its head; a head that is chosen elsewhere is the current row.
-    table.selectRow(table.model()->rowCount() - 1);
-    QCOMPARE(bench().selection().layer().value, geometry.layers - 1);
-    QCOMPARE(bench().selection().kvHead().value, geometry.kv_heads - 1);
-    bench().selection().setLayer(LayerId(0));
-    bench().selection().setKvHead(KvHeadId(1));
-    QCOMPARE(table.currentIndex().row(), 1);
-    // Sorted by entries, the most first, the chosen head stays chosen.
-    table.sortByColumn(5, Qt::DescendingOrder);
-    double before = 1e9;
-    for (int row = 0; row < table.model()->rowCount(); ++row) {
-      const double entries = table.model()->index(row, 5).data(FigureTableModel::valueRole).toDouble();
-      QVERIFY(entries <= before);
-      before = entries;
-    }
-    QCOMPARE(bench().selection().kvHead().value, 1);
-    // The clipboard has the rows in the order on screen, under a header.
-    table.selectAll();
-    QTest::keyClick(&table, Qt::Key_C, Qt::ControlModifier);
-    const QStringList lines = QGuiApplication::clipboard()->text().split(u'\n', Qt::SkipEmptyParts);
-    QCOMPARE(lines.size(), 1 + table.model()->rowCount());
-    QVERIFY(lines[0].startsWith(QStringLiteral("layer\tkv_head\tglobal_share\t")));
-    const QStringList cells = lines[1].split(u'\t');
-    QCOMPARE(cells.size(), table.model()->columnCount() + 1);  // and whether the life of Locals is cut
-    QCOMPARE(cells[5].toDouble(), table.model()->index(0, 5).data(FigureTableModel::valueRole).toDouble());
-    // Entries of all heads together are what the cache holds.
-    double sum = 0;
-    const FigureTable& heads = window_->heads().model().table();
-    for (std::size_t row = 0; row < heads.rows(); ++row) sum += *heads.at(row, heads.column_at("entries")).number();
-    QCOMPARE(sum, static_cast<double>(bench().sequence().record().frames().back().counts.entries));
   }
 
   void aRecordingShowsWhatWasRecordedAndNoEngineRuns() {

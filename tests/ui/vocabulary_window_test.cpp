@@ -3,7 +3,6 @@
 #include <QApplication>
 #include <QCheckBox>
 #include <QClipboard>
-#include <QLabel>
 #include <QLineEdit>
 #include <QSortFilterProxyModel>
 #include <QSpinBox>
@@ -152,7 +151,7 @@ class VocabularyWindowTest : public QObject {
   QTableView& table() { return panel().table(); }
   Workbench& bench() { return window_->workbench(); }
   const SequenceRecord& record() { return bench().sequence().record(); }
-  QString words() { return panel().findChild<QLabel*>()->text(); }
+  QString words() { return panel().words(); }
   int sourceRow(int row) {
     return qobject_cast<QSortFilterProxyModel*>(table().model())->mapToSource(table().model()->index(row, 0)).row();
   }

@@ -2,6 +2,8 @@
 #include "ui/models/head_thumbnails.h"
 
 #include <bit>
+#include <set>
+#include <utility>
 
 namespace natscope::ui {
 namespace {
@@ -25,10 +27,10 @@ std::shared_ptr<const HeadThumbnail> thumbnailOf(const AttentionTile& tile) {
 }  // namespace
 
 HeadThumbnails::HeadThumbnails(TileSource& tiles, QObject* parent)
-    : QObject(parent), tiles_(&tiles), counts_(codes), sinkCounts_(codes) {
-  connect(tiles_, &TileSource::arrivedLater, this,
+    : QObject(parent), tiles_(tiles), counts_(codes), sinkCounts_(codes) {
+  connect(&tiles_, &TileSource::arrivedLater, this,
           [this](const std::shared_ptr<const AttentionTile>& tile) { keep(*tile); });
-  connect(tiles_, &TileSource::reset, this, [this] {
+  connect(&tiles_, &TileSource::reset, this, [this] {
     kept_.clear();
     counts_.assign(codes, 0);
     sinkCounts_.assign(codes, 0);
@@ -43,23 +45,28 @@ std::shared_ptr<const HeadThumbnail> HeadThumbnails::of(const MapId& head) const
 
 bool HeadThumbnails::isUpToDate(const MapId& head) const {
   const auto thumbnail = of(head);
-  return thumbnail && thumbnail->tokens >= tiles_->tokens();
+  return thumbnail && thumbnail->tokens >= tiles_.tokens();
 }
 
-void HeadThumbnails::want(const std::vector<MapId>& heads) {
-  if (!tiles_) return;
+void HeadThumbnails::want(const QObject& view, std::vector<MapId> heads) {
+  const bool wantedSome = std::erase_if(wanted_, [&](const Wanted& wanted) { return wanted.view == &view; }) > 0;
+  if (heads.empty() && !wantedSome) return;
+  if (!heads.empty()) wanted_.insert(wanted_.begin(), {&view, std::move(heads)});
   std::vector<TileKey> missing;
-  const qint64 tokens = tiles_->tokens();
-  for (const MapId& head : heads) {
-    if (tokens == 0 || isUpToDate(head) || !tiles_->whyNoMap(head.layer, head.head).isEmpty()) continue;
-    const TileKey key{head.layer, head.head, overviewZoom(tokens), 0, 0};
-    // What the map view has need not be computed again.
-    if (const auto cached = tiles_->cached(key); cached && cached->tokens >= tokens)
-      keep(*cached);
-    else
-      missing.push_back(key);
+  std::set<TileKey> asked;
+  const qint64 tokens = tiles_.tokens();
+  for (const Wanted& wanted : wanted_) {
+    for (const MapId& head : wanted.heads) {
+      if (tokens == 0 || isUpToDate(head) || !tiles_.whyNoMap(head.layer, head.head).isEmpty()) continue;
+      const TileKey key{head.layer, head.head, overviewZoom(tokens), 0, 0};
+      // What the map view has need not be computed again.
+      if (const auto cached = tiles_.cached(key); cached && cached->tokens >= tokens)
+        keep(*cached);
+      else if (asked.insert(key).second)
+        missing.push_back(key);
+    }
   }
-  tiles_->fetchLater(missing);
+  tiles_.fetchLater(missing);
 }
 
 void HeadThumbnails::keep(const AttentionTile& tile) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <QPointer>
+#include <QObject>
 #include <map>
 #include <optional>
 #include <utility>
@@ -22,7 +22,8 @@ struct HeadThumbnail {
   std::optional<AttentionSummary> summary{};
 };
 
-/// The maps of all heads of what is shown, as far as they were computed, until something else is shown.
+/// The maps of all heads of what is shown, as far as they were computed, until something else is shown; one set for
+/// all views of them.
 ///
 /// They are fetched by TileSource::fetchLater: one after another, when nothing else is to be done. Of a text that grew
 /// since, the old picture stays until the new one is there.
@@ -37,9 +38,9 @@ class HeadThumbnails : public QObject {
   /// Whether its picture is of the whole text.
   [[nodiscard]] bool isUpToDate(const MapId& head) const;
 
-  /// Fetches those of these heads that are missing or out of date and can be had, in this order; what waits of an
-  /// earlier call is forgotten. None: nothing more is fetched.
-  void want(const std::vector<MapId>& heads);
+  /// Fetches those of these heads that are missing or out of date and can be had, in this order, before those that
+  /// others want; what waits of an earlier call for the same view is forgotten. None: it wants nothing more.
+  void want(const QObject& view, std::vector<MapId> heads);
 
   /// How many visible cells of all pictures have which upper 16 bits, for range_of_counts.
   [[nodiscard]] std::vector<std::uint64_t> counts(bool hideSink) const;
@@ -52,7 +53,13 @@ class HeadThumbnails : public QObject {
   void keep(const AttentionTile& tile);
   void count(const HeadThumbnail& thumbnail, std::uint64_t one);
 
-  QPointer<TileSource> tiles_;  // a window that is destroyed while it is shown hides its views after its models
+  struct Wanted {
+    const QObject* view;
+    std::vector<MapId> heads;
+  };
+
+  TileSource& tiles_;
+  std::vector<Wanted> wanted_;  // the latest first
   std::map<std::pair<std::int32_t, std::int32_t>, std::shared_ptr<const HeadThumbnail>> kept_;
   std::vector<std::uint64_t> counts_;      // of all visible cells …
   std::vector<std::uint64_t> sinkCounts_;  // … and of those in the first column

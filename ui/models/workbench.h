@@ -4,6 +4,7 @@
 #include <QObject>
 
 #include "ui/bridge/engine_client.h"
+#include "ui/models/head_thumbnails.h"
 #include "ui/models/prompt_options.h"
 #include "ui/models/role_changes.h"
 #include "ui/models/selection.h"
@@ -30,6 +31,7 @@ class Workbench : public QObject {
   [[nodiscard]] Selection& selection() { return selection_; }
   [[nodiscard]] TokenSearch& search() { return search_; }
   [[nodiscard]] ShownTileSource& tiles() { return tiles_; }
+  [[nodiscard]] HeadThumbnails& thumbnails() { return thumbnails_; }
   [[nodiscard]] WeightsQueue& weights() { return weights_; }
   [[nodiscard]] Settings& settings() { return settings_; }
 
@@ -164,6 +166,7 @@ class Workbench : public QObject {
   TokenSearch search_;
   std::shared_ptr<const Recording> openRecording_;  // shown while the client says so
   ShownTileSource tiles_;
+  HeadThumbnails thumbnails_{tiles_};
   WeightsQueue weights_;
   PromptOptions options_;
   QString modelPath_;

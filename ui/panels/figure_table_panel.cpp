@@ -143,6 +143,8 @@ void FigureTablePanel::followSoon() {
   if (isVisible() && !pause_.isActive()) pause_.start();
 }
 
+QString FigureTablePanel::words() const { return words_->text(); }
+
 void FigureTablePanel::say(const QString& words) { words_->setText(words); }
 
 void FigureTablePanel::setCurrent(int row) {

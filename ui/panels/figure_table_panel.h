@@ -24,6 +24,8 @@ class FigureTablePanel : public QWidget {
  public:
   [[nodiscard]] QTableView& table() { return *view_; }
   [[nodiscard]] const FigureTableModel& model() const { return *model_; }
+  /// What stands above the table.
+  [[nodiscard]] QString words() const;
   /// What Ctrl+C copies.
   [[nodiscard]] QString selectedText() const;
   void copy() const;

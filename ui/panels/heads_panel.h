@@ -1,28 +1,52 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QPointer>
 #include <vector>
 
 #include "core/explore/head_summary.h"
+#include "core/export/attention_table.h"
 #include "ui/models/workbench.h"
 #include "ui/panels/figure_table_panel.h"
 
+class QCheckBox;
+
 namespace natscope::ui {
 
-/// All heads as a table. The current row is the chosen head, here and in every other view.
+/// All heads as a table: what each KV head keeps, or what each query head attends to. The current row is the chosen
+/// head, here and in every other view.
+///
+/// What heads attend to comes with their maps (HeadThumbnails), which are fetched while the table of it is seen.
 class HeadsPanel : public FigureTablePanel {
   Q_OBJECT
 
  public:
   explicit HeadsPanel(Workbench& workbench, QWidget* parent = nullptr);
 
+  [[nodiscard]] QCheckBox& attentionInstead() { return *attentionInstead_; }
+  /// Whether the table is of what heads attend to.
+  [[nodiscard]] bool isOfAttention() const;
+
+ protected:
+  void showEvent(QShowEvent* event) override;
+  void hideEvent(QHideEvent* event) override;
+
  private:
   void refresh() override;
   void choose(std::size_t row) override;
+  void fetch();
+  void showKept();
+  void showAttention();
+  void changeTable();
   void showChosenHead();
 
   Workbench& workbench_;
-  std::vector<HeadSummary> heads_;  // of the rows
+  // A window that is destroyed while it is shown hides its parts after its models.
+  QPointer<HeadThumbnails> thumbnails_;
+  QCheckBox* attentionInstead_;
+  std::vector<HeadSummary> kept_;         // of the rows, or …
+  std::vector<HeadAttention> attention_;  // … these
+  bool mustFetch_ = false;                // there may be other maps to be had than when they were asked for
   bool isChoosing_ = false;
 };
 

@@ -39,7 +39,7 @@ class OverviewPanel::HeadLabel : public QLabel {
 OverviewPanel::OverviewPanel(Workbench& workbench, QWidget* parent)
     : QWidget(parent),
       workbench_(workbench),
-      grid_(new HeadGridView(workbench.tiles(), workbench.sequence(), workbench.selection(), this)),
+      grid_(new HeadGridView(workbench.tiles(), workbench.thumbnails(), workbench.sequence(), workbench.selection(), this)),
       head_(new HeadLabel(this)),
       progress_(new QLabel(this)) {
   setObjectName(QStringLiteral("panel"));

@@ -3,6 +3,7 @@
 
 #include <QAbstractScrollArea>
 #include <QElapsedTimer>
+#include <QPointer>
 #include <QTimer>
 #include <map>
 #include <optional>
@@ -24,7 +25,8 @@ class HeadGridView : public QAbstractScrollArea {
   Q_OBJECT
 
  public:
-  HeadGridView(TileSource& tiles, SequenceModel& sequence, Selection& selection, QWidget* parent = nullptr);
+  HeadGridView(TileSource& tiles, HeadThumbnails& thumbnails, SequenceModel& sequence, Selection& selection,
+               QWidget* parent = nullptr);
 
   /// As the attention map's; a cell always shows the largest of its weights.
   void setMapStyle(const MapStyle& style);
@@ -87,7 +89,8 @@ class HeadGridView : public QAbstractScrollArea {
   TileSource& tiles_;
   SequenceModel& sequence_;
   Selection& selection_;
-  HeadThumbnails thumbnails_;
+  // A window that is destroyed while it is shown hides its views after its models.
+  QPointer<HeadThumbnails> thumbnails_;
   MapStyle style_;
   ScaleRange range_;
   ColourTable table_;

@@ -247,6 +247,7 @@ class HeadGridTest : public QObject {
  private:
   void make(int layers, int heads, int kvHeads, int tokens) {
     view_.reset();
+    thumbnails_.reset();
     tiles_ = std::make_unique<MadeUpTiles>(tokens, weightOf);
     sequence_ = std::make_unique<SequenceModel>();
     selection_ = std::make_unique<Selection>();
@@ -255,7 +256,8 @@ class HeadGridTest : public QObject {
     selection_->setLimits(layers, heads, kvHeads, tokens);
     sequence_->setSource([this]() -> const SequenceRecord& { return record_; });
     record_ = madeUpRecord(layers, kvHeads, tokens);
-    view_ = std::make_unique<HeadGridView>(*tiles_, *sequence_, *selection_);
+    thumbnails_ = std::make_unique<HeadThumbnails>(*tiles_);
+    view_ = std::make_unique<HeadGridView>(*tiles_, *thumbnails_, *sequence_, *selection_);
     view_->resize(560, 420);
     MapStyle style;
     style.scale.kind = ScaleKind::log;
@@ -295,6 +297,7 @@ class HeadGridTest : public QObject {
   std::unique_ptr<MadeUpTiles> tiles_;
   std::unique_ptr<SequenceModel> sequence_;
   std::unique_ptr<Selection> selection_;
+  std::unique_ptr<HeadThumbnails> thumbnails_;
   std::unique_ptr<HeadGridView> view_;
 };
 
