@@ -142,7 +142,7 @@ TEST_CASE("a step recorded once gives the bits of single calls while the cache g
   RandomArrays random(71);
   INFO(random.how_to_repeat());
   for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
-    AttentionCase c{8, 2, 64, CaseTurns().one_in() > 1 ? 180 : 700, 40, dtype, {}, {}, {}, {}};
+    AttentionCase c{8, 2, 64, CaseTurns().length(700, 180, 90), 40, dtype, {}, {}, {}, {}};
     c.fill(random, {3, 1, 1});
     check_recorded(c, nullptr, sequence_backends()[0].decode(c, 32), {});
   }
@@ -152,9 +152,9 @@ TEST_CASE("a step recorded once under H2O makes the choices of single calls") {
   RandomArrays random(72);
   INFO(random.how_to_repeat());
   for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
-    AttentionCase c{8, 2, 64, CaseTurns().one_in() > 1 ? 360 : 500, 0, dtype, {}, {}, {}, {}};
+    AttentionCase c{8, 2, 64, CaseTurns().length(500, 360, 120), 0, dtype, {}, {}, {}, {}};
     c.fill(random, {1, 0, 0});
-    const HeavyHitters rule{300, 20};
+    const HeavyHitters rule{c.tokens > 320 ? 300 : 60, 20};
     const HeavyHittersRun single = sequence_backends()[0].heavy_hitters(c, rule, 32);
     check_recorded(c, &rule, single.attention, single.dropped);
   }

@@ -15,6 +15,10 @@ class CaseTurns {
     if (one_in_ == 0) one_in_ = 1;
   }
   [[nodiscard]] std::uint64_t one_in() const { return one_in_; }
+  /// Of a sequence, where there is no table to leave cases out of.
+  [[nodiscard]] std::int64_t length(std::int64_t all, std::int64_t few, std::int64_t fewest) const {
+    return one_in_ > 100 ? fewest : one_in_ > 1 ? few : all;
+  }
   /// Whether the case at hand runs; asked once for each.
   [[nodiscard]] bool next() { return count_++ % one_in_ == 0; }
 
