@@ -34,7 +34,9 @@ const std::vector<KindFlag> kind_flags{
     {"--range", {attention, overview, FigureKind::text}, [](const ExportOptions& o) { return o.range.has_value(); }},
     {"--normalise", {attention}, [](const ExportOptions& o) { return o.normalise != "none"; }},
     {"--hide-sink", {attention, mask, overview}, [](const ExportOptions& o) { return o.hide_sink; }},
-    {"--colours", {attention, mask, overview}, [](const ExportOptions& o) { return o.colours != "viridis"; }},
+    {"--colours",
+     {attention, mask, overview, FigureKind::heads, FigureKind::statistics},
+     [](const ExportOptions& o) { return o.colours != "viridis"; }},
     {"--axes tokens", {attention, mask, FigureKind::roles}, [](const ExportOptions& o) { return o.axes == "tokens"; }},
     {"--cell", {attention, mask, FigureKind::roles}, [](const ExportOptions& o) { return o.cell > 0; }},
     {"--surprise", {FigureKind::text}, [](const ExportOptions& o) { return o.surprise; }},
@@ -203,11 +205,11 @@ void ExportOptions::add_to(CLI::App& command) {
       .add_option(
           "--kind", kind,
           "attention, mask, roles, kv, text (tokens coloured by their roles in a head, with --layer and --head, by the "
-          "share of heads that hold them, or with --surprise by their losses: not npy), heads (a table of all heads: "
-          "csv, json, npy), vocabulary (which tokens are kept, counted by what they are, drawn: which take most of the "
+          "share of heads that hold them, or with --surprise by their losses: not npy), heads (a table of what each KV "
+          "head keeps; drawn: a matrix of layers by heads for each number), vocabulary (which tokens are kept, counted by what they are, drawn: which take most of the "
           "cache; with --layer and --head in one head: not npy), overview (the maps of all heads side by side: not "
           "csv) "
-          "or statistics (what each query head attends to, a table: csv, json, npy)")
+          "or statistics (a table of what each query head attends to; drawn as heads)")
       ->required()
       ->check(
           CLI::IsMember({"attention", "mask", "roles", "kv", "text", "heads", "vocabulary", "overview", "statistics"}))
@@ -285,7 +287,7 @@ void ExportOptions::add_to(CLI::App& command) {
       ->check(CLI::IsMember({"light", "dark"}))
       ->type_name("NAME")
       ->capture_default_str();
-  command.add_option("--colours", colours, "Colour map of attention, mask and overview: viridis, magma or cividis")
+  command.add_option("--colours", colours, "Colour map of attention, mask, overview, heads and statistics: viridis, magma or cividis")
       ->check(CLI::IsMember({"viridis", "magma", "cividis"}))
       ->type_name("NAME")
       ->capture_default_str();

@@ -57,10 +57,6 @@ bool is_data_format(ExportFormat format) {
 }
 
 Expected<void> check_format(FigureKind kind, ExportFormat format) {
-  if (kind == FigureKind::heads && !is_data_format(format))
-    return fail(ErrorCode::usage, "a table of heads is not drawn", "write csv, json or npy");
-  if (kind == FigureKind::statistics && !is_data_format(format))
-    return fail(ErrorCode::usage, "a table of statistics is not drawn", "write csv, json or npy");
   if (kind == FigureKind::overview && format == ExportFormat::csv)
     return fail(ErrorCode::usage, "the maps of all heads make no table", "write npy or json, or draw png, svg or pdf");
   if ((kind == FigureKind::text || kind == FigureKind::vocabulary) && format == ExportFormat::npy)

@@ -24,8 +24,7 @@ enum class ExportFormat : std::uint8_t { npy, csv, json, png, svg, pdf };
 /// By its name: "csv". Errors: usage.
 [[nodiscard]] Expected<ExportFormat> named_format(std::string_view name);
 
-/// Whether figures of this kind are written so. Errors: usage (a table of heads is not drawn, maps of all heads make no
-/// table).
+/// Whether figures of this kind are written so. Errors: usage (maps of all heads make no table, a text no array).
 [[nodiscard]] Expected<void> check_format(FigureKind kind, ExportFormat format);
 
 /// Provenance as one JSON object: trace's metadata, all values strings.

@@ -104,7 +104,7 @@ void add_axis(FigureData& figure, const SequenceRecord& record);
 [[nodiscard]] FigureData kv_figure(const SequenceRecord& record, Provenance provenance);
 /// Gives tokens that have no text of their own (the one in front, a part of a character) their names on the axes.
 void name_silent_tokens(FigureData& figure, const std::function<std::string(std::int32_t token)>& name_of);
-/// The table of heads (core/export/head_table.h): numbers only, nothing draws it.
+/// The table of heads (core/export/head_table.h): a matrix for each number where it is drawn.
 [[nodiscard]] FigureData heads_figure(const SequenceRecord& record, Provenance provenance);
 /// The table of the vocabulary (core/export/vocabulary_table.h), of one head or of all. Tokens without a
 /// text of their own are called as `name_of` says. Errors: bad_layer, bad_head.

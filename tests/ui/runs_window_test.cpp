@@ -280,10 +280,10 @@ class RunsWindowTest : public QObject {
     QVERIFY(dialog->command().startsWith(QStringLiteral("natscope-cli export --kind attention --out ")));
     QVERIFY(dialog->command().contains(QStringLiteral("--prompt 'Oh, you wicked little thing! cried Alice.'")));
     delete dialog;
-    window_->showExport(FigureKind::heads);
+    window_->showExport(FigureKind::vocabulary);
     dialog = window_->findChild<ExportDialog*>();
-    dialog->setFormat(QStringLiteral("png"));  // a table is not drawn
-    QVERIFY(dialog->proposedName().endsWith(QStringLiteral("heads.csv")));
+    dialog->setFormat(QStringLiteral("npy"));  // words are no array
+    QVERIFY(dialog->proposedName().endsWith(QStringLiteral("vocabulary.png")));
     delete dialog;
     window_->showExport(FigureKind::overview);
     dialog = window_->findChild<ExportDialog*>();
@@ -300,10 +300,9 @@ class RunsWindowTest : public QObject {
     QVERIFY(!writes(FigureKind::overview, {}, "csv"));
     for (const FigureKind kind : {FigureKind::attention, FigureKind::mask, FigureKind::roles, FigureKind::kv})
       QVERIFY(writes(kind, {LayerId(0), HeadId(0)}, "json"));
-    for (const char* ending : {"csv", "json", "npy"}) QVERIFY(writes(FigureKind::heads, {}, ending));
-    for (const char* ending : {"csv", "json", "npy"}) QVERIFY(writes(FigureKind::statistics, {}, ending));
-    QVERIFY(!writes(FigureKind::statistics, {}, "png"));
-    QVERIFY(!writes(FigureKind::heads, {}, "png"));
+    for (const FigureKind kind : {FigureKind::heads, FigureKind::statistics}) {
+      for (const char* ending : {"csv", "json", "npy", "png"}) QVERIFY(writes(kind, {}, ending));
+    }
   }
 
   /// It would write another text under the command and positions of this one.

@@ -7,8 +7,9 @@
 namespace natscope::ui {
 namespace {
 
-/// 1e-5 for what is else written 1e-05.
+/// 1e-5 for what is else written 1e-05; whole numbers that are not very large have all their digits.
 QString shortNumber(double value, int digits) {
+  if (value >= 1 && value < 1e5) digits = std::max(digits, 1 + static_cast<int>(std::log10(std::round(value))));
   return QString::number(value, 'g', digits).replace(QLatin1String("e-0"), QLatin1String("e-"));
 }
 

@@ -12,7 +12,9 @@
 #include "core/export/scale.h"
 
 /// Figures for papers: a head's attention or mask, the maps of all heads, a map of roles or of what two caches hold, a
-/// coloured text, a KV curve, the tokens that took most of the cache. Drawn with QPainter alone (Qt Gui, no widgets), so that the window and the command line make the same file from the same numbers.
+/// coloured text, a KV curve, the tokens that took most of the cache, what heads keep or attend to as matrices. Drawn
+/// with QPainter alone (Qt Gui, no widgets), so that the window and the command line make the same file from the same
+/// numbers.
 ///
 ///   NATSCOPE_CHECK(ui::prepareFigures());                          // once, where no QGuiApplication exists
 ///   NATSCOPE_CHECK(ui::drawFigure(figure, {.dpi = 300}, "attention.pdf"));  // the ending says the format

@@ -48,7 +48,8 @@ FigureLayout layOutParts(const FigureData& figure, const FigureOptions& options,
   if (const auto* maps = std::get_if<HeadOverview>(&figure.values))
     return layOutOverview(*maps, options, pixelsPerPoint);
   if (const auto* table = std::get_if<FigureTable>(&figure.values))
-    return layOutVocabulary(*table, options, pixelsPerPoint);
+    return figure.kind == FigureKind::vocabulary ? layOutVocabulary(*table, options, pixelsPerPoint)
+                                                 : layOutHeadMatrices(*table, options, pixelsPerPoint);
   if (figure.kind == FigureKind::text) return layOutText(figure, options);
   return layOutCurve(figure, options, pixelsPerPoint);
 }

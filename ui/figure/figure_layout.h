@@ -42,13 +42,14 @@ inline constexpr double textWidth = 450;    // of plots that are as wide as a pa
 /// Where the parts of a figure stand, in points (1/72 inch) from its top left corner.
 struct FigureLayout {
   QSizeF size;
-  QRectF plot;                 ///< the map, or the axes of a curve
-  QSizeF cell;                 ///< of a map, however many pixels it has; of an overview a pixel of its raster
-  QSize raster;                ///< of a map: pixels of its picture, one a cell or fewer
-  std::int32_t mapPixels = 0;  ///< of an overview: raster pixels a side of each map …
-  std::int32_t gapPixels = 0;  ///< … and between them
-  QRectF bar;                  ///< colour bar; empty without one
-  QStringList title;           ///< in lines
+  QRectF plot;                   ///< the map, or the axes of a curve
+  QSizeF cell;                   ///< of a map, however many pixels it has; of an overview a pixel of its raster
+  QSize raster;                  ///< of a map: pixels of its picture, one a cell or fewer
+  std::int32_t mapPixels = 0;    ///< of an overview: raster pixels a side of each map …
+  std::int32_t gapPixels = 0;    ///< … and between them
+  QRectF bar;                    ///< colour bar; empty without one
+  std::vector<QRectF> matrices;  ///< of a table of heads: each number's, from the plot's top left corner
+  QStringList title;             ///< in lines
   Legend legend;
   double legendY = 0;
   AxisLabels across;
@@ -92,6 +93,9 @@ void finish(FigureLayout& layout, const FigureData& figure, const FigureOptions&
 [[nodiscard]] FigureLayout layOutVocabulary(const FigureTable& table, const FigureOptions& options,
                                             double pixelsPerPoint);
 inline constexpr std::size_t mostVocabularyBars = 30;
+/// Matrices of a table of heads, in rows as wide as the page; each has its colour bar beside it.
+[[nodiscard]] FigureLayout layOutHeadMatrices(const FigureTable& table, const FigureOptions& options,
+                                              double pixelsPerPoint);
 [[nodiscard]] FigureLayout layOutText(const FigureData& figure, const FigureOptions& options);
 
 /// Lays a figure out. `pixelsPerPoint` is png's scale: cells then get whole pixels and the map starts on one; 0 for

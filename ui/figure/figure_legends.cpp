@@ -65,7 +65,10 @@ double legendPitch(const FigureData& figure) { return figure.kind == FigureKind:
 std::vector<LegendEntry> legendOf(const FigureData& figure, const FigureOptions& options, const FigureLayout& layout) {
   const FigureInk ink = inkOf(options.theme);
   if (const auto* maps = std::get_if<HeadOverview>(&figure.values)) return overviewLegend(*maps, options, layout);
-  if (const auto* table = std::get_if<FigureTable>(&figure.values)) return vocabularyLegend(*table, options);
+  if (const auto* table = std::get_if<FigureTable>(&figure.values)) {
+    return figure.kind == FigureKind::vocabulary ? vocabularyLegend(*table, options)
+                                                 : headMatricesLegend(*table, options);
+  }
   if (figure.kind == FigureKind::text) return textLegend(figure, options);
   if (figure.kind == FigureKind::kv) return curveLegend(figure);
   std::vector<LegendEntry> entries;

@@ -57,27 +57,11 @@ QString whatIsShown(const FigureData& figure) {
           .arg(figure.head->layer.value)
           .arg(figure.head->head.value);
     case FigureKind::heads:
+      return QStringLiteral("What each KV head keeps");
     case FigureKind::statistics:
-      break;  // numbers only
+      return QStringLiteral("What each query head attends to");
   }
   return {};
-}
-
-void drawRaster(QPainter& painter, const FigureLayout& layout, const QImage& image) {
-  painter.save();
-  painter.setRenderHint(QPainter::SmoothPixmapTransform, false);
-  painter.setRenderHint(QPainter::Antialiasing, false);
-  const double scale = painter.worldTransform().m11();
-  if (painter.device()->devType() == QInternal::Image) {
-    // Whole device pixels: then every cell has the same number of them, or in a chosen width nearly.
-    painter.resetTransform();
-    const QPoint topLeft(qRound(layout.plot.left() * scale), qRound(layout.plot.top() * scale));
-    const QSize size(qRound(layout.plot.width() * scale), qRound(layout.plot.height() * scale));
-    painter.drawImage(QRect(topLeft, size), image);
-  } else {
-    painter.drawImage(layout.plot, image);
-  }
-  painter.restore();
 }
 
 /// Where cells are large enough, each has a sign too: of its role, or of the cache that holds it alone.
@@ -104,6 +88,23 @@ void drawLayerLines(QPainter& painter, int layers, int kvHeads, const FigureInk&
 }
 
 }  // namespace
+
+void drawRaster(QPainter& painter, const QRectF& plot, const QImage& image) {
+  painter.save();
+  painter.setRenderHint(QPainter::SmoothPixmapTransform, false);
+  painter.setRenderHint(QPainter::Antialiasing, false);
+  const double scale = painter.worldTransform().m11();
+  if (painter.device()->devType() == QInternal::Image) {
+    // Whole device pixels: then every cell has the same number of them, or in a chosen width nearly.
+    painter.resetTransform();
+    const QPoint topLeft(qRound(plot.left() * scale), qRound(plot.top() * scale));
+    const QSize size(qRound(plot.width() * scale), qRound(plot.height() * scale));
+    painter.drawImage(QRect(topLeft, size), image);
+  } else {
+    painter.drawImage(plot, image);
+  }
+  painter.restore();
+}
 
 void drawAxes(QPainter& painter, const FigureInk& ink, const FigureLayout& layout) {
   painter.setBrush(Qt::NoBrush);
@@ -148,22 +149,26 @@ QString shownTitle(const FigureData& figure, const FigureOptions& options) {
                                 : QStringLiteral("%1 (%2)").arg(whatIsShown(figure), QString::fromStdString(set));
 }
 
-void drawColourBar(QPainter& painter, const FigureOptions& options, const ScaleRange& range, const FigureInk& ink,
-                   const QRectF& bar) {
+void drawColourRamp(QPainter& painter, ColourMap map, const ScaleRange& range, const ScaleOptions& scale,
+                    const FigureInk& ink, const QRectF& bar) {
   QImage ramp(1, 256, QImage::Format_RGB32);
-  for (int i = 0; i < 256; ++i)
-    ramp.setPixel(0, i, toQRgb(colours(options.colours)[static_cast<std::size_t>(255 - i)]));
+  for (int i = 0; i < 256; ++i) ramp.setPixel(0, i, toQRgb(colours(map)[static_cast<std::size_t>(255 - i)]));
   painter.drawImage(bar, ramp);
   painter.setPen(QPen(QColor(ink.faint), hairline));
   painter.setBrush(Qt::NoBrush);
   painter.drawRect(bar);
   constexpr double pitch = 9;
-  for (const BarTick& tick : barTicks(range, options.scale, bar.height(), pitch)) {
+  for (const BarTick& tick : barTicks(range, scale, bar.height(), pitch)) {
     const double y = bar.bottom() - tick.level * bar.height();
     painter.setPen(QPen(QColor(ink.faint), hairline));
     painter.drawLine(QPointF(bar.right(), y), QPointF(bar.right() + tickLength, y));
     drawText(painter, {bar.right() + tickLength + 2, y}, tick.text, figureFont(7), ink.text, -1, 0);
   }
+}
+
+void drawColourBar(QPainter& painter, const FigureOptions& options, const ScaleRange& range, const FigureInk& ink,
+                   const QRectF& bar) {
+  drawColourRamp(painter, options.colours, range, options.scale, ink, bar);
   QString words = options.scale.normalise == Normalise::row ? QStringLiteral("share of the row's largest")
                                                             : QStringLiteral("attention weight");
   if (range.kind == ScaleKind::log) words += QStringLiteral(", log scale");
@@ -242,9 +247,10 @@ void paintParts(QPainter& painter, const FigureData& figure, const KvCurve&, con
   paintCurve(painter, figure, inkOf(options.theme), layout);
 }
 
-void paintParts(QPainter& painter, const FigureData&, const FigureTable& table, const FigureOptions& options,
+void paintParts(QPainter& painter, const FigureData& figure, const FigureTable& table, const FigureOptions& options,
                 const FigureLayout& layout, const MapRaster&) {
-  paintVocabulary(painter, table, options, layout);
+  const bool isVocabulary = figure.kind == FigureKind::vocabulary;
+  (isVocabulary ? paintVocabulary : paintHeadMatrices)(painter, table, options, layout);
 }
 
 /// A text, by roles or by losses.
@@ -266,7 +272,7 @@ void paintFigure(QPainter& painter, const FigureData& figure, const FigureOption
     drawText(painter, title, line, titleFont(), ink.text, -1, -1);
     title.ry() += 13;
   }
-  if (!raster.image.isNull()) drawRaster(painter, layout, raster.image);
+  if (!raster.image.isNull()) drawRaster(painter, layout.plot, raster.image);
   std::visit([&](const auto& values) { paintParts(painter, figure, values, options, layout, raster); }, figure.values);
   paintLegend(painter, layout.legend, {layout.plot.left(), layout.legendY}, legendPitch(figure), ink.text);
 }

@@ -34,11 +34,17 @@ void drawTurnedText(QPainter& painter, QPointF at, const QString& text, const QF
 [[nodiscard]] QString heldSign(HeldBy by);
 /// A coloured square with its letter, and words.
 [[nodiscard]] LegendEntry swatchEntry(QRgb colour, const QString& letter, const QString& words, const FigureInk& ink);
-/// The colours of weights and what the ends and steps between them stand for.
+/// Colours and what the ends and steps between them stand for.
+void drawColourRamp(QPainter& painter, ColourMap colours, const ScaleRange& range, const ScaleOptions& scale,
+                    const FigureInk& ink, const QRectF& bar);
+/// The same of weights, named.
 void drawColourBar(QPainter& painter, const FigureOptions& options, const ScaleRange& range, const FigureInk& ink,
                    const QRectF& bar);
 /// What stands round the maps of an overview, once their raster is drawn.
 void paintOverview(QPainter& painter, const HeadOverview& maps, const FigureInk& ink, const FigureLayout& layout);
+
+/// Cells whose colours never mix, on whole pixels where there are some.
+void drawRaster(QPainter& painter, const QRectF& plot, const QImage& image);
 
 /// Axes round a plot with the layout's labels, and what they are of.
 void drawAxes(QPainter& painter, const FigureInk& ink, const FigureLayout& layout);
@@ -48,6 +54,14 @@ void drawAxisTitles(QPainter& painter, const FigureInk& ink, const FigureLayout&
 /// The bars of a vocabulary.
 void paintVocabulary(QPainter& painter, const FigureTable& table, const FigureOptions& options,
                      const FigureLayout& layout);
+/// The numbers of a table of heads. head_matrices.cpp.
+void paintHeadMatrices(QPainter& painter, const FigureTable& table, const FigureOptions& options,
+                       const FigureLayout& layout);
+[[nodiscard]] std::vector<LegendEntry> headMatricesLegend(const FigureTable& table, const FigureOptions& options);
+/// Where the colours of each number end: range_entropy, …
+[[nodiscard]] Metadata headMatricesMetadata(const FigureTable& table);
+/// Errors: bad_range (no number is known, more than 1024 layers or heads).
+[[nodiscard]] Expected<void> checkHeadMatrices(const FigureTable& table);
 /// The tokens of a text.
 void paintText(QPainter& painter, const FigureData& figure, const FigureOptions& options, const FigureLayout& layout);
 /// Where its losses' colours end: the fixed range, or what all runs or the comparison have.

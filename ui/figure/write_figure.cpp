@@ -56,11 +56,10 @@ Expected<void> check(const KvCurve& curve) {
 }
 
 Expected<void> check(const FigureTable& table) {
-  // Of tables, that of the vocabulary has a picture.
-  if (table.column_at("cache_share") == table.columns.size())
-    return check_format(FigureKind::heads, ExportFormat::png);
   if (table.rows() == 0) return fail(ErrorCode::bad_range, "there is nothing to draw");
-  return checkCount(table.cells.size(), static_cast<std::int64_t>(table.rows() * table.columns.size()), "the table");
+  NATSCOPE_CHECK(
+      checkCount(table.cells.size(), static_cast<std::int64_t>(table.rows() * table.columns.size()), "the table"));
+  return table.column_at("layer") < table.columns.size() ? checkHeadMatrices(table) : Expected<void>();
 }
 
 Expected<void> check(const HeadOverview& maps) {
@@ -152,6 +151,8 @@ Metadata pictureMetadata(const FigureData& figure, const FigureLayout& layout, c
     all["losses"] = numbers_text(losses->losses);
     if (losses->is_compared()) all["compared_losses"] = numbers_text(losses->other_losses);
   }
+  const auto* table = std::get_if<FigureTable>(&figure.values);
+  if (table != nullptr && figure.kind != FigureKind::vocabulary) all.merge(headMatricesMetadata(*table));
   return all;
 }
 
@@ -174,8 +175,8 @@ Expected<QByteArray> render(const FigureData& figure, FigureFormat format, const
   const FigureLayout layout = layOut(figure, options, format == FigureFormat::png ? pngScale(options.dpi) : 0);
   NATSCOPE_CHECK(checkSize(figure, options, layout));
   const MapRaster raster = rasterFor(figure, layout, options);
-  const bool needsRaster =
-      figure.kind != FigureKind::kv && figure.kind != FigureKind::text && figure.kind != FigureKind::vocabulary;
+  const bool needsRaster = figure.kind != FigureKind::kv && figure.kind != FigureKind::text &&
+                           !std::holds_alternative<FigureTable>(figure.values);
   if (needsRaster && raster.image.isNull()) return fail(ErrorCode::out_of_memory, "no memory for a map of this size");
   Picture picture;
   picture.size = layout.size;

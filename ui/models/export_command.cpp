@@ -16,6 +16,7 @@ bool isMap(FigureKind kind) { return kind == FigureKind::attention || kind == Fi
 bool hasWeights(FigureKind kind) { return kind == FigureKind::attention || kind == FigureKind::overview; }
 /// A session's file does not do.
 bool needsWeights(FigureKind kind) { return hasWeights(kind) || kind == FigureKind::statistics; }
+bool hasColourMap(FigureKind kind) { return isMap(kind) || needsWeights(kind) || kind == FigureKind::heads; }
 
 QString number(double value) { return QString::number(value, 'g', 10); }
 
@@ -40,7 +41,7 @@ void addLook(QStringList& words, const FigureOptions& look, FigureKind kind, Exp
   if (look.width > 0)
     words << QStringLiteral("--width") << number(look.width / pointsAMillimetre) + QStringLiteral("mm");
   if (look.cellPixels > 0) words << QStringLiteral("--cell") << QString::number(look.cellPixels);
-  if ((isMap(kind) || hasWeights(kind)) && look.colours != ColourMap::viridis)
+  if (hasColourMap(kind) && look.colours != ColourMap::viridis)
     words << QStringLiteral("--colours") << QLatin1String(name(look.colours));
   if ((isMap(kind) || kind == FigureKind::roles) && look.texts != AxisTexts::automatic) {
     words << QStringLiteral("--axes")

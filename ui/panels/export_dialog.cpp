@@ -313,7 +313,8 @@ void ExportDialog::follow() {
   clip_->setEnabled((isAttention || isOverview) && isFigure && range && !*range);
   width_->setEnabled(isFigure && cell_->value() == 0);
   cell_->setEnabled(isFigure && width_->value() <= 0 && (isMap(kind()) || kind() == FigureKind::roles));
-  colours_->setEnabled((isMap(kind()) || isOverview) && isFigure);
+  const bool isOfHeads = kind() == FigureKind::heads || kind() == FigureKind::statistics;
+  colours_->setEnabled((isMap(kind()) || isOverview || isOfHeads) && isFigure);
   theme_->setEnabled(isFigure);
   texts_->setEnabled(isFigure && (isMap(kind()) || kind() == FigureKind::roles));
   beside_->setEnabled(kept_ != nullptr && kind() == FigureKind::kv && isFigure);

@@ -164,9 +164,8 @@ TEST_CASE("a trace's overview: recorded maps cell by cell, the others NaN, null 
   CHECK(overview_from_trace(*without, {}).error().code == ErrorCode::bad_trace);
 }
 
-TEST_CASE("no table is made of maps, and no picture of the table of heads") {
+TEST_CASE("no table is made of maps") {
   CHECK(check_format(FigureKind::overview, ExportFormat::csv).error().code == ErrorCode::usage);
-  CHECK(check_format(FigureKind::heads, ExportFormat::svg).error().code == ErrorCode::usage);
   for (const ExportFormat format : {ExportFormat::npy, ExportFormat::json, ExportFormat::png, ExportFormat::pdf})
     CHECK(check_format(FigureKind::overview, format));
   const test::TemporaryFolder folder;

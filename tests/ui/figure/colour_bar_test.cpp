@@ -66,6 +66,8 @@ class ColourBarTest : public QObject {
     QCOMPARE(said({0, 0.83, ScaleKind::linear}, 160), list("0 0.2 0.4 0.6 0.83"));
     QCOMPARE(said({0, 1, ScaleKind::linear}, 40), list("0 0.5 1"));
     QCOMPARE(said({0, 1, ScaleKind::linear}, 10), list("0 1"));
+    QCOMPARE(said({0, 99.6, ScaleKind::linear}, 40), list("0 50 99.6"));
+    QCOMPARE(said({0, 1234, ScaleKind::linear}, 80), list("0 500 1000 1234"));
     // Every mark within a log scale is 1, 2 or 5 times a power of ten.
     for (const double low : {1e-6, 3e-5, 0.004}) {
       for (const double length : {30.0, 60.0, 112.0, 160.0}) {
