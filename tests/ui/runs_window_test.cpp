@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Runs in the window, against the real engine and a small random model: the table of heads, a recording, two runs side
-// by side, the export dialog, roles set by hand, the Help menu.
+// Runs in the window, against the real engine and a small random model: a recording, runs side by side, the export
+// dialog, the Help menu.
 #include <QApplication>
 #include <QComboBox>
-#include <QFileInfo>
-#include <QInputDialog>
 #include <QLabel>
 #include <QMenu>
 #include <QMenuBar>
 #include <QPointer>
-#include <QPushButton>
 #include <QSignalSpy>
 #include <QStatusBar>
 #include <QTest>
@@ -17,9 +14,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/session/trace_sequence.h"
+#include "tests/ui/present_run_trace.h"
 #include "tests/ui/window_on_tiny_model.h"
-#include "ui/models/export_command.h"
 #include "ui/models/run_facts.h"
 #include "ui/panels/export_dialog.h"
 #include "ui/panels/text_sheet.h"
@@ -53,7 +49,7 @@ class RunsWindowTest : public QObject {
   void aRecordingShowsWhatWasRecordedAndNoEngineRuns() {
     QTRY_VERIFY_WITH_TIMEOUT(!bench().client().model()->sha256.empty(), patience);
     const MapId map{LayerId(1), HeadId(2)};
-    const QString path = recordPresentRun(map);
+    const QString path = recordPresentRun(bench(), map, tiny_.filePath(QStringLiteral("recorded.safetensors")));
     const SequenceRecord before = bench().sequence().record();
     const auto engineTile = engineTileOf(map);
     QVERIFY(engineTile);
@@ -110,7 +106,8 @@ class RunsWindowTest : public QObject {
     options.sampling.greedy = true;
     window_->prompt().setOptions(options);
     const qint64 prompt = bench().client().promptTokens();
-    const QString path = recordPresentRun({LayerId(0), HeadId(0)});
+    const QString path =
+        recordPresentRun(bench(), {LayerId(0), HeadId(0)}, tiny_.filePath(QStringLiteral("recorded.safetensors")));
     bench().generate();
     QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().sequence().size() == prompt + 5, patience);
     const SequenceRecord before = bench().sequence().record();
@@ -151,7 +148,8 @@ class RunsWindowTest : public QObject {
 
   void aBadRecordingIsACalmBarAndWhatIsShownStays() {
     QTRY_VERIFY_WITH_TIMEOUT(!bench().client().model()->sha256.empty(), patience);
-    const QString path = recordPresentRun({LayerId(0), HeadId(0)});
+    const QString path =
+        recordPresentRun(bench(), {LayerId(0), HeadId(0)}, tiny_.filePath(QStringLiteral("recorded.safetensors")));
     QFile file(path);
     QVERIFY(file.resize(file.size() - 7));
     const qint64 shown = bench().sequence().size();
@@ -335,127 +333,7 @@ class RunsWindowTest : public QObject {
       QVERIFY2(text.contains(QLatin1String(word)), word);
   }
 
-  void aRoleSetByHandIsRunAgain() {
-    const LayerId layer(1);
-    const KvHeadId kvHead(1);
-    const TokenPos position(3);
-    const auto role = [&] { return bench().sequence().record().roles(layer, kvHead)[3]; };
-    const Role learned = role();
-    const Role other = learned == Role::global ? Role::sliding : Role::global;
-    const SequenceRecord before = bench().sequence().record();
-    auto* const words = window_->roles().findChild<QLabel*>(QStringLiteral("roleChanges"));
-    QVERIFY(words->text().startsWith(QStringLiteral("Roles as policy and model decide")));
-    const int lineTop = words->y();
-    const int mapTop = window_->roles().map().y();
-    QMenu menu;
-    window_->roles().fillRoleMenu(menu, layer, kvHead, position);
-    bench().selection().pin(position);
-    actionOf(menu, other)->trigger();
-    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && role() == other, patience);
-    QVERIFY(bench().selection().pinned() == std::vector<TokenPos>{position});
-    QCOMPARE(words->text(), QStringLiteral("Changed: 1 role set by hand"));
-    // What was clicked stays under the cursor.
-    QCOMPARE(words->y(), lineTop);
-    QCOMPARE(window_->roles().map().y(), mapTop);
-    // Nothing else is another role because of it in the same layer, nor in the layer before.
-    for (int head = 0; head < before.geometry().kv_heads; ++head) {
-      for (int l = 0; l <= 1; ++l) {
-        const auto was = before.roles(LayerId(l), KvHeadId(head));
-        const auto is = bench().sequence().record().roles(LayerId(l), KvHeadId(head));
-        for (std::size_t n = 0; n < was.size(); ++n) {
-          if (l != 1 || head != 1 || n != 3) QVERIFY(was[n] == is[n]);
-        }
-      }
-    }
-    const QString command = exportCommand({}, exportOrigin(bench()), bench().sequence().size());
-    QVERIFY2(command.contains(QStringLiteral("--force 1.1.3=")), qPrintable(command));
-    window_->roles().findChild<QPushButton*>(QStringLiteral("takeRolesBack"))->click();
-    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && role() == learned, patience);
-    QVERIFY(words->text().startsWith(QStringLiteral("Roles as policy and model decide")));
-    QVERIFY(bench().analysedChanges().isEmpty());
-  }
-
-  void theWindowSetByHandHoldsAndWhatWasWrittenIsWrittenAgain() {
-    PromptOptions options = bench().options();
-    options.maxNewTokens = 6;
-    options.sampling.greedy = true;
-    bench().setOptions(options);
-    bench().generate();
-    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() == bench().client().promptTokens() + 6,
-                             patience);
-    const QList<QAction*> actions = window_->actions();
-    const auto set = std::ranges::find_if(
-        actions, [](const QAction* action) { return action->text() == QStringLiteral("Set &window W …"); });
-    QVERIFY(set != actions.end());
-    (*set)->trigger();
-    auto* const input = window_->findChild<QInputDialog*>(QStringLiteral("windowInput"));
-    QVERIFY(input != nullptr);
-    QCOMPARE(input->intValue(), static_cast<int>(bench().sequence().record().window().value_or(-1)));
-    input->setIntValue(2);
-    input->accept();
-    QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().record().window().value_or(-1), 2, patience);
-    RoleChanges changes = bench().roleChanges();
-    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() == bench().client().promptTokens() + 6,
-                             patience);
-    // A session that was opened is no exception, and says itself that W was set.
-    const QString path = tiny_.filePath(QStringLiteral("window-2.safetensors"));
-    window_->saveSession(path);
-    QTRY_VERIFY_WITH_TIMEOUT(QFileInfo::exists(path), patience);
-    bench().changeRoles({});
-    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().analysedChanges().isEmpty(), patience);
-    QSignalSpy shown(&bench(), &Workbench::sessionShown);
-    window_->openPath(path);
-    QTRY_COMPARE_WITH_TIMEOUT(shown.count(), 1, patience);
-    QVERIFY(bench().roleChanges() == changes);
-    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().hasEngineSequence(), patience);
-    QCOMPARE(bench().sequence().record().window().value_or(-1), 2);
-    // What it was made with is what the fields say.
-    QCOMPARE(window_->prompt().options().maxNewTokens, 6);
-    QVERIFY(window_->prompt().options().sampling.greedy);
-    changes.window = 3;
-    bench().changeRoles(changes);
-    QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().record().window().value_or(-1), 3, patience);
-    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() == bench().client().promptTokens() + 6,
-                             patience);
-    // What the engine refuses is taken back, and what is shown stays.
-    changes.forced.push_back({LayerId(77), KvHeadId(0), TokenPos(0), Role::local});
-    bench().changeRoles(changes);
-    QTRY_VERIFY_WITH_TIMEOUT(window_->errorBar().isVisible(), patience);
-    QVERIFY(bench().roleChanges().forced.empty());
-    QCOMPARE(bench().roleChanges().window.value_or(-1), 3);
-    QCOMPARE(bench().sequence().record().window().value_or(-1), 3);
-  }
-
-  void rolesOfAFileAreTaken() {
-    const QString path = recordPresentRun({LayerId(0), HeadId(0)});
-    QVERIFY(!path.isEmpty());
-    const SequenceRecord before = bench().sequence().record();
-    window_->openRoles(path);
-    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().analysedChanges().roles != nullptr, patience);
-    for (int layer = 0; layer < before.geometry().layers; ++layer) {
-      for (int head = 0; head < before.geometry().kv_heads; ++head) {
-        QVERIFY(std::ranges::equal(before.roles(LayerId(layer), KvHeadId(head)),
-                                   bench().sequence().record().roles(LayerId(layer), KvHeadId(head))));
-      }
-    }
-    QVERIFY(bench().roleChanges().inWords().startsWith(QStringLiteral("roles of run-")));
-    // One token more than the file has roles for.
-    bench().step();
-    QTRY_VERIFY_WITH_TIMEOUT(window_->errorBar().isVisible(), patience);
-    window_->openRoles(tiny_.filePath(QStringLiteral("nowhere.safetensors")));
-    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse(), patience);
-    QVERIFY(bench().roleChanges().roles != nullptr);
-  }
-
  private:
-  static QAction* actionOf(const QMenu& menu, Role role) {
-    const QString text = role == Role::global  ? QStringLiteral("Global")
-                         : role == Role::local ? QStringLiteral("Local")
-                                               : QStringLiteral("Sliding");
-    const QList<QAction*> actions = menu.actions();
-    const auto found = std::ranges::find_if(actions, [&](const QAction* action) { return action->text() == text; });
-    return found == actions.end() ? nullptr : *found;
-  }
   [[nodiscard]] Workbench& bench() { return window_->workbench(); }
 
   /// Chooses an entry of the Help menu, which is the last one.
@@ -488,37 +366,6 @@ class RunsWindowTest : public QObject {
     std::shared_ptr<const AttentionTile> tile;
     (void)QTest::qWaitFor([&] { return (tile = bench().tiles().tile(key)) != nullptr; }, patience);
     return tile;
-  }
-
-  /// What `trace --attention` would write of the present run.
-  QString recordPresentRun(const MapId& map) {
-    const SequenceRecord record = bench().sequence().record();
-    std::optional<WeightsMessage> weights;
-    WeightsRequestMessage request;
-    request.layer = map.layer;
-    request.head = map.head;
-    request.first_query = request.first_key = TokenPos(0);
-    request.queries = request.keys = static_cast<std::int32_t>(record.size());
-    bench().weights().ask(request, [&](const Expected<WeightsMessage>& answer) {
-      if (answer) weights = *answer;
-    });
-    if (!QTest::qWaitFor([&] { return weights.has_value(); }, patience)) return {};
-    TraceContent content;
-    content.record = &record;
-    content.provenance = bench().client().provenance();
-    content.provenance.maps = {map};
-    content.prompt_tokens = bench().client().promptTokens();
-    content.with_scores = true;
-    content.map_rows = [&](const MapId&, TokenPos first, std::int64_t n, std::span<float> values,
-                           std::span<std::uint8_t> visible) -> Expected<void> {
-      const auto from = static_cast<std::ptrdiff_t>(first.value * record.size());
-      const auto count = static_cast<std::ptrdiff_t>(n * record.size());
-      std::copy_n(weights->weights.begin() + from, count, values.begin());
-      std::copy_n(weights->visible.begin() + from, count, visible.begin());
-      return {};
-    };
-    const QString path = tiny_.filePath(QStringLiteral("run-%1.safetensors").arg(++files_));
-    return write_trace(path.toStdString(), content) ? path : QString();
   }
 
   WindowOnTinyModel tiny_;
