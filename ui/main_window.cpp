@@ -238,8 +238,9 @@ void MainWindow::connectAll() {
   connect(prompt_, &PromptPanel::changed, this, [this] {
     promptNote_.clear();
     workbench_.setOptions(prompt_->options());
+    refresh();
   });
-  connect(prompt_, &PromptPanel::analyseWanted, &workbench_, &Workbench::analyse);
+  connect(prompt_, &PromptPanel::policyChosen, &workbench_, &Workbench::tryPolicy);
   connect(prompt_, &PromptPanel::fileDropped, this, &MainWindow::openPath);
   connect(&workbench_, &Workbench::stateChanged, this, &MainWindow::refresh);
   connect(&workbench_, &Workbench::modelOpened, this, [this](const ModelDescription& model) {
@@ -375,7 +376,11 @@ void MainWindow::notice(const QString& text) {
 void MainWindow::refresh() {
   const bool isReady = workbench_.canAnalyse();
   for (QAction* const action : {analyse_, generate_}) action->setEnabled(isReady);
-  for (QAction* const action : {continue_, step_}) action->setEnabled(workbench_.canContinue());
+  const bool isOfPrompt = workbench_.isOfPrompt();
+  for (QAction* const action : {continue_, step_}) action->setEnabled(workbench_.canContinue() && isOfPrompt);
+  const QString why = tr("What is shown began with another prompt: Generate begins with this one");
+  continue_->setToolTip(isOfPrompt ? tr("Go on from the last token (Ctrl+Shift+G)") : why);
+  step_->setToolTip(isOfPrompt ? tr("One more token (Ctrl+T)") : why);
   stop_->setEnabled(workbench_.isRunning());
   before_->setEnabled(workbench_.runBefore() != nullptr);
   keep_->setEnabled(comparison_.canKeep());

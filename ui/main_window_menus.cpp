@@ -42,9 +42,7 @@ void MainWindow::makeActions() {
   generate_ = addKey(tr("&Generate"), Qt::CTRL | Qt::Key_G, [this] { workbench_.generate(); });
   generate_->setToolTip(tr("Begin again from the prompt and write on (Ctrl+G)"));
   continue_ = addKey(tr("&Continue"), Qt::CTRL | Qt::SHIFT | Qt::Key_G, [this] { workbench_.continueGenerating(); });
-  continue_->setToolTip(tr("Go on from the last token (Ctrl+Shift+G)"));
   step_ = addKey(tr("Ste&p"), Qt::CTRL | Qt::Key_T, [this] { workbench_.step(); });
-  step_->setToolTip(tr("One more token (Ctrl+T)"));
   stop_ = addKey(tr("&Stop"), Qt::CTRL | Qt::Key_Period, [this] { workbench_.stop(); });
   analyse_ = addKey(tr("&Analyse the prompt"), Qt::CTRL | Qt::Key_Return, [this] { workbench_.analyse(); });
 }
@@ -60,9 +58,11 @@ void MainWindow::makeMenus() {
       addKey(tr("Open &session or trace …"), Qt::CTRL | Qt::SHIFT | Qt::Key_O, [this] { chooseSession(); }));
   openLast_ = file->addAction(tr("Open the &last run"), this, [this] { openPath(settings_.lastRunPath()); });
   openLast_->setToolTip(tr("What the window showed when it was closed: text, roles, counts and settings"));
-  before_ = file->addAction(tr("&Back to the run of before"), this, [this] { workbench_.showRunBefore(); });
+  before_ = addKey(tr("&Back to the run of before"), Qt::ALT | Qt::Key_Left, [this] { workbench_.showRunBefore(); });
+  file->addAction(before_);
   before_->setToolTip(
-      tr("What was shown before a session or trace was opened, or a text was stopped while it was read"));
+      tr("What was shown before a session or trace was opened, a text was stopped while it was read, or before what was "
+         "written was read again or gave way to another text (Alt+Left)"));
   connect(file, &QMenu::aboutToShow, this,
           [this] { openLast_->setEnabled(QFileInfo::exists(settings_.lastRunPath())); });
   save_ = addKey(tr("Sa&ve session …"), Qt::CTRL | Qt::Key_S, [this] { chooseSessionToWrite(); });

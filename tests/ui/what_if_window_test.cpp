@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What if: roles and W set by hand in the window, against the real engine and a small random model.
+#include <QComboBox>
 #include <QFileInfo>
 #include <QInputDialog>
 #include <QLabel>
+#include <QLineEdit>
 #include <QMenu>
 #include <QPushButton>
 #include <QSignalSpy>
@@ -126,6 +128,57 @@ class WhatIfWindowTest : public QObject {
     QVERIFY(bench().roleChanges().forced.empty());
     QCOMPARE(bench().roleChanges().window.value_or(-1), 3);
     QCOMPARE(bench().sequence().record().window().value_or(-1), 3);
+  }
+
+  void whatWasWrittenStaysUnderAnotherRoleAndPolicy() {
+    PromptOptions options = window_->prompt().options();
+    options.maxNewTokens = 8;
+    options.sampling.seed = 5;
+    window_->prompt().setOptions(options);
+    bench().generate();
+    const std::int64_t prompt = bench().client().promptTokens();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() == prompt + 8, patience);
+    const SequenceRecord before = bench().sequence().record();
+    const auto isSameText = [&] {
+      const SequenceRecord& now = bench().sequence().record();
+      return bench().canAnalyse() && bench().client().promptTokens() == prompt &&
+             std::ranges::equal(now.frames(), before.frames(), {}, &TokenFrame::token, &TokenFrame::token);
+    };
+    options.maxNewTokens = 2;
+    window_->prompt().setOptions(options);
+    const TokenPos written(static_cast<std::int32_t>(prompt) + 3);
+    bench().selection().pin(written);
+    RoleChanges changes;
+    const Role learned = before.roles(LayerId(0), KvHeadId(0))[static_cast<std::size_t>(written.value)];
+    changes.forced.push_back({LayerId(0), KvHeadId(0), written, learned == Role::global ? Role::local : Role::global});
+    bench().changeRoles(changes);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().analysedChanges() == changes && isSameText(), patience);
+    QCOMPARE(bench().sequence().record().roles(LayerId(0), KvHeadId(0))[static_cast<std::size_t>(written.value)],
+             changes.forced.front().role);
+    QVERIFY(bench().selection().isPinned(written));
+    // Another policy reads the same text, too, and Continue goes on with it.
+    bench().changeRoles({});
+    QTRY_VERIFY_WITH_TIMEOUT(bench().analysedChanges().isEmpty() && isSameText(), patience);
+    auto* const policy = window_->prompt().findChild<QComboBox*>();
+    policy->setCurrentText(QStringLiteral("streaming:2,4"));
+    QTest::keyClick(policy->lineEdit(), Qt::Key_Return);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().client().policy() == "streaming:2,4" && isSameText(), patience);
+    bench().continueGenerating();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() == prompt + 10, patience);
+    // Of another prompt it is not what is shown that goes on, and what was written comes back.
+    const auto action = [&](const QString& text) {
+      const auto actions = window_->actions();
+      return *std::ranges::find_if(actions, [&](const QAction* each) { return each->text() == text; });
+    };
+    QVERIFY(action(QStringLiteral("&Continue"))->isEnabled());
+    window_->prompt().setPrompt(QStringLiteral("Alice was"));
+    QVERIFY(!action(QStringLiteral("&Continue"))->isEnabled() && !action(QStringLiteral("Ste&p"))->isEnabled());
+    QVERIFY(action(QStringLiteral("&Continue"))->toolTip().contains(QStringLiteral("another prompt")));
+    action(QStringLiteral("&Analyse the prompt"))->trigger();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() < prompt, patience);
+    QVERIFY(action(QStringLiteral("&Continue"))->isEnabled());
+    action(QStringLiteral("&Back to the run of before"))->trigger();
+    QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().size(), prompt + 10, patience);
   }
 
   void rolesOfAFileAreTaken() {

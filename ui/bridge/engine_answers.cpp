@@ -128,7 +128,8 @@ void EngineClient::Private::receiveStarted(const Envelope& envelope, const Start
     return;
   }
   Q_EMIT q->sequenceEnding();
-  lastAnalyse = std::move(request->second);
+  lastAnalyse = std::move(request->second.request);
+  readAgainFrom = std::move(request->second.beginning);
   lastAnalyse.fit = false;
   if (auto* const text = std::get_if<std::string>(&lastAnalyse.prompt); text != nullptr && started.prompt_bytes)
     text->resize(std::min(text->size(), static_cast<std::size_t>(*started.prompt_bytes)));
@@ -176,6 +177,10 @@ void EngineClient::Private::receiveReady(const Envelope& envelope, const ReadyMe
   }
   if (!isPresent) return;
   prefillSeconds = ready.prefill_s;
+  if (const auto again = std::exchange(readAgainFrom, std::nullopt)) {
+    lastAnalyse.prompt = again->prompt;
+    promptTokens = std::min(again->tokens, record.size());
+  }
   flushRecordChange();
   sendTileWishes();
   Q_EMIT q->analysed();

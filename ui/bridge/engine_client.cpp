@@ -273,7 +273,7 @@ void EngineClient::openModel(const OpenMessage& request) {
 void EngineClient::analyse(const AnalyseMessage& request) {
   d_->stopRunning(false);
   ++d_->newestGeneration;
-  d_->askedAnalyses.insert_or_assign(d_->newestGeneration, request);
+  d_->askedAnalyses.insert_or_assign(d_->newestGeneration, Private::AskedAnalysis{request, {}});
   d_->askRunning(request, State::analysing);
 }
 

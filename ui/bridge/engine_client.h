@@ -77,6 +77,8 @@ class EngineClient : public QObject {
   [[nodiscard]] const std::optional<ModelDescription>& model() const;
   /// Whether the engine has the sequence that is mirrored: it can go on and draw maps. False after an engine was lost.
   [[nodiscard]] bool knowsSequence() const;
+  /// Whether it has all tokens of it, or is being given them: readAgain.
+  [[nodiscard]] bool canReadAgain() const;
   /// Whether what is mirrored was made by the model that is open; not so for a file's sequence that no engine has, and
   /// after another model was opened until it has analysed something.
   [[nodiscard]] bool isOfOpenModel() const;
@@ -114,6 +116,9 @@ class EngineClient : public QObject {
 
   void openModel(const natscope::OpenMessage& request);
   void analyse(const natscope::AnalyseMessage& request);
+  /// Analyses the tokens that are mirrored once more, under another plan: what was written stays as it is, and
+  /// promptTokens() and promptText() are as before once they are all read. Only where canReadAgain().
+  void readAgain(const natscope::RolePlan& plan);
   /// Shows a session in place of the mirrored sequence: at once, without an engine. When the model is open whose
   /// weights it was made with (by their SHA-256), the engine gets it, so that it can go on and draw maps:
   /// sequenceRestored.

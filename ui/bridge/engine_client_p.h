@@ -4,6 +4,7 @@
 #include <QElapsedTimer>
 #include <QTimer>
 #include <unordered_map>
+#include <variant>
 
 #include "ui/bridge/engine_client.h"
 #include "ui/bridge/engine_process.h"
@@ -78,6 +79,15 @@ class EngineClient::Private {
     bool mayReplace = false;  ///< an analyse that has not begun, or an open
     bool isQuiet = false;     ///< its error follows from one that was already shown
   };
+  /// What a sequence began with.
+  struct Beginning {
+    std::variant<std::string, std::vector<std::int32_t>> prompt;
+    std::int64_t tokens = 0;
+  };
+  struct AskedAnalysis {
+    AnalyseMessage request;
+    std::optional<Beginning> beginning;  // of what is only read again
+  };
 
   EngineClient* const q;
   QStringList commandLine;
@@ -105,9 +115,10 @@ class EngineClient::Private {
   std::uint64_t openGeneration = 0;        // of the last openModel
   bool isModelInEngine = false;            // the model that the engine has is `model`
   GenerateMessage lastGenerate;
-  AnalyseMessage lastAnalyse;                             // of the sequence that is mirrored …
-  SetByHand setByHand;                                    // in lastAnalyse, or as a file says
-  std::map<std::uint64_t, AnalyseMessage> askedAnalyses;  // … and those that have not begun, by generation
+  AnalyseMessage lastAnalyse;                            // of the sequence that is mirrored …
+  SetByHand setByHand;                                   // in lastAnalyse, or as a file says
+  std::map<std::uint64_t, AskedAnalysis> askedAnalyses;  // … and those that have not begun, by generation
+  std::optional<Beginning> readAgainFrom;                // of the one that is mirrored, while it is read once more
 
   std::optional<ModelDescription> model;
   SequenceRecord record;

@@ -4,7 +4,8 @@
 #include "core/cache/policy.h"
 #include "ui/bridge/engine_client_p.h"
 
-/// Sequences that an engine does not have: of an engine that was lost, or out of a session file.
+/// Sequences that are given to an engine token by token: of an engine that was lost, out of a session file, or one that
+/// it has already, to be read once more under another plan.
 namespace natscope::ui {
 namespace {
 
@@ -81,6 +82,29 @@ void EngineClient::Private::finishRestoring() {
     Q_EMIT q->sequenceStarted();
     Q_EMIT q->recordChanged();
   }
+}
+
+bool EngineClient::canReadAgain() const {
+  const bool isWhole = d_->record.size() > 0 && d_->record.size() >= d_->promptTokens;
+  return d_->isInEngine && (isWhole || d_->readAgainFrom);
+}
+
+void EngineClient::readAgain(const RolePlan& plan) {
+  if (!canReadAgain()) return;
+  AnalyseMessage request;
+  request.plan = plan;
+  Private::Beginning beginning{d_->lastAnalyse.prompt, d_->promptTokens};
+  if (d_->readAgainFrom) {
+    // Of what is being read again just now, not all is mirrored.
+    request.prompt = d_->lastAnalyse.prompt;
+    beginning = *d_->readAgainFrom;
+  } else {
+    request.prompt = tokensOf(d_->record);
+  }
+  d_->stopRunning(false);
+  ++d_->newestGeneration;
+  d_->askedAnalyses.insert_or_assign(d_->newestGeneration, Private::AskedAnalysis{request, beginning});
+  d_->askRunning(request, State::analysing);
 }
 
 const SetByHand& EngineClient::setByHand() const { return d_->setByHand; }
@@ -167,6 +191,7 @@ void EngineClient::Private::mirror(const Session& session) {
   shownFrom = Origin{session.provenance, session.model_path, session.adapter_path};
   lastAnalyse = {};
   lastAnalyse.prompt = session.prompt;
+  readAgainFrom.reset();
   setByHand = session.provenance.by_hand;
   lastAnalyse.plan.forced = setByHand.forced;
   lastGenerate.sampling = session.sampling;

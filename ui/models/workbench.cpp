@@ -58,9 +58,11 @@ Workbench::Workbench(Settings& settings, QObject* parent)
   connect(&client_, &EngineClient::stateChanged, this, &Workbench::stateChanged);
   connect(&client_, &EngineClient::modelOpened, this, &Workbench::onModelOpened);
   connect(&client_, &EngineClient::sequenceEnding, this, [this] {
-    replaced_.reset();
     const bool isWhole = !sequence_.isEmpty() && client_.record().size() >= client_.promptTokens();
-    if (!isWhole || recording()) return;
+    // In place of a part of a text, what was there before it is what one may want back.
+    if (!isWhole) return;
+    replaced_.reset();
+    if (recording()) return;
     PromptOptions options = options_;
     options.text = analysed_.text;
     options.policy = analysed_.policy;
@@ -209,8 +211,8 @@ bool Workbench::needsNewSequence() const {
          analysed_ != Beginning{options_.text, options_.policy, changes_};
 }
 
-void Workbench::startSequence(Next next) {
-  if (canAnalyse()) askForSequence(next);
+void Workbench::startSequence(Next next, Read what) {
+  if (canAnalyse()) askForSequence(next, what);
 }
 
 void Workbench::analyseInstead() {
@@ -221,7 +223,7 @@ void Workbench::analyseInstead() {
 }
 
 void Workbench::analyseWhatFits() {
-  if (canAnalyse()) askForSequence(Next::nothing, true);
+  if (canAnalyse()) askForSequence(Next::nothing, Read::whatFits);
 }
 
 void Workbench::takePrompt() {
@@ -232,7 +234,7 @@ void Workbench::takePrompt() {
   Q_EMIT promptTaken(options_.text);
 }
 
-void Workbench::askForSequence(Next next, bool fit) {
+void Workbench::askForSequence(Next next, Read what) {
   const auto policy = parse_policy(options_.policy.toStdString());
   if (!policy) {
     forgetAsked();
@@ -240,7 +242,10 @@ void Workbench::askForSequence(Next next, bool fit) {
     return;
   }
   next_ = next;
-  if (options_.text != analysed_.text) pinsAgain_.clear();
+  const bool isAgain = what == Read::shownAgain;
+  const bool isSameText = isAgain || options_.text == analysed_.text;
+  if (!isSameText) pinsAgain_.clear();
+  if (isSameText && !selection_.pinned().empty()) pinsAgain_ = selection_.pinned();
   RoleChanges changes = changes_;
   // What a session was made with cannot be had again: the file is not known by name.
   changes.hadOtherRoles = false;
@@ -251,24 +256,33 @@ void Workbench::askForSequence(Next next, bool fit) {
     changes.window.reset();
   }
   takeRoleChanges(changes);
-  asked_ = {options_.text, options_.policy, changes_};
+  asked_ = {isAgain ? analysed_.text : options_.text, options_.policy, changes_};
   lostReason_.clear();
+  RolePlan plan;
+  plan.policy = *policy;
+  changes_.addTo(plan);
+  isCutToFit_ = what == Read::whatFits;
+  if (isAgain) return client_.readAgain(plan);
   AnalyseMessage request;
   request.prompt = options_.text.toStdString();
-  request.fit = fit;
-  isCutToFit_ = fit;
-  request.plan.policy = *policy;
-  changes_.addTo(request.plan);
+  request.fit = isCutToFit_;
+  request.plan = std::move(plan);
   client_.analyse(request);
 }
 
 void Workbench::changeRoles(const RoleChanges& changes) {
   if (changes == changes_) return;
   takeRoleChanges(changes);
-  const bool hasWritten = !recording() && client_.record().size() > client_.promptTokens();
-  pinsAgain_ = options_.text == analysed_.text ? selection_.pinned() : std::vector<TokenPos>{};
-  if (canAnalyse() || isRunning()) askForSequence(hasWritten ? Next::generate : Next::nothing);
+  if (canAnalyse() || isRunning()) askForSequence(Next::nothing, client_.canReadAgain() ? Read::shownAgain : Read::prompt);
 }
+
+void Workbench::tryPolicy() { startSequence(Next::nothing, wholeText()); }
+
+Workbench::Read Workbench::wholeText() const {
+  return isOfPrompt() && client_.canReadAgain() ? Read::shownAgain : Read::prompt;
+}
+
+bool Workbench::isOfPrompt() const { return sequence_.isEmpty() || options_.text == analysed_.text; }
 
 void Workbench::takeRoleChanges(const RoleChanges& changes) {
   if (changes == changes_) return;
@@ -277,11 +291,15 @@ void Workbench::takeRoleChanges(const RoleChanges& changes) {
 }
 
 void Workbench::analyse() { startSequence(Next::nothing); }
-void Workbench::generate() { startSequence(Next::generate); }
+void Workbench::generate() {
+  // A prompt that was just read needs not be read again.
+  const bool isRead = canContinue() && !needsNewSequence() && client_.record().size() == client_.promptTokens();
+  return isRead ? sendGenerate() : startSequence(Next::generate);
+}
 
 void Workbench::continueGenerating() {
   if (!canContinue()) return;
-  if (needsNewSequence()) return startSequence(Next::generate);
+  if (needsNewSequence()) return startSequence(Next::generate, wholeText());
   sendGenerate();
 }
 
@@ -297,7 +315,7 @@ void Workbench::sendGenerate() {
 
 void Workbench::step() {
   if (!canContinue()) return;
-  if (needsNewSequence()) return startSequence(Next::step);
+  if (needsNewSequence()) return startSequence(Next::step, wholeText());
   Q_EMIT errorCleared();
   StepMessage request;
   request.sampling = options_.sampling;
@@ -311,13 +329,16 @@ void Workbench::stop() {
 
 void Workbench::onAnalysed() {
   isSessionShown_ = false;
+  // What somebody had the model write does not go for good.
+  const auto& run = replaced_;
+  if (run && run->run.session.record.size() > run->run.session.prompt_tokens) before_ = replaced_;
   replaced_.reset();
   Q_EMIT errorCleared();
   const bool isSameText = !pinsAgain_.empty() && selection_.pinned().empty();
   for (const TokenPos position : std::exchange(pinsAgain_, {})) {
     if (isSameText && position.value < client_.record().size()) selection_.pin(position, true);
   }
-  say(tr("%1 analysed").arg(tokensInWords(client_.promptTokens())));
+  say(tr("%1 analysed").arg(tokensInWords(client_.record().size())));
   const Next next = std::exchange(next_, Next::nothing);
   if (next == Next::generate) sendGenerate();
   if (next == Next::step) step();

@@ -19,7 +19,8 @@ namespace natscope::ui {
 /// Everything the window is about, without the window: the engine, the sequence, the selection and what is asked next.
 ///
 /// Generate begins a new sequence from the prompt; Continue and Step go on from the last token, and begin one where the
-/// prompt or policy has changed since. Nothing waits: what has to come first is remembered and done when it is there.
+/// prompt or policy has changed since. Another policy, W or roles are tried on the tokens that are shown: what was
+/// written stays as it is. Nothing waits: what has to come first is remembered and done when it is there.
 class Workbench : public QObject {
   Q_OBJECT
 
@@ -43,6 +44,8 @@ class Workbench : public QObject {
   [[nodiscard]] bool canAnalyse() const;
   [[nodiscard]] bool canContinue() const;
   [[nodiscard]] bool isRunning() const;
+  /// Whether what is shown began with the prompt of the options, or nothing is shown: then Continue goes on with it.
+  [[nodiscard]] bool isOfPrompt() const;
   /// Whether the engine still has the sequence that is shown; after it died only the window has.
   [[nodiscard]] bool hasEngineSequence() const { return client_.knowsSequence(); }
   /// The recording that is shown, or null: then what is shown is an engine's or a session file's.
@@ -53,7 +56,8 @@ class Workbench : public QObject {
   [[nodiscard]] ModelAtHand modelAtHand() const;
   /// What is chosen, as a session keeps it.
   [[nodiscard]] SessionView view() const;
-  /// The run that was shown before a file's, or before a text that was stopped while it was read; null: none.
+  /// The run that was shown before: before a file's, before a text that was stopped while it was read, and one that had
+  /// been written in before whatever took its place; null: none.
   [[nodiscard]] const Session* runBefore() const { return before_ ? &before_->run.session : nullptr; }
   /// Tokens a second of the last prefill and of the latest steps; 0 where there was none.
   [[nodiscard]] double prefillRate() const;
@@ -94,8 +98,11 @@ class Workbench : public QObject {
   void analyseInstead();
   /// As analyse(), but of a text that is longer than the context the beginning is taken: promptTaken.
   void analyseWhatFits();
-  /// Sets window and roles by hand and does what is shown again with them: analyses, and writes on where the model had
-  /// written. Changes that the engine refuses are taken back.
+  /// Reads what is shown again under the policy of the options; analyses the prompt where that is another one, or
+  /// nothing is shown that can be read again.
+  void tryPolicy();
+  /// Sets window and roles by hand and reads what is shown again with them. Changes that the engine refuses are taken
+  /// back.
   void changeRoles(const natscope::ui::RoleChanges& changes);
   void generate();
   void continueGenerating();
@@ -114,6 +121,11 @@ class Workbench : public QObject {
 
  private:
   enum class Next { nothing, generate, step };
+  enum class Read {
+    prompt,
+    whatFits,    ///< the beginning of a prompt that is longer than the context
+    shownAgain,  ///< the tokens that are shown
+  };
 
   /// What a sequence begins with.
   struct Beginning {
@@ -139,8 +151,10 @@ class Workbench : public QObject {
   void offerReplaced();
   /// A file's, in place of what is chosen.
   void choose(const SessionView& view);
-  void startSequence(Next next);
-  void askForSequence(Next next, bool fit = false);
+  void startSequence(Next next, Read what = Read::prompt);
+  void askForSequence(Next next, Read what = Read::prompt);
+  /// What is shown with all that was written, where it is of the prompt; else the prompt.
+  [[nodiscard]] Read wholeText() const;
   void takePrompt();
   void sendGenerate();
   void onModelOpened(const ModelDescription& model);
@@ -185,7 +199,7 @@ class Workbench : public QObject {
   std::int64_t tokensOfFile_ = -1;  // that are shown and stand in a file; -1: not a file's
   std::optional<RunBefore> before_;
   std::optional<RunBefore> replaced_;  // by the text that is being read
-  std::vector<TokenPos> pinsAgain_;    // what was pinned when the same text was asked for with other roles
+  std::vector<TokenPos> pinsAgain_;    // what was pinned in a text that is read again
   Next next_ = Next::nothing;
 };
 

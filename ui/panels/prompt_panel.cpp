@@ -66,7 +66,7 @@ void addPolicies(QComboBox& box) {
     rows += QStringLiteral("<tr><td><b>%1</b>&nbsp;&nbsp;</td><td>%2</td></tr>").arg(choice.form, choice.meaning);
   }
   box.setToolTip(PromptPanel::tr("<p>What decides how long tokens stay in the cache. Numbers may be typed; Return "
-                                 "analyses the text with it.</p><table>%1</table>")
+                                 "reads the text again with it.</p><table>%1</table>")
                      .arg(rows));
 }
 
@@ -155,7 +155,7 @@ PromptPanel::PromptPanel(QWidget* parent)
     if (!checkPolicy()) return;
     policy_->clearFocus();
     policy_->lineEdit()->clearFocus();
-    Q_EMIT analyseWanted();
+    Q_EMIT policyChosen();
   };
   connect(policy_, &QComboBox::activated, this, analyse);
   connect(policy_->lineEdit(), &QLineEdit::returnPressed, this, analyse);

@@ -34,7 +34,7 @@ class PromptPanel : public QWidget {
 
  Q_SIGNALS:
   void changed();
-  void analyseWanted();
+  void policyChosen();
   void fileDropped(const QString& path);  ///< on the editor
 
  private:

@@ -36,7 +36,7 @@ QString conceptsText() {
       "<i>window</i> or <i>streaming</i> can set it from outside.</p>"
       "<p>What if this token had stayed? A right click on the role map sets the role of one token in one head, or in "
       "all "
-      "of them; the Run menu sets W and takes roles from a file. The text is then done again with them, as "
+      "of them; the Run menu sets W and takes roles from a file. The tokens that are shown are then read again with them, as "
       "<i>--force</i>, <i>--window</i> and <i>--roles</i> do on the command line. Keep the run before (Ctrl+K) and the "
       "differences are counted.</p>"
       "<p>A token's <b>loss</b> is &minus;ln of the probability that the model gave it before it came, in nats: how "

@@ -106,11 +106,52 @@ class WorkbenchTest : public QObject {
     QTRY_VERIFY_WITH_TIMEOUT(bench_->hasEngineSequence() && bench_->canContinue(), patience);
     bench_->step();
     QTRY_COMPARE_WITH_TIMEOUT(bench_->client().record().size(), 4, patience);
-    // A text that was read to its end took its place for good.
+    // A text that is read to its end does not take its place for good either: something was written in it.
     QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse(), patience);
     ask(QStringLiteral("abc"));
-    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse(), patience);
-    QVERIFY(bench_->runBefore() == nullptr);
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse() && bench_->client().record().size() == 3, patience);
+    QVERIFY(bench_->runBefore() != nullptr);
+    QCOMPARE(bench_->runBefore()->record.size(), 4);
+    // In this one nothing was, and its prompt says all of it.
+    ask(QStringLiteral("abcde"));
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse() && bench_->client().record().size() == 5, patience);
+    QCOMPARE(bench_->runBefore()->record.size(), 4);
+  }
+
+  void whatIsReadAgainIsWholeHoweverOftenItIsAskedFor() {
+    begin(20, QStringLiteral("abcd"));
+    PromptOptions options = bench_->options();
+    options.maxNewTokens = 4;
+    bench_->setOptions(options);
+    bench_->continueGenerating();
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse() && bench_->client().record().size() == 8, patience);
+    std::vector<std::int32_t> tokens;
+    for (const TokenFrame& frame : bench_->client().record().frames()) tokens.push_back(frame.token);
+    options.maxNewTokens = 1;  // says nothing of what is shown
+    bench_->setOptions(options);
+    bench_->selection().pin(TokenPos(6));
+    RoleChanges changes;
+    changes.window = 3;
+    bench_->changeRoles(changes);
+    // While a part of it is there, once more.
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->client().record().size() < 8, patience);
+    changes.window = 4;
+    bench_->changeRoles(changes);
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse() && bench_->client().record().size() == 8, patience);
+    QTest::qWait(50);
+    QVERIFY(bench_->analysedChanges() == changes);
+    QCOMPARE(bench_->client().promptTokens(), 4);
+    QCOMPARE(bench_->client().promptText(), std::string("abcd"));
+    for (std::size_t n = 0; n < tokens.size(); ++n)
+      QCOMPARE(bench_->client().record().frame(TokenPos(static_cast<std::int32_t>(n))).token, tokens[n]);
+    QVERIFY(bench_->selection().isPinned(TokenPos(6)));
+    // The run of before is the one that was written, not the part that was replaced.
+    QVERIFY(bench_->runBefore() != nullptr);
+    QCOMPARE(bench_->runBefore()->record.size(), 8);
+    bench_->showRunBefore();
+    QVERIFY(bench_->roleChanges().isEmpty());
+    QCOMPARE(bench_->client().record().size(), 8);
+    QVERIFY(bench_->client().record().frame(TokenPos(5)).generated);
   }
 
   void whatWasSetByHandAndDidNotBeginIsTakenBack_data() {

@@ -24,7 +24,7 @@ class PromptPanelTest : public QObject {
 
   /// Numbers begin with other numbers: what a field completes is then another policy than the one that was typed.
   void aPolicyIsWhatWasTyped() {
-    QSignalSpy wanted(panel_.get(), &PromptPanel::analyseWanted);
+    QSignalSpy wanted(panel_.get(), &PromptPanel::policyChosen);
     for (const char* const typed : {"streaming:4,60", "streaming:4,6", "h2o:32,3", "window:6", "m0del"}) {
       wanted.clear();
       type(QLatin1String(typed));
@@ -50,7 +50,7 @@ class PromptPanelTest : public QObject {
   }
 
   void aPolicyThatIsNoneIsMarkedWhereItStands() {
-    QSignalSpy wanted(panel_.get(), &PromptPanel::analyseWanted);
+    QSignalSpy wanted(panel_.get(), &PromptPanel::policyChosen);
     type(QStringLiteral("streaming:4"));
     QVERIFY(panel_->policyProblem().isEmpty());  // it may still become one
     QTest::keyClick(line(), Qt::Key_Return);
