@@ -241,6 +241,7 @@ void MainWindow::connectAll() {
     refresh();
   });
   connect(prompt_, &PromptPanel::policyChosen, &workbench_, &Workbench::tryPolicy);
+  connect(&text_->text(), &TokenTextView::promptWanted, prompt_, &PromptPanel::setPrompt);
   connect(prompt_, &PromptPanel::fileDropped, this, &MainWindow::openPath);
   connect(&workbench_, &Workbench::stateChanged, this, &MainWindow::refresh);
   connect(&workbench_, &Workbench::modelOpened, this, [this](const ModelDescription& model) {

@@ -185,18 +185,7 @@ Expected<void> RoleDecider::decide(LayerId layer, KvHeadId kv_head, TokenPos fir
 std::optional<std::int64_t> RoleDecider::window() const { return window_; }
 
 bool RoleDecider::counts_whole_window() const {
-  switch (plan_.policy.kind) {
-    case Policy::Kind::window:
-    case Policy::Kind::longformer:
-    case Policy::Kind::streaming:
-      return true;
-    case Policy::Kind::model:
-      return has_scores_;
-    case Policy::Kind::full:
-    case Policy::Kind::h2o:
-      break;
-  }
-  return false;
+  return has_scores_ && plan_.policy.kind != Policy::Kind::full && plan_.policy.kind != Policy::Kind::h2o;
 }
 
 }  // namespace natscope

@@ -56,7 +56,7 @@ class RoleDecider {
   /// W that holds in this run: the plan's, the policy's, the model's, or none where every role is global.
   [[nodiscard]] std::optional<std::int64_t> window() const;
   /// Whether the paper's KV fraction counts W slots a head whole (section 5 of the rules): not for full, h2o and models
-  /// without score layers under their own policy, where it equals ours.
+  /// without score layers, where it equals ours.
   [[nodiscard]] bool counts_whole_window() const;
   [[nodiscard]] float global_bias() const { return global_bias_; }
   [[nodiscard]] const RolePlan& plan() const { return plan_; }

@@ -50,6 +50,7 @@ constexpr auto neutral_values = std::to_array<Neutral>({
     {"no_rope_layer_interval", 0},
     {"rope_interleaved", 0},
     {"use_mrope", 0},
+    {"is_causal", 1},
 });
 
 /// Settings that change the arithmetic whatever their value.
@@ -127,8 +128,10 @@ Expected<int> context_within_sliding_window(const ConfigReader& read, const Mode
     return config.context;
   }
 
-  // transformers takes 4096 for a Mistral that does not mention the key; null switches it off.
-  const bool by_default = config.family == ModelFamily::mistral && !read.mentions("sliding_window");
+  // transformers takes 4096 where the key is not mentioned, by a Mistral and by a Qwen that says that it slides; null
+  // switches it off.
+  const bool slides_by_itself = config.family == ModelFamily::mistral || (is_qwen && qwen_slides);
+  const bool by_default = slides_by_itself && !read.mentions("sliding_window");
   if (!by_default && !read.has("sliding_window")) {
     if (a_layer_slides) return read.refuse("sliding_window", "is missing, but layer_types asks for one");
     return config.context;

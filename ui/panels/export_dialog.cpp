@@ -165,6 +165,9 @@ ExportDialog::ExportDialog(const ShownMap& shown, const ExportChoice& first, The
   makeForm();
   showRanges();
   follow();
+  // What is in view looks as it does there.
+  if (kind() == FigureKind::attention && part_->currentIndex() == inView && range_->count() > 1)
+    range_->setCurrentIndex(1);
 }
 
 void ExportDialog::addChoices(const ExportChoice& first) {

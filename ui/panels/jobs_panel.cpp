@@ -208,6 +208,7 @@ QString JobsPanel::logText() const { return log_->toPlainText(); }
 
 void JobsPanel::refresh() {
   pages_->setCurrentIndex(desk_.list().rowCount() > 0 ? 1 : 0);
+  if (desk_.list().rowCount() == 0 && !desk_.shown().isEmpty()) desk_.show({});  // the last one was deleted
   if (!chosenSoon_.isEmpty() && desk_.list().rowOf(chosenSoon_) >= 0) choose(std::exchange(chosenSoon_, QString()));
   if (!table_->currentIndex().isValid() && desk_.list().rowCount() > 0) table_->selectRow(0);
   const JobRow* const row = chosen();

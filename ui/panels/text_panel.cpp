@@ -124,7 +124,9 @@ void TextPanel::explainLosses() {
                : workbench_.recording() ? tr("this recording holds no probabilities: an earlier version made it")
                                         : tr("losses are not known"));
   }
-  colouring_->setItemText(2, tr("surprise: mean %1 nats").arg(*mean, 0, 'f', 3));
+  colouring_->setItemText(
+      2, (prompt < sequence.size() ? tr("surprise: prompt's mean %1 nats") : tr("surprise: mean %1 nats"))
+             .arg(*mean, 0, 'f', 3));
   legend_->showLosses(
       tr("The prompt: mean %1 nats over the %2 tokens that were predicted (all but the first), "
          "perplexity %3.")

@@ -387,6 +387,7 @@ void AttentionMapView::goToMinimap(QPointF at) {
 
 void AttentionMapView::wheelEvent(QWheelEvent* event) {
   transform_.zoomAt(event->position(), std::pow(zoomPerStep, event->angleDelta().y() / wheelStep));
+  hoverAt(event->position());
   tiles_.dropPending();
   update();
   event->accept();
@@ -411,14 +412,15 @@ void AttentionMapView::mouseMoveEvent(QMouseEvent* event) {
     tiles_.dropPending();
     update();
   } else {
-    const auto cell = transform_.cellAt(at);
-    if (cell)
-      selection_.hover(TokenPos(static_cast<std::int32_t>(cell->key)),
-                       TokenPos(static_cast<std::int32_t>(cell->query)));
-    else
-      selection_.hover(std::nullopt);
+    hoverAt(at);
   }
   lastAt_ = at;
+}
+
+void AttentionMapView::hoverAt(QPointF at) {
+  const auto cell = transform_.cellAt(at);
+  if (!cell) return selection_.hover(std::nullopt);
+  selection_.hover(TokenPos(static_cast<std::int32_t>(cell->key)), TokenPos(static_cast<std::int32_t>(cell->query)));
 }
 
 void AttentionMapView::mouseReleaseEvent(QMouseEvent* event) {

@@ -77,6 +77,8 @@ class AttentionMapView : public QWidget {
   void drawMinimap(QPainter& painter);
   void drawReadout(QPainter& painter);
   void goToMinimap(QPointF at);
+  /// What lies under the cursor is what the readout names.
+  void hoverAt(QPointF at);
   [[nodiscard]] QString describeCell(const MapCell& cell) const;
 
   TileSource& tiles_;

@@ -48,6 +48,14 @@ class AmountTicker : public QCPAxisTicker {
   }
 };
 
+/// There is no token 2.5.
+class PositionTicker : public AmountTicker {
+ protected:
+  double getTickStep(const QCPRange& range) override {
+    return std::max(1.0, std::floor(AmountTicker::getTickStep(range)));
+  }
+};
+
 }  // namespace
 
 CacheChartView::CacheChartView(SequenceModel& sequence, Selection& selection, QWidget* parent)
@@ -99,6 +107,7 @@ CacheChartView::CacheChartView(SequenceModel& sequence, Selection& selection, QW
   plot_->layer(cursorLayer)->setMode(QCPLayer::lmBuffered);
   cursor_->setLayer(cursorLayer);
   plot_->yAxis->setTicker(QSharedPointer<AmountTicker>::create());
+  plot_->xAxis->setTicker(QSharedPointer<PositionTicker>::create());
   plot_->axisRect()->setAutoMargins(QCP::msLeft | QCP::msBottom);
   plot_->axisRect()->setMargins(QMargins(0, 6, 10, 0));
   plot_->setNoAntialiasingOnDrag(true);
@@ -107,7 +116,7 @@ CacheChartView::CacheChartView(SequenceModel& sequence, Selection& selection, QW
   connect(plot_, &QCustomPlot::beforeReplot, this, [this] {
     ++curvesDrawn_;
     const bool isLow = plot_->height() < lowChart;
-    plot_->xAxis->setLabel(isLow ? QString() : tr("tokens processed"));
+    plot_->xAxis->setLabel(isLow ? QString() : tr("after token"));
     const int curves = plot_->height() - axisNumbers - (isLow ? 0 : axisLabel);
     plot_->yAxis->ticker()->setTickCount(std::clamp(curves / tickDistance, 2, 6));
   });
@@ -203,7 +212,7 @@ void CacheChartView::drawKept() {
   graph->data()->clear();
   if (!kept_ || !isKeptKnown()) return;
   double x = 0;
-  for (const TokenFrame& frame : kept_->record.frames()) graph->addData(++x, liveOf(frame.counts));
+  for (const TokenFrame& frame : kept_->record.frames()) graph->addData(x++, liveOf(frame.counts));
 }
 
 double CacheChartView::largest(int line, std::int64_t from) const {
@@ -224,7 +233,7 @@ void CacheChartView::setRanges() {
     top = denseOf(frames.back().counts);
     if (!isInEntries_) top = std::max(top, allocatedOf(frames.back().counts));
   } else {
-    const std::int64_t from = 1 + drawn_ / settledPart;
+    const std::int64_t from = drawn_ / settledPart;
     for (const Line line : {live, allocated, keptLive}) top = std::max(top, largest(line, from));
   }
   auto longest = static_cast<double>(drawn_);
@@ -232,7 +241,7 @@ void CacheChartView::setRanges() {
     longest = std::max(longest, static_cast<double>(kept_->record.size()));
     if (keptPoints() > 0) top = std::max(top, liveOf(kept_->record.frames().back().counts));
   }
-  plot_->xAxis->setRange(0, std::max<double>(1, longest));
+  plot_->xAxis->setRange(0, std::max<double>(1, longest - 1));
   plot_->yAxis->setRange(0, top > 0 ? 1.06 * top : 1);
 }
 
@@ -256,10 +265,10 @@ void CacheChartView::extend() {
   // A long prompt comes in several pieces: what was its end till now is not.
   const auto drawn = static_cast<std::size_t>(drawn_);
   if (drawn > 0 && drawn < frames.size() && !frames[drawn - 1].generated && !frames[drawn].generated)
-    plot_->graph(allocated)->data()->remove(static_cast<double>(drawn));
+    plot_->graph(allocated)->data()->remove(static_cast<double>(drawn - 1));
   for (std::size_t i = drawn; i < frames.size(); ++i) {
     const CacheCounts& counts = frames[i].counts;
-    const auto x = static_cast<double>(i + 1);
+    const auto x = static_cast<double>(i);
     plot_->graph(dense)->addData(x, denseOf(counts));
     plot_->graph(live)->addData(x, liveOf(counts));
     // Inside the prompt nobody knows it: the line begins where the prompt was processed.
@@ -289,8 +298,8 @@ void CacheChartView::showStep() {
   const auto frames = sequence_.record().frames();
   cursor_->setVisible(chosen.has_value());
   if (chosen) {
-    cursor_->point1->setCoords(chosen->value + 1, 0);
-    cursor_->point2->setCoords(chosen->value + 1, 1);
+    cursor_->point1->setCoords(chosen->value, 0);
+    cursor_->point2->setCoords(chosen->value, 1);
   }
   if (frames.empty()) return readout_->clear();
   const std::size_t at =
@@ -349,7 +358,7 @@ bool CacheChartView::eventFilter(QObject* watched, QEvent* event) {
 }
 
 std::optional<TokenPos> CacheChartView::stepAt(double x) const {
-  const auto step = static_cast<std::int64_t>(std::lround(plot_->xAxis->pixelToCoord(x))) - 1;
+  const auto step = static_cast<std::int64_t>(std::lround(plot_->xAxis->pixelToCoord(x)));
   if (step < 0 || step >= drawn_) return std::nullopt;
   return TokenPos(static_cast<std::int32_t>(step));
 }

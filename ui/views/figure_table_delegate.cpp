@@ -30,7 +30,9 @@ void FigureTableDelegate::paint(QPainter* painter, const QStyleOptionViewItem& o
   const int full = option.rect.width() - 8;
   const int width = static_cast<int>(std::clamp(share.toDouble(), 0.0, 1.0) * full);
   const QRect bar(option.rect.left() + 4, option.rect.bottom() - barHeight, std::max(width, 1), barHeight);
-  painter->fillRect(bar, barColour(index));
+  // On a chosen row the bar lies on its colour.
+  const bool isChosen = (option.state & QStyle::State_Selected) != 0;
+  painter->fillRect(bar, isChosen ? ThemeSwitch::instance().colours().onAccent : barColour(index));
 }
 
 void FigureTableDelegate::initStyleOption(QStyleOptionViewItem* option, const QModelIndex& index) const {

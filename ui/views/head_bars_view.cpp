@@ -62,22 +62,21 @@ double HeadBarsView::shareOf(const Head& head) const {
   return static_cast<double>(frame->entries[index]) / (frame->position.value + 1);
 }
 
-/// In the bar where it has room there, else at the right, over the end of the bar: each part in a colour that is read
-/// on what lies under it.
+/// In the bar where it has room there, else at the right; where it has no room there either, on a ground of its own, so
+/// that no digit lies half on the bar.
 void HeadBarsView::drawShare(QPainter& painter, const QRectF& cell, const QRectF& filled, double share) const {
   constexpr double margin = 4;
   const ThemeColours& theme = ThemeSwitch::instance().colours();
   const QString words = QString::number(100 * share, 'f', 0) + QStringLiteral(" %");
-  const bool isInBar = QFontMetricsF(painter.font()).horizontalAdvance(words) + 2 * margin <= filled.width();
-  const QRectF rest(filled.topRight(), cell.bottomRight());
-  for (const auto& [part, colour] : {std::pair{filled, theme.onAccent}, std::pair{rest, theme.text}}) {
-    painter.save();
-    painter.setClipRect(part);
-    painter.setPen(colour);
-    painter.drawText(cell.adjusted(margin, 0, -margin, 0),
-                     (isInBar ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter, words);
-    painter.restore();
-  }
+  const double room = QFontMetricsF(painter.font()).horizontalAdvance(words) + 2 * margin;
+  const bool isInBar = room <= filled.width();
+  const bool isOnBoth = !isInBar && room > cell.width() - filled.width();
+  if (isOnBoth)
+    painter.fillRect(QRectF(cell.right() - room + margin / 2, cell.top(), room - margin / 2, cell.height()),
+                     theme.raised);
+  painter.setPen(isInBar ? theme.onAccent : theme.text);
+  painter.drawText(cell.adjusted(margin, 0, -margin, 0), (isInBar ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter,
+                   words);
 }
 
 void HeadBarsView::paintEvent(QPaintEvent*) {

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/views/token_text_view.h"
 
+#include <QClipboard>
+#include <QContextMenuEvent>
+#include <QGuiApplication>
 #include <QHelpEvent>
 #include <QKeyEvent>
+#include <QMenu>
 #include <QMouseEvent>
 #include <QPainter>
 #include <QScrollBar>
@@ -229,7 +233,45 @@ std::optional<std::int64_t> TokenTextView::tokenByLine(std::int64_t token, int l
   return found ? std::optional(static_cast<std::int64_t>(*found)) : std::nullopt;
 }
 
+QString TokenTextView::plainText(qint64 first, qint64 end) const {
+  const auto frames = sequence_.record().frames();
+  std::string text;
+  for (qint64 token = std::max<qint64>(0, first); token < end && token < std::ssize(frames); ++token)
+    text += frames[static_cast<std::size_t>(token)].text;
+  return QString::fromStdString(text);
+}
+
+QString TokenTextView::copiedText() const {
+  const std::vector<TokenPos>& pinned = selection_.pinned();
+  if (pinned.size() < 2) return plainText(0, sequence_.size());
+  const auto [first, last] = std::ranges::minmax(pinned, {}, &TokenPos::value);
+  return plainText(first.value, last.value + 1);
+}
+
+void TokenTextView::fillMenu(QMenu& menu) {
+  const auto copy = [](const QString& text) { QGuiApplication::clipboard()->setText(text); };
+  QAction* const shown = menu.addAction(
+      selection_.pinned().size() < 2 ? tr("Copy the text") : tr("Copy from the first to the last pinned token"), this,
+      [this, copy] { copy(copiedText()); });
+  shown->setShortcut(QKeySequence::Copy);
+  const bool hasWritten = promptTokens_ > 0 && promptTokens_ < sequence_.size();
+  menu.addAction(tr("Copy what was written"), this, [this, copy] { copy(plainText(promptTokens_, sequence_.size())); })
+      ->setEnabled(hasWritten);
+  menu.addAction(tr("Take all of it as the prompt"), this,
+                 [this] { Q_EMIT promptWanted(plainText(0, sequence_.size())); })
+      ->setEnabled(hasWritten);
+  for (QAction* const action : menu.actions()) action->setEnabled(action->isEnabled() && !sequence_.isEmpty());
+}
+
+void TokenTextView::contextMenuEvent(QContextMenuEvent* event) {
+  auto* const menu = new QMenu(this);
+  menu->setAttribute(Qt::WA_DeleteOnClose);
+  fillMenu(*menu);
+  menu->popup(event->globalPos());
+}
+
 void TokenTextView::keyPressEvent(QKeyEvent* event) {
+  if (event->matches(QKeySequence::Copy)) return QGuiApplication::clipboard()->setText(copiedText());
   const auto tokens = static_cast<std::int64_t>(flow_.size());
   const auto now = selection_.token();
   const std::int64_t token = now && now->value < tokens ? now->value : -1;

@@ -10,6 +10,8 @@
 #include "ui/models/sequence_model.h"
 #include "ui/models/token_search.h"
 
+class QMenu;
+
 namespace natscope::ui {
 
 enum class TextColouring : std::uint8_t {
@@ -42,9 +44,20 @@ class TokenTextView : public QAbstractScrollArea {
   void showFound();
   void stayHere();
 
+  /// The text of tokens first … end - 1 as it was read and written, without names for tokens that have none.
+  [[nodiscard]] QString plainText(qint64 first, qint64 end) const;
+  /// What Ctrl+C copies: from the first to the last pinned token where several are pinned, else everything.
+  [[nodiscard]] QString copiedText() const;
+  /// What the right button offers.
+  void fillMenu(QMenu& menu);
+
   [[nodiscard]] QSize sizeHint() const override { return {480, 240}; }
 
+ Q_SIGNALS:
+  void promptWanted(const QString& text);  ///< this text is to be the prompt
+
  protected:
+  void contextMenuEvent(QContextMenuEvent* event) override;
   void paintEvent(QPaintEvent* event) override;
   void resizeEvent(QResizeEvent* event) override;
   void mouseMoveEvent(QMouseEvent* event) override;

@@ -38,8 +38,12 @@ Expected<void> read_weights_of_model(const std::filesystem::path& folder, const 
                                      const ParameterLayout& layout, std::span<float> weights) {
   NATSCOPE_TRY(const ModelFolder model, ModelFolder::open(folder));
   if (const std::string what = difference(model.config(), config); !what.empty()) {
+    // There is no flag for this one.
+    const bool is_untied = what.starts_with("tie_word_embeddings");
     return fail(ErrorCode::bad_config, "--init " + printable(folder.string()) + ": " + what,
-                "describe the run's model as that one is");
+                is_untied ? "training from scratch makes models with tied embeddings only: begin with one of them, or "
+                            "train this one with finetune"
+                          : "describe the run's model as that one is");
   }
   const ModelTensors stored = stored_tensors(model.weights());
   for (const Parameter& p : layout.parameters) {

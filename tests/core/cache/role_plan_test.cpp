@@ -91,7 +91,8 @@ TEST_CASE("one window holds: the plan's, the policy's, the model's, or none") {
   CHECK(decider(with_policy("longformer:2")).counts_whole_window());
   CHECK_FALSE(decider(with_policy("full")).counts_whole_window());
   CHECK_FALSE(decider(with_policy("h2o:1,1")).counts_whole_window());
-  CHECK_FALSE(decider({}, {}, 0, false).counts_whole_window());
+  for (const char* const policy : {"model", "window:8", "streaming:2,8", "longformer:4,0"})
+    CHECK_FALSE(decider(with_policy(policy), {}, 0, false).counts_whole_window());
 }
 
 TEST_CASE("a role array is taken verbatim, and single forced roles win over it") {

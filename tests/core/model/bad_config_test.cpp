@@ -118,6 +118,7 @@ const std::vector<Case> bad_llama = {
     {R"({"text_config": {"hidden_size": 64}})", unsupported, "text_config"},
     {R"({"sliding_window": 128})", unsupported, "sliding_window"},
     {R"({"sliding_window": "wide"})", wrong, "sliding_window"},
+    {R"({"is_causal": false})", unsupported, "is_causal"},
     {R"({"layer_types": ["full_attention", "full_attention"]})", wrong, "layer_types"},
     {R"({"layer_types": ["full_attention", "full_attention", "linear_attention"]})", unsupported, "linear_attention"},
     {R"({"layer_types": ["full_attention", "full_attention", "sliding_attention"]})", wrong, "sliding_window"},

@@ -126,13 +126,17 @@ TEST_CASE("a model's own sliding window limits the context") {
   qwen["max_window_layers"] = 2;
   qwen["sliding_window"] = 8192;
   CHECK(parsed(qwen).context == 8192);
+  qwen.erase("sliding_window");
+  CHECK(parsed(qwen).context == 4096);
+  qwen["sliding_window"] = nullptr;
+  CHECK(parsed(qwen).context == 32768);
 }
 
 TEST_CASE("settings that say off are no obstacle") {
   Json json = llama();
   json.merge_patch(Json::parse(R"({"pretraining_tp": 1, "attention_dropout": 0.1, "use_cache": true, "pad_token_id": -1,
         "transformers_version": "4.40", "torch_dtype": "bfloat16", "initializer_range": 0.02, "partial_rotary_factor": 1.0,
-        "num_experts": 0, "is_encoder_decoder": false, "attn_output_gate": false, "use_qk_norm": false})"));
+        "num_experts": 0, "is_encoder_decoder": false, "attn_output_gate": false, "use_qk_norm": false, "is_causal": true})"));
   json["quantization_config"] = nullptr;
   json["final_logit_softcapping"] = nullptr;
   json["no_rope_layers"] = Json::array();

@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The views of a record: what is under the cursor, what a click selects, what a record of another shape does to them.
 #include <QApplication>
+#include <QClipboard>
 #include <QContextMenuEvent>
 #include <QLabel>
+#include <QMenu>
 #include <QPushButton>
 #include <QScrollBar>
 #include <QSignalSpy>
 #include <QTest>
+#include <cmath>
 
 #include "tests/ui/views/made_up_record.h"
 #include "ui/theme/theme.h"
 #include "ui/views/cache_chart_view.h"
 #include "ui/views/fitting_words.h"
 #include "ui/views/head_bars_view.h"
+#include "ui/views/plot_library.h"
 #include "ui/views/role_map_view.h"
 #include "ui/views/role_mix_view.h"
 #include "ui/views/token_text_view.h"
@@ -64,6 +68,51 @@ class SequenceViewsTest : public QObject {
       const QPoint at = view.rectOf({4, token}).topLeft().toPoint() + QPoint(2, 3);
       QCOMPARE(picture.pixel(at), roleFill(role, Theme::light, !isHeld).rgb());
     }
+  }
+
+  void theTextCanBeTakenAway() {
+    TokenTextView view(*sequence_, *selection_);
+    view.resize(400, 300);
+    view.setPromptTokens(38);
+    QTest::keyClick(&view, Qt::Key_C, Qt::ControlModifier);
+    const auto copied = [] { return QGuiApplication::clipboard()->text(); };
+    QVERIFY(copied().startsWith(QStringLiteral(" t0 t1 t2")) && copied().endsWith(QStringLiteral(" t38 t39")));
+    // Between two pinned tokens, in whichever order they were.
+    selection_->pin(TokenPos(7));
+    QCOMPARE(view.copiedText(), view.plainText(0, 40));
+    selection_->pin(TokenPos(5), true);
+    QTest::keyClick(&view, Qt::Key_C, Qt::ControlModifier);
+    QCOMPARE(copied(), QStringLiteral(" t5 t6 t7"));
+    QSignalSpy wanted(&view, &TokenTextView::promptWanted);
+    QMenu menu;
+    view.fillMenu(menu);
+    QCOMPARE(menu.actions().size(), 3);
+    menu.actions()[1]->trigger();
+    QCOMPARE(copied(), QStringLiteral(" t38 t39"));
+    menu.actions()[2]->trigger();
+    QCOMPARE(wanted.count(), 1);
+    QCOMPARE(wanted[0][0].toString(), view.plainText(0, 40));
+    // Nothing was written: the prompt is the whole text.
+    view.setPromptTokens(40);
+    QMenu ofPrompt;
+    view.fillMenu(ofPrompt);
+    QVERIFY(ofPrompt.actions()[0]->isEnabled() && !ofPrompt.actions()[1]->isEnabled());
+    QVERIFY(!ofPrompt.actions()[2]->isEnabled());
+  }
+
+  void theChartStandsOnTheTokensThatEverythingElseStandsOn() {
+    CacheChartView chart(*sequence_, *selection_);
+    chart.resize(700, 300);
+    (void)chart.grab();
+    auto* const plot = chart.findChild<QCustomPlot*>();
+    QVERIFY(plot);
+    for (const int token : {0, 5, 39}) {
+      const QPoint at(static_cast<int>(std::lround(plot->xAxis->coordToPixel(token))), plot->height() / 2);
+      QTest::mouseClick(plot, Qt::LeftButton, Qt::NoModifier, at);
+      QCOMPARE(selection_->token()->value, token);
+      QVERIFY(chart.numbers().contains(QStringLiteral("token %1:").arg(token)));
+    }
+    for (const double tick : plot->xAxis->tickVector()) QCOMPARE(tick, std::floor(tick));
   }
 
   void heldIsWhatTheRulesHold() {
