@@ -58,11 +58,11 @@ void MainWindow::makeMenus() {
       addKey(tr("Open &session or trace …"), Qt::CTRL | Qt::SHIFT | Qt::Key_O, [this] { chooseSession(); }));
   openLast_ = file->addAction(tr("Open the &last run"), this, [this] { openPath(settings_.lastRunPath()); });
   openLast_->setToolTip(tr("What the window showed when it was closed: text, roles, counts and settings"));
-  before_ = addKey(tr("&Back to the run of before"), Qt::ALT | Qt::Key_Left, [this] { workbench_.showRunBefore(); });
+  before_ = addKey(tr("&Back to the run of before"), Qt::CTRL | Qt::Key_Z, [this] { workbench_.showRunBefore(); });
   file->addAction(before_);
-  before_->setToolTip(
-      tr("What was shown before a session or trace was opened, a text was stopped while it was read, or before what was "
-         "written was read again or gave way to another text (Alt+Left)"));
+  before_->setToolTip(tr(
+      "What was shown before a session or trace was opened, a text was stopped while it was read, or before what was "
+      "written was read again or gave way to another text (Ctrl+Z)"));
   connect(file, &QMenu::aboutToShow, this,
           [this] { openLast_->setEnabled(QFileInfo::exists(settings_.lastRunPath())); });
   save_ = addKey(tr("Sa&ve session …"), Qt::CTRL | Qt::Key_S, [this] { chooseSessionToWrite(); });
@@ -119,6 +119,8 @@ void MainWindow::makeMenus() {
   view->addAction(addKey(tr("Linear or log scale"), Qt::Key_L, [this] { attention_->toggleLog(); }));
   view->addAction(addKey(tr("Largest or mean weight"), Qt::Key_M, [this] { attention_->toggleMean(); }));
   view->addAction(addKey(tr("Hide the sink"), Qt::Key_H, [this] { attention_->toggleSink(); }));
+  view->addAction(
+      addKey(tr("Fit the map's colours to what is in view"), Qt::Key_F, [this] { attention_->toggleFit(); }));
   view->addAction(addKey(tr("Whole attention map"), Qt::Key_0, [this] { attention_->map().showWhole(); }));
   view->addAction(
       addKey(tr("Colour the text by role, held share, surprise"), Qt::Key_C, [this] { text_->nextColouring(); }));

@@ -55,6 +55,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
     NATSCOPE_CHECK(engine->prefill(prompt, prefill, context.stop));
   }
 
+  if (options.live && context.json) print_note("--live is not shown beside --json, whose object has the last counts");
   LiveTable table(options.live, has_roles(to_string(plan.policy)));
   GenerateOptions generate;
   generate.max_new_tokens = options.max_new_tokens;

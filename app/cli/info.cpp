@@ -77,6 +77,7 @@ std::string as_text(const nlohmann::json& info, const std::string& path) {
 }
 
 Expected<void> run(const Options& options, CommandContext& context) {
+  options.model.remark_other_base();
   NATSCOPE_TRY(const auto folder, ModelFolder::open(options.model.model_path(), options.model.adapter_path()));
   const EngineOptions engine = options.model.engine_options(0);
   const auto info = describe(folder, engine.dtype.value_or(engine.device == Device::cuda ? kernels::ElementType::bf16

@@ -10,7 +10,9 @@
 #include <csignal>
 #include <cstdio>
 #include <string_view>
+#include <system_error>
 
+#include "app/cli/unhandled.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 
@@ -59,7 +61,10 @@ extern "C" void end_at_once(int) {
   _exit(5);
 }
 
-void catch_signals_early(int, char**, char**) { catch_signals(end_at_once, 0); }
+void catch_signals_early(int, char**, char**) {
+  catch_signals(end_at_once, 0);
+  end_unhandled_by_contract();
+}
 
 // Run before the constructors of every library.
 [[gnu::section(".preinit_array"), gnu::used]] void (*const before_all)(int, char**, char**) = catch_signals_early;
@@ -70,7 +75,11 @@ void catch_signals_early(int, char**, char**) { catch_signals(end_at_once, 0); }
 InterruptGuard::InterruptGuard() {
   if (pipe2(wake_pipe.data(), O_CLOEXEC) != 0) return;  // no descriptors left: the default action of the signals stays
   catch_signals(on_signal, SA_RESTART);
-  watcher_ = std::thread([this] { watch(); });
+  try {
+    watcher_ = std::thread([this] { watch(); });
+  } catch (const std::system_error&) {
+    catch_signals(SIG_DFL, 0);  // no thread may be started: a signal ends the program as it ends others
+  }
 }
 
 InterruptGuard::~InterruptGuard() {

@@ -14,6 +14,7 @@
 #include "app/cli/invocation.h"
 #include "app/cli/parse_words.h"
 #include "app/cli/plain_values.h"
+#include "app/cli/unhandled.h"
 #include "core/base/standard_streams.h"
 
 namespace natscope {
@@ -85,5 +86,6 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   natscope::settle_standard_streams();
+  natscope::end_unhandled_by_contract();
   return natscope::run(argc, argv);
 }

@@ -2,7 +2,9 @@
 #include "app/cli/model_options.h"
 
 #include "app/cli/invocation.h"
+#include "app/cli/note.h"
 #include "core/base/resource_path.h"
+#include "core/io/adapter.h"
 
 namespace natscope {
 
@@ -51,12 +53,29 @@ void ModelOptions::add_to(CLI::App& command) {
   add_seed_option(command, seed);
 }
 
+bool ModelOptions::adapter_has_base() const {
+  if (!model.empty() || adapter.empty()) return false;
+  const auto config = read_adapter_config(adapter);
+  return config && !config->base_model.empty();
+}
+
 std::filesystem::path ModelOptions::model_path() const {
+  if (adapter_has_base()) return adapter;
   return model.empty() ? resource_path("demo") : std::filesystem::path(model);
 }
 
+void ModelOptions::remark_other_base() const {
+  if (model.empty() || adapter.empty()) return;
+  const auto config = read_adapter_config(adapter);
+  if (!config || config->base_model.empty()) return;
+  const std::filesystem::path base = std::filesystem::path(adapter) / config->base_model;
+  std::error_code problem;
+  if (!std::filesystem::is_directory(base, problem) || std::filesystem::equivalent(base, model, problem)) return;
+  print_note("the adapter says that it belongs to " + printable(config->base_model) + ", not to " + printable(model));
+}
+
 std::optional<std::filesystem::path> ModelOptions::adapter_path() const {
-  if (adapter.empty()) return std::nullopt;
+  if (adapter.empty() || adapter_has_base()) return std::nullopt;
   return std::filesystem::path(adapter);
 }
 
@@ -82,6 +101,7 @@ EngineOptions ModelOptions::engine_options(std::int64_t trace_store_bytes) const
 
 Expected<std::unique_ptr<Engine>> open_engine(const ModelOptions& options, std::int64_t trace_store_bytes,
                                               std::stop_token stop) {
+  options.remark_other_base();
   return Engine::open(options.engine_options(trace_store_bytes), std::move(stop));
 }
 

@@ -26,12 +26,16 @@ struct ModelOptions {
   std::uint64_t seed = 0;
 
   void add_to(CLI::App& command);
+  [[nodiscard]] bool adapter_has_base() const;
 
-  /// The model's folder: --model, or the demo that came with the program.
+  /// The model's folder: --model, or the demo that came with the program. An adapter that names its base stands for
+  /// both where no --model is given.
   [[nodiscard]] std::filesystem::path model_path() const;
   [[nodiscard]] std::optional<std::filesystem::path> adapter_path() const;
   /// What both are read from, for check_not_input.
   [[nodiscard]] std::vector<InputFile> input_files() const;
+  /// Says so where an adapter is put on another model than the one that it names.
+  void remark_other_base() const;
   [[nodiscard]] EngineOptions engine_options(std::int64_t trace_store_bytes) const;
 };
 

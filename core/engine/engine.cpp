@@ -65,6 +65,7 @@ Expected<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options, std
   return guarded([&]() -> Expected<std::unique_ptr<Engine>> {
     NATSCOPE_CHECK(check_options(options));
     const int threads = options.threads > 0 ? options.threads : omp_get_num_procs();
+    NATSCOPE_CHECK(check_threads(threads));
     use_threads(threads);
     NATSCOPE_TRY(ModelFolder folder, ModelFolder::open(options.model, options.adapter));
     NATSCOPE_CHECK(check(stop));

@@ -8,8 +8,12 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <latch>
 #include <new>
 #include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
 
 #include "core/engine/product_blocks.h"
 #include "core/engine/row_math.h"
@@ -163,6 +167,20 @@ Expected<void> MatrixProduct::run(ProductInput& input, const Matrix& weight, std
   NATSCOPE_CHECK(
       share_blocks(ProductBlocks::of(n, weight.rows, cell_flops, most_rows, !convert && !packs), multiply, stop));
   add_bias(bias, out);
+  return {};
+}
+
+Expected<void> check_threads(int threads) {
+  std::latch all(1);
+  std::vector<std::jthread> started;
+  try {
+    for (int thread = 1; thread < threads; ++thread) started.emplace_back([&all] { all.wait(); });
+  } catch (const std::system_error&) {
+    all.count_down();
+    return fail(ErrorCode::out_of_memory, "the system starts no " + std::to_string(threads) + " threads",
+                "give fewer with --threads, or raise the limit on processes or on memory");
+  }
+  all.count_down();
   return {};
 }
 

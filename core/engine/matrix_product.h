@@ -65,5 +65,8 @@ class MatrixProduct {
 
 /// Sets the number of threads that loops and products of the calling thread are shared among, LibTorch's as well.
 void use_threads(int threads);
+/// Whether so many can be started: libraries that begin with fewer than they asked for wait for the others for ever.
+/// Errors: out_of_memory.
+[[nodiscard]] Expected<void> check_threads(int threads);
 
 }  // namespace natscope

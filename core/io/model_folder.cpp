@@ -47,15 +47,18 @@ struct ModelFolder::State {
 
 namespace {
 
-Expected<void> check_folder(const fs::path& path) {
+Expected<void> check_folder(const fs::path& path, bool is_adapter = false) {
   std::error_code failed;
   const fs::file_status status = fs::status(path, failed);
   if (status.type() == fs::file_type::not_found) {
-    return fail(ErrorCode::file_not_found, "there is no model folder " + path.string());
+    return fail(ErrorCode::file_not_found,
+                std::string("there is no ") + (is_adapter ? "adapter" : "model") + " folder " + path.string());
   }
   if (failed) return fail(ErrorCode::io_failure, "cannot open " + path.string() + ": " + failed.message());
   if (status.type() != fs::file_type::directory) {
-    return fail(ErrorCode::not_a_folder, path.string() + " is no folder", "give the folder that holds config.json");
+    return fail(
+        ErrorCode::not_a_folder, path.string() + " is no folder",
+        is_adapter ? "give the folder that holds adapter_config.json" : "give the folder that holds config.json");
   }
   return {};
 }
@@ -125,7 +128,7 @@ struct Paths {
 Expected<Paths> resolve(const fs::path& path, const std::optional<fs::path>& adapter) {
   NATSCOPE_CHECK(check_folder(path));
   if (adapter) {
-    NATSCOPE_CHECK(check_folder(*adapter));
+    NATSCOPE_CHECK(check_folder(*adapter, true));
     return Paths{path, adapter};
   }
   if (path_exists(path / "config.json") || !path_exists(path / "adapter_config.json")) return Paths{path, {}};

@@ -143,6 +143,22 @@ Expected<std::string> train_in_child(const std::vector<std::string>& sentences, 
   return read_answer(reading.get(), stop);
 }
 
+/// Of a text with more different characters than pieces were asked for.
+bool needs_more_pieces(const std::string& why) { return why.find("smaller than required_chars") != std::string::npos; }
+
+/// sentencepiece names its sources and options that are not ours.
+std::string in_our_words(const std::string& why) {
+  const std::size_t numbers = why.find("required_chars. ");
+  if (needs_more_pieces(why) && numbers != std::string::npos) {
+    const std::size_t least = why.find(" vs ", numbers);
+    const std::size_t end = why.find('.', least == std::string::npos ? numbers : least);
+    if (least != std::string::npos && end != std::string::npos)
+      return "its characters and the bytes alone are " + why.substr(least + 4, end - least - 4) + " pieces";
+  }
+  const std::size_t place = why.rfind("] ");  // behind a source's line and the condition that failed
+  return place == std::string::npos ? why : why.substr(place + 2);
+}
+
 }  // namespace
 
 Expected<void> train_tokenizer(std::span<const std::filesystem::path> files, const TokenizerTraining& options,
@@ -160,8 +176,9 @@ Expected<void> train_tokenizer(std::span<const std::filesystem::path> files, con
   if (!answer->starts_with(trained_mark)) {
     const std::string why = answer->empty() ? "its trainer ended without an answer" : answer->substr(1);
     return fail(ErrorCode::bad_data,
-                "cannot train a vocabulary of " + std::to_string(options.vocab_size) + " pieces on this text: " + why,
-                "give more text or ask for fewer pieces");
+                "cannot train a vocabulary of " + std::to_string(options.vocab_size) +
+                    " pieces on this text: " + in_our_words(why),
+                needs_more_pieces(why) ? "ask for more pieces" : "give more text or ask for fewer pieces");
   }
   const std::string_view model = std::string_view(*answer).substr(1);
   NATSCOPE_CHECK(read_sentencepiece_model(model, "the trained vocabulary"));

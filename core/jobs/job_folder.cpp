@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <ctime>
 #include <fstream>
@@ -65,7 +67,45 @@ Expected<void> check_plain_files(const fs::path& folder) {
   return {};
 }
 
+/// Left by a start that did not get far, or put there for it.
+constexpr std::array of_a_start{"tokenizer.model", "train.tokens", "valid.tokens", "log.txt",    "output.txt",
+                                "launch.json",     "slurm.sh",     "status.json",  "checkpoints"};
+constexpr std::array of_a_run{"spec.json",
+                              "progress.jsonl",
+                              "stop-request.json",
+                              "exports",
+                              "model",
+                              "config.json",
+                              "model.safetensors",
+                              "adapter.safetensors",
+                              "adapter_config.json",
+                              "generation_config.json",
+                              "tokenizer.json",
+                              "tokenizer_config.json"};
+
+template <class Known>
+std::optional<std::string> first_but(const fs::path& folder, const Known& is_known) {
+  std::optional<std::string> first;
+  std::error_code problem;
+  for (fs::directory_iterator entry(folder, problem); !problem && entry != fs::directory_iterator();
+       entry.increment(problem)) {
+    const std::string name = entry->path().filename().string();
+    if (!name.starts_with('.') && !is_known(name) && (!first || name < *first)) first = name;
+  }
+  return first;
+}
+
+bool is_of_a_start(const std::string& name) { return std::ranges::find(of_a_start, name) != of_a_start.end(); }
+
 }  // namespace
+
+std::optional<std::string> not_of_a_job(const fs::path& folder) {
+  return first_but(folder, [](const std::string& name) {
+    return is_of_a_start(name) || std::ranges::find(of_a_run, name) != of_a_run.end();
+  });
+}
+
+std::optional<std::string> in_the_way_of_a_job(const fs::path& folder) { return first_but(folder, is_of_a_start); }
 
 Expected<JobFolder> JobFolder::create(const fs::path& folder) {
   std::error_code problem;

@@ -28,6 +28,13 @@
 
 namespace natscope::jobs {
 
+/// What lies in a folder beside the files that a job writes, its finished model's among them: the first of it by name.
+/// Hidden files count as the job's. Nothing where there is no such folder.
+[[nodiscard]] std::optional<std::string> not_of_a_job(const std::filesystem::path& folder);
+/// The same of a folder in which a run is to begin: nothing may be there yet but what a start leaves that did not get
+/// far, and a vocabulary.
+[[nodiscard]] std::optional<std::string> in_the_way_of_a_job(const std::filesystem::path& folder);
+
 class JobFolder {
  public:
   /// Makes the folder where it is not there, and holds it for this process: a second trainer is refused until this

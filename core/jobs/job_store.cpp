@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/jobs/job_store.h"
 
+#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <system_error>
@@ -12,6 +14,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/file_lock.h"
 #include "core/base/mapped_file.h"
+#include "core/jobs/job_folder.h"
 
 namespace natscope::jobs {
 
@@ -29,6 +32,18 @@ bool is_path(std::string_view text) { return text.find('/') != std::string_view:
 std::string environment(const char* name) {
   const char* const value = std::getenv(name);
   return value == nullptr ? "" : value;
+}
+
+/// $HOME, else what the system knows of this user: without either it would be another folder in every folder.
+std::string home_folder() {
+  if (auto home = environment("HOME"); !home.empty()) return home;
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 4096> buffer{};
+  if (getpwuid_r(getuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr &&
+      found->pw_dir != nullptr && *found->pw_dir == '/')
+    return found->pw_dir;
+  return ".";
 }
 
 /// A hidden name beside `folder`, for what is being made or unmade.
@@ -72,8 +87,7 @@ fs::path default_jobs_folder() {
   if (const auto data = environment("XDG_DATA_HOME"); !data.empty() && data.front() == '/') {
     return fs::path(data) / "natscope" / "jobs";
   }
-  const auto home = environment("HOME");
-  return absolute_path(fs::path(home.empty() ? "." : home) / ".local" / "share" / "natscope" / "jobs");
+  return absolute_path(fs::path(home_folder()) / ".local" / "share" / "natscope" / "jobs");
 }
 
 Expected<void> check_job_name(std::string_view name) {
@@ -172,6 +186,11 @@ Expected<void> JobStore::remove(std::string_view name_or_path) const {
   if (held && !*held) {
     return fail(ErrorCode::bad_job, printable(folder.string()) + ": a process is at work in it, it cannot be deleted",
                 "stop it first: natscope-cli jobs stop");
+  }
+  if (const auto other = not_of_a_job(folder)) {
+    return fail(ErrorCode::bad_job,
+                printable(folder.string()) + " holds " + printable(*other) + ", which is no job's: it is not deleted",
+                "move that elsewhere, or delete the folder yourself");
   }
   std::error_code problem;
   const fs::path doomed = hidden_name(folder, "deleted");

@@ -64,7 +64,8 @@ class JobStore {
                                                           std::span<const JobOption> changes) const;
 
   /// Deletes a job that nobody works on, by its status and by its lock: folder, checkpoints and the model inside it. It
-  /// vanishes at once (renamed), then its files go. Errors: bad_job (no job, or active), io_failure.
+  /// vanishes at once (renamed), then its files go. Errors: bad_job (no job, active, or something else lies
+  /// in the folder), io_failure.
   [[nodiscard]] Expected<void> remove(std::string_view name_or_path) const;
 
  private:

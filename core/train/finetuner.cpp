@@ -236,6 +236,7 @@ Expected<TrainResult> finetune(FinetuneOptions options, bool resume, const Train
   const fs::path folder = options.job;
   NATSCOPE_TRY(FinetuneOptions settled, options_of_job(folder, std::move(options), resume, ranks.leads()));
   if (settled.out.empty()) settled.out = folder / "model";
+  if (ranks.leads()) NATSCOPE_CHECK(check_model_folder(settled.out, folder));
   // What cannot be written is refused before a folder is made for the run.
   NATSCOPE_CHECK(jobs::spec_text(options_json(settled)));
   NATSCOPE_TRY(JobFolder job, ranks.leads() ? JobFolder::create(folder) : JobFolder::beside(folder));

@@ -224,6 +224,7 @@ Expected<TrainResult> train(TrainOptions options, bool resume, const TrainListen
   NATSCOPE_TRY(TrainOptions settled, options_of_job(folder, std::move(options), resume, ranks.leads()));
   if (settled.tokenizer.empty() && !settled.init.empty()) settled.tokenizer = settled.init / "tokenizer.model";
   if (settled.out.empty()) settled.out = folder / "model";
+  if (ranks.leads()) NATSCOPE_CHECK(check_model_folder(settled.out, folder));
   // What is missing is found before a folder is made for the run.
   NATSCOPE_CHECK(text_files(settled.data));
   if (!settled.valid.empty()) NATSCOPE_CHECK(text_files(settled.valid));

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "core/jobs/job_folder.h"
 #include "core/jobs/job_progress.h"
 #include "core/jobs/job_status.h"
 #include "core/train/progress_json.h"
@@ -325,6 +326,11 @@ bool failed_at_once(const std::filesystem::path& job) {
          !newest_valid_checkpoint(job / "checkpoints");
 }
 
+Expected<void> not_empty(const std::filesystem::path& folder, const std::string& name, const std::string& what) {
+  return fail(ErrorCode::usage, printable(folder.string()) + " is not empty: it holds " + printable(name),
+              "name a new or an empty folder for " + what);
+}
+
 }  // namespace
 
 Expected<void> check_job_folder(const std::filesystem::path& job, bool resume) {
@@ -337,7 +343,19 @@ Expected<void> check_job_folder(const std::filesystem::path& job, bool resume) {
     return fail(ErrorCode::bad_job, printable(job.string()) + " holds no run to resume (no spec.json)",
                 "start it without --resume");
   }
-  return {};
+  const auto other = resume || JobFolder::exists(job) ? std::nullopt : jobs::in_the_way_of_a_job(job);
+  return other ? not_empty(job, *other, "the run") : Expected<void>();
+}
+
+Expected<void> check_model_folder(const std::filesystem::path& out, const std::filesystem::path& job) {
+  std::error_code problem;
+  // One that has a checkpoint may have written its model already. A model in the job's own folder: check_job_folder.
+  const std::filesystem::path checkpoints = job / "checkpoints";
+  const bool has_begun =
+      std::filesystem::exists(checkpoints, problem) && !std::filesystem::is_empty(checkpoints, problem);
+  if (has_begun || std::filesystem::equivalent(out, job, problem)) return {};
+  const auto other = jobs::in_the_way_of_a_job(out);
+  return other ? not_empty(out, *other, "the model") : Expected<void>();
 }
 
 Expected<TrainResult> run_job(TrainingTask& task, JobFolder& job, const LoopOptions& options,

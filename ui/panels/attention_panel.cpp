@@ -25,7 +25,8 @@ AttentionPanel::AttentionPanel(Workbench& workbench, QWidget* parent)
       value_(new QComboBox(this)),
       colours_(new QComboBox(this)),
       clip_(new QDoubleSpinBox(this)),
-      hideSink_(new QCheckBox(tr("hide sink"), this)) {
+      hideSink_(new QCheckBox(tr("hide sink"), this)),
+      fit_(new QCheckBox(tr("fit colours"), this)) {
   setObjectName(QStringLiteral("panel"));
   setAttribute(Qt::WA_StyledBackground);
   scale_->addItems({tr("linear"), tr("log")});
@@ -44,6 +45,8 @@ AttentionPanel::AttentionPanel(Workbench& workbench, QWidget* parent)
   clip_->setToolTip(
       tr("The colours end at this percentile of the visible cells of the whole map; the legend says what a cell is"));
   hideSink_->setToolTip(tr("Leave token 0 out of the colours (H)"));
+  fit_->setObjectName(QStringLiteral("fitColours"));
+  fit_->setToolTip(tr("Colours for what is in view in place of the whole map: single weights of a long text (F)"));
   layer_->setToolTip(tr("Layer (Alt+Up, Alt+Down)"));
   head_->setToolTip(tr("Query head, and the KV head whose keys and values it shares (Alt+Left, Alt+Right)"));
   auto* const whole = new QToolButton(this);
@@ -73,6 +76,7 @@ AttentionPanel::AttentionPanel(Workbench& workbench, QWidget* parent)
   bar->addWidget(value_);
   bar->addWidget(colours_);
   bar->addWidget(hideSink_);
+  bar->addWidget(fit_);
   bar->addWidget(whole);
   auto* const layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
@@ -84,6 +88,7 @@ AttentionPanel::AttentionPanel(Workbench& workbench, QWidget* parent)
     connect(box, &QComboBox::currentIndexChanged, this, &AttentionPanel::applyStyle);
   connect(clip_, &QDoubleSpinBox::valueChanged, this, &AttentionPanel::applyStyle);
   connect(hideSink_, &QCheckBox::toggled, this, &AttentionPanel::applyStyle);
+  connect(fit_, &QCheckBox::toggled, map_, &AttentionMapView::setFitsView);
   connect(whole, &QToolButton::clicked, map_, &AttentionMapView::showWhole);
   connect(layer_, &QSpinBox::valueChanged, this,
           [this](int layer) { workbench_.selection().setLayer(LayerId(layer)); });
@@ -121,5 +126,6 @@ void AttentionPanel::applyStyle() {
 void AttentionPanel::toggleLog() { scale_->setCurrentIndex(1 - scale_->currentIndex()); }
 void AttentionPanel::toggleMean() { value_->setCurrentIndex(1 - value_->currentIndex()); }
 void AttentionPanel::toggleSink() { hideSink_->toggle(); }
+void AttentionPanel::toggleFit() { fit_->toggle(); }
 
 }  // namespace natscope::ui

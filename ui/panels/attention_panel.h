@@ -25,6 +25,7 @@ class AttentionPanel : public QWidget {
   void toggleLog();
   void toggleMean();
   void toggleSink();
+  void toggleFit();
 
  Q_SIGNALS:
   void styleChanged(const natscope::ui::MapStyle& style);
@@ -42,6 +43,7 @@ class AttentionPanel : public QWidget {
   QComboBox* colours_;
   QDoubleSpinBox* clip_;
   QCheckBox* hideSink_;
+  QCheckBox* fit_;
 };
 
 }  // namespace natscope::ui

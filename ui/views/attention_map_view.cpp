@@ -9,6 +9,7 @@
 #include <QWheelEvent>
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "ui/theme/theme.h"
 #include "ui/views/map_marks.h"
@@ -23,6 +24,7 @@ constexpr double wheelStep = 120;
 constexpr double zoomPerStep = 1.25;
 constexpr double clickSlack = 4;
 constexpr int calmMs = 500;
+constexpr int stillMs = 120;
 constexpr double minimapSide = 92;
 constexpr int lowView = 340;
 constexpr double widestCell = 2;
@@ -43,6 +45,9 @@ AttentionMapView::AttentionMapView(TileSource& tiles, SequenceModel& sequence, S
     updateRange();
     update();
   });
+  still_.setSingleShot(true);
+  still_.setInterval(stillMs);
+  connect(&still_, &QTimer::timeout, this, &AttentionMapView::fitToView);
   connect(&tiles_, &TileSource::arrived, this, [this](const TileKey& key) {
     if (key.layer != selection_.layer() || key.head != selection_.head()) return;
     updateRange();
@@ -52,6 +57,7 @@ AttentionMapView::AttentionMapView(TileSource& tiles, SequenceModel& sequence, S
     images_.clear();
     hadFirstPicture_ = false;
     isRangeOfThis_ = false;
+    fittedTo_.reset();
     updateTokens();
     transform_.showWhole();
   });
@@ -60,6 +66,7 @@ AttentionMapView::AttentionMapView(TileSource& tiles, SequenceModel& sequence, S
   connect(&selection_, &Selection::headChanged, this, [this] {
     tiles_.dropPending();
     isRangeOfThis_ = false;
+    fittedTo_.reset();
     updateRange();
   });
   connect(&selection_, &Selection::changed, this, qOverload<>(&QWidget::update));
@@ -75,6 +82,7 @@ void AttentionMapView::setMapStyle(const MapStyle& style) {
   if (style == style_) return;
   style_ = style;
   isRangeOfThis_ = false;
+  fittedTo_.reset();
   updateRange();
   update();
 }
@@ -98,7 +106,39 @@ void AttentionMapView::updateTokens() {
   update();
 }
 
+void AttentionMapView::setFitsView(bool fits) {
+  fitsView_ = fits;
+  fittedTo_.reset();
+  isRangeOfThis_ = false;
+  updateRange();
+  update();
+}
+
+MapWindow AttentionMapView::inView() const {
+  return {transform_.firstQuery(), transform_.endQuery(), transform_.firstKey(), transform_.endKey()};
+}
+
+void AttentionMapView::fitToView() {
+  const MapWindow window = inView();
+  if (!fitsView_ || fittedTo_ == window) return;
+  const int zoom = std::min(transform_.tileZoom(devicePixelRatioF()), overviewZoom(tiles_.tokens()));
+  const std::int64_t side = std::int64_t{tile_cells} << zoom;
+  std::vector<float> values;
+  for (std::int64_t row = window.firstQuery / side; row * side < window.endQuery; ++row) {
+    for (std::int64_t column = window.firstKey / side; column * side < window.endKey && column <= row; ++column) {
+      if (const auto tile = tiles_.cached(keyOf(zoom, row, column))) addCells(values, *tile, window, style_);
+    }
+  }
+  if (values.empty()) return;
+  fittedTo_ = window;
+  fittedSide_ = std::int64_t{1} << zoom;
+  range_ = range_of(values, {}, style_.scale);
+  updateRange();
+  update();
+}
+
 std::int64_t AttentionMapView::rangeSide() const {
+  if (fittedTo_) return fittedSide_;
   const auto whole = overview();
   return whole ? std::int64_t{1} << whole->key.zoom : 1;
 }
@@ -107,6 +147,7 @@ std::int64_t AttentionMapView::rangeSide() const {
 QString AttentionMapView::rangeWords() const {
   const std::int64_t side = rangeSide();
   const QString clip = QString::number(style_.scale.clip_percentile);
+  if (fittedTo_) return tr("The colours end at %1 % of the visible cells in view, and follow it (F).").arg(clip);
   if (side == 1) return tr("The colours end at %1 % of the visible weights of the whole map.").arg(clip);
   const QString cells = style_.value == CellValue::mean ? tr("each the mean of %1 × %1 weights")
                                                         : tr("each the largest of %1 × %1 weights");
@@ -132,7 +173,9 @@ bool AttentionMapView::event(QEvent* event) {
 
 void AttentionMapView::updateRange() {
   const auto whole = overview();
-  if (whole) {
+  if (fittedTo_) {
+    isRangeOfThis_ = true;
+  } else if (whole) {
     const ScaleRange fresh = rangeOfOverview(*whole, style_);
     range_ = isRangeOfThis_ ? steadied(fresh, range_) : fresh;
     isRangeOfThis_ = true;
@@ -204,6 +247,9 @@ void AttentionMapView::paintEvent(QPaintEvent*) {
   drawMapLegend(painter, legend_, style_, range_, rangeSide());
   drawReadout(painter);
   if (images_.hasPutOff()) update();
+  // Colours that follow each step of a wheel would hide what it does.
+  const MapWindow before = std::exchange(drawn_, inView());
+  if (fitsView_ && isSharp_ && fittedTo_ != drawn_ && (drawn_ != before || !still_.isActive())) still_.start();
   if (isSharp_ && !hadFirstPicture_) {
     hadFirstPicture_ = true;
     Q_EMIT firstPicture();

@@ -26,9 +26,11 @@ class AttentionMapView : public QWidget {
 
   [[nodiscard]] const MapStyle& mapStyle() const { return style_; }
   void setMapStyle(const MapStyle& style);
-  /// The colours' range, from the tile that covers the whole map; 0 … 1 until it has come.
+  /// The colours' range: of the whole map, from the tile that covers it; 0 … 1 until it has come. Or of what is in
+  /// view, once that is drawn and stands still.
   [[nodiscard]] const ScaleRange& range() const { return range_; }
   [[nodiscard]] bool hasRange() const { return isRangeOfThis_; }
+  void setFitsView(bool fits);
   /// Over which cells it was counted, in words.
   [[nodiscard]] QString rangeWords() const;
   [[nodiscard]] MapTransform& transform() { return transform_; }
@@ -67,6 +69,9 @@ class AttentionMapView : public QWidget {
   [[nodiscard]] std::int64_t rangeSide() const;
   void updateTokens();
   void updateRange();
+  /// Makes the range that of what is in view, at the resolution of the screen.
+  void fitToView();
+  [[nodiscard]] MapWindow inView() const;
   void place();
   void drawMap(QPainter& painter);
   void drawTile(QPainter& painter, int zoom, std::int64_t row, std::int64_t column);
@@ -89,6 +94,11 @@ class AttentionMapView : public QWidget {
   ScaleRange range_;
   QTimer calm_;                 // runs out when the range was held steady and nothing more came
   bool isRangeOfThis_ = false;  // of this sequence, head and style: only such a range is held steady while it grows
+  bool fitsView_ = false;
+  std::optional<MapWindow> fittedTo_;  // what the range is of; none: of the whole map
+  std::int64_t fittedSide_ = 1;        // of the cells that were counted for it
+  MapWindow drawn_;                    // in the last frame
+  QTimer still_;                       // runs out when what is in view has not moved for a while
   TileImages images_;
   QImage hatching_;  // as large as the widget
   Theme hatchingTheme_ = Theme::light;

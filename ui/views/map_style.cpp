@@ -25,6 +25,24 @@ ScaleRange rangeOfOverview(const AttentionTile& overview, const MapStyle& style)
   return range_of(values, counted, style.scale);
 }
 
+void addCells(std::vector<float>& values, const AttentionTile& tile, const MapWindow& window, const MapStyle& style) {
+  const std::vector<float>& shown = style.value == CellValue::mean ? tile.mean : tile.maximum;
+  const std::int64_t side = std::int64_t{1} << tile.key.zoom;
+  const auto meets = [side](std::int64_t cell, std::int64_t first, std::int64_t end) {
+    return (cell + 1) * side > first && cell * side < end;
+  };
+  for (std::int64_t row = 0; row < tile.rows; ++row) {
+    if (!meets(std::int64_t{tile.key.row} * tile_cells + row, window.firstQuery, window.endQuery)) continue;
+    for (std::int64_t column = 0; column < tile.columns; ++column) {
+      const std::int64_t key = std::int64_t{tile.key.column} * tile_cells + column;
+      const auto cell = static_cast<std::size_t>(row * tile.columns + column);
+      const bool isHidden = style.scale.hide_sink && key == 0;
+      if (!isHidden && tile.visible_share[cell] > 0 && meets(key, window.firstKey, window.endKey))
+        values.push_back(shown[cell]);
+    }
+  }
+}
+
 ScaleRange steadied(const ScaleRange& fresh, const ScaleRange& shown) {
   const bool isClose = fresh.kind == shown.kind && std::abs(fresh.high - shown.high) < 0.05 * shown.high &&
                        std::abs(fresh.low - shown.low) <= 0.2 * shown.low;

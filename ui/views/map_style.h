@@ -28,6 +28,19 @@ struct MapStyle {
 /// Range of colours for a whole map, from the one tile that covers it: it does not change while one pans and zooms.
 [[nodiscard]] ScaleRange rangeOfOverview(const AttentionTile& overview, const MapStyle& style);
 
+/// Queries and keys first … end - 1.
+struct MapWindow {
+  std::int64_t firstQuery = 0;
+  std::int64_t endQuery = 0;
+  std::int64_t firstKey = 0;
+  std::int64_t endKey = 0;
+
+  friend bool operator==(const MapWindow&, const MapWindow&) = default;
+};
+
+/// Adds what a tile's visible cells in the window show to `values`, of which range_of makes a range of colours.
+void addCells(std::vector<float>& values, const AttentionTile& tile, const MapWindow& window, const MapStyle& style);
+
 /// `fresh`, or `shown` where both hardly differ: small steps while more comes would change every colour each time.
 [[nodiscard]] ScaleRange steadied(const ScaleRange& fresh, const ScaleRange& shown);
 

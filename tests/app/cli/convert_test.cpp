@@ -32,6 +32,29 @@ TEST_CASE("convert makes an adapter that other commands take") {
   CHECK(run["tokens"].size() <= 4);
 }
 
+TEST_CASE("an adapter alone stands on the base that it names") {
+  const TemporaryFolder folder;
+  const std::string own = folder.file("base");
+  const std::string out = folder.file("adapter");
+  std::filesystem::copy(base, own);
+  REQUIRE(cli({"convert", torch_file("scores_f32.pth"), "--model", own, "--out", out}).exit_code == 0);
+  // Without --model it is not put on the demo.
+  const auto alone = cli_json({"generate", "--adapter", out, "--tokens", "1,5,9", "--max-new-tokens", "4", "--greedy"});
+  const auto both = cli_json(
+      {"generate", "--model", own, "--adapter", out, "--tokens", "1,5,9", "--max-new-tokens", "4", "--greedy"});
+  CHECK(alone["tokens"] == both["tokens"]);
+  CHECK(cli_json({"info", "--adapter", out})["layers"] == cli_json({"info", "--model", own})["layers"]);
+  // On another one that fits it works, and somebody is told.
+  const ProgramResult other = cli({"info", "--model", base, "--adapter", out});
+  CHECK(other.exit_code == 0);
+  CHECK(other.err.find("belongs to") != std::string::npos);
+  CHECK(cli({"info", "--model", own, "--adapter", out}).err.find("belongs to") == std::string::npos);
+  std::filesystem::rename(own, folder.file("elsewhere"));
+  const ProgramResult gone = cli({"info", "--adapter", out});
+  CHECK(gone.exit_code == 3);
+  CHECK(gone.last_error_line().find("is no folder here") != std::string::npos);
+}
+
 TEST_CASE("a base whose name JSON cannot hold is refused before there is a folder") {
   const TemporaryFolder folder;
   const std::string odd = folder.file("caf\xe9");

@@ -351,4 +351,21 @@ TEST_CASE("info names every field of the contract") {
   CHECK(narrow["dtype"] == "bfloat16");
 }
 
+TEST_CASE("too little memory to begin with ends by the contract") {
+  // So little that LibTorch cannot set itself up, or starts no threads; what the loader itself lacks is 127.
+  int ended = 0;
+  for (const char* const kibibytes : {"440000", "470000", "500000", "520000"}) {
+    const ProgramResult result =
+        run_program({"/bin/sh", "-c", "ulimit -v $0; exec \"$@\"", kibibytes, NATSCOPE_BIN_DIR "/natscope-cli",
+                     "generate", "--prompt", "a", "--max-new-tokens", "1"});
+    CAPTURE(kibibytes);
+    CAPTURE(result.err);
+    CHECK((result.exit_code == 0 || result.exit_code == 4 || result.exit_code == 127));
+    if (result.exit_code != 4) continue;
+    ++ended;
+    CHECK(result.last_error_line().rfind("error: out-of-memory: ", 0) == 0);
+  }
+  CHECK(ended > 0);
+}
+
 }  // namespace natscope::test

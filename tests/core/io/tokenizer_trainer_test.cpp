@@ -83,6 +83,19 @@ TEST_CASE("text that cannot be trained on, and targets that cannot be written") 
   CHECK(code({folder.path()}, small, folder / "x") == "not-a-regular-file");
   CHECK(code({folder / "a.txt"}, {.vocab_size = 100}, folder / "x") == "bad-data");
   CHECK(code({folder / "a.txt"}, {.vocab_size = 100'000}, folder / "x") == "bad-data");
+  // More different characters than pieces: what helps is said in our words.
+  std::string many;
+  for (int i = 0; i < 600; ++i) {
+    const int sign = 0x4e00 + i;
+    for (const int byte : {0xe0 | (sign >> 12), 0x80 | ((sign >> 6) & 0x3f), 0x80 | (sign & 0x3f)})
+      many += static_cast<char>(byte);
+  }
+  write_bytes(folder / "many.txt", many + "\n" + many);
+  const auto few = train_tokenizer(Paths{folder / "many.txt"}, small, folder / "x", {});
+  REQUIRE_FALSE(few);
+  CHECK(few.error().hint == "ask for more pieces");
+  CHECK(few.error().message.find(".cc") == std::string::npos);
+  std::filesystem::remove(folder / "many.txt");
   CHECK(code({folder / "a.txt"}, small, folder / "none/x") == "file-not-found");
   CHECK(code({folder / "a.txt"}, small, folder.path()) == "not-a-regular-file");
   CHECK(folder.names() == std::vector<std::string>{"a.txt", "empty.txt", "latin1.txt"});

@@ -76,8 +76,16 @@ TEST_CASE("a job is created whole, found by name and path, duplicated with chang
 
   // A link in a job is removed, what it points to is not.
   test::write_bytes(folder / "precious", "x");
-  std::filesystem::create_symlink(folder / "precious", *copy / "link");
-  std::filesystem::create_directory_symlink(folder / "jobs/one", *copy / "folder");
+  std::filesystem::create_symlink(folder / "precious", *copy / "output.txt");
+  std::filesystem::create_directory_symlink(folder / "jobs/one", *copy / "exports");
+  // What no job writes is somebody's: then nothing is deleted.
+  test::write_bytes(*copy / "notes.md", "seen at step 10");
+  const auto refused = store.remove("two");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::bad_job);
+  CHECK(refused.error().message.find("notes.md") != std::string::npos);
+  CHECK(std::filesystem::exists(*copy / "spec.json"));
+  std::filesystem::remove(*copy / "notes.md");
   REQUIRE(store.remove("two"));
   CHECK_FALSE(std::filesystem::exists(*copy));
   CHECK(std::filesystem::exists(folder / "precious"));

@@ -160,6 +160,30 @@ TEST_CASE("the mean is that of the steps that count: lines behind the checkpoint
   CHECK(run(folder / "job", again).message.find("step 13") != std::string::npos);
 }
 
+TEST_CASE("a run begins where nothing is, and writes its model over nothing") {
+  const TemporaryFolder folder;
+  const auto refusal = [](const Expected<void>& checked) {
+    return checked ? std::string() : std::string(name(checked.error().code)) + ": " + checked.error().message;
+  };
+  CHECK(check_job_folder(folder / "new", false));
+  std::filesystem::create_directories(folder / "model");
+  CHECK(check_job_folder(folder / "model", false));
+  test::write_bytes(folder / "model/tokenizer.model", "a vocabulary to begin with");
+  CHECK(check_job_folder(folder / "model", false));
+  CHECK(check_model_folder(folder / "model", folder / "new"));
+  for (const char* const file : {"model.safetensors", "important.txt"}) {
+    test::write_bytes(folder / "model" / file, "x");
+    CHECK(refusal(check_job_folder(folder / "model", false)).find(file) != std::string::npos);
+    CHECK(refusal(check_model_folder(folder / "model", folder / "new")).find(file) != std::string::npos);
+    std::filesystem::remove(folder / "model" / file);
+  }
+  // A run that goes on may have written its model before.
+  test::write_bytes(folder / "model/config.json", "{}");
+  CHECK(run(folder / "job", {2.0, 2.0}).code == ErrorCode::interrupted);
+  CHECK(check_model_folder(folder / "model", folder / "job"));
+  CHECK(check_job_folder(folder / "job", true));
+}
+
 TEST_CASE("a run that failed before its first step leaves its folder to the next") {
   const TemporaryFolder folder;
   CHECK(run(folder / "job", {}, true).code == ErrorCode::bad_data);

@@ -104,6 +104,44 @@ class MapPictureTest : public QObject {
     QVERIFY(view.isSharp());
   }
 
+  void coloursFitWhatIsInView() {
+    // Large weights above, small ones below, and in each block of 8 × 8 one that is ten times the others.
+    MadeUpTiles tiles(2000, [](std::int64_t query, std::int64_t key) {
+      const float weight = query < 1000 ? 0.5F : 1e-4F * static_cast<float>(1 + key / 1000);
+      return query % 8 == 0 && key % 8 == 0 ? weight : weight / 10;
+    });
+    SequenceModel sequence;
+    Selection selection;
+    selection.setLimits(1, 2, 1, 2000);
+    AttentionMapView view(tiles, sequence, selection);
+    MapStyle style;
+    style.scale = {.kind = ScaleKind::linear, .clip_percentile = 100};
+    view.resize(600, 600);
+    const auto drawn = [&] {
+      (void)view.grab();
+      return view.isSharp();
+    };
+    QTRY_VERIFY(drawn());
+    view.setMapStyle(style);  // the tile of the whole map is there by now
+    const ScaleRange whole = view.range();
+    QCOMPARE(whole.high, 0.5);
+    view.transform().zoomAt(view.transform().rectOf({1500, 300}).center(), 40);
+    QTRY_VERIFY(drawn());
+    QVERIFY(view.range() == whole);  // the same while one zooms
+    view.setFitsView(true);
+    QTRY_VERIFY(drawn() && view.range().high < 0.4);
+    QCOMPARE(static_cast<float>(view.range().high), 1e-4F);
+    QVERIFY(view.rangeWords().contains(QStringLiteral("in view")));
+    // It follows the view, another head begins with the whole map, and it can be taken back.
+    view.transform().centreOn({1500, 1400});
+    QTRY_VERIFY(drawn() && static_cast<float>(view.range().high) == 2e-4F);
+    selection.setHead(HeadId(1));
+    QTRY_VERIFY(drawn() && static_cast<float>(view.range().high) == 2e-4F);
+    view.setFitsView(false);
+    QVERIFY(view.range() == whole);
+    QVERIFY(!view.rangeWords().contains(QStringLiteral("in view")));
+  }
+
   void aMapWithoutTilesSaysWhy() {
     MadeUpTiles tiles(200, [](std::int64_t, std::int64_t) { return 0.1F; });
     tiles.answersLate = true;
