@@ -206,7 +206,8 @@ void ExportOptions::add_to(CLI::App& command) {
           "--kind", kind,
           "attention, mask, roles, kv, text (tokens coloured by their roles in a head, with --layer and --head, by the "
           "share of heads that hold them, or with --surprise by their losses: not npy), heads (a table of what each KV "
-          "head keeps; drawn: a matrix of layers by heads for each number), vocabulary (which tokens are kept, counted by what they are, drawn: which take most of the "
+          "head keeps; drawn: a matrix of layers by heads for each number), vocabulary (which tokens are kept, counted "
+          "by what they are, drawn: which take most of the "
           "cache; with --layer and --head in one head: not npy), overview (the maps of all heads side by side: not "
           "csv) "
           "or statistics (a table of what each query head attends to; drawn as heads)")
@@ -287,7 +288,9 @@ void ExportOptions::add_to(CLI::App& command) {
       ->check(CLI::IsMember({"light", "dark"}))
       ->type_name("NAME")
       ->capture_default_str();
-  command.add_option("--colours", colours, "Colour map of attention, mask, overview, heads and statistics: viridis, magma or cividis")
+  command
+      .add_option("--colours", colours,
+                  "Colour map of attention, mask, overview, heads and statistics: viridis, magma or cividis")
       ->check(CLI::IsMember({"viridis", "magma", "cividis"}))
       ->type_name("NAME")
       ->capture_default_str();
