@@ -130,6 +130,7 @@ void EngineClient::Private::receiveStarted(const Envelope& envelope, const Start
   Q_EMIT q->sequenceEnding();
   lastAnalyse = std::move(request->second.request);
   readAgainFrom = std::move(request->second.beginning);
+  givenTokens = 0;
   lastAnalyse.fit = false;
   if (auto* const text = std::get_if<std::string>(&lastAnalyse.prompt); text != nullptr && started.prompt_bytes)
     text->resize(std::min(text->size(), static_cast<std::size_t>(*started.prompt_bytes)));
@@ -180,6 +181,7 @@ void EngineClient::Private::receiveReady(const Envelope& envelope, const ReadyMe
   if (const auto again = std::exchange(readAgainFrom, std::nullopt)) {
     lastAnalyse.prompt = again->prompt;
     promptTokens = std::min(again->tokens, record.size());
+    givenTokens = record.size();
   }
   flushRecordChange();
   sendTileWishes();

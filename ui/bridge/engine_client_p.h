@@ -119,6 +119,7 @@ class EngineClient::Private {
   SetByHand setByHand;                                   // in lastAnalyse, or as a file says
   std::map<std::uint64_t, AskedAnalysis> askedAnalyses;  // … and those that have not begun, by generation
   std::optional<Beginning> readAgainFrom;                // of the one that is mirrored, while it is read once more
+  std::int64_t givenTokens = 0;                          // that it was read again with, whoever wrote them; 0: not so
 
   std::optional<ModelDescription> model;
   SequenceRecord record;

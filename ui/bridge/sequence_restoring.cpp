@@ -121,7 +121,14 @@ Provenance EngineClient::provenance() const {
   const auto* tokens = std::get_if<std::vector<std::int32_t>>(&d_->lastAnalyse.prompt);
   provenance.prompt_sha256 =
       tokens != nullptr ? prompt_digest(*tokens) : prompt_digest(std::get<std::string>(d_->lastAnalyse.prompt));
-  if (d_->record.size() > d_->promptTokens) provenance.sampling = d_->lastGenerate.sampling;
+  if (d_->givenTokens > d_->promptTokens) {
+    // Under this policy nobody drew them: the prompt alone, with any seed, does not make them again.
+    const auto all = tokensOf(d_->record);
+    const auto given = std::min<std::size_t>(all.size(), static_cast<std::size_t>(d_->givenTokens));
+    provenance.prompt_sha256 =
+        prompt_digest(std::vector<std::int32_t>(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(given)));
+  }
+  if (d_->record.size() > std::max(d_->promptTokens, d_->givenTokens)) provenance.sampling = d_->lastGenerate.sampling;
   provenance.heads = queryHeads();
   provenance.global_bias = globalBias();
   if (d_->shownFrom) {
@@ -192,6 +199,7 @@ void EngineClient::Private::mirror(const Session& session) {
   lastAnalyse = {};
   lastAnalyse.prompt = session.prompt;
   readAgainFrom.reset();
+  givenTokens = 0;
   setByHand = session.provenance.by_hand;
   lastAnalyse.plan.forced = setByHand.forced;
   lastGenerate.sampling = session.sampling;

@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -24,8 +25,14 @@ namespace natscope::train {
 /// Errors: usage, naming the flag and its range.
 inline Expected<void> in_range(const char* flag, double value, double low, double high) {
   if (std::isfinite(value) && value >= low && value <= high) return {};
-  return fail(ErrorCode::usage, std::string(flag) + " is out of range",
-              "give a value from " + nlohmann::json(low).dump() + " to " + nlohmann::json(high).dump());
+  // A whole number has no point; nothing of either kind has so many digits that another one would be meant.
+  const auto text = [](double number) {
+    std::array<char, 40> digits{};
+    std::snprintf(digits.data(), digits.size(), "%.15g", number);
+    return std::string(digits.data());
+  };
+  return fail(ErrorCode::usage, std::string(flag) + " " + text(value) + " is out of range",
+              "give a value from " + text(low) + " to " + text(high));
 }
 
 /// What the values of an enumeration are called in spec.json and on the command line, in their order.

@@ -145,6 +145,10 @@ class WorkbenchTest : public QObject {
     for (std::size_t n = 0; n < tokens.size(); ++n)
       QCOMPARE(bench_->client().record().frame(TokenPos(static_cast<std::int32_t>(n))).token, tokens[n]);
     QVERIFY(bench_->selection().isPinned(TokenPos(6)));
+    // It says that the tokens were given, and that nobody drew them under this W.
+    const Provenance provenance = bench_->client().provenance();
+    QCOMPARE(provenance.prompt_sha256, prompt_digest(tokens));
+    QVERIFY(!provenance.sampling);
     // The run of before is the one that was written, not the part that was replaced.
     QVERIFY(bench_->runBefore() != nullptr);
     QCOMPARE(bench_->runBefore()->record.size(), 8);
@@ -152,6 +156,8 @@ class WorkbenchTest : public QObject {
     QVERIFY(bench_->roleChanges().isEmpty());
     QCOMPARE(bench_->client().record().size(), 8);
     QVERIFY(bench_->client().record().frame(TokenPos(5)).generated);
+    QCOMPARE(bench_->client().provenance().prompt_sha256, prompt_digest("abcd"));
+    QVERIFY(bench_->client().provenance().sampling);
   }
 
   void whatWasSetByHandAndDidNotBeginIsTakenBack_data() {
