@@ -33,21 +33,16 @@ AttentionSummary meansOf(const AttentionTile& tile) {
 
 }  // namespace
 
-class HeadsWindowTest : public QObject {
+class HeadsWindowTest : public WindowTest {
   Q_OBJECT
 
  private Q_SLOTS:
   void init() {
-    tiny_.forget();
-    window_ = tiny_.makeRead(QLatin1String(WindowOnTinyModel::alice));
-    QVERIFY(window_);
+    QVERIFY(begin());
     window_->showHeads();
   }
 
-  void cleanup() {
-    if (window_) window_->close();
-    window_.reset();
-  }
+  void cleanup() { end(); }
 
   void theTableOfHeadsIsSortedLinkedAndCopied() {
     QTableView& table = panel().table();
@@ -154,7 +149,6 @@ class HeadsWindowTest : public QObject {
 
  private:
   HeadsPanel& panel() { return window_->heads(); }
-  Workbench& bench() { return window_->workbench(); }
   bool isComplete() { return panel().words().contains(QStringLiteral("heads: means over")); }
   void showAttention() {
     panel().attentionInstead().setChecked(true);
@@ -166,9 +160,6 @@ class HeadsWindowTest : public QObject {
     const double* const number = table.at(row, table.column_at(key)).number();
     return number != nullptr ? *number : -1;
   }
-
-  WindowOnTinyModel tiny_;
-  std::unique_ptr<MainWindow> window_;
 };
 
 QTEST_MAIN(HeadsWindowTest)

@@ -56,20 +56,13 @@ bool isOnTop(const QWidget& widget, QWidget& window) {
 
 }  // namespace
 
-class KeyboardTest : public QObject {
+class KeyboardTest : public WindowTest {
   Q_OBJECT
 
  private Q_SLOTS:
   void initTestCase() { qputenv("NATSCOPE_JOBS", tiny_.filePath(QStringLiteral("jobs")).toUtf8()); }
-  void init() {
-    tiny_.forget();
-    window_ = tiny_.makeRead(QLatin1String(WindowOnTinyModel::alice));
-    QVERIFY(window_);
-  }
-  void cleanup() {
-    if (window_) window_->close();
-    window_.reset();
-  }
+  void init() { QVERIFY(begin()); }
+  void cleanup() { end(); }
 
   void tabGoesRoundTheWindow_data() {
     QTest::addColumn<QString>("front");
@@ -160,7 +153,6 @@ class KeyboardTest : public QObject {
   }
 
  private:
-  [[nodiscard]] Workbench& bench() { return window_->workbench(); }
   [[nodiscard]] QAbstractButton* button(const QString& words) const {
     for (auto* const each : window_->findChild<RunBar*>()->findChildren<QAbstractButton*>())
       if (each->text() == words) return each;
@@ -208,8 +200,6 @@ class KeyboardTest : public QObject {
     return {};
   }
 
-  WindowOnTinyModel tiny_;
-  std::unique_ptr<MainWindow> window_;
   QSet<QWidget*> stops_;
 };
 

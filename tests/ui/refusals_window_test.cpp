@@ -18,20 +18,12 @@ constexpr int patience = 30'000;
 
 }  // namespace
 
-class RefusalsWindowTest : public QObject {
+class RefusalsWindowTest : public WindowTest {
   Q_OBJECT
 
  private Q_SLOTS:
-  void init() {
-    tiny_.forget();
-    window_ = tiny_.makeRead(QLatin1String(WindowOnTinyModel::alice));
-    QVERIFY(window_);
-  }
-
-  void cleanup() {
-    if (window_) window_->close();
-    window_.reset();
-  }
+  void init() { QVERIFY(begin()); }
+  void cleanup() { end(); }
 
   void aBadModelIsACalmBar() {
     window_->openModel(tiny_.filePath(QStringLiteral("nowhere")));
@@ -142,15 +134,11 @@ class RefusalsWindowTest : public QObject {
   }
 
  private:
-  [[nodiscard]] Workbench& bench() { return window_->workbench(); }
   void step() {
     QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue(), patience);
     bench().step();
     QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue(), patience);
   }
-
-  WindowOnTinyModel tiny_;
-  std::unique_ptr<MainWindow> window_;
 };
 
 QTEST_MAIN(RefusalsWindowTest)

@@ -31,20 +31,12 @@ constexpr int patience = 30'000;
 
 }  // namespace
 
-class RunsWindowTest : public QObject {
+class RunsWindowTest : public WindowTest {
   Q_OBJECT
 
  private Q_SLOTS:
-  void init() {
-    tiny_.forget();
-    window_ = tiny_.makeRead(QLatin1String(WindowOnTinyModel::alice));
-    QVERIFY(window_);
-  }
-
-  void cleanup() {
-    if (window_) window_->close();
-    window_.reset();
-  }
+  void init() { QVERIFY(begin()); }
+  void cleanup() { end(); }
 
   void aRecordingShowsWhatWasRecordedAndNoEngineRuns() {
     QTRY_VERIFY_WITH_TIMEOUT(!bench().client().model()->sha256.empty(), patience);
@@ -334,8 +326,6 @@ class RunsWindowTest : public QObject {
   }
 
  private:
-  [[nodiscard]] Workbench& bench() { return window_->workbench(); }
-
   /// Chooses an entry of the Help menu, which is the last one.
   void triggered(const QString& text) {
     const auto menus = window_->findChildren<QMenu*>();
@@ -368,8 +358,6 @@ class RunsWindowTest : public QObject {
     return tile;
   }
 
-  WindowOnTinyModel tiny_;
-  std::unique_ptr<MainWindow> window_;
   int files_ = 0;
 };
 

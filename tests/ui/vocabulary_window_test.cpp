@@ -28,22 +28,17 @@ double numberAt(const FigureTable& table, std::size_t row, const char* key) {
 
 }  // namespace
 
-class VocabularyWindowTest : public QObject {
+class VocabularyWindowTest : public WindowTest {
   Q_OBJECT
 
  private Q_SLOTS:
   void init() {
-    tiny_.forget();
-    window_ = tiny_.makeRead(QStringLiteral("The lamp and the room, the lamp and the stairs, and the end."));
-    QVERIFY(window_);
+    QVERIFY(begin(QStringLiteral("The lamp and the room, the lamp and the stairs, and the end.")));
     window_->showVocabulary();
     QTRY_VERIFY_WITH_TIMEOUT(panel().isComplete(), patience);
   }
 
-  void cleanup() {
-    if (window_) window_->close();
-    window_.reset();
-  }
+  void cleanup() { end(); }
 
   void itCountsWhatIsShown() {
     const FigureTable& table = panel().model().table();
@@ -149,7 +144,6 @@ class VocabularyWindowTest : public QObject {
  private:
   VocabularyPanel& panel() { return window_->vocabulary(); }
   QTableView& table() { return panel().table(); }
-  Workbench& bench() { return window_->workbench(); }
   const SequenceRecord& record() { return bench().sequence().record(); }
   QString words() { return panel().words(); }
   int sourceRow(int row) {
@@ -163,9 +157,6 @@ class VocabularyWindowTest : public QObject {
     }
     return -1;
   }
-
-  WindowOnTinyModel tiny_;
-  std::unique_ptr<MainWindow> window_;
 };
 
 QTEST_MAIN(VocabularyWindowTest)

@@ -24,20 +24,12 @@ constexpr int patience = 30'000;
 
 }  // namespace
 
-class WhatIfWindowTest : public QObject {
+class WhatIfWindowTest : public WindowTest {
   Q_OBJECT
 
  private Q_SLOTS:
-  void init() {
-    tiny_.forget();
-    window_ = tiny_.makeRead(QLatin1String(WindowOnTinyModel::alice));
-    QVERIFY(window_);
-  }
-
-  void cleanup() {
-    if (window_) window_->close();
-    window_.reset();
-  }
+  void init() { QVERIFY(begin()); }
+  void cleanup() { end(); }
 
   void aRoleSetByHandIsRunAgain() {
     const LayerId layer(1);
@@ -212,10 +204,6 @@ class WhatIfWindowTest : public QObject {
     const auto found = std::ranges::find_if(actions, [&](const QAction* action) { return action->text() == text; });
     return found == actions.end() ? nullptr : *found;
   }
-  [[nodiscard]] Workbench& bench() { return window_->workbench(); }
-
-  WindowOnTinyModel tiny_;
-  std::unique_ptr<MainWindow> window_;
 };
 
 QTEST_MAIN(WhatIfWindowTest)

@@ -67,4 +67,23 @@ class WindowOnTinyModel {
   int runs_ = 0;
 };
 
+/// What a test of the window is made of: each of its cases begins with a window, and ends it.
+class WindowTest : public QObject {
+ protected:
+  /// A window that has read the prompt, with settings as on the first day. False where that does not come about.
+  [[nodiscard]] bool begin(const QString& prompt = QLatin1String(WindowOnTinyModel::alice)) {
+    tiny_.forget();
+    window_ = tiny_.makeRead(prompt);
+    return window_ != nullptr;
+  }
+  void end() {
+    if (window_) window_->close();
+    window_.reset();
+  }
+  [[nodiscard]] Workbench& bench() { return window_->workbench(); }
+
+  WindowOnTinyModel tiny_;
+  std::unique_ptr<MainWindow> window_;
+};
+
 }  // namespace natscope::ui

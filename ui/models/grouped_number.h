@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QLocale>
+#include <QObject>
 #include <cstdint>
 
 namespace natscope::ui {
@@ -9,6 +10,11 @@ namespace natscope::ui {
 /// 8388608 as 8,388,608: thousands with commas, whatever the user's language does with points.
 [[nodiscard]] inline QString groupedNumber(std::int64_t number) {
   return QLocale(QLocale::English, QLocale::UnitedStates).toString(qint64{number});
+}
+
+/// 1 token, 8,388,608 tokens.
+[[nodiscard]] inline QString tokensInWords(std::int64_t count) {
+  return count == 1 ? QObject::tr("1 token") : QObject::tr("%1 tokens").arg(groupedNumber(count));
 }
 
 /// Tokens a second, the same wherever they stand: 3,340, 131, 7.5.

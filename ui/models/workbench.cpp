@@ -24,10 +24,6 @@ bool hasOwnWindow(const Policy& policy) {
   return policy.kind != Policy::Kind::model && policy.kind != Policy::Kind::full;
 }
 
-QString tokensInWords(std::int64_t count) {
-  return count == 1 ? Workbench::tr("1 token") : Workbench::tr("%1 tokens").arg(groupedNumber(count));
-}
-
 QString endWords(StopReason reason) {
   switch (reason) {
     case StopReason::end_of_text:
@@ -351,101 +347,6 @@ void Workbench::onRestored() {
   if (lost.isEmpty()) return say(tr("The engine has the %1 that are shown, and can go on.").arg(tokens));
   lost[0] = lost.at(0).toUpper();
   say(tr("%1. Another one has the %2 that are shown, and can go on.").arg(lost, tokens));
-}
-
-void Workbench::keepBefore() {
-  const bool isInFile = recording() || tokensOfFile_ == client_.record().size();
-  if (sequence_.isEmpty() || isInFile) return;
-  // A prompt that was not read to its end is begun again instead.
-  before_.reset();
-  if (client_.record().size() < client_.promptTokens()) return;
-  before_ = shownRun(options_);
-}
-
-Workbench::RunBefore Workbench::shownRun(const PromptOptions& options) const {
-  return {client_.shownRun(), options, analysed_, view()};
-}
-
-void Workbench::offerReplaced() {
-  if (replaced_ && client_.record().size() < client_.promptTokens()) before_ = std::exchange(replaced_, std::nullopt);
-}
-
-SessionView Workbench::view() const {
-  return {selection_.layer(), selection_.head(), selection_.pinned(), selection_.pinnedQuery()};
-}
-
-void Workbench::choose(const SessionView& view) {
-  selection_.clear();
-  selection_.setLayerAndHead(view.layer, view.head);
-  for (const TokenPos position : view.pinned) {
-    if (!selection_.isPinned(position)) selection_.pin(position, true);
-  }
-  selection_.pinQuery(view.query);
-}
-
-void Workbench::showRunBefore() {
-  if (!before_) return;
-  const RunBefore back = *std::exchange(before_, std::nullopt);
-  const bool wasRecording = recording() != nullptr;
-  keepBefore();  // so one can go to and fro
-  next_ = Next::nothing;
-  isSessionShown_ = false;
-  takeRoleChanges(back.beginning.changes);
-  asked_ = back.beginning;
-  Q_EMIT errorCleared();
-  say(tr("The run of before: %1").arg(tokensInWords(back.run.session.record.size())));
-  client_.showAgain(back.run);
-  choose(back.view);
-  // A recording has no prompt of its own: what stands in the field was typed since.
-  if (!wasRecording) {
-    options_ = back.options;
-    Q_EMIT sessionShown(options_);
-  }
-  Q_EMIT stateChanged();
-}
-
-void Workbench::showSession(const Session& session) {
-  keepBefore();
-  next_ = Next::nothing;
-  isSessionShown_ = true;
-  const RoleChanges changes = RoleChanges::of(session.provenance.by_hand);
-  // Another model's layers and heads are others.
-  const auto& model = client_.model();
-  const bool isOfModel = !model || model->sha256.empty() || model->sha256 == session.provenance.model_sha256;
-  takeRoleChanges(isOfModel ? changes : RoleChanges{});
-  asked_ = {QString::fromStdString(session.prompt), QString::fromStdString(session.policy), changes};
-  options_.text = asked_.text;
-  options_.policy = asked_.policy;
-  options_.sampling = session.sampling;
-  options_.maxNewTokens = session.max_new_tokens;
-  Q_EMIT errorCleared();
-  say(tr("A session of %1, made with %2")
-          .arg(tokensInWords(session.record.size()), QString::fromStdString(session.model_path)));
-  client_.showSession(session);
-  if (session.view) choose(*session.view);
-  tokensOfFile_ = session.record.size();
-  Q_EMIT sessionShown(options_);
-  Q_EMIT stateChanged();
-}
-
-void Workbench::showRecording(const std::shared_ptr<const Recording>& recording) {
-  keepBefore();
-  next_ = Next::nothing;
-  isSessionShown_ = true;  // a model that is opened meanwhile does not take its place
-  openRecording_ = recording;
-  takeRoleChanges({});
-  const Session& session = recording->session();
-  asked_ = {{}, QString::fromStdString(session.policy), RoleChanges::of(session.provenance.by_hand)};
-  Q_EMIT errorCleared();
-  say(tr("A recording of %1").arg(tokensInWords(recording->session().record.size())));
-  client_.showRecording(recording->session());
-  // A head that has a map, where there is one.
-  const std::vector<MapId>& maps = recording->trace().provenance().maps;
-  if (!maps.empty() && !recording->hasMap({selection_.layer(), selection_.head()})) {
-    selection_.setLayer(maps.front().layer);
-    selection_.setHead(maps.front().head);
-  }
-  Q_EMIT stateChanged();
 }
 
 void Workbench::onLost(const QString& reason) {
