@@ -102,6 +102,7 @@ Expected<void> DevicePass::attend_alone() {
 Expected<void> DevicePass::reset_cache(std::int64_t window, const std::optional<kernels::HeavyHitters>& heavy_hitters) {
   counts_ = {};
   if (attention_) attention_->reset();
+  if (step_) step_->forget();
   if (blank_cache_ != nullptr)
     NATSCOPE_CHECK(from_status(device_.reset_cache(handle_, blank_cache_, window, nullptr), "cache"));
   return from_status(device_.reset_cache(handle_, cache_, window, heavy_hitters ? &*heavy_hitters : nullptr), "cache");

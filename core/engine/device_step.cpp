@@ -137,6 +137,11 @@ Expected<void> DeviceStep::work(const Kind& kind) {
   return from_status(device_.replay(device, recording_), "pass on the GPU");
 }
 
+void DeviceStep::forget() {
+  forget_recording();
+  done_once_.reset();
+}
+
 Expected<void> DeviceStep::record(const Kind& kind) {
   void* const device = module_.device();
   NATSCOPE_CHECK(from_status(device_.begin_recording(device), "recording of a pass"));
@@ -183,8 +188,9 @@ Expected<void> DeviceStep::put_end_of_layers(const Kind& kind) {
   NATSCOPE_CHECK(put_appends(kind.layers));
   if (kind.drops) NATSCOPE_CHECK(put_drops(kind.layers));
   NATSCOPE_CHECK(from_status(device_.end_appends(device, cache_), "cache"));
-  return from_status(device_.download(device, host_record_.data(), record_.as<void>(), kind.layers * layout_.size_bytes),
-                     "copy from the GPU");
+  return from_status(
+      device_.download(device, host_record_.data(), record_.as<void>(), kind.layers * layout_.size_bytes),
+      "copy from the GPU");
 }
 
 Expected<void> DeviceStep::put_logits() {

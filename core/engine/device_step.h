@@ -20,10 +20,10 @@ namespace natscope {
 /// One token through all layers on a device: what RowPass is on the CPU.
 ///
 /// Everything that a token brings from the host goes up in one copy, everything that the host is shown comes down in
-/// one, its logits in another, and the last products run beside the cache's appends; seven operations a layer stand between. Under H2O the layers' drops follow the layers'
-/// appends, in one operation more. The first pass of a kind is done call by call,
-/// the second is recorded, and from then on a pass is one replay (a CUDA graph): lengths and positions are read on the
-/// device. Memory stays where it is as long as this lives.
+/// one, its logits in another, and the last products run beside the cache's appends; seven operations a layer stand
+/// between. Under H2O the layers' drops follow the layers' appends, in one operation more. The first pass of a kind is
+/// done call by call, the second is recorded, and from then on a pass is one replay (a CUDA graph): lengths and
+/// positions are read on the device. Memory stays where it is as long as this lives.
 class DeviceStep {
  public:
   /// All must outlive this; `cache` is the device's (DeviceOperations::create_cache).
@@ -36,6 +36,8 @@ class DeviceStep {
   /// As DevicePass::run with one token; the cache changes only after the last layer, but for H2O's scores.
   [[nodiscard]] Expected<void> run(std::int32_t token, TokenPos position, PassObserver& observer, ChunkExtent extent,
                                    kernels::DeviceCacheCounts& counts);
+  /// The cache was reset, perhaps to another rule: what was done once may need more memory the next time.
+  void forget();
   /// Logits [vocab] of the last pass, whose extent wanted hidden states. They are there: no wait.
   [[nodiscard]] std::span<const float> logits() const;
 

@@ -43,7 +43,9 @@ class GpuAttention final : public TrainingAttention {
       release_torch_memory();
       status = call();
     }
-    return status.ok() ? operations_.wait(module_->device()) : status;
+    // Of a call that failed half way as well: its first kernels write to tensors that an exception gives back.
+    const kernels::Status waited = operations_.wait(module_->device());
+    return status.ok() ? waited : status;
   }
 
   /// For its computing alone: sums over ranks go on beside it.

@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "core/base/log.h"
 #include "core/base/shared_library.h"
 #include "tests/core/engine/engine_run.h"
 #include "tests/core/engine/modules/host_device.h"
+#include "tests/support/warnings.h"
 
 namespace natscope::test {
 
@@ -25,18 +25,6 @@ class Environment {
 
  private:
   const char* name_;
-};
-
-/// Warnings as long as this lives.
-class Warnings {
- public:
-  Warnings() {
-    set_log_sink([this](LogLevel level, std::string_view line) {
-      if (level >= LogLevel::warning) text += line;
-    });
-  }
-  ~Warnings() { set_log_sink({}); }
-  std::string text;
 };
 
 [[nodiscard]] inline EngineOptions on_device(kernels::ElementType dtype = kernels::ElementType::f32) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "core/engine/engine.h"
 #include "tests/core/engine/gpu_arrays.h"
 #include "tests/support/case_turns.h"
+#include "tests/support/warnings.h"
 
 namespace natscope {
 
@@ -28,6 +30,11 @@ std::unique_ptr<Engine> demo_on(Device device) {
                              {});
   REQUIRE_MESSAGE(engine, (engine ? "" : engine.error().message));
   return std::move(*engine);
+}
+
+/// Steps that could not be recorded are right, and slow.
+bool recorded_all(const test::Warnings& warnings) {
+  return warnings.text.find("steps are slower") == std::string::npos;
 }
 
 }  // namespace
@@ -91,6 +98,7 @@ TEST_CASE("512 greedy tokens of the demo are the CPU's, in f32") {
   options.sampling.greedy = true;
   std::vector<std::int32_t> found[2];
   std::int64_t entries[2] = {};
+  const test::Warnings warnings;
   for (const Device device : {Device::cpu, Device::cuda}) {
     const std::unique_ptr<Engine> engine = demo_on(device);
     REQUIRE(engine->device() == device);
@@ -107,6 +115,22 @@ TEST_CASE("512 greedy tokens of the demo are the CPU's, in f32") {
   CHECK(static_cast<std::int64_t>(found[0].size()) > options.max_new_tokens / 8);
   CHECK(found[1] == found[0]);
   CHECK(entries[1] == entries[0]);
+  CHECK(recorded_all(warnings));
+}
+
+TEST_CASE("a larger budget of H2O, met by a single token, is recorded as a smaller one is") {
+  const test::Warnings warnings;
+  const std::unique_ptr<Engine> engine = demo_on(Device::cuda);
+  for (const std::int32_t budget : {8, 900}) {
+    RolePlan plan;
+    plan.policy.kind = Policy::Kind::h2o;
+    plan.policy.heavy = budget;
+    plan.policy.recent = 4;
+    REQUIRE(engine->start(std::move(plan)));
+    REQUIRE(engine->prefill(std::vector<std::int32_t>{3}, {}, {}));
+    for (std::int32_t token = 4; token < 7; ++token) REQUIRE(engine->step(token, false, 0, {}));
+  }
+  CHECK(recorded_all(warnings));
 }
 
 }  // namespace natscope

@@ -64,4 +64,41 @@ TEST_CASE("a recording names the memory that it was made with, and is not done w
   table.free_cache(device, cache);
 }
 
+TEST_CASE("what is put aside is recorded with the rest, and joined") {
+  const auto module = open_gpu_module();
+  const auto& table = module->operations();
+  void* const device = module->device();
+  constexpr std::int64_t size = 256, rows = 8;
+  const OnDevice x(*module, some_numbers(size, 5)), weight(*module, some_numbers(rows * size, 6));
+  const OnDevice sum(*module, Numbers(rows, 0.0F)), aside(*module, {1, 2, 3});
+  kernels::TokenProducts call;
+  call.x = x.data();
+  call.count = 1;
+  call.into = kernels::TokenProducts::Into::sum;
+  call.products[0] = {weight.data(), kernels::ElementType::f32, rows, size, nullptr, sum.data()};
+  const auto put = [&] {
+    REQUIRE(table.token_products(device, &call).ok());
+    REQUIRE(table.begin_aside(device).ok());
+    REQUIRE(table.swiglu(device, aside.data(), aside.data(), 3, false).ok());
+    REQUIRE(table.end_aside(device).ok());
+    REQUIRE(table.token_products(device, &call).ok());  // may begin before the one ahead of the fork has ended
+    REQUIRE(table.join_aside(device).ok());
+  };
+  put();
+  const Numbers added_twice = sum.read(), gated_once = aside.read();
+  CHECK(added_twice != Numbers(rows, 0.0F));
+  void* recording = nullptr;
+  REQUIRE(table.begin_recording(device).ok());
+  put();
+  REQUIRE(table.end_recording(device, &recording).ok());
+  CHECK(sum.read() == added_twice);
+  CHECK(aside.read() == gated_once);
+  REQUIRE(table.replay(device, recording).ok());
+  const Numbers added_again = sum.read();
+  for (std::size_t i = 0; i < added_again.size(); ++i)
+    CHECK(added_again[i] == doctest::Approx(2 * added_twice[i]).epsilon(1e-5));
+  CHECK(aside.read() != gated_once);
+  table.free_recording(device, recording);
+}
+
 }  // namespace natscope
