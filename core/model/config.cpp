@@ -6,6 +6,7 @@
 
 #include "core/model/config_checks.h"
 #include "core/model/config_reader.h"
+#include "core/model/rope.h"
 
 namespace natscope {
 namespace {
@@ -16,7 +17,6 @@ constexpr int max_layers = 1024;
 constexpr int max_width = 1 << 20;
 constexpr int max_heads = 1 << 12;
 constexpr int max_vocab = 1 << 24;
-constexpr int max_context = 1 << 27;
 constexpr int min_head_dim = 8;
 constexpr int max_head_dim = 256;
 constexpr int max_window = 1 << 30;
@@ -127,13 +127,14 @@ Expected<ModelConfig> parse_model_config(const Json& json) {
   NATSCOPE_TRY(config.hidden, read.integer("hidden_size", 1, max_width));
   NATSCOPE_TRY(config.intermediate, read.integer("intermediate_size", 1, max_width * 4));
   NATSCOPE_TRY(config.vocab, read.integer("vocab_size", 1, max_vocab));
-  NATSCOPE_TRY(config.context, read.integer("max_position_embeddings", 1, max_context));
+  NATSCOPE_TRY(config.context, read.integer("max_position_embeddings", 1, max_model_context));
   NATSCOPE_TRY(config.rms_norm_eps, read.number_or("rms_norm_eps", 1e-6, 0.0, 1.0));
   NATSCOPE_TRY(config.tied, read.boolean_or("tie_word_embeddings", false));
   NATSCOPE_CHECK(read_attention_sizes(read, config));
   NATSCOPE_CHECK(read_family_arithmetic(read, config));
   NATSCOPE_CHECK(read_end_tokens(read, config));
   NATSCOPE_TRY(config.rope, read_rope(read, config.context));
+  config.context = rope_context(config.rope, config.context);
   NATSCOPE_TRY(config.context, context_within_sliding_window(read, config));
   NATSCOPE_TRY(const std::string old_dtype, read.text_or("torch_dtype", ""));
   NATSCOPE_TRY(config.stored_dtype, read.text_or("dtype", old_dtype));

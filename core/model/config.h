@@ -18,18 +18,25 @@ namespace natscope {
 /// from outside with more is refused, because tables of all heads are made from it.
 inline constexpr std::int64_t max_head_pairs = std::int64_t{1} << 18U;
 
+/// The longest context that a model is believed to have, in tokens.
+inline constexpr int max_model_context = 1 << 27;
+
 enum class ModelFamily { llama, mistral, qwen2, qwen3 };
 
-enum class RopeKind { none, linear, llama3 };
+enum class RopeKind { none, linear, llama3, yarn };
 
-/// Rotary position embedding (RoPE). Frequencies: rope_inverse_frequencies() in core/model/rope.h.
+/// Rotary position embedding (RoPE); what follows from it: RotaryEmbedding in core/model/rope.h.
 struct RopeConfig {
   double theta = 10000.0;
   RopeKind kind = RopeKind::none;
-  double factor = 1.0;            ///< linear, llama3
+  double factor = 1.0;            ///< linear, llama3, yarn
   double low_freq_factor = 1.0;   ///< llama3
   double high_freq_factor = 4.0;  ///< llama3
-  int original_context = 0;       ///< llama3: original_max_position_embeddings
+  int original_context = 0;       ///< llama3, yarn: original_max_position_embeddings
+  double beta_fast = 32.0;        ///< yarn: pairs that turn more often within the original context are kept
+  double beta_slow = 1.0;         ///< yarn: pairs that turn less often are stretched by the factor
+  double attention_factor = 1.0;  ///< yarn: scales queries and keys, each
+  bool truncate = true;           ///< yarn: whether the ramp between the two begins and ends at whole pairs
 };
 
 /// The `nats` block: the rules' W, b and λ.

@@ -34,6 +34,14 @@ Json rope_scaling(const RopeConfig& rope) {
               {"low_freq_factor", rope.low_freq_factor},
               {"high_freq_factor", rope.high_freq_factor},
               {"original_max_position_embeddings", rope.original_context}};
+    case RopeKind::yarn:
+      return {{"rope_type", "yarn"},
+              {"factor", rope.factor},
+              {"original_max_position_embeddings", rope.original_context},
+              {"beta_fast", rope.beta_fast},
+              {"beta_slow", rope.beta_slow},
+              {"attention_factor", rope.attention_factor},
+              {"truncate", rope.truncate}};
   }
   return nullptr;
 }

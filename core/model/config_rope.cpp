@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
+#include <array>
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string_view>
 
 #include "core/model/config_checks.h"
@@ -11,12 +15,21 @@ using Json = nlohmann::json;
 
 Unexpected unsupported(const std::string& what) { return fail(ErrorCode::unsupported_model, "config.json: " + what); }
 
-bool is_known_rope_key(std::string_view key) {
-  for (const char* const known : {"rope_type", "type", "rope_theta", "factor", "low_freq_factor", "high_freq_factor",
-                                  "original_max_position_embeddings", "partial_rotary_factor"}) {
-    if (key == known) return true;
-  }
-  return false;
+constexpr auto known_keys =
+    std::to_array<std::string_view>({"rope_type", "type", "rope_theta", "factor", "low_freq_factor", "high_freq_factor",
+                                     "original_max_position_embeddings", "partial_rotary_factor"});
+/// Of no other kind; beside one they would be believed to do something.
+constexpr auto yarn_keys = std::to_array<std::string_view>(
+    {"beta_fast", "beta_slow", "attention_factor", "mscale", "mscale_all_dim", "truncate"});
+
+bool is_one_of(std::string_view key, std::span<const std::string_view> keys) {
+  return std::find(keys.begin(), keys.end(), key) != keys.end();
+}
+
+/// As transformers: a value beside the rope settings wins, and without any the context is meant.
+Expected<int> read_original_context(const ConfigReader& read, const ConfigReader& top, int context) {
+  const ConfigReader& source = top.has("original_max_position_embeddings") ? top : read;
+  return source.integer_or("original_max_position_embeddings", context, 1, 1 << 30);
 }
 
 Expected<void> read_llama3(const ConfigReader& read, const ConfigReader& top, int context, RopeConfig& rope) {
@@ -26,9 +39,28 @@ Expected<void> read_llama3(const ConfigReader& read, const ConfigReader& top, in
   if (rope.high_freq_factor <= rope.low_freq_factor) {
     return read.refuse("high_freq_factor", "must be larger than low_freq_factor");
   }
-  // As transformers: a value beside the rope settings wins, and without any the context is meant.
-  const ConfigReader& source = top.has("original_max_position_embeddings") ? top : read;
-  NATSCOPE_TRY(rope.original_context, source.integer_or("original_max_position_embeddings", context, 1, 1 << 30));
+  NATSCOPE_TRY(rope.original_context, read_original_context(read, top, context));
+  return {};
+}
+
+/// 0.1 · mscale · ln(factor) + 1: how much sharper attention is made over a longer context.
+double yarn_scale(double factor, double mscale) { return factor <= 1.0 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0; }
+
+Expected<void> read_yarn(const ConfigReader& read, const ConfigReader& top, int context, RopeConfig& rope) {
+  if (rope.theta <= 1.0) return top.refuse("rope_theta", "must be larger than 1 for yarn");
+  NATSCOPE_TRY(rope.factor, read.number("factor", 1.0, 1e6));
+  NATSCOPE_TRY(rope.original_context, read_original_context(read, top, context));
+  NATSCOPE_TRY(rope.beta_fast, read.number_or("beta_fast", rope.beta_fast, 1e-6, 1e6));
+  NATSCOPE_TRY(rope.beta_slow, read.number_or("beta_slow", rope.beta_slow, 1e-6, 1e6));
+  if (rope.beta_fast <= rope.beta_slow) return read.refuse("beta_fast", "must be larger than beta_slow");
+  NATSCOPE_TRY(rope.truncate, read.boolean_or("truncate", rope.truncate));
+
+  NATSCOPE_TRY(const double mscale, read.number_or("mscale", 0.0, 0.0, 1e3));
+  NATSCOPE_TRY(const double mscale_all_dim, read.number_or("mscale_all_dim", 0.0, 0.0, 1e3));
+  const bool has_scales = mscale != 0.0 && mscale_all_dim != 0.0;  // one alone says nothing, as in transformers
+  const double scale = has_scales ? yarn_scale(rope.factor, mscale) / yarn_scale(rope.factor, mscale_all_dim)
+                                  : yarn_scale(rope.factor, 1.0);
+  NATSCOPE_TRY(rope.attention_factor, read.number_or("attention_factor", scale, 1e-3, 1e3));
   return {};
 }
 
@@ -44,11 +76,6 @@ Expected<RopeConfig> read_rope(const ConfigReader& top, int context) {
   static const Json nothing = Json::object();
   const Json& block = parameters != nullptr ? *parameters : scaling != nullptr ? *scaling : nothing;
   if (!block.is_object()) return top.refuse(block_name, "must be an object");
-  for (const auto& [key, value] : block.items()) {
-    if (!is_known_rope_key(key) && !value.is_null()) {
-      return unsupported(std::string(block_name) + "." + printable(key, 60) + " is not implemented");
-    }
-  }
 
   const ConfigReader read(block, ErrorCode::bad_config, "config.json: " + std::string(block_name));
   RopeConfig rope;
@@ -66,6 +93,11 @@ Expected<RopeConfig> read_rope(const ConfigReader& top, int context) {
   }
   NATSCOPE_TRY(const std::string old_kind, read.text_or("type", "default"));
   NATSCOPE_TRY(const std::string kind, read.text_or("rope_type", old_kind));
+  for (const auto& [key, value] : block.items()) {
+    if (!value.is_null() && !is_one_of(key, known_keys) && !(kind == "yarn" && is_one_of(key, yarn_keys))) {
+      return unsupported(std::string(block_name) + "." + printable(key, 60) + " is not implemented");
+    }
+  }
   if (kind == "default") {
     // Without a kind nobody says what they scale; passing over them would change the arithmetic.
     for (const char* const scales : {"factor", "low_freq_factor", "high_freq_factor"}) {
@@ -84,6 +116,11 @@ Expected<RopeConfig> read_rope(const ConfigReader& top, int context) {
   if (kind == "llama3") {
     rope.kind = RopeKind::llama3;
     NATSCOPE_CHECK(read_llama3(read, top, context, rope));
+    return rope;
+  }
+  if (kind == "yarn") {
+    rope.kind = RopeKind::yarn;
+    NATSCOPE_CHECK(read_yarn(read, top, context, rope));
     return rope;
   }
   return unsupported("rope type " + printable(kind, 40) + " is not implemented");

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/model/rope.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
 namespace natscope {
 namespace {
 
+constexpr double full_turn = 2.0 * std::numbers::pi;
+
 /// Long wavelengths are stretched by the factor, short ones kept, those between interpolated.
 double llama3_frequency(double frequency, const RopeConfig& rope) {
-  const double wavelength = 2.0 * std::numbers::pi / frequency;
+  const double wavelength = full_turn / frequency;
   const double context = rope.original_context;
   if (wavelength < context / rope.high_freq_factor) return frequency;
   if (wavelength > context / rope.low_freq_factor) return frequency / rope.factor;
@@ -17,18 +20,61 @@ double llama3_frequency(double frequency, const RopeConfig& rope) {
   return (1.0 - smooth) * frequency / rope.factor + smooth * frequency;
 }
 
+/// The pairs between which YaRN goes over from frequencies that are kept to stretched ones: those that turn beta_fast
+/// and beta_slow times within the original context.
+class YarnRamp {
+ public:
+  YarnRamp(const RopeConfig& rope, int head_dim)
+      : first_(pair_turning(rope.beta_fast, rope, head_dim)), last_(pair_turning(rope.beta_slow, rope, head_dim)) {
+    if (rope.truncate) {
+      first_ = std::floor(first_);
+      last_ = std::ceil(last_);
+    }
+    first_ = std::max(first_, 0.0);
+    last_ = std::min(last_, head_dim - 1.0);
+    if (first_ == last_) last_ += 0.001;
+  }
+
+  /// 0: the frequency of this pair is kept, 1: divided by the factor.
+  [[nodiscard]] double stretched(int pair) const { return std::clamp((pair - first_) / (last_ - first_), 0.0, 1.0); }
+
+ private:
+  static double pair_turning(double turns, const RopeConfig& rope, int head_dim) {
+    return head_dim * std::log(rope.original_context / (turns * full_turn)) / (2.0 * std::log(rope.theta));
+  }
+
+  double first_, last_;
+};
+
 }  // namespace
 
-std::vector<float> rope_inverse_frequencies(const RopeConfig& rope, int head_dim) {
-  std::vector<float> result;
-  result.reserve(static_cast<std::size_t>(head_dim / 2));
-  for (int i = 0; i < head_dim; i += 2) {
-    double frequency = std::pow(rope.theta, -static_cast<double>(i) / head_dim);
+RotaryEmbedding::RotaryEmbedding(const RopeConfig& rope, int head_dim)
+    : attention_factor_(rope.kind == RopeKind::yarn ? rope.attention_factor : 1.0) {
+  frequencies_.reserve(static_cast<std::size_t>(head_dim / 2));
+  for (int pair = 0; pair < head_dim / 2; ++pair) {
+    double frequency = std::pow(rope.theta, -2.0 * pair / head_dim);
     if (rope.kind == RopeKind::linear) frequency /= rope.factor;
     if (rope.kind == RopeKind::llama3) frequency = llama3_frequency(frequency, rope);
-    result.push_back(static_cast<float>(frequency));
+    if (rope.kind == RopeKind::yarn) {
+      const double stretched = YarnRamp(rope, head_dim).stretched(pair);
+      frequency *= stretched / rope.factor + (1.0 - stretched);
+    }
+    frequencies_.push_back(static_cast<float>(frequency));
   }
-  return result;
+}
+
+void RotaryEmbedding::at(std::int64_t position, float* cosine, float* sine) const {
+  for (std::size_t i = 0; i < frequencies_.size(); ++i) {
+    const double angle = static_cast<double>(position) * static_cast<double>(frequencies_[i]);
+    cosine[i] = static_cast<float>(attention_factor_ * std::cos(angle));
+    sine[i] = static_cast<float>(attention_factor_ * std::sin(angle));
+  }
+}
+
+int rope_context(const RopeConfig& rope, int context) {
+  if (rope.kind != RopeKind::yarn) return context;
+  const double stretched = std::min(rope.factor * rope.original_context, static_cast<double>(max_model_context));
+  return std::max(context, static_cast<int>(stretched));
 }
 
 }  // namespace natscope

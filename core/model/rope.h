@@ -1,18 +1,40 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// Rotary frequencies: position p rotates the pair (i, i + D/2) of a head by p · inverse_frequency[i] radians.
+/// Rotary position embedding: what turns the pair (i, i + D/2) of a head at a position.
 ///
 /// The halves layout is Hugging Face's (rotate_half): out[i] = x[i]·cos − x[i + D/2]·sin,
 /// out[i + D/2] = x[i + D/2]·cos + x[i]·sin.
-/// Source: transformers, modeling_rope_utils.py (default, linear, llama3).
+/// Source: transformers, modeling_rope_utils.py (default, linear, llama3, yarn); YaRN: Peng et al., arXiv 2309.00071.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "core/model/config.h"
 
 namespace natscope {
 
-/// [head_dim / 2], in radians per position, computed in double and rounded to f32 as transformers holds them.
-[[nodiscard]] std::vector<float> rope_inverse_frequencies(const RopeConfig& rope, int head_dim);
+class RotaryEmbedding {
+ public:
+  RotaryEmbedding(const RopeConfig& rope, int head_dim);
+
+  /// D/2.
+  [[nodiscard]] std::int64_t pairs() const { return static_cast<std::int64_t>(frequencies_.size()); }
+
+  /// Cosines and sines of one position, [pairs] each, times the attention factor. Angles are taken in double: at
+  /// position 100 000 an f32 angle would be off by more than the numbers that it turns.
+  void at(std::int64_t position, float* cosine, float* sine) const;
+
+  /// [pairs], radians per position, computed in double and rounded to f32 as transformers holds them.
+  [[nodiscard]] const std::vector<float>& frequencies() const { return frequencies_; }
+  /// What YaRN scales queries and keys by, each; 1 for all others.
+  [[nodiscard]] double attention_factor() const { return attention_factor_; }
+
+ private:
+  std::vector<float> frequencies_;
+  double attention_factor_;
+};
+
+/// The longest text that such a rotation is made for: `context`, or what YaRN stretches the original one to.
+[[nodiscard]] int rope_context(const RopeConfig& rope, int context);
 
 }  // namespace natscope

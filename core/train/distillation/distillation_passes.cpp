@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/model/rope.h"
 #include "core/train/weights/finetune_layout.h"
 
 namespace natscope::train {
@@ -58,7 +57,7 @@ DistillationModel::Implementation::Implementation(const ModelConfig& base, const
       device_(teacher_.embed.device()),
       state_(layout, device_),
       trained_(layout, state_.weights()),
-      frequencies_(rope_inverse_frequencies(c_.rope, c_.head_dim)) {
+      rotary_(c_.rope, c_.head_dim) {
   trained_.place_in(student_, c_.tied);
 }
 
@@ -141,7 +140,7 @@ Expected<DistillPass> DistillationModel::Implementation::evaluate(const Document
 }
 
 void DistillationModel::Implementation::begin(const Document& document) {
-  if (rotation_.positions() < document.size()) rotation_ = make_rotation(frequencies_, document.size(), device_);
+  if (rotation_.positions() < document.size()) rotation_ = make_rotation(rotary_, document.size(), device_);
 }
 
 at::Tensor DistillationModel::Implementation::on_device(const std::vector<std::int32_t>& numbers, std::size_t begin,

@@ -79,7 +79,7 @@ class DistillationModel::Implementation {
   at::Device device_;
   DeviceState state_;  // of passes on the CPU the weights alone
   TrainedTensors trained_;
-  std::vector<float> frequencies_;
+  RotaryEmbedding rotary_;
   Rotation rotation_;
 };
 

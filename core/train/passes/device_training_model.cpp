@@ -4,7 +4,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/empty.h>
@@ -13,12 +12,10 @@
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mm.h>
-#include <ATen/ops/outer.h>
 #include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 #include <optional>
 #include <utility>
@@ -87,7 +84,7 @@ class DevicePasses final : public TrainingModel::Implementation {
     state_.emplace(layout, device);
     place_blocks();
     place_leaves();
-    place_rotation();
+    rotation_ = make_rotation(RotaryEmbedding(c_.rope, c_.head_dim), c_.context, device_);
     const at::Tensor roles = at::empty({c_.context}, at::kByte);
     std::copy(fixed_roles.begin(), fixed_roles.end(), static_cast<Role*>(roles.data_ptr()));
     fixed_roles_ = roles.to(device_).expand({segments_, c_.kv_heads, c_.context}).contiguous();
@@ -189,18 +186,6 @@ class DevicePasses final : public TrainingModel::Implementation {
     arrival_.flat.narrow(0, leaf.block->offset, gradient.numel()).add_(gradient.reshape({-1}));
     if (--arrival_.missing[leaf.part] == 0 && arrival_.ready && arrival_.told)
       arrival_.told = arrival_.ready(parts_[leaf.part].begin, parts_[leaf.part].end);
-  }
-
-  /// From angles in f32, as the passes of the CPU take them.
-  void place_rotation() {
-    const std::vector<float> frequencies = rope_inverse_frequencies(c_.rope, c_.head_dim);
-    const at::Tensor positions = at::arange(c_.context, at::TensorOptions().dtype(at::kFloat));
-    const at::Tensor angles =
-        at::outer(positions, at::from_blob(const_cast<float*>(frequencies.data()), {c_.head_dim / 2}, at::kFloat));
-    const auto table = [&](const at::Tensor& values) {
-      return values.view({1, c_.context, 1, c_.head_dim / 2}).to(device_);
-    };
-    rotation_ = {table(angles.cos()), table(angles.sin())};
   }
 
   /// What products read: rounded to their type.

@@ -11,8 +11,6 @@
 #include <ATen/ops/silu_backward.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <cmath>
-
 namespace natscope::train {
 
 namespace {
@@ -93,19 +91,14 @@ at::Tensor product(const at::Tensor& x, const at::Tensor& weight, at::ScalarType
 
 at::Tensor swiglu(const at::Tensor& gate_up) { return SwiGlu::apply(gate_up); }
 
-Rotation make_rotation(const std::vector<float>& frequencies, std::int64_t positions, at::Device device) {
-  const auto half = static_cast<std::int64_t>(frequencies.size());
-  at::Tensor cosine = at::empty({1, positions, 1, half}, at::kFloat);
+Rotation make_rotation(const RotaryEmbedding& embedding, std::int64_t positions, at::Device device) {
+  const std::int64_t pairs = embedding.pairs();
+  at::Tensor cosine = at::empty({1, positions, 1, pairs}, at::kFloat);
   at::Tensor sine = at::empty_like(cosine);
   auto* const cosines = static_cast<float*>(cosine.data_ptr());
   auto* const sines = static_cast<float*>(sine.data_ptr());
   for (std::int64_t position = 0; position < positions; ++position) {
-    for (std::int64_t i = 0; i < half; ++i) {
-      const double angle =
-          static_cast<double>(position) * static_cast<double>(frequencies[static_cast<std::size_t>(i)]);
-      cosines[position * half + i] = static_cast<float>(std::cos(angle));
-      sines[position * half + i] = static_cast<float>(std::sin(angle));
-    }
+    embedding.at(position, cosines + position * pairs, sines + position * pairs);
   }
   return {cosine.to(device), sine.to(device)};
 }

@@ -6,7 +6,8 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <vector>
+
+#include "core/model/rope.h"
 
 namespace natscope::train {
 
@@ -27,8 +28,7 @@ struct Rotation {
   [[nodiscard]] std::int64_t positions() const { return cosine.defined() ? cosine.size(1) : 0; }
 };
 
-/// From angles in double, as the engine takes them. frequencies [D/2].
-[[nodiscard]] Rotation make_rotation(const std::vector<float>& frequencies, std::int64_t positions, at::Device device);
+[[nodiscard]] Rotation make_rotation(const RotaryEmbedding& embedding, std::int64_t positions, at::Device device);
 
 /// x [B, T, heads, D] rotated (halves layout), as [B, heads, T, D], packed; T at most rotation.positions().
 [[nodiscard]] at::Tensor rotated(const at::Tensor& x, const Rotation& rotation);

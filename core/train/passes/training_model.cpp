@@ -9,7 +9,6 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "core/cache/role_plan.h"
 #include "core/model/rope.h"
@@ -195,16 +194,12 @@ class Passes final : public TrainingModel::Implementation {
   }
 
   void make_rotation() {
-    const std::vector<float> frequencies = rope_inverse_frequencies(c_.rope, c_.head_dim);
-    const auto half = static_cast<std::int64_t>(frequencies.size());
-    cosine_ = make_f32({context_, half});
-    sine_ = make_f32({context_, half});
+    const RotaryEmbedding embedding(c_.rope, c_.head_dim);
+    const std::int64_t pairs = embedding.pairs();
+    cosine_ = make_f32({context_, pairs});
+    sine_ = make_f32({context_, pairs});
     for (std::int64_t position = 0; position < context_; ++position) {
-      for (std::int64_t i = 0; i < half; ++i) {
-        const float angle = static_cast<float>(position) * frequencies[static_cast<std::size_t>(i)];
-        floats(cosine_)[position * half + i] = std::cos(angle);
-        floats(sine_)[position * half + i] = std::sin(angle);
-      }
+      embedding.at(position, floats(cosine_) + position * pairs, floats(sine_) + position * pairs);
     }
   }
 

@@ -74,6 +74,35 @@ TEST_CASE("families differ in biases and norms") {
   CHECK(parsed(mistral).head_dim == 16);
 }
 
+TEST_CASE("yarn's settings, and the context that they stretch") {
+  Json json = llama();
+  // As the Qwen2.5 model cards write it: the context of config.json stays the original one.
+  json["rope_scaling"] = {{"type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 512}};
+  CHECK(parsed(json).rope.kind == RopeKind::yarn);
+  CHECK(parsed(json).context == 2048);
+  CHECK(parsed(json).rope.attention_factor == doctest::Approx(1.138629436111989));
+  CHECK(parsed(json).rope.beta_fast == 32.0);
+  json["rope_scaling"].erase("original_max_position_embeddings");
+  CHECK(parsed(json).rope.original_context == 512);
+  CHECK(parsed(json).context == 2048);
+  json["max_position_embeddings"] = 4096;
+  json["rope_scaling"]["original_max_position_embeddings"] = 512;
+  CHECK(parsed(json).context == 4096);
+
+  json["rope_scaling"]["mscale"] = 1.0;
+  CHECK(parsed(json).rope.attention_factor == doctest::Approx(1.138629436111989));
+  json["rope_scaling"]["mscale_all_dim"] = 0.5;
+  CHECK(parsed(json).rope.attention_factor == doctest::Approx(1.0648216253695715));
+  json["rope_scaling"]["attention_factor"] = 0.75;
+  CHECK(parsed(json).rope.attention_factor == 0.75);
+  json["rope_scaling"]["truncate"] = false;
+  CHECK_FALSE(parsed(json).rope.truncate);
+
+  const Json once = model_config_json(parsed(json));
+  CHECK(model_config_json(parsed(once)) == once);
+  CHECK(once["rope_scaling"]["attention_factor"] == 0.75);
+}
+
 TEST_CASE("rope settings, old and new") {
   Json json = llama();
   json["rope_theta"] = 500000;

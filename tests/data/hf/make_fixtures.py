@@ -8,7 +8,8 @@ Each folder holds the model and `logits.safetensors`: `input_ids` I64 [T], `logi
     python3 -m venv venv && venv/bin/pip install torch==2.11.0 transformers==5.23.0 sentencepiece==0.2.3 safetensors numpy
     venv/bin/python make_fixtures.py
 
-Made with the versions in versions.json, which every run rewrites. Equal versions give equal files.
+Made with the versions in versions.json, which every run rewrites. Equal versions on equal
+processors give equal files; another one rounds some logits otherwise.
 """
 
 import io
@@ -70,6 +71,13 @@ def qwen3():
         tie_word_embeddings=True))
 
 
+def qwen3_yarn():
+    """YaRN as a Qwen is told to read beyond its own context: pairs kept, stretched and between, queries and keys scaled."""
+    rope = dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=64, beta_fast=8.0)
+    return transformers.Qwen3ForCausalLM(transformers.Qwen3Config(
+        **SIZES, hidden_size=32, num_attention_heads=4, num_key_value_heads=2, head_dim=16, rope_parameters=rope))
+
+
 # make, stored dtype, largest shard
 MODELS = {
     "llama": (llama, torch.float32, "1GB"),
@@ -77,6 +85,7 @@ MODELS = {
     "mistral": (mistral, torch.float32, "60KB"),
     "qwen2": (qwen2, torch.float16, "1GB"),
     "qwen3": (qwen3, torch.float32, "1GB"),
+    "qwen3_yarn": (qwen3_yarn, torch.bfloat16, "1GB"),
 }
 
 

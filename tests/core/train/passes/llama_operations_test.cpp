@@ -67,9 +67,8 @@ DOCTEST_TEST_CASE("rotation turns by the position's angle, and its gradient turn
   at::manual_seed(2);
   for (const std::int64_t half : {1, 4, 17}) {
     DOCTEST_CAPTURE(half);
-    std::vector<float> frequencies;
-    for (std::int64_t i = 0; i < half; ++i) frequencies.push_back(1.0F / static_cast<float>(1 + 3 * i));
-    const Rotation rotation = make_rotation(frequencies, 40, at::kCPU);  // more than are used
+    const natscope::RotaryEmbedding embedding({.theta = 50.0}, static_cast<int>(2 * half));
+    const Rotation rotation = make_rotation(embedding, 40, at::kCPU);  // more than are used
     const auto formula = [&](const std::vector<at::Tensor>& inputs) {
       const at::Tensor low = inputs[0].narrow(-1, 0, half), high = inputs[0].narrow(-1, half, half);
       const at::Tensor cosine = rotation.cosine.narrow(1, 0, 31), sine = rotation.sine.narrow(1, 0, 31);
