@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
     if (argument == "--help" || argument == "-h") return tell(help_text);
     if (argument == "--version") return tell("natscope-engine " NATSCOPE_VERSION "\n");
     const natscope::Error error =
-        natscope::make_error(natscope::ErrorCode::usage, "unknown argument “" + std::string(argument) + "”",
+        natscope::make_error(natscope::ErrorCode::usage, "unknown argument \"" + std::string(argument) + "\"",
                              "natscope-engine needs none; see --help");
     std::fprintf(stderr, "%s\n", natscope::format_error_line(error).c_str());
     return natscope::exit_code(error.code);

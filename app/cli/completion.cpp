@@ -184,11 +184,12 @@ std::string fish_script(const std::vector<CommandWords>& commands) {
 
 void add_completion_command(CLI::App& root, Invocation& invocation) {
   CLI::App* command =
-      add_command(root, "completion", "Print a script with which a shell completes this program's flags");
+      add_command(root, "completion", "Print a script with which a shell completes this program's commands and flags");
   auto shell = std::make_shared<std::string>();
-  command->add_option("SHELL", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  command->add_option("SHELL", *shell, "The shell")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
   command->footer(
-      "bash: source <(natscope-cli completion bash)   zsh: source <(natscope-cli completion zsh)\n"
+      "bash: source <(natscope-cli completion bash)\n"
+      "zsh: source <(natscope-cli completion zsh)\n"
       "fish: natscope-cli completion fish | source");
   on_run(*command, invocation, [shell, &root](CommandContext& context) -> Expected<void> {
     const std::vector<CommandWords> commands = command_words(root);

@@ -3,16 +3,13 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
+#include "app/cli/model_options.h"
 #include "core/io/adapter_conversion.h"
 
 namespace natscope {
 namespace {
 
 Expected<void> run(const AdapterConversion& conversion, const CommandContext& context) {
-  for (const auto& [flag, path] : {std::pair{"FILE", &conversion.weights}, std::pair{"--model", &conversion.base},
-                                   std::pair{"--out", &conversion.out}}) {
-    if (path->empty()) return fail(ErrorCode::usage, std::string(flag) + " is missing", "see convert --help");
-  }
   NATSCOPE_TRY(const ConvertedAdapter found, convert_adapter(conversion));
   if (context.json) {
     return print_json({{"out", conversion.out.string()},
@@ -36,11 +33,12 @@ void add_convert_command(CLI::App& root, Invocation& invocation) {
   auto conversion = std::make_shared<AdapterConversion>();
   CLI::App* command = add_command(
       root, "convert", "Make an adapter folder from a public adapter_weights.pth (read strictly; no code in it runs)");
-  command->add_option("FILE", conversion->weights, "The file that torch.save wrote: a dict of tensors");
+  command->add_option("FILE", conversion->weights, "The file that torch.save wrote: a dict of tensors")->required();
   command->add_option("--model", conversion->base, "The base: the model folder that it was trained on")
+      ->required()
       ->type_name("DIR");
-  command->add_option("--out", conversion->out, "The adapter folder to make")->type_name("DIR");
-  constexpr const char* group = "What the file does not say (its training's settings, often in the name of its folder)";
+  command->add_option("--out", conversion->out, "The adapter folder to make")->required()->type_name("DIR");
+  constexpr const char* group = "What the file does not say";
   command->add_option("--window", conversion->window, "W, tokens that a sliding token stays")
       ->check(CLI::Range(0, 1 << 30))
       ->capture_default_str()
@@ -56,6 +54,8 @@ void add_convert_command(CLI::App& root, Invocation& invocation) {
       ->check(number_within(1e-6, 1e6))
       ->capture_default_str()
       ->group(group);
+  command->footer("What the file does not say are its training's settings, often in the name of its folder.");
+  refuse_shared_options(*command, "a file is converted as it is, and nothing is computed");
   on_run(*command, invocation, [conversion](CommandContext& context) { return run(*conversion, context); });
 }
 

@@ -26,9 +26,10 @@ std::string name_of_now(const jobs::JobStore& store, const std::string& kind) {
 }  // namespace
 
 void RunnerFlags::add_to(CLI::App& command) {
-  command.add_option("--runner", kind, "Where it runs: local (this machine) or slurm (default: as before, else local)")
-      ->check(CLI::IsMember({"local", "slurm"}));
-  command.add_option("--sbatch", sbatch, "An argument for sbatch, --sbatch=--partition=gpu (repeatable)")
+  command.add_option("--runner", kind, "Where the job runs; local: on this machine")
+      ->check(CLI::IsMember({"local", "slurm"}))
+      ->default_str("as before, else local");
+  command.add_option("--sbatch", sbatch, "An argument for sbatch, for example --sbatch=--partition=gpu")
       ->type_name("ARG");
 }
 
@@ -42,15 +43,18 @@ void DetachOptions::add_to(CLI::App& command) {
 
   CLI::Option* const detach =
       command.add_flag("--detach", detach_, "Start it as a job that outlives this terminal, and return")->group(group);
-  command.add_option("--name", name_, "With --detach: the job's name in the store of jobs (default: made of the time)")
+  command.add_option("--name", name_, "The job's name in the store of jobs")
+      ->type_name("NAME")
+      ->default_str("made of the time")
       ->needs(detach)
       ->group(group);
   command
       .add_flag("--no-start", no_start_,
-                "With --detach: describe the job (with --runner slurm: its batch script, too) for jobs start")
+                "Describe the job only (with --runner slurm: its batch script, too), for jobs start")
       ->needs(detach)
       ->group(group);
   runner_.add_to(command);
+  for (const char* const flag : {"--runner", "--sbatch"}) command.get_option(flag)->group(group);
 }
 
 Expected<void> DetachOptions::start(nlohmann::json spec, const std::filesystem::path& job,

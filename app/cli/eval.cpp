@@ -167,13 +167,13 @@ Expected<void> run(const Options& options, CommandContext& context) {
 void add_eval_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command = add_command(root, "eval", "Perplexity and KV fraction of text under cache policies");
-  command->add_option("--text", options->files, "Text file (several: one stream; - = standard input)")
+  command->add_option("--text", options->files, "Text file, up to 1 GiB; several are one stream; -: standard input")
       ->required()
       ->type_name("FILE");
   options->model.add_to(*command);
   command
       ->add_option("--policy", options->policies,
-                   std::string(PolicyOption::words) + "; repeatable: one after another on the same text")
+                   std::string(PolicyOption::words) + "; several are measured one after another on the same text")
       ->type_name("POLICY")
       ->allow_extra_args(false)
       ->default_str("model");
@@ -204,8 +204,7 @@ void add_eval_command(CLI::App& root, Invocation& invocation) {
                    "says them of one text")
       ->type_name("FILE");
   command->footer(
-      "KV fraction is what the cache holds after a segment's last token, of what full attention would hold, on "
-      "average\n"
+      "KV fraction is what the cache holds after a segment's last token, of what full attention would hold, on average "
       "over segments, layers and heads; the mean over steps is of all entries that were held while the text was read.\n"
       "With several policies --json prints an array. --force and --roles are for a text of one segment.");
   on_run(*command, invocation, [options, segment](CommandContext& context) {

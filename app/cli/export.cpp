@@ -7,6 +7,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/drawn_figure.h"
 #include "app/cli/export_options.h"
+#include "app/cli/interrupt.h"
 #include "app/cli/output_stream.h"
 #include "app/cli/recorded_run.h"
 #include "app/cli/terminal.h"
@@ -201,14 +202,30 @@ Expected<void> add_compared(FigureData& figure, const Options& options) {
   return {};
 }
 
+/// Says on a terminal what is waited for, for as long as it lives: how far a drawing is cannot be asked.
+class WaitLine {
+ public:
+  explicit WaitLine(const std::string& text) {
+    if (stderr_is_terminal()) std::fprintf(stderr, "%s …", printable(text, 60).c_str());
+  }
+  ~WaitLine() {
+    if (stderr_is_terminal()) std::fputs("\r\033[K", stderr);
+  }
+  WaitLine(const WaitLine&) = delete;
+  WaitLine& operator=(const WaitLine&) = delete;
+};
+
 Expected<void> write_figure(FigureData figure, ExportFormat format, const Options& options,
                             const std::stop_token& stop) {
   const ScaleOptions scale = options.scale_options();
-  if (!is_data_format(format))
+  if (!is_data_format(format)) {
+    const WaitLine line("drawing " + options.out);
+    const UnwatchedWork work;
     return draw_figure_file(figure,
-                            {scale, options.dpi, options.width_points(), options.cell, options.theme == "dark",
+                            {scale, options.dpi, options.width.value_or(0), options.cell, options.theme == "dark",
                              colour_map(options.colours).value_or(ColourMap::viridis), options.axes},
                             options.out);
+  }
   return write_figure_data(options.out, prepared(std::move(figure), scale), stop);
 }
 

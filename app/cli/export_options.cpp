@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cmath>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,8 +45,8 @@ const std::vector<KindFlag> kind_flags{
      [](const ExportOptions& o) { return !o.compared.empty(); }},
 };
 
-/// `89mm`, `8.9cm`, `3.5in` or `252pt`, in points. Errors: usage (no such length, less than 20 mm or more than 2 m).
-Expected<double> points_of(std::string_view text) {
+/// `89mm`, `8.9cm`, `3.5in` or `252pt`, in points; nothing where it is no length from 20 mm to 2 m.
+std::optional<double> points_of(std::string_view text) {
   constexpr std::array<std::pair<std::string_view, double>, 4> units{
       {{"mm", 72 / 25.4}, {"cm", 72 / 2.54}, {"in", 72}, {"pt", 1}}};
   constexpr double smallest = 20 * 72 / 25.4;
@@ -56,12 +56,10 @@ Expected<double> points_of(std::string_view text) {
     const std::string_view number = text.substr(0, text.size() - unit.size());
     double value = 0;
     const auto [end, problem] = std::from_chars(number.data(), number.data() + number.size(), value);
-    if (problem != std::errc{} || end != number.data() + number.size() || !std::isfinite(value)) break;
-    if (value * points >= smallest && value * points <= largest) return value * points;
-    return fail(ErrorCode::usage, "a figure is 20mm to 2000mm wide, not " + printable(std::string(text), 40));
+    const bool is_number = problem == std::errc{} && end == number.data() + number.size();
+    if (is_number && value * points >= smallest && value * points <= largest) return value * points;
   }
-  return fail(ErrorCode::usage, "“" + printable(std::string(text), 40) + "” is no width",
-              "write a number and mm, cm, in or pt, for example 89mm");
+  return std::nullopt;
 }
 
 std::string listed(const std::vector<FigureKind>& kinds) {
@@ -171,11 +169,8 @@ Expected<void> check_flags(const ExportOptions& options, FigureKind kind, Export
       return Unexpected(std::move(parsed).error());
     }
   }
-  if (options.width) {
-    NATSCOPE_CHECK(points_of(*options.width));
-    if (options.cell > 0)
-      return fail(ErrorCode::usage, "--width and --cell both say how wide the figure is", "leave one of them out");
-  }
+  if (options.width && options.cell > 0)
+    return fail(ErrorCode::usage, "--width and --cell both say how wide the figure is", "leave one of them out");
   if (options.range) {
     if (options.clip != 100)
       return fail(ErrorCode::usage, "--range and --clip both say where the colours end", "leave one of them out");
@@ -183,12 +178,6 @@ Expected<void> check_flags(const ExportOptions& options, FigureKind kind, Export
   }
   remark_needless(options, kind);
   return {};
-}
-
-double ExportOptions::width_points() const {
-  if (!width) return 0;
-  const auto points = points_of(*width);
-  return points ? *points : 0;
 }
 
 ScaleOptions ExportOptions::scale_options() const {
@@ -204,31 +193,35 @@ void ExportOptions::add_to(CLI::App& command) {
   command
       .add_option(
           "--kind", kind,
-          "attention, mask, roles, kv, text (tokens coloured by their roles in a head, with --layer and --head, by the "
-          "share of heads that hold them, or with --surprise by their losses: not npy), heads (a table of what each KV "
-          "head keeps; drawn: a matrix of layers by heads for each number), vocabulary (which tokens are kept, counted "
-          "by what they are, drawn: which take most of the "
-          "cache; with --layer and --head in one head: not npy), overview (the maps of all heads side by side: not "
-          "csv) "
-          "or statistics (a table of what each query head attends to; drawn as heads)")
+          "What to show: attention or mask (a map of one head), roles (of all tokens and heads), kv (entries held over "
+          "time), text (tokens coloured by their roles in a head, with --layer and --head, by the share of heads that "
+          "hold them, or with --surprise by their losses; not as npy), heads (a table of what each KV head keeps; "
+          "drawn: a matrix of layers by heads for each number), vocabulary (which tokens are kept, counted by what "
+          "they "
+          "are, with --layer and --head in one head; drawn: which take most of the cache; not as npy), overview (the "
+          "maps of all heads side by side; not as csv) or statistics (a table of what each query head attends to; "
+          "drawn "
+          "as heads)")
       ->required()
       ->check(
           CLI::IsMember({"attention", "mask", "roles", "kv", "text", "heads", "vocabulary", "overview", "statistics"}))
       ->type_name("KIND");
   command
-      .add_option("--out", out,
-                  "File to write; its ending says how: png, svg, pdf, npy, csv or json. - is standard output, for csv "
-                  "and json with --format")
+      .add_option(
+          "--out", out,
+          "File to write; its ending says how: png, svg, pdf, npy, csv or json; -: standard output, for csv and "
+          "json, with --format")
       ->required()
       ->type_name("FILE");
-  command.add_option("--format", format, "csv or json, where --out is - or a pipe and no ending says it")
+  command.add_option("--format", format, "Format of --out, where no ending says it; to - or a pipe csv or json")
       ->check(CLI::IsMember({"npy", "csv", "json", "png", "svg", "pdf"}))
       ->type_name("NAME");
   command.add_option("--from", from, "A trace or session file; without it a model and a prompt")->type_name("FILE");
   command
-      .add_option("--compare", compared,
-                  "Another run, from its trace or session. kv: its cache in the same figure (up to 3 times); text with "
-                  "--surprise: colours by how the losses differ; roles: which of the two caches holds what")
+      .add_option(
+          "--compare", compared,
+          "Another run, from its trace or session. kv: its cache in the same figure, up to 3; text with --surprise: "
+          "colours by how the losses differ; roles: which of the two caches holds what")
       ->type_name("FILE")
       ->allow_extra_args(false)
       ->expected(1)
@@ -237,7 +230,7 @@ void ExportOptions::add_to(CLI::App& command) {
   layer_option =
       command
           .add_option("--layer", layer,
-                      "Layer of the map; overview, statistics: only this layer; text, vocabulary: of the head")
+                      "Layer of the map; overview, statistics: only this layer; text, vocabulary: layer of the head")
           ->check(index)
           ->type_name("L")
           ->capture_default_str();
@@ -248,11 +241,11 @@ void ExportOptions::add_to(CLI::App& command) {
   command.add_option("--queries", queries, "Only these query positions, the end not included")->type_name("A:B");
   command.add_option("--keys", keys, "Only these key positions, the end not included; text: only these tokens")
       ->type_name("A:B");
-  command.add_option("--scale", scale, "Colours: linear or log")
+  command.add_option("--scale", scale, "Scale of the colours")
       ->check(CLI::IsMember({"linear", "log"}))
       ->type_name("NAME")
       ->capture_default_str();
-  command.add_option("--clip", clip, "The colour range ends at this percentile of the visible cells, up to 100")
+  command.add_option("--clip", clip, "The colours end at this percentile of the visible cells")
       ->check(number_within(0.001, 100))
       ->type_name("P")
       ->capture_default_str();
@@ -261,7 +254,7 @@ void ExportOptions::add_to(CLI::App& command) {
                   "The weights at the ends of the colours, so that figures compare; with --scale log LO > 0. text: the "
                   "losses, or the sizes of their differences, in nats")
       ->type_name("LO:HI");
-  command.add_option("--normalise", normalise, "row: divide every row by its largest weight")
+  command.add_option("--normalise", normalise, "What weights are divided by; row: the largest of their row")
       ->check(CLI::IsMember({"row", "none"}))
       ->type_name("NAME")
       ->capture_default_str();
@@ -269,14 +262,21 @@ void ExportOptions::add_to(CLI::App& command) {
                    "Leave key 0 out of the map and its colour range; overview: its first column of cells");
   command.add_flag("--surprise", surprise,
                    "text: coloured by each token's loss, -ln of the probability that the model gave it, in nats");
-  command.add_option("--dpi", dpi, "Resolution of a png, 36 to 2400")
+  command.add_option("--dpi", dpi, "Resolution of a png, dots an inch")
       ->check(number_within(36, 2400))
       ->type_name("N")
       ->capture_default_str();
   command
-      .add_option("--width", width,
-                  "Width of a figure, for example a journal's column: 89mm, 18.3cm, 3.5in or 252pt; texts keep their "
-                  "sizes. Where a map then has more cells than pixels, a pixel is the largest weight that it covers")
+      .add_option_function<std::string>(
+          "--width",
+          [this](const std::string& text) {
+            width = points_of(text);
+            if (width) return;
+            throw CLI::ValidationError(
+                "--width", "takes 20mm to 2000mm (or so many cm, in or pt), not \"" + printable(text, 40) + "\"");
+          },
+          "Width of a figure, 20mm to 2000mm, for example a journal's column: 89mm, 18.3cm, 3.5in or 252pt; texts keep "
+          "their sizes. Where a map then has more cells than pixels, a pixel is the largest weight that it covers")
       ->type_name("LENGTH");
   command
       .add_option("--cell", cell,
@@ -284,41 +284,37 @@ void ExportOptions::add_to(CLI::App& command) {
                   "wide as a page, and a column the mean colour of the tokens that it covers")
       ->check(CLI::Range(1, 100))
       ->type_name("N");
-  command.add_option("--theme", theme, "light or dark")
+  command.add_option("--theme", theme, "Colours of paper and ink")
       ->check(CLI::IsMember({"light", "dark"}))
       ->type_name("NAME")
       ->capture_default_str();
-  command
-      .add_option("--colours", colours,
-                  "Colour map of attention, mask, overview, heads and statistics: viridis, magma or cividis")
+  command.add_option("--colours", colours, "Colour map of attention, mask, overview, heads and statistics")
       ->check(CLI::IsMember({"viridis", "magma", "cividis"}))
       ->type_name("NAME")
       ->capture_default_str();
-  command.add_option("--axes", axes, "Labels: tokens, positions, or auto: tokens where they fit")
+  command.add_option("--axes", axes, "Labels; auto: tokens where they fit, else positions")
       ->check(CLI::IsMember({"auto", "tokens", "positions"}))
       ->type_name("NAME")
       ->capture_default_str();
   run.add_to(command);
   command.footer(
       "overview as npy is F32 [layers, heads, S, S]. S is the cells of a side, at most 256; a cell is the largest of "
-      "the\n"
-      "n x n weights that it stands for: n = 1 up to 256 tokens, 2 up to 512, and so on (cell_tokens in FILE.json).\n"
-      "0: masked; NaN: a map that the trace does not hold.\n"
+      "the "
+      "n x n weights that it stands for: n = 1 up to 256 tokens, 2 up to 512, and so on (cell_tokens in FILE.json). 0: "
+      "masked; NaN: a map that the trace does not hold.\n"
       "A role is 0 Global, 1 Local or 2 Sliding. Under h2o tokens have no roles (all are 0); csv and json then also "
-      "say\n"
+      "say "
       "held: 1 where the KV head holds the token after the last one.\n"
       "roles with --compare: 0 neither holds the token after the last one that both have, 1 both do, 2 this run only, "
-      "3 the\n"
-      "compared one only; csv has a column for each of the two.\n"
+      "3 "
+      "the compared one only; csv has a column for each of the two.\n"
       "heads: mean_local_life is a lower bound where local_life_is_cut is 1, the text ended before some Local did.\n"
       "vocabulary: a row a token that occurs, those first that took most of the cache (cache_share: of the entries "
-      "held\n"
+      "held "
       "after each token, all together); shares and mean_life are of its occurrences in the heads counted. eval "
-      "--vocabulary\n"
-      "counts a longer text.\n"
+      "--vocabulary counts a longer text.\n"
       "statistics: means over queries of a head's entropy (in nats; attended_keys is e to it) and of the weights on "
-      "position 0\n"
-      "and on the query itself; over all queries of up to 2896 tokens, over an even sample of a longer text "
+      "position 0 and on the query itself; over all queries of up to 2896 tokens, over an even sample of a longer text "
       "(queries).");
 }
 

@@ -33,7 +33,7 @@ struct ExportOptions {
   bool hide_sink = false;
   bool surprise = false;
   double dpi = 300;
-  std::optional<std::string> width;
+  std::optional<double> width;  ///< points
   std::int32_t cell = 0;
   std::string theme = "light";
   std::string colours = "viridis";
@@ -56,8 +56,6 @@ struct ExportOptions {
     return surprise || (of == FigureKind::roles && !compared.empty());
   }
   [[nodiscard]] MapId map() const { return {LayerId(layer), HeadId(head)}; }
-  /// In points; 0: none was given. check_flags looked at it.
-  [[nodiscard]] double width_points() const;
   /// check_flags looked at the range.
   [[nodiscard]] ScaleOptions scale_options() const;
 };

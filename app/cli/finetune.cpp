@@ -35,7 +35,7 @@ CLI::Validator projection_name() {
               text = name;
               return {};
             }
-            return "\"" + printable(text, 40) + "\" is none of q, k, v, o";
+            return "takes some of q, k, v and o, not \"" + printable(text, 40) + "\"";
           },
           ""};
 }
@@ -44,7 +44,8 @@ void add_learning_flags(CLI::App& command, Options& options) {
   constexpr const char* group = "What is learned";
   train::FinetuneOptions& o = options.tune;
   command
-      .add_option("--train", options.trained, "scores: score layers alone; lora: with LoRA factors; all: every weight")
+      .add_option("--train", options.trained,
+                  "What is trained; scores: score layers alone; lora: with LoRA factors; all: every weight")
       ->check(CLI::IsMember({"scores", "lora", "all"}))
       ->capture_default_str()
       ->group(group);
@@ -59,12 +60,11 @@ void add_learning_flags(CLI::App& command, Options& options) {
   command.add_option("--global-bias", o.global_bias, "b, added to the global score at inference")
       ->capture_default_str()
       ->group(group);
-  command
-      .add_option("--lora", options.lora,
-                  "LoRA on these projections: some of q, k, v, o (default with --train lora: q,k)")
+  command.add_option("--lora", options.lora, "LoRA on these projections: some of q, k, v, o")
       ->delimiter(',')
       ->transform(projection_name())
-      ->type_name("LIST")
+      ->type_name("P1,P2,…")
+      ->default_str("q,k with --train lora")
       ->group(group);
   command.add_option("--lora-rank", o.lora_rank, "r of LoRA")->capture_default_str()->group(group);
   command.add_option("--lora-alpha", o.lora_alpha, "alpha of LoRA; its product is scaled by alpha / r")
@@ -77,15 +77,17 @@ void add_run_flags(CLI::App& command, Options& options) {
   train::FinetuneOptions& o = options.tune;
   command.add_option("--steps", o.steps, "Optimiser steps")->capture_default_str()->group(group);
   command.add_option("--batch", o.batch, "Documents of a step")->capture_default_str()->group(group);
-  command.add_option("--length", o.context, "Longest document, tokens (default: the model's context, at most 16 000)")
+  command.add_option("--length", o.context, "Longest document, tokens")
       ->type_name("N")
+      ->default_str("the model's context, at most 16000")
       ->group(group);
   command.add_option("--passkey", o.passkey, "Share of documents that hide pass keys in the text and ask for them")
       ->capture_default_str()
       ->group(group);
   command
       .add_option("--passkey-keys", o.passkey_keys,
-                  "Keys of such a document, 1 to 20 (paper: 10); fewer where they would fill a third of it")
+                  "Keys of such a document (paper: 10); fewer where they would fill a third of it")
+      ->check(CLI::Range(1, 20))
       ->capture_default_str()
       ->group(group);
   command
@@ -95,7 +97,7 @@ void add_run_flags(CLI::App& command, Options& options) {
       ->capture_default_str()
       ->group(group);
   add_optimizer_flags(command, o);
-  add_process_flags(command, o, "Of weights, order, pass keys and role noise");
+  add_process_flags(command, o, "Seed of weights, order, pass keys and role noise");
   command
       .add_option("--rows", o.rows, "Rows of a feed-forward block that are computed at a time: fewer take less memory")
       ->capture_default_str()
@@ -160,7 +162,9 @@ void add_finetune_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       add_command(root, "finetune", "Teach an existing model its roles: score layers, LoRA or all weights");
-  command->add_option("--model", options->model, "The base: a model folder with full attention")->type_name("DIR");
+  command
+      ->add_option("--model", options->model, "The base: a model folder with full attention; needed without --resume")
+      ->type_name("DIR");
   options->flags.add_places(
       *command, {.data = "Folder of *.txt files, one of them, or a *.jsonl file (text, or prompt and answer)",
                  .valid = "Held-out documents, the same way",

@@ -55,7 +55,6 @@ Expected<void> run(const Options& options, CommandContext& context) {
     NATSCOPE_CHECK(engine->prefill(prompt, prefill, context.stop));
   }
 
-  if (options.live && context.json) print_note("--live is not shown beside --json, whose object has the last counts");
   LiveTable table(options.live, has_roles(to_string(plan.policy)));
   GenerateOptions generate;
   generate.max_new_tokens = options.max_new_tokens;
@@ -83,6 +82,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
     object["decode_tokens_per_s"] = rate(static_cast<double>(result.tokens.size()), result.decode_s);
     object["kv"] = as_json(engine->counts());
     object["policy"] = to_string(plan.policy);
+    table.conclude(engine->record());
     NATSCOPE_CHECK(print_json(object));
   } else {
     table.finish(engine->record());
@@ -114,10 +114,11 @@ void add_generate_command(CLI::App& root, Invocation& invocation) {
       ->type_name("N")
       ->capture_default_str();
   add_chunk_option(*command, options->chunk);
-  command->add_option("--stop", options->stop_strings, "Stop at this text (repeatable); it is not printed")
+  command->add_option("--stop", options->stop_strings, "Stop at this text; it is not printed")
       ->type_name("TEXT")
       ->allow_extra_args(false);
-  command->add_flag("--live", options->live, "Show the KV-cache accounting under the text while it runs");
+  command->add_flag("--live", options->live,
+                    "Show the KV-cache accounting under the text while it runs; beside --json on stderr at the end");
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -24,6 +25,8 @@ constexpr char end_byte = 'e';
 
 /// Pipe from the signal handler, which may do next to nothing, to the watching thread.
 std::array<int, 2> wake_pipe{-1, -1};
+
+std::atomic<int> unwatched_works{0};
 
 extern "C" void on_signal(int) {
   const int saved = errno;
@@ -91,7 +94,8 @@ InterruptGuard::~InterruptGuard() {
 void InterruptGuard::watch() {
   if (wait_for_byte(-1) == end_byte) return;
   source_.request_stop();
-  for (char byte = wait_for_byte(grace_ms); byte != end_byte; byte = wait_for_byte(grace_ms)) {
+  for (char byte = wait_for_byte(unwatched_works > 0 ? 0 : grace_ms); byte != end_byte;
+       byte = wait_for_byte(grace_ms)) {
     if (byte == signal_byte) continue;
     const Error error = make_error(ErrorCode::interrupted, "stopped before the work was done");
     std::fprintf(stderr, "%s\n", format_error_line(error).c_str());
@@ -100,5 +104,8 @@ void InterruptGuard::watch() {
     _exit(exit_code(ErrorCode::interrupted));
   }
 }
+
+UnwatchedWork::UnwatchedWork() { ++unwatched_works; }
+UnwatchedWork::~UnwatchedWork() { --unwatched_works; }
 
 }  // namespace natscope

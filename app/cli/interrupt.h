@@ -33,4 +33,14 @@ class InterruptGuard {
   std::thread watcher_;
 };
 
+/// While one lives, a call is at work that looks at no token and has nothing to put away: a signal ends the process at
+/// once. Waiting for it would be in vain, and giving back the memory of a large picture takes its time, too.
+class UnwatchedWork {
+ public:
+  UnwatchedWork();
+  ~UnwatchedWork();
+  UnwatchedWork(const UnwatchedWork&) = delete;
+  UnwatchedWork& operator=(const UnwatchedWork&) = delete;
+};
+
 }  // namespace natscope

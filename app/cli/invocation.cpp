@@ -7,9 +7,12 @@
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
+#include <iomanip>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string_view>
+
+#include "app/cli/printed_json.h"
 
 namespace natscope {
 
@@ -29,10 +32,7 @@ Expected<void> print_text(std::string_view text) {
   return {};
 }
 
-Expected<void> print_json(const nlohmann::json& value) {
-  // Text of a model may hold anything; what is no UTF-8 is replaced rather than thrown over.
-  return print_text(value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
-}
+Expected<void> print_json(const nlohmann::json& value) { return print_text(printed_json(value)); }
 
 Expected<void> check_values(const CLI::App& command) {
   for (const CLI::Option* option : command.get_options()) {
@@ -51,20 +51,23 @@ CLI::Validator whole_number() {
             std::uint64_t number = 0;
             const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
             if (problem == std::errc{} && end == text.data() + text.size()) return {};
-            return "\"" + printable(text) + "\" is no whole number from 0 to 18446744073709551615";
+            return "takes a whole number from 0 to 18446744073709551615, not \"" + printable(text, 60) + "\"";
           },
-          ""};
+          "UINT in [0 - 18446744073709551615]"};
 }
 
 CLI::Validator number_within(double min, double max) {
-  return {[min, max](std::string& text) -> std::string {
+  constexpr int digits = 7;  // a million is no 1e+06
+  std::ostringstream words;
+  words << std::setprecision(digits) << "takes a number from " << min << " to " << max << ", not ";
+  std::ostringstream range;
+  range << std::setprecision(digits) << "FLOAT in [" << min << " - " << max << "]";
+  return {[min, max, words = words.str()](std::string& text) -> std::string {
             double number = 0;
             if (CLI::detail::lexical_cast(text, number) && number >= min && number <= max) return {};
-            std::ostringstream range;
-            range << "\"" << printable(text) << "\" is no number from " << min << " to " << max;
-            return range.str();
+            return words + "\"" + printable(text, 60) + "\"";
           },
-          ""};
+          range.str()};
 }
 
 Error as_usage(Error error) {

@@ -34,7 +34,8 @@ struct Invocation {
   bool json = false;
 };
 
-/// A new command of `parent`. Only here, and in main.cpp, is an App made: what that takes of CLI11 is long to compile.
+/// A new command of `parent`. Only here, and in command_line.cpp, is an App made: what that takes of CLI11 is long to
+/// compile.
 CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& description);
 
 /// Adds --json to a command and makes it the one that runs when it was named.
@@ -51,7 +52,8 @@ void on_run(CLI::App& command, Invocation& invocation, std::function<Expected<vo
 /// Errors: usage, file_not_found (an option that takes a path).
 [[nodiscard]] Expected<void> check_values(const CLI::App& command);
 
-/// Refuses what is no whole number from 0 to 2^64 - 1; the parser itself would wrap -1 round.
+/// Refuses what is no whole number from 0 to 2^64 - 1; the parser itself would wrap -1 round. Validators say what is
+/// wrong as a sentence's end, which the flag's name begins (parse_words.h).
 [[nodiscard]] CLI::Validator whole_number();
 
 /// Refuses what is no number from `min` to `max`; unlike CLI::Range, also nan.

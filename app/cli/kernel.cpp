@@ -71,21 +71,22 @@ void add_kernel_command(CLI::App& root, Invocation& invocation) {
   CLI::App* command = add_command(root, "kernel", "Run one kernel on arrays from a file");
   command->add_option("NAME", options->name, "Operation; --list shows them");
   command->add_flag("--list", options->list, "Name the operations with their inputs and outputs");
-  command->add_option("--in", options->in, "Safetensors file with the inputs; scalars are metadata strings")
-      ->type_name("FILE");
-  command->add_option("--out", options->out, "Safetensors file to write")->type_name("FILE");
   command
-      ->add_option("--backend", options->backend,
-                   "ref (plain double loops), cpu or cuda (default: as --device says, else cpu)")
+      ->add_option("--in", options->in,
+                   "Safetensors file with the inputs, scalars as metadata strings; needed without --list")
+      ->type_name("FILE");
+  command->add_option("--out", options->out, "Safetensors file to write; needed without --list")->type_name("FILE");
+  command->add_option("--backend", options->backend, "Which implementation; ref: plain loops in double")
       ->check(CLI::IsMember({"ref", "cpu", "cuda"}))
-      ->type_name("NAME");
+      ->type_name("NAME")
+      ->default_str("as --device says, else cpu");
   command->add_option("--dtype", options->dtype, "bfloat16 rounds q, k, v and d_out first and runs the bf16 path")
       ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->type_name("NAME")
       ->capture_default_str();
   add_device_option(*command, options->device);
   add_threads_option(*command, options->threads);
-  add_seed_option(*command, options->seed, "Taken as everywhere; no operation draws random numbers");
+  add_seed_option(*command, options->seed, "Taken as everywhere, but no operation draws random numbers");
   const char* const why = "an operation reads arrays from --in, not a model";
   for (const char* const flag : {"--model", "--adapter"}) add_refused_option(*command, flag, why);
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });

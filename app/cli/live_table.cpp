@@ -172,6 +172,10 @@ void LiveTable::finish(const SequenceRecord& record) {
   print_pending();
   std::fputs("\n", stdout);
   std::fflush(stdout);
+  conclude(record);
+}
+
+void LiveTable::conclude(const SequenceRecord& record) const {
   if (wanted_)
     std::fprintf(stderr, "\n%s", accounting_table(record, has_roles_, stderr_has_colour(), terminal_columns()).c_str());
 }

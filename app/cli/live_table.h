@@ -29,6 +29,8 @@ class LiveTable {
   void show(std::string_view text, const SequenceRecord& record);
   /// Puts the final table below the text.
   void finish(const SequenceRecord& record);
+  /// The final table alone, on stderr: beside a result that is not the text.
+  void conclude(const SequenceRecord& record) const;
   /// Whether all that was shown could be written. Errors: io_failure.
   [[nodiscard]] Expected<void> written() const;
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /// `natscope-cli manual`: the manual page natscope-cli(1), made of the parser's own words.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "app/cli/command_words.h"
 #include "app/cli/commands.h"
@@ -32,45 +34,40 @@ std::string plain(std::string_view text) {
 std::string bold(std::string_view text) { return "\\fB" + plain(text) + "\\fR"; }
 std::string italic(std::string_view text) { return "\\fI" + plain(text) + "\\fR"; }
 
-std::string program(const CommandWords& command) {
-  std::string name = "natscope-cli";
-  for (const std::string& word : command.path) name += " " + word;
-  return name;
-}
-
 std::string entry(const FlagWords& flag) {
   std::string text = ".TP\n";
   std::string names;
   for (const std::string& name : flag.names) names += (names.empty() ? "" : ", ") + bold(name);
   text += names;
   if (!flag.value.empty()) text += (names.empty() ? "" : " ") + italic(flag.value);
-  text += "\n" + plain(flag.description);
-  if (!flag.choices.empty() && !flag.names.empty()) {
-    std::string choices;
-    for (const std::string& one : flag.choices) choices += (choices.empty() ? "" : ", ") + one;
-    if (flag.description.find(flag.choices.back()) == std::string::npos) text += plain(" (" + choices + ")");
-  }
-  if (!flag.default_value.empty()) text += plain(". Default: " + flag.default_value);
-  if (flag.is_required) text += ". Required";
-  return text + ".\n";
+  const std::string terms = flag.terms();
+  return text + "\n" + plain(flag.description) + (terms.empty() ? "" : plain(" [" + terms + "]")) + "\n";
 }
 
-/// What the help has behind a command's flags. A manual is for every machine: it names no folder of this one.
-std::string behind_flags(const CommandWords& command) {
+/// What the help has behind a command's flags, unless the command above has the same. A manual is for every machine: it
+/// names no folder of this one.
+std::string behind_flags(const CommandWords& command, const CommandWords* above) {
+  if (command.footer.empty() || (above != nullptr && above->footer == command.footer)) return {};
   const std::string here = jobs::default_jobs_folder().string();
-  std::string text = command.footer;
-  if (const std::size_t at = text.find(here); at != std::string::npos)
-    text.replace(at, here.size(), "~/.local/share/natscope/jobs");
-  return text.empty() ? text : ".PP\n" + plain(text) + "\n";
+  std::string footer = command.footer;
+  if (const std::size_t at = footer.find(here); at != std::string::npos)
+    footer.replace(at, here.size(), "~/.local/share/natscope/jobs");
+  std::string text;
+  for (std::size_t at = 0; at < footer.size();) {
+    const std::size_t end = std::min(footer.find('\n', at), footer.size());
+    text += ".PP\n" + plain(std::string_view(footer).substr(at, end - at)) + "\n";
+    at = end + 1;
+  }
+  return text;
 }
 
-std::string section(const CommandWords& command) {
-  std::string text = ".SS " + program(command) + "\n" + plain(command.description) + ".\n";
+std::string section(const CommandWords& command, const CommandWords* above) {
+  std::string text = ".SS " + command.program() + "\n" + plain(command.description) + ".\n";
   for (const FlagWords& flag : command.positionals) text += entry(flag);
   for (const FlagWords& flag : command.flags) {
     if (flag.names.back() != "--help") text += entry(flag);
   }
-  return text + behind_flags(command);
+  return text + behind_flags(command, above);
 }
 
 constexpr std::string_view behind = R"(.SH EXIT STATUS
@@ -105,7 +102,10 @@ std::string page(const std::vector<CommandWords>& commands) {
   if (!summary.empty() && summary.front() >= 'A' && summary.front() <= 'Z') summary.front() += 'a' - 'A';
   text += plain(summary) + "\n.SH SYNOPSIS\n.B natscope-cli\n.I COMMAND\n.RI [ OPTION \"]...\"\n.SH COMMANDS\n";
   for (const CommandWords& command : commands) {
-    if (!command.path.empty()) text += section(command);
+    if (command.path.empty()) continue;
+    const std::vector<std::string> path(command.path.begin(), command.path.end() - 1);
+    const auto above = std::ranges::find(commands, path, &CommandWords::path);
+    text += section(command, above == commands.end() ? nullptr : &*above);
   }
   return text + std::string(behind);
 }

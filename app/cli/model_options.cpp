@@ -9,14 +9,14 @@
 namespace natscope {
 
 void add_threads_option(CLI::App& command, int& threads) {
-  command.add_option("--threads", threads, "CPU threads; 0: one per core")
+  command.add_option("--threads", threads, "CPU threads; 0: one a core")
       ->check(CLI::Range(0, 1024))
       ->type_name("N")
       ->capture_default_str();
 }
 
 void add_device_option(CLI::App& command, std::string& device) {
-  command.add_option("--device", device, "Where to compute: auto, cpu or cuda")
+  command.add_option("--device", device, "Where to compute")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->type_name("NAME")
       ->capture_default_str();
@@ -33,6 +33,12 @@ void add_refused_option(CLI::App& command, const std::string& flag, const std::s
       ->group("");
 }
 
+void refuse_shared_options(CLI::App& command, const std::string& why) {
+  for (const char* const flag : {"--model", "--adapter", "--device", "--dtype", "--threads", "--seed"}) {
+    if (command.get_option_no_throw(flag) == nullptr) add_refused_option(command, flag, why);
+  }
+}
+
 void add_chunk_option(CLI::App& command, std::int64_t& chunk) {
   command.add_option("--chunk", chunk, "Tokens per prefill chunk")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31U))
@@ -41,14 +47,15 @@ void add_chunk_option(CLI::App& command, std::int64_t& chunk) {
 }
 
 void ModelOptions::add_to(CLI::App& command) {
-  command.add_option("--model", model, "Model folder (Hugging Face layout); default: the bundled demo")
-      ->type_name("DIR");
+  command.add_option("--model", model, "Model folder (Hugging Face layout)")
+      ->type_name("DIR")
+      ->default_str("the bundled demo");
   command.add_option("--adapter", adapter, "Adapter folder with score layers, LoRA or both")->type_name("DIR");
   add_device_option(command, device);
-  command
-      .add_option("--dtype", dtype, "Activations and cache: float32 (default on a CPU) or bfloat16 (default on a GPU)")
+  command.add_option("--dtype", dtype, "Type of activations and cache")
       ->check(CLI::IsMember({"float32", "bfloat16"}))
-      ->type_name("NAME");
+      ->type_name("NAME")
+      ->default_str("float32 on a CPU, bfloat16 on a GPU");
   add_threads_option(command, threads);
   add_seed_option(command, seed);
 }

@@ -48,6 +48,8 @@ void add_chunk_option(CLI::App& command, std::int64_t& chunk);
 /// A flag that other commands have and this one cannot follow: whoever gives it is told why, as wrong usage, where a
 /// parser could only say that it does not know it. Not listed in the help.
 void add_refused_option(CLI::App& command, const std::string& flag, const std::string& why);
+/// The same of every flag that commands share and this one has not.
+void refuse_shared_options(CLI::App& command, const std::string& why);
 
 /// Errors: as Engine::open.
 [[nodiscard]] Expected<std::unique_ptr<Engine>> open_engine(const ModelOptions& options, std::int64_t trace_store_bytes,

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/base/error.h"
+#include "app/cli/nearest_word.h"
 
 namespace natscope {
 namespace {
@@ -51,13 +51,62 @@ bool is_number(std::string_view text) {
   return CLI::detail::lexical_cast(std::string(text), number);
 }
 
-std::string unknown_words(const CLI::App& root) {
+bool is_whole(std::string_view text) {
+  if (text.starts_with("-") || text.starts_with("+")) text.remove_prefix(1);
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+std::vector<std::string> flags_of(const CLI::App& command) {
+  std::vector<std::string> flags;
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->get_group().empty()) continue;  // not in the help
+    for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+  }
+  return flags;
+}
+
+std::vector<std::string> commands_of(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::App* below : command.get_subcommands([](const CLI::App* one) { return !one->get_name().empty(); }))
+    names.push_back(below->get_name());
+  return names;
+}
+
+/// The innermost command that was named.
+const CLI::App& reached(const CLI::App& root) {
+  const CLI::App* at = &root;
+  while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+  return *at;
+}
+
+/// "did you mean --text? see natscope-cli eval --help", or the second half alone.
+std::string hint(const CLI::App& root, const std::string& word, const std::vector<std::string>& known) {
+  const auto meant = nearest_word(word, known);
+  const std::string see = help_hint(root);
+  return meant ? "did you mean " + *meant + "? " + see : see;
+}
+
+/// A flag or word that the command does not know. Nothing where it knows them all.
+std::optional<Error> unknown_word_error(const CLI::App& root) {
+  const CLI::App& command = reached(root);
+  const std::vector<std::string> before_command = root.remaining(false);
+  if (!before_command.empty() && before_command.front().starts_with("-")) {
+    return make_error(ErrorCode::usage, "a command comes first, not " + given(before_command.front()), help_hint(root));
+  }
+  const std::string program = "natscope-cli" + named_command(root);
+  const std::vector<std::string> commands = commands_of(command);
   const std::vector<std::string> words = root.remaining(true);
-  const std::string command = named_command(root);
-  const std::string program = "natscope-cli" + command;
   const auto flag = std::ranges::find_if(words, [](const std::string& word) { return word.starts_with("-"); });
-  if (flag != words.end()) return program + " has no flag " + given(flag->substr(0, flag->find('=')));
-  return words.empty() ? program + " is given too much" : program + " cannot do anything with " + given(words.front());
+  if (&command != &root && flag != words.end()) {
+    const std::string name = flag->substr(0, flag->find('='));
+    return make_error(ErrorCode::usage, program + " has no flag " + given(name), hint(root, name, flags_of(command)));
+  }
+  if (words.empty()) return std::nullopt;
+  const std::string& word = words.front();
+  const std::string what = commands.empty()    ? program + " cannot do anything with "
+                           : &command == &root ? "there is no command "
+                                               : program + " has no command ";
+  return make_error(ErrorCode::usage, what + given(word), hint(root, word, commands));
 }
 
 std::optional<std::string> range_words(std::string_view option, std::string_view problem) {
@@ -80,6 +129,7 @@ std::optional<std::string> value_words(std::string_view text) {
   const auto parts = named(text);
   if (!parts) return std::nullopt;
   const auto& [option, problem] = *parts;
+  if (problem.starts_with("takes ")) return std::string(option).append(" ").append(problem);
   if (auto words = range_words(option, problem)) return words;
   return choice_words(option, problem);
 }
@@ -91,6 +141,7 @@ std::optional<std::string> conversion_words(std::string_view text) {
   const std::size_t at = text.find(" = ");
   if (at == std::string_view::npos) return std::nullopt;
   const std::string_view value = text.substr(at + 3);
+  if (is_whole(value)) return std::string(text.substr(0, at)) + " cannot be " + std::string(printable(value, 60));
   return std::string(text.substr(0, at)) + " takes a " + (is_number(value) ? "whole number" : "number") + ", not " +
          given(value);
 }
@@ -127,11 +178,17 @@ std::string named_command(const CLI::App& root) {
   }
 }
 
-std::string in_words(const CLI::ParseError& problem, const CLI::App& root) {
+std::string help_hint(const CLI::App& root) { return "see natscope-cli" + named_command(root) + " --help"; }
+
+Error usage_error(const CLI::ParseError& problem, const CLI::App& root) {
   const std::string text = problem.what();
   std::optional<std::string> words;
-  if (dynamic_cast<const CLI::ExtrasError*>(&problem) != nullptr) {
-    words = unknown_words(root);
+  const bool lacks = dynamic_cast<const CLI::RequiredError*>(&problem) != nullptr;
+  if (lacks || dynamic_cast<const CLI::ExtrasError*>(&problem) != nullptr) {
+    // What is missing may be there under a name that is none.
+    if (auto unknown = unknown_word_error(root)) return *std::move(unknown);
+    const auto option = before(text, " is required");
+    if (option) words = *option == "A subcommand" ? "no command is named" : std::string(*option) + " is missing";
   } else if (dynamic_cast<const CLI::ValidationError*>(&problem) != nullptr) {
     words = value_words(text);
   } else if (dynamic_cast<const CLI::ConversionError*>(&problem) != nullptr) {
@@ -142,11 +199,8 @@ std::string in_words(const CLI::ParseError& problem, const CLI::App& root) {
     words = pair_words(text, " excludes ", " and ", " exclude each other");
   } else if (dynamic_cast<const CLI::RequiresError*>(&problem) != nullptr) {
     words = pair_words(text, " requires ", " needs ", "");
-  } else if (dynamic_cast<const CLI::RequiredError*>(&problem) != nullptr) {
-    const auto option = before(text, " is required");
-    if (option) words = *option == "A subcommand" ? "no command is named" : std::string(*option) + " is missing";
   }
-  return words.value_or(text);
+  return make_error(ErrorCode::usage, words.value_or(text), help_hint(root));
 }
 
 }  // namespace natscope

@@ -25,41 +25,72 @@ std::string decimal(std::string& text) {
   return {};
 }
 
-/// Whole numbers in `text` that no layer, head or position can be become the largest one, which is none either.
-std::string within_places(std::string_view text) {
-  constexpr std::string_view largest = "2147483647";
+/// What a flag's whole numbers are, one letter each, over again where there are more: a layer, a head, a position.
+struct PlacesFlag {
+  std::string_view flag;
+  std::string_view kinds;
+};
+constexpr auto places_flags = std::to_array<PlacesFlag>({{"--layer", "L"},
+                                                         {"--head", "H"},
+                                                         {"--queries", "P"},
+                                                         {"--keys", "P"},
+                                                         {"--attention", "LH"},
+                                                         {"--force", "LHP"}});
+
+Error no_such_place(std::string_view flag, char kind, std::string_view number) {
+  const bool is_position = kind == 'P';
+  const ErrorCode code = is_position   ? ErrorCode::bad_position
+                         : kind == 'L' ? ErrorCode::bad_layer
+                                       : ErrorCode::bad_head;
+  const std::string what = is_position   ? "no text has a position "
+                           : kind == 'L' ? "no model has a layer "
+                                         : "no model has a head ";
+  return make_error(code, std::string(flag) + ": " + what + printable(number, 40));
+}
+
+/// `text` with every whole number that no layer, head or position can be set to 0, so that it can be read; the first
+/// one is remembered.
+std::string existing_places(const PlacesFlag& flag, std::string_view text, std::optional<Error>& beyond) {
+  constexpr std::string_view largest = "2147483646";  // how many there are is an int, too
   std::string kept;
-  while (!text.empty()) {
-    const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-    const std::string_view number = text.substr(0, digits);
+  for (std::size_t count = 0; !text.empty(); ++count) {
+    const std::size_t begin = std::min(text.find_first_of("0123456789*"), text.size());
+    kept += text.substr(0, begin);
+    text.remove_prefix(begin);
+    if (text.starts_with('*')) {  // stands for a number
+      kept += '*';
+      text.remove_prefix(1);
+      continue;
+    }
+    const std::string_view number = text.substr(0, text.find_first_not_of("0123456789"));
     const std::string_view counts = number.substr(std::min(number.find_first_not_of('0'), number.size()));
     const bool is_larger = counts.size() > largest.size() || (counts.size() == largest.size() && counts > largest);
-    kept += is_larger ? largest : number;
-    text.remove_prefix(digits);
-    const std::size_t others = std::min(text.find_first_of("0123456789"), text.size());
-    kept += text.substr(0, others);
-    text.remove_prefix(others);
+    if (is_larger && !beyond) beyond = no_such_place(flag.flag, flag.kinds[count % flag.kinds.size()], number);
+    kept += is_larger ? "0" : number;
+    text.remove_prefix(number.size());
   }
   return kept;
 }
 
-std::string existing_places(std::string& text) {
-  text = within_places(text);
-  return {};
+CLI::Validator places_validator(const PlacesFlag& flag, std::optional<Error>& beyond) {
+  return {[flag, &beyond](std::string& text) {
+            text = existing_places(flag, text, beyond);
+            return std::string();
+          },
+          ""};
 }
 
 /// Of a policy's numbers these are positions: longformer:W,P1,P2,…
-std::string existing_positions(std::string& policy) {
-  const std::size_t comma = policy.find(',');
-  if (policy.starts_with("longformer:") && comma != std::string::npos) {
-    policy = policy.substr(0, comma) + within_places(std::string_view(policy).substr(comma));
-  }
-  return {};
-}
-
-bool names_places(const CLI::Option& option) {
-  constexpr std::array names{"--layer", "--head", "--queries", "--keys", "--attention", "--force"};
-  return std::ranges::find(names, option.get_name()) != names.end();
+CLI::Validator policy_validator(std::optional<Error>& beyond) {
+  return {[&beyond](std::string& policy) {
+            const std::size_t comma = policy.find(',');
+            if (policy.starts_with("longformer:") && comma != std::string::npos) {
+              const std::string_view positions = std::string_view(policy).substr(comma);
+              policy = policy.substr(0, comma) + existing_places({"--policy", "P"}, positions, beyond);
+            }
+            return std::string();
+          },
+          ""};
 }
 
 /// By the name that the help gives its value, "N" of "N:INT in [0 - 9]".
@@ -84,19 +115,21 @@ std::vector<std::string> given_words(int argc, const char* const* argv) {
   return words;
 }
 
-void take_plain_values(CLI::App& root) {
+void take_plain_values(CLI::App& root, std::optional<Error>& beyond) {
   for (CLI::Option* option : root.get_options()) {
     if (option->get_items_expected_max() == 0) {
       option->disable_flag_override();
       continue;
     }
     // The last one stands first: zeros in front go before numbers are compared.
-    if (names_places(*option)) option->transform(CLI::Validator(existing_places, ""));
-    if (option->get_name() == "--policy") option->transform(CLI::Validator(existing_positions, ""));
+    const std::string name = option->get_name();
+    const auto places = std::ranges::find(places_flags, std::string_view(name), &PlacesFlag::flag);
+    if (places != places_flags.end()) option->transform(places_validator(*places, beyond));
+    if (name == "--policy") option->transform(policy_validator(beyond));
     if (takes_numbers(*option)) option->transform(CLI::Validator(decimal, ""));
   }
   // Groups of options are commands without a name, and among these.
-  for (CLI::App* below : root.get_subcommands([](CLI::App*) { return true; })) take_plain_values(*below);
+  for (CLI::App* below : root.get_subcommands([](CLI::App*) { return true; })) take_plain_values(*below, beyond);
 }
 
 }  // namespace natscope

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "core/base/error.h"
 
 namespace natscope {
 
@@ -13,8 +16,9 @@ namespace natscope {
 [[nodiscard]] std::vector<std::string> given_words(int argc, const char* const* argv);
 
 /// Numbers of every flag below `root` are decimal: 010 is ten, where the parser reads C's eight, and 0x10 is refused.
-/// No switch takes a value, where the parser reads --greedy=false as no --greedy. And a layer, head or position with
-/// more digits than an int holds is one that no model or text has, not one that is written wrongly.
-void take_plain_values(CLI::App& root);
+/// No switch takes a value, where the parser reads --greedy=false as no --greedy. And a layer, head or position that is
+/// too large for an int is one that no model or text has, not one that is written wrongly: `beyond`, which must outlive
+/// the parsing, then holds the first such error (bad_layer, bad_head, bad_position).
+void take_plain_values(CLI::App& root, std::optional<Error>& beyond);
 
 }  // namespace natscope

@@ -15,7 +15,8 @@ namespace natscope {
 
 struct PolicyOption {
   static constexpr const char* words =
-      "model (learned roles), full, window:W, longformer:W,P1,P2,…, streaming:SINKS,WINDOW, h2o:HEAVY,RECENT";
+      "What the cache keeps: model (learned roles), full, window:W, longformer:W,P1,P2,…, streaming:SINKS,WINDOW or "
+      "h2o:HEAVY,RECENT";
 
   std::string text = "model";
 

@@ -27,20 +27,19 @@ Expected<std::vector<ForcedPattern>> parsed(const std::vector<std::string>& forc
 
 void RoleFlags::add_to(CLI::App& command) {
   command
-      .add_option(
-          "--window", window_,
-          "Sliding window W in place of the model's; 0 is legal (policies with a W of their own: write it there)")
+      .add_option("--window", window_,
+                  "Sliding window W in place of the model's; a policy with a W of its own has it in --policy")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 31U))
       ->type_name("W");
   command
       .add_option("--roles", roles_file_,
-                  "Take roles from a safetensors file: roles U8 [layers, kv_heads, T] (not with h2o)")
+                  "Take roles from a safetensors file with roles U8 [layers, kv_heads, T]; not with --policy h2o")
       ->type_name("FILE");
   command
       .add_option(
           "--force", forced_,
-          "Set a role: LAYER.KV_HEAD.POSITION=G|L|S, * for all layers or all KV heads (\"*.*.30=G\"; repeatable; "
-          "wins over --roles; not with h2o)")
+          "Set a role: LAYER.KV_HEAD.POSITION=G|L|S, with * for all layers or all KV heads, for example \"*.*.30=G\"; "
+          "wins over --roles; not with --policy h2o")
       ->type_name("L.K.N=R")
       ->allow_extra_args(false);
 }

@@ -5,16 +5,26 @@ namespace natscope {
 
 void SamplingFlags::add_to(CLI::App& command) {
   auto* greedy = command.add_flag("--greedy", greedy_, "Always take the likeliest token");
-  command.add_option("--temperature", temperature_, "Divide logits by it; > 0 (default: the model's, else 0.8)")
+  command.add_option("--temperature", temperature_, "Divide logits by it; above 0")
       ->type_name("X")
+      ->default_str("the model's, else 0.8")
       ->excludes(greedy);
-  command.add_option("--top-k", top_k_, "Only the K likeliest tokens; 0: all")->type_name("K");
-  command.add_option("--top-p", top_p_, "Only the smallest set that reaches P (default: the model's, else 0.95)")
-      ->type_name("P");
-  command.add_option("--min-p", min_p_, "Only tokens with at least P times the likeliest one's probability")
-      ->type_name("P");
-  command.add_option("--repetition-penalty", repetition_penalty_, "Make tokens that occurred less likely; 1: off")
-      ->type_name("X");
+  command.add_option("--top-k", top_k_, "Only the K likeliest tokens; 0: all")
+      ->type_name("K")
+      ->default_str("the model's, else 0");
+  command
+      .add_option("--top-p", top_p_, "Only the smallest set of tokens whose probabilities reach P; above 0, up to 1")
+      ->type_name("P")
+      ->default_str("the model's, else 0.95");
+  command
+      .add_option("--min-p", min_p_,
+                  "Only tokens with at least P times the likeliest one's probability; 0 to 1, 0: off")
+      ->type_name("P")
+      ->default_str("the model's, else 0");
+  command
+      .add_option("--repetition-penalty", repetition_penalty_, "Make tokens that occurred less likely; above 0, 1: off")
+      ->type_name("X")
+      ->default_str("the model's, else 1");
 }
 
 SamplingOptions SamplingFlags::merged(const GenerationDefaults& defaults, std::uint64_t seed) const {

@@ -18,7 +18,8 @@ Expected<std::vector<std::int32_t>> parse_token_list(const std::string& text) {
     std::int64_t id = 0;
     const auto [next, problem] = std::from_chars(at, end, id);
     if (problem == std::errc::invalid_argument || (next != end && *next != ',')) {
-      return fail(ErrorCode::usage, "--tokens takes whole numbers separated by commas, not \"" + text + "\"");
+      return fail(ErrorCode::usage,
+                  "--tokens takes whole numbers separated by commas, not \"" + printable(text, 60) + "\"");
     }
     if (problem == std::errc::result_out_of_range || id < 0 || id > INT32_MAX) {
       return fail(ErrorCode::bad_token_id, "--tokens holds an id that no vocabulary has");
@@ -34,8 +35,9 @@ Expected<std::vector<std::int32_t>> parse_token_list(const std::string& text) {
 void TextOptions::add_to(CLI::App& command) {
   prompt_option_ = command.add_option("--prompt", prompt_, "Text to begin with")->type_name("TEXT");
   file_option_ =
-      command.add_option("--prompt-file", prompt_file_, "File with the text (- = standard input)")->type_name("FILE");
-  tokens_option_ = command.add_option("--tokens", tokens_, "Token ids, taken as they are: 1,2,3")->type_name("IDS");
+      command.add_option("--prompt-file", prompt_file_, "File with the text; -: standard input")->type_name("FILE");
+  tokens_option_ =
+      command.add_option("--tokens", tokens_, "Token ids, taken as they are, for example 1,2,3")->type_name("IDS");
   prompt_option_->excludes(file_option_)->excludes(tokens_option_);
   file_option_->excludes(tokens_option_);
 }

@@ -29,8 +29,10 @@ void add_model_flags(CLI::App& command, train::TrainOptions& o) {
   command.add_option("--hidden", o.hidden, "Hidden size")->capture_default_str()->group(group);
   command.add_option("--heads", o.heads, "Query heads")->capture_default_str()->group(group);
   command.add_option("--kv-heads", o.kv_heads, "Key/value heads")->capture_default_str()->group(group);
-  command.add_option("--head-dim", o.head_dim, "Size of a head (default: hidden / heads)")->group(group);
-  command.add_option("--intermediate", o.intermediate, "Size inside the SwiGLU (default: 8/3 of hidden)")->group(group);
+  command.add_option("--head-dim", o.head_dim, "Size of a head")->default_str("hidden / heads")->group(group);
+  command.add_option("--intermediate", o.intermediate, "Size inside the SwiGLU")
+      ->default_str("8/3 of hidden")
+      ->group(group);
   command.add_option("--context", o.context, "Tokens of a segment")->capture_default_str()->group(group);
   command.add_option("--window", o.window, "W, tokens that a sliding token stays")->capture_default_str()->group(group);
   command.add_option("--vocab", o.vocab, "Pieces of the vocabulary that is trained")
@@ -45,14 +47,15 @@ void add_model_flags(CLI::App& command, train::TrainOptions& o) {
 
 void add_run_flags(CLI::App& command, train::TrainOptions& o, std::string& charge) {
   constexpr const char* group = run_group;
-  auto* steps = command.add_option("--steps", o.steps, "Optimiser steps (default: from --epochs)");
-  steps->group(group);
+  auto* steps = command.add_option("--steps", o.steps, "Optimiser steps");
+  steps->default_str("from --epochs")->group(group);
   command.add_option("--epochs", o.epochs, "Times that the text is read")
       ->capture_default_str()
       ->excludes(steps)
       ->group(group);
   command.add_option("--batch", o.batch, "Segments of a step")->capture_default_str()->group(group);
-  command.add_option("--micro-batch", o.micro_batch, "Segments computed at a time (default: all of a step's)")
+  command.add_option("--micro-batch", o.micro_batch, "Segments computed at a time")
+      ->default_str("all of a step's")
       ->group(group);
   command.add_option("--lr", o.learning_rate, "Highest learning rate")->capture_default_str()->group(group);
   command.add_option("--final-lr-ratio", o.final_learning_rate_ratio, "Last learning rate over the highest")
@@ -66,16 +69,17 @@ void add_run_flags(CLI::App& command, train::TrainOptions& o, std::string& charg
       ->capture_default_str()
       ->group(group);
   command
-      .add_option("--local-charge", charge,
-                  "Until which global λ charges a local: sampled (the paper's rule), or argmax, the one that inference "
-                  "would choose")
+      .add_option(
+          "--local-charge", charge,
+          "Until which global λ charges a local; sampled: the paper's rule; argmax: the one that inference would "
+          "choose")
       ->check(CLI::IsMember({"sampled", "argmax"}))
       ->capture_default_str()
       ->group(group);
   command.add_option("--score-init", o.score_init, "Standard deviation of the score layers' first weights")
       ->capture_default_str()
       ->group(group);
-  add_process_flags(command, o, "Of weights, order and role noise");
+  add_process_flags(command, o, "Seed of weights, order and role noise");
   add_record_flags(command, o);
   command.add_option("--eval-segments", o.evaluate_segments, "Segments of an evaluation")
       ->capture_default_str()
@@ -115,10 +119,9 @@ void add_train_command(CLI::App& root, Invocation& invocation) {
   options->flags.add_places(*command, {.data = "Folder of *.txt files (UTF-8), or one file",
                                        .valid = "Held-out text, the same way",
                                        .out = "Folder for the finished model"});
-  command
-      ->add_option("--tokenizer", options->tokenizer,
-                   "A tokenizer.model to use (default: that of --init, else one is trained on --data)")
-      ->type_name("FILE");
+  command->add_option("--tokenizer", options->tokenizer, "A tokenizer.model to use")
+      ->type_name("FILE")
+      ->default_str("that of --init, else one is trained on --data");
   command
       ->add_option("--init", options->init,
                    "A model folder of the same shape, whose weights and vocabulary the run begins with")

@@ -13,7 +13,7 @@ struct TrainingDeviceFlag {
   std::string name = "auto";
 
   void add_to(CLI::App& command) {
-    command.add_option("--device", name, "Where passes are computed: auto (on the GPU where that can be), cpu or cuda")
+    command.add_option("--device", name, "Where passes are computed; auto: on the GPU where that can be")
         ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
         ->capture_default_str();
   }

@@ -2,13 +2,22 @@
 #include "app/cli/training_flags.h"
 
 namespace natscope {
+namespace {
+
+/// --resume has it from the job; the parser cannot ask for it.
+constexpr const char* needed = "; needed without --resume";
+
+}  // namespace
 
 void TrainingFlags::add_places(CLI::App& command, const PlaceWords& words) {
-  command.add_option("--data", data, words.data)->type_name("PATH");
+  command.add_option("--data", data, std::string(words.data) + needed)->type_name("PATH");
   command.add_option("--valid", valid, words.valid)->type_name("PATH");
-  command.add_option("--out", out, words.out)->type_name("DIR");
-  command.add_option("--job", job, "Folder for spec, progress and checkpoints (default: --out)")->type_name("DIR");
-  command.add_flag("--resume", resume, "Go on in the job folder from its newest checkpoint, with its options");
+  command.add_option("--out", out, std::string(words.out) + needed)->type_name("DIR");
+  command.add_option("--job", job, "Folder for spec, progress and checkpoints")
+      ->type_name("DIR")
+      ->default_str("as --out");
+  command.add_flag("--resume", resume,
+                   "Go on in the job's folder (--job, else --out) from its newest checkpoint, with its options");
 }
 
 void TrainingFlags::add_arithmetic(CLI::App& command) {

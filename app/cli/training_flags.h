@@ -53,9 +53,13 @@ inline constexpr const char* run_group = "Run";
 
 template <class Options>
 void add_optimizer_flags(CLI::App& command, Options& o) {
-  command.add_option("--beta1", o.beta1, "AdamW")->capture_default_str()->group(run_group);
-  command.add_option("--beta2", o.beta2, "AdamW")->capture_default_str()->group(run_group);
-  command.add_option("--weight-decay", o.weight_decay, "Of matrices, not of norms")
+  command.add_option("--beta1", o.beta1, "AdamW: how long the mean of gradients remembers")
+      ->capture_default_str()
+      ->group(run_group);
+  command.add_option("--beta2", o.beta2, "AdamW: how long the mean of their squares remembers")
+      ->capture_default_str()
+      ->group(run_group);
+  command.add_option("--weight-decay", o.weight_decay, "AdamW: decay of matrices, not of norms")
       ->capture_default_str()
       ->group(run_group);
   command.add_option("--clip", o.clip, "Largest norm of the gradient, score layers left out")
@@ -67,12 +71,13 @@ void add_optimizer_flags(CLI::App& command, Options& o) {
 template <class Options>
 void add_process_flags(CLI::App& command, Options& o, const char* random) {
   command.add_option("--seed", o.seed, random)->check(whole_number())->capture_default_str()->group(run_group);
-  command.add_option("--threads", o.threads, "Threads, shared by all ranks of a machine (default: all)")
+  command.add_option("--threads", o.threads, "Threads, shared by all ranks of a machine")
+      ->default_str("all")
       ->group(run_group);
   command
       .add_option("--ranks", o.ranks,
-                  "With --detach: processes that share every step, over MPI. Without: mpirun -np N natscope-cli " +
-                      command.get_name() + " …")
+                  "Processes that share every step, over MPI; without --detach started as mpirun -np N natscope-cli " +
+                      command.get_name())
       ->capture_default_str()
       ->group(run_group);
 }

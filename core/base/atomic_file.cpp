@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -66,7 +67,21 @@ Expected<Target> resolve(const fs::path& path) {
   return target;
 }
 
-/// Temporary files and folders that exist now, for abandon_unfinished_files().
+/// A new file for the target, which disappears again unless it takes its place. Where the file system can do so it has
+/// no name until then (O_TMPFILE), so that not even a kill leaves it behind.
+struct TemporaryFile {
+  fs::path path;  ///< empty: it has none yet
+  UniqueDescriptor descriptor;
+  bool keep = false;
+  bool abandoned = false;
+
+  TemporaryFile() = default;
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  ~TemporaryFile();
+};
+
+/// Temporary files and folders that exist now, for abandon_unfinished_files(). Guards names and the flag of the files.
 class Unfinished {
  public:
   static Unfinished& all() {
@@ -74,21 +89,39 @@ class Unfinished {
     return files;
   }
 
-  void add(const fs::path& path) {
+  void add(TemporaryFile& file) {
     const std::scoped_lock lock(mutex_);
-    paths_.insert(path);
+    files_.insert(&file);
   }
-  void forget(const fs::path& path) {
+  void forget(TemporaryFile& file) {
     const std::scoped_lock lock(mutex_);
-    paths_.erase(path);
+    files_.erase(&file);
+  }
+  void add(const fs::path& folder) {
+    const std::scoped_lock lock(mutex_);
+    folders_.insert(folder);
+  }
+  void forget(const fs::path& folder) {
+    const std::scoped_lock lock(mutex_);
+    folders_.erase(folder);
+  }
+  /// Calls `give`, which names the file, unless it was abandoned. Errors: interrupted, those of `give`.
+  Expected<void> name(TemporaryFile& file, const std::function<Expected<void>()>& give) {
+    const std::scoped_lock lock(mutex_);
+    if (file.abandoned) return fail(ErrorCode::interrupted, "stopped before the file was written");
+    return give();
   }
   void remove() {
     const std::scoped_lock lock(mutex_);
-    for (const fs::path& path : paths_) {
+    for (TemporaryFile* const file : files_) {
+      file->abandoned = true;
+      if (!file->path.empty()) ::unlink(file->path.c_str());
+    }
+    for (const fs::path& folder : folders_) {
       std::error_code left;
       // A folder may be written to meanwhile, until what is written to is gone.
       for (int attempt = 0; attempt < 3; ++attempt) {
-        fs::remove_all(path, left);
+        fs::remove_all(folder, left);
         if (!left) break;
       }
     }
@@ -96,24 +129,14 @@ class Unfinished {
 
  private:
   std::mutex mutex_;
-  std::set<fs::path> paths_;
+  std::set<TemporaryFile*> files_;
+  std::set<fs::path> folders_;
 };
 
-/// A new file beside the target that disappears again unless it is renamed.
-struct TemporaryFile {
-  fs::path path;
-  UniqueDescriptor descriptor;
-  bool keep = false;
-
-  TemporaryFile() = default;
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  ~TemporaryFile() {
-    if (path.empty()) return;
-    if (!keep) ::unlink(path.c_str());
-    Unfinished::all().forget(path);
-  }
-};
+TemporaryFile::~TemporaryFile() {
+  Unfinished::all().forget(*this);
+  if (!path.empty() && !keep) ::unlink(path.c_str());
+}
 
 std::string random_suffix() {
   std::array<unsigned char, 12> bytes{};
@@ -126,17 +149,15 @@ std::string random_suffix() {
   return text;
 }
 
-Expected<void> create(const Target& target, TemporaryFile& temporary) {
+/// Tries free names beside the target with `make`, which returns a negative number and sets errno where it fails.
+Expected<void> find_name(const Target& target, TemporaryFile& temporary, const std::function<int(const char*)>& make) {
   constexpr int attempts = 16;
   constexpr std::size_t max_stem_bytes = 200;  // names end at 255 bytes
   for (int attempt = 0; attempt < attempts; ++attempt) {
     const std::string stem = target.file.filename().string().substr(0, max_stem_bytes);
     fs::path path = target.folder / ("." + stem + "." + random_suffix() + ".tmp");
-    const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (descriptor >= 0) {
-      Unfinished::all().add(path);
+    if (make(path.c_str()) >= 0) {
       temporary.path = std::move(path);
-      temporary.descriptor = UniqueDescriptor(descriptor);
       return {};
     }
     if (errno == EEXIST) continue;
@@ -148,6 +169,35 @@ Expected<void> create(const Target& target, TemporaryFile& temporary) {
     return Unexpected(system_error(errno, "write", target.file));
   }
   return fail(ErrorCode::io_failure, "cannot find a free temporary name beside " + target.file.string());
+}
+
+/// How a file without a name is named to linkat().
+std::string descriptor_path(int descriptor) { return "/proc/self/fd/" + std::to_string(descriptor); }
+
+Expected<void> create(const Target& target, TemporaryFile& temporary) {
+  UniqueDescriptor unnamed(::open(target.folder.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666));
+  if (unnamed.is_open() && ::access(descriptor_path(unnamed.get()).c_str(), F_OK) == 0) {
+    temporary.descriptor = std::move(unnamed);
+    Unfinished::all().add(temporary);
+    return {};
+  }
+  Unfinished::all().add(temporary);
+  return Unfinished::all().name(temporary, [&] {
+    return find_name(target, temporary, [&](const char* path) {
+      temporary.descriptor = UniqueDescriptor(::open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666));
+      return temporary.descriptor.get();
+    });
+  });
+}
+
+/// A name for a file that has none: what has one can take the place of another.
+Expected<void> give_name(const Target& target, TemporaryFile& temporary) {
+  const std::string from = descriptor_path(temporary.descriptor.get());
+  return Unfinished::all().name(temporary, [&] {
+    return find_name(target, temporary, [&](const char* path) {
+      return ::linkat(AT_FDCWD, from.c_str(), AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+    });
+  });
 }
 
 }  // namespace
@@ -193,11 +243,13 @@ class FileInWriting {
     NATSCOPE_CHECK(file.flush());
     if (target_.old_mode && ::fchmod(descriptor, *target_.old_mode) != 0) return failed("keep the permissions of");
     if (::fsync(descriptor) != 0) return failed("write");
-    if (temporary_.descriptor.close() != 0) return failed("write");
+    // Without a name it is there for as long as it is open.
+    if (!temporary_.path.empty() && temporary_.descriptor.close() != 0) return failed("write");
     return {};
   }
 
   Expected<void> take_place() {
+    if (temporary_.path.empty()) NATSCOPE_CHECK(give_name(target_, temporary_));
     if (::rename(temporary_.path.c_str(), target_.file.c_str()) != 0) return failed("replace");
     temporary_.keep = true;
     return sync_folder(target_.folder);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /// The one way in which this program writes a file: whole, or not at all.
 ///
-/// A temporary file in the same folder (O_EXCL, unpredictable name) is filled with complete writes, synced, renamed
-/// over the target, and the folder is synced. After any failure, and after a kill at any moment, the target holds its
-/// old bytes or the new ones. A failure removes the temporary file; a kill may leave one, named `.NAME.XXXXXX.tmp`.
+/// A temporary file in the same folder is filled with complete writes, synced, renamed over the target, and the folder
+/// is synced. After any failure, and after a kill at any moment, the target holds its old bytes or the new ones. Where
+/// the file system can, it has no name until it is synced; else a kill may leave one, named `.NAME.XXXXXX.tmp`.
 ///
 /// Errors: file_not_found (no such folder), not_a_regular_file (the target is a folder, device or pipe), disk_full,
 /// io_failure, and whatever `fill` returns. A symbolic link as target is followed, so the file behind it is replaced.

@@ -41,7 +41,7 @@ Expected<ExportFormat> export_format(const std::filesystem::path& path) {
   for (const auto& [known, format] : endings) {
     if (ending == known) return format;
   }
-  return fail(ErrorCode::usage, "the ending of “" + printable(path.filename().string(), 80) + "” names no format",
+  return fail(ErrorCode::usage, "the ending of \"" + printable(path.filename().string(), 80) + "\" names no format",
               "end the file's name in .npy, .csv, .json, .png, .svg or .pdf");
 }
 
@@ -49,7 +49,7 @@ Expected<ExportFormat> named_format(std::string_view name) {
   for (const auto& [known, format] : endings) {
     if (name == std::string_view(known).substr(1)) return format;
   }
-  return fail(ErrorCode::usage, "there is no format “" + printable(std::string(name), 80) + "”");
+  return fail(ErrorCode::usage, "there is no format \"" + printable(std::string(name), 80) + "\"");
 }
 
 bool is_data_format(ExportFormat format) {

@@ -66,7 +66,8 @@ Expected<Tokenizer> Tokenizer::load(const std::filesystem::path& path) {
 
 Expected<std::vector<std::int32_t>> Tokenizer::encode(std::string_view text) const {
   if (!valid_utf8(text)) return fail(ErrorCode::bad_text, "the text is not UTF-8");
-  if (text.size() > max_text_bytes) return fail(ErrorCode::bad_text, "the text has more than 1 GiB");
+  if (text.size() > max_text_bytes)
+    return fail(ErrorCode::bad_text, "the text has more than 1 GiB", "give it in parts");
   if (text.empty()) return std::vector<std::int32_t>();
   try {
     return model_->encode(text);

@@ -54,6 +54,46 @@ struct Adapter {
   double lambda = 0;
 };
 
+/// In the order in which they are taught.
+std::vector<Adapter> adapters_of(const FinetuneStudyOptions& options) {
+  std::vector<Adapter> adapters;
+  for (const int window : options.windows) {
+    for (const double lambda : options.lambdas) adapters.push_back({window, lambda});
+  }
+  return adapters;
+}
+
+/// Full attention, the adapters, and the baselines at the budget of the cheapest one.
+std::vector<PlannedRun> planned_runs(const FinetuneStudyOptions& options) {
+  std::vector<PlannedRun> runs{{full_run, {}}};
+  // Named after all adapters: with another one the cheapest may be another.
+  PlannedRun last{budget_run, {full_run}};
+  for (const double lambda : options.lambdas) last.key += "-" + json(lambda).dump();
+  for (const int window : options.windows) last.key += "-W" + std::to_string(window);
+  for (const Adapter& adapter : adapters_of(options)) {
+    runs.push_back({"scores-W" + std::to_string(adapter.window) + "-" + json(adapter.lambda).dump(), {}});
+    last.after.push_back(runs.back().key);
+  }
+  runs.push_back(std::move(last));
+  return runs;
+}
+
+/// Errors: unsupported_model (it has score layers), usage (documents longer than its context).
+Expected<FinetuneStudyOptions> fitted_to(const ModelFolder& model, FinetuneStudyOptions options) {
+  if (model.config().nats) {
+    return fail(ErrorCode::unsupported_model, printable(options.model.string()) + " has score layers already",
+                "name a full-attention model");
+  }
+  const std::int64_t context = model.config().context;
+  options.longest = std::min(options.longest > 0 ? options.longest : longest_by_default, context);
+  for (const std::int64_t length : options.key_lengths) {
+    if (length <= context) continue;
+    return fail(ErrorCode::usage, "--key-lengths: " + std::to_string(length) + " is longer than the model's context",
+                "ask at most for " + std::to_string(context));
+  }
+  return options;
+}
+
 }  // namespace
 
 Expected<FinetuneStudyOptions> resolve(FinetuneStudyOptions o) {
@@ -140,22 +180,6 @@ struct FinetuneStudy::State {
   std::vector<ScoredSegment> segments;
   PasskeyGrid grid;  // of books; no lengths: none are asked for
   std::vector<GridDocument> documents;
-
-  void make_plan() {
-    planned.push_back({full_run, {}});
-    // Named after all adapters: with another one the cheapest may be another.
-    PlannedRun last{budget_run, {full_run}};
-    for (const double lambda : options.lambdas) last.key += "-" + json(lambda).dump();
-    for (const int window : options.windows) {
-      last.key += "-W" + std::to_string(window);
-      for (const double lambda : options.lambdas) {
-        planned.push_back({"scores-W" + std::to_string(window) + "-" + json(lambda).dump(), {}});
-        adapters.push_back({window, lambda});
-        last.after.push_back(planned.back().key);
-      }
-    }
-    planned.push_back(std::move(last));
-  }
 
   /// Texts in the model's own tokens, and for books the documents with pass keys.
   Expected<void> read_texts(const ModelFolder& model, const StopToken& stop) {
@@ -275,6 +299,16 @@ struct FinetuneStudy::State {
   }
 };
 
+Expected<FinetunePlan> FinetunePlan::make(FinetuneStudyOptions options) {
+  NATSCOPE_TRY(const ModelFolder model, ModelFolder::open(options.model));
+  NATSCOPE_CHECK(train::text_files(options.data));
+  FinetunePlan plan;
+  NATSCOPE_TRY(plan.options, fitted_to(model, std::move(options)));
+  NATSCOPE_CHECK(StudyFolder(plan.options.out).check_study(study_json(plan.options)));
+  plan.runs = planned_runs(plan.options);
+  return plan;
+}
+
 FinetuneStudy::FinetuneStudy(std::unique_ptr<State> state) : state_(std::move(state)) {}
 FinetuneStudy::FinetuneStudy(FinetuneStudy&&) noexcept = default;
 FinetuneStudy& FinetuneStudy::operator=(FinetuneStudy&&) noexcept = default;
@@ -282,28 +316,16 @@ FinetuneStudy::~FinetuneStudy() = default;
 
 Expected<FinetuneStudy> FinetuneStudy::open(FinetuneStudyOptions options, const StopToken& stop) {
   NATSCOPE_TRY(const ModelFolder model, ModelFolder::open(options.model));
-  if (model.config().nats) {
-    return fail(ErrorCode::unsupported_model, printable(options.model.string()) + " has score layers already",
-                "name a full-attention model");
-  }
   NATSCOPE_CHECK(train::text_files(options.data));
-  const std::int64_t context = model.config().context;
-  options.longest = std::min(options.longest > 0 ? options.longest : longest_by_default, context);
-  for (const std::int64_t length : options.key_lengths) {
-    if (length <= context) continue;
-    return fail(ErrorCode::usage, "--key-lengths: " + std::to_string(length) + " is longer than the model's context",
-                "ask at most for " + std::to_string(context));
-  }
   auto state = std::make_unique<State>();
-  state->options = std::move(options);
-  state->make_plan();
+  NATSCOPE_TRY(state->options, fitted_to(model, std::move(options)));
+  state->planned = planned_runs(state->options);
+  state->adapters = adapters_of(state->options);
   state->folder = StudyFolder(state->options.out);
   NATSCOPE_CHECK(
       state->folder.begin(study_json(state->options), made_names, [&] { return state->read_texts(model, stop); }));
   return FinetuneStudy(std::move(state));
 }
-
-const std::vector<PlannedRun>& FinetuneStudy::plan() const { return state_->planned; }
 
 std::size_t FinetuneStudy::left() const {
   const auto& plan = state_->planned;

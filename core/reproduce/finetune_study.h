@@ -56,6 +56,15 @@ inline constexpr double kept_factor = 1.02;
 /// Nothing without adapters' rows.
 [[nodiscard]] const StudyRow* cheapest_adapter(const std::vector<StudyRow>& rows);
 
+/// What a study of these options would be, without beginning it: nothing is written. Those that its model decides are
+/// filled in. Errors: those of FinetuneStudy::open().
+struct FinetunePlan {
+  FinetuneStudyOptions options;
+  std::vector<PlannedRun> runs;
+
+  [[nodiscard]] static Expected<FinetunePlan> make(FinetuneStudyOptions options);
+};
+
 class FinetuneStudy {
  public:
   /// Errors: usage (another study's folder), unsupported_model (one with score layers), bad_data, those of opening the
@@ -65,8 +74,6 @@ class FinetuneStudy {
   FinetuneStudy& operator=(FinetuneStudy&&) noexcept;
   ~FinetuneStudy();
 
-  /// Runs of the plan and whether they are done.
-  [[nodiscard]] const std::vector<PlannedRun>& plan() const;
   [[nodiscard]] std::size_t left() const;
 
   /// As ScratchStudy::run.

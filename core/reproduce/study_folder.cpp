@@ -50,10 +50,15 @@ Expected<void> StudyFolder::begin(const json& study, std::span<const char* const
 Expected<void> StudyFolder::claim(const json& study) const {
   const fs::path file = path_ / study_file;
   std::error_code problem;
-  if (!fs::exists(file, problem)) {
-    NATSCOPE_TRY(const std::string text, json_file_text(study, "study.json"));
-    return write_file_atomically(file, text);
-  }
+  if (fs::exists(file, problem)) return check_study(study);
+  NATSCOPE_TRY(const std::string text, json_file_text(study, "study.json"));
+  return write_file_atomically(file, text);
+}
+
+Expected<void> StudyFolder::check_study(const json& study) const {
+  const fs::path file = path_ / study_file;
+  std::error_code problem;
+  if (!fs::exists(file, problem)) return {};
   NATSCOPE_TRY(const json there, read_json_file(file));
   if (there == study) return {};
   return fail(ErrorCode::usage, printable(path_.string()) + " holds another study",

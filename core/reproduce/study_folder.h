@@ -37,6 +37,10 @@ class StudyFolder {
   [[nodiscard]] Expected<void> begin(const nlohmann::json& study, std::span<const char* const> names,
                                      const std::function<Expected<void>()>& prepare) const;
 
+  /// Whether begin() would take the folder for this study; makes nothing. Errors: usage (it holds another study), those
+  /// of files.
+  [[nodiscard]] Expected<void> check_study(const nlohmann::json& study) const;
+
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] std::filesystem::path job(const std::string& key) const { return run(key) / "job"; }
   [[nodiscard]] std::filesystem::path model(const std::string& key) const { return run(key) / "model"; }

@@ -63,8 +63,10 @@ Expected<void> check_optional(const SafetensorsFile& file, std::int64_t length, 
   if (maps == 0 && !has_maps) return {};
   NATSCOPE_CHECK(expect_tensor(file, "attention", DType::f32, {maps, length, length}, code));
   NATSCOPE_CHECK(expect_tensor(file, "visible", DType::u8, {maps, length, length}, code));
+  // A file that does not say how many there are names no more of them than a model can have.
+  const std::int64_t heads = provenance.heads.value_or(max_head_pairs / layers);
   for (const MapId& map : provenance.maps) {
-    if (map.layer.value >= layers || (provenance.heads && map.head.value >= *provenance.heads)) {
+    if (map.layer.value >= layers || map.head.value >= heads) {
       return fail(code, "the metadata's “maps” names " + maps_text({map}) + ", which the model does not have");
     }
   }

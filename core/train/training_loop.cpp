@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "core/jobs/checkpoint_list.h"
 #include "core/jobs/job_folder.h"
 #include "core/jobs/job_progress.h"
 #include "core/jobs/job_status.h"
@@ -295,7 +296,7 @@ class Loop {
           ErrorCode::interrupted,
           "training stopped after step " + std::to_string(state_.step) +
               (saved_step_ > 0 ? "; checkpoint of step " + std::to_string(saved_step_) : "; no checkpoint yet"),
-          "--resume goes on from there");
+          saved_step_ > 0 ? "--resume goes on from there" : "run it again to begin anew");
     }
     return Unexpected(std::move(error));
   }
@@ -319,11 +320,14 @@ class Loop {
   bool stopped_on_request_ = false;
 };
 
-/// A run that failed before it had a step to its name: there is nothing in its folder that a new run would destroy.
-bool failed_at_once(const std::filesystem::path& job) {
+/// A run that ended without a checkpoint: there is nothing in its folder that a new run would destroy. Not one that was
+/// only described or is yet to begin, whose options would be lost; JobFolder::create() refuses one that is at work.
+bool may_begin_again(const std::filesystem::path& job) {
   const auto status = jobs::read_job_status(job);
-  return status && status->state == JobState::failed && status->step == 0 &&
-         !newest_valid_checkpoint(job / "checkpoints");
+  if (!status || newest_valid_checkpoint(job / "checkpoints")) return false;
+  if (status->state == JobState::failed) return status->step == 0;
+  const bool was_ended = status->state == JobState::interrupted || status->state == JobState::killed;
+  return was_ended && jobs::list_checkpoints(job / "checkpoints").empty();  // a damaged one may be worth a look
 }
 
 Expected<void> not_empty(const std::filesystem::path& folder, const std::string& name, const std::string& what) {
@@ -335,7 +339,7 @@ Expected<void> not_empty(const std::filesystem::path& folder, const std::string&
 
 Expected<void> check_job_folder(const std::filesystem::path& job, bool resume) {
   if (job.empty()) return fail(ErrorCode::usage, "no folder for the run", "name one with --out or --job");
-  if (!resume && JobFolder::exists(job) && !failed_at_once(job)) {
+  if (!resume && JobFolder::exists(job) && !may_begin_again(job)) {
     return fail(ErrorCode::usage, printable(job.string()) + " already holds a run",
                 "add --resume to go on with it, or choose another folder");
   }

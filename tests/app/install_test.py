@@ -56,7 +56,7 @@ def check_current_folder(program, folder):
 
 def check_manual(prefix):
     manual = (prefix / "share/man/man1/natscope-cli.1").read_text()
-    words = run(prefix / "bin/natscope-cli", "--help").stdout.split("Subcommands:")[1].split("\n\n")[0]
+    words = run(prefix / "bin/natscope-cli", "--help").stdout.split("Commands:")[1].split("\n\n")[0]
     commands = [line.split()[0] for line in words.splitlines() if line.startswith("  ") and line[2] != " "]
     check(len(commands) >= 10, f"only {commands} are in the help")
     script = (prefix / "share/bash-completion/completions/natscope-cli").read_text()

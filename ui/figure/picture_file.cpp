@@ -10,6 +10,7 @@
 #include <cctype>
 
 #include "core/base/atomic_file.h"
+#include "ui/figure/reproducible_pdf.h"
 
 namespace natscope::ui {
 namespace {
@@ -52,7 +53,9 @@ Expected<QByteArray> writePng(const Picture& picture, double dpi) {
 QByteArray completedSvg(QByteArray svg, const Picture& picture) {
   const QByteArray json = QString::fromStdString(picture.provenance).toHtmlEscaped().toUtf8();
   const qsizetype at = svg.indexOf("<defs>");
-  svg.insert(at < 0 ? svg.indexOf("</svg>") : at, "<title>" + picture.title.toHtmlEscaped().toUtf8() + "</title>\n<metadata id=\"provenance\">" + json + "</metadata>\n");
+  svg.insert(at < 0 ? svg.indexOf("</svg>") : at, "<title>" + picture.title.toHtmlEscaped().toUtf8() +
+                                                      "</title>\n<metadata id=\"provenance\">" + json +
+                                                      "</metadata>\n");
   svg.replace("preserveAspectRatio=\"none\"", "preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\"");
   return svg;
 }
@@ -97,6 +100,7 @@ Expected<QByteArray> writePdf(const Picture& picture) {
   QBuffer buffer;
   buffer.open(QIODevice::WriteOnly);
   {
+    const SteadyHashOrder steady;
     QPdfWriter writer(&buffer);
     writer.setPageSize(QPageSize(picture.size, QPageSize::Point, {}, QPageSize::ExactMatch));
     writer.setPageMargins(QMarginsF());
@@ -109,7 +113,7 @@ Expected<QByteArray> writePdf(const Picture& picture) {
     painter.scale(pdfUnitsPerPoint, pdfUnitsPerPoint);
     picture.paint(painter);
   }
-  return buffer.data();
+  return withDate(buffer.data(), sourceDate());
 }
 
 }  // namespace

@@ -247,7 +247,7 @@ void add_bench_command(CLI::App& root, Invocation& invocation) {
   add_device_option(*command, options->device);
   add_threads_option(*command, options->threads);
   add_seed_option(*command, options->seed,
-                  "Taken as everywhere; models and tokens that are measured are always the same");
+                  "Taken as everywhere, but models and tokens that are measured are always the same");
   const char* const why = "models of fixed shapes are measured, so that figures of machines compare";
   for (const char* const flag : {"--model", "--adapter", "--dtype"}) add_refused_option(*command, flag, why);
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });

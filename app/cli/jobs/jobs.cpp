@@ -9,6 +9,7 @@
 #include "app/cli/detach_options.h"
 #include "app/cli/jobs/follow.h"
 #include "app/cli/jobs/job_report.h"
+#include "app/cli/model_options.h"
 #include "core/base/atomic_file.h"
 #include "core/base/cancel.h"
 #include "core/base/mapped_file.h"
@@ -209,12 +210,13 @@ using Run = Expected<void> (*)(const Options&, CommandContext&);
 CLI::App* add(CLI::App& parent, Invocation& invocation, const std::shared_ptr<Options>& options, const char* command,
               const char* description, Run run) {
   CLI::App* const added = add_command(parent, command, description);
+  refuse_shared_options(*added, "a job keeps the options that it was described with; jobs duplicate changes them");
   on_run(*added, invocation, [options, run](CommandContext& context) { return run(*options, context); });
   return added;
 }
 
 void add_name(CLI::App& command, Options& options) {
-  command.add_option("job", options.name, "A job's name, or the path of its folder")->required()->type_name("NAME");
+  command.add_option("JOB", options.name, "A job's name, or the path of its folder")->required()->type_name("NAME");
 }
 
 }  // namespace
@@ -230,7 +232,7 @@ void add_jobs_command(CLI::App& root, Invocation& invocation) {
     if (jobs->get_subcommands().empty()) invocation.run = [](CommandContext& context) { return list({}, context); };
   });
   jobs->footer("Jobs are folders in " + jobs::default_jobs_folder().string() +
-               "\n(NATSCOPE_JOBS names another place); a path with a / in it names a job anywhere. One is begun with\n"
+               " (NATSCOPE_JOBS names another place); a path with a / in it names a job anywhere. One is begun with "
                "natscope-cli train --detach or finetune --detach.");
   add(*jobs, invocation, options, "list", "All jobs, the last changed first", list);
 
@@ -260,15 +262,15 @@ void add_jobs_command(CLI::App& root, Invocation& invocation) {
   command = add(*jobs, invocation, options, "duplicate", "A new job with another one's options, some of them changed",
                 duplicate);
   add_name(*command, *options);
-  command->add_option("new", options->new_name, "The new job's name or folder")->required()->type_name("NEW");
-  command->add_option("--set", options->changes, "OPTION=VALUE, as jobs show lists them (repeatable)")
+  command->add_option("NEW", options->new_name, "The new job's name or folder")->required()->type_name("NEW");
+  command->add_option("--set", options->changes, "An option that differs, as jobs show lists them")
       ->type_name("OPTION=VALUE");
   command->add_flag("--start", options->start, "Begin it, too");
   options->runner.add_to(*command);
 
   command = add(*jobs, invocation, options, "log", "What a job said, with UTC times", log);
   add_name(*command, *options);
-  command->add_option("--lines", options->lines, "Lines of the end")->capture_default_str();
+  command->add_option("--lines", options->lines, "So many of its last lines")->capture_default_str();
   command->add_flag("--output", options->output, "What its process printed, instead");
   command->add_flag("--follow", options->follow, "And what comes, until the job ends");
 
@@ -279,8 +281,10 @@ void add_jobs_command(CLI::App& root, Invocation& invocation) {
   command = add(*jobs, invocation, options, "export", "A checkpoint as a model that opens, also while the job runs",
                 export_step);
   add_name(*command, *options);
-  command->add_option("--step", options->step, "Which checkpoint (default: the newest)")->check(whole_number());
-  command->add_option("--out", options->out, "Folder for the model (default: in the job's folder)")->type_name("DIR");
+  command->add_option("--step", options->step, "Which checkpoint")->check(whole_number())->default_str("the newest");
+  command->add_option("--out", options->out, "Folder for the model")
+      ->type_name("DIR")
+      ->default_str("in the job's folder");
 }
 
 }  // namespace natscope

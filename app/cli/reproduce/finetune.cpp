@@ -25,15 +25,16 @@ struct Options {
   bool report = false;
 };
 
-Expected<void> print_plan(const FinetuneStudy& study, const FinetuneStudyOptions& options, CommandContext& context) {
+Expected<void> print_plan(const FinetuneStudyOptions& options, CommandContext& context) {
+  NATSCOPE_TRY(const FinetunePlan plan, FinetunePlan::make(options));
   const StudyFolder folder(options.out);
   nlohmann::json runs = nlohmann::json::array();
   std::string text;
-  for (const PlannedRun& run : study.plan()) {
+  for (const PlannedRun& run : plan.runs) {
     runs.push_back({{"run", run.key}, {"done", folder.is_done(run.key)}});
     text += (folder.is_done(run.key) ? "done  " : "      ") + run.key + "\n";
   }
-  if (context.json) return print_json({{"study", study_json(options)}, {"runs", std::move(runs)}});
+  if (context.json) return print_json({{"study", study_json(plan.options)}, {"runs", std::move(runs)}});
   return print_text(text);
 }
 
@@ -64,9 +65,10 @@ Expected<void> run(const Options& given, CommandContext& context) {
   wanted.out = given.out;
   wanted.task = given.task == name(StudyTask::distance) ? StudyTask::distance : StudyTask::books;
   NATSCOPE_TRY(const FinetuneStudyOptions options, resolve(std::move(wanted)));
+  if (given.plan) return print_plan(options, context);
+
   StudyProgress progress;
   NATSCOPE_TRY(FinetuneStudy study, FinetuneStudy::open(options, context.stop));
-  if (given.plan) return print_plan(study, options, context);
   if (!given.report) NATSCOPE_CHECK(run_study(study, "runs", progress, context));
   NATSCOPE_TRY(const auto rows, study.rows());
   return write_results(options, rows, progress, context);
@@ -78,20 +80,21 @@ void add_reproduce_finetune(CLI::App& parent, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command = add_command(
       parent, "finetune",
-      "Teach score layers to a full-attention model at several windows and λ; score perplexity, KV fraction and pass "
-      "keys by depth and length (or marks by distance), beside StreamingLLM and H2O; write tables, JSON and figures. "
-      "Goes on where it was stopped; several processes may share one --out");
+      "Teach score layers to a full-attention model at several windows and λ, and compare what they keep with "
+      "StreamingLLM and H2O");
   FinetuneStudyOptions& study = options->study;
   command->add_option("--model", options->model, "The full-attention model: a folder without score layers")
+      ->required()
       ->type_name("DIR");
   command->add_option("--data", options->data, "Text to learn from: a folder of *.txt files (UTF-8), or one file")
+      ->required()
       ->type_name("PATH");
-  command->add_option("--test", options->test, "Text to score on, the same way")->type_name("PATH");
-  command->add_option("--out", options->out, "Folder of the study")->type_name("DIR");
+  command->add_option("--test", options->test, "Text to score on, the same way")->required()->type_name("PATH");
+  command->add_option("--out", options->out, "Folder of the study")->required()->type_name("DIR");
   command
       ->add_option(
           "--task", options->task,
-          "books, or distance: the text with marks strewn in, for a model of `reproduce scratch --task distance`")
+          "books: the text as it is; distance: with marks strewn in, for a model of reproduce scratch --task distance")
       ->check(CLI::IsMember({name(StudyTask::books), name(StudyTask::distance)}))
       ->capture_default_str();
   command->add_option("--windows", study.windows, "W of the score layers")
@@ -107,21 +110,28 @@ void add_reproduce_finetune(CLI::App& parent, Invocation& invocation) {
       ->capture_default_str();
   command
       ->add_option("--passkey-keys", study.passkey_keys,
-                   "Keys of such a document, learned from and asked for: 1 to 20 (1: nothing to choose from)")
+                   "Keys of such a document, learned from and asked for; 1: nothing to choose from")
+      ->check(CLI::Range(1, 20))
       ->capture_default_str();
-  command->add_option("--length", study.longest,
-                      "Tokens of documents and segments (default: the context, at most 1024)");
+  command->add_option("--length", study.longest, "Tokens of documents and segments")
+      ->default_str("the context, at most 1024");
   command->add_option("--test-tokens", study.test_tokens, "Tokens that are scored")->capture_default_str();
   command->add_option("--documents", study.documents, "Documents with pass keys that are asked, of each length")
       ->capture_default_str();
-  command
-      ->add_option("--key-lengths", study.key_lengths,
-                   "Tokens of those documents (default: a quarter and a half of --length, and the whole)")
+  command->add_option("--key-lengths", study.key_lengths, "Tokens of those documents")
       ->delimiter(',')
+      ->default_str("a quarter and a half of --length, and the whole")
       ->type_name("L1,L2,…");
   add_threads_option(*command, study.threads);
   command->add_flag("--plan", options->plan, "List the runs and which are done, and end");
   command->add_flag("--report", options->report, "Write tables, JSON and figures of what is done, and end");
+  refuse_shared_options(*command,
+                        "a study is computed on the CPU in float32, with seeds of its own, so that it repeats");
+  command->footer(
+      "Scores perplexity, KV fraction and pass keys by depth and length (or marks by distance); writes tables, JSON "
+      "and "
+      "figures into --out.\n"
+      "Goes on where it was stopped; several processes may share one --out.");
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }
 

@@ -104,16 +104,18 @@ void add_reproduce_scratch(CLI::App& parent, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command = add_command(
       parent, "scratch",
-      "Train full attention, NAtS at several λ and fixed masks at the budgets that NAtS learned, each with several "
-      "seeds; score them token by token through the cache, with StreamingLLM and H2O on the full model; write a table, "
-      "JSON and a figure. Goes on where it was stopped, with what its folder says where nothing else is given "
-      "(--lambdas and --seeds may differ); several processes may share one --out");
+      "Train full attention, NAtS at several λ and fixed masks at the budgets that NAtS learned, and compare them");
   StudyOptions& study = options->study;
-  command->add_option("--data", options->data, "Training text: a folder of *.txt files (UTF-8), or one file")
+  command
+      ->add_option("--data", options->data,
+                   "Training text: a folder of *.txt files (UTF-8), or one file; needed for a new study")
       ->type_name("PATH");
-  command->add_option("--test", options->test, "Text to score on, the same way")->type_name("PATH");
-  command->add_option("--out", options->out, "Folder of the study")->type_name("DIR");
-  command->add_option("--size", options->size, "Of models and trainings. " + sizes_text())->default_str(study.size);
+  command->add_option("--test", options->test, "Text to score on, the same way; needed for a new study")
+      ->type_name("PATH");
+  command->add_option("--out", options->out, "Folder of the study")->required()->type_name("DIR");
+  command->add_option("--size", options->size, "Size of models and trainings; " + sizes_text())
+      ->type_name("NAME")
+      ->default_str(study.size);
   command
       ->add_option("--task", options->task,
                    "books: the text as it is; distance: with marks strewn in that come again further on")
@@ -124,8 +126,8 @@ void add_reproduce_scratch(CLI::App& parent, Invocation& invocation) {
       ->type_name("L1,L2,…")
       ->default_str("0,1e-9,5e-9,1e-8,1e-7");
   command->add_option("--seeds", study.seeds, "Trainings of each kind")->capture_default_str();
-  command->add_option("--steps", options->steps, "Optimiser steps of each training (default: the size's)");
-  command->add_option("--test-tokens", options->test_tokens, "Tokens that are scored (default: the size's)");
+  command->add_option("--steps", options->steps, "Optimiser steps of each training")->default_str("the size's");
+  command->add_option("--test-tokens", options->test_tokens, "Tokens that are scored")->default_str("the size's");
   command
       ->add_option("--score-init", options->score_init,
                    "Standard deviation of the score layers' first weights, which decides what λ = 0 keeps")
@@ -133,6 +135,12 @@ void add_reproduce_scratch(CLI::App& parent, Invocation& invocation) {
   add_threads_option(*command, study.threads);
   command->add_flag("--plan", options->plan, "List the trainings and which are done, and end");
   command->add_flag("--report", options->report, "Write table, JSON and figure of what is done, and end");
+  refuse_shared_options(*command, "a study is computed on the CPU, and trains its own models from --seeds seeds");
+  command->footer(
+      "Each is trained with several seeds and scored token by token through the cache, the full model also under "
+      "StreamingLLM and H2O; writes a table, JSON and a figure into --out.\n"
+      "Goes on where it was stopped, with what its folder says where nothing else is given (--lambdas and --seeds may "
+      "differ); several processes may share one --out.");
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }
 

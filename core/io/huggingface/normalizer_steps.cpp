@@ -126,7 +126,8 @@ Expected<std::string> NormalizerSteps::apply(std::string text) const {
   const std::size_t most = most_growth * text.size() + room;
   for (const auto& step : steps_) {
     if (std::visit([&](const auto& what) { return bytes_with(text, what); }, step) > most)
-      return fail(ErrorCode::bad_text, "the tokenizer's normalizer makes the text more than 64 times as long");
+      return fail(ErrorCode::bad_text, "the tokenizer's normalizer makes the text more than 64 times as long",
+                  "check the normalizer in tokenizer.json");
     NATSCOPE_TRY(text, std::visit([&](const auto& what) { return with(std::move(text), what); }, step));
   }
   return text;

@@ -200,8 +200,10 @@ Expected<bool> UnicodePattern::find(std::string_view text, std::size_t from, Sea
   }
   if (found == PCRE2_ERROR_NOMATCH) return false;
   if (found == PCRE2_ERROR_NOMEMORY) return fail(ErrorCode::out_of_memory, "no memory to tokenize the text");
-  if (found < 0)
-    return fail(ErrorCode::bad_text, "the tokenizer's pattern cannot be applied to the text: " + text_of(found));
+  if (found < 0) {
+    return fail(ErrorCode::bad_text, "the tokenizer's pattern cannot be applied to the text: " + text_of(found),
+                "give a text without words as long, or check the pattern in tokenizer.json");
+  }
   const PCRE2_SIZE* const ends = pcre2_get_ovector_pointer(data.get());
   match = {ends[0], ends[1]};
   return true;

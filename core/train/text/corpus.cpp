@@ -81,8 +81,7 @@ Expected<Corpus> Corpus::read(std::span<const fs::path> files, const Tokenizer& 
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     auto encoded = tokenizer.encode(text);
     if (!encoded) {
-      return fail(ErrorCode::bad_data, printable(path.string()) + ": " + encoded.error().message,
-                  "training text is plain UTF-8");
+      return fail(ErrorCode::bad_data, printable(path.string()) + ": " + encoded.error().message, encoded.error().hint);
     }
     if (const auto bos = tokenizer.bos_id()) corpus.tokens_.push_back(static_cast<std::uint16_t>(*bos));
     for (const std::int32_t token : *encoded) corpus.tokens_.push_back(static_cast<std::uint16_t>(token));

@@ -41,8 +41,7 @@ Expected<void> add_text(std::string_view text, const fs::path& path, const Docum
                         std::vector<Document>& documents) {
   auto tokens = form.tokenizer->encode(text);
   if (!tokens) {
-    return fail(ErrorCode::bad_data, printable(path.string()) + ": " + tokens.error().message,
-                "training text is plain UTF-8");
+    return fail(ErrorCode::bad_data, printable(path.string()) + ": " + tokens.error().message, tokens.error().hint);
   }
   const std::size_t room = static_cast<std::size_t>(form.length) - (form.bos ? 1 : 0);
   for (std::size_t begin = 0; begin < tokens->size(); begin += room) {
@@ -55,25 +54,33 @@ Expected<void> add_text(std::string_view text, const fs::path& path, const Docum
   return {};
 }
 
+/// Errors of a line: bad_data.
+Unexpected bad_line(const std::string& where, const std::string& what) {
+  return fail(ErrorCode::bad_data, where + ": " + what,
+              "a line of a *.jsonl file is a JSON object with text, or with prompt and answer");
+}
+
 /// A string member's tokens; nothing where it is not there.
 Expected<std::optional<std::vector<std::int32_t>>> member(const nlohmann::json& line, const char* key,
                                                           const std::string& where, const DocumentForm& form) {
   const auto found = line.find(key);
   if (found == line.end()) return std::optional<std::vector<std::int32_t>>();
-  if (!found->is_string()) return fail(ErrorCode::bad_data, where + ": " + key + " is no text");
+  if (!found->is_string()) return bad_line(where, std::string(key) + " is no text");
   auto tokens = form.tokenizer->encode(found->get_ref<const std::string&>());
-  if (!tokens) return fail(ErrorCode::bad_data, where + ": " + key + ": " + tokens.error().message);
+  if (!tokens) {
+    return fail(ErrorCode::bad_data, where + ": " + key + ": " + tokens.error().message, tokens.error().hint);
+  }
   return std::optional(std::move(*tokens));
 }
 
 Expected<Document> document_of(const nlohmann::json& line, const std::string& where, const DocumentForm& form) {
-  if (!line.is_object()) return fail(ErrorCode::bad_data, where + ": no JSON object");
+  if (!line.is_object()) return bad_line(where, "no JSON object");
   NATSCOPE_TRY(auto text, member(line, "text", where, form));
   NATSCOPE_TRY(auto prompt, member(line, "prompt", where, form));
   NATSCOPE_TRY(auto answer, member(line, "answer", where, form));
   const bool is_answered = prompt.has_value() && answer.has_value();
   if (text.has_value() == is_answered || prompt.has_value() != answer.has_value()) {
-    return fail(ErrorCode::bad_data, where + ": it must hold either text, or prompt and answer");
+    return bad_line(where, "it must hold either text, or prompt and answer");
   }
   Document document = begun(form);
   const std::size_t room = static_cast<std::size_t>(form.length) - document.tokens.size();
@@ -83,7 +90,7 @@ Expected<Document> document_of(const nlohmann::json& line, const std::string& wh
     if (answer->size() > room) answer->resize(room);
     const std::size_t kept = std::min(prompt->size(), room - answer->size());
     add_tokens(std::span(*prompt).last(kept), form, document);
-    if (answer->empty()) return fail(ErrorCode::bad_data, where + ": the answer is empty");
+    if (answer->empty()) return bad_line(where, "the answer is empty");
     const std::size_t first = document.tokens.size();
     add_tokens(*answer, form, document);
     document.counted.assign(document.tokens.size(), 0);
@@ -91,7 +98,7 @@ Expected<Document> document_of(const nlohmann::json& line, const std::string& wh
     for (std::size_t at = std::max<std::size_t>(first, 1); at < document.tokens.size(); ++at)
       document.counted[at - 1] = 1;
   }
-  if (document.size() < 2) return fail(ErrorCode::bad_data, where + ": the text is empty");
+  if (document.size() < 2) return bad_line(where, "the text is empty");
   return document;
 }
 

@@ -61,6 +61,10 @@ TEST_CASE("plain output is the text alone, and equals the JSON's") {
   CHECK(live.out == plain.out);
   CHECK(live.err.find("allocated") != std::string::npos);
   CHECK(live.err.find('\033') == std::string::npos);
+  // Beside --json stdout is the object's, and stderr has the table all the same.
+  const ProgramResult both = cli(with({"--greedy", "--live", "--json"}));
+  CHECK(nlohmann::json::parse(both.out)["text"].get<std::string>() + "\n" == plain.out);
+  CHECK(both.err == live.err);
 }
 
 TEST_CASE("prompts come from a file, from standard input, or as tokens") {

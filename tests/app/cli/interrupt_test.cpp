@@ -62,6 +62,20 @@ TEST_CASE("Ctrl+C during eval prints no JSON, or one whole object") {
   CHECK(result.seconds < 1.5 + 0.5 + 0.3);
 }
 
+TEST_CASE("Ctrl+C while a large picture is drawn ends it at once, and leaves no file") {
+  const TemporaryFolder folder;
+  std::string tokens = "1";
+  for (int i = 0; i < 400; ++i) tokens += ",300";
+  const ProgramResult result =
+      cli({"export", "--kind", "mask", "--tokens", tokens, "--cell", "30", "--out", folder.file("map.png")},
+          {.input = {}, .signal_after_s = 2.0});
+  if (result.exit_code == 0) return;
+  CHECK(result.exit_code == 5);
+  CHECK(result.seconds < 2.0 + 0.5);
+  CHECK(result.error_lines() == 1);
+  CHECK(folder.names().empty());
+}
+
 TEST_CASE("Ctrl+C during a trace leaves no file and no rest of one") {
   const TemporaryFolder folder;
   const ProgramResult result = cli({"trace", "--prompt", "Once upon a time", "--max-new-tokens", "100000",

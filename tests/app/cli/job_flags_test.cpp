@@ -21,7 +21,7 @@ const std::set<std::string> left_out{
 
 std::set<std::string> flags_in(const std::string& help) {
   std::set<std::string> flags;
-  const std::regex flag("(?:^|\\n) +(?:-[a-z],)?(--[a-z0-9-]+)");
+  const std::regex flag("(?:^|\\n)  (?:-[a-z], )?(--[a-z0-9-]+)");
   for (std::sregex_iterator at(help.begin(), help.end(), flag), end; at != end; ++at) flags.insert((*at)[1]);
   return flags;
 }

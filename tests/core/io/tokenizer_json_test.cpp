@@ -290,6 +290,7 @@ TEST_CASE("a pattern that takes long for every word of a text is given up, too")
   const auto ids = tokenizer->encode(text);
   REQUIRE_FALSE(ids.has_value());
   CHECK(ids.error().code == ErrorCode::bad_text);
+  CHECK(ids.error().hint.find("tokenizer.json") != std::string::npos);
 }
 
 TEST_CASE("a normalizer cannot make a text grow without measure") {

@@ -115,6 +115,26 @@ TEST_CASE("a whole study of fine-tuning at a microscopic size, stopped on the wa
   CHECK(finetune_chart(*rows).series.size() == 5);
 }
 
+TEST_CASE("a plan says what a study would be, and writes nothing") {
+  const TemporaryFolder folder;
+  FinetuneStudyOptions options = micro(folder);
+  const auto before = folder.names();
+  const auto plan = FinetunePlan::make(options);
+  REQUIRE_MESSAGE(plan, plan.error().message);
+  CHECK(folder.names() == before);
+  REQUIRE(plan->runs.size() == 1 + 4 + 1);
+  CHECK(plan->runs[1].key == "scores-W4-1e-06");
+  CHECK(plan->runs[5].after.size() == 5);
+  CHECK(plan->options.longest == 320);
+  options.key_lengths = {100000};
+  CHECK(FinetunePlan::make(options).error().code == ErrorCode::usage);
+  // Of another study's folder there is no plan.
+  std::filesystem::create_directory(folder / "study");
+  test::write_bytes(folder / "study/study.json", "{\"study\":\"another\"}");
+  options.key_lengths.clear();
+  CHECK(FinetunePlan::make(options).error().code == ErrorCode::usage);
+}
+
 TEST_CASE("the distance task is asked for its marks, by distance, and not for pass keys") {
   const TemporaryFolder folder;
   FinetuneStudyOptions options = micro(folder);

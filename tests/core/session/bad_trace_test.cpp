@@ -66,6 +66,11 @@ TEST_CASE("bad traces are refused, each with its code") {
       {"fewer maps than attention has", meta("maps", "0.1")},
       {"maps of a layer that is not there", meta("maps", "0.1,5.3")},
       {"maps of a head that is not there", meta("maps", "0.1,1.9")},
+      {"maps of a head beyond every model, where heads are not said",
+       [](LooseFile& file) {
+         file.metadata.erase("heads");
+         file.metadata["maps"] = "0.1,1.2147483647";
+       }},
       {"no window key", no_meta("window")},
       {"a window that is no number", meta("window", "wide")},
       {"a negative window", meta("window", "-1")},

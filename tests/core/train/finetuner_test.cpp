@@ -272,6 +272,7 @@ TEST_CASE("lines of JSON: texts, answers, and what is wrong with which line") {
     REQUIRE(!read.has_value());
     CHECK(read.error().code == ErrorCode::bad_data);
     CHECK_MESSAGE(read.error().message.find(says) != std::string::npos, read.error().message);
+    if (std::string_view(says).starts_with("line")) CHECK(read.error().hint.find(".jsonl") != std::string::npos);
   }
 }
 

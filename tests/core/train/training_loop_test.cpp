@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/jobs/job_progress.h"
+#include "core/jobs/job_status.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace natscope;
@@ -192,4 +193,21 @@ TEST_CASE("a run that failed before its first step leaves its folder to the next
   const auto held = check_job_folder(folder / "job", false);
   REQUIRE(!held.has_value());
   CHECK(held.error().code == ErrorCode::usage);
+}
+
+TEST_CASE("a run that was interrupted before its first checkpoint leaves its folder to the next") {
+  const TemporaryFolder folder;
+  ToldTask task({}, folder / "job/model");  // interrupted in step 1
+  const Error stopped = run(folder / "job", task);
+  CHECK(stopped.code == ErrorCode::interrupted);
+  CHECK(stopped.hint.find("--resume") == std::string::npos);
+  CHECK(jobs::read_job_status(folder / "job")->state == jobs::JobState::interrupted);
+  CHECK(check_job_folder(folder / "job", false).has_value());
+  CHECK(check_job_folder(folder / "job", true).has_value());
+  // A damaged checkpoint may still be of use to somebody, and so may options that wait for their start.
+  std::filesystem::create_directories(folder / "job/checkpoints/step-000004");
+  CHECK_FALSE(check_job_folder(folder / "job", false).has_value());
+  std::filesystem::remove_all(folder / "job/checkpoints");
+  std::filesystem::remove(folder / "job/status.json");
+  CHECK_FALSE(check_job_folder(folder / "job", false).has_value());
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Figures are files that others open: what is in them is read back with other means than they were written with.
+#include <QHash>
 #include <QImageReader>
 #include <QTest>
 #include <QXmlStreamReader>
@@ -7,10 +8,29 @@
 #include "tests/ui/figure/some_figures.h"
 #include "ui/figure/figure_layout.h"
 #include "ui/figure/map_raster.h"
+#include "ui/figure/reproducible_pdf.h"
 
 using namespace natscope;
 using namespace natscope::ui;
 using namespace natscope::ui::test;
+
+namespace {
+
+/// Every object lies where the table of the file says, wherever the date was taken out.
+void checkTable(const QByteArray& pdf) {
+  const qsizetype startxref = pdf.lastIndexOf("startxref\n") + 10;
+  const qsizetype table = pdf.mid(startxref, pdf.indexOf('\n', startxref) - startxref).toInt();
+  QVERIFY(pdf.mid(table).startsWith("xref\n0 "));
+  const QList<QByteArray> lines = pdf.mid(table).split('\n');
+  const int count = lines[1].mid(2).toInt();
+  QVERIFY(count > 5);
+  for (int i = 1; i < count; ++i) {
+    const qsizetype at = lines[2 + i].left(10).toInt();
+    QVERIFY2(pdf.mid(at).startsWith(QByteArray::number(i) + " 0 obj"), lines[2 + i].constData());
+  }
+}
+
+}  // namespace
 
 class MapFigureTest : public QObject {
   Q_OBJECT
@@ -102,6 +122,29 @@ class MapFigureTest : public QObject {
     QVERIFY(bytes->trimmed().endsWith("%%EOF"));
     QVERIFY(bytes->contains("<natscope:seed>42</natscope:seed>"));
     QVERIFY(!bytes->contains("DCTDecode"));  // no JPEG: the map is lossless
+  }
+
+  void pdfIsTheSameBytesWheneverItIsWritten() {
+    qunsetenv("SOURCE_DATE_EPOCH");
+    const FigureData figure = roles(3, 2, 50);  // its texts are in two fonts, whose order was a hash table's
+    const auto plain = renderFigure(figure, FigureFormat::pdf, {});
+    QVERIFY(plain);
+    QVERIFY(!plain->contains("/CreationDate"));
+    checkTable(*plain);
+    QHashSeed::setDeterministicGlobalSeed();
+    QCOMPARE(*renderFigure(figure, FigureFormat::pdf, {}), *plain);
+    QHashSeed::resetRandomGlobalSeed();
+
+    qputenv("SOURCE_DATE_EPOCH", "86399");
+    const auto dated = renderFigure(figure, FigureFormat::pdf, {});
+    qputenv("SOURCE_DATE_EPOCH", "yesterday");
+    const auto undated = renderFigure(figure, FigureFormat::pdf, {});
+    qunsetenv("SOURCE_DATE_EPOCH");
+    QVERIFY(dated && dated->contains("/CreationDate (D:19700101235959Z)"));
+    checkTable(*dated);
+    QCOMPARE(withDate(*dated, std::nullopt), *plain);
+    QCOMPARE(*undated, *plain);
+    QCOMPARE(withDate("%PDF-1.4\n/CreationDate (D:1", 0), QByteArray("%PDF-1.4\n/CreationDate (D:1"));
   }
 
   void maskedColourIsNoVisibleCells() {
