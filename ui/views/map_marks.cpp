@@ -19,6 +19,7 @@ constexpr double barWidth = 12;
 constexpr double longestBar = 150;
 constexpr double heightWithCells = 150;
 
+constexpr double leastOutlined = 4;  // pixels a cell, below which an outline would cover its neighbours
 enum class Edge { left, top };
 
 QFont smallFont(const QPainter& painter, bool bold = false) {
@@ -98,23 +99,27 @@ void drawEdge(QPainter& painter, const MapTransform& transform, const SequenceMo
 }
 
 void drawBand(QPainter& painter, const MapTransform& transform, std::int64_t position, bool isKey,
+/// An outline: what tints a cell makes it another weight to whoever reads it against the bar.
               const QColor& colour) {
   const QRectF& area = transform.viewport();
   const double width = std::max(1.0, isKey ? transform.scaleAcross() : transform.scale());
   const QRectF band = isKey ? QRectF(transform.xOf(static_cast<double>(position)), area.top(), width, area.height())
                             : QRectF(area.left(), transform.yOf(static_cast<double>(position)), area.width(), width);
-  QColor fill = colour;
-  fill.setAlphaF(width > 3 ? 0.16F : 0.75F);
-  painter.fillRect(band, fill);
-  if (width <= 3) return;
-  painter.setPen(colour);
-  if (isKey) {
-    painter.drawLine(band.topLeft(), band.bottomLeft());
-    painter.drawLine(band.topRight(), band.bottomRight());
-  } else {
-    painter.drawLine(band.topLeft(), band.topRight());
-    painter.drawLine(band.bottomLeft(), band.bottomRight());
-  }
+  QPen pen(colour);
+  // Of narrow cells a line would hide all: it is let through.
+  if (width < leastOutlined) pen.setDashPattern({2, 6});
+  painter.setPen(pen);
+  const auto line = [&](double from) {
+    const double at = std::floor(from) + 0.5;
+    if (isKey)
+      painter.drawLine(QPointF(at, area.top()), QPointF(at, area.bottom()));
+    else
+      painter.drawLine(QPointF(area.left(), at), QPointF(area.right(), at));
+  };
+  const double first = isKey ? band.left() : band.top();
+  if (width < leastOutlined) return line(first + width / 2);
+  line(first - 1);
+  line(first + width);
 }
 
 double drawSwatch(QPainter& painter, QPointF at, const QBrush& brush, const QString& words) {
