@@ -6,7 +6,6 @@
 #include <QSortFilterProxyModel>
 #include <QTableView>
 #include <algorithm>
-#include <utility>
 
 #include "core/cache/policy.h"
 #include "core/export/head_table.h"
@@ -59,12 +58,7 @@ void HeadsPanel::hideEvent(QHideEvent* event) {
 
 void HeadsPanel::fetch() {
   mustFetch_ = false;
-  std::vector<MapId> wanted;
-  const Selection& selection = workbench_.selection();
-  for (int layer = 0; isOfAttention() && layer < selection.layers(); ++layer) {
-    for (int head = 0; head < selection.heads(); ++head) wanted.push_back({LayerId(layer), HeadId(head)});
-  }
-  thumbnails_->want(*this, std::move(wanted));
+  thumbnails_->want(*this, isOfAttention() ? workbench_.selection().allHeads() : std::vector<MapId>());
 }
 
 void HeadsPanel::changeTable() {
@@ -72,7 +66,6 @@ void HeadsPanel::changeTable() {
   refresh();
   // Other columns: what was sorted by is none of them.
   table().sortByColumn(0, Qt::AscendingOrder);
-  showChosenHead();
 }
 
 void HeadsPanel::refresh() {

@@ -124,18 +124,10 @@ void HeadGridView::follow() {
   viewport()->update();
 }
 
-std::vector<MapId> HeadGridView::heads() const {
-  std::vector<MapId> all;
-  for (int layer = 0; layer < selection_.layers(); ++layer) {
-    for (int head = 0; head < selection_.heads(); ++head) all.push_back({LayerId(layer), HeadId(head)});
-  }
-  return all;
-}
-
 void HeadGridView::fetch() {
   hasFetched_ = true;
   if (!isSeen_ || !isVisible()) return;
-  std::vector<MapId> order = heads();
+  std::vector<MapId> order = selection_.allHeads();
   const QRect area = gridArea();
   const auto turn = [&](const MapId& head) {
     if (head.layer == selection_.layer() && head.head == selection_.head()) return 0;
@@ -155,7 +147,7 @@ void HeadGridView::updateRange() {
 
 std::pair<int, int> HeadGridView::progress() const {
   std::pair<int, int> result{0, 0};
-  for (const MapId& head : heads()) {
+  for (const MapId& head : selection_.allHeads()) {
     if (!tiles_.whyNoMap(head.layer, head.head).isEmpty()) continue;
     ++result.second;
     result.first += thumbnails_->isUpToDate(head) ? 1 : 0;
@@ -194,7 +186,7 @@ QString HeadGridView::describe(const MapId& head, bool isBrief) const {
 std::optional<QString> HeadGridView::whyNone() const {
   if (tiles_.tokens() == 0 || selection_.layers() == 0 || selection_.heads() == 0)
     return tr("The maps of all heads appear when a text was analysed.");
-  for (const MapId& head : heads()) {
+  for (const MapId& head : selection_.allHeads()) {
     if (tiles_.whyNoMap(head.layer, head.head).isEmpty()) return std::nullopt;
   }
   return tiles_.whyNoMap(selection_.layer(), selection_.head());
@@ -393,7 +385,7 @@ void HeadGridView::paintEvent(QPaintEvent*) {
   drawLabels(painter);
   const QRect area = gridArea();
   painter.setClipRect(area.adjusted(-1, -1, 1, 1));
-  for (const MapId& head : heads()) {
+  for (const MapId& head : selection_.allHeads()) {
     if (const QRect square = rectOf(head); square.intersects(area)) drawHead(painter, head, square);
   }
   if (hovered_) drawFrame(painter, *hovered_, theme.text, 1);
