@@ -85,7 +85,8 @@ void HeadsPanel::showKept() {
   if (record.size() == 0) return say(tr("Heads appear when a text was analysed."));
   const QString held = QString::number(100 * record.frames().back().counts.fraction, 'f', 1);
   QString words =
-      tr("%1 heads after token %2: %3 % of the cache held").arg(kept_.size()).arg(record.size() - 1).arg(held);
+      tr("%1 heads after token %2: %3 % of the cache held")
+          .arg(groupedNumber(static_cast<std::int64_t>(kept_.size())), groupedNumber(record.size() - 1), held);
   if (!has_roles(policy)) words += tr("; H2O measures attention and has no roles");
   say(words);
 }

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <utility>
 
+#include "ui/models/grouped_number.h"
 #include "ui/theme/theme.h"
 #include "ui/views/map_marks.h"
 #include "ui/views/named_token.h"
@@ -328,7 +329,7 @@ QString AttentionMapView::describeCell(const MapCell& cell) const {
   const auto lastQuery = sequence_.lastQuery(selection_.layer(), selection_.kvHead());
   const auto index = static_cast<std::size_t>(cell.key);
   if (cell.key != cell.query && index < lastQuery.size() && cell.query > lastQuery[index]) {
-    return pair + tr("masked, dropped after %1").arg(lastQuery[index]);
+    return pair + tr("masked, dropped after %1").arg(groupedNumber(lastQuery[index]));
   }
   for (int zoom = 0; zoom <= overviewZoom(tiles_.tokens()); ++zoom) {
     const std::int64_t side = std::int64_t{tile_cells} << zoom;

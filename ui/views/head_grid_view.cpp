@@ -13,6 +13,7 @@
 
 #include "core/export/head_overview.h"
 #include "ui/figure/axis_ticks.h"
+#include "ui/models/grouped_number.h"
 #include "ui/theme/theme.h"
 #include "ui/views/map_marks.h"
 #include "ui/views/tile_images.h"
@@ -178,7 +179,8 @@ QString HeadGridView::describe(const MapId& head, bool isBrief) const {
   const auto thumbnail = thumbnails_->of(head);
   if (!thumbnail) return words + tr("; not computed yet");
   if (thumbnail->summary) words += attentionWords(*thumbnail->summary, thumbnail->tokens, isBrief);
-  if (!thumbnails_->isUpToDate(head)) return words + tr("; the map of its first %1 tokens").arg(thumbnail->tokens);
+  if (!thumbnails_->isUpToDate(head))
+    return words + tr("; the map of its first %1 tokens").arg(groupedNumber(thumbnail->tokens));
   return words;
 }
 

@@ -7,6 +7,7 @@
 
 #include "ui/figure/axis_ticks.h"
 #include "ui/figure/token_label.h"
+#include "ui/models/grouped_number.h"
 #include "ui/theme/theme.h"
 #include "ui/views/fitting_words.h"
 
@@ -18,8 +19,8 @@ constexpr double tickLength = 4;
 constexpr double barWidth = 12;
 constexpr double longestBar = 150;
 constexpr double heightWithCells = 150;
-
 constexpr double leastOutlined = 4;  // pixels a cell, below which an outline would cover its neighbours
+
 enum class Edge { left, top };
 
 QFont smallFont(const QPainter& painter, bool bold = false) {
@@ -36,7 +37,7 @@ bool hasTexts(const MapTransform& transform, Edge edge) {
 
 QString tickText(const MapTransform& transform, const SequenceModel& sequence, Edge edge, std::int64_t position) {
   const QString label = tokenLabel(sequence.name(TokenPos(static_cast<std::int32_t>(position))), 7);
-  return hasTexts(transform, edge) ? label : QString::number(position);
+  return hasTexts(transform, edge) ? label : groupedNumber(position);
 }
 
 void drawTick(QPainter& painter, const MapTransform& transform, Edge edge, std::int64_t position, const QString& text,
@@ -98,8 +99,8 @@ void drawEdge(QPainter& painter, const MapTransform& transform, const SequenceMo
   }
 }
 
-void drawBand(QPainter& painter, const MapTransform& transform, std::int64_t position, bool isKey,
 /// An outline: what tints a cell makes it another weight to whoever reads it against the bar.
+void drawBand(QPainter& painter, const MapTransform& transform, std::int64_t position, bool isKey,
               const QColor& colour) {
   const QRectF& area = transform.viewport();
   const double width = std::max(1.0, isKey ? transform.scaleAcross() : transform.scale());

@@ -208,10 +208,9 @@ void RoleMapView::drawLabels(QPainter& painter) const {
     const double x = columns_.xOf(static_cast<double>(tick) + 0.5);
     painter.drawLine(QPointF(x, drawn.top() - 4), QPointF(x, drawn.top() - 1));
     // The last one stands at the edge, and must not be cut there.
-    const double middle =
-        std::min(x, width() - painter.fontMetrics().horizontalAdvance(QString::number(tick)) / 2.0 - 1);
+    const double middle = std::min(x, width() - painter.fontMetrics().horizontalAdvance(groupedNumber(tick)) / 2.0 - 1);
     painter.drawText(QRectF(middle - 30, 0, 60, drawn.top() - 5), Qt::AlignHCenter | Qt::AlignBottom,
-                     QString::number(tick));
+                     groupedNumber(tick));
   }
 }
 

@@ -10,12 +10,15 @@
 #include <QSignalSpy>
 #include <QTest>
 #include <cmath>
+#include <limits>
 
 #include "tests/ui/views/made_up_record.h"
+#include "ui/models/grouped_number.h"
 #include "ui/theme/theme.h"
 #include "ui/views/cache_chart_view.h"
 #include "ui/views/fitting_words.h"
 #include "ui/views/head_bars_view.h"
+#include "ui/views/named_token.h"
 #include "ui/views/plot_library.h"
 #include "ui/views/role_map_view.h"
 #include "ui/views/role_mix_view.h"
@@ -336,9 +339,6 @@ class SequenceViewsTest : public QObject {
     }
   }
 
-  void textClickPinsTheToken() {
-    TokenTextView view(*sequence_, *selection_);
-    view.resize(500, 300);
   /// Left is on through the text where that is read from the right, and a short line has a nearest token.
   void keysFollowTheDirectionOfTheText() {
     record_ = SequenceRecord(CacheGeometry{.layers = 1, .kv_heads = 1, .head_dim = 8}, false, 2);
@@ -386,6 +386,9 @@ class SequenceViewsTest : public QObject {
     QCOMPARE(groupedNumber(std::numeric_limits<std::int64_t>::min()), QStringLiteral("-9,223,372,036,854,775,808"));
   }
 
+  void textClickPinsTheToken() {
+    TokenTextView view(*sequence_, *selection_);
+    view.resize(500, 300);
     (void)view.grab();
     QTest::mouseClick(view.viewport(), Qt::LeftButton, Qt::NoModifier, QPoint(14, 20));
     QCOMPARE(selection_->token()->value, 0);
