@@ -13,6 +13,7 @@ class QDoubleSpinBox;
 class QLabel;
 class QSpinBox;
 class QLineEdit;
+class QScrollArea;
 
 namespace natscope::ui {
 
@@ -26,6 +27,9 @@ class PromptPanel : public QWidget {
 
   [[nodiscard]] PromptOptions options() const;
   void setPrompt(const QString& text);
+  /// What is to be known of the prompt, below it; empty: nothing.
+  void setNote(const QString& note);
+  [[nodiscard]] QString note() const;
   void setOptions(const PromptOptions& options);
   /// What the model's generation_config.json asks for becomes what the fields say.
   void setDefaults(const ModelDescription& model);
@@ -56,6 +60,8 @@ class PromptPanel : public QWidget {
   QLineEdit* stops_;
   QComboBox* policy_;
   QLabel* policyProblem_;
+  QLabel* note_;
+  QScrollArea* fields_ = nullptr;
 };
 
 }  // namespace natscope::ui

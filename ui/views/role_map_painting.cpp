@@ -272,7 +272,7 @@ void RoleMapView::drawLegend(QPainter& painter) const {
   const QRectF line(drawn.left(), drawn.bottom() + 5, width() - drawn.left(), height() - drawn.bottom() - 6);
   const auto token = selection_.token();
   double x = shows() == RoleMapShows::difference ? drawDifferenceLegend(painter, line.topLeft())
-             : shownHasRoles()                   ? drawRoleSwatches(painter, line.topLeft(), true)
+             : shownHasRoles()                   ? drawRoleSwatches(painter, line.topLeft(), true, line.right() - 4)
                                : drawHeldSwatches(painter, line.topLeft(), line.right() - roomForShare);
   painter.setPen(ThemeSwitch::instance().colours().muted);
   painter.setFont(smallFont(painter, 12));
