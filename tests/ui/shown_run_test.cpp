@@ -28,19 +28,15 @@ constexpr int patience = 30'000;
 
 }  // namespace
 
-class ShownRunTest : public QObject {
+class ShownRunTest : public WindowTest {
   Q_OBJECT
 
  private Q_SLOTS:
   void init() {
-    tiny_.forget();
-    open();
+    QVERIFY(begin());
+    QTRY_VERIFY_WITH_TIMEOUT(knowsWeights(), patience);
   }
-
-  void cleanup() {
-    if (window_) window_->close();
-    window_.reset();
-  }
+  void cleanup() { end(); }
 
   void anotherModelsRunSaysSoAndIsNotReplacedByAStep() {
     QVERIFY(!window_->recordingBar().isVisible());
@@ -406,7 +402,6 @@ class ShownRunTest : public QObject {
   }
 
  private:
-  [[nodiscard]] Workbench& bench() { return window_->workbench(); }
   [[nodiscard]] bool knowsWeights() { return bench().client().model() && !bench().client().model()->sha256.empty(); }
 
   void open() {
@@ -422,9 +417,6 @@ class ShownRunTest : public QObject {
     bench().analyse();
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().client().policy() == policy.toStdString(), patience);
   }
-
-  WindowOnTinyModel tiny_;
-  std::unique_ptr<MainWindow> window_;
 };
 
 QTEST_MAIN(ShownRunTest)
