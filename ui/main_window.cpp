@@ -359,7 +359,7 @@ void MainWindow::raiseDock(const QString& name) {
   QDockWidget* const dock = docks_.value(name);
   dock->show();
   dock->raise();
-  const int roomForRows = std::clamp(height() * 2 / 5, 330, 400);
+  const int roomForRows = std::clamp(height() * 2 / 5, 230, 400);
   if (dock->height() >= roomForRows || dock->isFloating()) return;
   resizeDocks({dock}, {roomForRows}, Qt::Vertical);
   layout()->activate();

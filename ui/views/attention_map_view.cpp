@@ -309,7 +309,9 @@ void AttentionMapView::drawMinimap(QPainter& painter) {
 }
 
 void AttentionMapView::drawReadout(QPainter& painter) {
-  const QRectF line(mapLeft, height() - mapBottom + 3, width() - mapLeft - 8, mapBottom - 4);
+  // In a low view the legend reaches down beside the words.
+  const double right = legend_.height() < legendHeight ? mapRight : 8;
+  const QRectF line(mapLeft, height() - mapBottom + 3, width() - mapLeft - right, mapBottom - 4);
   const auto token = selection_.token();
   const auto query = selection_.query();
   const ThemeColours& theme = colours(style_.theme);

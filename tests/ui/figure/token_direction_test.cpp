@@ -9,6 +9,7 @@
 
 #include "ui/figure/figure_painter.h"
 #include "ui/figure/token_flow.h"
+#include "ui/figure/token_label.h"
 
 using namespace natscope::ui;
 
@@ -95,6 +96,12 @@ class TokenDirectionTest : public QObject {
         QVERIFY(grown.rectOf(i).left() >= 0);
       }
     }
+  }
+
+  void aBreakHasOneSignWhateverTheTokenIsKnownBy() {
+    QCOMPARE(tokenLabelOfName(QStringLiteral("\\n")), tokenLabel(QStringLiteral("\n")));
+    QCOMPARE(tokenLabelOfName(QStringLiteral(" a\\tb")), tokenLabel(QStringLiteral(" a\tb")));
+    QCOMPARE(tokenLabelOfName(QStringLiteral("<0x0A>")), QStringLiteral("<0x0A>"));
   }
 
   void whereNoTokenStandsTheNearestIsFound() {
