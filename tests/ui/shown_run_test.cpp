@@ -399,6 +399,13 @@ class ShownRunTest : public WindowTest {
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().client().policy() == "full", patience);
     QVERIFY(!policy->lineEdit()->hasFocus());
     QVERIFY(!policy->hasFocus());
+    // For the next policy it is one key away, with its caret.
+    policy->lineEdit()->setCursorPosition(2);
+    QTest::keyClick(window_.get(), Qt::Key_Tab);
+    QVERIFY(policy->hasFocus() && !policy->lineEdit()->hasSelectedText());
+    QCOMPARE(policy->lineEdit()->cursorPosition(), 2);
+    QTest::keyClick(policy->lineEdit(), Qt::Key_Tab);
+    QVERIFY(!policy->hasFocus());
   }
 
  private:

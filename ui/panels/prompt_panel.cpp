@@ -12,6 +12,7 @@
 #include <QSpinBox>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <utility>
 
 #include "core/cache/policy.h"
 #include "ui/panels/scrolled_area.h"
@@ -176,6 +177,7 @@ PromptPanel::PromptPanel(QWidget* parent)
     if (!checkPolicy()) return;
     policy_->clearFocus();
     policy_->lineEdit()->clearFocus();
+    gaveKeyboardBack_ = true;
     Q_EMIT policyChosen();
   };
   connect(policy_, &QComboBox::activated, this, analyse);
@@ -186,6 +188,12 @@ PromptPanel::PromptPanel(QWidget* parent)
     if (parse_policy(policy_->currentText().trimmed().toStdString())) markPolicy({});
   });
   connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, [this] { markPolicy(policyProblem()); });
+}
+
+bool PromptPanel::takeKeyboardAgain() {
+  if (!std::exchange(gaveKeyboardBack_, false)) return false;
+  policy_->setFocus(Qt::OtherFocusReason);  // Tab's reason would mark all of it
+  return true;
 }
 
 QString PromptPanel::policyProblem() const { return policyProblem_->text().mid(2); }

@@ -33,6 +33,9 @@ class PromptPanel : public QWidget {
   void setOptions(const PromptOptions& options);
   /// What the model's generation_config.json asks for becomes what the fields say.
   void setDefaults(const ModelDescription& model);
+  /// The field of the policy, where it gave the keyboard back on Return, has it again with its caret where it was.
+  /// False: it gave none back.
+  bool takeKeyboardAgain();
   /// What is wrong with the policy, once it was confirmed or left; empty: nothing.
   [[nodiscard]] QString policyProblem() const;
 
@@ -62,6 +65,7 @@ class PromptPanel : public QWidget {
   QLabel* policyProblem_;
   QLabel* note_;
   QScrollArea* fields_ = nullptr;
+  bool gaveKeyboardBack_ = false;
 };
 
 }  // namespace natscope::ui
