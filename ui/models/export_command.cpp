@@ -79,7 +79,7 @@ QString remarks(const ExportRequest& request, const ExportOrigin& origin) {
         "ExportCommand", "# Without the kept run, which is in no file: save it, then add --compare FILE\n");
   if (origin.hasUnnamedRoles)
     lines += QCoreApplication::translate(
-        "ExportCommand", "# Without the roles of a file that was read: save the session, then add --roles FILE\n");
+        "ExportCommand", "# THIS-RUN.safetensors: what is shown, once it was saved as a session of that name\n");
   return lines;
 }
 
@@ -118,8 +118,10 @@ ExportOrigin exportOrigin(Workbench& workbench, const QString& session) {
     withWindow.window = *std::exchange(changes.window, std::nullopt);
     origin.policy = QString::fromStdString(to_string(withWindow));
   }
-  // Roles of a file that only a session's own file knows of.
-  origin.hasUnnamedRoles = changes.hadOtherRoles && changes.rolesFile.isEmpty();
+  // Roles of a file that only a session's own file knows of: whoever saves this run as one puts its name here. Without
+  // them the command would write another figure.
+  origin.hasUnnamedRoles = changes.hadOtherRoles;
+  if (changes.hadOtherRoles) changes.rolesFile = QStringLiteral("THIS-RUN.safetensors");
   origin.roleOptions = changes.commandWords();
   if (!origin.isSession && record.size() == client.promptTokens() && !workbench.analysedText().isEmpty()) {
     origin.prompt = workbench.analysedText();
