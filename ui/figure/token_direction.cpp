@@ -49,8 +49,8 @@ std::vector<int> bidiLevels(std::span<const TokenDirection> line, bool isParagra
     const bool after = end < resolved.size() ? isFromRight(resolved[end]) : isParagraphRightToLeft;
     const bool isRight = before == after ? before : isParagraphRightToLeft;
     const auto direction = isRight ? TokenDirection::rightToLeft : TokenDirection::leftToRight;
-    std::fill(resolved.begin() + static_cast<std::ptrdiff_t>(begin), resolved.begin() + static_cast<std::ptrdiff_t>(end),
-              direction);
+    std::fill(resolved.begin() + static_cast<std::ptrdiff_t>(begin),
+              resolved.begin() + static_cast<std::ptrdiff_t>(end), direction);
     begin = end;
   }
   // I1, I2.
@@ -70,7 +70,8 @@ std::vector<std::size_t> visualOrder(std::span<const int> levels) {
     for (std::size_t begin = 0; begin < order.size();) {
       std::size_t end = begin;
       while (end < order.size() && levels[order[end]] >= level) ++end;
-      std::reverse(order.begin() + static_cast<std::ptrdiff_t>(begin), order.begin() + static_cast<std::ptrdiff_t>(end));
+      std::reverse(order.begin() + static_cast<std::ptrdiff_t>(begin),
+                   order.begin() + static_cast<std::ptrdiff_t>(end));
       begin = std::max(end, begin + 1);
     }
   }

@@ -304,6 +304,7 @@ double TokenPanel::drawAlternatives(QPainter& painter, const QRectF& area, Token
   for (std::size_t i = static_cast<std::size_t>(lossesInTitle_); i < losses.size(); ++i) {
     if (!losses[i].isEmpty()) rest.setTop(drawHeading(painter, rest, losses[i], theme().text));
   }
+  if (!candidates.empty() && rest.height() < 2 * lineHeight) return rest.top();  // nor words over nothing
   const double top = drawHeading(painter, rest,
                                  token.value == 0     ? tr("the first token: nothing was predicted")
                                  : candidates.empty() ? tr("no alternatives were kept")

@@ -92,7 +92,7 @@ CacheChartView::CacheChartView(SequenceModel& sequence, Selection& selection, QW
   readout_->setMinimumSize(1, 18);
   readout_->installEventFilter(this);  // what is left out depends on its width
   plot_->setObjectName(QStringLiteral("cachePlot"));
-  plot_->setMinimumSize(160, 64);
+  plot_->setMinimumSize(160, 84);  // no dock behind the cache needs more than it
   // Axes without a curve would say that there is something to read.
   nothing_->setObjectName(QStringLiteral("muted"));
   nothing_->setAlignment(Qt::AlignCenter);

@@ -65,9 +65,10 @@ class TokenDirectionTest : public QObject {
   }
 
   void aHebrewParagraphBeginsAtTheRight() {
-    const QStringList tokens{QStringLiteral("("), shalom, QStringLiteral(" 1"), QStringLiteral("2"),
-                             QStringLiteral(" Alice"), QStringLiteral(" was"), olam, QStringLiteral("."),
-                             QStringLiteral("\n"), QStringLiteral("Then"), QStringLiteral(" not")};
+    const QStringList tokens{
+        QStringLiteral("("),    shalom, QStringLiteral(" 1"), QStringLiteral("2"),  QStringLiteral(" Alice"),
+        QStringLiteral(" was"), olam,   QStringLiteral("."),  QStringLiteral("\n"), QStringLiteral("Then"),
+        QStringLiteral(" not")};
     const TokenFlow flow = flowOf(tokens, 1000);
     // Numbers and Latin words within it are read from the left, and the full stop is its end.
     QCOMPARE(order(flow), QStringLiteral("8 7 6 4 5 2 3 1 0"));
@@ -105,8 +106,8 @@ class TokenDirectionTest : public QObject {
   }
 
   void whereNoTokenStandsTheNearestIsFound() {
-    const TokenFlow flow = flowOf({QStringLiteral("a"), QStringLiteral(" b"), QStringLiteral("\n"), QStringLiteral("c")},
-                                  1000);
+    const TokenFlow flow =
+        flowOf({QStringLiteral("a"), QStringLiteral(" b"), QStringLiteral("\n"), QStringLiteral("c")}, 1000);
     const QPointF beyond(900, 1.5 * flow.lineHeight());
     QVERIFY(!flow.tokenAt(beyond));
     QCOMPARE(flow.tokenNearest(beyond), std::optional(std::size_t{3}));
