@@ -281,7 +281,7 @@ void MainWindow::connectAll() {
   connect(&workbench_.sequence(), &SequenceModel::restarted, this, [this] { session_ = {}; });
   connect(&sessions_, &SessionFiles::recordingOpened, this, [this](const std::shared_ptr<const Recording>& recording) {
     settings_.setExportFolder(QFileInfo(QString::fromStdString(recording->path().string())).path());
-    // It has no text for the field, and "back to the model" wants one.
+    // One without texts has none for the field, and "back to the model" wants one.
     if (prompt_->options().text.isEmpty()) prompt_->setPrompt(firstText_);
     workbench_.showRecording(recording);
   });
@@ -359,7 +359,7 @@ void MainWindow::raiseDock(const QString& name) {
   QDockWidget* const dock = docks_.value(name);
   dock->show();
   dock->raise();
-  const int roomForRows = std::clamp(height() * 2 / 5, 330, 400);
+  const int roomForRows = std::clamp(height() * 2 / 5, 230, 400);
   if (dock->height() >= roomForRows || dock->isFloating()) return;
   resizeDocks({dock}, {roomForRows}, Qt::Vertical);
   layout()->activate();
@@ -387,6 +387,10 @@ void MainWindow::refresh() {
   keep_->setEnabled(comparison_.canKeep());
   drop_->setEnabled(comparison_.kept() != nullptr);
   save_->setEnabled(!workbench_.sequence().isEmpty() && !workbench_.recording());
+  const auto recording = workbench_.recording();
+  prompt_->setNote(recording && !recording->hasTexts()
+                       ? tr("The recording that is shown holds no text: this is another one.")
+                       : QString());
   if (!noticeEnd_.hasExpired()) return;
   if (statusBar()->currentMessage() != workbench_.statusText()) statusBar()->showMessage(workbench_.statusText());
 }

@@ -5,6 +5,7 @@
 #include <QFileInfo>
 #include <QProcess>
 #include <algorithm>
+#include <utility>
 
 #include "core/session/roles_file.h"
 #include "ui/main_window.h"
@@ -142,9 +143,21 @@ void MainWindow::showExport(FigureKind kind) {
   if (attention_->map().hasRange())
     shown.range = FixedRange{attention_->map().range().low, attention_->map().range().high};
   shown.colours = attention_->map().mapStyle().colours;
+  ExportOrigin origin = exportOrigin(workbench_, shownSession());
+  origin.keptFile = comparison_.file();
   auto* const dialog = new ExportDialog(shown, first, ThemeSwitch::instance().theme(), settings_.exportFolder(),
-                                        exportOrigin(workbench_, shownSession()), comparison_.kept(), this);
+                                        std::move(origin), comparison_.kept(), this);
   connect(dialog, &ExportDialog::wanted, &export_, &FigureExport::start);
+  connect(dialog, &ExportDialog::keptRunToSave, this, [this, dialog, kept = comparison_.kept()](const QString& path) {
+    if (kept != comparison_.kept())
+      return notice(tr("Another run is kept now: it is not the one that was to be saved"));
+    sessions_.write(path, *comparison_.asSession());
+    connect(&sessions_, &SessionFiles::written, dialog, [this, dialog, kept, path](const QString& written) {
+      if (written != path || kept != comparison_.kept()) return;
+      comparison_.setFile(path);
+      dialog->setKeptFile(path);
+    });
+  });
   // It speaks of this text's positions and of the command for it.
   connect(&workbench_.sequence(), &SequenceModel::restarted, dialog, [this, dialog] {
     if (dialog->isVisible()) notice(tr("The export is closed: another text is shown"));

@@ -33,6 +33,11 @@ QList<QWidget*> MainWindow::views() const {
   return views;
 }
 
+/// Where nobody has the keyboard, Tab goes on from whoever had it last rather than from the window's first field.
+bool MainWindow::focusNextPrevChild(bool next) {
+  return (focusWidget() == nullptr && prompt_->takeKeyboardAgain()) || QMainWindow::focusNextPrevChild(next);
+}
+
 /// Docks behind each other have tabs, which are reached as everything else is; arrows then bring another to the front.
 void MainWindow::followTabs() {
   QStringList now;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "core/base/grouped_digits.h"
+
 namespace natscope {
 
 namespace {
@@ -58,7 +60,7 @@ Expected<Lifeline> lifeline_of(const SequenceRecord& record, LayerId layer, KvHe
 std::string describe(const Lifeline& lifeline, bool has_role) {
   const std::string role = has_role ? std::string(role_name(lifeline.role)) + ", " : std::string();
   const std::string dropped =
-      role + "dropped" + (lifeline.dropped_after ? " after " + std::to_string(lifeline.dropped_after->value) : "");
+      role + "dropped" + (lifeline.dropped_after ? " after " + grouped_digits(lifeline.dropped_after->value) : "");
   switch (lifeline.fate) {
     case EntryFate::held:
       return role + "still held";

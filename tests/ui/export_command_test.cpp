@@ -22,22 +22,16 @@ constexpr int patience = 60'000;
 
 }  // namespace
 
-class ExportCommandTest : public QObject {
+class ExportCommandTest : public WindowTest {
   Q_OBJECT
 
  private Q_SLOTS:
   void initTestCase() {
-    tiny_.forget();
-    window_ = tiny_.make(QStringLiteral("“It's late,” said Alice; $HOME & co.\nA second line."));
-    window_->show();
-    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() > 5, patience);
+    QVERIFY(begin(QStringLiteral("“It's late,” said Alice; $HOME & co.\nA second line.")));
     QTRY_VERIFY_WITH_TIMEOUT(!bench().client().model()->sha256.empty(), patience);
   }
 
-  void cleanupTestCase() {
-    window_->close();
-    window_.reset();
-  }
+  void cleanupTestCase() { end(); }
 
   void wordsAreQuotedForAShell() {
     QCOMPARE(shellWord(QStringLiteral("a/b-1.2,3:4")), QStringLiteral("a/b-1.2,3:4"));
@@ -172,6 +166,9 @@ class ExportCommandTest : public QObject {
       ExportRequest request = wanted(kind, QString::fromLatin1(ending));
       if (kind == FigureKind::text) request.text = TextColours::losses;
       request.beside = window_->comparison().kept();
+      const QString alone = commandOf(request);
+      QVERIFY(alone.startsWith(QStringLiteral("# Without the kept run")) &&
+              !alone.section(u'\n', 1).contains(QStringLiteral("--compare")));
       const auto [mine, theirs] = bothFiles(request, QString::fromLatin1(ending), {}, kept);
       QVERIFY(!mine.empty());
       QVERIFY2(mine == theirs, ending);
@@ -197,8 +194,6 @@ class ExportCommandTest : public QObject {
   }
 
  private:
-  [[nodiscard]] Workbench& bench() { return window_->workbench(); }
-
   ExportRequest wanted(FigureKind kind, const QString& ending) {
     ExportRequest request;
     request.kind = kind;
@@ -209,8 +204,10 @@ class ExportCommandTest : public QObject {
     return request;
   }
 
-  QString commandOf(const ExportRequest& request, const QString& session = {}) {
-    return exportCommand(request, exportOrigin(bench(), session), bench().sequence().size());
+  QString commandOf(const ExportRequest& request, const QString& session = {}, const QString& kept = {}) {
+    ExportOrigin origin = exportOrigin(bench(), session);
+    origin.keptFile = kept;
+    return exportCommand(request, origin, bench().sequence().size());
   }
 
   /// What the window writes, and what a shell makes of the command.
@@ -221,9 +218,8 @@ class ExportCommandTest : public QObject {
     if (!QTest::qWaitFor([&] { return written.count() == 1; }, patience)) return {};
     const std::string mine = test::read_bytes(request.path);
     request.path = tiny_.filePath(QStringLiteral("theirs-%1.").arg(files_) + ending).toStdString();
-    QString command = commandOf(request, session);
+    QString command = commandOf(request, session, kept);
     command.replace(0, QStringLiteral("natscope-cli").size(), QStringLiteral(NATSCOPE_BIN_DIR "/natscope-cli"));
-    command.replace(QStringLiteral("KEPT-RUN.safetensors"), kept);
     QProcess shell;
     shell.start(QStringLiteral("/bin/sh"), {QStringLiteral("-c"), command});
     if (!shell.waitForFinished(patience) || shell.exitCode() != 0) {
@@ -233,8 +229,6 @@ class ExportCommandTest : public QObject {
     return {mine, test::read_bytes(request.path)};
   }
 
-  WindowOnTinyModel tiny_;
-  std::unique_ptr<MainWindow> window_;
   int files_ = 0;
 };
 

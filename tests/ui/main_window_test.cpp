@@ -6,7 +6,6 @@
 #include <QApplication>
 #include <QComboBox>
 #include <QDropEvent>
-#include <QElapsedTimer>
 #include <QFileInfo>
 #include <QLabel>
 #include <QLineEdit>
@@ -36,29 +35,18 @@ constexpr int patience = 30'000;
 
 }  // namespace
 
-class MainWindowTest : public QObject {
+class MainWindowTest : public WindowTest {
   Q_OBJECT
+
+ public:
+  MainWindowTest() : WindowTest(nlohmann::json{{"temperature", 0.7}, {"top_k", 20}, {"do_sample", true}}) {}
 
  private Q_SLOTS:
   void init() {
-    tiny_.forget();
-    QElapsedTimer clock;
-    clock.start();
-    window_ = tiny_.make(QLatin1String(WindowOnTinyModel::alice));
-    window_->resize(1300, 850);
-    QSignalSpy picture(window_.get(), &MainWindow::firstPicture);
-    window_->show();
-    window_->activateWindow();
-    opened_ = clock.elapsed();
-    QVERIFY(picture.count() > 0 || picture.wait(patience));
-    pictured_ = clock.elapsed();
-    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse(), patience);
+    QVERIFY(begin());
+    QTRY_VERIFY_WITH_TIMEOUT(window_->attention().map().isSharp(), patience);
   }
-
-  void cleanup() {
-    window_->close();
-    window_.reset();
-  }
+  void cleanup() { end(); }
 
   void opensWithThePromptAnalysed() {
     QVERIFY(bench().sequence().size() > 5);
@@ -68,8 +56,6 @@ class MainWindowTest : public QObject {
     QCOMPARE(window_->prompt().options().sampling.top_k, 20);
     QCOMPARE(window_->prompt().options().sampling.temperature, 0.7);
     QVERIFY(!window_->errorBar().isVisible());
-    qInfo("window after %lld ms, first picture after %lld ms", static_cast<long long>(opened_),
-          static_cast<long long>(pictured_));
   }
 
   void generateStreamsAndTheChartGrows() {
@@ -362,7 +348,6 @@ class MainWindowTest : public QObject {
   }
 
  private:
-  [[nodiscard]] Workbench& bench() { return window_->workbench(); }
   void step() {
     QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue(), patience);
     bench().step();
@@ -403,11 +388,6 @@ class MainWindowTest : public QObject {
     options.maxNewTokens = tokens;
     bench().setOptions(options);
   }
-
-  WindowOnTinyModel tiny_{nlohmann::json{{"temperature", 0.7}, {"top_k", 20}, {"do_sample", true}}};
-  std::unique_ptr<MainWindow> window_;
-  qint64 opened_ = 0;
-  qint64 pictured_ = 0;
 };
 
 QTEST_MAIN(MainWindowTest)

@@ -46,8 +46,12 @@ class RunsWindowTest : public WindowTest {
     const auto engineTile = engineTileOf(map);
     QVERIFY(engineTile);
 
+    window_->prompt().setPrompt(QStringLiteral("Typed before"));
     window_->openPath(path);
     QTRY_VERIFY_WITH_TIMEOUT(bench().recording() != nullptr, patience);
+    // The prompt is that of what is shown, and the one of before comes back with its run.
+    QCOMPARE(window_->prompt().options().text, QLatin1String(WindowOnTinyModel::alice));
+    QVERIFY(window_->prompt().note().isEmpty());
     QVERIFY(window_->recordingBar().isVisible());
     QVERIFY(window_->recordingBar().text().contains(QStringLiteral("Recording")));
     QVERIFY(!bench().hasEngineSequence());
@@ -89,6 +93,7 @@ class RunsWindowTest : public WindowTest {
     QTest::mouseClick(&window_->recordingBar().leave(), Qt::LeftButton);
     QTRY_VERIFY_WITH_TIMEOUT(bench().recording() == nullptr && bench().hasEngineSequence(), patience);
     QVERIFY(!window_->recordingBar().isVisible());
+    QCOMPARE(window_->prompt().options().text, QStringLiteral("Typed before"));
   }
 
   void aRecordingGivesTheRunOfBeforeBack() {

@@ -28,19 +28,15 @@ constexpr int patience = 30'000;
 
 }  // namespace
 
-class ShownRunTest : public QObject {
+class ShownRunTest : public WindowTest {
   Q_OBJECT
 
  private Q_SLOTS:
   void init() {
-    tiny_.forget();
-    open();
+    QVERIFY(begin());
+    QTRY_VERIFY_WITH_TIMEOUT(knowsWeights(), patience);
   }
-
-  void cleanup() {
-    if (window_) window_->close();
-    window_.reset();
-  }
+  void cleanup() { end(); }
 
   void anotherModelsRunSaysSoAndIsNotReplacedByAStep() {
     QVERIFY(!window_->recordingBar().isVisible());
@@ -403,10 +399,16 @@ class ShownRunTest : public QObject {
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().client().policy() == "full", patience);
     QVERIFY(!policy->lineEdit()->hasFocus());
     QVERIFY(!policy->hasFocus());
+    // For the next policy it is one key away, with its caret.
+    policy->lineEdit()->setCursorPosition(2);
+    QTest::keyClick(window_.get(), Qt::Key_Tab);
+    QVERIFY(policy->hasFocus() && !policy->lineEdit()->hasSelectedText());
+    QCOMPARE(policy->lineEdit()->cursorPosition(), 2);
+    QTest::keyClick(policy->lineEdit(), Qt::Key_Tab);
+    QVERIFY(!policy->hasFocus());
   }
 
  private:
-  [[nodiscard]] Workbench& bench() { return window_->workbench(); }
   [[nodiscard]] bool knowsWeights() { return bench().client().model() && !bench().client().model()->sha256.empty(); }
 
   void open() {
@@ -422,9 +424,6 @@ class ShownRunTest : public QObject {
     bench().analyse();
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().client().policy() == policy.toStdString(), patience);
   }
-
-  WindowOnTinyModel tiny_;
-  std::unique_ptr<MainWindow> window_;
 };
 
 QTEST_MAIN(ShownRunTest)

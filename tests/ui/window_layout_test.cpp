@@ -2,12 +2,15 @@
 // How docks and window keep their sizes: through bars that come and go, through other sizes of the window, until the
 // next run.
 #include <QApplication>
+#include <QDialog>
 #include <QDockWidget>
+#include <QLabel>
 #include <QMenu>
 #include <QScreen>
 #include <QSignalSpy>
 #include <QTabBar>
 #include <QTest>
+#include <QToolBar>
 
 #include "tests/ui/window_on_tiny_model.h"
 
@@ -192,8 +195,39 @@ class WindowLayoutTest : public QObject {
     window_->showJobs();
     settle();
     window_->comparison().keep();
-    QVERIFY(window_->minimumSizeHint().width() <= 1240);
-    QVERIFY(window_->minimumSizeHint().height() <= 760);
+    window_->beginSearch();
+    settle();
+    // 1024 x 600, without what a desktop puts round a window.
+    const QSize least = window_->minimumSizeHint();
+    QVERIFY2(least.width() <= 1008 && least.height() <= 560,
+             qPrintable(QStringLiteral("%1 x %2").arg(least.width()).arg(least.height())));
+    window_->resize(1024, 560);
+    settle();
+    QCOMPARE(window_->size(), QSize(1024, 560));
+    QVERIFY(window_->rect().contains(dock("jobs")->geometry()));
+    // What the cache holds is said in a narrow window, too, and how fast the text was read in a wide one.
+    const auto* const bar = window_->findChild<QToolBar*>(QStringLiteral("runBar"));
+    const auto numbers = [bar] {
+      QString all;
+      for (const QLabel* const label : bar->findChildren<QLabel*>()) all += label->text();
+      return all;
+    };
+    QVERIFY(numbers().contains(QStringLiteral("KV")) && !numbers().contains(QStringLiteral("prefill")));
+    window_->resize(usual);
+    settle();
+    QVERIFY(numbers().contains(QStringLiteral("prefill")));
+    // Sheets of the Help menu.
+    for (QAction* const action : window_->findChildren<QAction*>()) {
+      if (action->shortcut() == QKeySequence(QStringLiteral("?")) || action->shortcut() == QKeySequence(Qt::Key_F1))
+        action->trigger();
+    }
+    int sheets = 0;
+    for (QDialog* const sheet : window_->findChildren<QDialog*>()) {
+      ++sheets;
+      QVERIFY2(sheet->minimumSizeHint().height() <= 300, qPrintable(sheet->windowTitle()));
+      sheet->close();
+    }
+    QCOMPARE(sheets, 2);
   }
 
  private:

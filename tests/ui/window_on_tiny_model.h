@@ -70,6 +70,9 @@ class WindowOnTinyModel {
 /// What a test of the window is made of: each of its cases begins with a window, and ends it.
 class WindowTest : public QObject {
  protected:
+  /// `generation`: the model's generation_config.json.
+  explicit WindowTest(const nlohmann::json& generation = {}) : tiny_(generation) {}
+
   /// A window that has read the prompt, with settings as on the first day. False where that does not come about.
   [[nodiscard]] bool begin(const QString& prompt = QLatin1String(WindowOnTinyModel::alice)) {
     tiny_.forget();

@@ -166,8 +166,10 @@ void paintText(QPainter& painter, const FigureData& figure, const FigureOptions&
   for (std::size_t i = 0; i < flow.size(); ++i) {
     const QRectF place = flow.rectOf(i).translated(layout.plot.topLeft());
     painter.setFont(figureFont(fontSize));
+    painter.setLayoutDirection(flow.isReadFromRight(i) ? Qt::RightToLeft : Qt::LeftToRight);
     drawTokenBox(painter, place, flow.shown(i), look(i));
   }
+  painter.setLayoutDirection(Qt::LayoutDirectionAuto);
 }
 
 }  // namespace natscope::ui

@@ -73,7 +73,9 @@ void drawTokenBox(QPainter& painter, const QRectF& place, const QString& shown, 
   painter.setPen(pen);
   const double y = place.bottom() - markHeight;
   const double length = look.markShare * (box.width() - 1);
-  if (length > 0) painter.drawLine(QPointF(box.left() + 0.5, y), QPointF(box.left() + 0.5 + length, y));
+  const bool isFromRight = painter.layoutDirection() == Qt::RightToLeft;
+  const double begin = isFromRight ? box.right() - 0.5 - length : box.left() + 0.5;
+  if (length > 0) painter.drawLine(QPointF(begin, y), QPointF(begin + length, y));
 
   painter.setPen(look.text);
   painter.drawText(QPointF(place.left(), box.top() + QFontMetricsF(painter.font()).ascent() + 1), shown);

@@ -56,7 +56,7 @@ struct LossColours {
 /// The box inside a token's place in a text, above its mark.
 [[nodiscard]] QRectF boxOf(const QRectF& place);
 
-/// Draws with the painter's font into a place of TokenFlow's.
+/// Draws with the painter's font into a place of TokenFlow's. The painter's layout direction is the token's.
 void drawTokenBox(QPainter& painter, const QRectF& place, const QString& shown, const TokenLook& look);
 
 }  // namespace natscope::ui

@@ -33,4 +33,9 @@ QString tokenLabel(const QString& text, int maxCharacters) {
   return label.left(kept) + QChar(ellipsis);
 }
 
+QString tokenLabelOfName(QString name, int maxCharacters) {
+  name.replace(QStringLiteral("\\n"), QStringLiteral("\n")).replace(QStringLiteral("\\t"), QStringLiteral("\t"));
+  return tokenLabel(name, maxCharacters);
+}
+
 }  // namespace natscope::ui

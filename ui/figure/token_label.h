@@ -10,4 +10,7 @@ namespace natscope::ui {
 /// incomplete character) is "∅".
 [[nodiscard]] QString tokenLabel(const QString& text, int maxCharacters = 12);
 
+/// The same label from a token's name (Tokenizer::display()), which spells a line break as "\n" and a tab as "\t".
+[[nodiscard]] QString tokenLabelOfName(QString name, int maxCharacters = 12);
+
 }  // namespace natscope::ui

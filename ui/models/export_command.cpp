@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/export_command.h"
 
+#include <QCoreApplication>
 #include <QRegularExpression>
 #include <QStringList>
 #include <utility>
@@ -70,6 +71,18 @@ void addOrigin(QStringList& words, const ExportOrigin& origin, FigureKind kind) 
   words << QStringLiteral("--tokens") << ids.join(u',');
 }
 
+/// What the command cannot have, as comments of a shell.
+QString remarks(const ExportRequest& request, const ExportOrigin& origin) {
+  QString lines;
+  if (request.beside && origin.keptFile.isEmpty())
+    lines += QCoreApplication::translate(
+        "ExportCommand", "# Without the kept run, which is in no file: save it, then add --compare FILE\n");
+  if (origin.hasUnnamedRoles)
+    lines += QCoreApplication::translate(
+        "ExportCommand", "# THIS-RUN.safetensors: what is shown, once it was saved as a session of that name\n");
+  return lines;
+}
+
 }  // namespace
 
 ExportOrigin exportOrigin(Workbench& workbench, const QString& session) {
@@ -105,7 +118,9 @@ ExportOrigin exportOrigin(Workbench& workbench, const QString& session) {
     withWindow.window = *std::exchange(changes.window, std::nullopt);
     origin.policy = QString::fromStdString(to_string(withWindow));
   }
-  // Roles of a file that only a session's own file knows of: whoever saves this run as one puts its name here.
+  // Roles of a file that only a session's own file knows of: whoever saves this run as one puts its name here. Without
+  // them the command would write another figure.
+  origin.hasUnnamedRoles = changes.hadOtherRoles;
   if (changes.hadOtherRoles) changes.rolesFile = QStringLiteral("THIS-RUN.safetensors");
   origin.roleOptions = changes.commandWords();
   if (!origin.isSession && record.size() == client.promptTokens() && !workbench.analysedText().isEmpty()) {
@@ -140,11 +155,10 @@ QString exportCommand(const ExportRequest& request, const ExportOrigin& origin, 
   } else if (isDrawn && request.options.scale.range && request.text == TextColours::losses)
     addRange(words, *request.options.scale.range);
   if (isDrawn) addLook(words, request.options, request.kind, *format);
-  // The kept run is in no file: whoever saved it as a session puts that one's name here.
-  if (request.beside) words << QStringLiteral("--compare") << QStringLiteral("KEPT-RUN.safetensors");
+  if (request.beside && !origin.keptFile.isEmpty()) words << QStringLiteral("--compare") << origin.keptFile;
   addOrigin(words, origin, request.kind);  // last: a text may be long
   for (QString& word : words) word = shellWord(word);
-  return words.join(u' ');
+  return remarks(request, origin) + words.join(u' ');
 }
 
 QString shellWord(const QString& text) {

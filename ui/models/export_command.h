@@ -18,6 +18,8 @@ struct ExportOrigin {
   QString dtype;           ///< empty: the device's default
   QString policy = QStringLiteral("model");
   QStringList roleOptions;           ///< --window, --roles, --force: as set by hand, or as a session's file has them
+  bool hasUnnamedRoles = false;      ///< --roles stands for a session that is still to be saved
+  QString keptFile;                  ///< the session file that the kept run was saved as; empty: it is in none
   std::optional<QString> prompt;     ///< the text, where nothing was generated after it
   std::vector<std::int32_t> tokens;  ///< else all tokens, the generated ones too
   quint64 seed = 0;                  ///< stands in a file's provenance
@@ -27,7 +29,8 @@ struct ExportOrigin {
 [[nodiscard]] ExportOrigin exportOrigin(Workbench& workbench, const QString& session = {});
 
 /// The command that writes the same to the same file, for a shell: `natscope-cli export …`. Options with their default
-/// values are left out.
+/// values are left out. A kept run that no file holds is left out, too; a comment before the command says what is
+/// missing.
 [[nodiscard]] QString exportCommand(const ExportRequest& request, const ExportOrigin& origin, std::int64_t tokens);
 
 /// One word for a POSIX shell, in quotes where it needs them.

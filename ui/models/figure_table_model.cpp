@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ui/figure/token_label.h"
+#include "ui/models/grouped_number.h"
 
 namespace natscope::ui {
 namespace {
@@ -14,7 +15,7 @@ constexpr int widestText = 24;
 QString numberText(TableUnit unit, double value) {
   switch (unit) {
     case TableUnit::number:
-      return QString::number(static_cast<qint64>(value));
+      return groupedNumber(static_cast<std::int64_t>(value));
     case TableUnit::share:
       return QString::number(100 * value, 'f', 1) + QStringLiteral(" %");
     case TableUnit::tokens:
@@ -95,6 +96,9 @@ QVariant FigureTableModel::data(const QModelIndex& index, int role) const {
   const TableCell& cell = table_.at(static_cast<std::size_t>(index.row()), at);
   switch (role) {
     case Qt::DisplayRole:
+      // What names a row, a token's id say, counts nothing.
+      if (at < table_.key_columns && column.unit == TableUnit::number && cell.number() != nullptr)
+        return QString::number(static_cast<qint64>(*cell.number()));
       return cellText(column.unit, cell);
     case Qt::TextAlignmentRole:
       return headerData(index.column(), Qt::Horizontal, role);

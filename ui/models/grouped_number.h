@@ -5,11 +5,14 @@
 #include <QObject>
 #include <cstdint>
 
+#include "core/base/grouped_digits.h"
+
 namespace natscope::ui {
 
-/// 8388608 as 8,388,608: thousands with commas, whatever the user's language does with points.
+/// Every count and every position that is read in the window, as grouped_digits has it; fields to type in have plain
+/// digits.
 [[nodiscard]] inline QString groupedNumber(std::int64_t number) {
-  return QLocale(QLocale::English, QLocale::UnitedStates).toString(qint64{number});
+  return QString::fromStdString(grouped_digits(number));
 }
 
 /// 1 token, 8,388,608 tokens.
@@ -22,10 +25,12 @@ namespace natscope::ui {
   return QLocale(QLocale::English, QLocale::UnitedStates).toString(tokensPerSecond, 'f', tokensPerSecond < 10 ? 1 : 0);
 }
 
-/// A perplexity, or a difference of two: 40.204, and what a model that knows nothing of a text has as 1.74e+18.
+/// A perplexity, or a difference of two: 40.204, 6,518.598, and what a model that knows nothing of a text has as
+/// 1.74e+18.
 [[nodiscard]] inline QString perplexityText(double perplexity) {
   constexpr double longest = 1e5;
-  return QString::number(perplexity, perplexity < longest ? 'f' : 'e', perplexity < longest ? 3 : 2);
+  if (!(perplexity < longest)) return QString::number(perplexity, 'e', 2);
+  return QLocale(QLocale::English, QLocale::UnitedStates).toString(perplexity, 'f', 3);
 }
 
 }  // namespace natscope::ui

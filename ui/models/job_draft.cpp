@@ -9,6 +9,7 @@
 
 #include "core/cache/policy.h"
 #include "core/jobs/job_store.h"
+#include "ui/models/grouped_number.h"
 
 namespace natscope::ui {
 namespace {
@@ -150,7 +151,8 @@ QMap<QString, QString> JobDraft::remarks(qint64 length) const {
                          value(QStringLiteral("full_attention")) != QStringLiteral("true");
   if (!isLearned || tokens <= 0 || window < tokens) return {};
   return {{QStringLiteral("window"),
-           tr("W is not smaller than the %1 tokens of a text: no Sliding token is ever dropped there.").arg(tokens)}};
+           tr("W is not smaller than the %1 tokens of a text: no Sliding token is ever dropped there.")
+               .arg(groupedNumber(tokens))}};
 }
 
 QString JobDraft::said(const JobField& field) const {

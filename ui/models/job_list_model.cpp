@@ -40,6 +40,18 @@ QString stateText(const JobRow& row) {
   return sign.sign + u' ' + (isStopping ? JobListModel::tr("stopping") : sign.word);
 }
 
+/// Its status knows the number of steps once one has ended; its description, where it says one, from the beginning.
+QString stepText(const JobRow& row) {
+  const jobs::JobStatus& status = row.entry.status;
+  const std::string_view said = row.entry.spec.text("steps");
+  const qint64 steps =
+      status.steps > 0 ? status.steps : QByteArrayView(said.data(), qsizetype(said.size())).toLongLong();
+  if (steps > 0) return JobListModel::tr("%1 of %2").arg(groupedNumber(status.step), groupedNumber(steps));
+  if (status.step > 0) return groupedNumber(status.step);
+  const bool isBeginning = status.state == jobs::JobState::starting || status.state == jobs::JobState::running;
+  return isBeginning ? JobListModel::tr("starting") : none();
+}
+
 QString tipOf(const JobRow& row) {
   if (row.entry.problem) return QString::fromStdString(format_error_line(*row.entry.problem));
   const jobs::JobStatus& status = row.entry.status;
@@ -158,8 +170,7 @@ QString JobListModel::text(const JobRow& row, int column) const {
     case stateColumn:
       return stateText(row);
     case stepColumn:
-      return QString::number(status.step) + QStringLiteral(" / ") +
-             (status.steps > 0 ? QString::number(status.steps) : none());
+      return stepText(row);
     case lossColumn:
       return last ? QString::number(last->loss, 'f', 3) + u' ' + lossUnit(row.entry.spec) : none();
     case kvColumn:

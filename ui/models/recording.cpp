@@ -83,6 +83,15 @@ Expected<WeightsMessage> Recording::weights(const WeightsRequestMessage& request
   return answer;
 }
 
+QString Recording::promptText() const {
+  if (!hasTexts_) return {};
+  std::string text;
+  for (const TokenFrame& frame : session_.record.frames()) {
+    if (!frame.generated) text += frame.text;
+  }
+  return QString::fromStdString(text);
+}
+
 QString Recording::summary() const {
   const Provenance& from = trace_.provenance();
   QStringList facts;

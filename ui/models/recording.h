@@ -34,6 +34,8 @@ class Recording {
   /// Query heads a layer; as many as KV heads where the file does not say.
   [[nodiscard]] int heads() const;
   [[nodiscard]] bool hasTexts() const { return hasTexts_; }
+  /// What the texts of the prompt's tokens add up to; empty without texts.
+  [[nodiscard]] QString promptText() const;
   [[nodiscard]] bool hasMap(const MapId& map) const { return trace_.map_index(map).has_value(); }
   /// Why there is no picture of this head, and which heads have one. Empty where there is one.
   [[nodiscard]] QString whyNoMap(const MapId& map) const;

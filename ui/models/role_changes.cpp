@@ -7,6 +7,8 @@
 #include <map>
 #include <tuple>
 
+#include "ui/models/grouped_number.h"
+
 namespace natscope::ui {
 namespace {
 
@@ -59,7 +61,8 @@ QString RoleChanges::inWords() const {
   if (roles) parts << tr("roles of %1").arg(QFileInfo(rolesFile).fileName());
   if (hadOtherRoles) parts << tr("roles of a file");
   if (forced.size() == 1) parts << tr("1 role set by hand");
-  if (forced.size() > 1) parts << tr("%1 roles set by hand").arg(forced.size());
+  if (forced.size() > 1)
+    parts << tr("%1 roles set by hand").arg(groupedNumber(static_cast<std::int64_t>(forced.size())));
   return parts.join(QStringLiteral(" · "));
 }
 

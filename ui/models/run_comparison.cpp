@@ -101,7 +101,11 @@ std::shared_ptr<const KeptRun> RunComparison::add(const std::shared_ptr<const Ke
   const auto same = std::find_if(runs_.begin(), runs_.end(), [&](const auto& each) { return areSame(*each, *run); });
   if (same != runs_.end()) return *same;
   runs_.push_back(run);
-  if (runs_.size() > mostKept) runs_.erase(runs_.front() == kept_ ? runs_.begin() + 1 : runs_.begin());
+  if (runs_.size() > mostKept) {
+    const auto oldest = runs_.front() == kept_ ? runs_.begin() + 1 : runs_.begin();
+    files_.remove(oldest->get());
+    runs_.erase(oldest);
+  }
   return run;
 }
 
@@ -129,6 +133,7 @@ bool RunComparison::restore(const Session& session) {
 
 void RunComparison::drop() {
   if (!kept_) return;
+  files_.remove(kept_.get());
   std::erase(runs_, kept_);
   kept_ = runs_.empty() ? nullptr : runs_.back();
   Q_EMIT changed();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QHash>
 #include <QObject>
 #include <QString>
 #include <memory>
@@ -55,6 +56,9 @@ class RunComparison : public QObject {
 
   /// The kept run as a session file holds it; null without one.
   [[nodiscard]] std::shared_ptr<const Session> asSession() const;
+  /// The file that the kept run was saved as; empty: none.
+  [[nodiscard]] QString file() const { return files_.value(kept_.get()); }
+  void setFile(const QString& path) { files_.insert(kept_.get(), path); }
   /// Keeps a file's run. Where another one is compared with already, that stays so, and false is said.
   bool restore(const Session& session);
 
@@ -86,6 +90,7 @@ class RunComparison : public QObject {
   LossDifference losses_;
   std::vector<std::shared_ptr<const KeptRun>> runs_;
   std::shared_ptr<const KeptRun> kept_;
+  QHash<const KeptRun*, QString> files_;      // of those in `runs_`
   mutable std::optional<OfPrompt> ofPrompt_;  // until one of the two is another run
   mutable std::int64_t promptsRead_ = 0;
 };

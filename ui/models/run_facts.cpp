@@ -20,7 +20,7 @@ QString shortest(double value) { return QString::number(value, 'g', 6); }
 QString positionsText(const std::vector<TokenPos>& positions) {
   QStringList words;
   for (std::size_t i = 0; i < std::min(positions.size(), shownPositions); ++i)
-    words.append(QString::number(positions[i].value));
+    words.append(groupedNumber(positions[i].value));
   if (positions.size() > shownPositions) words.append(QStringLiteral("…"));
   return words.join(QStringLiteral(", "));
 }
@@ -62,9 +62,9 @@ QString policyWords(const Policy& policy, bool hasScores) {
       return policy.global_positions.empty() ? tr("Longformer")
                                              : tr("Longformer, global %1").arg(positionsText(policy.global_positions));
     case Policy::Kind::streaming:
-      return tr("StreamingLLM, %1 sinks").arg(policy.sinks);
+      return tr("StreamingLLM, %1 sinks").arg(groupedNumber(policy.sinks));
     case Policy::Kind::h2o:
-      return tr("H2O, %1 heavy + %2 recent").arg(policy.heavy).arg(policy.recent);
+      return tr("H2O, %1 heavy + %2 recent").arg(groupedNumber(policy.heavy), groupedNumber(policy.recent));
   }
   return {};
 }
@@ -96,7 +96,7 @@ QList<RunFact> runFacts(const EngineClient& client) {
   // H2O drops by what was attended to: no W is in force.
   const bool isH2o = policy && policy->kind == Policy::Kind::h2o;
   if (const auto window = record.window(); window && !isH2o) {
-    facts.append({QStringLiteral("W"), QString::number(*window),
+    facts.append({QStringLiteral("W"), groupedNumber(*window),
                   tr("Window: a Sliding token is visible to this many queries after its own")});
   }
   const auto& model = client.model();

@@ -31,6 +31,14 @@ bool Selection::exists(std::optional<TokenPos> position) const {
   return position && position->value >= 0 && position->value < tokens_;
 }
 
+std::vector<MapId> Selection::allHeads() const {
+  std::vector<MapId> all;
+  for (int layer = 0; layer < layers_; ++layer) {
+    for (int head = 0; head < heads_; ++head) all.push_back({LayerId(layer), HeadId(head)});
+  }
+  return all;
+}
+
 KvHeadId Selection::kvHead() const {
   return kvHeads_ > 0 && heads_ >= kvHeads_ ? kv_head_of(head_, heads_, kvHeads_) : KvHeadId(0);
 }

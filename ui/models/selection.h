@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/explore/sequence_record.h"
+#include "core/session/provenance.h"
 
 namespace natscope::ui {
 
@@ -28,6 +29,8 @@ class Selection : public QObject {
   [[nodiscard]] int layers() const { return layers_; }
   [[nodiscard]] int heads() const { return heads_; }
   [[nodiscard]] int kvHeads() const { return kvHeads_; }
+  /// Every query head that there is, layer by layer.
+  [[nodiscard]] std::vector<MapId> allHeads() const;
 
   /// The token (a key) that views show: the hovered one, else the last pinned one.
   [[nodiscard]] std::optional<TokenPos> token() const;

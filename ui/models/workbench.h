@@ -113,8 +113,9 @@ class Workbench : public QObject {
   void stateChanged();  ///< what can be done, or the status text
   void roleChangesChanged();
   void modelOpened(const natscope::ModelDescription& model);
-  void sessionShown(const natscope::ui::PromptOptions& options);  ///< what the session was made with
-  void promptTaken(const QString& text);                          ///< so much of the prompt fits; the options have it
+  /// What the session was made with, or with the prompt of a recording.
+  void sessionShown(const natscope::ui::PromptOptions& options);
+  void promptTaken(const QString& text);  ///< so much of the prompt fits; the options have it
   void errorRaised(const natscope::Error& error);
   void errorCleared();  ///< what went wrong works again
   void logLine(const QString& line);
@@ -197,6 +198,7 @@ class Workbench : public QObject {
   bool waitsForFile_ = false;
   bool isCutToFit_ = false;         // the text that was asked for last, to begin with
   std::int64_t tokensOfFile_ = -1;  // that are shown and stand in a file; -1: not a file's
+  QString textOfRecording_;         // the prompt that the last recording that was shown has; empty: none
   std::optional<RunBefore> before_;
   std::optional<RunBefore> replaced_;  // by the text that is being read
   std::vector<TokenPos> pinsAgain_;    // what was pinned in a text that is read again

@@ -50,11 +50,13 @@ void Workbench::showRunBefore() {
   say(tr("The run of before: %1").arg(tokensInWords(back.run.session.record.size())));
   client_.showAgain(back.run);
   choose(back.view);
-  // A recording has no prompt of its own: what stands in the field was typed since.
+  // What was typed while a recording was shown stays.
   if (!wasRecording) {
     options_ = back.options;
-    Q_EMIT sessionShown(options_);
+  } else if (options_.text == textOfRecording_) {
+    options_.text = back.options.text;
   }
+  Q_EMIT sessionShown(options_);
   Q_EMIT stateChanged();
 }
 
@@ -93,6 +95,11 @@ void Workbench::showRecording(const std::shared_ptr<const Recording>& recording)
   Q_EMIT errorCleared();
   say(tr("A recording of %1").arg(tokensInWords(recording->session().record.size())));
   client_.showRecording(recording->session());
+  textOfRecording_ = recording->promptText();
+  if (recording->hasTexts()) {
+    options_.text = textOfRecording_;
+    Q_EMIT sessionShown(options_);
+  }
   // A head that has a map, where there is one.
   const std::vector<MapId>& maps = recording->trace().provenance().maps;
   if (!maps.empty() && !recording->hasMap({selection_.layer(), selection_.head()})) {

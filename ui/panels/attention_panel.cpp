@@ -12,6 +12,8 @@
 #include <algorithm>
 
 #include "ui/panels/flow_layout.h"
+#include "ui/theme/icons.h"
+#include "ui/theme/theme.h"
 
 namespace natscope::ui {
 
@@ -26,7 +28,7 @@ AttentionPanel::AttentionPanel(Workbench& workbench, QWidget* parent)
       colours_(new QComboBox(this)),
       clip_(new QDoubleSpinBox(this)),
       hideSink_(new QCheckBox(tr("hide sink"), this)),
-      fit_(new QCheckBox(tr("fit colours"), this)) {
+      fit_(new QCheckBox(tr("fit"), this)) {
   setObjectName(QStringLiteral("panel"));
   setAttribute(Qt::WA_StyledBackground);
   scale_->addItems({tr("linear"), tr("log")});
@@ -50,8 +52,11 @@ AttentionPanel::AttentionPanel(Workbench& workbench, QWidget* parent)
   layer_->setToolTip(tr("Layer (Alt+Up, Alt+Down)"));
   head_->setToolTip(tr("Query head, and the KV head whose keys and values it shares (Alt+Left, Alt+Right)"));
   auto* const whole = new QToolButton(this);
-  whole->setText(tr("whole"));
-  whole->setObjectName(QStringLiteral("framed"));
+  whole->setObjectName(QStringLiteral("wholeMap"));
+  whole->setAccessibleName(tr("Show the whole map"));
+  const auto paintIcon = [whole] { whole->setIcon(themedIcon(QStringLiteral("whole"))); };
+  connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, whole, paintIcon);
+  paintIcon();
   whole->setToolTip(tr("Show the whole map (0, or double click)"));
 
   auto* const bar = new FlowLayout;
@@ -64,20 +69,20 @@ AttentionPanel::AttentionPanel(Workbench& workbench, QWidget* parent)
     words->setObjectName(QStringLiteral("muted"));
     auto* const line = new QHBoxLayout(both);
     line->setContentsMargins(0, 0, 0, 0);
-    line->setSpacing(6);
+    line->setSpacing(5);
     line->addWidget(words);
     line->addWidget(field);
     bar->addWidget(both);
   };
   add(tr("layer"), layer_);
   add(tr("head"), head_);
+  bar->addWidget(whole);
   bar->addWidget(scale_);
   add(tr("clip"), clip_);
   bar->addWidget(value_);
   bar->addWidget(colours_);
   bar->addWidget(hideSink_);
   bar->addWidget(fit_);
-  bar->addWidget(whole);
   auto* const layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
   layout->setSpacing(0);

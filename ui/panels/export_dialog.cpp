@@ -18,16 +18,19 @@
 #include <QSignalBlocker>
 #include <QSpinBox>
 #include <QTimer>
+#include <QVBoxLayout>
 #include <algorithm>
 
 #include "core/export/data_files.h"
 #include "ui/panels/range_field.h"
+#include "ui/panels/scrolled_area.h"
 
 namespace natscope::ui {
 namespace {
 
 enum Part { inView, whole, typed };
 constexpr int commandLines = 4;
+constexpr int leastFormHeight = 160;
 constexpr int copiedMs = 1500;
 
 bool isMap(FigureKind kind) { return kind == FigureKind::attention || kind == FigureKind::mask; }
@@ -92,7 +95,7 @@ ExportDialog::ExportDialog(const ShownMap& shown, const ExportChoice& first, The
       folder_(folder.isEmpty() ? QDir::homePath() : folder),
       origin_(std::move(origin)),
       kept_(std::move(kept)),
-      form_(new QFormLayout(this)),
+      form_(new QFormLayout),
       kind_(new QComboBox(this)),
       part_(new QComboBox(this)),
       firstQuery_(new QSpinBox(this)),
@@ -115,7 +118,8 @@ ExportDialog::ExportDialog(const ShownMap& shown, const ExportChoice& first, The
       cell_(new QSpinBox(this)),
       holds_(new QLabel(this)),
       command_(new QPlainTextEdit(this)),
-      copy_(new QPushButton(tr("Copy command"), this)) {
+      copy_(new QPushButton(tr("Copy command"), this)),
+      saveKept_(new QPushButton(tr("Save the kept run …"), this)) {
   setWindowTitle(tr("Export"));
   setAttribute(Qt::WA_DeleteOnClose);
   addChoices(first);
@@ -168,6 +172,7 @@ ExportDialog::ExportDialog(const ShownMap& shown, const ExportChoice& first, The
   // What is in view looks as it does there.
   if (kind() == FigureKind::attention && part_->currentIndex() == inView && range_->count() > 1)
     range_->setCurrentIndex(1);
+  fitToScreen(*this);
 }
 
 void ExportDialog::addChoices(const ExportChoice& first) {
@@ -237,6 +242,9 @@ QWidget* ExportDialog::sideBySide(std::initializer_list<QWidget*> fields) {
 }
 
 void ExportDialog::makeForm() {
+  auto* const fields = new QWidget(this);
+  fields->setLayout(form_);
+  form_->setContentsMargins(0, 0, 0, 0);
   holds_->setObjectName(QStringLiteral("muted"));
   command_->setReadOnly(true);
   command_->setTabChangesFocus(true);
@@ -267,7 +275,13 @@ void ExportDialog::makeForm() {
   save_ = buttons->button(QDialogButtonBox::Save);
   save_->setText(tr("Export …"));
   buttons->addButton(copy_, QDialogButtonBox::ActionRole);
-  form_->addRow(buttons);
+  buttons->addButton(saveKept_, QDialogButtonBox::ActionRole);
+  saveKept_->setObjectName(QStringLiteral("saveKept"));
+  saveKept_->setToolTip(tr("Into a session file, which the command can then name"));
+  connect(saveKept_, &QPushButton::clicked, this, &ExportDialog::chooseKeptFile);
+  auto* const layout = new QVBoxLayout(this);
+  layout->addWidget(new ScrolledArea(fields, leastFormHeight, this));
+  layout->addWidget(buttons);
   connect(buttons, &QDialogButtonBox::accepted, this, &ExportDialog::choosePath);
   connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
   connect(copy_, &QPushButton::clicked, this, &ExportDialog::copyCommand);
@@ -324,7 +338,24 @@ void ExportDialog::follow() {
   dpi_->setEnabled(format_->currentText() == QLatin1String("png"));
   holds_->setText(range ? contents(choice(), format_->currentText()) : QString::fromStdString(range.error().message));
   if (save_ != nullptr) save_->setEnabled(range.has_value());
-  command_->setPlainText(exportCommand(request(proposedName()), origin_, shown_.tokens));
+  const ExportRequest asked = request(proposedName());
+  saveKept_->setVisible(asked.beside && origin_.keptFile.isEmpty());
+  command_->setPlainText(exportCommand(asked, origin_, shown_.tokens));
+}
+
+void ExportDialog::setKeptFile(const QString& path) {
+  origin_.keptFile = path;
+  follow();
+}
+
+void ExportDialog::chooseKeptFile() {
+  auto* const files = new QFileDialog(this, tr("Save the kept run"), folder_, tr("Sessions (*.safetensors)"));
+  files->setAttribute(Qt::WA_DeleteOnClose);
+  files->setAcceptMode(QFileDialog::AcceptSave);
+  files->setDefaultSuffix(QStringLiteral("safetensors"));
+  files->selectFile(QStringLiteral("kept-run.safetensors"));
+  connect(files, &QFileDialog::fileSelected, this, &ExportDialog::keptRunToSave);
+  files->open();
 }
 
 QString ExportDialog::command() const { return command_->toPlainText(); }

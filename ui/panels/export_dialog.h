@@ -42,9 +42,9 @@ struct ExportChoice {
   }
 
   FigureKind kind;
-  TextColours text;  ///< of a text
+  TextColours text;          ///< of a text
   bool isOfOneHead = false;  ///< of a vocabulary
-  bool isCompared;   ///< with the kept run: in an entry of its own, where that makes another figure
+  bool isCompared;           ///< with the kept run: in an entry of its own, where that makes another figure
 
   friend bool operator==(const ExportChoice&, const ExportChoice&) = default;
 };
@@ -64,10 +64,13 @@ class ExportDialog : public QDialog {
   /// The command line that is shown.
   [[nodiscard]] QString command() const;
   [[nodiscard]] QString proposedName() const;
+  /// The kept run was saved as this file: the command names it.
+  void setKeptFile(const QString& path);
   void setFormat(const QString& ending);  ///< "png", …; those that this kind does not have are ignored
 
  Q_SIGNALS:
   void wanted(const natscope::ui::ExportRequest& request);
+  void keptRunToSave(const QString& path);
 
  private:
   void makeForm();
@@ -80,6 +83,7 @@ class ExportDialog : public QDialog {
   /// Nothing: by itself. Errors: as parse_fixed_range.
   [[nodiscard]] Expected<std::optional<FixedRange>> chosenRange() const;
   void choosePath();
+  void chooseKeptFile();
   void follow();
   void copyCommand();
   void addChoices(const ExportChoice& first);
@@ -116,6 +120,7 @@ class ExportDialog : public QDialog {
   QLabel* holds_;
   QPlainTextEdit* command_;
   QPushButton* copy_;
+  QPushButton* saveKept_;
 };
 
 }  // namespace natscope::ui

@@ -6,7 +6,6 @@
 #include <QSortFilterProxyModel>
 #include <QTableView>
 #include <algorithm>
-#include <utility>
 
 #include "core/cache/policy.h"
 #include "core/export/head_table.h"
@@ -59,12 +58,7 @@ void HeadsPanel::hideEvent(QHideEvent* event) {
 
 void HeadsPanel::fetch() {
   mustFetch_ = false;
-  std::vector<MapId> wanted;
-  const Selection& selection = workbench_.selection();
-  for (int layer = 0; isOfAttention() && layer < selection.layers(); ++layer) {
-    for (int head = 0; head < selection.heads(); ++head) wanted.push_back({LayerId(layer), HeadId(head)});
-  }
-  thumbnails_->want(*this, std::move(wanted));
+  thumbnails_->want(*this, isOfAttention() ? workbench_.selection().allHeads() : std::vector<MapId>());
 }
 
 void HeadsPanel::changeTable() {
@@ -72,7 +66,6 @@ void HeadsPanel::changeTable() {
   refresh();
   // Other columns: what was sorted by is none of them.
   table().sortByColumn(0, Qt::AscendingOrder);
-  showChosenHead();
 }
 
 void HeadsPanel::refresh() {
@@ -92,7 +85,8 @@ void HeadsPanel::showKept() {
   if (record.size() == 0) return say(tr("Heads appear when a text was analysed."));
   const QString held = QString::number(100 * record.frames().back().counts.fraction, 'f', 1);
   QString words =
-      tr("%1 heads after token %2: %3 % of the cache held").arg(kept_.size()).arg(record.size() - 1).arg(held);
+      tr("%1 heads after token %2: %3 % of the cache held")
+          .arg(groupedNumber(static_cast<std::int64_t>(kept_.size())), groupedNumber(record.size() - 1), held);
   if (!has_roles(policy)) words += tr("; H2O measures attention and has no roles");
   say(words);
 }

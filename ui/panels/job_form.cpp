@@ -17,6 +17,8 @@
 #include <QScrollArea>
 #include <QVBoxLayout>
 
+#include "ui/models/grouped_number.h"
+
 namespace natscope::ui {
 namespace {
 
@@ -333,8 +335,7 @@ QString JobForm::estimateText() const {
   if (estimate.tokens && other != nullptr && other->last && other->last->tokens_per_s.value_or(0) > 0) {
     parts << tr("time about %1 at the %2 tokens/s of %3")
                  .arg(durationText(*estimate.tokens / *other->last->tokens_per_s),
-                      QString::number(*other->last->tokens_per_s, 'f', 0),
-                      QString::fromStdString(printable(other->entry.name, 60)));
+                      speedText(*other->last->tokens_per_s), QString::fromStdString(printable(other->entry.name, 60)));
   } else {
     parts << tr("time: known after the first steps");
   }
@@ -349,11 +350,11 @@ void JobForm::forecast() {
     const double bytes = answer.value(QStringLiteral("bytes")).toDouble();
     diskBytes_ = answer.value(QStringLiteral("disk_bytes")).toDouble();
     const bool isOnGpu = answer.value(QStringLiteral("device")).toString() == QStringLiteral("cuda");
-    measured_ = ok && bytes > 0 ? (isOnGpu ? tr("forecast of the GPU's memory %1 with documents of %2 tokens")
-                                           : tr("memory forecast %1 with documents of %2 tokens"))
-                                      .arg(sizeText(bytes))
-                                      .arg(answer.value(QStringLiteral("tokens")).toInteger())
-                                : tr("no memory forecast: %1").arg(problem.left(200));
+    measured_ = ok && bytes > 0
+                    ? (isOnGpu ? tr("forecast of the GPU's memory %1 with documents of %2 tokens")
+                               : tr("memory forecast %1 with documents of %2 tokens"))
+                          .arg(sizeText(bytes), groupedNumber(answer.value(QStringLiteral("tokens")).toInteger()))
+                    : tr("no memory forecast: %1").arg(problem.left(200));
     forecast_->setText(estimateText());
     lengthMeasured_ = answer.value(QStringLiteral("tokens")).toInteger();
     mark();

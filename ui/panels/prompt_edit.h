@@ -12,6 +12,9 @@ class PromptEdit : public QPlainTextEdit {
  public:
   using QPlainTextEdit::QPlainTextEdit;
 
+  /// It takes the room that is left: the fields below it have theirs first.
+  [[nodiscard]] QSize sizeHint() const override { return {QPlainTextEdit::sizeHint().width(), minimumHeight()}; }
+
  Q_SIGNALS:
   void fileDropped(const QString& path);
 

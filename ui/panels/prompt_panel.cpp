@@ -12,12 +12,19 @@
 #include <QSpinBox>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <utility>
 
 #include "core/cache/policy.h"
+#include "ui/panels/scrolled_area.h"
 #include "ui/theme/theme.h"
 
 namespace natscope::ui {
 namespace {
+
+constexpr int leastPromptHeight = 60;
+constexpr int leastFormHeight = 96;
+constexpr int leastFieldWidth = 72;
+constexpr int problemLines = 2;
 
 /// Two digits, and more of a number that has more: what a model's or a session's file says must not be rounded, or the
 /// text that is drawn is another one than the command line's.
@@ -85,12 +92,13 @@ PromptPanel::PromptPanel(QWidget* parent)
       length_(new QSpinBox(this)),
       stops_(new QLineEdit(this)),
       policy_(new QComboBox(this)),
-      policyProblem_(new QLabel(this)) {
+      policyProblem_(new QLabel(this)),
+      note_(new QLabel(this)) {
   setObjectName(QStringLiteral("panel"));
   setAttribute(Qt::WA_StyledBackground);
   prompt_->setPlaceholderText(tr("Type or paste a text. Ctrl+Return analyses it, Ctrl+G writes on from it."));
   prompt_->setTabChangesFocus(true);
-  prompt_->setMinimumHeight(80);
+  prompt_->setMinimumHeight(leastPromptHeight);
   topK_->setRange(0, 1'000'000);
   topK_->setSpecialValueText(tr("all"));
   topK_->setToolTip(tr("Only this many likeliest tokens"));
@@ -112,15 +120,25 @@ PromptPanel::PromptPanel(QWidget* parent)
   policyProblem_->setObjectName(QStringLiteral("policyProblem"));
   policyProblem_->setWordWrap(true);
   policyProblem_->setTextFormat(Qt::PlainText);
-  policyProblem_->hide();
+  // Its room is there when there is no problem, too: nothing moves when one is said.
+  policyProblem_->setFixedHeight(problemLines * policyProblem_->fontMetrics().lineSpacing());
+  policyProblem_->setAlignment(Qt::AlignLeft | Qt::AlignTop);
+  note_->setObjectName(QStringLiteral("muted"));
+  note_->setWordWrap(true);
+  note_->setTextFormat(Qt::PlainText);
+  note_->hide();
 
   auto* const layout = new QVBoxLayout(this);
   layout->setContentsMargins(8, 6, 8, 8);
   layout->addWidget(prompt_, 1);
-  auto* const form = new QFormLayout;
+  layout->addWidget(note_);
+  auto* const fields = new QWidget(this);
+  auto* const form = new QFormLayout(fields);
+  form->setContentsMargins(0, 0, 0, 0);
   form->setHorizontalSpacing(10);
   form->setVerticalSpacing(4);
   form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
+  form->addRow(tr("Sampling"), greedy_);
   form->addRow(tr("Temperature"), temperature_);
   form->addRow(tr("Top-k"), topK_);
   form->addRow(tr("Top-p"), topP_);
@@ -131,8 +149,12 @@ PromptPanel::PromptPanel(QWidget* parent)
   form->addRow(tr("Stop at"), stops_);
   form->addRow(tr("Cache policy"), policy_);
   form->addRow(policyProblem_);
-  form->addRow(QString(), greedy_);
-  layout->addLayout(form);
+  // Beside the scroll bar that they get in a low window they may be narrower than they would like to be.
+  for (QWidget* const field :
+       std::initializer_list<QWidget*>{temperature_, topK_, topP_, minP_, penalty_, seed_, length_, stops_, policy_})
+    field->setMinimumWidth(leastFieldWidth);
+  fields_ = new ScrolledArea(fields, leastFormHeight, this);
+  layout->addWidget(fields_);
 
   connect(greedy_, &QCheckBox::toggled, this, [this](bool isGreedy) {
     for (QWidget* const field :
@@ -155,6 +177,7 @@ PromptPanel::PromptPanel(QWidget* parent)
     if (!checkPolicy()) return;
     policy_->clearFocus();
     policy_->lineEdit()->clearFocus();
+    gaveKeyboardBack_ = true;
     Q_EMIT policyChosen();
   };
   connect(policy_, &QComboBox::activated, this, analyse);
@@ -165,6 +188,12 @@ PromptPanel::PromptPanel(QWidget* parent)
     if (parse_policy(policy_->currentText().trimmed().toStdString())) markPolicy({});
   });
   connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, [this] { markPolicy(policyProblem()); });
+}
+
+bool PromptPanel::takeKeyboardAgain() {
+  if (!std::exchange(gaveKeyboardBack_, false)) return false;
+  policy_->setFocus(Qt::OtherFocusReason);  // Tab's reason would mark all of it
+  return true;
 }
 
 QString PromptPanel::policyProblem() const { return policyProblem_->text().mid(2); }
@@ -181,7 +210,8 @@ void PromptPanel::markPolicy(const QString& problem) {
   const QString ink = problemInk(ThemeSwitch::instance().theme()).name();
   policyProblem_->setText(isBad ? QStringLiteral("▲ ") + problem : QString());
   policyProblem_->setStyleSheet(isBad ? QStringLiteral("color: ") + ink : QString());
-  policyProblem_->setVisible(isBad);
+  policyProblem_->setToolTip(problem);
+  if (isBad) fields_->ensureWidgetVisible(policyProblem_);
 }
 
 PromptOptions PromptPanel::options() const {
@@ -199,6 +229,14 @@ PromptOptions PromptPanel::options() const {
   options.stopStrings = parseStopStrings(stops_->text());
   return options;
 }
+
+void PromptPanel::setNote(const QString& note) {
+  if (note == note_->text()) return;
+  note_->setText(note);
+  note_->setVisible(!note.isEmpty());
+}
+
+QString PromptPanel::note() const { return note_->text(); }
 
 void PromptPanel::setPrompt(const QString& text) { prompt_->setPlainText(text); }
 

@@ -13,6 +13,7 @@ class QDoubleSpinBox;
 class QLabel;
 class QSpinBox;
 class QLineEdit;
+class QScrollArea;
 
 namespace natscope::ui {
 
@@ -26,9 +27,15 @@ class PromptPanel : public QWidget {
 
   [[nodiscard]] PromptOptions options() const;
   void setPrompt(const QString& text);
+  /// What is to be known of the prompt, below it; empty: nothing.
+  void setNote(const QString& note);
+  [[nodiscard]] QString note() const;
   void setOptions(const PromptOptions& options);
   /// What the model's generation_config.json asks for becomes what the fields say.
   void setDefaults(const ModelDescription& model);
+  /// The field of the policy, where it gave the keyboard back on Return, has it again with its caret where it was.
+  /// False: it gave none back.
+  bool takeKeyboardAgain();
   /// What is wrong with the policy, once it was confirmed or left; empty: nothing.
   [[nodiscard]] QString policyProblem() const;
 
@@ -56,6 +63,9 @@ class PromptPanel : public QWidget {
   QLineEdit* stops_;
   QComboBox* policy_;
   QLabel* policyProblem_;
+  QLabel* note_;
+  QScrollArea* fields_ = nullptr;
+  bool gaveKeyboardBack_ = false;
 };
 
 }  // namespace natscope::ui

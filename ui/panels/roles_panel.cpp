@@ -5,6 +5,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "ui/models/grouped_number.h"
 namespace natscope::ui {
 
 RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget* parent)
@@ -110,7 +111,8 @@ void RolesPanel::addRoleActions(QMenu& menu, LayerId layer, KvHeadId kvHead, Tok
   const Role now = workbench_.sequence().record().roles(layer, kvHead)[static_cast<std::size_t>(position.value)];
   const std::pair<Role, QString> roles[] = {
       {Role::global, tr("Global")}, {Role::local, tr("Local")}, {Role::sliding, tr("Sliding")}};
-  menu.addAction(tr("Token %1 in layer %2, KV head %3:").arg(position.value).arg(layer.value).arg(kvHead.value))
+  menu.addAction(
+          tr("Token %1 in layer %2, KV head %3:").arg(groupedNumber(position.value)).arg(layer.value).arg(kvHead.value))
       ->setEnabled(false);
   for (const auto& [role, text] : roles) {
     QAction* const action =

@@ -4,7 +4,6 @@
 #include <QComboBox>
 #include <QFocusEvent>
 #include <QLabel>
-#include <QLocale>
 #include <QMenu>
 #include <QToolButton>
 #include <algorithm>
@@ -16,12 +15,10 @@
 #include "ui/panels/labelled_value.h"
 #include "ui/theme/icons.h"
 #include "ui/theme/theme.h"
+#include "ui/views/fitting_words.h"
 
 namespace natscope::ui {
 namespace {
-
-/// Thousands with commas, whatever the user's language does with points.
-QLocale plain() { return QLocale(QLocale::English, QLocale::UnitedStates); }
 
 QString rate(double tokensPerSecond) { return tokensPerSecond > 0 ? speedText(tokensPerSecond) : QStringLiteral("–"); }
 
@@ -68,10 +65,12 @@ RunBar::RunBar(Workbench& workbench, QMenu* modelMenu, const QList<QAction*>& ru
     // When all of them are what they will be.
     connect(action, &QAction::enabledChanged, this, &RunBar::moveFocus, Qt::QueuedConnection);
   }
-  auto* const space = new QWidget(this);
-  space->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
-  addWidget(space);
   numbers_->setTextFormat(Qt::RichText);
+  numbers_->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+  // A narrow window leaves some of them out; they do not widen it.
+  numbers_->setMinimumWidth(1);
+  numbers_->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
+  numbers_->installEventFilter(this);
   addWidget(numbers_);
   connect(device_, &QComboBox::activated, this, [this] { workbench_.setDevice(device_->currentData().toString()); });
   connect(&workbench_, &Workbench::stateChanged, this, &RunBar::refresh);
@@ -88,6 +87,7 @@ void RunBar::moveFocus() {
 }
 
 bool RunBar::eventFilter(QObject* watched, QEvent* event) {
+  if (watched == numbers_ && event->type() == QEvent::Resize) sayNumbers();
   // Who goes elsewhere in the window meanwhile stays there; a button that is disabled did not send anybody away.
   const auto* const button = qobject_cast<const QToolButton*>(watched);
   if (event->type() == QEvent::FocusOut && button != nullptr && button->isEnabled()) {
@@ -114,15 +114,23 @@ void RunBar::refresh() {
   const qint64 context = isModels ? client.model()->context : 0;
   const RunFact held = cacheFact(record);
   setDevice(workbench_.device());
-  numbers_->setText(
-      QStringList{labelledValue(tr("prefill"), rate(workbench_.prefillRate()) + tr(" tok/s")),
-                  labelledValue(tr("decode"), rate(workbench_.decodeRate()) + tr(" tok/s")),
-                  labelledValue(tr("context"), plain().toString(record.size()) + QStringLiteral(" / ") +
-                                                   (context > 0 ? plain().toString(context) : QStringLiteral("–"))),
-                  labelledValue(held.label, held.value)}
-          .join(QStringLiteral("&nbsp;&nbsp;&nbsp;")) +
-      QStringLiteral("&nbsp;&nbsp;"));
+  facts_ = {labelledValue(tr("prefill"), rate(workbench_.prefillRate()) + tr(" tok/s")),
+            labelledValue(tr("decode"), rate(workbench_.decodeRate()) + tr(" tok/s")),
+            labelledValue(tr("context"), groupedNumber(record.size()) + QStringLiteral(" / ") +
+                                             (context > 0 ? groupedNumber(context) : QStringLiteral("–"))),
+            labelledValue(held.label, held.value)};
   numbers_->setToolTip(held.meaning);
+  sayNumbers();
+}
+
+/// As many of the facts as there is room for: how fast it was is left out first, what the cache holds last.
+void RunBar::sayNumbers() {
+  QString words;
+  for (qsizetype first = 0; first < facts_.size(); ++first) {
+    words = facts_.mid(first).join(QStringLiteral("&nbsp;&nbsp;&nbsp;")) + QStringLiteral("&nbsp;&nbsp;");
+    if (!numbers_->isVisible() || richWidth(words, numbers_->font()) <= numbers_->width()) break;
+  }
+  if (numbers_->text() != words) numbers_->setText(words);
 }
 
 }  // namespace natscope::ui

@@ -28,6 +28,7 @@ class RunBar : public QToolBar {
 
  private:
   void refresh();
+  void sayNumbers();
   void moveFocus();
   void paintInTheme();
 
@@ -37,6 +38,7 @@ class RunBar : public QToolBar {
   QToolButton* primary_;
   QToolButton* stop_ = nullptr;
   QToolButton* began_ = nullptr;  // with the keyboard, a run that is not over
+  QStringList facts_;
   QLabel* numbers_;
 };
 

@@ -8,6 +8,7 @@
 #include <QSignalBlocker>
 #include <QToolButton>
 
+#include "ui/models/grouped_number.h"
 #include "ui/theme/icons.h"
 #include "ui/theme/theme.h"
 
@@ -98,9 +99,10 @@ void SearchBar::refresh() {
   const std::size_t count = search_.matches().size();
   if (search_.text().isEmpty() && !search_.token()) return count_->clear();
   const auto current = search_.current();
+  const QString all = groupedNumber(static_cast<std::int64_t>(count));
   const QString found = count == 0 ? tr("not found")
-                        : current  ? tr("%1 of %2").arg(*current + 1).arg(count)
-                                   : tr("%1 found").arg(count);
+                        : current  ? tr("%1 of %2").arg(groupedNumber(static_cast<std::int64_t>(*current) + 1), all)
+                                   : tr("%1 found").arg(all);
   count_->setText(search_.token() ? tr("token %1: ").arg(*search_.token()) + found : found);
 }
 

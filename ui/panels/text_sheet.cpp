@@ -5,10 +5,13 @@
 #include <QLabel>
 #include <QVBoxLayout>
 
+#include "ui/panels/scrolled_area.h"
+
 namespace natscope::ui {
 namespace {
 
 constexpr int lineWidth = 560;
+constexpr int leastHeight = 120;
 
 }  // namespace
 
@@ -18,15 +21,16 @@ TextSheet::TextSheet(const QString& title, const QString& html, QWidget* parent)
   auto* const text = new QLabel(html, this);
   text->setTextFormat(Qt::RichText);
   text->setWordWrap(true);
-  text->setFixedWidth(lineWidth);
+  text->setFixedSize(lineWidth, text->heightForWidth(lineWidth));
   text->setTextInteractionFlags(Qt::TextBrowserInteraction);
   text->setOpenExternalLinks(true);
   auto* const buttons = new QDialogButtonBox(QDialogButtonBox::Close, this);
   connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::close);
   auto* const layout = new QVBoxLayout(this);
   layout->setContentsMargins(18, 16, 18, 12);
-  layout->addWidget(text);
+  layout->addWidget(new ScrolledArea(text, leastHeight, this));
   layout->addWidget(buttons);
+  fitToScreen(*this);
 }
 
 QString conceptsText() {
@@ -36,7 +40,8 @@ QString conceptsText() {
       "<i>window</i> or <i>streaming</i> can set it from outside.</p>"
       "<p>What if this token had stayed? A right click on the role map sets the role of one token in one head, or in "
       "all "
-      "of them; the Run menu sets W and takes roles from a file. The tokens that are shown are then read again with them, as "
+      "of them; the Run menu sets W and takes roles from a file. The tokens that are shown are then read again with "
+      "them, as "
       "<i>--force</i>, <i>--window</i> and <i>--roles</i> do on the command line. Keep the run before (Ctrl+K) and the "
       "differences are counted.</p>"
       "<p>A token's <b>loss</b> is &minus;ln of the probability that the model gave it before it came, in nats: how "
@@ -55,7 +60,8 @@ QString conceptsText() {
 
 QString aboutText(const AboutFacts& facts) {
   const auto row = [](const QString& name, const QString& value) {
-    return QStringLiteral("<tr><td style='padding-right:14px'>%1</td><td>%2</td></tr>").arg(name, value.toHtmlEscaped());
+    return QStringLiteral("<tr><td style='padding-right:14px'>%1</td><td>%2</td></tr>")
+        .arg(name, value.toHtmlEscaped());
   };
   QString text = QStringLiteral("<h3>NAtScope %1</h3><table>").arg(QStringLiteral(NATSCOPE_VERSION));
   text += row(TextSheet::tr("Engine"), facts.engine.isEmpty() ? TextSheet::tr("not running") : facts.engine);

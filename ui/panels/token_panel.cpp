@@ -22,6 +22,7 @@ namespace {
 
 constexpr double edge = 12;
 constexpr double lineHeight = 17;
+constexpr double leastPitch = 12;  // of the bars of scores
 constexpr int pauseMs = 90;
 constexpr int wideEnough = 540;
 constexpr std::array<double, 4> widthShares{0.22, 0.22, 0.28, 0.28};
@@ -224,26 +225,29 @@ double TokenPanel::drawScores(QPainter& painter, const QRectF& area, TokenPos to
            4;
   }
   const std::array<double, role_count>& biased = scores->scores;
-  // In a low panel the bars come first.
-  const QRectF heading = area.adjusted(0, 0, 0, -lineHeight * role_count);
-  const double top = drawHeading(painter, heading, scores->headings);
+  // In a low panel the bars come first, then closer to each other; two of the three would say something else.
+  const QRectF heading = area.adjusted(0, 0, 0, -leastPitch * role_count);
+  const double top = heading.height() < lineHeight ? area.top() : drawHeading(painter, heading, scores->headings);
+  const double pitch = std::min(lineHeight, (area.bottom() - top) / role_count);
+  if (pitch < leastPitch) return top;
   const double widest = std::max({std::abs(biased[0]), std::abs(biased[1]), std::abs(biased[2]), 1e-6});
   const double zero = area.left() + 20 + (area.width() - 78) / 2;
   for (int i = 0; i < role_count; ++i) {
-    const double y = top + lineHeight * i;
+    const double y = top + pitch * i;
     const auto role = static_cast<Role>(i);
-    drawRoleSign(painter, QRectF(area.left(), y + 1, 14, 14), role, false);
+    const double sign = std::min(14.0, pitch - 1);
+    drawRoleSign(painter, QRectF(area.left(), y + (pitch - sign) / 2, sign, sign), role, false);
     const double length = biased[static_cast<std::size_t>(i)] / widest * (area.width() - 82) / 2;
-    painter.fillRect(QRectF(std::min(zero, zero + length), y + 4, std::abs(length), 8),
+    painter.fillRect(QRectF(std::min(zero, zero + length), y + pitch / 2 - 4, std::abs(length), 8),
                      roleFill(role, ThemeSwitch::instance().theme()));
     setSize(painter, 11);
     painter.setPen(theme().text);
-    painter.drawText(QRectF(area.right() - 56, y, 56, lineHeight), Qt::AlignRight | Qt::AlignVCenter,
+    painter.drawText(QRectF(area.right() - 56, y, 56, pitch), Qt::AlignRight | Qt::AlignVCenter,
                      QString::number(biased[static_cast<std::size_t>(i)], 'f', 2));
   }
   painter.setPen(theme().border);
-  painter.drawLine(QPointF(zero, top), QPointF(zero, top + lineHeight * 3));
-  return top + lineHeight * 3 + 8;
+  painter.drawLine(QPointF(zero, top), QPointF(zero, top + pitch * role_count));
+  return top + pitch * role_count + 8;
 }
 
 void TokenPanel::drawRoles(QPainter& painter, const QRectF& area, TokenPos token) {
@@ -300,6 +304,7 @@ double TokenPanel::drawAlternatives(QPainter& painter, const QRectF& area, Token
   for (std::size_t i = static_cast<std::size_t>(lossesInTitle_); i < losses.size(); ++i) {
     if (!losses[i].isEmpty()) rest.setTop(drawHeading(painter, rest, losses[i], theme().text));
   }
+  if (!candidates.empty() && rest.height() < 2 * lineHeight) return rest.top();  // nor words over nothing
   const double top = drawHeading(painter, rest,
                                  token.value == 0     ? tr("the first token: nothing was predicted")
                                  : candidates.empty() ? tr("no alternatives were kept")
@@ -313,7 +318,7 @@ double TokenPanel::drawAlternatives(QPainter& painter, const QRectF& area, Token
     setSize(painter, 12, isChosen);
     painter.setPen(isChosen ? theme().accent : theme().text);
     const QString words = (isChosen ? QStringLiteral("▸ ") : QString()) +
-                          tokenLabel(workbench_.client().tokenText(candidates[i].token), 14);
+                          tokenLabelOfName(workbench_.client().tokenText(candidates[i].token), 14);
     painter.drawText(QRectF(area.left(), y, area.width() * 0.5, lineHeight), Qt::AlignLeft | Qt::AlignVCenter, words);
     const double share = static_cast<double>(candidates[i].probability);
     const QRectF room(area.left() + area.width() * 0.5, y + 4, area.width() * 0.5 - 46, 8);

@@ -18,7 +18,7 @@ class TokenPanel : public QWidget {
   TokenPanel(Workbench& workbench, RunComparison& comparison, QWidget* parent = nullptr);
 
   [[nodiscard]] QSize sizeHint() const override { return {420, 250}; }
-  [[nodiscard]] QSize minimumSizeHint() const override { return {260, 110}; }
+  [[nodiscard]] QSize minimumSizeHint() const override { return {260, 66}; }
 
  protected:
   void paintEvent(QPaintEvent* event) override;

@@ -21,6 +21,7 @@ QString styleSheet(const ThemeColours& colours) {
     QToolButton#primary:focus { border-color: @text; }
     QToolButton#primary:disabled { background: @raised; color: @muted; }
     QToolButton#framed { border-color: @border; padding: 2px 8px; }
+    QToolButton#wholeMap { border-color: @border; padding: 2px 4px; }
     QToolButton::menu-indicator { image: none; }
     QFileDialog QToolButton { padding: 3px; }
     QMenuBar { background: @window; color: @text; }

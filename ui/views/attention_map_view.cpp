@@ -11,6 +11,7 @@
 #include <cmath>
 #include <utility>
 
+#include "ui/models/grouped_number.h"
 #include "ui/theme/theme.h"
 #include "ui/views/map_marks.h"
 #include "ui/views/named_token.h"
@@ -308,7 +309,9 @@ void AttentionMapView::drawMinimap(QPainter& painter) {
 }
 
 void AttentionMapView::drawReadout(QPainter& painter) {
-  const QRectF line(mapLeft, height() - mapBottom + 3, width() - mapLeft - 8, mapBottom - 4);
+  // In a low view the legend reaches down beside the words.
+  const double right = legend_.height() < legendHeight ? mapRight : 8;
+  const QRectF line(mapLeft, height() - mapBottom + 3, width() - mapLeft - right, mapBottom - 4);
   const auto token = selection_.token();
   const auto query = selection_.query();
   const ThemeColours& theme = colours(style_.theme);
@@ -328,7 +331,7 @@ QString AttentionMapView::describeCell(const MapCell& cell) const {
   const auto lastQuery = sequence_.lastQuery(selection_.layer(), selection_.kvHead());
   const auto index = static_cast<std::size_t>(cell.key);
   if (cell.key != cell.query && index < lastQuery.size() && cell.query > lastQuery[index]) {
-    return pair + tr("masked, dropped after %1").arg(lastQuery[index]);
+    return pair + tr("masked, dropped after %1").arg(groupedNumber(lastQuery[index]));
   }
   for (int zoom = 0; zoom <= overviewZoom(tiles_.tokens()); ++zoom) {
     const std::int64_t side = std::int64_t{tile_cells} << zoom;

@@ -38,7 +38,7 @@ class AttentionMapView : public QWidget {
   [[nodiscard]] bool isSharp() const { return isSharp_; }
 
   [[nodiscard]] QSize sizeHint() const override { return {640, 560}; }
-  [[nodiscard]] QSize minimumSizeHint() const override { return {300, 180}; }
+  [[nodiscard]] QSize minimumSizeHint() const override { return {300, 120}; }
 
   void showWhole();
   /// Brings a key's column into sight; the queries that are shown stay.

@@ -92,7 +92,7 @@ CacheChartView::CacheChartView(SequenceModel& sequence, Selection& selection, QW
   readout_->setMinimumSize(1, 18);
   readout_->installEventFilter(this);  // what is left out depends on its width
   plot_->setObjectName(QStringLiteral("cachePlot"));
-  plot_->setMinimumSize(160, 90);
+  plot_->setMinimumSize(160, 84);  // no dock behind the cache needs more than it
   // Axes without a curve would say that there is something to read.
   nothing_->setObjectName(QStringLiteral("muted"));
   nothing_->setAlignment(Qt::AlignCenter);
@@ -330,7 +330,8 @@ QString CacheChartView::numbersAt(std::size_t at, int leftOut) const {
     const QString words = pattern.arg(amount(liveOf(of)));
     return axis_ == CacheAxis::share || !hasRoom ? words : words + tr(" (%1 %)").arg(100 * of.fraction, 0, 'f', 1);
   };
-  QString words = (leftOut < 1 ? tr("after token %1: &nbsp;") : tr("token %1: &nbsp;")).arg(at);
+  QString words = (leftOut < 1 ? tr("after token %1: &nbsp;") : tr("token %1: &nbsp;"))
+                      .arg(groupedNumber(static_cast<std::int64_t>(at)));
   if (plot_->graph(dense)->visible() && leftOut < 5)
     words += line(QStringLiteral("╌╌"), denseColour, tr("dense <b>%1</b>").arg(amount(denseOf(counts))));
   words +=
@@ -340,9 +341,9 @@ QString CacheChartView::numbersAt(std::size_t at, int leftOut) const {
   if (!isInEntries_ && !isInPrompt && leftOut < 4)
     words += line(QStringLiteral("┈┈"), allocatedColour, tr("allocated <b>%1</b>").arg(amount(allocatedOf(counts))));
   if (kept_ && at >= kept_->record.frames().size() && kept_->record.size() > 0) {
-    words +=
-        line(QStringLiteral("━╌"), keptColour,
-             (leftOut < 2 ? tr("kept run ended at token %1") : tr("kept: to token %1")).arg(kept_->record.size() - 1));
+    words += line(QStringLiteral("━╌"), keptColour,
+                  (leftOut < 2 ? tr("kept run ended at token %1") : tr("kept: to token %1"))
+                      .arg(groupedNumber(kept_->record.size() - 1)));
   } else if (kept_ && kept_->record.size() > 0) {
     const CacheCounts& before = kept_->record.frames()[at].counts;
     const QString share = tr("kept <b>%1 %</b>").arg(100 * before.fraction, 0, 'f', 1);

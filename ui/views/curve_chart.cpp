@@ -251,7 +251,7 @@ int CurveChart::valuesWidth(std::size_t most) const {
 }
 
 void CurveChart::sayValues() {
-  const QString title = hovered_ ? tr("%1 · step %2").arg(title_, QString::number(std::llround(*hovered_))) : title_;
+  const QString title = hovered_ ? tr("%1 · step %2").arg(title_, groupedNumber(std::llround(*hovered_))) : title_;
   const std::vector<Said> all = values();
   say(title, all);
   QStringList lines;
@@ -259,7 +259,7 @@ void CurveChart::sayValues() {
   QString help = QStringLiteral("<p>%1</p>").arg(help_.toHtmlEscaped());
   if (cutPoints_ > 0)
     help += tr("<p>▲: values above the chart (%1, up to %2)</p>")
-                .arg(QString::number(cutPoints_), valueText(highest_, scale_));
+                .arg(groupedNumber(cutPoints_), valueText(highest_, scale_));
   if (!lines.isEmpty()) help += QStringLiteral("<p>%1</p>").arg(lines.join(QStringLiteral("<br>")));
   setToolTip(help);
 }

@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ui/models/grouped_number.h"
 #include "ui/theme/theme.h"
+#include "ui/views/fitting_words.h"
 
 namespace natscope::ui {
 namespace {
@@ -90,8 +92,12 @@ void HeadBarsView::paintEvent(QPaintEvent*) {
   font.setPixelSize(11);
   painter.setFont(font);
   painter.setPen(theme.muted);
-  painter.drawText(QRectF(edge, 3, width() - edge, 16), Qt::AlignLeft | Qt::AlignVCenter,
-                   tr("held by layer and KV head, after token %1").arg(frame->position.value));
+  const QString position = groupedNumber(frame->position.value);
+  painter.drawText(
+      QRectF(edge, 3, width() - edge, 16), Qt::AlignLeft | Qt::AlignVCenter,
+      longestFitting({tr("held by layer and KV head, after token %1").arg(position),
+                      tr("held by head, after token %1").arg(position), tr("after token %1").arg(position)},
+                     painter.fontMetrics(), width() - 2 * edge));
   const double rowHeight = area().height() / geometry.layers;
   const int step = std::max(1, static_cast<int>(std::ceil(letterHeight / rowHeight)));
   for (int layer = 0; layer < geometry.layers; ++layer) {

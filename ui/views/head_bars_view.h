@@ -23,7 +23,7 @@ class HeadBarsView : public QWidget {
   [[nodiscard]] QRectF rectOf(const Head& head) const;
 
   [[nodiscard]] QSize sizeHint() const override { return {260, 180}; }
-  [[nodiscard]] QSize minimumSizeHint() const override { return {150, 90}; }
+  [[nodiscard]] QSize minimumSizeHint() const override { return {150, 84}; }
 
  protected:
   void paintEvent(QPaintEvent* event) override;

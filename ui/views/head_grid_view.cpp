@@ -13,6 +13,7 @@
 
 #include "core/export/head_overview.h"
 #include "ui/figure/axis_ticks.h"
+#include "ui/models/grouped_number.h"
 #include "ui/theme/theme.h"
 #include "ui/views/map_marks.h"
 #include "ui/views/tile_images.h"
@@ -124,18 +125,10 @@ void HeadGridView::follow() {
   viewport()->update();
 }
 
-std::vector<MapId> HeadGridView::heads() const {
-  std::vector<MapId> all;
-  for (int layer = 0; layer < selection_.layers(); ++layer) {
-    for (int head = 0; head < selection_.heads(); ++head) all.push_back({LayerId(layer), HeadId(head)});
-  }
-  return all;
-}
-
 void HeadGridView::fetch() {
   hasFetched_ = true;
   if (!isSeen_ || !isVisible()) return;
-  std::vector<MapId> order = heads();
+  std::vector<MapId> order = selection_.allHeads();
   const QRect area = gridArea();
   const auto turn = [&](const MapId& head) {
     if (head.layer == selection_.layer() && head.head == selection_.head()) return 0;
@@ -155,7 +148,7 @@ void HeadGridView::updateRange() {
 
 std::pair<int, int> HeadGridView::progress() const {
   std::pair<int, int> result{0, 0};
-  for (const MapId& head : heads()) {
+  for (const MapId& head : selection_.allHeads()) {
     if (!tiles_.whyNoMap(head.layer, head.head).isEmpty()) continue;
     ++result.second;
     result.first += thumbnails_->isUpToDate(head) ? 1 : 0;
@@ -186,7 +179,8 @@ QString HeadGridView::describe(const MapId& head, bool isBrief) const {
   const auto thumbnail = thumbnails_->of(head);
   if (!thumbnail) return words + tr("; not computed yet");
   if (thumbnail->summary) words += attentionWords(*thumbnail->summary, thumbnail->tokens, isBrief);
-  if (!thumbnails_->isUpToDate(head)) return words + tr("; the map of its first %1 tokens").arg(thumbnail->tokens);
+  if (!thumbnails_->isUpToDate(head))
+    return words + tr("; the map of its first %1 tokens").arg(groupedNumber(thumbnail->tokens));
   return words;
 }
 
@@ -194,7 +188,7 @@ QString HeadGridView::describe(const MapId& head, bool isBrief) const {
 std::optional<QString> HeadGridView::whyNone() const {
   if (tiles_.tokens() == 0 || selection_.layers() == 0 || selection_.heads() == 0)
     return tr("The maps of all heads appear when a text was analysed.");
-  for (const MapId& head : heads()) {
+  for (const MapId& head : selection_.allHeads()) {
     if (tiles_.whyNoMap(head.layer, head.head).isEmpty()) return std::nullopt;
   }
   return tiles_.whyNoMap(selection_.layer(), selection_.head());
@@ -393,7 +387,7 @@ void HeadGridView::paintEvent(QPaintEvent*) {
   drawLabels(painter);
   const QRect area = gridArea();
   painter.setClipRect(area.adjusted(-1, -1, 1, 1));
-  for (const MapId& head : heads()) {
+  for (const MapId& head : selection_.allHeads()) {
     if (const QRect square = rectOf(head); square.intersects(area)) drawHead(painter, head, square);
   }
   if (hovered_) drawFrame(painter, *hovered_, theme.text, 1);

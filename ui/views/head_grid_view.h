@@ -75,7 +75,6 @@ class HeadGridView : public QAbstractScrollArea {
   void updateRange();
   void hover(std::optional<MapId> head);
   void revealSelected();
-  [[nodiscard]] std::vector<MapId> heads() const;
   [[nodiscard]] QRect gridArea() const;
   [[nodiscard]] int pitch() const;
   [[nodiscard]] std::optional<QString> whyNone() const;

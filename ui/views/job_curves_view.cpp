@@ -78,13 +78,13 @@ JobCurvesView::JobCurvesView(JobDesk& desk, QWidget* parent)
           this)),
       heldOut_(new CurveChart(tr("Held out, nats"), CurveChart::Scale::tight,
                               tr("Held-out text, in nats a token: what fine-tuning's own loss does not say"), this)),
-      kv_(new CurveChart(tr("KV fraction"), CurveChart::Scale::percent,
+      kv_(new CurveChart(tr("KV fraction, %"), CurveChart::Scale::percent,
                          tr("Share of the cache that is kept after a segment's last token: argmax (thick) by the roles "
                             "that inference chooses, sampled (thin) by those that training draws"),
                          this)),
-      roles_(new CurveChart(tr("Roles"), CurveChart::Scale::percent,
+      roles_(new CurveChart(tr("Roles, %"), CurveChart::Scale::percent,
                             tr("Shares of Global, Local and Sliding tokens, as inference chooses them"), this)),
-      layers_(new CurveChart(tr("KV by layer"), CurveChart::Scale::percent,
+      layers_(new CurveChart(tr("KV by layer, %"), CurveChart::Scale::percent,
                              tr("Held-out KV fraction of every layer, from the first (pale) to the last"), this)),
       rate_(new CurveChart(tr("Learning rate"), CurveChart::Scale::fromZero, tr("Of each step"), this)),
       speed_(new CurveChart(tr("Tokens/s"), CurveChart::Scale::typical, tr("Trained tokens a second"), this)) {
@@ -242,8 +242,8 @@ void JobCurvesView::draw() {
                                                  : tr("Loss, nats"));
   // Two charts are of one job alone.
   const QString whose = job > 1 ? QStringLiteral(" · ") + desk_.shown().left(longestInTitle) : QString();
-  roles_->setTitle(tr("Roles") + whose);
-  layers_->setTitle(tr("KV by layer") + whose);
+  roles_->setTitle(tr("Roles, %") + whose);
+  layers_->setTitle(tr("KV by layer, %") + whose);
   loss_->setLines(loss);
   heldOut_->setLines(apart);
   kv_->setLines(kv);

@@ -7,6 +7,7 @@
 
 #include "ui/figure/axis_ticks.h"
 #include "ui/figure/token_label.h"
+#include "ui/models/grouped_number.h"
 #include "ui/theme/theme.h"
 #include "ui/views/fitting_words.h"
 
@@ -18,6 +19,7 @@ constexpr double tickLength = 4;
 constexpr double barWidth = 12;
 constexpr double longestBar = 150;
 constexpr double heightWithCells = 150;
+constexpr double leastOutlined = 4;  // pixels a cell, below which an outline would cover its neighbours
 
 enum class Edge { left, top };
 
@@ -35,7 +37,7 @@ bool hasTexts(const MapTransform& transform, Edge edge) {
 
 QString tickText(const MapTransform& transform, const SequenceModel& sequence, Edge edge, std::int64_t position) {
   const QString label = tokenLabel(sequence.name(TokenPos(static_cast<std::int32_t>(position))), 7);
-  return hasTexts(transform, edge) ? label : QString::number(position);
+  return hasTexts(transform, edge) ? label : groupedNumber(position);
 }
 
 void drawTick(QPainter& painter, const MapTransform& transform, Edge edge, std::int64_t position, const QString& text,
@@ -97,24 +99,28 @@ void drawEdge(QPainter& painter, const MapTransform& transform, const SequenceMo
   }
 }
 
+/// An outline: what tints a cell makes it another weight to whoever reads it against the bar.
 void drawBand(QPainter& painter, const MapTransform& transform, std::int64_t position, bool isKey,
               const QColor& colour) {
   const QRectF& area = transform.viewport();
   const double width = std::max(1.0, isKey ? transform.scaleAcross() : transform.scale());
   const QRectF band = isKey ? QRectF(transform.xOf(static_cast<double>(position)), area.top(), width, area.height())
                             : QRectF(area.left(), transform.yOf(static_cast<double>(position)), area.width(), width);
-  QColor fill = colour;
-  fill.setAlphaF(width > 3 ? 0.16F : 0.75F);
-  painter.fillRect(band, fill);
-  if (width <= 3) return;
-  painter.setPen(colour);
-  if (isKey) {
-    painter.drawLine(band.topLeft(), band.bottomLeft());
-    painter.drawLine(band.topRight(), band.bottomRight());
-  } else {
-    painter.drawLine(band.topLeft(), band.topRight());
-    painter.drawLine(band.bottomLeft(), band.bottomRight());
-  }
+  QPen pen(colour);
+  // Of narrow cells a line would hide all: it is let through.
+  if (width < leastOutlined) pen.setDashPattern({2, 6});
+  painter.setPen(pen);
+  const auto line = [&](double from) {
+    const double at = std::floor(from) + 0.5;
+    if (isKey)
+      painter.drawLine(QPointF(at, area.top()), QPointF(at, area.bottom()));
+    else
+      painter.drawLine(QPointF(area.left(), at), QPointF(area.right(), at));
+  };
+  const double first = isKey ? band.left() : band.top();
+  if (width < leastOutlined) return line(first + width / 2);
+  line(first - 1);
+  line(first + width);
 }
 
 double drawSwatch(QPainter& painter, QPointF at, const QBrush& brush, const QString& words) {

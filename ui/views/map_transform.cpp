@@ -21,7 +21,7 @@ void MapTransform::setViewport(const QRectF& viewport, double stretch) {
   if (isWhole_)
     showWhole();
   else
-    settle();
+    settle(emptyWhenWhole());
 }
 
 void MapTransform::setTokens(std::int64_t tokens) {
@@ -29,7 +29,7 @@ void MapTransform::setTokens(std::int64_t tokens) {
   if (isWhole_)
     showWhole();
   else
-    settle();
+    settle(emptyWhenWhole());
 }
 
 double MapTransform::wholeScale() const {
@@ -51,27 +51,41 @@ void MapTransform::zoomAt(QPointF at, double factor) {
   scale_ = std::clamp(scale_ * factor, smallest, std::max(largestScale, smallest));
   origin_ = {fixed.x() - (at.x() - viewport_.left()) / scaleAcross(), fixed.y() - (at.y() - viewport_.top()) / scale_};
   isWhole_ = scale_ <= smallest * (1 + 1e-9);
-  settle();
+  settle(emptyWhenWhole());
 }
 
 void MapTransform::pan(QPointF pixels) {
+  const QPointF before = emptyNow();
   origin_ -= QPointF(pixels.x() / scaleAcross(), pixels.y() / scale_);
-  settle();
+  settle(before);
 }
 
 void MapTransform::centreOn(const MapCell& cell) {
   origin_ = {static_cast<double>(cell.key) + 0.5 - viewport_.width() / scaleAcross() / 2,
              static_cast<double>(cell.query) + 0.5 - viewport_.height() / scale_ / 2};
-  settle();
+  settle({});
 }
 
-void MapTransform::settle() {
+QPointF MapTransform::emptyWhenWhole() const {
+  const double covered = static_cast<double>(tokens_) * wholeScale();
+  return {std::max(0.0, viewport_.width() - covered * stretch_) / scaleAcross(),
+          std::max(0.0, viewport_.height() - covered) / scale_};
+}
+
+QPointF MapTransform::emptyNow() const {
+  const auto tokens = static_cast<double>(tokens_);
+  return {std::max(0.0, origin_.x() + viewport_.width() / scaleAcross() - tokens),
+          std::max(0.0, origin_.y() + viewport_.height() / scale_ - tokens)};
+}
+
+void MapTransform::settle(QPointF past) {
   scale_ = std::max(scale_, wholeScale());
   const auto tokens = static_cast<double>(tokens_);
   const auto held = [tokens](double origin, double visible) {
     return std::clamp(origin, 0.0, std::max(0.0, tokens - visible));
   };
-  origin_ = {held(origin_.x(), viewport_.width() / scaleAcross()), held(origin_.y(), viewport_.height() / scale_)};
+  origin_ = {held(origin_.x(), viewport_.width() / scaleAcross() - past.x()),
+             held(origin_.y(), viewport_.height() / scale_ - past.y())};
 }
 
 QRectF MapTransform::rectOf(const MapCell& cell) const {

@@ -18,8 +18,10 @@ struct MapCell {
 
 /// Which part of a square map of cells a rectangle of the screen shows. Keys run across, queries down.
 ///
-/// Pure geometry in logical pixels. Invariants after every call: the scale is between "the whole map in half the
-/// rectangle" and 64 pixels a cell; a map larger than the rectangle fills it, a smaller one stands at its top left.
+/// Pure geometry in logical pixels. Invariants after every call: the scale is between that of the whole map and 64
+/// pixels a cell; the map covers at least the place at the top left that it has when it is whole. That is less than the
+/// rectangle in one direction: a zoom there goes to the cursor as well, and leaves no more of the rectangle empty than
+/// was before.
 ///
 /// Cells are squares, or `stretch` times as wide as they are high.
 class MapTransform {
@@ -38,6 +40,7 @@ class MapTransform {
   void showWhole();
   /// The cell point under `at` stays under it.
   void zoomAt(QPointF at, double factor);
+  /// Not farther than to the map's end, unless it was there already.
   void pan(QPointF pixels);
   /// The middle of the view goes to this cell; the scale stays.
   void centreOn(const MapCell& cell);
@@ -58,7 +61,10 @@ class MapTransform {
   [[nodiscard]] int tileZoom(double devicePixelRatio = 1) const;
 
  private:
-  void settle();
+  /// `past`: of the rectangle's width and height, what may be left empty beyond the map's end, in cells.
+  void settle(QPointF past);
+  [[nodiscard]] QPointF emptyWhenWhole() const;
+  [[nodiscard]] QPointF emptyNow() const;
   [[nodiscard]] double wholeScale() const;
 
   QRectF viewport_;

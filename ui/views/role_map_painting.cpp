@@ -208,10 +208,9 @@ void RoleMapView::drawLabels(QPainter& painter) const {
     const double x = columns_.xOf(static_cast<double>(tick) + 0.5);
     painter.drawLine(QPointF(x, drawn.top() - 4), QPointF(x, drawn.top() - 1));
     // The last one stands at the edge, and must not be cut there.
-    const double middle =
-        std::min(x, width() - painter.fontMetrics().horizontalAdvance(QString::number(tick)) / 2.0 - 1);
+    const double middle = std::min(x, width() - painter.fontMetrics().horizontalAdvance(groupedNumber(tick)) / 2.0 - 1);
     painter.drawText(QRectF(middle - 30, 0, 60, drawn.top() - 5), Qt::AlignHCenter | Qt::AlignBottom,
-                     QString::number(tick));
+                     groupedNumber(tick));
   }
 }
 
@@ -273,7 +272,7 @@ void RoleMapView::drawLegend(QPainter& painter) const {
   const QRectF line(drawn.left(), drawn.bottom() + 5, width() - drawn.left(), height() - drawn.bottom() - 6);
   const auto token = selection_.token();
   double x = shows() == RoleMapShows::difference ? drawDifferenceLegend(painter, line.topLeft())
-             : shownHasRoles()                   ? drawRoleSwatches(painter, line.topLeft(), true)
+             : shownHasRoles()                   ? drawRoleSwatches(painter, line.topLeft(), true, line.right() - 4)
                                : drawHeldSwatches(painter, line.topLeft(), line.right() - roomForShare);
   painter.setPen(ThemeSwitch::instance().colours().muted);
   painter.setFont(smallFont(painter, 12));

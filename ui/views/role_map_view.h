@@ -32,7 +32,7 @@ class RoleMapView : public QWidget {
   RoleMapView(SequenceModel& sequence, Selection& selection, QWidget* parent = nullptr);
 
   [[nodiscard]] QSize sizeHint() const override { return {560, 280}; }
-  [[nodiscard]] QSize minimumSizeHint() const override { return {240, 120}; }
+  [[nodiscard]] QSize minimumSizeHint() const override { return {240, 84}; }
 
   /// Marks what is found on the axis, and brings what was gone to into sight.
   void setSearch(TokenSearch& search);

@@ -15,6 +15,7 @@ namespace {
 constexpr double edge = 8;
 constexpr double barHeight = 18;
 constexpr double lineHeight = 46;
+constexpr double leastForWords = 11;
 
 /// Whole percents, but 99.7 % is not all of them, and 0.3 % not none.
 QString shareInWords(double share) {
@@ -95,7 +96,9 @@ void RoleMixView::drawBar(QPainter& painter, const QRectF& line, const QString& 
     painter.setPen(QColor(0, 0, 0));
     const QString words = QStringLiteral("%1 %2").arg(QLatin1Char(role_letter(role))).arg(shareInWords(share));
     const bool fits = painter.fontMetrics().horizontalAdvance(words) + 4 < part.width();
-    if (fits)
+    if (part.height() < leastForWords) {
+      // A low bar has none, rather than halves of them.
+    } else if (fits)
       painter.drawText(part, Qt::AlignCenter, words);
     else if (part.width() > 9)
       painter.drawText(part, Qt::AlignCenter, QString(QLatin1Char(role_letter(role))));

@@ -21,7 +21,7 @@ class RoleMixView : public QWidget {
   [[nodiscard]] Counts allHeads() const;
 
   [[nodiscard]] QSize sizeHint() const override { return {190, 180}; }
-  [[nodiscard]] QSize minimumSizeHint() const override { return {130, 90}; }
+  [[nodiscard]] QSize minimumSizeHint() const override { return {130, 84}; }
 
  protected:
   void paintEvent(QPaintEvent* event) override;

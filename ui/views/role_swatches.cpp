@@ -3,6 +3,7 @@
 
 #include <QFontMetricsF>
 #include <QObject>
+#include <algorithm>
 
 #include "core/cache/forced_role.h"
 #include "ui/views/fitting_words.h"
@@ -41,7 +42,7 @@ void drawRoleSign(QPainter& painter, const QRectF& square, Role role, bool faded
   painter.restore();
 }
 
-double drawRoleSwatches(QPainter& painter, QPointF at, bool faded) {
+double drawRoleSwatches(QPainter& painter, QPointF at, bool faded, double end) {
   double x = at.x();
   for (const Role role : {Role::global, Role::local, Role::sliding}) {
     drawRoleSign(painter, QRectF(x, at.y() + (lineHeight - side) / 2, side, side), role, false);
@@ -49,7 +50,9 @@ double drawRoleSwatches(QPainter& painter, QPointF at, bool faded) {
   }
   if (!faded) return x;
   drawRoleSign(painter, QRectF(x, at.y() + (lineHeight - side) / 2, side, side), Role::sliding, true);
-  return drawWords(painter, {x + side + 5, at.y()}, QObject::tr("faded: dropped"));
+  const QStringList meaning{QObject::tr("faded: dropped"), QObject::tr("dropped")};
+  return drawWords(painter, {x + side + 5, at.y()},
+                   longestFitting(meaning, painter.fontMetrics(), std::max(0.0, end - x - side - 5)));
 }
 
 QColor heldFill(Theme theme, bool isDropped) {

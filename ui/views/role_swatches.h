@@ -7,9 +7,9 @@
 
 namespace natscope::ui {
 
-/// The three roles' colours with their letters and names in one line of 18 pixels; with `faded`, also what pale means.
-/// Returns where the line ends.
-double drawRoleSwatches(QPainter& painter, QPointF at, bool faded);
+/// The three roles' colours with their letters and names in one line of 18 pixels; with `faded`, also what pale means,
+/// no further than `end`. Returns where the line ends.
+double drawRoleSwatches(QPainter& painter, QPointF at, bool faded, double end);
 
 /// The same for a policy without roles: held, dropped, and why, no further than `end`.
 double drawHeldSwatches(QPainter& painter, QPointF at, double end);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ui/models/grouped_number.h"
+
 namespace natscope::ui {
 namespace {
 
@@ -32,7 +34,7 @@ QString shortNumber(double value, double largest) {
   if (size == 0) return QStringLiteral("0");
   if (size >= 999'950) return QString::number(value / 1e6, 'g', 4) + u'M';
   if (size >= 9'999.5) return QString::number(value / 1e3, 'g', 4) + u'k';
-  if (size >= 1000) return QString::number(value, 'f', 0);
+  if (size >= 1000) return groupedNumber(std::llround(value));
   if (std::abs(largest) >= 0.01) return QString::number(value, 'g', 4);
   // "7.50e-04" has three letters too many.
   const QStringList parts = QString::number(value, 'e', 2).split(u'e');

@@ -7,8 +7,8 @@
 
 namespace natscope::ui {
 
-/// A number in few letters: "3.269", "12.5k", "2M", and "5e-4" where `largest`, the largest of those that stand
-/// together, is below a hundredth.
+/// A number in few letters: "3.269", "1,500", "12.5k", "2M", and "5e-4" where `largest`, the largest of those that
+/// stand together, is below a hundredth.
 [[nodiscard]] QString shortNumber(double value, double largest);
 [[nodiscard]] inline QString shortNumber(double value) { return shortNumber(value, value); }
 

@@ -188,10 +188,13 @@ void TokenTextView::drawToken(QPainter& painter, std::size_t token, const QRectF
   const TokenPos position(static_cast<std::int32_t>(token));
   const QRectF body = boxOf(rect);
   const TokenLook look = lookOf(position);
+  const bool isFromRight = flow_.isReadFromRight(token);
+  painter.setLayoutDirection(isFromRight ? Qt::RightToLeft : Qt::LeftToRight);
   drawTokenBox(painter, rect, flow_.shown(token), look);
   if (static_cast<qint64>(token) == promptTokens_ && promptTokens_ > 0) {
     painter.setPen(QPen(theme.accent, 2));
-    painter.drawLine(QPointF(rect.left(), rect.top()), QPointF(rect.left(), rect.bottom() - 1));
+    const double x = isFromRight ? rect.right() : rect.left();
+    painter.drawLine(QPointF(x, rect.top()), QPointF(x, rect.bottom() - 1));
   }
   if (search_ != nullptr && search_->isFound(position)) drawFound(painter, position, body.adjusted(0, -0.5, 0, 0.5));
   const bool isShown = selection_.token() == position;
@@ -208,8 +211,10 @@ void TokenTextView::drawFound(QPainter& painter, TokenPos position, const QRectF
   painter.setPen(QPen(ThemeSwitch::instance().colours().text, 1.4));
   painter.drawLine(frame.topLeft(), frame.topRight());
   painter.drawLine(frame.bottomLeft(), frame.bottomRight());
-  if (!search_->isFound(TokenPos(position.value - 1))) painter.drawLine(frame.topLeft(), frame.bottomLeft());
-  if (!search_->isFound(TokenPos(position.value + 1))) painter.drawLine(frame.topRight(), frame.bottomRight());
+  const bool isFromRight = flow_.isReadFromRight(static_cast<std::size_t>(position.value));
+  const int left = isFromRight ? 1 : -1;
+  if (!search_->isFound(TokenPos(position.value + left))) painter.drawLine(frame.topLeft(), frame.bottomLeft());
+  if (!search_->isFound(TokenPos(position.value - left))) painter.drawLine(frame.topRight(), frame.bottomRight());
 }
 
 std::optional<TokenPos> TokenTextView::tokenAt(QPointF at) const {
@@ -229,7 +234,7 @@ void TokenTextView::mousePressEvent(QMouseEvent* event) {
 std::optional<std::int64_t> TokenTextView::tokenByLine(std::int64_t token, int lines) const {
   if (token < 0) return std::nullopt;
   const QPointF at = flow_.rectOf(static_cast<std::size_t>(token)).center() + QPointF(0, lines * flow_.lineHeight());
-  const auto found = flow_.tokenAt(at);
+  const auto found = flow_.tokenNearest(at);
   return found ? std::optional(static_cast<std::int64_t>(*found)) : std::nullopt;
 }
 
@@ -276,8 +281,13 @@ void TokenTextView::keyPressEvent(QKeyEvent* event) {
   const auto now = selection_.token();
   const std::int64_t token = now && now->value < tokens ? now->value : -1;
   const bool isLineKey = event->key() == Qt::Key_Up || event->key() == Qt::Key_Down;
-  const auto next = isLineKey ? tokenByLine(token, event->key() == Qt::Key_Down ? 1 : -1)
-                              : tokenAfterKey(event->key(), token, tokens);
+  int key = event->key();
+  // On through the text is where the paragraph goes, as in a field for text.
+  if (token >= 0 && flow_.isRightToLeft(static_cast<std::size_t>(token))) {
+    if (event->key() == Qt::Key_Left) key = Qt::Key_Right;
+    if (event->key() == Qt::Key_Right) key = Qt::Key_Left;
+  }
+  const auto next = isLineKey ? tokenByLine(token, key == Qt::Key_Down ? 1 : -1) : tokenAfterKey(key, token, tokens);
   if (!next) return QAbstractScrollArea::keyPressEvent(event);
   selection_.hover(std::nullopt);  // a cursor that rests somewhere must not hide where one went
   selection_.pin(TokenPos(static_cast<std::int32_t>(*next)));

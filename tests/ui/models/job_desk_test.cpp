@@ -39,9 +39,29 @@ class JobDeskTest : public QObject {
     JobDesk desk(root);
     QTRY_COMPARE_WITH_TIMEOUT(desk.list().rowCount(), 3, patience);
     const QStringList lines = sortedLines(desk.list());
-    QCOMPARE(lines[0], QStringLiteral("done | from scratch | ✓ finished | 10 / 20 | 4.900 nats | 25.0 % | 812 | –"));
-    QCOMPARE(lines[1], QStringLiteral("half | from scratch | ■ stopped | 5 / 10 | 4.950 nats | 25.0 % | 812 | –"));
+    QCOMPARE(lines[0], QStringLiteral("done | from scratch | ✓ finished | 10 of 20 | 4.900 nats | 25.0 % | 812 | –"));
+    QCOMPARE(lines[1], QStringLiteral("half | from scratch | ■ stopped | 5 of 10 | 4.950 nats | 25.0 % | 812 | –"));
     QCOMPARE(lines[2], QStringLiteral("odd | – | ? unreadable | – | – | – | – | –"));
+  }
+
+  /// Its status knows the number of steps when the first one has ended.
+  void aJobThatBeginsSaysHowFarItIs() {
+    const auto stepOf = [](jobs::JobState state, std::int64_t steps, const nlohmann::json& spec) {
+      JobRow row;
+      row.entry.name = "a";
+      row.entry.status.state = state;
+      row.entry.status.steps = steps;
+      row.entry.spec = *jobs::job_spec_from_json(spec);
+      JobListModel list;
+      list.setRows({row});
+      return list.index(0, JobListModel::stepColumn).data().toString();
+    };
+    const nlohmann::json counted{{"kind", "train"}, {"version", 1}, {"steps", 1200}};
+    const nlohmann::json epochs{{"kind", "train"}, {"version", 1}, {"epochs", 2.0}};
+    QCOMPARE(stepOf(jobs::JobState::running, 0, counted), QStringLiteral("0 of 1,200"));
+    QCOMPARE(stepOf(jobs::JobState::running, 0, epochs), QStringLiteral("starting"));
+    QCOMPARE(stepOf(jobs::JobState::created, 0, epochs), QStringLiteral("–"));
+    QCOMPARE(stepOf(jobs::JobState::running, 40'000, epochs), QStringLiteral("0 of 40,000"));
   }
 
   void lossesAndSpeedsSayWhatTheyAre() {

@@ -229,6 +229,9 @@ class WorkbenchTest : public QObject {
     // Tokens were added since: the file is not what is shown any more.
     const QStringList options = exportOrigin(*bench_).roleOptions;
     QVERIFY2(options.contains(QStringLiteral("--roles")), qPrintable(options.join(u' ')));
+    // The file that it names is still to be written, which is said.
+    const QString command = exportCommand({}, exportOrigin(*bench_), 20);
+    QVERIFY2(command.startsWith(QStringLiteral("# THIS-RUN.safetensors")), qPrintable(command));
   }
 
   void aCommandIsTakenApartAsItWas() {

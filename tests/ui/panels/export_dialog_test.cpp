@@ -5,6 +5,7 @@
 #include <QDialogButtonBox>
 #include <QDoubleSpinBox>
 #include <QPushButton>
+#include <QScreen>
 #include <QSpinBox>
 #include <QTest>
 
@@ -91,13 +92,28 @@ class ExportDialogTest : public QObject {
     ExportDialog dialog(someMap(), first, Theme::light, QStringLiteral("/tmp"), {}, someRun());
     QVERIFY(dialog.request(QStringLiteral("/tmp/x.npy")).beside);
     QVERIFY(dialog.command().contains(QStringLiteral("--kind roles")));
-    QVERIFY(dialog.command().contains(QStringLiteral("--compare")));
+    // No file has the kept run: the command says so and names none, until it was saved.
+    QVERIFY(!dialog.command().contains(QStringLiteral("--compare /")));
+    QVERIFY2(dialog.command().startsWith(QStringLiteral("# Without the kept run")), qPrintable(dialog.command()));
+    auto* const saveKept = dialog.findChild<QPushButton*>(QStringLiteral("saveKept"));
+    QVERIFY(!saveKept->isHidden());
+    dialog.setKeptFile(QStringLiteral("/tmp/kept run.safetensors"));
+    QVERIFY(dialog.command().contains(QStringLiteral("--compare '/tmp/kept run.safetensors'")));
+    QVERIFY(!dialog.command().contains(u'#') && saveKept->isHidden());
     QVERIFY(dialog.proposedName().endsWith(QStringLiteral("roles-difference.png")));
     chooseWhat(dialog, QStringLiteral("Role map"));
     QVERIFY(!dialog.request(QStringLiteral("/tmp/x.npy")).beside);
     chooseWhat(dialog, QStringLiteral("Text: surprise against the kept run"));
     QVERIFY(dialog.request(QStringLiteral("/tmp/x.csv")).beside);
     QVERIFY(dialog.command().contains(QStringLiteral("--surprise")));
+  }
+
+  void fitsALowScreen() {
+    ExportDialog dialog(someMap(), FigureKind::attention, Theme::light, QStringLiteral("/tmp"), {}, someRun());
+    QVERIFY(dialog.minimumSizeHint().height() <= 400);
+    QVERIFY(dialog.minimumSizeHint().width() <= 900);
+    const QSize screen = dialog.screen()->availableSize();
+    QVERIFY(dialog.width() <= screen.width() && dialog.height() <= screen.height());
   }
 
  private:

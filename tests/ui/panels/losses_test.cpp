@@ -164,6 +164,7 @@ class LossesTest : public QObject {
 
   void aPerplexityOfAnySizeHasRoom() {
     QCOMPARE(perplexityText(40.2041), QStringLiteral("40.204"));
+    QCOMPARE(perplexityText(6518.598), QStringLiteral("6,518.598"));
     QCOMPARE(perplexityText(0), QStringLiteral("0.000"));
     QCOMPARE(perplexityText(1741197711778905925696.0), QStringLiteral("1.74e+21"));
   }

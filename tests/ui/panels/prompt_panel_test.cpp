@@ -3,6 +3,7 @@
 
 #include <QComboBox>
 #include <QDoubleSpinBox>
+#include <QLabel>
 #include <QLineEdit>
 #include <QSignalSpy>
 #include <QTest>
@@ -67,6 +68,45 @@ class PromptPanelTest : public QObject {
     type(QStringLiteral("window"));
     QTest::keyClick(line(), Qt::Key_Tab);
     QVERIFY(!panel_->policyProblem().isEmpty());
+  }
+
+  /// What is wrong is said where room was kept for it, and the caret stays where one was typing.
+  void aProblemMovesNothing() {
+    panel_->resize(240, 600);
+    const auto places = [this] {
+      QList<QRect> rects;
+      for (const QWidget* const field : panel_->findChildren<QWidget*>()) {
+        if (field->isVisible()) rects << QRect(field->mapTo(panel_.get(), QPoint()), field->size());
+      }
+      return rects;
+    };
+    type(QStringLiteral("streaming:4,6"));
+    const QList<QRect> before = places();
+    line()->setCursorPosition(11);
+    QTest::keyClick(line(), Qt::Key_Delete);
+    QTest::keyClick(line(), Qt::Key_Return);
+    QVERIFY(!panel_->policyProblem().isEmpty());
+    QTest::qWait(30);
+    QCOMPARE(places(), before);
+    QVERIFY(line()->hasFocus());
+    QCOMPARE(line()->cursorPosition(), 11);
+    // In a low panel the words are brought into sight.
+    panel_->resize(240, 220);
+    QTest::keyClick(line(), Qt::Key_Return);
+    auto* const words = panel_->findChild<QLabel*>(QStringLiteral("policyProblem"));
+    QTRY_COMPARE(words->visibleRegion().boundingRect().size(), words->size());
+  }
+
+  void aLowPanelScrollsItsFields() {
+    QVERIFY2(panel_->minimumSizeHint().height() <= 200,
+             qPrintable(QString::number(panel_->minimumSizeHint().height())));
+    QVERIFY(panel_->minimumSizeHint().width() <= 240);
+    panel_->resize(240, 200);
+    line()->setFocus(Qt::TabFocusReason);
+    panel_->findChild<QLineEdit*>(QStringLiteral("stops"))->setFocus();
+    QTest::keyClick(panel_->focusWidget(), Qt::Key_Tab);
+    QVERIFY(line()->hasFocus());
+    QTRY_VERIFY(!line()->visibleRegion().isEmpty());
   }
 
   /// Rounded, they would draw another text than the command line does.

@@ -50,7 +50,7 @@ class CurveChartTest : public QObject {
     QTest::addColumn<double>("value");
     QTest::addColumn<QString>("text");
     const std::pair<double, const char*> table[] = {
-        {0, "0"},        {3.269, "3.269"}, {9999, "9999"},        {10000, "10k"}, {68148, "68.15k"}, {999999, "1M"},
+        {0, "0"},        {3.269, "3.269"}, {9999, "9,999"},       {10000, "10k"}, {68148, "68.15k"}, {999999, "1M"},
         {2.5e6, "2.5M"}, {0.25, "0.25"},   {9.948e-4, "9.95e-4"}, {1e-3, "1e-3"}, {-5e-4, "-5e-4"}};
     for (const auto& [value, text] : table) QTest::addRow("%g", value) << value << QString::fromLatin1(text);
   }

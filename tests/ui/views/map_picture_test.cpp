@@ -87,6 +87,31 @@ class MapPictureTest : public QObject {
     for (const QRgb other : {zero, large, future}) QVERIFY(!hatched.contains(other));
   }
 
+  /// What is pinned is outlined, or dashed where cells are narrow: its colours can still be read against the bar.
+  void aPinLeavesTheColoursOfItsCells() {
+    for (const std::int64_t tokens : {12, 180}) {
+      MadeUpTiles tiles(tokens, [](std::int64_t query, std::int64_t key) {
+        return static_cast<float>(1 + (query * 5 + key * 3) % 11) / 11.0F;
+      });
+      SequenceModel sequence;
+      Selection selection;
+      selection.setLimits(1, 1, 1, tokens);
+      AttentionMapView view(tiles, sequence, selection);
+      view.resize(500, 450);
+      const QImage plain = view.grab().toImage();
+      selection.pin(TokenPos(3));
+      selection.pinQuery(TokenPos(static_cast<std::int32_t>(tokens) - 3));
+      const QImage marked = view.grab().toImage();
+      int same = 0;
+      for (std::int64_t query = 3; query < tokens; ++query) {
+        const QPoint at = view.transform().rectOf({query, 3}).center().toPoint();
+        same += plain.pixel(at) == marked.pixel(at) ? 1 : 0;
+      }
+      QVERIFY2(same >= (tokens - 3) * 2 / 3, qPrintable(QStringLiteral("%1 of %2").arg(same).arg(tokens - 3)));
+      QVERIFY(plain != marked);
+    }
+  }
+
   void aTileThatIsMissingIsAskedForOnceItIsSeen() {
     MadeUpTiles tiles(2000, [](std::int64_t, std::int64_t) { return 0.1F; });
     tiles.answersLate = true;

@@ -53,6 +53,32 @@ class MapTransformTest : public QObject {
     QVERIFY(std::abs(map.yOf(query) - at.y()) < 1e-6);
   }
 
+  /// Also where it does not fill the rectangle, and while a step makes it wider than that.
+  void zoomGoesToTheCursorWhileTheMapIsNarrow() {
+    for (const QSizeF size : {QSizeF(1000, 400), QSizeF(400, 1000)}) {
+      MapTransform map;
+      map.setViewport({QPointF(60, 50), size});
+      map.setTokens(200);
+      const QPointF at(60 + 310, 50 + 330);
+      const double key = (at.x() - map.xOf(0)) / map.scaleAcross();
+      const double query = (at.y() - map.yOf(0)) / map.scale();
+      for (int step = 0; step < 9; ++step) {
+        map.zoomAt(at, 1.25);
+        QVERIFY2(std::abs(map.xOf(key) - at.x()) < 1e-6, qPrintable(QStringLiteral("step %1").arg(step)));
+        QVERIFY2(std::abs(map.yOf(query) - at.y()) < 1e-6, qPrintable(QStringLiteral("step %1").arg(step)));
+        // No more is empty than was at first.
+        QVERIFY(map.xOf(200) >= 60 + 400 - 1e-6 && map.yOf(200) >= 50 + 400 - 1e-6);
+      }
+      // A drag fills what is empty, and makes nothing empty.
+      map.pan({1e9, 1e9});
+      map.pan({-1e9, -1e9});
+      QVERIFY(map.xOf(200) >= 60 + size.width() - 1e-6 && map.yOf(200) >= 50 + size.height() - 1e-6);
+      map.zoomAt(at, 1e-9);
+      QVERIFY(map.isWhole());
+      QCOMPARE(map.xOf(0), 60.0);
+    }
+  }
+
   void neverLeavesTheMap() {
     MapTransform map;
     map.setViewport({0, 0, 500, 400});

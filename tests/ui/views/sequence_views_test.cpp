@@ -10,12 +10,15 @@
 #include <QSignalSpy>
 #include <QTest>
 #include <cmath>
+#include <limits>
 
 #include "tests/ui/views/made_up_record.h"
+#include "ui/models/grouped_number.h"
 #include "ui/theme/theme.h"
 #include "ui/views/cache_chart_view.h"
 #include "ui/views/fitting_words.h"
 #include "ui/views/head_bars_view.h"
+#include "ui/views/named_token.h"
 #include "ui/views/plot_library.h"
 #include "ui/views/role_map_view.h"
 #include "ui/views/role_mix_view.h"
@@ -334,6 +337,53 @@ class SequenceViewsTest : public QObject {
         QVERIFY(!view->grab().isNull());
       }
     }
+  }
+
+  /// Left is on through the text where that is read from the right, and a short line has a nearest token.
+  void keysFollowTheDirectionOfTheText() {
+    record_ = SequenceRecord(CacheGeometry{.layers = 1, .kv_heads = 1, .head_dim = 8}, false, 2);
+    const char* const texts[] = {"שלום", " עולם", " יום", "\n", "One", " two", " three", " four", " five", "\n", "c"};
+    for (int position = 0; position < 11; ++position) {
+      TokenFrame frame;
+      frame.position = TokenPos(position);
+      frame.text = texts[position];
+      frame.roles = {Role::global};
+      frame.entries = {position + 1};
+      QVERIFY(record_.append(std::move(frame)));
+    }
+    sequence_->refresh(true);
+    selection_->setLimits(1, 1, 1, 11);
+    TokenTextView view(*sequence_, *selection_);
+    view.resize(500, 300);
+    selection_->pin(TokenPos(0));
+    const auto press = [&](Qt::Key key) {
+      QTest::keyClick(&view, key);
+      return selection_->token()->value;
+    };
+    QCOMPARE(press(Qt::Key_Left), 1);
+    QCOMPARE(press(Qt::Key_Left), 2);
+    QCOMPARE(press(Qt::Key_Right), 1);
+    selection_->pin(TokenPos(4));
+    QCOMPARE(press(Qt::Key_Right), 5);
+    QCOMPARE(press(Qt::Key_Left), 4);
+    selection_->pin(TokenPos(8));
+    QCOMPARE(press(Qt::Key_Down), 10);
+    // A click finds what is drawn: the first token stands at the right end.
+    QTest::mouseClick(view.viewport(), Qt::LeftButton, {}, {view.viewport()->width() - 14, 20});
+    QCOMPARE(selection_->token()->value, 0);
+  }
+
+  void positionsAndCountsHaveTheirThousandsApart() {
+    record_ = madeUpRecord(1, 1, 1300);
+    sequence_->refresh(true);
+    selection_->setLimits(1, 1, 1, 1300);
+    QCOMPARE(namedToken(*sequence_, TokenPos(1234)), QStringLiteral("“·t1234” · 1,234"));
+    CacheChartView chart(*sequence_, *selection_);
+    QVERIFY2(chart.numbers().contains(QStringLiteral("token 1,299:")), qPrintable(chart.numbers()));
+    QCOMPARE(groupedNumber(0), QStringLiteral("0"));
+    QCOMPARE(groupedNumber(999), QStringLiteral("999"));
+    QCOMPARE(groupedNumber(-1000), QStringLiteral("-1,000"));
+    QCOMPARE(groupedNumber(std::numeric_limits<std::int64_t>::min()), QStringLiteral("-9,223,372,036,854,775,808"));
   }
 
   void textClickPinsTheToken() {
