@@ -67,8 +67,11 @@ QString percent(double share) {
   return QString::number(100 * share, 'f', share < 0.0995 ? 1 : 0) + QStringLiteral(" %");
 }
 
-/// Two digits that count: in a long text all weights are small.
-QString shortWeight(double weight) { return QString::number(weight, 'g', weight < 0.1 ? 2 : 3); }
+/// Three decimals, and of smaller weights two digits that count: in a long text all of them are small.
+QString shortWeight(double weight) {
+  if (weight < 1e-4) return QString::number(weight, 'g', 2);
+  return QString::number(weight, 'f', std::max(3, 1 - static_cast<int>(std::floor(std::log10(weight)))));
+}
 
 /// Where the few largest weights stand, largest first.
 std::vector<std::size_t> largest(const std::vector<float>& weights) {
