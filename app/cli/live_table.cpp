@@ -113,6 +113,29 @@ std::vector<std::string> lines_on_screen(std::string_view table, int columns, in
   return lines;
 }
 
+namespace {
+
+/// Columns of the text's last line, `begin` before it; however often that wraps.
+int last_line_columns(std::string_view text, int begin) {
+  const auto line_break = text.rfind('\n');
+  return line_break == std::string_view::npos ? begin + screen_columns(text, begin)
+                                              : screen_columns(text.substr(line_break + 1));
+}
+
+}  // namespace
+
+std::size_t bytes_before_full_row(std::string_view text, int begin, int columns) {
+  const auto fills_row = [&] {
+    const int used = last_line_columns(text, begin);
+    return used > 0 && used % columns == 0;
+  };
+  while (columns > 1 && !text.empty() && fills_row()) {
+    while (text.size() > 1 && (static_cast<unsigned char>(text.back()) & 0xC0U) == 0x80U) text.remove_suffix(1);
+    text.remove_suffix(1);
+  }
+  return text.size();
+}
+
 LiveTable::LiveTable(bool wanted, bool has_roles)
     : wanted_(wanted), has_roles_(has_roles), in_place_(wanted && stdout_is_terminal() && stderr_is_terminal()) {}
 
@@ -130,7 +153,7 @@ void LiveTable::erase() {
 
 void LiveTable::draw(const SequenceRecord& record) {
   const int columns = std::max(terminal_columns(), 1);
-  // After a full row the cursor stands on its last character; where the text goes on is the next one.
+  // A row that became full because the terminal became narrower: the text goes on in the next one.
   if (text_columns_ > 0 && text_columns_ % columns == 0) std::fputs("\n", stdout);
   std::fputs("\n\n", stdout);
   const std::string table = accounting_table(record, has_roles_, stderr_has_colour(), columns);
@@ -141,35 +164,30 @@ void LiveTable::draw(const SequenceRecord& record) {
   std::fflush(stdout);
 }
 
-void LiveTable::print_pending() {
-  if (stdout_is_terminal()) pending_ = without_controls(pending_);
-  std::fwrite(pending_.data(), 1, pending_.size(), stdout);
-  if (const auto line_break = pending_.rfind('\n'); line_break != std::string::npos) {
-    text_columns_ = screen_columns(std::string_view(pending_).substr(line_break + 1));
-  } else {
-    text_columns_ += screen_columns(pending_, text_columns_);
-  }
-  pending_.clear();
+void LiveTable::print_pending(std::size_t bytes) {
+  std::fwrite(pending_.data(), 1, bytes, stdout);
+  text_columns_ = last_line_columns(std::string_view(pending_).substr(0, bytes), text_columns_);
+  pending_.erase(0, bytes);
 }
 
 void LiveTable::show(std::string_view text, const SequenceRecord& record) {
-  pending_ += text;
+  pending_ += stdout_is_terminal() ? without_controls(text) : std::string(text);
   if (in_place_) {
     // Text waits for the next redraw: printing it at once would make the table flicker with every token.
     if (now_ms() - drawn_ms_ < redraw_ms) return;
     erase();
-    print_pending();
+    print_pending(bytes_before_full_row(pending_, text_columns_, std::max(terminal_columns(), 1)));
     draw(record);
     drawn_ms_ = now_ms();
     return;
   }
-  print_pending();
+  print_pending(pending_.size());
   std::fflush(stdout);
 }
 
 void LiveTable::finish(const SequenceRecord& record) {
   erase();
-  print_pending();
+  print_pending(pending_.size());
   std::fputs("\n", stdout);
   std::fflush(stdout);
   conclude(record);

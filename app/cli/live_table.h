@@ -19,6 +19,10 @@ namespace natscope {
 /// The table's lines as a terminal of this size can draw over them: none wraps, and none scrolls away.
 [[nodiscard]] std::vector<std::string> lines_on_screen(std::string_view table, int columns, int rows);
 
+/// How much of `text`, printed from column `begin` on, leaves its last row a place: behind a full row a terminal's cursor
+/// stands on the row's last character, and cannot be brought back to where the text goes on. Whole characters, in bytes.
+[[nodiscard]] std::size_t bytes_before_full_row(std::string_view text, int begin, int columns);
+
 /// Keeps a table under text that streams to the same terminal.
 /// When stdout is no terminal the table goes to stderr once, at the end.
 class LiveTable {
@@ -37,12 +41,12 @@ class LiveTable {
  private:
   void erase();
   void draw(const SequenceRecord& record);
-  void print_pending();
+  void print_pending(std::size_t bytes);
 
   bool wanted_ = false;
   bool has_roles_ = true;
   bool in_place_ = false;
-  std::string pending_;            // text that the next redraw prints
+  std::string pending_;            // text that the next redraw prints, but for what would fill a row
   std::vector<int> line_columns_;  // of the table on screen
   int text_columns_ = 0;           // of the text's last line, however often it wraps
   long long drawn_ms_ = 0;
