@@ -9,9 +9,11 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <type_traits>
 
 #include "core/cache/role_plan.h"
 #include "core/model/rope.h"
+#include "core/train/passes/bf16_product.h"
 #include "core/train/passes/device_training_model.h"
 #include "core/train/passes/passes_device.h"
 #include "core/train/passes/row_operations.h"
@@ -212,8 +214,15 @@ class Passes final : public TrainingModel::Implementation {
     return weights_.narrow(0, offset, rows * columns).view({rows, columns});
   }
 
+  /// out = a · b.
+  static void multiply(at::Tensor& out, const at::Tensor& a, const at::Tensor& b) {
+    if constexpr (std::is_same_v<Number, float>)
+      at::mm_out(out, a, b);
+    else
+      multiply_bf16(out, a, b);
+  }
   /// out = in · weightᵀ, weight [outputs, inputs].
-  static void product(at::Tensor& out, const at::Tensor& in, const at::Tensor& w) { at::mm_out(out, in, w.t()); }
+  static void product(at::Tensor& out, const at::Tensor& in, const at::Tensor& w) { multiply(out, in, w.t()); }
 
   /// gradient[offset…] += dyᵀ · in for a weight [outputs, inputs].
   void add_weight_gradient(std::int64_t offset, const at::Tensor& dy, const at::Tensor& in) {
@@ -221,7 +230,7 @@ class Passes final : public TrainingModel::Implementation {
     at::Tensor out = dweight_.narrow(0, 0, count).view({dy.size(1), in.size(1)});
     for (std::int64_t begin = 0; begin < dy.size(0); begin += gradient_rows) {
       const std::int64_t rows = std::min(gradient_rows, dy.size(0) - begin);
-      at::mm_out(out, dy.narrow(0, begin, rows).t(), in.narrow(0, begin, rows));
+      multiply(out, dy.narrow(0, begin, rows).t(), in.narrow(0, begin, rows));
       ops_.add_to(count, numbers<Number>(out), gradient_ + offset);
     }
   }
@@ -319,7 +328,7 @@ class Passes final : public TrainingModel::Implementation {
       }
       if (!backward) continue;
       at::Tensor dnormal = dnormal_.narrow(0, begin, count);
-      at::mm_out(dnormal, logits, embedding);
+      multiply(dnormal, logits, embedding);
       add_weight_gradient(layout.embedding, logits, normal);
     }
     return {};
@@ -340,11 +349,11 @@ class Passes final : public TrainingModel::Implementation {
   void mlp_backward(int i) {
     LayerState& s = layers_[static_cast<std::size_t>(i)];
     const LayerOffsets& at = layout.layers[static_cast<std::size_t>(i)];
-    at::mm_out(dactivated_, dx_rounded_, matrix(at.down, c_.hidden, c_.intermediate));
+    multiply(dactivated_, dx_rounded_, matrix(at.down, c_.hidden, c_.intermediate));
     ops_.swiglu_backward(rows_, c_.intermediate, numbers<Number>(s.gate_up), numbers<Number>(dactivated_),
                          numbers<Number>(dgate_up_), numbers<Number>(activated_));
     add_weight_gradient(at.down, dx_rounded_, activated_);
-    at::mm_out(dnormal_, dgate_up_, matrix(at.gate_up, 2 * std::int64_t{c_.intermediate}, c_.hidden));
+    multiply(dnormal_, dgate_up_, matrix(at.gate_up, 2 * std::int64_t{c_.intermediate}, c_.hidden));
     add_weight_gradient(at.gate_up, dgate_up_, s.mlp_normal);
     ops_.normalise_backward(norm_shape(), numbers<Number>(dnormal_), floats(s.mlp_in), floats(s.mlp_rms),
                             weight(at.mlp_norm), floats(dx_), numbers<Number>(dx_rounded_), gradient_ + at.mlp_norm);
@@ -353,7 +362,7 @@ class Passes final : public TrainingModel::Implementation {
   Expected<void> attention_backward(int i, const StepContext& context) {
     LayerState& s = layers_[static_cast<std::size_t>(i)];
     const LayerOffsets& at = layout.layers[static_cast<std::size_t>(i)];
-    at::mm_out(dattention_, dx_rounded_, matrix(at.o, c_.hidden, c_.q_rows()));
+    multiply(dattention_, dx_rounded_, matrix(at.o, c_.hidden, c_.q_rows()));
     add_weight_gradient(at.o, dx_rounded_, s.attention_rounded);
     ops_.widen(rows_ * c_.q_rows(), numbers<Number>(dattention_), floats(dattention_wide_));
     const auto droles =
@@ -375,7 +384,7 @@ class Passes final : public TrainingModel::Implementation {
     }
     ops_.rotate_back_and_join(head_shape(), floats(dq_), floats(dk_), floats(dv_), floats(cosine_), floats(sine_),
                               numbers<Number>(qkv_));
-    at::mm_out(dnormal_, qkv_, matrix(at.qkv, c_.q_rows() + 2 * c_.kv_rows(), c_.hidden));
+    multiply(dnormal_, qkv_, matrix(at.qkv, c_.q_rows() + 2 * c_.kv_rows(), c_.hidden));
     add_weight_gradient(at.qkv, qkv_, s.attention_normal);
     ops_.normalise_backward(norm_shape(), numbers<Number>(dnormal_), floats(s.attention_in), floats(s.attention_rms),
                             weight(at.attention_norm), floats(dx_), numbers<Number>(dx_rounded_),
