@@ -16,6 +16,7 @@
 #include "app/cli/terminal.h"
 #include "app/cli/text_stream.h"
 #include "core/base/atomic_file.h"
+#include "core/base/grouped_digits.h"
 #include "core/io/model_folder.h"
 
 namespace natscope {
@@ -155,7 +156,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
   const bool is_one = results.size() == 1;
   if (!context.json) return print_text(is_one ? eval_text(results.front()) : eval_table(results));
   if (text.tokens_left_out > 0) {
-    print_note(with_separators(text.tokens_left_out) +
+    print_note(grouped_digits(text.tokens_left_out) +
                (text.tokens_left_out == 1 ? " token at the end is" : " tokens at the end are") +
                " left out: less than a segment");
   }

@@ -9,6 +9,7 @@
 
 #include "app/cli/terminal.h"
 #include "core/base/atomic_file.h"
+#include "core/base/grouped_digits.h"
 #include "core/engine/training_policy.h"
 #include "core/export/vocabulary_table.h"
 #include "core/io/model_folder.h"
@@ -45,10 +46,10 @@ std::string name_of(const json& result) {
 
 std::string text_line(const json& result) {
   const std::int64_t segments = result.at("segments");
-  std::string line = "tokens predicted  " + with_separators(result.at("tokens")) + " in " + with_separators(segments) +
+  std::string line = "tokens predicted  " + grouped_digits(result.at("tokens")) + " in " + grouped_digits(segments) +
                      (segments == 1 ? " segment\n" : " segments\n");
   if (const std::int64_t left_out = result.at("tokens_left_out"); left_out > 0)
-    line += "left out          " + with_separators(left_out) + (left_out == 1 ? " token" : " tokens") +
+    line += "left out          " + grouped_digits(left_out) + (left_out == 1 ? " token" : " tokens") +
             " at the end, less than a segment\n";
   return line;
 }

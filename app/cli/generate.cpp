@@ -11,6 +11,7 @@
 #include "app/cli/sampling_flags.h"
 #include "app/cli/terminal.h"
 #include "app/cli/text_options.h"
+#include "core/base/grouped_digits.h"
 
 namespace natscope {
 namespace {
@@ -88,9 +89,9 @@ Expected<void> run(const Options& options, CommandContext& context) {
     table.finish(engine->record());
     NATSCOPE_CHECK(table.written());
     if (result.reason == StopReason::context_full) {
-      print_note("stopped after " + with_separators(static_cast<std::int64_t>(result.tokens.size())) + " of " +
-                 with_separators(options.max_new_tokens) + " tokens: the context of " +
-                 with_separators(engine->config().context) + " is full");
+      print_note("stopped after " + grouped_digits(static_cast<std::int64_t>(result.tokens.size())) + " of " +
+                 grouped_digits(options.max_new_tokens) + " tokens: the context of " +
+                 grouped_digits(engine->config().context) + " is full");
     }
   }
   if (result.reason == StopReason::interrupted) {

@@ -4,6 +4,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/model_options.h"
 #include "app/cli/terminal.h"
+#include "core/base/grouped_digits.h"
 #include "core/engine/training_policy.h"
 #include "core/io/model_folder.h"
 #include "core/protocol/model_description.h"
@@ -49,7 +50,7 @@ std::string as_text(const nlohmann::json& info, const std::string& path) {
   const auto line = [&text](const std::string& label, const std::string& value) {
     text += label + std::string(label.size() < 18 ? 18 - label.size() : 1, ' ') + value + "\n";
   };
-  const auto number = [&info](const char* key) { return with_separators(info.at(key).get<std::int64_t>()); };
+  const auto number = [&info](const char* key) { return grouped_digits(info.at(key).get<std::int64_t>()); };
   line("model", printable(path));
   line("architecture", printable(info.at("architecture").get<std::string>()));
   line("parameters", number("parameters"));

@@ -8,6 +8,7 @@
 
 #include "app/cli/screen_text.h"
 #include "app/cli/terminal.h"
+#include "core/base/grouped_digits.h"
 
 namespace natscope {
 namespace {
@@ -76,11 +77,11 @@ std::string accounting_table(const SequenceRecord& record, bool has_roles, bool 
     return counts.dense_bytes == 0 ? 0.0 : static_cast<double>(bytes) / static_cast<double>(counts.dense_bytes);
   };
   const auto row = [&](const char* label, std::int64_t bytes, const char* meaning) {
-    return std::string(label) + padded(with_separators(bytes), 16) + " B " + padded(percent(share(bytes)), 9) + "  " +
+    return std::string(label) + padded(grouped_digits(bytes), 16) + " B " + padded(percent(share(bytes)), 9) + "  " +
            faint + meaning + plain + "\n";
   };
   std::string text =
-      std::string(strong) + "KV cache after " + with_separators(counts.tokens) + " tokens" + plain + "\n";
+      std::string(strong) + "KV cache after " + grouped_digits(counts.tokens) + " tokens" + plain + "\n";
   text += row("dense    ", counts.dense_bytes, "what full attention would hold");
   text += row("live     ", counts.live_bytes, has_roles ? "what the roles keep" : "what H2O keeps");
   text += row("allocated", counts.allocated_bytes, "live, rounded up to pages");

@@ -6,6 +6,7 @@
 
 #include "app/cli/note.h"
 #include "app/cli/terminal.h"
+#include "core/base/grouped_digits.h"
 #include "core/io/model_folder.h"
 #include "core/protocol/model_description.h"
 
@@ -104,8 +105,8 @@ Expected<RecordedRun> RecordedRunOptions::run(const RunNeeds& needs,
     done.reason = result.reason;
     if (result.reason == StopReason::context_full) {
       bar.clear();
-      print_note("stopped after " + with_separators(generated) + " of " + with_separators(max_new_tokens_) +
-                 " tokens: the context of " + with_separators(engine.config().context) + " is full");
+      print_note("stopped after " + grouped_digits(generated) + " of " + grouped_digits(max_new_tokens_) +
+                 " tokens: the context of " + grouped_digits(engine.config().context) + " is full");
     }
     if (result.reason == StopReason::interrupted) {
       return fail(ErrorCode::interrupted, "generation was stopped after " + std::to_string(generated) + " tokens");

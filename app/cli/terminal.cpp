@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "app/cli/screen_text.h"
+#include "core/base/grouped_digits.h"
 
 namespace natscope {
 namespace {
@@ -78,7 +79,7 @@ void ProgressBar::update(std::int64_t done, std::int64_t total) {
   for (int cell = 0; cell < bar_cells; ++cell) bar += cell < filled ? "█" : "░";
   std::array<char, 16> percent{};
   std::snprintf(percent.data(), percent.size(), " %3.0f %%  ", 100 * share);
-  const std::string line = label_ + " " + bar + percent.data() + with_separators(done) + "/" + with_separators(total) +
+  const std::string line = label_ + " " + bar + percent.data() + grouped_digits(done) + "/" + grouped_digits(total) +
                            " " + unit_ + speed_text(done, share, seconds);
   // A line that wraps cannot be drawn over.
   std::fprintf(stderr, "\r\033[K%s", cut_to_columns(line, terminal_columns() - 1).c_str());
@@ -109,14 +110,6 @@ std::string without_controls(std::string_view text) {
     }
   }
   return shown;
-}
-
-std::string with_separators(std::int64_t number) {
-  std::string digits = std::to_string(number < 0 ? -number : number);
-  for (auto at = static_cast<std::int64_t>(digits.size()) - 3; at > 0; at -= 3) {
-    digits.insert(static_cast<std::size_t>(at), ",");
-  }
-  return number < 0 ? "-" + digits : digits;
 }
 
 std::string readable_bytes(std::int64_t bytes) {

@@ -43,8 +43,6 @@ class ProgressBar {
 /// (␛), so that no text can move the cursor, change colours or talk to the terminal. `text` is UTF-8.
 [[nodiscard]] std::string without_controls(std::string_view text);
 
-/// 1234567 → "1,234,567".
-[[nodiscard]] std::string with_separators(std::int64_t number);
 /// 1536 → "1.5 KiB".
 [[nodiscard]] std::string readable_bytes(std::int64_t bytes);
 

@@ -6,6 +6,7 @@
 #include "app/cli/recorded_run.h"
 #include "app/cli/terminal.h"
 #include "core/base/atomic_file.h"
+#include "core/base/grouped_digits.h"
 #include "core/session/row_spool.h"
 #include "core/session/trace_file.h"
 
@@ -92,7 +93,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
                        {"fraction", counts.fraction},
                        {"stop_reason", name(run.reason)}});
   }
-  return print_text("wrote " + printable(options.out) + ": " + with_separators(counts.tokens) + " tokens, " +
+  return print_text("wrote " + printable(options.out) + ": " + grouped_digits(counts.tokens) + " tokens, " +
                     std::to_string(maps.size()) + " maps\n");
 }
 

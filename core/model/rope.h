@@ -26,12 +26,10 @@ class RotaryEmbedding {
 
   /// [pairs], radians per position, computed in double and rounded to f32 as transformers holds them.
   [[nodiscard]] const std::vector<float>& frequencies() const { return frequencies_; }
-  /// What YaRN scales queries and keys by, each; 1 for all others.
-  [[nodiscard]] double attention_factor() const { return attention_factor_; }
 
  private:
   std::vector<float> frequencies_;
-  double attention_factor_;
+  double attention_factor_;  // what YaRN scales queries and keys by, each; 1 for all others
 };
 
 /// The longest text that such a rotation is made for: `context`, or what YaRN stretches the original one to.

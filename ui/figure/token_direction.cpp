@@ -7,6 +7,7 @@
 #include <numeric>
 
 namespace natscope::ui {
+
 TokenDirection directionOf(const QString& text) {
   bool hasDigits = false;
   for (const char32_t letter : text.toUcs4()) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "ui/models/grouped_number.h"
+
 namespace natscope::ui {
 
 RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget* parent)
