@@ -4,7 +4,6 @@
 
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
@@ -42,10 +41,7 @@ int claim_output() {
   return output;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  natscope::settle_standard_streams();
+int run(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     if (argument == "--help" || argument == "-h") return tell(help_text);
@@ -64,8 +60,13 @@ int main(int argc, char** argv) {
     return natscope::exit_code(natscope::ErrorCode::io_failure);
   }
   natscope::TorchEngineHost host;
-  const int code = natscope::serve(STDIN_FILENO, output, host);
-  // A checksum may still be computed in a thread of its own, and nobody waits for it.
-  std::fflush(nullptr);
-  std::_Exit(code);
+  // Here, with the host alive: a checksum may still be computed in a thread of its own, and nobody waits for it.
+  natscope::end_process(natscope::serve(STDIN_FILENO, output, host));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  natscope::settle_standard_streams();
+  natscope::end_process(run(argc, argv));
 }

@@ -52,5 +52,5 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   natscope::settle_standard_streams();
   natscope::end_unhandled_by_contract();
-  return natscope::run(argc, argv);
+  natscope::end_process(natscope::run(argc, argv));
 }

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <initializer_list>
 
 namespace natscope {
@@ -20,6 +22,11 @@ void settle_standard_streams() {
     }
   }
   std::signal(SIGXFSZ, SIG_IGN);
+}
+
+void end_process(int code) noexcept {
+  std::fflush(nullptr);
+  std::_Exit(code);
 }
 
 }  // namespace natscope
