@@ -11,6 +11,8 @@
 #include <ATen/ops/silu_backward.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "core/train/passes/bf16_product.h"
+
 namespace natscope::train {
 
 namespace {
@@ -75,6 +77,43 @@ struct SwiGlu : Function<SwiGlu> {
   }
 };
 
+/// What linear() is, of bf16 on a CPU: its products go where those are fast (bf16_product.h), there and back.
+struct Bf16Linear : Function<Bf16Linear> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight) {
+    context->save_for_backward({x, weight});
+    at::Tensor out = at::empty(sizes_with_last(x, weight.size(0)), x.options());
+    at::Tensor rows = as_rows(out);
+    multiply_bf16(rows, as_rows(x), weight.t());
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor &x = saved[0], &weight = saved[1];
+    const at::Tensor d = as_rows(gradients[0]);
+    at::Tensor dx, d_weight;
+    if (context->needs_input_grad(0)) {
+      dx = at::empty(x.sizes(), x.options());
+      at::Tensor rows = as_rows(dx);
+      multiply_bf16(rows, d, weight);
+    }
+    if (context->needs_input_grad(1)) {
+      d_weight = at::empty(weight.sizes(), weight.options());
+      multiply_bf16(d_weight, d.t(), as_rows(x));
+    }
+    return {dx, d_weight};
+  }
+
+ private:
+  static std::vector<std::int64_t> sizes_with_last(const at::Tensor& x, std::int64_t last) {
+    std::vector<std::int64_t> sizes = x.sizes().vec();
+    sizes.back() = last;
+    return sizes;
+  }
+  /// [..., n] as [rows, n].
+  static at::Tensor as_rows(const at::Tensor& x) { return x.reshape({-1, x.size(-1)}); }
+};
+
 }  // namespace
 
 at::Tensor rms_normalised(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
@@ -82,6 +121,7 @@ at::Tensor rms_normalised(const at::Tensor& x, const at::Tensor& weight, double 
 }
 
 at::Tensor rounded_product(const at::Tensor& x, const at::Tensor& weight, at::ScalarType type) {
+  if (type == at::kBFloat16 && x.is_cpu()) return Bf16Linear::apply(x.to(type), weight.to(type));
   return at::linear(x.to(type), weight.to(type));
 }
 

@@ -5,12 +5,14 @@
 #include <ATen/Context.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/linear.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/silu.h>
 #include <doctest/doctest.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <functional>
+#include <utility>
 #include <vector>
 
 using namespace natscope::train;
@@ -60,6 +62,28 @@ DOCTEST_TEST_CASE("swiglu rounds once, forward and back, whatever type the produ
       compare([](const std::vector<at::Tensor>& inputs) { return swiglu(inputs[0]); }, formula,
               {at::randn({17, 2 * width}).to(type)}, type == at::kFloat ? 1e-6 : 0.0);
     }
+  }
+}
+
+DOCTEST_TEST_CASE("a product rounds its operands and its result, forward and back") {
+  at::manual_seed(3);
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const auto formula = [type](const at::Tensor& x, const at::Tensor& weight) {
+      return at::linear(x.to(type).to(at::kFloat), weight.to(type).to(at::kFloat)).to(type);
+    };
+    const auto got = [type](const at::Tensor& x, const at::Tensor& weight) { return rounded_product(x, weight, type); };
+    // A last bit where a sum stands between two numbers.
+    const double tolerance = type == at::kFloat ? 1e-6 : 0x1p-8;
+    const at::Tensor x = at::randn({2, 7, 33}), weight = at::randn({29, 33});
+    for (const auto& [given_x, given_weight] : {std::pair{x, weight}, {x.to(type), weight.to(type)}}) {
+      compare([&](const auto& in) { return got(in[0], in[1]); }, [&](const auto& in) { return formula(in[0], in[1]); },
+              {given_x, given_weight}, tolerance);
+    }
+    // One of them stands still: a frozen weight, and the first layer's input.
+    compare([&](const auto& in) { return got(in[0], weight); }, [&](const auto& in) { return formula(in[0], weight); },
+            {x}, tolerance);
+    compare([&](const auto& in) { return got(x, in[0]); }, [&](const auto& in) { return formula(x, in[0]); }, {weight},
+            tolerance);
   }
 }
 
