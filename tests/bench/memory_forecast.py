@@ -23,30 +23,31 @@ import struct
 import sys
 import tempfile
 
-# layers, hidden, heads, KV heads, feed-forward, context, what is trained, stored as, threads
+# layers, hidden, heads, KV heads, feed-forward, context, what is trained, stored as, computed in, threads
 CONFIGURATIONS = [
-    (4, 512, 8, 4, 1408, 1024, "scores", "F32", 1),
-    (2, 256, 4, 4, 704, 4096, "scores", "BF16", 2),
-    (6, 384, 6, 2, 1024, 2048, "lora", "F32", 1),
-    (4, 512, 8, 8, 1408, 512, "all", "BF16", 1),
-    (8, 512, 8, 4, 1408, 512, "scores", "F32", 1),
-    (8, 512, 8, 4, 1408, 4096, "scores", "F32", 1),
-    (8, 512, 8, 4, 1408, 512, "all", "F32", 1),
-    (8, 512, 8, 4, 1408, 2048, "lora", "F16", 2),
-    (12, 768, 12, 12, 2048, 512, "scores", "BF16", 2),
-    (12, 768, 12, 12, 2048, 1024, "all", "F32", 2),
-    (12, 768, 12, 4, 2048, 2048, "scores", "F32", 1),
-    (2, 1024, 16, 16, 2816, 1024, "scores", "F32", 1),
-    (2, 1024, 16, 2, 2816, 4096, "lora", "BF16", 1),
-    (4, 1024, 16, 8, 4096, 512, "all", "BF16", 2),
-    (16, 256, 8, 2, 704, 2048, "scores", "F32", 1),
-    (16, 256, 8, 8, 704, 1024, "all", "F32", 1),
-    (3, 640, 10, 5, 1728, 3072, "scores", "F16", 2),
-    (6, 320, 5, 5, 896, 8192, "scores", "F32", 2),
-    (4, 896, 14, 2, 2432, 1536, "lora", "F32", 2),
-    (24, 384, 6, 6, 1024, 1024, "scores", "BF16", 1),
+    (4, 512, 8, 4, 1408, 1024, "scores", "F32", "float32", 1),
+    (2, 256, 4, 4, 704, 4096, "scores", "BF16", "float32", 2),
+    (6, 384, 6, 2, 1024, 2048, "lora", "F32", "float32", 1),
+    (4, 512, 8, 8, 1408, 512, "all", "BF16", "float32", 1),
+    (8, 512, 8, 4, 1408, 512, "scores", "F32", "float32", 1),
+    (8, 512, 8, 4, 1408, 4096, "scores", "F32", "float32", 1),
+    (8, 512, 8, 4, 1408, 512, "all", "F32", "float32", 1),
+    (8, 512, 8, 4, 1408, 2048, "lora", "F16", "float32", 2),
+    (12, 768, 12, 12, 2048, 512, "scores", "BF16", "float32", 2),
+    (12, 768, 12, 12, 2048, 1024, "all", "F32", "float32", 2),
+    (12, 768, 12, 4, 2048, 2048, "scores", "F32", "float32", 1),
+    (2, 1024, 16, 16, 2816, 1024, "scores", "F32", "float32", 1),
+    (2, 1024, 16, 2, 2816, 4096, "lora", "BF16", "float32", 1),
+    (4, 1024, 16, 8, 4096, 512, "all", "BF16", "float32", 2),
+    (16, 256, 8, 2, 704, 2048, "scores", "F32", "float32", 1),
+    (16, 256, 8, 8, 704, 1024, "all", "F32", "float32", 1),
+    (3, 640, 10, 5, 1728, 3072, "scores", "F16", "float32", 2),
+    (6, 320, 5, 5, 896, 8192, "scores", "F32", "float32", 2),
+    (4, 896, 14, 2, 2432, 1536, "lora", "F32", "float32", 2),
+    (24, 384, 6, 6, 1024, 1024, "scores", "BF16", "float32", 1),
+    (4, 512, 8, 4, 1408, 1024, "scores", "F32", "bfloat16", 1),
 ]
-FEW = 4
+FEW = CONFIGURATIONS[:4] + CONFIGURATIONS[-1:]
 NAME_LENGTHS = (4, 21, 64)
 VOCAB = 4096
 BYTES = {"F32": 4, "F16": 2, "BF16": 2}
@@ -70,7 +71,7 @@ def shapes(layers, hidden, heads, kv_heads, feed_forward):
 
 
 def write_model(folder, configuration, tokenizer):
-    layers, hidden, heads, kv_heads, feed_forward, context, _, dtype, _ = configuration
+    layers, hidden, heads, kv_heads, feed_forward, context, _, dtype, *_ = configuration
     header, offset = {}, 0
     for name, shape in shapes(layers, hidden, heads, kv_heads, feed_forward):
         count = 1
@@ -112,7 +113,7 @@ def within_bounds(forecast, peak):
 
 def measure(cli, tokenizer, configuration, name_length):
     """Forecast and real peak, bytes."""
-    *_, context, trained, _, threads = configuration
+    *_, context, trained, _, computed, threads = configuration
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name) / ("x" * name_length)
         (folder / "model").mkdir(parents=True)
@@ -121,8 +122,7 @@ def measure(cli, tokenizer, configuration, name_length):
         (folder / "text.txt").write_text(" ".join(words.choice(("river", "house", "and", "the", "saw", "nobody"))
                                                   for _ in range(6 * context)))
         flags = ["--model", folder / "model", "--data", folder / "text.txt", "--out", folder / "out", "--window", "64",
-                 "--passkey", "0", "--threads", threads]
-        flags += ["--train", trained]
+                 "--passkey", "0", "--threads", threads, "--train", trained, "--dtype", computed]
         command = [cli, "finetune", *map(str, flags)]
         status, _ = run([*command, "--forecast", "--json"], folder / "forecast.json")
         if status != 0:
@@ -138,11 +138,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cli", help="natscope-cli")
     parser.add_argument("tokenizer", help="a tokenizer.model of at most 4096 pieces")
-    parser.add_argument("--few", action="store_true", help="the first configurations only")
+    parser.add_argument("--few", action="store_true", help="a handful of configurations only")
     parser.add_argument("--results", help="JSON file to add rows to")
     options = parser.parse_args()
     rows, wrong = [], 0
-    for number, configuration in enumerate(CONFIGURATIONS[:FEW] if options.few else CONFIGURATIONS):
+    for number, configuration in enumerate(FEW if options.few else CONFIGURATIONS):
         peaks = []
         for name_length in NAME_LENGTHS:
             forecast, peak = measure(os.path.abspath(options.cli), options.tokenizer, configuration, name_length)
@@ -150,9 +150,9 @@ def main():
             if options.few and within_bounds(forecast, max(peaks)):
                 break
         peak = max(peaks)
-        layers, hidden, heads, kv_heads, feed_forward, context, trained, dtype, threads = configuration
+        layers, hidden, heads, kv_heads, feed_forward, context, trained, dtype, computed, threads = configuration
         size = (f"{layers} layers, hidden {hidden}, {heads}/{kv_heads} heads, feed-forward {feed_forward}, T = {context}, "
-                f"{trained}, {dtype}, {threads} threads")
+                f"{trained}, {dtype}, " + ("" if computed == "float32" else f"computed in {computed}, ") + f"{threads} threads")
         good = within_bounds(forecast, peak)
         wrong += not good
         print(f"{size:90} forecast {forecast / 2**20:8.1f} MiB, peak {peak / 2**20:8.1f} MiB, "

@@ -31,7 +31,7 @@ void multiply_bf16(at::Tensor& out, const at::Tensor& a, const at::Tensor& b) {
 }
 
 void multiply_widened(at::Tensor& out, const at::Tensor& a, const at::Tensor& b) {
-  constexpr std::int64_t side = 1024;
+  constexpr std::int64_t side = 512;
   const std::int64_t rows = a.size(0), inner = a.size(1), cols = b.size(1);
   for (std::int64_t row = 0; row < rows; row += side) {
     const std::int64_t m = std::min(side, rows - row);

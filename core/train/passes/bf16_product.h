@@ -12,7 +12,7 @@ namespace natscope::train {
 /// tenth of f32's speed, and multiply_widened() does it.
 void multiply_bf16(at::Tensor& out, const at::Tensor& a, const at::Tensor& b);
 
-/// The same by f32 products of widened blocks, of 12 MiB at most.
+/// The same by f32 products of widened blocks, of 3 MiB at most.
 void multiply_widened(at::Tensor& out, const at::Tensor& a, const at::Tensor& b);
 
 }  // namespace natscope::train
