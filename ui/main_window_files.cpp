@@ -128,7 +128,7 @@ void MainWindow::showExport(FigureKind kind) {
     const TextColouring shownBy = text_->text().colouring();
     const bool isDifference = shownBy == TextColouring::lossDifference;
     first.isCompared = isDifference && comparison_.kept();
-    if (shownBy == TextColouring::heldShare) first.text = TextColours::heldShares;
+    if (shownBy == TextColouring::heldShare) first.text = TextColours::held_shares;
     if (shownBy == TextColouring::loss || isDifference) first.text = TextColours::losses;
   }
   if (kind == FigureKind::vocabulary) first.isOfOneHead = vocabulary_->isOfOneHead();

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <array>
 #include <cstdio>
-#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
@@ -15,7 +14,7 @@
 #include "core/base/cancel.h"
 #include "core/export/attention_table.h"
 #include "core/export/data_files.h"
-#include "core/export/figure_data.h"
+#include "core/export/figure_request.h"
 #include "core/io/model_folder.h"
 #include "core/io/tokenizer.h"
 #include "core/session/session_file.h"
@@ -25,49 +24,36 @@ namespace natscope {
 namespace {
 
 constexpr std::int64_t map_store_bytes = 1LL << 30U;
-constexpr std::int64_t max_cells = 1LL << 28U;
 
 using Options = ExportOptions;
-using NameOf = std::function<std::string(std::int32_t token)>;
 
-struct Ranges {
-  PositionRange queries;
-  PositionRange keys;
-};
-
-Expected<Ranges> ranges_of(const Options& options, std::int64_t tokens) {
-  Ranges ranges;
-  NATSCOPE_TRY(ranges.queries, parse_range(options.queries.value_or(":"), tokens));
-  NATSCOPE_TRY(ranges.keys, parse_range(options.keys.value_or(":"), tokens));
-  if (ranges.queries.size() * ranges.keys.size() > max_cells) {
-    return fail(ErrorCode::bad_range,
-                "a map of " + std::to_string(ranges.queries.size()) + " × " + std::to_string(ranges.keys.size()) +
-                    " cells is too large for one file",
-                "choose a part with --queries a:b and --keys a:b");
+/// The request of these flags, of a run of so many tokens. Errors: those of parse_range.
+Expected<FigureRequest> request_of(FigureKind kind, const Options& options, std::int64_t tokens) {
+  FigureRequest request{
+      kind, options.map(), {}, {}, options.one_layer(), options.text(), options.one_head().has_value()};
+  const bool is_map = kind == FigureKind::attention || kind == FigureKind::mask;
+  if (is_map) {
+    NATSCOPE_TRY(request.queries, parse_range(options.queries.value_or(":"), tokens));
   }
-  return ranges;
+  if (is_map || kind == FigureKind::text) {
+    NATSCOPE_TRY(request.keys, parse_range(options.keys.value_or(":"), tokens));
+  }
+  return request;
 }
 
-Expected<FigureData> attention_figure(const Engine& engine, const Options& options, const Ranges& ranges,
-                                      Provenance provenance, std::stop_token stop) {
-  Heatmap map;
-  map.kind = FigureKind::attention;
-  map.layer = LayerId(options.layer);
-  map.head = HeadId(options.head);
-  map.queries = ranges.queries;
-  map.keys = ranges.keys;
-  const std::array sizes{ranges.queries.size(), ranges.keys.size()};
+Expected<FigureData> attention_figure(const Engine& engine, const FigureRequest& request, Provenance provenance,
+                                      std::stop_token stop) {
+  NATSCOPE_CHECK(check_map_size(request.queries, request.keys));
+  Heatmap map{FigureKind::attention, request.map.layer, request.map.head, request.queries, request.keys, {}, {}};
+  const std::array sizes{map.queries.size(), map.keys.size()};
   const auto cells = static_cast<std::size_t>(sizes[0] * sizes[1]);
   map.values.resize(cells);
   map.visible.resize(cells);
-  NATSCOPE_CHECK(engine.weights(map.layer, map.head, TokenPos(ranges.queries.begin), TokenPos(ranges.keys.begin),
+  NATSCOPE_CHECK(engine.weights(map.layer, map.head, TokenPos(map.queries.begin), TokenPos(map.keys.begin),
                                 kernels::View<float, 2>::packed(map.values.data(), sizes),
                                 kernels::View<std::uint8_t, 2>::packed(map.visible.data(), sizes), std::move(stop)));
-  FigureData figure;
-  figure.kind = FigureKind::attention;
-  figure.values = std::move(map);
-  figure.provenance = std::move(provenance);
-  return figure;
+  provenance.maps = {request.map};
+  return FigureData{FigureKind::attention, std::move(map), {}, {}, std::move(provenance)};
 }
 
 /// A trace's or session's run.
@@ -79,31 +65,16 @@ Expected<Session> recorded_session(FigureKind kind, const std::string& file) {
   return session_of(trace, std::nullopt);
 }
 
-/// A run's losses, alone or beside another run's; or what of two caches holds what.
-Expected<FigureData> figure_by_token(FigureKind kind, const Options& options, const RunOf& run) {
+/// Of a run's record; beside the run of --compare, but for a KV curve, which add_compared() gives several.
+Expected<FigureData> figure_from_record(FigureKind kind, const RunOf& run, std::int32_t heads, const Options& options,
+                                        const TokenNames& name_of) {
+  NATSCOPE_TRY(const FigureRequest request, request_of(kind, options, run.record.size()));
   std::optional<Session> read;
-  if (!options.compared.empty()) {
+  if (kind != FigureKind::kv && !options.compared.empty()) {
     NATSCOPE_TRY(read, recorded_session(kind, options.compared.front()));
   }
   const std::optional<RunOf> other = read ? std::optional(RunOf{read->record, read->provenance}) : std::nullopt;
-  if (kind == FigureKind::roles) return held_figure(run, *other);
-  NATSCOPE_TRY(const auto tokens, parse_range(options.keys.value_or(":"), run.record.size()));
-  return loss_figure(run, other ? &*other : nullptr, tokens);
-}
-
-Expected<FigureData> figure_from_record(FigureKind kind, const SequenceRecord& record, std::int32_t heads,
-                                        const Options& options, const Provenance& provenance, const NameOf& name_of) {
-  if (options.is_by_token(kind)) return figure_by_token(kind, options, {record, provenance});
-  if (kind == FigureKind::roles) return roles_figure(record, provenance);
-  if (kind == FigureKind::kv) return kv_figure(record, provenance);
-  if (kind == FigureKind::heads) return heads_figure(record, provenance);
-  if (kind == FigureKind::vocabulary) return vocabulary_figure(record, heads, options.one_head(), provenance, name_of);
-  if (kind == FigureKind::text) {
-    NATSCOPE_TRY(const auto tokens, parse_range(options.keys.value_or(":"), record.size()));
-    return text_figure(record, heads, options.one_head(), tokens, provenance);
-  }
-  NATSCOPE_TRY(const auto ranges, ranges_of(options, record.size()));
-  return mask_figure(record, heads, options.map(), ranges.queries, ranges.keys, provenance);
+  return figure_of_run(request, run, heads, other ? &*other : nullptr, name_of);
 }
 
 Expected<FigureData> overview_figure_of(const Engine& engine, const Options& options, const Provenance& provenance,
@@ -136,29 +107,27 @@ Expected<FigureData> figure_from_model(FigureKind kind, const Options& options, 
   needs.probabilities = options.surprise || kind == FigureKind::vocabulary;
   NATSCOPE_TRY(auto run, options.run.run(needs, check_model, stop));
   const Engine& engine = *run.engine;
-  const NameOf name_of = [&engine](std::int32_t token) { return engine.tokenizer().display(token); };
+  const TokenNames name_of = [&engine](std::int32_t token) { return engine.tokenizer().display(token); };
+  if (!needs_weights)
+    return figure_from_record(kind, {engine.record(), run.provenance}, engine.config().heads, options, name_of);
   FigureData figure;
   if (kind == FigureKind::attention) {
-    run.provenance.maps = {options.map()};
-    NATSCOPE_TRY(const auto ranges, ranges_of(options, engine.record().size()));
-    NATSCOPE_TRY(figure, attention_figure(engine, options, ranges, run.provenance, stop));
-  } else if (is_of_maps) {
+    NATSCOPE_TRY(const auto request, request_of(kind, options, engine.record().size()));
+    NATSCOPE_TRY(figure, attention_figure(engine, request, run.provenance, stop));
+    add_axis(figure, engine.record());
+  } else {
     NATSCOPE_TRY(figure, overview_figure_of(engine, options, run.provenance, stop));
     if (kind == FigureKind::statistics) {
       NATSCOPE_TRY(figure, statistics_figure(std::move(figure)));
     }
-  } else {
-    NATSCOPE_TRY(figure,
-                 figure_from_record(kind, engine.record(), engine.config().heads, options, run.provenance, name_of));
   }
-  if (figure.tokens.empty()) add_axis(figure, engine.record());
   name_silent_tokens(figure, name_of);
   return figure;
 }
 
 Expected<FigureData> figure_from_file(FigureKind kind, const Options& options) {
   NATSCOPE_TRY(const std::string format, recorded_format(options.from));
-  if (format == "natscope-session" || options.is_by_token(kind)) {
+  if (format == "natscope-session" || is_by_token(kind, options.text(), !options.compared.empty())) {
     NATSCOPE_TRY(const auto session, recorded_session(kind, options.from));
     if (kind == FigureKind::attention || kind == FigureKind::overview || kind == FigureKind::statistics) {
       return fail(
@@ -166,13 +135,11 @@ Expected<FigureData> figure_from_file(FigureKind kind, const Options& options) {
           std::string("export ") + name(kind) + " from the model and prompt, or from a trace made with --attention");
     }
     const std::int32_t heads = session.provenance.heads.value_or(session.record.geometry().kv_heads);
-    const NameOf name_of = [&session](std::int32_t token) {
+    const TokenNames name_of = [&session](std::int32_t token) {
       const auto found = session.token_texts.find(token);
       return found == session.token_texts.end() ? std::string() : found->second;
     };
-    NATSCOPE_TRY(auto figure, figure_from_record(kind, session.record, heads, options, session.provenance, name_of));
-    name_silent_tokens(figure, name_of);
-    return figure;
+    return figure_from_record(kind, {session.record, session.provenance}, heads, options, name_of);
   }
   // A file of another kind gets the trace reader's word on what is missing.
   NATSCOPE_TRY(const auto trace, TraceFile::open(options.from));
@@ -180,14 +147,8 @@ Expected<FigureData> figure_from_file(FigureKind kind, const Options& options) {
     std::fprintf(
         stderr, "this trace does not hold how its tokens read (an earlier version made it): the axes have positions\n");
   }
-  if (kind == FigureKind::overview) return overview_from_trace(trace, options.one_layer());
-  if (kind == FigureKind::statistics) return statistics_from_trace(trace, options.one_layer());
-  if (kind == FigureKind::text) {
-    NATSCOPE_TRY(const auto tokens, parse_range(options.keys.value_or(":"), trace.tokens_count()));
-    return text_from_trace(trace, options.one_head(), tokens);
-  }
-  if (kind == FigureKind::vocabulary) return vocabulary_from_trace(trace, options.one_head());
-  return figure_from_trace(trace, kind, options.map(), options.queries, options.keys);
+  NATSCOPE_TRY(const auto request, request_of(kind, options, trace.tokens_count()));
+  return figure_of_trace(request, trace);
 }
 
 /// Reads the caches that are to stand beside the figure's own.

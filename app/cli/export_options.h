@@ -10,7 +10,7 @@
 
 #include "app/cli/recorded_run.h"
 #include "core/export/data_files.h"
-#include "core/export/figure_data.h"
+#include "core/export/figure_request.h"
 #include "core/export/scale.h"
 
 namespace natscope {
@@ -51,9 +51,10 @@ struct ExportOptions {
   [[nodiscard]] std::optional<MapId> one_head() const {
     return layer_option->count() + head_option->count() > 0 ? std::optional(map()) : std::nullopt;
   }
-  /// What is known of each token of a run, beside another run's: its losses, or which cache holds it.
-  [[nodiscard]] bool is_by_token(FigureKind of) const {
-    return surprise || (of == FigureKind::roles && !compared.empty());
+  /// What the colours of a text tell.
+  [[nodiscard]] TextColours text() const {
+    if (surprise) return TextColours::losses;
+    return one_head() ? TextColours::roles : TextColours::held_shares;
   }
   [[nodiscard]] MapId map() const { return {LayerId(layer), HeadId(head)}; }
   /// check_flags looked at the range.

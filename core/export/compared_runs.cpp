@@ -51,7 +51,7 @@ double widest_shown_difference(std::span<const float> differences) {
 }
 
 Expected<FigureData> loss_figure(const RunOf& run, const RunOf* other, PositionRange range) {
-  NATSCOPE_CHECK(check_range(range, run.record));
+  NATSCOPE_CHECK(check_range(range, run.record.size()));
   NATSCOPE_CHECK(check_losses(run.record, "the run"));
   LossText text{range, {}, {}, 0};
   for (std::int32_t position = range.begin; position < range.end; ++position)

@@ -33,9 +33,9 @@ void add_axis(FigureData& figure, const SequenceRecord& record) {
   }
 }
 
-Expected<void> check_range(PositionRange range, const SequenceRecord& record) {
-  if (range.begin >= 0 && range.end >= range.begin && range.end <= record.size()) return {};
-  return fail(ErrorCode::bad_position, "a range leaves the sequence of " + std::to_string(record.size()) + " tokens");
+Expected<void> check_range(PositionRange range, std::int64_t tokens) {
+  if (range.begin >= 0 && range.end >= range.begin && range.end <= tokens) return {};
+  return fail(ErrorCode::bad_position, "a range leaves the sequence of " + std::to_string(tokens) + " tokens");
 }
 
 const char* name(FigureKind kind) { return kind_names[static_cast<std::size_t>(kind)]; }
@@ -189,11 +189,20 @@ FigureData kv_figure(const SequenceRecord& record, Provenance provenance) {
   return figure;
 }
 
+Expected<void> check_map_size(PositionRange queries, PositionRange keys) {
+  if (queries.size() * keys.size() <= max_map_cells) return {};
+  return fail(ErrorCode::bad_range,
+              "a map of " + std::to_string(queries.size()) + " × " + std::to_string(keys.size()) +
+                  " cells is too large for one file",
+              "choose a part of the queries and keys (--queries a:b, --keys a:b)");
+}
+
 Expected<FigureData> mask_figure(const SequenceRecord& record, std::int32_t heads, const MapId& map,
                                  PositionRange queries, PositionRange keys, Provenance provenance) {
   const CacheGeometry& geometry = record.geometry();
   NATSCOPE_CHECK(check_map(geometry, heads, map));
-  for (const PositionRange& range : {queries, keys}) NATSCOPE_CHECK(check_range(range, record));
+  for (const PositionRange& range : {queries, keys}) NATSCOPE_CHECK(check_range(range, record.size()));
+  NATSCOPE_CHECK(check_map_size(queries, keys));
   const auto last_query = record.last_query(map.layer, kv_head_of(map.head, heads, geometry.kv_heads));
   Heatmap mask{FigureKind::mask, map.layer, map.head, queries, keys, {}, {}};
   mask.visible.reserve(static_cast<std::size_t>(queries.size() * keys.size()));
@@ -212,7 +221,7 @@ Expected<FigureData> mask_figure(const SequenceRecord& record, std::int32_t head
 
 Expected<FigureData> text_figure(const SequenceRecord& record, std::int32_t heads, const std::optional<MapId>& head,
                                  PositionRange range, Provenance provenance) {
-  NATSCOPE_CHECK(check_range(range, record));
+  NATSCOPE_CHECK(check_range(range, record.size()));
   ColouredText text{head, range, {}, {}, {}};
   for (const double share : held_shares(record, TokenPos(range.begin), TokenPos(range.end)))
     text.held_share.push_back(static_cast<float>(share));

@@ -18,7 +18,6 @@
 #include "core/export/loss_text.h"
 #include "core/export/position_range.h"
 #include "core/session/provenance.h"
-#include "core/session/trace_file.h"
 
 /// The numbers behind a figure, before anything is drawn or written.
 namespace natscope {
@@ -96,8 +95,12 @@ inline constexpr std::size_t most_compared = 3;
 
 /// Puts a record's tokens and how they read on the figure's axes.
 void add_axis(FigureData& figure, const SequenceRecord& record);
-/// Errors: bad_position.
-[[nodiscard]] Expected<void> check_range(PositionRange range, const SequenceRecord& record);
+/// Whether a range is within so many tokens. Errors: bad_position.
+[[nodiscard]] Expected<void> check_range(PositionRange range, std::int64_t tokens);
+/// The most cells that a map in one file may have, 2^28: its arrays are 1.25 GiB.
+inline constexpr std::int64_t max_map_cells = std::int64_t{1} << 28U;
+/// Errors: bad_range (more cells than that).
+[[nodiscard]] Expected<void> check_map_size(PositionRange queries, PositionRange keys);
 /// RoleMap::is_held of roles that a policy has (the rules, section 5). `window` is none where no token is sliding.
 [[nodiscard]] std::vector<std::uint8_t> held_by_roles(const RoleMap& map, std::optional<std::int64_t> window);
 [[nodiscard]] FigureData roles_figure(const SequenceRecord& record, Provenance provenance);
@@ -111,7 +114,8 @@ void name_silent_tokens(FigureData& figure, const std::function<std::string(std:
 [[nodiscard]] Expected<FigureData> vocabulary_figure(const SequenceRecord& record, std::int32_t heads,
                                                      const std::optional<MapId>& head, Provenance provenance,
                                                      const std::function<std::string(std::int32_t token)>& name_of);
-/// The mask from the record alone, at any size that is asked for. Errors: bad_layer, bad_head, bad_position.
+/// The mask from the record alone, of any part that is asked for. Errors: bad_layer, bad_head, bad_position, those
+/// of check_map_size.
 [[nodiscard]] Expected<FigureData> mask_figure(const SequenceRecord& record, std::int32_t heads, const MapId& map,
                                                PositionRange queries, PositionRange keys, Provenance provenance);
 /// The text between two positions, by roles or shares. Errors: as mask_figure.
@@ -135,25 +139,5 @@ struct RunOf {
 [[nodiscard]] Expected<FigureData> overview_of_record(
     const SequenceRecord& record, std::int32_t heads, std::optional<LayerId> layer, Provenance provenance,
     const std::function<Expected<AttentionTile>(const TileKey& key)>& tile);
-/// From a trace: attention and mask of maps that it holds, a mask of any head that its roles determine, roles, kv,
-/// heads, all recorded maps and their statistics, the text of one head (`keys` says which tokens), its vocabulary.
-/// `map` matters for attention, mask, text and vocabulary only. Errors: bad_layer, bad_head, bad_position,
-/// bad_trace (not in the trace; what is held, and H2O's trace does not say it: knows_what_is_held).
-[[nodiscard]] Expected<FigureData> figure_from_trace(const TraceFile& trace, FigureKind kind, const MapId& map,
-                                                     std::optional<std::string> queries,
-                                                     std::optional<std::string> keys);
-/// The maps that a trace holds, of one layer or of all. Errors: bad_layer, bad_trace (it holds none of them).
-[[nodiscard]] Expected<FigureData> overview_from_trace(const TraceFile& trace, std::optional<LayerId> layer);
-/// What the heads of these maps attend to (core/export/attention_table.h). Errors: as overview_from_trace.
-[[nodiscard]] Expected<FigureData> statistics_from_trace(const TraceFile& trace, std::optional<LayerId> layer);
-
-/// The text of a trace; where it does not hold how its tokens read, they read as their ids. Errors: as text_figure and
-/// session_of.
-[[nodiscard]] Expected<FigureData> text_from_trace(const TraceFile& trace, const std::optional<MapId>& head,
-                                                   PositionRange tokens);
-
-/// The vocabulary of a trace, of one head or of all; tokens read as in text_from_trace. Errors: as vocabulary_figure
-/// and session_of; bad_trace (H2O's trace does not say what is held).
-[[nodiscard]] Expected<FigureData> vocabulary_from_trace(const TraceFile& trace, const std::optional<MapId>& head);
 
 }  // namespace natscope

@@ -5,7 +5,7 @@
 #include "core/cache/accounting.h"
 #include "core/cache/policy.h"
 #include "core/export/attention_table.h"
-#include "core/export/figure_data.h"
+#include "core/export/figure_request.h"
 #include "core/export/head_table.h"
 #include "core/session/trace_sequence.h"
 #include "kernels/token_roles.h"
@@ -28,10 +28,6 @@ FigureData figure_of(const TraceFile& trace, FigureKind kind) {
   FigureData figure{kind, {}, trace.tokens(), trace.token_texts(), trace.provenance()};
   name_silent_tokens(figure, trace);
   return figure;
-}
-
-Expected<PositionRange> range_or_all(const std::optional<std::string>& text, std::int64_t length) {
-  return parse_range(text ? std::string_view(*text) : std::string_view(":"), length);
 }
 
 Expected<Heatmap> stored_map(const TraceFile& trace, std::size_t index, Heatmap map) {
@@ -78,8 +74,8 @@ Unexpected not_stored(const TraceFile& trace, const MapId& map) {
       "trace again with --attention " + maps_text({map}));
 }
 
-Expected<Heatmap> heatmap(const TraceFile& trace, FigureKind kind, const MapId& id,
-                          const std::optional<std::string>& queries, const std::optional<std::string>& keys) {
+Expected<Heatmap> heatmap(const TraceFile& trace, const FigureRequest& request) {
+  const MapId& id = request.map;
   if (id.layer.value < 0 || id.layer.value >= trace.layers()) {
     return fail(ErrorCode::bad_layer, "the trace has no layer " + std::to_string(id.layer.value) + "; it has " +
                                           std::to_string(trace.layers()));
@@ -88,13 +84,15 @@ Expected<Heatmap> heatmap(const TraceFile& trace, FigureKind kind, const MapId& 
   if (id.head.value < 0 || (heads && id.head.value >= *heads)) {
     return fail(ErrorCode::bad_head, "the trace has no head " + std::to_string(id.head.value));
   }
-  Heatmap map{kind, id.layer, id.head, {}, {}, {}, {}};
-  NATSCOPE_TRY(map.queries, range_or_all(queries, trace.tokens_count()));
-  NATSCOPE_TRY(map.keys, range_or_all(keys, trace.tokens_count()));
+  for (const PositionRange& range : {request.queries, request.keys})
+    NATSCOPE_CHECK(check_range(range, trace.tokens_count()));
+  NATSCOPE_CHECK(check_map_size(request.queries, request.keys));
+  Heatmap map{request.kind, id.layer, id.head, request.queries, request.keys, {}, {}};
   if (const auto index = trace.map_index(id)) return stored_map(trace, *index, std::move(map));
   // Which KV head a head reads must be known; and H2O's mask follows from what it dropped, not from roles.
   const bool is_h2o = !has_roles(trace.provenance().policy);
-  if (kind != FigureKind::mask || !heads || (is_h2o && !knows_what_is_held(trace))) return not_stored(trace, id);
+  if (request.kind != FigureKind::mask || !heads || (is_h2o && !knows_what_is_held(trace)))
+    return not_stored(trace, id);
   if (is_h2o) {
     NATSCOPE_TRY(const Session session, session_of(trace, std::nullopt));
     NATSCOPE_TRY(FigureData mask, mask_figure(session.record, *heads, id, map.queries, map.keys, trace.provenance()));
@@ -127,8 +125,6 @@ Expected<FigureData> held_from_trace(const TraceFile& trace) {
   return figure;
 }
 
-}  // namespace
-
 Expected<FigureData> overview_from_trace(const TraceFile& trace, std::optional<LayerId> layer) {
   NATSCOPE_TRY(std::vector<LayerId> layers, overview_layers(layer, trace.layers()));
   const std::vector<MapId>& maps = trace.provenance().maps;
@@ -154,61 +150,65 @@ Expected<FigureData> statistics_from_trace(const TraceFile& trace, std::optional
   return statistics_figure(std::move(overview));
 }
 
-Expected<FigureData> figure_from_trace(const TraceFile& trace, FigureKind kind, const MapId& map,
-                                       std::optional<std::string> queries, std::optional<std::string> keys) {
-  FigureData figure = figure_of(trace, kind);
-  switch (kind) {
+/// What a run's record tells, out of the record that a trace gives.
+Expected<FigureData> figure_of_its_record(const FigureRequest& request, const TraceFile& trace) {
+  if (!is_by_token(request.kind, request.text, false)) NATSCOPE_CHECK(check_held_is_known(trace));
+  NATSCOPE_TRY(const Session session, session_of(trace, std::nullopt));
+  return figure_of_run(request, {session.record, trace.provenance()},
+                       trace.provenance().heads.value_or(trace.kv_heads()), nullptr,
+                       [&trace](std::int32_t token) { return name_of(trace, token); });
+}
+
+Expected<FigureData> roles_from_trace(const TraceFile& trace) {
+  if (!has_roles(trace.provenance().policy)) return held_from_trace(trace);
+  RoleMap roles{trace.layers(), trace.kv_heads(), trace.tokens_count(), trace.roles(), {}};
+  if (!trace.provenance().window && std::ranges::find(roles.roles, Role::sliding) != roles.roles.end())
+    return fail(ErrorCode::bad_trace, "the trace has sliding tokens and no window");
+  roles.is_held = held_by_roles(roles, trace.provenance().window);
+  FigureData figure = figure_of(trace, FigureKind::roles);
+  figure.values = std::move(roles);
+  return figure;
+}
+
+Expected<FigureData> map_from_trace(const FigureRequest& request, const TraceFile& trace) {
+  FigureData figure = figure_of(trace, request.kind);
+  NATSCOPE_TRY(figure.values, heatmap(trace, request));
+  figure.provenance.maps = {request.map};
+  return figure;
+}
+
+Expected<FigureData> heads_from_trace(const TraceFile& trace) {
+  NATSCOPE_TRY(const Session session, session_of(trace, std::nullopt));
+  FigureData figure = figure_of(trace, FigureKind::heads);
+  figure.values = head_table(head_summaries(session.record), session.policy);
+  return figure;
+}
+
+}  // namespace
+
+Expected<FigureData> figure_of_trace(const FigureRequest& request, const TraceFile& trace) {
+  switch (request.kind) {
     case FigureKind::attention:
-    case FigureKind::mask: {
-      NATSCOPE_TRY(figure.values, heatmap(trace, kind, map, queries, keys));
-      figure.provenance.maps = {map};
-      break;
-    }
-    case FigureKind::roles: {
-      if (!has_roles(trace.provenance().policy)) return held_from_trace(trace);
-      RoleMap roles{trace.layers(), trace.kv_heads(), trace.tokens_count(), trace.roles(), {}};
-      if (!trace.provenance().window && std::ranges::find(roles.roles, Role::sliding) != roles.roles.end())
-        return fail(ErrorCode::bad_trace, "the trace has sliding tokens and no window");
-      roles.is_held = held_by_roles(roles, trace.provenance().window);
-      figure.values = std::move(roles);
-      break;
-    }
-    case FigureKind::kv:
+    case FigureKind::mask:
+      return map_from_trace(request, trace);
+    case FigureKind::roles:
+      return roles_from_trace(trace);
+    case FigureKind::kv: {
+      FigureData figure = figure_of(trace, FigureKind::kv);
       figure.values = curve_of(trace);
-      break;
+      return figure;
+    }
+    case FigureKind::heads:
+      return heads_from_trace(trace);
     case FigureKind::overview:
-      return overview_from_trace(trace, std::nullopt);
+      return overview_from_trace(trace, request.layer);
     case FigureKind::statistics:
-      return statistics_from_trace(trace, std::nullopt);
-    case FigureKind::heads: {
-      NATSCOPE_TRY(const Session session, session_of(trace, std::nullopt));
-      figure.values = head_table(head_summaries(session.record), session.policy);
-      break;
-    }
+      return statistics_from_trace(trace, request.layer);
+    case FigureKind::text:
     case FigureKind::vocabulary:
-      return vocabulary_from_trace(trace, map);
-    case FigureKind::text: {
-      NATSCOPE_TRY(const PositionRange tokens, range_or_all(keys, trace.tokens_count()));
-      return text_from_trace(trace, map, tokens);
-    }
+      break;
   }
-  return figure;
-}
-
-Expected<FigureData> vocabulary_from_trace(const TraceFile& trace, const std::optional<MapId>& head) {
-  NATSCOPE_CHECK(check_held_is_known(trace));
-  NATSCOPE_TRY(const Session session, session_of(trace, std::nullopt));
-  return vocabulary_figure(session.record, trace.provenance().heads.value_or(trace.kv_heads()), head,
-                           trace.provenance(), [&trace](std::int32_t token) { return name_of(trace, token); });
-}
-
-Expected<FigureData> text_from_trace(const TraceFile& trace, const std::optional<MapId>& head, PositionRange tokens) {
-  NATSCOPE_CHECK(check_held_is_known(trace));
-  NATSCOPE_TRY(const Session session, session_of(trace, std::nullopt));
-  NATSCOPE_TRY(FigureData figure, text_figure(session.record, trace.provenance().heads.value_or(trace.kv_heads()), head,
-                                              tokens, trace.provenance()));
-  name_silent_tokens(figure, trace);
-  return figure;
+  return figure_of_its_record(request, trace);
 }
 
 }  // namespace natscope

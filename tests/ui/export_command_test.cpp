@@ -129,7 +129,7 @@ class ExportCommandTest : public WindowTest {
   void aTextOfAllHeadsIsWritten() {
     for (const char* const ending : {"csv", "svg"}) {
       ExportRequest request = wanted(FigureKind::text, QString::fromLatin1(ending));
-      request.text = TextColours::heldShares;
+      request.text = TextColours::held_shares;
       QVERIFY(!commandOf(request).contains(QStringLiteral("--head")));
       const auto [mine, theirs] = bothFiles(request, QString::fromLatin1(ending));
       QVERIFY(!mine.empty());

@@ -136,8 +136,7 @@ QString exportCommand(const ExportRequest& request, const ExportOrigin& origin, 
                     QStringLiteral("--kind"),       QLatin1String(name(request.kind)),
                     QStringLiteral("--out"),        QString::fromStdString(request.path.string())};
   const bool isText = request.kind == FigureKind::text;
-  const bool isOfOneHead = request.kind == FigureKind::vocabulary && request.isOfOneHead;
-  if (isMap(request.kind) || isOfOneHead || (isText && request.text == TextColours::roles)) {
+  if (isMap(request.kind) || request.one_head()) {
     words << QStringLiteral("--layer") << QString::number(request.map.layer.value) << QStringLiteral("--head")
           << QString::number(request.map.head.value);
   }

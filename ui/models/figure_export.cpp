@@ -33,27 +33,6 @@ Expected<void> writeFigure(const FigureData& figure, const ExportRequest& reques
   return write_figure_data(request.path, prepared(figure, options.scale));
 }
 
-std::optional<MapId> headOf(const ExportRequest& request) {
-  const bool isOfOneHead =
-      request.kind == FigureKind::vocabulary ? request.isOfOneHead : request.text == TextColours::roles;
-  return isOfOneHead ? std::optional(request.map) : std::nullopt;
-}
-
-/// What is known of each token, alone or beside the kept run.
-bool isByToken(const ExportRequest& request) {
-  return (request.kind == FigureKind::text && request.text == TextColours::losses) ||
-         (request.kind == FigureKind::roles && request.beside);
-}
-
-Expected<FigureData> recordedFigure(const Recording& recording, const ExportRequest& request) {
-  if (request.kind == FigureKind::overview) return overview_from_trace(recording.trace(), request.layer);
-  if (request.kind == FigureKind::statistics) return statistics_from_trace(recording.trace(), request.layer);
-  if (request.kind == FigureKind::text) return text_from_trace(recording.trace(), headOf(request), request.keys);
-  if (request.kind == FigureKind::vocabulary) return vocabulary_from_trace(recording.trace(), headOf(request));
-  return figure_from_trace(recording.trace(), request.kind, request.map, range_text(request.queries),
-                           range_text(request.keys));
-}
-
 }  // namespace
 
 struct FigureExport::Job {
@@ -76,55 +55,45 @@ void FigureExport::start(const ExportRequest& request) {
     Q_EMIT failed(make_error(ErrorCode::bad_range, "there is nothing to export yet", "analyse a text first"));
     return;
   }
-  if (isByToken(request)) return writeByToken(request);
-  if (const auto recording = workbench_.recording(); recording && !request.beside)
+  const bool isByToken = is_by_token(request.kind, request.text, request.beside != nullptr);
+  if (const auto recording = workbench_.recording(); recording && !request.beside && !isByToken)
     return writeRecorded(recording, request);
   switch (request.kind) {
-    case FigureKind::heads:
-      return write(heads_figure(record, workbench_.client().provenance()), request);
-    case FigureKind::roles:
-      return write(named(roles_figure(record, workbench_.client().provenance())), request);
-    case FigureKind::kv:
-      return writeCurve(request);
-    case FigureKind::mask:
-    case FigureKind::vocabulary:
-    case FigureKind::text: {
-      const int heads = workbench_.selection().heads();
-      const Provenance& provenance = workbench_.client().provenance();
-      auto figure = request.kind == FigureKind::mask
-                        ? mask_figure(record, heads, request.map, request.queries, request.keys, provenance)
-                    : request.kind == FigureKind::text
-                        ? text_figure(record, heads, headOf(request), request.keys, provenance)
-                        : vocabulary_figure(record, heads, headOf(request), provenance, [this](std::int32_t token) {
-                            return workbench_.client().tokenText(token).toStdString();
-                          });
-      if (!figure) {
-        Q_EMIT failed(figure.error());
-        return;
-      }
-      return write(named(std::move(*figure)), request);
-    }
     case FigureKind::attention:
+      return writeWeights(request);
     case FigureKind::overview:
     case FigureKind::statistics:
-      break;
+      return writeOverview(request);
+    default:
+      return writeOfRun(request);
   }
-  if (!workbench_.hasEngineSequence()) {
-    Q_EMIT failed(
-        make_error(ErrorCode::engine_lost, "the engine that knew this text is gone", "analyse it again first"));
+}
+
+void FigureExport::writeOfRun(const ExportRequest& request) {
+  const EngineClient& client = workbench_.client();
+  const auto kept =
+      request.beside ? std::optional(RunOf{request.beside->record, request.beside->provenance}) : std::nullopt;
+  auto figure = figure_of_run(request, {client.record(), client.provenance()}, workbench_.selection().heads(),
+                              kept ? &*kept : nullptr, names());
+  if (!figure) {
+    Q_EMIT failed(figure.error());
     return;
   }
-  if (request.kind != FigureKind::attention) return writeOverview(request);
+  write(*std::move(figure), request);
+}
+
+void FigureExport::writeWeights(const ExportRequest& request) {
+  if (const auto fits = check_map_size(request.queries, request.keys); !fits) {
+    Q_EMIT failed(fits.error());
+    return;
+  }
+  if (!hasEngine()) return;
   auto job = std::make_shared<Job>();
   job->request = request;
-  job->figure = named(roles_figure(record, workbench_.client().provenance()));  // tokens and their texts
+  job->figure = figureOfWeights();
   job->figure.kind = FigureKind::attention;
   job->figure.provenance.maps = {request.map};
-  Heatmap map;
-  map.layer = request.map.layer;
-  map.head = request.map.head;
-  map.queries = request.queries;
-  map.keys = request.keys;
+  Heatmap map{FigureKind::attention, request.map.layer, request.map.head, request.queries, request.keys, {}, {}};
   const auto cells = static_cast<std::size_t>(map.queries.size() * map.keys.size());
   map.values.reserve(cells);
   map.visible.reserve(cells);
@@ -133,6 +102,7 @@ void FigureExport::start(const ExportRequest& request) {
 }
 
 void FigureExport::writeOverview(const ExportRequest& request) {
+  if (!hasEngine()) return;
   new OverviewFetch(
       workbench_, request.layer,
       [this, request](Expected<HeadOverview> maps) {
@@ -140,8 +110,7 @@ void FigureExport::writeOverview(const ExportRequest& request) {
           Q_EMIT failed(maps.error());
           return;
         }
-        FigureData origin = named(roles_figure(workbench_.client().record(), workbench_.client().provenance()));
-        Expected<FigureData> figure = overview_figure(*std::move(maps), std::move(origin));
+        Expected<FigureData> figure = overview_figure(*std::move(maps), figureOfWeights());
         if (request.kind == FigureKind::statistics) figure = statistics_figure(*std::move(figure));
         if (!figure) {
           Q_EMIT failed(figure.error());
@@ -152,34 +121,21 @@ void FigureExport::writeOverview(const ExportRequest& request) {
       this);
 }
 
-void FigureExport::writeCurve(const ExportRequest& request) {
-  FigureData figure = kv_figure(workbench_.client().record(), workbench_.client().provenance());
-  if (request.beside) {
-    const auto compared = compare(figure, kv_figure(request.beside->record, request.beside->provenance));
-    if (!compared) {
-      Q_EMIT failed(compared.error());
-      return;
-    }
-  }
-  write(std::move(figure), request);
+bool FigureExport::hasEngine() {
+  if (workbench_.hasEngineSequence()) return true;
+  Q_EMIT failed(make_error(ErrorCode::engine_lost, "the engine that knew this text is gone", "analyse it again first"));
+  return false;
 }
 
-void FigureExport::writeByToken(const ExportRequest& request) {
-  const EngineClient& client = workbench_.client();
-  const RunOf shown{client.record(), client.provenance()};
-  const auto kept =
-      request.beside ? std::optional(RunOf{request.beside->record, request.beside->provenance}) : std::nullopt;
-  auto figure = request.kind == FigureKind::roles ? held_figure(shown, *kept)
-                                                  : loss_figure(shown, kept ? &*kept : nullptr, request.keys);
-  if (!figure) {
-    Q_EMIT failed(figure.error());
-    return;
-  }
-  write(named(std::move(*figure)), request);
+TokenNames FigureExport::names() const {
+  return [this](std::int32_t token) { return workbench_.client().tokenText(token).toStdString(); };
 }
 
-FigureData FigureExport::named(FigureData figure) const {
-  name_silent_tokens(figure, [this](std::int32_t token) { return workbench_.client().tokenText(token).toStdString(); });
+FigureData FigureExport::figureOfWeights() const {
+  FigureData figure;
+  figure.provenance = workbench_.client().provenance();
+  add_axis(figure, workbench_.client().record());
+  name_silent_tokens(figure, names());
   return figure;
 }
 
@@ -188,7 +144,7 @@ void FigureExport::writeRecorded(const std::shared_ptr<const Recording>& recordi
   elsewhere(
       this,
       [recording, request]() -> Expected<void> {
-        NATSCOPE_TRY(const FigureData figure, recordedFigure(*recording, request));
+        NATSCOPE_TRY(const FigureData figure, figure_of_trace(request, recording->trace()));
         return writeFigure(figure, request);
       },
       [this, path = request.path](const Expected<void>& result) {

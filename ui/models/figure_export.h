@@ -3,29 +3,17 @@
 
 #include <QObject>
 #include <filesystem>
+#include <memory>
 
+#include "core/export/figure_request.h"
 #include "ui/figure/figure.h"
 #include "ui/models/run_comparison.h"
 #include "ui/models/workbench.h"
 
 namespace natscope::ui {
 
-/// What a text's colours tell.
-enum class TextColours : std::uint8_t {
-  roles,       ///< in one head
-  heldShares,  ///< the share of heads that hold each token
-  losses,      ///< with a run beside it, how they differ
-};
-
 /// What is to be written, and where.
-struct ExportRequest {
-  FigureKind kind = FigureKind::attention;
-  MapId map;                       ///< attention, mask, text, vocabulary
-  PositionRange queries;           ///< attention, mask
-  PositionRange keys;              ///< attention, mask; of a text its tokens
-  std::optional<LayerId> layer{};  ///< overview, statistics: only this one
-  TextColours text = TextColours::roles;
-  bool isOfOneHead = false;  ///< vocabulary: the map's, instead of all
+struct ExportRequest : FigureRequest {
   FigureOptions options;
   /// The kept run, or null. kv, drawn: in the same figure; roles: which of the two caches holds what; text of losses:
   /// how they differ.
@@ -34,7 +22,8 @@ struct ExportRequest {
 };
 
 /// Writes what the window shows to a file, without making it wait: weights come from the engine block by block, drawing
-/// and writing happen on another thread. One export at a time; a second one waits its turn in the engine's queue.
+/// and writing happen on another thread (as does everything of a recording). One export at a time; a second one waits
+/// its turn in the engine's queue.
 class FigureExport : public QObject {
   Q_OBJECT
 
@@ -51,11 +40,14 @@ class FigureExport : public QObject {
 
  private:
   struct Job;
-  /// With names for tokens that have no text of their own.
-  [[nodiscard]] FigureData named(FigureData figure) const;
+  /// Whether it can be asked for weights; if not, that is the end of the export.
+  [[nodiscard]] bool hasEngine();
+  [[nodiscard]] TokenNames names() const;
+  /// Axes and origin of the shown run, for weights to come.
+  [[nodiscard]] FigureData figureOfWeights() const;
   void writeOverview(const ExportRequest& request);
-  void writeCurve(const ExportRequest& request);
-  void writeByToken(const ExportRequest& request);
+  void writeOfRun(const ExportRequest& request);
+  void writeWeights(const ExportRequest& request);
   void writeRecorded(const std::shared_ptr<const Recording>& recording, const ExportRequest& request);
   void askForNextRows(const std::shared_ptr<Job>& job);
   void write(FigureData figure, const ExportRequest& request);

@@ -188,7 +188,7 @@ void ExportDialog::addChoices(const ExportChoice& first) {
   if (kept_)
     add(tr("Which cache holds what: this run and the kept one"), {FigureKind::roles, TextColours::roles, true});
   add(tr("Text: roles in layer %1, head %2").arg(layer).arg(head), FigureKind::text);
-  add(tr("Text: share of heads that hold it"), {FigureKind::text, TextColours::heldShares});
+  add(tr("Text: share of heads that hold it"), {FigureKind::text, TextColours::held_shares});
   add(tr("Text: surprise"), {FigureKind::text, TextColours::losses});
   if (kept_) add(tr("Text: surprise against the kept run"), {FigureKind::text, TextColours::losses, true});
   add(tr("KV cache chart"), FigureKind::kv);
@@ -430,7 +430,7 @@ ExportRequest ExportDialog::request(const QString& path) const {
   if (layers_->isEnabled() && layers_->currentIndex() > 0) request.layer = shown_.map.layer;
   if (choice().isCompared || (beside_->isEnabled() && beside_->isChecked())) request.beside = kept_;
   request.text = choice().text;
-  request.isOfOneHead = choice().isOfOneHead;
+  request.is_of_one_head = choice().isOfOneHead;
   if (request.kind == FigureKind::text) request.keys = all;
   request.path = path.toStdString();
   return request;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/export/data_files.h"
+#include "core/export/figure_request.h"
 #include "tests/core/session/recorded_run.h"
 #include "tests/support/temporary_folder.h"
 
@@ -86,7 +87,7 @@ TEST_CASE("the text of a trace is its record's, in words") {
   const auto trace = TraceFile::open(folder / "t");
   REQUIRE(trace);
   const MapId head{LayerId(1), HeadId(2)};
-  const auto from_trace = text_from_trace(*trace, head, {0, 7});
+  const auto from_trace = figure_of_trace({FigureKind::text, head, {}, {0, 7}}, *trace);
   REQUIRE_MESSAGE(from_trace, from_trace.error().message);
   const auto from_record = text_figure(record, test::run_heads, head, {0, 7}, test::run_provenance());
   REQUIRE(from_record);
@@ -97,7 +98,7 @@ TEST_CASE("the text of a trace is its record's, in words") {
   CHECK(read.held_share == made.held_share);
   CHECK(from_trace->tokens == from_record->tokens);
   CHECK(from_trace->token_texts[2] == " wörd");
-  const auto by_keys = figure_from_trace(*trace, FigureKind::text, head, {}, "2:5");
+  const auto by_keys = figure_of_trace({FigureKind::text, head, {}, {2, 5}}, *trace);
   REQUIRE(by_keys);
   CHECK(std::get<ColouredText>(by_keys->values).range == PositionRange{2, 5});
 }
@@ -108,7 +109,7 @@ TEST_CASE("the text of a trace under H2O says what was dropped") {
   REQUIRE(write_trace(folder / "t", test::h2o_trace(record)));
   const auto trace = TraceFile::open(folder / "t");
   REQUIRE(trace);
-  const auto figure = text_from_trace(*trace, MapId{LayerId(0), HeadId(3)}, {0, 7});
+  const auto figure = figure_of_trace({FigureKind::text, {LayerId(0), HeadId(3)}, {}, {0, 7}}, *trace);
   REQUIRE_MESSAGE(figure, figure.error().message);
   const auto& text = std::get<ColouredText>(figure->values);
   CHECK(text.roles.empty());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/export/figure_data.h"
+#include "core/export/figure_request.h"
 
 #include <doctest/doctest.h>
 
@@ -53,7 +53,7 @@ TEST_CASE("the mask of a record and of its trace are the same, stored or not") {
   const auto trace = TraceFile::open(folder / "t");
   REQUIRE(trace);
   for (const MapId& map : {map_0_1, map_0_2}) {
-    const auto from_trace = figure_from_trace(*trace, FigureKind::mask, map, {}, {});
+    const auto from_trace = figure_of_trace({FigureKind::mask, map, {0, 7}, {0, 7}}, *trace);
     REQUIRE_MESSAGE(from_trace, from_trace.error().message);
     const auto from_record = mask_figure(record, test::run_heads, map, {0, 7}, {0, 7}, test::run_provenance());
     REQUIRE(from_record);
@@ -68,7 +68,7 @@ TEST_CASE("attention of a trace: a piece of a stored map") {
   REQUIRE(write_trace(folder / "t", test::run_trace(record)));
   const auto trace = TraceFile::open(folder / "t");
   REQUIRE(trace);
-  const auto figure = figure_from_trace(*trace, FigureKind::attention, map_1_3, "2:5", "1:4");
+  const auto figure = figure_of_trace({FigureKind::attention, map_1_3, {2, 5}, {1, 4}}, *trace);
   REQUIRE_MESSAGE(figure, figure.error().message);
   const auto& map = std::get<Heatmap>(figure->values);
   REQUIRE(map.values.size() == 9);
@@ -79,15 +79,36 @@ TEST_CASE("attention of a trace: a piece of a stored map") {
   }
   CHECK(figure->provenance.maps == std::vector<MapId>{map_1_3});
 
-  const auto code = [&](FigureKind kind, MapId id, std::optional<std::string> queries) {
-    const auto result = figure_from_trace(*trace, kind, id, queries, {});
+  const auto code = [&](FigureKind kind, MapId id, PositionRange queries = {0, 7}) {
+    const auto result = figure_of_trace({kind, id, queries, {0, 7}}, *trace);
     return result ? ErrorCode::internal : result.error().code;
   };
-  CHECK(code(FigureKind::attention, map_0_2, {}) == ErrorCode::bad_trace);
-  CHECK(code(FigureKind::attention, {LayerId(2), HeadId(0)}, {}) == ErrorCode::bad_layer);
-  CHECK(code(FigureKind::attention, {LayerId(-1), HeadId(0)}, {}) == ErrorCode::bad_layer);
-  CHECK(code(FigureKind::mask, {LayerId(0), HeadId(4)}, {}) == ErrorCode::bad_head);
-  CHECK(code(FigureKind::mask, map_0_2, "0:99") == ErrorCode::bad_position);
+  CHECK(code(FigureKind::attention, map_0_2) == ErrorCode::bad_trace);
+  CHECK(code(FigureKind::attention, {LayerId(2), HeadId(0)}) == ErrorCode::bad_layer);
+  CHECK(code(FigureKind::attention, {LayerId(-1), HeadId(0)}) == ErrorCode::bad_layer);
+  CHECK(code(FigureKind::mask, {LayerId(0), HeadId(4)}) == ErrorCode::bad_head);
+  CHECK(code(FigureKind::mask, map_0_2, {0, 99}) == ErrorCode::bad_position);
+}
+
+TEST_CASE("a map with more cells than a file may have is refused before there is memory for it") {
+  const PositionRange side{0, 1 << 14};
+  CHECK(check_map_size(side, side));
+  CHECK(check_map_size(side, {0, (1 << 14) + 1}).error().code == ErrorCode::bad_range);
+  CHECK(check_map_size({0, INT32_MAX}, {0, INT32_MAX}).error().code == ErrorCode::bad_range);
+
+  SequenceRecord record({1, 1, 8, kernels::ElementType::f32}, false, 4);
+  for (std::int32_t at = 0; at <= side.end; ++at) {
+    TokenFrame frame;
+    frame.position = TokenPos(at);
+    frame.roles = {Role::global};
+    frame.entries = {at + 1};
+    REQUIRE(record.append(std::move(frame)));
+  }
+  const PositionRange all{0, side.end + 1};
+  const Provenance provenance = test::run_provenance();
+  const auto mask = figure_of_run({FigureKind::mask, {}, all, all}, {record, provenance}, 1, nullptr, {});
+  REQUIRE_FALSE(mask);
+  CHECK(mask.error().code == ErrorCode::bad_range);
 }
 
 TEST_CASE("under H2O a mask is what was dropped, and where that is not known it is not made up") {
@@ -97,12 +118,12 @@ TEST_CASE("under H2O a mask is what was dropped, and where that is not known it 
   const auto h2o = TraceFile::open(folder / "h2o");
   REQUIRE(h2o);
   for (const MapId& map : {map_0_1, map_0_2}) {  // stored, and not
-    const auto mask = figure_from_trace(*h2o, FigureKind::mask, map, "1:7", {});
+    const auto mask = figure_of_trace({FigureKind::mask, map, {1, 7}, {0, 7}}, *h2o);
     REQUIRE_MESSAGE(mask, mask.error().message);
     const auto made = mask_figure(record, test::run_heads, map, {1, 7}, {0, 7}, test::run_provenance());
     CHECK(std::get<Heatmap>(mask->values).visible == std::get<Heatmap>(made->values).visible);
   }
-  CHECK(figure_from_trace(*h2o, FigureKind::attention, map_0_2, {}, {}).error().code == ErrorCode::bad_trace);
+  CHECK(figure_of_trace({FigureKind::attention, map_0_2, {0, 7}, {0, 7}}, *h2o).error().code == ErrorCode::bad_trace);
 
   test::LooseFile loose = test::LooseFile::of(folder / "h2o");
   loose.remove("evicted");
@@ -110,12 +131,14 @@ TEST_CASE("under H2O a mask is what was dropped, and where that is not known it 
   loose.write(folder / "old");
   const auto old = TraceFile::open(folder / "old");
   REQUIRE(old);
-  CHECK(figure_from_trace(*old, FigureKind::mask, map_0_1, {}, {}));
-  CHECK(figure_from_trace(*old, FigureKind::kv, {}, {}, {}));
-  CHECK(figure_from_trace(*old, FigureKind::heads, {}, {}, {}));
-  CHECK(figure_from_trace(*old, FigureKind::roles, {}, {}, {}).error().code == ErrorCode::bad_trace);
-  CHECK(figure_from_trace(*old, FigureKind::mask, map_0_2, {}, {}).error().code == ErrorCode::bad_trace);
-  CHECK(text_from_trace(*old, {}, {0, 7}).error().code == ErrorCode::bad_trace);
+  CHECK(figure_of_trace({FigureKind::mask, map_0_1, {0, 7}, {0, 7}}, *old));
+  CHECK(figure_of_trace({.kind = FigureKind::kv}, *old));
+  CHECK(figure_of_trace({.kind = FigureKind::heads}, *old));
+  CHECK(figure_of_trace({.kind = FigureKind::roles}, *old).error().code == ErrorCode::bad_trace);
+  CHECK(figure_of_trace({FigureKind::mask, map_0_2, {0, 7}, {0, 7}}, *old).error().code == ErrorCode::bad_trace);
+  CHECK(figure_of_trace({.kind = FigureKind::text, .keys = {0, 7}, .text = TextColours::held_shares}, *old)
+            .error()
+            .code == ErrorCode::bad_trace);
 }
 
 TEST_CASE("roles and the KV curve of a trace are those of its record") {
@@ -124,12 +147,12 @@ TEST_CASE("roles and the KV curve of a trace are those of its record") {
   REQUIRE(write_trace(folder / "t", test::run_trace(record)));
   const auto trace = TraceFile::open(folder / "t");
   REQUIRE(trace);
-  const auto roles = figure_from_trace(*trace, FigureKind::roles, {}, {}, {});
+  const auto roles = figure_of_trace({.kind = FigureKind::roles}, *trace);
   REQUIRE(roles);
   CHECK(std::get<RoleMap>(roles->values).roles == std::get<RoleMap>(roles_figure(record, {}).values).roles);
   CHECK(roles->token_texts == std::vector<std::string>{" wörd", "", " wörd", "", " wörd", "", " wörd"});
   CHECK(std::get<RoleMap>(roles->values).is_held == std::get<RoleMap>(roles_figure(record, {}).values).is_held);
-  const auto kv = figure_from_trace(*trace, FigureKind::kv, {}, {}, {});
+  const auto kv = figure_of_trace({.kind = FigureKind::kv}, *trace);
   REQUIRE(kv);
   const auto& curve = std::get<KvCurve>(kv->values);
   const FigureData from_record = kv_figure(record, {});
@@ -144,7 +167,7 @@ TEST_CASE("roles under H2O tell what is held, of a record and of its trace") {
   REQUIRE(write_trace(folder / "t", test::h2o_trace(record)));
   const auto trace = TraceFile::open(folder / "t");
   REQUIRE(trace);
-  const auto of_trace = figure_from_trace(*trace, FigureKind::roles, {}, {}, {});
+  const auto of_trace = figure_of_trace({.kind = FigureKind::roles}, *trace);
   REQUIRE_MESSAGE(of_trace, of_trace.error().message);
   const FigureData of_record = roles_figure(record, trace->provenance());
   const std::vector<std::uint8_t> newest{0, 0, 0, 0, 1, 1, 1};

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "core/export/data_files.h"
+#include "core/export/figure_request.h"
 #include "core/export/scale.h"
 #include "tests/core/session/recorded_run.h"
 #include "tests/support/temporary_folder.h"
@@ -127,7 +128,7 @@ TEST_CASE("a trace's overview: recorded maps cell by cell, the others NaN, null 
   REQUIRE(write_trace(folder / "t", test::run_trace(record)));
   const auto trace = TraceFile::open(folder / "t");
   REQUIRE(trace);
-  const auto figure = overview_from_trace(*trace, {});
+  const auto figure = figure_of_trace({.kind = FigureKind::overview}, *trace);
   REQUIRE_MESSAGE(figure, figure.error().message);
   const auto& overview = std::get<HeadOverview>(figure->values);
   CHECK(overview.has_map == std::vector<std::uint8_t>{0, 1, 0, 0, 0, 0, 0, 1});
@@ -135,7 +136,7 @@ TEST_CASE("a trace's overview: recorded maps cell by cell, the others NaN, null 
   CHECK(figure->provenance.maps == std::vector<MapId>{{LayerId(0), HeadId(1)}, {LayerId(1), HeadId(3)}});
   for (const std::size_t map : {std::size_t{1}, std::size_t{7}}) {
     const MapId id{LayerId(static_cast<std::int32_t>(map / 4)), HeadId(static_cast<std::int32_t>(map % 4))};
-    const auto whole = figure_from_trace(*trace, FigureKind::attention, id, {}, {});
+    const auto whole = figure_of_trace({FigureKind::attention, id, {0, 7}, {0, 7}}, *trace);
     REQUIRE(whole);
     const auto& values = std::get<Heatmap>(whole->values);
     for (std::size_t cell = 0; cell < 49; ++cell) {
@@ -152,8 +153,9 @@ TEST_CASE("a trace's overview: recorded maps cell by cell, the others NaN, null 
   CHECK(json["provenance"]["layers"] == "0,1");
   CHECK(npy_bytes(*figure).find("'shape': (2, 4, 7, 7)") != std::string::npos);
 
-  CHECK(overview_from_trace(*trace, LayerId(2)).error().code == ErrorCode::bad_layer);
-  const auto one = overview_from_trace(*trace, LayerId(1));
+  CHECK(figure_of_trace({.kind = FigureKind::overview, .layer = LayerId(2)}, *trace).error().code ==
+        ErrorCode::bad_layer);
+  const auto one = figure_of_trace({.kind = FigureKind::overview, .layer = LayerId(1)}, *trace);
   REQUIRE(one);
   CHECK(nlohmann::json::parse(json_text(*one))["layer"] == 1);
   TraceContent none = test::run_trace(record);
@@ -161,7 +163,7 @@ TEST_CASE("a trace's overview: recorded maps cell by cell, the others NaN, null 
   REQUIRE(write_trace(folder / "none", none));
   const auto without = TraceFile::open(folder / "none");
   REQUIRE(without);
-  CHECK(overview_from_trace(*without, {}).error().code == ErrorCode::bad_trace);
+  CHECK(figure_of_trace({.kind = FigureKind::overview}, *without).error().code == ErrorCode::bad_trace);
 }
 
 TEST_CASE("no table is made of maps") {
