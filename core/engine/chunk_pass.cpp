@@ -104,7 +104,8 @@ Expected<void> ChunkPass::project(const PreparedLayer& layer, std::stop_token st
   NATSCOPE_CHECK(product_.run(input_, layer.k, layer.k_bias, rows_of(keys_, config_.kv_rows()), stop));
   NATSCOPE_CHECK(product_.run(input_, layer.v, layer.v_bias, rows_of(values_, config_.kv_rows()), stop));
   if (layer.score.present()) {
-    NATSCOPE_CHECK(product_.run(input_, layer.score, {}, rows_of(scores_, config_.score_rows()), stop));
+    // The largest of three decides, the first where they are equal.
+    NATSCOPE_CHECK(product_.run_row_by_row(input_, layer.score, rows_of(scores_, config_.score_rows()), stop));
   }
   turn(layer);
   return {};

@@ -8,6 +8,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <atomic>
 #include <latch>
 #include <new>
 #include <string>
@@ -15,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/base/cancel.h"
 #include "core/engine/product_blocks.h"
 #include "core/engine/row_math.h"
 #include "kernels/linear.h"
@@ -46,12 +48,12 @@ void multiply_f32(const float* x, std::int64_t n, std::int64_t cols, const float
   }
 }
 
-Expected<void> run_row(const ProductInput& input, const Matrix& weight, std::span<const float> bias, float* out,
-                       std::vector<float>& rounded) {
-  const float* x = input.f32();
+Expected<void> run_row(const ProductInput& input, std::int64_t row, const Matrix& weight, std::span<const float> bias,
+                       float* out, std::vector<float>& rounded) {
+  const float* x = input.f32() + row * input.cols();
   if (input.dtype() == ElementType::bf16) {
     rounded.resize(static_cast<std::size_t>(input.cols()));
-    row_math::convert(input.bf16(0), input.cols(), rounded.data());
+    row_math::convert(input.bf16(0) + row * input.cols(), input.cols(), rounded.data());
     x = rounded.data();
   }
   const kernels::LinearRow product{
@@ -120,9 +122,9 @@ Expected<void> MatrixProduct::run(ProductInput& input, const Matrix& weight, std
   const bool add = into == Into::added;
   if (n == 0) return {};
   if (n == 1) {
-    if (!add) return run_row(input, weight, bias, out.data, rounded_);
+    if (!add) return run_row(input, 0, weight, bias, out.data, rounded_);
     product_.resize(static_cast<std::size_t>(weight.rows));
-    NATSCOPE_CHECK(run_row(input, weight, bias, product_.data(), rounded_));
+    NATSCOPE_CHECK(run_row(input, 0, weight, bias, product_.data(), rounded_));
     row_math::add(out.data, product_.data(), weight.rows);
     return {};
   }
@@ -167,6 +169,22 @@ Expected<void> MatrixProduct::run(ProductInput& input, const Matrix& weight, std
   NATSCOPE_CHECK(
       share_blocks(ProductBlocks::of(n, weight.rows, cell_flops, most_rows, !convert && !packs), multiply, stop));
   add_bias(bias, out);
+  return {};
+}
+
+Expected<void> MatrixProduct::run_row_by_row(const ProductInput& input, const Matrix& weight,
+                                             kernels::View<float, 2> out, const std::stop_token& stop) {
+  NATSCOPE_CHECK(check(stop));
+  constexpr std::int64_t rows_a_step = 8;
+  std::atomic<bool> has_failed = false;
+  kernels::share_work(input.rows(), rows_a_step, 2 * row_math::loop_ns(input.rows() * weight.rows * weight.cols) / 8,
+                      [&](int, std::int64_t begin, std::int64_t end) {
+                        std::vector<float> rounded;
+                        for (std::int64_t row = begin; row < end; ++row) {
+                          if (!run_row(input, row, weight, {}, &out(row, 0), rounded)) has_failed = true;
+                        }
+                      });
+  if (has_failed) return fail(ErrorCode::out_of_memory, "there is no memory for a row of a product");
   return {};
 }
 

@@ -56,6 +56,12 @@ class MatrixProduct {
   [[nodiscard]] Expected<void> run(ProductInput& input, const Matrix& weight, std::span<const float> bias,
                                    kernels::View<float, 2> out, std::stop_token stop, Into into = Into::replaced);
 
+  /// The same with each row's sums in the order of a single row. For numbers that are compared: equal weights give
+  /// equal ones whichever column they stand in, however many rows there are. The libraries' products of few columns do
+  /// not. Cost: weights are read once a row.
+  [[nodiscard]] Expected<void> run_row_by_row(const ProductInput& input, const Matrix& weight,
+                                              kernels::View<float, 2> out, const std::stop_token& stop);
+
  private:
   std::vector<std::vector<float>> converted_;  // each thread's block of narrower weights as f32
   std::vector<Bf16Product> bf16_products_;     // one a thread

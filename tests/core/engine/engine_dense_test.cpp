@@ -122,6 +122,44 @@ TEST_CASE("policies give the roles that their rules say") {
   check("streaming:4,8", 8, [](int n) { return n < 4 ? 0 : 2; });
 }
 
+TEST_CASE("equal scores go to the lowest role, whichever head and however many tokens at once") {
+  const std::vector<std::int32_t> tokens = random_tokens(60, 7);
+  for (const int kv_heads : {1, 2, 3, 5}) {
+    for (const DType stored : {DType::f32, DType::bf16}) {
+      CAPTURE(kv_heads);
+      json overrides = shape(kv_heads, kv_heads, 8, 4);
+      overrides["hidden_size"] = 48;
+      overrides["nats"]["global_bias"] = 0.0;
+      TinyModel model(overrides, stored);
+      // Of each head, the row of sliding becomes that of local.
+      for (const char* const name :
+           {"model.layers.0.self_attn.proj_layer.weight", "model.layers.1.self_attn.proj_layer.weight"}) {
+        test::TinyTensor& rows = model.tensor(name);
+        const std::size_t row_bytes = rows.bytes.size() / static_cast<std::size_t>(3 * kv_heads);
+        for (std::size_t head = 0; head < static_cast<std::size_t>(kv_heads); ++head)
+          rows.bytes.replace((3 * head + 2) * row_bytes, row_bytes, rows.bytes, (3 * head + 1) * row_bytes, row_bytes);
+      }
+      const EngineRun run(model);
+      for (const std::int64_t chunk : {1, 5, 60}) {
+        CAPTURE(chunk);
+        require_ok(run.engine->start({}));
+        (void)prefill_all(*run.engine, tokens, chunk);
+        bool are_equal = true, has_local = false, has_sliding = false;
+        for (const TokenFrame& frame : run.engine->record().frames()) {
+          for (std::size_t head = 0; head < frame.roles.size(); ++head) {
+            are_equal = are_equal && frame.scores[3 * head + 1] == frame.scores[3 * head + 2];
+            has_local = has_local || frame.roles[head] == Role::local;
+            has_sliding = has_sliding || frame.roles[head] == Role::sliding;
+          }
+        }
+        CHECK(are_equal);
+        CHECK(has_local);
+        CHECK_FALSE(has_sliding);
+      }
+    }
+  }
+}
+
 TEST_CASE("a model without score layers sees everything") {
   TinyModel model;
   for (int layer = 0; layer < 2; ++layer)
