@@ -79,6 +79,21 @@ JobEntry entry_of(const fs::path& folder) {
   return entry;
 }
 
+/// Deletes a folder; what is left after a problem is still a job. Links are removed, never followed.
+std::error_code remove_with_spec_last(const fs::path& folder) {
+  std::error_code problem;
+  std::vector<fs::path> others;
+  for (fs::directory_iterator entry(folder, problem); !problem && entry != fs::directory_iterator();
+       entry.increment(problem)) {
+    if (entry->path().filename() != "spec.json") others.push_back(entry->path());
+  }
+  for (const fs::path& path : others) {
+    if (!problem) fs::remove_all(path, problem);
+  }
+  if (!problem) fs::remove_all(folder, problem);
+  return problem;
+}
+
 }  // namespace
 
 fs::path default_jobs_folder() {
@@ -195,7 +210,11 @@ Expected<void> JobStore::remove(std::string_view name_or_path) const {
   std::error_code problem;
   const fs::path doomed = hidden_name(folder, "deleted");
   fs::rename(folder, doomed, problem);
-  if (!problem) fs::remove_all(doomed, problem);  // links are removed, never followed
+  if (!problem) {
+    problem = remove_with_spec_last(doomed);
+    std::error_code ignored;
+    if (problem) fs::rename(doomed, folder, ignored);
+  }
   if (problem) return fail(ErrorCode::io_failure, printable(folder.string()) + ": " + problem.message());
   return {};
 }

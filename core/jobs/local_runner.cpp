@@ -54,6 +54,12 @@ Expected<void> LocalRunner::cancel(const fs::path& folder) {
     case Liveness::alive:
       break;
   }
+  if (!is_at_work_in(status.process.pid, folder)) {
+    return fail(ErrorCode::bad_job,
+                printable(folder.string()) + " says that process " + std::to_string(status.process.pid) +
+                    " is its trainer, which works on something else: it is not ended",
+                "look what it is, and remove status.json and launch.json there");
+  }
   const bool sent = process.is_open() ? ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) == 0
                                       : ::kill(pid, SIGKILL) == 0;
   if (!sent && errno != ESRCH) return Unexpected(system_error(errno, "end the process of", folder));

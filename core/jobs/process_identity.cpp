@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/jobs/process_identity.h"
 
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
 #include <array>
 #include <charconv>
 #include <limits>
+#include <sstream>
 #include <string_view>
+#include <system_error>
 
 #include "core/base/mapped_file.h"
 
@@ -16,6 +19,7 @@ namespace natscope::jobs {
 namespace {
 
 constexpr std::uint64_t proc_file_bytes = 64 << 10;
+constexpr std::uint64_t command_bytes = 4 << 20;
 
 std::string host_name() {
   std::array<char, 256> text{};
@@ -58,7 +62,36 @@ std::optional<ProcessStat> stat_of(std::int64_t pid) {
   return std::nullopt;
 }
 
+bool has_open(const std::filesystem::path& process, const std::filesystem::path& file) {
+  struct stat wanted {};
+  if (::lstat(file.c_str(), &wanted) != 0) return false;
+  std::error_code problem;
+  for (std::filesystem::directory_iterator entry(process / "fd", problem);
+       !problem && entry != std::filesystem::directory_iterator(); entry.increment(problem)) {
+    struct stat open {};
+    if (::stat(entry->path().c_str(), &open) == 0 && open.st_dev == wanted.st_dev && open.st_ino == wanted.st_ino)
+      return true;
+  }
+  return false;
+}
+
+bool names(const std::filesystem::path& process, const std::filesystem::path& folder) {
+  const auto command = read_small_file(process / "cmdline", command_bytes);
+  if (!command) return false;
+  std::istringstream words(*command);
+  for (std::string word; std::getline(words, word, '\0');) {
+    std::error_code problem;  // most words are no path
+    if (word.starts_with('/') && std::filesystem::equivalent(word, folder, problem)) return true;
+  }
+  return false;
+}
+
 }  // namespace
+
+bool is_at_work_in(std::int64_t pid, const std::filesystem::path& folder) {
+  const std::filesystem::path process = "/proc/" + std::to_string(pid);
+  return has_open(process, folder / ".lock") || names(process, folder);
+}
 
 std::optional<ProcessIdentity> process_with_pid(std::int64_t pid) {
   const auto stat = stat_of(pid);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -26,5 +27,10 @@ enum class Liveness { alive, gone, elsewhere };
 /// `elsewhere`: recorded on another host, nothing can be said from here. A process that has ended but was not waited
 /// for (a zombie) is gone. Where start time or boot were not recorded, the pid alone decides.
 [[nodiscard]] Liveness liveness(const ProcessIdentity& process);
+
+/// Whether a process of this machine is at work in a job's folder: it has the folder's lock open, or was started for
+/// the folder and names it in its command. For whoever is about to send it a signal: a folder may come from anybody,
+/// and say any pid.
+[[nodiscard]] bool is_at_work_in(std::int64_t pid, const std::filesystem::path& folder);
 
 }  // namespace natscope::jobs

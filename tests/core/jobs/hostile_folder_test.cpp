@@ -2,9 +2,13 @@
 /// Job folders from strangers: every file broken in turn gets an error that names it, and nothing else happens.
 #include <doctest/doctest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <functional>
 
+#include "core/base/file_lock.h"
 #include "core/jobs/checkpoint_list.h"
 #include "core/jobs/job_file.h"
 #include "core/jobs/job_folder.h"
@@ -12,6 +16,8 @@
 #include "core/jobs/job_spec.h"
 #include "core/jobs/job_status.h"
 #include "core/jobs/job_store.h"
+#include "core/jobs/local_runner.h"
+#include "core/jobs/process_identity.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace natscope;
@@ -160,6 +166,41 @@ TEST_CASE("asking a job to stop does not write into the file that a link names")
   REQUIRE(request_stop(folder / "job", StopMode::keep_model));
   CHECK(stop_request(folder / "job") == StopMode::keep_model);
   CHECK(test::read_bytes(folder / "precious") == "not ours\n");
+}
+
+TEST_CASE("a process that a job folder merely names is not ended") {
+  const TemporaryFolder folder;
+  test::write_bytes(folder / "spec.json", good_spec);
+  const pid_t stranger = fork();
+  if (stranger == 0) {
+    pause();
+    _exit(0);
+  }
+  REQUIRE(stranger > 0);
+  test::write_bytes(folder / "status.json", R"({"state":"running","pid":)" + std::to_string(stranger) +
+                                                R"(,"step":4,"steps":6,"updated":"2026-01-31T12:00:00Z"})");
+  LocalRunner runner({});
+  REQUIRE(runner.observe(folder.path())->state == JobState::running);
+  const auto ended = runner.cancel(folder.path());
+  REQUIRE_FALSE(ended);
+  CHECK(ended.error().code == ErrorCode::bad_job);
+  CHECK(kill(stranger, 0) == 0);
+  CHECK(waitpid(stranger, nullptr, WNOHANG) == 0);  // it lives
+
+  // One that holds the folder's lock is at work in it.
+  const auto held = try_lock(folder / ".lock");
+  REQUIRE(held);
+  const pid_t trainer = fork();
+  if (trainer == 0) {
+    pause();
+    _exit(0);
+  }
+  REQUIRE(trainer > 0);
+  CHECK(is_at_work_in(trainer, folder.path()));
+  for (const pid_t child : {stranger, trainer}) {
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+  }
 }
 
 TEST_CASE("a list shows a folder that cannot be read beside those that can") {

@@ -2,6 +2,8 @@
 #include "core/jobs/job_store.h"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdlib>
@@ -110,6 +112,28 @@ TEST_CASE("a job at work is not deleted") {
     }
   }
   CHECK(store.remove("one"));
+}
+
+TEST_CASE("a job that cannot be deleted is still there") {
+  const TemporaryFolder folder;
+  const JobStore store(folder.path());
+  const auto job = store.create("a", {{"kind", "train"}, {"version", 1}});
+  REQUIRE(job);
+  // Somebody else's: it can be renamed, and what is in it cannot be deleted.
+  std::filesystem::create_directories(*job / "checkpoints" / "step-000001");
+  test::write_bytes(*job / "checkpoints" / "step-000001" / "manifest.json", "{}");
+  REQUIRE(chmod((*job / "checkpoints" / "step-000001").c_str(), 0555) == 0);
+  REQUIRE(chmod(job->c_str(), 0777) == 0);
+  REQUIRE(chmod(folder.path().c_str(), 0777) == 0);
+  const uid_t me = geteuid();
+  if (me == 0) REQUIRE(seteuid(65534) == 0);  // to whom folders are closed
+  const auto removed = store.remove("a");
+  if (me == 0) REQUIRE(seteuid(me) == 0);
+  REQUIRE_FALSE(removed);
+  CHECK(removed.error().code == ErrorCode::io_failure);
+  CHECK(store.find("a"));
+  REQUIRE(chmod((*job / "checkpoints" / "step-000001").c_str(), 0755) == 0);
+  CHECK(store.remove("a"));
 }
 
 TEST_CASE("where jobs are kept") {
