@@ -213,6 +213,7 @@ TEST_CASE("bad adapters") {
        }},
       {"rank under two names", bad, [](TinyAdapter& a) { a.config["lora"]["r"] = 3; }},
       {"rank-stabilised LoRA", bad, [](TinyAdapter& a) { a.config["lora"]["use_rslora"] = true; }},
+      {"weight-decomposed LoRA beside the block", bad, [](TinyAdapter& a) { a.config["use_dora"] = true; }},
       {"another kind of LoRA without a block", bad,
        [](TinyAdapter& a) {
          a.config.update(Json(a.config["lora"]));
