@@ -147,7 +147,7 @@ Expected<AdapterConfig> read_adapter_config(const fs::path& folder) {
   }
   if (const auto* const lora = read.find("lora")) {
     // Beside the block they are no less meant.
-    NATSCOPE_CHECK(refuse_other_lora(ConfigReader(*json, ErrorCode::bad_adapter, config_name), *json, false));
+    NATSCOPE_CHECK(refuse_other_lora(read, *json, false));
     NATSCOPE_TRY(config.lora, read_lora(*lora, true));
   } else if (std::any_of(rank_keys.begin(), rank_keys.end(), [&](const char* key) { return read.has(key); })) {
     NATSCOPE_TRY(config.lora, read_lora(*json, false));
