@@ -2,6 +2,7 @@
 #include "ui/figure/figure_painter.h"
 
 #include <QFontMetricsF>
+#include <QPaintEngine>
 #include <QTransform>
 #include <algorithm>
 #include <cmath>
@@ -87,6 +88,17 @@ void drawLayerLines(QPainter& painter, int layers, int kvHeads, const FigureInk&
   }
 }
 
+/// Several pixels a cell: programs that smooth the pictures of an SVG whatever it says (librsvg, LibreOffice) then blur
+/// edges of cells alone, not all of a small map.
+QImage enlarged(const QImage& image) {
+  constexpr qint64 mostPixels = 4 << 20;
+  constexpr int mostTimes = 12;
+  const qint64 cells = qint64{image.width()} * image.height();
+  int times = 1;
+  while (times < mostTimes && (times + 1) * (times + 1) * cells <= mostPixels) ++times;
+  return image.scaled(image.size() * times, Qt::IgnoreAspectRatio, Qt::FastTransformation);
+}
+
 }  // namespace
 
 void drawRaster(QPainter& painter, const QRectF& plot, const QImage& image) {
@@ -101,7 +113,8 @@ void drawRaster(QPainter& painter, const QRectF& plot, const QImage& image) {
     const QSize size(qRound(plot.width() * scale), qRound(plot.height() * scale));
     painter.drawImage(QRect(topLeft, size), image);
   } else {
-    painter.drawImage(plot, image);
+    const bool isSvg = painter.paintEngine()->type() == QPaintEngine::SVG;
+    painter.drawImage(plot, isSvg ? enlarged(image) : image);
   }
   painter.restore();
 }

@@ -170,6 +170,29 @@ class MapFigureTest : public QObject {
     for (int y = 0; y < 5; ++y) QCOMPARE(raster.image.pixel(0, y), toQRgb(masked_colour(Theme::light)));
   }
 
+  /// Who smooths pictures, whatever an SVG says of them, may not smear cells into each other.
+  void aCellOfAnSvgIsManyPixels() {
+    const FigureData figure = attention(9, 12, false);
+    const auto svg = renderFigure(figure, FigureFormat::svg, {});
+    QVERIFY(svg);
+    const MapRaster raster = rasterOf(std::get<Heatmap>(figure.values), {12, 9}, {});
+    int maps = 0;
+    const QByteArray mark = "data:image/png;base64,";
+    for (qsizetype at = svg->indexOf(mark); at >= 0; at = svg->indexOf(mark, at + 1)) {
+      const qsizetype from = at + mark.size();
+      const QImage map = QImage::fromData(QByteArray::fromBase64(svg->mid(from, svg->indexOf('"', from) - from)));
+      if (map.width() * 9 != map.height() * 12) continue;  // the colour bar
+      ++maps;
+      const int times = map.width() / 12;
+      QVERIFY(times >= 8);
+      for (int y = 0; y < map.height(); ++y) {
+        for (int x = 0; x < map.width(); ++x)
+          QCOMPARE(map.pixel(x, y) & 0xffffffU, raster.image.pixel(x / times, y / times) & 0xffffffU);
+      }
+    }
+    QCOMPARE(maps, 1);
+  }
+
   /// In a chosen width a pixel is the largest weight that it covers, in the range of the weights.
   void aNarrowMapLosesNoLine() {
     FigureData figure = attention(2000, 2000, false);
