@@ -189,19 +189,17 @@ ScaleOptions ExportOptions::scale_options() const {
   return options;
 }
 
-void ExportOptions::add_to(CLI::App& command) {
+void ExportOptions::add_what(CLI::App& command) {
   command
       .add_option(
           "--kind", kind,
-          "What to show: attention or mask (a map of one head), roles (of all tokens and heads), kv (entries held over "
-          "time), text (tokens coloured by their roles in a head, with --layer and --head, by the share of heads that "
-          "hold them, or with --surprise by their losses; not as npy), heads (a table of what each KV head keeps; "
-          "drawn: a matrix of layers by heads for each number), vocabulary (which tokens are kept, counted by what "
-          "they "
-          "are, with --layer and --head in one head; drawn: which take most of the cache; not as npy), overview (the "
-          "maps of all heads side by side; not as csv) or statistics (a table of what each query head attends to; "
-          "drawn "
-          "as heads)")
+          "What to show: attention or mask (a map of one head), roles (of all tokens and heads), kv (entries held "
+          "over time), text (tokens coloured by their roles in a head, with --layer and --head, by the share of heads "
+          "that hold them, or with --surprise by their losses; not as npy), heads (a table of what each KV head "
+          "keeps; drawn: a matrix of layers by heads for each number), vocabulary (which tokens are kept, counted by "
+          "what they are, with --layer and --head in one head; drawn: which take most of the cache; not as npy), "
+          "overview (the maps of all heads side by side; not as csv) or statistics (a table of what each query head "
+          "attends to; drawn as heads)")
       ->required()
       ->check(
           CLI::IsMember({"attention", "mask", "roles", "kv", "text", "heads", "vocabulary", "overview", "statistics"}))
@@ -226,6 +224,9 @@ void ExportOptions::add_to(CLI::App& command) {
       ->allow_extra_args(false)
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+void ExportOptions::add_part(CLI::App& command) {
   const auto index = CLI::Range(0, INT32_MAX);
   layer_option =
       command
@@ -241,6 +242,9 @@ void ExportOptions::add_to(CLI::App& command) {
   command.add_option("--queries", queries, "Only these query positions, the end not included")->type_name("A:B");
   command.add_option("--keys", keys, "Only these key positions, the end not included; text: only these tokens")
       ->type_name("A:B");
+}
+
+void ExportOptions::add_colours(CLI::App& command) {
   command.add_option("--scale", scale, "Scale of the colours")
       ->check(CLI::IsMember({"linear", "log"}))
       ->type_name("NAME")
@@ -259,9 +263,12 @@ void ExportOptions::add_to(CLI::App& command) {
       ->type_name("NAME")
       ->capture_default_str();
   command.add_flag("--hide-sink", hide_sink,
-                   "Leave key 0 out of the map and its colour range; overview: its first column of cells");
+                   "Mask key 0, so that it decides no colour (csv, npy, json: 0); overview: its first column of cells");
   command.add_flag("--surprise", surprise,
                    "text: coloured by each token's loss, -ln of the probability that the model gave it, in nats");
+}
+
+void ExportOptions::add_drawing(CLI::App& command) {
   command.add_option("--dpi", dpi, "Resolution of a png, dots an inch")
       ->check(number_within(36, 2400))
       ->type_name("N")
@@ -296,26 +303,29 @@ void ExportOptions::add_to(CLI::App& command) {
       ->check(CLI::IsMember({"auto", "tokens", "positions"}))
       ->type_name("NAME")
       ->capture_default_str();
+}
+
+void ExportOptions::add_to(CLI::App& command) {
+  add_what(command);
+  add_part(command);
+  add_colours(command);
+  add_drawing(command);
   run.add_to(command);
   command.footer(
       "overview as npy is F32 [layers, heads, S, S]. S is the cells of a side, at most 256; a cell is the largest of "
-      "the "
-      "n x n weights that it stands for: n = 1 up to 256 tokens, 2 up to 512, and so on (cell_tokens in FILE.json). 0: "
-      "masked; NaN: a map that the trace does not hold.\n"
+      "the n x n weights that it stands for: n = 1 up to 256 tokens, 2 up to 512, and so on (cell_tokens in "
+      "FILE.json). 0: masked; NaN: a map that the trace does not hold.\n"
       "A role is 0 Global, 1 Local or 2 Sliding. Under h2o tokens have no roles (all are 0); csv and json then also "
-      "say "
-      "held: 1 where the KV head holds the token after the last one.\n"
-      "roles with --compare: 0 neither holds the token after the last one that both have, 1 both do, 2 this run only, "
-      "3 "
-      "the compared one only; csv has a column for each of the two.\n"
+      "say held: 1 where the KV head holds the token after the last one.\n"
+      "roles with --compare: 0 neither holds the token after the last one that both have, 1 both do, 2 this run "
+      "only, 3 the compared one only; csv has a column for each of the two.\n"
       "heads: mean_local_life is a lower bound where local_life_is_cut is 1, the text ended before some Local did.\n"
       "vocabulary: a row a token that occurs, those first that took most of the cache (cache_share: of the entries "
-      "held "
-      "after each token, all together); shares and mean_life are of its occurrences in the heads counted. eval "
+      "held after each token, all together); shares and mean_life are of its occurrences in the heads counted. eval "
       "--vocabulary counts a longer text.\n"
       "statistics: means over queries of a head's entropy (in nats; attended_keys is e to it) and of the weights on "
-      "position 0 and on the query itself; over all queries of up to 2896 tokens, over an even sample of a longer text "
-      "(queries).");
+      "position 0 and on the query itself; over all queries of up to 2896 tokens, over an even sample of a longer "
+      "text (queries).");
 }
 
 }  // namespace natscope

@@ -59,6 +59,12 @@ struct ExportOptions {
   [[nodiscard]] MapId map() const { return {LayerId(layer), HeadId(head)}; }
   /// check_flags looked at the range.
   [[nodiscard]] ScaleOptions scale_options() const;
+
+ private:
+  void add_what(CLI::App& command);
+  void add_part(CLI::App& command);
+  void add_colours(CLI::App& command);
+  void add_drawing(CLI::App& command);
 };
 
 /// How `out` is to be written: as --format says, or its ending. Errors: usage (neither says it, they differ, a stream

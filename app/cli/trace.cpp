@@ -110,12 +110,10 @@ void add_trace_command(CLI::App& root, Invocation& invocation) {
       ->type_name("MAPS");
   command->footer(
       "Always in the file: tokens I64 [T], roles U8 [layers, kv_heads, T] (0 Global, 1 Local, 2 Sliding), kv_entries "
-      "I32 "
-      "[T, layers, kv_heads], kv_allocated_bytes I64 [T], and probability F32 [T], which the model gave each token "
-      "before it came (0: not known, as of the first): -ln of it is the token's loss. Under h2o, whose tokens have no "
-      "roles, also what it dropped: evicted I32 [entries, 3] (layer, KV head, position) and evicted_ends I64 [T], "
-      "where "
-      "each step's entries end.\n"
+      "I32 [T, layers, kv_heads], kv_allocated_bytes I64 [T], and probability F32 [T], which the model gave each "
+      "token before it came (0: not known, as of the first): -ln of it is the token's loss. Under h2o, whose tokens "
+      "have no roles, also what it dropped: evicted I32 [entries, 3] (layer, KV head, position) and evicted_ends I64 "
+      "[T], where each step's entries end.\n"
       "Metadata: where it comes from; token_texts, a JSON array of T strings, what each token adds to the text; and "
       "token_names, a JSON object of names for tokens that add nothing, by their id.");
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });

@@ -129,8 +129,7 @@ void add_reproduce_finetune(CLI::App& parent, Invocation& invocation) {
                         "a study is computed on the CPU in float32, with seeds of its own, so that it repeats");
   command->footer(
       "Scores perplexity, KV fraction and pass keys by depth and length (or marks by distance); writes tables, JSON "
-      "and "
-      "figures into --out.\n"
+      "and figures into --out.\n"
       "Goes on where it was stopped; several processes may share one --out.");
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }
