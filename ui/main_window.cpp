@@ -258,6 +258,7 @@ void MainWindow::connectAll() {
   connect(&workbench_, &Workbench::logLine, log_, &LogPanel::addLine);
   connect(&workbench_, &Workbench::sessionShown, prompt_, &PromptPanel::setOptions);
   connect(&comparison_, &RunComparison::changed, this, &MainWindow::refresh);
+  connect(&comparison_, &RunComparison::failed, errors_, &ErrorBar::showError);
   connect(&export_, &FigureExport::failed, errors_, &ErrorBar::showError);
   connect(&export_, &FigureExport::written, this, &MainWindow::sayWritten);
   connect(&sessions_, &SessionFiles::failed, errors_, &ErrorBar::showError);
