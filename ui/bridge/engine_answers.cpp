@@ -131,6 +131,7 @@ void EngineClient::Private::receiveStarted(const Envelope& envelope, const Start
   lastAnalyse = std::move(request->second.request);
   readAgainFrom = std::move(request->second.beginning);
   givenTokens = 0;
+  digest.reset();
   lastAnalyse.fit = false;
   if (auto* const text = std::get_if<std::string>(&lastAnalyse.prompt); text != nullptr && started.prompt_bytes)
     text->resize(std::min(text->size(), static_cast<std::size_t>(*started.prompt_bytes)));
@@ -182,6 +183,7 @@ void EngineClient::Private::receiveReady(const Envelope& envelope, const ReadyMe
     lastAnalyse.prompt = again->prompt;
     promptTokens = std::min(again->tokens, record.size());
     givenTokens = record.size();
+    digest.reset();
   }
   flushRecordChange();
   sendTileWishes();

@@ -101,8 +101,10 @@ class EngineClient : public QObject {
   [[nodiscard]] double prefillSeconds() const;  ///< of the last analyse; 0 before it is ready
   /// What was set by hand in the mirrored sequence.
   [[nodiscard]] const SetByHand& setByHand() const;
-  /// Where the mirrored sequence comes from, as files that are made of it say it. Cost: a checksum of the prompt.
+  /// Where the mirrored sequence comes from, as files that are made of it say it. Cost: a checksum of the prompt, once.
   [[nodiscard]] Provenance provenance() const;
+  /// How often one was made: while a text grows it stays what it is.
+  [[nodiscard]] std::int64_t promptsHashed() const;
   /// Everything that a session file holds: the mirrored sequence with its prompt and settings.
   [[nodiscard]] Session session() const;
   [[nodiscard]] ShownRun shownRun() const;

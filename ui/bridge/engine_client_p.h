@@ -69,6 +69,12 @@ class EngineClient::Private {
   };
 
   [[nodiscard]] Origin origin() const;  ///< of what is mirrored
+  // Of it without the provenance, which has a checksum of the prompt: these are asked for while a text grows.
+  [[nodiscard]] std::string modelPath() const;
+  [[nodiscard]] std::string adapterPath() const;
+  [[nodiscard]] std::uint64_t openedBy() const;
+  /// The checksum of what the mirrored sequence began with, or was given; made once, when it is first asked for.
+  [[nodiscard]] const std::string& promptDigest() const;
   /// Whether the open model is the one that made it.
   [[nodiscard]] bool isOpen(const Origin& from) const;
 
@@ -120,6 +126,8 @@ class EngineClient::Private {
   std::map<std::uint64_t, AskedAnalysis> askedAnalyses;  // … and those that have not begun, by generation
   std::optional<Beginning> readAgainFrom;                // of the one that is mirrored, while it is read once more
   std::int64_t givenTokens = 0;                          // that it was read again with, whoever wrote them; 0: not so
+  mutable std::optional<std::string> digest;  // promptDigest(); reset with lastAnalyse.prompt and givenTokens
+  mutable std::int64_t promptsHashed = 0;
 
   std::optional<ModelDescription> model;
   SequenceRecord record;

@@ -11,6 +11,7 @@
 
 #include "tests/ui/panels/made_up_session.h"
 #include "ui/models/export_command.h"
+#include "ui/models/run_comparison.h"
 #include "ui/models/token_words.h"
 
 using namespace natscope;
@@ -216,6 +217,28 @@ class WorkbenchTest : public QObject {
     QSignalSpy failed(bench_.get(), &Workbench::errorRaised);
     QTRY_COMPARE_WITH_TIMEOUT(failed.count(), 1, patience);
     QVERIFY(bench_->roleChanges().isEmpty());
+  }
+
+  /// What is said of two runs while one of them grows must not read its prompt.
+  void aPromptIsHashedOnceHoweverOftenItsModelIsNamed() {
+    begin(1, QStringLiteral("abcd"));
+    RunComparison comparison(*bench_);
+    comparison.keep();
+    PromptOptions options = bench_->options();
+    options.maxNewTokens = 20;
+    bench_->setOptions(options);
+    int said = 0;
+    connect(bench_.get(), &Workbench::stateChanged, &comparison,
+            [&] { said += comparison.inWords().isEmpty() ? 0 : 1; });
+    bench_->continueGenerating();
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse() && bench_->client().record().size() == 24, patience);
+    QVERIFY(said > 1);
+    (void)bench_->client().session();
+    QCOMPARE(bench_->client().promptsHashed(), 1);
+    // Another one has another checksum.
+    ask(QStringLiteral("abcde"));
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse() && bench_->client().record().size() == 5, patience);
+    QCOMPARE(bench_->client().provenance().prompt_sha256, prompt_digest("abcde"));
   }
 
   /// A command without them would write another figure than the one on screen.
