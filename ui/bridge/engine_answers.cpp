@@ -158,8 +158,9 @@ void EngineClient::Private::receiveFrames(const Envelope& envelope, const Frames
     return distrust(QStringLiteral("frames came before their sequence began"));
   SequenceRecord& growing = isOfRestoring ? restored : record;
   for (const auto& [token, text] : frames.texts) tokenTexts.insert_or_assign(token, text);
-  for (const TokenFrame& frame : frames.frames) {
-    if (const auto appended = growing.append(frame); !appended) {
+  for (TokenFrame frame : frames.frames) {
+    if (isOfRestoring) keepHistory(frame);
+    if (const auto appended = growing.append(std::move(frame)); !appended) {
       return distrust(QString::fromUtf8(appended.error().message.c_str()));
     }
   }
@@ -253,8 +254,8 @@ void EngineClient::Private::receiveError(const Envelope& envelope, const ErrorMe
   if (isRestoring && envelope.generation == restoringGeneration) {
     // What is shown stays; asking for something new is as good as before.
     isRestoring = false;
-    Q_EMIT q->logLine(QStringLiteral("the sequence could not be restored: ") +
-                      QString::fromUtf8(error.message.c_str()));
+    const bool isReplaced = newestGeneration > restoringGeneration;
+    if (!isReplaced) Q_EMIT q->notRestored(QString::fromUtf8(error.message.c_str()));
     return;
   }
   flushRecordChange();

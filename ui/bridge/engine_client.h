@@ -64,6 +64,9 @@ class EngineClient : public QObject {
   /// Program and arguments; takes effect at the next start. Default: natscope-engine beside this program.
   void setCommandLine(const QStringList& commandLine);
   [[nodiscard]] QStringList commandLine() const;
+  /// A sequence of more roles (tokens · layers · KV heads) is given to an engine that lost it without them: the model
+  /// decides again, and where it decides otherwise that is shown. Default: 2^25.
+  void setMostRolesGiven(std::int64_t roles);
 
   [[nodiscard]] State state() const;
   [[nodiscard]] bool isBusy() const;  ///< opening, analysing or generating
@@ -163,6 +166,8 @@ class EngineClient : public QObject {
   void progress(natscope::ProgressPhase phase, qint64 done, qint64 total, double seconds);
   void analysed();          ///< the prompt is processed
   void sequenceRestored();  ///< the engine has what is mirrored again: knowsSequence()
+  /// The engine does not get what is mirrored, which can go on only once it was analysed anew.
+  void notRestored(const QString& why);
   void finished(const natscope::FinishedMessage& result);
   void tileArrived(const natscope::AttentionTile& tile);
   void weightsArrived(const natscope::WeightsMessage& weights);

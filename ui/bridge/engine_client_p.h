@@ -52,6 +52,8 @@ class EngineClient::Private {
   void receiveStarted(const Envelope& envelope, const StartedMessage& started);
   void receiveReady(const Envelope& envelope, const ReadyMessage& ready);
   void finishRestoring();
+  /// What reading it again does not tell of a frame of the mirrored sequence: who wrote it, when, and what was likely.
+  void keepHistory(TokenFrame& frame) const;
   void receiveFrames(const Envelope& envelope, const FramesMessage& frames);
   void receiveError(const Envelope& envelope, const ErrorMessage& message);
   bool receiveQuestionError(const Envelope& envelope, const Error& error);
@@ -131,9 +133,10 @@ class EngineClient::Private {
 
   std::optional<ModelDescription> model;
   SequenceRecord record;
-  bool isInEngine = false;          // the engine knows the sequence that is mirrored
-  bool isRestoring = false;         // it is being given to the engine again …
-  SequenceRecord restored;          // … whose answer gathers here
+  bool isInEngine = false;                                // the engine knows the sequence that is mirrored
+  bool isRestoring = false;                               // it is being given to the engine again …
+  SequenceRecord restored;                                // … whose answer gathers here
+  std::int64_t mostRolesGiven = std::int64_t{32} << 20U;  // a role costs a byte of a message
   std::optional<Origin> shownFrom;  // of a sequence that another model made than the one that is open
   bool isRecorded = false;          // what is mirrored is a trace's: no engine gets it
   std::uint64_t restoringGeneration = 0;

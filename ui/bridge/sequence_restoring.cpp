@@ -9,9 +9,6 @@
 namespace natscope::ui {
 namespace {
 
-/// A role costs a byte of a message; a longer sequence is analysed anew instead.
-constexpr std::int64_t mostRoles = std::int64_t{32} << 20U;
-
 std::vector<std::int32_t> tokensOf(const SequenceRecord& record) {
   std::vector<std::int32_t> tokens;
   for (const TokenFrame& frame : record.frames()) tokens.push_back(frame.token);
@@ -39,11 +36,18 @@ void EngineClient::Private::restoreSequence() {
   if (shownFrom && !isOpen(*shownFrom)) return;
   const CacheGeometry& geometry = record.geometry();
   const std::int64_t heads = std::int64_t{geometry.layers} * geometry.kv_heads;
-  if (!model || record.size() == 0 || record.size() > model->context || record.size() * heads > mostRoles) return;
+  if (!model || record.size() == 0 || record.size() > model->context) return;
   const bool fits = geometry.layers == model->layers && geometry.kv_heads == model->kv_heads &&
                     geometry.head_dim == model->head_dim && record.has_scores() == model->nats;
   const auto parsed = parse_policy(policy);
   if (!fits || !parsed) return;
+  // Of more roles than a message should hold the model decides anew.
+  const bool areRolesGiven = record.size() * heads <= mostRolesGiven;
+  const bool areRolesKnown = areRolesGiven || lastAnalyse.plan.roles || setByHand.roles_sha256.empty();
+  if (!areRolesKnown) {
+    Q_EMIT q->notRestored(QStringLiteral("its roles are from a file that is not at hand, and too many to be sent"));
+    return;
+  }
 
   AnalyseMessage request;
   request.prompt = tokensOf(record);
@@ -52,18 +56,26 @@ void EngineClient::Private::restoreSequence() {
   // H2O has no roles and no W: what it measures decides, and it measures the same again.
   if (parsed->kind != Policy::Kind::h2o) {
     request.plan.window = record.window();
-    request.plan.as_before = rolesOf(record);
-    // What was set for tokens that are still to come.
+    if (areRolesGiven) request.plan.as_before = rolesOf(record);
+    // What was set by hand: where roles are given, for tokens that are still to come.
     if (lastAnalyse.plan.roles && lastAnalyse.plan.roles->length >= record.size())
       request.plan.roles = lastAnalyse.plan.roles;
     for (const ForcedRole& role : lastAnalyse.plan.forced) {
-      if (role.position.value >= record.size()) request.plan.forced.push_back(role);
+      if (!areRolesGiven || role.position.value >= record.size()) request.plan.forced.push_back(role);
     }
   }
   restoringGeneration = ++newestGeneration;
   isInEngine = false;
   isRestoring = true;
   askRunning(std::move(request), State::analysing);
+}
+
+void EngineClient::Private::keepHistory(TokenFrame& frame) const {
+  if (frame.position.value < 0 || frame.position.value >= record.size()) return;
+  const TokenFrame& was = record.frame(frame.position);
+  frame.generated = was.generated;
+  frame.candidates = was.candidates;
+  frame.step_ms = was.step_ms;
 }
 
 void EngineClient::Private::finishRestoring() {
@@ -79,6 +91,7 @@ void EngineClient::Private::finishRestoring() {
   if (!isSame) {
     // The mirror must show what the engine really has.
     record = again;
+    Q_EMIT q->logLine(QStringLiteral("Read again, the model decides otherwise than before: that is shown from now on"));
     Q_EMIT q->sequenceStarted();
     Q_EMIT q->recordChanged();
   }

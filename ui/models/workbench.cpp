@@ -80,6 +80,13 @@ Workbench::Workbench(Settings& settings, QObject* parent)
   });
   connect(&client_, &EngineClient::analysed, this, &Workbench::onAnalysed);
   connect(&client_, &EngineClient::sequenceRestored, this, &Workbench::onRestored);
+  connect(&client_, &EngineClient::notRestored, this, [this](const QString& why) {
+    lostReason_.clear();
+    const QString words =
+        tr("The engine does not have what is shown: %1. Analyse or Generate begins with the prompt again.").arg(why);
+    Q_EMIT logLine(words);
+    say(words);
+  });
   connect(&client_, &EngineClient::modelIdentified, this, [this] {
     // A session that was shown before said what was set by hand: in another model's layers and heads.
     if (client_.isOfAnotherModel()) takeRoleChanges({});
@@ -269,7 +276,8 @@ void Workbench::askForSequence(Next next, Read what) {
 void Workbench::changeRoles(const RoleChanges& changes) {
   if (changes == changes_) return;
   takeRoleChanges(changes);
-  if (canAnalyse() || isRunning()) askForSequence(Next::nothing, client_.canReadAgain() ? Read::shownAgain : Read::prompt);
+  if (canAnalyse() || isRunning())
+    askForSequence(Next::nothing, client_.canReadAgain() ? Read::shownAgain : Read::prompt);
 }
 
 void Workbench::tryPolicy() { startSequence(Next::nothing, wholeText()); }
