@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/cache/plan_check.h"
 #include "core/cache/policy.h"
 #include "ui/models/grouped_number.h"
 #include "ui/models/run_facts.h"
@@ -17,11 +18,6 @@ Device deviceOf(const QString& name) {
   if (name == QLatin1String("cpu")) return Device::cpu;
   if (name == QLatin1String("cuda")) return Device::cuda;
   return Device::automatic;
-}
-
-/// Whether a policy says itself how long tokens stay: then W is no longer the one set for the policy before.
-bool hasOwnWindow(const Policy& policy) {
-  return policy.kind != Policy::Kind::model && policy.kind != Policy::Kind::full;
 }
 
 QString endWords(StopReason reason) {
@@ -252,7 +248,8 @@ void Workbench::askForSequence(Next next, Read what) {
   RoleChanges changes = changes_;
   // What a session was made with cannot be had again: the file is not known by name.
   changes.hadOtherRoles = false;
-  if (changes.window && options_.policy != analysed_.policy && hasOwnWindow(*policy)) {
+  // Then it is no longer the one set for the policy before.
+  if (changes.window && options_.policy != analysed_.policy && !takes_window(*policy)) {
     Q_EMIT logLine(tr("W %1, set by hand, is taken back: %2 says itself how long tokens stay")
                        .arg(*changes.window)
                        .arg(options_.policy));
