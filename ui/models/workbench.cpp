@@ -120,6 +120,7 @@ void Workbench::openModelOfShown() {
 
 void Workbench::openOn(const QString& folder, const QString& device) {
   if (folder.isEmpty()) return;
+  giveUpReading();
   if (modelPath_.isEmpty()) modelPath_ = folder;
   askedPath_ = folder;
   askedDevice_ = device;
@@ -161,10 +162,11 @@ void Workbench::onModelOpened(const ModelDescription& model) {
   if (isAsked) {
     wasLost_ = false;
     // What is said of the file that is to be shown stands until somebody has read it.
-    const bool waits = std::exchange(waitsForFile_, false);
+    // One that is being read was asked for after the model.
+    const bool waits = std::exchange(waitsForFile_, false) || isReading();
     if (!waits) Q_EMIT errorCleared();
     // A session's sequence the client gives to the engine once the weights are known to be those that made it.
-    if (!waits && !isSessionShown_) analyse();
+    if (!waits && !isSessionShown_ && canAnalyse()) askForSequence(Next::nothing);
   } else if (std::exchange(wasLost_, false)) {
     // What was shown stays on screen; the new engine is being given it.
     say(tr("Another engine is ready. What is shown stays."));
@@ -211,19 +213,20 @@ bool Workbench::needsNewSequence() const {
 }
 
 void Workbench::startSequence(Next next, Read what) {
-  if (canAnalyse()) askForSequence(next, what);
+  if (!canAnalyse()) return;
+  giveUpReading();
+  askForSequence(next, what);
 }
 
 void Workbench::analyseInstead() {
+  giveUpReading();
   waitsForFile_ = false;
   // A model that is being opened analyses what the options say when it is open.
   if (canAnalyse() || isRunning()) return askForSequence(Next::nothing);
   isSessionShown_ = false;  // it is not what is wanted any more
 }
 
-void Workbench::analyseWhatFits() {
-  if (canAnalyse()) askForSequence(Next::nothing, Read::whatFits);
-}
+void Workbench::analyseWhatFits() { startSequence(Next::nothing, Read::whatFits); }
 
 void Workbench::takePrompt() {
   if (!std::exchange(isCutToFit_, false) || !client_.isOfOpenModel()) return;
@@ -272,6 +275,7 @@ void Workbench::askForSequence(Next next, Read what) {
 
 void Workbench::changeRoles(const RoleChanges& changes) {
   if (changes == changes_) return;
+  giveUpReading();
   takeRoleChanges(changes);
   if (canAnalyse() || isRunning())
     askForSequence(Next::nothing, client_.canReadAgain() ? Read::shownAgain : Read::prompt);
@@ -295,12 +299,15 @@ void Workbench::analyse() { startSequence(Next::nothing); }
 void Workbench::generate() {
   // A prompt that was just read needs not be read again.
   const bool isRead = canContinue() && !needsNewSequence() && client_.record().size() == client_.promptTokens();
-  return isRead ? sendGenerate() : startSequence(Next::generate);
+  if (!isRead) return startSequence(Next::generate);
+  giveUpReading();
+  sendGenerate();
 }
 
 void Workbench::continueGenerating() {
   if (!canContinue()) return;
   if (needsNewSequence()) return startSequence(Next::generate, wholeText());
+  giveUpReading();
   sendGenerate();
 }
 
@@ -317,6 +324,11 @@ void Workbench::sendGenerate() {
 void Workbench::step() {
   if (!canContinue()) return;
   if (needsNewSequence()) return startSequence(Next::step, wholeText());
+  giveUpReading();
+  sendStep();
+}
+
+void Workbench::sendStep() {
   Q_EMIT errorCleared();
   StepMessage request;
   request.sampling = options_.sampling;
@@ -342,7 +354,7 @@ void Workbench::onAnalysed() {
   say(tr("%1 analysed").arg(tokensInWords(client_.record().size())));
   const Next next = std::exchange(next_, Next::nothing);
   if (next == Next::generate) sendGenerate();
-  if (next == Next::step) step();
+  if (next == Next::step) sendStep();
   Q_EMIT stateChanged();
 }
 
