@@ -63,6 +63,7 @@ MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* pa
       workbench_(settings),
       comparison_(workbench_),
       export_(workbench_),
+      sessions_(workbench_),
       desk_(jobs::default_jobs_folder(), start.jobProgram.toStdString()) {
   setWindowTitle(QStringLiteral("NAtScope"));
   setWindowIcon(programIcon());
@@ -258,6 +259,7 @@ void MainWindow::connectAll() {
   connect(&workbench_, &Workbench::logLine, log_, &LogPanel::addLine);
   connect(&workbench_, &Workbench::sessionShown, prompt_, &PromptPanel::setOptions);
   connect(&comparison_, &RunComparison::changed, this, &MainWindow::refresh);
+  connect(&comparison_, &RunComparison::failed, errors_, &ErrorBar::showError);
   connect(&export_, &FigureExport::failed, errors_, &ErrorBar::showError);
   connect(&export_, &FigureExport::written, this, &MainWindow::sayWritten);
   connect(&sessions_, &SessionFiles::failed, errors_, &ErrorBar::showError);
@@ -290,6 +292,7 @@ void MainWindow::connectAll() {
   // Which weights are open is known some time after the model: then a recording that was made with them gets its text.
   connect(&workbench_.client(), &EngineClient::modelIdentified, this, [this](const QString& sha256) {
     const auto recording = workbench_.recording();
+    if (workbench_.isReading()) return;  // that is what somebody wants to see
     if (recording && !recording->hasTexts() && recording->trace().provenance().model_sha256 == sha256.toStdString())
       openPath(QString::fromStdString(recording->path().string()));
   });

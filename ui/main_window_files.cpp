@@ -10,6 +10,7 @@
 #include "core/session/roles_file.h"
 #include "ui/main_window.h"
 #include "ui/models/elsewhere.h"
+#include "ui/models/file_reading.h"
 #include "ui/models/grouped_number.h"
 #include "ui/models/text_file.h"
 #include "ui/panels/export_dialog.h"
@@ -45,12 +46,12 @@ void MainWindow::openBeside(const QString& folder) {
 void MainWindow::openPath(const QString& path) {
   if (QFileInfo(path).isDir()) return openModel(path);
   if (!isRecordedFile(path)) return openText(path);
-  sessions_.open(path, workbench_.modelAtHand());
+  sessions_.open(path);
 }
 
 void MainWindow::openText(const QString& path) {
-  elsewhere(
-      this, [path] { return readTextFile(path); },
+  readElsewhere(
+      this, workbench_, path, [path] { return readTextFile(path); },
       [this, path](const Expected<QString>& text) {
         if (!text) return errors_->showError(text.error());
         settings_.setExportFolder(QFileInfo(path).path());
@@ -73,8 +74,8 @@ void MainWindow::takeText(const QString& path, const QString& text) {
 }
 
 void MainWindow::openRoles(const QString& path) {
-  elsewhere(
-      this, [path] { return read_roles_file(path.toStdString()); },
+  readElsewhere(
+      this, workbench_, path, [path] { return read_roles_file(path.toStdString()); },
       [this, path](const Expected<RoleArray>& roles) {
         if (!roles) return errors_->showError(roles.error());
         RoleChanges changes = workbench_.roleChanges();

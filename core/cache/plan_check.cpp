@@ -8,6 +8,8 @@ bool has_own_window(const Policy& policy) {
          policy.kind == Policy::Kind::streaming;
 }
 
+bool takes_window(const Policy& policy) { return !has_own_window(policy) && policy.kind != Policy::Kind::h2o; }
+
 Expected<void> check_set_by_hand(const RolePlan& plan) {
   if (plan.policy.kind != Policy::Kind::h2o) return {};
   if (plan.roles || !plan.forced.empty()) {

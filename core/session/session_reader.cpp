@@ -187,7 +187,8 @@ Expected<void> read_view(const Metadata& metadata, std::int64_t length, Session&
   const CacheGeometry& geometry = value.record.geometry();
   SessionView view;
   NATSCOPE_TRY(view.layer.value, in.number<std::int32_t>("view_layer", 0, geometry.layers - 1));
-  NATSCOPE_TRY(view.head.value, in.number<std::int32_t>("view_head", 0, value.provenance.heads.value_or(1 << 16) - 1));
+  const std::int32_t heads = value.provenance.heads.value_or(geometry.kv_heads);
+  NATSCOPE_TRY(view.head.value, in.number<std::int32_t>("view_head", 0, heads - 1));
   NATSCOPE_TRY(const std::string list, in.text("view_pinned"));
   for (std::size_t at = 0; at < list.size();) {
     const std::size_t end = std::min(list.find(',', at), list.size());
@@ -210,14 +211,19 @@ Expected<void> read_settings(const Metadata& metadata, Session& value) {
   // The keys that a trace has, too, under the same rules.
   Metadata as_trace = metadata;
   as_trace["format"] = "natscope-trace";
+  // What is not known, earlier versions wrote as 0.
+  if (const auto head_dim = as_trace.find("head_dim"); head_dim != as_trace.end() && head_dim->second == "0")
+    head_dim->second.clear();
   auto provenance = parse_trace_metadata(as_trace);
   if (!provenance) return fail(code, provenance.error().message);
   value.provenance = *std::move(provenance);
 
   CacheGeometry geometry;
-  NATSCOPE_TRY(geometry.layers, in.number<std::int32_t>("layers", 1, 1 << 16));
-  NATSCOPE_TRY(geometry.kv_heads, in.number<std::int32_t>("kv_heads", 1, 1 << 16));
-  NATSCOPE_TRY(geometry.head_dim, in.number<std::int32_t>("head_dim", 1, 1 << 16));
+  constexpr std::int32_t most = max_head_pairs;
+  NATSCOPE_TRY(geometry.layers, in.number<std::int32_t>("layers", 1, most));
+  NATSCOPE_TRY(geometry.kv_heads, in.number<std::int32_t>("kv_heads", 1, most));
+  NATSCOPE_CHECK(in.text("head_dim"));
+  geometry.head_dim = value.provenance.head_dim.value_or(0);
   const std::int32_t heads = value.provenance.heads.value_or(geometry.kv_heads);
   if (heads % geometry.kv_heads != 0) return fail(code, "the metadata's “heads” does not fit its “kv_heads”");
   // A record has three lists for each pair before its first token comes, and a window a place for each map.

@@ -148,7 +148,8 @@ Metadata metadata_of(const Session& value) {
   const SequenceRecord& record = value.record;
   metadata["layers"] = std::to_string(record.geometry().layers);
   metadata["kv_heads"] = std::to_string(record.geometry().kv_heads);
-  metadata["head_dim"] = std::to_string(record.geometry().head_dim);
+  const std::int32_t head_dim = record.geometry().head_dim;
+  metadata["head_dim"] = head_dim > 0 ? std::to_string(head_dim) : "";  // a trace need not say it
   metadata["cache_dtype"] = record.geometry().dtype == kernels::ElementType::f32 ? "float32" : "bfloat16";
   metadata["has_scores"] = record.has_scores() ? "true" : "false";
   metadata["window"] = record.window() ? std::to_string(*record.window()) : "";

@@ -131,6 +131,7 @@ void EngineClient::Private::receiveStarted(const Envelope& envelope, const Start
   lastAnalyse = std::move(request->second.request);
   readAgainFrom = std::move(request->second.beginning);
   givenTokens = 0;
+  digest.reset();
   lastAnalyse.fit = false;
   if (auto* const text = std::get_if<std::string>(&lastAnalyse.prompt); text != nullptr && started.prompt_bytes)
     text->resize(std::min(text->size(), static_cast<std::size_t>(*started.prompt_bytes)));
@@ -157,8 +158,9 @@ void EngineClient::Private::receiveFrames(const Envelope& envelope, const Frames
     return distrust(QStringLiteral("frames came before their sequence began"));
   SequenceRecord& growing = isOfRestoring ? restored : record;
   for (const auto& [token, text] : frames.texts) tokenTexts.insert_or_assign(token, text);
-  for (const TokenFrame& frame : frames.frames) {
-    if (const auto appended = growing.append(frame); !appended) {
+  for (TokenFrame frame : frames.frames) {
+    if (isOfRestoring) keepHistory(frame);
+    if (const auto appended = growing.append(std::move(frame)); !appended) {
       return distrust(QString::fromUtf8(appended.error().message.c_str()));
     }
   }
@@ -182,6 +184,7 @@ void EngineClient::Private::receiveReady(const Envelope& envelope, const ReadyMe
     lastAnalyse.prompt = again->prompt;
     promptTokens = std::min(again->tokens, record.size());
     givenTokens = record.size();
+    digest.reset();
   }
   flushRecordChange();
   sendTileWishes();
@@ -251,8 +254,8 @@ void EngineClient::Private::receiveError(const Envelope& envelope, const ErrorMe
   if (isRestoring && envelope.generation == restoringGeneration) {
     // What is shown stays; asking for something new is as good as before.
     isRestoring = false;
-    Q_EMIT q->logLine(QStringLiteral("the sequence could not be restored: ") +
-                      QString::fromUtf8(error.message.c_str()));
+    const bool isReplaced = newestGeneration > restoringGeneration;
+    if (!isReplaced) Q_EMIT q->notRestored(QString::fromUtf8(error.message.c_str()));
     return;
   }
   flushRecordChange();

@@ -224,6 +224,8 @@ bool EngineClient::isBusy() const {
 
 bool EngineClient::isComingBack() const { return d_->restartTimer.isActive(); }
 
+void EngineClient::setMostRolesGiven(std::int64_t roles) { d_->mostRolesGiven = roles; }
+
 QString EngineClient::tokenText(std::int32_t token) const {
   const auto found = d_->tokenTexts.find(token);
   if (found == d_->tokenTexts.end()) return QStringLiteral("<id %1>").arg(token);

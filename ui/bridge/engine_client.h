@@ -64,6 +64,9 @@ class EngineClient : public QObject {
   /// Program and arguments; takes effect at the next start. Default: natscope-engine beside this program.
   void setCommandLine(const QStringList& commandLine);
   [[nodiscard]] QStringList commandLine() const;
+  /// A sequence of more roles (tokens · layers · KV heads) is given to an engine that lost it without them: the model
+  /// decides again, and where it decides otherwise that is shown. Default: 2^25.
+  void setMostRolesGiven(std::int64_t roles);
 
   [[nodiscard]] State state() const;
   [[nodiscard]] bool isBusy() const;  ///< opening, analysing or generating
@@ -101,8 +104,10 @@ class EngineClient : public QObject {
   [[nodiscard]] double prefillSeconds() const;  ///< of the last analyse; 0 before it is ready
   /// What was set by hand in the mirrored sequence.
   [[nodiscard]] const SetByHand& setByHand() const;
-  /// Where the mirrored sequence comes from, as files that are made of it say it. Cost: a checksum of the prompt.
+  /// Where the mirrored sequence comes from, as files that are made of it say it. Cost: a checksum of the prompt, once.
   [[nodiscard]] Provenance provenance() const;
+  /// How often one was made: while a text grows it stays what it is.
+  [[nodiscard]] std::int64_t promptsHashed() const;
   /// Everything that a session file holds: the mirrored sequence with its prompt and settings.
   [[nodiscard]] Session session() const;
   [[nodiscard]] ShownRun shownRun() const;
@@ -161,6 +166,8 @@ class EngineClient : public QObject {
   void progress(natscope::ProgressPhase phase, qint64 done, qint64 total, double seconds);
   void analysed();          ///< the prompt is processed
   void sequenceRestored();  ///< the engine has what is mirrored again: knowsSequence()
+  /// The engine does not get what is mirrored, which can go on only once it was analysed anew.
+  void notRestored(const QString& why);
   void finished(const natscope::FinishedMessage& result);
   void tileArrived(const natscope::AttentionTile& tile);
   void weightsArrived(const natscope::WeightsMessage& weights);

@@ -52,6 +52,8 @@ class EngineClient::Private {
   void receiveStarted(const Envelope& envelope, const StartedMessage& started);
   void receiveReady(const Envelope& envelope, const ReadyMessage& ready);
   void finishRestoring();
+  /// What reading it again does not tell of a frame of the mirrored sequence: who wrote it, when, and what was likely.
+  void keepHistory(TokenFrame& frame) const;
   void receiveFrames(const Envelope& envelope, const FramesMessage& frames);
   void receiveError(const Envelope& envelope, const ErrorMessage& message);
   bool receiveQuestionError(const Envelope& envelope, const Error& error);
@@ -69,6 +71,12 @@ class EngineClient::Private {
   };
 
   [[nodiscard]] Origin origin() const;  ///< of what is mirrored
+  // Of it without the provenance, which has a checksum of the prompt: these are asked for while a text grows.
+  [[nodiscard]] std::string modelPath() const;
+  [[nodiscard]] std::string adapterPath() const;
+  [[nodiscard]] std::uint64_t openedBy() const;
+  /// The checksum of what the mirrored sequence began with, or was given; made once, when it is first asked for.
+  [[nodiscard]] const std::string& promptDigest() const;
   /// Whether the open model is the one that made it.
   [[nodiscard]] bool isOpen(const Origin& from) const;
 
@@ -120,12 +128,15 @@ class EngineClient::Private {
   std::map<std::uint64_t, AskedAnalysis> askedAnalyses;  // … and those that have not begun, by generation
   std::optional<Beginning> readAgainFrom;                // of the one that is mirrored, while it is read once more
   std::int64_t givenTokens = 0;                          // that it was read again with, whoever wrote them; 0: not so
+  mutable std::optional<std::string> digest;  // promptDigest(); reset with lastAnalyse.prompt and givenTokens
+  mutable std::int64_t promptsHashed = 0;
 
   std::optional<ModelDescription> model;
   SequenceRecord record;
-  bool isInEngine = false;          // the engine knows the sequence that is mirrored
-  bool isRestoring = false;         // it is being given to the engine again …
-  SequenceRecord restored;          // … whose answer gathers here
+  bool isInEngine = false;                                // the engine knows the sequence that is mirrored
+  bool isRestoring = false;                               // it is being given to the engine again …
+  SequenceRecord restored;                                // … whose answer gathers here
+  std::int64_t mostRolesGiven = std::int64_t{32} << 20U;  // a role costs a byte of a message
   std::optional<Origin> shownFrom;  // of a sequence that another model made than the one that is open
   bool isRecorded = false;          // what is mirrored is a trace's: no engine gets it
   std::uint64_t restoringGeneration = 0;

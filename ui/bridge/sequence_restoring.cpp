@@ -9,9 +9,6 @@
 namespace natscope::ui {
 namespace {
 
-/// A role costs a byte of a message; a longer sequence is analysed anew instead.
-constexpr std::int64_t mostRoles = std::int64_t{32} << 20U;
-
 std::vector<std::int32_t> tokensOf(const SequenceRecord& record) {
   std::vector<std::int32_t> tokens;
   for (const TokenFrame& frame : record.frames()) tokens.push_back(frame.token);
@@ -39,11 +36,18 @@ void EngineClient::Private::restoreSequence() {
   if (shownFrom && !isOpen(*shownFrom)) return;
   const CacheGeometry& geometry = record.geometry();
   const std::int64_t heads = std::int64_t{geometry.layers} * geometry.kv_heads;
-  if (!model || record.size() == 0 || record.size() > model->context || record.size() * heads > mostRoles) return;
+  if (!model || record.size() == 0 || record.size() > model->context) return;
   const bool fits = geometry.layers == model->layers && geometry.kv_heads == model->kv_heads &&
                     geometry.head_dim == model->head_dim && record.has_scores() == model->nats;
   const auto parsed = parse_policy(policy);
   if (!fits || !parsed) return;
+  // Of more roles than a message should hold the model decides anew.
+  const bool areRolesGiven = record.size() * heads <= mostRolesGiven;
+  const bool areRolesKnown = areRolesGiven || lastAnalyse.plan.roles || setByHand.roles_sha256.empty();
+  if (!areRolesKnown) {
+    Q_EMIT q->notRestored(QStringLiteral("its roles are from a file that is not at hand, and too many to be sent"));
+    return;
+  }
 
   AnalyseMessage request;
   request.prompt = tokensOf(record);
@@ -52,18 +56,26 @@ void EngineClient::Private::restoreSequence() {
   // H2O has no roles and no W: what it measures decides, and it measures the same again.
   if (parsed->kind != Policy::Kind::h2o) {
     request.plan.window = record.window();
-    request.plan.as_before = rolesOf(record);
-    // What was set for tokens that are still to come.
+    if (areRolesGiven) request.plan.as_before = rolesOf(record);
+    // What was set by hand: where roles are given, for tokens that are still to come.
     if (lastAnalyse.plan.roles && lastAnalyse.plan.roles->length >= record.size())
       request.plan.roles = lastAnalyse.plan.roles;
     for (const ForcedRole& role : lastAnalyse.plan.forced) {
-      if (role.position.value >= record.size()) request.plan.forced.push_back(role);
+      if (!areRolesGiven || role.position.value >= record.size()) request.plan.forced.push_back(role);
     }
   }
   restoringGeneration = ++newestGeneration;
   isInEngine = false;
   isRestoring = true;
   askRunning(std::move(request), State::analysing);
+}
+
+void EngineClient::Private::keepHistory(TokenFrame& frame) const {
+  if (frame.position.value < 0 || frame.position.value >= record.size()) return;
+  const TokenFrame& was = record.frame(frame.position);
+  frame.generated = was.generated;
+  frame.candidates = was.candidates;
+  frame.step_ms = was.step_ms;
 }
 
 void EngineClient::Private::finishRestoring() {
@@ -79,6 +91,7 @@ void EngineClient::Private::finishRestoring() {
   if (!isSame) {
     // The mirror must show what the engine really has.
     record = again;
+    Q_EMIT q->logLine(QStringLiteral("Read again, the model decides otherwise than before: that is shown from now on"));
     Q_EMIT q->sequenceStarted();
     Q_EMIT q->recordChanged();
   }
@@ -116,18 +129,9 @@ Provenance EngineClient::provenance() const {
   provenance.seed = d_->lastGenerate.sampling.seed;
   provenance.natscope_version = NATSCOPE_VERSION;
   provenance.policy = d_->policy;
-  provenance.head_dim = d_->record.geometry().head_dim;
+  if (const std::int32_t head_dim = d_->record.geometry().head_dim; head_dim > 0) provenance.head_dim = head_dim;
   provenance.by_hand = d_->setByHand;
-  const auto* tokens = std::get_if<std::vector<std::int32_t>>(&d_->lastAnalyse.prompt);
-  provenance.prompt_sha256 =
-      tokens != nullptr ? prompt_digest(*tokens) : prompt_digest(std::get<std::string>(d_->lastAnalyse.prompt));
-  if (d_->givenTokens > d_->promptTokens) {
-    // Under this policy nobody drew them: the prompt alone, with any seed, does not make them again.
-    const auto all = tokensOf(d_->record);
-    const auto given = std::min<std::size_t>(all.size(), static_cast<std::size_t>(d_->givenTokens));
-    provenance.prompt_sha256 =
-        prompt_digest(std::vector<std::int32_t>(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(given)));
-  }
+  provenance.prompt_sha256 = d_->promptDigest();
   if (d_->record.size() > std::max(d_->promptTokens, d_->givenTokens)) provenance.sampling = d_->lastGenerate.sampling;
   provenance.heads = queryHeads();
   provenance.global_bias = globalBias();
@@ -141,6 +145,22 @@ Provenance EngineClient::provenance() const {
   return provenance;
 }
 
+const std::string& EngineClient::Private::promptDigest() const {
+  if (digest) return *digest;
+  ++promptsHashed;
+  if (givenTokens > promptTokens) {
+    // Under this policy nobody drew them: the prompt alone, with any seed, does not make them again.
+    std::vector<std::int32_t> given = tokensOf(record);
+    given.resize(std::min(given.size(), static_cast<std::size_t>(givenTokens)));
+    digest = prompt_digest(given);
+  } else {
+    digest = std::visit([](const auto& prompt) { return prompt_digest(prompt); }, lastAnalyse.prompt);
+  }
+  return *digest;
+}
+
+std::int64_t EngineClient::promptsHashed() const { return d_->promptsHashed; }
+
 std::optional<std::int32_t> EngineClient::queryHeads() const {
   if (d_->shownFrom) return d_->shownFrom->provenance.heads;
   return d_->model ? std::optional(d_->model->heads) : std::nullopt;
@@ -153,8 +173,20 @@ std::optional<double> EngineClient::globalBias() const {
 
 EngineClient::Private::Origin EngineClient::Private::origin() const {
   if (shownFrom) return *shownFrom;
-  return {q->provenance(), model ? model->path : std::string(), model ? model->adapter : std::string(), modelOpenedBy};
+  return {q->provenance(), modelPath(), adapterPath(), openedBy()};
 }
+
+std::string EngineClient::Private::modelPath() const {
+  if (shownFrom) return shownFrom->modelPath;
+  return model ? model->path : std::string();
+}
+
+std::string EngineClient::Private::adapterPath() const {
+  if (shownFrom) return shownFrom->adapterPath;
+  return model ? model->adapter : std::string();
+}
+
+std::uint64_t EngineClient::Private::openedBy() const { return shownFrom ? shownFrom->openedBy : modelOpenedBy; }
 
 bool EngineClient::Private::isOpen(const Origin& from) const {
   if (!model) return false;
@@ -168,8 +200,8 @@ bool EngineClient::isOfAnotherModel() const {
          !d_->isOpen(*d_->shownFrom);
 }
 
-std::string EngineClient::shownModel() const { return d_->origin().modelPath; }
-std::string EngineClient::shownAdapter() const { return d_->origin().adapterPath; }
+std::string EngineClient::shownModel() const { return d_->modelPath(); }
+std::string EngineClient::shownAdapter() const { return d_->adapterPath(); }
 
 Session EngineClient::session() const {
   Session session;
@@ -181,9 +213,8 @@ Session EngineClient::session() const {
   session.policy = d_->policy;
   session.token_texts = {d_->tokenTexts.begin(), d_->tokenTexts.end()};
   session.provenance = provenance();
-  const Private::Origin from = d_->origin();
-  session.model_path = from.modelPath;
-  session.adapter_path = from.adapterPath;
+  session.model_path = d_->modelPath();
+  session.adapter_path = d_->adapterPath();
   return session;
 }
 
@@ -200,6 +231,7 @@ void EngineClient::Private::mirror(const Session& session) {
   lastAnalyse.prompt = session.prompt;
   readAgainFrom.reset();
   givenTokens = 0;
+  digest.reset();
   setByHand = session.provenance.by_hand;
   lastAnalyse.plan.forced = setByHand.forced;
   lastGenerate.sampling = session.sampling;
@@ -216,7 +248,7 @@ void EngineClient::showSession(const Session& session) {
   d_->restoreSequence();
 }
 
-ShownRun EngineClient::shownRun() const { return {session(), d_->lastAnalyse.plan, d_->origin().openedBy}; }
+ShownRun EngineClient::shownRun() const { return {session(), d_->lastAnalyse.plan, d_->openedBy()}; }
 
 void EngineClient::showAgain(const ShownRun& run) {
   d_->isRecorded = false;

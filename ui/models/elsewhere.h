@@ -5,21 +5,54 @@
 #include <QMetaObject>
 #include <QPointer>
 #include <QThreadPool>
+#include <exception>
 #include <memory>
+#include <new>
+#include <optional>
 #include <utility>
+
+#include "core/base/expected.h"
 
 namespace natscope::ui {
 
-/// Does `work` on another thread and gives what came of it to `then`, on the program's own, if `owner` still lives.
-/// `work` must own what it touches: nobody waits for it.
+template <class T>
+struct OutcomeOf {
+  using Type = Expected<T>;
+};
+template <class T>
+struct OutcomeOf<Expected<T>> {
+  using Type = Expected<T>;
+};
+
+/// What `work` returns, as an Expected if it is none, with what it threw as an error of its own.
+/// Errors: those of `work`, out_of_memory, internal.
+template <class Work>
+auto outcomeOf(Work& work) -> typename OutcomeOf<decltype(work())>::Type {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorCode::out_of_memory, "there is not enough memory for this");
+  } catch (const std::exception& problem) {
+    return fail(ErrorCode::internal, problem.what());
+  } catch (...) {
+    return fail(ErrorCode::internal, "something failed that does not say what it is");
+  }
+}
+
+/// Does `work` on another thread and gives what came of it (outcomeOf) to `then`, on the program's own, if `owner`
+/// still lives. `work` must own what it touches: nobody waits for it. What it throws arrives as an error, since an
+/// exception that left a thread would end the program, and with it all that is not saved.
 template <class Owner, class Work, class Then>
 void elsewhere(Owner* owner, Work work, Then then) {
-  QThreadPool::globalInstance()->start([self = QPointer<Owner>(owner), work = std::move(work), then]() mutable {
-    auto result = std::make_shared<decltype(work())>(work());
-    QMetaObject::invokeMethod(QCoreApplication::instance(), [self, result, then]() mutable {
-      if (self) then(*result);
-    });
-  });
+  // It has its place before there may be no memory for one.
+  auto outcome = std::make_shared<std::optional<decltype(outcomeOf(work))>>();
+  QThreadPool::globalInstance()->start(
+      [self = QPointer<Owner>(owner), work = std::move(work), then, outcome]() mutable {
+        outcome->emplace(outcomeOf(work));
+        QMetaObject::invokeMethod(QCoreApplication::instance(), [self, outcome, then]() mutable {
+          if (self) then(**outcome);
+        });
+      });
 }
 
 }  // namespace natscope::ui

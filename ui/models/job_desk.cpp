@@ -53,7 +53,12 @@ void JobDesk::refresh() {
   for (const QString& job : drawn()) wish.curves.insert(job.toStdString());
   // The reader is shared: a read that a slow disk holds up may end after this desk.
   elsewhere(
-      this, [reader = reader_, wish] { return reader->read(wish); }, [this](JobSnapshot& snapshot) { take(snapshot); });
+      this, [reader = reader_, wish] { return reader->read(wish); },
+      [this](Expected<JobSnapshot>& read) {
+        JobSnapshot failed;
+        if (!read) failed.problem = read.error();
+        take(read ? *read : failed);
+      });
 }
 
 void JobDesk::take(JobSnapshot& snapshot) {

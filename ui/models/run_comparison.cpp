@@ -83,7 +83,14 @@ void RunComparison::keep() {
         record.finish_prompt(TokenPos(static_cast<std::int32_t>(record.size())), 0, 0);
         return std::move(record);
       },
-      [run](SequenceRecord& own) { run->record = std::move(own); });
+      [this, run](Expected<SequenceRecord>& own) {
+        if (own) {
+          run->record = *std::move(own);
+        } else {
+          forget(run);
+          Q_EMIT failed(own.error());
+        }
+      });
 }
 
 std::shared_ptr<const Session> RunComparison::asSession() const {
@@ -132,10 +139,13 @@ bool RunComparison::restore(const Session& session) {
 }
 
 void RunComparison::drop() {
-  if (!kept_) return;
-  files_.remove(kept_.get());
-  std::erase(runs_, kept_);
-  kept_ = runs_.empty() ? nullptr : runs_.back();
+  if (kept_) forget(kept_);
+}
+
+void RunComparison::forget(std::shared_ptr<const KeptRun> run) {
+  files_.remove(run.get());
+  if (std::erase(runs_, run) == 0) return;
+  if (kept_ == run) kept_ = runs_.empty() ? nullptr : runs_.back();
   Q_EMIT changed();
 }
 

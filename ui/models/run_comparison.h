@@ -72,6 +72,8 @@ class RunComparison : public QObject {
 
  Q_SIGNALS:
   void changed();  ///< another run is compared with, or none, or others are kept
+  /// There is no memory to keep what was to be kept: it is forgotten again.
+  void failed(const natscope::Error& error);
 
  private:
   /// Both runs over a prompt that both begin with.
@@ -85,6 +87,7 @@ class RunComparison : public QObject {
   [[nodiscard]] QString perplexityWords(const SequenceRecord& now, bool saysOfWhat) const;
   /// `run`, or the same one where it is kept already.
   std::shared_ptr<const KeptRun> add(const std::shared_ptr<const KeptRun>& run);
+  void forget(std::shared_ptr<const KeptRun> run);
 
   Workbench& workbench_;
   LossDifference losses_;

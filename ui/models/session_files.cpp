@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "ui/models/elsewhere.h"
+#include "ui/models/file_reading.h"
 
 namespace natscope::ui {
 namespace {
@@ -15,18 +16,18 @@ Expected<ReadFile> readFile(const std::filesystem::path& path, const ModelAtHand
   NATSCOPE_TRY(const std::string format, recorded_format(path));
   if (format == "natscope-trace") {
     NATSCOPE_TRY(auto recording, Recording::open(path, model));
-    return ReadFile(std::move(recording));
+    return Expected<ReadFile>(std::move(recording));
   }
   // A file of another kind gets the session reader's word on what is missing.
   NATSCOPE_TRY(Session session, read_session(path));
-  return ReadFile(std::move(session));
+  return Expected<ReadFile>(std::move(session));
 }
 
 std::filesystem::path pathOf(const QString& path) { return path.toStdString(); }
 
 }  // namespace
 
-SessionFiles::SessionFiles(QObject* parent) : QObject(parent) {}
+SessionFiles::SessionFiles(Workbench& workbench, QObject* parent) : QObject(parent), workbench_(workbench) {}
 
 void SessionFiles::write(const QString& path, Session session) {
   elsewhere(
@@ -40,9 +41,9 @@ void SessionFiles::write(const QString& path, Session session) {
       });
 }
 
-void SessionFiles::open(const QString& path, const ModelAtHand& model) {
-  elsewhere(
-      this, [path, model] { return readFile(pathOf(path), model); },
+void SessionFiles::open(const QString& path) {
+  readElsewhere(
+      this, workbench_, path, [path, model = workbench_.modelAtHand()] { return readFile(pathOf(path), model); },
       [this, path](const Expected<ReadFile>& result) {
         if (!result) {
           Q_EMIT failed(result.error());

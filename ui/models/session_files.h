@@ -7,27 +7,32 @@
 #include "core/base/error.h"
 #include "core/session/session_file.h"
 #include "ui/models/recording.h"
+#include "ui/models/workbench.h"
 
 namespace natscope::ui {
 
-/// Reads and writes session files, and reads traces, on another thread, so that the window never waits for a disk.
+/// Reads and writes session files, and reads traces, on another thread, so that the window never waits for a disk. What
+/// is read counts only if nothing newer was asked for meanwhile (Workbench::beginReading).
 class SessionFiles : public QObject {
   Q_OBJECT
 
  public:
-  explicit SessionFiles(QObject* parent = nullptr);
+  explicit SessionFiles(Workbench& workbench, QObject* parent = nullptr);
 
   /// Ends with `written` or `failed`. Errors: those of write_session.
   void write(const QString& path, Session session);
-  /// A session or a trace, whichever the file says it is. Ends with `opened`, `recordingOpened` or `failed`.
-  /// `model`: whose tokenizer a trace may use. Errors: those of recorded_format, read_session and Recording::open.
-  void open(const QString& path, const ModelAtHand& model = {});
+  /// A session or a trace, whichever the file says it is. Ends with `opened`, `recordingOpened` or `failed`, or with
+  /// nothing where something newer was asked for. Errors: those of recorded_format, read_session and Recording::open.
+  void open(const QString& path);
 
  Q_SIGNALS:
   void written(const QString& path);
   void opened(const QString& path, const natscope::Session& session);
   void recordingOpened(const std::shared_ptr<const natscope::ui::Recording>& recording);
   void failed(const natscope::Error& error);
+
+ private:
+  Workbench& workbench_;
 };
 
 }  // namespace natscope::ui

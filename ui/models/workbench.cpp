@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/cache/plan_check.h"
 #include "core/cache/policy.h"
 #include "ui/models/grouped_number.h"
 #include "ui/models/run_facts.h"
@@ -17,11 +18,6 @@ Device deviceOf(const QString& name) {
   if (name == QLatin1String("cpu")) return Device::cpu;
   if (name == QLatin1String("cuda")) return Device::cuda;
   return Device::automatic;
-}
-
-/// Whether a policy says itself how long tokens stay: then W is no longer the one set for the policy before.
-bool hasOwnWindow(const Policy& policy) {
-  return policy.kind != Policy::Kind::model && policy.kind != Policy::Kind::full;
 }
 
 QString endWords(StopReason reason) {
@@ -80,6 +76,13 @@ Workbench::Workbench(Settings& settings, QObject* parent)
   });
   connect(&client_, &EngineClient::analysed, this, &Workbench::onAnalysed);
   connect(&client_, &EngineClient::sequenceRestored, this, &Workbench::onRestored);
+  connect(&client_, &EngineClient::notRestored, this, [this](const QString& why) {
+    lostReason_.clear();
+    const QString words =
+        tr("The engine does not have what is shown: %1. Analyse or Generate begins with the prompt again.").arg(why);
+    Q_EMIT logLine(words);
+    say(words);
+  });
   connect(&client_, &EngineClient::modelIdentified, this, [this] {
     // A session that was shown before said what was set by hand: in another model's layers and heads.
     if (client_.isOfAnotherModel()) takeRoleChanges({});
@@ -117,6 +120,7 @@ void Workbench::openModelOfShown() {
 
 void Workbench::openOn(const QString& folder, const QString& device) {
   if (folder.isEmpty()) return;
+  giveUpReading();
   if (modelPath_.isEmpty()) modelPath_ = folder;
   askedPath_ = folder;
   askedDevice_ = device;
@@ -158,10 +162,11 @@ void Workbench::onModelOpened(const ModelDescription& model) {
   if (isAsked) {
     wasLost_ = false;
     // What is said of the file that is to be shown stands until somebody has read it.
-    const bool waits = std::exchange(waitsForFile_, false);
+    // One that is being read was asked for after the model.
+    const bool waits = std::exchange(waitsForFile_, false) || isReading();
     if (!waits) Q_EMIT errorCleared();
     // A session's sequence the client gives to the engine once the weights are known to be those that made it.
-    if (!waits && !isSessionShown_) analyse();
+    if (!waits && !isSessionShown_ && canAnalyse()) askForSequence(Next::nothing);
   } else if (std::exchange(wasLost_, false)) {
     // What was shown stays on screen; the new engine is being given it.
     say(tr("Another engine is ready. What is shown stays."));
@@ -208,19 +213,20 @@ bool Workbench::needsNewSequence() const {
 }
 
 void Workbench::startSequence(Next next, Read what) {
-  if (canAnalyse()) askForSequence(next, what);
+  if (!canAnalyse()) return;
+  giveUpReading();
+  askForSequence(next, what);
 }
 
 void Workbench::analyseInstead() {
+  giveUpReading();
   waitsForFile_ = false;
   // A model that is being opened analyses what the options say when it is open.
   if (canAnalyse() || isRunning()) return askForSequence(Next::nothing);
   isSessionShown_ = false;  // it is not what is wanted any more
 }
 
-void Workbench::analyseWhatFits() {
-  if (canAnalyse()) askForSequence(Next::nothing, Read::whatFits);
-}
+void Workbench::analyseWhatFits() { startSequence(Next::nothing, Read::whatFits); }
 
 void Workbench::takePrompt() {
   if (!std::exchange(isCutToFit_, false) || !client_.isOfOpenModel()) return;
@@ -245,7 +251,8 @@ void Workbench::askForSequence(Next next, Read what) {
   RoleChanges changes = changes_;
   // What a session was made with cannot be had again: the file is not known by name.
   changes.hadOtherRoles = false;
-  if (changes.window && options_.policy != analysed_.policy && hasOwnWindow(*policy)) {
+  // Then it is no longer the one set for the policy before.
+  if (changes.window && options_.policy != analysed_.policy && !takes_window(*policy)) {
     Q_EMIT logLine(tr("W %1, set by hand, is taken back: %2 says itself how long tokens stay")
                        .arg(*changes.window)
                        .arg(options_.policy));
@@ -268,8 +275,10 @@ void Workbench::askForSequence(Next next, Read what) {
 
 void Workbench::changeRoles(const RoleChanges& changes) {
   if (changes == changes_) return;
+  giveUpReading();
   takeRoleChanges(changes);
-  if (canAnalyse() || isRunning()) askForSequence(Next::nothing, client_.canReadAgain() ? Read::shownAgain : Read::prompt);
+  if (canAnalyse() || isRunning())
+    askForSequence(Next::nothing, client_.canReadAgain() ? Read::shownAgain : Read::prompt);
 }
 
 void Workbench::tryPolicy() { startSequence(Next::nothing, wholeText()); }
@@ -290,12 +299,15 @@ void Workbench::analyse() { startSequence(Next::nothing); }
 void Workbench::generate() {
   // A prompt that was just read needs not be read again.
   const bool isRead = canContinue() && !needsNewSequence() && client_.record().size() == client_.promptTokens();
-  return isRead ? sendGenerate() : startSequence(Next::generate);
+  if (!isRead) return startSequence(Next::generate);
+  giveUpReading();
+  sendGenerate();
 }
 
 void Workbench::continueGenerating() {
   if (!canContinue()) return;
   if (needsNewSequence()) return startSequence(Next::generate, wholeText());
+  giveUpReading();
   sendGenerate();
 }
 
@@ -312,6 +324,11 @@ void Workbench::sendGenerate() {
 void Workbench::step() {
   if (!canContinue()) return;
   if (needsNewSequence()) return startSequence(Next::step, wholeText());
+  giveUpReading();
+  sendStep();
+}
+
+void Workbench::sendStep() {
   Q_EMIT errorCleared();
   StepMessage request;
   request.sampling = options_.sampling;
@@ -337,7 +354,7 @@ void Workbench::onAnalysed() {
   say(tr("%1 analysed").arg(tokensInWords(client_.record().size())));
   const Next next = std::exchange(next_, Next::nothing);
   if (next == Next::generate) sendGenerate();
-  if (next == Next::step) step();
+  if (next == Next::step) sendStep();
   Q_EMIT stateChanged();
 }
 

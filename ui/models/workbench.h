@@ -56,6 +56,13 @@ class Workbench : public QObject {
   [[nodiscard]] ModelAtHand modelAtHand() const;
   /// What is chosen, as a session keeps it.
   [[nodiscard]] SessionView view() const;
+
+  /// A file begins to be read, to be shown or to change what is shown: its name stands in the status text. Whatever is
+  /// asked for from then on is newer, another file too. Returns the number to end it by.
+  [[nodiscard]] quint64 beginReading(const QString& path);
+  /// Whether what was read counts: nothing newer was asked for since it began.
+  [[nodiscard]] bool endReading(quint64 number);
+  [[nodiscard]] bool isReading() const { return !readingPath_.isEmpty(); }
   /// The run that was shown before: before a file's, before a text that was stopped while it was read, and one that had
   /// been written in before whatever took its place; null: none.
   [[nodiscard]] const Session* runBefore() const { return before_ ? &before_->run.session : nullptr; }
@@ -68,7 +75,8 @@ class Workbench : public QObject {
   [[nodiscard]] bool hasOptionsOfSession() const { return isSessionShown_ && recording() == nullptr; }
   /// "auto", "cpu" or "cuda": as it was chosen, and while a model is being opened, as that one is.
   [[nodiscard]] const QString& device() const { return askedPath_.isEmpty() ? device_ : askedDevice_; }
-  [[nodiscard]] const QString& statusText() const { return status_; }
+  /// What it does or did last; while a file is being read, which one.
+  [[nodiscard]] QString statusText() const;
   /// The prompt that the present sequence began with.
   [[nodiscard]] const QString& analysedText() const { return analysed_.text; }
   /// The changes that it was made with.
@@ -78,8 +86,8 @@ class Workbench : public QObject {
   /// Starts the engine and opens a model in it. An empty command: the settings', else the one beside this program.
   void begin(const QStringList& engineCommand, const QString& model, const QString& device);
   void openModel(const QString& folder);
-  /// A file is being read to be shown first: the model that is being opened analyses nothing. Where the file is
-  /// refused, nothing is shown.
+  /// A file is to be shown first: the model that is opened next analyses nothing. Where the file is refused, nothing is
+  /// shown.
   void waitForFile() { waitsForFile_ = true; }
   /// Opens the model that made what is shown, which then can go on.
   void openModelOfShown();
@@ -145,6 +153,8 @@ class Workbench : public QObject {
     SessionView view;
   };
 
+  /// Something newer was asked for than the file that is being read.
+  void giveUpReading();
   void keepBefore();
   /// What is shown, to come back to.
   [[nodiscard]] RunBefore shownRun(const PromptOptions& options) const;
@@ -158,6 +168,7 @@ class Workbench : public QObject {
   [[nodiscard]] Read wholeText() const;
   void takePrompt();
   void sendGenerate();
+  void sendStep();
   void onModelOpened(const ModelDescription& model);
   void onAnalysed();
   void onRestored();
@@ -196,6 +207,8 @@ class Workbench : public QObject {
   QString lostReason_;  // said once more when another engine has what is shown
   bool isSessionShown_ = false;
   bool waitsForFile_ = false;
+  QString readingPath_;             // of the file that is being read; empty: none …
+  quint64 reading_ = 0;             // … or nobody waits for it; the number of the last one
   bool isCutToFit_ = false;         // the text that was asked for last, to begin with
   std::int64_t tokensOfFile_ = -1;  // that are shown and stand in a file; -1: not a file's
   QString textOfRecording_;         // the prompt that the last recording that was shown has; empty: none

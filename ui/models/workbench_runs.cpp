@@ -1,11 +1,38 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /// Runs that take the place of what is shown, out of files or from before, and the one that is kept to come back to.
+#include <QFileInfo>
 #include <utility>
 
 #include "ui/models/grouped_number.h"
 #include "ui/models/workbench.h"
 
 namespace natscope::ui {
+
+quint64 Workbench::beginReading(const QString& path) {
+  giveUpReading();
+  readingPath_ = path;
+  const quint64 number = ++reading_;
+  Q_EMIT stateChanged();
+  return number;
+}
+
+bool Workbench::endReading(quint64 number) {
+  if (number != reading_ || !isReading()) return false;
+  readingPath_.clear();
+  Q_EMIT stateChanged();
+  return true;
+}
+
+void Workbench::giveUpReading() {
+  if (!isReading()) return;
+  Q_EMIT logLine(tr("%1 is left aside: something newer was asked for while it was read").arg(readingPath_));
+  readingPath_.clear();
+  Q_EMIT stateChanged();
+}
+
+QString Workbench::statusText() const {
+  return isReading() ? tr("Reading the file %1 …").arg(QFileInfo(readingPath_).fileName()) : status_;
+}
 
 void Workbench::keepBefore() {
   const bool isInFile = recording() || tokensOfFile_ == client_.record().size();
@@ -39,6 +66,7 @@ void Workbench::choose(const SessionView& view) {
 
 void Workbench::showRunBefore() {
   if (!before_) return;
+  giveUpReading();
   const RunBefore back = *std::exchange(before_, std::nullopt);
   const bool wasRecording = recording() != nullptr;
   keepBefore();  // so one can go to and fro
@@ -61,6 +89,7 @@ void Workbench::showRunBefore() {
 }
 
 void Workbench::showSession(const Session& session) {
+  giveUpReading();
   keepBefore();
   next_ = Next::nothing;
   isSessionShown_ = true;
@@ -85,6 +114,7 @@ void Workbench::showSession(const Session& session) {
 }
 
 void Workbench::showRecording(const std::shared_ptr<const Recording>& recording) {
+  giveUpReading();
   keepBefore();
   next_ = Next::nothing;
   isSessionShown_ = true;  // a model that is opened meanwhile does not take its place

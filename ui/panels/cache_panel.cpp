@@ -78,8 +78,8 @@ CachePanel::CachePanel(Workbench& workbench, RunComparison& comparison, QWidget*
   layout->addWidget(parts, 1);
 
   connect(&comparison_, &RunComparison::changed, this, &CachePanel::follow);
+  // It comes after tokens that were added, too.
   connect(&workbench, &Workbench::stateChanged, this, &CachePanel::follow);
-  connect(&workbench.sequence(), &SequenceModel::extended, this, &CachePanel::follow);
   follow();
 }
 

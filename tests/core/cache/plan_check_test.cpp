@@ -16,6 +16,9 @@ TEST_CASE("which policies bring a W of their own") {
   for (const char* policy : {"window:3", "longformer:3,1", "streaming:1,3"})
     CHECK(has_own_window(under(policy).policy));
   for (const char* policy : {"model", "full", "h2o:1,3"}) CHECK_FALSE(has_own_window(under(policy).policy));
+  for (const char* policy : {"model", "full"}) CHECK(takes_window(under(policy).policy));
+  for (const char* policy : {"window:3", "longformer:3,1", "streaming:1,3", "h2o:1,3"})
+    CHECK_FALSE(takes_window(under(policy).policy));
 }
 
 TEST_CASE("nothing can be set by hand where H2O decides") {

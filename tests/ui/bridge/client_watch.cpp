@@ -14,6 +14,7 @@ ClientWatch::ClientWatch(const QStringList& commandLine) {
   connect(&client, &EngineClient::modelIdentified, this, [note] { note("identified"); });
   connect(&client, &EngineClient::sequenceStarted, this, [note] { note("sequence"); });
   connect(&client, &EngineClient::sequenceRestored, this, [note] { note("restored"); });
+  connect(&client, &EngineClient::notRestored, this, [note] { note("not restored"); });
   connect(&client, &EngineClient::analysed, this, [note] { note("analysed"); });
   connect(&client, &EngineClient::recordChanged, this, [this] { ++recordChanges; });
   connect(&client, &EngineClient::finished, this, [this, note](const FinishedMessage& result) {

@@ -284,6 +284,50 @@ class EngineClientTest : public QObject {
     QCOMPARE(watch.client.record().size(), 4);
   }
 
+  /// Of a text with more roles than a message should hold the model decides again: it can go on all the same.
+  void aSequenceOfManyRolesIsGivenWithoutThem() {
+    ClientWatch watch(fake(QStringLiteral("good")));
+    watch.client.setMostRolesGiven(10);
+    QVERIFY(watch.makeReady("m", "abcde"));
+    watch.client.generate(tokens(4));
+    QVERIFY(watch.waitForEvent(QStringLiteral("finished")));
+    watch.events.clear();
+    ::kill(static_cast<pid_t>(watch.client.processId()), SIGKILL);
+    QVERIFY(watch.waitForEvent(QStringLiteral("restored")));
+    QVERIFY(watch.client.knowsSequence());
+    QCOMPARE(watch.client.record().size(), 9);
+    QVERIFY(watch.client.record().frame(TokenPos(7)).generated);
+    watch.events.clear();
+    watch.client.generate(tokens(2));
+    QVERIFY(watch.waitForEvent(QStringLiteral("finished")));
+    QCOMPARE(watch.client.record().size(), 11);
+
+    // What reading it again finds otherwise is shown; who wrote it is not forgotten.
+    QVERIFY(ClientWatch::waitFor([&] { return !watch.client.model()->sha256.empty(); }));
+    Session session = watch.client.session();
+    SequenceRecord other(session.record.geometry(), true, session.record.window());
+    for (TokenFrame frame : session.record.frames()) {
+      if (frame.position.value == 4) frame.entries[0] += 1;
+      QVERIFY(other.append(frame));
+    }
+    session.record = other;
+    watch.events.clear();
+    watch.client.showSession(session);
+    QVERIFY(watch.waitForEvent(QStringLiteral("restored")));
+    const TokenFrame& again = watch.client.record().frame(TokenPos(4));
+    QCOMPARE(again.entries[0], other.frame(TokenPos(4)).entries[0] - 1);
+    QCOMPARE(watch.client.record().size(), 11);
+    QVERIFY(!again.generated);
+    QVERIFY(watch.client.record().frame(TokenPos(7)).generated);
+
+    // Roles of a file that only the session knows of cannot be decided again, and that is said.
+    session.provenance.by_hand.roles_sha256 = std::string(64, 'd');
+    watch.events.clear();
+    watch.client.showSession(session);
+    QVERIFY(watch.waitForEvent(QStringLiteral("not restored")));
+    QVERIFY(!watch.client.knowsSequence());
+  }
+
   void showsASessionWithoutAnEngineAndGivesItToOne() {
     ClientWatch first(fake(QStringLiteral("good")));
     QVERIFY(first.makeReady("m", "abcde"));

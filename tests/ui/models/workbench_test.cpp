@@ -5,12 +5,17 @@
 #include <signal.h>
 
 #include <QProcess>
+#include <QSemaphore>
 #include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QTest>
+#include <QThreadPool>
+#include <functional>
 
 #include "tests/ui/panels/made_up_session.h"
 #include "ui/models/export_command.h"
+#include "ui/models/run_comparison.h"
+#include "ui/models/session_files.h"
 #include "ui/models/token_words.h"
 
 using namespace natscope;
@@ -25,6 +30,8 @@ QStringList slow(int milliseconds) {
 }
 
 }  // namespace
+
+Q_DECLARE_METATYPE(std::function<void(natscope::ui::Workbench&)>)
 
 class WorkbenchTest : public QObject {
   Q_OBJECT
@@ -216,6 +223,102 @@ class WorkbenchTest : public QObject {
     QSignalSpy failed(bench_.get(), &Workbench::errorRaised);
     QTRY_COMPARE_WITH_TIMEOUT(failed.count(), 1, patience);
     QVERIFY(bench_->roleChanges().isEmpty());
+  }
+
+  /// A large file takes long to read. What somebody asks for meanwhile is not taken away again when it comes.
+  void whatIsAskedForWhileAFileIsReadIsNewer_data() {
+    using Ask = std::function<void(Workbench&)>;
+    QTest::addColumn<Ask>("asked");
+    QTest::newRow("analyse") << Ask([](Workbench& bench) { bench.analyse(); });
+    QTest::newRow("generate") << Ask([](Workbench& bench) { bench.generate(); });
+    QTest::newRow("continue") << Ask([](Workbench& bench) { bench.continueGenerating(); });
+    QTest::newRow("step") << Ask([](Workbench& bench) { bench.step(); });
+    QTest::newRow("policy") << Ask([](Workbench& bench) { bench.tryPolicy(); });
+    QTest::newRow("roles") << Ask([](Workbench& bench) { bench.changeRoles({.window = 3}); });
+    QTest::newRow("model") << Ask([](Workbench& bench) { bench.openModel(QStringLiteral("n")); });
+    QTest::newRow("another file") << Ask([](Workbench& bench) { (void)bench.beginReading(QStringLiteral("b")); });
+  }
+  void whatIsAskedForWhileAFileIsReadIsNewer() {
+    using Ask = std::function<void(Workbench&)>;
+    QFETCH(Ask, asked);
+    begin(1, QStringLiteral("abcd"));
+    const quint64 number = bench_->beginReading(QStringLiteral("/somewhere/huge.safetensors"));
+    QVERIFY2(bench_->statusText().contains(QStringLiteral("huge.safetensors")), qPrintable(bench_->statusText()));
+    asked(*bench_);
+    QVERIFY(!bench_->statusText().contains(QStringLiteral("huge.safetensors")));
+    QVERIFY(!bench_->endReading(number));
+  }
+
+  void whatGoesOnWhileAFileIsReadIsNot() {
+    begin(1, QStringLiteral("abcd"));
+    PromptOptions options = bench_->options();
+    options.text = QStringLiteral("abcdefgh");  // has to be read before anything is written
+    options.maxNewTokens = 3;
+    bench_->setOptions(options);
+    bench_->step();
+    const quint64 number = bench_->beginReading(QStringLiteral("huge.safetensors"));
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse() && bench_->client().record().size() == 9, patience);
+    QVERIFY(bench_->statusText().contains(QStringLiteral("huge.safetensors")));
+    QVERIFY(bench_->endReading(number));
+    QVERIFY(!bench_->endReading(number));
+    QVERIFY(!bench_->statusText().contains(QStringLiteral("huge.safetensors")));
+  }
+
+  void aSessionThatIsReadTooLateIsLeftAside() {
+    begin(1, QStringLiteral("abcd"));
+    const QString path = folder_.filePath(QStringLiteral("late.safetensors"));
+    QVERIFY(write_session(path.toStdString(), bench_->client().session()));
+    SessionFiles files(*bench_);
+    int opened = 0;
+    connect(&files, &SessionFiles::opened, this, [&opened] { ++opened; });
+    QThreadPool& pool = *QThreadPool::globalInstance();
+    const int threads = pool.maxThreadCount();
+    pool.setMaxThreadCount(1);
+    QSemaphore gate;
+    pool.start([&gate] { gate.acquire(); });  // it is read behind this
+    files.open(path);
+    bench_->step();
+    gate.release();
+    QVERIFY(pool.waitForDone(patience));
+    pool.setMaxThreadCount(threads);
+    QTRY_COMPARE_WITH_TIMEOUT(bench_->client().record().size(), 5, patience);
+    QTest::qWait(20);
+    QCOMPARE(opened, 0);
+    files.open(path);
+    QTRY_COMPARE_WITH_TIMEOUT(opened, 1, patience);
+  }
+
+  void aWindowThatWasSetIsTakenBackWhereThePolicyHasNone() {
+    begin(1, QStringLiteral("abcd"));
+    bench_->changeRoles({.window = 3});
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse() && bench_->analysedChanges().window == 3, patience);
+    PromptOptions options = bench_->options();
+    options.policy = QStringLiteral("h2o:1,2");
+    bench_->setOptions(options);
+    bench_->tryPolicy();
+    QVERIFY(!bench_->roleChanges().window);
+  }
+
+  /// What is said of two runs while one of them grows must not read its prompt.
+  void aPromptIsHashedOnceHoweverOftenItsModelIsNamed() {
+    begin(1, QStringLiteral("abcd"));
+    RunComparison comparison(*bench_);
+    comparison.keep();
+    PromptOptions options = bench_->options();
+    options.maxNewTokens = 20;
+    bench_->setOptions(options);
+    int said = 0;
+    connect(bench_.get(), &Workbench::stateChanged, &comparison,
+            [&] { said += comparison.inWords().isEmpty() ? 0 : 1; });
+    bench_->continueGenerating();
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse() && bench_->client().record().size() == 24, patience);
+    QVERIFY(said > 1);
+    (void)bench_->client().session();
+    QCOMPARE(bench_->client().promptsHashed(), 1);
+    // Another one has another checksum.
+    ask(QStringLiteral("abcde"));
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse() && bench_->client().record().size() == 5, patience);
+    QCOMPARE(bench_->client().provenance().prompt_sha256, prompt_digest("abcde"));
   }
 
   /// A command without them would write another figure than the one on screen.
