@@ -117,6 +117,8 @@ Expected<Frames> read_columns(const Reader& in, std::int64_t length) {
         !std::isfinite(paper[t]) || !std::isfinite(times[t])) {
       return fail(code, "a count, share or time at position " + std::to_string(t) + " is impossible");
     }
+    if (!(chance[t] >= 0 && chance[t] <= 1))
+      return fail(code, "tensor “probability” holds " + std::to_string(chance[t]));
     TokenFrame& frame = frames[t];
     frame.position = TokenPos(static_cast<std::int32_t>(t));
     frame.token = static_cast<std::int32_t>(tokens[t]);

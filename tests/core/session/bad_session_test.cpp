@@ -54,6 +54,8 @@ TEST_CASE("bad sessions are refused, and nothing is allocated on their say-so") 
       {"a negative count", filled("held_entries", 0xff)},
       {"negative entries", filled("kv_entries", 0xff)},
       {"a share that is not a number", filled("kv_fraction", 0xff)},
+      {"a probability that is not a number", filled("probability", 0xff)},
+      {"a probability over 1", filled("probability", 0x40)},
       {"text ends that descend", filled("text_ends", 0xff)},
       {"text ends before its text", filled("text_ends", 0)},
       {"text ends far behind its text", filled("text_ends", 0x7f)},
