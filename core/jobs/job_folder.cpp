@@ -67,12 +67,21 @@ Expected<void> check_plain_files(const fs::path& folder) {
   return {};
 }
 
-/// Left by a start that did not get far, or put there for it.
-constexpr std::array of_a_start{"tokenizer.model", "train.tokens", "valid.tokens", "log.txt",    "output.txt",
-                                "launch.json",     "slurm.sh",     "status.json",  "checkpoints"};
-constexpr std::array of_a_run{"spec.json",
+constexpr const char* vocabulary_file = "tokenizer.model";
+constexpr const char* checkpoints_folder = "checkpoints";
+
+constexpr std::array of_a_job{"spec.json",
+                              "status.json",
                               "progress.jsonl",
+                              "log.txt",
+                              "output.txt",
+                              "launch.json",
+                              "slurm.sh",
                               "stop-request.json",
+                              vocabulary_file,
+                              "train.tokens",
+                              "valid.tokens",
+                              checkpoints_folder,
                               "exports",
                               "model",
                               "config.json",
@@ -82,6 +91,9 @@ constexpr std::array of_a_run{"spec.json",
                               "generation_config.json",
                               "tokenizer.json",
                               "tokenizer_config.json"};
+
+/// A run only adds lines to these, so that a shell may have opened them for what it prints.
+bool is_added_to(const std::string& name) { return name == "log.txt" || name == "output.txt"; }
 
 template <class Known>
 std::optional<std::string> first_but(const fs::path& folder, const Known& is_known) {
@@ -95,21 +107,27 @@ std::optional<std::string> first_but(const fs::path& folder, const Known& is_kno
   return first;
 }
 
-bool is_of_a_start(const std::string& name) { return std::ranges::find(of_a_start, name) != of_a_start.end(); }
-
 }  // namespace
 
 std::optional<std::string> not_of_a_job(const fs::path& folder) {
-  return first_but(folder, [](const std::string& name) {
-    return is_of_a_start(name) || std::ranges::find(of_a_run, name) != of_a_run.end();
-  });
+  return first_but(folder, [](const std::string& name) { return std::ranges::find(of_a_job, name) != of_a_job.end(); });
 }
 
-std::optional<std::string> in_the_way_of_a_job(const fs::path& folder) { return first_but(folder, is_of_a_start); }
+std::optional<std::string> in_the_way_of_a_job(const fs::path& folder, const fs::path& vocabulary) {
+  auto other = first_but(folder, [&](const std::string& name) {
+    std::error_code problem;
+    const bool is_chosen = name == vocabulary_file && fs::equivalent(folder / name, vocabulary, problem);
+    const bool may_be_empty = name == checkpoints_folder && fs::is_directory(folder / name, problem);
+    return is_chosen || may_be_empty || is_added_to(name);
+  });
+  if (other) return other;
+  const auto inside = first_but(folder / checkpoints_folder, [](const std::string&) { return false; });
+  return inside ? std::optional(std::string(checkpoints_folder) + "/" + *inside) : std::nullopt;
+}
 
 Expected<JobFolder> JobFolder::create(const fs::path& folder) {
   std::error_code problem;
-  fs::create_directories(folder / "checkpoints", problem);
+  fs::create_directories(folder / checkpoints_folder, problem);
   if (problem) return fail(ErrorCode::io_failure, printable(folder.string()) + ": " + problem.message());
   NATSCOPE_CHECK(check_plain_files(folder));
   NATSCOPE_TRY(UniqueDescriptor lock, lock_folder(folder));

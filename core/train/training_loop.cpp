@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "core/jobs/checkpoint_list.h"
 #include "core/jobs/job_folder.h"
 #include "core/jobs/job_progress.h"
 #include "core/jobs/job_status.h"
@@ -320,47 +319,7 @@ class Loop {
   bool stopped_on_request_ = false;
 };
 
-/// A run that ended without a checkpoint: there is nothing in its folder that a new run would destroy. Not one that was
-/// only described or is yet to begin, whose options would be lost; JobFolder::create() refuses one that is at work.
-bool may_begin_again(const std::filesystem::path& job) {
-  const auto status = jobs::read_job_status(job);
-  if (!status || newest_valid_checkpoint(job / "checkpoints")) return false;
-  if (status->state == JobState::failed) return status->step == 0;
-  const bool was_ended = status->state == JobState::interrupted || status->state == JobState::killed;
-  return was_ended && jobs::list_checkpoints(job / "checkpoints").empty();  // a damaged one may be worth a look
-}
-
-Expected<void> not_empty(const std::filesystem::path& folder, const std::string& name, const std::string& what) {
-  return fail(ErrorCode::usage, printable(folder.string()) + " is not empty: it holds " + printable(name),
-              "name a new or an empty folder for " + what);
-}
-
 }  // namespace
-
-Expected<void> check_job_folder(const std::filesystem::path& job, bool resume) {
-  if (job.empty()) return fail(ErrorCode::usage, "no folder for the run", "name one with --out or --job");
-  if (!resume && JobFolder::exists(job) && !may_begin_again(job)) {
-    return fail(ErrorCode::usage, printable(job.string()) + " already holds a run",
-                "add --resume to go on with it, or choose another folder");
-  }
-  if (resume && !JobFolder::exists(job)) {
-    return fail(ErrorCode::bad_job, printable(job.string()) + " holds no run to resume (no spec.json)",
-                "start it without --resume");
-  }
-  const auto other = resume || JobFolder::exists(job) ? std::nullopt : jobs::in_the_way_of_a_job(job);
-  return other ? not_empty(job, *other, "the run") : Expected<void>();
-}
-
-Expected<void> check_model_folder(const std::filesystem::path& out, const std::filesystem::path& job) {
-  std::error_code problem;
-  // One that has a checkpoint may have written its model already. A model in the job's own folder: check_job_folder.
-  const std::filesystem::path checkpoints = job / "checkpoints";
-  const bool has_begun =
-      std::filesystem::exists(checkpoints, problem) && !std::filesystem::is_empty(checkpoints, problem);
-  if (has_begun || std::filesystem::equivalent(out, job, problem)) return {};
-  const auto other = jobs::in_the_way_of_a_job(out);
-  return other ? not_empty(out, *other, "the model") : Expected<void>();
-}
 
 Expected<TrainResult> run_job(TrainingTask& task, JobFolder& job, const LoopOptions& options,
                               std::int64_t first_status_steps, const TrainListener& listener, const StopToken& stop,

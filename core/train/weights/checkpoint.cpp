@@ -25,7 +25,22 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr const char* file_names[] = {"weights.safetensors", "optimizer.safetensors", "state.json"};
+constexpr const char* manifest_name = "manifest.json";
 constexpr const char* unfinished_prefix = ".unfinished-";
+
+/// A checkpoint's file, or what a kill left of the writing of one (atomic_file.h).
+bool is_of_a_checkpoint(const std::string& name) {
+  const auto is_for = [&](const std::string& file) {
+    return name == file || (name.starts_with("." + file + ".") && name.ends_with(".tmp"));
+  };
+  return is_for(manifest_name) || std::ranges::any_of(file_names, is_for);
+}
+
+/// Removes a checkpoint's folder, be it half of one: nothing that holds anything else.
+void remove_files_of_checkpoint(const fs::path& folder) {
+  std::error_code ignored;
+  if (is_only_a_checkpoint(folder)) fs::remove_all(folder, ignored);
+}
 
 std::span<const std::byte> bytes_of(const std::vector<float>& values, const Parameter& p) {
   return std::as_bytes(
@@ -54,7 +69,7 @@ Expected<void> fill(const fs::path& folder, const ParameterLayout& layout, const
     NATSCOPE_TRY(json entry, manifest_entry(folder / name));
     files.push_back(std::move(entry));
   }
-  return write_file_atomically(folder / "manifest.json", json{{"version", 1}, {"files", files}}.dump(2) + "\n");
+  return write_file_atomically(folder / manifest_name, json{{"version", 1}, {"files", files}}.dump(2) + "\n");
 }
 
 Expected<void> verify(const fs::path& checkpoint) {
@@ -62,7 +77,7 @@ Expected<void> verify(const fs::path& checkpoint) {
     return fail(ErrorCode::bad_checkpoint, printable(checkpoint.string()) + ": " + what,
                 "remove this folder to go back to the checkpoint before it");
   };
-  auto manifest = read_json_file((checkpoint / "manifest.json").string());
+  auto manifest = read_json_file((checkpoint / manifest_name).string());
   if (!manifest) return broken("no readable manifest.json");
   const auto files = manifest->find("files");
   if (files == manifest->end() || !files->is_array()) return broken("manifest.json lists no files");
@@ -76,13 +91,15 @@ Expected<void> verify(const fs::path& checkpoint) {
   return {};
 }
 
-/// Takes a checkpoint's name away before its files, so that a kill in between leaves no half of one in sight.
+/// Takes a checkpoint's name away before its files, so that a kill in between leaves no half of one in sight. What
+/// another program put under such a name stays.
 void remove_checkpoint(const fs::path& checkpoint) {
+  if (!is_only_a_checkpoint(checkpoint)) return;
   std::error_code ignored;
   const fs::path hidden = checkpoint.parent_path() / (unfinished_prefix + checkpoint.filename().string() + "-removed");
-  fs::remove_all(hidden, ignored);
+  remove_files_of_checkpoint(hidden);
   fs::rename(checkpoint, hidden, ignored);
-  fs::remove_all(hidden, ignored);
+  remove_files_of_checkpoint(hidden);
 }
 
 /// Keeps the newest `keep` that are whole; `written` is known to be. A broken one is worth nothing, and must not count
@@ -116,6 +133,17 @@ Expected<std::vector<float>> read_array(const SafetensorsFile& file, const Param
 
 }  // namespace
 
+bool is_only_a_checkpoint(const fs::path& folder) {
+  std::error_code problem;
+  if (fs::symlink_status(folder, problem).type() != fs::file_type::directory) return false;
+  fs::directory_iterator entry(folder, problem);
+  for (; !problem && entry != fs::directory_iterator(); entry.increment(problem)) {
+    const bool is_file = entry->symlink_status(problem).type() == fs::file_type::regular;
+    if (!is_file || !is_of_a_checkpoint(entry->path().filename().string())) return false;
+  }
+  return !problem;
+}
+
 Expected<void> write_checkpoint(const fs::path& folder, const ParameterLayout& layout, const TrainingState& state,
                                 int keep) {
   std::error_code problem;
@@ -125,14 +153,18 @@ Expected<void> write_checkpoint(const fs::path& folder, const ParameterLayout& l
   if (fs::exists(target, problem)) {
     if (verify(target)) return {};
     remove_checkpoint(target);
+    if (path_exists(target)) {
+      return fail(ErrorCode::io_failure, printable(target.string()) + " is there, and no checkpoint of this program",
+                  "move it elsewhere; --resume goes on from the last checkpoint");
+    }
   }
   const fs::path unfinished =
       folder / (unfinished_prefix + jobs::checkpoint_name(state.step) + "-" + std::to_string(::getpid()));
-  fs::remove_all(unfinished, problem);
+  remove_files_of_checkpoint(unfinished);
   fs::create_directory(unfinished, problem);
   if (problem) return fail(ErrorCode::io_failure, printable(unfinished.string()) + ": " + problem.message());
   if (auto filled = fill(unfinished, layout, state); !filled) {
-    fs::remove_all(unfinished, problem);
+    remove_files_of_checkpoint(unfinished);
     return filled;
   }
   NATSCOPE_CHECK(sync_folder(unfinished));
@@ -174,7 +206,7 @@ void remove_unfinished_checkpoints(const fs::path& folder) {
        entry.increment(problem)) {
     if (entry->path().filename().string().starts_with(unfinished_prefix)) left.push_back(entry->path());
   }
-  for (const fs::path& path : left) fs::remove_all(path, problem);
+  for (const fs::path& path : left) remove_files_of_checkpoint(path);
 }
 
 }  // namespace natscope::train

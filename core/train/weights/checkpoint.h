@@ -28,8 +28,9 @@ struct TrainingState {
   std::vector<float> second_moment;
 };
 
-/// Writes `folder`/step-NNNNNN (an existing valid one of that step is kept), then removes all but the newest `keep`.
-/// Errors: those of writing files; the earlier checkpoints stay as they were.
+/// Writes `folder`/step-NNNNNN (an existing valid one of that step is kept), then removes all but the newest `keep`,
+/// and nothing that is_only_a_checkpoint() does not know. Errors: those of writing files (io_failure also where another
+/// program's folder has the name); the earlier checkpoints stay as they were.
 [[nodiscard]] Expected<void> write_checkpoint(const std::filesystem::path& folder, const ParameterLayout& layout,
                                               const TrainingState& state, int keep);
 
@@ -39,6 +40,10 @@ struct TrainingState {
 /// Errors: bad_checkpoint (manifest, sizes, names or shapes do not fit the layout), those of reading files.
 [[nodiscard]] Expected<TrainingState> read_checkpoint(const std::filesystem::path& checkpoint,
                                                       const ParameterLayout& layout);
+
+/// Whether a folder holds a checkpoint's files and nothing else, be they damaged or some of them missing: only such a
+/// one is ever removed, whatever its name.
+[[nodiscard]] bool is_only_a_checkpoint(const std::filesystem::path& folder);
 
 /// Removes what killed writers left behind.
 void remove_unfinished_checkpoints(const std::filesystem::path& folder);

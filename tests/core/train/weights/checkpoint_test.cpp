@@ -95,6 +95,39 @@ TEST_CASE("a damaged checkpoint is passed over, and refused when it is named") {
   }
 }
 
+TEST_CASE("nothing is removed that is no checkpoint, whatever its name") {
+  const TemporaryFolder folder;
+  const ParameterLayout layout = tiny_layout();
+  const std::vector<std::string> foreign{".unfinished-mine", ".unfinished-step-000001-removed", "step-000001",
+                                         "step-000002", "step-000003"};
+  for (const std::string& name : foreign) {
+    std::filesystem::create_directory(folder / name);
+    test::write_bytes(folder / name / "pytorch_model.bin", "another program's");
+  }
+  test::write_bytes(folder / "step-000002/state.json", "{}");
+  std::filesystem::remove(folder / "step-000003/pytorch_model.bin");
+  std::filesystem::create_directory(folder / "step-000003/state.json");  // no file
+  // Half a checkpoint of ours goes, with what a kill left in it.
+  for (const char* const name : {"step-000004", ".unfinished-step-000004-77"}) {
+    std::filesystem::create_directory(folder / name);
+    test::write_bytes(folder / name / "weights.safetensors", "half");
+    test::write_bytes(folder / name / ".optimizer.safetensors.Ab3xYz.tmp", "half");
+  }
+  remove_unfinished_checkpoints(folder.path());
+  for (const std::int64_t step : {10, 11, 12}) {
+    REQUIRE(write_checkpoint(folder.path(), layout, state_of_step(layout, step), 2));
+  }
+  std::vector<std::string> left = foreign;
+  left.insert(left.end(), {"step-000011", "step-000012"});
+  CHECK(folder.names() == left);
+  CHECK(newest_valid_checkpoint(folder.path())->filename() == "step-000012");
+
+  const auto in_the_way = write_checkpoint(folder.path(), layout, state_of_step(layout, 1), 2);
+  REQUIRE_FALSE(in_the_way);
+  CHECK(in_the_way.error().message.find("step-000001") != std::string::npos);
+  CHECK(test::read_bytes(folder / "step-000001/pytorch_model.bin") == "another program's");
+}
+
 TEST_CASE("a checkpoint of another model is refused") {
   const TemporaryFolder folder;
   const ParameterLayout layout = tiny_layout();
