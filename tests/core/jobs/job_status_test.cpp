@@ -111,6 +111,22 @@ TEST_CASE("between a launch and the first word of its trainer the launch counts"
   CHECK(status->error == "error: bad-data: no text; give some");
   CHECK(status->step == 5);
 
+  // What stands behind the size that the launch names is this process's own; of a file made anew, all is.
+  const std::string before(70'000, 'x');
+  const auto error_after = [&](const std::string& own) {
+    test::write_bytes(folder / "output.txt", before + "error: bad-data: of an earlier run\n" + own);
+    auto launch = *read_launch_record(folder.path());
+    REQUIRE(launch);
+    launch->output_bytes = before.size() + 35;
+    REQUIRE(write_launch_record(folder.path(), *launch));
+    return read_job_status(folder.path())->error;
+  };
+  CHECK(error_after("words\n").find("ended before it began") != std::string::npos);
+  CHECK(error_after("error: bad-data: its own\n") == "error: bad-data: its own");
+  CHECK(error_after(before + "\nerror: bad-data: its own\n") == "error: bad-data: its own");
+  test::write_bytes(folder / "output.txt", "error: bad-data: made anew\n");
+  CHECK(read_job_status(folder.path())->error == "error: bad-data: made anew");
+
   test::make_older(folder / "launch.json");
   test::make_older(folder / "launch.json");
   CHECK(state_of(folder) == JobState::stopped);
