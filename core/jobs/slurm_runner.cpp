@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/base/atomic_file.h"
 #include "core/jobs/detached_process.h"
 #include "core/jobs/job_spec.h"
 
@@ -117,6 +118,18 @@ JobState end_of(const std::optional<JobState>& word, bool trainer_spoke) {
   return word == JobState::finished && !trainer_spoke ? JobState::failed : JobState::killed;
 }
 
+/// A job that the cluster took but that is written down nowhere: submitting again would make it two.
+Unexpected taken_back(const std::string& job, Error error) {
+  const auto answer = run_for_answer({"scancel", job});
+  if (answer && answer->exit_code == 0) {
+    error.message += "; the job was taken back from the cluster";
+    return Unexpected(std::move(error));
+  }
+  error.message += "; the cluster has it as Slurm job " + job + ", and did not take it back";
+  error.hint = "end it before you start it again: scancel " + job;
+  return Unexpected(std::move(error));
+}
+
 }  // namespace
 
 std::optional<JobState> job_state_from_slurm(std::string_view word) {
@@ -136,6 +149,8 @@ Expected<void> SlurmRunner::start(const fs::path& folder) {
   }
   if (before.state == JobState::finished) NATSCOPE_CHECK(check_startable(folder));
   NATSCOPE_TRY(const fs::path script, prepare_batch_script(folder, options_));
+  // Found before the cluster has the job: nobody would know of one whose number cannot be written down.
+  NATSCOPE_CHECK(check_writable_target(folder / "launch.json"));
   withdraw_stop_request(folder);
   std::vector<std::string> argv{"sbatch", "--parsable"};
   argv.insert(argv.end(), options_.sbatch_arguments.begin(), options_.sbatch_arguments.end());
@@ -157,7 +172,8 @@ Expected<void> SlurmRunner::start(const fs::path& folder) {
   if (!is_number(job)) {
     return fail(ErrorCode::io_failure, "sbatch named no job but said: " + one_line(answer.out, 200));
   }
-  return write_launch_record(folder, {RunnerKind::slurm, {}, job, {}, {}});
+  auto recorded = write_launch_record(folder, {RunnerKind::slurm, {}, job, {}, {}});
+  return recorded ? recorded : taken_back(job, std::move(recorded).error());
 }
 
 Expected<JobStatus> SlurmRunner::observe(const fs::path& folder) {

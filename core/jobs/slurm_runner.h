@@ -21,7 +21,8 @@ class SlurmRunner final : public JobRunner {
  public:
   explicit SlurmRunner(RunnerOptions options) : options_(std::move(options)) {}
 
-  /// Errors also: io_failure with what sbatch said, file_not_found (no sbatch here).
+  /// A job whose number cannot be written down is taken back from the cluster, or the error names it.
+  /// Errors also: io_failure with what sbatch said, file_not_found (no sbatch here), those of writing files.
   Expected<void> start(const std::filesystem::path& folder) override;
   Expected<JobStatus> observe(const std::filesystem::path& folder) override;
   Expected<void> cancel(const std::filesystem::path& folder) override;

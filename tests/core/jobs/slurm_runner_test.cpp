@@ -132,6 +132,28 @@ TEST_CASE("submit, wait, lose and cancel") {
   CHECK_FALSE(runner.cancel(*job));
 }
 
+TEST_CASE("a job whose number cannot be written down does not stay with the cluster, or is named") {
+  const TemporaryFolder folder;
+  const Cluster cluster(folder);
+  const auto job = JobStore(folder.path()).create("job", {{"kind", "train"}, {"version", 1}});
+  REQUIRE(job);
+  SlurmRunner runner({"/opt/natscope/bin/natscope-cli", {}});
+  const std::string taken = (folder / "taken").string();
+  cluster.answer("sbatch", "mkdir " + (*job / "launch.json").string() + "; echo 17");
+  cluster.answer("scancel", "echo \"$@\" >> " + taken);
+  auto started = runner.start(*job);
+  REQUIRE_FALSE(started);
+  CHECK(started.error().message.find("taken back") != std::string::npos);
+  CHECK(test::read_bytes(taken) == "17\n");
+
+  std::filesystem::remove(*job / "launch.json");
+  cluster.answer("scancel", "exit 1");
+  started = runner.start(*job);
+  REQUIRE_FALSE(started);
+  CHECK(started.error().message.find("Slurm job 17") != std::string::npos);
+  CHECK(started.error().hint.find("scancel 17") != std::string::npos);
+}
+
 TEST_CASE("a batch script is written once and then belongs to its user") {
   const TemporaryFolder folder;
   const auto job = JobStore(folder.path()).create("job", {{"kind", "train"}, {"version", 1}});
