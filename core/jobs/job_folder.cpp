@@ -9,7 +9,6 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
@@ -18,6 +17,7 @@
 #include "core/base/mapped_file.h"
 #include "core/base/system_error.h"
 #include "core/io/json_limits.h"
+#include "core/jobs/job_file.h"
 #include "core/jobs/job_spec.h"
 
 namespace natscope::jobs {
@@ -197,15 +197,20 @@ Expected<void> JobFolder::log(std::string_view text) const {
 
 Expected<void> JobFolder::rewind_progress(std::int64_t step) const {
   const fs::path path = folder_ / "progress.jsonl";
-  std::ifstream in(path);
-  if (!in) return {};
+  if (!path_exists(path)) return {};
   std::string kept;
-  for (std::string line; std::getline(in, line);) {
-    const json entry = json::parse(line, nullptr, false);
-    if (!entry.is_object() || in.eof()) continue;
-    const auto at = entry.find("step");
-    if (at == entry.end() || !at->is_number_integer() || at->get<std::int64_t>() > step) continue;
-    kept += line + "\n";
+  FollowedFile progress(path);
+  for (bool more = true; more;) {
+    // What cannot be read is not the end: the rest would be lost with it.
+    NATSCOPE_TRY(const NewLines news, progress.poll());
+    for (const std::string& line : news.lines) {
+      const json entry = json::parse(line, nullptr, false);
+      if (!entry.is_object()) continue;
+      const auto at = entry.find("step");
+      if (at == entry.end() || !at->is_number_integer() || at->get<std::int64_t>() > step) continue;
+      kept += line + "\n";
+    }
+    more = news.more;
   }
   return write_file_atomically(path, kept);
 }

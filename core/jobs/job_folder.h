@@ -75,7 +75,8 @@ class JobFolder {
   [[nodiscard]] Expected<void> append_progress(const nlohmann::json& line) const;
   [[nodiscard]] Expected<void> log(std::string_view text) const;
 
-  /// Drops progress lines of steps after `step` and a cut last line: a resumed run says them again.
+  /// Drops progress lines of steps after `step` and a cut last line: a resumed run says them again. Errors:
+  /// not_a_regular_file, io_failure, disk_full; the file is as it was then.
   [[nodiscard]] Expected<void> rewind_progress(std::int64_t step) const;
 
   [[nodiscard]] std::filesystem::path checkpoints() const { return folder_ / "checkpoints"; }

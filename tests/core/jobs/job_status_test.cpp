@@ -2,6 +2,7 @@
 #include "core/jobs/job_status.h"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -163,6 +164,26 @@ TEST_CASE("the trainer's folder: status, stop request, and one trainer at a time
   const auto again = JobFolder::create(path);
   REQUIRE(again);
   CHECK_FALSE(again->stop_request());  // what was asked of the run before
+}
+
+TEST_CASE("progress of steps that are run again is dropped, and none because it cannot be read") {
+  const TemporaryFolder folder;
+  const auto job = JobFolder::beside(folder.path());
+  CHECK(job.rewind_progress(2));
+  CHECK(folder.names().empty());
+  const std::string lines = "{\"step\":1}\n{\"step\":2,\"evaluation\":{}}\nnonsense\n";
+  const std::string all = lines + "{\"step\":3}\n{\"step\":4";
+  test::write_bytes(folder / "progress.jsonl", all);
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit none{0, before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const auto unread = job.rewind_progress(2);
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK_FALSE(unread);
+  CHECK(test::read_bytes(folder / "progress.jsonl") == all);
+  CHECK(job.rewind_progress(2));
+  CHECK(test::read_bytes(folder / "progress.jsonl") == lines.substr(0, lines.find("nonsense")));
 }
 
 TEST_CASE("a second start that found the first one at work does not make the job a failed one") {
