@@ -119,8 +119,8 @@ class Loop {
   /// Where the run stands: at its newest checkpoint, or at its begin.
   Expected<void> find_state() {
     remove_unfinished_checkpoints(job_.checkpoints());
-    if (const auto checkpoint = newest_valid_checkpoint(job_.checkpoints())) {
-      NATSCOPE_TRY(state_, read_checkpoint(*checkpoint, task_.layout()));
+    if (const auto checkpoint = newest_valid_checkpoint(job_.checkpoints(), &verified_)) {
+      NATSCOPE_TRY(state_, read_checkpoint(*checkpoint, task_.layout(), &verified_));
       say("resuming after step " + std::to_string(state_.step));
     } else {
       state_.weights = task_.initial_weights();
@@ -238,7 +238,8 @@ class Loop {
     const auto begun = Clock::now();
     if (ranks_.leads()) {
       if (device_ != nullptr) NATSCOPE_CHECK(device_->bring_down(state_));
-      NATSCOPE_CHECK(write_checkpoint(job_.checkpoints(), task_.layout(), state_, options_.checkpoints_kept));
+      NATSCOPE_CHECK(
+          write_checkpoint(job_.checkpoints(), task_.layout(), state_, options_.checkpoints_kept, &verified_));
     }
     saved_step_ = state_.step;
     checkpoint_s_ = seconds_since(begun);
@@ -307,6 +308,7 @@ class Loop {
   StopToken stop_;
   RankGroup& ranks_;
   TrainingState state_;  // with a state on a device, weights and moments are those of saved_step_
+  VerifiedCheckpoints verified_;
   std::vector<float> gradient_;
   StateOnDevice* device_ = nullptr;
   std::int64_t saved_step_ = 0;

@@ -95,6 +95,29 @@ TEST_CASE("a damaged checkpoint is passed over, and refused when it is named") {
   }
 }
 
+TEST_CASE("a process hashes again only what is no longer as it wrote or verified it") {
+  const TemporaryFolder folder;
+  const ParameterLayout layout = tiny_layout();
+  VerifiedCheckpoints verified;
+  REQUIRE(write_checkpoint(folder.path(), layout, state_of_step(layout, 1), 2, &verified));
+  REQUIRE(write_checkpoint(folder.path(), layout, state_of_step(layout, 2), 2, &verified));
+  const auto weights = folder / "step-000002/weights.safetensors";
+  // The same bytes in another file, and other bytes in the same file: both are read.
+  const std::string bytes = test::read_bytes(weights);
+  std::filesystem::rename(weights, folder / "before");
+  test::write_bytes(weights, bytes);
+  CHECK(verified.verify(folder / "step-000002"));
+  std::string damaged = bytes;
+  damaged.back() = static_cast<char>(damaged.back() ^ 0x10);
+  test::write_bytes(weights, damaged);
+  test::make_older(weights);
+  CHECK_FALSE(verified.verify(folder / "step-000002"));
+  CHECK(newest_valid_checkpoint(folder.path(), &verified)->filename() == "step-000001");
+  // A damaged one is none of the two that are kept.
+  REQUIRE(write_checkpoint(folder.path(), layout, state_of_step(layout, 3), 2, &verified));
+  CHECK(folder.names() == std::vector<std::string>{"before", "step-000001", "step-000003"});
+}
+
 TEST_CASE("nothing is removed that is no checkpoint, whatever its name") {
   const TemporaryFolder folder;
   const ParameterLayout layout = tiny_layout();
