@@ -268,10 +268,11 @@ class Loop {
 
   /// Ends between two steps, because somebody wrote it into the folder.
   Unexpected stop_on_request(jobs::StopMode mode) {
-    if (state_.step > saved_step_) {
+    const bool keep = mode == jobs::StopMode::keep_model;
+    // A model that is kept has a checkpoint beside it, be it of step 0: a run that goes on knows by it whose model it is.
+    if (keep || state_.step > saved_step_) {
       if (auto saved = save(); !saved) return Unexpected(std::move(saved).error());
     }
-    const bool keep = mode == jobs::StopMode::keep_model;
     if (keep && ranks_.leads()) {
       if (auto kept = write_model(); !kept) return Unexpected(std::move(kept).error());
       say("the model of step " + std::to_string(state_.step) + ": " + task_.out().string());

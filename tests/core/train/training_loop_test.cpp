@@ -197,6 +197,23 @@ TEST_CASE("a run begins where nothing is, and writes its model over nothing") {
   }
 }
 
+TEST_CASE("a run whose model is kept before its first step can go on") {
+  const TemporaryFolder folder;
+  {
+    auto job = jobs::JobFolder::create(folder / "job");
+    REQUIRE(job.has_value());
+    REQUIRE(job->write_spec({{"kind", "train"}}).has_value());
+    REQUIRE(jobs::request_stop(folder / "job", jobs::StopMode::keep_model).has_value());
+    ToldTask task({2.0}, folder / "model");
+    const auto alone = single_rank();
+    CHECK(run_job(task, *job, {}, 0, {}, {}, *alone).error().code == ErrorCode::interrupted);
+  }
+  std::filesystem::create_directory(folder / "model");
+  test::write_bytes(folder / "model/config.json", "{}");  // as the task would have
+  CHECK(check_model_folder({folder / "job", folder / "model", true, {}}));
+  CHECK(run(folder / "job", {2.0}).message.find("after step 1") != std::string::npos);
+}
+
 TEST_CASE("a vocabulary lies where a run begins: used where it is named, else refused and left alone") {
   const TemporaryFolder folder;
   const std::filesystem::path vocabulary = folder / "job/tokenizer.model";
