@@ -73,7 +73,7 @@ Expected<void> DetachOptions::start(nlohmann::json spec, const std::filesystem::
   if (no_start_) {
     if (runner_.kind == "slurm") NATSCOPE_CHECK(jobs::prepare_batch_script(created, runner_.options()));
     if (context.json) {
-      NATSCOPE_TRY(const auto described, observe_job(created));
+      NATSCOPE_TRY(const auto described, observe_job(created, context.stop));
       return print_json(job_json(described));
     }
     return print_text(created.string() + "\n");

@@ -144,7 +144,9 @@ Expected<ProcessIdentity> start_detached(const std::vector<std::string>& argv, c
   return *identity;
 }
 
-Expected<ProgramAnswer> run_for_answer(const std::vector<std::string>& argv, std::chrono::milliseconds limit) {
+Expected<ProgramAnswer> run_for_answer(const std::vector<std::string>& argv, std::chrono::milliseconds limit,
+                                       const StopToken& stop) {
+  NATSCOPE_CHECK(check(stop));
   NATSCOPE_TRY(Pipe out, make_pipe());
   NATSCOPE_TRY(Pipe err, make_pipe());
   posix_spawn_file_actions_t actions;
@@ -169,13 +171,14 @@ Expected<ProgramAnswer> run_for_answer(const std::vector<std::string>& argv, std
     ::poll(ready.data(), ready.size(), 50);
     if (out.read.is_open() && ready[0].revents != 0) drain(out.read, answer.out);
     if (err.read.is_open() && ready[1].revents != 0) drain(err.read, answer.err);
-    if (Clock::now() < end) continue;
-    late = true;
+    late = Clock::now() >= end;
+    if (!late && !stop.stop_requested()) continue;
     ::kill(child, SIGKILL);
     break;
   }
   int status = 0;
   wait_for(child, status);
+  NATSCOPE_CHECK(check(stop));
   if (late) {
     return fail(ErrorCode::io_failure,
                 argv.front() + " did not answer within " + std::to_string(limit.count()) + " ms");

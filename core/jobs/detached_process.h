@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/cancel.h"
 #include "core/base/expected.h"
 #include "core/jobs/process_identity.h"
 
@@ -28,9 +29,10 @@ struct ProgramAnswer {
   std::string err;
 };
 
-/// Runs argv (argv[0] is looked for in PATH) and waits for its end; after `limit` it is killed.
-/// Errors: file_not_found (no such program), io_failure (no process, or not done in time).
+/// Runs argv (argv[0] is looked for in PATH) and waits for its end; after `limit`, and when `stop` is asked for, it is
+/// killed. Errors: file_not_found (no such program), io_failure (no process, or not done in time), interrupted.
 [[nodiscard]] Expected<ProgramAnswer> run_for_answer(const std::vector<std::string>& argv,
-                                                     std::chrono::milliseconds limit = std::chrono::seconds(20));
+                                                     std::chrono::milliseconds limit = std::chrono::seconds(20),
+                                                     const StopToken& stop = {});
 
 }  // namespace natscope::jobs

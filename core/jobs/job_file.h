@@ -40,6 +40,8 @@ class FollowedFile {
 
   /// Begins `bytes` before the file's end, at the next line's start: for the tail of a long log. Call before poll().
   void begin_near_end(std::uint64_t bytes);
+  /// Begins at that byte, which is a line's first one. Call before poll().
+  void begin_at(std::uint64_t offset_bytes) { offset_ = offset_bytes; }
 
  private:
   void take(std::string_view bytes, NewLines& news);

@@ -9,7 +9,6 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
@@ -18,6 +17,7 @@
 #include "core/base/mapped_file.h"
 #include "core/base/system_error.h"
 #include "core/io/json_limits.h"
+#include "core/jobs/job_file.h"
 #include "core/jobs/job_spec.h"
 
 namespace natscope::jobs {
@@ -67,12 +67,21 @@ Expected<void> check_plain_files(const fs::path& folder) {
   return {};
 }
 
-/// Left by a start that did not get far, or put there for it.
-constexpr std::array of_a_start{"tokenizer.model", "train.tokens", "valid.tokens", "log.txt",    "output.txt",
-                                "launch.json",     "slurm.sh",     "status.json",  "checkpoints"};
-constexpr std::array of_a_run{"spec.json",
+constexpr const char* vocabulary_file = "tokenizer.model";
+constexpr const char* checkpoints_folder = "checkpoints";
+
+constexpr std::array of_a_job{"spec.json",
+                              "status.json",
                               "progress.jsonl",
+                              "log.txt",
+                              "output.txt",
+                              "launch.json",
+                              "slurm.sh",
                               "stop-request.json",
+                              vocabulary_file,
+                              "train.tokens",
+                              "valid.tokens",
+                              checkpoints_folder,
                               "exports",
                               "model",
                               "config.json",
@@ -82,6 +91,9 @@ constexpr std::array of_a_run{"spec.json",
                               "generation_config.json",
                               "tokenizer.json",
                               "tokenizer_config.json"};
+
+/// A run only adds lines to these, so that a shell may have opened them for what it prints.
+bool is_added_to(const std::string& name) { return name == "log.txt" || name == "output.txt"; }
 
 template <class Known>
 std::optional<std::string> first_but(const fs::path& folder, const Known& is_known) {
@@ -95,21 +107,27 @@ std::optional<std::string> first_but(const fs::path& folder, const Known& is_kno
   return first;
 }
 
-bool is_of_a_start(const std::string& name) { return std::ranges::find(of_a_start, name) != of_a_start.end(); }
-
 }  // namespace
 
 std::optional<std::string> not_of_a_job(const fs::path& folder) {
-  return first_but(folder, [](const std::string& name) {
-    return is_of_a_start(name) || std::ranges::find(of_a_run, name) != of_a_run.end();
-  });
+  return first_but(folder, [](const std::string& name) { return std::ranges::find(of_a_job, name) != of_a_job.end(); });
 }
 
-std::optional<std::string> in_the_way_of_a_job(const fs::path& folder) { return first_but(folder, is_of_a_start); }
+std::optional<std::string> in_the_way_of_a_job(const fs::path& folder, const fs::path& vocabulary) {
+  auto other = first_but(folder, [&](const std::string& name) {
+    std::error_code problem;
+    const bool is_chosen = name == vocabulary_file && fs::equivalent(folder / name, vocabulary, problem);
+    const bool may_be_empty = name == checkpoints_folder && fs::is_directory(folder / name, problem);
+    return is_chosen || may_be_empty || is_added_to(name);
+  });
+  if (other) return other;
+  const auto inside = first_but(folder / checkpoints_folder, [](const std::string&) { return false; });
+  return inside ? std::optional(std::string(checkpoints_folder) + "/" + *inside) : std::nullopt;
+}
 
 Expected<JobFolder> JobFolder::create(const fs::path& folder) {
   std::error_code problem;
-  fs::create_directories(folder / "checkpoints", problem);
+  fs::create_directories(folder / checkpoints_folder, problem);
   if (problem) return fail(ErrorCode::io_failure, printable(folder.string()) + ": " + problem.message());
   NATSCOPE_CHECK(check_plain_files(folder));
   NATSCOPE_TRY(UniqueDescriptor lock, lock_folder(folder));
@@ -179,15 +197,20 @@ Expected<void> JobFolder::log(std::string_view text) const {
 
 Expected<void> JobFolder::rewind_progress(std::int64_t step) const {
   const fs::path path = folder_ / "progress.jsonl";
-  std::ifstream in(path);
-  if (!in) return {};
+  if (!path_exists(path)) return {};
   std::string kept;
-  for (std::string line; std::getline(in, line);) {
-    const json entry = json::parse(line, nullptr, false);
-    if (!entry.is_object() || in.eof()) continue;
-    const auto at = entry.find("step");
-    if (at == entry.end() || !at->is_number_integer() || at->get<std::int64_t>() > step) continue;
-    kept += line + "\n";
+  FollowedFile progress(path);
+  for (bool more = true; more;) {
+    // What cannot be read is not the end: the rest would be lost with it.
+    NATSCOPE_TRY(const NewLines news, progress.poll());
+    for (const std::string& line : news.lines) {
+      const json entry = json::parse(line, nullptr, false);
+      if (!entry.is_object()) continue;
+      const auto at = entry.find("step");
+      if (at == entry.end() || !at->is_number_integer() || at->get<std::int64_t>() > step) continue;
+      kept += line + "\n";
+    }
+    more = news.more;
   }
   return write_file_atomically(path, kept);
 }

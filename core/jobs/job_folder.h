@@ -31,9 +31,12 @@ namespace natscope::jobs {
 /// What lies in a folder beside the files that a job writes, its finished model's among them: the first of it by name.
 /// Hidden files count as the job's. Nothing where there is no such folder.
 [[nodiscard]] std::optional<std::string> not_of_a_job(const std::filesystem::path& folder);
-/// The same of a folder in which a run is to begin: nothing may be there yet but what a start leaves that did not get
-/// far, and a vocabulary.
-[[nodiscard]] std::optional<std::string> in_the_way_of_a_job(const std::filesystem::path& folder);
+/// What a run that begins in `folder` would write over or delete, or a model that is written there: the first of it by
+/// name, "checkpoints/NAME" in there. In nobody's way are log.txt and output.txt, to which lines are only added, an
+/// empty folder of checkpoints, as a start leaves it that did not get far, and `vocabulary`: the file that the run is
+/// to use.
+[[nodiscard]] std::optional<std::string> in_the_way_of_a_job(const std::filesystem::path& folder,
+                                                             const std::filesystem::path& vocabulary = {});
 
 class JobFolder {
  public:
@@ -72,7 +75,8 @@ class JobFolder {
   [[nodiscard]] Expected<void> append_progress(const nlohmann::json& line) const;
   [[nodiscard]] Expected<void> log(std::string_view text) const;
 
-  /// Drops progress lines of steps after `step` and a cut last line: a resumed run says them again.
+  /// Drops progress lines of steps after `step` and a cut last line: a resumed run says them again. Errors:
+  /// not_a_regular_file, io_failure, disk_full; the file is as it was then.
   [[nodiscard]] Expected<void> rewind_progress(std::int64_t step) const;
 
   [[nodiscard]] std::filesystem::path checkpoints() const { return folder_ / "checkpoints"; }

@@ -91,10 +91,17 @@ bool is_younger(const fs::path& a, const fs::path& b) {
   return problem || time_a > time_b;
 }
 
-/// Why a process ended that never wrote a status: its last error line.
-std::string last_error_line(const fs::path& folder) {
+/// Why a process ended that never wrote a status: its last error line. What stands before `begin` an earlier one said.
+std::string last_error_line(const fs::path& folder, std::uint64_t begin) {
   FollowedFile output(folder / "output.txt");
-  output.begin_near_end(output_tail_bytes);
+  std::error_code problem;
+  const std::uint64_t size = fs::file_size(folder / "output.txt", problem);
+  if (problem || size < begin) begin = 0;  // somebody made it anew
+  if (!problem && size > begin + output_tail_bytes) {
+    output.begin_near_end(output_tail_bytes);
+  } else {
+    output.begin_at(begin);
+  }
   const auto news = output.poll();
   if (news) {
     for (auto line = news->lines.rbegin(); line != news->lines.rend(); ++line) {
@@ -129,6 +136,7 @@ Expected<std::optional<LaunchRecord>> read_launch_record(const fs::path& folder)
     launch.ended_words = fields.text("ended_words");
   } else if (runner == name(RunnerKind::local)) {
     launch.process = fields.process();
+    launch.output_bytes = static_cast<std::uint64_t>(fields.count("output_bytes"));
   } else {
     fields.refuse("runner");
   }
@@ -145,7 +153,8 @@ Expected<void> write_launch_record(const fs::path& folder, const LaunchRecord& l
     object.update({{"pid", launch.process.pid},
                    {"host", launch.process.host},
                    {"process_started", launch.process.started},
-                   {"boot", launch.process.boot}});
+                   {"boot", launch.process.boot},
+                   {"output_bytes", launch.output_bytes}});
   }
   return write_file_atomically(folder / "launch.json",
                                object.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
@@ -188,7 +197,7 @@ Expected<JobStatus> read_job_status(const fs::path& folder) {
     status.process = status.launch->process;
     status.error.clear();
     status.state = is_gone ? JobState::failed : JobState::starting;
-    if (is_gone) status.error = last_error_line(folder);
+    if (is_gone) status.error = last_error_line(folder, status.launch->output_bytes);
   } else if (status.state == JobState::running && liveness(status.process) == Liveness::gone) {
     status.state = JobState::killed;
   }

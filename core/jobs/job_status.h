@@ -2,10 +2,9 @@
 /// How far a job is: status.json and launch.json, held against the processes that are really there.
 ///
 ///   status.json  {state, pid, host, process_started, boot, step, steps, updated, error}, by the trainer, at most once
-///   a
-///                second; a folder of an older version has no host, process_started and boot
-///   launch.json  {runner, pid, host, process_started, boot} or {runner, slurm_job, ended, ended_words},
-///                by whoever started the trainer or saw the cluster end it
+///                a second; a folder of an older version has no host, process_started and boot
+///   launch.json  {runner, pid, host, process_started, boot, output_bytes} or {runner, slurm_job, ended, ended_words},
+///                by whoever started the trainer or saw the cluster end it; an older version has no output_bytes
 /// The younger of the two has the last word, unless its process is gone and the other one's at work.
 #pragma once
 
@@ -32,6 +31,7 @@ struct LaunchRecord {
   /// Where the cluster ended a job whose trainer could not say so: killed or failed, and the cluster's words.
   std::optional<JobState> ended;
   std::string ended_words;
+  std::uint64_t output_bytes = 0;  ///< of a local one: what output.txt held already, which others said
 };
 
 struct JobStatus {
@@ -49,7 +49,7 @@ struct JobStatus {
 /// What the folder and this machine's processes say; asks no cluster, so a Slurm job is `queued` until its trainer
 /// speaks, and `running` until JobRunner::observe() looks. Cheap: two small files and /proc. Any thread.
 ///   running with a process that is gone → killed; launched and gone without a word → failed, with the last error line
-///   of output.txt.
+///   that its process left in output.txt.
 /// Errors: bad_job (the key is named), not_a_regular_file, file_too_large, those of reading files.
 [[nodiscard]] Expected<JobStatus> read_job_status(const std::filesystem::path& folder);
 

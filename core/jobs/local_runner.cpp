@@ -22,10 +22,12 @@ Expected<void> LocalRunner::start(const fs::path& folder) {
   NATSCOPE_CHECK(check_startable(folder));
   withdraw_stop_request(folder);
   const fs::path program = options_.program.empty() ? cli_program() : options_.program;
-  const auto started =
-      start_detached(job_command(program, spec, folder), folder / "output.txt", [&](const ProcessIdentity& process) {
-        return write_launch_record(folder, {RunnerKind::local, process, {}, {}, {}});
-      });
+  const fs::path output = folder / "output.txt";
+  std::error_code not_there;
+  const std::uint64_t size = fs::file_size(output, not_there);
+  const auto started = start_detached(job_command(program, spec, folder), output, [&](const ProcessIdentity& process) {
+    return write_launch_record(folder, {RunnerKind::local, process, {}, {}, {}, not_there ? 0 : size});
+  });
   if (!started) {
     // Nothing runs: the status of before is the last word again.
     std::error_code ignored;

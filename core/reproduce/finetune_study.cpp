@@ -270,6 +270,12 @@ struct FinetuneStudy::State {
   Expected<std::vector<StudyRow>> same_budget(const StudyListener& listener, const StopToken& stop) const {
     NATSCOPE_TRY(const auto rows, rows_of(folder, planned));
     const StudyRow* best = cheapest_adapter(rows);
+    if (best == nullptr) {
+      return fail(ErrorCode::bad_job,
+                  printable((folder.path() / "runs").string()) +
+                      ": a rows.json there lacks the row of full attention, or the window of its adapter",
+                  "remove that file, and run again");
+    }
     NATSCOPE_TRY(const auto opened, engine({}, stop));
     std::vector<StudyRow> made;
     for (const auto kind : {Policy::Kind::streaming, Policy::Kind::h2o}) {

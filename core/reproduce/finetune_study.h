@@ -76,7 +76,7 @@ class FinetuneStudy {
 
   [[nodiscard]] std::size_t left() const;
 
-  /// As ScratchStudy::run.
+  /// As ScratchStudy::run. Errors also: bad_job (rows that the last run needs are damaged).
   [[nodiscard]] Expected<void> run(const StudyListener& listener, const StopToken& stop);
   [[nodiscard]] Expected<std::vector<StudyRow>> rows() const;
 

@@ -23,6 +23,7 @@
 #include "core/train/text/passkey.h"
 #include "core/train/training_loop.h"
 #include "core/train/weights/adapter_export.h"
+#include "core/train/weights/run_folders.h"
 
 namespace natscope::train {
 
@@ -208,7 +209,7 @@ class Finetuning final : public TrainingTask {
 
 /// `leads`: this process makes the folder, and looks whether it may.
 Expected<FinetuneOptions> options_of_job(const fs::path& job, FinetuneOptions given, bool resume, bool leads) {
-  if (leads) NATSCOPE_CHECK(check_job_folder(job, resume));
+  if (leads) NATSCOPE_CHECK(check_job_folder({job, {}, resume, {}}));
   if (!resume) return checked(std::move(given));
   NATSCOPE_TRY(const auto spec, JobFolder::read_spec(job));
   NATSCOPE_TRY(FinetuneOptions stored, finetune_options_from_json(spec));
@@ -236,7 +237,7 @@ Expected<TrainResult> finetune(FinetuneOptions options, bool resume, const Train
   const fs::path folder = options.job;
   NATSCOPE_TRY(FinetuneOptions settled, options_of_job(folder, std::move(options), resume, ranks.leads()));
   if (settled.out.empty()) settled.out = folder / "model";
-  if (ranks.leads()) NATSCOPE_CHECK(check_model_folder(settled.out, folder));
+  if (ranks.leads()) NATSCOPE_CHECK(check_model_folder({folder, settled.out, resume, {}}));
   // What cannot be written is refused before a folder is made for the run.
   NATSCOPE_CHECK(jobs::spec_text(options_json(settled)));
   NATSCOPE_TRY(JobFolder job, ranks.leads() ? JobFolder::create(folder) : JobFolder::beside(folder));

@@ -25,6 +25,7 @@
 #include "core/train/training_loop.h"
 #include "core/train/weights/checkpoint.h"
 #include "core/train/weights/model_export.h"
+#include "core/train/weights/run_folders.h"
 #include "core/train/weights/weights_of_model.h"
 
 namespace natscope::train {
@@ -200,9 +201,14 @@ class FromScratch final : public TrainingTask {
   std::int64_t steps_ = 0;
 };
 
+/// The vocabulary that a run is to use; empty: it trains one.
+fs::path chosen_vocabulary(const TrainOptions& options) {
+  return options.tokenizer.empty() && !options.init.empty() ? options.init / "tokenizer.model" : options.tokenizer;
+}
+
 /// `leads`: this process makes the folder, and looks whether it may.
 Expected<TrainOptions> options_of_job(const fs::path& job, TrainOptions given, bool resume, bool leads) {
-  if (leads) NATSCOPE_CHECK(check_job_folder(job, resume));
+  if (leads) NATSCOPE_CHECK(check_job_folder({job, {}, resume, chosen_vocabulary(given)}));
   if (!resume) return resolve(std::move(given));
   NATSCOPE_TRY(const auto spec, JobFolder::read_spec(job));
   NATSCOPE_TRY(TrainOptions stored, options_from_json(spec));
@@ -222,9 +228,9 @@ Expected<TrainResult> train(TrainOptions options, bool resume, const TrainListen
   RankGroup& ranks = group != nullptr ? *group : *alone;
   const fs::path folder = options.job;
   NATSCOPE_TRY(TrainOptions settled, options_of_job(folder, std::move(options), resume, ranks.leads()));
-  if (settled.tokenizer.empty() && !settled.init.empty()) settled.tokenizer = settled.init / "tokenizer.model";
+  settled.tokenizer = chosen_vocabulary(settled);
   if (settled.out.empty()) settled.out = folder / "model";
-  if (ranks.leads()) NATSCOPE_CHECK(check_model_folder(settled.out, folder));
+  if (ranks.leads()) NATSCOPE_CHECK(check_model_folder({folder, settled.out, resume, settled.tokenizer}));
   // What is missing is found before a folder is made for the run.
   NATSCOPE_CHECK(text_files(settled.data));
   if (!settled.valid.empty()) NATSCOPE_CHECK(text_files(settled.valid));
@@ -232,7 +238,7 @@ Expected<TrainResult> train(TrainOptions options, bool resume, const TrainListen
   NATSCOPE_CHECK(jobs::spec_text(options_json(settled)));
   NATSCOPE_TRY(JobFolder job, ranks.leads() ? JobFolder::create(folder) : JobFolder::beside(folder));
   if (!resume && ranks.leads()) {
-    // The vocabulary of a run that failed here before may be another one.
+    // A run that failed here before may have made another one; check_job_folder() refuses what is not a run's.
     std::error_code problem;
     if (!fs::equivalent(job.tokenizer(), settled.tokenizer, problem)) fs::remove(job.tokenizer(), problem);
     NATSCOPE_CHECK(job.write_spec(options_json(settled)));

@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "core/jobs/checkpoint_list.h"
 #include "core/jobs/job_folder.h"
 #include "core/jobs/job_progress.h"
 #include "core/jobs/job_status.h"
@@ -120,8 +119,8 @@ class Loop {
   /// Where the run stands: at its newest checkpoint, or at its begin.
   Expected<void> find_state() {
     remove_unfinished_checkpoints(job_.checkpoints());
-    if (const auto checkpoint = newest_valid_checkpoint(job_.checkpoints())) {
-      NATSCOPE_TRY(state_, read_checkpoint(*checkpoint, task_.layout()));
+    if (const auto checkpoint = newest_valid_checkpoint(job_.checkpoints(), &verified_)) {
+      NATSCOPE_TRY(state_, read_checkpoint(*checkpoint, task_.layout(), &verified_));
       say("resuming after step " + std::to_string(state_.step));
     } else {
       state_.weights = task_.initial_weights();
@@ -239,7 +238,8 @@ class Loop {
     const auto begun = Clock::now();
     if (ranks_.leads()) {
       if (device_ != nullptr) NATSCOPE_CHECK(device_->bring_down(state_));
-      NATSCOPE_CHECK(write_checkpoint(job_.checkpoints(), task_.layout(), state_, options_.checkpoints_kept));
+      NATSCOPE_CHECK(
+          write_checkpoint(job_.checkpoints(), task_.layout(), state_, options_.checkpoints_kept, &verified_));
     }
     saved_step_ = state_.step;
     checkpoint_s_ = seconds_since(begun);
@@ -268,10 +268,11 @@ class Loop {
 
   /// Ends between two steps, because somebody wrote it into the folder.
   Unexpected stop_on_request(jobs::StopMode mode) {
-    if (state_.step > saved_step_) {
+    const bool keep = mode == jobs::StopMode::keep_model;
+    // A model that is kept has a checkpoint beside it, be it of step 0: a run that goes on knows by it whose model it is.
+    if (keep || state_.step > saved_step_) {
       if (auto saved = save(); !saved) return Unexpected(std::move(saved).error());
     }
-    const bool keep = mode == jobs::StopMode::keep_model;
     if (keep && ranks_.leads()) {
       if (auto kept = write_model(); !kept) return Unexpected(std::move(kept).error());
       say("the model of step " + std::to_string(state_.step) + ": " + task_.out().string());
@@ -308,6 +309,7 @@ class Loop {
   StopToken stop_;
   RankGroup& ranks_;
   TrainingState state_;  // with a state on a device, weights and moments are those of saved_step_
+  VerifiedCheckpoints verified_;
   std::vector<float> gradient_;
   StateOnDevice* device_ = nullptr;
   std::int64_t saved_step_ = 0;
@@ -320,47 +322,7 @@ class Loop {
   bool stopped_on_request_ = false;
 };
 
-/// A run that ended without a checkpoint: there is nothing in its folder that a new run would destroy. Not one that was
-/// only described or is yet to begin, whose options would be lost; JobFolder::create() refuses one that is at work.
-bool may_begin_again(const std::filesystem::path& job) {
-  const auto status = jobs::read_job_status(job);
-  if (!status || newest_valid_checkpoint(job / "checkpoints")) return false;
-  if (status->state == JobState::failed) return status->step == 0;
-  const bool was_ended = status->state == JobState::interrupted || status->state == JobState::killed;
-  return was_ended && jobs::list_checkpoints(job / "checkpoints").empty();  // a damaged one may be worth a look
-}
-
-Expected<void> not_empty(const std::filesystem::path& folder, const std::string& name, const std::string& what) {
-  return fail(ErrorCode::usage, printable(folder.string()) + " is not empty: it holds " + printable(name),
-              "name a new or an empty folder for " + what);
-}
-
 }  // namespace
-
-Expected<void> check_job_folder(const std::filesystem::path& job, bool resume) {
-  if (job.empty()) return fail(ErrorCode::usage, "no folder for the run", "name one with --out or --job");
-  if (!resume && JobFolder::exists(job) && !may_begin_again(job)) {
-    return fail(ErrorCode::usage, printable(job.string()) + " already holds a run",
-                "add --resume to go on with it, or choose another folder");
-  }
-  if (resume && !JobFolder::exists(job)) {
-    return fail(ErrorCode::bad_job, printable(job.string()) + " holds no run to resume (no spec.json)",
-                "start it without --resume");
-  }
-  const auto other = resume || JobFolder::exists(job) ? std::nullopt : jobs::in_the_way_of_a_job(job);
-  return other ? not_empty(job, *other, "the run") : Expected<void>();
-}
-
-Expected<void> check_model_folder(const std::filesystem::path& out, const std::filesystem::path& job) {
-  std::error_code problem;
-  // One that has a checkpoint may have written its model already. A model in the job's own folder: check_job_folder.
-  const std::filesystem::path checkpoints = job / "checkpoints";
-  const bool has_begun =
-      std::filesystem::exists(checkpoints, problem) && !std::filesystem::is_empty(checkpoints, problem);
-  if (has_begun || std::filesystem::equivalent(out, job, problem)) return {};
-  const auto other = jobs::in_the_way_of_a_job(out);
-  return other ? not_empty(out, *other, "the model") : Expected<void>();
-}
 
 Expected<TrainResult> run_job(TrainingTask& task, JobFolder& job, const LoopOptions& options,
                               std::int64_t first_status_steps, const TrainListener& listener, const StopToken& stop,

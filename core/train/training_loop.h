@@ -78,12 +78,6 @@ struct LoopOptions {
   std::int64_t evaluate_every = 500;  ///< 0: only at the end
 };
 
-/// Whether a run may begin, or go on, in that folder. Where one failed before its first step, a new one may begin.
-/// Errors: usage (none named; in use; something else lies in it), bad_job (nothing to resume).
-[[nodiscard]] Expected<void> check_job_folder(const std::filesystem::path& job, bool resume);
-/// Whether the model of the run in `job` may be written to `out`: no file that is there is written over. Errors: usage.
-[[nodiscard]] Expected<void> check_model_folder(const std::filesystem::path& out, const std::filesystem::path& job);
-
 /// Prepares the task, resumes from the job's newest valid checkpoint where there is one, and runs to the end; the job's
 /// status says how it ended. `first_status_steps`: what the status says until the task knows its steps.
 /// Errors: the task's; interrupted; bad_job (a loss or gradient that is no number, or a loss a thousand times what it

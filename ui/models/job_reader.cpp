@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/job_reader.h"
 
+#include <QCoreApplication>
+
 #include "core/jobs/checkpoint_list.h"
-#include "core/jobs/job_runner.h"
+#include "core/jobs/observe_jobs.h"
 
 namespace natscope::ui {
 namespace {
@@ -20,6 +22,13 @@ JobReader::Tail::Tail(const std::filesystem::path& folder) : file(folder / "prog
   file.begin_near_end(tailBytes);
 }
 
+JobReader::JobReader(std::filesystem::path root) : store_(std::move(root)) {
+  // Its end waits for all that is done elsewhere, also where no window is left to be told.
+  QCoreApplication* const program = QCoreApplication::instance();
+  if (program == nullptr) return;
+  QObject::connect(program, &QCoreApplication::aboutToQuit, program, [stop = stop_]() mutable { stop.request_stop(); });
+}
+
 JobSnapshot JobReader::read(const JobWish& wish) {
   JobSnapshot snapshot;
   auto entries = store_.list();
@@ -27,19 +36,14 @@ JobSnapshot JobReader::read(const JobWish& wish) {
     snapshot.problem = entries.error();
     return snapshot;
   }
+  // Where it is not waited for, the folders' word is the last one.
+  static_cast<void>(jobs::observe_jobs(*entries, stop_.get_token()));
   std::set<std::string> names;
   for (jobs::JobEntry& entry : *entries) {
     names.insert(entry.name);
     JobRow row;
     row.entry = std::move(entry);
     if (!row.entry.problem) {
-      // Only a cluster knows more than the folder says, and only of jobs that are not over.
-      const auto& launch = row.entry.status.launch;
-      if (launch && launch->runner == jobs::RunnerKind::slurm && jobs::is_active(row.entry.status.state)) {
-        if (auto status = jobs::make_runner(launch->runner)->observe(row.entry.folder)) {
-          row.entry.status = std::move(*status);
-        }
-      }
       readTail(row);
       if (wish.curves.contains(row.entry.name)) readCurves(row, snapshot);
     }

@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 
+#include "core/base/cancel.h"
 #include "core/jobs/job_store.h"
 #include "ui/models/job_curves.h"
 
@@ -38,10 +39,12 @@ struct JobSnapshot {
 };
 
 /// Reads job folders, again and again, each time only what is new. Lives on whatever thread calls it, one at a time; a
-/// read may wait for disks and for a cluster. Cost a read: the list's small files, and new progress of active jobs.
+/// read may wait for disks and for a cluster, which is asked once for all jobs; for the cluster no longer than the
+/// program runs. Cost a read: the list's small files, and new progress of active jobs.
 class JobReader {
  public:
-  explicit JobReader(std::filesystem::path root) : store_(std::move(root)) {}
+  /// On the program's own thread.
+  explicit JobReader(std::filesystem::path root);
 
   [[nodiscard]] JobSnapshot read(const JobWish& wish);
 
@@ -65,6 +68,7 @@ class JobReader {
   void readLog(const std::string& name, JobSnapshot& snapshot);
 
   jobs::JobStore store_;
+  StopSource stop_;  ///< asked for when the program ends
   std::map<std::string, Tail> tails_;
   std::map<std::string, Followed> followed_;
   std::string logOf_;

@@ -27,11 +27,11 @@ constexpr std::uint64_t tail_bytes = std::uint64_t{1} << 20;
 /// The job's state, asked at most every two seconds.
 class Watched {
  public:
-  explicit Watched(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  Watched(std::filesystem::path folder, StopToken stop) : folder_(std::move(folder)), stop_(std::move(stop)) {}
 
   Expected<jobs::JobEntry> look() {
     if (!job_ || Clock::now() - looked_ > observe_every) {
-      NATSCOPE_TRY(job_, observe_job(folder_));
+      NATSCOPE_TRY(job_, observe_job(folder_, stop_));
       looked_ = Clock::now();
     }
     return *job_;
@@ -39,6 +39,7 @@ class Watched {
 
  private:
   std::filesystem::path folder_;
+  StopToken stop_;
   std::optional<jobs::JobEntry> job_;
   Clock::time_point looked_;
 };
@@ -61,7 +62,7 @@ Expected<void> outcome(const jobs::JobEntry& job) {
 }  // namespace
 
 Expected<void> follow_progress(const std::filesystem::path& folder, const std::stop_token& stop) {
-  Watched watched(folder);
+  Watched watched(folder, stop);
   jobs::ProgressFollower follower(folder);
   StepLine line;
   std::string state;
@@ -113,7 +114,7 @@ Expected<void> print_log(const std::filesystem::path& folder, const char* file, 
     more = news.more;
   }
   for (const std::string& text : last) NATSCOPE_CHECK(print_text(printable(text, 16384) + "\n"));
-  Watched watched(folder);
+  Watched watched(folder, stop);
   while (follow) {
     NATSCOPE_TRY(const auto job, watched.look());
     for (bool more = true; more;) {

@@ -9,6 +9,7 @@
 #include "core/base/mapped_file.h"
 #include "core/jobs/checkpoint_list.h"
 #include "core/jobs/job_runner.h"
+#include "core/jobs/observe_jobs.h"
 
 namespace natscope {
 namespace {
@@ -248,18 +249,18 @@ std::string job_details(const JobEntry& job, const LatestPoints& latest) {
   return text;
 }
 
-Expected<JobEntry> observe_job(const std::filesystem::path& folder) {
+Expected<JobEntry> observe_job(const std::filesystem::path& folder, const StopToken& stop) {
   JobEntry entry;
   entry.name = folder.filename().string();
   entry.folder = folder;
   NATSCOPE_TRY(entry.spec, jobs::read_job_spec(folder));
-  NATSCOPE_TRY(const auto runner, jobs::runner_of(folder));
-  NATSCOPE_TRY(entry.status, runner->observe(folder));
+  NATSCOPE_TRY(entry.status, jobs::read_job_status(folder));
+  NATSCOPE_CHECK(jobs::observe_jobs({&entry, 1}, stop));
   return entry;
 }
 
 Expected<void> print_job_started(const std::filesystem::path& folder, const CommandContext& context) {
-  NATSCOPE_TRY(const JobEntry job, observe_job(folder));
+  NATSCOPE_TRY(const JobEntry job, observe_job(folder, context.stop));
   if (context.json) return print_json(job_json(job));
   const bool in_store = folder.parent_path() == jobs::default_jobs_folder();
   const std::string shown = jobs::shell_text(std::array{in_store ? job.name : folder.string()});

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "app/cli/invocation.h"
+#include "core/base/cancel.h"
 #include "core/base/expected.h"
 #include "core/jobs/job_progress.h"
 #include "core/jobs/job_store.h"
@@ -39,8 +40,8 @@ struct LatestPoints {
 /// "step 12/200  loss 4.12  …"; "held out after step 200: …".
 [[nodiscard]] std::string point_line(const jobs::JobPoint& point, std::int64_t steps);
 
-/// The entry of one folder, its state asked of its runner. Errors: those of reading the folder.
-[[nodiscard]] Expected<jobs::JobEntry> observe_job(const std::filesystem::path& folder);
+/// The entry of one folder, with its cluster's word. Errors: those of reading the folder, interrupted.
+[[nodiscard]] Expected<jobs::JobEntry> observe_job(const std::filesystem::path& folder, const StopToken& stop);
 
 /// What start, resume and --detach print: the job's name and how to go on, or its JSON. Errors: io_failure.
 [[nodiscard]] Expected<void> print_job_started(const std::filesystem::path& folder, const CommandContext& context);

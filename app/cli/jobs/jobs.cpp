@@ -17,6 +17,7 @@
 #include "core/jobs/job_runner.h"
 #include "core/jobs/job_spec.h"
 #include "core/jobs/job_store.h"
+#include "core/jobs/observe_jobs.h"
 #include "core/train/options/finetune_options.h"
 #include "core/train/options/train_options.h"
 #include "core/train/weights/checkpoint_export.h"
@@ -47,10 +48,7 @@ jobs::JobStore store() { return jobs::JobStore(jobs::default_jobs_folder()); }
 Expected<void> list(const Options&, CommandContext& context) {
   const auto jobs_store = store();
   NATSCOPE_TRY(auto entries, jobs_store.list());
-  for (jobs::JobEntry& entry : entries) {
-    if (entry.problem || !is_active(entry.status.state) || !entry.status.launch) continue;
-    if (auto observed = observe_job(entry.folder)) entry = std::move(*observed);
-  }
+  NATSCOPE_CHECK(jobs::observe_jobs(entries, context.stop));
   if (context.json) {
     nlohmann::json objects = nlohmann::json::array();
     for (const auto& entry : entries) objects.push_back(job_json(entry));
@@ -74,7 +72,7 @@ Expected<void> show(const Options& options, CommandContext& context) {
     if (!followed && followed.error().code == ErrorCode::interrupted) return followed;
   }
   if (!options.follow || context.json) {
-    NATSCOPE_TRY(const auto job, observe_job(folder));
+    NATSCOPE_TRY(const auto job, observe_job(folder, context.stop));
     LatestPoints latest;
     jobs::ProgressFollower follower(folder);
     for (bool more = true; more;) {
@@ -97,7 +95,7 @@ Expected<void> start(const Options& options, CommandContext& context) {
 
 Expected<void> wait_for_end(const fs::path& folder, const std::stop_token& stop) {
   for (;;) {
-    NATSCOPE_TRY(const auto job, observe_job(folder));
+    NATSCOPE_TRY(const auto job, observe_job(folder, stop));
     if (!is_active(job.status.state)) return {};
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
     NATSCOPE_CHECK(check(stop));
@@ -106,7 +104,7 @@ Expected<void> wait_for_end(const fs::path& folder, const std::stop_token& stop)
 
 Expected<void> stop(const Options& options, CommandContext& context) {
   NATSCOPE_TRY(const fs::path folder, store().find(options.name));
-  NATSCOPE_TRY(const auto before, observe_job(folder));
+  NATSCOPE_TRY(const auto before, observe_job(folder, context.stop));
   if (!is_active(before.status.state)) {
     return fail(ErrorCode::bad_job, printable(before.name) + " is " + name(before.status.state) + ": nothing to stop",
                 "natscope-cli jobs list shows what runs");
@@ -120,7 +118,7 @@ Expected<void> stop(const Options& options, CommandContext& context) {
     NATSCOPE_CHECK(request_stop(folder, options.keep ? jobs::StopMode::keep_model : jobs::StopMode::resume_later));
   }
   if (options.wait) NATSCOPE_CHECK(wait_for_end(folder, context.stop));
-  NATSCOPE_TRY(const auto after, observe_job(folder));
+  NATSCOPE_TRY(const auto after, observe_job(folder, context.stop));
   if (context.json) return print_json(job_json(after));
   const bool pending = !cancels && is_active(after.status.state);
   return print_text(printable(after.name) +
@@ -131,7 +129,7 @@ Expected<void> remove(const Options& options, CommandContext& context) {
   const auto jobs_store = store();
   NATSCOPE_TRY(const fs::path folder, jobs_store.find(options.name));
   // The cluster's word, where there is one: a queued job must not lose its folder.
-  if (const auto job = observe_job(folder); job && is_active(job->status.state)) {
+  if (const auto job = observe_job(folder, context.stop); job && is_active(job->status.state)) {
     return fail(ErrorCode::bad_job, printable(job->name) + " is " + name(job->status.state) + " and cannot be deleted",
                 "stop it first: natscope-cli jobs stop");
   }
@@ -179,7 +177,7 @@ Expected<void> duplicate(const Options& options, CommandContext& context) {
     return print_job_started(folder, context);
   }
   if (options.runner.kind == "slurm") NATSCOPE_CHECK(jobs::prepare_batch_script(folder, options.runner.options()));
-  NATSCOPE_TRY(const auto job, observe_job(folder));
+  NATSCOPE_TRY(const auto job, observe_job(folder, context.stop));
   return context.json ? print_json(job_json(job)) : print_text(folder.string() + "\n");
 }
 

@@ -5,7 +5,9 @@
 /// Source of the mixing function: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
 #pragma once
 
+#include <cmath>
 #include <cstdint>
+#include <numbers>
 
 namespace natscope::train {
 
@@ -25,6 +27,12 @@ class CounterRandom {
   /// Below `bound` (> 0). The bias of the multiplication is under bound / 2^32.
   [[nodiscard]] constexpr std::uint64_t below(std::uint64_t n, std::uint32_t bound) const {
     return ((bits(n) >> 32U) * bound) >> 32U;
+  }
+
+  /// Normal(0, deviation): Box–Muller on the numbers 2n and 2n + 1 of the stream.
+  [[nodiscard]] double normal(std::uint64_t n, double deviation) const {
+    const double radius = std::sqrt(-2.0 * std::log(static_cast<double>(uniform(2 * n))));
+    return deviation * radius * std::cos(2.0 * std::numbers::pi * static_cast<double>(uniform(2 * n + 1)));
   }
 
   // For who computes many at a time (device_random.h).

@@ -3,15 +3,12 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstdio>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "core/base/atomic_file.h"
 #include "core/base/mapped_file.h"
-#include "core/base/sha256.h"
 #include "core/io/json_limits.h"
 #include "core/io/safetensors.h"
 #include "core/io/safetensors_writer.h"
@@ -24,17 +21,17 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr const char* file_names[] = {"weights.safetensors", "optimizer.safetensors", "state.json"};
 constexpr const char* unfinished_prefix = ".unfinished-";
+
+/// Removes a checkpoint's folder, be it half of one: nothing that holds anything else.
+void remove_files_of_checkpoint(const fs::path& folder) {
+  std::error_code ignored;
+  if (is_only_a_checkpoint(folder)) fs::remove_all(folder, ignored);
+}
 
 std::span<const std::byte> bytes_of(const std::vector<float>& values, const Parameter& p) {
   return std::as_bytes(
       std::span(values).subspan(static_cast<std::size_t>(p.offset), static_cast<std::size_t>(p.elements)));
-}
-
-Expected<json> manifest_entry(const fs::path& path) {
-  NATSCOPE_TRY(const MappedFile file, MappedFile::open(path));
-  return json{{"name", path.filename().string()}, {"bytes", file.bytes().size()}, {"sha256", sha256_hex(file.bytes())}};
 }
 
 Expected<void> fill(const fs::path& folder, const ParameterLayout& layout, const TrainingState& state) {
@@ -45,52 +42,30 @@ Expected<void> fill(const fs::path& folder, const ParameterLayout& layout, const
     moments.push_back({"first." + p.name, DType::f32, p.shape, bytes_of(state.first_moment, p), {}});
     moments.push_back({"second." + p.name, DType::f32, p.shape, bytes_of(state.second_moment, p), {}});
   }
-  NATSCOPE_CHECK(write_safetensors(folder / file_names[0], weights, {}));
-  NATSCOPE_CHECK(write_safetensors(folder / file_names[1], moments, {}));
-  NATSCOPE_CHECK(
-      write_file_atomically(folder / file_names[2], json{{"version", 1}, {"step", state.step}}.dump(2) + "\n"));
-  json files = json::array();
-  for (const char* name : file_names) {
-    NATSCOPE_TRY(json entry, manifest_entry(folder / name));
-    files.push_back(std::move(entry));
-  }
-  return write_file_atomically(folder / "manifest.json", json{{"version", 1}, {"files", files}}.dump(2) + "\n");
+  NATSCOPE_CHECK(write_safetensors(folder / checkpoint_files::weights, weights, {}));
+  NATSCOPE_CHECK(write_safetensors(folder / checkpoint_files::moments, moments, {}));
+  NATSCOPE_CHECK(write_file_atomically(folder / checkpoint_files::state,
+                                       json{{"version", 1}, {"step", state.step}}.dump(2) + "\n"));
+  return write_manifest(folder);
 }
 
-Expected<void> verify(const fs::path& checkpoint) {
-  const auto broken = [&](const std::string& what) {
-    return fail(ErrorCode::bad_checkpoint, printable(checkpoint.string()) + ": " + what,
-                "remove this folder to go back to the checkpoint before it");
-  };
-  auto manifest = read_json_file((checkpoint / "manifest.json").string());
-  if (!manifest) return broken("no readable manifest.json");
-  const auto files = manifest->find("files");
-  if (files == manifest->end() || !files->is_array()) return broken("manifest.json lists no files");
-  for (const char* name : file_names) {
-    auto real = manifest_entry(checkpoint / name);
-    if (!real) return broken(std::string(name) + " cannot be read");
-    if (std::find(files->begin(), files->end(), *real) == files->end()) {
-      return broken(std::string(name) + " differs from its entry in manifest.json");
-    }
-  }
-  return {};
-}
-
-/// Takes a checkpoint's name away before its files, so that a kill in between leaves no half of one in sight.
+/// Takes a checkpoint's name away before its files, so that a kill in between leaves no half of one in sight. What
+/// another program put under such a name stays.
 void remove_checkpoint(const fs::path& checkpoint) {
+  if (!is_only_a_checkpoint(checkpoint)) return;
   std::error_code ignored;
   const fs::path hidden = checkpoint.parent_path() / (unfinished_prefix + checkpoint.filename().string() + "-removed");
-  fs::remove_all(hidden, ignored);
+  remove_files_of_checkpoint(hidden);
   fs::rename(checkpoint, hidden, ignored);
-  fs::remove_all(hidden, ignored);
+  remove_files_of_checkpoint(hidden);
 }
 
-/// Keeps the newest `keep` that are whole; `written` is known to be. A broken one is worth nothing, and must not count
-/// as one of those that are kept.
-void remove_old_checkpoints(const fs::path& folder, const fs::path& written, int keep) {
+/// Keeps the newest `keep` that are whole. A broken one is worth nothing, and must not count as one of those that are
+/// kept.
+void remove_old_checkpoints(const fs::path& folder, int keep, VerifiedCheckpoints& verified) {
   int valid = 0;
   for (const auto& entry : jobs::list_checkpoints(folder)) {
-    const bool kept = valid < keep && (entry.folder == written || verify(entry.folder));
+    const bool kept = valid < keep && verified.verify(entry.folder);
     if (kept) {
       ++valid;
     } else {
@@ -117,51 +92,62 @@ Expected<std::vector<float>> read_array(const SafetensorsFile& file, const Param
 }  // namespace
 
 Expected<void> write_checkpoint(const fs::path& folder, const ParameterLayout& layout, const TrainingState& state,
-                                int keep) {
+                                int keep, VerifiedCheckpoints* verified) {
+  VerifiedCheckpoints own;
+  VerifiedCheckpoints& known = verified != nullptr ? *verified : own;
   std::error_code problem;
   fs::create_directories(folder, problem);
   if (problem) return fail(ErrorCode::io_failure, printable(folder.string()) + ": " + problem.message());
   const fs::path target = folder / jobs::checkpoint_name(state.step);
   if (fs::exists(target, problem)) {
-    if (verify(target)) return {};
+    if (known.verify(target)) return {};
     remove_checkpoint(target);
+    if (path_exists(target)) {
+      return fail(ErrorCode::io_failure, printable(target.string()) + " is there, and no checkpoint of this program",
+                  "move it elsewhere; --resume goes on from the last checkpoint");
+    }
   }
   const fs::path unfinished =
       folder / (unfinished_prefix + jobs::checkpoint_name(state.step) + "-" + std::to_string(::getpid()));
-  fs::remove_all(unfinished, problem);
+  remove_files_of_checkpoint(unfinished);
   fs::create_directory(unfinished, problem);
   if (problem) return fail(ErrorCode::io_failure, printable(unfinished.string()) + ": " + problem.message());
   if (auto filled = fill(unfinished, layout, state); !filled) {
-    fs::remove_all(unfinished, problem);
+    remove_files_of_checkpoint(unfinished);
     return filled;
   }
   NATSCOPE_CHECK(sync_folder(unfinished));
   fs::rename(unfinished, target, problem);
   if (problem) return fail(ErrorCode::io_failure, printable(target.string()) + ": " + problem.message());
   NATSCOPE_CHECK(sync_folder(folder));
-  remove_old_checkpoints(folder, target, keep);
+  known.remember(target);
+  remove_old_checkpoints(folder, keep, known);
   return {};
 }
 
-std::optional<fs::path> newest_valid_checkpoint(const fs::path& folder) {
+std::optional<fs::path> newest_valid_checkpoint(const fs::path& folder, VerifiedCheckpoints* verified) {
+  VerifiedCheckpoints own;
+  VerifiedCheckpoints& known = verified != nullptr ? *verified : own;
   for (const auto& entry : jobs::list_checkpoints(folder)) {
-    if (verify(entry.folder)) return entry.folder;
+    if (known.verify(entry.folder)) return entry.folder;
   }
   return std::nullopt;
 }
 
-Expected<TrainingState> read_checkpoint(const fs::path& checkpoint, const ParameterLayout& layout) {
-  NATSCOPE_CHECK(verify(checkpoint));
+Expected<TrainingState> read_checkpoint(const fs::path& checkpoint, const ParameterLayout& layout,
+                                        VerifiedCheckpoints* verified) {
+  VerifiedCheckpoints own;
+  NATSCOPE_CHECK((verified != nullptr ? *verified : own).verify(checkpoint));
   TrainingState state;
-  NATSCOPE_TRY(const json stored, read_json_file((checkpoint / file_names[2]).string()));
+  NATSCOPE_TRY(const json stored, read_json_file((checkpoint / checkpoint_files::state).string()));
   const auto step = stored.find("step");
   if (step == stored.end() || !step->is_number_integer() || *step < 0) {
     return fail(ErrorCode::bad_checkpoint, printable(checkpoint.string()) + ": state.json has no step");
   }
   state.step = step->get<std::int64_t>();
-  NATSCOPE_TRY(const SafetensorsFile weights, SafetensorsFile::open(checkpoint / file_names[0]));
+  NATSCOPE_TRY(const SafetensorsFile weights, SafetensorsFile::open(checkpoint / checkpoint_files::weights));
   NATSCOPE_TRY(state.weights, read_array(weights, layout, ""));
-  NATSCOPE_TRY(const SafetensorsFile moments, SafetensorsFile::open(checkpoint / file_names[1]));
+  NATSCOPE_TRY(const SafetensorsFile moments, SafetensorsFile::open(checkpoint / checkpoint_files::moments));
   NATSCOPE_TRY(state.first_moment, read_array(moments, layout, "first."));
   NATSCOPE_TRY(state.second_moment, read_array(moments, layout, "second."));
   return state;
@@ -174,7 +160,7 @@ void remove_unfinished_checkpoints(const fs::path& folder) {
        entry.increment(problem)) {
     if (entry->path().filename().string().starts_with(unfinished_prefix)) left.push_back(entry->path());
   }
-  for (const fs::path& path : left) fs::remove_all(path, problem);
+  for (const fs::path& path : left) remove_files_of_checkpoint(path);
 }
 
 }  // namespace natscope::train

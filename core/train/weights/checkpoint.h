@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/base/expected.h"
+#include "core/train/weights/checkpoint_files.h"
 #include "core/train/weights/parameters.h"
 
 namespace natscope::train {
@@ -28,17 +29,22 @@ struct TrainingState {
   std::vector<float> second_moment;
 };
 
-/// Writes `folder`/step-NNNNNN (an existing valid one of that step is kept), then removes all but the newest `keep`.
-/// Errors: those of writing files; the earlier checkpoints stay as they were.
+/// Writes `folder`/step-NNNNNN (an existing valid one of that step is kept), then removes all but the newest `keep`,
+/// and nothing that is_only_a_checkpoint() does not know. `verified` (here and below): what this process knows to be
+/// whole is not hashed again. Errors: those of writing files (io_failure also where another program's folder has the
+/// name); the earlier checkpoints stay as they were.
 [[nodiscard]] Expected<void> write_checkpoint(const std::filesystem::path& folder, const ParameterLayout& layout,
-                                              const TrainingState& state, int keep);
+                                              const TrainingState& state, int keep,
+                                              VerifiedCheckpoints* verified = nullptr);
 
 /// The newest checkpoint whose manifest holds; broken ones are passed over. Nothing when there is none.
-[[nodiscard]] std::optional<std::filesystem::path> newest_valid_checkpoint(const std::filesystem::path& folder);
+[[nodiscard]] std::optional<std::filesystem::path> newest_valid_checkpoint(const std::filesystem::path& folder,
+                                                                           VerifiedCheckpoints* verified = nullptr);
 
 /// Errors: bad_checkpoint (manifest, sizes, names or shapes do not fit the layout), those of reading files.
 [[nodiscard]] Expected<TrainingState> read_checkpoint(const std::filesystem::path& checkpoint,
-                                                      const ParameterLayout& layout);
+                                                      const ParameterLayout& layout,
+                                                      VerifiedCheckpoints* verified = nullptr);
 
 /// Removes what killed writers left behind.
 void remove_unfinished_checkpoints(const std::filesystem::path& folder);

@@ -15,6 +15,7 @@
 #include "core/train/weights/finetune_layout.h"
 #include "core/train/weights/model_export.h"
 #include "core/train/weights/parameters.h"
+#include "core/train/weights/run_folders.h"
 
 namespace natscope::train {
 
@@ -75,6 +76,8 @@ Expected<ExportedCheckpoint> export_checkpoint(const fs::path& job, std::optiona
     const bool is_there =
         path_exists(exported.model / "config.json") || path_exists(exported.model / "adapter_config.json");
     if (is_there) return exported;
+  } else {
+    NATSCOPE_CHECK(check_export_folder(exported.model));
   }
   if (spec.is_object() && spec.value("kind", nlohmann::json()) == "finetune") {
     NATSCOPE_CHECK(write_finetuned(spec, checkpoint, exported.model));

@@ -17,9 +17,11 @@ struct ExportedCheckpoint {
 
 /// Writes the model of one checkpoint of the job in `job` into `out` (empty: job/exports/step-NNNNNN).
 ///   step  nothing: the newest checkpoint that is whole
-/// An export that is there already for that step is taken as it is. The trainer may remove the checkpoint at the same
+/// In the job's folder an export that is there already for that step is taken as it is; another `out` must be new or
+/// empty. The trainer may remove the checkpoint at the same
 /// time: then this fails, and what was there stays. Memory: 16 bytes a parameter.
-/// Errors: bad_job, bad_checkpoint (no such step, or not whole), bad_tokenizer, those of reading and writing files.
+/// Errors: usage (`out` holds something), bad_job, bad_checkpoint (no such step, or not whole), bad_tokenizer, those of
+/// reading and writing files.
 [[nodiscard]] Expected<ExportedCheckpoint> export_checkpoint(const std::filesystem::path& job,
                                                              std::optional<std::int64_t> step,
                                                              std::filesystem::path out);

@@ -3,6 +3,8 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "core/io/adapter.h"
 #include "core/model/tensor_table.h"
@@ -18,11 +20,8 @@ bool is_norm(std::string_view name) { return name.ends_with("norm.weight") || na
 ParameterLayout finetune_layout(const ModelConfig& base, const FinetuneOptions& options) {
   ParameterLayout layout;
   const auto add = [&](std::string name, std::vector<std::int64_t> shape, ParameterKind kind) {
-    std::int64_t elements = 1;
-    for (const std::int64_t extent : shape) elements *= extent;
-    layout.size = (layout.size + 31) / 32 * 32;
-    layout.parameters.push_back({std::move(name), std::move(shape), layout.size, elements, kind});
-    layout.size += elements;
+    layout.begin_block();
+    layout.add(std::move(name), std::move(shape), kind);
   };
   if (options.trained == Trained::all) {
     ModelConfig plain = base;
@@ -48,7 +47,7 @@ ParameterLayout finetune_layout(const ModelConfig& base, const FinetuneOptions& 
   for (int layer = 0; layer < base.layers; ++layer) {
     add(score_layer_name(layer), {base.score_rows(), base.hidden}, ParameterKind::score);
   }
-  layout.size = (layout.size + 31) / 32 * 32;
+  layout.begin_block();
   return layout;
 }
 

@@ -2,7 +2,7 @@
 /// The weights of a model in training: one flat array, so that gradient, moments and copies line up with it.
 ///
 /// Blocks that one product reads stand together (q, k, v; gate, up), each as its rows of [out, in]. Blocks begin on
-/// multiples of 32 numbers; the gaps are zero and stay zero.
+/// multiples of 32 numbers (begin_block()); the gaps are zero and stay zero.
 #pragma once
 
 #include <cstdint>
@@ -43,6 +43,10 @@ struct ParameterLayout {
   std::int64_t embedding = 0;   ///< [V, E]
   std::int64_t final_norm = 0;  ///< [E]
   std::int64_t size = 0;        ///< numbers, gaps included
+
+  /// Where the tensors that are added next stand, without gaps between them. Also called behind the last one.
+  std::int64_t begin_block();
+  void add(std::string name, std::vector<std::int64_t> shape, ParameterKind kind);
 };
 
 /// The layout of a tied Llama; score layers where config.nats is set. They stand last, so that a full-attention twin

@@ -11,11 +11,8 @@ namespace natscope::train {
 namespace {
 
 void fill_normal(const CounterRandom& random, double deviation, std::int64_t count, float* out) {
-  constexpr double full_turn = 6.283185307179586;
   for (std::int64_t i = 0; i < count; ++i) {
-    const auto at = 2 * static_cast<std::uint64_t>(i);
-    const double radius = std::sqrt(-2.0 * std::log(static_cast<double>(random.uniform(at))));
-    out[i] = static_cast<float>(deviation * radius * std::cos(full_turn * static_cast<double>(random.uniform(at + 1))));
+    out[i] = static_cast<float>(random.normal(static_cast<std::uint64_t>(i), deviation));
   }
 }
 

@@ -2,6 +2,7 @@
 #include "core/jobs/job_status.h"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -111,6 +112,22 @@ TEST_CASE("between a launch and the first word of its trainer the launch counts"
   CHECK(status->error == "error: bad-data: no text; give some");
   CHECK(status->step == 5);
 
+  // What stands behind the size that the launch names is this process's own; of a file made anew, all is.
+  const std::string before(70'000, 'x');
+  const auto error_after = [&](const std::string& own) {
+    test::write_bytes(folder / "output.txt", before + "error: bad-data: of an earlier run\n" + own);
+    auto launch = *read_launch_record(folder.path());
+    REQUIRE(launch);
+    launch->output_bytes = before.size() + 35;
+    REQUIRE(write_launch_record(folder.path(), *launch));
+    return read_job_status(folder.path())->error;
+  };
+  CHECK(error_after("words\n").find("ended before it began") != std::string::npos);
+  CHECK(error_after("error: bad-data: its own\n") == "error: bad-data: its own");
+  CHECK(error_after(before + "\nerror: bad-data: its own\n") == "error: bad-data: its own");
+  test::write_bytes(folder / "output.txt", "error: bad-data: made anew\n");
+  CHECK(read_job_status(folder.path())->error == "error: bad-data: made anew");
+
   test::make_older(folder / "launch.json");
   test::make_older(folder / "launch.json");
   CHECK(state_of(folder) == JobState::stopped);
@@ -147,6 +164,26 @@ TEST_CASE("the trainer's folder: status, stop request, and one trainer at a time
   const auto again = JobFolder::create(path);
   REQUIRE(again);
   CHECK_FALSE(again->stop_request());  // what was asked of the run before
+}
+
+TEST_CASE("progress of steps that are run again is dropped, and none because it cannot be read") {
+  const TemporaryFolder folder;
+  const auto job = JobFolder::beside(folder.path());
+  CHECK(job.rewind_progress(2));
+  CHECK(folder.names().empty());
+  const std::string lines = "{\"step\":1}\n{\"step\":2,\"evaluation\":{}}\nnonsense\n";
+  const std::string all = lines + "{\"step\":3}\n{\"step\":4";
+  test::write_bytes(folder / "progress.jsonl", all);
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit none{0, before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const auto unread = job.rewind_progress(2);
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK_FALSE(unread);
+  CHECK(test::read_bytes(folder / "progress.jsonl") == all);
+  CHECK(job.rewind_progress(2));
+  CHECK(test::read_bytes(folder / "progress.jsonl") == lines.substr(0, lines.find("nonsense")));
 }
 
 TEST_CASE("a second start that found the first one at work does not make the job a failed one") {

@@ -78,7 +78,12 @@ TEST_CASE("a program that cannot run is an error of the start, and one that give
   REQUIRE(runner.start(job));
   CHECK(eventually([&] { return runner.observe(job)->state == JobState::failed; }));
   CHECK(runner.observe(job)->error == "error: bad-data: no text; give some");
-  CHECK(runner.start(job));  // and can be tried again
+  // It can be tried again, and what it said the first time is not the reason of the second.
+  stand_in(folder, "exit 3\n");
+  REQUIRE(runner.start(job));
+  CHECK(eventually([&] { return runner.observe(job)->state == JobState::failed; }));
+  CHECK(runner.observe(job)->error.find("ended before it began") != std::string::npos);
+  CHECK(test::read_bytes(job / "output.txt").find("no text") != std::string::npos);
   CHECK_FALSE(runner.start(folder / "nothing"));
 }
 

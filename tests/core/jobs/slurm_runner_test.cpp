@@ -5,10 +5,14 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <cstdlib>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "core/jobs/job_store.h"
+#include "core/jobs/observe_jobs.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace natscope;
@@ -89,7 +93,7 @@ TEST_CASE("submit, wait, lose and cancel") {
   CHECK_FALSE(runner.start(*job));  // not what --parsable prints
 
   cluster.answer("sbatch", "echo \"$@\" > " + (folder / "arguments").string() + "; echo '17;here'");
-  cluster.answer("squeue", "echo 'PENDING|(Resources)'");
+  cluster.answer("squeue", "echo '17|PENDING|(Resources)'");
   REQUIRE(runner.start(*job));
   CHECK(test::read_bytes(folder / "arguments") == "--parsable --partition=gpu " + (*job / "slurm.sh").string() + "\n");
   const std::string script = test::read_bytes(*job / "slurm.sh");
@@ -107,7 +111,7 @@ TEST_CASE("submit, wait, lose and cancel") {
   CHECK(status->launch->slurm_job == "17");
   CHECK_FALSE(runner.start(*job));
 
-  cluster.answer("squeue", "echo 'RUNNING|node7'");
+  cluster.answer("squeue", "echo '17|RUNNING|node7'");
   CHECK(runner.observe(*job)->state == JobState::starting);
   test::make_older(*job / "launch.json");
   test::write_bytes(*job / "status.json", R"({"state":"running","pid":5,"host":"node7","step":3,"steps":9})");
@@ -119,7 +123,7 @@ TEST_CASE("submit, wait, lose and cancel") {
   CHECK(status->cluster.find("does not answer") != std::string::npos);
 
   cluster.answer("squeue", "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1");
-  cluster.answer("sacct", "echo 'OUT_OF_MEMORY|0:125'");
+  cluster.answer("sacct", "echo '17|OUT_OF_MEMORY|0:125'");
   CHECK(runner.observe(*job)->state == JobState::killed);
   cluster.answer("sacct", "exit 1");  // forgotten by the cluster, remembered by the folder
   status = read_job_status(*job);
@@ -130,6 +134,93 @@ TEST_CASE("submit, wait, lose and cancel") {
   test::write_bytes(*job / "status.json", R"({"state":"stopped","step":3,"steps":9})");
   CHECK(runner.observe(*job)->state == JobState::stopped);  // the trainer's own word
   CHECK_FALSE(runner.cancel(*job));
+}
+
+TEST_CASE("a job whose number cannot be written down does not stay with the cluster, or is named") {
+  const TemporaryFolder folder;
+  const Cluster cluster(folder);
+  const auto job = JobStore(folder.path()).create("job", {{"kind", "train"}, {"version", 1}});
+  REQUIRE(job);
+  SlurmRunner runner({"/opt/natscope/bin/natscope-cli", {}});
+  const std::string taken = (folder / "taken").string();
+  cluster.answer("sbatch", "mkdir " + (*job / "launch.json").string() + "; echo 17");
+  cluster.answer("scancel", "echo \"$@\" >> " + taken);
+  auto started = runner.start(*job);
+  REQUIRE_FALSE(started);
+  CHECK(started.error().message.find("taken back") != std::string::npos);
+  CHECK(test::read_bytes(taken) == "17\n");
+
+  std::filesystem::remove(*job / "launch.json");
+  cluster.answer("scancel", "exit 1");
+  started = runner.start(*job);
+  REQUIRE_FALSE(started);
+  CHECK(started.error().message.find("Slurm job 17") != std::string::npos);
+  CHECK(started.error().hint.find("scancel 17") != std::string::npos);
+}
+
+TEST_CASE("a cluster is asked once for all jobs of a list, and waited for until somebody stops") {
+  const TemporaryFolder folder;
+  const Cluster cluster(folder);
+  const JobStore store(folder / "jobs");
+  for (const char* const number : {"7", "17", "170", "18", "19"}) {
+    const auto job = store.create(std::string("job-") + number, {{"kind", "train"}, {"version", 1}});
+    REQUIRE(job);
+    REQUIRE(write_launch_record(*job, {RunnerKind::slurm, {}, number, {}, {}}));
+  }
+  REQUIRE(store.create("described", {{"kind", "train"}, {"version", 1}}));
+  const auto asked = [&] { return test::read_bytes(folder / "asked"); };
+  const std::string note = "echo \"$(basename $0) $@\" >> " + (folder / "asked").string() + "; ";
+  const auto observed = [&](const StopToken& stop) {
+    auto entries = store.list();
+    REQUIRE(entries);
+    const auto done = observe_jobs(*entries, stop);
+    std::map<std::string, std::string> words;
+    for (const JobEntry& entry : *entries)
+      words[entry.name] = std::string(name(entry.status.state)) + ": " + entry.status.cluster;
+    return std::pair(done, words);
+  };
+
+  // Slow, and interrupted: nothing is known, nobody waited.
+  cluster.answer("squeue", note + "exec sleep 20");
+  cluster.answer("sacct", note + "exec sleep 20");
+  StopSource stop;
+  const auto begun = std::chrono::steady_clock::now();
+  std::thread stopping([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    stop.request_stop();
+  });
+  const auto stopped = observed(stop.get_token());
+  stopping.join();
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(10));
+  REQUIRE_FALSE(stopped.first);
+  CHECK(stopped.first.error().code == ErrorCode::interrupted);
+  CHECK(stopped.second.at("job-17") == "queued: ");
+  std::filesystem::remove(folder / "asked");
+
+  cluster.answer("squeue", note + "echo '18|RUNNING|node7'; echo '17|PENDING|(Priority)'; echo '7|RUNNING|node1'");
+  cluster.answer("sacct", note + "echo '19|TIMEOUT|0:0'; echo '170_1|CANCELLED by 1000|0:9'");
+  const std::map<std::string, std::string> expected{{"described", "created: "},
+                                                    {"job-17", "queued: PENDING (Priority)"},
+                                                    {"job-170", "killed: CANCELLED by 1000 (0:9)"},
+                                                    {"job-18", "starting: RUNNING (node7)"},
+                                                    {"job-19", "killed: TIMEOUT (0:0)"},
+                                                    {"job-7", "starting: RUNNING (node1)"}};
+  CHECK(observed({}).second == expected);
+  CHECK(asked() ==
+        "squeue --noheader --states=all --format=%F|%T|%R --jobs=17,170,18,19,7\n"
+        "sacct --noheader --parsable2 --allocations --format=JobID,State,ExitCode --jobs=170,19\n");
+  CHECK(observed({}).second == expected);  // what is over is not asked about again
+  CHECK(asked().ends_with("--jobs=17,18,7\n"));
+
+  // A squeue that refuses them all because it has forgotten one.
+  cluster.answer("squeue",
+                 "case $4 in *17) echo '17|RUNNING|node2';;\n"
+                 "*) echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1;; esac");
+  cluster.answer("sacct", "exit 1");
+  auto now = expected;
+  now["job-17"] = "starting: RUNNING (node2)";
+  now["job-18"] = now["job-7"] = "killed: not in the queue any more";
+  CHECK(observed({}).second == now);
 }
 
 TEST_CASE("a batch script is written once and then belongs to its user") {

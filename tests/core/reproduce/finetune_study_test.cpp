@@ -163,6 +163,24 @@ TEST_CASE("the distance task is asked for its marks, by distance, and not for pa
   REQUIRE(all_rows->size() == rows->size() + 1);
   CHECK((*all_rows)[13].kv_fraction == doctest::Approx(cheapest_adapter(*all_rows)->kv_fraction).epsilon(0.05));
   CHECK(std::filesystem::exists(options.out / "text"));
+  // Baselines at a budget need the row of full attention and an adapter's window; somebody may have edited either.
+  const auto measured = [&](const std::string& run) { return options.out / "runs" / run / "rows.json"; };
+  for (const auto& entry : std::filesystem::directory_iterator(options.out / "runs")) {
+    if (entry.path().filename().string().starts_with("same-budget"))
+      std::filesystem::remove(entry.path() / "rows.json");
+  }
+  const std::string whole = test::read_bytes(measured("full"));
+  auto without = nlohmann::json::parse(whole);
+  without.erase(0);
+  test::write_bytes(measured("full"), without.dump());
+  CHECK(more->run({}, {}).error().code == ErrorCode::bad_job);
+  test::write_bytes(measured("full"), whole);
+  for (const char* const run : {"scores-W4-0.01", "scores-W4-1e-06"}) {
+    auto changed = nlohmann::json::parse(test::read_bytes(measured(run)));
+    changed[0].erase("window");
+    test::write_bytes(measured(run), changed.dump());
+  }
+  CHECK(more->run({}, {}).error().code == ErrorCode::bad_job);
   CHECK(finetune_table(*rows).find(" back | ") != std::string::npos);
   CHECK(finetune_chart(*rows).y_label == "share of right answers");
 }

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "core/io/model_folder.h"
+#include "core/train/weights/checkpoint_export.h"
 #include "core/train/weights/parameters.h"
 #include "tests/support/sentencepiece_bytes.h"
 #include "tests/support/temporary_folder.h"
@@ -319,6 +320,43 @@ TEST_CASE("a run does not begin with a model of another shape, or with none") {
   lost.init = folder / "nowhere";
   CHECK_FALSE(train::train(lost, false, {}, {}));
   CHECK_FALSE(std::filesystem::exists(folder / "lost"));
+}
+
+TEST_CASE("a run that begins leaves a vocabulary alone that it was not told to use") {
+  const TemporaryFolder folder;
+  TrainOptions options = tiny_run(folder, "run");
+  options.steps = 1;
+  const std::string mine = test::small_sentencepiece().serialized();
+  std::filesystem::create_directory(folder / "run");
+  test::write_bytes(folder / "run/tokenizer.model", mine);
+  options.tokenizer.clear();
+  CHECK(train::train(options, false, {}, {}).error().code == ErrorCode::usage);
+  options.tokenizer = folder / "run/tokenizer.model";
+  REQUIRE(train::train(options, false, {}, {}));
+  CHECK(test::read_bytes(folder / "run/tokenizer.model") == mine);
+  CHECK(ModelFolder::open(folder / "run"));
+}
+
+TEST_CASE("a checkpoint becomes a model where nothing is") {
+  const TemporaryFolder folder;
+  TrainOptions options = tiny_run(folder, "run");
+  options.steps = 2;
+  options.checkpoint_every = 1;
+  REQUIRE(train::train(options, false, {}, {}));
+  const std::string config = test::read_bytes(folder / "run/config.json");
+  test::write_bytes(folder / "run/config.json", config + "\n");
+  const auto refused = export_checkpoint(folder / "run", 1, folder / "run");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::usage);
+  CHECK(test::read_bytes(folder / "run/config.json") == config + "\n");
+  for (const std::filesystem::path& out : {folder / "new", std::filesystem::path()}) {
+    const auto exported = export_checkpoint(folder / "run", 1, out);
+    REQUIRE(exported);
+    CHECK(exported->step == 1);
+    CHECK(ModelFolder::open(exported->model));
+  }
+  CHECK_FALSE(export_checkpoint(folder / "run", 1, folder / "new"));
+  CHECK(export_checkpoint(folder / "run", 1, {}));  // is there already
 }
 
 TEST_CASE("a run does not overwrite another, and does not resume what is not there") {

@@ -9,6 +9,7 @@
 
 #include "core/jobs/job_progress.h"
 #include "core/jobs/job_status.h"
+#include "core/train/weights/run_folders.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace natscope;
@@ -166,31 +167,88 @@ TEST_CASE("a run begins where nothing is, and writes its model over nothing") {
   const auto refusal = [](const Expected<void>& checked) {
     return checked ? std::string() : std::string(name(checked.error().code)) + ": " + checked.error().message;
   };
-  CHECK(check_job_folder(folder / "new", false));
-  std::filesystem::create_directories(folder / "model");
-  CHECK(check_job_folder(folder / "model", false));
-  test::write_bytes(folder / "model/tokenizer.model", "a vocabulary to begin with");
-  CHECK(check_job_folder(folder / "model", false));
-  CHECK(check_model_folder(folder / "model", folder / "new"));
-  for (const char* const file : {"model.safetensors", "important.txt"}) {
-    test::write_bytes(folder / "model" / file, "x");
-    CHECK(refusal(check_job_folder(folder / "model", false)).find(file) != std::string::npos);
-    CHECK(refusal(check_model_folder(folder / "model", folder / "new")).find(file) != std::string::npos);
-    std::filesystem::remove(folder / "model" / file);
+  const std::filesystem::path model = folder / "model";
+  const RunFolders in_place{model, model, false, ""};
+  const RunFolders beside{folder / "new", model, false, ""};
+  CHECK(check_job_folder({folder / "new", {}, false, {}}));
+  std::filesystem::create_directories(model / "checkpoints");  // as a start leaves it that did not get far
+  test::write_bytes(model / "log.txt", "what a shell was told to write");
+  for (const char* const file : {"model.safetensors", "important.txt", "tokenizer.model", "status.json", "train.tokens",
+                                 "checkpoints/step-000500", "checkpoints/mine"}) {
+    CHECK(check_job_folder(in_place));
+    CHECK(check_model_folder(beside));
+    CHECK(check_export_folder(model));
+    test::write_bytes(model / file, "x");
+    CHECK(refusal(check_job_folder(in_place)).find(file) != std::string::npos);
+    CHECK(refusal(check_model_folder(beside)).find(file) != std::string::npos);
+    CHECK(refusal(check_export_folder(model)).find(file) != std::string::npos);
+    std::filesystem::remove(model / file);
   }
-  // A run that goes on may have written its model before.
-  test::write_bytes(folder / "model/config.json", "{}");
+  // A run that goes on may have written its model before. One that begins has not, whatever a kill left in its folder.
+  test::write_bytes(model / "config.json", "{}");
   CHECK(run(folder / "job", {2.0, 2.0}).code == ErrorCode::interrupted);
-  CHECK(check_model_folder(folder / "model", folder / "job"));
-  CHECK(check_job_folder(folder / "job", true));
+  CHECK(check_model_folder({folder / "job", model, true, {}}));
+  CHECK(check_job_folder({folder / "job", {}, true, {}}));
+  for (const char* const left : {".unfinished-step-000001-77", "step-000001"}) {
+    const auto killed = folder / "killed";
+    std::filesystem::create_directories(killed / "checkpoints" / left);
+    CHECK(refusal(check_model_folder({killed, model, false, {}})).find("config.json") != std::string::npos);
+    CHECK(refusal(check_model_folder({killed, model, true, {}})).find("config.json") != std::string::npos);
+  }
+}
+
+TEST_CASE("a run whose model is kept before its first step can go on") {
+  const TemporaryFolder folder;
+  {
+    auto job = jobs::JobFolder::create(folder / "job");
+    REQUIRE(job.has_value());
+    REQUIRE(job->write_spec({{"kind", "train"}}).has_value());
+    REQUIRE(jobs::request_stop(folder / "job", jobs::StopMode::keep_model).has_value());
+    ToldTask task({2.0}, folder / "model");
+    const auto alone = single_rank();
+    CHECK(run_job(task, *job, {}, 0, {}, {}, *alone).error().code == ErrorCode::interrupted);
+  }
+  std::filesystem::create_directory(folder / "model");
+  test::write_bytes(folder / "model/config.json", "{}");  // as the task would have
+  CHECK(check_model_folder({folder / "job", folder / "model", true, {}}));
+  CHECK(run(folder / "job", {2.0}).message.find("after step 1") != std::string::npos);
+}
+
+TEST_CASE("a vocabulary lies where a run begins: used where it is named, else refused and left alone") {
+  const TemporaryFolder folder;
+  const std::filesystem::path vocabulary = folder / "job/tokenizer.model";
+  std::filesystem::create_directories(folder / "job");
+  test::write_bytes(vocabulary, "a vocabulary to begin with");
+  const auto at = [&](std::optional<std::filesystem::path> chosen) {
+    return RunFolders{folder / "job", folder / "job", false, std::move(chosen)};
+  };
+  CHECK(check_job_folder(at(vocabulary)));
+  CHECK(check_model_folder({folder / "new", folder / "job", false, vocabulary}));
+  const auto refused = check_job_folder(at(""));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::usage);
+  CHECK(refused.error().hint.starts_with("--tokenizer " + vocabulary.string() + " uses it"));
+  CHECK_FALSE(check_job_folder(at(folder / "other.model")));
+  CHECK_FALSE(check_job_folder(at({})));  // a run that chooses none
+
+  // So it is where a run failed that used it; what a run made itself may go with it.
+  CHECK(run(folder / "job", {}, true).code == ErrorCode::bad_data);
+  const auto asked_for = [&](const std::string& tokenizer) {
+    test::write_bytes(folder / "job/spec.json", nlohmann::json{{"kind", "train"}, {"tokenizer", tokenizer}}.dump());
+  };
+  asked_for(vocabulary.string());
+  CHECK_FALSE(check_job_folder(at("")));
+  CHECK(check_job_folder(at(vocabulary)));
+  asked_for("");
+  CHECK(check_job_folder(at("")));
 }
 
 TEST_CASE("a run that failed before its first step leaves its folder to the next") {
   const TemporaryFolder folder;
   CHECK(run(folder / "job", {}, true).code == ErrorCode::bad_data);
-  CHECK(check_job_folder(folder / "job", false).has_value());
+  CHECK(check_job_folder({folder / "job", {}, false, {}}).has_value());
   CHECK(run(folder / "job", {2.0, 2.0}).code == ErrorCode::interrupted);
-  const auto held = check_job_folder(folder / "job", false);
+  const auto held = check_job_folder({folder / "job", {}, false, {}});
   REQUIRE(!held.has_value());
   CHECK(held.error().code == ErrorCode::usage);
 }
@@ -202,12 +260,12 @@ TEST_CASE("a run that was interrupted before its first checkpoint leaves its fol
   CHECK(stopped.code == ErrorCode::interrupted);
   CHECK(stopped.hint.find("--resume") == std::string::npos);
   CHECK(jobs::read_job_status(folder / "job")->state == jobs::JobState::interrupted);
-  CHECK(check_job_folder(folder / "job", false).has_value());
-  CHECK(check_job_folder(folder / "job", true).has_value());
+  CHECK(check_job_folder({folder / "job", {}, false, {}}).has_value());
+  CHECK(check_job_folder({folder / "job", {}, true, {}}).has_value());
   // A damaged checkpoint may still be of use to somebody, and so may options that wait for their start.
   std::filesystem::create_directories(folder / "job/checkpoints/step-000004");
-  CHECK_FALSE(check_job_folder(folder / "job", false).has_value());
+  CHECK_FALSE(check_job_folder({folder / "job", {}, false, {}}).has_value());
   std::filesystem::remove_all(folder / "job/checkpoints");
   std::filesystem::remove(folder / "job/status.json");
-  CHECK_FALSE(check_job_folder(folder / "job", false).has_value());
+  CHECK_FALSE(check_job_folder({folder / "job", {}, false, {}}).has_value());
 }

@@ -5,7 +5,9 @@
 #include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QTest>
+#include <QThreadPool>
 #include <algorithm>
+#include <chrono>
 
 #include "tests/ui/models/made_up_jobs.h"
 #include "ui/models/grouped_number.h"
@@ -174,6 +176,30 @@ class JobDeskTest : public QObject {
     }
     QCOMPARE(failed.count(), 0);
     QVERIFY(desk.list().asText().contains(QStringLiteral("state | – | ? unreadable")));
+  }
+
+  /// The end of the program waits for its threads, and they for a squeue that takes its time.
+  void theProgramEndsWithoutTheClustersAnswer() {
+    const fs::path root = newRoot();
+    const fs::path asked = root / ".asked";
+    test::write_job(root / "queued", "running", 2);
+    fs::last_write_time(root / "queued" / "status.json", fs::file_time_type::clock::now() - std::chrono::seconds(10));
+    test::write_text(root / "queued" / "launch.json", R"({"runner":"slurm","slurm_job":"17"})");
+    for (const char* const program : {"squeue", "sacct"}) {
+      const fs::path path = root / ".bin" / program;
+      test::write_text(path, "#!/bin/sh\ntouch " + asked.string() + "\nexec sleep 30\n");
+      fs::permissions(path, fs::perms::owner_all);
+    }
+    const QByteArray before = qgetenv("PATH");
+    qputenv("PATH", QByteArray::fromStdString((root / ".bin").string()) + ':' + before);
+    {
+      JobDesk desk(root);
+      QTRY_VERIFY_WITH_TIMEOUT(fs::exists(asked), patience);
+    }
+    QVERIFY(QMetaObject::invokeMethod(QCoreApplication::instance(), "aboutToQuit"));
+    const bool isDone = QThreadPool::globalInstance()->waitForDone(10'000);
+    qputenv("PATH", before);
+    QVERIFY(isDone);
   }
 
  private:

@@ -95,6 +95,62 @@ TEST_CASE("a damaged checkpoint is passed over, and refused when it is named") {
   }
 }
 
+TEST_CASE("a process hashes again only what is no longer as it wrote or verified it") {
+  const TemporaryFolder folder;
+  const ParameterLayout layout = tiny_layout();
+  VerifiedCheckpoints verified;
+  REQUIRE(write_checkpoint(folder.path(), layout, state_of_step(layout, 1), 2, &verified));
+  REQUIRE(write_checkpoint(folder.path(), layout, state_of_step(layout, 2), 2, &verified));
+  const auto weights = folder / "step-000002/weights.safetensors";
+  // The same bytes in another file, and other bytes in the same file: both are read.
+  const std::string bytes = test::read_bytes(weights);
+  std::filesystem::rename(weights, folder / "before");
+  test::write_bytes(weights, bytes);
+  CHECK(verified.verify(folder / "step-000002"));
+  std::string damaged = bytes;
+  damaged.back() = static_cast<char>(damaged.back() ^ 0x10);
+  test::write_bytes(weights, damaged);
+  test::make_older(weights);
+  CHECK_FALSE(verified.verify(folder / "step-000002"));
+  CHECK(newest_valid_checkpoint(folder.path(), &verified)->filename() == "step-000001");
+  // A damaged one is none of the two that are kept.
+  REQUIRE(write_checkpoint(folder.path(), layout, state_of_step(layout, 3), 2, &verified));
+  CHECK(folder.names() == std::vector<std::string>{"before", "step-000001", "step-000003"});
+}
+
+TEST_CASE("nothing is removed that is no checkpoint, whatever its name") {
+  const TemporaryFolder folder;
+  const ParameterLayout layout = tiny_layout();
+  const std::vector<std::string> foreign{".unfinished-mine", ".unfinished-step-000001-removed", "step-000001",
+                                         "step-000002", "step-000003"};
+  for (const std::string& name : foreign) {
+    std::filesystem::create_directory(folder / name);
+    test::write_bytes(folder / name / "pytorch_model.bin", "another program's");
+  }
+  test::write_bytes(folder / "step-000002/state.json", "{}");
+  std::filesystem::remove(folder / "step-000003/pytorch_model.bin");
+  std::filesystem::create_directory(folder / "step-000003/state.json");  // no file
+  // Half a checkpoint of ours goes, with what a kill left in it.
+  for (const char* const name : {"step-000004", ".unfinished-step-000004-77"}) {
+    std::filesystem::create_directory(folder / name);
+    test::write_bytes(folder / name / "weights.safetensors", "half");
+    test::write_bytes(folder / name / ".optimizer.safetensors.Ab3xYz.tmp", "half");
+  }
+  remove_unfinished_checkpoints(folder.path());
+  for (const std::int64_t step : {10, 11, 12}) {
+    REQUIRE(write_checkpoint(folder.path(), layout, state_of_step(layout, step), 2));
+  }
+  std::vector<std::string> left = foreign;
+  left.insert(left.end(), {"step-000011", "step-000012"});
+  CHECK(folder.names() == left);
+  CHECK(newest_valid_checkpoint(folder.path())->filename() == "step-000012");
+
+  const auto in_the_way = write_checkpoint(folder.path(), layout, state_of_step(layout, 1), 2);
+  REQUIRE_FALSE(in_the_way);
+  CHECK(in_the_way.error().message.find("step-000001") != std::string::npos);
+  CHECK(test::read_bytes(folder / "step-000001/pytorch_model.bin") == "another program's");
+}
+
 TEST_CASE("a checkpoint of another model is refused") {
   const TemporaryFolder folder;
   const ParameterLayout layout = tiny_layout();
