@@ -7,26 +7,21 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <system_error>
 #include <utility>
 #include <vector>
+
+#include "core/base/system_error.h"
 
 namespace natscope {
 namespace {
 
-Unexpected system_error(const std::string& what) {
-  const int number = errno;
-  return fail(number == ENOSPC || number == EDQUOT ? ErrorCode::disk_full : ErrorCode::io_failure,
-              what + ": " + std::generic_category().message(number));
-}
-
 /// A file without a name: O_TMPFILE, or where the file system has none, one whose name is taken away at once.
-int nameless_file(const std::filesystem::path& folder) {
-  const int descriptor = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (descriptor >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)) return descriptor;
+UniqueDescriptor nameless_file(const std::filesystem::path& folder) {
+  UniqueDescriptor file(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (file.is_open() || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)) return file;
   std::string name = (folder / ".natscope-rows.XXXXXX").string();
-  const int named = ::mkostemp(name.data(), O_CLOEXEC);
-  if (named >= 0) ::unlink(name.c_str());
+  UniqueDescriptor named(::mkostemp(name.data(), O_CLOEXEC));
+  if (named.is_open()) ::unlink(name.c_str());
   return named;
 }
 
@@ -34,33 +29,17 @@ int nameless_file(const std::filesystem::path& folder) {
 
 Expected<RowSpool> RowSpool::create(const std::filesystem::path& folder) {
   const std::filesystem::path where = folder.empty() ? std::filesystem::path(".") : folder;
-  const int descriptor = nameless_file(where);
-  if (descriptor >= 0) return RowSpool(descriptor);
-  if (errno == ENOENT || errno == ENOTDIR) {
-    return fail(ErrorCode::file_not_found, "there is no folder “" + printable(where.string()) + "”");
-  }
-  return system_error("rows cannot be set aside in “" + printable(where.string()) + "”");
-}
-
-RowSpool::RowSpool(RowSpool&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), values_(std::exchange(other.values_, 0)) {}
-
-RowSpool& RowSpool::operator=(RowSpool&& other) noexcept {
-  std::swap(descriptor_, other.descriptor_);
-  std::swap(values_, other.values_);
-  return *this;
-}
-
-RowSpool::~RowSpool() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+  UniqueDescriptor file = nameless_file(where);
+  if (!file.is_open()) return Unexpected(system_error(errno, "set rows aside in", where));
+  return RowSpool(std::move(file), where);
 }
 
 Expected<void> RowSpool::append(std::span<const float> row) {
   const auto bytes = std::as_bytes(row);
   for (std::size_t done = 0; done < bytes.size();) {
-    const ssize_t written = ::write(descriptor_, bytes.data() + done, bytes.size() - done);
+    const ssize_t written = ::write(file_.get(), bytes.data() + done, bytes.size() - done);
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return system_error("rows cannot be set aside");
+    if (written < 0) return Unexpected(system_error(errno, "set rows aside in", folder_));
     done += static_cast<std::size_t>(written);
   }
   values_ += static_cast<std::int64_t>(row.size());
@@ -72,9 +51,9 @@ Expected<void> RowSpool::produce(const TensorSink& sink) const {
   const auto total = static_cast<std::size_t>(values_) * sizeof(float);
   for (std::size_t done = 0; done < total;) {
     const std::size_t wanted = std::min(piece.size(), total - done);
-    const ssize_t count = ::pread(descriptor_, piece.data(), wanted, static_cast<off_t>(done));
+    const ssize_t count = ::pread(file_.get(), piece.data(), wanted, static_cast<off_t>(done));
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return system_error("rows that were set aside cannot be read");
+    if (count < 0) return Unexpected(system_error(errno, "read the rows that were set aside in", folder_));
     if (count == 0) return fail(ErrorCode::io_failure, "rows that were set aside have gone");
     NATSCOPE_CHECK(sink({piece.data(), static_cast<std::size_t>(count)}));
     done += static_cast<std::size_t>(count);

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "core/base/expected.h"
+#include "core/base/unique_descriptor.h"
 #include "core/io/safetensors_writer.h"
 
 namespace natscope {
@@ -18,25 +19,23 @@ namespace natscope {
 ///   content.logits = [&](const TensorSink& sink) { return spool.produce(sink); };
 class RowSpool {
  public:
-  /// Errors: io_failure, file_not_found.
+  /// Errors: those of system_error.
   [[nodiscard]] static Expected<RowSpool> create(const std::filesystem::path& folder);
 
-  RowSpool(RowSpool&& other) noexcept;
-  RowSpool& operator=(RowSpool&& other) noexcept;
-  ~RowSpool();
-
-  /// Errors: disk_full, io_failure.
+  /// Errors: those of system_error, above all disk_full.
   [[nodiscard]] Expected<void> append(std::span<const float> row);
 
-  /// Hands everything over, in order and in pieces. May be called again. Errors: io_failure, those of the sink.
+  /// Hands everything over, in order and in pieces. May be called again. Errors: those of system_error and the
+  /// sink.
   [[nodiscard]] Expected<void> produce(const TensorSink& sink) const;
 
   [[nodiscard]] std::int64_t values() const { return values_; }
 
  private:
-  explicit RowSpool(int descriptor) : descriptor_(descriptor) {}
+  RowSpool(UniqueDescriptor file, std::filesystem::path folder) : file_(std::move(file)), folder_(std::move(folder)) {}
 
-  int descriptor_ = -1;
+  UniqueDescriptor file_;
+  std::filesystem::path folder_;
   std::int64_t values_ = 0;
 };
 

@@ -52,7 +52,7 @@ struct TraceContent {
 /// copied when asked for.
 class TraceFile {
  public:
-  /// Errors: those of SafetensorsFile::open, bad_trace (what is wrong and in which tensor or key).
+  /// Errors: those of SafetensorsFile::open, bad_trace (what is wrong and in which tensor or key), out_of_memory.
   [[nodiscard]] static Expected<TraceFile> open(const std::filesystem::path& path);
 
   [[nodiscard]] std::int64_t tokens_count() const { return length_; }  ///< T

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <new>
 
 #include "core/model/config.h"
 #include "core/session/metadata_reader.h"
@@ -112,7 +113,7 @@ Expected<void> check_evicted(const SafetensorsFile& file, std::int64_t length, s
 TraceFile::TraceFile(SafetensorsFile file, Provenance provenance)
     : file_(std::move(file)), provenance_(std::move(provenance)) {}
 
-Expected<TraceFile> TraceFile::open(const std::filesystem::path& path) {
+Expected<TraceFile> TraceFile::open(const std::filesystem::path& path) try {
   constexpr ErrorCode code = ErrorCode::bad_trace;
   NATSCOPE_TRY(SafetensorsFile file, SafetensorsFile::open(path));
   NATSCOPE_TRY(Provenance provenance, parse_trace_metadata(file.metadata()));
@@ -147,6 +148,8 @@ Expected<TraceFile> TraceFile::open(const std::filesystem::path& path) {
   trace.texts_ = std::move(texts.texts);
   trace.names_ = std::move(texts.names);
   return trace;
+} catch (const std::bad_alloc&) {
+  return fail(ErrorCode::out_of_memory, "no memory for a trace of this size");
 }
 
 std::vector<std::int32_t> TraceFile::tokens() const {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <new>
 #include <set>
 #include <utility>
 #include <vector>
@@ -166,7 +167,7 @@ Expected<void> check_held_is_known(const TraceFile& trace) {
               "trace again, and what is held can be shown");
 }
 
-Expected<Session> session_of(const TraceFile& trace, const std::optional<Tokenizer>& tokenizer) {
+Expected<Session> session_of(const TraceFile& trace, const std::optional<Tokenizer>& tokenizer) try {
   Session session;
   NATSCOPE_TRY(session.record, record_of(trace, tokenizer));
   session.prompt_tokens = trace.prompt_tokens().value_or(trace.tokens_count());
@@ -174,6 +175,8 @@ Expected<Session> session_of(const TraceFile& trace, const std::optional<Tokeniz
   session.provenance = trace.provenance();
   session.token_texts = trace.token_names();
   return session;
+} catch (const std::bad_alloc&) {
+  return fail(ErrorCode::out_of_memory, "no memory for a trace of this size");
 }
 
 Expected<AttentionTile> tile_of(const TraceFile& trace, const TileKey& key) {

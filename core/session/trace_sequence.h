@@ -20,7 +20,7 @@ namespace natscope {
 /// Not in a trace, and so left empty: candidates, times, the prompt's text; of earlier versions' probabilities, too.
 ///   tokenizer  how tokens read where the trace does not say it; without either a token reads as its id, "‹42› "
 /// Errors: bad_trace (a count that roles contradict, sliding tokens without a window, a score that is not finite),
-/// those of TraceFile::read_map.
+/// those of TraceFile::read_map, out_of_memory.
 [[nodiscard]] Expected<Session> session_of(const TraceFile& trace, const std::optional<Tokenizer>& tokenizer);
 
 /// Whether the trace tells of every entry how long it was held: not so of H2O's by versions that did not record it,

@@ -2,7 +2,6 @@
 #include "ui/models/recording.h"
 
 #include <QCoreApplication>
-#include <new>
 
 #include "core/session/trace_sequence.h"
 #include "ui/models/grouped_number.h"
@@ -40,18 +39,14 @@ Recording::Recording(std::filesystem::path path, TraceFile trace, Session sessio
 
 Expected<std::shared_ptr<const Recording>> Recording::open(const std::filesystem::path& path,
                                                            const ModelAtHand& model) {
-  try {
-    NATSCOPE_TRY(TraceFile trace, TraceFile::open(path));
-    const std::string& madeWith = trace.provenance().model_sha256;
-    std::optional<Tokenizer> tokenizer;
-    if (trace.token_texts().empty() && !madeWith.empty() && madeWith == model.sha256)
-      tokenizer = tokenizerIn(model.folder);
-    NATSCOPE_TRY(Session session, session_of(trace, tokenizer));
-    const bool hasTexts = tokenizer || !trace.token_texts().empty();
-    return std::shared_ptr<const Recording>(new Recording(path, std::move(trace), std::move(session), hasTexts));
-  } catch (const std::bad_alloc&) {
-    return fail(ErrorCode::out_of_memory, "no memory for a trace of this size");
-  }
+  NATSCOPE_TRY(TraceFile trace, TraceFile::open(path));
+  const std::string& madeWith = trace.provenance().model_sha256;
+  std::optional<Tokenizer> tokenizer;
+  if (trace.token_texts().empty() && !madeWith.empty() && madeWith == model.sha256)
+    tokenizer = tokenizerIn(model.folder);
+  NATSCOPE_TRY(Session session, session_of(trace, tokenizer));
+  const bool hasTexts = tokenizer || !trace.token_texts().empty();
+  return std::shared_ptr<const Recording>(new Recording(path, std::move(trace), std::move(session), hasTexts));
 }
 
 int Recording::heads() const { return trace_.provenance().heads.value_or(trace_.kv_heads()); }

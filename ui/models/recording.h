@@ -23,8 +23,7 @@ class Recording {
  public:
   /// Tokens read as the trace says; one that does not say it needs the model at hand to be the one that made it, else
   /// they read as their ids.
-  /// Errors: those of TraceFile::open and session_of, out_of_memory. Reads the whole file but its maps: not on the
-  /// window's thread.
+  /// Errors: those of TraceFile::open and session_of. Reads the whole file but its maps: not on the window's thread.
   [[nodiscard]] static Expected<std::shared_ptr<const Recording>> open(const std::filesystem::path& path,
                                                                        const ModelAtHand& model);
 

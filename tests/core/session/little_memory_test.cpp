@@ -13,6 +13,7 @@
 
 #include "core/session/roles_file.h"
 #include "core/session/session_file.h"
+#include "core/session/trace_sequence.h"
 #include "tests/core/session/recorded_run.h"
 #include "tests/support/temporary_folder.h"
 
@@ -67,9 +68,29 @@ TEST_CASE("sessions and roles that memory does not hold") {
   file.write(folder / "roles");
   CHECK(is_out_of_memory(large * 5 / 2, [&] { return error_of(read_roles_file(folder / "roles")); }));
 
+  const SequenceRecord record = test::consistent_run();
+  REQUIRE(write_trace(folder / "good", test::run_trace(record)));
+  LooseFile trace = LooseFile::of(folder / "good");
+  constexpr std::int64_t tokens = large / 32;
+  trace.replace("tokens", DType::i64, {tokens});
+  trace.replace("roles", DType::u8, {1, 1, tokens});
+  trace.replace("kv_entries", DType::i32, {tokens, 1, 1});
+  trace.replace("kv_allocated_bytes", DType::i64, {tokens});
+  for (const char* const name : {"logits", "scores", "probability", "attention", "visible"}) trace.remove(name);
+  trace.metadata["maps"] = "";
+  trace.metadata.erase("token_texts");
+  trace.write(folder / "trace");
+  constexpr std::int64_t mapped = tokens * (8 + 1 + 4 + 8);
+  // No room for the copy of a column that is checked; room for those, but none for how each token reads.
+  CHECK(is_out_of_memory(mapped + 4 * tokens, [&] { return error_of(TraceFile::open(folder / "trace")); }));
+  CHECK(is_out_of_memory(mapped + 20 * tokens, [&]() -> std::optional<Error> {
+    const auto open = TraceFile::open(folder / "trace");
+    return open ? error_of(session_of(*open, std::nullopt)) : std::nullopt;
+  }));
+
   session.prompt.assign(static_cast<std::size_t>(large), 'x');
   CHECK(is_out_of_memory(large / 2, [&] { return error_of(write_session(folder / "new", session)); }));
-  CHECK(folder.names() == std::vector<std::string>{"good", "roles", "session"});
+  CHECK(folder.names() == std::vector<std::string>{"good", "roles", "session", "trace"});
 }
 
 }  // namespace

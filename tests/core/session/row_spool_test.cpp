@@ -39,6 +39,7 @@ TEST_CASE("a folder that is not there, and a sink that fails") {
   const auto none = RowSpool::create(folder / "none");
   REQUIRE_FALSE(none);
   CHECK(none.error().code == ErrorCode::file_not_found);
+  CHECK(none.error().message.find((folder / "none").string()) != std::string::npos);
   auto spool = RowSpool::create(folder.path());
   REQUIRE(spool);
   REQUIRE(spool->append(std::vector<float>{1, 2}));
