@@ -54,19 +54,6 @@ bool waits_for_trainer(const fs::path& folder) {
   return status && (status->state == JobState::starting || status->state == JobState::queued);
 }
 
-/// A job folder must not make its trainer wait at a pipe, or write into a file that a link names.
-Expected<void> check_plain_files(const fs::path& folder) {
-  for (const char* file : {".lock", reserve_file, "spec.json", "status.json", "progress.jsonl", "log.txt",
-                           "tokenizer.model", "train.tokens", "valid.tokens"}) {
-    std::error_code problem;
-    const fs::file_type type = fs::symlink_status(folder / file, problem).type();
-    if (type == fs::file_type::regular || type == fs::file_type::not_found || type == fs::file_type::none) continue;
-    return fail(ErrorCode::not_a_regular_file, printable((folder / file).string()) + " is no plain file",
-                "a job's files are written by its trainer alone; remove it");
-  }
-  return {};
-}
-
 constexpr const char* vocabulary_file = "tokenizer.model";
 constexpr const char* checkpoints_folder = "checkpoints";
 
@@ -91,6 +78,29 @@ constexpr std::array of_a_job{"spec.json",
                               "generation_config.json",
                               "tokenizer.json",
                               "tokenizer_config.json"};
+
+constexpr std::array folders_of_a_job{checkpoints_folder, "exports", "model"};
+
+/// A job folder must not make its trainer wait at a pipe, or write or delete where a link leads.
+Expected<void> check_own_files(const fs::path& folder) {
+  const auto check_type = [&folder](const char* name, fs::file_type wanted, const char* what) -> Expected<void> {
+    std::error_code problem;
+    const fs::file_type type = fs::symlink_status(folder / name, problem).type();
+    if (type == wanted || type == fs::file_type::not_found || type == fs::file_type::none) return {};
+    return fail(ErrorCode::not_a_regular_file, printable((folder / name).string()) + " is no plain " + what,
+                "a job's files are written by its trainer alone; remove it");
+  };
+  const auto is_folder = [](const std::string& name) {
+    return std::ranges::find(folders_of_a_job, name) != folders_of_a_job.end();
+  };
+  for (const char* const name : {".lock", reserve_file})
+    NATSCOPE_CHECK(check_type(name, fs::file_type::regular, "file"));
+  for (const char* const name : of_a_job) {
+    NATSCOPE_CHECK(is_folder(name) ? check_type(name, fs::file_type::directory, "folder")
+                                   : check_type(name, fs::file_type::regular, "file"));
+  }
+  return {};
+}
 
 /// A run only adds lines to these, so that a shell may have opened them for what it prints.
 bool is_added_to(const std::string& name) { return name == "log.txt" || name == "output.txt"; }
@@ -126,10 +136,10 @@ std::optional<std::string> in_the_way_of_a_job(const fs::path& folder, const fs:
 }
 
 Expected<JobFolder> JobFolder::create(const fs::path& folder) {
+  NATSCOPE_CHECK(check_own_files(folder));
   std::error_code problem;
   fs::create_directories(folder / checkpoints_folder, problem);
   if (problem) return fail(ErrorCode::io_failure, printable(folder.string()) + ": " + problem.message());
-  NATSCOPE_CHECK(check_plain_files(folder));
   NATSCOPE_TRY(UniqueDescriptor lock, lock_folder(folder));
   if (!waits_for_trainer(folder)) withdraw_stop_request(folder);
   if (!path_exists(folder / reserve_file)) {

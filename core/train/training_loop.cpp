@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "core/jobs/checkpoint_list.h"
 #include "core/jobs/job_folder.h"
 #include "core/jobs/job_progress.h"
 #include "core/jobs/job_status.h"
@@ -119,9 +120,16 @@ class Loop {
   /// Where the run stands: at its newest checkpoint, or at its begin.
   Expected<void> find_state() {
     remove_unfinished_checkpoints(job_.checkpoints());
+    const auto there = jobs::list_checkpoints(job_.checkpoints());
     if (const auto checkpoint = newest_valid_checkpoint(job_.checkpoints(), &verified_)) {
       NATSCOPE_TRY(state_, read_checkpoint(*checkpoint, task_.layout(), &verified_));
+      if (there.front().step > state_.step)
+        say("the checkpoint of step " + std::to_string(there.front().step) + " is damaged and passed over");
       say("resuming after step " + std::to_string(state_.step));
+    } else if (!there.empty()) {
+      return fail(ErrorCode::bad_checkpoint,
+                  printable(job_.checkpoints().string()) + " holds checkpoints, and none of them is whole",
+                  "put back one that is, or remove that folder to begin at step 0");
     } else {
       state_.weights = task_.initial_weights();
     }

@@ -140,8 +140,10 @@ TEST_CASE("a trainer does not begin in a folder where links, pipes and folders s
       [](const auto& path) { std::filesystem::create_directory(path); }};
   int number = 0;
   for (const auto& make : kinds) {
-    for (const char* file : {".lock", ".reserve", "spec.json", "status.json", "progress.jsonl", "log.txt",
-                             "tokenizer.model", "train.tokens", "valid.tokens"}) {
+    for (const char* file :
+         {".lock", ".reserve", "spec.json", "status.json", "progress.jsonl", "log.txt", "tokenizer.model",
+          "train.tokens", "valid.tokens", "model.safetensors", "config.json", "generation_config.json",
+          "tokenizer.json", "adapter.safetensors", "adapter_config.json"}) {
       CAPTURE(file);
       const auto job = folder / ("job" + std::to_string(number++));
       std::filesystem::create_directory(job);
@@ -153,6 +155,15 @@ TEST_CASE("a trainer does not begin in a folder where links, pipes and folders s
     }
   }
   CHECK(test::read_bytes(folder / "precious") == "not ours\n");
+  // Checkpoints are deleted when there are newer ones: not where a link leads.
+  for (const char* name : {"checkpoints", "model", "exports"}) {
+    const auto job = folder / (std::string("with-a-link-for-") + name);
+    std::filesystem::create_directory(job);
+    std::filesystem::create_directory_symlink(folder.path(), job / name);
+    const auto begun = JobFolder::create(job);
+    REQUIRE_FALSE(begun);
+    CHECK(begun.error().code == ErrorCode::not_a_regular_file);
+  }
   const auto plain = folder / "plain";
   REQUIRE(JobFolder::create(plain));
   CHECK(JobFolder::create(plain));

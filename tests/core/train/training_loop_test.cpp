@@ -66,7 +66,8 @@ class ToldTask final : public TrainingTask {
   ParameterLayout layout_;
 };
 
-Expected<TrainResult> result_of(const std::filesystem::path& folder, ToldTask& task) {
+Expected<TrainResult> result_of(const std::filesystem::path& folder, ToldTask& task,
+                                const TrainListener& listener = {}) {
   auto job = jobs::JobFolder::create(folder);
   REQUIRE(job.has_value());
   REQUIRE(job->write_spec({{"kind", "train"}}).has_value());
@@ -74,7 +75,7 @@ Expected<TrainResult> result_of(const std::filesystem::path& folder, ToldTask& t
   options.checkpoint_every = 4;
   options.evaluate_every = 4;
   const auto alone = single_rank();
-  return run_job(task, *job, options, 0, {}, {}, *alone);
+  return run_job(task, *job, options, 0, listener, {}, *alone);
 }
 
 /// The error that a run ends with.
@@ -104,6 +105,34 @@ TEST_CASE("a loss that explodes right after a resume is an explosion, as without
     CHECK(error.code == ErrorCode::bad_job);
     CHECK(error.message.find("step 13") != std::string::npos);
   }
+}
+
+TEST_CASE("a run goes on from the newest checkpoint that is whole, and not at all where none is") {
+  const TemporaryFolder folder;
+  const std::vector<double> losses(9, 2.0);
+  CHECK(run(folder / "job", losses).code == ErrorCode::interrupted);  // with checkpoints of the steps 8 and 9
+  const auto damage = [&](const char* checkpoint) {
+    const auto weights = folder / "job/checkpoints" / checkpoint / "weights.safetensors";
+    REQUIRE(std::filesystem::exists(weights));
+    test::write_bytes(weights, "lost");
+  };
+  std::vector<std::string> said;
+  const auto resumed = [&] {
+    ToldTask task({losses.begin(), losses.begin() + 8}, folder / "job/model");
+    TrainListener listener;
+    listener.message = [&said](const std::string& text) { said.push_back(text); };
+    return result_of(folder / "job", task, listener);
+  };
+  damage("step-000009");
+  CHECK(resumed().error().code == ErrorCode::interrupted);
+  REQUIRE(said.size() >= 2);
+  CHECK(said[0] == "the checkpoint of step 9 is damaged and passed over");
+  CHECK(said[1] == "resuming after step 8");
+  damage("step-000008");
+  const auto lost = resumed();
+  REQUIRE_FALSE(lost.has_value());
+  CHECK(lost.error().code == ErrorCode::bad_checkpoint);
+  CHECK(std::filesystem::exists(folder / "job/checkpoints/step-000008"));
 }
 
 TEST_CASE("a run that was stopped in an evaluation makes up for it when it goes on") {
