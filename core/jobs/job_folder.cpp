@@ -123,12 +123,13 @@ std::optional<std::string> not_of_a_job(const fs::path& folder) {
   return first_but(folder, [](const std::string& name) { return std::ranges::find(of_a_job, name) != of_a_job.end(); });
 }
 
-std::optional<std::string> in_the_way_of_a_job(const fs::path& folder, const fs::path& vocabulary) {
+std::optional<std::string> in_the_way_of_a_job(const fs::path& folder, std::span<const fs::path> own) {
   auto other = first_but(folder, [&](const std::string& name) {
     std::error_code problem;
-    const bool is_chosen = name == vocabulary_file && fs::equivalent(folder / name, vocabulary, problem);
+    const bool is_own =
+        std::ranges::any_of(own, [&](const fs::path& file) { return fs::equivalent(folder / name, file, problem); });
     const bool may_be_empty = name == checkpoints_folder && fs::is_directory(folder / name, problem);
-    return is_chosen || may_be_empty || is_added_to(name);
+    return is_own || may_be_empty || is_added_to(name);
   });
   if (other) return other;
   const auto inside = first_but(folder / checkpoints_folder, [](const std::string&) { return false; });

@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -33,10 +34,9 @@ namespace natscope::jobs {
 [[nodiscard]] std::optional<std::string> not_of_a_job(const std::filesystem::path& folder);
 /// What a run that begins in `folder` would write over or delete, or a model that is written there: the first of it by
 /// name, "checkpoints/NAME" in there. In nobody's way are log.txt and output.txt, to which lines are only added, an
-/// empty folder of checkpoints, as a start leaves it that did not get far, and `vocabulary`: the file that the run is
-/// to use.
+/// empty folder of checkpoints, as a start leaves it that did not get far, and `own`: files that the run is to use.
 [[nodiscard]] std::optional<std::string> in_the_way_of_a_job(const std::filesystem::path& folder,
-                                                             const std::filesystem::path& vocabulary = {});
+                                                             std::span<const std::filesystem::path> own = {});
 
 class JobFolder {
  public:

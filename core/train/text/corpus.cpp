@@ -121,6 +121,11 @@ Expected<Corpus> Corpus::read_cached(std::span<const fs::path> files, const Toke
   return corpus;
 }
 
+bool Corpus::is_cache(const fs::path& file) {
+  const auto stored = SafetensorsFile::open(file);
+  return stored && stored->find("tokens") != nullptr && stored->metadata().contains("made_from");
+}
+
 Expected<SegmentOrder> SegmentOrder::make(std::span<const std::uint16_t> tokens, int context, std::uint64_t seed) {
   SegmentOrder order;
   order.tokens_ = tokens;

@@ -36,6 +36,9 @@ class Corpus {
                                                     const Tokenizer& tokenizer, std::string_view tokenizer_sha256,
                                                     const std::filesystem::path& cache, const StopToken& stop);
 
+  /// Whether a file is such a cache, of whatever text.
+  [[nodiscard]] static bool is_cache(const std::filesystem::path& file);
+
   [[nodiscard]] std::span<const std::uint16_t> tokens() const { return tokens_; }
   /// Bytes of text behind the tokens: bits per byte = nll / ln 2 · tokens / bytes.
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }

@@ -2,14 +2,17 @@
 #include "core/train/weights/run_folders.h"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "core/base/mapped_file.h"
 #include "core/jobs/checkpoint_list.h"
 #include "core/jobs/job_folder.h"
 #include "core/jobs/job_status.h"
+#include "core/train/text/corpus.h"
 #include "core/train/weights/checkpoint.h"
 
 namespace natscope::train {
@@ -44,6 +47,16 @@ bool made_its_vocabulary(const fs::path& job) {
   const auto chosen = spec->find("tokenizer");
   return chosen == spec->end() || !chosen->is_string() ||
          !is_same_file(chosen->get<std::string>(), job / vocabulary_file);
+}
+
+/// The files in its folder that a run begins with: the chosen vocabulary, and the tokens of its text, which somebody
+/// who begins several runs on one text may put there.
+std::vector<fs::path> usable_files(const fs::path& job, const fs::path& vocabulary) {
+  std::vector<fs::path> files{vocabulary};
+  for (const char* const name : {"train.tokens", "valid.tokens"}) {
+    if (Corpus::is_cache(job / name)) files.push_back(job / name);
+  }
+  return files;
 }
 
 /// Whether the run that is to go on may have written its model: it has a checkpoint, be it a damaged one.
@@ -83,7 +96,7 @@ Expected<void> check_job_folder(const RunFolders& run) {
   }
   const fs::path chosen = run.vocabulary.value_or(fs::path());
   if (!exists) {
-    const auto other = jobs::in_the_way_of_a_job(job, chosen);
+    const auto other = jobs::in_the_way_of_a_job(job, usable_files(job, chosen));
     return other ? not_empty(job, *other, "the run", run.vocabulary.has_value()) : Expected<void>();
   }
   const fs::path vocabulary = job / vocabulary_file;
@@ -96,7 +109,7 @@ Expected<void> check_job_folder(const RunFolders& run) {
 Expected<void> check_model_folder(const RunFolders& run) {
   // A model in the job's own folder: check_job_folder().
   if (has_begun(run) || is_same_file(run.out, run.job)) return {};
-  const auto other = jobs::in_the_way_of_a_job(run.out, run.vocabulary.value_or(fs::path()));
+  const auto other = jobs::in_the_way_of_a_job(run.out, std::array{run.vocabulary.value_or(fs::path())});
   return other ? not_empty(run.out, *other, "the model", run.vocabulary.has_value()) : Expected<void>();
 }
 

@@ -88,10 +88,12 @@ class Test:
 
     def is_followed(self):
         process = self.cli.start("jobs", "show", "long", "--follow")
-        time.sleep(1.0)
+        seen = b""
+        while b"step " not in seen and (more := os.read(process.stderr.fileno(), 4096)):
+            seen += more
         process.send_signal(signal.SIGINT)
         asked = time.monotonic()
-        error = process.communicate(timeout=20)[1].decode()
+        error = (seen + process.communicate(timeout=20)[1]).decode()
         check(time.monotonic() - asked < 0.6 and process.returncode == 5, f"Ctrl+C: {process.returncode}")
         check("step " in error and error.rstrip("\n").split("\n")[-1].startswith("error: interrupted: "), error[-500:])
         check(self.show("long")["state"] == "running", "the job ended with its watcher")

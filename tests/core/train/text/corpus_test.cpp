@@ -95,7 +95,9 @@ TEST_CASE("cached tokens are used while they fit, and replaced when they do not"
   CHECK(test::read_bytes(folder / "cache") != cache);
   test::write_bytes(folder / "a.txt", "ab cab bed");
   CHECK(read("v2").size() > fresh.size());
+  CHECK(Corpus::is_cache(folder / "cache"));
   test::write_bytes(folder / "cache", "broken");
+  CHECK_FALSE(Corpus::is_cache(folder / "cache"));
   CHECK(read("v2").size() > fresh.size());
 }
 
