@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the window says of the run that it shows: whose it is, under which rules it was made, and where it stays.
+#include <sys/stat.h>
+
 #include <QApplication>
 #include <QComboBox>
 #include <QDateTime>
@@ -362,6 +364,25 @@ class ShownRunTest : public WindowTest {
     window_->openPath(tiny_.filePath(QStringLiteral("nowhere.txt")));
     QTRY_VERIFY_WITH_TIMEOUT(window_->errorBar().isVisible(), patience);
     QVERIFY(!window_->errorBar().offered().isVisible());
+  }
+
+  void aTextThatIsReadTooLateIsLeftAside() {
+    const QString path = tiny_.filePath(QStringLiteral("late.txt"));
+    QCOMPARE(::mkfifo(path.toLocal8Bit().constData(), 0600), 0);
+    window_->openPath(path);  // is read once somebody writes
+    QTRY_VERIFY_WITH_TIMEOUT(window_->statusBar()->currentMessage().contains(QStringLiteral("late.txt")), patience);
+    window_->prompt().setPrompt(QStringLiteral("Alice"));
+    bench().analyse();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().analysedText() == QStringLiteral("Alice"), patience);
+    QFile writer(path);
+    QVERIFY(writer.open(QIODevice::WriteOnly));
+    writer.write("A text that took long.");
+    writer.close();
+    QVERIFY(QThreadPool::globalInstance()->waitForDone(patience));
+    QTest::qWait(20);
+    QCOMPARE(window_->prompt().options().text, QStringLiteral("Alice"));
+    QVERIFY(bench().canAnalyse());
+    QCOMPARE(bench().analysedText(), QStringLiteral("Alice"));
   }
 
   void arrowsPinTokensLinesAndHeads() {
