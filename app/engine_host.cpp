@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "core/base/cancel.h"
+#include "core/base/grouped_digits.h"
 #include "core/cache/plan_check.h"
 #include "core/cache/policy.h"
 #include "core/engine/torch_version.h"
@@ -99,9 +100,9 @@ Expected<std::vector<std::int32_t>> TorchEngineHost::prompt_tokens(const Analyse
   if (tokens.empty()) return fail(ErrorCode::bad_text, "the prompt has no tokens");
   if (request.fit) tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(engine_->config().context)));
   if (static_cast<std::int64_t>(tokens.size()) > engine_->config().context) {
-    return fail(ErrorCode::prompt_too_long, "the prompt has " + std::to_string(tokens.size()) +
-                                                " tokens, the context holds " +
-                                                std::to_string(engine_->config().context));
+    return fail(ErrorCode::prompt_too_long,
+                "the prompt has " + grouped_digits(static_cast<std::int64_t>(tokens.size())) +
+                    " tokens, the context holds " + grouped_digits(engine_->config().context));
   }
   for (const std::int32_t token : tokens) {
     if (token >= 0 && token < engine_->config().vocab) continue;

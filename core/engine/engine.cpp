@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/base/cancel.h"
+#include "core/base/grouped_digits.h"
 #include "core/base/log.h"
 #include "core/engine/device_module.h"
 #include "core/engine/engine_state.h"
@@ -117,14 +118,16 @@ const CacheGeometry& Engine::geometry() const { return state_->geometry; }
 Expected<std::vector<std::int32_t>> Engine::tokenize(std::string_view text) const {
   if (text.empty()) return fail(ErrorCode::bad_text, "the text is empty");
   if (text.size() > most_prompt_bytes(tokenizer(), config().context)) {
-    return fail(ErrorCode::prompt_too_long, std::to_string(text.size()) + " bytes, but the model's context holds " +
-                                                std::to_string(config().context) + " tokens");
+    return fail(ErrorCode::prompt_too_long, grouped_digits(static_cast<std::int64_t>(text.size())) +
+                                                " bytes, but the model's context holds " +
+                                                grouped_digits(config().context) + " tokens");
   }
   NATSCOPE_TRY(std::vector<std::int32_t> tokens, tokenizer().encode(text));
   if (const std::optional<std::int32_t> bos = folder().bos_id()) tokens.insert(tokens.begin(), *bos);
   if (static_cast<std::int64_t>(tokens.size()) > config().context) {
-    return fail(ErrorCode::prompt_too_long, std::to_string(tokens.size()) + " tokens, but the model's context holds " +
-                                                std::to_string(config().context));
+    return fail(ErrorCode::prompt_too_long, grouped_digits(static_cast<std::int64_t>(tokens.size())) +
+                                                " tokens, but the model's context holds " +
+                                                grouped_digits(config().context));
   }
   return tokens;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "core/base/grouped_digits.h"
 #include "core/base/log.h"
 #include "core/engine/sampler.h"
 
@@ -79,7 +80,7 @@ Expected<void> Engine::State::check_tokens(std::span<const std::int32_t> tokens)
   const std::int64_t total = record.size() + static_cast<std::int64_t>(tokens.size());
   if (total > config.context) {
     return fail(ErrorCode::prompt_too_long,
-                std::to_string(total) + " tokens, but the model's context holds " + std::to_string(config.context));
+                grouped_digits(total) + " tokens, but the model's context holds " + grouped_digits(config.context));
   }
   return check_roles_for(decider->plan(), total);
 }

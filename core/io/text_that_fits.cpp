@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <vector>
 
 namespace natscope {
 namespace {
@@ -10,6 +12,8 @@ namespace {
 constexpr std::size_t usual_bytes = 4;  // of a token
 /// After so many guesses the middle is taken: texts are not everywhere alike.
 constexpr int guesses = 8;
+/// A character has no more bytes, and words that are cut elsewhere for what follows them have few tokens.
+constexpr std::int64_t most_left_out = 8;
 
 /// The last beginning of a character at or before it.
 std::size_t whole_characters(std::string_view text, std::size_t bytes) {
@@ -18,10 +22,23 @@ std::size_t whole_characters(std::string_view text, std::size_t bytes) {
   return bytes;
 }
 
-}  // namespace
+/// Where the text's first `most` tokens end, or some fewer; nothing where they do not say which bytes they stand for.
+Expected<std::optional<std::size_t>> end_of_tokens(const Tokenizer& tokenizer, std::string_view text,
+                                                   std::int64_t most) {
+  NATSCOPE_TRY(std::vector<std::int32_t> ids, tokenizer.encode_beginning(text, most + 1));
+  if (static_cast<std::int64_t>(ids.size()) <= most) return std::optional(text.size());
+  for (std::int64_t taken = most; taken > std::max<std::int64_t>(0, most - most_left_out); --taken) {
+    ids.resize(static_cast<std::size_t>(taken));
+    NATSCOPE_TRY(const std::string beginning, tokenizer.decode(ids));
+    if (!text.starts_with(beginning)) continue;
+    NATSCOPE_TRY(const auto alone, tokenizer.encode(beginning));
+    if (alone == ids) return std::optional(beginning.size());
+  }
+  return std::optional<std::size_t>();
+}
 
-Expected<std::size_t> bytes_that_fit(const Tokenizer& tokenizer, std::string_view text, std::int64_t most) {
-  if (most <= 0 || text.empty()) return std::size_t{0};
+/// The bytes whose number of tokens comes nearest to `most`, by search.
+Expected<std::size_t> searched_bytes(const Tokenizer& tokenizer, std::string_view text, std::int64_t most) {
   std::size_t fits = 0;
   std::int64_t tokens_fit = 0;
   std::size_t over = text.size() + 1;  // nothing is known to be too long
@@ -53,6 +70,15 @@ Expected<std::size_t> bytes_that_fit(const Tokenizer& tokenizer, std::string_vie
       next = whole_characters(text, fits + more);
   }
   return fits;
+}
+
+}  // namespace
+
+Expected<std::size_t> bytes_that_fit(const Tokenizer& tokenizer, std::string_view text, std::int64_t most) {
+  if (most <= 0 || text.empty()) return std::size_t{0};
+  NATSCOPE_TRY(const std::optional<std::size_t> end, end_of_tokens(tokenizer, text, most));
+  if (end) return *end;
+  return searched_bytes(tokenizer, text, most);
 }
 
 }  // namespace natscope

@@ -2,6 +2,7 @@
 // What goes wrong is a bar in the window, and what was shown stays: against the real engine and a small random model.
 #include <QApplication>
 #include <QFile>
+#include <QRegularExpression>
 #include <QSignalSpy>
 #include <QTest>
 #include <algorithm>
@@ -58,6 +59,8 @@ class RefusalsWindowTest : public WindowTest {
       window_->prompt().setPrompt(prompt);
       bench().analyse();
       QVERIFY2(refused(code), qPrintable(window_->errorBar().text()));
+      if (!prompt.isEmpty())
+        QVERIFY(window_->errorBar().text().contains(QRegularExpression(QStringLiteral("\\d,\\d{3} tokens"))));
       bench().continueGenerating();  // the prompt is another one: refused again, never gone on with the old text
       QVERIFY(refused(code));
       window_->errorBar().hide();

@@ -214,7 +214,9 @@ std::string EngineClient::promptText() const {
 }
 const std::string& EngineClient::policy() const { return d_->policy; }
 double EngineClient::prefillSeconds() const { return d_->prefillSeconds; }
+std::int64_t EngineClient::prefillTokens() const { return std::max(d_->promptTokens, d_->givenTokens); }
 bool EngineClient::knowsSequence() const { return d_->isInEngine; }
+bool EngineClient::isRestoring() const { return d_->isRestoring; }
 bool EngineClient::isOfOpenModel() const { return d_->model && !d_->shownFrom; }
 bool EngineClient::isRecording() const { return d_->isRecorded; }
 

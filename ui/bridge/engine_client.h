@@ -82,6 +82,8 @@ class EngineClient : public QObject {
   [[nodiscard]] bool knowsSequence() const;
   /// Whether it has all tokens of it, or is being given them: readAgain.
   [[nodiscard]] bool canReadAgain() const;
+  /// Whether the engine is being given what is mirrored: sequenceRestored, unless that fails.
+  [[nodiscard]] bool isRestoring() const;
   /// Whether what is mirrored was made by the model that is open; not so for a file's sequence that no engine has, and
   /// after another model was opened until it has analysed something.
   [[nodiscard]] bool isOfOpenModel() const;
@@ -102,6 +104,8 @@ class EngineClient : public QObject {
   [[nodiscard]] std::string promptText() const;
   [[nodiscard]] const std::string& policy() const;
   [[nodiscard]] double prefillSeconds() const;  ///< of the last analyse; 0 before it is ready
+  /// The tokens that it read: the prompt's, or all that were read again.
+  [[nodiscard]] std::int64_t prefillTokens() const;
   /// What was set by hand in the mirrored sequence.
   [[nodiscard]] const SetByHand& setByHand() const;
   /// Where the mirrored sequence comes from, as files that are made of it say it. Cost: a checksum of the prompt, once.

@@ -80,36 +80,103 @@ std::vector<std::size_t> drawnSteps(const std::vector<double>& values, std::size
   return steps;
 }
 
+/// A run of the figure: its own, then those beside it.
+struct Run {
+  const KvCurve& curve;
+  const Provenance& provenance;
+  Qt::PenStyle style;
+  QRgb colour;
+};
+
+std::vector<Run> runsOf(const FigureData& figure) {
+  std::vector<Run> runs{{std::get<KvCurve>(figure.values), figure.provenance, Qt::SolidLine, liveColour}};
+  for (std::size_t i = 0; i < figure.compared.size(); ++i) {
+    const auto& [style, colour] = comparedLooks[i % std::size(comparedLooks)];
+    runs.push_back({figure.compared[i].curve, figure.compared[i].provenance, style, colour});
+  }
+  return runs;
+}
+
+bool areOfOneShape(const Run& a, const Run& b) {
+  return a.curve.layers == b.curve.layers && a.curve.kv_heads == b.curve.kv_heads;
+}
+
+/// As far as the files say.
+bool haveOneModel(const Run& a, const Run& b) {
+  const std::string& one = a.provenance.model_sha256;
+  const std::string& other = b.provenance.model_sha256;
+  return areOfOneShape(a, b) && (one.empty() || other.empty() || one == other);
+}
+
+/// What tells the models of several runs apart, which a file does not name: their shapes, else their weights. Empty
+/// where they are one.
+QString modelOf(const Run& run, const std::vector<Run>& runs) {
+  constexpr std::size_t digits = 8;
+  if (std::ranges::all_of(runs, [&](const Run& each) { return haveOneModel(each, runs.front()); })) return {};
+  const bool isShapeEnough =
+      std::ranges::all_of(runs, [&](const Run& each) { return haveOneModel(each, run) || !areOfOneShape(each, run); });
+  if (isShapeEnough) return QStringLiteral("%1 layers, %2 KV heads").arg(run.curve.layers).arg(run.curve.kv_heads);
+  return QStringLiteral("model ") + QString::fromStdString(run.provenance.model_sha256.substr(0, digits));
+}
+
+/// What full attention holds for each token.
+std::int64_t denseOfToken(const KvCurve& curve, bool isInBytes) {
+  return isInBytes ? curve.dense_bytes.front() : std::int64_t{curve.layers} * curve.kv_heads;
+}
+
+std::vector<double> denseOf(const KvCurve& curve, bool isInBytes, double unit) {
+  if (isInBytes) return scaled(curve.dense_bytes, unit);
+  std::vector<double> values;
+  for (std::int64_t step = 1; step <= curve.length; ++step)
+    values.push_back(static_cast<double>(step * curve.layers * curve.kv_heads));
+  return values;
+}
+
+/// A dashed line for each size that the dense cache has: of one model's runs one, in grey; of several in their colours.
+void addDense(Curve& result, const std::vector<Run>& runs, bool isInBytes, double unit) {
+  std::vector<const Run*> sizes;
+  for (const Run& run : runs) {
+    const auto isSame = [&](const Run* other) {
+      return denseOfToken(other->curve, isInBytes) == denseOfToken(run.curve, isInBytes);
+    };
+    if (std::ranges::none_of(sizes, isSame)) sizes.push_back(&run);
+  }
+  for (const Run* const run : sizes) {
+    const bool isAlone = sizes.size() == 1;
+    QString name = QStringLiteral("dense (full attention)");
+    if (!isAlone) {
+      // One model's entries differ in size where it ran in different types.
+      const QString model = modelOf(*run, runs);
+      name += QStringLiteral(", ") + (model.isEmpty() ? QString::fromStdString(run->provenance.dtype) : model);
+    }
+    result.lines.push_back(
+        {name, Qt::DashLine, isAlone ? denseColour : run->colour, denseOf(run->curve, isInBytes, unit)});
+  }
+}
+
 /// In bytes where they are known of every run, else in entries.
 Curve linesOf(const FigureData& figure) {
-  const auto& curve = std::get<KvCurve>(figure.values);
-  const auto& others = figure.compared;
+  const std::vector<Run> runs = runsOf(figure);
+  const KvCurve& curve = runs.front().curve;
   Curve result;
-  const bool isInBytes = !curve.dense_bytes.empty() &&
-                         std::ranges::none_of(others, [](const auto& other) { return other.curve.live_bytes.empty(); });
-  const bool isSmall = isInBytes && curve.dense_bytes.back() < static_cast<std::int64_t>(2 * mebibyte);
+  const bool isInBytes = std::ranges::none_of(
+      runs, [](const Run& run) { return run.curve.live_bytes.empty() || run.curve.dense_bytes.empty(); });
+  const bool isSmall = isInBytes && std::ranges::all_of(runs, [](const Run& run) {
+                         return run.curve.dense_bytes.back() < static_cast<std::int64_t>(2 * mebibyte);
+                       });
   const double unit = isSmall ? kibibyte : mebibyte;
   result.unit = !isInBytes ? QStringLiteral("entries") : isSmall ? QStringLiteral("KiB") : QStringLiteral("MiB");
-  const auto live = [&](const KvCurve& of) { return isInBytes ? scaled(of.live_bytes, unit) : entriesOf(of); };
-  Line dense{QStringLiteral("dense (full attention)"), Qt::DashLine, denseColour, {}};
-  if (isInBytes) {
-    dense.values = scaled(curve.dense_bytes, unit);
-  } else {
-    for (std::int64_t step = 1; step <= curve.length; ++step)
-      dense.values.push_back(static_cast<double>(step * curve.layers * curve.kv_heads));
+  addDense(result, runs, isInBytes, unit);
+  for (const Run& run : runs) {
+    QString name = QStringLiteral("live");
+    if (runs.size() > 1) name += QStringLiteral(", ") + QString::fromStdString(run_name(run.provenance));
+    if (const QString model = modelOf(run, runs); !model.isEmpty()) name += QStringLiteral(", ") + model;
+    result.lines.push_back(
+        {name, run.style, run.colour, isInBytes ? scaled(run.curve.live_bytes, unit) : entriesOf(run.curve)});
   }
-  result.lines.push_back(std::move(dense));
-  const auto named = [](const Provenance& provenance) { return QString::fromStdString(run_name(provenance)); };
-  result.lines.push_back({others.empty() ? QStringLiteral("live") : QStringLiteral("live, ") + named(figure.provenance),
-                          Qt::SolidLine, liveColour, live(curve)});
-  if (isInBytes && others.empty()) {
+  if (isInBytes && runs.size() == 1) {
     result.lines.push_back(
         {QStringLiteral("allocated"), Qt::DotLine, allocatedColour, scaled(curve.allocated_bytes, unit)});
-  }
-  for (std::size_t i = 0; i < others.size(); ++i) {
-    const auto& [style, colour] = comparedLooks[i % std::size(comparedLooks)];
-    result.lines.push_back(
-        {QStringLiteral("live, ") + named(others[i].provenance), style, colour, live(others[i].curve)});
   }
   for (const Line& line : result.lines) {
     for (const double value : line.values) result.top = std::max(result.top, value);

@@ -46,7 +46,11 @@ JobDraft JobDraft::like(const QString& job, const jobs::JobSpec& spec) {
   for (const jobs::JobOption& option : spec.options) {
     const QString key = QString::fromStdString(option.name);
     if (!draft.values_.contains(key)) continue;
-    draft.values_.insert(key, QString::fromStdString(option.text));
+    const jobs::JobField* const field = jobs::find_job_field(draft.jobKind(), option.name);
+    const bool isNumber = field->kind == jobs::FieldKind::integer || field->kind == jobs::FieldKind::real;
+    // Where nothing stands in a new form, 0 is how a job says that it is worked out.
+    const bool isWorkedOut = isNumber && option.text == "0" && draft.firstText(*field, draft.kind()).isEmpty();
+    draft.values_.insert(key, isWorkedOut ? QString() : QString::fromStdString(option.text));
   }
   draft.original_ = draft.values_;
   return draft;

@@ -57,7 +57,7 @@ void RoleChanges::addTo(RolePlan& plan) const {
 
 QString RoleChanges::inWords() const {
   QStringList parts;
-  if (window) parts << tr("W %1").arg(*window);
+  if (window) parts << tr("W %1").arg(groupedNumber(*window));
   if (roles) parts << tr("roles of %1").arg(QFileInfo(rolesFile).fileName());
   if (hadOtherRoles) parts << tr("roles of a file");
   if (forced.size() == 1) parts << tr("1 role set by hand");

@@ -48,6 +48,13 @@ Workbench::Workbench(Settings& settings, QObject* parent)
                       [this](std::int32_t token) { return client_.tokenText(token); });
   sequence_.setHasRoles([this] { return has_roles(client_.policy()); });
   connect(&client_, &EngineClient::stateChanged, this, &Workbench::stateChanged);
+  // Not at once: what is shown may be on its way to an engine that has just become ready.
+  connect(
+      &client_, &EngineClient::stateChanged, this,
+      [this] {
+        if (policyWaits_) tryPolicy();
+      },
+      Qt::QueuedConnection);
   connect(&client_, &EngineClient::modelOpened, this, &Workbench::onModelOpened);
   connect(&client_, &EngineClient::sequenceEnding, this, [this] {
     const bool isWhole = !sequence_.isEmpty() && client_.record().size() >= client_.promptTokens();
@@ -85,7 +92,10 @@ Workbench::Workbench(Settings& settings, QObject* parent)
   });
   connect(&client_, &EngineClient::modelIdentified, this, [this] {
     // A session that was shown before said what was set by hand: in another model's layers and heads.
-    if (client_.isOfAnotherModel()) takeRoleChanges({});
+    if (client_.isOfAnotherModel())
+      setRoleChangesAside();
+    else
+      takeRoleChangesAgain();
     Q_EMIT stateChanged();
   });
   connect(&client_, &EngineClient::finished, this, [this](const FinishedMessage& result) {
@@ -147,7 +157,13 @@ void Workbench::onModelOpened(const ModelDescription& model) {
   const auto path = QString::fromStdString(model.path);
   const bool isAsked = !askedPath_.isEmpty();
   askedPath_.clear();
-  if (isAsked && path != modelPath_) takeRoleChanges({});
+  if (isAsked && path != modelPath_) {
+    // Which weights it has is known later; where it lies tells as much for now.
+    if (path.toStdString() == client_.shownModel())
+      takeRoleChangesAgain();
+    else
+      setRoleChangesAside();
+  }
   modelPath_ = path;
   if (isAsked && askedDevice_ != device_) {
     device_ = askedDevice_;
@@ -244,6 +260,7 @@ void Workbench::askForSequence(Next next, Read what) {
     return;
   }
   next_ = next;
+  policyWaits_ = areChangesAside_ = false;
   const bool isAgain = what == Read::shownAgain;
   const bool isSameText = isAgain || options_.text == analysed_.text;
   if (!isSameText) pinsAgain_.clear();
@@ -276,12 +293,17 @@ void Workbench::askForSequence(Next next, Read what) {
 void Workbench::changeRoles(const RoleChanges& changes) {
   if (changes == changes_) return;
   giveUpReading();
+  areChangesAside_ = false;
   takeRoleChanges(changes);
   if (canAnalyse() || isRunning())
     askForSequence(Next::nothing, client_.canReadAgain() ? Read::shownAgain : Read::prompt);
 }
 
-void Workbench::tryPolicy() { startSequence(Next::nothing, wholeText()); }
+void Workbench::tryPolicy() {
+  // What is shown goes to an engine first that is still to have it: else only the prompt would be left of it.
+  policyWaits_ = !(canAnalyse() || isRunning()) || client_.isRestoring();
+  if (!policyWaits_) askForSequence(Next::nothing, wholeText());
+}
 
 Workbench::Read Workbench::wholeText() const {
   return isOfPrompt() && client_.canReadAgain() ? Read::shownAgain : Read::prompt;
@@ -293,6 +315,15 @@ void Workbench::takeRoleChanges(const RoleChanges& changes) {
   if (changes == changes_) return;
   changes_ = changes;
   Q_EMIT roleChangesChanged();
+}
+
+void Workbench::setRoleChangesAside() {
+  areChangesAside_ = true;
+  takeRoleChanges({});
+}
+
+void Workbench::takeRoleChangesAgain() {
+  if (std::exchange(areChangesAside_, false) && !recording()) takeRoleChanges(analysed_.changes);
 }
 
 void Workbench::analyse() { startSequence(Next::nothing); }
@@ -402,8 +433,9 @@ void Workbench::forgetAsked() {
   next_ = Next::nothing;
   pinsAgain_.clear();
   asked_ = analysed_;
-  const bool isOfOthers = recording() || client_.isOfAnotherModel();  // which say only what they were made with
-  takeRoleChanges(isOfOthers ? RoleChanges() : analysed_.changes);
+  // Others' say only what they were made with.
+  if (recording() || client_.isOfAnotherModel()) return setRoleChangesAside();
+  takeRoleChanges(analysed_.changes);
 }
 
 void Workbench::say(const QString& status) {
@@ -413,7 +445,7 @@ void Workbench::say(const QString& status) {
 
 double Workbench::prefillRate() const {
   const double seconds = client_.prefillSeconds();
-  return seconds > 0 ? static_cast<double>(client_.promptTokens()) / seconds : 0;
+  return seconds > 0 ? static_cast<double>(client_.prefillTokens()) / seconds : 0;
 }
 
 double Workbench::decodeRate() const {

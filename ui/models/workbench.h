@@ -107,7 +107,8 @@ class Workbench : public QObject {
   /// As analyse(), but of a text that is longer than the context the beginning is taken: promptTaken.
   void analyseWhatFits();
   /// Reads what is shown again under the policy of the options; analyses the prompt where that is another one, or
-  /// nothing is shown that can be read again.
+  /// nothing is shown that can be read again. What runs is stopped for it; without an engine it is done when one is
+  /// ready.
   void tryPolicy();
   /// Sets window and roles by hand and reads what is shown again with them. Changes that the engine refuses are taken
   /// back.
@@ -184,6 +185,9 @@ class Workbench : public QObject {
   [[nodiscard]] const QString& wantedModel() const { return askedPath_.isEmpty() ? modelPath_ : askedPath_; }
   /// They hold from now on; nothing is analysed for it.
   void takeRoleChanges(const RoleChanges& changes);
+  /// Another model is open than the one that made what is shown: what was set by hand there …
+  void setRoleChangesAside();
+  void takeRoleChangesAgain();  ///< … holds again once that model is open
 
   Settings& settings_;
   EngineClient client_;
@@ -199,9 +203,10 @@ class Workbench : public QObject {
   QString device_ = QStringLiteral("auto");
   QString status_;
   RoleChanges changes_;
-  Beginning analysed_;  // of the sequence that is shown …
-  Beginning asked_;     // … and of the one that was asked for, which may be refused
-  QString askedPath_;   // the model that is being opened, and where
+  bool areChangesAside_ = false;  // of what is shown
+  Beginning analysed_;            // of the sequence that is shown …
+  Beginning asked_;               // … and of the one that was asked for, which may be refused
+  QString askedPath_;             // the model that is being opened, and where
   QString askedDevice_;
   bool wasLost_ = false;
   QString lostReason_;  // said once more when another engine has what is shown
@@ -209,6 +214,7 @@ class Workbench : public QObject {
   bool waitsForFile_ = false;
   QString readingPath_;             // of the file that is being read; empty: none …
   quint64 reading_ = 0;             // … or nobody waits for it; the number of the last one
+  bool policyWaits_ = false;        // for an engine that is ready
   bool isCutToFit_ = false;         // the text that was asked for last, to begin with
   std::int64_t tokensOfFile_ = -1;  // that are shown and stand in a file; -1: not a file's
   QString textOfRecording_;         // the prompt that the last recording that was shown has; empty: none

@@ -72,6 +72,7 @@ void Workbench::showRunBefore() {
   keepBefore();  // so one can go to and fro
   next_ = Next::nothing;
   isSessionShown_ = false;
+  areChangesAside_ = false;
   takeRoleChanges(back.beginning.changes);
   asked_ = back.beginning;
   Q_EMIT errorCleared();
@@ -97,6 +98,7 @@ void Workbench::showSession(const Session& session) {
   // Another model's layers and heads are others.
   const auto& model = client_.model();
   const bool isOfModel = !model || model->sha256.empty() || model->sha256 == session.provenance.model_sha256;
+  areChangesAside_ = !isOfModel;
   takeRoleChanges(isOfModel ? changes : RoleChanges{});
   asked_ = {QString::fromStdString(session.prompt), QString::fromStdString(session.policy), changes};
   options_.text = asked_.text;

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "core/base/utf8.h"
 #include "tests/support/sentencepiece_bytes.h"
 #include "tests/support/temporary_folder.h"
@@ -40,6 +42,14 @@ TEST_CASE("as much of a text is taken as has so many tokens") {
       const bool is_full = count(std::string_view(text).substr(0, *bytes)) == most;
       CHECK((is_full || count(std::string_view(text).substr(0, more)) > most));
     }
+  }
+  // They are the text's own first tokens: none is cut in two for the last one to fit.
+  const std::vector<std::int32_t> ids = *tokenizer.encode(plain);
+  for (std::int64_t most = 1; most < 64; ++most) {
+    CAPTURE(most);
+    const auto taken = *tokenizer.encode(std::string_view(plain).substr(0, *bytes_that_fit(tokenizer, plain, most)));
+    REQUIRE(taken.size() <= ids.size());
+    CHECK(std::equal(taken.begin(), taken.end(), ids.begin()));
   }
   CHECK(*bytes_that_fit(tokenizer, "", 5) == 0);
   CHECK_FALSE(bytes_that_fit(tokenizer, "\xff\xff\xff", 5));

@@ -44,6 +44,40 @@ class CurveFigureTest : public QObject {
     QVERIFY(!compare(full, attention(3, 3, false)));
   }
 
+  /// One dense line would be the measure of the other model's cache, too.
+  void modelsAreToldApart() {
+    for (const bool withBytes : {true, false}) {
+      FigureData figure = curve(withBytes);
+      figure.provenance.model_sha256 = std::string(64, 'a');
+      FigureData other = curve(withBytes);
+      other.provenance.model_sha256 = std::string(64, 'b');
+      FigureData larger = other;
+      auto& kv = std::get<KvCurve>(larger.values);
+      kv.layers = 3;
+      kv.entries.resize(static_cast<std::size_t>(kv.length) * 6, 2);
+      for (std::int64_t& bytes : kv.dense_bytes) bytes = bytes * 3 / 2;
+      const QByteArray dense("dense (full attention)");
+      const auto drawn = [&](FigureData beside) {
+        FigureData both = figure;
+        return compare(both, std::move(beside)) ? renderFigure(both, FigureFormat::svg, {}).value_or(QByteArray())
+                                                : QByteArray();
+      };
+      const QByteArray shapes = drawn(std::move(larger));
+      QCOMPARE(shapes.count(dense), 2);
+      for (const char* const name : {"2 layers, 2 KV heads", "3 layers, 2 KV heads"}) {
+        QVERIFY2(shapes.contains(dense + ", " + name), name);
+        QVERIFY2(shapes.contains("live, " + QByteArray::fromStdString(run_name(figure.provenance)) + ", " + name),
+                 name);
+      }
+      const QByteArray weights = drawn(std::move(other));
+      QCOMPARE(weights.count(dense), 1);
+      QVERIFY(weights.contains("model aaaaaaaa") && weights.contains("model bbbbbbbb"));
+      FigureData again = figure;
+      again.provenance.model_sha256.clear();  // not known yet
+      QVERIFY(!drawn(std::move(again)).contains(", model "));
+    }
+  }
+
   /// A vector file of a long run holds what can be seen of its curves, peaks that last a step among it.
   void longCurvesAreThinnedButKeepTheirPeaks() {
     constexpr std::int64_t length = 100'000;

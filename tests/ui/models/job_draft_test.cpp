@@ -189,6 +189,19 @@ class JobDraftTest : public QObject {
     QVERIFY(!draft.arguments(false).contains(QStringLiteral("--start")));
   }
 
+  /// As in a new form, where nothing stands: a job's 0 is how it says so.
+  void whatADuplicateWorksOutIsEmpty() {
+    jobs::JobSpec spec;
+    spec.kind = jobs::JobKind::finetune;
+    spec.options = {{"context", "0"}, {"seed", "0"}};
+    JobDraft draft = JobDraft::like(QStringLiteral("old"), spec);
+    QCOMPARE(draft.value(QStringLiteral("context")), QString());
+    QCOMPARE(draft.value(QStringLiteral("seed")), QStringLiteral("0"));
+    QVERIFY(!draft.arguments().contains(QStringLiteral("--set")));
+    draft.setValue(QStringLiteral("context"), QStringLiteral("512"));
+    QCOMPARE(flag(draft.arguments(), "--set"), QStringLiteral("context=512"));
+  }
+
   void aClusterIsAskedWithItsArguments() {
     JobDraft draft = filled(DraftKind::scratch);
     draft.sbatch = QStringLiteral("--partition=gpu  --time=1:00 \"--comment=two words\"");

@@ -152,6 +152,7 @@ class WorkbenchTest : public QObject {
     for (std::size_t n = 0; n < tokens.size(); ++n)
       QCOMPARE(bench_->client().record().frame(TokenPos(static_cast<std::int32_t>(n))).token, tokens[n]);
     QVERIFY(bench_->selection().isPinned(TokenPos(6)));
+    QCOMPARE(bench_->prefillRate(), 8 / bench_->client().prefillSeconds());  // of all that was read
     // It says that the tokens were given, and that nobody drew them under this W.
     const Provenance provenance = bench_->client().provenance();
     QCOMPARE(provenance.prompt_sha256, prompt_digest(tokens));
@@ -165,6 +166,38 @@ class WorkbenchTest : public QObject {
     QVERIFY(bench_->client().record().frame(TokenPos(5)).generated);
     QCOMPARE(bench_->client().provenance().prompt_sha256, prompt_digest("abcd"));
     QVERIFY(bench_->client().provenance().sampling);
+  }
+
+  /// Else the field would name another policy than the run has.
+  void aPolicyThatIsChosenMeanwhileIsTried() {
+    begin(20, QStringLiteral("abcd"));
+    PromptOptions options = bench_->options();
+    options.maxNewTokens = 1000;
+    const auto choose = [&](const char* policy) {
+      options.policy = QLatin1String(policy);
+      bench_->setOptions(options);
+      bench_->tryPolicy();
+    };
+    const auto isTried = [&] {
+      return bench_->canAnalyse() && bench_->client().policy() == options.policy.toStdString();
+    };
+    choose("full");
+    QTRY_VERIFY_WITH_TIMEOUT(isTried(), patience);
+    bench_->continueGenerating();
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->client().record().size() > 6, patience);
+    // What was written until then stays, though two are chosen one after the other.
+    choose("window:3");
+    choose("streaming:4,64");
+    QTRY_VERIFY_WITH_TIMEOUT(isTried(), patience);
+    const std::int64_t written = bench_->client().record().size();
+    QVERIFY(written > 6 && written < 1000);
+    QCOMPARE(bench_->client().promptTokens(), 4);
+    // No engine is there, and the next one has what is shown first.
+    ::kill(static_cast<pid_t>(bench_->client().processId()), SIGKILL);
+    QTRY_VERIFY_WITH_TIMEOUT(!bench_->canAnalyse(), patience);
+    choose("window:5");
+    QTRY_VERIFY_WITH_TIMEOUT(isTried(), patience);
+    QCOMPARE(bench_->client().record().size(), written);
   }
 
   void whatWasSetByHandAndDidNotBeginIsTakenBack_data() {
