@@ -91,6 +91,9 @@ Expected<RecordedRun> RecordedRunOptions::run(const RunNeeds& needs,
   if (max_new_tokens_ > 0) {
     ProgressBar bar("generate", "tokens");
     Expected<void> kept;
+    // Where rows cannot be kept, generating more of them is for nothing.
+    std::stop_source end;
+    const std::stop_callback stopped(stop, [&end] { end.request_stop(); });
     std::int64_t generated = 0;
     GenerateOptions generate;
     generate.max_new_tokens = max_new_tokens_;
@@ -99,16 +102,18 @@ Expected<RecordedRun> RecordedRunOptions::run(const RunNeeds& needs,
     generate.on_token = [&](const TokenFrame&, std::string_view) {
       bar.update(++generated, max_new_tokens_);
       if (needs.logits && kept) kept = needs.logits(engine.logits());
+      if (!kept) end.request_stop();
     };
-    NATSCOPE_TRY(const auto result, engine.generate(generate, stop));
+    const auto result = engine.generate(generate, end.get_token());
     NATSCOPE_CHECK(std::move(kept));
-    done.reason = result.reason;
-    if (result.reason == StopReason::context_full) {
+    if (!result) return Unexpected(result.error());
+    done.reason = result->reason;
+    if (done.reason == StopReason::context_full) {
       bar.clear();
       print_note("stopped after " + grouped_digits(generated) + " of " + grouped_digits(max_new_tokens_) +
                  " tokens: the context of " + grouped_digits(engine.config().context) + " is full");
     }
-    if (result.reason == StopReason::interrupted) {
+    if (done.reason == StopReason::interrupted) {
       return fail(ErrorCode::interrupted, "generation was stopped after " + std::to_string(generated) + " tokens");
     }
   }
