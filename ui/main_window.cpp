@@ -21,6 +21,7 @@
 #include "core/base/resource_path.h"
 #include "ui/models/grouped_number.h"
 #include "ui/models/model_label.h"
+#include "ui/models/text_file.h"
 #include "ui/panels/facts_line.h"
 #include "ui/panels/run_bar.h"
 #include "ui/panels/token_panel.h"
@@ -239,6 +240,7 @@ void MainWindow::connectAll() {
   connect(prompt_, &PromptPanel::changed, this, [this] {
     promptNote_.clear();
     workbench_.setOptions(prompt_->options());
+    unseenNote_ = unseenWords(workbench_.options().text);
     refresh();
   });
   connect(prompt_, &PromptPanel::policyChosen, &workbench_, &Workbench::tryPolicy);
@@ -393,7 +395,7 @@ void MainWindow::refresh() {
   const auto recording = workbench_.recording();
   prompt_->setNote(recording && !recording->hasTexts()
                        ? tr("The recording that is shown holds no text: this is another one.")
-                       : QString());
+                       : unseenNote_);
   if (!noticeEnd_.hasExpired()) return;
   if (statusBar()->currentMessage() != workbench_.statusText()) statusBar()->showMessage(workbench_.statusText());
 }

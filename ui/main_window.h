@@ -149,10 +149,12 @@ class MainWindow : public QMainWindow {
   Workbench workbench_;
   RunComparison comparison_;
   FigureExport export_;
+  QString exportFormat_;   // chosen last
   QString engineProgram_;  // as it says hello
   SessionFiles sessions_;
   ReadSession session_;
   QString promptNote_;  // what the field holds of a file, where that is not all
+  QString unseenNote_;  // what the prompt has that its field does not show
   QString firstText_;   // that the window began with
   QString defaultsOf_;  // the model whose defaults the fields have, or were left alone for
   QDeadlineTimer noticeEnd_;

@@ -64,10 +64,10 @@ void MainWindow::openText(const QString& path) {
 void MainWindow::takeText(const QString& path, const QString& text) {
   const auto& model = workbench_.client().model();
   const qsizetype most = model ? std::max<qsizetype>(leastPrompt, model->context * charactersOfToken) : mostPrompt;
-  if (text.size() <= most) return prompt_->setPrompt(text);
   // Not inside a character.
-  const qsizetype end = most - (text.at(most - 1).isHighSurrogate() ? 1 : 0);
+  const qsizetype end = text.size() <= most ? text.size() : most - (text.at(most - 1).isHighSurrogate() ? 1 : 0);
   prompt_->setPrompt(text.left(end));
+  if (end == text.size()) return;
   promptNote_ = tr("The prompt has the first %1 of %2 characters of %3")
                     .arg(groupedNumber(end), groupedNumber(text.size()), QFileInfo(path).fileName());
   notice(promptNote_);
@@ -148,6 +148,8 @@ void MainWindow::showExport(FigureKind kind) {
   origin.keptFile = comparison_.file();
   auto* const dialog = new ExportDialog(shown, first, ThemeSwitch::instance().theme(), settings_.exportFolder(),
                                         std::move(origin), comparison_.kept(), this);
+  dialog->setFormat(exportFormat_);
+  connect(dialog, &ExportDialog::formatChosen, this, [this](const QString& ending) { exportFormat_ = ending; });
   connect(dialog, &ExportDialog::wanted, &export_, &FigureExport::start);
   connect(dialog, &ExportDialog::keptRunToSave, this, [this, dialog, kept = comparison_.kept()](const QString& path) {
     if (kept != comparison_.kept())

@@ -259,6 +259,18 @@ class MainWindowTest : public WindowTest {
     QCOMPARE(window_->prompt().options().text, QStringLiteral("Down the hole.\n"));
     QCOMPARE(bench().sequence().size(), bench().client().promptTokens());
     QVERIFY(!window_->errorBar().isVisible());
+    // The bytes that the command line reads, those that a field does not show among them, which is said.
+    const QByteArray marked(
+        "\xef\xbb\xbf"
+        "One.\r\nTwo\xc2\xa0three.\r\n");
+    QVERIFY(window_->prompt().note().isEmpty() && write(marked));
+    window_->openPath(path);
+    QTRY_COMPARE_WITH_TIMEOUT(bench().client().promptText(), marked.toStdString(), patience);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().isOfPrompt(), patience);
+    QVERIFY2(window_->prompt().note().contains(QStringLiteral("byte order mark")),
+             qPrintable(window_->prompt().note()));
+    window_->prompt().setPrompt(QStringLiteral("One."));
+    QVERIFY(window_->prompt().note().isEmpty());
   }
 
   void findsTokensFromTheKeyboard() {

@@ -231,6 +231,8 @@ class RunsWindowTest : public WindowTest {
     QVERIFY(which->isVisible());
     QCOMPARE(which->currentIndex(), 1);
     QVERIFY2(which->currentText().startsWith(QStringLiteral("2: window:3")), qPrintable(which->currentText()));
+    for (int i = 0; i < which->count(); ++i)
+      QVERIFY(which->width() > which->fontMetrics().horizontalAdvance(which->itemText(i)) + 16);
     QVERIFY(comparison.inWords().contains(QStringLiteral("against <b>window:3")));
     // Every view follows the one that is chosen.
     which->setCurrentIndex(0);
@@ -291,6 +293,16 @@ class RunsWindowTest : public WindowTest {
     QVERIFY(dialog->command().contains(QStringLiteral("--layer 0")));
     QVERIFY(!dialog->command().contains(QStringLiteral("--head")));
     delete dialog;
+    // The format that was chosen last is that of the next figure which has it.
+    for (const bool isFirst : {true, false}) {
+      window_->showExport(FigureKind::attention);
+      dialog = window_->findChild<ExportDialog*>();
+      auto* const format = dialog->findChild<QComboBox*>(QStringLiteral("format"));
+      QCOMPARE(format->currentText(), isFirst ? QStringLiteral("png") : QStringLiteral("svg"));
+      format->setFocus();
+      QTest::keyClick(format, Qt::Key_Down);
+      delete dialog;
+    }
     for (const char* ending : {"json", "npy", "png", "svg", "pdf"}) QVERIFY(writes(FigureKind::overview, {}, ending));
     QVERIFY(!writes(FigureKind::overview, {}, "csv"));
     for (const FigureKind kind : {FigureKind::attention, FigureKind::mask, FigureKind::roles, FigureKind::kv})

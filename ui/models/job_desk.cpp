@@ -71,12 +71,22 @@ void JobDesk::take(JobSnapshot& snapshot) {
   const bool haveCurvesChanged = snapshot.curves != curves_;
   curves_ = std::move(snapshot.curves);
   list_.setRows(std::move(snapshot.rows));
+  sayEnded();
   if (snapshot.logOf == shown_.toStdString() && (snapshot.logBegins || !snapshot.log.isEmpty())) {
     Q_EMIT logArrived(snapshot.log, snapshot.logBegins);
   }
   if (haveCurvesChanged) Q_EMIT curvesChanged();
   Q_EMIT refreshed();
   if (isWanted_) refresh();
+}
+
+void JobDesk::sayEnded() {
+  for (const QString& job : QSet<QString>(ending_)) {
+    const JobRow* const row = list_.find(job);
+    if (row != nullptr && jobs::is_active(row->entry.status.state)) continue;
+    ending_.remove(job);
+    if (row != nullptr) Q_EMIT said(tr("%1 is %2").arg(job, signOf(row->entry.status.state).word));
+  }
 }
 
 void JobDesk::show(const QString& job) {
@@ -100,12 +110,13 @@ QStringList JobDesk::drawn() const {
 }
 
 void JobDesk::act(const QString& job, const QString& done,
-                  std::function<Expected<void>(const std::filesystem::path&)> what) {
+                  std::function<Expected<void>(const std::filesystem::path&)> what, bool isEnding) {
   elsewhere(
       this, [what = std::move(what), folder = folderOf(job)] { return what(folder); },
-      [this, job, done](const Expected<void>& result) {
+      [this, job, done, isEnding](const Expected<void>& result) {
         if (result) {
           Q_EMIT said(done);
+          if (isEnding) ending_.insert(job);
         } else {
           Q_EMIT said(tr("%1: nothing was done").arg(job));  // in place of what was being done
           Q_EMIT failed(result.error());
@@ -130,14 +141,16 @@ void JobDesk::startOn(const QString& job, jobs::RunnerKind runner) {
 }
 
 void JobDesk::stop(const QString& job, jobs::StopMode mode) {
-  act(job, tr("%1 ends after the step in work").arg(job),
+  act(
+      job, tr("%1 ends after the step in work").arg(job),
       [mode](const std::filesystem::path& folder) -> Expected<void> {
         NATSCOPE_TRY(const auto runner, jobs::runner_of(folder));
         NATSCOPE_TRY(const auto status, runner->observe(folder));
         // A job that waits in a queue has no step to finish.
         if (status.state == jobs::JobState::queued) return runner->cancel(folder);
         return jobs::request_stop(folder, mode);
-      });
+      },
+      true);
 }
 
 void JobDesk::cancel(const QString& job) {

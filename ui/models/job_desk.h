@@ -59,7 +59,10 @@ class JobDesk : public QObject {
 
  private:
   void take(JobSnapshot& snapshot);
-  void act(const QString& job, const QString& done, std::function<Expected<void>(const std::filesystem::path&)> what);
+  void sayEnded();  ///< of those that were to stop
+  /// `isEnding`: what was done is said again when the job is not at work any more.
+  void act(const QString& job, const QString& done, std::function<Expected<void>(const std::filesystem::path&)> what,
+           bool isEnding = false);
   [[nodiscard]] std::filesystem::path folderOf(const QString& job) const { return root_ / job.toStdString(); }
 
   std::filesystem::path root_;
@@ -69,6 +72,7 @@ class JobDesk : public QObject {
   QString shown_;
   std::map<std::string, std::shared_ptr<const JobCurves>> curves_;
   QTimer timer_;
+  QSet<QString> ending_;  // after the step in work
   bool isReading_ = false;
   bool isWanted_ = false;
   bool hadProblem_ = false;

@@ -26,6 +26,17 @@ QString pointsBetween(double share, double other) {
   return withSign(tenths, QString::number(std::abs(tenths) / 10, 'f', 1));
 }
 
+/// Whether two prompts read alike, whatever tokens they were cut into.
+bool readAlike(const SequenceRecord& a, std::int64_t tokens, const SequenceRecord& b, std::int64_t otherTokens) {
+  const auto textOf = [](const SequenceRecord& record, std::int64_t count) {
+    std::string text;
+    for (const TokenFrame& frame : record.frames().first(static_cast<std::size_t>(count))) text += frame.text;
+    return text;
+  };
+  const std::string text = textOf(a, tokens);
+  return !text.empty() && text == textOf(b, otherTokens);
+}
+
 /// Made in the same way of the same tokens, which were as probable, with as much held at their end. (A model that was
 /// trained on has the name that it had.)
 bool areSame(const KeptRun& a, const KeptRun& b) {
@@ -131,6 +142,7 @@ bool RunComparison::restore(const Session& session) {
   run->provenance = session.provenance;
   run->provenance.policy = session.policy;
   run->hasRoles = has_roles(session.policy);
+  run->untrained = untrainedPolicyWords(session.policy, session.record.has_scores());
   const auto added = add(run);
   const bool isCompared = !kept_ || kept_ == added;
   if (!kept_) kept_ = added;
@@ -163,7 +175,7 @@ QString RunComparison::inWords(int leftOut) const {
   const RunFigures here = run_figures(now, tokens);
   const RunFigures there = run_figures(kept_->record, tokens);
   const std::int64_t more = here.entries - there.entries;
-  QString words = names + (leftOut < 3 ? tr(", after token %1: ").arg(tokens - 1) : tr(": "));
+  QString words = names + (leftOut < 3 ? tr(", after token %1: ").arg(groupedNumber(tokens - 1)) : tr(": "));
   if (leftOut < 2) {
     words += tr("entries %1 / %2 (<b>%3</b>), ")
                  .arg(groupedNumber(here.entries), groupedNumber(there.entries),
@@ -193,7 +205,10 @@ const RunComparison::OfPrompt& RunComparison::ofPrompt(std::int64_t tokens) cons
   ofPrompt_ = OfPrompt{.tokens = tokens};
   ++promptsRead_;
   ofPrompt_->isSame = tokens == kept_->promptTokens && have_same_beginning(now, kept_->record, tokens);
-  if (!ofPrompt_->isSame) return *ofPrompt_;
+  if (!ofPrompt_->isSame) {
+    ofPrompt_->isSameText = readAlike(now, tokens, kept_->record, kept_->promptTokens);
+    return *ofPrompt_;
+  }
   ofPrompt_->mine = prompt_perplexity(now, tokens);
   ofPrompt_->other = prompt_perplexity(kept_->record, tokens);
   return *ofPrompt_;
@@ -201,7 +216,10 @@ const RunComparison::OfPrompt& RunComparison::ofPrompt(std::int64_t tokens) cons
 
 QString RunComparison::perplexityWords(const SequenceRecord& now, bool saysOfWhat) const {
   const std::int64_t prompt = std::min(workbench_.client().promptTokens(), now.size());
-  const auto& [tokens, isSame, mine, other] = ofPrompt(prompt);
+  const auto& [tokens, isSame, isSameText, mine, other] = ofPrompt(prompt);
+  if (!isSame && isSameText)
+    return saysOfWhat ? tr("; the same prompt, but the tokenizers differ: perplexity per token does not compare")
+                      : tr("; other tokenizers");
   if (!isSame) return saysOfWhat ? tr("; other prompts, so no perplexity side by side") : tr("; other prompts");
   if (!mine || !other) return {};
   return (saysOfWhat ? tr("; perplexity of the prompt %1 / %2 (<b>%3</b>)") : tr("; perplexity %1 / %2 (<b>%3</b>)"))

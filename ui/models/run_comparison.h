@@ -80,6 +80,7 @@ class RunComparison : public QObject {
   struct OfPrompt {
     std::int64_t tokens = 0;
     bool isSame = false;
+    bool isSameText = false;  // in other tokens
     std::optional<double> mine{};
     std::optional<double> other{};
   };

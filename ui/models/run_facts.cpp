@@ -69,17 +69,22 @@ QString policyWords(const Policy& policy, bool hasScores) {
   return {};
 }
 
+QString untrainedPolicyWords(const std::string& policy, bool hasScores, const std::string& trainedUnder) {
+  const auto parsed = parse_policy(policy);
+  if (!parsed || parsed->kind == Policy::Kind::model) return {};
+  if (hasScores) return tr("the model was trained with its learned roles, not under this policy");
+  if (trainedUnder.empty()) return {};  // full attention, for which policies of this kind were made, or not known
+  const auto trained = parse_policy(trainedUnder);
+  if (!trained || *trained == *parsed) return {};
+  return tr("the model was trained under %1, not under this policy").arg(QString::fromStdString(trainedUnder));
+}
+
 QString untrainedPolicyWords(const EngineClient& client) {
-  const auto& model = client.model();
-  const auto policy = parse_policy(client.policy());
-  if (!policy || client.record().size() == 0 || !model || !client.isOfOpenModel()) return {};
-  if (policy->kind == Policy::Kind::model) return {};
-  if (client.record().has_scores()) return tr("the model was trained with its learned roles, not under this policy");
-  if (model->training_policy.empty()) return {};  // full attention, for which policies of this kind were made
-  const auto trained = parse_policy(model->training_policy);
-  if (!trained || *trained == *policy) return {};
-  return tr("the model was trained under %1, not under this policy")
-      .arg(QString::fromStdString(model->training_policy));
+  if (client.record().size() == 0) return {};
+  // That there are learned roles the record itself says, whichever model is open.
+  const bool isOpen = client.isOfOpenModel();
+  return untrainedPolicyWords(client.policy(), client.record().has_scores(),
+                              isOpen ? client.model()->training_policy : std::string());
 }
 
 QList<RunFact> runFacts(const EngineClient& client) {

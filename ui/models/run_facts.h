@@ -24,6 +24,9 @@ struct RunFact {
 /// One sentence where the policy is one that the model's training never saw, with learned roles or under another mask;
 /// empty where it is the one it was trained for, or nobody knows.
 [[nodiscard]] QString untrainedPolicyWords(const EngineClient& client);
+/// The same of a run out of a file. `trainedUnder`: the mask of its model's training; empty: none, or not known.
+[[nodiscard]] QString untrainedPolicyWords(const std::string& policy, bool hasScores,
+                                           const std::string& trainedUnder = {});
 
 /// How well the model predicts the prompt: exp of the mean loss of its tokens but the first, as `eval` counts a text of
 /// one segment. An empty value where that is not known.

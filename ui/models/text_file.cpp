@@ -3,6 +3,7 @@
 
 #include <QFile>
 #include <QFileInfo>
+#include <QObject>
 
 #include "core/base/utf8.h"
 
@@ -24,13 +25,25 @@ Expected<QString> readTextFile(const QString& path) {
     return fail(ErrorCode::file_too_large, "“" + name + "” is too large for a prompt",
                 "give a text of at most " + std::to_string(largestTextFile >> 20) + " MiB");
   }
-  if (bytes.startsWith("\xef\xbb\xbf")) bytes.remove(0, 3);
-  if (bytes.isEmpty()) return fail(ErrorCode::bad_text, "“" + name + "” is empty");
+  constexpr qsizetype markBytes = 3;
+  const bool hasMark = bytes.startsWith("\xef\xbb\xbf");
+  if (bytes.size() == (hasMark ? markBytes : 0)) return fail(ErrorCode::bad_text, "“" + name + "” is empty");
   if (bytes.contains('\0') || !valid_utf8({bytes.constData(), static_cast<std::size_t>(bytes.size())})) {
     return fail(ErrorCode::bad_text, "“" + name + "” is no text in UTF-8",
                 "give a text file in UTF-8, a model's folder or a session file");
   }
-  return QString::fromUtf8(bytes).replace(QStringLiteral("\r\n"), QStringLiteral("\n"));
+  // Qt leaves the mark out; to a model it is a part of the text.
+  return hasMark ? QChar(QChar::ByteOrderMark) + QString::fromUtf8(bytes.sliced(markBytes)) : QString::fromUtf8(bytes);
+}
+
+QString unseenWords(const QString& text) {
+  QStringList words;
+  if (text.startsWith(QChar(QChar::ByteOrderMark)))
+    words << QObject::tr("The text begins with a byte order mark, which the model reads, as on the command line.");
+  if (text.contains(u'\r'))
+    words << QObject::tr(
+        "Its lines end with CR, which the model reads, as on the command line; an edit here makes plain line ends.");
+  return words.join(u' ');
 }
 
 bool isRecordedFile(const QString& path) {

@@ -18,7 +18,7 @@
 namespace natscope::ui {
 namespace {
 
-constexpr int namedLetters = 18;  // of a kept run in the line above the chart
+constexpr int mostLetters = 48;  // of a kept run in the line above the chart
 constexpr int listMargin = 24;
 
 }  // namespace
@@ -41,8 +41,8 @@ CachePanel::CachePanel(Workbench& workbench, RunComparison& comparison, QWidget*
          "Of several that are kept one is compared with."));
   which_->setObjectName(QStringLiteral("keptRuns"));
   which_->setToolTip(tr("Which of the kept runs this one is compared with: its policy, and its tokens"));
-  which_->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-  which_->setMinimumContentsLength(namedLetters);
+  which_->setSizeAdjustPolicy(QComboBox::AdjustToContents);
+  which_->setMaximumWidth(mostLetters * which_->fontMetrics().averageCharWidth());
   connect(which_, &QComboBox::activated, &comparison_, &RunComparison::choose);
   drop_->setText(tr("drop it"));
   drop_->setObjectName(QStringLiteral("framed"));

@@ -147,7 +147,8 @@ ExportDialog::ExportDialog(const ShownMap& shown, const ExportChoice& first, The
   hideSink_->setToolTip(tr("Leave token 0, the attention sink, out of the map and its colour range"));
   beside_->setObjectName(QStringLiteral("beside"));
   beside_->setText(kept_ ? tr("with the kept run: %1").arg(kept_->name) : tr("with the kept run (none is kept)"));
-  beside_->setChecked(kept_ != nullptr);
+  wantsBeside_ = kept_ != nullptr;
+  format_->setObjectName(QStringLiteral("format"));
   dpi_->setRange(36, 2400);
   dpi_->setValue(300);
   dpi_->setSingleStep(50);
@@ -293,7 +294,11 @@ void ExportDialog::makeForm() {
   connect(cell_, &QSpinBox::valueChanged, this, &ExportDialog::follow);
   connect(dpi_, &QSpinBox::valueChanged, this, &ExportDialog::follow);
   connect(hideSink_, &QCheckBox::toggled, this, &ExportDialog::follow);
-  connect(beside_, &QCheckBox::toggled, this, &ExportDialog::follow);
+  connect(beside_, &QCheckBox::toggled, this, [this](bool isBeside) {
+    wantsBeside_ = isBeside;
+    follow();
+  });
+  connect(format_, &QComboBox::textActivated, this, &ExportDialog::formatChosen);
 }
 
 void ExportDialog::setFormat(const QString& ending) { format_->setCurrentText(ending); }
@@ -334,7 +339,10 @@ void ExportDialog::follow() {
   colours_->setEnabled((isMap(kind()) || isOverview || isOfHeads) && isFigure);
   theme_->setEnabled(isFigure);
   texts_->setEnabled(isFigure && (isMap(kind()) || kind() == FigureKind::roles));
-  beside_->setEnabled(kept_ != nullptr && kind() == FigureKind::kv && isFigure);
+  const bool canBeBeside = kept_ != nullptr && kind() == FigureKind::kv && isFigure;
+  beside_->setEnabled(canBeBeside);
+  const QSignalBlocker quiet(beside_);
+  beside_->setChecked(canBeBeside && wantsBeside_);
   dpi_->setEnabled(format_->currentText() == QLatin1String("png"));
   holds_->setText(range ? contents(choice(), format_->currentText()) : QString::fromStdString(range.error().message));
   if (save_ != nullptr) save_->setEnabled(range.has_value());

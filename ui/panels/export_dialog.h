@@ -71,6 +71,7 @@ class ExportDialog : public QDialog {
  Q_SIGNALS:
   void wanted(const natscope::ui::ExportRequest& request);
   void keptRunToSave(const QString& path);
+  void formatChosen(const QString& ending);  ///< by a hand
 
  private:
   void makeForm();
@@ -114,6 +115,7 @@ class ExportDialog : public QDialog {
   QComboBox* normalise_;
   QCheckBox* hideSink_;
   QCheckBox* beside_;
+  bool wantsBeside_ = false;  // where a figure can have it
   QSpinBox* dpi_;
   QDoubleSpinBox* width_;
   QSpinBox* cell_;

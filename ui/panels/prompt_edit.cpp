@@ -11,6 +11,13 @@ QString droppedPath(const QMimeData& data) {
   return urls.size() == 1 && urls.front().isLocalFile() ? urls.front().toLocalFile() : QString();
 }
 
+QString PromptEdit::text() const {
+  return document()
+      ->toRawText()
+      .replace(QChar(QChar::ParagraphSeparator), u'\n')
+      .replace(QChar(QChar::LineSeparator), u'\n');
+}
+
 bool PromptEdit::canInsertFromMimeData(const QMimeData* source) const {
   return !droppedPath(*source).isEmpty() || QPlainTextEdit::canInsertFromMimeData(source);
 }

@@ -12,6 +12,8 @@ class PromptEdit : public QPlainTextEdit {
  public:
   using QPlainTextEdit::QPlainTextEdit;
 
+  /// What stands there, with its no-break spaces: toPlainText makes blanks of them, which are other tokens.
+  [[nodiscard]] QString text() const;
   /// It takes the room that is left: the fields below it have theirs first.
   [[nodiscard]] QSize sizeHint() const override { return {QPlainTextEdit::sizeHint().width(), minimumHeight()}; }
 

@@ -216,7 +216,7 @@ void PromptPanel::markPolicy(const QString& problem) {
 
 PromptOptions PromptPanel::options() const {
   PromptOptions options;
-  options.text = prompt_->toPlainText();
+  options.text = prompt_->document()->isModified() ? prompt_->text() : given_;
   options.policy = policy_->currentText().trimmed();
   options.sampling.greedy = greedy_->isChecked();
   options.sampling.temperature = temperature_->value();
@@ -238,7 +238,12 @@ void PromptPanel::setNote(const QString& note) {
 
 QString PromptPanel::note() const { return note_->text(); }
 
-void PromptPanel::setPrompt(const QString& text) { prompt_->setPlainText(text); }
+void PromptPanel::setPrompt(const QString& text) {
+  given_ = text;
+  prompt_->setPlainText(text);
+  // Who was told of it before the field counted as unedited has read what it shows.
+  if (prompt_->text() != text) Q_EMIT changed();
+}
 
 void PromptPanel::setOptions(const PromptOptions& options) {
   // Said once, when all fields are set: who is told of the first would read the others as they were.

@@ -26,6 +26,7 @@ class PromptPanel : public QWidget {
   explicit PromptPanel(QWidget* parent = nullptr);
 
   [[nodiscard]] PromptOptions options() const;
+  /// As long as nobody edits it this is the prompt to the letter, though a field knows no CR.
   void setPrompt(const QString& text);
   /// What is to be known of the prompt, below it; empty: nothing.
   void setNote(const QString& note);
@@ -52,6 +53,7 @@ class PromptPanel : public QWidget {
   void markPolicy(const QString& problem);
 
   PromptEdit* prompt_;
+  QString given_;  // that the field was filled with
   QCheckBox* greedy_;
   QDoubleSpinBox* temperature_;
   QSpinBox* topK_;

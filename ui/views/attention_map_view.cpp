@@ -289,7 +289,8 @@ void AttentionMapView::drawMinimap(QPainter& painter) {
       const QRectF drawn(minimap_.topLeft(), QSizeF(std::min(minimap_.width(), cell * whole->columns),
                                                     std::min(minimap_.height(), cell * whole->rows)));
       painter.save();
-      painter.setRenderHint(QPainter::SmoothPixmapTransform);
+      // Cells that are larger than a pixel have edges, as they have in the map.
+      painter.setRenderHint(QPainter::SmoothPixmapTransform, drawn.width() * devicePixelRatioF() < image->width());
       painter.fillRect(drawn, toQColor(masked_colour(style_.theme)));
       painter.drawImage(drawn, *image);
       painter.restore();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/panels/export_dialog.h"
 
+#include <QCheckBox>
 #include <QComboBox>
 #include <QDialogButtonBox>
 #include <QDoubleSpinBox>
@@ -103,6 +104,16 @@ class ExportDialogTest : public QObject {
     QVERIFY(dialog.proposedName().endsWith(QStringLiteral("roles-difference.png")));
     chooseWhat(dialog, QStringLiteral("Role map"));
     QVERIFY(!dialog.request(QStringLiteral("/tmp/x.npy")).beside);
+    // What a kind does not take does not look chosen.
+    auto* const beside = dialog.findChild<QCheckBox*>(QStringLiteral("beside"));
+    QVERIFY(!beside->isEnabled() && !beside->isChecked());
+    chooseWhat(dialog, QStringLiteral("KV cache chart"));
+    QVERIFY(beside->isEnabled() && beside->isChecked());
+    beside->click();
+    QVERIFY(!dialog.request(QStringLiteral("/tmp/x.png")).beside);
+    chooseWhat(dialog, QStringLiteral("Table of heads"));
+    chooseWhat(dialog, QStringLiteral("KV cache chart"));
+    QVERIFY(!beside->isChecked());
     chooseWhat(dialog, QStringLiteral("Text: surprise against the kept run"));
     QVERIFY(dialog.request(QStringLiteral("/tmp/x.csv")).beside);
     QVERIFY(dialog.command().contains(QStringLiteral("--surprise")));

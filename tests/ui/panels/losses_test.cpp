@@ -86,6 +86,30 @@ class LossesTest : public QObject {
     QVERIFY(comparison_->inWords() != other);
   }
 
+  void aPromptInOtherTokensIsTheSamePrompt() {
+    comparison_->keep();
+    show([](std::int32_t) { return 0.5; }, 3);
+    QVERIFY2(comparison_->inWords().contains(QStringLiteral("tokenizers differ")), qPrintable(comparison_->inWords()));
+    QVERIFY(comparison_->inWords(RunComparison::mostLeftOut).contains(QStringLiteral("other tokenizers")));
+    workbench_->showSession(madeUpSession(
+        2, 2, length - 1, [](std::int32_t) { return 0.5; }, 3));
+    QVERIFY2(comparison_->inWords().contains(QStringLiteral("other prompts")), qPrintable(comparison_->inWords()));
+  }
+
+  /// The record has scores, so that there are learned roles is known without the model.
+  void aBaselineOutOfAFileKeepsItsCaveat() {
+    QVERIFY(untrainedPolicyWords(workbench_->client()).isEmpty());
+    show([](std::int32_t) { return 0.5; }, length, "streaming:4,16");
+    QVERIFY(!untrainedPolicyWords(workbench_->client()).isEmpty());
+    comparison_->keep();
+    const auto saved = comparison_->asSession();
+    comparison_->drop();
+    show([](std::int32_t) { return 0.25; });
+    QVERIFY(comparison_->restore(*saved));
+    QVERIFY2(comparison_->inWords().contains(QStringLiteral("trained with its learned roles")),
+             qPrintable(comparison_->inWords()));
+  }
+
   void aTypedSearchIsSeenAndChoosesNothing() {
     workbench_->showSession(madeUpSession(
         1, 1, 3000, [](std::int32_t) { return 0.25; }, 3000));

@@ -109,6 +109,22 @@ class PromptPanelTest : public QObject {
     QTRY_VERIFY(!line()->visibleRegion().isEmpty());
   }
 
+  /// A field makes plain line ends of CR LF: the tokens would be others than the command line's.
+  void aPromptIsToTheLetterUntilItIsEdited() {
+    const QString text = QString(QChar(QChar::ByteOrderMark)) + QStringLiteral("one\r\ntwo\u00a0three\r\n");
+    QString told;
+    connect(panel_.get(), &PromptPanel::changed, this, [&] { told = panel_->options().text; });
+    panel_->setPrompt(text);
+    QCOMPARE(told, text);
+    auto* const edit = panel_->findChild<PromptEdit*>();
+    edit->moveCursor(QTextCursor::End);
+    QTest::keyClicks(edit, QStringLiteral("x"));
+    QCOMPARE(panel_->options().text, QString(text).remove(u'\r') + u'x');
+    edit->undo();
+    QCOMPARE(panel_->options().text, text);
+    panel_->disconnect(this);
+  }
+
   /// Rounded, they would draw another text than the command line does.
   void numbersOfAModelStayAsTheyAre() {
     natscope::ModelDescription model;

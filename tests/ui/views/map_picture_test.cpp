@@ -85,6 +85,12 @@ class MapPictureTest : public QObject {
     for (int dx = -8; dx < 8; ++dx) hatched.insert(picture.pixel(masked.center().toPoint() + QPoint(dx, 0)));
     QVERIFY(hatched.size() >= 2);
     for (const QRgb other : {zero, large, future}) QVERIFY(!hatched.contains(other));
+    // The small map beside it has the same cells, with edges.
+    const QPoint small = view.transform().viewport().topRight().toPoint() + QPoint(12, 0);
+    std::set<QRgb> crossed;
+    for (int x = 2; x < 90; ++x) crossed.insert(picture.pixel(small + QPoint(x, 46)));
+    QVERIFY(crossed.contains(zero) && crossed.contains(large));
+    QVERIFY2(crossed.size() <= 4, qPrintable(QString::number(crossed.size())));
   }
 
   /// What is pinned is outlined, or dashed where cells are narrow: its colours can still be read against the bar.
