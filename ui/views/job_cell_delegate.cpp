@@ -9,6 +9,8 @@
 namespace natscope::ui {
 namespace {
 
+constexpr float toDoOpacity = 0.3F;
+
 QColor stateColour(int state) {
   const bool isDark = ThemeSwitch::instance().theme() == Theme::dark;
   const QColor bad = problemInk(ThemeSwitch::instance().theme());
@@ -48,11 +50,15 @@ void JobCellDelegate::paint(QPainter* painter, const QStyleOptionViewItem& optio
   painter->save();
   painter->setRenderHint(QPainter::Antialiasing);
   painter->setPen(Qt::NoPen);
-  painter->setBrush(ThemeSwitch::instance().colours().border);
+  const ThemeColours& theme = ThemeSwitch::instance().colours();
+  const bool isSelected = (option.state & QStyle::State_Selected) != 0;
+  // On the colour of a chosen row a border's grey is as light as what is done.
+  QColor toDo = isSelected ? theme.onAccent : theme.border;
+  if (isSelected) toDo.setAlphaF(toDoOpacity);
+  painter->setBrush(toDo);
   painter->drawRoundedRect(bar, 1.5, 1.5);
   bar.setWidth(bar.width() * progress.toDouble());
-  painter->setBrush((option.state & QStyle::State_Selected) ? ThemeSwitch::instance().colours().onAccent
-                                                            : stateColour(index.data(JobListModel::stateRole).toInt()));
+  painter->setBrush(isSelected ? theme.onAccent : stateColour(index.data(JobListModel::stateRole).toInt()));
   painter->drawRoundedRect(bar, 1.5, 1.5);
   painter->restore();
 }

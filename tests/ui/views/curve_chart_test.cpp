@@ -3,14 +3,19 @@
 #include "ui/views/curve_chart.h"
 
 #include <QFontMetrics>
+#include <QPainter>
 #include <QScrollArea>
 #include <QSignalSpy>
+#include <QStandardItemModel>
+#include <QTableView>
 #include <QTemporaryDir>
 #include <QTest>
 #include <cmath>
 
 #include "tests/ui/models/made_up_jobs.h"
+#include "ui/models/job_list_model.h"
 #include "ui/theme/theme.h"
+#include "ui/views/job_cell_delegate.h"
 #include "ui/views/job_curves_view.h"
 #include "ui/views/plot_library.h"
 #include "ui/views/sparse_ticker.h"
@@ -58,6 +63,32 @@ class CurveChartTest : public QObject {
     QFETCH(double, value);
     QFETCH(QString, text);
     QCOMPARE(shortNumber(value), text);
+  }
+
+  /// In a chosen row, too: what is done and what is still to do look different.
+  void aBarSaysHowFarAJobIs() {
+    QStandardItemModel model(1, JobListModel::columns);
+    const QModelIndex cell = model.index(0, JobListModel::stepColumn);
+    model.setData(cell, 0.25, JobListModel::progressRole);
+    model.setData(cell, static_cast<int>(jobs::JobState::running), JobListModel::stateRole);
+    for (const Theme theme : {Theme::dark, Theme::light}) {
+      ThemeSwitch::instance().apply(*qApp, theme);
+      for (const bool isChosen : {false, true}) {
+        QTableView view;
+        QImage image(200, 30, QImage::Format_RGB32);
+        image.fill(isChosen ? colours(theme).accent : colours(theme).panel);
+        QStyleOptionViewItem option;
+        option.rect = image.rect();
+        option.widget = &view;
+        if (isChosen) option.state |= QStyle::State_Selected;
+        QPainter painter(&image);
+        JobCellDelegate().paint(&painter, option, cell);
+        painter.end();
+        const auto lightness = [&](int x) { return qGray(image.pixel(x, 26)); };
+        QVERIFY2(std::abs(lightness(30) - lightness(150)) > 60, qPrintable(QString::number(lightness(150))));
+        QVERIFY(image.pixel(150, 26) != image.pixel(150, 15));
+      }
+    }
   }
 
   void aChartWithoutPointsSaysSoInItsWidth() {
