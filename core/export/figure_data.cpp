@@ -178,10 +178,13 @@ Expected<FigureData> vocabulary_figure(const SequenceRecord& record, std::int32_
 FigureData kv_figure(const SequenceRecord& record, Provenance provenance) {
   FigureData figure{FigureKind::kv, {}, {}, {}, std::move(provenance)};
   KvCurve curve{record.size(), record.geometry().layers, record.geometry().kv_heads, {}, {}, {}, {}};
+  const bool has_entry_size = record.geometry().head_dim > 0;
   for (const TokenFrame& frame : record.frames()) {
     curve.entries.insert(curve.entries.end(), frame.entries.begin(), frame.entries.end());
-    curve.dense_bytes.push_back(frame.counts.dense_bytes);
-    curve.live_bytes.push_back(frame.counts.live_bytes);
+    if (has_entry_size) {
+      curve.dense_bytes.push_back(frame.counts.dense_bytes);
+      curve.live_bytes.push_back(frame.counts.live_bytes);
+    }
     curve.allocated_bytes.push_back(frame.counts.allocated_bytes);
   }
   figure.values = std::move(curve);

@@ -40,8 +40,9 @@ auto outcomeOf(Work& work) -> typename OutcomeOf<decltype(work())>::Type {
 }
 
 /// Does `work` on another thread and gives what came of it (outcomeOf) to `then`, on the program's own, if `owner`
-/// still lives. `work` must own what it touches: nobody waits for it. What it throws arrives as an error, since an
-/// exception that left a thread would end the program, and with it all that is not saved.
+/// still lives. `work` must own what it touches: nobody waits for it but the end of the program, so that what may take
+/// long must be one that can be stopped. What it throws arrives as an error, since an exception that left a thread
+/// would end the program, and with it all that is not saved.
 template <class Owner, class Work, class Then>
 void elsewhere(Owner* owner, Work work, Then then) {
   // It has its place before there may be no memory for one.

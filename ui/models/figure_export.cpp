@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/figure_export.h"
 
-#include <QCoreApplication>
-#include <QPointer>
-#include <QThreadPool>
 #include <algorithm>
+#include <utility>
 
 #include "core/export/attention_table.h"
 #include "core/export/data_files.h"
@@ -141,19 +139,12 @@ FigureData FigureExport::figureOfWeights() const {
 
 void FigureExport::writeRecorded(const std::shared_ptr<const Recording>& recording, const ExportRequest& request) {
   // As `export --from` makes it: from the file alone.
-  elsewhere(
-      this,
+  writeElsewhere(
       [recording, request]() -> Expected<void> {
         NATSCOPE_TRY(const FigureData figure, figure_of_trace(request, recording->trace()));
         return writeFigure(figure, request);
       },
-      [this, path = request.path](const Expected<void>& result) {
-        if (result) {
-          Q_EMIT written(QString::fromStdString(path.string()));
-        } else {
-          Q_EMIT failed(result.error());
-        }
-      });
+      request.path);
 }
 
 void FigureExport::askForNextRows(const std::shared_ptr<Job>& job) {
@@ -180,18 +171,16 @@ void FigureExport::askForNextRows(const std::shared_ptr<Job>& job) {
 }
 
 void FigureExport::write(FigureData figure, const ExportRequest& request) {
-  const QPointer<FigureExport> self(this);
-  QThreadPool::globalInstance()->start([self, figure = std::move(figure), request] {
-    const Expected<void> result = writeFigure(figure, request);
-    // The exporter may be gone by now: that is looked at on its own thread, to which the program's object belongs too.
-    QMetaObject::invokeMethod(QCoreApplication::instance(), [self, result, path = request.path] {
-      if (!self) return;
-      if (result) {
-        Q_EMIT self->written(QString::fromStdString(path.string()));
-      } else {
-        Q_EMIT self->failed(result.error());
-      }
-    });
+  writeElsewhere([figure = std::move(figure), request] { return writeFigure(figure, request); }, request.path);
+}
+
+void FigureExport::writeElsewhere(std::function<Expected<void>()> work, const std::filesystem::path& path) {
+  elsewhere(this, std::move(work), [this, path](const Expected<void>& result) {
+    if (result) {
+      Q_EMIT written(QString::fromStdString(path.string()));
+    } else {
+      Q_EMIT failed(result.error());
+    }
   });
 }
 

@@ -3,6 +3,7 @@
 
 #include <QObject>
 #include <filesystem>
+#include <functional>
 #include <memory>
 
 #include "core/export/figure_request.h"
@@ -51,6 +52,7 @@ class FigureExport : public QObject {
   void writeRecorded(const std::shared_ptr<const Recording>& recording, const ExportRequest& request);
   void askForNextRows(const std::shared_ptr<Job>& job);
   void write(FigureData figure, const ExportRequest& request);
+  void writeElsewhere(std::function<Expected<void>()> work, const std::filesystem::path& path);
 
   Workbench& workbench_;
 };
