@@ -72,6 +72,18 @@ class JobsWindowTest : public QObject {
     form->startButton()->click();
     QVERIFY(form->isVisible());
     QVERIFY(!form->problem(QStringLiteral("data")).isEmpty());
+    // What stands in the way comes into sight, and is said where one has clicked.
+    const auto isInSight = [&](const char* key) {
+      const QWidget* const line = form->field(QLatin1String(key));
+      return line->visibleRegion().boundingRect().height() == line->height();
+    };
+    QTRY_VERIFY(isInSight("data"));
+    form->field(QStringLiteral("data"))->setText(tiny_.filePath(QStringLiteral("text.txt")));
+    form->field(QStringLiteral("steps"))->setText(QStringLiteral("-3"));
+    form->startButton()->click();
+    QTRY_VERIFY(isInSight("steps"));
+    QCOMPARE(form->refusal(), QStringLiteral("▲ ") + form->problem(QStringLiteral("steps")));
+    QVERIFY2(form->forecastText().contains(QStringLiteral("put right")), qPrintable(form->forecastText()));
     const std::pair<const char*, QString> values[] = {{"name", job},
                                                       {"data", tiny_.filePath(QStringLiteral("text.txt"))},
                                                       {"steps", text(100000)},
@@ -124,8 +136,12 @@ class JobsWindowTest : public QObject {
     QVERIFY(stateIs(jobs::JobState::running));
 
     QVERIFY(!window_->jobs().deleteAction()->isEnabled());
+    QSignalSpy said(&desk(), &JobDesk::said);
     window_->jobs().stopAction()->trigger();
     QTRY_VERIFY_WITH_TIMEOUT(stateIs(jobs::JobState::stopped), patience);
+    // That it ends is not said any longer than it does.
+    QTRY_COMPARE_WITH_TIMEOUT(said.value(said.count() - 1).value(0).toString(), job + QStringLiteral(" is stopped"),
+                              patience);
     const auto stopped = desk().list().find(job)->entry.status.step;
     QTRY_VERIFY_WITH_TIMEOUT(window_->jobs().startAction()->isEnabled(), patience);
     QCOMPARE(window_->jobs().startAction()->text(), QStringLiteral("Resume"));

@@ -2,14 +2,23 @@
 // Can one read it, can one tell it apart: colours as widgets really paint them, in both themes.
 #include "ui/theme/theme.h"
 
+#include <QtTest/qtestspontaneevent.h>
 #include <QApplication>
+#include <QComboBox>
 #include <QFileDialog>
 #include <QImage>
 #include <QPushButton>
+#include <QScrollArea>
+#include <QScrollBar>
+#include <QSpinBox>
 #include <QTest>
 #include <QToolButton>
+#include <QVBoxLayout>
+#include <QWheelEvent>
 #include <array>
 #include <cmath>
+
+#include "ui/theme/wheel_guard.h"
 
 using namespace natscope;
 using namespace natscope::ui;
@@ -102,6 +111,49 @@ class ThemeTest : public QObject {
         QCOMPARE(paper == colours(theme).accent, isOn);
       }
     }
+  }
+
+  /// What merely comes to lie under the pointer keeps what it says, and the form goes on scrolling.
+  void theWheelTurnsOnlyTheFieldThatHasTheKeyboard() {
+    WheelGuard::install(*qApp);
+    WheelGuard::install(*qApp);
+    QScrollArea area;
+    auto* const form = new QWidget;
+    auto* const lines = new QVBoxLayout(form);
+    auto* const number = new QSpinBox;
+    auto* const choice = new QComboBox;
+    choice->addItems({QStringLiteral("one"), QStringLiteral("two"), QStringLiteral("three")});
+    auto* const typed = new QComboBox;
+    typed->addItems({QStringLiteral("one"), QStringLiteral("two")});
+    typed->setEditable(true);
+    for (QWidget* const field : std::initializer_list<QWidget*>{number, choice, typed}) lines->addWidget(field);
+    lines->addSpacing(2000);
+    area.setWidget(form);
+    area.resize(300, 300);
+    area.show();
+    area.activateWindow();
+    QVERIFY(QTest::qWaitForWindowActive(&area));
+    form->setFocus();
+    const auto turn = [&](QWidget* field) {
+      area.verticalScrollBar()->setValue(0);
+      const QPoint at = field->rect().center();
+      QWheelEvent wheel(at, field->mapToGlobal(at), QPoint(), QPoint(0, -120), Qt::NoButton, Qt::NoModifier,
+                        Qt::NoScrollPhase, false);
+      QSpontaneKeyEvent::setSpontaneous(&wheel);  // as a real one, which goes on to what the field stands in
+      qApp->notify(field, &wheel);
+      return area.verticalScrollBar()->value() > 0;
+    };
+    for (QWidget* const field : std::initializer_list<QWidget*>{number, choice, typed}) {
+      QVERIFY2(turn(field), field->metaObject()->className());
+      QVERIFY(!field->hasFocus());
+    }
+    QVERIFY(number->value() == 0 && choice->currentIndex() == 0 && typed->currentIndex() == 0);
+    choice->setFocus();
+    QVERIFY(!turn(choice));
+    QCOMPARE(choice->currentIndex(), 1);
+    typed->setFocus();
+    QVERIFY(!turn(typed));
+    QCOMPARE(typed->currentIndex(), 1);
   }
 
   void fileDialogsHaveIconsOneCanSee() {

@@ -46,6 +46,7 @@ JobForm::JobForm(JobDesk& desk, const JobDraft& draft, QWidget* parent)
     : QDialog(parent),
       desk_(desk),
       draft_(draft),
+      scroll_(new QScrollArea(this)),
       content_(new QWidget(this)),
       form_(new QVBoxLayout),
       kind_(new QComboBox(this)),
@@ -67,15 +68,14 @@ JobForm::JobForm(JobDesk& desk, const JobDraft& draft, QWidget* parent)
   auto* const whole = new QVBoxLayout(content_);
   whole->addLayout(form_);
   whole->addStretch();
-  auto* const scroll = new QScrollArea(this);
-  scroll->setWidget(content_);
-  scroll->setWidgetResizable(true);
-  scroll->setFrameShape(QFrame::NoFrame);
-  scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  scroll_->setWidget(content_);
+  scroll_->setWidgetResizable(true);
+  scroll_->setFrameShape(QFrame::NoFrame);
+  scroll_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   if (draft_.name.isEmpty()) draft_.name = freeName();
   makeTop();
   auto* const layout = new QVBoxLayout(this);
-  layout->addWidget(scroll, 1);
+  layout->addWidget(scroll_, 1);
   layout->addWidget(makeBottom());
   pause_.setSingleShot(true);
   pause_.setInterval(forecastPauseMs);
@@ -315,12 +315,15 @@ void JobForm::mark() {
 QString JobForm::estimateText() const {
   QStringList parts;
   const auto problems = draft_.problems();
+  bool isMissing = false;
   for (const QString& key : problems.keys()) {
+    const JobFieldLine* const line = field(key);
+    if (key != nameKey && !draft_.value(key).isEmpty())
+      return tr("Estimates appear when “%1” is put right.").arg(JobFieldLine::tr(line->field().label));
     // What is only missing (text, a name) does not change what is guessed from sizes.
-    if (!draft_.value(key).isEmpty() || draft_.kind() != DraftKind::scratch) {
-      return tr("Estimates appear when the fields are filled in.");
-    }
+    isMissing = isMissing || draft_.kind() != DraftKind::scratch;
   }
+  if (isMissing) return tr("Estimates appear when the fields are filled in.");
   const JobEstimate estimate = draft_.estimate();
   if (estimate.parameters > 0) parts << tr("%1 M parameters").arg(estimate.parameters / 1e6, 0, 'f', 1);
   if (!measured_.isEmpty()) {
@@ -361,12 +364,31 @@ void JobForm::forecast() {
   });
 }
 
+void JobForm::sayFirst(const QMap<QString, QString>& problems) {
+  JobFieldLine* first = field(nameKey);
+  if (!problems.contains(nameKey)) {
+    // In the order of the form.
+    for (const jobs::JobField* const each : draft_.fields()) {
+      first = field(QLatin1String(each->option));
+      if (problems.contains(QLatin1String(each->option))) break;
+    }
+  }
+  first->setFocus();
+  problem_->setText(QStringLiteral("▲ ") + problems.value(QLatin1String(first->field().option)));
+  problem_->show();
+  // Its words of help may take more lines now, which are laid out first.
+  QTimer::singleShot(0, first, [this, first] {
+    QCoreApplication::sendPostedEvents(nullptr, QEvent::LayoutRequest);
+    scroll_->ensureWidgetVisible(first);
+  });
+}
+
 void JobForm::start(bool isStarted) {
   const auto problems = draft_.problems();
   if (!problems.isEmpty()) {
     for (const QString& key : lines_.keys()) known_.insert(key);
     check();
-    field(problems.firstKey())->setFocus();
+    sayFirst(problems);
     return;
   }
   start_->setEnabled(false);

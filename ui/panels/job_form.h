@@ -15,6 +15,7 @@ class QLabel;
 class QLineEdit;
 class QPlainTextEdit;
 class QPushButton;
+class QScrollArea;
 class QVBoxLayout;
 
 namespace natscope::ui {
@@ -33,7 +34,7 @@ class JobForm : public QDialog {
   [[nodiscard]] QString problem(const QString& key) const { return draft_.problems().value(key); }
   [[nodiscard]] QString command() const;
   [[nodiscard]] QString forecastText() const;
-  /// What the command refused, until a field is changed; empty: nothing.
+  /// What the command refused, or why it was not asked, until a field is changed; empty: nothing.
   [[nodiscard]] QString refusal() const;
   [[nodiscard]] QPushButton* startButton() { return start_; }
   [[nodiscard]] QPushButton* scriptButton() { return script_; }
@@ -62,6 +63,8 @@ class JobForm : public QDialog {
   void check();
   void forecast();
   void mark();  ///< what is wrong or odd, at its field
+  /// The first field that stands in the way, in sight and beside the buttons.
+  void sayFirst(const QMap<QString, QString>& problems);
   void start(bool isStarted);
   void end(bool ok, bool isStarted, const QString& job, const QString& problem);
   [[nodiscard]] QString estimateText() const;
@@ -71,6 +74,7 @@ class JobForm : public QDialog {
   JobDraft draft_;
   QMap<QString, JobFieldLine*> lines_;
   QSet<QString> known_;  ///< somebody typed there, or asked to start: what is missing may be said
+  QScrollArea* scroll_;
   QWidget* content_;
   QVBoxLayout* form_;
   QWidget* sbatchRow_ = nullptr;
