@@ -300,6 +300,7 @@ void Workbench::changeRoles(const RoleChanges& changes) {
 }
 
 void Workbench::tryPolicy() {
+  giveUpReading();
   // What is shown goes to an engine first that is still to have it: else only the prompt would be left of it.
   policyWaits_ = !(canAnalyse() || isRunning()) || client_.isRestoring();
   if (!policyWaits_) askForSequence(Next::nothing, wholeText());

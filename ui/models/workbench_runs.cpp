@@ -10,6 +10,7 @@ namespace natscope::ui {
 
 quint64 Workbench::beginReading(const QString& path) {
   giveUpReading();
+  policyWaits_ = false;
   readingPath_ = path;
   const quint64 number = ++reading_;
   Q_EMIT stateChanged();

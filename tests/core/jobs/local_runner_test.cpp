@@ -50,7 +50,7 @@ TEST_CASE("a job is started in a session of its own, with its output in its fold
   const TemporaryFolder folder;
   const auto program = stand_in(folder,
                                 "echo \"$@\"; ps -o sid= -p $$ 2>/dev/null || cut -d' ' -f6 /proc/$$/stat\n"
-                                "ls /proc/$$/fd | wc -l; cat; exec sleep 60\n");
+                                "ls /proc/$$/fd | wc -l; cat; while :; do sleep 1; done\n");
   LocalRunner runner({program, {}});
   const auto job = new_job(folder, "a");
   REQUIRE(runner.start(job));
