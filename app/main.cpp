@@ -37,7 +37,7 @@ struct Flags {
 /// Ends the program as natscope-cli ends: one line, and the code that belongs to it.
 [[noreturn]] void end(const natscope::Error& error) {
   std::fprintf(stderr, "%s\n", natscope::format_error_line(error).c_str());
-  std::exit(natscope::exit_code(error.code));
+  natscope::end_process(natscope::exit_code(error.code));
 }
 
 [[noreturn]] void refuse(const QString& what) {
@@ -160,7 +160,7 @@ void passOnUntilFatal(QtMsgType type, const QMessageLogContext& context, const Q
   std::fprintf(stderr, "%s\n", qUtf8Printable(qFormatLogMessage(type, context, text)));
   if (type != QtFatalMsg) return;
   tellOfNoDisplay();
-  std::_Exit(noDisplayCode);
+  natscope::end_process(noDisplayCode);
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /// natscope-cli: one parser, one command, one way to fail.
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <new>
 
@@ -11,6 +10,7 @@
 #include "app/cli/plain_values.h"
 #include "app/cli/unhandled.h"
 #include "core/base/standard_streams.h"
+#include "core/train/ranks/rank_group.h"
 
 namespace natscope {
 namespace {
@@ -54,7 +54,7 @@ int main(int argc, char** argv) {
   natscope::settle_standard_streams();
   natscope::end_unhandled_by_contract();
   const int code = natscope::run(argc, argv);
-  // One of several under mpirun, which loses the last lines of a rank that is gone before it was heard.
-  if (std::getenv("OMPI_COMM_WORLD_RANK") != nullptr) return code;
+  // mpirun loses the last line of ranks that are gone before it was read: they take their time, as any program does.
+  if (natscope::train::ranks_in_environment() > 1) return code;
   natscope::end_process(code);
 }

@@ -30,8 +30,10 @@ class SingleRank final : public RankGroup {
   [[nodiscard]] Expected<void> leave() override { return {}; }
 };
 
-/// How many processes the starter says there are. srun sets PMI's or PMIx's variables for those it started;
-/// SLURM_NTASKS alone is also there in a batch script, which runs once.
+}  // namespace
+
+// srun sets PMI's or PMIx's variables for those it started; SLURM_NTASKS alone is also there in a batch script, which
+// runs once.
 int ranks_in_environment() {
   const auto number = [](const char* name) {
     const char* text = std::getenv(name);
@@ -44,8 +46,6 @@ int ranks_in_environment() {
   if (std::getenv("PMIX_RANK") != nullptr) return number("SLURM_NTASKS");
   return 1;
 }
-
-}  // namespace
 
 Expected<void> RankGroup::meet() {
   double nothing = 0;

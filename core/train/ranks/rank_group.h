@@ -64,6 +64,9 @@ class RankGroup {
   [[nodiscard]] virtual Expected<void> leave() = 0;
 };
 
+/// How many processes the starter (mpirun, srun) says that there are; 1 where nobody does.
+[[nodiscard]] int ranks_in_environment();
+
 /// A group of this process alone: sums are what they were.
 [[nodiscard]] std::unique_ptr<RankGroup> single_rank();
 
