@@ -176,8 +176,10 @@ Expected<void> MatrixProduct::run_row_by_row(const ProductInput& input, const Ma
                                              kernels::View<float, 2> out, const std::stop_token& stop) {
   NATSCOPE_CHECK(check(stop));
   constexpr std::int64_t rows_a_step = 8;
+  constexpr double terms_a_ns = 8;  // about what one core multiplies and adds
+  const auto row_ns = static_cast<double>(weight.rows * weight.cols) / terms_a_ns;
   std::atomic<bool> has_failed = false;
-  kernels::share_work(input.rows(), rows_a_step, 2 * row_math::loop_ns(input.rows() * weight.rows * weight.cols) / 8,
+  kernels::share_work(input.rows(), rows_a_step, static_cast<double>(input.rows()) * row_ns,
                       [&](int, std::int64_t begin, std::int64_t end) {
                         std::vector<float> rounded;
                         for (std::int64_t row = begin; row < end; ++row) {

@@ -43,8 +43,8 @@ class JobFolder {
   /// Makes the folder where it is not there, and holds it for this process: a second trainer is refused until this
   /// object is gone or its process ended, however that came. Withdraws a stop request from before, but not one that
   /// came since a runner started this process: who asks early must not wait for the last step. Errors: bad_job (another
-  /// process is at work in it), not_a_regular_file (a link, pipe or folder in the place of one of its files),
-  /// io_failure, disk_full.
+  /// process is at work in it), not_a_regular_file (a link, pipe or the like in the place of a file or folder of its
+  /// own), io_failure, disk_full.
   [[nodiscard]] static Expected<JobFolder> create(const std::filesystem::path& folder);
 
   /// Names the folder for a process that only reads in it, beside the one that holds it.
