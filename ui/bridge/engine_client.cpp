@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/bridge/engine_client.h"
 
-#include <QCoreApplication>
 #include <algorithm>
 
 #include "ui/bridge/engine_client_p.h"
@@ -12,107 +11,62 @@ namespace {
 /// A record that grows is announced this often at most: once a drawn frame.
 constexpr int recordPauseMs = 16;
 
-/// The first new engine comes at once; while engines keep dying the pauses double up to the longest.
-constexpr int firstPauseMs = 250;
-constexpr int longestPauseMs = 30'000;
-/// One that lived this long did not die of how it was started.
-constexpr qint64 longLifeMs = 20'000;
 /// A model that killed so many engines is not opened again.
 constexpr int maxDeathsWhileOpening = 3;
 
-QStringList defaultCommandLine() {
-  return {QCoreApplication::applicationDirPath() + QStringLiteral("/natscope-engine")};
-}
-
 }  // namespace
 
-EngineClient::Private::Private(EngineClient* client) : q(client), commandLine(defaultCommandLine()) {
+EngineClient::Private::Private(EngineClient* client) : q(client) {
   recordTimer.setSingleShot(true);
   recordTimer.setInterval(recordPauseMs);
   QObject::connect(&recordTimer, &QTimer::timeout, q, &EngineClient::recordChanged);
-  restartTimer.setSingleShot(true);
-  QObject::connect(&restartTimer, &QTimer::timeout, q, [this] {
-    if (isWanted && process == nullptr) startProcess();
+  QObject::connect(&link, &EngineLink::starting, q, [this] { becomeState(State::starting); });
+  QObject::connect(&link, &EngineLink::greeted, q, [this] { engineIsThere(); });
+  QObject::connect(&link, &EngineLink::ready, q, &EngineClient::engineStarted);
+  QObject::connect(&link, &EngineLink::arrived, q, [this](const Envelope& envelope) { receive(envelope); });
+  QObject::connect(&link, &EngineLink::notSent, q, [this](const Envelope& envelope, const Error& error) {
+    receiveError(envelope, {error, true});
   });
+  QObject::connect(&link, &EngineLink::lost, q, [this](const QString& reason) { engineIsLost(reason); });
+  QObject::connect(&link, &EngineLink::logLine, q, &EngineClient::logLine);
 }
 
-void EngineClient::Private::startProcess() {
-  restartTimer.stop();
-  hasHello = false;
-  process = new EngineProcess(q);
-  QObject::connect(process, &EngineProcess::started, q, [this] { age.start(); });
-  QObject::connect(process, &EngineProcess::arrived, q, [this](const Envelope& envelope) { receive(envelope); });
-  QObject::connect(process, &EngineProcess::ended, q,
-                   [this](const QString& reason, bool couldStart) { processEnded(reason, couldStart); });
-  QObject::connect(process, &EngineProcess::logLine, q, &EngineClient::logLine);
-  age.start();
-  becomeState(State::starting);
-  // It may fail at once, and its end be reported before start() returns.
-  EngineProcess* const started = process;
-  started->start(commandLine);
-  if (process != started) return;
-  (void)started->send({0, 0, HelloMessage{protocol_version, "natscope " NATSCOPE_VERSION}});
+void EngineClient::Private::engineIsThere() {
+  becomeState(State::idle);
+  // The model comes before everything that waits for it; `asked` is in the order of the answers.
+  if (const auto& opening = slot.openingInANewEngine()) askToOpen(*opening, asked.begin());
+  updateState();
 }
 
-void EngineClient::Private::forgetEngine() {
-  hasHello = false;
-  asked.clear();
-  askedAnalyses.clear();
-  beforeHello.clear();
-  tiles.clear();
-  weightsId = 0;
-  weightsWish.reset();
-  isInEngine = false;
-  isModelInEngine = false;
-  isRestoring = false;
-}
-
-void EngineClient::Private::forgetModel() {
-  if (model && record.size() > 0) shownFrom = origin();
-  openRequest.reset();
-  openedAs.reset();
-  model.reset();
-}
-
-void EngineClient::Private::retire() {
-  if (process == nullptr) return;
-  EngineProcess* const old = std::exchange(process, nullptr);
-  old->disconnect(q);
-  // It removes itself when it has ended; its destructor kills it when the client goes first.
-  QObject::connect(old, &EngineProcess::ended, old, &QObject::deleteLater);
-  old->sayBye();
-  forgetEngine();
-}
-
-void EngineClient::Private::processEnded(const QString& reason, bool couldStart) {
+void EngineClient::Private::engineIsLost(const QString& reason) {
   const bool wasOpening =
       std::any_of(asked.begin(), asked.end(), [](const Asked& a) { return a.kind == State::opening; });
   deathsWhileOpening = wasOpening ? deathsWhileOpening + 1 : 0;
-  deaths = age.elapsed() > longLifeMs ? 1 : deaths + 1;
-  EngineProcess* const old = std::exchange(process, nullptr);
-  old->disconnect(q);
-  old->deleteLater();
   forgetEngine();
   flushRecordChange();
   QString text = reason;
-  bool isRefused = false;
-  if (deathsWhileOpening >= maxDeathsWhileOpening && openRequest) {
+  const bool isRefused = deathsWhileOpening >= maxDeathsWhileOpening;
+  if (isRefused) {
     // The model of before is opened again, unless it is the one that does it.
-    isRefused = true;
-    openRequest = isReopening ? std::nullopt : openedAs;
-    wantsAnother = false;
-    if (!openRequest) forgetModel();
+    if (!slot.giveUp()) forgetModel();
     text += QStringLiteral("; opening this model has ended %1 engines in a row, it is not tried again")
                 .arg(deathsWhileOpening);
     deathsWhileOpening = 0;
   }
   becomeState(State::lost);
-  if (isWanted && couldStart) {
-    const int pause = deaths <= 1 ? 0 : std::min(longestPauseMs, firstPauseMs << std::min(deaths - 2, 10));
-    restartTimer.start(pause);
-  }
   if (isRefused) Q_EMIT q->modelRefused();
   Q_EMIT q->engineLost(text);
+}
+
+void EngineClient::Private::forgetEngine() {
+  asked.clear();
+  askedAnalyses.clear();
+  tiles.clear();
+  weightsId = 0;
+  weightsWish.reset();
+  isInEngine = false;
+  slot.engineIsGone();
+  restoring.reset();
 }
 
 void EngineClient::Private::becomeState(State next) {
@@ -122,38 +76,38 @@ void EngineClient::Private::becomeState(State next) {
 }
 
 void EngineClient::Private::updateState() {
-  if (process == nullptr || !hasHello) return;
+  if (!link.isReady()) return;
   if (!asked.empty()) return becomeState(asked.front().kind);
-  becomeState(model ? State::ready : State::idle);
-}
-
-std::uint64_t EngineClient::Private::ask(Message message, std::uint64_t ofGeneration) {
-  Envelope envelope{nextId++, ofGeneration, std::move(message)};
-  const std::uint64_t id = envelope.id;
-  if (process == nullptr || !hasHello) {
-    beforeHello.push_back(std::move(envelope));
-    return id;
-  }
-  const auto sent = process->send(envelope);
-  if (!sent)
-    QTimer::singleShot(0, q, [this, id, ofGeneration, error = sent.error()] {
-      receiveError({id, ofGeneration, StopMessage{}}, {error, true});
-    });
-  return id;
+  becomeState(slot.model() ? State::ready : State::idle);
 }
 
 void EngineClient::Private::askRunning(Message message, State kind) {
   // The id is known before anything is sent: an answer may not come before the question is noted.
-  const bool mayReplace = kind == State::opening || kind == State::analysing;
+  const bool mayReplace = kind == State::analysing;
   const std::uint64_t ofGeneration = mayReplace ? newestGeneration : generationToGoOn();
-  asked.push_back({nextId, kind, mayReplace, false});
-  ask(std::move(message), ofGeneration);
+  asked.push_back({link.nextId(), kind, mayReplace, false});
+  link.ask(std::move(message), ofGeneration);
+  updateState();
+}
+
+void EngineClient::Private::askToAnalyse(AskedAnalysis analysis) {
+  stopRunning(false);
+  AnalyseMessage request = analysis.request;
+  askedAnalyses.insert_or_assign(++newestGeneration, std::move(analysis));
+  askRunning(std::move(request), State::analysing);
+}
+
+void EngineClient::Private::askToOpen(const ModelSlot::Opening& opening, std::vector<Asked>::iterator before) {
+  asked.insert(before, {link.nextId(), State::opening, true, false});
+  slot.wasSent(link.nextId());
+  // One that opens what is shown is older than what waits for it.
+  link.ask(opening.request, opening.isAgain ? generation : opening.generation);
   updateState();
 }
 
 void EngineClient::Private::stopRunning(bool alsoOpening) {
   for (const Asked& running : std::vector<Asked>(asked)) {
-    if (alsoOpening || running.kind != State::opening) ask(StopMessage{running.id}, newestGeneration);
+    if (alsoOpening || running.kind != State::opening) link.ask(StopMessage{running.id}, newestGeneration);
   }
 }
 
@@ -162,136 +116,103 @@ bool EngineClient::Private::isBeingReplaced() const {
 }
 
 std::uint64_t EngineClient::Private::generationToGoOn() const {
-  return isRestoring || isBeingReplaced() ? newestGeneration : generation;
-}
-
-void EngineClient::Private::becomeGeneration(std::uint64_t next, bool isNowInEngine) {
-  generation = next;
-  std::erase_if(askedAnalyses, [next](const auto& entry) { return entry.first <= next; });
-  tiles.clear();
-  weightsWish.reset();
-  weightsId = 0;
-  isInEngine = isNowInEngine;
-  isRestoring = false;
+  return restoring || isBeingReplaced() ? newestGeneration : generation;
 }
 
 void EngineClient::Private::sendTileWishes() {
-  while (process != nullptr && hasHello && isInEngine && !isBeingReplaced()) {
-    const auto key = tiles.take(nextId, asked.empty());
+  while (link.isReady() && isInEngine && !isBeingReplaced()) {
+    const auto key = tiles.take(link.nextId(), asked.empty());
     if (!key) return;
-    ask(TileRequestMessage{*key}, generation);
+    link.ask(TileRequestMessage{*key}, generation);
   }
 }
 
 void EngineClient::Private::sendWeightsWish() {
-  if (process == nullptr || !hasHello || !isInEngine || isBeingReplaced() || weightsId != 0 || !weightsWish) return;
+  if (!link.isReady() || !isInEngine || isBeingReplaced() || weightsId != 0 || !weightsWish) return;
   weightsAsked = *std::exchange(weightsWish, std::nullopt);
-  weightsId = ask(weightsAsked, generation);
+  weightsId = link.ask(weightsAsked, generation);
 }
 
 EngineClient::EngineClient(QObject* parent) : QObject(parent), d_(std::make_unique<Private>(this)) {}
 
-EngineClient::~EngineClient() {
-  if (d_->process != nullptr) {
-    d_->process->disconnect(this);
-    d_->process->sayBye();
-  }
-}
+EngineClient::~EngineClient() { d_->link.disconnect(this); }
 
-void EngineClient::setCommandLine(const QStringList& commandLine) {
-  d_->commandLine = commandLine.isEmpty() ? defaultCommandLine() : commandLine;
-}
+void EngineClient::setCommandLine(const QStringList& commandLine) { d_->link.setCommandLine(commandLine); }
 
-QStringList EngineClient::commandLine() const { return d_->commandLine; }
+QStringList EngineClient::commandLine() const { return d_->link.commandLine(); }
 EngineClient::State EngineClient::state() const { return d_->state; }
-qint64 EngineClient::processId() const { return d_->process != nullptr ? d_->process->processId() : 0; }
-const SequenceRecord& EngineClient::record() const { return d_->record; }
-const std::optional<ModelDescription>& EngineClient::model() const { return d_->model; }
-std::int64_t EngineClient::promptTokens() const { return d_->promptTokens; }
-std::string EngineClient::promptText() const {
-  const auto* const text = std::get_if<std::string>(&d_->lastAnalyse.prompt);
-  return text != nullptr ? *text : std::string();
-}
-const std::string& EngineClient::policy() const { return d_->policy; }
-double EngineClient::prefillSeconds() const { return d_->prefillSeconds; }
-std::int64_t EngineClient::prefillTokens() const { return std::max(d_->promptTokens, d_->givenTokens); }
+bool EngineClient::isComingBack() const { return d_->link.isComingBack(); }
+qint64 EngineClient::processId() const { return d_->link.processId(); }
 bool EngineClient::knowsSequence() const { return d_->isInEngine; }
-bool EngineClient::isRestoring() const { return d_->isRestoring; }
-bool EngineClient::isOfOpenModel() const { return d_->model && !d_->shownFrom; }
-bool EngineClient::isRecording() const { return d_->isRecorded; }
+bool EngineClient::isRestoring() const { return d_->restoring.has_value(); }
+const std::optional<ModelDescription>& EngineClient::model() const { return d_->slot.model(); }
+void EngineClient::setMostRolesGiven(std::int64_t roles) { d_->mostRolesGiven = roles; }
 
 bool EngineClient::isBusy() const {
   return d_->state == State::opening || d_->state == State::analysing || d_->state == State::generating;
 }
 
-bool EngineClient::isComingBack() const { return d_->restartTimer.isActive(); }
-
-void EngineClient::setMostRolesGiven(std::int64_t roles) { d_->mostRolesGiven = roles; }
+const SequenceRecord& EngineClient::record() const { return d_->run.record(); }
+bool EngineClient::isRecording() const { return d_->run.isRecorded(); }
+bool EngineClient::isOfOpenModel() const { return model() && !d_->run.origin(); }
+std::int64_t EngineClient::promptTokens() const { return d_->run.promptTokens(); }
+std::string EngineClient::promptText() const { return d_->run.promptText(); }
+const std::string& EngineClient::policy() const { return d_->run.policy(); }
+double EngineClient::prefillSeconds() const { return d_->run.prefillSeconds(); }
+std::int64_t EngineClient::prefillTokens() const { return d_->run.prefillTokens(); }
+const SetByHand& EngineClient::setByHand() const { return d_->run.setByHand(); }
+Provenance EngineClient::provenance() const { return d_->run.provenance(model()); }
+std::int64_t EngineClient::promptsHashed() const { return d_->run.promptsHashed(); }
+std::optional<std::int32_t> EngineClient::queryHeads() const { return d_->run.queryHeads(model()); }
+std::optional<double> EngineClient::globalBias() const { return d_->run.globalBias(model()); }
+std::string EngineClient::shownModel() const { return d_->run.modelPath(model()); }
+std::string EngineClient::shownAdapter() const { return d_->run.adapterPath(model()); }
+Session EngineClient::session() const { return d_->run.session(model()); }
 
 QString EngineClient::tokenText(std::int32_t token) const {
-  const auto found = d_->tokenTexts.find(token);
-  if (found == d_->tokenTexts.end()) return QStringLiteral("<id %1>").arg(token);
-  return QString::fromUtf8(found->second.data(), static_cast<qsizetype>(found->second.size()));
+  const std::string* const text = d_->run.tokenText(token);
+  if (text == nullptr) return QStringLiteral("<id %1>").arg(token);
+  return QString::fromUtf8(text->data(), static_cast<qsizetype>(text->size()));
 }
 
-void EngineClient::start() {
-  d_->isWanted = true;
-  if (d_->process == nullptr) d_->startProcess();
-}
+void EngineClient::start() { d_->link.start(); }
 
 void EngineClient::shutdown() {
-  d_->isWanted = false;
-  d_->restartTimer.stop();
-  d_->retire();
+  if (d_->link.hasProcess()) d_->forgetEngine();
+  d_->link.shutdown();
   d_->becomeState(State::stopped);
 }
 
 void EngineClient::restart() {
-  d_->isWanted = true;
-  d_->retire();
-  d_->deaths = 0;
-  d_->startProcess();
+  if (d_->link.hasProcess()) d_->forgetEngine();
+  d_->link.restart();
 }
 
 void EngineClient::openModel(const OpenMessage& request) {
   d_->stopRunning(true);
-  d_->openRequest = request;
   d_->deathsWhileOpening = 0;
+  const ModelSlot::Opening& opening = d_->slot.want(request, ++d_->newestGeneration);
   // Dead engines of another model say nothing about this one.
-  if (d_->restartTimer.isActive()) {
-    d_->deaths = 0;
-    d_->restartTimer.start(0);
-  }
-  // Without an engine that has said hello it is opened when one does: see receiveHello.
-  d_->isReopening = false;
-  d_->wantsAnother = true;
-  d_->openGeneration = ++d_->newestGeneration;
-  if (d_->process != nullptr && d_->hasHello) {
-    d_->openId = d_->nextId;
-    d_->askRunning(request, State::opening);
-  }
+  d_->link.hurry();
+  // Without an engine that has said hello it is opened when one does: engineIsThere.
+  if (d_->link.isReady()) d_->askToOpen(opening, d_->asked.end());
   // Nobody would come to open it.
-  if (d_->state == State::lost && !d_->restartTimer.isActive()) start();
+  if (d_->state == State::lost && !d_->link.isComingBack()) start();
 }
 
-void EngineClient::analyse(const AnalyseMessage& request) {
-  d_->stopRunning(false);
-  ++d_->newestGeneration;
-  d_->askedAnalyses.insert_or_assign(d_->newestGeneration, Private::AskedAnalysis{request, {}});
-  d_->askRunning(request, State::analysing);
-}
+void EngineClient::analyse(const AnalyseMessage& request) { d_->askToAnalyse({request, {}}); }
 
 void EngineClient::generate(const GenerateMessage& request) {
-  d_->lastGenerate = request;
+  d_->run.goOnWith(request);
   d_->askRunning(request, State::generating);
 }
 
 void EngineClient::step(const StepMessage& request) {
-  d_->lastGenerate.sampling = request.sampling;
+  d_->run.goOnWith(request.sampling);
   d_->askRunning(request, State::generating);
 }
 
-void EngineClient::continueGenerating() { d_->askRunning(d_->lastGenerate, State::generating); }
+void EngineClient::continueGenerating() { d_->askRunning(d_->run.goingOn(), State::generating); }
 
 void EngineClient::stop() { d_->stopRunning(true); }
 

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/base/expected.h"
+#include "core/explore/sequence_record.h"
+#include "core/protocol/messages.h"
+#include "core/session/session_file.h"
+
+namespace natscope::ui {
+
+/// Text, or tokens taken as they are.
+using Prompt = decltype(AnalyseMessage::prompt);
+
+/// What a sequence began with.
+struct Beginning {
+  Prompt prompt;
+  std::int64_t tokens = 0;
+};
+
+/// An analyse that an engine was asked for.
+struct AskedAnalysis {
+  AnalyseMessage request;
+  std::optional<Beginning> beginning;  ///< of what is only read again
+};
+
+/// Where a sequence comes from that the open model did not make.
+struct Origin {
+  Provenance provenance;
+  std::string modelPath;
+  std::string adapterPath;
+  std::uint64_t openedBy = 0;  ///< the request that opened the model for this window; 0: not known
+};
+
+/// One run as a window mirrors it: every frame so far, what it began with, under which plan, and how it goes on.
+/// What an engine has of it is nothing to it.
+class MirroredRun {
+ public:
+  // Something new in its place; how it goes on stays.
+  void begin(AskedAnalysis asked, const StartedMessage& started);
+  /// `openedBy` as in Origin; a recorded run is given to no engine.
+  void show(const Session& session, const RolePlan& plan, std::uint64_t openedBy, bool isRecorded);
+
+  // What an engine says of it.
+  [[nodiscard]] Expected<void> append(std::vector<TokenFrame> frames);
+  void nameTokens(const std::vector<std::pair<std::int32_t, std::string>>& texts);
+  void endReading(double seconds);  ///< the prompt is processed
+  /// The open model made it, or has taken it over.
+  void isOfTheOpenModel() { origin_.reset(); }
+  /// Another model is opened than the one that made it.
+  void isOf(Origin origin) { origin_ = std::move(origin); }
+  /// What reading it again does not tell of a frame: who wrote it, when, and what was likely.
+  void keepHistory(TokenFrame& frame) const;
+  /// What an engine says that was given it. False where roles or entries differ: then that is the record.
+  bool takeReadAgain(const SequenceRecord& again);
+  void goOnWith(const GenerateMessage& request) { goingOn_ = request; }
+  void goOnWith(const SamplingOptions& sampling) { goingOn_.sampling = sampling; }
+
+  [[nodiscard]] const SequenceRecord& record() const { return record_; }
+  [[nodiscard]] const std::optional<Origin>& origin() const { return origin_; }
+  [[nodiscard]] bool isRecorded() const { return isRecorded_; }
+  [[nodiscard]] std::int64_t promptTokens() const { return promptTokens_; }
+  /// The tokens of the prefill: the prompt's, or all that were read again.
+  [[nodiscard]] std::int64_t prefillTokens() const { return std::max(promptTokens_, givenTokens_); }
+  [[nodiscard]] double prefillSeconds() const { return prefillSeconds_; }
+  [[nodiscard]] std::string promptText() const;  ///< empty where it was tokens
+  [[nodiscard]] const RolePlan& plan() const { return plan_; }
+  [[nodiscard]] const SetByHand& setByHand() const { return setByHand_; }
+  [[nodiscard]] const std::string& policy() const { return policy_; }
+  [[nodiscard]] const GenerateMessage& goingOn() const { return goingOn_; }
+  [[nodiscard]] const std::string* tokenText(std::int32_t token) const;  ///< null where it was never named
+
+  /// Whether all its tokens are here, or are being read again.
+  [[nodiscard]] bool canReadAgain() const;
+  /// The same tokens under another plan: what was written stays the prompt. Only where canReadAgain().
+  [[nodiscard]] AskedAnalysis readingAgain(const RolePlan& plan) const;
+  /// What gives it to an engine that does not have it, with its roles where it has at most `mostRoles`; nothing where
+  /// it does not fit the model. Errors: bad_roles (they are too many to be sent, and not to be had in another way).
+  [[nodiscard]] Expected<std::optional<AnalyseMessage>> restoring(const ModelDescription& model,
+                                                                  std::int64_t mostRoles) const;
+
+  /// As files that are made of it say it; `open`: the open model. Cost: a checksum of the prompt, once.
+  [[nodiscard]] Provenance provenance(const std::optional<ModelDescription>& open) const;
+  [[nodiscard]] Origin originOr(const std::optional<ModelDescription>& open, std::uint64_t openedBy) const;
+  [[nodiscard]] Session session(const std::optional<ModelDescription>& open) const;
+  // Of what originOr() tells, what needs no checksum: asked for while a text grows.
+  [[nodiscard]] std::string modelPath(const std::optional<ModelDescription>& open) const;
+  [[nodiscard]] std::string adapterPath(const std::optional<ModelDescription>& open) const;
+  [[nodiscard]] std::optional<std::int32_t> queryHeads(const std::optional<ModelDescription>& open) const;
+  [[nodiscard]] std::optional<double> globalBias(const std::optional<ModelDescription>& open) const;
+  [[nodiscard]] std::int64_t promptsHashed() const { return promptsHashed_; }  ///< how often a checksum was made
+
+ private:
+  void beginWith(Prompt prompt, std::int64_t tokens, std::int64_t given);
+  [[nodiscard]] const std::string& promptDigest() const;
+
+  SequenceRecord record_;
+  Prompt prompt_;
+  std::int64_t promptTokens_ = 0;
+  std::int64_t givenTokens_ = 0;            // that it was read again with, whoever wrote them; 0: not so
+  std::optional<Beginning> readAgainFrom_;  // while it is read once more: what it really began with
+  mutable std::optional<std::string> digest_;
+  mutable std::int64_t promptsHashed_ = 0;
+
+  RolePlan plan_;
+  SetByHand setByHand_;  // in plan_, or as a file says
+  std::string policy_;
+  double prefillSeconds_ = 0;
+  GenerateMessage goingOn_;
+  std::unordered_map<std::int32_t, std::string> tokenTexts_;
+  std::optional<Origin> origin_;  // nothing: the open model's
+  bool isRecorded_ = false;
+};
+
+}  // namespace natscope::ui
