@@ -180,7 +180,8 @@ void MainWindow::chooseWindow() {
   input->setIntRange(0, std::numeric_limits<int>::max());
   input->setIntValue(static_cast<int>(workbench_.sequence().record().window().value_or(0)));
   if (!workbench_.sequence().hasRoles())
-    input->setLabelText(tr("H2O has no window: W will hold once another policy is chosen."));
+    input->setLabelText(
+        tr("%1 has no window: W will hold once another policy is chosen.").arg(workbench_.sequence().method()));
   connect(input, &QInputDialog::intValueSelected, this, [this](int window) {
     RoleChanges changes = workbench_.roleChanges();
     changes.window = window;

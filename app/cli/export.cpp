@@ -135,11 +135,8 @@ Expected<FigureData> figure_from_file(FigureKind kind, const Options& options) {
           std::string("export ") + name(kind) + " from the model and prompt, or from a trace made with --attention");
     }
     const std::int32_t heads = session.provenance.heads.value_or(session.record.geometry().kv_heads);
-    const TokenNames name_of = [&session](std::int32_t token) {
-      const auto found = session.token_texts.find(token);
-      return found == session.token_texts.end() ? std::string() : found->second;
-    };
-    return figure_from_record(kind, {session.record, session.provenance}, heads, options, name_of);
+    return figure_from_record(kind, {session.record, session.provenance}, heads, options,
+                              token_names(session.token_texts));
   }
   // A file of another kind gets the trace reader's word on what is missing.
   NATSCOPE_TRY(const auto trace, TraceFile::open(options.from));

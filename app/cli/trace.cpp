@@ -115,7 +115,9 @@ void add_trace_command(CLI::App& root, Invocation& invocation) {
       "have no roles, also what it dropped: evicted I32 [entries, 3] (layer, KV head, position) and evicted_ends I64 "
       "[T], where each step's entries end.\n"
       "Metadata: where it comes from; token_texts, a JSON array of T strings, what each token adds to the text; and "
-      "token_names, a JSON object of names for tokens that add nothing, by their id.");
+      "token_names, a JSON object of names for tokens that add nothing, by their id.\n"
+      "Other programs write such files with natscope_trace.py (share/natscope/python; resources/python in the source): "
+      "of learned roles, or of any method by what it dropped.");
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }
 

@@ -94,6 +94,17 @@ Expected<Policy> parse_policy(std::string_view text) {
   return policy;
 }
 
+bool has_roles(std::string_view policy) {
+  const std::string_view kind = policy.substr(0, policy.find(':'));
+  // Of a trace that does not name one, too.
+  return kind.empty() || kind == "model" || kind == "full" || kind == "window" || kind == "longformer" ||
+         kind == "streaming";
+}
+
+std::string method_name(std::string_view policy) {
+  return policy == "h2o" || policy.starts_with("h2o:") ? "H2O" : printable(policy);
+}
+
 std::string to_string(const Policy& policy) {
   switch (policy.kind) {
     case Policy::Kind::model:

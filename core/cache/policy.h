@@ -39,8 +39,12 @@ struct Policy {
 /// Errors: bad_policy (the text names what was expected where).
 [[nodiscard]] Expected<Policy> parse_policy(std::string_view text);
 
-/// Whether tokens have roles under a policy, by its text: H2O alone keeps what was attended to instead.
-[[nodiscard]] inline bool has_roles(std::string_view policy) { return !policy.starts_with("h2o"); }
+/// Whether tokens have roles under a policy, by its text. Not so under H2O, nor under what is no policy of these: the
+/// name of another program's method, whose trace says what it dropped.
+[[nodiscard]] bool has_roles(std::string_view policy);
+
+/// What decides in place of roles, as a sentence names it: "H2O", or another method by the name that it has.
+[[nodiscard]] std::string method_name(std::string_view policy);
 
 /// The same text back, as parse_policy takes it.
 [[nodiscard]] std::string to_string(const Policy& policy);

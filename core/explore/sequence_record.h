@@ -84,6 +84,8 @@ class SequenceRecord {
   [[nodiscard]] const TokenFrame& frame(TokenPos position) const {
     return tokens_->frames[static_cast<std::size_t>(position.value)];
   }
+  /// Whether allocated bytes were read from an allocator: in another program's trace nobody may have.
+  [[nodiscard]] bool knows_allocated() const { return size() > 0 && frames().back().counts.allocated_bytes > 0; }
   [[nodiscard]] std::span<const TokenFrame> frames() const {
     return tokens_ ? std::span<const TokenFrame>(tokens_->frames) : std::span<const TokenFrame>();
   }

@@ -78,7 +78,7 @@ FigureData roles_figure(const SequenceRecord& record, Provenance provenance) {
   return figure;
 }
 
-void name_silent_tokens(FigureData& figure, const std::function<std::string(std::int32_t token)>& name_of) {
+void name_silent_tokens(FigureData& figure, const TokenNames& name_of) {
   for (std::size_t i = 0; i < figure.token_texts.size(); ++i) {
     if (figure.token_texts[i].empty()) figure.token_texts[i] = name_of(figure.tokens[i]);
   }
@@ -159,7 +159,7 @@ FigureData heads_figure(const SequenceRecord& record, Provenance provenance) {
 
 Expected<FigureData> vocabulary_figure(const SequenceRecord& record, std::int32_t heads,
                                        const std::optional<MapId>& head, Provenance provenance,
-                                       const std::function<std::string(std::int32_t token)>& name_of) {
+                                       const TokenNames& name_of) {
   VocabularyCount count;
   if (head) {
     NATSCOPE_CHECK(check_map(record.geometry(), heads, *head));
@@ -187,6 +187,7 @@ FigureData kv_figure(const SequenceRecord& record, Provenance provenance) {
     }
     curve.allocated_bytes.push_back(frame.counts.allocated_bytes);
   }
+  if (!record.knows_allocated()) curve.allocated_bytes.clear();
   figure.values = std::move(curve);
   add_axis(figure, record);
   return figure;

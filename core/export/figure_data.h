@@ -18,6 +18,7 @@
 #include "core/export/loss_text.h"
 #include "core/export/position_range.h"
 #include "core/session/provenance.h"
+#include "core/session/token_names.h"
 
 /// The numbers behind a figure, before anything is drawn or written.
 namespace natscope {
@@ -52,7 +53,7 @@ struct KvCurve {
   std::vector<std::int32_t> entries;          ///< [length, layers, kv_heads]
   std::vector<std::int64_t> dense_bytes;      ///< [length]; empty where the geometry is not known (a trace)
   std::vector<std::int64_t> live_bytes;       ///< [length]; empty as dense_bytes
-  std::vector<std::int64_t> allocated_bytes;  ///< [length]
+  std::vector<std::int64_t> allocated_bytes;  ///< [length]; empty where nobody read it from an allocator
 };
 
 /// Tokens as running text, each with what became of it until the last one: in one head, or in all.
@@ -106,14 +107,14 @@ inline constexpr std::int64_t max_map_cells = std::int64_t{1} << 28U;
 [[nodiscard]] FigureData roles_figure(const SequenceRecord& record, Provenance provenance);
 [[nodiscard]] FigureData kv_figure(const SequenceRecord& record, Provenance provenance);
 /// Gives tokens that have no text of their own (the one in front, a part of a character) their names on the axes.
-void name_silent_tokens(FigureData& figure, const std::function<std::string(std::int32_t token)>& name_of);
+void name_silent_tokens(FigureData& figure, const TokenNames& name_of);
 /// The table of heads (core/export/head_table.h): a matrix for each number where it is drawn.
 [[nodiscard]] FigureData heads_figure(const SequenceRecord& record, Provenance provenance);
 /// The table of the vocabulary (core/export/vocabulary_table.h), of one head or of all. Tokens without a
 /// text of their own are called as `name_of` says. Errors: bad_layer, bad_head.
 [[nodiscard]] Expected<FigureData> vocabulary_figure(const SequenceRecord& record, std::int32_t heads,
                                                      const std::optional<MapId>& head, Provenance provenance,
-                                                     const std::function<std::string(std::int32_t token)>& name_of);
+                                                     const TokenNames& name_of);
 /// The mask from the record alone, of any part that is asked for. Errors: bad_layer, bad_head, bad_position, those
 /// of check_map_size.
 [[nodiscard]] Expected<FigureData> mask_figure(const SequenceRecord& record, std::int32_t heads, const MapId& map,

@@ -3,12 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 
 #include "core/base/expected.h"
 #include "core/export/figure_data.h"
+#include "core/session/token_names.h"
 #include "core/session/trace_file.h"
 
 namespace natscope {
@@ -36,8 +36,6 @@ struct FigureRequest {
 /// Whether a figure shows what is known of each token of a run, alone or beside another: its loss, which cache holds
 /// it.
 [[nodiscard]] bool is_by_token(FigureKind kind, TextColours text, bool has_other);
-
-using TokenNames = std::function<std::string(std::int32_t token)>;
 
 /// Of a run's record, which knows everything but attention weights: all kinds but attention, overview and statistics.
 /// `heads`: query heads of a layer. `other`, or null: a run beside it, for kv, roles (which cache holds what) and a

@@ -14,19 +14,10 @@
 namespace natscope {
 namespace {
 
-std::string name_of(const TraceFile& trace, std::int32_t token) {
-  const auto found = trace.token_names().find(token);
-  return found == trace.token_names().end() ? std::string() : found->second;
-}
-
-void name_silent_tokens(FigureData& figure, const TraceFile& trace) {
-  name_silent_tokens(figure, [&trace](std::int32_t token) { return name_of(trace, token); });
-}
-
 /// A figure of this kind without its values, with the trace's tokens on its axes.
 FigureData figure_of(const TraceFile& trace, FigureKind kind) {
   FigureData figure{kind, {}, trace.tokens(), trace.token_texts(), trace.provenance()};
-  name_silent_tokens(figure, trace);
+  name_silent_tokens(figure, token_names(trace.token_names()));
   return figure;
 }
 
@@ -89,11 +80,11 @@ Expected<Heatmap> heatmap(const TraceFile& trace, const FigureRequest& request) 
   NATSCOPE_CHECK(check_map_size(request.queries, request.keys));
   Heatmap map{request.kind, id.layer, id.head, request.queries, request.keys, {}, {}};
   if (const auto index = trace.map_index(id)) return stored_map(trace, *index, std::move(map));
-  // Which KV head a head reads must be known; and H2O's mask follows from what it dropped, not from roles.
-  const bool is_h2o = !has_roles(trace.provenance().policy);
-  if (request.kind != FigureKind::mask || !heads || (is_h2o && !knows_what_is_held(trace)))
+  // Which KV head a head reads must be known; and without roles the mask follows from what was dropped.
+  const bool by_roles = has_roles(trace.provenance().policy);
+  if (request.kind != FigureKind::mask || !heads || !(by_roles || knows_what_is_held(trace)))
     return not_stored(trace, id);
-  if (is_h2o) {
+  if (!by_roles) {
     NATSCOPE_TRY(const Session session, session_of(trace, std::nullopt));
     NATSCOPE_TRY(FigureData mask, mask_figure(session.record, *heads, id, map.queries, map.keys, trace.provenance()));
     return std::get<Heatmap>(std::move(mask.values));
@@ -104,9 +95,9 @@ Expected<Heatmap> heatmap(const TraceFile& trace, const FigureRequest& request) 
 KvCurve curve_of(const TraceFile& trace) {
   KvCurve curve{trace.tokens_count(), trace.layers(), trace.kv_heads(), trace.kv_entries(), {}, {}, {}};
   curve.allocated_bytes = trace.kv_allocated_bytes();
-  const auto& head_dim = trace.provenance().head_dim;
-  if (!head_dim) return curve;
-  const std::int64_t entry_bytes = 2 * std::int64_t{*head_dim} * (trace.provenance().dtype == "bfloat16" ? 2 : 4);
+  if (std::ranges::max(curve.allocated_bytes) == 0) curve.allocated_bytes.clear();
+  const std::int64_t entry_bytes = geometry_of(trace).entry_bytes();
+  if (entry_bytes == 0) return curve;
   const std::int64_t heads = std::int64_t{curve.layers} * curve.kv_heads;
   for (std::int64_t step = 0; step < curve.length; ++step) {
     std::int64_t held = 0;
@@ -155,8 +146,7 @@ Expected<FigureData> figure_of_its_record(const FigureRequest& request, const Tr
   if (!is_by_token(request.kind, request.text, false)) NATSCOPE_CHECK(check_held_is_known(trace));
   NATSCOPE_TRY(const Session session, session_of(trace, std::nullopt));
   return figure_of_run(request, {session.record, trace.provenance()},
-                       trace.provenance().heads.value_or(trace.kv_heads()), nullptr,
-                       [&trace](std::int32_t token) { return name_of(trace, token); });
+                       trace.provenance().heads.value_or(trace.kv_heads()), nullptr, token_names(trace.token_names()));
 }
 
 Expected<FigureData> roles_from_trace(const TraceFile& trace) {

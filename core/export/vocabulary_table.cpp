@@ -45,7 +45,7 @@ constexpr std::array columns{
 }  // namespace
 
 FigureTable vocabulary_table(std::span<const VocabularyItem> items, std::int64_t held_steps, const std::string& policy,
-                             const std::function<std::string(std::int32_t token)>& name_of) {
+                             const TokenNames& name_of) {
   FigureTable table{columns};
   table.cells.reserve(items.size() * columns.size());
   const bool knows_roles = has_roles(policy);

@@ -20,6 +20,9 @@ inline constexpr std::int64_t max_window = std::numeric_limits<std::int32_t>::ma
 inline constexpr std::int32_t max_layers = 4096;
 inline constexpr std::int32_t max_heads = 65536;
 
+/// Of a field `dtype`: what engines compute in, float32 or bfloat16.
+[[nodiscard]] kernels::ElementType read_dtype(FieldReader& in);
+
 void write(nlohmann::json& out, const HelloMessage& message);
 void read(FieldReader& in, HelloMessage& message);
 void write(nlohmann::json& out, const OpenMessage& message);

@@ -4,17 +4,14 @@
 /// The model's description, to and from a message.
 namespace natscope {
 
-const char* dtype_name(kernels::ElementType dtype) {
-  return dtype == kernels::ElementType::f32 ? "float32" : "bfloat16";
-}
-
-std::optional<kernels::ElementType> dtype_of_name(std::string_view name) {
-  if (name == "float32") return kernels::ElementType::f32;
-  if (name == "bfloat16") return kernels::ElementType::bf16;
-  return std::nullopt;
-}
-
 namespace protocol {
+
+kernels::ElementType read_dtype(FieldReader& in) {
+  const auto dtype = dtype_of_name(in.text("dtype"));
+  if (dtype && *dtype != kernels::ElementType::f16) return *dtype;
+  in.fail_field("dtype", "is neither float32 nor bfloat16");
+  return {};
+}
 
 void write(nlohmann::json& out, const OpenedMessage& message) {
   const ModelDescription& model = message.model;
@@ -71,11 +68,7 @@ void read(FieldReader& in, OpenedMessage& message) {
   model.parameters = in.int64("parameters", 0, huge);
   model.weight_bytes = in.int64("weight_bytes", 0, huge);
   model.kv_bytes_per_token = in.int64("kv_bytes_per_token", 0, huge);
-  const auto dtype = dtype_of_name(in.text("dtype"));
-  if (dtype)
-    model.dtype = *dtype;
-  else
-    in.fail_field("dtype", "is neither float32 nor bfloat16");
+  model.dtype = read_dtype(in);
   model.tokenizer = in.text("tokenizer");
   model.device = in.text("device");
   model.threads = in.int32("threads", 0, 65536);

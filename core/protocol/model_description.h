@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/cache/accounting.h"
+#include "core/cache/cache_dtype.h"
 #include "kernels/element_type.h"
 
 namespace natscope {
@@ -49,8 +50,5 @@ struct ModelDescription {
 
   friend bool operator==(const ModelDescription&, const ModelDescription&) = default;
 };
-
-[[nodiscard]] const char* dtype_name(kernels::ElementType dtype);  ///< "float32" or "bfloat16"
-[[nodiscard]] std::optional<kernels::ElementType> dtype_of_name(std::string_view name);
 
 }  // namespace natscope

@@ -106,11 +106,7 @@ void read(FieldReader& in, StartedMessage& message) {
   if (std::int64_t{message.geometry.layers} * message.geometry.kv_heads > max_head_pairs) {
     in.fail_field("kv_heads", "times the layers is more than any model has");
   }
-  const auto dtype = dtype_of_name(in.text("dtype"));
-  if (dtype)
-    message.geometry.dtype = *dtype;
-  else
-    in.fail_field("dtype", "is neither float32 nor bfloat16");
+  message.geometry.dtype = read_dtype(in);
   message.has_scores = in.boolean("has_scores");
   message.window = read_optional_int(in, "window", 0, max_window);
   message.policy = in.text("policy");

@@ -123,10 +123,7 @@ void read(FieldReader& in, OpenMessage& message) {
   message.model = in.text("model");
   if (in.has("adapter")) message.adapter = in.text("adapter");
   message.device = read_enum<Device>(in, "device", device_names);
-  if (in.has("dtype")) {
-    message.dtype = dtype_of_name(in.text("dtype"));
-    if (!message.dtype) in.fail_field("dtype", "is neither float32 nor bfloat16");
-  }
+  if (in.has("dtype")) message.dtype = read_dtype(in);
   message.threads = in.int32("threads", 0, 4096);
   message.trace_store_bytes = in.int64("trace_store_bytes", 0, std::numeric_limits<std::int64_t>::max());
 }

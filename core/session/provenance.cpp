@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/session/provenance.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "core/base/sha256.h"
+#include "core/base/utf8.h"
+#include "core/cache/cache_dtype.h"
 #include "core/cache/forced_pattern.h"
+#include "core/cache/policy.h"
 #include "core/session/metadata_reader.h"
 #include "core/session/sampling_metadata.h"
 
@@ -23,6 +27,14 @@ Expected<MapId> parse_map(std::string_view text) {
     if (layer && head && *layer >= 0 && *head >= 0) return MapId{LayerId(*layer), HeadId(*head)};
   }
   return fail(ErrorCode::bad_trace, "“" + printable(text, 40) + "” is no map; one is written LAYER.HEAD");
+}
+
+/// Of a policy, or of another program's method: one that fits a title.
+bool is_name(std::string_view policy) {
+  if (has_roles(policy) || parse_policy(policy)) return true;
+  constexpr std::size_t longest = 100;
+  const bool is_plain = std::ranges::none_of(policy, [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+  return policy.size() <= longest && is_plain && valid_utf8(policy);
 }
 
 Expected<SetByHand> parse_set_by_hand(const session::MetadataReader& in, const Metadata& metadata) {
@@ -120,12 +132,13 @@ Expected<Provenance> parse_trace_metadata(const Metadata& metadata) {
   NATSCOPE_CHECK(in.text("window"));
   NATSCOPE_TRY(provenance.window, in.optional_number<std::int64_t>("window", 0, most_window));
   NATSCOPE_TRY(provenance.dtype, in.text("dtype"));
-  if (provenance.dtype != "float32" && provenance.dtype != "bfloat16") return in.malformed("dtype", provenance.dtype);
+  if (!dtype_of_name(provenance.dtype)) return in.malformed("dtype", provenance.dtype);
   NATSCOPE_TRY(provenance.seed, in.number<std::uint64_t>("seed"));
   NATSCOPE_TRY(provenance.model_sha256, in.text("model_sha256"));
   NATSCOPE_TRY(provenance.prompt_sha256, in.text("prompt_sha256"));
   NATSCOPE_TRY(provenance.natscope_version, in.text("natscope_version"));
   if (const auto policy = metadata.find("policy"); policy != metadata.end()) provenance.policy = policy->second;
+  if (!is_name(provenance.policy)) return in.malformed("policy", provenance.policy);
   NATSCOPE_TRY(provenance.heads, in.optional_number<std::int32_t>("heads", 1, 1 << 20));
   NATSCOPE_TRY(provenance.head_dim, in.optional_number<std::int32_t>("head_dim", 1, 1 << 20));
   constexpr double most = std::numeric_limits<double>::max();

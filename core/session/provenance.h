@@ -47,12 +47,12 @@ struct SetByHand {
 struct Provenance {
   std::vector<MapId> maps;             ///< maps that the file holds
   std::optional<std::int64_t> window;  ///< W in force; none without one
-  std::string dtype;                   ///< "float32", "bfloat16"
+  std::string dtype;                   ///< as dtype_of_name takes it
   std::uint64_t seed = 0;
   std::string model_sha256;              ///< over the weight files in the order of their names
   std::string prompt_sha256;             ///< prompt_digest()
   std::string natscope_version;          ///< of the program that computed it
-  std::string policy;                    ///< as parse_policy takes it
+  std::string policy;                    ///< as parse_policy takes it, or what another program calls its method
   std::optional<std::int32_t> heads;     ///< query heads a layer
   std::optional<std::int32_t> head_dim;  ///< D: with dtype, what an entry costs
   SetByHand by_hand;

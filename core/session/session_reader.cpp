@@ -6,6 +6,7 @@
 #include <new>
 
 #include "core/base/utf8.h"
+#include "core/cache/cache_dtype.h"
 #include "core/io/safetensors.h"
 #include "core/model/config.h"
 #include "core/session/metadata_reader.h"
@@ -232,9 +233,10 @@ Expected<void> read_settings(const Metadata& metadata, Session& value) {
   if (std::int64_t{geometry.layers} * heads > max_head_pairs) {
     return fail(code, "the metadata's layers times heads is more than any model has");
   }
-  NATSCOPE_TRY(const std::string dtype, in.text("cache_dtype"));
-  if (dtype != "float32" && dtype != "bfloat16") return in.malformed("cache_dtype", dtype);
-  geometry.dtype = dtype == "float32" ? kernels::ElementType::f32 : kernels::ElementType::bf16;
+  NATSCOPE_TRY(const std::string name, in.text("cache_dtype"));
+  const auto dtype = dtype_of_name(name);
+  if (!dtype) return in.malformed("cache_dtype", name);
+  geometry.dtype = *dtype;
   NATSCOPE_TRY(const bool has_scores, truth(in, "has_scores"));
   value.record = SequenceRecord(geometry, has_scores, value.provenance.window);
 

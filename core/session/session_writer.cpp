@@ -3,6 +3,7 @@
 #include <deque>
 #include <new>
 
+#include "core/cache/cache_dtype.h"
 #include "core/io/safetensors_writer.h"
 #include "core/session/sampling_metadata.h"
 #include "core/session/session_file.h"
@@ -150,7 +151,7 @@ Metadata metadata_of(const Session& value) {
   metadata["kv_heads"] = std::to_string(record.geometry().kv_heads);
   const std::int32_t head_dim = record.geometry().head_dim;
   metadata["head_dim"] = head_dim > 0 ? std::to_string(head_dim) : "";  // a trace need not say it
-  metadata["cache_dtype"] = record.geometry().dtype == kernels::ElementType::f32 ? "float32" : "bfloat16";
+  metadata["cache_dtype"] = dtype_name(record.geometry().dtype);
   metadata["has_scores"] = record.has_scores() ? "true" : "false";
   metadata["window"] = record.window() ? std::to_string(*record.window()) : "";
   metadata["prompt_tokens"] = std::to_string(value.prompt_tokens);

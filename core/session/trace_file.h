@@ -15,12 +15,13 @@
 #include "core/io/safetensors.h"
 #include "core/io/safetensors_writer.h"
 #include "core/session/provenance.h"
+#include "core/session/token_names.h"
 
 /// Trace files: everything one run saw, as one safetensors file that numpy opens. The contract is the command line's
 /// `trace`; how the tokens read stands in the metadata (core/session/trace_texts.h). Beyond it a trace has what a
 /// session has, too, under the same names:
 ///   probability   F32 [T]           of each token before it came; 0: not known
-/// and under H2O, where roles do not say what is held:
+/// and under H2O, as under the methods of other programs, where roles (all 0) do not say what is held:
 ///   evicted       I32 [entries, 3]  layer, KV head and position of every entry that was dropped, step after step
 ///   evicted_ends  I64 [T]           where in that list each step's entries end
 namespace natscope {
@@ -39,7 +40,7 @@ struct TraceContent {
   /// Hands over logits [T, vocab] f32 in pieces, row after row; unset: no `logits` tensor. RowSpool::produce fits.
   std::function<Expected<void>(const TensorSink&)> logits;
   /// What tokens are called that add nothing to the text; unset: they have no name.
-  std::function<std::string(std::int32_t token)> name_of;
+  TokenNames name_of;
   MapRows map_rows;  ///< called twice for every row: for `attention` and for `visible`
 };
 
@@ -71,7 +72,7 @@ class TraceFile {
   [[nodiscard]] std::vector<std::int32_t> kv_entries() const;          ///< [T, layers, kv_heads]
   [[nodiscard]] std::vector<std::int64_t> kv_allocated_bytes() const;  ///< [T]
 
-  /// Whether it holds what H2O dropped. Traces of earlier versions do not.
+  /// Whether it holds what was dropped in place of roles. Traces of H2O by earlier versions do not.
   [[nodiscard]] bool has_evicted() const;
   /// [T] dropped after each step, each entry once at most; empty lists where it holds none.
   [[nodiscard]] std::vector<std::vector<EvictedEntry>> evicted() const;

@@ -5,6 +5,7 @@
 #include <limits>
 #include <new>
 
+#include "core/cache/policy.h"
 #include "core/model/config.h"
 #include "core/session/metadata_reader.h"
 #include "core/session/session_tensors.h"
@@ -74,11 +75,18 @@ Expected<void> check_optional(const SafetensorsFile& file, std::int64_t length, 
   return {};
 }
 
+/// Whether nothing but “evicted” says what was dropped: roles do not, nor is it H2O, of which older traces lack it.
+bool needs_evicted(std::string_view policy) { return !has_roles(policy) && !policy.starts_with("h2o:"); }
+
 /// What was dropped: each entry after it came, and once.
 Expected<void> check_evicted(const SafetensorsFile& file, std::int64_t length, std::int64_t layers,
-                             std::int64_t kv_heads) {
+                             std::int64_t kv_heads, std::string_view policy) {
   constexpr ErrorCode code = ErrorCode::bad_trace;
-  if (file.find(session::evicted) == nullptr && file.find(session::evicted_ends) == nullptr) return {};
+  if (file.find(session::evicted) == nullptr && file.find(session::evicted_ends) == nullptr) {
+    if (!needs_evicted(policy)) return {};
+    return fail(code, "the trace does not say what “" + method_name(policy) + "” dropped: it has no tensor “evicted”",
+                "write evicted and evicted_ends, or a policy that has roles");
+  }
   NATSCOPE_CHECK(expect_tensor(file, session::evicted, DType::i32, {-1, 3}, code));
   NATSCOPE_CHECK(expect_tensor(file, session::evicted_ends, DType::i64, {length}, code));
   const auto entries = copied<std::int32_t>(file, session::evicted);
@@ -135,7 +143,7 @@ Expected<TraceFile> TraceFile::open(const std::filesystem::path& path) try {
     return fail(code, "the trace has more layers and heads than any model");
   NATSCOPE_CHECK(check_optional(file, length, layers, kv_heads, provenance));
   NATSCOPE_CHECK(check_values(file));
-  NATSCOPE_CHECK(check_evicted(file, length, layers, kv_heads));
+  NATSCOPE_CHECK(check_evicted(file, length, layers, kv_heads, provenance.policy));
   const session::MetadataReader in(file.metadata(), code);
   NATSCOPE_TRY(const auto prompt_tokens, in.optional_number<std::int64_t>("prompt_tokens", 0, length));
   NATSCOPE_TRY(session::TokenTexts texts, session::read_token_texts(file.metadata(), length));

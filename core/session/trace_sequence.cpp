@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/cache/cache_dtype.h"
 #include "core/cache/held_tally.h"
 #include "core/cache/policy.h"
 #include "core/io/streaming_decoder.h"
@@ -15,7 +16,8 @@
 namespace natscope {
 namespace {
 
-bool is_h2o(const TraceFile& trace) { return !has_roles(trace.provenance().policy); }
+/// By roles; else by what the trace says was dropped.
+bool keeps_by_roles(const TraceFile& trace) { return has_roles(trace.provenance().policy); }
 
 /// How each token reads, in order.
 std::vector<std::string> texts_of(const TraceFile& trace, const std::vector<std::int32_t>& tokens,
@@ -31,14 +33,14 @@ std::vector<std::string> texts_of(const TraceFile& trace, const std::vector<std:
   return texts;
 }
 
-/// What H2O dropped after each step, [T]: as the trace has it, else (of an earlier version) as far as recorded maps
-/// tell, where the last query that sees a key is the step after which it was gone.
+/// What a method without roles dropped after each step, [T]: as the trace has it, else (of H2O, by an earlier version)
+/// as far as recorded maps tell, where the last query that sees a key is the step after which it was gone.
 Expected<std::vector<std::vector<EvictedEntry>>> evictions_of(const TraceFile& trace) {
   const std::int64_t length = trace.tokens_count();
   const auto& heads = trace.provenance().heads;
-  if (is_h2o(trace) && trace.has_evicted()) return trace.evicted();
+  if (!keeps_by_roles(trace) && trace.has_evicted()) return trace.evicted();
   std::vector<std::vector<EvictedEntry>> evicted(static_cast<std::size_t>(length));
-  if (!is_h2o(trace) || !heads) return evicted;
+  if (keeps_by_roles(trace) || !heads) return evicted;
   std::set<std::pair<LayerId, KvHeadId>> done;
   std::vector<std::uint8_t> row(static_cast<std::size_t>(length));
   for (std::size_t map = 0; map < trace.provenance().maps.size(); ++map) {
@@ -90,8 +92,7 @@ bool counts_whole_window(const Provenance& provenance, bool has_scores) {
 
 Expected<SequenceRecord> record_of(const TraceFile& trace, const std::optional<Tokenizer>& tokenizer) {
   const Provenance& provenance = trace.provenance();
-  const CacheGeometry geometry{trace.layers(), trace.kv_heads(), provenance.head_dim.value_or(0),
-                               provenance.dtype == "bfloat16" ? kernels::ElementType::bf16 : kernels::ElementType::f32};
+  const CacheGeometry geometry = geometry_of(trace);
   const auto length = static_cast<std::size_t>(trace.tokens_count());
   const std::size_t heads = static_cast<std::size_t>(geometry.layers) * static_cast<std::size_t>(geometry.kv_heads);
   const std::vector<std::int32_t> tokens = trace.tokens();
@@ -106,7 +107,7 @@ Expected<SequenceRecord> record_of(const TraceFile& trace, const std::optional<T
   NATSCOPE_CHECK(check_scores(scores));
   NATSCOPE_TRY(auto evicted, evictions_of(trace));
 
-  const bool has_rule = !is_h2o(trace);
+  const bool has_rule = keeps_by_roles(trace);
   const bool whole_window = counts_whole_window(provenance, !scores.empty());
   std::vector<std::int64_t> left(heads, 0);  // by what was dropped
   std::vector<HeldTally> tallies(heads, HeldTally(provenance.window.value_or(0)));
@@ -151,8 +152,14 @@ Expected<SequenceRecord> record_of(const TraceFile& trace, const std::optional<T
 
 }  // namespace
 
+CacheGeometry geometry_of(const TraceFile& trace) {
+  const Provenance& from = trace.provenance();
+  return {trace.layers(), trace.kv_heads(), from.head_dim.value_or(0),
+          dtype_of_name(from.dtype).value_or(kernels::ElementType::f32)};
+}
+
 bool knows_what_is_held(const TraceFile& trace) {
-  if (!is_h2o(trace) || trace.has_evicted()) return true;
+  if (keeps_by_roles(trace) || trace.has_evicted()) return true;
   const auto& heads = trace.provenance().heads;
   if (!heads) return false;
   std::set<std::pair<LayerId, KvHeadId>> seen;

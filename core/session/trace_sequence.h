@@ -23,6 +23,9 @@ namespace natscope {
 /// those of TraceFile::read_map, out_of_memory.
 [[nodiscard]] Expected<Session> session_of(const TraceFile& trace, const std::optional<Tokenizer>& tokenizer);
 
+/// Of its cache; head_dim is 0 where the trace does not say it.
+[[nodiscard]] CacheGeometry geometry_of(const TraceFile& trace);
+
 /// Whether the trace tells of every entry how long it was held: not so of H2O's by versions that did not record it,
 /// unless there is a map for every KV head.
 [[nodiscard]] bool knows_what_is_held(const TraceFile& trace);

@@ -29,8 +29,7 @@ Unexpected no_texts(const char* key, const std::string& what) {
 
 }  // namespace
 
-void add_token_texts(Metadata& metadata, const SequenceRecord& record,
-                     const std::function<std::string(std::int32_t token)>& name_of) {
+void add_token_texts(Metadata& metadata, const SequenceRecord& record, const TokenNames& name_of) {
   nlohmann::json texts = nlohmann::json::array();
   nlohmann::json names = nlohmann::json::object();
   for (const TokenFrame& frame : record.frames()) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "core/base/expected.h"
 #include "core/explore/sequence_record.h"
 #include "core/session/provenance.h"
+#include "core/session/token_names.h"
 
 /// How a trace's tokens read, as two strings of its metadata, so that it needs no model to be read:
 ///   token_texts  a JSON array of T strings: what each token adds to the text
@@ -23,8 +23,7 @@ struct TokenTexts {
 };
 
 /// Adds the keys; nothing where they would be longer than a reader takes. `name_of` may be unset: no names then.
-void add_token_texts(Metadata& metadata, const SequenceRecord& record,
-                     const std::function<std::string(std::int32_t token)>& name_of);
+void add_token_texts(Metadata& metadata, const SequenceRecord& record, const TokenNames& name_of);
 
 /// Nothing where there are none: in traces of earlier versions, and of texts too long for it.
 /// Errors: bad_trace (not as above, more than 16 MiB, not one text a token).

@@ -2,7 +2,7 @@
 # What `cmake --install` (./dev install) lays down, and what `cpack` (./dev package) makes a Debian package of:
 #   bin/                    the programs
 #   lib/natscope/           our modules, and of LibTorch what runs on a CPU
-#   share/natscope/         the demo model and the sample text (core/base/resource_path.h)
+#   share/natscope/         the demo model and the sample text (core/base/resource_path.h); python/: traces of other programs
 #   share/applications, icons, man, bash-completion, zsh, fish, doc
 # The whole can be moved anywhere: programs find the rest from where they are.
 
@@ -60,7 +60,8 @@ foreach(_module IN LISTS _modules)
   natscope_install_with_run_path(${_module} "${NATSCOPE_INSTALL_MODULES}" "$ORIGIN" ${_libtorch})
 endforeach()
 
-install(DIRECTORY resources/demo resources/sample DESTINATION share/natscope)
+install(DIRECTORY resources/demo resources/sample resources/python DESTINATION share/natscope
+  PATTERN __pycache__ EXCLUDE)
 install(FILES README.md SECURITY.md LICENSE resources/install/copyright DESTINATION share/doc/natscope)
 # Licences of what is copied from wheels, as the wheels hold them (./dev setup keeps them).
 file(GLOB _licences "${CMAKE_SOURCE_DIR}/.deps/licences/*")

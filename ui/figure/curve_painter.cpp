@@ -174,7 +174,7 @@ Curve linesOf(const FigureData& figure) {
     result.lines.push_back(
         {name, run.style, run.colour, isInBytes ? scaled(run.curve.live_bytes, unit) : entriesOf(run.curve)});
   }
-  if (isInBytes && runs.size() == 1) {
+  if (isInBytes && runs.size() == 1 && !curve.allocated_bytes.empty()) {
     result.lines.push_back(
         {QStringLiteral("allocated"), Qt::DotLine, allocatedColour, scaled(curve.allocated_bytes, unit)});
   }

@@ -23,11 +23,10 @@ std::vector<LegendEntry> mapLegend(const Heatmap& map, const FigureOptions& opti
   return entries;
 }
 
-std::vector<LegendEntry> roleLegend(bool hasRoles, Theme theme, const FigureInk& ink) {
-  if (!hasRoles) {
+std::vector<LegendEntry> roleLegend(const std::string& policy, Theme theme, const FigureInk& ink) {
+  if (!has_roles(policy)) {
     return {swatchEntry(toQRgb(held_colour(theme, false)), {}, QStringLiteral("held"), ink),
-            swatchEntry(toQRgb(held_colour(theme, true)), {}, QStringLiteral("dropped by the end (H2O has no roles)"),
-                        ink)};
+            swatchEntry(toQRgb(held_colour(theme, true)), {}, droppedWords(policy), ink)};
   }
   std::vector<LegendEntry> entries;
   for (const Role role : {Role::global, Role::local, Role::sliding}) {
@@ -55,6 +54,10 @@ std::vector<LegendEntry> heldLegend(const FigureData& figure, const HeldMap& map
 
 }  // namespace
 
+QString droppedWords(const std::string& policy) {
+  return QStringLiteral("dropped by the end (%1 has no roles)").arg(QString::fromStdString(method_name(policy)));
+}
+
 QString heldSign(HeldBy by) {
   if (by == HeldBy::first) return QStringLiteral("+");
   return by == HeldBy::second ? QStringLiteral("−") : QString();
@@ -75,7 +78,7 @@ std::vector<LegendEntry> legendOf(const FigureData& figure, const FigureOptions&
   if (const auto* map = std::get_if<Heatmap>(&figure.values)) entries = mapLegend(*map, options, ink);
   if (const auto* map = std::get_if<HeldMap>(&figure.values)) entries = heldLegend(figure, *map, options.theme, ink);
   if (std::holds_alternative<RoleMap>(figure.values))
-    entries = roleLegend(has_roles(figure.provenance.policy), options.theme, ink);
+    entries = roleLegend(figure.provenance.policy, options.theme, ink);
   if (isPutTogether(figure, layout)) {
     QString words = std::holds_alternative<Heatmap>(figure.values)
                         ? QStringLiteral("a pixel is the largest weight that it covers")

@@ -36,7 +36,9 @@ QString whatIsShown(const FigureData& figure) {
       if (const auto* map = std::get_if<HeldMap>(&figure.values))
         return QStringLiteral("Tokens that two caches hold after token %1, by layer and KV head")
             .arg(map->counts.tokens - 1);
-      if (!has_roles(figure.provenance.policy)) return QStringLiteral("Tokens that H2O holds, by layer and KV head");
+      if (!has_roles(figure.provenance.policy))
+        return QStringLiteral("Tokens that %1 holds, by layer and KV head")
+            .arg(QString::fromStdString(method_name(figure.provenance.policy)));
       return QStringLiteral("Token roles by layer and KV head");
     case FigureKind::kv:
       return QStringLiteral("KV cache by tokens");

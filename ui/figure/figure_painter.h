@@ -32,6 +32,8 @@ void drawTurnedText(QPainter& painter, QPointF at, const QString& text, const QF
 [[nodiscard]] double curveLabelsWidth(const FigureData& figure);
 /// "+" for the figure's own run alone, "−" for the compared one alone: not by colour only.
 [[nodiscard]] QString heldSign(HeldBy by);
+/// What pale stands for under a method without roles.
+[[nodiscard]] QString droppedWords(const std::string& policy);
 /// A coloured square with its letter, and words.
 [[nodiscard]] LegendEntry swatchEntry(QRgb colour, const QString& letter, const QString& words, const FigureInk& ink);
 /// Colours and what the ends and steps between them stand for.

@@ -62,7 +62,8 @@ LegendEntry sampleEntry(const TokenLook& look, const QString& shown, const QStri
   return {sampleWidth, draw, words};
 }
 
-std::vector<LegendEntry> rolesLegend(const ColouredText& text, Theme theme, const FigureInk& ink) {
+std::vector<LegendEntry> rolesLegend(const ColouredText& text, const std::string& policy, Theme theme,
+                                     const FigureInk& ink) {
   std::vector<LegendEntry> entries;
   if (!text.head) {
     for (const int percent : {0, 25, 50, 75, 100}) {
@@ -76,7 +77,7 @@ std::vector<LegendEntry> rolesLegend(const ColouredText& text, Theme theme, cons
   if (text.roles.empty()) {
     const RoleColours colours = coloursOf({}, ink);
     return {sampleEntry(lookOfRole({}, true, colours), {}, QStringLiteral("held")),
-            sampleEntry(lookOfRole({}, false, colours), {}, QStringLiteral("dropped by the end (H2O has no roles)"))};
+            sampleEntry(lookOfRole({}, false, colours), {}, droppedWords(policy))};
   }
   for (const Role role : {Role::global, Role::local, Role::sliding}) {
     entries.push_back(sampleEntry(lookOfRole(role, true, coloursOf(role, ink)), QString(QLatin1Char(role_letter(role))),
@@ -149,7 +150,8 @@ ScaleRange rangeOf(const LossText& text, const ScaleOptions& options) {
 std::vector<LegendEntry> textLegend(const FigureData& figure, const FigureOptions& options) {
   if (const auto* losses = std::get_if<LossText>(&figure.values))
     return lossLegend(*losses, rangeOf(*losses, options.scale), options.theme);
-  return rolesLegend(std::get<ColouredText>(figure.values), options.theme, inkOf(options.theme));
+  return rolesLegend(std::get<ColouredText>(figure.values), figure.provenance.policy, options.theme,
+                     inkOf(options.theme));
 }
 
 FigureLayout layOutText(const FigureData& figure, const FigureOptions& options) {

@@ -68,16 +68,15 @@ void FigureExport::start(const ExportRequest& request) {
 }
 
 void FigureExport::writeOfRun(const ExportRequest& request) {
-  const EngineClient& client = workbench_.client();
-  const auto kept =
-      request.beside ? std::optional(RunOf{request.beside->record, request.beside->provenance}) : std::nullopt;
-  auto figure = figure_of_run(request, {client.record(), client.provenance()}, workbench_.selection().heads(),
-                              kept ? &*kept : nullptr, names());
-  if (!figure) {
-    Q_EMIT failed(figure.error());
-    return;
-  }
-  write(*std::move(figure), request);
+  writeElsewhere(
+      [request, shown = workbench_.client().session(), heads = workbench_.selection().heads()]() -> Expected<void> {
+        const auto kept =
+            request.beside ? std::optional(RunOf{request.beside->record, request.beside->provenance}) : std::nullopt;
+        NATSCOPE_TRY(const FigureData figure, figure_of_run(request, {shown.record, shown.provenance}, heads,
+                                                            kept ? &*kept : nullptr, token_names(shown.token_texts)));
+        return writeFigure(figure, request);
+      },
+      request.path);
 }
 
 void FigureExport::writeWeights(const ExportRequest& request) {
@@ -93,8 +92,15 @@ void FigureExport::writeWeights(const ExportRequest& request) {
   job->figure.provenance.maps = {request.map};
   Heatmap map{FigureKind::attention, request.map.layer, request.map.head, request.queries, request.keys, {}, {}};
   const auto cells = static_cast<std::size_t>(map.queries.size() * map.keys.size());
-  map.values.reserve(cells);
-  map.visible.reserve(cells);
+  const auto makeRoom = [&map, cells]() -> Expected<void> {
+    map.values.reserve(cells);
+    map.visible.reserve(cells);
+    return {};
+  };
+  if (const auto hasRoom = outcomeOf(makeRoom); !hasRoom) {
+    Q_EMIT failed(hasRoom.error());
+    return;
+  }
   job->figure.values = std::move(map);
   askForNextRows(job);
 }
@@ -108,13 +114,15 @@ void FigureExport::writeOverview(const ExportRequest& request) {
           Q_EMIT failed(maps.error());
           return;
         }
-        Expected<FigureData> figure = overview_figure(*std::move(maps), figureOfWeights());
-        if (request.kind == FigureKind::statistics) figure = statistics_figure(*std::move(figure));
-        if (!figure) {
-          Q_EMIT failed(figure.error());
-          return;
-        }
-        write(*std::move(figure), request);
+        auto seen = std::make_shared<HeadOverview>(*std::move(maps));
+        writeElsewhere(
+            [request, seen, around = figureOfWeights()]() -> Expected<void> {
+              Expected<FigureData> figure = overview_figure(std::move(*seen), around);
+              if (request.kind == FigureKind::statistics) figure = statistics_figure(*std::move(figure));
+              if (!figure) return Unexpected(figure.error());
+              return writeFigure(*figure, request);
+            },
+            request.path);
       },
       this);
 }
@@ -125,15 +133,12 @@ bool FigureExport::hasEngine() {
   return false;
 }
 
-TokenNames FigureExport::names() const {
-  return [this](std::int32_t token) { return workbench_.client().tokenText(token).toStdString(); };
-}
-
 FigureData FigureExport::figureOfWeights() const {
+  const Session shown = workbench_.client().session();
   FigureData figure;
-  figure.provenance = workbench_.client().provenance();
-  add_axis(figure, workbench_.client().record());
-  name_silent_tokens(figure, names());
+  figure.provenance = shown.provenance;
+  add_axis(figure, shown.record);
+  name_silent_tokens(figure, token_names(shown.token_texts));
   return figure;
 }
 

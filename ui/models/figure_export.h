@@ -22,9 +22,9 @@ struct ExportRequest : FigureRequest {
   std::filesystem::path path;  ///< its ending says the format: png, svg, pdf, csv, npy, json
 };
 
-/// Writes what the window shows to a file, without making it wait: weights come from the engine block by block, drawing
-/// and writing happen on another thread (as does everything of a recording). One export at a time; a second one waits
-/// its turn in the engine's queue.
+/// Writes what the window shows to a file, without making it wait: weights come from the engine block by block, and the
+/// figure's numbers, its drawing and its file are made on another thread. One export at a time; a second one waits its
+/// turn in the engine's queue.
 class FigureExport : public QObject {
   Q_OBJECT
 
@@ -43,7 +43,6 @@ class FigureExport : public QObject {
   struct Job;
   /// Whether it can be asked for weights; if not, that is the end of the export.
   [[nodiscard]] bool hasEngine();
-  [[nodiscard]] TokenNames names() const;
   /// Axes and origin of the shown run, for weights to come.
   [[nodiscard]] FigureData figureOfWeights() const;
   void writeOverview(const ExportRequest& request);

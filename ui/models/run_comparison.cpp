@@ -80,7 +80,6 @@ void RunComparison::keep() {
   run->name = presentName();
   run->model = presentModel();
   run->provenance = workbench_.client().provenance();
-  run->hasRoles = workbench_.sequence().hasRoles();
   run->untrained = untrainedPolicyWords(workbench_.client());
   kept_ = add(run);
   Q_EMIT changed();
@@ -141,7 +140,6 @@ bool RunComparison::restore(const Session& session) {
   run->model = QString::fromStdString(session.model_path);
   run->provenance = session.provenance;
   run->provenance.policy = session.policy;
-  run->hasRoles = has_roles(session.policy);
   run->untrained = untrainedPolicyWords(session.policy, session.record.has_scores());
   const auto added = add(run);
   const bool isCompared = !kept_ || kept_ == added;

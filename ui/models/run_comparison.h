@@ -20,8 +20,7 @@ struct KeptRun {
   QString name;   ///< its policy in words, with W where there is one, and what was set by hand
   QString model;  ///< what its model is called
   Provenance provenance;
-  bool hasRoles = true;  ///< not so under H2O
-  QString untrained;     ///< that its model was not trained for its policy; else empty
+  QString untrained;  ///< that its model was not trained for its policy; else empty
 };
 
 /// The present run beside one of those that were kept, the last one kept unless another is chosen.

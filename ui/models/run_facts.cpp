@@ -162,12 +162,15 @@ RunFact cacheFact(const SequenceRecord& record) {
                "window: %1")
                 .arg(percent(counts.paper_fraction))};
   }
+  const QString allocated =
+      record.knows_allocated()
+          ? tr("allocated in whole pages: %1").arg(bytesOf(counts.allocated_bytes, counts.dense_bytes))
+          : tr("what is allocated for them the recording does not say");
   return {
       tr("KV"), percent(counts.fraction) + QStringLiteral("  ") + bytesOf(counts.live_bytes, counts.dense_bytes),
       tr("What the cache holds after the last token, of what full attention would hold, over all layers and heads.\n"
-         "%1 entries; allocated in whole pages: %2.\nCounted as the paper does, with the whole window: %3")
-          .arg(groupedNumber(counts.entries))
-          .arg(bytesOf(counts.allocated_bytes, counts.dense_bytes), percent(counts.paper_fraction))};
+         "%1 entries; %2.\nCounted as the paper does, with the whole window: %3")
+          .arg(groupedNumber(counts.entries), allocated, percent(counts.paper_fraction))};
 }
 
 }  // namespace natscope::ui

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/cache/policy.h"
 #include "core/explore/sequence_record.h"
 
 namespace natscope::ui {
@@ -23,12 +24,14 @@ class SequenceModel : public QObject {
   /// Where the record is, and how tokens are called. The reference that `source` returns is used at once and not kept.
   void setSource(std::function<const SequenceRecord&()> source, std::function<QString(std::int32_t token)> nameOf = {});
 
-  /// Where it is known whether roles decide what stays; true until it is set.
-  void setHasRoles(std::function<bool()> hasRoles) { hasRoles_ = std::move(hasRoles); }
+  /// What decides how long tokens stay, as a trace says it; roles, until it is set.
+  void setPolicy(std::function<std::string()> policy) { policy_ = std::move(policy); }
 
   [[nodiscard]] const SequenceRecord& record() const;
-  /// Not so under H2O: it has no roles, though its record calls every token global.
-  [[nodiscard]] bool hasRoles() const { return !hasRoles_ || hasRoles_(); }
+  /// Not so under H2O and the methods of other programs: they have none, though their record calls every token global.
+  [[nodiscard]] bool hasRoles() const { return !policy_ || has_roles(policy_()); }
+  /// What such a method is called: "H2O".
+  [[nodiscard]] QString method() const { return policy_ ? QString::fromStdString(method_name(policy_())) : QString(); }
   [[nodiscard]] qint64 size() const { return record().size(); }
   [[nodiscard]] bool isEmpty() const { return size() == 0; }
   /// The token's text as it stands in the sequence; empty beyond its end.
@@ -64,7 +67,7 @@ class SequenceModel : public QObject {
 
   std::function<const SequenceRecord&()> source_;
   std::function<QString(std::int32_t token)> nameOf_;
-  std::function<bool()> hasRoles_;
+  std::function<std::string()> policy_;
   std::vector<QString> texts_;
   std::vector<double> lossSums_;  // of the tokens up to each one; NaN from one on that is not known
 };

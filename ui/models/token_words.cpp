@@ -18,7 +18,7 @@ QString tr(const char* text) { return QCoreApplication::translate("TokenWords", 
 QString whyNotAsked(Workbench& workbench, TokenPos token) {
   const Selection& selection = workbench.selection();
   const RoleChanges& changes = workbench.analysedChanges();
-  if (!workbench.sequence().hasRoles()) return tr("H2O decides");
+  if (!workbench.sequence().hasRoles()) return tr("%1 decides").arg(workbench.sequence().method());
   if (changes.find(selection.layer(), selection.kvHead(), token) != nullptr) return tr("set by hand");
   if (changes.roles || changes.hadOtherRoles) return tr("a file decides");
   const auto policy = parse_policy(workbench.client().policy());

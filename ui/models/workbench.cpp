@@ -46,7 +46,7 @@ Workbench::Workbench(Settings& settings, QObject* parent)
       weights_(client_, [this] { return recording(); }) {
   sequence_.setSource([this]() -> const SequenceRecord& { return client_.record(); },
                       [this](std::int32_t token) { return client_.tokenText(token); });
-  sequence_.setHasRoles([this] { return has_roles(client_.policy()); });
+  sequence_.setPolicy([this] { return client_.policy(); });
   connect(&client_, &EngineClient::stateChanged, this, &Workbench::stateChanged);
   // Not at once: what is shown may be on its way to an engine that has just become ready.
   connect(

@@ -87,7 +87,7 @@ void HeadsPanel::showKept() {
   QString words =
       tr("%1 heads after token %2: %3 % of the cache held")
           .arg(groupedNumber(static_cast<std::int64_t>(kept_.size())), groupedNumber(record.size() - 1), held);
-  if (!has_roles(policy)) words += tr("; H2O measures attention and has no roles");
+  if (!has_roles(policy)) words += tr("; %1 has no roles").arg(QString::fromStdString(method_name(policy)));
   say(words);
 }
 

@@ -86,9 +86,11 @@ void RolesPanel::followChanges() {
   // The line stays where it is: the map must not move under the cursor that changes it.
   takeBack_->setVisible(!isRecorded && !changes.isEmpty());
   changes_->setEnabled(!changes.isEmpty());
-  changes_->setText(changes.isEmpty() ? (workbench_.sequence().hasRoles() ? tr("Roles as policy and model decide")
-                                                                          : tr("H2O has no roles that could be set"))
-                                      : (isRecorded ? tr("Made with: %1") : tr("Changed: %1")).arg(changes.inWords()));
+  changes_->setText(changes.isEmpty()
+                        ? (workbench_.sequence().hasRoles()
+                               ? tr("Roles as policy and model decide")
+                               : tr("%1 has no roles that could be set").arg(workbench_.sequence().method()))
+                        : (isRecorded ? tr("Made with: %1") : tr("Changed: %1")).arg(changes.inWords()));
   changes_->setToolTip(changes.isEmpty() ? tr("A right click on the map sets a token's role") : changes_->text());
   map_->setForced(changes.forced);
 }
@@ -100,7 +102,7 @@ void RolesPanel::fillRoleMenu(QMenu& menu, LayerId layer, KvHeadId kvHead, Token
   const bool isThere = position.value >= 0 && position.value < record.size() && layer.value < geometry.layers &&
                        kvHead.value < geometry.kv_heads && workbench_.canContinue();
   if (!workbench_.sequence().hasRoles()) {
-    menu.addAction(tr("H2O has no roles to set: it keeps what was attended to"))->setEnabled(false);
+    menu.addAction(tr("%1 has no roles to set").arg(workbench_.sequence().method()))->setEnabled(false);
   } else if (isThere) {
     addRoleActions(menu, layer, kvHead, position);
   } else {

@@ -89,7 +89,7 @@ void TextPanel::explain() {
   switch (text_->colouring()) {
     case TextColouring::role:
       say(hasRoles ? tr("━ G global   ╍ L local   ┈ S sliding   faded: dropped")
-                   : tr("faded: dropped; H2O has no roles"));
+                   : tr("faded: dropped; %1 has no roles").arg(workbench_.sequence().method()));
       break;
     case TextColouring::heldShare:
       say(tr("a mark as long as the share; empty: gone from every head"));

@@ -157,7 +157,7 @@ void VocabularyPanel::show(const Pass& pass) {
   words += pass.heads.size() == 1 && chosenHead_->isChecked()
                ? tr("in layer %1, KV head %2").arg(pass.heads[0].first.value).arg(pass.heads[0].second.value)
                : tr("in all heads");
-  if (!has_roles(policy)) words += tr("; H2O measures attention and has no roles");
+  if (!has_roles(policy)) words += tr("; %1 has no roles").arg(workbench_.sequence().method());
   say(words);
 }
 

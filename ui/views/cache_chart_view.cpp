@@ -273,7 +273,8 @@ void CacheChartView::extend() {
     plot_->graph(live)->addData(x, liveOf(counts));
     // Inside the prompt nobody knows it: the line begins where the prompt was processed.
     const bool isKnown = i + 1 == frames.size() || frames[i].generated || frames[i + 1].generated;
-    if (!isInEntries_ && isKnown) plot_->graph(allocated)->addData(x, allocatedOf(counts));
+    if (!isInEntries_ && isKnown && counts.allocated_bytes > 0)
+      plot_->graph(allocated)->addData(x, allocatedOf(counts));
   }
   const bool isPoint = plot_->graph(allocated)->dataCount() == 1;
   plot_->graph(allocated)->setScatterStyle(
@@ -338,7 +339,7 @@ QString CacheChartView::numbersAt(std::size_t at, int leftOut) const {
       line(QStringLiteral("━━"), isDark ? liveOnDark : liveColour, held(tr("live <b>%1</b>"), counts, leftOut < 3));
   // Inside the prompt nobody knows what was allocated then: every number here is of one moment.
   const bool isInPrompt = at + 1 < frames.size() && !frames[at + 1].generated;
-  if (!isInEntries_ && !isInPrompt && leftOut < 4)
+  if (!isInEntries_ && !isInPrompt && counts.allocated_bytes > 0 && leftOut < 4)
     words += line(QStringLiteral("┈┈"), allocatedColour, tr("allocated <b>%1</b>").arg(amount(allocatedOf(counts))));
   if (kept_ && at >= kept_->record.frames().size() && kept_->record.size() > 0) {
     words += line(QStringLiteral("━╌"), keptColour,

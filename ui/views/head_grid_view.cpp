@@ -165,7 +165,7 @@ QString HeadGridView::describe(const MapId& head, bool isBrief) const {
                       .arg(kvHead.value);
   const auto tokens = static_cast<double>(sequence_.roles(head.layer, kvHead).size());
   if (!sequence_.hasRoles()) {
-    words += tr(": H2O has no roles");
+    words += tr(": %1 has no roles").arg(sequence_.method());
   } else if (tokens > 0) {
     const HeadTally& tally = sequence_.record().tally(head.layer, kvHead);
     const auto share = [&](Role role) {

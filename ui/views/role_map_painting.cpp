@@ -273,7 +273,7 @@ void RoleMapView::drawLegend(QPainter& painter) const {
   const auto token = selection_.token();
   double x = shows() == RoleMapShows::difference ? drawDifferenceLegend(painter, line.topLeft())
              : shownHasRoles()                   ? drawRoleSwatches(painter, line.topLeft(), true, line.right() - 4)
-                               : drawHeldSwatches(painter, line.topLeft(), line.right() - roomForShare);
+                               : drawHeldSwatches(painter, line.topLeft(), line.right() - roomForShare, shownMethod());
   painter.setPen(ThemeSwitch::instance().colours().muted);
   painter.setFont(smallFont(painter, 12));
   if (!token || shows() == RoleMapShows::kept) return drawMixedWords(painter, x + 10, line);

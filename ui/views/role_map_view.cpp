@@ -62,7 +62,12 @@ const SequenceRecord& RoleMapView::shown() const {
 }
 
 bool RoleMapView::shownHasRoles() const {
-  return shows() == RoleMapShows::kept ? kept_->hasRoles : sequence_.hasRoles();
+  return shows() == RoleMapShows::kept ? has_roles(kept_->provenance.policy) : sequence_.hasRoles();
+}
+
+QString RoleMapView::shownMethod() const {
+  return shows() == RoleMapShows::kept ? QString::fromStdString(method_name(kept_->provenance.policy))
+                                       : sequence_.method();
 }
 
 std::int64_t RoleMapView::shownTokens() const {

@@ -79,6 +79,7 @@ class RoleMapView : public QWidget {
   [[nodiscard]] const SequenceRecord& shown() const;
   [[nodiscard]] std::int64_t shownTokens() const;
   [[nodiscard]] bool shownHasRoles() const;
+  [[nodiscard]] QString shownMethod() const;  ///< where it has none: what decides in their place
   void follow();
   /// Fits the columns, and forgets the picture.
   void place();

@@ -63,7 +63,7 @@ void RoleMixView::paintEvent(QPaintEvent*) {
   if (!sequence_.hasRoles()) {
     painter.setPen(ThemeSwitch::instance().colours().muted);
     painter.drawText(rect().adjusted(8, 4, -8, -4), Qt::AlignCenter | Qt::TextWordWrap,
-                     tr("H2O has no roles: it keeps what was attended to."));
+                     tr("%1 has no roles.").arg(sequence_.method()));
     return;
   }
   const int head = selection_.kvHead().value;

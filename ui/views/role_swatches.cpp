@@ -60,14 +60,14 @@ QColor heldFill(Theme theme, bool isDropped) {
   return QColor(colour.red, colour.green, colour.blue);
 }
 
-double drawHeldSwatches(QPainter& painter, QPointF at, double end) {
+double drawHeldSwatches(QPainter& painter, QPointF at, double end, const QString& method) {
   double x = at.x();
   for (const bool isDropped : {false, true}) {
     painter.fillRect(QRectF(x, at.y() + (lineHeight - side) / 2, side, side),
                      heldFill(ThemeSwitch::instance().theme(), isDropped));
     x = drawWords(painter, {x + side + 5, at.y()}, isDropped ? QObject::tr("dropped") : QObject::tr("held"));
   }
-  const QStringList why{QObject::tr("H2O keeps what was attended to"), QObject::tr("H2O: no roles")};
+  const QStringList why{QObject::tr("%1 has no roles").arg(method), QObject::tr("no roles")};
   return drawWords(painter, {x, at.y()}, longestFitting(why, painter.fontMetrics(), end - x));
 }
 

@@ -11,8 +11,8 @@ namespace natscope::ui {
 /// no further than `end`. Returns where the line ends.
 double drawRoleSwatches(QPainter& painter, QPointF at, bool faded, double end);
 
-/// The same for a policy without roles: held, dropped, and why, no further than `end`.
-double drawHeldSwatches(QPainter& painter, QPointF at, double end);
+/// The same for a method without roles: held, dropped, and what it is called, no further than `end`.
+double drawHeldSwatches(QPainter& painter, QPointF at, double end, const QString& method);
 /// What a token is filled with where there are no roles.
 [[nodiscard]] QColor heldFill(Theme theme, bool isDropped);
 

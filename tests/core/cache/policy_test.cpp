@@ -24,6 +24,16 @@ TEST_CASE("every policy is read, and written back") {
   CHECK(to_string(*parse_policy("longformer:8,17,5,5,0")) == "longformer:8,0,5,17");
 }
 
+TEST_CASE("what has roles, and what the rest is called") {
+  for (const char* text : {"", "model", "full", "window:0", "longformer:8,0", "streaming:4,256"})
+    CHECK(has_roles(text));
+  for (const char* text : {"h2o:2,3", "SnapKV 512", "modell", "windows:3", "streaming-llm"})
+    CHECK_FALSE(has_roles(text));
+  CHECK(method_name("h2o:2,3") == "H2O");
+  CHECK(method_name("SnapKV 512") == "SnapKV 512");
+  CHECK(method_name("h2o-like") == "h2o-like");
+}
+
 TEST_CASE("everything else is refused, and the text is named") {
   for (const char* text : {"",
                            "Model",

@@ -156,6 +156,32 @@ TEST_CASE("what H2O dropped must have been there, once") {
   }
 }
 
+TEST_CASE("another program's method is taken by its name, where the trace says what it dropped") {
+  const TemporaryFolder folder;
+  const SequenceRecord record = test::h2o_run();
+  REQUIRE(write_trace(folder / "good.safetensors", test::h2o_trace(record)));
+  LooseFile file = LooseFile::of(folder / "good.safetensors");
+  const auto opened = [&file, &folder](std::string name) {
+    file.metadata["policy"] = std::move(name);
+    file.write(folder / "other.safetensors");
+    return TraceFile::open(folder / "other.safetensors");
+  };
+  CHECK(opened("SnapKV 512"));
+  CHECK(opened(std::string(100, 'x')));
+  // What does not fit a title: too long, with a line break.
+  for (const std::string& name : {std::string(101, 'x'), std::string("a\nb")}) {
+    const auto trace = opened(name);
+    REQUIRE_FALSE(trace);
+    CHECK(trace.error().message.find("policy") != std::string::npos);
+  }
+  file.remove("evicted");
+  file.remove("evicted_ends");
+  CHECK(opened("h2o:2,1"));  // of an earlier version
+  const auto silent = opened("SnapKV 512");
+  REQUIRE_FALSE(silent);
+  CHECK(silent.error().message.find("SnapKV 512") != std::string::npos);
+}
+
 TEST_CASE("a stored map that holds no weights or no marks is refused where it is read") {
   const TemporaryFolder folder;
   const SequenceRecord record = test::recorded_run();

@@ -177,6 +177,35 @@ TEST_CASE("H2O: a trace holds when each entry was dropped") {
   CHECK(SafetensorsFile::open(written(folder, run_trace(with_roles)))->find("evicted") == nullptr);
 }
 
+TEST_CASE("another program's method: what it dropped, in a cache of half precision that nobody measured") {
+  const TemporaryFolder folder;
+  const SequenceRecord run = h2o_run();
+  LooseFile loose = LooseFile::of(written(folder, h2o_trace(run)));
+  loose.metadata["policy"] = "SnapKV 512";
+  loose.metadata["dtype"] = "float16";
+  loose.metadata["head_dim"] = "8";
+  loose.fill("kv_allocated_bytes", 0);
+  loose.write(folder / "other.safetensors");
+  const auto trace = TraceFile::open(folder / "other.safetensors");
+  REQUIRE(trace);
+  CHECK(knows_what_is_held(*trace));
+  const auto session = session_of(*trace, std::nullopt);
+  REQUIRE_MESSAGE(session, session.error().message);
+  CHECK(session->policy == "SnapKV 512");
+  CHECK_FALSE(session->record.knows_allocated());
+  const CacheCounts& counts = session->record.frames().back().counts;
+  CHECK(counts.live_bytes == counts.entries * 2 * 8 * 2);
+  CHECK(counts.paper_fraction == counts.fraction);
+  CHECK(session->record.last_query(LayerId(0), KvHeadId(0))[0] == run.last_query(LayerId(0), KvHeadId(0))[0]);
+
+  // As a session it is written and read like any other.
+  REQUIRE(write_session(folder / "session.safetensors", *session));
+  const auto again = read_session(folder / "session.safetensors");
+  REQUIRE_MESSAGE(again, again.error().message);
+  CHECK(again->policy == "SnapKV 512");
+  CHECK(again->record.geometry().dtype == kernels::ElementType::f16);
+}
+
 TEST_CASE("H2O by an earlier version: recorded counts stand, and a recorded map says what was dropped") {
   const TemporaryFolder folder;
   SequenceRecord run = consistent_run({{LayerId(0), KvHeadId(0), TokenPos(0)}});

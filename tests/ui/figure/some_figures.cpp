@@ -85,6 +85,7 @@ FigureData text(bool isOfHead, bool hasRoles) {
   FigureData figure;
   figure.kind = FigureKind::text;
   figure.provenance = someProvenance();
+  if (!hasRoles) figure.provenance.policy = "h2o:4,8";
   ColouredText shown;
   shown.range = {2, 42};
   if (isOfHead) shown.head = MapId{LayerId(3), HeadId(5)};

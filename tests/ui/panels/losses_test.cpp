@@ -272,6 +272,11 @@ class LossesTest : public QObject {
     QVERIFY(tokenScores(*workbench_, TokenPos(3))->headings.first().contains(QStringLiteral("the policy decides")));
     show([](std::int32_t) { return 0.25; }, length, "h2o:2,4");
     QVERIFY(tokenScores(*workbench_, TokenPos(3))->headings.first().contains(QStringLiteral("H2O decides")));
+    show([](std::int32_t) { return 0.25; }, length, "SnapKV 512");
+    QVERIFY(tokenScores(*workbench_, TokenPos(3))->headings.first().contains(QStringLiteral("SnapKV 512 decides")));
+    TextPanel panel(*workbench_, *comparison_);
+    panel.resize(900, 400);
+    QVERIFY2(panel.words().contains(QStringLiteral("SnapKV 512 has no roles")), qPrintable(panel.words()));
   }
 
   void theTokenPanelIsDrawnAtAnySize() {

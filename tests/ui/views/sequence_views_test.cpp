@@ -194,7 +194,7 @@ class SequenceViewsTest : public QObject {
 
   /// And leaves room for the share of heads that hold a token.
   void theLegendOfH2oStaysInItsMap() {
-    sequence_->setHasRoles([] { return false; });
+    sequence_->setPolicy([] { return std::string("h2o:4,8"); });
     const QColor ground = ThemeSwitch::instance().colours().panel;
     for (const int width : {420, 464, 700}) {
       RoleMapView view(*sequence_, *selection_);
