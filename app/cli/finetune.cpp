@@ -54,7 +54,8 @@ void add_learning_flags(CLI::App& command, Options& options) {
       ->group(group);
   command
       .add_option("--lambda", o.sparse_regularized_value,
-                  "Sparsity, added as it is (paper: 3e-7 keeps 15-24 %, 5e-8 41-51 % of an 8 B model's cache)")
+                  "Sparsity, added as it is, over the batch where that is more than 1 (paper: 3e-7 keeps 15-24 %, 5e-8 "
+                  "41-51 % of an 8 B model's cache)")
       ->capture_default_str()
       ->group(group);
   command.add_option("--global-bias", o.global_bias, "b, added to the global score at inference")
@@ -103,7 +104,9 @@ void add_run_flags(CLI::App& command, Options& options) {
       ->capture_default_str()
       ->group(group);
   add_record_flags(command, o);
-  command.add_option("--eval-documents", o.evaluate_documents, "Documents of an evaluation")
+  command
+      .add_option("--eval-documents", o.evaluate_documents,
+                  "Documents of an evaluation; the last one reads four times as many")
       ->capture_default_str()
       ->group(group);
 }

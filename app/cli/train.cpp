@@ -61,7 +61,8 @@ void add_run_flags(CLI::App& command, train::TrainOptions& o, std::string& charg
   command.add_option("--final-lr-ratio", o.final_learning_rate_ratio, "Last learning rate over the highest")
       ->capture_default_str()
       ->group(group);
-  command.add_option("--warmup", o.warmup_steps, "Steps up to the highest learning rate")
+  command
+      .add_option("--warmup", o.warmup_steps, "Steps up to the highest learning rate; a shorter run never comes to it")
       ->capture_default_str()
       ->group(group);
   add_optimizer_flags(command, o);
@@ -81,7 +82,9 @@ void add_run_flags(CLI::App& command, train::TrainOptions& o, std::string& charg
       ->group(group);
   add_process_flags(command, o, "Seed of weights, order and role noise");
   add_record_flags(command, o);
-  command.add_option("--eval-segments", o.evaluate_segments, "Segments of an evaluation")
+  command
+      .add_option("--eval-segments", o.evaluate_segments,
+                  "Segments of an evaluation; the last one reads four times as many")
       ->capture_default_str()
       ->group(group);
 }

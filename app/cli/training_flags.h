@@ -59,7 +59,9 @@ void add_optimizer_flags(CLI::App& command, Options& o) {
   command.add_option("--beta2", o.beta2, "AdamW: how long the mean of their squares remembers")
       ->capture_default_str()
       ->group(run_group);
-  command.add_option("--weight-decay", o.weight_decay, "AdamW: decay of matrices, not of norms")
+  command
+      .add_option("--weight-decay", o.weight_decay,
+                  "AdamW: decay of matrices, not of norms; in finetune, nor of embeddings")
       ->capture_default_str()
       ->group(run_group);
   command.add_option("--clip", o.clip, "Largest norm of the gradient, score layers left out")

@@ -31,7 +31,7 @@ inline constexpr JobField beta2{
     .lowest = 0, .highest = 0.9999999, .is_seldom = true};
 inline constexpr JobField weight_decay{
     .option = "weight_decay", .flag = "--weight-decay", .group = FieldGroup::run, .kind = FieldKind::real,
-    .label = "Weight decay", .default_text = "0.1", .explanation = "Of matrices, not of norms.", .paper = "0.1",
+    .label = "Weight decay", .default_text = "0.1", .explanation = "Of matrices, not of norms; where a model is trained on, nor of its embeddings.", .paper = "0.1",
     .lowest = 0, .highest = 10, .is_seldom = true};
 inline constexpr JobField clip{
     .option = "clip", .flag = "--clip", .group = FieldGroup::run, .kind = FieldKind::real, .label = "Gradient clip",

@@ -188,6 +188,9 @@ struct FinetuneStudy::State {
     NATSCOPE_TRY(training, training_text(
                                choice, [](const std::string&) {}, stop));
     NATSCOPE_TRY(segments, scored_segments(choice, model.tokenizer(), model.bos_id(), stop));
+    NATSCOPE_TRY(train::RunInputs inputs, inputs_of(options.data, segments, stop));
+    inputs["model"] = model.sha256();
+    NATSCOPE_CHECK(folder.keep_inputs(inputs));
     if (options.task == StudyTask::distance) return {};
     grid.lengths = grid_lengths(options);
     grid.documents = options.documents;

@@ -128,7 +128,8 @@ Expected<ScratchStudy> ScratchStudy::open(StudyOptions options, const Say& say, 
   state->folder = StudyFolder(state->options.out);
   NATSCOPE_CHECK(state->folder.begin(study_json(state->options), made_names, [&]() -> Expected<void> {
     NATSCOPE_TRY(state->texts, StudyTexts::prepare(state->options, say, stop));
-    return {};
+    NATSCOPE_TRY(const auto inputs, inputs_of(state->options.data, state->texts.segments(), stop));
+    return state->folder.keep_inputs(inputs);
   }));
   return ScratchStudy(std::move(state));
 }

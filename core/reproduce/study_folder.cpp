@@ -19,6 +19,7 @@ using nlohmann::json;
 namespace {
 
 constexpr const char* study_file = "study.json";
+constexpr const char* inputs_file = "inputs.json";
 
 Expected<void> make_folder(const fs::path& folder) {
   std::error_code problem;
@@ -53,6 +54,20 @@ Expected<void> StudyFolder::claim(const json& study) const {
   if (fs::exists(file, problem)) return check_study(study);
   NATSCOPE_TRY(const std::string text, json_file_text(study, "study.json"));
   return write_file_atomically(file, text);
+}
+
+Expected<void> StudyFolder::keep_inputs(const train::RunInputs& inputs) const {
+  const fs::path file = path_ / inputs_file;
+  std::error_code problem;
+  if (!fs::exists(file, problem)) return write_file_atomically(file, json(inputs).dump(2) + "\n");
+  NATSCOPE_TRY(const json there, read_json_file(file));
+  for (const auto& [name, digest] : inputs) {
+    if (!there.is_object() || there.value(name, json(digest)) == digest) continue;
+    return fail(ErrorCode::usage,
+                "the " + name + " is another than the one that " + printable(path_.string()) + " began with",
+                "put that back, or give another --out");
+  }
+  return {};
 }
 
 Expected<void> StudyFolder::check_study(const json& study) const {

@@ -2,6 +2,7 @@
 /// The folder of a study: what is studied, and which of its runs are done.
 ///
 ///   study.json              what decides the numbers; a folder with another one is refused
+///   inputs.json             which texts (and model) those were, by their digests; others are refused, too
 ///   runs/KEY/job/           spec, progress and log of a training, as `jobs` reads it (checkpoints while it runs)
 ///   runs/KEY/model/         what it made, which every command opens
 ///   runs/KEY/rows.json      what was measured; a run with this file is done
@@ -22,6 +23,7 @@
 #include "core/base/unique_descriptor.h"
 #include "core/reproduce/study_row.h"
 #include "core/train/reports.h"
+#include "core/train/weights/checkpoint.h"
 
 namespace natscope::reproduce {
 
@@ -36,6 +38,10 @@ class StudyFolder {
   /// Errors: usage (it holds another study), those of `prepare` and of files.
   [[nodiscard]] Expected<void> begin(const nlohmann::json& study, std::span<const char* const> names,
                                      const std::function<Expected<void>()>& prepare) const;
+
+  /// What the study reads, by what it is, as a SHA-256: written where the folder does not say it yet, else compared,
+  /// since rows of two texts are no study. Errors: usage (another one), those of files.
+  [[nodiscard]] Expected<void> keep_inputs(const train::RunInputs& inputs) const;
 
   /// Whether begin() would take the folder for this study; makes nothing. Errors: usage (it holds another study), those
   /// of files.

@@ -5,6 +5,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/mapped_file.h"
+#include "core/base/sha256.h"
 #include "core/base/utf8.h"
 #include "core/io/tokenizer_trainer.h"
 #include "core/train/text/corpus.h"
@@ -126,6 +127,21 @@ Expected<std::vector<ScoredSegment>> scored_segments(const TextChoice& choice, c
               "add text, or raise --test-tokens");
 }
 
+Expected<train::RunInputs> inputs_of(const fs::path& data, const std::vector<ScoredSegment>& segments,
+                                     const StopToken& stop) {
+  Sha256 training;
+  NATSCOPE_TRY(const auto files, train::text_files(data));
+  for (const fs::path& path : files) {
+    NATSCOPE_CHECK(check(stop));
+    NATSCOPE_TRY(const MappedFile file, MappedFile::open(path));
+    training.update(std::to_string(file.bytes().size()) + "\n");
+    training.update(file.bytes());
+  }
+  Sha256 scored;
+  for (const ScoredSegment& segment : segments) scored.update(std::as_bytes(std::span(segment.tokens)));
+  return train::RunInputs{{"training text", training.hex_digest()}, {"text to score on", scored.hex_digest()}};
+}
+
 Expected<StudyTexts> StudyTexts::prepare(const StudyOptions& options,
                                          const std::function<void(const std::string&)>& say, const StopToken& stop) {
   const TextChoice choice{options.task, options.data,        options.test,
@@ -138,6 +154,9 @@ Expected<StudyTexts> StudyTexts::prepare(const StudyOptions& options,
     say("training a vocabulary of " + std::to_string(size_of(options).vocab) + " pieces");
     TokenizerTraining training;
     training.vocab_size = size_of(options).vocab;
+    // The smallest has hardly room for letters: what is rarer is written in bytes. sentencepiece covers no less.
+    constexpr int roomy = 1024;
+    if (training.vocab_size < roomy) training.character_coverage = 0.98;
     NATSCOPE_TRY(const auto files, train::text_files(texts.training_));
     NATSCOPE_CHECK(train_tokenizer(files, training, texts.tokenizer_, stop));
   }

@@ -13,6 +13,7 @@
 #include "core/base/expected.h"
 #include "core/reproduce/distance_text.h"
 #include "core/reproduce/study_options.h"
+#include "core/train/weights/checkpoint.h"
 
 namespace natscope::reproduce {
 
@@ -24,7 +25,7 @@ struct ScoredSegment {
 /// What is made in a study's folder: the distance task's training text, and the vocabulary of a study from scratch.
 inline constexpr const char* marked_text_name = "text";
 inline constexpr const char* vocabulary_name = "tokenizer.model";
-inline constexpr const char* made_names[] = {marked_text_name, vocabulary_name};
+inline constexpr const char* made_names[] = {marked_text_name, vocabulary_name, "inputs.json"};
 
 /// Which texts a study is about, and how they are cut.
 struct TextChoice {
@@ -47,6 +48,11 @@ struct TextChoice {
 [[nodiscard]] Expected<std::vector<ScoredSegment>> scored_segments(const TextChoice& choice, const Tokenizer& tokenizer,
                                                                    std::optional<std::int32_t> bos,
                                                                    const StopToken& stop);
+
+/// What `data` and `segments` are: "training text" and "text to score on". Cost: every training file is read.
+/// Errors: those of files, interrupted.
+[[nodiscard]] Expected<train::RunInputs> inputs_of(const std::filesystem::path& data,
+                                                   const std::vector<ScoredSegment>& segments, const StopToken& stop);
 
 /// The texts of a study whose models are trained from scratch, and its vocabulary.
 class StudyTexts {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "core/base/sha256.h"
 #include "core/jobs/job_folder.h"
 #include "core/jobs/job_spec.h"
 #include "core/train/distillation/distillation_model.h"
@@ -33,6 +34,17 @@ namespace fs = std::filesystem;
 using jobs::JobFolder;
 
 constexpr std::int64_t shortest_passkey = 256;  // shorter ones have room for nothing
+
+std::string digest_of(const std::vector<Document>& documents) {
+  Sha256 digest;
+  for (const Document& document : documents) {
+    const std::int64_t sizes[] = {document.size(), static_cast<std::int64_t>(document.counted.size())};
+    digest.update(std::as_bytes(std::span(sizes)));
+    digest.update(std::as_bytes(std::span(document.tokens)));
+    digest.update(std::as_bytes(std::span(document.counted)));
+  }
+  return digest.hex_digest();
+}
 
 class Finetuning final : public TrainingTask {
  public:
@@ -86,6 +98,11 @@ class Finetuning final : public TrainingTask {
     return {};
   }
 
+  [[nodiscard]] RunInputs inputs() const override {
+    RunInputs inputs{{"base model", base_->sha256()}, {"training text", digest_of(documents_)}};
+    if (!held_out_.empty()) inputs["held-out text"] = digest_of(held_out_);
+    return inputs;
+  }
   [[nodiscard]] const ParameterLayout& layout() const override { return model_->layout(); }
   [[nodiscard]] std::vector<float> initial_weights() const override { return model_->initial_weights(options_.seed); }
   void set_weights(std::span<const float> weights) override { model_->set_weights(weights); }

@@ -7,7 +7,8 @@
 namespace natscope::train {
 
 Expected<Evaluation> evaluate_held_out(TrainingModel& model, const ModelConfig& config, int micro_batch,
-                                       const Corpus& text, int segments, const StopToken& stop) {
+                                       const Corpus& text, const Tokenizer& tokenizer, int segments,
+                                       const StopToken& stop) {
   const auto context = static_cast<std::size_t>(config.context);
   const std::span<const std::uint16_t> tokens = text.tokens();
   const std::size_t available = (tokens.size() - 1) / context;
@@ -20,6 +21,7 @@ Expected<Evaluation> evaluate_held_out(TrainingModel& model, const ModelConfig& 
   std::vector<std::int32_t> targets(batch * context);
   Evaluation evaluation;
   double nll = 0.0;
+  std::size_t bytes = 0;
   for (std::size_t first = 0; first < wanted; first += batch) {
     const std::size_t counted = std::min(batch, wanted - first);
     for (std::size_t i = 0; i < batch; ++i) {
@@ -27,7 +29,9 @@ Expected<Evaluation> evaluate_held_out(TrainingModel& model, const ModelConfig& 
       const std::size_t segment = (first + std::min(i, counted - 1)) * available / wanted;
       for (std::size_t n = 0; n < context; ++n) {
         inputs[i * context + n] = tokens[segment * context + n];
-        targets[i * context + n] = i < counted ? tokens[segment * context + n + 1] : -1;
+        const std::int32_t next = tokens[segment * context + n + 1];
+        targets[i * context + n] = i < counted ? next : -1;
+        if (i < counted) bytes += tokenizer.piece_bytes(next).size();
       }
     }
     NATSCOPE_TRY(const PassResult pass, model.evaluate({inputs, targets}, static_cast<int>(counted), stop));
@@ -36,7 +40,7 @@ Expected<Evaluation> evaluate_held_out(TrainingModel& model, const ModelConfig& 
     evaluation.roles.add(pass.argmax);
   }
   evaluation.nll = nll / static_cast<double>(evaluation.tokens);
-  evaluation.bits_per_byte = evaluation.nll / std::numbers::ln2 / text.bytes_per_token();
+  evaluation.bits_per_byte = bytes == 0 ? 0.0 : nll / std::numbers::ln2 / static_cast<double>(bytes);
   evaluation.has_roles = config.nats.has_value();
   return evaluation;
 }

@@ -4,15 +4,18 @@
 
 #include "core/base/cancel.h"
 #include "core/base/expected.h"
+#include "core/io/tokenizer.h"
 #include "core/train/passes/training_model.h"
 #include "core/train/text/corpus.h"
 #include "core/train/trainer.h"
 
 namespace natscope::train {
 
-/// Up to `segments` segments, spread evenly over the text; `micro_batch` as the model was made for.
-/// Errors: bad_data (less text than a segment), interrupted, and those of TrainingModel::evaluate().
+/// Up to `segments` segments, spread evenly over the text; `micro_batch` as the model was made for. Bits per byte are
+/// of the text that these predict, in the bytes of `tokenizer`'s pieces. Errors: bad_data (less text than a segment),
+/// interrupted, and those of TrainingModel::evaluate().
 [[nodiscard]] Expected<Evaluation> evaluate_held_out(TrainingModel& model, const ModelConfig& config, int micro_batch,
-                                                     const Corpus& text, int segments, const StopToken& stop);
+                                                     const Corpus& text, const Tokenizer& tokenizer, int segments,
+                                                     const StopToken& stop);
 
 }  // namespace natscope::train

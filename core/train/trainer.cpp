@@ -44,7 +44,8 @@ class FromScratch final : public TrainingTask {
   Expected<void> prepare(const Say& say) override {
     NATSCOPE_CHECK(prepare_device(options_.device, ranks_));
     NATSCOPE_TRY(options_.micro_batch, micro_batch_of_rank());
-    NATSCOPE_TRY(const Tokenizer tokenizer, prepare_tokenizer(say));
+    NATSCOPE_TRY(tokenizer_, prepare_tokenizer(say));
+    const Tokenizer& tokenizer = *tokenizer_;
     config_ = model_config(options_, tokenizer);
 
     NATSCOPE_TRY(const MappedFile vocabulary, MappedFile::open(job_.tokenizer()));
@@ -80,6 +81,11 @@ class FromScratch final : public TrainingTask {
     return {};
   }
 
+  [[nodiscard]] RunInputs inputs() const override {
+    RunInputs inputs{{"training text", sha256_hex(std::as_bytes(train_text_->tokens()))}};
+    if (held_out_text_) inputs["held-out text"] = sha256_hex(std::as_bytes(held_out_text_->tokens()));
+    return inputs;
+  }
   [[nodiscard]] const ParameterLayout& layout() const override { return model_->layout(); }
   [[nodiscard]] std::vector<float> initial_weights() const override {
     if (!given_weights_.empty()) return given_weights_;
@@ -136,7 +142,7 @@ class FromScratch final : public TrainingTask {
 
   Expected<Evaluation> evaluate(bool last) override {
     const int segments = options_.evaluate_segments * (last ? 4 : 1);
-    return evaluate_held_out(*model_, config_, options_.micro_batch, *held_out_text_, segments, stop_);
+    return evaluate_held_out(*model_, config_, options_.micro_batch, *held_out_text_, *tokenizer_, segments, stop_);
   }
 
   Expected<void> write_model(std::span<const float> weights) const override {
@@ -191,6 +197,7 @@ class FromScratch final : public TrainingTask {
   StopToken stop_;
   RankGroup& ranks_;
   ModelConfig config_;
+  std::optional<Tokenizer> tokenizer_;
   std::optional<Corpus> train_text_;
   std::optional<Corpus> held_out_text_;
   std::optional<SegmentOrder> order_;

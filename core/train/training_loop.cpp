@@ -48,7 +48,11 @@ class Loop {
     state_.weights.assign(size, 0.0F);
     state_.first_moment.assign(size, 0.0F);
     state_.second_moment.assign(size, 0.0F);
-    if (ranks_.leads()) NATSCOPE_CHECK(find_state());
+    if (ranks_.leads()) {
+      const RunInputs inputs = task_.inputs();
+      NATSCOPE_CHECK(find_state(inputs));
+      state_.inputs = inputs;
+    }
     NATSCOPE_CHECK(share_state());
     if (device_ != nullptr) {
       NATSCOPE_CHECK(device_->set(state_));
@@ -118,11 +122,12 @@ class Loop {
   }
 
   /// Where the run stands: at its newest checkpoint, or at its begin.
-  Expected<void> find_state() {
+  Expected<void> find_state(const RunInputs& inputs) {
     remove_unfinished_checkpoints(job_.checkpoints());
     const auto there = jobs::list_checkpoints(job_.checkpoints());
     if (const auto checkpoint = newest_valid_checkpoint(job_.checkpoints(), &verified_)) {
       NATSCOPE_TRY(state_, read_checkpoint(*checkpoint, task_.layout(), &verified_));
+      NATSCOPE_CHECK(check_inputs(inputs));
       if (there.front().step > state_.step)
         say("the checkpoint of step " + std::to_string(there.front().step) + " is damaged and passed over");
       say("resuming after step " + std::to_string(state_.step));
@@ -135,6 +140,17 @@ class Loop {
     }
     NATSCOPE_CHECK(job_.rewind_progress(state_.step));
     return recall_progress();
+  }
+
+  /// Of the checkpoint's run against this one's.
+  [[nodiscard]] Expected<void> check_inputs(const RunInputs& inputs) const {
+    for (const auto& [name, digest] : inputs) {
+      const auto before = state_.inputs.find(name);
+      if (before == state_.inputs.end() || before->second == digest) continue;
+      return fail(ErrorCode::bad_checkpoint, "the " + name + " is another than the one that this run began with",
+                  "put that back, or begin a new run");
+    }
+    return {};
   }
 
   /// To the ranks that did not read it; a file system need not show them the same checkpoint.
@@ -173,7 +189,7 @@ class Loop {
     NATSCOPE_CHECK(check_loss(number, report.loss));
     NATSCOPE_TRY(const OptimizerReport update, update_weights(number));
     // The weights are worth nothing now; they must not come into a checkpoint, from which every resume would begin.
-    if (!std::isfinite(update.gradient_norm)) {
+    if (!update.is_finite) {
       return fail(ErrorCode::bad_job, "the gradient of step " + std::to_string(number) + " is not a number",
                   task_.calmer());
     }
@@ -246,6 +262,11 @@ class Loop {
     const auto begun = Clock::now();
     if (ranks_.leads()) {
       if (device_ != nullptr) NATSCOPE_CHECK(device_->bring_down(state_));
+      // A step too large leaves a finite gradient behind, and weights that are none.
+      if (!std::ranges::all_of(state_.weights, [](float weight) { return std::isfinite(weight); })) {
+        return fail(ErrorCode::bad_job,
+                    "the weights after step " + std::to_string(state_.step) + " are not all numbers", task_.calmer());
+      }
       NATSCOPE_CHECK(
           write_checkpoint(job_.checkpoints(), task_.layout(), state_, options_.checkpoints_kept, &verified_));
     }

@@ -82,7 +82,8 @@ class DeviceAttention final : public DistillationAttention {
     const at::Tensor by_head = scores.view({1, length, shape_.kv_heads, role_count});
     if (request.choice == RoleChoice::argmax || request.pass != nullptr) {
       setup.chosen = chosen_roles(by_head, shape_.global_bias);
-      if (request.pass != nullptr) count_roles(setup.chosen, 1, shape_.window, &request.pass->argmax.heads[first]);
+      if (request.pass != nullptr)
+        count_roles(setup.chosen, 1, length, shape_.window, &request.pass->argmax.heads[first]);
     }
     if (request.choice == RoleChoice::argmax) {
       setup.roles = setup.chosen;
@@ -95,7 +96,8 @@ class DeviceAttention final : public DistillationAttention {
                                    request.context->first_row, q.device());
     setup.applied_sparsity = request.context->applied_sparsity;
     const at::Tensor out = device_role_attention(q, k, v, by_head, setup);
-    if (request.pass != nullptr) count_roles(setup.roles, 1, shape_.window, &request.pass->sampled.heads[first]);
+    if (request.pass != nullptr)
+      count_roles(setup.roles, 1, length - 1, shape_.window, &request.pass->sampled.heads[first]);
     return out;
   }
 

@@ -114,11 +114,18 @@ Expected<OptimizerReport> DeviceState::step(const OptimizerOptions& options, std
     OptimizerReport report;
     report.learning_rate = options.learning_rate;
     const std::vector<at::Tensor> clipped = parts(gradient_, is_clipped);
-    if (!clipped.empty()) {
-      const std::vector<at::Tensor> norms = at::_foreach_norm(clipped, 2, at::kDouble);
-      report.gradient_norm = at::stack(norms).square().sum().sqrt().item<double>();
-      if (report.gradient_norm > options.clip) at::_foreach_mul_(clipped, options.clip / report.gradient_norm);
-    }
+    const auto squares = [](const std::vector<at::Tensor>& of) {
+      return at::stack(at::_foreach_norm(of, 2, at::kDouble)).square().sum();
+    };
+    const at::Tensor none = at::zeros({}, weights_.options().dtype(at::kDouble));
+    const std::vector<at::Tensor> others = parts(gradient_, [](ParameterKind kind) { return !is_clipped(kind); });
+    // Both in one transfer: each would make the host wait for the device.
+    const at::Tensor sums =
+        at::stack({clipped.empty() ? none : squares(clipped), others.empty() ? none : squares(others)}).cpu();
+    const double* const sum = sums.const_data_ptr<double>();
+    report.gradient_norm = std::sqrt(sum[0]);
+    report.is_finite = std::isfinite(sum[0]) && std::isfinite(sum[1]);
+    if (report.gradient_norm > options.clip) at::_foreach_mul_(clipped, options.clip / report.gradient_norm);
     adamw(options, options.weight_decay, number, decays);
     adamw(options, 0.0, number, is_norm);
     return report;

@@ -206,15 +206,17 @@ class DevicePasses final : public TrainingModel::Implementation {
     result.nll = loss.nll.item<double>();
     result.tokens = std::count_if(batch.targets.begin(), batch.targets.end(), [](std::int32_t t) { return t >= 0; });
     if (!c_.nats) return;
-    count(&DeviceRoleSetup::chosen, counted, result.argmax);
-    if (sampled) count(&DeviceRoleSetup::roles, counted, result.sampled);
+    count(&DeviceRoleSetup::chosen, counted, c_.context, result.argmax);
+    if (sampled) count(&DeviceRoleSetup::roles, counted, c_.context - 1, result.sampled);
   }
 
-  void count(at::Tensor DeviceRoleSetup::*roles, std::int64_t counted, RoleStatistics& statistics) const {
+  /// Of each segment the first `length` tokens.
+  void count(at::Tensor DeviceRoleSetup::*roles, std::int64_t counted, std::int64_t length,
+             RoleStatistics& statistics) const {
     std::vector<at::Tensor> layers;
     for (const DeviceRoleSetup& setup : setups_) layers.push_back(setup.*roles);
     statistics.heads.resize(static_cast<std::size_t>(c_.layers * c_.kv_heads));
-    count_roles(at::cat(layers, 1), counted, c_.nats->window, statistics.heads.data());
+    count_roles(at::cat(layers, 1), counted, length, c_.nats->window, statistics.heads.data());
   }
 
   /// x + attention(norm(x)), x [N, E].

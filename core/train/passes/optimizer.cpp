@@ -11,11 +11,14 @@ OptimizerReport optimizer_step(const OptimizerOptions& options, std::int64_t num
                                std::span<const float> gradient, TrainingState& state) {
   const RowOperations<float>& operations = row_operations<float>();
   double squares = 0.0;
+  double score_squares = 0.0;
   for (const Parameter& p : layout.parameters) {
-    if (p.kind != ParameterKind::score) squares += operations.sum_of_squares(p.elements, gradient.data() + p.offset);
+    (p.kind == ParameterKind::score ? score_squares : squares) +=
+        operations.sum_of_squares(p.elements, gradient.data() + p.offset);
   }
   OptimizerReport report;
   report.gradient_norm = std::sqrt(squares);
+  report.is_finite = std::isfinite(squares) && std::isfinite(score_squares);
   report.learning_rate = options.learning_rate;
   const double clip = report.gradient_norm > options.clip ? options.clip / report.gradient_norm : 1.0;
   for (const Parameter& p : layout.parameters) {

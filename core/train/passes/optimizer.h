@@ -23,7 +23,8 @@ struct OptimizerOptions {
 
 struct OptimizerReport {
   double learning_rate = 0.0;
-  double gradient_norm = 0.0;  ///< before the clip
+  double gradient_norm = 0.0;  ///< before the clip, score layers left out
+  bool is_finite = true;       ///< the whole gradient, score layers included
 };
 
 /// Updates weights and moments for step `number` (from 1); gradient [layout.size].

@@ -250,12 +250,13 @@ class Passes final : public TrainingModel::Implementation {
   }
   [[nodiscard]] static Role* roles_of(const at::Tensor& tensor) { return static_cast<Role*>(tensor.data_ptr()); }
 
-  void count(int layer, const at::Tensor& roles, int segments, RoleStatistics& statistics) const {
+  /// Of each segment the first `length` tokens.
+  void count(int layer, const at::Tensor& roles, int segments, std::int64_t length, RoleStatistics& statistics) const {
     statistics.heads.resize(static_cast<std::size_t>(c_.layers * c_.kv_heads));
     for (int segment = 0; segment < segments; ++segment) {
       for (int head = 0; head < c_.kv_heads; ++head) {
         const Role* from = roles_of(roles) + (std::int64_t{segment} * c_.kv_heads + head) * context_;
-        count_segment({from, static_cast<std::size_t>(context_)}, c_.nats->window,
+        count_segment({from, static_cast<std::size_t>(length)}, c_.nats->window,
                       statistics.heads[static_cast<std::size_t>(layer * c_.kv_heads + head)]);
       }
     }
@@ -269,12 +270,12 @@ class Passes final : public TrainingModel::Implementation {
     const auto bias = static_cast<float>(c_.nats->global_bias);
     at::Tensor& inference = context != nullptr ? s.chosen : s.roles;
     argmax_roles(role_shape(), floats(scores_), bias, true, roles_of(inference));
-    count(i, inference, counted, result.argmax);
+    count(i, inference, counted, context_, result.argmax);
     if (context == nullptr) return;
     const CounterRandom noise(context->seed, random_purpose::role_noise, static_cast<std::uint64_t>(context->step),
                               static_cast<std::uint64_t>(i));
     sample_roles(role_shape(), floats(scores_), noise, context->first_row, roles_of(s.roles), floats(s.probabilities));
-    count(i, s.roles, counted, result.sampled);
+    count(i, s.roles, counted, context_ - 1, result.sampled);
   }
 
   Expected<void> forward(const MicroBatch& batch, const StepContext* context, int counted, const StopToken& stop,

@@ -10,9 +10,8 @@
 
 namespace natscope::train {
 
-at::Tensor role_sums(const at::Tensor& roles, std::int64_t segments, std::int64_t window) {
-  const at::Tensor counted = roles.narrow(0, 0, segments);
-  const std::int64_t length = counted.size(2);
+at::Tensor role_sums(const at::Tensor& roles, std::int64_t segments, std::int64_t length, std::int64_t window) {
+  const at::Tensor counted = roles.narrow(0, 0, segments).narrow(2, 0, length);
   const at::Tensor position = at::arange(length, counted.options().dtype(at::kLong));
   const auto having = [&counted](Role role) { return counted == static_cast<std::int64_t>(role); };
   const at::Tensor global = having(Role::global), local = having(Role::local), sliding = having(Role::sliding);
@@ -22,17 +21,17 @@ at::Tensor role_sums(const at::Tensor& roles, std::int64_t segments, std::int64_
   return at::stack({global, local, sliding, held}, 3).sum(at::IntArrayRef{0, 2}, false, at::kLong);
 }
 
-void count_roles(const at::Tensor& roles, std::int64_t segments, std::int64_t window, HeadRoles* sums) {
+void count_roles(const at::Tensor& roles, std::int64_t segments, std::int64_t length, std::int64_t window,
+                 HeadRoles* sums) {
   const std::int64_t heads = roles.size(1);
-  const auto length = static_cast<std::size_t>(roles.size(2));
   if (!roles.is_cpu()) {
-    const at::Tensor here = role_sums(roles, segments, window).cpu();
+    const at::Tensor here = role_sums(roles, segments, length, window).cpu();
     const auto counts = here.accessor<std::int64_t, 2>();
     for (std::int64_t head = 0; head < heads; ++head) {
       for (std::size_t role = 0; role < role_count; ++role)
         sums[head].tokens[role] += counts[head][static_cast<std::int64_t>(role)];
       sums[head].held += counts[head][role_count];
-      sums[head].dense += segments * roles.size(2);
+      sums[head].dense += segments * length;
     }
     return;
   }
@@ -40,7 +39,8 @@ void count_roles(const at::Tensor& roles, std::int64_t segments, std::int64_t wi
 #pragma omp parallel for schedule(static)
   for (std::int64_t head = 0; head < heads; ++head) {
     for (std::int64_t segment = 0; segment < segments; ++segment)
-      count_segment({data + static_cast<std::size_t>(segment * heads + head) * length, length}, window, sums[head]);
+      count_segment({data + (segment * heads + head) * roles.size(2), static_cast<std::size_t>(length)}, window,
+                    sums[head]);
   }
 }
 

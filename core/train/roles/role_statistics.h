@@ -33,7 +33,8 @@ struct RoleStatistics {
 /// held / dense, the KV fraction at the last token (the rules, section 5).
 [[nodiscard]] double kv_fraction(const HeadRoles& roles);
 
-/// Adds one segment of one head: roles [T].
+/// Adds one segment of one head: roles [T]. Of roles that were sampled leave out the last: it is Global by the rules,
+/// whatever was drawn, and would end every Local before it.
 void count_segment(std::span<const Role> roles, std::int64_t window, HeadRoles& sums);
 
 }  // namespace natscope::train

@@ -44,8 +44,9 @@ Expected<void> fill(const fs::path& folder, const ParameterLayout& layout, const
   }
   NATSCOPE_CHECK(write_safetensors(folder / checkpoint_files::weights, weights, {}));
   NATSCOPE_CHECK(write_safetensors(folder / checkpoint_files::moments, moments, {}));
-  NATSCOPE_CHECK(write_file_atomically(folder / checkpoint_files::state,
-                                       json{{"version", 1}, {"step", state.step}}.dump(2) + "\n"));
+  NATSCOPE_CHECK(
+      write_file_atomically(folder / checkpoint_files::state,
+                            json{{"version", 1}, {"step", state.step}, {"inputs", state.inputs}}.dump(2) + "\n"));
   return write_manifest(folder);
 }
 
@@ -145,6 +146,11 @@ Expected<TrainingState> read_checkpoint(const fs::path& checkpoint, const Parame
     return fail(ErrorCode::bad_checkpoint, printable(checkpoint.string()) + ": state.json has no step");
   }
   state.step = step->get<std::int64_t>();
+  if (const auto inputs = stored.find("inputs"); inputs != stored.end() && inputs->is_object()) {
+    for (const auto& [name, digest] : inputs->items()) {
+      if (digest.is_string()) state.inputs[name] = digest.get<std::string>();
+    }
+  }
   NATSCOPE_TRY(const SafetensorsFile weights, SafetensorsFile::open(checkpoint / checkpoint_files::weights));
   NATSCOPE_TRY(state.weights, read_array(weights, layout, ""));
   NATSCOPE_TRY(const SafetensorsFile moments, SafetensorsFile::open(checkpoint / checkpoint_files::moments));

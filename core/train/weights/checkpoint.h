@@ -6,13 +6,15 @@
 /// checkpoint is the one before or the new one.
 ///   weights.safetensors     f32 master weights under their Hugging Face names
 ///   optimizer.safetensors   `first.NAME`, `second.NAME`: AdamW's moments, f32
-///   state.json              step
+///   state.json              step, and digests of what the run reads
 /// Random numbers need no state: they are functions of seed and step (counter_random.h).
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "core/base/expected.h"
@@ -21,12 +23,16 @@
 
 namespace natscope::train {
 
+/// What a run reads, by what it is ("training text"), as a SHA-256 of its contents.
+using RunInputs = std::map<std::string, std::string>;
+
 /// What a run is between two steps. The arrays are [layout.size].
 struct TrainingState {
   std::int64_t step = 0;  ///< finished steps
   std::vector<float> weights;
   std::vector<float> first_moment;
   std::vector<float> second_moment;
+  RunInputs inputs;  ///< none of those that are not known: checkpoints of before have none
 };
 
 /// Writes `folder`/step-NNNNNN (an existing valid one of that step is kept), then removes all but the newest `keep`,

@@ -181,6 +181,25 @@ TEST_CASE("a folder belongs to one study") {
   CHECK(ScratchStudy::open(options, quiet, {}));
 }
 
+TEST_CASE("a study is of the texts that it began with") {
+  const TemporaryFolder folder;
+  const StudyOptions options = micro(folder, "study");
+  REQUIRE(ScratchStudy::open(options, quiet, {}));
+  for (const auto& [file, what] : {std::pair{"test.txt", "text to score on"}, {"train.txt", "training text"}}) {
+    const std::string text = test::read_bytes(folder / file);
+    test::write_bytes(folder / file, "Once more: " + text);
+    const auto other = ScratchStudy::open(options, quiet, {});
+    REQUIRE_FALSE(other);
+    CHECK(other.error().code == ErrorCode::usage);
+    CHECK_MESSAGE(other.error().message.find(what) != std::string::npos, other.error().message);
+    test::write_bytes(folder / file, text);
+    CHECK(ScratchStudy::open(options, quiet, {}));
+  }
+  // One that began before this was written down takes what is there.
+  fs::remove(folder / "study/inputs.json");
+  CHECK(ScratchStudy::open(options, quiet, {}));
+}
+
 TEST_CASE("a study that could not begin leaves its folder to one with other options") {
   const TemporaryFolder folder;
   for (const StudyTask task : {StudyTask::books, StudyTask::distance}) {

@@ -3,10 +3,14 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "core/io/model_folder.h"
+#include "core/io/safetensors.h"
+#include "core/io/tokenizer.h"
 #include "core/train/weights/checkpoint_export.h"
 #include "core/train/weights/parameters.h"
 #include "tests/support/sentencepiece_bytes.h"
@@ -56,6 +60,27 @@ struct Losses {
   }
 };
 
+/// What the tokens say that `segments`, spread over the run's held-out text, predict.
+double bytes_of_held_out(const std::filesystem::path& run, std::size_t segments, std::size_t context) {
+  const auto file = SafetensorsFile::open(run / "valid.tokens");
+  const auto tokenizer = Tokenizer::load(run / "tokenizer.model");
+  REQUIRE(file);
+  REQUIRE(tokenizer);
+  const std::span<const std::byte> data = file->find("tokens")->data;
+  const std::size_t available = (data.size() / 2 - 1) / context;
+  REQUIRE(available > segments);
+  std::size_t bytes = 0;
+  for (std::size_t segment = 0; segment < segments; ++segment) {
+    const std::size_t first = segment * available / segments * context + 1;
+    for (std::size_t n = first; n < first + context; ++n) {
+      std::uint16_t token = 0;
+      std::memcpy(&token, data.data() + 2 * n, 2);
+      bytes += tokenizer->piece_bytes(token).size();
+    }
+  }
+  return static_cast<double>(bytes);
+}
+
 std::vector<nlohmann::json> progress_lines(const std::filesystem::path& job) {
   std::istringstream lines(test::read_bytes(job / "progress.jsonl"));
   std::vector<nlohmann::json> parsed;
@@ -76,6 +101,9 @@ TEST_CASE("a run learns, reports, and leaves a model folder that opens") {
   CHECK(losses.values.back() < 0.5 * losses.values.front());
   REQUIRE(result->evaluation);
   CHECK(result->evaluation->tokens == 12 * 32);
+  // Of the bytes that were predicted, in twelve segments of the text, not of the bytes that it has a token.
+  const double bytes = result->evaluation->nll * 12 * 32 / std::log(2.0) / result->evaluation->bits_per_byte;
+  CHECK(bytes == doctest::Approx(bytes_of_held_out(folder / "run", 12, 32)));
   CHECK(result->tokens == 60 * 4 * 32);
 
   const auto model = ModelFolder::open(folder / "run");
@@ -133,6 +161,30 @@ TEST_CASE("a resumed run has the losses of an uninterrupted one, to the last bit
     REQUIRE(lines.size() == 13);  // every step once, and the evaluation
     for (std::size_t i = 0; i < 12; ++i) CHECK(lines[i]["loss"].get<double>() == whole.values[i]);
   }
+}
+
+TEST_CASE("a run that was stopped does not go on with another text") {
+  const TemporaryFolder folder;
+  StopSource stop;
+  TrainListener stopping;
+  stopping.step = [&stop](const StepReport& report) {
+    if (report.step == 6) stop.request_stop();
+  };
+  const TrainOptions options = tiny_run(folder, "run");
+  CHECK(train::train(options, false, stopping, stop.get_token()).error().code == ErrorCode::interrupted);
+  const std::string text = test::read_bytes(folder / "text/a.txt");
+  const auto resumed_with = [&](const std::string& present) {
+    test::write_bytes(folder / "text/a.txt", present);
+    TrainOptions only_job;
+    only_job.job = options.job;
+    return train::train(only_job, true, {}, {});
+  };
+  const auto other = resumed_with(text.substr(0, text.size() / 2));
+  REQUIRE_FALSE(other);
+  CHECK(other.error().code == ErrorCode::bad_checkpoint);
+  CHECK(other.error().message.find("text is another") != std::string::npos);
+  // The same text is the same, however often it was written.
+  CHECK(resumed_with(text));
 }
 
 TEST_CASE("a run that was begun with relative paths goes on from another folder") {

@@ -30,8 +30,9 @@ class ToldTask final : public TrainingTask {
     if (fails_to_prepare) return fail(ErrorCode::bad_data, "nothing to read");
     return {};
   }
+  [[nodiscard]] RunInputs inputs() const override { return reads; }
   [[nodiscard]] const ParameterLayout& layout() const override { return layout_; }
-  [[nodiscard]] std::vector<float> initial_weights() const override { return {0.0F}; }
+  [[nodiscard]] std::vector<float> initial_weights() const override { return {1.0F}; }
   void set_weights(std::span<const float>) override {}
   [[nodiscard]] std::int64_t steps() const override { return last_step; }
   [[nodiscard]] std::int64_t tokens_until(std::int64_t step) const override { return step; }
@@ -44,7 +45,12 @@ class ToldTask final : public TrainingTask {
     report.tokens = 1;
     return report;
   }
-  [[nodiscard]] OptimizerOptions optimizer(std::int64_t) const override { return {}; }
+  [[nodiscard]] OptimizerOptions optimizer(std::int64_t number) const override {
+    OptimizerOptions options;
+    if (number == overflows_at) options.learning_rate = options.weight_decay = 1e30;
+    return options;
+  }
+  void trains_scores() { layout_.parameters[0].kind = ParameterKind::score; }
   [[nodiscard]] bool has_held_out() const override { return evaluations_left > 0; }
   Expected<Evaluation> evaluate(bool last) override {
     if (--evaluations_left == 0) return fail(ErrorCode::interrupted, "Ctrl+C");
@@ -57,8 +63,10 @@ class ToldTask final : public TrainingTask {
 
   bool fails_to_prepare = false;
   std::int64_t last_step = 1000;
-  int evaluations_left = 0;      // the last of them is interrupted; 0: nothing is held out
-  std::int64_t explodes_at = 0;  // step whose gradient is no number
+  int evaluations_left = 0;       // the last of them is interrupted; 0: nothing is held out
+  std::int64_t explodes_at = 0;   // step whose gradient is no number
+  std::int64_t overflows_at = 0;  // step that is too large for any weight
+  RunInputs reads;
 
  private:
   std::vector<double> losses_;
@@ -169,14 +177,40 @@ TEST_CASE("a run that was stopped in an evaluation makes up for it when it goes 
   }
 }
 
-TEST_CASE("weights that a gradient without a number made are in no checkpoint") {
+TEST_CASE("weights that are no numbers, or made by a gradient that is none, are in no checkpoint") {
+  for (const bool of_scores : {false, true}) {
+    for (const bool overflows : {false, true}) {
+      CAPTURE(of_scores);
+      CAPTURE(overflows);
+      const TemporaryFolder folder;
+      ToldTask task(std::vector<double>(12, 2.0), folder / "job/model");
+      if (of_scores) task.trains_scores();                     // no part of the norm that is reported and clipped
+      (overflows ? task.overflows_at : task.explodes_at) = 8;  // a step with a checkpoint behind it
+      const Error error = run(folder / "job", task);
+      CHECK(error.code == ErrorCode::bad_job);
+      CHECK(error.message.find("step 8") != std::string::npos);
+      CHECK(newest_valid_checkpoint(folder / "job/checkpoints")->filename() == "step-000004");
+    }
+  }
+}
+
+TEST_CASE("a run goes on with what it began with, and with nothing else") {
   const TemporaryFolder folder;
-  ToldTask task(std::vector<double>(12, 2.0), folder / "job/model");
-  task.explodes_at = 8;  // a step with a checkpoint behind it
-  const Error error = run(folder / "job", task);
-  CHECK(error.code == ErrorCode::bad_job);
-  CHECK(error.message.find("step 8") != std::string::npos);
-  CHECK(newest_valid_checkpoint(folder / "job/checkpoints")->filename() == "step-000004");
+  const std::vector<double> losses(5, 2.0);
+  const auto resumed = [&](RunInputs reads) {
+    ToldTask task(losses, folder / "job/model");
+    task.reads = std::move(reads);
+    return run(folder / "job", task);
+  };
+  const RunInputs begun{{"training text", "a"}, {"base model", "b"}};
+  CHECK(resumed(begun).code == ErrorCode::interrupted);
+  CHECK(resumed(begun).code == ErrorCode::interrupted);
+  const Error other = resumed({{"training text", "c"}, {"base model", "b"}});
+  CHECK(other.code == ErrorCode::bad_checkpoint);
+  CHECK(other.message == "the training text is another than the one that this run began with");
+  CHECK(resumed(begun).code == ErrorCode::interrupted);  // which lost nothing
+  // A checkpoint of before says nothing of them; those that are not read any more are not missed.
+  CHECK(resumed({{"training text", "a"}, {"held-out text", "d"}}).code == ErrorCode::interrupted);
 }
 
 TEST_CASE("the mean is that of the steps that count: lines behind the checkpoint are forgotten") {
