@@ -164,6 +164,7 @@ Status assign_roles(void* device, const Role* prescribed, const float* scores, s
 Status create_cache(void*, const KvCacheShape* shape, std::int64_t max_tokens, void** cache) {
   std::unique_ptr<Cache> made(new (std::nothrow) Cache());
   if (!made) return {StatusCode::out_of_memory, "the host's memory"};
+  if (const Status status = attention_prefill_fits(shape->head_dim, shape->dtype); !status.ok()) return status;
   if (const Status status = DeviceKvCache::create(*shape, max_tokens, nullptr, made->entries); !status.ok())
     return status;
   *cache = made.release();
