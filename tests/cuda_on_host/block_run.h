@@ -10,7 +10,7 @@
 namespace cuda_on_host {
 
 inline constexpr std::size_t usual_shared_bytes = 227 * 1024;  // a block's, as on compute capability 9.0
-inline constexpr unsigned most_threads = 1024;                // a block's
+inline constexpr unsigned most_threads = 1024;                 // a block's
 
 struct KernelRun {
   Sizes grid, block;
