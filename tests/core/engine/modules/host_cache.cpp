@@ -61,6 +61,7 @@ void free_cache(void*, void* cache) { delete static_cast<HostCache*>(cache); }
 
 Status reset_cache(void* device, void* cache, std::int64_t window, const kernels::HeavyHitters* heavy_hitters) {
   ++of(device).moves;
+  if (std::getenv("NATSCOPE_TEST_NO_CACHE_MEMORY") != nullptr) return {StatusCode::out_of_memory, "no memory left"};
   HostCache& host = *static_cast<HostCache*>(cache);
   std::fill(host.next.begin(), host.next.end(), 0);
   std::fill(host.attended.begin(), host.attended.end(), false);
