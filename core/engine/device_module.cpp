@@ -66,7 +66,7 @@ Expected<std::unique_ptr<DeviceModule>> DeviceModule::open(const std::filesystem
   std::unique_ptr<DeviceModule> module(new DeviceModule());
   if (const kernels::Status status = table->open(&module->device_, &module->description_); !status.ok()) {
     if (status.code == kernels::StatusCode::out_of_memory)
-      return fail(ErrorCode::out_of_memory, std::string("the GPU has no memory left: ") + status.detail, on_the_cpu);
+      return fail(ErrorCode::out_of_memory, status.detail, on_the_cpu);
     return unavailable(std::string("no GPU can be used: ") + status.detail);
   }
   module->operations_ = table;
@@ -85,7 +85,7 @@ DeviceArray::DeviceArray(DeviceArray&& other) noexcept
 Expected<void> DeviceArray::reserve(std::int64_t size_bytes) {
   if (size_bytes <= size_bytes_) return {};
   release();
-  NATSCOPE_CHECK(from_status(module_->operations().allocate(module_->device(), size_bytes, &memory_), "GPU memory"));
+  NATSCOPE_CHECK(from_status(module_->operations().allocate(module_->device(), size_bytes, &memory_), "allocation"));
   size_bytes_ = size_bytes;
   return {};
 }
@@ -110,7 +110,7 @@ Expected<void> PinnedArray::reserve(std::int64_t size_bytes) {
   if (memory_ != nullptr) module_->operations().free_pinned(module_->device(), std::exchange(memory_, nullptr));
   size_bytes_ = 0;
   NATSCOPE_CHECK(
-      from_status(module_->operations().allocate_pinned(module_->device(), size_bytes, &memory_), "pinned memory"));
+      from_status(module_->operations().allocate_pinned(module_->device(), size_bytes, &memory_), "allocation"));
   size_bytes_ = size_bytes;
   return {};
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "core/base/cancel.h"
@@ -90,7 +91,10 @@ Expected<std::unique_ptr<DevicePass>> DevicePass::create(std::unique_ptr<DeviceM
 Expected<void*> DevicePass::make_cache() const {
   const kernels::KvCacheShape shape{cached_layers_, config_.kv_heads, config_.head_dim, dtype_};
   void* cache = nullptr;
-  NATSCOPE_CHECK(from_status(device_.create_cache(handle_, &shape, config_.context, &cache), "cache"));
+  const kernels::Status made = device_.create_cache(handle_, &shape, config_.context, &cache);
+  if (made.code == kernels::StatusCode::unsupported_shape)
+    return fail(ErrorCode::device_unavailable, std::string("the GPU cannot take this model: ") + made.detail);
+  NATSCOPE_CHECK(from_status(made, "cache"));
   return cache;
 }
 

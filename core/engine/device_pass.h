@@ -42,7 +42,8 @@ class TorchProducts;
 class DevicePass {
  public:
   /// `config` and `weights` must outlive the result. Errors: out_of_memory (at once when the weights
-  /// alone do not fit, by a sentence that says how much is needed and free), interrupted, internal.
+  /// alone do not fit, by a sentence that says how much is needed and free), device_unavailable (heads that this GPU
+  /// cannot attend to), interrupted, internal.
   [[nodiscard]] static Expected<std::unique_ptr<DevicePass>> create(std::unique_ptr<DeviceModule> module,
                                                                     const ModelConfig& config,
                                                                     const PreparedWeights& weights,

@@ -83,15 +83,16 @@ Expected<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options, std
                  PreparedWeights::create(folder.weights(), layers, geometry.dtype, products, stop));
     auto state =
         std::make_unique<State>(std::move(folder), std::move(weights), geometry, threads, options.trace_store_bytes);
+    const auto open_on_cpu = [&](const Error& why) {
+      log(LogLevel::warning, "computing on the CPU: " + why.message);
+      state.reset();  // two copies of the weights need not fit
+      EngineOptions on_cpu = options;
+      on_cpu.device = Device::cpu;
+      return open(on_cpu, stop);
+    };
     if (on_device) {
       auto pass = DevicePass::create(std::move(module), state->folder.config(), state->weights, geometry, stop);
-      if (!pass && may_do_without(options, pass.error())) {
-        log(LogLevel::warning, "computing on the CPU: " + pass.error().message);
-        state.reset();  // two copies of the weights need not fit
-        EngineOptions on_cpu = options;
-        on_cpu.device = Device::cpu;
-        return open(on_cpu, stop);
-      }
+      if (!pass && may_do_without(options, pass.error())) return open_on_cpu(pass.error());
       NATSCOPE_TRY(state->device, std::move(pass));
       if (options.prompt_attention == PromptAttention::alone) NATSCOPE_CHECK(state->device->attend_alone());
       if (options.prompt_attention == PromptAttention::flash) {
@@ -103,7 +104,9 @@ Expected<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options, std
     NATSCOPE_CHECK(from_status(kernels::KvCache::create(shape, state->cache), "cache"));
     RolePlan plan;
     if (options.prompt_attention == PromptAttention::flash) plan.policy.kind = Policy::Kind::full;
-    NATSCOPE_CHECK(state->start(std::move(plan)));
+    const Expected<void> started = state->start(std::move(plan));  // a GPU's cache takes memory here
+    if (!started && on_device && may_do_without(options, started.error())) return open_on_cpu(started.error());
+    NATSCOPE_CHECK(started);
     return std::unique_ptr<Engine>(new Engine(std::move(state)));
   });
 }

@@ -32,11 +32,4 @@ at::Tensor TorchOnDevice::packed(const void* data, at::ScalarType type, at::IntA
   return at::for_blob(const_cast<void*>(data), sizes).options(options(type)).target_device(device()).make_tensor();
 }
 
-/// LibTorch takes a stream of somebody else by its address: that is what its getStreamFromExternal makes of one, which
-/// stands in a header that wants the CUDA toolkit's.
-c10::Stream TorchOnDevice::torch_stream() const {
-  return c10::Stream::unpack3(static_cast<c10::StreamId>(reinterpret_cast<std::intptr_t>(stream_)), device().index(),
-                              device().type());
-}
-
 }  // namespace natscope

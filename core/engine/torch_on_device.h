@@ -10,6 +10,7 @@
 #include "core/base/expected.h"
 #include "core/engine/device_module.h"
 #include "core/engine/torch_cuda.h"
+#include "core/engine/torch_streams.h"
 #include "kernels/views.h"
 
 namespace natscope {
@@ -40,7 +41,7 @@ class TorchOnDevice {
       const c10::InferenceMode no_gradients;
       const at::NoTF32Guard no_tf32;
       c10::OptionalStreamGuard on_stream;
-      if (!is_host()) on_stream.reset_stream(torch_stream());
+      if (!is_host()) on_stream.reset_stream(torch_stream(stream_));
       work();
       return {};
     } catch (const std::exception& problem) {
@@ -52,7 +53,6 @@ class TorchOnDevice {
   explicit TorchOnDevice(void* stream) : stream_(stream) {}
 
   [[nodiscard]] at::Device device() const { return is_host() ? at::Device(at::kCPU) : at::Device(at::kCUDA, 0); }
-  [[nodiscard]] c10::Stream torch_stream() const;
 
   void* stream_;
 };

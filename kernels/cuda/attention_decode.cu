@@ -193,7 +193,7 @@ Status decode_blocks(int& blocks) {
       !status.ok()) {
     return status;
   }
-  if (resident < 1) return {StatusCode::unsupported_shape, "head_dim: more than this GPU's shared memory takes"};
+  if (resident < 1) return too_little_shared_memory;
   blocks = static_cast<int>(resident);
   return {};
 }

@@ -81,6 +81,14 @@ std::int64_t attention_prefill_scratch_bytes(std::int64_t heads, std::int64_t ch
   return TrainScratch(TrainSizes(inputs), nullptr, false).used_bytes;
 }
 
+Status attention_prefill_fits(std::int64_t head_dim, ElementType dtype) {
+  return with_shape(dtype, tile_dim(head_dim), [](auto element, auto dim) -> Status {
+    using Element = decltype(element);
+    std::int32_t stages = 0;
+    return choose_stages<PrefillBlock<Element, dim()>, Element>(stages);
+  });
+}
+
 Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, ConstView<float, 3> values,
                          ConstView<Role, 2> roles, const DeviceKvCache& cache, LayerId layer, TokenPos first,
                          View<float, 3> out, View<float, 2> lse, void* scratch_memory, std::int64_t scratch_bytes,

@@ -54,7 +54,9 @@ Status DeviceAllocations::allocate(std::int64_t size_bytes, void*& data) {
 void DeviceAllocations::free(void* data) { cudaFree(data); }
 
 Status PinnedAllocations::allocate(std::int64_t size_bytes, void*& data) {
-  return allocated(cudaMallocHost(&data, static_cast<std::size_t>(size_bytes)), data);
+  const Status status = allocated(cudaMallocHost(&data, static_cast<std::size_t>(size_bytes)), data);
+  if (status.code != StatusCode::out_of_memory) return status;
+  return {status.code, "the host has no memory left that a GPU can copy to"};  // to CUDA it is the same error
 }
 
 void PinnedAllocations::free(void* data) { cudaFreeHost(data); }

@@ -15,7 +15,7 @@ namespace natscope::kernels::cuda {
     case cudaSuccess:
       return {};
     case cudaErrorMemoryAllocation:
-      return {StatusCode::out_of_memory, "device memory"};
+      return {StatusCode::out_of_memory, "the GPU has no memory left"};
     case cudaErrorNoDevice:
     case cudaErrorInsufficientDriver:
     case cudaErrorInitializationError:

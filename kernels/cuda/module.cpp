@@ -58,7 +58,7 @@ Status open_device(void** device, DeviceDescription* description) {
   DeviceInfo info;
   if (const Status status = device_info(info); !status.ok()) return status;
   std::unique_ptr<Opened> opened(new (std::nothrow) Opened());
-  if (!opened) return {StatusCode::out_of_memory, "the host's memory"};
+  if (!opened) return {StatusCode::out_of_memory, "the host has no memory left"};
   if (const Status status = opened->stream.create(); !status.ok()) return status;
   for (const Status& status : {opened->side.create(), opened->forked.create(), opened->joined.create()}) {
     if (!status.ok()) return status;
@@ -163,7 +163,8 @@ Status assign_roles(void* device, const Role* prescribed, const float* scores, s
 
 Status create_cache(void*, const KvCacheShape* shape, std::int64_t max_tokens, void** cache) {
   std::unique_ptr<Cache> made(new (std::nothrow) Cache());
-  if (!made) return {StatusCode::out_of_memory, "the host's memory"};
+  if (!made) return {StatusCode::out_of_memory, "the host has no memory left"};
+  if (const Status status = attention_prefill_fits(shape->head_dim, shape->dtype); !status.ok()) return status;
   if (const Status status = DeviceKvCache::create(*shape, max_tokens, nullptr, made->entries); !status.ok())
     return status;
   *cache = made.release();
@@ -260,7 +261,7 @@ Status begin_recording(void* device) {
   Opened& opened = of(device);
   if (opened.recording) return {StatusCode::invalid_argument, "a recording in a recording"};
   std::unique_ptr<Graph> graph(new (std::nothrow) Graph());
-  if (!graph) return {StatusCode::out_of_memory, "the host's memory"};
+  if (!graph) return {StatusCode::out_of_memory, "the host has no memory left"};
   const Status status = graph->begin(opened.stream.get());
   if (status.ok()) opened.recording = std::move(graph);
   return status;
@@ -272,7 +273,7 @@ Status end_recording(void* device, void** recording) {
   if (const Status status = graph->end(opened.stream.get()); !status.ok()) return status;
   auto* const kept = new (std::nothrow) Recording{std::move(graph), opened.moves};
   *recording = kept;
-  return kept != nullptr ? Status{} : Status{StatusCode::out_of_memory, "the host's memory"};
+  return kept != nullptr ? Status{} : Status{StatusCode::out_of_memory, "the host has no memory left"};
 }
 void free_recording(void* device, void* recording) {
   static_cast<void>(wait(device));  // its error comes again

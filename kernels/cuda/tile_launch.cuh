@@ -24,6 +24,9 @@ Status with_shape(ElementType dtype, std::int64_t dim, const F& f) {
   return dtype == ElementType::bf16 ? with_dim(Bf16Element()) : with_dim(0.0F);
 }
 
+inline constexpr Status too_little_shared_memory{StatusCode::unsupported_shape,
+                                                 "this GPU's shared memory is too small for heads of this size"};
+
 /// What a block of the current device may ask for.
 [[nodiscard]] inline Status most_shared_bytes(std::int64_t& bytes) {
   int device = 0;

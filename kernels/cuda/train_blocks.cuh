@@ -23,11 +23,15 @@ struct TrainCall {
   View<float, 3> lse;
 };
 
-/// Shared memory of a thread block of which `tiles` tiles stay and `staged` change with the stage.
-template <class Shape, class Element>
-[[nodiscard]] constexpr std::int64_t train_shared_bytes(int tiles, int staged, int stages) {
-  return (tiles + staged * stages) * Shape::elements * static_cast<std::int64_t>(sizeof(Element)) +
-         (Shape::warps * Shape::exchange_floats + 2 * stages * Shape::rows) * static_cast<std::int64_t>(sizeof(float));
+/// Shared memory of one of the Blocks below: tiles that stay, tiles of each stage, and numbers beside a stage's rows where
+/// it has some. Not a byte more: three bf16 tiles of 256 columns are all of the 99 KiB that GPUs of RTX cards have.
+template <class Block, class Element>
+[[nodiscard]] constexpr std::int64_t train_shared_bytes(int stages) {
+  using Shape = typename Block::Shape;
+  return (Block::fixed_tiles + Block::staged_tiles * stages) * Shape::elements *
+             static_cast<std::int64_t>(sizeof(Element)) +
+         (Shape::warps * Shape::exchange_floats + Block::staged_numbers * stages * Shape::rows) *
+             static_cast<std::int64_t>(sizeof(float));
 }
 
 /// Hands out shared memory, tile by tile.
@@ -79,6 +83,7 @@ class QueryBlock : public StagedBlock<TileShape<Element, dim>>, public SoftmaxRo
   using Columns = ColumnsProduct<Shape, Element>;
   static constexpr int fixed_tiles = gradient ? 2 : 1;
   static constexpr int staged_tiles = 2;
+  static constexpr int staged_numbers = 0;  ///< of a row
 
   __device__ QueryBlock(const TrainCall& call, int batch, int head, void* shared)
       : StagedBlock<Shape>(call.stages), call_(call), batch_(batch), head_(head), warp_(static_cast<int>(threadIdx.x) / 32) {
@@ -194,6 +199,7 @@ class KeyBlock : public StagedBlock<TileShape<Element, dim>> {
   using Columns = ColumnsProduct<Shape, Element>;
   static constexpr int fixed_tiles = 2;
   static constexpr int staged_tiles = 2;
+  static constexpr int staged_numbers = 2;  ///< of a row: its log-sum-exp, its Δ
 
   __device__ KeyBlock(const TrainCall& call, int batch, int kv_head, void* shared)
       : StagedBlock<Shape>(call.stages),

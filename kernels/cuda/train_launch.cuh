@@ -10,21 +10,23 @@
 
 namespace natscope::kernels::cuda {
 
-/// Launches with as many stages as shared memory allows, two if it can. The kernel takes the call, and `more`.
-template <class Block, class Element, class Kernel, class... More>
-Status launch_tiles(Kernel kernel, dim3 grid, TrainCall& call, Stream stream, const More&... more) {
-  using Shape = typename Block::Shape;
+/// As many stages as the current device's shared memory allows, two if it can. Errors: unsupported_shape.
+template <class Block, class Element>
+[[nodiscard]] Status choose_stages(std::int32_t& stages) {
   std::int64_t most = 0;
   if (const Status status = most_shared_bytes(most); !status.ok()) return status;
-  const auto bytes = [](int stages) {
-    return train_shared_bytes<Shape, Element>(Block::fixed_tiles, Block::staged_tiles, stages);
-  };
-  call.stages = bytes(2) <= most ? 2 : 1;
-  if (bytes(call.stages) > most)
-    return {StatusCode::unsupported_shape, "head_dim: more than this GPU's shared memory takes"};
-  const std::int64_t shared = bytes(call.stages);
+  stages = train_shared_bytes<Block, Element>(2) <= most ? 2 : 1;
+  if (train_shared_bytes<Block, Element>(stages) > most) return too_little_shared_memory;
+  return {};
+}
+
+/// Launches with as many stages as there is shared memory for. The kernel takes the call, and `more`.
+template <class Block, class Element, class Kernel, class... More>
+Status launch_tiles(Kernel kernel, dim3 grid, TrainCall& call, Stream stream, const More&... more) {
+  if (const Status status = choose_stages<Block, Element>(call.stages); !status.ok()) return status;
+  const std::int64_t shared = train_shared_bytes<Block, Element>(call.stages);
   if (const Status status = allow_shared_bytes(kernel, shared); !status.ok()) return status;
-  return launch_kernel(kernel, grid, Shape::threads, static_cast<std::size_t>(shared), stream, call, more...);
+  return launch_kernel(kernel, grid, Block::Shape::threads, static_cast<std::size_t>(shared), stream, call, more...);
 }
 
 [[nodiscard]] inline TrainCall call_of(const TrainSizes& sizes, const TrainScratch& scratch) {

@@ -66,7 +66,7 @@ struct Block {
   std::vector<Exchange> warps;
   bool any = false, any_said = false;
   unsigned count = 0;
-  alignas(1024) std::byte shared[most_shared_bytes + guard_bytes];
+  alignas(1024) std::byte shared[usual_shared_bytes + guard_bytes];
 };
 
 Block& block() {

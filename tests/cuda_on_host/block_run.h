@@ -9,8 +9,8 @@
 
 namespace cuda_on_host {
 
-inline constexpr std::size_t most_shared_bytes = 227 * 1024;  // a block's, as on compute capability 9.0
-inline constexpr unsigned most_threads = 1024;                // a block's
+inline constexpr std::size_t usual_shared_bytes = 227 * 1024;  // a block's, as on compute capability 9.0
+inline constexpr unsigned most_threads = 1024;                 // a block's
 
 struct KernelRun {
   Sizes grid, block;
@@ -23,6 +23,10 @@ struct KernelRun {
 /// Runs the whole grid on the calling thread, a block after the other. Threads of a block are fibers: one runs until it
 /// waits for its warp or its block, and who comes next the seed says, so that what relies on an order shows.
 void run_kernel(const KernelRun& run);
+
+/// What a block may ask for: usual_shared_bytes, or less where a test has said so, for a smaller GPU.
+[[nodiscard]] std::size_t most_shared_bytes();
+void set_most_shared_bytes(std::size_t size_bytes);
 
 /// Says what is wrong, and where, and ends the program.
 [[noreturn]] void refuse(const char* what);

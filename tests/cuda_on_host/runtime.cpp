@@ -61,6 +61,7 @@ struct Runtime {
   std::set<CUstream_st*> streams{&default_stream};
   std::map<const std::byte*, std::pair<std::unique_ptr<std::byte[]>, std::size_t>> pinned;
   std::unordered_map<const void*, int> allowed_shared_bytes;
+  std::size_t most_shared_bytes = host::usual_shared_bytes;
   std::uint64_t kernels = 0;
   cudaError_t last_error = cudaSuccess;
 };
@@ -130,6 +131,14 @@ bool is_pinned(const void* data, std::size_t size_bytes) {
 
 }  // namespace
 
+std::size_t host::most_shared_bytes() { return runtime().most_shared_bytes; }
+
+void host::set_most_shared_bytes(std::size_t size_bytes) {
+  NATSCOPE_LOCKED;
+  runtime().most_shared_bytes = std::min(size_bytes, usual_shared_bytes);
+  runtime().allowed_shared_bytes.clear();  // what was allowed on a larger one is not here
+}
+
 cudaError_t cudaGetLastError() {
   NATSCOPE_LOCKED;
   return std::exchange(runtime().last_error, cudaSuccess);
@@ -168,12 +177,12 @@ cudaError_t cudaGetDevice(int* device) {
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
-  *properties = {"CUDA on the host (no GPU)", 9, 0, multiprocessors, host::most_shared_bytes, 1 << 20};
+  *properties = {"CUDA on the host (no GPU)", 9, 0, multiprocessors, host::most_shared_bytes(), 1 << 20};
   return cudaSuccess;
 }
 
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
-  *value = attribute == cudaDevAttrMultiProcessorCount ? multiprocessors : static_cast<int>(host::most_shared_bytes);
+  *value = attribute == cudaDevAttrMultiProcessorCount ? multiprocessors : static_cast<int>(host::most_shared_bytes());
   return cudaSuccess;
 }
 
@@ -394,7 +403,7 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* ke
 
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute, int value) {
   NATSCOPE_LOCKED;
-  if (value < 0 || value > static_cast<int>(host::most_shared_bytes)) return said(cudaErrorInvalidValue);
+  if (value < 0 || value > static_cast<int>(host::most_shared_bytes())) return said(cudaErrorInvalidValue);
   runtime().allowed_shared_bytes[kernel] = value;
   return cudaSuccess;
 }
@@ -402,7 +411,7 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute, int valu
 cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void*, int threads,
                                                           std::size_t shared_bytes) {
   const int by_threads = 2048 / threads;
-  const int by_memory = static_cast<int>((host::most_shared_bytes + 1024) / (shared_bytes + 1024));
+  const int by_memory = static_cast<int>((host::most_shared_bytes() + 1024) / (shared_bytes + 1024));
   *blocks = std::min({by_threads, by_memory, most_blocks_of_one});
   return cudaSuccess;
 }

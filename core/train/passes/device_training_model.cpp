@@ -98,8 +98,9 @@ class DevicePasses final : public TrainingModel::Implementation {
                                         const StopToken& stop) override {
     PassResult result;
     at::Tensor flat = gradient.empty() ? state_->gradient() : at::zeros({layout.size}, on_device());
+    const at::Tensor targets = on_device(batch.targets);
     NATSCOPE_TRY(const at::Tensor last, forward(batch, &context, stop));
-    NATSCOPE_TRY(const Head loss, head(batch, last, context.loss_scale, &flat, stop));
+    NATSCOPE_TRY(const Head loss, head(targets, last, context.loss_scale, &flat, stop));
 
     // An array of the caller's has the gradient when all of it is there, and not part by part.
     arrival_ = {flat, gradient.empty() ? context.gradient_ready : nullptr, std::vector<int>(parts_.size()), {}};
@@ -125,8 +126,9 @@ class DevicePasses final : public TrainingModel::Implementation {
   Expected<PassResult> evaluate(const MicroBatch& batch, int counted, const StopToken& stop) override {
     const at::NoGradGuard no_gradient;
     PassResult result;
+    const at::Tensor targets = on_device(batch.targets);
     NATSCOPE_TRY(const at::Tensor last, forward(batch, nullptr, stop));
-    NATSCOPE_TRY(const Head loss, head(batch, last, 1.0, nullptr, stop));
+    NATSCOPE_TRY(const Head loss, head(targets, last, 1.0, nullptr, stop));
     report(batch, loss, counted, false, result);
     return result;
   }
@@ -194,6 +196,7 @@ class DevicePasses final : public TrainingModel::Implementation {
     return rounded(rms_normalised(x, rounded(weight), c_.rms_norm_eps));
   }
 
+  /// Waits for all that the device has been given: asked for before there is much of that.
   [[nodiscard]] at::Tensor on_device(std::span<const std::int32_t> numbers) const {
     return at::from_blob(const_cast<std::int32_t*>(numbers.data()), {static_cast<std::int64_t>(numbers.size())},
                          at::kInt)
@@ -279,10 +282,9 @@ class DevicePasses final : public TrainingModel::Implementation {
 
   /// Loss, and with `flat` the gradient of scale · Σ nll: of the embedding as output matrix into `flat`, of `last` in
   /// the result. A chunk of rows at a time.
-  Expected<Head> head(const MicroBatch& batch, const at::Tensor& last, double scale, at::Tensor* flat,
+  Expected<Head> head(const at::Tensor& targets, const at::Tensor& last, double scale, at::Tensor* flat,
                       const StopToken& stop) {
     const at::NoGradGuard no_gradient;
-    const at::Tensor targets = on_device(batch.targets);
     const at::Tensor matrix = rounded(embedding_.tensor);
     const at::Tensor normal = last.detach();
     at::Tensor d_last = flat != nullptr ? at::empty_like(normal) : at::Tensor();

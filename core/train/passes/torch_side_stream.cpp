@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/train/passes/torch_side_stream.h"
 
-#include <c10/core/Event.h>
 #include <c10/core/Stream.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <exception>
 
+#include "core/engine/torch_streams.h"
 #include "core/train/passes/torch_errors.h"
 
 namespace natscope::train {
@@ -36,9 +36,7 @@ class TorchSideStream final : public SideStream {
  private:
   [[nodiscard]] static Expected<void> order(const c10::Stream& before, const c10::Stream& behind) {
     return without_exceptions(no_memory, [&]() -> Expected<void> {
-      c10::Event reached(c10::DeviceType::CUDA);
-      reached.record(before);
-      reached.block(behind);
+      put_behind(before, behind);
       return {};
     });
   }

@@ -7,16 +7,21 @@
 
 #include "core/engine/device_module.h"
 #include "core/engine/torch_cuda.h"
+#include "core/engine/torch_streams.h"
 
 namespace natscope::train {
 
 namespace {
 
-/// The module has a stream of its own: it begins when LibTorch's work is done, and a call returns when its own is.
+/// The module has a stream of its own: a call begins there when LibTorch's work before it is done, and LibTorch's goes
+/// on when that is; the host waits for neither. Tensors that are freed meanwhile LibTorch gives out again for work of
+/// the same stream alone, which comes behind.
 class GpuAttention final : public TrainingAttention {
  public:
   explicit GpuAttention(std::unique_ptr<DeviceModule> module)
-      : module_(std::move(module)), operations_(module_->operations()) {}
+      : module_(std::move(module)),
+        operations_(module_->operations()),
+        own_(torch_stream(operations_.stream(module_->device()))) {}
 
   kernels::Status forward(const kernels::AttentionTrainInputs& inputs, kernels::View<float, 4> out,
                           kernels::View<float, 3> lse) override {
@@ -36,24 +41,27 @@ class GpuAttention final : public TrainingAttention {
  private:
   template <class Call>
   [[nodiscard]] kernels::Status run(const Call& call) const {
-    wait_for_torch();
+    // This thread's, for its computing: sums over ranks go on beside it.
+    const c10::Stream computing = torch_.getStream({c10::DeviceType::CUDA, 0});
+    put_behind(computing, own_);
     kernels::Status status = call();
     if (status.code == kernels::StatusCode::out_of_memory) {
-      // The module's memory is not LibTorch's, which keeps what its tensors gave back.
+      // The module's memory is not LibTorch's, which keeps what its tensors gave back: once nothing works on it.
+      torch_.synchronizeStream(computing);
+      status = operations_.wait(module_->device());
+      if (!status.ok()) return status;
       release_torch_memory();
       status = call();
     }
     // Of a call that failed half way as well: its first kernels write to tensors that an exception gives back.
-    const kernels::Status waited = operations_.wait(module_->device());
-    return status.ok() ? waited : status;
+    put_behind(own_, computing);
+    return status;
   }
-
-  /// For its computing alone: sums over ranks go on beside it.
-  void wait_for_torch() const { torch_.synchronizeStream(torch_.getStream({c10::DeviceType::CUDA, 0})); }
 
   std::unique_ptr<DeviceModule> module_;
   const kernels::DeviceOperations& operations_;
   c10::impl::VirtualGuardImpl torch_{c10::DeviceType::CUDA};
+  c10::Stream own_;
 };
 
 }  // namespace

@@ -18,7 +18,8 @@ inline void throw_unless_ok(const kernels::Status& status) {
   throw std::runtime_error(std::string("training attention: ") + status.detail);
 }
 
-/// Contracts as kernels/attention_train.h, with views into the device's memory. Results stand when a call returns.
+/// Contracts as kernels/attention_train.h, with views into the device's memory. Results stand for what LibTorch does
+/// next on this thread: on a GPU a call returns before its work is done, and what that does wrong LibTorch says.
 class TrainingAttention {
  public:
   virtual ~TrainingAttention() = default;

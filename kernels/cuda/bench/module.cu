@@ -76,7 +76,7 @@ Status open_bench(void** bench, BenchmarkedDevice* device) {
   DeviceInfo info;
   if (const Status status = device_info(info); !status.ok()) return status;
   std::unique_ptr<Bench> opened(new (std::nothrow) Bench());
-  if (!opened) return {StatusCode::out_of_memory, "the host's memory"};
+  if (!opened) return {StatusCode::out_of_memory, "the host has no memory left"};
   if (const Status status = opened->stream.create(); !status.ok()) return status;
   if (const Status status = opened->flush.allocate(std::max<std::int64_t>(4 * info.l2_bytes, 1024)); !status.ok())
     return status;
@@ -256,7 +256,7 @@ Status prepare(void* bench, BenchmarkedKernel kernel, const BenchmarkedAttention
   *prepared = made.release();
   return {};
 } catch (const std::bad_alloc&) {
-  return {StatusCode::out_of_memory, "the host's memory"};
+  return {StatusCode::out_of_memory, "the host has no memory left"};
 }
 
 void release(void* prepared) { delete static_cast<Prepared*>(prepared); }

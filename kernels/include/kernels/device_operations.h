@@ -146,7 +146,8 @@ struct DeviceOperations {
   Status (*assign_roles)(void* device, const Role* prescribed, const float* scores, std::int64_t kv_heads,
                          std::int64_t n, float global_bias, Role* roles) = nullptr;
 
-  /// `max_tokens`: of the longest sequence. Errors: as KvCache::create.
+  /// `max_tokens`: of the longest sequence. Errors: as KvCache::create, and unsupported_shape where the device cannot
+  /// attend to heads of this size.
   Status (*create_cache)(void* device, const KvCacheShape* shape, std::int64_t max_tokens, void** cache) = nullptr;
   void (*free_cache)(void* device, void* cache) = nullptr;
   /// As KvCache::reset, with scores and H2O's rule unless `heavy_hitters` is null. Then tokens come to every layer one

@@ -52,8 +52,11 @@ TEST_CASE("what is no module, or no device, is refused by one sentence, and auto
        true},
       {modules / "libnatscope_other_version.so", nullptr, nullptr, ErrorCode::device_unavailable, "version 4711", true},
       {host_device, "NATSCOPE_TEST_NO_DEVICE", "1", ErrorCode::device_unavailable, "no such device here", true},
+      {host_device, "NATSCOPE_TEST_SMALL_DEVICE", "1", ErrorCode::device_unavailable,
+       "the GPU cannot take this model: heads of this size do not fit it", true},
       {host_device, "NATSCOPE_TEST_DEVICE_BYTES", "20000", ErrorCode::out_of_memory,
        "take 1 MiB of GPU memory, and 0 MiB of 0 MiB are free", true},
+      {host_device, "NATSCOPE_TEST_NO_CACHE_MEMORY", "1", ErrorCode::out_of_memory, "cache: no memory left", true},
   };
   for (const Refused& refused : cases) {
     CAPTURE(refused.says);

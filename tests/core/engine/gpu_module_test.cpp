@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 #include "tests/core/engine/gpu_arrays.h"
 
@@ -28,7 +29,9 @@ TEST_CASE("more memory than there is is an error, and the device goes on") {
   const auto module = open_gpu_module();
   void* memory = nullptr;
   const auto& table = module->operations();
-  CHECK(table.allocate(module->device(), std::int64_t{1} << 50U, &memory).code == kernels::StatusCode::out_of_memory);
+  const kernels::Status status = table.allocate(module->device(), std::int64_t{1} << 50U, &memory);
+  CHECK(status.code == kernels::StatusCode::out_of_memory);
+  CHECK(status.detail == std::string_view("the GPU has no memory left"));
   const Numbers numbers = some_numbers(10, 4);
   CHECK(OnDevice(*module, numbers).read() == numbers);
 }

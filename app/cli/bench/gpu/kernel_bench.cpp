@@ -43,8 +43,7 @@ Expected<std::unique_ptr<KernelBench>> KernelBench::open(const std::filesystem::
   }
   std::unique_ptr<KernelBench> bench(new KernelBench());
   if (const kernels::Status status = table->open(&bench->bench_, &bench->device_); !status.ok()) {
-    if (status.code == kernels::StatusCode::out_of_memory)
-      return fail(ErrorCode::out_of_memory, std::string("the GPU has no memory left: ") + status.detail);
+    if (status.code == kernels::StatusCode::out_of_memory) return fail(ErrorCode::out_of_memory, status.detail);
     return unavailable(std::string("no GPU can be used: ") + status.detail);
   }
   bench->table_ = table;

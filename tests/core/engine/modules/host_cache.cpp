@@ -2,6 +2,7 @@
 #include "tests/core/engine/modules/host_cache.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -45,6 +46,8 @@ View<T, 2> only_token(const View<T, 3>& rows) {
 }  // namespace
 
 Status create_cache(void*, const kernels::KvCacheShape* shape, std::int64_t, void** cache) {
+  if (std::getenv("NATSCOPE_TEST_SMALL_DEVICE") != nullptr)
+    return {StatusCode::unsupported_shape, "heads of this size do not fit it"};
   auto made = std::make_unique<HostCache>();
   made->next.resize(static_cast<std::size_t>(shape->layers));
   made->attended.resize(made->next.size());
@@ -58,6 +61,7 @@ void free_cache(void*, void* cache) { delete static_cast<HostCache*>(cache); }
 
 Status reset_cache(void* device, void* cache, std::int64_t window, const kernels::HeavyHitters* heavy_hitters) {
   ++of(device).moves;
+  if (std::getenv("NATSCOPE_TEST_NO_CACHE_MEMORY") != nullptr) return {StatusCode::out_of_memory, "no memory left"};
   HostCache& host = *static_cast<HostCache*>(cache);
   std::fill(host.next.begin(), host.next.end(), 0);
   std::fill(host.attended.begin(), host.attended.end(), false);

@@ -126,13 +126,16 @@ double distance(std::span<const float> one, std::span<const float> other) {
   return std::sqrt(difference / size);
 }
 
+/// How far weights and moments may be apart after the same steps.
+constexpr double state_tolerance = test::f32_tolerance(1e-4);
+
 /// Losses of the same steps, which differ by rounding alone: a weight's of 6e-8 a step, and Adam divides by gradients
 /// that may be small.
 void check_same_losses(std::span<const double> some, std::span<const double> all) {
   REQUIRE(some.size() <= all.size());
   REQUIRE(!some.empty());
   for (std::size_t i = 0; i < some.size(); ++i)
-    CHECK(some[i] == doctest::Approx(all[all.size() - some.size() + i]).epsilon(1e-5));
+    CHECK(some[i] == doctest::Approx(all[all.size() - some.size() + i]).epsilon(test::f32_tolerance(1e-5)));
 }
 
 /// Names and sizes of a checkpoint's files.
@@ -179,7 +182,7 @@ TEST_CASE("a run with its optimizer beside the passes has the losses of one with
   REQUIRE(device.losses.size() == 20);
   CHECK(host.losses.back() < 0.9 * host.losses.front());
   check_same_losses(device.losses, host.losses);
-  CHECK(distance(device.written, host.written) < 1e-4);
+  CHECK(distance(device.written, host.written) < state_tolerance);
   // What lies between the tensors stays zero.
   std::vector<float> between = device.written;
   for (const Parameter& p : device.layout().parameters) std::fill_n(between.begin() + p.offset, p.elements, 0.0F);
@@ -227,9 +230,9 @@ TEST_CASE("a checkpoint of either kind is the other's, and either goes on with i
     REQUIRE(state.has_value());
     CHECK(state->step == 20);
     CHECK(state->weights == rest.written);
-    CHECK(distance(state->weights, end_state->weights) < 1e-4);
-    CHECK(distance(state->first_moment, end_state->first_moment) < 1e-4);
-    CHECK(distance(state->second_moment, end_state->second_moment) < 1e-4);
+    CHECK(distance(state->weights, end_state->weights) < state_tolerance);
+    CHECK(distance(state->first_moment, end_state->first_moment) < state_tolerance);
+    CHECK(distance(state->second_moment, end_state->second_moment) < state_tolerance);
   }
 }
 
@@ -281,7 +284,7 @@ TEST_CASE("one step is the host's: decay on matrices and scores, the clip's norm
       auto report = device.state_on_device()->step(options, number);
       REQUIRE(report.has_value());
       got = *report;
-      CHECK(got.gradient_norm == doctest::Approx(expected.gradient_norm).epsilon(1e-4));
+      CHECK(got.gradient_norm == doctest::Approx(expected.gradient_norm).epsilon(state_tolerance));
       CHECK(got.learning_rate == expected.learning_rate);
     }
     REQUIRE(device.state_on_device()->bring_down(moved).has_value());
@@ -290,9 +293,9 @@ TEST_CASE("one step is the host's: decay on matrices and scores, the clip's norm
       const auto part = [&p](const std::vector<float>& all) {
         return std::span(all).subspan(static_cast<std::size_t>(p.offset), static_cast<std::size_t>(p.elements));
       };
-      CHECK(distance(part(moved.weights), part(state.weights)) < 1e-4);
-      CHECK(distance(part(moved.first_moment), part(state.first_moment)) < 1e-4);
-      CHECK(distance(part(moved.second_moment), part(state.second_moment)) < 1e-4);
+      CHECK(distance(part(moved.weights), part(state.weights)) < state_tolerance);
+      CHECK(distance(part(moved.first_moment), part(state.first_moment)) < state_tolerance);
+      CHECK(distance(part(moved.second_moment), part(state.second_moment)) < state_tolerance);
     }
   }
 }
