@@ -75,7 +75,7 @@ constexpr auto fields = std::to_array<JobField>({
      .paper = "2e-3", .form_text = "2e-3", .lowest = 0, .highest = 10},
     shared::beta1,
     shared::beta2,
-    shared::weight_decay,
+    with_default(shared::weight_decay, "0.1"),  // the paper names none for fine-tuning
     shared::clip,
     {.option = "seed", .flag = "--seed", .group = Group::run, .kind = Kind::integer, .label = "Seed",
      .default_text = "0", .explanation = "Of weights, order, pass keys and role noise: equal seeds, equal losses.",

@@ -98,6 +98,7 @@ FigureTablePanel::FigureTablePanel(SequenceModel& sequence, QSortFilterProxyMode
   view_->setToolTip(tip);
 
   words_->setObjectName(QStringLiteral("muted"));
+  words_->setTextFormat(Qt::PlainText);  // a method's name may look like a tag
   auto* const copyRows = new QToolButton(this);
   copyRows->setText(tr("copy"));
   copyRows->setObjectName(QStringLiteral("framed"));

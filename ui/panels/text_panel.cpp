@@ -31,6 +31,7 @@ TextPanel::TextPanel(Workbench& workbench, RunComparison& comparison, QWidget* p
                         tr("surprise against the kept run")});
   colouring_->setSizeAdjustPolicy(QComboBox::AdjustToContents);
   words_->setObjectName(QStringLiteral("muted"));
+  words_->setTextFormat(Qt::PlainText);  // a method's name may look like a tag
   auto* const bar = new FlowLayout;
   bar->setContentsMargins(8, 5, 8, 2);
   bar->setSpacing(12);
