@@ -207,7 +207,16 @@ std::uint64_t ModelFolder::weight_bytes() const {
 std::string ModelFolder::sha256() const {
   std::call_once(state_->hashed, [&] {
     Sha256 hash;
-    state_->for_each_file([&](const SafetensorsFile& file) { hash.update(file.file_bytes()); });
+    state_->for_each_file([&](const SafetensorsFile& file) {
+      // Piece by piece, each given back: whoever copied the weights would have them in memory twice.
+      constexpr std::size_t piece_bytes = std::size_t{8} << 20;
+      const std::span<const std::byte> bytes = file.file_bytes();
+      for (std::size_t at = 0; at < bytes.size(); at += piece_bytes) {
+        const auto piece = bytes.subspan(at, std::min(piece_bytes, bytes.size() - at));
+        hash.update(piece);
+        file.release_pages(piece);
+      }
+    });
     state_->sha256 = hash.hex_digest();
   });
   return state_->sha256;

@@ -86,7 +86,7 @@ class ModelFolder {
   [[nodiscard]] std::uint64_t weight_bytes() const;
 
   /// SHA-256 over the weight files in the order of their names (then the adapter's); 64 hexadecimal digits. Computed
-  /// at the first call, which reads every file once. Threads: any; the first computes, others wait.
+  /// at the first call, which reads every file once, piece by piece. Threads: any; the first computes, others wait.
   [[nodiscard]] std::string sha256() const;
 
   /// The dtype of most weight bytes: "float32", "bfloat16" or "float16".

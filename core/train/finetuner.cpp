@@ -62,6 +62,8 @@ class Finetuning final : public TrainingTask {
     options_.threads = std::max(1, options_.threads / ranks_.local_size());
     at::set_num_threads(options_.threads);
     NATSCOPE_TRY(base_, ModelFolder::open(options_.model));
+    // For inputs(), before there is anything large: what OpenSSL begins with would lie between that in the heap for good.
+    static_cast<void>(base_->sha256());
     TrainDevice computes = TrainDevice::cpu;  // what the forecast is for
     NATSCOPE_TRY(model_, make_on(options_.device, ranks_, say, [&](PassesOn passes) {
                    computes = passes == PassesOn::gpu ? TrainDevice::gpu : TrainDevice::cpu;
