@@ -77,10 +77,10 @@ def write_trace(path, *, tokens, roles=None, window=None, method=None, dropped_a
 
     steps = np.arange(length)
     gone_at = np.where(last < 0, length, last)  # after this step; `length`: never
-    counts = np.zeros((length + 1, layers, kv_heads), np.int64)
-    layer_of, head_of, _ = np.indices(last.shape)
-    np.add.at(counts, (gone_at, layer_of, head_of), 1)
-    entries = (steps + 1)[:, None, None] - np.cumsum(counts, axis=0)[:length]
+    entries = np.empty((length, layers, kv_heads), "<i4")  # held after each step
+    for layer, head in np.ndindex(layers, kv_heads):
+        gone = np.cumsum(np.bincount(gone_at[layer, head], minlength=length + 1)[:length])
+        entries[:, layer, head] = steps + 1 - gone
 
     metadata = {
         "format": "natscope-trace", "version": "1",
@@ -104,7 +104,7 @@ def write_trace(path, *, tokens, roles=None, window=None, method=None, dropped_a
     tensors = [
         ("tokens", "I64", tokens.shape, [tokens.astype("<i8")]),
         ("roles", "U8", roles.shape, [roles.astype("u1")]),
-        ("kv_entries", "I32", entries.shape, [entries.astype("<i4")]),
+        ("kv_entries", "I32", entries.shape, [entries]),
         ("kv_allocated_bytes", "I64", (length,), [allocated.astype("<i8")]),
     ]
     if method is not None:

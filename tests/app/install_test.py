@@ -63,6 +63,8 @@ def check_manual(prefix):
     for command in commands:
         check(f".SS natscope-cli {command}\n" in manual, f"{command} is not in the manual")
         check(f"/{command}) command={command}" in script, f"{command} is not in bash's completion")
+    check((prefix / "share/natscope/python/natscope_trace.py").is_file() and "natscope_trace.py" in manual,
+          "what writes traces of other programs, and where the manual says that it lies")
     for footer in ("token_texts", "~/.local/share/natscope/jobs", "mean_local_life"):
         check(footer in manual.replace("\\-", "-"), f"what the help says behind the flags, {footer}, is not in the manual")
     check(str(pathlib.Path.home()) not in manual or pathlib.Path.home() == pathlib.Path("/"),
