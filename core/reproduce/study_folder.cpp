@@ -40,6 +40,7 @@ Expected<void> StudyFolder::begin(const json& study, std::span<const char* const
   for (const char* const name : names) {
     if (!fs::exists(path_ / name, problem)) missing.push_back(path_ / name);
   }
+  if (!fs::exists(path_ / inputs_file, problem)) missing.push_back(path_ / inputs_file);
   NATSCOPE_CHECK(claim(study));
   auto prepared = prepare();
   if (prepared || !is_new || prepared.error().code == ErrorCode::interrupted) return prepared;

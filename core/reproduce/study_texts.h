@@ -25,7 +25,7 @@ struct ScoredSegment {
 /// What is made in a study's folder: the distance task's training text, and the vocabulary of a study from scratch.
 inline constexpr const char* marked_text_name = "text";
 inline constexpr const char* vocabulary_name = "tokenizer.model";
-inline constexpr const char* made_names[] = {marked_text_name, vocabulary_name, "inputs.json"};
+inline constexpr const char* made_names[] = {marked_text_name, vocabulary_name};
 
 /// Which texts a study is about, and how they are cut.
 struct TextChoice {

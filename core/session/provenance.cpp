@@ -30,7 +30,7 @@ Expected<MapId> parse_map(std::string_view text) {
 }
 
 /// Of a policy, or of another program's method: one that fits a title.
-bool is_name(std::string_view policy) {
+bool is_policy_or_method(std::string_view policy) {
   if (has_roles(policy) || parse_policy(policy)) return true;
   constexpr std::size_t longest = 100;
   const bool is_plain = std::ranges::none_of(policy, [](char c) { return static_cast<unsigned char>(c) < 0x20; });
@@ -138,7 +138,7 @@ Expected<Provenance> parse_trace_metadata(const Metadata& metadata) {
   NATSCOPE_TRY(provenance.prompt_sha256, in.text("prompt_sha256"));
   NATSCOPE_TRY(provenance.natscope_version, in.text("natscope_version"));
   if (const auto policy = metadata.find("policy"); policy != metadata.end()) provenance.policy = policy->second;
-  if (!is_name(provenance.policy)) return in.malformed("policy", provenance.policy);
+  if (!is_policy_or_method(provenance.policy)) return in.malformed("policy", provenance.policy);
   NATSCOPE_TRY(provenance.heads, in.optional_number<std::int32_t>("heads", 1, 1 << 20));
   NATSCOPE_TRY(provenance.head_dim, in.optional_number<std::int32_t>("head_dim", 1, 1 << 20));
   constexpr double most = std::numeric_limits<double>::max();
