@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/chat/template_evaluator.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "core/chat/template_filters.h"
+#include "core/chat/template_lexer.h"
+#include "core/chat/template_operators.h"
+
+namespace natscope::chat {
+namespace {
+
+constexpr int deepest_call = 250;
+constexpr std::int64_t longest_range = 100'000;  // as Jinja's sandbox has it
+
+template <class... Cases>
+struct Cases_ : Cases... {
+  using Cases::operator()...;
+};
+template <class... Cases>
+Cases_(Cases...) -> Cases_<Cases...>;
+
+struct Scope {
+  std::map<std::string, Value, std::less<>> names;
+  std::shared_ptr<Scope> outer;
+
+  [[nodiscard]] const Value* find(std::string_view name) const {
+    for (const Scope* scope = this; scope != nullptr; scope = scope->outer.get()) {
+      const auto found = scope->names.find(name);
+      if (found != scope->names.end()) return &found->second;
+    }
+    return nullptr;
+  }
+};
+using ScopePtr = std::shared_ptr<Scope>;
+
+ScopePtr inside(ScopePtr outer) { return std::make_shared<Scope>(Scope{{}, std::move(outer)}); }
+
+enum class Flow { onward, leave_loop, next_turn };
+
+/// strftime of a time here, with English names: only the fields that are the same in every locale, and those.
+Expected<Value> formatted_time(std::time_t now, const Arguments& arguments) {
+  NATSCOPE_CHECK(arguments.check("strftime_now", {"format"}));
+  const Value* const given = arguments.find(0, "format");
+  if (given == nullptr || given->text() == nullptr) return fail(ErrorCode::bad_tokenizer, "strftime_now needs a text");
+  std::tm time{};
+  localtime_r(&now, &time);
+  constexpr std::string_view known = "aAbBdHIjmMpSyY%";
+  const std::string& format = *given->text();
+  for (std::size_t at = format.find('%'); at != std::string::npos; at = format.find('%', at + 2)) {
+    if (at + 1 >= format.size() || known.find(format[at + 1]) == std::string_view::npos)
+      return fail(ErrorCode::unsupported_tokenizer, "strftime_now with " + printable(format.substr(at, 2)));
+  }
+  if (format.empty()) return Value(std::string());
+  // The program never sets a locale, so that strftime speaks English.
+  std::string text(format.size() * 16, '\0');
+  text.resize(std::strftime(text.data(), text.size(), format.c_str(), &time));
+  return Value(std::move(text));
+}
+
+class Evaluator {
+ public:
+  Evaluator(const Mapping& globals, std::time_t now, TemplateLimits limits)
+      : scope_(std::make_shared<Scope>()), limits_(limits) {
+    for (const auto& [name, value] : globals.entries()) scope_->names[name] = value;
+    add_functions(now);
+    scope_ = inside(scope_);
+  }
+  ~Evaluator() {
+    // A macro holds the scope that holds the macro.
+    for (const ScopePtr& scope : macro_scopes_) scope->names.clear();
+  }
+  Evaluator(const Evaluator&) = delete;
+  Evaluator& operator=(const Evaluator&) = delete;
+
+  Expected<std::string> run(const Block& block) {
+    std::string out;
+    NATSCOPE_CHECK(execute(block, scope_, out));
+    return out;
+  }
+
+ private:
+  void add_functions(std::time_t now) {
+    auto& names = scope_->names;
+    names["raise_exception"] = Value::function([](const Arguments& arguments) -> Expected<Value> {
+      const Value* const message = arguments.find(0, "message");
+      return fail(
+          ErrorCode::bad_text,
+          "the chat template refuses this: " +
+              (message != nullptr && message->text() != nullptr ? printable(*message->text()) : "no reason given"),
+          "write the marks of a turn into the prompt by hand");
+    });
+    names["strftime_now"] =
+        Value::function([now](const Arguments& arguments) { return formatted_time(now, arguments); });
+    names["namespace"] = Value::function([](const Arguments& arguments) -> Expected<Value> {
+      auto space = std::make_shared<Value::Namespace>();
+      for (const Value& members : arguments.positional) {
+        if (members.mapping() == nullptr) return fail(ErrorCode::bad_tokenizer, "namespace of " + members.kind());
+        for (const auto& [name, value] : members.mapping()->entries()) space->members.set(name, value);
+      }
+      for (const auto& [name, value] : arguments.named) space->members.set(name, value);
+      return Value(std::move(space));
+    });
+    names["dict"] = Value::function([](const Arguments& arguments) -> Expected<Value> {
+      if (!arguments.positional.empty()) return fail(ErrorCode::unsupported_tokenizer, "dict of a value");
+      Mapping mapping;
+      for (const auto& [name, value] : arguments.named) mapping.set(name, value);
+      return Value(std::move(mapping));
+    });
+    names["range"] = Value::function([](const Arguments& arguments) { return range(arguments); });
+  }
+
+  static Expected<Value> range(const Arguments& arguments) {
+    std::array<std::int64_t, 3> bounds{0, 0, 1};
+    const std::size_t count = arguments.positional.size();
+    if (count < 1 || count > 3 || !arguments.named.empty())
+      return fail(ErrorCode::bad_tokenizer, "range takes one to three whole numbers");
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto whole = arguments.positional[i].integer();
+      if (!whole || std::abs(*whole) > (std::int64_t{1} << 40U))
+        return fail(ErrorCode::bad_tokenizer, "range takes one to three whole numbers");
+      bounds[count == 1 ? 1 : i] = *whole;
+    }
+    const auto [begin, end, step] = bounds;
+    if (step == 0) return fail(ErrorCode::bad_tokenizer, "a range with a step of zero");
+    List numbers;
+    for (std::int64_t at = begin; step > 0 ? at < end : at > end; at += step) {
+      if (static_cast<std::int64_t>(numbers.size()) == longest_range)
+        return fail(ErrorCode::bad_tokenizer, "a range of more than 100000 numbers");
+      numbers.emplace_back(at);
+    }
+    return Value(std::move(numbers));
+  }
+
+  Expected<void> count_step() {
+    if (++steps_ > limits_.steps) return fail(ErrorCode::bad_tokenizer, "the template does not come to an end");
+    return {};
+  }
+
+  /// Of what an operation made. Texts that are looked up are shared, and cost nothing.
+  Expected<void> count_bytes(const Value& value) {
+    if (value.text() != nullptr) bytes_ += static_cast<std::int64_t>(value.text()->size());
+    if (value.list() != nullptr) bytes_ += static_cast<std::int64_t>(value.list()->size() * sizeof(Value));
+    if (bytes_ > limits_.bytes) return fail(ErrorCode::bad_tokenizer, "the template takes too much memory");
+    return {};
+  }
+
+  Expected<void> write(std::string_view text, std::string& out) {
+    bytes_ += static_cast<std::int64_t>(text.size());
+    if (bytes_ > limits_.bytes) return fail(ErrorCode::bad_tokenizer, "the template takes too much memory");
+    out += text;
+    return {};
+  }
+
+  // --- statements ------------------------------------------------------------------------------------------------
+
+  Expected<Flow> execute(const Block& block, const ScopePtr& scope, std::string& out) {
+    for (const Statement& statement : block) {
+      auto flow = execute(statement, scope, out);
+      if (!flow) return at_line(statement.line, std::move(flow).error());
+      if (*flow != Flow::onward) return flow;
+    }
+    return Flow::onward;
+  }
+
+  Expected<Flow> execute(const Statement& statement, const ScopePtr& scope, std::string& out) {
+    NATSCOPE_CHECK(count_step());
+    return std::visit(Cases_{
+                          [&](const Text& node) -> Expected<Flow> {
+                            NATSCOPE_CHECK(write(node.text, out));
+                            return Flow::onward;
+                          },
+                          [&](const Output& node) -> Expected<Flow> {
+                            NATSCOPE_TRY(const Value value, evaluate(*node.value, scope));
+                            NATSCOPE_TRY(const std::string text, printed(value));
+                            NATSCOPE_CHECK(write(text, out));
+                            return Flow::onward;
+                          },
+                          [&](const If& node) { return execute_if(node, scope, out); },
+                          [&](const For& node) { return execute_for(node, scope, out); },
+                          [&](const Set& node) { return execute_set(node, scope); },
+                          [&](const SetBlock& node) -> Expected<Flow> {
+                            std::string text;
+                            NATSCOPE_CHECK(execute(node.body, inside(scope), text));
+                            scope->names[node.target] = Value(std::move(text));
+                            return Flow::onward;
+                          },
+                          [&](const Macro& node) -> Expected<Flow> {
+                            macro_scopes_.push_back(scope);
+                            scope->names[node.name] = macro(node, scope);
+                            return Flow::onward;
+                          },
+                          [&](const Group& node) { return execute(node.body, scope, out); },
+                          [](const Break&) -> Expected<Flow> { return Flow::leave_loop; },
+                          [](const Continue&) -> Expected<Flow> { return Flow::next_turn; },
+                      },
+                      statement.node);
+  }
+
+  Expected<Flow> execute_if(const If& node, const ScopePtr& scope, std::string& out) {
+    for (const auto& [condition, body] : node.branches) {
+      NATSCOPE_TRY(const Value value, evaluate(*condition, scope));
+      if (value.truth()) return execute(body, scope, out);
+    }
+    return execute(node.otherwise, scope, out);
+  }
+
+  Expected<void> assign(const std::vector<std::string>& targets, const Value& value, Scope& scope) const {
+    if (targets.size() == 1) {
+      scope.names[targets.front()] = value;
+      return {};
+    }
+    NATSCOPE_TRY(List parts, items_of(value));
+    if (parts.size() != targets.size()) {
+      return fail(ErrorCode::bad_tokenizer,
+                  std::to_string(parts.size()) + " values for " + std::to_string(targets.size()) + " names");
+    }
+    for (std::size_t i = 0; i < targets.size(); ++i) scope.names[targets[i]] = std::move(parts[i]);
+    return {};
+  }
+
+  Expected<Flow> execute_set(const Set& node, const ScopePtr& scope) {
+    NATSCOPE_TRY(Value value, evaluate(*node.value, scope));
+    if (node.member.empty()) {
+      NATSCOPE_CHECK(assign(node.targets, value, *scope));
+      return Flow::onward;
+    }
+    const Value* const target = scope->find(node.targets.front());
+    Value::Namespace* const space = target != nullptr ? target->space() : nullptr;
+    if (space == nullptr) return fail(ErrorCode::bad_tokenizer, "“" + node.targets.front() + "” is no namespace");
+    space->members.set(node.member, std::move(value));
+    return Flow::onward;
+  }
+
+  Expected<Flow> execute_for(const For& node, const ScopePtr& scope, std::string& out) {
+    NATSCOPE_TRY(const Value over, evaluate(*node.items, scope));
+    NATSCOPE_TRY(List items, items_of(over));
+    if (node.condition) {
+      List kept;
+      for (const Value& item : items) {
+        NATSCOPE_CHECK(count_step());
+        const ScopePtr turn = inside(scope);
+        NATSCOPE_CHECK(assign(node.targets, item, *turn));
+        NATSCOPE_TRY(const Value passes, evaluate(*node.condition, turn));
+        if (passes.truth()) kept.push_back(item);
+      }
+      items = std::move(kept);
+    }
+    if (items.empty()) return execute(node.otherwise, inside(scope), out);
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      NATSCOPE_CHECK(count_step());
+      const ScopePtr turn = inside(scope);
+      turn->names["loop"] = loop_value(items, i);
+      NATSCOPE_CHECK(assign(node.targets, items[i], *turn));
+      NATSCOPE_TRY(const Flow flow, execute(node.body, turn, out));
+      if (flow == Flow::leave_loop) break;
+    }
+    return Flow::onward;
+  }
+
+  static Value loop_value(const List& items, std::size_t turn) {
+    const auto index = static_cast<std::int64_t>(turn);
+    const auto length = static_cast<std::int64_t>(items.size());
+    Mapping loop;
+    loop.set("index", Value(index + 1));
+    loop.set("index0", Value(index));
+    loop.set("revindex", Value(length - index));
+    loop.set("revindex0", Value(length - index - 1));
+    loop.set("first", Value(index == 0));
+    loop.set("last", Value(index + 1 == length));
+    loop.set("length", Value(length));
+    loop.set("previtem", turn > 0 ? items[turn - 1] : Value::undefined("previtem"));
+    loop.set("nextitem", turn + 1 < items.size() ? items[turn + 1] : Value::undefined("nextitem"));
+    loop.set("cycle", Value::function([turn](const Arguments& arguments) -> Expected<Value> {
+               if (arguments.positional.empty()) return fail(ErrorCode::bad_tokenizer, "loop.cycle of nothing");
+               return arguments.positional[turn % arguments.positional.size()];
+             }));
+    return Value(std::move(loop));
+  }
+
+  Value macro(const Macro& node, const ScopePtr& scope) {
+    return Value::function([this, &node, scope](const Arguments& arguments) -> Expected<Value> {
+      std::vector<std::string_view> names;
+      for (const MacroParameter& parameter : node.parameters) names.push_back(parameter.name);
+      NATSCOPE_CHECK(arguments.check("the macro " + node.name, names));
+      const ScopePtr body = inside(scope);
+      for (std::size_t i = 0; i < node.parameters.size(); ++i) {
+        const MacroParameter& parameter = node.parameters[i];
+        const Value* const given = arguments.find(i, parameter.name);
+        Value value = given != nullptr ? *given : Value::undefined(parameter.name);
+        if (given == nullptr && parameter.otherwise) {
+          NATSCOPE_TRY(value, evaluate(*parameter.otherwise, body));
+        }
+        body->names[parameter.name] = std::move(value);
+      }
+      std::string text;
+      NATSCOPE_CHECK(execute(node.body, body, text));
+      return Value(std::move(text));
+    });
+  }
+
+  // --- expressions -----------------------------------------------------------------------------------------------
+
+  Expected<Value> evaluate(const Expression& expression, const ScopePtr& scope) {
+    NATSCOPE_CHECK(count_step());
+    if (++nested_ > deepest_call) return fail(ErrorCode::bad_tokenizer, "calls nested too deeply");
+    auto value = std::visit([&](const auto& node) { return evaluate(node, scope); }, expression.node);
+    --nested_;
+    if (!value) return at_line(expression.line, std::move(value).error());
+    NATSCOPE_CHECK(count_bytes(*value));
+    return value;
+  }
+
+  /// None of an expression that is not there.
+  Expected<Value> evaluate(const ExpressionPtr& expression, const ScopePtr& scope) {
+    if (!expression) return Value();
+    return evaluate(*expression, scope);
+  }
+
+  Expected<Value> evaluate(const Literal& node, const ScopePtr&) { return node.value; }
+
+  Expected<Value> evaluate(const Name& node, const ScopePtr& scope) {
+    const Value* const value = scope->find(node.name);
+    return value != nullptr ? *value : Value::undefined(node.name);
+  }
+
+  Expected<Value> evaluate(const ListDisplay& node, const ScopePtr& scope) {
+    List items;
+    for (const ExpressionPtr& item : node.items) {
+      NATSCOPE_TRY(Value value, evaluate(*item, scope));
+      items.push_back(std::move(value));
+    }
+    return Value(std::move(items));
+  }
+
+  Expected<Value> evaluate(const MappingDisplay& node, const ScopePtr& scope) {
+    Mapping mapping;
+    for (const auto& [key, member] : node.entries) {
+      NATSCOPE_TRY(const Value name, evaluate(*key, scope));
+      if (name.text() == nullptr) return fail(ErrorCode::unsupported_tokenizer, "a mapping with a key that is no text");
+      NATSCOPE_TRY(Value value, evaluate(*member, scope));
+      mapping.set(*name.text(), std::move(value));
+    }
+    return Value(std::move(mapping));
+  }
+
+  Expected<Value> evaluate(const Attribute& node, const ScopePtr& scope) {
+    NATSCOPE_TRY(const Value of, evaluate(*node.of, scope));
+    return attribute_of(of, node.name);
+  }
+
+  Expected<Value> evaluate(const Subscript& node, const ScopePtr& scope) {
+    NATSCOPE_TRY(const Value of, evaluate(*node.of, scope));
+    NATSCOPE_TRY(const Value index, evaluate(*node.index, scope));
+    return item_of(of, index);
+  }
+
+  Expected<Value> evaluate(const Slice& node, const ScopePtr& scope) {
+    NATSCOPE_TRY(const Value of, evaluate(*node.of, scope));
+    NATSCOPE_TRY(const Value first, evaluate(node.first, scope));
+    NATSCOPE_TRY(const Value last, evaluate(node.last, scope));
+    NATSCOPE_TRY(const Value step, evaluate(node.step, scope));
+    return sliced(of, first, last, step);
+  }
+
+  Expected<Arguments> evaluate(const std::vector<CallArgument>& given, const ScopePtr& scope) {
+    Arguments arguments;
+    for (const CallArgument& argument : given) {
+      NATSCOPE_TRY(Value value, evaluate(*argument.value, scope));
+      if (argument.name.empty()) {
+        arguments.positional.push_back(std::move(value));
+      } else {
+        arguments.named.emplace_back(argument.name, std::move(value));
+      }
+    }
+    return arguments;
+  }
+
+  Expected<Value> evaluate(const Call& node, const ScopePtr& scope) {
+    NATSCOPE_TRY(const Value callee, evaluate(*node.callee, scope));
+    NATSCOPE_TRY(const Arguments arguments, evaluate(node.arguments, scope));
+    if (callee.function() != nullptr) return (*callee.function())(arguments);
+    if (callee.is_undefined())
+      return fail(ErrorCode::unsupported_tokenizer, "a call of “" + callee.undefined_name() + "”");
+    return fail(ErrorCode::bad_tokenizer, "a call of " + callee.kind());
+  }
+
+  Expected<Value> evaluate(const Filter& node, const ScopePtr& scope) {
+    NATSCOPE_TRY(const Value of, evaluate(*node.of, scope));
+    NATSCOPE_TRY(const Arguments arguments, evaluate(node.arguments, scope));
+    return apply_filter(node.name, of, arguments);
+  }
+
+  Expected<Value> evaluate(const Test& node, const ScopePtr& scope) {
+    NATSCOPE_TRY(const Value of, evaluate(*node.of, scope));
+    NATSCOPE_TRY(const Arguments arguments, evaluate(node.arguments, scope));
+    NATSCOPE_TRY(const bool passes, apply_test(node.name, of, arguments));
+    return Value(passes);
+  }
+
+  Expected<Value> evaluate(const Unary& node, const ScopePtr& scope) {
+    NATSCOPE_TRY(const Value operand, evaluate(*node.operand, scope));
+    return unary(node.op, operand);
+  }
+
+  Expected<Value> evaluate(const Binary& node, const ScopePtr& scope) {
+    NATSCOPE_TRY(Value left, evaluate(*node.left, scope));
+    // The value that decides, as Python has it, and not whether it is true.
+    if (node.op == BinaryOperator::both || node.op == BinaryOperator::either) {
+      if (left.truth() == (node.op == BinaryOperator::either)) return left;
+      return evaluate(*node.right, scope);
+    }
+    NATSCOPE_TRY(const Value right, evaluate(*node.right, scope));
+    return binary(node.op, left, right);
+  }
+
+  Expected<Value> evaluate(const Comparison& node, const ScopePtr& scope) {
+    NATSCOPE_TRY(Value left, evaluate(*node.first, scope));
+    for (const auto& [op, next] : node.rest) {
+      NATSCOPE_TRY(Value right, evaluate(*next, scope));
+      NATSCOPE_TRY(const bool holds, compared(op, left, right));
+      if (!holds) return Value(false);
+      left = std::move(right);
+    }
+    return Value(true);
+  }
+
+  Expected<Value> evaluate(const Conditional& node, const ScopePtr& scope) {
+    NATSCOPE_TRY(const Value condition, evaluate(*node.condition, scope));
+    if (condition.truth()) return evaluate(*node.then, scope);
+    if (node.otherwise) return evaluate(*node.otherwise, scope);
+    return Value::undefined("else");
+  }
+
+  ScopePtr scope_;
+  TemplateLimits limits_;
+  std::vector<ScopePtr> macro_scopes_;
+  std::int64_t steps_ = 0;
+  std::int64_t bytes_ = 0;
+  int nested_ = 0;
+};
+
+}  // namespace
+
+Expected<std::string> write_template(const Block& block, const Mapping& globals, std::time_t now,
+                                     TemplateLimits limits) {
+  return Evaluator(globals, now, limits).run(block);
+}
+
+}  // namespace natscope::chat

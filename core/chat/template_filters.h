@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <string_view>
+
+#include "core/base/expected.h"
+#include "core/chat/template_value.h"
+
+namespace natscope::chat {
+
+/// `of | name(arguments)`: Jinja's filters that chat templates use, and transformers' tojson.
+/// Errors: unsupported_tokenizer (another filter, or arguments that it does not take here), bad_tokenizer.
+/// Source: Jinja's documentation, "List of Builtin Filters".
+[[nodiscard]] Expected<Value> apply_filter(std::string_view name, const Value& of, const Arguments& arguments);
+
+/// `of is name(arguments)`. Errors: unsupported_tokenizer, bad_tokenizer.
+/// Source: Jinja's documentation, "List of Builtin Tests".
+[[nodiscard]] Expected<bool> apply_test(std::string_view name, const Value& of, const Arguments& arguments);
+
+/// `of.name`, as Jinja looks it up: a method of Python's before a mapping's entry. What is not there is undefined.
+/// Errors: bad_tokenizer (of something undefined).
+[[nodiscard]] Expected<Value> attribute_of(const Value& of, std::string_view name);
+
+/// `of[index]`. What is not there is undefined. Errors: bad_tokenizer (of something undefined).
+[[nodiscard]] Expected<Value> item_of(const Value& of, const Value& index);
+
+/// a < b. Errors: bad_tokenizer for values that have no order.
+[[nodiscard]] Expected<bool> less(const Value& a, const Value& b);
+
+}  // namespace natscope::chat

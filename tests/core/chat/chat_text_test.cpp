@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A turn becomes the prompt whose tokens are those of the whole template, beginning token and marks included.
+#include "core/chat/chat_text.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/temporary_folder.h"
+#include "tests/support/tiny_model.h"
+
+namespace natscope {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder with one of the tokenizers of tests/data/hf_tokenizers, or with a tokenizer.model.
+struct ChatFolder {
+  explicit ChatFolder(const char* tokenizer_json, const nlohmann::json& settings) {
+    test::TinyModel model(nlohmann::json{{"vocab_size", 600}});
+    if (tokenizer_json != nullptr) {
+      model.tokenizer.clear();
+      fs::copy_file(fs::path(NATSCOPE_TESTS_DIR) / "data/hf_tokenizers" / tokenizer_json, folder / "tokenizer.json");
+    }
+    model.write(folder.path());
+    test::write_bytes(folder / "tokenizer_config.json", settings.dump());
+  }
+  [[nodiscard]] ModelFolder open() const { return ModelFolder::open(folder.path()).value(); }
+
+  test::TemporaryFolder folder;
+};
+
+/// The tokens that the engine gives the model for a prompt.
+std::vector<std::int32_t> tokens_of(const ModelFolder& folder, const std::string& prompt) {
+  auto ids = folder.tokenizer().encode(prompt).value();
+  if (const auto bos = folder.bos_id()) ids.insert(ids.begin(), *bos);
+  return ids;
+}
+
+constexpr const char* marks =
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant{{ "
+    "'\n' }}";
+
+TEST_CASE("the prompt of a turn has the tokens of the whole template") {
+  const ChatFolder qwen("qwen2.json", {{"chat_template", marks}});
+  const ModelFolder folder = qwen.open();
+  REQUIRE(!folder.bos_id());
+  const auto text = chat_text(folder, {"Who are you?", "Be brief."}, 0);
+  REQUIRE(text);
+  CHECK(text->prompt ==
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWho are you?<|im_end|>\n"
+        "<|im_start|>assistant\n");
+  CHECK(text->note.empty());
+  const auto ids = tokens_of(folder, text->prompt);
+  std::int64_t control = 0;
+  for (const std::int32_t id : ids) control += folder.tokenizer().kind(id) == PieceKind::control ? 1 : 0;
+  CHECK(control == 5);
+}
+
+TEST_CASE("a beginning token that the template writes stands there once") {
+  const ChatFolder llama("llama3.json", {{"bos_token", "<|begin|>"},
+                                         {"chat_template", "{{ bos_token }}[{{ messages[0].content }}<|eot|>"}});
+  const ModelFolder folder = llama.open();
+  REQUIRE(folder.bos_id());
+  const auto text = chat_text(folder, {"a", {}}, 0).value();
+  CHECK(text.prompt == "[a<|eot|>");
+  CHECK(text.note.empty());
+  CHECK(tokens_of(folder, text.prompt) == folder.tokenizer().encode("<|begin|>[a<|eot|>").value());
+
+  const ChatFolder without("llama3.json", {{"chat_template", "[{{ messages[0].content }}<|eot|>"}});
+  const auto other = chat_text(without.open(), {"a", {}}, 0).value();
+  CHECK(other.prompt == "[a<|eot|>");
+  CHECK(other.note.find("<|begin|>") != std::string::npos);
+}
+
+TEST_CASE("marks that a tokenizer.model reads as ordinary text are refused") {
+  const ChatFolder plain(
+      nullptr, {{"chat_template", "{{ bos_token }}[INST] {{ messages[0].content }} [/INST]"}, {"bos_token", "<s>"}});
+  const ModelFolder folder = plain.open();
+  REQUIRE(folder.tokenizer().format() == "sentencepiece");
+  CHECK(chat_text(folder, {"a", {}}, 0).value().prompt == "[INST] a [/INST]");
+  const auto refused = chat_text(folder, {"a</s>b", {}}, 0);
+  REQUIRE(!refused);
+  CHECK(refused.error().code == ErrorCode::unsupported_tokenizer);
+  CHECK(refused.error().message.find("</s>") != std::string::npos);
+}
+
+TEST_CASE("what can go wrong with a turn is said") {
+  const ChatFolder none("qwen2.json", {{"model_max_length", 5}});
+  CHECK(chat_text(none.open(), {"a", {}}, 0).error().code == ErrorCode::usage);
+  const ChatFolder picky("qwen2.json", {{"chat_template", "{{ raise_exception('no system') }}"}});
+  CHECK(chat_text(picky.open(), {"a", {}}, 0).error().code == ErrorCode::bad_text);
+  const ChatFolder broken("qwen2.json", {{"chat_template", "{% if %}"}});
+  CHECK(chat_text(broken.open(), {"a", {}}, 0).error().code == ErrorCode::bad_tokenizer);
+  const ChatFolder good("qwen2.json", {{"chat_template", marks}});
+  CHECK(chat_text(good.open(), {"\xff", {}}, 0).error().code == ErrorCode::bad_text);
+}
+
+TEST_CASE("the date of a template is that of SOURCE_DATE_EPOCH, where it is set") {
+  ::setenv("SOURCE_DATE_EPOCH", "86400", 1);
+  CHECK(chat_time() == 86400);
+  for (const char* const bad : {"", "x", "-1", "86400x", "253402300800"}) {
+    ::setenv("SOURCE_DATE_EPOCH", bad, 1);
+    CHECK(chat_time() > 1'700'000'000);
+  }
+  ::unsetenv("SOURCE_DATE_EPOCH");
+  CHECK(chat_time() > 1'700'000'000);
+}
+
+}  // namespace
+}  // namespace natscope
