@@ -8,6 +8,8 @@
 #include "core/base/grouped_digits.h"
 #include "core/cache/plan_check.h"
 #include "core/cache/policy.h"
+#include "core/chat/chat_template.h"
+#include "core/chat/chat_text.h"
 #include "core/engine/torch_version.h"
 #include "core/engine/training_policy.h"
 #include "core/io/model_folder.h"
@@ -43,6 +45,7 @@ ModelDescription described(const Engine& engine, const OpenMessage& request) {
   model.dtype = engine.dtype();
   model.kv_bytes_per_token = engine.geometry().entry_bytes() * config.layers * config.kv_heads;
   model.tokenizer = engine.tokenizer().model_type();
+  model.chats = has_chat_template(folder.path());
   model.device = engine.device() == Device::cuda ? "cuda" : "cpu";
   model.threads =
       request.threads > 0 ? request.threads : static_cast<std::int32_t>(std::thread::hardware_concurrency());
@@ -171,6 +174,12 @@ std::string TorchEngineHost::token_text(std::int32_t token) const { return engin
 Expected<AttentionTile> TorchEngineHost::tile(const TileKey& key, std::stop_token stop) {
   NATSCOPE_CHECK(check_open());
   return engine_->tile(key, stop);
+}
+
+Expected<ChatPromptMessage> TorchEngineHost::chat_prompt(const ChatTurnMessage& turn) {
+  NATSCOPE_CHECK(check_open());
+  NATSCOPE_TRY(ChatText text, chat_text(engine_->folder(), {turn.user, {}}, chat_time()));
+  return ChatPromptMessage{std::move(text.prompt), std::move(text.note)};
 }
 
 Expected<WeightsMessage> TorchEngineHost::weights(const WeightsRequestMessage& request, std::stop_token stop) {

@@ -28,6 +28,7 @@ class TorchEngineHost : public EngineHost {
   [[nodiscard]] std::string token_text(std::int32_t token) const override;
   [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, std::stop_token stop) override;
   [[nodiscard]] Expected<WeightsMessage> weights(const WeightsRequestMessage& request, std::stop_token stop) override;
+  [[nodiscard]] Expected<ChatPromptMessage> chat_prompt(const ChatTurnMessage& turn) override;
 
  private:
   [[nodiscard]] Expected<void> check_open() const;

@@ -289,6 +289,11 @@ void MainWindow::connectAll() {
     if (prompt_->options().text.isEmpty()) prompt_->setPrompt(firstText_);
     workbench_.showRecording(recording);
   });
+  connect(&workbench_.client(), &EngineClient::chatPromptArrived, this,
+          [this](const QString& user, const QString& prompt, const QString& note) {
+            prompt_->takeChatPrompt(user, prompt);
+            if (!note.isEmpty()) notice(note);
+          });
   connect(&workbench_.client(), &EngineClient::engineStarted, this,
           [this](const QString& program) { engineProgram_ = program; });
   // Which weights are open is known some time after the model: then a recording that was made with them gets its text.
@@ -388,6 +393,9 @@ void MainWindow::refresh() {
   continue_->setToolTip(isOfPrompt ? tr("Go on from the last token (Ctrl+Shift+G)") : why);
   step_->setToolTip(isOfPrompt ? tr("One more token (Ctrl+T)") : why);
   stop_->setEnabled(workbench_.isRunning());
+  const auto& model = workbench_.client().model();
+  chat_->setVisible(model && model->chats);
+  chat_->setEnabled(chat_->isVisible() && !prompt_->options().text.isEmpty());
   before_->setEnabled(workbench_.runBefore() != nullptr);
   keep_->setEnabled(comparison_.canKeep());
   drop_->setEnabled(comparison_.kept() != nullptr);

@@ -185,6 +185,7 @@ class MainWindow : public QMainWindow {
   QAction* continue_ = nullptr;
   QAction* step_ = nullptr;
   QAction* stop_ = nullptr;
+  QAction* chat_ = nullptr;
   QAction* save_ = nullptr;
   QAction* openLast_ = nullptr;
   QAction* before_ = nullptr;

@@ -45,6 +45,12 @@ void MainWindow::makeActions() {
   step_ = addKey(tr("Ste&p"), Qt::CTRL | Qt::Key_T, [this] { workbench_.step(); });
   stop_ = addKey(tr("&Stop"), Qt::CTRL | Qt::Key_Period, [this] { workbench_.stop(); });
   analyse_ = addKey(tr("&Analyse the prompt"), Qt::CTRL | Qt::Key_Return, [this] { workbench_.analyse(); });
+  chat_ = addKey(tr("&Make the prompt a chat turn"), Qt::CTRL | Qt::SHIFT | Qt::Key_Return,
+                 [this] { workbench_.client().requestChatPrompt(prompt_->options().text); });
+  chat_->setToolTip(
+      tr("Puts the marks round it that the model's chat template asks for, as they can then be read and changed "
+         "(Ctrl+Shift+Return). Ctrl+Z in the prompt takes them away again."));
+  prompt_->showChatAction(chat_);
 }
 
 void MainWindow::makeMenus() {
@@ -84,7 +90,7 @@ void MainWindow::makeMenus() {
   file->addAction(addKey(tr("&Quit"), Qt::CTRL | Qt::Key_Q, [this] { close(); }));
 
   QMenu* const run = menus_->addMenu(tr("&Run"));
-  run->addActions({analyse_, generate_, continue_, step_, stop_});
+  run->addActions({analyse_, generate_, continue_, step_, stop_, chat_});
   run->addSeparator();
   keep_ = addKey(tr("&Keep this run to compare with"), Qt::CTRL | Qt::Key_K, [this] { comparison_.keep(); });
   drop_ = addKey(tr("&Drop the kept run"), Qt::CTRL | Qt::SHIFT | Qt::Key_K, [this] { comparison_.drop(); });

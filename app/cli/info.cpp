@@ -5,6 +5,7 @@
 #include "app/cli/model_options.h"
 #include "app/cli/terminal.h"
 #include "core/base/grouped_digits.h"
+#include "core/chat/chat_template.h"
 #include "core/engine/training_policy.h"
 #include "core/io/model_folder.h"
 #include "core/protocol/model_description.h"
@@ -39,6 +40,7 @@ nlohmann::json describe(const ModelFolder& folder, kernels::ElementType dtype) {
   info["kv_bytes_per_token"] = geometry.entry_bytes() * config.layers * config.kv_heads;
   info["dtype"] = dtype_name(dtype);
   info["tokenizer"] = folder.tokenizer().format() + "-" + folder.tokenizer().model_type();
+  info["chat_template"] = has_chat_template(folder.path());
   info["adapter"] = folder.adapter_path() ? nlohmann::json(folder.adapter_path()->string()) : nlohmann::json();
   const auto policy = training_policy(folder);
   info["training_policy"] = policy ? nlohmann::json(*policy) : nlohmann::json();
@@ -61,6 +63,7 @@ std::string as_text(const nlohmann::json& info, const std::string& path) {
   line("hidden size", number("hidden"));
   line("vocabulary", number("vocab") + " (" + info.at("tokenizer").get<std::string>() + ")");
   line("context", number("context") + " tokens");
+  if (info.at("chat_template").get<bool>()) line("chat template", "yes: generate --chat gives a prompt its marks");
   line("KV cache", readable_bytes(info.at("kv_bytes_per_token").get<std::int64_t>()) +
                        " a token with full attention in " + info.at("dtype").get<std::string>());
   if (info.at("nats").get<bool>()) {

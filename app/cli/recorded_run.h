@@ -45,7 +45,7 @@ class RecordedRunOptions {
  public:
   void add_to(CLI::App& command);
 
-  [[nodiscard]] bool has_text() const { return text_.given(); }
+  [[nodiscard]] bool has_text() const { return text_.given() || text_.is_chat(); }
   /// Flags that were given and decide what a run is, as typed ("--policy"): not the text, and not --threads, which
   /// changes nothing of it.
   [[nodiscard]] std::vector<std::string> flags_of_the_run() const;

@@ -3,7 +3,9 @@
 
 #include <charconv>
 
+#include "app/cli/note.h"
 #include "app/cli/standard_input.h"
+#include "core/chat/chat_text.h"
 
 namespace natscope {
 namespace {
@@ -40,6 +42,14 @@ void TextOptions::add_to(CLI::App& command) {
       command.add_option("--tokens", tokens_, "Token ids, taken as they are, for example 1,2,3")->type_name("IDS");
   prompt_option_->excludes(file_option_)->excludes(tokens_option_);
   file_option_->excludes(tokens_option_);
+  CLI::Option* const chat =
+      command
+          .add_flag("--chat", is_chat_,
+                    "Give the text to the model as a turn of a conversation, by the chat template in its folder")
+          ->excludes(tokens_option_);
+  system_option_ = command.add_option("--system", system_, "What the model is told before that turn")
+                       ->type_name("TEXT")
+                       ->needs(chat);
 }
 
 bool TextOptions::given() const {
@@ -76,7 +86,18 @@ Expected<std::vector<std::int32_t>> TextOptions::tokens(const Engine& engine) co
     return ids;
   }
   NATSCOPE_TRY(source_text_, read_text());
+  if (is_chat_) {
+    NATSCOPE_TRY(source_text_, as_chat(engine, std::move(source_text_)));
+  }
   return engine.tokenize(source_text_);
+}
+
+Expected<std::string> TextOptions::as_chat(const Engine& engine, std::string user) const {
+  std::optional<std::string> system;
+  if (system_option_->count() > 0) system = system_;
+  NATSCOPE_TRY(ChatText text, chat_text(engine.folder(), {std::move(user), std::move(system)}, chat_time()));
+  if (!text.note.empty()) print_note(text.note);
+  return std::move(text.prompt);
 }
 
 }  // namespace natscope

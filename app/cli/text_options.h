@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// Text in: --prompt, --prompt-file or --tokens.
+/// Text in: --prompt, --prompt-file or --tokens; with --chat as a turn of a conversation.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -19,26 +19,33 @@ class TextOptions {
 
   /// Whether any of the three was given.
   [[nodiscard]] bool given() const;
+  [[nodiscard]] bool is_chat() const { return is_chat_; }
 
   /// The file that is read; nothing for standard input.
   [[nodiscard]] std::optional<std::string> file() const;
 
   /// Tokens of what was given: text with the beginning token in front, --tokens as they are.
-  /// Errors: usage (nothing was given, or numbers that are none), bad_text, bad_token_id, prompt_too_long, file codes.
+  /// Errors: usage (nothing was given, numbers that are none, a chat with a model that has no template), bad_text,
+  /// bad_token_id, prompt_too_long, file codes, with --chat those of chat_text().
   [[nodiscard]] Expected<std::vector<std::int32_t>> tokens(const Engine& engine) const;
 
-  /// The bytes that the trace's prompt_sha256 is taken over: the text, or the token list as written.
+  /// The bytes that the trace's prompt_sha256 is taken over: the text as the model reads it, or the token list as
+  /// written.
   [[nodiscard]] const std::string& source_text() const { return source_text_; }
 
  private:
   [[nodiscard]] Expected<std::string> read_text() const;
+  [[nodiscard]] Expected<std::string> as_chat(const Engine& engine, std::string user) const;
 
   CLI::Option* prompt_option_ = nullptr;
   CLI::Option* file_option_ = nullptr;
   CLI::Option* tokens_option_ = nullptr;
+  CLI::Option* system_option_ = nullptr;
   std::string prompt_;
   std::string prompt_file_;
   std::string tokens_;
+  bool is_chat_ = false;
+  std::string system_;
   mutable std::string source_text_;
 };
 

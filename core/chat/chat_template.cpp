@@ -7,8 +7,8 @@
 
 #include "core/base/mapped_file.h"
 #include "core/base/utf8.h"
-#include "core/chat/template_evaluator.h"
-#include "core/chat/template_parser.h"
+#include "core/chat/jinja/evaluator.h"
+#include "core/chat/jinja/parser.h"
 #include "core/io/json_limits.h"
 
 namespace natscope {
@@ -16,7 +16,7 @@ namespace natscope {
 namespace fs = std::filesystem;
 
 struct ChatTemplate::State {
-  chat::Block block;
+  jinja::Block block;
   SpecialTokens special_tokens;
 };
 
@@ -98,7 +98,7 @@ Expected<ChatTemplate> ChatTemplate::parse(std::string_view source, SpecialToken
   if (source.size() > max_template_bytes)
     return fail(ErrorCode::bad_tokenizer, "the chat template has more than a mebibyte");
   if (!valid_utf8(source)) return fail(ErrorCode::bad_tokenizer, "the chat template is not UTF-8");
-  auto block = chat::parse_template(source);
+  auto block = jinja::parse_template(source);
   if (!block) return in_template(std::move(block).error());
   ChatTemplate made;
   made.state_ = std::make_shared<const State>(State{*std::move(block), std::move(special_tokens)});
@@ -106,20 +106,20 @@ Expected<ChatTemplate> ChatTemplate::parse(std::string_view source, SpecialToken
 }
 
 Expected<std::string> ChatTemplate::write(std::span<const ChatMessage> messages, std::time_t now) const {
-  chat::Mapping globals;
-  for (const auto& [name, text] : state_->special_tokens) globals.set(name, chat::Value(text));
-  chat::List list;
+  jinja::Mapping globals;
+  for (const auto& [name, text] : state_->special_tokens) globals.set(name, jinja::Value(text));
+  jinja::List list;
   for (const ChatMessage& message : messages) {
-    chat::Mapping entry;
-    entry.set("role", chat::Value(message.role));
-    entry.set("content", chat::Value(message.content));
+    jinja::Mapping entry;
+    entry.set("role", jinja::Value(message.role));
+    entry.set("content", jinja::Value(message.content));
     list.emplace_back(std::move(entry));
   }
-  globals.set("messages", chat::Value(std::move(list)));
-  globals.set("tools", chat::Value());
-  globals.set("documents", chat::Value());
-  globals.set("add_generation_prompt", chat::Value(true));
-  auto text = chat::write_template(state_->block, globals, now);
+  globals.set("messages", jinja::Value(std::move(list)));
+  globals.set("tools", jinja::Value());
+  globals.set("documents", jinja::Value());
+  globals.set("add_generation_prompt", jinja::Value(true));
+  auto text = jinja::write_template(state_->block, globals, now);
   if (!text) return in_template(std::move(text).error());
   return text;
 }

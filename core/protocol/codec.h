@@ -39,6 +39,8 @@ void write(nlohmann::json& out, const TileRequestMessage& message);
 void read(FieldReader& in, TileRequestMessage& message);
 void write(nlohmann::json& out, const WeightsRequestMessage& message);
 void read(FieldReader& in, WeightsRequestMessage& message);
+void write(nlohmann::json& out, const ChatTurnMessage& message);
+void read(FieldReader& in, ChatTurnMessage& message);
 void write(nlohmann::json& out, const ByeMessage& message);
 void read(FieldReader& in, ByeMessage& message);
 void write(nlohmann::json& out, const OpenedMessage& message);
@@ -59,6 +61,8 @@ void write(nlohmann::json& out, const TileMessage& message);
 void read(FieldReader& in, TileMessage& message);
 void write(nlohmann::json& out, const WeightsMessage& message);
 void read(FieldReader& in, WeightsMessage& message);
+void write(nlohmann::json& out, const ChatPromptMessage& message);
+void read(FieldReader& in, ChatPromptMessage& message);
 void write(nlohmann::json& out, const ErrorMessage& message);
 void read(FieldReader& in, ErrorMessage& message);
 

@@ -23,8 +23,9 @@
 /// scores, entries and maps are byte strings, little-endian. `id` is chosen by who asks and repeated in every answer.
 /// `generation` counts the sequences a window asked for: an answer of an older one is out of date and dropped.
 ///
-///   window → engine    hello  open  analyse  generate  step  stop  tile_request  weights_request  bye
-///   engine → window    hello  opened  identity  progress  started  frames  ready  finished  tile  weights  error  bye
+///   window → engine    hello  open  analyse  generate  step  stop  tile_request  weights_request  chat_turn  bye
+///   engine → window    hello  opened  identity  progress  started  frames  ready  finished  tile  weights  chat_prompt
+///                      error  bye
 ///
 /// Fields that a receiver does not know are ignored, types that it does not know are an error. A change that an older
 /// end would misread raises protocol_version.
@@ -93,6 +94,11 @@ struct WeightsRequestMessage {
 };
 inline constexpr std::int64_t max_rectangle_cells = 4LL << 20U;
 
+/// Asks for the prompt that the open model is given for a turn of a conversation. Answers: chat_prompt.
+struct ChatTurnMessage {
+  std::string user;
+};
+
 struct ByeMessage {};
 
 struct OpenedMessage {
@@ -153,6 +159,11 @@ struct WeightsMessage {
   std::vector<std::uint8_t> visible;  ///< [queries, keys]
 };
 
+struct ChatPromptMessage {
+  std::string prompt;
+  std::string note;  ///< what should be known about it; empty: nothing
+};
+
 struct ErrorMessage {
   Error error;
   /// Of a request to open or analyse: model and sequence of before still stand in the engine, and can go on.
@@ -160,9 +171,9 @@ struct ErrorMessage {
 };
 
 using Message = std::variant<HelloMessage, OpenMessage, AnalyseMessage, GenerateMessage, StepMessage, StopMessage,
-                             TileRequestMessage, WeightsRequestMessage, ByeMessage, OpenedMessage, IdentityMessage,
-                             ProgressMessage, StartedMessage, FramesMessage, ReadyMessage, FinishedMessage, TileMessage,
-                             WeightsMessage, ErrorMessage>;
+                             TileRequestMessage, WeightsRequestMessage, ChatTurnMessage, ByeMessage, OpenedMessage,
+                             IdentityMessage, ProgressMessage, StartedMessage, FramesMessage, ReadyMessage,
+                             FinishedMessage, TileMessage, WeightsMessage, ChatPromptMessage, ErrorMessage>;
 
 struct Envelope {
   std::uint64_t id = 0;

@@ -35,6 +35,7 @@ void write(nlohmann::json& out, const OpenedMessage& message) {
   out["kv_bytes_per_token"] = model.kv_bytes_per_token;
   out["dtype"] = dtype_name(model.dtype);
   out["tokenizer"] = model.tokenizer;
+  out["chats"] = model.chats;
   out["device"] = model.device;
   out["threads"] = model.threads;
   out["greedy"] = model.greedy;
@@ -70,6 +71,7 @@ void read(FieldReader& in, OpenedMessage& message) {
   model.kv_bytes_per_token = in.int64("kv_bytes_per_token", 0, huge);
   model.dtype = read_dtype(in);
   model.tokenizer = in.text("tokenizer");
+  if (in.has("chats")) model.chats = in.boolean("chats");
   model.device = in.text("device");
   model.threads = in.int32("threads", 0, 65536);
   model.greedy = in.boolean("greedy");

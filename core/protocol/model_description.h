@@ -34,6 +34,7 @@ struct ModelDescription {
   std::int64_t kv_bytes_per_token = 0;  ///< full attention at `dtype`
   kernels::ElementType dtype = kernels::ElementType::f32;  ///< of activations and cache
   std::string tokenizer;                                   ///< "bpe", "unigram", …
+  bool chats = false;                                      ///< the folder has a chat template
   std::string device;                                      ///< "cpu" or "cuda"
   std::int32_t threads = 0;
   /// Sampling that generation_config.json asks for; what it does not set has the program's default.

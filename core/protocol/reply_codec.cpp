@@ -184,6 +184,16 @@ void read(FieldReader& in, WeightsMessage& message) {
   message.visible = in.array<std::uint8_t>("visible", cells);
 }
 
+void write(nlohmann::json& out, const ChatPromptMessage& message) {
+  out["prompt"] = message.prompt;
+  if (!message.note.empty()) out["note"] = message.note;
+}
+
+void read(FieldReader& in, ChatPromptMessage& message) {
+  message.prompt = in.text("prompt");
+  if (in.has("note")) message.note = in.text("note");
+}
+
 void write(nlohmann::json& out, const ErrorMessage& message) {
   // Messages quote files and paths, which need not be UTF-8.
   out["code"] = name(message.error.code);

@@ -181,6 +181,8 @@ void write(nlohmann::json& out, const StopMessage& message) { out["request"] = m
 void read(FieldReader& in, StopMessage& message) {
   if (in.has("request")) message.request = in.uint64("request");
 }
+void write(nlohmann::json& out, const ChatTurnMessage& message) { out["user"] = message.user; }
+void read(FieldReader& in, ChatTurnMessage& message) { message.user = in.text("user"); }
 void write(nlohmann::json&, const ByeMessage&) {}
 void read(FieldReader&, ByeMessage&) {}
 

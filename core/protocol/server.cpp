@@ -121,7 +121,8 @@ class Server {
     } else if (std::holds_alternative<ByeMessage>(message)) {
       said_bye_ = true;
     } else if (std::holds_alternative<TileRequestMessage>(message) ||
-               std::holds_alternative<WeightsRequestMessage>(message)) {
+               std::holds_alternative<WeightsRequestMessage>(message) ||
+               std::holds_alternative<ChatTurnMessage>(message)) {
       questions_.push(std::move(envelope));
     } else if (std::holds_alternative<OpenMessage>(message) || std::holds_alternative<AnalyseMessage>(message) ||
                std::holds_alternative<GenerateMessage>(message) || std::holds_alternative<StepMessage>(message)) {

@@ -10,8 +10,8 @@
 /// The engine's end of the conversation, without an engine: what natscope-engine runs, and tests run on a made-up one.
 namespace natscope {
 
-/// What a server needs of an engine. One thread calls everything but tile(), weights(), which come from another one
-/// while generate() runs, and never during open() and start().
+/// What a server needs of an engine. One thread calls everything but tile(), weights() and chat_prompt(), which come
+/// from another one while generate() runs, and never during open() and start().
 class EngineHost {
  public:
   virtual ~EngineHost() = default;
@@ -40,6 +40,8 @@ class EngineHost {
   [[nodiscard]] virtual std::string token_text(std::int32_t token) const = 0;
 
   [[nodiscard]] virtual Expected<AttentionTile> tile(const TileKey& key, std::stop_token stop) = 0;
+  /// Errors: usage (no model is open, or it has no chat template), as chat_text().
+  [[nodiscard]] virtual Expected<ChatPromptMessage> chat_prompt(const ChatTurnMessage& turn) = 0;
   [[nodiscard]] virtual Expected<WeightsMessage> weights(const WeightsRequestMessage& request,
                                                          std::stop_token stop) = 0;
 };

@@ -130,6 +130,10 @@ void QuestionThread::answer(const Envelope& question, const std::stop_token& sto
 Expected<Message> QuestionThread::answer_to(const Envelope& question, const std::stop_token& stop) {
   const std::shared_lock lock(sequence_.mutex);
   NATSCOPE_CHECK(check(stop));
+  if (const auto* turn = std::get_if<ChatTurnMessage>(&question.message)) {
+    NATSCOPE_TRY(ChatPromptMessage prompt, host_.chat_prompt(*turn));
+    return prompt;
+  }
   // A model that was let go of for one that then failed has taken its sequence with it.
   if (question.generation != sequence_.generation || !host_.is_open()) {
     return fail(ErrorCode::interrupted, "the question is about a sequence that was replaced");

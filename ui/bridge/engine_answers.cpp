@@ -1,21 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
 
+#include "core/base/overloaded.h"
 #include "ui/bridge/engine_client_p.h"
 
 /// What the engine says, made into state and signals.
 namespace natscope::ui {
-namespace {
-
-/// Calls the lambda that fits the message; messages that only an engine receives fit none.
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
-
-}  // namespace
 
 void EngineClient::Private::receive(const Envelope& envelope) {
   const bool isPresent = envelope.generation == generation;
@@ -50,6 +40,12 @@ void EngineClient::Private::receive(const Envelope& envelope) {
                    if (envelope.id == weightsId) weightsId = 0;
                    sendWeightsWish();
                    if (isPresent) Q_EMIT q->weightsArrived(message);
+                 },
+                 [&](const ChatPromptMessage& message) {
+                   if (envelope.id != chatId) return;
+                   chatId = 0;
+                   Q_EMIT q->chatPromptArrived(chatTurn, QString::fromStdString(message.prompt),
+                                               QString::fromStdString(message.note));
                  },
                  [&](const ByeMessage&) {},
                  [&](const auto&) {
@@ -139,7 +135,8 @@ void EngineClient::Private::receiveReady(const Envelope& envelope, const ReadyMe
   Q_EMIT q->analysed();
 }
 
-/// Of a tile or weights. One that ended because something was to replace the sequence is asked for again: it may stand.
+/// Of a tile, weights or a chat's prompt. One that ended because something was to replace the sequence is asked for
+/// again: it may stand.
 bool EngineClient::Private::receiveQuestionError(const Envelope& envelope, const Error& error) {
   const bool isPresent = envelope.generation == generation;
   const bool isInterrupted = error.code == ErrorCode::interrupted;
@@ -153,6 +150,11 @@ bool EngineClient::Private::receiveQuestionError(const Envelope& envelope, const
     sendTileWishes();
     // A tile of a sequence that was just replaced is nobody's loss.
     if (!isInterrupted && isPresent) Q_EMIT q->failed(error);
+    return true;
+  }
+  if (envelope.id != 0 && envelope.id == chatId) {
+    chatId = 0;
+    if (!isInterrupted) Q_EMIT q->failed(error);
     return true;
   }
   if (envelope.id == 0 || envelope.id != weightsId) return false;

@@ -64,6 +64,7 @@ void EngineClient::Private::forgetEngine() {
   tiles.clear();
   weightsId = 0;
   weightsWish.reset();
+  chatId = 0;
   isInEngine = false;
   slot.engineIsGone();
   restoring.reset();
@@ -234,6 +235,12 @@ void EngineClient::requestWeights(const WeightsRequestMessage& request) {
   if (!d_->isInEngine) return;
   d_->weightsWish = request;
   d_->sendWeightsWish();
+}
+
+void EngineClient::requestChatPrompt(const QString& user) {
+  if (!d_->link.isReady() || !model()) return;
+  d_->chatTurn = user;
+  d_->chatId = d_->link.ask(ChatTurnMessage{user.toStdString()}, d_->generation);
 }
 
 }  // namespace natscope::ui

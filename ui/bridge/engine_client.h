@@ -155,6 +155,8 @@ class EngineClient : public QObject {
   void requestTilesLater(const std::vector<natscope::TileKey>& keys);
   /// The newest wish wins: one that was not sent yet is replaced.
   void requestWeights(const natscope::WeightsRequestMessage& request);
+  /// Asks for the prompt that the open model is given for a text as a turn of a conversation. The newest wish counts.
+  void requestChatPrompt(const QString& user);
 
  Q_SIGNALS:
   void stateChanged(natscope::ui::EngineClient::State state);
@@ -175,6 +177,8 @@ class EngineClient : public QObject {
   void finished(const natscope::FinishedMessage& result);
   void tileArrived(const natscope::AttentionTile& tile);
   void weightsArrived(const natscope::WeightsMessage& weights);
+  /// `user` as it was asked; `note`: what should be known about the prompt.
+  void chatPromptArrived(const QString& user, const QString& prompt, const QString& note);
   void failed(const natscope::Error& error);  ///< a request failed; the engine lives
   /// Comes before failed or engineLost: the model that was asked for is not opened, and model() is what it was.
   void modelRefused();

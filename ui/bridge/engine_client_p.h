@@ -97,6 +97,8 @@ class EngineClient::Private {
   std::optional<WeightsRequestMessage> weightsWish;
   std::uint64_t weightsId = 0;  // of the request on its way; 0: none
   WeightsRequestMessage weightsAsked;
+  std::uint64_t chatId = 0;  // of the turn on its way; 0: none
+  QString chatTurn;
 };
 
 }  // namespace natscope::ui

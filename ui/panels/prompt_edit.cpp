@@ -18,6 +18,13 @@ QString PromptEdit::text() const {
       .replace(QChar(QChar::LineSeparator), u'\n');
 }
 
+void PromptEdit::replaceText(const QString& text) {
+  QTextCursor cursor(document());
+  cursor.select(QTextCursor::Document);
+  cursor.insertText(text);
+  moveCursor(QTextCursor::End);
+}
+
 bool PromptEdit::canInsertFromMimeData(const QMimeData* source) const {
   return !droppedPath(*source).isEmpty() || QPlainTextEdit::canInsertFromMimeData(source);
 }

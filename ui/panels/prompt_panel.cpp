@@ -10,6 +10,7 @@
 #include <QRegularExpressionValidator>
 #include <QSignalBlocker>
 #include <QSpinBox>
+#include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
 #include <utility>
@@ -82,6 +83,7 @@ void addPolicies(QComboBox& box) {
 PromptPanel::PromptPanel(QWidget* parent)
     : QWidget(parent),
       prompt_(new PromptEdit(this)),
+      chat_(new QToolButton(this)),
       greedy_(new QCheckBox(tr("greedy"), this)),
       temperature_(number(this, 0.01, 10, 0.05, 0.8, tr("Below 1: safer, above 1: more surprising"))),
       topK_(new QSpinBox(this)),
@@ -131,6 +133,10 @@ PromptPanel::PromptPanel(QWidget* parent)
   auto* const layout = new QVBoxLayout(this);
   layout->setContentsMargins(8, 6, 8, 8);
   layout->addWidget(prompt_, 1);
+  chat_->setObjectName(QStringLiteral("chat"));
+  chat_->setToolButtonStyle(Qt::ToolButtonTextOnly);
+  chat_->setVisible(false);
+  layout->addWidget(chat_, 0, Qt::AlignLeft);
   layout->addWidget(note_);
   auto* const fields = new QWidget(this);
   auto* const form = new QFormLayout(fields);
@@ -228,6 +234,16 @@ PromptOptions PromptPanel::options() const {
   options.maxNewTokens = length_->value();
   options.stopStrings = parseStopStrings(stops_->text());
   return options;
+}
+
+void PromptPanel::takeChatPrompt(const QString& user, const QString& prompt) {
+  if (options().text == user) prompt_->replaceText(prompt);
+}
+
+void PromptPanel::showChatAction(QAction* action) {
+  chat_->setDefaultAction(action);
+  connect(action, &QAction::changed, chat_, [this, action] { chat_->setVisible(action->isVisible()); });
+  chat_->setVisible(action->isVisible());
 }
 
 void PromptPanel::setNote(const QString& note) {

@@ -7,6 +7,7 @@
 #include "ui/models/prompt_options.h"
 #include "ui/panels/prompt_edit.h"
 
+class QAction;
 class QCheckBox;
 class QComboBox;
 class QDoubleSpinBox;
@@ -14,6 +15,7 @@ class QLabel;
 class QSpinBox;
 class QLineEdit;
 class QScrollArea;
+class QToolButton;
 
 namespace natscope::ui {
 
@@ -28,6 +30,11 @@ class PromptPanel : public QWidget {
   [[nodiscard]] PromptOptions options() const;
   /// As long as nobody edits it this is the prompt to the letter, though a field knows no CR.
   void setPrompt(const QString& text);
+  /// The prompt that was made of the text in the field: it takes its place, unless that was edited since. Ctrl+Z in the
+  /// field brings it back.
+  void takeChatPrompt(const QString& user, const QString& prompt);
+  /// What makes a chat turn of the prompt, and stands below it where the model has a form for that.
+  void showChatAction(QAction* action);
   /// What is to be known of the prompt, below it; empty: nothing.
   void setNote(const QString& note);
   [[nodiscard]] QString note() const;
@@ -54,6 +61,7 @@ class PromptPanel : public QWidget {
 
   PromptEdit* prompt_;
   QString given_;  // that the field was filled with
+  QToolButton* chat_;
   QCheckBox* greedy_;
   QDoubleSpinBox* temperature_;
   QSpinBox* topK_;

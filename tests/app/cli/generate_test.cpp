@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <doctest/doctest.h>
 
+#include <filesystem>
+
 #include "tests/app/cli/cli_program.h"
+#include "tests/support/temporary_folder.h"
 
 namespace natscope::test {
 namespace {
@@ -83,6 +86,29 @@ TEST_CASE("prompts come from a file, from standard input, or as tokens") {
   REQUIRE(named.exit_code == 0);
   CHECK(nlohmann::json::parse(named.out)["tokens"] == expected);
   CHECK(cli_json({"generate", "--tokens", "1,100,200", "--max-new-tokens", "1", "--greedy"})["prompt_tokens"] == 3);
+}
+
+TEST_CASE("--chat puts the marks of the folder's template round the prompt") {
+  const TemporaryFolder folder;
+  for (const char* const file : {"config.json", "generation_config.json", "model.safetensors", "tokenizer.model"})
+    std::filesystem::create_symlink(std::string(NATSCOPE_RESOURCE_DIR) + "/demo/" + file, folder / file);
+  write_bytes(folder / "tokenizer_config.json", R"({"bos_token": "<s>", "chat_template":
+      "{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}answer:"})");
+  const std::vector<std::string> common{"--model", folder.path().string(), "--greedy", "--max-new-tokens", "12"};
+  const auto tokens_of = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "generate");
+    arguments.insert(arguments.end(), common.begin(), common.end());
+    return cli_json(arguments)["tokens"];
+  };
+  const auto chat = tokens_of({"--chat", "--prompt", "Who are you?"});
+  CHECK(chat == tokens_of({"--prompt", "user: Who are you?\nanswer:"}));
+  CHECK(tokens_of({"--chat", "--system", "Be brief.", "--prompt", "Who are you?"}) ==
+        tokens_of({"--prompt", "system: Be brief.\nuser: Who are you?\nanswer:"}));
+  CHECK(cli_json({"info", "--model", folder.path().string()})["chat_template"] == true);
+
+  CHECK(cli({"generate", "--chat", "--prompt", "a"}).err.find("has no chat template") != std::string::npos);
+  CHECK(cli({"generate", "--chat", "--tokens", "1"}).exit_code == 2);
+  CHECK(cli({"generate", "--system", "a", "--prompt", "b"}).exit_code == 2);
 }
 
 TEST_CASE("generation ends for the reason it names") {

@@ -126,4 +126,10 @@ Expected<WeightsMessage> MadeUpHost::weights(const WeightsRequestMessage& reques
   return WeightsMessage{request, std::vector<float>(cells, 0.5F), std::vector<std::uint8_t>(cells, 1)};
 }
 
+Expected<ChatPromptMessage> MadeUpHost::chat_prompt(const ChatTurnMessage& turn) {
+  const Running running(tiles_running);
+  if (!is_open_) return fail(ErrorCode::usage, "no model is open");
+  return ChatPromptMessage{"<user>" + turn.user + "<answer>", "made up"};
+}
+
 }  // namespace natscope::test

@@ -31,6 +31,7 @@ class MadeUpHost : public EngineHost {
   [[nodiscard]] std::string token_text(std::int32_t token) const override { return "t" + std::to_string(token); }
   [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, std::stop_token stop) override;
   [[nodiscard]] Expected<WeightsMessage> weights(const WeightsRequestMessage& request, std::stop_token stop) override;
+  [[nodiscard]] Expected<ChatPromptMessage> chat_prompt(const ChatTurnMessage& turn) override;
 
  private:
   Expected<void> add_token(bool generated);

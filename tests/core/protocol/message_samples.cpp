@@ -47,6 +47,7 @@ std::vector<Message> sample_messages() {
   model.device = "cpu";
   model.threads = 2;
   model.greedy = true;
+  model.chats = true;
   model.temperature = 0.7;
   model.top_k = 40;
   model.top_p = 0.9;
@@ -71,6 +72,7 @@ std::vector<Message> sample_messages() {
           StopMessage{77},
           TileRequestMessage{tile},
           rectangle,
+          ChatTurnMessage{"Wer bist du?\n"},
           ByeMessage{},
           OpenedMessage{model},
           IdentityMessage{std::string(64, 'a')},
@@ -83,6 +85,8 @@ std::vector<Message> sample_messages() {
           TileMessage{{tile, 512, 2, 2, {0.5F, 0, 0.25F, 1}, {0.25F, 0, 0.125F, 1}, {1, 0, 0.5F, 1}}},
           TileMessage{{tile, 512, 1, 1, {0.5F}, {0.25F}, {1}, AttentionSummary{512, 2.5, 0.25, 0.125}}},
           WeightsMessage{rectangle, {0.25F, 0.75F}, {1, 1}},
+          ChatPromptMessage{"[user] Wer bist du?\n[answer]", "a note"},
+          ChatPromptMessage{"[user]", {}},
           ErrorMessage{make_error(ErrorCode::bad_head, "there is no head 9", "heads are 0 … 3"), true}};
 }
 

@@ -58,6 +58,10 @@ TEST_CASE("a whole conversation: hello, open, analyse, generate, step, tile, wei
   CHECK(tile.second.tile.key == key);
   talk.send(7, 2, WeightsRequestMessage{LayerId(0), HeadId(0), TokenPos(1), TokenPos(0), 1, 2});
   CHECK(talk.wait_for<WeightsMessage>().second.weights.size() == 2);
+  talk.send(8, 0, ChatTurnMessage{"a"});  // of the model, whichever sequence stands
+  const auto chat = talk.wait_for<ChatPromptMessage>();
+  CHECK(chat.first.id == 8);
+  CHECK(chat.second.prompt == "<user>a<answer>");
   CHECK(talk.exit_code() == 0);
 }
 

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "core/base/expected.h"
-#include "core/chat/template_syntax.h"
+#include "core/chat/jinja/syntax.h"
 
-namespace natscope::chat {
+namespace natscope::jinja {
 
 /// a op b of Python, for every operator but `and` and `or`. Errors: bad_tokenizer, unsupported_tokenizer.
 [[nodiscard]] Expected<Value> binary(BinaryOperator op, const Value& a, const Value& b);
@@ -18,4 +18,4 @@ namespace natscope::chat {
 /// of[first:last:step]; each of the three may be None. Errors: bad_tokenizer.
 [[nodiscard]] Expected<Value> sliced(const Value& of, const Value& first, const Value& last, const Value& step);
 
-}  // namespace natscope::chat
+}  // namespace natscope::jinja

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/chat/template_filters.h"
+#include "core/chat/jinja/filters.h"
 
 #include <algorithm>
 #include <charconv>
@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <map>
 
-#include "core/chat/template_text.h"
+#include "core/chat/jinja/text.h"
 
-namespace natscope::chat {
+namespace natscope::jinja {
 namespace {
 
 using FilterFunction = Expected<Value> (*)(const Value& of, const Arguments& arguments);
@@ -409,4 +409,4 @@ Expected<bool> less(const Value& a, const Value& b) {
   return wrong(a.kind() + " and " + b.kind() + " have no order");
 }
 
-}  // namespace natscope::chat
+}  // namespace natscope::jinja

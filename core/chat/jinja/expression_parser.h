@@ -6,19 +6,19 @@
 #include <vector>
 
 #include "core/base/expected.h"
-#include "core/chat/template_lexer.h"
-#include "core/chat/template_syntax.h"
+#include "core/chat/jinja/lexer.h"
+#include "core/chat/jinja/syntax.h"
 
-namespace natscope::chat {
+namespace natscope::jinja {
 
 /// The tokens of a template, gone through once.
 class TokenCursor {
  public:
-  explicit TokenCursor(std::vector<TemplateToken> tokens) : tokens_(std::move(tokens)) {}
+  explicit TokenCursor(std::vector<Token> tokens) : tokens_(std::move(tokens)) {}
 
-  [[nodiscard]] const TemplateToken& now() const { return tokens_[at_]; }
-  [[nodiscard]] const TemplateToken& next() const { return tokens_[std::min(at_ + 1, tokens_.size() - 1)]; }
-  TemplateToken take();
+  [[nodiscard]] const Token& now() const { return tokens_[at_]; }
+  [[nodiscard]] const Token& next() const { return tokens_[std::min(at_ + 1, tokens_.size() - 1)]; }
+  Token take();
   [[nodiscard]] bool is(TokenKind kind) const { return now().kind == kind; }
   [[nodiscard]] bool is_symbol(std::string_view symbol) const { return is(TokenKind::symbol) && now().text == symbol; }
   [[nodiscard]] bool is_name(std::string_view name) const { return is(TokenKind::name) && now().text == name; }
@@ -32,7 +32,7 @@ class TokenCursor {
   [[nodiscard]] Unexpected unexpected(std::string_view wanted) const;
 
  private:
-  std::vector<TemplateToken> tokens_;
+  std::vector<Token> tokens_;
   std::size_t at_ = 0;
 };
 
@@ -41,4 +41,4 @@ class TokenCursor {
 /// The same, or several with commas between them: a tuple.
 [[nodiscard]] Expected<ExpressionPtr> parse_tuple(TokenCursor& tokens, bool with_condition = true);
 
-}  // namespace natscope::chat
+}  // namespace natscope::jinja

@@ -7,10 +7,10 @@
 #include <variant>
 #include <vector>
 
-#include "core/chat/template_value.h"
+#include "core/chat/jinja/value.h"
 
-/// A chat template as a tree: what template_parser makes of a text and template_evaluator goes through.
-namespace natscope::chat {
+/// A chat template as a tree: what parse_template makes of a text and write_template goes through.
+namespace natscope::jinja {
 
 struct Expression;
 using ExpressionPtr = std::unique_ptr<const Expression>;
@@ -153,4 +153,4 @@ struct Statement {
   int line = 0;
 };
 
-}  // namespace natscope::chat
+}  // namespace natscope::jinja

@@ -15,7 +15,7 @@
 #include "core/base/expected.h"
 
 /// What expressions of a chat template are made of: Python's values, as far as templates see them.
-namespace natscope::chat {
+namespace natscope::jinja {
 
 class Value;
 using List = std::vector<Value>;  ///< a list or a tuple
@@ -119,4 +119,4 @@ class Value {
 /// json.dumps(value, ensure_ascii=False, indent=…), as Hugging Face's tojson. Errors: unsupported_tokenizer.
 [[nodiscard]] Expected<std::string> json_text(const Value& value, std::optional<std::int64_t> indent);
 
-}  // namespace natscope::chat
+}  // namespace natscope::jinja

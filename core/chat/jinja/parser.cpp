@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/chat/template_parser.h"
+#include "core/chat/jinja/parser.h"
 
 #include <algorithm>
 #include <array>
 
-#include "core/chat/template_expression_parser.h"
-#include "core/chat/template_lexer.h"
+#include "core/chat/jinja/expression_parser.h"
+#include "core/chat/jinja/lexer.h"
 
-namespace natscope::chat {
+namespace natscope::jinja {
 namespace {
 
 constexpr int deepest_block = 60;
 
-class TemplateParser {
+class StatementParser {
  public:
-  explicit TemplateParser(std::vector<TemplateToken> tokens) : tokens_(std::move(tokens)) {}
+  explicit StatementParser(std::vector<Token> tokens) : tokens_(std::move(tokens)) {}
 
   Expected<Block> all() {
     NATSCOPE_TRY(Block block, body({}));
@@ -198,7 +198,7 @@ class TemplateParser {
 
 Expected<Block> parse_template(std::string_view source) {
   NATSCOPE_TRY(auto tokens, read_tokens(source));
-  return TemplateParser(std::move(tokens)).all();
+  return StatementParser(std::move(tokens)).all();
 }
 
-}  // namespace natscope::chat
+}  // namespace natscope::jinja

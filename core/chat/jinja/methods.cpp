@@ -3,11 +3,11 @@
 #include <map>
 #include <set>
 
-#include "core/chat/template_filters.h"
-#include "core/chat/template_text.h"
+#include "core/chat/jinja/filters.h"
+#include "core/chat/jinja/text.h"
 
 /// Attributes and items of values, and the methods of Python's texts and mappings.
-namespace natscope::chat {
+namespace natscope::jinja {
 namespace {
 
 Unexpected wrong(std::string message) { return fail(ErrorCode::bad_tokenizer, std::move(message)); }
@@ -245,4 +245,4 @@ Expected<Value> item_of(const Value& of, const Value& index) {
   return Value(std::string(characters_of(*of.text())[static_cast<std::size_t>(place)]));
 }
 
-}  // namespace natscope::chat
+}  // namespace natscope::jinja

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/chat/template_lexer.h"
+#include "core/chat/jinja/lexer.h"
 
 #include <algorithm>
 #include <array>
@@ -8,9 +8,9 @@
 #include <optional>
 
 #include "core/base/utf8.h"
-#include "core/chat/template_text.h"
+#include "core/chat/jinja/text.h"
 
-namespace natscope::chat {
+namespace natscope::jinja {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -37,7 +37,7 @@ class Lexer {
  public:
   explicit Lexer(std::string_view source) : source_(with_plain_breaks(source)), rest_(source_) {}
 
-  Expected<std::vector<TemplateToken>> read() {
+  Expected<std::vector<Token>> read() {
     while (!rest_.empty()) {
       const std::size_t tag = next_tag();
       if (tag == std::string_view::npos) {
@@ -292,16 +292,16 @@ class Lexer {
   std::string_view rest_;
   int line_ = 1;
   bool begins_line_ = true;
-  std::vector<TemplateToken> tokens_;
+  std::vector<Token> tokens_;
 };
 
 }  // namespace
 
-Expected<std::vector<TemplateToken>> read_tokens(std::string_view source) { return Lexer(source).read(); }
+Expected<std::vector<Token>> read_tokens(std::string_view source) { return Lexer(source).read(); }
 
 Unexpected at_line(int line, Error error) {
   if (!error.message.starts_with("line ")) error.message = "line " + std::to_string(line) + ": " + error.message;
   return Unexpected(std::move(error));
 }
 
-}  // namespace natscope::chat
+}  // namespace natscope::jinja

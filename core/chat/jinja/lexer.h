@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "core/base/expected.h"
-#include "core/chat/template_value.h"
+#include "core/chat/jinja/value.h"
 
-namespace natscope::chat {
+namespace natscope::jinja {
 
 enum class TokenKind {
   text,            ///< outside of tags
@@ -24,7 +24,7 @@ enum class TokenKind {
   end,
 };
 
-struct TemplateToken {
+struct Token {
   TokenKind kind = TokenKind::end;
   std::string text;  ///< a string's characters, a name, a symbol
   Value number;      ///< of integer and real
@@ -35,9 +35,9 @@ struct TemplateToken {
 /// line break after a block's tag goes away, blanks before a tag that begins its line, too, and `-` takes all white
 /// space on its side. The last token is `end`. Errors: bad_tokenizer, unsupported_tokenizer; each names its line.
 /// Source: Jinja's documentation, "Whitespace Control" and "Lexical structure".
-[[nodiscard]] Expected<std::vector<TemplateToken>> read_tokens(std::string_view source);
+[[nodiscard]] Expected<std::vector<Token>> read_tokens(std::string_view source);
 
 /// The same error with the template's line in front of what it says.
 [[nodiscard]] Unexpected at_line(int line, Error error);
 
-}  // namespace natscope::chat
+}  // namespace natscope::jinja

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/chat/template_text.h"
+#include "core/chat/jinja/text.h"
 
 #include <utf8proc.h>
 
 #include <algorithm>
 #include <array>
 
-#include "core/chat/template_value.h"
+#include "core/chat/jinja/value.h"
 
-namespace natscope::chat {
+namespace natscope::jinja {
 namespace {
 
 /// str.isspace of one character.
@@ -142,4 +142,4 @@ bool append_character(std::string& text, std::uint32_t code) {
   return length > 0;
 }
 
-}  // namespace natscope::chat
+}  // namespace natscope::jinja

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/chat/template_operators.h"
+#include "core/chat/jinja/operators.h"
 
 #include <cmath>
 
 #include "core/base/checked_math.h"
-#include "core/chat/template_filters.h"
+#include "core/chat/jinja/filters.h"
 
-namespace natscope::chat {
+namespace natscope::jinja {
 namespace {
 
 Unexpected wrong(std::string message) { return fail(ErrorCode::bad_tokenizer, std::move(message)); }
@@ -178,4 +178,4 @@ Expected<Value> sliced(const Value& of, const Value& first, const Value& last, c
   return Value(std::move(part));
 }
 
-}  // namespace natscope::chat
+}  // namespace natscope::jinja

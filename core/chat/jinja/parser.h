@@ -4,9 +4,9 @@
 #include <string_view>
 
 #include "core/base/expected.h"
-#include "core/chat/template_syntax.h"
+#include "core/chat/jinja/syntax.h"
 
-namespace natscope::chat {
+namespace natscope::jinja {
 
 /// Parses a template: Jinja's expressions, and of its statements if, for, set, macro, break and continue, and
 /// transformers' generation. Others (include, import, block, call, filter …) are refused.
@@ -14,4 +14,4 @@ namespace natscope::chat {
 /// Source: Jinja's documentation, "Template Designer Documentation".
 [[nodiscard]] Expected<Block> parse_template(std::string_view source);
 
-}  // namespace natscope::chat
+}  // namespace natscope::jinja

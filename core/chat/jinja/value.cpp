@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/chat/template_value.h"
+#include "core/chat/jinja/value.h"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 
 #include "core/base/utf8.h"
 
-namespace natscope::chat {
+namespace natscope::jinja {
 namespace {
 
 Unexpected no_such(const std::string& what, const Value& value) {
@@ -286,4 +286,4 @@ Expected<std::string> json_text(const Value& value, std::optional<std::int64_t> 
   return writer.take();
 }
 
-}  // namespace natscope::chat
+}  // namespace natscope::jinja

@@ -10,7 +10,7 @@
 
 #include "core/base/expected.h"
 
-namespace natscope::chat {
+namespace natscope::jinja {
 
 enum class Sides { left, right, both };
 
@@ -32,4 +32,4 @@ enum class LetterCase { lower, upper, title, capitalized };
 /// Adds a character by its number; false where there is none.
 [[nodiscard]] bool append_character(std::string& text, std::uint32_t code);
 
-}  // namespace natscope::chat
+}  // namespace natscope::jinja

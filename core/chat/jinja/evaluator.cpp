@@ -1,28 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/chat/template_evaluator.h"
+#include "core/chat/jinja/evaluator.h"
 
-#include <algorithm>
-#include <array>
 #include <map>
 #include <memory>
 #include <optional>
 
-#include "core/chat/template_filters.h"
-#include "core/chat/template_lexer.h"
-#include "core/chat/template_operators.h"
+#include "core/base/overloaded.h"
+#include "core/chat/jinja/filters.h"
+#include "core/chat/jinja/globals.h"
+#include "core/chat/jinja/lexer.h"
+#include "core/chat/jinja/operators.h"
 
-namespace natscope::chat {
+namespace natscope::jinja {
 namespace {
 
 constexpr int deepest_call = 250;
-constexpr std::int64_t longest_range = 100'000;  // as Jinja's sandbox has it
-
-template <class... Cases>
-struct Cases_ : Cases... {
-  using Cases::operator()...;
-};
-template <class... Cases>
-Cases_(Cases...) -> Cases_<Cases...>;
 
 struct Scope {
   std::map<std::string, Value, std::less<>> names;
@@ -42,32 +34,14 @@ ScopePtr inside(ScopePtr outer) { return std::make_shared<Scope>(Scope{{}, std::
 
 enum class Flow { onward, leave_loop, next_turn };
 
-/// strftime of a time here, with English names: only the fields that are the same in every locale, and those.
-Expected<Value> formatted_time(std::time_t now, const Arguments& arguments) {
-  NATSCOPE_CHECK(arguments.check("strftime_now", {"format"}));
-  const Value* const given = arguments.find(0, "format");
-  if (given == nullptr || given->text() == nullptr) return fail(ErrorCode::bad_tokenizer, "strftime_now needs a text");
-  std::tm time{};
-  localtime_r(&now, &time);
-  constexpr std::string_view known = "aAbBdHIjmMpSyY%";
-  const std::string& format = *given->text();
-  for (std::size_t at = format.find('%'); at != std::string::npos; at = format.find('%', at + 2)) {
-    if (at + 1 >= format.size() || known.find(format[at + 1]) == std::string_view::npos)
-      return fail(ErrorCode::unsupported_tokenizer, "strftime_now with " + printable(format.substr(at, 2)));
-  }
-  if (format.empty()) return Value(std::string());
-  // The program never sets a locale, so that strftime speaks English.
-  std::string text(format.size() * 16, '\0');
-  text.resize(std::strftime(text.data(), text.size(), format.c_str(), &time));
-  return Value(std::move(text));
-}
-
 class Evaluator {
  public:
-  Evaluator(const Mapping& globals, std::time_t now, TemplateLimits limits)
+  Evaluator(const Mapping& globals, std::time_t now, Limits limits)
       : scope_(std::make_shared<Scope>()), limits_(limits) {
-    for (const auto& [name, value] : globals.entries()) scope_->names[name] = value;
-    add_functions(now);
+    const Mapping functions = global_functions(now);
+    for (const Mapping* const mapping : {&functions, &globals}) {
+      for (const auto& [name, value] : mapping->entries()) scope_->names[name] = value;
+    }
     scope_ = inside(scope_);
   }
   ~Evaluator() {
@@ -84,58 +58,6 @@ class Evaluator {
   }
 
  private:
-  void add_functions(std::time_t now) {
-    auto& names = scope_->names;
-    names["raise_exception"] = Value::function([](const Arguments& arguments) -> Expected<Value> {
-      const Value* const message = arguments.find(0, "message");
-      return fail(
-          ErrorCode::bad_text,
-          "the chat template refuses this: " +
-              (message != nullptr && message->text() != nullptr ? printable(*message->text()) : "no reason given"),
-          "write the marks of a turn into the prompt by hand");
-    });
-    names["strftime_now"] =
-        Value::function([now](const Arguments& arguments) { return formatted_time(now, arguments); });
-    names["namespace"] = Value::function([](const Arguments& arguments) -> Expected<Value> {
-      auto space = std::make_shared<Value::Namespace>();
-      for (const Value& members : arguments.positional) {
-        if (members.mapping() == nullptr) return fail(ErrorCode::bad_tokenizer, "namespace of " + members.kind());
-        for (const auto& [name, value] : members.mapping()->entries()) space->members.set(name, value);
-      }
-      for (const auto& [name, value] : arguments.named) space->members.set(name, value);
-      return Value(std::move(space));
-    });
-    names["dict"] = Value::function([](const Arguments& arguments) -> Expected<Value> {
-      if (!arguments.positional.empty()) return fail(ErrorCode::unsupported_tokenizer, "dict of a value");
-      Mapping mapping;
-      for (const auto& [name, value] : arguments.named) mapping.set(name, value);
-      return Value(std::move(mapping));
-    });
-    names["range"] = Value::function([](const Arguments& arguments) { return range(arguments); });
-  }
-
-  static Expected<Value> range(const Arguments& arguments) {
-    std::array<std::int64_t, 3> bounds{0, 0, 1};
-    const std::size_t count = arguments.positional.size();
-    if (count < 1 || count > 3 || !arguments.named.empty())
-      return fail(ErrorCode::bad_tokenizer, "range takes one to three whole numbers");
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto whole = arguments.positional[i].integer();
-      if (!whole || std::abs(*whole) > (std::int64_t{1} << 40U))
-        return fail(ErrorCode::bad_tokenizer, "range takes one to three whole numbers");
-      bounds[count == 1 ? 1 : i] = *whole;
-    }
-    const auto [begin, end, step] = bounds;
-    if (step == 0) return fail(ErrorCode::bad_tokenizer, "a range with a step of zero");
-    List numbers;
-    for (std::int64_t at = begin; step > 0 ? at < end : at > end; at += step) {
-      if (static_cast<std::int64_t>(numbers.size()) == longest_range)
-        return fail(ErrorCode::bad_tokenizer, "a range of more than 100000 numbers");
-      numbers.emplace_back(at);
-    }
-    return Value(std::move(numbers));
-  }
-
   Expected<void> count_step() {
     if (++steps_ > limits_.steps) return fail(ErrorCode::bad_tokenizer, "the template does not come to an end");
     return {};
@@ -169,7 +91,7 @@ class Evaluator {
 
   Expected<Flow> execute(const Statement& statement, const ScopePtr& scope, std::string& out) {
     NATSCOPE_CHECK(count_step());
-    return std::visit(Cases_{
+    return std::visit(Overloaded{
                           [&](const Text& node) -> Expected<Flow> {
                             NATSCOPE_CHECK(write(node.text, out));
                             return Flow::onward;
@@ -437,7 +359,7 @@ class Evaluator {
   }
 
   ScopePtr scope_;
-  TemplateLimits limits_;
+  Limits limits_;
   std::vector<ScopePtr> macro_scopes_;
   std::int64_t steps_ = 0;
   std::int64_t bytes_ = 0;
@@ -446,9 +368,8 @@ class Evaluator {
 
 }  // namespace
 
-Expected<std::string> write_template(const Block& block, const Mapping& globals, std::time_t now,
-                                     TemplateLimits limits) {
+Expected<std::string> write_template(const Block& block, const Mapping& globals, std::time_t now, Limits limits) {
   return Evaluator(globals, now, limits).run(block);
 }
 
-}  // namespace natscope::chat
+}  // namespace natscope::jinja

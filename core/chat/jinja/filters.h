@@ -4,9 +4,9 @@
 #include <string_view>
 
 #include "core/base/expected.h"
-#include "core/chat/template_value.h"
+#include "core/chat/jinja/value.h"
 
-namespace natscope::chat {
+namespace natscope::jinja {
 
 /// `of | name(arguments)`: Jinja's filters that chat templates use, and transformers' tojson.
 /// Errors: unsupported_tokenizer (another filter, or arguments that it does not take here), bad_tokenizer.
@@ -27,4 +27,4 @@ namespace natscope::chat {
 /// a < b. Errors: bad_tokenizer for values that have no order.
 [[nodiscard]] Expected<bool> less(const Value& a, const Value& b);
 
-}  // namespace natscope::chat
+}  // namespace natscope::jinja

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/chat/template_expression_parser.h"
+#include "core/chat/jinja/expression_parser.h"
 
 #include <algorithm>
 #include <array>
 #include <optional>
 
-namespace natscope::chat {
+namespace natscope::jinja {
 namespace {
 
 constexpr int deepest = 200;
@@ -218,7 +218,7 @@ class ExpressionParser {
     return tokens_.unexpected("a value");
   }
 
-  static Expected<ExpressionPtr> named(const TemplateToken& token) {
+  static Expected<ExpressionPtr> named(const Token& token) {
     if (token.text == "true" || token.text == "True") return made(Literal{Value(true)}, token.line, 1);
     if (token.text == "false" || token.text == "False") return made(Literal{Value(false)}, token.line, 1);
     if (token.text == "none" || token.text == "None") return made(Literal{Value()}, token.line, 1);
@@ -266,7 +266,7 @@ class ExpressionParser {
         if (tokens_.skip_symbol(")")) break;
       }
       CallArgument argument;
-      const TemplateToken& after = tokens_.next();
+      const Token& after = tokens_.next();
       if (tokens_.is(TokenKind::name) && after.kind == TokenKind::symbol && after.text == "=") {
         argument.name = tokens_.take().text;
         tokens_.take();
@@ -385,8 +385,8 @@ class ExpressionParser {
 
 }  // namespace
 
-TemplateToken TokenCursor::take() {
-  TemplateToken token = now();
+Token TokenCursor::take() {
+  Token token = now();
   if (at_ + 1 < tokens_.size()) ++at_;
   return token;
 }
@@ -457,4 +457,4 @@ Expected<ExpressionPtr> parse_tuple(TokenCursor& tokens, bool with_condition) {
   return ExpressionParser(tokens).tuple(with_condition);
 }
 
-}  // namespace natscope::chat
+}  // namespace natscope::jinja

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <ctime>
+
+#include "core/chat/jinja/value.h"
+
+namespace natscope::jinja {
+
+/// The functions that every template has: range, dict, namespace of Jinja, raise_exception and strftime_now of
+/// transformers (of `now`, in this machine's time zone, in English).
+[[nodiscard]] Mapping global_functions(std::time_t now);
+
+}  // namespace natscope::jinja

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A prompt as a turn of a conversation, against the real engine and a small random model with a chat template.
+#include <QFile>
+#include <QPlainTextEdit>
+#include <QTest>
+#include <QToolButton>
+
+#include "tests/ui/window_on_tiny_model.h"
+
+using namespace natscope;
+using namespace natscope::ui;
+
+namespace {
+
+constexpr int patience = 30'000;
+
+}  // namespace
+
+class ChatWindowTest : public WindowTest {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void cleanup() { end(); }
+
+  void aModelWithoutATemplateOffersNone() {
+    setTemplate({});
+    QVERIFY(begin());
+    QVERIFY(!button()->isVisible());
+    QTest::keyClick(editor(), Qt::Key_Return, Qt::ControlModifier | Qt::ShiftModifier);
+    QTest::qWait(100);
+    QCOMPARE(editor()->toPlainText(), QLatin1String(WindowOnTinyModel::alice));
+  }
+
+  void theMarksStandInThePromptAndGoAgain() {
+    setTemplate(QStringLiteral("{% for m in messages %}[{{ m.role }}] {{ m.content }}\\n{% endfor %}[answer]"));
+    QVERIFY(begin());
+    QVERIFY(button()->isVisible());
+    QTest::mouseClick(button(), Qt::LeftButton);
+    const QString turn = QStringLiteral("[user] %1\n[answer]").arg(QLatin1String(WindowOnTinyModel::alice));
+    QTRY_COMPARE_WITH_TIMEOUT(editor()->toPlainText(), turn, patience);
+    QCOMPARE(window_->prompt().options().text, turn);
+    QVERIFY(!window_->errorBar().isVisible());
+
+    const qint64 before = bench().sequence().size();
+    bench().analyse();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().sequence().size() > before, patience);
+    QVERIFY(bench().isOfPrompt());
+
+    editor()->setFocus();
+    QTest::keyClick(editor(), Qt::Key_Z, Qt::ControlModifier);
+    QCOMPARE(editor()->toPlainText(), QLatin1String(WindowOnTinyModel::alice));
+  }
+
+  /// What was typed since the turn was asked for is newer than its answer.
+  void anEditedPromptStays() {
+    setTemplate(QStringLiteral("<{{ messages[0].content }}>"));
+    QVERIFY(begin());
+    bench().client().requestChatPrompt(QStringLiteral("another text"));
+    QTest::qWait(300);
+    QCOMPARE(editor()->toPlainText(), QLatin1String(WindowOnTinyModel::alice));
+  }
+
+  void aTemplateThatFailsIsACalmBar() {
+    setTemplate(QStringLiteral("{% include 'x' %}"));
+    QVERIFY(begin());
+    QTest::mouseClick(button(), Qt::LeftButton);
+    QTRY_VERIFY_WITH_TIMEOUT(window_->errorBar().isVisible(), patience);
+    QVERIFY(window_->errorBar().text().contains(QStringLiteral("unsupported-tokenizer")));
+    QVERIFY(window_->errorBar().text().contains(QStringLiteral("line 1")));
+    QCOMPARE(editor()->toPlainText(), QLatin1String(WindowOnTinyModel::alice));
+  }
+
+ private:
+  void setTemplate(const QString& source) {
+    QFile file(tiny_.modelFolder() + QStringLiteral("/chat_template.jinja"));
+    if (source.isEmpty()) {
+      file.remove();
+      return;
+    }
+    QVERIFY(file.open(QIODevice::WriteOnly));
+    file.write(QString(source).replace(QStringLiteral("\\n"), QStringLiteral("{{ '\\n' }}")).toUtf8());
+  }
+  [[nodiscard]] QPlainTextEdit* editor() { return window_->prompt().findChild<QPlainTextEdit*>(); }
+  [[nodiscard]] QToolButton* button() { return window_->prompt().findChild<QToolButton*>(QStringLiteral("chat")); }
+};
+
+QTEST_MAIN(ChatWindowTest)
+#include "chat_window_test.moc"
