@@ -2,8 +2,8 @@
 // A prompt as a turn of a conversation, against the real engine and a small random model with a chat template.
 #include <QFile>
 #include <QPlainTextEdit>
+#include <QPushButton>
 #include <QTest>
-#include <QToolButton>
 
 #include "tests/ui/window_on_tiny_model.h"
 
@@ -81,7 +81,7 @@ class ChatWindowTest : public WindowTest {
     file.write(QString(source).replace(QStringLiteral("\\n"), QStringLiteral("{{ '\\n' }}")).toUtf8());
   }
   [[nodiscard]] QPlainTextEdit* editor() { return window_->prompt().findChild<QPlainTextEdit*>(); }
-  [[nodiscard]] QToolButton* button() { return window_->prompt().findChild<QToolButton*>(QStringLiteral("chat")); }
+  [[nodiscard]] QPushButton* button() { return window_->prompt().findChild<QPushButton*>(QStringLiteral("chat")); }
 };
 
 QTEST_MAIN(ChatWindowTest)

@@ -7,10 +7,10 @@
 #include <QFormLayout>
 #include <QLabel>
 #include <QLineEdit>
+#include <QPushButton>
 #include <QRegularExpressionValidator>
 #include <QSignalBlocker>
 #include <QSpinBox>
-#include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
 #include <utility>
@@ -83,7 +83,7 @@ void addPolicies(QComboBox& box) {
 PromptPanel::PromptPanel(QWidget* parent)
     : QWidget(parent),
       prompt_(new PromptEdit(this)),
-      chat_(new QToolButton(this)),
+      chat_(new QPushButton(this)),
       greedy_(new QCheckBox(tr("greedy"), this)),
       temperature_(number(this, 0.01, 10, 0.05, 0.8, tr("Below 1: safer, above 1: more surprising"))),
       topK_(new QSpinBox(this)),
@@ -134,7 +134,6 @@ PromptPanel::PromptPanel(QWidget* parent)
   layout->setContentsMargins(8, 6, 8, 8);
   layout->addWidget(prompt_, 1);
   chat_->setObjectName(QStringLiteral("chat"));
-  chat_->setToolButtonStyle(Qt::ToolButtonTextOnly);
   chat_->setVisible(false);
   layout->addWidget(chat_, 0, Qt::AlignLeft);
   layout->addWidget(note_);
@@ -241,9 +240,15 @@ void PromptPanel::takeChatPrompt(const QString& user, const QString& prompt) {
 }
 
 void PromptPanel::showChatAction(QAction* action) {
-  chat_->setDefaultAction(action);
-  connect(action, &QAction::changed, chat_, [this, action] { chat_->setVisible(action->isVisible()); });
-  chat_->setVisible(action->isVisible());
+  const auto follow = [this, action] {
+    chat_->setText(action->iconText());  // without the menu's marks
+    chat_->setToolTip(action->toolTip());
+    chat_->setEnabled(action->isEnabled());
+    chat_->setVisible(action->isVisible());
+  };
+  connect(action, &QAction::changed, chat_, follow);
+  connect(chat_, &QPushButton::clicked, action, &QAction::trigger);
+  follow();
 }
 
 void PromptPanel::setNote(const QString& note) {

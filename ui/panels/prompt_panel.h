@@ -14,8 +14,8 @@ class QDoubleSpinBox;
 class QLabel;
 class QSpinBox;
 class QLineEdit;
+class QPushButton;
 class QScrollArea;
-class QToolButton;
 
 namespace natscope::ui {
 
@@ -61,7 +61,7 @@ class PromptPanel : public QWidget {
 
   PromptEdit* prompt_;
   QString given_;  // that the field was filled with
-  QToolButton* chat_;
+  QPushButton* chat_;
   QCheckBox* greedy_;
   QDoubleSpinBox* temperature_;
   QSpinBox* topK_;
