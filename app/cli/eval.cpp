@@ -25,7 +25,7 @@ namespace {
 struct Options {
   ModelOptions model;
   RoleFlags roles;
-  std::vector<std::string> policies;
+  PolicyListOption policies;
   std::vector<std::string> files;
   std::string csv;
   std::string per_token;
@@ -34,24 +34,12 @@ struct Options {
   bool segment_given = false;
   std::int64_t tokens_max = 0;
   std::int64_t chunk = 512;
-
-  [[nodiscard]] std::vector<PolicyOption> policy_options() const {
-    std::vector<PolicyOption> named(std::max<std::size_t>(policies.size(), 1));
-    for (std::size_t i = 0; i < policies.size(); ++i) named[i].text = policies[i];
-    return named;
-  }
 };
 
 /// What the flags alone have wrong need not wait for the model. Errors: usage.
 Expected<void> check_policies(const Options& options) {
-  std::vector<Policy> seen;
-  for (const PolicyOption& option : options.policy_options()) {
-    NATSCOPE_TRY(const Policy policy, option.parsed());
-    NATSCOPE_CHECK(options.roles.check(policy));
-    if (std::ranges::find(seen, policy) != seen.end())
-      return fail(ErrorCode::usage, "--policy " + to_string(policy) + " is given twice", "leave one of them out");
-    seen.push_back(policy);
-  }
+  NATSCOPE_TRY(const std::vector<Policy> policies, options.policies.parsed());
+  for (const Policy& policy : policies) NATSCOPE_CHECK(options.roles.check(policy));
   return {};
 }
 
@@ -96,7 +84,7 @@ Expected<std::vector<EvaluatedPolicy>> planned(const Options& options, const Eva
                                                const ModelConfig& config) {
   const auto tokens = static_cast<std::int64_t>(text.segments.front().size());
   std::vector<EvaluatedPolicy> policies;
-  for (const PolicyOption& option : options.policy_options()) {
+  for (const PolicyOption& option : options.policies.each()) {
     NATSCOPE_TRY(const Policy policy, option.policy(tokens));
     NATSCOPE_TRY(policies.emplace_back().plan, options.roles.plan(policy, tokens, config.layers, config.kv_heads));
   }
@@ -172,12 +160,7 @@ void add_eval_command(CLI::App& root, Invocation& invocation) {
       ->required()
       ->type_name("FILE");
   options->model.add_to(*command);
-  command
-      ->add_option("--policy", options->policies,
-                   std::string(PolicyOption::words) + "; several are measured one after another on the same text")
-      ->type_name("POLICY")
-      ->allow_extra_args(false)
-      ->default_str("model");
+  options->policies.add_to(*command, "are measured one after another on the same text");
   options->roles.add_to(*command);
   CLI::Option* segment =
       command

@@ -2,12 +2,10 @@
 #include "app/cli/eval_report.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "app/cli/terminal.h"
+#include "app/cli/report_numbers.h"
+#include "app/cli/screen_text.h"
 #include "core/base/atomic_file.h"
 #include "core/base/grouped_digits.h"
 #include "core/engine/training_policy.h"
@@ -20,20 +18,6 @@ namespace natscope {
 namespace {
 
 using nlohmann::json;
-
-template <class... Values>
-std::string formatted(const char* format, Values... values) {
-  std::array<char, 512> text{};
-  std::snprintf(text.data(), text.size(), format, values...);
-  return text.data();
-}
-
-/// The shortest digits that read back to the same number.
-std::string digits(double value) {
-  std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-  return {text.data(), end};
-}
 
 double percent(const json& share) { return 100 * share.get<double>(); }
 
@@ -52,12 +36,6 @@ std::string text_line(const json& result) {
     line += "left out          " + grouped_digits(left_out) + (left_out == 1 ? " token" : " tokens") +
             " at the end, less than a segment\n";
   return line;
-}
-
-/// A name on the screen, for tables: bytes that begin a character.
-std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char byte) { return (byte & 0xC0) != 0x80; }));
 }
 
 }  // namespace
@@ -117,21 +95,18 @@ std::string eval_text(const json& result) {
 }
 
 std::string eval_table(const std::vector<json>& results) {
-  std::size_t widest = width_of("policy");
-  for (const json& result : results) widest = std::max(widest, width_of(name_of(result)));
-  const auto padded = [widest](std::string name) {
-    name.append(widest - width_of(name), ' ');
-    return name;
-  };
-  std::string out = text_line(results.front()) + "\n" + padded("policy") +
+  std::vector<std::string> names{"policy"};
+  for (const json& result : results) names.push_back(name_of(result));
+  const std::vector<std::string> padded = as_column(names);
+  std::string out = text_line(results.front()) + "\n" + padded.front() +
                     "   perplexity   × first         KV    mean KV   paper's KV\n";
   const double first = results.front().at("perplexity");
-  for (const json& result : results) {
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const json& result = results[i];
     const double perplexity = result.at("perplexity");
-    out += padded(name_of(result)) + formatted("   %10.4f   %7.4f   %6.2f %%   %6.2f %%     %6.2f %%\n", perplexity,
-                                               perplexity / first, percent(result.at("kv_fraction")),
-                                               percent(result.at("mean_kv_fraction")),
-                                               percent(result.at("paper_kv_fraction")));
+    out += padded[i + 1] + formatted("   %10.4f   %7.4f   %6.2f %%   %6.2f %%     %6.2f %%\n", perplexity,
+                                     perplexity / first, percent(result.at("kv_fraction")),
+                                     percent(result.at("mean_kv_fraction")), percent(result.at("paper_kv_fraction")));
   }
   return out + "\nKV: after a segment's last token; mean KV: over all steps. Shares of what full attention holds.\n";
 }

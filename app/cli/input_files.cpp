@@ -10,8 +10,13 @@ namespace {
 
 /// A figure that was written into the folder may be written there again.
 bool is_of_a_model(const std::filesystem::path& file) {
-  constexpr std::array named{"config.json",           "generation_config.json", "tokenizer.json",
-                             "tokenizer_config.json", "adapter_config.json",    "model.safetensors.index.json"};
+  constexpr std::array named{"config.json",
+                             "generation_config.json",
+                             "tokenizer.json",
+                             "tokenizer_config.json",
+                             "chat_template.jinja",
+                             "adapter_config.json",
+                             "model.safetensors.index.json"};
   return file.extension() == ".safetensors" || file.extension() == ".model" ||
          std::ranges::find(named, file.filename().string()) != named.end();
 }

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <algorithm>
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "app/cli/invocation.h"
 #include "app/cli/note.h"
@@ -46,6 +49,37 @@ struct PolicyOption {
         (has_own_window(named) && named.window + named.sinks == 0 && named.global_positions.empty());
     if (keeps_none) print_note(to_string(named) + " keeps no entry: every token sees itself alone");
     return named;
+  }
+};
+
+/// --policy, several of which are tried on the same text.
+struct PolicyListOption {
+  std::vector<std::string> texts;
+
+  /// `what` becomes of several, in the help: "are measured one after another".
+  void add_to(CLI::App& command, const std::string& what) {
+    command.add_option("--policy", texts, std::string(PolicyOption::words) + "; several " + what)
+        ->type_name("POLICY")
+        ->allow_extra_args(false)
+        ->default_str("model");
+  }
+
+  [[nodiscard]] std::vector<PolicyOption> each() const {
+    std::vector<PolicyOption> named(std::max<std::size_t>(texts.size(), 1));
+    for (std::size_t i = 0; i < texts.size(); ++i) named[i].text = texts[i];
+    return named;
+  }
+
+  /// Errors: usage (syntax, one of them twice).
+  [[nodiscard]] Expected<std::vector<Policy>> parsed() const {
+    std::vector<Policy> policies;
+    for (const PolicyOption& option : each()) {
+      NATSCOPE_TRY(Policy policy, option.parsed());
+      if (std::find(policies.begin(), policies.end(), policy) != policies.end())
+        return fail(ErrorCode::usage, "--policy " + to_string(policy) + " is given twice", "leave one of them out");
+      policies.push_back(std::move(policy));
+    }
+    return policies;
   }
 };
 

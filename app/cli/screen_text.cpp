@@ -68,6 +68,13 @@ int screen_columns(std::string_view text, int begin) {
   return at - begin;
 }
 
+std::vector<std::string> as_column(std::vector<std::string> texts) {
+  int widest = 0;
+  for (const std::string& text : texts) widest = std::max(widest, screen_columns(text));
+  for (std::string& text : texts) text.append(static_cast<std::size_t>(widest - screen_columns(text)), ' ');
+  return texts;
+}
+
 std::string cut_to_columns(std::string_view text, int columns) {
   std::string cut;
   int at = 0;

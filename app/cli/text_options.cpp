@@ -3,9 +3,7 @@
 
 #include <charconv>
 
-#include "app/cli/note.h"
 #include "app/cli/standard_input.h"
-#include "core/chat/chat_text.h"
 
 namespace natscope {
 namespace {
@@ -42,14 +40,7 @@ void TextOptions::add_to(CLI::App& command) {
       command.add_option("--tokens", tokens_, "Token ids, taken as they are, for example 1,2,3")->type_name("IDS");
   prompt_option_->excludes(file_option_)->excludes(tokens_option_);
   file_option_->excludes(tokens_option_);
-  CLI::Option* const chat =
-      command
-          .add_flag("--chat", is_chat_,
-                    "Give the text to the model as a turn of a conversation, by the chat template in its folder")
-          ->excludes(tokens_option_);
-  system_option_ = command.add_option("--system", system_, "What the model is told before that turn")
-                       ->type_name("TEXT")
-                       ->needs(chat);
+  chat_.add_to(command, "the text")->excludes(tokens_option_);
 }
 
 bool TextOptions::given() const {
@@ -86,18 +77,8 @@ Expected<std::vector<std::int32_t>> TextOptions::tokens(const Engine& engine) co
     return ids;
   }
   NATSCOPE_TRY(source_text_, read_text());
-  if (is_chat_) {
-    NATSCOPE_TRY(source_text_, as_chat(engine, std::move(source_text_)));
-  }
+  NATSCOPE_TRY(source_text_, chat_.prompt(engine.folder(), std::move(source_text_), true));
   return engine.tokenize(source_text_);
-}
-
-Expected<std::string> TextOptions::as_chat(const Engine& engine, std::string user) const {
-  std::optional<std::string> system;
-  if (system_option_->count() > 0) system = system_;
-  NATSCOPE_TRY(ChatText text, chat_text(engine.folder(), {std::move(user), std::move(system)}, chat_time()));
-  if (!text.note.empty()) print_note(text.note);
-  return std::move(text.prompt);
 }
 
 }  // namespace natscope

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "app/cli/chat_options.h"
 #include "core/base/expected.h"
 #include "core/engine/engine.h"
 
@@ -19,7 +20,7 @@ class TextOptions {
 
   /// Whether any of the three was given.
   [[nodiscard]] bool given() const;
-  [[nodiscard]] bool is_chat() const { return is_chat_; }
+  [[nodiscard]] bool is_chat() const { return chat_.is_chat(); }
 
   /// The file that is read; nothing for standard input.
   [[nodiscard]] std::optional<std::string> file() const;
@@ -35,17 +36,14 @@ class TextOptions {
 
  private:
   [[nodiscard]] Expected<std::string> read_text() const;
-  [[nodiscard]] Expected<std::string> as_chat(const Engine& engine, std::string user) const;
 
   CLI::Option* prompt_option_ = nullptr;
   CLI::Option* file_option_ = nullptr;
   CLI::Option* tokens_option_ = nullptr;
-  CLI::Option* system_option_ = nullptr;
   std::string prompt_;
   std::string prompt_file_;
   std::string tokens_;
-  bool is_chat_ = false;
-  std::string system_;
+  ChatOptions chat_;
   mutable std::string source_text_;
 };
 

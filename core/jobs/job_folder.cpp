@@ -77,7 +77,8 @@ constexpr std::array of_a_job{"spec.json",
                               "adapter_config.json",
                               "generation_config.json",
                               "tokenizer.json",
-                              "tokenizer_config.json"};
+                              "tokenizer_config.json",
+                              "chat_template.jinja"};
 
 constexpr std::array folders_of_a_job{checkpoints_folder, "exports", "model"};
 

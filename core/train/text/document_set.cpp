@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "core/base/mapped_file.h"
-#include "core/io/json_limits.h"
+#include "core/io/json_lines.h"
 #include "core/train/random/counter_random.h"
 #include "core/train/text/corpus.h"
 
@@ -20,7 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t shortest_rest = 16;
-constexpr JsonLimits line_limits{std::size_t{64} << 20U, 8, 4096};
 
 std::string_view text_of(const MappedFile& file) {
   return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
@@ -104,20 +103,13 @@ Expected<Document> document_of(const nlohmann::json& line, const std::string& wh
 
 Expected<void> add_lines(const MappedFile& file, const fs::path& path, const DocumentForm& form, const StopToken& stop,
                          std::vector<Document>& documents) {
-  std::string_view rest = text_of(file);
-  for (std::int64_t number = 1; !rest.empty(); ++number) {
-    NATSCOPE_CHECK(check(stop));
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    const std::string_view text = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const std::string where = printable(path.string()) + ", line " + std::to_string(number);
-    auto line = parse_json(text, line_limits, where);
-    if (!line) return fail(ErrorCode::bad_data, line.error().message, "a *.jsonl file holds one JSON object a line");
-    NATSCOPE_TRY(Document document, document_of(*line, where, form));
-    documents.push_back(std::move(document));
-  }
-  return {};
+  return for_each_json_line(text_of(file), path.string(),
+                            [&](const nlohmann::json& line, const std::string& where) -> Expected<void> {
+                              NATSCOPE_CHECK(check(stop));
+                              NATSCOPE_TRY(Document document, document_of(line, where, form));
+                              documents.push_back(std::move(document));
+                              return {};
+                            });
 }
 
 }  // namespace

@@ -55,9 +55,9 @@ Expected<void> export_finetuned(const fs::path& out, const ModelFolder& base, co
                          {}});
     }
     NATSCOPE_CHECK(write_safetensors(out / "model.safetensors", tensors, {{"format", "pt"}}));
-    // With the tokenizer goes what says whether texts get a beginning token.
-    for (const char* const name :
-         {"tokenizer.model", "tokenizer.json", "tokenizer_config.json", "generation_config.json"})
+    // With the tokenizer goes what says whether texts get a beginning token, and how a chat is written.
+    for (const char* const name : {"tokenizer.model", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
+                                   "generation_config.json"})
       NATSCOPE_CHECK(copy_if_there(base.path() / name, out / name));
     NATSCOPE_TRY(nlohmann::json config, read_json_file(base.path() / "config.json"));
     config["nats"] = nats_json(options);

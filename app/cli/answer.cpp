@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "app/cli/answer_report.h"
+#include "app/cli/chat_options.h"
+#include "app/cli/commands.h"
+#include "app/cli/input_files.h"
+#include "app/cli/model_options.h"
+#include "app/cli/policy_option.h"
+#include "app/cli/standard_input.h"
+#include "app/cli/terminal.h"
+#include "core/base/atomic_file.h"
+#include "core/engine/answer_score.h"
+#include "core/engine/engine.h"
+#include "core/engine/question_set.h"
+
+namespace natscope {
+namespace {
+
+constexpr std::uint64_t max_questions_bytes = 1ULL << 30U;
+
+struct Options {
+  ModelOptions model;
+  ChatOptions chat;
+  std::string questions;
+  PolicyListOption policies;
+  std::string match = "any";
+  std::int64_t max_new_tokens = 64;
+  std::int64_t chunk = 512;
+  std::vector<std::string> stop_strings;
+  std::string csv;
+  std::string answers;
+};
+
+/// What the flags alone have wrong need not wait for the model. Errors: usage, those of the targets.
+Expected<void> check_flags(const Options& options) {
+  NATSCOPE_CHECK(options.policies.parsed());
+  std::vector<InputFile> inputs = options.model.input_files();
+  inputs.push_back({"--questions", options.questions});
+  for (const std::string& out : {options.csv, options.answers}) {
+    if (out.empty()) continue;
+    NATSCOPE_CHECK(check_writable_target(out));
+    NATSCOPE_CHECK(check_not_input(out, inputs));
+  }
+  if (!options.csv.empty() && options.csv == options.answers)
+    return fail(ErrorCode::usage, "--csv and --answers name the same file", "give each its own");
+  return {};
+}
+
+/// The tokens of every prompt, so that the last one's mistake shows before the first one's work.
+Expected<std::vector<std::vector<std::int32_t>>> read_prompts(const Engine& engine, const Options& options,
+                                                              const std::vector<Question>& questions) {
+  std::vector<std::vector<std::int32_t>> prompts;
+  for (const Question& question : questions) {
+    auto prompt = options.chat.prompt(engine.folder(), question.prompt, prompts.empty());
+    auto tokens = prompt ? engine.tokenize(*prompt) : Unexpected(prompt.error());
+    if (!tokens) return fail(tokens.error().code, question.where + ": " + tokens.error().message, tokens.error().hint);
+    prompts.push_back(*std::move(tokens));
+  }
+  return prompts;
+}
+
+Expected<void> run(const Options& options, CommandContext& context) {
+  NATSCOPE_CHECK(check_flags(options));
+  NATSCOPE_TRY(const std::string text, read_text_input(options.questions, max_questions_bytes));
+  NATSCOPE_TRY(const auto questions, read_questions(text, options.questions));
+  NATSCOPE_TRY(auto engine, open_engine(options.model, 0, context.stop));
+  NATSCOPE_TRY(const auto prompts, read_prompts(*engine, options, questions));
+  std::size_t shortest = prompts.front().size();
+  for (const auto& prompt : prompts) shortest = std::min(shortest, prompt.size());
+
+  const AnswerMatch match = options.match == "all" ? AnswerMatch::all : AnswerMatch::any;
+  std::vector<AnsweredPolicy> policies;
+  std::vector<nlohmann::json> results;
+  const auto named = options.policies.each();
+  for (const PolicyOption& option : named) {
+    AnsweredPolicy& policy = policies.emplace_back();
+    NATSCOPE_TRY(policy.policy, option.policy(static_cast<std::int64_t>(shortest)));
+    AnswerOptions answering{{}, options.chunk, options.max_new_tokens, options.stop_strings};
+    answering.plan.policy = policy.policy;
+    ProgressBar bar(named.size() == 1 ? "answer" : "answer " + to_string(policy.policy), "questions");
+    for (std::size_t i = 0; i < questions.size(); ++i) {
+      NATSCOPE_TRY(WrittenAnswer answer, written_answer(*engine, prompts[i], answering, context.stop));
+      policy.right.push_back(rightness(answer.text, questions[i], match));
+      policy.answers.push_back(std::move(answer));
+      bar.update(static_cast<std::int64_t>(i) + 1, static_cast<std::int64_t>(questions.size()));
+    }
+    results.push_back(answer_json(policy));
+  }
+  if (!options.answers.empty()) NATSCOPE_CHECK(write_answers(options.answers, questions, policies));
+  if (!options.csv.empty()) NATSCOPE_CHECK(write_file_atomically(options.csv, answer_csv(results)));
+  if (!context.json) return print_text(answer_table(results));
+  return print_json(results.size() == 1 ? results.front() : nlohmann::json(results));
+}
+
+}  // namespace
+
+void add_answer_command(CLI::App& root, Invocation& invocation) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = add_command(root, "answer", "Answers to a file's questions under cache policies");
+  command
+      ->add_option(
+          "--questions", options->questions,
+          "A *.jsonl file, a question a line: {\"prompt\": …, \"answer\": …}, or a list of \"answers\"; RULER's "
+          "\"input\" and \"outputs\" are read, too; -: standard input")
+      ->required()
+      ->type_name("FILE");
+  options->chat.add_to(*command, "each prompt");
+  options->model.add_to(*command);
+  options->policies.add_to(*command, "answer one after another");
+  command
+      ->add_option("--match", options->match,
+                   "any: right is who writes one of the answers; all: counts the share of them that is written")
+      ->check(CLI::IsMember({"any", "all"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  command->add_option("--max-new-tokens", options->max_new_tokens, "Write at most N tokens")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31U))
+      ->type_name("N")
+      ->capture_default_str();
+  command->add_option("--stop", options->stop_strings, "Stop at this text; it does not count")
+      ->type_name("TEXT")
+      ->allow_extra_args(false);
+  add_chunk_option(*command, options->chunk);
+  command->add_option("--csv", options->csv, "Write the result there, too: a line for each policy")->type_name("FILE");
+  command
+      ->add_option("--answers", options->answers,
+                   "Write there, as csv, what was written: a line for each question under each policy")
+      ->type_name("FILE");
+  command->footer(
+      "Every prompt is read with a fresh cache, and the likeliest token written each time. An answer counts wherever "
+      "it "
+      "stands in what was written; capital and small letters of ASCII are the same. KV fraction is what the cache "
+      "holds "
+      "after the prompt, of what full attention would hold.\nWith several policies --json prints an array.");
+  on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
+}
+
+}  // namespace natscope

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/engine/question_set.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/io/json_lines.h"
+
+namespace natscope {
+namespace {
+
+Unexpected bad_line(const std::string& where, const std::string& what) {
+  return fail(ErrorCode::bad_data, where + ": " + what,
+              "a line is a JSON object with prompt and answer, or with a list of answers");
+}
+
+/// The first of the keys that the line has; null without one.
+const nlohmann::json* member(const nlohmann::json& line, std::initializer_list<const char*> keys) {
+  for (const char* const key : keys) {
+    if (const auto found = line.find(key); found != line.end()) return &*found;
+  }
+  return nullptr;
+}
+
+Expected<Question> question_of(const nlohmann::json& line, const std::string& where) {
+  if (!line.is_object()) return bad_line(where, "no JSON object");
+  const nlohmann::json* const prompt = member(line, {"prompt", "input"});
+  if (prompt == nullptr || !prompt->is_string() || prompt->get_ref<const std::string&>().empty())
+    return bad_line(where, "it has no prompt");
+  const nlohmann::json* const answers = member(line, {"answer", "answers", "outputs"});
+  Question question{prompt->get<std::string>(), {}, where};
+  if (answers != nullptr && answers->is_string()) question.answers.push_back(answers->get<std::string>());
+  if (answers != nullptr && answers->is_array()) {
+    for (const nlohmann::json& answer : *answers) {
+      if (!answer.is_string()) return bad_line(where, "an answer is no text");
+      question.answers.push_back(answer.get<std::string>());
+    }
+  }
+  const auto is_empty = [](const std::string& answer) { return answer.empty(); };
+  if (question.answers.empty() || std::ranges::any_of(question.answers, is_empty))
+    return bad_line(where, "it has no answer, or an empty one");
+  return question;
+}
+
+std::string in_small_letters(std::string_view text) {
+  std::string small(text);
+  for (char& letter : small) {
+    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
+  }
+  return small;
+}
+
+}  // namespace
+
+Expected<std::vector<Question>> read_questions(std::string_view text, std::string_view name) {
+  std::vector<Question> questions;
+  NATSCOPE_CHECK(
+      for_each_json_line(text, name, [&](const nlohmann::json& line, const std::string& where) -> Expected<void> {
+        NATSCOPE_TRY(Question question, question_of(line, where));
+        questions.push_back(std::move(question));
+        return {};
+      }));
+  if (questions.empty()) return fail(ErrorCode::bad_data, printable(name) + " holds no questions");
+  return questions;
+}
+
+double rightness(std::string_view written, const Question& question, AnswerMatch match) {
+  const std::string text = in_small_letters(written);
+  const auto found = static_cast<double>(std::ranges::count_if(question.answers, [&](const std::string& answer) {
+    return text.find(in_small_letters(answer)) != std::string::npos;
+  }));
+  if (match == AnswerMatch::any) return found > 0 ? 1 : 0;
+  return found / static_cast<double>(question.answers.size());
+}
+
+}  // namespace natscope

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// Questions with known answers, one JSON object a line: {"prompt": "…", "answer": "…"}, or "answers": ["…", "…"].
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/expected.h"
+
+namespace natscope {
+
+struct Question {
+  std::string prompt;
+  std::vector<std::string> answers;  ///< at least one; none is empty
+  std::string where;                 ///< "FILE, line 3"
+};
+
+/// RULER's names are read, too: "input" and "outputs". Other keys are passed over. `name` is the file's.
+/// Errors: bad_data (naming the line: no JSON object, no prompt, no answer; no question at all).
+[[nodiscard]] Expected<std::vector<Question>> read_questions(std::string_view text, std::string_view name);
+
+/// Which of a question's answers must stand in what was written.
+enum class AnswerMatch : std::uint8_t {
+  any,  ///< one of them: 1 or 0
+  all,  ///< the share of them that does, as RULER counts keys
+};
+
+/// How right a text is, 0 to 1: answers count wherever they stand in it, capital and small letters of ASCII alike.
+[[nodiscard]] double rightness(std::string_view written, const Question& question, AnswerMatch match);
+
+}  // namespace natscope
