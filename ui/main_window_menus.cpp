@@ -48,8 +48,10 @@ void MainWindow::makeActions() {
   chat_ = addKey(tr("&Make the prompt a chat turn"), Qt::CTRL | Qt::SHIFT | Qt::Key_Return,
                  [this] { workbench_.client().requestChatPrompt(prompt_->options().text); });
   chat_->setToolTip(
-      tr("Puts the marks round it that the model's chat template asks for, as they can then be read and changed "
-         "(Ctrl+Shift+Return). Ctrl+Z in the prompt takes them away again."));
+      tr("<p>Puts the marks of the model's chat template round the prompt, where they can be read and changed "
+         "(Ctrl+Shift+Return). Ctrl+Z in the prompt takes them away again.</p>"));
+  chat_->setIconText(tr("As a chat turn"));  // the button's, which must not widen the dock
+  chat_->setVisible(false);                  // until a model has a template
   prompt_->showChatAction(chat_);
 }
 

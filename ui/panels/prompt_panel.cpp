@@ -241,7 +241,7 @@ void PromptPanel::takeChatPrompt(const QString& user, const QString& prompt) {
 
 void PromptPanel::showChatAction(QAction* action) {
   const auto follow = [this, action] {
-    chat_->setText(action->iconText());  // without the menu's marks
+    chat_->setText(action->iconText());
     chat_->setToolTip(action->toolTip());
     chat_->setEnabled(action->isEnabled());
     chat_->setVisible(action->isVisible());
