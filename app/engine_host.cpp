@@ -178,7 +178,8 @@ Expected<AttentionTile> TorchEngineHost::tile(const TileKey& key, std::stop_toke
 
 Expected<ChatPromptMessage> TorchEngineHost::chat_prompt(const ChatTurnMessage& turn) {
   NATSCOPE_CHECK(check_open());
-  NATSCOPE_TRY(ChatText text, chat_text(engine_->folder(), {turn.user, {}}, chat_time()));
+  NATSCOPE_TRY(const ChatForm form, ChatForm::of(engine_->folder()));
+  NATSCOPE_TRY(ChatText text, form.prompt({turn.user, {}}, chat_time()));
   return ChatPromptMessage{std::move(text.prompt), std::move(text.note)};
 }
 

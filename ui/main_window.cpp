@@ -291,9 +291,13 @@ void MainWindow::connectAll() {
   });
   connect(&workbench_.client(), &EngineClient::chatPromptArrived, this,
           [this](const QString& user, const QString& prompt, const QString& note) {
-            prompt_->takeChatPrompt(user, prompt);
-            if (!note.isEmpty()) notice(note);
+            if (prompt_->takeChatPrompt(user, prompt) && !note.isEmpty()) notice(note);
+            refresh();
           });
+  connect(&workbench_.client(), &EngineClient::chatPromptFailed, this, [this](const Error& error) {
+    errors_->showError(error);
+    refresh();
+  });
   connect(&workbench_.client(), &EngineClient::engineStarted, this,
           [this](const QString& program) { engineProgram_ = program; });
   // Which weights are open is known some time after the model: then a recording that was made with them gets its text.
@@ -395,7 +399,8 @@ void MainWindow::refresh() {
   stop_->setEnabled(workbench_.isRunning());
   const auto& model = workbench_.client().model();
   chat_->setVisible(model && model->chats);
-  chat_->setEnabled(chat_->isVisible() && !prompt_->options().text.isEmpty());
+  chat_->setEnabled(workbench_.client().canMakeChatPrompt() && !prompt_->options().text.isEmpty() &&
+                    !prompt_->isChatTurn());
   before_->setEnabled(workbench_.runBefore() != nullptr);
   keep_->setEnabled(comparison_.canKeep());
   drop_->setEnabled(comparison_.kept() != nullptr);

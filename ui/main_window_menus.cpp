@@ -50,6 +50,7 @@ void MainWindow::makeActions() {
   chat_->setToolTip(
       tr("<p>Puts the marks of the model's chat template round the prompt, where they can be read and changed "
          "(Ctrl+Shift+Return). Ctrl+Z in the prompt takes them away again.</p>"));
+  chat_->setAutoRepeat(false);
   chat_->setIconText(tr("As a chat turn"));  // the button's, which must not widen the dock
   chat_->setVisible(false);                  // until a model has a template
   prompt_->showChatAction(chat_);

@@ -8,10 +8,12 @@
 #include "app/cli/commands.h"
 #include "app/cli/input_files.h"
 #include "app/cli/model_options.h"
+#include "app/cli/note.h"
 #include "app/cli/policy_option.h"
 #include "app/cli/standard_input.h"
 #include "app/cli/terminal.h"
 #include "core/base/atomic_file.h"
+#include "core/base/grouped_digits.h"
 #include "core/engine/answer_score.h"
 #include "core/engine/engine.h"
 #include "core/engine/question_set.h"
@@ -39,48 +41,64 @@ Expected<void> check_flags(const Options& options) {
   NATSCOPE_CHECK(options.policies.parsed());
   std::vector<InputFile> inputs = options.model.input_files();
   inputs.push_back({"--questions", options.questions});
-  for (const std::string& out : {options.csv, options.answers}) {
-    if (out.empty()) continue;
-    NATSCOPE_CHECK(check_writable_target(out));
-    NATSCOPE_CHECK(check_not_input(out, inputs));
-  }
-  if (!options.csv.empty() && options.csv == options.answers)
-    return fail(ErrorCode::usage, "--csv and --answers name the same file", "give each its own");
-  return {};
+  return check_outputs({{"--csv", options.csv}, {"--answers", options.answers}}, inputs);
+}
+
+Expected<std::vector<Question>> questions_of(const Options& options) {
+  NATSCOPE_TRY(const std::string text, read_text_input(options.questions, max_questions_bytes));
+  return read_questions(text, options.questions);
 }
 
 /// The tokens of every prompt, so that the last one's mistake shows before the first one's work.
 Expected<std::vector<std::vector<std::int32_t>>> read_prompts(const Engine& engine, const Options& options,
                                                               const std::vector<Question>& questions) {
+  NATSCOPE_TRY(PromptForm form, options.chat.form(engine.folder()));
   std::vector<std::vector<std::int32_t>> prompts;
   for (const Question& question : questions) {
-    auto prompt = options.chat.prompt(engine.folder(), question.prompt, prompts.empty());
-    auto tokens = prompt ? engine.tokenize(*prompt) : Unexpected(prompt.error());
+    const auto prompt = form.prompt(question.prompt);
+    auto tokens = prompt ? engine.tokenize(*prompt + question.answer_prefix) : Unexpected(prompt.error());
     if (!tokens) return fail(tokens.error().code, question.where + ": " + tokens.error().message, tokens.error().hint);
     prompts.push_back(*std::move(tokens));
   }
   return prompts;
 }
 
+/// What each policy is for the longest that a question's text can get. Errors: usage, bad_position.
+Expected<std::vector<AnsweredPolicy>> planned(const Options& options, std::int64_t longest) {
+  std::vector<AnsweredPolicy> policies;
+  for (const PolicyOption& option : options.policies.each()) {
+    NATSCOPE_TRY(policies.emplace_back().policy, option.policy(longest));
+  }
+  return policies;
+}
+
+/// Why some answers may be wrong that a longer context would have had right; empty: none is.
+std::string context_note(const std::vector<AnsweredPolicy>& policies, std::int64_t context) {
+  std::int64_t cut = 0;
+  for (const AnsweredPolicy& policy : policies) {
+    cut += std::ranges::count(policy.answers, StopReason::context_full, &WrittenAnswer::reason);
+  }
+  if (cut == 0) return {};
+  return grouped_digits(cut) + (cut == 1 ? " answer was cut: " : " answers were cut: ") + "the context of " +
+         grouped_digits(context) + " is full";
+}
+
 Expected<void> run(const Options& options, CommandContext& context) {
   NATSCOPE_CHECK(check_flags(options));
-  NATSCOPE_TRY(const std::string text, read_text_input(options.questions, max_questions_bytes));
-  NATSCOPE_TRY(const auto questions, read_questions(text, options.questions));
+  NATSCOPE_TRY(const auto questions, questions_of(options));
   NATSCOPE_TRY(auto engine, open_engine(options.model, 0, context.stop));
   NATSCOPE_TRY(const auto prompts, read_prompts(*engine, options, questions));
-  std::size_t shortest = prompts.front().size();
-  for (const auto& prompt : prompts) shortest = std::min(shortest, prompt.size());
+  const auto longest = std::ranges::max(prompts, {}, &std::vector<std::int32_t>::size).size();
+  const std::int64_t model_context = engine->config().context;
+  NATSCOPE_TRY(auto policies,
+               planned(options, std::min(static_cast<std::int64_t>(longest) + options.max_new_tokens, model_context)));
 
   const AnswerMatch match = options.match == "all" ? AnswerMatch::all : AnswerMatch::any;
-  std::vector<AnsweredPolicy> policies;
   std::vector<nlohmann::json> results;
-  const auto named = options.policies.each();
-  for (const PolicyOption& option : named) {
-    AnsweredPolicy& policy = policies.emplace_back();
-    NATSCOPE_TRY(policy.policy, option.policy(static_cast<std::int64_t>(shortest)));
+  for (AnsweredPolicy& policy : policies) {
     AnswerOptions answering{{}, options.chunk, options.max_new_tokens, options.stop_strings};
     answering.plan.policy = policy.policy;
-    ProgressBar bar(named.size() == 1 ? "answer" : "answer " + to_string(policy.policy), "questions");
+    ProgressBar bar(policies.size() == 1 ? "answer" : "answer " + to_string(policy.policy), "questions");
     for (std::size_t i = 0; i < questions.size(); ++i) {
       NATSCOPE_TRY(WrittenAnswer answer, written_answer(*engine, prompts[i], answering, context.stop));
       policy.right.push_back(rightness(answer.text, questions[i], match));
@@ -91,6 +109,8 @@ Expected<void> run(const Options& options, CommandContext& context) {
   }
   if (!options.answers.empty()) NATSCOPE_CHECK(write_answers(options.answers, questions, policies));
   if (!options.csv.empty()) NATSCOPE_CHECK(write_file_atomically(options.csv, answer_csv(results)));
+  const std::string note = context_note(policies, model_context);
+  if (!note.empty()) print_note(note);
   if (!context.json) return print_text(answer_table(results));
   return print_json(results.size() == 1 ? results.front() : nlohmann::json(results));
 }

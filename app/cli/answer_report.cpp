@@ -80,14 +80,14 @@ Expected<void> write_answers(const std::filesystem::path& path, const std::vecto
   return write_file_atomically(path, [&](AtomicFile& file) -> Expected<void> {
     NATSCOPE_CHECK(
         file.write("policy,question,right,kv_fraction,paper_kv_fraction,prompt_tokens,generated_tokens,"
-                   "answers,written\n"));
+                   "stop_reason,answers,written\n"));
     for (const AnsweredPolicy& policy : policies) {
       for (std::size_t i = 0; i < questions.size(); ++i) {
         const WrittenAnswer& answer = policy.answers[i];
         NATSCOPE_CHECK(file.write(
             quoted_field(to_string(policy.policy)) + "," + std::to_string(i) + "," + digits(policy.right[i]) + "," +
             digits(answer.kv_fraction) + "," + digits(answer.paper_kv_fraction) + "," +
-            std::to_string(answer.prompt_tokens) + "," + std::to_string(answer.generated) + "," +
+            std::to_string(answer.prompt_tokens) + "," + std::to_string(answer.generated) + "," + name(answer.reason) + "," +
             quoted_field(json(questions[i].answers).dump()) + "," + quoted_field(answer.text) + "\n"));
       }
     }

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/cli/chat_options.h"
 
-#include <optional>
 #include <utility>
 
 #include "app/cli/note.h"
-#include "core/chat/chat_text.h"
 
 namespace natscope {
 
@@ -19,12 +17,19 @@ CLI::Option* ChatOptions::add_to(CLI::App& command, const std::string& what) {
   return chat;
 }
 
-Expected<std::string> ChatOptions::prompt(const ModelFolder& folder, std::string text, bool remarks) const {
-  if (!is_chat_) return text;
-  std::optional<std::string> system;
-  if (system_option_->count() > 0) system = system_;
-  NATSCOPE_TRY(ChatText made, chat_text(folder, {std::move(text), std::move(system)}, chat_time()));
-  if (remarks && !made.note.empty()) print_note(made.note);
+Expected<PromptForm> ChatOptions::form(const ModelFolder& folder) const {
+  PromptForm form;
+  if (!is_chat_) return form;
+  NATSCOPE_TRY(form.form_, ChatForm::of(folder));
+  if (system_option_->count() > 0) form.system_ = system_;
+  form.now_ = chat_time();
+  return form;
+}
+
+Expected<std::string> PromptForm::prompt(std::string text) {
+  if (!form_) return text;
+  NATSCOPE_TRY(ChatText made, form_->prompt({std::move(text), system_}, now_));
+  if (!made.note.empty() && !std::exchange(has_noted_, true)) print_note(made.note);
   return std::move(made.prompt);
 }
 

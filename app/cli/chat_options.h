@@ -3,13 +3,29 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <ctime>
+#include <optional>
 #include <string>
 
 #include "core/base/expected.h"
+#include "core/chat/chat_text.h"
 
 namespace natscope {
 
-class ModelFolder;
+/// Texts as the model is given them: with the marks of a turn, or (without --chat) as they are. All of one command are
+/// of one time.
+class PromptForm {
+ public:
+  /// The first text's note is said on stderr. Errors: those of ChatForm::prompt().
+  [[nodiscard]] Expected<std::string> prompt(std::string text);
+
+ private:
+  friend class ChatOptions;
+  std::optional<ChatForm> form_;
+  std::optional<std::string> system_;
+  std::time_t now_ = 0;
+  bool has_noted_ = false;
+};
 
 class ChatOptions {
  public:
@@ -18,9 +34,8 @@ class ChatOptions {
 
   [[nodiscard]] bool is_chat() const { return is_chat_; }
 
-  /// The prompt that the model is given for a text; the text itself without --chat. `remarks`: says on stderr what
-  /// differs from transformers. Errors: those of chat_text().
-  [[nodiscard]] Expected<std::string> prompt(const ModelFolder& folder, std::string text, bool remarks) const;
+  /// Errors: those of ChatForm::of().
+  [[nodiscard]] Expected<PromptForm> form(const ModelFolder& folder) const;
 
  private:
   CLI::Option* system_option_ = nullptr;

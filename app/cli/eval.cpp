@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -44,23 +42,12 @@ Expected<void> check_policies(const Options& options) {
 }
 
 /// Hours of work must not end at a name, nor at the text that they began with. Errors: usage, those of the target.
-Expected<void> check_outputs(const Options& options) {
+Expected<void> check_files(const Options& options) {
   std::vector<InputFile> inputs = options.model.input_files();
   for (const std::string& file : options.files) inputs.push_back({"--text", file});
   if (!options.roles.file().empty()) inputs.push_back({"--roles", options.roles.file()});
-  std::error_code none;
-  std::map<std::filesystem::path, std::string> taken;  // by which flag
-  for (const auto& [flag, out] :
-       {std::pair{"--csv", options.csv}, {"--per-token", options.per_token}, {"--vocabulary", options.vocabulary}}) {
-    if (out.empty()) continue;
-    NATSCOPE_CHECK(check_writable_target(out));
-    NATSCOPE_CHECK(check_not_input(out, inputs));
-    const auto place = std::filesystem::weakly_canonical(std::filesystem::absolute(out, none), none);
-    const auto [other, is_free] = taken.try_emplace(place, flag);
-    if (!is_free)
-      return fail(ErrorCode::usage, other->second + " and " + flag + " name the same file", "give each its own");
-  }
-  return {};
+  return check_outputs(
+      {{"--csv", options.csv}, {"--per-token", options.per_token}, {"--vocabulary", options.vocabulary}}, inputs);
 }
 
 Expected<EvaluatedText> cut_text(const Options& options, std::span<const std::int32_t> stream, std::int64_t context) {
@@ -109,7 +96,7 @@ Expected<void> evaluate(Engine& engine, const Options& options, const EvaluatedT
 
 Expected<void> run(const Options& options, CommandContext& context) {
   NATSCOPE_CHECK(check_policies(options));
-  NATSCOPE_CHECK(check_outputs(options));
+  NATSCOPE_CHECK(check_files(options));
   NATSCOPE_TRY(auto engine, open_engine(options.model, 0, context.stop));
   const std::int64_t model_context = engine->config().context;
   if (options.segment_given && options.segment > model_context) {

@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <system_error>
+
+#include "core/base/atomic_file.h"
 
 namespace natscope {
 namespace {
@@ -34,6 +37,21 @@ Expected<void> check_not_input(const std::filesystem::path& out, const std::vect
     return fail(ErrorCode::usage,
                 "this would overwrite " + printable(out.string()) + ", which is read by " + input.flag,
                 "write to another file");
+  }
+  return {};
+}
+
+Expected<void> check_outputs(const std::vector<InputFile>& outputs, const std::vector<InputFile>& inputs) {
+  std::error_code none;
+  std::map<std::filesystem::path, std::string> taken;  // by which flag
+  for (const auto& [flag, out] : outputs) {
+    if (out.empty()) continue;
+    NATSCOPE_CHECK(check_writable_target(out));
+    NATSCOPE_CHECK(check_not_input(out, inputs));
+    const auto place = std::filesystem::weakly_canonical(std::filesystem::absolute(out, none), none);
+    const auto [other, is_free] = taken.try_emplace(place, flag);
+    if (!is_free)
+      return fail(ErrorCode::usage, other->second + " and " + flag + " name the same file", "give each its own");
   }
   return {};
 }

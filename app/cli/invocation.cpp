@@ -37,7 +37,7 @@ Expected<void> print_json(const nlohmann::json& value) { return print_text(print
 Expected<void> check_values(const CLI::App& command) {
   for (const CLI::Option* option : command.get_options()) {
     const bool empty = std::ranges::any_of(option->results(), [](const std::string& value) { return value.empty(); });
-    if (!empty || option->check_lname("prompt")) continue;
+    if (!empty || option->check_lname("prompt") || option->check_lname("system")) continue;
     constexpr auto paths = std::to_array<std::string_view>({"FILE", "DIR", "PATH"});
     const bool is_path = std::ranges::find(paths, option->get_type_name()) != paths.end();
     return fail(is_path ? ErrorCode::file_not_found : ErrorCode::usage, option->get_name() + " is empty");

@@ -48,7 +48,8 @@ void on_run(CLI::App& command, Invocation& invocation, std::function<Expected<vo
 [[nodiscard]] Expected<void> print_text(std::string_view text);
 
 /// What the parser lets pass: a value that is empty where something is needed (`--model "$UNSET"` must not be the
-/// demo), of this command or of the one that was named below it. --prompt has its own word on an empty text.
+/// demo), of this command or of the one that was named below it. --prompt has its own word on an empty text, and to
+/// --system an empty one is a text.
 /// Errors: usage, file_not_found (an option that takes a path).
 [[nodiscard]] Expected<void> check_values(const CLI::App& command);
 

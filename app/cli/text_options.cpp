@@ -77,7 +77,8 @@ Expected<std::vector<std::int32_t>> TextOptions::tokens(const Engine& engine) co
     return ids;
   }
   NATSCOPE_TRY(source_text_, read_text());
-  NATSCOPE_TRY(source_text_, chat_.prompt(engine.folder(), std::move(source_text_), true));
+  NATSCOPE_TRY(PromptForm form, chat_.form(engine.folder()));
+  NATSCOPE_TRY(source_text_, form.prompt(std::move(source_text_)));
   return engine.tokenize(source_text_);
 }
 

@@ -26,8 +26,8 @@ class TextOptions {
   [[nodiscard]] std::optional<std::string> file() const;
 
   /// Tokens of what was given: text with the beginning token in front, --tokens as they are.
-  /// Errors: usage (nothing was given, numbers that are none, a chat with a model that has no template), bad_text,
-  /// bad_token_id, prompt_too_long, file codes, with --chat those of chat_text().
+  /// Errors: usage (nothing was given, numbers that are none), bad_text,
+  /// bad_token_id, prompt_too_long, file codes, with --chat those of ChatForm.
   [[nodiscard]] Expected<std::vector<std::int32_t>> tokens(const Engine& engine) const;
 
   /// The bytes that the trace's prompt_sha256 is taken over: the text as the model reads it, or the token list as

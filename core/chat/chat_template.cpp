@@ -126,6 +126,22 @@ Expected<std::string> ChatTemplate::write(std::span<const ChatMessage> messages,
 
 const ChatTemplate::SpecialTokens& ChatTemplate::special_tokens() const { return state_->special_tokens; }
 
+Expected<std::vector<std::string>> added_token_texts(const fs::path& folder) {
+  std::vector<std::string> texts;
+  NATSCOPE_TRY(const auto config, read_settings_file(folder / config_name, ErrorCode::bad_tokenizer));
+  if (config.is_object() && config.contains("added_tokens_decoder") && config.at("added_tokens_decoder").is_object()) {
+    for (const auto& entry : config.at("added_tokens_decoder")) {
+      if (auto text = token_text(entry)) texts.push_back(*std::move(text));
+    }
+  }
+  NATSCOPE_TRY(const auto added, read_settings_file(folder / "added_tokens.json", ErrorCode::bad_tokenizer));
+  if (added.is_object()) {
+    for (const auto& [text, id] : added.items()) texts.push_back(text);
+  }
+  std::erase(texts, std::string());
+  return texts;
+}
+
 bool has_chat_template(const fs::path& folder) {
   if (is_there(folder / template_name)) return true;
   const auto config = read_settings_file(folder / config_name, ErrorCode::bad_tokenizer);

@@ -55,6 +55,10 @@ class ChatTemplate {
   std::shared_ptr<const State> state_;
 };
 
+/// The texts of the tokens that transformers adds to a folder's tokenizer, from tokenizer_config.json
+/// (`added_tokens_decoder`) and added_tokens.json. Errors: bad_tokenizer, file codes.
+[[nodiscard]] Expected<std::vector<std::string>> added_token_texts(const std::filesystem::path& folder);
+
 /// Whether a model's folder has one, readable or not. Reads tokenizer_config.json.
 [[nodiscard]] bool has_chat_template(const std::filesystem::path& folder);
 

@@ -1,24 +1,38 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/chat/chat_text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "core/base/utf8.h"
-#include "core/chat/chat_template.h"
 
 namespace natscope {
 namespace {
 
-/// Control tokens written out in a text are ordinary text to sentencepiece, where transformers makes tokens of them.
-Expected<void> check_marks(const Tokenizer& tokenizer, std::string_view text) {
-  if (tokenizer.format() != "sentencepiece") return {};
+/// Control tokens written out in a text, and tokens that were added later, are ordinary text to sentencepiece, where
+/// transformers makes tokens of them.
+Expected<std::vector<std::string>> marks_of(const ModelFolder& folder) {
+  std::vector<std::string> marks;
+  const Tokenizer& tokenizer = folder.tokenizer();
+  if (tokenizer.format() != "sentencepiece") return marks;
+  NATSCOPE_TRY(marks, added_token_texts(folder.path()));
   for (std::int32_t id = 0; id < tokenizer.size(); ++id) {
-    if (tokenizer.kind(id) != PieceKind::control || text.find(tokenizer.display(id)) == std::string_view::npos)
-      continue;
+    const PieceKind kind = tokenizer.kind(id);
+    if (kind == PieceKind::user_defined) std::erase(marks, tokenizer.piece_bytes(id));
+    if (kind == PieceKind::control || kind == PieceKind::unknown) marks.push_back(tokenizer.display(id));
+  }
+  return marks;
+}
+
+Expected<void> check_marks(const std::vector<std::string>& marks, std::string_view text) {
+  for (const std::string& mark : marks) {
+    if (text.find(mark) == std::string_view::npos) continue;
     return fail(ErrorCode::unsupported_tokenizer,
-                "the chat template writes " + tokenizer.display(id) + ", which tokenizer.model reads as ordinary text",
+                "the turn has " + printable(mark) + " in it, which tokenizer.model reads as ordinary text",
                 "where the folder has a tokenizer.json, too, make a copy of it without tokenizer.model");
   }
   return {};
@@ -26,28 +40,41 @@ Expected<void> check_marks(const Tokenizer& tokenizer, std::string_view text) {
 
 }  // namespace
 
-Expected<ChatText> chat_text(const ModelFolder& folder, const ChatTurn& turn, std::time_t now) {
-  if (!valid_utf8(turn.user) || !valid_utf8(turn.system.value_or("")))
-    return fail(ErrorCode::bad_text, "the text is not UTF-8");
-  NATSCOPE_TRY(const auto chat_template, ChatTemplate::read(folder.path()));
-  if (!chat_template) {
-    return fail(ErrorCode::usage, folder.path().string() + " has no chat template",
+Expected<ChatForm> ChatForm::of(const ModelFolder& folder) {
+  NATSCOPE_TRY(auto found, ChatTemplate::read(folder.path()));
+  if (!found) {
+    return fail(ErrorCode::bad_tokenizer, printable(folder.path().string()) + " has no chat template",
                 "give the text as the model shall read it");
   }
+  NATSCOPE_TRY(auto marks, marks_of(folder));
+  return ChatForm(folder, *std::move(found), std::move(marks));
+}
+
+Expected<ChatText> ChatForm::prompt(const ChatTurn& turn, std::time_t now) const {
+  if (turn.user.empty()) return fail(ErrorCode::bad_text, "the text is empty");
+  if (!valid_utf8(turn.user) || !valid_utf8(turn.system.value_or("")))
+    return fail(ErrorCode::bad_text, "the text is not UTF-8");
   std::vector<ChatMessage> messages;
   if (turn.system) messages.push_back({"system", *turn.system});
   messages.push_back({"user", turn.user});
   ChatText made;
-  NATSCOPE_TRY(made.prompt, chat_template->write(messages, now));
-  if (const auto bos = folder.bos_id()) {
-    const std::string begin = folder.tokenizer().display(*bos);
+  NATSCOPE_TRY(made.prompt, template_.write(messages, now));
+  if (const auto bos = folder_.bos_id()) {
+    const std::string begin = folder_.tokenizer().display(*bos);
     if (made.prompt.starts_with(begin)) {
+      const auto whole = folder_.tokenizer().encode(made.prompt);
       made.prompt.erase(0, begin.size());
+      // A tokenizer may put a blank in front of a text, and none behind a token.
+      const auto rest =
+          made.prompt.empty() ? Expected<std::vector<std::int32_t>>() : folder_.tokenizer().encode(made.prompt);
+      const bool knows_marks = whole && !whole->empty() && whole->front() == *bos;
+      if (knows_marks && rest && !std::equal(whole->begin() + 1, whole->end(), rest->begin(), rest->end()))
+        made.note = "the first tokens are those of a text, not those behind " + begin + " that transformers gives";
     } else {
       made.note = "the chat template writes no " + begin + ", which stands in front of the text all the same";
     }
   }
-  NATSCOPE_CHECK(check_marks(folder.tokenizer(), made.prompt));
+  NATSCOPE_CHECK(check_marks(marks_, made.prompt));
   return made;
 }
 

@@ -4,8 +4,11 @@
 #include <ctime>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/base/expected.h"
+#include "core/chat/chat_template.h"
 #include "core/io/model_folder.h"
 
 namespace natscope {
@@ -21,13 +24,29 @@ struct ChatText {
   std::string note;  ///< what differs from transformers; empty: nothing
 };
 
-/// The prompt for a turn: the text whose tokens, with the beginning token that Engine::tokenize puts in front, are
-/// those of transformers' apply_chat_template. So the beginning token that a template writes is left out where the
-/// model's texts begin with one anyway; where they do and the template writes none, the note says so.
-///
-/// Errors: usage (the model has no chat template); unsupported_tokenizer (marks that a tokenizer.model reads as
-/// ordinary text, or a template beyond what ChatTemplate does); bad_text, bad_tokenizer, file codes.
-[[nodiscard]] Expected<ChatText> chat_text(const ModelFolder& folder, const ChatTurn& turn, std::time_t now);
+/// Makes prompts of turns, by the chat template of a model. Cheap to copy, immutable.
+class ChatForm {
+ public:
+  /// Errors: bad_tokenizer (the model has no chat template, or one that is none), unsupported_tokenizer, file codes.
+  [[nodiscard]] static Expected<ChatForm> of(const ModelFolder& folder);
+
+  /// The text whose tokens, with the beginning token that Engine::tokenize puts in front, are those of transformers'
+  /// apply_chat_template. So the beginning token that a template writes is left out where the model's texts begin with
+  /// one anyway. Where they do and the template writes none, or where the text behind that token has other tokens than
+  /// it has alone, the note says so. `now` is for templates with a date.
+  ///
+  /// Errors: bad_text (an empty text, not UTF-8, one that the template refuses); unsupported_tokenizer (marks that a
+  /// tokenizer.model reads as ordinary text, or a template beyond what ChatTemplate does); bad_tokenizer.
+  [[nodiscard]] Expected<ChatText> prompt(const ChatTurn& turn, std::time_t now) const;
+
+ private:
+  ChatForm(ModelFolder folder, ChatTemplate chat_template, std::vector<std::string> marks)
+      : folder_(std::move(folder)), template_(std::move(chat_template)), marks_(std::move(marks)) {}
+
+  ModelFolder folder_;
+  ChatTemplate template_;
+  std::vector<std::string> marks_;  // tokens to transformers, and ordinary text to a tokenizer.model
+};
 
 /// SOURCE_DATE_EPOCH where it is set, else the time: what `now` is for programs.
 [[nodiscard]] std::time_t chat_time();

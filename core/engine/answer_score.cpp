@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/engine/answer_score.h"
 
-#include "core/engine/engine.h"
-
 namespace natscope {
 
 Expected<WrittenAnswer> written_answer(Engine& engine, std::span<const std::int32_t> prompt,
@@ -26,6 +24,7 @@ Expected<WrittenAnswer> written_answer(Engine& engine, std::span<const std::int3
   NATSCOPE_TRY(GenerateResult result, engine.generate(generate, stop));
   if (result.reason == StopReason::interrupted) return fail(ErrorCode::interrupted, "an answer was interrupted");
   answer.generated = static_cast<std::int64_t>(result.tokens.size());
+  answer.reason = result.reason;
   answer.text = std::move(result.text);
   answer.decode_s = result.decode_s;
   return answer;

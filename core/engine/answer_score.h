@@ -10,10 +10,9 @@
 
 #include "core/base/expected.h"
 #include "core/cache/role_plan.h"
+#include "core/engine/engine.h"
 
 namespace natscope {
-
-class Engine;
 
 struct AnswerOptions {
   RolePlan plan{};
@@ -27,8 +26,9 @@ struct WrittenAnswer {
   std::string text;
   std::int64_t prompt_tokens = 0;
   std::int64_t generated = 0;
-  double kv_fraction = 0;        ///< after the prompt's last token
-  double paper_kv_fraction = 0;  ///< the paper's, there
+  double kv_fraction = 0;                          ///< after the prompt's last token
+  double paper_kv_fraction = 0;                    ///< the paper's, there
+  StopReason reason = StopReason::max_new_tokens;  ///< why it ended
   double prefill_s = 0;
   double decode_s = 0;
 };

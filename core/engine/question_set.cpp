@@ -14,10 +14,10 @@ Unexpected bad_line(const std::string& where, const std::string& what) {
               "a line is a JSON object with prompt and answer, or with a list of answers");
 }
 
-/// The first of the keys that the line has; null without one.
+/// The first of the keys that the line has a value for; null without one.
 const nlohmann::json* member(const nlohmann::json& line, std::initializer_list<const char*> keys) {
   for (const char* const key : keys) {
-    if (const auto found = line.find(key); found != line.end()) return &*found;
+    if (const auto found = line.find(key); found != line.end() && !found->is_null()) return &*found;
   }
   return nullptr;
 }
@@ -28,7 +28,11 @@ Expected<Question> question_of(const nlohmann::json& line, const std::string& wh
   if (prompt == nullptr || !prompt->is_string() || prompt->get_ref<const std::string&>().empty())
     return bad_line(where, "it has no prompt");
   const nlohmann::json* const answers = member(line, {"answer", "answers", "outputs"});
-  Question question{prompt->get<std::string>(), {}, where};
+  Question question{prompt->get<std::string>(), {}, {}, where};
+  if (const nlohmann::json* const prefix = member(line, {"answer_prefix"})) {
+    if (!prefix->is_string()) return bad_line(where, "its answer_prefix is no text");
+    question.answer_prefix = prefix->get<std::string>();
+  }
   if (answers != nullptr && answers->is_string()) question.answers.push_back(answers->get<std::string>());
   if (answers != nullptr && answers->is_array()) {
     for (const nlohmann::json& answer : *answers) {

@@ -13,11 +13,13 @@ namespace natscope {
 
 struct Question {
   std::string prompt;
+  std::string answer_prefix;         ///< what the answer begins with, given to the model behind the prompt
   std::vector<std::string> answers;  ///< at least one; none is empty
   std::string where;                 ///< "FILE, line 3"
 };
 
-/// RULER's names are read, too: "input" and "outputs". Other keys are passed over. `name` is the file's.
+/// RULER's names are read, too: "input", "outputs" and "answer_prefix". A key whose value is null counts as absent,
+/// other keys are passed over. `name` is the file's.
 /// Errors: bad_data (naming the line: no JSON object, no prompt, no answer; no question at all).
 [[nodiscard]] Expected<std::vector<Question>> read_questions(std::string_view text, std::string_view name);
 

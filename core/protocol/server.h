@@ -40,7 +40,7 @@ class EngineHost {
   [[nodiscard]] virtual std::string token_text(std::int32_t token) const = 0;
 
   [[nodiscard]] virtual Expected<AttentionTile> tile(const TileKey& key, std::stop_token stop) = 0;
-  /// Errors: usage (no model is open, or it has no chat template), as chat_text().
+  /// Errors: usage (no model is open), as ChatForm.
   [[nodiscard]] virtual Expected<ChatPromptMessage> chat_prompt(const ChatTurnMessage& turn) = 0;
   [[nodiscard]] virtual Expected<WeightsMessage> weights(const WeightsRequestMessage& request,
                                                          std::stop_token stop) = 0;

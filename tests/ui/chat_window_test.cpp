@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A prompt as a turn of a conversation, against the real engine and a small random model with a chat template.
+#include <QApplication>
 #include <QFile>
 #include <QPlainTextEdit>
 #include <QPushButton>
+#include <QSignalSpy>
 #include <QTest>
 
 #include "tests/ui/window_on_tiny_model.h"
@@ -46,17 +48,31 @@ class ChatWindowTest : public WindowTest {
     QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().sequence().size() > before, patience);
     QVERIFY(bench().isOfPrompt());
 
-    editor()->setFocus();
-    QTest::keyClick(editor(), Qt::Key_Z, Qt::ControlModifier);
+    QVERIFY(!button()->isEnabled());  // it is one already
+    QVERIFY(editor()->hasFocus());
+    QTest::keyClick(QApplication::focusWidget(), Qt::Key_Z, Qt::ControlModifier);
     QCOMPARE(editor()->toPlainText(), QLatin1String(WindowOnTinyModel::alice));
+  }
+
+  void theKeyDoesTheSameToTheLetter() {
+    setTemplate(QStringLiteral("<{{ messages[0].content }}>"));
+    QVERIFY(begin());
+    window_->prompt().setPrompt(QStringLiteral("one\r\ntwo\u00a0three"));
+    QTest::keyClick(editor(), Qt::Key_Return, Qt::ControlModifier | Qt::ShiftModifier);
+    QTRY_COMPARE_WITH_TIMEOUT(window_->prompt().options().text, QStringLiteral("<one\r\ntwo\u00a0three>"), patience);
+    QTest::keyClick(editor(), Qt::Key_Z, Qt::ControlModifier);
+    QCOMPARE(window_->prompt().options().text, QStringLiteral("one\r\ntwo\u00a0three"));
+    QVERIFY(button()->isEnabled());
   }
 
   /// What was typed since the turn was asked for is newer than its answer.
   void anEditedPromptStays() {
     setTemplate(QStringLiteral("<{{ messages[0].content }}>"));
     QVERIFY(begin());
+    QSignalSpy arrived(&bench().client(), &EngineClient::chatPromptArrived);
     bench().client().requestChatPrompt(QStringLiteral("another text"));
-    QTest::qWait(300);
+    QVERIFY(arrived.count() > 0 || arrived.wait(patience));
+    QCOMPARE(arrived.front().at(1).toString(), QStringLiteral("<another text>"));
     QCOMPARE(editor()->toPlainText(), QLatin1String(WindowOnTinyModel::alice));
   }
 

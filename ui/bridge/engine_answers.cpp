@@ -154,7 +154,9 @@ bool EngineClient::Private::receiveQuestionError(const Envelope& envelope, const
   }
   if (envelope.id != 0 && envelope.id == chatId) {
     chatId = 0;
-    if (!isInterrupted) Q_EMIT q->failed(error);
+    // Behind a new text, not behind a new model, which may have another template.
+    if (isInterrupted) q->requestChatPrompt(chatTurn);
+    if (!isInterrupted) Q_EMIT q->chatPromptFailed(error);
     return true;
   }
   if (envelope.id == 0 || envelope.id != weightsId) return false;

@@ -237,8 +237,13 @@ void EngineClient::requestWeights(const WeightsRequestMessage& request) {
   d_->sendWeightsWish();
 }
 
+bool EngineClient::canMakeChatPrompt() const {
+  const bool isOpen = d_->state == State::ready || d_->state == State::analysing || d_->state == State::generating;
+  return isOpen && d_->chatId == 0 && model() && model()->chats;
+}
+
 void EngineClient::requestChatPrompt(const QString& user) {
-  if (!d_->link.isReady() || !model()) return;
+  if (!canMakeChatPrompt()) return;
   d_->chatTurn = user;
   d_->chatId = d_->link.ask(ChatTurnMessage{user.toStdString()}, d_->generation);
 }

@@ -69,6 +69,8 @@ class EngineClient : public QObject {
   void setMostRolesGiven(std::int64_t roles);
 
   [[nodiscard]] State state() const;
+  /// Whether a model with a chat template is open in the engine, and it is not asked for a prompt already.
+  [[nodiscard]] bool canMakeChatPrompt() const;
   [[nodiscard]] bool isBusy() const;  ///< opening, analysing or generating
   /// Whether the next engine comes by itself after one was lost. Not so where the program cannot be started or speaks
   /// another protocol: the next one would do the same. It is tried again when a model is to be opened.
@@ -155,7 +157,8 @@ class EngineClient : public QObject {
   void requestTilesLater(const std::vector<natscope::TileKey>& keys);
   /// The newest wish wins: one that was not sent yet is replaced.
   void requestWeights(const natscope::WeightsRequestMessage& request);
-  /// Asks for the prompt that the open model is given for a text as a turn of a conversation. The newest wish counts.
+  /// Asks for the prompt that the open model is given for a text as a turn of a conversation; one at a time, and only
+  /// where canMakeChatPrompt().
   void requestChatPrompt(const QString& user);
 
  Q_SIGNALS:
@@ -179,6 +182,7 @@ class EngineClient : public QObject {
   void weightsArrived(const natscope::WeightsMessage& weights);
   /// `user` as it was asked; `note`: what should be known about the prompt.
   void chatPromptArrived(const QString& user, const QString& prompt, const QString& note);
+  void chatPromptFailed(const natscope::Error& error);
   void failed(const natscope::Error& error);  ///< a request failed; the engine lives
   /// Comes before failed or engineLost: the model that was asked for is not opened, and model() is what it was.
   void modelRefused();

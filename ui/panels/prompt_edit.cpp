@@ -23,6 +23,7 @@ void PromptEdit::replaceText(const QString& text) {
   cursor.select(QTextCursor::Document);
   cursor.insertText(text);
   moveCursor(QTextCursor::End);
+  setFocus(Qt::OtherFocusReason);
 }
 
 bool PromptEdit::canInsertFromMimeData(const QMimeData* source) const {

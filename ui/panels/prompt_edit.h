@@ -14,7 +14,7 @@ class PromptEdit : public QPlainTextEdit {
 
   /// What stands there, with its no-break spaces: toPlainText makes blanks of them, which are other tokens.
   [[nodiscard]] QString text() const;
-  /// Another text in place of what stands there, which Ctrl+Z brings back.
+  /// Another text in place of what stands there, which Ctrl+Z brings back; the field has the keyboard then.
   void replaceText(const QString& text);
   /// It takes the room that is left: the fields below it have theirs first.
   [[nodiscard]] QSize sizeHint() const override { return {QPlainTextEdit::sizeHint().width(), minimumHeight()}; }

@@ -222,6 +222,7 @@ void PromptPanel::markPolicy(const QString& problem) {
 PromptOptions PromptPanel::options() const {
   PromptOptions options;
   options.text = prompt_->document()->isModified() ? prompt_->text() : given_;
+  if (!turn_.isEmpty() && options.text == turnShown_) options.text = turn_;
   options.policy = policy_->currentText().trimmed();
   options.sampling.greedy = greedy_->isChecked();
   options.sampling.temperature = temperature_->value();
@@ -235,9 +236,19 @@ PromptOptions PromptPanel::options() const {
   return options;
 }
 
-void PromptPanel::takeChatPrompt(const QString& user, const QString& prompt) {
-  if (options().text == user) prompt_->replaceText(prompt);
+bool PromptPanel::takeChatPrompt(const QString& user, const QString& prompt) {
+  if (options().text != user) return false;
+  {
+    const QSignalBlocker quiet(prompt_);  // said once the field's text is known to be the prompt
+    prompt_->replaceText(prompt);
+  }
+  turn_ = prompt;
+  turnShown_ = prompt_->text();
+  Q_EMIT changed();
+  return true;
 }
+
+bool PromptPanel::isChatTurn() const { return !turn_.isEmpty() && options().text == turn_; }
 
 void PromptPanel::showChatAction(QAction* action) {
   const auto follow = [this, action] {

@@ -30,9 +30,11 @@ class PromptPanel : public QWidget {
   [[nodiscard]] PromptOptions options() const;
   /// As long as nobody edits it this is the prompt to the letter, though a field knows no CR.
   void setPrompt(const QString& text);
-  /// The prompt that was made of the text in the field: it takes its place, unless that was edited since. Ctrl+Z in the
-  /// field brings it back.
-  void takeChatPrompt(const QString& user, const QString& prompt);
+  /// The prompt that was made of the text in the field: it takes its place, unless that was edited since (false).
+  /// Ctrl+Z in the field brings it back.
+  bool takeChatPrompt(const QString& user, const QString& prompt);
+  /// Whether the prompt is one that was made so, and not edited since.
+  [[nodiscard]] bool isChatTurn() const;
   /// What makes a chat turn of the prompt, and stands below it where the model has a form for that.
   void showChatAction(QAction* action);
   /// What is to be known of the prompt, below it; empty: nothing.
@@ -60,7 +62,9 @@ class PromptPanel : public QWidget {
   void markPolicy(const QString& problem);
 
   PromptEdit* prompt_;
-  QString given_;  // that the field was filled with
+  QString given_;      // that the field was filled with
+  QString turn_;       // the last chat prompt, to the letter
+  QString turnShown_;  // and as the field shows it
   QPushButton* chat_;
   QCheckBox* greedy_;
   QDoubleSpinBox* temperature_;

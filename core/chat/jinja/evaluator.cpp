@@ -14,7 +14,7 @@
 namespace natscope::jinja {
 namespace {
 
-constexpr int deepest_call = 250;
+constexpr int deepest_call = 400;
 
 struct Scope {
   std::map<std::string, Value, std::less<>> names;
@@ -63,17 +63,32 @@ class Evaluator {
     return {};
   }
 
-  /// Of what an operation made. Texts that are looked up are shared, and cost nothing.
-  Expected<void> count_bytes(const Value& value) {
-    if (value.text() != nullptr) bytes_ += static_cast<std::int64_t>(value.text()->size());
-    if (value.list() != nullptr) bytes_ += static_cast<std::int64_t>(value.list()->size() * sizeof(Value));
-    if (bytes_ > limits_.bytes) return fail(ErrorCode::bad_tokenizer, "the template takes too much memory");
+  /// What an operation made. Values that are looked up are shared, and cost nothing.
+  Expected<void> count_made(const Value& value) {
+    made_bytes_ += value.weight();
+    if (made_bytes_ > limits_.bytes) return fail(ErrorCode::bad_tokenizer, "the template takes too much memory");
+    if (value.depth() > deepest_value && value.function() == nullptr && value.space() == nullptr)
+      return fail(ErrorCode::unsupported_tokenizer,
+                  "a list or mapping with a function or a namespace in it, or nested too deeply");
+    return {};
+  }
+
+  /// What an operation is about to go through.
+  Expected<void> count_read(const Value& value) {
+    read_bytes_ += value.weight();
+    if (read_bytes_ > limits_.bytes_read) return fail(ErrorCode::bad_tokenizer, "the template does not come to an end");
+    return {};
+  }
+
+  Expected<void> count_read(const Arguments& arguments) {
+    for (const Value& value : arguments.positional) NATSCOPE_CHECK(count_read(value));
+    for (const auto& [name, value] : arguments.named) NATSCOPE_CHECK(count_read(value));
     return {};
   }
 
   Expected<void> write(std::string_view text, std::string& out) {
-    bytes_ += static_cast<std::int64_t>(text.size());
-    if (bytes_ > limits_.bytes) return fail(ErrorCode::bad_tokenizer, "the template takes too much memory");
+    made_bytes_ += static_cast<std::int64_t>(text.size());
+    if (made_bytes_ > limits_.bytes) return fail(ErrorCode::bad_tokenizer, "the template takes too much memory");
     out += text;
     return {};
   }
@@ -81,6 +96,13 @@ class Evaluator {
   // --- statements ------------------------------------------------------------------------------------------------
 
   Expected<Flow> execute(const Block& block, const ScopePtr& scope, std::string& out) {
+    if (++nested_ > deepest_call) return fail(ErrorCode::bad_tokenizer, "blocks and calls nested too deeply");
+    auto flow = execute_in_turn(block, scope, out);
+    --nested_;
+    return flow;
+  }
+
+  Expected<Flow> execute_in_turn(const Block& block, const ScopePtr& scope, std::string& out) {
     for (const Statement& statement : block) {
       auto flow = execute(statement, scope, out);
       if (!flow) return at_line(statement.line, std::move(flow).error());
@@ -116,7 +138,7 @@ class Evaluator {
                             scope->names[node.name] = macro(node, scope);
                             return Flow::onward;
                           },
-                          [&](const Group& node) { return execute(node.body, scope, out); },
+                          [&](const Group& node) { return execute(node.body, inside(scope), out); },
                           [](const Break&) -> Expected<Flow> { return Flow::leave_loop; },
                           [](const Continue&) -> Expected<Flow> { return Flow::next_turn; },
                       },
@@ -154,12 +176,14 @@ class Evaluator {
     const Value* const target = scope->find(node.targets.front());
     Value::Namespace* const space = target != nullptr ? target->space() : nullptr;
     if (space == nullptr) return fail(ErrorCode::bad_tokenizer, "“" + node.targets.front() + "” is no namespace");
+    NATSCOPE_CHECK(check_member(value));
     space->members.set(node.member, std::move(value));
     return Flow::onward;
   }
 
   Expected<Flow> execute_for(const For& node, const ScopePtr& scope, std::string& out) {
     NATSCOPE_TRY(const Value over, evaluate(*node.items, scope));
+    NATSCOPE_CHECK(count_read(over));
     NATSCOPE_TRY(List items, items_of(over));
     if (node.condition) {
       List kept;
@@ -195,6 +219,8 @@ class Evaluator {
     loop.set("first", Value(index == 0));
     loop.set("last", Value(index + 1 == length));
     loop.set("length", Value(length));
+    loop.set("depth", Value(std::int64_t{1}));
+    loop.set("depth0", Value(std::int64_t{0}));
     loop.set("previtem", turn > 0 ? items[turn - 1] : Value::undefined("previtem"));
     loop.set("nextitem", turn + 1 < items.size() ? items[turn + 1] : Value::undefined("nextitem"));
     loop.set("cycle", Value::function([turn](const Arguments& arguments) -> Expected<Value> {
@@ -233,7 +259,12 @@ class Evaluator {
     auto value = std::visit([&](const auto& node) { return evaluate(node, scope); }, expression.node);
     --nested_;
     if (!value) return at_line(expression.line, std::move(value).error());
-    NATSCOPE_CHECK(count_bytes(*value));
+    const auto& node = expression.node;
+    const bool is_looked_up = std::holds_alternative<Name>(node) || std::holds_alternative<Literal>(node) ||
+                              std::holds_alternative<Attribute>(node) || std::holds_alternative<Subscript>(node);
+    if (is_looked_up) return value;
+    auto counted = count_made(*value);
+    if (!counted) return at_line(expression.line, std::move(counted).error());
     return value;
   }
 
@@ -246,8 +277,10 @@ class Evaluator {
   Expected<Value> evaluate(const Literal& node, const ScopePtr&) { return node.value; }
 
   Expected<Value> evaluate(const Name& node, const ScopePtr& scope) {
-    const Value* const value = scope->find(node.name);
-    return value != nullptr ? *value : Value::undefined(node.name);
+    if (const Value* const value = scope->find(node.name)) return *value;
+    if (node.name == "joiner" || node.name == "cycler" || node.name == "lipsum" || node.name == "caller")
+      return fail(ErrorCode::unsupported_tokenizer, node.name);
+    return Value::undefined(node.name);
   }
 
   Expected<Value> evaluate(const ListDisplay& node, const ScopePtr& scope) {
@@ -278,6 +311,7 @@ class Evaluator {
   Expected<Value> evaluate(const Subscript& node, const ScopePtr& scope) {
     NATSCOPE_TRY(const Value of, evaluate(*node.of, scope));
     NATSCOPE_TRY(const Value index, evaluate(*node.index, scope));
+    if (of.text() != nullptr) NATSCOPE_CHECK(count_read(of));
     return item_of(of, index);
   }
 
@@ -286,6 +320,7 @@ class Evaluator {
     NATSCOPE_TRY(const Value first, evaluate(node.first, scope));
     NATSCOPE_TRY(const Value last, evaluate(node.last, scope));
     NATSCOPE_TRY(const Value step, evaluate(node.step, scope));
+    NATSCOPE_CHECK(count_read(of));
     return sliced(of, first, last, step);
   }
 
@@ -305,6 +340,8 @@ class Evaluator {
   Expected<Value> evaluate(const Call& node, const ScopePtr& scope) {
     NATSCOPE_TRY(const Value callee, evaluate(*node.callee, scope));
     NATSCOPE_TRY(const Arguments arguments, evaluate(node.arguments, scope));
+    NATSCOPE_CHECK(count_read(callee));
+    NATSCOPE_CHECK(count_read(arguments));
     if (callee.function() != nullptr) return (*callee.function())(arguments);
     if (callee.is_undefined())
       return fail(ErrorCode::unsupported_tokenizer, "a call of “" + callee.undefined_name() + "”");
@@ -314,12 +351,16 @@ class Evaluator {
   Expected<Value> evaluate(const Filter& node, const ScopePtr& scope) {
     NATSCOPE_TRY(const Value of, evaluate(*node.of, scope));
     NATSCOPE_TRY(const Arguments arguments, evaluate(node.arguments, scope));
+    NATSCOPE_CHECK(count_read(of));
+    NATSCOPE_CHECK(count_read(arguments));
     return apply_filter(node.name, of, arguments);
   }
 
   Expected<Value> evaluate(const Test& node, const ScopePtr& scope) {
     NATSCOPE_TRY(const Value of, evaluate(*node.of, scope));
     NATSCOPE_TRY(const Arguments arguments, evaluate(node.arguments, scope));
+    NATSCOPE_CHECK(count_read(of));
+    NATSCOPE_CHECK(count_read(arguments));
     NATSCOPE_TRY(const bool passes, apply_test(node.name, of, arguments));
     return Value(passes);
   }
@@ -344,6 +385,8 @@ class Evaluator {
     NATSCOPE_TRY(Value left, evaluate(*node.first, scope));
     for (const auto& [op, next] : node.rest) {
       NATSCOPE_TRY(Value right, evaluate(*next, scope));
+      NATSCOPE_CHECK(count_read(left));
+      NATSCOPE_CHECK(count_read(right));
       NATSCOPE_TRY(const bool holds, compared(op, left, right));
       if (!holds) return Value(false);
       left = std::move(right);
@@ -362,7 +405,8 @@ class Evaluator {
   Limits limits_;
   std::vector<ScopePtr> macro_scopes_;
   std::int64_t steps_ = 0;
-  std::int64_t bytes_ = 0;
+  std::int64_t made_bytes_ = 0;
+  std::int64_t read_bytes_ = 0;
   int nested_ = 0;
 };
 

@@ -12,8 +12,9 @@ namespace natscope::jinja {
 
 /// What a template may take: it comes from a stranger, and may loop.
 struct Limits {
-  std::int64_t steps = 300'000;       ///< expressions and statements
-  std::int64_t bytes = 256LL << 20U;  ///< of all texts that it makes, however short they live
+  std::int64_t steps = 300'000;          ///< expressions and statements
+  std::int64_t bytes = 512LL << 20U;     ///< of all that it makes, however short that lives
+  std::int64_t bytes_read = 1LL << 30U;  ///< by operators, filters, tests and calls
 };
 
 /// Writes a template out. `globals` are its variables, beside global_functions(now). Errors, each with its line:

@@ -40,7 +40,11 @@ Expected<std::int64_t> integer_argument(const Arguments& arguments, std::size_t 
 Expected<Value> value_at(const Value& item, const std::string& path) {
   Value value = item;
   for (const std::string_view part : split(path, ".", -1, false)) {
-    NATSCOPE_TRY(value, item_of(value, Value(std::string(part))));
+    // As Jinja has it: digits are an index.
+    std::int64_t index = 0;
+    const auto [end, problem] = std::from_chars(part.data(), part.data() + part.size(), index);
+    const bool is_index = problem == std::errc() && end == part.data() + part.size() && part.front() != '-';
+    NATSCOPE_TRY(value, item_of(value, is_index ? Value(index) : Value(std::string(part))));
   }
   return value;
 }
@@ -92,6 +96,7 @@ Expected<Value> join(const Value& of, const Arguments& arguments) {
     }
     NATSCOPE_TRY(const std::string part, printed(item));
     text += part;
+    if (static_cast<std::int64_t>(text.size()) > most_text_bytes) return wrong("join makes too long a text");
   }
   return Value(std::move(text));
 }
@@ -125,12 +130,16 @@ Expected<Value> replace(const Value& of, const Arguments& arguments) {
   NATSCOPE_TRY(const auto to, text_argument(arguments, 1, "new"));
   NATSCOPE_TRY(const std::int64_t times, integer_argument(arguments, 2, "count", -1));
   if (!from || !to || from->empty()) return fail(ErrorCode::unsupported_tokenizer, "replace without two texts");
-  return Value(replaced(text, *from, *to, times));
+  NATSCOPE_TRY(std::string made, replaced(text, *from, *to, times));
+  return Value(std::move(made));
 }
 
 template <bool first>
 Expected<Value> end_item(const Value& of, const Arguments& arguments) {
   NATSCOPE_CHECK(arguments.check(first ? "first" : "last", {}));
+  if (const std::string* const text = of.text(); text != nullptr && !text->empty())
+    return Value(std::string(first ? first_character(*text) : last_character(*text)));
+  if (!first && of.is_generator()) return wrong("last of a generator");
   NATSCOPE_TRY(const List items, items_of(of));
   if (items.empty()) return Value::undefined(first ? "first item" : "last item");
   return first ? items.front() : items.back();
@@ -144,19 +153,22 @@ Expected<Value> list(const Value& of, const Arguments& arguments) {
 
 Expected<Value> reverse(const Value& of, const Arguments& arguments) {
   NATSCOPE_CHECK(arguments.check("reverse", {}));
+  if (of.is_undefined() || of.mapping() != nullptr)
+    return fail(ErrorCode::unsupported_tokenizer, "reverse of " + of.kind());
   NATSCOPE_TRY(List items, items_of(of));
   std::reverse(items.begin(), items.end());
-  if (of.text() == nullptr) return Value(std::move(items));
+  if (of.text() == nullptr) return Value::generator(std::move(items));
   return join(Value(std::move(items)), {});
 }
 
 Expected<Value> items(const Value& of, const Arguments& arguments) {
   NATSCOPE_CHECK(arguments.check("items", {}));
   List pairs;
-  if (of.is_undefined()) return Value(std::move(pairs));
-  if (of.mapping() == nullptr) return wrong("items of " + of.kind());
-  for (const auto& [key, value] : of.mapping()->entries()) pairs.emplace_back(List{Value(key), value});
-  return Value(std::move(pairs));
+  if (of.mapping() == nullptr && !of.is_undefined()) return wrong("items of " + of.kind());
+  if (!of.is_undefined()) {
+    for (const auto& [key, value] : of.mapping()->entries()) pairs.emplace_back(List{Value(key), value});
+  }
+  return Value::generator(std::move(pairs));
 }
 
 /// What map, select and their kin go through: of None, and of whatever else is false, nothing.
@@ -169,20 +181,22 @@ Expected<Value> map(const Value& of, const Arguments& arguments) {
     NATSCOPE_CHECK(arguments.check("map", {"attribute", "default"}));
     NATSCOPE_TRY(const auto path, text_argument(arguments, 0, "attribute"));
     if (!path) return fail(ErrorCode::unsupported_tokenizer, "map without a filter or an attribute");
-    const Value* const otherwise = arguments.find(1, "default");
+    const Value* otherwise = arguments.find(1, "default");
+    if (otherwise != nullptr && otherwise->is_none()) otherwise = nullptr;
     for (const Value& item : items) {
       NATSCOPE_TRY(Value value, value_at(item, *path));
       results.push_back(value.is_undefined() && otherwise != nullptr ? *otherwise : std::move(value));
     }
-    return Value(std::move(results));
+    return Value::generator(std::move(results));
   }
   if (arguments.positional.front().text() == nullptr) return wrong("map with a filter whose name is no text");
+  if (*arguments.positional.front().text() == "map") return fail(ErrorCode::unsupported_tokenizer, "a map of maps");
   const Arguments rest = without_first(arguments, 1);
   for (const Value& item : items) {
     NATSCOPE_TRY(Value value, apply_filter(*arguments.positional.front().text(), item, rest));
     results.push_back(std::move(value));
   }
-  return Value(std::move(results));
+  return Value::generator(std::move(results));
 }
 
 template <bool keeps, bool by_attribute>
@@ -213,7 +227,7 @@ Expected<Value> select(const Value& of, const Arguments& arguments) {
     }
     if (passes == keeps) kept.push_back(item);
   }
-  return Value(std::move(kept));
+  return Value::generator(std::move(kept));
 }
 
 Expected<Value> to_text(const Value& of, const Arguments& arguments) {
@@ -229,10 +243,13 @@ Expected<Value> safe(const Value&, const Arguments&) {
 
 Expected<Value> to_integer(const Value& of, const Arguments& arguments) {
   NATSCOPE_CHECK(arguments.check("int", {"default"}));
-  NATSCOPE_TRY(const std::int64_t otherwise, integer_argument(arguments, 0, "default", 0));
+  const Value* const given = arguments.find(0, "default");
+  if (given != nullptr && !given->integer()) return fail(ErrorCode::unsupported_tokenizer, "int with such a default");
+  const std::int64_t otherwise = given != nullptr ? *given->integer() : 0;
   if (of.is_undefined()) return wrong("“" + of.undefined_name() + "” is undefined");
   if (const auto whole = of.integer()) return Value(*whole);
   if (of.is_float() && std::abs(*of.number()) < 1e18) return Value(static_cast<std::int64_t>(*of.number()));
+  if (of.is_float()) return fail(ErrorCode::unsupported_tokenizer, "int of such a number");
   if (of.text() == nullptr) return Value(otherwise);
   const std::string_view digits = stripped(*of.text(), {}, Sides::both);
   std::int64_t whole = 0;
@@ -247,6 +264,11 @@ Expected<Value> indent(const Value& of, const Arguments& arguments) {
   NATSCOPE_CHECK(arguments.check("indent", {"width", "first", "blank"}));
   if (of.text() == nullptr) return wrong("indent of " + of.kind());
   const std::string& text = *of.text();
+  for (const std::string_view line_break :
+       {"\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"}) {
+    if (find_text(text, line_break) != std::string_view::npos)
+      return fail(ErrorCode::unsupported_tokenizer, "indent of a text with other line breaks than \\n");
+  }
   NATSCOPE_TRY(const std::int64_t width, integer_argument(arguments, 0, "width", 4));
   if (width < 0 || width > 1000) return fail(ErrorCode::unsupported_tokenizer, "indent by that much");
   const auto is_set = [&](std::size_t place, const char* name) {
@@ -261,6 +283,7 @@ Expected<Value> indent(const Value& of, const Arguments& arguments) {
     if (is_first ? is_set(1, "first") : is_set(2, "blank") || !line.empty()) out += blanks;
     out += line;
     is_first = false;
+    if (static_cast<std::int64_t>(out.size()) > most_text_bytes) return wrong("indent makes too long a text");
   }
   return Value(std::move(out));
 }
@@ -327,7 +350,8 @@ const std::map<std::string_view, bool (*)(const Value&)>& plain_tests() {
        }},
       {"iterable",
        [](const Value& of) {
-         return of.text() != nullptr || of.list() != nullptr || of.mapping() != nullptr || of.is_undefined();
+         return of.text() != nullptr || of.list() != nullptr || of.mapping() != nullptr || of.is_undefined() ||
+                of.is_generator();
        }},
       {"callable", [](const Value& of) { return of.function() != nullptr || of.is_undefined(); }},
   };

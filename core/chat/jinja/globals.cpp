@@ -2,12 +2,13 @@
 #include "core/chat/jinja/globals.h"
 
 #include <array>
-#include <cstdlib>
 
 namespace natscope::jinja {
 namespace {
 
 constexpr std::int64_t longest_range = 100'000;  // as Jinja's sandbox has it
+constexpr std::int64_t farthest = std::int64_t{1} << 40U;
+constexpr std::size_t most_members = 1000;
 
 /// strftime of a time here, with English names: only the fields that are the same in every locale, and those.
 Expected<Value> formatted_time(std::time_t now, const Arguments& arguments) {
@@ -36,8 +37,9 @@ Expected<Value> range(const Arguments& arguments) {
     return fail(ErrorCode::bad_tokenizer, "range takes one to three whole numbers");
   for (std::size_t i = 0; i < count; ++i) {
     const auto whole = arguments.positional[i].integer();
-    if (!whole || std::abs(*whole) > (std::int64_t{1} << 40U))
-      return fail(ErrorCode::bad_tokenizer, "range takes one to three whole numbers");
+    if (!whole) return fail(ErrorCode::bad_tokenizer, "range takes one to three whole numbers");
+    if (*whole > farthest || *whole < -farthest)
+      return fail(ErrorCode::unsupported_tokenizer, "a range with a number above 2^40");
     bounds[count == 1 ? 1 : i] = *whole;
   }
   const auto [begin, end, step] = bounds;
@@ -62,9 +64,15 @@ Expected<Value> make_namespace(const Arguments& arguments) {
   auto space = std::make_shared<Value::Namespace>();
   for (const Value& members : arguments.positional) {
     if (members.mapping() == nullptr) return fail(ErrorCode::bad_tokenizer, "namespace of " + members.kind());
+    NATSCOPE_CHECK(check_member(members));
+    if (members.mapping()->entries().size() > most_members)
+      return fail(ErrorCode::unsupported_tokenizer, "a namespace of more than 1000 names");
     for (const auto& [name, value] : members.mapping()->entries()) space->members.set(name, value);
   }
-  for (const auto& [name, value] : arguments.named) space->members.set(name, value);
+  for (const auto& [name, value] : arguments.named) {
+    NATSCOPE_CHECK(check_member(value));
+    space->members.set(name, value);
+  }
   return Value(std::move(space));
 }
 
@@ -77,6 +85,11 @@ Expected<Value> raise_exception(const Arguments& arguments) {
 }
 
 }  // namespace
+
+Expected<void> check_member(const Value& value) {
+  if (value.depth() < deepest_value) return {};
+  return fail(ErrorCode::unsupported_tokenizer, "a namespace with a function or a namespace in it");
+}
 
 Mapping global_functions(std::time_t now) {
   Mapping functions;

@@ -11,4 +11,7 @@ namespace natscope::jinja {
 /// transformers (of `now`, in this machine's time zone, in English).
 [[nodiscard]] Mapping global_functions(std::time_t now);
 
+/// Whether a value may stand in a namespace: then none can hold itself. Errors: unsupported_tokenizer.
+[[nodiscard]] Expected<void> check_member(const Value& value);
+
 }  // namespace natscope::jinja

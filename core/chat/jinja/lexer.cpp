@@ -144,7 +144,8 @@ class Lexer {
   Expected<void> read_raw(int line) {
     char mark = '\0';
     advance(*tag_of(rest_, "raw", mark));
-    end_tag(mark, true);
+    if (mark == '+') return wrong(line, "{% raw +%}");
+    end_tag(mark, false);
     for (std::size_t at = rest_.find("{%"); at != std::string_view::npos; at = rest_.find("{%", at + 1)) {
       const char begins = at + 2 < rest_.size() ? rest_[at + 2] : '\0';
       const std::size_t name = at + (begins == '-' || begins == '+' ? 3 : 2);
@@ -187,9 +188,9 @@ class Lexer {
       while (length < rest_.size() && (begins_name(rest_[length]) || is_digit(rest_[length]))) ++length;
       return add(TokenKind::name, length);
     }
-    constexpr std::array<std::string_view, 7> pairs{"==", "!=", "<=", ">=", "//", "**", ""};
+    constexpr std::array<std::string_view, 6> pairs{"==", "!=", "<=", ">=", "//", "**"};
     for (const std::string_view pair : pairs) {
-      if (!pair.empty() && rest_.starts_with(pair)) return add(TokenKind::symbol, 2);
+      if (rest_.starts_with(pair)) return add(TokenKind::symbol, 2);
     }
     constexpr std::string_view singles = "+-*/%~<>=|.,:()[]{}";
     if (singles.find(first) == std::string_view::npos)
@@ -275,8 +276,9 @@ class Lexer {
     if (letter == '\n') return 2;
     const std::size_t digits = letter == 'x' ? 2 : letter == 'u' ? 4 : letter == 'U' ? 8 : 0;
     if (digits == 0) {
-      if (is_digit(letter) || letter == 'N')
-        return at_line(line_, make_error(ErrorCode::unsupported_tokenizer, "an escape \\" + std::string(1, letter)));
+      if (is_digit(letter) || letter == 'N' || static_cast<unsigned char>(letter) >= 0x80)
+        return at_line(line_, make_error(ErrorCode::unsupported_tokenizer,
+                                         "an escape of a digit, a name or a letter beyond ASCII"));
       text += '\\';
       return 1;
     }

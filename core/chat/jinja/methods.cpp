@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "core/base/utf8.h"
 #include "core/chat/jinja/filters.h"
 #include "core/chat/jinja/text.h"
 
@@ -37,7 +38,7 @@ using TextMethod = Expected<Value> (*)(const std::string& text, const Arguments&
 
 template <Sides sides>
 Expected<Value> strip(const std::string& text, const Arguments& arguments) {
-  NATSCOPE_CHECK(arguments.check("strip", {"chars"}));
+  NATSCOPE_CHECK(arguments.check("strip", {""}));
   NATSCOPE_TRY(const auto characters, optional_text(arguments, 0));
   return Value(std::string(stripped(text, characters, sides)));
 }
@@ -61,7 +62,7 @@ Expected<Value> split_text(const std::string& text, const Arguments& arguments) 
 /// startswith and endswith, of one text or of several.
 template <bool at_start>
 Expected<Value> has_end(const std::string& text, const Arguments& arguments) {
-  NATSCOPE_CHECK(arguments.check(at_start ? "startswith" : "endswith", {"prefix"}));
+  NATSCOPE_CHECK(arguments.check(at_start ? "startswith" : "endswith", {""}));
   const Value* const given = arguments.find(0, {});
   if (given == nullptr) return wrong("startswith and endswith need a text");
   const List texts = given->list() != nullptr ? *given->list() : List{*given};
@@ -86,7 +87,8 @@ Expected<Value> replace(const std::string& text, const Arguments& arguments) {
   NATSCOPE_TRY(const std::string to, needed_text(arguments, 1));
   NATSCOPE_TRY(const std::int64_t most, times(arguments, 2, "count"));
   if (from.empty()) return fail(ErrorCode::unsupported_tokenizer, "replace of nothing");
-  return Value(replaced(text, from, to, most));
+  NATSCOPE_TRY(std::string made, replaced(text, from, to, most));
+  return Value(std::move(made));
 }
 
 /// find and rfind, in characters.
@@ -94,9 +96,9 @@ template <bool from_the_right>
 Expected<Value> find(const std::string& text, const Arguments& arguments) {
   NATSCOPE_CHECK(arguments.check("find", {"sub"}));
   NATSCOPE_TRY(const std::string part, needed_text(arguments, 0));
-  const std::size_t at = from_the_right ? text.rfind(part) : text.find(part);
+  const std::size_t at = from_the_right ? text.rfind(part) : find_text(text, part);
   if (at == std::string::npos) return Value(std::int64_t{-1});
-  return Value(static_cast<std::int64_t>(characters_of(std::string_view(text).substr(0, at)).size()));
+  return Value(count_characters(std::string_view(text).substr(0, at)));
 }
 
 Expected<Value> count(const std::string& text, const Arguments& arguments) {
@@ -129,6 +131,7 @@ Expected<Value> format(const std::string& text, const Arguments& arguments) {
     if (parts[i].find_first_of("{}") != std::string_view::npos || !arguments.named.empty())
       return fail(ErrorCode::unsupported_tokenizer, "format of more than {}");
     out += parts[i];
+    if (static_cast<std::int64_t>(out.size()) > most_text_bytes) return wrong("format makes too long a text");
     if (i + 1 == parts.size()) break;
     if (i >= arguments.positional.size()) return wrong("format with too few arguments");
     NATSCOPE_TRY(const std::string value, printed(arguments.positional[i]));
@@ -173,16 +176,19 @@ std::optional<Value> mapping_method(const Value& of, std::string_view name) {
       if (found != nullptr) return *found;
       const Value* const otherwise = arguments.find(1, "default");
       return otherwise != nullptr ? *otherwise : Value();
-    });
+    });  // a lookup, which costs nothing
   }
   if (name == "items" || name == "keys" || name == "values") {
-    return Value::function([of, what = std::string(name)](const Arguments& arguments) -> Expected<Value> {
-      NATSCOPE_CHECK(arguments.check(what, {}));
-      if (what == "items") return apply_filter("items", of, {});
-      List list;
-      for (const auto& [key, value] : of.mapping()->entries()) list.push_back(what == "keys" ? Value(key) : value);
-      return Value(std::move(list));
-    });
+    return Value::function(
+        [of, what = std::string(name)](const Arguments& arguments) -> Expected<Value> {
+          NATSCOPE_CHECK(arguments.check(what, {}));
+          List list;
+          for (const auto& [key, value] : of.mapping()->entries()) {
+            list.push_back(what == "keys" ? Value(key) : what == "values" ? value : Value(List{Value(key), value}));
+          }
+          return Value(std::move(list));
+        },
+        of.weight());
   }
   return {};
 }
@@ -200,7 +206,7 @@ Expected<Value> other_attribute(const Value& of, std::string_view name) {
                                                    "insert", "pop",   "remove", "reverse", "sort"};
   const bool is_known = (of.text() != nullptr && of_texts.contains(name)) ||
                         (of.mapping() != nullptr && of_mappings.contains(name)) ||
-                        (of.list() != nullptr && of_lists.contains(name)) || name.starts_with("_");
+                        (of.list() != nullptr && of_lists.contains(name)) || name.starts_with("__");
   if (!is_known) return Value::undefined(std::string(name));
   return fail(ErrorCode::unsupported_tokenizer, printable(name, 40) + " of " + of.kind());
 }
@@ -214,12 +220,13 @@ Expected<Value> attribute_of(const Value& of, std::string_view name) {
     const auto method = text_methods().find(name);
     if (method == text_methods().end()) return other_attribute(of, name);
     return Value::function(
-        [of, call = method->second](const Arguments& arguments) { return call(*of.text(), arguments); });
+        [of, call = method->second](const Arguments& arguments) { return call(*of.text(), arguments); }, of.weight());
   }
   if (of.mapping() != nullptr) {
     if (auto method = mapping_method(of, name)) return *std::move(method);
+    NATSCOPE_TRY(Value missing, other_attribute(of, name));  // Python's methods come before members
     const Value* const member = of.mapping()->find(name);
-    return member != nullptr ? *member : other_attribute(of, name);
+    return member != nullptr ? *member : std::move(missing);
   }
   if (Value::Namespace* const space = of.space()) {
     const Value* const member = space->members.find(name);
@@ -242,7 +249,9 @@ Expected<Value> item_of(const Value& of, const Value& index) {
   const std::int64_t place = *whole < 0 ? *whole + size : *whole;
   if (place < 0 || place >= size) return Value::undefined("item " + std::to_string(*whole));
   if (of.list() != nullptr) return (*of.list())[static_cast<std::size_t>(place)];
-  return Value(std::string(characters_of(*of.text())[static_cast<std::size_t>(place)]));
+  const std::string& text = *of.text();
+  const std::size_t begin = offset_of_character(text, place);
+  return Value(text.substr(begin, utf8_character_length(std::string_view(text).substr(begin))));
 }
 
 }  // namespace natscope::jinja

@@ -167,6 +167,11 @@ Expected<Value> sliced(const Value& of, const Value& first, const Value& last, c
       if (__builtin_add_overflow(at, stride, &at)) break;
     }
   };
+  if (of.text() != nullptr && stride == 1) {
+    const std::string_view text = *of.text();
+    const std::size_t from = offset_of_character(text, begin);
+    return Value(begin < end ? std::string(text.substr(from, offset_of_character(text, end) - from)) : std::string());
+  }
   if (of.text() != nullptr) {
     const auto characters = characters_of(*of.text());
     std::string part;

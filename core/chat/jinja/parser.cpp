@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "core/chat/jinja/expression_parser.h"
 #include "core/chat/jinja/lexer.h"
@@ -43,9 +44,13 @@ class StatementParser {
         NATSCOPE_CHECK(tokens_.expect(TokenKind::variable_end, "“}}”"));
         block.push_back({Output{std::move(value)}, line});
       } else if (tokens_.is(TokenKind::block_begin)) {
+        if (tokens_.next().kind != TokenKind::name) {
+          tokens_.take();
+          return tokens_.unexpected("a word");
+        }
         const std::string& word = tokens_.next().text;
-        constexpr std::array<std::string_view, 8> closing{"elif",   "else",     "endif",         "endfor",
-                                                          "endset", "endmacro", "endgeneration", "endcall"};
+        constexpr std::array<std::string_view, 7> closing{"elif",   "else",     "endif",        "endfor",
+                                                          "endset", "endmacro", "endgeneration"};
         const bool is_end = std::find(ends.begin(), ends.end(), word) != ends.end();
         if (is_end || std::find(closing.begin(), closing.end(), word) != closing.end()) break;
         tokens_.take();
@@ -56,6 +61,14 @@ class StatementParser {
       }
     }
     --nested_;
+    return block;
+  }
+
+  /// The same of a body that no break or continue leaves.
+  Expected<Block> body_of_its_own(std::string_view end) {
+    const int outer = std::exchange(loops_, 0);
+    auto block = body({end});
+    loops_ = outer;
     return block;
   }
 
@@ -78,13 +91,17 @@ class StatementParser {
     if (word == "set") return set_statement();
     if (word == "macro") return macro_statement();
     if (word == "break" || word == "continue") {
+      if (loops_ == 0) {
+        return at_line(line,
+                       make_error(ErrorCode::unsupported_tokenizer, "{% " + word + " %} that leaves more than a loop"));
+      }
       NATSCOPE_CHECK(end_of_tag());
       if (word == "break") return Break{};
       return Continue{};
     }
     if (word == "generation") {
       NATSCOPE_CHECK(end_of_tag());
-      NATSCOPE_TRY(Block inside, body({"endgeneration"}));
+      NATSCOPE_TRY(Block inside, body_of_its_own("endgeneration"));
       NATSCOPE_CHECK(take_end("generation", {"endgeneration"}));
       NATSCOPE_CHECK(end_of_tag());
       return Group{std::move(inside)};
@@ -133,7 +150,9 @@ class StatementParser {
     if (tokens_.is_name("recursive"))
       return at_line(tokens_.now().line, make_error(ErrorCode::unsupported_tokenizer, "a recursive loop"));
     NATSCOPE_CHECK(end_of_tag());
+    ++loops_;
     NATSCOPE_TRY(node.body, body({"else", "endfor"}));
+    --loops_;
     NATSCOPE_TRY(const std::string word, take_end("for", {"else", "endfor"}));
     NATSCOPE_CHECK(end_of_tag());
     if (word == "else") {
@@ -161,7 +180,7 @@ class StatementParser {
       return at_line(line, make_error(ErrorCode::unsupported_tokenizer, "a set block with a filter"));
     NATSCOPE_CHECK(end_of_tag());
     SetBlock block{std::move(node.targets.front()), {}};
-    NATSCOPE_TRY(block.body, body({"endset"}));
+    NATSCOPE_TRY(block.body, body_of_its_own("endset"));
     NATSCOPE_CHECK(take_end("set", {"endset"}));
     NATSCOPE_CHECK(end_of_tag());
     return block;
@@ -183,15 +202,15 @@ class StatementParser {
       node.parameters.push_back(std::move(parameter));
     }
     NATSCOPE_CHECK(end_of_tag());
-    NATSCOPE_TRY(node.body, body({"endmacro"}));
+    NATSCOPE_TRY(node.body, body_of_its_own("endmacro"));
     NATSCOPE_CHECK(take_end("macro", {"endmacro"}));
-    if (tokens_.is(TokenKind::name)) tokens_.take();  // its name once more
     NATSCOPE_CHECK(end_of_tag());
     return node;
   }
 
   TokenCursor tokens_;
   int nested_ = 0;
+  int loops_ = 0;  // round what is being parsed
 };
 
 }  // namespace

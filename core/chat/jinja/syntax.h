@@ -142,7 +142,7 @@ struct Macro {
   std::vector<MacroParameter> parameters;
   Block body;
 };
-struct Group {  ///< a body that changes nothing by itself: {% generation %}
+struct Group {  ///< a body with names of its own: {% generation %}
   Block body;
 };
 struct Break {};

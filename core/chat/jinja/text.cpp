@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/chat/jinja/text.h"
 
+#include <string.h>  // memmem
 #include <utf8proc.h>
 
 #include <algorithm>
@@ -19,14 +20,6 @@ bool is_space(std::string_view character) {
   const utf8proc_property_t* const property = utf8proc_get_property(code);
   return property->category == UTF8PROC_CATEGORY_ZS || property->bidi_class == UTF8PROC_BIDI_CLASS_WS ||
          property->bidi_class == UTF8PROC_BIDI_CLASS_B || property->bidi_class == UTF8PROC_BIDI_CLASS_S;
-}
-
-/// The last character of a text that is not empty.
-std::string_view last_character(std::string_view text) {
-  std::size_t begin = text.size() - 1;
-  while (begin > 0 && text.size() - begin < 4 && (static_cast<unsigned char>(text[begin]) & 0xC0U) == 0x80) --begin;
-  const std::vector<std::string_view> characters = characters_of(text.substr(begin));
-  return characters.back();
 }
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -54,7 +47,8 @@ std::vector<std::string_view> split_at_white_space(std::string_view text, std::i
       text = stripped(text.substr(0, begin), {}, outer);
     } else {
       std::size_t end = 0;
-      for (const std::string_view character : characters_of(text)) {
+      while (end < text.size()) {
+        const std::string_view character = first_character(text.substr(end));
         if (is_space(character)) break;
         end += character.size();
       }
@@ -77,7 +71,7 @@ std::string_view stripped(std::string_view text, std::optional<std::string_view>
   };
   if (sides != Sides::right) {
     while (!text.empty()) {
-      const std::string_view first = characters_of(text.substr(0, 4)).front();
+      const std::string_view first = first_character(text);
       if (!goes(first)) break;
       text.remove_prefix(first.size());
     }
@@ -97,7 +91,7 @@ std::vector<std::string_view> split(std::string_view text, std::optional<std::st
   if (!separator) return split_at_white_space(text, times, from_the_right);
   std::vector<std::string_view> parts;
   while (times < 0 || static_cast<std::int64_t>(parts.size()) < times) {
-    const std::size_t at = from_the_right ? text.rfind(*separator) : text.find(*separator);
+    const std::size_t at = from_the_right ? text.rfind(*separator) : find_text(text, *separator);
     if (at == std::string_view::npos) break;
     const std::string_view before = text.substr(0, at);
     const std::string_view after = text.substr(at + separator->size());
@@ -109,13 +103,21 @@ std::vector<std::string_view> split(std::string_view text, std::optional<std::st
   return parts;
 }
 
-std::string replaced(std::string_view text, std::string_view from, std::string_view to, std::int64_t times) {
+std::size_t find_text(std::string_view text, std::string_view part) {
+  const void* const found = ::memmem(text.data(), text.size(), part.data(), part.size());
+  return found == nullptr ? std::string_view::npos
+                          : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+}
+
+Expected<std::string> replaced(std::string_view text, std::string_view from, std::string_view to, std::int64_t times) {
   std::string out;
   for (std::int64_t done = 0; times < 0 || done < times; ++done) {
-    const std::size_t at = text.find(from);
+    const std::size_t at = find_text(text, from);
     if (at == std::string_view::npos) break;
     out.append(text.substr(0, at)).append(to);
     text.remove_prefix(at + from.size());
+    if (static_cast<std::int64_t>(out.size()) > most_text_bytes)
+      return fail(ErrorCode::bad_tokenizer, "replace makes too long a text");
   }
   return out.append(text);
 }

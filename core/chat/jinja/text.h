@@ -21,9 +21,12 @@ enum class Sides { left, right, both };
 [[nodiscard]] std::vector<std::string_view> split(std::string_view text, std::optional<std::string_view> separator,
                                                   std::int64_t times, bool from_the_right);
 
-/// str.replace; `times` negative: all.
-[[nodiscard]] std::string replaced(std::string_view text, std::string_view from, std::string_view to,
-                                   std::int64_t times);
+/// Where `part` begins in `text`, in time that goes with their sizes added, not multiplied; npos: nowhere.
+[[nodiscard]] std::size_t find_text(std::string_view text, std::string_view part);
+
+/// str.replace; `times` negative: all. Errors: bad_tokenizer (over most_text_bytes).
+[[nodiscard]] Expected<std::string> replaced(std::string_view text, std::string_view from, std::string_view to,
+                                             std::int64_t times);
 
 enum class LetterCase { lower, upper, title, capitalized };
 /// str.lower, upper, title, capitalize. Errors: unsupported_tokenizer for letters beyond ASCII.

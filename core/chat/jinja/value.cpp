@@ -8,9 +8,14 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/utf8.h"
+#include "core/chat/jinja/text.h"
 
 namespace natscope::jinja {
 namespace {
+
+constexpr std::int64_t value_bytes = sizeof(Value);
+constexpr std::int64_t heaviest = std::int64_t{1} << 40U;  // more than any limit: there it stays
+constexpr std::size_t longest_loop_text = std::size_t{1} << 20U;
 
 Unexpected no_such(const std::string& what, const Value& value) {
   if (value.is_undefined()) return fail(ErrorCode::bad_tokenizer, "“" + value.undefined_name() + "” is undefined");
@@ -129,15 +134,42 @@ void Mapping::set(std::string key, Value value) {
   }
 }
 
+Value::Value(List items) {
+  Measured<List> list{std::move(items), 1, value_bytes};
+  for (const Value& item : list.group) {
+    list.depth = std::max(list.depth, item.depth() + 1);
+    list.weight = std::min(heaviest, list.weight + item.weight());
+  }
+  held_ = std::make_shared<const Measured<List>>(std::move(list));
+}
+
+Value::Value(Mapping members) {
+  Measured<Mapping> mapping{std::move(members), 1, value_bytes};
+  for (const auto& [key, member] : mapping.group.entries()) {
+    mapping.depth = std::max(mapping.depth, member.depth() + 1);
+    mapping.weight = std::min(heaviest, mapping.weight + static_cast<std::int64_t>(key.size()) + member.weight());
+  }
+  held_ = std::make_shared<const Measured<Mapping>>(std::move(mapping));
+}
+
 Value Value::undefined(std::string name) {
+  constexpr std::size_t longest_name = 60;
+  if (name.size() > longest_name) name = printable(name, longest_name);
   Value value;
   value.held_ = Undefined{std::move(name)};
   return value;
 }
 
-Value Value::function(Function function) {
+Value Value::generator(List items) {
   Value value;
-  value.held_ = std::make_shared<const Function>(std::move(function));
+  const std::int64_t weight = Value(items).weight();
+  value.held_ = std::make_shared<Generator>(Generator{std::move(items), weight});
+  return value;
+}
+
+Value Value::function(Function function, std::int64_t weight) {
+  Value value;
+  value.held_ = std::make_shared<const Measured<Function>>(Measured<Function>{std::move(function), 0, weight});
   return value;
 }
 
@@ -159,23 +191,30 @@ const std::string* Value::text() const {
 }
 
 const List* Value::list() const {
-  const auto* const list = std::get_if<std::shared_ptr<const List>>(&held_);
-  return list == nullptr ? nullptr : list->get();
+  const auto* const list = std::get_if<std::shared_ptr<const Measured<List>>>(&held_);
+  return list == nullptr ? nullptr : &(*list)->group;
 }
 
 const Mapping* Value::mapping() const {
-  const auto* const mapping = std::get_if<std::shared_ptr<const Mapping>>(&held_);
-  return mapping == nullptr ? nullptr : mapping->get();
+  const auto* const mapping = std::get_if<std::shared_ptr<const Measured<Mapping>>>(&held_);
+  return mapping == nullptr ? nullptr : &(*mapping)->group;
 }
 
 const Function* Value::function() const {
-  const auto* const function = std::get_if<std::shared_ptr<const Function>>(&held_);
-  return function == nullptr ? nullptr : function->get();
+  const auto* const function = std::get_if<std::shared_ptr<const Measured<Function>>>(&held_);
+  return function == nullptr ? nullptr : &(*function)->group;
 }
 
 Value::Namespace* Value::space() const {
   const auto* const space = std::get_if<std::shared_ptr<Namespace>>(&held_);
   return space == nullptr ? nullptr : space->get();
+}
+
+bool Value::is_generator() const { return std::holds_alternative<std::shared_ptr<Generator>>(held_); }
+
+List Value::take_items() const {
+  const auto* const generator = std::get_if<std::shared_ptr<Generator>>(&held_);
+  return generator == nullptr ? List() : std::exchange((*generator)->items, {});
 }
 
 bool Value::truth() const {
@@ -187,6 +226,23 @@ bool Value::truth() const {
   return true;
 }
 
+int Value::depth() const {
+  if (const auto* const list = std::get_if<std::shared_ptr<const Measured<List>>>(&held_)) return (*list)->depth;
+  if (const auto* const mapping = std::get_if<std::shared_ptr<const Measured<Mapping>>>(&held_))
+    return (*mapping)->depth;
+  return space() != nullptr || function() != nullptr || is_generator() ? deepest_value : 0;
+}
+
+std::int64_t Value::weight() const {
+  if (const auto* const list = std::get_if<std::shared_ptr<const Measured<List>>>(&held_)) return (*list)->weight;
+  if (const auto* const mapping = std::get_if<std::shared_ptr<const Measured<Mapping>>>(&held_))
+    return (*mapping)->weight;
+  if (const auto* const function = std::get_if<std::shared_ptr<const Measured<Function>>>(&held_))
+    return (*function)->weight;
+  if (const auto* const generator = std::get_if<std::shared_ptr<Generator>>(&held_)) return (*generator)->weight;
+  return value_bytes + (text() != nullptr ? static_cast<std::int64_t>(text()->size()) : 0);
+}
+
 std::string Value::kind() const {
   if (is_undefined()) return "something undefined";
   if (is_none()) return "None";
@@ -195,6 +251,7 @@ std::string Value::kind() const {
   if (text() != nullptr) return "a text";
   if (list() != nullptr) return "a list";
   if (mapping() != nullptr) return "a mapping";
+  if (is_generator()) return "a generator";
   return space() != nullptr ? "a namespace" : "a function";
 }
 
@@ -233,9 +290,12 @@ bool equal(const Value& a, const Value& b) {
 
 Expected<List> items_of(const Value& value) {
   if (const List* const list = value.list()) return *list;
+  if (value.is_generator()) return value.take_items();
   List items;
   if (value.is_undefined()) return items;
   if (const std::string* const text = value.text()) {
+    if (text->size() > longest_loop_text)
+      return fail(ErrorCode::unsupported_tokenizer, "a loop over a text of more than a mebibyte");
     for (const std::string_view character : characters_of(*text)) items.emplace_back(std::string(character));
     return items;
   }
@@ -248,7 +308,7 @@ Expected<List> items_of(const Value& value) {
 
 Expected<std::int64_t> length_of(const Value& value) {
   if (value.is_undefined()) return 0;
-  if (const std::string* const text = value.text()) return static_cast<std::int64_t>(characters_of(*text).size());
+  if (const std::string* const text = value.text()) return count_characters(*text);
   if (const List* const list = value.list()) return static_cast<std::int64_t>(list->size());
   if (const Mapping* const mapping = value.mapping()) return static_cast<std::int64_t>(mapping->entries().size());
   return no_such("length", value);
@@ -257,7 +317,7 @@ Expected<std::int64_t> length_of(const Value& value) {
 Expected<bool> contains(const Value& whole, const Value& part) {
   if (const std::string* const text = whole.text()) {
     if (part.text() == nullptr) return fail(ErrorCode::bad_tokenizer, part.kind() + " is looked for in a text");
-    return text->find(*part.text()) != std::string::npos;
+    return find_text(*text, *part.text()) != std::string_view::npos;
   }
   if (const Mapping* const mapping = whole.mapping()) {
     if (part.list() != nullptr || part.mapping() != nullptr)
@@ -272,14 +332,38 @@ std::vector<std::string_view> characters_of(std::string_view text) {
   std::vector<std::string_view> characters;
   characters.reserve(text.size());
   while (!text.empty()) {
-    const std::size_t bytes = std::max<std::size_t>(1, utf8_character_length(text));
-    characters.push_back(text.substr(0, bytes));
-    text.remove_prefix(bytes);
+    characters.push_back(first_character(text));
+    text.remove_prefix(characters.back().size());
   }
   return characters;
 }
 
+std::string_view first_character(std::string_view text) {
+  return text.substr(0, std::max<std::size_t>(1, utf8_character_length(text)));
+}
+
+std::string_view last_character(std::string_view text) {
+  std::size_t begin = text.size() - 1;
+  while (begin > 0 && text.size() - begin < 4 && (static_cast<unsigned char>(text[begin]) & 0xC0U) == 0x80) --begin;
+  return utf8_character_length(text.substr(begin)) == text.size() - begin ? text.substr(begin)
+                                                                          : text.substr(text.size() - 1);
+}
+
+std::int64_t count_characters(std::string_view text) {
+  return std::count_if(text.begin(), text.end(),
+                       [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80; });
+}
+
+std::size_t offset_of_character(std::string_view text, std::int64_t number) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const bool begins = (static_cast<unsigned char>(text[at]) & 0xC0U) != 0x80;
+    if (begins && number-- == 0) return at;
+  }
+  return text.size();
+}
+
 Expected<std::string> json_text(const Value& value, std::optional<std::int64_t> indent) {
+  if (value.weight() > most_text_bytes) return fail(ErrorCode::bad_tokenizer, "tojson of too much");
   if (indent && (*indent < 0 || *indent > 16)) return fail(ErrorCode::unsupported_tokenizer, "tojson with that indent");
   JsonWriter writer(indent);
   NATSCOPE_CHECK(writer.write(value, 0));

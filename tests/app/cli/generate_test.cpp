@@ -109,6 +109,13 @@ TEST_CASE("--chat puts the marks of the folder's template round the prompt") {
   CHECK(cli({"generate", "--chat", "--prompt", "a"}).err.find("has no chat template") != std::string::npos);
   CHECK(cli({"generate", "--chat", "--tokens", "1"}).exit_code == 2);
   CHECK(cli({"generate", "--system", "a", "--prompt", "b"}).exit_code == 2);
+  CHECK(cli({"export", "--kind", "kv", "--from", "x", "--chat", "--out", "x.csv"}).exit_code == 2);
+  CHECK(cli({"generate", "--model", folder.path().string(), "--chat", "--prompt", ""}).exit_code == 3);
+  write_bytes(folder / "q.jsonl", R"({"prompt": "Who are you?", "answer": "x", "answer_prefix": " I am"})");
+  const auto answered = cli_json({"answer", "--questions", folder.file("q.jsonl"), "--model", folder.path().string(),
+                                  "--chat", "--system", "", "--max-new-tokens", "3"});
+  CHECK(answered["prompt_tokens"] == cli_json({"generate", "--prompt", "system: \nuser: Who are you?\nanswer: I am",
+                                               "--max-new-tokens", "1"})["prompt_tokens"]);
 }
 
 TEST_CASE("generation ends for the reason it names") {

@@ -57,6 +57,12 @@ const std::set<std::string> beyond{
     "{{ [1] < [2] }}",
     "{{ 2.5 is odd }}",
     "{{ 'a' % x }}",
+    "{% for i in range(3) %}{% set x %}a{% if i == 1 %}{% break %}{% endif %}{% endset %}{{ x }}{% endfor %}",
+    "{{ 'x' | int(default=none) }}",
+    "{{ joiner is defined }}",
+    "{{ {'copy': 5}.copy }}",
+    "{{ range(-9223372036854775807 - 1) | join }}",
+    "{{ 'a\\r\\nb' | indent(2) }}",
 };
 
 TEST_CASE("templates are written out as Jinja writes them, or refused") {
@@ -127,9 +133,17 @@ TEST_CASE("a template that does not come to an end, or takes all memory, is stop
   for (const std::string& source : std::vector<std::string>{
            numbers + numbers + "{% endfor %}{% endfor %}",
            "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+           "{% macro f() %}" + repeated("{% if true %}", 50) + "{{ f() }}" + repeated("{% endif %}", 50) +
+               "{% endmacro %}{{ f() }}",
+           "{% set ns = namespace(x='ab') %}" + numbers + "{% set ns.x = ns.x | replace('a', ns.x) %}{% endfor %}",
+           "{{ range(100000) | join('" + repeated("x", 10'000) + "') }}",
            "{% set ns = namespace(x='ab') %}" + numbers + "{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
            "{% set ns = namespace(x=[1]) %}" + numbers + "{% set ns.x = ns.x + ns.x %}{% endfor %}",
            numbers + repeated("x", 100'000) + "{% endfor %}",
+           numbers + "{% for b in range(100000) %}{% break %}{% endfor %}{% endfor %}",
+           "{% set x = '" + repeated("x", 500'000) + "' %}" + numbers +
+               "{% if x | length == x.find('y') %}{% endif %}{% endfor %}",
+           "{% set x = '" + repeated("x", 500'000) + "' %}" + numbers + "{% if x == x ~ 'y' %}{% endif %}{% endfor %}",
            "{{ 1" + repeated("+1", 100'000) + " }}",
            "{{ " + repeated("(", 100'000) + "1" + repeated(")", 100'000) + " }}",
            "{{ " + repeated("not ", 100'000) + "1 }}",
@@ -147,6 +161,26 @@ TEST_CASE("a template that does not come to an end, or takes all memory, is stop
     REQUIRE(!ours);
     CHECK(ours.error().code == ErrorCode::bad_tokenizer);
     CHECK(ours.error().hint != "");
+  }
+}
+
+TEST_CASE("no value holds itself, or is nested too deeply to be taken apart") {
+  const std::string numbers = "{% for a in range(100000) %}";
+  for (const std::string& source : std::vector<std::string>{
+           "{% set ns = namespace() %}{% set ns.x = ns %}",
+           "{% set ns = namespace() %}{% set ns.x = [ns] %}",
+           "{% set ns = namespace(x=1) %}" + numbers + "{% set ns.x = [ns.x] %}{% endfor %}",
+           "{% set ns = namespace(x=1) %}" + numbers + "{% set ns.x = {'a': ns.x} %}{% endfor %}",
+           "{% set ns = namespace(x=1) %}" + numbers + "{% set ns.x = {'a': ns.x}.get %}{% endfor %}",
+           "{% set ns = namespace(x=1) %}" + numbers + "{% set ns.x = namespace(y=ns) %}{% endfor %}",
+           "{% set ns = namespace(x=1) %}" + numbers + "{% set ns.x = dict(a=ns.x) %}{% endfor %}",
+           "{% macro m() %}{% endmacro %}{% set ns = namespace(x=m) %}",
+           "{% for a in [1] %}{{ [loop] | length }}{% endfor %}",
+           "{% set ns = namespace(x=[1]) %}{% for a in range(60) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x | "
+           "tojson }}",
+       }) {
+    CAPTURE(source);
+    CHECK(!written(source));
   }
 }
 

@@ -39,6 +39,11 @@ std::vector<std::int32_t> tokens_of(const ModelFolder& folder, const std::string
   return ids;
 }
 
+Expected<ChatText> of(const ModelFolder& folder, const ChatTurn& turn, std::time_t now) {
+  NATSCOPE_TRY(const ChatForm form, ChatForm::of(folder));
+  return form.prompt(turn, now);
+}
+
 constexpr const char* marks =
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant{{ "
     "'\n' }}";
@@ -47,7 +52,7 @@ TEST_CASE("the prompt of a turn has the tokens of the whole template") {
   const ChatFolder qwen("qwen2.json", {{"chat_template", marks}});
   const ModelFolder folder = qwen.open();
   REQUIRE(!folder.bos_id());
-  const auto text = chat_text(folder, {"Who are you?", "Be brief."}, 0);
+  const auto text = of(folder, {"Who are you?", "Be brief."}, 0);
   REQUIRE(text);
   CHECK(text->prompt ==
         "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWho are you?<|im_end|>\n"
@@ -64,13 +69,13 @@ TEST_CASE("a beginning token that the template writes stands there once") {
                                          {"chat_template", "{{ bos_token }}[{{ messages[0].content }}<|eot|>"}});
   const ModelFolder folder = llama.open();
   REQUIRE(folder.bos_id());
-  const auto text = chat_text(folder, {"a", {}}, 0).value();
+  const auto text = of(folder, {"a", {}}, 0).value();
   CHECK(text.prompt == "[a<|eot|>");
   CHECK(text.note.empty());
   CHECK(tokens_of(folder, text.prompt) == folder.tokenizer().encode("<|begin|>[a<|eot|>").value());
 
   const ChatFolder without("llama3.json", {{"chat_template", "[{{ messages[0].content }}<|eot|>"}});
-  const auto other = chat_text(without.open(), {"a", {}}, 0).value();
+  const auto other = of(without.open(), {"a", {}}, 0).value();
   CHECK(other.prompt == "[a<|eot|>");
   CHECK(other.note.find("<|begin|>") != std::string::npos);
 }
@@ -80,22 +85,32 @@ TEST_CASE("marks that a tokenizer.model reads as ordinary text are refused") {
       nullptr, {{"chat_template", "{{ bos_token }}[INST] {{ messages[0].content }} [/INST]"}, {"bos_token", "<s>"}});
   const ModelFolder folder = plain.open();
   REQUIRE(folder.tokenizer().format() == "sentencepiece");
-  CHECK(chat_text(folder, {"a", {}}, 0).value().prompt == "[INST] a [/INST]");
-  const auto refused = chat_text(folder, {"a</s>b", {}}, 0);
+  CHECK(of(folder, {"a", {}}, 0).value().prompt == "[INST] a [/INST]");
+  const auto refused = of(folder, {"a</s>b", {}}, 0);
   REQUIRE(!refused);
   CHECK(refused.error().code == ErrorCode::unsupported_tokenizer);
   CHECK(refused.error().message.find("</s>") != std::string::npos);
+  CHECK(of(folder, {"a<unk>b", {}}, 0).error().code == ErrorCode::unsupported_tokenizer);
+
+  const ChatFolder added(nullptr, {{"chat_template", "<|im_start|>{{ messages[0].content }}"},
+                                   {"added_tokens_decoder", {{"600", {{"content", "<|im_start|>"}}}}}});
+  CHECK(of(added.open(), {"a", {}}, 0).error().code == ErrorCode::unsupported_tokenizer);
+  const ChatFolder other(nullptr, {{"chat_template", "<|user|>{{ messages[0].content }}"}});
+  test::write_bytes(other.folder / "added_tokens.json", "{\"<|user|>\": 600}");
+  CHECK(of(other.open(), {"a", {}}, 0).error().code == ErrorCode::unsupported_tokenizer);
 }
 
 TEST_CASE("what can go wrong with a turn is said") {
   const ChatFolder none("qwen2.json", {{"model_max_length", 5}});
-  CHECK(chat_text(none.open(), {"a", {}}, 0).error().code == ErrorCode::usage);
+  CHECK(of(none.open(), {"a", {}}, 0).error().code == ErrorCode::bad_tokenizer);
   const ChatFolder picky("qwen2.json", {{"chat_template", "{{ raise_exception('no system') }}"}});
-  CHECK(chat_text(picky.open(), {"a", {}}, 0).error().code == ErrorCode::bad_text);
+  CHECK(of(picky.open(), {"a", {}}, 0).error().code == ErrorCode::bad_text);
   const ChatFolder broken("qwen2.json", {{"chat_template", "{% if %}"}});
-  CHECK(chat_text(broken.open(), {"a", {}}, 0).error().code == ErrorCode::bad_tokenizer);
+  CHECK(of(broken.open(), {"a", {}}, 0).error().code == ErrorCode::bad_tokenizer);
   const ChatFolder good("qwen2.json", {{"chat_template", marks}});
-  CHECK(chat_text(good.open(), {"\xff", {}}, 0).error().code == ErrorCode::bad_text);
+  CHECK(of(good.open(), {"\xff", {}}, 0).error().code == ErrorCode::bad_text);
+  CHECK(of(good.open(), {"", {}}, 0).error().code == ErrorCode::bad_text);
+  CHECK(of(good.open(), {"a", ""}, 0).value().prompt.starts_with("<|im_start|>system\n<|im_end|>"));
 }
 
 TEST_CASE("the date of a template is that of SOURCE_DATE_EPOCH, where it is set") {

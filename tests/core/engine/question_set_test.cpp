@@ -10,7 +10,7 @@ TEST_CASE("questions are read from lines of JSON, under our names and RULER's") 
   const auto questions = read_questions(
       "{\"prompt\": \"What is it?\", \"answer\": \"a cat\", \"other\": 3}\n\n"
       "{\"prompt\": \"Which?\", \"answers\": [\"1\", \"2\"]}\r\n"
-      "{\"input\": \"Keys?\", \"outputs\": [\"7\"], \"index\": 5}",
+      "{\"input\": \"Keys?\", \"outputs\": [\"7\"], \"answer\": null, \"answer_prefix\": \" It is\"}",
       "q.jsonl");
   REQUIRE(questions);
   REQUIRE(questions->size() == 3);
@@ -19,6 +19,8 @@ TEST_CASE("questions are read from lines of JSON, under our names and RULER's") 
   CHECK((*questions)[1].answers == std::vector<std::string>{"1", "2"});
   CHECK((*questions)[1].where == "q.jsonl, line 3");
   CHECK((*questions)[2].prompt == "Keys?");
+  CHECK((*questions)[2].answer_prefix == " It is");
+  CHECK((*questions)[1].answer_prefix.empty());
   CHECK((*questions)[2].answers == std::vector<std::string>{"7"});
 }
 
@@ -27,7 +29,8 @@ TEST_CASE("a line that is no question is named") {
        {"3", "[]", "{", "{\"prompt\": 3, \"answer\": \"a\"}", "{\"prompt\": \"\", \"answer\": \"a\"}",
         "{\"answer\": \"a\"}", "{\"prompt\": \"a\"}", "{\"prompt\": \"a\", \"answer\": \"\"}",
         "{\"prompt\": \"a\", \"answers\": []}", "{\"prompt\": \"a\", \"answers\": [\"b\", \"\"]}",
-        "{\"prompt\": \"a\", \"answers\": [3]}", "{\"prompt\": \"a\", \"answer\": 3}"}) {
+        "{\"prompt\": \"a\", \"answers\": [3]}", "{\"prompt\": \"a\", \"answer\": 3}",
+        "{\"prompt\": \"a\", \"answer\": \"b\", \"answer_prefix\": 3}"}) {
     CAPTURE(line);
     const auto questions = read_questions("{\"prompt\": \"a\", \"answer\": \"b\"}\n" + std::string(line), "q.jsonl");
     REQUIRE(!questions);
@@ -38,11 +41,11 @@ TEST_CASE("a line that is no question is named") {
 }
 
 TEST_CASE("an answer counts wherever it stands, in capital letters or small ones") {
-  const Question one{"", {"River Thames"}, ""};
+  const Question one{"", "", {"River Thames"}, ""};
   CHECK(rightness("It is the RIVER thames, I think.", one, AnswerMatch::any) == 1);
   CHECK(rightness("It is the river  Thames", one, AnswerMatch::any) == 0);
   CHECK(rightness("", one, AnswerMatch::all) == 0);
-  const Question several{"", {"12", "34", "É"}, ""};
+  const Question several{"", "", {"12", "34", "É"}, ""};
   CHECK(rightness("34", several, AnswerMatch::any) == 1);
   CHECK(rightness("34", several, AnswerMatch::all) == doctest::Approx(1.0 / 3));
   CHECK(rightness("3412é", several, AnswerMatch::all) == doctest::Approx(2.0 / 3));

@@ -51,6 +51,7 @@ Expected<ModelDescription> MadeUpHost::open(const OpenMessage& request, std::sto
       model.kv_heads = geometry.kv_heads;
       model.head_dim = geometry.head_dim;
       model.nats = true;
+      model.chats = true;
       return model;
     }
   }

@@ -48,5 +48,5 @@ def written(source, messages):
     try:
         return environment.from_string(source).render(messages=copy.deepcopy(messages), tools=None, documents=None,
                                                       add_generation_prompt=True, **SPECIAL_TOKENS)
-    except (Raised, jinja2.TemplateError, TypeError, ValueError, ZeroDivisionError, AttributeError, OverflowError):
+    except (Raised, jinja2.TemplateError, TypeError, ValueError, ZeroDivisionError, AttributeError, OverflowError, SyntaxError):
         return None
