@@ -28,6 +28,17 @@ Expected<std::vector<std::string>> marks_of(const ModelFolder& folder) {
   return marks;
 }
 
+/// Whether a text has the same first tokens behind the beginning token as alone: a tokenizer may put a blank in front
+/// of a text, and none behind a token. True where it reads that token, written out, as ordinary text.
+bool begins_alike(const Tokenizer& tokenizer, std::int32_t bos, const std::string& written, std::string_view text) {
+  constexpr std::size_t enough = 256;  // bytes; cut alike, both
+  const std::string beginning(text.substr(0, complete_prefix_length(text.substr(0, enough))));
+  const auto behind = tokenizer.encode(written + beginning);
+  const auto alone = tokenizer.encode(beginning);
+  if (!behind || !alone || behind->empty() || behind->front() != bos) return true;
+  return std::equal(behind->begin() + 1, behind->end(), alone->begin(), alone->end());
+}
+
 Expected<void> check_marks(const std::vector<std::string>& marks, std::string_view text) {
   for (const std::string& mark : marks) {
     if (text.find(mark) == std::string_view::npos) continue;
@@ -62,13 +73,8 @@ Expected<ChatText> ChatForm::prompt(const ChatTurn& turn, std::time_t now) const
   if (const auto bos = folder_.bos_id()) {
     const std::string begin = folder_.tokenizer().display(*bos);
     if (made.prompt.starts_with(begin)) {
-      const auto whole = folder_.tokenizer().encode(made.prompt);
       made.prompt.erase(0, begin.size());
-      // A tokenizer may put a blank in front of a text, and none behind a token.
-      const auto rest =
-          made.prompt.empty() ? Expected<std::vector<std::int32_t>>() : folder_.tokenizer().encode(made.prompt);
-      const bool knows_marks = whole && !whole->empty() && whole->front() == *bos;
-      if (knows_marks && rest && !std::equal(whole->begin() + 1, whole->end(), rest->begin(), rest->end()))
+      if (!begins_alike(folder_.tokenizer(), *bos, begin, made.prompt))
         made.note = "the first tokens are those of a text, not those behind " + begin + " that transformers gives";
     } else {
       made.note = "the chat template writes no " + begin + ", which stands in front of the text all the same";

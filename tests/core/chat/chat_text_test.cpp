@@ -74,6 +74,20 @@ TEST_CASE("a beginning token that the template writes stands there once") {
   CHECK(text.note.empty());
   CHECK(tokens_of(folder, text.prompt) == folder.tokenizer().encode("<|begin|>[a<|eot|>").value());
 
+  // Where a blank stands in front of a text and none behind a token, the tokens are others, and the note says so.
+  for (const auto& [name, is_alike] : {std::pair{"llama2.json", true}, {"metaspace.json", false}}) {
+    CAPTURE(name);
+    const ChatFolder blank(
+        name,
+        {{"bos_token", "<s>"}, {"add_bos_token", true}, {"chat_template", "{{ bos_token }}{{ messages[0].content }}"}});
+    const ModelFolder with_blank = blank.open();
+    REQUIRE(with_blank.bos_id());
+    const auto first = of(with_blank, {"Alice and the kitten", {}}, 0).value();
+    const auto whole = with_blank.tokenizer().encode("<s>Alice and the kitten").value();
+    CHECK((tokens_of(with_blank, first.prompt) == whole) == is_alike);
+    CHECK(first.note.empty() == is_alike);
+  }
+
   const ChatFolder without("llama3.json", {{"chat_template", "[{{ messages[0].content }}<|eot|>"}});
   const auto other = of(without.open(), {"a", {}}, 0).value();
   CHECK(other.prompt == "[a<|eot|>");
