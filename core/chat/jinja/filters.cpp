@@ -13,12 +13,8 @@ namespace natscope::jinja {
 namespace {
 
 using FilterFunction = Expected<Value> (*)(const Value& of, const Arguments& arguments);
-using Names = std::vector<std::string_view>;
 
 Unexpected wrong(std::string message) { return fail(ErrorCode::bad_tokenizer, std::move(message)); }
-
-/// The text that a filter works on: Jinja makes one of numbers, None and what is undefined.
-Expected<std::string> soft_text(const Value& of) { return printed(of); }
 
 Expected<std::optional<std::string>> text_argument(const Arguments& arguments, std::size_t place, const char* name) {
   const Value* const value = arguments.find(place, name);
@@ -58,7 +54,7 @@ Arguments without_first(const Arguments& arguments, std::size_t count) {
 
 Expected<Value> trim(const Value& of, const Arguments& arguments) {
   NATSCOPE_CHECK(arguments.check("trim", {"chars"}));
-  NATSCOPE_TRY(const std::string text, soft_text(of));
+  NATSCOPE_TRY(const std::string text, printed(of));
   NATSCOPE_TRY(const auto characters, text_argument(arguments, 0, "chars"));
   return Value(std::string(stripped(text, characters, Sides::both)));
 }
@@ -113,7 +109,7 @@ Expected<Value> default_value(const Value& of, const Arguments& arguments) {
 template <LetterCase letters>
 Expected<Value> letter_case(const Value& of, const Arguments& arguments) {
   NATSCOPE_CHECK(arguments.check("a filter of letters", {}));
-  NATSCOPE_TRY(const std::string text, soft_text(of));
+  NATSCOPE_TRY(const std::string text, printed(of));
   // Jinja's title begins words at blanks and brackets; where only letters and blanks are, that is Python's.
   if (letters == LetterCase::title && !std::all_of(text.begin(), text.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == ' ';
@@ -125,7 +121,7 @@ Expected<Value> letter_case(const Value& of, const Arguments& arguments) {
 
 Expected<Value> replace(const Value& of, const Arguments& arguments) {
   NATSCOPE_CHECK(arguments.check("replace", {"old", "new", "count"}));
-  NATSCOPE_TRY(const std::string text, soft_text(of));
+  NATSCOPE_TRY(const std::string text, printed(of));
   NATSCOPE_TRY(const auto from, text_argument(arguments, 0, "old"));
   NATSCOPE_TRY(const auto to, text_argument(arguments, 1, "new"));
   NATSCOPE_TRY(const std::int64_t times, integer_argument(arguments, 2, "count", -1));
@@ -232,7 +228,7 @@ Expected<Value> select(const Value& of, const Arguments& arguments) {
 
 Expected<Value> to_text(const Value& of, const Arguments& arguments) {
   NATSCOPE_CHECK(arguments.check("string", {}));
-  NATSCOPE_TRY(std::string text, soft_text(of));
+  NATSCOPE_TRY(std::string text, printed(of));
   return Value(std::move(text));
 }
 
