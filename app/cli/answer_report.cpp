@@ -87,8 +87,8 @@ Expected<void> write_answers(const std::filesystem::path& path, const std::vecto
         NATSCOPE_CHECK(file.write(
             quoted_field(to_string(policy.policy)) + "," + std::to_string(i) + "," + digits(policy.right[i]) + "," +
             digits(answer.kv_fraction) + "," + digits(answer.paper_kv_fraction) + "," +
-            std::to_string(answer.prompt_tokens) + "," + std::to_string(answer.generated) + "," + name(answer.reason) + "," +
-            quoted_field(json(questions[i].answers).dump()) + "," + quoted_field(answer.text) + "\n"));
+            std::to_string(answer.prompt_tokens) + "," + std::to_string(answer.generated) + "," + name(answer.reason) +
+            "," + quoted_field(json(questions[i].answers).dump()) + "," + quoted_field(answer.text) + "\n"));
       }
     }
     return {};
