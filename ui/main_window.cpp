@@ -399,8 +399,8 @@ void MainWindow::refresh() {
   stop_->setEnabled(workbench_.isRunning());
   const auto& model = workbench_.client().model();
   chat_->setVisible(model && model->chats);
-  chat_->setEnabled(workbench_.client().canMakeChatPrompt() && !prompt_->options().text.isEmpty() &&
-                    !prompt_->isChatTurn());
+  const QString& prompt = workbench_.options().text;  // as the field has it; reading that takes time with the text
+  chat_->setEnabled(workbench_.client().canMakeChatPrompt() && !prompt.isEmpty() && !prompt_->isChatTurn(prompt));
   before_->setEnabled(workbench_.runBefore() != nullptr);
   keep_->setEnabled(comparison_.canKeep());
   drop_->setEnabled(comparison_.kept() != nullptr);

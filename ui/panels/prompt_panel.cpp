@@ -248,8 +248,6 @@ bool PromptPanel::takeChatPrompt(const QString& user, const QString& prompt) {
   return true;
 }
 
-bool PromptPanel::isChatTurn() const { return !turn_.isEmpty() && options().text == turn_; }
-
 void PromptPanel::showChatAction(QAction* action) {
   const auto follow = [this, action] {
     chat_->setText(action->iconText());

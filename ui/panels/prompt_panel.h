@@ -33,8 +33,8 @@ class PromptPanel : public QWidget {
   /// The prompt that was made of the text in the field: it takes its place, unless that was edited since (false).
   /// Ctrl+Z in the field brings it back.
   bool takeChatPrompt(const QString& user, const QString& prompt);
-  /// Whether the prompt is one that was made so, and not edited since.
-  [[nodiscard]] bool isChatTurn() const;
+  /// Whether a text is the prompt that was last made so.
+  [[nodiscard]] bool isChatTurn(const QString& text) const { return !turn_.isEmpty() && text == turn_; }
   /// What makes a chat turn of the prompt, and stands below it where the model has a form for that.
   void showChatAction(QAction* action);
   /// What is to be known of the prompt, below it; empty: nothing.
