@@ -124,7 +124,7 @@ void add_answer_command(CLI::App& root, Invocation& invocation) {
       ->add_option(
           "--questions", options->questions,
           "A *.jsonl file, a question a line: {\"prompt\": …, \"answer\": …}, or a list of \"answers\"; RULER's "
-          "\"input\" and \"outputs\" are read, too; -: standard input")
+          "\"input\", \"answer_prefix\" and \"outputs\" are read, too; -: standard input")
       ->required()
       ->type_name("FILE");
   options->chat.add_to(*command, "each prompt");
@@ -151,10 +151,8 @@ void add_answer_command(CLI::App& root, Invocation& invocation) {
       ->type_name("FILE");
   command->footer(
       "Every prompt is read with a fresh cache, and the likeliest token written each time. An answer counts wherever "
-      "it "
-      "stands in what was written; capital and small letters of ASCII are the same. KV fraction is what the cache "
-      "holds "
-      "after the prompt, of what full attention would hold.\nWith several policies --json prints an array.");
+      "it stands in what was written; capital and small letters of ASCII are the same. KV fraction is what the cache "
+      "holds after the prompt, of what full attention would hold.\nWith several policies --json prints an array.");
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }
 

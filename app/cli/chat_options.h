@@ -8,7 +8,7 @@
 #include <string>
 
 #include "core/base/expected.h"
-#include "core/chat/chat_text.h"
+#include "core/chat/chat_form.h"
 
 namespace natscope {
 

@@ -73,25 +73,6 @@ class EngineClientTest : public QObject {
     QCOMPARE(watch.weights.back().request.keys, 5);
   }
 
-  void asksForAChatPromptOneAtATime() {
-    ClientWatch watch(fake(QStringLiteral("slow_tiles"), 20));
-    QSignalSpy arrived(&watch.client, &EngineClient::chatPromptArrived);
-    watch.client.requestChatPrompt(QStringLiteral("too early"));
-    QVERIFY(watch.makeReady("m", "abcde"));
-    QVERIFY(watch.client.canMakeChatPrompt());
-    watch.client.requestChatPrompt(QStringLiteral("a"));
-    QVERIFY(!watch.client.canMakeChatPrompt());
-    watch.client.requestChatPrompt(QStringLiteral("b"));
-    watch.client.analyse({.prompt = std::string("another text")});  // ends the questions that wait
-    QVERIFY(arrived.count() > 0 || arrived.wait());
-    QTest::qWait(100);
-    QCOMPARE(arrived.count(), 1);
-    QCOMPARE(arrived.front().at(0).toString(), QStringLiteral("a"));
-    QCOMPARE(arrived.front().at(1).toString(), QStringLiteral("<user>a<answer>"));
-    QVERIFY(watch.errors.empty());
-    QVERIFY(watch.client.canMakeChatPrompt());
-  }
-
   /// Tiles that can wait come one after another, in order, and take no time from what somebody waits for.
   void tilesThatCanWaitWaitForTheRunAndForOthers() {
     ClientWatch watch(fake(QStringLiteral("slow_tiles"), 20));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A turn becomes the prompt whose tokens are those of the whole template, beginning token and marks included.
-#include "core/chat/chat_text.h"
+#include "core/chat/chat_form.h"
 
 #include <doctest/doctest.h>
 

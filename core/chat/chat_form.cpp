@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/chat/chat_text.h"
+#include "core/chat/chat_form.h"
 
 #include <algorithm>
 #include <charconv>
