@@ -80,7 +80,7 @@ Expected<ModelDescription> TorchEngineHost::open(const OpenMessage& request, std
   if (engine_) NATSCOPE_CHECK(Engine::check_openable(options));
   NATSCOPE_CHECK(check(stop));
   engine_.reset();
-  prompt_.clear();
+  given_.clear();
   NATSCOPE_TRY(engine_, Engine::open(options, stop));
   return described(*engine_, request);
 }
@@ -120,26 +120,43 @@ Expected<StartedMessage> TorchEngineHost::start(const AnalyseMessage& request) {
   std::optional<std::int64_t> bytes;
   NATSCOPE_TRY(auto tokens, prompt_tokens(request, bytes));
   NATSCOPE_CHECK(engine_->start(request.plan, static_cast<std::int64_t>(tokens.size())));
-  prompt_ = std::move(tokens);
+  given_ = std::move(tokens);
+  note_.clear();
   chunk_ = request.chunk;
   candidates_ = request.candidates;
   return StartedMessage{engine_->geometry(),
                         engine_->record().has_scores(),
                         engine_->window(),
                         to_string(request.plan.policy),
-                        static_cast<std::int64_t>(prompt_.size()),
+                        static_cast<std::int64_t>(given_.size()),
                         bytes};
 }
 
-Expected<double> TorchEngineHost::prefill(std::function<void(std::int64_t, std::int64_t)> on_progress,
-                                          std::stop_token stop) {
+Expected<void> TorchEngineHost::follow_up(const FollowUpMessage& request) {
+  NATSCOPE_CHECK(check_open());
+  ChatText text{request.text, {}};
+  const auto frames = engine_->record().frames();
+  if (request.chat && !frames.empty()) {
+    NATSCOPE_TRY(const ChatForm form, ChatForm::of(engine_->folder()));
+    NATSCOPE_TRY(text, form.follow_up(request.text, frames.back().token, chat_time()));
+  }
+  NATSCOPE_TRY(given_, engine_->tokenize_follow_up(text.prompt));
+  note_ = std::move(text.note);
+  chunk_ = request.chunk;
+  candidates_ = request.candidates;
+  return {};
+}
+
+Expected<ReadyMessage> TorchEngineHost::prefill(std::function<void(std::int64_t, std::int64_t)> on_progress,
+                                                std::stop_token stop) {
   NATSCOPE_CHECK(check_open());
   PrefillOptions options;
   options.chunk = chunk_;
   options.candidates = candidates_;
   options.on_progress = std::move(on_progress);
-  NATSCOPE_CHECK(engine_->prefill(prompt_, options, stop));
-  return engine_->prefill_s();
+  const double before_s = engine_->prefill_s();
+  NATSCOPE_CHECK(engine_->prefill(given_, options, stop));
+  return ReadyMessage{std::ssize(given_), engine_->prefill_s() - before_s, note_};
 }
 
 Expected<FinishedMessage> TorchEngineHost::generate(const GenerateMessage& request, std::function<void()> on_token,

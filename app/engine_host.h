@@ -19,8 +19,9 @@ class TorchEngineHost : public EngineHost {
   [[nodiscard]] bool is_open() const override { return engine_ != nullptr; }
   [[nodiscard]] std::function<std::string()> identity() const override;
   [[nodiscard]] Expected<StartedMessage> start(const AnalyseMessage& request) override;
-  [[nodiscard]] Expected<double> prefill(std::function<void(std::int64_t, std::int64_t)> on_progress,
-                                         std::stop_token stop) override;
+  [[nodiscard]] Expected<void> follow_up(const FollowUpMessage& request) override;
+  [[nodiscard]] Expected<ReadyMessage> prefill(std::function<void(std::int64_t, std::int64_t)> on_progress,
+                                               std::stop_token stop) override;
   [[nodiscard]] Expected<FinishedMessage> generate(const GenerateMessage& request, std::function<void()> on_token,
                                                    std::stop_token stop) override;
   [[nodiscard]] Expected<FinishedMessage> step(const StepMessage& request, std::stop_token stop) override;
@@ -36,8 +37,9 @@ class TorchEngineHost : public EngineHost {
                                                                   std::optional<std::int64_t>& bytes) const;
 
   std::unique_ptr<Engine> engine_;
-  SequenceRecord nothing_;            // what is recorded while no model is open
-  std::vector<std::int32_t> prompt_;  // of start(), for prefill()
+  SequenceRecord nothing_;           // what is recorded while no model is open
+  std::vector<std::int32_t> given_;  // of start() or follow_up(), for prefill() …
+  std::string note_;                 // … and what it says of them
   std::int64_t chunk_ = 512;
   std::int32_t candidates_ = 0;
 };

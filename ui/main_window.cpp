@@ -10,7 +10,6 @@
 #include <QScreen>
 #include <QSplitter>
 #include <QStatusBar>
-#include <QTableView>
 #include <QTimer>
 #include <QToolButton>
 #include <QUrl>
@@ -24,7 +23,6 @@
 #include "ui/models/text_file.h"
 #include "ui/panels/facts_line.h"
 #include "ui/panels/run_bar.h"
-#include "ui/panels/token_panel.h"
 #include "ui/theme/focus_ring.h"
 #include "ui/theme/icons.h"
 #include "ui/theme/theme.h"
@@ -41,13 +39,6 @@ constexpr int restoredMs = 400;
 
 /// Under which the wanted sizes of docks are remembered, beside the places of splitters.
 QString dockSizesName() { return QStringLiteral("dockSizes"); }
-
-/// The docks of the first day, as drawn for a window of 1560 x 980 (DockSizes::want).
-QMap<QString, QRect> firstSizes() {
-  return {{QStringLiteral("prompt"), {0, 0, 240, 690}},    {QStringLiteral("text"), {245, 0, 590, 330}},
-          {QStringLiteral("roles"), {245, 335, 590, 355}}, {QStringLiteral("attention"), {840, 0, 720, 470}},
-          {QStringLiteral("token"), {840, 475, 720, 215}}, {QStringLiteral("cache"), {0, 720, 1560, 176}}};
-}
 
 }  // namespace
 
@@ -148,73 +139,6 @@ void MainWindow::makePanels() {
   for (QWidget* const view : views()) new FocusRing(view);
 }
 
-QDockWidget* MainWindow::addDock(const QString& name, const QString& title, QWidget* content) {
-  auto* const dock = new QDockWidget(title, this);
-  dock->setObjectName(name);
-  dock->setWidget(content);
-  docks_.insert(name, dock);
-  // Qt only moves a dock behind another one out of sight: its fields stay visible to it, and Tab would go there. Their
-  // room stays as it was, or the docks round it would move.
-  QSizePolicy kept = content->sizePolicy();
-  kept.setRetainSizeWhenHidden(true);
-  content->setSizePolicy(kept);
-  connect(dock, &QDockWidget::visibilityChanged, content,
-          [dock, content](bool isSeen) { content->setVisible(isSeen || dock->isFloating()); });
-  connect(dock, &QDockWidget::topLevelChanged, content, [content](bool) { content->show(); });
-  return dock;
-}
-
-void MainWindow::makeDocks() {
-  addDock(QStringLiteral("prompt"), tr("Prompt"), prompt_);
-  addDock(QStringLiteral("text"), tr("Text"), text_);
-  addDock(QStringLiteral("roles"), tr("Roles"), roles_);
-  addDock(QStringLiteral("attention"), tr("Attention"), attention_);
-  addDock(QStringLiteral("token"), tr("Token"), new TokenPanel(workbench_, comparison_, this));
-  addDock(QStringLiteral("cache"), tr("KV cache"), cache_);
-  addDock(QStringLiteral("heads"), tr("Heads"), heads_);
-  addDock(QStringLiteral("vocabulary"), tr("Vocabulary"), vocabulary_);
-  addDock(QStringLiteral("overview"), tr("All heads"), overview_);
-  addDock(QStringLiteral("jobs"), tr("Jobs"), jobs_);
-  addDock(QStringLiteral("log"), tr("Log"), log_);
-}
-
-void MainWindow::placeDocks() {
-  const auto dock = [this](const char* name) { return docks_.value(QLatin1String(name)); };
-  addDockWidget(Qt::TopDockWidgetArea, dock("prompt"));
-  splitDockWidget(dock("prompt"), dock("text"), Qt::Horizontal);
-  splitDockWidget(dock("text"), dock("attention"), Qt::Horizontal);
-  splitDockWidget(dock("text"), dock("roles"), Qt::Vertical);
-  splitDockWidget(dock("attention"), dock("token"), Qt::Vertical);
-  addDockWidget(Qt::BottomDockWidgetArea, dock("cache"));
-  tabifyDockWidget(dock("cache"), dock("heads"));
-  tabifyDockWidget(dock("heads"), dock("vocabulary"));
-  tabifyDockWidget(dock("vocabulary"), dock("jobs"));
-  tabifyDockWidget(dock("jobs"), dock("log"));
-  dock("cache")->raise();
-  // All maps need as much room as one.
-  tabifyDockWidget(dock("attention"), dock("overview"));
-  dock("attention")->raise();
-  // Room goes to what shows the text: a larger form or a higher chart of the cache says no more than a small one.
-  sizes_.setStretch(dock("prompt"), {0, 1});
-  sizes_.setStretch(dock("token"), {1, 0.25});
-  for (const char* const low : {"cache", "heads", "vocabulary", "jobs", "log"}) sizes_.setStretch(dock(low), {1, 0.25});
-  sizes_.want(firstSizes());
-}
-
-void MainWindow::arrangeDocks() {
-  // Out of sight: else the window would grow on the way there, to what the docks need side by side.
-  for (QDockWidget* const each : docks_) {
-    each->setFloating(false);
-    each->hide();
-  }
-  placeDocks();
-  for (QDockWidget* const each : docks_) each->show();
-  for (const char* const front : {"cache", "attention"}) docks_.value(QLatin1String(front))->raise();
-  layout()->activate();
-  sizes_.want(firstSizes());
-  sizes_.settleAnew();
-}
-
 bool MainWindow::event(QEvent* event) {
   const bool isDone = QMainWindow::event(event);
   switch (event->type()) {
@@ -272,8 +196,7 @@ void MainWindow::connectAll() {
   connect(vocabulary_, &VocabularyPanel::tokenChosen, this, &MainWindow::findToken);
   connect(overview_, &OverviewPanel::exportWanted, this, [this] { showExport(FigureKind::overview); });
   connect(&overview_->grid(), &HeadGridView::headOpened, this, [this] {
-    docks_.value(QStringLiteral("attention"))->show();
-    docks_.value(QStringLiteral("attention"))->raise();
+    bringToFront(QStringLiteral("attention"));
     attention_->map().setFocus();
   });
   connect(attention_, &AttentionPanel::styleChanged, &overview_->grid(), &HeadGridView::setMapStyle);
@@ -294,6 +217,10 @@ void MainWindow::connectAll() {
             if (prompt_->takeChatPrompt(user, prompt) && !note.isEmpty()) notice(note);
             refresh();
           });
+  connect(&workbench_, &Workbench::followUpRefused, errors_, &ErrorBar::showError);
+  // What follows a plain text is plain text, too, until somebody says otherwise.
+  connect(&workbench_.client(), &EngineClient::analysed, this,
+          [this] { text_->followUp().setChat(prompt_->isChatTurn(workbench_.analysedText())); });
   connect(&workbench_.client(), &EngineClient::chatPromptFailed, this, [this](const Error& error) {
     errors_->showError(error);
     refresh();
@@ -351,35 +278,6 @@ void MainWindow::sayError(const Error& error) {
                  [this] { workbench_.analyseWhatFits(); });
 }
 
-void MainWindow::showHeads() {
-  raiseDock(QStringLiteral("heads"));
-  heads_->table().setFocus();
-}
-
-void MainWindow::showVocabulary() {
-  raiseDock(QStringLiteral("vocabulary"));
-  vocabulary_->table().setFocus();
-}
-
-void MainWindow::showOverview() {
-  docks_.value(QStringLiteral("overview"))->show();
-  docks_.value(QStringLiteral("overview"))->raise();
-  overview_->grid().setFocus();
-}
-
-void MainWindow::showJobs() { raiseDock(QStringLiteral("jobs")); }
-
-void MainWindow::raiseDock(const QString& name) {
-  QDockWidget* const dock = docks_.value(name);
-  dock->show();
-  dock->raise();
-  const int roomForRows = std::clamp(height() * 2 / 5, 230, 400);
-  if (dock->height() >= roomForRows || dock->isFloating()) return;
-  resizeDocks({dock}, {roomForRows}, Qt::Vertical);
-  layout()->activate();
-  sizes_.remember();
-}
-
 void MainWindow::notice(const QString& text) {
   noticeEnd_ = QDeadlineTimer(noticeMs);
   statusBar()->showMessage(text);
@@ -401,6 +299,7 @@ void MainWindow::refresh() {
   chat_->setVisible(model && model->chats);
   const QString& prompt = workbench_.options().text;  // as the field has it; reading that takes time with the text
   chat_->setEnabled(workbench_.client().canMakeChatPrompt() && !prompt.isEmpty() && !prompt_->isChatTurn(prompt));
+  followUp_->setEnabled(workbench_.recording() == nullptr);
   before_->setEnabled(workbench_.runBefore() != nullptr);
   keep_->setEnabled(comparison_.canKeep());
   drop_->setEnabled(comparison_.kept() != nullptr);
@@ -425,20 +324,6 @@ void MainWindow::setTheme(Theme theme) {
   settings_.setTheme(theme);
   ThemeSwitch::instance().apply(*qApp, theme);
   paintIcons();
-}
-
-void MainWindow::beginSearch() {
-  QDockWidget* const dock = docks_.value(QStringLiteral("text"));
-  dock->show();
-  dock->raise();
-  text_->beginSearch();
-}
-
-void MainWindow::findToken(std::int32_t token, const QString& name) {
-  QDockWidget* const dock = docks_.value(QStringLiteral("text"));
-  dock->show();
-  dock->raise();
-  text_->findToken(token, name);
 }
 
 AboutFacts MainWindow::aboutFacts() {

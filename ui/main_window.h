@@ -46,6 +46,7 @@ class MainWindow : public QMainWindow {
   [[nodiscard]] Workbench& workbench() { return workbench_; }
   [[nodiscard]] AttentionPanel& attention() { return *attention_; }
   [[nodiscard]] PromptPanel& prompt() { return *prompt_; }
+  [[nodiscard]] TextPanel& text() { return *text_; }
   [[nodiscard]] ErrorBar& errorBar() { return *errors_; }
   [[nodiscard]] HeadsPanel& heads() { return *heads_; }
   [[nodiscard]] VocabularyPanel& vocabulary() { return *vocabulary_; }
@@ -67,6 +68,8 @@ class MainWindow : public QMainWindow {
   void openText(const QString& path);
   /// Shows the field to search the text with.
   void beginSearch();
+  /// Puts the cursor into the field for what the model is given behind the text.
+  void beginFollowUp();
   /// Marks every occurrence of a token of the vocabulary in the text.
   void findToken(std::int32_t token, const QString& name);
   /// Roles of a file, taken as they are (a trace is one, too); a file that is refused changes nothing.
@@ -112,6 +115,7 @@ class MainWindow : public QMainWindow {
   void placeDocks();
   /// Where the docks were on the first day; the window stays as large as it is.
   void arrangeDocks();
+  QDockWidget* bringToFront(const QString& name);
   /// Shows a dock of the lower edge, with room for its rows or curves.
   void raiseDock(const QString& name);
   void sayWritten(const QString& path);
@@ -186,6 +190,7 @@ class MainWindow : public QMainWindow {
   QAction* step_ = nullptr;
   QAction* stop_ = nullptr;
   QAction* chat_ = nullptr;
+  QAction* followUp_ = nullptr;
   QAction* save_ = nullptr;
   QAction* openLast_ = nullptr;
   QAction* before_ = nullptr;

@@ -45,6 +45,7 @@ void MainWindow::makeActions() {
   step_ = addKey(tr("Ste&p"), Qt::CTRL | Qt::Key_T, [this] { workbench_.step(); });
   stop_ = addKey(tr("&Stop"), Qt::CTRL | Qt::Key_Period, [this] { workbench_.stop(); });
   analyse_ = addKey(tr("&Analyse the prompt"), Qt::CTRL | Qt::Key_Return, [this] { workbench_.analyse(); });
+  followUp_ = addKey(tr("Give a &follow-up …"), Qt::CTRL | Qt::SHIFT | Qt::Key_F, [this] { beginFollowUp(); });
   chat_ = addKey(tr("&Make the prompt a chat turn"), Qt::CTRL | Qt::SHIFT | Qt::Key_Return,
                  [this] { workbench_.client().requestChatPrompt(prompt_->options().text); });
   chat_->setToolTip(
@@ -93,7 +94,7 @@ void MainWindow::makeMenus() {
   file->addAction(addKey(tr("&Quit"), Qt::CTRL | Qt::Key_Q, [this] { close(); }));
 
   QMenu* const run = menus_->addMenu(tr("&Run"));
-  run->addActions({analyse_, generate_, continue_, step_, stop_, chat_});
+  run->addActions({analyse_, generate_, continue_, step_, followUp_, stop_, chat_});
   run->addSeparator();
   keep_ = addKey(tr("&Keep this run to compare with"), Qt::CTRL | Qt::Key_K, [this] { comparison_.keep(); });
   drop_ = addKey(tr("&Drop the kept run"), Qt::CTRL | Qt::SHIFT | Qt::Key_K, [this] { comparison_.drop(); });

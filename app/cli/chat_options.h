@@ -3,6 +3,7 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <cstdint>
 #include <ctime>
 #include <optional>
 #include <string>
@@ -16,15 +17,20 @@ namespace natscope {
 /// of one time.
 class PromptForm {
  public:
-  /// The first text's note is said on stderr. Errors: those of ChatForm::prompt().
+  /// What there is to note is said on stderr, once. Errors: those of ChatForm::prompt().
   [[nodiscard]] Expected<std::string> prompt(std::string text);
+  /// The same of a text that follows an answer, which ends with the token `last`. Errors: those of
+  /// ChatForm::follow_up().
+  [[nodiscard]] Expected<std::string> follow_up(std::string text, std::int32_t last);
 
  private:
   friend class ChatOptions;
+  [[nodiscard]] std::string noted(ChatText made);
+
   std::optional<ChatForm> form_;
   std::optional<std::string> system_;
   std::time_t now_ = 0;
-  bool has_noted_ = false;
+  std::string note_;  // that was said last
 };
 
 class ChatOptions {

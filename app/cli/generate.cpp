@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <stop_token>
 
@@ -35,26 +36,68 @@ nlohmann::json as_json(const CacheCounts& counts) {
           {"fraction", counts.fraction},     {"paper_fraction", counts.paper_fraction}};
 }
 
+/// What the model wrote for one text that it was given.
+struct Answer {
+  std::int64_t prompt_tokens = 0;  ///< all that stood before it
+  GenerateResult result;
+  CacheCounts counts;  ///< behind it
+};
+
+nlohmann::json as_json(const Answer& answer) {
+  return {{"text", answer.result.text},
+          {"tokens", answer.result.tokens},
+          {"prompt_tokens", answer.prompt_tokens},
+          {"stop_reason", name(answer.result.reason)},
+          {"kv", as_json(answer.counts)}};
+}
+
+/// The numbers of the last answer, the rates of all of them; where there are several, each by itself, too.
+nlohmann::json as_json(const std::vector<Answer>& answers, const Engine& engine, const Policy& policy) {
+  nlohmann::json object = as_json(answers.back());
+  double decode_s = 0;
+  double generated = 0;
+  for (const Answer& answer : answers) {
+    decode_s += answer.result.decode_s;
+    generated += static_cast<double>(answer.result.tokens.size());
+  }
+  const double given = static_cast<double>(engine.record().size()) - generated;
+  object["prefill_tokens_per_s"] = rate(given, engine.prefill_s());
+  object["decode_tokens_per_s"] = rate(generated, decode_s);
+  object["policy"] = to_string(policy);
+  if (answers.size() == 1) return object;
+  for (const Answer& answer : answers) object["turns"].push_back(as_json(answer));
+  return object;
+}
+
+Expected<void> prefill(Engine& engine, const std::vector<std::int32_t>& tokens, const Options& options,
+                       CommandContext& context) {
+  ProgressBar bar("prefill", "tokens");
+  PrefillOptions prefill;
+  prefill.chunk = options.chunk;
+  prefill.on_progress = [&bar](std::int64_t done, std::int64_t total) { bar.update(done, total); };
+  return engine.prefill(tokens, prefill, context.stop);
+}
+
+void note_full_context(const Answer& answer, const Options& options, const Engine& engine) {
+  if (answer.result.reason != StopReason::context_full) return;
+  print_note("stopped after " + grouped_digits(std::ssize(answer.result.tokens)) + " of " +
+             grouped_digits(options.max_new_tokens) + " tokens: the context of " +
+             grouped_digits(engine.config().context) + " is full");
+}
+
 Expected<void> run(const Options& options, CommandContext& context) {
   // What the flags alone have wrong need not wait for the model.
   NATSCOPE_CHECK(options.policy.parsed());
   NATSCOPE_TRY(auto engine, open_engine(options.model, 0, context.stop));
   NATSCOPE_TRY(const auto sampling,
                options.sampling.options(engine->folder().generation_defaults(), options.model.seed));
-  NATSCOPE_TRY(const auto prompt, options.text.tokens(*engine));
-  const auto prompt_tokens = static_cast<std::int64_t>(prompt.size());
+  NATSCOPE_TRY(std::vector<std::int32_t> given, options.text.tokens(*engine));
+  NATSCOPE_TRY(const std::int64_t texts, options.text.tokens_with_follow_ups(*engine, std::ssize(given)));
+  const auto turns = static_cast<std::int64_t>(options.text.follow_ups()) + 1;
   RolePlan plan;
-  NATSCOPE_TRY(plan.policy, options.policy.policy(std::min<std::int64_t>(prompt_tokens + options.max_new_tokens,
+  NATSCOPE_TRY(plan.policy, options.policy.policy(std::min<std::int64_t>(texts + turns * options.max_new_tokens,
                                                                          engine->config().context)));
   NATSCOPE_CHECK(engine->start(plan));
-
-  {
-    ProgressBar bar("prefill", "tokens");
-    PrefillOptions prefill;
-    prefill.chunk = options.chunk;
-    prefill.on_progress = [&bar](std::int64_t done, std::int64_t total) { bar.update(done, total); };
-    NATSCOPE_CHECK(engine->prefill(prompt, prefill, context.stop));
-  }
 
   LiveTable table(options.live, has_roles(to_string(plan.policy)));
   GenerateOptions generate;
@@ -71,32 +114,29 @@ Expected<void> run(const Options& options, CommandContext& context) {
       if (!table.written()) unread.request_stop();
     };
   }
-  NATSCOPE_TRY(const auto result, engine->generate(generate, unread.get_token()));
-
-  if (context.json) {
-    nlohmann::json object;
-    object["text"] = result.text;
-    object["tokens"] = result.tokens;
-    object["prompt_tokens"] = prompt_tokens;
-    object["stop_reason"] = name(result.reason);
-    object["prefill_tokens_per_s"] = rate(static_cast<double>(prompt_tokens), engine->prefill_s());
-    object["decode_tokens_per_s"] = rate(static_cast<double>(result.tokens.size()), result.decode_s);
-    object["kv"] = as_json(engine->counts());
-    object["policy"] = to_string(plan.policy);
-    table.conclude(engine->record());
-    NATSCOPE_CHECK(print_json(object));
-  } else {
-    table.finish(engine->record());
-    NATSCOPE_CHECK(table.written());
-    if (result.reason == StopReason::context_full) {
-      print_note("stopped after " + grouped_digits(static_cast<std::int64_t>(result.tokens.size())) + " of " +
-                 grouped_digits(options.max_new_tokens) + " tokens: the context of " +
-                 grouped_digits(engine->config().context) + " is full");
+  std::vector<Answer> answers;
+  for (;;) {
+    NATSCOPE_CHECK(prefill(*engine, given, options, context));
+    Answer& answer = answers.emplace_back();
+    answer.prompt_tokens = engine->record().size();
+    NATSCOPE_TRY(answer.result, engine->generate(generate, unread.get_token()));
+    answer.counts = engine->counts();
+    if (!context.json) {
+      table.finish(engine->record());
+      NATSCOPE_CHECK(table.written());
+      note_full_context(answer, options, *engine);
     }
+    if (answer.result.reason == StopReason::interrupted || answers.size() > options.text.follow_ups()) break;
+    if (!context.json) std::puts("");
+    NATSCOPE_TRY(given, options.text.follow_up(*engine, answers.size() - 1));
   }
-  if (result.reason == StopReason::interrupted) {
+  if (context.json) {
+    table.conclude(engine->record());
+    NATSCOPE_CHECK(print_json(as_json(answers, *engine, plan.policy)));
+  }
+  if (answers.back().result.reason == StopReason::interrupted) {
     return fail(ErrorCode::interrupted,
-                "generation was stopped after " + std::to_string(result.tokens.size()) + " tokens");
+                "generation was stopped after " + std::to_string(answers.back().result.tokens.size()) + " tokens");
   }
   return {};
 }

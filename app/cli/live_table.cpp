@@ -80,8 +80,7 @@ std::string accounting_table(const SequenceRecord& record, bool has_roles, bool 
     return std::string(label) + padded(grouped_digits(bytes), 16) + " B " + padded(percent(share(bytes)), 9) + "  " +
            faint + meaning + plain + "\n";
   };
-  std::string text =
-      std::string(strong) + "KV cache after " + grouped_digits(counts.tokens) + " tokens" + plain + "\n";
+  std::string text = std::string(strong) + "KV cache after " + grouped_digits(counts.tokens) + " tokens" + plain + "\n";
   text += row("dense    ", counts.dense_bytes, "what full attention would hold");
   text += row("live     ", counts.live_bytes, has_roles ? "what the roles keep" : "what H2O keeps");
   text += row("allocated", counts.allocated_bytes, "live, rounded up to pages");
@@ -191,6 +190,7 @@ void LiveTable::finish(const SequenceRecord& record) {
   print_pending(pending_.size());
   std::fputs("\n", stdout);
   std::fflush(stdout);
+  text_columns_ = 0;
   conclude(record);
 }
 

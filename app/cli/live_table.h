@@ -19,8 +19,9 @@ namespace natscope {
 /// The table's lines as a terminal of this size can draw over them: none wraps, and none scrolls away.
 [[nodiscard]] std::vector<std::string> lines_on_screen(std::string_view table, int columns, int rows);
 
-/// How much of `text`, printed from column `begin` on, leaves its last row a place: behind a full row a terminal's cursor
-/// stands on the row's last character, and cannot be brought back to where the text goes on. Whole characters, in bytes.
+/// How much of `text`, printed from column `begin` on, leaves its last row a place: behind a full row a terminal's
+/// cursor stands on the row's last character, and cannot be brought back to where the text goes on. Whole characters,
+/// in bytes.
 [[nodiscard]] std::size_t bytes_before_full_row(std::string_view text, int begin, int columns);
 
 /// Keeps a table under text that streams to the same terminal.
@@ -31,7 +32,7 @@ class LiveTable {
 
   /// Prints streaming text and, below it, the table (at most ten times a second).
   void show(std::string_view text, const SequenceRecord& record);
-  /// Puts the final table below the text.
+  /// Puts the final table below the text; another text may follow it.
   void finish(const SequenceRecord& record);
   /// The final table alone, on stderr: beside a result that is not the text.
   void conclude(const SequenceRecord& record) const;

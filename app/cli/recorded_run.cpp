@@ -55,6 +55,60 @@ std::vector<InputFile> RecordedRunOptions::input_files() const {
   return files;
 }
 
+Expected<void> RecordedRunOptions::prefill(Engine& engine, const std::vector<std::int32_t>& tokens,
+                                           const RunNeeds& needs, std::stop_token stop) const {
+  ProgressBar bar("prefill", "tokens");
+  PrefillOptions prefill;
+  prefill.chunk = chunk_;
+  prefill.on_progress = [&bar](std::int64_t now, std::int64_t total) { bar.update(now, total); };
+  prefill.probabilities = needs.probabilities;
+  if (needs.logits) {
+    prefill.on_logits = [&logits = needs.logits](TokenPos, std::int64_t, std::span<const float> rows) {
+      return logits(rows);
+    };
+  }
+  return engine.prefill(tokens, prefill, stop);
+}
+
+Expected<StopReason> RecordedRunOptions::generate(Engine& engine, const SamplingOptions& sampling,
+                                                  const RunNeeds& needs, std::stop_token stop) const {
+  ProgressBar bar("generate", "tokens");
+  Expected<void> kept;
+  // Where rows cannot be kept, generating more of them is for nothing.
+  std::stop_source end;
+  const std::stop_callback stopped(stop, [&end] { end.request_stop(); });
+  std::int64_t generated = 0;
+  GenerateOptions generate;
+  generate.max_new_tokens = max_new_tokens_;
+  generate.sampling = sampling;
+  generate.candidates = 0;
+  generate.on_token = [&](const TokenFrame&, std::string_view) {
+    bar.update(++generated, max_new_tokens_);
+    if (needs.logits && kept) kept = needs.logits(engine.logits());
+    if (!kept) end.request_stop();
+  };
+  const auto result = engine.generate(generate, end.get_token());
+  NATSCOPE_CHECK(std::move(kept));
+  if (!result) return Unexpected(result.error());
+  if (result->reason == StopReason::context_full) {
+    bar.clear();
+    print_note("stopped after " + grouped_digits(generated) + " of " + grouped_digits(max_new_tokens_) +
+               " tokens: the context of " + grouped_digits(engine.config().context) + " is full");
+  }
+  if (result->reason == StopReason::interrupted)
+    return fail(ErrorCode::interrupted, "generation was stopped after " + std::to_string(generated) + " tokens");
+  return result->reason;
+}
+
+/// Of a conversation everything that stood before its last answer was given to the model, some of it by itself.
+std::string RecordedRunOptions::digest_of_prompt(const RecordedRun& run) const {
+  if (text_.follow_ups() == 0) return prompt_digest(text_.source_text());
+  std::vector<std::int32_t> tokens;
+  for (const TokenFrame& frame : run.engine->record().frames().first(static_cast<std::size_t>(run.prompt_tokens)))
+    tokens.push_back(frame.token);
+  return prompt_digest(tokens);
+}
+
 Expected<RecordedRun> RecordedRunOptions::run(const RunNeeds& needs,
                                               const std::function<Expected<void>(const Engine&)>& check_model,
                                               std::stop_token stop) const {
@@ -68,61 +122,29 @@ Expected<RecordedRun> RecordedRunOptions::run(const RunNeeds& needs,
   Engine& engine = *done.engine;
   NATSCOPE_CHECK(check_model(engine));
   NATSCOPE_TRY(const auto sampling, sampling_.options(engine.folder().generation_defaults(), model_.seed));
-  NATSCOPE_TRY(const auto prompt, text_.tokens(engine));
-  done.prompt_tokens = static_cast<std::int64_t>(prompt.size());
-  const std::int64_t tokens = std::min<std::int64_t>(done.prompt_tokens + max_new_tokens_, engine.config().context);
+  NATSCOPE_TRY(std::vector<std::int32_t> given, text_.tokens(engine));
+  NATSCOPE_TRY(const std::int64_t texts, text_.tokens_with_follow_ups(engine, std::ssize(given)));
+  const auto turns = static_cast<std::int64_t>(text_.follow_ups()) + 1;
+  const std::int64_t tokens = std::min<std::int64_t>(texts + turns * max_new_tokens_, engine.config().context);
   NATSCOPE_TRY(const Policy policy, policy_.policy(tokens));
   NATSCOPE_TRY(auto role_plan, roles_.plan(policy, tokens, engine.config().layers, engine.config().kv_heads));
   NATSCOPE_CHECK(engine.start(role_plan));
 
-  {
-    ProgressBar bar("prefill", "tokens");
-    PrefillOptions prefill;
-    prefill.chunk = chunk_;
-    prefill.on_progress = [&bar](std::int64_t now, std::int64_t total) { bar.update(now, total); };
-    prefill.probabilities = needs.probabilities;
-    if (needs.logits) {
-      prefill.on_logits = [&logits = needs.logits](TokenPos, std::int64_t, std::span<const float> rows) {
-        return logits(rows);
-      };
+  for (std::size_t turn = 0;; ++turn) {
+    NATSCOPE_CHECK(prefill(engine, given, needs, stop));
+    done.prompt_tokens = engine.record().size();
+    if (max_new_tokens_ > 0) {
+      NATSCOPE_TRY(done.reason, generate(engine, sampling, needs, stop));
     }
-    NATSCOPE_CHECK(engine.prefill(prompt, prefill, stop));
-  }
-  if (max_new_tokens_ > 0) {
-    ProgressBar bar("generate", "tokens");
-    Expected<void> kept;
-    // Where rows cannot be kept, generating more of them is for nothing.
-    std::stop_source end;
-    const std::stop_callback stopped(stop, [&end] { end.request_stop(); });
-    std::int64_t generated = 0;
-    GenerateOptions generate;
-    generate.max_new_tokens = max_new_tokens_;
-    generate.sampling = sampling;
-    generate.candidates = 0;
-    generate.on_token = [&](const TokenFrame&, std::string_view) {
-      bar.update(++generated, max_new_tokens_);
-      if (needs.logits && kept) kept = needs.logits(engine.logits());
-      if (!kept) end.request_stop();
-    };
-    const auto result = engine.generate(generate, end.get_token());
-    NATSCOPE_CHECK(std::move(kept));
-    if (!result) return Unexpected(result.error());
-    done.reason = result->reason;
-    if (done.reason == StopReason::context_full) {
-      bar.clear();
-      print_note("stopped after " + grouped_digits(generated) + " of " + grouped_digits(max_new_tokens_) +
-                 " tokens: the context of " + grouped_digits(engine.config().context) + " is full");
-    }
-    if (done.reason == StopReason::interrupted) {
-      return fail(ErrorCode::interrupted, "generation was stopped after " + std::to_string(generated) + " tokens");
-    }
+    if (turn == text_.follow_ups()) break;
+    NATSCOPE_TRY(given, text_.follow_up(engine, turn));
   }
 
   done.provenance.window = engine.window();
   done.provenance.dtype = dtype_name(engine.dtype());
   done.provenance.seed = model_.seed;
   done.provenance.model_sha256 = engine.folder().sha256();
-  done.provenance.prompt_sha256 = prompt_digest(text_.source_text());
+  done.provenance.prompt_sha256 = digest_of_prompt(done);
   done.provenance.natscope_version = NATSCOPE_VERSION;
   done.provenance.policy = to_string(role_plan.policy);
   done.provenance.heads = engine.config().heads;

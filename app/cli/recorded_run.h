@@ -26,8 +26,8 @@ namespace natscope {
 /// The run once it is over; the engine holds its record and can still draw maps of it.
 struct RecordedRun {
   std::unique_ptr<Engine> engine;
-  Provenance provenance;  ///< without maps
-  std::int64_t prompt_tokens = 0;
+  Provenance provenance;           ///< without maps
+  std::int64_t prompt_tokens = 0;  ///< all that stood before what was generated last
   StopReason reason = StopReason::max_new_tokens;
 };
 
@@ -45,7 +45,7 @@ class RecordedRunOptions {
  public:
   void add_to(CLI::App& command);
 
-  [[nodiscard]] bool has_text() const { return text_.given() || text_.is_chat(); }
+  [[nodiscard]] bool has_text() const { return text_.given() || text_.is_chat() || text_.follow_ups() > 0; }
   /// Flags that were given and decide what a run is, as typed ("--policy"): not the text, and not --threads, which
   /// changes nothing of it.
   [[nodiscard]] std::vector<std::string> flags_of_the_run() const;
@@ -61,6 +61,12 @@ class RecordedRunOptions {
                                           std::stop_token stop) const;
 
  private:
+  [[nodiscard]] Expected<void> prefill(Engine& engine, const std::vector<std::int32_t>& tokens, const RunNeeds& needs,
+                                       std::stop_token stop) const;
+  [[nodiscard]] Expected<StopReason> generate(Engine& engine, const SamplingOptions& sampling, const RunNeeds& needs,
+                                              std::stop_token stop) const;
+  [[nodiscard]] std::string digest_of_prompt(const RecordedRun& run) const;
+
   std::vector<const CLI::Option*> run_flags_;
   ModelOptions model_;
   TextOptions text_;

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "app/cli/standard_input.h"
+#include "core/base/grouped_digits.h"
 
 namespace natscope {
 namespace {
@@ -41,6 +42,12 @@ void TextOptions::add_to(CLI::App& command) {
   prompt_option_->excludes(file_option_)->excludes(tokens_option_);
   file_option_->excludes(tokens_option_);
   chat_.add_to(command, "the text")->excludes(tokens_option_);
+  command
+      .add_option("--then", then_,
+                  "Go on with this text once the model has answered, and let it answer again, from the same cache; may "
+                  "be given several times, with --chat each is the next turn")
+      ->type_name("TEXT")
+      ->allow_extra_args(false);
 }
 
 bool TextOptions::given() const {
@@ -77,9 +84,32 @@ Expected<std::vector<std::int32_t>> TextOptions::tokens(const Engine& engine) co
     return ids;
   }
   NATSCOPE_TRY(source_text_, read_text());
-  NATSCOPE_TRY(PromptForm form, chat_.form(engine.folder()));
-  NATSCOPE_TRY(source_text_, form.prompt(std::move(source_text_)));
+  NATSCOPE_TRY(form_, chat_.form(engine.folder()));
+  NATSCOPE_TRY(source_text_, form_.prompt(std::move(source_text_)));
   return engine.tokenize(source_text_);
+}
+
+Expected<std::vector<std::int32_t>> TextOptions::follow_up(const Engine& engine, std::size_t index) const {
+  const auto frames = engine.record().frames();
+  const std::int32_t last = frames.empty() ? -1 : frames.back().token;
+  NATSCOPE_TRY(const std::string text, form_.follow_up(then_[index], last));
+  return engine.tokenize_follow_up(text);
+}
+
+Expected<std::int64_t> TextOptions::tokens_with_follow_ups(const Engine& engine, std::int64_t prompt_tokens) const {
+  std::int64_t tokens = prompt_tokens;
+  const std::vector<std::int32_t>& ends = engine.folder().eos_ids();
+  for (const std::string& then : then_) {
+    NATSCOPE_TRY(const std::string text, form_.follow_up(then, ends.empty() ? -1 : ends.front()));
+    NATSCOPE_TRY(const auto ids, engine.tokenizer().encode(text));
+    tokens += std::ssize(ids);
+  }
+  if (tokens > engine.config().context) {
+    return fail(ErrorCode::prompt_too_long, "prompt and --then have " + grouped_digits(tokens) +
+                                                " tokens, but the model's context holds " +
+                                                grouped_digits(engine.config().context));
+  }
+  return tokens;
 }
 
 }  // namespace natscope

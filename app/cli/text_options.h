@@ -30,6 +30,15 @@ class TextOptions {
   /// bad_token_id, prompt_too_long, file codes, with --chat those of ChatForm.
   [[nodiscard]] Expected<std::vector<std::int32_t>> tokens(const Engine& engine) const;
 
+  /// Texts that --then gives: each is said once the model has answered what stands before it.
+  [[nodiscard]] std::size_t follow_ups() const { return then_.size(); }
+  /// Tokens of one of them, to go on with behind what the engine has. Behind tokens().
+  /// Errors: as Engine::tokenize_follow_up(), with --chat those of ChatForm::follow_up().
+  [[nodiscard]] Expected<std::vector<std::int32_t>> follow_up(const Engine& engine, std::size_t index) const;
+  /// About how many tokens prompt and all of them have; what is wrong with one is found here, before anything runs.
+  /// Behind tokens(). Errors: as follow_up().
+  [[nodiscard]] Expected<std::int64_t> tokens_with_follow_ups(const Engine& engine, std::int64_t prompt_tokens) const;
+
   /// The bytes that the trace's prompt_sha256 is taken over: the text as the model reads it, or the token list as
   /// written.
   [[nodiscard]] const std::string& source_text() const { return source_text_; }
@@ -44,6 +53,8 @@ class TextOptions {
   std::string prompt_file_;
   std::string tokens_;
   ChatOptions chat_;
+  std::vector<std::string> then_;
+  mutable PromptForm form_;
   mutable std::string source_text_;
 };
 

@@ -2,6 +2,7 @@
 #include "core/chat/chat_form.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <string_view>
@@ -49,6 +50,22 @@ Expected<void> check_marks(const std::vector<std::string>& marks, std::string_vi
   return {};
 }
 
+Expected<void> check_said(std::string_view user) {
+  if (user.empty()) return fail(ErrorCode::bad_text, "the text is empty");
+  if (!valid_utf8(user)) return fail(ErrorCode::bad_text, "the text is not UTF-8");
+  return {};
+}
+
+std::string_view without_last_blanks(std::string_view text) {
+  return text.substr(0, text.find_last_not_of(" \n\r\t") + 1);
+}
+
+/// A word that is nowhere in a text.
+std::string word_outside(std::string_view text, std::string word) {
+  while (text.find(word) != std::string_view::npos) word += 'x';
+  return word;
+}
+
 }  // namespace
 
 Expected<ChatForm> ChatForm::of(const ModelFolder& folder) {
@@ -62,9 +79,8 @@ Expected<ChatForm> ChatForm::of(const ModelFolder& folder) {
 }
 
 Expected<ChatText> ChatForm::prompt(const ChatTurn& turn, std::time_t now) const {
-  if (turn.user.empty()) return fail(ErrorCode::bad_text, "the text is empty");
-  if (!valid_utf8(turn.user) || !valid_utf8(turn.system.value_or("")))
-    return fail(ErrorCode::bad_text, "the text is not UTF-8");
+  NATSCOPE_CHECK(check_said(turn.user));
+  if (!valid_utf8(turn.system.value_or(""))) return fail(ErrorCode::bad_text, "the text is not UTF-8");
   std::vector<ChatMessage> messages;
   if (turn.system) messages.push_back({"system", *turn.system});
   messages.push_back({"user", turn.user});
@@ -80,6 +96,30 @@ Expected<ChatText> ChatForm::prompt(const ChatTurn& turn, std::time_t now) const
       made.note = "the chat template writes no " + begin + ", which stands in front of the text all the same";
     }
   }
+  NATSCOPE_CHECK(check_marks(marks_, made.prompt));
+  return made;
+}
+
+Expected<ChatText> ChatForm::follow_up(const std::string& user, std::int32_t last, std::time_t now) const {
+  NATSCOPE_CHECK(check_said(user));
+  // The template writes a conversation of which the answer is found again.
+  const ChatMessage question{"user", word_outside(user, "question")};
+  NATSCOPE_TRY(const std::string asked, template_.write(std::array{question}, now));
+  const std::string answer = word_outside(user + asked, "answered");
+  NATSCOPE_TRY(const std::string whole,
+               template_.write(std::array{question, ChatMessage{"assistant", answer}, ChatMessage{"user", user}}, now));
+  const std::size_t found = whole.find(answer);
+  if (found == std::string::npos) {
+    return fail(ErrorCode::unsupported_tokenizer, "the chat template leaves earlier answers out",
+                "give the whole conversation as the prompt");
+  }
+  ChatText made;
+  made.prompt = whole.substr(found + answer.size());
+  const std::string ended = folder_.tokenizer().display(last);
+  if (folder_.tokenizer().kind(last) != PieceKind::normal && made.prompt.starts_with(ended))
+    made.prompt.erase(0, ended.size());
+  if (without_last_blanks(std::string_view(whole).substr(0, found)) != without_last_blanks(asked))
+    made.note = "the chat template writes earlier turns otherwise than they stand in the cache";
   NATSCOPE_CHECK(check_marks(marks_, made.prompt));
   return made;
 }

@@ -39,6 +39,14 @@ class ChatForm {
   /// tokenizer.model reads as ordinary text, or a template beyond what ChatTemplate does); bad_tokenizer.
   [[nodiscard]] Expected<ChatText> prompt(const ChatTurn& turn, std::time_t now) const;
 
+  /// What goes on behind an answer (Engine::tokenize_follow_up): the marks that the template has there, then what is
+  /// said next, up to where the next answer begins. `last` is the token that the answer ends with: where that is the
+  /// first of those marks, it is not said twice. What the model has read stays as it is: where the template writes what
+  /// is in front of an earlier answer otherwise than it was given, the note says so.
+  ///
+  /// Errors: as prompt(); unsupported_tokenizer (a template that leaves earlier answers out).
+  [[nodiscard]] Expected<ChatText> follow_up(const std::string& user, std::int32_t last, std::time_t now) const;
+
  private:
   ChatForm(ModelFolder folder, ChatTemplate chat_template, std::vector<std::string> marks)
       : folder_(std::move(folder)), template_(std::move(chat_template)), marks_(std::move(marks)) {}

@@ -14,6 +14,7 @@
 #include "core/engine/engine_state.h"
 #include "core/engine/flash_attention.h"
 #include "core/engine/kernel_status.h"
+#include "core/io/follow_up_tokens.h"
 
 namespace natscope {
 
@@ -55,6 +56,14 @@ std::size_t most_prompt_bytes(const Tokenizer& tokenizer, std::int64_t context) 
   std::size_t longest = 0;
   for (std::int32_t id = 0; id < tokenizer.size(); ++id) longest = std::max(longest, tokenizer.piece_bytes(id).size());
   return (std::size_t{1} << 20U) + static_cast<std::size_t>(context) * longest;
+}
+
+Expected<void> check_prompt(std::string_view text, const Tokenizer& tokenizer, std::int64_t context) {
+  if (text.empty()) return fail(ErrorCode::bad_text, "the text is empty");
+  if (text.size() <= most_prompt_bytes(tokenizer, context)) return {};
+  return fail(ErrorCode::prompt_too_long, grouped_digits(static_cast<std::int64_t>(text.size())) +
+                                              " bytes, but the model's context holds " + grouped_digits(context) +
+                                              " tokens");
 }
 
 }  // namespace
@@ -119,18 +128,27 @@ kernels::ElementType Engine::dtype() const { return state_->geometry.dtype; }
 const CacheGeometry& Engine::geometry() const { return state_->geometry; }
 
 Expected<std::vector<std::int32_t>> Engine::tokenize(std::string_view text) const {
-  if (text.empty()) return fail(ErrorCode::bad_text, "the text is empty");
-  if (text.size() > most_prompt_bytes(tokenizer(), config().context)) {
-    return fail(ErrorCode::prompt_too_long, grouped_digits(static_cast<std::int64_t>(text.size())) +
-                                                " bytes, but the model's context holds " +
-                                                grouped_digits(config().context) + " tokens");
-  }
+  NATSCOPE_CHECK(check_prompt(text, tokenizer(), config().context));
   NATSCOPE_TRY(std::vector<std::int32_t> tokens, tokenizer().encode(text));
   if (const std::optional<std::int32_t> bos = folder().bos_id()) tokens.insert(tokens.begin(), *bos);
   if (static_cast<std::int64_t>(tokens.size()) > config().context) {
     return fail(ErrorCode::prompt_too_long, grouped_digits(static_cast<std::int64_t>(tokens.size())) +
                                                 " tokens, but the model's context holds " +
                                                 grouped_digits(config().context));
+  }
+  return tokens;
+}
+
+Expected<std::vector<std::int32_t>> Engine::tokenize_follow_up(std::string_view text) const {
+  NATSCOPE_CHECK(check_prompt(text, tokenizer(), config().context));
+  const std::span<const TokenFrame> before = record().frames();
+  if (before.empty()) return fail(ErrorCode::bad_position, "there is no text to go on from", "give a prompt first");
+  NATSCOPE_TRY(std::vector<std::int32_t> tokens, follow_up_tokens(tokenizer(), before.back().token, text));
+  const std::int64_t room = config().context - std::ssize(before);
+  if (std::ssize(tokens) > room) {
+    return fail(ErrorCode::prompt_too_long, grouped_digits(std::ssize(tokens)) + " tokens follow " +
+                                                grouped_digits(std::ssize(before)) +
+                                                ", but the model's context holds " + grouped_digits(config().context));
   }
   return tokens;
 }

@@ -33,6 +33,8 @@ void write(nlohmann::json& out, const GenerateMessage& message);
 void read(FieldReader& in, GenerateMessage& message);
 void write(nlohmann::json& out, const StepMessage& message);
 void read(FieldReader& in, StepMessage& message);
+void write(nlohmann::json& out, const FollowUpMessage& message);
+void read(FieldReader& in, FollowUpMessage& message);
 void write(nlohmann::json& out, const StopMessage& message);
 void read(FieldReader& in, StopMessage& message);
 void write(nlohmann::json& out, const TileRequestMessage& message);

@@ -51,6 +51,10 @@ Expected<void> JobRunner::dispatch(const Envelope& request, const std::stop_toke
   if (request.generation != sequence_.generation && host_.record().size() > 0) {
     return fail(ErrorCode::interrupted, "the sequence that was to go on is not there");
   }
+  if (const auto* message = std::get_if<FollowUpMessage>(&request.message)) {
+    NATSCOPE_CHECK(host_.follow_up(*message));
+    return prefill(request, stop);
+  }
   Expected<FinishedMessage> finished;
   if (const auto* generate = std::get_if<GenerateMessage>(&request.message)) {
     finished = host_.generate(
@@ -98,9 +102,7 @@ Expected<void> JobRunner::analyse(const Envelope& request, const AnalyseMessage&
     sequence_.generation = request.generation;
     writer_->send(request, std::move(started));
   }
-  const auto prefilled = prefill(request, stop);
-  send_frames(request, true);  // after an interruption, too: the sequence stands after the last whole chunk
-  return prefilled;
+  return prefill(request, stop);
 }
 
 Expected<void> JobRunner::prefill(const Envelope& request, const std::stop_token& stop) {
@@ -111,9 +113,10 @@ Expected<void> JobRunner::prefill(const Envelope& request, const std::stop_token
     last = Clock::now();
     writer_->send(request, ProgressMessage{ProgressPhase::prefill, done, total, seconds_since(start)});
   };
-  NATSCOPE_TRY(const double seconds, host_.prefill(on_progress, stop));
-  send_frames(request, true);
-  writer_->send(request, ReadyMessage{host_.record().size(), seconds});
+  const auto ready = host_.prefill(on_progress, stop);
+  send_frames(request, true);  // after an interruption, too: the sequence stands after the last whole chunk
+  if (!ready) return Unexpected(ready.error());
+  writer_->send(request, *ready);
   return {};
 }
 

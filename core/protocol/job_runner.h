@@ -24,7 +24,7 @@ class JobRunner {
   JobRunner(EngineHost& host, std::shared_ptr<FrameWriter> writer, Sequence& sequence)
       : host_(host), writer_(std::move(writer)), sequence_(sequence) {}
 
-  /// open, analyse, generate or step.
+  /// open, analyse, generate, step or follow_up.
   void run(const Envelope& request, std::stop_token stop);
 
  private:

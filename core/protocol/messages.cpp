@@ -11,10 +11,10 @@ namespace natscope {
 namespace {
 
 /// `type`, in the order of the variant's alternatives.
-constexpr std::array type_names{
-    "hello",           "open",      "analyse",  "generate", "step",     "stop",        "tile_request",
-    "weights_request", "chat_turn", "bye",      "opened",   "identity", "progress",    "started",
-    "frames",          "ready",     "finished", "tile",     "weights",  "chat_prompt", "error"};
+constexpr std::array type_names{"hello",    "open",         "analyse",         "generate",  "step",  "follow_up",
+                                "stop",     "tile_request", "weights_request", "chat_turn", "bye",   "opened",
+                                "identity", "progress",     "started",         "frames",    "ready", "finished",
+                                "tile",     "weights",      "chat_prompt",     "error"};
 static_assert(type_names.size() == std::variant_size_v<Message>);
 
 template <std::size_t index = 0>

@@ -23,7 +23,8 @@
 /// scores, entries and maps are byte strings, little-endian. `id` is chosen by who asks and repeated in every answer.
 /// `generation` counts the sequences a window asked for: an answer of an older one is out of date and dropped.
 ///
-///   window → engine    hello  open  analyse  generate  step  stop  tile_request  weights_request  chat_turn  bye
+///   window → engine    hello  open  analyse  generate  step  follow_up  stop  tile_request  weights_request  chat_turn
+///                      bye
 ///   engine → window    hello  opened  identity  progress  started  frames  ready  finished  tile  weights  chat_prompt
 ///                      error  bye
 ///
@@ -70,6 +71,14 @@ struct GenerateMessage {
 struct StepMessage {
   std::optional<std::int32_t> token;
   SamplingOptions sampling;
+  std::int32_t candidates = 8;
+};
+
+/// Goes on behind the last token with a text that nobody samples. Answers: progress …, frames …, ready.
+struct FollowUpMessage {
+  std::string text;
+  bool chat = false;  ///< as the next turn of a conversation, with the marks of the model's chat template
+  std::int64_t chunk = 512;
   std::int32_t candidates = 8;
 };
 
@@ -136,10 +145,11 @@ struct FramesMessage {
   std::vector<std::pair<std::int32_t, std::string>> texts;
 };
 
-/// The prompt was processed.
+/// The prompt, or a follow-up, was processed.
 struct ReadyMessage {
-  std::int64_t tokens = 0;
+  std::int64_t tokens = 0;  ///< of it
   double prefill_s = 0;
+  std::string note{};  ///< what should be known about it; empty: nothing
 };
 
 struct FinishedMessage {
@@ -170,10 +180,11 @@ struct ErrorMessage {
   bool stands = false;
 };
 
-using Message = std::variant<HelloMessage, OpenMessage, AnalyseMessage, GenerateMessage, StepMessage, StopMessage,
-                             TileRequestMessage, WeightsRequestMessage, ChatTurnMessage, ByeMessage, OpenedMessage,
-                             IdentityMessage, ProgressMessage, StartedMessage, FramesMessage, ReadyMessage,
-                             FinishedMessage, TileMessage, WeightsMessage, ChatPromptMessage, ErrorMessage>;
+using Message =
+    std::variant<HelloMessage, OpenMessage, AnalyseMessage, GenerateMessage, StepMessage, FollowUpMessage, StopMessage,
+                 TileRequestMessage, WeightsRequestMessage, ChatTurnMessage, ByeMessage, OpenedMessage, IdentityMessage,
+                 ProgressMessage, StartedMessage, FramesMessage, ReadyMessage, FinishedMessage, TileMessage,
+                 WeightsMessage, ChatPromptMessage, ErrorMessage>;
 
 struct Envelope {
   std::uint64_t id = 0;

@@ -118,11 +118,13 @@ void read(FieldReader& in, StartedMessage& message) {
 void write(nlohmann::json& out, const ReadyMessage& message) {
   out["tokens"] = message.tokens;
   out["prefill_s"] = message.prefill_s;
+  if (!message.note.empty()) out["note"] = message.note;
 }
 
 void read(FieldReader& in, ReadyMessage& message) {
   message.tokens = in.int64("tokens", 0, max_tokens);
   message.prefill_s = in.number("prefill_s");
+  if (in.has("note")) message.note = in.text("note");
 }
 
 void write(nlohmann::json& out, const FinishedMessage& message) {

@@ -177,6 +177,20 @@ void read(FieldReader& in, StepMessage& message) {
   message.candidates = in.int32("candidates", 0, max_candidates);
 }
 
+void write(nlohmann::json& out, const FollowUpMessage& message) {
+  out["text"] = message.text;
+  out["chat"] = message.chat;
+  out["chunk"] = message.chunk;
+  out["candidates"] = message.candidates;
+}
+
+void read(FieldReader& in, FollowUpMessage& message) {
+  message.text = in.text("text");
+  message.chat = in.boolean("chat");
+  message.chunk = in.int64("chunk", 1, max_tokens);
+  message.candidates = in.int32("candidates", 0, max_candidates);
+}
+
 void write(nlohmann::json& out, const StopMessage& message) { out["request"] = message.request; }
 void read(FieldReader& in, StopMessage& message) {
   if (in.has("request")) message.request = in.uint64("request");

@@ -125,7 +125,8 @@ class Server {
                std::holds_alternative<ChatTurnMessage>(message)) {
       questions_.push(std::move(envelope));
     } else if (std::holds_alternative<OpenMessage>(message) || std::holds_alternative<AnalyseMessage>(message) ||
-               std::holds_alternative<GenerateMessage>(message) || std::holds_alternative<StepMessage>(message)) {
+               std::holds_alternative<GenerateMessage>(message) || std::holds_alternative<StepMessage>(message) ||
+               std::holds_alternative<FollowUpMessage>(message)) {
       // A question in progress must not make the new sequence wait.
       if (std::holds_alternative<OpenMessage>(message) || std::holds_alternative<AnalyseMessage>(message)) {
         questions_.stop_all();

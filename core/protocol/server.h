@@ -28,9 +28,12 @@ class EngineHost {
   /// Reads the prompt and begins a sequence; where it fails, the one of before still stands. Errors: usage (no model
   /// is open), as Engine::tokenize and Engine::start.
   [[nodiscard]] virtual Expected<StartedMessage> start(const AnalyseMessage& request) = 0;
-  /// Processes the prompt that start() read. Returns its seconds.
-  [[nodiscard]] virtual Expected<double> prefill(std::function<void(std::int64_t done, std::int64_t total)> on_progress,
-                                                 std::stop_token stop) = 0;
+  /// Reads a text that prefill() is to go on with; nothing has changed until then. Errors: usage (no model is open), as
+  /// Engine::tokenize_follow_up and ChatForm::follow_up.
+  [[nodiscard]] virtual Expected<void> follow_up(const FollowUpMessage& request) = 0;
+  /// Processes what start() or follow_up() read.
+  [[nodiscard]] virtual Expected<ReadyMessage> prefill(
+      std::function<void(std::int64_t done, std::int64_t total)> on_progress, std::stop_token stop) = 0;
   /// `on_token` is called after each token, when record() has it.
   [[nodiscard]] virtual Expected<FinishedMessage> generate(const GenerateMessage& request,
                                                            std::function<void()> on_token, std::stop_token stop) = 0;

@@ -120,6 +120,8 @@ void EngineClient::Private::receiveFrames(const Envelope& envelope, FramesMessag
 void EngineClient::Private::receiveReady(const Envelope& envelope, const ReadyMessage& ready) {
   const bool isRestored = restoring && envelope.generation == restoring->generation;
   const bool isPresent = envelope.generation == generation;
+  const bool isFollowUp =
+      std::any_of(asked.begin(), asked.end(), [&](const Asked& a) { return a.id == envelope.id && a.isFollowUp; });
   if (isRestored) finishRestoring();
   answered(envelope.id);
   if (isRestored) {
@@ -129,9 +131,10 @@ void EngineClient::Private::receiveReady(const Envelope& envelope, const ReadyMe
     return;
   }
   if (!isPresent) return;
-  run.endReading(ready.prefill_s);
+  run.endReading(ready);
   flushRecordChange();
   sendTileWishes();
+  if (isFollowUp) return Q_EMIT q->followUpRead(QString::fromStdString(ready.note));
   Q_EMIT q->analysed();
 }
 
@@ -217,7 +220,9 @@ void EngineClient::Private::receiveError(const Envelope& envelope, const ErrorMe
   }
   sendTileWishes();
   sendWeightsWish();
-  if (!was.isQuiet && !isSuperseded) Q_EMIT q->failed(error);
+  if (was.isQuiet || isSuperseded) return;
+  if (was.isFollowUp && error.code != ErrorCode::interrupted) return Q_EMIT q->followUpFailed(error);
+  Q_EMIT q->failed(error);
 }
 
 void EngineClient::Private::answered(std::uint64_t id) {

@@ -82,11 +82,11 @@ void EngineClient::Private::updateState() {
   becomeState(slot.model() ? State::ready : State::idle);
 }
 
-void EngineClient::Private::askRunning(Message message, State kind) {
+void EngineClient::Private::askRunning(Message message, State kind, bool isFollowUp) {
   // The id is known before anything is sent: an answer may not come before the question is noted.
   const bool mayReplace = kind == State::analysing;
   const std::uint64_t ofGeneration = mayReplace ? newestGeneration : generationToGoOn();
-  asked.push_back({link.nextId(), kind, mayReplace, false});
+  asked.push_back({link.nextId(), kind, mayReplace, false, isFollowUp});
   link.ask(std::move(message), ofGeneration);
   updateState();
 }
@@ -212,6 +212,8 @@ void EngineClient::step(const StepMessage& request) {
   d_->run.goOnWith(request.sampling);
   d_->askRunning(request, State::generating);
 }
+
+void EngineClient::followUp(const FollowUpMessage& request) { d_->askRunning(request, State::generating, true); }
 
 void EngineClient::continueGenerating() { d_->askRunning(d_->run.goingOn(), State::generating); }
 

@@ -105,8 +105,8 @@ class EngineClient : public QObject {
   /// The text that the mirrored sequence began with: what was taken of a longer one. Empty where it was tokens.
   [[nodiscard]] std::string promptText() const;
   [[nodiscard]] const std::string& policy() const;
-  [[nodiscard]] double prefillSeconds() const;  ///< of the last analyse; 0 before it is ready
-  /// The tokens that it read: the prompt's, or all that were read again.
+  [[nodiscard]] double prefillSeconds() const;  ///< of the last analyse or follow-up; 0 before it is ready
+  /// The tokens that it read: the prompt's, a follow-up's, or all that were read again.
   [[nodiscard]] std::int64_t prefillTokens() const;
   /// What was set by hand in the mirrored sequence.
   [[nodiscard]] const SetByHand& setByHand() const;
@@ -142,6 +142,8 @@ class EngineClient : public QObject {
   void showRecording(const natscope::Session& recorded);
   void generate(const natscope::GenerateMessage& request);
   void step(const natscope::StepMessage& request);
+  /// Goes on behind the last token with a text: followUpRead or followUpFailed.
+  void followUp(const natscope::FollowUpMessage& request);
   /// generate() again with the options of the last one.
   void continueGenerating();
   void stop();
@@ -177,6 +179,8 @@ class EngineClient : public QObject {
   void sequenceRestored();  ///< the engine has what is mirrored again: knowsSequence()
   /// The engine does not get what is mirrored, which can go on only once it was analysed anew.
   void notRestored(const QString& why);
+  void followUpRead(const QString& note);             ///< `note`: what should be known about it
+  void followUpFailed(const natscope::Error& error);  ///< nothing of it was read; one that is stopped fails as others
   void finished(const natscope::FinishedMessage& result);
   void tileArrived(const natscope::AttentionTile& tile);
   void weightsArrived(const natscope::WeightsMessage& weights);

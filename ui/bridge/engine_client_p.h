@@ -24,6 +24,7 @@ class EngineClient::Private {
     State kind = State::idle;
     bool mayReplace = false;  ///< an analyse that has not begun, or an open
     bool isQuiet = false;     ///< its error follows from one that was already shown
+    bool isFollowUp = false;
   };
   /// The mirrored sequence on its way to an engine: what that answers gathers here.
   struct Restoring {
@@ -41,7 +42,7 @@ class EngineClient::Private {
   void updateState();  ///< from what was asked and not answered
 
   // Asking: engine_client.cpp
-  void askRunning(Message message, State kind);
+  void askRunning(Message message, State kind, bool isFollowUp = false);
   void askToAnalyse(AskedAnalysis analysis);
   void askToOpen(const ModelSlot::Opening& opening, std::vector<Asked>::iterator before);
   /// Sends a stop for every request that was not answered; `alsoOpening`: for one that opens the model, too.

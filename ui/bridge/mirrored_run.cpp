@@ -2,6 +2,7 @@
 #include "ui/bridge/mirrored_run.h"
 
 #include <algorithm>
+#include <span>
 
 #include "core/cache/policy.h"
 
@@ -27,6 +28,12 @@ RoleArray rolesOf(const SequenceRecord& record) {
   return array;
 }
 
+/// Those up to the last one of `frames` that nobody drew; 0 where all were drawn.
+std::int64_t givenIn(std::span<const TokenFrame> frames) {
+  const auto last = std::find_if(frames.rbegin(), frames.rend(), [](const TokenFrame& f) { return !f.generated; });
+  return last == frames.rend() ? 0 : last->position.value + std::int64_t{1};
+}
+
 bool fits(const SequenceRecord& record, const ModelDescription& model) {
   const CacheGeometry& geometry = record.geometry();
   return record.size() > 0 && record.size() <= model.context && geometry.layers == model.layers &&
@@ -44,6 +51,12 @@ void MirroredRun::beginWith(Prompt prompt, std::int64_t tokens, std::int64_t giv
   digest_.reset();
 }
 
+void MirroredRun::giveUpTo(std::int64_t tokens) {
+  if (tokens <= std::max(promptTokens_, givenTokens_)) return;
+  givenTokens_ = tokens;
+  digest_.reset();
+}
+
 void MirroredRun::begin(AskedAnalysis asked, const StartedMessage& started) {
   Prompt& prompt = asked.request.prompt;
   if (auto* const text = std::get_if<std::string>(&prompt); text != nullptr && started.prompt_bytes)
@@ -55,6 +68,7 @@ void MirroredRun::begin(AskedAnalysis asked, const StartedMessage& started) {
   setByHand_ = set_by_hand(plan_);
   policy_ = started.policy;
   prefillSeconds_ = 0;
+  readTokens_ = 0;
   tokenTexts_.clear();  // the engine names the tokens of each sequence anew
   origin_.reset();
   isRecorded_ = false;
@@ -63,10 +77,13 @@ void MirroredRun::begin(AskedAnalysis asked, const StartedMessage& started) {
 void MirroredRun::show(const Session& session, const RolePlan& plan, std::uint64_t openedBy, bool isRecorded) {
   beginWith(session.prompt, session.prompt_tokens, 0);
   record_ = session.record;
+  giveUpTo(givenIn(record_.frames()));
+  if (!session.provenance.prompt_sha256.empty()) digest_ = session.provenance.prompt_sha256;
   plan_ = plan;
   setByHand_ = session.provenance.by_hand;
   policy_ = session.policy;
   prefillSeconds_ = 0;
+  readTokens_ = 0;
   goingOn_.sampling = session.sampling;
   goingOn_.max_new_tokens = session.max_new_tokens;
   // What another model calls its tokens says nothing of these.
@@ -75,14 +92,19 @@ void MirroredRun::show(const Session& session, const RolePlan& plan, std::uint64
   isRecorded_ = isRecorded;
 }
 
-Expected<void> MirroredRun::append(std::vector<TokenFrame> frames) { return record_.append(frames); }
+Expected<void> MirroredRun::append(std::vector<TokenFrame> frames) {
+  NATSCOPE_CHECK(record_.append(frames));
+  giveUpTo(givenIn(frames));
+  return {};
+}
 
 void MirroredRun::nameTokens(const std::vector<std::pair<std::int32_t, std::string>>& texts) {
   for (const auto& [token, text] : texts) tokenTexts_.insert_or_assign(token, text);
 }
 
-void MirroredRun::endReading(double seconds) {
-  prefillSeconds_ = seconds;
+void MirroredRun::endReading(const ReadyMessage& ready) {
+  prefillSeconds_ = ready.prefill_s;
+  readTokens_ = ready.tokens;
   if (!readAgainFrom_) return;
   const Beginning beginning = *readAgainFrom_;
   beginWith(beginning.prompt, std::min(beginning.tokens, record_.size()), record_.size());
@@ -187,7 +209,7 @@ Provenance MirroredRun::provenance(const std::optional<ModelDescription>& open) 
   if (const std::int32_t head_dim = record_.geometry().head_dim; head_dim > 0) provenance.head_dim = head_dim;
   provenance.by_hand = setByHand_;
   provenance.prompt_sha256 = promptDigest();
-  if (record_.size() > prefillTokens()) provenance.sampling = goingOn_.sampling;
+  if (record_.size() > std::max(promptTokens_, givenTokens_)) provenance.sampling = goingOn_.sampling;
   provenance.heads = queryHeads(open);
   provenance.global_bias = globalBias(open);
   if (origin_) {

@@ -52,7 +52,7 @@ class MirroredRun {
   // What an engine says of it.
   [[nodiscard]] Expected<void> append(std::vector<TokenFrame> frames);
   void nameTokens(const std::vector<std::pair<std::int32_t, std::string>>& texts);
-  void endReading(double seconds);  ///< the prompt is processed
+  void endReading(const ReadyMessage& ready);  ///< the prompt, or a follow-up, is processed
   /// The open model made it, or has taken it over.
   void isOfTheOpenModel() { origin_.reset(); }
   /// Another model is opened than the one that made it.
@@ -68,8 +68,8 @@ class MirroredRun {
   [[nodiscard]] const std::optional<Origin>& origin() const { return origin_; }
   [[nodiscard]] bool isRecorded() const { return isRecorded_; }
   [[nodiscard]] std::int64_t promptTokens() const { return promptTokens_; }
-  /// The tokens of the prefill: the prompt's, or all that were read again.
-  [[nodiscard]] std::int64_t prefillTokens() const { return std::max(promptTokens_, givenTokens_); }
+  /// The tokens of the last prefill: the prompt's, a follow-up's, or all that were read again.
+  [[nodiscard]] std::int64_t prefillTokens() const { return readTokens_; }
   [[nodiscard]] double prefillSeconds() const { return prefillSeconds_; }
   [[nodiscard]] std::string promptText() const;  ///< empty where it was tokens
   [[nodiscard]] const RolePlan& plan() const { return plan_; }
@@ -100,12 +100,14 @@ class MirroredRun {
 
  private:
   void beginWith(Prompt prompt, std::int64_t tokens, std::int64_t given);
+  void giveUpTo(std::int64_t tokens);
   [[nodiscard]] const std::string& promptDigest() const;
 
   SequenceRecord record_;
   Prompt prompt_;
   std::int64_t promptTokens_ = 0;
-  std::int64_t givenTokens_ = 0;            // that it was read again with, whoever wrote them; 0: not so
+  /// Up to the last one that was given behind the prompt: read again, or a follow-up, whoever wrote those before it.
+  std::int64_t givenTokens_ = 0;
   std::optional<Beginning> readAgainFrom_;  // while it is read once more: what it really began with
   mutable std::optional<std::string> digest_;
   mutable std::int64_t promptsHashed_ = 0;
@@ -114,6 +116,7 @@ class MirroredRun {
   SetByHand setByHand_;  // in plan_, or as a file says
   std::string policy_;
   double prefillSeconds_ = 0;
+  std::int64_t readTokens_ = 0;
   GenerateMessage goingOn_;
   std::unordered_map<std::int32_t, std::string> tokenTexts_;
   std::optional<Origin> origin_;  // nothing: the open model's

@@ -82,6 +82,17 @@ Workbench::Workbench(Settings& settings, QObject* parent)
     Q_EMIT stateChanged();
   });
   connect(&client_, &EngineClient::analysed, this, &Workbench::onAnalysed);
+  connect(&client_, &EngineClient::followUpRead, this, [this](const QString& note) {
+    if (!note.isEmpty()) Q_EMIT logLine(note);
+    Q_EMIT followUpRead();
+    if (std::exchange(next_, Next::nothing) == Next::generate) sendGenerate();
+  });
+  connect(&client_, &EngineClient::followUpFailed, this, [this](const Error& error) {
+    next_ = Next::nothing;
+    say(QString());
+    Q_EMIT logLine(QString::fromStdString(format_error_line(error)));
+    Q_EMIT followUpRefused(error);
+  });
   connect(&client_, &EngineClient::sequenceRestored, this, &Workbench::onRestored);
   connect(&client_, &EngineClient::notRestored, this, [this](const QString& why) {
     lostReason_.clear();
@@ -209,6 +220,11 @@ bool Workbench::canContinue() const {
   return canAnalyse() && !recording() && (sequence_.isEmpty() || client_.knowsSequence());
 }
 
+bool Workbench::canFollowUp() const {
+  // A prompt that was not read to its end is no text to go on from.
+  return canContinue() && !sequence_.isEmpty() && client_.record().size() >= client_.promptTokens();
+}
+
 std::shared_ptr<const Recording> Workbench::recording() const {
   return client_.isRecording() ? openRecording_ : nullptr;
 }
@@ -327,51 +343,6 @@ void Workbench::takeRoleChangesAgain() {
   if (std::exchange(areChangesAside_, false) && !recording()) takeRoleChanges(analysed_.changes);
 }
 
-void Workbench::analyse() { startSequence(Next::nothing); }
-void Workbench::generate() {
-  // A prompt that was just read needs not be read again.
-  const bool isRead = canContinue() && !needsNewSequence() && client_.record().size() == client_.promptTokens();
-  if (!isRead) return startSequence(Next::generate);
-  giveUpReading();
-  sendGenerate();
-}
-
-void Workbench::continueGenerating() {
-  if (!canContinue()) return;
-  if (needsNewSequence()) return startSequence(Next::generate, wholeText());
-  giveUpReading();
-  sendGenerate();
-}
-
-void Workbench::sendGenerate() {
-  Q_EMIT errorCleared();
-  say(tr("Generating …"));
-  GenerateMessage request;
-  request.max_new_tokens = options_.maxNewTokens;
-  request.sampling = options_.sampling;
-  for (const QString& text : options_.stopStrings) request.stop_strings.push_back(text.toStdString());
-  client_.generate(request);
-}
-
-void Workbench::step() {
-  if (!canContinue()) return;
-  if (needsNewSequence()) return startSequence(Next::step, wholeText());
-  giveUpReading();
-  sendStep();
-}
-
-void Workbench::sendStep() {
-  Q_EMIT errorCleared();
-  StepMessage request;
-  request.sampling = options_.sampling;
-  client_.step(request);
-}
-
-void Workbench::stop() {
-  next_ = Next::nothing;
-  client_.stop();
-}
-
 void Workbench::onAnalysed() {
   isSessionShown_ = false;
   // What somebody had the model write does not go for good.
@@ -387,6 +358,7 @@ void Workbench::onAnalysed() {
   const Next next = std::exchange(next_, Next::nothing);
   if (next == Next::generate) sendGenerate();
   if (next == Next::step) sendStep();
+  if (next == Next::followUp) sendFollowUp();
   Q_EMIT stateChanged();
 }
 

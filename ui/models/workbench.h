@@ -19,8 +19,9 @@ namespace natscope::ui {
 /// Everything the window is about, without the window: the engine, the sequence, the selection and what is asked next.
 ///
 /// Generate begins a new sequence from the prompt; Continue and Step go on from the last token, and begin one where the
-/// prompt or policy has changed since. Another policy, W or roles are tried on the tokens that are shown: what was
-/// written stays as it is. Nothing waits: what has to come first is remembered and done when it is there.
+/// prompt or policy has changed since. A follow-up goes on with a text behind what is shown, and the model writes on.
+/// Another policy, W or roles are tried on the tokens that are shown: what was written stays as it is. Nothing waits:
+/// what has to come first is remembered and done when it is there.
 class Workbench : public QObject {
   Q_OBJECT
 
@@ -43,6 +44,7 @@ class Workbench : public QObject {
 
   [[nodiscard]] bool canAnalyse() const;
   [[nodiscard]] bool canContinue() const;
+  [[nodiscard]] bool canFollowUp() const;
   [[nodiscard]] bool isRunning() const;
   /// Whether what is shown began with the prompt of the options, or nothing is shown: then Continue goes on with it.
   [[nodiscard]] bool isOfPrompt() const;
@@ -116,6 +118,8 @@ class Workbench : public QObject {
   void generate();
   void continueGenerating();
   void step();
+  /// `asTurn`: with the marks of the model's chat template, as the next turn of a conversation.
+  void followUp(const QString& text, bool asTurn);
   void stop();
 
  Q_SIGNALS:
@@ -125,12 +129,14 @@ class Workbench : public QObject {
   /// What the session was made with, or with the prompt of a recording.
   void sessionShown(const natscope::ui::PromptOptions& options);
   void promptTaken(const QString& text);  ///< so much of the prompt fits; the options have it
+  void followUpRead();                    ///< it is part of what is shown now
+  void followUpRefused(const natscope::Error& error);
   void errorRaised(const natscope::Error& error);
   void errorCleared();  ///< what went wrong works again
   void logLine(const QString& line);
 
  private:
-  enum class Next { nothing, generate, step };
+  enum class Next { nothing, generate, step, followUp };
   enum class Read {
     prompt,
     whatFits,    ///< the beginning of a prompt that is longer than the context
@@ -170,6 +176,7 @@ class Workbench : public QObject {
   void takePrompt();
   void sendGenerate();
   void sendStep();
+  void sendFollowUp();
   void onModelOpened(const ModelDescription& model);
   void onAnalysed();
   void onRestored();
@@ -222,6 +229,7 @@ class Workbench : public QObject {
   std::optional<RunBefore> replaced_;  // by the text that is being read
   std::vector<TokenPos> pinsAgain_;    // what was pinned in a text that is read again
   Next next_ = Next::nothing;
+  FollowUpMessage followUp_;  // that was asked for last
 };
 
 }  // namespace natscope::ui

@@ -22,7 +22,8 @@ TextPanel::TextPanel(Workbench& workbench, RunComparison& comparison, QWidget* p
       colouring_(new QComboBox(this)),
       legend_(new LossLegend(this)),
       words_(new QLabel(this)),
-      search_(new SearchBar(workbench.search(), this)) {
+      search_(new SearchBar(workbench.search(), this)),
+      followUp_(new FollowUpBar(workbench, this)) {
   setObjectName(QStringLiteral("panel"));
   setAttribute(Qt::WA_StyledBackground);
   colouring_->setObjectName(QStringLiteral("colouring"));
@@ -44,6 +45,7 @@ TextPanel::TextPanel(Workbench& workbench, RunComparison& comparison, QWidget* p
   layout->addLayout(bar);
   layout->addWidget(search_);
   layout->addWidget(text_, 1);
+  layout->addWidget(followUp_);
   text_->setLosses(comparison_.losses());
   text_->setSearch(workbench_.search());
   connect(search_, &SearchBar::begun, text_, &TokenTextView::stayHere);

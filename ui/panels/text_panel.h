@@ -4,6 +4,7 @@
 #include <QWidget>
 
 #include "ui/models/run_comparison.h"
+#include "ui/panels/follow_up_bar.h"
 #include "ui/panels/search_bar.h"
 #include "ui/views/token_text_view.h"
 
@@ -14,7 +15,7 @@ namespace natscope::ui {
 
 class LossLegend;
 
-/// The text, what its colours mean, and the choice between their meanings.
+/// The text, what its colours mean, the choice between their meanings, and what the model is given behind it.
 class TextPanel : public QWidget {
   Q_OBJECT
 
@@ -27,6 +28,7 @@ class TextPanel : public QWidget {
   /// Marks every occurrence of a token of the vocabulary.
   void findToken(std::int32_t token, const QString& name);
   [[nodiscard]] TokenTextView& text() { return *text_; }
+  [[nodiscard]] FollowUpBar& followUp() { return *followUp_; }
   /// What stands beside the legend; empty where the legend says it all.
   [[nodiscard]] QString words() const;
   /// The meaning that is chosen, as the list has it.
@@ -45,6 +47,7 @@ class TextPanel : public QWidget {
   LossLegend* legend_;
   QLabel* words_;
   SearchBar* search_;
+  FollowUpBar* followUp_;
 };
 
 }  // namespace natscope::ui

@@ -180,7 +180,8 @@ double TokenPanel::drawTitle(QPainter& painter, TokenPos token) {
   const double nameWidth = painter.fontMetrics().horizontalAdvance(name);
   setSize(painter, 12);
   painter.setPen(theme().muted);
-  QString facts = frame.generated ? tr("generated") : tr("prompt");
+  const bool isOfPrompt = token.value < workbench_.client().promptTokens();
+  QString facts = frame.generated ? tr("generated") : isOfPrompt ? tr("prompt") : tr("given");
   facts += tr(", id %1").arg(frame.token);
   // How surprising it was stands beside it where there is room, else over what was likely in its place.
   lossesInTitle_ = 0;

@@ -183,6 +183,17 @@ TokenLook TokenTextView::lookOf(TokenPos position) const {
                     {fill, hasRoles ? roleInk(role, shade) : fill, theme.text, theme.muted});
 }
 
+std::optional<TokenTextView::Beginning> TokenTextView::beginningAt(std::size_t token) const {
+  if (token == 0 || promptTokens_ <= 0) return std::nullopt;
+  const auto frames = sequence_.record().frames();
+  const bool isWritten = frames[token].generated;
+  // Read again, what was written is told from the prompt by where that ended.
+  if (static_cast<qint64>(token) == promptTokens_ || (isWritten && !frames[token - 1].generated))
+    return Beginning::writing;
+  if (!isWritten && frames[token - 1].generated) return Beginning::followUp;
+  return std::nullopt;
+}
+
 void TokenTextView::drawToken(QPainter& painter, std::size_t token, const QRectF& rect) const {
   const ThemeColours& theme = ThemeSwitch::instance().colours();
   const TokenPos position(static_cast<std::int32_t>(token));
@@ -191,8 +202,8 @@ void TokenTextView::drawToken(QPainter& painter, std::size_t token, const QRectF
   const bool isFromRight = flow_.isReadFromRight(token);
   painter.setLayoutDirection(isFromRight ? Qt::RightToLeft : Qt::LeftToRight);
   drawTokenBox(painter, rect, flow_.shown(token), look);
-  if (static_cast<qint64>(token) == promptTokens_ && promptTokens_ > 0) {
-    painter.setPen(QPen(theme.accent, 2));
+  if (const auto begins = beginningAt(token)) {
+    painter.setPen(QPen(*begins == Beginning::writing ? theme.accent : theme.muted, 2));
     const double x = isFromRight ? rect.right() : rect.left();
     painter.drawLine(QPointF(x, rect.top()), QPointF(x, rect.bottom() - 1));
   }

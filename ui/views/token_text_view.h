@@ -30,7 +30,7 @@ class TokenTextView : public QAbstractScrollArea {
 
   void setColouring(TextColouring colouring);
   [[nodiscard]] TextColouring colouring() const { return colouring_; }
-  /// Tokens from here on were generated.
+  /// The prompt's; from there on tokens were generated, or given as follow-ups.
   void setPromptTokens(qint64 tokens);
 
   /// Where differences to a kept run come from; without, no token has one.
@@ -74,6 +74,9 @@ class TokenTextView : public QAbstractScrollArea {
   void relayout();
   [[nodiscard]] TokenLook lookOf(TokenPos position) const;
   [[nodiscard]] QString wordsOf(TokenPos position) const;
+  /// What begins with a token, behind what another hand wrote.
+  enum class Beginning { writing, followUp };
+  [[nodiscard]] std::optional<Beginning> beginningAt(std::size_t token) const;
   void drawToken(QPainter& painter, std::size_t token, const QRectF& rect) const;
   void drawFound(QPainter& painter, TokenPos position, const QRectF& frame) const;
   [[nodiscard]] std::optional<TokenPos> tokenAt(QPointF at) const;

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "core/io/follow_up_tokens.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
 
@@ -112,6 +113,126 @@ TEST_CASE("marks that a tokenizer.model reads as ordinary text are refused") {
   const ChatFolder other(nullptr, {{"chat_template", "<|user|>{{ messages[0].content }}"}});
   test::write_bytes(other.folder / "added_tokens.json", "{\"<|user|>\": 600}");
   CHECK(of(other.open(), {"a", {}}, 0).error().code == ErrorCode::unsupported_tokenizer);
+}
+
+/// What the model read for the first turn, what it answered, and what follows: the tokens of it all.
+std::vector<std::int32_t> conversation(const ModelFolder& folder, const std::string& answer, const std::string& next,
+                                       std::string* note) {
+  const ChatForm form = ChatForm::of(folder).value();
+  std::vector<std::int32_t> tokens = tokens_of(folder, form.prompt({"Who are you?", {}}, 0).value().prompt);
+  const auto append = [&](const std::string& text) {
+    const auto more = follow_up_tokens(folder.tokenizer(), tokens.back(), text).value();
+    tokens.insert(tokens.end(), more.begin(), more.end());
+  };
+  append(answer);
+  const ChatText said = form.follow_up(next, tokens.back(), 0).value();
+  *note = said.note;
+  append(said.prompt);
+  return tokens;
+}
+
+std::string words_of(const ModelFolder& folder, const std::vector<std::int32_t>& tokens) {
+  std::string words;
+  for (const std::int32_t token : tokens) words += folder.tokenizer().display(token) + "|";
+  return words;
+}
+
+TEST_CASE("with what follows an answer, the tokens are those of the whole conversation") {
+  const std::string qwen_marks = marks;
+  const std::string llama_marks =
+      "{{ bos_token }}{% for m in messages %}<|begin|>{{ m.role }}\n\n{{ m.content | trim }}<|eot|>{% endfor %}"
+      "<|begin|>assistant{{ '\n\n' }}";
+  const std::string mistral_marks =
+      "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]{% else %} "
+      "{{ m.content }}{{ eos_token }}{% endif %}{% endfor %}";
+  struct Case {
+    const char *tokenizer, *bos, *end;
+    const std::string& source;
+  };
+  for (const Case& chat :
+       {Case{"qwen2.json", nullptr, "<|im_end|>", qwen_marks}, Case{"llama3.json", "<|begin|>", "<|eot|>", llama_marks},
+        Case{"llama2.json", "<s>", "</s>", mistral_marks}}) {
+    CAPTURE(chat.tokenizer);
+    nlohmann::json settings{{"chat_template", chat.source}, {"eos_token", chat.end}};
+    if (chat.bos != nullptr) settings.update({{"bos_token", chat.bos}, {"add_bos_token", true}});
+    const ChatFolder made(chat.tokenizer, settings);
+    const ModelFolder folder = made.open();
+    const ChatTemplate whole = ChatTemplate::read(folder.path()).value().value();
+    const std::string text = whole
+                                 .write(std::vector<ChatMessage>{{"user", "Who are you?"},
+                                                                 {"assistant", "Alice, a girl."},
+                                                                 {"user", "And the question answered?"}},
+                                        0)
+                                 .value();
+    const auto wanted = folder.tokenizer().encode(text).value();
+    const std::string blank = chat.source == mistral_marks ? " " : "";
+    // The model ended its answer itself, or was stopped before it did.
+    for (const std::string& end : {std::string(chat.end), std::string()}) {
+      CAPTURE(end);
+      std::string note;
+      const auto tokens = conversation(folder, blank + "Alice, a girl." + end, "And the question answered?", &note);
+      CAPTURE(words_of(folder, tokens));
+      CAPTURE(words_of(folder, wanted));
+      CHECK(tokens == wanted);
+      CHECK(note.empty());
+    }
+  }
+}
+
+TEST_CASE("a template that writes earlier turns in another way says so, one that leaves them out is refused") {
+  const ChatFolder thinking("qwen2.json", {{"chat_template",
+                                            "{% for m in messages %}<|im_start|>{{ m.content }}<|im_end|>{% "
+                                            "endfor %}{% if messages|length == 1 %}<mask>{% endif %}"}});
+  std::string note;
+  static_cast<void>(conversation(thinking.open(), "a", "b", &note));
+  CHECK(note.find("earlier turns") != std::string::npos);
+  const ChatFolder forgetful("qwen2.json", {{"chat_template", "{{ messages[-1].content }}<|im_end|>"}});
+  const ChatForm form = ChatForm::of(forgetful.open()).value();
+  CHECK(form.follow_up("a", 0, 0).error().code == ErrorCode::unsupported_tokenizer);
+  CHECK(form.follow_up("", 0, 0).error().code == ErrorCode::bad_text);
+  CHECK(form.follow_up("\xff", 0, 0).error().code == ErrorCode::bad_text);
+}
+
+TEST_CASE("published templates: an answer and what follows it are as in the whole conversation") {
+  const char* const published = std::getenv("NATSCOPE_PUBLISHED_TEMPLATES");
+  if (published == nullptr) return;
+  int same = 0;
+  int noted = 0;
+  int refused = 0;
+  for (const fs::directory_entry& entry : fs::directory_iterator(published)) {
+    if (entry.path().extension() != ".jinja") continue;
+    CAPTURE(entry.path().filename().string());
+    const ChatFolder made(
+        "qwen2.json", {{"chat_template", test::read_bytes(entry.path())}, {"bos_token", "<s>"}, {"eos_token", "</s>"}});
+    const auto form = ChatForm::of(made.open());
+    const auto whole = ChatTemplate::read(made.folder.path());
+    if (!form || !whole) continue;
+    const auto first = form->prompt({"Who are you?", {}}, 0);
+    const auto next = form->follow_up("And why?", -1, 0);
+    const auto all = (*whole)->write(
+        std::vector<ChatMessage>{{"user", "Who are you?"}, {"assistant", "A girl."}, {"user", "And why?"}}, 0);
+    if (!first || !next || !all) {
+      const auto& error = !next ? next.error() : !first ? first.error() : all.error();
+      MESSAGE(entry.path().filename().string() << ": " << error.message);
+      ++refused;
+      continue;
+    }
+    if (!next->note.empty()) {
+      MESSAGE(entry.path().filename().string() << ": " << next->note);
+      ++noted;
+      continue;
+    }
+    // Blanks in front of the answer are the model's to write.
+    const std::string asked = first->prompt.substr(0, first->prompt.find_last_not_of(" \n\r\t") + 1);
+    CHECK(all->starts_with(asked));
+    CHECK(all->ends_with("A girl." + next->prompt));
+    CHECK(asked.size() + next->prompt.size() + 7 <= all->size());
+    CHECK(
+        all->substr(asked.size(), all->size() - asked.size() - next->prompt.size() - 7).find_first_not_of(" \n\r\t") ==
+        std::string::npos);
+    ++same;
+  }
+  MESSAGE(same << " are the same, of " << noted << " a note says that they are not, " << refused << " were refused");
 }
 
 TEST_CASE("what can go wrong with a turn is said") {

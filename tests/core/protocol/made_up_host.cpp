@@ -67,11 +67,11 @@ Expected<StartedMessage> MadeUpHost::start(const AnalyseMessage& request) {
   if (!is_open_) return fail(ErrorCode::usage, "no model is open");
   const auto* text = std::get_if<std::string>(&request.prompt);
   if (text != nullptr && text->empty()) return fail(ErrorCode::bad_text, "the text is empty");
-  prompt_tokens_ = text != nullptr
-                       ? static_cast<std::int64_t>(text->size())
-                       : static_cast<std::int64_t>(std::get<std::vector<std::int32_t>>(request.prompt).size());
+  tokens_given_ = text != nullptr
+                      ? static_cast<std::int64_t>(text->size())
+                      : static_cast<std::int64_t>(std::get<std::vector<std::int32_t>>(request.prompt).size());
   record_ = SequenceRecord(geometry, true, 16);
-  return StartedMessage{geometry, true, 16, to_string(request.plan.policy), prompt_tokens_};
+  return StartedMessage{geometry, true, 16, to_string(request.plan.policy), tokens_given_};
 }
 
 Expected<void> MadeUpHost::add_token(bool generated) {
@@ -81,14 +81,22 @@ Expected<void> MadeUpHost::add_token(bool generated) {
   return record_.append(std::move(frame));
 }
 
-Expected<double> MadeUpHost::prefill(std::function<void(std::int64_t, std::int64_t)> on_progress,
-                                     std::stop_token stop) {
-  while (record_.size() < prompt_tokens_) {
+Expected<void> MadeUpHost::follow_up(const FollowUpMessage& request) {
+  if (record_.size() == 0) return fail(ErrorCode::bad_position, "nothing was prefilled");
+  if (request.text.empty()) return fail(ErrorCode::bad_text, "the text is empty");
+  tokens_given_ = record_.size() + static_cast<std::int64_t>(request.text.size()) + (request.chat ? 2 : 0);
+  return {};
+}
+
+Expected<ReadyMessage> MadeUpHost::prefill(std::function<void(std::int64_t, std::int64_t)> on_progress,
+                                           std::stop_token stop) {
+  const std::int64_t before = record_.size();
+  while (record_.size() < tokens_given_) {
     NATSCOPE_CHECK(pass_time(token_time, stop));
     NATSCOPE_CHECK(add_token(false));
-    on_progress(record_.size(), prompt_tokens_);
+    on_progress(record_.size() - before, tokens_given_ - before);
   }
-  return 0.25;
+  return ReadyMessage{tokens_given_ - before, 0.25, before > 0 ? "made up" : ""};
 }
 
 Expected<FinishedMessage> MadeUpHost::generate(const GenerateMessage& request, std::function<void()> on_token,

@@ -22,8 +22,9 @@ class MadeUpHost : public EngineHost {
   [[nodiscard]] bool is_open() const override { return is_open_; }
   [[nodiscard]] std::function<std::string()> identity() const override;
   [[nodiscard]] Expected<StartedMessage> start(const AnalyseMessage& request) override;
-  [[nodiscard]] Expected<double> prefill(std::function<void(std::int64_t, std::int64_t)> on_progress,
-                                         std::stop_token stop) override;
+  [[nodiscard]] Expected<void> follow_up(const FollowUpMessage& request) override;
+  [[nodiscard]] Expected<ReadyMessage> prefill(std::function<void(std::int64_t, std::int64_t)> on_progress,
+                                               std::stop_token stop) override;
   [[nodiscard]] Expected<FinishedMessage> generate(const GenerateMessage& request, std::function<void()> on_token,
                                                    std::stop_token stop) override;
   [[nodiscard]] Expected<FinishedMessage> step(const StepMessage& request, std::stop_token stop) override;
@@ -37,7 +38,7 @@ class MadeUpHost : public EngineHost {
   Expected<void> add_token(bool generated);
 
   bool is_open_ = false;
-  std::int64_t prompt_tokens_ = 0;
+  std::int64_t tokens_given_ = 0;  // how long the sequence is once all that was given is read
   SequenceRecord record_;
 };
 

@@ -51,6 +51,15 @@ TEST_CASE("a whole conversation: hello, open, analyse, generate, step, tile, wei
   talk.send(5, 2, StepMessage{});
   wait_for_frames(talk, record, 36);
   CHECK(talk.wait_for<FinishedMessage>().second.generated == 1);
+  talk.send(9, 2, FollowUpMessage{"fgh"});
+  wait_for_frames(talk, record, 39);
+  const auto ready = talk.wait_for<ReadyMessage>();
+  CHECK(ready.first.id == 9);
+  CHECK(ready.second.tokens == 3);
+  CHECK(ready.second.note == "made up");
+  talk.send(10, 2, GenerateMessage{1, {}, {}, 2});
+  wait_for_frames(talk, record, 40);
+  CHECK(talk.wait_for<FinishedMessage>().second.generated == 1);
   const TileKey key{LayerId(0), HeadId(1), 0, 0, 0};
   talk.send(6, 2, TileRequestMessage{key});
   const auto tile = talk.wait_for<TileMessage>();
@@ -63,6 +72,30 @@ TEST_CASE("a whole conversation: hello, open, analyse, generate, step, tile, wei
   CHECK(chat.first.id == 8);
   CHECK(chat.second.prompt == "<user>a<answer>");
   CHECK(talk.exit_code() == 0);
+}
+
+TEST_CASE("a follow-up that is refused or stopped leaves what stands") {
+  MadeUpHost host;
+  Conversation talk(host);
+  open_model(talk);
+  talk.send(2, 1, FollowUpMessage{"a"});
+  CHECK(talk.wait_for<ErrorMessage>().second.error.code == ErrorCode::bad_position);
+  talk.send(3, 1, prompt("abc"));
+  (void)talk.wait_for<ReadyMessage>();
+  talk.send(4, 1, FollowUpMessage{""});
+  CHECK(talk.wait_for<ErrorMessage>().second.error.code == ErrorCode::bad_text);
+  talk.send(5, 7, FollowUpMessage{"of a sequence that is not there"});
+  CHECK(talk.wait_for<ErrorMessage>().second.error.code == ErrorCode::interrupted);
+  host.token_time = 5ms;
+  talk.send(6, 1, FollowUpMessage{std::string(100'000, 'a')});
+  const auto frames = talk.wait_for<ProgressMessage>();
+  CHECK(frames.first.id == 6);
+  talk.send(7, 1, StopMessage{6});
+  const auto stopped = talk.wait_for<ErrorMessage>();
+  CHECK(stopped.first.id == 6);
+  CHECK(stopped.second.error.code == ErrorCode::interrupted);
+  talk.send(8, 1, GenerateMessage{1, {}, {}, 0});
+  CHECK(talk.wait_for<FinishedMessage>().second.generated == 1);
 }
 
 TEST_CASE("what was asked for before the input ended is still done") {

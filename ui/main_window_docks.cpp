@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The window's docks: where they lie on the first day, and what brings one to the front.
+#include <QDockWidget>
+#include <QLayout>
+#include <QTableView>
+#include <algorithm>
+
+#include "ui/main_window.h"
+#include "ui/panels/token_panel.h"
+
+namespace natscope::ui {
+namespace {
+
+/// The docks of the first day, as drawn for a window of 1560 x 980 (DockSizes::want).
+QMap<QString, QRect> firstSizes() {
+  return {{QStringLiteral("prompt"), {0, 0, 240, 690}},    {QStringLiteral("text"), {245, 0, 590, 355}},
+          {QStringLiteral("roles"), {245, 360, 590, 330}}, {QStringLiteral("attention"), {840, 0, 720, 470}},
+          {QStringLiteral("token"), {840, 475, 720, 215}}, {QStringLiteral("cache"), {0, 720, 1560, 176}}};
+}
+
+}  // namespace
+
+QDockWidget* MainWindow::addDock(const QString& name, const QString& title, QWidget* content) {
+  auto* const dock = new QDockWidget(title, this);
+  dock->setObjectName(name);
+  dock->setWidget(content);
+  docks_.insert(name, dock);
+  // Qt only moves a dock behind another one out of sight: its fields stay visible to it, and Tab would go there. Their
+  // room stays as it was, or the docks round it would move.
+  QSizePolicy kept = content->sizePolicy();
+  kept.setRetainSizeWhenHidden(true);
+  content->setSizePolicy(kept);
+  connect(dock, &QDockWidget::visibilityChanged, content,
+          [dock, content](bool isSeen) { content->setVisible(isSeen || dock->isFloating()); });
+  connect(dock, &QDockWidget::topLevelChanged, content, [content](bool) { content->show(); });
+  return dock;
+}
+
+void MainWindow::makeDocks() {
+  addDock(QStringLiteral("prompt"), tr("Prompt"), prompt_);
+  addDock(QStringLiteral("text"), tr("Text"), text_);
+  addDock(QStringLiteral("roles"), tr("Roles"), roles_);
+  addDock(QStringLiteral("attention"), tr("Attention"), attention_);
+  addDock(QStringLiteral("token"), tr("Token"), new TokenPanel(workbench_, comparison_, this));
+  addDock(QStringLiteral("cache"), tr("KV cache"), cache_);
+  addDock(QStringLiteral("heads"), tr("Heads"), heads_);
+  addDock(QStringLiteral("vocabulary"), tr("Vocabulary"), vocabulary_);
+  addDock(QStringLiteral("overview"), tr("All heads"), overview_);
+  addDock(QStringLiteral("jobs"), tr("Jobs"), jobs_);
+  addDock(QStringLiteral("log"), tr("Log"), log_);
+}
+
+void MainWindow::placeDocks() {
+  const auto dock = [this](const char* name) { return docks_.value(QLatin1String(name)); };
+  addDockWidget(Qt::TopDockWidgetArea, dock("prompt"));
+  splitDockWidget(dock("prompt"), dock("text"), Qt::Horizontal);
+  splitDockWidget(dock("text"), dock("attention"), Qt::Horizontal);
+  splitDockWidget(dock("text"), dock("roles"), Qt::Vertical);
+  splitDockWidget(dock("attention"), dock("token"), Qt::Vertical);
+  addDockWidget(Qt::BottomDockWidgetArea, dock("cache"));
+  tabifyDockWidget(dock("cache"), dock("heads"));
+  tabifyDockWidget(dock("heads"), dock("vocabulary"));
+  tabifyDockWidget(dock("vocabulary"), dock("jobs"));
+  tabifyDockWidget(dock("jobs"), dock("log"));
+  dock("cache")->raise();
+  // All maps need as much room as one.
+  tabifyDockWidget(dock("attention"), dock("overview"));
+  dock("attention")->raise();
+  // Room goes to what shows the text: a larger form or a higher chart of the cache says no more than a small one.
+  sizes_.setStretch(dock("prompt"), {0, 1});
+  sizes_.setStretch(dock("token"), {1, 0.25});
+  for (const char* const low : {"cache", "heads", "vocabulary", "jobs", "log"}) sizes_.setStretch(dock(low), {1, 0.25});
+  sizes_.want(firstSizes());
+}
+
+void MainWindow::arrangeDocks() {
+  // Out of sight: else the window would grow on the way there, to what the docks need side by side.
+  for (QDockWidget* const each : docks_) {
+    each->setFloating(false);
+    each->hide();
+  }
+  placeDocks();
+  for (QDockWidget* const each : docks_) each->show();
+  for (const char* const front : {"cache", "attention"}) docks_.value(QLatin1String(front))->raise();
+  layout()->activate();
+  sizes_.want(firstSizes());
+  sizes_.settleAnew();
+}
+
+void MainWindow::showHeads() {
+  raiseDock(QStringLiteral("heads"));
+  heads_->table().setFocus();
+}
+
+void MainWindow::showVocabulary() {
+  raiseDock(QStringLiteral("vocabulary"));
+  vocabulary_->table().setFocus();
+}
+
+void MainWindow::showOverview() {
+  bringToFront(QStringLiteral("overview"));
+  overview_->grid().setFocus();
+}
+
+void MainWindow::showJobs() { raiseDock(QStringLiteral("jobs")); }
+
+QDockWidget* MainWindow::bringToFront(const QString& name) {
+  QDockWidget* const dock = docks_.value(name);
+  dock->show();
+  dock->raise();
+  return dock;
+}
+
+void MainWindow::raiseDock(const QString& name) {
+  QDockWidget* const dock = bringToFront(name);
+  const int roomForRows = std::clamp(height() * 2 / 5, 230, 400);
+  if (dock->height() >= roomForRows || dock->isFloating()) return;
+  resizeDocks({dock}, {roomForRows}, Qt::Vertical);
+  layout()->activate();
+  sizes_.remember();
+}
+
+void MainWindow::beginSearch() {
+  bringToFront(QStringLiteral("text"));
+  text_->beginSearch();
+}
+
+void MainWindow::beginFollowUp() {
+  bringToFront(QStringLiteral("text"));
+  text_->followUp().begin();
+}
+
+void MainWindow::findToken(std::int32_t token, const QString& name) {
+  bringToFront(QStringLiteral("text"));
+  text_->findToken(token, name);
+}
+
+}  // namespace natscope::ui
