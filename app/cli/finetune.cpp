@@ -169,7 +169,7 @@ void add_finetune_command(CLI::App& root, Invocation& invocation) {
       ->add_option("--model", options->model, "The base: a model folder with full attention; needed without --resume")
       ->type_name("DIR");
   options->flags.add_places(
-      *command, {.data = "Folder of *.txt files, one of them, or a *.jsonl file (text, or prompt and answer)",
+      *command, {.data = "Folder of *.txt files, one of them, or a *.jsonl file (text, prompt and answer, or messages)",
                  .valid = "Held-out documents, the same way",
                  .out = "Folder for the adapter (with --train all: for the model)"});
   command->add_flag("--forecast", options->forecast,
@@ -180,6 +180,10 @@ void add_finetune_command(CLI::App& root, Invocation& invocation) {
   add_learning_flags(*command, *options);
   add_run_flags(*command, *options);
   options->flags.detach.add_to(*command);
+  command->footer(
+      "A line of a *.jsonl file is an object with text; with prompt and answer, of which the answer counts in the loss; "
+      "or with messages, objects with role and content, which the chat template in the model's folder writes and of "
+      "which what the assistant says counts.");
   on_run(*command, invocation, [options, command](CommandContext& context) {
     return run(*options, ignored_beside_resume(*command), context);
   });

@@ -124,6 +124,41 @@ Expected<ChatText> ChatForm::follow_up(const std::string& user, std::int32_t las
   return made;
 }
 
+Expected<std::vector<ChatPart>> ChatForm::conversation(std::span<const ChatMessage> messages, std::time_t now) const {
+  if (messages.empty()) return fail(ErrorCode::bad_text, "there are no messages");
+  for (const ChatMessage& message : messages) {
+    if (!valid_utf8(message.content) || !valid_utf8(message.role))
+      return fail(ErrorCode::bad_text, "the text is not UTF-8");
+  }
+  std::vector<ChatPart> parts;
+  std::string written;
+  const auto take = [&](const std::string& text, bool is_answer) -> Expected<void> {
+    if (!text.starts_with(written)) {
+      return fail(ErrorCode::bad_text, "the chat template writes earlier messages otherwise once others follow",
+                  "give each answer with all that stands before it as prompt and answer");
+    }
+    if (text.size() > written.size()) parts.push_back({text.substr(written.size()), is_answer});
+    written = text;
+    return {};
+  };
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const bool is_answer = messages[i].role == "assistant";
+    if (!is_answer && i + 1 < messages.size()) continue;  // what stands before an answer is one part
+    if (is_answer && i > 0) {
+      NATSCOPE_TRY(const std::string asked, template_.write(messages.first(i), now, true));
+      NATSCOPE_CHECK(take(asked, false));
+    }
+    NATSCOPE_TRY(const std::string said, template_.write(messages.first(i + 1), now, false));
+    NATSCOPE_CHECK(take(said, is_answer));
+  }
+  if (const auto bos = folder_.bos_id()) {
+    const std::string begin = folder_.tokenizer().display(*bos);
+    if (parts.front().text.starts_with(begin)) parts.front().text.erase(0, begin.size());
+  }
+  for (const ChatPart& part : parts) NATSCOPE_CHECK(check_marks(marks_, part.text));
+  return parts;
+}
+
 std::time_t chat_time() {
   const char* const set = std::getenv("SOURCE_DATE_EPOCH");
   const std::string_view digits = set != nullptr ? set : "";

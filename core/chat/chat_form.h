@@ -3,6 +3,7 @@
 
 #include <ctime>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +23,12 @@ struct ChatTurn {
 struct ChatText {
   std::string prompt;
   std::string note;  ///< what differs from transformers; empty: nothing
+};
+
+/// A stretch of a conversation's text.
+struct ChatPart {
+  std::string text;
+  bool is_answer = false;  ///< the model's: what it said, and the marks that end it
 };
 
 /// Makes prompts of turns, by the chat template of a model. Cheap to copy, immutable.
@@ -46,6 +53,13 @@ class ChatForm {
   ///
   /// Errors: as prompt(); unsupported_tokenizer (a template that leaves earlier answers out).
   [[nodiscard]] Expected<ChatText> follow_up(const std::string& user, std::int32_t last, std::time_t now) const;
+
+  /// A whole conversation, for texts to learn from: its parts in order, of which those that are answers the model is
+  /// to learn. Of each prompt() and follow_up() would have made what stands before it. The beginning token is left out
+  /// as in prompt(). Errors: as prompt(); bad_text (no message, a role that the template does not know, an answer that
+  /// the template does not write behind what it begins an answer with).
+  [[nodiscard]] Expected<std::vector<ChatPart>> conversation(std::span<const ChatMessage> messages,
+                                                             std::time_t now) const;
 
  private:
   ChatForm(ModelFolder folder, ChatTemplate chat_template, std::vector<std::string> marks)

@@ -105,7 +105,8 @@ Expected<ChatTemplate> ChatTemplate::parse(std::string_view source, SpecialToken
   return made;
 }
 
-Expected<std::string> ChatTemplate::write(std::span<const ChatMessage> messages, std::time_t now) const {
+Expected<std::string> ChatTemplate::write(std::span<const ChatMessage> messages, std::time_t now,
+                                          bool begins_answer) const {
   jinja::Mapping globals;
   for (const auto& [name, text] : state_->special_tokens) globals.set(name, jinja::Value(text));
   jinja::List list;
@@ -118,7 +119,7 @@ Expected<std::string> ChatTemplate::write(std::span<const ChatMessage> messages,
   globals.set("messages", jinja::Value(std::move(list)));
   globals.set("tools", jinja::Value());
   globals.set("documents", jinja::Value());
-  globals.set("add_generation_prompt", jinja::Value(true));
+  globals.set("add_generation_prompt", jinja::Value(begins_answer));
   auto text = jinja::write_template(state_->block, globals, now);
   if (!text) return in_template(std::move(text).error());
   return text;

@@ -43,10 +43,11 @@ class ChatTemplate {
   /// Errors: bad_tokenizer, unsupported_tokenizer.
   [[nodiscard]] static Expected<ChatTemplate> parse(std::string_view source, SpecialTokens special_tokens);
 
-  /// The messages with all marks, up to where the assistant's answer begins (add_generation_prompt): what
-  /// apply_chat_template(…, tokenize=False) gives. `now` is for templates that write the date. Errors: bad_text
-  /// (a template that raises one, for a role that it does not know), bad_tokenizer, unsupported_tokenizer.
-  [[nodiscard]] Expected<std::string> write(std::span<const ChatMessage> messages, std::time_t now) const;
+  /// The messages with all marks, up to where the assistant's answer begins (add_generation_prompt) unless it is not to
+  /// begin: what apply_chat_template(…, tokenize=False) gives. `now` is for templates that write the date. Errors:
+  /// bad_text (a template that raises one, for a role that it does not know), bad_tokenizer, unsupported_tokenizer.
+  [[nodiscard]] Expected<std::string> write(std::span<const ChatMessage> messages, std::time_t now,
+                                            bool begins_answer = true) const;
 
   [[nodiscard]] const SpecialTokens& special_tokens() const;
 

@@ -20,7 +20,7 @@ constexpr auto fields = std::to_array<JobField>({
      .explanation = "Folder of a model with full attention that is to learn its roles.",
      .paper = "Llama-3.1-8B", .is_needed = true},
     {.option = "data", .flag = "--data", .group = Group::data, .kind = Kind::path, .label = "Text", .default_text = "",
-     .explanation = "A folder of UTF-8 *.txt files, one of them, or a *.jsonl file (text, or prompt and answer).",
+     .explanation = "A folder of UTF-8 *.txt files, one of them, or a *.jsonl file (text, prompt and answer, or messages).",
      .paper = "documents of up to 16 000 tokens", .is_needed = true},
     {.option = "valid", .flag = "--valid", .group = Group::data, .kind = Kind::path, .label = "Held-out text",
      .default_text = "",

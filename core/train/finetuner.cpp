@@ -69,7 +69,7 @@ class Finetuning final : public TrainingTask {
                    computes = passes == PassesOn::gpu ? TrainDevice::gpu : TrainDevice::cpu;
                    return DistillationModel::create(*base_, options_, passes);
                  }));
-    form_ = {&base_->tokenizer(), base_->bos_id(), longest_document(options_, base_->config().context)};
+    form_ = {&base_->tokenizer(), base_->bos_id(), longest_document(options_, base_->config().context), &*base_};
     if (form_.length < 2) return fail(ErrorCode::usage, "documents of one token", "give --length 2 or more");
     NATSCOPE_TRY(const auto files, text_files(options_.data));
     say("reading the documents: " + text_files_text(options_.data, files.size()));

@@ -40,7 +40,7 @@ FollowUpBar::FollowUpBar(Workbench& workbench, QWidget* parent)
   send_->setToolTip(tr("Give it to the model and let it write on (Return)"));
   send_->setFocusPolicy(Qt::NoFocus);
   auto* const line = new QHBoxLayout(this);
-  line->setContentsMargins(8, 3, 8, 6);
+  line->setContentsMargins(8, 2, 8, 4);
   line->setSpacing(6);
   line->addWidget(field_, 1);
   line->addWidget(chat_, 0, Qt::AlignBottom);

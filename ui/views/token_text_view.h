@@ -52,7 +52,7 @@ class TokenTextView : public QAbstractScrollArea {
   void fillMenu(QMenu& menu);
 
   [[nodiscard]] QSize sizeHint() const override { return {480, 240}; }
-  [[nodiscard]] QSize minimumSizeHint() const override { return {160, 60}; }
+  [[nodiscard]] QSize minimumSizeHint() const override { return {160, 22}; }
 
  Q_SIGNALS:
   void promptWanted(const QString& text);  ///< this text is to be the prompt

@@ -2,6 +2,9 @@
 #include "core/train/text/document_set.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <ctime>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <span>
@@ -9,6 +12,8 @@
 #include <string_view>
 
 #include "core/base/mapped_file.h"
+#include "core/chat/chat_form.h"
+#include "core/io/follow_up_tokens.h"
 #include "core/io/json_lines.h"
 #include "core/train/random/counter_random.h"
 #include "core/train/text/corpus.h"
@@ -23,6 +28,16 @@ constexpr std::size_t shortest_rest = 16;
 
 std::string_view text_of(const MappedFile& file) {
   return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
+
+/// The same whenever a run goes on, which it does with the same text alone.
+std::time_t time_of(const fs::path& file) {
+  if (std::getenv("SOURCE_DATE_EPOCH") != nullptr) return chat_time();
+  std::error_code failed;
+  const auto changed = fs::last_write_time(file, failed);
+  if (failed) return 0;
+  const auto time = std::chrono::file_clock::to_sys(changed);
+  return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
 }
 
 Document begun(const DocumentForm& form) {
@@ -56,7 +71,66 @@ Expected<void> add_text(std::string_view text, const fs::path& path, const Docum
 /// Errors of a line: bad_data.
 Unexpected bad_line(const std::string& where, const std::string& what) {
   return fail(ErrorCode::bad_data, where + ": " + what,
-              "a line of a *.jsonl file is a JSON object with text, or with prompt and answer");
+              "a line of a *.jsonl file is a JSON object with text, with prompt and answer, or with messages");
+}
+
+/// The chat template's, read when the first conversation comes.
+class Conversations {
+ public:
+  Conversations(const DocumentForm& form, std::time_t now) : form_(form), now_(now) {}
+
+  [[nodiscard]] Expected<std::vector<ChatPart>> parts(const nlohmann::json& messages, const std::string& where) {
+    std::vector<ChatMessage> list;
+    if (!messages.is_array()) return bad_line(where, "messages is no list");
+    for (const nlohmann::json& message : messages) {
+      const auto is_text = [&](const char* key) {
+        return message.is_object() && message.contains(key) && message.at(key).is_string();
+      };
+      if (!is_text("role") || !is_text("content")) return bad_line(where, "a message has no role and content");
+      list.push_back({message.at("role"), message.at("content")});
+    }
+    if (!chat_) {
+      if (form_.folder == nullptr) return bad_line(where, "messages, but no model to write them for");
+      NATSCOPE_TRY(chat_, ChatForm::of(*form_.folder));
+    }
+    auto made = chat_->conversation(list, now_);
+    if (made || made.error().code != ErrorCode::bad_text) return made;
+    return fail(ErrorCode::bad_data, where + ": " + made.error().message, made.error().hint);
+  }
+
+ private:
+  const DocumentForm& form_;
+  std::time_t now_;
+  std::optional<ChatForm> chat_;
+};
+
+/// A token of an answer is predicted by the position before it.
+void count(std::size_t first, std::size_t end, Document& document) {
+  document.counted.resize(document.tokens.size(), 0);
+  for (std::size_t at = std::max<std::size_t>(first, 1); at < end; ++at) document.counted[at - 1] = 1;
+}
+
+Expected<Document> conversation_of(const nlohmann::json& messages, const std::string& where, const DocumentForm& form,
+                                   Conversations& conversations) {
+  NATSCOPE_TRY(const auto parts, conversations.parts(messages, where));
+  Document document = begun(form);
+  const auto room = static_cast<std::size_t>(form.length);
+  bool is_answered = false;
+  for (const ChatPart& part : parts) {
+    const std::size_t first = document.tokens.size();
+    auto tokens = &part == &parts.front() ? form.tokenizer->encode(part.text)
+                                          : follow_up_tokens(*form.tokenizer, document.tokens.back(), part.text);
+    if (!tokens) return fail(ErrorCode::bad_data, where + ": " + tokens.error().message, tokens.error().hint);
+    tokens->resize(std::min(tokens->size(), room - std::min(room, first)));
+    add_tokens(*tokens, form, document);
+    document.counted.resize(document.tokens.size(), 0);
+    if (!part.is_answer || tokens->empty()) continue;
+    count(first, document.tokens.size(), document);
+    is_answered = true;
+  }
+  if (!is_answered)
+    return bad_line(where, "no answer of an assistant in its first " + std::to_string(room) + " tokens");
+  return document;
 }
 
 /// A string member's tokens; nothing where it is not there.
@@ -72,14 +146,19 @@ Expected<std::optional<std::vector<std::int32_t>>> member(const nlohmann::json& 
   return std::optional(std::move(*tokens));
 }
 
-Expected<Document> document_of(const nlohmann::json& line, const std::string& where, const DocumentForm& form) {
+Expected<Document> document_of(const nlohmann::json& line, const std::string& where, const DocumentForm& form,
+                               Conversations& conversations) {
   if (!line.is_object()) return bad_line(where, "no JSON object");
+  const auto messages = line.find("messages");
+  // Many data sets name the first question beside them.
+  if (messages != line.end() && !line.contains("text") && !line.contains("answer"))
+    return conversation_of(*messages, where, form, conversations);
   NATSCOPE_TRY(auto text, member(line, "text", where, form));
   NATSCOPE_TRY(auto prompt, member(line, "prompt", where, form));
   NATSCOPE_TRY(auto answer, member(line, "answer", where, form));
   const bool is_answered = prompt.has_value() && answer.has_value();
-  if (text.has_value() == is_answered || prompt.has_value() != answer.has_value()) {
-    return bad_line(where, "it must hold either text, or prompt and answer");
+  if (text.has_value() == is_answered || prompt.has_value() != answer.has_value() || messages != line.end()) {
+    return bad_line(where, "it must hold one of them");
   }
   Document document = begun(form);
   const std::size_t room = static_cast<std::size_t>(form.length) - document.tokens.size();
@@ -92,10 +171,7 @@ Expected<Document> document_of(const nlohmann::json& line, const std::string& wh
     if (answer->empty()) return bad_line(where, "the answer is empty");
     const std::size_t first = document.tokens.size();
     add_tokens(*answer, form, document);
-    document.counted.assign(document.tokens.size(), 0);
-    // The hidden state of a position predicts the next token.
-    for (std::size_t at = std::max<std::size_t>(first, 1); at < document.tokens.size(); ++at)
-      document.counted[at - 1] = 1;
+    count(first, document.tokens.size(), document);
   }
   if (document.size() < 2) return bad_line(where, "the text is empty");
   return document;
@@ -103,10 +179,11 @@ Expected<Document> document_of(const nlohmann::json& line, const std::string& wh
 
 Expected<void> add_lines(const MappedFile& file, const fs::path& path, const DocumentForm& form, const StopToken& stop,
                          std::vector<Document>& documents) {
+  Conversations conversations(form, time_of(path));
   return for_each_json_line(text_of(file), path.string(),
                             [&](const nlohmann::json& line, const std::string& where) -> Expected<void> {
                               NATSCOPE_CHECK(check(stop));
-                              NATSCOPE_TRY(Document document, document_of(line, where, form));
+                              NATSCOPE_TRY(Document document, document_of(line, where, form, conversations));
                               documents.push_back(std::move(document));
                               return {};
                             });

@@ -9,6 +9,7 @@
 
 #include "core/base/cancel.h"
 #include "core/base/expected.h"
+#include "core/io/model_folder.h"
 #include "core/io/tokenizer.h"
 #include "core/train/text/document.h"
 
@@ -17,15 +18,19 @@ namespace natscope::train {
 /// How text becomes documents.
 struct DocumentForm {
   const Tokenizer* tokenizer = nullptr;
-  std::optional<std::int32_t> bos;  ///< in front of every document
-  std::int64_t length = 0;          ///< longest document, tokens, >= 2
+  std::optional<std::int32_t> bos;      ///< in front of every document
+  std::int64_t length = 0;              ///< longest document, tokens, >= 2
+  const ModelFolder* folder = nullptr;  ///< whose chat template conversations are written with; null: there are none
 };
 
 /// A folder's *.txt files or one of them: each cut into documents of `length` tokens, a rest under 16 tokens left out.
 /// A *.jsonl file: one document a line, an object with `text`, or with `prompt` and `answer`, where only the
-/// positions that predict the answer count in the loss; what is longer than `length` loses its end (an answer that does
-/// not fit, its prompt's beginning). Other keys are passed over; empty lines, too. Errors: bad_data (naming file and
-/// line: no JSON object, no such text, not UTF-8, nothing left), interrupted, those of reading files.
+/// positions that predict the answer count in the loss, or with `messages` (objects with `role` and `content`), which
+/// the model's chat template writes and of which what the assistant said counts, with the marks that end it. What is
+/// longer than `length` loses its end (an answer that does not fit, its prompt's beginning). A template that writes the
+/// date writes that of the file's last change, or SOURCE_DATE_EPOCH. Other keys are passed over; empty lines, too.
+/// Errors: bad_data (naming file and line: no JSON object, no such text, not UTF-8, nothing left), interrupted, those
+/// of reading files, those of ChatForm::of.
 [[nodiscard]] Expected<std::vector<Document>> read_documents(const std::filesystem::path& path,
                                                              const DocumentForm& form, const StopToken& stop);
 

@@ -49,6 +49,11 @@ constexpr const char* marks =
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant{{ "
     "'\n' }}";
 
+/// The same where transformers' templates end a conversation that needs no answer.
+constexpr const char* marks_with_option =
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant{{ '\n' }}{% endif %}";
+
 TEST_CASE("the prompt of a turn has the tokens of the whole template") {
   const ChatFolder qwen("qwen2.json", {{"chat_template", marks}});
   const ModelFolder folder = qwen.open();
@@ -191,6 +196,46 @@ TEST_CASE("a template that writes earlier turns in another way says so, one that
   CHECK(form.follow_up("a", 0, 0).error().code == ErrorCode::unsupported_tokenizer);
   CHECK(form.follow_up("", 0, 0).error().code == ErrorCode::bad_text);
   CHECK(form.follow_up("\xff", 0, 0).error().code == ErrorCode::bad_text);
+}
+
+TEST_CASE("a conversation is taken apart into what is said to the model and what it is to say") {
+  const ChatFolder qwen("qwen2.json", {{"chat_template", marks_with_option}});
+  const ChatForm form = ChatForm::of(qwen.open()).value();
+  const std::vector<ChatMessage> talk{{"system", "Be brief."},
+                                      {"user", "Who are you?"},
+                                      {"assistant", "Alice."},
+                                      {"user", "And why?"},
+                                      {"assistant", "Who knows."}};
+  const auto parts = form.conversation(talk, 0).value();
+  REQUIRE(parts.size() == 4);
+  CHECK(parts[0].text ==
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWho are you?<|im_end|>\n"
+        "<|im_start|>assistant\n");
+  CHECK(parts[1].text == "Alice.<|im_end|>\n");
+  CHECK(parts[2].text == "<|im_start|>user\nAnd why?<|im_end|>\n<|im_start|>assistant\n");
+  CHECK(parts[3].text == "Who knows.<|im_end|>\n");
+  for (std::size_t i = 0; i < parts.size(); ++i) CHECK(parts[i].is_answer == (i % 2 == 1));
+  // One that ends with a question, and one without any answer, have nothing behind it to begin an answer.
+  const auto asked = form.conversation(std::span(talk).first(4), 0).value();
+  REQUIRE(asked.size() == 3);
+  CHECK(asked[2].text == "<|im_start|>user\nAnd why?<|im_end|>\n");
+  CHECK(!form.conversation(std::span(talk).first(2), 0).value().front().is_answer);
+  CHECK(form.conversation({}, 0).error().code == ErrorCode::bad_text);
+  CHECK(form.conversation(std::vector<ChatMessage>{{"user", "\xff"}}, 0).error().code == ErrorCode::bad_text);
+  // Llama's beginning token is the tokenizer's; a template that rewrites what it said before cannot be cut.
+  const ChatFolder llama("llama3.json", {{"bos_token", "<|begin|>"},
+                                         {"chat_template",
+                                          "{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content }}<|eot|>"
+                                          "{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}"}});
+  const auto of_llama = ChatForm::of(llama.open()).value().conversation(std::span(talk).subspan(1, 2), 0).value();
+  REQUIRE(of_llama.size() == 2);
+  CHECK(of_llama[0].text == "[user]Who are you?<|eot|>[assistant]");
+  CHECK(of_llama[1].text == "Alice.<|eot|>");
+  const ChatFolder thinking("qwen2.json", {{"chat_template",
+                                            "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}"
+                                            "{% if add_generation_prompt %}<assistant><think>{% endif %}"}});
+  CHECK(ChatForm::of(thinking.open()).value().conversation(talk, 0).error().message.find("otherwise") !=
+        std::string::npos);
 }
 
 TEST_CASE("published templates: an answer and what follows it are as in the whole conversation") {
