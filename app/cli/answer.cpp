@@ -49,6 +49,11 @@ Expected<std::vector<Question>> questions_of(const Options& options) {
   return read_questions(text, options.questions);
 }
 
+AnswerMatch match_of(const std::string& name) {
+  if (name == "f1") return AnswerMatch::f1;
+  return name == "all" ? AnswerMatch::all : AnswerMatch::any;
+}
+
 /// The tokens of every prompt, so that the last one's mistake shows before the first one's work.
 Expected<std::vector<std::vector<std::int32_t>>> read_prompts(const Engine& engine, const Options& options,
                                                               const std::vector<Question>& questions) {
@@ -67,7 +72,9 @@ Expected<std::vector<std::vector<std::int32_t>>> read_prompts(const Engine& engi
 Expected<std::vector<AnsweredPolicy>> planned(const Options& options, std::int64_t longest) {
   std::vector<AnsweredPolicy> policies;
   for (const PolicyOption& option : options.policies.each()) {
-    NATSCOPE_TRY(policies.emplace_back().policy, option.policy(longest));
+    AnsweredPolicy& policy = policies.emplace_back();
+    policy.match = options.match;
+    NATSCOPE_TRY(policy.policy, option.policy(longest));
   }
   return policies;
 }
@@ -93,7 +100,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
   NATSCOPE_TRY(auto policies,
                planned(options, std::min(static_cast<std::int64_t>(longest) + options.max_new_tokens, model_context)));
 
-  const AnswerMatch match = options.match == "all" ? AnswerMatch::all : AnswerMatch::any;
+  const AnswerMatch match = match_of(options.match);
   std::vector<nlohmann::json> results;
   for (AnsweredPolicy& policy : policies) {
     AnswerOptions answering{{}, options.chunk, options.max_new_tokens, options.stop_strings};
@@ -131,9 +138,11 @@ void add_answer_command(CLI::App& root, Invocation& invocation) {
   options->model.add_to(*command);
   options->policies.add_to(*command, "answer one after another");
   command
-      ->add_option("--match", options->match,
-                   "any: right is who writes one of the answers; all: counts the share of them that is written")
-      ->check(CLI::IsMember({"any", "all"}))
+      ->add_option(
+          "--match", options->match,
+          "any: right is who writes one of the answers; all: counts the share of them that is written; f1: the "
+          "words that are written and the best answer's, as SQuAD and LongBench count them")
+      ->check(CLI::IsMember({"any", "all", "f1"}))
       ->type_name("NAME")
       ->capture_default_str();
   command->add_option("--max-new-tokens", options->max_new_tokens, "Write at most N tokens")
@@ -151,7 +160,8 @@ void add_answer_command(CLI::App& root, Invocation& invocation) {
       ->type_name("FILE");
   command->footer(
       "Every prompt is read with a fresh cache, and the likeliest token written each time. An answer counts wherever "
-      "it stands in what was written; capital and small letters of ASCII are the same. KV fraction is what the cache "
+      "it stands in what was written; capital and small letters of ASCII are the same. For f1 only words count: not "
+      "punctuation, and neither a, an nor the. KV fraction is what the cache "
       "holds after the prompt, of what full attention would hold.\nWith several policies --json prints an array.");
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }

@@ -36,6 +36,7 @@ json answer_json(const AnsweredPolicy& policy) {
     return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
   };
   return {{"policy", to_string(policy.policy)},
+          {"match", policy.match},
           {"questions", policy.answers.size()},
           {"right", right / questions},
           {"kv_fraction", kv_fraction / questions},
@@ -53,7 +54,8 @@ std::string answer_table(const std::vector<json>& results) {
   const std::int64_t questions = results.front().at("questions");
   std::string out = grouped_digits(questions) + (questions == 1 ? " question, " : " questions, ") +
                     grouped_digits(results.front().at("prompt_tokens")) + " tokens\n\n" + column.front() +
-                    "      right         KV   paper's KV\n";
+                    (results.front().at("match") == "f1" ? "         F1" : "      right") +
+                    "         KV   paper's KV\n";
   const auto percent = [](const json& share) { return 100 * share.get<double>(); };
   for (std::size_t i = 0; i < results.size(); ++i) {
     const json& result = results[i];

@@ -18,6 +18,7 @@ namespace natscope {
 /// One policy's answers, in the order of the questions.
 struct AnsweredPolicy {
   Policy policy;
+  std::string match = "any";  ///< by what they were found right: any, all or f1
   std::vector<WrittenAnswer> answers;
   std::vector<double> right;  ///< 0 to 1, of each
 };

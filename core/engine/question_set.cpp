@@ -2,7 +2,10 @@
 #include "core/engine/question_set.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "core/io/json_lines.h"
 
@@ -54,6 +57,38 @@ std::string in_small_letters(std::string_view text) {
   return small;
 }
 
+bool is_punctuation(char letter) {
+  return (letter >= '!' && letter <= '/') || (letter >= ':' && letter <= '@') || (letter >= '[' && letter <= '`') ||
+         (letter >= '{' && letter <= '~');
+}
+
+/// How often each word is in a text, and how many there are.
+struct Words {
+  std::map<std::string, std::int64_t, std::less<>> counts;
+  std::int64_t total = 0;
+
+  explicit Words(std::string_view text) {
+    std::string small = in_small_letters(text);
+    std::erase_if(small, is_punctuation);
+    std::istringstream in(small);
+    for (std::string word; in >> word;) {
+      if (word == "a" || word == "an" || word == "the") continue;
+      ++counts[word];
+      ++total;
+    }
+  }
+};
+
+double f1(const Words& written, const Words& answer) {
+  std::int64_t common = 0;
+  for (const auto& [word, count] : written.counts) {
+    if (const auto found = answer.counts.find(word); found != answer.counts.end())
+      common += std::min(count, found->second);
+  }
+  if (common == 0) return 0;
+  return 2.0 * static_cast<double>(common) / static_cast<double>(written.total + answer.total);
+}
+
 }  // namespace
 
 Expected<std::vector<Question>> read_questions(std::string_view text, std::string_view name) {
@@ -69,6 +104,12 @@ Expected<std::vector<Question>> read_questions(std::string_view text, std::strin
 }
 
 double rightness(std::string_view written, const Question& question, AnswerMatch match) {
+  if (match == AnswerMatch::f1) {
+    const Words words(written);
+    double best = 0;
+    for (const std::string& answer : question.answers) best = std::max(best, f1(words, Words(answer)));
+    return best;
+  }
   const std::string text = in_small_letters(written);
   const auto found = static_cast<double>(std::ranges::count_if(question.answers, [&](const std::string& answer) {
     return text.find(in_small_letters(answer)) != std::string::npos;

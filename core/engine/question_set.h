@@ -23,13 +23,17 @@ struct Question {
 /// Errors: bad_data (naming the line: no JSON object, no prompt, no answer; no question at all).
 [[nodiscard]] Expected<std::vector<Question>> read_questions(std::string_view text, std::string_view name);
 
-/// Which of a question's answers must stand in what was written.
+/// What makes a text right.
 enum class AnswerMatch : std::uint8_t {
-  any,  ///< one of them: 1 or 0
+  any,  ///< one of the answers stands in it: 1 or 0
   all,  ///< the share of them that does, as RULER counts keys
+  f1,   ///< words in common with the answer that is most like it: the F1 of SQuAD and LongBench
 };
 
-/// How right a text is, 0 to 1: answers count wherever they stand in it, capital and small letters of ASCII alike.
+/// How right a text is, 0 to 1. Capital and small letters of ASCII are alike. For `f1` punctuation of ASCII counts for
+/// nothing, nor do the words a, an and the: 2 p r / (p + r), where p is the share of the text's words that the answer
+/// has, too, and r that of the answer's that the text has, each as often as both have it.
+/// Source: Rajpurkar et al., SQuAD (arXiv 1606.05250), and its evaluation script.
 [[nodiscard]] double rightness(std::string_view written, const Question& question, AnswerMatch match);
 
 }  // namespace natscope

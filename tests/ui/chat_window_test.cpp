@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A prompt as a turn of a conversation, against the real engine and a small random model with a chat template.
 #include <QApplication>
-#include <QFile>
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QSignalSpy>
@@ -25,7 +24,7 @@ class ChatWindowTest : public WindowTest {
   void cleanup() { end(); }
 
   void aModelWithoutATemplateOffersNone() {
-    setTemplate({});
+    tiny_.setChatTemplate({});
     QVERIFY(begin());
     QVERIFY(!button()->isVisible());
     QTest::keyClick(editor(), Qt::Key_Return, Qt::ControlModifier | Qt::ShiftModifier);
@@ -34,7 +33,8 @@ class ChatWindowTest : public WindowTest {
   }
 
   void theMarksStandInThePromptAndGoAgain() {
-    setTemplate(QStringLiteral("{% for m in messages %}[{{ m.role }}] {{ m.content }}\\n{% endfor %}[answer]"));
+    tiny_.setChatTemplate(
+        QStringLiteral("{% for m in messages %}[{{ m.role }}] {{ m.content }}\\n{% endfor %}[answer]"));
     QVERIFY(begin());
     QVERIFY(button()->isVisible());
     QTest::mouseClick(button(), Qt::LeftButton);
@@ -55,7 +55,7 @@ class ChatWindowTest : public WindowTest {
   }
 
   void theKeyDoesTheSameToTheLetter() {
-    setTemplate(QStringLiteral("<{{ messages[0].content }}>"));
+    tiny_.setChatTemplate(QStringLiteral("<{{ messages[0].content }}>"));
     QVERIFY(begin());
     window_->prompt().setPrompt(QStringLiteral("one\r\ntwo\u00a0three"));
     QTest::keyClick(editor(), Qt::Key_Return, Qt::ControlModifier | Qt::ShiftModifier);
@@ -67,7 +67,7 @@ class ChatWindowTest : public WindowTest {
 
   /// What was typed since the turn was asked for is newer than its answer.
   void anEditedPromptStays() {
-    setTemplate(QStringLiteral("<{{ messages[0].content }}>"));
+    tiny_.setChatTemplate(QStringLiteral("<{{ messages[0].content }}>"));
     QVERIFY(begin());
     QSignalSpy arrived(&bench().client(), &EngineClient::chatPromptArrived);
     bench().client().requestChatPrompt(QStringLiteral("another text"));
@@ -77,7 +77,7 @@ class ChatWindowTest : public WindowTest {
   }
 
   void aTemplateThatFailsIsACalmBar() {
-    setTemplate(QStringLiteral("{% include 'x' %}"));
+    tiny_.setChatTemplate(QStringLiteral("{% include 'x' %}"));
     QVERIFY(begin());
     QTest::mouseClick(button(), Qt::LeftButton);
     QTRY_VERIFY_WITH_TIMEOUT(window_->errorBar().isVisible(), patience);
@@ -87,15 +87,6 @@ class ChatWindowTest : public WindowTest {
   }
 
  private:
-  void setTemplate(const QString& source) {
-    QFile file(tiny_.modelFolder() + QStringLiteral("/chat_template.jinja"));
-    if (source.isEmpty()) {
-      file.remove();
-      return;
-    }
-    QVERIFY(file.open(QIODevice::WriteOnly));
-    file.write(QString(source).replace(QStringLiteral("\\n"), QStringLiteral("{{ '\\n' }}")).toUtf8());
-  }
   [[nodiscard]] QPlainTextEdit* editor() { return window_->prompt().findChild<QPlainTextEdit*>(); }
   [[nodiscard]] QPushButton* button() { return window_->prompt().findChild<QPushButton*>(QStringLiteral("chat")); }
 };

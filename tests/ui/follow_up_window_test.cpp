@@ -3,7 +3,6 @@
 #include <QAction>
 #include <QApplication>
 #include <QCheckBox>
-#include <QFile>
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QSignalSpy>
@@ -25,7 +24,7 @@ class FollowUpWindowTest : public WindowTest {
   Q_OBJECT
 
  private Q_SLOTS:
-  void init() { setTemplate({}); }
+  void init() { tiny_.setChatTemplate({}); }
   void cleanup() { end(); }
 
   void returnGivesItToTheModel() {
@@ -55,7 +54,8 @@ class FollowUpWindowTest : public WindowTest {
   }
 
   void asATurnItHasTheMarksOfTheTemplate() {
-    setTemplate(QStringLiteral("{% for m in messages %}[{{ m.role }}] {{ m.content }}\\n{% endfor %}[answer]"));
+    tiny_.setChatTemplate(
+        QStringLiteral("{% for m in messages %}[{{ m.role }}] {{ m.content }}\\n{% endfor %}[answer]"));
     QVERIFY(begin());
     QVERIFY(chat()->isVisible());
     QVERIFY(!chat()->isChecked());  // the prompt is none
@@ -117,15 +117,6 @@ class FollowUpWindowTest : public WindowTest {
   }
 
  private:
-  void setTemplate(const QString& source) {
-    QFile file(tiny_.modelFolder() + QStringLiteral("/chat_template.jinja"));
-    if (source.isEmpty()) {
-      file.remove();
-      return;
-    }
-    QVERIFY(file.open(QIODevice::WriteOnly));
-    file.write(QString(source).replace(QStringLiteral("\\n"), QStringLiteral("{{ '\\n' }}")).toUtf8());
-  }
   /// So many tokens behind the prompt, or fewer where the model ends the text.
   void write(int tokens) {
     PromptOptions options = window_->prompt().options();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <QApplication>
+#include <QFile>
 #include <QTemporaryDir>
 #include <QTest>
 #include <filesystem>
@@ -32,6 +33,16 @@ class WindowOnTinyModel {
   [[nodiscard]] QString modelFolder() const { return filePath(QStringLiteral("model")); }
   /// A path in the test's own folder.
   [[nodiscard]] QString filePath(const QString& name) const { return folder_.filePath(name); }
+  /// The model's chat template from the next opening on, with "\\n" for a line break that it writes; empty: it has none.
+  void setChatTemplate(QString source) const {
+    QFile file(modelFolder() + QStringLiteral("/chat_template.jinja"));
+    if (source.isEmpty()) {
+      file.remove();
+      return;
+    }
+    QVERIFY(file.open(QIODevice::WriteOnly));
+    file.write(source.replace(QStringLiteral("\\n"), QStringLiteral("{{ '\\n' }}")).toUtf8());
+  }
   [[nodiscard]] Settings& settings() const { return *settings_; }
   /// How many times settings were new: what a file of one test may carry in its name.
   [[nodiscard]] int runs() const { return runs_; }

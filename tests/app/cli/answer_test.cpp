@@ -68,6 +68,12 @@ TEST_CASE("several policies answer the same questions, as a table, JSON and csv"
   all.insert(all.end(), {"--match", "all"});
   const double any = results[0]["right"];
   CHECK(cli_json(all)[0]["right"].get<double>() <= any);
+  // Or the words in common: none with a letter.
+  all.back() = "f1";
+  const auto words = cli_json(all);
+  CHECK(words[0]["match"] == "f1");
+  CHECK(words[0]["right"].get<double>() <= any);
+  CHECK(cli(all).out.find(" F1 ") != std::string::npos);
 }
 
 TEST_CASE("what is wrong with questions is said before the work") {

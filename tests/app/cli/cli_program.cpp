@@ -23,6 +23,13 @@ nlohmann::json cli_json(std::vector<std::string> arguments) {
   return value;
 }
 
+void make_chat_demo(const TemporaryFolder& folder) {
+  for (const char* const file : {"config.json", "generation_config.json", "model.safetensors", "tokenizer.model"})
+    std::filesystem::create_symlink(std::string(NATSCOPE_RESOURCE_DIR) + "/demo/" + file, folder / file);
+  write_bytes(folder / "tokenizer_config.json", R"({"bos_token": "<s>", "chat_template":
+      "{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}answer:"})");
+}
+
 std::string read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream bytes;

@@ -18,6 +18,9 @@ namespace natscope::test {
 /// The same with --json; fails the test when it does not succeed with exactly one JSON value on stdout.
 [[nodiscard]] nlohmann::json cli_json(std::vector<std::string> arguments);
 
+/// The demo with a chat template: a line "ROLE: TEXT" for each message, and "answer:" behind them.
+void make_chat_demo(const TemporaryFolder& folder);
+
 [[nodiscard]] std::string read_file(const std::string& path);
 void write_file(const std::string& path, const std::string& bytes);
 

@@ -2,7 +2,6 @@
 /// --then: a text behind an answer goes on from the same cache, wherever a prompt can be given.
 #include <doctest/doctest.h>
 
-#include <filesystem>
 #include <numeric>
 
 #include "core/io/safetensors.h"
@@ -118,10 +117,7 @@ TEST_CASE(
 
 TEST_CASE("with --chat each is a turn, with the marks that the template has between them") {
   const TemporaryFolder folder;
-  for (const char* const file : {"config.json", "generation_config.json", "model.safetensors", "tokenizer.model"})
-    std::filesystem::create_symlink(std::string(NATSCOPE_RESOURCE_DIR) + "/demo/" + file, folder / file);
-  write_bytes(folder / "tokenizer_config.json", R"({"bos_token": "<s>", "chat_template":
-      "{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}answer:"})");
+  make_chat_demo(folder);
   const TraceFile trace = traced(folder, "chat.safetensors",
                                  {"trace", "--model", folder.path().string(), "--chat", "--prompt", "Who are you?",
                                   "--then", "And why?", "--greedy", "--max-new-tokens", "5"});

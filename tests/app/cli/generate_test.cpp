@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <doctest/doctest.h>
 
-#include <filesystem>
 
 #include "tests/app/cli/cli_program.h"
 #include "tests/support/temporary_folder.h"
@@ -90,10 +89,7 @@ TEST_CASE("prompts come from a file, from standard input, or as tokens") {
 
 TEST_CASE("--chat puts the marks of the folder's template round the prompt") {
   const TemporaryFolder folder;
-  for (const char* const file : {"config.json", "generation_config.json", "model.safetensors", "tokenizer.model"})
-    std::filesystem::create_symlink(std::string(NATSCOPE_RESOURCE_DIR) + "/demo/" + file, folder / file);
-  write_bytes(folder / "tokenizer_config.json", R"({"bos_token": "<s>", "chat_template":
-      "{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}answer:"})");
+  make_chat_demo(folder);
   const std::vector<std::string> common{"--model", folder.path().string(), "--greedy", "--max-new-tokens", "12"};
   const auto tokens_of = [&](std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "generate");

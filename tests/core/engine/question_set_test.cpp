@@ -52,5 +52,20 @@ TEST_CASE("an answer counts wherever it stands, in capital letters or small ones
   CHECK(rightness("5", several, AnswerMatch::any) == 0);
 }
 
+/// What SQuAD's evaluation script gives for these, computed with it.
+TEST_CASE("F1 counts the words that the text and an answer have in common") {
+  const auto f1 = [](const char* written, std::vector<std::string> answers) {
+    return rightness(written, Question{"", "", std::move(answers), ""}, AnswerMatch::f1);
+  };
+  CHECK(f1("It is the River Thames, I think.", {"River Thames"}) == doctest::Approx(0.5));
+  CHECK(f1("river-thames", {"River Thames"}) == 0);
+  CHECK(f1("the the the a", {"the"}) == 0);
+  CHECK(f1("cat cat dog", {"a cat, a cat, a cat"}) == doctest::Approx(2.0 / 3));
+  CHECK(f1("An “answer” of 3.5 kg", {"3.5 kg"}) == doctest::Approx(2.0 / 3));
+  CHECK(f1("", {"x"}) == 0);
+  CHECK(f1("the Queen's  cat\nand the cat", {"Queens cat"}) == doctest::Approx(2.0 / 3));
+  CHECK(f1("It is the River Thames", {"x", "Thames", "River Thames"}) == doctest::Approx(2.0 / 3));
+}
+
 }  // namespace
 }  // namespace natscope
