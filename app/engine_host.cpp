@@ -134,14 +134,14 @@ Expected<StartedMessage> TorchEngineHost::start(const AnalyseMessage& request) {
 
 Expected<void> TorchEngineHost::follow_up(const FollowUpMessage& request) {
   NATSCOPE_CHECK(check_open());
-  ChatText text{request.text, {}};
+  ChatFollowUp next{{}, request.text, {}};
   const auto frames = engine_->record().frames();
   if (request.chat && !frames.empty()) {
     NATSCOPE_TRY(const ChatForm form, ChatForm::of(engine_->folder()));
-    NATSCOPE_TRY(text, form.follow_up(request.text, frames.back().token, chat_time()));
+    NATSCOPE_TRY(next, form.follow_up({request.text, {}}, frames.back().token, chat_time()));
   }
-  NATSCOPE_TRY(given_, engine_->tokenize_follow_up(text.prompt));
-  note_ = std::move(text.note);
+  NATSCOPE_TRY(given_, engine_->tokenize_follow_up(next.text, next.end));
+  note_ = std::move(next.note);
   chunk_ = request.chunk;
   candidates_ = request.candidates;
   return {};

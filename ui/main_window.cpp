@@ -218,9 +218,17 @@ void MainWindow::connectAll() {
             refresh();
           });
   connect(&workbench_, &Workbench::followUpRefused, errors_, &ErrorBar::showError);
-  // What follows a plain text is plain text, too, until somebody says otherwise.
-  connect(&workbench_.client(), &EngineClient::analysed, this,
-          [this] { text_->followUp().setChat(prompt_->isChatTurn(workbench_.analysedText())); });
+  connect(&workbench_, &Workbench::followUpRead, this, [this](const QString& note) {
+    if (!note.isEmpty()) notice(note);
+  });
+  connect(&text_->followUp(), &FollowUpBar::fileDropped, this, &MainWindow::openPath);
+  connect(&text_->followUp(), &FollowUpBar::refused, this, &MainWindow::notice);
+  // What follows a plain text is plain text, too, until somebody says otherwise; the same text read again changes that
+  // no more than another engine that has it.
+  connect(&workbench_.sequence(), &SequenceModel::restarted, this, [this] {
+    const QString& text = workbench_.analysedText();
+    if (std::exchange(followUpsOf_, text) != text) text_->followUp().setChat(prompt_->isChatTurn(text));
+  });
   connect(&workbench_.client(), &EngineClient::chatPromptFailed, this, [this](const Error& error) {
     errors_->showError(error);
     refresh();

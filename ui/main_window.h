@@ -157,10 +157,11 @@ class MainWindow : public QMainWindow {
   QString engineProgram_;  // as it says hello
   SessionFiles sessions_;
   ReadSession session_;
-  QString promptNote_;  // what the field holds of a file, where that is not all
-  QString unseenNote_;  // what the prompt has that its field does not show
-  QString firstText_;   // that the window began with
-  QString defaultsOf_;  // the model whose defaults the fields have, or were left alone for
+  QString promptNote_;   // what the field holds of a file, where that is not all
+  QString unseenNote_;   // what the prompt has that its field does not show
+  QString firstText_;    // that the window began with
+  QString followUpsOf_;  // the text for which a follow-up was last taken for a chat turn, or not
+  QString defaultsOf_;   // the model whose defaults the fields have, or were left alone for
   QDeadlineTimer noticeEnd_;
   JobDesk desk_;
   AttentionPanel* attention_ = nullptr;

@@ -45,7 +45,7 @@ void MainWindow::makeActions() {
   step_ = addKey(tr("Ste&p"), Qt::CTRL | Qt::Key_T, [this] { workbench_.step(); });
   stop_ = addKey(tr("&Stop"), Qt::CTRL | Qt::Key_Period, [this] { workbench_.stop(); });
   analyse_ = addKey(tr("&Analyse the prompt"), Qt::CTRL | Qt::Key_Return, [this] { workbench_.analyse(); });
-  followUp_ = addKey(tr("Give a &follow-up …"), Qt::CTRL | Qt::SHIFT | Qt::Key_F, [this] { beginFollowUp(); });
+  followUp_ = addKey(tr("Give a follow-&up …"), Qt::CTRL | Qt::SHIFT | Qt::Key_F, [this] { beginFollowUp(); });
   chat_ = addKey(tr("&Make the prompt a chat turn"), Qt::CTRL | Qt::SHIFT | Qt::Key_Return,
                  [this] { workbench_.client().requestChatPrompt(prompt_->options().text); });
   chat_->setToolTip(

@@ -29,18 +29,19 @@ Expected<PromptForm> ChatOptions::form(const ModelFolder& folder) const {
 Expected<std::string> PromptForm::prompt(std::string text) {
   if (!form_) return text;
   NATSCOPE_TRY(ChatText made, form_->prompt({std::move(text), system_}, now_));
-  return noted(std::move(made));
-}
-
-Expected<std::string> PromptForm::follow_up(std::string text, std::int32_t last) {
-  if (!form_) return text;
-  NATSCOPE_TRY(ChatText made, form_->follow_up(text, last, now_));
-  return noted(std::move(made));
-}
-
-std::string PromptForm::noted(ChatText made) {
-  if (!made.note.empty() && std::exchange(note_, made.note) != made.note) print_note(made.note);
+  note(made.note);
   return std::move(made.prompt);
+}
+
+Expected<ChatFollowUp> PromptForm::follow_up(std::string text, std::int32_t last) {
+  if (!form_) return ChatFollowUp{{}, std::move(text), {}};
+  NATSCOPE_TRY(ChatFollowUp made, form_->follow_up({std::move(text), system_}, last, now_));
+  note(made.note);
+  return made;
+}
+
+void PromptForm::note(const std::string& what) {
+  if (!what.empty() && std::exchange(note_, what) != what) print_note(what);
 }
 
 }  // namespace natscope

@@ -21,11 +21,11 @@ class PromptForm {
   [[nodiscard]] Expected<std::string> prompt(std::string text);
   /// The same of a text that follows an answer, which ends with the token `last`. Errors: those of
   /// ChatForm::follow_up().
-  [[nodiscard]] Expected<std::string> follow_up(std::string text, std::int32_t last);
+  [[nodiscard]] Expected<ChatFollowUp> follow_up(std::string text, std::int32_t last);
 
  private:
   friend class ChatOptions;
-  [[nodiscard]] std::string noted(ChatText made);
+  void note(const std::string& what);
 
   std::optional<ChatForm> form_;
   std::optional<std::string> system_;

@@ -92,7 +92,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
   NATSCOPE_TRY(const auto sampling,
                options.sampling.options(engine->folder().generation_defaults(), options.model.seed));
   NATSCOPE_TRY(std::vector<std::int32_t> given, options.text.tokens(*engine));
-  NATSCOPE_TRY(const std::int64_t texts, options.text.tokens_with_follow_ups(*engine, std::ssize(given)));
+  NATSCOPE_TRY(const std::int64_t texts, options.text.tokens_with_follow_ups(*engine, given));
   const auto turns = static_cast<std::int64_t>(options.text.follow_ups()) + 1;
   RolePlan plan;
   NATSCOPE_TRY(plan.policy, options.policy.policy(std::min<std::int64_t>(texts + turns * options.max_new_tokens,
@@ -128,7 +128,13 @@ Expected<void> run(const Options& options, CommandContext& context) {
     }
     if (answer.result.reason == StopReason::interrupted || answers.size() > options.text.follow_ups()) break;
     if (!context.json) std::puts("");
-    NATSCOPE_TRY(given, options.text.follow_up(*engine, answers.size() - 1));
+    auto next = options.text.follow_up(*engine, answers.size() - 1);
+    if (!next) {
+      // What was answered till then is not lost.
+      if (context.json) NATSCOPE_CHECK(print_json(as_json(answers, *engine, plan.policy)));
+      return Unexpected(std::move(next).error());
+    }
+    given = *std::move(next);
   }
   if (context.json) {
     table.conclude(engine->record());
@@ -160,6 +166,9 @@ void add_generate_command(CLI::App& root, Invocation& invocation) {
       ->allow_extra_args(false);
   command->add_flag("--live", options->live,
                     "Show the KV-cache accounting under the text while it runs; beside --json on stderr at the end");
+  command->footer(
+      "With --then, --json has turns: an object for each answer, with its text, tokens, prompt_tokens (all that stood "
+      "before it), stop_reason and kv. Those beside turns are the last answer's, the rates those of all.");
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }
 

@@ -123,7 +123,7 @@ Expected<RecordedRun> RecordedRunOptions::run(const RunNeeds& needs,
   NATSCOPE_CHECK(check_model(engine));
   NATSCOPE_TRY(const auto sampling, sampling_.options(engine.folder().generation_defaults(), model_.seed));
   NATSCOPE_TRY(std::vector<std::int32_t> given, text_.tokens(engine));
-  NATSCOPE_TRY(const std::int64_t texts, text_.tokens_with_follow_ups(engine, std::ssize(given)));
+  NATSCOPE_TRY(const std::int64_t texts, text_.tokens_with_follow_ups(engine, given));
   const auto turns = static_cast<std::int64_t>(text_.follow_ups()) + 1;
   const std::int64_t tokens = std::min<std::int64_t>(texts + turns * max_new_tokens_, engine.config().context);
   NATSCOPE_TRY(const Policy policy, policy_.policy(tokens));

@@ -5,6 +5,7 @@
 
 #include "app/cli/standard_input.h"
 #include "core/base/grouped_digits.h"
+#include "core/io/follow_up_tokens.h"
 
 namespace natscope {
 namespace {
@@ -92,16 +93,18 @@ Expected<std::vector<std::int32_t>> TextOptions::tokens(const Engine& engine) co
 Expected<std::vector<std::int32_t>> TextOptions::follow_up(const Engine& engine, std::size_t index) const {
   const auto frames = engine.record().frames();
   const std::int32_t last = frames.empty() ? -1 : frames.back().token;
-  NATSCOPE_TRY(const std::string text, form_.follow_up(then_[index], last));
-  return engine.tokenize_follow_up(text);
+  NATSCOPE_TRY(const ChatFollowUp next, form_.follow_up(then_[index], last));
+  return engine.tokenize_follow_up(next.text, next.end);
 }
 
-Expected<std::int64_t> TextOptions::tokens_with_follow_ups(const Engine& engine, std::int64_t prompt_tokens) const {
-  std::int64_t tokens = prompt_tokens;
-  const std::vector<std::int32_t>& ends = engine.folder().eos_ids();
+Expected<std::int64_t> TextOptions::tokens_with_follow_ups(const Engine& engine,
+                                                           const std::vector<std::int32_t>& prompt) const {
+  std::int64_t tokens = std::ssize(prompt);
   for (const std::string& then : then_) {
-    NATSCOPE_TRY(const std::string text, form_.follow_up(then, ends.empty() ? -1 : ends.front()));
-    NATSCOPE_TRY(const auto ids, engine.tokenizer().encode(text));
+    if (then.empty()) return fail(ErrorCode::bad_text, "the text of --then is empty");
+    const std::int32_t last = prompt.empty() ? -1 : prompt.back();
+    NATSCOPE_TRY(const ChatFollowUp next, form_.follow_up(then, last));
+    NATSCOPE_TRY(const auto ids, follow_up_tokens(engine.tokenizer(), next.end.value_or(last), next.text));
     tokens += std::ssize(ids);
   }
   if (tokens > engine.config().context) {

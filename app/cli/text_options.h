@@ -35,12 +35,14 @@ class TextOptions {
   /// Tokens of one of them, to go on with behind what the engine has. Behind tokens().
   /// Errors: as Engine::tokenize_follow_up(), with --chat those of ChatForm::follow_up().
   [[nodiscard]] Expected<std::vector<std::int32_t>> follow_up(const Engine& engine, std::size_t index) const;
-  /// About how many tokens prompt and all of them have; what is wrong with one is found here, before anything runs.
-  /// Behind tokens(). Errors: as follow_up().
-  [[nodiscard]] Expected<std::int64_t> tokens_with_follow_ups(const Engine& engine, std::int64_t prompt_tokens) const;
+  /// How many tokens prompt and all of them have together, at least: one that ends an answer that does not end itself
+  /// may come to each. What is wrong with one is found here, before anything runs. Behind tokens().
+  /// Errors: as follow_up().
+  [[nodiscard]] Expected<std::int64_t> tokens_with_follow_ups(const Engine& engine,
+                                                              const std::vector<std::int32_t>& prompt) const;
 
-  /// The bytes that the trace's prompt_sha256 is taken over: the text as the model reads it, or the token list as
-  /// written.
+  /// The bytes that the trace's prompt_sha256 is taken over, without --then: the text as the model reads it, or the
+  /// token list as written.
   [[nodiscard]] const std::string& source_text() const { return source_text_; }
 
  private:

@@ -2,7 +2,6 @@
 #include "core/chat/chat_form.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <string_view>
@@ -50,10 +49,37 @@ Expected<void> check_marks(const std::vector<std::string>& marks, std::string_vi
   return {};
 }
 
-Expected<void> check_said(std::string_view user) {
-  if (user.empty()) return fail(ErrorCode::bad_text, "the text is empty");
-  if (!valid_utf8(user)) return fail(ErrorCode::bad_text, "the text is not UTF-8");
+Expected<void> check_turn(const ChatTurn& turn) {
+  if (turn.user.empty()) return fail(ErrorCode::bad_text, "the text is empty");
+  if (!valid_utf8(turn.user) || !valid_utf8(turn.system.value_or("")))
+    return fail(ErrorCode::bad_text, "the text is not UTF-8");
   return {};
+}
+
+std::vector<ChatMessage> messages_of(const ChatTurn& turn) {
+  std::vector<ChatMessage> messages;
+  if (turn.system) messages.push_back({"system", *turn.system});
+  messages.push_back({"user", turn.user});
+  return messages;
+}
+
+/// Takes the token that ends an answer from the front of what stands behind it, with blanks before it, which an answer
+/// that ends itself has not. Returns it where it was not there yet.
+std::optional<std::int32_t> take_end(const ModelFolder& folder, std::int32_t last, std::string& text) {
+  const Tokenizer& tokenizer = folder.tokenizer();
+  const std::string_view behind = std::string_view(text).substr(std::min(text.find_first_not_of(' '), text.size()));
+  const auto begins = [&](std::int32_t token) {
+    const PieceKind kind = tokenizer.kind(token);
+    return (kind == PieceKind::control || kind == PieceKind::user_defined) &&
+           behind.starts_with(tokenizer.display(token));
+  };
+  std::vector<std::int32_t> ends{last};
+  ends.insert(ends.end(), folder.eos_ids().begin(), folder.eos_ids().end());
+  const auto end = std::ranges::find_if(ends, begins);
+  if (end == ends.end()) return {};
+  text = behind.substr(tokenizer.display(*end).size());
+  if (end == ends.begin()) return {};
+  return *end;
 }
 
 std::string_view without_last_blanks(std::string_view text) {
@@ -79,11 +105,8 @@ Expected<ChatForm> ChatForm::of(const ModelFolder& folder) {
 }
 
 Expected<ChatText> ChatForm::prompt(const ChatTurn& turn, std::time_t now) const {
-  NATSCOPE_CHECK(check_said(turn.user));
-  if (!valid_utf8(turn.system.value_or(""))) return fail(ErrorCode::bad_text, "the text is not UTF-8");
-  std::vector<ChatMessage> messages;
-  if (turn.system) messages.push_back({"system", *turn.system});
-  messages.push_back({"user", turn.user});
+  NATSCOPE_CHECK(check_turn(turn));
+  const std::vector<ChatMessage> messages = messages_of(turn);
   ChatText made;
   NATSCOPE_TRY(made.prompt, template_.write(messages, now));
   if (const auto bos = folder_.bos_id()) {
@@ -100,63 +123,69 @@ Expected<ChatText> ChatForm::prompt(const ChatTurn& turn, std::time_t now) const
   return made;
 }
 
-Expected<ChatText> ChatForm::follow_up(const std::string& user, std::int32_t last, std::time_t now) const {
-  NATSCOPE_CHECK(check_said(user));
-  // The template writes a conversation of which the answer is found again.
-  const ChatMessage question{"user", word_outside(user, "question")};
-  NATSCOPE_TRY(const std::string asked, template_.write(std::array{question}, now));
-  const std::string answer = word_outside(user + asked, "answered");
-  NATSCOPE_TRY(const std::string whole,
-               template_.write(std::array{question, ChatMessage{"assistant", answer}, ChatMessage{"user", user}}, now));
+Expected<ChatFollowUp> ChatForm::follow_up(const ChatTurn& turn, std::int32_t last, std::time_t now) const {
+  NATSCOPE_CHECK(check_turn(turn));
+  // The template writes a conversation in which the answer is found again.
+  std::vector<ChatMessage> talk = messages_of({word_outside(turn.user, "question"), turn.system});
+  NATSCOPE_TRY(const std::string asked, template_.write(talk, now));
+  const std::string answer = word_outside(turn.user + asked, "answered");
+  talk.push_back({"assistant", answer});
+  talk.push_back({"user", turn.user});
+  NATSCOPE_TRY(const std::string whole, template_.write(talk, now));
   const std::size_t found = whole.find(answer);
   if (found == std::string::npos) {
     return fail(ErrorCode::unsupported_tokenizer, "the chat template leaves earlier answers out",
                 "give the whole conversation as the prompt");
   }
-  ChatText made;
-  made.prompt = whole.substr(found + answer.size());
-  const std::string ended = folder_.tokenizer().display(last);
-  if (folder_.tokenizer().kind(last) != PieceKind::normal && made.prompt.starts_with(ended))
-    made.prompt.erase(0, ended.size());
+  ChatFollowUp made;
+  made.text = whole.substr(found + answer.size());
+  made.end = take_end(folder_, last, made.text);
   if (without_last_blanks(std::string_view(whole).substr(0, found)) != without_last_blanks(asked))
     made.note = "the chat template writes earlier turns otherwise than they stand in the cache";
-  NATSCOPE_CHECK(check_marks(marks_, made.prompt));
+  NATSCOPE_CHECK(check_marks(marks_, made.text));
   return made;
 }
 
-Expected<std::vector<ChatPart>> ChatForm::conversation(std::span<const ChatMessage> messages, std::time_t now) const {
+Expected<void> ChatForm::conversation(std::span<const ChatMessage> messages, std::time_t now,
+                                      const std::function<Expected<bool>(const ChatPart& part)>& take) const {
   if (messages.empty()) return fail(ErrorCode::bad_text, "there are no messages");
   for (const ChatMessage& message : messages) {
     if (!valid_utf8(message.content) || !valid_utf8(message.role))
       return fail(ErrorCode::bad_text, "the text is not UTF-8");
   }
-  std::vector<ChatPart> parts;
+  const auto bos = folder_.bos_id();
+  const std::string begin = bos ? folder_.tokenizer().display(*bos) : std::string();
   std::string written;
-  const auto take = [&](const std::string& text, bool is_answer) -> Expected<void> {
+  bool is_wanted = true;
+  // Hands over what `text` has behind what was written.
+  const auto hand_over = [&](const std::string& text, bool is_answer) -> Expected<void> {
     if (!text.starts_with(written)) {
       return fail(ErrorCode::bad_text, "the chat template writes earlier messages otherwise once others follow",
                   "give each answer with all that stands before it as prompt and answer");
     }
-    if (text.size() > written.size()) parts.push_back({text.substr(written.size()), is_answer});
+    ChatPart part{text.substr(written.size()), is_answer};
+    if (written.empty() && !begin.empty() && part.text.starts_with(begin)) part.text.erase(0, begin.size());
     written = text;
+    if (part.text.empty()) return {};
+    NATSCOPE_CHECK(check_marks(marks_, part.text));
+    NATSCOPE_TRY(is_wanted, take(part));
     return {};
   };
-  for (std::size_t i = 0; i < messages.size(); ++i) {
+  for (std::size_t i = 0; i < messages.size() && is_wanted; ++i) {
     const bool is_answer = messages[i].role == "assistant";
     if (!is_answer && i + 1 < messages.size()) continue;  // what stands before an answer is one part
+    NATSCOPE_TRY(const std::string said, template_.write(messages.first(i + 1), now, false));
     if (is_answer && i > 0) {
       NATSCOPE_TRY(const std::string asked, template_.write(messages.first(i), now, true));
-      NATSCOPE_CHECK(take(asked, false));
+      NATSCOPE_CHECK(hand_over(asked, false));
+    } else if (is_answer) {
+      // Nobody asked: what the template writes in front of it is not the model's.
+      const std::size_t found = said.find(messages[i].content);
+      NATSCOPE_CHECK(hand_over(found == std::string::npos ? said : said.substr(0, found), false));
     }
-    NATSCOPE_TRY(const std::string said, template_.write(messages.first(i + 1), now, false));
-    NATSCOPE_CHECK(take(said, is_answer));
+    if (is_wanted) NATSCOPE_CHECK(hand_over(said, is_answer));
   }
-  if (const auto bos = folder_.bos_id()) {
-    const std::string begin = folder_.tokenizer().display(*bos);
-    if (parts.front().text.starts_with(begin)) parts.front().text.erase(0, begin.size());
-  }
-  for (const ChatPart& part : parts) NATSCOPE_CHECK(check_marks(marks_, part.text));
-  return parts;
+  return {};
 }
 
 std::time_t chat_time() {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <cstdint>
 #include <ctime>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -22,6 +24,13 @@ struct ChatTurn {
 
 struct ChatText {
   std::string prompt;
+  std::string note;  ///< what differs from transformers; empty: nothing
+};
+
+/// What follows an answer: a token and a text behind it (Engine::tokenize_follow_up).
+struct ChatFollowUp {
+  std::optional<std::int32_t> end;  ///< ends the answer, where it did not end itself
+  std::string text;
   std::string note;  ///< what differs from transformers; empty: nothing
 };
 
@@ -46,20 +55,21 @@ class ChatForm {
   /// tokenizer.model reads as ordinary text, or a template beyond what ChatTemplate does); bad_tokenizer.
   [[nodiscard]] Expected<ChatText> prompt(const ChatTurn& turn, std::time_t now) const;
 
-  /// What goes on behind an answer (Engine::tokenize_follow_up): the marks that the template has there, then what is
-  /// said next, up to where the next answer begins. `last` is the token that the answer ends with: where that is the
-  /// first of those marks, it is not said twice. What the model has read stays as it is: where the template writes what
-  /// is in front of an earlier answer otherwise than it was given, the note says so.
+  /// What goes on behind an answer, which ends with the token `last`: the marks that the template has there, then what
+  /// is said next, up to where the next answer begins. The token that ends an answer is not said twice, however the
+  /// template writes it, and is given as a token where it is still to come. The system's text is for templates that
+  /// write it with the last turn. What the model has read stays as it is: where the template writes what is in front of
+  /// an earlier answer otherwise than it was given, the note says so.
   ///
   /// Errors: as prompt(); unsupported_tokenizer (a template that leaves earlier answers out).
-  [[nodiscard]] Expected<ChatText> follow_up(const std::string& user, std::int32_t last, std::time_t now) const;
+  [[nodiscard]] Expected<ChatFollowUp> follow_up(const ChatTurn& turn, std::int32_t last, std::time_t now) const;
 
-  /// A whole conversation, for texts to learn from: its parts in order, of which those that are answers the model is
-  /// to learn. Of each prompt() and follow_up() would have made what stands before it. The beginning token is left out
-  /// as in prompt(). Errors: as prompt(); bad_text (no message, a role that the template does not know, an answer that
-  /// the template does not write behind what it begins an answer with).
-  [[nodiscard]] Expected<std::vector<ChatPart>> conversation(std::span<const ChatMessage> messages,
-                                                             std::time_t now) const;
+  /// Takes a whole conversation apart, for texts to learn from: hands over its parts in order, of which the model is to
+  /// learn those that are answers, until `take` wants no more. The beginning token is left out as in prompt(). Cost:
+  /// each answer has the template write all that stands before it. Errors: as prompt(), those of `take`; bad_text (no
+  /// message, one that is not UTF-8, a template that writes an earlier message otherwise once others follow).
+  [[nodiscard]] Expected<void> conversation(std::span<const ChatMessage> messages, std::time_t now,
+                                            const std::function<Expected<bool>(const ChatPart& part)>& take) const;
 
  private:
   ChatForm(ModelFolder folder, ChatTemplate chat_template, std::vector<std::string> marks)

@@ -139,11 +139,14 @@ Expected<std::vector<std::int32_t>> Engine::tokenize(std::string_view text) cons
   return tokens;
 }
 
-Expected<std::vector<std::int32_t>> Engine::tokenize_follow_up(std::string_view text) const {
+Expected<std::vector<std::int32_t>> Engine::tokenize_follow_up(std::string_view text,
+                                                               std::optional<std::int32_t> first) const {
   NATSCOPE_CHECK(check_prompt(text, tokenizer(), config().context));
   const std::span<const TokenFrame> before = record().frames();
   if (before.empty()) return fail(ErrorCode::bad_position, "there is no text to go on from", "give a prompt first");
-  NATSCOPE_TRY(std::vector<std::int32_t> tokens, follow_up_tokens(tokenizer(), before.back().token, text));
+  NATSCOPE_TRY(std::vector<std::int32_t> tokens,
+               follow_up_tokens(tokenizer(), first.value_or(before.back().token), text));
+  if (first) tokens.insert(tokens.begin(), *first);
   const std::int64_t room = config().context - std::ssize(before);
   if (std::ssize(tokens) > room) {
     return fail(ErrorCode::prompt_too_long, grouped_digits(std::ssize(tokens)) + " tokens follow " +

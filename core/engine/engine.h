@@ -113,9 +113,11 @@ class Engine {
   /// Errors: bad_text (empty, not UTF-8), prompt_too_long.
   [[nodiscard]] Expected<std::vector<std::int32_t>> tokenize(std::string_view text) const;
 
-  /// Tokens of a text that prefill() is to go on with behind the last token: see follow_up_tokens().
-  /// Errors: as tokenize(); prompt_too_long where the context has no room for it; bad_position (nothing was prefilled).
-  [[nodiscard]] Expected<std::vector<std::int32_t>> tokenize_follow_up(std::string_view text) const;
+  /// Tokens of a text that prefill() is to go on with behind the last token, or behind `first`, which then comes first:
+  /// see follow_up_tokens(). Errors: as tokenize(); prompt_too_long where the context has no room for it; bad_position
+  /// (nothing was prefilled).
+  [[nodiscard]] Expected<std::vector<std::int32_t>> tokenize_follow_up(std::string_view text,
+                                                                       std::optional<std::int32_t> first = {}) const;
 
   /// Forgets the sequence and begins a new one under a plan, for a prompt of at least so many tokens. What is refused
   /// leaves the old sequence as it was. Errors: as RoleDecider::create; bad_roles (a role array that is shorter than

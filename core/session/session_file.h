@@ -31,8 +31,8 @@ inline constexpr std::size_t most_pinned = 1000;
 
 struct Session {
   SequenceRecord record;
-  std::string prompt;  ///< the text; empty when tokens were given
-  std::int64_t prompt_tokens = 0;
+  std::string prompt;              ///< the text; empty when tokens were given
+  std::int64_t prompt_tokens = 0;  ///< of that text; behind it the record says of every token whether it was generated
   SamplingOptions sampling;
   std::int64_t max_new_tokens = 200;
   std::string policy = "model";  ///< as parse_policy takes it

@@ -263,8 +263,9 @@ Expected<Session> read_one(const SafetensorsFile& file, const Metadata& metadata
   NATSCOPE_CHECK(read_heads(in, value.record, frames));
   NATSCOPE_CHECK(read_lists(in, frames));
   NATSCOPE_CHECK(read_names(in, value));
-  // A session keeps the settings for what may be generated next, too: of its run they tell only where they were used.
-  if (std::ranges::none_of(frames, &TokenFrame::generated)) value.provenance.sampling.reset();
+  // A session keeps the settings for what may be generated next, too: of its run they tell only where they were used,
+  // behind the last token that was given.
+  if (frames.empty() || !frames.back().generated) value.provenance.sampling.reset();
   for (TokenFrame& frame : frames) {
     auto appended = value.record.append(std::move(frame));
     if (!appended) return fail(code, appended.error().message);

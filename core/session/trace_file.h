@@ -33,10 +33,10 @@ using MapRows = std::function<Expected<void>(const MapId& map, TokenPos first, s
 
 struct TraceContent {
   const SequenceRecord* record = nullptr;
-  Provenance provenance;  ///< `maps` names the maps to be written; without `map_rows` it must be empty
-  std::int64_t prompt_tokens = 0;
-  bool with_scores = false;  ///< ignored for a model without score layers
-  std::int32_t vocab = 0;    ///< columns of logits
+  Provenance provenance;           ///< `maps` names the maps to be written; without `map_rows` it must be empty
+  std::int64_t prompt_tokens = 0;  ///< all that stood before what was generated last, earlier answers too
+  bool with_scores = false;        ///< ignored for a model without score layers
+  std::int32_t vocab = 0;          ///< columns of logits
   /// Hands over logits [T, vocab] f32 in pieces, row after row; unset: no `logits` tensor. RowSpool::produce fits.
   std::function<Expected<void>(const TensorSink&)> logits;
   /// What tokens are called that add nothing to the text; unset: they have no name.

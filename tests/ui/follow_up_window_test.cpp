@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A text given behind what the model wrote, from the field under it, against the real engine and a small random model.
+#include <signal.h>
+
 #include <QAction>
 #include <QApplication>
 #include <QCheckBox>
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QSignalSpy>
+#include <QStatusBar>
 #include <QTest>
 #include <QToolButton>
 
+#include "tests/support/temporary_folder.h"
+#include "tests/ui/present_run_trace.h"
 #include "tests/ui/window_on_tiny_model.h"
+#include "ui/models/export_command.h"
 
 using namespace natscope;
 using namespace natscope::ui;
@@ -103,17 +109,114 @@ class FollowUpWindowTest : public WindowTest {
     QCOMPARE(bench().client().policy(), std::string("window:5"));
   }
 
+  /// What is typed while one is read is the next one; what was read comes back with Ctrl+Z.
+  void whatIsTypedMeanwhileStays() {
+    QVERIFY(begin());
+    write(2);
+    field()->setPlainText(QStringLiteral("one"));
+    QSignalSpy finished(&bench().client(), &EngineClient::finished);
+    QTest::keyClick(field(), Qt::Key_Return);
+    field()->setPlainText(QStringLiteral("two"));
+    QVERIFY(finished.wait(patience));
+    QCOMPARE(field()->toPlainText(), QStringLiteral("two"));
+    QTRY_VERIFY(bench().canFollowUp());
+    sendAndWait(bench().sequence().size() + 1);
+    QVERIFY(field()->toPlainText().isEmpty());
+    field()->setFocus();
+    QTest::keyClick(field(), Qt::Key_Z, Qt::ControlModifier);
+    QCOMPARE(field()->toPlainText(), QStringLiteral("two"));
+  }
+
+  /// Whether it is a turn is a person's to say, until another text begins.
+  void theBoxStaysAsItWasSet() {
+    tiny_.setChatTemplate(QStringLiteral("{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}"));
+    QVERIFY(begin());
+    write(2);
+    chat()->setChecked(true);
+    PromptOptions options = window_->prompt().options();
+    options.policy = QStringLiteral("window:5");
+    bench().setOptions(options);
+    bench().tryPolicy();
+    QTRY_COMPARE_WITH_TIMEOUT(bench().client().policy(), std::string("window:5"), patience);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canFollowUp(), patience);
+    QVERIFY(chat()->isChecked());
+    chat()->setChecked(false);
+    QSignalSpy restored(&bench().client(), &EngineClient::sequenceRestored);
+    ::kill(static_cast<pid_t>(bench().client().processId()), SIGKILL);
+    QVERIFY(restored.wait(patience));
+    QVERIFY(!chat()->isChecked());
+    chat()->setChecked(true);
+    window_->prompt().setPrompt(QStringLiteral("Something else"));
+    bench().analyse();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canFollowUp() && bench().isOfPrompt(), patience);
+    QVERIFY(!chat()->isChecked());
+  }
+
+  void aFileThatIsDroppedOnItIsOpened() {
+    QVERIFY(begin());
+    const QString path = tiny_.filePath(QStringLiteral("dropped.txt"));
+    test::write_bytes(path.toStdString(), "Down the hole.");
+    dropFile(field()->viewport(), path);
+    QTRY_COMPARE_WITH_TIMEOUT(bench().analysedText(), QStringLiteral("Down the hole."), patience);
+    QVERIFY(field()->toPlainText().isEmpty());
+  }
+
+  /// All of it goes into the command for the same figure: a prompt alone would not make it.
+  void theCommandHasEveryToken() {
+    QVERIFY(begin());
+    write(2);
+    field()->setPlainText(QStringLiteral(" and"));
+    sendAndWait(bench().sequence().size() + 1);
+    const ExportOrigin origin = exportOrigin(bench());
+    QVERIFY(!origin.prompt);
+    QCOMPARE(static_cast<qint64>(origin.tokens.size()), bench().sequence().size());
+  }
+
   void nothingIsGivenBehindARecording() {
     QVERIFY(begin());
     QVERIFY(field()->isVisible());
     QVERIFY(!button()->isEnabled());  // there is nothing to give
     field()->setPlainText(QStringLiteral("a"));
     QVERIFY(button()->isEnabled());
-    bench().stop();
-    window_->workbench().client().shutdown();
+    const QString path =
+        recordPresentRun(bench(), {LayerId(0), HeadId(0)}, tiny_.filePath(QStringLiteral("t.safetensors")));
+    QVERIFY(!path.isEmpty());
+    window_->openPath(path);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().recording() != nullptr, patience);
+    QVERIFY(!field()->isVisible());
+    bench().showRunBefore();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canFollowUp(), patience);
+    QVERIFY(field()->isVisible());
+    QCOMPARE(field()->toPlainText(), QStringLiteral("a"));
+    // And where no engine has it, that is said.
+    bench().client().shutdown();
     QTRY_VERIFY(!button()->isEnabled());
     QTest::keyClick(field(), Qt::Key_Return);
     QCOMPARE(field()->toPlainText(), QStringLiteral("a"));
+    QVERIFY2(window_->statusBar()->currentMessage().contains(QStringLiteral("No engine")),
+             qPrintable(window_->statusBar()->currentMessage()));
+  }
+
+  /// In a low window the text has the room until somebody wants the field, which grows no further than it may.
+  void aLowWindowHasItWhereItIsUsed() {
+    QVERIFY(begin());
+    window_->resize(1024, 560);
+    QTRY_VERIFY(!field()->isVisible());
+    QTest::keyClick(window_.get(), Qt::Key_F, Qt::ControlModifier | Qt::ShiftModifier);
+    QTRY_VERIFY(field()->hasFocus());
+    QVERIFY(field()->isVisible());
+    const int line = field()->height();
+    field()->setPlainText(QStringLiteral("a\nb\nc\nd\ne\nf\ng"));
+    QTest::qWait(50);
+    QCOMPARE(field()->height(), line);
+    QCOMPARE(window_->size(), QSize(1024, 560));
+    field()->clear();
+    window_->text().text().setFocus();
+    QTRY_VERIFY(!field()->isVisible());
+    window_->resize(1300, 850);
+    QTRY_VERIFY(field()->isVisible());
+    field()->setPlainText(QStringLiteral("a\nb\nc"));
+    QTRY_VERIFY(field()->height() > line);
   }
 
  private:

@@ -5,11 +5,9 @@
 #include <QAbstractButton>
 #include <QApplication>
 #include <QComboBox>
-#include <QDropEvent>
 #include <QFileInfo>
 #include <QLabel>
 #include <QLineEdit>
-#include <QMimeData>
 #include <QRegularExpression>
 #include <QSignalSpy>
 #include <QSplitter>
@@ -243,7 +241,7 @@ class MainWindowTest : public WindowTest {
     QVERIFY(
         write("gr\xf6\xdf"
               "er"));
-    drop(window_.get(), path);
+    dropFile(window_.get(), path);
     QTRY_VERIFY_WITH_TIMEOUT(window_->errorBar().isVisible(), patience);
     QVERIFY(window_->errorBar().text().contains(QStringLiteral("bad-text")));
     QCOMPARE(window_->prompt().options().text, before);
@@ -253,7 +251,7 @@ class MainWindowTest : public WindowTest {
     setLength(100'000);
     bench().generate();
     QTRY_VERIFY_WITH_TIMEOUT(bench().isRunning(), patience);
-    drop(window_->findChild<PromptEdit*>()->viewport(), path);
+    dropFile(window_->findChild<PromptEdit*>()->viewport(), path);
     QTRY_COMPARE_WITH_TIMEOUT(bench().analysedText(), QStringLiteral("Down the hole.\n"), patience);
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse(), patience);
     QCOMPARE(window_->prompt().options().text, QStringLiteral("Down the hole.\n"));
@@ -385,15 +383,6 @@ class MainWindowTest : public WindowTest {
         return box->currentText();
     }
     return {};
-  }
-  static void drop(QWidget* target, const QString& path) {
-    QMimeData data;
-    data.setUrls({QUrl::fromLocalFile(path)});
-    QDragEnterEvent enter(QPoint(10, 10), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
-    QApplication::sendEvent(target, &enter);
-    QVERIFY(enter.isAccepted());
-    QDropEvent event(QPointF(10, 10), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
-    QApplication::sendEvent(target, &event);
   }
   void setLength(qint64 tokens) {
     PromptOptions options = bench().options();

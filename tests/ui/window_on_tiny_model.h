@@ -3,7 +3,9 @@
 #pragma once
 
 #include <QApplication>
+#include <QDragEnterEvent>
 #include <QFile>
+#include <QMimeData>
 #include <QTemporaryDir>
 #include <QTest>
 #include <filesystem>
@@ -77,6 +79,17 @@ class WindowOnTinyModel {
   std::unique_ptr<Settings> settings_;
   int runs_ = 0;
 };
+
+/// A file, dragged onto a widget and let go of there.
+inline void dropFile(QWidget* target, const QString& path) {
+  QMimeData data;
+  data.setUrls({QUrl::fromLocalFile(path)});
+  QDragEnterEvent enter(QPoint(10, 10), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+  QApplication::sendEvent(target, &enter);
+  QVERIFY(enter.isAccepted());
+  QDropEvent event(QPointF(10, 10), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+  QApplication::sendEvent(target, &event);
+}
 
 /// What a test of the window is made of: each of its cases begins with a window, and ends it.
 class WindowTest : public QObject {

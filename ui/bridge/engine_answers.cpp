@@ -134,7 +134,11 @@ void EngineClient::Private::receiveReady(const Envelope& envelope, const ReadyMe
   run.endReading(ready);
   flushRecordChange();
   sendTileWishes();
-  if (isFollowUp) return Q_EMIT q->followUpRead(QString::fromStdString(ready.note));
+  if (isFollowUp) {
+    // What takes the text's place was asked for without it.
+    if (!isBeingReplaced()) Q_EMIT q->followUpRead(QString::fromStdString(ready.note));
+    return;
+  }
   Q_EMIT q->analysed();
 }
 

@@ -157,6 +157,7 @@ const SequenceRecord& EngineClient::record() const { return d_->run.record(); }
 bool EngineClient::isRecording() const { return d_->run.isRecorded(); }
 bool EngineClient::isOfOpenModel() const { return model() && !d_->run.origin(); }
 std::int64_t EngineClient::promptTokens() const { return d_->run.promptTokens(); }
+const std::vector<TokenSpan>& EngineClient::followUps() const { return d_->run.followUps(); }
 std::string EngineClient::promptText() const { return d_->run.promptText(); }
 const std::string& EngineClient::policy() const { return d_->run.policy(); }
 double EngineClient::prefillSeconds() const { return d_->run.prefillSeconds(); }

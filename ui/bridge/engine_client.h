@@ -16,6 +16,7 @@
 #include "core/explore/sequence_record.h"
 #include "core/protocol/messages.h"
 #include "core/session/session_file.h"
+#include "ui/bridge/token_span.h"
 
 namespace natscope::ui {
 
@@ -102,6 +103,8 @@ class EngineClient : public QObject {
   /// Whether what is mirrored is a recorded run (showRecording).
   [[nodiscard]] bool isRecording() const;
   [[nodiscard]] std::int64_t promptTokens() const;
+  /// What was given behind the prompt.
+  [[nodiscard]] const std::vector<TokenSpan>& followUps() const;
   /// The text that the mirrored sequence began with: what was taken of a longer one. Empty where it was tokens.
   [[nodiscard]] std::string promptText() const;
   [[nodiscard]] const std::string& policy() const;
@@ -179,8 +182,9 @@ class EngineClient : public QObject {
   void sequenceRestored();  ///< the engine has what is mirrored again: knowsSequence()
   /// The engine does not get what is mirrored, which can go on only once it was analysed anew.
   void notRestored(const QString& why);
-  void followUpRead(const QString& note);             ///< `note`: what should be known about it
-  void followUpFailed(const natscope::Error& error);  ///< nothing of it was read; one that is stopped fails as others
+  void followUpRead(const QString& note);  ///< `note`: what should be known about it
+  void followUpFailed(
+      const natscope::Error& error);  ///< what was read of it stays; one that is stopped fails as others
   void finished(const natscope::FinishedMessage& result);
   void tileArrived(const natscope::AttentionTile& tile);
   void weightsArrived(const natscope::WeightsMessage& weights);

@@ -28,12 +28,6 @@ RoleArray rolesOf(const SequenceRecord& record) {
   return array;
 }
 
-/// Those up to the last one of `frames` that nobody drew; 0 where all were drawn.
-std::int64_t givenIn(std::span<const TokenFrame> frames) {
-  const auto last = std::find_if(frames.rbegin(), frames.rend(), [](const TokenFrame& f) { return !f.generated; });
-  return last == frames.rend() ? 0 : last->position.value + std::int64_t{1};
-}
-
 bool fits(const SequenceRecord& record, const ModelDescription& model) {
   const CacheGeometry& geometry = record.geometry();
   return record.size() > 0 && record.size() <= model.context && geometry.layers == model.layers &&
@@ -43,25 +37,31 @@ bool fits(const SequenceRecord& record, const ModelDescription& model) {
 
 }  // namespace
 
-void MirroredRun::beginWith(Prompt prompt, std::int64_t tokens, std::int64_t given) {
-  prompt_ = std::move(prompt);
-  promptTokens_ = tokens;
+void MirroredRun::beginWith(Beginning beginning, std::int64_t given) {
+  prompt_ = std::move(beginning.prompt);
+  promptTokens_ = beginning.tokens;
+  followUps_ = std::move(beginning.followUps);
   givenTokens_ = given;
   readAgainFrom_.reset();
   digest_.reset();
 }
 
-void MirroredRun::giveUpTo(std::int64_t tokens) {
-  if (tokens <= std::max(promptTokens_, givenTokens_)) return;
-  givenTokens_ = tokens;
-  digest_.reset();
+void MirroredRun::takeGiven(std::span<const TokenFrame> frames) {
+  for (const TokenFrame& frame : frames) {
+    const std::int64_t position = frame.position.value;
+    if (frame.generated || position < promptTokens_) continue;
+    if (followUps_.empty() || followUps_.back().end < position) followUps_.push_back({position, position});
+    followUps_.back().end = position + 1;
+    givenTokens_ = position + 1;
+    digest_.reset();
+  }
 }
 
 void MirroredRun::begin(AskedAnalysis asked, const StartedMessage& started) {
   Prompt& prompt = asked.request.prompt;
   if (auto* const text = std::get_if<std::string>(&prompt); text != nullptr && started.prompt_bytes)
     text->resize(std::min(text->size(), static_cast<std::size_t>(*started.prompt_bytes)));
-  beginWith(std::move(prompt), started.prompt_tokens, 0);
+  beginWith({std::move(prompt), started.prompt_tokens, {}}, 0);
   readAgainFrom_ = std::move(asked.beginning);
   record_ = SequenceRecord(started.geometry, started.has_scores, started.window);
   plan_ = std::move(asked.request.plan);
@@ -75,9 +75,11 @@ void MirroredRun::begin(AskedAnalysis asked, const StartedMessage& started) {
 }
 
 void MirroredRun::show(const Session& session, const RolePlan& plan, std::uint64_t openedBy, bool isRecorded) {
-  beginWith(session.prompt, session.prompt_tokens, 0);
+  beginWith({session.prompt, session.prompt_tokens, {}}, 0);
   record_ = session.record;
-  giveUpTo(givenIn(record_.frames()));
+  takeGiven(record_.frames());
+  // Read again, no token says who wrote it.
+  if (std::ranges::none_of(record_.frames(), &TokenFrame::generated)) followUps_.clear();
   if (!session.provenance.prompt_sha256.empty()) digest_ = session.provenance.prompt_sha256;
   plan_ = plan;
   setByHand_ = session.provenance.by_hand;
@@ -94,7 +96,7 @@ void MirroredRun::show(const Session& session, const RolePlan& plan, std::uint64
 
 Expected<void> MirroredRun::append(std::vector<TokenFrame> frames) {
   NATSCOPE_CHECK(record_.append(frames));
-  giveUpTo(givenIn(frames));
+  takeGiven(frames);
   return {};
 }
 
@@ -106,8 +108,9 @@ void MirroredRun::endReading(const ReadyMessage& ready) {
   prefillSeconds_ = ready.prefill_s;
   readTokens_ = ready.tokens;
   if (!readAgainFrom_) return;
-  const Beginning beginning = *readAgainFrom_;
-  beginWith(beginning.prompt, std::min(beginning.tokens, record_.size()), record_.size());
+  Beginning beginning = *readAgainFrom_;
+  beginning.tokens = std::min(beginning.tokens, record_.size());
+  beginWith(std::move(beginning), record_.size());
 }
 
 void MirroredRun::keepHistory(TokenFrame& frame) const {
@@ -155,7 +158,7 @@ AskedAnalysis MirroredRun::readingAgain(const RolePlan& plan) const {
     asked.beginning = readAgainFrom_;
   } else {
     asked.request.prompt = tokensOf(record_);
-    asked.beginning = Beginning{prompt_, promptTokens_};
+    asked.beginning = Beginning{prompt_, promptTokens_, followUps_};
   }
   return asked;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -14,16 +15,18 @@
 #include "core/explore/sequence_record.h"
 #include "core/protocol/messages.h"
 #include "core/session/session_file.h"
+#include "ui/bridge/token_span.h"
 
 namespace natscope::ui {
 
 /// Text, or tokens taken as they are.
 using Prompt = decltype(AnalyseMessage::prompt);
 
-/// What a sequence began with.
+/// What a sequence began with, and was given since.
 struct Beginning {
   Prompt prompt;
   std::int64_t tokens = 0;
+  std::vector<TokenSpan> followUps;
 };
 
 /// An analyse that an engine was asked for.
@@ -72,6 +75,8 @@ class MirroredRun {
   [[nodiscard]] std::int64_t prefillTokens() const { return readTokens_; }
   [[nodiscard]] double prefillSeconds() const { return prefillSeconds_; }
   [[nodiscard]] std::string promptText() const;  ///< empty where it was tokens
+  /// What was given behind the prompt, in order; of a file whose run was read again it is not known.
+  [[nodiscard]] const std::vector<TokenSpan>& followUps() const { return followUps_; }
   [[nodiscard]] const RolePlan& plan() const { return plan_; }
   [[nodiscard]] const SetByHand& setByHand() const { return setByHand_; }
   [[nodiscard]] const std::string& policy() const { return policy_; }
@@ -99,8 +104,9 @@ class MirroredRun {
   [[nodiscard]] std::int64_t promptsHashed() const { return promptsHashed_; }  ///< how often a checksum was made
 
  private:
-  void beginWith(Prompt prompt, std::int64_t tokens, std::int64_t given);
-  void giveUpTo(std::int64_t tokens);
+  void beginWith(Beginning beginning, std::int64_t given);
+  /// Tokens that nobody drew, behind the prompt.
+  void takeGiven(std::span<const TokenFrame> frames);
   [[nodiscard]] const std::string& promptDigest() const;
 
   SequenceRecord record_;
@@ -108,6 +114,7 @@ class MirroredRun {
   std::int64_t promptTokens_ = 0;
   /// Up to the last one that was given behind the prompt: read again, or a follow-up, whoever wrote those before it.
   std::int64_t givenTokens_ = 0;
+  std::vector<TokenSpan> followUps_;
   std::optional<Beginning> readAgainFrom_;  // while it is read once more: what it really began with
   mutable std::optional<std::string> digest_;
   mutable std::int64_t promptsHashed_ = 0;

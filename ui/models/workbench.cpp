@@ -83,13 +83,14 @@ Workbench::Workbench(Settings& settings, QObject* parent)
   });
   connect(&client_, &EngineClient::analysed, this, &Workbench::onAnalysed);
   connect(&client_, &EngineClient::followUpRead, this, [this](const QString& note) {
-    if (!note.isEmpty()) Q_EMIT logLine(note);
-    Q_EMIT followUpRead();
-    if (std::exchange(next_, Next::nothing) == Next::generate) sendGenerate();
+    followUpAt_ = -1;
+    Q_EMIT followUpRead(note);
+    if (std::exchange(next_, Next::nothing) == Next::generate) return sendGenerate();
+    say(tr("The follow-up was read"));
   });
   connect(&client_, &EngineClient::followUpFailed, this, [this](const Error& error) {
     next_ = Next::nothing;
-    say(QString());
+    say(partOfFollowUp());
     Q_EMIT logLine(QString::fromStdString(format_error_line(error)));
     Q_EMIT followUpRefused(error);
   });
@@ -373,6 +374,7 @@ void Workbench::onRestored() {
 void Workbench::onLost(const QString& reason) {
   wasLost_ = true;
   lostReason_ = reason;
+  followUpAt_ = -1;
   forgetAsked();
   offerReplaced();
   const bool isComingBack = client_.isComingBack();
@@ -390,6 +392,7 @@ void Workbench::onFailed(const Error& error) {
   forgetAsked();
   if (error.code == ErrorCode::interrupted) {
     offerReplaced();
+    if (const QString part = partOfFollowUp(); !part.isEmpty()) return say(part);
     const bool isCut = client_.record().size() < client_.promptTokens();
     return say(isCut && before_ ? tr("Stopped. File / Back to the run of before shows what was there.")
                                 : tr("Stopped."));
@@ -398,6 +401,12 @@ void Workbench::onFailed(const Error& error) {
   Q_EMIT logLine(QString::fromStdString(format_error_line(error)));
   Q_EMIT errorRaised(error);
   Q_EMIT stateChanged();
+}
+
+QString Workbench::partOfFollowUp() {
+  const std::int64_t begin = std::exchange(followUpAt_, -1);
+  const std::int64_t read = begin < 0 ? 0 : client_.record().size() - begin;
+  return read > 0 ? tr("Of the follow-up the first %1 stand in the text now").arg(tokensInWords(read)) : QString();
 }
 
 void Workbench::forgetAsked() {

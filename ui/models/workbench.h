@@ -128,8 +128,8 @@ class Workbench : public QObject {
   void modelOpened(const natscope::ModelDescription& model);
   /// What the session was made with, or with the prompt of a recording.
   void sessionShown(const natscope::ui::PromptOptions& options);
-  void promptTaken(const QString& text);  ///< so much of the prompt fits; the options have it
-  void followUpRead();                    ///< it is part of what is shown now
+  void promptTaken(const QString& text);   ///< so much of the prompt fits; the options have it
+  void followUpRead(const QString& note);  ///< it is part of what is shown now; `note`: what should be known about it
   void followUpRefused(const natscope::Error& error);
   void errorRaised(const natscope::Error& error);
   void errorCleared();  ///< what went wrong works again
@@ -184,6 +184,8 @@ class Workbench : public QObject {
   void onFailed(const Error& error);
   /// What was asked for and did not begin is not wanted any more; what is shown is what holds.
   void forgetAsked();
+  /// Of a follow-up that was stopped, or failed, while it was read: how much stands in the text; empty: nothing.
+  [[nodiscard]] QString partOfFollowUp();
   void follow();
   void say(const QString& status);
   [[nodiscard]] bool needsNewSequence() const;
@@ -229,7 +231,8 @@ class Workbench : public QObject {
   std::optional<RunBefore> replaced_;  // by the text that is being read
   std::vector<TokenPos> pinsAgain_;    // what was pinned in a text that is read again
   Next next_ = Next::nothing;
-  FollowUpMessage followUp_;  // that was asked for last
+  FollowUpMessage followUp_;      // that was asked for last …
+  std::int64_t followUpAt_ = -1;  // … and while it is read, behind so many tokens; -1: none is
 };
 
 }  // namespace natscope::ui

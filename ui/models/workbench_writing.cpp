@@ -61,6 +61,7 @@ void Workbench::sendFollowUp() {
   Q_EMIT errorCleared();
   say(tr("Reading the follow-up …"));
   next_ = Next::generate;
+  followUpAt_ = client_.record().size();
   client_.followUp(followUp_);
 }
 

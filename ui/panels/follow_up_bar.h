@@ -13,7 +13,8 @@ namespace natscope::ui {
 class PromptEdit;
 
 /// What the model is given behind the text that is shown: a field, and whether it is a turn of a conversation. Return
-/// sends it, Shift+Return begins a line; what was read goes from the field, what was refused stays.
+/// sends it, Shift+Return begins a line; what was read goes from the field (Ctrl+Z brings it back), what was refused
+/// or typed since stays.
 class FollowUpBar : public QWidget {
   Q_OBJECT
 
@@ -22,14 +23,25 @@ class FollowUpBar : public QWidget {
 
   /// Whether the next one is a turn; only where the model has a chat template.
   void setChat(bool isTurn);
+  /// How high the panel is that it stands in: the field grows with its text as far as the text above has room, and
+  /// where that has little the bar is seen only while it is used, with the keyboard or a text in it.
+  void setRoom(int height);
   /// Puts the cursor into the field.
   void begin();
+
+ Q_SIGNALS:
+  void fileDropped(const QString& path);  ///< on the field
+  void refused(const QString& why);       ///< Return was pressed, and it cannot be sent now
 
  protected:
   bool eventFilter(QObject* watched, QEvent* event) override;
 
  private:
   void send();
+  void takeAway();
+  /// Why nothing can be given to the model now; empty: it can.
+  [[nodiscard]] QString whyNot() const;
+  [[nodiscard]] bool isUsed() const;
   void refresh();
   void fitHeight();
 
@@ -37,6 +49,8 @@ class FollowUpBar : public QWidget {
   PromptEdit* field_;
   QCheckBox* chat_;
   QToolButton* send_;
+  QString sent_;
+  int room_ = 0;
 };
 
 }  // namespace natscope::ui

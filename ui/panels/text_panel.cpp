@@ -55,15 +55,20 @@ TextPanel::TextPanel(Workbench& workbench, RunComparison& comparison, QWidget* p
     text_->setColouring(static_cast<TextColouring>(index));
     explain();
   });
-  connect(&workbench_.client(), &EngineClient::analysed, this, [this] {
+  const auto mark = [this] {
     text_->setPromptTokens(workbench_.client().promptTokens());
+    text_->setFollowUps(workbench_.client().followUps());
+  };
+  connect(&workbench_.client(), &EngineClient::analysed, this, [this, mark] {
+    mark();
     explain();
   });
-  connect(&workbench_.sequence(), &SequenceModel::restarted, this, [this] {
-    text_->setPromptTokens(workbench_.client().promptTokens());
+  connect(&workbench_.sequence(), &SequenceModel::restarted, this, [this, mark] {
+    mark();
     explain();
   });
-  connect(&workbench_.sequence(), &SequenceModel::extended, this, [this] {
+  connect(&workbench_.sequence(), &SequenceModel::extended, this, [this, mark] {
+    if (!workbench_.client().followUps().empty()) mark();
     if (text_->colouring() == TextColouring::loss) explain();
   });
   connect(&comparison_.losses(), &LossDifference::changed, this, [this] {
@@ -76,6 +81,11 @@ TextPanel::TextPanel(Workbench& workbench, RunComparison& comparison, QWidget* p
   });
   connect(&workbench_.selection(), &Selection::headChanged, this, &TextPanel::explain);
   explain();
+}
+
+void TextPanel::resizeEvent(QResizeEvent* event) {
+  followUp_->setRoom(height());
+  QWidget::resizeEvent(event);
 }
 
 QString TextPanel::words() const { return words_->text(); }

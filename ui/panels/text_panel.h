@@ -34,6 +34,9 @@ class TextPanel : public QWidget {
   /// The meaning that is chosen, as the list has it.
   [[nodiscard]] QString meaning() const;
 
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+
  private:
   void explain();
   void say(const QString& words, const QString& more = {});

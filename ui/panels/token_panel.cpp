@@ -180,8 +180,10 @@ double TokenPanel::drawTitle(QPainter& painter, TokenPos token) {
   const double nameWidth = painter.fontMetrics().horizontalAdvance(name);
   setSize(painter, 12);
   painter.setPen(theme().muted);
-  const bool isOfPrompt = token.value < workbench_.client().promptTokens();
-  QString facts = frame.generated ? tr("generated") : isOfPrompt ? tr("prompt") : tr("given");
+  const bool isFollowUp = std::ranges::any_of(workbench_.client().followUps(), [&](const TokenSpan& span) {
+    return token.value >= span.first && token.value < span.end;
+  });
+  QString facts = frame.generated ? tr("generated") : isFollowUp ? tr("follow-up") : tr("prompt");
   facts += tr(", id %1").arg(frame.token);
   // How surprising it was stands beside it where there is room, else over what was likely in its place.
   lossesInTitle_ = 0;

@@ -338,7 +338,7 @@ QString CacheChartView::numbersAt(std::size_t at, int leftOut) const {
   words +=
       line(QStringLiteral("━━"), isDark ? liveOnDark : liveColour, held(tr("live <b>%1</b>"), counts, leftOut < 3));
   // Inside the prompt nobody knows what was allocated then: every number here is of one moment.
-  const bool isInPrompt = at + 1 < frames.size() && !frames[at + 1].generated;
+  const bool isInPrompt = at + 1 < frames.size() && !frames[at].generated && !frames[at + 1].generated;
   if (!isInEntries_ && !isInPrompt && counts.allocated_bytes > 0 && leftOut < 4)
     words += line(QStringLiteral("┈┈"), allocatedColour, tr("allocated <b>%1</b>").arg(amount(allocatedOf(counts))));
   if (kept_ && at >= kept_->record.frames().size() && kept_->record.size() > 0) {

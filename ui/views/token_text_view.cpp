@@ -67,6 +67,11 @@ void TokenTextView::setPromptTokens(qint64 tokens) {
   viewport()->update();
 }
 
+void TokenTextView::setFollowUps(std::vector<TokenSpan> spans) {
+  followUps_ = std::move(spans);
+  viewport()->update();
+}
+
 void TokenTextView::setSearch(TokenSearch& search) {
   search_ = &search;
   connect(search_, &TokenSearch::changed, viewport(), qOverload<>(&QWidget::update));
@@ -184,13 +189,12 @@ TokenLook TokenTextView::lookOf(TokenPos position) const {
 }
 
 std::optional<TokenTextView::Beginning> TokenTextView::beginningAt(std::size_t token) const {
-  if (token == 0 || promptTokens_ <= 0) return std::nullopt;
-  const auto frames = sequence_.record().frames();
-  const bool isWritten = frames[token].generated;
-  // Read again, what was written is told from the prompt by where that ended.
-  if (static_cast<qint64>(token) == promptTokens_ || (isWritten && !frames[token - 1].generated))
-    return Beginning::writing;
-  if (!isWritten && frames[token - 1].generated) return Beginning::followUp;
+  const auto at = static_cast<qint64>(token);
+  if (at == 0) return std::nullopt;
+  const auto begins = [at](const auto& span) { return span.first == at; };
+  if (std::ranges::any_of(followUps_, begins)) return Beginning::followUp;
+  const bool isBehindFollowUp = std::ranges::any_of(followUps_, [at](const auto& span) { return span.end == at; });
+  if (isBehindFollowUp || at == promptTokens_) return Beginning::writing;
   return std::nullopt;
 }
 

@@ -3,6 +3,7 @@
 
 #include <QAbstractScrollArea>
 
+#include "ui/bridge/token_span.h"
 #include "ui/figure/token_box.h"
 #include "ui/figure/token_flow.h"
 #include "ui/models/loss_difference.h"
@@ -32,6 +33,7 @@ class TokenTextView : public QAbstractScrollArea {
   [[nodiscard]] TextColouring colouring() const { return colouring_; }
   /// The prompt's; from there on tokens were generated, or given as follow-ups.
   void setPromptTokens(qint64 tokens);
+  void setFollowUps(std::vector<TokenSpan> spans);
 
   /// Where differences to a kept run come from; without, no token has one.
   void setLosses(LossDifference& losses);
@@ -74,7 +76,7 @@ class TokenTextView : public QAbstractScrollArea {
   void relayout();
   [[nodiscard]] TokenLook lookOf(TokenPos position) const;
   [[nodiscard]] QString wordsOf(TokenPos position) const;
-  /// What begins with a token, behind what another hand wrote.
+  /// What begins with a token, behind what somebody else wrote.
   enum class Beginning { writing, followUp };
   [[nodiscard]] std::optional<Beginning> beginningAt(std::size_t token) const;
   void drawToken(QPainter& painter, std::size_t token, const QRectF& rect) const;
@@ -91,6 +93,7 @@ class TokenTextView : public QAbstractScrollArea {
   std::optional<TokenPos> pin_;  // that was brought into sight
   int stays_ = 0;                // where one was before a search was typed, as the scroll bar has it
   qint64 promptTokens_ = 0;
+  std::vector<TokenSpan> followUps_;
   bool wasGenerated_ = false;
 };
 

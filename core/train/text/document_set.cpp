@@ -2,14 +2,15 @@
 #include "core/train/text/document_set.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <ctime>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/base/mapped_file.h"
 #include "core/chat/chat_form.h"
@@ -30,14 +31,11 @@ std::string_view text_of(const MappedFile& file) {
   return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
 }
 
-/// The same whenever a run goes on, which it does with the same text alone.
-std::time_t time_of(const fs::path& file) {
-  if (std::getenv("SOURCE_DATE_EPOCH") != nullptr) return chat_time();
-  std::error_code failed;
-  const auto changed = fs::last_write_time(file, failed);
-  if (failed) return 0;
-  const auto time = std::chrono::file_clock::to_sys(changed);
-  return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
+/// What templates that write the date are told: the same whenever a run goes on, which it does with the same text
+/// alone. Llama 3's is this where it is told none.
+std::time_t date_of_conversations() {
+  constexpr std::time_t day = 1721995200;  // 2024-07-26, at noon
+  return std::getenv("SOURCE_DATE_EPOCH") != nullptr ? chat_time() : day;
 }
 
 Document begun(const DocumentForm& form) {
@@ -79,7 +77,9 @@ class Conversations {
  public:
   Conversations(const DocumentForm& form, std::time_t now) : form_(form), now_(now) {}
 
-  [[nodiscard]] Expected<std::vector<ChatPart>> parts(const nlohmann::json& messages, const std::string& where) {
+  /// Errors: bad_data, those of ChatForm and `take`; all but bad_data's of ChatForm::of say `where`.
+  [[nodiscard]] Expected<void> take_apart(const nlohmann::json& messages, const std::string& where,
+                                          const std::function<Expected<bool>(const ChatPart&)>& take) {
     std::vector<ChatMessage> list;
     if (!messages.is_array()) return bad_line(where, "messages is no list");
     for (const nlohmann::json& message : messages) {
@@ -93,9 +93,10 @@ class Conversations {
       if (form_.folder == nullptr) return bad_line(where, "messages, but no model to write them for");
       NATSCOPE_TRY(chat_, ChatForm::of(*form_.folder));
     }
-    auto made = chat_->conversation(list, now_);
-    if (made || made.error().code != ErrorCode::bad_text) return made;
-    return fail(ErrorCode::bad_data, where + ": " + made.error().message, made.error().hint);
+    const auto made = chat_->conversation(list, now_, take);
+    if (made || made.error().code == ErrorCode::interrupted) return made;
+    const ErrorCode code = made.error().code == ErrorCode::bad_text ? ErrorCode::bad_data : made.error().code;
+    return fail(code, where + ": " + made.error().message, made.error().hint);
   }
 
  private:
@@ -104,30 +105,34 @@ class Conversations {
   std::optional<ChatForm> chat_;
 };
 
-/// A token of an answer is predicted by the position before it.
-void count(std::size_t first, std::size_t end, Document& document) {
+/// A token of an answer is predicted by the position before it. Whether there is one.
+bool count(std::size_t first, std::size_t end, Document& document) {
   document.counted.resize(document.tokens.size(), 0);
-  for (std::size_t at = std::max<std::size_t>(first, 1); at < end; ++at) document.counted[at - 1] = 1;
+  first = std::max<std::size_t>(first, 1);
+  for (std::size_t at = first; at < end; ++at) document.counted[at - 1] = 1;
+  return first < end;
 }
 
 Expected<Document> conversation_of(const nlohmann::json& messages, const std::string& where, const DocumentForm& form,
-                                   Conversations& conversations) {
-  NATSCOPE_TRY(const auto parts, conversations.parts(messages, where));
+                                   Conversations& conversations, const StopToken& stop) {
   Document document = begun(form);
   const auto room = static_cast<std::size_t>(form.length);
+  bool is_first = true;
   bool is_answered = false;
-  for (const ChatPart& part : parts) {
+  const auto add_part = [&](const ChatPart& part) -> Expected<bool> {
+    NATSCOPE_CHECK(check(stop));
     const std::size_t first = document.tokens.size();
-    auto tokens = &part == &parts.front() ? form.tokenizer->encode(part.text)
-                                          : follow_up_tokens(*form.tokenizer, document.tokens.back(), part.text);
-    if (!tokens) return fail(ErrorCode::bad_data, where + ": " + tokens.error().message, tokens.error().hint);
-    tokens->resize(std::min(tokens->size(), room - std::min(room, first)));
-    add_tokens(*tokens, form, document);
+    // As Engine::tokenize reads what begins a text, and Engine::tokenize_follow_up what goes on.
+    const bool begins = std::exchange(is_first, false) || first == 0;
+    NATSCOPE_TRY(auto tokens, begins ? form.tokenizer->encode(part.text)
+                                     : follow_up_tokens(*form.tokenizer, document.tokens.back(), part.text));
+    tokens.resize(std::min(tokens.size(), room - std::min(room, first)));
+    add_tokens(tokens, form, document);
     document.counted.resize(document.tokens.size(), 0);
-    if (!part.is_answer || tokens->empty()) continue;
-    count(first, document.tokens.size(), document);
-    is_answered = true;
-  }
+    if (part.is_answer && count(first, document.tokens.size(), document)) is_answered = true;
+    return document.tokens.size() < room;
+  };
+  NATSCOPE_CHECK(conversations.take_apart(messages, where, add_part));
   if (!is_answered)
     return bad_line(where, "no answer of an assistant in its first " + std::to_string(room) + " tokens");
   return document;
@@ -147,17 +152,17 @@ Expected<std::optional<std::vector<std::int32_t>>> member(const nlohmann::json& 
 }
 
 Expected<Document> document_of(const nlohmann::json& line, const std::string& where, const DocumentForm& form,
-                               Conversations& conversations) {
+                               Conversations& conversations, const StopToken& stop) {
   if (!line.is_object()) return bad_line(where, "no JSON object");
   const auto messages = line.find("messages");
-  // Many data sets name the first question beside them.
+  // Many data sets have the first question beside them; a whole text counts as before there were messages.
   if (messages != line.end() && !line.contains("text") && !line.contains("answer"))
-    return conversation_of(*messages, where, form, conversations);
+    return conversation_of(*messages, where, form, conversations, stop);
   NATSCOPE_TRY(auto text, member(line, "text", where, form));
   NATSCOPE_TRY(auto prompt, member(line, "prompt", where, form));
   NATSCOPE_TRY(auto answer, member(line, "answer", where, form));
   const bool is_answered = prompt.has_value() && answer.has_value();
-  if (text.has_value() == is_answered || prompt.has_value() != answer.has_value() || messages != line.end()) {
+  if (text.has_value() == is_answered || prompt.has_value() != answer.has_value()) {
     return bad_line(where, "it must hold one of them");
   }
   Document document = begun(form);
@@ -171,7 +176,7 @@ Expected<Document> document_of(const nlohmann::json& line, const std::string& wh
     if (answer->empty()) return bad_line(where, "the answer is empty");
     const std::size_t first = document.tokens.size();
     add_tokens(*answer, form, document);
-    count(first, document.tokens.size(), document);
+    static_cast<void>(count(first, document.tokens.size(), document));
   }
   if (document.size() < 2) return bad_line(where, "the text is empty");
   return document;
@@ -179,11 +184,11 @@ Expected<Document> document_of(const nlohmann::json& line, const std::string& wh
 
 Expected<void> add_lines(const MappedFile& file, const fs::path& path, const DocumentForm& form, const StopToken& stop,
                          std::vector<Document>& documents) {
-  Conversations conversations(form, time_of(path));
+  Conversations conversations(form, date_of_conversations());
   return for_each_json_line(text_of(file), path.string(),
                             [&](const nlohmann::json& line, const std::string& where) -> Expected<void> {
                               NATSCOPE_CHECK(check(stop));
-                              NATSCOPE_TRY(Document document, document_of(line, where, form, conversations));
+                              NATSCOPE_TRY(Document document, document_of(line, where, form, conversations, stop));
                               documents.push_back(std::move(document));
                               return {};
                             });

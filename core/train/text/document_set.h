@@ -28,7 +28,7 @@ struct DocumentForm {
 /// positions that predict the answer count in the loss, or with `messages` (objects with `role` and `content`), which
 /// the model's chat template writes and of which what the assistant said counts, with the marks that end it. What is
 /// longer than `length` loses its end (an answer that does not fit, its prompt's beginning). A template that writes the
-/// date writes that of the file's last change, or SOURCE_DATE_EPOCH. Other keys are passed over; empty lines, too.
+/// date is told SOURCE_DATE_EPOCH, or one day for all runs. Other keys are passed over; empty lines, too.
 /// Errors: bad_data (naming file and line: no JSON object, no such text, not UTF-8, nothing left), interrupted, those
 /// of reading files, those of ChatForm::of.
 [[nodiscard]] Expected<std::vector<Document>> read_documents(const std::filesystem::path& path,

@@ -127,8 +127,18 @@ TEST_CASE("with --chat each is a turn, with the marks that the template has betw
   CHECK(all.find("\nuser: And why?\nanswer:") != std::string::npos);
 }
 
+TEST_CASE("roles of a file hold for all of it, and need be no longer than it") {
+  const TemporaryFolder folder;
+  const TraceFile trace = traced(folder, "talk.safetensors", command("trace"));
+  const TraceFile again =
+      traced(folder, "again.safetensors", command("trace", {"--roles", folder.file("talk.safetensors")}));
+  CHECK(again.tokens() == trace.tokens());
+  CHECK(again.roles() == trace.roles());
+}
+
 TEST_CASE("what is wrong with one is found before anything is written, where it can be") {
-  CHECK(cli(command("generate", {"--then", ""})).exit_code == 2);
+  CHECK(cli(command("generate", {"--then", ""})).exit_code == 3);
+  CHECK(cli(command("generate", {"--then", ""})).out.empty());
   const ProgramResult broken = cli(command("generate", {"--then", "\xff"}));
   CHECK(broken.exit_code == 3);
   CHECK(broken.out.empty());
@@ -140,6 +150,18 @@ TEST_CASE("what is wrong with one is found before anything is written, where it 
   CHECK(full.exit_code == 3);
   CHECK(full.err.find("context holds 1,024") != std::string::npos);
   CHECK(full.out.empty());
+}
+
+TEST_CASE("a context that fills on the way loses no answer") {
+  std::string ids = "1";
+  for (int i = 0; i < 999; ++i) ids += "," + std::to_string(300 + i % 50);
+  const ProgramResult full =
+      cli({"generate", "--tokens", ids, "--then", " and then", "--greedy", "--max-new-tokens", "50", "--json"});
+  CHECK(full.exit_code == 3);
+  CHECK(full.err.find("prompt-too-long") != std::string::npos);
+  const auto result = nlohmann::json::parse(full.out);
+  CHECK(result["stop_reason"] == "context_full");
+  CHECK(result["tokens"].size() == 24);
 }
 
 }  // namespace natscope::test

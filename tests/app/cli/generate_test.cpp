@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <doctest/doctest.h>
 
-
 #include "tests/app/cli/cli_program.h"
 #include "tests/support/temporary_folder.h"
 

@@ -130,9 +130,10 @@ std::vector<std::int32_t> conversation(const ModelFolder& folder, const std::str
     tokens.insert(tokens.end(), more.begin(), more.end());
   };
   append(answer);
-  const ChatText said = form.follow_up(next, tokens.back(), 0).value();
+  const ChatFollowUp said = form.follow_up({next, {}}, tokens.back(), 0).value();
   *note = said.note;
-  append(said.prompt);
+  if (said.end) tokens.push_back(*said.end);
+  append(said.text);
   return tokens;
 }
 
@@ -193,9 +194,49 @@ TEST_CASE("a template that writes earlier turns in another way says so, one that
   CHECK(note.find("earlier turns") != std::string::npos);
   const ChatFolder forgetful("qwen2.json", {{"chat_template", "{{ messages[-1].content }}<|im_end|>"}});
   const ChatForm form = ChatForm::of(forgetful.open()).value();
-  CHECK(form.follow_up("a", 0, 0).error().code == ErrorCode::unsupported_tokenizer);
-  CHECK(form.follow_up("", 0, 0).error().code == ErrorCode::bad_text);
-  CHECK(form.follow_up("\xff", 0, 0).error().code == ErrorCode::bad_text);
+  CHECK(form.follow_up({"a", {}}, 0, 0).error().code == ErrorCode::unsupported_tokenizer);
+  CHECK(form.follow_up({"", {}}, 0, 0).error().code == ErrorCode::bad_text);
+  CHECK(form.follow_up({"\xff", {}}, 0, 0).error().code == ErrorCode::bad_text);
+}
+
+TEST_CASE("the token that ends an answer is said once, as a token, where a template has a blank before it, too") {
+  // Llama 2's, as its own template writes them; a tokenizer.model reads no mark in a text.
+  const ChatFolder plain(nullptr, {{"chat_template",
+                                    "{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]"
+                                    "{% else %} {{ m.content }} {{ eos_token }}{% endif %}{% endfor %}"},
+                                   {"eos_token", "</s>"}});
+  const ModelFolder folder = plain.open();
+  REQUIRE(folder.tokenizer().format() == "sentencepiece");
+  REQUIRE(!folder.eos_ids().empty());
+  const ChatForm form = ChatForm::of(folder).value();
+  const std::int32_t eos = folder.eos_ids().front();
+  const ChatFollowUp ended = form.follow_up({"b", {}}, eos, 0).value();
+  CHECK(!ended.end);
+  CHECK(ended.text == "[INST] b [/INST]");
+  const ChatFollowUp cut = form.follow_up({"b", {}}, folder.tokenizer().encode("a").value().back(), 0).value();
+  CHECK(cut.end == eos);
+  CHECK(cut.text == "[INST] b [/INST]");
+}
+
+TEST_CASE("the system's text is there for a template that writes it with the last turn") {
+  const ChatFolder mistral("qwen2.json", {{"chat_template",
+                                           "{% for m in messages %}{% if m.role == 'user' %}[{% if loop.last and "
+                                           "messages[0].role == 'system' %}{{ messages[0].content }}: {% endif %}"
+                                           "{{ m.content }}]{% elif m.role == 'assistant' %}{{ m.content }}<|im_end|>"
+                                           "{% endif %}{% endfor %}"}});
+  const ChatForm form = ChatForm::of(mistral.open()).value();
+  const ChatFollowUp next = form.follow_up({"And why?", "Be brief"}, -1, 0).value();
+  CHECK(next.text == "<|im_end|>[Be brief: And why?]");
+  CHECK(next.note.find("earlier turns") != std::string::npos);
+}
+
+Expected<std::vector<ChatPart>> parts_of(const ChatForm& form, std::span<const ChatMessage> messages) {
+  std::vector<ChatPart> parts;
+  NATSCOPE_CHECK(form.conversation(messages, 0, [&](const ChatPart& part) -> Expected<bool> {
+    parts.push_back(part);
+    return true;
+  }));
+  return parts;
 }
 
 TEST_CASE("a conversation is taken apart into what is said to the model and what it is to say") {
@@ -206,7 +247,7 @@ TEST_CASE("a conversation is taken apart into what is said to the model and what
                                       {"assistant", "Alice."},
                                       {"user", "And why?"},
                                       {"assistant", "Who knows."}};
-  const auto parts = form.conversation(talk, 0).value();
+  const auto parts = parts_of(form, talk).value();
   REQUIRE(parts.size() == 4);
   CHECK(parts[0].text ==
         "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWho are you?<|im_end|>\n"
@@ -216,26 +257,39 @@ TEST_CASE("a conversation is taken apart into what is said to the model and what
   CHECK(parts[3].text == "Who knows.<|im_end|>\n");
   for (std::size_t i = 0; i < parts.size(); ++i) CHECK(parts[i].is_answer == (i % 2 == 1));
   // One that ends with a question, and one without any answer, have nothing behind it to begin an answer.
-  const auto asked = form.conversation(std::span(talk).first(4), 0).value();
+  const auto asked = parts_of(form, std::span(talk).first(4)).value();
   REQUIRE(asked.size() == 3);
   CHECK(asked[2].text == "<|im_start|>user\nAnd why?<|im_end|>\n");
-  CHECK(!form.conversation(std::span(talk).first(2), 0).value().front().is_answer);
-  CHECK(form.conversation({}, 0).error().code == ErrorCode::bad_text);
-  CHECK(form.conversation(std::vector<ChatMessage>{{"user", "\xff"}}, 0).error().code == ErrorCode::bad_text);
+  CHECK(!parts_of(form, std::span(talk).first(2)).value().front().is_answer);
+  CHECK(parts_of(form, {}).error().code == ErrorCode::bad_text);
+  CHECK(parts_of(form, std::vector<ChatMessage>{{"user", "\xff"}}).error().code == ErrorCode::bad_text);
+  // One that the assistant begins has nothing in front that it said.
+  const auto begun = parts_of(form, std::span(talk).subspan(2, 1)).value();
+  REQUIRE(begun.size() == 2);
+  CHECK(begun[0].text == "<|im_start|>assistant\n");
+  CHECK(!begun[0].is_answer);
+  CHECK(begun[1].text == "Alice.<|im_end|>\n");
+  CHECK(begun[1].is_answer);
+  // No more is written than is wanted.
+  int taken = 0;
+  const auto stopped = form.conversation(talk, 0, [&](const ChatPart&) -> Expected<bool> { return ++taken < 2; });
+  CHECK(stopped.has_value());
+  CHECK(taken == 2);
+  const ChatFolder silent("qwen2.json", {{"chat_template", ""}});
+  CHECK(parts_of(ChatForm::of(silent.open()).value(), talk).value().empty());
   // Llama's beginning token is the tokenizer's; a template that rewrites what it said before cannot be cut.
   const ChatFolder llama("llama3.json", {{"bos_token", "<|begin|>"},
                                          {"chat_template",
                                           "{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content }}<|eot|>"
                                           "{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}"}});
-  const auto of_llama = ChatForm::of(llama.open()).value().conversation(std::span(talk).subspan(1, 2), 0).value();
+  const auto of_llama = parts_of(ChatForm::of(llama.open()).value(), std::span(talk).subspan(1, 2)).value();
   REQUIRE(of_llama.size() == 2);
   CHECK(of_llama[0].text == "[user]Who are you?<|eot|>[assistant]");
   CHECK(of_llama[1].text == "Alice.<|eot|>");
   const ChatFolder thinking("qwen2.json", {{"chat_template",
                                             "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}"
                                             "{% if add_generation_prompt %}<assistant><think>{% endif %}"}});
-  CHECK(ChatForm::of(thinking.open()).value().conversation(talk, 0).error().message.find("otherwise") !=
-        std::string::npos);
+  CHECK(parts_of(ChatForm::of(thinking.open()).value(), talk).error().message.find("otherwise") != std::string::npos);
 }
 
 TEST_CASE("published templates: an answer and what follows it are as in the whole conversation") {
@@ -253,7 +307,7 @@ TEST_CASE("published templates: an answer and what follows it are as in the whol
     const auto whole = ChatTemplate::read(made.folder.path());
     if (!form || !whole) continue;
     const auto first = form->prompt({"Who are you?", {}}, 0);
-    const auto next = form->follow_up("And why?", -1, 0);
+    const auto next = form->follow_up({"And why?", {}}, -1, 0);
     const auto all = (*whole)->write(
         std::vector<ChatMessage>{{"user", "Who are you?"}, {"assistant", "A girl."}, {"user", "And why?"}}, 0);
     if (!first || !next || !all) {
@@ -270,11 +324,14 @@ TEST_CASE("published templates: an answer and what follows it are as in the whol
     // Blanks in front of the answer are the model's to write.
     const std::string asked = first->prompt.substr(0, first->prompt.find_last_not_of(" \n\r\t") + 1);
     CHECK(all->starts_with(asked));
-    CHECK(all->ends_with("A girl." + next->prompt));
-    CHECK(asked.size() + next->prompt.size() + 7 <= all->size());
-    CHECK(
-        all->substr(asked.size(), all->size() - asked.size() - next->prompt.size() - 7).find_first_not_of(" \n\r\t") ==
-        std::string::npos);
+    const std::string end = next->end ? "</s>" : "";
+    const std::string text = end + next->text;
+    CHECK(all->ends_with(text));
+    // Between them stands what the model said, and blanks round it.
+    REQUIRE(asked.size() + text.size() + 7 <= all->size());
+    const std::string said = all->substr(asked.size(), all->size() - asked.size() - text.size());
+    CHECK(said.substr(said.find_first_not_of(" \n\r\t")).starts_with("A girl."));
+    CHECK(said.find_last_not_of(" \n\r\t.") == said.find("girl") + 3);
     ++same;
   }
   MESSAGE(same << " are the same, of " << noted << " a note says that they are not, " << refused << " were refused");

@@ -60,6 +60,76 @@ class FollowUpTest : public QObject {
     QCOMPARE(other.client.session().provenance, session.provenance);
   }
 
+  void whatWasGivenIsKnownAlsoAfterItWasReadAgain() {
+    ClientWatch watch(good());
+    QVERIFY(beginConversation(watch));
+    const std::vector<TokenSpan> spans{{5, 7}};
+    QCOMPARE(watch.client.followUps(), spans);
+    watch.events.clear();
+    watch.client.readAgain({});
+    QVERIFY(watch.waitForEvent(QStringLiteral("analysed")));
+    QCOMPARE(watch.client.record().size(), 10);
+    QCOMPARE(watch.client.promptTokens(), 3);
+    QCOMPARE(watch.client.followUps(), spans);
+    QCOMPARE(watch.client.provenance().prompt_sha256, digestOfFirst(watch.client.record(), 10));
+  }
+
+  /// Nothing was drawn behind it: the settings for what may come next tell nothing of it, in a file either.
+  void aFileOfOneThatWasNotAnsweredClaimsNoSampling() {
+    ClientWatch watch(good());
+    QVERIFY(beginConversation(watch));
+    QSignalSpy read(&watch.client, &EngineClient::followUpRead);
+    FollowUpMessage request;
+    request.text = "fg";
+    watch.client.followUp(request);
+    QVERIFY(read.count() > 0 || read.wait());
+    QVERIFY(!watch.client.provenance().sampling);
+    const QTemporaryDir folder;
+    const std::string path = folder.filePath(QStringLiteral("s.safetensors")).toStdString();
+    const Session session = watch.client.session();
+    QVERIFY(write_session(path, session).has_value());
+    const auto opened = read_session(path);
+    QVERIFY(opened.has_value());
+    QCOMPARE(opened->provenance, session.provenance);
+    ClientWatch other(good());
+    other.client.showSession(*opened);
+    QCOMPARE(other.client.provenance(), session.provenance);
+    QCOMPARE(other.client.followUps(), (std::vector<TokenSpan>{{5, 7}, {10, 12}}));
+  }
+
+  void oneThatIsStoppedLeavesWhatWasReadOfIt() {
+    ClientWatch watch({QStringLiteral(NATSCOPE_FAKE_ENGINE), QStringLiteral("slow"), QStringLiteral("5")});
+    QVERIFY(watch.makeReady("m", "abc"));
+    QSignalSpy read(&watch.client, &EngineClient::followUpRead);
+    QSignalSpy progress(&watch.client, &EngineClient::progress);
+    FollowUpMessage request;
+    request.text = std::string(10'000, 'a');
+    watch.client.followUp(request);
+    QVERIFY(ClientWatch::waitFor([&] { return progress.count() > 2; }));
+    watch.client.stop();
+    QVERIFY(watch.waitForEvent(QStringLiteral("failed")));
+    QCOMPARE(watch.errors.back().code, ErrorCode::interrupted);
+    const std::int64_t size = watch.client.record().size();
+    QVERIFY(size > 3 && size < 10'003);
+    QCOMPARE(watch.client.followUps(), (std::vector<TokenSpan>{{3, size}}));
+    QCOMPARE(read.count(), 0);
+    QCOMPARE(watch.client.state(), EngineClient::State::ready);
+  }
+
+  void anEngineThatDiesInItIsGivenWhatWasRead() {
+    ClientWatch watch({QStringLiteral(NATSCOPE_FAKE_ENGINE), QStringLiteral("slow"), QStringLiteral("5")});
+    QVERIFY(watch.makeReady("m", "abc"));
+    QSignalSpy progress(&watch.client, &EngineClient::progress);
+    FollowUpMessage request;
+    request.text = std::string(10'000, 'a');
+    watch.client.followUp(request);
+    QVERIFY(ClientWatch::waitFor([&] { return progress.count() > 2; }));
+    ::kill(static_cast<pid_t>(watch.client.processId()), SIGKILL);
+    QVERIFY(watch.waitForEvent(QStringLiteral("restored")));
+    QVERIFY(watch.client.record().size() >= 3);
+    QVERIFY(watch.client.knowsSequence());
+  }
+
   void whatIsRefusedStands() {
     ClientWatch watch(good());
     QVERIFY(watch.makeReady("m", "abc"));

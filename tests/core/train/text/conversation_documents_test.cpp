@@ -101,8 +101,7 @@ TEST_CASE("what is no conversation is named with its line") {
   for (const char* const bad :
        {R"({"messages": []})", R"({"messages": "a"})", R"({"messages": [{"role": "user"}]})",
         R"({"messages": [{"role": "user", "content": 7}]})", R"({"messages": [{"role": "user", "content": "a"}]})",
-        R"({"messages": [{"role": "user", "content": "a"}], "text": "b"})", R"({"messages": [1]})",
-        R"({"messages": [{"role": "user", "content": "a"}], "prompt": "a", "answer": "b"})"}) {
+        R"({"messages": [1]})", R"({"messages": [{"role": "user", "content": "a"}], "answer": "b"})"}) {
     CAPTURE(bad);
     const auto read = data.read("{\"text\": \"abc\"}\n" + std::string(bad) + "\n");
     REQUIRE(!read.has_value());
@@ -114,6 +113,20 @@ TEST_CASE("what is no conversation is named with its line") {
   CHECK(rewriting.read(on_one_line(talk)).error().message.find("line 1") != std::string::npos);
   const ChatData raising("{{ raise_exception('no system') }}");
   CHECK(raising.read(on_one_line(talk)).error().message.find("no system") != std::string::npos);
+  // A mark that the tokenizer reads as ordinary text is refused, whatever its code, with the line.
+  const auto marked =
+      data.read("{\"text\": \"abc\"}\n" + on_one_line(talk) +
+                R"({"messages": [{"role": "user", "content": "a<unk>"}, {"role": "assistant", "content": "b"}]})");
+  REQUIRE(!marked.has_value());
+  CHECK(marked.error().code == ErrorCode::unsupported_tokenizer);
+  CHECK(marked.error().message.find("line 3") != std::string::npos);
+  const ChatData silent("");
+  CHECK(silent.read(on_one_line(talk)).error().message.find("no answer") != std::string::npos);
+  const ChatData short_of_words("{% for m in messages %}{% if m.role == 'assistant' %}a{% endif %}{% endfor %}");
+  CHECK(short_of_words.read(on_one_line(talk))->front().size() >= 2);
+  // A whole text beside them counts, as it did before there were messages.
+  const auto text = data.read(R"({"messages": [{"role": "user", "content": "a"}], "text": "abc de"})").value();
+  CHECK(text.front().counted.empty());
   test::write_bytes(data.folder / "tokenizer_config.json", "{}");
   CHECK(data.read(on_one_line(talk)).error().code == ErrorCode::bad_tokenizer);
 }
