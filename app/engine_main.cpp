@@ -9,6 +9,7 @@
 
 #include "app/engine_host.h"
 #include "core/base/error.h"
+#include "core/base/lost_file.h"
 #include "core/base/standard_streams.h"
 
 /// natscope-engine: the worker that a window talks to. Frames come in on stdin and go out on stdout, nothing else does.
@@ -68,5 +69,6 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   natscope::settle_standard_streams();
+  natscope::end_with_a_word_on_lost_files();
   natscope::end_process(run(argc, argv));
 }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/lost_file.h"
 #include "core/base/standard_streams.h"
 #include "ui/figure/own_fonts.h"
 #include "ui/main_window.h"
@@ -167,6 +168,7 @@ void passOnUntilFatal(QtMsgType type, const QMessageLogContext& context, const Q
 
 int main(int argc, char** argv) {
   natscope::settle_standard_streams();
+  natscope::end_with_a_word_on_lost_files();
   const bool isBench = argc == 3 && std::strcmp(argv[1], "--bench-frame") == 0;
   if (isBench || hasFlag(argc, argv, {"-h", "--help", "-v", "--version"})) qputenv("QT_QPA_PLATFORM", "offscreen");
   if (!hasDisplay(argc, argv)) {

@@ -9,6 +9,7 @@
 #include "app/cli/invocation.h"
 #include "app/cli/plain_values.h"
 #include "app/cli/unhandled.h"
+#include "core/base/lost_file.h"
 #include "core/base/standard_streams.h"
 #include "core/train/ranks/rank_group.h"
 
@@ -53,6 +54,7 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   natscope::settle_standard_streams();
   natscope::end_unhandled_by_contract();
+  natscope::end_with_a_word_on_lost_files();
   const int code = natscope::run(argc, argv);
   // mpirun loses the last line of ranks that are gone before it was read: they take their time, as any program does.
   if (natscope::train::ranks_in_environment() > 1) return code;

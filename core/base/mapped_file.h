@@ -2,9 +2,9 @@
 /// A regular file, read-only: mapped, or read whole into memory when it is small.
 ///
 /// Opening never blocks (a FIFO is refused, not waited for) and never follows into devices. The size is read once, at
-/// open. Hazard: when another process truncates the file while it is mapped, reading the lost part raises SIGBUS; that
-/// is the price of loading gigabytes of weights once. Files that are small and parsed should be read with
-/// read_small_file(), which does not have it.
+/// open. Hazard: when another process truncates the file while it is mapped, reading the lost part raises SIGBUS, which
+/// ends the program (core/base/lost_file.h); that is the price of loading gigabytes of weights once. Files that are
+/// small and parsed should be read with read_small_file(), which does not have it.
 #pragma once
 
 #include <cstddef>
