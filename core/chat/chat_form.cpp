@@ -67,17 +67,17 @@ std::vector<ChatMessage> messages_of(const ChatTurn& turn) {
 /// that ends itself has not. Returns it where it was not there yet.
 std::optional<std::int32_t> take_end(const ModelFolder& folder, std::int32_t last, std::string& text) {
   const Tokenizer& tokenizer = folder.tokenizer();
-  const std::string_view behind = std::string_view(text).substr(std::min(text.find_first_not_of(' '), text.size()));
+  const std::size_t blanks = std::min(text.find_first_not_of(' '), text.size());
   const auto begins = [&](std::int32_t token) {
     const PieceKind kind = tokenizer.kind(token);
     return (kind == PieceKind::control || kind == PieceKind::user_defined) &&
-           behind.starts_with(tokenizer.display(token));
+           std::string_view(text).substr(blanks).starts_with(tokenizer.display(token));
   };
   std::vector<std::int32_t> ends{last};
   ends.insert(ends.end(), folder.eos_ids().begin(), folder.eos_ids().end());
   const auto end = std::ranges::find_if(ends, begins);
   if (end == ends.end()) return {};
-  text = behind.substr(tokenizer.display(*end).size());
+  text.erase(0, blanks + tokenizer.display(*end).size());
   if (end == ends.begin()) return {};
   return *end;
 }

@@ -183,8 +183,8 @@ class EngineClient : public QObject {
   /// The engine does not get what is mirrored, which can go on only once it was analysed anew.
   void notRestored(const QString& why);
   void followUpRead(const QString& note);  ///< `note`: what should be known about it
-  void followUpFailed(
-      const natscope::Error& error);  ///< what was read of it stays; one that is stopped fails as others
+  /// What was read of it stays. One that is stopped fails as others do.
+  void followUpFailed(const natscope::Error& error);
   void finished(const natscope::FinishedMessage& result);
   void tileArrived(const natscope::AttentionTile& tile);
   void weightsArrived(const natscope::WeightsMessage& weights);
