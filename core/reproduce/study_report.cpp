@@ -138,11 +138,20 @@ SeriesChart results_chart(const StudyOptions& options, const std::vector<StudyGr
   chart.x_label = "KV fraction at a segment's last token";
   chart.y_label = distance ? "share of right answers" : "perplexity / that of full attention";
   chart.log_x = true;
-  for (const StudyGroup& group : groups) {
-    add_point(chart, group.series, !group.series.starts_with("NAtS"),
-              {group.kv_fraction, distance ? group.accuracy.value_or(Spread{}) : group.ratio});
+  // A line goes along λ, the largest first: two that keep the same share would send it to and fro. Without λ from left
+  // to right.
+  std::vector<StudyGroup> along = groups;
+  std::ranges::stable_sort(
+      along, {}, [](const StudyGroup& group) { return group.lambda ? -*group.lambda : group.kv_fraction.mean; });
+  for (const StudyGroup& first : groups) {
+    const auto is_there = [&](const ChartSeries& series) { return series.name == first.series; };
+    if (std::ranges::any_of(chart.series, is_there)) continue;
+    for (const StudyGroup& group : along) {
+      if (group.series != first.series) continue;
+      add_point(chart, group.series, !group.series.starts_with("NAtS"),
+                {group.kv_fraction, distance ? group.accuracy.value_or(Spread{}) : group.ratio});
+    }
   }
-  sort_points(chart);
   return chart;
 }
 

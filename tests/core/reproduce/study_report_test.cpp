@@ -63,6 +63,23 @@ TEST_CASE("rows are compared with full attention of their own seed, then average
   CHECK(chart.series[2].points[0].y.mean == doctest::Approx(0.95));
 }
 
+TEST_CASE("a line goes along lambda, and without one from left to right") {
+  const std::vector<StudyRow> rows{row("full", "full", {}, 0, 100, 1),       row("full", "h2o:4,4", {}, 0, 150, 0.5),
+                                   row("full", "h2o:2,2", {}, 0, 160, 0.25), row("nats", "model", 0.0, 0, 90, 0.5),
+                                   row("nats", "model", 1e-7, 0, 91, 0.07),  row("nats", "model", 3e-7, 0, 92, 0.03),
+                                   row("nats", "model", 1e-6, 0, 93, 0.035)};
+  const SeriesChart chart = results_chart({}, groups_of(rows));
+  const auto shares = [&](std::size_t series) {
+    std::vector<double> all;
+    for (const ChartPoint& point : chart.series[series].points) all.push_back(point.x.mean);
+    return all;
+  };
+  REQUIRE(chart.series.size() == 3);
+  CHECK(shares(1) == std::vector<double>{0.25, 0.5});
+  CHECK(chart.series[2].name == "NAtS");
+  CHECK(shares(2) == std::vector<double>{0.035, 0.03, 0.07, 0.5});
+}
+
 TEST_CASE("answers of all seeds are counted by their distance, and one seed has no spread") {
   std::vector<StudyRow> rows{row("full", "full", {}, 0, 100, 1), row("full", "full", {}, 1, 100, 1),
                              row("nats", "model", 1e-9, 0, 90, 0.25)};
