@@ -31,7 +31,7 @@ namespace natscope::ui {
 namespace {
 
 /// Bump it when docks are added: an older arrangement is then not restored over them.
-constexpr int arrangementVersion = 5;
+constexpr int arrangementVersion = 6;
 constexpr qint64 largestSample = 1 << 20;
 constexpr int noticeMs = 5000;
 /// A restored arrangement that does not fit is laid out anew by Qt for a while, whatever was asked of it since.
@@ -54,6 +54,7 @@ MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* pa
       settings_(settings),
       workbench_(settings),
       comparison_(workbench_),
+      baselines_(workbench_, comparison_),
       export_(workbench_),
       sessions_(workbench_),
       desk_(jobs::default_jobs_folder(), start.jobProgram.toStdString()) {
@@ -125,6 +126,7 @@ void MainWindow::makePanels() {
   overview_ = new OverviewPanel(workbench_, this);
   cache_ = new CachePanel(workbench_, comparison_, this);
   roles_ = new RolesPanel(workbench_, comparison_, this);
+  runs_ = new RunsPanel(workbench_, comparison_, baselines_, this);
   menus_ = new QMenuBar(this);
   errors_ = new ErrorBar(this);
   recording_ = new RecordingBar(workbench_, this);
@@ -192,6 +194,8 @@ void MainWindow::connectAll() {
   connect(&sessions_, &SessionFiles::written, this, &MainWindow::sayWritten);
   connect(heads_, &FigureTablePanel::exportWanted, this,
           [this] { showExport(heads_->isOfAttention() ? FigureKind::statistics : FigureKind::heads); });
+  connect(runs_, &FigureTablePanel::exportWanted, this, &MainWindow::chooseRunsToWrite);
+  connect(&baselines_, &BaselineRuns::changed, this, &MainWindow::refresh);
   connect(vocabulary_, &FigureTablePanel::exportWanted, this, [this] { showExport(FigureKind::vocabulary); });
   connect(vocabulary_, &VocabularyPanel::tokenChosen, this, &MainWindow::findToken);
   connect(overview_, &OverviewPanel::exportWanted, this, [this] { showExport(FigureKind::overview); });
@@ -311,6 +315,7 @@ void MainWindow::refresh() {
   before_->setEnabled(workbench_.runBefore() != nullptr);
   keep_->setEnabled(comparison_.canKeep());
   drop_->setEnabled(comparison_.kept() != nullptr);
+  runBaselines_->setEnabled(baselines_.canBegin());
   save_->setEnabled(!workbench_.sequence().isEmpty() && !workbench_.recording());
   const auto recording = workbench_.recording();
   prompt_->setNote(recording && !recording->hasTexts()
@@ -363,6 +368,7 @@ void MainWindow::closeEvent(QCloseEvent* event) {
   for (const QSplitter* const splitter : findChildren<QSplitter*>()) {
     if (!splitter->objectName().isEmpty()) settings_.setSplitter(splitter->objectName(), splitter->saveState());
   }
+  baselines_.end();
   keepLastRun();
   workbench_.client().shutdown();
   event->accept();

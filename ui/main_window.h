@@ -6,6 +6,7 @@
 #include <QMainWindow>
 
 #include "ui/dock_sizes.h"
+#include "ui/models/baseline_runs.h"
 #include "ui/models/figure_export.h"
 #include "ui/models/run_comparison.h"
 #include "ui/models/session_files.h"
@@ -20,6 +21,7 @@
 #include "ui/panels/prompt_panel.h"
 #include "ui/panels/recording_bar.h"
 #include "ui/panels/roles_panel.h"
+#include "ui/panels/runs_panel.h"
 #include "ui/panels/text_panel.h"
 #include "ui/panels/text_sheet.h"
 #include "ui/panels/vocabulary_panel.h"
@@ -54,6 +56,8 @@ class MainWindow : public QMainWindow {
   [[nodiscard]] RunComparison& comparison() { return comparison_; }
   [[nodiscard]] CachePanel& cache() { return *cache_; }
   [[nodiscard]] RolesPanel& roles() { return *roles_; }
+  [[nodiscard]] RunsPanel& runs() { return *runs_; }
+  [[nodiscard]] BaselineRuns& baselines() { return baselines_; }
   [[nodiscard]] RecordingBar& recordingBar() { return *recording_; }
   [[nodiscard]] FigureExport& figureExport() { return export_; }
   [[nodiscard]] JobDesk& jobDesk() { return desk_; }
@@ -80,6 +84,12 @@ class MainWindow : public QMainWindow {
   void showHeads();
   /// Brings the dock of the vocabulary to the front.
   void showVocabulary();
+  /// Brings the dock of runs to the front.
+  void showRuns();
+  /// Reads what is shown under the baselines that hold as much, and shows what came of it.
+  void runBaselines();
+  /// Writes the table of runs (csv) or the chart (svg, pdf, png), by the file's ending.
+  void writeRuns(const QString& path);
   /// Brings the dock with the maps of all heads to the front.
   void showOverview();
   /// Brings the dock of jobs to the front, with room for its curves.
@@ -137,6 +147,7 @@ class MainWindow : public QMainWindow {
   void chooseEngine();
   void chooseRoles();
   void chooseWindow();
+  void chooseRunsToWrite();
   [[nodiscard]] AboutFacts aboutFacts();
   void moveHead(int layers, int heads);
   void clearAll();
@@ -152,6 +163,7 @@ class MainWindow : public QMainWindow {
   Settings& settings_;
   Workbench workbench_;
   RunComparison comparison_;
+  BaselineRuns baselines_;
   FigureExport export_;
   QString exportFormat_;   // chosen last
   QString engineProgram_;  // as it says hello
@@ -174,6 +186,7 @@ class MainWindow : public QMainWindow {
   OverviewPanel* overview_ = nullptr;
   CachePanel* cache_ = nullptr;
   RolesPanel* roles_ = nullptr;
+  RunsPanel* runs_ = nullptr;
   RecordingBar* recording_ = nullptr;
   ErrorBar* errors_ = nullptr;
   QMenuBar* menus_ = nullptr;
@@ -197,6 +210,7 @@ class MainWindow : public QMainWindow {
   QAction* before_ = nullptr;
   QAction* keep_ = nullptr;
   QAction* drop_ = nullptr;
+  QAction* runBaselines_ = nullptr;
 };
 
 /// The bundled demo model's folder, and the sample text ("" where it cannot be read).

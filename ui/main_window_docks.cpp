@@ -43,6 +43,7 @@ void MainWindow::makeDocks() {
   addDock(QStringLiteral("attention"), tr("Attention"), attention_);
   addDock(QStringLiteral("token"), tr("Token"), new TokenPanel(workbench_, comparison_, this));
   addDock(QStringLiteral("cache"), tr("KV cache"), cache_);
+  addDock(QStringLiteral("runs"), tr("Runs"), runs_);
   addDock(QStringLiteral("heads"), tr("Heads"), heads_);
   addDock(QStringLiteral("vocabulary"), tr("Vocabulary"), vocabulary_);
   addDock(QStringLiteral("overview"), tr("All heads"), overview_);
@@ -58,7 +59,8 @@ void MainWindow::placeDocks() {
   splitDockWidget(dock("text"), dock("roles"), Qt::Vertical);
   splitDockWidget(dock("attention"), dock("token"), Qt::Vertical);
   addDockWidget(Qt::BottomDockWidgetArea, dock("cache"));
-  tabifyDockWidget(dock("cache"), dock("heads"));
+  tabifyDockWidget(dock("cache"), dock("runs"));
+  tabifyDockWidget(dock("runs"), dock("heads"));
   tabifyDockWidget(dock("heads"), dock("vocabulary"));
   tabifyDockWidget(dock("vocabulary"), dock("jobs"));
   tabifyDockWidget(dock("jobs"), dock("log"));
@@ -69,7 +71,8 @@ void MainWindow::placeDocks() {
   // Room goes to what shows the text: a larger form or a higher chart of the cache says no more than a small one.
   sizes_.setStretch(dock("prompt"), {0, 1});
   sizes_.setStretch(dock("token"), {1, 0.25});
-  for (const char* const low : {"cache", "heads", "vocabulary", "jobs", "log"}) sizes_.setStretch(dock(low), {1, 0.25});
+  for (const char* const low : {"cache", "runs", "heads", "vocabulary", "jobs", "log"})
+    sizes_.setStretch(dock(low), {1, 0.25});
   sizes_.want(firstSizes());
 }
 
@@ -90,6 +93,16 @@ void MainWindow::arrangeDocks() {
 void MainWindow::showHeads() {
   raiseDock(QStringLiteral("heads"));
   heads_->table().setFocus();
+}
+
+void MainWindow::showRuns() {
+  raiseDock(QStringLiteral("runs"));
+  runs_->table().setFocus();
+}
+
+void MainWindow::runBaselines() {
+  raiseDock(QStringLiteral("runs"));
+  baselines_.begin(baselines_.ownBudget());
 }
 
 void MainWindow::showVocabulary() {

@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/atomic_file.h"
 #include "core/session/roles_file.h"
+#include "ui/figure/chart.h"
 #include "ui/main_window.h"
 #include "ui/models/elsewhere.h"
 #include "ui/models/file_reading.h"
@@ -26,6 +28,7 @@ constexpr qsizetype leastPrompt = qsizetype{64} << 10;
 constexpr qsizetype mostPrompt = qsizetype{1} << 20;
 /// Roles of a run that is kept when the window closes: some 100 MB with its scores.
 constexpr std::int64_t mostRolesKept = std::int64_t{4} << 20U;
+constexpr double chartDpi = 300;
 
 }  // namespace
 
@@ -167,6 +170,21 @@ void MainWindow::showExport(FigureKind kind) {
     dialog->close();
   });
   dialog->show();
+}
+
+void MainWindow::writeRuns(const QString& path) {
+  settings_.setExportFolder(QFileInfo(path).path());
+  const bool isTable = path.endsWith(QStringLiteral(".csv"), Qt::CaseInsensitive);
+  elsewhere(
+      this,
+      [path = path.toStdString(), isTable, table = table_text(runs_->model().table(), ','), chart = runs_->figure(),
+       theme = ThemeSwitch::instance().theme()] {
+        return isTable ? write_file_atomically(path, table) : drawChart(chart, theme, chartDpi, path);
+      },
+      [this, path](const Expected<void>& written) {
+        if (!written) return errors_->showError(written.error());
+        sayWritten(path);
+      });
 }
 
 QString MainWindow::shownSession() {

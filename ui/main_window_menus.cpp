@@ -98,7 +98,11 @@ void MainWindow::makeMenus() {
   run->addSeparator();
   keep_ = addKey(tr("&Keep this run to compare with"), Qt::CTRL | Qt::Key_K, [this] { comparison_.keep(); });
   drop_ = addKey(tr("&Drop the kept run"), Qt::CTRL | Qt::SHIFT | Qt::Key_K, [this] { comparison_.drop(); });
-  run->addActions({keep_, drop_});
+  runBaselines_ = addKey(tr("Read it under the &baselines"), Qt::CTRL | Qt::Key_B, [this] { runBaselines(); });
+  runBaselines_->setToolTip(tr(
+      "<p>Reads the same text with full attention, a window, H2O and StreamingLLM that hold as much as this run, keeps "
+      "each, and shows this one again (Ctrl+B).</p>"));
+  run->addActions({keep_, drop_, runBaselines_});
   run->addSeparator();
   QMenu* const role = run->addMenu(tr("&Role of the pinned token"));
   connect(role, &QMenu::aboutToShow, this, [this, role] {
@@ -137,6 +141,7 @@ void MainWindow::makeMenus() {
   view->addAction(
       addKey(tr("Role map: this run, the kept one, the difference"), Qt::Key_R, [this] { roles_->showNext(); }));
   view->addAction(addKey(tr("Show the table of heads"), Qt::CTRL | Qt::ALT | Qt::Key_H, [this] { showHeads(); }));
+  view->addAction(addKey(tr("Show the table of runs"), Qt::CTRL | Qt::ALT | Qt::Key_R, [this] { showRuns(); }));
   view->addAction(addKey(tr("Show the vocabulary"), Qt::CTRL | Qt::ALT | Qt::Key_V, [this] { showVocabulary(); }));
   view->addAction(addKey(tr("Show the maps of all heads"), Qt::CTRL | Qt::ALT | Qt::Key_A, [this] { showOverview(); }));
   view->addAction(addKey(tr("Clear the selection"), Qt::Key_Escape, [this] { clearAll(); }));
@@ -213,6 +218,19 @@ void MainWindow::chooseSessionToWrite() {
   dialog->setAcceptMode(QFileDialog::AcceptSave);
   dialog->setDefaultSuffix(QStringLiteral("safetensors"));
   dialog->selectFile(QStringLiteral("session.safetensors"));
+  dialog->open();
+}
+
+void MainWindow::chooseRunsToWrite() {
+  QFileDialog* const dialog =
+      pathDialog(this, tr("Write the runs"), settings_.exportFolder(), tr("Chart (*.svg *.pdf *.png);;Table (*.csv)"),
+                 QFileDialog::AnyFile, &MainWindow::writeRuns);
+  dialog->setAcceptMode(QFileDialog::AcceptSave);
+  dialog->setDefaultSuffix(QStringLiteral("svg"));
+  connect(dialog, &QFileDialog::filterSelected, dialog, [dialog](const QString& filter) {
+    dialog->setDefaultSuffix(filter.contains(QStringLiteral("csv")) ? QStringLiteral("csv") : QStringLiteral("svg"));
+  });
+  dialog->selectFile(QStringLiteral("runs.svg"));
   dialog->open();
 }
 

@@ -19,6 +19,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::size_t most_named = 4;  // policies in a note
+
 double percent(const json& share) { return 100 * share.get<double>(); }
 
 /// "streaming:4,60", "model (2 roles set by hand)".
@@ -135,12 +137,15 @@ std::string eval_csv(const std::vector<json>& results) {
 std::string training_note(const EvaluatedText& text, const std::vector<EvaluatedPolicy>& policies) {
   if (!text.trained_with || *text.trained_with == "full") return {};
   std::string others;
+  std::size_t count = 0;
   for (const EvaluatedPolicy& policy : policies) {
     const std::string name = to_string(policy.plan.policy);
     if (name == *text.trained_with) continue;
     others += (others.empty() ? "" : ", ") + name;
+    ++count;
   }
   if (others.empty()) return {};
+  if (count > most_named) others = "the " + std::to_string(count) + " other policies";
   const std::string with = *text.trained_with == "model" ? "its learned roles" : *text.trained_with;
   return "the model was trained with " + with + ": under " + others +
          " it is no measurement of the same model trained with full attention";

@@ -105,6 +105,16 @@ std::string method_name(std::string_view policy) {
   return policy == "h2o" || policy.starts_with("h2o:") ? "H2O" : printable(policy);
 }
 
+std::string family_name(std::string_view policy) {
+  const std::string_view kind = policy.substr(0, policy.find(':'));
+  if (kind == "model") return "learned roles";
+  if (kind == "full") return "full attention";
+  if (kind == "window") return "sliding window";
+  if (kind == "longformer") return "Longformer";
+  if (kind == "streaming") return "StreamingLLM";
+  return method_name(policy);
+}
+
 std::string to_string(const Policy& policy) {
   switch (policy.kind) {
     case Policy::Kind::model:

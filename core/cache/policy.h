@@ -46,6 +46,10 @@ struct Policy {
 /// What decides in place of roles, as a sentence names it: "H2O", or another method by the name that it has.
 [[nodiscard]] std::string method_name(std::string_view policy);
 
+/// What policies of one kind are called together, whatever their numbers: "StreamingLLM"; another method by the name
+/// that it has.
+[[nodiscard]] std::string family_name(std::string_view policy);
+
 /// The same text back, as parse_policy takes it.
 [[nodiscard]] std::string to_string(const Policy& policy);
 

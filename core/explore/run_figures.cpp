@@ -35,6 +35,21 @@ std::optional<double> prompt_perplexity(const SequenceRecord& record, std::int64
   return std::exp(nll / static_cast<double>(end - 1));
 }
 
+RunOutcome run_outcome(const SequenceRecord& record, std::int64_t tokens) {
+  RunOutcome outcome{.figures = run_figures(record, tokens)};
+  const CacheGeometry& geometry = record.geometry();
+  const double heads = static_cast<double>(geometry.layers) * geometry.kv_heads;
+  double held = 0;
+  double dense = 0;
+  for (std::int64_t n = 0; n < outcome.figures.tokens; ++n) {
+    held += static_cast<double>(record.frame(TokenPos(static_cast<std::int32_t>(n))).counts.entries);
+    dense += static_cast<double>(n + 1) * heads;
+  }
+  if (dense > 0) outcome.mean_fraction = held / dense;
+  outcome.perplexity = prompt_perplexity(record, outcome.figures.tokens);
+  return outcome;
+}
+
 std::int64_t common_beginning(const SequenceRecord& a, const SequenceRecord& b, std::int64_t known) {
   const std::int64_t most = std::min(a.size(), b.size());
   std::int64_t common = std::min(known, most);

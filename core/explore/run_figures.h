@@ -25,6 +25,17 @@ struct RunFigures {
 /// is nothing to predict.
 [[nodiscard]] std::optional<double> prompt_perplexity(const SequenceRecord& record, std::int64_t prompt_tokens);
 
+/// What a run's cache held over its first `tokens` tokens and how well they were predicted: what `eval` says of a text
+/// of one segment.
+struct RunOutcome {
+  RunFigures figures;                  ///< after the last of them
+  double mean_fraction = 0;            ///< entries held over all steps, of those of full attention
+  std::optional<double> perplexity{};  ///< as prompt_perplexity
+};
+
+/// Cost: O(tokens).
+[[nodiscard]] RunOutcome run_outcome(const SequenceRecord& record, std::int64_t tokens);
+
 /// −ln of the probability that the model gave a token before it came, in nats. Nothing for the first token, before
 /// which nothing was predicted, and where it is not known (a recording of an earlier version).
 [[nodiscard]] std::optional<double> token_loss(const TokenFrame& frame);

@@ -9,11 +9,12 @@
 #include <variant>
 #include <vector>
 
-/// Tables of figures: of heads, of the vocabulary. Columns have one order and one name wherever they are shown or
-/// written.
+/// Tables of figures: of heads, of the vocabulary, of runs. Columns have one order and one name wherever they are shown
+/// or written.
 namespace natscope {
 
-enum class TableUnit : std::uint8_t { number, share, tokens, nats, text };
+/// `text` is a token's, `name` anything else that is written.
+enum class TableUnit : std::uint8_t { number, share, tokens, nats, perplexity, ratio, text, name };
 
 struct TableColumn {
   const char* key;    ///< in files: "kv_fraction"

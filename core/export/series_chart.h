@@ -26,14 +26,17 @@ struct ChartSeries {
   std::string name;
   std::vector<ChartPoint> points;
   bool is_baseline = false;  ///< drawn less strongly
+  int look = -1;             ///< which colour and mark, from 0; -1: those of its place among the series
 };
 
 struct SeriesChart {
   std::string title;
+  std::string note;  ///< a line under the title, where there is something to know
   std::string x_label;
   std::string y_label;
   bool log_x = false;  ///< x > 0
   std::vector<ChartSeries> series;
+  std::string provenance = "{}";  ///< a JSON object: where the numbers come from, for the picture's metadata
 };
 
 /// Adds a point to the series of that name, which is made where it is not there yet.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/cache/policy_budget.h"
 #include "core/engine/engine.h"
 #include "core/io/model_folder.h"
 #include "core/jobs/job_folder.h"

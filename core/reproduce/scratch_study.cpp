@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "core/cache/policy_budget.h"
 #include "core/engine/engine.h"
 #include "core/jobs/job_folder.h"
 #include "core/reproduce/score_model.h"

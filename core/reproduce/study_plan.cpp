@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/reproduce/study_plan.h"
 
-#include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
+
+#include "core/cache/policy_budget.h"
 
 namespace natscope::reproduce {
 
@@ -47,23 +47,6 @@ std::vector<StudyRun> study_plan(const StudyOptions& options) {
     }
   }
   return plan;
-}
-
-Policy policy_at_budget(Policy::Kind kind, double fraction, std::int64_t context) {
-  const std::int64_t entries =
-      std::clamp<std::int64_t>(std::llround(fraction * static_cast<double>(context)), 1, context);
-  Policy policy;
-  policy.kind = kind;
-  if (kind == Policy::Kind::streaming) {
-    policy.sinks = std::min(study_sinks, entries - 1);
-    policy.window = entries - policy.sinks;
-  } else if (kind == Policy::Kind::h2o) {
-    policy.heavy = entries / 2;
-    policy.recent = entries - policy.heavy;
-  } else {
-    policy.window = entries;
-  }
-  return policy;
 }
 
 std::vector<Policy> applied_baselines(std::int64_t context) {

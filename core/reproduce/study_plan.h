@@ -35,13 +35,6 @@ struct StudyRun {
 /// agree).
 [[nodiscard]] std::vector<StudyRun> study_plan(const StudyOptions& options);
 
-/// Sinks of StreamingLLM, trained with or applied.
-inline constexpr std::int64_t study_sinks = 4;
-
-/// A policy that holds about `fraction` of `context` tokens at its end. Of kind window, streaming or h2o (half heavy,
-/// half recent).
-[[nodiscard]] Policy policy_at_budget(Policy::Kind kind, double fraction, std::int64_t context);
-
 /// Budgets at which StreamingLLM and H2O are put on the full-attention model.
 [[nodiscard]] std::vector<Policy> applied_baselines(std::int64_t context);
 

@@ -29,9 +29,8 @@ std::string series_of(const StudyRow& row) {
   if (row.model == name(TrainedWith::nats_as_paper)) return "NAtS, the paper's charge";
   if (row.model == name(TrainedWith::window)) return "window, trained";
   if (row.model == name(TrainedWith::streaming)) return "sinks + window, trained";
-  if (row.policy.starts_with("streaming")) return "StreamingLLM on full";
-  if (row.policy.starts_with("h2o")) return "H2O on full";
-  return "full attention";
+  const std::string family = family_name(row.policy);
+  return row.policy == "full" ? family : family + " on full";
 }
 
 /// What rows of one group share. A trained mask's window is another one for every seed, an applied one's is not.

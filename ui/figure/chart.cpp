@@ -3,13 +3,13 @@
 
 #include <QPainterPath>
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 
 #include "ui/figure/axis_ticks.h"
 #include "ui/figure/figure_painter.h"
 #include "ui/figure/picture_file.h"
+#include "ui/figure/series_look.h"
 
 namespace natscope::ui {
 namespace {
@@ -21,11 +21,6 @@ constexpr double legendRow = 14;
 constexpr int legendColumns = 3;
 constexpr double legendColumn = 160;
 constexpr double markSide = 3;
-
-/// Okabe–Ito (Color Universal Design, 2008); black and yellow give way to greys that both papers carry.
-constexpr auto seriesColours = std::to_array<QRgb>(
-    {qRgb(0x99, 0x99, 0x99), qRgb(0xd5, 0x5e, 0x00), qRgb(0x00, 0x72, 0xb2), qRgb(0x00, 0x9e, 0x73),
-     qRgb(0xcc, 0x79, 0xa7), qRgb(0xe6, 0x9f, 0x00), qRgb(0x56, 0xb4, 0xe9), qRgb(0x77, 0x66, 0x33)});
 
 struct Axis {
   double low = 0;
@@ -89,27 +84,6 @@ std::vector<double> ticksOf(const Axis& axis) {
   return ticks;
 }
 
-QPainterPath markOf(std::size_t series) {
-  QPainterPath path;
-  const double r = markSide;
-  switch (series % 4) {
-    case 0:
-      path.addEllipse(QPointF(0, 0), r, r);
-      break;
-    case 1:
-      path.addRect(-r * 0.9, -r * 0.9, 1.8 * r, 1.8 * r);
-      break;
-    case 2:
-      path.addPolygon(QPolygonF({{0, -1.2 * r}, {1.1 * r, 0.9 * r}, {-1.1 * r, 0.9 * r}}));
-      break;
-    default:
-      path.addPolygon(QPolygonF({{0, -1.3 * r}, {1.3 * r, 0}, {0, 1.3 * r}, {-1.3 * r, 0}}));
-      break;
-  }
-  path.closeSubpath();
-  return path;
-}
-
 class Painting {
  public:
   Painting(const SeriesChart& chart, Theme theme)
@@ -126,7 +100,11 @@ class Painting {
   void paint(QPainter& painter) const {
     painter.setRenderHints(QPainter::Antialiasing | QPainter::TextAntialiasing);
     painter.fillRect(QRectF(QPointF(0, 0), size(chart_)), QColor(ink_.paper));
-    drawText(painter, {plot.left(), 10}, QString::fromStdString(chart_.title), figureFont(10, true), ink_.text, -1, -1);
+    const double titleTop = chart_.note.empty() ? 10 : 3;
+    drawText(painter, {plot.left(), titleTop}, QString::fromStdString(chart_.title), figureFont(10, true), ink_.text,
+             -1, -1);
+    drawText(painter, {plot.left(), plot.top() - 4}, QString::fromStdString(chart_.note), figureFont(7), ink_.text, -1,
+             1);
     paintAxes(painter);
     for (std::size_t i = 0; i < chart_.series.size(); ++i) paintSeries(painter, i);
     paintLegend(painter);
@@ -163,7 +141,12 @@ class Painting {
                    figureFont(8), ink_.text, 0);
   }
 
-  [[nodiscard]] static QRgb colourOf(std::size_t series) { return seriesColours[series % seriesColours.size()]; }
+  /// Colour and mark of a series, from 0.
+  [[nodiscard]] std::size_t lookOf(std::size_t series) const {
+    const int own = chart_.series[series].look;
+    return own < 0 ? series : static_cast<std::size_t>(own);
+  }
+  [[nodiscard]] QRgb colourOf(std::size_t series) const { return seriesColour(lookOf(series)); }
   [[nodiscard]] QPen penOf(std::size_t series) const {
     const bool isBaseline = chart_.series[series].is_baseline;
     return {QColor(colourOf(series)), isBaseline ? 0.9 : 1.6, isBaseline ? Qt::DashLine : Qt::SolidLine, Qt::FlatCap,
@@ -174,8 +157,8 @@ class Painting {
     painter.save();
     painter.translate(at);
     painter.setPen(QPen(QColor(colourOf(series)), 1));
-    painter.setBrush(QColor(series < 4 ? colourOf(series) : ink_.paper));
-    painter.drawPath(markOf(series));
+    painter.setBrush(QColor(isSeriesFilled(lookOf(series)) ? colourOf(series) : ink_.paper));
+    painter.drawPath(seriesMark(lookOf(series), markSide));
     painter.restore();
   }
 
@@ -226,7 +209,8 @@ Expected<QByteArray> renderChart(const SeriesChart& chart, FigureFormat format, 
   picture.size = Painting::size(chart);
   picture.title = QString::fromStdString(chart.title);
   picture.paper = inkOf(theme).paper;
-  picture.provenance = "{}";
+  picture.provenance = chart.provenance;
+  picture.metadata["provenance"] = chart.provenance;
   picture.paint = [&painting](QPainter& painter) { painting.paint(painter); };
   return encodePicture(picture, format, dpi);
 }

@@ -22,14 +22,24 @@ QString numberText(TableUnit unit, double value) {
       return QString::number(value, 'f', 1);
     case TableUnit::nats:
       return QString::number(value, 'f', 2);
+    case TableUnit::perplexity:
+      return perplexityText(value);
+    case TableUnit::ratio:
+      return QString::number(value, 'f', 3);
     case TableUnit::text:
+    case TableUnit::name:
       break;
   }
   return {};
 }
 
+bool isWritten(TableUnit unit) { return unit == TableUnit::text || unit == TableUnit::name; }
+
 QString cellText(TableUnit unit, const TableCell& cell) {
-  if (const std::string* text = cell.text()) return tokenLabel(QString::fromStdString(*text), widestText);
+  if (const std::string* text = cell.text()) {
+    const QString all = QString::fromStdString(*text);
+    return unit == TableUnit::name ? all : tokenLabel(all, widestText);
+  }
   const double* const number = cell.number();
   if (number == nullptr) return QStringLiteral("–");
   // What is still held will live longer than it has: a lower bound, and said so.
@@ -118,7 +128,7 @@ QVariant FigureTableModel::headerData(int section, Qt::Orientation orientation, 
   const TableColumn& column = table_.columns[shown_[static_cast<std::size_t>(section)]];
   if (role == Qt::DisplayRole) return tr(column.title);
   if (role == Qt::TextAlignmentRole)
-    return QVariant((column.unit == TableUnit::text ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
+    return QVariant((isWritten(column.unit) ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
   if (role == Qt::ToolTipRole) return tr(column.help);
   return {};
 }

@@ -37,6 +37,15 @@ bool readAlike(const SequenceRecord& a, std::int64_t tokens, const SequenceRecor
   return !text.empty() && text == textOf(b, otherTokens);
 }
 
+std::int64_t cellsOf(const std::vector<std::shared_ptr<const KeptRun>>& runs) {
+  std::int64_t cells = 0;
+  for (const auto& run : runs) {
+    const CacheGeometry& geometry = run->record.geometry();
+    cells += run->record.size() * geometry.layers * geometry.kv_heads;
+  }
+  return cells;
+}
+
 /// Made in the same way of the same tokens, which were as probable, with as much held at their end. (A model that was
 /// trained on has the name that it had.)
 bool areSame(const KeptRun& a, const KeptRun& b) {
@@ -118,7 +127,7 @@ std::shared_ptr<const KeptRun> RunComparison::add(const std::shared_ptr<const Ke
   const auto same = std::find_if(runs_.begin(), runs_.end(), [&](const auto& each) { return areSame(*each, *run); });
   if (same != runs_.end()) return *same;
   runs_.push_back(run);
-  if (runs_.size() > mostKept) {
+  while (runs_.size() > mostKept || (runs_.size() > 2 && cellsOf(runs_) > mostCells)) {
     const auto oldest = runs_.front() == kept_ ? runs_.begin() + 1 : runs_.begin();
     files_.remove(oldest->get());
     runs_.erase(oldest);

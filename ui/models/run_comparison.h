@@ -31,8 +31,9 @@ class RunComparison : public QObject {
  public:
   explicit RunComparison(Workbench& workbench, QObject* parent = nullptr);
 
-  /// So many are kept at most: then the oldest one goes.
-  static constexpr std::size_t mostKept = 8;
+  /// So many are kept at most, and so many tokens in all heads of theirs together: then the oldest one goes.
+  static constexpr std::size_t mostKept = 24;
+  static constexpr std::int64_t mostCells = std::int64_t{1} << 28U;
 
   /// The one that is compared with; null while none is kept.
   [[nodiscard]] const std::shared_ptr<const KeptRun>& kept() const { return kept_; }

@@ -59,7 +59,7 @@ Workbench::Workbench(Settings& settings, QObject* parent)
   connect(&client_, &EngineClient::sequenceEnding, this, [this] {
     const bool isWhole = !sequence_.isEmpty() && client_.record().size() >= client_.promptTokens();
     // In place of a part of a text, what was there before it is what one may want back.
-    if (!isWhole) return;
+    if (!isWhole || aside_) return;
     replaced_.reset();
     if (recording()) return;
     PromptOptions options = options_;
@@ -415,6 +415,7 @@ void Workbench::forgetAsked() {
   next_ = Next::nothing;
   pinsAgain_.clear();
   asked_ = analysed_;
+  if (aside_) return;  // what was set by hand is still that one's
   // Others' say only what they were made with.
   if (recording() || client_.isOfAnotherModel()) return setRoleChangesAside();
   takeRoleChanges(analysed_.changes);

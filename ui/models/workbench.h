@@ -3,6 +3,7 @@
 
 #include <QObject>
 
+#include "core/cache/policy.h"
 #include "ui/bridge/engine_client.h"
 #include "ui/models/head_thumbnails.h"
 #include "ui/models/prompt_options.h"
@@ -68,6 +69,10 @@ class Workbench : public QObject {
   /// The run that was shown before: before a file's, before a text that was stopped while it was read, and one that had
   /// been written in before whatever took its place; null: none.
   [[nodiscard]] const Session* runBefore() const { return before_ ? &before_->run.session : nullptr; }
+  /// Whether what is shown can be put aside: it is whole, and the open model's.
+  [[nodiscard]] bool canPutAside() const;
+  /// Whether what is shown stands in for what was put aside (readAside).
+  [[nodiscard]] bool isAside() const { return aside_.has_value(); }
   /// Tokens a second of the last prefill and of the latest steps; 0 where there was none.
   [[nodiscard]] double prefillRate() const;
   [[nodiscard]] double decodeRate() const;
@@ -112,6 +117,11 @@ class Workbench : public QObject {
   /// nothing is shown that can be read again. What runs is stopped for it; without an engine it is done when one is
   /// ready.
   void tryPolicy();
+  /// Reads what is shown under another policy for a while: options, and what was set by hand, stay what they are, and
+  /// endAside() shows it again as it was. What a person asks for meanwhile comes first: then what was put aside is
+  /// runBefore(). Only where canPutAside().
+  void readAside(const natscope::Policy& policy);
+  void endAside();
   /// Sets window and roles by hand and reads what is shown again with them. Changes that the engine refuses are taken
   /// back.
   void changeRoles(const natscope::ui::RoleChanges& changes);
@@ -160,7 +170,7 @@ class Workbench : public QObject {
     SessionView view;
   };
 
-  /// Something newer was asked for than the file that is being read.
+  /// Something newer was asked for than the file that is being read, or what was put aside.
   void giveUpReading();
   void keepBefore();
   /// What is shown, to come back to.
@@ -228,8 +238,10 @@ class Workbench : public QObject {
   std::int64_t tokensOfFile_ = -1;  // that are shown and stand in a file; -1: not a file's
   QString textOfRecording_;         // the prompt that the last recording that was shown has; empty: none
   std::optional<RunBefore> before_;
-  std::optional<RunBefore> replaced_;  // by the text that is being read
-  std::vector<TokenPos> pinsAgain_;    // what was pinned in a text that is read again
+  std::optional<RunBefore> replaced_;    // by the text that is being read
+  std::optional<RunBefore> aside_;       // while others stand in for it …
+  std::int64_t asideTokensOfFile_ = -1;  // … and its tokensOfFile_
+  std::vector<TokenPos> pinsAgain_;      // what was pinned in a text that is read again
   Next next_ = Next::nothing;
   FollowUpMessage followUp_;      // that was asked for last …
   std::int64_t followUpAt_ = -1;  // … and while it is read, behind so many tokens; -1: none is

@@ -25,6 +25,7 @@ bool Workbench::endReading(quint64 number) {
 }
 
 void Workbench::giveUpReading() {
+  if (aside_) before_ = std::exchange(aside_, std::nullopt);
   if (!isReading()) return;
   Q_EMIT logLine(tr("%1 is left aside: something newer was asked for while it was read").arg(readingPath_));
   readingPath_.clear();
@@ -87,6 +88,41 @@ void Workbench::showRunBefore() {
     options_.text = back.options.text;
   }
   Q_EMIT sessionShown(options_);
+  Q_EMIT stateChanged();
+}
+
+bool Workbench::canPutAside() const {
+  const bool isWhole = !sequence_.isEmpty() && client_.record().size() >= client_.promptTokens();
+  return canAnalyse() && isWhole && !isReading() && !recording() && client_.knowsSequence() && client_.canReadAgain() &&
+         client_.isOfOpenModel();
+}
+
+void Workbench::readAside(const Policy& policy) {
+  if (!canPutAside()) return;
+  if (!aside_) {
+    aside_ = shownRun(options_);
+    asideTokensOfFile_ = tokensOfFile_;
+  }
+  next_ = Next::nothing;
+  policyWaits_ = isCutToFit_ = false;
+  lostReason_.clear();
+  pinsAgain_ = selection_.pinned();
+  asked_ = {analysed_.text, QString::fromStdString(to_string(policy)), {}};
+  RolePlan plan;
+  plan.policy = policy;
+  client_.readAgain(plan);
+}
+
+void Workbench::endAside() {
+  if (!aside_) return;
+  const RunBefore back = *std::exchange(aside_, std::nullopt);
+  next_ = Next::nothing;
+  pinsAgain_.clear();
+  asked_ = back.beginning;
+  say(tr("%1 are shown again").arg(tokensInWords(back.run.session.record.size())));
+  client_.showAgain(back.run);
+  choose(back.view);
+  tokensOfFile_ = asideTokensOfFile_;
   Q_EMIT stateChanged();
 }
 

@@ -41,6 +41,28 @@ TEST_CASE("figures after so many tokens, and the perplexity of a prompt") {
   CHECK_FALSE(have_same_beginning(run, recorded("GGG", 0, 7), 3));
 }
 
+TEST_CASE("what a run's cache held over a prompt") {
+  SequenceRecord half({1, 2, 8, kernels::ElementType::f32}, false, 1);
+  for (std::int32_t n = 0; n < 3; ++n) {
+    TokenFrame frame;
+    frame.position = TokenPos(n);
+    frame.roles = {Role::global, Role::sliding};
+    frame.entries = {n + 1, 1};
+    frame.counts = count_cache(half.geometry(), n + 1, n + 2, 0, {});
+    frame.probability = 0.5F;
+    REQUIRE(half.append(frame));
+  }
+  // Held 2, 3, 4 of 2, 4, 6.
+  const RunOutcome outcome = run_outcome(half, 3);
+  CHECK(outcome.figures.tokens == 3);
+  CHECK(outcome.figures.fraction == doctest::Approx(4.0 / 6));
+  CHECK(outcome.mean_fraction == doctest::Approx(9.0 / 12));
+  CHECK(*outcome.perplexity == doctest::Approx(2));
+  CHECK(run_outcome(half, 2).mean_fraction == doctest::Approx(5.0 / 6));
+  CHECK(run_outcome(half, 99).figures.tokens == 3);
+  CHECK(run_outcome(half, 0).mean_fraction == 0);
+}
+
 TEST_CASE("a token's loss, and how far two runs' losses compare") {
   const SequenceRecord run = recorded("GLLS", 1);
   CHECK_FALSE(token_loss(run.frame(TokenPos(0))));

@@ -124,11 +124,3 @@ TEST_CASE("the plan: full attention first, masks behind the learned roles whose 
   CHECK(keys[14] == "nats-paper-charge-1e-09-seed0");
   CHECK(study_plan(options)[3].budget_of == "nats-0.0-seed0");
 }
-
-TEST_CASE("a mask at a budget holds that share of a segment") {
-  CHECK(to_string(policy_at_budget(Policy::Kind::window, 0.1, 1000)) == "window:100");
-  CHECK(to_string(policy_at_budget(Policy::Kind::streaming, 0.1, 1000)) == "streaming:4,96");
-  CHECK(to_string(policy_at_budget(Policy::Kind::h2o, 0.101, 1000)) == "h2o:50,51");
-  CHECK(to_string(policy_at_budget(Policy::Kind::streaming, 0.0001, 64)) == "streaming:0,1");
-  CHECK(to_string(policy_at_budget(Policy::Kind::window, 2, 64)) == "window:64");
-}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// --budgets and --baselines: policies that hold as much as one asks for, or as the first policy did.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "app/cli/invocation.h"
+#include "core/cache/policy.h"
+
+namespace natscope {
+
+class BaselineOptions {
+ public:
+  void add_to(CLI::App& command);
+  [[nodiscard]] bool is_given() const { return !budgets_.empty(); }
+  /// Errors: usage (a budget that is none, --baselines without --budgets).
+  [[nodiscard]] Expected<void> check() const;
+
+  /// Every baseline at every budget, budget by budget, each policy once.
+  ///   same    what `same` stands for: the KV fraction that the first policy was measured to hold
+  ///   tokens  of a segment
+  /// check() must have passed.
+  [[nodiscard]] std::vector<Policy> policies(double same, std::int64_t tokens) const;
+
+ private:
+  std::vector<std::string> budgets_;
+  std::vector<std::string> kinds_;
+};
+
+}  // namespace natscope

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// Baselines that hold as much as something else does: policies compare only at an equal budget.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "core/cache/policy.h"
+
+namespace natscope {
+
+/// Sinks of StreamingLLM, as its authors have them.
+inline constexpr std::int64_t baseline_sinks = 4;
+
+/// The policies that can be given any budget, and need no training.
+inline constexpr std::array budget_kinds{Policy::Kind::window, Policy::Kind::streaming, Policy::Kind::h2o};
+
+/// A policy that holds about `fraction` of `tokens` after the last of them: at least one entry a head, at most all.
+///   kind  one of budget_kinds; of h2o half is heavy, half recent
+[[nodiscard]] Policy policy_at_budget(Policy::Kind kind, double fraction, std::int64_t tokens);
+
+}  // namespace natscope

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/export/trade_off_chart.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "core/cache/policy.h"
+
+namespace natscope {
+namespace {
+
+/// By their looks. Grey is what the others are measured by.
+constexpr std::array<std::string_view, 6> kinds{"full", "model", "window", "streaming", "h2o", "longformer"};
+
+}  // namespace
+
+int family_look(const std::string& policy) {
+  const auto kind = std::ranges::find(kinds, std::string_view(policy).substr(0, policy.find(':')));
+  return kind == kinds.end() ? -1 : static_cast<int>(kind - kinds.begin());
+}
+
+SeriesChart trade_off_chart(std::span<const PolicyOutcome> outcomes, const std::string& trained_with) {
+  SeriesChart chart;
+  chart.title = "Perplexity against KV fraction";
+  chart.x_label = "KV fraction after the last token";
+  chart.y_label = "perplexity";
+  chart.log_x = std::ranges::none_of(outcomes, [](const PolicyOutcome& each) { return each.kv_fraction <= 0; });
+  for (const PolicyOutcome& each : outcomes) {
+    const auto one = [](double value) { return Spread{value, value, value}; };
+    const std::string name = family_name(each.policy);
+    add_point(chart, name, each.policy != "model", {.x = one(each.kv_fraction), .y = one(each.perplexity)});
+    for (ChartSeries& series : chart.series) {
+      if (series.name == name) series.look = family_look(each.policy);
+    }
+  }
+  const bool is_of_others =
+      std::ranges::any_of(outcomes, [&](const auto& each) { return each.policy != trained_with; });
+  if (!trained_with.empty() && trained_with != "full" && is_of_others) {
+    const std::string with = trained_with == "model" ? "its learned roles" : trained_with;
+    chart.note = "The model was trained with " + with + "; under the other policies it is not what it was trained for.";
+  }
+  sort_points(chart);
+  return chart;
+}
+
+}  // namespace natscope

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/runs_panel.h"
+
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QMenu>
+#include <QPainter>
+#include <QSortFilterProxyModel>
+#include <QSplitter>
+#include <QTableView>
+#include <QToolButton>
+#include <QVBoxLayout>
+#include <array>
+#include <functional>
+#include <utility>
+
+#include "core/export/trade_off_chart.h"
+#include "ui/figure/series_look.h"
+#include "ui/theme/theme.h"
+#include "ui/views/figure_table_delegate.h"
+#include "ui/views/trade_off_view.h"
+
+namespace natscope::ui {
+namespace {
+
+/// Shares of the cache that are offered beside the run's own.
+constexpr std::array shares{0.5, 0.25, 0.125, 0.0625, 0.03125};
+
+constexpr int markSize = 12;
+
+/// A run's name behind the mark that it has in the chart.
+class RunNames : public FigureTableDelegate {
+ public:
+  using LookOf = std::function<std::size_t(const QModelIndex&)>;
+
+  RunNames(LookOf lookOf, QObject* parent) : FigureTableDelegate(parent), lookOf_(std::move(lookOf)) {}
+
+ protected:
+  void initStyleOption(QStyleOptionViewItem* option, const QModelIndex& index) const override {
+    FigureTableDelegate::initStyleOption(option, index);
+    const std::size_t look = lookOf_(index);
+    const double scale = option->widget != nullptr ? option->widget->devicePixelRatioF() : 1;
+    QPixmap mark((QSizeF(markSize, markSize) * scale).toSize());
+    mark.setDevicePixelRatio(scale);
+    mark.fill(Qt::transparent);
+    QPainter painter(&mark);
+    painter.setRenderHint(QPainter::Antialiasing);
+    painter.translate(markSize / 2.0, markSize / 2.0);
+    const QColor colour(seriesColour(look));
+    painter.setPen(QPen(colour, 1.4));
+    painter.setBrush(isSeriesFilled(look) ? QBrush(colour) : QBrush(ThemeSwitch::instance().colours().panel));
+    painter.drawPath(seriesMark(look, markSize / 3.0));
+    painter.end();
+    option->features |= QStyleOptionViewItem::HasDecoration;
+    option->icon = QIcon(mark);
+    option->decorationSize = QSize(markSize, markSize);
+  }
+
+ private:
+  LookOf lookOf_;
+};
+
+QString percent(double share) { return QString::number(100 * share, 'g', 3) + QStringLiteral(" %"); }
+
+}  // namespace
+
+RunsPanel::RunsPanel(Workbench& workbench, RunComparison& comparison, BaselineRuns& baselines, QWidget* parent)
+    : FigureTablePanel(workbench.sequence(), new QSortFilterProxyModel,
+                       tr("A row chooses the run that the shown one is compared with. A header sorts. Ctrl+C copies "
+                          "the selected rows."),
+                       parent),
+      comparison_(comparison),
+      baselines_(baselines),
+      list_(workbench, comparison),
+      budgets_(new QMenu(this)),
+      begin_(new QToolButton(this)),
+      chart_(new TradeOffView(this)) {
+  begin_->setText(tr("read it under baselines"));
+  begin_->setObjectName(QStringLiteral("framed"));
+  begin_->setPopupMode(QToolButton::InstantPopup);
+  begin_->setMenu(budgets_);
+  begin_->setToolTip(
+      tr("<p>Reads the same text with full attention, a window, H2O and StreamingLLM that hold as much as is chosen, "
+         "keeps each run, and shows this one again.</p>"));
+  bar().insertWidget(1, begin_);
+  auto* const parts = new QSplitter(this);
+  parts->setObjectName(QStringLiteral("runsParts"));  // under which its positions are remembered
+  parts->setChildrenCollapsible(false);
+  layout()->removeWidget(&table());
+  parts->addWidget(&table());
+  parts->addWidget(chart_);
+  parts->setStretchFactor(0, 3);
+  parts->setStretchFactor(1, 2);
+  static_cast<QVBoxLayout*>(layout())->addWidget(parts, 1);
+  table().sortByColumn(-1, Qt::AscendingOrder);
+  table().setItemDelegateForColumn(
+      0, new RunNames(
+             [this](const QModelIndex& index) {
+               const auto row = static_cast<std::size_t>(sorted().mapToSource(index).row());
+               return TradeOffView::lookOf(row < rows_.size() ? rows_[row].figures.policy : std::string());
+             },
+             &table()));
+  connect(budgets_, &QMenu::aboutToShow, this, &RunsPanel::fillBudgets);
+  connect(chart_, &TradeOffView::rowChosen, this, &RunsPanel::choose);
+  connect(&comparison_, &RunComparison::changed, this, &RunsPanel::follow);
+  connect(&baselines_, &BaselineRuns::changed, this, &RunsPanel::follow);
+  connect(&workbench, &Workbench::stateChanged, this, &RunsPanel::followSoon);
+  fillBudgets();
+  RunsPanel::refresh();
+  table().horizontalHeader()->setSectionResizeMode(0, QHeaderView::ResizeToContents);
+}
+
+void RunsPanel::fillBudgets() {
+  budgets_->clear();
+  const double own = baselines_.ownBudget();
+  if (own > 0 && own < 1)
+    budgets_->addAction(tr("that hold as much as this run: %1").arg(percent(own)), this,
+                        [this] { baselines_.begin(baselines_.ownBudget()); });
+  for (const double budget : shares)
+    budgets_->addAction(tr("that hold %1").arg(percent(budget)), this, [this, budget] { baselines_.begin(budget); });
+  for (QAction* const action : budgets_->actions()) action->setEnabled(baselines_.canBegin());
+}
+
+void RunsPanel::follow() {
+  if (isVisible()) refresh();
+}
+
+void RunsPanel::refresh() {
+  rows_ = list_.rows();
+  std::vector<RunRow> figures;
+  int compared = -1;
+  for (const RunList::Row& row : rows_) {
+    if (row.isCompared && row.kept) compared = static_cast<int>(figures.size());
+    figures.push_back(row.figures);
+  }
+  setTable(run_table(figures));
+  setCurrent(compared);
+  chart_->setRows(rows_);
+  begin_->setEnabled(baselines_.canBegin());
+  if (baselines_.isRunning()) return say(tr("Reading the text under other policies, %1").arg(baselines_.words()));
+  if (rows_.empty()) return say(tr("Runs appear when a text was analysed."));
+  const qsizetype others = static_cast<qsizetype>(rows_.size()) - (list_.hasShown() ? 1 : 0);
+  say(others == 0 ? tr("The run that is shown; none is kept beside it")
+                  : tr("The run that is shown, and %1 kept: over their prompts").arg(others));
+}
+
+void RunsPanel::choose(std::size_t row) {
+  if (row < rows_.size() && rows_[row].kept) comparison_.choose(*rows_[row].kept);
+}
+
+SeriesChart RunsPanel::figure() const {
+  std::vector<PolicyOutcome> outcomes;
+  std::vector<RunRow> drawn;
+  for (const RunList::Row& row : rows_) {
+    const RunOutcome& outcome = row.figures.outcome;
+    if (!row.figures.is_same_text || !outcome.perplexity) continue;
+    outcomes.push_back({row.figures.policy, outcome.figures.fraction, *outcome.perplexity});
+    drawn.push_back(row.figures);
+  }
+  SeriesChart chart = trade_off_chart(outcomes, list_.trainedWith());
+  chart.provenance = run_provenance(drawn);
+  return chart;
+}
+
+}  // namespace natscope::ui
