@@ -23,6 +23,7 @@ struct Options {
   train::FinetuneOptions tune;
   TrainingFlags flags{"float32"};
   std::string model, trained = "scores";
+  bool is_trained_given = false;
   std::vector<std::string> lora;
   bool forecast = false;
 };
@@ -139,10 +140,14 @@ Expected<void> run(Options& options, const std::string& ignored, CommandContext&
     if (o.trained == train::Trained::all) {
       return fail(ErrorCode::usage, "--lora with --train all", "all weights are trained; leave --lora out");
     }
+    if (options.is_trained_given && o.trained == train::Trained::scores) {
+      return fail(ErrorCode::usage, "--lora with --train scores", "score layers alone have no LoRA; say --train lora");
+    }
     o.trained = train::Trained::lora;
     o.lora_targets = options.lora;
   }
   if (options.forecast) {
+    o.out.clear();  // nothing is written: what lies there is in nobody's way
     NATSCOPE_TRY(const auto settled, train::checked(o));
     return print_forecast(settled, context);
   }
@@ -181,10 +186,12 @@ void add_finetune_command(CLI::App& root, Invocation& invocation) {
   add_run_flags(*command, *options);
   options->flags.detach.add_to(*command);
   command->footer(
-      "A line of a *.jsonl file is an object with text; with prompt and answer, of which the answer counts in the loss; "
+      "A line of a *.jsonl file is an object with text; with prompt and answer, of which the answer counts in the "
+      "loss; "
       "or with messages, objects with role and content, which the chat template in the model's folder writes and of "
       "which what the assistant says counts.");
   on_run(*command, invocation, [options, command](CommandContext& context) {
+    options->is_trained_given = command->get_option("--train")->count() > 0;
     return run(*options, ignored_beside_resume(*command), context);
   });
 }

@@ -41,9 +41,13 @@ int run(int argc, char** argv) {
     const auto printed = print_text(**help);
     return printed ? 0 : report(printed.error());
   }
-  InterruptGuard interrupt;
-  CommandContext context{interrupt.token(), line.invocation().json};
-  const auto done = run_guarded(line.invocation(), context);
+  CommandContext context{{}, line.invocation().json};
+  const auto done = [&] {
+    // Gone before there is something to report: it would say a second time that it was interrupted.
+    InterruptGuard interrupt;
+    context.stop = interrupt.token();
+    return run_guarded(line.invocation(), context);
+  }();
   if (done) return 0;
   return context.is_silent ? exit_code(done.error().code) : report(line.with_own_hint(done.error()));
 }

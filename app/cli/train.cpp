@@ -10,7 +10,6 @@
 #include "app/cli/training_flags.h"
 #include "app/cli/training_progress.h"
 #include "app/cli/training_run.h"
-#include "core/train/text/corpus.h"
 #include "core/train/trainer.h"
 
 namespace natscope {
@@ -100,9 +99,7 @@ Expected<void> run(Options& options, const std::string& ignored, CommandContext&
   NATSCOPE_TRY(const bool is_job, options.flags.wants_job());
   if (is_job) {
     // What can be known to be wrong is said here, not in a log.
-    NATSCOPE_TRY(const auto settled, train::resolve(o));
-    NATSCOPE_CHECK(train::text_files(settled.data));
-    if (!settled.valid.empty()) NATSCOPE_CHECK(train::text_files(settled.valid));
+    NATSCOPE_TRY(const auto settled, train::checked(o));
     return options.flags.detach.start(train::options_json(settled), o.job, context);
   }
 
@@ -131,7 +128,12 @@ void add_train_command(CLI::App& root, Invocation& invocation) {
       ->type_name("DIR");
   options->flags.add_arithmetic(*command);
   add_model_flags(*command, options->train);
-  options->policy.add_to(*command);
+  command
+      ->add_option("--policy", options->policy.text,
+                   "The mask to train with: model (learned roles), full, window:W, longformer:W,P1,P2,… or "
+                   "streaming:SINKS,WINDOW; all but model without score layers")
+      ->type_name("POLICY")
+      ->capture_default_str();
   for (const char* const flag : {"--model", "--adapter"}) {
     add_refused_option(
         *command, flag,

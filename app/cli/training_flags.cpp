@@ -12,7 +12,8 @@ constexpr const char* needed = "; needed without --resume";
 void TrainingFlags::add_places(CLI::App& command, const PlaceWords& words) {
   command.add_option("--data", data, std::string(words.data) + needed)->type_name("PATH");
   command.add_option("--valid", valid, words.valid)->type_name("PATH");
-  command.add_option("--out", out, std::string(words.out) + needed)->type_name("DIR");
+  command.add_option("--out", out, std::string(words.out) + "; needed without --job, --detach and --resume")
+      ->type_name("DIR");
   command.add_option("--job", job, "Folder for spec, progress and checkpoints")
       ->type_name("DIR")
       ->default_str("as --out");

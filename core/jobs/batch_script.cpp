@@ -64,7 +64,9 @@ Expected<fs::path> prepare_batch_script(const fs::path& folder, const RunnerOpti
   NATSCOPE_TRY(const std::string output, sbatch_path(folder / "output.txt"));
   const auto command = job_command(program, spec, folder);
   const std::array<std::string, 4> stop{program.string(), "jobs", "stop", folder.string()};
-  const int threads = count_of(spec, "threads");
+  // They are shared by the ranks of a machine.
+  const int ranks = ranks_of(spec);
+  const int threads = (count_of(spec, "threads") + ranks - 1) / ranks;
   std::string text =
       "#!/bin/bash\n"
       "# Edit what your cluster needs (partition, account, memory, time) and start the job again; this file is not\n"
@@ -73,11 +75,11 @@ Expected<fs::path> prepare_batch_script(const fs::path& folder, const RunnerOpti
       queue_name(folder) +
       "\n"
       "#SBATCH --ntasks=" +
-      std::to_string(ranks_of(spec)) + "\n";
+      std::to_string(ranks) + "\n";
   if (threads > 0) text += "#SBATCH --cpus-per-task=" + std::to_string(threads) + "\n";
   // Each process trains on a GPU of its own, and several may come to one machine.
   if (spec.text("device") == "cuda")
-    text += ranks_of(spec) > 1 ? "#SBATCH --gpus-per-task=1\n" : "#SBATCH --gres=gpu:1\n";
+    text += ranks > 1 ? "#SBATCH --gpus-per-task=1\n" : "#SBATCH --gres=gpu:1\n";
   if (options.sbatch_arguments.empty()) text += "##SBATCH --partition=NAME\n##SBATCH --time=24:00:00\n";
   for (const std::string& argument : options.sbatch_arguments) {
     NATSCOPE_TRY(const std::string line, sbatch_line(argument));

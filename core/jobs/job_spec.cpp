@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
@@ -76,6 +77,33 @@ std::optional<json> value_like(const json& old, const std::string& text) {
   return list;
 }
 
+std::int64_t number_of(const json& spec, const char* option) {
+  const auto found = spec.find(option);
+  return found != spec.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
+}
+
+/// What stood there because of another option, which is changed, follows that one again: nobody chose it.
+void let_follow(json& spec, const json& before, std::span<const JobOption> changes) {
+  const auto is_changed = [&](std::string_view name) {
+    return std::ranges::any_of(changes, [&](const JobOption& change) { return change.name == name; });
+  };
+  const auto follows = [&](const char* option, bool came_of_it, std::initializer_list<std::string_view> others) {
+    const bool other_changed = std::ranges::any_of(others, is_changed);
+    if (spec.contains(option) && came_of_it && other_changed && !is_changed(option)) spec[option] = 0;
+  };
+  const std::int64_t hidden = number_of(before, "hidden");
+  const std::int64_t heads = std::max<std::int64_t>(1, number_of(before, "heads"));
+  follows("head_dim", number_of(before, "head_dim") * heads == hidden, {"hidden", "heads"});
+  follows("intermediate", number_of(before, "intermediate") == (hidden * 8 / 3 + 63) / 64 * 64, {"hidden"});
+  follows("micro_batch", number_of(before, "micro_batch") == number_of(before, "batch"), {"batch"});
+  // Two names of one choice.
+  const auto full = spec.find("full_attention");
+  const auto policy = spec.find("policy");
+  if (full == spec.end() || policy == spec.end()) return;
+  if (is_changed("full_attention") && !is_changed("policy") && *full == false && *policy == "full") *policy = "model";
+  if (is_changed("policy") && !is_changed("full_attention") && *policy != "full") *full = false;
+}
+
 bool is_plain_word(std::string_view word) {
   return !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -138,6 +166,7 @@ Expected<JobSpec> read_job_spec(const std::filesystem::path& folder) {
 }
 
 Expected<json> with_changes(json spec, std::span<const JobOption> changes) {
+  const json before = spec;
   for (const JobOption& change : changes) {
     const auto entry = spec.find(change.name);
     if (entry == spec.end() || is_reserved(change.name)) {
@@ -151,6 +180,7 @@ Expected<json> with_changes(json spec, std::span<const JobOption> changes) {
     }
     *entry = std::move(*value);
   }
+  let_follow(spec, before, changes);
   return spec;
 }
 
@@ -169,9 +199,7 @@ json with_absolute_paths(json spec) {
   return spec;
 }
 
-Expected<std::string> spec_text(json spec) {
-  return json_file_text(with_absolute_paths(std::move(spec)), "spec.json");
-}
+Expected<std::string> spec_text(json spec) { return json_file_text(with_absolute_paths(std::move(spec)), "spec.json"); }
 
 int count_of(const JobSpec& spec, std::string_view option) {
   const std::string_view text = spec.text(option);

@@ -63,7 +63,7 @@ json finetune_results_json(const FinetuneStudyOptions& options, const std::vecto
   json kept = nullptr;
   const StudyRow* best = cheapest_adapter(rows);
   if (best != nullptr && is_kept(*best, *full)) kept = {{"run", best->run}, {"kv_fraction", best->kv_fraction}};
-  return {{"study", study_json(options)}, {"kept", std::move(kept)}, {"rows", std::move(list)}};
+  return {{"study", published_study(study_json(options))}, {"kept", std::move(kept)}, {"rows", std::move(list)}};
 }
 
 std::string finetune_table(const std::vector<StudyRow>& rows) {

@@ -21,6 +21,17 @@ namespace {
 constexpr const char* study_file = "study.json";
 constexpr const char* inputs_file = "inputs.json";
 
+constexpr const char* paths[] = {"data", "test", "model"};
+
+/// With paths that mean the same from every folder.
+json with_whole_paths(json study) {
+  for (const char* const key : paths) {
+    if (study.is_object() && study.contains(key) && study[key].is_string())
+      study[key] = jobs::absolute_path(study[key].get<std::string>()).string();
+  }
+  return study;
+}
+
 Expected<void> make_folder(const fs::path& folder) {
   std::error_code problem;
   fs::create_directories(folder, problem);
@@ -53,8 +64,16 @@ Expected<void> StudyFolder::claim(const json& study) const {
   const fs::path file = path_ / study_file;
   std::error_code problem;
   if (fs::exists(file, problem)) return check_study(study);
-  NATSCOPE_TRY(const std::string text, json_file_text(study, "study.json"));
+  NATSCOPE_TRY(const std::string text, json_file_text(with_whole_paths(study), "study.json"));
   return write_file_atomically(file, text);
+}
+
+json published_study(json study) {
+  for (const char* const key : paths) {
+    if (study.contains(key) && study[key].is_string())
+      study[key] = jobs::absolute_path(study[key].get<std::string>()).filename().string();
+  }
+  return study;
 }
 
 Expected<void> StudyFolder::keep_inputs(const train::RunInputs& inputs) const {
@@ -76,7 +95,7 @@ Expected<void> StudyFolder::check_study(const json& study) const {
   std::error_code problem;
   if (!fs::exists(file, problem)) return {};
   NATSCOPE_TRY(const json there, read_json_file(file));
-  if (there == study) return {};
+  if (with_whole_paths(there) == with_whole_paths(study)) return {};
   return fail(ErrorCode::usage, printable(path_.string()) + " holds another study",
               "give the options that its study.json names, or another --out");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /// The folder of a study: what is studied, and which of its runs are done.
 ///
-///   study.json              what decides the numbers; a folder with another one is refused
+///   study.json              what decides the numbers, with absolute paths; a folder with another one is refused
 ///   inputs.json             which texts (and model) those were, by their digests; others are refused, too
 ///   runs/KEY/job/           spec, progress and log of a training, as `jobs` reads it (checkpoints while it runs)
 ///   runs/KEY/model/         what it made, which every command opens
@@ -26,6 +26,10 @@
 #include "core/train/weights/checkpoint.h"
 
 namespace natscope::reproduce {
+
+/// A study as its results name it: of its paths the last part alone, since where somebody keeps them is of no use to a
+/// reader. inputs.json says what they were.
+[[nodiscard]] nlohmann::json published_study(nlohmann::json study);
 
 class StudyFolder {
  public:

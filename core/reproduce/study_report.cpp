@@ -9,6 +9,7 @@
 
 #include "core/cache/policy.h"
 #include "core/reproduce/answer_columns.h"
+#include "core/reproduce/study_folder.h"
 #include "core/reproduce/study_plan.h"
 
 namespace natscope::reproduce {
@@ -109,7 +110,7 @@ json results_json(const StudyOptions& options, const std::vector<StudyRow>& rows
     object["full_perplexity"] = reference == full.end() ? json(nullptr) : json(reference->second);
     list.push_back(std::move(object));
   }
-  return {{"study", study_json(options)}, {"rows", std::move(list)}};
+  return {{"study", published_study(study_json(options))}, {"rows", std::move(list)}};
 }
 
 std::string results_table(const std::vector<StudyGroup>& groups) {

@@ -53,12 +53,7 @@ class Finetuning final : public TrainingTask {
 
   Expected<void> prepare(const Say& say) override {
     NATSCOPE_CHECK(prepare_device(options_.device, ranks_));
-    if (options_.batch % ranks_.size() != 0) {
-      return fail(ErrorCode::usage,
-                  "--batch " + std::to_string(options_.batch) + " cannot be shared by " +
-                      std::to_string(ranks_.size()) + " ranks",
-                  "choose a multiple");
-    }
+    NATSCOPE_CHECK(check_shared_batch(options_.batch, ranks_.size()));
     options_.threads = std::max(1, options_.threads / ranks_.local_size());
     at::set_num_threads(options_.threads);
     NATSCOPE_TRY(base_, ModelFolder::open(options_.model));
@@ -120,7 +115,7 @@ class Finetuning final : public TrainingTask {
     DocumentOrder order(documents_.size(), options_.seed);
     for (std::int64_t n = 0; n < step * options_.batch; ++n) {
       const auto made = passkey_form(n);
-      tokens += made ? made->length : documents_[order[n]].size();
+      tokens += made ? passkey_tokens(*made) : documents_[order[n]].size();
     }
     return tokens;
   }
@@ -208,6 +203,13 @@ class Finetuning final : public TrainingTask {
     return form;
   }
 
+  /// Of less text than fits a document is shorter than its form.
+  [[nodiscard]] std::int64_t passkey_tokens(const PasskeyForm& form) const {
+    if (static_cast<std::int64_t>(text_.size()) >= form.length) return form.length;
+    const auto made = passkey_document(text_, form, *form_.tokenizer, form_.bos);
+    return made ? made->document.size() : form.length;
+  }
+
   [[nodiscard]] Expected<Document> document_of(std::int64_t n) {
     const auto form = passkey_form(n);
     if (!form) return documents_[(*order_)[n]];
@@ -246,6 +248,8 @@ Expected<FinetuneOptions> checked(FinetuneOptions options) {
   if (!settled.valid.empty()) NATSCOPE_CHECK(text_files(settled.valid));
   NATSCOPE_TRY(const ModelFolder base, ModelFolder::open(settled.model));
   NATSCOPE_CHECK(DistillationModel::create(base, settled));
+  NATSCOPE_CHECK(check_shared_batch(settled.batch, settled.ranks));
+  if (!settled.out.empty()) NATSCOPE_CHECK(check_model_folder({settled.job, settled.out, false, {}}));
   return settled;
 }
 

@@ -6,15 +6,27 @@
 
 namespace natscope::train {
 
+namespace {
+
+std::size_t segments_in(const Corpus& text, std::size_t context) {
+  const std::size_t tokens = text.tokens().size();
+  return tokens == 0 ? 0 : (tokens - 1) / context;
+}
+
+}  // namespace
+
+Expected<void> check_held_out(const Corpus& text, std::int64_t context) {
+  if (segments_in(text, static_cast<std::size_t>(context)) > 0) return {};
+  return fail(ErrorCode::bad_data, "the held-out text is shorter than one segment", "add text, or lower --context");
+}
+
 Expected<Evaluation> evaluate_held_out(TrainingModel& model, const ModelConfig& config, int micro_batch,
                                        const Corpus& text, const Tokenizer& tokenizer, int segments,
                                        const StopToken& stop) {
   const auto context = static_cast<std::size_t>(config.context);
   const std::span<const std::uint16_t> tokens = text.tokens();
-  const std::size_t available = (tokens.size() - 1) / context;
-  if (available == 0) {
-    return fail(ErrorCode::bad_data, "the held-out text is shorter than one segment", "add text, or lower --context");
-  }
+  NATSCOPE_CHECK(check_held_out(text, config.context));
+  const std::size_t available = segments_in(text, context);
   const std::size_t wanted = std::min(available, static_cast<std::size_t>(segments));
   const auto batch = static_cast<std::size_t>(micro_batch);
   std::vector<std::int32_t> inputs(batch * context);

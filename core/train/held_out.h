@@ -11,6 +11,10 @@
 
 namespace natscope::train {
 
+/// Whether there is a segment in it to evaluate: better known before the first step than after the last. Errors:
+/// bad_data.
+[[nodiscard]] Expected<void> check_held_out(const Corpus& text, std::int64_t context);
+
 /// Up to `segments` segments, spread evenly over the text; `micro_batch` as the model was made for. Bits per byte are
 /// of the text that these predict, in the bytes of `tokenizer`'s pieces. Errors: bad_data (less text than a segment),
 /// interrupted, and those of TrainingModel::evaluate().

@@ -6,6 +6,13 @@
 
 namespace natscope::train {
 
+Expected<void> check_shared_batch(int batch, int ranks) {
+  if (batch % ranks == 0) return {};
+  return fail(ErrorCode::usage,
+              "--batch " + std::to_string(batch) + " cannot be shared by " + std::to_string(ranks) + " ranks",
+              "choose a multiple");
+}
+
 Expected<void> sum_over(RankGroup& ranks, std::span<double> numbers, RoleStatistics& sampled, RoleStatistics& argmax) {
   if (ranks.size() == 1) return {};
   // Counts stay whole numbers in a double up to 2^53.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// What a step counts beside its gradient, added up over the ranks that shared it. Private to core/train.
+/// How ranks share a step: its rows, and what it counts beside its gradient. Private to core/train.
 #pragma once
 
 #include "core/base/expected.h"
@@ -7,6 +7,9 @@
 #include "core/train/roles/role_statistics.h"
 
 namespace natscope::train {
+
+/// Whether each rank can have as many rows as any other. Errors: usage.
+[[nodiscard]] Expected<void> check_shared_batch(int batch, int ranks);
 
 /// Both statistics have as many heads on every rank. Errors: io_failure (a rank is gone).
 [[nodiscard]] Expected<void> sum_over(RankGroup& ranks, std::span<double> numbers, RoleStatistics& sampled,

@@ -59,6 +59,7 @@ class FromScratch final : public TrainingTask {
       NATSCOPE_TRY(const auto held_out_files, text_files(options_.valid));
       NATSCOPE_TRY(held_out_text_, Corpus::read_cached(held_out_files, tokenizer, tokenizer_sha256,
                                                        job_.path() / "valid.tokens", stop_));
+      NATSCOPE_CHECK(check_held_out(*held_out_text_, options_.context));
     }
     steps_ = options_.steps > 0
                  ? options_.steps
@@ -161,12 +162,7 @@ class FromScratch final : public TrainingTask {
   /// Every rank computes the same number of micro-batches; what the options say is made smaller where it must be.
   [[nodiscard]] Expected<int> micro_batch_of_rank() const {
     const int ranks = ranks_.size();
-    if (options_.batch % ranks != 0) {
-      return fail(
-          ErrorCode::usage,
-          "--batch " + std::to_string(options_.batch) + " cannot be shared by " + std::to_string(ranks) + " ranks",
-          "choose a multiple");
-    }
+    NATSCOPE_CHECK(check_shared_batch(options_.batch, ranks));
     const int each = options_.batch / ranks;
     return each % options_.micro_batch == 0 ? options_.micro_batch : std::gcd(each, options_.micro_batch);
   }
@@ -226,6 +222,21 @@ Expected<TrainOptions> options_of_job(const fs::path& job, TrainOptions given, b
 }
 
 }  // namespace
+
+Expected<TrainOptions> checked(TrainOptions options) {
+  NATSCOPE_TRY(TrainOptions settled, resolve(std::move(options)));
+  NATSCOPE_CHECK(text_files(settled.data));
+  if (!settled.valid.empty()) NATSCOPE_CHECK(text_files(settled.valid));
+  if (!settled.init.empty()) NATSCOPE_CHECK(ModelFolder::open(settled.init));
+  const fs::path vocabulary = chosen_vocabulary(settled);
+  if (!vocabulary.empty()) {
+    NATSCOPE_CHECK(MappedFile::open(vocabulary));
+    NATSCOPE_CHECK(Tokenizer::load(vocabulary));
+  }
+  NATSCOPE_CHECK(check_shared_batch(settled.batch, settled.ranks));
+  if (!settled.out.empty()) NATSCOPE_CHECK(check_model_folder({settled.job, settled.out, false, vocabulary}));
+  return settled;
+}
 
 double Evaluation::perplexity() const { return std::exp(nll); }
 

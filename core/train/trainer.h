@@ -27,4 +27,8 @@ namespace natscope::train {
 [[nodiscard]] Expected<TrainResult> train(TrainOptions options, bool resume, const TrainListener& listener,
                                           const StopToken& stop, RankGroup* ranks = nullptr);
 
+/// What can be known to be wrong before a run is begun: options, texts, vocabulary, the model to begin with, and the
+/// folder for its result. Errors: as train().
+[[nodiscard]] Expected<TrainOptions> checked(TrainOptions options);
+
 }  // namespace natscope::train

@@ -37,6 +37,9 @@ class Loop {
        const StopToken& stop, RankGroup& ranks)
       : task_(task), job_(job), options_(options), listener_(listener), stop_(stop), ranks_(ranks) {}
 
+  /// The step that an earlier process said it had reached: what is known until the checkpoint is read.
+  void set_step_before(std::int64_t step) { step_before_ = step; }
+
   Expected<void> prepare() {
     // What preparing writes into the folder (vocabulary, tokens of the text) the others then find there.
     if (!ranks_.leads()) NATSCOPE_CHECK(ranks_.meet());
@@ -60,6 +63,7 @@ class Loop {
       task_.set_weights(state_.weights);
     }
     saved_step_ = state_.step;
+    has_state_ = true;
     return {};
   }
 
@@ -108,7 +112,8 @@ class Loop {
                                                                   : JobState::failed;
     const std::string line = format_error_line(error);
     // The status first: it gives up the reserve that the log's line may need on a full disk.
-    static_cast<void>(job_.write_status(state, state_.step, steps, state == JobState::stopped ? std::string() : line));
+    const std::int64_t reached = has_state_ ? state_.step : step_before_;
+    static_cast<void>(job_.write_status(state, reached, steps, state == JobState::stopped ? std::string() : line));
     static_cast<void>(job_.log(line));
     return error;
   }
@@ -348,6 +353,8 @@ class Loop {
   double mean_loss_ = 0.0;
   double last_loss_ = 0.0;
   int seen_ = 0;
+  std::int64_t step_before_ = 0;
+  bool has_state_ = false;  // what state_ says counts
   bool stopped_on_request_ = false;
 };
 
@@ -359,8 +366,8 @@ Expected<TrainResult> run_job(TrainingTask& task, JobFolder& job, const LoopOpti
   Loop loop(task, job, options, listener, stop, ranks);
   std::int64_t steps = first_status_steps;
   auto work = [&]() -> Expected<TrainResult> {
-    // Until the checkpoint is read, the step that was reached before is what is known.
     const auto before = jobs::read_job_status(job.path());
+    loop.set_step_before(before ? before->step : 0);
     if (ranks.leads()) NATSCOPE_CHECK(job.write_status(JobState::running, before ? before->step : 0, steps));
     NATSCOPE_CHECK(loop.prepare());
     steps = task.steps();

@@ -20,6 +20,7 @@
 #include "core/jobs/observe_jobs.h"
 #include "core/train/options/finetune_options.h"
 #include "core/train/options/train_options.h"
+#include "core/train/text/corpus.h"
 #include "core/train/weights/checkpoint_export.h"
 
 namespace natscope {
@@ -150,17 +151,33 @@ Expected<std::vector<jobs::JobOption>> parse_changes(const std::vector<std::stri
   return changes;
 }
 
+/// The job's own file is whole: what is wrong of it is what --set made it.
+Error as_changed(Error error) {
+  const std::string_view of_file = "spec.json: ";
+  if (error.code != ErrorCode::bad_job || !error.message.starts_with(of_file)) return error;
+  return make_error(ErrorCode::usage, "--set: " + error.message.substr(of_file.size()),
+                    "natscope-cli jobs show NAME lists the options with their values");
+}
+
 /// What the trainer would refuse at its start is said before there is a folder.
 Expected<void> check_changed(const fs::path& job, const std::vector<jobs::JobOption>& changes) {
   NATSCOPE_TRY(const nlohmann::json before, jobs::read_spec_json(job));
   NATSCOPE_TRY(const jobs::JobSpec described, jobs::job_spec_from_json(before));
   NATSCOPE_TRY(const nlohmann::json spec, jobs::with_changes(before, changes));
   if (described.kind == jobs::JobKind::finetune) {
-    NATSCOPE_TRY(const auto tune, train::finetune_options_from_json(spec));
-    NATSCOPE_CHECK(train::resolve(tune));
+    NATSCOPE_CHECK(train::finetune_options_from_json(before));
+    const auto tune = train::finetune_options_from_json(spec);
+    if (!tune) return Unexpected(as_changed(tune.error()));
+    NATSCOPE_CHECK(train::resolve(*tune));
   } else {
-    NATSCOPE_TRY(const auto from_scratch, train::options_from_json(spec));
-    NATSCOPE_CHECK(train::resolve(from_scratch));
+    NATSCOPE_CHECK(train::options_from_json(before));
+    const auto from_scratch = train::options_from_json(spec);
+    if (!from_scratch) return Unexpected(as_changed(from_scratch.error()));
+    NATSCOPE_CHECK(train::resolve(*from_scratch));
+  }
+  for (const jobs::JobOption& change : changes) {
+    if ((change.name == "data" || change.name == "valid") && !change.text.empty())
+      NATSCOPE_CHECK(train::text_files(change.text));
   }
   return {};
 }

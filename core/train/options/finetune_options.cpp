@@ -49,7 +49,8 @@ Expected<FinetuneOptions> resolve(FinetuneOptions o) {
   NATSCOPE_CHECK(in_range("--lora-rank", o.lora_rank, 1, 4096));
   NATSCOPE_CHECK(in_range("--lora-alpha", o.lora_alpha, 1e-6, 1e6));
   std::set<std::string> seen;
-  for (const std::string& target : o.lora_targets) {
+  for (std::string& target : o.lora_targets) {
+    if (target.size() == 1) target += "_proj";
     const bool known = std::find(std::begin(targets), std::end(targets), target) != std::end(targets);
     if (!known || !seen.insert(target).second) {
       return fail(ErrorCode::usage, "--lora names " + printable(target, 40) + (known ? " twice" : ""),
@@ -65,7 +66,7 @@ Expected<FinetuneOptions> resolve(FinetuneOptions o) {
   NATSCOPE_CHECK(in_range("--passkey", o.passkey, 0, 1));
   NATSCOPE_CHECK(in_range("--passkey-keys", o.passkey_keys, 1, most_passkeys));
   NATSCOPE_CHECK(in_range("--rows", o.rows, 1, 1 << 20));
-  NATSCOPE_CHECK(in_range("--keep", o.checkpoints_kept, 1, 1000));
+  NATSCOPE_CHECK(in_range("--keep", o.checkpoints_kept, 2, 1000));
   NATSCOPE_CHECK(in_range("--eval-documents", o.evaluate_documents, 1, 1e6));
   return o;
 }
@@ -83,6 +84,7 @@ Expected<FinetuneOptions> finetune_options_from_json(const nlohmann::json& spec)
       spec, "finetune",
       [](FinetuneOptions& options, const OptionReader& reader) {
         for_each_option(options, reader);
+        options.checkpoints_kept = std::max(2, options.checkpoints_kept);  // an earlier version took 1, and kept 2
         if (const auto* stored = reader.value_of("trained")) {
           const auto found = std::find(std::begin(trained_names), std::end(trained_names), *stored);
           if (found == std::end(trained_names)) {

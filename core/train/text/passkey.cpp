@@ -29,7 +29,8 @@ Expected<Key> make_key(const char* name, std::uint64_t number, const Tokenizer& 
   const std::string subject = std::string("The pass key of the ") + name + " is";
   NATSCOPE_TRY(key.sentence, tokenizer.encode(" " + subject + " " + digits + ". Remember it.\n"));
   NATSCOPE_TRY(key.question, tokenizer.encode("\nWhat is the pass key of the " + std::string(name) + "? " + subject));
-  NATSCOPE_TRY(key.answer, tokenizer.encode(digits));
+  // As in the sentence a blank stands before it; some tokenizers put that in front of every text.
+  NATSCOPE_TRY(key.answer, tokenizer.encode(tokenizer.adds_dummy_prefix() ? digits : " " + digits));
   return key;
 }
 

@@ -29,10 +29,10 @@ constexpr const char* vocabulary_file = "tokenizer.model";
 /// only described or is yet to begin, whose options would be lost; JobFolder::create() refuses one that is at work.
 bool may_begin_again(const fs::path& job) {
   const auto status = jobs::read_job_status(job);
-  if (!status || newest_valid_checkpoint(job / "checkpoints")) return false;
+  // A damaged checkpoint may be worth a look, or be put back.
+  if (!status || !jobs::list_checkpoints(job / "checkpoints").empty()) return false;
   if (status->state == JobState::failed) return status->step == 0;
-  const bool was_ended = status->state == JobState::interrupted || status->state == JobState::killed;
-  return was_ended && jobs::list_checkpoints(job / "checkpoints").empty();  // a damaged one may be worth a look
+  return status->state == JobState::interrupted || status->state == JobState::killed;
 }
 
 bool is_same_file(const fs::path& a, const fs::path& b) {

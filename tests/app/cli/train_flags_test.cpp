@@ -168,8 +168,25 @@ TEST_CASE("what the trainer would refuse is refused before there is a folder") {
   REQUIRE(job.exit_code == 0);
   for (const char* const change : {"steps=-1", "lora_alpha=0", "lora_targets=gate_proj", "device=abacus", "seed=-3"}) {
     CAPTURE(change);
-    const int code = cli({"jobs", "duplicate", described, folder.file("out"), "--set", change}).exit_code;
-    CHECK((code == 2 || code == 3));
+    const ProgramResult changed = cli({"jobs", "duplicate", described, folder.file("out"), "--set", change});
+    CHECK(changed.exit_code == 2);
+    CHECK(changed.err.find("spec.json") == std::string::npos);
+  }
+  CHECK(cli({"jobs", "duplicate", described, folder.file("out"), "--set", "data=/no/such/text"}).exit_code == 3);
+  CHECK(tune("--lora=q").exit_code == 0);
+  std::filesystem::remove_all(folder.file("out"));
+  CHECK(cli({"finetune", "--model", base, "--data", text, "--out", folder.file("out"), "--train", "scores", "--lora",
+             "q"})
+            .exit_code == 2);
+  // A job that could only fail is no job.
+  for (const std::vector<std::string>& more : {std::vector<std::string>{"--tokenizer", "/no/such/file"},
+                                               {"--init", "/no/such/model"},
+                                               {"--ranks", "3", "--batch", "8"},
+                                               {"--out", described}}) {
+    CAPTURE(more[0]);
+    std::vector<std::string> train{"train", "--data", text, "--job", folder.file("job"), "--detach", "--no-start"};
+    train.insert(train.end(), more.begin(), more.end());
+    CHECK(cli(train).exit_code >= 2);
   }
   CHECK(folder.names() == std::vector<std::string>{"a.txt", "described"});
   CHECK(cli({"jobs", "duplicate", described, folder.file("out"), "--set", "steps=9"}).exit_code == 0);

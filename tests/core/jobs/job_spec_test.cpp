@@ -56,6 +56,33 @@ TEST_CASE("a changed option keeps its type") {
   CHECK((*spec)["lora"] == json::array({"v"}));
 }
 
+TEST_CASE("what came of an option that is changed follows it, what was chosen stays") {
+  const json spec{{"hidden", 256}, {"heads", 8},       {"head_dim", 32},         {"intermediate", 704},
+                  {"batch", 8},    {"micro_batch", 8}, {"full_attention", true}, {"policy", "full"}};
+  const auto changed = [&](const json& before, const std::vector<JobOption>& changes) {
+    const auto result = with_changes(before, changes);
+    REQUIRE(result);
+    return *result;
+  };
+  // 0: as the trainer would make it of the others.
+  CHECK(changed(spec, {{"hidden", "512"}})["head_dim"] == 0);
+  CHECK(changed(spec, {{"hidden", "512"}})["intermediate"] == 0);
+  CHECK(changed(spec, {{"heads", "4"}})["head_dim"] == 0);
+  CHECK(changed(spec, {{"heads", "4"}})["intermediate"] == 704);
+  CHECK(changed(spec, {{"hidden", "512"}, {"head_dim", "64"}})["head_dim"] == 64);
+  CHECK(changed(spec, {{"batch", "4"}})["micro_batch"] == 0);
+  CHECK(changed(spec, {{"full_attention", "false"}})["policy"] == "model");
+  CHECK(changed(spec, {{"policy", "window:8"}})["full_attention"] == false);
+  CHECK(changed(spec, {{"policy", "full"}})["full_attention"] == true);
+  json chosen = spec;
+  chosen["head_dim"] = 64;
+  chosen["intermediate"] = 100;
+  chosen["micro_batch"] = 2;
+  CHECK(changed(chosen, {{"hidden", "512"}, {"batch", "4"}})["head_dim"] == 64);
+  CHECK(changed(chosen, {{"hidden", "512"}, {"batch", "4"}})["intermediate"] == 100);
+  CHECK(changed(chosen, {{"hidden", "512"}, {"batch", "4"}})["micro_batch"] == 2);
+}
+
 TEST_CASE("changes that do not fit are refused by name") {
   for (const auto& [option, text] : std::vector<std::pair<std::string, std::string>>{{"nothing", "1"},
                                                                                      {"kind", "train"},

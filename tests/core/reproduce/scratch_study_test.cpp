@@ -10,6 +10,7 @@
 
 #include "core/cache/policy.h"
 #include "core/jobs/job_status.h"
+#include "core/reproduce/study_folder.h"
 #include "tests/core/reproduce/made_up_text.h"
 #include "tests/support/temporary_folder.h"
 
@@ -241,6 +242,30 @@ TEST_CASE("a folder remembers what its study was begun with") {
     only_out.out = options.out;
     CHECK(recall(only_out).error().code == ErrorCode::bad_job);
   }
+}
+
+TEST_CASE("a study that was begun with relative paths goes on from another folder, and its results name no place") {
+  const TemporaryFolder folder;
+  StudyOptions options = micro(folder, "study");
+  const auto here = fs::current_path();
+  fs::current_path(folder.path());
+  options.data = "train.txt";
+  options.test = "test.txt";
+  CHECK(ScratchStudy::open(options, quiet, {}));
+  fs::create_directories(folder / "elsewhere");
+  fs::current_path(folder / "elsewhere");
+  StudyOptions only_out;
+  only_out.out = options.out;
+  const auto recalled = recall(only_out);
+  REQUIRE(recalled);
+  CHECK(ScratchStudy::open(*resolve(*recalled), quiet, {}));
+  options.data = "../train.txt";
+  options.test = folder / "test.txt";
+  CHECK(ScratchStudy::open(options, quiet, {}));
+  options.test = "../train.txt";
+  CHECK_FALSE(ScratchStudy::open(options, quiet, {}));
+  fs::current_path(here);
+  CHECK(published_study(study_json(*recalled))["data"] == "train.txt");
 }
 
 TEST_CASE("a damaged row is named") {

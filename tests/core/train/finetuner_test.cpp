@@ -339,3 +339,29 @@ TEST_CASE("pass keys stand in the text once, at their depth, and are asked for b
   CHECK(passkey_document(text, form, *tokenizer, 1).error().code == ErrorCode::bad_data);
   CHECK(passkey_document({}, PasskeyForm{}, *tokenizer, 1).error().code == ErrorCode::bad_data);
 }
+
+TEST_CASE("a pass key is asked for with the blank that it has in the text, whatever the vocabulary adds") {
+  const TemporaryFolder folder;
+  for (const bool adds : {true, false}) {
+    CAPTURE(adds);
+    auto pieces = test::small_sentencepiece();
+    pieces.normalizer += test::proto_varint(3, adds ? 1 : 0);  // add_dummy_prefix; the last one counts
+    test::write_bytes(folder / "tokenizer.model", pieces.serialized());
+    const auto tokenizer = Tokenizer::load(folder / "tokenizer.model");
+    REQUIRE(tokenizer);
+    const std::vector<std::int32_t> text(600, tokenizer->encode("a")->back());
+    PasskeyForm form;
+    form.length = 600;
+    form.keys = 1;
+    const auto made = passkey_document(text, form, *tokenizer, 1);
+    REQUIRE(made);
+    const auto& answer = made->answers.front();
+    const std::span<const std::int32_t> tokens = made->document.tokens;
+    std::string asked;
+    for (const std::int32_t token : tokens.subspan(static_cast<std::size_t>(answer.begin)))
+      asked += tokenizer->piece_bytes(token);
+    REQUIRE(asked.size() == 6);
+    CHECK(asked.front() == ' ');
+    CHECK(tokenizer->decode(tokens)->find("is" + asked + ". Remember") != std::string::npos);
+  }
+}

@@ -430,6 +430,38 @@ TEST_CASE("data that is missing leaves no folder behind") {
   CHECK_FALSE(std::filesystem::exists(folder / "run"));
 }
 
+TEST_CASE("held-out text without a segment is refused before the first step") {
+  const TemporaryFolder folder;
+  TrainOptions options = tiny_run(folder, "run");
+  options.valid = folder / "short.txt";
+  test::write_bytes(options.valid, "a bad cab");
+  Losses losses;
+  const auto result = train::train(options, false, losses.listener, {});
+  REQUIRE_FALSE(result);
+  CHECK(result.error().code == ErrorCode::bad_data);
+  CHECK(losses.values.empty());
+}
+
+TEST_CASE("what is wrong with a run is known before it is begun") {
+  const TemporaryFolder folder;
+  const TrainOptions options = tiny_run(folder, "run");
+  CHECK(train::checked(options));
+  const auto refused = [&](auto change) {
+    TrainOptions changed = options;
+    change(changed);
+    const auto result = train::checked(changed);
+    REQUIRE_FALSE(result);
+    return result.error().code;
+  };
+  CHECK(refused([&](TrainOptions& o) { o.data = folder / "nowhere"; }) == ErrorCode::file_not_found);
+  CHECK(refused([&](TrainOptions& o) { o.tokenizer = folder / "nowhere"; }) == ErrorCode::file_not_found);
+  CHECK(refused([&](TrainOptions& o) { o.tokenizer = folder / "text/a.txt"; }) == ErrorCode::bad_tokenizer);
+  CHECK(refused([&](TrainOptions& o) { o.init = folder / "nowhere"; }) == ErrorCode::file_not_found);
+  CHECK(refused([&](TrainOptions& o) { o.ranks = 3; }) == ErrorCode::usage);
+  CHECK(refused([&](TrainOptions& o) { o.out = folder / "text"; }) == ErrorCode::usage);
+  CHECK_FALSE(std::filesystem::exists(folder / "run"));
+}
+
 TEST_CASE("a loss that is not a number ends the run and says so") {
   const TemporaryFolder folder;
   TrainOptions options = tiny_run(folder, "run");

@@ -141,6 +141,20 @@ TEST_CASE("a run goes on from the newest checkpoint that is whole, and not at al
   REQUIRE_FALSE(lost.has_value());
   CHECK(lost.error().code == ErrorCode::bad_checkpoint);
   CHECK(std::filesystem::exists(folder / "job/checkpoints/step-000008"));
+  // How far it was is still known, and what is left of it is not another run's to begin in.
+  CHECK(jobs::read_job_status(folder / "job")->step == 8);
+  CHECK_FALSE(check_job_folder({folder / "job", {}, false, {}}).has_value());
+}
+
+TEST_CASE("a run that cannot be prepared when it goes on says the step that it had reached") {
+  const TemporaryFolder folder;
+  CHECK(run(folder / "job", std::vector<double>(5, 2.0)).code == ErrorCode::interrupted);
+  CHECK(run(folder / "job", {}, true).code == ErrorCode::bad_data);
+  const auto status = jobs::read_job_status(folder / "job");
+  REQUIRE(status);
+  CHECK(status->state == jobs::JobState::failed);
+  CHECK(status->step == 5);
+  CHECK_FALSE(check_job_folder({folder / "job", {}, false, {}}).has_value());
 }
 
 TEST_CASE("a run that was stopped in an evaluation makes up for it when it goes on") {
