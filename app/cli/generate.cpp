@@ -3,16 +3,15 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <stop_token>
+#include <utility>
 
 #include "app/cli/commands.h"
 #include "app/cli/live_table.h"
 #include "app/cli/model_options.h"
-#include "app/cli/note.h"
 #include "app/cli/policy_option.h"
 #include "app/cli/sampling_flags.h"
-#include "app/cli/terminal.h"
 #include "app/cli/text_options.h"
-#include "core/base/grouped_digits.h"
+#include "app/cli/watched_prefill.h"
 
 namespace natscope {
 namespace {
@@ -69,22 +68,6 @@ nlohmann::json as_json(const std::vector<Answer>& answers, const Engine& engine,
   return object;
 }
 
-Expected<void> prefill(Engine& engine, const std::vector<std::int32_t>& tokens, const Options& options,
-                       CommandContext& context) {
-  ProgressBar bar("prefill", "tokens");
-  PrefillOptions prefill;
-  prefill.chunk = options.chunk;
-  prefill.on_progress = [&bar](std::int64_t done, std::int64_t total) { bar.update(done, total); };
-  return engine.prefill(tokens, prefill, context.stop);
-}
-
-void note_full_context(const Answer& answer, const Options& options, const Engine& engine) {
-  if (answer.result.reason != StopReason::context_full) return;
-  print_note("stopped after " + grouped_digits(std::ssize(answer.result.tokens)) + " of " +
-             grouped_digits(options.max_new_tokens) + " tokens: the context of " +
-             grouped_digits(engine.config().context) + " is full");
-}
-
 Expected<void> run(const Options& options, CommandContext& context) {
   // What the flags alone have wrong need not wait for the model.
   NATSCOPE_CHECK(options.policy.parsed());
@@ -116,7 +99,9 @@ Expected<void> run(const Options& options, CommandContext& context) {
   }
   std::vector<Answer> answers;
   for (;;) {
-    NATSCOPE_CHECK(prefill(*engine, given, options, context));
+    PrefillOptions prefill;
+    prefill.chunk = options.chunk;
+    NATSCOPE_CHECK(watched_prefill(*engine, given, std::move(prefill), context.stop));
     Answer& answer = answers.emplace_back();
     answer.prompt_tokens = engine->record().size();
     NATSCOPE_TRY(answer.result, engine->generate(generate, unread.get_token()));
@@ -124,7 +109,8 @@ Expected<void> run(const Options& options, CommandContext& context) {
     if (!context.json) {
       table.finish(engine->record());
       NATSCOPE_CHECK(table.written());
-      note_full_context(answer, options, *engine);
+      if (answer.result.reason == StopReason::context_full)
+        note_full_context(*engine, std::ssize(answer.result.tokens), options.max_new_tokens);
     }
     if (answer.result.reason == StopReason::interrupted || answers.size() > options.text.follow_ups()) break;
     if (!context.json) std::puts("");

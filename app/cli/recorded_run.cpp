@@ -4,9 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "app/cli/note.h"
 #include "app/cli/terminal.h"
-#include "core/base/grouped_digits.h"
+#include "app/cli/watched_prefill.h"
 #include "core/io/model_folder.h"
 #include "core/protocol/model_description.h"
 
@@ -57,17 +56,15 @@ std::vector<InputFile> RecordedRunOptions::input_files() const {
 
 Expected<void> RecordedRunOptions::prefill(Engine& engine, const std::vector<std::int32_t>& tokens,
                                            const RunNeeds& needs, std::stop_token stop) const {
-  ProgressBar bar("prefill", "tokens");
   PrefillOptions prefill;
   prefill.chunk = chunk_;
-  prefill.on_progress = [&bar](std::int64_t now, std::int64_t total) { bar.update(now, total); };
   prefill.probabilities = needs.probabilities;
   if (needs.logits) {
     prefill.on_logits = [&logits = needs.logits](TokenPos, std::int64_t, std::span<const float> rows) {
       return logits(rows);
     };
   }
-  return engine.prefill(tokens, prefill, stop);
+  return watched_prefill(engine, tokens, std::move(prefill), std::move(stop));
 }
 
 Expected<StopReason> RecordedRunOptions::generate(Engine& engine, const SamplingOptions& sampling,
@@ -92,8 +89,7 @@ Expected<StopReason> RecordedRunOptions::generate(Engine& engine, const Sampling
   if (!result) return Unexpected(result.error());
   if (result->reason == StopReason::context_full) {
     bar.clear();
-    print_note("stopped after " + grouped_digits(generated) + " of " + grouped_digits(max_new_tokens_) +
-               " tokens: the context of " + grouped_digits(engine.config().context) + " is full");
+    note_full_context(engine, generated, max_new_tokens_);
   }
   if (result->reason == StopReason::interrupted)
     return fail(ErrorCode::interrupted, "generation was stopped after " + std::to_string(generated) + " tokens");

@@ -154,8 +154,18 @@ Expected<void> DeviceStep::record(const Kind& kind) {
   return {};
 }
 
-/// All of a pass, onto the device's stream.
+/// All of a pass, onto the device's stream. What was put aside is joined whatever else fails: those who wait for the
+/// stream then wait for that, too.
 Expected<void> DeviceStep::put(const Kind& kind) {
+  bool is_aside_put = false;
+  const Expected<void> layers = put_layers(kind, is_aside_put);
+  if (!is_aside_put) return layers;
+  const Expected<void> joined = from_status(device_.join_aside(module_.device()), "pass on the GPU");
+  NATSCOPE_CHECK(layers);
+  return joined;
+}
+
+Expected<void> DeviceStep::put_layers(const Kind& kind, bool& is_aside_put) {
   void* const device = module_.device();
   NATSCOPE_CHECK(from_status(device_.upload(device, inputs_.as<void>(), host_inputs_.data(), input_layout_.size_bytes),
                              "copy to the GPU"));
@@ -164,13 +174,14 @@ Expected<void> DeviceStep::put(const Kind& kind) {
     NATSCOPE_CHECK(put_attention(layer, index, kind));
     if (index + 1 == kind.layers) {
       NATSCOPE_CHECK(put_aside(kind));
+      is_aside_put = true;
       if (!kind.hidden) break;
     }
     NATSCOPE_CHECK(multiply(added(attended_.as(), layer.o, x())));
     NATSCOPE_CHECK(put_feed_forward(layer));
   }
   if (kind.hidden) NATSCOPE_CHECK(put_logits());
-  return from_status(device_.join_aside(device), "pass on the GPU");
+  return {};
 }
 
 /// What the last layer's products have no part in: the cache's, and what the host is shown. Beside them.

@@ -57,6 +57,7 @@ class DeviceStep {
   [[nodiscard]] Expected<void> work(const Kind& kind);
   [[nodiscard]] Expected<void> record(const Kind& kind);
   [[nodiscard]] Expected<void> put(const Kind& kind);
+  [[nodiscard]] Expected<void> put_layers(const Kind& kind, bool& is_aside_put);
   [[nodiscard]] Expected<void> put_attention(const DeviceLayer& layer, std::int32_t index, const Kind& kind);
   [[nodiscard]] Expected<void> put_feed_forward(const DeviceLayer& layer);
   [[nodiscard]] Expected<void> put_aside(const Kind& kind);

@@ -4,6 +4,8 @@
 #include <hwy/aligned_allocator.h>
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "kernels/cpu/operations.h"
 #include "kernels/cpu/simd_targets.h"
@@ -98,12 +100,26 @@ struct TileOutput {
   View<float, 2> visible_share;
 };
 
-/// One cell from the lanes that belong to its row.
-void write_cell(const TileOutput& tile, std::int64_t i, std::int64_t j, const float* cells, std::int64_t lane,
-                std::int64_t lane_count) {
-  double largest = 0;
+/// What a column of cells had in it up to here.
+struct ColumnTotal {
   double sum = 0;
   double seen = 0;
+};
+
+/// Puts the sums of one column's lanes aside and begins them anew: of a large cell a float would lose what is added.
+void put_aside(float* cells, std::int64_t j, ColumnTotal& total) {
+  for (std::int64_t lane = 0; lane < query_block; ++lane) {
+    total.sum += static_cast<double>(std::exchange(cells[(j * 3 + 1) * query_block + lane], 0.0F));
+    total.seen += static_cast<double>(std::exchange(cells[(j * 3 + 2) * query_block + lane], 0.0F));
+  }
+}
+
+/// One cell from the lanes that belong to its row, and what was put aside of it.
+void write_cell(const TileOutput& tile, std::int64_t i, std::int64_t j, const float* cells, std::int64_t lane,
+                std::int64_t lane_count, const ColumnTotal& before) {
+  double largest = 0;
+  double sum = before.sum;
+  double seen = before.seen;
   for (std::int64_t at = lane; at < lane + lane_count; ++at) {
     largest = std::max(largest, static_cast<double>(cells[j * 3 * query_block + at]));
     sum += static_cast<double>(cells[(j * 3 + 1) * query_block + at]);
@@ -143,6 +159,7 @@ Status attention_tile(const AttentionMapSource& source, TokenPos first_query, To
   share_work(tasks, 1, work, [&](int thread, std::int64_t begin, std::int64_t end) {
     float* const own = scratch.get() + thread_floats * thread;
     float* const cells = own + room;
+    std::vector<ColumnTotal> totals(static_cast<std::size_t>(cols));
     for (std::int64_t task = begin; task < end; ++task) {
       std::fill_n(cells, cols * 3 * query_block, 0.0F);
       const std::int64_t first_row = task * rows_together;
@@ -150,10 +167,15 @@ Status attention_tile(const AttentionMapSource& source, TokenPos first_query, To
       const std::int64_t end_query = std::min(tile.tokens, first_query.value + end_row * side);
       for (std::int64_t query = first_query.value + first_row * side; query < end_query; query += query_block) {
         run(source, {query, std::min(query_block, end_query - query)}, first_key.value, end_key, zoom, own, cells);
+        if (side <= query_block) continue;  // the lanes are of several rows, or have few pairs in them
+        for (std::int64_t j = 0; j < cols; ++j) put_aside(cells, j, totals[static_cast<std::size_t>(j)]);
       }
       const std::int64_t lane_count = std::min(side, query_block);
       for (std::int64_t i = first_row; i < end_row; ++i) {
-        for (std::int64_t j = 0; j < cols; ++j) write_cell(tile, i, j, cells, (i - first_row) * lane_count, lane_count);
+        for (std::int64_t j = 0; j < cols; ++j) {
+          write_cell(tile, i, j, cells, (i - first_row) * lane_count, lane_count,
+                     std::exchange(totals[static_cast<std::size_t>(j)], {}));
+        }
       }
     }
   });

@@ -225,6 +225,7 @@ Status DeviceKvCache::reserve_slots(std::int64_t tokens, Stream stream) {
   if (const Status status = synchronize(stream); !status.ok()) return status;
   release(slots_);
   slots_ = nullptr;
+  arena_.slots = nullptr;  // a recording that writes there is none any more, whatever comes of the new ones
   arena_.most_tokens = static_cast<std::int32_t>(tokens);
   if (const Status status = allocate(arena_.slots_bytes(), &slots_); !status.ok()) {
     arena_.most_tokens = 0;

@@ -199,7 +199,7 @@ Status end_appends(void* device, void* cache) { return kept(cache).finish_step(s
 Status cache_counts(void*, void* cache, DeviceCacheCounts* counts) {
   const DeviceKvCache& entries = kept(cache);
   if (const Status status = entries.failure(); !status.ok()) return status;
-  *counts = {entries.total_entries(), entries.page_bytes()};
+  *counts = {entries.total_entries(), entries.allocated_bytes()};
   return {};
 }
 

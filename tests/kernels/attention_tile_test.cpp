@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <string>
 #include <vector>
 
 #include "tests/kernels/attention_map_case.h"
@@ -111,6 +113,25 @@ TEST_CASE("dense, sliding-only and local-only heads") {
         check_tile(map, tile, 120, 90, zoom);
       }
     }
+  }
+}
+
+TEST_CASE("one cell of a whole long map loses none of its many small weights") {
+  // Every query attends to all that it sees alike: each row's weights sum to 1.
+  constexpr std::int64_t tokens = 20'000;
+  constexpr std::int64_t head_dim = 8;
+  const std::vector<float> zeros(tokens * head_dim);
+  std::vector<float> lse;
+  for (std::int64_t m = 0; m < tokens; ++m) lse.push_back(static_cast<float>(std::log(static_cast<double>(m + 1))));
+  const std::vector<std::int32_t> last_query(tokens, std::int32_t{tokens});
+  const StoredRows rows{zeros.data(), ElementType::f32, tokens, head_dim, head_dim};
+  for (const MapBackend& backend : map_backends()) {
+    if (backend.name != std::string("cpu")) continue;  // the others add in double, and take their time for it
+    Tile tile(1, 1);
+    REQUIRE(tile.compute(backend, {rows, rows, lse, last_query}, 0, 0, 15).ok());
+    CHECK(std::abs(static_cast<double>(tile.mean[0]) * (tokens + 1) / 2 - 1) < 3e-6);
+    CHECK(tile.visible[0] == 1.0F);
+    CHECK(tile.maximum[0] == doctest::Approx(1));
   }
 }
 

@@ -77,7 +77,8 @@ class Conversations {
  public:
   Conversations(const DocumentForm& form, std::time_t now) : form_(form), now_(now) {}
 
-  /// Errors: bad_data, those of ChatForm and `take`; all but bad_data's of ChatForm::of say `where`.
+  /// Errors: bad_data, those of ChatForm and `take`. They say `where`, except that a template which cannot be read is
+  /// of no line: ChatForm::of.
   [[nodiscard]] Expected<void> take_apart(const nlohmann::json& messages, const std::string& where,
                                           const std::function<Expected<bool>(const ChatPart&)>& take) {
     std::vector<ChatMessage> list;
@@ -106,7 +107,7 @@ class Conversations {
 };
 
 /// A token of an answer is predicted by the position before it. Whether there is one.
-bool count(std::size_t first, std::size_t end, Document& document) {
+bool mark_answer(std::size_t first, std::size_t end, Document& document) {
   document.counted.resize(document.tokens.size(), 0);
   first = std::max<std::size_t>(first, 1);
   for (std::size_t at = first; at < end; ++at) document.counted[at - 1] = 1;
@@ -129,7 +130,7 @@ Expected<Document> conversation_of(const nlohmann::json& messages, const std::st
     tokens.resize(std::min(tokens.size(), room - std::min(room, first)));
     add_tokens(tokens, form, document);
     document.counted.resize(document.tokens.size(), 0);
-    if (part.is_answer && count(first, document.tokens.size(), document)) is_answered = true;
+    if (part.is_answer && mark_answer(first, document.tokens.size(), document)) is_answered = true;
     return document.tokens.size() < room;
   };
   NATSCOPE_CHECK(conversations.take_apart(messages, where, add_part));
@@ -176,7 +177,7 @@ Expected<Document> document_of(const nlohmann::json& line, const std::string& wh
     if (answer->empty()) return bad_line(where, "the answer is empty");
     const std::size_t first = document.tokens.size();
     add_tokens(*answer, form, document);
-    static_cast<void>(count(first, document.tokens.size(), document));
+    static_cast<void>(mark_answer(first, document.tokens.size(), document));
   }
   if (document.size() < 2) return bad_line(where, "the text is empty");
   return document;

@@ -36,7 +36,7 @@ struct DeviceDescription {
 /// What the cache says of itself after wait().
 struct DeviceCacheCounts {
   std::int64_t entries = 0;
-  std::int64_t allocated_bytes = 0;
+  std::int64_t allocated_bytes = 0;  ///< what the allocator holds for keys and values, in use or not
 };
 
 /// Products of the one row that a step's token has, read once for all of them.

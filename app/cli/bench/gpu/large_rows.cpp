@@ -94,7 +94,7 @@ Row memory_row(const GpuRun& run, const Engine& sparse, const Engine& dense) {
   const auto weights = static_cast<double>(weight_bytes(run.scale.large));
   Row row;
   row.name = "memory_8b_200k";
-  row.size = size_text(run, "8 B", run.scale.large_depth) + ", weights and pages of the cache";
+  row.size = size_text(run, "8 B", run.scale.large_depth) + ", weights and what the cache's allocator holds";
   row.value = (weights + static_cast<double>(sparse.counts().allocated_bytes)) / 1e9;
   row.unit = "GB";
   row.reference = "the same engine with every role Global";
