@@ -87,10 +87,12 @@ const Row& row(ErrorCode code) {
   return index < table.size() ? table[index] : table[0];
 }
 
-/// Whether a character would change how the rest of a line is shown: C0, DEL, C1, line separators, bidirectional marks.
+/// Whether a character would change how the rest of a line is shown: C0, DEL, C1, line separators, bidirectional marks,
+/// and what is no character at all.
 bool is_unprintable(unsigned long point) {
   return point < 0x20 || (point >= 0x7F && point <= 0x9F) || point == 0x2028 || point == 0x2029 ||
-         (point >= 0x202A && point <= 0x202E) || (point >= 0x2066 && point <= 0x2069) || point == 0xFEFF;
+         (point >= 0x202A && point <= 0x202E) || (point >= 0x2066 && point <= 0x2069) || point == 0xFEFF ||
+         point == 0xFFFE || point == 0xFFFF;
 }
 
 void append_escaped(std::string& out, std::string_view bytes) {

@@ -92,7 +92,8 @@ Expected<Heatmap> heatmap(const TraceFile& trace, const FigureRequest& request) 
   return mask_from_roles(trace, kv_head_of(id.head, *heads, trace.kv_heads()), std::move(map));
 }
 
-KvCurve curve_of(const TraceFile& trace) {
+Expected<KvCurve> curve_of(const TraceFile& trace) {
+  NATSCOPE_CHECK(check_counts(trace));
   KvCurve curve{trace.tokens_count(), trace.layers(), trace.kv_heads(), trace.kv_entries(), {}, {}, {}};
   curve.allocated_bytes = trace.kv_allocated_bytes();
   if (std::ranges::max(curve.allocated_bytes) == 0) curve.allocated_bytes.clear();
@@ -151,9 +152,8 @@ Expected<FigureData> figure_of_its_record(const FigureRequest& request, const Tr
 
 Expected<FigureData> roles_from_trace(const TraceFile& trace) {
   if (!has_roles(trace.provenance().policy)) return held_from_trace(trace);
+  NATSCOPE_CHECK(check_counts(trace));
   RoleMap roles{trace.layers(), trace.kv_heads(), trace.tokens_count(), trace.roles(), {}};
-  if (!trace.provenance().window && std::ranges::find(roles.roles, Role::sliding) != roles.roles.end())
-    return fail(ErrorCode::bad_trace, "the trace has sliding tokens and no window");
   roles.is_held = held_by_roles(roles, trace.provenance().window);
   FigureData figure = figure_of(trace, FigureKind::roles);
   figure.values = std::move(roles);
@@ -185,7 +185,7 @@ Expected<FigureData> figure_of_trace(const FigureRequest& request, const TraceFi
       return roles_from_trace(trace);
     case FigureKind::kv: {
       FigureData figure = figure_of(trace, FigureKind::kv);
-      figure.values = curve_of(trace);
+      NATSCOPE_TRY(figure.values, curve_of(trace));
       return figure;
     }
     case FigureKind::heads:

@@ -28,7 +28,8 @@ constexpr auto targets_keys = std::to_array<const char*>({"targets", "lora_targe
 /// Kinds of LoRA that compute something else, by the names of other programs' settings.
 constexpr auto other_arithmetic =
     std::to_array<const char*>({"use_rslora", "use_dora", "rank_pattern", "alpha_pattern", "fan_in_fan_out",
-                                "layers_to_transform", "modules_to_save", "lora_bias"});
+                                "layers_to_transform", "modules_to_save", "lora_bias", "bias", "use_qalora",
+                                "alora_invocation_tokens", "exclude_modules", "target_parameters"});
 
 Unexpected bad_adapter(const std::string& why) { return fail(ErrorCode::bad_adapter, why); }
 
@@ -54,6 +55,9 @@ Expected<void> refuse_other_lora(const ConfigReader& read, const nlohmann::json&
     const auto* const value = read.find(key);
     if (value != nullptr && !is_off(*value)) return read.refuse(key, "is a kind of LoRA that is not implemented");
   }
+  // What PEFT calls the kind, and the targets, must not say otherwise than what is read.
+  if (const auto* const kind = read.find("peft_type"); kind != nullptr && !is_off(*kind) && *kind != "LORA")
+    return read.refuse("peft_type", "is a kind of adapter that is not implemented");
   if (!is_block) return {};
   const auto known = [](const auto& keys, const std::string& key) {
     return std::find(keys.begin(), keys.end(), key) != keys.end();
@@ -65,6 +69,20 @@ Expected<void> refuse_other_lora(const ConfigReader& read, const nlohmann::json&
     if (!understood) return read.refuse(printable(key, 40), "is no setting of LoRA that is known here");
   }
   return {};
+}
+
+/// Two places for one setting: nobody knows which is meant.
+Expected<void> refuse_beside_block(const ConfigReader& read) {
+  const auto none = [&](const auto& keys) -> Expected<void> {
+    for (const char* const key : keys) {
+      if (read.has(key)) return read.refuse(key, "stands beside the block lora, which says it");
+    }
+    return {};
+  };
+  NATSCOPE_CHECK(none(rank_keys));
+  NATSCOPE_CHECK(none(alpha_keys));
+  NATSCOPE_CHECK(none(targets_keys));
+  return none(std::array{"target_modules"});
 }
 
 /// Rank, alpha and targets, which stand in a block "lora" or beside base_model.
@@ -82,6 +100,9 @@ Expected<LoraConfig> read_lora(const nlohmann::json& json, bool is_block) {
   NATSCOPE_TRY(lora.targets, read.texts_or_none(targets));
   if (lora.targets.empty()) return read.refuse(targets, "is missing or empty");
   std::set<std::string> seen;
+  const auto* const modules = read.find("target_modules");
+  if (modules != nullptr && !modules->is_null() && *modules != nlohmann::json(lora.targets))
+    return read.refuse("target_modules", "says otherwise than " + std::string(targets));
   for (std::string& target : lora.targets) {
     if (target.size() == 1) target += "_proj";
     const bool known = std::find(known_targets.begin(), known_targets.end(), target) != known_targets.end();
@@ -148,6 +169,7 @@ Expected<AdapterConfig> read_adapter_config(const fs::path& folder) {
   if (const auto* const lora = read.find("lora")) {
     // Beside the block they are no less meant.
     NATSCOPE_CHECK(refuse_other_lora(read, *json, false));
+    NATSCOPE_CHECK(refuse_beside_block(read));
     NATSCOPE_TRY(config.lora, read_lora(*lora, true));
   } else if (std::any_of(rank_keys.begin(), rank_keys.end(), [&](const char* key) { return read.has(key); })) {
     NATSCOPE_TRY(config.lora, read_lora(*json, false));

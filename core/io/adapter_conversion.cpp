@@ -97,7 +97,7 @@ class Conversion {
     for (TorchTensor& tensor : tensors_) NATSCOPE_CHECK(take(tensor));
     NATSCOPE_CHECK(check_layout());
     NATSCOPE_CHECK(check_complete());
-    if (layout_ == Layout::torchtune) reorder();
+    if (layout_ == Layout::torchtune && turns_rows()) reorder();
     found_.tensors = tensors_.size();
     found_.dtype = name(tensors_.front().dtype);
     return found_;
@@ -151,13 +151,19 @@ class Conversion {
                ", but on this base model " + shape_text(shape) + " is needed");
   }
 
+  /// Whether torchtune stores this family's rows of q and k in another order than Hugging Face: Llama's and Mistral's,
+  /// whose rotation there pairs neighbours. Qwen's rotates halves, as Hugging Face's does, and its rows stay.
+  [[nodiscard]] bool turns_rows() const {
+    return base_.family == ModelFamily::llama || base_.family == ModelFamily::mistral;
+  }
+
   [[nodiscard]] bool rotates() const {
     const auto is_rotated = [](const std::string& target) { return target == "q_proj" || target == "k_proj"; };
     return std::any_of(found_.lora_targets.begin(), found_.lora_targets.end(), is_rotated);
   }
 
   [[nodiscard]] Expected<void> check_layout() const {
-    if (layout_ == Layout::hugging_face && says_output_proj_ && rotates()) {
+    if (layout_ == Layout::hugging_face && says_output_proj_ && rotates() && turns_rows()) {
       return bad(
           "self_attn is Hugging Face's name and output_proj torchtune's: the order of the rows of q and k cannot "
           "be known",

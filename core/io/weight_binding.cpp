@@ -198,7 +198,16 @@ Expected<void> settle_score_layers(ModelConfig& config, const WeightFiles& base,
     config.nats = adapter->config.nats;
     return {};
   }
-  if (!has_score_layers(config, base)) {
+  const bool has_own = has_score_layers(config, base);
+  if (adapter != nullptr && adapter->config.nats) {
+    const NatsConfig& given = *adapter->config.nats;
+    const bool is_own =
+        has_own && config.nats && config.nats->window == given.window && config.nats->global_bias == given.global_bias;
+    if (!is_own)
+      return fail(ErrorCode::bad_adapter, "adapter_config.json: a nats block without score layers in the adapter",
+                  "take the block out, or put the score layers in");
+  }
+  if (!has_own) {
     config.nats.reset();
     return {};
   }

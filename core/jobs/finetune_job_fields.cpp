@@ -91,9 +91,7 @@ constexpr auto fields = std::to_array<JobField>({
     shared::ranks,
 
     with_default(shared::checkpoint_every, "100"),
-    {.option = "checkpoints_kept", .flag = "--keep", .group = Group::record, .kind = Kind::integer,
-     .label = "Checkpoints kept", .default_text = "2", .explanation = "The newest ones.", .lowest = 1,
-     .highest = 1000, .is_seldom = true},
+    shared::checkpoints_kept,
     with_default(shared::evaluate_every, "200"),
     {.option = "evaluate_documents", .flag = "--eval-documents", .group = Group::record, .kind = Kind::integer,
      .label = "Evaluation documents", .default_text = "8",

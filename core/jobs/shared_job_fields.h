@@ -51,6 +51,10 @@ inline constexpr JobField checkpoint_every{
     .option = "checkpoint_every", .flag = "--checkpoint-every", .group = FieldGroup::record,
     .kind = FieldKind::integer, .label = "Checkpoint every", .default_text = "",
     .explanation = "Steps between checkpoints: as much is lost when the machine fails.", .lowest = 1, .highest = 1e9};
+inline constexpr JobField checkpoints_kept{
+    .option = "checkpoints_kept", .flag = "--keep", .group = FieldGroup::record, .kind = FieldKind::integer,
+    .label = "Checkpoints kept", .default_text = "2", .explanation = "The newest ones; two at least.", .lowest = 2,
+    .highest = 1000, .is_seldom = true};
 inline constexpr JobField evaluate_every{
     .option = "evaluate_every", .flag = "--eval-every", .group = FieldGroup::record, .kind = FieldKind::integer,
     .label = "Evaluate every", .default_text = "",

@@ -126,9 +126,7 @@ constexpr auto fields = std::to_array<JobField>({
     shared::ranks,
 
     with_default(shared::checkpoint_every, "200"),
-    {.option = "checkpoints_kept", .flag = "--keep", .group = Group::record, .kind = Kind::integer,
-     .label = "Checkpoints kept", .default_text = "2", .explanation = "The newest ones; two at least.", .lowest = 2,
-     .highest = 1000, .is_seldom = true},
+    shared::checkpoints_kept,
     with_default(shared::evaluate_every, "500"),
     {.option = "evaluate_segments", .flag = "--eval-segments", .group = Group::record, .kind = Kind::integer,
      .label = "Evaluation segments", .default_text = "16",

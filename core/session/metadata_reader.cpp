@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/session/metadata_reader.h"
 
+#include <algorithm>
+
 namespace natscope::session {
 
 Expected<std::string> MetadataReader::text(std::string_view key) const {
   const auto found = metadata_.find(key);
   if (found == metadata_.end()) return fail(code_, "the metadata has no “" + std::string(key) + "”");
+  if (!is_one_line(found->second)) return malformed(key, found->second);
   return found->second;
+}
+
+bool is_one_line(std::string_view text) {
+  return std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20; });
 }
 
 Unexpected MetadataReader::malformed(std::string_view key, std::string_view value) const {

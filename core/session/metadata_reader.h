@@ -24,6 +24,9 @@ template <class Number>
   return value;
 }
 
+/// Whether it has no control characters in it, which no setting has.
+[[nodiscard]] bool is_one_line(std::string_view text);
+
 /// Reads keys that must be there. `code` is what every error has: bad_trace or bad_session.
 class MetadataReader {
  public:

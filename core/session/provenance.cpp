@@ -31,10 +31,9 @@ Expected<MapId> parse_map(std::string_view text) {
 
 /// Of a policy, or of another program's method: one that fits a title.
 bool is_policy_or_method(std::string_view policy) {
-  if (has_roles(policy) || parse_policy(policy)) return true;
+  if (!session::is_one_line(policy)) return false;
   constexpr std::size_t longest = 100;
-  const bool is_plain = std::ranges::none_of(policy, [](char c) { return static_cast<unsigned char>(c) < 0x20; });
-  return policy.size() <= longest && is_plain && valid_utf8(policy);
+  return has_roles(policy) || parse_policy(policy) || (policy.size() <= longest && valid_utf8(policy));
 }
 
 Expected<SetByHand> parse_set_by_hand(const session::MetadataReader& in, const Metadata& metadata) {

@@ -4,11 +4,15 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <numeric>
 
 #include "core/base/utf8.h"
+#include "core/cache/accounting.h"
 #include "core/cache/cache_dtype.h"
+#include "core/cache/policy.h"
 #include "core/io/safetensors.h"
 #include "core/model/config.h"
+#include "core/session/held_check.h"
 #include "core/session/metadata_reader.h"
 #include "core/session/sampling_metadata.h"
 #include "core/session/session_file.h"
@@ -233,6 +237,10 @@ Expected<void> read_settings(const Metadata& metadata, Session& value) {
   if (std::int64_t{geometry.layers} * heads > max_head_pairs) {
     return fail(code, "the metadata's layers times heads is more than any model has");
   }
+  for (const MapId& map : value.provenance.maps) {
+    if (map.layer.value >= geometry.layers || map.head.value >= heads)
+      return fail(code, "the metadata's “maps” names " + maps_text({map}) + ", which the model does not have");
+  }
   NATSCOPE_TRY(const std::string name, in.text("cache_dtype"));
   const auto dtype = dtype_of_name(name);
   if (!dtype) return in.malformed("cache_dtype", name);
@@ -245,6 +253,40 @@ Expected<void> read_settings(const Metadata& metadata, Session& value) {
   NATSCOPE_TRY(value.max_new_tokens, in.number<std::int64_t>("max_new_tokens", 0));
   NATSCOPE_TRY(value.sampling, session::read_sampling(in));
   NATSCOPE_TRY(value.sampling.seed, in.number<std::uint64_t>("sampling_seed"));
+  return {};
+}
+
+/// Counts, bytes and shares against the roles, or against what was dropped: they are one run's.
+Expected<void> check_counts(const Session& value, const Frames& frames) {
+  using session::HeldCheck;
+  const CacheGeometry& geometry = value.record.geometry();
+  const auto& window = value.provenance.window;
+  const std::size_t heads = static_cast<std::size_t>(geometry.layers) * static_cast<std::size_t>(geometry.kv_heads);
+  HeldCheck check(has_roles(value.policy) ? HeldCheck::By::roles : HeldCheck::By::dropped, window.value_or(0), heads,
+                  geometry.kv_heads, code);
+  for (const TokenFrame& frame : frames) {
+    if (!window && std::ranges::find(frame.roles, Role::sliding) != frame.roles.end())
+      return fail(code, "the session has sliding tokens and no window");
+    if (!std::ranges::all_of(frame.scores, [](float score) { return std::isfinite(score); }))
+      return fail(code, "tensor “frame_scores” holds what is no number");
+    for (const EvictedEntry& entry : frame.evicted) {
+      const bool was_there = entry.layer.value >= 0 && entry.layer.value < geometry.layers &&
+                             entry.kv_head.value >= 0 && entry.kv_head.value < geometry.kv_heads;
+      if (!was_there) return fail(code, "tensor “evicted” names a head that the model does not have");
+    }
+    NATSCOPE_CHECK(check.add(frame.roles, frame.evicted, frame.entries));
+    const std::int64_t held = std::accumulate(frame.entries.begin(), frame.entries.end(), std::int64_t{0});
+    const CacheCounts counts =
+        count_cache(geometry, frame.counts.tokens, held, frame.counts.allocated_bytes, check.paper_entries());
+    const auto is_near = [](double a, double b) { return std::abs(a - b) <= 1e-9 * std::max(1.0, std::abs(b)); };
+    const bool is_paper = is_near(frame.counts.paper_fraction, counts.paper_fraction) ||
+                          is_near(frame.counts.paper_fraction, counts.fraction);
+    if (frame.counts.entries == held && frame.counts.dense_bytes == counts.dense_bytes &&
+        frame.counts.live_bytes == counts.live_bytes && is_near(frame.counts.fraction, counts.fraction) && is_paper)
+      continue;
+    return fail(code,
+                "the counts after token " + std::to_string(frame.position.value) + " are not what its entries leave");
+  }
   return {};
 }
 
@@ -266,6 +308,7 @@ Expected<Session> read_one(const SafetensorsFile& file, const Metadata& metadata
   // A session keeps the settings for what may be generated next, too: of its run they tell only where they were used,
   // behind the last token that was given.
   if (frames.empty() || !frames.back().generated) value.provenance.sampling.reset();
+  NATSCOPE_CHECK(check_counts(value, frames));
   for (TokenFrame& frame : frames) {
     auto appended = value.record.append(std::move(frame));
     if (!appended) return fail(code, appended.error().message);

@@ -85,8 +85,8 @@ class TraceFile {
   [[nodiscard]] std::optional<std::size_t> map_index(const MapId& map) const;
 
   /// A rectangle of a stored map. weights, visible [queries, keys], either may be empty.
-  /// Errors: bad_position (outside T), bad_trace (a weight that is negative or not finite, a visible that is neither 0
-  /// nor 1).
+  /// Errors: bad_position (outside T), bad_trace (what is no weight, a visible that is neither 0 nor 1, a key that is
+  /// seen before it comes, weight on one that is not seen).
   [[nodiscard]] Expected<void> read_map(std::size_t map, TokenPos first_query, std::int64_t queries, TokenPos first_key,
                                         std::int64_t keys, std::span<float> weights,
                                         std::span<std::uint8_t> visible) const;

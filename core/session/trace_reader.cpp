@@ -4,6 +4,8 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <set>
+#include <utility>
 
 #include "core/cache/policy.h"
 #include "core/model/config.h"
@@ -67,7 +69,10 @@ Expected<void> check_optional(const SafetensorsFile& file, std::int64_t length, 
   NATSCOPE_CHECK(expect_tensor(file, "visible", DType::u8, {maps, length, length}, code));
   // A file that does not say how many there are names no more of them than a model can have.
   const std::int64_t heads = provenance.heads.value_or(max_head_pairs / layers);
+  std::set<std::pair<LayerId, HeadId>> named;
   for (const MapId& map : provenance.maps) {
+    if (!named.emplace(map.layer, map.head).second)
+      return fail(code, "the metadata's “maps” names " + maps_text({map}) + " twice");
     if (map.layer.value >= layers || map.head.value >= heads) {
       return fail(code, "the metadata's “maps” names " + maps_text({map}) + ", which the model does not have");
     }
@@ -87,6 +92,11 @@ Expected<void> check_evicted(const SafetensorsFile& file, std::int64_t length, s
     return fail(code, "the trace does not say what “" + method_name(policy) + "” dropped: it has no tensor “evicted”",
                 "write evicted and evicted_ends, or a policy that has roles");
   }
+  if (has_roles(policy))
+    return fail(code,
+                "the trace says what was dropped (“evicted”) beside a policy with roles, “" + printable(policy) +
+                    "”: one of them decides",
+                "name the method that dropped it");
   NATSCOPE_CHECK(expect_tensor(file, session::evicted, DType::i32, {-1, 3}, code));
   NATSCOPE_CHECK(expect_tensor(file, session::evicted_ends, DType::i64, {length}, code));
   const auto entries = copied<std::int32_t>(file, session::evicted);
@@ -114,6 +124,33 @@ Expected<void> check_evicted(const SafetensorsFile& file, std::int64_t length, s
   }
   if (entry == entries.size() / 3) return {};
   return fail(code, "tensor “evicted_ends” does not ascend to the end of “evicted”");
+}
+
+/// One row of `visible`, of whose keys the first `before` do not come behind the query.
+Expected<void> check_visible(std::span<const std::byte> seen, std::size_t before, std::size_t query) {
+  unsigned any = 0;
+  for (const std::byte each : seen) any |= std::to_integer<unsigned>(each);
+  if (any > 1) return fail(ErrorCode::bad_trace, "tensor “visible” holds other numbers than 0 and 1");
+  unsigned later = 0;
+  for (const std::byte each : seen.subspan(before)) later |= std::to_integer<unsigned>(each);
+  if (later == 0) return {};
+  return fail(ErrorCode::bad_trace,
+              "tensor “visible” has query " + std::to_string(query) + " see a key that comes behind it");
+}
+
+/// The same row of “attention”: nothing but weights, and none on what is not seen.
+Expected<void> check_weights(std::span<const float> weights, std::span<const std::byte> seen, std::size_t query) {
+  constexpr float most = 1.01F;  // of numbers that were rounded to eight bits, too
+  bool are_weights = true;
+  bool is_hidden_seen = false;
+  for (std::size_t key = 0; key < weights.size(); ++key) {
+    are_weights &= weights[key] >= 0 && weights[key] <= most;
+    is_hidden_seen |= weights[key] != 0 && seen[key] == std::byte{0};
+  }
+  if (!are_weights) return fail(ErrorCode::bad_trace, "tensor “attention” holds what is no attention weight");
+  if (!is_hidden_seen) return {};
+  return fail(ErrorCode::bad_trace, "tensor “attention” has query " + std::to_string(query) +
+                                        " put weight on a key that “visible” says it does not see");
 }
 
 }  // namespace
@@ -220,19 +257,19 @@ Expected<void> TraceFile::read_map(std::size_t map, TokenPos first_query, std::i
   const std::byte* stored_visible = file_.find("visible")->data.data();
   const auto length = static_cast<std::size_t>(length_);
   const auto columns = static_cast<std::size_t>(keys);
+  std::vector<float> own_weights(weights.empty() ? 0 : columns);
   for (std::size_t row = 0; row < static_cast<std::size_t>(queries) && columns > 0; ++row) {
-    const std::size_t from = (map * length + static_cast<std::size_t>(first_query.value) + row) * length +
-                             static_cast<std::size_t>(first_key.value);
-    if (!weights.empty()) {
-      std::memcpy(weights.data() + row * columns, stored_weights + from * sizeof(float), columns * sizeof(float));
-    }
-    if (!visible.empty()) std::memcpy(visible.data() + row * columns, stored_visible + from, columns);
-  }
-  if (!std::ranges::all_of(weights, [](float weight) { return weight >= 0 && std::isfinite(weight); })) {
-    return fail(ErrorCode::bad_trace, "tensor “attention” holds what is no attention weight");
-  }
-  if (!std::ranges::all_of(visible, [](std::uint8_t seen) { return seen <= 1; })) {
-    return fail(ErrorCode::bad_trace, "tensor “visible” holds other numbers than 0 and 1");
+    const std::size_t query = static_cast<std::size_t>(first_query.value) + row;
+    const std::size_t from = (map * length + query) * length + static_cast<std::size_t>(first_key.value);
+    const std::byte* const seen = stored_visible + from;
+    if (!visible.empty()) std::memcpy(visible.data() + row * columns, seen, columns);
+    // Keys up to the query's own; what comes behind it is not seen.
+    const std::size_t before = query + 1 - std::min(query + 1, static_cast<std::size_t>(first_key.value));
+    NATSCOPE_CHECK(check_visible({seen, columns}, std::min(before, columns), query));
+    if (weights.empty()) continue;
+    std::memcpy(own_weights.data(), stored_weights + from * sizeof(float), columns * sizeof(float));
+    NATSCOPE_CHECK(check_weights(own_weights, {seen, columns}, query));
+    std::copy(own_weights.begin(), own_weights.end(), weights.begin() + static_cast<std::ptrdiff_t>(row * columns));
   }
   return {};
 }

@@ -9,12 +9,14 @@
 #include <vector>
 
 #include "core/cache/cache_dtype.h"
-#include "core/cache/held_tally.h"
 #include "core/cache/policy.h"
 #include "core/io/streaming_decoder.h"
+#include "core/session/held_check.h"
 
 namespace natscope {
 namespace {
+
+using session::HeldCheck;
 
 /// By roles; else by what the trace says was dropped.
 bool keeps_by_roles(const TraceFile& trace) { return has_roles(trace.provenance().policy); }
@@ -68,26 +70,25 @@ Expected<void> check_scores(const std::vector<float>& scores) {
   return fail(ErrorCode::bad_trace, "tensor “scores” holds what is no number");
 }
 
-/// Every head's count against `left(head)`, which `whose` leave.
-template <class Left>
-Expected<void> check_entries(const TokenFrame& frame, std::int32_t kv_heads, const char* whose, const Left& left) {
-  for (std::size_t head = 0; head < frame.entries.size(); ++head) {
-    if (frame.entries[head] == left(head)) continue;
-    const auto kv = static_cast<std::size_t>(kv_heads);
-    return fail(ErrorCode::bad_trace,
-                "tensor “kv_entries” says " + std::to_string(frame.entries[head]) + " entries after token " +
-                    std::to_string(frame.position.value) + " in layer " + std::to_string(head / kv) + ", KV head " +
-                    std::to_string(head % kv) + ", where its " + whose + " leave " + std::to_string(left(head)));
-  }
-  return {};
-}
-
 /// Whether the paper's figure counts W slots a head whole, as RoleDecider::counts_whole_window() said of the run. Under
 /// its own policy a model without score layers, which has no global_bias, has no W but one set by hand.
 bool counts_whole_window(const Provenance& provenance, bool has_scores) {
   if (!provenance.window || !has_roles(provenance.policy) || provenance.policy == "full") return false;
   const bool is_own_policy = provenance.policy.empty() || provenance.policy == "model";
   return !is_own_policy || has_scores || provenance.global_bias || !provenance.by_hand.window;
+}
+
+Expected<void> check_window(const Provenance& provenance, const std::vector<Role>& roles) {
+  if (provenance.window || std::ranges::find(roles, Role::sliding) == roles.end()) return {};
+  return fail(ErrorCode::bad_trace, "the trace has sliding tokens and no window");
+}
+
+HeldCheck held_check_of(const TraceFile& trace) {
+  const HeldCheck::By by = keeps_by_roles(trace) ? HeldCheck::By::roles
+                           : trace.has_evicted() ? HeldCheck::By::dropped
+                                                 : HeldCheck::By::nothing;
+  const auto heads = static_cast<std::size_t>(trace.layers()) * static_cast<std::size_t>(trace.kv_heads());
+  return {by, trace.provenance().window.value_or(0), heads, trace.kv_heads(), ErrorCode::bad_trace};
 }
 
 Expected<SequenceRecord> record_of(const TraceFile& trace, const std::optional<Tokenizer>& tokenizer) {
@@ -102,15 +103,12 @@ Expected<SequenceRecord> record_of(const TraceFile& trace, const std::optional<T
   const std::vector<float> probability = trace.probability();
   const std::vector<float> scores = trace.scores();
   const std::vector<std::string> texts = texts_of(trace, tokens, tokenizer);
-  if (!provenance.window && std::ranges::find(roles, Role::sliding) != roles.end())
-    return fail(ErrorCode::bad_trace, "the trace has sliding tokens and no window");
+  NATSCOPE_CHECK(check_window(provenance, roles));
   NATSCOPE_CHECK(check_scores(scores));
   NATSCOPE_TRY(auto evicted, evictions_of(trace));
 
-  const bool has_rule = keeps_by_roles(trace);
   const bool whole_window = counts_whole_window(provenance, !scores.empty());
-  std::vector<std::int64_t> left(heads, 0);  // by what was dropped
-  std::vector<HeldTally> tallies(heads, HeldTally(provenance.window.value_or(0)));
+  HeldCheck check = held_check_of(trace);
   SequenceRecord record(geometry, !scores.empty(), provenance.window);
   for (std::size_t t = 0; t < length; ++t) {
     TokenFrame frame;
@@ -120,30 +118,17 @@ Expected<SequenceRecord> record_of(const TraceFile& trace, const std::optional<T
     if (!probability.empty()) frame.probability = probability[t];
     frame.generated = trace.prompt_tokens() && static_cast<std::int64_t>(t) >= *trace.prompt_tokens();
     std::int64_t held = 0;
-    std::int64_t paper = 0;
     for (std::size_t head = 0; head < heads; ++head) {
-      const Role role = roles[head * length + t];
-      tallies[head].add(role);
-      paper += tallies[head].paper_entries();
-      frame.roles.push_back(role);
+      frame.roles.push_back(roles[head * length + t]);
       frame.entries.push_back(entries[t * heads + head]);
       held += frame.entries.back();
       if (scores.empty()) continue;
       const auto first = scores.begin() + static_cast<std::ptrdiff_t>((head * length + t) * role_count);
       frame.scores.insert(frame.scores.end(), first, first + role_count);
     }
-    if (has_rule) {
-      NATSCOPE_CHECK(check_entries(frame, geometry.kv_heads, "roles",
-                                   [&tallies](std::size_t head) { return tallies[head].entries(); }));
-    } else if (trace.has_evicted()) {
-      for (std::int64_t& count : left) ++count;
-      for (const EvictedEntry& entry : evicted[t])
-        --left[static_cast<std::size_t>(entry.layer.value * geometry.kv_heads + entry.kv_head.value)];
-      NATSCOPE_CHECK(
-          check_entries(frame, geometry.kv_heads, "evicted entries", [&left](std::size_t head) { return left[head]; }));
-    }
+    NATSCOPE_CHECK(check.add(frame.roles, evicted[t], frame.entries));
     frame.counts = count_cache(geometry, static_cast<std::int64_t>(t) + 1, held, allocated[t],
-                               whole_window ? std::optional(paper) : std::nullopt);
+                               whole_window ? std::optional(check.paper_entries()) : std::nullopt);
     frame.evicted = std::move(evicted[t]);
     NATSCOPE_CHECK(record.append(std::move(frame)));
   }
@@ -166,6 +151,22 @@ bool knows_what_is_held(const TraceFile& trace) {
   for (const MapId& map : trace.provenance().maps)
     seen.emplace(map.layer, kv_head_of(map.head, *heads, trace.kv_heads()));
   return seen.size() == static_cast<std::size_t>(trace.layers()) * static_cast<std::size_t>(trace.kv_heads());
+}
+
+Expected<void> check_counts(const TraceFile& trace) {
+  const auto length = static_cast<std::size_t>(trace.tokens_count());
+  const std::size_t heads = static_cast<std::size_t>(trace.layers()) * static_cast<std::size_t>(trace.kv_heads());
+  const std::vector<Role> all = trace.roles();
+  const std::vector<std::int32_t> entries = trace.kv_entries();
+  const std::vector<std::vector<EvictedEntry>> evicted = trace.evicted();
+  NATSCOPE_CHECK(check_window(trace.provenance(), all));
+  HeldCheck check = held_check_of(trace);
+  std::vector<Role> roles(heads);
+  for (std::size_t t = 0; t < length; ++t) {
+    for (std::size_t head = 0; head < heads; ++head) roles[head] = all[head * length + t];
+    NATSCOPE_CHECK(check.add(roles, evicted[t], std::span(entries).subspan(t * heads, heads)));
+  }
+  return {};
 }
 
 Expected<void> check_held_is_known(const TraceFile& trace) {

@@ -26,6 +26,10 @@ namespace natscope {
 /// Of its cache; head_dim is 0 where the trace does not say it.
 [[nodiscard]] CacheGeometry geometry_of(const TraceFile& trace);
 
+/// Whether `kv_entries` is what the roles and the window, or the evicted entries, leave: what session_of() checks, for
+/// figures that need no session. Errors: bad_trace (also sliding tokens without a window).
+[[nodiscard]] Expected<void> check_counts(const TraceFile& trace);
+
 /// Whether the trace tells of every entry how long it was held: not so of H2O's by versions that did not record it,
 /// unless there is a map for every KV head.
 [[nodiscard]] bool knows_what_is_held(const TraceFile& trace);

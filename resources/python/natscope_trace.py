@@ -72,8 +72,15 @@ def write_trace(path, *, tokens, roles=None, window=None, method=None, dropped_a
         _check_dropped(last)
         roles = np.zeros(last.shape, np.uint8)
     layers, kv_heads, _ = roles.shape
+    if layers < 1 or kv_heads < 1:
+        raise ValueError("roles and dropped_after: at least one layer and one KV head")
+    _check_numbers(heads=(heads, 1, 1 << 20), head_dim=(head_dim, 1, 1 << 20), window=(window, 0, (1 << 31) - 1),
+                   prompt_tokens=(prompt_tokens, 0, length), seed=(seed, 0, (1 << 64) - 1))
     if heads is not None and heads % kv_heads != 0:
         raise ValueError(f"heads: {heads} query heads do not share {kv_heads} KV heads evenly")
+    if method is not None:
+        method = _checked_method(method)
+    model_sha256 = _checked_line("model_sha256", model_sha256)
 
     steps = np.arange(length)
     gone_at = np.where(last < 0, length, last)  # after this step; `length`: never
@@ -89,7 +96,7 @@ def write_trace(path, *, tokens, roles=None, window=None, method=None, dropped_a
         "dtype": dtype, "seed": str(int(seed)), "model_sha256": model_sha256,
         "prompt_sha256": hashlib.sha256(",".join(map(str, tokens[:prompt_tokens])).encode()).hexdigest(),
         "natscope_version": "natscope_trace.py",
-        "policy": "model" if method is None else str(method),
+        "policy": "model" if method is None else method,
     }
     if dtype not in ("float32", "bfloat16", "float16"):
         raise ValueError(f"dtype: {dtype} is none of float32, bfloat16, float16")
@@ -97,10 +104,14 @@ def write_trace(path, *, tokens, roles=None, window=None, method=None, dropped_a
         if value is not None:
             metadata[key] = str(int(value))
     if global_bias is not None:
+        if not np.isfinite(global_bias):
+            raise ValueError(f"global_bias: {global_bias} is no number")
         metadata["global_bias"] = repr(float(global_bias))
     _add_texts(metadata, texts, names, length)
 
     allocated = np.zeros(length) if allocated_bytes is None else _integers("allocated_bytes", allocated_bytes, 1, length)
+    if (allocated < 0).any():
+        raise ValueError("allocated_bytes: none below 0")
     tensors = [
         ("tokens", "I64", tokens.shape, [tokens.astype("<i8")]),
         ("roles", "U8", roles.shape, [roles.astype("u1")]),
@@ -144,15 +155,42 @@ def texts_of(tokenizer, ids):
     for i, token in enumerate(ids):
         text = tokenizer.decode(ids[begin:i + 1], skip_special_tokens=True, clean_up_tokenization_spaces=False)
         is_whole = not text.endswith("\ufffd") or i + 1 == len(ids)
-        if token in special or not is_whole:
+        alone = tokenizer.decode([token], skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        if not is_whole or (token in special and not alone):
             texts.append("")
             continue
-        alone = tokenizer.decode([token], skip_special_tokens=True, clean_up_tokenization_spaces=False)
         texts.append(text[len(shown):] if text.startswith(shown) else alone)
-        # Decoding goes on from this token, so that what follows keeps its blank.
-        begin, shown = i, alone
+        if "\ufffd" in alone:
+            shown = text  # a part of a character: what comes behind it must not begin in its middle
+        else:
+            begin, shown = i, alone  # from this token on, so that what follows keeps its blank
     silent = {token for token, text in zip(ids, texts) if not text}
-    return texts, {token: tokenizer.convert_ids_to_tokens(token) for token in sorted(silent)}
+    # A padded vocabulary has ids without a name.
+    return texts, {token: tokenizer.convert_ids_to_tokens(token) or f"<id {token}>" for token in sorted(silent)}
+
+
+def _check_numbers(**given):
+    for name, (value, least, most) in given.items():
+        if value is None:
+            continue
+        if isinstance(value, bool) or int(value) != value or not least <= value <= most:
+            raise ValueError(f"{name}: a whole number from {least} to {most}, not {value!r}")
+
+
+def _checked_line(name, text):
+    if not isinstance(text, str) or any(ord(c) < 0x20 for c in text):
+        raise ValueError(f"{name}: a text without control characters, not {text!r}")
+    return text
+
+
+def _checked_method(method):
+    """A name for titles that no policy with roles has: those say themselves what is held."""
+    method = _checked_line("method", method)
+    if len(method.encode()) > 100:
+        raise ValueError("method: at most 100 bytes, it stands in titles")
+    if method.split(":")[0] in ("", "model", "full", "window", "longformer", "streaming"):
+        raise ValueError(f"method: {method!r} is a policy whose roles say what is held; call it otherwise, or give roles")
+    return method
 
 
 def _integers(name, values, dimensions, last=None):
@@ -234,6 +272,8 @@ def _add_texts(metadata, texts, names, length):
     texts = list(texts)
     if len(texts) != length:
         raise ValueError(f"texts: {len(texts)}, and there are {length} tokens")
+    if not all(isinstance(text, str) for text in [*texts, *(names or {}).values()]):
+        raise ValueError("texts and names: all of them str")
     shown = json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
     if len(shown.encode()) > _MOST_TEXT_BYTES:
         warnings.warn("the texts are longer than NAtScope reads (16 MiB) and are left out")

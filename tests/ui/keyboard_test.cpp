@@ -133,10 +133,10 @@ class KeyboardTest : public WindowTest {
     QVERIFY(stops_.contains(lower));
     lower->setFocus(Qt::TabFocusReason);
     QTest::keyClick(lower, Qt::Key_Right);
-    QTRY_VERIFY(window_->heads().isVisible() && !window_->cache().isVisible());
+    QTRY_VERIFY(window_->runs().isVisible() && !window_->cache().isVisible());
     QVERIFY(lower->hasFocus());
     QTest::keyClick(lower, Qt::Key_Left);
-    QTRY_VERIFY(window_->cache().isVisible() && !window_->heads().isVisible());
+    QTRY_VERIFY(window_->cache().isVisible() && !window_->runs().isVisible());
   }
 
   void whatTakesRoomBehindAnotherDockKeepsIt() {

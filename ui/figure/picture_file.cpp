@@ -48,14 +48,28 @@ Expected<QByteArray> writePng(const Picture& picture, double dpi) {
   return buffer.data();
 }
 
+/// What XML has no character for stands as U+FFFD: controls but tabs and line breaks, U+FFFE and U+FFFF.
+QString plainXml(QString text) {
+  for (QChar& c : text) {
+    const char16_t unit = c.unicode();
+    const bool isControl = unit < 0x20 && unit != u'\t' && unit != u'\n' && unit != u'\r';
+    if (isControl || unit == 0xFFFE || unit == 0xFFFF) c = QChar::ReplacementCharacter;
+  }
+  return text;
+}
+
+QString asXml(const QString& text) { return plainXml(text).toHtmlEscaped(); }
+QString asXml(const std::string& text) { return asXml(QString::fromStdString(text)); }
+
 /// What QSvgGenerator cannot say: provenance, that pixels of the map must not be smoothed, and a title with & or <,
 /// which it (6.4) writes as it is.
 QByteArray completedSvg(QByteArray svg, const Picture& picture) {
-  const QByteArray json = QString::fromStdString(picture.provenance).toHtmlEscaped().toUtf8();
+  svg = plainXml(QString::fromUtf8(svg)).toUtf8();  // texts that were drawn, too
+  const QByteArray json = asXml(picture.provenance).toUtf8();
   const qsizetype at = svg.indexOf("<defs>");
-  svg.insert(at < 0 ? svg.indexOf("</svg>") : at, "<title>" + picture.title.toHtmlEscaped().toUtf8() +
-                                                      "</title>\n<metadata id=\"provenance\">" + json +
-                                                      "</metadata>\n");
+  svg.insert(
+      at < 0 ? svg.indexOf("</svg>") : at,
+      "<title>" + asXml(picture.title).toUtf8() + "</title>\n<metadata id=\"provenance\">" + json + "</metadata>\n");
   svg.replace("preserveAspectRatio=\"none\"", "preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\"");
   return svg;
 }
@@ -79,9 +93,8 @@ Expected<QByteArray> writeSvg(const Picture& picture) {
 QByteArray xmpOf(const Picture& picture) {
   QString fields;
   for (const auto& [key, value] : picture.metadata) {
-    const QString name = QString::fromStdString(key).toHtmlEscaped();
-    fields +=
-        QStringLiteral("<natscope:%1>%2</natscope:%1>\n").arg(name, QString::fromStdString(value).toHtmlEscaped());
+    const QString name = asXml(key);
+    fields += QStringLiteral("<natscope:%1>%2</natscope:%1>\n").arg(name, asXml(value));
   }
   const QString xmp =
       QStringLiteral(
@@ -92,7 +105,7 @@ QByteArray xmpOf(const Picture& picture) {
           "<dc:title><rdf:Alt><rdf:li xml:lang=\"x-default\">%1</rdf:li></rdf:Alt></dc:title>\n%2"
           "<natscope:provenance>%3</natscope:provenance>\n"
           "</rdf:Description></rdf:RDF></x:xmpmeta>\n<?xpacket end=\"w\"?>\n")
-          .arg(picture.title.toHtmlEscaped(), fields, QString::fromStdString(picture.provenance).toHtmlEscaped());
+          .arg(asXml(picture.title), fields, asXml(picture.provenance));
   return xmp.toUtf8();
 }
 

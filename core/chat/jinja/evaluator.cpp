@@ -80,9 +80,13 @@ class Evaluator {
     return {};
   }
 
-  Expected<void> count_read(const Arguments& arguments) {
-    for (const Value& value : arguments.positional) NATSCOPE_CHECK(count_read(value));
-    for (const auto& [name, value] : arguments.named) NATSCOPE_CHECK(count_read(value));
+  Expected<void> count_read(const Arguments& arguments, std::int64_t times = 1) {
+    std::int64_t weight = 0;
+    for (const Value& value : arguments.positional) weight += value.weight();
+    for (const auto& [name, value] : arguments.named) weight += value.weight();
+    if (weight > 0 && times > (limits_.bytes_read - read_bytes_) / weight)
+      return fail(ErrorCode::bad_tokenizer, "the template does not come to an end");
+    read_bytes_ += times * weight;
     return {};
   }
 
@@ -352,7 +356,9 @@ class Evaluator {
     NATSCOPE_TRY(const Value of, evaluate(*node.of, scope));
     NATSCOPE_TRY(const Arguments arguments, evaluate(node.arguments, scope));
     NATSCOPE_CHECK(count_read(of));
-    NATSCOPE_CHECK(count_read(arguments));
+    // What is done for each item goes through the arguments as often.
+    const std::int64_t times = goes_item_by_item(node.name) ? most_items(of) : 1;
+    NATSCOPE_CHECK(count_read(arguments, times));
     return apply_filter(node.name, of, arguments);
   }
 

@@ -2,6 +2,7 @@
 #include "core/chat/jinja/filters.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -188,8 +189,12 @@ Expected<Value> map(const Value& of, const Arguments& arguments) {
   if (arguments.positional.front().text() == nullptr) return wrong("map with a filter whose name is no text");
   if (*arguments.positional.front().text() == "map") return fail(ErrorCode::unsupported_tokenizer, "a map of maps");
   const Arguments rest = without_first(arguments, 1);
+  std::int64_t weight = 0;
   for (const Value& item : items) {
     NATSCOPE_TRY(Value value, apply_filter(*arguments.positional.front().text(), item, rest));
+    // Before they are all there: each may be as long as a text may get.
+    weight += value.weight();
+    if (weight > most_text_bytes) return wrong("map makes too much");
     results.push_back(std::move(value));
   }
   return Value::generator(std::move(results));
@@ -393,6 +398,12 @@ const std::map<std::string_view, TestFunction>& comparing_tests() {
 }
 
 }  // namespace
+
+bool goes_item_by_item(std::string_view filter) {
+  constexpr auto those =
+      std::to_array<std::string_view>({"map", "select", "reject", "selectattr", "rejectattr", "join"});
+  return std::ranges::find(those, filter) != those.end();
+}
 
 Expected<Value> apply_filter(std::string_view name, const Value& of, const Arguments& arguments) {
   const auto filter = filters().find(name);

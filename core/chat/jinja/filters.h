@@ -13,6 +13,9 @@ namespace natscope::jinja {
 /// Source: Jinja's documentation, "List of Builtin Filters".
 [[nodiscard]] Expected<Value> apply_filter(std::string_view name, const Value& of, const Arguments& arguments);
 
+/// Whether a filter does something for each item of what it is given, with its arguments.
+[[nodiscard]] bool goes_item_by_item(std::string_view filter);
+
 /// `of is name(arguments)`. Errors: unsupported_tokenizer, bad_tokenizer.
 /// Source: Jinja's documentation, "List of Builtin Tests".
 [[nodiscard]] Expected<bool> apply_test(std::string_view name, const Value& of, const Arguments& arguments);

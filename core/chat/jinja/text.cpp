@@ -66,8 +66,9 @@ std::vector<std::string_view> split_at_white_space(std::string_view text, std::i
 std::string_view stripped(std::string_view text, std::optional<std::string_view> characters, Sides sides) {
   std::vector<std::string_view> set;
   if (characters) set = characters_of(*characters);
+  std::ranges::sort(set);
   const auto goes = [&](std::string_view character) {
-    return characters ? std::find(set.begin(), set.end(), character) != set.end() : is_space(character);
+    return characters ? std::ranges::binary_search(set, character) : is_space(character);
   };
   if (sides != Sides::right) {
     while (!text.empty()) {

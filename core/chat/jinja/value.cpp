@@ -314,6 +314,11 @@ Expected<std::int64_t> length_of(const Value& value) {
   return no_such("length", value);
 }
 
+std::int64_t most_items(const Value& value) {
+  if (const std::string* const text = value.text()) return static_cast<std::int64_t>(text->size());
+  return value.weight() / value_bytes;
+}
+
 Expected<bool> contains(const Value& whole, const Value& part) {
   if (const std::string* const text = whole.text()) {
     if (part.text() == nullptr) return fail(ErrorCode::bad_tokenizer, part.kind() + " is looked for in a text");
@@ -324,8 +329,12 @@ Expected<bool> contains(const Value& whole, const Value& part) {
       return fail(ErrorCode::bad_tokenizer, part.kind() + " is looked for among a mapping's keys");
     return part.text() != nullptr && mapping->find(*part.text()) != nullptr;
   }
+  const auto is_among = [&](const List& items) {
+    return std::any_of(items.begin(), items.end(), [&](const Value& item) { return equal(item, part); });
+  };
+  if (whole.list() != nullptr) return is_among(*whole.list());
   NATSCOPE_TRY(const List items, items_of(whole));
-  return std::any_of(items.begin(), items.end(), [&](const Value& item) { return equal(item, part); });
+  return is_among(items);
 }
 
 std::vector<std::string_view> characters_of(std::string_view text) {

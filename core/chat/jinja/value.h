@@ -138,6 +138,9 @@ inline constexpr int deepest_value = 100;
 /// len(value). Errors: bad_tokenizer for what has none.
 [[nodiscard]] Expected<std::int64_t> length_of(const Value& value);
 
+/// So many items at the most are gone through; O(1), and a generator keeps them.
+[[nodiscard]] std::int64_t most_items(const Value& value);
+
 /// `part in whole`. Errors: bad_tokenizer.
 [[nodiscard]] Expected<bool> contains(const Value& whole, const Value& part);
 

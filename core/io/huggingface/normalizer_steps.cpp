@@ -119,17 +119,19 @@ bool NormalizerSteps::replaces() const {
                      [](const auto& step) { return std::holds_alternative<Replace>(step); });
 }
 
-Expected<std::string> NormalizerSteps::apply(std::string text) const {
+Expected<std::string> NormalizerSteps::apply(std::string text, std::size_t& room) const {
   // A mark for a blank is three times as long as it. Steps that double a text, forty of them, would take all memory.
   constexpr std::size_t most_growth = 64;
-  constexpr std::size_t room = std::size_t{64} << 10U;
-  const std::size_t most = most_growth * text.size() + room;
+  const std::size_t freely = most_growth * text.size();
+  std::size_t longest = 0;
   for (const auto& step : steps_) {
-    if (std::visit([&](const auto& what) { return bytes_with(text, what); }, step) > most)
+    longest = std::max(longest, std::visit([&](const auto& what) { return bytes_with(text, what); }, step));
+    if (longest > freely && longest - freely > room)
       return fail(ErrorCode::bad_text, "the tokenizer's normalizer makes the text more than 64 times as long",
                   "check the normalizer in tokenizer.json");
     NATSCOPE_TRY(text, std::visit([&](const auto& what) { return with(std::move(text), what); }, step));
   }
+  if (longest > freely) room -= longest - freely;
   return text;
 }
 

@@ -185,7 +185,8 @@ class HuggingFace final : public TokenizerModel {
                   std::none_of(added.in_normalized.begin(), added.in_normalized.end(), touches_blanks) &&
                   std::none_of(added.in_raw.begin(), added.in_raw.end(), touches_blanks);
     for (AddedToken& token : added.in_normalized) {
-      auto normalized = normalizer_->apply(std::move(token.text));
+      std::size_t room = NormalizerSteps::room_of_a_text;
+      auto normalized = normalizer_->apply(std::move(token.text), room);
       if (!normalized) return fail(ErrorCode::bad_tokenizer, "an added token: " + normalized.error().message);
       token.text = *std::move(normalized);
     }
@@ -199,12 +200,13 @@ class HuggingFace final : public TokenizerModel {
     std::vector<std::int32_t> ids;
     std::unordered_map<std::string, std::vector<std::int32_t>> remembered;
     SearchSteps searching(text.size());
+    std::size_t room = NormalizerSteps::room_of_a_text;
     for (const TextPart& raw : in_raw_.find(text)) {
       if (raw.id >= 0) {
         ids.push_back(raw.id);
         continue;
       }
-      NATSCOPE_TRY(const std::string normalized, normalizer_->apply(std::string(raw.text)));
+      NATSCOPE_TRY(const std::string normalized, normalizer_->apply(std::string(raw.text), room));
       bool begins_text = raw.text.data() == text.data();
       for (const TextPart& part : in_normalized_.find(normalized)) {
         if (part.id >= 0) {

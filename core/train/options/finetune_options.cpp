@@ -84,7 +84,6 @@ Expected<FinetuneOptions> finetune_options_from_json(const nlohmann::json& spec)
       spec, "finetune",
       [](FinetuneOptions& options, const OptionReader& reader) {
         for_each_option(options, reader);
-        options.checkpoints_kept = std::max(2, options.checkpoints_kept);  // an earlier version took 1, and kept 2
         if (const auto* stored = reader.value_of("trained")) {
           const auto found = std::find(std::begin(trained_names), std::end(trained_names), *stored);
           if (found == std::end(trained_names)) {

@@ -196,7 +196,7 @@ TEST_CASE("a flag's terms stand in one style, and what its description says is n
   CHECK(has(help, "  -h, --help "));
   CHECK_FALSE(has(help, "Exit codes"));
   const std::string train = help_of({"train"});
-  CHECK(has(train, "needed without --resume"));
+  CHECK(has(train, "needed without --job,"));
   CHECK(has(train, "[with --detach"));
   CHECK(has(train, "\nModel:\n"));
   CHECK(has(help_of({}), "Exit codes: 0 done"));

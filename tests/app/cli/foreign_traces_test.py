@@ -6,6 +6,7 @@ refused on both sides.
     python3 tests/app/cli/foreign_traces_test.py build/release/bin/natscope-cli
 """
 
+import itertools
 import json
 import os
 import pathlib
@@ -183,6 +184,16 @@ def what_is_refused(folder):
     refused("0 to 1", probability=[0, 2, 0])
     refused("texts: 1", texts=["a"])
     refused("float64", dtype="float64")
+    refused("all of them str", texts=["a", "b", 3])
+    refused("all of them str", texts=["a", "b", "c"], names={1: None})
+    for flag, value in (("heads", 0), ("head_dim", 0), ("window", 1 << 31), ("prompt_tokens", 4), ("seed", -1)):
+        refused(flag, **{flag: value})
+    refused("global_bias", global_bias=float("nan"))
+    refused("none below 0", allocated_bytes=[0, -1, 0])
+    refused("model_sha256", model_sha256=None)
+    refused("one layer", roles=np.zeros((0, 1, 3), int))
+    for name in ("streaming", "window:4", "full", "", "two\nlines", "x" * 101):
+        refused("method", roles=None, method=name, dropped_after=[[[-1, -1, -1]]])
 
     # The other side: a method that does not say what it dropped, and a name that is none.
     path = folder / "x.safetensors"
@@ -198,14 +209,25 @@ def what_is_refused(folder):
 
 class Tokenizer:
     """As transformers' of sentencepiece behave: the first token loses its blank, bytes of a character wait for the rest."""
-    pieces = {0: b"<s>", 1: b" Alice", 2: b" was", 3: b"\xe2\x80", 4: b"\x94", 5: b" \xff"}
-    all_special_ids = [0]
+    pieces = {0: b"<s>", 1: b" Alice", 2: b" was", 3: b"\xe2\x80", 4: b"\x94", 5: b" \xff", 6: b"\xe6", 7: b"\x97",
+              8: b"\xa5", 9: b"\x9c", 10: b"\xac", 11: b"\n", 12: b""}
+    all_special_ids = [0, 11]
 
     def decode(self, ids, skip_special_tokens, clean_up_tokenization_spaces):
-        return b"".join(self.pieces[i] for i in ids if i != 0).removeprefix(b" ").decode(errors="replace")
+        # Of bytes beside each other that are no text together, none is.
+        parts = itertools.groupby((i for i in ids if i != 0), key=lambda i: 6 <= i <= 10)
+        whole = b"".join(self.written(b"".join(self.pieces[i] for i in run)) if is_bytes else
+                         b"".join(self.pieces[i] for i in run) for is_bytes, run in parts)
+        return whole.removeprefix(b" ").decode(errors="replace")
+
+    def written(self, run):
+        try:
+            return run.decode().encode()
+        except UnicodeDecodeError:
+            return "\ufffd".encode() * len(run)
 
     def convert_ids_to_tokens(self, token):
-        return f"<{token}>"
+        return f"<{token}>" if token < 12 else None
 
 
 def texts_join_to_the_whole():
@@ -213,6 +235,10 @@ def texts_join_to_the_whole():
     texts, names = texts_of(Tokenizer(), ids)
     check(texts == ["", "Alice", " was", "", "—", " Alice", "", " was", " \ufffd"], texts)
     check(names == {0: "<0>", 3: "<3>"}, names)
+    # Characters in bytes, beside each other; a line break that the tokenizer counts as special; an id without a name.
+    texts, names = texts_of(Tokenizer(), [0, 1, 6, 7, 8, 6, 9, 10, 11, 2, 12])
+    check(texts == ["", "Alice", "", "", "日", "", "", "本", "\n", " was", ""], texts)
+    check(names[12] == "<id 12>", names)
 
 
 with tempfile.TemporaryDirectory() as temporary:

@@ -144,6 +144,16 @@ TEST_CASE("a template that does not come to an end, or takes all memory, is stop
            "{% set x = '" + repeated("x", 500'000) + "' %}" + numbers +
                "{% if x | length == x.find('y') %}{% endif %}{% endfor %}",
            "{% set x = '" + repeated("x", 500'000) + "' %}" + numbers + "{% if x == x ~ 'y' %}{% endif %}{% endfor %}",
+           "{% set n = namespace(b='ab') %}{% for i in range(16) %}{% set n.b = n.b ~ n.b %}{% endfor %}"
+           "{{ range(20000) | map('replace', '1', n.b) | list | length }}",
+           "{% set n = namespace(b='ab') %}{% for i in range(10) %}{% set n.b = n.b ~ n.b %}{% endfor %}"
+           "{{ range(20000) | map('string') | map('replace', '0', n.b) | map('replace', 'a', n.b) | list | length }}",
+           "{{ '" + repeated("a", 80'000) + "' | map('replace', 'a', '" + repeated("b", 80'000) +
+               "') | list | length }}",
+           "{% set n = namespace(a=[[1]]) %}{% for i in range(16) %}{% set n.a = n.a + n.a %}{% endfor %}"
+           "{{ n.a | map(attribute='" +
+               repeated("0.", 20'000) + "0') | list | length }}",
+           "{{ range(30000) | select('in', range(30000, 60000)) | list | length }}",
            "{{ 1" + repeated("+1", 100'000) + " }}",
            "{{ " + repeated("(", 100'000) + "1" + repeated(")", 100'000) + " }}",
            "{{ " + repeated("not ", 100'000) + "1 }}",

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "core/export/data_files.h"
@@ -141,9 +142,34 @@ TEST_CASE("under H2O a mask is what was dropped, and where that is not known it 
             .code == ErrorCode::bad_trace);
 }
 
+TEST_CASE("a trace that contradicts itself gives no figure") {
+  const test::TemporaryFolder folder;
+  const auto refused = [&](FigureKind kind, const std::function<void(test::LooseFile&)>& spoil) {
+    REQUIRE(write_trace(folder / "good", test::run_trace(test::consistent_run())));
+    test::LooseFile file = test::LooseFile::of(folder / "good");
+    spoil(file);
+    file.write(folder / "bad");
+    const auto trace = TraceFile::open(folder / "bad");
+    REQUIRE(trace);
+    const auto figure =
+        figure_of_trace({.kind = kind, .map = {LayerId(0), HeadId(1)}, .queries = {0, 7}, .keys = {0, 7}}, *trace);
+    return !figure && figure.error().code == ErrorCode::bad_trace;
+  };
+  for (const FigureKind kind : {FigureKind::kv, FigureKind::roles, FigureKind::heads, FigureKind::vocabulary})
+    CHECK(refused(kind, [](test::LooseFile& file) { file.fill("kv_entries", 0); }));
+  for (const FigureKind kind : {FigureKind::kv, FigureKind::roles})
+    CHECK(refused(kind, [](test::LooseFile& file) { file.metadata["window"].clear(); }));
+  for (const FigureKind kind : {FigureKind::attention, FigureKind::mask, FigureKind::overview}) {
+    CHECK(refused(kind, [](test::LooseFile& file) { file.fill("visible", 1); }));       // keys that come later, too
+    CHECK(refused(kind, [](test::LooseFile& file) { file.fill("visible", 0); }));       // weight on what is not seen
+    CHECK(refused(kind, [](test::LooseFile& file) { file.fill("attention", 0x40); }));  // 3 each
+    CHECK_FALSE(refused(kind, [](test::LooseFile&) {}));
+  }
+}
+
 TEST_CASE("roles and the KV curve of a trace are those of its record") {
   const test::TemporaryFolder folder;
-  const SequenceRecord record = test::recorded_run();
+  const SequenceRecord record = test::consistent_run();
   REQUIRE(write_trace(folder / "t", test::run_trace(record)));
   const auto trace = TraceFile::open(folder / "t");
   REQUIRE(trace);

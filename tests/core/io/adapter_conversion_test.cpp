@@ -9,6 +9,7 @@
 
 #include "core/io/model_folder.h"
 #include "core/io/safetensors.h"
+#include "core/io/safetensors_writer.h"
 #include "core/io/torch_archive.h"
 #include "tests/support/temporary_folder.h"
 
@@ -77,6 +78,54 @@ TEST_CASE("what torch.save wrote becomes an adapter that opens, tensor by tensor
     // The folder alone opens too: it says where its base is.
     CHECK(ModelFolder::open(conversion.out));
   }
+}
+
+/// The same model with the biases that a Qwen2 has.
+void write_as_qwen2(const fs::path& llama, const fs::path& folder) {
+  fs::copy(llama, folder);
+  auto config = nlohmann::json::parse(test::read_bytes(folder / "config.json"));
+  config["architectures"] = {"Qwen2ForCausalLM"};
+  config["model_type"] = "qwen2";
+  test::write_bytes(folder / "config.json", config.dump());
+  const auto weights = SafetensorsFile::open(llama / "model.safetensors");
+  REQUIRE(weights);
+  std::vector<TensorToWrite> tensors;
+  const std::vector<std::byte> zeros(4096);
+  for (const TensorInfo& tensor : weights->tensors()) {
+    tensors.push_back({tensor.name, tensor.dtype, tensor.shape, tensor.data, {}});
+    for (const char* const name : {"q_proj", "k_proj", "v_proj"}) {
+      if (!tensor.name.ends_with(std::string(name) + ".weight")) continue;
+      const std::size_t bytes = static_cast<std::size_t>(tensor.shape[0]) * item_bytes(tensor.dtype);
+      const std::string bias = tensor.name.substr(0, tensor.name.size() - 6) + "bias";
+      tensors.push_back({bias, tensor.dtype, {tensor.shape[0]}, std::span(zeros).first(bytes), {}});
+    }
+  }
+  REQUIRE(write_safetensors(folder / "model.safetensors", tensors, {}));
+}
+
+TEST_CASE("torchtune's rows are put into order for the families that it turns, and for no other") {
+  const auto row_bytes = [](const SafetensorsFile& file) {
+    const TensorInfo* const tensor = file.find("model.layers.0.self_attn.q_proj.lora_b");
+    REQUIRE(tensor != nullptr);
+    return std::vector<std::byte>(tensor->data.begin(), tensor->data.end());
+  };
+  const TemporaryFolder folder;
+  AdapterConversion conversion = conversion_of("torchtune_f32.pth", folder);
+  conversion.window = 8;
+  REQUIRE(convert_adapter(conversion));
+  // The same sizes, of a family whose rotation takes halves there, too.
+  AdapterConversion other = conversion;
+  write_as_qwen2(conversion.base, folder / "qwen");
+  other.base = folder / "qwen";
+  other.out = folder / "of_qwen";
+  REQUIRE(convert_adapter(other));
+  const auto turned = row_bytes(*SafetensorsFile::open(conversion.out / "adapter.safetensors"));
+  const auto kept = row_bytes(*SafetensorsFile::open(other.out / "adapter.safetensors"));
+  CHECK(turned != kept);
+  const auto stored = *read_torch_archive(fixture("torchtune_f32.pth"));
+  const auto own = std::ranges::find(stored, std::string("layers.0.attn.q_proj.lora_b.weight"), &TorchTensor::name);
+  REQUIRE(own != stored.end());
+  CHECK(kept == std::vector<std::byte>(own->data.begin(), own->data.end()));
 }
 
 TEST_CASE("an adapter is not written over") {

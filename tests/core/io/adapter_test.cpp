@@ -220,6 +220,18 @@ TEST_CASE("bad adapters") {
          a.config.erase("lora");
          a.config["use_dora"] = true;
        }},
+      {"rank beside the block that says it", bad, [](TinyAdapter& a) { a.config["r"] = 8; }},
+      {"alpha beside the block that says it", bad, [](TinyAdapter& a) { a.config["lora_alpha"] = 99; }},
+      {"modules beside the block that says targets", bad,
+       [](TinyAdapter& a) { a.config["target_modules"] = {"k_proj"}; }},
+      {"modules that are other targets", bad,
+       [](TinyAdapter& a) {
+         a.config.update(Json(a.config["lora"]));
+         a.config.erase("lora");
+         a.config["target_modules"] = {"k_proj"};
+       }},
+      {"another kind of adapter", bad, [](TinyAdapter& a) { a.config["peft_type"] = "LOHA"; }},
+      {"biases that were trained, too", bad, [](TinyAdapter& a) { a.config["bias"] = "all"; }},
       {"a setting of LoRA that nobody knows", bad, [](TinyAdapter& a) { a.config["lora"]["scaling"] = 4; }},
       {"a factor with and without torchtune's ending", bad,
        [](TinyAdapter& a) {

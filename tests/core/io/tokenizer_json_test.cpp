@@ -313,6 +313,11 @@ TEST_CASE("a normalizer cannot make a text grow without measure") {
     REQUIRE_FALSE(ids.has_value());
     CHECK(ids.error().code == ErrorCode::bad_text);
   }
+  // The parts between added tokens grow together, not each by as much as a text may.
+  const auto grows = normalized_by({json{{"type", "Prepend"}, {"prepend", std::string(40'000, 'y')}}});
+  const std::string added = read(fixtures / "llama3.json")["added_tokens"][0]["content"];
+  CHECK(grows->encode("a").has_value());
+  CHECK(grows->encode("a" + added + "a").error().code == ErrorCode::bad_text);
   // An added token is normalized when the file is read.
   json file = read(fixtures / "qwen2.json");
   file["normalizer"] = prepend;

@@ -71,6 +71,9 @@ TEST_CASE("bad traces are refused, each with its code") {
          file.metadata.erase("heads");
          file.metadata["maps"] = "0.1,1.2147483647";
        }},
+      {"the same map twice", meta("maps", "0.1,0.1")},
+      {"a control character", meta("model_sha256", "a\x01")},
+      {"a policy with a line break", meta("policy", "model:\nx")},
       {"no window key", no_meta("window")},
       {"a window that is no number", meta("window", "wide")},
       {"a negative window", meta("window", "-1")},
@@ -144,6 +147,8 @@ TEST_CASE("what H2O dropped must have been there, once") {
       {"negative entries", filled("evicted", 0xff)},
       {"entries of no layer", filled("evicted", 0x02)},
       {"the same entry again", as("evicted", DType::i32, {16, 3})},
+      {"dropped entries beside a policy with roles", meta("policy", "streaming:2,4")},
+      {"dropped entries of a method that is called as one", meta("policy", "window")},
   };
   for (const Case& test : cases) {
     CAPTURE(test.what);

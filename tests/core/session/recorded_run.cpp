@@ -46,8 +46,14 @@ SequenceRecord consistent_run(const std::vector<EvictedEntry>& dropped_after_4) 
   for (TokenFrame frame : made_up.frames()) {
     frame.evicted.clear();
     if (frame.position.value == 4) frame.evicted = dropped_after_4;
-    for (std::size_t head = 0; head < 4; ++head)
+    std::int64_t held = 0;
+    std::int64_t paper = 0;
+    for (std::size_t head = 0; head < 4; ++head) {
       frame.entries[head] = static_cast<std::int32_t>(tallies[head].add(frame.roles[head]));
+      held += frame.entries[head];
+      paper += tallies[head].paper_entries();
+    }
+    frame.counts = count_cache(record.geometry(), frame.position.value + 1, held, 2048, paper);
     if (!record.append(frame)) throw std::runtime_error("the made-up run is refused");
   }
   return record;
@@ -88,7 +94,7 @@ Provenance run_provenance() {
 
 Session recorded_session() {
   Session session;
-  session.record = recorded_run();
+  session.record = consistent_run({{LayerId(1), KvHeadId(0), TokenPos(1)}});
   session.prompt = "Alice — 日本";
   session.prompt_tokens = 4;
   session.sampling = {true, 0.1, 3, 0.9, 0.05, 1.1, 0xffff'ffff'ffff'ffffULL};
@@ -104,8 +110,9 @@ Session recorded_session() {
 
 float made_up_weight(const MapId& map, std::int64_t query, std::int64_t key, bool is_visible) {
   if (!is_visible) return 0;
-  return static_cast<float>(map.layer.value * 1000 + map.head.value * 100) + static_cast<float>(query) +
-         0.01F * static_cast<float>(key);
+  return (static_cast<float>(map.layer.value * 1000 + map.head.value * 100) + static_cast<float>(query) +
+          0.01F * static_cast<float>(key)) /
+         2048;
 }
 
 TraceContent run_trace(const SequenceRecord& record) {

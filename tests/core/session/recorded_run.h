@@ -11,7 +11,7 @@ inline constexpr std::int64_t run_tokens = 7;
 inline constexpr std::int32_t run_heads = 4;
 
 [[nodiscard]] SequenceRecord recorded_run();
-/// The same with the entries that its roles leave: a trace of it does not contradict itself.
+/// The same with the entries and counts that its roles leave: a trace or session of it does not contradict itself.
 [[nodiscard]] SequenceRecord consistent_run(const std::vector<EvictedEntry>& dropped_after_4 = {});
 /// Under H2O: three entries are left after every token. The oldest goes, but KV head 1 of layer 0 keeps the very first.
 [[nodiscard]] SequenceRecord h2o_run();

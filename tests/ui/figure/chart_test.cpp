@@ -55,6 +55,34 @@ class ChartTest : public QObject {
  private Q_SLOTS:
   void initTestCase() { QVERIFY(prepareFigures()); }
 
+  void whatXmlHasNoCharacterForIsNoneInIt() {
+    SeriesChart chart = someChart();
+    chart.title = "A \x01 title \xef\xbf\xbf";
+    chart.series[0].name = "a \xef\xbf\xbe series";
+    chart.provenance = "{\"x\": \"\x02\"}";
+    const auto svg = renderChart(chart, FigureFormat::svg, Theme::light, 300);
+    QVERIFY(svg);
+    QVERIFY(textsOf(*svg).contains(QStringLiteral("a \ufffd series")));
+    const auto pdf = renderChart(chart, FigureFormat::pdf, Theme::light, 300);
+    QVERIFY(pdf);
+    const qsizetype begin = pdf->indexOf("<x:xmpmeta");
+    const QByteArray end("</x:xmpmeta>");
+    QXmlStreamReader xmp(pdf->mid(begin, pdf->indexOf(end) - begin + end.size()));
+    while (!xmp.atEnd()) xmp.readNext();
+    QVERIFY2(!xmp.hasError(), qPrintable(xmp.errorString()));
+  }
+
+  void aNoteAndLooksOfItsOwn() {
+    SeriesChart chart = someChart();
+    chart.note = "Said under the title";
+    chart.series[0].look = 4;
+    const auto svg = renderChart(chart, FigureFormat::svg, Theme::light, 300);
+    QVERIFY(svg);
+    QVERIFY(textsOf(*svg).contains(QStringLiteral("Said under the title")));
+    QVERIFY(svg->contains("#cc79a7"));
+    QVERIFY(!renderChart(someChart(), FigureFormat::svg, Theme::light, 300)->contains("#cc79a7"));
+  }
+
   void saysEverythingAsText() {
     const auto svg = renderChart(someChart(), FigureFormat::svg, Theme::light, 300);
     QVERIFY(svg);
