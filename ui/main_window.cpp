@@ -185,7 +185,10 @@ void MainWindow::connectAll() {
   });
   connect(&workbench_, &Workbench::errorCleared, errors_, &QWidget::hide);
   connect(&workbench_, &Workbench::logLine, log_, &LogPanel::addLine);
-  connect(&workbench_, &Workbench::sessionShown, prompt_, &PromptPanel::setOptions);
+  connect(&workbench_, &Workbench::sessionShown, this, [this](const PromptOptions& options) {
+    prompt_->setOptions(options);
+    text_->followUp().setChat(workbench_.isOfChatTurn());
+  });
   connect(&comparison_, &RunComparison::changed, this, &MainWindow::refresh);
   connect(&comparison_, &RunComparison::failed, errors_, &ErrorBar::showError);
   connect(&export_, &FigureExport::failed, errors_, &ErrorBar::showError);
@@ -231,7 +234,7 @@ void MainWindow::connectAll() {
   // no more than another engine that has it.
   connect(&workbench_.sequence(), &SequenceModel::restarted, this, [this] {
     const QString& text = workbench_.analysedText();
-    if (std::exchange(followUpsOf_, text) != text) text_->followUp().setChat(prompt_->isChatTurn(text));
+    if (std::exchange(followUpsOf_, text) != text) text_->followUp().setChat(workbench_.isOfChatTurn());
   });
   connect(&workbench_.client(), &EngineClient::chatPromptFailed, this, [this](const Error& error) {
     errors_->showError(error);

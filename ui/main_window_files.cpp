@@ -97,6 +97,7 @@ void MainWindow::saveSession(const QString& path) {
 Session MainWindow::shownAsSession() {
   Session session = workbench_.client().session();
   session.view = workbench_.view();
+  session.is_chat_turn = workbench_.isOfChatTurn();
   session.kept = comparison_.asSession();
   return session;
 }
@@ -157,7 +158,7 @@ void MainWindow::showExport(FigureKind kind) {
   connect(dialog, &ExportDialog::keptRunToSave, this, [this, dialog, kept = comparison_.kept()](const QString& path) {
     if (kept != comparison_.kept())
       return notice(tr("Another run is kept now: it is not the one that was to be saved"));
-    sessions_.write(path, *comparison_.asSession());
+    sessions_.write(path, *comparison_.asFile());
     connect(&sessions_, &SessionFiles::written, dialog, [this, dialog, kept, path](const QString& written) {
       if (written != path || kept != comparison_.kept()) return;
       comparison_.setFile(path);

@@ -59,8 +59,8 @@ void MainWindow::orderTabs() {
   QList<QWidget*> parts{bar, errors_, recording_};
   // The tabs of docks behind each other stand before the first of them.
   QSet<const QTabBar*> placed;
-  for (const char* const name :
-       {"prompt", "text", "roles", "attention", "overview", "token", "cache", "runs", "heads", "vocabulary", "jobs", "log"}) {
+  for (const char* const name : {"prompt", "text", "roles", "attention", "overview", "token", "cache", "runs", "heads",
+                                 "vocabulary", "jobs", "log"}) {
     QDockWidget* const dock = docks_.value(QLatin1String(name));
     for (auto* const tabs : findChildren<QTabBar*>(Qt::FindDirectChildrenOnly)) {
       bool isOfDock = false;

@@ -193,7 +193,8 @@ void MainWindow::chooseWindow() {
   input->setWindowTitle(tr("Window W"));
   input->setLabelText(tr("A Sliding token is visible to this many queries after its own."));
   input->setIntRange(0, std::numeric_limits<int>::max());
-  input->setIntValue(static_cast<int>(workbench_.sequence().record().window().value_or(0)));
+  const std::int64_t shown = workbench_.sequence().record().window().value_or(0);
+  input->setIntValue(static_cast<int>(workbench_.roleChanges().window.value_or(shown)));
   if (!workbench_.sequence().hasRoles())
     input->setLabelText(
         tr("%1 has no window: W will hold once another policy is chosen.").arg(workbench_.sequence().method()));

@@ -12,6 +12,7 @@
 #include "core/base/expected.h"
 #include "core/engine/sampler.h"
 #include "core/explore/sequence_record.h"
+#include "core/explore/token_span.h"
 #include "core/session/provenance.h"
 
 /// Session files: a sequence as a window shows it, to be opened again without the model, and exported from.
@@ -41,6 +42,10 @@ struct Session {
   Provenance provenance;
   std::map<std::int32_t, std::string> token_texts;  ///< how candidates read
   std::optional<SessionView> view;                  ///< none in files of before
+  /// What was given behind the prompt, in order; none: the file does not say it, and the record's tokens that nobody
+  /// generated are it, unless the run was read again.
+  std::optional<std::vector<TokenSpan>> follow_ups;
+  bool is_chat_turn = false;  ///< the prompt is one that the model's chat template made of a text
   /// The run that it was compared with, or null. Of it record, prompt_tokens, policy, provenance and model_path count,
   /// the last as what its model is called.
   std::shared_ptr<const Session> kept;

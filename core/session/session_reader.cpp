@@ -211,6 +211,27 @@ Expected<void> read_view(const Metadata& metadata, std::int64_t length, Session&
   return {};
 }
 
+/// "5-7,10-12": behind the prompt, one behind the other; files of before do not say it.
+Expected<void> read_follow_ups(const Metadata& metadata, std::int64_t length, Session& value) {
+  const auto found = metadata.find("follow_ups");
+  if (found == metadata.end()) return {};
+  const session::MetadataReader in(metadata, code);
+  std::vector<TokenSpan>& spans = value.follow_ups.emplace();
+  const std::string_view list = found->second;
+  for (std::size_t at = 0; !list.empty() && at <= list.size();) {
+    const std::size_t stop = std::min(list.find(',', at), list.size());
+    const std::string_view span = list.substr(at, stop - at);
+    const std::size_t dash = std::min(span.find('-'), span.size());
+    const auto first = session::number_in<std::int64_t>(span.substr(0, dash));
+    const auto end = session::number_in<std::int64_t>(span.substr(std::min(dash + 1, span.size())));
+    const std::int64_t least = spans.empty() ? value.prompt_tokens : spans.back().end;
+    if (!first || !end || *first < least || *end <= *first || *end > length) return in.malformed("follow_ups", list);
+    spans.push_back({*first, *end});
+    at = stop + 1;
+  }
+  return {};
+}
+
 /// Everything that is not the record's frames.
 Expected<void> read_settings(const Metadata& metadata, Session& value) {
   const session::MetadataReader in(metadata, code);
@@ -248,6 +269,9 @@ Expected<void> read_settings(const Metadata& metadata, Session& value) {
   NATSCOPE_TRY(const bool has_scores, truth(in, "has_scores"));
   value.record = SequenceRecord(geometry, has_scores, value.provenance.window);
 
+  if (metadata.contains("chat_turn")) {
+    NATSCOPE_TRY(value.is_chat_turn, truth(in, "chat_turn"));
+  }
   NATSCOPE_TRY(value.policy, in.text("policy"));
   NATSCOPE_TRY(value.prompt_tokens, in.number<std::int64_t>("prompt_tokens", 0));
   NATSCOPE_TRY(value.max_new_tokens, in.number<std::int64_t>("max_new_tokens", 0));
@@ -299,6 +323,7 @@ Expected<Session> read_one(const SafetensorsFile& file, const Metadata& metadata
   if (value.prompt_tokens > length) return fail(code, "the prompt is longer than the session");
 
   NATSCOPE_CHECK(read_view(metadata, length, value));
+  NATSCOPE_CHECK(read_follow_ups(metadata, length, value));
 
   const Reader in(file, prefix, length);
   NATSCOPE_TRY(Frames frames, read_columns(in, length));

@@ -158,6 +158,12 @@ Metadata metadata_of(const Session& value) {
   metadata["max_new_tokens"] = std::to_string(value.max_new_tokens);
   session::add_sampling(metadata, value.sampling);
   metadata["sampling_seed"] = std::to_string(value.sampling.seed);
+  if (value.is_chat_turn) metadata["chat_turn"] = "true";
+  if (value.follow_ups) {
+    std::string& spans = metadata["follow_ups"];
+    for (const TokenSpan& span : *value.follow_ups)
+      spans += (spans.empty() ? "" : ",") + std::to_string(span.first) + "-" + std::to_string(span.end);
+  }
   if (value.view) {
     metadata["view_layer"] = std::to_string(value.view->layer.value);
     metadata["view_head"] = std::to_string(value.view->head.value);

@@ -74,6 +74,49 @@ class FollowUpWindowTest : public WindowTest {
     QVERIFY2(allText().contains(QStringLiteral("\n[user] And why?\n[answer]")), qPrintable(allText()));
   }
 
+  void withCtrlItIsSentToo() {
+    QVERIFY(begin());
+    write(3);
+    const qint64 before = bench().sequence().size();
+    field()->setFocus();
+    field()->setPlainText(QStringLiteral(" said the"));
+    QSignalSpy finished(&bench().client(), &EngineClient::finished);
+    QTest::keyClick(field(), Qt::Key_Return, Qt::ControlModifier);
+    QVERIFY(finished.count() > 0 || finished.wait(patience));
+    QVERIFY(bench().sequence().size() > before);
+    QVERIFY(allText().contains(QStringLiteral(" said the")));
+  }
+
+  void aSessionKnowsWhatWasGivenAndThatItIsAConversation() {
+    tiny_.setChatTemplate(
+        QStringLiteral("{% for m in messages %}[{{ m.role }}] {{ m.content }}\\n{% endfor %}[answer]"));
+    QVERIFY(begin());
+    QTest::mouseClick(window_->prompt().findChild<QPushButton*>(QStringLiteral("chat")), Qt::LeftButton);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().options().text.startsWith(QStringLiteral("[user]")), patience);
+    write(3);
+    // Read again, nothing says any more who wrote it; then a follow-up comes.
+    RoleChanges changes;
+    changes.window = 3;
+    bench().changeRoles(changes);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().analysedChanges() == changes && bench().canFollowUp(), patience);
+    field()->setPlainText(QStringLiteral("And why?"));
+    sendAndWait(bench().sequence().size() + 1);
+    const std::vector<TokenSpan> given = bench().client().followUps();
+    QCOMPARE(given.size(), std::size_t{1});
+    QVERIFY(given.front().first > bench().client().promptTokens());
+    const QString text = bench().analysedText();
+    const QString path = tiny_.filePath(QStringLiteral("conversation.safetensors"));
+    window_->saveSession(path);
+    QTRY_VERIFY_WITH_TIMEOUT(QFile::exists(path), patience);
+    end();
+    window_ = tiny_.make({}, path);
+    window_->show();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().client().followUps() == given, patience);
+    QCOMPARE(bench().analysedText(), text);
+    QVERIFY(window_->prompt().isChatTurn(text));
+    QTRY_VERIFY_WITH_TIMEOUT(chat()->isChecked(), patience);
+  }
+
   void whatIsRefusedStaysInTheField() {
     QVERIFY(begin());
     const qint64 before = bench().sequence().size();

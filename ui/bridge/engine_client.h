@@ -14,9 +14,9 @@
 #include "core/base/error.h"
 #include "core/explore/attention_tile.h"
 #include "core/explore/sequence_record.h"
+#include "core/explore/token_span.h"
 #include "core/protocol/messages.h"
 #include "core/session/session_file.h"
-#include "ui/bridge/token_span.h"
 
 namespace natscope::ui {
 

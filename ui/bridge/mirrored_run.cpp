@@ -79,7 +79,9 @@ void MirroredRun::show(const Session& session, const RolePlan& plan, std::uint64
   record_ = session.record;
   takeGiven(record_.frames());
   // Read again, no token says who wrote it.
-  if (std::ranges::none_of(record_.frames(), &TokenFrame::generated)) followUps_.clear();
+  if (session.follow_ups)
+    followUps_ = *session.follow_ups;
+  else if (std::ranges::none_of(record_.frames(), &TokenFrame::generated)) followUps_.clear();
   if (!session.provenance.prompt_sha256.empty()) digest_ = session.provenance.prompt_sha256;
   plan_ = plan;
   setByHand_ = session.provenance.by_hand;
@@ -235,6 +237,7 @@ Session MirroredRun::session(const std::optional<ModelDescription>& open) const 
   session.record = record_;
   session.prompt = promptText();
   session.prompt_tokens = std::min(promptTokens_, record_.size());
+  session.follow_ups = followUps_;
   session.sampling = goingOn_.sampling;
   session.max_new_tokens = goingOn_.max_new_tokens;
   session.policy = policy_;

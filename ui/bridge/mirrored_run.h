@@ -13,9 +13,9 @@
 
 #include "core/base/expected.h"
 #include "core/explore/sequence_record.h"
+#include "core/explore/token_span.h"
 #include "core/protocol/messages.h"
 #include "core/session/session_file.h"
-#include "ui/bridge/token_span.h"
 
 namespace natscope::ui {
 

@@ -114,6 +114,7 @@ void JobDesk::act(const QString& job, const QString& done,
   elsewhere(
       this, [what = std::move(what), folder = folderOf(job)] { return what(folder); },
       [this, job, done, isEnding](const Expected<void>& result) {
+        starting_.remove(job);
         if (result) {
           Q_EMIT said(done);
           if (isEnding) ending_.insert(job);
@@ -125,17 +126,22 @@ void JobDesk::act(const QString& job, const QString& done,
       });
 }
 
-void JobDesk::start(const QString& job) {
+void JobDesk::startWith(const QString& job, std::function<Expected<void>(const std::filesystem::path&)> what) {
+  if (isStarting(job)) return;
+  starting_.insert(job);
   Q_EMIT said(tr("Starting %1 …").arg(job));
-  act(job, tr("%1 is started").arg(job), [program = program_](const std::filesystem::path& folder) -> Expected<void> {
+  act(job, tr("%1 is started").arg(job), std::move(what));
+}
+
+void JobDesk::start(const QString& job) {
+  startWith(job, [program = program_](const std::filesystem::path& folder) -> Expected<void> {
     NATSCOPE_TRY(const auto runner, jobs::runner_of(folder, {program, {}}));
     return runner->start(folder);
   });
 }
 
 void JobDesk::startOn(const QString& job, jobs::RunnerKind runner) {
-  Q_EMIT said(tr("Starting %1 …").arg(job));
-  act(job, tr("%1 is started").arg(job), [runner, program = program_](const std::filesystem::path& folder) {
+  startWith(job, [runner, program = program_](const std::filesystem::path& folder) {
     return jobs::make_runner(runner, {program, {}})->start(folder);
   });
 }

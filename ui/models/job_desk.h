@@ -33,8 +33,10 @@ class JobDesk : public QObject {
   /// The shown one first, then the checked ones by name.
   [[nodiscard]] QStringList drawn() const;
 
-  void start(const QString& job);  ///< or resume, where it ran before
+  void start(const QString& job);  ///< or resume, where it ran before; not one that is being started
   void startOn(const QString& job, jobs::RunnerKind runner);
+  /// Whether it was started and nobody knows yet what came of it: a cluster may take a minute to say.
+  [[nodiscard]] bool isStarting(const QString& job) const { return starting_.contains(job); }
   void stop(const QString& job, jobs::StopMode mode);
   void cancel(const QString& job);  ///< now, in the middle of a step
   void remove(const QString& job);
@@ -63,6 +65,7 @@ class JobDesk : public QObject {
   /// `isEnding`: what was done is said again when the job is not at work any more.
   void act(const QString& job, const QString& done, std::function<Expected<void>(const std::filesystem::path&)> what,
            bool isEnding = false);
+  void startWith(const QString& job, std::function<Expected<void>(const std::filesystem::path&)> what);
   [[nodiscard]] std::filesystem::path folderOf(const QString& job) const { return root_ / job.toStdString(); }
 
   std::filesystem::path root_;
@@ -72,7 +75,8 @@ class JobDesk : public QObject {
   QString shown_;
   std::map<std::string, std::shared_ptr<const JobCurves>> curves_;
   QTimer timer_;
-  QSet<QString> ending_;  // after the step in work
+  QSet<QString> ending_;    // after the step in work
+  QSet<QString> starting_;  // until their runner has answered
   bool isReading_ = false;
   bool isWanted_ = false;
   bool hadProblem_ = false;

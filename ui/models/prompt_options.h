@@ -15,6 +15,7 @@ struct PromptOptions {
   SamplingOptions sampling;
   qint64 maxNewTokens = 200;
   QStringList stopStrings;
+  bool isChatTurn = false;  ///< the text is one that a chat template made
 };
 
 /// Stop strings in one line: separated by `|`, with \n, \t, \| and \\ for what a line or the separator cannot hold.

@@ -90,6 +90,9 @@ void RunComparison::keep() {
   run->model = presentModel();
   run->provenance = workbench_.client().provenance();
   run->untrained = untrainedPolicyWords(workbench_.client());
+  run->rest = workbench_.client().session();
+  run->rest->record = {};  // the run has it
+  run->rest->is_chat_turn = workbench_.isOfChatTurn();
   kept_ = add(run);
   Q_EMIT changed();
   if (kept_ != run) return;
@@ -120,6 +123,13 @@ std::shared_ptr<const Session> RunComparison::asSession() const {
   session->policy = kept_->provenance.policy;
   session->provenance = kept_->provenance;
   session->model_path = kept_->model.toStdString();
+  return session;
+}
+
+std::shared_ptr<const Session> RunComparison::asFile() const {
+  if (!kept_ || !kept_->rest) return asSession();
+  auto session = std::make_shared<Session>(*kept_->rest);
+  session->record = kept_->record;
   return session;
 }
 

@@ -5,6 +5,7 @@
 #include <QObject>
 #include <QString>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/explore/run_figures.h"
@@ -21,6 +22,9 @@ struct KeptRun {
   QString model;  ///< what its model is called
   Provenance provenance;
   QString untrained;  ///< that its model was not trained for its policy; else empty
+  /// What a session of its own says of it besides: prompt, sampling, folders, names of tokens. Nothing of one that came
+  /// as the run that a session was compared with.
+  std::optional<Session> rest{};
 };
 
 /// The present run beside one of those that were kept, the last one kept unless another is chosen.
@@ -54,8 +58,10 @@ class RunComparison : public QObject {
   /// How often the two prompts were read from end to end: while a run goes on they stay what they are.
   [[nodiscard]] std::int64_t promptsRead() const { return promptsRead_; }
 
-  /// The kept run as a session file holds it; null without one.
+  /// The kept run as a session file holds it beside its own; null without one.
   [[nodiscard]] std::shared_ptr<const Session> asSession() const;
+  /// As a session file of its own, with all that was known of it; null without one.
+  [[nodiscard]] std::shared_ptr<const Session> asFile() const;
   /// The file that the kept run was saved as; empty: none.
   [[nodiscard]] QString file() const { return files_.value(kept_.get()); }
   void setFile(const QString& path) { files_.insert(kept_.get(), path); }

@@ -52,7 +52,8 @@ Workbench::Workbench(Settings& settings, QObject* parent)
   connect(
       &client_, &EngineClient::stateChanged, this,
       [this] {
-        if (policyWaits_) tryPolicy();
+        if (policyWaits_) return tryPolicy();
+        if (changesWait_) applyRoleChanges();
       },
       Qt::QueuedConnection);
   connect(&client_, &EngineClient::modelOpened, this, &Workbench::onModelOpened);
@@ -143,6 +144,8 @@ void Workbench::openModelOfShown() {
 void Workbench::openOn(const QString& folder, const QString& device) {
   if (folder.isEmpty()) return;
   giveUpReading();
+  changesWait_ = false;
+  followUpAt_ = -1;
   if (modelPath_.isEmpty()) modelPath_ = folder;
   askedPath_ = folder;
   askedDevice_ = device;
@@ -277,11 +280,16 @@ void Workbench::askForSequence(Next next, Read what) {
     return;
   }
   next_ = next;
-  policyWaits_ = areChangesAside_ = false;
+  policyWaits_ = changesWait_ = areChangesAside_ = false;
+  followUpAt_ = -1;
   const bool isAgain = what == Read::shownAgain;
   const bool isSameText = isAgain || options_.text == analysed_.text;
-  if (!isSameText) pinsAgain_.clear();
-  if (isSameText && !selection_.pinned().empty()) pinsAgain_ = selection_.pinned();
+  if (isSameText) {
+    rememberPins();
+  } else {
+    pinsAgain_.clear();
+    queryAgain_.reset();
+  }
   RoleChanges changes = changes_;
   // What a session was made with cannot be had again: the file is not known by name.
   changes.hadOtherRoles = false;
@@ -312,8 +320,20 @@ void Workbench::changeRoles(const RoleChanges& changes) {
   giveUpReading();
   areChangesAside_ = false;
   takeRoleChanges(changes);
-  if (canAnalyse() || isRunning())
+  applyRoleChanges();
+}
+
+void Workbench::applyRoleChanges() {
+  // As with a policy: what is shown goes first to an engine that is still to have it.
+  const bool isToCome = !sequence_.isEmpty() && !recording();
+  changesWait_ = client_.isRestoring() || (!(canAnalyse() || isRunning()) && isToCome);
+  if (!changesWait_ && (canAnalyse() || isRunning()))
     askForSequence(Next::nothing, client_.canReadAgain() ? Read::shownAgain : Read::prompt);
+}
+
+void Workbench::rememberPins() {
+  if (!selection_.pinned().empty()) pinsAgain_ = selection_.pinned();
+  if (selection_.pinnedQuery()) queryAgain_ = selection_.pinnedQuery();
 }
 
 void Workbench::tryPolicy() {
@@ -337,6 +357,7 @@ void Workbench::takeRoleChanges(const RoleChanges& changes) {
 
 void Workbench::setRoleChangesAside() {
   areChangesAside_ = true;
+  changesWait_ = false;
   takeRoleChanges({});
 }
 
@@ -355,6 +376,9 @@ void Workbench::onAnalysed() {
   for (const TokenPos position : std::exchange(pinsAgain_, {})) {
     if (isSameText && position.value < client_.record().size()) selection_.pin(position, true);
   }
+  if (const auto query = std::exchange(queryAgain_, std::nullopt);
+      query && !selection_.pinnedQuery() && query->value < client_.record().size())
+    selection_.pinQuery(query);
   say(tr("%1 analysed").arg(tokensInWords(client_.record().size())));
   const Next next = std::exchange(next_, Next::nothing);
   if (next == Next::generate) sendGenerate();
@@ -414,6 +438,7 @@ void Workbench::forgetAsked() {
   if (client_.state() == EngineClient::State::analysing) return;
   next_ = Next::nothing;
   pinsAgain_.clear();
+  queryAgain_.reset();
   asked_ = analysed_;
   if (aside_) return;  // what was set by hand is still that one's
   // Others' say only what they were made with.

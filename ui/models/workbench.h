@@ -73,6 +73,8 @@ class Workbench : public QObject {
   [[nodiscard]] bool canPutAside() const;
   /// Whether what is shown stands in for what was put aside (readAside).
   [[nodiscard]] bool isAside() const { return aside_.has_value(); }
+  /// Whether what is shown began with a prompt that a chat template made.
+  [[nodiscard]] bool isOfChatTurn() const { return options_.isChatTurn && options_.text == analysed_.text; }
   /// Tokens a second of the last prefill and of the latest steps; 0 where there was none.
   [[nodiscard]] double prefillRate() const;
   [[nodiscard]] double decodeRate() const;
@@ -173,6 +175,10 @@ class Workbench : public QObject {
   /// Something newer was asked for than the file that is being read, or what was put aside.
   void giveUpReading();
   void keepBefore();
+  /// Whether the model wrote in it, or it was given follow-ups: nothing that reading a prompt would bring back.
+  [[nodiscard]] static bool isWritten(const RunBefore& run);
+  /// What is pinned is pinned again once the same text was read.
+  void rememberPins();
   /// What is shown, to come back to.
   [[nodiscard]] RunBefore shownRun(const PromptOptions& options) const;
   /// A text that was not read to its end leaves a part of it, or nothing: the run of before can be shown again.
@@ -181,6 +187,8 @@ class Workbench : public QObject {
   void choose(const SessionView& view);
   void startSequence(Next next, Read what = Read::prompt);
   void askForSequence(Next next, Read what = Read::prompt);
+  /// Reads what is shown with what was set by hand, as soon as an engine can.
+  void applyRoleChanges();
   /// What is shown with all that was written, where it is of the prompt; else the prompt.
   [[nodiscard]] Read wholeText() const;
   void takePrompt();
@@ -233,7 +241,8 @@ class Workbench : public QObject {
   bool waitsForFile_ = false;
   QString readingPath_;             // of the file that is being read; empty: none …
   quint64 reading_ = 0;             // … or nobody waits for it; the number of the last one
-  bool policyWaits_ = false;        // for an engine that is ready
+  bool policyWaits_ = false;        // for an engine that is ready …
+  bool changesWait_ = false;        // … and so do roles and W that were set by hand
   bool isCutToFit_ = false;         // the text that was asked for last, to begin with
   std::int64_t tokensOfFile_ = -1;  // that are shown and stand in a file; -1: not a file's
   QString textOfRecording_;         // the prompt that the last recording that was shown has; empty: none
@@ -241,7 +250,8 @@ class Workbench : public QObject {
   std::optional<RunBefore> replaced_;    // by the text that is being read
   std::optional<RunBefore> aside_;       // while others stand in for it …
   std::int64_t asideTokensOfFile_ = -1;  // … and its tokensOfFile_
-  std::vector<TokenPos> pinsAgain_;      // what was pinned in a text that is read again
+  std::vector<TokenPos> pinsAgain_;      // what was pinned in a text that is read again …
+  std::optional<TokenPos> queryAgain_;   // … and the query in its map
   Next next_ = Next::nothing;
   FollowUpMessage followUp_;      // that was asked for last …
   std::int64_t followUpAt_ = -1;  // … and while it is read, behind so many tokens; -1: none is

@@ -10,7 +10,7 @@ namespace natscope::ui {
 
 quint64 Workbench::beginReading(const QString& path) {
   giveUpReading();
-  policyWaits_ = false;
+  policyWaits_ = changesWait_ = false;
   readingPath_ = path;
   const quint64 number = ++reading_;
   Q_EMIT stateChanged();
@@ -40,17 +40,26 @@ void Workbench::keepBefore() {
   const bool isInFile = recording() || tokensOfFile_ == client_.record().size();
   if (sequence_.isEmpty() || isInFile) return;
   // A prompt that was not read to its end is begun again instead.
+  const std::int64_t written = client_.record().size() - client_.promptTokens();
+  // One that was written in is not given up for one that can be had again by reading its prompt.
+  if (before_ && isWritten(*before_) && written <= 0) return;
   before_.reset();
-  if (client_.record().size() < client_.promptTokens()) return;
-  before_ = shownRun(options_);
+  if (written >= 0) before_ = shownRun(options_);
+}
+
+bool Workbench::isWritten(const RunBefore& run) {
+  return run.run.session.record.size() > run.run.session.prompt_tokens;
 }
 
 Workbench::RunBefore Workbench::shownRun(const PromptOptions& options) const {
-  return {client_.shownRun(), options, analysed_, view()};
+  RunBefore shown{client_.shownRun(), options, analysed_, view()};
+  shown.run.session.is_chat_turn = options.isChatTurn && options.text == analysed_.text;
+  return shown;
 }
 
 void Workbench::offerReplaced() {
-  if (replaced_ && client_.record().size() < client_.promptTokens()) before_ = std::exchange(replaced_, std::nullopt);
+  if (!replaced_ || client_.record().size() >= client_.promptTokens()) return;
+  if (!before_ || !isWritten(*before_) || isWritten(*replaced_)) before_ = std::exchange(replaced_, std::nullopt);
 }
 
 SessionView Workbench::view() const {
@@ -69,6 +78,8 @@ void Workbench::choose(const SessionView& view) {
 void Workbench::showRunBefore() {
   if (!before_) return;
   giveUpReading();
+  followUpAt_ = -1;
+  changesWait_ = false;
   const RunBefore back = *std::exchange(before_, std::nullopt);
   const bool wasRecording = recording() != nullptr;
   keepBefore();  // so one can go to and fro
@@ -106,7 +117,7 @@ void Workbench::readAside(const Policy& policy) {
   next_ = Next::nothing;
   policyWaits_ = isCutToFit_ = false;
   lostReason_.clear();
-  pinsAgain_ = selection_.pinned();
+  rememberPins();
   asked_ = {analysed_.text, QString::fromStdString(to_string(policy)), {}};
   RolePlan plan;
   plan.policy = policy;
@@ -128,6 +139,8 @@ void Workbench::endAside() {
 
 void Workbench::showSession(const Session& session) {
   giveUpReading();
+  followUpAt_ = -1;
+  changesWait_ = false;
   keepBefore();
   next_ = Next::nothing;
   isSessionShown_ = true;
@@ -140,6 +153,7 @@ void Workbench::showSession(const Session& session) {
   asked_ = {QString::fromStdString(session.prompt), QString::fromStdString(session.policy), changes};
   options_.text = asked_.text;
   options_.policy = asked_.policy;
+  options_.isChatTurn = session.is_chat_turn;
   options_.sampling = session.sampling;
   options_.maxNewTokens = session.max_new_tokens;
   Q_EMIT errorCleared();
@@ -154,6 +168,8 @@ void Workbench::showSession(const Session& session) {
 
 void Workbench::showRecording(const std::shared_ptr<const Recording>& recording) {
   giveUpReading();
+  followUpAt_ = -1;
+  changesWait_ = false;
   keepBefore();
   next_ = Next::nothing;
   isSessionShown_ = true;  // a model that is opened meanwhile does not take its place
@@ -167,6 +183,7 @@ void Workbench::showRecording(const std::shared_ptr<const Recording>& recording)
   textOfRecording_ = recording->promptText();
   if (recording->hasTexts()) {
     options_.text = textOfRecording_;
+    options_.isChatTurn = false;
     Q_EMIT sessionShown(options_);
   }
   // A head that has a map, where there is one.

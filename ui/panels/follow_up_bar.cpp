@@ -130,12 +130,16 @@ void FollowUpBar::fitHeight() {
 
 bool FollowUpBar::eventFilter(QObject* watched, QEvent* event) {
   if (event->type() == QEvent::Show || event->type() == QEvent::StyleChange) fitHeight();
-  if (event->type() != QEvent::KeyPress) return QWidget::eventFilter(watched, event);
+  const bool isKey = event->type() == QEvent::KeyPress || event->type() == QEvent::ShortcutOverride;
+  if (!isKey) return QWidget::eventFilter(watched, event);
   const auto* const key = static_cast<QKeyEvent*>(event);
   const bool isReturn = key->key() == Qt::Key_Return || key->key() == Qt::Key_Enter;
-  const bool isPlain = (key->modifiers() & ~Qt::KeypadModifier) == Qt::NoModifier;
-  if (!isReturn || !isPlain) return QWidget::eventFilter(watched, event);
-  send();
+  const auto modifiers = key->modifiers() & ~Qt::KeypadModifier;
+  // With Ctrl, too: here it must not begin with the prompt again, as it does elsewhere.
+  const bool isToSend = isReturn && (modifiers == Qt::NoModifier || modifiers == Qt::ControlModifier);
+  if (!isToSend) return QWidget::eventFilter(watched, event);
+  event->accept();
+  if (event->type() == QEvent::KeyPress) send();
   return true;
 }
 

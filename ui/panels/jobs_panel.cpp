@@ -216,7 +216,8 @@ void JobsPanel::refresh() {
   const jobs::JobState state = isReadable ? row->entry.status.state : jobs::JobState::created;
   const bool isActive = isReadable && jobs::is_active(state);
   start_->setText(isReadable && (row->checkpoint || row->entry.status.step > 0) ? tr("Resume") : tr("Start"));
-  start_->setEnabled(isReadable && jobs::is_resumable(state));
+  const bool isStarting = desk_.isStarting(desk_.shown());
+  start_->setEnabled(isReadable && jobs::is_resumable(state) && !isStarting);
   stop_->setEnabled(isActive && !row->entry.status.stop_requested);
   keep_->setEnabled(isActive);
   cancel_->setEnabled(isActive);
@@ -224,8 +225,8 @@ void JobsPanel::refresh() {
   beside_->setEnabled(open_->isEnabled());
   duplicate_->setEnabled(isReadable);
   copy_->setEnabled(isReadable);
-  script_->setEnabled(isReadable && !isActive);
-  delete_->setEnabled(row != nullptr && !isActive);
+  script_->setEnabled(isReadable && !isActive && !isStarting);
+  delete_->setEnabled(row != nullptr && !isActive && !isStarting);
   QString about;
   if (row != nullptr && row->entry.problem) {
     about = QString::fromStdString(format_error_line(*row->entry.problem));

@@ -233,6 +233,7 @@ PromptOptions PromptPanel::options() const {
   options.sampling.seed = seed_->text().toULongLong();
   options.maxNewTokens = length_->value();
   options.stopStrings = parseStopStrings(stops_->text());
+  options.isChatTurn = isChatTurn(options.text);
   return options;
 }
 
@@ -286,6 +287,10 @@ void PromptPanel::setOptions(const PromptOptions& options) {
 
 void PromptPanel::setFields(const PromptOptions& options) {
   setPrompt(options.text);
+  if (options.isChatTurn) {
+    turn_ = options.text;
+    turnShown_ = prompt_->text();
+  }
   setSampling(options.sampling);
   seed_->setText(QString::number(options.sampling.seed));
   length_->setValue(static_cast<int>(std::clamp<qint64>(options.maxNewTokens, length_->minimum(), length_->maximum())));

@@ -140,8 +140,13 @@ void RunsPanel::refresh() {
   if (baselines_.isRunning()) return say(tr("Reading the text under other policies, %1").arg(baselines_.words()));
   if (rows_.empty()) return say(tr("Runs appear when a text was analysed."));
   const qsizetype others = static_cast<qsizetype>(rows_.size()) - (list_.hasShown() ? 1 : 0);
-  say(others == 0 ? tr("The run that is shown; none is kept beside it")
-                  : tr("The run that is shown, and %1 kept: over their prompts").arg(others));
+  if (others == 0) return say(tr("The run that is shown; none is kept beside it"));
+  QString words = tr("The run that is shown, and %1 kept: over their prompts").arg(others);
+  const std::string trained = list_.trainedWith();
+  if (trained == "model") words += tr("; the model was trained with its learned roles, not under the others");
+  if (!trained.empty() && trained != "model" && trained != "full")
+    words += tr("; the model was trained under %1, not under the others").arg(QString::fromStdString(trained));
+  say(words);
 }
 
 void RunsPanel::choose(std::size_t row) {

@@ -183,7 +183,11 @@ double TokenPanel::drawTitle(QPainter& painter, TokenPos token) {
   const bool isFollowUp = std::ranges::any_of(workbench_.client().followUps(), [&](const TokenSpan& span) {
     return token.value >= span.first && token.value < span.end;
   });
-  QString facts = frame.generated ? tr("generated") : isFollowUp ? tr("follow-up") : tr("prompt");
+  const bool isPrompt = token.value < workbench_.client().promptTokens();
+  QString facts = frame.generated ? tr("generated")
+                  : isFollowUp    ? tr("follow-up")
+                  : isPrompt      ? tr("prompt")
+                                  : tr("read again");
   facts += tr(", id %1").arg(frame.token);
   // How surprising it was stands beside it where there is room, else over what was likely in its place.
   lossesInTitle_ = 0;

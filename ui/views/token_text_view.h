@@ -3,7 +3,7 @@
 
 #include <QAbstractScrollArea>
 
-#include "ui/bridge/token_span.h"
+#include "core/explore/token_span.h"
 #include "ui/figure/token_box.h"
 #include "ui/figure/token_flow.h"
 #include "ui/models/loss_difference.h"

@@ -11,10 +11,10 @@
 namespace natscope::test {
 namespace {
 
+/// Over 128 tokens.
 std::string some_text() {
-  std::string text;
-  for (int i = 0; i < 40; ++i)
-    text += "The fox ran over hill " + std::to_string(i) + ", and nobody saw where it went. ";
+  std::string text = "Hills:";
+  while (text.size() < 2000) text += " one of " + std::to_string(text.size()) + " feet, with a fox on it;";
   return text;
 }
 

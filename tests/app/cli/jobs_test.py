@@ -151,8 +151,11 @@ class Test:
         check(self.cli.json("jobs", "list")["jobs"] == [], "a job that could not begin is listed")
         # What only shows once it runs: the job fails, and says why to whoever looks.
         broken = self.folder / "tokenizer.model"
+        broken.write_bytes((pathlib.Path(__file__).parents[3] / "resources/demo/tokenizer.model").read_bytes())
+        self.cli.good("train", *options(self.text, 5), "--tokenizer", broken, "--detach", "--no-start", "--name", "broken")
         broken.write_bytes(b"no tokenizer")
-        self.cli.good("train", *options(self.text, 5), "--tokenizer", broken, "--detach", "--name", "broken")
+        self.fails("bad-tokenizer", 3, "train", *options(self.text, 5), "--tokenizer", broken, "--detach")
+        self.cli.good("jobs", "start", "broken")
         job = self.wait_for("broken", lambda job: job["state"] == "failed", "failed job")
         check(job["error"].startswith("error: bad-tokenizer: "), job["error"])
         check("bad-tokenizer" in self.fails("bad-job", 3, "jobs", "show", "broken", "--follow"), "the reason is not said")

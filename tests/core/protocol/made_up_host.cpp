@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "core/base/cancel.h"
+#include "core/cache/accounting.h"
 #include "tests/core/protocol/message_samples.h"
 
 namespace natscope::test {
@@ -71,6 +72,7 @@ Expected<StartedMessage> MadeUpHost::start(const AnalyseMessage& request) {
                       ? static_cast<std::int64_t>(text->size())
                       : static_cast<std::int64_t>(std::get<std::vector<std::int32_t>>(request.prompt).size());
   record_ = SequenceRecord(geometry, true, 16);
+  tallies_.assign(static_cast<std::size_t>(geometry.layers) * geometry.kv_heads, HeldTally(16));
   return StartedMessage{geometry, true, 16, to_string(request.plan.policy), tokens_given_};
 }
 
@@ -78,6 +80,15 @@ Expected<void> MadeUpHost::add_token(bool generated) {
   TokenFrame frame = sample_frame(static_cast<std::int32_t>(record_.size()), 2, true);
   frame.generated = generated;
   frame.evicted.clear();
+  // As the roles leave it: a session of it must not contradict itself.
+  std::int64_t held = 0;
+  std::int64_t paper = 0;
+  for (std::size_t head = 0; head < tallies_.size(); ++head) {
+    frame.entries[head] = static_cast<std::int32_t>(tallies_[head].add(frame.roles[head]));
+    held += frame.entries[head];
+    paper += tallies_[head].paper_entries();
+  }
+  frame.counts = count_cache(geometry, frame.position.value + 1, held, 2048, paper);
   return record_.append(std::move(frame));
 }
 

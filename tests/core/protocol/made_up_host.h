@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <vector>
 
+#include "core/cache/held_tally.h"
 #include "core/protocol/server.h"
 
 namespace natscope::test {
@@ -40,6 +42,7 @@ class MadeUpHost : public EngineHost {
   bool is_open_ = false;
   std::int64_t tokens_given_ = 0;  // how long the sequence is once all that was given is read
   SequenceRecord record_;
+  std::vector<HeldTally> tallies_;
 };
 
 }  // namespace natscope::test

@@ -104,6 +104,8 @@ Session recorded_session() {
   session.adapter_path = "adapters/x";
   session.provenance = run_provenance();
   session.provenance.sampling = session.sampling;  // some of it was generated
+  session.follow_ups = {{4, 5}, {6, 7}};
+  session.is_chat_turn = true;
   session.token_texts = {{1, "a"}, {2, ""}, {900, "é"}};
   return session;
 }

@@ -54,6 +54,8 @@ TEST_CASE("a session comes back as it was") {
   CHECK(back->adapter_path == session.adapter_path);
   CHECK(back->provenance == session.provenance);
   CHECK(back->token_texts == session.token_texts);
+  CHECK(back->follow_ups == session.follow_ups);
+  CHECK(back->is_chat_turn == session.is_chat_turn);
   CHECK(back->record.window() == session.record.window());
   REQUIRE(back->record.size() == session.record.size());
   for (std::int64_t t = 0; t < session.record.size(); ++t) {
@@ -80,6 +82,7 @@ TEST_CASE("an empty session and one without scores come back") {
   session.record = SequenceRecord({1, 1, 8, kernels::ElementType::bf16}, false, std::nullopt);
   session.provenance.window.reset();
   session.prompt_tokens = 0;
+  session.follow_ups.reset();
   session.token_texts.clear();
   REQUIRE(write_session(folder / "s.natscope", session));
   const auto back = read_session(folder / "s.natscope");
@@ -97,6 +100,7 @@ TEST_CASE("a session keeps what was chosen and the run that it was compared with
   kept.record = SequenceRecord({1, 1, 8, kernels::ElementType::f32}, false, 5);
   kept.provenance.window = 5;
   kept.prompt_tokens = 0;
+  kept.follow_ups.emplace();
   kept.policy = "window:5";
   kept.model_path = "another model";
   session.kept = std::make_shared<const Session>(kept);

@@ -179,6 +179,37 @@ class JobDeskTest : public QObject {
   }
 
   /// The end of the program waits for its threads, and they for a squeue that takes its time.
+  void aJobThatIsBeingStartedIsNotStartedAgain() {
+    const fs::path root = newRoot();
+    const fs::path asked = root / ".asked";
+    test::write_job(root / "waits", "created", 2);
+    for (const char* const program : {"sbatch", "squeue", "sacct"}) {
+      const fs::path path = root / ".bin" / program;
+      const bool isSubmitting = std::string_view(program) == "sbatch";
+      test::write_text(path, isSubmitting ? "#!/bin/sh\necho x >> " + asked.string() + "\nsleep 1\necho 17\n"
+                                          : std::string("#!/bin/sh\necho\n"));
+      fs::permissions(path, fs::perms::owner_all);
+    }
+    const QByteArray before = qgetenv("PATH");
+    qputenv("PATH", QByteArray::fromStdString((root / ".bin").string()) + ':' + before);
+    {
+      JobDesk desk(root);
+      QSignalSpy said(&desk, &JobDesk::said);
+      QStringList problems;
+      connect(&desk, &JobDesk::failed, this,
+              [&](const Error& error) { problems << QString::fromStdString(error.message); });
+      desk.startOn(QStringLiteral("waits"), jobs::RunnerKind::slurm);
+      QVERIFY(desk.isStarting(QStringLiteral("waits")));
+      desk.startOn(QStringLiteral("waits"), jobs::RunnerKind::slurm);
+      desk.start(QStringLiteral("waits"));
+      QTRY_VERIFY_WITH_TIMEOUT(!desk.isStarting(QStringLiteral("waits")), patience);
+      QVERIFY2(problems.isEmpty(), qPrintable(problems.join(u' ')));
+      QCOMPARE(said.count(), 2);  // that it is being started, and what came of it
+    }
+    qputenv("PATH", before);
+    QCOMPARE(fs::file_size(asked), 2U);
+  }
+
   void theProgramEndsWithoutTheClustersAnswer() {
     const fs::path root = newRoot();
     const fs::path asked = root / ".asked";

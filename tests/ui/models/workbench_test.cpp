@@ -232,6 +232,69 @@ class WorkbenchTest : public QObject {
     QVERIFY(bench_->roleChanges() == bench_->analysedChanges());
   }
 
+  void aWindowThatIsSetWhileTheEngineIsGoneHoldsOnceAnotherIsThere() {
+    begin(5, QStringLiteral("abcd"));
+    PromptOptions options = bench_->options();
+    options.maxNewTokens = 6;
+    bench_->setOptions(options);
+    bench_->continueGenerating();
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse() && bench_->client().record().size() == 10, patience);
+    ::kill(static_cast<pid_t>(bench_->client().processId()), SIGKILL);
+    QTRY_VERIFY_WITH_TIMEOUT(!bench_->canAnalyse(), patience);
+    RoleChanges changes;
+    changes.window = 3;
+    bench_->changeRoles(changes);
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse() && bench_->analysedChanges() == changes, patience);
+    QVERIFY(bench_->client().setByHand().window == 3);
+    // What was written is still there.
+    QCOMPARE(bench_->client().record().size(), 10);
+    QCOMPARE(bench_->client().promptTokens(), 4);
+  }
+
+  void aRunThatWasWrittenInIsNotGivenUpForAPrompt() {
+    begin(1, QStringLiteral("abcd"));
+    PromptOptions options = bench_->options();
+    options.maxNewTokens = 6;
+    bench_->setOptions(options);
+    bench_->continueGenerating();
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse() && bench_->client().record().size() == 10, patience);
+    ask(QStringLiteral("another"));
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse() && bench_->client().record().size() == 7, patience);
+    // A session takes the place of what can be had again by reading it.
+    bench_->showSession(madeUpSession(
+        1, 1, 5, [](std::int32_t) { return 0.5; }, 9));
+    QVERIFY(bench_->runBefore() != nullptr);
+    QCOMPARE(bench_->runBefore()->record.size(), 10);
+    bench_->showRunBefore();
+    QCOMPARE(bench_->client().record().size(), 10);
+  }
+
+  void whatIsPinnedInAMapIsPinnedAgain() {
+    begin(1, QStringLiteral("abcdef"));
+    bench_->selection().pin(TokenPos(2));
+    bench_->selection().pinQuery(TokenPos(4));
+    RoleChanges changes;
+    changes.window = 3;
+    bench_->changeRoles(changes);
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse() && bench_->analysedChanges() == changes, patience);
+    QVERIFY(bench_->selection().isPinned(TokenPos(2)));
+    QVERIFY(bench_->selection().pinnedQuery() == TokenPos(4));
+  }
+
+  void whatCameOfAFollowUpThatGaveWayIsNotSaidOfAnother() {
+    begin(5, QStringLiteral("abcd"));
+    bench_->followUp(QString(2000, QChar(u'x')), false);
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->client().record().size() > 20, patience);
+    PromptOptions options = bench_->options();
+    options.text = QString(2000, QChar(u'y'));
+    bench_->setOptions(options);
+    bench_->analyseInstead();
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->client().promptTokens() == 2000 && bench_->client().record().size() > 20, patience);
+    bench_->stop();
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse(), patience);
+    QVERIFY2(!bench_->statusText().contains(QStringLiteral("follow-up")), qPrintable(bench_->statusText()));
+  }
+
   void aSessionIsItsModelsWhicheverIsOpen() {
     Session session = madeUpSession(
         1, 2, 20, [](std::int32_t) { return 0.25; }, 20);

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace natscope::ui {
+namespace natscope {
 
 /// Tokens first … end - 1 of a sequence.
 struct TokenSpan {
@@ -13,4 +13,4 @@ struct TokenSpan {
   friend bool operator==(const TokenSpan&, const TokenSpan&) = default;
 };
 
-}  // namespace natscope::ui
+}  // namespace natscope
