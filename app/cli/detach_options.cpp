@@ -54,7 +54,7 @@ void DetachOptions::add_to(CLI::App& command) {
       ->needs(detach)
       ->group(group);
   runner_.add_to(command);
-  for (const char* const flag : {"--runner", "--sbatch"}) command.get_option(flag)->group(group);
+  for (const char* const flag : {"--runner", "--sbatch"}) command.get_option(flag)->needs(detach)->group(group);
 }
 
 Expected<void> DetachOptions::start(nlohmann::json spec, const std::filesystem::path& job,

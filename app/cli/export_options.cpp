@@ -99,6 +99,9 @@ Expected<void> check_comparison(const ExportOptions& options, FigureKind kind, E
   }
   if (kind != FigureKind::kv && options.compared.size() > 1)
     return fail(ErrorCode::usage, "one run at a time can be compared, but in a KV curve", "give --compare once");
+  if (options.compared.size() > most_compared)
+    return fail(ErrorCode::usage, "more than " + std::to_string(most_compared) + " runs beside one",
+                "compare fewer in one figure");
   if (kind == FigureKind::kv && !options.compared.empty() && is_data_format(format)) {
     return fail(ErrorCode::usage, "--compare puts caches beside each other in a drawn KV curve only",
                 "use a file that ends in .png, .svg or .pdf");
@@ -258,7 +261,7 @@ void ExportOptions::add_colours(CLI::App& command) {
                   "The weights at the ends of the colours, so that figures compare; with --scale log LO > 0. text: the "
                   "losses, or the sizes of their differences, in nats")
       ->type_name("LO:HI");
-  command.add_option("--normalise", normalise, "What weights are divided by; row: the largest of their row")
+  command.add_option("--normalise", normalise, "What weights are divided by; row: the largest of their row, within --keys")
       ->check(CLI::IsMember({"row", "none"}))
       ->type_name("NAME")
       ->capture_default_str();
@@ -313,8 +316,8 @@ void ExportOptions::add_to(CLI::App& command) {
   run.add_to(command);
   command.footer(
       "overview as npy is F32 [layers, heads, S, S]. S is the cells of a side, at most 256; a cell is the largest of "
-      "the n x n weights that it stands for: n = 1 up to 256 tokens, 2 up to 512, and so on (cell_tokens in "
-      "FILE.json). 0: masked; NaN: a map that the trace does not hold.\n"
+      "the n x n weights that it stands for: n = 1 up to 256 tokens, 2 up to 512, 4 up to 1024 and so on "
+      "(cell_tokens in FILE.json). 0: masked; NaN: a map that the trace does not hold.\n"
       "A role is 0 Global, 1 Local or 2 Sliding. Under h2o tokens have no roles (all are 0); csv and json then also "
       "say held: 1 where the KV head holds the token after the last one.\n"
       "roles with --compare: 0 neither holds the token after the last one that both have, 1 both do, 2 this run "

@@ -50,8 +50,9 @@ nlohmann::json as_json(const Answer& answer) {
           {"kv", as_json(answer.counts)}};
 }
 
-/// The numbers of the last answer, the rates of all of them; where there are several, each by itself, too.
-nlohmann::json as_json(const std::vector<Answer>& answers, const Engine& engine, const Policy& policy) {
+/// The numbers of the last answer, the rates of all of them; of a conversation each by itself, too.
+nlohmann::json as_json(const std::vector<Answer>& answers, const Engine& engine, const Policy& policy,
+                       bool is_conversation) {
   nlohmann::json object = as_json(answers.back());
   double decode_s = 0;
   double generated = 0;
@@ -63,7 +64,7 @@ nlohmann::json as_json(const std::vector<Answer>& answers, const Engine& engine,
   object["prefill_tokens_per_s"] = rate(given, engine.prefill_s());
   object["decode_tokens_per_s"] = rate(generated, decode_s);
   object["policy"] = to_string(policy);
-  if (answers.size() == 1) return object;
+  if (!is_conversation) return object;
   for (const Answer& answer : answers) object["turns"].push_back(as_json(answer));
   return object;
 }
@@ -117,14 +118,14 @@ Expected<void> run(const Options& options, CommandContext& context) {
     auto next = options.text.follow_up(*engine, answers.size() - 1);
     if (!next) {
       // What was answered till then is not lost.
-      if (context.json) NATSCOPE_CHECK(print_json(as_json(answers, *engine, plan.policy)));
+      if (context.json) NATSCOPE_CHECK(print_json(as_json(answers, *engine, plan.policy, turns > 1)));
       return Unexpected(std::move(next).error());
     }
     given = *std::move(next);
   }
   if (context.json) {
     table.conclude(engine->record());
-    NATSCOPE_CHECK(print_json(as_json(answers, *engine, plan.policy)));
+    NATSCOPE_CHECK(print_json(as_json(answers, *engine, plan.policy, turns > 1)));
   }
   if (answers.back().result.reason == StopReason::interrupted) {
     return fail(ErrorCode::interrupted,

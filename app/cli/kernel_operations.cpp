@@ -181,7 +181,10 @@ void set_threads(const KernelSettings& settings) {
   if (settings.threads > 0) kernels::set_threads(settings.threads);
 }
 
-Expected<void> run_visibility(const SafetensorsFile& in, const KernelSettings&, const std::filesystem::path& path) {
+Expected<void> run_visibility(const SafetensorsFile& in, const KernelSettings& settings,
+                              const std::filesystem::path& path) {
+  // The rule is one for all backends (kernels/token_roles.h), but what is not there did not compute it.
+  if (settings.backend == kernels::Backend::cuda) NATSCOPE_CHECK(DeviceAttention::open());
   NATSCOPE_TRY(const auto roles, read_roles(in, 2));
   NATSCOPE_TRY(const std::int64_t window, read_window(in));
   const std::int64_t heads = roles.shape[0];

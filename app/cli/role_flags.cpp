@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/cli/role_flags.h"
 
+#include <cstdint>
+#include <limits>
+
 #include "app/cli/invocation.h"
 #include "core/cache/forced_pattern.h"
 #include "core/cache/plan_check.h"
@@ -29,7 +32,7 @@ void RoleFlags::add_to(CLI::App& command) {
   command
       .add_option("--window", window_,
                   "Sliding window W in place of the model's; a policy with a W of its own has it in --policy")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 31U))
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{std::numeric_limits<std::int32_t>::max()}))
       ->type_name("W");
   command
       .add_option("--roles", roles_file_,

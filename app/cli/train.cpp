@@ -20,6 +20,7 @@ struct Options {
   PolicyOption policy;
   TrainingFlags flags{"bfloat16"};
   std::string tokenizer, init, charge = "sampled";
+  bool is_window_given = false;
 };
 
 void add_model_flags(CLI::App& command, train::TrainOptions& o) {
@@ -91,6 +92,11 @@ void add_run_flags(CLI::App& command, train::TrainOptions& o, std::string& charg
 Expected<void> run(Options& options, const std::string& ignored, CommandContext& context) {
   train::TrainOptions& o = options.train;
   NATSCOPE_TRY(o.policy, options.policy.policy(o.context));
+  if (options.is_window_given && has_own_window(o.policy)) {
+    return fail(ErrorCode::usage,
+                "--policy " + to_string(o.policy) + " has a window W of its own, so --window is not taken",
+                "leave --window out");
+  }
   options.flags.apply_to(o);
   o.tokenizer = options.tokenizer;
   o.init = options.init;
@@ -142,6 +148,7 @@ void add_train_command(CLI::App& root, Invocation& invocation) {
   add_run_flags(*command, options->train, options->charge);
   options->flags.detach.add_to(*command);
   on_run(*command, invocation, [options, command](CommandContext& context) {
+    options->is_window_given = command->get_option("--window")->count() > 0;
     return run(*options, ignored_beside_resume(*command), context);
   });
 }

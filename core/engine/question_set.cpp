@@ -99,7 +99,9 @@ Expected<std::vector<Question>> read_questions(std::string_view text, std::strin
         questions.push_back(std::move(question));
         return {};
       }));
-  if (questions.empty()) return fail(ErrorCode::bad_data, printable(name) + " holds no questions");
+  if (questions.empty())
+    return fail(ErrorCode::bad_data, printable(name) + " holds no questions",
+                "give a line of JSON for each: {\"prompt\": …, \"answer\": …}");
   return questions;
 }
 

@@ -24,8 +24,7 @@ double rounded_up(double value) {
 Expected<void> check_losses(const SequenceRecord& record, const char* which) {
   const auto is_known = [](const TokenFrame& frame) { return token_loss(frame).has_value(); };
   if (record.size() < 2 || std::ranges::any_of(record.frames(), is_known)) return {};
-  return fail(ErrorCode::bad_trace,
-              std::string(which) + " does not hold its tokens' losses, an earlier version made it",
+  return fail(ErrorCode::bad_trace, std::string(which) + " does not hold its tokens' losses",
               "trace again, or give the model and the prompt");
 }
 
@@ -87,6 +86,8 @@ Expected<FigureData> held_figure(const RunOf& run, const RunOf& other) {
     return fail(ErrorCode::bad_range, "the compared run's model has other layers or KV heads",
                 "compare runs of one model");
   if (counts->tokens == 0) return fail(ErrorCode::bad_range, "one of the two runs has no token");
+  if (!have_same_beginning(run.record, other.record, std::min<std::int64_t>(counts->tokens, 2)))
+    return fail(ErrorCode::bad_range, "the compared run is of another text", "compare runs of the same tokens");
   const CacheGeometry& geometry = run.record.geometry();
   HeldMap map{geometry.layers, geometry.kv_heads, *counts, {}};
   map.held_by.reserve(static_cast<std::size_t>(geometry.layers * geometry.kv_heads * counts->tokens));

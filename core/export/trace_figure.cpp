@@ -82,6 +82,10 @@ Expected<Heatmap> heatmap(const TraceFile& trace, const FigureRequest& request) 
   if (const auto index = trace.map_index(id)) return stored_map(trace, *index, std::move(map));
   // Which KV head a head reads must be known; and without roles the mask follows from what was dropped.
   const bool by_roles = has_roles(trace.provenance().policy);
+  if (request.kind == FigureKind::mask && !heads)
+    return fail(ErrorCode::bad_trace,
+                "the trace does not say how many query heads a layer has: no mask but a stored map's",
+                "write “heads” into its metadata");
   if (request.kind != FigureKind::mask || !heads || !(by_roles || knows_what_is_held(trace)))
     return not_stored(trace, id);
   if (!by_roles) {

@@ -175,6 +175,7 @@ class FromScratch final : public TrainingTask {
     if (!fs::exists(job_.tokenizer(), problem)) {
       if (!options_.tokenizer.empty()) {
         NATSCOPE_TRY(const MappedFile file, MappedFile::open(options_.tokenizer));
+        NATSCOPE_CHECK(Tokenizer::load(options_.tokenizer));  // no copy is made of what is none
         NATSCOPE_CHECK(write_file_atomically(job_.tokenizer(), file.bytes()));
       } else {
         say("training a vocabulary of " + std::to_string(options_.vocab) + " pieces");

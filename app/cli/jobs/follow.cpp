@@ -100,9 +100,10 @@ Expected<void> follow_progress(const std::filesystem::path& folder, const std::s
   }
 }
 
-Expected<void> print_log(const std::filesystem::path& folder, const char* file, std::size_t lines, bool follow,
-                         const std::stop_token& stop) {
-  jobs::FollowedFile log(folder / file);
+namespace {
+
+/// The last lines of what is there; `log` goes on behind them.
+Expected<std::deque<std::string>> read_last(jobs::FollowedFile& log, std::size_t lines) {
   log.begin_near_end(tail_bytes);
   std::deque<std::string> last;
   for (bool more = true; more;) {
@@ -113,6 +114,24 @@ Expected<void> print_log(const std::filesystem::path& folder, const char* file, 
     }
     more = news.more;
   }
+  return last;
+}
+
+}  // namespace
+
+Expected<std::vector<std::string>> last_lines(const std::filesystem::path& folder, const char* file,
+                                              std::size_t lines) {
+  jobs::FollowedFile log(folder / file);
+  NATSCOPE_TRY(const auto last, read_last(log, lines));
+  std::vector<std::string> printed;
+  for (const std::string& text : last) printed.push_back(printable(text, 16384));
+  return printed;
+}
+
+Expected<void> print_log(const std::filesystem::path& folder, const char* file, std::size_t lines, bool follow,
+                         const std::stop_token& stop) {
+  jobs::FollowedFile log(folder / file);
+  NATSCOPE_TRY(const auto last, read_last(log, lines));
   for (const std::string& text : last) NATSCOPE_CHECK(print_text(printable(text, 16384) + "\n"));
   Watched watched(folder, stop);
   while (follow) {

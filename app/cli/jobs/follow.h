@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <stop_token>
+#include <string>
+#include <vector>
 
 #include "core/base/expected.h"
 
@@ -13,6 +15,10 @@ namespace natscope {
 /// Errors: bad_job (it failed or was killed, with the reason), interrupted (the watching, not the job), those of
 /// reading.
 [[nodiscard]] Expected<void> follow_progress(const std::filesystem::path& folder, const std::stop_token& stop);
+
+/// The last lines of a job's file, as they are printed. Errors: those of reading files.
+[[nodiscard]] Expected<std::vector<std::string>> last_lines(const std::filesystem::path& folder, const char* file,
+                                                            std::size_t lines);
 
 /// Prints the last `lines` of one of its files (log.txt, output.txt), and with `follow` what comes, until it is over.
 /// Errors: interrupted, those of reading.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <chrono>
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -200,8 +201,12 @@ Expected<void> duplicate(const Options& options, CommandContext& context) {
 
 Expected<void> log(const Options& options, CommandContext& context) {
   NATSCOPE_TRY(const fs::path folder, store().find(options.name));
-  if (context.json) return fail(ErrorCode::usage, "a log is text", "leave --json out, or use jobs show --json");
-  return print_log(folder, options.output ? "output.txt" : "log.txt", options.lines, options.follow, context.stop);
+  const char* const file = options.output ? "output.txt" : "log.txt";
+  if (!context.json) return print_log(folder, file, options.lines, options.follow, context.stop);
+  if (options.follow)
+    return fail(ErrorCode::usage, "--json prints one object, --follow has no end", "leave one of them out");
+  NATSCOPE_TRY(const auto lines, last_lines(folder, file, options.lines));
+  return print_json({{"lines", lines}});
 }
 
 Expected<void> script(const Options& options, CommandContext& context) {
@@ -285,7 +290,9 @@ void add_jobs_command(CLI::App& root, Invocation& invocation) {
 
   command = add(*jobs, invocation, options, "log", "What a job said, with UTC times", log);
   add_name(*command, *options);
-  command->add_option("--lines", options->lines, "So many of its last lines")->capture_default_str();
+  command->add_option("--lines", options->lines, "So many of its last lines")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{std::numeric_limits<std::int32_t>::max()}))
+      ->capture_default_str();
   command->add_flag("--output", options->output, "What its process printed, instead");
   command->add_flag("--follow", options->follow, "And what comes, until the job ends");
 

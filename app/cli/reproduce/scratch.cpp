@@ -141,8 +141,9 @@ void add_reproduce_scratch(CLI::App& parent, Invocation& invocation) {
       "StreamingLLM and H2O; writes a table, JSON and a figure into --out.\n"
       "NAtS is trained with --local-charge argmax, with which its cache shrinks as λ grows; the paper's rule has rows "
       "of its own, \"NAtS, the paper's charge\".\n"
-      "Goes on where it was stopped, with what its folder says where nothing else is given (--lambdas and --seeds may "
-      "differ); several processes may share one --out.");
+      "Goes on where it was stopped, with what its folder says where nothing else is given. --lambdas and --seeds are "
+      "not remembered and may differ: without them the default ones are trained. Several processes may share one "
+      "--out.");
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }
 

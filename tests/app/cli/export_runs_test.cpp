@@ -163,6 +163,10 @@ TEST_CASE("which of two caches holds what, against the held tokens of both") {
       }
     }
   }
+  const ProgramResult of_another = cli({"export", "--kind", "roles", "--prompt", "Quite another text", "--compare",
+                                        other, "--out", folder.file("none.csv")});
+  CHECK(of_another.exit_code == 3);
+  CHECK(of_another.err.find("another text") != std::string::npos);
   CHECK(export_to(folder.file("map.csv"), {"--kind", "roles", "--compare", other}).exit_code == 0);
   CHECK(read_file(folder.file("map.csv")).rfind("layer,kv_head,position,held,compared_held\n0,0,0,1,", 0) == 0);
   CHECK(export_to(folder.file("map.npy"), {"--kind", "roles", "--compare", other}).exit_code == 0);

@@ -162,6 +162,8 @@ TEST_CASE("a context that fills on the way loses no answer") {
   const auto result = nlohmann::json::parse(full.out);
   CHECK(result["stop_reason"] == "context_full");
   CHECK(result["tokens"].size() == 24);
+  REQUIRE(result["turns"].size() == 1);  // of a conversation there are turns, however few
+  CHECK(result["turns"][0]["tokens"] == result["tokens"]);
 }
 
 }  // namespace natscope::test

@@ -98,6 +98,7 @@ class Test:
         check("step " in error and error.rstrip("\n").split("\n")[-1].startswith("error: interrupted: "), error[-500:])
         check(self.show("long")["state"] == "running", "the job ended with its watcher")
         check(len(self.cli.good("jobs", "log", "long", "--lines", 2).splitlines()) == 2, "the last lines of the log")
+        check(len(self.cli.json("jobs", "log", "long", "--lines", 3)["lines"]) == 3, "the log's lines as JSON")
 
     def stops_and_resumes(self):
         self.cli.good("jobs", "stop", "long", "--wait")
