@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/cli/kernel_operations.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "app/cli/device_attention.h"
+#include "app/cli/note.h"
 #include "core/base/checked_math.h"
 #include "core/io/safetensors_writer.h"
 #include "kernels/attention_train.h"
@@ -160,6 +162,21 @@ Expected<AttentionArrays> read_attention(const SafetensorsFile& file) {
   return arrays;
 }
 
+bool are_numbers(const Array<float>& array) {
+  return std::ranges::all_of(array.values, [](float value) { return std::isfinite(value); });
+}
+
+/// The CPU's tiles multiply what is masked by 0, and 0 times NaN is none: arrays that have such are for ref, which
+/// leaves masked pairs out.
+KernelSettings settings_for(const AttentionArrays& arrays, KernelSettings settings) {
+  if (settings.backend != kernels::Backend::cpu ||
+      (are_numbers(arrays.q) && are_numbers(arrays.k) && are_numbers(arrays.v)))
+    return settings;
+  print_note("the arrays hold what is no number: computed by ref, which leaves masked pairs out");
+  settings.backend = kernels::Backend::ref;
+  return settings;
+}
+
 /// attention_forward of the arrays into out and lse.
 Expected<void> forward(const AttentionArrays& arrays, const KernelSettings& settings, std::vector<float>& out,
                        std::vector<float>& lse) {
@@ -216,10 +233,10 @@ Expected<void> run_visibility(const SafetensorsFile& in, const KernelSettings& s
   return write_safetensors(path, outputs, {});
 }
 
-Expected<void> run_forward(const SafetensorsFile& in, const KernelSettings& settings,
-                           const std::filesystem::path& path) {
-  set_threads(settings);
+Expected<void> run_forward(const SafetensorsFile& in, const KernelSettings& asked, const std::filesystem::path& path) {
+  set_threads(asked);
   NATSCOPE_TRY(const auto arrays, read_attention(in));
+  const KernelSettings settings = settings_for(arrays, asked);
   std::vector<float> out;
   std::vector<float> lse;
   NATSCOPE_CHECK(forward(arrays, settings, out, lse));
@@ -228,10 +245,10 @@ Expected<void> run_forward(const SafetensorsFile& in, const KernelSettings& sett
   return write_safetensors(path, outputs, {});
 }
 
-Expected<void> run_backward(const SafetensorsFile& in, const KernelSettings& settings,
-                            const std::filesystem::path& path) {
-  set_threads(settings);
+Expected<void> run_backward(const SafetensorsFile& in, const KernelSettings& asked, const std::filesystem::path& path) {
+  set_threads(asked);
   NATSCOPE_TRY(const auto arrays, read_attention(in));
+  const KernelSettings settings = settings_for(arrays, asked);
   NATSCOPE_TRY(const auto d_out, read_array<float>(in, "d_out", 4));
   if (d_out.shape != arrays.q.shape) {
     return fail(ErrorCode::bad_arrays,

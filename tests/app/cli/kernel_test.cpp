@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 #include <random>
+#include <string>
 
 #include "core/io/safetensors.h"
 #include "core/io/safetensors_writer.h"
@@ -107,6 +109,36 @@ TEST_CASE("the backend equals ref through the command line, gradients included")
       CHECK(relative_error(*tensor_values<float>(*found.find(expected.name)), *tensor_values<float>(expected)) < 1e-5);
     }
   }
+}
+
+TEST_CASE("what a query does not see cannot poison it") {
+  if (std::string(tested_backend) != "cpu") return;
+  const TemporaryFolder folder;
+  constexpr std::int64_t length = 33;
+  constexpr std::int64_t dim = 8;
+  constexpr std::size_t poisoned = 20;
+  Arrays arrays = random_arrays(1, 1, 1, length, dim);
+  arrays.roles.assign(arrays.roles.size(), 2);
+  const auto run = [&](const char* operation, const char* name) {
+    write_case(folder.file("in.safetensors"), arrays, 1, 1, length, dim, {{"window", "3"}});
+    const ProgramResult result =
+        cli({"kernel", operation, "--in", folder.file("in.safetensors"), "--out", folder.file("out.safetensors")});
+    REQUIRE(result.exit_code == 0);
+    CHECK(result.err.find("note: ") != std::string::npos);
+    const auto file = *SafetensorsFile::open(folder.file("out.safetensors"));
+    const auto values = *tensor_values<float>(*file.find(name));
+    std::vector<std::size_t> rows;
+    for (std::size_t row = 0; row < static_cast<std::size_t>(length); ++row)
+      if (std::isnan(values[row * static_cast<std::size_t>(dim)])) rows.push_back(row);
+    return rows;
+  };
+  const std::vector<std::size_t> seeing{20, 21, 22, 23};
+  arrays.v[poisoned * static_cast<std::size_t>(dim)] = std::numeric_limits<float>::quiet_NaN();
+  CHECK(run("attention_forward", "out") == seeing);
+  arrays.v[poisoned * static_cast<std::size_t>(dim)] = 0;
+  arrays.k[poisoned * static_cast<std::size_t>(dim)] = std::numeric_limits<float>::quiet_NaN();
+  CHECK(run("attention_forward", "out") == seeing);
+  CHECK(run("attention_backward", "dq") == seeing);
 }
 
 TEST_CASE("arrays that do not fit are bad input") {
