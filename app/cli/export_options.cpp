@@ -261,7 +261,8 @@ void ExportOptions::add_colours(CLI::App& command) {
                   "The weights at the ends of the colours, so that figures compare; with --scale log LO > 0. text: the "
                   "losses, or the sizes of their differences, in nats")
       ->type_name("LO:HI");
-  command.add_option("--normalise", normalise, "What weights are divided by; row: the largest of their row, within --keys")
+  command
+      .add_option("--normalise", normalise, "What weights are divided by; row: the largest of their row, within --keys")
       ->check(CLI::IsMember({"row", "none"}))
       ->type_name("NAME")
       ->capture_default_str();

@@ -187,9 +187,8 @@ void add_finetune_command(CLI::App& root, Invocation& invocation) {
   options->flags.detach.add_to(*command);
   command->footer(
       "A line of a *.jsonl file is an object with text; with prompt and answer, of which the answer counts in the "
-      "loss; "
-      "or with messages, objects with role and content, which the chat template in the model's folder writes and of "
-      "which what the assistant says counts.");
+      "loss; or with messages, objects with role and content, which the chat template in the model's folder writes and "
+      "of which what the assistant says counts.");
   on_run(*command, invocation, [options, command](CommandContext& context) {
     options->is_trained_given = command->get_option("--train")->count() > 0;
     return run(*options, ignored_beside_resume(*command), context);

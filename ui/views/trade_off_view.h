@@ -7,8 +7,6 @@
 
 #include "ui/models/run_list.h"
 
-class QCPGraph;
-class QCPItemText;
 class QCustomPlot;
 class QLabel;
 

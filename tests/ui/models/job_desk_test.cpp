@@ -178,7 +178,6 @@ class JobDeskTest : public QObject {
     QVERIFY(desk.list().asText().contains(QStringLiteral("state | – | ? unreadable")));
   }
 
-  /// The end of the program waits for its threads, and they for a squeue that takes its time.
   void aJobThatIsBeingStartedIsNotStartedAgain() {
     const fs::path root = newRoot();
     const fs::path asked = root / ".asked";
@@ -210,6 +209,7 @@ class JobDeskTest : public QObject {
     QCOMPARE(fs::file_size(asked), 2U);
   }
 
+  /// The end of the program waits for its threads, and they for a squeue that takes its time.
   void theProgramEndsWithoutTheClustersAnswer() {
     const fs::path root = newRoot();
     const fs::path asked = root / ".asked";
