@@ -85,9 +85,9 @@ void MainWindow::makeMenus() {
                                                   {tr("Export coloured te&xt …"), FigureKind::text},
                                                   {tr("Export cache c&hart …"), FigureKind::kv},
                                                   {tr("Export mas&k …"), FigureKind::mask},
-                                                  {tr("Export &table of heads …"), FigureKind::heads},
-                                                  {tr("Export v&ocabulary …"), FigureKind::vocabulary},
-                                                  {tr("Export maps of a&ll heads …"), FigureKind::overview},
+                                                  {tr("Export table o&f heads …"), FigureKind::heads},
+                                                  {tr("Export vocab&ulary …"), FigureKind::vocabulary},
+                                                  {tr("Export ma&ps of all heads …"), FigureKind::overview},
                                                   {tr("Export stat&istics of attention …"), FigureKind::statistics}};
   for (const auto& [text, kind] : kinds) file->addAction(text, this, [this, which = kind] { showExport(which); });
   file->addSeparator();
@@ -98,7 +98,7 @@ void MainWindow::makeMenus() {
   run->addSeparator();
   keep_ = addKey(tr("&Keep this run to compare with"), Qt::CTRL | Qt::Key_K, [this] { comparison_.keep(); });
   drop_ = addKey(tr("&Drop the kept run"), Qt::CTRL | Qt::SHIFT | Qt::Key_K, [this] { comparison_.drop(); });
-  runBaselines_ = addKey(tr("Read it under the &baselines"), Qt::CTRL | Qt::Key_B, [this] { runBaselines(); });
+  runBaselines_ = addKey(tr("Read &it under the baselines"), Qt::CTRL | Qt::Key_B, [this] { runBaselines(); });
   runBaselines_->setToolTip(tr(
       "<p>Reads the same text with full attention, a window, H2O and StreamingLLM that hold as much as this run, keeps "
       "each, and shows this one again (Ctrl+B).</p>"));

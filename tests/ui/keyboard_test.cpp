@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The whole window from the keyboard: where Tab goes, and that it goes round.
 #include <QAbstractButton>
+#include <QAction>
 #include <QApplication>
 #include <QComboBox>
 #include <QDockWidget>
 #include <QLineEdit>
+#include <QMenu>
+#include <QMenuBar>
 #include <QSet>
 #include <QTabBar>
 #include <QTableView>
@@ -137,6 +140,20 @@ class KeyboardTest : public WindowTest {
     QVERIFY(lower->hasFocus());
     QTest::keyClick(lower, Qt::Key_Left);
     QTRY_VERIFY(window_->cache().isVisible() && !window_->runs().isVisible());
+  }
+
+  void aLetterChoosesOneEntryOfAMenu() {
+    for (const QAction* const menu : window_->findChild<QMenuBar*>()->actions()) {
+      QSet<QString> letters;
+      for (const QAction* const entry : menu->menu()->actions()) {
+        const qsizetype at = entry->text().indexOf(u'&');
+        if (at < 0) continue;
+        const QString letter = entry->text().mid(at + 1, 1).toLower();
+        QVERIFY2(!letters.contains(letter), qPrintable(menu->text() + QStringLiteral(": ") + entry->text()));
+        letters.insert(letter);
+      }
+      QVERIFY(!letters.isEmpty());
+    }
   }
 
   void whatTakesRoomBehindAnotherDockKeepsIt() {
