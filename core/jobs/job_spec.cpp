@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "core/io/json_limits.h"
+#include "core/jobs/derived_options.h"
 #include "core/jobs/job_file.h"
 
 namespace natscope::jobs {
@@ -94,7 +95,7 @@ void let_follow(json& spec, const json& before, std::span<const JobOption> chang
   const std::int64_t hidden = number_of(before, "hidden");
   const std::int64_t heads = std::max<std::int64_t>(1, number_of(before, "heads"));
   follows("head_dim", number_of(before, "head_dim") * heads == hidden, {"hidden", "heads"});
-  follows("intermediate", number_of(before, "intermediate") == (hidden * 8 / 3 + 63) / 64 * 64, {"hidden"});
+  follows("intermediate", number_of(before, "intermediate") == default_intermediate(hidden), {"hidden"});
   follows("micro_batch", number_of(before, "micro_batch") == number_of(before, "batch"), {"batch"});
   // Two names of one choice.
   const auto full = spec.find("full_attention");

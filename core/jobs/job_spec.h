@@ -45,6 +45,7 @@ struct JobSpec {
 [[nodiscard]] Expected<nlohmann::json> read_spec_json(const std::filesystem::path& folder);
 
 /// `spec` with changed options: each must be there already, and its new text must fit the type of the old value.
+/// What came of a changed option, and was not chosen, follows it again.
 /// Errors: usage, naming the option.
 [[nodiscard]] Expected<nlohmann::json> with_changes(nlohmann::json spec, std::span<const JobOption> changes);
 

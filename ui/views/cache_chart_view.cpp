@@ -14,6 +14,7 @@
 #include "ui/theme/theme.h"
 #include "ui/views/fitting_words.h"
 #include "ui/views/plot_library.h"
+#include "ui/views/plot_theme.h"
 
 namespace natscope::ui {
 namespace {
@@ -371,7 +372,7 @@ void CacheChartView::paintInTheme() {
   const QColor liveLine = isDark ? liveOnDark : liveColour;
   QColor fill = liveLine;
   fill.setAlphaF(0.15F);
-  plot_->setBackground(QBrush(theme.panel));
+  paintPlotInTheme(*plot_);
   plot_->graph(dense)->setPen(QPen(denseColour, 1.6, Qt::DashLine));
   plot_->graph(live)->setPen(QPen(liveLine, 2));
   plot_->graph(live)->setBrush(fill);
@@ -383,14 +384,7 @@ void CacheChartView::paintInTheme() {
   for (QCPAxis* const axis : {plot_->xAxis, plot_->yAxis}) {
     axis->setTickLabelFont(small);
     axis->setLabelFont(small);
-    axis->setTickLabelColor(theme.muted);
-    axis->setLabelColor(theme.muted);
-    axis->setBasePen(QPen(theme.border));
-    axis->setTickPen(QPen(theme.border));
-    axis->setSubTickPen(Qt::NoPen);
     axis->setLabelPadding(2);
-    axis->grid()->setPen(QPen(theme.border, 1, Qt::DotLine));
-    axis->grid()->setZeroLinePen(Qt::NoPen);
   }
   draw();
 }

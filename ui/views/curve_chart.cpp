@@ -12,6 +12,7 @@
 #include "ui/theme/theme.h"
 #include "ui/views/fitting_words.h"
 #include "ui/views/plot_library.h"
+#include "ui/views/plot_theme.h"
 #include "ui/views/sparse_ticker.h"
 
 namespace natscope::ui {
@@ -308,16 +309,7 @@ QString CurveChart::readoutText() const {
 }
 
 void CurveChart::paintInTheme() {
-  const ThemeColours& theme = ThemeSwitch::instance().colours();
-  plot_->setBackground(QBrush(theme.panel));
-  for (QCPAxis* const axis : {plot_->xAxis, plot_->yAxis}) {
-    axis->setTickLabelColor(theme.muted);
-    axis->setBasePen(QPen(theme.border));
-    axis->setTickPen(QPen(theme.border));
-    axis->setSubTickPen(Qt::NoPen);
-    axis->grid()->setPen(QPen(theme.border, 1, Qt::DotLine));
-    axis->grid()->setZeroLinePen(Qt::NoPen);
-  }
+  paintPlotInTheme(*plot_);
   sayValues();
   plot_->replot(QCustomPlot::rpQueuedReplot);
 }

@@ -14,6 +14,7 @@
 #include "ui/models/grouped_number.h"
 #include "ui/theme/theme.h"
 #include "ui/views/plot_library.h"
+#include "ui/views/plot_theme.h"
 #include "ui/views/sparse_ticker.h"
 
 namespace natscope::ui {
@@ -209,17 +210,7 @@ void TradeOffView::resizeEvent(QResizeEvent* event) {
 }
 
 void TradeOffView::paintInTheme() {
-  const ThemeColours& theme = ThemeSwitch::instance().colours();
-  plot_->setBackground(QBrush(theme.panel));
-  for (QCPAxis* const axis : {plot_->xAxis, plot_->yAxis}) {
-    axis->setTickLabelColor(theme.muted);
-    axis->setLabelColor(theme.muted);
-    axis->setBasePen(QPen(theme.border));
-    axis->setTickPen(QPen(theme.border));
-    axis->setSubTickPen(Qt::NoPen);
-    axis->grid()->setPen(QPen(theme.border, 1, Qt::DotLine));
-    axis->grid()->setZeroLinePen(Qt::NoPen);
-  }
+  paintPlotInTheme(*plot_);
   drawFamilies();
   plot_->replot(QCustomPlot::rpQueuedReplot);
 }

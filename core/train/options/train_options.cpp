@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/io/tokenizer.h"
+#include "core/jobs/derived_options.h"
 #include "core/train/options/option_fields.h"
 
 namespace natscope::train {
@@ -77,7 +78,7 @@ Expected<TrainOptions> resolve(TrainOptions o) {
   if (o.hidden % 8 != 0)
     return fail(ErrorCode::usage, "--hidden must be a multiple of 8",
                 "choose " + std::to_string((o.hidden + 7) / 8 * 8));
-  if (o.intermediate == 0) o.intermediate = (o.hidden * 8 / 3 + 63) / 64 * 64;
+  if (o.intermediate == 0) o.intermediate = static_cast<int>(jobs::default_intermediate(o.hidden));
   NATSCOPE_CHECK(in_range("--intermediate", o.intermediate, 1, 65536));
   NATSCOPE_CHECK(in_range("--vocab", o.vocab, 300, 65535));
   NATSCOPE_CHECK(in_range("--context", o.context, 2, 131072));
