@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/engine_host.h"
 
+#include <omp.h>
+
 #include <algorithm>
-#include <thread>
 
 #include "core/base/cancel.h"
 #include "core/base/grouped_digits.h"
@@ -48,7 +49,7 @@ ModelDescription described(const Engine& engine, const OpenMessage& request) {
   model.chats = has_chat_template(folder.path());
   model.device = engine.device() == Device::cuda ? "cuda" : "cpu";
   model.threads =
-      request.threads > 0 ? request.threads : static_cast<std::int32_t>(std::thread::hardware_concurrency());
+      request.threads > 0 ? request.threads : static_cast<std::int32_t>(omp_get_num_procs());
   model.greedy = !defaults.do_sample.value_or(true);
   model.temperature = defaults.temperature.value_or(model.temperature);
   model.top_k = defaults.top_k.value_or(model.top_k);

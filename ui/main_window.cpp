@@ -212,7 +212,6 @@ void MainWindow::connectAll() {
   connect(docks_.value(QStringLiteral("overview")), &QDockWidget::visibilityChanged, &overview_->grid(),
           &HeadGridView::setSeen);
   connect(&workbench_.tiles(), &ShownTileSource::failed, errors_, &ErrorBar::showError);
-  connect(&workbench_.sequence(), &SequenceModel::restarted, this, [this] { session_ = {}; });
   connect(&sessions_, &SessionFiles::recordingOpened, this, [this](const std::shared_ptr<const Recording>& recording) {
     settings_.setExportFolder(QFileInfo(QString::fromStdString(recording->path().string())).path());
     // One without texts has none for the field, and "back to the model" wants one.
@@ -251,8 +250,7 @@ void MainWindow::connectAll() {
   });
   connect(&sessions_, &SessionFiles::opened, this, [this](const QString& path, const Session& session) {
     if (path != settings_.lastRunPath()) settings_.setExportFolder(QFileInfo(path).path());
-    workbench_.showSession(session);
-    session_ = {path, session.record.size()};
+    workbench_.showSession(session, path);
     if (session.kept && !comparison_.restore(*session.kept))
       notice(
           tr("The run that the file was compared with is among the kept ones; compared is the one that was kept here"));

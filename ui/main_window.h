@@ -152,14 +152,6 @@ class MainWindow : public QMainWindow {
   void moveHead(int layers, int heads);
   void clearAll();
 
-  /// The session file that is shown, as it was read; empty once something else is, or tokens were added.
-  [[nodiscard]] QString shownSession();
-
-  struct ReadSession {
-    QString path;
-    std::int64_t tokens = -1;
-  };
-
   Settings& settings_;
   Workbench workbench_;
   RunComparison comparison_;
@@ -168,7 +160,6 @@ class MainWindow : public QMainWindow {
   QString exportFormat_;   // chosen last
   QString engineProgram_;  // as it says hello
   SessionFiles sessions_;
-  ReadSession session_;
   QString promptNote_;   // what the field holds of a file, where that is not all
   QString unseenNote_;   // what the prompt has that its field does not show
   QString firstText_;    // that the window began with

@@ -102,6 +102,8 @@ void MainWindow::showRuns() {
 
 void MainWindow::runBaselines() {
   raiseDock(QStringLiteral("runs"));
+  if (baselines_.canBegin() && !baselines_.isOfPromptAlone())
+    notice(tr("Of the same size after the prompt: what was written behind it belongs to the run that wrote it"));
   baselines_.begin(baselines_.ownBudget());
 }
 
@@ -126,10 +128,14 @@ QDockWidget* MainWindow::bringToFront(const QString& name) {
 
 void MainWindow::raiseDock(const QString& name) {
   QDockWidget* const dock = bringToFront(name);
-  const int roomForRows = std::clamp(height() * 2 / 5, 230, 400);
-  if (dock->height() >= roomForRows || dock->isFloating()) return;
-  resizeDocks({dock}, {roomForRows}, Qt::Vertical);
-  layout()->activate();
+  const int roomForRows = std::clamp(height() / 3, 230, 340);
+  if (dock->isFloating()) return;
+  // One call takes the room of a neighbour alone, and is not over with it: once it is reached, nothing grows any more.
+  for (int last = 0; dock->height() < roomForRows && dock->height() != last;) {
+    last = dock->height();
+    resizeDocks({dock}, {roomForRows}, Qt::Vertical);
+    layout()->activate();
+  }
   sizes_.remember();
 }
 

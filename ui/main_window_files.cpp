@@ -17,6 +17,7 @@
 #include "ui/models/text_file.h"
 #include "ui/panels/export_dialog.h"
 #include "ui/theme/theme.h"
+#include "ui/views/cache_chart_view.h"
 
 namespace natscope::ui {
 namespace {
@@ -103,7 +104,7 @@ Session MainWindow::shownAsSession() {
 }
 
 void MainWindow::keepLastRun() {
-  const bool isInFile = workbench_.recording() || !shownSession().isEmpty();
+  const bool isInFile = workbench_.recording() || !workbench_.sessionFile().isEmpty();
   const EngineClient& client = workbench_.client();
   const bool isCut = client.record().size() < client.promptTokens();
   // Behind a file that is looked at, or a text that was not read to its end, a run may stand that no file has.
@@ -148,7 +149,8 @@ void MainWindow::showExport(FigureKind kind) {
   if (attention_->map().hasRange())
     shown.range = FixedRange{attention_->map().range().low, attention_->map().range().high};
   shown.colours = attention_->map().mapStyle().colours;
-  ExportOrigin origin = exportOrigin(workbench_, shownSession());
+  shown.isCacheShare = cache_->chart().axis() == CacheAxis::share;
+  ExportOrigin origin = exportOrigin(workbench_, workbench_.sessionFile());
   origin.keptFile = comparison_.file();
   auto* const dialog = new ExportDialog(shown, first, ThemeSwitch::instance().theme(), settings_.exportFolder(),
                                         std::move(origin), comparison_.kept(), this);
@@ -186,11 +188,6 @@ void MainWindow::writeRuns(const QString& path) {
         if (!written) return errors_->showError(written.error());
         sayWritten(path);
       });
-}
-
-QString MainWindow::shownSession() {
-  // Tokens that were added since are not in the file.
-  return session_.tokens == workbench_.client().record().size() ? session_.path : QString();
 }
 
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {

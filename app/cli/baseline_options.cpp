@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view same_budget = "same";
 
 /// In the order of budget_kinds.
-constexpr std::array<std::string_view, budget_kinds.size()> kind_names{"window", "streaming", "h2o"};
+constexpr std::array<std::string_view, budget_kinds.size()> kind_names{"window", "streaming", "h2o", "tova"};
 
 /// A share of the cache, over 0 and up to 1; nothing for anything else.
 std::optional<double> parse_share(std::string_view text) {
@@ -37,12 +37,12 @@ void BaselineOptions::add_to(CLI::App& command) {
       ->type_name("LIST");
   command
       .add_option("--baselines", kinds_,
-                  "Which ones, between commas: window, streaming (4 sinks), h2o (half heavy, half recent)")
+                  "Which ones, between commas: window, streaming (4 sinks), h2o (half heavy, half recent), tova")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->check(CLI::IsMember(std::vector<std::string>(kind_names.begin(), kind_names.end())))
       ->type_name("LIST")
-      ->default_str("window,streaming,h2o");
+      ->default_str("window,streaming,h2o,tova");
 }
 
 Expected<void> BaselineOptions::check() const {

@@ -34,6 +34,7 @@ Expected<void> draw_figure_file(const FigureData& figure, const DrawnFigureOptio
   drawn.cellPixels = options.cell_pixels;
   drawn.scale = options.scale;
   drawn.colours = options.colours;
+  drawn.cacheAsShare = options.cache_as_share;
   if (options.axes == "tokens") drawn.texts = ui::AxisTexts::tokens;
   if (options.axes == "positions") drawn.texts = ui::AxisTexts::positions;
   return ui::drawFigure(figure, drawn, path);

@@ -22,6 +22,7 @@ struct DrawnFigureOptions {
   bool dark = false;
   ColourMap colours = ColourMap::viridis;  ///< of attention and mask
   std::string axes = "auto";               ///< auto, tokens or positions
+  bool cache_as_share = false;             ///< kv: in percent of full attention
 };
 
 /// Errors: as ui::drawFigure; usage in a build without Qt.

@@ -64,7 +64,7 @@ json eval_json(const EvaluatedPolicy& policy, const EvaluatedText& text) {
   object["paper_kv_fraction"] = score.paper_kv_fraction();
   object["policy"] = to_string(policy.plan.policy);
   object["roles"] = nullptr;
-  if (policy.plan.policy.kind != Policy::Kind::h2o) {
+  if (has_roles(policy.plan.policy)) {
     object["roles"] = {{"global", score.role_share(Role::global)},
                        {"local", score.role_share(Role::local)},
                        {"sliding", score.role_share(Role::sliding)}};

@@ -179,10 +179,11 @@ Expected<void> write_figure(FigureData figure, ExportFormat format, const Option
   if (!is_data_format(format)) {
     const WaitLine line("drawing " + options.out);
     const UnwatchedWork work;
-    return draw_figure_file(figure,
-                            {scale, options.dpi, options.width.value_or(0), options.cell, options.theme == "dark",
-                             colour_map(options.colours).value_or(ColourMap::viridis), options.axes},
-                            options.out);
+    return draw_figure_file(
+        figure,
+        {scale, options.dpi, options.width.value_or(0), options.cell, options.theme == "dark",
+         colour_map(options.colours).value_or(ColourMap::viridis), options.axes, options.unit == "percent"},
+        options.out);
   }
   return write_figure_data(options.out, prepared(std::move(figure), scale), stop);
 }

@@ -39,6 +39,7 @@ const std::vector<KindFlag> kind_flags{
      [](const ExportOptions& o) { return o.colours != "viridis"; }},
     {"--axes tokens", {attention, mask, FigureKind::roles}, [](const ExportOptions& o) { return o.axes == "tokens"; }},
     {"--cell", {attention, mask, FigureKind::roles}, [](const ExportOptions& o) { return o.cell > 0; }},
+    {"--unit", {FigureKind::kv}, [](const ExportOptions& o) { return o.unit != "bytes"; }},
     {"--surprise", {FigureKind::text}, [](const ExportOptions& o) { return o.surprise; }},
     {"--compare",
      {FigureKind::kv, FigureKind::roles, FigureKind::text},
@@ -303,6 +304,13 @@ void ExportOptions::add_drawing(CLI::App& command) {
       ->check(CLI::IsMember({"viridis", "magma", "cividis"}))
       ->type_name("NAME")
       ->capture_default_str();
+  command
+      .add_option("--unit", unit,
+                  "Of a kv figure: bytes (entries, where their size is not known), or percent of what full attention "
+                  "holds after each token")
+      ->check(CLI::IsMember({"bytes", "percent"}))
+      ->type_name("NAME")
+      ->capture_default_str();
   command.add_option("--axes", axes, "Labels; auto: tokens where they fit, else positions")
       ->check(CLI::IsMember({"auto", "tokens", "positions"}))
       ->type_name("NAME")
@@ -319,7 +327,8 @@ void ExportOptions::add_to(CLI::App& command) {
       "overview as npy is F32 [layers, heads, S, S]. S is the cells of a side, at most 256; a cell is the largest of "
       "the n x n weights that it stands for: n = 1 up to 256 tokens, 2 up to 512, 4 up to 1024 and so on "
       "(cell_tokens in FILE.json). 0: masked; NaN: a map that the trace does not hold.\n"
-      "A role is 0 Global, 1 Local or 2 Sliding. Under h2o tokens have no roles (all are 0); csv and json then also "
+      "A role is 0 Global, 1 Local or 2 Sliding. Under h2o and tova tokens have no roles (all are 0); csv and json "
+      "then also "
       "say held: 1 where the KV head holds the token after the last one.\n"
       "roles with --compare: 0 neither holds the token after the last one that both have, 1 both do, 2 this run "
       "only, 3 the compared one only; csv has a column for each of the two.\n"

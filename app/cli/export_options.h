@@ -38,6 +38,7 @@ struct ExportOptions {
   std::string theme = "light";
   std::string colours = "viridis";
   std::string axes = "auto";
+  std::string unit = "bytes";
   CLI::Option* layer_option = nullptr;
   CLI::Option* head_option = nullptr;
 

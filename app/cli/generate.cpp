@@ -83,7 +83,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
                                                                          engine->config().context)));
   NATSCOPE_CHECK(engine->start(plan));
 
-  LiveTable table(options.live, has_roles(to_string(plan.policy)));
+  LiveTable table(options.live, to_string(plan.policy));
   GenerateOptions generate;
   generate.max_new_tokens = options.max_new_tokens;
   generate.sampling = sampling;
@@ -99,14 +99,20 @@ Expected<void> run(const Options& options, CommandContext& context) {
     };
   }
   std::vector<Answer> answers;
+  // What was answered till then is not lost.
+  const auto end_with = [&](Error error) -> Expected<void> {
+    if (context.json && !answers.empty()) NATSCOPE_CHECK(print_json(as_json(answers, *engine, plan.policy, turns > 1)));
+    return Unexpected(std::move(error));
+  };
   for (;;) {
     PrefillOptions prefill;
     prefill.chunk = options.chunk;
-    NATSCOPE_CHECK(watched_prefill(*engine, given, std::move(prefill), context.stop));
-    Answer& answer = answers.emplace_back();
-    answer.prompt_tokens = engine->record().size();
-    NATSCOPE_TRY(answer.result, engine->generate(generate, unread.get_token()));
-    answer.counts = engine->counts();
+    if (auto read = watched_prefill(*engine, given, std::move(prefill), context.stop); !read)
+      return end_with(std::move(read).error());
+    const std::int64_t prompt_tokens = engine->record().size();
+    auto result = engine->generate(generate, unread.get_token());
+    if (!result) return end_with(std::move(result).error());
+    const Answer& answer = answers.emplace_back(Answer{prompt_tokens, *std::move(result), engine->counts()});
     if (!context.json) {
       table.finish(engine->record());
       NATSCOPE_CHECK(table.written());
@@ -116,11 +122,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
     if (answer.result.reason == StopReason::interrupted || answers.size() > options.text.follow_ups()) break;
     if (!context.json) std::puts("");
     auto next = options.text.follow_up(*engine, answers.size() - 1);
-    if (!next) {
-      // What was answered till then is not lost.
-      if (context.json) NATSCOPE_CHECK(print_json(as_json(answers, *engine, plan.policy, turns > 1)));
-      return Unexpected(std::move(next).error());
-    }
+    if (!next) return end_with(std::move(next).error());
     given = *std::move(next);
   }
   if (context.json) {

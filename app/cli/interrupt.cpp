@@ -27,6 +27,7 @@ constexpr char end_byte = 'e';
 std::array<int, 2> wake_pipe{-1, -1};
 
 std::atomic<int> unwatched_works{0};
+std::atomic<const char*> ending_advice{nullptr};
 
 extern "C" void on_signal(int) {
   const int saved = errno;
@@ -97,13 +98,18 @@ void InterruptGuard::watch() {
   for (char byte = wait_for_byte(unwatched_works > 0 ? 0 : grace_ms); byte != end_byte;
        byte = wait_for_byte(grace_ms)) {
     if (byte == signal_byte) continue;
-    const Error error = make_error(ErrorCode::interrupted, "stopped before the work was done");
+    const char* const advice = ending_advice;
+    const Error error =
+        make_error(ErrorCode::interrupted, "stopped before the work was done", advice != nullptr ? advice : "");
     std::fprintf(stderr, "%s\n", format_error_line(error).c_str());
     std::fflush(stderr);
     abandon_unfinished_files();
     _exit(exit_code(ErrorCode::interrupted));
   }
 }
+
+EndingAdvice::EndingAdvice(const char* advice) { ending_advice = advice; }
+EndingAdvice::~EndingAdvice() { ending_advice = nullptr; }
 
 UnwatchedWork::UnwatchedWork() { ++unwatched_works; }
 UnwatchedWork::~UnwatchedWork() { --unwatched_works; }

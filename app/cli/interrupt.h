@@ -43,4 +43,14 @@ class UnwatchedWork {
   UnwatchedWork& operator=(const UnwatchedWork&) = delete;
 };
 
+/// While one lives, what a process that has to be ended advises, in place of doing the same again.
+class EndingAdvice {
+ public:
+  /// `advice`: a literal.
+  explicit EndingAdvice(const char* advice);
+  ~EndingAdvice();
+  EndingAdvice(const EndingAdvice&) = delete;
+  EndingAdvice& operator=(const EndingAdvice&) = delete;
+};
+
 }  // namespace natscope

@@ -9,6 +9,7 @@
 #include "app/cli/screen_text.h"
 #include "app/cli/terminal.h"
 #include "core/base/grouped_digits.h"
+#include "core/cache/policy.h"
 
 namespace natscope {
 namespace {
@@ -53,21 +54,23 @@ double layer_fraction(const SequenceRecord& record, std::int32_t layer) {
 }
 
 std::array<double, role_count> role_shares(const SequenceRecord& record) {
-  std::array<double, role_count> counts{};
-  double all = 0;
-  for (const TokenFrame& frame : record.frames()) {
-    for (const Role role : frame.roles) {
-      counts[static_cast<std::size_t>(role)] += 1;
-      all += 1;
+  std::array<double, role_count> shares{};
+  const CacheGeometry& geometry = record.geometry();
+  for (std::int32_t layer = 0; layer < geometry.layers; ++layer) {
+    for (std::int32_t head = 0; head < geometry.kv_heads; ++head) {
+      const HeadTally& tally = record.tally(LayerId(layer), KvHeadId(head));
+      for (std::size_t role = 0; role < shares.size(); ++role)
+        shares[role] += static_cast<double>(tally.role_tokens[role]);
     }
   }
-  for (double& count : counts) count /= std::max(all, 1.0);
-  return counts;
+  const double all = static_cast<double>(record.size()) * geometry.layers * geometry.kv_heads;
+  for (double& share : shares) share /= std::max(all, 1.0);
+  return shares;
 }
 
 }  // namespace
 
-std::string accounting_table(const SequenceRecord& record, bool has_roles, bool colour, int columns) {
+std::string accounting_table(const SequenceRecord& record, std::string_view policy, bool colour, int columns) {
   if (record.size() == 0) return {};
   const CacheCounts& counts = record.frames().back().counts;
   const char* const strong = colour ? "\033[1m" : "";
@@ -82,10 +85,11 @@ std::string accounting_table(const SequenceRecord& record, bool has_roles, bool 
   };
   std::string text = std::string(strong) + "KV cache after " + grouped_digits(counts.tokens) + " tokens" + plain + "\n";
   text += row("dense    ", counts.dense_bytes, "what full attention would hold");
-  text += row("live     ", counts.live_bytes, has_roles ? "what the roles keep" : "what H2O keeps");
+  text += row("live     ", counts.live_bytes,
+              has_roles(policy) ? "what the roles keep" : ("what " + method_name(policy) + " keeps").c_str());
   text += row("allocated", counts.allocated_bytes, "live, rounded up to pages");
 
-  if (has_roles) {
+  if (has_roles(policy)) {
     const auto roles = role_shares(record);
     text += "roles     G " + percent(roles[0]) + "   L " + percent(roles[1]) + "   S " + percent(roles[2]) + "\n";
   }
@@ -136,8 +140,8 @@ std::size_t bytes_before_full_row(std::string_view text, int begin, int columns)
   return text.size();
 }
 
-LiveTable::LiveTable(bool wanted, bool has_roles)
-    : wanted_(wanted), has_roles_(has_roles), in_place_(wanted && stdout_is_terminal() && stderr_is_terminal()) {}
+LiveTable::LiveTable(bool wanted, std::string policy)
+    : wanted_(wanted), policy_(std::move(policy)), in_place_(wanted && stdout_is_terminal() && stderr_is_terminal()) {}
 
 void LiveTable::erase() {
   if (line_columns_.empty()) return;
@@ -156,7 +160,7 @@ void LiveTable::draw(const SequenceRecord& record) {
   // A row that became full because the terminal became narrower: the text goes on in the next one.
   if (text_columns_ > 0 && text_columns_ % columns == 0) std::fputs("\n", stdout);
   std::fputs("\n\n", stdout);
-  const std::string table = accounting_table(record, has_roles_, stderr_has_colour(), columns);
+  const std::string table = accounting_table(record, policy_, stderr_has_colour(), columns);
   for (const std::string& line : lines_on_screen(table, columns, terminal_rows())) {
     std::printf("%s\n", line.c_str());
     line_columns_.push_back(screen_columns(line));
@@ -196,7 +200,7 @@ void LiveTable::finish(const SequenceRecord& record) {
 
 void LiveTable::conclude(const SequenceRecord& record) const {
   if (wanted_)
-    std::fprintf(stderr, "\n%s", accounting_table(record, has_roles_, stderr_has_colour(), terminal_columns()).c_str());
+    std::fprintf(stderr, "\n%s", accounting_table(record, policy_, stderr_has_colour(), terminal_columns()).c_str());
 }
 
 // The stream remembers that a write failed, whenever it was.

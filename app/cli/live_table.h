@@ -13,8 +13,10 @@
 namespace natscope {
 
 /// The three numbers and the role mix after the record's last token, with a bar per layer of what its heads hold.
-///   has_roles  not under H2O;  colour  whether to use ANSI colours;  columns  how wide bars may make it
-[[nodiscard]] std::string accounting_table(const SequenceRecord& record, bool has_roles, bool colour, int columns);
+///   policy  what decided, as core/cache/policy.h writes it;  colour  whether to use ANSI colours;
+///   columns  how wide bars may make it
+[[nodiscard]] std::string accounting_table(const SequenceRecord& record, std::string_view policy, bool colour,
+                                           int columns);
 
 /// The table's lines as a terminal of this size can draw over them: none wraps, and none scrolls away.
 [[nodiscard]] std::vector<std::string> lines_on_screen(std::string_view table, int columns, int rows);
@@ -28,7 +30,7 @@ namespace natscope {
 /// When stdout is no terminal the table goes to stderr once, at the end.
 class LiveTable {
  public:
-  LiveTable(bool wanted, bool has_roles);
+  LiveTable(bool wanted, std::string policy);
 
   /// Prints streaming text and, below it, the table (at most ten times a second).
   void show(std::string_view text, const SequenceRecord& record);
@@ -45,7 +47,7 @@ class LiveTable {
   void print_pending(std::size_t bytes);
 
   bool wanted_ = false;
-  bool has_roles_ = true;
+  std::string policy_;
   bool in_place_ = false;
   std::string pending_;            // text that the next redraw prints, but for what would fill a row
   std::vector<int> line_columns_;  // of the table on screen

@@ -18,8 +18,8 @@ namespace natscope {
 
 struct PolicyOption {
   static constexpr const char* words =
-      "What the cache keeps: model (learned roles), full, window:W, longformer:W,P1,P2,…, streaming:SINKS,WINDOW or "
-      "h2o:HEAVY,RECENT";
+      "What the cache keeps: model (learned roles), full, window:W, longformer:W,P1,P2,…, streaming:SINKS,WINDOW, "
+      "h2o:HEAVY,RECENT or tova:SIZE";
 
   std::string text = "model";
 
@@ -45,7 +45,7 @@ struct PolicyOption {
       }
     }
     const bool keeps_none =
-        (named.kind == Policy::Kind::h2o && named.heavy + named.recent == 0) ||
+        (!has_roles(named) && named.heavy + named.recent == 0) ||
         (has_own_window(named) && named.window + named.sinks == 0 && named.global_positions.empty());
     if (keeps_none) print_note(to_string(named) + " keeps no entry: every token sees itself alone");
     return named;

@@ -35,26 +35,29 @@ void RoleFlags::add_to(CLI::App& command) {
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{std::numeric_limits<std::int32_t>::max()}))
       ->type_name("W");
   command
-      .add_option("--roles", roles_file_,
-                  "Take roles from a safetensors file with roles U8 [layers, kv_heads, T]; not with --policy h2o")
+      .add_option(
+          "--roles", roles_file_,
+          "Take roles from a safetensors file with roles U8 [layers, kv_heads, T]; not with --policy h2o or tova")
       ->type_name("FILE");
   command
       .add_option(
           "--force", forced_,
           "Set a role: LAYER.KV_HEAD.POSITION=G|L|S, with * for all layers or all KV heads, for example \"*.*.30=G\"; "
-          "wins over --roles; not with --policy h2o")
+          "wins over --roles; not with --policy h2o or tova")
       ->type_name("L.K.N=R")
       ->allow_extra_args(false);
 }
 
 Expected<void> RoleFlags::check(const Policy& policy) const {
   NATSCOPE_CHECK(parsed(forced_));
-  if (policy.kind == Policy::Kind::h2o && has_roles()) {
-    return fail(ErrorCode::usage, "H2O has no roles that could be set: it keeps what was attended to",
+  const bool decides_by_scores = !natscope::has_roles(policy);
+  const std::string method = method_name(to_string(policy));
+  if (decides_by_scores && has_roles()) {
+    return fail(ErrorCode::usage, method + " has no roles that could be set: it keeps what was attended to",
                 std::string("leave ") + (forced_.empty() ? "--roles" : "--force") + " out, or choose another policy");
   }
-  if (policy.kind == Policy::Kind::h2o && window_) {
-    return fail(ErrorCode::usage, "H2O has no window W that could be set: it keeps what was attended to",
+  if (decides_by_scores && window_) {
+    return fail(ErrorCode::usage, method + " has no window W that could be set: it keeps what was attended to",
                 "leave --window out, or choose another policy");
   }
   if (has_own_window(policy) && window_) {

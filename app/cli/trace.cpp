@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
@@ -40,8 +41,9 @@ Expected<std::vector<MapId>> chosen_maps(const std::string& text, const ModelCon
   }
   for (const MapId& map : *parsed) {
     NATSCOPE_CHECK(check_map(map, config));
+    if (std::ranges::find(maps, map) == maps.end()) maps.push_back(map);  // a file has each once
   }
-  return parsed;
+  return maps;
 }
 
 Expected<void> run(const Options& options, CommandContext& context) {
@@ -111,8 +113,10 @@ void add_trace_command(CLI::App& root, Invocation& invocation) {
   command->footer(
       "Always in the file: tokens I64 [T], roles U8 [layers, kv_heads, T] (0 Global, 1 Local, 2 Sliding), kv_entries "
       "I32 [T, layers, kv_heads], kv_allocated_bytes I64 [T], and probability F32 [T], which the model gave each "
-      "token before it came (0: not known, as of the first): -ln of it is the token's loss. Under h2o, whose tokens "
-      "have no roles, also what it dropped: evicted I32 [entries, 3] (layer, KV head, position) and evicted_ends I64 "
+      "token before it came (0: not known, as of the first; 1.4e-45 at least): -ln of it is the token's loss. Under "
+      "h2o and tova, whose "
+      "tokens have no roles, also what they dropped: evicted I32 [entries, 3] (layer, KV head, position) and "
+      "evicted_ends I64 "
       "[T], where each step's entries end.\n"
       "Metadata: where it comes from; token_texts, a JSON array of T strings, what each token adds to the text; and "
       "token_names, a JSON object of names for tokens that add nothing, by their id.\n"

@@ -48,7 +48,7 @@ void add_model_flags(CLI::App& command, train::TrainOptions& o) {
 void add_run_flags(CLI::App& command, train::TrainOptions& o, std::string& charge) {
   constexpr const char* group = run_group;
   auto* steps = command.add_option("--steps", o.steps, "Optimiser steps");
-  steps->default_str("from --epochs")->group(group);
+  steps->default_str("from --epochs")->check(CLI::PositiveNumber)->group(group);
   command.add_option("--epochs", o.epochs, "Times that the text is read")
       ->capture_default_str()
       ->excludes(steps)

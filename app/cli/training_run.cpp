@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "app/cli/interrupt.h"
 #include "app/cli/training_progress.h"
 
 namespace natscope {
@@ -14,6 +15,7 @@ Expected<std::optional<train::TrainResult>> run_training(const TrainingRun& run,
                 "add --detach, or start this with mpirun -np " + std::to_string(run.ranks));
   }
   TrainingProgress progress;
+  const EndingAdvice advice("add --resume to go on from the last checkpoint, or begin anew in another folder");
   if (!run.ignored.empty() && run.resume && ranks->leads()) progress.listener().message(run.ignored);
   auto result = run.train(ranks->leads() ? progress.listener() : train::TrainListener(), *ranks);
   progress.end();

@@ -6,7 +6,6 @@
 #include <csignal>
 #include <string>
 
-#include "core/base/atomic_file.h"
 #include "core/base/error.h"
 
 namespace natscope {
@@ -14,7 +13,8 @@ namespace {
 
 std::string last_words;  // made before they are needed
 
-/// Raised by the very read of a mapped page: no lock of ours is held there, and no memory is asked for here.
+/// Raised by the very read of a mapped page, whatever is held there: nothing is locked or asked for here, so that an
+/// unfinished file may stay behind.
 extern "C" void on_bus_error(int number, siginfo_t* what, void*) {
   if (what->si_code != BUS_ADRERR) {
     ::signal(number, SIG_DFL);
@@ -22,7 +22,6 @@ extern "C" void on_bus_error(int number, siginfo_t* what, void*) {
     return;
   }
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, last_words.data(), last_words.size());
-  abandon_unfinished_files();
   ::_exit(exit_code(ErrorCode::io_failure));
 }
 

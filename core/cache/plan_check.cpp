@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/cache/plan_check.h"
 
+#include <string>
+
 namespace natscope {
 
 bool has_own_window(const Policy& policy) {
@@ -8,16 +10,17 @@ bool has_own_window(const Policy& policy) {
          policy.kind == Policy::Kind::streaming;
 }
 
-bool takes_window(const Policy& policy) { return !has_own_window(policy) && policy.kind != Policy::Kind::h2o; }
+bool takes_window(const Policy& policy) { return !has_own_window(policy) && has_roles(policy); }
 
 Expected<void> check_set_by_hand(const RolePlan& plan) {
-  if (plan.policy.kind != Policy::Kind::h2o) return {};
+  if (has_roles(plan.policy)) return {};
+  const std::string method = method_name(to_string(plan.policy));
   if (plan.roles || !plan.forced.empty()) {
-    return fail(ErrorCode::usage, "H2O has no roles that could be set: it keeps what was attended to",
+    return fail(ErrorCode::usage, method + " has no roles that could be set: it keeps what was attended to",
                 "take the roles back (--force, --roles), or choose another policy");
   }
   if (plan.window) {
-    return fail(ErrorCode::usage, "H2O has no window W that could be set: it keeps what was attended to",
+    return fail(ErrorCode::usage, method + " has no window W that could be set: it keeps what was attended to",
                 "take W back (--window), or choose another policy");
   }
   return {};

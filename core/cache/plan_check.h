@@ -10,11 +10,11 @@ namespace natscope {
 /// Whether the policy's own numbers hold a W: then another one is written there, not beside it.
 [[nodiscard]] bool has_own_window(const Policy& policy);
 
-/// Whether W can be set by hand beside the policy: not where its own numbers hold one, nor under H2O, which has none.
+/// Whether W can be set by hand beside the policy: not where its own numbers hold one, nor where it has no roles.
 [[nodiscard]] bool takes_window(const Policy& policy);
 
-/// Whether what was set by hand can mean anything under the plan's policy: H2O has no roles and no W. Whoever takes a
-/// plan from a person asks; RoleDecider does what it is told. Errors: usage.
+/// Whether what was set by hand can mean anything under the plan's policy: H2O and TOVA have no roles and no W.
+/// Whoever takes a plan from a person asks; RoleDecider does what it is told. Errors: usage.
 [[nodiscard]] Expected<void> check_set_by_hand(const RolePlan& plan);
 
 }  // namespace natscope

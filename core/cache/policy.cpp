@@ -12,7 +12,8 @@ namespace natscope {
 namespace {
 
 constexpr std::string_view expected_forms =
-    "use model, full, window:W, longformer:W,P1,P2,…, streaming:SINKS,WINDOW or h2o:HEAVY,RECENT with whole numbers";
+    "use model, full, window:W, longformer:W,P1,P2,…, streaming:SINKS,WINDOW, h2o:HEAVY,RECENT or tova:SIZE with whole "
+    "numbers";
 
 Unexpected refuse(std::string_view text, std::string what) {
   return fail(ErrorCode::bad_policy, "cache policy \"" + printable(text) + "\": " + std::move(what),
@@ -62,7 +63,7 @@ Expected<Policy> parse_policy(std::string_view text) {
 
   const std::size_t colon = text.find(':');
   const std::string_view kind = text.substr(0, colon);
-  if (kind != "window" && kind != "longformer" && kind != "streaming" && kind != "h2o")
+  if (kind != "window" && kind != "longformer" && kind != "streaming" && kind != "h2o" && kind != "tova")
     return refuse(text, "no such policy");
   if (colon == std::string_view::npos) return refuse(text, "its numbers are missing");
   NATSCOPE_TRY(const std::vector<std::int64_t> numbers, parse_numbers(text, text.substr(colon + 1)));
@@ -85,14 +86,29 @@ Expected<Policy> parse_policy(std::string_view text) {
     policy.kind = Policy::Kind::streaming;
     policy.sinks = numbers[0];
     policy.window = numbers[1];
-  } else {
+  } else if (kind == "h2o") {
     NATSCOPE_CHECK(require_count(text, numbers, 2));
     policy.kind = Policy::Kind::h2o;
     policy.heavy = numbers[0];
     policy.recent = numbers[1];
+  } else {
+    NATSCOPE_CHECK(require_count(text, numbers, 1));
+    policy.kind = Policy::Kind::tova;
+    policy.heavy = numbers[0];
   }
   return policy;
 }
+
+std::optional<kernels::HeavyHitters> heavy_hitters(const Policy& policy) {
+  using kernels::EntryScores;
+  if (policy.kind == Policy::Kind::h2o)
+    return kernels::HeavyHitters{policy.heavy, policy.recent, EntryScores::of_all_queries};
+  if (policy.kind == Policy::Kind::tova)
+    return kernels::HeavyHitters{policy.heavy, policy.recent, EntryScores::of_last_query};
+  return {};
+}
+
+bool has_roles(const Policy& policy) { return !heavy_hitters(policy); }
 
 bool has_roles(std::string_view policy) {
   const std::string_view kind = policy.substr(0, policy.find(':'));
@@ -102,7 +118,10 @@ bool has_roles(std::string_view policy) {
 }
 
 std::string method_name(std::string_view policy) {
-  return policy == "h2o" || policy.starts_with("h2o:") ? "H2O" : printable(policy);
+  const std::string_view kind = policy.substr(0, policy.find(':'));
+  if (kind == "h2o") return "H2O";
+  if (kind == "tova") return "TOVA";
+  return printable(policy);
 }
 
 std::string family_name(std::string_view policy) {
@@ -132,6 +151,8 @@ std::string to_string(const Policy& policy) {
       return "streaming:" + std::to_string(policy.sinks) + "," + std::to_string(policy.window);
     case Policy::Kind::h2o:
       return "h2o:" + std::to_string(policy.heavy) + "," + std::to_string(policy.recent);
+    case Policy::Kind::tova:
+      return "tova:" + std::to_string(policy.heavy);
   }
   return {};
 }

@@ -17,6 +17,8 @@ Policy policy_at_budget(Policy::Kind kind, double fraction, std::int64_t tokens)
   } else if (kind == Policy::Kind::h2o) {
     policy.heavy = entries / 2;
     policy.recent = entries - policy.heavy;
+  } else if (kind == Policy::Kind::tova) {
+    policy.heavy = entries;
   } else {
     policy.window = entries;
   }

@@ -13,7 +13,8 @@ namespace natscope {
 inline constexpr std::int64_t baseline_sinks = 4;
 
 /// The policies that can be given any budget, and need no training.
-inline constexpr std::array budget_kinds{Policy::Kind::window, Policy::Kind::streaming, Policy::Kind::h2o};
+inline constexpr std::array budget_kinds{Policy::Kind::window, Policy::Kind::streaming, Policy::Kind::h2o,
+                                         Policy::Kind::tova};
 
 /// A policy that holds about `fraction` of `tokens` after the last of them: at least one entry a head, at most all.
 ///   kind  one of budget_kinds; of h2o half is heavy, half recent

@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "core/base/hints.h"
+
 namespace natscope {
 
 namespace {
@@ -61,6 +63,7 @@ std::optional<std::int64_t> window_of(const RolePlan& plan, std::optional<std::i
       break;
     case Policy::Kind::full:
     case Policy::Kind::h2o:
+    case Policy::Kind::tova:
       break;
   }
   // Every role is global but those that the plan sets, and these use the model's window where it has one.
@@ -79,6 +82,7 @@ Role role_by_policy(const Policy& policy, TokenPos position) {
     case Policy::Kind::model:
     case Policy::Kind::full:
     case Policy::Kind::h2o:
+    case Policy::Kind::tova:
       break;
   }
   return Role::global;
@@ -174,7 +178,7 @@ Expected<void> RoleDecider::decide(LayerId layer, KvHeadId kv_head, TokenPos fir
   if (asks_scores() && !std::ranges::all_of(scores, [](float score) { return std::isfinite(score); })) {
     return fail(ErrorCode::unsupported_model,
                 "the role scores of layer " + std::to_string(layer.value) + " are not finite",
-                "its weights are damaged, or too large for the dtype: check the files, or take float32");
+                broken_weights);
   }
   NATSCOPE_CHECK(prescribe(layer, kv_head, first, out));
   if (!asks_scores()) return {};
@@ -185,7 +189,7 @@ Expected<void> RoleDecider::decide(LayerId layer, KvHeadId kv_head, TokenPos fir
 std::optional<std::int64_t> RoleDecider::window() const { return window_; }
 
 bool RoleDecider::counts_whole_window() const {
-  return has_scores_ && plan_.policy.kind != Policy::Kind::full && plan_.policy.kind != Policy::Kind::h2o;
+  return has_scores_ && plan_.policy.kind != Policy::Kind::full && natscope::has_roles(plan_.policy);
 }
 
 }  // namespace natscope

@@ -165,7 +165,7 @@ Expected<void> ChunkPass::attend_at_once(LayerId layer, TokenPos first, kernels:
   return {};
 }
 
-/// H2O: what a token leaves behind depends on the attention of every token before it.
+/// H2O, TOVA: what a token leaves behind depends on the attention of every token before it.
 Expected<void> ChunkPass::attend_one_by_one(LayerId layer, TokenPos first, kernels::KvCache& cache,
                                             PassObserver& observer, std::stop_token stop) {
   const View<float, 3> queries = heads_of(queries_, config_.heads);

@@ -222,7 +222,7 @@ Expected<void> DevicePass::run_chunk(std::span<const std::int32_t> tokens, Token
   return {};
 }
 
-/// All layers' at once: a byte a token and KV head, under H2O five.
+/// All layers' at once: a byte a token and KV head, where entries have scores five.
 Expected<void> DevicePass::prescribe(std::int32_t layers, TokenPos first, const PassObserver& observer) {
   if (layout_.with_drops) {
     NATSCOPE_CHECK(shown_.prescribe_drops(layers, first, chunk_, observer, host_drops_));
@@ -288,7 +288,7 @@ Expected<void> DevicePass::attend(std::int32_t index, TokenPos first) {
                      "attention");
 }
 
-/// H2O: what a token leaves behind depends on the attention of every token before it.
+/// H2O, TOVA: what a token leaves behind depends on the attention of every token before it.
 Expected<void> DevicePass::attend_one_by_one(std::int32_t index, TokenPos first, const std::stop_token& stop) {
   const std::int64_t kv_heads = config_.kv_heads;
   const View<Role, 2> chunk_roles = roles(index);

@@ -58,12 +58,12 @@ class DevicePass {
   [[nodiscard]] Expected<void> attend_alone();
   /// Whether nothing is ever dropped: what is attended with knows no roles.
   [[nodiscard]] bool is_dense() const { return attention_ != nullptr; }
-  /// Whether passes of any length attend to what the cache holds, as H2O has to.
+  /// Whether passes of any length attend to what the cache holds, as H2O and TOVA have to.
   [[nodiscard]] bool attends_to_cache() const { return attention_ == nullptr && blank_cache_ == nullptr; }
   /// The most tokens that one pass should take, so that what it works on stays below about a gigabyte of the device.
   [[nodiscard]] std::int64_t most_tokens() const;
 
-  /// As KvCache::reset; with H2O's rule the cache keeps scores. Errors: out_of_memory, internal.
+  /// As KvCache::reset; with a rule the cache keeps scores. Errors: out_of_memory, internal.
   [[nodiscard]] Expected<void> reset_cache(std::int64_t window,
                                            const std::optional<kernels::HeavyHitters>& heavy_hitters);
   /// After the last pass that came to its end.
@@ -71,7 +71,7 @@ class DevicePass {
 
   /// Processes tokens first … first + n - 1, n >= 1 (2 with attend_with). A pass of one token changes the cache only
   /// after the last layer, so that a stop leaves it as it was; of a longer one the cache may hold some layers. Under
-  /// H2O tokens of a longer one attend and drop one by one, layer by layer. Errors: as ChunkPass::run.
+  /// H2O and TOVA tokens of a longer one attend and drop one by one, layer by layer. Errors: as ChunkPass::run.
   [[nodiscard]] Expected<void> run(std::span<const std::int32_t> tokens, TokenPos first, PassObserver& observer,
                                    ChunkExtent extent, std::stop_token stop);
   /// Logits [n, vocab] as ChunkPass::logits.
@@ -141,13 +141,13 @@ class DevicePass {
   float global_bias_ = 0;   // of this pass
   DeviceRecordLayout layout_;
   DeviceArray x_, normed_, values_, attended_, gate_, up_, cosine_, sine_, prescribed_, record_, logits_;
-  DeviceArray prescribed_drops_, self_scores_;  // H2O
+  DeviceArray prescribed_drops_, self_scores_;  // with a rule
   PinnedArray host_record_;
   PinnedArray host_x_;
   std::array<bool, 2> shows_attended_{};  // [slot]: what attended() is shown is coming down, too
   bool is_under_way_ = false;             // the device may not have done all it was given, nor read what it was to copy
   std::vector<Role> host_prescribed_;     // [layers, kv_heads, n]
-  std::vector<std::int32_t> host_drops_;  // [layers, n, kv_heads], H2O
+  std::vector<std::int32_t> host_drops_;  // [layers, n, kv_heads], with a rule
 };
 
 }  // namespace natscope

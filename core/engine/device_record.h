@@ -38,7 +38,7 @@ class DeviceLayout {
 /// the host alike, so that layers that lie one after the other come down in one copy. All in bytes.
 ///   queries [n, heads, head_dim], keys [n, kv_heads, head_dim], lse [heads, n], scores [n, 3 · kv_heads] f32
 ///   roles   [kv_heads, n]
-/// Under H2O, whose tokens attend one by one, lse [n, heads], and also
+/// Under H2O and TOVA, whose tokens attend one by one, lse [n, heads], and also
 ///   dropped, held [n, kv_heads] i32: kernels::TokenDrops
 struct DeviceRecordLayout : DeviceLayout {
   DeviceRecordLayout() = default;
@@ -67,7 +67,7 @@ class DeviceRecord {
   [[nodiscard]] Expected<void> prescribe(std::int32_t layers, TokenPos first, std::int64_t n,
                                          const PassObserver& observer, std::span<Role> roles) const;
 
-  /// As prescribe(): what is known of the entries that H2O drops, into positions [layers, n, kv_heads].
+  /// As prescribe(): what is known of the entries that go by their scores, into positions [layers, n, kv_heads].
   [[nodiscard]] Expected<void> prescribe_drops(std::int32_t layers, TokenPos first, std::int64_t n,
                                                const PassObserver& observer, std::span<std::int32_t> positions) const;
 

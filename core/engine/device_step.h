@@ -21,8 +21,8 @@ namespace natscope {
 ///
 /// Everything that a token brings from the host goes up in one copy, everything that the host is shown comes down in
 /// one, its logits in another, and the last products run beside the cache's appends; seven operations a layer stand
-/// between. Under H2O the layers' drops follow the layers' appends, in one operation more. The first pass of a kind is
-/// done call by call, the second is recorded, and from then on a pass is one replay (a CUDA graph): lengths and
+/// between. Under H2O and TOVA the layers' drops follow the layers' appends, in one operation more. The first pass of a
+/// kind is done call by call, the second is recorded, and from then on a pass is one replay (a CUDA graph): lengths and
 /// positions are read on the device. Memory stays where it is as long as this lives.
 class DeviceStep {
  public:
@@ -33,7 +33,7 @@ class DeviceStep {
   DeviceStep(const DeviceStep&) = delete;
   DeviceStep& operator=(const DeviceStep&) = delete;
 
-  /// As DevicePass::run with one token; the cache changes only after the last layer, but for H2O's scores.
+  /// As DevicePass::run with one token; the cache changes only after the last layer, but for one with scores.
   [[nodiscard]] Expected<void> run(std::int32_t token, TokenPos position, PassObserver& observer, ChunkExtent extent,
                                    kernels::DeviceCacheCounts& counts);
   /// The cache was reset, perhaps to another rule: what was done once may need more memory the next time.
@@ -47,7 +47,7 @@ class DeviceStep {
     std::int32_t layers = 0;
     bool hidden = false;  ///< to the logits
     float global_bias = 0;
-    bool drops = false;  ///< H2O
+    bool drops = false;  ///< H2O, TOVA
     bool operator==(const Kind&) const = default;
   };
 

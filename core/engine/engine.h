@@ -91,7 +91,7 @@ struct GenerateResult {
 ///   auto result = (*engine)->generate({.max_new_tokens = 64}, stop);
 ///
 /// One thread at a time, except tile(), weights() and stop tokens, which any thread may use while another one
-/// generates. A stop answers within 100 ms: it is looked at once a layer.
+/// reads or writes a text. A stop answers within 100 ms: it is looked at once a layer.
 class Engine {
  public:
   /// `automatic` takes the GPU where the backend, a driver, a GPU and enough of its memory are, else the CPU, and logs
@@ -141,14 +141,14 @@ class Engine {
   [[nodiscard]] std::span<const float> logits() const;
   [[nodiscard]] const SequenceRecord& record() const;
   [[nodiscard]] CacheCounts counts() const;
-  /// W in force, or nothing when every role is global or the policy has none (full, h2o).
+  /// W in force, or nothing when every role is global or the policy has none (full, h2o, tova).
   [[nodiscard]] std::optional<std::int64_t> window() const;
   /// Wall time and tokens of the prefills since start().
   [[nodiscard]] double prefill_s() const;
 
   /// A tile of a head's map, from the trace store or by replaying the layer's tokens with their recorded roles.
-  /// Errors: bad_layer, bad_head, bad_position, interrupted. Under H2O the mask is what it had kept when each query
-  /// came.
+  /// Errors: bad_layer, bad_head, bad_position, interrupted. Under H2O and TOVA the mask is what it had kept when each
+  /// query came.
   [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, std::stop_token stop) const;
 
   /// A rectangle of weights, first_query … and first_key …, out [queries, keys]; visible may be empty (data ==

@@ -41,7 +41,7 @@ Expected<void> Engine::State::read_prompt(std::span<const std::int32_t> tokens, 
       if (options.candidates > 0) reading.candidates[index] = read.likeliest(options.candidates);
       if (index + 1 == tokens.size()) continue;
       const double logit = of_token[static_cast<std::size_t>(tokens[index + 1])];
-      reading.probability[index + 1] = static_cast<float>(std::exp(logit - read.log_sum_exp()));
+      reading.probability[index + 1] = as_probability(std::exp(logit - read.log_sum_exp()));
     }
     const TokenPos position(static_cast<std::int32_t>(record.size() + first));
     if (options.on_logits) NATSCOPE_CHECK(options.on_logits(position, count, part));
@@ -133,7 +133,7 @@ Expected<void> Engine::State::step(std::int32_t token, bool generated, std::int3
   const TokenPos position(static_cast<std::int32_t>(record.size()));
   recorder->begin(position, 1);
   if (Expected<void> done = guarded([&] { return run_row(token, position, stop); }); !done) {
-    // A stop leaves the cache as it was, but for H2O's, which changes layer by layer.
+    // A stop leaves the cache as it was, but for one with scores, which changes layer by layer.
     give_up_pass(recorder->evicts() || done.error().code != ErrorCode::interrupted);
     return done;
   }

@@ -7,6 +7,8 @@
 
 #include "core/base/grouped_digits.h"
 #include "core/base/log.h"
+#include "core/cache/forced_pattern.h"
+#include "core/cache/plan_check.h"
 #include "core/engine/sampler.h"
 
 namespace natscope {
@@ -43,11 +45,18 @@ Expected<void> Engine::State::start(RolePlan plan, std::int64_t prompt_tokens) {
   NATSCOPE_TRY(RoleDecider created,
                RoleDecider::create(std::move(plan), config.layers, config.kv_heads, model_window, bias, has_scores));
 
+  if (created.plan().forced.size() > most_forced_roles)
+    return fail(ErrorCode::usage, "more than " + std::to_string(most_forced_roles) + " roles are set one by one",
+                "give them as a file of roles");
   const std::optional<kernels::HeavyHitters> rule = heavy_hitters(created.plan().policy);
+  // Heads that add their scores up hold the same positions.
+  if (rule && rule->scores == kernels::EntryScores::of_last_query) NATSCOPE_CHECK(check_set_by_hand(created.plan()));
   if (device && device->is_dense() && created.window())
     return fail(ErrorCode::usage, "flash attention knows no roles but Global", "use the policy full");
   if (device && rule && !device->attends_to_cache())
-    return fail(ErrorCode::usage, "h2o weighs what the cache holds, to which this attention does not look",
+    return fail(ErrorCode::usage,
+                method_name(to_string(created.plan().policy)) +
+                    " weighs what the cache holds, to which this attention does not look",
                 "use the policy full");
   if (device) {
     cache_is_stale = true;  // until the end, should it fail
@@ -143,7 +152,7 @@ Expected<void> Engine::State::append(std::vector<TokenFrame> frames) {
 
 float Engine::State::probability_of(std::int32_t token) const {
   if (!has_logits) return 0;
-  return static_cast<float>(std::exp(static_cast<double>(logits[static_cast<std::size_t>(token)]) - log_sum));
+  return as_probability(std::exp(static_cast<double>(logits[static_cast<std::size_t>(token)]) - log_sum));
 }
 
 void Engine::State::set_logits_ready(double log_sum_exp) {

@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <string>
 #include <utility>
 
-#include "core/engine/kernel_status.h"
+#include "core/base/hints.h"
+#include "core/engine/scored_drops.h"
 
 namespace natscope {
 
@@ -17,7 +20,12 @@ constexpr std::size_t frames_at_once = 64;  // what count() goes through head by
 
 FrameRecorder::FrameRecorder(CacheGeometry geometry, bool has_scores, const RoleDecider& decider, TraceStore& store,
                              const Tokenizer& tokenizer)
-    : geometry_(geometry), has_scores_(has_scores), decider_(decider), store_(store), decoder_(tokenizer) {
+    : geometry_(geometry),
+      has_scores_(has_scores),
+      decider_(decider),
+      rule_(heavy_hitters(decider.plan().policy)),
+      store_(store),
+      decoder_(tokenizer) {
   const auto heads = static_cast<std::size_t>(geometry.layers) * static_cast<std::size_t>(geometry.kv_heads);
   tallies_.assign(heads, HeldTally(decider.window().value_or(0)));
 }
@@ -76,17 +84,20 @@ Expected<void> FrameRecorder::decide(LayerId layer, TokenPos first, kernels::Con
 
 Expected<void> FrameRecorder::attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,
                                        kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse) {
+  for (std::int64_t head = 0; head < lse.size(0); ++head) {
+    for (std::int64_t row = 0; row < lse.size(1); ++row) {
+      if (std::isfinite(lse(head, row))) continue;
+      return fail(ErrorCode::unsupported_model,
+                  "the attention of layer " + std::to_string(layer.value) + " is not a number", broken_weights);
+    }
+  }
   return store_.append(layer, first, queries, keys, lse);
 }
 
 Expected<void> FrameRecorder::evict(kernels::KvCache& cache, LayerId layer, TokenPos now) {
   const auto index = static_cast<std::size_t>(now.value - first_.value);
-  const Policy& policy = decider_.plan().policy;
+  NATSCOPE_CHECK(drop_by_scores(cache, layer, now, *rule_, {}, &evicted_[index]));
   for (std::int32_t head = 0; head < geometry_.kv_heads; ++head) {
-    dropped_.clear();
-    NATSCOPE_CHECK(from_status(
-        cache.keep_heavy_hitters(layer, KvHeadId(head), now, policy.heavy, policy.recent, &dropped_), "cache"));
-    for (const TokenPos position : dropped_) evicted_[index].push_back({layer, KvHeadId(head), position});
     entries_[index * tallies_.size() + head_index(layer, head)] =
         static_cast<std::int32_t>(cache.entries(layer, KvHeadId(head)));
   }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -31,7 +32,7 @@ class FrameRecorder final : public PassObserver {
   void begin(TokenPos first, std::int64_t n, std::function<void(LayerId layer)> on_layer = {});
   /// The frames of the pass, all but counts.allocated_bytes, probabilities, candidates and times.
   [[nodiscard]] std::vector<TokenFrame> take(std::span<const std::int32_t> tokens);
-  /// Entries that the roles say are held after the frames taken so far (under H2O: what the cache said).
+  /// Entries that the roles say are held after the frames taken so far (where it has none: what the cache said).
   [[nodiscard]] std::int64_t entries() const { return entries_now_; }
 
   [[nodiscard]] Expected<void> prescribe(LayerId layer, TokenPos first, kernels::View<Role, 2> roles) const override;
@@ -41,7 +42,7 @@ class FrameRecorder final : public PassObserver {
   [[nodiscard]] bool wants_attended(LayerId layer) const override { return store_.keeps(layer); }
   [[nodiscard]] Expected<void> attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,
                                         kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse) override;
-  [[nodiscard]] bool evicts() const override { return decider_.plan().policy.kind == Policy::Kind::h2o; }
+  [[nodiscard]] bool evicts() const override { return rule_.has_value(); }
   [[nodiscard]] Expected<void> evict(kernels::KvCache& cache, LayerId layer, TokenPos now) override;
   [[nodiscard]] Expected<void> prescribe_drops(LayerId layer, TokenPos first,
                                                kernels::View<std::int32_t, 2> positions) const override;
@@ -56,6 +57,7 @@ class FrameRecorder final : public PassObserver {
   CacheGeometry geometry_;
   bool has_scores_ = false;
   const RoleDecider& decider_;
+  std::optional<kernels::HeavyHitters> rule_;  // where the policy has no roles
   TraceStore& store_;
   StreamingDecoder decoder_;
   std::vector<HeldTally> tallies_;  // [layers * kv_heads]
@@ -70,9 +72,8 @@ class FrameRecorder final : public PassObserver {
   std::vector<float> scores_;                       // [layers, n, kv_heads, 3]
   std::vector<Role> decided_;                       // [n] of the head that is being decided
   std::vector<float> head_scores_;                  // [n, 3] of that head
-  std::vector<std::int32_t> entries_;               // [n, layers, kv_heads], H2O only
-  std::vector<std::vector<EvictedEntry>> evicted_;  // [n], H2O only
-  std::vector<TokenPos> dropped_;
+  std::vector<std::int32_t> entries_;               // [n, layers, kv_heads], with a rule only
+  std::vector<std::vector<EvictedEntry>> evicted_;  // [n], with a rule only
 };
 
 }  // namespace natscope

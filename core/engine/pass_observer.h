@@ -38,15 +38,15 @@ class PassObserver {
                                                 kernels::ConstView<float, 3> keys,
                                                 kernels::ConstView<float, 2> lse) = 0;
 
-  /// Whether the cache keeps scores and tokens pass through attention one by one, with evict() after each (H2O).
+  /// Whether the cache keeps scores and tokens pass through attention one by one, with evict() after each (H2O, TOVA).
   [[nodiscard]] virtual bool evicts() const = 0;
-  /// A cache with scores has taken the token `now` in this layer: the policy's turn to drop entries (H2O).
+  /// A cache with scores has taken the token `now` in this layer: the policy's turn to drop entries.
   [[nodiscard]] virtual Expected<void> evict(kernels::KvCache& cache, LayerId layer, TokenPos now) = 0;
 
-  /// The same on a device, which keeps H2O's rule itself. Before the pass, what is known of the positions that it drops
-  /// after each token, positions [n, kv_heads]: no_drop leaves the choice to its scores. After it, layer by layer as
-  /// attended(): what it dropped after the token `now`, [kv_heads], no_drop where nothing, and the entries that it held
-  /// then.
+  /// The same on a device, which keeps to the rule itself. Before the pass, what is known of the positions that it
+  /// drops after each token, positions [n, kv_heads]: no_drop leaves the choice to its scores. After it, layer by layer
+  /// as attended(): what it dropped after the token `now`, [kv_heads], no_drop where nothing, and the entries that it
+  /// held then.
   [[nodiscard]] virtual Expected<void> prescribe_drops(LayerId layer, TokenPos first,
                                                        kernels::View<std::int32_t, 2> positions) const = 0;
   [[nodiscard]] virtual Expected<void> dropped(LayerId layer, TokenPos now, std::span<const std::int32_t> positions,

@@ -5,7 +5,7 @@
 #include <span>
 #include <string>
 
-#include "core/engine/kernel_status.h"
+#include "core/engine/scored_drops.h"
 
 namespace natscope {
 
@@ -42,8 +42,8 @@ RecordedSequence RecordedSequence::copy(const SequenceRecord& record, std::int32
       sequence.roles.emplace_back(roles.begin(), roles.end());
     }
   }
-  if (policy.kind == Policy::Kind::h2o) {
-    sequence.h2o = policy;
+  sequence.rule = heavy_hitters(policy);
+  if (sequence.rule) {
     for (const TokenFrame& frame : record.frames()) sequence.evicted.push_back(frame.evicted);
   }
   return sequence;
@@ -72,18 +72,10 @@ Expected<void> ReplayObserver::attended(LayerId layer, TokenPos first, kernels::
                         {&lse(head, 0), {1, lse.size(1)}, lse.strides});
 }
 
-/// The same entries go as went before, whatever rounding made of the scores: those that went get the lowest ones.
+/// The same entries go as went before.
 Expected<void> ReplayObserver::evict(kernels::KvCache& cache, LayerId layer, TokenPos now) {
-  for (const EvictedEntry& entry : sequence_.evicted[static_cast<std::size_t>(now.value)]) {
-    if (entry.layer == layer)
-      NATSCOPE_CHECK(from_status(cache.set_score(layer, entry.kv_head, entry.position, -1), "cache"));
-  }
-  for (std::int32_t head = 0; head < sequence_.kv_heads; ++head) {
-    NATSCOPE_CHECK(from_status(
-        cache.keep_heavy_hitters(layer, KvHeadId(head), now, sequence_.h2o->heavy, sequence_.h2o->recent, nullptr),
-        "cache"));
-  }
-  return {};
+  return drop_by_scores(cache, layer, now, *sequence_.rule, sequence_.evicted[static_cast<std::size_t>(now.value)],
+                        nullptr);
 }
 
 Expected<void> ReplayObserver::prescribe_drops(LayerId layer, TokenPos first,
@@ -110,7 +102,7 @@ Expected<void> ReplayObserver::dropped(LayerId layer, TokenPos now, std::span<co
 
 Expected<void> replay(const RecordedSequence& sequence, ChunkPass& pass, kernels::KvCache& cache,
                       ReplayObserver& observer, ChunkExtent extent, std::stop_token stop) {
-  cache.reset(sequence.window, sequence.h2o.has_value());
+  cache.reset(sequence.window, sequence.rule.has_value());
   return in_chunks(sequence, pass.most_tokens(), [&](std::span<const std::int32_t> tokens, TokenPos first) {
     return pass.run(tokens, first, cache, observer, extent, stop);
   });
@@ -118,7 +110,7 @@ Expected<void> replay(const RecordedSequence& sequence, ChunkPass& pass, kernels
 
 Expected<void> replay(const RecordedSequence& sequence, DevicePass& pass, std::int64_t most_tokens,
                       ReplayObserver& observer, ChunkExtent extent, std::stop_token stop) {
-  NATSCOPE_CHECK(pass.reset_cache(sequence.window, sequence.h2o ? heavy_hitters(*sequence.h2o) : std::nullopt));
+  NATSCOPE_CHECK(pass.reset_cache(sequence.window, sequence.rule));
   return in_chunks(sequence, most_tokens, [&](std::span<const std::int32_t> tokens, TokenPos first) {
     return pass.run(tokens, first, observer, extent, stop);
   });

@@ -16,14 +16,15 @@
 
 namespace natscope {
 
-/// What is needed to process a recorded sequence once more, exactly as it was: its tokens, its roles, what H2O dropped.
+/// What is needed to process a recorded sequence once more, exactly as it was: its tokens, its roles, what was
+/// dropped where roles do not say it.
 struct RecordedSequence {
   std::int32_t kv_heads = 0;
   std::int64_t window = 0;
-  std::optional<Policy> h2o;  ///< set when the policy was H2O
+  std::optional<kernels::HeavyHitters> rule;  ///< by which the cache dropped, where the policy has no roles
   std::vector<std::int32_t> tokens;
   std::vector<std::vector<Role>> roles;            ///< [layers * kv_heads][tokens]
-  std::vector<std::vector<EvictedEntry>> evicted;  ///< [tokens], H2O only
+  std::vector<std::vector<EvictedEntry>> evicted;  ///< [tokens], with a rule only
 
   /// The first `layers` layers of a record. Copies, so that the record may go on growing.
   [[nodiscard]] static RecordedSequence copy(const SequenceRecord& record, std::int32_t layers, const Policy& policy);
@@ -44,7 +45,7 @@ class ReplayObserver final : public PassObserver {
   [[nodiscard]] bool wants_attended(LayerId layer) const override { return store_ != nullptr && layer == layer_; }
   [[nodiscard]] Expected<void> attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,
                                         kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse) override;
-  [[nodiscard]] bool evicts() const override { return sequence_.h2o.has_value(); }
+  [[nodiscard]] bool evicts() const override { return sequence_.rule.has_value(); }
   [[nodiscard]] Expected<void> evict(kernels::KvCache& cache, LayerId layer, TokenPos now) override;
   [[nodiscard]] Expected<void> prescribe_drops(LayerId layer, TokenPos first,
                                                kernels::View<std::int32_t, 2> positions) const override;

@@ -23,7 +23,7 @@ class RowPass {
   RowPass(const ModelConfig& config, const PreparedWeights& weights, kernels::ElementType dtype);
 
   /// Processes `token` at `position`, the one after what the cache has seen. Under learned roles the cache changes only
-  /// after the last layer, so that a stop leaves it as it was; a cache with scores (H2O) changes on the way.
+  /// after the last layer, so that a stop leaves it as it was; a cache with scores changes on the way.
   /// Errors: interrupted, out_of_memory (the cache may hold the token in some heads only), internal, the observer's.
   [[nodiscard]] Expected<void> run(std::int32_t token, TokenPos position, kernels::KvCache& cache,
                                    PassObserver& observer, std::stop_token stop);

@@ -8,15 +8,13 @@
 #include <limits>
 #include <string>
 
+#include "core/base/hints.h"
 #include "core/engine/philox.h"
 #include "core/engine/row_math.h"
 
 namespace natscope {
 
 namespace {
-
-constexpr const char* broken_weights =
-    "its weights are damaged, or too large for the dtype: check the files, or take float32";
 
 constexpr std::size_t block_size = 256;
 

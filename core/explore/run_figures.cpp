@@ -83,7 +83,7 @@ std::optional<HeldDifference> held_difference(const SequenceRecord& first, const
   if (geometry.layers != second.geometry().layers || geometry.kv_heads != second.geometry().kv_heads)
     return std::nullopt;
   HeldDifference difference;
-  difference.tokens = std::min(first.size(), second.size());
+  difference.tokens = common_beginning(first, second);
   for (std::int32_t layer = 0; layer < geometry.layers; ++layer) {
     for (std::int32_t kv_head = 0; kv_head < geometry.kv_heads; ++kv_head) {
       const auto of_first = first.last_query(LayerId(layer), KvHeadId(kv_head));

@@ -47,18 +47,18 @@ struct RunOutcome {
 /// Whether both begin with the same tokens: then their figures for a prompt of this length compare.
 [[nodiscard]] bool have_same_beginning(const SequenceRecord& a, const SequenceRecord& b, std::int64_t tokens);
 
-/// Who holds an entry after the last token that both runs have.
+/// Who holds an entry after the last token of the beginning that both runs have in common.
 enum class HeldBy : std::uint8_t { neither, both, first, second };
 
-/// (layer, KV head, token) cells by who holds them, over the tokens that both runs have.
+/// (layer, KV head, token) cells by who holds them, over the tokens of their common beginning.
 struct HeldDifference {
-  std::int64_t tokens = 0;  ///< that both have
+  std::int64_t tokens = 0;  ///< common_beginning
   std::int64_t both = 0;
   std::int64_t first = 0;   ///< held by the first alone
   std::int64_t second = 0;  ///< by the second alone
 };
 
-/// For one cell. `tokens`: what both runs have.
+/// For one cell. `tokens`: of their common beginning.
 [[nodiscard]] HeldBy held_by(const SequenceRecord& first, const SequenceRecord& second, LayerId layer, KvHeadId kv_head,
                              TokenPos position, std::int64_t tokens);
 /// Nothing where the runs have other layers or KV heads. Cost: O(tokens · layers · kv_heads).

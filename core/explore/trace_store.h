@@ -52,7 +52,6 @@ class TraceStore {
   [[nodiscard]] bool has(LayerId layer) const;
   [[nodiscard]] std::int64_t tokens(LayerId layer) const;
   [[nodiscard]] std::int64_t used_bytes() const;
-  [[nodiscard]] std::int64_t budget_bytes() const { return budget_bytes_; }
 
   /// The map is as long as the shorter of what is stored and `last_query` [T], which is of the tile's KV head, as
   /// SequenceRecord keeps it. Errors: bad_layer (no such layer, or it was given up: see has()), bad_head, bad_position

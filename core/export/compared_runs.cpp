@@ -85,8 +85,10 @@ Expected<FigureData> held_figure(const RunOf& run, const RunOf& other) {
   if (!counts)
     return fail(ErrorCode::bad_range, "the compared run's model has other layers or KV heads",
                 "compare runs of one model");
-  if (counts->tokens == 0) return fail(ErrorCode::bad_range, "one of the two runs has no token");
-  if (!have_same_beginning(run.record, other.record, std::min<std::int64_t>(counts->tokens, 2)))
+  const std::int64_t shorter = std::min(run.record.size(), other.record.size());
+  if (shorter == 0) return fail(ErrorCode::bad_range, "one of the two runs has no token");
+  // Every text begins with the same one.
+  if (counts->tokens < std::min<std::int64_t>(shorter, 2))
     return fail(ErrorCode::bad_range, "the compared run is of another text", "compare runs of the same tokens");
   const CacheGeometry& geometry = run.record.geometry();
   HeldMap map{geometry.layers, geometry.kv_heads, *counts, {}};

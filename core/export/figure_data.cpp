@@ -179,13 +179,16 @@ FigureData kv_figure(const SequenceRecord& record, Provenance provenance) {
   FigureData figure{FigureKind::kv, {}, {}, {}, std::move(provenance)};
   KvCurve curve{record.size(), record.geometry().layers, record.geometry().kv_heads, {}, {}, {}, {}};
   const bool has_entry_size = record.geometry().head_dim > 0;
-  for (const TokenFrame& frame : record.frames()) {
+  const std::span<const TokenFrame> frames = record.frames();
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    const TokenFrame& frame = frames[i];
+    const bool is_in_prompt = i + 1 < frames.size() && !frame.generated && !frames[i + 1].generated;
     curve.entries.insert(curve.entries.end(), frame.entries.begin(), frame.entries.end());
     if (has_entry_size) {
       curve.dense_bytes.push_back(frame.counts.dense_bytes);
       curve.live_bytes.push_back(frame.counts.live_bytes);
     }
-    curve.allocated_bytes.push_back(frame.counts.allocated_bytes);
+    curve.allocated_bytes.push_back(is_in_prompt ? 0 : frame.counts.allocated_bytes);
   }
   if (!record.knows_allocated()) curve.allocated_bytes.clear();
   figure.values = std::move(curve);

@@ -42,7 +42,7 @@ struct RoleMap {
   std::int32_t layers = 0;
   std::int32_t kv_heads = 0;
   std::int64_t length = 0;
-  std::vector<Role> roles;              ///< [layers, kv_heads, length]; all global under H2O, which has no roles
+  std::vector<Role> roles;              ///< [layers, kv_heads, length]; all global under H2O and TOVA, which have none
   std::vector<std::uint8_t> is_held{};  ///< [layers, kv_heads, length] 1 where it is held after the last token
 };
 
@@ -53,14 +53,15 @@ struct KvCurve {
   std::vector<std::int32_t> entries;          ///< [length, layers, kv_heads]
   std::vector<std::int64_t> dense_bytes;      ///< [length]; empty where the geometry is not known (a trace)
   std::vector<std::int64_t> live_bytes;       ///< [length]; empty as dense_bytes
-  std::vector<std::int64_t> allocated_bytes;  ///< [length]; empty where nobody read it from an allocator
+  std::vector<std::int64_t> allocated_bytes;  ///< [length]; 0 within a prompt, whose end alone
+                                              ///< it is known of; empty where nobody read it from an allocator
 };
 
 /// Tokens as running text, each with what became of it until the last one: in one head, or in all.
 struct ColouredText {
   std::optional<MapId> head;  ///< absent: all of them
   PositionRange range;
-  std::vector<Role> roles;            ///< [range] of the head's KV head; empty without a head and under H2O
+  std::vector<Role> roles;            ///< [range] of the head's KV head; empty without a head, and under H2O and TOVA
   std::vector<std::uint8_t> is_held;  ///< [range] 1 where the head's KV head holds it; empty without a head
   std::vector<float> held_share;      ///< [range] of all KV heads of all layers, 0 … 1
 };

@@ -15,7 +15,8 @@ struct RunRow {
   std::string name;    ///< its policy in words
   std::string policy;  ///< as parse_policy takes it, or the name of another program's method
   std::string model;
-  RunOutcome outcome;  ///< of its prompt
+  bool is_set_by_hand = false;  ///< W or roles of it: `name` says which
+  RunOutcome outcome;           ///< of its prompt
   /// Whether the prompt is the same as the first row's: elsewhere perplexities do not compare.
   bool is_same_text = true;
 };

@@ -101,6 +101,8 @@ Expected<KvCurve> curve_of(const TraceFile& trace) {
   KvCurve curve{trace.tokens_count(), trace.layers(), trace.kv_heads(), trace.kv_entries(), {}, {}, {}};
   curve.allocated_bytes = trace.kv_allocated_bytes();
   if (std::ranges::max(curve.allocated_bytes) == 0) curve.allocated_bytes.clear();
+  const auto in_prompt = std::min(trace.prompt_tokens().value_or(0), curve.length) - 1;
+  if (!curve.allocated_bytes.empty() && in_prompt > 0) std::fill_n(curve.allocated_bytes.begin(), in_prompt, 0);
   const std::int64_t entry_bytes = geometry_of(trace).entry_bytes();
   if (entry_bytes == 0) return curve;
   const std::int64_t heads = std::int64_t{curve.layers} * curve.kv_heads;

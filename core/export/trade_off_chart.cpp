@@ -11,7 +11,7 @@ namespace natscope {
 namespace {
 
 /// By their looks. Grey is what the others are measured by.
-constexpr std::array<std::string_view, 6> kinds{"full", "model", "window", "streaming", "h2o", "longformer"};
+constexpr std::array<std::string_view, 7> kinds{"full", "model", "window", "streaming", "h2o", "longformer", "tova"};
 
 }  // namespace
 
@@ -20,18 +20,19 @@ int family_look(const std::string& policy) {
   return kind == kinds.end() ? -1 : static_cast<int>(kind - kinds.begin());
 }
 
-SeriesChart trade_off_chart(std::span<const PolicyOutcome> outcomes, const std::string& trained_with) {
+SeriesChart trade_off_chart(std::span<const PolicyOutcome> outcomes, const std::string& trained_with,
+                            const std::string& after) {
   SeriesChart chart;
   chart.title = "Perplexity against KV fraction";
-  chart.x_label = "KV fraction after the last token";
+  chart.x_label = "KV fraction " + after;
   chart.y_label = "perplexity";
   chart.log_x = std::ranges::none_of(outcomes, [](const PolicyOutcome& each) { return each.kv_fraction <= 0; });
   for (const PolicyOutcome& each : outcomes) {
     const auto one = [](double value) { return Spread{value, value, value}; };
-    const std::string name = family_name(each.policy);
+    const std::string name = each.name.empty() ? family_name(each.policy) : each.name;
     add_point(chart, name, each.policy != "model", {.x = one(each.kv_fraction), .y = one(each.perplexity)});
     for (ChartSeries& series : chart.series) {
-      if (series.name == name) series.look = family_look(each.policy);
+      if (series.name == name && each.name.empty()) series.look = family_look(each.policy);
     }
   }
   const bool is_of_others =

@@ -12,8 +12,9 @@ namespace natscope {
 /// One policy's outcome. Policies of one family are a series.
 struct PolicyOutcome {
   std::string policy;      ///< as parse_policy takes it, or the name of another program's method
-  double kv_fraction = 0;  ///< after the text's, or each segment's, last token
+  double kv_fraction = 0;  ///< after the last of the tokens that were read
   double perplexity = 0;
+  std::string name{};  ///< of a run that is none of its family's, since something was set by hand: a series of its own
 };
 
 /// What a family looks like in every chart: ChartSeries::look. Another program's method has none of its own.
@@ -23,6 +24,8 @@ struct PolicyOutcome {
 /// The axis of KV fractions is logarithmic unless a policy holds nothing. At least one outcome.
 ///   trained_with  the policy that the weights were trained under; empty: not known. What the others are then worth as
 ///                 baselines is said under the title.
-[[nodiscard]] SeriesChart trade_off_chart(std::span<const PolicyOutcome> outcomes, const std::string& trained_with);
+///   after         what the fractions are of: "after the last token"
+[[nodiscard]] SeriesChart trade_off_chart(std::span<const PolicyOutcome> outcomes, const std::string& trained_with,
+                                          const std::string& after = "after the last token");
 
 }  // namespace natscope

@@ -78,31 +78,12 @@ Expected<ModelConfig> read_config(const fs::path& folder) {
   return parse_model_config(*json);
 }
 
-Expected<Tokenizer> read_tokenizer(const fs::path& folder, int vocab) {
-  fs::path path = folder / "tokenizer.model";
-  if (!path_exists(path)) path = folder / "tokenizer.json";
-  if (!path_exists(path)) {
-    for (const char* const other : {"vocab.json", "vocab.txt", "tekken.json"}) {
-      if (path_exists(folder / other)) {
-        return fail(ErrorCode::unsupported_tokenizer,
-                    folder.string() + " has its tokenizer only as " + other + ", which is not read");
-      }
-    }
-    return fail(ErrorCode::missing_tokenizer, folder.string() + " holds no tokenizer.model and no tokenizer.json");
-  }
-  auto loaded = Tokenizer::load(path);
-  // A tokenizer.model that is not sentencepiece's may stand beside a tokenizer.json that says all.
-  const fs::path json = folder / "tokenizer.json";
-  if (!loaded && loaded.error().code == ErrorCode::unsupported_tokenizer && path != json && path_exists(json)) {
-    path = json;
-    loaded = Tokenizer::load(path);
-  }
-  if (!loaded) return Unexpected(std::move(loaded).error());
-  const Tokenizer tokenizer = *std::move(loaded);
+Expected<Tokenizer> tokenizer_of(const fs::path& folder, int vocab) {
+  NATSCOPE_TRY(Tokenizer tokenizer, read_tokenizer(folder));
   if (tokenizer.size() > vocab) {
     return fail(ErrorCode::bad_tokenizer,
-                path.string() + " has " + std::to_string(tokenizer.size()) + " pieces, more than the vocab_size " +
-                    std::to_string(vocab) + " of config.json",
+                folder.string() + ": the tokenizer has " + std::to_string(tokenizer.size()) +
+                    " pieces, more than the vocab_size " + std::to_string(vocab) + " of config.json",
                 "use the tokenizer that belongs to this model");
   }
   return tokenizer;
@@ -146,6 +127,28 @@ Expected<Paths> resolve(const fs::path& path, const std::optional<fs::path>& ada
 
 }  // namespace
 
+Expected<Tokenizer> read_tokenizer(const fs::path& folder) {
+  fs::path path = folder / "tokenizer.model";
+  if (!path_exists(path)) path = folder / "tokenizer.json";
+  if (!path_exists(path)) {
+    for (const char* const other : {"vocab.json", "vocab.txt", "tekken.json"}) {
+      if (path_exists(folder / other)) {
+        return fail(ErrorCode::unsupported_tokenizer,
+                    folder.string() + " has its tokenizer only as " + other + ", which is not read");
+      }
+    }
+    return fail(ErrorCode::missing_tokenizer, folder.string() + " holds no tokenizer.model and no tokenizer.json");
+  }
+  auto loaded = Tokenizer::load(path);
+  // A tokenizer.model that is not sentencepiece's may stand beside a tokenizer.json that says all.
+  const fs::path json = folder / "tokenizer.json";
+  if (!loaded && loaded.error().code == ErrorCode::unsupported_tokenizer && path != json && path_exists(json)) {
+    path = json;
+    loaded = Tokenizer::load(path);
+  }
+  return loaded;
+}
+
 Expected<ModelFolder> ModelFolder::open(const fs::path& path, const std::optional<fs::path>& adapter) try {
   NATSCOPE_TRY(const Paths paths, resolve(path, adapter));
   auto state = std::make_shared<State>();
@@ -160,7 +163,7 @@ Expected<ModelFolder> ModelFolder::open(const fs::path& path, const std::optiona
   const Adapter* const with = state->adapter ? &*state->adapter : nullptr;
   NATSCOPE_CHECK(settle_score_layers(state->config, state->files, with));
   NATSCOPE_TRY(state->bound, bind_weights(state->config, state->files, with));
-  NATSCOPE_TRY(state->tokenizer, read_tokenizer(paths.base, state->config.vocab));
+  NATSCOPE_TRY(state->tokenizer, tokenizer_of(paths.base, state->config.vocab));
   NATSCOPE_TRY(state->tokenizer_config, read_tokenizer_config(paths.base));
   NATSCOPE_TRY(const auto generation, read_generation_config(paths.base, state->config.vocab));
   state->defaults = generation.defaults;

@@ -55,6 +55,10 @@ struct AdapterConfig {
   std::optional<LoraConfig> lora;
 };
 
+/// The tokenizer of a model's folder: its tokenizer.model, or its tokenizer.json where there is none of a kind that is
+/// read. Errors: missing_tokenizer, unsupported_tokenizer, those of Tokenizer::load.
+[[nodiscard]] Expected<Tokenizer> read_tokenizer(const std::filesystem::path& folder);
+
 class ModelFolder {
  public:
   /// `path` may itself be an adapter folder: then its base_model (a folder, relative to the adapter's) is opened.

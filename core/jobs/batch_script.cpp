@@ -66,7 +66,7 @@ Expected<fs::path> prepare_batch_script(const fs::path& folder, const RunnerOpti
   const std::array<std::string, 4> stop{program.string(), "jobs", "stop", folder.string()};
   // They are shared by the ranks of a machine.
   const int ranks = ranks_of(spec);
-  const int threads = (count_of(spec, "threads") + ranks - 1) / ranks;
+  const std::int64_t threads = (std::int64_t{count_of(spec, "threads")} + ranks - 1) / ranks;
   std::string text =
       "#!/bin/bash\n"
       "# Edit what your cluster needs (partition, account, memory, time) and start the job again; this file is not\n"

@@ -25,13 +25,15 @@ Expected<void> LocalRunner::start(const fs::path& folder) {
   const fs::path output = folder / "output.txt";
   std::error_code not_there;
   const std::uint64_t size = fs::file_size(output, not_there);
+  bool is_written = false;
   const auto started = start_detached(job_command(program, spec, folder), output, [&](const ProcessIdentity& process) {
+    is_written = true;
     return write_launch_record(folder, {RunnerKind::local, process, {}, {}, {}, not_there ? 0 : size});
   });
   if (!started) {
     // Nothing runs: the status of before is the last word again.
     std::error_code ignored;
-    fs::remove(folder / "launch.json", ignored);
+    if (is_written) fs::remove(folder / "launch.json", ignored);
     return Unexpected(started.error());
   }
   return {};

@@ -11,7 +11,7 @@
 namespace natscope {
 
 /// What a server needs of an engine. One thread calls everything but tile(), weights() and chat_prompt(), which come
-/// from another one while generate() runs, and never during open() and start().
+/// from another one while any other runs, and never during open() and start().
 class EngineHost {
  public:
   virtual ~EngineHost() = default;

@@ -13,7 +13,7 @@
 /// The two threads of a server. Private to core/protocol.
 namespace natscope::protocol {
 
-/// Runs open, analyse, generate and step in the order they came.
+/// Runs what changes model or sequence (open, analyse, generate, step, follow-up …) in the order it came.
 class RequestThread {
  public:
   RequestThread(JobRunner& runner, FrameWriter& writer);
@@ -43,7 +43,7 @@ class RequestThread {
   std::thread thread_;
 };
 
-/// Answers tile and weights requests, the newest first: it is what is on screen now.
+/// Answers what is asked of what stands (tiles, weights, chat turns), the newest first: it is what is on screen now.
 class QuestionThread {
  public:
   QuestionThread(EngineHost& host, FrameWriter& writer, Sequence& sequence);

@@ -55,7 +55,7 @@ Expected<StudyRow> score_model(Engine& engine, std::span<const ScoredSegment> se
   row.kv_fraction = score.kv_fraction();
   row.paper_kv_fraction = score.paper_kv_fraction();
   row.tokens = score.predicted;
-  if (policy.kind != Policy::Kind::h2o) {
+  if (has_roles(policy)) {
     row.global_share = score.role_share(Role::global);
     row.local_share = score.role_share(Role::local);
   }

@@ -68,7 +68,8 @@ std::string in_words(const SetByHand& set) {
 std::string run_name(std::string_view policy, std::optional<std::int64_t> window, const SetByHand& set) {
   std::string name(policy);
   if (name.empty() || name == "model") {
-    name = window ? "learned roles, W " + std::to_string(*window) : "full attention";
+    name = window ? "learned roles" : "full attention";
+    if (window && !set.window) name += ", W " + std::to_string(*window);  // else the words have it
   }
   const std::string words = in_words(set);
   return words.empty() ? name : name + " (" + words + ")";

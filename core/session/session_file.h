@@ -45,6 +45,8 @@ struct Session {
   /// What was given behind the prompt, in order; none: the file does not say it, and the record's tokens that nobody
   /// generated are it, unless the run was read again.
   std::optional<std::vector<TokenSpan>> follow_ups;
+  /// False: made of a trace by which what was dropped is not known (knows_what_is_held), and only in part in `record`.
+  bool knows_drops = true;
   bool is_chat_turn = false;  ///< the prompt is one that the model's chat template made of a text
   /// The run that it was compared with, or null. Of it record, prompt_tokens, policy, provenance and model_path count,
   /// the last as what its model is called.

@@ -272,6 +272,9 @@ Expected<void> read_settings(const Metadata& metadata, Session& value) {
   if (metadata.contains("chat_turn")) {
     NATSCOPE_TRY(value.is_chat_turn, truth(in, "chat_turn"));
   }
+  if (metadata.contains("knows_drops")) {
+    NATSCOPE_TRY(value.knows_drops, truth(in, "knows_drops"));
+  }
   NATSCOPE_TRY(value.policy, in.text("policy"));
   NATSCOPE_TRY(value.prompt_tokens, in.number<std::int64_t>("prompt_tokens", 0));
   NATSCOPE_TRY(value.max_new_tokens, in.number<std::int64_t>("max_new_tokens", 0));
@@ -286,8 +289,10 @@ Expected<void> check_counts(const Session& value, const Frames& frames) {
   const CacheGeometry& geometry = value.record.geometry();
   const auto& window = value.provenance.window;
   const std::size_t heads = static_cast<std::size_t>(geometry.layers) * static_cast<std::size_t>(geometry.kv_heads);
-  HeldCheck check(has_roles(value.policy) ? HeldCheck::By::roles : HeldCheck::By::dropped, window.value_or(0), heads,
-                  geometry.kv_heads, code);
+  const HeldCheck::By by = has_roles(value.policy) ? HeldCheck::By::roles
+                           : value.knows_drops     ? HeldCheck::By::dropped
+                                                   : HeldCheck::By::nothing;
+  HeldCheck check(by, window.value_or(0), heads, geometry.kv_heads, code);
   for (const TokenFrame& frame : frames) {
     if (!window && std::ranges::find(frame.roles, Role::sliding) != frame.roles.end())
       return fail(code, "the session has sliding tokens and no window");

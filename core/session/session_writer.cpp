@@ -159,6 +159,7 @@ Metadata metadata_of(const Session& value) {
   session::add_sampling(metadata, value.sampling);
   metadata["sampling_seed"] = std::to_string(value.sampling.seed);
   if (value.is_chat_turn) metadata["chat_turn"] = "true";
+  if (!value.knows_drops) metadata["knows_drops"] = "false";
   if (value.follow_ups) {
     std::string& spans = metadata["follow_ups"];
     for (const TokenSpan& span : *value.follow_ups)

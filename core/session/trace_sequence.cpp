@@ -70,12 +70,13 @@ Expected<void> check_scores(const std::vector<float>& scores) {
   return fail(ErrorCode::bad_trace, "tensor “scores” holds what is no number");
 }
 
-/// Whether the paper's figure counts W slots a head whole, as RoleDecider::counts_whole_window() said of the run. Under
-/// its own policy a model without score layers, which has no global_bias, has no W but one set by hand.
+/// Whether the paper's figure counts W slots a head whole, as RoleDecider::counts_whole_window() said of the run: of a
+/// model with score layers, which has scores or a global_bias. Learned roles that another program wrote down may have
+/// neither, but a W of their own.
 bool counts_whole_window(const Provenance& provenance, bool has_scores) {
   if (!provenance.window || !has_roles(provenance.policy) || provenance.policy == "full") return false;
-  const bool is_own_policy = provenance.policy.empty() || provenance.policy == "model";
-  return !is_own_policy || has_scores || provenance.global_bias || !provenance.by_hand.window;
+  if (has_scores || provenance.global_bias) return true;
+  return (provenance.policy.empty() || provenance.policy == "model") && !provenance.by_hand.window;
 }
 
 Expected<void> check_window(const Provenance& provenance, const std::vector<Role>& roles) {
@@ -181,6 +182,7 @@ Expected<Session> session_of(const TraceFile& trace, const std::optional<Tokeniz
   session.prompt_tokens = trace.prompt_tokens().value_or(trace.tokens_count());
   session.policy = trace.provenance().policy.empty() ? "model" : trace.provenance().policy;
   session.provenance = trace.provenance();
+  session.knows_drops = knows_what_is_held(trace);
   session.token_texts = trace.token_names();
   return session;
 } catch (const std::bad_alloc&) {

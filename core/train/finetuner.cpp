@@ -90,8 +90,9 @@ class Finetuning final : public TrainingTask {
         base_->config(), options_, computes, static_cast<std::int64_t>(base_->weight_bytes()), base_->weight_dtype());
     say("forecast: " + std::to_string(memory.total_bytes() >> 20) + " MiB of " +
         (memory.on_gpu ? "the GPU's memory, which no run was held to yet" : "memory at most"));
-    say(std::to_string(documents_.size()) + " documents of up to " + std::to_string(form_.length) + " tokens, " +
-        std::to_string(parameters) + " parameters to train, " + std::to_string(options_.steps) + " steps");
+    say(std::to_string(documents_.size()) + (documents_.size() == 1 ? " document" : " documents") + " of up to " +
+        std::to_string(form_.length) + " tokens, " + std::to_string(parameters) + " parameters to train, " +
+        std::to_string(options_.steps) + " steps");
     return {};
   }
 
@@ -235,6 +236,8 @@ Expected<FinetuneOptions> options_of_job(const fs::path& job, FinetuneOptions gi
   NATSCOPE_TRY(const auto spec, JobFolder::read_spec(job));
   NATSCOPE_TRY(FinetuneOptions stored, finetune_options_from_json(spec));
   stored.job = job;
+  // The folder may stand elsewhere than it did.
+  if (!given.out.empty()) stored.out = given.out;
   auto resolved = resolve(std::move(stored));
   if (!resolved) return fail(ErrorCode::bad_job, "spec.json: " + resolved.error().message, resolved.error().hint);
   return resolved;

@@ -19,8 +19,9 @@ struct StepReport {
   std::int64_t tokens = 0;  ///< read in this step
   double loss = 0.0;        ///< before the step: mean nll of the batch; fine-tuning: mean squared difference
   double learning_rate = 0.0;
-  double gradient_norm = 0.0;  ///< before the clip, score layers left out
-  double tokens_per_s = 0.0;
+  double gradient_norm = 0.0;       ///< before the clip, score layers left out
+  double tokens_per_s = 0.0;        ///< of this step
+  double usual_tokens_per_s = 0.0;  ///< of the last steps together, as eta_s has it
   double eta_s = 0.0;
   bool has_roles = false;
   HeadRoles sampled;  ///< over all layers and KV heads

@@ -68,7 +68,8 @@ class FromScratch final : public TrainingTask {
                                        options_.batch));
     NATSCOPE_TRY(model_, make_model(say));
     // A run that goes on does not need the folder that it began with.
-    if (!options_.init.empty() && !newest_valid_checkpoint(job_.checkpoints())) {
+    NATSCOPE_TRY(const auto checkpoint, newest_valid_checkpoint(job_.checkpoints()));
+    if (!options_.init.empty() && !checkpoint) {
       given_weights_ = initial_parameters(config_, layout(), options_.seed, options_.score_init);
       NATSCOPE_CHECK(read_weights_of_model(options_.init, config_, layout(), given_weights_));
     }
@@ -217,6 +218,8 @@ Expected<TrainOptions> options_of_job(const fs::path& job, TrainOptions given, b
   NATSCOPE_TRY(const auto spec, JobFolder::read_spec(job));
   NATSCOPE_TRY(TrainOptions stored, options_from_json(spec));
   stored.job = job;
+  // The folder may stand elsewhere than it did.
+  if (!given.out.empty()) stored.out = given.out;
   auto resolved = resolve(std::move(stored));
   if (!resolved) return fail(ErrorCode::bad_job, "spec.json: " + resolved.error().message, resolved.error().hint);
   return resolved;

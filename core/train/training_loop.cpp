@@ -105,7 +105,8 @@ class Loop {
     if (error.code == ErrorCode::disk_full) {
       error.message += saved_step_ > 0 ? "; the checkpoint of step " + std::to_string(saved_step_) + " is intact"
                                        : "; there is no checkpoint yet";
-      error.hint = "free some space; --resume goes on from the last checkpoint";
+      error.hint =
+          saved_step_ > 0 ? "free some space; --resume goes on from there" : "free some space, and run it again";
     }
     const JobState state = stopped_on_request_                    ? JobState::stopped
                            : error.code == ErrorCode::interrupted ? JobState::interrupted
@@ -130,7 +131,8 @@ class Loop {
   Expected<void> find_state(const RunInputs& inputs) {
     remove_unfinished_checkpoints(job_.checkpoints());
     const auto there = jobs::list_checkpoints(job_.checkpoints());
-    if (const auto checkpoint = newest_valid_checkpoint(job_.checkpoints(), &verified_)) {
+    NATSCOPE_TRY(const auto checkpoint, newest_valid_checkpoint(job_.checkpoints(), &verified_));
+    if (checkpoint) {
       NATSCOPE_TRY(state_, read_checkpoint(*checkpoint, task_.layout(), &verified_));
       NATSCOPE_CHECK(check_inputs(inputs));
       if (there.front().step > state_.step)
@@ -207,6 +209,7 @@ class Loop {
     const double seconds = seconds_since(begun);
     mean_step_s_ = mean_step_s_ == 0.0 ? seconds : 0.95 * mean_step_s_ + 0.05 * seconds;
     report.tokens_per_s = static_cast<double>(report.tokens) / seconds;
+    report.usual_tokens_per_s = static_cast<double>(report.tokens) / mean_step_s_;
     report.eta_s = mean_step_s_ * static_cast<double>(task_.steps() - number);
     if (ranks_.leads()) {
       NATSCOPE_CHECK(job_.append_progress(progress_json(report)));

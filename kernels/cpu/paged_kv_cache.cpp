@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <new>
+#include <span>
 #include <vector>
 
 #include "kernels/cpu/kv_head_entries.h"
@@ -63,6 +65,28 @@ class PagedKvCache final : public KvCache {
     return heads_[index(layer, kv_head)].set_score(position, score);
   }
 
+  Status share_scores(LayerId layer) override {
+    if (const Status status = check_scored(layer, "share_scores"); !status.ok()) return status;
+    const std::span<cpu::KvHeadEntries> heads = heads_of(layer);
+    // Heads that took the same tokens and dropped the same positions have them in the same slots.
+    const std::span<const std::int32_t> positions = heads[0].positions();
+    for (const cpu::KvHeadEntries& head : heads) {
+      if (!std::ranges::equal(head.positions(), positions))
+        return {StatusCode::invalid_argument, "share_scores: heads hold different positions"};
+    }
+    const std::span<float> sums = heads[0].scores();
+    for (cpu::KvHeadEntries& head : heads.subspan(1))
+      std::ranges::transform(sums, head.scores(), sums.begin(), std::plus<>());
+    for (cpu::KvHeadEntries& head : heads.subspan(1)) std::ranges::copy(sums, head.scores().begin());
+    return {};
+  }
+
+  Status clear_scores(LayerId layer) override {
+    if (const Status status = check_scored(layer, "clear_scores"); !status.ok()) return status;
+    for (cpu::KvHeadEntries& head : heads_of(layer)) std::ranges::fill(head.scores(), 0.0F);
+    return {};
+  }
+
   [[nodiscard]] std::int64_t entries(LayerId layer, KvHeadId kv_head) const override {
     return heads_[index(layer, kv_head)].count();
   }
@@ -86,6 +110,14 @@ class PagedKvCache final : public KvCache {
  private:
   [[nodiscard]] bool has(LayerId layer, KvHeadId kv_head) const {
     return layer.value >= 0 && layer.value < shape_.layers && kv_head.value >= 0 && kv_head.value < shape_.kv_heads;
+  }
+  [[nodiscard]] std::span<cpu::KvHeadEntries> heads_of(LayerId layer) {
+    return std::span(heads_).subspan(index(layer, KvHeadId(0)), static_cast<std::size_t>(shape_.kv_heads));
+  }
+  [[nodiscard]] Status check_scored(LayerId layer, const char* what) const {
+    if (!has(layer, KvHeadId(0))) return {StatusCode::invalid_argument, "layer: not in the cache"};
+    if (!heads_[index(layer, KvHeadId(0))].keeps_scores()) return {StatusCode::invalid_argument, what};
+    return {};
   }
   [[nodiscard]] std::size_t index(LayerId layer, KvHeadId kv_head) const {
     return static_cast<std::size_t>(layer.value) * static_cast<std::size_t>(shape_.kv_heads) +

@@ -50,6 +50,7 @@ struct KvArena {
   std::int32_t layers_at_once = 1;  ///< that can append a token in one kernel: `moves` and `slots` have room for them
   std::int32_t heavy = 0;           ///< where scores are kept: HeavyHitters
   std::int32_t recent = 0;
+  EntryScores entry_scores = EntryScores::of_all_queries;
   std::int32_t most_scored = 0;  ///< entries that one head can hold then; 0: no scores are kept
   std::int64_t page_bytes = 0;
 
@@ -62,7 +63,7 @@ struct KvArena {
   std::int32_t* moves = nullptr;           ///< [layers_at_once · kv_heads, 2, most_moves]: see kv_append.h
   std::int32_t* slots = nullptr;  ///< where the tokens of an append go: [kv_heads, most_tokens], or of one token each
                                   ///< of [layers_at_once, kv_heads]
-  float* scores = nullptr;        ///< [layers, kv_heads, most_scored], by slot: sums of attention weights (H2O)
+  float* scores = nullptr;        ///< [layers, kv_heads, most_scored], by slot: sums of attention weights
 
   [[nodiscard]] NATSCOPE_HD std::int64_t head_count() const { return static_cast<std::int64_t>(layers) * kv_heads; }
   [[nodiscard]] NATSCOPE_HD std::int64_t row_bytes() const {
@@ -157,6 +158,7 @@ inline std::int64_t set_heavy_hitters(KvArena& arena, const HeavyHitters* rule, 
   const auto held = [&](std::int64_t count) { return static_cast<std::int32_t>(count < widest ? count : widest); };
   arena.heavy = rule == nullptr ? 0 : held(rule->heavy);
   arena.recent = rule == nullptr ? 0 : held(rule->recent);
+  arena.entry_scores = rule == nullptr ? EntryScores::of_all_queries : rule->scores;
   // The newest token stands beside those that the rule kept before it.
   const std::int64_t most = std::int64_t{arena.heavy} + arena.recent + 1;
   arena.most_scored = rule == nullptr ? 0 : static_cast<std::int32_t>(most < max_tokens ? most : max_tokens);

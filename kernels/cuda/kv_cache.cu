@@ -93,6 +93,15 @@ __global__ void __launch_bounds__(append_threads)
   if (row < keys.sizes[1]) write_entry(KvHeadPages(arena, layer, blockIdx.y), blockIdx.y, row, keys, values);
 }
 
+/// A block a layer.
+__global__ void __launch_bounds__(append_threads)
+    share_scores_kernel(__grid_constant__ const KvArena arena, __grid_constant__ const TokenDrops call) {
+  const std::int64_t layer = blockIdx.x;
+  const float* const self = call.self_scores.data + layer * call.self_scores.strides[0];
+  const std::int64_t stride = call.self_scores.strides[1];
+  share_scores(BlockTeam(), arena, call.layer + layer, [&](std::int32_t kv_head) { return self[kv_head * stride]; });
+}
+
 /// A block a head, of which the first one also takes pages back: every append of a long row of tokens then finds all
 /// that are not in use.
 __global__ void __launch_bounds__(append_threads)
@@ -324,6 +333,13 @@ Status DeviceKvCache::keep_heavy_hitters(const TokenDrops& call, Stream stream) 
   if (!fits(call.self_scores) || !fits(call.prescribed) || !fits(call.dropped) || !fits(call.held))
     return {StatusCode::shape_mismatch, "keep_heavy_hitters: [layers, kv_heads]"};
   if (layers == 0) return {};
+  if (arena_.entry_scores == EntryScores::of_last_query) {
+    if (const Status status = launch_kernel(share_scores_kernel, static_cast<unsigned>(layers), append_threads, 0,
+                                            stream, arena_, call);
+        !status.ok()) {
+      return status;
+    }
+  }
   const dim3 heads(static_cast<unsigned>(arena_.kv_heads), static_cast<unsigned>(layers));
   return launch_kernel(keep_heavy_hitters_kernel, heads, append_threads, 0, stream, arena_, call);
 }

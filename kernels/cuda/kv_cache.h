@@ -48,8 +48,8 @@ struct HeadEntries {
 /// in the order of their positions. Pages of all heads come from slabs, which only reserve() adds and only reset() and
 /// the end of the object give back. One owner, one stream at a time.
 ///
-/// Under H2O tokens come one by one, in every layer attention_decode, append (or append_token), keep_heavy_hitters; a
-/// finish_step after many of them does. Scores stand beside the pages: 4 bytes an entry that the rule lets a head hold.
+/// Where scores are kept tokens come one by one, in every layer attention_decode, append (or append_token),
+/// keep_heavy_hitters; a finish_step after many of them does. Scores stand beside the pages: 4 bytes an entry that the rule lets a head hold.
 /// What goes leaves its place to the last one of its role, so globals and locals are in no particular order then.
 class DeviceKvCache {
  public:
@@ -68,7 +68,7 @@ class DeviceKvCache {
   [[nodiscard]] std::int64_t window() const { return window_; }
 
   /// Drops everything and gives the slabs back; the next token is at position 0. Waits for the stream. A graph that was
-  /// recorded before is not valid any more. `heavy_hitters`: H2O's rule from here on, and every entry has a score;
+  /// recorded before is not valid any more. `heavy_hitters`: the rule from here on, and every entry has a score;
   /// null: no scores. Errors: invalid_argument (a rule below 0), out_of_memory.
   Status reset(std::int64_t window, const HeavyHitters* heavy_hitters, Stream stream);
   [[nodiscard]] bool keeps_scores() const { return arena_.most_scored > 0; }

@@ -6,8 +6,9 @@
 
 #include "kernels/cuda/kv_append.h"
 
-/// H2O's rule on one head, for the device and for the CPU test: which entry goes, and what moves into its place. Runs
-/// after an append of one token and before the next one; a `Team` as in kv_append.h, which besides can join: see below.
+/// The rule of HeavyHitters on one head, for the device and for the CPU test: which entry goes, and what moves into its
+/// place. Runs after an append of one token and before the next one; a `Team` as in kv_append.h, which besides can join:
+/// see below.
 namespace natscope::kernels::cuda {
 
 /// The entry that would go first of some entries, and how many of them the rule does not keep for being recent.
@@ -54,8 +55,27 @@ NATSCOPE_HD void drop_entry(const Team& team, const KvHeadPages& head, std::int3
   });
 }
 
-/// The rule after the newest token, whose own weights are its score: the position that went, or no_drop. Where one has
-/// to go that is `prescribed`, if it can; no_drop there leaves it to the scores.
+/// What comes first where scores are the last query's, over the heads of a layer (EntryScores): each head's entries get
+/// the sums of all, the newest token's own weights, self_scores(kv_head), among them. All heads hold the same positions
+/// in the same slots, for they took the same tokens and dropped the same ones.
+template <class Team, class SelfScores>
+NATSCOPE_HD void share_scores(const Team& team, const KvArena& arena, std::int64_t layer,
+                              const SelfScores& self_scores) {
+  const KvHeadPages first(arena, layer, 0);
+  const std::int32_t now = first.state->next_position - 1;
+  team.each(first.state->entries(), [&](std::int32_t slot) {
+    const bool is_new = first.position(slot) == now;
+    float sum = 0;
+    for (std::int32_t kv_head = 0; kv_head < arena.kv_heads; ++kv_head)
+      sum += is_new ? self_scores(kv_head) : KvHeadPages(arena, layer, kv_head).scores[slot];
+    for (std::int32_t kv_head = 0; kv_head < arena.kv_heads; ++kv_head)
+      KvHeadPages(arena, layer, kv_head).scores[slot] = sum;
+  });
+}
+
+/// The rule after the newest token, whose own weights are its score (where they are not among what share_scores added
+/// up already): the position that went, or no_drop. Where one has to go that is `prescribed`, if it can; no_drop there
+/// leaves it to the scores. Scores of the last query are 0 afterwards, for the next one.
 ///
 /// team.join(count, none, f, join) gives every thread the join of f(0 … count − 1), each of which may be joined with
 /// `none` any number of times.
@@ -65,7 +85,8 @@ NATSCOPE_HD std::int32_t keep_heavy_hitters(const Team& team, const KvHeadPages&
   const KvArena& arena = *head.arena;
   const std::int32_t entries = head.state->entries();
   const std::int32_t now = head.state->next_position - 1;
-  team.each(entries, [&](std::int32_t slot) {
+  const bool are_shared = arena.entry_scores == EntryScores::of_last_query;
+  team.each(are_shared ? 0 : entries, [&](std::int32_t slot) {
     if (head.position(slot) == now) head.scores[slot] = self_score;
   });
   const auto of = [&](std::int32_t slot) {
@@ -76,9 +97,10 @@ NATSCOPE_HD std::int32_t keep_heavy_hitters(const Team& team, const KvHeadPages&
   const LightestEntry lightest =
       team.join(entries, LightestEntry::none(), of,
                 [](const LightestEntry& a, const LightestEntry& b) { return LightestEntry::join(a, b); });
-  if (lightest.older <= arena.heavy) return no_drop;
-  drop_entry(team, head, lightest.slot);
-  return lightest.position;
+  const bool one_goes = lightest.older > arena.heavy;
+  if (one_goes) drop_entry(team, head, lightest.slot);
+  if (are_shared) team.each(entries, [&](std::int32_t slot) { head.scores[slot] = 0; });
+  return one_goes ? lightest.position : no_drop;
 }
 
 }  // namespace natscope::kernels::cuda

@@ -80,6 +80,7 @@ void head_backward(const Head& head, const AttentionTrainGradients& gradients, K
   const double scale = 1 / std::sqrt(static_cast<double>(head_dim));
   std::vector<double> d_out(static_cast<std::size_t>(head_dim));
   std::vector<double> dq(d_out);
+  std::vector<double> scores(static_cast<std::size_t>(length));
 
   for (std::int64_t m = 0; m < length; ++m) {
     double delta = 0;
@@ -89,8 +90,18 @@ void head_backward(const Head& head, const AttentionTrainGradients& gradients, K
       delta += d_out[at] * gradients.out(head.batch, head.head, m, d);
       dq[at] = 0;
     }
+    // Not gradients.lse, which was rounded to float: of scores in the thousands that is a part of every weight.
+    double largest = head.score(m, m);
     for (std::int64_t n = 0; n <= m; ++n) {
-      const double weight = std::exp(head.score(m, n) - gradients.lse(head.batch, head.head, m));
+      scores[static_cast<std::size_t>(n)] = head.score(m, n);
+      if (head.sees(m, n)) largest = std::max(largest, scores[static_cast<std::size_t>(n)]);
+    }
+    double sum = 0;
+    for (std::int64_t n = 0; n <= m; ++n) {
+      if (head.sees(m, n)) sum += std::exp(scores[static_cast<std::size_t>(n)] - largest);
+    }
+    for (std::int64_t n = 0; n <= m; ++n) {
+      const double weight = std::exp(scores[static_cast<std::size_t>(n)] - largest) / sum;
       double dp = 0;
       for (std::int64_t d = 0; d < head_dim; ++d) dp += d_out[static_cast<std::size_t>(d)] * head.value(n, d);
       roles.add(head, m, n, std::min(weight, 1.0) * (dp - delta));

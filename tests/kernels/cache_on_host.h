@@ -93,6 +93,13 @@ class CacheOnHost : public TestedCache {
     take_back_pages(HostTeam(), shared_, arena_);
     step.dropped.clear();
     step.held.clear();
+    const auto heads = static_cast<std::size_t>(arena_.kv_heads);
+    if (arena_.entry_scores == kernels::EntryScores::of_last_query) {
+      for (std::size_t first = 0; first < step.self_scores.size(); first += heads) {
+        share_scores(HostTeam(), arena_, step.layer.value + static_cast<std::int64_t>(first / heads),
+                     [&](std::int32_t head) { return step.self_scores[first + static_cast<std::size_t>(head)]; });
+      }
+    }
     for (std::size_t index = 0; index < step.self_scores.size(); ++index) {
       const auto place = static_cast<std::int64_t>(index);
       const kernels::cuda::KvHeadPages head(arena_, step.layer.value + place / arena_.kv_heads,

@@ -2,6 +2,8 @@
 // A step as the engine runs it on a GPU: recorded once, launched for every token.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include <array>
 #include <cstring>
 #include <memory>
@@ -148,14 +150,21 @@ TEST_CASE("a step recorded once gives the bits of single calls while the cache g
   }
 }
 
-TEST_CASE("a step recorded once under H2O makes the choices of single calls") {
+TEST_CASE("a step recorded once under H2O or TOVA makes the choices of single calls") {
   RandomArrays random(72);
   INFO(random.how_to_repeat());
   for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
-    AttentionCase c{8, 2, 64, CaseTurns().length(500, 360, 120), 0, dtype, {}, {}, {}, {}};
-    c.fill(random, {1, 0, 0});
-    const HeavyHitters rule{c.tokens > 320 ? 300 : 60, 20};
-    const HeavyHittersRun single = sequence_backends()[0].heavy_hitters(c, rule, 32);
-    check_recorded(c, &rule, single.attention, single.dropped);
+    struct Of {
+      std::int64_t tokens, heavy, recent;
+      EntryScores scores;
+    };
+    for (const Of& of : {Of{CaseTurns().length(500, 360, 120), 300, 20, EntryScores::of_all_queries},
+                         Of{CaseTurns().length(180, 120, 90), 60, 0, EntryScores::of_last_query}}) {
+      AttentionCase c{8, 2, 64, of.tokens, 0, dtype, {}, {}, {}, {}};
+      c.fill(random, {1, 0, 0});
+      const HeavyHitters rule{std::min(of.heavy, c.tokens / 2), of.recent, of.scores};
+      const HeavyHittersRun single = sequence_backends()[0].heavy_hitters(c, rule, 32);
+      check_recorded(c, &rule, single.attention, single.dropped);
+    }
   }
 }

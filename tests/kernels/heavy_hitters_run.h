@@ -11,7 +11,7 @@
 #include "tests/kernels/sequence_backend.h"
 #include "tests/kernels/tested_cache.h"
 
-/// How a sequence under H2O is written down, and what the rule says of it.
+/// How a sequence under H2O or TOVA is written down, and what the rule says of it.
 namespace natscope::test {
 
 inline HeavyHittersRun unwritten_run(const AttentionCase& c) {
@@ -39,9 +39,9 @@ inline void note_scores(const AttentionCase& c, TestedCache& cache, HeavyHitters
   }
 }
 
-/// Attention and scores in `Sum` from the rules' sentences (sections 4, 5 and 11), with the drops that the run made:
-/// rounding may tip a choice between scores that are nearly equal. `choose(held scores of those that may go, position
-/// that went)` looks at each choice, and at each token where nothing had to go.
+/// Attention and scores in `Sum` from the rules' sentences (sections 4, 5 and 11; of EntryScores), with the drops that
+/// the run made: rounding may tip a choice between scores that are nearly equal. `choose(held scores of those that may
+/// go, position that went)` looks at each choice, and at each token where nothing had to go.
 template <class Sum>
 struct HeavyHittersTruth {
   AttentionResult<Sum> attention;
@@ -49,41 +49,56 @@ struct HeavyHittersTruth {
   std::vector<std::int32_t> held;                   ///< [kv_heads, T]
 };
 
+/// Query m of one query head over what `scores` has: its output and log-sum-exp, and each entry's weight to its score.
+template <class Sum>
+void attend_and_score(const AttentionCase& c, std::int64_t head, std::int64_t m, AttentionResult<Sum>& attention,
+                      std::map<std::int32_t, Sum>& scores) {
+  const std::int64_t kv_head = head / (c.heads / c.kv_heads);
+  const float* const keys = c.keys.data() + kv_head * c.tokens * c.head_dim;
+  const float* const values = c.values.data() + kv_head * c.tokens * c.head_dim;
+  const float* const query = c.queries.data() + (head * c.tokens + m) * c.head_dim;
+  std::map<std::int32_t, Sum> weights;
+  Sum largest = -std::numeric_limits<Sum>::infinity();
+  for (const auto& [n, score] : scores) {
+    Sum dot = 0;
+    for (std::int64_t d = 0; d < c.head_dim; ++d)
+      dot += static_cast<Sum>(query[d]) * static_cast<Sum>(keys[n * c.head_dim + d]);
+    weights[n] = dot / std::sqrt(static_cast<Sum>(c.head_dim));
+    largest = std::max(largest, weights[n]);
+  }
+  Sum sum = 0;
+  for (auto& [n, weight] : weights) sum += weight = std::exp(weight - largest);
+  attention.lse[static_cast<std::size_t>(head * c.tokens + m)] = largest + std::log(sum);
+  for (const auto& [n, weight] : weights) scores[n] += weight / sum;
+  for (std::int64_t d = 0; d < c.head_dim; ++d) {
+    Sum total = 0;
+    for (const auto& [n, weight] : weights) total += weight * static_cast<Sum>(values[n * c.head_dim + d]);
+    attention.out[static_cast<std::size_t>((head * c.tokens + m) * c.head_dim + d)] = total / sum;
+  }
+}
+
 template <class Sum, class Choose>
 HeavyHittersTruth<Sum> follow_heavy_hitters(const AttentionCase& c, const kernels::HeavyHitters& rule,
                                             const std::vector<std::int32_t>& dropped, const Choose& choose) {
   HeavyHittersTruth<Sum> truth;
   truth.attention.out.resize(static_cast<std::size_t>(c.heads * c.tokens * c.head_dim));
   truth.attention.lse.resize(static_cast<std::size_t>(c.heads * c.tokens));
+  truth.held.resize(static_cast<std::size_t>(c.kv_heads * c.tokens));
+  truth.scores.resize(static_cast<std::size_t>(c.kv_heads));  // of what is held
   const std::int64_t group = c.heads / c.kv_heads;
-  for (std::int64_t kv_head = 0; kv_head < c.kv_heads; ++kv_head) {
-    const float* const keys = c.keys.data() + kv_head * c.tokens * c.head_dim;
-    const float* const values = c.values.data() + kv_head * c.tokens * c.head_dim;
-    std::map<std::int32_t, Sum> scores;  // of what is held
-    for (std::int64_t m = 0; m < c.tokens; ++m) {
-      const auto now = static_cast<std::int32_t>(m);
-      scores[now] = 0;
-      for (std::int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-        const float* const query = c.queries.data() + (head * c.tokens + m) * c.head_dim;
-        std::map<std::int32_t, Sum> weights;
-        Sum largest = -std::numeric_limits<Sum>::infinity();
-        for (const auto& [n, score] : scores) {
-          Sum dot = 0;
-          for (std::int64_t d = 0; d < c.head_dim; ++d)
-            dot += static_cast<Sum>(query[d]) * static_cast<Sum>(keys[n * c.head_dim + d]);
-          weights[n] = dot / std::sqrt(static_cast<Sum>(c.head_dim));
-          largest = std::max(largest, weights[n]);
-        }
-        Sum sum = 0;
-        for (auto& [n, weight] : weights) sum += weight = std::exp(weight - largest);
-        truth.attention.lse[static_cast<std::size_t>(head * c.tokens + m)] = largest + std::log(sum);
-        for (const auto& [n, weight] : weights) scores[n] += weight / sum;
-        for (std::int64_t d = 0; d < c.head_dim; ++d) {
-          Sum total = 0;
-          for (const auto& [n, weight] : weights) total += weight * static_cast<Sum>(values[n * c.head_dim + d]);
-          truth.attention.out[static_cast<std::size_t>((head * c.tokens + m) * c.head_dim + d)] = total / sum;
-        }
-      }
+  const bool are_shared = rule.scores == kernels::EntryScores::of_last_query;
+  for (std::int64_t m = 0; m < c.tokens; ++m) {
+    std::map<std::int32_t, Sum> of_layer;
+    for (std::int64_t kv_head = 0; kv_head < c.kv_heads; ++kv_head) {
+      std::map<std::int32_t, Sum>& scores = truth.scores[static_cast<std::size_t>(kv_head)];
+      scores[static_cast<std::int32_t>(m)] = 0;
+      for (std::int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head)
+        attend_and_score(c, head, m, truth.attention, scores);
+      for (const auto& [n, score] : scores) of_layer[n] += score;
+    }
+    for (std::int64_t kv_head = 0; kv_head < c.kv_heads; ++kv_head) {
+      std::map<std::int32_t, Sum>& scores = truth.scores[static_cast<std::size_t>(kv_head)];
+      if (are_shared) scores = of_layer;
       // What its role lets the next query see, then what the rule keeps of that.
       std::erase_if(scores, [&](const auto& entry) {
         return !c.sees(kv_head, m + 1, entry.first, c.latest_global(kv_head, m + 1));
@@ -96,9 +111,11 @@ HeavyHittersTruth<Sum> follow_heavy_hitters(const AttentionCase& c, const kernel
       const std::int32_t gone = dropped[static_cast<std::size_t>(kv_head * c.tokens + m)];
       choose(may_go, gone);
       scores.erase(gone);
-      truth.held.push_back(static_cast<std::int32_t>(scores.size()));
+      if (are_shared) {
+        for (auto& [n, score] : scores) score = 0;
+      }
+      truth.held[static_cast<std::size_t>(kv_head * c.tokens + m)] = static_cast<std::int32_t>(scores.size());
     }
-    truth.scores.push_back(scores);
   }
   return truth;
 }

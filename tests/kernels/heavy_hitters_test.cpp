@@ -7,7 +7,7 @@
 #include "tests/kernels/sequence_check.h"
 #include "tests/support/case_turns.h"
 
-/// H2O token by token, of every backend: this program's are those that sequence_backend says.
+/// H2O and TOVA token by token, of every backend: this program's are those that sequence_backend says.
 using namespace natscope;
 using namespace natscope::kernels;
 using namespace natscope::test;
@@ -112,6 +112,37 @@ TEST_CASE("roles that were set go first, and the rule chooses among the rest") {
       const AttentionCase c = make_case(random, 4, 2, 16, 90, 6, ElementType::f32, shares);
       check_heavy_hitters(backend, c, {3, 2}, 4);
     }
+  }
+}
+
+TEST_CASE("under TOVA the heads of a layer decide together, by what the last query looks at") {
+  RandomArrays random(95);
+  INFO(random.how_to_repeat());
+  for (const SequenceBackend& backend : sequence_backends()) {
+    CAPTURE(backend.name);
+    CaseTurns turns;
+    struct Heads {
+      std::int64_t query;
+      std::int64_t kv;
+    };
+    for (const Heads heads : {Heads{1, 1}, Heads{3, 3}, Heads{7, 1}, Heads{12, 4}, Heads{34, 2}}) {
+      for (const std::int64_t size : {0, 1, 2, 19, 40}) {
+        for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
+          CAPTURE(heads.query);
+          CAPTURE(heads.kv);
+          const AttentionCase c = make_case(random, heads.query, heads.kv, 16, 39, 0, dtype);
+          const auto page_entries = static_cast<std::int32_t>(random.between(1, 40));
+          if (!turns.next()) continue;
+          const HeavyHitters rule{size, 0, EntryScores::of_last_query};
+          check_heavy_hitters(backend, c, rule, page_entries);
+          const HeavyHittersRun run = backend.heavy_hitters(c, rule, page_entries);
+          for (std::size_t at = 0; at < run.dropped.size(); ++at)
+            CHECK(run.dropped[at] == run.dropped[at % static_cast<std::size_t>(c.tokens)]);
+        }
+      }
+    }
+    check_heavy_hitters(backend, make_case(random, 4, 2, 16, 420, 0, ElementType::f32),
+                        {301, 0, EntryScores::of_last_query}, 32);
   }
 }
 

@@ -273,10 +273,46 @@ TEST_CASE("dropping heavy hitters among locals and sliding tokens keeps both lis
   }
 }
 
+TEST_CASE("scores are shared among heads that hold the same positions, and cleared") {
+  const auto cache = make_cache({2, 3, 8, ElementType::f32, 4}, 0, true);
+  const LayerId layer1(1);
+  const auto scores_of = [&](LayerId layer, std::int32_t head) {
+    std::vector<float> scores;
+    for (std::int64_t index = 0; index < cache->page_count(layer, KvHeadId(head)); ++index) {
+      const KvPage page = cache->page(layer, KvHeadId(head), index);
+      scores.insert(scores.end(), page.scores, page.scores + page.count);
+    }
+    return scores;
+  };
+  for (std::int32_t t = 0; t < 6; ++t) {
+    for (const LayerId layer : {layer0, layer1}) {
+      for (std::int32_t head = 0; head < 3; ++head) {
+        REQUIRE(append_tokens(*cache, layer, KvHeadId(head), t, std::vector<Role>{Role::global}).ok());
+        REQUIRE(cache->set_score(layer, KvHeadId(head), TokenPos(t), static_cast<float>(t + 10 * head)).ok());
+      }
+    }
+  }
+  REQUIRE(cache->share_scores(layer1).ok());
+  for (std::int32_t head = 0; head < 3; ++head) {
+    CHECK(scores_of(layer1, head) == std::vector<float>{30, 33, 36, 39, 42, 45});
+    CHECK(scores_of(layer0, head)[5] == static_cast<float>(5 + 10 * head));
+  }
+  REQUIRE(cache->clear_scores(layer1).ok());
+  CHECK(scores_of(layer1, 2) == std::vector<float>(6, 0.0F));
+  CHECK(scores_of(layer0, 2)[0] == 20.0F);
+
+  // What one head drops alone the others cannot add up any more.
+  REQUIRE(cache->keep_heavy_hitters(layer0, KvHeadId(1), TokenPos(5), 5, 0, nullptr).ok());
+  CHECK(cache->share_scores(layer0).code == StatusCode::invalid_argument);
+  CHECK(cache->share_scores(LayerId(2)).code == StatusCode::invalid_argument);
+}
+
 TEST_CASE("scores are asked of a cache that keeps them only") {
   const auto cache = make_cache({1, 1, 8, ElementType::f32, 4}, 3);
   CHECK(cache->keep_heavy_hitters(layer0, head0, TokenPos(0), 1, 1, nullptr).code == StatusCode::invalid_argument);
   CHECK(cache->set_score(layer0, head0, TokenPos(0), 1).code == StatusCode::invalid_argument);
+  CHECK(cache->share_scores(layer0).code == StatusCode::invalid_argument);
+  CHECK(cache->clear_scores(layer0).code == StatusCode::invalid_argument);
   cache->reset(3, true);
   CHECK(cache->set_score(layer0, head0, TokenPos(0), 1).code == StatusCode::invalid_argument);
   CHECK(cache->keep_heavy_hitters(layer0, head0, TokenPos(0), -1, 1, nullptr).code == StatusCode::invalid_argument);

@@ -70,7 +70,7 @@ AttentionResult<float> prefill_all(Backend backend, const AttentionCase& c, std:
   return {{out.span().begin(), out.span().end()}, {lse.span().begin(), lse.span().end()}};
 }
 
-/// As decode_all, with H2O's rule after every token.
+/// As decode_all, with a rule after every token.
 HeavyHittersRun heavy_hitters_all(Backend backend, const AttentionCase& c, const HeavyHitters& rule,
                                   std::int32_t page_entries) {
   HeavyHittersRun run = unwritten_run(c);
@@ -89,15 +89,20 @@ HeavyHittersRun heavy_hitters_all(Backend backend, const AttentionCase& c, const
     const TokenPos now(static_cast<std::int32_t>(t));
     DropStep step{LayerId(0), {}, {}, {}, {}};
     for (std::int32_t index = 0; index < c.kv_heads; ++index) {
-      const KvHeadId head(index);
       if (c.role(index, t) != Role::sliding || c.window > 0)
-        REQUIRE(cache->set_score(LayerId(0), head, now, self[index]).ok());
+        REQUIRE(cache->set_score(LayerId(0), KvHeadId(index), now, self[index]).ok());
+    }
+    const bool are_shared = rule.scores == EntryScores::of_last_query;
+    if (are_shared) REQUIRE(cache->share_scores(LayerId(0)).ok());
+    for (std::int32_t index = 0; index < c.kv_heads; ++index) {
+      const KvHeadId head(index);
       std::vector<TokenPos> dropped;
       REQUIRE(cache->keep_heavy_hitters(LayerId(0), head, now, rule.heavy, rule.recent, &dropped).ok());
       REQUIRE(dropped.size() <= 1);
       step.dropped.push_back(dropped.empty() ? no_drop : dropped[0].value);
       step.held.push_back(static_cast<std::int32_t>(cache->entries(LayerId(0), head)));
     }
+    if (are_shared) REQUIRE(cache->clear_scores(LayerId(0)).ok());
     note_drops(c, t, step, run);
   }
   for (std::int32_t head = 0; head < c.kv_heads; ++head) {

@@ -40,7 +40,7 @@ class BaselinesWindowTest : public WindowTest {
 
     QTest::keyClick(window_.get(), Qt::Key_B, Qt::ControlModifier);
     QVERIFY(window_->baselines().isRunning());
-    QVERIFY(window_->runs().words().contains(QStringLiteral("1 of 4")));
+    QVERIFY(window_->runs().words().contains(QStringLiteral("1 of 5")));
     QTRY_VERIFY_WITH_TIMEOUT(!window_->baselines().isRunning() && bench().canContinue(), patience);
 
     // What was shown is shown again, as it was: with who wrote what, what was pinned, and able to go on.
@@ -58,14 +58,14 @@ class BaselinesWindowTest : public WindowTest {
 
     // Each kept run is what the same policy gives when it is chosen: the numbers are those of one that was read alone.
     const auto& runs = window_->comparison().runs();
-    QCOMPARE(runs.size(), std::size_t{4});
+    QCOMPARE(runs.size(), std::size_t{5});
     QStringList policies;
     for (const auto& run : runs) policies << QString::fromStdString(run->provenance.policy);
     const auto named = [&](Policy::Kind kind) {
       return QString::fromStdString(to_string(policy_at_budget(kind, own, prompt)));
     };
     QCOMPARE(policies, (QStringList{QStringLiteral("full"), named(Policy::Kind::window), named(Policy::Kind::h2o),
-                                    named(Policy::Kind::streaming)}));
+                                    named(Policy::Kind::tova), named(Policy::Kind::streaming)}));
     PromptOptions options = window_->prompt().options();
     options.policy = policies.back();
     bench().setOptions(options);
@@ -82,14 +82,14 @@ class BaselinesWindowTest : public WindowTest {
   void whatIsKeptAlreadyIsNotReadAgain() {
     window_->baselines().begin(0.5);
     QTRY_VERIFY_WITH_TIMEOUT(!window_->baselines().isRunning() && bench().canContinue(), patience);
-    QCOMPARE(window_->comparison().runs().size(), std::size_t{4});
+    QCOMPARE(window_->comparison().runs().size(), std::size_t{5});
     QSignalSpy read(&bench().client(), &EngineClient::analysed);
     window_->baselines().begin(0.5);
     QVERIFY(!window_->baselines().isRunning());
     window_->baselines().begin(0.25);
     QTRY_VERIFY_WITH_TIMEOUT(!window_->baselines().isRunning() && bench().canContinue(), patience);
-    QCOMPARE(read.count(), 3);  // full attention needs no budget
-    QCOMPARE(window_->comparison().runs().size(), std::size_t{7});
+    QCOMPARE(read.count(), 4);  // full attention needs no budget
+    QCOMPARE(window_->comparison().runs().size(), std::size_t{9});
   }
 
   void rolesSetByHandStayAndAreNoBaselines() {
@@ -102,7 +102,7 @@ class BaselinesWindowTest : public WindowTest {
     QVERIFY(bench().roleChanges() == changes);
     QVERIFY(bench().client().setByHand().window == 2);
     const auto& runs = window_->comparison().runs();
-    QCOMPARE(runs.size(), std::size_t{5});  // its own roles, too, as the model decides them
+    QCOMPARE(runs.size(), std::size_t{6});  // its own roles, too, as the model decides them
     for (const auto& run : runs) QVERIFY(run->provenance.by_hand.empty());
     QCOMPARE(runs.front()->provenance.policy, std::string("model"));
   }
@@ -137,17 +137,32 @@ class BaselinesWindowTest : public WindowTest {
     QCOMPARE(bench().client().policy(), "model");
   }
 
+  void aSessionStaysTheFileThatItIs() {
+    writeSome(3);
+    const QString path = tiny_.filePath(QStringLiteral("session.safetensors"));
+    window_->saveSession(path);
+    QTRY_VERIFY_WITH_TIMEOUT(QFile::exists(path), patience);
+    window_->openPath(path);
+    QTRY_COMPARE_WITH_TIMEOUT(bench().sessionFile(), path, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(window_->baselines().canBegin(), patience);
+    window_->baselines().begin(0.5);
+    QTRY_VERIFY_WITH_TIMEOUT(!window_->baselines().isRunning() && bench().canContinue(), patience);
+    QCOMPARE(bench().sessionFile(), path);
+    bench().step();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().sessionFile().isEmpty(), patience);
+  }
+
   void theTableAndTheChartSayWhatWasMeasured() {
     window_->baselines().begin(0.5);
     window_->showRuns();
     QTRY_VERIFY_WITH_TIMEOUT(!window_->baselines().isRunning() && bench().canContinue(), patience);
     RunsPanel& panel = window_->runs();
-    QTRY_COMPARE(panel.model().rowCount(), 5);
+    QTRY_COMPARE(panel.model().rowCount(), 6);
     const FigureTable& table = panel.model().table();
     const auto& runs = window_->comparison().runs();
     const qint64 prompt = bench().client().promptTokens();
     const RunOutcome own = run_outcome(bench().sequence().record(), prompt);
-    for (std::size_t row = 1; row < 5; ++row) {
+    for (std::size_t row = 1; row < 6; ++row) {
       const RunOutcome outcome = run_outcome(runs[row - 1]->record, prompt);
       QCOMPARE(*table.at(row, table.column_at("policy")).text(), runs[row - 1]->provenance.policy);
       QCOMPARE(*table.at(row, table.column_at("kv_fraction")).number(), outcome.figures.fraction);
@@ -156,7 +171,7 @@ class BaselinesWindowTest : public WindowTest {
     }
     // A point, or a row, is compared with.
     TradeOffView& chart = panel.chart();
-    QCOMPARE(chart.points(), 5);
+    QCOMPARE(chart.points(), 6);
     QTRY_VERIFY(chart.pointOf(1).has_value());
     QVERIFY(chart.wordsAt(*chart.pointOf(1)).contains(QStringLiteral("full")));
     QTest::mouseClick(&chart, Qt::LeftButton, {}, *chart.pointOf(1));
@@ -170,7 +185,7 @@ class BaselinesWindowTest : public WindowTest {
     bench().analyse();
     QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().client().promptText().starts_with("Another"), patience);
     QTRY_COMPARE(chart.points(), 1);
-    QCOMPARE(panel.model().rowCount(), 5);
+    QCOMPARE(panel.model().rowCount(), 6);
     QVERIFY(panel.model().table().at(2, table.column_at("perplexity_of_first")).number() == nullptr);
   }
 
@@ -178,7 +193,7 @@ class BaselinesWindowTest : public WindowTest {
     window_->baselines().begin(0.5);
     window_->showRuns();
     QTRY_VERIFY_WITH_TIMEOUT(!window_->baselines().isRunning() && bench().canContinue(), patience);
-    QTRY_COMPARE(window_->runs().model().rowCount(), 5);
+    QTRY_COMPARE(window_->runs().model().rowCount(), 6);
     const QString table = tiny_.filePath(QStringLiteral("runs.csv"));
     const QString figure = tiny_.filePath(QStringLiteral("runs.svg"));
     window_->writeRuns(table);
@@ -189,10 +204,10 @@ class BaselinesWindowTest : public WindowTest {
       return file.open(QIODevice::ReadOnly) ? QString::fromUtf8(file.readAll()) : QString();
     };
     QVERIFY(contents(table).startsWith(QStringLiteral("run,policy,model,tokens,kv_fraction,")));
-    QCOMPARE(contents(table).count(u'\n'), 6);
+    QCOMPARE(contents(table).count(u'\n'), 7);
     QVERIFY(contents(figure).contains(QStringLiteral("StreamingLLM")));
     const std::string provenance = window_->runs().figure().provenance;
-    QCOMPARE(nlohmann::json::parse(provenance).at("runs").size(), std::size_t{5});
+    QCOMPARE(nlohmann::json::parse(provenance).at("runs").size(), std::size_t{6});
     // One that cannot be written is said.
     window_->writeRuns(tiny_.filePath(QStringLiteral("no/such/folder/runs.png")));
     QTRY_VERIFY_WITH_TIMEOUT(window_->errorBar().isVisible(), patience);

@@ -439,6 +439,8 @@ class ShownRunTest : public WindowTest {
     QTest::keyClicks(policy->lineEdit(), QStringLiteral("full"));
     QTest::keyClick(policy->lineEdit(), Qt::Key_Return);
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().client().policy() == "full", patience);
+    QVERIFY(policy->lineEdit()->hasFocus());
+    QTest::keyClick(policy->lineEdit(), Qt::Key_Escape);
     QVERIFY(!policy->lineEdit()->hasFocus());
     QVERIFY(!policy->hasFocus());
     // For the next policy it is one key away, with its caret.

@@ -178,8 +178,8 @@ Expected<std::optional<AnalyseMessage>> MirroredRun::restoring(const ModelDescri
   request.prompt = tokensOf(record_);
   request.candidates = 0;  // those that are shown are kept
   request.plan.policy = *parsed;
-  // H2O has no roles and no W: what it measures decides, and it measures the same again.
-  if (parsed->kind == Policy::Kind::h2o) return std::optional(request);
+  // Without roles and W what is measured decides, and the same is measured again.
+  if (!has_roles(*parsed)) return std::optional(request);
   request.plan.window = record_.window();
   if (areGiven) request.plan.as_before = rolesOf(record_);
   // What was set by hand: where roles are given, for tokens that are still to come.

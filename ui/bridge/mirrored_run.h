@@ -56,8 +56,6 @@ class MirroredRun {
   [[nodiscard]] Expected<void> append(std::vector<TokenFrame> frames);
   void nameTokens(const std::vector<std::pair<std::int32_t, std::string>>& texts);
   void endReading(const ReadyMessage& ready);  ///< the prompt, or a follow-up, is processed
-  /// The open model made it, or has taken it over.
-  void isOfTheOpenModel() { origin_.reset(); }
   /// Another model is opened than the one that made it.
   void isOf(Origin origin) { origin_ = std::move(origin); }
   /// What reading it again does not tell of a frame: who wrote it, when, and what was likely.

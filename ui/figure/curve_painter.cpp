@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <span>
 #include <utility>
 
 #include "ui/figure/axis_ticks.h"
@@ -23,6 +24,8 @@ struct Line {
   Qt::PenStyle style = Qt::SolidLine;
   QRgb colour = 0;
   std::vector<double> values;  ///< after token 0, 1, …
+  std::size_t first = 0;       ///< known from here on
+  std::size_t run = 0;         ///< of the figure's
 };
 
 struct Curve {
@@ -59,7 +62,7 @@ std::vector<double> entriesOf(const KvCurve& curve) {
 
 /// Which steps a curve is drawn through. Of a long run, where a line is thicker than many steps are wide, of each of
 /// `stretches` the first, the last, the least and the largest: the same picture, in a file that grows no more.
-std::vector<std::size_t> drawnSteps(const std::vector<double>& values, std::size_t stretches) {
+std::vector<std::size_t> drawnSteps(std::span<const double> values, std::size_t stretches) {
   constexpr std::size_t most = 4;  // of a stretch
   std::vector<std::size_t> steps;
   if (values.size() <= most * stretches) {
@@ -154,8 +157,30 @@ void addDense(Curve& result, const std::vector<Run>& runs, bool isInBytes, doubl
   }
 }
 
-/// In bytes where they are known of every run, else in entries.
-Curve linesOf(const FigureData& figure) {
+/// The line of what was allocated, which within a prompt is not known: the first begins where it ends, a later one
+/// keeps what there was before it.
+Line allocatedLine(const KvCurve& curve, double unit) {
+  Line line{QStringLiteral("allocated"), Qt::DotLine, allocatedColour, scaled(curve.allocated_bytes, unit)};
+  while (line.first < line.values.size() && line.values[line.first] == 0) ++line.first;
+  for (std::size_t i = line.first + 1; i < line.values.size(); ++i) {
+    if (line.values[i] == 0) line.values[i] = line.values[i - 1];
+  }
+  return line;
+}
+
+/// In percent of the dense cache of each step, which needs no line of its own.
+void makeShares(Curve& curve, const std::vector<Run>& runs, bool isInBytes, double unit) {
+  for (Line& line : curve.lines) {
+    for (std::size_t i = 0; i < line.values.size(); ++i)
+      line.values[i] *=
+          100 * unit /
+          (static_cast<double>(i + 1) * static_cast<double>(denseOfToken(runs[line.run].curve, isInBytes)));
+  }
+  curve.unit = QStringLiteral("% of full attention");
+}
+
+/// In bytes where they are known of every run, else in entries; or in percent.
+Curve linesOf(const FigureData& figure, const FigureOptions& options) {
   const std::vector<Run> runs = runsOf(figure);
   const KvCurve& curve = runs.front().curve;
   Curve result;
@@ -166,23 +191,24 @@ Curve linesOf(const FigureData& figure) {
                        });
   const double unit = isSmall ? kibibyte : mebibyte;
   result.unit = !isInBytes ? QStringLiteral("entries") : isSmall ? QStringLiteral("KiB") : QStringLiteral("MiB");
-  addDense(result, runs, isInBytes, unit);
-  for (const Run& run : runs) {
+  if (!options.cacheAsShare) addDense(result, runs, isInBytes, unit);
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const Run& run = runs[i];
     QString name = QStringLiteral("live");
     if (runs.size() > 1) name += QStringLiteral(", ") + QString::fromStdString(run_name(run.provenance));
     if (const QString model = modelOf(run, runs); !model.isEmpty()) name += QStringLiteral(", ") + model;
     result.lines.push_back(
         {name, run.style, run.colour, isInBytes ? scaled(run.curve.live_bytes, unit) : entriesOf(run.curve)});
+    result.lines.back().run = i;
   }
-  if (isInBytes && runs.size() == 1 && !curve.allocated_bytes.empty()) {
-    result.lines.push_back(
-        {QStringLiteral("allocated"), Qt::DotLine, allocatedColour, scaled(curve.allocated_bytes, unit)});
-  }
+  if (isInBytes && runs.size() == 1 && !curve.allocated_bytes.empty())
+    result.lines.push_back(allocatedLine(curve, unit));
+  if (options.cacheAsShare) makeShares(result, runs, isInBytes, isInBytes ? unit : 1);
   for (const Line& line : result.lines) {
-    for (const double value : line.values) result.top = std::max(result.top, value);
+    for (const double value : std::span(line.values).subspan(line.first)) result.top = std::max(result.top, value);
     result.longest = std::max(result.longest, static_cast<double>(line.values.size()));
   }
-  if (isInBytes || result.top < million) return result;
+  if (isInBytes || options.cacheAsShare || result.top < million) return result;
   result.unit = QStringLiteral("million entries");
   result.top /= million;
   for (Line& line : result.lines) {
@@ -200,9 +226,9 @@ QPen penOf(const Line& line) { return {QColor(line.colour), 1.4, line.style, Qt:
 
 }  // namespace
 
-std::vector<LegendEntry> curveLegend(const FigureData& figure) {
+std::vector<LegendEntry> curveLegend(const FigureData& figure, const FigureOptions& options) {
   std::vector<LegendEntry> entries;
-  for (const Line& line : linesOf(figure).lines) {
+  for (const Line& line : linesOf(figure, options).lines) {
     const auto draw = [pen = penOf(line)](QPainter& painter, QPointF at) {
       painter.setPen(pen);
       painter.drawLine(at + QPointF(0, 4), at + QPointF(sampleLine, 4));
@@ -212,15 +238,16 @@ std::vector<LegendEntry> curveLegend(const FigureData& figure) {
   return entries;
 }
 
-double curveLabelsWidth(const FigureData& figure) {
+double curveLabelsWidth(const FigureData& figure, const FigureOptions& options) {
   double widest = 0;
-  for (const double level : levelsOf(linesOf(figure)))
+  for (const double level : levelsOf(linesOf(figure, options)))
     widest = std::max(widest, textWidth(tickFont(), levelText(level)));
   return widest;
 }
 
-void paintCurve(QPainter& painter, const FigureData& figure, const FigureInk& ink, const FigureLayout& layout) {
-  const Curve lines = linesOf(figure);
+void paintCurve(QPainter& painter, const FigureData& figure, const FigureOptions& options, const FigureLayout& layout) {
+  const FigureInk ink = inkOf(options.theme);
+  const Curve lines = linesOf(figure, options);
   const QRectF& plot = layout.plot;
   const std::vector<double> levels = levelsOf(lines);
   const double steps = lines.longest;
@@ -248,8 +275,9 @@ void paintCurve(QPainter& painter, const FigureData& figure, const FigureInk& in
 
   for (const Line& line : lines.lines) {
     QPainterPath path;
-    for (const std::size_t i : drawnSteps(line.values, static_cast<std::size_t>(plot.width() / finestStep))) {
-      const QPointF at = pointAt(static_cast<double>(i + 1), line.values[i]);
+    const std::span known = std::span(line.values).subspan(line.first);
+    for (const std::size_t i : drawnSteps(known, static_cast<std::size_t>(plot.width() / finestStep))) {
+      const QPointF at = pointAt(static_cast<double>(line.first + i + 1), known[i]);
       if (path.elementCount() == 0)
         path.moveTo(at);
       else
@@ -258,6 +286,10 @@ void paintCurve(QPainter& painter, const FigureData& figure, const FigureInk& in
     painter.setPen(penOf(line));
     painter.setBrush(Qt::NoBrush);
     painter.drawPath(path);
+    if (known.size() != 1) continue;
+    painter.setBrush(QColor(line.colour));
+    painter.setPen(Qt::NoPen);
+    painter.drawEllipse(pointAt(static_cast<double>(line.values.size()), known[0]), 1.6, 1.6);
   }
   drawText(painter, {plot.center().x(), plot.bottom() + 17}, QStringLiteral("tokens processed"), figureFont(8),
            ink.text, 0, -1);

@@ -49,7 +49,8 @@ struct FigureOptions {
   ColourMap colours = ColourMap::viridis;
   ScaleOptions scale{};  ///< applied to attention here: hand in plain weights
   AxisTexts texts = AxisTexts::automatic;
-  QString title{};  ///< empty: what is shown, for example "Attention, layer 3, head 2"
+  bool cacheAsShare = false;  ///< kv: in percent of what full attention holds, not in bytes or entries
+  QString title{};            ///< empty: what is shown, for example "Attention, layer 3, head 2"
 };
 
 /// The format that a path's ending asks for, letter case ignored. Errors: usage (another ending).

@@ -33,7 +33,7 @@ void moveDown(FigureLayout& layout, double by) {
 
 FigureLayout layOutCurve(const FigureData& figure, const FigureOptions& options, double pixelsPerPoint) {
   AxisLabels values;  // their texts: curve_painter.cpp
-  values.longest = curveLabelsWidth(figure);
+  values.longest = curveLabelsWidth(figure, options);
   const double width = plotWidth(options, page::textWidth, leftOfPlot(values, pixelsPerPoint), rightOfPlot(false));
   const double height = options.width > 0 ? std::clamp(curveAspect * width, lowestCurve, curveHeight) : curveHeight;
   return aroundPlot(QSizeF(width, height), {}, std::move(values), false, pixelsPerPoint);

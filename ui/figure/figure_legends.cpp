@@ -73,7 +73,7 @@ std::vector<LegendEntry> legendOf(const FigureData& figure, const FigureOptions&
                                                  : headMatricesLegend(*table, options);
   }
   if (figure.kind == FigureKind::text) return textLegend(figure, options);
-  if (figure.kind == FigureKind::kv) return curveLegend(figure);
+  if (figure.kind == FigureKind::kv) return curveLegend(figure, options);
   std::vector<LegendEntry> entries;
   if (const auto* map = std::get_if<Heatmap>(&figure.values)) entries = mapLegend(*map, options, ink);
   if (const auto* map = std::get_if<HeldMap>(&figure.values)) entries = heldLegend(figure, *map, options.theme, ink);

@@ -259,7 +259,7 @@ void paintParts(QPainter& painter, const FigureData&, const HeadOverview& maps, 
 
 void paintParts(QPainter& painter, const FigureData& figure, const KvCurve&, const FigureOptions& options,
                 const FigureLayout& layout, const MapRaster&) {
-  paintCurve(painter, figure, inkOf(options.theme), layout);
+  paintCurve(painter, figure, options, layout);
 }
 
 void paintParts(QPainter& painter, const FigureData& figure, const FigureTable& table, const FigureOptions& options,

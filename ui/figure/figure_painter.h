@@ -27,9 +27,9 @@ void drawTurnedText(QPainter& painter, QPointF at, const QString& text, const QF
                                                       const FigureLayout& layout);
 [[nodiscard]] std::vector<LegendEntry> vocabularyLegend(const FigureTable& table, const FigureOptions& options);
 [[nodiscard]] std::vector<LegendEntry> textLegend(const FigureData& figure, const FigureOptions& options);
-[[nodiscard]] std::vector<LegendEntry> curveLegend(const FigureData& figure);
+[[nodiscard]] std::vector<LegendEntry> curveLegend(const FigureData& figure, const FigureOptions& options);
 /// Points that the widest number beside a cache's curves takes.
-[[nodiscard]] double curveLabelsWidth(const FigureData& figure);
+[[nodiscard]] double curveLabelsWidth(const FigureData& figure, const FigureOptions& options);
 /// "+" for the figure's own run alone, "−" for the compared one alone: not by colour only.
 [[nodiscard]] QString heldSign(HeldBy by);
 /// What pale stands for under a method without roles.
@@ -70,6 +70,6 @@ void paintText(QPainter& painter, const FigureData& figure, const FigureOptions&
 [[nodiscard]] ScaleRange rangeOf(const LossText& text, const ScaleOptions& options);
 
 /// The KV curve's axes and lines.
-void paintCurve(QPainter& painter, const FigureData& figure, const FigureInk& ink, const FigureLayout& layout);
+void paintCurve(QPainter& painter, const FigureData& figure, const FigureOptions& options, const FigureLayout& layout);
 
 }  // namespace natscope::ui

@@ -30,15 +30,28 @@ QString BaselineRuns::words() const {
   return tr("%1 of %2: %3").arg(at_ + 1).arg(policies_.size()).arg(QString::fromStdString(to_string(policies_[at_])));
 }
 
-void BaselineRuns::begin(double budget) {
+bool BaselineRuns::isOfPromptAlone() const {
+  return workbench_.sequence().record().size() <= workbench_.client().promptTokens();
+}
+
+double BaselineRuns::presentBudget() const {
+  const SequenceRecord& record = workbench_.sequence().record();
+  return run_figures(record, record.size()).fraction;
+}
+
+void BaselineRuns::begin(double budget) { read(budget, workbench_.client().promptTokens()); }
+
+void BaselineRuns::beginAtPresent() { read(presentBudget(), workbench_.sequence().record().size()); }
+
+void BaselineRuns::read(double budget, std::int64_t tokens) {
   if (!canBegin()) return;
   const EngineClient& client = workbench_.client();
   const bool hasScores = client.record().has_scores();
   std::vector<Policy> policies;
   if (hasScores) policies.emplace_back();
   policies.emplace_back().kind = Policy::Kind::full;
-  for (const auto kind : {Policy::Kind::window, Policy::Kind::h2o, Policy::Kind::streaming})
-    policies.push_back(policy_at_budget(kind, budget, client.promptTokens()));
+  for (const auto kind : {Policy::Kind::window, Policy::Kind::h2o, Policy::Kind::tova, Policy::Kind::streaming})
+    policies.push_back(policy_at_budget(kind, budget, tokens));
   // What is shown, or kept, need not be read for it once more; with roles set by hand that is another run.
   std::erase_if(policies, [&](const Policy& policy) {
     const std::string name = to_string(policy);

@@ -42,13 +42,14 @@ auto outcomeOf(Work& work) -> typename OutcomeOf<decltype(work())>::Type {
 /// Does `work` on another thread and gives what came of it (outcomeOf) to `then`, on the program's own, if `owner`
 /// still lives. `work` must own what it touches: nobody waits for it but the end of the program, so that what may take
 /// long must be one that can be stopped. What it throws arrives as an error, since an exception that left a thread
-/// would end the program, and with it all that is not saved.
+/// would end the program, and with it all that is not saved. `pool`: whose threads; null: the program's, as many as it
+/// has cores, which is no place to wait in.
 template <class Owner, class Work, class Then>
-void elsewhere(Owner* owner, Work work, Then then) {
+void elsewhere(Owner* owner, Work work, Then then, QThreadPool* pool = nullptr) {
   // It has its place before there may be no memory for one.
   auto outcome = std::make_shared<std::optional<decltype(outcomeOf(work))>>();
-  QThreadPool::globalInstance()->start(
-      [self = QPointer<Owner>(owner), work = std::move(work), then, outcome]() mutable {
+  (pool != nullptr ? pool : QThreadPool::globalInstance())
+      ->start([self = QPointer<Owner>(owner), work = std::move(work), then, outcome]() mutable {
         outcome->emplace(outcomeOf(work));
         QMetaObject::invokeMethod(QCoreApplication::instance(), [self, outcome, then]() mutable {
           if (self) then(**outcome);

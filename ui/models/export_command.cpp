@@ -2,13 +2,14 @@
 #include "ui/models/export_command.h"
 
 #include <QCoreApplication>
-#include <QRegularExpression>
 #include <QStringList>
+#include <array>
 #include <utility>
 
 #include "core/cache/plan_check.h"
 #include "core/cache/policy.h"
 #include "core/export/data_files.h"
+#include "core/jobs/job_spec.h"
 
 namespace natscope::ui {
 namespace {
@@ -44,6 +45,7 @@ void addLook(QStringList& words, const FigureOptions& look, FigureKind kind, Exp
   if (look.cellPixels > 0) words << QStringLiteral("--cell") << QString::number(look.cellPixels);
   if (hasColourMap(kind) && look.colours != ColourMap::viridis)
     words << QStringLiteral("--colours") << QLatin1String(name(look.colours));
+  if (kind == FigureKind::kv && look.cacheAsShare) words << QStringLiteral("--unit") << QStringLiteral("percent");
   if ((isMap(kind) || kind == FigureKind::roles) && look.texts != AxisTexts::automatic) {
     words << QStringLiteral("--axes")
           << (look.texts == AxisTexts::tokens ? QStringLiteral("tokens") : QStringLiteral("positions"));
@@ -80,6 +82,11 @@ QString remarks(const ExportRequest& request, const ExportOrigin& origin) {
   if (origin.hasUnnamedRoles)
     lines += QCoreApplication::translate(
         "ExportCommand", "# THIS-RUN.safetensors: what is shown, once it was saved as a session of that name\n");
+  if (request.kind == FigureKind::kv && origin.file.isEmpty() && !origin.prompt)
+    lines += QCoreApplication::translate(
+        "ExportCommand",
+        "# Reads all tokens as one prompt, of which allocated bytes are known at its end alone: save the session, and "
+        "put --from FILE in place of model and tokens, for those of every step\n");
   return lines;
 }
 
@@ -106,12 +113,12 @@ ExportOrigin exportOrigin(Workbench& workbench, const QString& session) {
   }
   const SequenceRecord& record = client.record();
   if (origin.isSession) {
-    // The file knows what was set by hand before it was written; H2O measures again.
+    // The file knows what was set by hand before it was written; H2O and TOVA measure again.
     changes = {};
     changes.window = record.window();
     changes.rolesFile = session;
   }
-  if (policy && policy->kind == Policy::Kind::h2o) changes = {};
+  if (policy && !has_roles(*policy)) changes = {};
   if (policy && changes.window && has_own_window(*policy)) {
     // The command line takes no W beside such a policy: there it is one of its numbers.
     Policy withWindow = *policy;
@@ -161,11 +168,7 @@ QString exportCommand(const ExportRequest& request, const ExportOrigin& origin, 
 }
 
 QString shellWord(const QString& text) {
-  static const QRegularExpression plain(QStringLiteral("^[A-Za-z0-9_@%+=:,./-]+$"));
-  if (plain.match(text).hasMatch()) return text;
-  QString quoted = text;
-  quoted.replace(u'\'', QStringLiteral("'\\''"));
-  return u'\'' + quoted + u'\'';
+  return QString::fromStdString(jobs::shell_text(std::array{text.toStdString()}));
 }
 
 }  // namespace natscope::ui

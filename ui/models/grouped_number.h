@@ -25,6 +25,13 @@ namespace natscope::ui {
   return QLocale(QLocale::English, QLocale::UnitedStates).toString(tokensPerSecond, 'f', tokensPerSecond < 10 ? 1 : 0);
 }
 
+/// Whole percents, but 99.7 % is not all of them, and 0.3 % not none.
+[[nodiscard]] inline QString shareInWords(double share) {
+  const double percent = 100 * share;
+  const bool isNearEnd = (percent > 0 && percent < 1) || (percent > 99 && percent < 100);
+  return QString::number(percent, 'f', isNearEnd ? 1 : 0) + QStringLiteral(" %");
+}
+
 /// A perplexity, or a difference of two: 40.204, 6,518.598, and what a model that knows nothing of a text has as
 /// 1.74e+18.
 [[nodiscard]] inline QString perplexityText(double perplexity) {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/job_desk.h"
 
+#include <QCoreApplication>
 #include <QJsonDocument>
 #include <QJsonObject>
 #include <QPointer>
 #include <QProcess>
+#include <QThreadPool>
 #include <algorithm>
 
 #include "ui/models/elsewhere.h"
@@ -14,6 +16,17 @@ namespace {
 
 constexpr int refreshMs = 1000;
 constexpr qsizetype longestProblem = 1000;
+constexpr int threadsThatWait = 4;
+
+/// Threads for what may wait for a cluster, so that files and tiles do not wait behind it. Their end is the program's.
+QThreadPool* threadsOfJobs() {
+  static QPointer<QThreadPool> pool;
+  if (!pool) {
+    pool = new QThreadPool(QCoreApplication::instance());
+    pool->setMaxThreadCount(threadsThatWait);
+  }
+  return pool;
+}
 
 /// The last line of `text` that says what is wrong, as every program of ours writes it.
 QString problemOf(const QByteArray& text) {
@@ -58,7 +71,8 @@ void JobDesk::refresh() {
         JobSnapshot failed;
         if (!read) failed.problem = read.error();
         take(read ? *read : failed);
-      });
+      },
+      threadsOfJobs());
 }
 
 void JobDesk::take(JobSnapshot& snapshot) {
@@ -123,7 +137,8 @@ void JobDesk::act(const QString& job, const QString& done,
           Q_EMIT failed(result.error());
         }
         refresh();
-      });
+      },
+      threadsOfJobs());
 }
 
 void JobDesk::startWith(const QString& job, std::function<Expected<void>(const std::filesystem::path&)> what) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core/cache/policy.h"
+#include "core/jobs/derived_options.h"
 #include "core/jobs/job_store.h"
 #include "ui/models/grouped_number.h"
 
@@ -116,7 +117,7 @@ void JobDraft::findShapeProblems(QMap<QString, QString>& found) const {
     found.insert(QStringLiteral("micro_batch"), tr("Computed at a time must divide the batch"));
   }
   const auto policy = parse_policy(value(QStringLiteral("policy")).trimmed().toStdString());
-  if (!policy || policy->kind == Policy::Kind::h2o) {
+  if (!policy || !has_roles(*policy)) {
     found.insert(QStringLiteral("policy"),
                  tr("Mask must be model, full, window:W, streaming:SINKS,WINDOW or longformer:W,P1,P2,…"));
   } else if (value(QStringLiteral("full_attention")) == QStringLiteral("true") && policy->kind != Policy::Kind::model &&
@@ -218,8 +219,9 @@ JobEstimate JobDraft::estimate() const {
   const double headSize = number("head_dim") > 0 ? number("head_dim") : hidden / number("heads");
   const double queries = headSize * number("heads");
   const double keys = headSize * number("kv_heads");
-  const double inner =
-      number("intermediate") > 0 ? number("intermediate") : 64 * std::ceil(std::floor(8 * hidden / 3) / 64);
+  const double inner = number("intermediate") > 0
+                           ? number("intermediate")
+                           : static_cast<double>(jobs::default_intermediate(static_cast<std::int64_t>(hidden)));
   const double vocab = number("vocab");
   estimate.parameters = vocab * hidden + layers * (2 * hidden * queries + 2 * hidden * keys + 3 * hidden * inner +
                                                    2 * hidden * number("kv_heads") + 2 * hidden);

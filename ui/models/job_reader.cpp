@@ -4,7 +4,6 @@
 #include <QCoreApplication>
 
 #include "core/jobs/checkpoint_list.h"
-#include "core/jobs/observe_jobs.h"
 
 namespace natscope::ui {
 namespace {
@@ -37,7 +36,7 @@ JobSnapshot JobReader::read(const JobWish& wish) {
     return snapshot;
   }
   // Where it is not waited for, the folders' word is the last one.
-  static_cast<void>(jobs::observe_jobs(*entries, stop_.get_token()));
+  static_cast<void>(cluster_.observe(*entries, stop_.get_token()));
   std::set<std::string> names;
   for (jobs::JobEntry& entry : *entries) {
     names.insert(entry.name);

@@ -12,6 +12,7 @@
 
 #include "core/base/cancel.h"
 #include "core/jobs/job_store.h"
+#include "core/jobs/observe_jobs.h"
 #include "ui/models/job_curves.h"
 
 namespace natscope::ui {
@@ -68,6 +69,7 @@ class JobReader {
   void readLog(const std::string& name, JobSnapshot& snapshot);
 
   jobs::JobStore store_;
+  jobs::ClusterWatch cluster_;
   StopSource stop_;  ///< asked for when the program ends
   std::map<std::string, Tail> tails_;
   std::map<std::string, Followed> followed_;

@@ -3,6 +3,7 @@
 
 #include <QCoreApplication>
 
+#include "core/io/model_folder.h"
 #include "core/session/trace_sequence.h"
 #include "ui/models/grouped_number.h"
 
@@ -14,16 +15,6 @@ constexpr std::size_t mostNamed = 8;
 constexpr int shownDigits = 8;
 
 QString tr(const char* text) { return QCoreApplication::translate("Recording", text); }
-
-std::optional<Tokenizer> tokenizerIn(const std::filesystem::path& folder) {
-  for (const char* const name : {"tokenizer.model", "tokenizer.json"}) {
-    std::error_code problem;
-    if (!std::filesystem::exists(folder / name, problem)) continue;
-    auto tokenizer = Tokenizer::load(folder / name);
-    return tokenizer ? std::optional(*tokenizer) : std::nullopt;
-  }
-  return std::nullopt;
-}
 
 QString named(std::vector<MapId> maps) {
   const bool isCut = maps.size() > mostNamed;
@@ -42,8 +33,9 @@ Expected<std::shared_ptr<const Recording>> Recording::open(const std::filesystem
   NATSCOPE_TRY(TraceFile trace, TraceFile::open(path));
   const std::string& madeWith = trace.provenance().model_sha256;
   std::optional<Tokenizer> tokenizer;
-  if (trace.token_texts().empty() && !madeWith.empty() && madeWith == model.sha256)
-    tokenizer = tokenizerIn(model.folder);
+  if (trace.token_texts().empty() && !madeWith.empty() && madeWith == model.sha256) {
+    if (auto read = read_tokenizer(model.folder)) tokenizer = *std::move(read);
+  }
   NATSCOPE_TRY(Session session, session_of(trace, tokenizer));
   const bool hasTexts = tokenizer || !trace.token_texts().empty();
   return std::shared_ptr<const Recording>(new Recording(path, std::move(trace), std::move(session), hasTexts));

@@ -43,13 +43,17 @@ void RoleChanges::force(const ForcedRole& role) {
   forced.push_back(role);
 }
 
+void RoleChanges::releaseAll(TokenPos position) {
+  std::erase_if(forced, [&](const ForcedRole& role) { return role.position == position; });
+}
+
 void RoleChanges::release(LayerId layer, KvHeadId kvHead, TokenPos position) {
   std::erase_if(forced, [&](const ForcedRole& role) { return isAt(role, layer, kvHead, position); });
 }
 
 void RoleChanges::addTo(RolePlan& plan) const {
   // They wait until another policy is chosen.
-  if (plan.policy.kind == Policy::Kind::h2o) return;
+  if (!has_roles(plan.policy)) return;
   if (window) plan.window = window;
   if (roles) plan.roles = *roles;
   plan.forced.insert(plan.forced.end(), forced.begin(), forced.end());

@@ -28,6 +28,7 @@ struct RoleChanges {
   [[nodiscard]] const ForcedRole* find(LayerId layer, KvHeadId kvHead, TokenPos position) const;
   void force(const ForcedRole& role);
   void release(LayerId layer, KvHeadId kvHead, TokenPos position);
+  void releaseAll(TokenPos position);  ///< in all heads of all layers
 
   void addTo(RolePlan& plan) const;
   /// "W 32 · roles of a.safetensors · 2 roles set by hand"; empty without changes.

@@ -65,6 +65,8 @@ QString policyWords(const Policy& policy, bool hasScores) {
       return tr("StreamingLLM, %1 sinks").arg(groupedNumber(policy.sinks));
     case Policy::Kind::h2o:
       return tr("H2O, %1 heavy + %2 recent").arg(groupedNumber(policy.heavy), groupedNumber(policy.recent));
+    case Policy::Kind::tova:
+      return tr("TOVA, %1 entries").arg(groupedNumber(policy.heavy));
   }
   return {};
 }
@@ -98,9 +100,8 @@ QList<RunFact> runFacts(const EngineClient& client) {
                 tr("What decided how long the tokens that are shown stay in the cache: %1").arg(written)});
   if (const QString untrained = untrainedPolicyWords(client); !untrained.isEmpty())
     facts.last().meaning += tr("\nNot a fair baseline: %1.").arg(untrained);
-  // H2O drops by what was attended to: no W is in force.
-  const bool isH2o = policy && policy->kind == Policy::Kind::h2o;
-  if (const auto window = record.window(); window && !isH2o) {
+  // Where what is attended to decides, no W is in force.
+  if (const auto window = record.window(); window && (!policy || has_roles(*policy))) {
     facts.append({QStringLiteral("W"), groupedNumber(*window),
                   tr("Window: a Sliding token is visible to this many queries after its own")});
   }

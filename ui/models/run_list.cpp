@@ -42,6 +42,7 @@ bool RunList::hasShown() const {
   shown_ = RunRow{.name = comparison_.presentName().toStdString(),
                   .policy = familyPolicy(workbench_.client().policy(), record),
                   .model = comparison_.presentModel().toStdString(),
+                  .is_set_by_hand = !workbench_.client().setByHand().empty(),
                   .outcome = run_outcome(record, prompt)};
   return true;
 }
@@ -66,6 +67,7 @@ std::vector<RunList::Row> RunList::rows() const {
     Row row{.figures = {.name = runs[i]->name.toStdString(),
                         .policy = familyPolicy(runs[i]->provenance.policy, runs[i]->record),
                         .model = runs[i]->model.toStdString(),
+                        .is_set_by_hand = !runs[i]->provenance.by_hand.empty(),
                         .outcome = known.outcome,
                         // What stands in for the shown run has its tokens.
                         .is_same_text = known.isSameText.value_or(true)},

@@ -28,7 +28,11 @@ Expected<QString> readTextFile(const QString& path) {
   constexpr qsizetype markBytes = 3;
   const bool hasMark = bytes.startsWith("\xef\xbb\xbf");
   if (bytes.size() == (hasMark ? markBytes : 0)) return fail(ErrorCode::bad_text, "“" + name + "” is empty");
-  if (bytes.contains('\0') || !valid_utf8({bytes.constData(), static_cast<std::size_t>(bytes.size())})) {
+  if (bytes.contains('\0')) {
+    return fail(ErrorCode::bad_text, "“" + name + "” holds zero bytes, which no text does",
+                "give a text file in UTF-8, a model's folder or a session file");
+  }
+  if (!valid_utf8({bytes.constData(), static_cast<std::size_t>(bytes.size())})) {
     return fail(ErrorCode::bad_text, "“" + name + "” is no text in UTF-8",
                 "give a text file in UTF-8, a model's folder or a session file");
   }

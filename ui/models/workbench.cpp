@@ -71,7 +71,7 @@ Workbench::Workbench(Settings& settings, QObject* parent)
   connect(&client_, &EngineClient::sequenceStarted, this, [this] {
     // Only now is what was asked for what is shown: a text that is refused changes nothing.
     analysed_ = asked_;
-    tokensOfFile_ = -1;
+    file_ = {};
     takePrompt();
     if (!client_.isRecording()) openRecording_.reset();
     follow();

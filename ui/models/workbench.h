@@ -84,6 +84,8 @@ class Workbench : public QObject {
   [[nodiscard]] bool hasOptionsOfSession() const { return isSessionShown_ && recording() == nullptr; }
   /// "auto", "cpu" or "cuda": as it was chosen, and while a model is being opened, as that one is.
   [[nodiscard]] const QString& device() const { return askedPath_.isEmpty() ? device_ : askedDevice_; }
+  /// The session file that is shown, as it was read; empty once something else is, or tokens were added.
+  [[nodiscard]] QString sessionFile() const;
   /// What it does or did last; while a file is being read, which one.
   [[nodiscard]] QString statusText() const;
   /// The prompt that the present sequence began with.
@@ -106,7 +108,7 @@ class Workbench : public QObject {
   void showRunBefore();
   /// Shows a session file's sequence. What an engine made for this window is kept: runBefore(). The open model goes on
   /// with it where it is the one that made it.
-  void showSession(const natscope::Session& session);
+  void showSession(const natscope::Session& session, const QString& path = {});
   /// Shows a trace file's run, and keeps what was shown in the same way. No engine runs for it; analysing a text ends
   /// it.
   void showRecording(const std::shared_ptr<const natscope::ui::Recording>& recording);
@@ -148,6 +150,11 @@ class Workbench : public QObject {
   void logLine(const QString& line);
 
  private:
+  /// A session file, as it was read: behind it tokens may be added.
+  struct ShownFile {
+    QString path;
+    std::int64_t tokens = -1;
+  };
   enum class Next { nothing, generate, step, followUp };
   enum class Read {
     prompt,
@@ -239,19 +246,19 @@ class Workbench : public QObject {
   QString lostReason_;  // said once more when another engine has what is shown
   bool isSessionShown_ = false;
   bool waitsForFile_ = false;
-  QString readingPath_;             // of the file that is being read; empty: none …
-  quint64 reading_ = 0;             // … or nobody waits for it; the number of the last one
-  bool policyWaits_ = false;        // for an engine that is ready …
-  bool changesWait_ = false;        // … and so do roles and W that were set by hand
-  bool isCutToFit_ = false;         // the text that was asked for last, to begin with
-  std::int64_t tokensOfFile_ = -1;  // that are shown and stand in a file; -1: not a file's
-  QString textOfRecording_;         // the prompt that the last recording that was shown has; empty: none
+  QString readingPath_;       // of the file that is being read; empty: none …
+  quint64 reading_ = 0;       // … or nobody waits for it; the number of the last one
+  bool policyWaits_ = false;  // for an engine that is ready …
+  bool changesWait_ = false;  // … and so do roles and W that were set by hand
+  bool isCutToFit_ = false;   // the text that was asked for last, to begin with
+  ShownFile file_;            // that is shown; none where it is not a file's
+  QString textOfRecording_;   // the prompt that the last recording that was shown has; empty: none
   std::optional<RunBefore> before_;
-  std::optional<RunBefore> replaced_;    // by the text that is being read
-  std::optional<RunBefore> aside_;       // while others stand in for it …
-  std::int64_t asideTokensOfFile_ = -1;  // … and its tokensOfFile_
-  std::vector<TokenPos> pinsAgain_;      // what was pinned in a text that is read again …
-  std::optional<TokenPos> queryAgain_;   // … and the query in its map
+  std::optional<RunBefore> replaced_;   // by the text that is being read
+  std::optional<RunBefore> aside_;      // while others stand in for it …
+  ShownFile asideFile_;                 // … and its file_
+  std::vector<TokenPos> pinsAgain_;     // what was pinned in a text that is read again …
+  std::optional<TokenPos> queryAgain_;  // … and the query in its map
   Next next_ = Next::nothing;
   FollowUpMessage followUp_;      // that was asked for last …
   std::int64_t followUpAt_ = -1;  // … and while it is read, behind so many tokens; -1: none is

@@ -32,12 +32,14 @@ void Workbench::giveUpReading() {
   Q_EMIT stateChanged();
 }
 
+QString Workbench::sessionFile() const { return file_.tokens == client_.record().size() ? file_.path : QString(); }
+
 QString Workbench::statusText() const {
   return isReading() ? tr("Reading the file %1 …").arg(QFileInfo(readingPath_).fileName()) : status_;
 }
 
 void Workbench::keepBefore() {
-  const bool isInFile = recording() || tokensOfFile_ == client_.record().size();
+  const bool isInFile = recording() || file_.tokens == client_.record().size();
   if (sequence_.isEmpty() || isInFile) return;
   // A prompt that was not read to its end is begun again instead.
   const std::int64_t written = client_.record().size() - client_.promptTokens();
@@ -112,7 +114,7 @@ void Workbench::readAside(const Policy& policy) {
   if (!canPutAside()) return;
   if (!aside_) {
     aside_ = shownRun(options_);
-    asideTokensOfFile_ = tokensOfFile_;
+    asideFile_ = file_;
   }
   next_ = Next::nothing;
   policyWaits_ = isCutToFit_ = false;
@@ -133,11 +135,11 @@ void Workbench::endAside() {
   say(tr("%1 are shown again").arg(tokensInWords(back.run.session.record.size())));
   client_.showAgain(back.run);
   choose(back.view);
-  tokensOfFile_ = asideTokensOfFile_;
+  file_ = asideFile_;
   Q_EMIT stateChanged();
 }
 
-void Workbench::showSession(const Session& session) {
+void Workbench::showSession(const Session& session, const QString& path) {
   giveUpReading();
   followUpAt_ = -1;
   changesWait_ = false;
@@ -161,7 +163,7 @@ void Workbench::showSession(const Session& session) {
           .arg(tokensInWords(session.record.size()), QString::fromStdString(session.model_path)));
   client_.showSession(session);
   if (session.view) choose(*session.view);
-  tokensOfFile_ = session.record.size();
+  file_ = {path, session.record.size()};
   Q_EMIT sessionShown(options_);
   Q_EMIT stateChanged();
 }

@@ -96,7 +96,7 @@ void CachePanel::listKept() {
   which_->setVisible(runs.size() > 1);
   QStringList words;
   for (const auto& run : runs)
-    words << tr("%1: %2 · %3").arg(QString::number(words.size() + 1), run->name, groupedNumber(run->record.size()));
+    words << tr("%1: %2 · %3").arg(QString::number(words.size() + 1), run->name, tokensInWords(run->record.size()));
   QStringList listed;
   for (int i = 0; i < which_->count(); ++i) listed << which_->itemText(i);
   if (words != listed) {

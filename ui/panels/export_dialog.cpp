@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/models/grouped_number.h"
 #include "ui/panels/export_dialog.h"
 
 #include <QCheckBox>
@@ -29,6 +30,8 @@ namespace natscope::ui {
 namespace {
 
 enum Part { inView, whole, typed };
+/// A long text's tokens stand in it one by one.
+constexpr qsizetype mostShownOfCommand = 4000;
 constexpr int commandLines = 4;
 constexpr int leastFormHeight = 160;
 constexpr int copiedMs = 1500;
@@ -106,6 +109,7 @@ ExportDialog::ExportDialog(const ShownMap& shown, const ExportChoice& first, The
       format_(new QComboBox(this)),
       theme_(new QComboBox(this)),
       texts_(new QComboBox(this)),
+      unit_(new QComboBox(this)),
       colours_(new QComboBox(this)),
       scale_(new QComboBox(this)),
       clip_(new QDoubleSpinBox(this)),
@@ -131,6 +135,9 @@ ExportDialog::ExportDialog(const ShownMap& shown, const ExportChoice& first, The
   theme_->addItems({tr("light"), tr("dark")});
   theme_->setCurrentIndex(theme == Theme::dark ? 1 : 0);
   texts_->addItems({tr("tokens where they fit"), tr("tokens"), tr("positions")});
+  unit_->setObjectName(QStringLiteral("unit"));
+  unit_->addItems({tr("bytes"), tr("% of full attention")});
+  unit_->setCurrentIndex(shown.isCacheShare ? 1 : 0);
   for (const ColourMap map : {ColourMap::viridis, ColourMap::magma, ColourMap::cividis})
     colours_->addItem(QLatin1String(name(map)));
   colours_->setCurrentText(QLatin1String(name(shown.colours)));
@@ -269,6 +276,7 @@ void ExportDialog::makeForm() {
   form_->addRow(tr("Col&ours"), colours_);
   form_->addRow(tr("&Theme"), theme_);
   form_->addRow(tr("&Axes"), texts_);
+  form_->addRow(tr("&Unit"), unit_);
   form_->addRow(tr("&Resolution (png)"), dpi_);
   form_->addRow(tr("Wi&dth"), sideBySide({width_, cell_}));
   form_->addRow(tr("Co&mmand"), command_);
@@ -286,7 +294,7 @@ void ExportDialog::makeForm() {
   connect(buttons, &QDialogButtonBox::accepted, this, &ExportDialog::choosePath);
   connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
   connect(copy_, &QPushButton::clicked, this, &ExportDialog::copyCommand);
-  for (QComboBox* const box : {kind_, part_, layers_, format_, theme_, texts_, colours_, scale_, normalise_})
+  for (QComboBox* const box : {kind_, part_, layers_, format_, theme_, texts_, unit_, colours_, scale_, normalise_})
     connect(box, &QComboBox::currentIndexChanged, this, &ExportDialog::follow);
   connect(clip_, &QDoubleSpinBox::valueChanged, this, &ExportDialog::follow);
   connect(range_, &QComboBox::currentTextChanged, this, &ExportDialog::follow);
@@ -339,6 +347,7 @@ void ExportDialog::follow() {
   colours_->setEnabled((isMap(kind()) || isOverview || isOfHeads) && isFigure);
   theme_->setEnabled(isFigure);
   texts_->setEnabled(isFigure && (isMap(kind()) || kind() == FigureKind::roles));
+  unit_->setEnabled(isFigure && kind() == FigureKind::kv);
   const bool canBeBeside = kept_ != nullptr && kind() == FigureKind::kv && isFigure;
   beside_->setEnabled(canBeBeside);
   const QSignalBlocker quiet(beside_);
@@ -348,7 +357,11 @@ void ExportDialog::follow() {
   if (save_ != nullptr) save_->setEnabled(range.has_value());
   const ExportRequest asked = request(proposedName());
   saveKept_->setVisible(asked.beside && origin_.keptFile.isEmpty());
-  command_->setPlainText(exportCommand(asked, origin_, shown_.tokens));
+  written_ = exportCommand(asked, origin_, shown_.tokens);
+  command_->setPlainText(written_.size() <= mostShownOfCommand
+                             ? written_
+                             : tr("%1 … (%2 characters: Copy has all of them)")
+                                   .arg(written_.left(mostShownOfCommand), groupedNumber(written_.size())));
 }
 
 void ExportDialog::setKeptFile(const QString& path) {
@@ -366,7 +379,7 @@ void ExportDialog::chooseKeptFile() {
   files->open();
 }
 
-QString ExportDialog::command() const { return command_->toPlainText(); }
+QString ExportDialog::command() const { return written_; }
 
 void ExportDialog::copyCommand() {
   QGuiApplication::clipboard()->setText(command());
@@ -435,6 +448,7 @@ ExportRequest ExportDialog::request(const QString& path) const {
   request.options.scale.normalise = normalise_->currentIndex() == 1 ? Normalise::row : Normalise::none;
   request.options.scale.hide_sink = hideSink_->isChecked();
   request.options.texts = static_cast<AxisTexts>(texts_->currentIndex());
+  request.options.cacheAsShare = unit_->isEnabled() && unit_->currentIndex() == 1;
   if (layers_->isEnabled() && layers_->currentIndex() > 0) request.layer = shown_.map.layer;
   if (choice().isCompared || (beside_->isEnabled() && beside_->isChecked())) request.beside = kept_;
   request.text = choice().text;

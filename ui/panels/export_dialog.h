@@ -29,6 +29,7 @@ struct ShownMap {
   ScaleOptions scale;
   std::optional<FixedRange> range;  ///< that its colours have on screen, once it is there
   ColourMap colours = ColourMap::viridis;
+  bool isCacheShare = false;  ///< the chart of the cache is in percent
 };
 
 /// An entry of the list of figures.
@@ -108,6 +109,7 @@ class ExportDialog : public QDialog {
   QComboBox* format_;
   QComboBox* theme_;
   QComboBox* texts_;
+  QComboBox* unit_;
   QComboBox* colours_;
   QComboBox* scale_;
   QDoubleSpinBox* clip_;
@@ -121,6 +123,7 @@ class ExportDialog : public QDialog {
   QSpinBox* cell_;
   QLabel* holds_;
   QPlainTextEdit* command_;
+  QString written_;  // the command, all of it
   QPushButton* copy_;
   QPushButton* saveKept_;
 };

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/panels/prompt_panel.h"
 
+#include <QAbstractItemView>
 #include <QCheckBox>
 #include <QComboBox>
 #include <QDoubleSpinBox>
 #include <QFormLayout>
+#include <QKeyEvent>
 #include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
@@ -66,6 +68,8 @@ void addPolicies(QComboBox& box) {
        PromptPanel::tr("StreamingLLM: the first SINKS tokens stay for ever, the others for a window")},
       {QStringLiteral("h2o:32,32"), QStringLiteral("h2o:HEAVY,RECENT"),
        PromptPanel::tr("H2O: the RECENT latest tokens, and the HEAVY ones that were attended to most")},
+      {QStringLiteral("tova:64"), QStringLiteral("tova:SIZE"),
+       PromptPanel::tr("TOVA: the SIZE ones that the latest token attends to most, over all heads of a layer")},
   };
   QString rows;
   for (const Choice& choice : choices) {
@@ -176,23 +180,41 @@ PromptPanel::PromptPanel(QWidget* parent)
   for (QSpinBox* const box : {topK_, length_}) connect(box, &QSpinBox::valueChanged, this, &PromptPanel::changed);
   for (QLineEdit* const line : {seed_, stops_}) connect(line, &QLineEdit::textChanged, this, &PromptPanel::changed);
   connect(policy_, &QComboBox::currentTextChanged, this, &PromptPanel::changed);
-  // Chosen or typed and confirmed: another policy is another picture at once.
-  // The field gives the keyboard back: the window's keys are letters.
-  const auto analyse = [this] {
+  // Chosen or typed and confirmed: another policy is another picture at once. Whoever types goes on typing, till Escape;
+  // whoever chose from the list has the window's keys again, which are letters.
+  policy_->view()->installEventFilter(this);
+  policy_->lineEdit()->installEventFilter(this);
+  connect(policy_, &QComboBox::activated, this, [this] {
     if (!checkPolicy()) return;
-    policy_->clearFocus();
-    policy_->lineEdit()->clearFocus();
-    gaveKeyboardBack_ = true;
+    if (std::exchange(wasListOpen_, false)) giveKeyboardBack();
     Q_EMIT policyChosen();
-  };
-  connect(policy_, &QComboBox::activated, this, analyse);
-  connect(policy_->lineEdit(), &QLineEdit::returnPressed, this, analyse);
+  });
+  connect(policy_->lineEdit(), &QLineEdit::returnPressed, this, [this] {
+    if (!checkPolicy()) return;
+    policy_->lineEdit()->selectAll();
+    Q_EMIT policyChosen();
+  });
   connect(policy_->lineEdit(), &QLineEdit::editingFinished, this, &PromptPanel::checkPolicy);
   // Half a policy is no mistake yet, but what was marked is not while it is being put right.
   connect(policy_, &QComboBox::currentTextChanged, this, [this] {
     if (parse_policy(policy_->currentText().trimmed().toStdString())) markPolicy({});
   });
   connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, [this] { markPolicy(policyProblem()); });
+}
+
+void PromptPanel::giveKeyboardBack() {
+  policy_->clearFocus();
+  policy_->lineEdit()->clearFocus();
+  gaveKeyboardBack_ = true;
+}
+
+bool PromptPanel::eventFilter(QObject* watched, QEvent* event) {
+  if (watched == policy_->view() && event->type() == QEvent::Show) wasListOpen_ = true;
+  if (watched != policy_->lineEdit() || event->type() != QEvent::KeyPress) return QWidget::eventFilter(watched, event);
+  wasListOpen_ = false;
+  if (static_cast<QKeyEvent*>(event)->key() != Qt::Key_Escape) return false;
+  giveKeyboardBack();
+  return true;
 }
 
 bool PromptPanel::takeKeyboardAgain() {

@@ -43,8 +43,8 @@ class PromptPanel : public QWidget {
   void setOptions(const PromptOptions& options);
   /// What the model's generation_config.json asks for becomes what the fields say.
   void setDefaults(const ModelDescription& model);
-  /// The field of the policy, where it gave the keyboard back on Return, has it again with its caret where it was.
-  /// False: it gave none back.
+  /// The field of the policy, where it gave the keyboard back on Escape or a choice, has it again with its caret where
+  /// it was. False: it gave none back.
   bool takeKeyboardAgain();
   /// What is wrong with the policy, once it was confirmed or left; empty: nothing.
   [[nodiscard]] QString policyProblem() const;
@@ -55,6 +55,8 @@ class PromptPanel : public QWidget {
   void fileDropped(const QString& path);  ///< on the editor
 
  private:
+  bool eventFilter(QObject* watched, QEvent* event) override;
+  void giveKeyboardBack();
   void setFields(const PromptOptions& options);
   void setSampling(const SamplingOptions& sampling);
   /// Marks the field where its policy is none; returns whether it is one.
@@ -80,6 +82,7 @@ class PromptPanel : public QWidget {
   QLabel* note_;
   QScrollArea* fields_ = nullptr;
   bool gaveKeyboardBack_ = false;
+  bool wasListOpen_ = false;  // since a key was pressed in the policy's field
 };
 
 }  // namespace natscope::ui

@@ -52,6 +52,8 @@ RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget*
   connect(shows_, &QComboBox::currentIndexChanged, this,
           [this](int index) { map_->setShows(static_cast<RoleMapShows>(index)); });
   connect(&comparison_, &RunComparison::changed, this, &RolesPanel::follow);
+  connect(&workbench_.client(), &EngineClient::analysed, this, &RolesPanel::follow);
+  connect(&workbench_.client(), &EngineClient::sequenceRestored, this, &RolesPanel::follow);
   connect(takeBack_, &QPushButton::clicked, this, [this] { workbench_.changeRoles({}); });
   connect(&workbench_, &Workbench::roleChangesChanged, this, &RolesPanel::followChanges);
   for (const auto signal : {&EngineClient::sequenceStarted, &EngineClient::sequenceRestored, &EngineClient::analysed})
@@ -137,27 +139,27 @@ void RolesPanel::addRoleActions(QMenu& menu, LayerId layer, KvHeadId kvHead, Tok
 
 void RolesPanel::setRole(LayerId layer, KvHeadId kvHead, TokenPos position, bool everywhere, std::optional<Role> role) {
   RoleChanges changes = workbench_.roleChanges();
-  const auto set = [&](LayerId at, KvHeadId head) {
-    if (role) {
-      changes.force({at, head, position, *role});
-    } else {
-      changes.release(at, head, position);
-    }
-  };
   if (!everywhere) {
-    set(layer, kvHead);
+    changes.release(layer, kvHead, position);
+    if (role) changes.forced.push_back({layer, kvHead, position, *role});
   } else {
+    changes.releaseAll(position);
     const CacheGeometry& geometry = workbench_.sequence().record().geometry();
-    for (std::int32_t l = 0; l < geometry.layers; ++l) {
-      for (std::int32_t h = 0; h < geometry.kv_heads; ++h) set(LayerId(l), KvHeadId(h));
+    for (std::int32_t l = 0; role && l < geometry.layers; ++l) {
+      for (std::int32_t h = 0; h < geometry.kv_heads; ++h)
+        changes.forced.push_back({LayerId(l), KvHeadId(h), position, *role});
     }
   }
   workbench_.changeRoles(changes);
 }
 
 void RolesPanel::follow() {
-  bar_->setVisible(comparison_.kept() != nullptr);
-  map_->setKept(comparison_.kept());
+  const auto& kept = comparison_.kept();
+  bar_->setVisible(kept != nullptr);
+  const SequenceRecord& record = workbench_.sequence().record();
+  const bool isOfOther = kept && record.size() > 1 && !have_same_beginning(record, kept->record, 2);
+  shows_->setItemText(1, isOfOther ? tr("roles of the kept run, of another text") : tr("roles of the kept run"));
+  map_->setKept(kept);
   if (!comparison_.kept()) shows_->setCurrentIndex(0);
 }
 

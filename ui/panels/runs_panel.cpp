@@ -80,8 +80,8 @@ RunsPanel::RunsPanel(Workbench& workbench, RunComparison& comparison, BaselineRu
   begin_->setPopupMode(QToolButton::InstantPopup);
   begin_->setMenu(budgets_);
   begin_->setToolTip(
-      tr("<p>Reads the same text with full attention, a window, H2O and StreamingLLM that hold as much as is chosen, "
-         "keeps each run, and shows this one again.</p>"));
+      tr("<p>Reads the same text with full attention, a window, H2O, TOVA and StreamingLLM that hold as much as is "
+         "chosen, keeps each run, and shows this one again.</p>"));
   bar().insertWidget(1, begin_);
   auto* const parts = new QSplitter(this);
   parts->setObjectName(QStringLiteral("runsParts"));  // under which its positions are remembered
@@ -97,7 +97,7 @@ RunsPanel::RunsPanel(Workbench& workbench, RunComparison& comparison, BaselineRu
       0, new RunNames(
              [this](const QModelIndex& index) {
                const auto row = static_cast<std::size_t>(sorted().mapToSource(index).row());
-               return TradeOffView::lookOf(row < rows_.size() ? rows_[row].figures.policy : std::string());
+               return TradeOffView::lookOf(row < rows_.size() ? rows_[row].figures : RunRow{});
              },
              &table()));
   connect(budgets_, &QMenu::aboutToShow, this, &RunsPanel::fillBudgets);
@@ -113,9 +113,16 @@ RunsPanel::RunsPanel(Workbench& workbench, RunComparison& comparison, BaselineRu
 void RunsPanel::fillBudgets() {
   budgets_->clear();
   const double own = baselines_.ownBudget();
+  // What was written behind the prompt belongs to the run that wrote it: the table compares prompts.
+  const bool isPromptAlone = baselines_.isOfPromptAlone();
   if (own > 0 && own < 1)
-    budgets_->addAction(tr("that hold as much as this run: %1").arg(percent(own)), this,
-                        [this] { baselines_.begin(baselines_.ownBudget()); });
+    budgets_->addAction((isPromptAlone ? tr("that hold as much as this run: %1")
+                                       : tr("that hold as much as this run after its prompt: %1"))
+                            .arg(percent(own)),
+                        this, [this] { baselines_.begin(baselines_.ownBudget()); });
+  if (const double now = baselines_.presentBudget(); !isPromptAlone && now > 0 && now < 1)
+    budgets_->addAction(tr("that hold as much as this run now: %1").arg(percent(now)), this,
+                        [this] { baselines_.beginAtPresent(); });
   for (const double budget : shares)
     budgets_->addAction(tr("that hold %1").arg(percent(budget)), this, [this, budget] { baselines_.begin(budget); });
   for (QAction* const action : budgets_->actions()) action->setEnabled(baselines_.canBegin());
@@ -159,10 +166,11 @@ SeriesChart RunsPanel::figure() const {
   for (const RunList::Row& row : rows_) {
     const RunOutcome& outcome = row.figures.outcome;
     if (!row.figures.is_same_text || !outcome.perplexity) continue;
-    outcomes.push_back({row.figures.policy, outcome.figures.fraction, *outcome.perplexity});
+    outcomes.push_back({row.figures.policy, outcome.figures.fraction, *outcome.perplexity,
+                        row.figures.is_set_by_hand ? row.figures.name : std::string()});
     drawn.push_back(row.figures);
   }
-  SeriesChart chart = trade_off_chart(outcomes, list_.trainedWith());
+  SeriesChart chart = trade_off_chart(outcomes, list_.trainedWith(), "after the prompt");
   chart.provenance = run_provenance(drawn);
   return chart;
 }

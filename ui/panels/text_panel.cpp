@@ -158,7 +158,11 @@ void TextPanel::explainDifference() {
                                           "the colours then say where it predicts worse, and where better."));
   }
   const QString mean = signedNats(losses.mean().value_or(0));
-  colouring_->setItemText(3, tr("surprise vs kept: mean %1").arg(mean));
+  // Of what was written, too: the mean of the prompt alone stands where one run's losses are explained.
+  const bool isOfMore = losses.tokens() > workbench_.client().promptTokens();
+  colouring_->setItemText(
+      3, (isOfMore ? tr("surprise vs kept: mean %1, all %2").arg(mean, tokensInWords(losses.compared()))
+                   : tr("surprise vs kept: mean %1").arg(mean)));
   QString more =
       tr("Over %1 tokens: mean %2 nats, %3 worse now, %4 better; less than 0.005 nats count as the same.")
           .arg(groupedNumber(losses.compared()), mean, groupedNumber(losses.worse()), groupedNumber(losses.better()));

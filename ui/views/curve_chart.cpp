@@ -26,6 +26,7 @@ constexpr double thinLine = 1.25;
 constexpr double farAbove = 2;
 constexpr int besideOfAxis = 8;
 constexpr double dotSize = 4;
+constexpr double roomForLastDot = 0.012;
 const QString gap = QStringLiteral("  ");
 const QString space = QStringLiteral("&nbsp; ");
 
@@ -170,7 +171,7 @@ void CurveChart::fitRange(const std::vector<ChartLine>& lines) {
     if (scale_ == Scale::typical) usual = std::max(usual, usualTop(line.curve->values));
     if (!line.curve->steps.isEmpty()) lastStep = std::max(lastStep, line.curve->steps.last());
   }
-  plot_->xAxis->setRange(0, lastStep);
+  plot_->xAxis->setRange(0, lastStep * (1 + roomForLastDot));
   if (scale_ == Scale::percent) return plot_->yAxis->setRange(0, 102);
   if (lowest > highest_) return plot_->yAxis->setRange(0, 1);
   if (scale_ == Scale::tight) {
@@ -223,7 +224,9 @@ std::vector<CurveChart::Said> CurveChart::values() const {
     // The last point up to the step that is said: findBegin goes one back from the first beyond it.
     const int at = hovered_ ? graph->findBegin(*hovered_ + 0.5, true) : graph->dataCount() - 1;
     const QString name = graph->name().isEmpty() ? QString() : graph->name() + u' ';
-    const QString sign = graphs_.size() > 1 ? signOf(graph->pen(), graph->property("dots").toBool()) : QString();
+    // A line right in front of a number would be a minus.
+    const QString sign =
+        graphs_.size() > 1 ? signOf(graph->pen(), graph->property("dots").toBool()) + QChar(0x2009) : QString();
     said.push_back({name + valueText(graph->dataMainValue(at), scale_), onPanel(graph->pen().color()), sign});
   }
   return said;

@@ -69,7 +69,7 @@ double HeadBarsView::shareOf(const Head& head) const {
 void HeadBarsView::drawShare(QPainter& painter, const QRectF& cell, const QRectF& filled, double share) const {
   constexpr double margin = 4;
   const ThemeColours& theme = ThemeSwitch::instance().colours();
-  const QString words = QString::number(100 * share, 'f', 0) + QStringLiteral(" %");
+  const QString words = shareInWords(share);
   const double room = QFontMetricsF(painter.font()).horizontalAdvance(words) + 2 * margin;
   const bool isInBar = room <= filled.width();
   const bool isOnBoth = !isInBar && room > cell.width() - filled.width();

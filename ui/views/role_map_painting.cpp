@@ -50,6 +50,13 @@ void RoleMapView::paintEvent(QPaintEvent*) {
     painter.drawText(rect(), Qt::AlignCenter, tr("The kept run is of a model with other layers or KV heads."));
     return;
   }
+  // Every text begins with the same token.
+  if (shows() == RoleMapShows::difference && difference_->tokens < 2 &&
+      std::min<std::int64_t>(sequence_.size(), kept_->record.size()) > 1) {
+    painter.setPen(theme.muted);
+    painter.drawText(rect(), Qt::AlignCenter, tr("The kept run is of another text."));
+    return;
+  }
   if (shownTokens() > 0) drawPicture(painter);
   if (shows() == RoleMapShows::difference) {
     drawDifferenceSigns(painter);
@@ -277,7 +284,7 @@ void RoleMapView::drawLegend(QPainter& painter) const {
   painter.setPen(ThemeSwitch::instance().colours().muted);
   painter.setFont(smallFont(painter, 12));
   if (!token || shows() == RoleMapShows::kept) return drawMixedWords(painter, x + 10, line);
-  const QString share = QString::number(100 * sequence_.heldShare(*token), 'f', 0) + QStringLiteral(" %");
+  const QString share = shareInWords(sequence_.heldShare(*token));
   x += 10;
   // Which token it is the other views say, too.
   const QStringList choices{tr("%1: held by %2 of heads").arg(namedToken(sequence_, *token), share),

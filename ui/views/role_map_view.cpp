@@ -2,6 +2,7 @@
 #include "ui/views/role_map_view.h"
 
 #include <QContextMenuEvent>
+#include <QElapsedTimer>
 #include <QKeyEvent>
 #include <QMouseEvent>
 #include <QWheelEvent>
@@ -22,6 +23,7 @@ constexpr double wheelStep = 120;
 constexpr double zoomPerStep = 1.25;
 constexpr double clickSlack = 4;
 constexpr int comparePauseMs = 200;
+constexpr int pausesOfCompare = 10;  // as long as the last one took
 
 }  // namespace
 
@@ -35,8 +37,9 @@ RoleMapView::RoleMapView(SequenceModel& sequence, Selection& selection, QWidget*
   connect(&pause_, &QTimer::timeout, this, &RoleMapView::follow);
   connect(&sequence_, &SequenceModel::extended, this, [this] {
     if (shows() != RoleMapShows::difference) return follow();
-    // What both have is compared already, and what comes after it changes nothing.
-    const bool isWhole = difference_ && difference_->tokens == kept_->record.size();
+    // What both have in common is compared already, and what comes after it changes nothing.
+    const bool isWhole =
+        difference_ && difference_->tokens == common_beginning(sequence_.record(), kept_->record, difference_->tokens);
     if (!isWhole && !pause_.isActive()) pause_.start();
   });
   connect(&sequence_, &SequenceModel::restarted, this, [this] {
@@ -98,8 +101,13 @@ double RoleMapView::rowHeight() const { return std::max(1.0, area().height()) / 
 void RoleMapView::follow() {
   pause_.stop();
   difference_.reset();
-  // Every entry of both runs is looked at.
-  if (shows() == RoleMapShows::difference) difference_ = held_difference(sequence_.record(), kept_->record);
+  if (shows() == RoleMapShows::difference) {
+    // Every entry of both runs is looked at: of long ones not so often that the window does little else.
+    QElapsedTimer timer;
+    timer.start();
+    difference_ = held_difference(sequence_.record(), kept_->record);
+    pause_.setInterval(std::max(comparePauseMs, static_cast<int>(timer.elapsed()) * pausesOfCompare));
+  }
   place();
 }
 

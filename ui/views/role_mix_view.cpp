@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/views/role_mix_view.h"
+#include "ui/models/grouped_number.h"
 
 #include <QPainter>
 #include <algorithm>
@@ -16,13 +17,6 @@ constexpr double edge = 8;
 constexpr double barHeight = 18;
 constexpr double lineHeight = 46;
 constexpr double leastForWords = 11;
-
-/// Whole percents, but 99.7 % is not all of them, and 0.3 % not none.
-QString shareInWords(double share) {
-  const double percent = 100 * share;
-  const bool isNearEnd = (percent > 0 && percent < 1) || (percent > 99 && percent < 100);
-  return QString::number(percent, 'f', isNearEnd ? 1 : 0) + QStringLiteral(" %");
-}
 
 }  // namespace
 

@@ -26,6 +26,9 @@ constexpr double reach = 10;    // pixels from a point that count as on it
 constexpr double least = 0.01;  // percent: a logarithmic axis has no nought
 constexpr int plainLook = 7;    // of another program's method
 
+/// What was set by hand makes a run one of its own.
+int lookIn(const RunRow& run) { return run.is_set_by_hand ? -1 : family_look(run.policy); }
+
 std::size_t shownLook(int look) { return static_cast<std::size_t>(look < 0 ? plainLook : look); }
 
 /// 100 %, a half of it, a quarter …
@@ -38,7 +41,7 @@ QSharedPointer<QCPAxisTickerText> halvings() {
 
 }  // namespace
 
-std::size_t TradeOffView::lookOf(const std::string& policy) { return shownLook(family_look(policy)); }
+std::size_t TradeOffView::lookOf(const RunRow& run) { return shownLook(lookIn(run)); }
 
 TradeOffView::TradeOffView(QWidget* parent)
     : QWidget(parent),
@@ -82,8 +85,8 @@ void TradeOffView::setRows(const std::vector<RunList::Row>& rows) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const RunRow& run = rows[i].figures;
     if (!run.is_same_text || !run.outcome.perplexity || !std::isfinite(*run.outcome.perplexity)) continue;
-    points_.push_back({i, std::max(100 * run.outcome.figures.fraction, least), *run.outcome.perplexity,
-                       family_look(run.policy), QString::fromStdString(run.name), !rows[i].kept, rows[i].isCompared});
+    points_.push_back({i, std::max(100 * run.outcome.figures.fraction, least), *run.outcome.perplexity, lookIn(run),
+                       QString::fromStdString(run.name), !rows[i].kept, rows[i].isCompared});
   }
   nothing_->setVisible(points_.size() < 2);
   plot_->setVisible(points_.size() >= 2);

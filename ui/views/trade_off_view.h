@@ -22,7 +22,7 @@ class TradeOffView : public QWidget {
   explicit TradeOffView(QWidget* parent = nullptr);
 
   /// What the points of a policy look like: series_look.h.
-  [[nodiscard]] static std::size_t lookOf(const std::string& policy);
+  [[nodiscard]] static std::size_t lookOf(const RunRow& run);
 
   /// Rows of another text, and such without a perplexity, have no point.
   void setRows(const std::vector<RunList::Row>& rows);

@@ -20,29 +20,7 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto look_every = 200ms;
-/// A cluster is asked less often than a file is looked at.
-constexpr auto observe_every = 2s;
 constexpr std::uint64_t tail_bytes = std::uint64_t{1} << 20;
-
-/// The job's state, asked at most every two seconds.
-class Watched {
- public:
-  Watched(std::filesystem::path folder, StopToken stop) : folder_(std::move(folder)), stop_(std::move(stop)) {}
-
-  Expected<jobs::JobEntry> look() {
-    if (!job_ || Clock::now() - looked_ > observe_every) {
-      NATSCOPE_TRY(job_, observe_job(folder_, stop_));
-      looked_ = Clock::now();
-    }
-    return *job_;
-  }
-
- private:
-  std::filesystem::path folder_;
-  StopToken stop_;
-  std::optional<jobs::JobEntry> job_;
-  Clock::time_point looked_;
-};
 
 Expected<void> pause(const std::stop_token& stop) {
   std::this_thread::sleep_for(look_every);
@@ -62,13 +40,13 @@ Expected<void> outcome(const jobs::JobEntry& job) {
 }  // namespace
 
 Expected<void> follow_progress(const std::filesystem::path& folder, const std::stop_token& stop) {
-  Watched watched(folder, stop);
+  jobs::ClusterWatch cluster;
   jobs::ProgressFollower follower(folder);
   StepLine line;
   std::string state;
   for (bool first = true;; first = false) {
     // The state before the points: what was written before the end is then read, too.
-    NATSCOPE_TRY(const auto job, watched.look());
+    NATSCOPE_TRY(const auto job, observe_job(folder, cluster, stop));
     std::string now = name(job.status.state);
     if (!job.status.cluster.empty()) now += " (" + job.status.cluster + ")";
     if (job.status.stop_requested) now += ", ends after this step";
@@ -133,9 +111,9 @@ Expected<void> print_log(const std::filesystem::path& folder, const char* file, 
   jobs::FollowedFile log(folder / file);
   NATSCOPE_TRY(const auto last, read_last(log, lines));
   for (const std::string& text : last) NATSCOPE_CHECK(print_text(printable(text, 16384) + "\n"));
-  Watched watched(folder, stop);
+  jobs::ClusterWatch cluster;
   while (follow) {
-    NATSCOPE_TRY(const auto job, watched.look());
+    NATSCOPE_TRY(const auto job, observe_job(folder, cluster, stop));
     for (bool more = true; more;) {
       NATSCOPE_TRY(const auto news, log.poll());
       for (const std::string& text : news.lines) NATSCOPE_CHECK(print_text(printable(text, 16384) + "\n"));

@@ -9,7 +9,6 @@
 #include "core/base/mapped_file.h"
 #include "core/jobs/checkpoint_list.h"
 #include "core/jobs/job_runner.h"
-#include "core/jobs/observe_jobs.h"
 
 namespace natscope {
 namespace {
@@ -250,12 +249,18 @@ std::string job_details(const JobEntry& job, const LatestPoints& latest) {
 }
 
 Expected<JobEntry> observe_job(const std::filesystem::path& folder, const StopToken& stop) {
+  jobs::ClusterWatch cluster;
+  return observe_job(folder, cluster, stop);
+}
+
+Expected<JobEntry> observe_job(const std::filesystem::path& folder, jobs::ClusterWatch& cluster,
+                               const StopToken& stop) {
   JobEntry entry;
   entry.name = folder.filename().string();
   entry.folder = folder;
   NATSCOPE_TRY(entry.spec, jobs::read_job_spec(folder));
   NATSCOPE_TRY(entry.status, jobs::read_job_status(folder));
-  NATSCOPE_CHECK(jobs::observe_jobs({&entry, 1}, stop));
+  NATSCOPE_CHECK(cluster.observe({&entry, 1}, stop));
   return entry;
 }
 

@@ -12,6 +12,7 @@
 #include "core/base/expected.h"
 #include "core/jobs/job_progress.h"
 #include "core/jobs/job_store.h"
+#include "core/jobs/observe_jobs.h"
 
 namespace natscope {
 
@@ -42,6 +43,9 @@ struct LatestPoints {
 
 /// The entry of one folder, with its cluster's word. Errors: those of reading the folder, interrupted.
 [[nodiscard]] Expected<jobs::JobEntry> observe_job(const std::filesystem::path& folder, const StopToken& stop);
+/// The same, of whoever looks again and again.
+[[nodiscard]] Expected<jobs::JobEntry> observe_job(const std::filesystem::path& folder, jobs::ClusterWatch& cluster,
+                                                   const StopToken& stop);
 
 /// What start, resume and --detach print: the job's name and how to go on, or its JSON. Errors: io_failure.
 [[nodiscard]] Expected<void> print_job_started(const std::filesystem::path& folder, const CommandContext& context);

@@ -96,8 +96,9 @@ Expected<void> start(const Options& options, CommandContext& context) {
 }
 
 Expected<void> wait_for_end(const fs::path& folder, const std::stop_token& stop) {
+  jobs::ClusterWatch cluster;
   for (;;) {
-    NATSCOPE_TRY(const auto job, observe_job(folder, stop));
+    NATSCOPE_TRY(const auto job, observe_job(folder, cluster, stop));
     if (!is_active(job.status.state)) return {};
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
     NATSCOPE_CHECK(check(stop));

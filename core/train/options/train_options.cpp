@@ -40,9 +40,11 @@ void for_each_option(Options& o, Visit visit) {
 }
 
 Expected<void> settle_policy(TrainOptions& o) {
-  if (o.policy.kind == Policy::Kind::h2o) {
-    return fail(ErrorCode::usage, "--policy h2o is no mask to train with: what it keeps depends on the weights",
-                "train with another policy, and give h2o to eval");
+  if (!has_roles(o.policy)) {
+    const std::string text = to_string(o.policy);
+    return fail(ErrorCode::usage,
+                "--policy " + text + " is no mask to train with: what it keeps depends on the weights",
+                "train with another policy, and give this one to eval");
   }
   if (o.full_attention && o.policy.kind != Policy::Kind::model && o.policy.kind != Policy::Kind::full) {
     return fail(ErrorCode::usage, "--full-attention and --policy " + to_string(o.policy) + " exclude each other",

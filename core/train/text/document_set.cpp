@@ -164,7 +164,7 @@ Expected<Document> document_of(const nlohmann::json& line, const std::string& wh
   NATSCOPE_TRY(auto answer, member(line, "answer", where, form));
   const bool is_answered = prompt.has_value() && answer.has_value();
   if (text.has_value() == is_answered || prompt.has_value() != answer.has_value()) {
-    return bad_line(where, "it must hold one of them");
+    return bad_line(where, "neither a text nor a prompt with its answer, or both");
   }
   Document document = begun(form);
   const std::size_t room = static_cast<std::size_t>(form.length) - document.tokens.size();

@@ -62,16 +62,16 @@ void remove_checkpoint(const fs::path& checkpoint) {
 }
 
 /// Keeps the newest `keep` that are whole. A broken one is worth nothing, and must not count as one of those that are
-/// kept.
+/// kept; one that could not be looked at stays beside them.
 void remove_old_checkpoints(const fs::path& folder, int keep, VerifiedCheckpoints& verified) {
   int valid = 0;
   for (const auto& entry : jobs::list_checkpoints(folder)) {
-    const bool kept = valid < keep && verified.verify(entry.folder);
-    if (kept) {
-      ++valid;
-    } else {
-      remove_checkpoint(entry.folder);
+    if (valid < keep) {
+      const auto whole = verified.verify(entry.folder);
+      if (whole) ++valid;
+      if (whole || whole.error().code != ErrorCode::bad_checkpoint) continue;
     }
+    remove_checkpoint(entry.folder);
   }
 }
 
@@ -101,7 +101,8 @@ Expected<void> write_checkpoint(const fs::path& folder, const ParameterLayout& l
   if (problem) return fail(ErrorCode::io_failure, printable(folder.string()) + ": " + problem.message());
   const fs::path target = folder / jobs::checkpoint_name(state.step);
   if (fs::exists(target, problem)) {
-    if (known.verify(target)) return {};
+    const auto whole = known.verify(target);
+    if (whole || whole.error().code != ErrorCode::bad_checkpoint) return whole;
     remove_checkpoint(target);
     if (path_exists(target)) {
       return fail(ErrorCode::io_failure, printable(target.string()) + " is there, and no checkpoint of this program",
@@ -126,13 +127,15 @@ Expected<void> write_checkpoint(const fs::path& folder, const ParameterLayout& l
   return {};
 }
 
-std::optional<fs::path> newest_valid_checkpoint(const fs::path& folder, VerifiedCheckpoints* verified) {
+Expected<std::optional<fs::path>> newest_valid_checkpoint(const fs::path& folder, VerifiedCheckpoints* verified) {
   VerifiedCheckpoints own;
   VerifiedCheckpoints& known = verified != nullptr ? *verified : own;
   for (const auto& entry : jobs::list_checkpoints(folder)) {
-    if (known.verify(entry.folder)) return entry.folder;
+    const auto whole = known.verify(entry.folder);
+    if (whole) return std::optional(entry.folder);
+    if (whole.error().code != ErrorCode::bad_checkpoint) return Unexpected(whole.error());
   }
-  return std::nullopt;
+  return std::optional<fs::path>();
 }
 
 Expected<TrainingState> read_checkpoint(const fs::path& checkpoint, const ParameterLayout& layout,

@@ -27,8 +27,9 @@ Expected<fs::path> chosen_checkpoint(const fs::path& checkpoints, std::optional<
   if (step) {
     fs::path folder = checkpoints / jobs::checkpoint_name(*step);
     if (path_exists(folder / "manifest.json")) return folder;
-  } else if (auto newest = newest_valid_checkpoint(checkpoints)) {
-    return std::move(*newest);
+  } else {
+    NATSCOPE_TRY(auto newest, newest_valid_checkpoint(checkpoints));
+    if (newest) return *std::move(newest);
   }
   std::string there;
   for (const auto& entry : jobs::list_checkpoints(checkpoints)) {

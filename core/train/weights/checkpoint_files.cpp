@@ -30,6 +30,9 @@ bool is_of_a_checkpoint(const std::string& name) {
   return is_for(checkpoint_files::manifest) || std::ranges::any_of(listed_files, is_for);
 }
 
+/// Whether another try may do better: then a file that could not be read is no broken one.
+bool is_of_the_machine(ErrorCode code) { return code == ErrorCode::io_failure || code == ErrorCode::out_of_memory; }
+
 Expected<json> manifest_entry(const fs::path& path) {
   NATSCOPE_TRY(const MappedFile file, MappedFile::open(path));
   return json{{"name", path.filename().string()}, {"bytes", file.bytes().size()}, {"sha256", sha256_hex(file.bytes())}};
@@ -68,11 +71,13 @@ Expected<void> VerifiedCheckpoints::verify(const fs::path& checkpoint) {
   const auto known = whole_.find(checkpoint);
   if (known != whole_.end() && !stamps.empty() && known->second == stamps) return {};
   auto manifest = read_json_file((checkpoint / checkpoint_files::manifest).string());
+  if (!manifest && is_of_the_machine(manifest.error().code)) return Unexpected(std::move(manifest).error());
   if (!manifest) return broken("no readable manifest.json");
   const auto files = manifest->find("files");
   if (files == manifest->end() || !files->is_array()) return broken("manifest.json lists no files");
   for (const char* const name : listed_files) {
     auto real = manifest_entry(checkpoint / name);
+    if (!real && is_of_the_machine(real.error().code)) return Unexpected(std::move(real).error());
     if (!real) return broken(std::string(name) + " cannot be read");
     if (std::find(files->begin(), files->end(), *real) == files->end()) {
       return broken(std::string(name) + " differs from its entry in manifest.json");

@@ -18,7 +18,7 @@ namespace natscope::kernels {
 
 /// Of a table's layout and meaning. A module with another one is refused. Grows with every change of this file or of a
 /// type that it names.
-inline constexpr std::uint32_t device_abi_version = 6;
+inline constexpr std::uint32_t device_abi_version = 7;
 
 /// The symbol of a module that returns its table: `const DeviceOperations* natscope_device_operations()`.
 inline constexpr const char* device_entry_point = "natscope_device_operations";
@@ -75,7 +75,7 @@ struct TokenHeads {
   Role* roles = nullptr;  ///< [kv_heads] = role_of(prescribed, scores, global_bias)
 };
 
-/// H2O after a step's token was appended to some layers. All [layers, kv_heads].
+/// HeavyHitters' rule after a step's token was appended to some layers. All [layers, kv_heads].
 struct TokenDrops {
   std::int32_t layer = 0;                 ///< the first of them
   ConstView<float, 2> self_scores;        ///< the weights that the token put on itself, as attention left them
@@ -150,7 +150,7 @@ struct DeviceOperations {
   /// attend to heads of this size.
   Status (*create_cache)(void* device, const KvCacheShape* shape, std::int64_t max_tokens, void** cache) = nullptr;
   void (*free_cache)(void* device, void* cache) = nullptr;
-  /// As KvCache::reset, with scores and H2O's rule unless `heavy_hitters` is null. Then tokens come to every layer one
+  /// As KvCache::reset, with scores and the rule unless `heavy_hitters` is null. Then tokens come to every layer one
   /// by one: attention, append or append_token, keep_heavy_hitters.
   Status (*reset_cache)(void* device, void* cache, std::int64_t window, const HeavyHitters* heavy_hitters) = nullptr;
   /// Before a pass of `tokens` over `layers`: memory for its appends. Errors: out_of_memory (nothing changed).
@@ -162,7 +162,8 @@ struct DeviceOperations {
   /// values [layers, kv_heads, head_dim], rows dense.
   Status (*append_token)(void* device, void* cache, const ConstView<Role, 2>* roles, const ConstView<float, 3>* keys,
                          const ConstView<float, 3>* values) = nullptr;
-  /// As KvCache::set_score of the token that was appended last to these layers, then KvCache::keep_heavy_hitters.
+  /// As KvCache::set_score of the token that was appended last to these layers, then KvCache::keep_heavy_hitters; where
+  /// scores are the last query's, between share_scores and clear_scores.
   /// Errors: invalid_argument (no scores are kept).
   Status (*keep_heavy_hitters)(void* device, void* cache, const TokenDrops* call) = nullptr;
   /// After a pass's appends. What cache_counts() says once this was waited for is of this moment.

@@ -37,8 +37,8 @@ std::vector<std::string> eval_of(const TemporaryFolder& folder, const std::vecto
 TEST_CASE("baselines at a budget: measured as when they are named") {
   const TemporaryFolder folder;
   const auto results = cli_json(eval_of(folder, {"--policy", "full", "--budgets", "0.25,0.125"}));
-  CHECK(policies_of(results) == std::vector<std::string>{"full", "window:16", "streaming:4,12", "h2o:8,8", "window:8",
-                                                         "streaming:4,4", "h2o:4,4"});
+  CHECK(policies_of(results) == std::vector<std::string>{"full", "window:16", "streaming:4,12", "h2o:8,8", "tova:16",
+                                                         "window:8", "streaming:4,4", "h2o:4,4", "tova:8"});
   CHECK(results[3] == cli_json(eval_of(folder, {"--policy", "h2o:8,8"})));
   for (std::size_t i = 1; i < 4; ++i) CHECK(results[i]["kv_fraction"] == doctest::Approx(0.25));
 }
@@ -90,7 +90,7 @@ TEST_CASE("budgets and figures that are none are refused before anything is read
     refuses({std::string("--budgets=") + budget}, "--budgets");
   }
   refuses({"--baselines", "h2o"}, "--budgets");
-  refuses({"--budgets", "same", "--baselines", "h3o"}, "window, streaming or h2o");
+  refuses({"--budgets", "same", "--baselines", "h3o"}, "window, streaming, h2o or tova");
   refuses({"--figure", folder.file("numbers.csv")}, "--figure");
   refuses({"--figure", folder.file("text.svg"), "--csv", folder.file("text.svg")}, "");
 }

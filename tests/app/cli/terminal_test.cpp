@@ -50,10 +50,10 @@ TEST_CASE("a line is cut where the screen ends, never inside a character") {
 
 TEST_CASE("the table has its blanks, and says what keeps entries") {
   const SequenceRecord record = test::recorded_run();
-  const std::string table = accounting_table(record, true, false, 80);
+  const std::string table = accounting_table(record, "model", false, 80);
   CHECK(table.find("what the roles keep") != std::string::npos);
   CHECK(table.find("\nroles     G ") != std::string::npos);
-  const std::string under_h2o = accounting_table(record, false, false, 80);
+  const std::string under_h2o = accounting_table(record, "h2o:32,32", false, 80);
   CHECK(under_h2o.find("what H2O keeps") != std::string::npos);
   CHECK(under_h2o.find("role") == std::string::npos);
   // A percentage never sticks to what stands before it.
@@ -67,7 +67,7 @@ TEST_CASE("the table has its blanks, and says what keeps entries") {
 }
 
 TEST_CASE("on a small terminal no line of the table wraps, and none scrolls away") {
-  const std::string table = accounting_table(test::recorded_run(), true, true, 30);
+  const std::string table = accounting_table(test::recorded_run(), "model", true, 30);
   for (const int columns : {10, 30, 62, 200}) {
     for (const int rows : {1, 6, 24}) {
       CAPTURE(columns);

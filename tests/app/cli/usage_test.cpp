@@ -77,6 +77,8 @@ TEST_CASE("wrong usage ends with code 2 and says what to do") {
       {{"generate", "--prompt", "a", "--policy", "window:-1"}, 2, "usage"},
       {{"generate", "--prompt", "a", "--policy", "streaming:4"}, 2, "usage"},
       {{"generate", "--prompt", "a", "--policy", "h2o:1,2,3"}, 2, "usage"},
+      {{"generate", "--prompt", "a", "--policy", "tova:1,2"}, 2, "usage"},
+      {{"trace", "--prompt", "a", "--out", "x.safetensors", "--policy", "tova:4", "--force", "0.0.0=G"}, 2, "usage"},
       {{"generate", "--prompt", "a", "--policy", "magic"}, 2, "usage"},
       {{"generate", "--prompt", "a", "--policy", "magic", "--model", "nowhere"}, 2, "usage"},
       {{"trace", "--prompt", "a"}, 2, "usage"},

@@ -9,6 +9,7 @@ TEST_CASE("a baseline at a budget holds that share of a text") {
   CHECK(to_string(policy_at_budget(Policy::Kind::window, 0.1, 1000)) == "window:100");
   CHECK(to_string(policy_at_budget(Policy::Kind::streaming, 0.1, 1000)) == "streaming:4,96");
   CHECK(to_string(policy_at_budget(Policy::Kind::h2o, 0.101, 1000)) == "h2o:50,51");
+  CHECK(to_string(policy_at_budget(Policy::Kind::tova, 0.101, 1000)) == "tova:101");
 }
 
 TEST_CASE("a baseline has at least one entry and at most the text's") {
@@ -24,6 +25,7 @@ TEST_CASE("policies of one kind have one name") {
   CHECK(family_name("longformer:8,1") == "Longformer");
   CHECK(family_name("streaming:4,60") == "StreamingLLM");
   CHECK(family_name("h2o:2,2") == "H2O");
+  CHECK(family_name("tova:2") == "TOVA");
   CHECK(family_name("SnapKV 512") == "SnapKV 512");
 }
 

@@ -8,7 +8,7 @@ namespace {
 
 TEST_CASE("every policy is read, and written back") {
   for (const char* text : {"model", "full", "window:0", "window:16", "longformer:8", "longformer:8,0,5,17",
-                           "streaming:4,256", "streaming:0,0", "h2o:64,64", "h2o:0,1"}) {
+                           "streaming:4,256", "streaming:0,0", "h2o:64,64", "h2o:0,1", "tova:64", "tova:0"}) {
     CAPTURE(text);
     const auto policy = parse_policy(text);
     REQUIRE(policy);
@@ -21,15 +21,18 @@ TEST_CASE("every policy is read, and written back") {
   const Policy h2o = *parse_policy("h2o:12,34");
   CHECK(h2o.heavy == 12);
   CHECK(h2o.recent == 34);
+  CHECK(parse_policy("tova:12")->heavy == 12);
+  CHECK(parse_policy("tova:12")->recent == 0);
   CHECK(to_string(*parse_policy("longformer:8,17,5,5,0")) == "longformer:8,0,5,17");
 }
 
 TEST_CASE("what has roles, and what the rest is called") {
   for (const char* text : {"", "model", "full", "window:0", "longformer:8,0", "streaming:4,256"})
     CHECK(has_roles(text));
-  for (const char* text : {"h2o:2,3", "SnapKV 512", "modell", "windows:3", "streaming-llm"})
+  for (const char* text : {"h2o:2,3", "tova:5", "SnapKV 512", "modell", "windows:3", "streaming-llm"})
     CHECK_FALSE(has_roles(text));
   CHECK(method_name("h2o:2,3") == "H2O");
+  CHECK(method_name("tova:5") == "TOVA");
   CHECK(method_name("SnapKV 512") == "SnapKV 512");
   CHECK(method_name("h2o-like") == "h2o-like");
 }
@@ -61,6 +64,8 @@ TEST_CASE("everything else is refused, and the text is named") {
                            "streaming:,",
                            "h2o:1",
                            "h2o:1,2,3",
+                           "tova",
+                           "tova:1,2",
                            "h2o:a,b",
                            "h2o",
                            "snapkv:4",

@@ -183,6 +183,14 @@ DenseResult dense_forward(const TinyModel& model, const std::vector<std::int32_t
     result.visible.emplace_back();
     result.entries.emplace_back();
     std::vector<Row> attended(x.size(), Row(static_cast<std::size_t>(heads * head_dim)));
+    struct Head {
+      std::vector<int> entries;
+      std::set<int> held;
+      std::vector<double> heat;
+      std::vector<std::vector<Row>> weights;
+      std::vector<std::vector<char>> seen;
+    };
+    std::vector<Head> all(static_cast<std::size_t>(kv_heads));
     for (int kv_head = 0; kv_head < kv_heads; ++kv_head) {
       std::vector<int> roles;
       std::vector<Row> of_head;
@@ -207,15 +215,20 @@ DenseResult dense_forward(const TinyModel& model, const std::vector<std::int32_t
         of_head.push_back(three);
       }
 
-      std::vector<int> entries;
-      std::set<int> held;
-      std::vector<double> heat(static_cast<std::size_t>(length));
-      std::vector<std::vector<Row>> weights(
-          static_cast<std::size_t>(group),
-          std::vector<Row>(static_cast<std::size_t>(length), Row(static_cast<std::size_t>(length))));
-      std::vector<std::vector<char>> seen(static_cast<std::size_t>(length),
-                                          std::vector<char>(static_cast<std::size_t>(length)));
-      for (int m = 0; m < length; ++m) {
+      result.roles.back().push_back(roles);
+      result.scores.back().push_back(of_head);
+      const auto size = static_cast<std::size_t>(length);
+      Head& state = all[static_cast<std::size_t>(kv_head)];
+      state.heat.resize(size);
+      state.weights.assign(static_cast<std::size_t>(group), std::vector<Row>(size, Row(size)));
+      state.seen.assign(size, std::vector<char>(size));
+    }
+
+    for (int m = 0; m < length; ++m) {
+      std::vector<double> of_layer(static_cast<std::size_t>(length));
+      for (int kv_head = 0; kv_head < kv_heads; ++kv_head) {
+        auto& [entries, held, heat, weights, seen] = all[static_cast<std::size_t>(kv_head)];
+        const std::vector<int>& roles = result.roles.back()[static_cast<std::size_t>(kv_head)];
         for (int n = 0; n <= m; ++n) {
           const bool can = options.heavy >= 0 ? n == m || held.contains(n) : sees(roles, m, n, window);
           seen[static_cast<std::size_t>(m)][static_cast<std::size_t>(n)] = can ? 1 : 0;
@@ -237,6 +250,7 @@ DenseResult dense_forward(const TinyModel& model, const std::vector<std::int32_t
           for (int n = 0; n <= m; ++n) {
             row[static_cast<std::size_t>(n)] /= sum;
             heat[static_cast<std::size_t>(n)] += row[static_cast<std::size_t>(n)];
+            of_layer[static_cast<std::size_t>(n)] += row[static_cast<std::size_t>(n)];
             for (int d = 0; d < head_dim; ++d) {
               attended[static_cast<std::size_t>(m)][static_cast<std::size_t>(head * head_dim + d)] +=
                   row[static_cast<std::size_t>(n)] *
@@ -244,27 +258,29 @@ DenseResult dense_forward(const TinyModel& model, const std::vector<std::int32_t
             }
           }
         }
-        if (options.heavy < 0) {
-          entries.push_back(held_after(roles, m, window));
-          continue;
-        }
+        if (options.heavy < 0) entries.push_back(held_after(roles, m, window));
+      }
+      if (options.heavy < 0) continue;
+      for (auto& [entries, held, heat, weights, seen] : all) {
+        const std::vector<double>& decides = options.of_last_query ? of_layer : heat;
         held.insert(m);
         std::vector<int> old;
         for (const int n : held) {
           if (n < m - options.recent + 1) old.push_back(n);
         }
-        std::ranges::stable_sort(
-            old, [&](int a, int b) { return heat[static_cast<std::size_t>(a)] > heat[static_cast<std::size_t>(b)]; });
+        std::ranges::stable_sort(old, [&](int a, int b) {
+          return decides[static_cast<std::size_t>(a)] > decides[static_cast<std::size_t>(b)];
+        });
         for (std::size_t rank = static_cast<std::size_t>(options.heavy); rank < old.size(); ++rank)
           held.erase(old[rank]);
         entries.push_back(static_cast<int>(held.size()));
       }
-      result.roles.back().push_back(roles);
-      result.scores.back().push_back(of_head);
-      result.entries.back().push_back(entries);
-      for (std::vector<Row>& map : weights) {
+    }
+    for (Head& state : all) {
+      result.entries.back().push_back(state.entries);
+      for (std::vector<Row>& map : state.weights) {
         result.attention.back().push_back(std::move(map));
-        result.visible.back().push_back(seen);
+        result.visible.back().push_back(state.seen);
       }
     }
 

@@ -18,6 +18,7 @@ struct DenseOptions {
   std::function<int(int layer, int kv_head, int position)> role;
   int heavy = -1;  ///< H2O when not negative: roles play no part
   int recent = 0;
+  bool of_last_query = false;  ///< TOVA: the last query's weights count alone, of all heads of the layer together
 };
 
 /// Indexed [layer][head][query][key], [layer][kv_head][token] and so on.

@@ -138,7 +138,7 @@ TEST_CASE("chunks, steps and generation come out as on the CPU") {
       const EngineRun device(model, on_device(dtype));
       CHECK(device.engine->device() == Device::cuda);
       const std::vector<std::int32_t> tokens = random_tokens(40, 3);
-      for (const char* policy : {"model", "full", "window:5", "h2o:6,4", "h2o:0,3", "h2o:5,0", "h2o:900,1"}) {
+      for (const char* policy : {"model", "full", "window:5", "h2o:6,4", "h2o:0,3", "h2o:5,0", "h2o:900,1", "tova:7", "tova:1"}) {
         CAPTURE(policy);
         // Two ways of rounding may choose otherwise between scores that are nearly equal.
         if (dtype == kernels::ElementType::bf16 && policy[0] == 'h') continue;
@@ -219,14 +219,15 @@ TEST_CASE("roles set by hand and H2O drop side by side as on the CPU") {
   }
 }
 
-TEST_CASE("maps that nobody kept are drawn anew with what H2O dropped on the device") {
+void check_maps_drawn_anew(const char* policy) {
+  CAPTURE(policy);
   const TinyModel model;
   const EngineRun cpu(model, {.device = Device::cpu});
   EngineOptions options = on_device();
   options.trace_store_bytes = 0;
   const EngineRun device(model, options);
   RolePlan plan;
-  plan.policy = value_of(parse_policy("h2o:5,4"));
+  plan.policy = value_of(parse_policy(policy));
   const std::vector<std::int32_t> tokens = random_tokens(50, 17);
   for (const EngineRun* const run : {&cpu, &device}) {
     require_ok(run->engine->start(plan));
@@ -240,6 +241,10 @@ TEST_CASE("maps that nobody kept are drawn anew with what H2O dropped on the dev
     CHECK(difference(found.maximum, truth.maximum) < 1e-5);
     CHECK(difference(found.visible_share, truth.visible_share) < 1e-5);
   }
+}
+
+TEST_CASE("maps that nobody kept are drawn anew with what H2O and TOVA dropped on the device") {
+  for (const char* policy : {"h2o:5,4", "tova:9"}) check_maps_drawn_anew(policy);
 }
 
 TEST_CASE("H2O is refused where prompts do not attend to the cache") {
@@ -295,7 +300,7 @@ void check_goes_on(const char* policy) {
 }
 
 TEST_CASE("a pass that failed or was stopped is forgotten, and the sequence goes on as if it had not been") {
-  for (const char* policy : {"model", "h2o:4,4"}) check_goes_on(policy);
+  for (const char* policy : {"model", "h2o:4,4", "tova:9"}) check_goes_on(policy);
 }
 
 }  // namespace

@@ -27,7 +27,8 @@ using test::Warnings;
 
 TEST_CASE("a step waits for the device once, however many layers there are, and roles set by hand hold") {
   const Counter waits("natscope_test_device_waits");
-  for (const auto& [layers, policy] : {std::pair{1, "model"}, {2, "model"}, {5, "model"}, {2, "h2o:5,3"}}) {
+  for (const auto& [layers, policy] :
+       {std::pair{1, "model"}, {2, "model"}, {5, "model"}, {2, "h2o:5,3"}, {2, "tova:8"}}) {
     CAPTURE(layers);
     CAPTURE(policy);
     const TinyModel model(json::object({{"num_hidden_layers", layers}}));
@@ -35,7 +36,8 @@ TEST_CASE("a step waits for the device once, however many layers there are, and 
     const EngineRun device(model, on_device());
     RolePlan plan;
     plan.policy = value_of(parse_policy(policy));
-    for (const std::int32_t position : {0, 3, 8, 20}) {
+    const bool takes_roles = plan.policy.kind != Policy::Kind::tova;
+    for (const std::int32_t position : takes_roles ? std::vector{0, 3, 8, 20} : std::vector<std::int32_t>{}) {
       for (std::int32_t role = 0; role < role_count; ++role)
         plan.forced.push_back({LayerId(layers - 1), KvHeadId(0), TokenPos(position + role), static_cast<Role>(role)});
     }
@@ -149,7 +151,7 @@ TEST_CASE("steps are done once, recorded, and replayed until something that they
   CHECK(step(13) == 1);
 
   // An empty cache, other windows: none of them may find what was recorded for the one before.
-  for (const char* policy : {"model", "window:3", "h2o:3,4", "full", "h2o:5,1", "window:7"}) {
+  for (const char* policy : {"model", "window:3", "h2o:3,4", "full", "tova:6", "h2o:5,1", "window:7"}) {
     CAPTURE(policy);
     RolePlan plan;
     plan.policy = value_of(parse_policy(policy));

@@ -208,6 +208,29 @@ TEST_CASE("H2O keeps the heavy hitters of a naive simulation") {
   }
 }
 
+TEST_CASE("TOVA keeps what a naive simulation says, the same in all heads of a layer") {
+  for (const int size : {0, 1, 8, 23, 200}) {
+    CAPTURE(size);
+    RolePlan plan;
+    plan.policy = value_of(parse_policy("tova:" + std::to_string(size)));
+    DenseOptions options;
+    options.heavy = size;
+    options.of_last_query = true;
+    check_model(TinyModel(), plan, options);
+  }
+}
+
+TEST_CASE("TOVA, whose heads decide together, takes no roles that are set by hand") {
+  const EngineRun run((TinyModel()));
+  RolePlan plan;
+  plan.policy = value_of(parse_policy("tova:3"));
+  plan.forced = {{LayerId(0), KvHeadId(1), TokenPos(2), Role::local}};
+  const auto started = run.engine->start(plan);
+  REQUIRE_FALSE(started);
+  CHECK(started.error().code == ErrorCode::usage);
+  require_ok(run.engine->prefill(random_tokens(5, 1), {}, {}));
+}
+
 TEST_CASE("greedy generation through the cache is the dense argmax") {
   for (const std::uint64_t seed : {1U, 2U, 3U}) {
     const TinyModel model(json::object({{"eos_token_id", 2}}), DType::f32, seed);

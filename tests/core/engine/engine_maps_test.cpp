@@ -64,10 +64,11 @@ TEST_CASE("the first layers alone give the same maps, and nothing that needs the
 TEST_CASE("maps equal the dense weights, whatever the store has room for") {
   const TinyModel model(json::object({{"num_hidden_layers", 3}}));
   const std::vector<std::int32_t> tokens = random_tokens(50, 3);
-  for (const char* policy : {"model", "streaming:2,6", "h2o:5,5"}) {
+  for (const char* policy : {"model", "streaming:2,6", "h2o:5,5", "tova:10"}) {
     DenseOptions options;
     if (policy[0] == 's') options = {6, [](int, int, int n) { return n < 2 ? 0 : 2; }};
     if (policy[0] == 'h') options.heavy = options.recent = 5;
+    if (policy[0] == 't') options.heavy = 10, options.of_last_query = true;
     const DenseResult truth = dense_forward(model, tokens, options);
     // A token takes 4 · (6 · 8) + 4 · 4 bytes a layer: room for everything, for the first layer or so, for nothing.
     for (const std::int64_t budget : {std::int64_t{1} << 20, std::int64_t{20000}, std::int64_t{0}}) {

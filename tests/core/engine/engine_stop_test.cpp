@@ -74,7 +74,7 @@ TEST_CASE("a stop string is found across tokens, and text is cut before it") {
 }
 
 TEST_CASE("an interrupted generation goes on where it stopped") {
-  for (const char* policy : {"model", "h2o:4,4"}) {
+  for (const char* policy : {"model", "h2o:4,4", "tova:8"}) {
     const TinyModel model(json::object({{"eos_token_id", 2}}));
     const EngineRun run(model);
     RolePlan plan;
@@ -126,10 +126,11 @@ TEST_CASE("a prefill says how far it is in every layer, and never goes back") {
 TEST_CASE("a prefill that fails stands after its last whole chunk, and goes on from there") {
   const TinyModel model;
   const std::vector<std::int32_t> tokens = random_tokens(40, 9);
-  for (const char* policy : {"model", "h2o:4,4"}) {
+  for (const char* policy : {"model", "h2o:4,4", "tova:8"}) {
     CAPTURE(policy);
     test::DenseOptions dense;
     if (policy[0] == 'h') dense.heavy = dense.recent = 4;
+    if (policy[0] == 't') dense.heavy = 8, dense.of_last_query = true;
     const EngineRun run(model);
     RolePlan plan;
     plan.policy = value_of(parse_policy(policy));

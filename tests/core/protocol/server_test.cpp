@@ -129,6 +129,27 @@ TEST_CASE("a stop ends what runs within a tenth of a second, and tiles are answe
   MESSAGE("stopped after ", std::chrono::duration<double, std::milli>(answer).count(), " ms");
 }
 
+TEST_CASE("too many that wait are answered with an error, and what ran goes on") {
+  MadeUpHost host;
+  host.token_time = 5ms;
+  Conversation talk(host);
+  open_model(talk);
+  talk.send(3, 1, prompt("abc"));
+  talk.send(4, 1, GenerateMessage{1'000'000, {}, {}, 0});
+  while (talk.wait_for<FramesMessage>().first.id != 4) {
+  }
+  constexpr std::uint64_t first = 100;
+  constexpr std::uint64_t sent = 80;
+  for (std::uint64_t id = first; id < first + sent; ++id) talk.send(id, 1, StepMessage{});
+  // Those that came first wait.
+  const auto refused = talk.wait_for<ErrorMessage>();
+  CHECK(refused.first.id == first + 64);
+  CHECK(refused.second.error.code == ErrorCode::usage);
+  talk.send(5, 1, StopMessage{4});
+  CHECK(talk.wait_for<FinishedMessage>().first.id == 4);
+  CHECK(talk.wait_for<FinishedMessage>().first.id == first);
+}
+
 TEST_CASE("a stop of one request leaves the others alone") {
   MadeUpHost host;
   host.token_time = 5ms;

@@ -51,6 +51,26 @@ TEST_CASE("a trace reads back as the sequence that it was made of") {
   }
 }
 
+TEST_CASE("a trace under H2O that does not say what was dropped is kept and saved like any other") {
+  const TemporaryFolder folder;
+  LooseFile file = LooseFile::of(written(folder, h2o_trace(h2o_run())));
+  file.remove("evicted");
+  file.remove("evicted_ends");
+  file.write(folder / "changed.safetensors");
+  const auto trace = TraceFile::open(folder / "changed.safetensors");
+  REQUIRE(trace);
+  const auto kept = session_of(*trace, std::nullopt);
+  REQUIRE(kept);
+  Session session = recorded_session();
+  session.kept = std::make_shared<const Session>(*kept);
+  REQUIRE(write_session(folder / "session.safetensors", session));
+  const auto back = read_session(folder / "session.safetensors");
+  REQUIRE(back);
+  REQUIRE(back->kept);
+  CHECK(back->kept->record.size() == kept->record.size());
+  CHECK_FALSE(back->kept->knows_drops);
+}
+
 TEST_CASE("the paper's figure counts W whole where the run did") {
   const TemporaryFolder folder;
   const SequenceRecord run = consistent_run();
@@ -68,8 +88,13 @@ TEST_CASE("the paper's figure counts W whole where the run did") {
     return counts.paper_fraction > counts.fraction;
   };
   CHECK(counts_window([](Metadata&) {}));
-  CHECK(counts_window([](Metadata& metadata) { metadata["policy"] = "window:2"; }));
+  CHECK(counts_window([](Metadata& metadata) {
+    metadata["policy"] = "window:2";
+    metadata["global_bias"] = "0";
+  }));
   CHECK_FALSE(counts_window([](Metadata& metadata) { metadata["policy"] = "full"; }));
+  // A model without score layers counts what it holds, whatever the policy.
+  CHECK_FALSE(counts_window([](Metadata& metadata) { metadata["policy"] = "window:2"; }));
   // Roles and W set by hand: of a model with score layers, and of one without.
   const auto set_window = [](Metadata& metadata) { metadata["set_window"] = "2"; };
   CHECK_FALSE(counts_window(set_window));

@@ -203,7 +203,7 @@ TEST_CASE("weights that are no numbers, or made by a gradient that is none, are 
       const Error error = run(folder / "job", task);
       CHECK(error.code == ErrorCode::bad_job);
       CHECK(error.message.find("step 8") != std::string::npos);
-      CHECK(newest_valid_checkpoint(folder / "job/checkpoints")->filename() == "step-000004");
+      CHECK((*newest_valid_checkpoint(folder / "job/checkpoints"))->filename() == "step-000004");
     }
   }
 }

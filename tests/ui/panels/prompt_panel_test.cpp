@@ -70,6 +70,22 @@ class PromptPanelTest : public QObject {
     QVERIFY(!panel_->policyProblem().isEmpty());
   }
 
+  /// The next letters are no keys of the window; Escape makes them so.
+  void whoeverTypesAPolicyGoesOnTyping() {
+    QSignalSpy wanted(panel_.get(), &PromptPanel::policyChosen);
+    type(QStringLiteral("window:24"));
+    QTest::keyClick(line(), Qt::Key_Return);
+    QVERIFY(wanted.count() > 0);
+    QVERIFY(line()->hasFocus());
+    QTest::keyClicks(line(), QStringLiteral("streaming:2,20"));
+    QCOMPARE(panel_->options().policy, QStringLiteral("streaming:2,20"));
+    QTest::keyClick(line(), Qt::Key_Return);
+    QTest::keyClick(line(), Qt::Key_Escape);
+    QVERIFY(!line()->hasFocus());
+    QVERIFY(panel_->takeKeyboardAgain());
+    QVERIFY(line()->hasFocus());
+  }
+
   /// What is wrong is said where room was kept for it, and the caret stays where one was typing.
   void aProblemMovesNothing() {
     panel_->resize(240, 600);

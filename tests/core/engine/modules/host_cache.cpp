@@ -131,14 +131,19 @@ Status keep_heavy_hitters(void* device, void* cache, const kernels::TokenDrops* 
     if (!host.appended[place]) return {StatusCode::invalid_argument, "drops out of their turn"};
     host.attended[place] = host.appended[place] = false;
     const TokenPos now(host.next[place] - 1);
-    for (std::int32_t index = 0; index < call->dropped.size(1); ++index) {
+    const auto set = [&](std::int32_t index, std::int32_t position, float score) {
+      if (holds(kept(cache), layer, KvHeadId(index), position))
+        static_cast<void>(kept(cache).set_score(layer, KvHeadId(index), TokenPos(position), score));
+    };
+    const std::int32_t heads = static_cast<std::int32_t>(call->dropped.size(1));
+    for (std::int32_t index = 0; index < heads; ++index) set(index, now.value, call->self_scores(of_call, index));
+    const bool are_shared = host.rule->scores == kernels::EntryScores::of_last_query;
+    if (are_shared) {
+      if (const Status status = kept(cache).share_scores(layer); !status.ok()) return status;
+    }
+    for (std::int32_t index = 0; index < heads; ++index) {
       const KvHeadId head(index);
-      const auto set = [&](std::int32_t position, float score) {
-        if (holds(kept(cache), layer, head, position))
-          static_cast<void>(kept(cache).set_score(layer, head, TokenPos(position), score));
-      };
-      set(now.value, call->self_scores(of_call, index));
-      set(call->prescribed(of_call, index), -1);
+      set(index, call->prescribed(of_call, index), -1);
       std::vector<TokenPos> dropped;
       const Status status =
           kept(cache).keep_heavy_hitters(layer, head, now, host.rule->heavy, host.rule->recent, &dropped);
@@ -147,6 +152,7 @@ Status keep_heavy_hitters(void* device, void* cache, const kernels::TokenDrops* 
       call->dropped(of_call, index) = dropped.empty() ? kernels::no_drop : dropped[0].value;
       call->held(of_call, index) = static_cast<std::int32_t>(kept(cache).entries(layer, head));
     }
+    if (are_shared) static_cast<void>(kept(cache).clear_scores(layer));
   }
   return ok;
 }

@@ -208,7 +208,7 @@ TEST_CASE("a checkpoint of either kind is the other's, and either goes on with i
   const TemporaryFolder folder;
   SmallTask whole(PassesOn::cpu, folder / "out");
   REQUIRE(run(whole, folder / "whole").has_value());
-  const auto end = newest_valid_checkpoint(folder / "whole" / "checkpoints");
+  const auto end = *newest_valid_checkpoint(folder / "whole" / "checkpoints");
   REQUIRE(end.has_value());
   const auto end_state = read_checkpoint(*end, whole.layout());
   REQUIRE(end_state.has_value());
@@ -222,7 +222,7 @@ TEST_CASE("a checkpoint of either kind is the other's, and either goes on with i
     REQUIRE(run(rest, job).has_value());
     CHECK(rest.losses.size() < 20);
     check_same_losses(rest.losses, whole.losses);
-    const auto checkpoint = newest_valid_checkpoint(job / "checkpoints");
+    const auto checkpoint = *newest_valid_checkpoint(job / "checkpoints");
     REQUIRE(checkpoint.has_value());
     CHECK(checkpoint->filename() == end->filename());
     CHECK(files_of(*checkpoint) == files_of(*end));
@@ -246,7 +246,7 @@ TEST_CASE("what is not saved comes down when somebody asks the run to stop") {
   };
   CHECK(run(stopped, folder / "stopped").error().code == ErrorCode::interrupted);
   CHECK(stopped.losses.size() == 6);
-  const auto checkpoint = newest_valid_checkpoint(folder / "stopped" / "checkpoints");
+  const auto checkpoint = *newest_valid_checkpoint(folder / "stopped" / "checkpoints");
   REQUIRE(checkpoint.has_value());
   const auto state = read_checkpoint(*checkpoint, stopped.layout());
   REQUIRE(state.has_value());

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,7 +63,7 @@ TEST_CASE("what is written is read, and only the newest are kept") {
     REQUIRE(write_checkpoint(folder.path(), layout, state_of_step(layout, step), 2));
   }
   CHECK(folder.names() == std::vector<std::string>{"step-000003", "step-000004"});
-  const auto newest = newest_valid_checkpoint(folder.path());
+  const auto newest = *newest_valid_checkpoint(folder.path());
   REQUIRE(newest);
   const auto state = read_checkpoint(*newest, layout);
   REQUIRE(state);
@@ -86,11 +87,11 @@ TEST_CASE("a damaged checkpoint is passed over, and refused when it is named") {
         bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 0x10);
         test::write_bytes(damaged / file, bytes);
       }
-      CHECK(newest_valid_checkpoint(folder.path())->filename() == "step-000001");
+      CHECK((*newest_valid_checkpoint(folder.path()))->filename() == "step-000001");
       CHECK(read_checkpoint(damaged, layout).error().code == ErrorCode::bad_checkpoint);
       // Writing the step again replaces the damaged one.
       REQUIRE(write_checkpoint(folder.path(), layout, state_of_step(layout, 2), 2));
-      CHECK(newest_valid_checkpoint(folder.path())->filename() == "step-000002");
+      CHECK((*newest_valid_checkpoint(folder.path()))->filename() == "step-000002");
     }
   }
 }
@@ -112,10 +113,27 @@ TEST_CASE("a process hashes again only what is no longer as it wrote or verified
   test::write_bytes(weights, damaged);
   test::make_older(weights);
   CHECK_FALSE(verified.verify(folder / "step-000002"));
-  CHECK(newest_valid_checkpoint(folder.path(), &verified)->filename() == "step-000001");
+  CHECK((*newest_valid_checkpoint(folder.path(), &verified))->filename() == "step-000001");
   // A damaged one is none of the two that are kept.
   REQUIRE(write_checkpoint(folder.path(), layout, state_of_step(layout, 3), 2, &verified));
   CHECK(folder.names() == std::vector<std::string>{"before", "step-000001", "step-000003"});
+}
+
+TEST_CASE("a checkpoint that cannot be read for a moment is no broken one") {
+  const TemporaryFolder folder;
+  const ParameterLayout layout = tiny_layout();
+  REQUIRE(write_checkpoint(folder.path(), layout, state_of_step(layout, 1), 2));
+  REQUIRE(write_checkpoint(folder.path(), layout, state_of_step(layout, 2), 2));
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit none{0, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  VerifiedCheckpoints verified;
+  const auto whole = verified.verify(folder / "step-000002");
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  REQUIRE_FALSE(whole);
+  CHECK(whole.error().code == ErrorCode::io_failure);
+  CHECK((*newest_valid_checkpoint(folder.path()))->filename() == "step-000002");
 }
 
 TEST_CASE("nothing is removed that is no checkpoint, whatever its name") {
@@ -143,7 +161,7 @@ TEST_CASE("nothing is removed that is no checkpoint, whatever its name") {
   std::vector<std::string> left = foreign;
   left.insert(left.end(), {"step-000011", "step-000012"});
   CHECK(folder.names() == left);
-  CHECK(newest_valid_checkpoint(folder.path())->filename() == "step-000012");
+  CHECK((*newest_valid_checkpoint(folder.path()))->filename() == "step-000012");
 
   const auto in_the_way = write_checkpoint(folder.path(), layout, state_of_step(layout, 1), 2);
   REQUIRE_FALSE(in_the_way);
@@ -165,11 +183,11 @@ TEST_CASE("a checkpoint of another model is refused") {
 
 TEST_CASE("folders that are no checkpoints are nothing") {
   const TemporaryFolder folder;
-  CHECK_FALSE(newest_valid_checkpoint(folder / "nowhere"));
+  CHECK_FALSE(*newest_valid_checkpoint(folder / "nowhere"));
   for (const char* name : {"step-", "step-00000x", "step-7", "step--00001", "other"}) {
     std::filesystem::create_directory(folder / name);
   }
-  CHECK_FALSE(newest_valid_checkpoint(folder.path()));
+  CHECK_FALSE(*newest_valid_checkpoint(folder.path()));
 }
 
 TEST_CASE("killed at any moment, the newest checkpoint is the old one or the new one") {
@@ -204,7 +222,7 @@ TEST_CASE("killed at any moment, the newest checkpoint is the old one or the new
     int status = 0;
     ::waitpid(child, &status, 0);
 
-    const auto newest = newest_valid_checkpoint(folder.path());
+    const auto newest = *newest_valid_checkpoint(folder.path());
     REQUIRE(newest);
     const auto state = read_checkpoint(*newest, layout);
     REQUIRE(state);
