@@ -210,11 +210,12 @@ void PromptPanel::giveKeyboardBack() {
 
 bool PromptPanel::eventFilter(QObject* watched, QEvent* event) {
   if (watched == policy_->view() && event->type() == QEvent::Show) wasListOpen_ = true;
-  if (watched != policy_->lineEdit() || event->type() != QEvent::KeyPress) return QWidget::eventFilter(watched, event);
+  // A key of the window comes as what may override it, and then not as one that was pressed.
+  const bool isKey = event->type() == QEvent::KeyPress || event->type() == QEvent::ShortcutOverride;
+  if (watched != policy_->lineEdit() || !isKey) return QWidget::eventFilter(watched, event);
   wasListOpen_ = false;
-  if (static_cast<QKeyEvent*>(event)->key() != Qt::Key_Escape) return false;
-  giveKeyboardBack();
-  return true;
+  if (static_cast<QKeyEvent*>(event)->key() == Qt::Key_Escape) giveKeyboardBack();
+  return false;
 }
 
 bool PromptPanel::takeKeyboardAgain() {

@@ -130,13 +130,13 @@ class CurveChartTest : public QObject {
     chart.show();  // else nobody tells it of its size
     QVERIFY(QTest::qWaitForWindowExposed(&chart));
     chart.resize(chart.readoutWidth(), 120);
-    QCOMPARE(chart.readoutText(), QStringLiteral("Roles ━ G 32.5 ╌ L 5.0 ┈ S 62.5"));
+    QCOMPARE(chart.readoutText(), QStringLiteral("Roles ━ G 32.5 ╌ L 5.0 ┈ S 62.5"));
     chart.setTwoLines(true);
     chart.resize(chart.valuesWidth(), 120);
-    QCOMPARE(chart.readoutText(), QStringLiteral("Roles ━ G 32.5 ╌ L 5.0 ┈ S 62.5"));
+    QCOMPARE(chart.readoutText(), QStringLiteral("Roles ━ G 32.5 ╌ L 5.0 ┈ S 62.5"));
     // What has no room is not cut through.
     chart.resize(chart.valuesWidth() - 30, 120);
-    QCOMPARE(chart.readoutText(), QStringLiteral("Roles ━ G 32.5 ╌ L 5.0 …"));
+    QCOMPARE(chart.readoutText(), QStringLiteral("Roles ━ G 32.5 ╌ L 5.0 …"));
     QVERIFY(chart.toolTip().contains(QStringLiteral("S 62.5")));
   }
 
