@@ -50,7 +50,10 @@ void ModelOptions::add_to(CLI::App& command) {
   command.add_option("--model", model, "Model folder (Hugging Face layout)")
       ->type_name("DIR")
       ->default_str("the bundled demo");
-  command.add_option("--adapter", adapter, "Adapter folder with score layers, LoRA or both")->type_name("DIR");
+  command
+      .add_option("--adapter", adapter,
+                  "Adapter folder with score layers, LoRA or both; without --model on the base that it names")
+      ->type_name("DIR");
   add_device_option(command, device);
   command.add_option("--dtype", dtype, "Type of activations and cache")
       ->check(CLI::IsMember({"float32", "bfloat16"}))

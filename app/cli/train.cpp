@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -48,7 +49,7 @@ void add_model_flags(CLI::App& command, train::TrainOptions& o) {
 void add_run_flags(CLI::App& command, train::TrainOptions& o, std::string& charge) {
   constexpr const char* group = run_group;
   auto* steps = command.add_option("--steps", o.steps, "Optimiser steps");
-  steps->default_str("from --epochs")->check(CLI::PositiveNumber)->group(group);
+  steps->default_str("from --epochs")->check(CLI::Range(1, std::numeric_limits<std::int32_t>::max()))->group(group);
   command.add_option("--epochs", o.epochs, "Times that the text is read")
       ->capture_default_str()
       ->excludes(steps)

@@ -241,6 +241,9 @@ Expected<ConvertedAdapter> convert_adapter(const AdapterConversion& conversion) 
     return fail(ErrorCode::usage, printable(conversion.out.string()) + " already holds an adapter",
                 "choose another folder");
   }
+  std::error_code unknown;  // what is no folder, or none that may be looked into, says so when it is written to
+  if (fs::is_directory(conversion.out, unknown) && !fs::is_empty(conversion.out, unknown) && !unknown)
+    return fail(ErrorCode::usage, printable(conversion.out.string()) + " is not empty", "choose another folder");
   NATSCOPE_TRY(const ModelFolder base, ModelFolder::open(conversion.base));
   NATSCOPE_TRY(auto tensors, read_torch_archive(conversion.weights));
   Conversion work(base.config(), std::move(tensors));

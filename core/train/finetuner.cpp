@@ -88,8 +88,8 @@ class Finetuning final : public TrainingTask {
     for (const Parameter& p : layout().parameters) parameters += p.elements;
     const MemoryForecast memory = forecast_memory(
         base_->config(), options_, computes, static_cast<std::int64_t>(base_->weight_bytes()), base_->weight_dtype());
-    say("forecast: " + std::to_string(memory.total_bytes() >> 20) + " MiB of " +
-        (memory.on_gpu ? "the GPU's memory, which no run was held to yet" : "memory at most"));
+    say("forecast: about " + std::to_string(memory.total_bytes() >> 20) + " MiB of " +
+        (memory.on_gpu ? "the GPU's memory, which no run was held to yet" : "memory"));
     say(std::to_string(documents_.size()) + (documents_.size() == 1 ? " document" : " documents") + " of up to " +
         std::to_string(form_.length) + " tokens, " + std::to_string(parameters) + " parameters to train, " +
         std::to_string(options_.steps) + " steps");

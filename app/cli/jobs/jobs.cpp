@@ -255,7 +255,7 @@ void add_jobs_command(CLI::App& root, Invocation& invocation) {
   jobs->footer("Jobs are folders in " + jobs::default_jobs_folder().string() +
                " (NATSCOPE_JOBS names another place); a path with a / in it names a job anywhere. One is begun with "
                "natscope-cli train --detach or finetune --detach.");
-  add(*jobs, invocation, options, "list", "All jobs, the last changed first", list);
+  add(*jobs, invocation, options, "list", "All jobs of the folder that is named below, the last changed first", list);
 
   CLI::App* command = add(*jobs, invocation, options, "show", "How far a job is, and what it was asked to do", show);
   add_name(*command, *options);

@@ -86,6 +86,7 @@ TEST_CASE("convert says what is wrong, and leaves nothing") {
       {{"convert", folder.file("noise.pth"), "--model", base, "--out", out}, 3, "bad-adapter"},
       {{"convert", torch_file("bad_state_dict.pth"), "--model", base, "--out", out}, 3, "bad-adapter"},
       {{"convert", torch_file("bad_shared.pth"), "--model", base, "--out", out}, 3, "bad-adapter"},
+      {{"convert", torch_file("scores_f32.pth"), "--model", base, "--out", folder.path().string()}, 2, "usage"},
       {{"convert", torch_file("scores_f32.pth"), "--model", folder.file("nowhere"), "--out", out}, 3, "file-not-found"},
   };
   for (const Case& wrong : cases) {

@@ -84,6 +84,11 @@ TEST_CASE("a resumed run says which flags it ignores, and a failed start leaves 
   CHECK(resumed.exit_code == 0);
   CHECK(resumed.err.find("ignored: --steps, --lr") != std::string::npos);
   CHECK(cli({"train", "--out", job, "--resume"}).err.find("ignored") == std::string::npos);
+  // A folder that was moved is where its model goes.
+  const std::string moved = folder.file("moved");
+  std::filesystem::rename(job, moved);
+  CHECK(cli({"train", "--out", moved, "--resume"}).exit_code == 0);
+  CHECK_FALSE(std::filesystem::exists(job));
 }
 
 TEST_CASE("the JSON of a run that evaluated lists its heads by layers, of the model that was trained") {

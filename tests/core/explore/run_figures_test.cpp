@@ -67,6 +67,12 @@ TEST_CASE("a token's loss, and how far two runs' losses compare") {
   const SequenceRecord run = recorded("GLLS", 1);
   CHECK_FALSE(token_loss(run.frame(TokenPos(0))));
   CHECK(*token_loss(run.frame(TokenPos(1))) == doctest::Approx(std::log(2.0)));
+  // What is smaller than a float can say is not what nobody knows.
+  TokenFrame least;
+  for (const double probability : {1e-60, 0.0}) {
+    least.probability = as_probability(probability);
+    CHECK(token_loss(least).value_or(0) == doctest::Approx(103.28).epsilon(1e-4));
+  }
   CHECK(*token_loss(run.frame(TokenPos(2))) == doctest::Approx(std::log(4.0)));
   TokenFrame frame = run.frame(TokenPos(3));
   frame.probability = 0;
