@@ -13,8 +13,9 @@
 namespace natscope {
 namespace {
 
-/// The dynamic range of a log scale at most: six decades below the highest value.
-constexpr double max_log_range = 1e6;
+/// The dynamic range of a log scale at most: four decades below the highest value. Weights that are smaller still are
+/// many, and would leave few colours to those that matter.
+constexpr double max_log_range = 1e4;
 
 /// Nearest rank: the smallest value that at least p percent of all do not exceed.
 float percentile(std::vector<float>& values, double p) {

@@ -62,7 +62,7 @@ struct ScaleRange {
 [[nodiscard]] Metadata scale_metadata(FigureKind kind, const ScaleOptions& options, const ScaleRange* drawn);
 
 /// The range of `values` where `visible` is not 0 (empty `visible`: all): the fixed one where there is one. From 0, or
-/// on a log scale from max(smallest positive, high / 10⁶), to the clip percentile (nearest rank); high > low always.
+/// on a log scale from max(smallest positive, high / 10⁴), to the clip percentile (nearest rank); high > low always.
 [[nodiscard]] ScaleRange range_of(std::span<const float> values, std::span<const std::uint8_t> visible,
                                   const ScaleOptions& options);
 
