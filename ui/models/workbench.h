@@ -80,6 +80,7 @@ class Workbench : public QObject {
   [[nodiscard]] double decodeRate() const;
   /// Of the model that is open; while the first one is being opened, of that.
   [[nodiscard]] const QString& modelPath() const { return modelPath_; }
+  [[nodiscard]] bool isOpening() const { return !askedPath_.isEmpty(); }
   /// Whether the options are those of a session that is shown.
   [[nodiscard]] bool hasOptionsOfSession() const { return isSessionShown_ && recording() == nullptr; }
   /// "auto", "cpu" or "cuda": as it was chosen, and while a model is being opened, as that one is.

@@ -108,7 +108,9 @@ void RunBar::paintInTheme() {
 void RunBar::refresh() {
   const EngineClient& client = workbench_.client();
   const QString folder = modelLabel(workbench_.modelPath());
-  model_->setText((folder.isEmpty() ? tr("no model") : folder) + QStringLiteral("  ▾"));
+  const bool isRefused = !client.model() && !workbench_.isOpening();
+  const QString name = folder.isEmpty() ? tr("no model") : isRefused ? tr("%1, not open").arg(folder) : folder;
+  model_->setText(name + QStringLiteral("  ▾"));
   const SequenceRecord& record = client.record();
   const bool isModels = client.model() && !workbench_.recording() && !client.isOfAnotherModel();
   const qint64 context = isModels ? client.model()->context : 0;
