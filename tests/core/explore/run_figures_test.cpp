@@ -69,6 +69,7 @@ TEST_CASE("a token's loss, and how far two runs' losses compare") {
   CHECK(*token_loss(run.frame(TokenPos(1))) == doctest::Approx(std::log(2.0)));
   // What is smaller than a float can say is not what nobody knows.
   TokenFrame least;
+  least.position = TokenPos(1);
   for (const double probability : {1e-60, 0.0}) {
     least.probability = as_probability(probability);
     CHECK(token_loss(least).value_or(0) == doctest::Approx(103.28).epsilon(1e-4));
