@@ -186,9 +186,10 @@ void add_finetune_command(CLI::App& root, Invocation& invocation) {
   add_run_flags(*command, *options);
   options->flags.detach.add_to(*command);
   command->footer(
-      "A line of a *.jsonl file is an object with text; with prompt and answer, of which the answer counts in the "
-      "loss; or with messages, objects with role and content, which the chat template in the model's folder writes and "
-      "of which what the assistant says counts.");
+      "A line of a *.jsonl file is an object with text; with prompt and answer, each turned into tokens on its "
+      "own, of which the answer's count in the loss; or with messages, objects with role and content, which the chat "
+      "template in the model's folder writes and of which what the assistant says counts. Held-out nll and perplexity "
+      "are over all tokens, its distance over those that count.");
   on_run(*command, invocation, [options, command](CommandContext& context) {
     options->is_trained_given = command->get_option("--train")->count() > 0;
     return run(*options, ignored_beside_resume(*command), context);
