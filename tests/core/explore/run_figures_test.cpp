@@ -109,6 +109,17 @@ TEST_CASE("who holds an entry after the last token that both have") {
   CHECK(difference->both == 2);
   CHECK(difference->first == 0);
   CHECK(difference->second == 1);
+  // Behind the token in which two texts part nothing compares.
+  SequenceRecord parting = recorded("GS", 2);
+  for (std::int32_t n = 2; n < 4; ++n) {
+    TokenFrame frame = first.frame(TokenPos(n));
+    ++frame.token;
+    REQUIRE(parting.append(frame));
+  }
+  const auto of_both = held_difference(first, parting);
+  REQUIRE(of_both);
+  CHECK(of_both->tokens == 2);
+  CHECK(of_both->both == 2);
   CHECK_FALSE(held_difference(first, SequenceRecord({2, 1, 8, kernels::ElementType::f32}, false, 2)));
 }
 

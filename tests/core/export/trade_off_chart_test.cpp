@@ -27,6 +27,17 @@ TEST_CASE("policies of a family are a line from left to right, learned roles the
   CHECK(chart.log_x);
 }
 
+TEST_CASE("a run in which something was set by hand is a series of its own") {
+  const std::vector<PolicyOutcome> outcomes{
+      {"model", 0.2, 40}, {"model", 0.1, 70, "learned roles (W 0 set by hand)"}, {"full", 1, 39}};
+  const SeriesChart chart = trade_off_chart(outcomes, "model", "after the prompt");
+  REQUIRE(chart.series.size() == 3);
+  CHECK(chart.series[0].points.size() == 1);
+  CHECK(chart.series[1].name == "learned roles (W 0 set by hand)");
+  CHECK(chart.series[1].look == -1);
+  CHECK(chart.x_label == "KV fraction after the prompt");
+}
+
 TEST_CASE("a policy that holds nothing has a place, too") {
   const std::vector<PolicyOutcome> outcomes{{"full", 1, 39}, {"window:0", 0, 900}};
   CHECK_FALSE(trade_off_chart(outcomes, {}).log_x);

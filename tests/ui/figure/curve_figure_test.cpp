@@ -44,6 +44,38 @@ class CurveFigureTest : public QObject {
     QVERIFY(!compare(full, attention(3, 3, false)));
   }
 
+  /// Each step's share of its own dense cache, in which the dense line is all of it.
+  void sharesNeedNoDenseLine() {
+    for (const bool withBytes : {true, false}) {
+      const FigureData figure = curve(withBytes);
+      const auto amount = renderFigure(figure, FigureFormat::svg, {});
+      const auto share = renderFigure(figure, FigureFormat::svg, {.cacheAsShare = true});
+      QVERIFY(amount && share);
+      QVERIFY(amount->contains("dense (full attention)") && !share->contains("dense (full attention)"));
+      QVERIFY(share->contains("KV cache, % of full attention"));
+    }
+    // Live is 300 of 1024 bytes at every step: a line that stays where it is, whatever the size.
+    FigureData figure = curve(true);
+    std::get<KvCurve>(figure.values).allocated_bytes.clear();
+    const auto first = renderFigure(figure, FigureFormat::svg, {.cacheAsShare = true});
+    for (std::int64_t& bytes : std::get<KvCurve>(figure.values).dense_bytes) bytes *= 8;
+    for (std::int64_t& bytes : std::get<KvCurve>(figure.values).live_bytes) bytes *= 8;
+    const auto larger = renderFigure(figure, FigureFormat::svg, {.cacheAsShare = true});
+    QVERIFY(first && larger);
+    QCOMPARE(*larger, *first);
+  }
+
+  /// What was allocated within a prompt nobody knows.
+  void allocatedBeginsWhereThePromptEnds() {
+    FigureData figure = curve(true);
+    const auto whole = renderFigure(figure, FigureFormat::svg, {});
+    auto& bytes = std::get<KvCurve>(figure.values).allocated_bytes;
+    std::fill_n(bytes.begin(), 29, 0);
+    const auto point = renderFigure(figure, FigureFormat::svg, {});
+    QVERIFY(whole && point);
+    QVERIFY(point->count("ellipse") + point->count("circle") > whole->count("ellipse") + whole->count("circle"));
+  }
+
   /// One dense line would be the measure of the other model's cache, too.
   void modelsAreToldApart() {
     for (const bool withBytes : {true, false}) {
