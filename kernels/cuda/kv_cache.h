@@ -49,7 +49,8 @@ struct HeadEntries {
 /// the end of the object give back. One owner, one stream at a time.
 ///
 /// Where scores are kept tokens come one by one, in every layer attention_decode, append (or append_token),
-/// keep_heavy_hitters; a finish_step after many of them does. Scores stand beside the pages: 4 bytes an entry that the rule lets a head hold.
+/// keep_heavy_hitters; a finish_step after many of them does. Scores stand beside the pages: 4 bytes an entry that the
+/// rule lets a head hold.
 /// What goes leaves its place to the last one of its role, so globals and locals are in no particular order then.
 class DeviceKvCache {
  public:

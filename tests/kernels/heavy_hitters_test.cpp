@@ -16,6 +16,12 @@ namespace {
 
 constexpr double score_error = 5e-4;  // sums of up to some tens, of weights that are off by the rounding of q · k
 
+struct Heads {
+  std::int64_t query;
+  std::int64_t kv;
+};
+constexpr Heads head_layouts[] = {{1, 1}, {3, 3}, {7, 1}, {12, 4}, {34, 2}};
+
 /// Queries of the cache's type, as an engine of that type has them.
 AttentionCase make_case(RandomArrays& random, std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
                         std::int64_t tokens, std::int64_t window, ElementType dtype,
@@ -84,11 +90,7 @@ TEST_CASE("every head layout and head size") {
   for (const SequenceBackend& backend : sequence_backends()) {
     CAPTURE(backend.name);
     CaseTurns turns;
-    struct Heads {
-      std::int64_t query;
-      std::int64_t kv;
-    };
-    for (const Heads heads : {Heads{1, 1}, Heads{3, 3}, Heads{7, 1}, Heads{12, 4}, Heads{34, 2}}) {
+    for (const Heads heads : head_layouts) {
       for (const std::int64_t head_dim : {8, 10, 34, 64, 128, 200}) {
         for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
           CAPTURE(heads.query);
@@ -121,11 +123,7 @@ TEST_CASE("under TOVA the heads of a layer decide together, by what the last que
   for (const SequenceBackend& backend : sequence_backends()) {
     CAPTURE(backend.name);
     CaseTurns turns;
-    struct Heads {
-      std::int64_t query;
-      std::int64_t kv;
-    };
-    for (const Heads heads : {Heads{1, 1}, Heads{3, 3}, Heads{7, 1}, Heads{12, 4}, Heads{34, 2}}) {
+    for (const Heads heads : head_layouts) {
       for (const std::int64_t size : {0, 1, 2, 19, 40}) {
         for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
           CAPTURE(heads.query);

@@ -140,8 +140,10 @@ void RolesPanel::addRoleActions(QMenu& menu, LayerId layer, KvHeadId kvHead, Tok
 void RolesPanel::setRole(LayerId layer, KvHeadId kvHead, TokenPos position, bool everywhere, std::optional<Role> role) {
   RoleChanges changes = workbench_.roleChanges();
   if (!everywhere) {
-    changes.release(layer, kvHead, position);
-    if (role) changes.forced.push_back({layer, kvHead, position, *role});
+    if (role)
+      changes.force({layer, kvHead, position, *role});
+    else
+      changes.release(layer, kvHead, position);
   } else {
     changes.releaseAll(position);
     const CacheGeometry& geometry = workbench_.sequence().record().geometry();

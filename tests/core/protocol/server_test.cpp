@@ -20,6 +20,15 @@ void open_model(Conversation& talk) {
   talk.send(2, 1, OpenMessage{"m", {}, Device::automatic, {}, 0, 0});
 }
 
+/// Request 4 generates without an end, and has begun.
+void generate_on_and_on(Conversation& talk) {
+  open_model(talk);
+  talk.send(3, 1, prompt("abc"));
+  talk.send(4, 1, GenerateMessage{1'000'000, {}, {}, 0});
+  while (talk.wait_for<FramesMessage>().first.id != 4) {
+  }
+}
+
 /// Frames until `count` of them came; each must be the next one, and named tokens must have names.
 void wait_for_frames(Conversation& talk, SequenceRecord& record, std::int64_t count) {
   while (record.size() < count) {
@@ -133,11 +142,7 @@ TEST_CASE("too many that wait are answered with an error, and what ran goes on")
   MadeUpHost host;
   host.token_time = 5ms;
   Conversation talk(host);
-  open_model(talk);
-  talk.send(3, 1, prompt("abc"));
-  talk.send(4, 1, GenerateMessage{1'000'000, {}, {}, 0});
-  while (talk.wait_for<FramesMessage>().first.id != 4) {
-  }
+  generate_on_and_on(talk);
   constexpr std::uint64_t first = 100;
   constexpr std::uint64_t sent = 80;
   for (std::uint64_t id = first; id < first + sent; ++id) talk.send(id, 1, StepMessage{});
@@ -154,11 +159,7 @@ TEST_CASE("a stop of one request leaves the others alone") {
   MadeUpHost host;
   host.token_time = 5ms;
   Conversation talk(host);
-  open_model(talk);
-  talk.send(3, 1, prompt("abc"));
-  talk.send(4, 1, GenerateMessage{1'000'000, {}, {}, 0});
-  while (talk.wait_for<FramesMessage>().first.id != 4) {
-  }
+  generate_on_and_on(talk);
   talk.send(5, 1, StepMessage{});
   talk.send(6, 1, StopMessage{4});
   CHECK(talk.wait_for<FinishedMessage>().first.id == 4);
