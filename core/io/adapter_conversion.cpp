@@ -152,7 +152,8 @@ class Conversion {
   }
 
   /// Whether torchtune stores this family's rows of q and k in another order than Hugging Face: Llama's and Mistral's,
-  /// whose rotation there pairs neighbours. Qwen's rotates halves, as Hugging Face's does, and its rows stay.
+  /// whose rotation there pairs neighbours. Qwen's and Phi-3's rotate halves, as Hugging Face's do, and their rows
+  /// stay.
   [[nodiscard]] bool turns_rows() const {
     return base_.family == ModelFamily::llama || base_.family == ModelFamily::mistral;
   }

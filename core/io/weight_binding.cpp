@@ -89,8 +89,7 @@ class Binder {
   Expected<WeightView> score_view(int layer) {
     const std::vector<std::int64_t> shape{config_.score_rows(), config_.hidden};
     if (adapter_ == nullptr || !adapter_->has_score_layers) return base_view(score_layer_name(layer), shape);
-    return view(adapter_->weights, find_adapter_tensor(adapter_->weights, score_layer_name(layer)),
-                score_layer_name(layer), shape);
+    return adapter_view(score_layer_name(layer), shape);
   }
 
   Expected<void> bind_lora(int layer, LayerWeights& views) {
@@ -105,24 +104,33 @@ class Binder {
                                              : views.o_lora;
       const std::int64_t in = is_o ? config_.q_rows() : config_.hidden;
       const std::int64_t out = is_o ? config_.hidden : is_q ? config_.q_rows() : config_.kv_rows();
-      const std::string name_a = lora_name(layer, target, 'a');
-      const std::string name_b = lora_name(layer, target, 'b');
-      NATSCOPE_TRY(place.a,
-                   view(adapter_->weights, find_adapter_tensor(adapter_->weights, name_a), name_a, {lora.rank, in}));
-      NATSCOPE_TRY(place.b,
-                   view(adapter_->weights, find_adapter_tensor(adapter_->weights, name_b), name_b, {out, lora.rank}));
+      NATSCOPE_TRY(place.a, adapter_view(lora_name(layer, target, 'a'), {lora.rank, in}));
+      NATSCOPE_TRY(place.b, adapter_view(lora_name(layer, target, 'b'), {out, lora.rank}));
       place.scale = static_cast<float>(lora.alpha / lora.rank);
     }
     return {};
   }
 
   Expected<WeightView> base_view(const std::string& name, const std::vector<std::int64_t>& shape) {
-    used_.insert(name);
-    return view(base_, base_.find(name), name, shape);
+    const auto [stored, first_row] = stored_rows(config_, {name, shape});
+    used_.insert(stored.name);
+    const TensorInfo* const tensor = base_.find(stored.name);
+    NATSCOPE_CHECK(check_stored(tensor, stored.name, stored.shape));
+    if (stored.name == name) return view(base_, *tensor);
+    const std::size_t row_bytes = tensor->data.size() / static_cast<std::size_t>(stored.shape[0]);
+    const auto begin = static_cast<std::size_t>(first_row) * row_bytes;
+    const auto size = static_cast<std::size_t>(shape[0]) * row_bytes;
+    return view(base_, {name, tensor->dtype, shape, tensor->data.subspan(begin, size)});
   }
 
-  Expected<WeightView> view(const WeightFiles& files, const TensorInfo* tensor, const std::string& name,
-                            const std::vector<std::int64_t>& shape) {
+  Expected<WeightView> adapter_view(const std::string& name, const std::vector<std::int64_t>& shape) {
+    const TensorInfo* const tensor = find_adapter_tensor(adapter_->weights, name);
+    NATSCOPE_CHECK(check_stored(tensor, name, shape));
+    return view(adapter_->weights, *tensor);
+  }
+
+  static Expected<void> check_stored(const TensorInfo* tensor, const std::string& name,
+                                     const std::vector<std::int64_t>& shape) {
     if (tensor == nullptr) return fail(ErrorCode::missing_tensor, "tensor " + name + " is missing");
     if (tensor->shape != shape) {
       return fail(ErrorCode::bad_tensor_shape, "tensor " + name + " is " + shape_text(tensor->shape) + ", not " +
@@ -132,17 +140,21 @@ class Binder {
       return fail(ErrorCode::bad_tensor_dtype,
                   "tensor " + name + " is " + natscope::name(tensor->dtype) + ", which weights cannot be");
     }
+    return {};
+  }
+
+  WeightView view(const WeightFiles& files, const TensorInfo& tensor) {
     WeightView result;
-    result.dtype = tensor->dtype;
-    result.rows = shape.size() == 1 ? 1 : shape[0];
-    result.cols = shape.back();
-    const auto address = reinterpret_cast<std::uintptr_t>(tensor->data.data());
-    result.mapped = address % item_bytes(tensor->dtype) == 0;
-    result.data = tensor->data.data();
+    result.dtype = tensor.dtype;
+    result.rows = tensor.shape.size() == 1 ? 1 : tensor.shape[0];
+    result.cols = tensor.shape.back();
+    const auto address = reinterpret_cast<std::uintptr_t>(tensor.data.data());
+    result.mapped = address % item_bytes(tensor.dtype) == 0;
+    result.data = tensor.data.data();
     if (!result.mapped) {
-      auto copy = std::make_unique<std::byte[]>(tensor->data.size());
-      std::memcpy(copy.get(), tensor->data.data(), tensor->data.size());
-      files.release_pages(*tensor);
+      auto copy = std::make_unique<std::byte[]>(tensor.data.size());
+      std::memcpy(copy.get(), tensor.data.data(), tensor.data.size());
+      files.release_pages(tensor);
       result.data = copy.get();
       bound_.copies.push_back(std::move(copy));
     }

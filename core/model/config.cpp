@@ -30,6 +30,7 @@ struct FamilyRow {
 constexpr auto families = std::to_array<FamilyRow>({
     {ModelFamily::llama, "llama", "LlamaForCausalLM"},
     {ModelFamily::mistral, "mistral", "MistralForCausalLM"},
+    {ModelFamily::phi3, "phi3", "Phi3ForCausalLM"},
     {ModelFamily::qwen2, "qwen2", "Qwen2ForCausalLM"},
     {ModelFamily::qwen3, "qwen3", "Qwen3ForCausalLM"},
 });
@@ -87,6 +88,7 @@ Expected<void> read_family_arithmetic(const ConfigReader& read, ModelConfig& con
   NATSCOPE_TRY(const bool mlp_bias, read.boolean_or("mlp_bias", false));
   if (mlp_bias && config.family != ModelFamily::llama) return unsupported("mlp_bias outside Llama");
   if (attention_bias && config.family == ModelFamily::mistral) return unsupported("attention_bias in Mistral");
+  if (attention_bias && config.family == ModelFamily::phi3) return unsupported("attention_bias in Phi-3");
   config.qkv_bias = attention_bias || config.family == ModelFamily::qwen2;
   config.o_bias = attention_bias && config.family != ModelFamily::qwen2;
   config.mlp_bias = mlp_bias;

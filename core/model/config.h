@@ -21,7 +21,7 @@ inline constexpr std::int64_t max_head_pairs = std::int64_t{1} << 18U;
 /// The longest context that a model is believed to have, in tokens.
 inline constexpr int max_model_context = 1 << 27;
 
-enum class ModelFamily { llama, mistral, qwen2, qwen3 };
+enum class ModelFamily { llama, mistral, phi3, qwen2, qwen3 };
 
 enum class RopeKind { none, linear, llama3, yarn };
 
@@ -70,13 +70,15 @@ struct ModelConfig {
   /// Present when config.json has the block. ModelFolder removes it when the folder has no score layers.
   std::optional<NatsConfig> nats;
 
+  /// Whether files hold q, k and v as one matrix, and gate and up as another: see stored_rows() in tensor_table.h.
+  [[nodiscard]] bool stores_fused() const { return family == ModelFamily::phi3; }
   [[nodiscard]] int group() const { return heads / kv_heads; }  ///< g
   [[nodiscard]] std::int64_t q_rows() const { return std::int64_t{heads} * head_dim; }
   [[nodiscard]] std::int64_t kv_rows() const { return std::int64_t{kv_heads} * head_dim; }
   [[nodiscard]] std::int64_t score_rows() const { return std::int64_t{kv_heads} * 3; }
 };
 
-/// Reads a parsed config.json of Llama, Mistral, Qwen2 or Qwen3.
+/// Reads a parsed config.json of Llama, Mistral, Phi-3, Qwen2 or Qwen3.
 /// Errors: bad_config (a key that is missing, of the wrong type or out of range), unsupported_model (another
 /// architecture, or a setting that changes the arithmetic and is not implemented); both name the key.
 [[nodiscard]] Expected<ModelConfig> parse_model_config(const nlohmann::json& config);

@@ -14,9 +14,9 @@ namespace natscope {
 /// Errors: unsupported_model, bad_config.
 [[nodiscard]] Expected<RopeConfig> read_rope(const ConfigReader& read, int context);
 
-/// The context in which a model's own sliding window (Mistral, Qwen) hides nothing: full attention is exact up to that
-/// length, so longer texts are not taken. A window so short that little would be left is refused.
-/// Errors: unsupported_model, bad_config.
+/// The context in which a model's own sliding window (Mistral, Phi-3, Qwen) hides nothing: full attention is exact up
+/// to that length, so longer texts are not taken. A window so short that little would be left is refused. Errors:
+/// unsupported_model, bad_config.
 [[nodiscard]] Expected<int> context_within_sliding_window(const ConfigReader& read, const ModelConfig& config);
 
 }  // namespace natscope

@@ -14,6 +14,8 @@ const char* model_type(ModelFamily family) {
       return "llama";
     case ModelFamily::mistral:
       return "mistral";
+    case ModelFamily::phi3:
+      return "phi3";
     case ModelFamily::qwen2:
       return "qwen2";
     case ModelFamily::qwen3:

@@ -18,6 +18,7 @@ Unexpected unsupported(const std::string& what) { return fail(ErrorCode::unsuppo
 constexpr auto known_keys =
     std::to_array<std::string_view>({"rope_type", "type", "rope_theta", "factor", "low_freq_factor", "high_freq_factor",
                                      "original_max_position_embeddings", "partial_rotary_factor"});
+constexpr auto known_kinds = std::to_array<std::string_view>({"default", "linear", "llama3", "yarn"});
 /// Of no other kind; beside one they would be believed to do something.
 constexpr auto yarn_keys = std::to_array<std::string_view>(
     {"beta_fast", "beta_slow", "attention_factor", "mscale", "mscale_all_dim", "truncate"});
@@ -93,6 +94,7 @@ Expected<RopeConfig> read_rope(const ConfigReader& top, int context) {
   }
   NATSCOPE_TRY(const std::string old_kind, read.text_or("type", "default"));
   NATSCOPE_TRY(const std::string kind, read.text_or("rope_type", old_kind));
+  if (!is_one_of(kind, known_kinds)) return unsupported("rope type " + printable(kind, 40) + " is not implemented");
   for (const auto& [key, value] : block.items()) {
     if (!value.is_null() && !is_one_of(key, known_keys) && !(kind == "yarn" && is_one_of(key, yarn_keys))) {
       return unsupported(std::string(block_name) + "." + printable(key, 60) + " is not implemented");
@@ -118,12 +120,9 @@ Expected<RopeConfig> read_rope(const ConfigReader& top, int context) {
     NATSCOPE_CHECK(read_llama3(read, top, context, rope));
     return rope;
   }
-  if (kind == "yarn") {
-    rope.kind = RopeKind::yarn;
-    NATSCOPE_CHECK(read_yarn(read, top, context, rope));
-    return rope;
-  }
-  return unsupported("rope type " + printable(kind, 40) + " is not implemented");
+  rope.kind = RopeKind::yarn;
+  NATSCOPE_CHECK(read_yarn(read, top, context, rope));
+  return rope;
 }
 
 }  // namespace natscope

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/model/tensor_table.h"
 
+#include <array>
+
 namespace natscope {
 
 std::string score_layer_name(int layer) {
@@ -49,6 +51,31 @@ std::vector<ExpectedTensor> expected_tensors(const ModelConfig& config) {
   tensors.push_back({"model.norm.weight", {hidden}});
   if (!config.tied) tensors.push_back({"lm_head.weight", {config.vocab, hidden}});
   return tensors;
+}
+
+StoredRows stored_rows(const ModelConfig& config, const ExpectedTensor& tensor) {
+  struct Part {
+    std::string_view name;
+    std::string_view stored;
+    std::int64_t first_row;
+    std::int64_t stored_rows;
+  };
+  const std::int64_t q = config.q_rows();
+  const std::int64_t kv = config.kv_rows();
+  const std::int64_t inner = config.intermediate;
+  const auto parts = std::to_array<Part>({
+      {"self_attn.q_proj.weight", "self_attn.qkv_proj.weight", 0, q + 2 * kv},
+      {"self_attn.k_proj.weight", "self_attn.qkv_proj.weight", q, q + 2 * kv},
+      {"self_attn.v_proj.weight", "self_attn.qkv_proj.weight", q + kv, q + 2 * kv},
+      {"mlp.gate_proj.weight", "mlp.gate_up_proj.weight", 0, 2 * inner},
+      {"mlp.up_proj.weight", "mlp.gate_up_proj.weight", inner, 2 * inner},
+  });
+  for (const Part& part : parts) {
+    if (!config.stores_fused() || !tensor.name.ends_with(part.name)) continue;
+    const std::string block = tensor.name.substr(0, tensor.name.size() - part.name.size());
+    return {{block + std::string(part.stored), {part.stored_rows, tensor.shape.back()}}, part.first_row};
+  }
+  return {tensor, 0};
 }
 
 bool is_harmless_extra(std::string_view name) { return name.ends_with(".rotary_emb.inv_freq"); }

@@ -104,7 +104,15 @@ TinyModel::TinyModel(const Json& overrides, DType dtype, std::uint64_t seed) : c
   const auto parsed = parse_model_config(config);
   if (!parsed) throw std::runtime_error(format_error_line(parsed.error()));
   for (const ExpectedTensor& expected : expected_tensors(*parsed)) {
-    tensors.push_back(random_tensor(expected.name, expected.shape, dtype, ++seed * 7919, 0.5F));
+    TinyTensor tensor = random_tensor(expected.name, expected.shape, dtype, ++seed * 7919, 0.5F);
+    const auto [stored, first_row] = stored_rows(*parsed, expected);
+    if (first_row > 0) {  // the part before it is the last one
+      tensors.back().bytes += tensor.bytes;
+      continue;
+    }
+    tensor.name = stored.name;
+    tensor.shape = stored.shape;
+    tensors.push_back(std::move(tensor));
   }
   tokenizer = small_sentencepiece().serialized();
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/train/weights/adapter_export.h"
 
+#include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <system_error>
 #include <vector>
@@ -9,6 +11,7 @@
 #include "core/base/mapped_file.h"
 #include "core/io/json_limits.h"
 #include "core/io/safetensors_writer.h"
+#include "core/model/tensor_table.h"
 #include "core/train/weights/stored_weights.h"
 
 namespace natscope::train {
@@ -34,6 +37,32 @@ Expected<void> copy_if_there(const fs::path& from, const fs::path& to) {
   return write_file_atomically(to, file.bytes());
 }
 
+/// The tensors as files of this family hold them: what stands in one matrix there becomes one. Parts of it follow one
+/// another, in the order of their rows.
+std::vector<TensorToWrite> as_stored(const ModelConfig& config, std::vector<TensorToWrite> tensors) {
+  using Parts = std::vector<std::span<const std::byte>>;
+  std::map<std::string, std::shared_ptr<Parts>> fused;
+  std::vector<TensorToWrite> result;
+  for (TensorToWrite& tensor : tensors) {
+    const ExpectedTensor stored = stored_rows(config, {tensor.name, tensor.shape}).stored;
+    if (stored.name == tensor.name) {
+      result.push_back(std::move(tensor));
+      continue;
+    }
+    std::shared_ptr<Parts>& parts = fused[stored.name];
+    if (!parts) {
+      parts = std::make_shared<Parts>();
+      const auto produce = [parts](const TensorSink& sink) -> Expected<void> {
+        for (const auto& part : *parts) NATSCOPE_CHECK(sink(part));
+        return {};
+      };
+      result.push_back({stored.name, tensor.dtype, stored.shape, {}, produce});
+    }
+    parts->push_back(tensor.data);
+  }
+  return result;
+}
+
 }  // namespace
 
 Expected<void> export_finetuned(const fs::path& out, const ModelFolder& base, const FinetuneOptions& options,
@@ -44,7 +73,7 @@ Expected<void> export_finetuned(const fs::path& out, const ModelFolder& base, co
 
   const StoredWeights stored(layout, weights, rounds(base, options));
   if (options.trained == Trained::all) {
-    std::vector<TensorToWrite> tensors = stored.tensors();
+    std::vector<TensorToWrite> tensors = as_stored(base.config(), stored.tensors());
     if (!base.config().tied) {
       // Not trained: as it was.
       const WeightView& head = base.weights().lm_head;

@@ -97,6 +97,18 @@ TEST_CASE("biases, q/k norms, tied embeddings and stored types") {
   check_model(TinyModel(json::object(), DType::f16), {}, {});
 }
 
+TEST_CASE("a model whose matrices are stored together gives the bits of its twin with one a tensor") {
+  const TinyModel apart;
+  const TinyModel together(json::object({{"model_type", "phi3"}, {"architectures", {"Phi3ForCausalLM"}}}));
+  const auto tokens = random_tokens(40, 5);
+  for (const auto dtype : {kernels::ElementType::f32, kernels::ElementType::bf16}) {
+    EngineRun one(apart, {.dtype = dtype}), other(together, {.dtype = dtype});
+    require_ok(one.engine->start({}));
+    require_ok(other.engine->start({}));
+    CHECK(prefill_all(*one.engine, tokens, 16) == prefill_all(*other.engine, tokens, 16));
+  }
+}
+
 TEST_CASE("a bf16 engine stays within bf16 rounding of the dense computation") {
   // Roles are set, so that rounding cannot tip one over and change what is seen.
   RolePlan plan;

@@ -24,7 +24,8 @@ TEST_CASE("Hugging Face folders open as what they are") {
         Fixture{"mistral", "MistralForCausalLM", 37024, "float32", RopeKind::none, 3},
         Fixture{"qwen2", "Qwen2ForCausalLM", 38176, "float16", RopeKind::none, 1},
         Fixture{"qwen3", "Qwen3ForCausalLM", 34528, "float32", RopeKind::none, 1},
-        Fixture{"qwen3_yarn", "Qwen3ForCausalLM", 44256, "bfloat16", RopeKind::yarn, 1}}) {
+        Fixture{"qwen3_yarn", "Qwen3ForCausalLM", 44256, "bfloat16", RopeKind::yarn, 1},
+        Fixture{"phi3", "Phi3ForCausalLM", 38048, "bfloat16", RopeKind::none, 2}}) {
     CAPTURE(fixture.name);
     const std::filesystem::path path = std::filesystem::path(NATSCOPE_TESTS_DIR) / "data/hf" / fixture.name;
     const auto folder = ModelFolder::open(path);

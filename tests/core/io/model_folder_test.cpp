@@ -31,6 +31,17 @@ bool holds(const WeightView& view, const test::TinyTensor& tensor) {
          std::memcmp(view.data, tensor.bytes.data(), tensor.bytes.size()) == 0;
 }
 
+/// The file with its data moved by `shift` bytes from where all is aligned: blanks at the end of the header do that.
+std::string shifted(std::string safetensors, std::size_t shift) {
+  std::uint64_t length = 0;
+  std::memcpy(&length, safetensors.data(), 8);
+  const std::size_t blanks = (8 - length % 8) % 8 + shift;
+  safetensors.insert(8 + length, blanks, ' ');
+  length += blanks;
+  std::memcpy(safetensors.data(), &length, 8);
+  return safetensors;
+}
+
 TEST_CASE("a NAtS model opens, and its views show what is stored") {
   const TemporaryFolder folder;
   TinyModel model;
@@ -116,20 +127,34 @@ TEST_CASE("all families and weight dtypes bind") {
   CHECK(opened(folder.path()).weights().layers[1].o.cols == 64);
 }
 
+TEST_CASE("what a family stores as one matrix is seen as its parts, aligned or not") {
+  const TemporaryFolder folder;
+  TinyModel llama;
+  const TinyModel phi3(Json{{"model_type", "phi3"}, {"architectures", {"Phi3ForCausalLM"}}});
+  phi3.write(folder.path());
+  for (const std::size_t shift : {0, 3}) {
+    write_bytes(folder / "model.safetensors", shifted(test::safetensors_bytes(phi3.tensors), shift));
+    const ModelFolder model = opened(folder.path());
+    for (std::size_t layer = 0; layer < 2; ++layer) {
+      const LayerWeights& views = model.weights().layers[layer];
+      const std::string block = "model.layers." + std::to_string(layer) + ".";
+      CHECK(views.k.mapped == (shift == 0));
+      CHECK(views.k.rows == 16);
+      CHECK(holds(views.q, llama.tensor(block + "self_attn.q_proj.weight")));
+      CHECK(holds(views.k, llama.tensor(block + "self_attn.k_proj.weight")));
+      CHECK(holds(views.v, llama.tensor(block + "self_attn.v_proj.weight")));
+      CHECK(holds(views.gate, llama.tensor(block + "mlp.gate_proj.weight")));
+      CHECK(holds(views.up, llama.tensor(block + "mlp.up_proj.weight")));
+    }
+  }
+}
+
 TEST_CASE("data that is not aligned is copied, data that is stays mapped") {
   const TemporaryFolder folder;
   TinyModel model;
   for (const std::size_t shift : {0, 1, 2, 3, 4}) {
-    // Blanks at the end of the header move the data.
-    std::string bytes = test::safetensors_bytes(model.tensors);
-    std::uint64_t length = 0;
-    std::memcpy(&length, bytes.data(), 8);
-    const std::size_t aligned = (8 - length % 8) % 8;
-    bytes.insert(8 + length, aligned + shift, ' ');
-    length += aligned + shift;
-    std::memcpy(bytes.data(), &length, 8);
     model.write(folder.path());
-    write_bytes(folder / "model.safetensors", bytes);
+    write_bytes(folder / "model.safetensors", shifted(test::safetensors_bytes(model.tensors), shift));
     const ModelFolder opened_folder = opened(folder.path());
     const WeightView& view = opened_folder.weights().layers[1].gate;
     CHECK(view.mapped == (shift % 4 == 0));

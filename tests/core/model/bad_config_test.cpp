@@ -142,7 +142,8 @@ const std::vector<Case> bad_llama = {
     {R"({"rope_scaling": {"rope_type": "yarn", "factor": 4, "low_freq_factor": 1, "ramp": 3}})", unsupported, "ramp"},
     {R"({"rope_scaling": {"rope_type": "linear", "factor": 4, "attention_factor": 2}})", unsupported,
      "attention_factor"},
-    {R"({"rope_scaling": {"rope_type": "longrope", "short_factor": [1], "long_factor": [1]}})", unsupported, "factor"},
+    {R"({"rope_scaling": {"rope_type": "longrope", "short_factor": [1], "long_factor": [1]}})", unsupported,
+     "longrope"},
     {R"({"rope_scaling": {"rope_type": "default", "mrope_section": [2, 3, 3]}})", unsupported, "mrope_section"},
     {R"({"rope_scaling": {"rope_type": "llama3", "factor": 8}})", wrong, "low_freq_factor"},
     {R"({"rope_scaling": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 4, "high_freq_factor": 4}})", wrong,
@@ -178,6 +179,14 @@ TEST_CASE("bad configs of the other families") {
   check_refused(mistral, {R"({"num_key_value_heads": null})", wrong, "num_key_value_heads"});
   check_refused(mistral, {R"({"sliding_window": 256})", unsupported, "sliding_window"});
   check_refused(mistral, {R"({"sliding_window": 0})", wrong, "sliding_window"});
+  const Json phi3 = good("phi3", "Phi3ForCausalLM");
+  REQUIRE(parse_model_config(phi3));
+  check_refused(phi3, {R"({"attention_bias": true})", unsupported, "attention_bias"});
+  check_refused(phi3, {R"({"mlp_bias": true})", unsupported, "mlp_bias"});
+  check_refused(phi3, {R"({"partial_rotary_factor": 0.75})", unsupported, "partial_rotary_factor"});
+  check_refused(phi3, {R"({"sliding_window": 100})", unsupported, "sliding_window"});
+  check_refused(phi3, {R"({"rope_scaling": {"type": "longrope", "short_factor": [1], "long_factor": [2]}})",
+                       unsupported, "longrope"});
   const Json qwen = good("qwen3", "Qwen3ForCausalLM");
   REQUIRE(parse_model_config(qwen));
   check_refused(qwen, {R"({"use_sliding_window": true, "sliding_window": 100})", unsupported, "sliding_window"});

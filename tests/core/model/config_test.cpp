@@ -69,6 +69,11 @@ TEST_CASE("families differ in biases and norms") {
   CHECK_FALSE(qwen3.qkv_bias);
   CHECK(qwen3.head_dim == 128);  // what transformers takes when the key is not there
 
+  const ModelConfig phi3 = parsed(other("phi3", "Phi3ForCausalLM"));
+  CHECK(phi3.stores_fused());
+  CHECK_FALSE(phi3.qkv_bias);
+  CHECK_FALSE(qwen3.stores_fused());
+
   Json mistral = other("mistral", "MistralForCausalLM");
   mistral["head_dim"] = nullptr;
   CHECK(parsed(mistral).head_dim == 16);
@@ -202,10 +207,11 @@ TEST_CASE("what is written reads back the same") {
         "high_freq_factor": 4.0, "original_max_position_embeddings": 128})");
   json["nats"] = {{"window", 16}, {"global_bias", 0.1}, {"sparse_regularized_value", 1e-9}};
   for (const Json& from : {json, llama(), other("qwen2", "Qwen2ForCausalLM"), other("qwen3", "Qwen3ForCausalLM"),
-                           other("mistral", "MistralForCausalLM")}) {
+                           other("mistral", "MistralForCausalLM"), other("phi3", "Phi3ForCausalLM")}) {
     const Json once = model_config_json(parsed(from));
     CHECK(model_config_json(parsed(once)) == once);
     CHECK(parsed(once).qkv_bias == parsed(from).qkv_bias);
+    CHECK(parsed(once).family == parsed(from).family);
     CHECK(parsed(once).context == parsed(from).context);
     CHECK(parsed(once).head_dim == parsed(from).head_dim);
   }

@@ -48,5 +48,37 @@ TEST_CASE("biases, norms and heads come and go with the config") {
   CHECK_FALSE(holds(tensors, "lm_head.weight", {300, 32}));
 }
 
+TEST_CASE("where a family that stores several matrices as one holds each") {
+  ModelConfig config = parse_model_config(test::TinyModel().config).value();
+  const auto rows = [&](const char* name, std::int64_t count) {
+    return stored_rows(config, {std::string("model.layers.1.") + name, {count, 32}});
+  };
+  CHECK(rows("self_attn.k_proj.weight", 16).stored.name == "model.layers.1.self_attn.k_proj.weight");
+  CHECK(rows("self_attn.k_proj.weight", 16).first_row == 0);
+
+  config.family = ModelFamily::phi3;
+  const std::vector<std::int64_t> of_qkv{64, 32}, of_gate_up{96, 32};
+  struct Case {
+    const char* name;
+    std::int64_t rows;
+    const char* stored;
+    std::vector<std::int64_t> shape;
+    std::int64_t first_row;
+  };
+  for (const Case& c : {Case{"self_attn.q_proj.weight", 32, "self_attn.qkv_proj.weight", of_qkv, 0},
+                        Case{"self_attn.k_proj.weight", 16, "self_attn.qkv_proj.weight", of_qkv, 32},
+                        Case{"self_attn.v_proj.weight", 16, "self_attn.qkv_proj.weight", of_qkv, 48},
+                        Case{"mlp.gate_proj.weight", 48, "mlp.gate_up_proj.weight", of_gate_up, 0},
+                        Case{"mlp.up_proj.weight", 48, "mlp.gate_up_proj.weight", of_gate_up, 48},
+                        Case{"self_attn.o_proj.weight", 32, "self_attn.o_proj.weight", {32, 32}, 0}}) {
+    CAPTURE(c.name);
+    const StoredRows found = rows(c.name, c.rows);
+    CHECK(found.stored.name == "model.layers.1." + std::string(c.stored));
+    CHECK(found.stored.shape == c.shape);
+    CHECK(found.first_row == c.first_row);
+  }
+  CHECK(stored_rows(config, {"model.norm.weight", {32}}).stored.shape == std::vector<std::int64_t>{32});
+}
+
 }  // namespace
 }  // namespace natscope

@@ -106,6 +106,34 @@ TEST_CASE("all weights: a whole model folder that opens by itself") {
   CHECK(std::equal(was.data, was.data + was.size_bytes(), is.data));
 }
 
+TEST_CASE("all weights of a base that stores several matrices as one: stored so again") {
+  TemporaryFolder folder;
+  FinetuneOptions options = tiny_run(folder, "llama");
+  options.trained = Trained::all;
+  options.steps = 2;
+  losses_of(options, false);
+  test::TinyModel base({{"model_type", "phi3"}, {"architectures", {"Phi3ForCausalLM"}}});
+  base.remove_score_layers();
+  base.write(folder / "base");
+  options.job = options.out = folder / "phi3";
+  losses_of(options, false);
+
+  const auto phi3 = ModelFolder::open(folder / "phi3");
+  REQUIRE_MESSAGE(phi3.has_value(), (phi3 ? std::string() : format_error_line(phi3.error())));
+  const auto llama = ModelFolder::open(folder / "llama");
+  REQUIRE(llama.has_value());
+  CHECK(phi3->config().architecture == "Phi3ForCausalLM");
+  for (std::size_t layer = 0; layer < 2; ++layer) {
+    const LayerWeights &one = phi3->weights().layers[layer], &other = llama->weights().layers[layer];
+    for (const auto part : {&LayerWeights::q, &LayerWeights::k, &LayerWeights::v, &LayerWeights::gate,
+                            &LayerWeights::up, &LayerWeights::score}) {
+      const WeightView &is = one.*part, &like = other.*part;
+      REQUIRE(is.size_bytes() == like.size_bytes());
+      CHECK(std::equal(is.data, is.data + is.size_bytes(), like.data));
+    }
+  }
+}
+
 TEST_CASE("why there are no pass keys is said as it is") {
   TemporaryFolder folder;
   for (const bool has_text : {true, false}) {

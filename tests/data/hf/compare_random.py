@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Compares natscope-cli with Hugging Face transformers on random models of every family, shape and rope that it reads.
 
-Each seed makes a tiny model (Llama, Mistral, Qwen2 or Qwen3; biases, tied embeddings, head sizes, groups, shards, stored
-dtype and rope settings drawn at random), saves it as transformers does, and reads the same text with both: the loss of
+Each seed makes a tiny model (Llama, Mistral, Phi-3, Qwen2 or Qwen3; biases, tied embeddings, head sizes, groups, shards,
+stored dtype and rope settings drawn at random), saves it as transformers does, and reads the same text with both: the loss of
 every token by `natscope-cli eval --policy full --per-token`, against transformers in float64 with angles in float64. What
 transformers itself is off by in float32 is printed beside it; a model that is further off than `--factor` times that, and
 than 1e-4 nats, fails.
@@ -30,6 +30,7 @@ TOKENIZER = HERE / "qwen3" / "tokenizer.model"
 FAMILIES = {
     "llama": (transformers.LlamaConfig, transformers.LlamaForCausalLM),
     "mistral": (transformers.MistralConfig, transformers.MistralForCausalLM),
+    "phi3": (transformers.Phi3Config, transformers.Phi3ForCausalLM),
     "qwen2": (transformers.Qwen2Config, transformers.Qwen2ForCausalLM),
     "qwen3": (transformers.Qwen3Config, transformers.Qwen3ForCausalLM),
 }
@@ -72,6 +73,9 @@ def random_config(draw):
         config["head_dim"] = head_dim
     if family in ("llama", "qwen3"):
         config["attention_bias"] = draw.random() < 0.4
+    if family == "phi3":
+        config["pad_token_id"] = 0
+        config["rope_parameters"] = dict(rope_type="default", rope_theta=draw.choice([500.0, 1e4, 1e6]))
     if family == "llama":
         config["mlp_bias"] = draw.random() < 0.4
     return family, config

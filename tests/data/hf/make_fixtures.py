@@ -78,6 +78,12 @@ def qwen3_yarn():
         **SIZES, hidden_size=32, num_attention_heads=4, num_key_value_heads=2, head_dim=16, rope_parameters=rope))
 
 
+def phi3():
+    """q, k and v stored as one matrix, gate and up as another."""
+    return transformers.Phi3ForCausalLM(transformers.Phi3Config(
+        **SIZES, pad_token_id=0, hidden_size=32, num_attention_heads=4, num_key_value_heads=2, rms_norm_eps=1e-5))
+
+
 # make, stored dtype, largest shard
 MODELS = {
     "llama": (llama, torch.float32, "1GB"),
@@ -86,6 +92,7 @@ MODELS = {
     "qwen2": (qwen2, torch.float16, "1GB"),
     "qwen3": (qwen3, torch.float32, "1GB"),
     "qwen3_yarn": (qwen3_yarn, torch.bfloat16, "1GB"),
+    "phi3": (phi3, torch.bfloat16, "40KB"),
 }
 
 
