@@ -274,6 +274,21 @@ TEST_CASE("the engine's words for people are an error, too, where they cannot be
   }
 }
 
+TEST_CASE("the folder of the start is gone: said, not believed to be a broken library") {
+  const TemporaryFolder folder;
+  const std::string gone = folder.file("gone");
+  for (const char* const program : {"natscope-cli", "natscope-engine"}) {
+    CAPTURE(program);
+    const ProgramResult result =
+        run_program({"/bin/sh", "-c", "mkdir \"$1\" && cd \"$1\" && rmdir \"$1\" && exec \"$2\" --version", "sh", gone,
+                     std::string(NATSCOPE_BIN_DIR) + "/" + program});
+    CHECK(result.exit_code == 3);
+    CHECK(result.error_lines() == 1);
+    CHECK(result.last_error_line().rfind("error: file-not-found: the folder that this was started in", 0) == 0);
+    CHECK(result.out.empty());
+  }
+}
+
 TEST_CASE("streams that were closed are closed, and nothing else takes their place") {
   const TemporaryFolder folder;
   const auto under_shell = [](const std::string& rest) {

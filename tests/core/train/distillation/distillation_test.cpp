@@ -107,6 +107,7 @@ TEST_CASE("the gradient is the derivative of the loss, on every kind of base") {
       {"llama", json::object()},
       {"tied", {{"tie_word_embeddings", true}}},
       {"mistral", {{"architectures", {"MistralForCausalLM"}}, {"model_type", "mistral"}}},
+      {"phi3", {{"architectures", {"Phi3ForCausalLM"}}, {"model_type", "phi3"}}},
       {"qwen2", {{"architectures", {"Qwen2ForCausalLM"}}, {"model_type", "qwen2"}}},
       {"qwen3", {{"architectures", {"Qwen3ForCausalLM"}}, {"model_type", "qwen3"}}},
   };
