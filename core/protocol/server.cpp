@@ -153,7 +153,7 @@ class Server {
   protocol::Sequence sequence_;
   WakePipe wake_;
   std::shared_ptr<FrameWriter> writer_;
-  protocol::JobRunner runner_;
+  protocol::RequestRunner runner_;
   protocol::RequestThread requests_;
   protocol::QuestionThread questions_;
   bool said_hello_ = false;

@@ -13,7 +13,7 @@ constexpr std::size_t max_waiting_questions = 4096;
 
 }  // namespace
 
-RequestThread::RequestThread(JobRunner& runner, FrameWriter& writer)
+RequestThread::RequestThread(RequestRunner& runner, FrameWriter& writer)
     : runner_(runner), writer_(writer), thread_([this] { loop(); }) {}
 
 RequestThread::~RequestThread() { finish(); }

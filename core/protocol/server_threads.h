@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/protocol/job_runner.h"
+#include "core/protocol/request_runner.h"
 
 /// The two threads of a server. Private to core/protocol.
 namespace natscope::protocol {
@@ -16,7 +16,7 @@ namespace natscope::protocol {
 /// Runs what changes model or sequence (open, analyse, generate, step, follow-up …) in the order it came.
 class RequestThread {
  public:
-  RequestThread(JobRunner& runner, FrameWriter& writer);
+  RequestThread(RequestRunner& runner, FrameWriter& writer);
   ~RequestThread();
 
   /// Too many that wait are answered with an error instead.
@@ -33,7 +33,7 @@ class RequestThread {
   };
   void loop();
 
-  JobRunner& runner_;
+  RequestRunner& runner_;
   FrameWriter& writer_;
   std::mutex mutex_;
   std::condition_variable changed_;

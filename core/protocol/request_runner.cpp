@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/protocol/job_runner.h"
+#include "core/protocol/request_runner.h"
 
 #include <mutex>
 #include <new>
@@ -28,7 +28,7 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 }  // namespace
 
-void JobRunner::run(const Envelope& request, std::stop_token stop) {
+void RequestRunner::run(const Envelope& request, std::stop_token stop) {
   Expected<void> result;
   has_replaced_ = false;
   try {
@@ -42,7 +42,7 @@ void JobRunner::run(const Envelope& request, std::stop_token stop) {
   writer_->send(request, ErrorMessage{result.error(), !has_replaced_ && host_.is_open()});
 }
 
-Expected<void> JobRunner::dispatch(const Envelope& request, const std::stop_token& stop) {
+Expected<void> RequestRunner::dispatch(const Envelope& request, const std::stop_token& stop) {
   NATSCOPE_CHECK(check(stop));
   if (const auto* message = std::get_if<OpenMessage>(&request.message)) return open(request, *message, stop);
   if (const auto* message = std::get_if<AnalyseMessage>(&request.message)) return analyse(request, *message, stop);
@@ -70,7 +70,7 @@ Expected<void> JobRunner::dispatch(const Envelope& request, const std::stop_toke
   return {};
 }
 
-Expected<void> JobRunner::open(const Envelope& request, const OpenMessage& message, const std::stop_token& stop) {
+Expected<void> RequestRunner::open(const Envelope& request, const OpenMessage& message, const std::stop_token& stop) {
   writer_->send(request, ProgressMessage{ProgressPhase::opening, 0, 1, 0});
   {
     const std::unique_lock lock(sequence_.mutex);
@@ -92,7 +92,7 @@ Expected<void> JobRunner::open(const Envelope& request, const OpenMessage& messa
   return {};
 }
 
-Expected<void> JobRunner::analyse(const Envelope& request, const AnalyseMessage& message, const std::stop_token& stop) {
+Expected<void> RequestRunner::analyse(const Envelope& request, const AnalyseMessage& message, const std::stop_token& stop) {
   {
     const std::unique_lock lock(sequence_.mutex);
     NATSCOPE_TRY(StartedMessage started, host_.start(message));
@@ -105,7 +105,7 @@ Expected<void> JobRunner::analyse(const Envelope& request, const AnalyseMessage&
   return prefill(request, stop);
 }
 
-Expected<void> JobRunner::prefill(const Envelope& request, const std::stop_token& stop) {
+Expected<void> RequestRunner::prefill(const Envelope& request, const std::stop_token& stop) {
   const auto start = Clock::now();
   auto last = start - progress_pause;  // the first one is told at once
   const auto on_progress = [&](std::int64_t done, std::int64_t total) {
@@ -120,7 +120,7 @@ Expected<void> JobRunner::prefill(const Envelope& request, const std::stop_token
   return {};
 }
 
-void JobRunner::send_frames(const Envelope& request, bool all) {
+void RequestRunner::send_frames(const Envelope& request, bool all) {
   if (!all && Clock::now() - last_frames_ < frame_pause) return;
   const SequenceRecord& record = host_.record();
   while (sent_frames_ < record.size()) {
@@ -137,7 +137,7 @@ void JobRunner::send_frames(const Envelope& request, bool all) {
   last_frames_ = Clock::now();
 }
 
-void JobRunner::name_token(std::int32_t token, FramesMessage& message) {
+void RequestRunner::name_token(std::int32_t token, FramesMessage& message) {
   if (named_.insert(token).second) message.texts.emplace_back(token, host_.token_text(token));
 }
 

@@ -19,9 +19,9 @@ struct Sequence {
 };
 
 /// Runs one request after another on a host and sends what comes of it. One thread.
-class JobRunner {
+class RequestRunner {
  public:
-  JobRunner(EngineHost& host, std::shared_ptr<FrameWriter> writer, Sequence& sequence)
+  RequestRunner(EngineHost& host, std::shared_ptr<FrameWriter> writer, Sequence& sequence)
       : host_(host), writer_(std::move(writer)), sequence_(sequence) {}
 
   /// open, analyse, generate, step or follow_up.
