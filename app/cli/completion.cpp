@@ -73,6 +73,9 @@ _natscope_jobs() {
 _natscope_cli() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command= word index
   COMPREPLY=()
+  # --flag=value reaches this as three words.
+  [[ "$current" != = ]] || current=
+  [[ -z "$current" || "$previous" != = ]] || previous=${COMP_WORDS[COMP_CWORD-2]}
   for ((index = 1; index < COMP_CWORD; index++)); do
     word=${COMP_WORDS[index]}
     case "$command/$word" in

@@ -69,7 +69,12 @@ Expected<void> run(const Options& options, CommandContext& context) {
 void add_kernel_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command = add_command(root, "kernel", "Run one kernel on arrays from a file");
-  command->add_option("NAME", options->name, "Operation; --list shows them");
+  std::string names;
+  for (const KernelOperation& operation : kernel_operations())
+    names += (names.empty() ? "" : ",") + std::string(operation.name);
+  // What it can be, for help and completion; another one is refused with a hint of its own.
+  command->add_option("NAME", options->name, "Operation; --list shows what each takes and gives")
+      ->type_name("TEXT:{" + names + "}");
   command->add_flag("--list", options->list, "Name the operations with their inputs and outputs");
   command
       ->add_option("--in", options->in,

@@ -85,6 +85,9 @@ def check_completion(prefix):
     for words, offered in (
             (("natscope-cli", "exp"), ["export"]),
             (("natscope-cli", "export", "--kind", "h"), ["heads"]),
+            (("natscope-cli", "kernel", "--backend", "="), ["ref", "cpu", "cuda"]),
+            (("natscope-cli", "export", "--kind", "=", "h"), ["heads"]),
+            (("natscope-cli", "kernel", "attention_f"), ["attention_forward"]),
             (("natscope-cli", "jobs", "st"), ["start", "stop"]),
             (("natscope-cli", "generate", "--model", str(prefix / "share/natscope/d")), [str(prefix / "share/natscope/demo")]),
             (("natscope-cli", "train", "--data", str(prefix / "share/natscope/sample/l")),
