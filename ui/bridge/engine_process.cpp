@@ -10,7 +10,7 @@ namespace {
 /// How long an engine may take to end after a bye.
 constexpr int byePatienceMs = 1500;
 
-/// A line of stderr that never ends is cut here.
+/// A longer line of stderr becomes several.
 constexpr qsizetype maxLogLine = 4096;
 
 std::span<const std::uint8_t> bytesOf(const QByteArray& array) {
@@ -109,9 +109,9 @@ void EngineProcess::readLog() {
   while (true) {
     qsizetype end = log_.indexOf('\n');
     if (end < 0 && log_.size() < maxLogLine) return;
-    const bool isWhole = end >= 0;
-    if (!isWhole) end = log_.size();
-    const QByteArray line = log_.left(std::min(end, maxLogLine));
+    const bool isWhole = end >= 0 && end <= maxLogLine;
+    if (!isWhole) end = maxLogLine;
+    const QByteArray line = log_.left(end);
     log_.remove(0, isWhole ? end + 1 : end);
     if (!line.isEmpty()) sayLogLine(line);
   }
