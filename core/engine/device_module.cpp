@@ -7,6 +7,7 @@
 
 #include "core/base/program_folder.h"
 #include "core/base/shared_library.h"
+#include "core/engine/device_memory.h"
 #include "core/engine/kernel_status.h"
 
 namespace natscope {
@@ -34,8 +35,8 @@ bool is_whole(const kernels::DeviceOperations& table) {
          table.token_heads && table.assign_roles && table.create_cache && table.free_cache && table.reset_cache &&
          table.reserve_cache && table.append && table.append_token && table.keep_heavy_hitters && table.end_appends &&
          table.cache_counts && table.attention && table.begin_recording && table.end_recording &&
-         table.free_recording && table.is_current && table.replay && table.attention_train_forward &&
-         table.attention_train_backward;
+         table.free_recording && table.is_current && table.replay && table.attention_train_fits &&
+         table.attention_train_forward && table.attention_train_backward;
 }
 
 }  // namespace
@@ -85,7 +86,8 @@ DeviceArray::DeviceArray(DeviceArray&& other) noexcept
 Expected<void> DeviceArray::reserve(std::int64_t size_bytes) {
   if (size_bytes <= size_bytes_) return {};
   release();
-  NATSCOPE_CHECK(from_status(module_->operations().allocate(module_->device(), size_bytes, &memory_), "allocation"));
+  const auto allocate = [&] { return module_->operations().allocate(module_->device(), size_bytes, &memory_); };
+  NATSCOPE_CHECK(from_status(with_idle_memory(*module_, allocate), "allocation"));
   size_bytes_ = size_bytes;
   return {};
 }

@@ -8,6 +8,7 @@
 
 #include "core/base/cancel.h"
 #include "core/base/log.h"
+#include "core/engine/device_memory.h"
 #include "core/engine/kernel_status.h"
 #include "core/engine/row_math.h"
 #include "core/engine/torch_products.h"
@@ -141,7 +142,8 @@ Expected<void> DevicePass::reserve(std::int32_t layers, bool drops) {
     NATSCOPE_CHECK(self_scores_.reserve(config_.kv_heads * number_bytes));
   }
   if (attention_) return {};
-  return from_status(device_.reserve_cache(handle_, cache_, chunk_, layers), "cache");
+  const auto room = [&] { return device_.reserve_cache(handle_, cache_, chunk_, layers); };
+  return from_status(with_idle_memory(module(), room), "cache");
 }
 
 /// Embeddings, cosines and sines are made on the host: a few kilobytes a token, and the same numbers as the CPU's.
@@ -283,9 +285,11 @@ Expected<void> DevicePass::attend(std::int32_t index, TokenPos first) {
   const auto lse = View<float, 2>::packed(recorded(index, layout_.lse), {config_.heads, chunk_});
   if (attention_) return attention_->run(LayerId(index), first, chunk_queries, chunk_keys, chunk_values, out, lse);
   void* const cache = blank_cache_ != nullptr ? blank_cache_ : cache_;
-  return from_status(device_.attention(handle_, cache, index, blank_cache_ != nullptr ? 0 : first.value, &chunk_queries,
-                                       &chunk_keys, &chunk_values, &chunk_roles, rounds(), &out, &lse, nullptr),
-                     "attention");
+  const auto attention = [&] {
+    return device_.attention(handle_, cache, index, blank_cache_ != nullptr ? 0 : first.value, &chunk_queries,
+                             &chunk_keys, &chunk_values, &chunk_roles, rounds(), &out, &lse, nullptr);
+  };
+  return from_status(with_idle_memory(module(), attention), "attention");
 }
 
 /// H2O, TOVA: what a token leaves behind depends on the attention of every token before it.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/log.h"
+#include "core/engine/device_memory.h"
 #include "core/engine/kernel_status.h"
 
 namespace natscope {
@@ -85,7 +86,8 @@ Expected<void> DeviceStep::run(std::int32_t token, TokenPos position, PassObserv
                                kernels::DeviceCacheCounts& counts) {
   layout_ = DeviceRecordLayout(config_, 1, observer.evicts());
   NATSCOPE_CHECK(reserve());
-  NATSCOPE_CHECK(from_status(device_.reserve_cache(module_.device(), cache_, 1, extent.layers), "cache"));
+  const auto room = [&] { return device_.reserve_cache(module_.device(), cache_, 1, extent.layers); };
+  NATSCOPE_CHECK(from_status(with_idle_memory(module_, room), "cache"));
   NATSCOPE_CHECK(enter(token, position, observer, extent.layers));
   NATSCOPE_CHECK(
       work({extent.layers, extent.hidden != ChunkExtent::Hidden::none, observer.global_bias(), observer.evicts()}));
@@ -173,8 +175,7 @@ Expected<void> DeviceStep::put_layers(const Kind& kind, bool& is_aside_put) {
     const DeviceLayer& layer = weights_.layer(index);
     NATSCOPE_CHECK(put_attention(layer, index, kind));
     if (index + 1 == kind.layers) {
-      NATSCOPE_CHECK(put_aside(kind));
-      is_aside_put = true;
+      NATSCOPE_CHECK(put_aside(kind, is_aside_put));
       if (!kind.hidden) break;
     }
     NATSCOPE_CHECK(multiply(added(attended_.as(), layer.o, x())));
@@ -185,9 +186,10 @@ Expected<void> DeviceStep::put_layers(const Kind& kind, bool& is_aside_put) {
 }
 
 /// What the last layer's products have no part in: the cache's, and what the host is shown. Beside them.
-Expected<void> DeviceStep::put_aside(const Kind& kind) {
+Expected<void> DeviceStep::put_aside(const Kind& kind, bool& is_put) {
   void* const device = module_.device();
   NATSCOPE_CHECK(from_status(device_.begin_aside(device), "pass on the GPU"));
+  is_put = true;  // some of it, whatever fails
   const Expected<void> put = put_end_of_layers(kind);
   const Expected<void> ended = from_status(device_.end_aside(device), "pass on the GPU");
   NATSCOPE_CHECK(put);

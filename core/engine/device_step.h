@@ -60,7 +60,7 @@ class DeviceStep {
   [[nodiscard]] Expected<void> put_layers(const Kind& kind, bool& is_aside_put);
   [[nodiscard]] Expected<void> put_attention(const DeviceLayer& layer, std::int32_t index, const Kind& kind);
   [[nodiscard]] Expected<void> put_feed_forward(const DeviceLayer& layer);
-  [[nodiscard]] Expected<void> put_aside(const Kind& kind);
+  [[nodiscard]] Expected<void> put_aside(const Kind& kind, bool& is_put);
   [[nodiscard]] Expected<void> put_end_of_layers(const Kind& kind);
   [[nodiscard]] Expected<void> put_logits();
   [[nodiscard]] Expected<void> put_appends(std::int32_t layers);

@@ -41,8 +41,13 @@ __global__ void __launch_bounds__(TileShape<Element, dim>::threads)
   train_query_gradient_block(block, plan, static_cast<std::int32_t>(gridDim.x - 1 - blockIdx.x), call.scale * log2_e);
 }
 
+/// Blocks of a multiprocessor that key_gradient_kernel is compiled for; 0: nothing is said of it. Where nothing is, ptxas
+/// 13.0 takes 32 registers for the widest heads on compute capability 8.0, and keeps all else in memory.
+template <int dim>
+inline constexpr int key_gradient_blocks = dim == 256 ? 1 : 0;
+
 template <class Element, int dim>
-__global__ void __launch_bounds__(TileShape<Element, dim>::threads)
+__global__ void __launch_bounds__(TileShape<Element, dim>::threads, key_gradient_blocks<dim>)
     key_gradient_kernel(__grid_constant__ const TrainCall call) {
   void* const shared = shared_memory();
   const auto batch = static_cast<int>(blockIdx.z);
@@ -84,6 +89,18 @@ Status check_call(const AttentionTrainInputs& inputs, std::int64_t scratch_bytes
 }
 
 }  // namespace
+
+Status attention_train_fits(std::int64_t head_dim, ElementType dtype) {
+  return with_shape(dtype, tile_dim(head_dim), [](auto element, auto dim) -> Status {
+    using Element = decltype(element);
+    std::int32_t stages = 0;
+    for (const Status& status : {choose_stages<QueryBlock<Element, dim(), false>, Element>(stages),
+                                 choose_stages<QueryBlock<Element, dim(), true>, Element>(stages),
+                                 choose_stages<KeyBlock<Element, dim()>, Element>(stages)})
+      if (!status.ok()) return status;
+    return {};
+  });
+}
 
 std::int64_t attention_train_scratch_bytes(const AttentionTrainInputs& inputs, bool backward) {
   return TrainScratch(TrainSizes(inputs), nullptr, backward).used_bytes;

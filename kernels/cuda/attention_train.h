@@ -14,6 +14,10 @@
 /// Roles are on the device, so a role over 2 cannot be refused here; it counts as sliding.
 namespace natscope::kernels::cuda {
 
+/// Whether the current device takes forward and backward of such heads, by its shared memory: 227 KiB hold all (compute
+/// capability 9.0), 99 none over 128 (8.6, 8.9, 12.0). Errors: unsupported_shape.
+[[nodiscard]] Status attention_train_fits(std::int64_t head_dim, ElementType dtype);
+
 /// Scratch that forward (or backward) takes, in device memory, aligned to 256 bytes; it may be reused when the stream
 /// has passed.
 [[nodiscard]] std::int64_t attention_train_scratch_bytes(const AttentionTrainInputs& inputs, bool backward);

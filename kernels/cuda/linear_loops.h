@@ -78,7 +78,12 @@ template <int piece, class Weight>
     return held;
   }
 #endif
-  std::memcpy(static_cast<void*>(&held), from, sizeof(held));
+  if constexpr (sizeof(held) < 16) {
+    // Not as bytes, of which nvcc would read one after another.
+    held.numbers = *reinterpret_cast<const LinearPiece<Weight, piece>*>(from);
+  } else {
+    std::memcpy(static_cast<void*>(&held), from, sizeof(held));
+  }
   return held;
 }
 

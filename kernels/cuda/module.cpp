@@ -239,6 +239,7 @@ Status attention(void* device, void* cache, std::int32_t layer, std::int32_t fir
                           scratch.data(), scratch.size_bytes(), stream_of(device), round);
 }
 
+Status train_fits(void*, std::int64_t head_dim, ElementType dtype) { return attention_train_fits(head_dim, dtype); }
 Status train_forward(void* device, const AttentionTrainInputs* inputs, const View<float, 4>* out,
                      const View<float, 3>* lse) {
   if (const Status status = reserve_scratch(device, attention_train_scratch_bytes(*inputs, false)); !status.ok())
@@ -328,6 +329,7 @@ constexpr DeviceOperations table{
     .free_recording = free_recording,
     .is_current = is_current,
     .replay = replay,
+    .attention_train_fits = train_fits,
     .attention_train_forward = train_forward,
     .attention_train_backward = train_backward,
 };

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "kernels/cuda/attention_prefill.h"
+#include "kernels/cuda/attention_train.h"
 #include "tests/cuda_on_host/block_run.h"
 #include "tests/kernels/attention_train_case.h"
 #include "tests/kernels/sequence_backend.h"
@@ -12,6 +13,7 @@
 using namespace natscope;
 using namespace natscope::test;
 using kernels::cuda::attention_prefill_fits;
+using kernels::cuda::attention_train_fits;
 
 namespace {
 
@@ -65,7 +67,12 @@ TEST_CASE("training through one stage has the bits of training through two") {
 
 TEST_CASE("a gradient that does not fit a small GPU is refused, and its forward pass fits") {
   const Case of({1, 1, 1, 33, 256, 9}, ElementType::bf16, 8);
+  for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) CHECK(attention_train_fits(256, dtype).ok());
   const SmallGpu small;
+  for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
+    CHECK(attention_train_fits(128, dtype).ok());
+    CHECK(attention_train_fits(200, dtype).code == StatusCode::unsupported_shape);
+  }
   for (const TrainBackend& backend : train_backends()) {
     Results results(of);
     REQUIRE(run_forward(of, backend, results).ok());

@@ -34,7 +34,7 @@ Expected<DistillationModel> DistillationModel::create(const ModelFolder& base, c
       return DistillationModel(std::make_unique<Implementation>(config, options, std::move(tensors),
                                                                 host_distillation_attention(config, options), true));
     }
-    NATSCOPE_TRY(PassesDevice place, open_passes_device(passes, kernels::Backend::cpu));
+    NATSCOPE_TRY(PassesDevice place, open_passes_device(passes, kernels::Backend::cpu, config.head_dim, options.dtype));
     return DistillationModel(std::make_unique<Implementation>(
         config, options, on_device(tensors, place.device),
         device_distillation_attention(config, options, std::move(place.attention)), false));

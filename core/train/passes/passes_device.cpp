@@ -7,9 +7,12 @@
 
 namespace natscope::train {
 
-Expected<PassesDevice> open_passes_device(PassesOn passes, kernels::Backend backend) {
+Expected<PassesDevice> open_passes_device(PassesOn passes, kernels::Backend backend, std::int64_t head_dim,
+                                          ComputeDType dtype) {
   if (passes != PassesOn::gpu) return PassesDevice{at::kCPU, std::make_unique<HostTrainingAttention>(backend)};
-  NATSCOPE_TRY(auto attention, open_gpu_attention());
+  const TrainingHeads heads{head_dim,
+                            dtype == ComputeDType::bfloat16 ? kernels::ElementType::bf16 : kernels::ElementType::f32};
+  NATSCOPE_TRY(auto attention, open_gpu_attention(heads));
   return PassesDevice{at::kCUDA, std::move(attention)};
 }
 

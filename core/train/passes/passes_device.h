@@ -18,6 +18,7 @@ struct PassesDevice {
 };
 
 /// `passes`: libtorch or gpu. `backend`: of the attention in ordinary memory. Errors: as open_gpu_attention().
-[[nodiscard]] Expected<PassesDevice> open_passes_device(PassesOn passes, kernels::Backend backend);
+[[nodiscard]] Expected<PassesDevice> open_passes_device(PassesOn passes, kernels::Backend backend,
+                                                        std::int64_t head_dim, ComputeDType dtype);
 
 }  // namespace natscope::train

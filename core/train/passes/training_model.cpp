@@ -416,7 +416,7 @@ Expected<TrainingModel> TrainingModel::create(const ModelConfig& config, Compute
     NATSCOPE_TRY(FixedMask mask, fixed_mask(policy, config.context));
     at::set_num_threads(threads);
     if (passes != PassesOn::cpu) {
-      NATSCOPE_TRY(PassesDevice place, open_passes_device(passes, backend));
+      NATSCOPE_TRY(PassesDevice place, open_passes_device(passes, backend, config.head_dim, dtype));
       return TrainingModel(make_device_passes(config, dtype, segments, place.device, std::move(place.attention),
                                               mask.roles, mask.window));
     }

@@ -3,10 +3,11 @@
 
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <string>
 #include <utility>
 
-#include "core/engine/device_module.h"
-#include "core/engine/torch_cuda.h"
+#include "core/engine/device_memory.h"
+#include "core/engine/kernel_status.h"
 #include "core/engine/torch_streams.h"
 
 namespace natscope::train {
@@ -44,15 +45,8 @@ class GpuAttention final : public TrainingAttention {
     // This thread's, for its computing: sums over ranks go on beside it.
     const c10::Stream computing = torch_.getStream({c10::DeviceType::CUDA, 0});
     put_behind(computing, own_);
-    kernels::Status status = call();
-    if (status.code == kernels::StatusCode::out_of_memory) {
-      // The module's memory is not LibTorch's, which keeps what its tensors gave back: once nothing works on it.
-      torch_.synchronizeStream(computing);
-      status = operations_.wait(module_->device());
-      if (!status.ok()) return status;
-      release_torch_memory();
-      status = call();
-    }
+    // The module's stream is behind LibTorch's by now: who waits for it waits for both.
+    const kernels::Status status = with_idle_memory(*module_, call);
     // Of a call that failed half way as well: its first kernels write to tensors that an exception gives back.
     put_behind(own_, computing);
     return status;
@@ -66,9 +60,17 @@ class GpuAttention final : public TrainingAttention {
 
 }  // namespace
 
-Expected<std::unique_ptr<TrainingAttention>> open_gpu_attention() {
+Expected<void> check_training_heads(const DeviceModule& module, const TrainingHeads& heads) {
+  const kernels::Status fits = module.operations().attention_train_fits(module.device(), heads.head_dim, heads.dtype);
+  if (fits.code == kernels::StatusCode::unsupported_shape)
+    return fail(ErrorCode::device_unavailable, std::string("the GPU cannot train this model: ") + fits.detail);
+  return from_status(fits, "training attention");
+}
+
+Expected<std::unique_ptr<TrainingAttention>> open_gpu_attention(const std::optional<TrainingHeads>& heads) {
   // The module says in its own words what a machine lacks, before LibTorch is asked.
   NATSCOPE_TRY(auto module, DeviceModule::open({}));
+  if (heads) NATSCOPE_CHECK(check_training_heads(*module, *heads));
   NATSCOPE_CHECK(load_torch_cuda());
   return std::make_unique<GpuAttention>(std::move(module));
 }

@@ -18,7 +18,7 @@ namespace natscope::kernels {
 
 /// Of a table's layout and meaning. A module with another one is refused. Grows with every change of this file or of a
 /// type that it names.
-inline constexpr std::uint32_t device_abi_version = 7;
+inline constexpr std::uint32_t device_abi_version = 8;
 
 /// The symbol of a module that returns its table: `const DeviceOperations* natscope_device_operations()`.
 inline constexpr const char* device_entry_point = "natscope_device_operations";
@@ -191,6 +191,8 @@ struct DeviceOperations {
   bool (*is_current)(void* device, const void* recording) = nullptr;
   Status (*replay)(void* device, void* recording) = nullptr;
 
+  /// Whether the device takes training of such heads. Errors: unsupported_shape.
+  Status (*attention_train_fits)(void* device, std::int64_t head_dim, ElementType dtype) = nullptr;
   /// As kernels/attention_train.h, without looking at roles. All on the device, by address.
   Status (*attention_train_forward)(void* device, const AttentionTrainInputs* inputs, const View<float, 4>* out,
                                     const View<float, 3>* lse) = nullptr;

@@ -119,6 +119,28 @@ TEST_CASE("memory that runs out in a pass is an error, and nothing of the pass i
   }
 }
 
+TEST_CASE("memory that is there, and idle elsewhere, is taken at the second try") {
+  const TinyModel model;
+  const EngineRun cpu(model, {.device = Device::cpu});
+  const std::vector<std::int32_t> tokens = random_tokens(40, 3);
+  const Environment idle("NATSCOPE_TEST_IDLE_MEMORY", "1");
+  const EngineRun device(model, on_device());
+  for (const char* policy : {"model", "h2o:6,4"}) {
+    CAPTURE(policy);
+    RolePlan plan;
+    plan.policy = value_of(parse_policy(policy));
+    for (const std::int64_t chunk : {1, 7, 40}) {
+      CAPTURE(chunk);
+      require_ok(cpu.engine->start(plan));
+      require_ok(device.engine->start(plan));
+      const Table<float> truth = prefill_all(*cpu.engine, tokens, chunk);
+      const Table<float> found = prefill_all(*device.engine, tokens, chunk);
+      for (std::size_t row = 0; row < truth.size(); ++row) CHECK(difference(found[row], truth[row]) < 1e-5);
+      check_same_record(*device.engine, *cpu.engine);
+    }
+  }
+}
+
 TEST_CASE("auto takes a device, in bf16") {
   EngineOptions options{.device_module = host_device};
   const EngineRun run(TinyModel(), options);
@@ -138,7 +160,8 @@ TEST_CASE("chunks, steps and generation come out as on the CPU") {
       const EngineRun device(model, on_device(dtype));
       CHECK(device.engine->device() == Device::cuda);
       const std::vector<std::int32_t> tokens = random_tokens(40, 3);
-      for (const char* policy : {"model", "full", "window:5", "h2o:6,4", "h2o:0,3", "h2o:5,0", "h2o:900,1", "tova:7", "tova:1"}) {
+      for (const char* policy :
+           {"model", "full", "window:5", "h2o:6,4", "h2o:0,3", "h2o:5,0", "h2o:900,1", "tova:7", "tova:1"}) {
         CAPTURE(policy);
         // Two ways of rounding may choose otherwise between scores that are nearly equal.
         if (dtype == kernels::ElementType::bf16 && policy[0] == 'h') continue;

@@ -72,7 +72,8 @@ Status reset_cache(void* device, void* cache, std::int64_t window, const kernels
   return ok;
 }
 
-Status reserve_cache(void*, void* cache, std::int64_t tokens, std::int64_t layers) {
+Status reserve_cache(void* device, void* cache, std::int64_t tokens, std::int64_t layers) {
+  if (is_short_of_memory(device)) return {StatusCode::out_of_memory, "slabs are idle elsewhere"};
   static_cast<HostCache*>(cache)->promised = tokens * layers;
   return ok;
 }
@@ -167,6 +168,8 @@ Status cache_counts(void*, void* cache, kernels::DeviceCacheCounts* counts) {
 Status attention(void* device, void* cache, std::int32_t layer, std::int32_t first, const ConstView<float, 3>* queries,
                  const ConstView<float, 3>* keys, const ConstView<float, 3>* values, const ConstView<Role, 2>* roles,
                  bool round, const View<float, 3>* out, const View<float, 2>* lse, float* self_scores) {
+  if (queries->size(1) > 1 && is_short_of_memory(device))
+    return {StatusCode::out_of_memory, "scratch is idle elsewhere"};
   if (!owns(device, *queries) || !owns(device, *keys) || !owns(device, *values) || !owns(device, *roles) ||
       !owns(device, *out) || !owns(device, *lse)) {
     return foreign;

@@ -26,6 +26,11 @@ bool owns_all(void* device, const kernels::AttentionTrainInputs& inputs) {
   return owns(device, inputs.q) && owns(device, inputs.k) && owns(device, inputs.v) && owns(device, inputs.roles);
 }
 
+Status train_fits(void*, std::int64_t, kernels::ElementType) {
+  if (std::getenv("NATSCOPE_TEST_SMALL_DEVICE") == nullptr) return ok;
+  return {StatusCode::unsupported_shape, "heads of this size do not fit it"};
+}
+
 Status train_forward(void* device, const kernels::AttentionTrainInputs* inputs, const View<float, 4>* out,
                      const View<float, 3>* lse) {
   if (!owns_all(device, *inputs) || !owns(device, *out) || !owns(device, *lse)) return foreign;
@@ -135,6 +140,7 @@ constexpr kernels::DeviceOperations table{
     .free_recording = free_recording,
     .is_current = is_current,
     .replay = alone<replay>,
+    .attention_train_fits = train_fits,
     .attention_train_forward = train_forward,
     .attention_train_backward = train_backward,
 };

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 namespace natscope::test::host {
 
@@ -72,8 +73,14 @@ void close(void* device) {
   delete static_cast<HostDevice*>(device);
 }
 
+bool is_short_of_memory(void* device) {
+  if (std::getenv("NATSCOPE_TEST_IDLE_MEMORY") == nullptr) return false;
+  return !std::exchange(of(device).was_waited_for, false);
+}
+
 Status allocate(void* device, std::int64_t size_bytes, void** memory) {
   HostDevice& host = of(device);
+  if (is_short_of_memory(device)) return {StatusCode::out_of_memory, "device memory is idle elsewhere"};
   if (size_bytes < 1) return {StatusCode::invalid_argument, "a size below 1"};
   if (host.used_bytes + size_bytes > host.limit_bytes) return {StatusCode::out_of_memory, "device memory"};
   char* const data =
@@ -106,6 +113,7 @@ Status download(void* device, void* to_host, const void* from, std::int64_t size
 
 Status wait(void* device) {
   ++waits;
+  of(device).was_waited_for = true;
   deliver(of(device), issued(of(device)));
   return ok;
 }

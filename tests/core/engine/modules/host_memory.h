@@ -34,6 +34,7 @@ struct HostDevice {
   std::int64_t delivered = 0;                                    // downloads before the first one that is pending
   std::array<std::int64_t, kernels::device_mark_count> marks{};  // downloads issued before the mark
   std::int64_t moves = 0;
+  bool was_waited_for = false;  // since memory was found last
   std::unique_ptr<HostRecording> recording;
 };
 
@@ -67,6 +68,10 @@ Status wait_mark(void* device, std::int32_t mark);
 void* stream(void* device);
 Status allocate_pinned(void* device, std::int64_t size_bytes, void** memory);
 void free_pinned(void* device, void* memory);
+
+/// With NATSCOPE_TEST_IDLE_MEMORY set: true the first time it is asked, until a wait, as if the memory were there, and
+/// kept by someone who does not use it.
+[[nodiscard]] bool is_short_of_memory(void* device);
 
 /// How often anybody waited for all of a device's work, and how many bytes were copied from it.
 [[nodiscard]] std::int64_t waits_so_far();
