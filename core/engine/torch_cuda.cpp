@@ -51,6 +51,11 @@ Expected<void> load_torch_cuda() {
   return {};
 }
 
+void compute_in_full_precision() {
+  at::globalContext().setAllowBF16ReductionCuBLAS(false);
+  at::globalContext().setFloat32MatmulPrecision("highest");
+}
+
 void release_torch_memory() {
   if (!is_loaded) return;
   try {

@@ -9,8 +9,7 @@ Expected<TorchOnDevice> TorchOnDevice::open(const DeviceModule& module) {
   TorchOnDevice torch(module.operations().stream(module.device()));
   if (torch.is_host()) return torch;
   NATSCOPE_CHECK(load_torch_cuda());
-  // Otherwise sums of bf16 products may be put together in bf16.
-  at::globalContext().setAllowBF16ReductionCuBLAS(false);
+  compute_in_full_precision();
   return torch;
 }
 

@@ -78,8 +78,7 @@ Expected<fs::path> prepare_batch_script(const fs::path& folder, const RunnerOpti
       std::to_string(ranks) + "\n";
   if (threads > 0) text += "#SBATCH --cpus-per-task=" + std::to_string(threads) + "\n";
   // Each process trains on a GPU of its own, and several may come to one machine.
-  if (spec.text("device") == "cuda")
-    text += ranks > 1 ? "#SBATCH --gpus-per-task=1\n" : "#SBATCH --gres=gpu:1\n";
+  if (spec.text("device") == "cuda") text += ranks > 1 ? "#SBATCH --gpus-per-task=1\n" : "#SBATCH --gres=gpu:1\n";
   if (options.sbatch_arguments.empty()) text += "##SBATCH --partition=NAME\n##SBATCH --time=24:00:00\n";
   for (const std::string& argument : options.sbatch_arguments) {
     NATSCOPE_TRY(const std::string line, sbatch_line(argument));
@@ -96,6 +95,8 @@ Expected<fs::path> prepare_batch_script(const fs::path& folder, const RunnerOpti
       shell_text(std::array{shell_text(stop)}) +
       " USR1\n"
       "trap 'kill -TERM $trainer' TERM INT\n" +
+      // mpirun starts one daemon a machine through srun, which would give each the GPUs of one task.
+      (ranks > 1 && spec.text("device") == "cuda" ? "unset SLURM_GPUS_PER_TASK SLURM_TRES_PER_TASK\n" : "") +
       shell_text(command) +
       " &\n"
       "trainer=$!\n"

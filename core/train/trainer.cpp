@@ -44,28 +44,10 @@ class FromScratch final : public TrainingTask {
   Expected<void> prepare(const Say& say) override {
     NATSCOPE_CHECK(prepare_device(options_.device, ranks_));
     NATSCOPE_TRY(options_.micro_batch, micro_batch_of_rank());
-    NATSCOPE_TRY(tokenizer_, prepare_tokenizer(say));
-    const Tokenizer& tokenizer = *tokenizer_;
-    config_ = model_config(options_, tokenizer);
-
-    NATSCOPE_TRY(const MappedFile vocabulary, MappedFile::open(job_.tokenizer()));
-    const std::string tokenizer_sha256 = sha256_hex(vocabulary.bytes());
-    NATSCOPE_TRY(const auto files, text_files(options_.data));
-    say("reading the training text: " + text_files_text(options_.data, files.size()));
-    NATSCOPE_TRY(train_text_,
-                 Corpus::read_cached(files, tokenizer, tokenizer_sha256, job_.path() / "train.tokens", stop_));
-    NATSCOPE_TRY(order_, SegmentOrder::make(train_text_->tokens(), options_.context, options_.seed));
-    if (!options_.valid.empty()) {
-      NATSCOPE_TRY(const auto held_out_files, text_files(options_.valid));
-      NATSCOPE_TRY(held_out_text_, Corpus::read_cached(held_out_files, tokenizer, tokenizer_sha256,
-                                                       job_.path() / "valid.tokens", stop_));
-      NATSCOPE_CHECK(check_held_out(*held_out_text_, options_.context));
-    }
-    steps_ = options_.steps > 0
-                 ? options_.steps
-                 : std::max<std::int64_t>(
-                       1, std::llround(options_.epochs * static_cast<double>(order_->segments_per_epoch()) /
-                                       options_.batch));
+    // The leading rank writes vocabulary and tokens of the text into the folder, where the others then find them.
+    if (!ranks_.leads()) NATSCOPE_CHECK(ranks_.meet());
+    NATSCOPE_CHECK(read_texts(say));
+    if (ranks_.leads()) NATSCOPE_CHECK(ranks_.meet());
     NATSCOPE_TRY(model_, make_model(say));
     // A run that goes on does not need the folder that it began with.
     NATSCOPE_TRY(const auto checkpoint, newest_valid_checkpoint(job_.checkpoints()));
@@ -152,6 +134,33 @@ class FromScratch final : public TrainingTask {
   }
 
  private:
+  /// Vocabulary, texts, and the steps that they make.
+  Expected<void> read_texts(const Say& say) {
+    NATSCOPE_TRY(tokenizer_, prepare_tokenizer(say));
+    const Tokenizer& tokenizer = *tokenizer_;
+    config_ = model_config(options_, tokenizer);
+
+    NATSCOPE_TRY(const MappedFile vocabulary, MappedFile::open(job_.tokenizer()));
+    const std::string tokenizer_sha256 = sha256_hex(vocabulary.bytes());
+    NATSCOPE_TRY(const auto files, text_files(options_.data));
+    say("reading the training text: " + text_files_text(options_.data, files.size()));
+    NATSCOPE_TRY(train_text_,
+                 Corpus::read_cached(files, tokenizer, tokenizer_sha256, job_.path() / "train.tokens", stop_));
+    NATSCOPE_TRY(order_, SegmentOrder::make(train_text_->tokens(), options_.context, options_.seed));
+    if (!options_.valid.empty()) {
+      NATSCOPE_TRY(const auto held_out_files, text_files(options_.valid));
+      NATSCOPE_TRY(held_out_text_, Corpus::read_cached(held_out_files, tokenizer, tokenizer_sha256,
+                                                       job_.path() / "valid.tokens", stop_));
+      NATSCOPE_CHECK(check_held_out(*held_out_text_, options_.context));
+    }
+    steps_ = options_.steps > 0
+                 ? options_.steps
+                 : std::max<std::int64_t>(
+                       1, std::llround(options_.epochs * static_cast<double>(order_->segments_per_epoch()) /
+                                       options_.batch));
+    return {};
+  }
+
   [[nodiscard]] Expected<TrainingModel> make_model(const Say& say) const {
     return make_on(options_.device, ranks_, say, [this](PassesOn passes) {
       return TrainingModel::create(config_, options_.dtype, options_.micro_batch,

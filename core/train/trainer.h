@@ -5,9 +5,10 @@
 ///     options.data = "books/train"; options.job = options.out = "my-model";
 ///     auto result = train::train(options, /*resume=*/false, {}, stop);
 ///
-/// Runs on the calling thread, with options.threads threads inside. Memory: 16 bytes a parameter and the activations of
-/// a micro-batch. A stop is answered within a layer; the step in work is given up and the last checkpoint, or a new one
-/// where that takes no time, is what `resume` continues from. Source: the rules, sections 6 – 8.
+/// Runs on the calling thread, with options.threads threads inside. Memory: 16 bytes a parameter (on a GPU up to
+/// 22: the gradient of a pass beside their sum, and bf16 copies) and the activations of a micro-batch. A stop is
+/// answered within a layer; the step in work is given up and the last checkpoint, or a new one where that takes no
+/// time, is what `resume` continues from. Source: the rules, sections 6 – 8.
 #pragma once
 
 #include "core/base/cancel.h"

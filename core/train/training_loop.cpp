@@ -7,7 +7,10 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
+#include <string>
 
+#include "core/base/sha256.h"
 #include "core/jobs/checkpoint_list.h"
 #include "core/jobs/job_folder.h"
 #include "core/jobs/job_progress.h"
@@ -30,6 +33,8 @@ constexpr double checkpoint_budget_s = 0.25;
 /// A loss this many times its running mean, after a first few steps, does not come back.
 constexpr double explosion = 1e3;
 constexpr int steps_before_explosion = 10;
+/// Of documents from which nothing is dropped the distance is 0 but for rounding: a thousand times that is nothing.
+constexpr double smallest_mean_loss = 1e-6;
 
 class Loop {
  public:
@@ -41,10 +46,9 @@ class Loop {
   void set_step_before(std::int64_t step) { step_before_ = step; }
 
   Expected<void> prepare() {
-    // What preparing writes into the folder (vocabulary, tokens of the text) the others then find there.
-    if (!ranks_.leads()) NATSCOPE_CHECK(ranks_.meet());
     NATSCOPE_CHECK(task_.prepare([this](const std::string& text) { say(text); }));
-    if (ranks_.leads()) NATSCOPE_CHECK(ranks_.meet());
+    const RunInputs inputs = task_.inputs();
+    NATSCOPE_CHECK(check_same_run(inputs));
     const auto size = static_cast<std::size_t>(task_.layout().size);
     device_ = task_.state_on_device();
     if (device_ == nullptr) gradient_.assign(size, 0.0F);
@@ -52,13 +56,14 @@ class Loop {
     state_.first_moment.assign(size, 0.0F);
     state_.second_moment.assign(size, 0.0F);
     if (ranks_.leads()) {
-      const RunInputs inputs = task_.inputs();
       NATSCOPE_CHECK(find_state(inputs));
       state_.inputs = inputs;
     }
     NATSCOPE_CHECK(share_state());
     if (device_ != nullptr) {
       NATSCOPE_CHECK(device_->set(state_));
+      // Checkpoints and the model are the leading rank's.
+      if (!ranks_.leads()) state_.weights = state_.first_moment = state_.second_moment = {};
     } else {
       task_.set_weights(state_.weights);
     }
@@ -160,6 +165,24 @@ class Loop {
     return {};
   }
 
+  /// Ranks that read other files would train on a mixture, or wait for each other's steps for ever.
+  Expected<void> check_same_run(const RunInputs& inputs) {
+    if (ranks_.size() == 1) return {};
+    std::string what = std::to_string(task_.steps());
+    for (const auto& [name, digest] : inputs) what += name + digest;
+    // As much of it as a sum holds to the last bit.
+    const std::string digest = sha256_hex(std::as_bytes(std::span(what))).substr(0, 12);
+    const auto mine = static_cast<double>(std::stoull(digest, nullptr, 16));
+    double leading = ranks_.leads() ? mine : 0;
+    NATSCOPE_CHECK(ranks_.sum({&leading, 1}));
+    NATSCOPE_TRY(const bool is_same, ranks_.all(leading == mine));
+    if (is_same) return {};
+    return fail(ErrorCode::bad_data,
+                leading == mine ? "another rank reads other files than the leading one"
+                                : "rank " + std::to_string(ranks_.rank()) + " reads other files than the leading one",
+                "the text and the model to begin with must be the same on every machine");
+  }
+
   /// To the ranks that did not read it; a file system need not show them the same checkpoint.
   Expected<void> share_state() {
     double step = static_cast<double>(state_.step);
@@ -232,7 +255,7 @@ class Loop {
       return fail(ErrorCode::bad_job, "the loss of step " + std::to_string(number) + " is not a number",
                   task_.calmer());
     }
-    if (seen_ >= steps_before_explosion && loss > explosion * mean_loss_) {
+    if (seen_ >= steps_before_explosion && loss > explosion * std::max(mean_loss_, smallest_mean_loss)) {
       return fail(ErrorCode::bad_job,
                   "the loss of step " + std::to_string(number) + " is " + std::to_string(loss) +
                       ", a thousand times what it was",

@@ -9,7 +9,10 @@ namespace natscope::train {
 
 Expected<void> prepare_device(TrainDevice wanted, const RankGroup& ranks) {
   if (wanted == TrainDevice::cpu || (wanted == TrainDevice::any && !DeviceModule::is_there({}))) return {};
-  NATSCOPE_CHECK(take_gpu_of_rank(ranks));
+  if (const auto taken = take_gpu_of_rank(ranks); !taken) {
+    if (wanted == TrainDevice::gpu) return taken;
+    hide_gpus();  // too few for all ranks are none
+  }
   if (wanted != TrainDevice::gpu) return {};
   return without_exceptions({"no memory on the GPU", "use --device cpu"}, []() -> Expected<void> {
     NATSCOPE_CHECK(open_gpu_attention());

@@ -37,12 +37,20 @@ auto make_on(TrainDevice wanted, RankGroup& ranks, const std::function<void(cons
     const bool is_here = on_gpu && on_gpu->has_value();
     NATSCOPE_TRY(const bool is_everywhere, ranks.all(is_here));
     if (is_everywhere) {
-      if (ranks.size() > 1) NATSCOPE_CHECK((**on_gpu).state_on_device()->join(ranks));
-      say("training on the GPU");
-      return std::move(*on_gpu);
+      Expected<void> joined;
+      if (ranks.size() > 1) joined = (**on_gpu).state_on_device()->join(ranks);
+      // Anything else than a GPU that cannot is no reason to compute elsewhere.
+      if (!joined && joined.error().code != ErrorCode::device_unavailable) return Unexpected(std::move(joined).error());
+      NATSCOPE_TRY(const bool have_all_joined, ranks.all(joined.has_value()));
+      if (have_all_joined) {
+        say("training on the GPU");
+        return std::move(*on_gpu);
+      }
+      why_not = joined ? "another rank cannot add up gradients on its GPU" : joined.error().message;
+    } else {
+      if (wanted == TrainDevice::gpu && !is_here) return std::move(*on_gpu);
+      if (!is_here) why_not = on_gpu ? on_gpu->error().message : std::string();
     }
-    if (wanted == TrainDevice::gpu && !is_here) return std::move(*on_gpu);
-    if (!is_here) why_not = on_gpu ? on_gpu->error().message : std::string();
   }
   if (wanted == TrainDevice::gpu) return fail(ErrorCode::device_unavailable, why_not);
   if (!why_not.empty()) say("training on the CPU: " + why_not);

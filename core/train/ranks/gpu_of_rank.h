@@ -20,4 +20,11 @@ namespace natscope::train {
 /// once. Errors: as visible_gpu().
 [[nodiscard]] Expected<void> take_gpu_of_rank(const RankGroup& ranks);
 
+/// The same before MPI begins, whose transports may ask CUDA as well: as far as the starter's variables say which rank
+/// of a machine this is (mpirun's, srun's). Where they do not, or there are too few GPUs, it is left to the other one.
+void take_gpu_of_starter();
+
+/// This process sees none from now on.
+void hide_gpus();
+
 }  // namespace natscope::train

@@ -12,6 +12,7 @@
 
 #include "core/base/program_folder.h"
 #include "core/base/shared_library.h"
+#include "core/train/ranks/gpu_of_rank.h"
 
 namespace natscope::train {
 namespace {
@@ -77,6 +78,7 @@ Expected<std::unique_ptr<RankGroup>> join_ranks(const StopToken& stop) {
   const std::filesystem::path path = program_module("libnatscope_mpi.so");
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return refuse("this build has no MPI");
+  take_gpu_of_starter();
   // Open MPI loads parts of itself that expect its symbols to be global.
   const auto module = SharedLibrary::open(path, SharedLibrary::Symbols::global);
   if (!module) return refuse("MPI cannot be loaded: " + module.error().message);

@@ -72,6 +72,7 @@ Expected<std::unique_ptr<TrainingAttention>> open_gpu_attention(const std::optio
   NATSCOPE_TRY(auto module, DeviceModule::open({}));
   if (heads) NATSCOPE_CHECK(check_training_heads(*module, *heads));
   NATSCOPE_CHECK(load_torch_cuda());
+  compute_in_full_precision();
   return std::make_unique<GpuAttention>(std::move(module));
 }
 

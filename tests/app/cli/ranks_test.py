@@ -173,6 +173,34 @@ class Test:
         self.good("train", "--job", name, "--resume")
         same_losses(losses(self.folder / "whole"), losses(name), "2, 1 and 2 ranks", steps)
 
+    def at_work_in(self, folder):
+        """The commands of the processes that name a job's folder."""
+        found = []
+        for entry in pathlib.Path("/proc").iterdir():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdigit() else []
+            except OSError:
+                continue
+            if str(folder).encode() in words and str(self.cli.program).encode() in words:
+                found.append(words)
+        return found
+
+    def notices_other_files(self):
+        """Ranks that read another text train on nothing, and say which of them does."""
+        other = write_text(self.folder / "other")
+        with open(other / "text.txt", "a", encoding="utf-8") as file:
+            file.write("One line more.\n")
+        out = self.folder / "mixed"
+        one, two = (["train", *shared_options(text, STEPS), "--out", str(out)] for text in (self.text, other))
+        # The tokens of a text are kept by its name and size: another folder is another text.
+        done = subprocess.run(["mpirun", "-np", "1", self.cli.program, *map(str, one), ":", "-np", "1", self.cli.program,
+                               *map(str, two)], env=self.cli.environment, stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=120)
+        lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+        check(done.returncode != 0 and len(lines) == 1 and "reads other files than the leading one" in lines[0],
+              f"two texts: {done.returncode}: {lines}")
+        check(not losses(out), "steps were made of two texts")
+
     def runs_as_a_job(self):
         self.cli.good("train", *shared_options(self.text, STEPS), "--ranks", 2, "--detach",
                       "--name", "shared")
@@ -195,6 +223,8 @@ class Test:
             self.cli.good("jobs", "stop", "long", *words, "--wait")
             job = self.cli.json("jobs", "show", "long")
             check(job["state"] == state, f"jobs stop {words}: {job['state']}: {job['error']}")
+            if words:
+                check(not self.at_work_in(job["folder"]), "jobs stop --now --wait: ranks are still there")
             if not words:
                 check(checkpoints(job["folder"])[0] == job["step"], f"{checkpoints(job['folder'])}: {job['step']}")
                 self.cli.good("jobs", "resume", "long")
@@ -217,6 +247,7 @@ def main():
         test.survives_a_dead_rank()
         test.runs_as_a_job()
         test.is_stopped_as_a_job()
+        test.notices_other_files()
     print("2 ranks: all passed")
 
 

@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
+#include <string>
+
 using namespace natscope;
 using train::visible_gpu;
 
@@ -17,6 +20,27 @@ TEST_CASE("each rank of a machine sees one GPU") {
 TEST_CASE("what a starter or the user has chosen stands") {
   CHECK(*visible_gpu("3", 1, 2) == "3");
   CHECK(visible_gpu("", 1, 2)->empty());
+}
+
+TEST_CASE("before MPI begins, what the starter says of ranks counts") {
+  const char* const variable = "CUDA_VISIBLE_DEVICES";
+  const char* const before = std::getenv(variable);
+  const std::string kept = before != nullptr ? before : "";
+  const auto chosen = [&](const char* rank, const char* size, const char* given) {
+    ::setenv("OMPI_COMM_WORLD_LOCAL_RANK", rank, 1);
+    ::setenv("OMPI_COMM_WORLD_LOCAL_SIZE", size, 1);
+    ::setenv(variable, given, 1);
+    train::take_gpu_of_starter();
+    return std::string(std::getenv(variable));
+  };
+  CHECK(chosen("1", "2", "4,6") == "6");
+  CHECK(chosen("0", "1", "4,6") == "4,6");  // alone on its machine: all are its own
+  CHECK(chosen("2", "3", "4,6") == "4,6");  // too few: said later, where there is somebody to say it
+  CHECK(chosen("3", "2", "4,6") == "4,6");
+  CHECK(chosen("x", "2", "4,6") == "4,6");
+  ::unsetenv("OMPI_COMM_WORLD_LOCAL_RANK");
+  ::unsetenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+  before != nullptr ? ::setenv(variable, kept.c_str(), 1) : ::unsetenv(variable);
 }
 
 TEST_CASE("more ranks than GPUs are an error that counts both") {
