@@ -199,7 +199,11 @@ Expected<JobStatus> read_job_status(const fs::path& folder) {
     status.state = is_gone ? JobState::failed : JobState::starting;
     if (is_gone) status.error = last_error_line(folder, status.launch->output_bytes);
   } else if (status.state == JobState::running && liveness(status.process) == Liveness::gone) {
-    status.state = JobState::killed;
+    // Of several ranks the one that says where they are is gone; memory and cores are the others' until their starter
+    // has ended them.
+    const bool was_last = !status.launch || status.launch->runner != RunnerKind::local ||
+                          liveness(status.launch->process) != Liveness::alive;
+    if (was_last) status.state = JobState::killed;
   }
   status.stop_requested = is_active(status.state) && stop_request(folder).has_value();
   return status;

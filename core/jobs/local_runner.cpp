@@ -17,6 +17,36 @@ namespace natscope::jobs {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+/// Sends a signal to a process of this machine that is at work in the job's folder, and to no other one.
+Expected<void> signal_worker(const ProcessIdentity& worker, const fs::path& folder, int signal) {
+  // A descriptor of the process, so that between the look and the signal it cannot become another one.
+  const auto pid = static_cast<pid_t>(worker.pid);
+  const UniqueDescriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  switch (liveness(worker)) {
+    case Liveness::gone:
+      return {};
+    case Liveness::elsewhere:
+      return fail(ErrorCode::bad_job, "the job runs on " + printable(worker.host),
+                  "end it there: natscope-cli jobs stop --now");
+    case Liveness::alive:
+      break;
+  }
+  if (!is_at_work_in(worker.pid, folder)) {
+    return fail(ErrorCode::bad_job,
+                printable(folder.string()) + " says that process " + std::to_string(worker.pid) +
+                    " is its trainer, which works on something else: it is not ended",
+                "look what it is, and remove status.json and launch.json there");
+  }
+  const bool sent = process.is_open() ? ::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) == 0
+                                      : ::kill(pid, signal) == 0;
+  if (!sent && errno != ESRCH) return Unexpected(system_error(errno, "end the process of", folder));
+  return {};
+}
+
+}  // namespace
+
 Expected<void> LocalRunner::start(const fs::path& folder) {
   NATSCOPE_TRY(const JobSpec spec, read_job_spec(folder));
   NATSCOPE_CHECK(check_startable(folder));
@@ -46,28 +76,12 @@ Expected<void> LocalRunner::cancel(const fs::path& folder) {
   if (!is_active(status.state)) {
     return fail(ErrorCode::bad_job, printable(folder.string()) + " is " + name(status.state) + ": nothing to end");
   }
-  // A descriptor of the process, so that between the look and the signal it cannot become another one.
-  const auto pid = static_cast<pid_t>(status.process.pid);
-  const UniqueDescriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  switch (liveness(status.process)) {
-    case Liveness::gone:
-      return {};
-    case Liveness::elsewhere:
-      return fail(ErrorCode::bad_job, "the job runs on " + printable(status.process.host),
-                  "end it there: natscope-cli jobs stop --now");
-    case Liveness::alive:
-      break;
-  }
-  if (!is_at_work_in(status.process.pid, folder)) {
-    return fail(ErrorCode::bad_job,
-                printable(folder.string()) + " says that process " + std::to_string(status.process.pid) +
-                    " is its trainer, which works on something else: it is not ended",
-                "look what it is, and remove status.json and launch.json there");
-  }
-  const bool sent = process.is_open() ? ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) == 0
-                                      : ::kill(pid, SIGKILL) == 0;
-  if (!sent && errno != ESRCH) return Unexpected(system_error(errno, "end the process of", folder));
-  return {};
+  NATSCOPE_CHECK(signal_worker(status.process, folder, SIGKILL));
+  // mpirun sees by itself that a rank is gone, and ends the others; asked, it does so at once.
+  const bool has_starter = status.launch && status.launch->runner == RunnerKind::local &&
+                           status.launch->process.pid != status.process.pid &&
+                           liveness(status.launch->process) == Liveness::alive;
+  return has_starter ? signal_worker(status.launch->process, folder, SIGTERM) : Expected<void>();
 }
 
 }  // namespace natscope::jobs

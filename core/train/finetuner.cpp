@@ -73,11 +73,7 @@ class Finetuning final : public TrainingTask {
       NATSCOPE_TRY(held_out_, read_documents(options_.valid, form_, stop_));
     }
     order_.emplace(documents_.size(), options_.seed);
-    for (const Document& document : documents_) {
-      if (!document.counted.empty()) continue;
-      // Without the beginning token, which has no place inside a text.
-      text_.insert(text_.end(), document.tokens.begin() + (form_.bos ? 1 : 0), document.tokens.end());
-    }
+    if (options_.passkey > 0) gather_text();
     if (options_.passkey > 0 && (form_.length < shortest_passkey || text_.empty())) {
       say(text_.empty()
               ? std::string("no pass keys: there is no plain text to hide them in")
@@ -87,7 +83,8 @@ class Finetuning final : public TrainingTask {
     std::int64_t parameters = 0;
     for (const Parameter& p : layout().parameters) parameters += p.elements;
     const MemoryForecast memory = forecast_memory(
-        base_->config(), options_, computes, static_cast<std::int64_t>(base_->weight_bytes()), base_->weight_dtype());
+        base_->config(), options_, computes,
+        {static_cast<std::int64_t>(base_->weight_bytes()), base_->weight_dtype(), text_bytes(options_)});
     say("forecast: about " + std::to_string(memory.total_bytes() >> 20) + " MiB of " +
         (memory.on_gpu ? "the GPU's memory, which no run was held to yet" : "memory"));
     say(std::to_string(documents_.size()) + (documents_.size() == 1 ? " document" : " documents") + " of up to " +
@@ -190,6 +187,18 @@ class Finetuning final : public TrainingTask {
   }
 
  private:
+  /// Of all documents of plain text, without the beginning token, which has no place inside a text.
+  void gather_text() {
+    const auto is_plain = [](const Document& document) { return document.counted.empty(); };
+    std::size_t tokens = 0;
+    for (const Document& document : documents_) tokens += is_plain(document) ? document.tokens.size() : 0;
+    text_.reserve(tokens);
+    for (const Document& document : documents_) {
+      if (is_plain(document))
+        text_.insert(text_.end(), document.tokens.begin() + (form_.bos ? 1 : 0), document.tokens.end());
+    }
+  }
+
   /// What is made in the place of the n-th document; nothing where that is one of the text.
   [[nodiscard]] std::optional<PasskeyForm> passkey_form(std::int64_t n) const {
     const CounterRandom random(options_.seed, random_purpose::document_kind, static_cast<std::uint64_t>(n));
@@ -250,7 +259,7 @@ Expected<FinetuneOptions> checked(FinetuneOptions options) {
   NATSCOPE_CHECK(text_files(settled.data));
   if (!settled.valid.empty()) NATSCOPE_CHECK(text_files(settled.valid));
   NATSCOPE_TRY(const ModelFolder base, ModelFolder::open(settled.model));
-  NATSCOPE_CHECK(DistillationModel::create(base, settled));
+  NATSCOPE_CHECK(DistillationModel::check_base(base));
   NATSCOPE_CHECK(check_shared_batch(settled.batch, settled.ranks));
   if (!settled.out.empty()) NATSCOPE_CHECK(check_model_folder({settled.job, settled.out, false, {}}));
   return settled;

@@ -3,8 +3,12 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
 
 #include "core/io/model_folder.h"
+#include "core/train/distillation/distillation_model.h"
+#include "core/train/text/corpus.h"
 #include "core/train/weights/finetune_layout.h"
 
 namespace natscope::train {
@@ -38,8 +42,22 @@ std::string MemoryForecast::text() const {
   return lines;
 }
 
+std::int64_t text_bytes(const FinetuneOptions& options) {
+  std::int64_t bytes = 0;
+  for (const std::filesystem::path& folder : {options.data, options.valid}) {
+    const auto files = folder.empty() ? Expected<std::vector<std::filesystem::path>>() : text_files(folder);
+    if (!files) continue;
+    for (const std::filesystem::path& file : *files) {
+      std::error_code problem;
+      const std::uintmax_t size = std::filesystem::file_size(file, problem);
+      if (!problem) bytes += static_cast<std::int64_t>(size);
+    }
+  }
+  return bytes;
+}
+
 MemoryForecast forecast_memory(const ModelConfig& c, const FinetuneOptions& options, TrainDevice device,
-                               std::int64_t stored_bytes, std::string_view stored_as) {
+                               const ForecastInputs& inputs) {
   MemoryForecast forecast;
   forecast.on_gpu = device == TrainDevice::gpu;
   const std::int64_t t = forecast.tokens = longest_document(options, c.context);
@@ -48,7 +66,11 @@ MemoryForecast forecast_memory(const ModelConfig& c, const FinetuneOptions& opti
   const std::int64_t trained = finetune_layout(c, options).size;
 
   if (!forecast.on_gpu) forecast.parts.emplace_back("program and libraries", program_bytes);
-  forecast.parts.emplace_back(forecast.on_gpu ? "base weights" : "base weights, mapped", stored_bytes);
+  forecast.parts.emplace_back(forecast.on_gpu ? "base weights" : "base weights, mapped", inputs.stored_bytes);
+  // While it is read, and its tokens twice, of which three or four bytes of text make one. Of a GPU's memory it takes
+  // none.
+  constexpr std::int64_t bytes_of_text_byte = 4;
+  if (!forecast.on_gpu) forecast.parts.emplace_back("text and its tokens", bytes_of_text_byte * inputs.text_bytes);
   // Copies in ordinary memory: the run's state, the student's own, gradient, two moments; and what a checkpoint is read
   // back for. A GPU has the student's own, gradient and moments; the run's state stays in ordinary memory.
   const std::int64_t copies = forecast.on_gpu ? 4 : 7;
@@ -67,18 +89,25 @@ MemoryForecast forecast_memory(const ModelConfig& c, const FinetuneOptions& opti
   // What is stored otherwise than products read it is converted while a layer uses it; the larger of its two halves
   // counts.
   const bool in_f32 = options.dtype == ComputeDType::float32;
-  const bool as_stored = forecast.on_gpu && !in_f32 ? stored_as == "bfloat16" && options.trained != Trained::all
-                                                    : stored_as == "float32" && in_f32;
+  const bool as_stored = forecast.on_gpu && !in_f32 ? inputs.stored_as == "bfloat16" && options.trained != Trained::all
+                                                    : inputs.stored_as == "float32" && in_f32;
   const std::int64_t converted_bytes = forecast.on_gpu && !in_f32 ? 2 : f32_bytes;
   const std::int64_t widened = as_stored ? 0 : std::max(e * (2 * q + 2 * kv), 3 * e * i) * converted_bytes;
   forecast.parts.emplace_back("matrices of one layer in the type of products", widened);
+  if (options.valid.empty()) return forecast;
+  // Nothing is kept for a backward pass then: hidden states of teacher and student, and a block of logits.
+  const std::int64_t head = as_stored ? 0 : std::int64_t{c.vocab} * e * converted_bytes;
+  const std::int64_t held_out = head + 2 * DistillationModel::logit_rows * c.vocab * f32_bytes + 3 * t * e * f32_bytes;
+  const std::int64_t of_training = (c.layers + 5) * t * e * f32_bytes + attention + feed_forward + widened;
+  if (held_out > of_training)
+    forecast.parts.emplace_back("losses of held-out text, beyond that", held_out - of_training);
   return forecast;
 }
 
 Expected<MemoryForecast> forecast_memory(const FinetuneOptions& options) {
   NATSCOPE_TRY(const ModelFolder base, ModelFolder::open(options.model));
-  return forecast_memory(base.config(), options, options.device, static_cast<std::int64_t>(base.weight_bytes()),
-                         base.weight_dtype());
+  return forecast_memory(base.config(), options, options.device,
+                         {static_cast<std::int64_t>(base.weight_bytes()), base.weight_dtype(), text_bytes(options)});
 }
 
 }  // namespace natscope::train

@@ -33,9 +33,18 @@ struct MemoryForecast {
 /// ModelFolder::open.
 [[nodiscard]] Expected<MemoryForecast> forecast_memory(const FinetuneOptions& options);
 
-/// The same for a shape, on a device: `any` is taken for the CPU. `stored_bytes`, `stored_as`: the base's weights, as
-/// ModelFolder says them.
+/// What else a forecast is made from.
+struct ForecastInputs {
+  std::int64_t stored_bytes = 0;  ///< the base's weights, as ModelFolder says them
+  std::string stored_as;
+  std::int64_t text_bytes = 0;  ///< of the files that are read
+};
+
+/// The same for a shape, on a device: `any` is taken for the CPU.
 [[nodiscard]] MemoryForecast forecast_memory(const ModelConfig& base, const FinetuneOptions& options,
-                                             TrainDevice device, std::int64_t stored_bytes, std::string_view stored_as);
+                                             TrainDevice device, const ForecastInputs& inputs);
+
+/// Of the files that the options name; 0 where they cannot be looked at.
+[[nodiscard]] std::int64_t text_bytes(const FinetuneOptions& options);
 
 }  // namespace natscope::train

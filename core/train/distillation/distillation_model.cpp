@@ -21,12 +21,15 @@ DistillationModel::DistillationModel(DistillationModel&&) noexcept = default;
 DistillationModel& DistillationModel::operator=(DistillationModel&&) noexcept = default;
 DistillationModel::~DistillationModel() = default;
 
+Expected<void> DistillationModel::check_base(const ModelFolder& base) {
+  if (!base.has_score_layers()) return {};
+  return fail(ErrorCode::unsupported_model, "the base model has score layers already",
+              "fine-tune a model with full attention");
+}
+
 Expected<DistillationModel> DistillationModel::create(const ModelFolder& base, const FinetuneOptions& options,
                                                       PassesOn passes) {
-  if (base.has_score_layers()) {
-    return fail(ErrorCode::unsupported_model, "the base model has score layers already",
-                "fine-tune a model with full attention");
-  }
+  NATSCOPE_CHECK(check_base(base));
   return without_exceptions(no_memory, [&]() -> Expected<DistillationModel> {
     const ModelConfig& config = base.config();
     ModelTensors tensors = stored_tensors(base.weights());

@@ -49,8 +49,14 @@ struct DistillPass {
 
 class DistillationModel {
  public:
+  /// Rows of logits that an evaluation has at a time, twice.
+  static constexpr std::int64_t logit_rows = 512;
+
+  /// Whether a base can be taught. Errors: unsupported_model (it has score layers already).
+  [[nodiscard]] static Expected<void> check_base(const ModelFolder& base);
+
   /// `base` must outlive the model. On a GPU it is copied there once, in the type that it is stored in. Errors:
-  /// unsupported_model (the base has score layers already), out_of_memory, device_unavailable.
+  /// those of check_base(), out_of_memory, device_unavailable.
   [[nodiscard]] static Expected<DistillationModel> create(const ModelFolder& base, const FinetuneOptions& options,
                                                           PassesOn passes = PassesOn::cpu);
   DistillationModel(DistillationModel&&) noexcept;

@@ -22,9 +22,6 @@ namespace natscope::train {
 
 namespace {
 
-/// Rows of logits that exist at a time in an evaluation.
-constexpr std::int64_t logit_rows = 512;
-
 /// Differences that the loss is the mean of.
 double cells(const Document& document, int hidden) {
   const auto positions = document.counted.empty()
@@ -302,10 +299,11 @@ Expected<void> DistillationModel::Implementation::tell_ready(std::size_t number,
 double DistillationModel::Implementation::nll(const ModelTensors& model, const at::Tensor& hidden,
                                               const Document& document) const {
   double sum = 0;
-  for (std::int64_t row = 0; row + 1 < document.size(); row += logit_rows) {
-    const std::int64_t rows = std::min(logit_rows, document.size() - 1 - row);
+  const at::Tensor head = model.lm_head.to(products_);  // once, not for every block of rows
+  for (std::int64_t row = 0; row + 1 < document.size(); row += DistillationModel::logit_rows) {
+    const std::int64_t rows = std::min(DistillationModel::logit_rows, document.size() - 1 - row);
     const at::Tensor targets = on_device(document.tokens, static_cast<std::size_t>(row) + 1, rows);
-    const at::Tensor logits = projected(hidden.narrow(0, row, rows), model.lm_head, {});
+    const at::Tensor logits = projected(hidden.narrow(0, row, rows), head, {});
     const at::Tensor likelihood = at::log_softmax(logits, -1);
     sum -= likelihood.gather(1, targets.to(at::kLong).unsqueeze(1)).sum(at::kDouble).item<double>();
   }

@@ -192,8 +192,8 @@ TEST_CASE("the forecast of a GPU's memory: an 8 B model with 16 000 tokens besid
   FinetuneOptions options;
   options.dtype = ComputeDType::bfloat16;
   constexpr std::int64_t stored = 16'060'522'496;
-  const auto forecast = forecast_memory(config, options, TrainDevice::gpu, stored, "bfloat16");
-  const auto on_cpu = forecast_memory(config, options, TrainDevice::cpu, stored, "bfloat16");
+  const auto forecast = forecast_memory(config, options, TrainDevice::gpu, {stored, "bfloat16"});
+  const auto on_cpu = forecast_memory(config, options, TrainDevice::cpu, {stored, "bfloat16"});
   CHECK(forecast.on_gpu);
   CHECK(!on_cpu.on_gpu);
   CHECK(forecast.tokens == 16'000);
@@ -212,8 +212,34 @@ TEST_CASE("the forecast of a GPU's memory: an 8 B model with 16 000 tokens besid
   CHECK(trained_bytes(on_cpu) == 7 * scores);
   // What is widened while it is used weighs more than what is read as it is stored.
   options.dtype = ComputeDType::float32;
-  CHECK(forecast_memory(config, options, TrainDevice::gpu, stored, "bfloat16").total_bytes() >
+  CHECK(forecast_memory(config, options, TrainDevice::gpu, {stored, "bfloat16"}).total_bytes() >
         forecast.total_bytes() + 3LL * 4096 * 14336 * 4 - 1);
+}
+
+TEST_CASE("the forecast counts the text, and held-out losses where the vocabulary is what they take most for") {
+  ModelConfig config;
+  config.layers = 2;
+  config.hidden = 64;
+  config.heads = config.kv_heads = 4;
+  config.head_dim = 16;
+  config.intermediate = 96;
+  config.vocab = 200'000;
+  config.context = 512;
+  FinetuneOptions options;
+  const ForecastInputs inputs{25'600'000, "bfloat16", 0};
+  const auto bytes = [&](const ForecastInputs& of) {
+    return forecast_memory(config, options, TrainDevice::cpu, of).total_bytes();
+  };
+  const std::int64_t without = bytes(inputs);
+  CHECK(bytes({inputs.stored_bytes, inputs.stored_as, 1000}) == without + 4000);
+  options.valid = "held-out";
+  // A run of this shape was seen at 1,006 MiB, and at 148 MiB without held-out text.
+  CHECK(static_cast<double>(without >> 20) == doctest::Approx(148).epsilon(0.25));
+  CHECK(static_cast<double>(bytes(inputs) >> 20) == doctest::Approx(1006).epsilon(0.1));
+  config.vocab = 300;
+  const std::int64_t small = bytes(inputs);
+  options.valid.clear();
+  CHECK(bytes(inputs) == small);
 }
 
 TEST_CASE("the learning rate climbs for a fifth, stays, and comes back") {

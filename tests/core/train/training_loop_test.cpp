@@ -115,6 +115,15 @@ TEST_CASE("a loss that explodes right after a resume is an explosion, as without
   }
 }
 
+TEST_CASE("after documents that lose nothing, an ordinary loss is no explosion") {
+  const TemporaryFolder folder;
+  std::vector<double> losses(12, 0.0);
+  losses.push_back(9e-4);
+  CHECK(run(folder / "job", losses).code == ErrorCode::interrupted);
+  losses.push_back(1e9);
+  CHECK(run(folder / "job", losses).code == ErrorCode::bad_job);
+}
+
 TEST_CASE("a run goes on from the newest checkpoint that is whole, and not at all where none is") {
   const TemporaryFolder folder;
   const std::vector<double> losses(9, 2.0);
