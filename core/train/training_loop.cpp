@@ -352,7 +352,9 @@ class Loop {
     if (error.code == ErrorCode::interrupted) {
       const double estimate =
           checkpoint_s_ > 0.0 ? checkpoint_s_ : static_cast<double>(task_.layout().size) * 12.0 / 2e8;
-      if (state_.step > saved_step_ && estimate < checkpoint_budget_s) static_cast<void>(save());
+      // Of several ranks on GPUs one may have left a sum that this one's device waits for: what lies there stays there.
+      const bool comes_down = device_ == nullptr || ranks_.size() == 1;
+      if (state_.step > saved_step_ && comes_down && estimate < checkpoint_budget_s) static_cast<void>(save());
       error = make_error(
           ErrorCode::interrupted,
           "training stopped after step " + std::to_string(state_.step) +
