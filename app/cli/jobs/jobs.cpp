@@ -123,9 +123,9 @@ Expected<void> stop(const Options& options, CommandContext& context) {
   if (options.wait) NATSCOPE_CHECK(wait_for_end(folder, context.stop));
   NATSCOPE_TRY(const auto after, observe_job(folder, context.stop));
   if (context.json) return print_json(job_json(after));
-  const bool pending = !cancels && is_active(after.status.state);
+  const char* const pending = cancels ? " is being ended" : " ends after the step in work";
   return print_text(printable(after.name) +
-                    (pending ? " ends after the step in work" : std::string(" is ") + name(after.status.state)) + "\n");
+                    (is_active(after.status.state) ? pending : std::string(" is ") + name(after.status.state)) + "\n");
 }
 
 Expected<void> remove(const Options& options, CommandContext& context) {
