@@ -2,6 +2,7 @@
 // What the window opens, keeps and writes: models, sessions, traces, texts, roles, figures.
 #include <QDir>
 #include <QDragEnterEvent>
+#include <QFile>
 #include <QFileInfo>
 #include <QProcess>
 #include <algorithm>
@@ -27,8 +28,8 @@ namespace {
 constexpr qsizetype charactersOfToken = 16;
 constexpr qsizetype leastPrompt = qsizetype{64} << 10;
 constexpr qsizetype mostPrompt = qsizetype{1} << 20;
-/// Roles of a run that is kept when the window closes: some 100 MB with its scores.
-constexpr std::int64_t mostRolesKept = std::int64_t{4} << 20U;
+/// Roles of a run that is kept when the window closes: some 300 MB with its scores, a few seconds of writing.
+constexpr std::int64_t mostRolesKept = std::int64_t{16} << 20U;
 constexpr double chartDpi = 300;
 
 }  // namespace
@@ -115,7 +116,12 @@ void MainWindow::keepLastRun() {
   // What every window begins with must not take the place of a run that somebody may want back.
   const bool isAsBegun = run.record.size() == run.prompt_tokens && run.prompt == firstText_.toStdString() &&
                          run.policy == "model" && run.provenance.by_hand.empty();
-  if (run.record.size() == 0 || isAsBegun || run.record.size() * heads > mostRolesKept) return;
+  if (run.record.size() == 0 || isAsBegun) return;
+  if (run.record.size() * heads > mostRolesKept) {
+    // An older one must not be taken for it.
+    QFile::remove(settings_.lastRunPath());
+    return;
+  }
   // The program ends when this is written: QCoreApplication waits for its threads.
   elsewhere(
       this,

@@ -16,8 +16,8 @@ using Clock = std::chrono::steady_clock;
 constexpr auto frame_pause = std::chrono::milliseconds(15);
 constexpr auto progress_pause = std::chrono::milliseconds(30);
 
-/// A frames message is closed when it has about this size.
-constexpr std::size_t frames_bytes = std::size_t{2} << 20U;
+/// A frames message is closed when it has about this size: a window takes it in within a frame on the screen.
+constexpr std::size_t frames_bytes = std::size_t{256} << 10U;
 
 std::size_t rough_bytes(const TokenFrame& frame) {
   return 128 + frame.text.size() + frame.roles.size() * 5 + frame.scores.size() * 4 + frame.candidates.size() * 24 +
@@ -92,7 +92,8 @@ Expected<void> RequestRunner::open(const Envelope& request, const OpenMessage& m
   return {};
 }
 
-Expected<void> RequestRunner::analyse(const Envelope& request, const AnalyseMessage& message, const std::stop_token& stop) {
+Expected<void> RequestRunner::analyse(const Envelope& request, const AnalyseMessage& message,
+                                      const std::stop_token& stop) {
   {
     const std::unique_lock lock(sequence_.mutex);
     NATSCOPE_TRY(StartedMessage started, host_.start(message));

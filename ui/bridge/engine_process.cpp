@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/bridge/engine_process.h"
 
+#include <QElapsedTimer>
 #include <QProcessEnvironment>
 #include <QTimer>
 
@@ -9,6 +10,9 @@ namespace {
 
 /// How long an engine may take to end after a bye.
 constexpr int byePatienceMs = 1500;
+
+/// How long a turn of the event loop takes in what an engine says before it lets what is on screen go on.
+constexpr qint64 longestTurnMs = 8;
 
 /// A longer line of stderr becomes several.
 constexpr qsizetype maxLogLine = 4096;
@@ -38,7 +42,7 @@ QString endText(int exitCode, QProcess::ExitStatus status) {
 EngineProcess::EngineProcess(QObject* parent) : QObject(parent) {
   process_.setProcessChannelMode(QProcess::SeparateChannels);
   connect(&process_, &QProcess::started, this, &EngineProcess::started);
-  connect(&process_, &QProcess::readyReadStandardOutput, this, &EngineProcess::readFrames);
+  connect(&process_, &QProcess::readyReadStandardOutput, this, [this] { readFrames(); });
   connect(&process_, &QProcess::readyReadStandardError, this, &EngineProcess::readLog);
   connect(&process_, &QProcess::errorOccurred, this, [this](QProcess::ProcessError error) {
     if (error == QProcess::FailedToStart) {
@@ -46,7 +50,7 @@ EngineProcess::EngineProcess(QObject* parent) : QObject(parent) {
     }
   });
   connect(&process_, &QProcess::finished, this, [this](int exitCode, QProcess::ExitStatus status) {
-    readFrames();
+    readFrames(true);
     readLog();
     if (!log_.isEmpty()) sayLogLine(std::exchange(log_, {}));  // its last words may have no line break
     QString reason = endText(exitCode, status);
@@ -91,10 +95,15 @@ void EngineProcess::kill() {
   if (process_.state() != QProcess::NotRunning) process_.kill();
 }
 
-void EngineProcess::readFrames() {
-  // A pipe holds little, so a turn of the event loop parses little, however much the engine has to say.
+void EngineProcess::readFrames(bool all) {
   reader_.feed(bytesOf(process_.readAllStandardOutput()));
+  QElapsedTimer turn;
+  turn.start();
   while (!hasEnded_ && brokenFrame_.isEmpty()) {
+    if (!all && turn.elapsed() >= longestTurnMs) {
+      QTimer::singleShot(0, this, [this] { readFrames(); });
+      return;
+    }
     auto payload = reader_.next();
     if (!payload) return breakOff(payload.error());
     if (!*payload) return;

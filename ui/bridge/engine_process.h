@@ -39,7 +39,8 @@ class EngineProcess : public QObject {
   void logLine(const QString& line);
 
  private:
-  void readFrames();
+  /// Takes in what has come: all, or as much as there is time for before a screen is due, and the rest soon.
+  void readFrames(bool all = false);
   void readLog();
   void sayLogLine(const QByteArray& line);
   void breakOff(const Error& error);
