@@ -11,6 +11,9 @@
 namespace natscope {
 namespace {
 
+/// Jobs that may begin within one second.
+constexpr int most_at_once = 1000;
+
 /// "train-20260131-120000", and a number behind it when two begin in one second.
 std::string name_of_now(const jobs::JobStore& store, const std::string& kind) {
   const std::time_t now = std::time(nullptr);
@@ -64,12 +67,20 @@ Expected<void> DetachOptions::start(nlohmann::json spec, const std::filesystem::
     return fail(ErrorCode::usage, "--name and --job (or --out) both say where the job goes", "give one of them");
   }
   const std::string kind = spec.value("kind", std::string("job"));
-  std::string place = name_.empty() ? name_of_now(store, kind) : name_;
   // A path is told from a name by its slash.
-  if (!job.empty()) place = (job.is_absolute() || job.has_parent_path() ? job : "." / job).string();
-  NATSCOPE_TRY(const auto folder, store.place_for(place));
-  if (spec.value("out", std::string()).empty()) spec["out"] = (folder / "model").string();
-  NATSCOPE_TRY(const auto created, store.create(place, std::move(spec)));
+  const std::string place =
+      !job.empty() ? (job.is_absolute() || job.has_parent_path() ? job : "." / job).string() : name_;
+  const auto create = [&](const std::string& at) -> Expected<std::filesystem::path> {
+    NATSCOPE_TRY(const auto folder, store.place_for(at));
+    nlohmann::json here = spec;
+    if (here.value("out", std::string()).empty()) here["out"] = (folder / "model").string();
+    return store.create(at, std::move(here));
+  };
+  auto made = create(place.empty() ? name_of_now(store, kind) : place);
+  // Of several that are begun at once one has the name; the others take the next.
+  for (int i = 0; i < most_at_once && place.empty() && !made && made.error().code == ErrorCode::usage; ++i)
+    made = create(name_of_now(store, kind));
+  NATSCOPE_TRY(const auto created, std::move(made));
   if (no_start_) {
     if (runner_.kind == "slurm") NATSCOPE_CHECK(jobs::prepare_batch_script(created, runner_.options()));
     if (context.json) {

@@ -59,6 +59,11 @@ Expected<Target> resolve(const fs::path& path) {
     if (S_ISDIR(info.st_mode)) return refuse("it is a folder");
     if (!S_ISREG(info.st_mode)) return refuse("it is a device, pipe or socket");
     target.old_mode = info.st_mode & 07777;
+    // A rename would replace it all the same.
+    if (::faccessat(AT_FDCWD, target.file.c_str(), W_OK, AT_EACCESS) != 0 && errno == EACCES) {
+      return fail(ErrorCode::io_failure, "cannot write " + path.string() + ": it is write-protected",
+                  "take its protection away (chmod u+w), or write to another file");
+    }
   } else if (errno != ENOENT) {
     return Unexpected(system_error(errno, "write", path));
   }
@@ -200,6 +205,12 @@ Expected<void> give_name(const Target& target, TemporaryFile& temporary) {
   });
 }
 
+Expected<void> sync_open_folder(int descriptor, const fs::path& folder) {
+  // EINVAL: a file system that has no such operation keeps its own promises.
+  if (::fsync(descriptor) != 0 && errno != EINVAL) return Unexpected(system_error(errno, "write", folder));
+  return {};
+}
+
 }  // namespace
 
 Expected<void> AtomicFile::write_through(std::span<const std::byte> bytes) {
@@ -237,6 +248,7 @@ class FileInWriting {
   Expected<void> fill(const FileToWrite& wanted) {
     NATSCOPE_TRY(target_, resolve(wanted.path));
     NATSCOPE_CHECK(create(target_, temporary_));
+    NATSCOPE_CHECK(open_folder());
     const int descriptor = temporary_.descriptor.get();
     AtomicFile file(descriptor, target_.file);
     NATSCOPE_CHECK(wanted.fill(file));
@@ -248,33 +260,47 @@ class FileInWriting {
     return {};
   }
 
+  /// The last thing that may well fail.
+  Expected<void> take_name() { return temporary_.path.empty() ? give_name(target_, temporary_) : Expected<void>(); }
+
   Expected<void> take_place() {
-    if (temporary_.path.empty()) NATSCOPE_CHECK(give_name(target_, temporary_));
     if (::rename(temporary_.path.c_str(), target_.file.c_str()) != 0) return failed("replace");
     temporary_.keep = true;
-    return sync_folder(target_.folder);
+    return {};
+  }
+
+  Expected<void> sync() {
+    return folder_.is_open() ? sync_open_folder(folder_.get(), target_.folder) : Expected<void>();
   }
 
  private:
+  /// Before anything is replaced. A folder that may be written to and not be read has no descriptor to sync.
+  Expected<void> open_folder() {
+    folder_ = UniqueDescriptor(::open(target_.folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (folder_.is_open() || errno == EACCES) return {};
+    return Unexpected(system_error(errno, "open the folder", target_.folder));
+  }
+
   [[nodiscard]] Unexpected failed(const char* doing) const {
     return Unexpected(system_error(errno, doing, target_.file));
   }
 
   Target target_;
   TemporaryFile temporary_;
+  UniqueDescriptor folder_;
 };
 
 Expected<void> write_files_atomically(const std::vector<FileToWrite>& files) {
   std::vector<FileInWriting> writing(files.size());
   for (std::size_t i = 0; i < files.size(); ++i) NATSCOPE_CHECK(writing[i].fill(files[i]));
+  for (FileInWriting& file : writing) NATSCOPE_CHECK(file.take_name());
   for (FileInWriting& file : writing) NATSCOPE_CHECK(file.take_place());
+  for (FileInWriting& file : writing) NATSCOPE_CHECK(file.sync());
   return {};
 }
 
 Expected<void> write_file_atomically(const fs::path& path, const std::function<Expected<void>(AtomicFile&)>& fill) {
-  FileInWriting writing;
-  NATSCOPE_CHECK(writing.fill({path, fill}));
-  return writing.take_place();
+  return write_files_atomically({{path, fill}});
 }
 
 void abandon_unfinished_files() { Unfinished::all().remove(); }
@@ -299,9 +325,7 @@ Expected<void> check_writable_target(const fs::path& path) {
 Expected<void> sync_folder(const fs::path& folder) {
   const UniqueDescriptor descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!descriptor.is_open()) return Unexpected(system_error(errno, "open the folder", folder));
-  // EINVAL: a file system that has no such operation keeps its own promises.
-  if (::fsync(descriptor.get()) != 0 && errno != EINVAL) return Unexpected(system_error(errno, "write", folder));
-  return {};
+  return sync_open_folder(descriptor.get(), folder);
 }
 
 }  // namespace natscope

@@ -6,8 +6,9 @@
 /// the file system can, it has no name until it is synced; else a kill may leave one, named `.NAME.XXXXXX.tmp`.
 ///
 /// Errors: file_not_found (no such folder), not_a_regular_file (the target is a folder, device or pipe), disk_full,
-/// io_failure, and whatever `fill` returns. A symbolic link as target is followed, so the file behind it is replaced.
-/// Threads: different targets may be written at the same time; of two writers of one target the last rename wins.
+/// io_failure (a target that is write-protected, among others), and whatever `fill` returns. A symbolic link as target
+/// is followed, so the file behind it is replaced. Threads: different targets may be written at the same time; of two
+/// writers of one target the last rename wins.
 #pragma once
 
 #include <cstddef>

@@ -12,7 +12,9 @@
 #include <cerrno>
 #include <csignal>
 #include <exception>
+#include <new>
 #include <string>
+#include <system_error>
 #include <unordered_map>
 #include <vector>
 
@@ -27,6 +29,7 @@ namespace {
 
 constexpr char trained_mark = '+';
 constexpr char failed_mark = '-';
+constexpr int no_memory_exit = 4;
 
 class Sentences final : public sentencepiece::SentenceIterator {
  public:
@@ -72,9 +75,25 @@ std::string train_here(const std::vector<std::string>& sentences, const Tokenize
     const auto status = sentencepiece::SentencePieceTrainer::Train(trainer_options(options), &iterator, &model);
     if (!status.ok()) return failed_mark + std::string(status.message());
     return trained_mark + model;
+  } catch (const std::bad_alloc&) {
+    ::_exit(no_memory_exit);
+  } catch (const std::system_error& problem) {
+    if (problem.code() == std::errc::resource_unavailable_try_again) ::_exit(no_memory_exit);  // of threads
+    return failed_mark + std::string(problem.what());
   } catch (const std::exception& problem) {
     return failed_mark + std::string(problem.what());
   }
+}
+
+/// In the child, which has nothing to say to people: its end does.
+[[noreturn]] void end_silently() {
+  try {
+    if (const std::exception_ptr problem = std::current_exception()) std::rethrow_exception(problem);
+  } catch (const std::bad_alloc&) {
+    ::_exit(no_memory_exit);
+  } catch (...) {
+  }
+  ::_exit(1);
 }
 
 [[noreturn]] void run_child(int descriptor, pid_t parent, const std::vector<std::string>& sentences,
@@ -84,6 +103,7 @@ std::string train_here(const std::vector<std::string>& sentences, const Tokenize
   ::signal(SIGPIPE, SIG_IGN);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(1);
+  std::set_terminate(end_silently);
   const std::string answer = train_here(sentences, options);
   for (std::size_t at = 0; at < answer.size();) {
     const ssize_t done = ::write(descriptor, answer.data() + at, answer.size() - at);
@@ -100,12 +120,27 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
   ~Child() {
+    if (id_ < 0) return;
     ::kill(id_, SIGKILL);
-    while (::waitpid(id_, nullptr, 0) < 0 && errno == EINTR) {
-    }
+    static_cast<void>(wait());
+  }
+
+  /// Whether it ended for want of memory, by itself or by the system's hand.
+  [[nodiscard]] bool ended_without_memory() {
+    const int status = wait();
+    return (WIFEXITED(status) && WEXITSTATUS(status) == no_memory_exit) ||
+           (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
   }
 
  private:
+  int wait() {
+    int status = 0;
+    while (::waitpid(id_, &status, 0) < 0 && errno == EINTR) {
+    }
+    id_ = -1;
+    return status;
+  }
+
   pid_t id_;
 };
 
@@ -138,9 +173,14 @@ Expected<std::string> train_in_child(const std::vector<std::string>& sentences, 
   const pid_t id = ::fork();
   if (id < 0) return Unexpected(system_error(errno, "start", "the tokenizer's trainer"));
   if (id == 0) run_child(writing.get(), parent, sentences, options);
-  const Child child(id);
+  Child child(id);
   writing = UniqueDescriptor();
-  return read_answer(reading.get(), stop);
+  NATSCOPE_TRY(std::string answer, read_answer(reading.get(), stop));
+  if (answer.empty() && child.ended_without_memory()) {
+    return fail(ErrorCode::out_of_memory, "there is not enough memory to train a vocabulary on this text",
+                "give less text, fewer --threads, or a vocabulary with --tokenizer");
+  }
+  return answer;
 }
 
 /// Of a text with more different characters than pieces were asked for.

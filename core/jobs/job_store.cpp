@@ -25,6 +25,10 @@ using nlohmann::json;
 
 constexpr std::size_t max_name_bytes = 100;
 
+Unexpected is_there(const fs::path& folder) {
+  return fail(ErrorCode::usage, printable(folder.string()) + " is there already", "choose another name");
+}
+
 bool is_alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
 bool is_path(std::string_view text) { return text.find('/') != std::string_view::npos || text == "." || text == ".."; }
@@ -147,7 +151,7 @@ Expected<fs::path> JobStore::place_for(std::string_view name_or_path) const {
   const fs::path folder = is_path(name_or_path) ? absolute_path(name_or_path) : root_ / name_or_path;
   std::error_code problem;
   if (!path_exists(folder) || (fs::is_directory(folder, problem) && fs::is_empty(folder, problem))) return folder;
-  return fail(ErrorCode::usage, printable(folder.string()) + " is there already", "choose another name");
+  return is_there(folder);
 }
 
 Expected<fs::path> JobStore::create(std::string_view name_or_path, json spec) const {
@@ -165,6 +169,7 @@ Expected<fs::path> JobStore::create(std::string_view name_or_path, json spec) co
     std::error_code ignored;
     fs::remove_all(unfinished, ignored);
     if (!written) return Unexpected(std::move(written).error());
+    if (problem == std::errc::directory_not_empty || problem == std::errc::file_exists) return is_there(folder);
     return fail(ErrorCode::io_failure, printable(folder.string()) + ": " + problem.message());
   }
   NATSCOPE_CHECK(sync_folder(folder.parent_path()));

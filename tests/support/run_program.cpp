@@ -88,6 +88,9 @@ ProgramResult run_program(const std::vector<std::string>& argv, const ProgramOpt
   sigset_t defaults;
   sigemptyset(&defaults);
   sigaddset(&defaults, SIGPIPE);
+  // Those that tests send may be ignored here, where these tests run in the background.
+  sigaddset(&defaults, SIGINT);
+  sigaddset(&defaults, SIGTERM);
   posix_spawnattr_setsigdefault(&attributes, &defaults);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
 

@@ -69,6 +69,13 @@ std::string text_files_text(const fs::path& path, std::size_t files) {
          " (other endings are not read)";
 }
 
+Error of_text(Error error, const std::string& where) {
+  if (error.code == ErrorCode::interrupted) return error;
+  if (error.code == ErrorCode::bad_text) error.code = ErrorCode::bad_data;
+  error.message = where + ": " + error.message;
+  return error;
+}
+
 Expected<Corpus> Corpus::read(std::span<const fs::path> files, const Tokenizer& tokenizer, const StopToken& stop) {
   if (tokenizer.size() > std::numeric_limits<std::uint16_t>::max() + 1) {
     return fail(ErrorCode::bad_data, "the vocabulary has more than 65536 pieces", "choose a smaller one");
@@ -81,7 +88,7 @@ Expected<Corpus> Corpus::read(std::span<const fs::path> files, const Tokenizer& 
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     auto encoded = tokenizer.encode(text);
     if (!encoded) {
-      return fail(ErrorCode::bad_data, printable(path.string()) + ": " + encoded.error().message, encoded.error().hint);
+      return Unexpected(of_text(std::move(encoded).error(), printable(path.string())));
     }
     if (const auto bos = tokenizer.bos_id()) corpus.tokens_.push_back(static_cast<std::uint16_t>(*bos));
     for (const std::int32_t token : *encoded) corpus.tokens_.push_back(static_cast<std::uint16_t>(token));

@@ -22,6 +22,9 @@ namespace natscope::train {
 /// For people: "12 files *.txt in FOLDER (other endings are not read)", or the one file's name.
 [[nodiscard]] std::string text_files_text(const std::filesystem::path& path, std::size_t files);
 
+/// What is wrong with a text of a data set, as an error of that: bad_text is bad_data there.
+[[nodiscard]] Error of_text(Error error, const std::string& where);
+
 /// The tokens of all files in one row, each file's behind a beginning-of-sequence token (no end token). 2 bytes a
 /// token.
 class Corpus {

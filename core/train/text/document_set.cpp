@@ -53,7 +53,7 @@ Expected<void> add_text(std::string_view text, const fs::path& path, const Docum
                         std::vector<Document>& documents) {
   auto tokens = form.tokenizer->encode(text);
   if (!tokens) {
-    return fail(ErrorCode::bad_data, printable(path.string()) + ": " + tokens.error().message, tokens.error().hint);
+    return Unexpected(of_text(std::move(tokens).error(), printable(path.string())));
   }
   const std::size_t room = static_cast<std::size_t>(form.length) - (form.bos ? 1 : 0);
   for (std::size_t begin = 0; begin < tokens->size(); begin += room) {
@@ -95,9 +95,8 @@ class Conversations {
       NATSCOPE_TRY(chat_, ChatForm::of(*form_.folder));
     }
     const auto made = chat_->conversation(list, now_, take);
-    if (made || made.error().code == ErrorCode::interrupted) return made;
-    const ErrorCode code = made.error().code == ErrorCode::bad_text ? ErrorCode::bad_data : made.error().code;
-    return fail(code, where + ": " + made.error().message, made.error().hint);
+    if (made) return made;
+    return Unexpected(of_text(made.error(), where));
   }
 
  private:
@@ -147,7 +146,7 @@ Expected<std::optional<std::vector<std::int32_t>>> member(const nlohmann::json& 
   if (!found->is_string()) return bad_line(where, std::string(key) + " is no text");
   auto tokens = form.tokenizer->encode(found->get_ref<const std::string&>());
   if (!tokens) {
-    return fail(ErrorCode::bad_data, where + ": " + key + ": " + tokens.error().message, tokens.error().hint);
+    return Unexpected(of_text(std::move(tokens).error(), where + ": " + key));
   }
   return std::optional(std::move(*tokens));
 }

@@ -29,7 +29,7 @@ TEST_CASE("Ctrl+C ends the program in the same way while its libraries are still
   }
 }
 
-TEST_CASE("a terminal that is closed ends the program as Ctrl+C does, unless nohup keeps it") {
+TEST_CASE("a terminal that is closed ends the program as Ctrl+C does") {
   const TemporaryFolder folder;
   std::string text;
   for (int line = 0; line < 60000; ++line) text += "The tide came in, and the small boats turned in the harbour.\n";
@@ -41,12 +41,19 @@ TEST_CASE("a terminal that is closed ends the program as Ctrl+C does, unless noh
                   {.input = {}, .signal_after_s = 1.5, .signal = SIGHUP});
   CHECK(ended.exit_code == 5);
   CHECK(ended.last_error_line().rfind("error: interrupted: ", 0) == 0);
-  for (const double after_s : {0.15, 0.5}) {
-    CAPTURE(after_s);
-    const ProgramResult kept = run_program(
-        {"/usr/bin/env", "--ignore-signal=HUP", program, "generate", "--prompt", "Once", "--max-new-tokens", "90"},
-        {.input = {}, .signal_after_s = after_s, .signal = SIGHUP});
-    CHECK(kept.exit_code == 0);
+}
+
+TEST_CASE("a signal that is ignored where the program is started stays so: nohup, a script's background") {
+  const std::string program = std::string(NATSCOPE_BIN_DIR) + "/natscope-cli";
+  for (const auto& [name, signal] : {std::pair{"HUP", SIGHUP}, std::pair{"INT", SIGINT}, std::pair{"TERM", SIGTERM}}) {
+    for (const double after_s : {0.15, 0.5}) {
+      CAPTURE(name);
+      CAPTURE(after_s);
+      const ProgramResult kept = run_program({"/usr/bin/env", std::string("--ignore-signal=") + name, program,
+                                              "generate", "--prompt", "Once", "--max-new-tokens", "90"},
+                                             {.input = {}, .signal_after_s = after_s, .signal = signal});
+      CHECK(kept.exit_code == 0);
+    }
   }
 }
 

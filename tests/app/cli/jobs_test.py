@@ -123,6 +123,18 @@ class Test:
         self.wait_for("long", lambda job: job["state"] == "running", "resumed job")
         self.cli.good("jobs", "stop", "long", "--now", "--wait")
 
+    def begins_several_at_once(self):
+        """Without a name of their own they get one each, in whatever second they come."""
+        words = ("train", *options(self.text, 5), "--detach", "--no-start")
+        begun = [self.cli.start(*words) for _ in range(5)]
+        for process in begun:
+            err = process.communicate(timeout=60)[1].decode()
+            check(process.returncode == 0, f"begun with four others: {err}")
+        names = [job["name"] for job in self.cli.json("jobs", "list")["jobs"] if job["name"].startswith("train-")]
+        check(len(names) == len(begun), f"{len(begun)} jobs begun at once are {names}")
+        for name in names:
+            self.cli.good("jobs", "delete", name)
+
     def copies_and_deletes(self):
         self.fails("usage", 2, "jobs", "duplicate", "long", "short", "--set", "steps=many")
         self.fails("usage", 2, "jobs", "duplicate", "long", "short", "--set", "magic=1")
@@ -170,6 +182,7 @@ class Test:
         self.is_followed()
         self.stops_and_resumes()
         self.is_seen_to_be_killed()
+        self.begins_several_at_once()
         self.copies_and_deletes()
 
 

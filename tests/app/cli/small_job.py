@@ -6,8 +6,13 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
+
+# Tests that run in the background ignore these, and what they start would, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 NOT_RUN = 77  # ctest shows a test that ends with this as skipped
 

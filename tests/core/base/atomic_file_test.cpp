@@ -76,6 +76,55 @@ TEST_CASE("files that belong together are all written, or none") {
   CHECK(folder.names() == std::vector<std::string>{"a", "b"});
 }
 
+/// As a user who is not root, of whom nothing is protected.
+class OrdinaryUser {
+ public:
+  OrdinaryUser() : is_root_(::geteuid() == 0 && ::seteuid(65534) == 0) {}
+  ~OrdinaryUser() {
+    if (is_root_) REQUIRE(::seteuid(0) == 0);
+  }
+
+ private:
+  bool is_root_;
+};
+
+TEST_CASE("a write-protected file is not replaced, and a folder that cannot be read can be written to") {
+  const TemporaryFolder folder;
+  REQUIRE(::chmod(folder.path().c_str(), 0777) == 0);
+  const OrdinaryUser user;
+  const fs::path kept = folder / "kept", box = folder / "box";
+  write_bytes(kept, "result");
+  REQUIRE(::chmod(kept.c_str(), 0444) == 0);
+  for (const auto& refused : {write_file_atomically(kept, std::string_view("new")), check_writable_target(kept)}) {
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::io_failure);
+    CHECK(refused.error().message.find("write-protected") != std::string::npos);
+  }
+  CHECK(read_bytes(kept) == "result");
+
+  fs::create_directory(box);
+  write_bytes(box / "a", "old");
+  REQUIRE(::chmod(box.c_str(), 0300) == 0);
+  CHECK(write_file_atomically(box / "a", std::string_view("new")));
+  REQUIRE(::chmod(box.c_str(), 0700) == 0);
+  CHECK(read_bytes(box / "a") == "new");
+}
+
+TEST_CASE("without a descriptor for the folder nothing is replaced") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "a", "old");
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const int next = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ::close(next);
+  const rlimit one_more{static_cast<rlim_t>(next) + 1, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &one_more) == 0);
+  const auto written = write_file_atomically(folder / "a", std::string_view("new"));
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK_FALSE(written);
+  CHECK(read_bytes(folder / "a") == "old");
+}
+
 TEST_CASE("what is abandoned half written is gone, and its writer fails") {
   const TemporaryFolder folder;
   write_bytes(folder / "a", "old");
