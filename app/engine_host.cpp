@@ -48,8 +48,7 @@ ModelDescription described(const Engine& engine, const OpenMessage& request) {
   model.tokenizer = engine.tokenizer().model_type();
   model.chats = has_chat_template(folder.path());
   model.device = engine.device() == Device::cuda ? "cuda" : "cpu";
-  model.threads =
-      request.threads > 0 ? request.threads : static_cast<std::int32_t>(omp_get_num_procs());
+  model.threads = request.threads > 0 ? request.threads : static_cast<std::int32_t>(omp_get_num_procs());
   model.greedy = !defaults.do_sample.value_or(true);
   model.temperature = defaults.temperature.value_or(model.temperature);
   model.top_k = defaults.top_k.value_or(model.top_k);
@@ -189,9 +188,9 @@ Expected<FinishedMessage> TorchEngineHost::step(const StepMessage& request, std:
 const SequenceRecord& TorchEngineHost::record() const { return engine_ ? engine_->record() : nothing_; }
 std::string TorchEngineHost::token_text(std::int32_t token) const { return engine_->tokenizer().display(token); }
 
-Expected<AttentionTile> TorchEngineHost::tile(const TileKey& key, std::stop_token stop) {
+Expected<AttentionTile> TorchEngineHost::tile(const TileKey& key, const OnReplay& on_replay, std::stop_token stop) {
   NATSCOPE_CHECK(check_open());
-  return engine_->tile(key, stop);
+  return engine_->tile(key, stop, on_replay);
 }
 
 Expected<ChatPromptMessage> TorchEngineHost::chat_prompt(const ChatTurnMessage& turn) {
@@ -201,14 +200,16 @@ Expected<ChatPromptMessage> TorchEngineHost::chat_prompt(const ChatTurnMessage& 
   return ChatPromptMessage{std::move(text.prompt), std::move(text.note)};
 }
 
-Expected<WeightsMessage> TorchEngineHost::weights(const WeightsRequestMessage& request, std::stop_token stop) {
+Expected<WeightsMessage> TorchEngineHost::weights(const WeightsRequestMessage& request, const OnReplay& on_replay,
+                                                  std::stop_token stop) {
   NATSCOPE_CHECK(check_open());
   const auto cells = static_cast<std::size_t>(request.queries) * static_cast<std::size_t>(request.keys);
   WeightsMessage answer{request, std::vector<float>(cells), std::vector<std::uint8_t>(cells)};
   const std::array<std::int64_t, 2> shape{request.queries, request.keys};
   NATSCOPE_CHECK(engine_->weights(request.layer, request.head, request.first_query, request.first_key,
                                   kernels::View<float, 2>::packed(answer.weights.data(), shape),
-                                  kernels::View<std::uint8_t, 2>::packed(answer.visible.data(), shape), stop));
+                                  kernels::View<std::uint8_t, 2>::packed(answer.visible.data(), shape), stop,
+                                  on_replay));
   return answer;
 }
 

@@ -27,8 +27,10 @@ class TorchEngineHost : public EngineHost {
   [[nodiscard]] Expected<FinishedMessage> step(const StepMessage& request, std::stop_token stop) override;
   [[nodiscard]] const SequenceRecord& record() const override;
   [[nodiscard]] std::string token_text(std::int32_t token) const override;
-  [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, std::stop_token stop) override;
-  [[nodiscard]] Expected<WeightsMessage> weights(const WeightsRequestMessage& request, std::stop_token stop) override;
+  [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, const OnReplay& on_replay,
+                                             std::stop_token stop) override;
+  [[nodiscard]] Expected<WeightsMessage> weights(const WeightsRequestMessage& request, const OnReplay& on_replay,
+                                                 std::stop_token stop) override;
   [[nodiscard]] Expected<ChatPromptMessage> chat_prompt(const ChatTurnMessage& turn) override;
 
  private:

@@ -27,6 +27,12 @@ constexpr std::int64_t map_store_bytes = 1LL << 30U;
 
 using Options = ExportOptions;
 
+constexpr const char* reading_again = "once more, for a layer that there was no room to keep";
+
+ReplayProgress shown_replay(ProgressBar& bar) {
+  return [&bar](std::int64_t done, std::int64_t total) { bar.update(done, total); };
+}
+
 /// The request of these flags, of a run of so many tokens. Errors: those of parse_range.
 Expected<FigureRequest> request_of(FigureKind kind, const Options& options, std::int64_t tokens) {
   FigureRequest request{
@@ -49,9 +55,11 @@ Expected<FigureData> attention_figure(const Engine& engine, const FigureRequest&
   const auto cells = static_cast<std::size_t>(sizes[0] * sizes[1]);
   map.values.resize(cells);
   map.visible.resize(cells);
+  ProgressBar again(reading_again, "tokens");
   NATSCOPE_CHECK(engine.weights(map.layer, map.head, TokenPos(map.queries.begin), TokenPos(map.keys.begin),
                                 kernels::View<float, 2>::packed(map.values.data(), sizes),
-                                kernels::View<std::uint8_t, 2>::packed(map.visible.data(), sizes), std::move(stop)));
+                                kernels::View<std::uint8_t, 2>::packed(map.visible.data(), sizes), std::move(stop),
+                                shown_replay(again)));
   provenance.maps = {request.map};
   return FigureData{FigureKind::attention, std::move(map), {}, {}, std::move(provenance)};
 }
@@ -82,10 +90,11 @@ Expected<FigureData> overview_figure_of(const Engine& engine, const Options& opt
   const std::int32_t heads = engine.config().heads;
   const std::int64_t maps = options.one_layer() ? heads : std::int64_t{heads} * engine.record().geometry().layers;
   ProgressBar bar("maps", "maps");
+  ProgressBar again(reading_again, "tokens");
   std::int64_t done = 0;
   return overview_of_record(engine.record(), heads, options.one_layer(), provenance,
                             [&](const TileKey& key) -> Expected<AttentionTile> {
-                              NATSCOPE_TRY(AttentionTile tile, engine.tile(key, stop));
+                              NATSCOPE_TRY(AttentionTile tile, engine.tile(key, stop, shown_replay(again)));
                               bar.update(++done, maps);
                               return tile;
                             });
@@ -104,6 +113,7 @@ Expected<FigureData> figure_from_model(FigureKind kind, const Options& options, 
   const bool needs_all = !needs_map || kind == FigureKind::text || kind == FigureKind::vocabulary;
   const std::int32_t layers = !needs_all && options.layer < INT32_MAX ? options.layer + 1 : 0;
   RunNeeds needs{needs_weights ? map_store_bytes : 0, layers};
+  if (needs_weights && needs_map && options.layer < INT32_MAX) needs.drawn_layer = LayerId(options.layer);
   needs.probabilities = options.surprise || kind == FigureKind::vocabulary;
   NATSCOPE_TRY(auto run, options.run.run(needs, check_model, stop));
   const Engine& engine = *run.engine;

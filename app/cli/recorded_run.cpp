@@ -114,6 +114,7 @@ Expected<RecordedRun> RecordedRunOptions::run(const RunNeeds& needs,
   NATSCOPE_CHECK(roles_.check(named));
   EngineOptions options = model_.engine_options(needs.trace_store_bytes);
   options.layers = max_new_tokens_ > 0 ? 0 : needs.layers;
+  options.stored_layer = needs.drawn_layer;
   NATSCOPE_TRY(done.engine, Engine::open(options, stop));
   Engine& engine = *done.engine;
   NATSCOPE_CHECK(check_model(engine));

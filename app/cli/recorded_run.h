@@ -36,6 +36,8 @@ struct RunNeeds {
   std::int64_t trace_store_bytes = 0;
   /// Only so many of the model's first layers, 0 for all; those above are left out where nothing is generated.
   std::int32_t layers = 0;
+  /// The one layer whose map is drawn; unset: those of all of them.
+  std::optional<LayerId> drawn_layer{};
   bool probabilities = false;  ///< of the prompt's tokens, too: their losses
   /// Receives logits rows [n, vocab] f32 in the order of positions, the last token's included.
   std::function<Expected<void>(std::span<const float> rows)> logits{};

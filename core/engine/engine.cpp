@@ -90,8 +90,8 @@ Expected<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options, std
     const auto products = on_device ? PreparedWeights::Products::device : PreparedWeights::Products::cpu;
     NATSCOPE_TRY(PreparedWeights weights,
                  PreparedWeights::create(folder.weights(), layers, geometry.dtype, products, stop));
-    auto state =
-        std::make_unique<State>(std::move(folder), std::move(weights), geometry, threads, options.trace_store_bytes);
+    auto state = std::make_unique<State>(std::move(folder), std::move(weights), geometry, threads,
+                                         options.trace_store_bytes, options.stored_layer);
     const auto open_on_cpu = [&](const Error& why) {
       log(LogLevel::warning, "computing on the CPU: " + why.message);
       state.reset();  // two copies of the weights need not fit

@@ -47,9 +47,14 @@ struct EngineOptions {
   /// Only the model's first so many layers, for pictures of them: the record, cache and accounting cover these, there
   /// are no logits, and nothing can be generated. 0, or more than the model has: all.
   std::int32_t layers = 0;
+  /// The one layer whose rows the trace store keeps, for a picture of it alone; unset: all, as they fit.
+  std::optional<LayerId> stored_layer{};
   PromptAttention prompt_attention = PromptAttention::own;
   std::filesystem::path device_module{};  ///< of the GPU backend; empty: libnatscope_cuda.so beside the program
 };
+
+/// Tokens of a text that is processed once more, for a map whose rows were given up; after each chunk of them.
+using ReplayProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
 struct PrefillOptions {
   std::int64_t chunk = 512;     ///< tokens per pass, >= 1
@@ -146,16 +151,17 @@ class Engine {
   /// Wall time and tokens of the prefills since start().
   [[nodiscard]] double prefill_s() const;
 
-  /// A tile of a head's map, from the trace store or by replaying the layer's tokens with their recorded roles.
-  /// Errors: bad_layer, bad_head, bad_position, interrupted. Under H2O and TOVA the mask is what it had kept when each
-  /// query came.
-  [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, std::stop_token stop) const;
+  /// A tile of a head's map, from the trace store or by replaying the layer's tokens with their recorded roles, of
+  /// which `on_replay` is told on this thread. Errors: bad_layer, bad_head, bad_position, interrupted. Under H2O and
+  /// TOVA the mask is what it had kept when each query came.
+  [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, std::stop_token stop,
+                                             const ReplayProgress& on_replay = {}) const;
 
   /// A rectangle of weights, first_query … and first_key …, out [queries, keys]; visible may be empty (data ==
   /// nullptr).
   [[nodiscard]] Expected<void> weights(LayerId layer, HeadId head, TokenPos first_query, TokenPos first_key,
                                        kernels::View<float, 2> out, kernels::View<std::uint8_t, 2> visible,
-                                       std::stop_token stop) const;
+                                       std::stop_token stop, const ReplayProgress& on_replay = {}) const;
 
  private:
   struct State;

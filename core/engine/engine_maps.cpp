@@ -9,7 +9,8 @@ namespace natscope {
 
 namespace {
 
-constexpr std::int64_t whole_layer_bytes = 64LL << 20U;  // a replayed layer that is larger is kept for one head only
+/// A replayed layer that takes no more than this, or than the trace store may, is kept whole; of a larger one a head.
+constexpr std::int64_t whole_layer_bytes = 64LL << 20U;
 
 /// `layers`: those that were opened.
 Expected<void> check_head(std::int32_t layers, std::int32_t heads, LayerId layer, HeadId head) {
@@ -33,7 +34,8 @@ std::vector<std::int32_t> Engine::State::last_query_of(LayerId layer, KvHeadId k
 }
 
 /// Processes the recorded text once more up to `layer`, with everything decided as it was, and keeps that layer's rows.
-Expected<void> Engine::State::replay_layer(LayerId layer, HeadId head, std::stop_token stop) const {
+Expected<void> Engine::State::replay_layer(LayerId layer, HeadId head, std::stop_token stop,
+                                           const ReplayProgress& on_replay) const {
   const ModelConfig& config = folder.config();
   RecordedSequence recorded;
   std::uint64_t of_sequence = 0;
@@ -45,7 +47,7 @@ Expected<void> Engine::State::replay_layer(LayerId layer, HeadId head, std::stop
   const auto tokens = static_cast<std::int64_t>(recorded.tokens.size());
   const std::int64_t layer_bytes =
       tokens * (config.q_rows() + config.kv_rows()) * kernels::element_bytes(geometry.dtype);
-  const bool whole = layer_bytes <= whole_layer_bytes;
+  const bool whole = layer_bytes <= std::max(whole_layer_bytes, store.budget_bytes());
 
   CacheGeometry kept = geometry;
   kept.layers = 1;
@@ -59,7 +61,8 @@ Expected<void> Engine::State::replay_layer(LayerId layer, HeadId head, std::stop
       kernels::KvCache::create({layer.value + 1, geometry.kv_heads, geometry.head_dim, geometry.dtype}, replay_cache),
       "cache"));
   ChunkPass pass(config, weights, geometry.dtype);
-  NATSCOPE_CHECK(replay(recorded, pass, *replay_cache, observer, {layer.value + 1, ChunkExtent::Hidden::none}, stop));
+  NATSCOPE_CHECK(
+      replay(recorded, pass, *replay_cache, observer, {layer.value + 1, ChunkExtent::Hidden::none}, stop, on_replay));
   replayed = {of_sequence, layer, whole ? std::nullopt : std::optional(head), tokens, std::move(rows)};
   return {};
 }
@@ -67,7 +70,7 @@ Expected<void> Engine::State::replay_layer(LayerId layer, HeadId head, std::stop
 /// Draws from the trace store, or from a replay of the layer when the store gave it up.
 template <class Draw>
 auto Engine::State::draw(LayerId layer, HeadId head, std::int64_t tokens_needed, std::stop_token stop,
-                         const Draw& draw_from) const
+                         const ReplayProgress& on_replay, const Draw& draw_from) const
     -> decltype(draw_from(std::declval<const TraceStore&>(), layer, head, std::span<const std::int32_t>())) {
   const ModelConfig& config = folder.config();
   NATSCOPE_CHECK(check_head(geometry.layers, config.heads, layer, head));
@@ -88,19 +91,19 @@ auto Engine::State::draw(LayerId layer, HeadId head, std::int64_t tokens_needed,
   const auto wanted = std::min(tokens_needed, static_cast<std::int64_t>(last_query.size()));
   const bool fits = replayed.store && replayed.sequence == now && replayed.layer == layer &&
                     (!replayed.head || *replayed.head == head) && replayed.tokens >= wanted;
-  if (!fits) NATSCOPE_CHECK(replay_layer(layer, head, stop));
+  if (!fits) NATSCOPE_CHECK(replay_layer(layer, head, stop, on_replay));
   return draw_from(*replayed.store, LayerId(0), replayed.head ? HeadId(0) : head,
                    std::span<const std::int32_t>(last_query));
 }
 
-Expected<AttentionTile> Engine::tile(const TileKey& key, std::stop_token stop) const {
+Expected<AttentionTile> Engine::tile(const TileKey& key, std::stop_token stop, const ReplayProgress& on_replay) const {
   return guarded([&]() -> Expected<AttentionTile> {
     use_threads(state_->threads);
     if (key.zoom < 0 || key.zoom > 24 || key.row < 0 || key.column < 0)
       return fail(ErrorCode::bad_position, "no such tile of the map");
     const std::int64_t needed = ((std::int64_t{std::max(key.row, key.column)} + 1) * tile_cells) << key.zoom;
     return state_->draw(
-        key.layer, key.head, needed, stop,
+        key.layer, key.head, needed, stop, on_replay,
         [&](const TraceStore& from, LayerId layer, HeadId head, std::span<const std::int32_t> last_query) {
           Expected<AttentionTile> tile = from.tile({layer, head, key.zoom, key.row, key.column}, last_query, stop);
           if (tile) tile->key = key;
@@ -111,12 +114,12 @@ Expected<AttentionTile> Engine::tile(const TileKey& key, std::stop_token stop) c
 
 Expected<void> Engine::weights(LayerId layer, HeadId head, TokenPos first_query, TokenPos first_key,
                                kernels::View<float, 2> out, kernels::View<std::uint8_t, 2> visible,
-                               std::stop_token stop) const {
+                               std::stop_token stop, const ReplayProgress& on_replay) const {
   return guarded([&]() -> Expected<void> {
     use_threads(state_->threads);
     const std::int64_t needed = std::max(first_query.value + out.size(0), first_key.value + out.size(1));
     return state_->draw(
-        layer, head, needed, stop,
+        layer, head, needed, stop, on_replay,
         [&](const TraceStore& from, LayerId in_layer, HeadId in_head, std::span<const std::int32_t> last_query) {
           return from.weights(in_layer, in_head, first_query, first_key, last_query, out, visible, stop);
         });

@@ -25,13 +25,13 @@ Expected<void> check_roles_for(const RolePlan& plan, std::int64_t tokens) {
 }  // namespace
 
 Engine::State::State(ModelFolder opened, PreparedWeights prepared, CacheGeometry cache_geometry, int thread_count,
-                     std::int64_t trace_store_bytes)
+                     std::int64_t trace_store_bytes, std::optional<LayerId> stored_layer)
     : folder(std::move(opened)),
       weights(std::move(prepared)),
       geometry(cache_geometry),
       threads(thread_count),
       has_scores(folder.has_score_layers()),
-      store(cache_geometry, folder.config().heads, trace_store_bytes, folder.config().context),
+      store(cache_geometry, folder.config().heads, trace_store_bytes, folder.config().context, stored_layer),
       row_pass(folder.config(), weights, cache_geometry.dtype),
       chunk_pass(folder.config(), weights, cache_geometry.dtype),
       logits(static_cast<std::size_t>(folder.config().vocab)) {}

@@ -42,7 +42,7 @@ struct PromptReading {
 
 struct Engine::State {
   State(ModelFolder opened, PreparedWeights prepared, CacheGeometry cache_geometry, int thread_count,
-        std::int64_t trace_store_bytes);
+        std::int64_t trace_store_bytes, std::optional<LayerId> stored_layer);
 
   /// Whether only the model's first layers are here: see EngineOptions::layers.
   [[nodiscard]] bool is_partial() const { return geometry.layers < folder.config().layers; }
@@ -78,9 +78,10 @@ struct Engine::State {
   [[nodiscard]] std::vector<std::int32_t> last_query_of(LayerId layer, KvHeadId kv_head) const;
   template <class Draw>
   [[nodiscard]] auto draw(LayerId layer, HeadId head, std::int64_t tokens_needed, std::stop_token stop,
-                          const Draw& draw_from) const
+                          const ReplayProgress& on_replay, const Draw& draw_from) const
       -> decltype(draw_from(std::declval<const TraceStore&>(), layer, head, std::span<const std::int32_t>()));
-  [[nodiscard]] Expected<void> replay_layer(LayerId layer, HeadId head, std::stop_token stop) const;
+  [[nodiscard]] Expected<void> replay_layer(LayerId layer, HeadId head, std::stop_token stop,
+                                            const ReplayProgress& on_replay) const;
 
   ModelFolder folder;
   PreparedWeights weights;

@@ -101,11 +101,17 @@ Expected<void> ReplayObserver::dropped(LayerId layer, TokenPos now, std::span<co
 }
 
 Expected<void> replay(const RecordedSequence& sequence, ChunkPass& pass, kernels::KvCache& cache,
-                      ReplayObserver& observer, ChunkExtent extent, std::stop_token stop) {
+                      ReplayObserver& observer, ChunkExtent extent, std::stop_token stop,
+                      const std::function<void(std::int64_t done, std::int64_t total)>& on_progress) {
   cache.reset(sequence.window, sequence.rule.has_value());
-  return in_chunks(sequence, pass.most_tokens(), [&](std::span<const std::int32_t> tokens, TokenPos first) {
-    return pass.run(tokens, first, cache, observer, extent, stop);
-  });
+  const auto all = static_cast<std::int64_t>(sequence.tokens.size());
+  if (on_progress) on_progress(0, all);
+  return in_chunks(sequence, pass.most_tokens(),
+                   [&](std::span<const std::int32_t> tokens, TokenPos first) -> Expected<void> {
+                     NATSCOPE_CHECK(pass.run(tokens, first, cache, observer, extent, stop));
+                     if (on_progress) on_progress(first.value + static_cast<std::int64_t>(tokens.size()), all);
+                     return {};
+                   });
 }
 
 Expected<void> replay(const RecordedSequence& sequence, DevicePass& pass, std::int64_t most_tokens,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <vector>
@@ -60,10 +61,11 @@ class ReplayObserver final : public PassObserver {
   std::int32_t group_;
 };
 
-/// Runs the whole sequence through the first layers of `pass`, into `cache`, which is reset first.
-/// Errors: interrupted, out_of_memory, internal.
+/// Runs the whole sequence through the first layers of `pass`, into `cache`, which is reset first. `on_progress` is
+/// told of tokens. Errors: interrupted, out_of_memory, internal.
 [[nodiscard]] Expected<void> replay(const RecordedSequence& sequence, ChunkPass& pass, kernels::KvCache& cache,
-                                    ReplayObserver& observer, ChunkExtent extent, std::stop_token stop);
+                                    ReplayObserver& observer, ChunkExtent extent, std::stop_token stop,
+                                    const std::function<void(std::int64_t done, std::int64_t total)>& on_progress = {});
 
 /// The same on a device, in chunks of at most `most_tokens`.
 [[nodiscard]] Expected<void> replay(const RecordedSequence& sequence, DevicePass& pass, std::int64_t most_tokens,

@@ -90,8 +90,9 @@ struct TraceStore::Source {
   std::int64_t tokens = 0;
 };
 
-TraceStore::TraceStore(CacheGeometry geometry, std::int32_t heads, std::int64_t budget_bytes, std::int64_t max_tokens)
-    : geometry_(geometry), heads_(heads), budget_bytes_(budget_bytes), max_tokens_(max_tokens) {
+TraceStore::TraceStore(CacheGeometry geometry, std::int32_t heads, std::int64_t budget_bytes, std::int64_t max_tokens,
+                       std::optional<LayerId> only)
+    : geometry_(geometry), heads_(heads), budget_bytes_(budget_bytes), max_tokens_(max_tokens), only_(only) {
   slots_.resize(static_cast<std::size_t>(geometry.layers));
   clear();
 }
@@ -101,7 +102,10 @@ TraceStore::~TraceStore() = default;
 void TraceStore::clear() {
   const std::lock_guard lock(mutex_);
   const bool no_room = budget_bytes_ < token_bytes() || max_tokens_ < 1;
-  for (Slot& slot : slots_) slot = {nullptr, 0, no_room};
+  for (std::size_t layer = 0; layer < slots_.size(); ++layer) {
+    const bool is_left_out = only_ && static_cast<std::size_t>(only_->value) != layer;
+    slots_[layer] = {nullptr, 0, no_room || is_left_out};
+  }
   stored_tokens_ = 0;
 }
 

@@ -28,9 +28,10 @@ namespace natscope {
 /// tile never makes the writer wait.
 class TraceStore {
  public:
-  /// `max_tokens`: the longest sequence; address space is set aside for it, memory only as tokens come.
+  /// `max_tokens`: the longest sequence; address space is set aside for it, memory only as tokens come. `only`: the one
+  /// layer that is kept; all others are given up from the beginning.
   TraceStore(CacheGeometry geometry, std::int32_t heads, std::int64_t budget_bytes,
-             std::int64_t max_tokens = 1LL << 20U);
+             std::int64_t max_tokens = 1LL << 20U, std::optional<LayerId> only = {});
   ~TraceStore();
 
   void clear();
@@ -52,6 +53,7 @@ class TraceStore {
   [[nodiscard]] bool has(LayerId layer) const;
   [[nodiscard]] std::int64_t tokens(LayerId layer) const;
   [[nodiscard]] std::int64_t used_bytes() const;
+  [[nodiscard]] std::int64_t budget_bytes() const { return budget_bytes_; }
 
   /// The map is as long as the shorter of what is stored and `last_query` [T], which is of the tile's KV head, as
   /// SequenceRecord keeps it. Errors: bad_layer (no such layer, or it was given up: see has()), bad_head, bad_position
@@ -90,6 +92,7 @@ class TraceStore {
   std::int32_t heads_ = 0;
   std::int64_t budget_bytes_ = 0;
   std::int64_t max_tokens_ = 0;
+  std::optional<LayerId> only_;
   mutable std::mutex mutex_;        // holds slots_ only, never while rows are read or written
   std::vector<Slot> slots_;         // changed by the writer only, which therefore reads without the lock
   std::int64_t stored_tokens_ = 0;  // of all slots

@@ -32,7 +32,7 @@
 /// end would misread raises protocol_version.
 namespace natscope {
 
-inline constexpr std::int32_t protocol_version = 1;
+inline constexpr std::int32_t protocol_version = 2;
 
 /// The first message of both ends.
 struct HelloMessage {
@@ -82,8 +82,8 @@ struct FollowUpMessage {
   std::int32_t candidates = 8;
 };
 
-/// Stops a request, or everything that runs and waits. What is stopped answers for itself: finished or error,
-/// interrupted.
+/// Stops a request or a question (a tile, weights), or all requests that run and wait. What is stopped answers for
+/// itself: finished or error, interrupted.
 struct StopMessage {
   std::uint64_t request = 0;  ///< its id; 0: all
 };
@@ -119,7 +119,8 @@ struct IdentityMessage {
   std::string sha256;
 };
 
-enum class ProgressPhase : std::uint8_t { opening, prefill };
+/// `replay`: of a question about a map, for which the text is processed once more.
+enum class ProgressPhase : std::uint8_t { opening, prefill, replay };
 
 struct ProgressMessage {
   ProgressPhase phase = ProgressPhase::prefill;

@@ -7,7 +7,7 @@
 namespace natscope::protocol {
 namespace {
 
-constexpr const char* phase_names[] = {"opening", "prefill"};
+constexpr const char* phase_names[] = {"opening", "prefill", "replay"};
 constexpr const char* reason_names[] = {"end_of_text", "max_new_tokens", "context_full", "stop_string", "interrupted"};
 
 bool is_digest(const std::string& text) {

@@ -118,6 +118,7 @@ class Server {
     if (!said_hello_) return fail(ErrorCode::protocol_error, "the first message must be “hello”");
     if (const auto* stop = std::get_if<StopMessage>(&message)) {
       requests_.stop(stop->request);
+      if (stop->request != 0) questions_.stop(stop->request);
     } else if (std::holds_alternative<ByeMessage>(message)) {
       said_bye_ = true;
     } else if (std::holds_alternative<TileRequestMessage>(message) ||

@@ -14,6 +14,9 @@ namespace natscope {
 /// from another one while any other runs, and never during open() and start().
 class EngineHost {
  public:
+  /// Called while tile() or weights() process the text once more.
+  using OnReplay = std::function<void(std::int64_t done, std::int64_t total)>;
+
   virtual ~EngineHost() = default;
 
   /// "natscope-engine 0.1.0, LibTorch 2.11.0", for the hello.
@@ -42,11 +45,12 @@ class EngineHost {
   [[nodiscard]] virtual const SequenceRecord& record() const = 0;
   [[nodiscard]] virtual std::string token_text(std::int32_t token) const = 0;
 
-  [[nodiscard]] virtual Expected<AttentionTile> tile(const TileKey& key, std::stop_token stop) = 0;
+  [[nodiscard]] virtual Expected<AttentionTile> tile(const TileKey& key, const OnReplay& on_replay,
+                                                     std::stop_token stop) = 0;
   /// Errors: usage (no model is open), as ChatForm.
   [[nodiscard]] virtual Expected<ChatPromptMessage> chat_prompt(const ChatTurnMessage& turn) = 0;
   [[nodiscard]] virtual Expected<WeightsMessage> weights(const WeightsRequestMessage& request,
-                                                         std::stop_token stop) = 0;
+                                                         const OnReplay& on_replay, std::stop_token stop) = 0;
 };
 
 /// Answers frames from `input` on `output` until the input ends or a `bye` comes; what was asked for before the input

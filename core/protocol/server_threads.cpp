@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/protocol/server_threads.h"
 
+#include <chrono>
 #include <new>
 
 #include "core/base/cancel.h"
@@ -75,7 +76,7 @@ void QuestionThread::push(Envelope question) {
   {
     const std::lock_guard lock(mutex_);
     if (waiting_.size() < max_waiting_questions) {
-      waiting_.emplace_back(std::move(question), stop_.get_token());
+      waiting_.push_back(std::make_shared<Job>(Job{std::move(question), {}}));
       changed_.notify_one();
       return;
     }
@@ -84,10 +85,18 @@ void QuestionThread::push(Envelope question) {
                                                  "wait for answers before asking for more")});
 }
 
+void QuestionThread::stop(std::uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  if (running_ && running_->request.id == id) running_->stop.request_stop();
+  for (const auto& job : waiting_) {
+    if (job->request.id == id) job->stop.request_stop();
+  }
+}
+
 void QuestionThread::stop_all() {
   const std::lock_guard lock(mutex_);
-  stop_.request_stop();
-  stop_ = std::stop_source();
+  if (running_) running_->stop.request_stop();
+  for (const auto& job : waiting_) job->stop.request_stop();
 }
 
 void QuestionThread::finish(bool hurry) {
@@ -105,11 +114,13 @@ void QuestionThread::loop() {
   while (true) {
     changed_.wait(lock, [this] { return is_finishing_ || !waiting_.empty(); });
     if (waiting_.empty()) return;
-    const auto [question, stop] = std::move(waiting_.back());
+    running_ = std::move(waiting_.back());
     waiting_.pop_back();
+    const std::shared_ptr<Job> job = running_;
     lock.unlock();
-    answer(question, stop);
+    answer(job->request, job->stop.get_token());
     lock.lock();
+    running_ = nullptr;
   }
 }
 
@@ -138,11 +149,17 @@ Expected<Message> QuestionThread::answer_to(const Envelope& question, const std:
   if (question.generation != sequence_.generation || !host_.is_open()) {
     return fail(ErrorCode::interrupted, "the question is about a sequence that was replaced");
   }
+  const auto start = std::chrono::steady_clock::now();
+  const auto on_replay = [&](std::int64_t done, std::int64_t total) {
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    writer_.send(question, ProgressMessage{ProgressPhase::replay, done, total, seconds.count()});
+  };
   if (const auto* request = std::get_if<TileRequestMessage>(&question.message)) {
-    NATSCOPE_TRY(AttentionTile tile, host_.tile(request->tile, stop));
+    NATSCOPE_TRY(AttentionTile tile, host_.tile(request->tile, on_replay, stop));
     return TileMessage{std::move(tile)};
   }
-  NATSCOPE_TRY(WeightsMessage weights, host_.weights(std::get<WeightsRequestMessage>(question.message), stop));
+  NATSCOPE_TRY(WeightsMessage weights,
+               host_.weights(std::get<WeightsRequestMessage>(question.message), on_replay, stop));
   return weights;
 }
 

@@ -13,6 +13,12 @@
 /// The two threads of a server. Private to core/protocol.
 namespace natscope::protocol {
 
+/// What was asked for, and how it is stopped.
+struct Job {
+  Envelope request;
+  std::stop_source stop;
+};
+
 /// Runs what changes model or sequence (open, analyse, generate, step, follow-up …) in the order it came.
 class RequestThread {
  public:
@@ -27,10 +33,6 @@ class RequestThread {
   void finish();
 
  private:
-  struct Job {
-    Envelope request;
-    std::stop_source stop;
-  };
   void loop();
 
   RequestRunner& runner_;
@@ -50,6 +52,8 @@ class QuestionThread {
   ~QuestionThread();
 
   void push(Envelope question);
+  /// That one ends with `interrupted`.
+  void stop(std::uint64_t id);
   /// Those that run and wait end with `interrupted`: the sequence they are about is being replaced.
   void stop_all();
   /// Returns when everything was answered, at once with `hurry`.
@@ -65,8 +69,8 @@ class QuestionThread {
   Sequence& sequence_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<std::pair<Envelope, std::stop_token>> waiting_;
-  std::stop_source stop_;  // of the questions pushed since the last stop_all
+  std::vector<std::shared_ptr<Job>> waiting_;
+  std::shared_ptr<Job> running_;
   bool is_finishing_ = false;
   std::thread thread_;
 };

@@ -121,6 +121,8 @@ std::uint64_t EngineClient::Private::generationToGoOn() const {
 }
 
 void EngineClient::Private::sendTileWishes() {
+  if (!link.isReady() || !isInEngine || isBeingReplaced()) return;
+  for (const std::uint64_t passed : tiles.overtaken()) link.ask(StopMessage{passed}, generation);
   while (link.isReady() && isInEngine && !isBeingReplaced()) {
     const auto key = tiles.take(link.nextId(), asked.empty());
     if (!key) return;

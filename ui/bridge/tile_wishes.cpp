@@ -2,6 +2,7 @@
 #include "ui/bridge/tile_wishes.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace natscope::ui {
 
@@ -26,6 +27,16 @@ std::optional<TileKey> TileWishes::take(std::uint64_t id, bool alsoLater) {
   return key;
 }
 
+std::vector<std::uint64_t> TileWishes::overtaken() {
+  std::vector<std::uint64_t> ids;
+  if (waiting_.empty()) return ids;
+  for (auto& [id, asked] : onTheirWay_) {
+    if (asked.key.layer == waiting_.back().layer || std::exchange(asked.isOvertaken, true)) continue;
+    ids.push_back(id);
+  }
+  return ids;
+}
+
 bool TileWishes::answered(std::uint64_t id) { return onTheirWay_.erase(id) > 0; }
 
 bool TileWishes::again(std::uint64_t id) {
@@ -35,7 +46,7 @@ bool TileWishes::again(std::uint64_t id) {
   onTheirWay_.erase(found);
   if (asked.canWait)
     later_.push_back(asked.key);
-  else
+  else if (!asked.isOvertaken)
     wish(asked.key);
   return true;
 }

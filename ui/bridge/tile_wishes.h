@@ -25,9 +25,12 @@ class TileWishes {
   /// The next tile to ask for under this request id, or nothing to do now. `alsoLater`: this is a time for those that
   /// can wait.
   std::optional<TileKey> take(std::uint64_t id, bool alsoLater = true);
+  /// Requests for tiles of other layers than that of the newest wish, each once: to be stopped, as the engine may be
+  /// reading the whole text again for them.
+  [[nodiscard]] std::vector<std::uint64_t> overtaken();
   /// The request was answered. False when it is not one of ours.
   bool answered(std::uint64_t id);
-  /// The request came to nothing and is wished for again. False when it is not one of ours.
+  /// The request came to nothing and is wished for again, unless it was overtaken. False when it is not one of ours.
   bool again(std::uint64_t id);
 
   void dropWaiting() { waiting_.clear(); }
@@ -40,6 +43,7 @@ class TileWishes {
   struct Asked {
     TileKey key;
     bool canWait = false;
+    bool isOvertaken = false;
   };
   std::map<std::uint64_t, Asked> onTheirWay_;
 };

@@ -3,18 +3,29 @@
 
 #include "core/session/trace_sequence.h"
 #include "ui/models/elsewhere.h"
+#include "ui/models/grouped_number.h"
 
 namespace natscope::ui {
 
 ShownTileSource::ShownTileSource(EngineClient& client, ShownRecording recording, QObject* parent)
     : TileSource(parent), client_(client), engine_(client), recording_(std::move(recording)), recorded_(keptTiles) {
-  connect(&engine_, &TileSource::arrived, this, &TileSource::arrived);
+  connect(&engine_, &TileSource::arrived, this, [this](const TileKey& key) {
+    reading_.clear();
+    Q_EMIT arrived(key);
+  });
+  connect(&client_, &EngineClient::progress, this, [this](ProgressPhase phase, qint64 done, qint64 total, double) {
+    if (phase != ProgressPhase::replay) return;
+    reading_ = tr("There was no room to keep this layer’s keys: the text is read once more for it, %1 of %2 tokens.")
+                   .arg(groupedNumber(done), groupedNumber(total));
+    Q_EMIT waits();
+  });
   connect(&engine_, &TileSource::reset, this, [this] {
     ++generation_;
     recorded_.clear();
     computing_.clear();
     later_.clear();
     isComputingLater_ = false;
+    reading_.clear();
     Q_EMIT reset();
   });
   connect(&engine_, &TileSource::arrivedLater, this, &TileSource::arrivedLater);
@@ -42,7 +53,8 @@ QString ShownTileSource::whyNoMap(LayerId layer, HeadId head) const {
 }
 
 QString ShownTileSource::whyNoTiles() const {
-  if (recording_() || client_.knowsSequence()) return {};
+  if (recording_()) return {};
+  if (client_.knowsSequence()) return reading_;
   // One that is being started, or that reads the text again, will have them.
   const EngineClient::State state = client_.state();
   const bool isComing = client_.model() && state != EngineClient::State::ready && state != EngineClient::State::idle;

@@ -44,6 +44,7 @@ class ShownTileSource : public TileSource {
   std::vector<TileKey> later_;  // of a recording, next one last
   bool isComputingLater_ = false;
   quint64 generation_ = 0;
+  QString reading_;  // how far the engine is with reading the text once more; empty: it is not
 };
 
 }  // namespace natscope::ui

@@ -43,6 +43,7 @@ class TileSource : public QObject {
  Q_SIGNALS:
   void arrived(const natscope::TileKey& key);
   void arrivedLater(const std::shared_ptr<const natscope::AttentionTile>& tile);
+  void waits();  ///< whyNoTiles() says something else than before
   void reset();  ///< another sequence: every tile is out of date
 };
 

@@ -54,6 +54,7 @@ AttentionMapView::AttentionMapView(TileSource& tiles, SequenceModel& sequence, S
     updateRange();
     update();
   });
+  connect(&tiles_, &TileSource::waits, this, qOverload<>(&QWidget::update));
   connect(&tiles_, &TileSource::reset, this, [this] {
     images_.clear();
     hadFirstPicture_ = false;

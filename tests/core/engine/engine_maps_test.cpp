@@ -87,6 +87,28 @@ TEST_CASE("maps equal the dense weights, whatever the store has room for") {
   }
 }
 
+TEST_CASE("a layer that was given up is read once for all its heads, and its progress is told") {
+  const TinyModel model(json::object({{"num_hidden_layers", 3}}));
+  const EngineRun run(model, {.trace_store_bytes = 0});
+  const std::vector<std::int32_t> tokens = random_tokens(50, 3);
+  require_ok(run.engine->prefill(tokens, {}, {}));
+  std::vector<std::int64_t> told;
+  const ReplayProgress tell = [&](std::int64_t done, std::int64_t total) {
+    CHECK(total == 50);
+    told.push_back(done);
+  };
+  for (const std::int32_t head : {0, 3, 1}) value_of(run.engine->tile({LayerId(2), HeadId(head), 0, 0, 0}, {}, tell));
+  CHECK(told == std::vector<std::int64_t>{0, 50});
+
+  // With room for that layer alone nothing is read again.
+  const EngineRun one(model, {.trace_store_bytes = 1 << 20, .stored_layer = LayerId(2)});
+  require_ok(one.engine->prefill(tokens, {}, {}));
+  told.clear();
+  const AttentionTile kept = value_of(one.engine->tile({LayerId(2), HeadId(1), 0, 0, 0}, {}, tell));
+  CHECK(told.empty());
+  CHECK(kept.maximum == value_of(run.engine->tile({LayerId(2), HeadId(1), 0, 0, 0}, {})).maximum);
+}
+
 TEST_CASE("a coarse tile holds maximum, mean and visible share of the cells below it") {
   const TinyModel model;
   const std::vector<std::int32_t> tokens = random_tokens(45, 8);

@@ -189,6 +189,19 @@ TEST_CASE("over the budget the highest layers go, whole, and do not come back be
   CHECK(store.used_bytes() == 0);
 }
 
+TEST_CASE("of one layer alone nothing of the others is kept, and it has all the room") {
+  Rows rows(9);
+  TraceStore store(geometry, heads, rows.length * token_bytes, rows.length, LayerId(1));
+  for (std::int32_t layer = 0; layer < 3; ++layer) {
+    CHECK(store.keeps(LayerId(layer)) == (layer == 1));
+    REQUIRE(rows.append(store, layer, 0, rows.length));
+    CHECK(store.has(LayerId(layer)) == (layer == 1));
+  }
+  store.clear();
+  CHECK(store.keeps(LayerId(1)));
+  CHECK_FALSE(store.keeps(LayerId(2)));
+}
+
 TEST_CASE("tokens come in order, and a pass that failed can be taken back") {
   TraceStore store(geometry, heads, 1 << 24);
   Rows rows(4);

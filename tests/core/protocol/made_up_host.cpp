@@ -132,14 +132,16 @@ Expected<FinishedMessage> MadeUpHost::step(const StepMessage& request, std::stop
       {1, request.sampling, {}, 0}, [] {}, stop);
 }
 
-Expected<AttentionTile> MadeUpHost::tile(const TileKey& key, std::stop_token stop) {
+Expected<AttentionTile> MadeUpHost::tile(const TileKey& key, const OnReplay& on_replay, std::stop_token stop) {
   const Running running(tiles_running);
+  if (tile_time.count() > 0) on_replay(1, 2);
   NATSCOPE_CHECK(pass_time(tile_time, stop));
   if (key.layer.value >= geometry.layers) return fail(ErrorCode::bad_layer, "there is no such layer");
   return AttentionTile{key, 1, 1, 1, {1}, {1}, {1}};
 }
 
-Expected<WeightsMessage> MadeUpHost::weights(const WeightsRequestMessage& request, std::stop_token stop) {
+Expected<WeightsMessage> MadeUpHost::weights(const WeightsRequestMessage& request, const OnReplay&,
+                                             std::stop_token stop) {
   const Running running(tiles_running);
   NATSCOPE_CHECK(pass_time(tile_time, stop));
   const auto cells = static_cast<std::size_t>(request.queries) * static_cast<std::size_t>(request.keys);

@@ -168,6 +168,23 @@ TEST_CASE("a stop of one request leaves the others alone") {
   CHECK(step.second.reason == StopReason::max_new_tokens);
 }
 
+TEST_CASE("a stop of one tile leaves the others alone, and says how far a text was that is read once more") {
+  MadeUpHost host;
+  host.tile_time = 300ms;
+  Conversation talk(host);
+  generate_on_and_on(talk);
+  talk.send(10, 1, TileRequestMessage{{LayerId(0), HeadId(0), 0, 0, 0}});
+  const auto told = talk.wait_for<ProgressMessage>();
+  CHECK(told.first.id == 10);
+  CHECK(told.second.phase == ProgressPhase::replay);
+  talk.send(11, 1, TileRequestMessage{{LayerId(0), HeadId(1), 0, 0, 0}});
+  talk.send(12, 1, StopMessage{10});
+  const auto stopped = talk.wait_for<ErrorMessage>();
+  CHECK(stopped.first.id == 10);
+  CHECK(stopped.second.error.code == ErrorCode::interrupted);
+  CHECK(talk.wait_for<TileMessage>().first.id == 11);
+}
+
 TEST_CASE("a new sequence does not wait for tiles of the old one, and they are not answered with its cells") {
   MadeUpHost host;
   host.tile_time = 200ms;

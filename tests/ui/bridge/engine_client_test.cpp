@@ -406,7 +406,7 @@ class EngineClientTest : public QObject {
     QTest::newRow("dies after hello") << QStringLiteral("dies_after_hello") << QStringLiteral("code 8");
     QTest::newRow("contradicts itself") << QStringLiteral("contradict") << QStringLiteral("contradicted");
     QTest::newRow("asks the window") << QStringLiteral("asks") << QStringLiteral("stop");
-    QTest::newRow("another protocol") << QStringLiteral("future") << QStringLiteral("protocol 2");
+    QTest::newRow("another protocol") << QStringLiteral("future") << QStringLiteral("it speaks protocol");
   }
   void losesBadEngines() {
     QFETCH(QString, mode);

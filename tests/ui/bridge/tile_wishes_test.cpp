@@ -20,6 +20,30 @@ class TileWishesTest : public QObject {
     QCOMPARE(wishes.take(3)->row, 0);
   }
 
+  void stopsWhatIsOfALayerThatWasPassed() {
+    TileWishes wishes;
+    const auto of = [](std::int32_t layer, std::int32_t head) {
+      return TileKey{LayerId(layer), HeadId(head), 0, 0, 0};
+    };
+    wishes.wishLater({of(9, 0)});
+    QVERIFY(wishes.take(1));  // can wait
+    wishes.wish(of(3, 0));
+    QVERIFY(wishes.overtaken() == std::vector<std::uint64_t>{1});
+    QVERIFY(wishes.take(2));
+    wishes.wish(of(3, 1));
+    QVERIFY(wishes.overtaken().empty());  // the same layer, which is read once for all its heads
+    wishes.wish(of(4, 0));
+    QVERIFY(wishes.overtaken() == std::vector<std::uint64_t>{2});
+    QVERIFY(wishes.overtaken().empty());  // told once
+    QCOMPARE(wishes.take(3)->layer.value, 4);
+    QVERIFY(wishes.again(2));  // came to nothing, and nobody looks there any more
+    QVERIFY(wishes.again(1));  // one that can wait still does
+    QCOMPARE(wishes.take(4)->head.value, 1);
+    QVERIFY(wishes.answered(3) && wishes.answered(4));
+    QCOMPARE(wishes.take(5)->layer.value, 9);
+    QVERIFY(!wishes.take(6));
+  }
+
   void hasFewOnTheirWay() {
     TileWishes wishes;
     for (int row = 0; row < 8; ++row) wishes.wish(tile(row));
