@@ -73,7 +73,8 @@ void DockSizes::want(const QMap<QString, QRect>& docks) {
 void DockSizes::settle() {
   if (isSettling_ || !window_.isVisible()) return;
   const QList<Shown> now = shown();
-  if (now.isEmpty()) return;
+  // Docks that lie over each other, where there is no room for all of them, are no arrangement that anybody made.
+  if (now.isEmpty() || !divisionOf(boxesOf(now))) return;
   const std::optional<QList<QSize>> sizes = fittedSizes(wanted_, boxesOf(now));
   if (!sizes) return remember();
   QList<QRect> rects;

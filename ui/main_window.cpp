@@ -6,6 +6,7 @@
 #include <QDockWidget>
 #include <QFile>
 #include <QFileInfo>
+#include <QLayout>
 #include <QMenuBar>
 #include <QScreen>
 #include <QSplitter>
@@ -64,6 +65,7 @@ MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* pa
   // Not animated: where docks lie is where they stay.
   setDockOptions(QMainWindow::GroupedDragging | QMainWindow::AllowTabbedDocks | QMainWindow::AllowNestedDocks);
   setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
+  layout()->setSizeConstraint(QLayout::SetNoConstraint);  // which is holdSize()'s
   resize(1560, 980);
   keepOnScreen();
   makePanels();
@@ -115,6 +117,8 @@ void MainWindow::keepOnScreen() {
          std::clamp(y(), room.top(), room.bottom() + 1 - height()));
 }
 
+void MainWindow::holdSize() { setMinimumSize(layout()->totalMinimumSize().boundedTo(size())); }
+
 void MainWindow::makePanels() {
   attention_ = new AttentionPanel(workbench_, this);
   prompt_ = new PromptPanel(this);
@@ -153,6 +157,7 @@ bool MainWindow::event(QEvent* event) {
     case QEvent::Show:
     case QEvent::Resize:
     case QEvent::LayoutRequest:
+      holdSize();
       followTabs();
       if (!isSeparatorHeld_) sizes_.settle();
       break;

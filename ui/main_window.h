@@ -107,6 +107,8 @@ class MainWindow : public QMainWindow {
 
  private:
   void keepOnScreen();
+  /// Panels that need more room than before do not enlarge the window, which may have no more on its screen.
+  void holdSize();
   void makePanels();
   void makeDocks();
   void makeActions();

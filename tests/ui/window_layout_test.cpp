@@ -230,7 +230,41 @@ class WindowLayoutTest : public QObject {
     QCOMPARE(sheets, 2);
   }
 
+  /// A screen may have no more than the window has: what comes into a panel takes its room there.
+  void nothingThatIsShownEnlargesTheWindow() {
+    window_->resize(1, 1);
+    settle();
+    const QSize least = window_->size();
+    QVERIFY2(least.width() <= 1008 && least.height() <= 560, qPrintable(inWords(least)));
+    const auto whatGrew = [&](const char* after) {
+      settle();
+      const QSize now = window_->minimumSizeHint();
+      const bool isLow = window_->size() == least && now.width() <= least.width() && now.height() <= least.height();
+      return isLow ? QByteArray()
+                   : after + QByteArray(": ") + inWords(window_->size()).toUtf8() + ", " + inWords(now).toUtf8() +
+                         " needed, not " + inWords(least).toUtf8();
+    };
+    window_->comparison().keep();
+    QByteArray wrong = whatGrew("a run is kept");
+    QVERIFY2(wrong.isEmpty(), wrong.constData());
+    window_->runBaselines();
+    QTRY_VERIFY_WITH_TIMEOUT(!window_->baselines().isRunning(), patience);
+    wrong = whatGrew("runs");
+    QVERIFY2(wrong.isEmpty(), wrong.constData());
+    window_->showVocabulary();
+    wrong = whatGrew("vocabulary");
+    QVERIFY2(wrong.isEmpty(), wrong.constData());
+    window_->showHeads();
+    window_->beginSearch();
+    wrong = whatGrew("search");
+    QVERIFY2(wrong.isEmpty(), wrong.constData());
+    window_->errorBar().showNotice(QStringLiteral("Wrote it"));
+    settle();
+    QCOMPARE(window_->size(), least);
+  }
+
  private:
+  static QString inWords(const QSize& size) { return QStringLiteral("%1 x %2").arg(size.width()).arg(size.height()); }
   enum { prompt, text, roles, attention, token, cache };
 
   void open() {

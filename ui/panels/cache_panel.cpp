@@ -83,6 +83,11 @@ CachePanel::CachePanel(Workbench& workbench, RunComparison& comparison, QWidget*
   follow();
 }
 
+QSize CachePanel::minimumSizeHint() const {
+  const QSize least = QWidget::minimumSizeHint();
+  return bar_->isHidden() ? least : least - QSize(0, bar_->minimumSizeHint().height());
+}
+
 void CachePanel::follow() {
   keep_->setEnabled(comparison_.canKeep());
   bar_->setVisible(comparison_.kept() != nullptr);

@@ -24,6 +24,8 @@ class CachePanel : public QWidget {
 
   [[nodiscard]] CacheChartView& chart() { return *chart_; }
   [[nodiscard]] QString comparedWords() const { return words_->text(); }
+  /// As without the line of a kept run: the chart gives way to it, or the window would have to grow.
+  [[nodiscard]] QSize minimumSizeHint() const override;
 
  protected:
   bool eventFilter(QObject* watched, QEvent* event) override;

@@ -5,7 +5,6 @@
 #include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QHeaderView>
-#include <QLabel>
 #include <QPainter>
 #include <QShortcut>
 #include <QSortFilterProxyModel>
@@ -14,6 +13,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "ui/panels/fitting_label.h"
 #include "ui/theme/theme.h"
 #include "ui/views/figure_table_delegate.h"
 
@@ -73,7 +73,7 @@ FigureTablePanel::FigureTablePanel(SequenceModel& sequence, QSortFilterProxyMode
       model_(new FigureTableModel(this)),
       sorted_(sorted),
       view_(new QTableView(this)),
-      words_(new QLabel(this)),
+      words_(new FittingLabel(this)),
       bar_(new QHBoxLayout) {
   setObjectName(QStringLiteral("panel"));
   setAttribute(Qt::WA_StyledBackground);
@@ -98,7 +98,6 @@ FigureTablePanel::FigureTablePanel(SequenceModel& sequence, QSortFilterProxyMode
   view_->setToolTip(tip);
 
   words_->setObjectName(QStringLiteral("muted"));
-  words_->setTextFormat(Qt::PlainText);  // a method's name may look like a tag
   auto* const copyRows = new QToolButton(this);
   copyRows->setText(tr("copy"));
   copyRows->setObjectName(QStringLiteral("framed"));
@@ -146,7 +145,7 @@ void FigureTablePanel::followSoon() {
 
 QString FigureTablePanel::words() const { return words_->text(); }
 
-void FigureTablePanel::say(const QString& words) { words_->setText(words); }
+void FigureTablePanel::say(const QString& words) { words_->say({words}); }
 
 void FigureTablePanel::setCurrent(int row) {
   const QModelIndex wanted = sorted_->mapFromSource(model_->index(row, 0));

@@ -9,11 +9,12 @@
 #include "ui/models/sequence_model.h"
 
 class QHBoxLayout;
-class QLabel;
 class QSortFilterProxyModel;
 class QTableView;
 
 namespace natscope::ui {
+
+class FittingLabel;
 
 /// A table of figures of the sequence, sortable, under a line that says what it is of. Ctrl+C copies the selected rows
 /// (all, where none is selected) as text with tabs and a header, in the order on screen. While text is generated the
@@ -62,7 +63,7 @@ class FigureTablePanel : public QWidget {
   FigureTableModel* model_;
   QSortFilterProxyModel* sorted_;
   QTableView* view_;
-  QLabel* words_;
+  FittingLabel* words_;
   QHBoxLayout* bar_;
   QTimer pause_;
   QPersistentModelIndex chosen_;

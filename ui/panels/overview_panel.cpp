@@ -3,48 +3,23 @@
 
 #include <QHBoxLayout>
 #include <QLabel>
-#include <QPainter>
-#include <QStyle>
 #include <QToolButton>
 #include <QVBoxLayout>
 
 #include "ui/models/grouped_number.h"
-#include "ui/views/fitting_words.h"
+#include "ui/panels/fitting_label.h"
 
 namespace natscope::ui {
-
-/// Words that are said shorter where there is no room for all of them, and end in "…" where there is still none.
-class OverviewPanel::HeadLabel : public QLabel {
- public:
-  using QLabel::QLabel;
-
-  void say(const QStringList& choices) {
-    choices_ = choices;
-    setText(choices.value(0));
-    setToolTip(text());
-    update();
-  }
-
- protected:
-  void paintEvent(QPaintEvent*) override {
-    QPainter painter(this);
-    style()->drawItemText(&painter, contentsRect(), Qt::AlignLeft | Qt::AlignVCenter, palette(), isEnabled(),
-                          longestFitting(choices_, fontMetrics(), contentsRect().width()), foregroundRole());
-  }
-
- private:
-  QStringList choices_;
-};
 
 OverviewPanel::OverviewPanel(Workbench& workbench, QWidget* parent)
     : QWidget(parent),
       workbench_(workbench),
-      grid_(new HeadGridView(workbench.tiles(), workbench.thumbnails(), workbench.sequence(), workbench.selection(), this)),
-      head_(new HeadLabel(this)),
+      grid_(new HeadGridView(workbench.tiles(), workbench.thumbnails(), workbench.sequence(), workbench.selection(),
+                             this)),
+      head_(new FittingLabel(this)),
       progress_(new QLabel(this)) {
   setObjectName(QStringLiteral("panel"));
   setAttribute(Qt::WA_StyledBackground);
-  head_->setMinimumWidth(1);  // the words are cut before the dock grows
   progress_->setObjectName(QStringLiteral("muted"));
   auto* const write = new QToolButton(this);
   write->setText(tr("export …"));

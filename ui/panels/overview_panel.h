@@ -10,6 +10,8 @@ class QLabel;
 
 namespace natscope::ui {
 
+class FittingLabel;
+
 /// The maps of all heads, with what is under the cursor in words and how far they have come.
 class OverviewPanel : public QWidget {
   Q_OBJECT
@@ -25,13 +27,11 @@ class OverviewPanel : public QWidget {
   void exportWanted();
 
  private:
-  class HeadLabel;
-
   void refresh();
 
   Workbench& workbench_;
   HeadGridView* grid_;
-  HeadLabel* head_;
+  FittingLabel* head_;
   QLabel* progress_;
 };
 

@@ -79,6 +79,11 @@ RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget*
   followChanges();
 }
 
+QSize RolesPanel::minimumSizeHint() const {
+  const QSize least = QWidget::minimumSizeHint();
+  return bar_->isHidden() ? least : least - QSize(0, bar_->minimumSizeHint().height());
+}
+
 void RolesPanel::followChanges() {
   // Of a recording and of another model's run nothing can be done again; they only say what they were made with.
   const bool isRecorded = workbench_.recording() != nullptr || workbench_.client().isOfAnotherModel();

@@ -27,6 +27,9 @@ class RolesPanel : public QWidget {
   /// had.
   void fillRoleMenu(QMenu& menu, LayerId layer, KvHeadId kvHead, TokenPos position);
 
+  /// As without the choice of runs: the map gives way to it, or the window would have to grow.
+  [[nodiscard]] QSize minimumSizeHint() const override;
+
  private:
   void follow();
   void followChanges();

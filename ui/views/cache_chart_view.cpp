@@ -27,6 +27,8 @@ constexpr int lowChart = 150;  // in which the line above says what its label sa
 /// tokens are held by everyone, and would squash what comes after.
 constexpr int settledPart = 10;
 constexpr int tickDistance = 22;
+constexpr QSize leastPlot(160, 52);
+constexpr int goodPlotHeight = 84;
 /// Words, shares in brackets and at last numbers leave the line one after another where it is too narrow for all.
 constexpr int mostLeftOut = 5;
 
@@ -93,7 +95,7 @@ CacheChartView::CacheChartView(SequenceModel& sequence, Selection& selection, QW
   readout_->setMinimumSize(1, 18);
   readout_->installEventFilter(this);  // what is left out depends on its width
   plot_->setObjectName(QStringLiteral("cachePlot"));
-  plot_->setMinimumSize(160, 84);  // no dock behind the cache needs more than it
+  plot_->setMinimumSize(leastPlot);
   // Axes without a curve would say that there is something to read.
   nothing_->setObjectName(QStringLiteral("muted"));
   nothing_->setAlignment(Qt::AlignCenter);
@@ -191,6 +193,10 @@ QString CacheChartView::amount(double value) const {
   if (axis_ == CacheAxis::share) return QString::number(value, 'f', 1);
   if (isInEntries_) return groupedNumber(static_cast<std::int64_t>(value));
   return QString::number(value, 'f', value < 100 ? 3 : 1);
+}
+
+QSize CacheChartView::minimumSizeHint() const {
+  return QWidget::minimumSizeHint() + QSize(0, goodPlotHeight - leastPlot.height());
 }
 
 void CacheChartView::setCorner(QWidget* corner) { line_->addWidget(corner); }

@@ -53,6 +53,8 @@ class CacheChartView : public QWidget {
   [[nodiscard]] std::int64_t curvesDrawn() const { return curvesDrawn_; }
 
   [[nodiscard]] QSize sizeHint() const override { return {520, 180}; }
+  /// No dock behind the cache needs more. Where there is less, it is the curves that lose it.
+  [[nodiscard]] QSize minimumSizeHint() const override;
 
  protected:
   bool eventFilter(QObject* watched, QEvent* event) override;

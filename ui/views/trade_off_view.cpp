@@ -54,7 +54,7 @@ TradeOffView::TradeOffView(QWidget* parent)
   nothing_->setObjectName(QStringLiteral("muted"));
   nothing_->setAlignment(Qt::AlignCenter);
   nothing_->setWordWrap(true);
-  plot_->setMinimumSize(160, 84);
+  plot_->setMinimumSize(160, 72);
   plot_->axisRect()->setAutoMargins(QCP::msLeft | QCP::msBottom);
   plot_->axisRect()->setMargins(QMargins(0, 8, 12, 0));
   plot_->xAxis->setScaleType(QCPAxis::stLogarithmic);
