@@ -207,10 +207,7 @@ void MainWindow::connectAll() {
   connect(vocabulary_, &FigureTablePanel::exportWanted, this, [this] { showExport(FigureKind::vocabulary); });
   connect(vocabulary_, &VocabularyPanel::tokenChosen, this, &MainWindow::findToken);
   connect(overview_, &OverviewPanel::exportWanted, this, [this] { showExport(FigureKind::overview); });
-  connect(&overview_->grid(), &HeadGridView::headOpened, this, [this] {
-    bringToFront(QStringLiteral("attention"));
-    attention_->map().setFocus();
-  });
+  connect(&overview_->grid(), &HeadGridView::headOpened, this, &MainWindow::showAttention);
   connect(attention_, &AttentionPanel::styleChanged, &overview_->grid(), &HeadGridView::setMapStyle);
   overview_->grid().setMapStyle(attention_->map().mapStyle());
   // Behind another dock nobody sees it, though it is shown.

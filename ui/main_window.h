@@ -92,6 +92,8 @@ class MainWindow : public QMainWindow {
   void writeRuns(const QString& path);
   /// Brings the dock with the maps of all heads to the front.
   void showOverview();
+  /// Brings the dock with the chosen head's map to the front.
+  void showAttention();
   /// Brings the dock of jobs to the front, with room for its curves.
   void showJobs();
 

@@ -18,6 +18,12 @@ QMap<QString, QRect> firstSizes() {
           {QStringLiteral("token"), {840, 475, 720, 215}}, {QStringLiteral("cache"), {0, 720, 1560, 176}}};
 }
 
+/// A dock that was torn off has the keyboard only while its window is the active one, and so has the main window.
+void giveKeyboard(QWidget& view) {
+  view.window()->activateWindow();
+  view.setFocus(Qt::ShortcutFocusReason);
+}
+
 }  // namespace
 
 QDockWidget* MainWindow::addDock(const QString& name, const QString& title, QWidget* content) {
@@ -92,12 +98,12 @@ void MainWindow::arrangeDocks() {
 
 void MainWindow::showHeads() {
   raiseDock(QStringLiteral("heads"));
-  heads_->table().setFocus();
+  giveKeyboard(heads_->table());
 }
 
 void MainWindow::showRuns() {
   raiseDock(QStringLiteral("runs"));
-  runs_->table().setFocus();
+  giveKeyboard(runs_->table());
 }
 
 void MainWindow::runBaselines() {
@@ -109,12 +115,17 @@ void MainWindow::runBaselines() {
 
 void MainWindow::showVocabulary() {
   raiseDock(QStringLiteral("vocabulary"));
-  vocabulary_->table().setFocus();
+  giveKeyboard(vocabulary_->table());
 }
 
 void MainWindow::showOverview() {
   bringToFront(QStringLiteral("overview"));
-  overview_->grid().setFocus();
+  giveKeyboard(overview_->grid());
+}
+
+void MainWindow::showAttention() {
+  bringToFront(QStringLiteral("attention"));
+  giveKeyboard(attention_->map());
 }
 
 void MainWindow::showJobs() { raiseDock(QStringLiteral("jobs")); }
@@ -140,12 +151,12 @@ void MainWindow::raiseDock(const QString& name) {
 }
 
 void MainWindow::beginSearch() {
-  bringToFront(QStringLiteral("text"));
+  bringToFront(QStringLiteral("text"))->window()->activateWindow();
   text_->beginSearch();
 }
 
 void MainWindow::beginFollowUp() {
-  bringToFront(QStringLiteral("text"));
+  bringToFront(QStringLiteral("text"))->window()->activateWindow();
   text_->followUp().begin();
 }
 

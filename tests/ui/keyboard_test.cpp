@@ -13,10 +13,12 @@
 #include <QTableView>
 #include <QTest>
 #include <algorithm>
+#include <functional>
 
 #include "tests/ui/models/made_up_jobs.h"
 #include "tests/ui/window_on_tiny_model.h"
 #include "ui/panels/run_bar.h"
+#include "ui/theme/focus_ring.h"
 
 using namespace natscope;
 using namespace natscope::ui;
@@ -140,6 +142,32 @@ class KeyboardTest : public WindowTest {
     QVERIFY(lower->hasFocus());
     QTest::keyClick(lower, Qt::Key_Left);
     QTRY_VERIFY(window_->cache().isVisible() && !window_->runs().isVisible());
+  }
+
+  void aTornOffDockGetsTheKeyboard() {
+    for (const char* const name : {"text", "heads", "overview"}) {
+      dock(QLatin1String(name))->setFloating(true);
+      QTRY_VERIFY(dock(QLatin1String(name))->isVisible());
+    }
+    const std::pair<const char*, std::function<void()>> ways[] = {
+        {"text", [this] { window_->beginSearch(); }},
+        {"text", [this] { window_->beginFollowUp(); }},
+        {"heads", [this] { window_->showHeads(); }},
+        {"overview", [this] { window_->showOverview(); }},
+    };
+    for (const auto& [name, way] : ways) {
+      window_->activateWindow();
+      window_->findChild<PromptEdit*>()->setFocus();
+      QTRY_COMPARE(QApplication::activeWindow(), window_.get());
+      way();
+      QTRY_COMPARE(QApplication::activeWindow(), dock(QLatin1String(name)));
+      QTRY_VERIFY(dock(QLatin1String(name))->isAncestorOf(QApplication::focusWidget()));
+    }
+    // And back, from one of them.
+    window_->showVocabulary();
+    QTRY_COMPARE(QApplication::activeWindow(), window_.get());
+    QTRY_VERIFY(window_->vocabulary().isAncestorOf(QApplication::focusWidget()));
+    QTRY_VERIFY(window_->vocabulary().table().findChild<FocusRing*>()->isVisible());
   }
 
   void aLetterChoosesOneEntryOfAMenu() {

@@ -3,6 +3,7 @@
 
 #include <QFocusEvent>
 #include <QPainter>
+#include <utility>
 
 #include "ui/theme/theme.h"
 
@@ -10,6 +11,10 @@ namespace natscope::ui {
 namespace {
 
 constexpr int thickness = 2;
+
+bool isOfWindow(Qt::FocusReason reason) {
+  return reason == Qt::ActiveWindowFocusReason || reason == Qt::PopupFocusReason;
+}
 
 }  // namespace
 
@@ -24,13 +29,14 @@ FocusRing::FocusRing(QWidget* around) : QWidget(around) {
 bool FocusRing::eventFilter(QObject* watched, QEvent* event) {
   switch (event->type()) {
     case QEvent::FocusIn: {
+      // What got the keyboard while another window had it hears of that only when its own has it again.
       const Qt::FocusReason reason = static_cast<QFocusEvent*>(event)->reason();
-      const bool isBack = reason == Qt::ActiveWindowFocusReason || reason == Qt::PopupFocusReason;
-      if (isBack ? wasShown_ : reason != Qt::MouseFocusReason) lay();
+      if (std::exchange(isAway_, false) && isOfWindow(reason) ? wasShown_ : reason != Qt::MouseFocusReason) lay();
       break;
     }
     case QEvent::FocusOut:
       wasShown_ = isVisible();
+      isAway_ = isOfWindow(static_cast<QFocusEvent*>(event)->reason());
       hide();
       break;
     case QEvent::KeyPress:

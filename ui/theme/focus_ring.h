@@ -23,6 +23,7 @@ class FocusRing : public QWidget {
   void lay();
 
   bool wasShown_ = false;  // when the window lost the keyboard
+  bool isAway_ = false;    // since then
 };
 
 }  // namespace natscope::ui
