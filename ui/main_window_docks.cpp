@@ -128,7 +128,10 @@ void MainWindow::showAttention() {
   giveKeyboard(attention_->map());
 }
 
-void MainWindow::showJobs() { raiseDock(QStringLiteral("jobs")); }
+void MainWindow::showJobs() {
+  raiseDock(QStringLiteral("jobs"));
+  giveKeyboard(jobs_->firstStop());
+}
 
 QDockWidget* MainWindow::bringToFront(const QString& name) {
   QDockWidget* const dock = docks_.value(name);

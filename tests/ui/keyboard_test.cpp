@@ -81,15 +81,24 @@ class KeyboardTest : public WindowTest {
     walkBothWays();
   }
 
+  void withoutJobsTheFirstStopMakesOne() {
+    QCOMPARE(window_->jobDesk().list().rowCount(), 0);
+    QTest::keyClick(window_.get(), Qt::Key_J, Qt::ControlModifier | Qt::AltModifier);
+    QTRY_VERIFY(!window_->jobs().visibleRegion().isEmpty());
+    const QString stop = described(QApplication::focusWidget());
+    QVERIFY2(stop.contains(QStringLiteral("“New job …")), qPrintable(stop));
+  }
+
   void aJobInTheListIsNoTrap() {
     test::write_job(std::filesystem::path(tiny_.filePath(QStringLiteral("jobs")).toStdString()) / "one", "finished",
                     20);
     QTRY_COMPARE_WITH_TIMEOUT(window_->jobDesk().list().rowCount(), 1, patience);
     walkBothWays();
+    auto* const table = window_->jobs().findChild<QTableView*>();
     window_->showJobs();
     QTRY_VERIFY(!window_->jobs().visibleRegion().isEmpty());
+    QVERIFY(table->hasFocus());
     walkBothWays();
-    auto* const table = window_->jobs().findChild<QTableView*>();
     QVERIFY2(stops_.contains(table), "Tab does not reach the list of jobs");
     // Space there is the list's own key.
     table->setFocus();

@@ -128,6 +128,7 @@ QWidget* JobsPanel::makeSide() {
     auto* const button = new QToolButton(side);
     button->setDefaultAction(action);
     button->setObjectName(action == new_ ? QStringLiteral("primary") : QStringLiteral("framed"));
+    if (action == new_) newButton_ = button;
     bar->addWidget(button);
   }
   auto* const more = new QToolButton(side);
@@ -202,6 +203,10 @@ const JobRow* JobsPanel::chosen() const { return desk_.list().find(desk_.shown()
 void JobsPanel::choose(const QString& job) {
   const int row = desk_.list().rowOf(job);
   if (row >= 0) table_->selectRow(row);
+}
+
+QWidget& JobsPanel::firstStop() const {
+  return desk_.list().rowCount() > 0 ? static_cast<QWidget&>(*table_) : *newButton_;
 }
 
 QString JobsPanel::logText() const { return log_->toPlainText(); }

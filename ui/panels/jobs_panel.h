@@ -28,6 +28,8 @@ class JobsPanel : public QWidget {
   [[nodiscard]] JobCurvesView& curves() { return *curves_; }
   [[nodiscard]] QString logText() const;
   void choose(const QString& job);
+  /// What the keyboard begins with: the list, or what makes a first job.
+  [[nodiscard]] QWidget& firstStop() const;
   /// A form for a new job, beside the window.
   JobForm* showForm();
   /// The same, filled with the chosen job's options; nothing chosen: nothing.
@@ -59,6 +61,7 @@ class JobsPanel : public QWidget {
 
   JobDesk& desk_;
   QTableView* table_;
+  QWidget* newButton_ = nullptr;
   QStackedWidget* pages_;
   QTabWidget* tabs_;
   JobCurvesView* curves_;
