@@ -113,6 +113,35 @@ class ThemeTest : public QObject {
     }
   }
 
+  void aFramedButtonShowsThatItHasTheKeyboard() {
+    for (const Theme theme : {Theme::light, Theme::dark}) {
+      ThemeSwitch::instance().apply(*qApp, theme);
+      for (const char* const name : {"framed", "wholeMap", ""}) {
+        QWidget window;
+        auto* const button = new QToolButton(&window);
+        auto* const other = new QToolButton(&window);
+        button->setObjectName(QLatin1String(name));
+        button->setText(QStringLiteral("copy"));
+        button->adjustSize();
+        other->move(0, 100);
+        window.show();
+        window.activateWindow();
+        QVERIFY(QTest::qWaitForWindowActive(&window));
+        const auto edge = [button] {
+          const QImage image = button->grab().toImage();
+          return image.pixelColor(image.width() / 2, 0);
+        };
+        other->setFocus(Qt::TabFocusReason);
+        const QColor before = edge();
+        button->setFocus(Qt::TabFocusReason);
+        QVERIFY2(edge() == colours(theme).accent && edge() != before, name);
+        other->setFocus(Qt::TabFocusReason);
+        button->setDown(true);
+        QVERIFY2(edge() == colours(theme).accent, name);
+      }
+    }
+  }
+
   /// What merely comes to lie under the pointer keeps what it says, and the form goes on scrolling.
   void theWheelTurnsOnlyTheFieldThatHasTheKeyboard() {
     WheelGuard::install(*qApp);

@@ -22,6 +22,9 @@ QString styleSheet(const ThemeColours& colours) {
     QToolButton#primary:disabled { background: @raised; color: @muted; }
     QToolButton#framed { border-color: @border; padding: 2px 8px; }
     QToolButton#wholeMap { border-color: @border; padding: 2px 4px; }
+    QToolButton#framed:hover, QToolButton#wholeMap:hover { border-color: @muted; }
+    QToolButton#framed:pressed, QToolButton#framed:checked, QToolButton#framed:focus, QToolButton#wholeMap:pressed,
+    QToolButton#wholeMap:focus { border-color: @accent; }
     QToolButton::menu-indicator { image: none; }
     QFileDialog QToolButton { padding: 3px; }
     QMenuBar { background: @window; color: @text; }

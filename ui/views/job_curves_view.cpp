@@ -8,6 +8,7 @@
 #include <QVBoxLayout>
 #include <cmath>
 
+#include "ui/theme/focus_ring.h"
 #include "ui/theme/theme.h"
 
 namespace natscope::ui {
@@ -106,6 +107,7 @@ JobCurvesView::JobCurvesView(JobDesk& desk, QWidget* parent)
   scroll_->setFrameShape(QFrame::NoFrame);
   scroll_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   scroll_->viewport()->installEventFilter(this);
+  new FocusRing(scroll_);  // arrow keys scroll it
   for (CurveChart* const chart : charts()) chart->setMinimumSize(leastChart);
   connect(&desk_, &JobDesk::curvesChanged, this, &JobCurvesView::draw);
   // A job that ends has no more to show, and one that begins has.
