@@ -18,6 +18,7 @@
 #include "core/base/standard_streams.h"
 #include "ui/figure/own_fonts.h"
 #include "ui/main_window.h"
+#include "ui/theme/key_guard.h"
 #include "ui/theme/theme.h"
 #include "ui/theme/wheel_guard.h"
 #include "ui/views/map_frame_times.h"
@@ -195,6 +196,7 @@ int main(int argc, char** argv) {
   natscope::ui::Settings settings(flags.settings);
   natscope::ui::ThemeSwitch::instance().apply(application, flags.theme.value_or(settings.theme()));
   natscope::ui::WheelGuard::install(application);
+  natscope::ui::KeyGuard::install(application);
   natscope::ui::MainWindow window(settings, flags.start);
   window.show();
   if (!flags.screenshot.isEmpty()) {

@@ -3,12 +3,14 @@
 #include <QAbstractButton>
 #include <QAction>
 #include <QApplication>
+#include <QCheckBox>
 #include <QComboBox>
 #include <QDockWidget>
 #include <QLineEdit>
 #include <QMenu>
 #include <QMenuBar>
 #include <QSet>
+#include <QStyleHints>
 #include <QTabBar>
 #include <QTableView>
 #include <QTest>
@@ -19,6 +21,7 @@
 #include "tests/ui/window_on_tiny_model.h"
 #include "ui/panels/run_bar.h"
 #include "ui/theme/focus_ring.h"
+#include "ui/theme/key_guard.h"
 
 using namespace natscope;
 using namespace natscope::ui;
@@ -65,7 +68,10 @@ class KeyboardTest : public WindowTest {
   Q_OBJECT
 
  private Q_SLOTS:
-  void initTestCase() { qputenv("NATSCOPE_JOBS", tiny_.filePath(QStringLiteral("jobs")).toUtf8()); }
+  void initTestCase() {
+    qputenv("NATSCOPE_JOBS", tiny_.filePath(QStringLiteral("jobs")).toUtf8());
+    KeyGuard::install(*qApp);  // as the program does
+  }
   void init() { QVERIFY(begin()); }
   void cleanup() { end(); }
 
@@ -177,6 +183,38 @@ class KeyboardTest : public WindowTest {
     QTRY_COMPARE(QApplication::activeWindow(), window_.get());
     QTRY_VERIFY(window_->vocabulary().isAncestorOf(QApplication::focusWidget()));
     QTRY_VERIFY(window_->vocabulary().table().findChild<FocusRing*>()->isVisible());
+  }
+
+  void keysInAListOfChoicesAreItsOwn() {
+    QComboBox* colourMaps = nullptr;
+    QComboBox* values = nullptr;
+    for (QComboBox* const box : window_->attention().findChildren<QComboBox*>()) {
+      if (box->findText(QStringLiteral("magma")) >= 0) colourMaps = box;
+      if (box->findText(QStringLiteral("mean")) >= 0) values = box;
+    }
+    QVERIFY(colourMaps != nullptr && values != nullptr);
+    colourMaps->setFocus(Qt::TabFocusReason);
+    QTest::keyClick(colourMaps, Qt::Key_M);
+    QCOMPARE(colourMaps->currentText(), QStringLiteral("magma"));
+    QCOMPARE(values->currentText(), QStringLiteral("largest"));
+    QTest::keyClick(colourMaps, Qt::Key_A);  // of the same word
+    QTest::keyClick(colourMaps, Qt::Key_H);
+    const auto* const hidesSink = window_->attention().findChild<QCheckBox*>();
+    QCOMPARE(hidesSink->text(), QStringLiteral("hide sink"));
+    QVERIFY(!hidesSink->isChecked());
+    // What begins no entry is the window's.
+    QTest::qWait(QGuiApplication::styleHints()->keyboardInputInterval() + 50);
+    QTest::keyClick(colourMaps, Qt::Key_H);
+    QVERIFY(hidesSink->isChecked());
+
+    bench().selection().pin(TokenPos(3));
+    colourMaps->showPopup();
+    QTRY_VERIFY(QApplication::activePopupWidget() != nullptr);
+    QTest::keyClick(QApplication::activePopupWidget()->focusWidget(), Qt::Key_Escape);
+    QTRY_VERIFY(QApplication::activePopupWidget() == nullptr);
+    QVERIFY(bench().selection().isPinned(TokenPos(3)));
+    QTest::keyClick(colourMaps, Qt::Key_Escape);
+    QVERIFY(bench().selection().pinned().empty());
   }
 
   void aLetterChoosesOneEntryOfAMenu() {
