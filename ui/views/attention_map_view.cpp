@@ -119,8 +119,12 @@ void AttentionMapView::showWhole() {
 }
 
 void AttentionMapView::showKey(TokenPos key) {
-  if (key.value >= transform_.firstKey() && key.value < transform_.endKey()) return;
-  transform_.centreOn({(transform_.firstQuery() + transform_.endQuery()) / 2, key.value});
+  const bool isInSight = key.value >= transform_.firstKey() && key.value < transform_.endKey();
+  if (isInSight && key.value < transform_.endQuery()) return;
+  // Before itself nobody sees a key: there the map is empty.
+  const std::int64_t half = (transform_.endQuery() - transform_.firstQuery()) / 2;
+  const std::int64_t query = std::max(transform_.firstQuery() + half, key.value + half);
+  transform_.centreOn({query, isInSight ? (transform_.firstKey() + transform_.endKey()) / 2 : key.value});
   tiles_.dropPending();
   update();
 }

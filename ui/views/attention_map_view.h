@@ -41,7 +41,7 @@ class AttentionMapView : public QWidget {
   [[nodiscard]] QSize minimumSizeHint() const override { return {300, 120}; }
 
   void showWhole();
-  /// Brings a key's column into sight; the queries that are shown stay.
+  /// Brings a key's column into sight; the queries that are shown stay, unless all of them come before the key.
   void showKey(natscope::TokenPos key);
   /// Zooms about the middle of the view.
   void zoomBy(double factor);

@@ -348,6 +348,40 @@ class MapPictureTest : public QObject {
     QCOMPARE(view.transform().scaleAcross(), view.transform().scale());
   }
 
+  void aKeyIsShownWhereQueriesSeeIt() {
+    MadeUpTiles tiles(2000, [](std::int64_t, std::int64_t) { return 0.25F; });
+    SequenceModel sequence;
+    Selection selection;
+    AttentionMapView view(tiles, sequence, selection);
+    view.resize(600, 500);
+    (void)view.grab();
+    MapTransform& transform = view.transform();
+    const auto isSeen = [&transform](std::int64_t key) {
+      return transform.firstKey() <= key && key < transform.endKey() && key < transform.endQuery();
+    };
+    transform.zoomAt(transform.viewport().topLeft(), 20);
+    QVERIFY(!isSeen(1500));
+    view.showKey(TokenPos(1500));
+    QVERIFY(isSeen(1500));
+    // Where the column is seen nothing moves; a key of before is seen by the queries that are shown.
+    const std::int64_t queries = transform.firstQuery();
+    view.showKey(TokenPos(1500));
+    QCOMPARE(transform.firstQuery(), queries);
+    view.showKey(TokenPos(100));
+    QVERIFY(isSeen(100));
+    QVERIFY(std::abs(transform.firstQuery() - queries) <= 1);
+    // In sight, though only above the diagonal.
+    view.showWhole();
+    transform.zoomAt(transform.viewport().topLeft(), 20);
+    const std::int64_t beyond = transform.endQuery() + 1;
+    transform.pan({-60 * transform.scaleAcross(), 0});
+    QVERIFY(beyond < transform.endKey());
+    view.showKey(TokenPos(static_cast<std::int32_t>(beyond)));
+    QVERIFY(isSeen(beyond));
+    view.showKey(TokenPos(1999));
+    QVERIFY(isSeen(1999));
+  }
+
   void hoverAndClickReachTheSelection() {
     MadeUpTiles tiles(10, [](std::int64_t, std::int64_t) { return 0.1F; });
     SequenceModel sequence;
