@@ -111,6 +111,17 @@ class KeyboardTest : public WindowTest {
     QTest::keyClick(table, Qt::Key_Space);
     QTest::keyClick(table, Qt::Key_Tab);
     QVERIFY(QApplication::focusWidget() != table);
+    // What is asked is answered from the keyboard.
+    for (const Qt::Key key : {Qt::Key_Space, Qt::Key_Escape}) {
+      bench().selection().pin(TokenPos(2));
+      window_->jobs().deleteAction()->trigger();
+      auto* const no = window_->jobs().findChild<QAbstractButton*>(QStringLiteral("keepJob"));
+      QVERIFY(no->isVisible() && no->hasFocus());
+      QTest::keyClick(no, key);
+      QVERIFY(!no->isVisible() && table->hasFocus());
+      QVERIFY(bench().selection().isPinned(TokenPos(2)));
+    }
+    QCOMPARE(window_->jobDesk().list().rowCount(), 1);
   }
 
   void aButtonThatBeganARunHasTheKeyboardAfterIt() {

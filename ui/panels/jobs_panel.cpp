@@ -6,6 +6,7 @@
 #include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QHeaderView>
+#include <QKeyEvent>
 #include <QLabel>
 #include <QPlainTextEdit>
 #include <QPushButton>
@@ -186,14 +187,16 @@ QWidget* JobsPanel::makeQuestion() {
   layout->addWidget(asked_, 1);
   auto* const yes = new QPushButton(tr("Delete"), question_);
   yes->setObjectName(QStringLiteral("confirmDelete"));
-  auto* const no = new QPushButton(tr("Keep it"), question_);
+  keepIt_ = new QPushButton(tr("Keep it"), question_);
+  keepIt_->setObjectName(QStringLiteral("keepJob"));
   layout->addWidget(yes);
-  layout->addWidget(no);
+  layout->addWidget(keepIt_);
+  for (QPushButton* const button : {yes, keepIt_}) button->installEventFilter(this);
   connect(yes, &QPushButton::clicked, this, [this] {
-    question_->hide();
+    endQuestion();
     desk_.remove(toDelete_);
   });
-  connect(no, &QPushButton::clicked, question_, &QWidget::hide);
+  connect(keepIt_, &QPushButton::clicked, this, &JobsPanel::endQuestion);
   question_->hide();
   return question_;
 }
@@ -249,6 +252,21 @@ void JobsPanel::askToDelete() {
   toDelete_ = desk_.shown();
   asked_->setText(tr("Delete “%1” with its checkpoints and model?").arg(toDelete_));
   question_->show();
+  keepIt_->setFocus(Qt::OtherFocusReason);
+}
+
+void JobsPanel::endQuestion() {
+  question_->hide();
+  table_->setFocus(Qt::OtherFocusReason);
+}
+
+/// Escape in the question is its no; the window's is for when nothing is asked.
+bool JobsPanel::eventFilter(QObject* watched, QEvent* event) {
+  const bool isKey = event->type() == QEvent::ShortcutOverride || event->type() == QEvent::KeyPress;
+  if (!isKey || static_cast<QKeyEvent*>(event)->key() != Qt::Key_Escape) return QWidget::eventFilter(watched, event);
+  event->accept();
+  if (event->type() == QEvent::KeyPress) keepIt_->click();
+  return true;
 }
 
 void JobsPanel::copyCommand() {

@@ -10,6 +10,7 @@
 class QAction;
 class QLabel;
 class QPlainTextEdit;
+class QPushButton;
 class QStackedWidget;
 class QTableView;
 class QTabWidget;
@@ -48,6 +49,9 @@ class JobsPanel : public QWidget {
   /// A form made a job, which is chosen as soon as the list has it: whoever made it wants to see it.
   void jobMade(const QString& job);
 
+ protected:
+  bool eventFilter(QObject* watched, QEvent* event) override;
+
  private:
   JobForm* showForm(const JobDraft& draft);
   void makeActions();
@@ -55,6 +59,7 @@ class JobsPanel : public QWidget {
   QWidget* makeQuestion();
   void refresh();
   void askToDelete();
+  void endQuestion();
   void copyCommand();
   void editScript();
   [[nodiscard]] const JobRow* chosen() const;
@@ -69,6 +74,7 @@ class JobsPanel : public QWidget {
   QLabel* about_;
   QWidget* question_ = nullptr;
   QLabel* asked_ = nullptr;
+  QPushButton* keepIt_ = nullptr;
   QString toDelete_;
   QString chosenSoon_;  ///< a job that was just made, until the list has it
   QAction* new_ = nullptr;
