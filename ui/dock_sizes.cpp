@@ -8,6 +8,7 @@
 #include <QMainWindow>
 #include <QTabBar>
 #include <algorithm>
+#include <utility>
 
 namespace natscope::ui {
 namespace {
@@ -58,11 +59,25 @@ QList<DockBox> DockSizes::boxesOf(const QList<Shown>& docks) {
 
 void DockSizes::remember() {
   wanted_ = boxesOf(shown());
+  beforeLoan_.clear();
   tried_.clear();
+}
+
+void DockSizes::lend() {
+  const QList<DockBox> before = beforeLoan_.isEmpty() ? wanted_ : beforeLoan_;
+  remember();
+  beforeLoan_ = before;
+}
+
+void DockSizes::giveBack() {
+  if (beforeLoan_.isEmpty()) return;
+  wanted_ = std::exchange(beforeLoan_, {});
+  settleAnew();
 }
 
 void DockSizes::want(const QMap<QString, QRect>& docks) {
   wanted_.clear();
+  beforeLoan_.clear();
   for (auto dock = docks.begin(); dock != docks.end(); ++dock) {
     const auto* const widget = window_.findChild<QDockWidget*>(dock.key());
     wanted_.append({dock.key(), dock.value(), {}, stretches_.value(widget, {1, 1})});
@@ -111,7 +126,7 @@ QByteArray DockSizes::save() const {
   QDataStream stream(&bytes, QIODevice::WriteOnly);
   stream.setVersion(streamVersion);
   QMap<QString, QRect> docks;
-  for (const DockBox& box : wanted_) docks.insert(box.name, box.rect);
+  for (const DockBox& box : beforeLoan_.isEmpty() ? wanted_ : beforeLoan_) docks.insert(box.name, box.rect);
   stream << docks;
   return bytes;
 }

@@ -25,6 +25,10 @@ class DockSizes {
 
   /// As the docks lie now, they are wanted.
   void remember();
+  /// As they lie now, they are wanted for a while: until giveBack(), and not in the next run. Whatever is remembered or
+  /// wanted meanwhile makes a gift of the loan.
+  void lend();
+  void giveBack();
   /// Sizes that are wanted from now on, by the docks' object names; of docks behind each other by the name that sorts
   /// first. They need not add up to the window's. Empty: as the docks are found at the next settle().
   void want(const QMap<QString, QRect>& docks);
@@ -52,7 +56,8 @@ class DockSizes {
   QMainWindow& window_;
   QHash<const QDockWidget*, QSizeF> stretches_;
   QList<DockBox> wanted_;
-  QList<QSize> tried_;  // what Qt was asked for last, and what it did then: it is not asked for ever
+  QList<DockBox> beforeLoan_;  // what was wanted; empty: nothing is lent
+  QList<QSize> tried_;         // what Qt was asked for last, and what it did then: it is not asked for ever
   QList<QRect> triedAt_;
   int tries_ = 0;
   bool isSettling_ = false;

@@ -130,7 +130,7 @@ class MainWindow : public QMainWindow {
   /// Where the docks were on the first day; the window stays as large as it is.
   void arrangeDocks();
   QDockWidget* bringToFront(const QString& name);
-  /// Shows a dock of the lower edge, with room for its rows or curves.
+  /// Shows a dock of the lower edge, with room for its rows or curves, which is lent until the cache is shown again.
   void raiseDock(const QString& name);
   void sayWritten(const QString& path);
   /// Says something that happened, for some seconds, over what the workbench says.

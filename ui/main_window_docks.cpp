@@ -55,6 +55,12 @@ void MainWindow::makeDocks() {
   addDock(QStringLiteral("overview"), tr("All heads"), overview_);
   addDock(QStringLiteral("jobs"), tr("Jobs"), jobs_);
   addDock(QStringLiteral("log"), tr("Log"), log_);
+  // When all docks lie where they will.
+  connect(docks_.value(QStringLiteral("cache")), &QDockWidget::visibilityChanged, this, [this](bool isSeen) {
+    if (isSeen)
+      QMetaObject::invokeMethod(
+          this, [this] { sizes_.giveBack(); }, Qt::QueuedConnection);
+  });
 }
 
 void MainWindow::placeDocks() {
@@ -144,13 +150,14 @@ void MainWindow::raiseDock(const QString& name) {
   QDockWidget* const dock = bringToFront(name);
   const int roomForRows = std::clamp(height() / 3, 230, 340);
   if (dock->isFloating()) return;
+  if (dock->height() >= roomForRows) return;
   // One call takes the room of a neighbour alone, and is not over with it: once it is reached, nothing grows any more.
   for (int last = 0; dock->height() < roomForRows && dock->height() != last;) {
     last = dock->height();
     resizeDocks({dock}, {roomForRows}, Qt::Vertical);
     layout()->activate();
   }
-  sizes_.remember();
+  sizes_.lend();
 }
 
 void MainWindow::beginSearch() {

@@ -149,6 +149,47 @@ class WindowLayoutTest : public QObject {
     QCOMPARE(dock("overview")->geometry(), map);
   }
 
+  void roomForRowsIsLent() {
+    window_->resize(1280, 720);
+    settle();
+    const QList<QRect> before = places();
+    const auto showCacheAgain = [this] {
+      dock("cache")->raise();
+      settle();
+    };
+    window_->showHeads();
+    settle();
+    const int lent = dock("heads")->height();
+    QVERIFY(lent > before[cache].height() + 50 && dock("token")->height() < before[token].height());
+    window_->showJobs();
+    settle();
+    QCOMPARE(dock("jobs")->height(), lent);
+    showCacheAgain();
+    QCOMPARE(places(), before);
+    // A bar that comes and goes meanwhile changes nothing of that, nor does the end of the program.
+    window_->showRuns();
+    window_->errorBar().showNotice(QStringLiteral("Wrote it"));
+    settle();
+    window_->errorBar().hide();
+    settle();
+    showCacheAgain();
+    QCOMPARE(places(), before);
+    window_->showHeads();
+    settle();
+    again();
+    window_->resize(1280, 720);
+    showCacheAgain();
+    QCOMPARE(places(), before);
+    // Who moves the edge meanwhile means it.
+    window_->showHeads();
+    settle();
+    drag(QPoint(900, dock("prompt")->geometry().bottom() + 3), QPoint(0, 30));
+    const QList<QRect> dragged = places();
+    QVERIFY(dragged[cache].height() != lent);
+    showCacheAgain();
+    QCOMPARE(places(), dragged);
+  }
+
   void theNextRunBeginsAsTheLastOneEnded() {
     drag(QPoint(dock("prompt")->geometry().right() + 3, 300), QPoint(60, 0));
     dock("log")->raise();
