@@ -88,6 +88,7 @@ MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* pa
   if (restoreState(settings_.windowState(), arrangementVersion)) {
     sizes_.want({});
     sizes_.restore(settings_.splitter(dockSizesName()));
+    boundFloatingDocks();
     QTimer::singleShot(restoredMs, this, [this] { sizes_.settleAnew(); });
   }
   for (QSplitter* const splitter : findChildren<QSplitter*>()) {

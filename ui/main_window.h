@@ -109,6 +109,8 @@ class MainWindow : public QMainWindow {
 
  private:
   void keepOnScreen();
+  /// Torn-off docks that were left on a larger screen do not bury the window on this one.
+  void boundFloatingDocks();
   /// Panels that need more room than before do not enlarge the window, which may have no more on its screen.
   void holdSize();
   void makePanels();

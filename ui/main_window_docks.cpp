@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The window's docks: where they lie on the first day, and what brings one to the front.
 #include <QDockWidget>
+#include <QGuiApplication>
 #include <QLayout>
+#include <QScreen>
 #include <QTableView>
 #include <algorithm>
 
@@ -10,6 +12,11 @@
 
 namespace natscope::ui {
 namespace {
+
+/// Of the window, what a torn-off dock may cover when the program begins; and what of the screen's width and height it
+/// then gets.
+constexpr double mostCovered = 0.6;
+constexpr double floatingShare = 0.6;
 
 /// The docks of the first day, as drawn for a window of 1560 x 980 (DockSizes::want).
 QMap<QString, QRect> firstSizes() {
@@ -100,6 +107,19 @@ void MainWindow::arrangeDocks() {
   layout()->activate();
   sizes_.want(firstSizes());
   sizes_.settleAnew();
+}
+
+void MainWindow::boundFloatingDocks() {
+  for (QDockWidget* const dock : docks_) {
+    const QRect covered = dock->geometry() & geometry();
+    const double share = static_cast<double>(covered.width()) * covered.height() / (width() * height());
+    if (!dock->isFloating() || share < mostCovered) continue;
+    const QScreen* const at = QGuiApplication::screenAt(dock->geometry().center());
+    const QRect room = (at != nullptr ? at : screen())->availableGeometry();
+    QRect place(dock->pos(), dock->size().boundedTo((room.size().toSizeF() * floatingShare).toSize()));
+    place.moveBottomRight(room.bottomRight());  // off the menus
+    dock->setGeometry(place);
+  }
 }
 
 void MainWindow::showHeads() {

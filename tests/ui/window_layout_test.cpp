@@ -219,6 +219,24 @@ class WindowLayoutTest : public QObject {
     QVERIFY(dock("cache")->height() < usual.height() / 3);
   }
 
+  void aTornOffDockDoesNotBuryTheWindow() {
+    const QRect screen = QGuiApplication::primaryScreen()->availableGeometry();
+    window_->setGeometry(QRect(screen.topLeft(), screen.size().boundedTo({1280, 720})));
+    dock("attention")->setFloating(true);
+    dock("attention")->setGeometry(screen);
+    dock("token")->setFloating(true);
+    dock("token")->setGeometry(QRect(screen.center(), QSize(300, 200)));
+    settle();
+    const QRect small = dock("token")->geometry();
+    again();
+    QVERIFY(dock("attention")->isFloating() && dock("token")->isFloating());
+    const QRect covered = dock("attention")->geometry();
+    QVERIFY2(covered.width() <= 0.6 * screen.width() + 1 && covered.height() <= 0.6 * screen.height() + 1,
+             qPrintable(inWords(covered.size())));
+    QVERIFY(screen.contains(covered));
+    QCOMPARE(dock("token")->size(), small.size());
+  }
+
   void tabsOfDocksHaveNoLine() {
     window_->addDockWidget(Qt::RightDockWidgetArea, dock("roles"));
     window_->tabifyDockWidget(dock("roles"), dock("token"));
