@@ -22,6 +22,7 @@
 
 #include "tests/ui/window_on_tiny_model.h"
 #include "ui/panels/facts_line.h"
+#include "ui/panels/token_panel.h"
 #include "ui/views/cache_chart_view.h"
 
 using namespace natscope;
@@ -308,6 +309,24 @@ class MainWindowTest : public WindowTest {
     QTest::qWait(50);
     QVERIFY2(firstCut(*window_).isEmpty(), qPrintable(firstCut(*window_)));
     QCOMPARE(window_->size(), QSize(1280, 800));
+  }
+
+  /// However low the panel of a token is, nothing in it is cut across.
+  void aLowTokenPanelShowsWholeRows() {
+    TokenPanel panel(bench(), window_->comparison());
+    bench().selection().pin(TokenPos(4));
+    QTest::qWait(300);  // until it is known who attends to the token
+    for (const int width : {300, 460, 700}) {
+      for (int height = panel.minimumSizeHint().height(); height < 260; ++height) {
+        panel.resize(width, height);
+        const QImage image = panel.grab().toImage();
+        for (int y = height - 3; y < height; ++y) {
+          for (int x = 0; x < width; ++x)
+            QVERIFY2(image.pixelColor(x, y) == colours(Theme::light).panel,
+                     qPrintable(QStringLiteral("%1 x %2, at %3, %4").arg(width).arg(height).arg(x).arg(y)));
+        }
+      }
+    }
   }
 
   void aSessionIsSavedAndShownAgain() {

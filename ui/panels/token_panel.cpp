@@ -23,6 +23,9 @@ namespace {
 constexpr double edge = 12;
 constexpr double lineHeight = 17;
 constexpr double leastPitch = 12;  // of the bars of scores
+constexpr double leastCells = 12;  // of the roles in all heads
+constexpr double leastPlot = 14;   // of who attends to it
+constexpr double plotGap = 4;      // between it and the rows of words
 constexpr int pauseMs = 90;
 constexpr int wideEnough = 540;
 constexpr std::array<double, 4> widthShares{0.22, 0.22, 0.28, 0.28};
@@ -39,17 +42,19 @@ void setSize(QPainter& painter, int pixels, bool bold = false) {
 const ThemeColours& theme() { return ThemeSwitch::instance().colours(); }
 
 /// Returns where it ends. Words that are longer than a line go on below, up to three; of several ways to say the same,
-/// longest first, it is the first one that has room. What has none is cut after a line.
+/// longest first, it is the first one that has room. What has none is cut after a line; where there is none, nothing is
+/// said.
 double drawHeading(QPainter& painter, const QRectF& area, const QStringList& choices, QColor colour = theme().muted) {
   constexpr int flags = Qt::AlignLeft | Qt::AlignTop | Qt::TextWordWrap;
   constexpr double lead = 2;
+  if (area.height() < lineHeight) return area.top();
   setSize(painter, 11);
   painter.setPen(colour);
   const QFontMetricsF metrics(painter.font());
-  const double most = std::min(3 * metrics.lineSpacing() + lead, std::max(lineHeight, area.height()));
+  const double most = std::min(3 * metrics.lineSpacing() + lead, area.height());
   for (const QString& words : choices) {
     const double wanted = metrics.boundingRect(QRectF(0, 0, area.width(), 1000), flags, words).height() + lead;
-    if (wanted > std::max(lineHeight, most)) continue;
+    if (wanted > most) continue;
     const double height = std::max(wanted, lineHeight);
     painter.drawText(QRectF(area.left(), area.top() + lead, area.width(), height), flags, words);
     return area.top() + height;
@@ -263,13 +268,13 @@ double TokenPanel::drawScores(QPainter& painter, const QRectF& area, TokenPos to
 void TokenPanel::drawRoles(QPainter& painter, const QRectF& area, TokenPos token) {
   const SequenceRecord& record = workbench_.sequence().record();
   const CacheGeometry& geometry = record.geometry();
-  if (area.height() < lineHeight + 12) {
+  if (area.height() < lineHeight + leastCells) {
     rolesArea_ = {};
     return;
   }
   const bool hasRoles = workbench_.sequence().hasRoles();
   const double top = drawHeading(
-      painter, area,
+      painter, area.adjusted(0, 0, 0, -leastCells),
       (hasRoles ? tr("roles, held by %1") : tr("held by %1")).arg(percent(workbench_.sequence().heldShare(token))));
   const double room = area.bottom() - top;
   const double cell = std::min({22.0, room / geometry.layers, area.width() / geometry.kv_heads});
@@ -358,18 +363,19 @@ void TokenPanel::drawColumn(QPainter& painter, const QRectF& area, TokenPos toke
     drawHeading(painter, area, tr("%1: %2").arg(heading, why));
     return;
   }
-  drawHeading(painter, area, heading);
+  const QRectF rest(QPointF(area.left(), drawHeading(painter, area, heading)), area.bottomRight());
   const bool isCurrent =
       column_ && column_->key == token && column_->layer == selection.layer() && column_->head == selection.head();
-  if (!isCurrent || column_->weights.empty()) return;
+  if (!isCurrent || column_->weights.empty() || rest.height() < leastPlot) return;
   const std::vector<float>& weights = column_->weights;
-  const auto shown =
-      static_cast<std::size_t>(std::clamp((area.height() - 2 * lineHeight) / lineHeight, 1.0, double{shownWeights}));
-  const std::size_t best = std::min(shown, column_->best.size());
+  // Whole rows only, and those only where the line has room.
+  const double rows = std::floor((rest.height() - leastPlot - plotGap) / lineHeight);
+  const std::size_t best =
+      std::min(static_cast<std::size_t>(std::clamp(rows, 0.0, double{shownWeights})), column_->best.size());
 
   // The whole column as a line, from the token to the end of the text.
-  const QRectF plot(area.left(), area.top() + lineHeight, area.width(),
-                    std::max(14.0, area.height() - lineHeight * static_cast<double>(best + 1) - 8));
+  const double below = best > 0 ? lineHeight * static_cast<double>(best) + plotGap : 0;
+  const QRectF plot(rest.topLeft(), QSizeF(rest.width(), rest.height() - below));
   painter.fillRect(plot, theme().raised);
   const float top = std::max(1e-9F, weights[column_->best.front()]);
   // Where a pixel has several tokens it has the largest of them: a long text makes no more bars than there are pixels.
@@ -387,7 +393,7 @@ void TokenPanel::drawColumn(QPainter& painter, const QRectF& area, TokenPos toke
   }
   for (std::size_t i = 0; i < best; ++i) {
     if (!(weights[column_->best[i]] > 0)) break;
-    const double y = plot.bottom() + 4 + lineHeight * static_cast<double>(i);
+    const double y = plot.bottom() + plotGap + lineHeight * static_cast<double>(i);
     setSize(painter, 12);
     painter.setPen(theme().text);
     painter.drawText(QRectF(area.left(), y, area.width() - 60, lineHeight), Qt::AlignLeft | Qt::AlignVCenter,
