@@ -329,6 +329,22 @@ class MainWindowTest : public WindowTest {
     }
   }
 
+  /// Where it ends within a pixel of the screen, that one is its own, too.
+  void nothingOfBeforeStaysAtTheEdgeOfTheTokenPanel() {
+    TokenPanel panel(bench(), window_->comparison());
+    bench().selection().pin(TokenPos(4));
+    for (int height = 101; height < 105; ++height) {
+      constexpr double scale = 1.25;
+      panel.resize(301, height);
+      QImage screen((QSizeF(panel.size()) * scale).toSize() + QSize(1, 1), QImage::Format_RGB32);
+      screen.setDevicePixelRatio(scale);
+      screen.fill(Qt::magenta);
+      panel.render(&screen, QPoint(), QRegion(), QWidget::DrawChildren);
+      const int bottom = qRound(panel.height() * scale) - 1;
+      QCOMPARE(screen.pixelColor(100, bottom), colours(Theme::light).panel);
+    }
+  }
+
   void aSessionIsSavedAndShownAgain() {
     step();
     const qint64 shown = bench().sequence().size();

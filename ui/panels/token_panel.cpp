@@ -141,8 +141,9 @@ QString TokenPanel::named(TokenPos token) const { return namedToken(workbench_.s
 
 void TokenPanel::paintEvent(QPaintEvent*) {
   QPainter painter(this);
-  painter.setRenderHint(QPainter::Antialiasing);
+  // Smoothed, the ground would end in a half pixel at a scale like 1.25, and what was there before would show through.
   painter.fillRect(rect(), theme().panel);
+  painter.setRenderHint(QPainter::Antialiasing);
   const auto token = workbench_.selection().token();
   if (!token || token->value >= workbench_.sequence().size()) {
     rolesArea_ = {};
