@@ -5,8 +5,10 @@
 #include <QtTest/qtestspontaneevent.h>
 #include <QApplication>
 #include <QComboBox>
+#include <QDockWidget>
 #include <QFileDialog>
 #include <QImage>
+#include <QMainWindow>
 #include <QPushButton>
 #include <QScrollArea>
 #include <QScrollBar>
@@ -18,6 +20,7 @@
 #include <array>
 #include <cmath>
 
+#include "ui/theme/icons.h"
 #include "ui/theme/wheel_guard.h"
 
 using namespace natscope;
@@ -183,6 +186,29 @@ class ThemeTest : public QObject {
     typed->setFocus();
     QVERIFY(!turn(typed));
     QCOMPARE(typed->currentIndex(), 1);
+  }
+
+  /// Drawn for the screen's pixels, not for half as many, and to be seen on both grounds.
+  void theButtonThatTearsADockOffIsSharp() {
+    (void)programIcon();  // as the window does, before it has docks
+    for (const Theme theme : {Theme::light, Theme::dark}) {
+      ThemeSwitch::instance().apply(*qApp, theme);
+      QMainWindow window;
+      auto* const dock = new QDockWidget(QStringLiteral("Token"), &window);
+      dock->setWidget(new QWidget);
+      window.addDockWidget(Qt::TopDockWidgetArea, dock);
+      window.show();
+      const auto* const button = dock->findChild<QAbstractButton*>(QStringLiteral("qt_dockwidget_floatbutton"));
+      QVERIFY(button != nullptr && button->isVisible());
+      const QPixmap drawn = button->icon().pixmap(QSize(16, 16), 2);
+      QCOMPARE(drawn.width(), 32);
+      QColor ink = colours(theme).window;
+      const QImage image = drawn.toImage();
+      for (int x = 0; x < image.width(); ++x)
+        for (int y = 0; y < image.height(); ++y)
+          if (image.pixelColor(x, y).alpha() == 255) ink = image.pixelColor(x, y);
+      QVERIFY2(contrast(ink, colours(theme).window) > 3, qPrintable(ink.name()));
+    }
   }
 
   void fileDialogsHaveIconsOneCanSee() {

@@ -8,7 +8,8 @@ QString styleSheet(const ThemeColours& colours) {
     QMainWindow { background: @window; }
     QMainWindow::separator { background: @window; width: 5px; height: 5px; }
     QMainWindow::separator:hover { background: @accent; }
-    QDockWidget { color: @muted; font-weight: 600; titlebar-close-icon: none; }
+    QDockWidget { color: @muted; font-weight: 600; titlebar-close-icon: none;
+      titlebar-normal-icon: url(:/icons/float.svg); }
     QDockWidget::title { background: @window; padding: 5px 6px; text-align: left; }
     QToolBar { background: @window; border: none; spacing: 4px; padding: 4px 6px; }
     QToolBar::separator { background: @border; width: 1px; margin: 5px 4px; }
