@@ -126,6 +126,7 @@ class MainWindow : public QMainWindow {
   void followTabs();
   /// What draws itself and takes arrow keys.
   [[nodiscard]] QList<QWidget*> views() const;
+  /// `title`: as a menu has it, with the letter that chooses it.
   QDockWidget* addDock(const QString& name, const QString& title, QWidget* content);
   QAction* addKey(const QString& text, const QKeySequence& keys, std::function<void()> what);
   void placeDocks();

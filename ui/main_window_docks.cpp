@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The window's docks: where they lie on the first day, and what brings one to the front.
+#include <QAction>
 #include <QDockWidget>
 #include <QGuiApplication>
 #include <QLayout>
@@ -34,7 +35,8 @@ void giveKeyboard(QWidget& view) {
 }  // namespace
 
 QDockWidget* MainWindow::addDock(const QString& name, const QString& title, QWidget* content) {
-  auto* const dock = new QDockWidget(title, this);
+  auto* const dock = new QDockWidget(QString(title).remove(u'&'), this);
+  dock->toggleViewAction()->setText(title);
   dock->setObjectName(name);
   dock->setWidget(content);
   docks_.insert(name, dock);
@@ -50,18 +52,18 @@ QDockWidget* MainWindow::addDock(const QString& name, const QString& title, QWid
 }
 
 void MainWindow::makeDocks() {
-  addDock(QStringLiteral("prompt"), tr("Prompt"), prompt_);
-  addDock(QStringLiteral("text"), tr("Text"), text_);
-  addDock(QStringLiteral("roles"), tr("Roles"), roles_);
-  addDock(QStringLiteral("attention"), tr("Attention"), attention_);
-  addDock(QStringLiteral("token"), tr("Token"), new TokenPanel(workbench_, comparison_, this));
-  addDock(QStringLiteral("cache"), tr("KV cache"), cache_);
-  addDock(QStringLiteral("runs"), tr("Runs"), runs_);
-  addDock(QStringLiteral("heads"), tr("Heads"), heads_);
-  addDock(QStringLiteral("vocabulary"), tr("Vocabulary"), vocabulary_);
-  addDock(QStringLiteral("overview"), tr("All heads"), overview_);
-  addDock(QStringLiteral("jobs"), tr("Jobs"), jobs_);
-  addDock(QStringLiteral("log"), tr("Log"), log_);
+  addDock(QStringLiteral("prompt"), tr("&Prompt"), prompt_);
+  addDock(QStringLiteral("text"), tr("&Text"), text_);
+  addDock(QStringLiteral("roles"), tr("&Roles"), roles_);
+  addDock(QStringLiteral("attention"), tr("&Attention"), attention_);
+  addDock(QStringLiteral("token"), tr("T&oken"), new TokenPanel(workbench_, comparison_, this));
+  addDock(QStringLiteral("cache"), tr("KV &cache"), cache_);
+  addDock(QStringLiteral("runs"), tr("R&uns"), runs_);
+  addDock(QStringLiteral("heads"), tr("&Heads"), heads_);
+  addDock(QStringLiteral("vocabulary"), tr("&Vocabulary"), vocabulary_);
+  addDock(QStringLiteral("overview"), tr("A&ll heads"), overview_);
+  addDock(QStringLiteral("jobs"), tr("&Jobs"), jobs_);
+  addDock(QStringLiteral("log"), tr("Lo&g"), log_);
   // When all docks lie where they will.
   connect(docks_.value(QStringLiteral("cache")), &QDockWidget::visibilityChanged, this, [this](bool isSeen) {
     if (isSeen)

@@ -150,9 +150,11 @@ void MainWindow::makeMenus() {
     setTheme(ThemeSwitch::instance().theme() == Theme::dark ? Theme::light : Theme::dark);
   }));
   QMenu* const docks = view->addMenu(tr("&Docks"));
-  for (QDockWidget* const dock : docks_) docks->addAction(dock->toggleViewAction());
+  // As they were made, which is as they lie.
+  for (QDockWidget* const dock : findChildren<QDockWidget*>(Qt::FindDirectChildrenOnly))
+    docks->addAction(dock->toggleViewAction());
   docks->addSeparator();
-  docks->addAction(tr("Arrange as at first"), this, &MainWindow::arrangeDocks);
+  docks->addAction(tr("Arrange as at &first"), this, &MainWindow::arrangeDocks);
 
   QMenu* const help = menus_->addMenu(tr("&Help"));
   help->addAction(addKey(tr("&Keyboard shortcuts"), QKeySequence(QStringLiteral("?")),

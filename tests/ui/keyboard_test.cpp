@@ -170,6 +170,25 @@ class KeyboardTest : public WindowTest {
     QTRY_VERIFY(window_->cache().isVisible() && !window_->runs().isVisible());
   }
 
+  void tabGoesFromLeftToRight() {
+    window_->showVocabulary();
+    const auto places = [this](const QWidget& panel) {
+      QList<int> lefts;
+      walkBothWays();
+      for (QWidget* const stop : std::as_const(inOrder_)) {
+        const bool isInBar = panel.isAncestorOf(stop) && stop->mapTo(&panel, QPoint()).y() < 20;
+        if (isInBar) lefts.append(stop->mapTo(&panel, QPoint()).x());
+      }
+      return lefts;
+    };
+    for (const QWidget* const panel : std::initializer_list<QWidget*>{&window_->vocabulary(), &window_->heads()}) {
+      if (panel == &window_->heads()) window_->showHeads();
+      QTRY_VERIFY(!panel->visibleRegion().isEmpty());
+      const QList<int> lefts = places(*panel);
+      QVERIFY(lefts.size() >= 3 && std::is_sorted(lefts.begin(), lefts.end()));
+    }
+  }
+
   void aTornOffDockGetsTheKeyboard() {
     for (const char* const name : {"text", "heads", "overview"}) {
       dock(QLatin1String(name))->setFloating(true);
@@ -229,7 +248,13 @@ class KeyboardTest : public WindowTest {
   }
 
   void aLetterChoosesOneEntryOfAMenu() {
-    for (const QAction* const menu : window_->findChild<QMenuBar*>()->actions()) {
+    QList<QAction*> menus = window_->findChild<QMenuBar*>()->actions();
+    for (QAction* const entry : window_->findChildren<QAction*>())
+      if (entry->text() == QStringLiteral("&Docks")) menus.append(entry);
+    const QAction* const docks = menus.last();
+    QCOMPARE(docks->text(), QStringLiteral("&Docks"));
+    QCOMPARE(docks->menu()->actions().front()->text(), QStringLiteral("&Prompt"));
+    for (const QAction* const menu : menus) {
       QSet<QString> letters;
       for (const QAction* const entry : menu->menu()->actions()) {
         const qsizetype at = entry->text().indexOf(u'&');
@@ -239,6 +264,8 @@ class KeyboardTest : public WindowTest {
         letters.insert(letter);
       }
       QVERIFY(!letters.isEmpty());
+      for (const QAction* const entry : menu->menu()->actions())
+        QVERIFY2(menu != docks || entry->isSeparator() || entry->text().contains(u'&'), qPrintable(entry->text()));
     }
   }
 
@@ -272,6 +299,7 @@ class KeyboardTest : public WindowTest {
     QList<QWidget*> back = round(Qt::Key_Backtab);
     std::reverse(back.begin(), back.end());
     QCOMPARE(back.size(), forth.size());
+    inOrder_ = forth;
     stops_ = QSet<QWidget*>(forth.begin(), forth.end());
     QCOMPARE(QSet<QWidget*>(back.begin(), back.end()), stops_);
   }
@@ -303,6 +331,7 @@ class KeyboardTest : public WindowTest {
     return {};
   }
 
+  QList<QWidget*> inOrder_;
   QSet<QWidget*> stops_;
 };
 

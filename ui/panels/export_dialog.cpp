@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "ui/models/grouped_number.h"
 #include "ui/panels/export_dialog.h"
+#include "ui/models/grouped_number.h"
 
 #include <QCheckBox>
 #include <QClipboard>
@@ -107,16 +107,16 @@ ExportDialog::ExportDialog(const ShownMap& shown, const ExportChoice& first, The
       lastKey_(new QSpinBox(this)),
       layers_(new QComboBox(this)),
       format_(new QComboBox(this)),
-      theme_(new QComboBox(this)),
-      texts_(new QComboBox(this)),
-      unit_(new QComboBox(this)),
-      colours_(new QComboBox(this)),
       scale_(new QComboBox(this)),
       clip_(new QDoubleSpinBox(this)),
       range_(new RangeField(this)),
       normalise_(new QComboBox(this)),
       hideSink_(new QCheckBox(tr("leave key 0 out"), this)),
       beside_(new QCheckBox(this)),
+      colours_(new QComboBox(this)),
+      theme_(new QComboBox(this)),
+      texts_(new QComboBox(this)),
+      unit_(new QComboBox(this)),
       dpi_(new QSpinBox(this)),
       width_(new QDoubleSpinBox(this)),
       cell_(new QSpinBox(this)),

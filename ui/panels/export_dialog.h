@@ -99,6 +99,7 @@ class ExportDialog : public QDialog {
   QFormLayout* form_;
   QPushButton* save_ = nullptr;
   std::vector<ExportChoice> choices_;  // as the list has them
+  // Made in the order in which the form has them, in which Tab goes, too.
   QComboBox* kind_;
   QComboBox* part_;
   QSpinBox* firstQuery_;
@@ -107,10 +108,6 @@ class ExportDialog : public QDialog {
   QSpinBox* lastKey_;
   QComboBox* layers_;
   QComboBox* format_;
-  QComboBox* theme_;
-  QComboBox* texts_;
-  QComboBox* unit_;
-  QComboBox* colours_;
   QComboBox* scale_;
   QDoubleSpinBox* clip_;
   RangeField* range_;
@@ -118,6 +115,10 @@ class ExportDialog : public QDialog {
   QCheckBox* hideSink_;
   QCheckBox* beside_;
   bool wantsBeside_ = false;  // where a figure can have it
+  QComboBox* colours_;
+  QComboBox* theme_;
+  QComboBox* texts_;
+  QComboBox* unit_;
   QSpinBox* dpi_;
   QDoubleSpinBox* width_;
   QSpinBox* cell_;

@@ -133,6 +133,13 @@ FigureTablePanel::FigureTablePanel(SequenceModel& sequence, QSortFilterProxyMode
   connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, view_->viewport(), qOverload<>(&QWidget::update));
 }
 
+void FigureTablePanel::addField(QWidget* field) {
+  constexpr int buttons = 2;
+  bar_->insertWidget(bar_->count() - buttons, field);
+  // Tab goes as one reads, though the buttons were made first.
+  for (int i = 2; i < bar_->count(); ++i) setTabOrder(bar_->itemAt(i - 1)->widget(), bar_->itemAt(i)->widget());
+}
+
 void FigureTablePanel::showEvent(QShowEvent* event) {
   QWidget::showEvent(event);
   refresh();

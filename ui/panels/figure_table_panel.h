@@ -51,7 +51,8 @@ class FigureTablePanel : public QWidget {
 
   void setTable(FigureTable table) { model_->setTable(std::move(table)); }
   void say(const QString& words);
-  [[nodiscard]] QHBoxLayout& bar() { return *bar_; }  ///< its first widget is what say() says
+  /// Puts a field between what say() says and the buttons, behind those that were put there before.
+  void addField(QWidget* field);
   [[nodiscard]] QSortFilterProxyModel& sorted() { return *sorted_; }
   /// Makes a row of the table the current one without choose(); one that does not exist or is filtered out: no row.
   void setCurrent(int row);

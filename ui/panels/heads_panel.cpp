@@ -2,7 +2,6 @@
 #include "ui/panels/heads_panel.h"
 
 #include <QCheckBox>
-#include <QHBoxLayout>
 #include <QSortFilterProxyModel>
 #include <QTableView>
 #include <algorithm>
@@ -22,7 +21,7 @@ HeadsPanel::HeadsPanel(Workbench& workbench, QWidget* parent)
       attentionInstead_(new QCheckBox(tr("what each attends to"), this)) {
   attentionInstead_->setToolTip(
       tr("A row a query head: its entropy, its weight on the first token and on itself, in place of what it keeps"));
-  bar().insertWidget(1, attentionInstead_);
+  addField(attentionInstead_);
   table().sortByColumn(0, Qt::AscendingOrder);
   connect(&model(), &QAbstractItemModel::modelReset, this, &HeadsPanel::showChosenHead);
   connect(&workbench_.selection(), &Selection::headChanged, this, &HeadsPanel::showChosenHead);

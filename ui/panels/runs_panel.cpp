@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/panels/runs_panel.h"
 
-#include <QHBoxLayout>
 #include <QHeaderView>
 #include <QMenu>
 #include <QPainter>
@@ -82,7 +81,7 @@ RunsPanel::RunsPanel(Workbench& workbench, RunComparison& comparison, BaselineRu
   begin_->setToolTip(
       tr("<p>Reads the same text with full attention, a window, H2O, TOVA and StreamingLLM that hold as much as is "
          "chosen, keeps each run, and shows this one again.</p>"));
-  bar().insertWidget(1, begin_);
+  addField(begin_);
   auto* const parts = new QSplitter(this);
   parts->setObjectName(QStringLiteral("runsParts"));  // under which its positions are remembered
   parts->setChildrenCollapsible(false);

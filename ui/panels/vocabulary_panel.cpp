@@ -3,11 +3,11 @@
 
 #include <QCheckBox>
 #include <QElapsedTimer>
-#include <QHBoxLayout>
 #include <QLineEdit>
 #include <QSortFilterProxyModel>
 #include <QSpinBox>
 #include <QTableView>
+#include <initializer_list>
 #include <utility>
 
 #include "core/cache/policy.h"
@@ -70,9 +70,7 @@ VocabularyPanel::VocabularyPanel(Workbench& workbench, QWidget* parent)
   fewest_->setSuffix(QStringLiteral(" ×"));
   fewest_->setToolTip(tr("Only tokens that occur so often: shares of rare ones say little"));
   chosenHead_->setToolTip(tr("Count in the chosen layer and head alone, not in all of them together"));
-  bar().insertWidget(1, chosenHead_);
-  bar().insertWidget(2, wanted_);
-  bar().insertWidget(3, fewest_);
+  for (QWidget* const field : std::initializer_list<QWidget*>{chosenHead_, wanted_, fewest_}) addField(field);
   slice_.setSingleShot(true);
   connect(&slice_, &QTimer::timeout, this, &VocabularyPanel::countOn);
   connect(wanted_, &QLineEdit::textChanged, this, &VocabularyPanel::filter);

@@ -5,6 +5,7 @@
 #include <QComboBox>
 #include <QDialogButtonBox>
 #include <QDoubleSpinBox>
+#include <QFormLayout>
 #include <QPushButton>
 #include <QScreen>
 #include <QSpinBox>
@@ -117,6 +118,27 @@ class ExportDialogTest : public QObject {
     chooseWhat(dialog, QStringLiteral("Text: surprise against the kept run"));
     QVERIFY(dialog.request(QStringLiteral("/tmp/x.csv")).beside);
     QVERIFY(dialog.command().contains(QStringLiteral("--surprise")));
+  }
+
+  void tabGoesDownTheForm() {
+    ExportDialog dialog(someMap(), FigureKind::attention, Theme::light, QStringLiteral("/tmp"), {}, nullptr);
+    const auto* const form = dialog.findChild<QFormLayout*>();
+    QVERIFY(form != nullptr);
+    QList<const QWidget*> fields;
+    for (int row = 0; row < form->rowCount(); ++row) {
+      const QLayoutItem* const item = form->itemAt(row, QFormLayout::FieldRole);
+      if (item == nullptr) continue;
+      QWidget* const field = item->widget();
+      if (field->focusPolicy() != Qt::NoFocus) fields.append(field);
+      if (field->layout() == nullptr) continue;
+      for (int i = 0; i < field->layout()->count(); ++i)
+        if (QWidget* const part = field->layout()->itemAt(i)->widget(); part->focusPolicy() != Qt::NoFocus)
+          fields.append(part);
+    }
+    QList<const QWidget*> chain;
+    for (const QWidget* stop = dialog.nextInFocusChain(); stop != &dialog; stop = stop->nextInFocusChain())
+      if (fields.contains(stop)) chain.append(stop);
+    QCOMPARE(chain, fields);
   }
 
   void fitsALowScreen() {
