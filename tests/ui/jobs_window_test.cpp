@@ -4,11 +4,13 @@
 #include <QComboBox>
 #include <QDeadlineTimer>
 #include <QFile>
+#include <QHeaderView>
 #include <QLineEdit>
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QStatusBar>
+#include <QTableView>
 #include <QTest>
 #include <ctime>
 
@@ -273,6 +275,23 @@ class JobsWindowTest : public QObject {
     QVERIFY(panel.curves().points() > 8 * 2000);
     qInfo("longest turn of the window's thread: %.1f ms of work", longest);
     QVERIFY2(longest < 150, "the window's thread was held up");
+  }
+
+  void namesOfJobsAreTold() {
+    const std::filesystem::path root = std::filesystem::path(tiny_.filePath(QStringLiteral("named")).toStdString());
+    test::write_job(root / "finetune-windows-16", "finished", 20);
+    JobDesk desk(root);
+    JobsPanel panel(desk);
+    panel.show();
+    const auto* const table = panel.findChild<QTableView*>();
+    QTRY_COMPARE_WITH_TIMEOUT(desk.list().rowCount(), 1, patience);
+    for (const int width : {900, 1270, 2000}) {
+      panel.resize(width, 240);
+      QTest::qWait(20);
+      const int name = table->columnWidth(JobListModel::nameColumn);
+      QVERIFY2(name >= 160, qPrintable(QStringLiteral("%1 of %2").arg(name).arg(width)));
+      if (width > 1000) QVERIFY(table->horizontalHeader()->length() <= table->viewport()->width());
+    }
   }
 
   void whatTheCommandRefusesIsSaidInTheForm() {

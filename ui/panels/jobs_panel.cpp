@@ -16,6 +16,7 @@
 #include <QTableView>
 #include <QToolButton>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "ui/panels/batch_script_dialog.h"
 #include "ui/panels/job_form.h"
@@ -25,6 +26,7 @@ namespace natscope::ui {
 namespace {
 
 constexpr int keptLogLines = 4000;
+constexpr int leastName = 160;
 
 QString text(const std::string& raw, std::size_t most) { return QString::fromStdString(printable(raw, most)); }
 
@@ -156,9 +158,13 @@ QWidget* JobsPanel::makeSide() {
   table_->setWordWrap(false);
   QHeaderView* const header = table_->horizontalHeader();
   header->setHighlightSections(false);
-  header->setSectionResizeMode(JobListModel::nameColumn, QHeaderView::Stretch);
-  const int widths[] = {0, 92, 100, 92, 78, 52, 50, 56};
-  for (int column = 1; column < JobListModel::columns; ++column) table_->setColumnWidth(column, widths[column]);
+  header->setSectionResizeMode(QHeaderView::ResizeToContents);
+  header->setSectionResizeMode(JobListModel::nameColumn, QHeaderView::Fixed);
+  header->setResizeContentsPrecision(0);  // those in sight: there may be hundreds
+  connect(header, &QHeaderView::sectionResized, this, [this](int column) {
+    if (column != JobListModel::nameColumn) fitNames();
+  });
+  table_->viewport()->installEventFilter(this);
 
   auto* const empty = new QLabel(
       tr("No jobs yet. <b>New job …</b> trains a model from scratch or teaches an existing one its roles.<br>"
@@ -247,6 +253,13 @@ void JobsPanel::refresh() {
   about_->setVisible(!about.isEmpty());
 }
 
+/// Names have what the other columns leave, and enough to tell jobs apart where those leave less.
+void JobsPanel::fitNames() {
+  const QHeaderView& header = *table_->horizontalHeader();
+  const int others = header.length() - header.sectionSize(JobListModel::nameColumn);
+  table_->setColumnWidth(JobListModel::nameColumn, std::max(leastName, table_->viewport()->width() - others));
+}
+
 void JobsPanel::askToDelete() {
   if (chosen() == nullptr) return;
   toDelete_ = desk_.shown();
@@ -260,8 +273,12 @@ void JobsPanel::endQuestion() {
   table_->setFocus(Qt::OtherFocusReason);
 }
 
-/// Escape in the question is its no; the window's is for when nothing is asked.
 bool JobsPanel::eventFilter(QObject* watched, QEvent* event) {
+  if (watched == table_->viewport()) {
+    if (event->type() == QEvent::Resize) fitNames();
+    return QWidget::eventFilter(watched, event);
+  }
+  // Escape in the question is its no; the window's is for when nothing is asked.
   const bool isKey = event->type() == QEvent::ShortcutOverride || event->type() == QEvent::KeyPress;
   if (!isKey || static_cast<QKeyEvent*>(event)->key() != Qt::Key_Escape) return QWidget::eventFilter(watched, event);
   event->accept();

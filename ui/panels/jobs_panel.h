@@ -58,6 +58,7 @@ class JobsPanel : public QWidget {
   QWidget* makeSide();
   QWidget* makeQuestion();
   void refresh();
+  void fitNames();
   void askToDelete();
   void endQuestion();
   void copyCommand();
