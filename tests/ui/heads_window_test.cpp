@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The tables of heads in the window, against the real engine and a small random model.
+#include <QApplication>
 #include <QCheckBox>
 #include <QClipboard>
+#include <QContextMenuEvent>
 #include <QGuiApplication>
+#include <QHeaderView>
+#include <QMenu>
 #include <QTableView>
 #include <QTest>
 #include <cmath>
@@ -78,6 +82,24 @@ class HeadsWindowTest : public WindowTest {
     const FigureTable& heads = panel().model().table();
     for (std::size_t row = 0; row < heads.rows(); ++row) sum += *heads.at(row, heads.column_at("entries")).number();
     QCOMPARE(sum, static_cast<double>(bench().sequence().record().frames().back().counts.entries));
+  }
+
+  void theTableIsSortedFromTheKeyboard() {
+    QTableView& table = panel().table();
+    QTRY_VERIFY_WITH_TIMEOUT(table.model()->rowCount() > 1, patience);
+    QTRY_VERIFY(table.hasFocus());
+    const QString fifth = table.model()->headerData(5, Qt::Horizontal).toString();
+    for (const Qt::SortOrder order : {Qt::AscendingOrder, Qt::DescendingOrder}) {
+      QContextMenuEvent menuKey(QContextMenuEvent::Keyboard, table.rect().center(), QPoint());
+      QApplication::sendEvent(table.viewport(), &menuKey);
+      auto* const menu = qobject_cast<QMenu*>(QApplication::activePopupWidget());
+      QVERIFY(menu != nullptr);
+      for (QAction* const action : menu->actions())
+        if (action->text().startsWith(QStringLiteral("Sort by ") + fifth)) action->trigger();
+      menu->close();
+      QCOMPARE(table.horizontalHeader()->sortIndicatorSection(), 5);
+      QCOMPARE(table.horizontalHeader()->sortIndicatorOrder(), order);
+    }
   }
 
   void whatHeadsAttendToIsOfTheirWeights() {

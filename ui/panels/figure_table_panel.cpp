@@ -5,6 +5,7 @@
 #include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QHeaderView>
+#include <QMenu>
 #include <QPainter>
 #include <QShortcut>
 #include <QSortFilterProxyModel>
@@ -96,6 +97,8 @@ FigureTablePanel::FigureTablePanel(SequenceModel& sequence, QSortFilterProxyMode
   // Who sorts wants the extreme, not the row that was in sight before: the chosen one is marked wherever it goes.
   connect(view_->horizontalHeader(), &QHeaderView::sortIndicatorChanged, view_, &QTableView::scrollToTop);
   view_->setToolTip(tip);
+  view_->setContextMenuPolicy(Qt::CustomContextMenu);
+  connect(view_, &QWidget::customContextMenuRequested, this, &FigureTablePanel::showMenu);
 
   words_->setObjectName(QStringLiteral("muted"));
   auto* const copyRows = new QToolButton(this);
@@ -187,6 +190,29 @@ QString FigureTablePanel::selectedText() const {
   for (const QModelIndex& index : chosen) add(index);
   for (int row = 0; chosen.isEmpty() && row < sorted_->rowCount(); ++row) add(sorted_->index(row, 0));
   return model_->textOf(rows);
+}
+
+void FigureTablePanel::fillMenu(QMenu& menu) {
+  menu.addAction(tr("Copy rows"), this, &FigureTablePanel::copy)->setShortcut(QKeySequence::Copy);
+  menu.addAction(tr("Export …"), this, &FigureTablePanel::exportWanted);
+  menu.addSeparator();
+  const QHeaderView& header = *view_->horizontalHeader();
+  for (int column = 0; column < model_->columnCount(); ++column) {
+    const bool isSorted = header.sortIndicatorSection() == column;
+    // As a click on its header: another column begins with its least, the same one turns round.
+    const Qt::SortOrder next =
+        isSorted && header.sortIndicatorOrder() == Qt::AscendingOrder ? Qt::DescendingOrder : Qt::AscendingOrder;
+    const QString name = model_->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString();
+    menu.addAction(isSorted ? tr("Sort by %1, the other way round").arg(name) : tr("Sort by %1").arg(name), this,
+                   [this, column, next] { view_->sortByColumn(column, next); });
+  }
+}
+
+void FigureTablePanel::showMenu(QPoint at) {
+  auto* const menu = new QMenu(this);
+  menu->setAttribute(Qt::WA_DeleteOnClose);
+  fillMenu(*menu);
+  menu->popup(view_->viewport()->mapToGlobal(at));
 }
 
 void FigureTablePanel::copy() const { QGuiApplication::clipboard()->setText(selectedText()); }

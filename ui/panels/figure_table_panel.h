@@ -9,6 +9,7 @@
 #include "ui/models/sequence_model.h"
 
 class QHBoxLayout;
+class QMenu;
 class QSortFilterProxyModel;
 class QTableView;
 
@@ -30,6 +31,8 @@ class FigureTablePanel : public QWidget {
   /// What Ctrl+C copies.
   [[nodiscard]] QString selectedText() const;
   void copy() const;
+  /// What a right click or the Menu key offers: to copy, and a way to sort for each column.
+  void fillMenu(QMenu& menu);
 
   [[nodiscard]] QSize sizeHint() const override { return {640, 180}; }
 
@@ -59,6 +62,7 @@ class FigureTablePanel : public QWidget {
 
  private:
   void followSelection();
+  void showMenu(QPoint at);
   void chooseIndex(const QModelIndex& current);
 
   FigureTableModel* model_;

@@ -54,8 +54,11 @@ KeysSheet::KeysSheet(const QList<QAction*>& actions, QWidget* parent) : QDialog(
   rows.append({tr("+ − and arrows"), tr("Zoom and pan the attention map")});
   rows.append({tr("Arrows"), tr("In the text and the role map: pin the token, line or head beside")});
   rows.append({tr("Arrows, + −"), tr("In the maps of all heads: the head beside, larger and smaller maps")});
+  rows.append({tr("Shift+arrows"), tr("In the attention map: move the pinned cell, or pin the middle")});
+  rows.append({tr("Shift+arrows"), tr("In the text: add the token or line beside to what is pinned")});
   rows.append({tr("Menu key"), tr("In the role map: set the role of the pinned token")});
-  rows.append({tr("Ctrl+C"), tr("Copy rows of the table of heads, as text with tabs")});
+  rows.append({tr("Menu key"), tr("In a table of figures: sort it, copy rows, export it")});
+  rows.append({tr("Ctrl+C"), tr("Copy rows of a table of figures, as text with tabs")});
   rows.append({tr("Hover"), tr("Preview a token or a cell everywhere")});
   rows.append({tr("Click"), tr("Pin it; Shift-click adds another")});
 

@@ -415,10 +415,41 @@ void AttentionMapView::mouseDoubleClickEvent(QMouseEvent* event) {
   if (transform_.viewport().contains(event->position())) showWhole();
 }
 
+void AttentionMapView::movePin(int queries, int keys) {
+  if (transform_.tokens() == 0) return;
+  selection_.hover(std::nullopt);  // a cursor that rests somewhere must not hide where one went
+  const auto token = selection_.token();
+  const auto query = selection_.query();
+  const bool isPinned = token && query;
+  MapCell cell{query ? query->value : (transform_.firstQuery() + transform_.endQuery()) / 2,
+               token ? token->value : (transform_.firstKey() + transform_.endKey()) / 2};
+  // Of a query alone or a key alone the other one is where there is something to see.
+  if (!token) cell.key = std::min(cell.key, cell.query);
+  if (!query) cell.query = std::max(cell.query, cell.key);
+  const std::int64_t step = isPinned ? std::int64_t{1} << transform_.tileZoom() : 0;
+  const std::int64_t last = transform_.tokens() - 1;
+  cell = {std::clamp(cell.query + queries * step, std::int64_t{0}, last),
+          std::clamp(cell.key + keys * step, std::int64_t{0}, last)};
+  const bool isInSight = cell.query >= transform_.firstQuery() && cell.query < transform_.endQuery() &&
+                         cell.key >= transform_.firstKey() && cell.key < transform_.endKey();
+  if (!isInSight) {
+    transform_.centreOn(cell);
+    tiles_.dropPending();
+  }
+  selection_.pin(TokenPos(static_cast<std::int32_t>(cell.key)));
+  selection_.pinQuery(TokenPos(static_cast<std::int32_t>(cell.query)));
+}
+
 void AttentionMapView::leaveEvent(QEvent*) { selection_.hover(std::nullopt); }
 
 void AttentionMapView::keyPressEvent(QKeyEvent* event) {
   constexpr double step = 60;
+  if (event->modifiers().testFlag(Qt::ShiftModifier)) {
+    const bool isAcross = event->key() == Qt::Key_Left || event->key() == Qt::Key_Right;
+    const bool isDown = event->key() == Qt::Key_Up || event->key() == Qt::Key_Down;
+    const int by = event->key() == Qt::Key_Left || event->key() == Qt::Key_Up ? -1 : 1;
+    if (isAcross || isDown) return movePin(isDown ? by : 0, isAcross ? by : 0);
+  }
   switch (event->key()) {
     case Qt::Key_Plus:
     case Qt::Key_Equal:

@@ -17,7 +17,8 @@ namespace natscope::ui {
 /// Wheel: zoom at the cursor. Drag: pan. Double click: the whole map. Hover: crosshair, and the cell in words below.
 /// Click: pins key and query. Masked cells are hatched, cells above the diagonal are empty, a weight of zero has the
 /// colour of zero: three things, three looks. Beside the map: minimap (click or drag to go there) and legend.
-/// A frame costs the same whatever T is. In a low view cells are up to twice as wide as they are high.
+/// Arrows pan; with Shift they move what is pinned. A frame costs the same whatever T is. In a low view cells are up to
+/// twice as wide as they are high.
 class AttentionMapView : public QWidget {
   Q_OBJECT
 
@@ -82,6 +83,8 @@ class AttentionMapView : public QWidget {
   void drawMinimap(QPainter& painter);
   void drawReadout(QPainter& painter);
   void goToMinimap(QPointF at);
+  /// The pinned cell goes so many cells on, and into sight; where none is pinned, the middle of what is shown is.
+  void movePin(int queries, int keys);
   /// What lies under the cursor is what the readout names.
   void hoverAt(QPointF at);
   [[nodiscard]] QString describeCell(const MapCell& cell) const;

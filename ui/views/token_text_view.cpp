@@ -305,8 +305,15 @@ void TokenTextView::keyPressEvent(QKeyEvent* event) {
   const auto next = isLineKey ? tokenByLine(token, key == Qt::Key_Down ? 1 : -1) : tokenAfterKey(key, token, tokens);
   if (!next) return QAbstractScrollArea::keyPressEvent(event);
   selection_.hover(std::nullopt);  // a cursor that rests somewhere must not hide where one went
-  selection_.pin(TokenPos(static_cast<std::int32_t>(*next)));
-  showToken(TokenPos(static_cast<std::int32_t>(*next)));
+  const TokenPos position(static_cast<std::int32_t>(*next));
+  const bool isToAdd = event->modifiers().testFlag(Qt::ShiftModifier);
+  // Back over what was added, that is taken away again, as in a field for text.
+  if (isToAdd && selection_.isPinned(position) && selection_.isPinned(TokenPos(static_cast<std::int32_t>(token)))) {
+    selection_.pin(TokenPos(static_cast<std::int32_t>(token)), true);
+  } else {
+    selection_.pin(position, isToAdd);
+  }
+  showToken(position);
 }
 
 /// A token's numbers, where the colours are losses.

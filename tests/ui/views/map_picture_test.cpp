@@ -348,6 +348,47 @@ class MapPictureTest : public QObject {
     QCOMPARE(view.transform().scaleAcross(), view.transform().scale());
   }
 
+  void thePinnedCellMovesByKeys() {
+    MadeUpTiles tiles(2000, [](std::int64_t, std::int64_t) { return 0.25F; });
+    SequenceModel sequence;
+    Selection selection;
+    selection.setLimits(1, 1, 1, 2000);
+    AttentionMapView view(tiles, sequence, selection);
+    view.resize(600, 500);
+    (void)view.grab();
+    MapTransform& transform = view.transform();
+    const auto press = [&view](Qt::Key key) { QTest::keyClick(&view, key, Qt::ShiftModifier); };
+    const auto pinned = [&selection] { return MapCell{selection.pinnedQuery()->value, selection.pinned()[0].value}; };
+    const auto isInSight = [&] {
+      return pinned().query >= transform.firstQuery() && pinned().query < transform.endQuery() &&
+             pinned().key >= transform.firstKey() && pinned().key < transform.endKey();
+    };
+    // Where nothing is pinned, the middle of what is shown is, where there is something to see.
+    press(Qt::Key_Down);
+    QCOMPARE(selection.pinned().size(), std::size_t{1});
+    QVERIFY(isInSight() && pinned().key <= pinned().query);
+    // From cell to cell, and in the whole map by what a pixel shows.
+    transform.zoomAt(transform.viewport().center(), 100);
+    MapCell before = pinned();
+    press(Qt::Key_Down);
+    QCOMPARE(pinned(), (MapCell{before.query + 1, before.key}));
+    QVERIFY(isInSight());
+    press(Qt::Key_Left);
+    QCOMPARE(pinned(), (MapCell{before.query + 1, before.key - 1}));
+    press(Qt::Key_Up);
+    press(Qt::Key_Right);
+    QCOMPARE(pinned(), before);
+    for (int i = 0; i < 100; ++i) press(Qt::Key_Down);
+    QCOMPARE(pinned().query, before.query + 100);
+    QVERIFY(isInSight());
+    view.showWhole();
+    before = pinned();
+    press(Qt::Key_Up);
+    QCOMPARE(pinned().query, before.query - (std::int64_t{1} << transform.tileZoom()));
+    for (int i = 0; i < 1000; ++i) press(Qt::Key_Up);
+    QCOMPARE(pinned().query, 0);
+  }
+
   void aKeyIsShownWhereQueriesSeeIt() {
     MadeUpTiles tiles(2000, [](std::int64_t, std::int64_t) { return 0.25F; });
     SequenceModel sequence;

@@ -73,6 +73,28 @@ class SequenceViewsTest : public QObject {
     }
   }
 
+  void tokensAreAddedByKeys() {
+    TokenTextView view(*sequence_, *selection_);
+    view.resize(400, 300);
+    const auto press = [&view](Qt::Key key) { QTest::keyClick(&view, key, Qt::ShiftModifier); };
+    const auto pinned = [this] {
+      QList<int> positions;
+      for (const TokenPos position : selection_->pinned()) positions.append(position.value);
+      return positions;
+    };
+    selection_->pin(TokenPos(5));
+    press(Qt::Key_Right);
+    press(Qt::Key_Right);
+    QCOMPARE(pinned(), (QList<int>{5, 6, 7}));
+    press(Qt::Key_Left);
+    QCOMPARE(pinned(), (QList<int>{5, 6}));
+    press(Qt::Key_Left);
+    press(Qt::Key_Left);
+    QCOMPARE(pinned(), (QList<int>{5, 4}));
+    QTest::keyClick(&view, Qt::Key_Right);
+    QCOMPARE(pinned(), (QList<int>{5}));
+  }
+
   void theTextCanBeTakenAway() {
     TokenTextView view(*sequence_, *selection_);
     view.resize(400, 300);
