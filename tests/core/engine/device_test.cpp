@@ -97,6 +97,16 @@ TEST_CASE("without LibTorch's CUDA part the module multiplies, and the log says 
   for (std::size_t row = 0; row < truth.size(); ++row) CHECK(difference(found[row], truth[row]) < 1e-5);
 }
 
+/// Both begin anew, and give every token the same logits.
+void check_prefill(const EngineRun& device, const EngineRun& cpu, const RolePlan& plan,
+                   const std::vector<std::int32_t>& tokens, std::int64_t chunk, double bound) {
+  require_ok(cpu.engine->start(plan));
+  require_ok(device.engine->start(plan));
+  const Table<float> truth = prefill_all(*cpu.engine, tokens, chunk);
+  const Table<float> found = prefill_all(*device.engine, tokens, chunk);
+  for (std::size_t row = 0; row < truth.size(); ++row) CHECK(difference(found[row], truth[row]) < bound);
+}
+
 TEST_CASE("memory that runs out in a pass is an error, and nothing of the pass is written down") {
   const TinyModel model;
   const EngineRun run(model);
@@ -131,11 +141,7 @@ TEST_CASE("memory that is there, and idle elsewhere, is taken at the second try"
     plan.policy = value_of(parse_policy(policy));
     for (const std::int64_t chunk : {1, 7, 40}) {
       CAPTURE(chunk);
-      require_ok(cpu.engine->start(plan));
-      require_ok(device.engine->start(plan));
-      const Table<float> truth = prefill_all(*cpu.engine, tokens, chunk);
-      const Table<float> found = prefill_all(*device.engine, tokens, chunk);
-      for (std::size_t row = 0; row < truth.size(); ++row) CHECK(difference(found[row], truth[row]) < 1e-5);
+      check_prefill(device, cpu, plan, tokens, chunk, 1e-5);
       check_same_record(*device.engine, *cpu.engine);
     }
   }
@@ -169,11 +175,7 @@ TEST_CASE("chunks, steps and generation come out as on the CPU") {
         plan.policy = value_of(parse_policy(policy));
         for (const std::int64_t chunk : {1, 7, 40}) {
           CAPTURE(chunk);
-          require_ok(cpu.engine->start(plan));
-          require_ok(device.engine->start(plan));
-          const Table<float> truth = prefill_all(*cpu.engine, tokens, chunk);
-          const Table<float> found = prefill_all(*device.engine, tokens, chunk);
-          for (std::size_t row = 0; row < truth.size(); ++row) CHECK(difference(found[row], truth[row]) < bound);
+          check_prefill(device, cpu, plan, tokens, chunk, bound);
           if (dtype == kernels::ElementType::f32) check_same_record(*device.engine, *cpu.engine);
         }
         if (dtype == kernels::ElementType::bf16) continue;  // two ways of rounding may part at a near tie
@@ -232,11 +234,7 @@ TEST_CASE("roles set by hand and H2O drop side by side as on the CPU") {
     const std::vector<std::int32_t> tokens = random_tokens(60, 14);
     for (const std::int64_t chunk : {1, 13}) {
       CAPTURE(chunk);
-      require_ok(cpu.engine->start(plan));
-      require_ok(device.engine->start(plan));
-      const Table<float> truth = prefill_all(*cpu.engine, tokens, chunk);
-      const Table<float> found = prefill_all(*device.engine, tokens, chunk);
-      for (std::size_t row = 0; row < truth.size(); ++row) CHECK(difference(found[row], truth[row]) < 1e-5);
+      check_prefill(device, cpu, plan, tokens, chunk, 1e-5);
       check_same_record(*device.engine, *cpu.engine);
     }
   }
