@@ -196,6 +196,9 @@ void MainWindow::connectAll() {
     text_->followUp().setChat(workbench_.isOfChatTurn());
   });
   connect(&comparison_, &RunComparison::changed, this, &MainWindow::refresh);
+  connect(&comparison_, &RunComparison::letGo, this, [this](const QString& run) {
+    notice(tr("No room for more kept runs: the oldest, %1, was let go").arg(run));
+  });
   connect(&comparison_, &RunComparison::failed, errors_, &ErrorBar::showError);
   connect(&export_, &FigureExport::failed, errors_, &ErrorBar::showError);
   connect(&export_, &FigureExport::written, this, &MainWindow::sayWritten);

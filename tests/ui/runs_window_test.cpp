@@ -263,6 +263,18 @@ class RunsWindowTest : public WindowTest {
     }
     QCOMPARE(comparison.runs().size(), RunComparison::mostKept);
     QCOMPARE(comparison.kept(), comparison.runs().back());
+
+    // Neither in number nor in memory; and it is said which one goes.
+    const QString oldest = comparison.runs().front()->name;
+    const QSignalSpy gone(&comparison, &RunComparison::letGo);
+    comparison.setMostBytes(1);
+    bench().step();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue(), patience);
+    comparison.keep();
+    QCOMPARE(comparison.runs().size(), std::size_t{2});
+    QCOMPARE(gone.size(), qsizetype(RunComparison::mostKept) - 1);
+    QCOMPARE(gone.first().first().toString(), oldest);
+    QVERIFY(window_->statusBar()->currentMessage().contains(QStringLiteral("was let go")));
   }
 
   void theExportDialogOffersWhatTheCommandLineWrites() {

@@ -37,13 +37,16 @@ bool readAlike(const SequenceRecord& a, std::int64_t tokens, const SequenceRecor
   return !text.empty() && text == textOf(b, otherTokens);
 }
 
-std::int64_t cellsOf(const std::vector<std::shared_ptr<const KeptRun>>& runs) {
-  std::int64_t cells = 0;
+/// What their records take, but for what does not grow with the heads: of a token in each head its role twice, what is
+/// held, next_global and the last query, and three scores where there are any.
+std::int64_t bytesOf(const std::vector<std::shared_ptr<const KeptRun>>& runs) {
+  std::int64_t bytes = 0;
   for (const auto& run : runs) {
     const CacheGeometry& geometry = run->record.geometry();
-    cells += run->record.size() * geometry.layers * geometry.kv_heads;
+    const std::int64_t ofHead = 2 + 3 * 4 + (run->record.has_scores() ? 3 * 4 : 0);
+    bytes += run->record.size() * geometry.layers * geometry.kv_heads * ofHead;
   }
-  return cells;
+  return bytes;
 }
 
 /// Made in the same way of the same tokens, which were as probable, with as much held at their end. (A model that was
@@ -137,10 +140,12 @@ std::shared_ptr<const KeptRun> RunComparison::add(const std::shared_ptr<const Ke
   const auto same = std::find_if(runs_.begin(), runs_.end(), [&](const auto& each) { return areSame(*each, *run); });
   if (same != runs_.end()) return *same;
   runs_.push_back(run);
-  while (runs_.size() > mostKept || (runs_.size() > 2 && cellsOf(runs_) > mostCells)) {
+  while (runs_.size() > mostKept || (runs_.size() > 2 && bytesOf(runs_) > mostBytes_)) {
     const auto oldest = runs_.front() == kept_ ? runs_.begin() + 1 : runs_.begin();
+    const QString name = (*oldest)->name;
     files_.remove(oldest->get());
     runs_.erase(oldest);
+    Q_EMIT letGo(name);
   }
   return run;
 }

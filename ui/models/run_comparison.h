@@ -35,9 +35,10 @@ class RunComparison : public QObject {
  public:
   explicit RunComparison(Workbench& workbench, QObject* parent = nullptr);
 
-  /// So many are kept at most, and so many tokens in all heads of theirs together: then the oldest one goes.
+  /// So many are kept at most, and so much memory of theirs together: then the oldest one goes.
   static constexpr std::size_t mostKept = 24;
-  static constexpr std::int64_t mostCells = std::int64_t{1} << 28U;
+  static constexpr std::int64_t mostBytes = std::int64_t{2} << 30U;
+  void setMostBytes(std::int64_t bytes) { mostBytes_ = bytes; }
 
   /// The one that is compared with; null while none is kept.
   [[nodiscard]] const std::shared_ptr<const KeptRun>& kept() const { return kept_; }
@@ -77,7 +78,8 @@ class RunComparison : public QObject {
   void drop();
 
  Q_SIGNALS:
-  void changed();  ///< another run is compared with, or none, or others are kept
+  void letGo(const QString& run);  ///< the oldest one, for which there is no room any more
+  void changed();                  ///< another run is compared with, or none, or others are kept
   /// There is no memory to keep what was to be kept: it is forgotten again.
   void failed(const natscope::Error& error);
 
@@ -97,6 +99,7 @@ class RunComparison : public QObject {
   void forget(std::shared_ptr<const KeptRun> run);
 
   Workbench& workbench_;
+  std::int64_t mostBytes_ = mostBytes;
   LossDifference losses_;
   std::vector<std::shared_ptr<const KeptRun>> runs_;
   std::shared_ptr<const KeptRun> kept_;
