@@ -69,6 +69,14 @@ Expected<Target> resolve(const fs::path& path) {
   }
   target.folder = target.file.parent_path();
   if (target.folder.empty()) target.folder = ".";
+  struct stat of_folder {};
+  const bool is_sticky = ::stat(target.folder.c_str(), &of_folder) == 0 && (of_folder.st_mode & S_ISVTX) != 0;
+  const uid_t user = ::geteuid();
+  if (target.old_mode && is_sticky && user != 0 && user != info.st_uid && user != of_folder.st_uid) {
+    return fail(ErrorCode::io_failure,
+                "cannot write " + path.string() + ": in this folder another user's file cannot be replaced",
+                "write to another file");
+  }
   return target;
 }
 

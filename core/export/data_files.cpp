@@ -41,6 +41,10 @@ Expected<ExportFormat> export_format(const std::filesystem::path& path) {
   for (const auto& [known, format] : endings) {
     if (ending == known) return format;
   }
+  if (path.filename().empty()) {
+    return fail(ErrorCode::not_a_regular_file, "cannot write " + printable(path.string()) + ": it names a folder",
+                "give the path of a plain file");
+  }
   return fail(ErrorCode::usage, "the ending of \"" + printable(path.filename().string(), 80) + "\" names no format",
               "end the file's name in .npy, .csv, .json, .png, .svg or .pdf");
 }

@@ -110,6 +110,19 @@ TEST_CASE("a write-protected file is not replaced, and a folder that cannot be r
   CHECK(read_bytes(box / "a") == "new");
 }
 
+TEST_CASE("another user's file in a folder like /tmp is refused before there is work for it") {
+  if (::geteuid() != 0) return;  // nobody here makes another user's file
+  const TemporaryFolder folder;
+  REQUIRE(::chmod(folder.path().c_str(), 01777) == 0);
+  write_bytes(folder / "theirs", "result");
+  REQUIRE(::chmod((folder / "theirs").c_str(), 0666) == 0);
+  const OrdinaryUser user;
+  const auto refused = check_writable_target(folder / "theirs");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("another user's file") != std::string::npos);
+  CHECK(check_writable_target(folder / "mine"));
+}
+
 TEST_CASE("without a descriptor for the folder nothing is replaced") {
   const TemporaryFolder folder;
   write_bytes(folder / "a", "old");
