@@ -11,6 +11,9 @@ namespace {
 
 /// A replayed layer that takes no more than this, or than the trace store may, is kept whole; of a larger one a head.
 constexpr std::int64_t whole_layer_bytes = 64LL << 20U;
+/// Where several fit, one that is asked for brings its neighbours, for which the text need not be read again: one below
+/// it, which costs nothing, and others above, to which the text is then read a little further.
+constexpr std::int32_t most_layers = 4;
 
 /// `layers`: those that were opened.
 Expected<void> check_head(std::int32_t layers, std::int32_t heads, LayerId layer, HeadId head) {
@@ -33,7 +36,8 @@ std::vector<std::int32_t> Engine::State::last_query_of(LayerId layer, KvHeadId k
   return {last.begin(), last.end()};
 }
 
-/// Processes the recorded text once more up to `layer`, with everything decided as it was, and keeps that layer's rows.
+/// Processes the recorded text once more up to `layer` and a few more, with everything decided as it was, and keeps
+/// their rows.
 Expected<void> Engine::State::replay_layer(LayerId layer, HeadId head, std::stop_token stop,
                                            const ReplayProgress& on_replay) const {
   const ModelConfig& config = folder.config();
@@ -41,29 +45,34 @@ Expected<void> Engine::State::replay_layer(LayerId layer, HeadId head, std::stop
   std::uint64_t of_sequence = 0;
   {
     const std::shared_lock lock(record_mutex);
-    recorded = RecordedSequence::copy(record, layer.value + 1, decider->plan().policy);
+    recorded =
+        RecordedSequence::copy(record, std::min(layer.value + most_layers, geometry.layers), decider->plan().policy);
     of_sequence = sequence;
   }
   const auto tokens = static_cast<std::int64_t>(recorded.tokens.size());
   const std::int64_t layer_bytes =
       tokens * (config.q_rows() + config.kv_rows()) * kernels::element_bytes(geometry.dtype);
-  const bool whole = layer_bytes <= std::max(whole_layer_bytes, store.budget_bytes());
+  const std::int64_t room_bytes = std::max(whole_layer_bytes, store.budget_bytes());
+  const bool whole = layer_bytes <= room_bytes;
+  const auto fitting = static_cast<std::int32_t>(std::clamp<std::int64_t>(room_bytes / layer_bytes, 1, most_layers));
+  const std::int32_t first = std::max(layer.value - (fitting > 1 ? 1 : 0), 0);
+  const std::int32_t end = std::min(first + fitting, geometry.layers);
 
   CacheGeometry kept = geometry;
-  kept.layers = 1;
+  kept.layers = end - first;
   if (!whole) kept.kv_heads = 1;
   replayed = {};
   auto rows = std::make_unique<TraceStore>(kept, whole ? config.heads : 1, std::numeric_limits<std::int64_t>::max() / 4,
                                            tokens);
-  ReplayObserver observer(recorded, rows.get(), layer, whole ? std::nullopt : std::optional(head), config.group());
+  ReplayObserver observer(recorded, rows.get(), LayerId(first), whole ? std::nullopt : std::optional(head),
+                          config.group());
   std::unique_ptr<kernels::KvCache> replay_cache;
   NATSCOPE_CHECK(from_status(
-      kernels::KvCache::create({layer.value + 1, geometry.kv_heads, geometry.head_dim, geometry.dtype}, replay_cache),
-      "cache"));
+      kernels::KvCache::create({end, geometry.kv_heads, geometry.head_dim, geometry.dtype}, replay_cache), "cache"));
   ChunkPass pass(config, weights, geometry.dtype);
-  NATSCOPE_CHECK(
-      replay(recorded, pass, *replay_cache, observer, {layer.value + 1, ChunkExtent::Hidden::none}, stop, on_replay));
-  replayed = {of_sequence, layer, whole ? std::nullopt : std::optional(head), tokens, std::move(rows)};
+  NATSCOPE_CHECK(replay(recorded, pass, *replay_cache, observer, {end, ChunkExtent::Hidden::none}, stop, on_replay));
+  replayed = {of_sequence, LayerId(first), end - first, whole ? std::nullopt : std::optional(head),
+              tokens,      std::move(rows)};
   return {};
 }
 
@@ -89,10 +98,10 @@ auto Engine::State::draw(LayerId layer, HeadId head, std::int64_t tokens_needed,
     now = sequence;
   }
   const auto wanted = std::min(tokens_needed, static_cast<std::int64_t>(last_query.size()));
-  const bool fits = replayed.store && replayed.sequence == now && replayed.layer == layer &&
-                    (!replayed.head || *replayed.head == head) && replayed.tokens >= wanted;
+  const bool fits = replayed.has(layer) && replayed.sequence == now && (!replayed.head || *replayed.head == head) &&
+                    replayed.tokens >= wanted;
   if (!fits) NATSCOPE_CHECK(replay_layer(layer, head, stop, on_replay));
-  return draw_from(*replayed.store, LayerId(0), replayed.head ? HeadId(0) : head,
+  return draw_from(*replayed.store, LayerId(layer.value - replayed.first.value), replayed.head ? HeadId(0) : head,
                    std::span<const std::int32_t>(last_query));
 }
 

@@ -24,13 +24,18 @@
 
 namespace natscope {
 
-/// A layer that was replayed for its map: kept until another one is asked for.
-struct ReplayedLayer {
-  std::uint64_t sequence = 0;  // State::sequence of the text that it belongs to
-  LayerId layer;
-  std::optional<HeadId> head;  // set when only this head was kept
+/// Layers that were replayed for a map of one of them: kept until another one is asked for.
+struct ReplayedLayers {
+  std::uint64_t sequence = 0;  // State::sequence of the text that they belong to
+  LayerId first;
+  std::int32_t count = 0;
+  std::optional<HeadId> head;  // set when only this head of the one layer was kept
   std::int64_t tokens = 0;
-  std::unique_ptr<TraceStore> store;  // its layer 0
+  std::unique_ptr<TraceStore> store;  // from its layer 0 on
+
+  [[nodiscard]] bool has(LayerId layer) const {
+    return store && layer.value >= first.value && layer.value < first.value + count;
+  }
 };
 
 /// What the logits of a prompt's chunk say: of each token, how likely it was, and what might come after it.
@@ -109,7 +114,7 @@ struct Engine::State {
   double prefill_s = 0;
 
   mutable std::mutex replay_mutex;
-  mutable ReplayedLayer replayed;
+  mutable ReplayedLayers replayed;
 };
 
 /// Runs `work`, turning what libraries throw into errors.

@@ -66,9 +66,10 @@ Expected<void> ReplayObserver::decide(LayerId layer, TokenPos first, kernels::Co
 Expected<void> ReplayObserver::attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,
                                         kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse) {
   if (!wants_attended(layer)) return {};
-  if (!only_head_) return store_->append(LayerId(0), first, queries, keys, lse);
+  const LayerId kept(layer.value - first_.value);
+  if (!only_head_) return store_->append(kept, first, queries, keys, lse);
   const std::int64_t head = only_head_->value;
-  return store_->append(LayerId(0), first, only(queries, head), only(keys, head / group_),
+  return store_->append(kept, first, only(queries, head), only(keys, head / group_),
                         {&lse(head, 0), {1, lse.size(1)}, lse.strides});
 }
 

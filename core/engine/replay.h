@@ -31,19 +31,22 @@ struct RecordedSequence {
   [[nodiscard]] static RecordedSequence copy(const SequenceRecord& record, std::int32_t layers, const Policy& policy);
 };
 
-/// Decides what was decided before, and shows one layer's queries, keys and log-sum-exps to a store.
+/// Decides what was decided before, and shows the queries, keys and log-sum-exps of some layers to a store.
 class ReplayObserver final : public PassObserver {
  public:
-  /// With `store`: that layer's rows go into its layer 0. `sequence` and `store` must outlive this.
-  explicit ReplayObserver(const RecordedSequence& sequence, TraceStore* store = nullptr, LayerId layer = LayerId(-1),
+  /// With `store`: rows of layers from `first` on go into its layers from 0 on, as many as it has. `sequence` and
+  /// `store` must outlive this.
+  explicit ReplayObserver(const RecordedSequence& sequence, TraceStore* store = nullptr, LayerId first = LayerId(-1),
                           std::optional<HeadId> only_head = {}, std::int32_t group = 1)
-      : sequence_(sequence), store_(store), layer_(layer), only_head_(only_head), group_(group) {}
+      : sequence_(sequence), store_(store), first_(first), only_head_(only_head), group_(group) {}
 
   [[nodiscard]] Expected<void> prescribe(LayerId layer, TokenPos first, kernels::View<Role, 2> roles) const override;
   [[nodiscard]] float global_bias() const override { return 0; }  // no scores are asked
   [[nodiscard]] Expected<void> decide(LayerId layer, TokenPos first, kernels::ConstView<float, 2> scores,
                                       kernels::View<Role, 2> roles) override;
-  [[nodiscard]] bool wants_attended(LayerId layer) const override { return store_ != nullptr && layer == layer_; }
+  [[nodiscard]] bool wants_attended(LayerId layer) const override {
+    return store_ != nullptr && layer.value >= first_.value && layer.value < first_.value + store_->layers();
+  }
   [[nodiscard]] Expected<void> attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,
                                         kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse) override;
   [[nodiscard]] bool evicts() const override { return sequence_.rule.has_value(); }
@@ -56,7 +59,7 @@ class ReplayObserver final : public PassObserver {
  private:
   const RecordedSequence& sequence_;
   TraceStore* store_;
-  LayerId layer_;
+  LayerId first_;
   std::optional<HeadId> only_head_;  // keep this query head and its KV head alone
   std::int32_t group_;
 };

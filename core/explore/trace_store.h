@@ -53,6 +53,7 @@ class TraceStore {
   [[nodiscard]] bool has(LayerId layer) const;
   [[nodiscard]] std::int64_t tokens(LayerId layer) const;
   [[nodiscard]] std::int64_t used_bytes() const;
+  [[nodiscard]] std::int32_t layers() const { return geometry_.layers; }
   [[nodiscard]] std::int64_t budget_bytes() const { return budget_bytes_; }
 
   /// The map is as long as the shorter of what is stored and `last_query` [T], which is of the tile's KV head, as

@@ -99,6 +99,13 @@ TEST_CASE("a layer that was given up is read once for all its heads, and its pro
   };
   for (const std::int32_t head : {0, 3, 1}) value_of(run.engine->tile({LayerId(2), HeadId(head), 0, 0, 0}, {}, tell));
   CHECK(told == std::vector<std::int64_t>{0, 50});
+  // Its neighbours came with it; others do not stand in its place.
+  value_of(run.engine->tile({LayerId(1), HeadId(0), 0, 0, 0}, {}, tell));
+  CHECK(told.size() == 2);
+  value_of(run.engine->tile({LayerId(0), HeadId(0), 0, 0, 0}, {}, tell));
+  CHECK(told.size() == 4);
+  for (const std::int32_t layer : {2, 1, 0}) value_of(run.engine->tile({LayerId(layer), HeadId(2), 0, 0, 0}, {}, tell));
+  CHECK(told.size() == 4);
 
   // With room for that layer alone nothing is read again.
   const EngineRun one(model, {.trace_store_bytes = 1 << 20, .stored_layer = LayerId(2)});
