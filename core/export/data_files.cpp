@@ -41,7 +41,7 @@ Expected<ExportFormat> export_format(const std::filesystem::path& path) {
   for (const auto& [known, format] : endings) {
     if (ending == known) return format;
   }
-  if (path.filename().empty()) {
+  if (!path.empty() && path.filename().empty()) {
     return fail(ErrorCode::not_a_regular_file, "cannot write " + printable(path.string()) + ": it names a folder",
                 "give the path of a plain file");
   }

@@ -134,7 +134,7 @@ class BaselinesWindowTest : public WindowTest {
     bench().showRunBefore();
     QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue(), patience);
     QCOMPARE(bench().sequence().size(), before.size());
-    QCOMPARE(bench().client().policy(), "model");
+    QCOMPARE(QString::fromStdString(bench().client().policy()), QStringLiteral("model"));
   }
 
   void aSessionStaysTheFileThatItIs() {

@@ -80,9 +80,13 @@ bool EngineClient::isOfAnotherModel() const {
 
 bool EngineClient::canReadAgain() const { return d_->isInEngine && d_->run.canReadAgain(); }
 
-void EngineClient::readAgain(const RolePlan& plan) {
-  if (canReadAgain()) d_->askToAnalyse(d_->run.readingAgain(plan));
+std::uint64_t EngineClient::readAgain(const RolePlan& plan) {
+  if (!canReadAgain()) return 0;
+  d_->askToAnalyse(d_->run.readingAgain(plan));
+  return d_->newestGeneration;
 }
+
+std::uint64_t EngineClient::shownNumber() const { return d_->generation; }
 
 ShownRun EngineClient::shownRun() const {
   const auto& origin = d_->run.origin();

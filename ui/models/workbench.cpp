@@ -60,7 +60,7 @@ Workbench::Workbench(Settings& settings, QObject* parent)
   connect(&client_, &EngineClient::sequenceEnding, this, [this] {
     const bool isWhole = !sequence_.isEmpty() && client_.record().size() >= client_.promptTokens();
     // In place of a part of a text, what was there before it is what one may want back.
-    if (!isWhole || aside_) return;
+    if (!isWhole || aside_ || isOfAside()) return;
     replaced_.reset();
     if (recording()) return;
     PromptOptions options = options_;
@@ -307,7 +307,10 @@ void Workbench::askForSequence(Next next, Read what) {
   plan.policy = *policy;
   changes_.addTo(plan);
   isCutToFit_ = what == Read::whatFits;
-  if (isAgain) return client_.readAgain(plan);
+  if (isAgain) {
+    client_.readAgain(plan);
+    return;
+  }
   AnalyseMessage request;
   request.prompt = options_.text.toStdString();
   request.fit = isCutToFit_;

@@ -191,6 +191,9 @@ class Workbench : public QObject {
   [[nodiscard]] RunBefore shownRun(const PromptOptions& options) const;
   /// A text that was not read to its end leaves a part of it, or nothing: the run of before can be shown again.
   void offerReplaced();
+  /// Whether what is shown was read aside, be it that something newer was asked for since: nobody wrote it, and nobody
+  /// will want it back.
+  [[nodiscard]] bool isOfAside() const;
   /// A file's, in place of what is chosen.
   void choose(const SessionView& view);
   void startSequence(Next next, Read what = Read::prompt);
@@ -255,11 +258,12 @@ class Workbench : public QObject {
   ShownFile file_;            // that is shown; none where it is not a file's
   QString textOfRecording_;   // the prompt that the last recording that was shown has; empty: none
   std::optional<RunBefore> before_;
-  std::optional<RunBefore> replaced_;   // by the text that is being read
-  std::optional<RunBefore> aside_;      // while others stand in for it …
-  ShownFile asideFile_;                 // … and its file_
-  std::vector<TokenPos> pinsAgain_;     // what was pinned in a text that is read again …
-  std::optional<TokenPos> queryAgain_;  // … and the query in its map
+  std::optional<RunBefore> replaced_;                     // by the text that is being read
+  std::optional<RunBefore> aside_;                        // while others stand in for it …
+  ShownFile asideFile_;                                   // … and its file_
+  std::pair<std::uint64_t, std::uint64_t> asides_{0, 0};  // the first and the last number of those
+  std::vector<TokenPos> pinsAgain_;                       // what was pinned in a text that is read again …
+  std::optional<TokenPos> queryAgain_;                    // … and the query in its map
   Next next_ = Next::nothing;
   FollowUpMessage followUp_;      // that was asked for last …
   std::int64_t followUpAt_ = -1;  // … and while it is read, behind so many tokens; -1: none is

@@ -40,7 +40,7 @@ QString Workbench::statusText() const {
 
 void Workbench::keepBefore() {
   const bool isInFile = recording() || file_.tokens == client_.record().size();
-  if (sequence_.isEmpty() || isInFile) return;
+  if (sequence_.isEmpty() || isInFile || isOfAside()) return;
   // A prompt that was not read to its end is begun again instead.
   const std::int64_t written = client_.record().size() - client_.promptTokens();
   // One that was written in is not given up for one that can be had again by reading its prompt.
@@ -112,7 +112,8 @@ bool Workbench::canPutAside() const {
 
 void Workbench::readAside(const Policy& policy) {
   if (!canPutAside()) return;
-  if (!aside_) {
+  const bool isFirst = !aside_;
+  if (isFirst) {
     aside_ = shownRun(options_);
     asideFile_ = file_;
   }
@@ -123,7 +124,14 @@ void Workbench::readAside(const Policy& policy) {
   asked_ = {analysed_.text, QString::fromStdString(to_string(policy)), {}};
   RolePlan plan;
   plan.policy = policy;
-  client_.readAgain(plan);
+  const std::uint64_t number = client_.readAgain(plan);
+  asides_.second = number;
+  if (isFirst) asides_.first = number;
+}
+
+bool Workbench::isOfAside() const {
+  const std::uint64_t shown = client_.shownNumber();
+  return asides_.first != 0 && shown >= asides_.first && shown <= asides_.second;
 }
 
 void Workbench::endAside() {

@@ -153,6 +153,7 @@ TEST_CASE("formats by their endings, and targets that cannot be") {
     REQUIRE_FALSE(format);
     CHECK(format.error().code == ErrorCode::usage);
   }
+  CHECK(export_format("x.csv/").error().code == ErrorCode::not_a_regular_file);
   const test::TemporaryFolder folder;
   CHECK(write_figure_data(folder / "x.png", small_map()).error().code == ErrorCode::usage);
   const auto nowhere = write_figure_data(folder / "none" / "x.npy", small_map());
