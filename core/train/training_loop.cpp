@@ -62,8 +62,7 @@ class Loop {
     NATSCOPE_CHECK(share_state());
     if (device_ != nullptr) {
       NATSCOPE_CHECK(device_->set(state_));
-      // Checkpoints and the model are the leading rank's.
-      if (!ranks_.leads()) state_.weights = state_.first_moment = state_.second_moment = {};
+      if (!ranks_.leads()) give_memory_back();
     } else {
       task_.set_weights(state_.weights);
     }
@@ -163,6 +162,12 @@ class Loop {
                   "put that back, or begin a new run");
     }
     return {};
+  }
+
+  /// Of a rank that does not lead, whose weights are on its device: checkpoints and the model are the leading one's.
+  void give_memory_back() {
+    for (std::vector<float>* const values : {&state_.weights, &state_.first_moment, &state_.second_moment})
+      *values = std::vector<float>();  // `= {}` would keep the memory
   }
 
   /// Ranks that read other files would train on a mixture, or wait for each other's steps for ever.

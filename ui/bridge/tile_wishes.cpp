@@ -8,7 +8,10 @@ namespace natscope::ui {
 
 void TileWishes::wish(const TileKey& key) {
   const auto isThisKey = [&key](const auto& entry) { return entry.second.key == key; };
-  if (std::any_of(onTheirWay_.begin(), onTheirWay_.end(), isThisKey)) return;
+  if (const auto asked = std::find_if(onTheirWay_.begin(), onTheirWay_.end(), isThisKey); asked != onTheirWay_.end()) {
+    asked->second.isOvertaken = false;  // who was passed is looked at again
+    return;
+  }
   std::erase(waiting_, key);
   if (waiting_.size() >= maxWaiting) waiting_.erase(waiting_.begin());
   waiting_.push_back(key);

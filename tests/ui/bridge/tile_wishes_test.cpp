@@ -40,6 +40,16 @@ class TileWishesTest : public QObject {
     QVERIFY(wishes.again(1));  // one that can wait still does
     QCOMPARE(wishes.take(4)->head.value, 1);
     QVERIFY(wishes.answered(3) && wishes.answered(4));
+    // Who comes back before the stop is answered still wants it.
+    wishes.wish(of(5, 0));
+    QVERIFY(wishes.take(7));
+    wishes.wish(of(6, 0));
+    QVERIFY(wishes.overtaken() == std::vector<std::uint64_t>{7});
+    QVERIFY(wishes.take(8));
+    wishes.wish(of(5, 0));
+    QVERIFY(wishes.again(7) && wishes.answered(8));
+    QCOMPARE(wishes.take(9)->layer.value, 5);
+    QVERIFY(wishes.answered(9));
     QCOMPARE(wishes.take(5)->layer.value, 9);
     QVERIFY(!wishes.take(6));
   }
