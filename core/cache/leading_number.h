@@ -9,7 +9,8 @@
 
 namespace natscope {
 
-/// The number that `text` begins with and `after` follows; both are taken away. No number, or one below 0, takes nothing.
+/// The number that `text` begins with and `after` follows; both are taken away. No number, or one below 0, takes
+/// nothing.
 [[nodiscard]] inline std::optional<std::int32_t> take_number(std::string_view& text, char after) {
   std::int32_t number = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);

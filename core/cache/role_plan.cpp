@@ -177,8 +177,7 @@ Expected<void> RoleDecider::decide(LayerId layer, KvHeadId kv_head, TokenPos fir
                                    std::span<Role> out) const {
   if (asks_scores() && !std::ranges::all_of(scores, [](float score) { return std::isfinite(score); })) {
     return fail(ErrorCode::unsupported_model,
-                "the role scores of layer " + std::to_string(layer.value) + " are not finite",
-                broken_weights);
+                "the role scores of layer " + std::to_string(layer.value) + " are not finite", broken_weights);
   }
   NATSCOPE_CHECK(prescribe(layer, kv_head, first, out));
   if (!asks_scores()) return {};

@@ -30,15 +30,15 @@ struct VocabularyItem {
   std::int64_t life_tokens = 0;
   /// Sum over all steps of the cells of each role that are held after the step.
   std::array<std::int64_t, role_count> role_steps{};
-  double loss = 0;  ///< summed over the occurrences of which it is known, in nats
+  double loss = 0;             ///< summed over the occurrences of which it is known, in nats
   std::int64_t predicted = 0;  ///< those occurrences
 
   [[nodiscard]] std::int64_t cells() const;
-  [[nodiscard]] std::int64_t held_steps() const;                   ///< of all roles
-  [[nodiscard]] double role_share(Role role) const;                ///< 0 … 1 of its cells; 0 without cells
-  [[nodiscard]] double held_share() const;                         ///< likewise
-  [[nodiscard]] double mean_life() const;                          ///< in later tokens; 0 without cells
-  [[nodiscard]] std::optional<double> mean_loss() const;           ///< nothing where none is known
+  [[nodiscard]] std::int64_t held_steps() const;          ///< of all roles
+  [[nodiscard]] double role_share(Role role) const;       ///< 0 … 1 of its cells; 0 without cells
+  [[nodiscard]] double held_share() const;                ///< likewise
+  [[nodiscard]] double mean_life() const;                 ///< in later tokens; 0 without cells
+  [[nodiscard]] std::optional<double> mean_loss() const;  ///< nothing where none is known
 
   friend bool operator==(const VocabularyItem&, const VocabularyItem&) = default;
 };

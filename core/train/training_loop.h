@@ -83,9 +83,10 @@ struct LoopOptions {
 /// Prepares the task, resumes from the job's newest valid checkpoint where there is one, and runs to the end; the job's
 /// status says how it ended. `first_status_steps`: what the status says until the task knows its steps.
 /// Errors: the task's; interrupted; bad_job (a loss, gradient or weight that is no number, or a loss a thousand times
-/// what it was: the step is named); bad_checkpoint (none is whole; inputs() are not those of its run); disk_full (says which checkpoint is intact); those of files.
-/// `ranks`: the leading one alone writes and says anything; all return the same result but the evaluation. A rank that
-/// fails alone returns its error and must end its process: the others wait for it until their starter ends them.
+/// what it was: the step is named); bad_checkpoint (none is whole; inputs() are not those of its run); disk_full (says
+/// which checkpoint is intact); those of files. `ranks`: the leading one alone writes and says anything; all return the
+/// same result but the evaluation. A rank that fails alone returns its error and must end its process: the others wait
+/// for it until their starter ends them.
 [[nodiscard]] Expected<TrainResult> run_job(TrainingTask& task, jobs::JobFolder& job, const LoopOptions& options,
                                             std::int64_t first_status_steps, const TrainListener& listener,
                                             const StopToken& stop, RankGroup& ranks);

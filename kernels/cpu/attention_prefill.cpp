@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "kernels/cpu/attention_prefill_tiles.h"
-#include "kernels/cpu/tiles.h"
 #include "kernels/cpu/operations.h"
 #include "kernels/cpu/prefill_task.h"
 #include "kernels/cpu/simd_targets.h"
+#include "kernels/cpu/tiles.h"
 #include "kernels/shared_work.h"
 
 #undef HWY_TARGET_INCLUDE

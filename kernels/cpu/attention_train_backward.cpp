@@ -22,14 +22,27 @@ namespace natscope::kernels::cpu {
 /// What one thread needs for one KV head and, one after the other, its query heads.
 struct BackwardScratch {
   BackwardScratch(const TrainShape& shape, Carver& carver)
-      : order(shape, carver), keys(rows(shape, carver)), values(rows(shape, carver)), dk(rows(shape, carver)),
-        dv(rows(shape, carver)), queries(rows(shape, carver)), query_columns(rows(shape, carver)), d_out(rows(shape, carver)),
-        d_out_columns(rows(shape, carver)), dq(rows(shape, carver)), lse_log2(carver.take<float>(shape.padded_length)),
-        delta(carver.take<float>(shape.padded_length)), weights(carver.take<float>(train_block * train_block)),
-        d_scores(carver.take<float>(train_block * train_block)), row(carver.take<float>(train_block)),
-        running(carver.take<float>(train_block * 16)), sums(shape, carver) {}
+      : order(shape, carver),
+        keys(rows(shape, carver)),
+        values(rows(shape, carver)),
+        dk(rows(shape, carver)),
+        dv(rows(shape, carver)),
+        queries(rows(shape, carver)),
+        query_columns(rows(shape, carver)),
+        d_out(rows(shape, carver)),
+        d_out_columns(rows(shape, carver)),
+        dq(rows(shape, carver)),
+        lse_log2(carver.take<float>(shape.padded_length)),
+        delta(carver.take<float>(shape.padded_length)),
+        weights(carver.take<float>(train_block * train_block)),
+        d_scores(carver.take<float>(train_block * train_block)),
+        row(carver.take<float>(train_block)),
+        running(carver.take<float>(train_block * 16)),
+        sums(shape, carver) {}
 
-  static float* rows(const TrainShape& shape, Carver& carver) { return carver.take<float>(shape.padded_length * shape.padded_dim); }
+  static float* rows(const TrainShape& shape, Carver& carver) {
+    return carver.take<float>(shape.padded_length * shape.padded_dim);
+  }
 
   KeyOrder order;
   float *keys, *values, *dk, *dv;  ///< [padded_length, padded_dim], by place
@@ -69,8 +82,8 @@ HWY_INLINE double sum_until(TrainVec running, const float* row, std::int64_t beg
 /// Weights and score gradients of the keys [first, end) of a block, and their role sums.
 /// `masked`: some query here does not see some of these keys. `wanted`: whether dq, dk, dv need them.
 template <bool diagonal, bool masked, bool wanted, bool with_roles>
-HWY_INLINE void score_gradients(const BackwardScratch& at, std::int64_t block, std::int64_t begin, std::int64_t first, std::int64_t end,
-                                float scale_log2) {
+HWY_INLINE void score_gradients(const BackwardScratch& at, std::int64_t block, std::int64_t begin, std::int64_t first,
+                                std::int64_t end, float scale_log2) {
   const TrainTag d;
   const TrainIntTag di;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
@@ -108,9 +121,12 @@ HWY_INLINE void score_gradients(const BackwardScratch& at, std::int64_t block, s
       float* const running = at.running + r * 16;
       const auto before = hn::Load(d, running);
       const auto here = [begin](std::int32_t query) { return query >= begin && query < begin + train_block; };
-      if (here(at.order.next_end[place])) at.sums.to_next[place] += sum_until(before, at.row, begin, at.order.next_end[place]);
-      if (here(at.order.window_end[place])) at.sums.to_window[place] += sum_until(before, at.row, begin, at.order.window_end[place]);
-      if (here(at.order.second_end[place])) at.sums.to_second[place] += sum_until(before, at.row, begin, at.order.second_end[place]);
+      if (here(at.order.next_end[place]))
+        at.sums.to_next[place] += sum_until(before, at.row, begin, at.order.next_end[place]);
+      if (here(at.order.window_end[place]))
+        at.sums.to_window[place] += sum_until(before, at.row, begin, at.order.window_end[place]);
+      if (here(at.order.second_end[place]))
+        at.sums.to_second[place] += sum_until(before, at.row, begin, at.order.second_end[place]);
       hn::Store(hn::Add(before, sum), d, running);
     }
   }
@@ -118,7 +134,8 @@ HWY_INLINE void score_gradients(const BackwardScratch& at, std::int64_t block, s
 
 /// One block of keys against the block of queries at `begin`.
 template <bool with_roles>
-HWY_INLINE void backward_block(const BackwardScratch& at, const TrainShape& shape, std::int64_t block, std::int64_t begin, float scale_log2) {
+HWY_INLINE void backward_block(const BackwardScratch& at, const TrainShape& shape, std::int64_t block,
+                               std::int64_t begin, float scale_log2) {
   const std::int64_t width = shape.padded_dim;
   const std::int64_t seen = at.order.seen_from(block, begin);
   if (!with_roles && seen == 0) return;
@@ -127,8 +144,10 @@ HWY_INLINE void backward_block(const BackwardScratch& at, const TrainShape& shap
   const std::int64_t key_rows = block * train_block * width;
   const std::int64_t query_rows = begin * width;
 
-  product<false>(at.keys + key_rows, width, 1, at.query_columns + query_rows, train_block, width, at.weights, train_block, scored, train_block);
-  product<false>(at.values + key_rows, width, 1, at.d_out_columns + query_rows, train_block, width, at.d_scores, train_block, scored, train_block);
+  product<false>(at.keys + key_rows, width, 1, at.query_columns + query_rows, train_block, width, at.weights,
+                 train_block, scored, train_block);
+  product<false>(at.values + key_rows, width, 1, at.d_out_columns + query_rows, train_block, width, at.d_scores,
+                 train_block, scored, train_block);
   if (block * train_block == begin) {
     score_gradients<true, true, true, with_roles>(at, block, begin, 0, seen, scale_log2);
   } else {
@@ -142,14 +161,17 @@ HWY_INLINE void backward_block(const BackwardScratch& at, const TrainShape& shap
   const std::int64_t group_end = round_up(seen, 8);
   std::fill(at.weights + seen * train_block, at.weights + group_end * train_block, 0.0F);
   std::fill(at.d_scores + seen * train_block, at.d_scores + group_end * train_block, 0.0F);
-  product<true>(at.weights, train_block, 1, at.d_out + query_rows, width, train_block, at.dv + key_rows, width, seen, width);
-  product<true>(at.d_scores, train_block, 1, at.queries + query_rows, width, train_block, at.dk + key_rows, width, seen, width);
-  product<true>(at.d_scores, 1, train_block, at.keys + key_rows, width, seen, at.dq + query_rows, width, train_block, width);
+  product<true>(at.weights, train_block, 1, at.d_out + query_rows, width, train_block, at.dv + key_rows, width, seen,
+                width);
+  product<true>(at.d_scores, train_block, 1, at.queries + query_rows, width, train_block, at.dk + key_rows, width, seen,
+                width);
+  product<true>(at.d_scores, 1, train_block, at.keys + key_rows, width, seen, at.dq + query_rows, width, train_block,
+                width);
 }
 
 /// Packs what the products read of one query head, and its Δ.
-void prepare_head(const AttentionTrainInputs& inputs, const AttentionTrainGradients& gradients, std::int64_t batch, std::int64_t head,
-                  const TrainShape& shape, const BackwardScratch& at) {
+void prepare_head(const AttentionTrainInputs& inputs, const AttentionTrainGradients& gradients, std::int64_t batch,
+                  std::int64_t head, const TrainShape& shape, const BackwardScratch& at) {
   for (std::int64_t begin = 0; begin < shape.length; begin += train_block) {
     const std::int64_t rows = begin * shape.padded_dim;
     pack_block(inputs.q, batch, head, begin, shape, inputs.dtype, at.queries + rows);
@@ -162,7 +184,8 @@ void prepare_head(const AttentionTrainInputs& inputs, const AttentionTrainGradie
     if (m >= shape.length) continue;
     double delta = 0;
     for (std::int64_t i = 0; i < shape.head_dim; ++i) {
-      delta += static_cast<double>(at.d_out[m * shape.padded_dim + i]) * static_cast<double>(gradients.out(batch, head, m, i));
+      delta += static_cast<double>(at.d_out[m * shape.padded_dim + i]) *
+               static_cast<double>(gradients.out(batch, head, m, i));
     }
     at.delta[m] = static_cast<float>(delta);
     at.lse_log2[m] = static_cast<float>(static_cast<double>(gradients.lse(batch, head, m)) * 1.4426950408889634);
@@ -180,7 +203,8 @@ void backward_head(const TrainShape& shape, const BackwardScratch& at, float sca
     }
     if (!with_roles) continue;
     for (std::int64_t r = 0; r < train_block; ++r) {
-      at.sums.total[block * train_block + r] += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, hn::Load(d, at.running + r * 16))));
+      at.sums.total[block * train_block + r] +=
+          static_cast<double>(hn::GetLane(hn::SumOfLanes(d, hn::Load(d, at.running + r * 16))));
     }
   }
 }
@@ -233,7 +257,8 @@ HWY_EXPORT(backward_kv_head);
 
 namespace {
 
-/// Every KV head of every batch item on its own, each by one thread: sums come out the same whatever the number of threads.
+/// Every KV head of every batch item on its own, each by one thread: sums come out the same whatever the number of
+/// threads.
 template <class Scratch, class Run>
 Status backward_with(const AttentionTrainInputs& inputs, const AttentionTrainGradients& gradients, Run run) {
   const TrainShape shape(inputs);
@@ -246,7 +271,8 @@ Status backward_with(const AttentionTrainInputs& inputs, const AttentionTrainGra
   for (std::int64_t unit = 0; unit < units; ++unit) {
     const Scratch own = scratch.of_thread(shape, omp_get_thread_num());
     run(inputs, gradients, unit / kv_heads, unit % kv_heads, own);
-    if (gradients.d_roles.data != nullptr) own.sums.write(inputs, gradients, unit / kv_heads, unit % kv_heads, shape, own.order);
+    if (gradients.d_roles.data != nullptr)
+      own.sums.write(inputs, gradients, unit / kv_heads, unit % kv_heads, shape, own.order);
   }
   return {};
 }

@@ -21,12 +21,15 @@ namespace natscope::kernels::cpu {
 /// What one thread needs for one KV head.
 struct ForwardScratch {
   ForwardScratch(const TrainShape& shape, Carver& carver)
-      : order(shape, carver), keys(carver.take<float>(shape.padded_length * shape.padded_dim)),
+      : order(shape, carver),
+        keys(carver.take<float>(shape.padded_length * shape.padded_dim)),
         values(carver.take<float>(shape.padded_length * shape.padded_dim)),
         queries(carver.take<float>(train_block * shape.padded_dim)),
         query_columns(carver.take<float>(train_block * shape.padded_dim)),
-        sums(carver.take<float>(train_block * shape.padded_dim)), scores(carver.take<float>(train_block * train_block)),
-        largest(carver.take<float>(train_block)), total(carver.take<float>(train_block)),
+        sums(carver.take<float>(train_block * shape.padded_dim)),
+        scores(carver.take<float>(train_block * train_block)),
+        largest(carver.take<float>(train_block)),
+        total(carver.take<float>(train_block)),
         shrink(carver.take<float>(train_block)) {}
 
   KeyOrder order;
@@ -51,7 +54,8 @@ namespace HWY_NAMESPACE {
 /// Below every real score, so that its weight is 0, yet differences stay finite.
 constexpr float masked_score = -1e30F;
 
-/// Sets the scores that the mask hides, and moves the running maximum. `plain`: the first keys, which every query here sees.
+/// Sets the scores that the mask hides, and moves the running maximum. `plain`: the first keys, which every query here
+/// sees.
 HWY_INLINE void mask_and_maximum(const ForwardScratch& at, std::int64_t block, std::int64_t begin, std::int64_t plain,
                                  std::int64_t seen, float scale_log2) {
   const TrainTag d;
@@ -66,7 +70,8 @@ HWY_INLINE void mask_and_maximum(const ForwardScratch& at, std::int64_t block, s
     for (std::int64_t r = 0; r < plain; ++r) largest = hn::Max(largest, hn::Load(d, at.scores + r * train_block + j));
     for (std::int64_t r = plain; r < seen; ++r) {
       const auto hidden = hn::Or(hn::Gt(hn::Set(di, position[r]), query), hn::Gt(query, hn::Set(di, last[r])));
-      const auto score = hn::IfThenElse(hn::RebindMask(d, hidden), hn::Set(d, masked_score), hn::Load(d, at.scores + r * train_block + j));
+      const auto score = hn::IfThenElse(hn::RebindMask(d, hidden), hn::Set(d, masked_score),
+                                        hn::Load(d, at.scores + r * train_block + j));
       hn::Store(score, d, at.scores + r * train_block + j);
       largest = hn::Max(largest, score);
     }
@@ -98,12 +103,14 @@ HWY_INLINE void shrink_sums(const ForwardScratch& at, const TrainShape& shape) {
   for (std::int64_t m = 0; m < train_block; ++m) {
     const auto factor = hn::Set(d, at.shrink[m]);
     float* const row = at.sums + m * shape.padded_dim;
-    for (std::int64_t i = 0; i < shape.padded_dim; i += lanes) hn::Store(hn::Mul(hn::Load(d, row + i), factor), d, row + i);
+    for (std::int64_t i = 0; i < shape.padded_dim; i += lanes)
+      hn::Store(hn::Mul(hn::Load(d, row + i), factor), d, row + i);
   }
 }
 
 /// One block of keys for the block of queries at `begin`.
-HWY_INLINE void forward_block(const ForwardScratch& at, const TrainShape& shape, std::int64_t block, std::int64_t begin, float scale_log2) {
+HWY_INLINE void forward_block(const ForwardScratch& at, const TrainShape& shape, std::int64_t block, std::int64_t begin,
+                              float scale_log2) {
   const bool diagonal = block * train_block == begin;
   const std::int64_t seen = at.order.seen_from(block, begin);
   if (seen == 0) return;
@@ -111,15 +118,17 @@ HWY_INLINE void forward_block(const ForwardScratch& at, const TrainShape& shape,
   const std::int64_t plain = diagonal ? 0 : at.order.seen_from(block, end);
   const float* const keys = at.keys + block * train_block * shape.padded_dim;
   const float* const values = at.values + block * train_block * shape.padded_dim;
-  product<false>(keys, shape.padded_dim, 1, at.query_columns, train_block, shape.padded_dim, at.scores, train_block, seen, train_block);
+  product<false>(keys, shape.padded_dim, 1, at.query_columns, train_block, shape.padded_dim, at.scores, train_block,
+                 seen, train_block);
   mask_and_maximum(at, block, begin, plain, seen, scale_log2);
   weigh(at, seen, scale_log2);
   if (!diagonal) shrink_sums(at, shape);
-  product<true>(at.scores, 1, train_block, values, shape.padded_dim, seen, at.sums, shape.padded_dim, train_block, shape.padded_dim);
+  product<true>(at.scores, 1, train_block, values, shape.padded_dim, seen, at.sums, shape.padded_dim, train_block,
+                shape.padded_dim);
 }
 
-void forward_kv_head(const AttentionTrainInputs& inputs, std::int64_t batch, std::int64_t kv_head, const ForwardScratch& at,
-                     const View<float, 4>& out, const View<float, 3>& lse) {
+void forward_kv_head(const AttentionTrainInputs& inputs, std::int64_t batch, std::int64_t kv_head,
+                     const ForwardScratch& at, const View<float, 4>& out, const View<float, 3>& lse) {
   const TrainShape shape(inputs);
   const double scale = 1 / std::sqrt(static_cast<double>(shape.head_dim));
   const auto scale_log2 = static_cast<float>(scale * 1.4426950408889634);
@@ -136,12 +145,15 @@ void forward_kv_head(const AttentionTrainInputs& inputs, std::int64_t batch, std
       std::fill(at.largest, at.largest + train_block, masked_score);
       std::fill(at.total, at.total + train_block, 0.0F);
       // The diagonal first: every query sees itself, so the maximum is a real score from then on.
-      for (std::int64_t block = begin / train_block; block >= 0; --block) forward_block(at, shape, block, begin, scale_log2);
+      for (std::int64_t block = begin / train_block; block >= 0; --block)
+        forward_block(at, shape, block, begin, scale_log2);
       for (std::int64_t m = begin; m < std::min(begin + train_block, shape.length); ++m) {
         const std::int64_t row = m - begin;
         const float inverse = 1 / at.total[row];
-        for (std::int64_t i = 0; i < shape.head_dim; ++i) out(batch, head, m, i) = at.sums[row * shape.padded_dim + i] * inverse;
-        lse(batch, head, m) = static_cast<float>(static_cast<double>(at.largest[row]) * scale + std::log(static_cast<double>(at.total[row])));
+        for (std::int64_t i = 0; i < shape.head_dim; ++i)
+          out(batch, head, m, i) = at.sums[row * shape.padded_dim + i] * inverse;
+        lse(batch, head, m) = static_cast<float>(static_cast<double>(at.largest[row]) * scale +
+                                                 std::log(static_cast<double>(at.total[row])));
       }
     }
   }
@@ -158,7 +170,8 @@ HWY_EXPORT(forward_kv_head);
 
 namespace {
 
-/// Every KV head of every batch item on its own, each by one thread: sums come out the same whatever the number of threads.
+/// Every KV head of every batch item on its own, each by one thread: sums come out the same whatever the number of
+/// threads.
 template <class Scratch, class Run>
 Status forward_with(const AttentionTrainInputs& inputs, const View<float, 4>& out, const View<float, 3>& lse, Run run) {
   const TrainShape shape(inputs);

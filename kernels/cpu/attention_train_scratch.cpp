@@ -7,11 +7,15 @@
 namespace natscope::kernels::cpu {
 
 KeyOrder::KeyOrder(const TrainShape& shape, Carver& carver)
-    : position(carver.take<std::int32_t>(shape.padded_length)), last(carver.take<std::int32_t>(shape.padded_length)),
-      next_end(carver.take<std::int32_t>(shape.padded_length)), window_end(carver.take<std::int32_t>(shape.padded_length)),
-      second_end(carver.take<std::int32_t>(shape.padded_length)), next(carver.take<std::int32_t>(shape.padded_length)) {}
+    : position(carver.take<std::int32_t>(shape.padded_length)),
+      last(carver.take<std::int32_t>(shape.padded_length)),
+      next_end(carver.take<std::int32_t>(shape.padded_length)),
+      window_end(carver.take<std::int32_t>(shape.padded_length)),
+      second_end(carver.take<std::int32_t>(shape.padded_length)),
+      next(carver.take<std::int32_t>(shape.padded_length)) {}
 
-void KeyOrder::build(const AttentionTrainInputs& inputs, std::int64_t batch, std::int64_t kv_head, const TrainShape& shape) {
+void KeyOrder::build(const AttentionTrainInputs& inputs, std::int64_t batch, std::int64_t kv_head,
+                     const TrainShape& shape) {
   const auto end = static_cast<std::int32_t>(shape.length - 1);
   const Role* const roles = &inputs.roles(batch, kv_head, 0);
   const std::int64_t step = inputs.roles.stride(2);
@@ -43,9 +47,15 @@ void KeyOrder::build(const AttentionTrainInputs& inputs, std::int64_t batch, std
     std::size_t sliding_count = 0;
     for (auto n = static_cast<std::int32_t>(begin); n <= end && n < begin + train_block; ++n) {
       switch (roles[n * step]) {
-        case Role::global: put(place++, n, end); break;
-        case Role::local: locals[local_count++] = n; break;
-        case Role::sliding: sliding[sliding_count++] = n; break;
+        case Role::global:
+          put(place++, n, end);
+          break;
+        case Role::local:
+          locals[local_count++] = n;
+          break;
+        case Role::sliding:
+          sliding[sliding_count++] = n;
+          break;
       }
     }
     while (local_count + sliding_count > 0) {
@@ -63,16 +73,20 @@ void KeyOrder::build(const AttentionTrainInputs& inputs, std::int64_t batch, std
 
 std::int64_t KeyOrder::seen_from(std::int64_t block, std::int64_t query) const {
   const std::int32_t* const first = last + block * train_block;
-  return std::partition_point(first, first + train_block, [query](std::int32_t reach) { return reach >= query; }) - first;
+  return std::partition_point(first, first + train_block, [query](std::int32_t reach) { return reach >= query; }) -
+         first;
 }
 
 RoleSums::RoleSums(const TrainShape& shape, Carver& carver)
-    : total(carver.take<double>(shape.padded_length)), to_next(carver.take<double>(shape.padded_length)),
-      to_window(carver.take<double>(shape.padded_length)), to_second(carver.take<double>(shape.padded_length)),
+    : total(carver.take<double>(shape.padded_length)),
+      to_next(carver.take<double>(shape.padded_length)),
+      to_window(carver.take<double>(shape.padded_length)),
+      to_second(carver.take<double>(shape.padded_length)),
       cut(carver.take<double>(shape.padded_length)) {}
 
 void RoleSums::clear(const TrainShape& shape) const {
-  for (double* const sums : {total, to_next, to_window, to_second, cut}) std::fill(sums, sums + shape.padded_length, 0.0);
+  for (double* const sums : {total, to_next, to_window, to_second, cut})
+    std::fill(sums, sums + shape.padded_length, 0.0);
 }
 
 void RoleSums::write(const AttentionTrainInputs& inputs, const AttentionTrainGradients& gradients, std::int64_t batch,
@@ -88,8 +102,10 @@ void RoleSums::write(const AttentionTrainInputs& inputs, const AttentionTrainGra
   for (std::int64_t place = 0; place < shape.padded_length; ++place) {
     if (order.last[place] < 0) continue;
     const std::int32_t n = order.position[place];
-    gradients.d_roles(batch, kv_head, n, 0) = static_cast<float>(total[place] - cut[n] + lambda * (length - n) / length);
-    gradients.d_roles(batch, kv_head, n, 1) = static_cast<float>(to_next[place] + lambda * (order.next_end[place] - n) / length);
+    gradients.d_roles(batch, kv_head, n, 0) =
+        static_cast<float>(total[place] - cut[n] + lambda * (length - n) / length);
+    gradients.d_roles(batch, kv_head, n, 1) =
+        static_cast<float>(to_next[place] + lambda * (order.next_end[place] - n) / length);
     gradients.d_roles(batch, kv_head, n, 2) = static_cast<float>(to_window[place]);
   }
 }

@@ -20,8 +20,11 @@ constexpr std::int64_t round_up(std::int64_t value, std::int64_t step) { return 
 /// Sizes of one (batch item, KV head). `padded` ones are whole blocks, whole vectors; what is past the end is zero.
 struct TrainShape {
   explicit TrainShape(const AttentionTrainInputs& inputs)
-      : length(inputs.q.size(2)), padded_length(round_up(length, train_block)), head_dim(inputs.q.size(3)),
-        padded_dim(round_up(head_dim, 16)), group(inputs.q.size(1) / inputs.k.size(1)) {}
+      : length(inputs.q.size(2)),
+        padded_length(round_up(length, train_block)),
+        head_dim(inputs.q.size(3)),
+        padded_dim(round_up(head_dim, 16)),
+        group(inputs.q.size(1) / inputs.k.size(1)) {}
 
   [[nodiscard]] std::int64_t blocks() const { return padded_length / train_block; }
 
@@ -32,7 +35,8 @@ struct TrainShape {
   std::int64_t group;  ///< query heads of a KV head
 };
 
-/// Hands out aligned pieces of one block of memory. Without memory it only counts, so that the same code measures first.
+/// Hands out aligned pieces of one block of memory. Without memory it only counts, so that the same code measures
+/// first.
 class Carver {
  public:
   Carver() = default;
@@ -75,8 +79,9 @@ class ThreadScratch {
   std::vector<hwy::AlignedFreeUniquePtr<std::byte[]>> memory_;
 };
 
-/// The keys of one KV head, in each block those first that are seen longest: then the keys that a later block of queries
-/// still sees are the first few of the block, and the rest is never touched. Every array is [padded_length], by place.
+/// The keys of one KV head, in each block those first that are seen longest: then the keys that a later block of
+/// queries still sees are the first few of the block, and the rest is never touched. Every array is [padded_length], by
+/// place.
 struct KeyOrder {
   KeyOrder(const TrainShape& shape, Carver& carver);
 
@@ -101,8 +106,8 @@ struct RoleSums {
   void clear(const TrainShape& shape) const;
 
   /// Fills d_roles of one KV head: da_G, da_L, da_S (equations 24 – 26) with the regulariser (22, 23).
-  void write(const AttentionTrainInputs& inputs, const AttentionTrainGradients& gradients, std::int64_t batch, std::int64_t kv_head,
-             const TrainShape& shape, const KeyOrder& order) const;
+  void write(const AttentionTrainInputs& inputs, const AttentionTrainGradients& gradients, std::int64_t batch,
+             std::int64_t kv_head, const TrainShape& shape, const KeyOrder& order) const;
 
   double* total;      ///< over all later queries
   double* to_next;    ///< up to KeyOrder::next_end

@@ -26,13 +26,14 @@ using TrainTag = hn::CappedTag<float, 16>;
 using TrainIntTag = hn::RebindToSigned<TrainTag>;
 using TrainVec = hn::Vec<TrainTag>;
 
-/// 2^x for x ≤ 0, and 0 below 2^-100: nothing next to the weights it is added to, and products with it would become denormal and
-/// slow. Relative error about 1e-7; NaN stays NaN.
+/// 2^x for x ≤ 0, and 0 below 2^-100: nothing next to the weights it is added to, and products with it would become
+/// denormal and slow. Relative error about 1e-7; NaN stays NaN.
 HWY_INLINE TrainVec exp2_of_negative(TrainVec x) {
   const TrainTag d;
   const TrainIntTag di;
   const auto vanishes = hn::Lt(x, hn::Set(d, -100.0F));
-  const auto shifter = hn::Set(d, 12582912.0F);  // 1.5 · 2^23: adding it rounds to whole numbers, which then stand in the low bits
+  const auto shifter =
+      hn::Set(d, 12582912.0F);  // 1.5 · 2^23: adding it rounds to whole numbers, which then stand in the low bits
   const auto shifted = hn::Add(x, shifter);
   const auto f = hn::Sub(x, hn::Sub(shifted, shifter));
   auto p = hn::Set(d, 1.535336188319500e-4F);
@@ -42,13 +43,15 @@ HWY_INLINE TrainVec exp2_of_negative(TrainVec x) {
   p = hn::MulAdd(p, f, hn::Set(d, 2.402264791363012e-1F));
   p = hn::MulAdd(p, f, hn::Set(d, 6.931472028550421e-1F));
   p = hn::MulAdd(p, f, hn::Set(d, 1.0F));
-  return hn::IfThenZeroElse(vanishes, hn::BitCast(d, hn::Add(hn::BitCast(di, p), hn::ShiftLeft<23>(hn::BitCast(di, shifted)))));
+  return hn::IfThenZeroElse(vanishes,
+                            hn::BitCast(d, hn::Add(hn::BitCast(di, p), hn::ShiftLeft<23>(hn::BitCast(di, shifted)))));
 }
 
 /// c[r][j] (+)= Σ_k a[r · a_row + k · a_step] · b[k · b_row + j] for `rows` × `columns` vectors kept in registers.
 template <int rows, int columns, bool accumulate>
-HWY_INLINE void product_tile(const float* HWY_RESTRICT a, std::int64_t a_row, std::int64_t a_step, const float* HWY_RESTRICT b,
-                             std::int64_t b_row, std::int64_t depth, float* HWY_RESTRICT c, std::int64_t c_row) {
+HWY_INLINE void product_tile(const float* HWY_RESTRICT a, std::int64_t a_row, std::int64_t a_step,
+                             const float* HWY_RESTRICT b, std::int64_t b_row, std::int64_t depth, float* HWY_RESTRICT c,
+                             std::int64_t c_row) {
   const TrainTag d;
   constexpr auto lanes = static_cast<std::int64_t>(hn::MaxLanes(TrainTag()));
   TrainVec sum[rows][columns];
@@ -80,17 +83,19 @@ template <int columns>
 inline constexpr int tile_rows = HWY_TARGET <= HWY_AVX3 ? (columns >= 4 ? 4 : 8) : (columns >= 2 ? 4 : 8);
 
 template <int columns, bool accumulate>
-HWY_INLINE void product_panel(const float* a, std::int64_t a_row, std::int64_t a_step, const float* b, std::int64_t b_row,
-                              std::int64_t depth, float* c, std::int64_t c_row, std::int64_t rows) {
+HWY_INLINE void product_panel(const float* a, std::int64_t a_row, std::int64_t a_step, const float* b,
+                              std::int64_t b_row, std::int64_t depth, float* c, std::int64_t c_row, std::int64_t rows) {
   for (std::int64_t r = 0; r < rows; r += tile_rows<columns>) {
-    product_tile<tile_rows<columns>, columns, accumulate>(a + r * a_row, a_row, a_step, b, b_row, depth, c + r * c_row, c_row);
+    product_tile<tile_rows<columns>, columns, accumulate>(a + r * a_row, a_row, a_step, b, b_row, depth, c + r * c_row,
+                                                          c_row);
   }
 }
 
-/// Matrix product c (+)= a · b, any strides of a. `rows` rounded up to 8 and `width` a multiple of 16 must be there in a and c.
+/// Matrix product c (+)= a · b, any strides of a. `rows` rounded up to 8 and `width` a multiple of 16 must be there in
+/// a and c.
 template <bool accumulate>
-void product(const float* a, std::int64_t a_row, std::int64_t a_step, const float* b, std::int64_t b_row, std::int64_t depth,
-             float* c, std::int64_t c_row, std::int64_t rows, std::int64_t width) {
+void product(const float* a, std::int64_t a_row, std::int64_t a_step, const float* b, std::int64_t b_row,
+             std::int64_t depth, float* c, std::int64_t c_row, std::int64_t rows, std::int64_t width) {
   constexpr auto lanes = static_cast<std::int64_t>(hn::MaxLanes(TrainTag()));
   constexpr int widest = HWY_TARGET <= HWY_AVX3 ? 4 : 2;
   std::int64_t j = 0;
@@ -104,8 +109,8 @@ void product(const float* a, std::int64_t a_row, std::int64_t a_step, const floa
 }
 
 /// One row of the caller's array into a padded one, rounded to bf16 when products take bf16.
-HWY_INLINE void pack_row(const float* HWY_RESTRICT from, std::int64_t head_dim, std::int64_t padded_dim, ElementType dtype,
-                         float* HWY_RESTRICT to) {
+HWY_INLINE void pack_row(const float* HWY_RESTRICT from, std::int64_t head_dim, std::int64_t padded_dim,
+                         ElementType dtype, float* HWY_RESTRICT to) {
   if (dtype == ElementType::bf16) {
     for (std::int64_t i = 0; i < head_dim; ++i) to[i] = to_float(to_bf16(from[i]));
   } else {
@@ -146,8 +151,8 @@ HWY_INLINE void transpose_block(const float* HWY_RESTRICT rows, std::int64_t pad
 
 /// Rows [begin, begin + train_block) of a head, padded with zero rows past the end.
 template <class View4>
-HWY_INLINE void pack_block(const View4& array, std::int64_t batch, std::int64_t head, std::int64_t begin, const TrainShape& shape,
-                           ElementType dtype, float* to) {
+HWY_INLINE void pack_block(const View4& array, std::int64_t batch, std::int64_t head, std::int64_t begin,
+                           const TrainShape& shape, ElementType dtype, float* to) {
   for (std::int64_t m = 0; m < train_block; ++m) {
     float* const row = to + m * shape.padded_dim;
     if (begin + m < shape.length) {

@@ -13,8 +13,8 @@ HWY_PUSH_ATTRIBUTES(NATSCOPE_TILE_TARGET)
 
 /// Rows [begin, begin + train_block) of a head, zeros past the end.
 template <class View4>
-inline void tile_pack_block(const View4& array, std::int64_t batch, std::int64_t head, std::int64_t begin, const TrainShape& shape,
-                            Bf16Bits* to) {
+inline void tile_pack_block(const View4& array, std::int64_t batch, std::int64_t head, std::int64_t begin,
+                            const TrainShape& shape, Bf16Bits* to) {
   const std::int64_t width = tile_dim(shape);
   for (std::int64_t m = 0; m < train_block; ++m) {
     if (begin + m < shape.length) {
@@ -27,8 +27,8 @@ inline void tile_pack_block(const View4& array, std::int64_t batch, std::int64_t
 
 /// One block of keys or values in the order of `order`.
 template <class View4>
-inline void tile_pack_ordered(const View4& array, std::int64_t batch, std::int64_t kv_head, const KeyOrder& order, std::int64_t block,
-                              const TrainShape& shape, Bf16Bits* to) {
+inline void tile_pack_ordered(const View4& array, std::int64_t batch, std::int64_t kv_head, const KeyOrder& order,
+                              std::int64_t block, const TrainShape& shape, Bf16Bits* to) {
   const std::int64_t width = tile_dim(shape);
   for (std::int64_t r = 0; r < train_block; ++r) {
     const std::int64_t place = block * train_block + r;
@@ -42,7 +42,8 @@ inline void tile_pack_ordered(const View4& array, std::int64_t batch, std::int64
 
 /// rows [train_block, width] to [width / 2, train_block, 2]: a pair of neighbouring dimensions is one word.
 inline void dimension_pairs(const Bf16Bits* rows, std::int64_t width, Bf16Bits* pairs) {
-  transpose_words(reinterpret_cast<const float*>(rows), width / 2, train_block, width / 2, reinterpret_cast<float*>(pairs), train_block);
+  transpose_words(reinterpret_cast<const float*>(rows), width / 2, train_block, width / 2,
+                  reinterpret_cast<float*>(pairs), train_block);
 }
 
 /// rows [train_block, width] to [train_block / 2, width, 2]: two rows side by side.
@@ -62,8 +63,10 @@ inline void columns_of(const Bf16Bits* rows, std::int64_t width, Bf16Bits* colum
   alignas(64) std::uint32_t words[train_block];
   for (std::int64_t i = 0; i < width; i += 2) {
     for (std::int64_t r = 0; r < train_block; ++r) std::memcpy(&words[r], rows + r * width + i, sizeof(std::uint32_t));
-    for (std::int64_t r = 0; r < train_block; ++r) columns[i * train_block + r] = static_cast<Bf16Bits>(words[r] & 0xffffU);
-    for (std::int64_t r = 0; r < train_block; ++r) columns[(i + 1) * train_block + r] = static_cast<Bf16Bits>(words[r] >> 16U);
+    for (std::int64_t r = 0; r < train_block; ++r)
+      columns[i * train_block + r] = static_cast<Bf16Bits>(words[r] & 0xffffU);
+    for (std::int64_t r = 0; r < train_block; ++r)
+      columns[(i + 1) * train_block + r] = static_cast<Bf16Bits>(words[r] >> 16U);
   }
 }
 

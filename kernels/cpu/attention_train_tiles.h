@@ -48,9 +48,9 @@ struct TileBackwardScratch {
   RoleSums sums;
 };
 
-void tile_forward_kv_head(const AttentionTrainInputs& inputs, std::int64_t batch, std::int64_t kv_head, const TileForwardScratch& at,
-                          const View<float, 4>& out, const View<float, 3>& lse);
-void tile_backward_kv_head(const AttentionTrainInputs& inputs, const AttentionTrainGradients& gradients, std::int64_t batch,
-                           std::int64_t kv_head, const TileBackwardScratch& at);
+void tile_forward_kv_head(const AttentionTrainInputs& inputs, std::int64_t batch, std::int64_t kv_head,
+                          const TileForwardScratch& at, const View<float, 4>& out, const View<float, 3>& lse);
+void tile_backward_kv_head(const AttentionTrainInputs& inputs, const AttentionTrainGradients& gradients,
+                           std::int64_t batch, std::int64_t kv_head, const TileBackwardScratch& at);
 
 }  // namespace natscope::kernels::cpu

@@ -31,21 +31,25 @@ inline double sum_until(__m512 running, const float* row, std::int64_t begin, st
 }
 
 /// Adds one key's dM of this block to its running sum, and reads that where a range of the key ends.
-inline void add_role_sums(const TileBackwardScratch& at, std::int64_t place, std::int64_t begin, const float* row, __m512 sum) {
+inline void add_role_sums(const TileBackwardScratch& at, std::int64_t place, std::int64_t begin, const float* row,
+                          __m512 sum) {
   float* const running = at.running + (place % train_block) * 16;
   const __m512 before = _mm512_load_ps(running);
   const auto here = [begin](std::int32_t query) { return query >= begin && query < begin + train_block; };
   if (here(at.order.next_end[place])) at.sums.to_next[place] += sum_until(before, row, begin, at.order.next_end[place]);
-  if (here(at.order.window_end[place])) at.sums.to_window[place] += sum_until(before, row, begin, at.order.window_end[place]);
-  if (here(at.order.second_end[place])) at.sums.to_second[place] += sum_until(before, row, begin, at.order.second_end[place]);
+  if (here(at.order.window_end[place]))
+    at.sums.to_window[place] += sum_until(before, row, begin, at.order.window_end[place]);
+  if (here(at.order.second_end[place]))
+    at.sums.to_second[place] += sum_until(before, row, begin, at.order.second_end[place]);
   _mm512_store_ps(running, _mm512_add_ps(before, sum));
 }
 
-/// Weights and score gradients of the keys [first, end) of a half block that starts at key `half` of its block, two keys at a time,
-/// and their role sums. `masked`: some query here does not see some of these keys. `wanted`: whether dq, dk, dv need them.
+/// Weights and score gradients of the keys [first, end) of a half block that starts at key `half` of its block, two
+/// keys at a time, and their role sums. `masked`: some query here does not see some of these keys. `wanted`: whether
+/// dq, dk, dv need them.
 template <bool diagonal, bool masked, bool wanted, bool with_roles>
-inline void score_gradients(const TileBackwardScratch& at, std::int64_t block, std::int64_t begin, std::int64_t half, std::int64_t first,
-                            std::int64_t end, float scale_log2) {
+inline void score_gradients(const TileBackwardScratch& at, std::int64_t block, std::int64_t begin, std::int64_t half,
+                            std::int64_t first, std::int64_t end, float scale_log2) {
   const __m512 scale = _mm512_set1_ps(scale_log2);
   for (std::int64_t r = first; r < end; r += 2) {
     const std::int64_t place = block * train_block + r;
@@ -85,7 +89,8 @@ inline void score_gradients(const TileBackwardScratch& at, std::int64_t block, s
           dm[key][side] = d;
         }
         if constexpr (wanted) {
-          _mm512_store_si512(at.d_score_pairs + r * train_block + 2 * m, tile_interleave(tile_round(dm[0][side], dm[1][side])));
+          _mm512_store_si512(at.d_score_pairs + r * train_block + 2 * m,
+                             tile_interleave(tile_round(dm[0][side], dm[1][side])));
         }
       }
       if constexpr (wanted) {
@@ -105,11 +110,13 @@ inline void score_gradients(const TileBackwardScratch& at, std::int64_t block, s
 
 /// One block of keys against the block of queries at `begin`.
 template <bool with_roles>
-inline void backward_block(const TileBackwardScratch& at, const TrainShape& shape, std::int64_t block, std::int64_t begin, float scale_log2) {
+inline void backward_block(const TileBackwardScratch& at, const TrainShape& shape, std::int64_t block,
+                           std::int64_t begin, float scale_log2) {
   const std::int64_t width = tile_dim(shape);
   const bool diagonal = block * train_block == begin;
   const std::int64_t seen = at.order.seen_from(block, begin);
-  const std::int64_t plain = diagonal ? 0 : at.order.seen_from(block, std::min(begin + train_block, shape.length) - 1) / 2 * 2;
+  const std::int64_t plain =
+      diagonal ? 0 : at.order.seen_from(block, std::min(begin + train_block, shape.length) - 1) / 2 * 2;
   const std::int64_t wanted = round_up(seen, 2);
   const std::int64_t scored = with_roles ? train_block : wanted;
   const std::int64_t key_rows = block * train_block * width;
@@ -118,18 +125,22 @@ inline void backward_block(const TileBackwardScratch& at, const TrainShape& shap
   for (std::int64_t half = 0; half < scored; half += half_block) {
     const std::int64_t row_tiles = std::min<std::int64_t>(2, round_up(scored - half, 16) / 16);
     const std::int64_t keys = key_rows + half * width;
-    tile_product<false>(at.keys + keys, width * 2, at.query_pairs + query_rows, train_block * 4, width / 32, at.scores, train_block * 4,
-                        row_tiles, train_block / 16);
-    tile_product<false>(at.values + keys, width * 2, at.d_out_pairs + query_rows, train_block * 4, width / 32, at.dp, train_block * 4,
-                        row_tiles, train_block / 16);
+    tile_product<false>(at.keys + keys, width * 2, at.query_pairs + query_rows, train_block * 4, width / 32, at.scores,
+                        train_block * 4, row_tiles, train_block / 16);
+    tile_product<false>(at.values + keys, width * 2, at.d_out_pairs + query_rows, train_block * 4, width / 32, at.dp,
+                        train_block * 4, row_tiles, train_block / 16);
     const auto inside = [half](std::int64_t key) { return std::clamp(key, half, half + half_block); };
     if (diagonal) {
       score_gradients<true, true, true, with_roles>(at, block, begin, half, half, inside(wanted), scale_log2);
-      if (with_roles) score_gradients<true, false, false, with_roles>(at, block, begin, half, inside(wanted), half + half_block, scale_log2);
+      if (with_roles)
+        score_gradients<true, false, false, with_roles>(at, block, begin, half, inside(wanted), half + half_block,
+                                                        scale_log2);
     } else {
       score_gradients<false, false, true, with_roles>(at, block, begin, half, half, inside(plain), scale_log2);
       score_gradients<false, true, true, with_roles>(at, block, begin, half, inside(plain), inside(wanted), scale_log2);
-      if (with_roles) score_gradients<false, false, false, with_roles>(at, block, begin, half, inside(wanted), half + half_block, scale_log2);
+      if (with_roles)
+        score_gradients<false, false, false, with_roles>(at, block, begin, half, inside(wanted), half + half_block,
+                                                         scale_log2);
     }
   }
   if (seen == 0) return;
@@ -140,10 +151,10 @@ inline void backward_block(const TileBackwardScratch& at, const TrainShape& shap
     std::fill(array + wanted * train_block, array + tiles_end * train_block, Bf16Bits{0});
   }
   const std::int64_t row_tiles = round_up(seen, 16) / 16;
-  tile_product<true>(at.weights, train_block * 2, at.d_out_rows + query_rows, width * 4, train_block / 32, at.dv + key_rows, width * 4,
-                     row_tiles, width / 16);
-  tile_product<true>(at.d_scores, train_block * 2, at.query_rows + query_rows, width * 4, train_block / 32, at.dk + key_rows, width * 4,
-                     row_tiles, width / 16);
+  tile_product<true>(at.weights, train_block * 2, at.d_out_rows + query_rows, width * 4, train_block / 32,
+                     at.dv + key_rows, width * 4, row_tiles, width / 16);
+  tile_product<true>(at.d_scores, train_block * 2, at.query_rows + query_rows, width * 4, train_block / 32,
+                     at.dk + key_rows, width * 4, row_tiles, width / 16);
   tile_product<true>(at.key_columns + key_rows, train_block * 2, at.d_score_pairs, train_block * 4, tiles_end / 32,
                      at.dq_columns + query_rows, train_block * 4, width / 16, train_block / 16);
 }
@@ -162,8 +173,8 @@ inline float delta_of(const Bf16Bits* d_out, const float* out, std::int64_t head
 }
 
 /// Packs what the products read of one query head, and its Δ.
-void prepare_head(const AttentionTrainInputs& inputs, const AttentionTrainGradients& gradients, std::int64_t batch, std::int64_t head,
-                  const TrainShape& shape, const TileBackwardScratch& at) {
+void prepare_head(const AttentionTrainInputs& inputs, const AttentionTrainGradients& gradients, std::int64_t batch,
+                  std::int64_t head, const TrainShape& shape, const TileBackwardScratch& at) {
   const std::int64_t width = tile_dim(shape);
   for (std::int64_t begin = 0; begin < shape.length; begin += train_block) {
     tile_pack_block(inputs.q, batch, head, begin, shape, at.rows);
@@ -191,7 +202,8 @@ void backward_head(const TrainShape& shape, const TileBackwardScratch& at, float
     }
     if (!with_roles) continue;
     for (std::int64_t r = 0; r < train_block; ++r) {
-      at.sums.total[block * train_block + r] += static_cast<double>(_mm512_reduce_add_ps(_mm512_load_ps(at.running + r * 16)));
+      at.sums.total[block * train_block + r] +=
+          static_cast<double>(_mm512_reduce_add_ps(_mm512_load_ps(at.running + r * 16)));
     }
   }
 }
@@ -210,8 +222,8 @@ void write_dq(const AttentionTrainGradients& gradients, std::int64_t batch, std:
 
 }  // namespace
 
-void tile_backward_kv_head(const AttentionTrainInputs& inputs, const AttentionTrainGradients& gradients, std::int64_t batch,
-                           std::int64_t kv_head, const TileBackwardScratch& at) {
+void tile_backward_kv_head(const AttentionTrainInputs& inputs, const AttentionTrainGradients& gradients,
+                           std::int64_t batch, std::int64_t kv_head, const TileBackwardScratch& at) {
   const TileSession session;
   const TrainShape shape(inputs);
   const std::int64_t width = tile_dim(shape);

@@ -33,7 +33,7 @@ class KvHeadEntries {
   Status set_score(TokenPos position, float score);
   [[nodiscard]] bool keeps_scores() const { return keep_scores_; }
   [[nodiscard]] std::span<const std::int32_t> positions() const { return positions_; }  ///< by slot
-  [[nodiscard]] std::span<float> scores() { return scores_; }                           ///< by slot, where they are kept
+  [[nodiscard]] std::span<float> scores() { return scores_; }  ///< by slot, where they are kept
 
   [[nodiscard]] std::int64_t count() const { return static_cast<std::int64_t>(positions_.size()); }
   [[nodiscard]] std::int64_t page_count() const { return static_cast<std::int64_t>(pages_.size()); }

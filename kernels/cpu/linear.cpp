@@ -114,9 +114,8 @@ Status linear_row(std::span<const float> x, std::span<const LinearRow> products)
   const auto arrange = HWY_DYNAMIC_DISPATCH(arrange_x);
   const auto own_x = [&](ElementType dtype) { return arranged.get() + (dtype == ElementType::bf16 ? padded : 0); };
   for (const ElementType dtype : {ElementType::f32, ElementType::bf16}) {
-    const bool wanted = std::any_of(products.begin(), products.end(), [&](const LinearRow& product) {
-      return own_x(product.dtype) == own_x(dtype);
-    });
+    const bool wanted = std::any_of(products.begin(), products.end(),
+                                    [&](const LinearRow& product) { return own_x(product.dtype) == own_x(dtype); });
     if (wanted) arrange(x.data(), x.size(), dtype, own_x(dtype));
   }
   const std::int64_t step = std::max<std::int64_t>(1, step_bytes / std::max<std::int64_t>(1, bytes / rows));

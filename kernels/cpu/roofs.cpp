@@ -86,7 +86,7 @@ double measure_read_bandwidth(std::int64_t bytes, int threads, int passes) {
   for (int pass = 0; pass < passes; ++pass) {
     const auto start = std::chrono::steady_clock::now();
     share_work(pages * page_words, 64 * page_words, worth_all_threads,
-                    [&](int, std::int64_t begin, std::int64_t end) { total += sum(words, begin, end); });
+               [&](int, std::int64_t begin, std::int64_t end) { total += sum(words, begin, end); });
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     rates.push_back(static_cast<double>(pages * page_bytes) / took.count());
   }

@@ -15,11 +15,12 @@
 
 #include "kernels/cpu/tiles.h"
 
-/// Products of tiles, layouts that tiles read, and what surrounds them. Included by the files that use tiles and by no other:
-/// everything between PUSH and POP may use instructions that are only there when tiles_available(); those of AMX only when
-/// tiles_in_hardware().
+/// Products of tiles, layouts that tiles read, and what surrounds them. Included by the files that use tiles and by no
+/// other: everything between PUSH and POP may use instructions that are only there when tiles_available(); those of AMX
+/// only when tiles_in_hardware().
 ///
-/// A product C[r, j] += Σ_k A[r, k] · B[k, j] takes A by rows and B by pairs: B[k / 2, j, 2]. One tile is 16 rows of 64 bytes.
+/// A product C[r, j] += Σ_k A[r, k] · B[k, j] takes A by rows and B by pairs: B[k / 2, j, 2]. One tile is 16 rows of 64
+/// bytes.
 namespace natscope::kernels::cpu {
 
 #define NATSCOPE_TILE_TARGET "amx-tile,amx-bf16,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma"
@@ -28,8 +29,9 @@ HWY_PUSH_ATTRIBUTES(NATSCOPE_TILE_TARGET)
 /// GCC's tile intrinsics do not say that they read and write memory: without this, stores move past them.
 inline void tile_fence() { __asm__ volatile("" ::: "memory"); }
 
-/// Tiles of 16 rows × 64 bytes for as long as this lives, and numbers too small for a normal f32 taken as zero (they cost a hundred
-/// times as much and weigh nothing). Afterwards the thread's tiles are set up as they were: LibTorch's products use them as well.
+/// Tiles of 16 rows × 64 bytes for as long as this lives, and numbers too small for a normal f32 taken as zero (they
+/// cost a hundred times as much and weigh nothing). Afterwards the thread's tiles are set up as they were: LibTorch's
+/// products use them as well.
 class TileSession {
  public:
   TileSession() : control_(_mm_getcsr()) {
@@ -60,8 +62,9 @@ class TileSession {
 
 /// tile_product in the processor's tiles, two by two at a time.
 template <bool accumulate>
-inline void tile_product_amx(const Bf16Bits* a, std::int64_t a_bytes, const Bf16Bits* b, std::int64_t b_bytes, std::int64_t depth, float* c,
-                         std::int64_t c_bytes, std::int64_t row_tiles, std::int64_t column_tiles) {
+inline void tile_product_amx(const Bf16Bits* a, std::int64_t a_bytes, const Bf16Bits* b, std::int64_t b_bytes,
+                             std::int64_t depth, float* c, std::int64_t c_bytes, std::int64_t row_tiles,
+                             std::int64_t column_tiles) {
   const auto* const left = reinterpret_cast<const char*>(a);
   const auto* const right = reinterpret_cast<const char*>(b);
   auto* const result = reinterpret_cast<char*>(c);
@@ -112,8 +115,9 @@ inline void tile_product_amx(const Bf16Bits* a, std::int64_t a_bytes, const Bf16
 
 /// tile_product in vectors: half a row tile by two column tiles at a time, whose sums stay in registers.
 template <bool accumulate>
-inline void tile_product_vectors(const Bf16Bits* a, std::int64_t a_bytes, const Bf16Bits* b, std::int64_t b_bytes, std::int64_t depth,
-                                 float* c, std::int64_t c_bytes, std::int64_t row_tiles, std::int64_t column_tiles) {
+inline void tile_product_vectors(const Bf16Bits* a, std::int64_t a_bytes, const Bf16Bits* b, std::int64_t b_bytes,
+                                 std::int64_t depth, float* c, std::int64_t c_bytes, std::int64_t row_tiles,
+                                 std::int64_t column_tiles) {
   constexpr int rows = 8;
   for (std::int64_t r = 0; r < row_tiles * 16; r += rows) {
     const char* const left = reinterpret_cast<const char*>(a) + r * a_bytes;
@@ -150,8 +154,9 @@ inline void tile_product_vectors(const Bf16Bits* a, std::int64_t a_bytes, const 
 
 /// C (+)= A · B over `depth` tiles of 32. `row_tiles` may be odd, `column_tiles` is even. Row lengths in bytes.
 template <bool accumulate>
-inline void tile_product(const Bf16Bits* a, std::int64_t a_bytes, const Bf16Bits* b, std::int64_t b_bytes, std::int64_t depth, float* c,
-                         std::int64_t c_bytes, std::int64_t row_tiles, std::int64_t column_tiles) {
+inline void tile_product(const Bf16Bits* a, std::int64_t a_bytes, const Bf16Bits* b, std::int64_t b_bytes,
+                         std::int64_t depth, float* c, std::int64_t c_bytes, std::int64_t row_tiles,
+                         std::int64_t column_tiles) {
   if (tiles_in_hardware()) {
     tile_product_amx<accumulate>(a, a_bytes, b, b_bytes, depth, c, c_bytes, row_tiles, column_tiles);
   } else {
@@ -161,7 +166,8 @@ inline void tile_product(const Bf16Bits* a, std::int64_t a_bytes, const Bf16Bits
 
 /// 2^x for x ≤ 0. Relative error 3e-6: the weights are rounded to bf16 next, and their role sums are held to that.
 inline __m512 tile_exp2(__m512 x) {
-  x = _mm512_max_ps(_mm512_set1_ps(-256.0F), x);  // a masked score is so low that what is left after rounding is no fraction; NaN stays
+  x = _mm512_max_ps(_mm512_set1_ps(-256.0F),
+                    x);  // a masked score is so low that what is left after rounding is no fraction; NaN stays
   const __m512 shifter = _mm512_set1_ps(12582912.0F);  // 1.5 · 2^23: adding it rounds to whole numbers
   const __m512 whole = _mm512_sub_ps(_mm512_add_ps(x, shifter), shifter);
   const __m512 f = _mm512_sub_ps(x, whole);
@@ -197,7 +203,8 @@ inline void tile_pack_row(const float* from, std::int64_t head_dim, std::int64_t
 }
 
 /// 32-bit transposition: rows × columns to columns × rows, both multiples of 4. Row lengths in numbers of 32 bits.
-inline void transpose_words(const float* from, std::int64_t from_row, std::int64_t rows, std::int64_t columns, float* to, std::int64_t to_row) {
+inline void transpose_words(const float* from, std::int64_t from_row, std::int64_t rows, std::int64_t columns,
+                            float* to, std::int64_t to_row) {
   for (std::int64_t r = 0; r < rows; r += 4) {
     for (std::int64_t c = 0; c < columns; c += 4) {
       const float* const corner = from + r * from_row + c;

@@ -52,7 +52,8 @@ const Features& features() {
 
 bool tiles_available() {
 #if HWY_ARCH_X86
-  return features().pairs && (hwy::SupportedTargets() & HWY_AVX3) != 0;  // who asks Highway for less also gets less here
+  return features().pairs &&
+         (hwy::SupportedTargets() & HWY_AVX3) != 0;  // who asks Highway for less also gets less here
 #else
   return false;
 #endif

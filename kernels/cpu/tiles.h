@@ -3,9 +3,9 @@
 
 #include <cstdint>
 
-/// Attention of bf16 products in tiles of 16 rows of 64 bytes. Processors with matrix tiles (AMX) multiply them about ten
-/// times as fast as f32 vectors do, those with AVX-512's products of bf16 pairs about twice as fast. Highway 1.0 has words
-/// for neither, hence intrinsics.
+/// Attention of bf16 products in tiles of 16 rows of 64 bytes. Processors with matrix tiles (AMX) multiply them about
+/// ten times as fast as f32 vectors do, those with AVX-512's products of bf16 pairs about twice as fast. Highway 1.0
+/// has words for neither, hence intrinsics.
 namespace natscope::kernels::cpu {
 
 /// A query or key element as products take it: the upper half of an f32.

@@ -154,8 +154,8 @@ __global__ void __launch_bounds__(DecodeShape<Element, dim>::warps * 32, 8)
   const auto own = static_cast<int>(threadIdx.x / 32);
   DecodeWarp<Element, dim> warp(call, static_cast<std::byte*>(shared) + own * DecodeShape<Element, dim>::warp_bytes);
   // Few shares spread over all multiprocessors before two of them meet on one.
-  decode_share<keeps>(warp, WarpLanes(), call.units, call.scores, static_cast<std::int32_t>(own * gridDim.x + blockIdx.x),
-                      call.scale_log2);
+  decode_share<keeps>(warp, WarpLanes(), call.units, call.scores,
+                      static_cast<std::int32_t>(own * gridDim.x + blockIdx.x), call.scale_log2);
 }
 
 __global__ void __launch_bounds__(merge_threads) merge_kernel(__grid_constant__ const DecodeCall call) {

@@ -26,8 +26,8 @@ class PrefillBlock : public QueryBlock<Element, dim, false> {
 
   __device__ void fetch_cached(std::int32_t tile, int stage) {
     const auto row = static_cast<int>(threadIdx.x) / 32 * 16;
-    fetch_entry_rows<Shape, 16>(pages_, tile * Shape::rows + row, entries_, Queries::keys(stage), Queries::values(stage),
-                                row);
+    fetch_entry_rows<Shape, 16>(pages_, tile * Shape::rows + row, entries_, Queries::keys(stage),
+                                Queries::values(stage), row);
   }
   [[nodiscard]] __device__ std::int32_t cached_position(std::int32_t slot) const { return pages_.position(slot); }
 

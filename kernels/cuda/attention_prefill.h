@@ -12,8 +12,8 @@ namespace natscope::kernels::cuda {
 [[nodiscard]] std::int64_t attention_prefill_scratch_bytes(std::int64_t heads, std::int64_t chunk,
                                                            const DeviceKvCache& cache);
 
-/// Whether a prefill of such heads fits the current device's shared memory, asked before there is one: what 227 KiB take
-/// (compute capability 9.0), 99 need not (8.6, 8.9, 12.0: no head_dim over 128 in f32). Errors: unsupported_shape.
+/// Whether a prefill of such heads fits the current device's shared memory, asked before there is one: what 227 KiB
+/// take (compute capability 9.0), 99 need not (8.6, 8.9, 12.0: no head_dim over 128 in f32). Errors: unsupported_shape.
 [[nodiscard]] Status attention_prefill_fits(std::int64_t head_dim, ElementType dtype);
 
 /// kernels/attention_prefill.h with views into device memory: a chunk of C new tokens over what the cache still holds

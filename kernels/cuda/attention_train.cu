@@ -41,8 +41,8 @@ __global__ void __launch_bounds__(TileShape<Element, dim>::threads)
   train_query_gradient_block(block, plan, static_cast<std::int32_t>(gridDim.x - 1 - blockIdx.x), call.scale * log2_e);
 }
 
-/// Blocks of a multiprocessor that key_gradient_kernel is compiled for; 0: nothing is said of it. Where nothing is, ptxas
-/// 13.0 takes 32 registers for the widest heads on compute capability 8.0, and keeps all else in memory.
+/// Blocks of a multiprocessor that key_gradient_kernel is compiled for; 0: nothing is said of it. Where nothing is,
+/// ptxas 13.0 takes 32 registers for the widest heads on compute capability 8.0, and keeps all else in memory.
 template <int dim>
 inline constexpr int key_gradient_blocks = dim == 256 ? 1 : 0;
 

@@ -99,8 +99,8 @@ struct WarpLanes {
   }
 };
 
-/// What decode_loops.h calls a Team: a block whose warps all find the same sum for themselves, since the numbers are few
-/// and nobody waits for the others then.
+/// What decode_loops.h calls a Team: a block whose warps all find the same sum for themselves, since the numbers are
+/// few and nobody waits for the others then.
 struct AloneTeam : BlockTeam {
   template <class F>
   __device__ float sum(std::int32_t count, const F& f) const {
@@ -114,7 +114,8 @@ struct AloneTeam : BlockTeam {
  private:
   template <class F, class Join>
   __device__ static float join(std::int32_t count, float number, const F& f, const Join& both) {
-    for (std::int32_t index = WarpLanes::own(); index < count; index += WarpLanes::count) number = both(number, f(index));
+    for (std::int32_t index = WarpLanes::own(); index < count; index += WarpLanes::count)
+      number = both(number, f(index));
     return over_lanes(number, both);
   }
 };

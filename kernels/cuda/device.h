@@ -36,7 +36,8 @@ Status device_info(DeviceInfo& info);
 
 /// Memory from one of CUDA's allocators, freed with this object. Contents are undefined after allocation.
 ///
-/// `Allocator` has `allocate(size_bytes, void*&)` for sizes above 0, which leaves null where it fails, and `free(void*)`.
+/// `Allocator` has `allocate(size_bytes, void*&)` for sizes above 0, which leaves null where it fails, and
+/// `free(void*)`.
 template <class Allocator>
 class AllocatedMemory {
  public:
@@ -129,7 +130,8 @@ class StreamMark {
   Status create();
   /// Behind what is on the stream so far.
   Status set(Stream stream);
-  /// Until the stream has passed where it was set last; at once when it never was. Errors: also what the work did wrong.
+  /// Until the stream has passed where it was set last; at once when it never was. Errors: also what the work did
+  /// wrong.
   Status wait() const;
   /// The same for all that comes on `stream` from here on; the host goes on.
   Status hold(Stream stream) const;

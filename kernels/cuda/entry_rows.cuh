@@ -12,8 +12,9 @@
 namespace natscope::kernels::cuda {
 
 /// Begins to copy the keys and values of `count` slots from `slot` on into rows of two tiles, from row `first` on, by
-/// one warp; the caller commits and waits. Every lane looks up one row's address, and hands it on to whoever copies a piece of that row.
-/// What lies behind the last entry, and behind head_dim, becomes zero: its weight is 0, and 0 · NaN would not be.
+/// one warp; the caller commits and waits. Every lane looks up one row's address, and hands it on to whoever copies a
+/// piece of that row. What lies behind the last entry, and behind head_dim, becomes zero: its weight is 0, and 0 · NaN
+/// would not be.
 template <class Shape, int count, class Element>
 __device__ inline void fetch_entry_rows(const KvHeadPages& head, std::int32_t slot, std::int32_t entries, Element* keys,
                                         Element* values, int first = 0) {

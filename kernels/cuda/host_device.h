@@ -8,7 +8,8 @@
 #define NATSCOPE_HD
 #endif
 
-/// In front of a loop whose registers have to be known by number, or whose loads should overlap; g++ unrolls as it likes.
+/// In front of a loop whose registers have to be known by number, or whose loads should overlap; g++ unrolls as it
+/// likes.
 #ifdef __CUDA_ARCH__
 #define NATSCOPE_PRAGMA(text) _Pragma(#text)
 #define NATSCOPE_UNROLL _Pragma("unroll")

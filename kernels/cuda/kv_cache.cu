@@ -334,8 +334,8 @@ Status DeviceKvCache::keep_heavy_hitters(const TokenDrops& call, Stream stream) 
     return {StatusCode::shape_mismatch, "keep_heavy_hitters: [layers, kv_heads]"};
   if (layers == 0) return {};
   if (arena_.entry_scores == EntryScores::of_last_query) {
-    if (const Status status = launch_kernel(share_scores_kernel, static_cast<unsigned>(layers), append_threads, 0,
-                                            stream, arena_, call);
+    if (const Status status =
+            launch_kernel(share_scores_kernel, static_cast<unsigned>(layers), append_threads, 0, stream, arena_, call);
         !status.ok()) {
       return status;
     }

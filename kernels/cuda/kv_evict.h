@@ -7,8 +7,8 @@
 #include "kernels/cuda/kv_append.h"
 
 /// The rule of HeavyHitters on one head, for the device and for the CPU test: which entry goes, and what moves into its
-/// place. Runs after an append of one token and before the next one; a `Team` as in kv_append.h, which besides can join:
-/// see below.
+/// place. Runs after an append of one token and before the next one; a `Team` as in kv_append.h, which besides can
+/// join: see below.
 namespace natscope::kernels::cuda {
 
 /// The entry that would go first of some entries, and how many of them the rule does not keep for being recent.

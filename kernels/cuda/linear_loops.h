@@ -150,8 +150,7 @@ struct LanePieces {
     NATSCOPE_UNROLL
     for (int index = 0; index < pieces; ++index) {
       NATSCOPE_UNROLL
-      for (int i = 0; i < piece; ++i)
-        sum = std::fma(held[index].number(i), x.numbers[index * piece + i], sum);
+      for (int i = 0; i < piece; ++i) sum = std::fma(held[index].number(i), x.numbers[index * piece + i], sum);
     }
   }
 };

@@ -171,7 +171,8 @@ __global__ void __launch_bounds__(TokenBlock<pieces>::warps * 32, TokenBlock<pie
 }
 
 template <class Weight, int piece, int pieces>
-Status launch(const TokenProducts& call, const TokenRows& rows, const TokenPlan& plan, std::int64_t processors, Stream stream) {
+Status launch(const TokenProducts& call, const TokenRows& rows, const TokenPlan& plan, std::int64_t processors,
+              Stream stream) {
   const auto kernel = token_products_kernel<Weight, piece, pieces>;
   const int threads = plan.warps() * 32;
   std::int64_t resident = 0;
@@ -217,7 +218,8 @@ Status token_products(const TokenProducts& call, Stream stream) {
   if (call.products[0].in_size > TokenPlan::most_in_size) return {StatusCode::unsupported_shape, "products: in_size"};
   std::int64_t rows = 0;
   for (std::int32_t product = 0; product < call.count; ++product) {
-    if (call.products[product].dtype == ElementType::f16) return {StatusCode::unsupported_dtype, "weights: f32 or bf16"};
+    if (call.products[product].dtype == ElementType::f16)
+      return {StatusCode::unsupported_dtype, "weights: f32 or bf16"};
     rows += call.products[product].out_size;
   }
   if (rows > TokenRows::most) return {StatusCode::unsupported_shape, "products: out_size"};

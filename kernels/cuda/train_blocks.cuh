@@ -23,8 +23,9 @@ struct TrainCall {
   View<float, 3> lse;
 };
 
-/// Shared memory of one of the Blocks below: tiles that stay, tiles of each stage, and numbers beside a stage's rows where
-/// it has some. Not a byte more: three bf16 tiles of 256 columns are all of the 99 KiB that GPUs of RTX cards have.
+/// Shared memory of one of the Blocks below: tiles that stay, tiles of each stage, and numbers beside a stage's rows
+/// where it has some. Not a byte more: three bf16 tiles of 256 columns are all of the 99 KiB that GPUs of RTX cards
+/// have.
 template <class Block, class Element>
 [[nodiscard]] constexpr std::int64_t train_shared_bytes(int stages) {
   using Shape = typename Block::Shape;
@@ -86,7 +87,11 @@ class QueryBlock : public StagedBlock<TileShape<Element, dim>>, public SoftmaxRo
   static constexpr int staged_numbers = 0;  ///< of a row
 
   __device__ QueryBlock(const TrainCall& call, int batch, int head, void* shared)
-      : StagedBlock<Shape>(call.stages), call_(call), batch_(batch), head_(head), warp_(static_cast<int>(threadIdx.x) / 32) {
+      : StagedBlock<Shape>(call.stages),
+        call_(call),
+        batch_(batch),
+        head_(head),
+        warp_(static_cast<int>(threadIdx.x) / 32) {
     SharedTiles<Shape, Element> tiles(shared);
     queries_ = tiles.take(1);
     if (gradient) d_out_ = tiles.take(1);
@@ -116,9 +121,7 @@ class QueryBlock : public StagedBlock<TileShape<Element, dim>>, public SoftmaxRo
     fetch_tile_rows<Shape>(values(stage), static_cast<const Element*>(call_.scratch.values) + row * dim);
   }
 
-  __device__ void score(int stage) {
-    multiply_rows_of_block(warp_, exchange_, Rows{scores_, queries_, keys(stage)});
-  }
+  __device__ void score(int stage) { multiply_rows_of_block(warp_, exchange_, Rows{scores_, queries_, keys(stage)}); }
   __device__ void score_pairs(int stage) {
     multiply_rows_of_block(warp_, exchange_, Rows{scores_, queries_, keys(stage)}, Rows{dp_, d_out_, values(stage)});
   }

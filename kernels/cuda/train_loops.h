@@ -11,10 +11,10 @@
 /// Both run this code.
 ///
 /// A Block has `tile` rows and as many columns. fetch_…(index, stage) begins to bring a tile into one of `stages()`
-/// buffers, arrive() waits for the oldest fetch, leave() says that everybody is done with that stage. score(stage) makes
-/// the scores of a stage's tile, score_pairs(stage) also dp = dO · vᵀ. each_pair(f)
-/// calls f(row, column, score, dp) for what this thread holds; each_row(f) calls f(row, sums, values) where values(g)
-/// calls g(column, dp) for the columns of that row that it holds.
+/// buffers, arrive() waits for the oldest fetch, leave() says that everybody is done with that stage. score(stage)
+/// makes the scores of a stage's tile, score_pairs(stage) also dp = dO · vᵀ. each_pair(f) calls f(row, column, score,
+/// dp) for what this thread holds; each_row(f) calls f(row, sums, values) where values(g) calls g(column, dp) for the
+/// columns of that row that it holds.
 namespace natscope::kernels::cuda {
 
 inline constexpr float log2_e = 1.4426950408889634F;

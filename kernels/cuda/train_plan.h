@@ -156,9 +156,8 @@ struct RoleMasks {
 }
 
 /// Fills the plan from roles [length], `stride` apart. `Team` is the threads of a block: team.each(count, f) runs f(0 …
-/// count − 1) and waits for all of them, team.mark as in kv_append.h. A role over 2 counts as sliding; launch/ has refused
-/// it where it could look.
-/// `masks` and `counts` [role_count] are the team's own.
+/// count − 1) and waits for all of them, team.mark as in kv_append.h. A role over 2 counts as sliding; launch/ has
+/// refused it where it could look. `masks` and `counts` [role_count] are the team's own.
 template <class Team>
 NATSCOPE_HD void build_train_plan(const Team& team, const TrainPlan& plan, const Role* roles, std::int64_t stride,
                                   std::int64_t window, std::int32_t places, RoleMasks& masks, std::int32_t* counts) {
@@ -169,9 +168,9 @@ NATSCOPE_HD void build_train_plan(const Team& team, const TrainPlan& plan, const
     return role < 2 ? role : 2;
   };
   const auto read_masks = [&](std::int32_t first) {
-    team.mark(plan_chunk,
-              [&](std::int32_t index) { return first + index < plan.length ? role_of(first + index) : role_count; },
-              masks);
+    team.mark(
+        plan_chunk,
+        [&](std::int32_t index) { return first + index < plan.length ? role_of(first + index) : role_count; }, masks);
   };
   team.each(places, [&](std::int32_t place) {
     plan.position[place] = no_position;

@@ -64,22 +64,22 @@ __device__ inline void end_products(Sums&... sums) {
 }
 
 #define NATSCOPE_SUMS_OF(t) "+f"(sums[t][0]), "+f"(sums[t][1]), "+f"(sums[t][2]), "+f"(sums[t][3])
-#define NATSCOPE_SUMS_OF_8(t)                                                                            \
-  NATSCOPE_SUMS_OF(t), NATSCOPE_SUMS_OF(t + 1), NATSCOPE_SUMS_OF(t + 2), NATSCOPE_SUMS_OF(t + 3),        \
+#define NATSCOPE_SUMS_OF_8(t)                                                                     \
+  NATSCOPE_SUMS_OF(t), NATSCOPE_SUMS_OF(t + 1), NATSCOPE_SUMS_OF(t + 2), NATSCOPE_SUMS_OF(t + 3), \
       NATSCOPE_SUMS_OF(t + 4), NATSCOPE_SUMS_OF(t + 5), NATSCOPE_SUMS_OF(t + 6), NATSCOPE_SUMS_OF(t + 7)
-#define NATSCOPE_32_REGISTERS                                                                              \
+#define NATSCOPE_32_REGISTERS                                                                            \
   "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, " \
   "%22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
 
 /// sums [64, 64] (+)= left [64, 16] · right [64, 16]ᵀ; both are rows of 16 columns of a panel. A thread's sums are
 /// those of mma.m16n8k16 (tile_products.h), its warp's rows 16 · warp … 16 · warp + 15.
 __device__ inline void multiply_rows(float (&sums)[8][4], std::uint64_t left, std::uint64_t right, bool add) {
-  asm volatile("{\n\t.reg .pred p;\n\tsetp.ne.b32 p, %34, 0;\n\t"
-               "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" NATSCOPE_32_REGISTERS
-               "}, %32, %33, p, 1, 1, 0, 0;\n\t}"
-               : NATSCOPE_SUMS_OF_8(0)
-               : "l"(left), "l"(right), "r"(static_cast<int>(add))
-               : "memory");
+  asm volatile(
+      "{\n\t.reg .pred p;\n\tsetp.ne.b32 p, %34, 0;\n\t"
+      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" NATSCOPE_32_REGISTERS "}, %32, %33, p, 1, 1, 0, 0;\n\t}"
+      : NATSCOPE_SUMS_OF_8(0)
+      : "l"(left), "l"(right), "r"(static_cast<int>(add))
+      : "memory");
 }
 
 /// sums [64, 64 or 128] += left [64, 16] · right [16, …]: the left one's rows as the warps hold them (mma.m16n8k16's

@@ -19,7 +19,8 @@ inline double map_weight(const AttentionMapSource& source, std::int64_t query, s
     dot += stored_element(source.queries.data, source.queries.dtype, query * source.queries.row_stride + d) *
            stored_element(source.keys.data, source.keys.dtype, key * source.keys.row_stride + d);
   }
-  return std::exp(dot / std::sqrt(static_cast<double>(source.queries.cols)) - source.lse[static_cast<std::size_t>(query)]);
+  return std::exp(dot / std::sqrt(static_cast<double>(source.queries.cols)) -
+                  source.lse[static_cast<std::size_t>(query)]);
 }
 
 }  // namespace natscope::kernels::ref

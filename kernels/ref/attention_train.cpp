@@ -25,8 +25,8 @@ struct Head {
   double value(std::int64_t n, std::int64_t d) const { return operand(inputs.v(batch, kv_head, n, d), inputs.dtype); }
 
   bool sees(std::int64_t m, std::int64_t n) const {
-    return visible(inputs.roles(batch, kv_head, n), TokenPos(static_cast<std::int32_t>(n)), TokenPos(static_cast<std::int32_t>(m)),
-                   next[static_cast<std::size_t>(n)], inputs.window);
+    return visible(inputs.roles(batch, kv_head, n), TokenPos(static_cast<std::int32_t>(n)),
+                   TokenPos(static_cast<std::int32_t>(m)), next[static_cast<std::size_t>(n)], inputs.window);
   }
 
   double score(std::int64_t m, std::int64_t n) const {
@@ -36,7 +36,8 @@ struct Head {
   }
 };
 
-std::vector<std::int32_t> next_globals_of(const AttentionTrainInputs& inputs, std::int64_t batch, std::int64_t kv_head) {
+std::vector<std::int32_t> next_globals_of(const AttentionTrainInputs& inputs, std::int64_t batch,
+                                          std::int64_t kv_head) {
   const std::int64_t length = inputs.roles.size(2);
   std::vector<std::int32_t> next(static_cast<std::size_t>(length));
   std::int32_t nearest = no_next_global;
@@ -114,7 +115,8 @@ void head_backward(const Head& head, const AttentionTrainGradients& gradients, K
         dq[static_cast<std::size_t>(d)] += ds * head.key(n, d);
       }
     }
-    for (std::int64_t d = 0; d < head_dim; ++d) gradients.dq(head.batch, head.head, m, d) = static_cast<float>(dq[static_cast<std::size_t>(d)]);
+    for (std::int64_t d = 0; d < head_dim; ++d)
+      gradients.dq(head.batch, head.head, m, d) = static_cast<float>(dq[static_cast<std::size_t>(d)]);
   }
 }
 
@@ -146,7 +148,8 @@ Status attention_train_forward(const AttentionTrainInputs& inputs, View<float, 4
           for (std::int64_t d = 0; d < head_dim; ++d) row[static_cast<std::size_t>(d)] += weight * head.value(n, d);
         }
         lse(b, h, m) = static_cast<float>(largest + std::log(sum));
-        for (std::int64_t d = 0; d < head_dim; ++d) out(b, h, m, d) = static_cast<float>(row[static_cast<std::size_t>(d)] / sum);
+        for (std::int64_t d = 0; d < head_dim; ++d)
+          out(b, h, m, d) = static_cast<float>(row[static_cast<std::size_t>(d)] / sum);
       }
     }
   }
@@ -176,7 +179,8 @@ Status attention_train_backward(const AttentionTrainInputs& inputs, const Attent
         if (gradients.d_roles.data == nullptr) continue;
         const auto total = static_cast<double>(length);
         const double reach = std::min<double>(next[at], total - 1) - static_cast<double>(n);
-        gradients.d_roles(b, kv_head, n, 0) = static_cast<float>(roles.global[at] - roles.cut[at] + lambda * (total - static_cast<double>(n)) / total);
+        gradients.d_roles(b, kv_head, n, 0) =
+            static_cast<float>(roles.global[at] - roles.cut[at] + lambda * (total - static_cast<double>(n)) / total);
         gradients.d_roles(b, kv_head, n, 1) = static_cast<float>(roles.local[at] + lambda * reach / total);
         gradients.d_roles(b, kv_head, n, 2) = static_cast<float>(roles.sliding[at]);
       }

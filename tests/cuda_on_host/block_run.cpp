@@ -85,8 +85,7 @@ unsigned own_lane() { return current->place.thread.x % warp_size; }
 unsigned own_warp() { return current->place.thread.x / warp_size; }
 
 /// Hands in `words` and waits for the warp; what all lanes of it handed in.
-const std::array<std::array<std::uint64_t, 3>, warp_size>& exchange(Call call,
-                                                                    std::array<std::uint64_t, 3> words) {
+const std::array<std::array<std::uint64_t, 3>, warp_size>& exchange(Call call, std::array<std::uint64_t, 3> words) {
   auto& all = block().warps[own_warp()].words[current->exchanges++ % 2];
   all[own_lane()] = words;
   pause(Wait::warp, call);

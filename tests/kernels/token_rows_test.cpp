@@ -71,7 +71,7 @@ TEST_CASE("a team of warps has every piece of a row, and the blocks every group,
       CAPTURE(in_size);
       const cuda::TokenPlan plan(1003, in_size, piece);
       CHECK(plan.pieces <= cuda::TokenPlan::most_pieces);
-      CHECK(plan.warps() <= (plan.pieces == 3                               ? cuda::TokenPlan::single_warps
+      CHECK(plan.warps() <= (plan.pieces == 3                              ? cuda::TokenPlan::single_warps
                              : plan.pieces == cuda::TokenPlan::most_pieces ? cuda::TokenPlan::most_splits
                                                                            : cuda::TokenPlan::usual_warps));
       const std::int64_t of_round = std::int64_t{32} * piece * plan.pieces * plan.splits;

@@ -35,7 +35,8 @@ class WindowOnTinyModel {
   [[nodiscard]] QString modelFolder() const { return filePath(QStringLiteral("model")); }
   /// A path in the test's own folder.
   [[nodiscard]] QString filePath(const QString& name) const { return folder_.filePath(name); }
-  /// The model's chat template from the next opening on, with "\\n" for a line break that it writes; empty: it has none.
+  /// The model's chat template from the next opening on, with "\\n" for a line break that it writes; empty: it has
+  /// none.
   void setChatTemplate(QString source) const {
     QFile file(modelFolder() + QStringLiteral("/chat_template.jinja"));
     if (source.isEmpty()) {

@@ -81,7 +81,8 @@ void MirroredRun::show(const Session& session, const RolePlan& plan, std::uint64
   // Read again, no token says who wrote it.
   if (session.follow_ups)
     followUps_ = *session.follow_ups;
-  else if (std::ranges::none_of(record_.frames(), &TokenFrame::generated)) followUps_.clear();
+  else if (std::ranges::none_of(record_.frames(), &TokenFrame::generated))
+    followUps_.clear();
   if (!session.provenance.prompt_sha256.empty()) digest_ = session.provenance.prompt_sha256;
   plan_ = plan;
   setByHand_ = session.provenance.by_hand;

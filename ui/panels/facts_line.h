@@ -11,8 +11,8 @@ class QLabel;
 
 namespace natscope::ui {
 
-/// The rules that what is shown was made under and how well the prompt is predicted under them, in one quiet line of the
-/// status bar, each with its meaning on hover.
+/// The rules that what is shown was made under and how well the prompt is predicted under them, in one quiet line of
+/// the status bar, each with its meaning on hover.
 class FactsLine : public QWidget {
   Q_OBJECT
 

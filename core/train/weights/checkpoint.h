@@ -43,8 +43,8 @@ struct TrainingState {
                                               const TrainingState& state, int keep,
                                               VerifiedCheckpoints* verified = nullptr);
 
-/// The newest checkpoint whose manifest holds; broken ones are passed over. Nothing when there is none. Errors: those of
-/// reading files, of a disk that fails for a moment: no reason to go back to an older one.
+/// The newest checkpoint whose manifest holds; broken ones are passed over. Nothing when there is none. Errors: those
+/// of reading files, of a disk that fails for a moment: no reason to go back to an older one.
 [[nodiscard]] Expected<std::optional<std::filesystem::path>> newest_valid_checkpoint(
     const std::filesystem::path& folder, VerifiedCheckpoints* verified = nullptr);
 

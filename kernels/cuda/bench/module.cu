@@ -80,8 +80,7 @@ Status open_bench(void** bench, BenchmarkedDevice* device) {
   if (const Status status = opened->stream.create(); !status.ok()) return status;
   if (const Status status = opened->flush.allocate(std::max<std::int64_t>(4 * info.l2_bytes, 1024)); !status.ok())
     return status;
-  if (const Status status =
-          fill_bytes(opened->flush.data(), 1, opened->flush.size_bytes(), opened->stream.get());
+  if (const Status status = fill_bytes(opened->flush.data(), 1, opened->flush.size_bytes(), opened->stream.get());
       !status.ok()) {
     return status;
   }
@@ -265,10 +264,9 @@ Status run(void* bench, void* prepared, double* ms) {
   Bench& on = *static_cast<Bench*>(bench);
   const Stream stream = on.stream.get();
   // Reading leaves nothing in the cache that would have to be written back under the clock.
-  if (const Status status =
-          launch_kernel(read_everything, static_cast<unsigned>(on.multiprocessors), threads_per_block, 0, stream,
-                        on.flush.as<const float4>(), on.flush.size_bytes() / std::int64_t{sizeof(float4)},
-                        on.flush.as<float>());
+  if (const Status status = launch_kernel(read_everything, static_cast<unsigned>(on.multiprocessors), threads_per_block,
+                                          0, stream, on.flush.as<const float4>(),
+                                          on.flush.size_bytes() / std::int64_t{sizeof(float4)}, on.flush.as<float>());
       !status.ok()) {
     return status;
   }

@@ -36,12 +36,14 @@ struct AttentionMapSource {
 /// exp(q·k/√head_dim − lse) of queries first_query + i·2^zoom … and keys first_key + j·2^zoom ….
 ///
 ///   maximum, mean  [rows, cols] f32: over the cell's visible pairs; exactly 0 where nothing is visible
-///   visible_share  [rows, cols] f32: visible pairs / pairs inside the map and on or below the diagonal (0 where there is none)
+///   visible_share  [rows, cols] f32: visible pairs / pairs inside the map and on or below the diagonal (0 where there
+///   is none)
 ///
 /// Cells beyond the sequence or wholly above the diagonal are 0 in all three. At zoom 0 maximum = mean = the weight.
 /// A head's weights of one query sum to 1 over its visible keys, to f32 rounding.
-/// Cost: visible pairs only, 2·head_dim operations each. Errors: shape_mismatch, invalid_argument (zoom < 0, a first position < 0).
-Status attention_tile(Backend backend, const AttentionMapSource& source, TokenPos first_query, TokenPos first_key, int zoom,
-                      View<float, 2> maximum, View<float, 2> mean, View<float, 2> visible_share);
+/// Cost: visible pairs only, 2·head_dim operations each. Errors: shape_mismatch, invalid_argument (zoom < 0, a first
+/// position < 0).
+Status attention_tile(Backend backend, const AttentionMapSource& source, TokenPos first_query, TokenPos first_key,
+                      int zoom, View<float, 2> maximum, View<float, 2> mean, View<float, 2> visible_share);
 
 }  // namespace natscope::kernels

@@ -13,8 +13,8 @@ namespace natscope::kernels {
 
 /// What the training attention reads. Strides are free except that head_dim is dense.
 ///   q [batch, heads, T, head_dim], k, v [batch, kv_heads, T, head_dim], rotated already; roles [batch, kv_heads, T]
-/// `dtype` bf16: products of q, k, v and d_out take their operands rounded to bf16 and sum in f32 (what an accelerator's
-/// matrix units do); f32: everything in f32. The arrays themselves are f32 either way.
+/// `dtype` bf16: products of q, k, v and d_out take their operands rounded to bf16 and sum in f32 (what an
+/// accelerator's matrix units do); f32: everything in f32. The arrays themselves are f32 either way.
 struct AttentionTrainInputs {
   ConstView<float, 4> q;
   ConstView<float, 4> k;
@@ -28,7 +28,8 @@ struct AttentionTrainInputs {
 ///   out [batch, heads, T, head_dim], lse [batch, heads, T] natural log
 /// Nothing of size T × T is ever allocated. Errors: shape_mismatch, invalid_argument (a role over 2, window < 0),
 /// unsupported_shape, out_of_memory. Source: the rules, section 4.
-Status attention_train_forward(Backend backend, const AttentionTrainInputs& inputs, View<float, 4> out, View<float, 3> lse);
+Status attention_train_forward(Backend backend, const AttentionTrainInputs& inputs, View<float, 4> out,
+                               View<float, 3> lse);
 
 /// Gradients of the above, and of the role options through the differentiable mask.
 ///   out, lse as forward gave them; d_out as out

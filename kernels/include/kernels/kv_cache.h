@@ -65,7 +65,8 @@ struct KvPage {
 /// threads.
 class KvCache {
  public:
-  /// Errors: invalid_argument (a size below 1), unsupported_shape (head_dim over 256), unsupported_dtype (f16), out_of_memory.
+  /// Errors: invalid_argument (a size below 1), unsupported_shape (head_dim over 256), unsupported_dtype (f16),
+  /// out_of_memory.
   static Status create(const KvCacheShape& shape, std::unique_ptr<KvCache>& cache);
   virtual ~KvCache() = default;
 

@@ -20,10 +20,12 @@ struct LinearRow {
   float* out = nullptr;  ///< [out_size]; must not overlap x
 };
 
-/// Several products of the same row x [in_size] f32, in one parallel region: q, k, v and score layer together, gate and up.
+/// Several products of the same row x [in_size] f32, in one parallel region: q, k, v and score layer together, gate and
+/// up.
 ///
-/// Sums are f32 at least. The order of summation depends on sizes alone, not on the number of threads: equal bits on every
-/// run. Cost: every weight is read once, at memory bandwidth, on the threads of shared_work.h. Errors: shape_mismatch.
+/// Sums are f32 at least. The order of summation depends on sizes alone, not on the number of threads: equal bits on
+/// every run. Cost: every weight is read once, at memory bandwidth, on the threads of shared_work.h. Errors:
+/// shape_mismatch.
 Status linear_row(Backend backend, std::span<const float> x, std::span<const LinearRow> products);
 
 }  // namespace natscope::kernels

@@ -9,8 +9,8 @@
 #include "kernels/status.h"
 #include "kernels/views.h"
 
-/// Roles of tokens and what they let a query see: the one definition, used by every kernel, the cache, the explorer and the window.
-/// Source: Neural Attention Search (arXiv 2502.13251).
+/// Roles of tokens and what they let a query see: the one definition, used by every kernel, the cache, the explorer and
+/// the window. Source: Neural Attention Search (arXiv 2502.13251).
 namespace natscope {
 
 /// How long the key and value of a token stay, per layer and KV head. The numbers are those of files.
@@ -27,34 +27,46 @@ inline constexpr std::int32_t no_next_global = std::numeric_limits<std::int32_t>
 
 /// Whether the query at `query` sees the key at `key`, whose role and next global position are given.
 /// Cost: a few compares. A token always sees itself; nothing sees the future.
-[[nodiscard]] constexpr bool visible(Role role, TokenPos key, TokenPos query, std::int32_t next_global, std::int64_t window) {
+[[nodiscard]] constexpr bool visible(Role role, TokenPos key, TokenPos query, std::int32_t next_global,
+                                     std::int64_t window) {
   if (key.value > query.value) return false;
   if (key.value == query.value) return true;
   switch (role) {
-    case Role::global: return true;
-    case Role::local: return query.value <= next_global;
-    case Role::sliding: return query.value <= key.value + window;
+    case Role::global:
+      return true;
+    case Role::local:
+      return query.value <= next_global;
+    case Role::sliding:
+      return query.value <= key.value + window;
   }
   return false;
 }
 
-/// Whether the entry of `key` is still held after the token at `now` was processed: it is what a query at now + 1 could see.
-/// `next_global` counts only global tokens up to `now` (no_next_global when there is none yet).
-[[nodiscard]] constexpr bool held_after(Role role, TokenPos key, TokenPos now, std::int32_t next_global, std::int64_t window) {
+/// Whether the entry of `key` is still held after the token at `now` was processed: it is what a query at now + 1 could
+/// see. `next_global` counts only global tokens up to `now` (no_next_global when there is none yet).
+[[nodiscard]] constexpr bool held_after(Role role, TokenPos key, TokenPos now, std::int32_t next_global,
+                                        std::int64_t window) {
   switch (role) {
-    case Role::global: return true;
-    case Role::local: return next_global > now.value;
-    case Role::sliding: return key.value + window >= static_cast<std::int64_t>(now.value) + 1;
+    case Role::global:
+      return true;
+    case Role::local:
+      return next_global > now.value;
+    case Role::sliding:
+      return key.value + window >= static_cast<std::int64_t>(now.value) + 1;
   }
   return false;
 }
 
 /// The last position whose query may see the key at `key` (no_next_global: for ever, as far as is known).
-[[nodiscard]] constexpr std::int64_t last_query_that_sees(Role role, TokenPos key, std::int32_t next_global, std::int64_t window) {
+[[nodiscard]] constexpr std::int64_t last_query_that_sees(Role role, TokenPos key, std::int32_t next_global,
+                                                          std::int64_t window) {
   switch (role) {
-    case Role::global: return no_next_global;
-    case Role::local: return next_global;
-    case Role::sliding: return key.value + window;
+    case Role::global:
+      return no_next_global;
+    case Role::local:
+      return next_global;
+    case Role::sliding:
+      return key.value + window;
   }
   return key.value;
 }

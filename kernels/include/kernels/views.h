@@ -40,10 +40,7 @@ struct View {
 
   /// A template, since nvcc warns of a conversion to the view's own type even where `requires` rules it out.
   template <class Same = T>
-    requires(!std::is_const_v<Same>)
-  constexpr operator View<const Same, Rank>() const {
-    return {data, sizes, strides};
-  }
+  requires(!std::is_const_v<Same>) constexpr operator View<const Same, Rank>() const { return {data, sizes, strides}; }
 };
 
 template <class T, int Rank>

@@ -101,8 +101,9 @@ TEST_CASE("what is wrong with questions is said before the work") {
   // Before the first policy answers anything.
   CHECK(run("good.jsonl", {"--policy", "full", "--policy", "longformer:8,999999", "--max-new-tokens", "1000000"})
             .err.find("bad-position") != std::string::npos);
-  CHECK(run("good.jsonl", {"--csv", folder.file("a.csv"), "--answers", folder.path().string() + "/./a.csv"}).exit_code ==
-        2);
+  CHECK(
+      run("good.jsonl", {"--csv", folder.file("a.csv"), "--answers", folder.path().string() + "/./a.csv"}).exit_code ==
+      2);
   CHECK(run("good.jsonl", {"--answers", folder.file("good.jsonl")}).exit_code == 2);
   CHECK(read_file(folder.file("good.jsonl")) == questions("a"));
 }

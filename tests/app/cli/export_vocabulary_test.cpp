@@ -173,8 +173,7 @@ TEST_CASE("the vocabulary of a run, counted again from its trace") {
   CHECK(one["provenance"]["head"] == "3");
   CHECK(exported({"--layer", "1", "--head", "3"}, false)["values"] == one["values"]);
 
-  const ProgramResult csv =
-      cli({"export", "--from", trace, "--kind", "vocabulary", "--out", "-", "--format", "csv"});
+  const ProgramResult csv = cli({"export", "--from", trace, "--kind", "vocabulary", "--out", "-", "--format", "csv"});
   REQUIRE(csv.exit_code == 0);
   CHECK(csv.out.rfind("token,text,occurrences,global_share,local_share,sliding_share,held_share,mean_life,"
                       "cache_share,global_cache_share,local_cache_share,sliding_cache_share,mean_loss,life_is_cut\n",
@@ -193,7 +192,8 @@ TEST_CASE("the vocabulary of a run, counted again from its trace") {
 TEST_CASE("eval counts the vocabulary over segments and policies") {
   const TemporaryFolder folder;
   std::string text;
-  for (int i = 0; i < 12; ++i) text += "The lamp went out, and the room was \"quiet\". Nobody spoke; the lamp was cold.\n";
+  for (int i = 0; i < 12; ++i)
+    text += "The lamp went out, and the room was \"quiet\". Nobody spoke; the lamp was cold.\n";
   write_file(folder.file("text.txt"), text);
   const std::string out = folder.file("v.csv");
   const std::vector<std::string> base{"eval", "--text", folder.file("text.txt"), "--segment", "40", "--tokens-max"};

@@ -88,7 +88,7 @@ TEST_CASE("text above a table never ends with a full row") {
   CHECK(bytes_before_full_row("abcde\n", 0, 5) == 6);  // the next row is empty
   CHECK(bytes_before_full_row("ab\nabcdefghij", 3, 5) == 12);
   CHECK(bytes_before_full_row("abcd’", 0, 5) == 4);
-  CHECK(bytes_before_full_row("abc字", 0, 5) == 3);  // two columns wide
+  CHECK(bytes_before_full_row("abc字", 0, 5) == 3);        // two columns wide
   CHECK(bytes_before_full_row("abcde\u0301", 0, 5) == 4);  // with its accent
   CHECK(bytes_before_full_row("", 5, 5) == 0);
   CHECK(bytes_before_full_row("abc", 0, 1) == 3);

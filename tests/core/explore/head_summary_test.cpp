@@ -26,8 +26,9 @@ std::int32_t held(const std::vector<Role>& roles, std::size_t t, std::int64_t wi
   for (std::size_t n = 0; n <= t; ++n) {
     bool later_global = false;
     for (std::size_t j = n + 1; j <= t; ++j) later_global = later_global || roles[j] == Role::global;
-    const bool stays = roles[n] == Role::global || (roles[n] == Role::local && !later_global) ||
-                       (roles[n] == Role::sliding && static_cast<std::int64_t>(n) + window >= static_cast<std::int64_t>(t) + 1);
+    const bool stays =
+        roles[n] == Role::global || (roles[n] == Role::local && !later_global) ||
+        (roles[n] == Role::sliding && static_cast<std::int64_t>(n) + window >= static_cast<std::int64_t>(t) + 1);
     count += stays ? 1 : 0;
   }
   return count;

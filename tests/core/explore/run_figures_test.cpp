@@ -17,7 +17,8 @@ SequenceRecord recorded(const std::string& roles, std::int64_t window, std::int3
     frame.token = first_token + static_cast<std::int32_t>(n);
     frame.roles = {roles[n] == 'G' ? Role::global : roles[n] == 'L' ? Role::local : Role::sliding};
     frame.entries = {static_cast<std::int32_t>(n) + 1};
-    frame.counts = count_cache(record.geometry(), static_cast<std::int64_t>(n) + 1, static_cast<std::int64_t>(n) + 1, 0, {});
+    frame.counts =
+        count_cache(record.geometry(), static_cast<std::int64_t>(n) + 1, static_cast<std::int64_t>(n) + 1, 0, {});
     frame.probability = n == 0 ? 0.0F : n % 2 == 0 ? 0.25F : 0.5F;
     REQUIRE(record.append(frame));
   }

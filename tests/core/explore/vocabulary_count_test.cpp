@@ -5,11 +5,11 @@
 
 #include <array>
 #include <cmath>
+#include <map>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
-#include <map>
-#include <random>
 
 namespace natscope {
 namespace {

@@ -289,7 +289,8 @@ class WorkbenchTest : public QObject {
     options.text = QString(2000, QChar(u'y'));
     bench_->setOptions(options);
     bench_->analyseInstead();
-    QTRY_VERIFY_WITH_TIMEOUT(bench_->client().promptTokens() == 2000 && bench_->client().record().size() > 20, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(bench_->client().promptTokens() == 2000 && bench_->client().record().size() > 20,
+                             patience);
     bench_->stop();
     QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse(), patience);
     QVERIFY2(!bench_->statusText().contains(QStringLiteral("follow-up")), qPrintable(bench_->statusText()));
