@@ -11,10 +11,10 @@
 #include "core/cache/policy.h"
 #include "core/chat/chat_form.h"
 #include "core/chat/chat_template.h"
-#include "core/engine/torch_version.h"
+#include "core/device/torch_version.h"
 #include "core/engine/training_policy.h"
 #include "core/io/model_folder.h"
-#include "core/io/text_that_fits.h"
+#include "core/tokenizer/text_that_fits.h"
 
 namespace natscope {
 namespace {

@@ -21,7 +21,7 @@
 #include "ui/theme/key_guard.h"
 #include "ui/theme/theme.h"
 #include "ui/theme/wheel_guard.h"
-#include "ui/views/map_frame_times.h"
+#include "ui/views/maps/map_frame_times.h"
 
 namespace {
 

@@ -22,7 +22,7 @@
 #include "ui/models/grouped_number.h"
 #include "ui/models/model_label.h"
 #include "ui/models/text_file.h"
-#include "ui/panels/facts_line.h"
+#include "ui/panels/parts/facts_line.h"
 #include "ui/panels/run_bar.h"
 #include "ui/theme/focus_ring.h"
 #include "ui/theme/icons.h"

@@ -18,7 +18,7 @@
 #include "ui/models/text_file.h"
 #include "ui/panels/export_dialog.h"
 #include "ui/theme/theme.h"
-#include "ui/views/cache_chart_view.h"
+#include "ui/views/charts/cache_chart_view.h"
 
 namespace natscope::ui {
 namespace {

@@ -10,7 +10,7 @@
 #include <limits>
 
 #include "ui/main_window.h"
-#include "ui/panels/keys_sheet.h"
+#include "ui/panels/parts/keys_sheet.h"
 #include "ui/theme/theme.h"
 
 namespace natscope::ui {

@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "app/cli/commands.h"
-#include "app/cli/help_text.h"
-#include "app/cli/parse_words.h"
-#include "app/cli/plain_values.h"
+#include "app/cli/words/help_text.h"
+#include "app/cli/words/parse_words.h"
+#include "app/cli/words/plain_values.h"
 
 namespace natscope {
 

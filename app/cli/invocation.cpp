@@ -12,7 +12,7 @@
 #include <sstream>
 #include <string_view>
 
-#include "app/cli/printed_json.h"
+#include "app/cli/terminal/printed_json.h"
 
 namespace natscope {
 

@@ -5,10 +5,10 @@
 #include <new>
 
 #include "app/cli/command_line.h"
-#include "app/cli/interrupt.h"
 #include "app/cli/invocation.h"
-#include "app/cli/plain_values.h"
-#include "app/cli/unhandled.h"
+#include "app/cli/terminal/interrupt.h"
+#include "app/cli/terminal/unhandled.h"
+#include "app/cli/words/plain_values.h"
 #include "core/base/lost_file.h"
 #include "core/base/standard_streams.h"
 #include "core/train/ranks/rank_group.h"

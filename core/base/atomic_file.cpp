@@ -239,7 +239,6 @@ Expected<void> AtomicFile::flush() {
 }
 
 Expected<void> AtomicFile::write(std::span<const std::byte> bytes) {
-  bytes_written_ += bytes.size();
   if (gathered_.size() + bytes.size() > gather_bytes) NATSCOPE_CHECK(flush());
   if (bytes.size() > gather_bytes) return write_through(bytes);
   gathered_.insert(gathered_.end(), bytes.begin(), bytes.end());

@@ -33,8 +33,6 @@ class AtomicFile {
   [[nodiscard]] Expected<void> write(std::span<const std::byte> bytes);
   [[nodiscard]] Expected<void> write(std::string_view text);
 
-  [[nodiscard]] std::uint64_t bytes_written() const { return bytes_written_; }
-
  private:
   friend class FileInWriting;
   AtomicFile(int descriptor, std::filesystem::path target) : descriptor_(descriptor), target_(std::move(target)) {}
@@ -45,7 +43,6 @@ class AtomicFile {
   int descriptor_;
   std::filesystem::path target_;
   std::vector<std::byte> gathered_;
-  std::uint64_t bytes_written_ = 0;
 };
 
 [[nodiscard]] Expected<void> write_file_atomically(const std::filesystem::path& path,

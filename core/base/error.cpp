@@ -61,7 +61,7 @@ constexpr auto table = std::to_array<Row>({
     {ErrorCode::bad_trace, "bad-trace", bad_input, "write the trace again with natscope-cli trace"},
     {ErrorCode::bad_session, "bad-session", bad_input, "save the session again"},
     {ErrorCode::bad_policy, "bad-policy", bad_input,
-     "use model, full, window:W, longformer:W,P1,…, streaming:SINKS,WINDOW, h2o:HEAVY,RECENT or tova:SIZE"},
+     "natscope-cli eval --help names the policies"},
     {ErrorCode::bad_arrays, "bad-arrays", bad_input, "natscope-cli kernel --list shows what an operation takes"},
     {ErrorCode::bad_checkpoint, "bad-checkpoint", bad_input, "resume from an older checkpoint"},
     {ErrorCode::bad_job, "bad-job", bad_input, "check the job folder or start a new job"},

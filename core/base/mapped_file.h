@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// A regular file, read-only: mapped, or read whole into memory when it is small.
+/// A regular file, mapped for reading.
 ///
-/// Opening never blocks (a FIFO is refused, not waited for) and never follows into devices. The size is read once, at
-/// open. Hazard: when another process truncates the file while it is mapped, reading the lost part raises SIGBUS, which
+/// The size is read once, at open. Hazard: when another process truncates the file while it is mapped, reading the lost part raises SIGBUS, which
 /// ends the program (core/base/lost_file.h); that is the price of loading gigabytes of weights once. Files that are
-/// small and parsed should be read with read_small_file(), which does not have it.
+/// small and parsed should be read with core/base/small_file.h, which does not have it.
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <span>
-#include <string>
 
 #include "core/base/expected.h"
 
@@ -39,13 +36,5 @@ class MappedFile {
   const std::byte* data_ = nullptr;
   std::size_t size_bytes_ = 0;
 };
-
-/// Whether anything stands under this name, be it a link to nothing. Never fails: what cannot be looked at is not
-/// there.
-[[nodiscard]] bool path_exists(const std::filesystem::path& path);
-
-/// The whole content of a regular file of at most `max_bytes`. Memory follows what the file holds.
-/// Errors: file_not_found, not_a_regular_file, file_too_large, io_failure.
-[[nodiscard]] Expected<std::string> read_small_file(const std::filesystem::path& path, std::uint64_t max_bytes);
 
 }  // namespace natscope

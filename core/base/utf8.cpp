@@ -76,19 +76,4 @@ std::size_t complete_prefix_length(std::string_view text) {
   return text.size();
 }
 
-std::string replace_invalid_utf8(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  while (!text.empty()) {
-    const Prefix prefix = first_character(text);
-    if (prefix.valid) {
-      out += text.substr(0, prefix.bytes);
-    } else {
-      out += "\xEF\xBF\xBD";
-    }
-    text.remove_prefix(prefix.bytes);
-  }
-  return out;
-}
-
 }  // namespace natscope

@@ -22,8 +22,4 @@ namespace natscope {
 /// for), so at most 3 bytes are ever held back.
 [[nodiscard]] std::size_t complete_prefix_length(std::string_view text);
 
-/// `text` with every maximal broken part replaced by U+FFFD (Unicode's recommended practice), so that the result is
-/// valid.
-[[nodiscard]] std::string replace_invalid_utf8(std::string_view text);
-
 }  // namespace natscope

@@ -16,5 +16,6 @@ namespace natscope {
 /// Whether what was set by hand can mean anything under the plan's policy: H2O and TOVA have no roles and no W.
 /// Whoever takes a plan from a person asks; RoleDecider does what it is told. Errors: usage.
 [[nodiscard]] Expected<void> check_set_by_hand(const RolePlan& plan);
+[[nodiscard]] Expected<void> check_set_by_hand(const Policy& policy, bool sets_roles, bool sets_window);
 
 }  // namespace natscope

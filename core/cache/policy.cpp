@@ -2,6 +2,7 @@
 #include "core/cache/policy.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 #include <optional>
@@ -11,13 +12,48 @@ namespace natscope {
 
 namespace {
 
-constexpr std::string_view expected_forms =
-    "use model, full, window:W, longformer:W,P1,P2,…, streaming:SINKS,WINDOW, h2o:HEAVY,RECENT or tova:SIZE with whole "
-    "numbers";
+using Kind = Policy::Kind;
+
+struct KindRow {
+  Kind kind;
+  std::string_view name;     ///< in front of the colon
+  std::string_view numbers;  ///< behind it, as a hint spells them; empty: there is no colon
+  std::string_view family;
+  bool has_roles;
+};
+
+/// All kinds of policies, in the enumeration's order.
+constexpr std::array<KindRow, 7> kinds{{
+    {Kind::model, "model", "", "learned roles", true},
+    {Kind::full, "full", "", "full attention", true},
+    {Kind::window, "window", "W", "sliding window", true},
+    {Kind::longformer, "longformer", "W,P1,P2,…", "Longformer", true},
+    {Kind::streaming, "streaming", "SINKS,WINDOW", "StreamingLLM", true},
+    {Kind::h2o, "h2o", "HEAVY,RECENT", "H2O", false},
+    {Kind::tova, "tova", "SIZE", "TOVA", false},
+}};
+
+const KindRow& row_of(Kind kind) { return kinds[static_cast<std::size_t>(kind)]; }
+
+/// By the part in front of the colon; null: no kind of policies is called so.
+const KindRow* find_row(std::string_view policy) {
+  const auto* const row = std::ranges::find(kinds, policy.substr(0, policy.find(':')), &KindRow::name);
+  return row == kinds.end() ? nullptr : row;
+}
+
+/// "use model, full, window:W, … or tova:SIZE with whole numbers".
+std::string expected_forms() {
+  std::string text = "use ";
+  for (const KindRow& row : kinds) {
+    if (&row != &kinds.front()) text += &row == &kinds.back() ? " or " : ", ";
+    text += row.name;
+    if (!row.numbers.empty()) text.append(":").append(row.numbers);
+  }
+  return text + " with whole numbers";
+}
 
 Unexpected refuse(std::string_view text, std::string what) {
-  return fail(ErrorCode::bad_policy, "cache policy \"" + printable(text) + "\": " + std::move(what),
-              std::string(expected_forms));
+  return fail(ErrorCode::bad_policy, "cache policy \"" + printable(text) + "\": " + std::move(what), expected_forms());
 }
 
 /// A whole number from 0 to the largest position; nothing for anything else.
@@ -54,107 +90,101 @@ Expected<void> require_count(std::string_view text, std::span<const std::int64_t
 }  // namespace
 
 Expected<Policy> parse_policy(std::string_view text) {
-  Policy policy;
-  if (text == "model") return policy;
-  if (text == "full") {
-    policy.kind = Policy::Kind::full;
-    return policy;
-  }
-
+  const KindRow* const row = find_row(text);
   const std::size_t colon = text.find(':');
-  const std::string_view kind = text.substr(0, colon);
-  if (kind != "window" && kind != "longformer" && kind != "streaming" && kind != "h2o" && kind != "tova")
-    return refuse(text, "no such policy");
-  if (colon == std::string_view::npos) return refuse(text, "its numbers are missing");
+  const bool has_colon = colon != std::string_view::npos;
+  if (row == nullptr || (row->numbers.empty() && has_colon)) return refuse(text, "no such policy");
+  Policy policy;
+  policy.kind = row->kind;
+  if (row->numbers.empty()) return policy;
+  if (!has_colon) return refuse(text, "its numbers are missing");
   NATSCOPE_TRY(const std::vector<std::int64_t> numbers, parse_numbers(text, text.substr(colon + 1)));
+  if (row->kind != Kind::longformer)
+    NATSCOPE_CHECK(require_count(text, numbers, 1 + static_cast<std::size_t>(std::ranges::count(row->numbers, ','))));
 
-  if (kind == "window") {
-    NATSCOPE_CHECK(require_count(text, numbers, 1));
-    policy.kind = Policy::Kind::window;
-    policy.window = numbers[0];
-  } else if (kind == "longformer") {
-    policy.kind = Policy::Kind::longformer;
-    policy.window = numbers[0];
-    for (const std::int64_t position : std::span(numbers).subspan(1)) {
-      policy.global_positions.emplace_back(static_cast<std::int32_t>(position));
+  switch (row->kind) {
+    case Kind::model:
+    case Kind::full:
+      break;
+    case Kind::window:
+      policy.window = numbers[0];
+      break;
+    case Kind::longformer: {
+      policy.window = numbers[0];
+      for (const std::int64_t position : std::span(numbers).subspan(1))
+        policy.global_positions.emplace_back(static_cast<std::int32_t>(position));
+      std::ranges::sort(policy.global_positions);
+      const auto repeated = std::ranges::unique(policy.global_positions);
+      policy.global_positions.erase(repeated.begin(), repeated.end());
+      break;
     }
-    std::ranges::sort(policy.global_positions);
-    const auto repeated = std::ranges::unique(policy.global_positions);
-    policy.global_positions.erase(repeated.begin(), repeated.end());
-  } else if (kind == "streaming") {
-    NATSCOPE_CHECK(require_count(text, numbers, 2));
-    policy.kind = Policy::Kind::streaming;
-    policy.sinks = numbers[0];
-    policy.window = numbers[1];
-  } else if (kind == "h2o") {
-    NATSCOPE_CHECK(require_count(text, numbers, 2));
-    policy.kind = Policy::Kind::h2o;
-    policy.heavy = numbers[0];
-    policy.recent = numbers[1];
-  } else {
-    NATSCOPE_CHECK(require_count(text, numbers, 1));
-    policy.kind = Policy::Kind::tova;
-    policy.heavy = numbers[0];
+    case Kind::streaming:
+      policy.sinks = numbers[0];
+      policy.window = numbers[1];
+      break;
+    case Kind::h2o:
+      policy.heavy = numbers[0];
+      policy.recent = numbers[1];
+      break;
+    case Kind::tova:
+      policy.heavy = numbers[0];
+      break;
   }
   return policy;
 }
 
 std::optional<kernels::HeavyHitters> heavy_hitters(const Policy& policy) {
   using kernels::EntryScores;
-  if (policy.kind == Policy::Kind::h2o)
-    return kernels::HeavyHitters{policy.heavy, policy.recent, EntryScores::of_all_queries};
-  if (policy.kind == Policy::Kind::tova)
-    return kernels::HeavyHitters{policy.heavy, policy.recent, EntryScores::of_last_query};
+  if (policy.kind == Kind::h2o) return kernels::HeavyHitters{policy.heavy, policy.recent, EntryScores::of_all_queries};
+  if (policy.kind == Kind::tova) return kernels::HeavyHitters{policy.heavy, policy.recent, EntryScores::of_last_query};
   return {};
 }
 
-bool has_roles(const Policy& policy) { return !heavy_hitters(policy); }
+bool has_roles(const Policy& policy) { return row_of(policy.kind).has_roles; }
 
 bool has_roles(std::string_view policy) {
-  const std::string_view kind = policy.substr(0, policy.find(':'));
-  // Of a trace that does not name one, too.
-  return kind.empty() || kind == "model" || kind == "full" || kind == "window" || kind == "longformer" ||
-         kind == "streaming";
+  if (policy.empty()) return true;  // of a trace that does not name one
+  const KindRow* const row = find_row(policy);
+  return row != nullptr && row->has_roles;
 }
 
 std::string method_name(std::string_view policy) {
-  const std::string_view kind = policy.substr(0, policy.find(':'));
-  if (kind == "h2o") return "H2O";
-  if (kind == "tova") return "TOVA";
-  return printable(policy);
+  const KindRow* const row = find_row(policy);
+  return row != nullptr && !row->has_roles ? std::string(row->family) : printable(policy);
 }
 
 std::string family_name(std::string_view policy) {
-  const std::string_view kind = policy.substr(0, policy.find(':'));
-  if (kind == "model") return "learned roles";
-  if (kind == "full") return "full attention";
-  if (kind == "window") return "sliding window";
-  if (kind == "longformer") return "Longformer";
-  if (kind == "streaming") return "StreamingLLM";
-  return method_name(policy);
+  const KindRow* const row = find_row(policy);
+  return row != nullptr ? std::string(row->family) : printable(policy);
 }
 
 std::string to_string(const Policy& policy) {
+  std::vector<std::int64_t> numbers;
   switch (policy.kind) {
-    case Policy::Kind::model:
-      return "model";
-    case Policy::Kind::full:
-      return "full";
-    case Policy::Kind::window:
-      return "window:" + std::to_string(policy.window);
-    case Policy::Kind::longformer: {
-      std::string text = "longformer:" + std::to_string(policy.window);
-      for (const TokenPos position : policy.global_positions) text.append(",").append(std::to_string(position.value));
-      return text;
-    }
-    case Policy::Kind::streaming:
-      return "streaming:" + std::to_string(policy.sinks) + "," + std::to_string(policy.window);
-    case Policy::Kind::h2o:
-      return "h2o:" + std::to_string(policy.heavy) + "," + std::to_string(policy.recent);
-    case Policy::Kind::tova:
-      return "tova:" + std::to_string(policy.heavy);
+    case Kind::model:
+    case Kind::full:
+      break;
+    case Kind::window:
+      numbers = {policy.window};
+      break;
+    case Kind::longformer:
+      numbers = {policy.window};
+      for (const TokenPos position : policy.global_positions) numbers.push_back(position.value);
+      break;
+    case Kind::streaming:
+      numbers = {policy.sinks, policy.window};
+      break;
+    case Kind::h2o:
+      numbers = {policy.heavy, policy.recent};
+      break;
+    case Kind::tova:
+      numbers = {policy.heavy};
+      break;
   }
-  return {};
+  std::string text(row_of(policy.kind).name);
+  for (const std::int64_t& number : numbers)
+    text.append(&number == &numbers.front() ? ":" : ",").append(std::to_string(number));
+  return text;
 }
 
 }  // namespace natscope

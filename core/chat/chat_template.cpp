@@ -5,11 +5,11 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "core/base/mapped_file.h"
+#include "core/base/small_file.h"
 #include "core/base/utf8.h"
 #include "core/chat/jinja/evaluator.h"
 #include "core/chat/jinja/parser.h"
-#include "core/io/json_limits.h"
+#include "core/json/json_limits.h"
 
 namespace natscope {
 

@@ -10,11 +10,11 @@
 #include "core/base/cancel.h"
 #include "core/base/grouped_digits.h"
 #include "core/base/log.h"
-#include "core/engine/device_module.h"
+#include "core/cache/kernel_status.h"
+#include "core/device/device_module.h"
 #include "core/engine/engine_state.h"
-#include "core/engine/flash_attention.h"
-#include "core/engine/kernel_status.h"
-#include "core/io/follow_up_tokens.h"
+#include "core/engine/passes/flash_attention.h"
+#include "core/tokenizer/follow_up_tokens.h"
 
 namespace natscope {
 

@@ -11,13 +11,15 @@
 #include <string>
 #include <vector>
 
+#include "core/base/device.h"
 #include "core/base/expected.h"
 #include "core/cache/accounting.h"
 #include "core/cache/role_plan.h"
-#include "core/engine/sampler.h"
 #include "core/explore/attention_tile.h"
 #include "core/explore/sequence_record.h"
 #include "core/model/config.h"
+#include "core/sampling/sampler.h"
+#include "core/sampling/stop_reason.h"
 #include "kernels/element_type.h"
 #include "kernels/views.h"
 
@@ -26,8 +28,6 @@ namespace natscope {
 class Tokenizer;
 class TraceStore;
 class ModelFolder;
-
-enum class Device : std::uint8_t { automatic, cpu, cuda };
 
 /// What the chunks of a prompt attend with on a GPU. `own` is the model; the others are for measurements only.
 enum class PromptAttention : std::uint8_t {
@@ -68,9 +68,6 @@ struct PrefillOptions {
   /// computed).
   std::function<Expected<void>(TokenPos first, std::int64_t n, std::span<const float> logits)> on_logits{};
 };
-
-enum class StopReason : std::uint8_t { end_of_text, max_new_tokens, context_full, stop_string, interrupted };
-[[nodiscard]] const char* name(StopReason reason);  ///< as cli.md spells it: end_of_text, …
 
 struct GenerateOptions {
   std::int64_t max_new_tokens = 200;

@@ -4,26 +4,10 @@
 #include <string>
 
 #include "core/engine/engine_state.h"
-#include "core/engine/stop_filter.h"
+#include "core/sampling/stop_filter.h"
+#include "core/sampling/stop_reason.h"
 
 namespace natscope {
-
-const char* name(StopReason reason) {
-  switch (reason) {
-    case StopReason::end_of_text:
-      return "end_of_text";
-    case StopReason::max_new_tokens:
-      return "max_new_tokens";
-    case StopReason::context_full:
-      return "context_full";
-    case StopReason::stop_string:
-      return "stop_string";
-    case StopReason::interrupted:
-      return "interrupted";
-  }
-  return "";
-}
-
 namespace {
 
 Expected<void> check_start(const GenerateOptions& options, bool has_logits) {

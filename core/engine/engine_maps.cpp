@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <string>
 
+#include "core/cache/kernel_status.h"
 #include "core/engine/engine_state.h"
-#include "core/engine/kernel_status.h"
 
 namespace natscope {
 
@@ -108,9 +108,8 @@ auto Engine::State::draw(LayerId layer, HeadId head, std::int64_t tokens_needed,
 Expected<AttentionTile> Engine::tile(const TileKey& key, std::stop_token stop, const ReplayProgress& on_replay) const {
   return guarded([&]() -> Expected<AttentionTile> {
     use_threads(state_->threads);
-    if (key.zoom < 0 || key.zoom > 24 || key.row < 0 || key.column < 0)
-      return fail(ErrorCode::bad_position, "no such tile of the map");
-    const std::int64_t needed = ((std::int64_t{std::max(key.row, key.column)} + 1) * tile_cells) << key.zoom;
+    if (!key.is_possible()) return fail(ErrorCode::bad_position, "there is no such tile");
+    const std::int64_t needed = std::max(key.first_query(), key.first_key()) + tile_cells * key.tokens_a_cell();
     return state_->draw(
         key.layer, key.head, needed, stop, on_replay,
         [&](const TraceStore& from, LayerId layer, HeadId head, std::span<const std::int32_t> last_query) {

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "core/engine/engine_state.h"
-#include "core/engine/sampler.h"
+#include "core/sampling/sampler.h"
 
 namespace natscope {
 

@@ -9,7 +9,7 @@
 #include "core/base/log.h"
 #include "core/cache/forced_pattern.h"
 #include "core/cache/plan_check.h"
-#include "core/engine/sampler.h"
+#include "core/sampling/sampler.h"
 
 namespace natscope {
 namespace {

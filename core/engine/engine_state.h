@@ -10,16 +10,17 @@
 #include <span>
 #include <vector>
 
-#include "core/engine/chunk_pass.h"
-#include "core/engine/device_pass.h"
+#include "core/device/torch_errors.h"
 #include "core/engine/engine.h"
 #include "core/engine/frame_recorder.h"
-#include "core/engine/prepared_weights.h"
+#include "core/engine/passes/chunk_pass.h"
+#include "core/engine/passes/device_pass.h"
+#include "core/engine/passes/row_pass.h"
+#include "core/engine/products/prepared_weights.h"
 #include "core/engine/replay.h"
-#include "core/engine/row_pass.h"
-#include "core/engine/sampler.h"
 #include "core/explore/trace_store.h"
 #include "core/io/model_folder.h"
+#include "core/sampling/sampler.h"
 #include "kernels/kv_cache.h"
 
 namespace natscope {
@@ -120,14 +121,8 @@ struct Engine::State {
 /// Runs `work`, turning what libraries throw into errors.
 template <class Work>
 [[nodiscard]] auto guarded(const Work& work) -> decltype(work()) {
-  try {
-    return work();
-  } catch (const std::bad_alloc&) {
-    return fail(ErrorCode::out_of_memory, "no memory to go on",
-                "take a smaller chunk, a shorter text, or a policy that keeps less");
-  } catch (const std::exception& error) {
-    return fail(ErrorCode::internal, error.what());
-  }
+  return without_exceptions({"no memory to go on", "take a smaller chunk, a shorter text, or a policy that keeps less"},
+                            work);
 }
 
 }  // namespace natscope

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "core/base/hints.h"
-#include "core/engine/scored_drops.h"
+#include "core/engine/passes/scored_drops.h"
 
 namespace natscope {
 

@@ -9,10 +9,10 @@
 
 #include "core/cache/held_tally.h"
 #include "core/cache/role_plan.h"
-#include "core/engine/pass_observer.h"
+#include "core/engine/passes/pass_observer.h"
 #include "core/explore/sequence_record.h"
 #include "core/explore/trace_store.h"
-#include "core/io/streaming_decoder.h"
+#include "core/tokenizer/streaming_decoder.h"
 
 namespace natscope {
 

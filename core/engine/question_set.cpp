@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "core/io/json_lines.h"
+#include "core/json/json_lines.h"
 
 namespace natscope {
 namespace {

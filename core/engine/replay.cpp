@@ -5,7 +5,7 @@
 #include <span>
 #include <string>
 
-#include "core/engine/scored_drops.h"
+#include "core/engine/passes/scored_drops.h"
 
 namespace natscope {
 

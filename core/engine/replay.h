@@ -9,9 +9,9 @@
 
 #include "core/base/expected.h"
 #include "core/cache/policy.h"
-#include "core/engine/chunk_pass.h"
-#include "core/engine/device_pass.h"
-#include "core/engine/pass_observer.h"
+#include "core/engine/passes/chunk_pass.h"
+#include "core/engine/passes/device_pass.h"
+#include "core/engine/passes/pass_observer.h"
 #include "core/explore/sequence_record.h"
 #include "core/explore/trace_store.h"
 

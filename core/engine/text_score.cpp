@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "core/engine/engine.h"
-#include "core/engine/row_math.h"
+#include "core/row_math/row_math.h"
 
 namespace natscope {
 namespace {

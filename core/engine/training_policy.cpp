@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/cache/policy.h"
-#include "core/io/json_limits.h"
 #include "core/io/model_folder.h"
+#include "core/json/json_limits.h"
 
 namespace natscope {
 

@@ -20,6 +20,9 @@ inline constexpr std::int32_t tile_cells = 256;
   return zoom;
 }
 
+/// The coarsest zoom of any tile: 256 · 2^23 tokens are more than a sequence can have.
+inline constexpr std::int32_t largest_zoom = 23;
+
 /// Which tile of which head's map. Row `row` covers queries row · 256 · 2^zoom and on; columns likewise.
 struct TileKey {
   LayerId layer;
@@ -27,6 +30,14 @@ struct TileKey {
   std::int32_t zoom = 0;
   std::int32_t row = 0;
   std::int32_t column = 0;
+
+  /// Whether some sequence has it; what follows is for such tiles only.
+  [[nodiscard]] constexpr bool is_possible() const {
+    return zoom >= 0 && zoom <= largest_zoom && row >= 0 && column >= 0;
+  }
+  [[nodiscard]] constexpr std::int64_t tokens_a_cell() const { return std::int64_t{1} << zoom; }
+  [[nodiscard]] constexpr std::int64_t first_query() const { return (std::int64_t{row} * tile_cells) << zoom; }
+  [[nodiscard]] constexpr std::int64_t first_key() const { return (std::int64_t{column} * tile_cells) << zoom; }
 
   friend auto operator<=>(const TileKey&, const TileKey&) = default;
 };

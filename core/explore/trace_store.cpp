@@ -10,6 +10,7 @@
 
 #include "core/base/any_cpu.h"
 #include "core/base/cancel.h"
+#include "core/cache/kernel_status.h"
 #include "core/explore/reserved_memory.h"
 #include "kernels/attention_statistics.h"
 #include "kernels/attention_tile.h"
@@ -18,10 +19,9 @@ namespace natscope {
 
 namespace {
 
-constexpr std::int32_t max_zoom = 24;
 constexpr std::int64_t rows_at_once = 64;
-constexpr std::int64_t ready_block_bytes = 128LL
-                                           << 10U;  // the system hands out memory by the page unless asked for more
+// The system hands out memory by the page unless it is asked for more.
+constexpr std::int64_t ready_block_bytes = 128LL << 10U;
 constexpr std::int64_t pairs_between_stops = 16LL << 20U;  // a few milliseconds
 
 /// Values of a bf16 engine are bf16 already: their upper halves are all there is. Others are rounded.
@@ -53,13 +53,6 @@ void store_heads(std::byte* to, const kernels::ConstView<float, 3>& rows, std::i
   if (rows.stride(0) == head_dim) return store_row(to, &rows(0, token, 0), heads * head_dim, dtype);
   for (std::int64_t head = 0; head < heads; ++head, to += head_dim * kernels::element_bytes(dtype))
     store_row(to, &rows(head, token, 0), head_dim, dtype);
-}
-
-Expected<void> from_status(kernels::Status status) {
-  if (status.ok()) return {};
-  if (status.code == kernels::StatusCode::out_of_memory)
-    return fail(ErrorCode::out_of_memory, "no memory to draw the map");
-  return fail(ErrorCode::internal, std::string("attention map: ") + status.detail);
 }
 
 }  // namespace
@@ -238,8 +231,9 @@ Expected<std::optional<AttentionSummary>> TraceStore::summary(const Source& from
     room.resize(3 * count);
     const std::span<float> all(room);
     const auto entropy = all.first(count), sink = all.subspan(count, count), self = all.last(count);
-    NATSCOPE_CHECK(from_status(
-        kernels::row_statistics(kernels::Backend::cpu, from.map, TokenPos(run.first), entropy, sink, self)));
+    NATSCOPE_CHECK(
+        from_status(kernels::row_statistics(kernels::Backend::cpu, from.map, TokenPos(run.first), entropy, sink, self),
+                    "attention map"));
     sums.add(entropy, sink, self);
   }
   return sums.mean();
@@ -248,12 +242,11 @@ Expected<std::optional<AttentionSummary>> TraceStore::summary(const Source& from
 Expected<AttentionTile> TraceStore::tile(const TileKey& key, std::span<const std::int32_t> last_query,
                                          std::stop_token stop) const {
   NATSCOPE_TRY(const Source from, source(key.layer, key.head, last_query));
-  if (key.zoom < 0 || key.zoom > max_zoom)
-    return fail(ErrorCode::bad_position, "no zoom level " + std::to_string(key.zoom));
-  const std::int64_t step = std::int64_t{1} << key.zoom;
-  const std::int64_t first_row = std::int64_t{key.row} * tile_cells * step;
-  const std::int64_t first_column = std::int64_t{key.column} * tile_cells * step;
-  if (key.row < 0 || key.column < 0 || first_row >= from.tokens || first_column >= from.tokens) {
+  if (!key.is_possible()) return fail(ErrorCode::bad_position, "there is no such tile");
+  const std::int64_t step = key.tokens_a_cell();
+  const std::int64_t first_row = key.first_query();
+  const std::int64_t first_column = key.first_key();
+  if (first_row >= from.tokens || first_column >= from.tokens) {
     return fail(ErrorCode::bad_position, "a tile beyond the " + std::to_string(from.tokens) + " tokens of the map");
   }
 
@@ -281,10 +274,11 @@ Expected<AttentionTile> TraceStore::tile(const TileKey& key, std::span<const std
       const auto part = [&](std::vector<float>& values) {
         return kernels::View<float, 2>::packed(values.data() + row * tile.columns, {rows, tile.columns});
       };
-      NATSCOPE_CHECK(from_status(kernels::attention_tile(
-          kernels::Backend::cpu, from.map, TokenPos(static_cast<std::int32_t>(first_row + row * step)),
-          TokenPos(static_cast<std::int32_t>(first_column)), key.zoom, part(tile.maximum), part(tile.mean),
-          part(tile.visible_share))));
+      NATSCOPE_CHECK(from_status(kernels::attention_tile(kernels::Backend::cpu, from.map,
+                                                         TokenPos(static_cast<std::int32_t>(first_row + row * step)),
+                                                         TokenPos(static_cast<std::int32_t>(first_column)), key.zoom,
+                                                         part(tile.maximum), part(tile.mean), part(tile.visible_share)),
+                                 "attention map"));
     }
     if (tile.is_whole_map()) {
       NATSCOPE_TRY(tile.summary, summary(from, stop));
@@ -314,10 +308,12 @@ Expected<void> TraceStore::weights(LayerId layer, HeadId head, TokenPos first_qu
       NATSCOPE_CHECK(check(stop));
       const std::int64_t rows = std::min(rows_at_once, queries - row);
       const kernels::View<float, 2> block{&out(row, 0), {rows, keys}, out.strides};
-      NATSCOPE_CHECK(from_status(kernels::attention_tile(
-          kernels::Backend::cpu, from.map, TokenPos(first_query.value + static_cast<std::int32_t>(row)), first_key, 0,
-          block, kernels::View<float, 2>::packed(mean.data(), {rows, keys}),
-          kernels::View<float, 2>::packed(share.data(), {rows, keys}))));
+      NATSCOPE_CHECK(
+          from_status(kernels::attention_tile(kernels::Backend::cpu, from.map,
+                                              TokenPos(first_query.value + static_cast<std::int32_t>(row)), first_key,
+                                              0, block, kernels::View<float, 2>::packed(mean.data(), {rows, keys}),
+                                              kernels::View<float, 2>::packed(share.data(), {rows, keys})),
+                      "attention map"));
       if (visible.data == nullptr) continue;
       for (std::int64_t i = 0; i < rows; ++i) {
         for (std::int64_t j = 0; j < keys; ++j)

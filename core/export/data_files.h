@@ -27,8 +27,7 @@ enum class ExportFormat : std::uint8_t { npy, csv, json, png, svg, pdf };
 /// Whether figures of this kind are written so. Errors: usage (maps of all heads make no table, a text no array).
 [[nodiscard]] Expected<void> check_format(FigureKind kind, ExportFormat format);
 
-/// Provenance as one JSON object: trace's metadata, all values strings.
-[[nodiscard]] std::string provenance_json(const Provenance& provenance);
+/// Provenance as one JSON object, all values strings.
 [[nodiscard]] std::string metadata_json(const Metadata& metadata);
 /// With commas between, in the shortest digits that read back to the same; nothing where a number is none.
 [[nodiscard]] std::string numbers_text(const std::vector<double>& numbers);

@@ -176,8 +176,6 @@ std::string metadata_json(const Metadata& metadata) {
   return nlohmann::json(metadata).dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-std::string provenance_json(const Provenance& provenance) { return metadata_json(trace_metadata(provenance)); }
-
 Expected<void> write_json(const FigureData& figure, const TextSink& sink) {
   NATSCOPE_CHECK(write_values(figure, sink));
   return sink(",\"provenance\":" + metadata_json(figure_metadata(figure)) + "}\n");

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/io/json_limits.h"
+#include "core/json/json_limits.h"
 #include "core/model/config_reader.h"
 #include "core/model/tensor_table.h"
 

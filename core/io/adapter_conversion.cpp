@@ -10,12 +10,12 @@
 #include <system_error>
 
 #include "core/base/atomic_file.h"
-#include "core/base/mapped_file.h"
+#include "core/base/small_file.h"
 #include "core/base/utf8.h"
 #include "core/io/adapter.h"
-#include "core/io/json_limits.h"
 #include "core/io/safetensors_writer.h"
 #include "core/io/torch_archive.h"
+#include "core/json/json_limits.h"
 #include "core/model/tensor_table.h"
 
 namespace natscope {

@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/io/json_limits.h"
+#include "core/json/json_limits.h"
 #include "core/model/config_reader.h"
 
 namespace natscope {

@@ -7,14 +7,14 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
-#include "core/base/mapped_file.h"
 #include "core/base/sha256.h"
+#include "core/base/small_file.h"
 #include "core/io/adapter.h"
 #include "core/io/generation_config.h"
-#include "core/io/json_limits.h"
-#include "core/io/tokenizer_config.h"
 #include "core/io/weight_binding.h"
 #include "core/io/weight_files.h"
+#include "core/json/json_limits.h"
+#include "core/tokenizer/tokenizer_config.h"
 
 namespace natscope {
 

@@ -27,9 +27,9 @@
 
 #include "core/base/expected.h"
 #include "core/io/safetensors.h"
-#include "core/io/tokenizer.h"
 #include "core/model/config.h"
 #include "core/model/weights.h"
+#include "core/tokenizer/tokenizer.h"
 
 namespace natscope {
 

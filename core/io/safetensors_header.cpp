@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/checked_math.h"
-#include "core/io/json_limits.h"
+#include "core/json/json_limits.h"
 
 namespace natscope {
 namespace {

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
-#include "core/base/mapped_file.h"
-#include "core/io/json_limits.h"
+#include "core/base/small_file.h"
+#include "core/json/json_limits.h"
 
 namespace natscope {
 namespace {

@@ -2,7 +2,7 @@
 #include <array>
 
 #include "core/base/atomic_file.h"
-#include "core/base/mapped_file.h"
+#include "core/base/small_file.h"
 #include "core/jobs/job_runner.h"
 #include "core/jobs/job_spec.h"
 

@@ -166,18 +166,23 @@ Expected<ProgramAnswer> run_for_answer(const std::vector<std::string>& argv, std
   ProgramAnswer answer;
   const auto end = Clock::now() + limit;
   bool late = false;
-  while (out.read.is_open() || err.read.is_open()) {
+  int status = 0;
+  for (bool has_ended = false; !has_ended;) {
+    const bool is_silent = !out.read.is_open() && !err.read.is_open();
     std::array<pollfd, 2> ready{{{out.read.get(), POLLIN, 0}, {err.read.get(), POLLIN, 0}}};
-    ::poll(ready.data(), ready.size(), 50);
+    ::poll(ready.data(), ready.size(), is_silent ? 2 : 50);
     if (out.read.is_open() && ready[0].revents != 0) drain(out.read, answer.out);
     if (err.read.is_open() && ready[1].revents != 0) drain(err.read, answer.err);
-    late = Clock::now() >= end;
+    // A program that has closed its outputs may still hang.
+    has_ended = is_silent && ::waitpid(child, &status, WNOHANG) == child;
+    late = !has_ended && Clock::now() >= end;
     if (!late && !stop.stop_requested()) continue;
-    ::kill(child, SIGKILL);
+    if (!has_ended) {
+      ::kill(child, SIGKILL);
+      wait_for(child, status);
+    }
     break;
   }
-  int status = 0;
-  wait_for(child, status);
   NATSCOPE_CHECK(check(stop));
   if (late) {
     return fail(ErrorCode::io_failure,

@@ -14,11 +14,11 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/file_lock.h"
-#include "core/base/mapped_file.h"
+#include "core/base/small_file.h"
 #include "core/base/system_error.h"
-#include "core/io/json_limits.h"
 #include "core/jobs/job_file.h"
 #include "core/jobs/job_spec.h"
+#include "core/json/json_limits.h"
 
 namespace natscope::jobs {
 

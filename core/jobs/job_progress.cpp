@@ -4,7 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "core/io/json_limits.h"
+#include "core/json/json_limits.h"
 
 namespace natscope::jobs {
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/jobs/job_runner.h"
 
-#include "core/base/mapped_file.h"
 #include "core/base/program_folder.h"
+#include "core/base/small_file.h"
 #include "core/jobs/job_spec.h"
 #include "core/jobs/local_runner.h"
 #include "core/jobs/slurm_runner.h"

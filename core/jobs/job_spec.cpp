@@ -8,9 +8,9 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
-#include "core/io/json_limits.h"
 #include "core/jobs/derived_options.h"
 #include "core/jobs/job_file.h"
+#include "core/json/json_limits.h"
 
 namespace natscope::jobs {
 

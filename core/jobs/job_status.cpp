@@ -6,8 +6,8 @@
 #include <system_error>
 
 #include "core/base/atomic_file.h"
-#include "core/io/json_limits.h"
 #include "core/jobs/job_file.h"
+#include "core/json/json_limits.h"
 
 namespace natscope::jobs {
 
@@ -218,7 +218,8 @@ Expected<void> request_stop(const fs::path& folder, StopMode mode) {
 std::optional<StopMode> stop_request(const fs::path& folder) {
   const auto object = read_object(folder, stop_file);
   if (object && !object->has_value()) return std::nullopt;
-  // A request that cannot be read is still a request.
+  // What stands there and is no request that can be read is still one. A disk that fails for a moment asks for nothing.
+  if (!object && object.error().code == ErrorCode::io_failure) return std::nullopt;
   const bool keep = object && (*object)->value("keep_model", json()) == true;
   return keep ? StopMode::keep_model : StopMode::resume_later;
 }

@@ -13,7 +13,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/file_lock.h"
-#include "core/base/mapped_file.h"
+#include "core/base/small_file.h"
 #include "core/jobs/job_folder.h"
 
 namespace natscope::jobs {

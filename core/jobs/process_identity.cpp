@@ -12,7 +12,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "core/base/mapped_file.h"
+#include "core/base/small_file.h"
 
 namespace natscope::jobs {
 

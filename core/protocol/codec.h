@@ -76,11 +76,11 @@ void write_optional_int(nlohmann::json& out, const char* field, const std::optio
                                                             std::int64_t high);
 [[nodiscard]] std::vector<Role> read_roles(FieldReader& in, const char* field, std::size_t count);
 
-/// One of `count` names in their enum's order.
-template <class Enum, std::size_t count>
-[[nodiscard]] Enum read_enum(FieldReader& in, const char* field, const char* const (&names)[count]) {
+/// One of the enumeration's names, which stand in its order.
+template <class Enum>
+[[nodiscard]] Enum read_enum(FieldReader& in, const char* field, std::span<const char* const> names) {
   const std::string text = in.text(field);
-  for (std::size_t i = 0; i < count; ++i) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
     if (text == names[i]) return static_cast<Enum>(i);
   }
   if (in.ok()) in.fail_field(field, "is “" + printable(text, 40) + "”, which it cannot be");

@@ -9,13 +9,14 @@
 #include <variant>
 #include <vector>
 
+#include "core/base/device.h"
 #include "core/base/expected.h"
 #include "core/cache/role_plan.h"
-#include "core/engine/engine.h"
-#include "core/engine/sampler.h"
 #include "core/explore/attention_tile.h"
 #include "core/explore/sequence_record.h"
 #include "core/protocol/model_description.h"
+#include "core/sampling/sampler.h"
+#include "core/sampling/stop_reason.h"
 
 /// What a window and an engine say to each other. Both ends use these structs and nothing else.
 ///

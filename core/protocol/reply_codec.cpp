@@ -8,7 +8,6 @@ namespace natscope::protocol {
 namespace {
 
 constexpr const char* phase_names[] = {"opening", "prefill", "replay"};
-constexpr const char* reason_names[] = {"end_of_text", "max_new_tokens", "context_full", "stop_string", "interrupted"};
 
 bool is_digest(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -38,7 +37,7 @@ TileKey read_tile_key(FieldReader& in) {
   TileKey key;
   key.layer = LayerId(in.int32("layer", 0, max_layers));
   key.head = HeadId(in.int32("head", 0, max_heads));
-  key.zoom = in.int32("zoom", 0, 30);
+  key.zoom = in.int32("zoom", 0, largest_zoom);
   // The first cell's position must stay a position: row · 256 · 2^zoom.
   const auto last = static_cast<std::int32_t>(max_tokens / tile_cells >> key.zoom);
   key.row = in.int32("row", 0, last);
@@ -128,14 +127,14 @@ void read(FieldReader& in, ReadyMessage& message) {
 }
 
 void write(nlohmann::json& out, const FinishedMessage& message) {
-  out["reason"] = reason_names[static_cast<std::size_t>(message.reason)];
+  out["reason"] = name(message.reason);
   out["generated"] = message.generated;
   out["text"] = message.text;
   out["decode_s"] = message.decode_s;
 }
 
 void read(FieldReader& in, FinishedMessage& message) {
-  message.reason = read_enum<StopReason>(in, "reason", reason_names);
+  message.reason = read_enum<StopReason>(in, "reason", stop_reason_names);
   message.generated = in.int64("generated", 0, max_tokens);
   message.text = in.text("text");
   message.decode_s = in.number("decode_s");

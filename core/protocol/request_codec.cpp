@@ -5,7 +5,6 @@
 namespace natscope::protocol {
 namespace {
 
-constexpr const char* device_names[] = {"auto", "cpu", "cuda"};
 constexpr std::int32_t max_candidates = 1000;
 constexpr std::size_t max_stop_strings = 1000;
 

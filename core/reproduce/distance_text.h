@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "core/base/expected.h"
-#include "core/io/tokenizer.h"
+#include "core/tokenizer/tokenizer.h"
 
 namespace natscope::reproduce {
 

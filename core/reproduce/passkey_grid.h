@@ -13,8 +13,8 @@
 #include "core/base/cancel.h"
 #include "core/base/expected.h"
 #include "core/cache/policy.h"
-#include "core/io/tokenizer.h"
 #include "core/reproduce/study_row.h"
+#include "core/tokenizer/tokenizer.h"
 #include "core/train/text/passkey.h"
 
 namespace natscope {

@@ -7,9 +7,9 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/file_lock.h"
-#include "core/io/json_limits.h"
 #include "core/jobs/job_folder.h"
 #include "core/jobs/job_spec.h"
+#include "core/json/json_limits.h"
 
 namespace natscope::reproduce {
 

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
-#include "core/io/json_limits.h"
+#include "core/json/json_limits.h"
 
 namespace natscope::reproduce {
 namespace {

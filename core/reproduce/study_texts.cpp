@@ -6,8 +6,9 @@
 #include "core/base/atomic_file.h"
 #include "core/base/mapped_file.h"
 #include "core/base/sha256.h"
+#include "core/base/small_file.h"
 #include "core/base/utf8.h"
-#include "core/io/tokenizer_trainer.h"
+#include "core/tokenizer/tokenizer_trainer.h"
 #include "core/train/text/corpus.h"
 
 namespace natscope::reproduce {

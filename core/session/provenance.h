@@ -10,7 +10,7 @@
 
 #include "core/base/expected.h"
 #include "core/cache/role_plan.h"
-#include "core/engine/sampler.h"
+#include "core/sampling/sampler.h"
 #include "kernels/element_type.h"
 #include "kernels/ids.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/base/expected.h"
-#include "core/engine/sampler.h"
+#include "core/sampling/sampler.h"
 #include "core/session/metadata_reader.h"
 #include "core/session/provenance.h"
 

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "core/base/expected.h"
-#include "core/engine/sampler.h"
 #include "core/explore/sequence_record.h"
 #include "core/explore/token_span.h"
+#include "core/sampling/sampler.h"
 #include "core/session/provenance.h"
 
 /// Session files: a sequence as a window shows it, to be opened again without the model, and exported from.

@@ -10,8 +10,8 @@
 
 #include "core/cache/cache_dtype.h"
 #include "core/cache/policy.h"
-#include "core/io/streaming_decoder.h"
 #include "core/session/held_check.h"
+#include "core/tokenizer/streaming_decoder.h"
 
 namespace natscope {
 namespace {
@@ -192,13 +192,11 @@ Expected<Session> session_of(const TraceFile& trace, const std::optional<Tokeniz
 Expected<AttentionTile> tile_of(const TraceFile& trace, const TileKey& key) {
   const auto map = trace.map_index({key.layer, key.head});
   if (!map) return fail(ErrorCode::bad_trace, "the trace does not hold the map " + maps_text({{key.layer, key.head}}));
-  constexpr std::int32_t largest_zoom = 23;  // 256 · 2^23 cells: more than any sequence has
   const std::int64_t length = trace.tokens_count();
-  if (key.zoom < 0 || key.zoom > largest_zoom || key.row < 0 || key.column < 0)
-    return fail(ErrorCode::bad_position, "there is no such tile");
-  const std::int64_t cell = std::int64_t{1} << key.zoom;
-  const std::int64_t first_query = key.row * tile_cells * cell;
-  const std::int64_t first_key = key.column * tile_cells * cell;
+  if (!key.is_possible()) return fail(ErrorCode::bad_position, "there is no such tile");
+  const std::int64_t cell = key.tokens_a_cell();
+  const std::int64_t first_query = key.first_query();
+  const std::int64_t first_key = key.first_key();
   if (first_query >= length || first_key >= length)
     return fail(ErrorCode::bad_position, "a tile leaves the trace of " + std::to_string(length) + " tokens");
   const std::int64_t queries = std::min(tile_cells * cell, length - first_query);

@@ -5,9 +5,9 @@
 
 #include "core/base/expected.h"
 #include "core/explore/attention_tile.h"
-#include "core/io/tokenizer.h"
 #include "core/session/session_file.h"
 #include "core/session/trace_file.h"
+#include "core/tokenizer/tokenizer.h"
 
 /// A trace file as the window shows it: a sequence, and tiles of the maps that it holds.
 namespace natscope {

@@ -59,9 +59,9 @@ class Finetuning final : public TrainingTask {
     NATSCOPE_TRY(base_, ModelFolder::open(options_.model));
     // For inputs(), before there is anything large: what OpenSSL begins with would lie between that in the heap for good.
     static_cast<void>(base_->sha256());
-    TrainDevice computes = TrainDevice::cpu;  // what the forecast is for
+    Device computes = Device::cpu;  // what the forecast is for
     NATSCOPE_TRY(model_, make_on(options_.device, ranks_, say, [&](PassesOn passes) {
-                   computes = passes == PassesOn::gpu ? TrainDevice::gpu : TrainDevice::cpu;
+                   computes = passes == PassesOn::gpu ? Device::cuda : Device::cpu;
                    return DistillationModel::create(*base_, options_, passes);
                  }));
     form_ = {&base_->tokenizer(), base_->bos_id(), longest_document(options_, base_->config().context), &*base_};

@@ -4,7 +4,7 @@
 
 #include "core/base/cancel.h"
 #include "core/base/expected.h"
-#include "core/io/tokenizer.h"
+#include "core/tokenizer/tokenizer.h"
 #include "core/train/passes/training_model.h"
 #include "core/train/text/corpus.h"
 #include "core/train/trainer.h"

@@ -56,10 +56,10 @@ std::int64_t text_bytes(const FinetuneOptions& options) {
   return bytes;
 }
 
-MemoryForecast forecast_memory(const ModelConfig& c, const FinetuneOptions& options, TrainDevice device,
+MemoryForecast forecast_memory(const ModelConfig& c, const FinetuneOptions& options, Device device,
                                const ForecastInputs& inputs) {
   MemoryForecast forecast;
-  forecast.on_gpu = device == TrainDevice::gpu;
+  forecast.on_gpu = device == Device::cuda;
   const std::int64_t t = forecast.tokens = longest_document(options, c.context);
   const std::int64_t rows = std::min<std::int64_t>(t, options.rows);
   const std::int64_t e = c.hidden, q = c.q_rows(), kv = c.kv_rows(), i = c.intermediate;

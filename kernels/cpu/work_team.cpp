@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <exception>
+#include <limits>
 #include <optional>
 #include <span>
+#include <utility>
 
 namespace natscope::kernels {
 
@@ -79,6 +81,7 @@ void WorkTeam::run(std::int64_t count, std::int64_t step, int threads, const voi
   is_inside = false;
   std::uint32_t inside = inside_.fetch_or(closed, std::memory_order_acq_rel) | closed;
   while (inside != closed) inside = wait_for_change(inside_, inside);
+  if (problem_) std::rethrow_exception(std::exchange(problem_, nullptr));
 }
 
 void WorkTeam::wait_for_loops(int thread, const std::atomic<std::uint32_t>& calls) {
@@ -112,9 +115,22 @@ void WorkTeam::take_steps(int thread) {
     while (share.next.load(std::memory_order_relaxed) < share.end) {
       const std::int64_t begin = share.next.fetch_add(loop_.step, std::memory_order_relaxed);
       if (begin >= share.end) break;
-      loop_.body(loop_.context, thread, begin, std::min(begin + loop_.step, share.end));
+      try {
+        loop_.body(loop_.context, thread, begin, std::min(begin + loop_.step, share.end));
+      } catch (...) {
+        return give_up(std::current_exception());
+      }
     }
   }
+}
+
+void WorkTeam::give_up(std::exception_ptr problem) {
+  const std::scoped_lock lock(problem_mutex_);
+  if (!problem_) problem_ = std::move(problem);
+  // Nobody finds anything left to take.
+  for (int share = 0; share < loop_.shares; ++share)
+    shares_[static_cast<std::size_t>(share)].next.store(std::numeric_limits<std::int64_t>::max() / 2,
+                                                        std::memory_order_relaxed);
 }
 
 }  // namespace cpu

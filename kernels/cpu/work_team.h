@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 #include "kernels/shared_work.h"
@@ -25,7 +27,7 @@ class WorkTeam {
   /// What was asked for, whatever the system gave.
   [[nodiscard]] int threads() const { return threads_; }
 
-  /// Runs the loop on the caller and at most `threads` - 1 others. `steps` > 0.
+  /// Runs the loop on the caller and at most `threads` - 1 others. `count` > 0. Throws what a step threw.
   void run(std::int64_t count, std::int64_t step, int threads, const void* context, shared_work::Body body);
 
  private:
@@ -48,6 +50,7 @@ class WorkTeam {
   bool join();
   void leave();
   void take_steps(int thread);
+  void give_up(std::exception_ptr problem);
 
   static constexpr std::uint32_t closed = 1U << 31U;
 
@@ -58,6 +61,8 @@ class WorkTeam {
   int started_ = 0;                                        ///< of members_
   alignas(64) std::atomic<std::uint32_t> inside_{closed};  ///< members inside the loop, and whether it is closed
   std::atomic<bool> ends_{false};
+  std::mutex problem_mutex_;
+  std::exception_ptr problem_;  ///< what a step of the loop threw first
 };
 
 }  // namespace natscope::kernels::cpu

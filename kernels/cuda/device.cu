@@ -94,10 +94,6 @@ Status copy_to_host(void* to, const void* from, std::int64_t size_bytes, Stream 
   return to_status(cudaMemcpyAsync(to, from, static_cast<std::size_t>(size_bytes), cudaMemcpyDeviceToHost, stream));
 }
 
-Status copy_on_device(void* to, const void* from, std::int64_t size_bytes, Stream stream) {
-  return to_status(cudaMemcpyAsync(to, from, static_cast<std::size_t>(size_bytes), cudaMemcpyDeviceToDevice, stream));
-}
-
 Status fill_bytes(void* to, int byte, std::int64_t size_bytes, Stream stream) {
   return to_status(cudaMemsetAsync(to, byte, static_cast<std::size_t>(size_bytes), stream));
 }

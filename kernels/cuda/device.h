@@ -143,7 +143,6 @@ class StreamMark {
 /// Copies in stream order. To and from pinned memory they run beside the host; pageable memory makes the host wait.
 Status copy_to_device(void* to, const void* from, std::int64_t size_bytes, Stream stream);
 Status copy_to_host(void* to, const void* from, std::int64_t size_bytes, Stream stream);
-Status copy_on_device(void* to, const void* from, std::int64_t size_bytes, Stream stream);
 /// Sets every byte.
 Status fill_bytes(void* to, int byte, std::int64_t size_bytes, Stream stream);
 /// Waits until the stream has done everything. Errors: also what a kernel before it did wrong.

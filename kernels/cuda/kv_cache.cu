@@ -387,10 +387,6 @@ std::int64_t DeviceKvCache::allocated_bytes() const {
   return static_cast<std::int64_t>(slabs_.size()) * arena_.slab_bytes();
 }
 
-const std::int32_t* DeviceKvCache::device_next_position(LayerId layer) const {
-  return &arena_.heads[static_cast<std::int64_t>(layer.value) * arena_.kv_heads].next_position;
-}
-
 Status DeviceKvCache::read_head(LayerId layer, KvHeadId kv_head, HeadEntries& entries, Stream stream) const {
   if (layer.value < 0 || layer.value >= arena_.layers || kv_head.value < 0 || kv_head.value >= arena_.kv_heads)
     return {StatusCode::invalid_argument, "layer, kv_head: not in the cache"};

@@ -116,9 +116,6 @@ class DeviceKvCache {
   /// Bytes of the slabs: what the allocator holds for keys and values.
   [[nodiscard]] std::int64_t allocated_bytes() const;
 
-  /// On the device: the position that the layer's next token will have.
-  [[nodiscard]] const std::int32_t* device_next_position(LayerId layer) const;
-
   /// Waits for the stream, and copies one head.
   Status read_head(LayerId layer, KvHeadId kv_head, HeadEntries& entries, Stream stream) const;
 

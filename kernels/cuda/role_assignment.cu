@@ -2,7 +2,6 @@
 #include "kernels/cuda/role_assignment.h"
 
 #include "kernels/cuda/kernel_launch.cuh"
-#include "kernels/cuda/role_rules.h"
 
 namespace natscope::kernels::cuda {
 
@@ -21,16 +20,6 @@ __global__ void __launch_bounds__(role_threads) role_kernel(View<Role, 2> roles,
   roles.data[kv_head * roles.strides[0] + row * roles.strides[1]] = of(kv_head, row);
 }
 
-struct FromScores {
-  ConstView<float, 2> scores;
-  float global_bias;
-  const std::int32_t* first_position;
-  __device__ Role operator()(std::int64_t kv_head, std::int64_t row) const {
-    return learned_role(scores.data + row * scores.strides[0] + role_count * kv_head, global_bias,
-                        *first_position + row);
-  }
-};
-
 struct FromPrescription {
   ConstView<Role, 2> prescribed;
   ConstView<float, 2> scores;
@@ -38,16 +27,6 @@ struct FromPrescription {
   __device__ Role operator()(std::int64_t kv_head, std::int64_t row) const {
     return role_of(prescribed.data[kv_head * prescribed.strides[0] + row * prescribed.strides[1]],
                    scores.data + row * scores.strides[0] + role_count * kv_head, global_bias);
-  }
-};
-
-struct FromPosition {
-  std::int64_t sinks;
-  const std::int32_t* listed;
-  std::int32_t count;
-  const std::int32_t* first_position;
-  __device__ Role operator()(std::int64_t, std::int64_t row) const {
-    return placed_role(*first_position + row, sinks, listed, count);
   }
 };
 
@@ -60,13 +39,6 @@ Status assign(View<Role, 2> roles, const Of& of, Stream stream) {
 
 }  // namespace
 
-Status assign_learned_roles(ConstView<float, 2> scores, float global_bias, const std::int32_t* first_position,
-                            View<Role, 2> roles, Stream stream) {
-  if (scores.size(0) != roles.size(1) || scores.size(1) != role_count * roles.size(0) || scores.stride(1) != 1)
-    return {StatusCode::shape_mismatch, "scores: [n, 3 * kv_heads]"};
-  return assign(roles, FromScores{scores, global_bias, first_position}, stream);
-}
-
 Status assign_prescribed_roles(ConstView<Role, 2> prescribed, ConstView<float, 2> scores, float global_bias,
                                View<Role, 2> roles, Stream stream) {
   if (prescribed.sizes != roles.sizes) return {StatusCode::shape_mismatch, "prescribed roles: [kv_heads, n]"};
@@ -74,12 +46,6 @@ Status assign_prescribed_roles(ConstView<Role, 2> prescribed, ConstView<float, 2
       (scores.size(0) != roles.size(1) || scores.size(1) != role_count * roles.size(0) || scores.stride(1) != 1))
     return {StatusCode::shape_mismatch, "scores: [n, 3 * kv_heads]"};
   return assign(roles, FromPrescription{prescribed, scores, global_bias}, stream);
-}
-
-Status assign_placed_roles(std::int64_t sinks, std::span<const std::int32_t> listed, const std::int32_t* first_position,
-                           View<Role, 2> roles, Stream stream) {
-  return assign(roles, FromPosition{sinks, listed.data(), static_cast<std::int32_t>(listed.size()), first_position},
-                stream);
 }
 
 }  // namespace natscope::kernels::cuda

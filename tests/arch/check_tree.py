@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Holds the tree to its plan: arrows between folders, where LibTorch and Qt may be, file sizes, names, licence lines.
+"""Holds the tree to its plan: arrows between folders and the links that say them, where LibTorch and Qt may be, file
+sizes, names, licence lines.
 
     check_tree.py ROOT      prints each violation as path:line: what, and ends with 1 when there is one
 
@@ -42,7 +43,8 @@ RULES = {
     "tests/ui/": [(CUDA, "ui knows no CUDA")],
 }
 # Files here may include LibTorch, or a header that includes it. Nobody else may, not even through another header.
-TORCH_FOLDERS = ("core/engine/", "core/train/", "app/", "tests/core/engine/", "tests/core/train/", "tests/app/", "tests/bench/")
+TORCH_FOLDERS = ("core/device/", "core/engine/", "core/train/", "app/", "tests/core/engine/", "tests/core/train/", "tests/app/",
+                 "tests/bench/")
 
 # A header of the system -> the one file outside tests that may include it: what it is for stands there, for all.
 HOMES = {"dlfcn.h": "core/base/shared_library.cpp"}
@@ -120,7 +122,7 @@ def check_torch(includes, known):
             continue
         for number, _, target in targets:
             if TORCH.match(target):
-                yield name, number, f"includes {target}: LibTorch stays in core/engine and core/train"
+                yield name, number, f"includes {target}: LibTorch stays in core/device, core/engine and core/train"
             elif resolve(target, known) in tainted:
                 yield name, number, f"includes {target}, which brings LibTorch: public headers must not"
 
@@ -160,6 +162,54 @@ def check_cycles(includes, known):
             yield name, number, "libraries include each other in a circle: " + " -> ".join(circle)
 
 
+def libraries_of(contents):
+    """Folder -> its static library, and library -> what it links for its users and for itself, of core and ui."""
+    library_in, links = {}, {}
+    for name, lines in contents.items():
+        folder = name.rpartition("/")[0]
+        if not name.endswith("/CMakeLists.txt") or not name.startswith(("core/", "ui/")):
+            continue
+        text = "\n".join(lines)
+        for library in re.findall(r"add_library\((\S+) STATIC", text):
+            library_in[folder] = library
+        for library, words in re.findall(r"target_link_libraries\((\S+)\s([^)]*)\)", text):
+            public, private = links.setdefault(library, ([], []))
+            for word in words.split():
+                if word in ("PUBLIC", "PRIVATE"):
+                    group = public if word == "PUBLIC" else private
+                else:
+                    group.append(word)
+    return library_in, links
+
+
+def check_links(contents, includes, known):
+    """Who includes a library's header links it, itself or through what it links: else CMake would not see the arrow."""
+    library_in, links = libraries_of(contents)
+
+    def library_with(name):
+        folder = (name or "").rpartition("/")[0]
+        while folder and folder not in library_in:
+            folder = folder.rpartition("/")[0]
+        return library_in.get(folder)
+
+    def linked_by(library):
+        reached, waiting = set(), sum(links.get(library, ([], [])), [])
+        while waiting:
+            one = waiting.pop()
+            if one not in reached:
+                reached.add(one)
+                waiting += links.get(one, ([], []))[0]
+        return reached
+
+    reached = {library: linked_by(library) for library in library_in.values()}
+    for name, targets in includes.items():
+        here = library_with(name)
+        for number, _, target in targets:
+            there = library_with(resolve(target, known))
+            if here and there and here != there and there not in reached[here]:
+                yield name, number, f"includes {target} of {there}, which {here} does not link"
+
+
 def violations(root):
     contents = dict(files_of(pathlib.Path(root)))
     known = set(contents)
@@ -169,6 +219,7 @@ def violations(root):
     found += [(name, *problem) for name in includes for problem in check_includes(name, contents[name], known)]
     found += check_torch(includes, known)
     found += check_cycles(includes, known)
+    found += check_links(contents, includes, known)
     return len(contents), sorted(found)
 
 

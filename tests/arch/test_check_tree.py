@@ -12,6 +12,12 @@ import check_tree  # noqa: E402
 
 SPDX = "// SPDX-License-Identifier: GPL-3.0-or-later\n"
 
+
+def library(name, public="", private=""):
+    """A folder's CMakeLists.txt."""
+    return f"add_library({name} STATIC\n  a.cpp\n)\ntarget_link_libraries({name}\n  PUBLIC {public}\n  PRIVATE {private})\n"
+
+
 # A tree that keeps every rule, LibTorch in its place included.
 GOOD = {
     "kernels/include/kernels/views.h": "#include <span>\n",
@@ -26,6 +32,13 @@ GOOD = {
     "app/main.cpp": '#include "ui/panels/cache_panel.h"\n#include "core/engine/engine.h"\n',
     "ui/panels/cache_panel.h": "#include <QWidget>\n",
     "tests/core/engine/test_engine.cpp": '#include "core/engine/tensors.h"\n',
+    # Linked by itself, through what a linked library hands on, and from a folder without a library of its own.
+    "core/base/CMakeLists.txt": library("base"),
+    "core/io/CMakeLists.txt": library("io", public="base"),
+    "core/chat/CMakeLists.txt": library("chat", private="io"),
+    "core/io/file.h": "#include <string>\n",
+    "core/chat/chat.cpp": '#include "core/base/error.h"\n#include "core/io/file.h"\n',
+    "core/chat/jinja/parser.cpp": '#include "core/io/file.h"\n',
 }
 
 # What is added or replaced -> what must be said of which file.
@@ -60,6 +73,9 @@ BROKEN = [
     ({"core/io/long.cpp": "int x;\n" * 800}, "core/io/long.cpp", "801 lines"),
     ({"core/io/string_utils.h": ""}, "core/io/string_utils.h", "says nothing"),
     ({"core/common/a.h": ""}, "core/common/a.h", "says nothing"),
+    ({"core/base/a.cpp": '#include "core/io/file.h"\n'}, "core/base/a.cpp", "io, which base does not link"),
+    ({"core/chat/CMakeLists.txt": library("chat")}, "core/chat/jinja/parser.cpp", "io, which chat does not link"),
+    ({"core/io/CMakeLists.txt": library("io", private="base")}, "core/chat/chat.cpp", "base, which chat does not link"),
 ]
 
 

@@ -36,8 +36,8 @@
 #include "tests/support/peak_memory.h"
 #include "ui/main_window.h"
 #include "ui/theme/theme.h"
-#include "ui/views/cache_chart_view.h"
-#include "ui/views/role_map_view.h"
+#include "ui/views/charts/cache_chart_view.h"
+#include "ui/views/maps/role_map_view.h"
 #include "ui/views/token_text_view.h"
 
 using namespace natscope;

@@ -7,7 +7,10 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <new>
 #include <set>
+#include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -149,6 +152,35 @@ TEST_CASE("a thread that is held up in a step does not keep the others from the 
   });
   CHECK(done == count);
   CHECK_FALSE(gave_up);
+}
+
+TEST_CASE("what a step throws comes to the caller, whoever ran it, and the next loop is whole") {
+  const Threads these(3);
+  for (const std::int64_t bad : {0, 1, 17, 29}) {
+    for (int loop = 0; loop < 200; ++loop) {
+      std::atomic<int> inside{0};
+      const auto run = [&] {
+        share_work(30, 1, much_work, [&](int, std::int64_t begin, std::int64_t) {
+          ++inside;
+          const bool throws = begin == bad;
+          if (!throws) std::this_thread::yield();
+          --inside;
+          if (throws) throw std::runtime_error("step " + std::to_string(begin));
+        });
+      };
+      CHECK_THROWS_WITH(run(), ("step " + std::to_string(bad)).c_str());
+      CHECK(inside == 0);
+      Seen seen(30);
+      share_work(30, 1, much_work,
+                 [&](int thread, std::int64_t begin, std::int64_t end) { seen.run(thread, begin, end); });
+      REQUIRE(seen.each_once());
+    }
+  }
+  // All of them at once: one is told, the others are not lost in a thread.
+  const auto all = [] {
+    share_work(30, 1, much_work, [](int, std::int64_t, std::int64_t) { throw std::bad_alloc(); });
+  };
+  CHECK_THROWS_AS(all(), std::bad_alloc);
 }
 
 TEST_CASE("a loop is over when steps on other threads are") {

@@ -11,7 +11,7 @@
 #include "core/cache/policy_budget.h"
 #include "core/explore/run_figures.h"
 #include "tests/ui/window_on_tiny_model.h"
-#include "ui/views/trade_off_view.h"
+#include "ui/views/charts/trade_off_view.h"
 
 using namespace natscope;
 using namespace natscope::ui;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The command that the export dialog shows writes what the window writes, byte for byte.
-#include "ui/models/export_command.h"
+#include "ui/models/figures/export_command.h"
 #include "core/export/data_files.h"
 
 #include <QApplication>

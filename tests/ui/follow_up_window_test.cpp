@@ -15,7 +15,7 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/ui/present_run_trace.h"
 #include "tests/ui/window_on_tiny_model.h"
-#include "ui/models/export_command.h"
+#include "ui/models/figures/export_command.h"
 
 using namespace natscope;
 using namespace natscope::ui;

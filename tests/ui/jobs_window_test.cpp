@@ -16,8 +16,8 @@
 
 #include "tests/ui/models/made_up_jobs.h"
 #include "tests/ui/window_on_tiny_model.h"
-#include "ui/panels/batch_script_dialog.h"
-#include "ui/panels/job_form.h"
+#include "ui/panels/jobs/batch_script_dialog.h"
+#include "ui/panels/jobs/job_form.h"
 
 using namespace natscope;
 using namespace natscope::ui;

@@ -21,9 +21,9 @@
 #include <numeric>
 
 #include "tests/ui/window_on_tiny_model.h"
-#include "ui/panels/facts_line.h"
+#include "ui/panels/parts/facts_line.h"
 #include "ui/panels/token_panel.h"
-#include "ui/views/cache_chart_view.h"
+#include "ui/views/charts/cache_chart_view.h"
 
 using namespace natscope;
 using namespace natscope::ui;

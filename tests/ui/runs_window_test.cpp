@@ -18,8 +18,8 @@
 #include "tests/ui/window_on_tiny_model.h"
 #include "ui/models/run_facts.h"
 #include "ui/panels/export_dialog.h"
-#include "ui/panels/text_sheet.h"
-#include "ui/views/cache_chart_view.h"
+#include "ui/panels/parts/text_sheet.h"
+#include "ui/views/charts/cache_chart_view.h"
 #include "ui/views/fitting_words.h"
 
 using namespace natscope;

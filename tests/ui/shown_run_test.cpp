@@ -18,7 +18,7 @@
 #include <QThreadPool>
 
 #include "tests/ui/window_on_tiny_model.h"
-#include "ui/models/export_command.h"
+#include "ui/models/figures/export_command.h"
 #include "ui/models/run_facts.h"
 
 using namespace natscope;

@@ -13,7 +13,7 @@
 
 #include "tests/ui/present_run_trace.h"
 #include "tests/ui/window_on_tiny_model.h"
-#include "ui/models/export_command.h"
+#include "ui/models/figures/export_command.h"
 
 using namespace natscope;
 using namespace natscope::ui;

@@ -4,7 +4,7 @@
 #include <QString>
 #include <QStringList>
 
-#include "core/engine/sampler.h"
+#include "core/sampling/sampler.h"
 
 namespace natscope::ui {
 

@@ -11,7 +11,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
-#include "ui/panels/flow_layout.h"
+#include "ui/panels/parts/flow_layout.h"
 #include "ui/theme/icons.h"
 #include "ui/theme/theme.h"
 

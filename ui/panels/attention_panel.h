@@ -4,7 +4,7 @@
 #include <QWidget>
 
 #include "ui/models/workbench.h"
-#include "ui/views/attention_map_view.h"
+#include "ui/views/maps/attention_map_view.h"
 
 class QCheckBox;
 class QComboBox;

@@ -10,10 +10,10 @@
 #include <algorithm>
 
 #include "ui/models/grouped_number.h"
-#include "ui/views/cache_chart_view.h"
+#include "ui/views/charts/cache_chart_view.h"
+#include "ui/views/charts/head_bars_view.h"
+#include "ui/views/charts/role_mix_view.h"
 #include "ui/views/fitting_words.h"
-#include "ui/views/head_bars_view.h"
-#include "ui/views/role_mix_view.h"
 
 namespace natscope::ui {
 namespace {

@@ -5,7 +5,7 @@
 #include <QToolButton>
 #include <QWidget>
 
-#include "ui/models/run_comparison.h"
+#include "ui/models/runs/run_comparison.h"
 #include "ui/models/workbench.h"
 
 class QComboBox;

@@ -23,8 +23,8 @@
 #include <algorithm>
 
 #include "core/export/data_files.h"
-#include "ui/panels/range_field.h"
-#include "ui/panels/scrolled_area.h"
+#include "ui/panels/parts/range_field.h"
+#include "ui/panels/parts/scrolled_area.h"
 
 namespace natscope::ui {
 namespace {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "ui/models/export_command.h"
+#include "ui/models/figures/export_command.h"
 
 class QCheckBox;
 class QComboBox;

@@ -14,7 +14,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
-#include "ui/panels/fitting_label.h"
+#include "ui/panels/parts/fitting_label.h"
 #include "ui/theme/theme.h"
 #include "ui/views/figure_table_delegate.h"
 

@@ -5,7 +5,7 @@
 #include <QTimer>
 #include <QWidget>
 
-#include "ui/models/figure_table_model.h"
+#include "ui/models/figures/figure_table_model.h"
 #include "ui/models/sequence_model.h"
 
 class QHBoxLayout;

@@ -7,7 +7,7 @@
 #include <QVBoxLayout>
 
 #include "ui/models/grouped_number.h"
-#include "ui/panels/fitting_label.h"
+#include "ui/panels/parts/fitting_label.h"
 
 namespace natscope::ui {
 

@@ -4,7 +4,7 @@
 #include <QWidget>
 
 #include "ui/models/workbench.h"
-#include "ui/views/head_grid_view.h"
+#include "ui/views/maps/head_grid_view.h"
 
 class QLabel;
 

@@ -18,7 +18,7 @@
 #include <utility>
 
 #include "core/cache/policy.h"
-#include "ui/panels/scrolled_area.h"
+#include "ui/panels/parts/scrolled_area.h"
 #include "ui/theme/theme.h"
 
 namespace natscope::ui {

@@ -7,8 +7,8 @@
 #include <QPushButton>
 #include <QWidget>
 
-#include "ui/models/run_comparison.h"
-#include "ui/views/role_map_view.h"
+#include "ui/models/runs/run_comparison.h"
+#include "ui/views/maps/role_map_view.h"
 
 namespace natscope::ui {
 

@@ -12,7 +12,7 @@
 #include "ui/models/grouped_number.h"
 #include "ui/models/model_label.h"
 #include "ui/models/run_facts.h"
-#include "ui/panels/labelled_value.h"
+#include "ui/panels/parts/labelled_value.h"
 #include "ui/theme/icons.h"
 #include "ui/theme/theme.h"
 #include "ui/views/fitting_words.h"

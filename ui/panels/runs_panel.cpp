@@ -16,8 +16,8 @@
 #include "core/export/trade_off_chart.h"
 #include "ui/figure/series_look.h"
 #include "ui/theme/theme.h"
+#include "ui/views/charts/trade_off_view.h"
 #include "ui/views/figure_table_delegate.h"
-#include "ui/views/trade_off_view.h"
 
 namespace natscope::ui {
 namespace {

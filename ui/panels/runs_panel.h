@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "core/export/series_chart.h"
-#include "ui/models/baseline_runs.h"
-#include "ui/models/run_list.h"
+#include "ui/models/runs/baseline_runs.h"
+#include "ui/models/runs/run_list.h"
 #include "ui/panels/figure_table_panel.h"
 
 class QMenu;

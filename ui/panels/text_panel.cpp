@@ -8,8 +8,8 @@
 #include <cmath>
 
 #include "ui/models/grouped_number.h"
-#include "ui/models/token_words.h"
-#include "ui/panels/flow_layout.h"
+#include "ui/models/runs/token_words.h"
+#include "ui/panels/parts/flow_layout.h"
 #include "ui/views/loss_look.h"
 
 namespace natscope::ui {

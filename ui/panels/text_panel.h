@@ -3,7 +3,7 @@
 
 #include <QWidget>
 
-#include "ui/models/run_comparison.h"
+#include "ui/models/runs/run_comparison.h"
 #include "ui/panels/follow_up_bar.h"
 #include "ui/panels/search_bar.h"
 #include "ui/views/token_text_view.h"

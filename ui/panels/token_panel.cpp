@@ -11,7 +11,7 @@
 
 #include "core/explore/lifeline.h"
 #include "ui/figure/token_label.h"
-#include "ui/models/token_words.h"
+#include "ui/models/runs/token_words.h"
 #include "ui/theme/theme.h"
 #include "ui/views/fitting_words.h"
 #include "ui/views/named_token.h"

@@ -5,7 +5,7 @@
 #include <QWidget>
 #include <array>
 
-#include "ui/models/run_comparison.h"
+#include "ui/models/runs/run_comparison.h"
 
 namespace natscope::ui {
 

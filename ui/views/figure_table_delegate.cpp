@@ -4,7 +4,7 @@
 #include <QPainter>
 #include <algorithm>
 
-#include "ui/models/figure_table_model.h"
+#include "ui/models/figures/figure_table_model.h"
 #include "ui/theme/theme.h"
 
 namespace natscope::ui {

@@ -3,7 +3,7 @@
 
 #include <QPainter>
 
-#include "ui/models/job_list_model.h"
+#include "ui/models/jobs/job_list_model.h"
 #include "ui/theme/theme.h"
 
 namespace natscope::ui {

@@ -14,7 +14,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "ui/models/token_words.h"
+#include "ui/models/runs/token_words.h"
 #include "ui/theme/theme.h"
 #include "ui/views/loss_look.h"
 #include "ui/views/role_swatches.h"

@@ -6,7 +6,7 @@
 #include "core/explore/token_span.h"
 #include "ui/figure/token_box.h"
 #include "ui/figure/token_flow.h"
-#include "ui/models/loss_difference.h"
+#include "ui/models/runs/loss_difference.h"
 #include "ui/models/selection.h"
 #include "ui/models/sequence_model.h"
 #include "ui/models/token_search.h"

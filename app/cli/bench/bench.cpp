@@ -13,7 +13,7 @@
 #include "app/cli/bench/benchmark.h"
 #include "app/cli/bench/gpu/gpu.h"
 #include "app/cli/commands.h"
-#include "app/cli/model_options.h"
+#include "app/cli/flags/model_options.h"
 #include "core/base/atomic_file.h"
 #include "core/base/cancel.h"
 #include "kernels/shared_work.h"
@@ -185,6 +185,8 @@ Expected<void> print_list(bool json) {
 }
 
 Expected<void> run(const Options& options, CommandContext& context) {
+  if (options.list && !options.names.empty())
+    return fail(ErrorCode::usage, "--list names all benchmarks, and measures none", "leave the names out, or --list");
   if (options.list) return print_list(context.json);
   if (options.names.empty())
     return fail(ErrorCode::usage, "no benchmark was named", "natscope-cli bench --list shows them");
@@ -235,10 +237,22 @@ Expected<void> run(const Options& options, CommandContext& context) {
 void add_bench_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command = add_command(root, "bench", "Measure speed against the machine's limits");
+  // For help and completion; what else a name can be, check_known() says.
+  std::string names;
+  std::string group;
+  const auto add_name = [&](const std::string& name) { names += (names.empty() ? "" : ",") + name; };
+  const auto add_names = [&](const auto& one) {
+    if (group != one.group && std::string(one.name) != one.group) add_name(one.group);
+    group = one.group;
+    add_name(one.name);
+  };
+  for (const auto& benchmark : bench::benchmarks()) add_names(benchmark);
+  for (const auto& suite : bench::gpu_suites()) add_names(suite);
   command
       ->add_option("NAME", options->names,
-                   "Benchmarks, rows of them, or a group: cpu, train, gpu; --list shows them. Several at once are "
-                   "measured in their own order; those of a GPU must be of one benchmark")
+                   "Benchmarks, a group of them, or single rows, which --list shows. Several at once are measured in "
+                   "their own order; those of a GPU must be of one benchmark")
+      ->type_name("TEXT:{" + names + "}")
       ->delimiter(',');
   command->add_flag("--list", options->list, "Name the benchmarks");
   command->add_option("--results", options->results, "Also write rows, roofs and machine to this JSON file")

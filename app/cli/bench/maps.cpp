@@ -8,7 +8,7 @@
 
 #include "app/cli/bench/benchmarks.h"
 #include "app/cli/bench/random_model.h"
-#include "app/cli/drawn_figure.h"
+#include "app/cli/commands/drawn_figure.h"
 #include "core/engine/engine.h"
 
 namespace natscope::bench {

@@ -8,7 +8,7 @@
 
 #include "app/cli/invocation.h"
 #include "app/cli/jobs/job_report.h"
-#include "app/cli/step_line.h"
+#include "app/cli/terminal/step_line.h"
 #include "core/base/cancel.h"
 #include "core/jobs/job_file.h"
 #include "core/jobs/job_progress.h"

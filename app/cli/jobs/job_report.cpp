@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "core/base/mapped_file.h"
+#include "core/base/small_file.h"
 #include "core/jobs/checkpoint_list.h"
 #include "core/jobs/job_runner.h"
 

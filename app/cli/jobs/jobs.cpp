@@ -7,13 +7,12 @@
 #include <thread>
 
 #include "app/cli/commands.h"
-#include "app/cli/detach_options.h"
+#include "app/cli/flags/detach_options.h"
+#include "app/cli/flags/model_options.h"
 #include "app/cli/jobs/follow.h"
 #include "app/cli/jobs/job_report.h"
-#include "app/cli/model_options.h"
 #include "core/base/atomic_file.h"
 #include "core/base/cancel.h"
-#include "core/base/mapped_file.h"
 #include "core/jobs/job_file.h"
 #include "core/jobs/job_runner.h"
 #include "core/jobs/job_spec.h"

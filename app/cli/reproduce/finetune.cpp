@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "app/cli/drawn_figure.h"
-#include "app/cli/model_options.h"
+#include "app/cli/commands/drawn_figure.h"
+#include "app/cli/flags/model_options.h"
 #include "app/cli/reproduce/study_commands.h"
 #include "app/cli/reproduce/study_progress.h"
 #include "core/base/atomic_file.h"

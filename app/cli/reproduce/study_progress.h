@@ -5,8 +5,8 @@
 #include <chrono>
 #include <string>
 
+#include "app/cli/commands/training_progress.h"
 #include "app/cli/invocation.h"
-#include "app/cli/training_progress.h"
 #include "core/reproduce/study_folder.h"
 
 namespace natscope {

@@ -3,9 +3,9 @@
 
 #include <utility>
 
+#include "core/device/torch_errors.h"
 #include "core/train/distillation/distillation_passes.h"
 #include "core/train/passes/passes_device.h"
-#include "core/train/passes/torch_errors.h"
 
 namespace natscope::train {
 

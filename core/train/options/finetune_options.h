@@ -50,7 +50,7 @@ struct FinetuneOptions {
   double clip = 1.0;
   std::uint64_t seed = 0;
   ComputeDType dtype = ComputeDType::float32;
-  TrainDevice device = TrainDevice::any;
+  Device device = Device::automatic;
   int threads = 0;  ///< of a machine, for all its ranks; 0: as many as there are
   int ranks = 1;    ///< processes that a job's runner starts to share each step; no part of what is computed
   int rows = 2048;  ///< rows of a feed-forward block that are computed at a time

@@ -43,7 +43,7 @@ inline constexpr std::array<const char*, 2> option_names<ComputeDType>{"float32"
 template <>
 inline constexpr std::array<const char*, 2> option_names<LocalCharge>{"sampled", "argmax"};
 template <>
-inline constexpr std::array<const char*, 3> option_names<TrainDevice>{"auto", "cpu", "cuda"};
+inline constexpr std::array<const char*, 3> option_names<Device> = device_names;
 template <class T>
 concept NamedOption = !option_names<T>.empty();
 

@@ -3,8 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/io/tokenizer.h"
 #include "core/jobs/derived_options.h"
+#include "core/tokenizer/tokenizer.h"
 #include "core/train/options/option_fields.h"
 
 namespace natscope::train {

@@ -10,6 +10,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "core/base/device.h"
 #include "core/base/expected.h"
 #include "core/cache/policy.h"
 #include "core/model/config.h"
@@ -22,10 +23,6 @@ namespace natscope::train {
 
 /// What products are computed in. bfloat16: operands rounded to bf16, sums, residual stream and optimizer in f32.
 enum class ComputeDType { float32, bfloat16 };
-
-/// Where a run's passes are computed. `any`: on the GPU where that can be, else on the CPU; no part of what is
-/// computed, but its last bits.
-enum class TrainDevice { any, cpu, gpu };
 
 /// How long the regulariser takes a local token to live: until the next global of the sampled roles, which is the
 /// paper's rule, or of the roles that inference would choose from the same scores. Sampling strews globals that
@@ -76,7 +73,7 @@ struct TrainOptions {
   double score_init = default_score_init;  ///< score layers' first weights are Normal(0, this)
   std::uint64_t seed = 0;
   ComputeDType dtype = ComputeDType::bfloat16;
-  TrainDevice device = TrainDevice::any;
+  Device device = Device::automatic;
   int threads = 0;  ///< of a machine, for all its ranks; 0: as many as there are
   int ranks = 1;    ///< processes that a job's runner starts to share each step; no part of what is computed
 

@@ -11,8 +11,8 @@
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
+#include "core/device/torch_errors.h"
 #include "core/train/passes/row_operations.h"
-#include "core/train/passes/torch_errors.h"
 #include "core/train/passes/torch_side_stream.h"
 #include "core/train/ranks/nccl_sums.h"
 

@@ -6,8 +6,8 @@
 
 #include <exception>
 
-#include "core/engine/torch_streams.h"
-#include "core/train/passes/torch_errors.h"
+#include "core/device/torch_errors.h"
+#include "core/device/torch_streams.h"
 
 namespace natscope::train {
 

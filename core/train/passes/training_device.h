@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "core/base/expected.h"
-#include "core/engine/device_module.h"
+#include "core/device/device_module.h"
 #include "core/train/options/train_options.h"
 #include "core/train/ranks/rank_group.h"
 
@@ -21,19 +21,19 @@ enum class PassesOn { cpu, libtorch, gpu };
 /// Called first, before anything is read for the run, and before anything else asks for a GPU: each of several ranks
 /// takes one for itself, and where a GPU is wanted, whether passes can be computed there.
 /// Errors: device_unavailable, out_of_memory.
-[[nodiscard]] Expected<void> prepare_device(TrainDevice wanted, const RankGroup& ranks);
+[[nodiscard]] Expected<void> prepare_device(Device wanted, const RankGroup& ranks);
 
 /// What `make(PassesOn)` gives, a model, for the device that is wanted. With `any` the CPU computes where the GPU
 /// cannot, and `say` is told of either where there is a GPU backend. All ranks get the same device; on GPUs the model's
 /// state has joined them. Errors: those of `make` and of StateOnDevice::join().
 template <class Make>
-auto make_on(TrainDevice wanted, RankGroup& ranks, const std::function<void(const std::string&)>& say, const Make& make)
+auto make_on(Device wanted, RankGroup& ranks, const std::function<void(const std::string&)>& say, const Make& make)
     -> decltype(make(PassesOn::cpu)) {
-  if (wanted == TrainDevice::cpu) return make(PassesOn::cpu);
+  if (wanted == Device::cpu) return make(PassesOn::cpu);
   std::string why_not = "another rank has no GPU";
   {
     std::optional<decltype(make(PassesOn::cpu))> on_gpu;
-    if (wanted == TrainDevice::gpu || DeviceModule::is_there({})) on_gpu.emplace(make(PassesOn::gpu));
+    if (wanted == Device::cuda || DeviceModule::is_there({})) on_gpu.emplace(make(PassesOn::gpu));
     const bool is_here = on_gpu && on_gpu->has_value();
     NATSCOPE_TRY(const bool is_everywhere, ranks.all(is_here));
     if (is_everywhere) {
@@ -48,11 +48,11 @@ auto make_on(TrainDevice wanted, RankGroup& ranks, const std::function<void(cons
       }
       why_not = joined ? "another rank cannot add up gradients on its GPU" : joined.error().message;
     } else {
-      if (wanted == TrainDevice::gpu && !is_here) return std::move(*on_gpu);
+      if (wanted == Device::cuda && !is_here) return std::move(*on_gpu);
       if (!is_here) why_not = on_gpu ? on_gpu->error().message : std::string();
     }
   }
-  if (wanted == TrainDevice::gpu) return fail(ErrorCode::device_unavailable, why_not);
+  if (wanted == Device::cuda) return fail(ErrorCode::device_unavailable, why_not);
   if (!why_not.empty()) say("training on the CPU: " + why_not);
   return make(PassesOn::cpu);
 }

@@ -12,12 +12,12 @@
 #include <type_traits>
 
 #include "core/cache/role_plan.h"
+#include "core/device/torch_errors.h"
 #include "core/model/rope.h"
 #include "core/train/passes/bf16_product.h"
 #include "core/train/passes/device_training_model.h"
 #include "core/train/passes/passes_device.h"
 #include "core/train/passes/row_operations.h"
-#include "core/train/passes/torch_errors.h"
 #include "core/train/passes/training_passes.h"
 #include "core/train/roles/role_sampling.h"
 #include "kernels/attention_train.h"
@@ -269,7 +269,7 @@ class Passes final : public TrainingModel::Implementation {
                         weight(layout.layers[static_cast<std::size_t>(i)].scores), floats(scores_));
     const auto bias = static_cast<float>(c_.nats->global_bias);
     at::Tensor& inference = context != nullptr ? s.chosen : s.roles;
-    argmax_roles(role_shape(), floats(scores_), bias, true, roles_of(inference));
+    argmax_roles(role_shape(), floats(scores_), bias, roles_of(inference));
     count(i, inference, counted, context_, result.argmax);
     if (context == nullptr) return;
     const CounterRandom noise(context->seed, random_purpose::role_noise, static_cast<std::uint64_t>(context->step),

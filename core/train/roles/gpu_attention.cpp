@@ -6,9 +6,9 @@
 #include <string>
 #include <utility>
 
-#include "core/engine/device_memory.h"
-#include "core/engine/kernel_status.h"
-#include "core/engine/torch_streams.h"
+#include "core/cache/kernel_status.h"
+#include "core/device/device_memory.h"
+#include "core/device/torch_streams.h"
 
 namespace natscope::train {
 

@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "core/base/expected.h"
-#include "core/engine/device_module.h"
+#include "core/device/device_module.h"
 #include "core/train/roles/training_attention.h"
 
 namespace natscope::train {

@@ -55,11 +55,11 @@ struct RoleAttention : Function<RoleAttention> {
                    probabilities.data_ptr<float>());
       if (setup.sampled != nullptr) count_roles(roles.unsqueeze(0), 1, shape.context - 1, setup.window, setup.sampled);
     }
-    if (setup.choice != RoleChoice::all_global && setup.argmax != nullptr) {
+    if (setup.choice == RoleChoice::argmax || (setup.choice == RoleChoice::sampled && setup.argmax != nullptr)) {
       at::Tensor chosen = setup.choice == RoleChoice::argmax ? roles : at::zeros_like(roles);
-      argmax_roles(shape, scores.data_ptr<float>(), setup.global_bias, true,
+      argmax_roles(shape, scores.data_ptr<float>(), setup.global_bias,
                    reinterpret_cast<Role*>(chosen.data_ptr<std::uint8_t>()));
-      count_roles(chosen.unsqueeze(0), 1, shape.context, setup.window, setup.argmax);
+      if (setup.argmax != nullptr) count_roles(chosen.unsqueeze(0), 1, shape.context, setup.window, setup.argmax);
     }
     at::Tensor out = at::empty_like(q);
     at::Tensor lse = at::empty({q.size(0), q.size(1)}, q.options());

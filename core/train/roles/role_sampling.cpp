@@ -34,7 +34,7 @@ void sample_roles(RoleShape shape, const float* scores, const CounterRandom& noi
   }
 }
 
-void argmax_roles(RoleShape shape, const float* scores, float global_bias, bool force_first, Role* roles) {
+void argmax_roles(RoleShape shape, const float* scores, float global_bias, Role* roles) {
   const std::int64_t columns = shape.columns();
 #pragma omp parallel for schedule(static)
   for (std::int64_t row = 0; row < shape.rows(); ++row) {
@@ -42,8 +42,7 @@ void argmax_roles(RoleShape shape, const float* scores, float global_bias, bool 
     const std::int64_t position = row % shape.context;
     for (std::int64_t head = 0; head < shape.kv_heads; ++head) {
       roles[(segment * shape.kv_heads + head) * shape.context + position] =
-          force_first && position == 0 ? Role::global
-                                       : role_from_scores(scores + row * columns + 3 * head, global_bias);
+          position == 0 ? Role::global : role_from_scores(scores + row * columns + 3 * head, global_bias);
     }
   }
 }

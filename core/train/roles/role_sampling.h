@@ -26,8 +26,8 @@ struct RoleShape {
 void sample_roles(RoleShape shape, const float* scores, const CounterRandom& noise, std::int64_t first_row, Role* roles,
                   float* probabilities);
 
-/// What inference chooses: argmax with the bias. `force_first`: position 0 is global.
-void argmax_roles(RoleShape shape, const float* scores, float global_bias, bool force_first, Role* roles);
+/// What inference chooses: argmax with the bias; position 0 is global.
+void argmax_roles(RoleShape shape, const float* scores, float global_bias, Role* roles);
 
 /// Adds to the locals' gradients what they cost more (or less) when they live until the next global of `chosen` instead
 /// of `sampled`: charge · (next_global(chosen, n) − next_global(sampled, n)) / T, both capped at T − 1.

@@ -11,7 +11,7 @@
 
 #include "core/base/cancel.h"
 #include "core/base/expected.h"
-#include "core/io/tokenizer.h"
+#include "core/tokenizer/tokenizer.h"
 
 namespace natscope::train {
 

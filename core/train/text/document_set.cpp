@@ -14,8 +14,8 @@
 
 #include "core/base/mapped_file.h"
 #include "core/chat/chat_form.h"
-#include "core/io/follow_up_tokens.h"
-#include "core/io/json_lines.h"
+#include "core/json/json_lines.h"
+#include "core/tokenizer/follow_up_tokens.h"
 #include "core/train/random/counter_random.h"
 #include "core/train/text/corpus.h"
 

@@ -10,7 +10,7 @@
 #include "core/base/cancel.h"
 #include "core/base/expected.h"
 #include "core/io/model_folder.h"
-#include "core/io/tokenizer.h"
+#include "core/tokenizer/tokenizer.h"
 #include "core/train/text/document.h"
 
 namespace natscope::train {

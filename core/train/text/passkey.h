@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/base/expected.h"
-#include "core/io/tokenizer.h"
+#include "core/tokenizer/tokenizer.h"
 #include "core/train/text/document.h"
 
 namespace natscope::train {

@@ -9,8 +9,9 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/mapped_file.h"
-#include "core/io/json_limits.h"
+#include "core/base/small_file.h"
 #include "core/io/safetensors_writer.h"
+#include "core/json/json_limits.h"
 #include "core/model/tensor_table.h"
 #include "core/train/weights/stored_weights.h"
 

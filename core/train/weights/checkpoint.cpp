@@ -8,11 +8,11 @@
 #include <system_error>
 
 #include "core/base/atomic_file.h"
-#include "core/base/mapped_file.h"
-#include "core/io/json_limits.h"
+#include "core/base/small_file.h"
 #include "core/io/safetensors.h"
 #include "core/io/safetensors_writer.h"
 #include "core/jobs/checkpoint_list.h"
+#include "core/json/json_limits.h"
 
 namespace natscope::train {
 

@@ -3,11 +3,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/base/mapped_file.h"
+#include "core/base/small_file.h"
 #include "core/io/model_folder.h"
-#include "core/io/tokenizer.h"
 #include "core/jobs/checkpoint_list.h"
 #include "core/jobs/job_folder.h"
+#include "core/tokenizer/tokenizer.h"
 #include "core/train/options/finetune_options.h"
 #include "core/train/options/train_options.h"
 #include "core/train/weights/adapter_export.h"

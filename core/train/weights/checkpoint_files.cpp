@@ -11,7 +11,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/mapped_file.h"
 #include "core/base/sha256.h"
-#include "core/io/json_limits.h"
+#include "core/json/json_limits.h"
 
 namespace natscope::train {
 

@@ -8,7 +8,7 @@
 #include <system_error>
 #include <vector>
 
-#include "core/base/mapped_file.h"
+#include "core/base/small_file.h"
 #include "core/jobs/checkpoint_list.h"
 #include "core/jobs/job_folder.h"
 #include "core/jobs/job_status.h"

@@ -8,11 +8,11 @@
 #include <regex>
 #include <set>
 
-#include "app/cli/command_words.h"
-#include "app/cli/help_text.h"
-#include "app/cli/nearest_word.h"
-#include "app/cli/printed_json.h"
-#include "app/cli/screen_text.h"
+#include "app/cli/terminal/printed_json.h"
+#include "app/cli/terminal/screen_text.h"
+#include "app/cli/words/command_words.h"
+#include "app/cli/words/help_text.h"
+#include "app/cli/words/nearest_word.h"
 
 namespace natscope {
 namespace {

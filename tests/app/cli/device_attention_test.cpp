@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `kernel --backend cuda` on a device made of ordinary memory, which refuses what was not copied to it.
-#include "app/cli/device_attention.h"
+#include "app/cli/commands/device_attention.h"
 
 #include <doctest/doctest.h>
 

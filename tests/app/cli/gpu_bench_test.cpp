@@ -12,7 +12,7 @@
 #include "app/cli/bench/gpu/paired_steps.h"
 #include "app/cli/bench/gpu/role_patterns.h"
 #include "app/cli/bench/training_work.h"
-#include "core/engine/weight_conversion.h"
+#include "core/engine/products/weight_conversion.h"
 #include "core/io/model_folder.h"
 #include "tests/core/engine/modules/host_device.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/cli/recorded_run.h"
+#include "app/cli/commands/recorded_run.h"
 
 #include <doctest/doctest.h>
 

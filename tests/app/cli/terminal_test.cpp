@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/cli/terminal.h"
+#include "app/cli/terminal/terminal.h"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cctype>
 
-#include "app/cli/live_table.h"
-#include "app/cli/screen_text.h"
+#include "app/cli/commands/live_table.h"
+#include "app/cli/terminal/screen_text.h"
 #include "tests/core/session/recorded_run.h"
 
 namespace natscope {

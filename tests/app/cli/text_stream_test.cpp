@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/cli/text_stream.h"
+#include "app/cli/terminal/text_stream.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>

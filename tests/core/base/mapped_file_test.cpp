@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/base/mapped_file.h"
+#include "core/base/small_file.h"
 
 #include <doctest/doctest.h>
 #include <sys/socket.h>

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "core/io/follow_up_tokens.h"
+#include "core/tokenizer/follow_up_tokens.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "core/engine/bf16_product.h"
+#include "core/engine/products/bf16_product.h"
 
 namespace natscope {
 namespace {

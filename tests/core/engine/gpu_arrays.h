@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/engine/device_module.h"
+#include "core/device/device_module.h"
 
 namespace natscope::test {
 

@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/engine/torch_products.h"
+#include "core/engine/products/torch_products.h"
 #include "tests/core/engine/gpu_arrays.h"
 #include "tests/support/case_turns.h"
 

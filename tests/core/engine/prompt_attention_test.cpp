@@ -2,7 +2,7 @@
 // What a prompt's chunks attend with when something is measured. Flash attention: which keys a chunk sees, and the
 // engine on it; on a device of ordinary memory it computes by the formula, and on a GPU it holds LibTorch's to that
 // formula when it is opened. And chunks that see themselves alone.
-#include "core/engine/flash_attention.h"
+#include "core/engine/passes/flash_attention.h"
 
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/ones.h>

@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "core/engine/torch_products.h"
+#include "core/engine/products/torch_products.h"
 #include "tests/core/engine/modules/host_device.h"
 
 namespace natscope {

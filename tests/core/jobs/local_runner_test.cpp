@@ -97,6 +97,7 @@ TEST_CASE("answers of programs: both streams, the exit code, and an end of patie
   REQUIRE(answer);
   CHECK(answer->out.size() == (std::size_t{1} << 20));
   CHECK_FALSE(run_for_answer({"sleep", "60"}, 200ms));
+  CHECK_FALSE(run_for_answer({"sh", "-c", "exec >&- 2>&-; sleep 60"}, 200ms));
   const auto missing = run_for_answer({"natscope-no-such-program"});
   REQUIRE_FALSE(missing);
   CHECK(missing.error().code == ErrorCode::file_not_found);

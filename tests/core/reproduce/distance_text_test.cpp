@@ -7,7 +7,7 @@
 #include <string>
 
 #include "core/base/atomic_file.h"
-#include "core/io/tokenizer_trainer.h"
+#include "core/tokenizer/tokenizer_trainer.h"
 #include "tests/support/sentencepiece_bytes.h"
 #include "tests/support/temporary_folder.h"
 

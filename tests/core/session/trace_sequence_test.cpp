@@ -325,6 +325,7 @@ TEST_CASE("tiles of a recorded map, cell for cell") {
   CHECK(tile_of(*trace, {LayerId(0), HeadId(0), 0, 0, 0}).error().code == ErrorCode::bad_trace);
   CHECK(tile_of(*trace, {id.layer, id.head, 0, 1, 0}).error().code == ErrorCode::bad_position);
   CHECK(tile_of(*trace, {id.layer, id.head, 60, 0, 0}).error().code == ErrorCode::bad_position);
+  CHECK(tile_of(*trace, {id.layer, id.head, 0, 1 << 24, 0}).error().code == ErrorCode::bad_position);
   CHECK(tile_of(*trace, {id.layer, id.head, 0, -1, 0}).error().code == ErrorCode::bad_position);
 }
 

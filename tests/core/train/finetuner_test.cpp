@@ -170,11 +170,11 @@ TEST_CASE("all weights of a base in f16: bf16, and the config says so") {
 TEST_CASE("a GPU that is not there is said before anything is read, and the folder may be used again") {
   TemporaryFolder folder;
   FinetuneOptions options = tiny_run(folder, "job");
-  options.device = TrainDevice::gpu;
+  options.device = Device::cuda;
   const auto result = finetune(options, false, {}, {});
   REQUIRE(!result.has_value());
   CHECK(result.error().code == ErrorCode::device_unavailable);
-  options.device = TrainDevice::any;
+  options.device = Device::automatic;
   options.steps = 2;
   CHECK(losses_of(options, false).size() == 2);
 }
@@ -192,8 +192,8 @@ TEST_CASE("the forecast of a GPU's memory: an 8 B model with 16 000 tokens besid
   FinetuneOptions options;
   options.dtype = ComputeDType::bfloat16;
   constexpr std::int64_t stored = 16'060'522'496;
-  const auto forecast = forecast_memory(config, options, TrainDevice::gpu, {stored, "bfloat16"});
-  const auto on_cpu = forecast_memory(config, options, TrainDevice::cpu, {stored, "bfloat16"});
+  const auto forecast = forecast_memory(config, options, Device::cuda, {stored, "bfloat16"});
+  const auto on_cpu = forecast_memory(config, options, Device::cpu, {stored, "bfloat16"});
   CHECK(forecast.on_gpu);
   CHECK(!on_cpu.on_gpu);
   CHECK(forecast.tokens == 16'000);
@@ -212,7 +212,7 @@ TEST_CASE("the forecast of a GPU's memory: an 8 B model with 16 000 tokens besid
   CHECK(trained_bytes(on_cpu) == 7 * scores);
   // What is widened while it is used weighs more than what is read as it is stored.
   options.dtype = ComputeDType::float32;
-  CHECK(forecast_memory(config, options, TrainDevice::gpu, {stored, "bfloat16"}).total_bytes() >
+  CHECK(forecast_memory(config, options, Device::cuda, {stored, "bfloat16"}).total_bytes() >
         forecast.total_bytes() + 3LL * 4096 * 14336 * 4 - 1);
 }
 
@@ -228,7 +228,7 @@ TEST_CASE("the forecast counts the text, and held-out losses where the vocabular
   FinetuneOptions options;
   const ForecastInputs inputs{25'600'000, "bfloat16", 0};
   const auto bytes = [&](const ForecastInputs& of) {
-    return forecast_memory(config, options, TrainDevice::cpu, of).total_bytes();
+    return forecast_memory(config, options, Device::cpu, of).total_bytes();
   };
   const std::int64_t without = bytes(inputs);
   CHECK(bytes({inputs.stored_bytes, inputs.stored_as, 1000}) == without + 4000);
@@ -260,7 +260,7 @@ TEST_CASE("options survive spec.json, and strange ones are refused") {
   options.trained = Trained::lora;
   options.lora_targets = {"v_proj"};
   options.seed = 18446744073709551615U;
-  options.device = TrainDevice::gpu;
+  options.device = Device::cuda;
   const auto spec = options_json(options);
   CHECK(spec["device"] == "cuda");
   const auto again = finetune_options_from_json(spec);
@@ -268,7 +268,7 @@ TEST_CASE("options survive spec.json, and strange ones are refused") {
   CHECK(options_json(*again) == spec);
   auto of_before = spec;
   of_before.erase("device");  // of a run from before there was one
-  CHECK(finetune_options_from_json(of_before)->device == TrainDevice::any);
+  CHECK(finetune_options_from_json(of_before)->device == Device::automatic);
   const std::pair<const char*, nlohmann::json> wrong[] = {
       {"trained", "some"},      {"device", "gpu"},  {"device", 1}, {"lora_targets", 3},
       {"lora_targets", {1, 2}}, {"window", "wide"}, {"unheard", 1}};

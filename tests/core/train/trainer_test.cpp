@@ -10,7 +10,7 @@
 
 #include "core/io/model_folder.h"
 #include "core/io/safetensors.h"
-#include "core/io/tokenizer.h"
+#include "core/tokenizer/tokenizer.h"
 #include "core/train/weights/checkpoint_export.h"
 #include "core/train/weights/parameters.h"
 #include "tests/support/sentencepiece_bytes.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Job folders as a list, curves and a log, without widgets.
-#include "ui/models/job_desk.h"
+#include "ui/models/jobs/job_desk.h"
 
 #include <QSignalSpy>
 #include <QTemporaryDir>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a form describes, as commands and complaints; and stop strings as one line.
-#include "ui/models/job_draft.h"
+#include "ui/models/jobs/job_draft.h"
 
 #include <QDir>
 #include <QTest>

@@ -13,10 +13,10 @@
 #include <functional>
 
 #include "tests/ui/panels/made_up_session.h"
-#include "ui/models/export_command.h"
-#include "ui/models/run_comparison.h"
+#include "ui/models/figures/export_command.h"
+#include "ui/models/runs/run_comparison.h"
+#include "ui/models/runs/token_words.h"
 #include "ui/models/session_files.h"
-#include "ui/models/token_words.h"
 
 using namespace natscope;
 using namespace natscope::ui;

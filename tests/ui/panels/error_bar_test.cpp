@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the bar makes of messages that other programs had a hand in.
-#include "ui/panels/error_bar.h"
+#include "ui/panels/parts/error_bar.h"
 
 #include <QTest>
 

@@ -14,7 +14,7 @@
 #include "tests/ui/panels/made_up_session.h"
 #include "ui/models/grouped_number.h"
 #include "ui/models/run_facts.h"
-#include "ui/models/token_words.h"
+#include "ui/models/runs/token_words.h"
 #include "ui/panels/text_panel.h"
 #include "ui/panels/token_panel.h"
 #include "ui/theme/theme.h"

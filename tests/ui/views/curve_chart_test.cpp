@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Charts of a job: what stands on their axes and above them, and where they are at any size of the dock.
-#include "ui/views/curve_chart.h"
+#include "ui/views/charts/curve_chart.h"
 
 #include <QFontMetrics>
 #include <QPainter>
@@ -13,12 +13,12 @@
 #include <cmath>
 
 #include "tests/ui/models/made_up_jobs.h"
-#include "ui/models/job_list_model.h"
+#include "ui/models/jobs/job_list_model.h"
 #include "ui/theme/theme.h"
+#include "ui/views/charts/job_curves_view.h"
+#include "ui/views/charts/plot_library.h"
+#include "ui/views/charts/sparse_ticker.h"
 #include "ui/views/job_cell_delegate.h"
-#include "ui/views/job_curves_view.h"
-#include "ui/views/plot_library.h"
-#include "ui/views/sparse_ticker.h"
 
 using namespace natscope;
 using namespace natscope::ui;

@@ -9,8 +9,8 @@
 #include "tests/ui/views/made_up_record.h"
 #include "tests/ui/views/made_up_tiles.h"
 #include "ui/theme/theme.h"
-#include "ui/views/head_grid_view.h"
-#include "ui/views/map_marks.h"
+#include "ui/views/maps/head_grid_view.h"
+#include "ui/views/maps/map_marks.h"
 
 using namespace natscope;
 using namespace natscope::ui;

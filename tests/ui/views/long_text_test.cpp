@@ -10,10 +10,10 @@
 #include "ui/models/grouped_number.h"
 #include "ui/models/run_facts.h"
 #include "ui/theme/theme.h"
-#include "ui/views/cache_chart_view.h"
-#include "ui/views/head_bars_view.h"
-#include "ui/views/mean_picture.h"
-#include "ui/views/role_map_view.h"
+#include "ui/views/charts/cache_chart_view.h"
+#include "ui/views/charts/head_bars_view.h"
+#include "ui/views/maps/mean_picture.h"
+#include "ui/views/maps/role_map_view.h"
 
 using namespace natscope;
 using namespace natscope::ui;

@@ -9,9 +9,9 @@
 #include "tests/ui/views/made_up_tiles.h"
 #include "ui/figure/token_flow.h"
 #include "ui/theme/theme.h"
-#include "ui/views/attention_map_view.h"
-#include "ui/views/map_frame_times.h"
-#include "ui/views/map_marks.h"
+#include "ui/views/maps/attention_map_view.h"
+#include "ui/views/maps/map_frame_times.h"
+#include "ui/views/maps/map_marks.h"
 #include "ui/views/named_token.h"
 
 using namespace natscope;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "ui/views/map_transform.h"
+#include "ui/views/maps/map_transform.h"
 
 #include <QRandomGenerator>
 #include <QTest>
 
-#include "ui/views/column_transform.h"
+#include "ui/views/maps/column_transform.h"
 
 using namespace natscope::ui;
 

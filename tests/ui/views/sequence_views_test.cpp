@@ -15,13 +15,13 @@
 #include "tests/ui/views/made_up_record.h"
 #include "ui/models/grouped_number.h"
 #include "ui/theme/theme.h"
-#include "ui/views/cache_chart_view.h"
+#include "ui/views/charts/cache_chart_view.h"
+#include "ui/views/charts/head_bars_view.h"
+#include "ui/views/charts/plot_library.h"
+#include "ui/views/charts/role_mix_view.h"
 #include "ui/views/fitting_words.h"
-#include "ui/views/head_bars_view.h"
+#include "ui/views/maps/role_map_view.h"
 #include "ui/views/named_token.h"
-#include "ui/views/plot_library.h"
-#include "ui/views/role_map_view.h"
-#include "ui/views/role_mix_view.h"
 #include "ui/views/token_text_view.h"
 
 using namespace natscope;

@@ -7,7 +7,7 @@
 #include <iterator>
 
 #include "core/base/cancel.h"
-#include "core/engine/torch_cuda.h"
+#include "core/device/torch_errors.h"
 
 namespace natscope::bench {
 

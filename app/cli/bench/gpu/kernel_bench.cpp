@@ -7,7 +7,7 @@
 
 #include "core/base/program_folder.h"
 #include "core/base/shared_library.h"
-#include "core/engine/kernel_status.h"
+#include "core/cache/kernel_status.h"
 
 namespace natscope::bench {
 namespace {

@@ -5,8 +5,8 @@
 #include "app/cli/bench/gpu/gpu_run.h"
 #include "app/cli/bench/gpu/role_patterns.h"
 #include "core/base/cancel.h"
-#include "core/engine/device_module.h"
-#include "core/engine/kernel_status.h"
+#include "core/cache/kernel_status.h"
+#include "core/device/device_module.h"
 
 namespace natscope::bench {
 namespace {

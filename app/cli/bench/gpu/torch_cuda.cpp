@@ -13,7 +13,8 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include "app/cli/bench/benchmark.h"
-#include "core/engine/torch_cuda.h"
+#include "core/device/torch_cuda.h"
+#include "core/device/torch_errors.h"
 
 namespace natscope::bench {
 namespace {

@@ -136,7 +136,7 @@ Expected<std::vector<Row>> from_scratch_rows(GpuRun& run, bool nats, double budg
 
 Row memory_row(const GpuRun& run, const ModelFolder& base, const train::FinetuneOptions& options,
                std::int64_t peak_bytes) {
-  const auto forecast = train::forecast_memory(base.config(), options, train::TrainDevice::gpu,
+  const auto forecast = train::forecast_memory(base.config(), options, Device::cuda,
                                                {static_cast<std::int64_t>(base.weight_bytes()), base.weight_dtype()});
   Row row;
   row.name = "finetune_memory_8b_8k";

@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "core/engine/row_math.h"
+#include "core/row_math/row_math.h"
 #include "kernels/attention_decode.h"
 #include "kernels/attention_prefill.h"
 #include "tests/core/engine/modules/host_memory.h"

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "core/engine/row_math.h"
+#include "core/row_math/row_math.h"
 #include "kernels/linear.h"
 #include "tests/core/engine/modules/host_memory.h"
 

@@ -38,7 +38,7 @@ struct Made {
 };
 
 /// What each rank gets where those before `without` have a GPU, and those before `apart` can add up gradients there.
-std::vector<Made> make(TrainDevice wanted, int size, int without, int apart = 100) {
+std::vector<Made> make(Device wanted, int size, int without, int apart = 100) {
   std::vector<Made> all(static_cast<std::size_t>(size));
   test::on_ranks(size, [&](RankGroup& ranks) {
     Made& made = all[static_cast<std::size_t>(ranks.rank())];
@@ -61,19 +61,19 @@ std::vector<Made> make(TrainDevice wanted, int size, int without, int apart = 10
 }  // namespace
 
 TEST_CASE("where every rank has a GPU, all of them join") {
-  for (const Made& made : make(TrainDevice::gpu, 2, 2)) {
+  for (const Made& made : make(Device::cuda, 2, 2)) {
     CHECK(made.problem.empty());
     CHECK(made.passes == PassesOn::gpu);
     CHECK(made.joined);
   }
   // One rank has nobody to share its gradient with.
-  const Made alone = make(TrainDevice::gpu, 1, 1)[0];
+  const Made alone = make(Device::cuda, 1, 1)[0];
   CHECK(alone.passes == PassesOn::gpu);
   CHECK_FALSE(alone.joined);
 }
 
 TEST_CASE("where one rank has none, none computes on a GPU, and each says why") {
-  const auto some = make(TrainDevice::gpu, 3, 2);
+  const auto some = make(Device::cuda, 3, 2);
   CHECK(some[0].problem == "another rank has no GPU");
   CHECK(some[1].problem == "another rank has no GPU");
   CHECK(some[2].problem == "no driver");
@@ -81,18 +81,18 @@ TEST_CASE("where one rank has none, none computes on a GPU, and each says why") 
 }
 
 TEST_CASE("where GPUs cannot add up gradients, the CPUs compute unless a GPU was asked for") {
-  const auto asked = make(TrainDevice::gpu, 2, 2, 1);
+  const auto asked = make(Device::cuda, 2, 2, 1);
   CHECK(asked[0].problem == "another rank cannot add up gradients on its GPU");
   CHECK(asked[1].problem == "no NCCL");
   if (!DeviceModule::is_there({})) return;  // `any` asks no GPU then
-  for (const Made& made : make(TrainDevice::any, 2, 2, 1)) {
+  for (const Made& made : make(Device::automatic, 2, 2, 1)) {
     CHECK(made.problem.empty());
     CHECK(made.passes == PassesOn::cpu);
   }
 }
 
 TEST_CASE("a CPU that was asked for is not asked about GPUs") {
-  for (const Made& made : make(TrainDevice::cpu, 2, 0)) {
+  for (const Made& made : make(Device::cpu, 2, 0)) {
     CHECK(made.problem.empty());
     CHECK(made.passes == PassesOn::cpu);
   }
@@ -109,7 +109,7 @@ class ModelOnDevice final : public TrainingTask {
     layout_.begin_block();
   }
   Expected<void> prepare(const Say& say) override {
-    NATSCOPE_TRY(const Model model, make_on(TrainDevice::gpu, ranks_, say, [&](PassesOn passes) -> Expected<Model> {
+    NATSCOPE_TRY(const Model model, make_on(Device::cuda, ranks_, say, [&](PassesOn passes) -> Expected<Model> {
                    return Model{passes, {&made_.joined}};
                  }));
     made_.passes = model.passes;

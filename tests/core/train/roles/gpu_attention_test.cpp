@@ -17,8 +17,8 @@
 #include <cstdint>
 #include <memory>
 
-#include "core/engine/device_module.h"
-#include "core/engine/torch_cuda.h"
+#include "core/device/device_module.h"
+#include "core/device/torch_cuda.h"
 
 using namespace natscope;
 using namespace natscope::train;

@@ -49,10 +49,10 @@ TEST_CASE("inference takes the largest score, ties to the lowest option, positio
   const RoleShape shape{1, 4, 1};
   const std::vector<float> scores{0, 1, 2, 0, 0, 0, -0.05F, 0, 0, -0.2F, 0, 0};
   std::vector<Role> roles(4);
-  argmax_roles(shape, scores.data(), 0.1F, true, roles.data());
+  argmax_roles(shape, scores.data(), 0.1F, roles.data());
   CHECK(roles == std::vector<Role>{Role::global, Role::global, Role::global, Role::local});
-  argmax_roles(shape, scores.data(), 0.0F, false, roles.data());
-  CHECK(roles == std::vector<Role>{Role::sliding, Role::global, Role::local, Role::local});
+  argmax_roles(shape, scores.data(), 0.0F, roles.data());
+  CHECK(roles == std::vector<Role>{Role::global, Role::global, Role::local, Role::local});
 }
 
 TEST_CASE("the scores' gradient goes through the softmax and stops at forced positions") {

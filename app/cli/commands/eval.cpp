@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "app/cli/commands.h"
+#include "app/cli/commands/drawn_figure.h"
+#include "app/cli/commands/eval_report.h"
+#include "app/cli/flags/baseline_options.h"
+#include "app/cli/flags/input_files.h"
+#include "app/cli/flags/model_options.h"
+#include "app/cli/flags/policy_option.h"
+#include "app/cli/flags/role_flags.h"
+#include "app/cli/terminal/note.h"
+#include "app/cli/terminal/terminal.h"
+#include "app/cli/terminal/text_stream.h"
+#include "core/base/atomic_file.h"
+#include "core/base/grouped_digits.h"
+#include "core/export/data_files.h"
+#include "core/export/trade_off_chart.h"
+#include "core/io/model_folder.h"
+
+namespace natscope {
+namespace {
+
+struct Options {
+  ModelOptions model;
+  RoleFlags roles;
+  PolicyListOption policies;
+  BaselineOptions baselines;
+  std::vector<std::string> files;
+  std::string csv;
+  std::string per_token;
+  std::string vocabulary;
+  std::string figure;
+  std::int64_t segment = 1024;
+  bool segment_given = false;
+  std::int64_t tokens_max = 0;
+  std::int64_t chunk = 512;
+};
+
+/// What the flags alone have wrong need not wait for the model. Errors: usage.
+Expected<void> check_policies(const Options& options) {
+  NATSCOPE_TRY(const std::vector<Policy> policies, options.policies.parsed());
+  for (const Policy& policy : policies) NATSCOPE_CHECK(options.roles.check(policy));
+  return options.baselines.check();
+}
+
+/// Errors: usage (the ending is no picture's, a build that draws none).
+Expected<void> check_figure(const std::string& path) {
+  if (path.empty()) return {};
+  const auto format = export_format(path);
+  if (format && !is_data_format(*format) && figures_are_drawn()) return {};
+  return fail(ErrorCode::usage,
+              figures_are_drawn() ? "--figure " + printable(path) + " is no name of a picture"
+                                  : "--figure: this build draws no figures, it was made without Qt",
+              figures_are_drawn() ? "end it in .svg, .pdf or .png" : "write the numbers with --csv");
+}
+
+/// Hours of work must not end at a name, nor at the text that they began with. Errors: usage, those of the target.
+Expected<void> check_files(const Options& options) {
+  std::vector<InputFile> inputs = options.model.input_files();
+  for (const std::string& file : options.files) inputs.push_back({"--text", file});
+  if (!options.roles.file().empty()) inputs.push_back({"--roles", options.roles.file()});
+  return check_outputs({{"--csv", options.csv},
+                        {"--per-token", options.per_token},
+                        {"--vocabulary", options.vocabulary},
+                        {"--figure", options.figure}},
+                       inputs);
+}
+
+Expected<EvaluatedText> cut_text(const Options& options, std::span<const std::int32_t> stream, std::int64_t context) {
+  EvaluatedText text;
+  text.segments = cut_segments(stream, std::min(options.segment, context));
+  if (text.segments.empty() || text.segments.front().size() < 2) {
+    return fail(ErrorCode::bad_text, "the text is too short to predict a token of it", "give a longer text");
+  }
+  text.tokens_left_out = static_cast<std::int64_t>(stream.size());
+  for (const auto segment : text.segments) text.tokens_left_out -= static_cast<std::int64_t>(segment.size());
+  if (options.roles.has_roles() && text.segments.size() > 1) {
+    return fail(ErrorCode::usage,
+                "--force and --roles set the roles of one text, this one is cut into " +
+                    std::to_string(text.segments.size()) + " segments",
+                "cut it to one with --tokens-max, or make the segment longer");
+  }
+  return text;
+}
+
+Expected<std::vector<EvaluatedPolicy>> planned(const Options& options, const EvaluatedText& text,
+                                               const ModelConfig& config) {
+  const auto tokens = static_cast<std::int64_t>(text.segments.front().size());
+  std::vector<EvaluatedPolicy> policies;
+  for (const PolicyOption& option : options.policies.each()) {
+    NATSCOPE_TRY(const Policy policy, option.policy(tokens));
+    NATSCOPE_TRY(policies.emplace_back().plan, options.roles.plan(policy, tokens, config.layers, config.kv_heads));
+  }
+  return policies;
+}
+
+/// Baselines at the budgets that were asked for, behind what is there: those that are not measured anyway. What was set
+/// by hand is not theirs.
+void add_baselines(const Options& options, const EvaluatedText& text, std::vector<EvaluatedPolicy>& policies) {
+  const auto tokens = static_cast<std::int64_t>(text.segments.front().size());
+  for (Policy& baseline : options.baselines.policies(policies.front().score.kv_fraction(), tokens)) {
+    const auto is_it = [&](const EvaluatedPolicy& policy) { return policy.plan.policy == baseline; };
+    if (std::ranges::none_of(policies, is_it)) policies.emplace_back().plan.policy = std::move(baseline);
+  }
+}
+
+/// The figure has the numbers that it is drawn from in its metadata.
+Expected<void> draw_trade_off(const std::string& path, const std::vector<nlohmann::json>& results,
+                              const EvaluatedText& text, const ModelFolder& model) {
+  std::vector<PolicyOutcome> outcomes;
+  for (const nlohmann::json& result : results) {
+    const bool is_full = result.at("policy") == "model" && !model.has_score_layers();
+    outcomes.push_back({is_full ? std::string("full") : result.at("policy").get<std::string>(),
+                        result.at("kv_fraction"), result.at("perplexity")});
+  }
+  SeriesChart chart = trade_off_chart(outcomes, text.trained_with.value_or(std::string()));
+  const nlohmann::json provenance = {
+      {"natscope_version", NATSCOPE_VERSION}, {"model_sha256", model.sha256()}, {"results", results}};
+  chart.provenance = provenance.dump();
+  return draw_chart_file(chart, {}, path);
+}
+
+Expected<void> evaluate(Engine& engine, const Options& options, const EvaluatedText& text, EvaluatedPolicy& policy,
+                        const std::string& label, const std::stop_token& stop) {
+  ScoreOptions scoring;
+  scoring.chunk = options.chunk;
+  scoring.plan = policy.plan;
+  if (!options.per_token.empty())
+    scoring.on_token = [&policy](const PredictedToken& token) { policy.nll.push_back(token.nll); };
+  ProgressBar bar(label, "segments");
+  for (const auto segment : text.segments) {
+    NATSCOPE_CHECK(score_segment(engine, segment, scoring, policy.score, stop));
+    if (!options.vocabulary.empty()) policy.vocabulary.add(engine.record());
+    bar.update(policy.score.segments, static_cast<std::int64_t>(text.segments.size()));
+  }
+  return {};
+}
+
+Expected<void> run(const Options& options, CommandContext& context) {
+  NATSCOPE_CHECK(check_policies(options));
+  NATSCOPE_CHECK(check_figure(options.figure));
+  NATSCOPE_CHECK(check_files(options));
+  NATSCOPE_TRY(auto engine, open_engine(options.model, 0, context.stop));
+  const std::int64_t model_context = engine->config().context;
+  if (options.segment_given && options.segment > model_context) {
+    return fail(
+        ErrorCode::prompt_too_long,
+        "--segment is " + std::to_string(options.segment) + ", the context holds " + std::to_string(model_context),
+        "give a shorter --segment");
+  }
+  NATSCOPE_TRY(const auto stream, read_token_stream(engine->folder(), options.files, options.tokens_max));
+  NATSCOPE_TRY(EvaluatedText text, cut_text(options, stream, model_context));
+  text.trained_with = trained_with(engine->folder());
+  NATSCOPE_TRY(auto policies, planned(options, text, engine->config()));
+
+  std::vector<nlohmann::json> results;
+  for (std::size_t i = 0; i < policies.size(); ++i) {
+    EvaluatedPolicy& policy = policies[i];
+    std::string label = "eval";
+    if (policies.size() > 1) {
+      label +=
+          " " + std::to_string(i + 1) + "/" + std::to_string(policies.size()) + " " + to_string(policy.plan.policy);
+    }
+    NATSCOPE_CHECK(evaluate(*engine, options, text, policy, label, context.stop));
+    results.push_back(eval_json(policy, text));
+    if (i == 0) add_baselines(options, text, policies);
+  }
+  if (!options.per_token.empty())
+    NATSCOPE_CHECK(write_per_token(options.per_token, text, policies, engine->tokenizer()));
+  if (!options.vocabulary.empty())
+    NATSCOPE_CHECK(write_vocabularies(options.vocabulary, policies, engine->tokenizer()));
+  if (!options.csv.empty()) NATSCOPE_CHECK(write_file_atomically(options.csv, eval_csv(results)));
+
+  if (!options.figure.empty()) NATSCOPE_CHECK(draw_trade_off(options.figure, results, text, engine->folder()));
+
+  const std::string note = training_note(text, policies);
+  if (!note.empty()) print_note(note);
+  const bool is_one = results.size() == 1;
+  if (!context.json) return print_text(is_one ? eval_text(results.front()) : eval_table(results));
+  if (text.tokens_left_out > 0) {
+    print_note(grouped_digits(text.tokens_left_out) +
+               (text.tokens_left_out == 1 ? " token at the end is" : " tokens at the end are") +
+               " left out: less than a segment");
+  }
+  return print_json(is_one ? results.front() : nlohmann::json(results));
+}
+
+}  // namespace
+
+void add_eval_command(CLI::App& root, Invocation& invocation) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = add_command(root, "eval", "Perplexity and KV fraction of text under cache policies");
+  command->add_option("--text", options->files, "Text file, up to 1 GiB; several are one stream; -: standard input")
+      ->required()
+      ->type_name("FILE");
+  options->model.add_to(*command);
+  options->policies.add_to(*command, "are measured one after another on the same text");
+  options->baselines.add_to(*command);
+  options->roles.add_to(*command);
+  CLI::Option* segment =
+      command
+          ->add_option("--segment", options->segment,
+                       "Tokens a segment, each with a fresh cache; at most the model's context. What "
+                       "is left at the end is not read, unless it is all there is")
+          ->check(CLI::Range(std::int64_t{2}, std::int64_t{1} << 31U))
+          ->type_name("N")
+          ->capture_default_str();
+  command->add_option("--tokens-max", options->tokens_max, "Cut the text after N tokens; 0: all of it")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40U))
+      ->type_name("N")
+      ->capture_default_str();
+  add_chunk_option(*command, options->chunk);
+  command->add_option("--csv", options->csv, "Write the result there, too: a line for each policy")->type_name("FILE");
+  command
+      ->add_option("--per-token", options->per_token,
+                   "Write the loss of each predicted token there, as csv: segment, position, token, text and nll (in "
+                   "nats); with several policies an nll for each")
+      ->type_name("FILE");
+  command
+      ->add_option("--vocabulary", options->vocabulary,
+                   "Write there, as csv, which tokens of the vocabulary were kept: how often each occurred, its roles, "
+                   "life, share of the cache and mean loss over all segments and heads, as export --kind vocabulary "
+                   "says them of one text")
+      ->type_name("FILE");
+  command
+      ->add_option(
+          "--figure", options->figure,
+          "Draw there, as svg, pdf or png, the perplexity of every policy against its KV fraction; the numbers "
+          "are in its metadata")
+      ->type_name("FILE");
+  command->footer(
+      "KV fraction is what the cache holds after a segment's last token, of what full attention would hold, on average "
+      "over segments, layers and heads; the mean over steps is of all entries that were held while the text was read.\n"
+      "With several policies --json prints an array. --window, --force and --roles are not for "
+      "what --budgets adds; --force and --roles are for a text of one segment.\n"
+      "What learned roles are worth at their own budget: natscope-cli eval --text FILE --policy model --policy full "
+      "--budgets same --figure trade.svg");
+  on_run(*command, invocation, [options, segment](CommandContext& context) {
+    options->segment_given = segment->count() > 0;
+    return run(*options, context);
+  });
+}
+
+}  // namespace natscope

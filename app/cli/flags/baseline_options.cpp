@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/cli/flags/baseline_options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "core/cache/policy_budget.h"
+
+namespace natscope {
+namespace {
+
+constexpr std::string_view same_budget = "same";
+
+/// In the order of budget_kinds.
+constexpr std::array<std::string_view, budget_kinds.size()> kind_names{"window", "streaming", "h2o", "tova"};
+
+/// A share of the cache, over 0 and up to 1; nothing for anything else.
+std::optional<double> parse_share(std::string_view text) {
+  double share = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), share);
+  if (error != std::errc() || end != text.data() + text.size() || !(share > 0 && share <= 1)) return std::nullopt;
+  return share;
+}
+
+}  // namespace
+
+void BaselineOptions::add_to(CLI::App& command) {
+  command
+      .add_option("--budgets", budgets_,
+                  "Also measure baselines that hold these shares of a segment, behind the other policies: 0.125, or "
+                  "same: as much as the first policy does; between commas")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("LIST");
+  command
+      .add_option("--baselines", kinds_,
+                  "Which ones, between commas: window, streaming (4 sinks), h2o (half heavy, half recent), tova")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(CLI::IsMember(std::vector<std::string>(kind_names.begin(), kind_names.end())))
+      ->type_name("LIST")
+      ->default_str("window,streaming,h2o,tova");
+}
+
+Expected<void> BaselineOptions::check() const {
+  for (const std::string& budget : budgets_) {
+    if (budget == same_budget || parse_share(budget)) continue;
+    return fail(ErrorCode::usage,
+                "--budgets takes same, or shares of the cache over 0 and up to 1, not \"" + printable(budget) + "\"",
+                "write --budgets 0.125,0.25 for an eighth and a quarter");
+  }
+  if (!kinds_.empty() && budgets_.empty())
+    return fail(ErrorCode::usage, "--baselines chooses among those of --budgets, which is not given",
+                "add --budgets same");
+  return {};
+}
+
+std::vector<Policy> BaselineOptions::policies(double same, std::int64_t tokens) const {
+  std::vector<Policy> all;
+  for (const std::string& budget : budgets_) {
+    const double share = budget == same_budget ? same : parse_share(budget).value_or(same);
+    for (std::size_t i = 0; i < budget_kinds.size(); ++i) {
+      if (!kinds_.empty() && std::ranges::find(kinds_, kind_names[i]) == kinds_.end()) continue;
+      Policy policy = policy_at_budget(budget_kinds[i], share, tokens);
+      if (std::ranges::find(all, policy) == all.end()) all.push_back(std::move(policy));
+    }
+  }
+  return all;
+}
+
+}  // namespace natscope
