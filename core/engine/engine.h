@@ -111,7 +111,7 @@ class Engine {
   [[nodiscard]] kernels::ElementType dtype() const;
   [[nodiscard]] const CacheGeometry& geometry() const;
 
-  /// Text to tokens as cli.md says: the beginning token in front where the tokenizer has one, no end token.
+  /// Text to tokens: the beginning token in front where the tokenizer has one, no end token.
   /// Errors: bad_text (empty, not UTF-8), prompt_too_long.
   [[nodiscard]] Expected<std::vector<std::int32_t>> tokenize(std::string_view text) const;
 

@@ -10,7 +10,7 @@ namespace natscope {
 /// Why a generated text ended.
 enum class StopReason : std::uint8_t { end_of_text, max_new_tokens, context_full, stop_string, interrupted };
 
-/// As cli.md spells them, in the enumeration's order.
+/// As `generate --json` spells them, in the enumeration's order.
 inline constexpr std::array<const char*, 5> stop_reason_names{"end_of_text", "max_new_tokens", "context_full",
                                                               "stop_string", "interrupted"};
 
