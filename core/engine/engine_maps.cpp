@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <string>
 
+#include "core/cache/head_checks.h"
 #include "core/cache/kernel_status.h"
 #include "core/engine/engine_state.h"
 
@@ -14,19 +15,6 @@ constexpr std::int64_t whole_layer_bytes = 64LL << 20U;
 /// Where several fit, one that is asked for brings its neighbours, for which the text need not be read again: one below
 /// it, which costs nothing, and others above, to which the text is then read a little further.
 constexpr std::int32_t most_layers = 4;
-
-/// `layers`: those that were opened.
-Expected<void> check_head(std::int32_t layers, std::int32_t heads, LayerId layer, HeadId head) {
-  if (layer.value < 0 || layer.value >= layers) {
-    return fail(ErrorCode::bad_layer,
-                "no layer " + std::to_string(layer.value) + ": there are layers 0 to " + std::to_string(layers - 1));
-  }
-  if (head.value < 0 || head.value >= heads) {
-    return fail(ErrorCode::bad_head,
-                "no head " + std::to_string(head.value) + ": a layer has heads 0 to " + std::to_string(heads - 1));
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -82,7 +70,8 @@ auto Engine::State::draw(LayerId layer, HeadId head, std::int64_t tokens_needed,
                          const ReplayProgress& on_replay, const Draw& draw_from) const
     -> decltype(draw_from(std::declval<const TraceStore&>(), layer, head, std::span<const std::int32_t>())) {
   const ModelConfig& config = folder.config();
-  NATSCOPE_CHECK(check_head(geometry.layers, config.heads, layer, head));
+  NATSCOPE_CHECK(check_layer(layer, geometry.layers));
+  NATSCOPE_CHECK(check_head(head, config.heads));
   const KvHeadId kv_head = kv_head_of(head, config.heads, config.kv_heads);
   const std::vector<std::int32_t> last_query = last_query_of(layer, kv_head);
   if (last_query.empty()) return fail(ErrorCode::bad_position, "there is no text yet, and so no map");

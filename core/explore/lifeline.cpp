@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "core/base/grouped_digits.h"
+#include "core/cache/head_checks.h"
 
 namespace natscope {
 
@@ -28,12 +29,8 @@ bool is_gone(std::int32_t last_query, std::int64_t tokens) { return last_query <
 }  // namespace
 
 Expected<Lifeline> lifeline_of(const SequenceRecord& record, LayerId layer, KvHeadId kv_head, TokenPos position) {
-  if (layer.value < 0 || layer.value >= record.geometry().layers) {
-    return fail(ErrorCode::bad_layer, "no layer " + std::to_string(layer.value));
-  }
-  if (kv_head.value < 0 || kv_head.value >= record.geometry().kv_heads) {
-    return fail(ErrorCode::bad_head, "no KV head " + std::to_string(kv_head.value));
-  }
+  NATSCOPE_CHECK(check_layer(layer, record.geometry().layers));
+  NATSCOPE_CHECK(check_kv_head(kv_head, record.geometry().kv_heads));
   if (position.value < 0 || position.value >= record.size()) {
     return fail(ErrorCode::bad_position,
                 "no token " + std::to_string(position.value) + " in a text of " + std::to_string(record.size()));

@@ -10,6 +10,7 @@
 
 #include "core/base/any_cpu.h"
 #include "core/base/cancel.h"
+#include "core/cache/head_checks.h"
 #include "core/cache/kernel_status.h"
 #include "core/explore/reserved_memory.h"
 #include "kernels/attention_statistics.h"
@@ -196,9 +197,8 @@ std::int64_t TraceStore::used_bytes() const {
 
 Expected<TraceStore::Source> TraceStore::source(LayerId layer, HeadId head,
                                                 std::span<const std::int32_t> last_query) const {
-  if (layer.value < 0 || layer.value >= geometry_.layers)
-    return fail(ErrorCode::bad_layer, "no layer " + std::to_string(layer.value));
-  if (head.value < 0 || head.value >= heads_) return fail(ErrorCode::bad_head, "no head " + std::to_string(head.value));
+  NATSCOPE_CHECK(check_layer(layer, geometry_.layers));
+  NATSCOPE_CHECK(check_head(head, heads_));
   Source source;
   {
     const std::lock_guard lock(mutex_);

@@ -14,6 +14,7 @@
 
 #include "kernels/cpu/attention_prefill_tiles.h"
 #include "kernels/cpu/operations.h"
+#include "kernels/cpu/prefill_scratch.h"
 #include "kernels/cpu/prefill_task.h"
 #include "kernels/cpu/simd_targets.h"
 #include "kernels/cpu/tiles.h"
@@ -32,14 +33,6 @@ namespace HWY_NAMESPACE {
 
 constexpr float unseen = -1e30F;  // a score that no weight comes from
 constexpr float lowest = -1e29F;  // a maximum that makes nothing of it
-
-/// One block's numbers while the keys pass by.
-struct BlockState {
-  float* queries;  // [head_dim, query_block]
-  float* sums;     // [head_dim, query_block]
-  float* largest;  // [query_block]
-  float* total;    // [query_block]
-};
 
 /// sums[i … i + dims, :] += Σ over keys of values[key, i …] · weights[key, :].
 template <int dims>
@@ -153,20 +146,12 @@ void end_block(const PrefillBlock& block, std::int64_t head_dim, const BlockStat
 
 void prefill_task(const PrefillTask& task) {
   const std::int64_t head_dim = task.head_dim;
-  auto* room = reinterpret_cast<float*>(task.scratch);
-  const auto carve = [&room](std::int64_t count) {
-    float* const part = room;
-    room += (count + 15) / 16 * 16;
-    return part;
-  };
-  std::array<BlockState, most_prefill_blocks> states{};
+  Carver carver(task.scratch);
+  const PrefillScratch scratch(head_dim, task.block_count, carver);
   for (std::int64_t index = 0; index < task.block_count; ++index) {
-    BlockState& state = states[static_cast<std::size_t>(index)];
-    state = {carve(head_dim * query_block), carve(head_dim * query_block), carve(query_block), carve(query_block)};
-    begin_block(task.blocks[static_cast<std::size_t>(index)], head_dim, state);
+    begin_block(task.blocks[static_cast<std::size_t>(index)], head_dim,
+                scratch.blocks[static_cast<std::size_t>(index)]);
   }
-  float* const scores = carve(key_block * query_block);
-  float* const converted = carve(2 * key_block * head_dim);
   const float* keys[key_block];
   const float* values[key_block];
 
@@ -179,7 +164,7 @@ void prefill_task(const PrefillTask& task) {
       for (std::int64_t place = from; place < to; ++place) {
         const PrefillKey& key = (*task.keys)[place];
         const bool is_f32 = key.in_chunk || task.dtype == ElementType::f32;
-        float* const rows = converted + 2 * (place - start) * head_dim;
+        float* const rows = scratch.converted + 2 * (place - start) * head_dim;
         keys[place - start] = f32_row(key.key, is_f32, head_dim, rows);
         values[place - start] = f32_row(key.value, is_f32, head_dim, rows + head_dim);
       }
@@ -189,13 +174,13 @@ void prefill_task(const PrefillTask& task) {
         const std::int64_t begin = std::max(start, range.begin);
         const std::int64_t end = std::min(start + key_block, range.end);
         if (begin >= end) continue;
-        attend_block(task, block, range, begin, end, keys + (begin - start), values + (begin - start), scores,
-                     states[static_cast<std::size_t>(index)]);
+        attend_block(task, block, range, begin, end, keys + (begin - start), values + (begin - start), scratch.scores,
+                     scratch.blocks[static_cast<std::size_t>(index)]);
       }
     }
   }
   for (std::int64_t index = 0; index < task.block_count; ++index) {
-    end_block(task.blocks[static_cast<std::size_t>(index)], head_dim, states[static_cast<std::size_t>(index)]);
+    end_block(task.blocks[static_cast<std::size_t>(index)], head_dim, scratch.blocks[static_cast<std::size_t>(index)]);
   }
 }
 
@@ -213,9 +198,9 @@ namespace {
 constexpr double flops_a_ns = 100;  // about what one core does
 
 std::int64_t scratch_bytes(std::int64_t head_dim, std::int64_t blocks) {
-  const std::int64_t block = 2 * head_dim * query_block + 2 * query_block;
-  const std::int64_t shared = key_block * query_block + 2 * key_block * head_dim + 64;
-  return (blocks * block + shared) * static_cast<std::int64_t>(sizeof(float));
+  Carver measure;
+  PrefillScratch(head_dim, blocks, measure);
+  return static_cast<std::int64_t>(measure.used());
 }
 
 /// How many blocks of a KV head make a task: many, so that keys are read from memory rarely, but four tasks for every
@@ -260,7 +245,7 @@ Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, 
   const bool tiles = cache.shape().dtype == ElementType::bf16 && tiles_available();
   const std::int64_t task_bytes =
       tiles ? tile_prefill_scratch_bytes(head_dim, task_blocks) : scratch_bytes(head_dim, task_blocks);
-  const std::int64_t thread_bytes = (task_bytes + 63) / 64 * 64;
+  const std::int64_t thread_bytes = round_up(task_bytes, HWY_ALIGNMENT);
   const auto scratch = hwy::AllocateAligned<std::byte>(static_cast<std::size_t>(thread_bytes * max_threads()));
   if (scratch == nullptr) return {StatusCode::out_of_memory, "attention_prefill"};
 

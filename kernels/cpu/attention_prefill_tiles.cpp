@@ -4,9 +4,12 @@
 #if defined(__x86_64__)
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
+#include <span>
 
+#include "kernels/cpu/scratch.h"
 #include "kernels/cpu/tile_product-inl.h"
 
 namespace natscope::kernels::cpu {
@@ -35,6 +38,29 @@ struct TileKeys {
   float* scores;            // [key_block, query_block]
   Bf16Bits* weights;        // [key_block / 2, query_block, 2]
   float* result;            // [query_block, width]
+};
+
+/// What a task works in, in PrefillTask::scratch.
+struct TileScratch {
+  TileScratch(std::int64_t head_dim, std::int64_t block_count, Carver& carver) {
+    const std::int64_t width = whole_tiles(head_dim);
+    keys.keys = carver.take<Bf16Bits>(key_block * width);
+    keys.value_columns = carver.take<Bf16Bits>(key_block * width);
+    keys.rows = carver.take<Bf16Bits>(key_block * width);
+    keys.words = carver.take<float>(key_block * width / 2);
+    keys.scores = carver.take<float>(key_block * query_block);
+    keys.weights = carver.take<Bf16Bits>(key_block * query_block);
+    keys.result = carver.take<float>(query_block * width);
+    for (TileBlock& block : std::span(blocks).first(static_cast<std::size_t>(block_count))) {
+      block.pairs = carver.take<Bf16Bits>(width * query_block);
+      block.sums = carver.take<float>(width * query_block);
+      block.largest = carver.take<float>(query_block);
+      block.total = carver.take<float>(query_block);
+    }
+  }
+
+  TileKeys keys{};
+  std::array<TileBlock, most_prefill_blocks> blocks{};
 };
 
 }  // namespace
@@ -191,36 +217,20 @@ inline void attend_block(const PrefillTask& task, const PrefillBlock& block, con
 }  // namespace
 
 std::int64_t tile_prefill_scratch_bytes(std::int64_t head_dim, std::int64_t blocks) {
-  const std::int64_t width = whole_tiles(head_dim);
-  const std::int64_t block = width * query_block * 6 + 2 * query_block * 4;
-  const std::int64_t shared = key_block * width * 2 * 4 + key_block * query_block * 6 + query_block * width * 4;
-  return blocks * block + shared;
+  Carver measure;
+  TileScratch(head_dim, blocks, measure);
+  return static_cast<std::int64_t>(measure.used());
 }
 
 void tile_prefill_task(const PrefillTask& task) {
   const TileSession session;
-  const std::int64_t width = whole_tiles(task.head_dim);
-  std::byte* room = task.scratch;
-  const auto carve = [&room]<class T>(T*& part, std::int64_t count) {
-    part = reinterpret_cast<T*>(room);
-    room += count * static_cast<std::int64_t>(sizeof(T));
-  };
-  TileKeys at{};
-  carve(at.keys, key_block * width);
-  carve(at.value_columns, key_block * width);
-  carve(at.rows, key_block * width);
-  carve(at.words, key_block * width / 2);
-  carve(at.scores, key_block * query_block);
-  carve(at.weights, key_block * query_block);
-  carve(at.result, query_block * width);
-  std::array<TileBlock, most_prefill_blocks> states{};
+  Carver carver(task.scratch);
+  const TileScratch scratch(task.head_dim, task.block_count, carver);
+  const TileKeys& at = scratch.keys;
+  const auto& states = scratch.blocks;
   for (std::int64_t index = 0; index < task.block_count; ++index) {
-    TileBlock& state = states[static_cast<std::size_t>(index)];
-    carve(state.pairs, width * query_block);
-    carve(state.sums, width * query_block);
-    carve(state.largest, query_block);
-    carve(state.total, query_block);
-    begin_block(task.blocks[static_cast<std::size_t>(index)], task.head_dim, at, state);
+    begin_block(task.blocks[static_cast<std::size_t>(index)], task.head_dim, at,
+                states[static_cast<std::size_t>(index)]);
   }
 
   for (std::size_t role = 0; role < role_count; ++role) {

@@ -8,14 +8,13 @@
 #include <vector>
 
 #include "kernels/cpu/attention_train.h"
+#include "kernels/cpu/scratch.h"
 
 /// Memory and key order of the training attention on the CPU, shared by its forward and backward pass.
 namespace natscope::kernels::cpu {
 
 /// Queries and keys of one block. A block of scores, its gradient and what they are made of fit the nearest caches.
 inline constexpr std::int64_t train_block = 64;
-
-constexpr std::int64_t round_up(std::int64_t value, std::int64_t step) { return (value + step - 1) / step * step; }
 
 /// Sizes of one (batch item, KV head). `padded` ones are whole blocks, whole vectors; what is past the end is zero.
 struct TrainShape {
@@ -35,27 +34,7 @@ struct TrainShape {
   std::int64_t group;  ///< query heads of a KV head
 };
 
-/// Hands out aligned pieces of one block of memory. Without memory it only counts, so that the same code measures
-/// first.
-class Carver {
- public:
-  Carver() = default;
-  explicit Carver(std::byte* base) : base_(base) {}
-
-  template <class T>
-  T* take(std::int64_t count) {
-    T* const piece = base_ == nullptr ? nullptr : reinterpret_cast<T*>(base_ + used_);
-    used_ += static_cast<std::size_t>(round_up(count * static_cast<std::int64_t>(sizeof(T)), HWY_ALIGNMENT));
-    return piece;
-  }
-  [[nodiscard]] std::size_t used() const { return used_; }
-
- private:
-  std::byte* base_ = nullptr;
-  std::size_t used_ = 0;
-};
-
-/// One such block a thread, all of them allocated before any output is touched.
+/// One block of memory a thread, all of them allocated before any output is touched.
 template <class Scratch>
 class ThreadScratch {
  public:

@@ -31,7 +31,7 @@ struct PrefillTask {
   ElementType dtype = ElementType::f32;  ///< of cached keys and values
   std::array<PrefillBlock, most_prefill_blocks> blocks{};
   std::int64_t block_count = 0;
-  std::byte* scratch = nullptr;  ///< aligned to 64 bytes, as large as the backend's own function says
+  std::byte* scratch = nullptr;  ///< aligned to HWY_ALIGNMENT, as large as the backend's own function says
 };
 
 /// The places of one role that any block of the task sees.

@@ -62,7 +62,7 @@ endforeach()
 
 install(DIRECTORY resources/demo resources/sample resources/python DESTINATION share/natscope
   PATTERN __pycache__ EXCLUDE)
-install(FILES README.md SECURITY.md LICENSE resources/install/copyright DESTINATION share/doc/natscope)
+install(FILES README.md RULES.md SECURITY.md LICENSE resources/install/copyright DESTINATION share/doc/natscope)
 # Licences of what is copied from wheels, as the wheels hold them (./dev setup keeps them).
 file(GLOB _licences "${CMAKE_SOURCE_DIR}/.deps/licences/*")
 if(NATSCOPE_INSTALL_LIBTORCH AND _licences)

@@ -6,21 +6,15 @@
 
 #include "app/cli/commands/watched_prefill.h"
 #include "app/cli/terminal/terminal.h"
+#include "core/cache/head_checks.h"
 #include "core/io/model_folder.h"
 #include "core/protocol/model_description.h"
 
 namespace natscope {
 
 Expected<void> check_map(const MapId& map, const ModelConfig& config) {
-  if (map.layer.value >= config.layers) {
-    return fail(ErrorCode::bad_layer, "there is no layer " + std::to_string(map.layer.value) + "; the model has " +
-                                          std::to_string(config.layers));
-  }
-  if (map.head.value >= config.heads) {
-    return fail(ErrorCode::bad_head,
-                "there is no head " + std::to_string(map.head.value) + "; a layer has " + std::to_string(config.heads));
-  }
-  return {};
+  NATSCOPE_CHECK(check_layer(map.layer, config.layers));
+  return check_head(map.head, config.heads);
 }
 
 void RecordedRunOptions::add_to(CLI::App& command) {
