@@ -13,7 +13,7 @@
 #include "app/cli/bench/benchmark.h"
 #include "app/cli/bench/gpu/gpu.h"
 #include "app/cli/commands.h"
-#include "app/cli/flags/model_options.h"
+#include "app/cli/flags/model_flags.h"
 #include "core/base/atomic_file.h"
 #include "core/base/cancel.h"
 #include "kernels/shared_work.h"

@@ -5,10 +5,10 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/commands/answer_report.h"
-#include "app/cli/flags/chat_options.h"
+#include "app/cli/flags/chat_flags.h"
 #include "app/cli/flags/input_files.h"
-#include "app/cli/flags/model_options.h"
-#include "app/cli/flags/policy_option.h"
+#include "app/cli/flags/model_flags.h"
+#include "app/cli/flags/policy_flag.h"
 #include "app/cli/terminal/note.h"
 #include "app/cli/terminal/standard_input.h"
 #include "app/cli/terminal/terminal.h"
@@ -24,10 +24,10 @@ namespace {
 constexpr std::uint64_t max_questions_bytes = 1ULL << 30U;
 
 struct Options {
-  ModelOptions model;
-  ChatOptions chat;
+  ModelFlags model;
+  ChatFlags chat;
   std::string questions;
-  PolicyListOption policies;
+  PolicyListFlag policies;
   std::string match = "any";
   std::int64_t max_new_tokens = 64;
   std::int64_t chunk = 512;
@@ -71,7 +71,7 @@ Expected<std::vector<std::vector<std::int32_t>>> read_prompts(const Engine& engi
 /// What each policy is for the longest that a question's text can get. Errors: usage, bad_position.
 Expected<std::vector<AnsweredPolicy>> planned(const Options& options, std::int64_t longest) {
   std::vector<AnsweredPolicy> policies;
-  for (const PolicyOption& option : options.policies.each()) {
+  for (const PolicyFlag& option : options.policies.each()) {
     AnsweredPolicy& policy = policies.emplace_back();
     policy.match = options.match;
     NATSCOPE_TRY(policy.policy, option.policy(longest));

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
-#include "app/cli/flags/model_options.h"
+#include "app/cli/flags/model_flags.h"
 #include "core/io/adapter_conversion.h"
 
 namespace natscope {

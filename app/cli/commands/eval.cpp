@@ -7,10 +7,10 @@
 #include "app/cli/commands.h"
 #include "app/cli/commands/drawn_figure.h"
 #include "app/cli/commands/eval_report.h"
-#include "app/cli/flags/baseline_options.h"
+#include "app/cli/flags/baseline_flags.h"
 #include "app/cli/flags/input_files.h"
-#include "app/cli/flags/model_options.h"
-#include "app/cli/flags/policy_option.h"
+#include "app/cli/flags/model_flags.h"
+#include "app/cli/flags/policy_flag.h"
 #include "app/cli/flags/role_flags.h"
 #include "app/cli/terminal/note.h"
 #include "app/cli/terminal/terminal.h"
@@ -25,10 +25,10 @@ namespace natscope {
 namespace {
 
 struct Options {
-  ModelOptions model;
+  ModelFlags model;
   RoleFlags roles;
-  PolicyListOption policies;
-  BaselineOptions baselines;
+  PolicyListFlag policies;
+  BaselineFlags baselines;
   std::vector<std::string> files;
   std::string csv;
   std::string per_token;
@@ -91,7 +91,7 @@ Expected<std::vector<EvaluatedPolicy>> planned(const Options& options, const Eva
                                                const ModelConfig& config) {
   const auto tokens = static_cast<std::int64_t>(text.segments.front().size());
   std::vector<EvaluatedPolicy> policies;
-  for (const PolicyOption& option : options.policies.each()) {
+  for (const PolicyFlag& option : options.policies.each()) {
     NATSCOPE_TRY(const Policy policy, option.policy(tokens));
     NATSCOPE_TRY(policies.emplace_back().plan, options.roles.plan(policy, tokens, config.layers, config.kv_heads));
   }

@@ -5,7 +5,7 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/commands/drawn_figure.h"
-#include "app/cli/commands/export_options.h"
+#include "app/cli/commands/export_flags.h"
 #include "app/cli/commands/recorded_run.h"
 #include "app/cli/terminal/interrupt.h"
 #include "app/cli/terminal/output_stream.h"
@@ -25,7 +25,7 @@ namespace {
 
 constexpr std::int64_t map_store_bytes = 1LL << 30U;
 
-using Options = ExportOptions;
+using Options = ExportFlags;
 
 constexpr const char* reading_again = "once more, for a layer that there was no room to keep";
 

@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "app/cli/commands.h"
+#include "app/cli/commands/training_flags.h"
 #include "app/cli/commands/training_progress.h"
 #include "app/cli/commands/training_run.h"
-#include "app/cli/flags/model_options.h"
+#include "app/cli/flags/model_flags.h"
 #include "app/cli/flags/resume_flag.h"
-#include "app/cli/flags/training_flags.h"
 #include "core/io/model_folder.h"
 #include "core/train/finetuner.h"
 #include "core/train/memory_forecast.h"

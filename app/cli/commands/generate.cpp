@@ -8,19 +8,19 @@
 #include "app/cli/commands.h"
 #include "app/cli/commands/live_table.h"
 #include "app/cli/commands/watched_prefill.h"
-#include "app/cli/flags/model_options.h"
-#include "app/cli/flags/policy_option.h"
+#include "app/cli/flags/model_flags.h"
+#include "app/cli/flags/policy_flag.h"
 #include "app/cli/flags/sampling_flags.h"
-#include "app/cli/flags/text_options.h"
+#include "app/cli/flags/text_flags.h"
 
 namespace natscope {
 namespace {
 
 struct Options {
-  ModelOptions model;
-  TextOptions text;
+  ModelFlags model;
+  TextFlags text;
   SamplingFlags sampling;
-  PolicyOption policy;
+  PolicyFlag policy;
   std::int64_t max_new_tokens = 200;
   std::int64_t chunk = 512;
   std::vector<std::string> stop_strings;

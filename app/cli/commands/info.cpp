@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
-#include "app/cli/flags/model_options.h"
+#include "app/cli/flags/model_flags.h"
 #include "app/cli/terminal/terminal.h"
 #include "core/base/grouped_digits.h"
 #include "core/chat/chat_template.h"
@@ -14,7 +14,7 @@ namespace natscope {
 namespace {
 
 struct Options {
-  ModelOptions model;
+  ModelFlags model;
 };
 
 nlohmann::json describe(const ModelFolder& folder, kernels::ElementType dtype) {

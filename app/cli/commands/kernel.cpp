@@ -6,7 +6,7 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/flags/input_files.h"
-#include "app/cli/flags/model_options.h"
+#include "app/cli/flags/model_flags.h"
 #include "core/base/atomic_file.h"
 
 namespace natscope {

@@ -17,7 +17,7 @@ Expected<void> check_map(const MapId& map, const ModelConfig& config) {
   return check_head(map.head, config.heads);
 }
 
-void RecordedRunOptions::add_to(CLI::App& command) {
+void RecordedRunFlags::add_to(CLI::App& command) {
   text_.add_to(command);
   const std::size_t before = command.get_options().size();
   model_.add_to(command);
@@ -33,7 +33,7 @@ void RecordedRunOptions::add_to(CLI::App& command) {
   run_flags_.assign(all.begin() + static_cast<std::ptrdiff_t>(before), all.end());
 }
 
-std::vector<std::string> RecordedRunOptions::flags_of_the_run() const {
+std::vector<std::string> RecordedRunFlags::flags_of_the_run() const {
   std::vector<std::string> given;
   for (const CLI::Option* flag : run_flags_) {
     if (flag->count() > 0 && !flag->check_lname("threads")) given.push_back(flag->get_name());
@@ -41,15 +41,15 @@ std::vector<std::string> RecordedRunOptions::flags_of_the_run() const {
   return given;
 }
 
-std::vector<InputFile> RecordedRunOptions::input_files() const {
+std::vector<InputFile> RecordedRunFlags::input_files() const {
   std::vector<InputFile> files = model_.input_files();
   if (const auto file = text_.file()) files.push_back({"--prompt-file", *file});
   if (!roles_.file().empty()) files.push_back({"--roles", roles_.file()});
   return files;
 }
 
-Expected<void> RecordedRunOptions::prefill(Engine& engine, const std::vector<std::int32_t>& tokens,
-                                           const RunNeeds& needs, std::stop_token stop) const {
+Expected<void> RecordedRunFlags::prefill(Engine& engine, const std::vector<std::int32_t>& tokens, const RunNeeds& needs,
+                                         std::stop_token stop) const {
   PrefillOptions prefill;
   prefill.chunk = chunk_;
   prefill.probabilities = needs.probabilities;
@@ -61,8 +61,8 @@ Expected<void> RecordedRunOptions::prefill(Engine& engine, const std::vector<std
   return watched_prefill(engine, tokens, std::move(prefill), std::move(stop));
 }
 
-Expected<StopReason> RecordedRunOptions::generate(Engine& engine, const SamplingOptions& sampling,
-                                                  const RunNeeds& needs, std::stop_token stop) const {
+Expected<StopReason> RecordedRunFlags::generate(Engine& engine, const SamplingOptions& sampling, const RunNeeds& needs,
+                                                std::stop_token stop) const {
   ProgressBar bar("generate", "tokens");
   Expected<void> kept;
   // Where rows cannot be kept, generating more of them is for nothing.
@@ -91,7 +91,7 @@ Expected<StopReason> RecordedRunOptions::generate(Engine& engine, const Sampling
 }
 
 /// Of a conversation everything that stood before its last answer was given to the model, some of it by itself.
-std::string RecordedRunOptions::digest_of_prompt(const RecordedRun& run) const {
+std::string RecordedRunFlags::digest_of_prompt(const RecordedRun& run) const {
   if (text_.follow_ups() == 0) return prompt_digest(text_.source_text());
   std::vector<std::int32_t> tokens;
   for (const TokenFrame& frame : run.engine->record().frames().first(static_cast<std::size_t>(run.prompt_tokens)))
@@ -99,9 +99,9 @@ std::string RecordedRunOptions::digest_of_prompt(const RecordedRun& run) const {
   return prompt_digest(tokens);
 }
 
-Expected<RecordedRun> RecordedRunOptions::run(const RunNeeds& needs,
-                                              const std::function<Expected<void>(const Engine&)>& check_model,
-                                              std::stop_token stop) const {
+Expected<RecordedRun> RecordedRunFlags::run(const RunNeeds& needs,
+                                            const std::function<Expected<void>(const Engine&)>& check_model,
+                                            std::stop_token stop) const {
   RecordedRun done;
   // What the flags alone have wrong need not wait for the model.
   NATSCOPE_TRY(const Policy named, policy_.parsed());

@@ -13,11 +13,11 @@
 #include <vector>
 
 #include "app/cli/flags/input_files.h"
-#include "app/cli/flags/model_options.h"
-#include "app/cli/flags/policy_option.h"
+#include "app/cli/flags/model_flags.h"
+#include "app/cli/flags/policy_flag.h"
 #include "app/cli/flags/role_flags.h"
 #include "app/cli/flags/sampling_flags.h"
-#include "app/cli/flags/text_options.h"
+#include "app/cli/flags/text_flags.h"
 #include "core/base/expected.h"
 #include "core/session/provenance.h"
 
@@ -43,7 +43,7 @@ struct RunNeeds {
   std::function<Expected<void>(std::span<const float> rows)> logits{};
 };
 
-class RecordedRunOptions {
+class RecordedRunFlags {
  public:
   void add_to(CLI::App& command);
 
@@ -70,10 +70,10 @@ class RecordedRunOptions {
   [[nodiscard]] std::string digest_of_prompt(const RecordedRun& run) const;
 
   std::vector<const CLI::Option*> run_flags_;
-  ModelOptions model_;
-  TextOptions text_;
+  ModelFlags model_;
+  TextFlags text_;
   SamplingFlags sampling_;
-  PolicyOption policy_;
+  PolicyFlag policy_;
   RoleFlags roles_;
   std::int64_t max_new_tokens_ = 0;
   std::int64_t chunk_ = 512;

@@ -18,7 +18,7 @@ namespace {
 constexpr std::int64_t map_store_bytes = 4LL << 30U;
 
 struct Options {
-  RecordedRunOptions run;
+  RecordedRunFlags run;
   std::string out;
   std::string attention;
   bool logits = false;

@@ -5,12 +5,12 @@
 #include <string>
 
 #include "app/cli/commands.h"
+#include "app/cli/commands/training_flags.h"
 #include "app/cli/commands/training_progress.h"
 #include "app/cli/commands/training_run.h"
-#include "app/cli/flags/model_options.h"
-#include "app/cli/flags/policy_option.h"
+#include "app/cli/flags/model_flags.h"
+#include "app/cli/flags/policy_flag.h"
 #include "app/cli/flags/resume_flag.h"
-#include "app/cli/flags/training_flags.h"
 #include "core/train/trainer.h"
 
 namespace natscope {
@@ -18,7 +18,7 @@ namespace {
 
 struct Options {
   train::TrainOptions train;
-  PolicyOption policy;
+  PolicyFlag policy;
   TrainingFlags flags{"bfloat16"};
   std::string tokenizer, init, charge = "sampled";
   bool is_window_given = false;

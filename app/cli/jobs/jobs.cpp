@@ -7,8 +7,8 @@
 #include <thread>
 
 #include "app/cli/commands.h"
-#include "app/cli/flags/detach_options.h"
-#include "app/cli/flags/model_options.h"
+#include "app/cli/flags/model_flags.h"
+#include "app/cli/jobs/detach_flags.h"
 #include "app/cli/jobs/follow.h"
 #include "app/cli/jobs/job_report.h"
 #include "core/base/atomic_file.h"

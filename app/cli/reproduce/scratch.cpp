@@ -6,7 +6,7 @@
 #include <string>
 
 #include "app/cli/commands/drawn_figure.h"
-#include "app/cli/flags/model_options.h"
+#include "app/cli/flags/model_flags.h"
 #include "app/cli/reproduce/study_commands.h"
 #include "app/cli/reproduce/study_progress.h"
 #include "core/base/atomic_file.h"

@@ -17,7 +17,7 @@ TEST_CASE("a run ends where its logits can be kept no longer") {
   const test::TemporaryFolder folder;
   test::TinyModel(nlohmann::json{{"max_position_embeddings", 1 << 18}}).write(folder.path());
   CLI::App command;
-  RecordedRunOptions options;
+  RecordedRunFlags options;
   options.add_to(command);
   // The last one first, as CLI11 wants a list; the likeliest token is never the one that ends a text.
   command.parse({"--greedy", "1,2", "--tokens", tokens, "--max-new-tokens", folder.path().string(), "--model"});

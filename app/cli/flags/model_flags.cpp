@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/cli/flags/model_options.h"
+#include "app/cli/flags/model_flags.h"
 
 #include <vector>
 
@@ -48,7 +48,7 @@ void add_chunk_option(CLI::App& command, std::int64_t& chunk) {
       ->capture_default_str();
 }
 
-void ModelOptions::add_to(CLI::App& command) {
+void ModelFlags::add_to(CLI::App& command) {
   command.add_option("--model", model, "Model folder (Hugging Face layout)")
       ->type_name("DIR")
       ->default_str("the bundled demo");
@@ -65,18 +65,18 @@ void ModelOptions::add_to(CLI::App& command) {
   add_seed_option(command, seed);
 }
 
-bool ModelOptions::adapter_has_base() const {
+bool ModelFlags::adapter_has_base() const {
   if (!model.empty() || adapter.empty()) return false;
   const auto config = read_adapter_config(adapter);
   return config && !config->base_model.empty();
 }
 
-std::filesystem::path ModelOptions::model_path() const {
+std::filesystem::path ModelFlags::model_path() const {
   if (adapter_has_base()) return adapter;
   return model.empty() ? resource_path("demo") : std::filesystem::path(model);
 }
 
-void ModelOptions::remark_other_base() const {
+void ModelFlags::remark_other_base() const {
   if (model.empty() || adapter.empty()) return;
   const auto config = read_adapter_config(adapter);
   if (!config || config->base_model.empty()) return;
@@ -86,12 +86,12 @@ void ModelOptions::remark_other_base() const {
   print_note("the adapter says that it belongs to " + printable(config->base_model) + ", not to " + printable(model));
 }
 
-std::optional<std::filesystem::path> ModelOptions::adapter_path() const {
+std::optional<std::filesystem::path> ModelFlags::adapter_path() const {
   if (adapter.empty() || adapter_has_base()) return std::nullopt;
   return std::filesystem::path(adapter);
 }
 
-std::vector<InputFile> ModelOptions::input_files() const {
+std::vector<InputFile> ModelFlags::input_files() const {
   std::vector<InputFile> files = model_files("--model", model_path());
   if (const auto folder = adapter_path()) {
     for (InputFile& file : model_files("--adapter", *folder)) files.push_back(std::move(file));
@@ -99,7 +99,7 @@ std::vector<InputFile> ModelOptions::input_files() const {
   return files;
 }
 
-EngineOptions ModelOptions::engine_options(std::int64_t trace_store_bytes) const {
+EngineOptions ModelFlags::engine_options(std::int64_t trace_store_bytes) const {
   EngineOptions options;
   options.model = model_path();
   options.adapter = adapter_path();
@@ -111,7 +111,7 @@ EngineOptions ModelOptions::engine_options(std::int64_t trace_store_bytes) const
   return options;
 }
 
-Expected<std::unique_ptr<Engine>> open_engine(const ModelOptions& options, std::int64_t trace_store_bytes,
+Expected<std::unique_ptr<Engine>> open_engine(const ModelFlags& options, std::int64_t trace_store_bytes,
                                               std::stop_token stop) {
   options.remark_other_base();
   return Engine::open(options.engine_options(trace_store_bytes), std::move(stop));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/cli/flags/chat_options.h"
+#include "app/cli/flags/chat_flags.h"
 
 #include <utility>
 
@@ -7,7 +7,7 @@
 
 namespace natscope {
 
-CLI::Option* ChatOptions::add_to(CLI::App& command, const std::string& what) {
+CLI::Option* ChatFlags::add_to(CLI::App& command, const std::string& what) {
   CLI::Option* const chat = command.add_flag(
       "--chat", is_chat_,
       "Give " + what + " to the model as a turn of a conversation, by the chat template in its folder");
@@ -17,7 +17,7 @@ CLI::Option* ChatOptions::add_to(CLI::App& command, const std::string& what) {
   return chat;
 }
 
-Expected<PromptForm> ChatOptions::form(const ModelFolder& folder) const {
+Expected<PromptForm> ChatFlags::form(const ModelFolder& folder) const {
   PromptForm form;
   if (!is_chat_) return form;
   NATSCOPE_TRY(form.form_, ChatForm::of(folder));

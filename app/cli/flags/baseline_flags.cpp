@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/cli/flags/baseline_options.h"
+#include "app/cli/flags/baseline_flags.h"
 
 #include <algorithm>
 #include <charconv>
@@ -27,7 +27,7 @@ std::optional<double> parse_share(std::string_view text) {
 
 }  // namespace
 
-void BaselineOptions::add_to(CLI::App& command) {
+void BaselineFlags::add_to(CLI::App& command) {
   command
       .add_option("--budgets", budgets_,
                   "Also measure baselines that hold these shares of a segment, behind the other policies: 0.125, or "
@@ -45,7 +45,7 @@ void BaselineOptions::add_to(CLI::App& command) {
       ->default_str("window,streaming,h2o,tova");
 }
 
-Expected<void> BaselineOptions::check() const {
+Expected<void> BaselineFlags::check() const {
   for (const std::string& budget : budgets_) {
     if (budget == same_budget || parse_share(budget)) continue;
     return fail(ErrorCode::usage,
@@ -58,7 +58,7 @@ Expected<void> BaselineOptions::check() const {
   return {};
 }
 
-std::vector<Policy> BaselineOptions::policies(double same, std::int64_t tokens) const {
+std::vector<Policy> BaselineFlags::policies(double same, std::int64_t tokens) const {
   std::vector<Policy> all;
   for (const std::string& budget : budgets_) {
     const double share = budget == same_budget ? same : parse_share(budget).value_or(same);

@@ -15,8 +15,8 @@
 
 namespace natscope {
 
-struct ExportOptions {
-  RecordedRunOptions run;
+struct ExportFlags {
+  RecordedRunFlags run;
   std::string kind;
   std::string out;
   std::string format;  ///< empty: by the ending of `out`
@@ -70,11 +70,11 @@ struct ExportOptions {
 
 /// How `out` is to be written: as --format says, or its ending. Errors: usage (neither says it, they differ, a stream
 /// of what only a file can be).
-[[nodiscard]] Expected<ExportFormat> chosen_format(const ExportOptions& options);
+[[nodiscard]] Expected<ExportFormat> chosen_format(const ExportFlags& options);
 
 /// What contradicts itself must not look as if it had been heeded: flags of a run beside a file of one, flags of
 /// another kind of figure with another value than their default. What is only needless (a layer for all roles) is
 /// remarked on stderr. Errors: usage.
-[[nodiscard]] Expected<void> check_flags(const ExportOptions& options, FigureKind kind, ExportFormat format);
+[[nodiscard]] Expected<void> check_flags(const ExportFlags& options, FigureKind kind, ExportFormat format);
 
 }  // namespace natscope

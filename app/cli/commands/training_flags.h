@@ -6,8 +6,8 @@
 #include <string>
 #include <utility>
 
-#include "app/cli/flags/detach_options.h"
 #include "app/cli/invocation.h"
+#include "app/cli/jobs/detach_flags.h"
 #include "core/base/expected.h"
 #include "core/train/options/train_options.h"
 
@@ -19,7 +19,7 @@ struct TrainingFlags {
 
   std::string data, valid, out, job, dtype, device = "auto";
   bool resume = false;
-  DetachOptions detach;
+  DetachFlags detach;
 
   /// What the help says of them.
   struct PlaceWords {

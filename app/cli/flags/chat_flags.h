@@ -24,7 +24,7 @@ class PromptForm {
   [[nodiscard]] Expected<ChatFollowUp> follow_up(std::string text, std::int32_t last);
 
  private:
-  friend class ChatOptions;
+  friend class ChatFlags;
   void note(const std::string& what);
 
   std::optional<ChatForm> form_;
@@ -33,7 +33,7 @@ class PromptForm {
   std::string note_;  // that was said last
 };
 
-class ChatOptions {
+class ChatFlags {
  public:
   /// `what` is the text in the help: "the text", "each prompt".
   CLI::Option* add_to(CLI::App& command, const std::string& what);

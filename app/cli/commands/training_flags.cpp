@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/cli/flags/training_flags.h"
+#include "app/cli/commands/training_flags.h"
 
-#include "app/cli/flags/model_options.h"
+#include "app/cli/flags/model_flags.h"
 
 namespace natscope {
 namespace {

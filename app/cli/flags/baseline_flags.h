@@ -12,7 +12,7 @@
 
 namespace natscope {
 
-class BaselineOptions {
+class BaselineFlags {
  public:
   void add_to(CLI::App& command);
   [[nodiscard]] bool is_given() const { return !budgets_.empty(); }

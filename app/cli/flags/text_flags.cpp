@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/cli/flags/text_options.h"
+#include "app/cli/flags/text_flags.h"
 
 #include <charconv>
 
@@ -34,7 +34,7 @@ Expected<std::vector<std::int32_t>> parse_token_list(const std::string& text) {
 
 }  // namespace
 
-void TextOptions::add_to(CLI::App& command) {
+void TextFlags::add_to(CLI::App& command) {
   prompt_option_ = command.add_option("--prompt", prompt_, "Text to begin with")->type_name("TEXT");
   file_option_ =
       command.add_option("--prompt-file", prompt_file_, "File with the text; -: standard input")->type_name("FILE");
@@ -51,21 +51,19 @@ void TextOptions::add_to(CLI::App& command) {
       ->allow_extra_args(false);
 }
 
-bool TextOptions::given() const {
-  return prompt_option_->count() + file_option_->count() + tokens_option_->count() > 0;
-}
+bool TextFlags::given() const { return prompt_option_->count() + file_option_->count() + tokens_option_->count() > 0; }
 
-std::optional<std::string> TextOptions::file() const {
+std::optional<std::string> TextFlags::file() const {
   if (file_option_->count() == 0 || prompt_file_ == "-") return std::nullopt;
   return prompt_file_;
 }
 
-Expected<std::string> TextOptions::read_text() const {
+Expected<std::string> TextFlags::read_text() const {
   if (prompt_option_->count() > 0) return prompt_;
   return read_text_input(prompt_file_, max_prompt_bytes);
 }
 
-Expected<std::vector<std::int32_t>> TextOptions::tokens(const Engine& engine) const {
+Expected<std::vector<std::int32_t>> TextFlags::tokens(const Engine& engine) const {
   if (!given()) {
     return fail(ErrorCode::usage, "no text was given", "give --prompt TEXT, --prompt-file FILE or --tokens 1,2,3");
   }
@@ -90,15 +88,15 @@ Expected<std::vector<std::int32_t>> TextOptions::tokens(const Engine& engine) co
   return engine.tokenize(source_text_);
 }
 
-Expected<std::vector<std::int32_t>> TextOptions::follow_up(const Engine& engine, std::size_t index) const {
+Expected<std::vector<std::int32_t>> TextFlags::follow_up(const Engine& engine, std::size_t index) const {
   const auto frames = engine.record().frames();
   const std::int32_t last = frames.empty() ? -1 : frames.back().token;
   NATSCOPE_TRY(const ChatFollowUp next, form_.follow_up(then_[index], last));
   return engine.tokenize_follow_up(next.text, next.end);
 }
 
-Expected<std::int64_t> TextOptions::tokens_with_follow_ups(const Engine& engine,
-                                                           const std::vector<std::int32_t>& prompt) const {
+Expected<std::int64_t> TextFlags::tokens_with_follow_ups(const Engine& engine,
+                                                         const std::vector<std::int32_t>& prompt) const {
   std::int64_t tokens = std::ssize(prompt);
   for (const std::string& then : then_) {
     if (then.empty()) return fail(ErrorCode::bad_text, "the text of --then is empty");

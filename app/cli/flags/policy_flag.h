@@ -16,7 +16,7 @@
 
 namespace natscope {
 
-struct PolicyOption {
+struct PolicyFlag {
   static constexpr const char* words =
       "What the cache keeps: model (learned roles), full, window:W, longformer:W,P1,P2,…, streaming:SINKS,WINDOW, "
       "h2o:HEAVY,RECENT or tova:SIZE";
@@ -53,19 +53,19 @@ struct PolicyOption {
 };
 
 /// --policy, several of which are tried on the same text.
-struct PolicyListOption {
+struct PolicyListFlag {
   std::vector<std::string> texts;
 
   /// `what` becomes of several, in the help: "are measured one after another".
   void add_to(CLI::App& command, const std::string& what) {
-    command.add_option("--policy", texts, std::string(PolicyOption::words) + "; several " + what)
+    command.add_option("--policy", texts, std::string(PolicyFlag::words) + "; several " + what)
         ->type_name("POLICY")
         ->allow_extra_args(false)
         ->default_str("model");
   }
 
-  [[nodiscard]] std::vector<PolicyOption> each() const {
-    std::vector<PolicyOption> named(std::max<std::size_t>(texts.size(), 1));
+  [[nodiscard]] std::vector<PolicyFlag> each() const {
+    std::vector<PolicyFlag> named(std::max<std::size_t>(texts.size(), 1));
     for (std::size_t i = 0; i < texts.size(); ++i) named[i].text = texts[i];
     return named;
   }
@@ -73,7 +73,7 @@ struct PolicyListOption {
   /// Errors: usage (syntax, one of them twice).
   [[nodiscard]] Expected<std::vector<Policy>> parsed() const {
     std::vector<Policy> policies;
-    for (const PolicyOption& option : each()) {
+    for (const PolicyFlag& option : each()) {
       NATSCOPE_TRY(Policy policy, option.parsed());
       if (std::find(policies.begin(), policies.end(), policy) != policies.end())
         return fail(ErrorCode::usage, "--policy " + to_string(policy) + " is given twice", "leave one of them out");

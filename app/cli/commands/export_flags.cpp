@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/cli/commands/export_options.h"
+#include "app/cli/commands/export_flags.h"
 
 #include <algorithm>
 #include <array>
@@ -20,7 +20,7 @@ namespace {
 struct KindFlag {
   const char* name;
   std::vector<FigureKind> kinds;
-  bool (*is_set)(const ExportOptions& options);
+  bool (*is_set)(const ExportFlags& options);
 };
 
 constexpr FigureKind attention = FigureKind::attention;
@@ -29,21 +29,21 @@ constexpr FigureKind overview = FigureKind::overview;
 
 /// The one table of which flag belongs to which kind.
 const std::vector<KindFlag> kind_flags{
-    {"--scale", {attention, overview}, [](const ExportOptions& o) { return o.scale != "linear"; }},
-    {"--clip", {attention, overview}, [](const ExportOptions& o) { return o.clip != 100; }},
-    {"--range", {attention, overview, FigureKind::text}, [](const ExportOptions& o) { return o.range.has_value(); }},
-    {"--normalise", {attention}, [](const ExportOptions& o) { return o.normalise != "none"; }},
-    {"--hide-sink", {attention, mask, overview}, [](const ExportOptions& o) { return o.hide_sink; }},
+    {"--scale", {attention, overview}, [](const ExportFlags& o) { return o.scale != "linear"; }},
+    {"--clip", {attention, overview}, [](const ExportFlags& o) { return o.clip != 100; }},
+    {"--range", {attention, overview, FigureKind::text}, [](const ExportFlags& o) { return o.range.has_value(); }},
+    {"--normalise", {attention}, [](const ExportFlags& o) { return o.normalise != "none"; }},
+    {"--hide-sink", {attention, mask, overview}, [](const ExportFlags& o) { return o.hide_sink; }},
     {"--colours",
      {attention, mask, overview, FigureKind::heads, FigureKind::statistics},
-     [](const ExportOptions& o) { return o.colours != "viridis"; }},
-    {"--axes tokens", {attention, mask, FigureKind::roles}, [](const ExportOptions& o) { return o.axes == "tokens"; }},
-    {"--cell", {attention, mask, FigureKind::roles}, [](const ExportOptions& o) { return o.cell > 0; }},
-    {"--unit", {FigureKind::kv}, [](const ExportOptions& o) { return o.unit != "bytes"; }},
-    {"--surprise", {FigureKind::text}, [](const ExportOptions& o) { return o.surprise; }},
+     [](const ExportFlags& o) { return o.colours != "viridis"; }},
+    {"--axes tokens", {attention, mask, FigureKind::roles}, [](const ExportFlags& o) { return o.axes == "tokens"; }},
+    {"--cell", {attention, mask, FigureKind::roles}, [](const ExportFlags& o) { return o.cell > 0; }},
+    {"--unit", {FigureKind::kv}, [](const ExportFlags& o) { return o.unit != "bytes"; }},
+    {"--surprise", {FigureKind::text}, [](const ExportFlags& o) { return o.surprise; }},
     {"--compare",
      {FigureKind::kv, FigureKind::roles, FigureKind::text},
-     [](const ExportOptions& o) { return !o.compared.empty(); }},
+     [](const ExportFlags& o) { return !o.compared.empty(); }},
 };
 
 /// `89mm`, `8.9cm`, `3.5in` or `252pt`, in points; nothing where it is no length from 20 mm to 2 m.
@@ -72,7 +72,7 @@ std::string listed(const std::vector<FigureKind>& kinds) {
   return text;
 }
 
-Expected<void> check_kind(const ExportOptions& options, FigureKind kind) {
+Expected<void> check_kind(const ExportFlags& options, FigureKind kind) {
   if ((kind == overview || kind == FigureKind::statistics) && options.head_option->count() > 0)
     return fail(ErrorCode::usage, std::string("--kind ") + name(kind) + " shows all heads, --head chooses one",
                 "leave --head out, or use --kind attention");
@@ -86,7 +86,7 @@ Expected<void> check_kind(const ExportOptions& options, FigureKind kind) {
 }
 
 /// What belongs to a text by its losses, and what does not. Errors: usage.
-Expected<void> check_comparison(const ExportOptions& options, FigureKind kind, ExportFormat format) {
+Expected<void> check_comparison(const ExportFlags& options, FigureKind kind, ExportFormat format) {
   if (options.surprise && options.one_head())
     return fail(ErrorCode::usage,
                 "--surprise colours by the losses of the whole model, --layer and --head choose a head",
@@ -111,7 +111,7 @@ Expected<void> check_comparison(const ExportOptions& options, FigureKind kind, E
 }
 
 /// A file holds a run that is over: what would have made another one cannot be heeded.
-Expected<void> check_source(const ExportOptions& options) {
+Expected<void> check_source(const ExportFlags& options) {
   if (options.from.empty()) return {};
   if (options.run.has_text()) return fail(ErrorCode::usage, "--from and a prompt exclude each other");
   const std::vector<std::string> flags = options.run.flags_of_the_run();
@@ -122,7 +122,7 @@ Expected<void> check_source(const ExportOptions& options) {
               "leave " + std::string(flags.size() == 1 ? "it" : "them") + " out, or give a prompt in place of --from");
 }
 
-void remark_needless(const ExportOptions& options, FigureKind kind) {
+void remark_needless(const ExportFlags& options, FigureKind kind) {
   const bool is_map = kind == attention || kind == mask;
   const bool is_text = kind == FigureKind::text;
   if ((!is_map && options.queries) || (!is_map && !is_text && options.keys)) {
@@ -143,7 +143,7 @@ Unexpected not_passed_on(const std::string& out) {
 
 }  // namespace
 
-Expected<ExportFormat> chosen_format(const ExportOptions& options) {
+Expected<ExportFormat> chosen_format(const ExportFlags& options) {
   auto by_ending = export_format(options.out);
   if (options.format.empty()) {
     if (!is_stream(options.out)) return by_ending;
@@ -162,7 +162,7 @@ Expected<ExportFormat> chosen_format(const ExportOptions& options) {
               "end the file's name in ." + options.format);
 }
 
-Expected<void> check_flags(const ExportOptions& options, FigureKind kind, ExportFormat format) {
+Expected<void> check_flags(const ExportFlags& options, FigureKind kind, ExportFormat format) {
   NATSCOPE_CHECK(check_kind(options, kind));
   NATSCOPE_CHECK(check_source(options));
   NATSCOPE_CHECK(check_comparison(options, kind, format));
@@ -184,7 +184,7 @@ Expected<void> check_flags(const ExportOptions& options, FigureKind kind, Export
   return {};
 }
 
-ScaleOptions ExportOptions::scale_options() const {
+ScaleOptions ExportFlags::scale_options() const {
   ScaleOptions options{scale == "log" ? ScaleKind::log : ScaleKind::linear, clip,
                        normalise == "row" ? Normalise::row : Normalise::none, hide_sink};
   if (range) {
@@ -193,7 +193,7 @@ ScaleOptions ExportOptions::scale_options() const {
   return options;
 }
 
-void ExportOptions::add_what(CLI::App& command) {
+void ExportFlags::add_what(CLI::App& command) {
   command
       .add_option(
           "--kind", kind,
@@ -230,7 +230,7 @@ void ExportOptions::add_what(CLI::App& command) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
-void ExportOptions::add_part(CLI::App& command) {
+void ExportFlags::add_part(CLI::App& command) {
   const auto index = CLI::Range(0, INT32_MAX);
   layer_option =
       command
@@ -248,7 +248,7 @@ void ExportOptions::add_part(CLI::App& command) {
       ->type_name("A:B");
 }
 
-void ExportOptions::add_colours(CLI::App& command) {
+void ExportFlags::add_colours(CLI::App& command) {
   command.add_option("--scale", scale, "Scale of the colours")
       ->check(CLI::IsMember({"linear", "log"}))
       ->type_name("NAME")
@@ -273,7 +273,7 @@ void ExportOptions::add_colours(CLI::App& command) {
                    "text: coloured by each token's loss, -ln of the probability that the model gave it, in nats");
 }
 
-void ExportOptions::add_drawing(CLI::App& command) {
+void ExportFlags::add_drawing(CLI::App& command) {
   command.add_option("--dpi", dpi, "Resolution of a png, dots an inch")
       ->check(number_within(36, 2400))
       ->type_name("N")
@@ -317,7 +317,7 @@ void ExportOptions::add_drawing(CLI::App& command) {
       ->capture_default_str();
 }
 
-void ExportOptions::add_to(CLI::App& command) {
+void ExportFlags::add_to(CLI::App& command) {
   add_what(command);
   add_part(command);
   add_colours(command);

@@ -8,13 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "app/cli/flags/chat_options.h"
+#include "app/cli/flags/chat_flags.h"
 #include "core/base/expected.h"
 #include "core/engine/engine.h"
 
 namespace natscope {
 
-class TextOptions {
+class TextFlags {
  public:
   void add_to(CLI::App& command);
 
@@ -54,7 +54,7 @@ class TextOptions {
   std::string prompt_;
   std::string prompt_file_;
   std::string tokens_;
-  ChatOptions chat_;
+  ChatFlags chat_;
   std::vector<std::string> then_;
   mutable PromptForm form_;
   mutable std::string source_text_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/cli/flags/detach_options.h"
+#include "app/cli/jobs/detach_flags.h"
 
 #include <ctime>
 #include <nlohmann/json.hpp>
@@ -41,7 +41,7 @@ Expected<std::unique_ptr<jobs::JobRunner>> RunnerFlags::runner(const std::filesy
   return jobs::make_runner(kind == "slurm" ? jobs::RunnerKind::slurm : jobs::RunnerKind::local, options());
 }
 
-void DetachOptions::add_to(CLI::App& command) {
+void DetachFlags::add_to(CLI::App& command) {
   constexpr const char* group = "Job";
 
   CLI::Option* const detach =
@@ -60,8 +60,8 @@ void DetachOptions::add_to(CLI::App& command) {
   for (const char* const flag : {"--runner", "--sbatch"}) command.get_option(flag)->needs(detach)->group(group);
 }
 
-Expected<void> DetachOptions::start(nlohmann::json spec, const std::filesystem::path& job,
-                                    const CommandContext& context) const {
+Expected<void> DetachFlags::start(nlohmann::json spec, const std::filesystem::path& job,
+                                  const CommandContext& context) const {
   const jobs::JobStore store(jobs::default_jobs_folder());
   if (!job.empty() && !name_.empty()) {
     return fail(ErrorCode::usage, "--name and --job (or --out) both say where the job goes", "give one of them");

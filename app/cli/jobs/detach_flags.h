@@ -27,7 +27,7 @@ struct RunnerFlags {
   [[nodiscard]] Expected<std::unique_ptr<jobs::JobRunner>> runner(const std::filesystem::path& folder) const;
 };
 
-class DetachOptions {
+class DetachFlags {
  public:
   void add_to(CLI::App& command);
 

@@ -17,7 +17,7 @@
 
 namespace natscope {
 
-struct ModelOptions {
+struct ModelFlags {
   std::string model;    ///< empty: the bundled demo
   std::string adapter;  ///< empty: none
   std::string device = "auto";
@@ -52,7 +52,7 @@ void add_refused_option(CLI::App& command, const std::string& flag, const std::s
 void refuse_shared_options(CLI::App& command, const std::string& why);
 
 /// Errors: as Engine::open.
-[[nodiscard]] Expected<std::unique_ptr<Engine>> open_engine(const ModelOptions& options, std::int64_t trace_store_bytes,
+[[nodiscard]] Expected<std::unique_ptr<Engine>> open_engine(const ModelFlags& options, std::int64_t trace_store_bytes,
                                                             std::stop_token stop);
 
 }  // namespace natscope
