@@ -84,7 +84,7 @@ class Finetuning final : public TrainingTask {
     for (const Parameter& p : layout().parameters) parameters += p.elements;
     const MemoryForecast memory = forecast_memory(
         base_->config(), options_, computes,
-        {static_cast<std::int64_t>(base_->weight_bytes()), base_->weight_dtype(), text_bytes(options_)});
+        {static_cast<std::int64_t>(base_->weight_bytes()), base_->weight_dtype(), text_bytes(options_), text_tokens()});
     say("forecast: about " + std::to_string(memory.total_bytes() >> 20) + " MiB of " +
         (memory.on_gpu ? "the GPU's memory, which no run was held to yet" : "memory"));
     say(std::to_string(documents_.size()) + (documents_.size() == 1 ? " document" : " documents") + " of up to " +
@@ -187,6 +187,14 @@ class Finetuning final : public TrainingTask {
   }
 
  private:
+  [[nodiscard]] std::int64_t text_tokens() const {
+    std::int64_t tokens = 0;
+    for (const std::vector<Document>* const documents : {&documents_, &held_out_}) {
+      for (const Document& document : *documents) tokens += document.size();
+    }
+    return tokens;
+  }
+
   /// Of all documents of plain text, without the beginning token, which has no place inside a text.
   void gather_text() {
     const auto is_plain = [](const Document& document) { return document.counted.empty(); };

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/train/memory_forecast.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <string>
 #include <system_error>
+#include <vector>
 
+#include "core/base/regular_file.h"
+#include "core/base/utf8.h"
 #include "core/io/model_folder.h"
 #include "core/train/distillation/distillation_model.h"
 #include "core/train/text/corpus.h"
@@ -19,6 +25,33 @@ constexpr std::int64_t f32_bytes = 4;
 /// The program with LibTorch's libraries. Fitted, with the coefficients below, to peaks of resident memory of runs of
 /// 2 to 24 layers and hidden 256 to 1024; tests/bench/memory_forecast.py holds it to them.
 constexpr std::int64_t program_bytes = 145LL << 20U;
+
+/// Those of --data and --valid; none where they cannot be looked at.
+std::vector<std::filesystem::path> files_that_are_read(const FinetuneOptions& options) {
+  std::vector<std::filesystem::path> all;
+  for (const std::filesystem::path& folder : {options.data, options.valid}) {
+    const auto files = folder.empty() ? Expected<std::vector<std::filesystem::path>>() : text_files(folder);
+    if (files) all.insert(all.end(), files->begin(), files->end());
+  }
+  return all;
+}
+
+std::int64_t size_of(const std::filesystem::path& file) {
+  std::error_code problem;
+  const std::uintmax_t size = std::filesystem::file_size(file, problem);
+  return problem ? 0 : static_cast<std::int64_t>(size);
+}
+
+/// Enough of a text to tell how many bytes its tokens have, in whole characters; empty where it cannot be read.
+std::string beginning_of(const std::filesystem::path& path) {
+  const auto file = open_regular_file(path);
+  if (!file) return {};
+  std::string text(std::size_t{64} << 10U, '\0');
+  const ssize_t got = ::read(file->descriptor.get(), text.data(), text.size());
+  text.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  text.resize(complete_prefix_length(text));
+  return text;
+}
 
 }  // namespace
 
@@ -44,16 +77,25 @@ std::string MemoryForecast::text() const {
 
 std::int64_t text_bytes(const FinetuneOptions& options) {
   std::int64_t bytes = 0;
-  for (const std::filesystem::path& folder : {options.data, options.valid}) {
-    const auto files = folder.empty() ? Expected<std::vector<std::filesystem::path>>() : text_files(folder);
-    if (!files) continue;
-    for (const std::filesystem::path& file : *files) {
-      std::error_code problem;
-      const std::uintmax_t size = std::filesystem::file_size(file, problem);
-      if (!problem) bytes += static_cast<std::int64_t>(size);
-    }
-  }
+  for (const std::filesystem::path& file : files_that_are_read(options)) bytes += size_of(file);
   return bytes;
+}
+
+std::int64_t sampled_text_tokens(const FinetuneOptions& options, const Tokenizer& tokenizer) {
+  constexpr std::size_t most_files = 8;
+  const std::vector<std::filesystem::path> files = files_that_are_read(options);
+  double bytes = 0;
+  double tokens = 0;
+  for (std::size_t n = 0; n < std::min(files.size(), most_files); ++n) {
+    const std::string text = beginning_of(files[n * files.size() / std::min(files.size(), most_files)]);
+    const auto encoded = tokenizer.encode(text);
+    if (!encoded) continue;
+    bytes += static_cast<double>(text.size());
+    tokens += static_cast<double>(encoded->size());
+  }
+  constexpr double usual_bytes_a_token = 3;
+  const double a_byte = bytes > 0 ? tokens / bytes : 1 / usual_bytes_a_token;
+  return static_cast<std::int64_t>(a_byte * static_cast<double>(text_bytes(options)));
 }
 
 MemoryForecast forecast_memory(const ModelConfig& c, const FinetuneOptions& options, Device device,
@@ -67,10 +109,10 @@ MemoryForecast forecast_memory(const ModelConfig& c, const FinetuneOptions& opti
 
   if (!forecast.on_gpu) forecast.parts.emplace_back("program and libraries", program_bytes);
   forecast.parts.emplace_back(forecast.on_gpu ? "base weights" : "base weights, mapped", inputs.stored_bytes);
-  // While it is read, and its tokens twice, of which three or four bytes of text make one. Of a GPU's memory it takes
-  // none.
-  constexpr std::int64_t bytes_of_text_byte = 4;
-  if (!forecast.on_gpu) forecast.parts.emplace_back("text and its tokens", bytes_of_text_byte * inputs.text_bytes);
+  // While it is read, and its tokens twice. Of a GPU's memory it takes none.
+  constexpr std::int64_t bytes_of_token = 2 * sizeof(std::int32_t);
+  if (!forecast.on_gpu)
+    forecast.parts.emplace_back("text and its tokens", inputs.text_bytes + bytes_of_token * inputs.text_tokens);
   // Copies in ordinary memory: the run's state, the student's own, gradient, two moments; and what a checkpoint is read
   // back for. A GPU has the student's own, gradient and moments; the run's state stays in ordinary memory.
   const std::int64_t copies = forecast.on_gpu ? 4 : 7;
@@ -107,7 +149,8 @@ MemoryForecast forecast_memory(const ModelConfig& c, const FinetuneOptions& opti
 Expected<MemoryForecast> forecast_memory(const FinetuneOptions& options) {
   NATSCOPE_TRY(const ModelFolder base, ModelFolder::open(options.model));
   return forecast_memory(base.config(), options, options.device,
-                         {static_cast<std::int64_t>(base.weight_bytes()), base.weight_dtype(), text_bytes(options)});
+                         {static_cast<std::int64_t>(base.weight_bytes()), base.weight_dtype(), text_bytes(options),
+                          sampled_text_tokens(options, base.tokenizer())});
 }
 
 }  // namespace natscope::train

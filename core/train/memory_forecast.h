@@ -15,6 +15,7 @@
 
 #include "core/base/expected.h"
 #include "core/model/config.h"
+#include "core/tokenizer/tokenizer.h"
 #include "core/train/options/finetune_options.h"
 
 namespace natscope::train {
@@ -37,7 +38,8 @@ struct MemoryForecast {
 struct ForecastInputs {
   std::int64_t stored_bytes = 0;  ///< the base's weights, as ModelFolder says them
   std::string stored_as;
-  std::int64_t text_bytes = 0;  ///< of the files that are read
+  std::int64_t text_bytes = 0;   ///< of the files that are read
+  std::int64_t text_tokens = 0;  ///< that they become
 };
 
 /// The same for a shape, on a device: `any` is taken for the CPU.
@@ -46,5 +48,8 @@ struct ForecastInputs {
 
 /// Of the files that the options name; 0 where they cannot be looked at.
 [[nodiscard]] std::int64_t text_bytes(const FinetuneOptions& options);
+
+/// About how many tokens they become, by the beginnings of a few of them.
+[[nodiscard]] std::int64_t sampled_text_tokens(const FinetuneOptions& options, const Tokenizer& tokenizer);
 
 }  // namespace natscope::train

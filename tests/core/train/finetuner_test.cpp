@@ -231,7 +231,7 @@ TEST_CASE("the forecast counts the text, and held-out losses where the vocabular
     return forecast_memory(config, options, Device::cpu, of).total_bytes();
   };
   const std::int64_t without = bytes(inputs);
-  CHECK(bytes({inputs.stored_bytes, inputs.stored_as, 1000}) == without + 4000);
+  CHECK(bytes({inputs.stored_bytes, inputs.stored_as, 1000, 300}) == without + 1000 + 8 * 300);
   options.valid = "held-out";
   // A run of this shape was seen at 1,006 MiB, and at 148 MiB without held-out text.
   CHECK(static_cast<double>(without >> 20) == doctest::Approx(148).epsilon(0.25));
@@ -240,6 +240,24 @@ TEST_CASE("the forecast counts the text, and held-out losses where the vocabular
   const std::int64_t small = bytes(inputs);
   options.valid.clear();
   CHECK(bytes(inputs) == small);
+}
+
+TEST_CASE("how many tokens a text will be is told by the beginnings of its files") {
+  const TemporaryFolder folder;
+  test::write_bytes(folder / "tokenizer.model", test::small_sentencepiece().serialized());
+  const auto loaded = Tokenizer::load(folder / "tokenizer.model");
+  REQUIRE(loaded);
+  const Tokenizer& tokenizer = *loaded;
+  FinetuneOptions options;
+  CHECK(sampled_text_tokens(options, tokenizer) == 0);
+  options.data = folder / "data";
+  std::filesystem::create_directory(folder / "data");
+  for (int file = 0; file < 20; ++file)
+    test::write_bytes(folder / "data" / (std::to_string(file) + ".txt"), std::string(100'000, 'a'));
+  const auto tokens = static_cast<double>(tokenizer.encode(std::string(50'000, 'a'))->size());
+  CHECK(static_cast<double>(sampled_text_tokens(options, tokenizer)) == doctest::Approx(40 * tokens).epsilon(0.01));
+  test::write_bytes(folder / "data" / "0.txt", "no UTF-8: \xff");
+  CHECK(sampled_text_tokens(options, tokenizer) > 0);
 }
 
 TEST_CASE("the learning rate climbs for a fifth, stays, and comes back") {
