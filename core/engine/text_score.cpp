@@ -43,9 +43,39 @@ void count_segment(const Engine& engine, TextScore& score) {
   }
 }
 
+/// Of Σ nll / Σ predicted over segments: the standard error of a ratio of sums (the delta method).
+std::optional<double> standard_error(std::span<const SegmentLoss> segments) {
+  if (segments.size() < 2) return std::nullopt;
+  SegmentLoss all;
+  for (const SegmentLoss& segment : segments) {
+    all.nll += segment.nll;
+    all.predicted += segment.predicted;
+  }
+  const double mean = all.nll / static_cast<double>(all.predicted);
+  double squares = 0;
+  for (const SegmentLoss& segment : segments) {
+    const double rest = segment.nll - mean * static_cast<double>(segment.predicted);
+    squares += rest * rest;
+  }
+  const auto count = static_cast<double>(segments.size());
+  return std::sqrt(count / (count - 1) * squares) / static_cast<double>(all.predicted);
+}
+
 }  // namespace
 
 double TextScore::perplexity() const { return std::exp(mean_nll()); }
+
+std::optional<double> TextScore::nll_standard_error() const { return standard_error(losses); }
+
+std::optional<double> nll_difference_standard_error(const TextScore& a, const TextScore& b) {
+  if (a.losses.size() != b.losses.size()) return std::nullopt;
+  std::vector<SegmentLoss> differences = a.losses;
+  for (std::size_t i = 0; i < differences.size(); ++i) {
+    if (a.losses[i].predicted != b.losses[i].predicted) return std::nullopt;
+    differences[i].nll -= b.losses[i].nll;
+  }
+  return standard_error(differences);
+}
 
 double TextScore::role_share(Role role) const {
   const double all = static_cast<double>(std::accumulate(roles.begin(), roles.end(), std::int64_t{0}));
@@ -56,6 +86,7 @@ Expected<void> score_segment(Engine& engine, std::span<const std::int32_t> token
                              TextScore& score, std::stop_token stop) {
   NATSCOPE_CHECK(engine.start(options.plan));
   const auto vocab = static_cast<std::size_t>(engine.config().vocab);
+  SegmentLoss loss;
   PrefillOptions prefill;
   prefill.chunk = options.chunk;
   prefill.on_logits = [&](TokenPos first, std::int64_t n, std::span<const float> logits) -> Expected<void> {
@@ -64,13 +95,16 @@ Expected<void> score_segment(Engine& engine, std::span<const std::int32_t> token
       if (next >= static_cast<std::int64_t>(tokens.size())) break;
       const auto token = predicted(logits.subspan(static_cast<std::size_t>(row) * vocab, vocab),
                                    TokenPos(static_cast<std::int32_t>(next)), tokens[static_cast<std::size_t>(next)]);
-      score.nll += token.nll;
-      ++score.predicted;
+      loss.nll += token.nll;
+      ++loss.predicted;
       if (options.on_token) options.on_token(token);
     }
     return {};
   };
   NATSCOPE_CHECK(engine.prefill(tokens, prefill, std::move(stop)));
+  score.nll += loss.nll;
+  score.predicted += loss.predicted;
+  score.losses.push_back(loss);
   count_segment(engine, score);
   return {};
 }

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <vector>
@@ -24,6 +25,12 @@ namespace natscope {
 
 class Engine;
 
+/// What one segment adds.
+struct SegmentLoss {
+  double nll = 0;  ///< summed, natural logarithm
+  std::int64_t predicted = 0;
+};
+
 /// Sums over segments. The means are of at least one segment.
 struct TextScore {
   double nll = 0;              ///< summed, natural logarithm
@@ -35,15 +42,22 @@ struct TextScore {
   std::int64_t dense = 0;     ///< those of full attention, likewise
   std::array<std::int64_t, role_count> roles{};
   std::vector<double> layer_fraction;  ///< [layers], summed
+  std::vector<SegmentLoss> losses;     ///< [segments]
 
   [[nodiscard]] double mean_nll() const { return nll / static_cast<double>(predicted); }
   [[nodiscard]] double perplexity() const;
+  /// Of mean_nll(), as if segments were drawn at random and independently from a larger text. Nothing for one segment.
+  [[nodiscard]] std::optional<double> nll_standard_error() const;
   [[nodiscard]] double kv_fraction() const { return fraction / static_cast<double>(segments); }
   [[nodiscard]] double paper_kv_fraction() const { return paper_fraction / static_cast<double>(segments); }
   /// What the cache held on average while the text was read: entries over full attention's, each summed over all steps.
   [[nodiscard]] double mean_kv_fraction() const { return static_cast<double>(held) / static_cast<double>(dense); }
   [[nodiscard]] double role_share(Role role) const;
 };
+
+/// Of the difference of both means, segment by segment: two policies' losses of one text rise and fall together, so
+/// that their difference is known far better than either. Nothing for one segment, or where segments differ.
+[[nodiscard]] std::optional<double> nll_difference_standard_error(const TextScore& a, const TextScore& b);
 
 /// One predicted token.
 struct PredictedToken {

@@ -41,9 +41,14 @@ RunOutcome run_outcome(const SequenceRecord& record, std::int64_t tokens) {
   const double heads = static_cast<double>(geometry.layers) * geometry.kv_heads;
   double held = 0;
   double dense = 0;
+  bool drops = false;
   for (std::int64_t n = 0; n < outcome.figures.tokens; ++n) {
-    held += static_cast<double>(record.frame(TokenPos(static_cast<std::int32_t>(n))).counts.entries);
-    dense += static_cast<double>(n + 1) * heads;
+    const auto entries = static_cast<double>(record.frame(TokenPos(static_cast<std::int32_t>(n))).counts.entries);
+    const double all = static_cast<double>(n + 1) * heads;
+    outcome.drops_after_reading = !drops && entries < all;
+    drops |= entries < all;
+    held += entries;
+    dense += all;
   }
   if (dense > 0) outcome.mean_fraction = held / dense;
   outcome.perplexity = prompt_perplexity(record, outcome.figures.tokens);

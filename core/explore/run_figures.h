@@ -31,6 +31,9 @@ struct RunOutcome {
   RunFigures figures;                  ///< after the last of them
   double mean_fraction = 0;            ///< entries held over all steps, of those of full attention
   std::optional<double> perplexity{};  ///< as prompt_perplexity
+  /// Whether all of it was read before anything was dropped, and then something was: what compresses a cache behind a
+  /// prompt does so. The perplexity is then that of full attention, and says nothing of what is held.
+  bool drops_after_reading = false;
 };
 
 /// Cost: O(tokens).

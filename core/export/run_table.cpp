@@ -19,19 +19,26 @@ constexpr std::array columns{
                 "Entries held over all steps of the prompt, as a share of full attention's.", TableUnit::share},
     TableColumn{"paper_kv_fraction", "Paper's KV", "After the prompt, with a ring of W slots counted whole.",
                 TableUnit::share, false},
-    TableColumn{"perplexity", "Perplexity", "exp of the mean loss of the prompt's tokens but the first.",
-                TableUnit::perplexity},
+    TableColumn{
+        "perplexity", "Perplexity",
+        "exp of the mean loss of the prompt's tokens but the first; none where all of it was read before anything "
+        "was dropped.",
+        TableUnit::perplexity},
     TableColumn{"perplexity_of_first", "× shown", "Perplexity over that of the run that is shown, of the same text.",
                 TableUnit::ratio},
 };
 
 }  // namespace
 
+std::optional<double> perplexity_of(const RunRow& run) {
+  return run.outcome.drops_after_reading ? std::nullopt : run.outcome.perplexity;
+}
+
 FigureTable run_table(std::span<const RunRow> runs) {
   FigureTable table{columns, {}, 3};
   for (const RunRow& run : runs) {
-    const std::optional<double>& of_first = runs.front().outcome.perplexity;
-    const std::optional<double>& own = run.outcome.perplexity;
+    const std::optional<double> of_first = perplexity_of(runs.front());
+    const std::optional<double> own = perplexity_of(run);
     table.add(run.name);
     table.add(run.policy);
     table.add(run.model);

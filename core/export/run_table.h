@@ -21,6 +21,10 @@ struct RunRow {
   bool is_same_text = true;
 };
 
+/// Of the prompt as the cache held it; nothing where it is not known, or where nothing was dropped before its end: such
+/// a number beside what is held afterwards would be a free lunch.
+[[nodiscard]] std::optional<double> perplexity_of(const RunRow& run);
+
 /// The table of runs: run, policy, model, tokens, kv_fraction, mean_kv_fraction, paper_kv_fraction, perplexity,
 /// perplexity_of_first (nothing for another text's).
 [[nodiscard]] FigureTable run_table(std::span<const RunRow> runs);

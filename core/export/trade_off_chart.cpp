@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string_view>
 
 #include "core/cache/policy.h"
@@ -29,8 +30,10 @@ SeriesChart trade_off_chart(std::span<const PolicyOutcome> outcomes, const std::
   chart.log_x = std::ranges::none_of(outcomes, [](const PolicyOutcome& each) { return each.kv_fraction <= 0; });
   for (const PolicyOutcome& each : outcomes) {
     const auto one = [](double value) { return Spread{value, value, value}; };
+    const double factor = std::exp(each.nll_standard_error);
+    const Spread y{each.perplexity, each.perplexity / factor, each.perplexity * factor};
     const std::string name = each.name.empty() ? family_name(each.policy) : each.name;
-    add_point(chart, name, each.policy != "model", {.x = one(each.kv_fraction), .y = one(each.perplexity)});
+    add_point(chart, name, each.policy != "model", {.x = one(each.kv_fraction), .y = y});
     for (ChartSeries& series : chart.series) {
       if (series.name == name && each.name.empty()) series.look = family_look(each.policy);
     }

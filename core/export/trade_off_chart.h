@@ -15,6 +15,7 @@ struct PolicyOutcome {
   double kv_fraction = 0;  ///< after the last of the tokens that were read
   double perplexity = 0;
   std::string name{};  ///< of a run that is none of its family's, since something was set by hand: a series of its own
+  double nll_standard_error = 0;  ///< 0: not known; else the perplexity is drawn with a bar
 };
 
 /// What a family looks like in every chart: ChartSeries::look. Another program's method has none of its own.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/figure/chart.h"
 
+#include <QFontMetricsF>
 #include <QPainterPath>
+#include <QStringList>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -15,11 +17,13 @@ namespace natscope::ui {
 namespace {
 
 // Points.
-constexpr QRectF plot(58, 30, 440, 260);
-constexpr double legendTop = 330;
+constexpr double wholeWidth = 516;  // unless another one is asked for
+constexpr QMarginsF aroundPlot(58, 30, 18, 40);
+constexpr double highestPlot = 260;
+constexpr double leastPlot = 120;
 constexpr double legendRow = 14;
-constexpr int legendColumns = 3;
 constexpr double legendColumn = 160;
+constexpr double noteLine = 9;
 constexpr double markSide = 3;
 
 struct Axis {
@@ -84,60 +88,101 @@ std::vector<double> ticksOf(const Axis& axis) {
   return ticks;
 }
 
+/// With as many decimals as tell it from its neighbours: 23.80 beside 23.85.
+QString tickText(double tick, const std::vector<double>& ticks) {
+  if (ticks.size() < 2) return QString::number(tick, 'g', 4);
+  const double step = ticks[1] - ticks[0];
+  int decimals = 0;
+  for (double whole = step; decimals < 6 && std::abs(whole - std::round(whole)) > 1e-6 * whole; whole *= 10) ++decimals;
+  return QString::number(tick, 'f', decimals);
+}
+
 class Painting {
  public:
-  Painting(const SeriesChart& chart, Theme theme)
+  /// `width`: of the whole, points; 0: as wide as a page.
+  Painting(const SeriesChart& chart, Theme theme, double width)
       : chart_(chart),
         ink_(inkOf(theme)),
+        width_(width > 0 ? width : wholeWidth),
+        note_(linesOf(QString::fromStdString(chart.note), width_ - aroundPlot.left() - aroundPlot.right())),
+        plot_(plotOf(width_, note_.size())),
         x_(axisOf(chart, chart.log_x, [](const ChartPoint& p) { return p.x; })),
         y_(axisOf(chart, false, [](const ChartPoint& p) { return p.y; })) {}
 
-  [[nodiscard]] static QSizeF size(const SeriesChart& chart) {
-    const auto rows = (chart.series.size() + legendColumns - 1) / legendColumns;
-    return {plot.right() + 18, legendTop + static_cast<double>(rows) * legendRow + 6};
+  [[nodiscard]] QSizeF size() const {
+    const std::size_t rows = (chart_.series.size() + legendColumns() - 1) / legendColumns();
+    return {width_, legendTop() + static_cast<double>(rows) * legendRow + 6};
   }
 
   void paint(QPainter& painter) const {
     painter.setRenderHints(QPainter::Antialiasing | QPainter::TextAntialiasing);
-    painter.fillRect(QRectF(QPointF(0, 0), size(chart_)), QColor(ink_.paper));
-    const double titleTop = chart_.note.empty() ? 10 : 3;
-    drawText(painter, {plot.left(), titleTop}, QString::fromStdString(chart_.title), figureFont(10, true), ink_.text,
+    painter.fillRect(QRectF(QPointF(0, 0), size()), QColor(ink_.paper));
+    const double titleTop = note_.isEmpty() ? 10 : 3;
+    drawText(painter, {plot_.left(), titleTop}, QString::fromStdString(chart_.title), figureFont(10, true), ink_.text,
              -1, -1);
-    drawText(painter, {plot.left(), plot.top() - 4}, QString::fromStdString(chart_.note), figureFont(7), ink_.text, -1,
-             1);
+    for (qsizetype line = 0; line < note_.size(); ++line) {
+      const double bottom = plot_.top() - 4 - noteLine * static_cast<double>(note_.size() - 1 - line);
+      drawText(painter, {plot_.left(), bottom}, note_[line], figureFont(7), ink_.text, -1, 1);
+    }
     paintAxes(painter);
     for (std::size_t i = 0; i < chart_.series.size(); ++i) paintSeries(painter, i);
     paintLegend(painter);
   }
 
  private:
+  [[nodiscard]] static QRectF plotOf(double width, qsizetype noteLines) {
+    const double inside = width - aroundPlot.left() - aroundPlot.right();
+    const double forNote = noteLine * static_cast<double>(std::max<qsizetype>(noteLines - 1, 0));
+    return {aroundPlot.left(), aroundPlot.top() + forNote, inside, std::clamp(0.6 * inside, leastPlot, highestPlot)};
+  }
+
+  /// Broken between words where it is wider than `width`.
+  [[nodiscard]] static QStringList linesOf(const QString& text, double width) {
+    const QFontMetricsF metrics(figureFont(7));
+    QStringList lines;
+    for (const QString& word : text.split(QLatin1Char(' '), Qt::SkipEmptyParts)) {
+      const QString longer = lines.isEmpty() ? word : lines.last() + QLatin1Char(' ') + word;
+      if (!lines.isEmpty() && metrics.horizontalAdvance(longer) <= width)
+        lines.last() = longer;
+      else
+        lines.append(word);
+    }
+    return lines;
+  }
+
+  [[nodiscard]] double legendTop() const { return plot_.bottom() + aroundPlot.bottom(); }
+  [[nodiscard]] std::size_t legendColumns() const {
+    return static_cast<std::size_t>(std::max(1.0, std::floor((width_ - aroundPlot.left() + 30) / legendColumn)));
+  }
+
   [[nodiscard]] QPointF pointAt(double x, double y) const {
-    return {plot.left() + x_.place(x) * plot.width(), plot.bottom() - y_.place(y) * plot.height()};
+    return {plot_.left() + x_.place(x) * plot_.width(), plot_.bottom() - y_.place(y) * plot_.height()};
   }
 
   void paintAxes(QPainter& painter) const {
     QColor grid(ink_.faint);
     grid.setAlphaF(0.3F);
-    for (const double tick : ticksOf(y_)) {
+    const std::vector<double> steps = ticksOf(y_);
+    for (const double tick : steps) {
       const double y = pointAt(x_.low, tick).y();
       painter.setPen(QPen(grid, 0.4));
-      painter.drawLine(QPointF(plot.left(), y), QPointF(plot.right(), y));
-      drawText(painter, {plot.left() - 5, y}, QString::number(tick, 'g', 4), figureFont(7), ink_.text, 1, 0);
+      painter.drawLine(QPointF(plot_.left(), y), QPointF(plot_.right(), y));
+      drawText(painter, {plot_.left() - 5, y}, tickText(tick, steps), figureFont(7), ink_.text, 1, 0);
     }
     for (const double tick : ticksOf(x_)) {
       const double x = pointAt(tick, y_.low).x();
       painter.setPen(QPen(grid, 0.4));
-      painter.drawLine(QPointF(x, plot.top()), QPointF(x, plot.bottom()));
+      painter.drawLine(QPointF(x, plot_.top()), QPointF(x, plot_.bottom()));
       const QString text =
           chart_.log_x ? QString::number(100 * tick, 'g', 3) + QStringLiteral(" %") : QString::number(tick, 'g', 4);
-      drawText(painter, {x, plot.bottom() + 5}, text, figureFont(7), ink_.text, 0, -1);
+      drawText(painter, {x, plot_.bottom() + 5}, text, figureFont(7), ink_.text, 0, -1);
     }
     painter.setPen(QPen(QColor(ink_.faint), 0.6));
     painter.setBrush(Qt::NoBrush);
-    painter.drawRect(plot);
-    drawText(painter, {plot.center().x(), plot.bottom() + 17}, QString::fromStdString(chart_.x_label), figureFont(8),
+    painter.drawRect(plot_);
+    drawText(painter, {plot_.center().x(), plot_.bottom() + 17}, QString::fromStdString(chart_.x_label), figureFont(8),
              ink_.text, 0, -1);
-    drawTurnedText(painter, {plot.left() - 42, plot.center().y()}, QString::fromStdString(chart_.y_label),
+    drawTurnedText(painter, {plot_.left() - 42, plot_.center().y()}, QString::fromStdString(chart_.y_label),
                    figureFont(8), ink_.text, 0);
   }
 
@@ -185,8 +230,8 @@ class Painting {
 
   void paintLegend(QPainter& painter) const {
     for (std::size_t i = 0; i < chart_.series.size(); ++i) {
-      const QPointF at(plot.left() - 30 + static_cast<double>(i % legendColumns) * legendColumn,
-                       legendTop + static_cast<double>(i / legendColumns) * legendRow);
+      const QPointF at(plot_.left() - 30 + static_cast<double>(i % legendColumns()) * legendColumn,
+                       legendTop() + static_cast<double>(i / legendColumns()) * legendRow);
       painter.setPen(penOf(i));
       painter.drawLine(at, at + QPointF(20, 0));
       paintMark(painter, i, at + QPointF(10, 0));
@@ -197,16 +242,19 @@ class Painting {
 
   const SeriesChart& chart_;
   FigureInk ink_;
+  double width_;
+  QStringList note_;
+  QRectF plot_;
   Axis x_, y_;
 };
 
 }  // namespace
 
-Expected<QByteArray> renderChart(const SeriesChart& chart, FigureFormat format, Theme theme, double dpi) {
+Expected<QByteArray> renderChart(const SeriesChart& chart, FigureFormat format, Theme theme, double dpi, double width) {
   NATSCOPE_CHECK(check(chart));
-  const Painting painting(chart, theme);
+  const Painting painting(chart, theme, width);
   Picture picture;
-  picture.size = Painting::size(chart);
+  picture.size = painting.size();
   picture.title = QString::fromStdString(chart.title);
   picture.paper = inkOf(theme).paper;
   picture.provenance = chart.provenance;
@@ -215,8 +263,9 @@ Expected<QByteArray> renderChart(const SeriesChart& chart, FigureFormat format, 
   return encodePicture(picture, format, dpi);
 }
 
-Expected<void> drawChart(const SeriesChart& chart, Theme theme, double dpi, const std::filesystem::path& path) {
-  return writePicture(path, [&](FigureFormat format) { return renderChart(chart, format, theme, dpi); });
+Expected<void> drawChart(const SeriesChart& chart, Theme theme, double dpi, const std::filesystem::path& path,
+                         double width) {
+  return writePicture(path, [&](FigureFormat format) { return renderChart(chart, format, theme, dpi, width); });
 }
 
 }  // namespace natscope::ui

@@ -11,14 +11,15 @@
 /// its own, so that the picture is read without colour, too.
 namespace natscope::ui {
 
-/// Any thread, after prepareFigures(). Errors: bad_range (no points, or none that an axis can hold), others as
-/// encodePicture.
-[[nodiscard]] Expected<QByteArray> renderChart(const SeriesChart& chart, FigureFormat format, Theme theme, double dpi);
+/// `width`: of the whole, points; 0: as wide as a page. Any thread, after prepareFigures(). Errors: bad_range (no
+/// points, or none that an axis can hold), others as encodePicture.
+[[nodiscard]] Expected<QByteArray> renderChart(const SeriesChart& chart, FigureFormat format, Theme theme, double dpi,
+                                               double width = 0);
 
 /// Draws into a file, whole or not at all; the ending says the format. Errors: as figureFormat, renderChart and
 /// write_file_atomically.
 [[nodiscard]] Expected<void> drawChart(const SeriesChart& chart, Theme theme, double dpi,
-                                       const std::filesystem::path& path);
+                                       const std::filesystem::path& path, double width = 0);
 
 /// The same for grids; a cell says its share in percent. Errors: bad_arrays (a panel's size), bad_range (no panel).
 [[nodiscard]] Expected<QByteArray> renderGrid(const GridChart& chart, FigureFormat format, Theme theme, double dpi);

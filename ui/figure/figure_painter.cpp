@@ -101,19 +101,25 @@ QImage enlarged(const QImage& image) {
   return image.scaled(image.size() * times, Qt::IgnoreAspectRatio, Qt::FastTransformation);
 }
 
+bool isOfPixels(const QPainter& painter) { return painter.device()->devType() == QInternal::Image; }
+
+/// Whole device pixels: then every cell has the same number of them, or in a chosen width nearly.
+QRect pixelsOf(const QPainter& painter, const QRectF& plot) {
+  const double scale = painter.worldTransform().m11();
+  return {qRound(plot.left() * scale), qRound(plot.top() * scale), qRound(plot.width() * scale),
+          qRound(plot.height() * scale)};
+}
+
 }  // namespace
 
 void drawRaster(QPainter& painter, const QRectF& plot, const QImage& image) {
   painter.save();
   painter.setRenderHint(QPainter::SmoothPixmapTransform, false);
   painter.setRenderHint(QPainter::Antialiasing, false);
-  const double scale = painter.worldTransform().m11();
-  if (painter.device()->devType() == QInternal::Image) {
-    // Whole device pixels: then every cell has the same number of them, or in a chosen width nearly.
+  if (isOfPixels(painter)) {
+    const QRect pixels = pixelsOf(painter, plot);
     painter.resetTransform();
-    const QPoint topLeft(qRound(plot.left() * scale), qRound(plot.top() * scale));
-    const QSize size(qRound(plot.width() * scale), qRound(plot.height() * scale));
-    painter.drawImage(QRect(topLeft, size), image);
+    painter.drawImage(pixels, image);
   } else {
     const bool isSvg = painter.paintEngine()->type() == QPaintEngine::SVG;
     painter.drawImage(plot, isSvg ? enlarged(image) : image);
@@ -121,10 +127,21 @@ void drawRaster(QPainter& painter, const QRectF& plot, const QImage& image) {
   painter.restore();
 }
 
-void drawAxes(QPainter& painter, const FigureInk& ink, const FigureLayout& layout) {
+void drawFrame(QPainter& painter, const FigureInk& ink, const QRectF& plot) {
+  QRectF inside = plot;
+  if (isOfPixels(painter)) {
+    const double scale = painter.worldTransform().m11();
+    const QRect pixels = pixelsOf(painter, plot);
+    inside = {pixels.left() / scale, pixels.top() / scale, pixels.width() / scale, pixels.height() / scale};
+  }
+  constexpr double half = hairline / 2;
   painter.setBrush(Qt::NoBrush);
-  painter.setPen(QPen(QColor(ink.faint), hairline));
-  painter.drawRect(layout.plot);
+  painter.setPen(QPen(QColor(ink.faint), hairline, Qt::SolidLine, Qt::SquareCap, Qt::MiterJoin));
+  painter.drawRect(inside.adjusted(-half, -half, half, half));
+}
+
+void drawAxes(QPainter& painter, const FigureInk& ink, const FigureLayout& layout) {
+  drawFrame(painter, ink, layout.plot);
   const QRectF& plot = layout.plot;
   for (const AxisLabel& label : layout.across.labels) {
     const double x = plot.left() + label.at * layout.cell.width();

@@ -47,6 +47,8 @@ void paintOverview(QPainter& painter, const HeadOverview& maps, const FigureInk&
 
 /// Cells whose colours never mix, on whole pixels where there are some.
 void drawRaster(QPainter& painter, const QRectF& plot, const QImage& image);
+/// A line round them that covers none: a map's first column, the sink, may be thinner than it.
+void drawFrame(QPainter& painter, const FigureInk& ink, const QRectF& plot);
 
 /// Axes round a plot with the layout's labels, and what they are of.
 void drawAxes(QPainter& painter, const FigureInk& ink, const FigureLayout& layout);

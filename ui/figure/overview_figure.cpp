@@ -34,7 +34,7 @@ void drawFrames(QPainter& painter, const HeadOverview& maps, const FigureInk& in
   for (std::size_t row = 0; row < maps.layers.size(); ++row) {
     for (std::int32_t head = 0; head < maps.heads; ++head) {
       const QRectF map = mapRect(layout, row, head);
-      painter.drawRect(map);
+      drawFrame(painter, ink, map);
       if (maps.has_map[maps.index(row, HeadId(head))] != 0) continue;
       painter.drawLine(map.topLeft(), map.bottomRight());
       painter.drawLine(map.topRight(), map.bottomLeft());

@@ -43,7 +43,7 @@ Expected<void> draw_figure_file(const FigureData& figure, const DrawnFigureOptio
 Expected<void> draw_chart_file(const SeriesChart& chart, const DrawnFigureOptions& options,
                                const std::filesystem::path& path) {
   NATSCOPE_CHECK(prepare());
-  return ui::drawChart(chart, options.dark ? Theme::dark : Theme::light, options.dpi, path);
+  return ui::drawChart(chart, options.dark ? Theme::dark : Theme::light, options.dpi, path, options.width);
 }
 
 Expected<void> draw_grid_file(const GridChart& chart, const DrawnFigureOptions& options,

@@ -9,6 +9,7 @@
 #include "app/cli/commands/eval_report.h"
 #include "app/cli/flags/baseline_flags.h"
 #include "app/cli/flags/input_files.h"
+#include "app/cli/flags/length_flag.h"
 #include "app/cli/flags/model_flags.h"
 #include "app/cli/flags/policy_flag.h"
 #include "app/cli/flags/role_flags.h"
@@ -34,6 +35,7 @@ struct Options {
   std::string per_token;
   std::string vocabulary;
   std::string figure;
+  std::optional<double> width;  ///< of the figure, points
   std::int64_t segment = 1024;
   bool segment_given = false;
   std::int64_t tokens_max = 0;
@@ -102,26 +104,37 @@ Expected<std::vector<EvaluatedPolicy>> planned(const Options& options, const Eva
 /// by hand is not theirs.
 void add_baselines(const Options& options, const EvaluatedText& text, std::vector<EvaluatedPolicy>& policies) {
   const auto tokens = static_cast<std::int64_t>(text.segments.front().size());
-  for (Policy& baseline : options.baselines.policies(policies.front().score.kv_fraction(), tokens)) {
+  // What full attention holds is no budget.
+  const auto drops = [](const EvaluatedPolicy& policy) { return policy.score.kv_fraction() < 1; };
+  const auto reference = std::ranges::find_if(policies, drops);
+  const TextScore& as_much_as = (reference == policies.end() ? policies.front() : *reference).score;
+  for (Policy& baseline : options.baselines.policies(as_much_as.kv_fraction(), as_much_as.mean_kv_fraction(), tokens)) {
     const auto is_it = [&](const EvaluatedPolicy& policy) { return policy.plan.policy == baseline; };
     if (std::ranges::none_of(policies, is_it)) policies.emplace_back().plan.policy = std::move(baseline);
   }
 }
 
 /// The figure has the numbers that it is drawn from in its metadata.
-Expected<void> draw_trade_off(const std::string& path, const std::vector<nlohmann::json>& results,
-                              const EvaluatedText& text, const ModelFolder& model) {
+Expected<void> draw_trade_off(const std::string& path, std::optional<double> width,
+                              const std::vector<nlohmann::json>& results, const EvaluatedText& text,
+                              const ModelFolder& model) {
   std::vector<PolicyOutcome> outcomes;
   for (const nlohmann::json& result : results) {
     const bool is_full = result.at("policy") == "model" && !model.has_score_layers();
+    const auto& error = result.at("nll_standard_error");
     outcomes.push_back({is_full ? std::string("full") : result.at("policy").get<std::string>(),
-                        result.at("kv_fraction"), result.at("perplexity")});
+                        result.at("kv_fraction"),
+                        result.at("perplexity"),
+                        {},
+                        error.is_null() ? 0 : error.get<double>()});
   }
   SeriesChart chart = trade_off_chart(outcomes, text.trained_with.value_or(std::string()));
   const nlohmann::json provenance = {
       {"natscope_version", NATSCOPE_VERSION}, {"model_sha256", model.sha256()}, {"results", results}};
   chart.provenance = provenance.dump();
-  return draw_chart_file(chart, {}, path);
+  DrawnFigureOptions drawn;
+  drawn.width = width.value_or(0);
+  return draw_chart_file(chart, drawn, path);
 }
 
 Expected<void> evaluate(Engine& engine, const Options& options, const EvaluatedText& text, EvaluatedPolicy& policy,
@@ -158,6 +171,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
   NATSCOPE_TRY(auto policies, planned(options, text, engine->config()));
 
   std::vector<nlohmann::json> results;
+  const std::size_t named = policies.size();
   for (std::size_t i = 0; i < policies.size(); ++i) {
     EvaluatedPolicy& policy = policies[i];
     std::string label = "eval";
@@ -166,8 +180,8 @@ Expected<void> run(const Options& options, CommandContext& context) {
           " " + std::to_string(i + 1) + "/" + std::to_string(policies.size()) + " " + to_string(policy.plan.policy);
     }
     NATSCOPE_CHECK(evaluate(*engine, options, text, policy, label, context.stop));
-    results.push_back(eval_json(policy, text));
-    if (i == 0) add_baselines(options, text, policies);
+    results.push_back(eval_json(policy, policies.front(), text));
+    if (i + 1 == named) add_baselines(options, text, policies);
   }
   if (!options.per_token.empty())
     NATSCOPE_CHECK(write_per_token(options.per_token, text, policies, engine->tokenizer()));
@@ -175,7 +189,8 @@ Expected<void> run(const Options& options, CommandContext& context) {
     NATSCOPE_CHECK(write_vocabularies(options.vocabulary, policies, engine->tokenizer()));
   if (!options.csv.empty()) NATSCOPE_CHECK(write_file_atomically(options.csv, eval_csv(results)));
 
-  if (!options.figure.empty()) NATSCOPE_CHECK(draw_trade_off(options.figure, results, text, engine->folder()));
+  if (!options.figure.empty())
+    NATSCOPE_CHECK(draw_trade_off(options.figure, options.width, results, text, engine->folder()));
 
   const std::string note = training_note(text, policies);
   if (!note.empty()) print_note(note);
@@ -230,8 +245,9 @@ void add_eval_command(CLI::App& root, Invocation& invocation) {
       ->add_option(
           "--figure", options->figure,
           "Draw there, as svg, pdf or png, the perplexity of every policy against its KV fraction; the numbers "
-          "are in its metadata")
+          "are in its metadata; bars are standard errors over segments")
       ->type_name("FILE");
+  add_width_option(*command, options->width, "Width of --figure, 60mm to 2000mm, for example 89mm, 3.5in or 252pt", 60);
   command->footer(
       "KV fraction is what the cache holds after a segment's last token, of what full attention would hold, on average "
       "over segments, layers and heads; the mean over steps is of all entries that were held while the text was read.\n"

@@ -30,6 +30,17 @@ std::string name_of(const json& result) {
   return name + " (" + result.at("set_by_hand").get<std::string>() + ")";
 }
 
+/// " ± 0.61": of a number whose logarithm has that standard error; empty where it is not known.
+std::string plus_minus(const json& error_of_log, double number, int decimals) {
+  return error_of_log.is_null() ? "" : formatted(" ± %.*f", decimals, number * error_of_log.get<double>());
+}
+
+/// With spaces behind it; ± is one character of two bytes.
+std::string widened(std::string text, std::size_t characters) {
+  const std::size_t have = text.empty() ? 0 : text.size() - 1;
+  return text + std::string(characters - std::min(characters, have), ' ');
+}
+
 std::string text_line(const json& result) {
   const std::int64_t segments = result.at("segments");
   std::string line = "tokens predicted  " + grouped_digits(result.at("tokens")) + " in " + grouped_digits(segments) +
@@ -52,7 +63,7 @@ std::optional<std::string> trained_with(const ModelFolder& folder) {
   return training_policy(folder);
 }
 
-json eval_json(const EvaluatedPolicy& policy, const EvaluatedText& text) {
+json eval_json(const EvaluatedPolicy& policy, const EvaluatedPolicy& first, const EvaluatedText& text) {
   const TextScore& score = policy.score;
   json object;
   object["tokens"] = score.predicted;
@@ -75,12 +86,21 @@ json eval_json(const EvaluatedPolicy& policy, const EvaluatedText& text) {
   object["trained_with"] = text.trained_with ? json(*text.trained_with) : json();
   const std::string by_hand = in_words(set_by_hand(policy.plan));
   object["set_by_hand"] = by_hand.empty() ? json() : json(by_hand);
+  const auto known = [](std::optional<double> value) { return value ? json(*value) : json(); };
+  object["nll_standard_error"] = known(score.nll_standard_error());
+  object["nll_difference"] = nullptr;
+  object["nll_difference_standard_error"] = nullptr;
+  if (&policy != &first) {
+    object["nll_difference"] = score.mean_nll() - first.score.mean_nll();
+    object["nll_difference_standard_error"] = known(nll_difference_standard_error(score, first.score));
+  }
   return object;
 }
 
 std::string eval_text(const json& result) {
   std::string out = "policy            " + name_of(result) + "\n" + text_line(result);
-  out += formatted("perplexity        %.4f   (%.4f nats a token)\n", result.at("perplexity").get<double>(),
+  out += formatted("perplexity        %.4f%s   (%.4f nats a token)\n", result.at("perplexity").get<double>(),
+                   plus_minus(result.at("nll_standard_error"), result.at("perplexity"), 2).c_str(),
                    result.at("nll").get<double>());
   out += formatted("KV fraction       %.2f %%   after a segment's last token   (paper's: %.2f %%)\n",
                    percent(result.at("kv_fraction")), percent(result.at("paper_kv_fraction")));
@@ -101,22 +121,31 @@ std::string eval_table(const std::vector<json>& results) {
   for (const json& result : results) names.push_back(name_of(result));
   const std::vector<std::string> padded = as_column(names);
   std::string out = text_line(results.front()) + "\n" + padded.front() +
-                    "   perplexity   × first         KV    mean KV   paper's KV\n";
+                    "   perplexity             × first                    KV    mean KV   paper's KV\n";
   const double first = results.front().at("perplexity");
+  bool has_errors = false;
   for (std::size_t i = 0; i < results.size(); ++i) {
     const json& result = results[i];
     const double perplexity = result.at("perplexity");
-    out += padded[i + 1] + formatted("   %10.4f   %7.4f   %6.2f %%   %6.2f %%     %6.2f %%\n", perplexity,
-                                     perplexity / first, percent(result.at("kv_fraction")),
-                                     percent(result.at("mean_kv_fraction")), percent(result.at("paper_kv_fraction")));
+    const double ratio = perplexity / first;
+    const std::string own_error = plus_minus(result.at("nll_standard_error"), perplexity, 2);
+    const std::string ratio_error = plus_minus(result.at("nll_difference_standard_error"), ratio, 4);
+    out += padded[i + 1] + formatted("   %10.4f", perplexity) + widened(own_error, 9) + formatted("   %7.4f", ratio) +
+           widened(ratio_error, 10) +
+           formatted("   %6.2f %%   %6.2f %%     %6.2f %%\n", percent(result.at("kv_fraction")),
+                     percent(result.at("mean_kv_fraction")), percent(result.at("paper_kv_fraction")));
+    has_errors |= !own_error.empty();
   }
-  return out + "\nKV: after a segment's last token; mean KV: over all steps. Shares of what full attention holds.\n";
+  out += "\nKV: after a segment's last token; mean KV: over all steps. Shares of what full attention holds.\n";
+  if (has_errors)
+    out += "±: standard error over segments; of × first, of both policies' difference segment by segment.\n";
+  return out;
 }
 
 std::string eval_csv(const std::vector<json>& results) {
   std::string out =
       "policy,tokens,segments,tokens_left_out,nll,perplexity,perplexity_of_first,kv_fraction,mean_kv_fraction,"
-      "paper_kv_fraction,global,local,sliding\n";
+      "paper_kv_fraction,global,local,sliding,nll_standard_error,nll_difference,nll_difference_standard_error\n";
   const double first = results.front().at("perplexity");
   for (const json& result : results) {
     out += quoted_field(name_of(result));
@@ -129,6 +158,8 @@ std::string eval_csv(const std::vector<json>& results) {
     const auto& roles = result.at("roles");
     for (const char* role : {"global", "local", "sliding"})
       out += "," + (roles.is_null() ? "" : digits(roles.at(role)));
+    for (const char* error : {"nll_standard_error", "nll_difference", "nll_difference_standard_error"})
+      out += "," + (result.at(error).is_null() ? "" : digits(result.at(error)));
     out += "\n";
   }
   return out;

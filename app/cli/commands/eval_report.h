@@ -39,8 +39,9 @@ struct EvaluatedPolicy {
 /// were taught to one that stayed as it was.
 [[nodiscard]] std::optional<std::string> trained_with(const ModelFolder& folder);
 
-/// The object of `eval --json` for one policy.
-[[nodiscard]] nlohmann::json eval_json(const EvaluatedPolicy& policy, const EvaluatedText& text);
+/// The object of `eval --json` for one policy; `first`: the one that its loss is compared with, itself for the first.
+[[nodiscard]] nlohmann::json eval_json(const EvaluatedPolicy& policy, const EvaluatedPolicy& first,
+                                       const EvaluatedText& text);
 
 /// For people: one policy, and several of the same text beside each other (at least one). From eval_json()'s objects.
 [[nodiscard]] std::string eval_text(const nlohmann::json& result);

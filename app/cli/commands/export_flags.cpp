@@ -2,14 +2,13 @@
 #include "app/cli/commands/export_flags.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "app/cli/flags/length_flag.h"
 #include "app/cli/terminal/note.h"
 #include "app/cli/terminal/output_stream.h"
 
@@ -45,23 +44,6 @@ const std::vector<KindFlag> kind_flags{
      {FigureKind::kv, FigureKind::roles, FigureKind::text},
      [](const ExportFlags& o) { return !o.compared.empty(); }},
 };
-
-/// `89mm`, `8.9cm`, `3.5in` or `252pt`, in points; nothing where it is no length from 20 mm to 2 m.
-std::optional<double> points_of(std::string_view text) {
-  constexpr std::array<std::pair<std::string_view, double>, 4> units{
-      {{"mm", 72 / 25.4}, {"cm", 72 / 2.54}, {"in", 72}, {"pt", 1}}};
-  constexpr double smallest = 20 * 72 / 25.4;
-  constexpr double largest = 2000 * 72 / 25.4;
-  for (const auto& [unit, points] : units) {
-    if (!text.ends_with(unit)) continue;
-    const std::string_view number = text.substr(0, text.size() - unit.size());
-    double value = 0;
-    const auto [end, problem] = std::from_chars(number.data(), number.data() + number.size(), value);
-    const bool is_number = problem == std::errc{} && end == number.data() + number.size();
-    if (is_number && value * points >= smallest && value * points <= largest) return value * points;
-  }
-  return std::nullopt;
-}
 
 std::string listed(const std::vector<FigureKind>& kinds) {
   std::string text;
@@ -278,18 +260,10 @@ void ExportFlags::add_drawing(CLI::App& command) {
       ->check(number_within(36, 2400))
       ->type_name("N")
       ->capture_default_str();
-  command
-      .add_option_function<std::string>(
-          "--width",
-          [this](const std::string& text) {
-            width = points_of(text);
-            if (width) return;
-            throw CLI::ValidationError(
-                "--width", "takes 20mm to 2000mm (or so many cm, in or pt), not \"" + printable(text, 40) + "\"");
-          },
-          "Width of a figure, 20mm to 2000mm, for example a journal's column: 89mm, 18.3cm, 3.5in or 252pt; texts keep "
-          "their sizes. Where a map then has more cells than pixels, a pixel is the largest weight that it covers")
-      ->type_name("LENGTH");
+  add_width_option(command, width,
+                   "Width of a figure, 20mm to 2000mm, for example a journal's column: 89mm, 18.3cm, 3.5in or 252pt; "
+                   "texts keep their sizes. Where a map then has more cells than pixels, a pixel is the largest weight "
+                   "that it covers");
   command
       .add_option("--cell", cell,
                   "attention, mask, roles: every cell N pixels wide, however wide that is. Without it a role map is as "
@@ -318,11 +292,17 @@ void ExportFlags::add_drawing(CLI::App& command) {
 }
 
 void ExportFlags::add_to(CLI::App& command) {
-  add_what(command);
-  add_part(command);
-  add_colours(command);
-  add_drawing(command);
-  run.add_to(command);
+  const auto grouped = [&command](const char* group, const auto& add) {
+    const std::size_t before = command.get_options().size();
+    add();
+    const std::vector<CLI::Option*> all = command.get_options();
+    for (std::size_t i = before; i < all.size(); ++i) all[i]->group(group);
+  };
+  grouped("What is shown", [&] { add_what(command); });
+  grouped("Which part of it", [&] { add_part(command); });
+  grouped("Colours", [&] { add_colours(command); });
+  grouped("Drawing", [&] { add_drawing(command); });
+  grouped("The run, without --from", [&] { run.add_to(command); });
   command.footer(
       "overview as npy is F32 [layers, heads, S, S]. S is the cells of a side, at most 256; a cell is the largest of "
       "the n x n weights that it stands for: n = 1 up to 256 tokens, 2 up to 512, 4 up to 1024 and so on "

@@ -70,7 +70,24 @@ std::string section(const CommandWords& command, const CommandWords* above) {
   return text + behind_flags(command, above);
 }
 
-constexpr std::string_view behind = R"(.SH EXIT STATUS
+constexpr std::string_view behind = R"(.SH EXAMPLES
+.TP
+A text, and the cache while it grows:
+.B natscope\-cli generate \-\-live \-\-prompt \(dqAlice was\(dq
+.TP
+What learned roles are worth beside baselines that hold as much, as numbers and as a figure of a column's width:
+.B natscope\-cli eval \-\-text book.txt \-\-budgets same \-\-figure trade.pdf \-\-width 89mm
+.TP
+Everything that a run saw, and a figure of it:
+.B natscope\-cli trace \-\-prompt\-file page.txt \-\-attention 3.0 \-\-out run.safetensors
+.br
+.B natscope\-cli export \-\-kind roles \-\-from run.safetensors \-\-width 89mm \-\-out roles.pdf
+.TP
+Score layers for a model that has none, in the background, and what became of it:
+.B natscope\-cli finetune \-\-model DIR \-\-data texts/ \-\-out adapter/ \-\-detach
+.br
+.B natscope\-cli jobs
+.SH EXIT STATUS
 0 done, 1 a defect of the program, 2 wrong usage, 3 bad input (a file, a model, a prompt), 4 out of memory, 5 interrupted.
 On failure the last line of standard error begins with
 .BR error: .

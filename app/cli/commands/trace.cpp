@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
 #include "app/cli/commands/recorded_run.h"
+#include "app/cli/terminal/note.h"
 #include "app/cli/terminal/terminal.h"
 #include "core/base/atomic_file.h"
 #include "core/base/grouped_digits.h"
@@ -46,6 +48,19 @@ Expected<std::vector<MapId>> chosen_maps(const std::string& text, const ModelCon
   return maps;
 }
 
+/// Maps grow with the square of the text: what takes long to write is said first.
+void remark_size(std::size_t maps, std::int64_t tokens) {
+  constexpr double bytes_a_cell = sizeof(float) + sizeof(std::uint8_t);
+  constexpr double much_bytes = 1e9;
+  const double bytes =
+      static_cast<double>(maps) * static_cast<double>(tokens) * static_cast<double>(tokens) * bytes_a_cell;
+  if (bytes < much_bytes) return;
+  std::array<char, 32> gigabytes{};
+  std::snprintf(gigabytes.data(), gigabytes.size(), "%.1f GB", bytes / 1e9);
+  print_note(std::to_string(maps) + " maps of " + grouped_digits(tokens) + " tokens take " + gigabytes.data() +
+             ": --attention LAYER.HEAD,… keeps single ones");
+}
+
 Expected<void> run(const Options& options, CommandContext& context) {
   NATSCOPE_CHECK(check_writable_target(options.out));
   NATSCOPE_CHECK(check_not_input(options.out, options.run.input_files()));
@@ -84,6 +99,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
                             kernels::View<std::uint8_t, 2>::packed(visible.data(), sizes), context.stop);
     };
   }
+  remark_size(maps.size(), engine.record().size());
   NATSCOPE_CHECK(write_trace(options.out, content));
 
   const CacheCounts counts = engine.counts();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,11 @@ namespace natscope {
 namespace {
 
 constexpr std::string_view same_budget = "same";
+constexpr std::string_view mean_budget = "mean";
+
+/// What a cache that grows to a share of a text and stays so holds after it, if it held `mean` over all steps: of
+/// min(n, s·T) for n up to T the sum is s·(2 − s)·T²/2, to one step.
+double share_with_mean(double mean) { return 1 - std::sqrt(1 - std::min(mean, 1.0)); }
 
 /// In the order of budget_kinds.
 constexpr std::array<std::string_view, budget_kinds.size()> kind_names{"window", "streaming", "h2o", "tova"};
@@ -31,7 +37,8 @@ void BaselineFlags::add_to(CLI::App& command) {
   command
       .add_option("--budgets", budgets_,
                   "Also measure baselines that hold these shares of a segment, behind the other policies: 0.125, or "
-                  "same: as much as the first policy does; between commas")
+                  "as much as the first policy that drops something: same, after a segment's last token; mean, over "
+                  "all steps; between commas")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->type_name("LIST");
@@ -47,10 +54,11 @@ void BaselineFlags::add_to(CLI::App& command) {
 
 Expected<void> BaselineFlags::check() const {
   for (const std::string& budget : budgets_) {
-    if (budget == same_budget || parse_share(budget)) continue;
-    return fail(ErrorCode::usage,
-                "--budgets takes same, or shares of the cache over 0 and up to 1, not \"" + printable(budget) + "\"",
-                "write --budgets 0.125,0.25 for an eighth and a quarter");
+    if (budget == same_budget || budget == mean_budget || parse_share(budget)) continue;
+    return fail(
+        ErrorCode::usage,
+        "--budgets takes same, mean, or shares of the cache over 0 and up to 1, not \"" + printable(budget) + "\"",
+        "write --budgets 0.125,0.25 for an eighth and a quarter");
   }
   if (!kinds_.empty() && budgets_.empty())
     return fail(ErrorCode::usage, "--baselines chooses among those of --budgets, which is not given",
@@ -58,10 +66,12 @@ Expected<void> BaselineFlags::check() const {
   return {};
 }
 
-std::vector<Policy> BaselineFlags::policies(double same, std::int64_t tokens) const {
+std::vector<Policy> BaselineFlags::policies(double same, double mean, std::int64_t tokens) const {
   std::vector<Policy> all;
   for (const std::string& budget : budgets_) {
-    const double share = budget == same_budget ? same : parse_share(budget).value_or(same);
+    const double share = budget == same_budget   ? same
+                         : budget == mean_budget ? share_with_mean(mean)
+                                                 : parse_share(budget).value_or(same);
     for (std::size_t i = 0; i < budget_kinds.size(); ++i) {
       if (!kinds_.empty() && std::ranges::find(kinds_, kind_names[i]) == kinds_.end()) continue;
       Policy policy = policy_at_budget(budget_kinds[i], share, tokens);

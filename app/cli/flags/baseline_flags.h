@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// --budgets and --baselines: policies that hold as much as one asks for, or as the first policy did.
+/// --budgets and --baselines: policies that hold as much as one asks for, or as another policy did.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -20,10 +20,11 @@ class BaselineFlags {
   [[nodiscard]] Expected<void> check() const;
 
   /// Every baseline at every budget, budget by budget, each policy once.
-  ///   same    what `same` stands for: the KV fraction that the first policy was measured to hold
+  ///   same    what `same` stands for: the KV fraction that a policy was measured to hold after a segment
+  ///   mean    what `mean` stands for: the same policy's over all steps
   ///   tokens  of a segment
   /// check() must have passed.
-  [[nodiscard]] std::vector<Policy> policies(double same, std::int64_t tokens) const;
+  [[nodiscard]] std::vector<Policy> policies(double same, double mean, std::int64_t tokens) const;
 
  private:
   std::vector<std::string> budgets_;

@@ -62,6 +62,10 @@ TEST_CASE("what a run's cache held over a prompt") {
   CHECK(run_outcome(half, 2).mean_fraction == doctest::Approx(5.0 / 6));
   CHECK(run_outcome(half, 99).figures.tokens == 3);
   CHECK(run_outcome(half, 0).mean_fraction == 0);
+  // Dropped in front of the last token, behind it, and never.
+  CHECK_FALSE(outcome.drops_after_reading);
+  CHECK(run_outcome(half, 2).drops_after_reading);
+  CHECK_FALSE(run_outcome(recorded("GGG", 0), 3).drops_after_reading);
 }
 
 TEST_CASE("a token's loss, and how far two runs' losses compare") {
