@@ -39,8 +39,24 @@ TEST_CASE("baselines at a budget: measured as when they are named") {
   const auto results = cli_json(eval_of(folder, {"--policy", "full", "--budgets", "0.25,0.125"}));
   CHECK(policies_of(results) == std::vector<std::string>{"full", "window:16", "streaming:4,12", "h2o:8,8", "tova:16",
                                                          "window:8", "streaming:4,4", "h2o:4,4", "tova:8"});
-  CHECK(results[3] == cli_json(eval_of(folder, {"--policy", "h2o:8,8"})));
+  auto alone = cli_json(eval_of(folder, {"--policy", "h2o:8,8"}));
+  for (const char* const beside : {"nll_difference", "nll_difference_standard_error"})
+    alone[beside] = results[3][beside];
+  CHECK(results[3] == alone);
   for (std::size_t i = 1; i < 4; ++i) CHECK(results[i]["kv_fraction"] == doctest::Approx(0.25));
+}
+
+TEST_CASE("same is as much as what drops something does, not full attention; mean as much on average") {
+  const TemporaryFolder folder;
+  const auto results = cli_json(eval_of(
+      folder, {"--policy", "full", "--policy", "streaming:4,12", "--budgets", "same", "--baselines", "window"}));
+  CHECK(policies_of(results) == std::vector<std::string>{"full", "streaming:4,12", "window:16"});
+  const auto on_average = cli_json(
+      eval_of(folder, {"--policy", "window:3", "--policy", "h2o:8,8", "--budgets", "mean", "--baselines", "h2o,tova"}));
+  for (std::size_t i = 2; i < on_average.size(); ++i) {
+    CHECK(on_average[i]["mean_kv_fraction"].get<double>() ==
+          doctest::Approx(on_average[0]["mean_kv_fraction"].get<double>()).epsilon(0.15));
+  }
 }
 
 TEST_CASE("baselines at the first policy's own budget, those that were chosen, each once") {

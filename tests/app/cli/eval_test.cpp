@@ -2,9 +2,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <sstream>
+#include <string>
 
 #include "core/io/safetensors.h"
 #include "tests/app/cli/cli_program.h"
@@ -121,19 +124,58 @@ TEST_CASE("several policies: the same numbers as one by one, as a table, an arra
   REQUIRE(all.is_array());
   REQUIRE(all.size() == policies.size());
   for (std::size_t i = 0; i < policies.size(); ++i) {
-    CHECK(all[i] == cli_json({"eval", "--text", folder.file("text.txt"), "--segment", "40", "--tokens-max", "90",
-                              "--policy", policies[i]}));
+    auto alone = cli_json(
+        {"eval", "--text", folder.file("text.txt"), "--segment", "40", "--tokens-max", "90", "--policy", policies[i]});
+    CHECK(alone["nll_difference"].is_null());
+    for (const char* const beside : {"nll_difference", "nll_difference_standard_error"}) alone[beside] = all[i][beside];
+    CHECK(all[i] == alone);
+    CHECK(all[i]["nll_difference"].is_null() == (i == 0));
   }
   const std::string csv = read_file(folder.file("all.csv"));
   CHECK(std::count(csv.begin(), csv.end(), '\n') == 4);
   CHECK(csv.find("\n\"streaming:2,8\",78,2,10,") != std::string::npos);
   CHECK(csv.find("\n\"h2o:4,6\",78,2,10,") != std::string::npos);
-  CHECK(csv.ends_with(",,,\n"));  // H2O has no roles
+  CHECK(csv.substr(csv.find("\n\"h2o:4,6\"")).find(",,,,") != std::string::npos);  // H2O has no roles
   const ProgramResult table = cli(command);
   REQUIRE(table.exit_code == 0);
   CHECK(table.out.find("\nmodel ") != std::string::npos);
   CHECK(table.out.find("    1.0000 ") != std::string::npos);
   CHECK(table.out.find("\nh2o:4,6 ") != std::string::npos);
+}
+
+TEST_CASE("standard errors: of a mean over segments, and of two policies' difference, from each token's loss") {
+  const TemporaryFolder folder;
+  write_file(folder.file("text.txt"), some_text());
+  const auto results =
+      cli_json({"eval", "--text", folder.file("text.txt"), "--segment", "40", "--tokens-max", "160", "--policy",
+                "model", "--policy", "streaming:2,8", "--per-token", folder.file("each.csv")});
+  // Of four segments of 39 predicted tokens the sums, by hand: only whole lines count, texts may hold line breaks.
+  std::array<std::array<double, 4>, 2> sums{};
+  std::istringstream lines(read_file(folder.file("each.csv")));
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t last = line.rfind(',');
+    const std::size_t other = line.rfind(',', last - 1);
+    if (line.find(',') == 0 || line.empty() || line.front() < '0' || line.front() > '3') continue;
+    const auto segment = static_cast<std::size_t>(line.front() - '0');
+    sums[0][segment] += std::stod(line.substr(other + 1));
+    sums[1][segment] += std::stod(line.substr(last + 1));
+  }
+  const auto error_of = [](const std::array<double, 4>& of_segments) {
+    double mean = 0;
+    for (const double sum : of_segments) mean += sum / 4;
+    double squares = 0;
+    for (const double sum : of_segments) squares += (sum - mean) * (sum - mean);
+    return std::sqrt(squares / 3 / 4) / 39;  // of the mean of four, each of 39 tokens
+  };
+  std::array<double, 4> differences{};
+  for (std::size_t i = 0; i < 4; ++i) differences[i] = sums[1][i] - sums[0][i];
+  for (std::size_t policy = 0; policy < 2; ++policy)
+    CHECK(results[policy]["nll_standard_error"].get<double>() == doctest::Approx(error_of(sums[policy])));
+  CHECK(results[1]["nll_difference_standard_error"].get<double>() == doctest::Approx(error_of(differences)));
+  CHECK(results[1]["nll_difference"].get<double>() ==
+        doctest::Approx(results[1]["nll"].get<double>() - results[0]["nll"].get<double>()));
+  const auto one = cli_json({"eval", "--text", folder.file("text.txt"), "--tokens-max", "40"});
+  CHECK(one["nll_standard_error"].is_null());
 }
 
 TEST_CASE("the loss of each token: a line each, and their sum is the text's") {
