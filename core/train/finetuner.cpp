@@ -15,6 +15,7 @@
 #include "core/jobs/job_spec.h"
 #include "core/train/distillation/distillation_model.h"
 #include "core/train/memory_forecast.h"
+#include "core/train/passes/device_training_state.h"
 #include "core/train/passes/gradient_sums.h"
 #include "core/train/passes/training_device.h"
 #include "core/train/random/counter_random.h"
@@ -80,16 +81,14 @@ class Finetuning final : public TrainingTask {
               : "no pass keys: documents of " + std::to_string(form_.length) + " tokens have no room for them");
       options_.passkey = 0;
     }
-    std::int64_t parameters = 0;
-    for (const Parameter& p : layout().parameters) parameters += p.elements;
     const MemoryForecast memory = forecast_memory(
         base_->config(), options_, computes,
         {static_cast<std::int64_t>(base_->weight_bytes()), base_->weight_dtype(), text_bytes(options_), text_tokens()});
     say("forecast: about " + std::to_string(memory.total_bytes() >> 20) + " MiB of " +
         (memory.on_gpu ? "the GPU's memory, which no run was held to yet" : "memory"));
     say(std::to_string(documents_.size()) + (documents_.size() == 1 ? " document" : " documents") + " of up to " +
-        std::to_string(form_.length) + " tokens, " + std::to_string(parameters) + " parameters to train, " +
-        std::to_string(options_.steps) + " steps");
+        std::to_string(form_.length) + " tokens, " + std::to_string(layout().parameter_count()) +
+        " parameters to train, " + std::to_string(options_.steps) + " steps");
     return {};
   }
 
@@ -101,7 +100,7 @@ class Finetuning final : public TrainingTask {
   [[nodiscard]] const ParameterLayout& layout() const override { return model_->layout(); }
   [[nodiscard]] std::vector<float> initial_weights() const override { return model_->initial_weights(options_.seed); }
   void set_weights(std::span<const float> weights) override { model_->set_weights(weights); }
-  [[nodiscard]] StateOnDevice* state_on_device() override { return model_->state_on_device(); }
+  [[nodiscard]] DeviceTrainingState* device_state() override { return model_->device_state(); }
   [[nodiscard]] std::int64_t steps() const override { return options_.steps; }
   [[nodiscard]] int kv_heads() const override { return base_->config().kv_heads; }
   [[nodiscard]] bool has_held_out() const override { return !held_out_.empty(); }
@@ -126,7 +125,7 @@ class Finetuning final : public TrainingTask {
     context.step = number;
     context.scale = 1.0 / options_.batch;
     context.applied_sparsity = options_.sparse_regularized_value / options_.batch;
-    const GradientSums sums(ranks_, gradient, state_on_device());
+    const GradientSums sums(ranks_, gradient, device_state());
     std::int64_t first_row = 0;
     for (int i = 0; i < options_.batch; ++i) {
       NATSCOPE_TRY(const Document document, document_of((number - 1) * options_.batch + i));

@@ -16,6 +16,7 @@
 #include "core/tokenizer/tokenizer.h"
 #include "core/tokenizer/tokenizer_trainer.h"
 #include "core/train/held_out.h"
+#include "core/train/passes/device_training_state.h"
 #include "core/train/passes/gradient_sums.h"
 #include "core/train/passes/training_device.h"
 #include "core/train/passes/training_model.h"
@@ -57,11 +58,10 @@ class FromScratch final : public TrainingTask {
     }
     tokens_.resize(static_cast<std::size_t>(options_.micro_batch) * static_cast<std::size_t>(options_.context));
     targets_.resize(tokens_.size());
-    std::int64_t parameters = 0;
-    for (const Parameter& p : layout().parameters) parameters += p.elements;
     say("text " + std::to_string(train_text_->tokens().size()) + " tokens of " +
-        std::to_string(train_text_->bytes_per_token()).substr(0, 4) + " bytes, " + std::to_string(parameters) +
-        " parameters, " + std::to_string(steps_) + " steps of " + std::to_string(tokens_per_step()) + " tokens");
+        std::to_string(train_text_->bytes_per_token()).substr(0, 4) + " bytes, " +
+        std::to_string(layout().parameter_count()) + " parameters, " + std::to_string(steps_) + " steps of " +
+        std::to_string(tokens_per_step()) + " tokens");
     return {};
   }
 
@@ -76,7 +76,7 @@ class FromScratch final : public TrainingTask {
     return initial_parameters(config_, layout(), options_.seed, options_.score_init);
   }
   void set_weights(std::span<const float> weights) override { model_->set_weights(weights); }
-  [[nodiscard]] StateOnDevice* state_on_device() override { return model_->state_on_device(); }
+  [[nodiscard]] DeviceTrainingState* device_state() override { return model_->device_state(); }
   [[nodiscard]] std::int64_t steps() const override { return steps_; }
   [[nodiscard]] std::int64_t tokens_until(std::int64_t step) const override { return step * tokens_per_step(); }
   [[nodiscard]] int kv_heads() const override { return config_.kv_heads; }
@@ -91,7 +91,7 @@ class FromScratch final : public TrainingTask {
     context.loss_scale = 1.0 / static_cast<double>(tokens_per_step());
     context.applied_sparsity = applied_sparsity(options_.sparse_regularized_value, tokens_per_step());
     context.local_charge = options_.local_charge;
-    const GradientSums sums(ranks_, gradient, state_on_device());
+    const GradientSums sums(ranks_, gradient, device_state());
     const int stride = options_.micro_batch * ranks_.size();
     for (int first = ranks_.rank() * options_.micro_batch; first < options_.batch; first += stride) {
       for (int i = 0; i < options_.micro_batch; ++i) {

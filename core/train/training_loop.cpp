@@ -15,6 +15,7 @@
 #include "core/jobs/job_folder.h"
 #include "core/jobs/job_progress.h"
 #include "core/jobs/job_status.h"
+#include "core/train/passes/device_training_state.h"
 #include "core/train/progress_json.h"
 
 namespace natscope::train {
@@ -50,7 +51,7 @@ class Loop {
     const RunInputs inputs = task_.inputs();
     NATSCOPE_CHECK(check_same_run(inputs));
     const auto size = static_cast<std::size_t>(task_.layout().size);
-    device_ = task_.state_on_device();
+    device_ = task_.device_state();
     if (device_ == nullptr) gradient_.assign(size, 0.0F);
     state_.weights.assign(size, 0.0F);
     state_.first_moment.assign(size, 0.0F);
@@ -97,7 +98,7 @@ class Loop {
     result.steps = task_.steps();
     result.kv_heads = task_.kv_heads();
     result.tokens = task_.tokens_until(task_.steps());
-    for (const Parameter& p : task_.layout().parameters) result.parameters += p.elements;
+    result.parameters = task_.layout().parameter_count();
     result.seconds = seconds_since(begun);
     say("finished: " + task_.out().string());
     return result;
@@ -378,7 +379,7 @@ class Loop {
   TrainingState state_;  // with a state on a device, weights and moments are those of saved_step_
   VerifiedCheckpoints verified_;
   std::vector<float> gradient_;
-  StateOnDevice* device_ = nullptr;
+  DeviceTrainingState* device_ = nullptr;
   std::int64_t saved_step_ = 0;
   std::int64_t evaluated_step_ = 0;
   double mean_step_s_ = 0.0;

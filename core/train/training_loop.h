@@ -19,13 +19,14 @@
 #include "core/base/expected.h"
 #include "core/jobs/job_folder.h"
 #include "core/train/passes/optimizer.h"
-#include "core/train/passes/state_on_device.h"
 #include "core/train/ranks/rank_group.h"
 #include "core/train/reports.h"
 #include "core/train/weights/checkpoint.h"
 #include "core/train/weights/parameters.h"
 
 namespace natscope::train {
+
+class DeviceTrainingState;
 
 /// What is particular to one kind of training. After prepare() the others may be called, in any order.
 class TrainingTask {
@@ -47,7 +48,7 @@ class TrainingTask {
   [[nodiscard]] virtual std::vector<float> initial_weights() const = 0;
   virtual void set_weights(std::span<const float> weights) = 0;
   /// Where the run's weights, gradient and moments live beside the passes; null: in ordinary memory, with this loop.
-  [[nodiscard]] virtual StateOnDevice* state_on_device() { return nullptr; }
+  [[nodiscard]] virtual DeviceTrainingState* device_state() { return nullptr; }
 
   [[nodiscard]] virtual std::int64_t steps() const = 0;
   /// Tokens that steps 1 … `step` read.

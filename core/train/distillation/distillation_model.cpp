@@ -5,7 +5,7 @@
 
 #include "core/device/torch_errors.h"
 #include "core/train/distillation/distillation_passes.h"
-#include "core/train/passes/passes_device.h"
+#include "core/train/passes/torch_types.h"
 
 namespace natscope::train {
 
@@ -37,10 +37,11 @@ Expected<DistillationModel> DistillationModel::create(const ModelFolder& base, c
       return DistillationModel(std::make_unique<Implementation>(config, options, std::move(tensors),
                                                                 host_distillation_attention(config, options), true));
     }
-    NATSCOPE_TRY(PassesDevice place, open_passes_device(passes, kernels::Backend::cpu, config.head_dim, options.dtype));
-    return DistillationModel(std::make_unique<Implementation>(
-        config, options, on_device(tensors, place.device),
-        device_distillation_attention(config, options, std::move(place.attention)), false));
+    NATSCOPE_TRY(auto attention,
+                 open_training_attention(passes, kernels::Backend::cpu, config.head_dim, options.dtype));
+    return DistillationModel(
+        std::make_unique<Implementation>(config, options, on_device(tensors, torch_device(passes)),
+                                         device_distillation_attention(config, options, std::move(attention)), false));
   });
 }
 
@@ -50,7 +51,7 @@ std::vector<float> DistillationModel::initial_weights(std::uint64_t seed) const 
 }
 void DistillationModel::set_weights(std::span<const float> weights) { implementation_->set_weights(weights); }
 
-StateOnDevice* DistillationModel::state_on_device() { return implementation_->state_on_device(); }
+DeviceTrainingState* DistillationModel::device_state() { return implementation_->device_state(); }
 
 Expected<DistillPass> DistillationModel::forward_backward(const Document& document, const DistillContext& context,
                                                           std::span<float> gradient, const StopToken& stop) {

@@ -19,13 +19,14 @@
 #include "core/base/expected.h"
 #include "core/io/model_folder.h"
 #include "core/train/options/finetune_options.h"
-#include "core/train/passes/state_on_device.h"
 #include "core/train/passes/training_device.h"
 #include "core/train/roles/role_statistics.h"
 #include "core/train/text/document.h"
 #include "core/train/weights/parameters.h"
 
 namespace natscope::train {
+
+class DeviceTrainingState;
 
 /// What a step adds to a document's own content.
 struct DistillContext {
@@ -71,7 +72,7 @@ class DistillationModel {
 
   /// Where weights, gradient and moments live beside the passes; null where the passes are the CPU's. Lives as long as
   /// the model.
-  [[nodiscard]] StateOnDevice* state_on_device();
+  [[nodiscard]] DeviceTrainingState* device_state();
 
   /// Adds the gradient of scale · distance, and of the regulariser to the score layers, to `gradient` [layout().size]
   /// (or, where that is empty, to the state's own on the device), with drawn roles. Errors: interrupted, out_of_memory,

@@ -11,7 +11,7 @@
 
 #include "core/train/distillation/distillation_attention.h"
 #include "core/train/distillation/distillation_model.h"
-#include "core/train/passes/device_state.h"
+#include "core/train/passes/device_training_state.h"
 #include "core/train/passes/llama_operations.h"
 #include "core/train/weights/base_tensors.h"
 #include "core/train/weights/trained_tensors.h"
@@ -28,7 +28,7 @@ class DistillationModel::Implementation {
                  std::unique_ptr<DistillationAttention> attention, bool sums_in_place);
 
   void set_weights(std::span<const float> weights);
-  [[nodiscard]] StateOnDevice* state_on_device() { return sums_in_place_ ? nullptr : &state_; }
+  [[nodiscard]] DeviceTrainingState* device_state() { return sums_in_place_ ? nullptr : &state_; }
   [[nodiscard]] std::vector<float> initial_weights(std::uint64_t seed) const;
   Expected<DistillPass> forward_backward(const Document& document, const DistillContext& context,
                                          std::span<float> gradient, const StopToken& stop);
@@ -77,7 +77,7 @@ class DistillationModel::Implementation {
   bool sums_in_place_;
   ModelTensors teacher_, student_;
   at::Device device_;
-  DeviceState state_;  // of passes on the CPU the weights alone
+  DeviceTrainingState state_;  // of passes on the CPU the weights alone
   TrainedTensors trained_;
   RotaryEmbedding rotary_;
   Rotation rotation_;

@@ -12,7 +12,7 @@
 #include <span>
 
 #include "core/base/expected.h"
-#include "core/train/passes/state_on_device.h"
+#include "core/train/passes/device_training_state.h"
 #include "core/train/ranks/rank_group.h"
 
 namespace natscope::train {
@@ -20,7 +20,7 @@ namespace natscope::train {
 class GradientSums {
  public:
   /// `gradient`: in ordinary memory, or empty where it is `state`'s, which has joined the ranks then. All outlive this.
-  GradientSums(RankGroup& ranks, std::span<float> gradient, StateOnDevice* state)
+  GradientSums(RankGroup& ranks, std::span<float> gradient, DeviceTrainingState* state)
       : ranks_(ranks), gradient_(gradient), state_(state) {}
 
   /// Told of each part as soon as it stands, it begins to add it up: what is computed meanwhile hides the sum.
@@ -43,7 +43,7 @@ class GradientSums {
  private:
   RankGroup& ranks_;
   std::span<float> gradient_;
-  StateOnDevice* state_;
+  DeviceTrainingState* state_;
 };
 
 }  // namespace natscope::train

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// Where the passes of a training run are computed, and what is done where that cannot be.
+/// Where the passes of a training run are computed, with the attention that computes there, and what is done where that
+/// cannot be.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,6 +14,7 @@
 #include "core/device/device_module.h"
 #include "core/train/options/train_options.h"
 #include "core/train/ranks/rank_group.h"
+#include "core/train/roles/training_attention.h"
 
 namespace natscope::train {
 
@@ -25,7 +29,7 @@ enum class PassesOn { cpu, libtorch, gpu };
 
 /// What `make(PassesOn)` gives, a model, for the device that is wanted. With `any` the CPU computes where the GPU
 /// cannot, and `say` is told of either where there is a GPU backend. All ranks get the same device; on GPUs the model's
-/// state has joined them. Errors: those of `make` and of StateOnDevice::join().
+/// state has joined them. Errors: those of `make` and of DeviceTrainingState::join().
 template <class Make>
 auto make_on(Device wanted, RankGroup& ranks, const std::function<void(const std::string&)>& say, const Make& make)
     -> decltype(make(PassesOn::cpu)) {
@@ -38,7 +42,7 @@ auto make_on(Device wanted, RankGroup& ranks, const std::function<void(const std
     NATSCOPE_TRY(const bool is_everywhere, ranks.all(is_here));
     if (is_everywhere) {
       Expected<void> joined;
-      if (ranks.size() > 1) joined = (**on_gpu).state_on_device()->join(ranks);
+      if (ranks.size() > 1) joined = (**on_gpu).device_state()->join(ranks);
       // Anything else than a GPU that cannot is no reason to compute elsewhere.
       if (!joined && joined.error().code != ErrorCode::device_unavailable) return Unexpected(std::move(joined).error());
       NATSCOPE_TRY(const bool have_all_joined, ranks.all(joined.has_value()));

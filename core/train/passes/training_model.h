@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// The forward and backward pass of a NAtS Llama over whole segments, written out by hand.
+/// The forward and backward pass of a NAtS Llama over whole segments.
 ///
-/// On the CPU products go through LibTorch, attention with its role gradient through kernels/, the rest through
-/// row_operations, and all buffers are made once; elsewhere LibTorch does what is not attention
-/// (device_training_model.h). The residual stream, norms' sums, scores and attention's inputs are f32; with bfloat16
-/// the operands and results of products are bf16. Source: the rules, sections 2 – 4, 6, 7.
+/// The facade over two ways to compute it, which follow the same rules and draw the same noise: cpu_passes.h, and
+/// device_passes.h for a GPU. Source: the rules, sections 2 – 4, 6, 7.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +15,15 @@
 #include "core/cache/policy.h"
 #include "core/model/config.h"
 #include "core/train/options/train_options.h"
-#include "core/train/passes/state_on_device.h"
 #include "core/train/passes/training_device.h"
 #include "core/train/roles/role_statistics.h"
 #include "core/train/weights/parameters.h"
 #include "kernels/status.h"
 
 namespace natscope::train {
+
+class DeviceTrainingState;
+class TrainingPasses;
 
 /// Segments that are computed together.
 ///   tokens, targets [micro_batch, T]; a target below 0 is not predicted
@@ -71,7 +71,7 @@ class TrainingModel {
 
   /// Where weights, gradient and moments live beside the passes; null where the passes are the CPU's. Lives as long as
   /// the model.
-  [[nodiscard]] StateOnDevice* state_on_device();
+  [[nodiscard]] DeviceTrainingState* device_state();
 
   /// Adds the gradient of loss_scale · Σ nll (and of the regulariser, to the score layers) to `gradient`
   /// [layout().size], or, where that is empty, to the state's own on the device. Looks at `stop` a few times a layer.
@@ -82,11 +82,9 @@ class TrainingModel {
   /// Forward only, with the roles that inference chooses; statistics of the first `counted` segments. Errors as above.
   [[nodiscard]] Expected<PassResult> evaluate(const MicroBatch& batch, int counted, const StopToken& stop);
 
-  class Implementation;
-
  private:
-  explicit TrainingModel(std::unique_ptr<Implementation> implementation);
-  std::unique_ptr<Implementation> implementation_;
+  explicit TrainingModel(std::unique_ptr<TrainingPasses> passes);
+  std::unique_ptr<TrainingPasses> passes_;
 };
 
 }  // namespace natscope::train

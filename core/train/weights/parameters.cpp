@@ -26,6 +26,17 @@ bool writes_into_residual(const std::string& name) {
 
 }  // namespace
 
+std::int64_t ParameterLayout::parameter_count() const {
+  std::int64_t count = 0;
+  for (const Parameter& p : parameters) count += p.elements;
+  return count;
+}
+
+std::int64_t ParameterLayout::layer_begin(int i) const {
+  const auto layer = static_cast<std::size_t>(i);
+  return layer < layers.size() ? layers[layer].attention_norm : final_norm;
+}
+
 std::int64_t ParameterLayout::begin_block() {
   size = (size + alignment - 1) / alignment * alignment;
   return size;

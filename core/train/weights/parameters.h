@@ -44,6 +44,11 @@ struct ParameterLayout {
   std::int64_t final_norm = 0;  ///< [E]
   std::int64_t size = 0;        ///< numbers, gaps included
 
+  /// Numbers of all tensors, without the gaps.
+  [[nodiscard]] std::int64_t parameter_count() const;
+  /// Where the weights of layer i begin, its score layer left out; of the layer after the last one: where they end.
+  [[nodiscard]] std::int64_t layer_begin(int i) const;
+
   /// Where the tensors that are added next stand, without gaps between them. Also called behind the last one.
   std::int64_t begin_block();
   void add(std::string name, std::vector<std::int64_t> shape, ParameterKind kind);

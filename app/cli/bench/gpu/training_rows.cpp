@@ -13,6 +13,7 @@
 #include "core/io/model_folder.h"
 #include "core/train/distillation/distillation_model.h"
 #include "core/train/memory_forecast.h"
+#include "core/train/passes/device_training_state.h"
 #include "core/train/passes/training_model.h"
 
 namespace natscope::bench {
@@ -79,7 +80,7 @@ std::vector<Row> rate_rows(GpuRun& run, const char* name, const std::string& siz
 
 /// Forward, backward, clip, AdamW, all where the passes are, until the device has done it.
 template <class Pass>
-TimedStep optimizer_steps(const GpuRun& run, train::StateOnDevice& state, const Pass& pass) {
+TimedStep optimizer_steps(const GpuRun& run, train::DeviceTrainingState& state, const Pass& pass) {
   return [&run, &state, pass, number = std::int64_t{0}]() mutable -> Expected<double> {
     Expected<void> done;
     ++number;
@@ -98,7 +99,7 @@ TimedStep optimizer_steps(const GpuRun& run, train::StateOnDevice& state, const 
 }
 
 /// Weights to begin with, and no moments.
-Expected<void> begin(train::StateOnDevice& state, std::vector<float> weights) {
+Expected<void> begin(train::DeviceTrainingState& state, std::vector<float> weights) {
   train::TrainingState initial;
   initial.weights = std::move(weights);
   initial.first_moment.assign(initial.weights.size(), 0.0F);
@@ -114,7 +115,7 @@ Expected<std::vector<Row>> from_scratch_rows(GpuRun& run, bool nats, double budg
   const ModelConfig config = train::model_config(options);
   NATSCOPE_TRY(auto model, train::TrainingModel::create(config, options.dtype, segments, options.threads,
                                                         kernels::Backend::cpu, {}, run.passes));
-  train::StateOnDevice& state = *model.state_on_device();
+  train::DeviceTrainingState& state = *model.device_state();
   NATSCOPE_CHECK(begin(state, train::initial_parameters(config, model.layout(), 0)));
   const std::int64_t count = segments * context;
   const auto tokens = training_tokens(count, config.vocab), targets = training_tokens(count, config.vocab, 1);
@@ -169,7 +170,7 @@ Expected<std::vector<Row>> finetune_step_gpu(GpuRun& run, double budget_s) {
   options.dtype = train::ComputeDType::bfloat16;
   options.context = static_cast<int>(length);
   NATSCOPE_TRY(auto model, train::DistillationModel::create(base, options, run.passes));
-  train::StateOnDevice& state = *model.state_on_device();
+  train::DeviceTrainingState& state = *model.device_state();
   NATSCOPE_CHECK(begin(state, model.initial_weights(0)));
   train::Document document;
   document.tokens = training_tokens(length, base.config().vocab);

@@ -8,6 +8,7 @@
 #include <stop_token>
 
 #include "core/train/distillation/distillation_model.h"
+#include "core/train/passes/device_training_state.h"
 #include "core/train/weights/finetune_layout.h"
 #include "tests/core/train/device_passes.h"
 #include "tests/core/train/distillation/distillation_weights.h"
@@ -187,8 +188,8 @@ TEST_CASE("steps of the optimizer beside the passes are the host's") {
     auto device = DistillationModel::create(base, options, test::device_passes);
     REQUIRE(host.has_value());
     REQUIRE(device.has_value());
-    CHECK(host->state_on_device() == nullptr);
-    StateOnDevice* const beside = device->state_on_device();
+    CHECK(host->device_state() == nullptr);
+    DeviceTrainingState* const beside = device->device_state();
     REQUIRE(beside != nullptr);
     TrainingState state;
     state.weights = test::lively_weights(*host, 0.5F, random);

@@ -28,7 +28,7 @@ struct State {
 struct Model {
   PassesOn passes = PassesOn::cpu;
   State state;
-  State* state_on_device() { return &state; }
+  State* device_state() { return &state; }
 };
 
 struct Made {

@@ -61,7 +61,7 @@ Expected<void> take(RankGroup& ranks, Step& step) {
   const int each = segments / ranks.size();
   NATSCOPE_TRY(auto model, TrainingModel::create(small_config(), ComputeDType::float32, each, 1, kernels::Backend::cpu,
                                                  {}, PassesOn::libtorch));
-  StateOnDevice& state = *model.state_on_device();
+  DeviceTrainingState& state = *model.device_state();
   if (ranks.size() > 1) NATSCOPE_CHECK(state.join(ranks));
   TrainingState begin;
   begin.weights = initial_parameters(small_config(), model.layout(), 5);

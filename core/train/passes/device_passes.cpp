@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/train/passes/device_training_model.h"
+#include "core/train/passes/device_passes.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
@@ -21,7 +21,7 @@
 #include <utility>
 
 #include "core/model/rope.h"
-#include "core/train/passes/device_state.h"
+#include "core/train/passes/device_training_state.h"
 #include "core/train/passes/llama_operations.h"
 #include "core/train/roles/device_role_attention.h"
 #include "core/train/roles/role_counts.h"
@@ -68,11 +68,10 @@ struct Head {
   at::Tensor d_last;  // gradient of the last norm's output; undefined in an evaluation
 };
 
-class DevicePasses final : public TrainingModel::Implementation {
+class DevicePasses final : public TrainingPasses {
  public:
   DevicePasses(const ModelConfig& config, ComputeDType dtype, int segments, at::Device device,
-               std::unique_ptr<TrainingAttention> attention, const std::vector<Role>& fixed_roles,
-               std::int64_t fixed_window)
+               std::unique_ptr<TrainingAttention> attention, const FixedMask& mask)
       : c_(config),
         segments_(segments),
         rows_(std::int64_t{segments} * config.context),
@@ -86,13 +85,13 @@ class DevicePasses final : public TrainingModel::Implementation {
     place_leaves();
     rotation_ = make_rotation(RotaryEmbedding(c_.rope, c_.head_dim), c_.context, device_);
     const at::Tensor roles = at::empty({c_.context}, at::kByte);
-    std::copy(fixed_roles.begin(), fixed_roles.end(), static_cast<Role*>(roles.data_ptr()));
+    std::copy(mask.roles.begin(), mask.roles.end(), static_cast<Role*>(roles.data_ptr()));
     fixed_roles_ = roles.to(device_).expand({segments_, c_.kv_heads, c_.context}).contiguous();
-    window_ = c_.nats ? c_.nats->window : fixed_window;
+    window_ = c_.nats ? c_.nats->window : mask.window;
   }
 
   void set_weights(std::span<const float> weights) override { state_->set_weights(weights); }
-  StateOnDevice* state_on_device() override { return &*state_; }
+  DeviceTrainingState* device_state() override { return &*state_; }
 
   Expected<PassResult> forward_backward(const MicroBatch& batch, const StepContext& context, std::span<float> gradient,
                                         const StopToken& stop) override {
@@ -135,9 +134,6 @@ class DevicePasses final : public TrainingModel::Implementation {
 
  private:
   [[nodiscard]] at::TensorOptions on_device() const { return at::TensorOptions().dtype(at::kFloat).device(device_); }
-  [[nodiscard]] std::int64_t layer_begin(int i) const {
-    return i < c_.layers ? layout.layers[static_cast<std::size_t>(i)].attention_norm : layout.final_norm;
-  }
 
   /// A leaf over the weights' own memory: set_weights() changes it in place.
   [[nodiscard]] Block block(std::int64_t offset, at::IntArrayRef sizes) const {
@@ -166,9 +162,9 @@ class DevicePasses final : public TrainingModel::Implementation {
 
   /// Says what is told as one part, and what is done with a leaf's gradient as soon as the backward pass has it.
   void place_leaves() {
-    for (int i = c_.layers - 1; i >= 0; --i) parts_.push_back({layer_begin(i), layer_begin(i + 1)});
+    for (int i = c_.layers - 1; i >= 0; --i) parts_.push_back({layout.layer_begin(i), layout.layer_begin(i + 1)});
     const std::size_t embedding = parts_.size();
-    parts_.push_back({layout.embedding, layer_begin(0)});
+    parts_.push_back({layout.embedding, layout.layer_begin(0)});
     const std::size_t rest = parts_.size();  // the last norm, and all score layers
     parts_.push_back({layout.final_norm, layout.size});
     leaves_ = {{&embedding_, embedding}, {&final_norm_, rest}};
@@ -316,7 +312,7 @@ class DevicePasses final : public TrainingModel::Implementation {
   at::Device device_;
   at::ScalarType products_;
   std::unique_ptr<TrainingAttention> attention_;
-  std::optional<DeviceState> state_;
+  std::optional<DeviceTrainingState> state_;
   at::Tensor fixed_roles_;
   Rotation rotation_;
   Block embedding_, final_norm_;
@@ -329,13 +325,10 @@ class DevicePasses final : public TrainingModel::Implementation {
 
 }  // namespace
 
-std::unique_ptr<TrainingModel::Implementation> make_device_passes(const ModelConfig& config, ComputeDType dtype,
-                                                                  int segments, at::Device device,
-                                                                  std::unique_ptr<TrainingAttention> attention,
-                                                                  const std::vector<Role>& fixed_roles,
-                                                                  std::int64_t fixed_window) {
-  return std::make_unique<DevicePasses>(config, dtype, segments, device, std::move(attention), fixed_roles,
-                                        fixed_window);
+std::unique_ptr<TrainingPasses> make_device_passes(const ModelConfig& config, ComputeDType dtype, int segments,
+                                                   at::Device device, std::unique_ptr<TrainingAttention> attention,
+                                                   const FixedMask& mask) {
+  return std::make_unique<DevicePasses>(config, dtype, segments, device, std::move(attention), mask);
 }
 
 }  // namespace natscope::train

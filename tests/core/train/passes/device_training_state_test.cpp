@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/train/passes/device_training_state.h"
 #include "core/train/passes/training_model.h"
 #include "core/train/training_loop.h"
 #include "core/train/weights/parameters.h"
@@ -64,7 +65,7 @@ class SmallTask final : public TrainingTask {
     return initial_parameters(small_config(), model_.layout(), 11);
   }
   void set_weights(std::span<const float> weights) override { model_.set_weights(weights); }
-  [[nodiscard]] StateOnDevice* state_on_device() override { return model_.state_on_device(); }
+  [[nodiscard]] DeviceTrainingState* device_state() override { return model_.device_state(); }
   [[nodiscard]] std::int64_t steps() const override { return 20; }
   [[nodiscard]] std::int64_t tokens_until(std::int64_t step) const override { return 48 * step; }
   [[nodiscard]] int kv_heads() const override { return 2; }
@@ -159,9 +160,9 @@ TrainingState random_state(std::int64_t size) {
 }  // namespace
 
 TEST_CASE("passes on the CPU leave weights and moments to the host; passes on a device keep them") {
-  CHECK(small_model(PassesOn::cpu).state_on_device() == nullptr);
+  CHECK(small_model(PassesOn::cpu).device_state() == nullptr);
   TrainingModel model = small_model(test::device_passes);
-  StateOnDevice* const state = model.state_on_device();
+  DeviceTrainingState* const state = model.device_state();
   REQUIRE(state != nullptr);
   TrainingState given = random_state(model.layout().size), down = given;
   std::copy(given.weights.rbegin(), given.weights.rend(), given.first_moment.begin());
@@ -268,7 +269,7 @@ TEST_CASE("one step is the host's: decay on matrices and scores, the clip's norm
     for (float& weight : state.weights) weight *= 0.1F;
     moved.weights = state.weights;
     const OptimizerOptions options{1e-2, 0.8, 0.9, 0.3, clip};
-    REQUIRE(device.state_on_device()->set(state).has_value());
+    REQUIRE(device.device_state()->set(state).has_value());
     StepContext context;
     context.loss_scale = 1.0;
     context.applied_sparsity = 5.0;
@@ -279,15 +280,15 @@ TEST_CASE("one step is the host's: decay on matrices and scores, the clip's norm
       std::vector<float> gradient(state.weights.size(), 0.0F);
       REQUIRE(host.forward_backward({tokens, targets}, context, gradient, {}).has_value());
       expected = optimizer_step(options, number, layout, gradient, state);
-      REQUIRE(device.state_on_device()->clear_gradient().has_value());
+      REQUIRE(device.device_state()->clear_gradient().has_value());
       REQUIRE(device.forward_backward({tokens, targets}, context, {}, {}).has_value());
-      auto report = device.state_on_device()->step(options, number);
+      auto report = device.device_state()->step(options, number);
       REQUIRE(report.has_value());
       got = *report;
       CHECK(got.gradient_norm == doctest::Approx(expected.gradient_norm).epsilon(state_tolerance));
       CHECK(got.learning_rate == expected.learning_rate);
     }
-    REQUIRE(device.state_on_device()->bring_down(moved).has_value());
+    REQUIRE(device.device_state()->bring_down(moved).has_value());
     for (const Parameter& p : layout.parameters) {
       CAPTURE(p.name);
       const auto part = [&p](const std::vector<float>& all) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/train/passes/device_state.h"
+#include "core/train/passes/device_training_state.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/_foreach_mul.h>
@@ -52,12 +52,12 @@ void copy_down(const at::Tensor& from, std::span<float> to) {
 
 }  // namespace
 
-DeviceState::DeviceState(const ParameterLayout& layout, at::Device device)
+DeviceTrainingState::DeviceTrainingState(const ParameterLayout& layout, at::Device device)
     : layout_(layout), weights_(at::zeros({layout.size}, at::TensorOptions().dtype(at::kFloat).device(device))) {}
 
-void DeviceState::set_weights(std::span<const float> weights) { copy_up(weights_, weights); }
+void DeviceTrainingState::set_weights(std::span<const float> weights) { copy_up(weights_, weights); }
 
-Expected<void> DeviceState::set(const TrainingState& state) {
+Expected<void> DeviceTrainingState::set(const TrainingState& state) {
   return without_exceptions(no_memory, [&]() -> Expected<void> {
     if (!first_moment_.defined()) {
       first_moment_ = at::zeros_like(weights_);
@@ -70,7 +70,7 @@ Expected<void> DeviceState::set(const TrainingState& state) {
   });
 }
 
-Expected<void> DeviceState::bring_down(TrainingState& state) const {
+Expected<void> DeviceTrainingState::bring_down(TrainingState& state) const {
   return without_exceptions(no_memory, [&]() -> Expected<void> {
     copy_down(weights_, state.weights);
     copy_down(first_moment_, state.first_moment);
@@ -79,7 +79,7 @@ Expected<void> DeviceState::bring_down(TrainingState& state) const {
   });
 }
 
-Expected<void> DeviceState::clear_gradient() {
+Expected<void> DeviceTrainingState::clear_gradient() {
   return without_exceptions(no_memory, [&]() -> Expected<void> {
     if (gradient_.defined()) {
       gradient_.zero_();
@@ -90,7 +90,7 @@ Expected<void> DeviceState::clear_gradient() {
   });
 }
 
-std::vector<at::Tensor> DeviceState::parts(const at::Tensor& flat, bool (*wanted)(ParameterKind)) const {
+std::vector<at::Tensor> DeviceTrainingState::parts(const at::Tensor& flat, bool (*wanted)(ParameterKind)) const {
   std::vector<at::Tensor> tensors;
   for (const Parameter& p : layout_.parameters) {
     if (wanted(p.kind)) tensors.push_back(flat.narrow(0, p.offset, p.elements));
@@ -98,8 +98,8 @@ std::vector<at::Tensor> DeviceState::parts(const at::Tensor& flat, bool (*wanted
   return tensors;
 }
 
-void DeviceState::adamw(const OptimizerOptions& options, double weight_decay, std::int64_t number,
-                        bool (*wanted)(ParameterKind)) {
+void DeviceTrainingState::adamw(const OptimizerOptions& options, double weight_decay, std::int64_t number,
+                                bool (*wanted)(ParameterKind)) {
   const std::vector<at::Tensor> weights = parts(weights_, wanted);
   if (weights.empty()) return;
   const std::vector<at::Tensor> steps(weights.size(), at::full({}, static_cast<double>(number), weights_.options()));
@@ -108,7 +108,7 @@ void DeviceState::adamw(const OptimizerOptions& options, double weight_decay, st
                     /*amsgrad=*/false, /*maximize=*/false);
 }
 
-Expected<OptimizerReport> DeviceState::step(const OptimizerOptions& options, std::int64_t number) {
+Expected<OptimizerReport> DeviceTrainingState::step(const OptimizerOptions& options, std::int64_t number) {
   return without_exceptions(no_memory, [&]() -> Expected<OptimizerReport> {
     const at::NoGradGuard no_gradient;
     OptimizerReport report;
@@ -132,7 +132,7 @@ Expected<OptimizerReport> DeviceState::step(const OptimizerOptions& options, std
   });
 }
 
-Expected<void> DeviceState::join(RankGroup& ranks) {
+Expected<void> DeviceTrainingState::join(RankGroup& ranks) {
   if (weights_.is_cpu()) {
     sums_ = std::make_unique<HostSums>(ranks);
     return {};
@@ -142,10 +142,10 @@ Expected<void> DeviceState::join(RankGroup& ranks) {
   return {};
 }
 
-Expected<void> DeviceState::begin_sum(std::int64_t begin, std::int64_t end) {
+Expected<void> DeviceTrainingState::begin_sum(std::int64_t begin, std::int64_t end) {
   return sums_->begin(gradient_.data_ptr<float>() + begin, end - begin);
 }
 
-Expected<void> DeviceState::finish_sums() { return sums_->finish(); }
+Expected<void> DeviceTrainingState::finish_sums() { return sums_->finish(); }
 
 }  // namespace natscope::train
