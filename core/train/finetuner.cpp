@@ -14,6 +14,7 @@
 #include "core/jobs/job_folder.h"
 #include "core/jobs/job_spec.h"
 #include "core/train/distillation/distillation_model.h"
+#include "core/train/job_options.h"
 #include "core/train/memory_forecast.h"
 #include "core/train/passes/device_training_state.h"
 #include "core/train/passes/gradient_sums.h"
@@ -245,28 +246,19 @@ class Finetuning final : public TrainingTask {
   std::optional<DocumentOrder> order_;
 };
 
-/// `leads`: this process makes the folder, and looks whether it may.
-Expected<FinetuneOptions> options_of_job(const fs::path& job, FinetuneOptions given, bool resume, bool leads) {
-  if (leads) NATSCOPE_CHECK(check_job_folder({job, {}, resume, {}}));
-  if (!resume) return checked(std::move(given));
-  NATSCOPE_TRY(const auto spec, JobFolder::read_spec(job));
-  NATSCOPE_TRY(FinetuneOptions stored, finetune_options_from_json(spec));
-  stored.job = job;
-  // The folder may stand elsewhere than it did.
-  if (!given.out.empty()) stored.out = given.out;
-  auto resolved = resolve(std::move(stored));
-  if (!resolved) return fail(ErrorCode::bad_job, "spec.json: " + resolved.error().message, resolved.error().hint);
-  return resolved;
+/// What is missing is found before a folder is made for the run.
+Expected<void> check_inputs(const FinetuneOptions& settled) {
+  NATSCOPE_CHECK(text_files(settled.data));
+  if (!settled.valid.empty()) NATSCOPE_CHECK(text_files(settled.valid));
+  NATSCOPE_TRY(const ModelFolder base, ModelFolder::open(settled.model));
+  return DistillationModel::check_base(base);
 }
 
 }  // namespace
 
 Expected<FinetuneOptions> checked(FinetuneOptions options) {
   NATSCOPE_TRY(FinetuneOptions settled, resolve(std::move(options)));
-  NATSCOPE_CHECK(text_files(settled.data));
-  if (!settled.valid.empty()) NATSCOPE_CHECK(text_files(settled.valid));
-  NATSCOPE_TRY(const ModelFolder base, ModelFolder::open(settled.model));
-  NATSCOPE_CHECK(DistillationModel::check_base(base));
+  NATSCOPE_CHECK(check_inputs(settled));
   NATSCOPE_CHECK(check_shared_batch(settled.batch, settled.ranks));
   if (!settled.out.empty()) NATSCOPE_CHECK(check_model_folder({settled.job, settled.out, false, {}}));
   return settled;
@@ -277,10 +269,14 @@ Expected<TrainResult> finetune(FinetuneOptions options, bool resume, const Train
   const auto alone = single_rank();
   RankGroup& ranks = group != nullptr ? *group : *alone;
   const fs::path folder = options.job;
-  NATSCOPE_TRY(FinetuneOptions settled, options_of_job(folder, std::move(options), resume, ranks.leads()));
+  if (ranks.leads()) NATSCOPE_CHECK(check_job_folder({folder, {}, resume, {}}));
+  NATSCOPE_TRY(FinetuneOptions settled, options_of_job(folder, std::move(options), resume, finetune_options_from_json));
   if (settled.out.empty()) settled.out = folder / "model";
   if (ranks.leads()) NATSCOPE_CHECK(check_model_folder({folder, settled.out, resume, {}}));
-  // What cannot be written is refused before a folder is made for the run.
+  if (!resume) {
+    NATSCOPE_CHECK(check_inputs(settled));
+    NATSCOPE_CHECK(check_shared_batch(settled.batch, settled.ranks));
+  }
   NATSCOPE_CHECK(jobs::spec_text(options_json(settled)));
   NATSCOPE_TRY(JobFolder job, ranks.leads() ? JobFolder::create(folder) : JobFolder::beside(folder));
   if (!resume && ranks.leads()) NATSCOPE_CHECK(job.write_spec(options_json(settled)));

@@ -6,8 +6,8 @@
 #include "core/base/expected.h"
 #include "core/tokenizer/tokenizer.h"
 #include "core/train/passes/training_model.h"
+#include "core/train/reports.h"
 #include "core/train/text/corpus.h"
-#include "core/train/trainer.h"
 
 namespace natscope::train {
 

@@ -2,6 +2,7 @@
 /// What a training run says of itself, from scratch and fine-tuning alike.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -41,7 +42,7 @@ struct Evaluation {
   bool has_roles = false;
   RoleStatistics roles;  ///< for every (layer, KV head)
 
-  [[nodiscard]] double perplexity() const;
+  [[nodiscard]] double perplexity() const { return std::exp(nll); }
 };
 
 struct TrainResult {

@@ -16,6 +16,7 @@
 #include "core/tokenizer/tokenizer.h"
 #include "core/tokenizer/tokenizer_trainer.h"
 #include "core/train/held_out.h"
+#include "core/train/job_options.h"
 #include "core/train/passes/device_training_state.h"
 #include "core/train/passes/gradient_sums.h"
 #include "core/train/passes/training_device.h"
@@ -220,52 +221,41 @@ fs::path chosen_vocabulary(const TrainOptions& options) {
   return options.tokenizer.empty() && !options.init.empty() ? options.init / "tokenizer.model" : options.tokenizer;
 }
 
-/// `leads`: this process makes the folder, and looks whether it may.
-Expected<TrainOptions> options_of_job(const fs::path& job, TrainOptions given, bool resume, bool leads) {
-  if (leads) NATSCOPE_CHECK(check_job_folder({job, {}, resume, chosen_vocabulary(given)}));
-  if (!resume) return resolve(std::move(given));
-  NATSCOPE_TRY(const auto spec, JobFolder::read_spec(job));
-  NATSCOPE_TRY(TrainOptions stored, options_from_json(spec));
-  stored.job = job;
-  // The folder may stand elsewhere than it did.
-  if (!given.out.empty()) stored.out = given.out;
-  auto resolved = resolve(std::move(stored));
-  if (!resolved) return fail(ErrorCode::bad_job, "spec.json: " + resolved.error().message, resolved.error().hint);
-  return resolved;
+/// What is missing is found before a folder is made for the run. A run that goes on has its vocabulary, and weights.
+Expected<void> check_inputs(const TrainOptions& settled, bool resume) {
+  NATSCOPE_CHECK(text_files(settled.data));
+  if (!settled.valid.empty()) NATSCOPE_CHECK(text_files(settled.valid));
+  if (resume) return {};
+  if (!settled.init.empty()) NATSCOPE_CHECK(ModelFolder::open(settled.init));
+  if (const fs::path vocabulary = chosen_vocabulary(settled); !vocabulary.empty()) {
+    NATSCOPE_CHECK(MappedFile::open(vocabulary));
+    NATSCOPE_CHECK(Tokenizer::load(vocabulary));
+  }
+  return {};
 }
 
 }  // namespace
 
 Expected<TrainOptions> checked(TrainOptions options) {
   NATSCOPE_TRY(TrainOptions settled, resolve(std::move(options)));
-  NATSCOPE_CHECK(text_files(settled.data));
-  if (!settled.valid.empty()) NATSCOPE_CHECK(text_files(settled.valid));
-  if (!settled.init.empty()) NATSCOPE_CHECK(ModelFolder::open(settled.init));
-  const fs::path vocabulary = chosen_vocabulary(settled);
-  if (!vocabulary.empty()) {
-    NATSCOPE_CHECK(MappedFile::open(vocabulary));
-    NATSCOPE_CHECK(Tokenizer::load(vocabulary));
-  }
+  NATSCOPE_CHECK(check_inputs(settled, false));
   NATSCOPE_CHECK(check_shared_batch(settled.batch, settled.ranks));
-  if (!settled.out.empty()) NATSCOPE_CHECK(check_model_folder({settled.job, settled.out, false, vocabulary}));
+  if (!settled.out.empty())
+    NATSCOPE_CHECK(check_model_folder({settled.job, settled.out, false, chosen_vocabulary(settled)}));
   return settled;
 }
-
-double Evaluation::perplexity() const { return std::exp(nll); }
 
 Expected<TrainResult> train(TrainOptions options, bool resume, const TrainListener& listener, const StopToken& stop,
                             RankGroup* group) {
   const auto alone = single_rank();
   RankGroup& ranks = group != nullptr ? *group : *alone;
   const fs::path folder = options.job;
-  NATSCOPE_TRY(TrainOptions settled, options_of_job(folder, std::move(options), resume, ranks.leads()));
+  if (ranks.leads()) NATSCOPE_CHECK(check_job_folder({folder, {}, resume, chosen_vocabulary(options)}));
+  NATSCOPE_TRY(TrainOptions settled, options_of_job(folder, std::move(options), resume, options_from_json));
   settled.tokenizer = chosen_vocabulary(settled);
   if (settled.out.empty()) settled.out = folder / "model";
   if (ranks.leads()) NATSCOPE_CHECK(check_model_folder({folder, settled.out, resume, settled.tokenizer}));
-  // What is missing is found before a folder is made for the run.
-  NATSCOPE_CHECK(text_files(settled.data));
-  if (!settled.valid.empty()) NATSCOPE_CHECK(text_files(settled.valid));
-  if (!settled.init.empty() && !resume) NATSCOPE_CHECK(ModelFolder::open(settled.init));
+  NATSCOPE_CHECK(check_inputs(settled, resume));
   NATSCOPE_CHECK(jobs::spec_text(options_json(settled)));
   NATSCOPE_TRY(JobFolder job, ranks.leads() ? JobFolder::create(folder) : JobFolder::beside(folder));
   if (!resume && ranks.leads()) {
