@@ -106,7 +106,7 @@ train::TrainOptions training_of(const StudyOptions& options) {
   o.score_init = options.score_init;
   o.threads = options.threads;
   // Products in f32: without matrix instructions bf16 is slower, and the numbers are to be the same on every machine.
-  o.dtype = train::ComputeDType::float32;
+  o.dtype = kernels::ElementType::f32;
   o.evaluate_every = 0;
   o.checkpoint_every = 100;
   return o;

@@ -130,7 +130,7 @@ MemoryForecast forecast_memory(const ModelConfig& c, const FinetuneOptions& opti
   forecast.parts.emplace_back("inside of one layer", attention + feed_forward);
   // What is stored otherwise than products read it is converted while a layer uses it; the larger of its two halves
   // counts.
-  const bool in_f32 = options.dtype == ComputeDType::float32;
+  const bool in_f32 = options.dtype == kernels::ElementType::f32;
   const bool as_stored = forecast.on_gpu && !in_f32 ? inputs.stored_as == "bfloat16" && options.trained != Trained::all
                                                     : inputs.stored_as == "float32" && in_f32;
   const std::int64_t converted_bytes = forecast.on_gpu && !in_f32 ? 2 : f32_bytes;

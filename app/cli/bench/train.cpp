@@ -25,8 +25,7 @@ std::string backward_name(std::int64_t head_dim) { return "backward_roles_cpu_" 
 /// One step on one segment: forward, backward, clip, AdamW, and the rounding of the new weights.
 Expected<Row> step_row(bool nats, const Context& context) {
   NATSCOPE_TRY(const Roofs roofs, measured_roofs());
-  NATSCOPE_TRY(const auto options,
-               training_options(shape_124m, 1, context_length, train::ComputeDType::float32, !nats));
+  NATSCOPE_TRY(const auto options, training_options(shape_124m, 1, context_length, kernels::ElementType::f32, !nats));
   const ModelConfig config = train::model_config(options);
   NATSCOPE_TRY(auto model,
                train::TrainingModel::create(config, options.dtype, 1, options.threads, kernels::Backend::cpu));

@@ -17,7 +17,7 @@ double attention_flop(const ModelShape& shape, std::int64_t tokens) {
 }  // namespace
 
 Expected<train::TrainOptions> training_options(const ModelShape& shape, int segments, std::int64_t context,
-                                               train::ComputeDType dtype, bool full_attention) {
+                                               kernels::ElementType dtype, bool full_attention) {
   train::TrainOptions options;
   options.data = "-";
   options.layers = shape.layers;

@@ -12,7 +12,7 @@ namespace natscope::bench {
 
 /// Training from scratch at a shape, `segments` of `context` tokens a step. Errors: usage (a shape that cannot be).
 [[nodiscard]] Expected<train::TrainOptions> training_options(const ModelShape& shape, int segments,
-                                                             std::int64_t context, train::ComputeDType dtype,
+                                                             std::int64_t context, kernels::ElementType dtype,
                                                              bool full_attention);
 
 /// `count` token ids of a vocabulary, always the same.

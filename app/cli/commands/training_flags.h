@@ -41,7 +41,7 @@ struct TrainingFlags {
     o.valid = valid;
     o.out = out;
     o.job = job.empty() ? out : job;
-    o.dtype = dtype == "float32" ? train::ComputeDType::float32 : train::ComputeDType::bfloat16;
+    o.dtype = dtype == "float32" ? kernels::ElementType::f32 : kernels::ElementType::bf16;
     o.device = device_named(device);
   }
 };

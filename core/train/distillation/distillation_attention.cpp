@@ -21,10 +21,7 @@ struct Shape {
   kernels::ElementType dtype = kernels::ElementType::f32;
 
   Shape(const ModelConfig& base, const FinetuneOptions& options)
-      : kv_heads(base.kv_heads),
-        window(options.window),
-        global_bias(options.global_bias),
-        dtype(options.dtype == ComputeDType::bfloat16 ? kernels::ElementType::bf16 : kernels::ElementType::f32) {}
+      : kv_heads(base.kv_heads), window(options.window), global_bias(options.global_bias), dtype(options.dtype) {}
 };
 
 CounterRandom noise_of(const DistillContext& context, int layer) {

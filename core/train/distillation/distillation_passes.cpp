@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/train/passes/torch_types.h"
 #include "core/train/weights/finetune_layout.h"
 
 namespace natscope::train {
@@ -46,7 +47,7 @@ DistillationModel::Implementation::Implementation(const ModelConfig& base, const
     : layout(finetune_layout(base, options)),
       c_(base),
       options_(options),
-      products_(options.dtype == ComputeDType::bfloat16 ? at::kBFloat16 : at::kFloat),
+      products_(torch_type(options.dtype)),
       attention_(std::move(attention)),
       sums_in_place_(sums_in_place),
       teacher_(std::move(teacher)),

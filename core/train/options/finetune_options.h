@@ -49,7 +49,7 @@ struct FinetuneOptions {
   double weight_decay = 0.1;
   double clip = 1.0;
   std::uint64_t seed = 0;
-  ComputeDType dtype = ComputeDType::float32;
+  kernels::ElementType dtype = kernels::ElementType::f32;  ///< of products, as TrainOptions has it
   Device device = Device::automatic;
   int threads = 0;  ///< of a machine, for all its ranks; 0: as many as there are
   int ranks = 1;    ///< processes that a job's runner starts to share each step; no part of what is computed

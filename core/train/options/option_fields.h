@@ -39,7 +39,7 @@ inline Expected<void> in_range(const char* flag, double value, double low, doubl
 template <class T>
 inline constexpr std::array<const char*, 0> option_names{};
 template <>
-inline constexpr std::array<const char*, 2> option_names<ComputeDType>{"float32", "bfloat16"};
+inline constexpr std::array<const char*, 2> option_names<kernels::ElementType>{"float32", "bfloat16"};
 template <>
 inline constexpr std::array<const char*, 2> option_names<LocalCharge>{"sampled", "argmax"};
 template <>

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/cache/cache_dtype.h"
 #include "core/jobs/derived_options.h"
 #include "core/tokenizer/tokenizer.h"
 #include "core/train/options/option_fields.h"
@@ -119,7 +120,7 @@ ModelConfig model_config(const TrainOptions& o) {
   config.tied = true;
   config.bos = 1;
   config.eos = {2};
-  config.stored_dtype = o.dtype == ComputeDType::bfloat16 ? "bfloat16" : "float32";
+  config.stored_dtype = dtype_name(o.dtype);
   if (!o.full_attention && o.policy.kind == Policy::Kind::model)
     config.nats = NatsConfig{o.window, o.global_bias, o.sparse_regularized_value};
   return config;

@@ -14,15 +14,13 @@
 #include "core/base/expected.h"
 #include "core/cache/policy.h"
 #include "core/model/config.h"
+#include "kernels/element_type.h"
 
 namespace natscope {
 class Tokenizer;
 }
 
 namespace natscope::train {
-
-/// What products are computed in. bfloat16: operands rounded to bf16, sums, residual stream and optimizer in f32.
-enum class ComputeDType { float32, bfloat16 };
 
 /// How long the regulariser takes a local token to live: until the next global of the sampled roles, which is the
 /// paper's rule, or of the roles that inference would choose from the same scores. Sampling strews globals that
@@ -72,7 +70,8 @@ struct TrainOptions {
   LocalCharge local_charge = LocalCharge::sampled;
   double score_init = default_score_init;  ///< score layers' first weights are Normal(0, this)
   std::uint64_t seed = 0;
-  ComputeDType dtype = ComputeDType::bfloat16;
+  /// Of products: f32, or operands rounded to bf16. Sums, residual stream and optimizer are f32 with either.
+  kernels::ElementType dtype = kernels::ElementType::bf16;
   Device device = Device::automatic;
   int threads = 0;  ///< of a machine, for all its ranks; 0: as many as there are
   int ranks = 1;    ///< processes that a job's runner starts to share each step; no part of what is computed

@@ -16,6 +16,7 @@
 #include "core/model/rope.h"
 #include "core/train/passes/bf16_product.h"
 #include "core/train/passes/row_operations.h"
+#include "core/train/passes/torch_types.h"
 #include "core/train/roles/role_sampling.h"
 #include "kernels/attention_train.h"
 
@@ -113,8 +114,11 @@ class CpuPasses final : public TrainingPasses {
   }
 
  private:
+  static constexpr kernels::ElementType element_type =
+      std::is_same_v<Number, Bf16> ? kernels::ElementType::bf16 : kernels::ElementType::f32;
+
   [[nodiscard]] at::Tensor make(at::IntArrayRef sizes) const {
-    return at::empty(sizes, at::TensorOptions().dtype(std::is_same_v<Number, Bf16> ? at::kBFloat16 : at::kFloat));
+    return at::empty(sizes, at::TensorOptions().dtype(torch_type(element_type)));
   }
   [[nodiscard]] static at::Tensor make_f32(at::IntArrayRef sizes) {
     return at::empty(sizes, at::TensorOptions().dtype(at::kFloat));
@@ -226,7 +230,7 @@ class CpuPasses final : public TrainingPasses {
             head_view(s.v, c_.kv_heads),
             View<Role, 3>::packed(roles_of(s.roles), {segments_, c_.kv_heads, context_}),
             c_.nats ? c_.nats->window : mask_.window,
-            std::is_same_v<Number, Bf16> ? kernels::ElementType::bf16 : kernels::ElementType::f32};
+            element_type};
   }
   [[nodiscard]] static Role* roles_of(const at::Tensor& tensor) { return static_cast<Role*>(tensor.data_ptr()); }
 
@@ -383,9 +387,9 @@ class CpuPasses final : public TrainingPasses {
 
 }  // namespace
 
-std::unique_ptr<TrainingPasses> make_cpu_passes(const ModelConfig& config, ComputeDType dtype, int segments,
+std::unique_ptr<TrainingPasses> make_cpu_passes(const ModelConfig& config, kernels::ElementType dtype, int segments,
                                                 kernels::Backend backend, FixedMask mask) {
-  if (dtype == ComputeDType::bfloat16)
+  if (dtype == kernels::ElementType::bf16)
     return std::make_unique<CpuPasses<Bf16>>(config, segments, backend, std::move(mask));
   return std::make_unique<CpuPasses<float>>(config, segments, backend, std::move(mask));
 }

@@ -13,7 +13,7 @@
 namespace natscope::train {
 
 /// `backend`: of attention. `mask`: of every head where `config` has no score layers. May throw what LibTorch throws.
-[[nodiscard]] std::unique_ptr<TrainingPasses> make_cpu_passes(const ModelConfig& config, ComputeDType dtype,
+[[nodiscard]] std::unique_ptr<TrainingPasses> make_cpu_passes(const ModelConfig& config, kernels::ElementType dtype,
                                                               int segments, kernels::Backend backend, FixedMask mask);
 
 }  // namespace natscope::train

@@ -23,6 +23,7 @@
 #include "core/model/rope.h"
 #include "core/train/passes/device_training_state.h"
 #include "core/train/passes/llama_operations.h"
+#include "core/train/passes/torch_types.h"
 #include "core/train/roles/device_role_attention.h"
 #include "core/train/roles/role_counts.h"
 
@@ -70,13 +71,14 @@ struct Head {
 
 class DevicePasses final : public TrainingPasses {
  public:
-  DevicePasses(const ModelConfig& config, ComputeDType dtype, int segments, at::Device device,
+  DevicePasses(const ModelConfig& config, kernels::ElementType dtype, int segments, at::Device device,
                std::unique_ptr<TrainingAttention> attention, const FixedMask& mask)
       : c_(config),
         segments_(segments),
         rows_(std::int64_t{segments} * config.context),
         device_(device),
-        products_(dtype == ComputeDType::bfloat16 ? at::kBFloat16 : at::kFloat),
+        dtype_(dtype),
+        products_(torch_type(dtype)),
         attention_(std::move(attention)),
         setups_(static_cast<std::size_t>(config.layers)) {
     layout = parameter_layout(config);
@@ -235,7 +237,7 @@ class DevicePasses final : public TrainingPasses {
     setup = {};
     setup.attention = attention_.get();
     setup.window = window_;
-    setup.dtype = products_ == at::kBFloat16 ? kernels::ElementType::bf16 : kernels::ElementType::f32;
+    setup.dtype = dtype_;
     setup.roles = fixed_roles_;
     at::Tensor scores;
     if (c_.nats) {
@@ -310,6 +312,7 @@ class DevicePasses final : public TrainingPasses {
   std::int64_t segments_, rows_;
   std::int64_t window_ = 0;
   at::Device device_;
+  kernels::ElementType dtype_;
   at::ScalarType products_;
   std::unique_ptr<TrainingAttention> attention_;
   std::optional<DeviceTrainingState> state_;
@@ -325,7 +328,7 @@ class DevicePasses final : public TrainingPasses {
 
 }  // namespace
 
-std::unique_ptr<TrainingPasses> make_device_passes(const ModelConfig& config, ComputeDType dtype, int segments,
+std::unique_ptr<TrainingPasses> make_device_passes(const ModelConfig& config, kernels::ElementType dtype, int segments,
                                                    at::Device device, std::unique_ptr<TrainingAttention> attention,
                                                    const FixedMask& mask) {
   return std::make_unique<DevicePasses>(config, dtype, segments, device, std::move(attention), mask);

@@ -18,7 +18,7 @@
 namespace natscope::train {
 
 /// `mask`: of every head where `config` has no score layers. May throw what LibTorch throws.
-[[nodiscard]] std::unique_ptr<TrainingPasses> make_device_passes(const ModelConfig& config, ComputeDType dtype,
+[[nodiscard]] std::unique_ptr<TrainingPasses> make_device_passes(const ModelConfig& config, kernels::ElementType dtype,
                                                                  int segments, at::Device device,
                                                                  std::unique_ptr<TrainingAttention> attention,
                                                                  const FixedMask& mask);

@@ -21,11 +21,10 @@ Expected<void> prepare_device(Device wanted, const RankGroup& ranks) {
 }
 
 Expected<std::unique_ptr<TrainingAttention>> open_training_attention(PassesOn passes, kernels::Backend backend,
-                                                                     std::int64_t head_dim, ComputeDType dtype) {
+                                                                     std::int64_t head_dim,
+                                                                     kernels::ElementType dtype) {
   if (passes != PassesOn::gpu) return std::make_unique<HostTrainingAttention>(backend);
-  const TrainingHeads heads{head_dim,
-                            dtype == ComputeDType::bfloat16 ? kernels::ElementType::bf16 : kernels::ElementType::f32};
-  return open_gpu_attention(heads);
+  return open_gpu_attention(TrainingHeads{head_dim, dtype});
 }
 
 }  // namespace natscope::train

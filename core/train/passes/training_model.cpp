@@ -32,8 +32,9 @@ constexpr MemoryWords no_memory{"no memory for a training step", "lower --micro-
 
 }  // namespace
 
-Expected<TrainingModel> TrainingModel::create(const ModelConfig& config, ComputeDType dtype, int segments, int threads,
-                                              kernels::Backend backend, const Policy& policy, PassesOn passes) {
+Expected<TrainingModel> TrainingModel::create(const ModelConfig& config, kernels::ElementType dtype, int segments,
+                                              int threads, kernels::Backend backend, const Policy& policy,
+                                              PassesOn passes) {
   return without_exceptions(no_memory, [&]() -> Expected<TrainingModel> {
     NATSCOPE_TRY(FixedMask mask, fixed_mask(policy, config.context));
     at::set_num_threads(threads);

@@ -57,9 +57,9 @@ class TrainingModel {
   /// Allocates everything for micro-batches of `segments`. `mask`: the policy whose roles every head has where `config`
   /// has no score layers; `model` and `full` make every role global. `backend`: of attention, but for the GPU's.
   /// Errors: out_of_memory, internal, bad_policy, device_unavailable.
-  [[nodiscard]] static Expected<TrainingModel> create(const ModelConfig& config, ComputeDType dtype, int segments,
-                                                      int threads, kernels::Backend backend, const Policy& mask = {},
-                                                      PassesOn passes = PassesOn::cpu);
+  [[nodiscard]] static Expected<TrainingModel> create(const ModelConfig& config, kernels::ElementType dtype,
+                                                      int segments, int threads, kernels::Backend backend,
+                                                      const Policy& mask = {}, PassesOn passes = PassesOn::cpu);
   TrainingModel(TrainingModel&&) noexcept;
   TrainingModel& operator=(TrainingModel&&) noexcept;
   ~TrainingModel();

@@ -14,7 +14,7 @@ namespace natscope::train {
 namespace fs = std::filesystem;
 
 Expected<void> export_model(const fs::path& out, const ModelConfig& config, const ParameterLayout& layout,
-                            std::span<const float> weights, ComputeDType dtype, const fs::path& tokenizer,
+                            std::span<const float> weights, kernels::ElementType dtype, const fs::path& tokenizer,
                             const Policy& policy) {
   std::error_code problem;
   fs::create_directories(out, problem);
@@ -25,7 +25,7 @@ Expected<void> export_model(const fs::path& out, const ModelConfig& config, cons
     NATSCOPE_CHECK(write_file_atomically(out / "tokenizer.model", file.bytes()));
   }
 
-  const StoredWeights stored(layout, weights, dtype == ComputeDType::bfloat16);
+  const StoredWeights stored(layout, weights, dtype == kernels::ElementType::bf16);
   // transformers insists on the format entry.
   NATSCOPE_CHECK(write_safetensors(out / "model.safetensors", stored.tensors(), {{"format", "pt"}}));
 

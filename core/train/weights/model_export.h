@@ -20,7 +20,7 @@ namespace natscope::train {
 /// Errors: those of writing files.
 [[nodiscard]] Expected<void> export_model(const std::filesystem::path& out, const ModelConfig& config,
                                           const ParameterLayout& layout, std::span<const float> weights,
-                                          ComputeDType dtype, const std::filesystem::path& tokenizer,
+                                          kernels::ElementType dtype, const std::filesystem::path& tokenizer,
                                           const Policy& policy);
 
 }  // namespace natscope::train

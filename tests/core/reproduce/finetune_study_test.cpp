@@ -40,7 +40,7 @@ FinetuneStudyOptions micro(const TemporaryFolder& folder) {
   base.steps = 4;
   base.warmup_steps = 1;
   base.threads = 1;
-  base.dtype = train::ComputeDType::float32;
+  base.dtype = kernels::ElementType::f32;
   base.full_attention = true;
   REQUIRE(train::train(base, false, {}, {}));
   FinetuneStudyOptions options;

@@ -190,7 +190,7 @@ TEST_CASE("the forecast of a GPU's memory: an 8 B model with 16 000 tokens besid
   config.vocab = 128256;
   config.context = 131072;
   FinetuneOptions options;
-  options.dtype = ComputeDType::bfloat16;
+  options.dtype = kernels::ElementType::bf16;
   constexpr std::int64_t stored = 16'060'522'496;
   const auto forecast = forecast_memory(config, options, Device::cuda, {stored, "bfloat16"});
   const auto on_cpu = forecast_memory(config, options, Device::cpu, {stored, "bfloat16"});
@@ -211,7 +211,7 @@ TEST_CASE("the forecast of a GPU's memory: an 8 B model with 16 000 tokens besid
   CHECK(trained_bytes(forecast) == 4 * scores);
   CHECK(trained_bytes(on_cpu) == 7 * scores);
   // What is widened while it is used weighs more than what is read as it is stored.
-  options.dtype = ComputeDType::float32;
+  options.dtype = kernels::ElementType::f32;
   CHECK(forecast_memory(config, options, Device::cuda, {stored, "bfloat16"}).total_bytes() >
         forecast.total_bytes() + 3LL * 4096 * 14336 * 4 - 1);
 }

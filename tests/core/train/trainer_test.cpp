@@ -124,7 +124,7 @@ TEST_CASE("a run learns, reports, and leaves a model folder that opens") {
 }
 
 TEST_CASE("a resumed run has the losses of an uninterrupted one, to the last bit") {
-  for (const ComputeDType dtype : {ComputeDType::float32, ComputeDType::bfloat16}) {
+  for (const kernels::ElementType dtype : {kernels::ElementType::f32, kernels::ElementType::bf16}) {
     const TemporaryFolder folder;
     TrainOptions options = tiny_run(folder, "whole");
     options.dtype = dtype;
@@ -215,7 +215,7 @@ TEST_CASE("a run that was begun with relative paths goes on from another folder"
 TEST_CASE("micro-batches give the same step as the whole batch") {
   const TemporaryFolder folder;
   TrainOptions options = tiny_run(folder, "whole");
-  options.dtype = ComputeDType::float32;
+  options.dtype = kernels::ElementType::f32;
   Losses whole;
   REQUIRE(train::train(options, false, whole.listener, {}));
   options.job = options.out = folder / "micro";
@@ -259,7 +259,7 @@ TEST_CASE("a fixed mask stands in place of the learned roles, and the folder say
   const TemporaryFolder folder;
   const auto run = [&](const std::string& name, const char* policy, int steps) {
     TrainOptions options = tiny_run(folder, name);
-    options.dtype = ComputeDType::float32;
+    options.dtype = kernels::ElementType::f32;
     options.steps = steps;
     options.policy = parse_policy(policy).value();
     Losses losses;
@@ -317,7 +317,7 @@ TEST_CASE("a run begins with a model's weights and vocabulary, and goes on witho
   const TemporaryFolder folder;
   TrainOptions base = tiny_run(folder, "base");
   base.full_attention = true;
-  base.dtype = ComputeDType::float32;
+  base.dtype = kernels::ElementType::f32;
   base.steps = 40;
   Losses before;
   REQUIRE(train::train(base, false, before.listener, {}));
@@ -325,7 +325,7 @@ TEST_CASE("a run begins with a model's weights and vocabulary, and goes on witho
   TrainOptions next = tiny_run(folder, "next");
   next.init = folder / "base";
   next.tokenizer.clear();
-  next.dtype = ComputeDType::float32;
+  next.dtype = kernels::ElementType::f32;
   next.full_attention = true;
   next.context = 16;  // stages may differ in length
   next.steps = 8;

@@ -111,7 +111,7 @@ Expected<std::vector<Row>> from_scratch_rows(GpuRun& run, bool nats, double budg
   const int segments = run.scale.training_segments;
   const std::int64_t context = run.scale.training_context;
   NATSCOPE_TRY(const auto options,
-               training_options(run.scale.small, segments, context, train::ComputeDType::bfloat16, !nats));
+               training_options(run.scale.small, segments, context, kernels::ElementType::bf16, !nats));
   const ModelConfig config = train::model_config(options);
   NATSCOPE_TRY(auto model, train::TrainingModel::create(config, options.dtype, segments, options.threads,
                                                         kernels::Backend::cpu, {}, run.passes));
@@ -167,7 +167,7 @@ Expected<std::vector<Row>> finetune_step_gpu(GpuRun& run, double budget_s) {
   NATSCOPE_TRY(const RandomModelFolder* const folder, large_folder(run));
   NATSCOPE_TRY(const ModelFolder base, ModelFolder::open(folder->path()));
   train::FinetuneOptions options;
-  options.dtype = train::ComputeDType::bfloat16;
+  options.dtype = kernels::ElementType::bf16;
   options.context = static_cast<int>(length);
   NATSCOPE_TRY(auto model, train::DistillationModel::create(base, options, run.passes));
   train::DeviceTrainingState& state = *model.device_state();

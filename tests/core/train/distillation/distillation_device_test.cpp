@@ -166,7 +166,7 @@ TEST_CASE("and with products in bf16") {
       CAPTURE(static_cast<int>(trained));
       FinetuneOptions options;
       options.trained = trained;
-      options.dtype = ComputeDType::bfloat16;
+      options.dtype = kernels::ElementType::bf16;
       compare(base, options, test::passes_on_gpu ? 6e-2 : 1e-3, false, !test::passes_on_gpu);
     }
   }

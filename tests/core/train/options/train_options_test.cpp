@@ -70,7 +70,7 @@ TEST_CASE("spec.json gives the same options back") {
   options.data = "books";
   options.layers = 3;
   options.full_attention = true;
-  options.dtype = ComputeDType::float32;
+  options.dtype = kernels::ElementType::f32;
   options.seed = ~std::uint64_t{0};
   options.sparse_regularized_value = 3e-9;
   options.score_init = 0.3;

@@ -42,7 +42,8 @@ ModelConfig small_config() {
 }
 
 TrainingModel small_model(PassesOn passes) {
-  auto model = TrainingModel::create(small_config(), ComputeDType::float32, 2, 1, kernels::Backend::cpu, {}, passes);
+  auto model =
+      TrainingModel::create(small_config(), kernels::ElementType::f32, 2, 1, kernels::Backend::cpu, {}, passes);
   REQUIRE(model.has_value());
   return std::move(*model);
 }

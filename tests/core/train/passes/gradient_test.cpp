@@ -37,7 +37,7 @@ double difference(const at::Tensor& expected, const float* got) {
   return (actual - expected).norm().item<double>() / std::max(1e-12, expected.norm().item<double>());
 }
 
-void check(const Case& shape, ComputeDType dtype, kernels::Backend backend, double tolerance,
+void check(const Case& shape, kernels::ElementType dtype, kernels::Backend backend, double tolerance,
            PassesOn passes = PassesOn::cpu) {
   TrainOptions options;
   options.data = "text";
@@ -63,7 +63,7 @@ void check(const Case& shape, ComputeDType dtype, kernels::Backend backend, doub
     for (std::int64_t i = p.offset; i < p.offset + p.elements; ++i) {
       float& weight = weights[static_cast<std::size_t>(i)];
       if (p.kind == ParameterKind::score) weight *= 20.0F;
-      if (dtype == ComputeDType::bfloat16) weight = kernels::to_float(kernels::to_bf16(weight));
+      if (dtype == kernels::ElementType::bf16) weight = kernels::to_float(kernels::to_bf16(weight));
     }
   }
   const auto rows = static_cast<std::size_t>(segments) * static_cast<std::size_t>(shape.context);
@@ -125,7 +125,7 @@ DOCTEST_TEST_CASE("the gradient of every weight is autograd's, f32") {
   for (const Case& shape : cases) {
     for (const kernels::Backend backend : {kernels::Backend::ref, kernels::Backend::cpu}) {
       DOCTEST_CAPTURE(shape.context);
-      check(shape, ComputeDType::float32, backend, 2e-4);
+      check(shape, kernels::ElementType::f32, backend, 2e-4);
     }
   }
 }
@@ -134,7 +134,7 @@ DOCTEST_TEST_CASE("and under a fixed mask, without score layers") {
   for (const Case& shape : masks) {
     for (const kernels::Backend backend : {kernels::Backend::ref, kernels::Backend::cpu}) {
       DOCTEST_CAPTURE(std::string(shape.policy));
-      check(shape, ComputeDType::float32, backend, 2e-4);
+      check(shape, kernels::ElementType::f32, backend, 2e-4);
     }
   }
 }
@@ -142,13 +142,13 @@ DOCTEST_TEST_CASE("and under a fixed mask, without score layers") {
 DOCTEST_TEST_CASE("the passes that a GPU runs give the same") {
   for (const Case& shape : cases) {
     DOCTEST_CAPTURE(shape.context);
-    check(shape, ComputeDType::float32, kernels::Backend::ref, 2e-4, test::device_passes);
+    check(shape, kernels::ElementType::f32, kernels::Backend::ref, 2e-4, test::device_passes);
   }
   for (const Case& shape : masks) {
     DOCTEST_CAPTURE(std::string(shape.policy));
-    check(shape, ComputeDType::float32, kernels::Backend::ref, 2e-4, test::device_passes);
+    check(shape, kernels::ElementType::f32, kernels::Backend::ref, 2e-4, test::device_passes);
   }
-  check(cases[3], ComputeDType::bfloat16, kernels::Backend::cpu, 6e-2, test::device_passes);
+  check(cases[3], kernels::ElementType::bf16, kernels::Backend::cpu, 6e-2, test::device_passes);
 }
 
 DOCTEST_TEST_CASE("both kinds of passes charge, count and evaluate alike") {
@@ -165,7 +165,7 @@ DOCTEST_TEST_CASE("both kinds of passes charge, count and evaluate alike") {
   std::vector<std::vector<float>> gradients;
   std::vector<PassResult> trained, evaluated;
   for (const PassesOn passes : {PassesOn::cpu, test::device_passes}) {
-    auto model = TrainingModel::create(config, ComputeDType::float32, 2, 2, kernels::Backend::cpu, {}, passes);
+    auto model = TrainingModel::create(config, kernels::ElementType::f32, 2, 2, kernels::Backend::cpu, {}, passes);
     DOCTEST_REQUIRE(model);
     std::vector<float> weights = initial_parameters(config, model->layout(), 3);
     for (const Parameter& p : model->layout().parameters) {
@@ -221,5 +221,5 @@ DOCTEST_TEST_CASE("both kinds of passes charge, count and evaluate alike") {
 
 DOCTEST_TEST_CASE("bf16 rounds, but computes the same thing") {
   // With full attention no rounding can flip a role; eight bits of a product's operands leave a few per cent.
-  check(cases[3], ComputeDType::bfloat16, kernels::Backend::cpu, 6e-2);
+  check(cases[3], kernels::ElementType::bf16, kernels::Backend::cpu, 6e-2);
 }

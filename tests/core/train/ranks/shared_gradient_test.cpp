@@ -59,8 +59,8 @@ struct Step {
 
 Expected<void> take(RankGroup& ranks, Step& step) {
   const int each = segments / ranks.size();
-  NATSCOPE_TRY(auto model, TrainingModel::create(small_config(), ComputeDType::float32, each, 1, kernels::Backend::cpu,
-                                                 {}, PassesOn::libtorch));
+  NATSCOPE_TRY(auto model, TrainingModel::create(small_config(), kernels::ElementType::f32, each, 1,
+                                                 kernels::Backend::cpu, {}, PassesOn::libtorch));
   DeviceTrainingState& state = *model.device_state();
   if (ranks.size() > 1) NATSCOPE_CHECK(state.join(ranks));
   TrainingState begin;
