@@ -71,6 +71,10 @@ void RotaryEmbedding::at(std::int64_t position, float* cosine, float* sine) cons
   }
 }
 
+void RotaryEmbedding::tables(std::int64_t first, std::int64_t n, float* cosines, float* sines) const {
+  for (std::int64_t row = 0; row < n; ++row) at(first + row, cosines + row * pairs(), sines + row * pairs());
+}
+
 int rope_context(const RopeConfig& rope, int context) {
   if (rope.kind != RopeKind::yarn) return context;
   const double stretched = std::min(rope.factor * rope.original_context, static_cast<double>(max_model_context));

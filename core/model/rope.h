@@ -24,6 +24,9 @@ class RotaryEmbedding {
   /// position 100 000 an f32 angle would be off by more than the numbers that it turns.
   void at(std::int64_t position, float* cosine, float* sine) const;
 
+  /// The same of positions first … first + n − 1: [n, pairs] each.
+  void tables(std::int64_t first, std::int64_t n, float* cosines, float* sines) const;
+
   /// [pairs], radians per position, computed in double and rounded to f32 as transformers holds them.
   [[nodiscard]] const std::vector<float>& frequencies() const { return frequencies_; }
 

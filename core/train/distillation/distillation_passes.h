@@ -80,7 +80,7 @@ class DistillationModel::Implementation {
   DeviceTrainingState state_;  // of passes on the CPU the weights alone
   TrainedTensors trained_;
   RotaryEmbedding rotary_;
-  Rotation rotation_;
+  RotationTensors rotation_;
 };
 
 }  // namespace natscope::train

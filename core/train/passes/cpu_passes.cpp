@@ -184,9 +184,7 @@ class CpuPasses final : public TrainingPasses {
     const std::int64_t pairs = embedding.pairs();
     cosine_ = make_f32({context_, pairs});
     sine_ = make_f32({context_, pairs});
-    for (std::int64_t position = 0; position < context_; ++position) {
-      embedding.at(position, floats(cosine_) + position * pairs, floats(sine_) + position * pairs);
-    }
+    embedding.tables(0, context_, floats(cosine_), floats(sine_));
   }
 
   [[nodiscard]] NormShape norm_shape() const { return {rows_, c_.hidden, static_cast<float>(c_.rms_norm_eps)}; }

@@ -317,7 +317,7 @@ class DevicePasses final : public TrainingPasses {
   std::unique_ptr<TrainingAttention> attention_;
   std::optional<DeviceTrainingState> state_;
   at::Tensor fixed_roles_;
-  Rotation rotation_;
+  RotationTensors rotation_;
   Block embedding_, final_norm_;
   std::vector<LayerBlocks> layers_;
   std::vector<Leaf> leaves_;

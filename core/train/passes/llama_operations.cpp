@@ -131,19 +131,14 @@ at::Tensor product(const at::Tensor& x, const at::Tensor& weight, at::ScalarType
 
 at::Tensor swiglu(const at::Tensor& gate_up) { return SwiGlu::apply(gate_up); }
 
-Rotation make_rotation(const RotaryEmbedding& embedding, std::int64_t positions, at::Device device) {
-  const std::int64_t pairs = embedding.pairs();
-  at::Tensor cosine = at::empty({1, positions, 1, pairs}, at::kFloat);
+RotationTensors make_rotation(const RotaryEmbedding& embedding, std::int64_t positions, at::Device device) {
+  at::Tensor cosine = at::empty({1, positions, 1, embedding.pairs()}, at::kFloat);
   at::Tensor sine = at::empty_like(cosine);
-  auto* const cosines = static_cast<float*>(cosine.data_ptr());
-  auto* const sines = static_cast<float*>(sine.data_ptr());
-  for (std::int64_t position = 0; position < positions; ++position) {
-    embedding.at(position, cosines + position * pairs, sines + position * pairs);
-  }
+  embedding.tables(0, positions, static_cast<float*>(cosine.data_ptr()), static_cast<float*>(sine.data_ptr()));
   return {cosine.to(device), sine.to(device)};
 }
 
-at::Tensor rotated(const at::Tensor& x, const Rotation& rotation) {
+at::Tensor rotated(const at::Tensor& x, const RotationTensors& rotation) {
   const std::int64_t positions = x.size(1);
   return Rotated::apply(x, rotation.cosine.narrow(1, 0, positions), rotation.sine.narrow(1, 0, positions));
 }

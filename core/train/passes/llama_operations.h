@@ -22,15 +22,16 @@ namespace natscope::train {
 [[nodiscard]] at::Tensor swiglu(const at::Tensor& gate_up);
 
 /// Cosines and sines of positions 0 … T − 1: f32 [1, T, 1, D/2] each.
-struct Rotation {
+struct RotationTensors {
   at::Tensor cosine, sine;
 
   [[nodiscard]] std::int64_t positions() const { return cosine.defined() ? cosine.size(1) : 0; }
 };
 
-[[nodiscard]] Rotation make_rotation(const RotaryEmbedding& embedding, std::int64_t positions, at::Device device);
+[[nodiscard]] RotationTensors make_rotation(const RotaryEmbedding& embedding, std::int64_t positions,
+                                            at::Device device);
 
 /// x [B, T, heads, D] rotated (halves layout), as [B, heads, T, D], packed; T at most rotation.positions().
-[[nodiscard]] at::Tensor rotated(const at::Tensor& x, const Rotation& rotation);
+[[nodiscard]] at::Tensor rotated(const at::Tensor& x, const RotationTensors& rotation);
 
 }  // namespace natscope::train

@@ -92,7 +92,7 @@ DOCTEST_TEST_CASE("rotation turns by the position's angle, and its gradient turn
   for (const std::int64_t half : {1, 4, 17}) {
     DOCTEST_CAPTURE(half);
     const natscope::RotaryEmbedding embedding({.theta = 50.0}, static_cast<int>(2 * half));
-    const Rotation rotation = make_rotation(embedding, 40, at::kCPU);  // more than are used
+    const RotationTensors rotation = make_rotation(embedding, 40, at::kCPU);  // more than are used
     const auto formula = [&](const std::vector<at::Tensor>& inputs) {
       const at::Tensor low = inputs[0].narrow(-1, 0, half), high = inputs[0].narrow(-1, half, half);
       const at::Tensor cosine = rotation.cosine.narrow(1, 0, 31), sine = rotation.sine.narrow(1, 0, 31);
