@@ -20,6 +20,7 @@
 #include "core/train/passes/gradient_sums.h"
 #include "core/train/passes/training_device.h"
 #include "core/train/random/counter_random.h"
+#include "core/train/random/epoch_order.h"
 #include "core/train/rank_sums.h"
 #include "core/train/text/corpus.h"
 #include "core/train/text/document_set.h"
@@ -74,7 +75,7 @@ class Finetuning final : public TrainingTask {
     if (!options_.valid.empty()) {
       NATSCOPE_TRY(held_out_, read_documents(options_.valid, form_, stop_));
     }
-    order_.emplace(documents_.size(), options_.seed);
+    order_.emplace(documents_.size(), options_.seed, random_purpose::document_order);
     if (options_.passkey > 0) gather_text();
     if (options_.passkey > 0 && (form_.length < shortest_passkey || text_.empty())) {
       say(text_.empty()
@@ -110,7 +111,7 @@ class Finetuning final : public TrainingTask {
 
   [[nodiscard]] std::int64_t tokens_until(std::int64_t step) const override {
     std::int64_t tokens = 0;
-    DocumentOrder order(documents_.size(), options_.seed);
+    EpochOrder order(documents_.size(), options_.seed, random_purpose::document_order);
     for (std::int64_t n = 0; n < step * options_.batch; ++n) {
       const auto made = passkey_form(n);
       tokens += made ? passkey_tokens(*made) : documents_[order[n]].size();
@@ -243,7 +244,7 @@ class Finetuning final : public TrainingTask {
   DocumentForm form_;
   std::vector<Document> documents_, held_out_;
   std::vector<std::int32_t> text_;  // of all documents, to hide keys in
-  std::optional<DocumentOrder> order_;
+  std::optional<EpochOrder> order_;
 };
 
 /// What is missing is found before a folder is made for the run.

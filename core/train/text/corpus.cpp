@@ -5,7 +5,6 @@
 #include <charconv>
 #include <cstring>
 #include <limits>
-#include <numeric>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -134,41 +133,33 @@ bool Corpus::is_cache(const fs::path& file) {
 }
 
 Expected<SegmentOrder> SegmentOrder::make(std::span<const std::uint16_t> tokens, int context, std::uint64_t seed) {
-  SegmentOrder order;
-  order.tokens_ = tokens;
-  order.context_ = context;
-  order.seed_ = seed;
   // One token more than a segment for the last target, and room for the largest offset.
   const auto usable = static_cast<std::int64_t>(tokens.size()) - 1;
-  order.segments_ = (usable - (context - 1)) / context;
-  if (order.segments_ < 1 && usable >= context) order.segments_ = 1;
   if (usable < context) {
     return fail(ErrorCode::bad_data,
                 "the text has " + std::to_string(tokens.size()) + " tokens, less than one segment of " +
                     std::to_string(context + 1),
                 "add text, or lower --context");
   }
-  return order;
+  const std::int64_t segments = std::max<std::int64_t>(1, (usable - (context - 1)) / context);
+  return SegmentOrder(tokens, context, segments, seed);
 }
 
+SegmentOrder::SegmentOrder(std::span<const std::uint16_t> tokens, std::int64_t context, std::int64_t segments,
+                           std::uint64_t seed)
+    : tokens_(tokens),
+      context_(context),
+      segments_(segments),
+      seed_(seed),
+      order_(static_cast<std::size_t>(segments), seed, random_purpose::segment_order) {}
+
 void SegmentOrder::read(std::int64_t i, std::span<std::int32_t> tokens, std::span<std::int32_t> targets) {
-  const std::int64_t epoch = i / segments_;
-  if (epoch != epoch_) {
-    epoch_ = epoch;
-    const auto usable = static_cast<std::int64_t>(tokens_.size()) - 1;
-    const std::int64_t room = std::min(context_, usable - segments_ * context_ + 1);
-    const CounterRandom offset(seed_, random_purpose::segment_offset);
-    offset_ =
-        static_cast<std::int64_t>(offset.below(static_cast<std::uint64_t>(epoch), static_cast<std::uint32_t>(room)));
-    order_.resize(static_cast<std::size_t>(segments_));
-    std::iota(order_.begin(), order_.end(), 0U);
-    const CounterRandom shuffle(seed_, random_purpose::segment_order, static_cast<std::uint64_t>(epoch));
-    for (std::size_t n = order_.size(); n > 1; --n) {
-      std::swap(order_[n - 1], order_[shuffle.below(n, static_cast<std::uint32_t>(n))]);
-    }
-  }
-  const auto begin =
-      static_cast<std::size_t>(offset_ + std::int64_t{order_[static_cast<std::size_t>(i % segments_)]} * context_);
+  const auto epoch = static_cast<std::uint64_t>(i / segments_);
+  const auto usable = static_cast<std::int64_t>(tokens_.size()) - 1;
+  const std::int64_t room = std::min(context_, usable - segments_ * context_ + 1);
+  const CounterRandom random(seed_, random_purpose::segment_offset);
+  const std::uint64_t offset = random.below(epoch, static_cast<std::uint32_t>(room));
+  const std::size_t begin = offset + order_[i] * static_cast<std::size_t>(context_);
   for (std::size_t n = 0; n < static_cast<std::size_t>(context_); ++n) {
     tokens[n] = tokens_[begin + n];
     targets[n] = tokens_[begin + n + 1];

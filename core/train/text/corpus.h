@@ -12,6 +12,7 @@
 #include "core/base/cancel.h"
 #include "core/base/expected.h"
 #include "core/tokenizer/tokenizer.h"
+#include "core/train/random/epoch_order.h"
 
 namespace natscope::train {
 
@@ -69,13 +70,13 @@ class SegmentOrder {
   void read(std::int64_t i, std::span<std::int32_t> tokens, std::span<std::int32_t> targets);
 
  private:
+  SegmentOrder(std::span<const std::uint16_t> tokens, std::int64_t context, std::int64_t segments, std::uint64_t seed);
+
   std::span<const std::uint16_t> tokens_;
-  std::int64_t context_ = 0;
-  std::int64_t segments_ = 0;
-  std::uint64_t seed_ = 0;
-  std::int64_t epoch_ = -1;
-  std::int64_t offset_ = 0;
-  std::vector<std::uint32_t> order_;
+  std::int64_t context_;
+  std::int64_t segments_;
+  std::uint64_t seed_;
+  EpochOrder order_;
 };
 
 }  // namespace natscope::train

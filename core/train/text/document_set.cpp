@@ -6,7 +6,6 @@
 #include <ctime>
 #include <functional>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,7 +15,6 @@
 #include "core/chat/chat_form.h"
 #include "core/json/json_lines.h"
 #include "core/tokenizer/follow_up_tokens.h"
-#include "core/train/random/counter_random.h"
 #include "core/train/text/corpus.h"
 
 namespace natscope::train {
@@ -210,20 +208,6 @@ Expected<std::vector<Document>> read_documents(const fs::path& path, const Docum
   }
   if (documents.empty()) return fail(ErrorCode::bad_data, printable(path.string()) + " holds no documents");
   return documents;
-}
-
-std::size_t DocumentOrder::operator[](std::int64_t n) {
-  const auto count = static_cast<std::int64_t>(documents_);
-  if (n / count != epoch_) {
-    epoch_ = n / count;
-    order_.resize(documents_);
-    std::iota(order_.begin(), order_.end(), 0U);
-    const CounterRandom random(seed_, random_purpose::document_order, static_cast<std::uint64_t>(epoch_));
-    for (std::size_t i = documents_; i > 1; --i) {
-      std::swap(order_[i - 1], order_[random.below(i, static_cast<std::uint32_t>(i))]);
-    }
-  }
-  return order_[static_cast<std::size_t>(n % count)];
 }
 
 }  // namespace natscope::train

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// Documents for fine-tuning: text files, or lines of JSON, as tokens; and in which order a run reads them.
+/// Documents for fine-tuning: text files, or lines of JSON, as tokens.
 #pragma once
 
 #include <cstdint>
@@ -33,20 +33,5 @@ struct DocumentForm {
 /// of reading files, those of ChatForm::of.
 [[nodiscard]] Expected<std::vector<Document>> read_documents(const std::filesystem::path& path,
                                                              const DocumentForm& form, const StopToken& stop);
-
-/// Deals documents out, each once an epoch, in an order that only the seed decides.
-class DocumentOrder {
- public:
-  DocumentOrder(std::size_t documents, std::uint64_t seed) : documents_(documents), seed_(seed) {}
-
-  /// Index of the n-th document of the run. Any order of n is right; going up is cheap.
-  [[nodiscard]] std::size_t operator[](std::int64_t n);
-
- private:
-  std::size_t documents_;
-  std::uint64_t seed_;
-  std::int64_t epoch_ = -1;
-  std::vector<std::uint32_t> order_;
-};
 
 }  // namespace natscope::train

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <span>
 
 #include "core/train/random/counter_random.h"
+#include "core/train/random/epoch_order.h"
 
 namespace natscope::train {
 
@@ -42,9 +44,8 @@ Expected<PasskeyDocument> passkey_document(std::span<const std::int32_t> text, c
   std::uint64_t draws = 0;
   std::array<std::size_t, names.size()> shuffled{};
   std::iota(shuffled.begin(), shuffled.end(), std::size_t{0});
-  for (std::size_t i = shuffled.size(); i > 1; --i) {
-    std::swap(shuffled[i - 1], shuffled[random.below(draws++, static_cast<std::uint32_t>(i))]);
-  }
+  shuffle(std::span<std::size_t>(shuffled),
+          [&](std::size_t n) { return random.below(draws++, static_cast<std::uint32_t>(n)); });
 
   std::vector<Key> keys;
   std::int64_t used = bos ? 1 : 0;

@@ -9,6 +9,8 @@
 
 #include "core/io/model_folder.h"
 #include "core/train/memory_forecast.h"
+#include "core/train/random/counter_random.h"
+#include "core/train/random/epoch_order.h"
 #include "core/train/text/document_set.h"
 #include "core/train/text/passkey.h"
 #include "tests/support/sentencepiece_bytes.h"
@@ -349,7 +351,8 @@ TEST_CASE("lines of JSON: texts, answers, and what is wrong with which line") {
 }
 
 TEST_CASE("every document comes once an epoch, in an order of the seed") {
-  DocumentOrder order(7, 3), same(7, 3), other(7, 4);
+  constexpr std::uint64_t purpose = random_purpose::document_order;
+  EpochOrder order(7, 3, purpose), same(7, 3, purpose), other(7, 4, purpose);
   std::vector<int> seen(7);
   bool differs = false;
   for (std::int64_t n = 0; n < 7; ++n) {
