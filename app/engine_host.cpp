@@ -49,12 +49,12 @@ ModelDescription described(const Engine& engine, const OpenMessage& request) {
   model.chats = has_chat_template(folder.path());
   model.device = engine.device() == Device::cuda ? "cuda" : "cpu";
   model.threads = request.threads > 0 ? request.threads : static_cast<std::int32_t>(omp_get_num_procs());
-  model.greedy = !defaults.do_sample.value_or(true);
-  model.temperature = defaults.temperature.value_or(model.temperature);
-  model.top_k = defaults.top_k.value_or(model.top_k);
-  model.top_p = defaults.top_p.value_or(model.top_p);
-  model.min_p = defaults.min_p.value_or(model.min_p);
-  model.repetition_penalty = defaults.repetition_penalty.value_or(model.repetition_penalty);
+  model.sampling.greedy = !defaults.do_sample.value_or(true);
+  model.sampling.temperature = defaults.temperature.value_or(model.sampling.temperature);
+  model.sampling.top_k = defaults.top_k.value_or(model.sampling.top_k);
+  model.sampling.top_p = defaults.top_p.value_or(model.sampling.top_p);
+  model.sampling.min_p = defaults.min_p.value_or(model.sampling.min_p);
+  model.sampling.repetition_penalty = defaults.repetition_penalty.value_or(model.sampling.repetition_penalty);
   return model;
 }
 

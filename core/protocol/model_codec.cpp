@@ -38,12 +38,12 @@ void write(nlohmann::json& out, const OpenedMessage& message) {
   out["chats"] = model.chats;
   out["device"] = model.device;
   out["threads"] = model.threads;
-  out["greedy"] = model.greedy;
-  out["temperature"] = model.temperature;
-  out["top_k"] = model.top_k;
-  out["top_p"] = model.top_p;
-  out["min_p"] = model.min_p;
-  out["repetition_penalty"] = model.repetition_penalty;
+  out["greedy"] = model.sampling.greedy;
+  out["temperature"] = model.sampling.temperature;
+  out["top_k"] = model.sampling.top_k;
+  out["top_p"] = model.sampling.top_p;
+  out["min_p"] = model.sampling.min_p;
+  out["repetition_penalty"] = model.sampling.repetition_penalty;
   out["sha256"] = model.sha256;
 }
 
@@ -74,12 +74,12 @@ void read(FieldReader& in, OpenedMessage& message) {
   if (in.has("chats")) model.chats = in.boolean("chats");
   model.device = in.text("device");
   model.threads = in.int32("threads", 0, 65536);
-  model.greedy = in.boolean("greedy");
-  model.temperature = in.number("temperature");
-  model.top_k = in.int32("top_k", 0, std::numeric_limits<std::int32_t>::max());
-  model.top_p = in.number("top_p");
-  model.min_p = in.number("min_p");
-  model.repetition_penalty = in.number("repetition_penalty");
+  model.sampling.greedy = in.boolean("greedy");
+  model.sampling.temperature = in.number("temperature");
+  model.sampling.top_k = in.int32("top_k", 0, std::numeric_limits<std::int32_t>::max());
+  model.sampling.top_p = in.number("top_p");
+  model.sampling.min_p = in.number("min_p");
+  model.sampling.repetition_penalty = in.number("repetition_penalty");
   model.sha256 = in.text("sha256");
   if (in.ok() && model.heads % model.kv_heads != 0) in.fail_field("kv_heads", "does not divide the number of heads");
   if (std::int64_t{model.layers} * model.heads > max_head_pairs)

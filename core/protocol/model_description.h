@@ -8,6 +8,7 @@
 
 #include "core/cache/accounting.h"
 #include "core/cache/cache_dtype.h"
+#include "core/sampling/sampler.h"
 #include "kernels/element_type.h"
 
 namespace natscope {
@@ -37,13 +38,8 @@ struct ModelDescription {
   bool chats = false;                                      ///< the folder has a chat template
   std::string device;                                      ///< "cpu" or "cuda"
   std::int32_t threads = 0;
-  /// Sampling that generation_config.json asks for; what it does not set has the program's default.
-  bool greedy = false;
-  double temperature = 0.8;
-  std::int32_t top_k = 0;
-  double top_p = 0.95;
-  double min_p = 0;
-  double repetition_penalty = 1;
+  /// What generation_config.json asks for; what it does not set, and the seed, has the program's default.
+  SamplingOptions sampling;
   /// SHA-256 of the weight files; empty until the engine has read them all (it is sent later, as `identity`).
   std::string sha256;
 

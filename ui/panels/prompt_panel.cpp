@@ -324,7 +324,7 @@ void PromptPanel::setFields(const PromptOptions& options) {
 void PromptPanel::setDefaults(const ModelDescription& model) {
   {
     const QSignalBlocker quiet(this);
-    setSampling({model.greedy, model.temperature, model.top_k, model.top_p, model.min_p, model.repetition_penalty});
+    setSampling(model.sampling);
   }
   Q_EMIT changed();
 }

@@ -144,10 +144,10 @@ class PromptPanelTest : public QObject {
   /// Rounded, they would draw another text than the command line does.
   void numbersOfAModelStayAsTheyAre() {
     natscope::ModelDescription model;
-    model.temperature = 0.667;
-    model.top_p = 0.995;
-    model.min_p = 0.0125;
-    model.repetition_penalty = 1.176;
+    model.sampling.temperature = 0.667;
+    model.sampling.top_p = 0.995;
+    model.sampling.min_p = 0.0125;
+    model.sampling.repetition_penalty = 1.176;
     panel_->setDefaults(model);
     const natscope::SamplingOptions sampling = panel_->options().sampling;
     QCOMPARE(sampling.temperature, 0.667);
@@ -158,7 +158,7 @@ class PromptPanelTest : public QObject {
     for (const auto* const box : panel_->findChildren<QDoubleSpinBox*>()) shown << box->text();
     QCOMPARE(shown, (QStringList{QStringLiteral("0.667"), QStringLiteral("0.995"), QStringLiteral("0.0125"),
                                  QStringLiteral("1.176")}));
-    model.temperature = 0.5;
+    model.sampling.temperature = 0.5;
     panel_->setDefaults(model);
     QCOMPARE(panel_->findChild<QDoubleSpinBox*>()->text(), QStringLiteral("0.50"));
   }
