@@ -9,6 +9,7 @@
 #include "core/chat/jinja/filters.h"
 #include "core/chat/jinja/globals.h"
 #include "core/chat/jinja/lexer.h"
+#include "core/chat/jinja/methods.h"
 #include "core/chat/jinja/operators.h"
 
 namespace natscope::jinja {

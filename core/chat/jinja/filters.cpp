@@ -8,30 +8,13 @@
 #include <cstdint>
 #include <map>
 
+#include "core/chat/jinja/methods.h"
 #include "core/chat/jinja/text.h"
 
 namespace natscope::jinja {
 namespace {
 
 using FilterFunction = Expected<Value> (*)(const Value& of, const Arguments& arguments);
-
-Unexpected wrong(std::string message) { return fail(ErrorCode::bad_tokenizer, std::move(message)); }
-
-Expected<std::optional<std::string>> text_argument(const Arguments& arguments, std::size_t place, const char* name) {
-  const Value* const value = arguments.find(place, name);
-  if (value == nullptr || value->is_none()) return std::nullopt;
-  if (value->text() == nullptr) return wrong(value->kind() + " where a text is needed");
-  return *value->text();
-}
-
-Expected<std::int64_t> integer_argument(const Arguments& arguments, std::size_t place, const char* name,
-                                        std::int64_t otherwise) {
-  const Value* const value = arguments.find(place, name);
-  if (value == nullptr || value->is_none()) return otherwise;
-  const auto whole = value->integer();
-  if (!whole) return wrong(value->kind() + " where a whole number is needed");
-  return *whole;
-}
 
 /// The value at "a.b" of an item, as map, join and selectattr take it.
 Expected<Value> value_at(const Value& item, const std::string& path) {
@@ -56,7 +39,7 @@ Arguments without_first(const Arguments& arguments, std::size_t count) {
 Expected<Value> trim(const Value& of, const Arguments& arguments) {
   NATSCOPE_CHECK(arguments.check("trim", {"chars"}));
   NATSCOPE_TRY(const std::string text, printed(of));
-  NATSCOPE_TRY(const auto characters, text_argument(arguments, 0, "chars"));
+  NATSCOPE_TRY(const auto characters, arguments.text(0, "chars"));
   return Value(std::string(stripped(text, characters, Sides::both)));
 }
 
@@ -82,8 +65,8 @@ Expected<Value> to_json(const Value& of, const Arguments& arguments) {
 Expected<Value> join(const Value& of, const Arguments& arguments) {
   NATSCOPE_CHECK(arguments.check("join", {"d", "attribute"}));
   NATSCOPE_TRY(const List items, items_of(of));
-  NATSCOPE_TRY(const auto between, text_argument(arguments, 0, "d"));
-  NATSCOPE_TRY(const auto path, text_argument(arguments, 1, "attribute"));
+  NATSCOPE_TRY(const auto between, arguments.text(0, "d"));
+  NATSCOPE_TRY(const auto path, arguments.text(1, "attribute"));
   std::string text;
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (i > 0 && between) text += *between;
@@ -123,9 +106,11 @@ Expected<Value> letter_case(const Value& of, const Arguments& arguments) {
 Expected<Value> replace(const Value& of, const Arguments& arguments) {
   NATSCOPE_CHECK(arguments.check("replace", {"old", "new", "count"}));
   NATSCOPE_TRY(const std::string text, printed(of));
-  NATSCOPE_TRY(const auto from, text_argument(arguments, 0, "old"));
-  NATSCOPE_TRY(const auto to, text_argument(arguments, 1, "new"));
-  NATSCOPE_TRY(const std::int64_t times, integer_argument(arguments, 2, "count", -1));
+  NATSCOPE_TRY(const auto from, arguments.text(0, "old"));
+  NATSCOPE_TRY(const auto to, arguments.text(1, "new"));
+  const Value* const count = arguments.find(2, "count");
+  const bool is_all = count != nullptr && count->is_none();
+  NATSCOPE_TRY(const std::int64_t times, is_all ? Expected<std::int64_t>(-1) : arguments.integer(2, "count", -1));
   if (!from || !to || from->empty()) return fail(ErrorCode::unsupported_tokenizer, "replace without two texts");
   NATSCOPE_TRY(std::string made, replaced(text, *from, *to, times));
   return Value(std::move(made));
@@ -176,7 +161,7 @@ Expected<Value> map(const Value& of, const Arguments& arguments) {
   List results;
   if (arguments.positional.empty()) {
     NATSCOPE_CHECK(arguments.check("map", {"attribute", "default"}));
-    NATSCOPE_TRY(const auto path, text_argument(arguments, 0, "attribute"));
+    NATSCOPE_TRY(const auto path, arguments.text(0, "attribute"));
     if (!path) return fail(ErrorCode::unsupported_tokenizer, "map without a filter or an attribute");
     const Value* otherwise = arguments.find(1, "default");
     if (otherwise != nullptr && otherwise->is_none()) otherwise = nullptr;
@@ -270,7 +255,7 @@ Expected<Value> indent(const Value& of, const Arguments& arguments) {
     if (find_text(text, line_break) != std::string_view::npos)
       return fail(ErrorCode::unsupported_tokenizer, "indent of a text with other line breaks than \\n");
   }
-  NATSCOPE_TRY(const std::int64_t width, integer_argument(arguments, 0, "width", 4));
+  NATSCOPE_TRY(const std::int64_t width, arguments.integer(0, "width", 4));
   if (width < 0 || width > 1000) return fail(ErrorCode::unsupported_tokenizer, "indent by that much");
   const auto is_set = [&](std::size_t place, const char* name) {
     const Value* const value = arguments.find(place, name);

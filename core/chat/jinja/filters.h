@@ -20,13 +20,6 @@ namespace natscope::jinja {
 /// Source: Jinja's documentation, "List of Builtin Tests".
 [[nodiscard]] Expected<bool> apply_test(std::string_view name, const Value& of, const Arguments& arguments);
 
-/// `of.name`, as Jinja looks it up: a method of Python's before a mapping's entry. What is not there is undefined.
-/// Errors: bad_tokenizer (of something undefined).
-[[nodiscard]] Expected<Value> attribute_of(const Value& of, std::string_view name);
-
-/// `of[index]`. What is not there is undefined. Errors: bad_tokenizer (of something undefined).
-[[nodiscard]] Expected<Value> item_of(const Value& of, const Value& index);
-
 /// a < b. Errors: bad_tokenizer for values that have no order.
 [[nodiscard]] Expected<bool> less(const Value& a, const Value& b);
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/chat/jinja/methods.h"
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -7,31 +9,13 @@
 #include "core/chat/jinja/filters.h"
 #include "core/chat/jinja/text.h"
 
-/// Attributes and items of values, and the methods of Python's texts and mappings.
 namespace natscope::jinja {
 namespace {
 
-Unexpected wrong(std::string message) { return fail(ErrorCode::bad_tokenizer, std::move(message)); }
-
-Expected<std::optional<std::string>> optional_text(const Arguments& arguments, std::size_t place) {
-  const Value* const value = arguments.find(place, {});
-  if (value == nullptr || value->is_none()) return std::nullopt;
-  if (value->text() == nullptr) return wrong(value->kind() + " where a text is needed");
-  return *value->text();
-}
-
 Expected<std::string> needed_text(const Arguments& arguments, std::size_t place) {
-  NATSCOPE_TRY(auto text, optional_text(arguments, place));
+  NATSCOPE_TRY(auto text, arguments.text(place, {}));
   if (!text) return wrong("a text is missing in a call");
   return *std::move(text);
-}
-
-/// A whole number that need not be there: -1.
-Expected<std::int64_t> times(const Arguments& arguments, std::size_t place, std::string_view name) {
-  const Value* const value = arguments.find(place, name);
-  if (value == nullptr) return -1;
-  if (!value->integer()) return wrong(value->kind() + " where a whole number is needed");
-  return *value->integer();
 }
 
 using TextMethod = Expected<Value> (*)(const std::string& text, const Arguments& arguments);
@@ -39,7 +23,7 @@ using TextMethod = Expected<Value> (*)(const std::string& text, const Arguments&
 template <Sides sides>
 Expected<Value> strip(const std::string& text, const Arguments& arguments) {
   NATSCOPE_CHECK(arguments.check("strip", {""}));
-  NATSCOPE_TRY(const auto characters, optional_text(arguments, 0));
+  NATSCOPE_TRY(const auto characters, arguments.text(0, {}));
   return Value(std::string(stripped(text, characters, sides)));
 }
 
@@ -52,7 +36,7 @@ Expected<Value> split_text(const std::string& text, const Arguments& arguments) 
     if (named->text() == nullptr || named->text()->empty()) return wrong("split at what is no text");
     separator = *named->text();
   }
-  NATSCOPE_TRY(const std::int64_t most, times(arguments, 1, "maxsplit"));
+  NATSCOPE_TRY(const std::int64_t most, arguments.integer(1, "maxsplit", -1));
   List parts;
   for (const std::string_view part : split(text, separator, most, from_the_right))
     parts.emplace_back(std::string(part));
@@ -85,7 +69,7 @@ Expected<Value> replace(const std::string& text, const Arguments& arguments) {
   NATSCOPE_CHECK(arguments.check("replace", {"old", "new", "count"}));
   NATSCOPE_TRY(const std::string from, needed_text(arguments, 0));
   NATSCOPE_TRY(const std::string to, needed_text(arguments, 1));
-  NATSCOPE_TRY(const std::int64_t most, times(arguments, 2, "count"));
+  NATSCOPE_TRY(const std::int64_t most, arguments.integer(2, "count", -1));
   if (from.empty()) return fail(ErrorCode::unsupported_tokenizer, "replace of nothing");
   NATSCOPE_TRY(std::string made, replaced(text, from, to, most));
   return Value(std::move(made));

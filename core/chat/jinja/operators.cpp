@@ -9,8 +9,6 @@
 namespace natscope::jinja {
 namespace {
 
-Unexpected wrong(std::string message) { return fail(ErrorCode::bad_tokenizer, std::move(message)); }
-
 Expected<Value> exact(const std::optional<std::int64_t>& result) {
   if (!result) return fail(ErrorCode::unsupported_tokenizer, "a number above 2^63");
   return Value(*result);

@@ -18,8 +18,8 @@ constexpr std::int64_t heaviest = std::int64_t{1} << 40U;  // more than any limi
 constexpr std::size_t longest_loop_text = std::size_t{1} << 20U;
 
 Unexpected no_such(const std::string& what, const Value& value) {
-  if (value.is_undefined()) return fail(ErrorCode::bad_tokenizer, "“" + value.undefined_name() + "” is undefined");
-  return fail(ErrorCode::bad_tokenizer, value.kind() + " has no " + what);
+  if (value.is_undefined()) return wrong("“" + value.undefined_name() + "” is undefined");
+  return wrong(value.kind() + " has no " + what);
 }
 
 /// repr() of a float: the shortest digits that give it back.
@@ -101,10 +101,27 @@ class JsonWriter {
 
 }  // namespace
 
+Unexpected wrong(std::string message) { return fail(ErrorCode::bad_tokenizer, std::move(message)); }
+
 const Value* Arguments::find(std::size_t place, std::string_view name) const {
   if (place < positional.size()) return &positional[place];
   const auto found = std::find_if(named.begin(), named.end(), [&](const auto& entry) { return entry.first == name; });
   return found == named.end() ? nullptr : &found->second;
+}
+
+Expected<std::optional<std::string>> Arguments::text(std::size_t place, std::string_view name) const {
+  const Value* const value = find(place, name);
+  if (value == nullptr || value->is_none()) return std::nullopt;
+  if (value->text() == nullptr) return wrong(value->kind() + " where a text is needed");
+  return *value->text();
+}
+
+Expected<std::int64_t> Arguments::integer(std::size_t place, std::string_view name, std::int64_t otherwise) const {
+  const Value* const value = find(place, name);
+  if (value == nullptr) return otherwise;
+  const auto whole = value->integer();
+  if (!whole) return wrong(value->kind() + " where a whole number is needed");
+  return *whole;
 }
 
 Expected<void> Arguments::check(std::string_view function, const std::vector<std::string_view>& names) const {
@@ -321,12 +338,12 @@ std::int64_t most_items(const Value& value) {
 
 Expected<bool> contains(const Value& whole, const Value& part) {
   if (const std::string* const text = whole.text()) {
-    if (part.text() == nullptr) return fail(ErrorCode::bad_tokenizer, part.kind() + " is looked for in a text");
+    if (part.text() == nullptr) return wrong(part.kind() + " is looked for in a text");
     return find_text(*text, *part.text()) != std::string_view::npos;
   }
   if (const Mapping* const mapping = whole.mapping()) {
     if (part.list() != nullptr || part.mapping() != nullptr)
-      return fail(ErrorCode::bad_tokenizer, part.kind() + " is looked for among a mapping's keys");
+      return wrong(part.kind() + " is looked for among a mapping's keys");
     return part.text() != nullptr && mapping->find(*part.text()) != nullptr;
   }
   const auto is_among = [&](const List& items) {
@@ -372,7 +389,7 @@ std::size_t offset_of_character(std::string_view text, std::int64_t number) {
 }
 
 Expected<std::string> json_text(const Value& value, std::optional<std::int64_t> indent) {
-  if (value.weight() > most_text_bytes) return fail(ErrorCode::bad_tokenizer, "tojson of too much");
+  if (value.weight() > most_text_bytes) return wrong("tojson of too much");
   if (indent && (*indent < 0 || *indent > 16)) return fail(ErrorCode::unsupported_tokenizer, "tojson with that indent");
   JsonWriter writer(indent);
   NATSCOPE_CHECK(writer.write(value, 0));

@@ -17,6 +17,9 @@
 /// What expressions of a chat template are made of: Python's values, as far as templates see them.
 namespace natscope::jinja {
 
+/// What Jinja refuses as well: bad_tokenizer.
+[[nodiscard]] Unexpected wrong(std::string message);
+
 class Value;
 using List = std::vector<Value>;  ///< a list or a tuple
 
@@ -27,6 +30,10 @@ struct Arguments {
 
   /// The argument at a place, or by its name; nullptr when it was not given.
   [[nodiscard]] const Value* find(std::size_t place, std::string_view name) const;
+  /// Nothing where it was not given or is None. Errors: bad_tokenizer for what is not a text.
+  [[nodiscard]] Expected<std::optional<std::string>> text(std::size_t place, std::string_view name) const;
+  /// `otherwise` where it was not given. Errors: bad_tokenizer for what is not a whole number.
+  [[nodiscard]] Expected<std::int64_t> integer(std::size_t place, std::string_view name, std::int64_t otherwise) const;
   /// Errors: unsupported_tokenizer, for more arguments, or others, than `names` has.
   [[nodiscard]] Expected<void> check(std::string_view function, const std::vector<std::string_view>& names) const;
 };
