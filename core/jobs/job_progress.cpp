@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/jobs/json_fields.h"
 #include "core/json/json_limits.h"
 
 namespace natscope::jobs {
@@ -14,106 +15,93 @@ using nlohmann::json;
 
 constexpr JsonLimits line_limits{std::size_t{4} << 20, 8, std::size_t{1} << 18};
 
-/// Reads keys of one object; the first one that does not fit is remembered and the rest goes on.
-class Keys {
- public:
-  Keys(const json& object, std::string& wrong) : object_(object), wrong_(wrong) {}
-
-  std::int64_t count(const char* key) {
-    const json* value = find(key);
-    if (value != nullptr && value->is_number_integer() && *value >= 0 && *value <= std::int64_t{1} << 53) {
-      return value->get<std::int64_t>();
-    }
-    refuse(key);
-    return 0;
+RoleShares shares_of(const json& value, const char* key, std::string& wrong) {
+  JsonFields fields(value, wrong);
+  if (!value.is_object()) {
+    fields.refuse(key);
+    return {};
   }
+  const auto share = [&fields](const char* name) {
+    const double number = fields.number(name);
+    if (!(number >= 0.0 && number <= 1.0 + 1e-9)) fields.refuse(name);
+    return number;
+  };
+  return {share("global"), share("local"), share("sliding"), share("kv_fraction")};
+}
 
-  std::optional<double> optional_number(const char* key) {
-    const json* value = find(key);
-    if (value == nullptr) return std::nullopt;
-    if (value->is_number()) return value->get<double>();
-    refuse(key);
-    return std::nullopt;
-  }
+std::optional<RoleShares> optional_shares(const JsonFields& fields, const char* key, std::string& wrong) {
+  const json* const value = fields.find(key);
+  if (value == nullptr) return std::nullopt;
+  return shares_of(*value, key, wrong);
+}
 
-  double number(const char* key) {
-    const auto value = optional_number(key);
-    if (!value) refuse(key);
-    return value.value_or(0.0);
-  }
-
-  std::optional<RoleShares> shares(const char* key) {
-    const json* value = find(key);
-    if (value == nullptr) return std::nullopt;
-    return shares_of(*value, key);
-  }
-
-  RoleShares shares_of(const json& value, const char* key) {
-    RoleShares shares;
-    if (!value.is_object()) {
-      refuse(key);
-      return shares;
-    }
-    Keys keys(value, wrong_);
-    shares = {keys.share("global"), keys.share("local"), keys.share("sliding"), keys.share("kv_fraction")};
-    return shares;
-  }
-
-  void refuse(const char* key) {
-    if (wrong_.empty()) wrong_ = key;
-  }
-
-  /// Nothing where the key is absent or null.
-  const json* find(const char* key) const {
-    const auto found = object_.find(key);
-    return found == object_.end() || found->is_null() ? nullptr : &*found;
-  }
-
- private:
-  double share(const char* key) {
-    const double value = number(key);
-    if (!(value >= 0.0 && value <= 1.0 + 1e-9)) refuse(key);
-    return value;
-  }
-
-  const json& object_;
-  std::string& wrong_;
-};
-
-StepPoint step_point(Keys& keys) {
+StepPoint step_point(JsonFields& fields, std::string& wrong) {
   StepPoint point;
-  point.step = keys.count("step");
-  point.loss = keys.number("loss");
-  point.learning_rate = keys.optional_number("learning_rate");
-  point.gradient_norm = keys.optional_number("gradient_norm");
-  point.tokens_per_s = keys.optional_number("tokens_per_s");
-  point.eta_s = keys.optional_number("eta_s");
-  point.sampled = keys.shares("sampled");
-  point.argmax = keys.shares("argmax");
+  point.step = fields.count("step");
+  point.loss = fields.number("loss");
+  point.learning_rate = fields.optional_number("learning_rate");
+  point.gradient_norm = fields.optional_number("gradient_norm");
+  point.tokens_per_s = fields.optional_number("tokens_per_s");
+  point.eta_s = fields.optional_number("eta_s");
+  point.sampled = optional_shares(fields, "sampled", wrong);
+  point.argmax = optional_shares(fields, "argmax", wrong);
   return point;
 }
 
 EvaluationPoint evaluation_point(std::int64_t step, const json& object, std::string& wrong) {
-  Keys keys(object, wrong);
+  JsonFields fields(object, wrong);
   EvaluationPoint point;
   point.step = step;
-  point.tokens = keys.count("tokens");
-  point.nll = keys.number("nll");
-  point.perplexity = keys.optional_number("perplexity").value_or(std::exp(point.nll));
-  point.bits_per_byte = keys.optional_number("bits_per_byte");
-  point.roles = keys.shares("roles");
-  const json* layers = keys.find("heads");
+  point.tokens = fields.count("tokens");
+  point.nll = fields.number("nll");
+  point.perplexity = fields.optional_number("perplexity").value_or(std::exp(point.nll));
+  point.bits_per_byte = fields.optional_number("bits_per_byte");
+  point.distance = fields.optional_number("distance");
+  point.full_nll = fields.optional_number("full_nll");
+  point.roles = optional_shares(fields, "roles", wrong);
+  const json* layers = fields.find("heads");
   if (layers == nullptr) return point;
-  if (!layers->is_array()) keys.refuse("heads");
+  if (!layers->is_array()) fields.refuse("heads");
   for (const json& layer : *layers) {
     if (!layer.is_array() || layer.empty()) {
-      keys.refuse("heads");
+      fields.refuse("heads");
       break;
     }
     auto& heads = point.heads.emplace_back();
-    for (const json& head : layer) heads.push_back(keys.shares_of(head, "heads"));
+    for (const json& head : layer) heads.push_back(shares_of(head, "heads", wrong));
   }
   return point;
+}
+
+json or_null(const std::optional<double>& number) { return number ? json(*number) : json(); }
+
+json line_of(const StepPoint& point) {
+  return {{"step", point.step},
+          {"loss", point.loss},
+          {"learning_rate", or_null(point.learning_rate)},
+          {"gradient_norm", or_null(point.gradient_norm)},
+          {"tokens_per_s", or_null(point.tokens_per_s)},
+          {"eta_s", or_null(point.eta_s)},
+          {"sampled", shares_json(point.sampled)},
+          {"argmax", shares_json(point.argmax)}};
+}
+
+json line_of(const EvaluationPoint& point) {
+  json layers = json::array();
+  for (const std::vector<RoleShares>& heads : point.heads) {
+    json& layer = layers.emplace_back(json::array());
+    for (const RoleShares& head : heads) layer.push_back(shares_json(head));
+  }
+  return {{"step", point.step},
+          {"evaluation",
+           {{"tokens", point.tokens},
+            {"nll", point.nll},
+            {"perplexity", point.perplexity},
+            {"bits_per_byte", or_null(point.bits_per_byte)},
+            {"distance", or_null(point.distance)},
+            {"full_nll", or_null(point.full_nll)},
+            {"roles", shares_json(point.roles)},
+            {"heads", point.heads.empty() ? json() : layers}}}};
 }
 
 }  // namespace
@@ -131,6 +119,18 @@ RoleShares EvaluationPoint::layer(std::size_t layer) const {
   return {mean.global / count, mean.local / count, mean.sliding / count, mean.kv_fraction / count};
 }
 
+json shares_json(const std::optional<RoleShares>& shares) {
+  if (!shares) return nullptr;
+  return {{"global", shares->global},
+          {"local", shares->local},
+          {"sliding", shares->sliding},
+          {"kv_fraction", shares->kv_fraction}};
+}
+
+json progress_json(const JobPoint& point) {
+  return std::visit([](const auto& value) { return line_of(value); }, point);
+}
+
 std::int64_t step_of(const JobPoint& point) {
   return std::visit([](const auto& value) { return value.step; }, point);
 }
@@ -140,13 +140,13 @@ Expected<JobPoint> parse_progress_line(std::string_view line) {
   if (!parsed) return fail(ErrorCode::bad_job, parsed.error().message);
   if (!parsed->is_object()) return fail(ErrorCode::bad_job, "progress.jsonl: a line is no JSON object");
   std::string wrong;
-  Keys keys(*parsed, wrong);
+  JsonFields fields(*parsed, wrong);
   JobPoint point;
-  if (const json* evaluation = keys.find("evaluation")) {
+  if (const json* evaluation = fields.find("evaluation")) {
     if (!evaluation->is_object()) return fail(ErrorCode::bad_job, "progress.jsonl: evaluation is no JSON object");
-    point = evaluation_point(keys.count("step"), *evaluation, wrong);
+    point = evaluation_point(fields.count("step"), *evaluation, wrong);
   } else {
-    point = step_point(keys);
+    point = step_point(fields, wrong);
   }
   if (!wrong.empty()) {
     return fail(ErrorCode::bad_job, "progress.jsonl: " + wrong + " is missing or has an impossible value");

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// A job's curves: lines of progress.jsonl as plain numbers.
+/// A job's curves: lines of progress.jsonl as plain numbers, for who writes them and who reads them.
 ///
 /// A line is a step's, {step, loss, learning_rate, gradient_norm, tokens_per_s, eta_s, sampled, argmax}, or an
-/// evaluation's, {step, evaluation: {tokens, nll, perplexity, bits_per_byte, roles, heads}}; role shares are
-/// {global, local, sliding, kv_fraction}. What is absent or null is absent here; unknown keys are passed over, because
-/// a newer trainer may say more.
+/// evaluation's, {step, evaluation: {tokens, nll, perplexity, bits_per_byte, distance, full_nll, roles, heads}}; role
+/// shares are {global, local, sliding, kv_fraction}, and heads [layers][kv_heads] of them. What is absent or null is
+/// absent here; unknown keys are passed over, because a newer trainer may say more.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,7 +45,9 @@ struct EvaluationPoint {
   double nll = 0;
   double perplexity = 0;
   std::optional<double> bits_per_byte;
-  std::optional<RoleShares> roles;             ///< argmax, over everything
+  std::optional<double> distance;   ///< of fine-tuning: the mean squared difference of the final hidden states …
+  std::optional<double> full_nll;   ///< … and what full attention reaches
+  std::optional<RoleShares> roles;  ///< argmax, over everything
   std::vector<std::vector<RoleShares>> heads;  ///< [layers][kv_heads]; empty without roles
 
   /// Mean over a layer's heads. `layer` < heads.size().
@@ -54,6 +57,11 @@ struct EvaluationPoint {
 using JobPoint = std::variant<StepPoint, EvaluationPoint>;
 
 [[nodiscard]] std::int64_t step_of(const JobPoint& point);
+
+/// The shares as an object, null without.
+[[nodiscard]] nlohmann::json shares_json(const std::optional<RoleShares>& shares);
+/// The point as a line; what it has not is null there.
+[[nodiscard]] nlohmann::json progress_json(const JobPoint& point);
 
 /// Errors: bad_job, saying which key of the line is wrong.
 [[nodiscard]] Expected<JobPoint> parse_progress_line(std::string_view line);

@@ -7,6 +7,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/jobs/job_file.h"
+#include "core/jobs/json_fields.h"
 #include "core/json/json_limits.h"
 
 namespace natscope::jobs {
@@ -34,54 +35,21 @@ Expected<std::optional<json>> read_object(const fs::path& folder, const char* fi
   return std::optional<json>(std::move(*parsed));
 }
 
-/// Optional keys of one object, each of one type.
-class Fields {
- public:
-  explicit Fields(const json& object) : object_(object) {}
+ProcessIdentity process_of(JsonFields& fields) {
+  ProcessIdentity process;
+  process.pid = fields.optional_count("pid").value_or(0);
+  process.host = fields.text("host", 256);
+  process.started = static_cast<std::uint64_t>(fields.optional_count("process_started").value_or(0));
+  process.boot = fields.text("boot", 64);
+  return process;
+}
 
-  std::string text(const char* key, std::size_t max_bytes = 4096) {
-    const json* value = find(key);
-    if (value == nullptr) return {};
-    if (value->is_string() && value->get_ref<const std::string&>().size() <= max_bytes)
-      return value->get<std::string>();
-    wrong_ = key;
-    return {};
-  }
-
-  std::int64_t count(const char* key) {
-    const json* value = find(key);
-    if (value == nullptr) return 0;
-    if (value->is_number_integer() && *value >= 0 && *value <= std::int64_t{1} << 53) return value->get<std::int64_t>();
-    wrong_ = key;
-    return 0;
-  }
-
-  ProcessIdentity process() {
-    ProcessIdentity process;
-    process.pid = count("pid");
-    process.host = text("host", 256);
-    process.started = static_cast<std::uint64_t>(count("process_started"));
-    process.boot = text("boot", 64);
-    return process;
-  }
-
-  void refuse(const char* key) { wrong_ = key; }
-
-  [[nodiscard]] Expected<void> check(const fs::path& path) const {
-    if (wrong_.empty()) return {};
-    return fail(ErrorCode::bad_job, path.string() + ": " + wrong_ + " has an impossible value",
-                "remove the file; the job can be resumed");
-  }
-
- private:
-  const json* find(const char* key) const {
-    const auto found = object_.find(key);
-    return found == object_.end() || found->is_null() ? nullptr : &*found;
-  }
-
-  const json& object_;
-  std::string wrong_;
-};
+/// `wrong`: what JsonFields found.
+Expected<void> check_fields(const std::string& wrong, const fs::path& path) {
+  if (wrong.empty()) return {};
+  return fail(ErrorCode::bad_job, path.string() + ": " + wrong + " has an impossible value",
+              "remove the file; the job can be resumed");
+}
 
 bool is_younger(const fs::path& a, const fs::path& b) {
   std::error_code problem;
@@ -119,7 +87,8 @@ const char* name(RunnerKind kind) { return kind == RunnerKind::local ? "local" :
 Expected<std::optional<LaunchRecord>> read_launch_record(const fs::path& folder) {
   NATSCOPE_TRY(const auto object, read_object(folder, "launch.json"));
   if (!object) return std::optional<LaunchRecord>();
-  Fields fields(*object);
+  std::string wrong;
+  JsonFields fields(*object, wrong);
   LaunchRecord launch;
   const std::string runner = fields.text("runner");
   if (runner == name(RunnerKind::slurm)) {
@@ -135,12 +104,12 @@ Expected<std::optional<LaunchRecord>> read_launch_record(const fs::path& folder)
     }
     launch.ended_words = fields.text("ended_words");
   } else if (runner == name(RunnerKind::local)) {
-    launch.process = fields.process();
-    launch.output_bytes = static_cast<std::uint64_t>(fields.count("output_bytes"));
+    launch.process = process_of(fields);
+    launch.output_bytes = static_cast<std::uint64_t>(fields.optional_count("output_bytes").value_or(0));
   } else {
     fields.refuse("runner");
   }
-  NATSCOPE_CHECK(fields.check(folder / "launch.json"));
+  NATSCOPE_CHECK(check_fields(wrong, folder / "launch.json"));
   return std::optional<LaunchRecord>(std::move(launch));
 }
 
@@ -166,16 +135,17 @@ Expected<JobStatus> read_job_status(const fs::path& folder) {
   NATSCOPE_TRY(const auto object, read_object(folder, "status.json"));
   JobStatus status;
   if (object) {
-    Fields fields(*object);
+    std::string wrong;
+    JsonFields fields(*object, wrong);
     const auto state = job_state_from_name(fields.text("state"));
     if (!state) fields.refuse("state");
     status.state = state.value_or(JobState::failed);
-    status.process = fields.process();
-    status.step = fields.count("step");
-    status.steps = fields.count("steps");
+    status.process = process_of(fields);
+    status.step = fields.optional_count("step").value_or(0);
+    status.steps = fields.optional_count("steps").value_or(0);
     status.updated = fields.text("updated", 64);
     status.error = fields.text("error", 32 << 10);
-    NATSCOPE_CHECK(fields.check(folder / "status.json"));
+    NATSCOPE_CHECK(check_fields(wrong, folder / "status.json"));
   }
   status.launch = std::move(launch);
   const bool launched = status.launch && !is_younger(folder / "status.json", folder / "launch.json");

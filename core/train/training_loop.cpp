@@ -16,7 +16,7 @@
 #include "core/jobs/job_progress.h"
 #include "core/jobs/job_status.h"
 #include "core/train/passes/device_training_state.h"
-#include "core/train/progress_json.h"
+#include "core/train/progress_points.h"
 
 namespace natscope::train {
 
@@ -241,7 +241,7 @@ class Loop {
     report.usual_tokens_per_s = static_cast<double>(report.tokens) / mean_step_s_;
     report.eta_s = mean_step_s_ * static_cast<double>(task_.steps() - number);
     if (ranks_.leads()) {
-      NATSCOPE_CHECK(job_.append_progress(progress_json(report)));
+      NATSCOPE_CHECK(job_.append_progress(jobs::progress_json(progress_point(report))));
       NATSCOPE_CHECK(job_.write_running_status(number, task_.steps()));
     }
     if (listener_.step) listener_.step(report);
@@ -324,7 +324,7 @@ class Loop {
     if (!due || evaluated_step_ == state_.step || !ranks_.leads() || !task_.has_held_out()) return {};
     NATSCOPE_TRY(Evaluation evaluation, task_.evaluate(last));
     evaluation.step = state_.step;
-    NATSCOPE_CHECK(job_.append_progress(progress_json(evaluation, task_.kv_heads())));
+    NATSCOPE_CHECK(job_.append_progress(jobs::progress_json(progress_point(evaluation, task_.kv_heads()))));
     evaluated_step_ = state_.step;
     say(evaluation_text(evaluation));
     if (listener_.evaluated) listener_.evaluated(evaluation);

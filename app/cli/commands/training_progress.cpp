@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "core/train/progress_json.h"
+#include "core/train/progress_points.h"
 
 namespace natscope {
 
@@ -32,7 +32,9 @@ Expected<void> print_training_result(const train::TrainResult& result, const std
   nlohmann::json object{
       {"model", result.model.string()},  {"job", job.string()}, {"steps", result.steps},     {"tokens", result.tokens},
       {"parameters", result.parameters}, {"loss", result.loss}, {"seconds", result.seconds}, {"evaluation", nullptr}};
-  if (result.evaluation) object["evaluation"] = train::progress_json(*result.evaluation, result.kv_heads)["evaluation"];
+  if (result.evaluation)
+    object["evaluation"] =
+        jobs::progress_json(train::progress_point(*result.evaluation, result.kv_heads))["evaluation"];
   return print_json(object);
 }
 

@@ -27,34 +27,16 @@ json or_null(const std::string& text) { return text.empty() ? json() : json(text
 json or_null(std::int64_t number) { return number == 0 ? json() : json(number); }
 json or_null(const std::optional<double>& number) { return number ? json(*number) : json(); }
 
-json shares_json(const std::optional<jobs::RoleShares>& shares) {
-  if (!shares) return nullptr;
-  return {{"global", shares->global},
-          {"local", shares->local},
-          {"sliding", shares->sliding},
-          {"kv_fraction", shares->kv_fraction}};
-}
-
-json step_json(const jobs::StepPoint& point) {
-  return {{"step", point.step},
-          {"loss", point.loss},
-          {"learning_rate", or_null(point.learning_rate)},
-          {"gradient_norm", or_null(point.gradient_norm)},
-          {"tokens_per_s", or_null(point.tokens_per_s)},
-          {"eta_s", or_null(point.eta_s)},
-          {"sampled", shares_json(point.sampled)},
-          {"argmax", shares_json(point.argmax)}};
-}
-
 json evaluation_json(const jobs::EvaluationPoint& point) {
   json layers = json::array();
-  for (std::size_t layer = 0; layer < point.heads.size(); ++layer) layers.push_back(shares_json(point.layer(layer)));
+  for (std::size_t layer = 0; layer < point.heads.size(); ++layer)
+    layers.push_back(jobs::shares_json(point.layer(layer)));
   return {{"step", point.step},
           {"tokens", point.tokens},
           {"nll", point.nll},
           {"perplexity", point.perplexity},
           {"bits_per_byte", or_null(point.bits_per_byte)},
-          {"roles", shares_json(point.roles)},
+          {"roles", jobs::shares_json(point.roles)},
           {"layers", point.heads.empty() ? json() : layers}};
 }
 
@@ -157,7 +139,7 @@ json job_details_json(const JobEntry& job, const LatestPoints& latest) {
   object["command"] = jobs::job_command(jobs::cli_program(), job.spec, job.folder);
   object["checkpoints"] = checkpoint_steps(job);
   object["model"] = or_null(model_of(job));
-  object["last_step"] = latest.step ? step_json(*latest.step) : json();
+  object["last_step"] = latest.step ? jobs::progress_json(*latest.step) : json();
   object["last_evaluation"] = latest.evaluation ? evaluation_json(*latest.evaluation) : json();
   object["bad_progress_lines"] = latest.bad_lines;
   return object;

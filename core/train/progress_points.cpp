@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/train/progress_json.h"
+#include "core/train/progress_points.h"
 
 #include <cmath>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 namespace natscope::train {
 
 namespace {
 
-using nlohmann::json;
+jobs::RoleShares shares_of(const HeadRoles& roles) {
+  return {share(roles, Role::global), share(roles, Role::local), share(roles, Role::sliding), kv_fraction(roles)};
+}
 
 /// "G .31 L .08 S .61 KV 34.1 %"
 std::string roles_text(const HeadRoles& roles) {
@@ -31,40 +32,37 @@ std::string duration_text(double seconds) {
 
 }  // namespace
 
-json roles_json(const HeadRoles& roles) {
-  return {{"global", share(roles, Role::global)},
-          {"local", share(roles, Role::local)},
-          {"sliding", share(roles, Role::sliding)},
-          {"kv_fraction", kv_fraction(roles)}};
-}
-
-json progress_json(const StepReport& report) {
-  return {{"step", report.step},
-          {"loss", report.loss},
-          {"learning_rate", report.learning_rate},
-          {"gradient_norm", report.gradient_norm},
-          {"tokens_per_s", report.tokens_per_s},
-          {"eta_s", report.eta_s},
-          {"sampled", report.has_roles ? roles_json(report.sampled) : json()},
-          {"argmax", report.has_roles ? roles_json(report.argmax) : json()}};
-}
-
-json progress_json(const Evaluation& evaluation, int kv_heads) {
-  json heads = json::array();
-  for (std::size_t i = 0; i < evaluation.roles.heads.size(); ++i) {
-    if (i % static_cast<std::size_t>(kv_heads) == 0) heads.push_back(json::array());
-    heads.back().push_back(roles_json(evaluation.roles.heads[i]));
+jobs::StepPoint progress_point(const StepReport& report) {
+  jobs::StepPoint point;
+  point.step = report.step;
+  point.loss = report.loss;
+  point.learning_rate = report.learning_rate;
+  point.gradient_norm = report.gradient_norm;
+  point.tokens_per_s = report.tokens_per_s;
+  point.eta_s = report.eta_s;
+  if (report.has_roles) {
+    point.sampled = shares_of(report.sampled);
+    point.argmax = shares_of(report.argmax);
   }
-  return {{"step", evaluation.step},
-          {"evaluation",
-           {{"tokens", evaluation.tokens},
-            {"nll", evaluation.nll},
-            {"perplexity", evaluation.perplexity()},
-            {"bits_per_byte", evaluation.bits_per_byte},
-            {"distance", evaluation.distance ? json(*evaluation.distance) : json()},
-            {"full_nll", evaluation.full_nll ? json(*evaluation.full_nll) : json()},
-            {"roles", evaluation.has_roles ? roles_json(evaluation.roles.total()) : json()},
-            {"heads", evaluation.has_roles ? heads : json()}}}};
+  return point;
+}
+
+jobs::EvaluationPoint progress_point(const Evaluation& evaluation, int kv_heads) {
+  jobs::EvaluationPoint point;
+  point.step = evaluation.step;
+  point.tokens = evaluation.tokens;
+  point.nll = evaluation.nll;
+  point.perplexity = evaluation.perplexity();
+  point.bits_per_byte = evaluation.bits_per_byte;
+  point.distance = evaluation.distance;
+  point.full_nll = evaluation.full_nll;
+  if (!evaluation.has_roles) return point;
+  point.roles = shares_of(evaluation.roles.total());
+  for (std::size_t i = 0; i < evaluation.roles.heads.size(); ++i) {
+    if (i % static_cast<std::size_t>(kv_heads) == 0) point.heads.emplace_back();
+    point.heads.back().push_back(shares_of(evaluation.roles.heads[i]));
+  }
+  return point;
 }
 
 std::string progress_text(const StepReport& report) {
