@@ -17,11 +17,11 @@
 #include "core/train/job_options.h"
 #include "core/train/memory_forecast.h"
 #include "core/train/passes/device_training_state.h"
-#include "core/train/passes/gradient_sums.h"
+#include "core/train/passes/gradient_all_reduce.h"
 #include "core/train/passes/training_device.h"
 #include "core/train/random/counter_random.h"
 #include "core/train/random/epoch_order.h"
-#include "core/train/rank_sums.h"
+#include "core/train/ranks/shared_step.h"
 #include "core/train/text/corpus.h"
 #include "core/train/text/document_set.h"
 #include "core/train/text/passkey.h"
@@ -127,7 +127,7 @@ class Finetuning final : public TrainingTask {
     context.step = number;
     context.scale = 1.0 / options_.batch;
     context.applied_sparsity = options_.sparse_regularized_value / options_.batch;
-    const GradientSums sums(ranks_, gradient, device_state());
+    const GradientAllReduce sums(ranks_, gradient, device_state());
     std::int64_t first_row = 0;
     for (int i = 0; i < options_.batch; ++i) {
       NATSCOPE_TRY(const Document document, document_of((number - 1) * options_.batch + i));
@@ -144,7 +144,7 @@ class Finetuning final : public TrainingTask {
     }
     NATSCOPE_CHECK(sums.finish());
     std::array<double, 2> totals{static_cast<double>(report.tokens), report.loss};
-    NATSCOPE_CHECK(sum_over(ranks_, totals, sampled, argmax));
+    NATSCOPE_CHECK(all_reduce(ranks_, totals, sampled, argmax));
     report.tokens = static_cast<std::int64_t>(totals[0]);
     report.loss = totals[1];
     report.has_roles = true;

@@ -18,10 +18,10 @@
 #include "core/train/held_out.h"
 #include "core/train/job_options.h"
 #include "core/train/passes/device_training_state.h"
-#include "core/train/passes/gradient_sums.h"
+#include "core/train/passes/gradient_all_reduce.h"
 #include "core/train/passes/training_device.h"
 #include "core/train/passes/training_model.h"
-#include "core/train/rank_sums.h"
+#include "core/train/ranks/shared_step.h"
 #include "core/train/schedule.h"
 #include "core/train/text/corpus.h"
 #include "core/train/training_loop.h"
@@ -47,9 +47,9 @@ class FromScratch final : public TrainingTask {
     NATSCOPE_CHECK(prepare_device(options_.device, ranks_));
     NATSCOPE_TRY(options_.micro_batch, micro_batch_of_rank());
     // The leading rank writes vocabulary and tokens of the text into the folder, where the others then find them.
-    if (!ranks_.leads()) NATSCOPE_CHECK(ranks_.meet());
+    if (!ranks_.leads()) NATSCOPE_CHECK(ranks_.barrier());
     NATSCOPE_CHECK(read_texts(say));
-    if (ranks_.leads()) NATSCOPE_CHECK(ranks_.meet());
+    if (ranks_.leads()) NATSCOPE_CHECK(ranks_.barrier());
     NATSCOPE_TRY(model_, make_model(say));
     // A run that goes on does not need the folder that it began with.
     NATSCOPE_TRY(const auto checkpoint, newest_valid_checkpoint(job_.checkpoints()));
@@ -92,7 +92,7 @@ class FromScratch final : public TrainingTask {
     context.loss_scale = 1.0 / static_cast<double>(tokens_per_step());
     context.applied_sparsity = applied_sparsity(options_.sparse_regularized_value, tokens_per_step());
     context.local_charge = options_.local_charge;
-    const GradientSums sums(ranks_, gradient, device_state());
+    const GradientAllReduce sums(ranks_, gradient, device_state());
     const int stride = options_.micro_batch * ranks_.size();
     for (int first = ranks_.rank() * options_.micro_batch; first < options_.batch; first += stride) {
       for (int i = 0; i < options_.micro_batch; ++i) {
@@ -109,7 +109,7 @@ class FromScratch final : public TrainingTask {
       sum.argmax.add(pass.argmax);
     }
     NATSCOPE_CHECK(sums.finish());
-    NATSCOPE_CHECK(sum_over(ranks_, {&sum.nll, 1}, sum.sampled, sum.argmax));
+    NATSCOPE_CHECK(all_reduce(ranks_, {&sum.nll, 1}, sum.sampled, sum.argmax));
     StepReport report;
     report.tokens = tokens_per_step();
     report.loss = sum.nll * context.loss_scale;

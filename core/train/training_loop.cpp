@@ -180,8 +180,8 @@ class Loop {
     const std::string digest = sha256_hex(std::as_bytes(std::span(what))).substr(0, 12);
     const auto mine = static_cast<double>(std::stoull(digest, nullptr, 16));
     double leading = ranks_.leads() ? mine : 0;
-    NATSCOPE_CHECK(ranks_.sum({&leading, 1}));
-    NATSCOPE_TRY(const bool is_same, ranks_.all(leading == mine));
+    NATSCOPE_CHECK(ranks_.all_reduce({&leading, 1}));
+    NATSCOPE_TRY(const bool is_same, ranks_.all_reduce_and(leading == mine));
     if (is_same) return {};
     return fail(ErrorCode::bad_data,
                 leading == mine ? "another rank reads other files than the leading one"
@@ -192,12 +192,12 @@ class Loop {
   /// To the ranks that did not read it; a file system need not show them the same checkpoint.
   Expected<void> share_state() {
     double step = static_cast<double>(state_.step);
-    NATSCOPE_CHECK(ranks_.sum({&step, 1}));
+    NATSCOPE_CHECK(ranks_.all_reduce({&step, 1}));
     state_.step = static_cast<std::int64_t>(step);
     if (ranks_.size() == 1) return {};
-    NATSCOPE_CHECK(ranks_.share(state_.weights));
-    NATSCOPE_CHECK(ranks_.share(state_.first_moment));
-    return ranks_.share(state_.second_moment);
+    NATSCOPE_CHECK(ranks_.broadcast(state_.weights));
+    NATSCOPE_CHECK(ranks_.broadcast(state_.first_moment));
+    return ranks_.broadcast(state_.second_moment);
   }
 
   /// Seen by the leading rank, told to all.
@@ -207,7 +207,7 @@ class Loop {
     if (ranks_.leads()) {
       if (const auto mode = job_.stop_request()) word = 1 + static_cast<double>(*mode);
     }
-    NATSCOPE_CHECK(ranks_.sum({&word, 1}));
+    NATSCOPE_CHECK(ranks_.all_reduce({&word, 1}));
     if (word == 0) return std::optional<jobs::StopMode>();
     return std::optional(static_cast<jobs::StopMode>(static_cast<int>(word) - 1));
   }

@@ -14,7 +14,7 @@
 #include "core/device/torch_errors.h"
 #include "core/train/passes/row_operations.h"
 #include "core/train/passes/torch_side_stream.h"
-#include "core/train/ranks/nccl_sums.h"
+#include "core/train/ranks/nccl_all_reduce.h"
 
 namespace natscope::train {
 
@@ -29,13 +29,13 @@ bool is_norm(ParameterKind kind) { return kind == ParameterKind::norm; }
 bool is_clipped(ParameterKind kind) { return kind != ParameterKind::score; }
 
 /// Where the device's memory is the host's.
-class HostSums final : public DeviceSums {
+class HostAllReduce final : public DeviceAllReduce {
  public:
-  explicit HostSums(RankGroup& ranks) : ranks_(ranks) {}
+  explicit HostAllReduce(RankGroup& ranks) : ranks_(ranks) {}
   [[nodiscard]] Expected<void> begin(float* numbers, std::int64_t count) override {
-    return ranks_.begin_sum({numbers, static_cast<std::size_t>(count)});
+    return ranks_.begin_all_reduce({numbers, static_cast<std::size_t>(count)});
   }
-  [[nodiscard]] Expected<void> finish() override { return ranks_.finish_sums(); }
+  [[nodiscard]] Expected<void> finish() override { return ranks_.finish_all_reduce(); }
 
  private:
   RankGroup& ranks_;
@@ -134,18 +134,18 @@ Expected<OptimizerReport> DeviceTrainingState::step(const OptimizerOptions& opti
 
 Expected<void> DeviceTrainingState::join(RankGroup& ranks) {
   if (weights_.is_cpu()) {
-    sums_ = std::make_unique<HostSums>(ranks);
+    all_reduce_ = std::make_unique<HostAllReduce>(ranks);
     return {};
   }
   NATSCOPE_TRY(auto side, torch_side_stream());
-  NATSCOPE_TRY(sums_, nccl_sums(ranks, std::move(side)));
+  NATSCOPE_TRY(all_reduce_, nccl_all_reduce(ranks, std::move(side)));
   return {};
 }
 
-Expected<void> DeviceTrainingState::begin_sum(std::int64_t begin, std::int64_t end) {
-  return sums_->begin(gradient_.data_ptr<float>() + begin, end - begin);
+Expected<void> DeviceTrainingState::begin_all_reduce(std::int64_t begin, std::int64_t end) {
+  return all_reduce_->begin(gradient_.data_ptr<float>() + begin, end - begin);
 }
 
-Expected<void> DeviceTrainingState::finish_sums() { return sums_->finish(); }
+Expected<void> DeviceTrainingState::finish_all_reduce() { return all_reduce_->finish(); }
 
 }  // namespace natscope::train

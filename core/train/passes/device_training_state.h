@@ -24,7 +24,7 @@
 
 #include "core/base/expected.h"
 #include "core/train/passes/optimizer.h"
-#include "core/train/ranks/device_sums.h"
+#include "core/train/ranks/device_all_reduce.h"
 #include "core/train/ranks/rank_group.h"
 #include "core/train/weights/checkpoint.h"
 #include "core/train/weights/parameters.h"
@@ -54,12 +54,13 @@ class DeviceTrainingState {
   [[nodiscard]] Expected<OptimizerReport> step(const OptimizerOptions& options, std::int64_t number);
 
   /// From now on `ranks` share each step, and all of them call this: on a GPU the gradient is added up through NCCL, in
-  /// ordinary memory by the ranks themselves, which must outlive this. Errors: as nccl_sums().
+  /// ordinary memory by the ranks themselves, which must outlive this. Errors: as nccl_all_reduce().
   [[nodiscard]] Expected<void> join(RankGroup& ranks);
   /// Begins to add up the gradient's [begin, end) over the ranks, behind the work that made it; nothing may touch that
-  /// part until finish_sums(), after which step() moves by the sum. On a GPU neither waits. Errors: as DeviceSums.
-  [[nodiscard]] Expected<void> begin_sum(std::int64_t begin, std::int64_t end);
-  [[nodiscard]] Expected<void> finish_sums();
+  /// part until finish_all_reduce(), after which step() moves by the sum. On a GPU neither waits. Errors: as
+  /// DeviceAllReduce.
+  [[nodiscard]] Expected<void> begin_all_reduce(std::int64_t begin, std::int64_t end);
+  [[nodiscard]] Expected<void> finish_all_reduce();
 
  private:
   [[nodiscard]] std::vector<at::Tensor> parts(const at::Tensor& flat, bool (*wanted)(ParameterKind)) const;
@@ -67,7 +68,7 @@ class DeviceTrainingState {
 
   const ParameterLayout& layout_;
   at::Tensor weights_, gradient_, first_moment_, second_moment_;
-  std::unique_ptr<DeviceSums> sums_;  // of several ranks
+  std::unique_ptr<DeviceAllReduce> all_reduce_;  // of several ranks
 };
 
 }  // namespace natscope::train

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "core/base/expected.h"
-#include "core/train/ranks/device_sums.h"
+#include "core/train/ranks/device_all_reduce.h"
 
 namespace natscope::train {
 

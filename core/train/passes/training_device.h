@@ -39,13 +39,13 @@ auto make_on(Device wanted, RankGroup& ranks, const std::function<void(const std
     std::optional<decltype(make(PassesOn::cpu))> on_gpu;
     if (wanted == Device::cuda || DeviceModule::is_there({})) on_gpu.emplace(make(PassesOn::gpu));
     const bool is_here = on_gpu && on_gpu->has_value();
-    NATSCOPE_TRY(const bool is_everywhere, ranks.all(is_here));
+    NATSCOPE_TRY(const bool is_everywhere, ranks.all_reduce_and(is_here));
     if (is_everywhere) {
       Expected<void> joined;
       if (ranks.size() > 1) joined = (**on_gpu).device_state()->join(ranks);
       // Anything else than a GPU that cannot is no reason to compute elsewhere.
       if (!joined && joined.error().code != ErrorCode::device_unavailable) return Unexpected(std::move(joined).error());
-      NATSCOPE_TRY(const bool have_all_joined, ranks.all(joined.has_value()));
+      NATSCOPE_TRY(const bool have_all_joined, ranks.all_reduce_and(joined.has_value()));
       if (have_all_joined) {
         say("training on the GPU");
         return std::move(*on_gpu);

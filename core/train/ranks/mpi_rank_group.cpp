@@ -59,7 +59,7 @@ class MpiRankGroup final : public RankGroup {
   [[nodiscard]] int local_size() const override { return local_size_; }
   [[nodiscard]] int local_rank() const override { return local_rank_; }
 
-  [[nodiscard]] Expected<void> begin_sum(std::span<float> numbers) override {
+  [[nodiscard]] Expected<void> begin_all_reduce(std::span<float> numbers) override {
     while (!numbers.empty()) {
       const std::span<float> piece = numbers.first(std::min(numbers.size(), piece_numbers));
       numbers = numbers.subspan(piece.size());
@@ -74,13 +74,13 @@ class MpiRankGroup final : public RankGroup {
                    "a sum over ranks");
   }
 
-  [[nodiscard]] Expected<void> finish_sums() override {
+  [[nodiscard]] Expected<void> finish_all_reduce() override {
     NATSCOPE_CHECK(wait(requests_));
     requests_.clear();
     return {};
   }
 
-  [[nodiscard]] Expected<void> sum(std::span<double> numbers) override {
+  [[nodiscard]] Expected<void> all_reduce(std::span<double> numbers) override {
     // Not in place of the caller's: a wait that is interrupted leaves MPI writing there.
     numbers_.assign(numbers.begin(), numbers.end());
     std::array<MPI_Request, 1> request{MPI_REQUEST_NULL};

@@ -23,9 +23,9 @@ class SingleRank final : public RankGroup {
   [[nodiscard]] int size() const override { return 1; }
   [[nodiscard]] int local_size() const override { return 1; }
   [[nodiscard]] int local_rank() const override { return 0; }
-  [[nodiscard]] Expected<void> begin_sum(std::span<float>) override { return {}; }
-  [[nodiscard]] Expected<void> finish_sums() override { return {}; }
-  [[nodiscard]] Expected<void> sum(std::span<double>) override { return {}; }
+  [[nodiscard]] Expected<void> begin_all_reduce(std::span<float>) override { return {}; }
+  [[nodiscard]] Expected<void> finish_all_reduce() override { return {}; }
+  [[nodiscard]] Expected<void> all_reduce(std::span<double>) override { return {}; }
   void give_up(const Error&) override {}
   [[nodiscard]] bool is_spoken_for() const override { return false; }
   [[nodiscard]] Expected<void> leave() override { return {}; }
@@ -48,22 +48,22 @@ int ranks_in_environment() {
   return 1;
 }
 
-Expected<void> RankGroup::meet() {
+Expected<void> RankGroup::barrier() {
   double nothing = 0;
-  return sum({&nothing, 1});
+  return all_reduce({&nothing, 1});
 }
 
-Expected<bool> RankGroup::all(bool here) {
+Expected<bool> RankGroup::all_reduce_and(bool here) {
   double agreeing = here ? 1 : 0;
-  NATSCOPE_CHECK(sum({&agreeing, 1}));
+  NATSCOPE_CHECK(all_reduce({&agreeing, 1}));
   return agreeing == size();
 }
 
-Expected<void> RankGroup::share(std::span<float> numbers) {
+Expected<void> RankGroup::broadcast(std::span<float> numbers) {
   // A sum in which the others have zeros.
   if (!leads()) std::fill(numbers.begin(), numbers.end(), 0.0F);
-  NATSCOPE_CHECK(begin_sum(numbers));
-  return finish_sums();
+  NATSCOPE_CHECK(begin_all_reduce(numbers));
+  return finish_all_reduce();
 }
 
 std::unique_ptr<RankGroup> single_rank() { return std::make_unique<SingleRank>(); }

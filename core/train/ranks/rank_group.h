@@ -2,8 +2,8 @@
 /// Processes that train one model together, each on its share of a batch (data parallel).
 ///
 ///     NATSCOPE_TRY(auto ranks, join_ranks(stop));  // one rank, unless mpirun or srun started this process
-///     … each layer's gradient as soon as it stands: ranks->begin_sum(part); …
-///     NATSCOPE_CHECK(ranks->finish_sums());
+///     … each layer's gradient as soon as it stands: ranks->begin_all_reduce(part); …
+///     NATSCOPE_CHECK(ranks->finish_all_reduce());
 ///
 /// Every rank makes the same calls in the same order with the same lengths. The sum of two ranks is the same number on
 /// both, so that weights that began equal stay equal. A rank that fails ends its process without leave(): the starter
@@ -13,7 +13,7 @@
 /// A signal reaches the ranks at different places of a step, and one that has left it will not come to the sum that
 /// another waits in. Therefore no wait outlasts a stop request: it ends as `interrupted`, with half of a sum.
 ///
-/// Numbers lie in host memory; a gradient on GPUs is added up there (device_sums.h), counts and losses here.
+/// Numbers lie in host memory; a gradient on GPUs is added up there (device_all_reduce.h), counts and losses here.
 #pragma once
 
 #include <cstddef>
@@ -40,19 +40,19 @@ class RankGroup {
   /// Whether this is the one that writes files and says what happens.
   [[nodiscard]] bool leads() const { return rank() == 0; }
 
-  /// Begins to add up `numbers` over all ranks, in place; they must stay untouched until finish_sums(). Several may be
-  /// under way; what is computed meanwhile hides them. Errors: io_failure (a rank is gone).
-  [[nodiscard]] virtual Expected<void> begin_sum(std::span<float> numbers) = 0;
+  /// Begins to add up `numbers` over all ranks, in place; they must stay untouched until finish_all_reduce(). Several
+  /// may be under way; what is computed meanwhile hides them. Errors: io_failure (a rank is gone).
+  [[nodiscard]] virtual Expected<void> begin_all_reduce(std::span<float> numbers) = 0;
   /// Waits for all sums that were begun. Errors: io_failure, interrupted.
-  [[nodiscard]] virtual Expected<void> finish_sums() = 0;
+  [[nodiscard]] virtual Expected<void> finish_all_reduce() = 0;
   /// Adds up and waits: counts, flags, losses. Errors: io_failure, interrupted.
-  [[nodiscard]] virtual Expected<void> sum(std::span<double> numbers) = 0;
-  /// Waits until every rank is here. Errors: as sum().
-  [[nodiscard]] Expected<void> meet();
-  /// Whether it is so on every rank. Errors: as sum().
-  [[nodiscard]] Expected<bool> all(bool here);
-  /// Gives every rank what the leading one has. Errors: as sum().
-  [[nodiscard]] Expected<void> share(std::span<float> numbers);
+  [[nodiscard]] virtual Expected<void> all_reduce(std::span<double> numbers) = 0;
+  /// Waits until every rank is here. Errors: as all_reduce().
+  [[nodiscard]] Expected<void> barrier();
+  /// Whether it is so on every rank. Errors: as all_reduce().
+  [[nodiscard]] Expected<bool> all_reduce_and(bool here);
+  /// Gives every rank what the leading one has. Errors: as all_reduce().
+  [[nodiscard]] Expected<void> broadcast(std::span<float> numbers);
 
   /// Called by a rank that gives up, while what it sums still exists: another rank hands its error to the leading one,
   /// whose next wait ends with it. A second call does nothing.

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/train/passes/gradient_sums.h"
+#include "core/train/passes/gradient_all_reduce.h"
 #include "core/train/passes/training_model.h"
 #include "tests/core/train/ranks/thread_ranks.h"
 
@@ -78,7 +78,7 @@ Expected<void> take(RankGroup& ranks, Step& step) {
   context.loss_scale = 1.0 / (segments * context_tokens);
   context.applied_sparsity = 1e-6;
   context.first_row = std::int64_t{ranks.rank()} * each * context_tokens;
-  const GradientSums sums(ranks, {}, &state);
+  const GradientAllReduce sums(ranks, {}, &state);
   if (const auto sum = sums.of_last_pass()) {
     context.gradient_ready = [&step, sum](std::int64_t from, std::int64_t until) {
       step.told.emplace_back(from, until);

@@ -26,18 +26,18 @@ class ThreadRank final : public train::RankGroup {
   [[nodiscard]] int local_size() const override { return size_; }
   [[nodiscard]] int local_rank() const override { return rank_; }
 
-  [[nodiscard]] Expected<void> begin_sum(std::span<float> numbers) override {
+  [[nodiscard]] Expected<void> begin_all_reduce(std::span<float> numbers) override {
     begun_.push_back(numbers);
     return {};
   }
 
-  [[nodiscard]] Expected<void> finish_sums() override {
+  [[nodiscard]] Expected<void> finish_all_reduce() override {
     for (const std::span<float> numbers : begun_) add_up(numbers);
     begun_.clear();
     return {};
   }
 
-  [[nodiscard]] Expected<void> sum(std::span<double> numbers) override {
+  [[nodiscard]] Expected<void> all_reduce(std::span<double> numbers) override {
     add_up(numbers);
     return {};
   }

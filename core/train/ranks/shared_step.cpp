@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/train/rank_sums.h"
+#include "core/train/ranks/shared_step.h"
 
 #include <algorithm>
 #include <vector>
@@ -13,7 +13,8 @@ Expected<void> check_shared_batch(int batch, int ranks) {
               "choose a multiple");
 }
 
-Expected<void> sum_over(RankGroup& ranks, std::span<double> numbers, RoleStatistics& sampled, RoleStatistics& argmax) {
+Expected<void> all_reduce(RankGroup& ranks, std::span<double> numbers, RoleStatistics& sampled,
+                          RoleStatistics& argmax) {
   if (ranks.size() == 1) return {};
   // Counts stay whole numbers in a double up to 2^53.
   std::vector<double> all(numbers.begin(), numbers.end());
@@ -27,7 +28,7 @@ Expected<void> sum_over(RankGroup& ranks, std::span<double> numbers, RoleStatist
     }
   };
   for_each_count([&all](std::int64_t& count) { all.push_back(static_cast<double>(count)); });
-  NATSCOPE_CHECK(ranks.sum(all));
+  NATSCOPE_CHECK(ranks.all_reduce(all));
   std::copy_n(all.begin(), numbers.size(), numbers.begin());
   std::size_t next = numbers.size();
   for_each_count([&](std::int64_t& count) { count = static_cast<std::int64_t>(all[next++]); });

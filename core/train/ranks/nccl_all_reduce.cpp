@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/train/ranks/nccl_sums.h"
+#include "core/train/ranks/nccl_all_reduce.h"
 
 #include <algorithm>
 #include <array>
@@ -56,22 +56,22 @@ struct Nccl {
 };
 
 /// Each byte as a number: what ranks share are numbers.
-Expected<void> share(RankGroup& ranks, ncclUniqueId& id) {
+Expected<void> broadcast(RankGroup& ranks, ncclUniqueId& id) {
   std::array<float, sizeof(id.internal)> bytes{};
   std::transform(id.internal.begin(), id.internal.end(), bytes.begin(),
                  [](char byte) { return static_cast<float>(static_cast<unsigned char>(byte)); });
-  NATSCOPE_CHECK(ranks.share(bytes));
+  NATSCOPE_CHECK(ranks.broadcast(bytes));
   std::transform(bytes.begin(), bytes.end(), id.internal.begin(),
                  [](float byte) { return static_cast<char>(static_cast<unsigned char>(byte)); });
   return {};
 }
 
-class NcclSums final : public DeviceSums {
+class NcclAllReduce final : public DeviceAllReduce {
  public:
-  NcclSums(const Nccl& nccl, ncclComm_t comm, std::unique_ptr<SideStream> side)
+  NcclAllReduce(const Nccl& nccl, ncclComm_t comm, std::unique_ptr<SideStream> side)
       : nccl_(nccl), comm_(comm), side_(std::move(side)) {}
 
-  ~NcclSums() override {
+  ~NcclAllReduce() override {
     // A sum that another rank does not come to would never end, and destroying waits for it.
     const bool idle = side_->is_idle();
     static_cast<void>(idle ? nccl_.comm_destroy(comm_) : nccl_.comm_abort(comm_));
@@ -94,14 +94,14 @@ class NcclSums final : public DeviceSums {
 
 }  // namespace
 
-Expected<std::unique_ptr<DeviceSums>> nccl_sums(RankGroup& ranks, std::unique_ptr<SideStream> side,
-                                                const std::filesystem::path& library) {
+Expected<std::unique_ptr<DeviceAllReduce>> nccl_all_reduce(RankGroup& ranks, std::unique_ptr<SideStream> side,
+                                                           const std::filesystem::path& library) {
   const auto nccl = Nccl::load(library);
   ncclUniqueId id{};
   int made = ncclSuccess;
   if (nccl && ranks.leads()) made = nccl->get_unique_id(&id);
   // Nobody may wait below for one that cannot come.
-  NATSCOPE_TRY(const bool all_can, ranks.all(nccl.has_value() && made == ncclSuccess));
+  NATSCOPE_TRY(const bool all_can, ranks.all_reduce_and(nccl.has_value() && made == ncclSuccess));
   if (!nccl) {
     return fail(ErrorCode::device_unavailable,
                 "several ranks on GPUs, and NCCL cannot be loaded: " + nccl.error().message,
@@ -109,12 +109,12 @@ Expected<std::unique_ptr<DeviceSums>> nccl_sums(RankGroup& ranks, std::unique_pt
   }
   NATSCOPE_CHECK(nccl->checked(made, ErrorCode::device_unavailable, "its identifier", "look at its network settings"));
   if (!all_can) return fail(ErrorCode::device_unavailable, "another rank cannot use NCCL");
-  NATSCOPE_CHECK(share(ranks, id));
+  NATSCOPE_CHECK(broadcast(ranks, id));
   ncclComm_t comm = nullptr;
   NATSCOPE_CHECK(nccl->checked(nccl->comm_init_rank(&comm, ranks.size(), id, ranks.rank()),
                                ErrorCode::device_unavailable, "joining the ranks",
                                "each rank needs a GPU of its own; NCCL_DEBUG=WARN in the environment says more"));
-  return std::make_unique<NcclSums>(*nccl, comm, std::move(side));
+  return std::make_unique<NcclAllReduce>(*nccl, comm, std::move(side));
 }
 
 }  // namespace natscope::train

@@ -11,8 +11,9 @@ namespace natscope::train {
 /// Whether each rank can have as many rows as any other. Errors: usage.
 [[nodiscard]] Expected<void> check_shared_batch(int batch, int ranks);
 
-/// Both statistics have as many heads on every rank. Errors: io_failure (a rank is gone).
-[[nodiscard]] Expected<void> sum_over(RankGroup& ranks, std::span<double> numbers, RoleStatistics& sampled,
-                                      RoleStatistics& argmax);
+/// Adds up numbers and statistics over the ranks, in place. Both statistics have as many heads on every rank. Errors:
+/// io_failure (a rank is gone).
+[[nodiscard]] Expected<void> all_reduce(RankGroup& ranks, std::span<double> numbers, RoleStatistics& sampled,
+                                        RoleStatistics& argmax);
 
 }  // namespace natscope::train

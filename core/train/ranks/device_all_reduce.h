@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /// Sums over ranks of numbers that lie on a device, while the device goes on computing.
 ///
-///     NATSCOPE_TRY(auto sums, nccl_sums(ranks, std::move(side)));  // every rank makes the same calls
+///     NATSCOPE_TRY(auto sums, nccl_all_reduce(ranks, std::move(side)));  // every rank makes the same calls
 ///     … a layer's gradient is on its way: NATSCOPE_CHECK(sums->begin(part, count)); …
 ///     NATSCOPE_CHECK(sums->finish());  // what the device computes next sees the sums
 ///
@@ -15,12 +15,12 @@
 
 namespace natscope::train {
 
-class DeviceSums {
+class DeviceAllReduce {
  public:
-  DeviceSums() = default;
-  virtual ~DeviceSums() = default;
-  DeviceSums(const DeviceSums&) = delete;
-  DeviceSums& operator=(const DeviceSums&) = delete;
+  DeviceAllReduce() = default;
+  virtual ~DeviceAllReduce() = default;
+  DeviceAllReduce(const DeviceAllReduce&) = delete;
+  DeviceAllReduce& operator=(const DeviceAllReduce&) = delete;
 
   /// Begins to add up numbers [count] of the device's memory over all ranks, in place, behind what the device was given
   /// before; nothing may touch them until finish(). Errors: io_failure, internal.

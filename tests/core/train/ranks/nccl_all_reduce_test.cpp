@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Sums through a library with NCCL's names: who waits for what, and what is said where it cannot be.
-#include "core/train/ranks/nccl_sums.h"
+#include "core/train/ranks/nccl_all_reduce.h"
 
 #include <doctest/doctest.h>
 
@@ -59,8 +59,8 @@ std::vector<Error> problems(int size, const std::vector<std::filesystem::path>& 
   test::on_ranks(size, [&](RankGroup& ranks) {
     const auto rank = static_cast<std::size_t>(ranks.rank());
     Streams streams;
-    auto sums =
-        nccl_sums(ranks, std::make_unique<RecordedSide>(streams), libraries[std::min(rank, libraries.size() - 1)]);
+    auto sums = nccl_all_reduce(ranks, std::make_unique<RecordedSide>(streams),
+                                libraries[std::min(rank, libraries.size() - 1)]);
     if (!sums) errors[rank] = sums.error();
   });
   return errors;
@@ -77,7 +77,7 @@ TEST_CASE("sums are of all ranks, behind what was computed, and nobody waits for
     const auto rank = static_cast<std::size_t>(ranks.rank());
     numbers[rank] = {1.0F * static_cast<float>(rank), 10, -1, 0.25F, 7};
     Streams streams;
-    auto sums = nccl_sums(ranks, std::make_unique<RecordedSide>(streams), on_host);
+    auto sums = nccl_all_reduce(ranks, std::make_unique<RecordedSide>(streams), on_host);
     if (!sums) {
       problem[rank] = sums.error().message;
       return;
@@ -108,7 +108,7 @@ TEST_CASE("a sum that is still under way is given up, not waited for") {
   test::on_ranks(2, [](RankGroup& ranks) {
     std::vector<float> numbers(4);
     Streams streams;
-    auto sums = nccl_sums(ranks, std::make_unique<RecordedSide>(streams), on_host);
+    auto sums = nccl_all_reduce(ranks, std::make_unique<RecordedSide>(streams), on_host);
     if (sums) static_cast<void>((*sums)->begin(numbers.data(), 4));
     sums = fail(ErrorCode::interrupted, "");
   });
