@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// Figures of one run beside another, token by token.
+#include "core/export/compared_runs.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "core/export/figure_data.h"
+#include "core/export/figures.h"
 
 namespace natscope {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/export/data_files.h"
-#include "core/export/number_text.h"
+#include "core/export/data_writers.h"
 
 namespace natscope {
 namespace {

@@ -8,7 +8,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/cancel.h"
 #include "core/cache/policy.h"
-#include "core/export/number_text.h"
+#include "core/export/data_writers.h"
 
 namespace natscope {
 namespace {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/export/figure_request.h"
 
+#include "core/export/figures.h"
+
 namespace natscope {
 namespace {
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "core/base/expected.h"
-#include "core/export/figure_data.h"
+#include "core/export/compared_runs.h"
 #include "core/session/token_names.h"
 #include "core/session/trace_file.h"
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "core/export/data_files.h"
-#include "core/export/number_text.h"
+#include "core/export/data_writers.h"
 
 /// {kind, layer, head, queries, keys, values, provenance}: queries and keys are the positions of the rows and columns,
 /// null where a kind has none, as are layer and head; of an overview the first positions of its cells. Roles under H2O

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "core/export/data_files.h"
-#include "core/export/number_text.h"
+#include "core/export/data_writers.h"
 
 /// numpy's array file, version 1.0. Source: numpy.lib.format (NEP 1).
 namespace natscope {

@@ -39,14 +39,4 @@ inline void append_known(std::string& text, double value, const char* otherwise)
   return {};
 }
 
-struct FigureData;
-struct RoleMap;
-
-/// Whether a file of roles also says what is held: where there are no roles.
-[[nodiscard]] bool tells_held(const FigureData& figure, const RoleMap& map);
-
-[[nodiscard]] Expected<void> write_npy(const FigureData& figure, const TextSink& sink);
-[[nodiscard]] Expected<void> write_csv(const FigureData& figure, const TextSink& sink);
-[[nodiscard]] Expected<void> write_json(const FigureData& figure, const TextSink& sink);
-
 }  // namespace natscope

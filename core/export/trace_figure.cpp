@@ -6,6 +6,7 @@
 #include "core/cache/policy.h"
 #include "core/export/attention_table.h"
 #include "core/export/figure_request.h"
+#include "core/export/figures.h"
 #include "core/export/head_table.h"
 #include "core/session/trace_sequence.h"
 #include "kernels/token_roles.h"

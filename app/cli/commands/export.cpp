@@ -15,6 +15,7 @@
 #include "core/export/attention_table.h"
 #include "core/export/data_files.h"
 #include "core/export/figure_request.h"
+#include "core/export/figures.h"
 #include "core/io/model_folder.h"
 #include "core/session/session_file.h"
 #include "core/session/trace_sequence.h"

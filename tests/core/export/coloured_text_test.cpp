@@ -5,6 +5,7 @@
 
 #include "core/export/data_files.h"
 #include "core/export/figure_request.h"
+#include "core/export/figures.h"
 #include "tests/core/session/recorded_run.h"
 #include "tests/support/temporary_folder.h"
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/export/compared_runs.h"
 #include "core/export/data_files.h"
 #include "tests/core/session/recorded_run.h"
 

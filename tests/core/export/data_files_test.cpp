@@ -7,6 +7,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "core/export/figures.h"
 #include "core/export/scale.h"
 #include "tests/core/session/recorded_run.h"
 #include "tests/support/temporary_folder.h"

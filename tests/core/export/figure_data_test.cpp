@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/export/data_files.h"
+#include "core/export/figures.h"
 #include "tests/core/session/recorded_run.h"
 #include "tests/support/temporary_folder.h"
 

@@ -2,6 +2,7 @@
 #include <QImageReader>
 #include <QTest>
 
+#include "core/export/figures.h"
 #include "tests/ui/figure/some_figures.h"
 #include "ui/figure/figure_layout.h"
 #include "ui/figure/map_raster.h"

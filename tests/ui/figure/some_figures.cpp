@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/ui/figure/some_figures.h"
+#include "core/export/figures.h"
 
 #include <QXmlStreamReader>
 #include <algorithm>

@@ -6,6 +6,7 @@
 
 #include "core/export/attention_table.h"
 #include "core/export/data_files.h"
+#include "core/export/figures.h"
 #include "ui/models/elsewhere.h"
 #include "ui/models/figures/overview_fetch.h"
 
