@@ -21,7 +21,7 @@ struct CheckpointEntry {
 [[nodiscard]] std::optional<std::int64_t> checkpoint_step(const std::string& name);
 
 /// Those in a job's `checkpoints` folder, newest first. They appeared whole; whether their bytes still hold is
-/// core/train/weights/checkpoint.h's question, asked when one is opened. Links are passed over. Cost: one folder.
+/// core/train/checkpoints/checkpoint.h's question, asked when one is opened. Links are passed over. Cost: one folder.
 [[nodiscard]] std::vector<CheckpointEntry> list_checkpoints(const std::filesystem::path& checkpoints);
 
 }  // namespace natscope::jobs

@@ -8,7 +8,7 @@
 ///   output.txt         what a detached process printed;  launch.json  who started it;  slurm.sh  its batch script
 ///   stop-request.json  there while somebody wants it to end after the step in work
 ///   tokenizer.model, train.tokens, valid.tokens   vocabulary, and the text in it
-///   checkpoints/       see core/train/weights/checkpoint.h and checkpoint_list.h
+///   checkpoints/       see core/train/checkpoints/checkpoint.h and checkpoint_list.h
 ///   model/             the finished model, unless it was asked for elsewhere
 /// Its process belongs to nobody's window: anybody may read all of it at any time.
 #pragma once

@@ -22,8 +22,8 @@
 #include "core/base/expected.h"
 #include "core/base/unique_descriptor.h"
 #include "core/reproduce/study_row.h"
+#include "core/train/checkpoints/checkpoint.h"
 #include "core/train/reports.h"
-#include "core/train/weights/checkpoint.h"
 
 namespace natscope::reproduce {
 

@@ -13,7 +13,7 @@
 #include "core/base/expected.h"
 #include "core/reproduce/distance_text.h"
 #include "core/reproduce/study_options.h"
-#include "core/train/weights/checkpoint.h"
+#include "core/train/checkpoints/checkpoint.h"
 
 namespace natscope::reproduce {
 

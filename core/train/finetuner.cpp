@@ -22,12 +22,12 @@
 #include "core/train/random/counter_random.h"
 #include "core/train/random/epoch_order.h"
 #include "core/train/ranks/shared_step.h"
+#include "core/train/run_folders.h"
 #include "core/train/text/corpus.h"
 #include "core/train/text/document_set.h"
 #include "core/train/text/passkey.h"
 #include "core/train/training_loop.h"
 #include "core/train/weights/adapter_export.h"
-#include "core/train/weights/run_folders.h"
 
 namespace natscope::train {
 

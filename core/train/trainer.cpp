@@ -15,6 +15,7 @@
 #include "core/jobs/job_spec.h"
 #include "core/tokenizer/tokenizer.h"
 #include "core/tokenizer/tokenizer_trainer.h"
+#include "core/train/checkpoints/checkpoint.h"
 #include "core/train/held_out.h"
 #include "core/train/job_options.h"
 #include "core/train/passes/device_training_state.h"
@@ -22,12 +23,11 @@
 #include "core/train/passes/training_device.h"
 #include "core/train/passes/training_model.h"
 #include "core/train/ranks/shared_step.h"
+#include "core/train/run_folders.h"
 #include "core/train/schedule.h"
 #include "core/train/text/corpus.h"
 #include "core/train/training_loop.h"
-#include "core/train/weights/checkpoint.h"
 #include "core/train/weights/model_export.h"
-#include "core/train/weights/run_folders.h"
 #include "core/train/weights/weights_of_model.h"
 
 namespace natscope::train {

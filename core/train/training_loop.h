@@ -18,10 +18,10 @@
 #include "core/base/cancel.h"
 #include "core/base/expected.h"
 #include "core/jobs/job_folder.h"
+#include "core/train/checkpoints/checkpoint.h"
 #include "core/train/passes/optimizer.h"
 #include "core/train/ranks/rank_group.h"
 #include "core/train/reports.h"
-#include "core/train/weights/checkpoint.h"
 #include "core/train/weights/parameters.h"
 
 namespace natscope::train {

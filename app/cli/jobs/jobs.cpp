@@ -18,10 +18,10 @@
 #include "core/jobs/job_spec.h"
 #include "core/jobs/job_store.h"
 #include "core/jobs/observe_jobs.h"
+#include "core/train/checkpoint_export.h"
 #include "core/train/options/finetune_options.h"
 #include "core/train/options/train_options.h"
 #include "core/train/text/corpus.h"
-#include "core/train/weights/checkpoint_export.h"
 
 namespace natscope {
 namespace {

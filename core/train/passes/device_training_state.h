@@ -23,10 +23,10 @@
 #include <vector>
 
 #include "core/base/expected.h"
+#include "core/train/checkpoints/checkpoint.h"
 #include "core/train/passes/optimizer.h"
 #include "core/train/ranks/device_all_reduce.h"
 #include "core/train/ranks/rank_group.h"
-#include "core/train/weights/checkpoint.h"
 #include "core/train/weights/parameters.h"
 
 namespace natscope::train {

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <span>
 
-#include "core/train/weights/checkpoint.h"
+#include "core/train/checkpoints/checkpoint.h"
 #include "core/train/weights/parameters.h"
 
 namespace natscope::train {

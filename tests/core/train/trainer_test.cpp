@@ -11,7 +11,7 @@
 #include "core/io/model_folder.h"
 #include "core/io/safetensors.h"
 #include "core/tokenizer/tokenizer.h"
-#include "core/train/weights/checkpoint_export.h"
+#include "core/train/checkpoint_export.h"
 #include "core/train/weights/parameters.h"
 #include "tests/support/sentencepiece_bytes.h"
 #include "tests/support/temporary_folder.h"

@@ -9,7 +9,7 @@
 
 #include "core/jobs/job_progress.h"
 #include "core/jobs/job_status.h"
-#include "core/train/weights/run_folders.h"
+#include "core/train/run_folders.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace natscope;

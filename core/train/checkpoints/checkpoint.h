@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "core/base/expected.h"
-#include "core/train/weights/checkpoint_files.h"
+#include "core/train/checkpoints/checkpoint_files.h"
 #include "core/train/weights/parameters.h"
 
 namespace natscope::train {

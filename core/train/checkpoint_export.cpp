@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/train/weights/checkpoint_export.h"
+#include "core/train/checkpoint_export.h"
 
 #include <nlohmann/json.hpp>
 
@@ -8,14 +8,14 @@
 #include "core/jobs/checkpoint_list.h"
 #include "core/jobs/job_folder.h"
 #include "core/tokenizer/tokenizer.h"
+#include "core/train/checkpoints/checkpoint.h"
 #include "core/train/options/finetune_options.h"
 #include "core/train/options/train_options.h"
+#include "core/train/run_folders.h"
 #include "core/train/weights/adapter_export.h"
-#include "core/train/weights/checkpoint.h"
 #include "core/train/weights/finetune_layout.h"
 #include "core/train/weights/model_export.h"
 #include "core/train/weights/parameters.h"
-#include "core/train/weights/run_folders.h"
 
 namespace natscope::train {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/train/weights/checkpoint.h"
+#include "core/train/checkpoints/checkpoint.h"
 
 #include <doctest/doctest.h>
 #include <signal.h>

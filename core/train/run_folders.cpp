@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/train/weights/run_folders.h"
+#include "core/train/run_folders.h"
 
 #include <algorithm>
 #include <array>
@@ -12,8 +12,8 @@
 #include "core/jobs/checkpoint_list.h"
 #include "core/jobs/job_folder.h"
 #include "core/jobs/job_status.h"
+#include "core/train/checkpoints/checkpoint.h"
 #include "core/train/text/corpus.h"
-#include "core/train/weights/checkpoint.h"
 
 namespace natscope::train {
 

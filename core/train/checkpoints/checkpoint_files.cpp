@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/train/weights/checkpoint_files.h"
+#include "core/train/checkpoints/checkpoint_files.h"
 
 #include <sys/stat.h>
 
