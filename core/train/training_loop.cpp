@@ -15,8 +15,10 @@
 #include "core/jobs/job_folder.h"
 #include "core/jobs/job_progress.h"
 #include "core/jobs/job_status.h"
+#include "core/train/loss_watch.h"
 #include "core/train/passes/device_training_state.h"
 #include "core/train/progress_points.h"
+#include "core/train/throughput.h"
 
 namespace natscope::train {
 
@@ -30,12 +32,6 @@ double seconds_since(Clock::time_point begin) { return std::chrono::duration<dou
 
 /// A checkpoint on Ctrl+C must not outlast the half second that the command line promises.
 constexpr double checkpoint_budget_s = 0.25;
-
-/// A loss this many times its running mean, after a first few steps, does not come back.
-constexpr double explosion = 1e3;
-constexpr int steps_before_explosion = 10;
-/// Of documents from which nothing is dropped the distance is 0 but for rounding: a thousand times that is nothing.
-constexpr double smallest_mean_loss = 1e-6;
 
 class Loop {
  public:
@@ -88,7 +84,7 @@ class Loop {
       if (last || state_.step % options_.checkpoint_every == 0) NATSCOPE_CHECK(save());
       if (auto evaluated = evaluate_where_due(result); !evaluated) return give_up(std::move(evaluated).error());
     }
-    result.loss = last_loss_;
+    result.loss = losses_.last();
     if (ranks_.leads()) {
       NATSCOPE_CHECK(write_model());
       NATSCOPE_CHECK(job_.write_status(JobState::finished, state_.step, task_.steps()));
@@ -222,7 +218,7 @@ class Loop {
       std::fill(gradient_.begin(), gradient_.end(), 0.0F);
     }
     NATSCOPE_TRY(StepReport report, task_.add_gradient(number, gradient_));
-    NATSCOPE_CHECK(check_loss(number, report.loss));
+    NATSCOPE_CHECK(losses_.check(number, report.loss, task_.calmer()));
     NATSCOPE_TRY(const OptimizerReport update, update_weights(number));
     // The weights are worth nothing now; they must not come into a checkpoint, from which every resume would begin.
     if (!update.is_finite) {
@@ -235,11 +231,7 @@ class Loop {
     report.steps = task_.steps();
     report.learning_rate = update.learning_rate;
     report.gradient_norm = update.gradient_norm;
-    const double seconds = seconds_since(begun);
-    mean_step_s_ = mean_step_s_ == 0.0 ? seconds : 0.95 * mean_step_s_ + 0.05 * seconds;
-    report.tokens_per_s = static_cast<double>(report.tokens) / seconds;
-    report.usual_tokens_per_s = static_cast<double>(report.tokens) / mean_step_s_;
-    report.eta_s = mean_step_s_ * static_cast<double>(task_.steps() - number);
+    throughput_.add(seconds_since(begun), report);
     if (ranks_.leads()) {
       NATSCOPE_CHECK(job_.append_progress(jobs::progress_json(progress_point(report))));
       NATSCOPE_CHECK(job_.write_running_status(number, task_.steps()));
@@ -256,27 +248,6 @@ class Loop {
     return report;
   }
 
-  Expected<void> check_loss(std::int64_t number, double loss) {
-    if (!std::isfinite(loss)) {
-      return fail(ErrorCode::bad_job, "the loss of step " + std::to_string(number) + " is not a number",
-                  task_.calmer());
-    }
-    if (seen_ >= steps_before_explosion && loss > explosion * std::max(mean_loss_, smallest_mean_loss)) {
-      return fail(ErrorCode::bad_job,
-                  "the loss of step " + std::to_string(number) + " is " + std::to_string(loss) +
-                      ", a thousand times what it was",
-                  task_.calmer());
-    }
-    remember_loss(loss);
-    return {};
-  }
-
-  void remember_loss(double loss) {
-    last_loss_ = loss;
-    mean_loss_ = seen_ == 0 ? loss : 0.9 * mean_loss_ + 0.1 * loss;
-    ++seen_;
-  }
-
   /// The losses of the steps before, from their lines, and whether the last of them was evaluated: a resumed run knows
   /// an explosion as well as one that was never interrupted, and leaves no evaluation out.
   Expected<void> recall_progress() {
@@ -285,7 +256,7 @@ class Loop {
       NATSCOPE_TRY(const jobs::NewPoints fresh, progress.poll());
       for (const jobs::JobPoint& point : fresh.points) {
         if (const auto* const step = std::get_if<jobs::StepPoint>(&point)) {
-          remember_loss(step->loss);
+          losses_.remember(step->loss);
         } else {
           evaluated_step_ = jobs::step_of(point);
         }
@@ -380,13 +351,11 @@ class Loop {
   VerifiedCheckpoints verified_;
   std::vector<float> gradient_;
   DeviceTrainingState* device_ = nullptr;
+  LossWatch losses_;
+  Throughput throughput_;
   std::int64_t saved_step_ = 0;
   std::int64_t evaluated_step_ = 0;
-  double mean_step_s_ = 0.0;
   double checkpoint_s_ = 0.0;
-  double mean_loss_ = 0.0;
-  double last_loss_ = 0.0;
-  int seen_ = 0;
   std::int64_t step_before_ = 0;
   bool has_state_ = false;  // what state_ says counts
   bool stopped_on_request_ = false;
