@@ -74,7 +74,8 @@ Expected<std::vector<std::int64_t>> parse_numbers(std::string_view text, std::st
     const std::string_view digits = list.substr(0, comma);
     const std::optional<std::int64_t> number = parse_count(digits);
     if (!number)
-      return refuse(text, std::string("\"").append(printable(digits)) + "\" is no whole number from 0 to 2147483647");
+      return refuse(text,
+                    std::string("\"").append(printable(digits)) + "\" is not a whole number from 0 to 2147483647");
     numbers.push_back(*number);
     if (comma == std::string_view::npos) return numbers;
     list.remove_prefix(comma + 1);

@@ -72,7 +72,7 @@ Expected<std::optional<std::string>> source_in(const nlohmann::json& config) {
     }
     return fail(ErrorCode::bad_tokenizer, std::string(config_name) + ": chat_template has none named default");
   }
-  return fail(ErrorCode::bad_tokenizer, std::string(config_name) + ": chat_template is no text");
+  return fail(ErrorCode::bad_tokenizer, std::string(config_name) + ": chat_template is not text");
 }
 
 bool is_there(const fs::path& path) {

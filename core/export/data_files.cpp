@@ -64,7 +64,7 @@ Expected<void> check_format(FigureKind kind, ExportFormat format) {
   if (kind == FigureKind::overview && format == ExportFormat::csv)
     return fail(ErrorCode::usage, "the maps of all heads make no table", "write npy or json, or draw png, svg or pdf");
   if ((kind == FigureKind::text || kind == FigureKind::vocabulary) && format == ExportFormat::npy)
-    return fail(ErrorCode::usage, "a text is no array, nor is a vocabulary",
+    return fail(ErrorCode::usage, "a text is not an array, nor is a vocabulary",
                 "write csv or json, or draw png, svg or pdf");
   return {};
 }

@@ -23,7 +23,7 @@ Expected<PositionRange> parse_range(std::string_view text, std::int64_t length) 
   const auto begin = colon == std::string_view::npos ? std::nullopt : side(text.substr(0, colon), 0);
   const auto end = colon == std::string_view::npos ? std::nullopt : side(text.substr(colon + 1), length);
   if (!begin || !end) {
-    return fail(ErrorCode::usage, "\"" + printable(text, 40) + "\" is no range of positions",
+    return fail(ErrorCode::usage, "\"" + printable(text, 40) + "\" is not a range of positions",
                 "write it as a:b, from a up to but without b; either may be left out");
   }
   if (*begin > length || *end > length) {

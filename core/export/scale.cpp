@@ -67,7 +67,7 @@ Expected<FixedRange> parse_fixed_range(std::string_view text, ScaleKind kind) {
   };
   if (colon == std::string_view::npos || !read(text.substr(0, colon), range.low) ||
       !read(text.substr(colon + 1), range.high)) {
-    return fail(ErrorCode::usage, "\"" + printable(std::string(text), 40) + "\" is no range",
+    return fail(ErrorCode::usage, "\"" + printable(std::string(text), 40) + "\" is not a range",
                 "write it as LO:HI, two numbers");
   }
   if (range.low < 0 || range.low >= range.high)

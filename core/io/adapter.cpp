@@ -66,7 +66,7 @@ Expected<void> refuse_other_lora(const ConfigReader& read, const nlohmann::json&
   for (const auto& [key, value] : json.items()) {
     const bool understood = known(rank_keys, key) || known(alpha_keys, key) || known(targets_keys, key) ||
                             known(of_training_alone, key) || known(other_arithmetic, key) || value.is_null();
-    if (!understood) return read.refuse(printable(key, 40), "is no setting of LoRA that is known here");
+    if (!understood) return read.refuse(printable(key, 40), "is not a setting of LoRA that is known here");
   }
   return {};
 }

@@ -133,7 +133,7 @@ class Conversion {
     if (std::find(found_.lora_targets.begin(), found_.lora_targets.end(), place.target) == found_.lora_targets.end()) {
       found_.lora_targets.push_back(place.target);
     }
-    if (tensor.shape.size() != 2) return wrong("is no matrix");
+    if (tensor.shape.size() != 2) return wrong("is not a matrix");
     const std::int64_t rank = tensor.shape[place.factor == 'a' ? 0 : 1];
     constexpr std::int64_t max_rank = 4096;
     if (rank < 1 || rank > max_rank) return wrong("has rank " + std::to_string(rank));

@@ -41,14 +41,14 @@ struct Checker {
     if (!block.is_object()) return refuse("__metadata__ is no map");
     std::map<std::string, std::string, std::less<>> result;
     for (const auto& [key, value] : block.items()) {
-      if (!value.is_string()) return refuse("__metadata__ value of " + printable(key) + " is no string");
+      if (!value.is_string()) return refuse("__metadata__ value of " + printable(key) + " is not a string");
       result.emplace(key, value.get<std::string>());
     }
     return result;
   }
 
   [[nodiscard]] Expected<TensorInfo> tensor(const std::string& name, const Json& entry) const {
-    if (!entry.is_object()) return refuse_tensor(name, "its entry is no object");
+    if (!entry.is_object()) return refuse_tensor(name, "its entry is not an object");
     const auto dtype_entry = entry.find("dtype");
     const auto shape_entry = entry.find("shape");
     const auto range_entry = entry.find("data_offsets");
@@ -69,7 +69,7 @@ struct Checker {
     if (shape_entry->size() > max_rank) return refuse_tensor(name, "too many dimensions");
     for (const Json& size : *shape_entry) {
       if (!size.is_number_unsigned() || size.get<std::uint64_t>() > std::uint64_t{INT64_MAX}) {
-        return refuse_tensor(name, "a size in its shape is no natural number");
+        return refuse_tensor(name, "a size in its shape is not a natural number");
       }
       info.shape.push_back(size.get<std::int64_t>());
     }
@@ -77,7 +77,7 @@ struct Checker {
     const Json& begin_entry = (*range_entry)[0];
     const Json& end_entry = (*range_entry)[1];
     if (!begin_entry.is_number_unsigned() || !end_entry.is_number_unsigned()) {
-      return refuse_tensor(name, "its data_offsets are no natural numbers");
+      return refuse_tensor(name, "its data_offsets are not natural numbers");
     }
     const auto begin = begin_entry.get<std::uint64_t>();
     const auto end = end_entry.get<std::uint64_t>();

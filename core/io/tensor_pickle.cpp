@@ -367,7 +367,7 @@ class Machine {
     for (std::size_t i = 0; i < items.size(); i += 2) {
       const auto* const key = std::get_if<Text>(&items[i].is);
       const auto* const tensor = std::get_if<TensorIndex>(&items[i + 1].is);
-      if (key == nullptr) return refuse_here("a key that is no text");
+      if (key == nullptr) return refuse_here("a key that is not text");
       if (tensor == nullptr) return refuse_here("the value of " + printable(**key, 80) + " is no tensor");
       dicts_[dict->at].emplace_back(*key, tensor->at);
     }

@@ -43,9 +43,9 @@ Expected<Index> read_index(const fs::path& path) {
   if (map->empty()) return bad_index("weight_map is empty");
   Index index;
   for (const auto& [tensor, shard] : map->items()) {
-    if (!shard.is_string()) return bad_index("the shard of " + printable(tensor) + " is no string");
+    if (!shard.is_string()) return bad_index("the shard of " + printable(tensor) + " is not a string");
     const auto& name = shard.get_ref<const std::string&>();
-    if (!is_plain_name(name)) return bad_index("shard name " + printable(name) + " is no plain name in the folder");
+    if (!is_plain_name(name)) return bad_index("shard name " + printable(name) + " is not a plain name in the folder");
     if (!name.ends_with(".safetensors")) return bad_index("shard " + printable(name) + " is no safetensors file");
     index.shards.emplace(name, 0);
     index.places.emplace_back(tensor, name);

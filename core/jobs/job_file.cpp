@@ -29,7 +29,7 @@ Expected<OpenFile> open_plain(const std::filesystem::path& path) {
   }
   struct stat info {};
   if (::fstat(descriptor.get(), &info) != 0) return Unexpected(system_error(errno, "read the size of", path));
-  if (!S_ISREG(info.st_mode)) return fail(ErrorCode::not_a_regular_file, path.string() + " is no plain file");
+  if (!S_ISREG(info.st_mode)) return fail(ErrorCode::not_a_regular_file, path.string() + " is not a plain file");
   return OpenFile{std::move(descriptor), static_cast<std::uint64_t>(info.st_size), info.st_ino};
 }
 

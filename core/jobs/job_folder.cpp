@@ -88,7 +88,7 @@ Expected<void> check_own_files(const fs::path& folder) {
     std::error_code problem;
     const fs::file_type type = fs::symlink_status(folder / name, problem).type();
     if (type == wanted || type == fs::file_type::not_found || type == fs::file_type::none) return {};
-    return fail(ErrorCode::not_a_regular_file, printable((folder / name).string()) + " is no plain " + what,
+    return fail(ErrorCode::not_a_regular_file, printable((folder / name).string()) + " is not a plain " + what,
                 "a job's files are written by its trainer alone; remove it");
   };
   const auto is_folder = [](const std::string& name) {

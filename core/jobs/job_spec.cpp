@@ -142,7 +142,7 @@ Expected<JobSpec> job_spec_from_json(const json& spec) {
   for (const auto& [key, value] : spec.items()) {
     if (is_reserved(key)) continue;
     auto text = text_of(value);
-    if (!text) return fail(ErrorCode::bad_job, "spec.json: " + printable(key, 60) + " is no plain value", repair);
+    if (!text) return fail(ErrorCode::bad_job, "spec.json: " + printable(key, 60) + " is not a plain value", repair);
     result.options.push_back({key, std::move(*text)});
   }
   return result;
@@ -176,7 +176,7 @@ Expected<json> with_changes(json spec, std::span<const JobOption> changes) {
     }
     auto value = value_like(*entry, change.text);
     if (!value) {
-      return fail(ErrorCode::usage, printable(change.text, 60) + " is no value for " + change.name,
+      return fail(ErrorCode::usage, printable(change.text, 60) + " is not a value for " + change.name,
                   "it was " + printable(entry->dump(), 60));
     }
     *entry = std::move(*value);

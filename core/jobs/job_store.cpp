@@ -114,7 +114,7 @@ Expected<void> check_job_name(std::string_view name) {
                     std::all_of(name.begin(), name.end(),
                                 [](char c) { return is_alphanumeric(c) || c == '.' || c == '_' || c == '-'; });
   if (good) return {};
-  return fail(ErrorCode::usage, "\"" + printable(name, 120) + "\" is no name for a job",
+  return fail(ErrorCode::usage, "\"" + printable(name, 120) + "\" is not a name for a job",
               "use up to 100 letters, digits, dots, - and _, a letter or digit first; or a path with a / in it");
 }
 
@@ -209,7 +209,8 @@ Expected<void> JobStore::remove(std::string_view name_or_path) const {
   }
   if (const auto other = not_of_a_job(folder)) {
     return fail(ErrorCode::bad_job,
-                printable(folder.string()) + " holds " + printable(*other) + ", which is no job's: it is not deleted",
+                printable(folder.string()) + " holds " + printable(*other) +
+                    ", which does not belong to a job: it is not deleted",
                 "move that elsewhere, or delete the folder yourself");
   }
   std::error_code problem;

@@ -61,7 +61,7 @@ Expected<void> LocalRunner::start(const fs::path& folder) {
     return write_launch_record(folder, {RunnerKind::local, process, {}, {}, {}, not_there ? 0 : size});
   });
   if (!started) {
-    // Nothing runs: the status of before is the last word again.
+    // Nothing runs: the previous status is the last word again.
     std::error_code ignored;
     if (is_written) fs::remove(folder / "launch.json", ignored);
     return Unexpected(started.error());

@@ -60,7 +60,7 @@ Expected<void> read_attention_sizes(const ConfigReader& read, ModelConfig& confi
   }
   NATSCOPE_TRY(config.kv_heads, read.integer_or("num_key_value_heads", config.heads, 1, max_heads));
   if (config.heads % config.kv_heads != 0) {
-    return read.refuse("num_attention_heads", "(" + std::to_string(config.heads) + ") is no multiple of " +
+    return read.refuse("num_attention_heads", "(" + std::to_string(config.heads) + ") is not a multiple of " +
                                                   "num_key_value_heads (" + std::to_string(config.kv_heads) + ")");
   }
   if (read.has("head_dim")) {
@@ -70,7 +70,7 @@ Expected<void> read_attention_sizes(const ConfigReader& read, ModelConfig& confi
   } else if (config.hidden % config.heads == 0) {
     config.head_dim = config.hidden / config.heads;
   } else {
-    return read.refuse("hidden_size", "is no multiple of num_attention_heads, and head_dim is missing");
+    return read.refuse("hidden_size", "is not a multiple of num_attention_heads, and head_dim is missing");
   }
   if (config.head_dim % 2 != 0) return read.refuse("head_dim", "is odd, which rotary positions cannot be");
   if (config.head_dim < min_head_dim || config.head_dim > max_head_dim) {

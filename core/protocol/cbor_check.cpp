@@ -63,7 +63,7 @@ class Walk {
       --stack_.back().items_left;
       if (stack_.back().is_map) stack_.back().key_is_next = !is_key;
     }
-    if (is_key && major != text_string) return broken("a key that is no text", at_ - 1);
+    if (is_key && major != text_string) return broken("a key that is not text", at_ - 1);
     if (major == tag) return broken("a tag", at_ - 1);
     if (major == simple) return simple_value(info);
 

@@ -46,7 +46,7 @@ std::int64_t FieldReader::int64(const char* field, std::int64_t low, std::int64_
           ? value->get<std::uint64_t>() <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())
           : value->is_number_integer();
   if (!fits) {
-    fail_field(field, "is no whole number");
+    fail_field(field, "is not a whole number");
     return low;
   }
   const auto number = value->get<std::int64_t>();
@@ -66,7 +66,7 @@ std::uint64_t FieldReader::uint64(const char* field) {
   const nlohmann::json* value = find(field);
   if (value == nullptr) return 0;
   if (!value->is_number_unsigned()) {
-    fail_field(field, "is no whole number from 0");
+    fail_field(field, "is not a whole number from 0");
     return 0;
   }
   return value->get<std::uint64_t>();
@@ -76,7 +76,7 @@ double FieldReader::number(const char* field) {
   const nlohmann::json* value = find(field);
   if (value == nullptr) return 0;
   if (!value->is_number() || !std::isfinite(value->get<double>())) {
-    fail_field(field, "is no finite number");
+    fail_field(field, "is not a finite number");
     return 0;
   }
   return value->get<double>();
@@ -96,7 +96,7 @@ std::string FieldReader::text(const char* field) {
   const nlohmann::json* value = find(field);
   if (value == nullptr) return {};
   if (!value->is_string()) {
-    fail_field(field, "is no text");
+    fail_field(field, "is not text");
     return {};
   }
   return value->get<std::string>();
@@ -106,14 +106,14 @@ std::vector<std::string> FieldReader::texts(const char* field, std::size_t max_c
   const nlohmann::json* value = find(field);
   if (value == nullptr) return {};
   if (!value->is_array() || value->size() > max_count) {
-    fail_field(field, "is no list of at most " + std::to_string(max_count) + " texts");
+    fail_field(field, "is not a list of at most " + std::to_string(max_count) + " texts");
     return {};
   }
   std::vector<std::string> texts;
   texts.reserve(value->size());
   for (const auto& element : *value) {
     if (!element.is_string()) {
-      fail_field(field, "holds something that is no text");
+      fail_field(field, "holds something that is not text");
       return {};
     }
     texts.push_back(element.get<std::string>());
@@ -125,7 +125,7 @@ const std::vector<std::uint8_t>* FieldReader::byte_string(const char* field) {
   const nlohmann::json* value = find(field);
   if (value == nullptr) return nullptr;
   if (!value->is_binary()) {
-    fail_field(field, "is no byte string");
+    fail_field(field, "is not a byte string");
     return nullptr;
   }
   return &value->get_binary();

@@ -178,7 +178,7 @@ struct ChatPromptMessage {
 
 struct ErrorMessage {
   Error error;
-  /// Of a request to open or analyse: model and sequence of before still stand in the engine, and can go on.
+  /// Of a request to open or analyse: the previous model and sequence still stand in the engine, and can go on.
   bool stands = false;
 };
 

@@ -19,7 +19,7 @@ ErrorCode read_code(FieldReader& in) {
   for (int code = 0; code <= static_cast<int>(ErrorCode::interrupted); ++code) {
     if (text == name(static_cast<ErrorCode>(code))) return static_cast<ErrorCode>(code);
   }
-  in.fail_field("code", "is “" + printable(text, 40) + "”, which is no error code");
+  in.fail_field("code", "is “" + printable(text, 40) + "”, which is not an error code");
   return ErrorCode::internal;
 }
 
@@ -69,7 +69,7 @@ void write(nlohmann::json& out, const IdentityMessage& message) { out["sha256"] 
 
 void read(FieldReader& in, IdentityMessage& message) {
   message.sha256 = in.text("sha256");
-  if (!is_digest(message.sha256)) in.fail_field("sha256", "is no SHA-256");
+  if (!is_digest(message.sha256)) in.fail_field("sha256", "is not a SHA-256");
 }
 
 void write(nlohmann::json& out, const ProgressMessage& message) {

@@ -62,7 +62,7 @@ Expected<void> RequestRunner::dispatch(const Envelope& request, const std::stop_
   } else if (const auto* step = std::get_if<StepMessage>(&request.message)) {
     finished = host_.step(*step, stop);
   } else {
-    return fail(ErrorCode::internal, std::string("“") + type_name(request.message) + "” is no request to be run");
+    return fail(ErrorCode::internal, std::string("“") + type_name(request.message) + "” is not a request to be run");
   }
   send_frames(request, true);
   if (!finished) return Unexpected(finished.error());

@@ -22,13 +22,13 @@ class EngineHost {
   /// "natscope-engine 0.1.0, LibTorch 2.11.0", for the hello.
   [[nodiscard]] virtual std::string program() const = 0;
 
-  /// Where it fails, the model and sequence of before may still stand: is_open().
+  /// Where it fails, the previous model and sequence may still stand: is_open().
   [[nodiscard]] virtual Expected<ModelDescription> open(const OpenMessage& request, std::stop_token stop) = 0;
   [[nodiscard]] virtual bool is_open() const = 0;
   /// Computes the open model's checksum; must stand on its own: it runs in a thread that nobody waits for.
   [[nodiscard]] virtual std::function<std::string()> identity() const = 0;
 
-  /// Reads the prompt and begins a sequence; where it fails, the one of before still stands. Errors: usage (no model
+  /// Reads the prompt and begins a sequence; where it fails, the previous one still stands. Errors: usage (no model
   /// is open), as Engine::tokenize and Engine::start.
   [[nodiscard]] virtual Expected<StartedMessage> start(const AnalyseMessage& request) = 0;
   /// Reads a text that prefill() is to go on with; nothing has changed until then. Errors: usage (no model is open), as

@@ -41,7 +41,7 @@ struct Session {
   std::string adapter_path;      ///< empty without one
   Provenance provenance;
   std::map<std::int32_t, std::string> token_texts;  ///< how candidates read
-  std::optional<SessionView> view;                  ///< none in files of before
+  std::optional<SessionView> view;                  ///< none in older files
   /// What was given behind the prompt, in order; none: the file does not say it, and the record's tokens that nobody
   /// generated are it, unless the run was read again.
   std::optional<std::vector<TokenSpan>> follow_ups;

@@ -187,7 +187,7 @@ Expected<bool> truth(const session::MetadataReader& in, std::string_view key) {
   return text == "true";
 }
 
-/// What was chosen; files of before say nothing of it.
+/// What was chosen; older files say nothing of it.
 Expected<void> read_view(const Metadata& metadata, std::int64_t length, Session& value) {
   if (!metadata.contains("view_layer")) return {};
   const session::MetadataReader in(metadata, code);
@@ -211,7 +211,7 @@ Expected<void> read_view(const Metadata& metadata, std::int64_t length, Session&
   return {};
 }
 
-/// "5-7,10-12": behind the prompt, one behind the other; files of before do not say it.
+/// "5-7,10-12": behind the prompt, one behind the other; older files do not say it.
 Expected<void> read_follow_ups(const Metadata& metadata, std::int64_t length, Session& value) {
   const auto found = metadata.find("follow_ups");
   if (found == metadata.end()) return {};

@@ -147,7 +147,7 @@ Expected<void> check_weights(std::span<const float> weights, std::span<const std
     are_weights &= weights[key] >= 0 && weights[key] <= most;
     is_hidden_seen |= weights[key] != 0 && seen[key] == std::byte{0};
   }
-  if (!are_weights) return fail(ErrorCode::bad_trace, "tensor “attention” holds what is no attention weight");
+  if (!are_weights) return fail(ErrorCode::bad_trace, "tensor “attention” holds what is not an attention weight");
   if (!is_hidden_seen) return {};
   return fail(ErrorCode::bad_trace, "tensor “attention” has query " + std::to_string(query) +
                                         " put weight on a key that “visible” says it does not see");

@@ -170,7 +170,7 @@ class ModelReader {
       }
       if (entry.kind == PieceKind::byte) {
         const int value = byte_piece_value(entry.text);
-        if (value < 0) return refuse_piece("is no byte piece, but says so");
+        if (value < 0) return refuse_piece("is not a byte piece, but says so");
         bytes[static_cast<std::size_t>(value)] = true;
       }
     }

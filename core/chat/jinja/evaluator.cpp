@@ -180,7 +180,7 @@ class Evaluator {
     }
     const Value* const target = scope->find(node.targets.front());
     Value::Namespace* const space = target != nullptr ? target->space() : nullptr;
-    if (space == nullptr) return fail(ErrorCode::bad_tokenizer, "“" + node.targets.front() + "” is no namespace");
+    if (space == nullptr) return fail(ErrorCode::bad_tokenizer, "“" + node.targets.front() + "” is not a namespace");
     NATSCOPE_CHECK(check_member(value));
     space->members.set(node.member, std::move(value));
     return Flow::onward;
@@ -301,7 +301,8 @@ class Evaluator {
     Mapping mapping;
     for (const auto& [key, member] : node.entries) {
       NATSCOPE_TRY(const Value name, evaluate(*key, scope));
-      if (name.text() == nullptr) return fail(ErrorCode::unsupported_tokenizer, "a mapping with a key that is no text");
+      if (name.text() == nullptr)
+        return fail(ErrorCode::unsupported_tokenizer, "a mapping with a key that is not text");
       NATSCOPE_TRY(Value value, evaluate(*member, scope));
       mapping.set(*name.text(), std::move(value));
     }

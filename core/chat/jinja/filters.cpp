@@ -171,7 +171,7 @@ Expected<Value> map(const Value& of, const Arguments& arguments) {
     }
     return Value::generator(std::move(results));
   }
-  if (arguments.positional.front().text() == nullptr) return wrong("map with a filter whose name is no text");
+  if (arguments.positional.front().text() == nullptr) return wrong("map with a filter whose name is not text");
   if (*arguments.positional.front().text() == "map") return fail(ErrorCode::unsupported_tokenizer, "a map of maps");
   const Arguments rest = without_first(arguments, 1);
   std::int64_t weight = 0;
@@ -197,7 +197,7 @@ Expected<Value> select(const Value& of, const Arguments& arguments) {
   constexpr std::size_t before = by_attribute ? 1 : 0;
   std::optional<std::string> test;
   if (arguments.positional.size() > before) {
-    if (arguments.positional[before].text() == nullptr) return wrong("a test whose name is no text");
+    if (arguments.positional[before].text() == nullptr) return wrong("a test whose name is not text");
     test = *arguments.positional[before].text();
   }
   const Arguments rest = without_first(arguments, before + 1);

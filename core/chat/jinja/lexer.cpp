@@ -286,7 +286,7 @@ class Lexer {
     const std::string_view hex = written.substr(2, digits);
     const auto [end, problem] = std::from_chars(hex.data(), hex.data() + hex.size(), code, 16);
     if (problem != std::errc() || end != hex.data() + digits || !append_character(text, code))
-      return wrong(line_, "an escape that is no character");
+      return wrong(line_, "an escape that is not a character");
     return 2 + digits;
   }
 

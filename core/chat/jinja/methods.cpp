@@ -33,7 +33,7 @@ Expected<Value> split_text(const std::string& text, const Arguments& arguments) 
   const Value* const named = arguments.find(0, "sep");
   std::optional<std::string> separator;
   if (named != nullptr && !named->is_none()) {
-    if (named->text() == nullptr || named->text()->empty()) return wrong("split at what is no text");
+    if (named->text() == nullptr || named->text()->empty()) return wrong("split at what is not text");
     separator = *named->text();
   }
   NATSCOPE_TRY(const std::int64_t most, arguments.integer(1, "maxsplit", -1));

@@ -55,14 +55,14 @@ Expected<BytePairs> BytePairs::read(const nlohmann::json& model) {
   if (model.contains("unk_token") && !model.at("unk_token").is_null()) {
     NATSCOPE_TRY(const std::string unk, text_of(model, "unk_token"));
     made.unk_ = made.ids_.find(unk);
-    if (!made.unk_) return fail(ErrorCode::bad_tokenizer, "unk_token " + printable(unk) + " is no piece");
+    if (!made.unk_) return fail(ErrorCode::bad_tokenizer, "unk_token " + printable(unk) + " is not a piece");
   }
   made.find_ends();
   return made;
 }
 
 Expected<void> BytePairs::read_vocabulary(const nlohmann::json& vocabulary) {
-  if (!vocabulary.is_object()) return fail(ErrorCode::bad_tokenizer, "\"vocab\" is no object");
+  if (!vocabulary.is_object()) return fail(ErrorCode::bad_tokenizer, "\"vocab\" is not an object");
   ids_.reserve(vocabulary.size());
   std::vector<bool> taken;
   byte_ids_.fill(-1);
@@ -83,7 +83,7 @@ Expected<void> BytePairs::read_vocabulary(const nlohmann::json& vocabulary) {
 }
 
 Expected<void> BytePairs::read_merges(const nlohmann::json& merges) {
-  if (!merges.is_array()) return fail(ErrorCode::bad_tokenizer, "\"merges\" is no list");
+  if (!merges.is_array()) return fail(ErrorCode::bad_tokenizer, "\"merges\" is not a list");
   merges_.reserve(merges.size());
   std::int32_t rank = 0;
   std::string both;
@@ -101,12 +101,12 @@ Expected<void> BytePairs::read_merges(const nlohmann::json& merges) {
       }
     }
     if (left.empty() || right.empty())
-      return fail(ErrorCode::bad_tokenizer, "merge " + std::to_string(rank) + " is no pair of pieces");
+      return fail(ErrorCode::bad_tokenizer, "merge " + std::to_string(rank) + " is not a pair of pieces");
     both.assign(left).append(right);
     const auto a = ids_.find(left), b = ids_.find(right), whole = ids_.find(both);
     if (!a || !b || !whole)
       return fail(ErrorCode::bad_tokenizer, "merge " + std::to_string(rank) + ", of " + printable(left) + " and " +
-                                                printable(right) + ", is of or makes what is no piece");
+                                                printable(right) + ", is of or makes what is not a piece");
     merges_.set(*a, *b, {rank, *whole});
     ++rank;
   }

@@ -44,7 +44,7 @@ Expected<AddedLists> read_added(const json& list, std::size_t pieces) {
   AddedLists made;
   if (list.is_null()) return made;
   if (!list.is_array() || list.size() > most_added)
-    return fail(ErrorCode::bad_tokenizer, "\"added_tokens\" is no list of at most 100 000");
+    return fail(ErrorCode::bad_tokenizer, "\"added_tokens\" is not a list of at most 100 000");
   for (const json& item : list) {
     AddedToken token;
     NATSCOPE_TRY(token.text, text_of(item, "content"));
@@ -159,7 +159,7 @@ Expected<void> read_decoder(const json& decoder, Decoding& made, int depth = 0) 
 class HuggingFace final : public TokenizerModel {
  public:
   Expected<void> read(const json& file) {
-    if (!file.is_object()) return fail(ErrorCode::bad_tokenizer, "it is no object");
+    if (!file.is_object()) return fail(ErrorCode::bad_tokenizer, "it is not an object");
     format = "huggingface";
     type = "bpe";
     NATSCOPE_TRY(pairs_, BytePairs::read(part(file, "model")));
@@ -174,7 +174,7 @@ class HuggingFace final : public TokenizerModel {
     NATSCOPE_TRY(const Front front, read_front(part(file, "post_processor")));
     bos = front.bos;
     if (bos && pieces_of(*bos) == nullptr)
-      return fail(ErrorCode::bad_tokenizer, "the token in front of texts is no piece");
+      return fail(ErrorCode::bad_tokenizer, "the token in front of texts is not a piece");
     decides_bos = front.is_decided;
     unk = pairs_->unk().value_or(-1);
     joins_pieces = decoding.of_bytes;

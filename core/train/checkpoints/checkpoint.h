@@ -32,7 +32,7 @@ struct TrainingState {
   std::vector<float> weights;
   std::vector<float> first_moment;
   std::vector<float> second_moment;
-  RunInputs inputs;  ///< none of those that are not known: checkpoints of before have none
+  RunInputs inputs;  ///< empty for inputs whose digest is unknown (checkpoints of older versions)
 };
 
 /// Writes `folder`/step-NNNNNN (an existing valid one of that step is kept), then removes all but the newest `keep`,

@@ -44,7 +44,7 @@ Expected<void> settle_policy(TrainOptions& o) {
   if (!has_roles(o.policy)) {
     const std::string text = to_string(o.policy);
     return fail(ErrorCode::usage,
-                "--policy " + text + " is no mask to train with: what it keeps depends on the weights",
+                "--policy " + text + " is not a mask to train with: what it keeps depends on the weights",
                 "train with another policy, and give this one to eval");
   }
   if (o.full_attention && o.policy.kind != Policy::Kind::model && o.policy.kind != Policy::Kind::full) {

@@ -80,7 +80,7 @@ class Conversations {
   [[nodiscard]] Expected<void> take_apart(const nlohmann::json& messages, const std::string& where,
                                           const std::function<Expected<bool>(const ChatPart&)>& take) {
     std::vector<ChatMessage> list;
-    if (!messages.is_array()) return bad_line(where, "messages is no list");
+    if (!messages.is_array()) return bad_line(where, "messages is not a list");
     for (const nlohmann::json& message : messages) {
       const auto is_text = [&](const char* key) {
         return message.is_object() && message.contains(key) && message.at(key).is_string();
@@ -141,7 +141,7 @@ Expected<std::optional<std::vector<std::int32_t>>> member(const nlohmann::json& 
                                                           const std::string& where, const DocumentForm& form) {
   const auto found = line.find(key);
   if (found == line.end()) return std::optional<std::vector<std::int32_t>>();
-  if (!found->is_string()) return bad_line(where, std::string(key) + " is no text");
+  if (!found->is_string()) return bad_line(where, std::string(key) + " is not text");
   auto tokens = form.tokenizer->encode(found->get_ref<const std::string&>());
   if (!tokens) {
     return Unexpected(of_text(std::move(tokens).error(), where + ": " + key));
