@@ -27,9 +27,16 @@ enum class PassesOn { cpu, libtorch, gpu };
 /// Errors: device_unavailable, out_of_memory.
 [[nodiscard]] Expected<void> prepare_device(Device wanted, const RankGroup& ranks);
 
-/// What `make(PassesOn)` gives, a model, for the device that is wanted. With `any` the CPU computes where the GPU
-/// cannot, and `say` is told of either where there is a GPU backend. All ranks get the same device; on GPUs the model's
-/// state has joined them. Errors: those of `make` and of DeviceTrainingState::join().
+/// The attention of passes that are LibTorch's operations: `passes` is libtorch or gpu. `backend`: of the attention in
+/// ordinary memory. Errors: as open_gpu_attention().
+[[nodiscard]] Expected<std::unique_ptr<TrainingAttention>> open_training_attention(PassesOn passes,
+                                                                                   kernels::Backend backend,
+                                                                                   std::int64_t head_dim,
+                                                                                   kernels::ElementType dtype);
+
+/// Builds the model for `wanted`, by `make(PassesOn)`; with `automatic`, falls back to the CPU and reports which
+/// through `say` where there is a GPU backend. All ranks get the same device; on GPUs the model's state has joined
+/// them. Errors: those of `make` and of DeviceTrainingState::join().
 template <class Make>
 auto make_on(Device wanted, RankGroup& ranks, const std::function<void(const std::string&)>& say, const Make& make)
     -> decltype(make(PassesOn::cpu)) {

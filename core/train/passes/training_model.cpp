@@ -41,8 +41,7 @@ Expected<TrainingModel> TrainingModel::create(const ModelConfig& config, kernels
     if (passes == PassesOn::cpu)
       return TrainingModel(make_cpu_passes(config, dtype, segments, backend, std::move(mask)));
     NATSCOPE_TRY(auto attention, open_training_attention(passes, backend, config.head_dim, dtype));
-    return TrainingModel(
-        make_device_passes(config, dtype, segments, torch_device(passes), std::move(attention), std::move(mask)));
+    return TrainingModel(make_device_passes(config, dtype, segments, torch_device(passes), std::move(attention), mask));
   });
 }
 
