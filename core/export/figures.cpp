@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "core/cache/policy.h"
 #include "core/explore/lifeline.h"
 #include "core/export/head_table.h"
 #include "core/export/vocabulary_table.h"
