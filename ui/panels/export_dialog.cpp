@@ -318,7 +318,10 @@ void ExportDialog::follow() {
     const auto format = export_format(std::filesystem::path("x." + ending.toStdString()));
     return !format || !check_format(kind(), *format);
   });
-  if (format_->count() != endings.size()) {
+  QStringList offered;
+  for (int i = 0; i < format_->count(); ++i) offered << format_->itemText(i);
+  // Not by their number: what one kind cannot be written as and what another one cannot are as many.
+  if (offered != endings) {
     const QSignalBlocker quiet(format_);
     const QString before = format_->currentText();
     format_->clear();

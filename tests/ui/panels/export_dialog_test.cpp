@@ -141,6 +141,22 @@ class ExportDialogTest : public QObject {
     QCOMPARE(chain, fields);
   }
 
+  /// The maps of all heads make no table and a text no array: as many formats each, and not the same ones.
+  void formatsAreThoseOfTheKind() {
+    ExportDialog dialog(someMap(), FigureKind::overview, Theme::light, QStringLiteral("/tmp"), {}, nullptr);
+    auto* const format = dialog.findChild<QComboBox*>(QStringLiteral("format"));
+    QVERIFY(format->findText(QStringLiteral("npy")) >= 0 && format->findText(QStringLiteral("csv")) < 0);
+    dialog.setFormat(QStringLiteral("npy"));
+    chooseWhat(dialog, QStringLiteral("Text: surprise"));
+    QVERIFY(format->findText(QStringLiteral("npy")) < 0 && format->findText(QStringLiteral("csv")) >= 0);
+    QCOMPARE(format->currentText(), QStringLiteral("png"));
+    dialog.setFormat(QStringLiteral("csv"));
+    QCOMPARE(format->currentText(), QStringLiteral("csv"));
+    chooseWhat(dialog, QStringLiteral("Role map"));
+    QCOMPARE(format->count(), 6);
+    QCOMPARE(format->currentText(), QStringLiteral("csv"));
+  }
+
   void fitsALowScreen() {
     ExportDialog dialog(someMap(), FigureKind::attention, Theme::light, QStringLiteral("/tmp"), {}, someRun());
     QVERIFY(dialog.minimumSizeHint().height() <= 400);
