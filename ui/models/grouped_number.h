@@ -32,6 +32,12 @@ namespace natscope::ui {
   return QString::number(percent, 'f', isNearEnd ? 1 : 0) + QStringLiteral(" %");
 }
 
+/// A share that is compared with others: 0.3142 is 31.4, and as text 31.4 %.
+[[nodiscard]] inline QString percentNumber(double share, int decimals = 1) {
+  return QString::number(100 * share, 'f', decimals);
+}
+[[nodiscard]] inline QString percentText(double share) { return percentNumber(share) + QStringLiteral(" %"); }
+
 /// A perplexity, or a difference of two: 40.204, 6,518.598, and what a model that knows nothing of a text has as
 /// 1.74e+18.
 [[nodiscard]] inline QString perplexityText(double perplexity) {

@@ -39,8 +39,6 @@ QString inUnit(std::int64_t bytes, double unit) {
   return QString::number(value, 'f', value < 10 ? 2 : value < 100 ? 1 : 0);
 }
 
-QString percent(double share) { return QString::number(100 * share, 'f', 1) + QStringLiteral(" %"); }
-
 /// Whether a model's own roles are learned ones. A trace need not hold the scores; W then says it, unless a person set
 /// it.
 bool hasLearnedRoles(const EngineClient& client) {
@@ -156,22 +154,22 @@ RunFact cacheFact(const SequenceRecord& record) {
   if (record.geometry().head_dim == 0) {
     const std::int64_t dense = counts.tokens * record.geometry().layers * record.geometry().kv_heads;
     return {tr("KV"),
-            percent(counts.fraction) + QStringLiteral("  ") +
+            percentText(counts.fraction) + QStringLiteral("  ") +
                 tr("%1 of %2 entries").arg(groupedNumber(counts.entries), groupedNumber(dense)),
             tr("What the cache holds after the last token, of what full attention would hold, over all layers and "
                "heads.\nHow large an entry is the recording does not say.\nCounted as the paper does, with the whole "
                "window: %1")
-                .arg(percent(counts.paper_fraction))};
+                .arg(percentText(counts.paper_fraction))};
   }
   const QString allocated =
       record.knows_allocated()
           ? tr("allocated in whole pages: %1").arg(bytesOf(counts.allocated_bytes, counts.dense_bytes))
           : tr("what is allocated for them the recording does not say");
   return {
-      tr("KV"), percent(counts.fraction) + QStringLiteral("  ") + bytesOf(counts.live_bytes, counts.dense_bytes),
+      tr("KV"), percentText(counts.fraction) + QStringLiteral("  ") + bytesOf(counts.live_bytes, counts.dense_bytes),
       tr("What the cache holds after the last token, of what full attention would hold, over all layers and heads.\n"
          "%1 entries; %2.\nCounted as the paper does, with the whole window: %3")
-          .arg(groupedNumber(counts.entries), allocated, percent(counts.paper_fraction))};
+          .arg(groupedNumber(counts.entries), allocated, percentText(counts.paper_fraction))};
 }
 
 }  // namespace natscope::ui

@@ -82,10 +82,9 @@ void HeadsPanel::showKept() {
   kept_ = head_summaries(record);
   setTable(head_table(kept_, policy));
   if (record.size() == 0) return say(tr("Heads appear when a text was analysed."));
-  const QString held = QString::number(100 * record.frames().back().counts.fraction, 'f', 1);
-  QString words =
-      tr("%1 heads after token %2: %3 % of the cache held")
-          .arg(groupedNumber(static_cast<std::int64_t>(kept_.size())), groupedNumber(record.size() - 1), held);
+  QString words = tr("%1 heads after token %2: %3 of the cache held")
+                      .arg(groupedNumber(static_cast<std::int64_t>(kept_.size())), groupedNumber(record.size() - 1),
+                           percentText(record.frames().back().counts.fraction));
   if (!has_roles(policy)) words += tr("; %1 has no roles").arg(QString::fromStdString(method_name(policy)));
   say(words);
 }

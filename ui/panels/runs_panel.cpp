@@ -59,7 +59,8 @@ class RunNames : public FigureTableDelegate {
   LookOf lookOf_;
 };
 
-QString percent(double share) { return QString::number(100 * share, 'g', 3) + QStringLiteral(" %"); }
+/// A budget as it was asked for: 50 %, 12.5 %, 6.25 %, with no digit that says nothing.
+QString budgetText(double share) { return QString::number(100 * share, 'g', 3) + QStringLiteral(" %"); }
 
 }  // namespace
 
@@ -117,13 +118,13 @@ void RunsPanel::fillBudgets() {
   if (own > 0 && own < 1)
     budgets_->addAction((isPromptAlone ? tr("that hold as much as this run: %1")
                                        : tr("that hold as much as this run after its prompt: %1"))
-                            .arg(percent(own)),
+                            .arg(budgetText(own)),
                         this, [this] { baselines_.begin(baselines_.ownBudget()); });
   if (const double now = baselines_.presentBudget(); !isPromptAlone && now > 0 && now < 1)
-    budgets_->addAction(tr("that hold as much as this run now: %1").arg(percent(now)), this,
+    budgets_->addAction(tr("that hold as much as this run now: %1").arg(budgetText(now)), this,
                         [this] { baselines_.beginAtPresent(); });
   for (const double budget : shares)
-    budgets_->addAction(tr("that hold %1").arg(percent(budget)), this, [this, budget] { baselines_.begin(budget); });
+    budgets_->addAction(tr("that hold %1").arg(budgetText(budget)), this, [this, budget] { baselines_.begin(budget); });
   for (QAction* const action : budgets_->actions()) action->setEnabled(baselines_.canBegin());
 }
 

@@ -11,6 +11,7 @@
 
 #include "core/explore/lifeline.h"
 #include "ui/figure/token_label.h"
+#include "ui/models/grouped_number.h"
 #include "ui/models/runs/token_words.h"
 #include "ui/theme/theme.h"
 #include "ui/views/fitting_words.h"
@@ -66,10 +67,6 @@ double drawHeading(QPainter& painter, const QRectF& area, const QStringList& cho
 
 double drawHeading(QPainter& painter, const QRectF& area, const QString& words, QColor colour = theme().muted) {
   return drawHeading(painter, area, QStringList{words}, colour);
-}
-
-QString percent(double share) {
-  return QString::number(100 * share, 'f', share < 0.0995 ? 1 : 0) + QStringLiteral(" %");
 }
 
 /// Three decimals, and of smaller weights two digits that count: in a long text all of them are small.
@@ -274,9 +271,9 @@ void TokenPanel::drawRoles(QPainter& painter, const QRectF& area, TokenPos token
     return;
   }
   const bool hasRoles = workbench_.sequence().hasRoles();
-  const double top = drawHeading(
-      painter, area.adjusted(0, 0, 0, -leastCells),
-      (hasRoles ? tr("roles, held by %1") : tr("held by %1")).arg(percent(workbench_.sequence().heldShare(token))));
+  const double top = drawHeading(painter, area.adjusted(0, 0, 0, -leastCells),
+                                 (hasRoles ? tr("roles, held by %1") : tr("held by %1"))
+                                     .arg(shareInWords(workbench_.sequence().heldShare(token))));
   const double room = area.bottom() - top;
   const double cell = std::min({22.0, room / geometry.layers, area.width() / geometry.kv_heads});
   rolesArea_ = QRectF(area.left(), top, std::min(area.width(), std::max(cell, 18.0) * geometry.kv_heads),
@@ -343,7 +340,8 @@ double TokenPanel::drawAlternatives(QPainter& painter, const QRectF& area, Token
                      theme().accent);
     setSize(painter, 11);
     painter.setPen(theme().text);
-    painter.drawText(QRectF(area.right() - 44, y, 44, lineHeight), Qt::AlignRight | Qt::AlignVCenter, percent(share));
+    painter.drawText(QRectF(area.right() - 44, y, 44, lineHeight), Qt::AlignRight | Qt::AlignVCenter,
+                     probabilityWords(share));
   }
   return top + lineHeight * static_cast<double>(count) + 8;
 }

@@ -11,6 +11,7 @@
 #include <QTest>
 #include <cmath>
 
+#include "tests/ui/painted_words.h"
 #include "tests/ui/panels/made_up_session.h"
 #include "ui/models/grouped_number.h"
 #include "ui/models/run_facts.h"
@@ -277,6 +278,35 @@ class LossesTest : public QObject {
     TextPanel panel(*workbench_, *comparison_);
     panel.resize(900, 400);
     QVERIFY2(panel.words().contains(QStringLiteral("SnapKV 512 has no roles")), qPrintable(panel.words()));
+  }
+
+  /// As the role map has it: held by all heads but one is not held by all, and what may come is never impossible.
+  void whatIsNearlyAllIsNotSaidToBeAll() {
+    constexpr std::int32_t heads = 300;
+    Session session;
+    session.record = SequenceRecord(CacheGeometry{.layers = 1, .kv_heads = heads, .head_dim = 8}, false, 2);
+    for (std::int32_t position = 0; position < 8; ++position) {
+      TokenFrame frame;
+      frame.position = TokenPos(position);
+      frame.token = position;
+      frame.text = "t";
+      frame.roles.assign(heads, Role::global);
+      if (position == 1) frame.roles.front() = Role::sliding;
+      frame.entries.assign(heads, position + 1);
+      if (position == 0) frame.candidates = {{1, 0.997F}, {2, 0.0004F}};
+      QVERIFY(session.record.append(std::move(frame)));
+    }
+    session.prompt_tokens = 8;
+    session.policy = "model";
+    workbench_->showSession(session);
+    workbench_->selection().pin(TokenPos(1));
+    TokenPanel panel(*workbench_, *comparison_);
+    panel.resize(1100, 400);
+    const QStringList words = PaintedWords(panel).all();
+    const QString said = words.join(u'|');
+    QVERIFY2(words.contains(QStringLiteral("roles, held by %1").arg(shareInWords(299.0 / 300))), qPrintable(said));
+    QCOMPARE(shareInWords(299.0 / 300), QStringLiteral("99.7 %"));
+    QVERIFY2(words.contains(QStringLiteral("< 0.1 %")), qPrintable(said));
   }
 
   void theTokenPanelIsDrawnAtAnySize() {

@@ -17,7 +17,7 @@ QString numberText(TableUnit unit, double value) {
     case TableUnit::number:
       return groupedNumber(static_cast<std::int64_t>(value));
     case TableUnit::share:
-      return QString::number(100 * value, 'f', 1) + QStringLiteral(" %");
+      return percentText(value);
     case TableUnit::tokens:
       return QString::number(value, 'f', 1);
     case TableUnit::nats:

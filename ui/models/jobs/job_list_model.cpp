@@ -174,8 +174,7 @@ QString JobListModel::text(const JobRow& row, int column) const {
     case lossColumn:
       return last ? QString::number(last->loss, 'f', 3) + u' ' + lossUnit(row.entry.spec) : none();
     case kvColumn:
-      return last && last->argmax ? QString::number(100 * last->argmax->kv_fraction, 'f', 1) + QStringLiteral(" %")
-                                  : none();
+      return last && last->argmax ? percentText(last->argmax->kv_fraction) : none();
     case speedColumn:
       return last && last->tokens_per_s ? speedText(*last->tokens_per_s) : none();
     case etaColumn:

@@ -14,8 +14,6 @@
 namespace natscope::ui {
 namespace {
 
-QString percent(double share) { return QString::number(100 * share, 'f', 1); }
-
 QString withSign(double difference, const QString& size) {
   return (difference < 0 ? QStringLiteral("−") : QStringLiteral("+")) + size;
 }
@@ -204,7 +202,8 @@ QString RunComparison::inWords(int leftOut) const {
                       withSign(static_cast<double>(more), groupedNumber(std::abs(more))));
   }
   words += tr("KV %1 / %2 % (<b>%3 pp</b>)")
-               .arg(percent(here.fraction), percent(there.fraction), pointsBetween(here.fraction, there.fraction));
+               .arg(percentNumber(here.fraction), percentNumber(there.fraction),
+                    pointsBetween(here.fraction, there.fraction));
   words += perplexityWords(now, leftOut < 3);
   // Beside learned roles a baseline looks worse than one that a model was trained for.
   const QString untrained = untrainedPolicyWords(workbench_.client());

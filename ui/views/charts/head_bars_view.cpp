@@ -136,10 +136,10 @@ bool HeadBarsView::event(QEvent* event) {
   const auto head = headAt(help->pos());
   if (head)
     QToolTip::showText(help->globalPos(),
-                       tr("layer %1, KV head %2: %3 % of tokens held")
+                       tr("layer %1, KV head %2: %3 of tokens held")
                            .arg(head->layer)
                            .arg(head->kvHead)
-                           .arg(100 * shareOf(*head), 0, 'f', 1),
+                           .arg(percentText(shareOf(*head))),
                        this);
   else
     QToolTip::hideText();

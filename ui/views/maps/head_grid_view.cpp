@@ -45,7 +45,7 @@ QFont smallFont(const QPainter& painter) {
 
 /// Of the queries of a map of `tokens`.
 QString attentionWords(const AttentionSummary& summary, std::int64_t tokens, bool isBrief) {
-  const auto percent = [isBrief](double share) { return QString::number(100 * share, 'f', isBrief ? 0 : 1); };
+  const auto percent = [isBrief](double share) { return percentNumber(share, isBrief ? 0 : 1); };
   QString words =
       (isBrief ? HeadGridView::tr("; H %1, sink %2 %, self %3 %")
                : HeadGridView::tr("; entropy %1 nats, %2 % on token 0, %3 % on itself"))
@@ -170,7 +170,7 @@ QString HeadGridView::describe(const MapId& head, bool isBrief) const {
     const HeadTally& tally = sequence_.record().tally(head.layer, kvHead);
     const auto share = [&](Role role) {
       const auto count = static_cast<double>(tally.role_tokens[static_cast<std::size_t>(role)]);
-      return QString::number(100 * count / tokens, 'f', 1);
+      return percentNumber(count / tokens);
     };
     words += (isBrief ? tr(": G %1 %, L %2 %, S %3 %") : tr(": Global %1 %, Local %2 %, Sliding %3 %"))
                  .arg(share(Role::global), share(Role::local), share(Role::sliding));
