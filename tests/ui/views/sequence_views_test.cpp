@@ -140,6 +140,21 @@ class SequenceViewsTest : public QObject {
     for (const double tick : plot->xAxis->tickVector()) QCOMPARE(tick, std::floor(tick));
   }
 
+  void theChartPointsAtNothingOnceTheMouseHasLeftIt() {
+    CacheChartView chart(*sequence_, *selection_);
+    chart.resize(700, 300);
+    (void)chart.grab();
+    auto* const plot = chart.findChild<QCustomPlot*>();
+    QVERIFY(plot);
+    const QPoint at(static_cast<int>(std::lround(plot->xAxis->coordToPixel(5))), plot->height() / 2);
+    QTest::mouseMove(plot, at);
+    QTRY_VERIFY(selection_->token());
+    QCOMPARE(selection_->token()->value, 5);
+    QEvent leave(QEvent::Leave);
+    QApplication::sendEvent(plot, &leave);
+    QVERIFY(!selection_->token());
+  }
+
   void heldIsWhatTheRulesHold() {
     // Window 2: after token 39 a sliding token is held when a query at 40 could see it.
     for (int head = 0; head < 2; ++head) {

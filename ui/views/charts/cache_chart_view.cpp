@@ -96,6 +96,7 @@ CacheChartView::CacheChartView(SequenceModel& sequence, Selection& selection, QW
   readout_->installEventFilter(this);  // what is left out depends on its width
   plot_->setObjectName(QStringLiteral("cachePlot"));
   plot_->setMinimumSize(leastPlot);
+  plot_->installEventFilter(this);  // nothing is pointed at once the mouse has left it
   // Axes without a curve would say that there is something to read.
   nothing_->setObjectName(QStringLiteral("muted"));
   nothing_->setAlignment(Qt::AlignCenter);
@@ -316,8 +317,8 @@ void CacheChartView::showStep() {
   QString words = all;
   for (int leftOut = 1; leftOut <= mostLeftOut && !fits(words); ++leftOut) words = numbersAt(at, leftOut);
   readout_->setText(words);
-  const QString paper = tr("The paper's KV fraction at this step: %1 %")
-                            .arg(QString::number(100 * frames[at].counts.paper_fraction, 'f', 1));
+  const QString paper =
+      tr("The paper's KV fraction at this step: %1").arg(percentText(frames[at].counts.paper_fraction));
   readout_->setToolTip(words == all ? paper : QStringLiteral("<p>%1</p><p>%2</p>").arg(all, paper));
 }
 
@@ -336,7 +337,7 @@ QString CacheChartView::numbersAt(std::size_t at, int leftOut) const {
   // Its share is said once: by the axis, or in brackets.
   const auto held = [&](const QString& pattern, const CacheCounts& of, bool hasRoom) {
     const QString words = pattern.arg(amount(liveOf(of)));
-    return axis_ == CacheAxis::share || !hasRoom ? words : words + tr(" (%1 %)").arg(100 * of.fraction, 0, 'f', 1);
+    return axis_ == CacheAxis::share || !hasRoom ? words : words + tr(" (%1)").arg(percentText(of.fraction));
   };
   QString words = (leftOut < 1 ? tr("after token %1: &nbsp;") : tr("token %1: &nbsp;"))
                       .arg(groupedNumber(static_cast<std::int64_t>(at)));
@@ -354,7 +355,7 @@ QString CacheChartView::numbersAt(std::size_t at, int leftOut) const {
                       .arg(groupedNumber(kept_->record.size() - 1)));
   } else if (kept_ && kept_->record.size() > 0) {
     const CacheCounts& before = kept_->record.frames()[at].counts;
-    const QString share = tr("kept <b>%1 %</b>").arg(100 * before.fraction, 0, 'f', 1);
+    const QString share = tr("kept <b>%1</b>").arg(percentText(before.fraction));
     words +=
         line(QStringLiteral("━╌"), keptColour, isKeptKnown() ? held(tr("kept <b>%1</b>"), before, leftOut < 2) : share);
   }
@@ -363,6 +364,7 @@ QString CacheChartView::numbersAt(std::size_t at, int leftOut) const {
 
 bool CacheChartView::eventFilter(QObject* watched, QEvent* event) {
   if (watched == readout_ && (event->type() == QEvent::Resize || event->type() == QEvent::Show)) showStep();
+  if (watched == plot_ && event->type() == QEvent::Leave) selection_.hover(std::nullopt);
   return QWidget::eventFilter(watched, event);
 }
 
