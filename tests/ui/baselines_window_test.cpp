@@ -10,17 +10,12 @@
 
 #include "core/cache/policy_budget.h"
 #include "core/explore/run_figures.h"
+#include "tests/ui/patience.h"
 #include "tests/ui/window_on_tiny_model.h"
 #include "ui/views/charts/trade_off_view.h"
 
 using namespace natscope;
 using namespace natscope::ui;
-
-namespace {
-
-constexpr int patience = 30'000;
-
-}  // namespace
 
 class BaselinesWindowTest : public WindowTest {
   Q_OBJECT

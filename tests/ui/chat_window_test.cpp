@@ -6,16 +6,11 @@
 #include <QSignalSpy>
 #include <QTest>
 
+#include "tests/ui/patience.h"
 #include "tests/ui/window_on_tiny_model.h"
 
 using namespace natscope;
 using namespace natscope::ui;
-
-namespace {
-
-constexpr int patience = 30'000;
-
-}  // namespace
 
 class ChatWindowTest : public WindowTest {
   Q_OBJECT

@@ -11,16 +11,11 @@
 
 #include "core/export/data_files.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/ui/patience.h"
 #include "tests/ui/window_on_tiny_model.h"
 
 using namespace natscope;
 using namespace natscope::ui;
-
-namespace {
-
-constexpr int patience = 60'000;
-
-}  // namespace
 
 class ExportCommandTest : public WindowTest {
   Q_OBJECT

@@ -13,18 +13,13 @@
 #include <QToolButton>
 
 #include "tests/support/temporary_folder.h"
+#include "tests/ui/patience.h"
 #include "tests/ui/present_run_trace.h"
 #include "tests/ui/window_on_tiny_model.h"
 #include "ui/models/figures/export_command.h"
 
 using namespace natscope;
 using namespace natscope::ui;
-
-namespace {
-
-constexpr int patience = 30'000;
-
-}  // namespace
 
 class FollowUpWindowTest : public WindowTest {
   Q_OBJECT

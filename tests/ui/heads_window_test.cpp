@@ -11,14 +11,13 @@
 #include <QTest>
 #include <cmath>
 
+#include "tests/ui/patience.h"
 #include "tests/ui/window_on_tiny_model.h"
 
 using namespace natscope;
 using namespace natscope::ui;
 
 namespace {
-
-constexpr int patience = 30'000;
 
 /// Entropy, weight on the first token and on itself of a query's weights, the mean over all, from the weights
 /// themselves: a tile of zoom 0 has one in each cell.

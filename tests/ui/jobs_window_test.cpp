@@ -15,6 +15,7 @@
 #include <ctime>
 
 #include "tests/ui/models/made_up_jobs.h"
+#include "tests/ui/patience.h"
 #include "tests/ui/window_on_tiny_model.h"
 #include "ui/panels/jobs/batch_script_dialog.h"
 #include "ui/panels/jobs/job_form.h"
@@ -24,7 +25,6 @@ using namespace natscope::ui;
 
 namespace {
 
-constexpr int patience = 60'000;
 const QString job = QStringLiteral("tiny");
 
 /// Work of this thread alone: other programs of the machine do not count.

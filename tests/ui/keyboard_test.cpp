@@ -18,6 +18,7 @@
 #include <functional>
 
 #include "tests/ui/models/made_up_jobs.h"
+#include "tests/ui/patience.h"
 #include "tests/ui/window_on_tiny_model.h"
 #include "ui/panels/run_bar.h"
 #include "ui/theme/focus_ring.h"
@@ -28,7 +29,6 @@ using namespace natscope::ui;
 
 namespace {
 
-constexpr int patience = 30'000;
 constexpr int mostStops = 200;
 
 QString described(const QWidget* widget) {

@@ -20,6 +20,7 @@
 #include <csignal>
 #include <numeric>
 
+#include "tests/ui/patience.h"
 #include "tests/ui/window_on_tiny_model.h"
 #include "ui/panels/parts/facts_line.h"
 #include "ui/panels/token_panel.h"
@@ -27,12 +28,6 @@
 
 using namespace natscope;
 using namespace natscope::ui;
-
-namespace {
-
-constexpr int patience = 30'000;
-
-}  // namespace
 
 class MainWindowTest : public WindowTest {
   Q_OBJECT

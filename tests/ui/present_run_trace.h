@@ -7,13 +7,13 @@
 #include <optional>
 
 #include "core/session/trace_sequence.h"
+#include "tests/ui/patience.h"
 #include "ui/models/workbench.h"
 
 namespace natscope::ui {
 
 /// What `trace --attention` would write of the run on screen, as a file. Empty where the engine or the disk failed.
 inline QString recordPresentRun(Workbench& bench, const MapId& map, const QString& path) {
-  constexpr int patience = 30'000;
   const SequenceRecord record = bench.sequence().record();
   std::optional<WeightsMessage> weights;
   WeightsRequestMessage request;

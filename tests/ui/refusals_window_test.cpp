@@ -8,16 +8,11 @@
 #include <algorithm>
 #include <csignal>
 
+#include "tests/ui/patience.h"
 #include "tests/ui/window_on_tiny_model.h"
 
 using namespace natscope;
 using namespace natscope::ui;
-
-namespace {
-
-constexpr int patience = 30'000;
-
-}  // namespace
 
 class RefusalsWindowTest : public WindowTest {
   Q_OBJECT

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tests/ui/patience.h"
 #include "tests/ui/present_run_trace.h"
 #include "tests/ui/window_on_tiny_model.h"
 #include "ui/models/run_facts.h"
@@ -24,12 +25,6 @@
 
 using namespace natscope;
 using namespace natscope::ui;
-
-namespace {
-
-constexpr int patience = 30'000;
-
-}  // namespace
 
 class RunsWindowTest : public WindowTest {
   Q_OBJECT

@@ -17,18 +17,13 @@
 #include <QTest>
 #include <QThreadPool>
 
+#include "tests/ui/patience.h"
 #include "tests/ui/window_on_tiny_model.h"
 #include "ui/models/figures/export_command.h"
 #include "ui/models/run_facts.h"
 
 using namespace natscope;
 using namespace natscope::ui;
-
-namespace {
-
-constexpr int patience = 30'000;
-
-}  // namespace
 
 class ShownRunTest : public WindowTest {
   Q_OBJECT

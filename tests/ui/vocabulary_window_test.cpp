@@ -11,6 +11,7 @@
 #include <cmath>
 #include <map>
 
+#include "tests/ui/patience.h"
 #include "tests/ui/window_on_tiny_model.h"
 #include "ui/panels/search_bar.h"
 
@@ -18,8 +19,6 @@ using namespace natscope;
 using namespace natscope::ui;
 
 namespace {
-
-constexpr int patience = 30'000;
 
 double numberAt(const FigureTable& table, std::size_t row, const char* key) {
   const double* const number = table.at(row, table.column_at(key)).number();

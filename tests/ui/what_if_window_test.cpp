@@ -11,18 +11,13 @@
 #include <QTest>
 #include <algorithm>
 
+#include "tests/ui/patience.h"
 #include "tests/ui/present_run_trace.h"
 #include "tests/ui/window_on_tiny_model.h"
 #include "ui/models/figures/export_command.h"
 
 using namespace natscope;
 using namespace natscope::ui;
-
-namespace {
-
-constexpr int patience = 30'000;
-
-}  // namespace
 
 class WhatIfWindowTest : public WindowTest {
   Q_OBJECT

@@ -12,6 +12,7 @@
 #include <QTest>
 #include <QToolBar>
 
+#include "tests/ui/patience.h"
 #include "tests/ui/window_on_tiny_model.h"
 
 using namespace natscope;
@@ -19,7 +20,6 @@ using namespace natscope::ui;
 
 namespace {
 
-constexpr int patience = 30'000;
 constexpr QSize usual{1400, 900};
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "tests/support/tiny_model.h"
+#include "tests/ui/patience.h"
 #include "ui/main_window.h"
 #include "ui/theme/theme.h"
 
@@ -65,7 +66,6 @@ class WindowOnTinyModel {
   }
   /// The window shown and active, its text read; null where that does not come about.
   [[nodiscard]] std::unique_ptr<MainWindow> makeRead(const QString& prompt) const {
-    constexpr int patience = 30'000;
     auto window = make(prompt);
     window->resize(1300, 850);
     window->show();

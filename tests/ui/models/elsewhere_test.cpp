@@ -5,12 +5,12 @@
 #include <QTest>
 #include <stdexcept>
 
+#include "tests/ui/patience.h"
+
 using namespace natscope;
 using namespace natscope::ui;
 
 namespace {
-
-constexpr int patience = 30'000;
 
 /// The code of what `work`, which throws, arrives as; "" where it arrives as no error.
 template <class Work>

@@ -10,6 +10,7 @@
 #include <chrono>
 
 #include "tests/ui/models/made_up_jobs.h"
+#include "tests/ui/patience.h"
 #include "ui/models/grouped_number.h"
 
 using namespace natscope;
@@ -17,8 +18,6 @@ using namespace natscope::ui;
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr int patience = 20'000;
 
 QStringList sortedLines(const JobListModel& list) {
   QStringList lines = list.asText().split(u'\n');

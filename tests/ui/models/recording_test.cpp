@@ -6,6 +6,7 @@
 #include <QTest>
 #include <algorithm>
 
+#include "tests/ui/patience.h"
 #include "ui/models/workbench.h"
 
 using namespace natscope;
@@ -13,7 +14,6 @@ using namespace natscope::ui;
 
 namespace {
 
-constexpr int patience = 30'000;
 constexpr std::int32_t tokens = 12;
 
 /// A run of full attention with a map of each of `layers` layers of one head; every weight below the diagonal is

@@ -13,6 +13,7 @@
 #include <cmath>
 
 #include "tests/ui/models/made_up_jobs.h"
+#include "tests/ui/patience.h"
 #include "ui/models/jobs/job_list_model.h"
 #include "ui/theme/theme.h"
 #include "ui/views/charts/job_curves_view.h"
@@ -24,8 +25,6 @@ using namespace natscope;
 using namespace natscope::ui;
 
 namespace {
-
-constexpr int patience = 20'000;
 
 Curve curveOf(int steps, const std::function<double(int)>& value) {
   Curve curve;

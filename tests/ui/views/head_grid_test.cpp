@@ -6,6 +6,7 @@
 #include <QTest>
 #include <set>
 
+#include "tests/ui/patience.h"
 #include "tests/ui/views/made_up_record.h"
 #include "tests/ui/views/made_up_tiles.h"
 #include "ui/theme/theme.h"
@@ -16,8 +17,6 @@ using namespace natscope;
 using namespace natscope::ui;
 
 namespace {
-
-constexpr int patience = 5'000;
 
 /// Below the diagonal: key 0 is strong, key 1 is seen with weight 0, key 2 is masked, the rest is weak or weaker.
 float weightOf(std::int64_t, std::int64_t key) {
