@@ -107,7 +107,7 @@ Session MainWindow::shownAsSession() {
 void MainWindow::keepLastRun() {
   const bool isInFile = workbench_.recording() || !workbench_.sessionFile().isEmpty();
   const EngineClient& client = workbench_.client();
-  const bool isCut = client.record().size() < client.promptTokens();
+  const bool isCut = !client.isPromptRead();
   // Behind a file that is looked at, or a text that was not read to its end, a run may stand that no file has.
   const Session* const before = workbench_.runBefore();
   if (isInFile && before == nullptr) return;

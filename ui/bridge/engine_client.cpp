@@ -159,6 +159,8 @@ const SequenceRecord& EngineClient::record() const { return d_->run.record(); }
 bool EngineClient::isRecording() const { return d_->run.isRecorded(); }
 bool EngineClient::isOfOpenModel() const { return model() && !d_->run.origin(); }
 std::int64_t EngineClient::promptTokens() const { return d_->run.promptTokens(); }
+bool EngineClient::isPromptRead() const { return d_->run.isPromptRead(); }
+bool EngineClient::hasWritten() const { return d_->run.hasWritten(); }
 const std::vector<TokenSpan>& EngineClient::followUps() const { return d_->run.followUps(); }
 std::string EngineClient::promptText() const { return d_->run.promptText(); }
 const std::string& EngineClient::policy() const { return d_->run.policy(); }

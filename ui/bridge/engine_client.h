@@ -103,6 +103,9 @@ class EngineClient : public QObject {
   /// Whether what is mirrored is a recorded run (showRecording).
   [[nodiscard]] bool isRecording() const;
   [[nodiscard]] std::int64_t promptTokens() const;
+  /// Whether the prompt was read to its end, and whether tokens stand behind it: MirroredRun.
+  [[nodiscard]] bool isPromptRead() const;
+  [[nodiscard]] bool hasWritten() const;
   /// What was given behind the prompt.
   [[nodiscard]] const std::vector<TokenSpan>& followUps() const;
   /// The text that the mirrored sequence began with: what was taken of a longer one. Empty where it was tokens.

@@ -147,10 +147,7 @@ const std::string* MirroredRun::tokenText(std::int32_t token) const {
   return found != tokenTexts_.end() ? &found->second : nullptr;
 }
 
-bool MirroredRun::canReadAgain() const {
-  const bool isWhole = record_.size() > 0 && record_.size() >= promptTokens_;
-  return isWhole || readAgainFrom_;
-}
+bool MirroredRun::canReadAgain() const { return (record_.size() > 0 && isPromptRead()) || readAgainFrom_; }
 
 AskedAnalysis MirroredRun::readingAgain(const RolePlan& plan) const {
   AskedAnalysis asked;

@@ -69,6 +69,10 @@ class MirroredRun {
   [[nodiscard]] const std::optional<Origin>& origin() const { return origin_; }
   [[nodiscard]] bool isRecorded() const { return isRecorded_; }
   [[nodiscard]] std::int64_t promptTokens() const { return promptTokens_; }
+  /// Whether the prompt was read to its end; one that was stopped before is no text to go on from.
+  [[nodiscard]] bool isPromptRead() const { return record_.size() >= promptTokens_; }
+  /// Whether tokens stand behind the prompt: drawn, or given as a follow-up.
+  [[nodiscard]] bool hasWritten() const { return record_.size() > promptTokens_; }
   /// The tokens of the last prefill: the prompt's, a follow-up's, or all that were read again.
   [[nodiscard]] std::int64_t prefillTokens() const { return readTokens_; }
   [[nodiscard]] double prefillSeconds() const { return prefillSeconds_; }

@@ -58,7 +58,7 @@ Workbench::Workbench(Settings& settings, QObject* parent)
       Qt::QueuedConnection);
   connect(&client_, &EngineClient::modelOpened, this, &Workbench::onModelOpened);
   connect(&client_, &EngineClient::sequenceEnding, this, [this] {
-    const bool isWhole = !sequence_.isEmpty() && client_.record().size() >= client_.promptTokens();
+    const bool isWhole = !sequence_.isEmpty() && client_.isPromptRead();
     // In place of a part of a text, what was there before it is what one may want back.
     if (!isWhole || aside_ || isOfAside()) return;
     replaced_.reset();
@@ -224,10 +224,7 @@ bool Workbench::canContinue() const {
   return canAnalyse() && !recording() && (sequence_.isEmpty() || client_.knowsSequence());
 }
 
-bool Workbench::canFollowUp() const {
-  // A prompt that was not read to its end is no text to go on from.
-  return canContinue() && !sequence_.isEmpty() && client_.record().size() >= client_.promptTokens();
-}
+bool Workbench::canFollowUp() const { return canContinue() && !sequence_.isEmpty() && client_.isPromptRead(); }
 
 std::shared_ptr<const Recording> Workbench::recording() const {
   return client_.isRecording() ? openRecording_ : nullptr;
@@ -243,8 +240,7 @@ bool Workbench::isRunning() const {
 }
 
 bool Workbench::needsNewSequence() const {
-  // A prompt that was not read to its end is no text to go on from.
-  return !client_.knowsSequence() || sequence_.isEmpty() || client_.record().size() < client_.promptTokens() ||
+  return !client_.knowsSequence() || sequence_.isEmpty() || !client_.isPromptRead() ||
          analysed_ != Beginning{options_.text, options_.policy, changes_};
 }
 
@@ -284,12 +280,10 @@ void Workbench::askForSequence(Next next, Read what) {
   followUpAt_ = -1;
   const bool isAgain = what == Read::shownAgain;
   const bool isSameText = isAgain || options_.text == analysed_.text;
-  if (isSameText) {
+  if (isSameText)
     rememberPins();
-  } else {
-    pinsAgain_.clear();
-    queryAgain_.reset();
-  }
+  else
+    forgetPins();
   RoleChanges changes = changes_;
   // What a session was made with cannot be had again: the file is not known by name.
   changes.hadOtherRoles = false;
@@ -337,6 +331,11 @@ void Workbench::applyRoleChanges() {
 void Workbench::rememberPins() {
   if (!selection_.pinned().empty()) pinsAgain_ = selection_.pinned();
   if (selection_.pinnedQuery()) queryAgain_ = selection_.pinnedQuery();
+}
+
+void Workbench::forgetPins() {
+  pinsAgain_.clear();
+  queryAgain_.reset();
 }
 
 void Workbench::tryPolicy() {
@@ -420,9 +419,9 @@ void Workbench::onFailed(const Error& error) {
   if (error.code == ErrorCode::interrupted) {
     offerReplaced();
     if (const QString part = partOfFollowUp(); !part.isEmpty()) return say(part);
-    const bool isCut = client_.record().size() < client_.promptTokens();
-    return say(isCut && before_ ? tr("Stopped. File / Back to the run of before shows what was there.")
-                                : tr("Stopped."));
+    return say(!client_.isPromptRead() && before_
+                   ? tr("Stopped. File / Back to the run of before shows what was there.")
+                   : tr("Stopped."));
   }
   say(QString());
   Q_EMIT logLine(QString::fromStdString(format_error_line(error)));
@@ -440,8 +439,7 @@ void Workbench::forgetAsked() {
   // Of two that were asked for, one after the other, it may be the first one that was refused.
   if (client_.state() == EngineClient::State::analysing) return;
   next_ = Next::nothing;
-  pinsAgain_.clear();
-  queryAgain_.reset();
+  forgetPins();
   asked_ = analysed_;
   if (aside_) return;  // what was set by hand is still that one's
   // Others' say only what they were made with.

@@ -183,10 +183,13 @@ class Workbench : public QObject {
   /// Something newer was asked for than the file that is being read, or what was put aside.
   void giveUpReading();
   void keepBefore();
+  /// Another run takes the place of what is shown, and of all that was still to be done with it.
+  void leaveShown();
   /// Whether the model wrote in it, or it was given follow-ups: nothing that reading a prompt would bring back.
   [[nodiscard]] static bool isWritten(const RunBefore& run);
   /// What is pinned is pinned again once the same text was read.
   void rememberPins();
+  void forgetPins();
   /// What is shown, to come back to.
   [[nodiscard]] RunBefore shownRun(const PromptOptions& options) const;
   /// A text that was not read to its end leaves a part of it, or nothing: the run of before can be shown again.

@@ -41,12 +41,20 @@ QString Workbench::statusText() const {
 void Workbench::keepBefore() {
   const bool isInFile = recording() || file_.tokens == client_.record().size();
   if (sequence_.isEmpty() || isInFile || isOfAside()) return;
-  // A prompt that was not read to its end is begun again instead.
-  const std::int64_t written = client_.record().size() - client_.promptTokens();
   // One that was written in is not given up for one that can be had again by reading its prompt.
-  if (before_ && isWritten(*before_) && written <= 0) return;
+  if (before_ && isWritten(*before_) && !client_.hasWritten()) return;
   before_.reset();
-  if (written >= 0) before_ = shownRun(options_);
+  // A prompt that was not read to its end is begun again instead.
+  if (client_.isPromptRead()) before_ = shownRun(options_);
+}
+
+void Workbench::leaveShown() {
+  giveUpReading();
+  followUpAt_ = -1;
+  policyWaits_ = changesWait_ = false;
+  forgetPins();
+  keepBefore();
+  next_ = Next::nothing;
 }
 
 bool Workbench::isWritten(const RunBefore& run) {
@@ -60,7 +68,7 @@ Workbench::RunBefore Workbench::shownRun(const PromptOptions& options) const {
 }
 
 void Workbench::offerReplaced() {
-  if (!replaced_ || client_.record().size() >= client_.promptTokens()) return;
+  if (!replaced_ || client_.isPromptRead()) return;
   if (!before_ || !isWritten(*before_) || isWritten(*replaced_)) before_ = std::exchange(replaced_, std::nullopt);
 }
 
@@ -79,13 +87,10 @@ void Workbench::choose(const SessionView& view) {
 
 void Workbench::showRunBefore() {
   if (!before_) return;
-  giveUpReading();
-  followUpAt_ = -1;
-  changesWait_ = false;
+  giveUpReading();  // what was put aside is then the one to go back to
   const RunBefore back = *std::exchange(before_, std::nullopt);
   const bool wasRecording = recording() != nullptr;
-  keepBefore();  // so one can go to and fro
-  next_ = Next::nothing;
+  leaveShown();  // which keeps it: so one can go to and fro
   isSessionShown_ = false;
   areChangesAside_ = false;
   takeRoleChanges(back.beginning.changes);
@@ -105,7 +110,7 @@ void Workbench::showRunBefore() {
 }
 
 bool Workbench::canPutAside() const {
-  const bool isWhole = !sequence_.isEmpty() && client_.record().size() >= client_.promptTokens();
+  const bool isWhole = !sequence_.isEmpty() && client_.isPromptRead();
   return canAnalyse() && isWhole && !isReading() && !recording() && client_.knowsSequence() && client_.canReadAgain() &&
          client_.isOfOpenModel();
 }
@@ -138,7 +143,7 @@ void Workbench::endAside() {
   if (!aside_) return;
   const RunBefore back = *std::exchange(aside_, std::nullopt);
   next_ = Next::nothing;
-  pinsAgain_.clear();
+  forgetPins();
   asked_ = back.beginning;
   say(tr("%1 are shown again").arg(tokensInWords(back.run.session.record.size())));
   client_.showAgain(back.run);
@@ -148,11 +153,7 @@ void Workbench::endAside() {
 }
 
 void Workbench::showSession(const Session& session, const QString& path) {
-  giveUpReading();
-  followUpAt_ = -1;
-  changesWait_ = false;
-  keepBefore();
-  next_ = Next::nothing;
+  leaveShown();
   isSessionShown_ = true;
   const RoleChanges changes = RoleChanges::of(session.provenance.by_hand);
   // Another model's layers and heads are others.
@@ -177,11 +178,7 @@ void Workbench::showSession(const Session& session, const QString& path) {
 }
 
 void Workbench::showRecording(const std::shared_ptr<const Recording>& recording) {
-  giveUpReading();
-  followUpAt_ = -1;
-  changesWait_ = false;
-  keepBefore();
-  next_ = Next::nothing;
+  leaveShown();
   isSessionShown_ = true;  // a model that is opened meanwhile does not take its place
   openRecording_ = recording;
   takeRoleChanges({});

@@ -9,7 +9,7 @@ namespace natscope::ui {
 void Workbench::analyse() { startSequence(Next::nothing); }
 void Workbench::generate() {
   // A prompt that was just read needs not be read again.
-  const bool isRead = canContinue() && !needsNewSequence() && client_.record().size() == client_.promptTokens();
+  const bool isRead = canContinue() && !needsNewSequence() && !client_.hasWritten();
   if (!isRead) return startSequence(Next::generate);
   giveUpReading();
   sendGenerate();

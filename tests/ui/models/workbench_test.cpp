@@ -12,7 +12,9 @@
 #include <QThreadPool>
 #include <functional>
 
+#include "tests/ui/models/bench_on_made_up_engine.h"
 #include "tests/ui/panels/made_up_session.h"
+#include "tests/ui/patience.h"
 #include "ui/models/figures/export_command.h"
 #include "ui/models/runs/run_comparison.h"
 #include "ui/models/runs/token_words.h"
@@ -21,27 +23,13 @@
 using namespace natscope;
 using namespace natscope::ui;
 
-namespace {
-
-constexpr int patience = 30'000;
-
-QStringList slow(int milliseconds) {
-  return {QStringLiteral(NATSCOPE_FAKE_ENGINE), QStringLiteral("slow"), QString::number(milliseconds)};
-}
-
-}  // namespace
-
 Q_DECLARE_METATYPE(std::function<void(natscope::ui::Workbench&)>)
 
-class WorkbenchTest : public QObject {
+class WorkbenchTest : public BenchTest {
   Q_OBJECT
 
  private Q_SLOTS:
-  void init() {
-    settings_ = std::make_unique<Settings>(folder_.filePath(QStringLiteral("settings-%1.ini").arg(++runs_)));
-    bench_ = std::make_unique<Workbench>(*settings_);
-  }
-
+  void init() { forget(); }
   void cleanup() { bench_.reset(); }
 
   void anEngineThatCannotBeStartedIsNotSaidToCome() {
@@ -90,39 +78,6 @@ class WorkbenchTest : public QObject {
     QCOMPARE(bench_->client().record().size(), 22);
     QVERIFY(!bench_->client().record().frame(TokenPos(19)).generated);
     QVERIFY(bench_->client().record().frame(TokenPos(20)).generated);
-  }
-
-  void theRunBeforeATextThatWasStoppedComesBack() {
-    begin(20, QStringLiteral("ab"));
-    QSignalSpy finished(&bench_->client(), &EngineClient::finished);
-    bench_->step();
-    QVERIFY(finished.wait(patience));
-    bench_->selection().pin(TokenPos(2));
-    stopWhileItReads(QStringLiteral("abcdefghijklmnopqrst"));
-    QVERIFY(bench_->runBefore() != nullptr);
-    QCOMPARE(bench_->runBefore()->record.size(), 3);
-    QVERIFY2(bench_->statusText().contains(QStringLiteral("Back to the run of before")),
-             qPrintable(bench_->statusText()));
-    QSignalSpy shown(bench_.get(), &Workbench::sessionShown);
-    bench_->showRunBefore();
-    QCOMPARE(bench_->client().record().size(), 3);
-    QCOMPARE(bench_->client().promptTokens(), 2);
-    QCOMPARE(bench_->options().text, QStringLiteral("ab"));
-    QCOMPARE(shown.count(), 1);
-    QVERIFY(bench_->selection().isPinned(TokenPos(2)));
-    QTRY_VERIFY_WITH_TIMEOUT(bench_->hasEngineSequence() && bench_->canContinue(), patience);
-    bench_->step();
-    QTRY_COMPARE_WITH_TIMEOUT(bench_->client().record().size(), 4, patience);
-    // A text that is read to its end does not take its place for good either: something was written in it.
-    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse(), patience);
-    ask(QStringLiteral("abc"));
-    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse() && bench_->client().record().size() == 3, patience);
-    QVERIFY(bench_->runBefore() != nullptr);
-    QCOMPARE(bench_->runBefore()->record.size(), 4);
-    // In this one nothing was, and its prompt says all of it.
-    ask(QStringLiteral("abcde"));
-    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse() && bench_->client().record().size() == 5, patience);
-    QCOMPARE(bench_->runBefore()->record.size(), 4);
   }
 
   void whatIsReadAgainIsWholeHoweverOftenItIsAskedFor() {
@@ -249,24 +204,6 @@ class WorkbenchTest : public QObject {
     // What was written is still there.
     QCOMPARE(bench_->client().record().size(), 10);
     QCOMPARE(bench_->client().promptTokens(), 4);
-  }
-
-  void aRunThatWasWrittenInIsNotGivenUpForAPrompt() {
-    begin(1, QStringLiteral("abcd"));
-    PromptOptions options = bench_->options();
-    options.maxNewTokens = 6;
-    bench_->setOptions(options);
-    bench_->continueGenerating();
-    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse() && bench_->client().record().size() == 10, patience);
-    ask(QStringLiteral("another"));
-    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse() && bench_->client().record().size() == 7, patience);
-    // A session takes the place of what can be had again by reading it.
-    bench_->showSession(madeUpSession(
-        1, 1, 5, [](std::int32_t) { return 0.5; }, 9));
-    QVERIFY(bench_->runBefore() != nullptr);
-    QCOMPARE(bench_->runBefore()->record.size(), 10);
-    bench_->showRunBefore();
-    QCOMPARE(bench_->client().record().size(), 10);
   }
 
   void whatIsPinnedInAMapIsPinnedAgain() {
@@ -444,34 +381,6 @@ class WorkbenchTest : public QObject {
       QCOMPARE(QProcess::splitCommand(settings_->engineCommandLine()), command);
     }
   }
-
- private:
-  void begin(int milliseconds, const QString& text) {
-    PromptOptions options;
-    options.text = text;
-    bench_->setOptions(options);
-    bench_->begin(slow(milliseconds), QStringLiteral("m"), QStringLiteral("cpu"));
-    QTRY_VERIFY_WITH_TIMEOUT(bench_->canContinue() && bench_->client().record().size() == text.size(), patience);
-  }
-
-  void ask(const QString& text) {
-    PromptOptions options = bench_->options();
-    options.text = text;
-    bench_->setOptions(options);
-    bench_->analyse();
-  }
-
-  void stopWhileItReads(const QString& text) {
-    ask(text);
-    QTRY_VERIFY_WITH_TIMEOUT(bench_->statusText().startsWith(QStringLiteral("Reading the text")), patience);
-    bench_->stop();
-    QTRY_VERIFY_WITH_TIMEOUT(bench_->canAnalyse(), patience);
-  }
-
-  QTemporaryDir folder_;
-  std::unique_ptr<Settings> settings_;
-  std::unique_ptr<Workbench> bench_;
-  int runs_ = 0;
 };
 
 QTEST_MAIN(WorkbenchTest)

@@ -30,9 +30,7 @@ QString BaselineRuns::words() const {
   return tr("%1 of %2: %3").arg(at_ + 1).arg(policies_.size()).arg(QString::fromStdString(to_string(policies_[at_])));
 }
 
-bool BaselineRuns::isOfPromptAlone() const {
-  return workbench_.sequence().record().size() <= workbench_.client().promptTokens();
-}
+bool BaselineRuns::isOfPromptAlone() const { return !workbench_.client().hasWritten(); }
 
 double BaselineRuns::presentBudget() const {
   const SequenceRecord& record = workbench_.sequence().record();

@@ -37,13 +37,12 @@ RunList::RunList(Workbench& workbench, RunComparison& comparison, QObject* paren
 bool RunList::hasShown() const {
   if (shown_ || workbench_.isAside()) return shown_.has_value();
   const SequenceRecord& record = workbench_.sequence().record();
-  const std::int64_t prompt = workbench_.client().promptTokens();
-  if (record.size() == 0 || record.size() < prompt) return false;
+  if (record.size() == 0 || !workbench_.client().isPromptRead()) return false;
   shown_ = RunRow{.name = comparison_.presentName().toStdString(),
                   .policy = familyPolicy(workbench_.client().policy(), record),
                   .model = comparison_.presentModel().toStdString(),
                   .is_set_by_hand = !workbench_.client().setByHand().empty(),
-                  .outcome = run_outcome(record, prompt)};
+                  .outcome = run_outcome(record, workbench_.client().promptTokens())};
   return true;
 }
 
