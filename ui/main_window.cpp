@@ -3,6 +3,7 @@
 
 #include <QApplication>
 #include <QCloseEvent>
+#include <QDialog>
 #include <QDockWidget>
 #include <QFile>
 #include <QFileInfo>
@@ -12,6 +13,7 @@
 #include <QSplitter>
 #include <QStatusBar>
 #include <QTimer>
+#include <QToolBar>
 #include <QToolButton>
 #include <QUrl>
 #include <QVBoxLayout>
@@ -105,6 +107,17 @@ MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* pa
   if (isFileFirst) openPath(start.session);
   fillModelMenu();
   refresh();
+}
+
+MainWindow::~MainWindow() {
+  // Panels, bars and dialogs look at models until they are gone, and tell them when they are hidden; models are
+  // members, which would go first.
+  hide();  // while every dock is there, and whoever has the keyboard can still be told that it is gone
+  qDeleteAll(findChildren<QDialog*>(Qt::FindDirectChildrenOnly));
+  qDeleteAll(findChildren<QToolBar*>(Qt::FindDirectChildrenOnly));
+  qDeleteAll(std::exchange(docks_, {}));
+  delete menuWidget();
+  delete statusBar();
 }
 
 void MainWindow::keepOnScreen() {

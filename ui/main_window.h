@@ -44,6 +44,7 @@ class MainWindow : public QMainWindow {
 
  public:
   MainWindow(Settings& settings, const WindowStart& start, QWidget* parent = nullptr);
+  ~MainWindow() override;
 
   [[nodiscard]] Workbench& workbench() { return workbench_; }
   [[nodiscard]] AttentionPanel& attention() { return *attention_; }

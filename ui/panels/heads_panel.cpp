@@ -17,7 +17,7 @@ HeadsPanel::HeadsPanel(Workbench& workbench, QWidget* parent)
                        tr("A row chooses its head in every view. A header sorts. Ctrl+C copies the selected rows."),
                        parent),
       workbench_(workbench),
-      thumbnails_(&workbench.thumbnails()),
+      thumbnails_(workbench.thumbnails()),
       attentionInstead_(new QCheckBox(tr("what each attends to"), this)) {
   attentionInstead_->setToolTip(
       tr("A row a query head: its entropy, its weight on the first token and on itself, in place of what it keeps"));
@@ -29,13 +29,13 @@ HeadsPanel::HeadsPanel(Workbench& workbench, QWidget* parent)
   const auto followAttention = [this] {
     if (isOfAttention()) followSoon();
   };
-  connect(thumbnails_, &HeadThumbnails::changed, this, followAttention);
+  connect(&thumbnails_, &HeadThumbnails::changed, this, followAttention);
   connect(&workbench_, &Workbench::stateChanged, this, followAttention);
   const auto fetchSoon = [this] {
     mustFetch_ = true;
     if (isOfAttention()) followSoon();
   };
-  connect(thumbnails_, &HeadThumbnails::cleared, this, fetchSoon);
+  connect(&thumbnails_, &HeadThumbnails::cleared, this, fetchSoon);
   connect(&workbench_.sequence(), &SequenceModel::extended, this, fetchSoon);
   // Of what an engine was asked for before it died nothing comes; a model decides what can be had.
   connect(&workbench_.client(), &EngineClient::sequenceRestored, this, fetchSoon);
@@ -52,12 +52,12 @@ void HeadsPanel::showEvent(QShowEvent* event) {
 
 void HeadsPanel::hideEvent(QHideEvent* event) {
   FigureTablePanel::hideEvent(event);
-  if (thumbnails_) thumbnails_->want(*this, {});
+  thumbnails_.want(*this, {});
 }
 
 void HeadsPanel::fetch() {
   mustFetch_ = false;
-  thumbnails_->want(*this, isOfAttention() ? workbench_.selection().allHeads() : std::vector<MapId>());
+  thumbnails_.want(*this, isOfAttention() ? workbench_.selection().allHeads() : std::vector<MapId>());
 }
 
 void HeadsPanel::changeTable() {
@@ -99,9 +99,9 @@ void HeadsPanel::showAttention() {
       if (!workbench_.tiles().whyNoMap(layer, head).isEmpty()) continue;
       HeadAttention row{layer, head, kv_head_of(head, selection.heads(), selection.kvHeads()), std::nullopt};
       // One of an earlier, shorter text is another number.
-      if (thumbnails_->isUpToDate({layer, head})) {
+      if (thumbnails_.isUpToDate({layer, head})) {
         ++known;
-        row.means = thumbnails_->of({layer, head})->summary;
+        row.means = thumbnails_.of({layer, head})->summary;
         if (row.means) queries = row.means->queries;
       }
       attention_.push_back(row);

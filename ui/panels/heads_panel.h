@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <QPointer>
 #include <vector>
 
 #include "core/explore/head_summary.h"
@@ -41,8 +40,7 @@ class HeadsPanel : public FigureTablePanel {
   void showChosenHead();
 
   Workbench& workbench_;
-  // A window that is destroyed while it is shown hides its parts after its models.
-  QPointer<HeadThumbnails> thumbnails_;
+  HeadThumbnails& thumbnails_;
   QCheckBox* attentionInstead_;
   std::vector<HeadSummary> kept_;         // of the rows, or …
   std::vector<HeadAttention> attention_;  // … these

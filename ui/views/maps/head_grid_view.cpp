@@ -58,7 +58,7 @@ QString attentionWords(const AttentionSummary& summary, std::int64_t tokens, boo
 
 HeadGridView::HeadGridView(TileSource& tiles, HeadThumbnails& thumbnails, SequenceModel& sequence, Selection& selection,
                            QWidget* parent)
-    : QAbstractScrollArea(parent), tiles_(tiles), sequence_(sequence), selection_(selection), thumbnails_(&thumbnails) {
+    : QAbstractScrollArea(parent), tiles_(tiles), sequence_(sequence), selection_(selection), thumbnails_(thumbnails) {
   setFrameShape(QFrame::NoFrame);
   setFocusPolicy(Qt::StrongFocus);
   viewport()->setMouseTracking(true);
@@ -67,12 +67,12 @@ HeadGridView::HeadGridView(TileSource& tiles, HeadThumbnails& thumbnails, Sequen
   pause_.setSingleShot(true);
   pause_.setInterval(fetchPauseMs);
   connect(&pause_, &QTimer::timeout, this, &HeadGridView::fetch);
-  connect(thumbnails_, &HeadThumbnails::changed, this, [this] {
+  connect(&thumbnails_, &HeadThumbnails::changed, this, [this] {
     updateRange();
     Q_EMIT progressed();
     viewport()->update();
   });
-  connect(thumbnails_, &HeadThumbnails::cleared, this, [this] {
+  connect(&thumbnails_, &HeadThumbnails::cleared, this, [this] {
     pictures_.clear();
     hover(std::nullopt);
     follow();
@@ -106,7 +106,7 @@ void HeadGridView::setMapStyle(const MapStyle& style) {
 
 void HeadGridView::setSeen(bool isSeen) {
   isSeen_ = isSeen;
-  if (!isSeen_ && thumbnails_) thumbnails_->want(*this, {});
+  if (!isSeen_) thumbnails_.want(*this, {});
   hasFetched_ = false;
   viewport()->update();
 }
@@ -135,11 +135,11 @@ void HeadGridView::fetch() {
     return rectOf(head).intersects(area) ? 1 : 2;
   };
   std::ranges::stable_sort(order, {}, turn);
-  thumbnails_->want(*this, std::move(order));
+  thumbnails_.want(*this, std::move(order));
 }
 
 void HeadGridView::updateRange() {
-  const ScaleRange fresh = steadied(range_of_counts(thumbnails_->counts(style_.scale.hide_sink), style_.scale), range_);
+  const ScaleRange fresh = steadied(range_of_counts(thumbnails_.counts(style_.scale.hide_sink), style_.scale), range_);
   if (fresh == range_) return;
   range_ = fresh;
   table_ = ColourTable(style_, range_);
@@ -151,7 +151,7 @@ std::pair<int, int> HeadGridView::progress() const {
   for (const MapId& head : selection_.allHeads()) {
     if (!tiles_.whyNoMap(head.layer, head.head).isEmpty()) continue;
     ++result.second;
-    result.first += thumbnails_->isUpToDate(head) ? 1 : 0;
+    result.first += thumbnails_.isUpToDate(head) ? 1 : 0;
   }
   return result;
 }
@@ -176,10 +176,10 @@ QString HeadGridView::describe(const MapId& head, bool isBrief) const {
                  .arg(share(Role::global), share(Role::local), share(Role::sliding));
   }
   if (const QString why = tiles_.whyNoMap(head.layer, head.head); !why.isEmpty()) return words + tr("; not recorded");
-  const auto thumbnail = thumbnails_->of(head);
+  const auto thumbnail = thumbnails_.of(head);
   if (!thumbnail) return words + tr("; not computed yet");
   if (thumbnail->summary) words += attentionWords(*thumbnail->summary, thumbnail->tokens, isBrief);
-  if (!thumbnails_->isUpToDate(head))
+  if (!thumbnails_.isUpToDate(head))
     return words + tr("; the map of its first %1 tokens").arg(groupedNumber(thumbnail->tokens));
   return words;
 }
@@ -300,7 +300,7 @@ void HeadGridView::drawHead(QPainter& painter, const MapId& head, const QRect& s
     painter.drawLine(square.topRight(), square.bottomLeft());
     return;
   }
-  const auto thumbnail = thumbnails_->of(head);
+  const auto thumbnail = thumbnails_.of(head);
   // A map of an earlier, shorter text takes the part of the square that it is of.
   const double share = thumbnail ? std::min(1.0, static_cast<double>(thumbnail->tokens) /
                                                      static_cast<double>(std::max<qint64>(1, tiles_.tokens())))
@@ -411,7 +411,7 @@ void HeadGridView::scrollContentsBy(int, int) {
 
 void HeadGridView::hideEvent(QHideEvent* event) {
   QAbstractScrollArea::hideEvent(event);
-  if (thumbnails_) thumbnails_->want(*this, {});
+  thumbnails_.want(*this, {});
   hasFetched_ = false;
 }
 

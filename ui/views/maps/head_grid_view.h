@@ -3,7 +3,6 @@
 
 #include <QAbstractScrollArea>
 #include <QElapsedTimer>
-#include <QPointer>
 #include <QTimer>
 #include <map>
 #include <optional>
@@ -88,8 +87,7 @@ class HeadGridView : public QAbstractScrollArea {
   TileSource& tiles_;
   SequenceModel& sequence_;
   Selection& selection_;
-  // A window that is destroyed while it is shown hides its views after its models.
-  QPointer<HeadThumbnails> thumbnails_;
+  HeadThumbnails& thumbnails_;
   MapStyle style_;
   ScaleRange range_;
   ColourTable table_;
