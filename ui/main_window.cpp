@@ -217,6 +217,7 @@ void MainWindow::connectAll() {
   connect(&export_, &FigureExport::written, this, &MainWindow::sayWritten);
   connect(&sessions_, &SessionFiles::failed, errors_, &ErrorBar::showError);
   connect(&sessions_, &SessionFiles::written, this, &MainWindow::sayWritten);
+  connect(&sessions_, &SessionFiles::written, &comparison_, &RunComparison::forgetFile);
   connect(heads_, &FigureTablePanel::exportWanted, this,
           [this] { showExport(heads_->isOfAttention() ? FigureKind::statistics : FigureKind::heads); });
   connect(runs_, &FigureTablePanel::exportWanted, this, &MainWindow::chooseRunsToWrite);

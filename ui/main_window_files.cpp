@@ -4,6 +4,7 @@
 #include <QDragEnterEvent>
 #include <QFile>
 #include <QFileInfo>
+#include <QPointer>
 #include <QProcess>
 #include <algorithm>
 #include <utility>
@@ -166,12 +167,14 @@ void MainWindow::showExport(FigureKind kind) {
   connect(dialog, &ExportDialog::keptRunToSave, this, [this, dialog, kept = comparison_.kept()](const QString& path) {
     if (kept != comparison_.kept())
       return notice(tr("Another run is kept now: it is not the one that was to be saved"));
-    sessions_.write(path, *comparison_.asFile());
-    connect(&sessions_, &SessionFiles::written, dialog, [this, dialog, kept, path](const QString& written) {
-      if (written != path || kept != comparison_.kept()) return;
-      comparison_.setFile(path);
-      dialog->setKeptFile(path);
+    sessions_.write(path, *comparison_.asFile(), [this, dialog = QPointer(dialog), kept, path] {
+      comparison_.setFile(kept, path);
+      if (dialog) dialog->setKeptFile(path);
     });
+  });
+  // Another session may be written over it.
+  connect(&sessions_, &SessionFiles::written, dialog, [this, dialog, kept = comparison_.kept()] {
+    if (kept == comparison_.kept()) dialog->setKeptFile(comparison_.file());
   });
   // It speaks of this text's positions and of the command for it.
   connect(&workbench_.sequence(), &SequenceModel::restarted, dialog, [this, dialog] {

@@ -319,6 +319,29 @@ class RunsWindowTest : public WindowTest {
     }
   }
 
+  /// The command names it, so it must be the kept run that is in it.
+  void theKeptRunsFileIsOnlyWhatItWasSavedAs() {
+    window_->comparison().keep();
+    window_->showExport(FigureKind::kv);
+    const auto dialog = QPointer(window_->findChild<ExportDialog*>());
+    QVERIFY(dialog);
+    const QString path = tiny_.filePath(QStringLiteral("kept.safetensors"));
+    Q_EMIT dialog->keptRunToSave(path);
+    QTRY_COMPARE_WITH_TIMEOUT(window_->comparison().file(), path, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(dialog->command().contains(path), patience);
+    // Another session is saved over it: nothing has the kept run any more.
+    window_->saveSession(path);
+    QTRY_VERIFY_WITH_TIMEOUT(window_->comparison().file().isEmpty(), patience);
+    QVERIFY(!dialog->command().contains(path));
+    QTest::qWait(50);
+    QVERIFY(window_->comparison().file().isEmpty());
+    // The dialog need not be there when the file is.
+    Q_EMIT dialog->keptRunToSave(path);
+    dialog->close();
+    QTRY_COMPARE_WITH_TIMEOUT(window_->comparison().file(), path, patience);
+    QVERIFY(!dialog);
+  }
+
   /// It would write another text under the command and positions of this one.
   void anExportDialogGoesWithItsText() {
     window_->showExport(FigureKind::attention);

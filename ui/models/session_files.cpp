@@ -29,15 +29,13 @@ std::filesystem::path pathOf(const QString& path) { return path.toStdString(); }
 
 SessionFiles::SessionFiles(Workbench& workbench, QObject* parent) : QObject(parent), workbench_(workbench) {}
 
-void SessionFiles::write(const QString& path, Session session) {
+void SessionFiles::write(const QString& path, Session session, std::function<void()> then) {
   elsewhere(
       this, [path, session = std::move(session)] { return write_session(pathOf(path), session); },
-      [this, path](const Expected<void>& result) {
-        if (result) {
-          Q_EMIT written(path);
-        } else {
-          Q_EMIT failed(result.error());
-        }
+      [this, path, then = std::move(then)](const Expected<void>& result) {
+        if (!result) return Q_EMIT failed(result.error());
+        Q_EMIT written(path);
+        if (then) then();
       });
 }
 

@@ -3,6 +3,7 @@
 
 #include <QObject>
 #include <QString>
+#include <functional>
 
 #include "core/base/error.h"
 #include "core/session/session_file.h"
@@ -19,8 +20,8 @@ class SessionFiles : public QObject {
  public:
   explicit SessionFiles(Workbench& workbench, QObject* parent = nullptr);
 
-  /// Ends with `written` or `failed`. Errors: those of write_session.
-  void write(const QString& path, Session session);
+  /// Ends with `written`, and `then` is called after it, or with `failed`. Errors: those of write_session.
+  void write(const QString& path, Session session, std::function<void()> then = {});
   /// A session or a trace, whichever the file says it is. Ends with `opened`, `recordingOpened` or `failed`, or with
   /// nothing where something newer was asked for. Errors: those of recorded_format, read_session and Recording::open.
   void open(const QString& path);

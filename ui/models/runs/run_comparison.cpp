@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/runs/run_comparison.h"
 
+#include <QFileInfo>
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -168,6 +169,14 @@ bool RunComparison::restore(const Session& session) {
   if (!kept_) kept_ = added;
   Q_EMIT changed();
   return isCompared;
+}
+
+void RunComparison::setFile(const std::shared_ptr<const KeptRun>& run, const QString& path) {
+  if (std::ranges::find(runs_, run) != runs_.end()) files_.insert(run.get(), path);
+}
+
+void RunComparison::forgetFile(const QString& path) {
+  files_.removeIf([written = QFileInfo(path)](const auto& file) { return QFileInfo(file.value()) == written; });
 }
 
 void RunComparison::drop() {

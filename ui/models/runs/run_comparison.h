@@ -65,7 +65,10 @@ class RunComparison : public QObject {
   [[nodiscard]] std::shared_ptr<const Session> asFile() const;
   /// The file that the kept run was saved as; empty: none.
   [[nodiscard]] QString file() const { return files_.value(kept_.get()); }
-  void setFile(const QString& path) { files_.insert(kept_.get(), path); }
+  /// One that is not kept any more has none.
+  void setFile(const std::shared_ptr<const KeptRun>& run, const QString& path);
+  /// Something else was written there: it is no kept run's file any more.
+  void forgetFile(const QString& path);
   /// Keeps a file's run. Where another one is compared with already, that stays so, and false is said.
   bool restore(const Session& session);
 
