@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The whole window from the keyboard: where Tab goes, and that it goes round.
 #include <QAbstractButton>
+#include <QAbstractSpinBox>
+#include <QAccessible>
 #include <QAction>
 #include <QApplication>
 #include <QCheckBox>
@@ -85,6 +87,25 @@ class KeyboardTest : public WindowTest {
     dock(front)->raise();
     QTRY_VERIFY(!dock(front)->widget()->visibleRegion().isEmpty());
     walkBothWays();
+  }
+
+  /// What draws itself has no words that a screen reader could find, and a box says only what was chosen in it.
+  void viewsAndFieldsSayWhatTheyAre() {
+    QList<QWidget*> stops{&window_->attention().map(), &window_->overview().grid(), &window_->roles().map(),
+                          &window_->text().text()};
+    stops << window_->findChild<RunBar*>()->findChild<QComboBox*>(QStringLiteral("device"));
+    for (auto* const field : window_->attention().findChildren<QAbstractSpinBox*>()) stops << field;
+    for (auto* const box : window_->attention().findChildren<QComboBox*>()) stops << box;
+    QCOMPARE(stops.size(), 5 + 3 + 3);
+    QSet<QString> names;
+    for (QWidget* const stop : stops) {
+      QAccessibleInterface* const said = QAccessible::queryAccessibleInterface(stop);
+      QVERIFY2(said != nullptr, qPrintable(described(stop)));
+      const QString name = said->text(QAccessible::Name);
+      QVERIFY2(!name.isEmpty(), qPrintable(described(stop)));
+      names.insert(name);
+    }
+    QVERIFY2(names.size() == stops.size(), qPrintable(QStringList(names.values()).join(u'|')));
   }
 
   void withoutJobsTheFirstStopMakesOne() {

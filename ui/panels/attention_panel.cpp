@@ -33,11 +33,14 @@ AttentionPanel::AttentionPanel(Workbench& workbench, QWidget* parent)
   setAttribute(Qt::WA_StyledBackground);
   scale_->addItems({tr("linear"), tr("log")});
   scale_->setCurrentIndex(1);
+  scale_->setAccessibleName(tr("Scale of the colours"));
   scale_->setToolTip(tr("Scale of the colours (L)"));
   value_->addItems({tr("largest"), tr("mean")});
+  value_->setAccessibleName(tr("What a pixel shows"));
   value_->setToolTip(tr("What a pixel shows that stands for several cells (M)"));
   for (const ColourMap map : {ColourMap::viridis, ColourMap::magma, ColourMap::cividis})
     colours_->addItem(QLatin1String(name(map)));
+  colours_->setAccessibleName(tr("Colour map"));
   colours_->setToolTip(tr("Colour map"));
   clip_->setRange(50, 100);
   clip_->setDecimals(1);
@@ -67,6 +70,7 @@ AttentionPanel::AttentionPanel(Workbench& workbench, QWidget* parent)
     auto* const both = new QWidget(this);
     auto* const words = new QLabel(label, both);
     words->setObjectName(QStringLiteral("muted"));
+    words->setBuddy(field);
     auto* const line = new QHBoxLayout(both);
     line->setContentsMargins(0, 0, 0, 0);
     line->setSpacing(5);

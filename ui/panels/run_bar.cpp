@@ -41,6 +41,8 @@ RunBar::RunBar(Workbench& workbench, QMenu* modelMenu, const QList<QAction*>& ru
   model_->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
   model_->setToolTip(tr("The model: open a folder, a recent one or the demo; or drop a folder on the window"));
   addWidget(model_);
+  device_->setObjectName(QStringLiteral("device"));
+  device_->setAccessibleName(tr("Device"));
   device_->addItem(tr("auto"), QStringLiteral("auto"));
   device_->addItem(tr("CPU"), QStringLiteral("cpu"));
   device_->addItem(tr("GPU"), QStringLiteral("cuda"));

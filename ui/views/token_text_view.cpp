@@ -40,6 +40,7 @@ TokenTextView::TokenTextView(SequenceModel& sequence, Selection& selection, QWid
   setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   viewport()->setMouseTracking(true);
   setFocusPolicy(Qt::StrongFocus);
+  setAccessibleName(tr("Text, token by token"));
   verticalScrollBar()->setSingleStep(static_cast<int>(flow_.lineHeight()));
   connect(&sequence_, &SequenceModel::extended, this, &TokenTextView::extend);
   connect(&sequence_, &SequenceModel::restarted, this, [this] {

@@ -37,6 +37,7 @@ AttentionMapView::AttentionMapView(TileSource& tiles, SequenceModel& sequence, S
     : QWidget(parent), tiles_(tiles), sequence_(sequence), selection_(selection) {
   setMouseTracking(true);
   setFocusPolicy(Qt::StrongFocus);
+  setAccessibleName(tr("Attention map"));
   setAttribute(Qt::WA_OpaquePaintEvent);
   style_.theme = ThemeSwitch::instance().theme();
   calm_.setSingleShot(true);

@@ -61,6 +61,7 @@ HeadGridView::HeadGridView(TileSource& tiles, HeadThumbnails& thumbnails, Sequen
     : QAbstractScrollArea(parent), tiles_(tiles), sequence_(sequence), selection_(selection), thumbnails_(thumbnails) {
   setFrameShape(QFrame::NoFrame);
   setFocusPolicy(Qt::StrongFocus);
+  setAccessibleName(tr("Maps of all heads"));
   viewport()->setMouseTracking(true);
   viewport()->setAttribute(Qt::WA_OpaquePaintEvent);
   style_.theme = ThemeSwitch::instance().theme();

@@ -31,6 +31,7 @@ RoleMapView::RoleMapView(SequenceModel& sequence, Selection& selection, QWidget*
     : QWidget(parent), sequence_(sequence), selection_(selection) {
   setMouseTracking(true);
   setFocusPolicy(Qt::StrongFocus);
+  setAccessibleName(tr("Role map"));
   setAttribute(Qt::WA_OpaquePaintEvent);
   pause_.setSingleShot(true);
   pause_.setInterval(comparePauseMs);
