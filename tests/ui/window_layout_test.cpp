@@ -114,7 +114,7 @@ class WindowLayoutTest : public QObject {
     const QList<QRect> dragged = places();
     QCOMPARE(dragged[prompt].width(), 300);
     QVERIFY(dragged[cache].height() > 230);
-    window_->errorBar().showNotice(QStringLiteral("Wrote it"));
+    window_->errorBar().showError(make_error(ErrorCode::io_failure, "it was not written"));
     settle();
     QVERIFY(dock("cache")->height() > dragged[cache].height() - 14);
     window_->errorBar().hide();
@@ -131,7 +131,7 @@ class WindowLayoutTest : public QObject {
     dock("log")->raise();
     settle();
     QCOMPARE(dock("log")->geometry(), before);
-    window_->errorBar().showNotice(QStringLiteral("Wrote it"));
+    window_->errorBar().showError(make_error(ErrorCode::io_failure, "it was not written"));
     settle();
     window_->errorBar().hide();
     dock("cache")->raise();
@@ -168,7 +168,7 @@ class WindowLayoutTest : public QObject {
     QCOMPARE(places(), before);
     // A bar that comes and goes meanwhile changes nothing of that, nor does the end of the program.
     window_->showRuns();
-    window_->errorBar().showNotice(QStringLiteral("Wrote it"));
+    window_->errorBar().showError(make_error(ErrorCode::io_failure, "it was not written"));
     settle();
     window_->errorBar().hide();
     settle();
@@ -317,7 +317,7 @@ class WindowLayoutTest : public QObject {
     window_->beginSearch();
     wrong = whatGrew("search");
     QVERIFY2(wrong.isEmpty(), wrong.constData());
-    window_->errorBar().showNotice(QStringLiteral("Wrote it"));
+    window_->errorBar().showError(make_error(ErrorCode::io_failure, "it was not written"));
     settle();
     QCOMPARE(window_->size(), least);
   }

@@ -74,7 +74,6 @@ void EngineClient::Private::receiveOpened(const Envelope& envelope, const Opened
   const bool isAgain = what == ModelSlot::Opened::again;
   // Unless something new waits for the model already, it goes on with what is shown.
   if (isAgain && asked.empty()) restoreSequence();
-  if (isAgain) Q_EMIT q->modelReopened(*slot.model());
   Q_EMIT q->modelOpened(*slot.model());
 }
 

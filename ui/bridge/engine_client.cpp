@@ -151,10 +151,6 @@ bool EngineClient::isRestoring() const { return d_->restoring.has_value(); }
 const std::optional<ModelDescription>& EngineClient::model() const { return d_->slot.model(); }
 void EngineClient::setMostRolesGiven(std::int64_t roles) { d_->mostRolesGiven = roles; }
 
-bool EngineClient::isBusy() const {
-  return d_->state == State::opening || d_->state == State::analysing || d_->state == State::generating;
-}
-
 const SequenceRecord& EngineClient::record() const { return d_->run.record(); }
 bool EngineClient::isRecording() const { return d_->run.isRecorded(); }
 bool EngineClient::isOfOpenModel() const { return model() && !d_->run.origin(); }
@@ -219,8 +215,6 @@ void EngineClient::step(const StepMessage& request) {
 }
 
 void EngineClient::followUp(const FollowUpMessage& request) { d_->askRunning(request, State::generating, true); }
-
-void EngineClient::continueGenerating() { d_->askRunning(d_->run.goingOn(), State::generating); }
 
 void EngineClient::stop() { d_->stopRunning(true); }
 

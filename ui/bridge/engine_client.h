@@ -72,7 +72,6 @@ class EngineClient : public QObject {
   [[nodiscard]] State state() const;
   /// Whether a model with a chat template is open in the engine, and it is not asked for a prompt already.
   [[nodiscard]] bool canMakeChatPrompt() const;
-  [[nodiscard]] bool isBusy() const;  ///< opening, analysing or generating
   /// Whether the next engine comes by itself after one was lost. Not so where the program cannot be started or speaks
   /// another protocol: the next one would do the same. It is tried again when a model is to be opened.
   [[nodiscard]] bool isComingBack() const;
@@ -153,8 +152,6 @@ class EngineClient : public QObject {
   void step(const natscope::StepMessage& request);
   /// Goes on behind the last token with a text: followUpRead or followUpFailed.
   void followUp(const natscope::FollowUpMessage& request);
-  /// generate() again with the options of the last one.
-  void continueGenerating();
   void stop();
 
   /// Asks for a tile of the present sequence. One that is already asked for is not asked for twice; the newest wish is
@@ -176,9 +173,6 @@ class EngineClient : public QObject {
   void stateChanged(natscope::ui::EngineClient::State state);
   void engineStarted(const QString& program);  ///< hello came; what it calls itself
   void modelOpened(const natscope::ModelDescription& model);
-  /// Comes before modelOpened when it is the same model in a new engine, after the old one was lost: what is mirrored
-  /// has not changed.
-  void modelReopened(const natscope::ModelDescription& model);
   void modelIdentified(const QString& sha256);
   void sequenceEnding();   ///< comes before sequenceStarted where a text was begun: all that is mirrored is still there
   void sequenceStarted();  ///< record() is empty and has its new geometry

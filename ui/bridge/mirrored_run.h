@@ -82,7 +82,6 @@ class MirroredRun {
   [[nodiscard]] const RolePlan& plan() const { return plan_; }
   [[nodiscard]] const SetByHand& setByHand() const { return setByHand_; }
   [[nodiscard]] const std::string& policy() const { return policy_; }
-  [[nodiscard]] const GenerateMessage& goingOn() const { return goingOn_; }
   [[nodiscard]] const std::string* tokenText(std::int32_t token) const;  ///< null where it was never named
 
   /// Whether all its tokens are here, or are being read again.

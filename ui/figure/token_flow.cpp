@@ -29,14 +29,6 @@ void TokenFlow::setWidth(double width) {
   for (std::size_t i = 0; i < tokens_.size(); ++i) place(i);
 }
 
-void TokenFlow::setMetrics(const QFontMetricsF& metrics) {
-  metrics_ = metrics;
-  widths_.clear();
-  for (Token& token : tokens_) token.width = widthOf(token.shown);
-  const double width = std::exchange(width_, -1);
-  setWidth(width);
-}
-
 void TokenFlow::clear() {
   tokens_.clear();
   begin();

@@ -24,7 +24,6 @@ class TokenFlow {
       : metrics_(metrics), smallestWidth_(smallestWidth) {}
 
   void setWidth(double width);  ///< lays everything out again when it changed
-  void setMetrics(const QFontMetricsF& metrics);
   void clear();
   void append(const QString& text);
 

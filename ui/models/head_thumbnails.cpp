@@ -58,7 +58,7 @@ void HeadThumbnails::want(const QObject& view, std::vector<MapId> heads) {
   for (const Wanted& wanted : wanted_) {
     for (const MapId& head : wanted.heads) {
       if (tokens == 0 || isUpToDate(head) || !tiles_.whyNoMap(head.layer, head.head).isEmpty()) continue;
-      const TileKey key{head.layer, head.head, overviewZoom(tokens), 0, 0};
+      const TileKey key{head.layer, head.head, overview_zoom(tokens), 0, 0};
       // What the map view has need not be computed again.
       if (const auto cached = tiles_.cached(key); cached && cached->tokens >= tokens)
         keep(*cached);
@@ -71,7 +71,7 @@ void HeadThumbnails::want(const QObject& view, std::vector<MapId> heads) {
 
 void HeadThumbnails::keep(const AttentionTile& tile) {
   const bool isWhole = tile.key.row == 0 && tile.key.column == 0 && tile.rows == tile.columns &&
-                       tile.key.zoom == overviewZoom(tile.tokens);
+                       tile.key.zoom == overview_zoom(tile.tokens);
   if (!isWhole) return;
   auto& kept = kept_[{tile.key.layer.value, tile.key.head.value}];
   if (kept) count(*kept, ~std::uint64_t{0});  // takes 1 away

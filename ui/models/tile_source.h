@@ -50,7 +50,4 @@ class TileSource : public QObject {
 /// So many tiles are kept: a full one takes 0.75 MiB.
 inline constexpr std::size_t keptTiles = 160;
 
-/// The zoom at which one tile covers a whole map of T × T cells: what the minimap and the colour range are made from.
-[[nodiscard]] inline int overviewZoom(qint64 tokens) { return overview_zoom(tokens); }
-
 }  // namespace natscope::ui

@@ -24,7 +24,6 @@ class RunsPanel : public FigureTablePanel {
   RunsPanel(Workbench& workbench, RunComparison& comparison, BaselineRuns& baselines, QWidget* parent = nullptr);
 
   [[nodiscard]] TradeOffView& chart() { return *chart_; }
-  [[nodiscard]] QToolButton& baselinesButton() { return *begin_; }
   [[nodiscard]] QMenu& budgets() { return *budgets_; }
   /// What is drawn and written of the runs of this text.
   [[nodiscard]] SeriesChart figure() const;

@@ -41,7 +41,7 @@ QString styleSheet(const ThemeColours& colours) {
       background: @raised; color: @text; border: 1px solid @border; border-radius: 4px; padding: 3px 5px;
       selection-background-color: @accent; selection-color: @onAccent; }
     QPlainTextEdit:focus, QLineEdit:focus { border-color: @accent; }
-    QCheckBox, QRadioButton, QLabel { color: @text; }
+    QCheckBox, QLabel { color: @text; }
     QCheckBox:disabled, QLabel:disabled { color: @muted; }
     QLabel#muted { color: @muted; }
     QLabel#figure { color: @text; font-weight: 600; }
@@ -81,7 +81,6 @@ QString styleSheet(const ThemeColours& colours) {
     QSplitter::handle { background: @window; }
     QHeaderView::section { background: @window; color: @muted; border: none; padding: 4px; }
   )");
-  // Longer names first: "onAccent" must not be read as "accent".
   const std::initializer_list<std::pair<QString, QColor>> names = {
       {QStringLiteral("@onAccent"), colours.onAccent}, {QStringLiteral("@onWarning"), colours.onWarning},
       {QStringLiteral("@window"), colours.window},     {QStringLiteral("@panel"), colours.panel},

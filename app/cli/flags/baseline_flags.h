@@ -15,7 +15,6 @@ namespace natscope {
 class BaselineFlags {
  public:
   void add_to(CLI::App& command);
-  [[nodiscard]] bool is_given() const { return !budgets_.empty(); }
   /// Errors: usage (a budget that is none, --baselines without --budgets).
   [[nodiscard]] Expected<void> check() const;
 

@@ -10,7 +10,6 @@ ClientWatch::ClientWatch(const QStringList& commandLine) {
   const auto note = [this](const char* event) { events << QString::fromLatin1(event); };
   connect(&client, &EngineClient::engineStarted, this, [note] { note("started"); });
   connect(&client, &EngineClient::modelOpened, this, [note] { note("opened"); });
-  connect(&client, &EngineClient::modelReopened, this, [note] { note("reopened"); });
   connect(&client, &EngineClient::modelIdentified, this, [note] { note("identified"); });
   connect(&client, &EngineClient::sequenceStarted, this, [note] { note("sequence"); });
   connect(&client, &EngineClient::sequenceRestored, this, [note] { note("restored"); });

@@ -45,7 +45,7 @@ class EngineClientTest : public QObject {
     QCOMPARE(watch.client.record().size(), 35);
     QCOMPARE(watch.lastFinished->generated, 30);
     watch.events.clear();
-    watch.client.continueGenerating();
+    watch.client.generate(tokens(30));
     QVERIFY(watch.waitForEvent(QStringLiteral("finished")));
     QCOMPARE(watch.client.record().size(), 65);
     watch.events.clear();
@@ -215,7 +215,7 @@ class EngineClientTest : public QObject {
     QCOMPARE(watch.client.model()->path, std::string("m"));
     QCOMPARE(watch.client.record().size(), 8);
     if (isReopened) QVERIFY(watch.waitForEvent(QStringLiteral("restored")));
-    QCOMPARE(watch.events.contains(QStringLiteral("reopened")), isReopened);
+    QCOMPARE(watch.events.contains(QStringLiteral("opened")), isReopened);
     QVERIFY(watch.client.knowsSequence());
     QVERIFY(watch.client.isOfOpenModel());
     QCOMPARE(watch.errors.size(), std::size_t{1});
@@ -264,7 +264,6 @@ class EngineClientTest : public QObject {
     QVERIFY(watch.client.record().size() > 10);  // what was shown stays
     watch.events.clear();
     QVERIFY(watch.waitForEvent(QStringLiteral("opened")));
-    QCOMPARE(watch.events.indexOf(QStringLiteral("opened")) - watch.events.indexOf(QStringLiteral("reopened")), 1);
     QVERIFY(watch.client.processId() != old);
     QVERIFY(watch.client.record().size() > 10);
     // The new engine is given what is shown, and goes on with it.

@@ -169,7 +169,9 @@ class RealEngineTest : public QObject {
       const auto heads = opened.layers * opened.heads;
       watch.client.requestTile({LayerId(next % heads / opened.heads), HeadId(next % opened.heads), 0, 0, 0});
       ++next;
-      return isCode && ClientWatch::waitFor([&] { return !watch.tiles.empty() && !watch.client.isBusy(); }) &&
+      return isCode && ClientWatch::waitFor([&] {
+               return !watch.tiles.empty() && watch.client.state() == EngineClient::State::ready;
+             }) &&
              watch.client.knowsSequence() && *watch.client.model() == opened &&
              tokensOf(watch.client.record()) == prompt && !watch.events.contains(QStringLiteral("sequence"));
     };

@@ -162,10 +162,6 @@ class LongTextTest : public QObject {
     QCOMPARE(flow.measuredTexts(), std::size_t{37});
     QCOMPARE(flow.rectOf(36).width(), QFontMetricsF(font).horizontalAdvance(QStringLiteral(" w36")));
     QCOMPARE(flow.rectOf(36 + 37).width(), flow.rectOf(36).width());
-    QFont larger = font;
-    larger.setPixelSize(40);
-    flow.setMetrics(QFontMetricsF(larger));
-    QCOMPARE(flow.rectOf(36 + 37).width(), QFontMetricsF(larger).horizontalAdvance(QStringLiteral(" w36")));
   }
 
   void whatAPromptAllocatedIsOnePointHoweverManyPiecesItCameIn() {

@@ -61,12 +61,6 @@ void ErrorBar::showError(const Error& error) {
   show();
 }
 
-void ErrorBar::showNotice(const QString& text) {
-  words_->setText(text.toHtmlEscaped());
-  offer_->hide();
-  show();
-}
-
 void ErrorBar::offer(const QString& label, std::function<void()> what) {
   what_ = std::move(what);
   offer_->setText(label);

@@ -19,8 +19,6 @@ class ErrorBar : public QWidget {
   explicit ErrorBar(QWidget* parent = nullptr);
 
   void showError(const Error& error);
-  /// Good news in the same place, calmer: "Wrote figure.png".
-  void showNotice(const QString& text);
   /// A button beside what is said, until something else is said: what to do about it.
   void offer(const QString& label, std::function<void()> what);
   [[nodiscard]] QPushButton& offered() { return *offer_; }

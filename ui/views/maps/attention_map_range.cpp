@@ -9,7 +9,7 @@ namespace natscope::ui {
 
 std::shared_ptr<const AttentionTile> AttentionMapView::overview() const {
   // While the sequence grows, the tile that covered it a moment ago may be one zoom finer: better than none.
-  for (int zoom = overviewZoom(tiles_.tokens()); zoom >= 0; --zoom) {
+  for (int zoom = overview_zoom(tiles_.tokens()); zoom >= 0; --zoom) {
     if (auto tile = tiles_.cached(keyOf(zoom, 0, 0))) return tile;
   }
   return nullptr;
@@ -30,7 +30,7 @@ MapWindow AttentionMapView::inView() const {
 void AttentionMapView::fitToView() {
   const MapWindow window = inView();
   if (!fitsView_ || fittedTo_ == window) return;
-  const int zoom = std::min(transform_.tileZoom(devicePixelRatioF()), overviewZoom(tiles_.tokens()));
+  const int zoom = std::min(transform_.tileZoom(devicePixelRatioF()), overview_zoom(tiles_.tokens()));
   const std::int64_t side = std::int64_t{tile_cells} << zoom;
   std::vector<float> values;
   for (std::int64_t row = window.firstQuery / side; row * side < window.endQuery; ++row) {

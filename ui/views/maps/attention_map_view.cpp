@@ -193,7 +193,7 @@ void AttentionMapView::drawMap(QPainter& painter) {
   isSharp_ = true;
   const int zoom = transform_.tileZoom(devicePixelRatioF());
   const std::int64_t side = std::int64_t{tile_cells} << zoom;
-  const int wholeZoom = overviewZoom(tiles_.tokens());
+  const int wholeZoom = overview_zoom(tiles_.tokens());
   // Asked for first, and so served last: what is on screen comes before it, except where it is the same tile.
   if (wholeZoom != zoom) (void)tiles_.tile(keyOf(wholeZoom, 0, 0));
   for (std::int64_t row = transform_.firstQuery() / side; row * side < transform_.endQuery(); ++row) {
@@ -222,7 +222,7 @@ void AttentionMapView::drawTile(QPainter& painter, int zoom, std::int64_t row, s
     isSharp_ = false;
     if (drawCoarser(painter, target, zoom, row, column)) return;
     // A map smaller than a tile: what covered it when it was larger is finer than what is asked for.
-    const int wholeZoom = overviewZoom(tiles_.tokens());
+    const int wholeZoom = overview_zoom(tiles_.tokens());
     if (zoom > wholeZoom && tiles_.cached(keyOf(wholeZoom, 0, 0))) return drawTile(painter, wholeZoom, 0, 0);
     painter.fillRect(target, colours(style_.theme).raised);
     hasBlank_ = true;
@@ -252,7 +252,7 @@ void AttentionMapView::drawHatching(QPainter& painter, const QRectF& area) {
 
 bool AttentionMapView::drawCoarser(QPainter& painter, const QRectF& target, int zoom, std::int64_t row,
                                    std::int64_t column) {
-  for (int coarser = zoom + 1; coarser <= overviewZoom(tiles_.tokens()); ++coarser) {
+  for (int coarser = zoom + 1; coarser <= overview_zoom(tiles_.tokens()); ++coarser) {
     const int shift = coarser - zoom;
     const TileKey key = keyOf(coarser, row >> shift, column >> shift);
     const auto tile = tiles_.cached(key);
@@ -340,7 +340,7 @@ QString AttentionMapView::describeCell(const MapCell& cell) const {
   if (cell.key != cell.query && index < lastQuery.size() && cell.query > lastQuery[index]) {
     return pair + tr("masked, dropped after %1").arg(groupedNumber(lastQuery[index]));
   }
-  for (int zoom = 0; zoom <= overviewZoom(tiles_.tokens()); ++zoom) {
+  for (int zoom = 0; zoom <= overview_zoom(tiles_.tokens()); ++zoom) {
     const std::int64_t side = std::int64_t{tile_cells} << zoom;
     const auto tile = tiles_.cached(keyOf(zoom, cell.query / side, cell.key / side));
     const std::int64_t row = (cell.query % side) >> zoom;
