@@ -372,12 +372,6 @@ AboutFacts MainWindow::aboutFacts() {
   return facts;
 }
 
-void MainWindow::moveHead(int layers, int heads) {
-  Selection& selection = workbench_.selection();
-  selection.setLayer(LayerId(selection.layer().value + layers));
-  selection.setHead(HeadId(selection.head().value + heads));
-}
-
 void MainWindow::clearAll() {
   workbench_.selection().clear();
   errors_->hide();

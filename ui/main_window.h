@@ -157,7 +157,6 @@ class MainWindow : public QMainWindow {
   void chooseWindow();
   void chooseRunsToWrite();
   [[nodiscard]] AboutFacts aboutFacts();
-  void moveHead(int layers, int heads);
   void clearAll();
 
   Settings& settings_;

@@ -125,10 +125,10 @@ void MainWindow::makeMenus() {
   view->addAction(addKey(tr("Next match"), Qt::Key_F3, [this] { workbench_.search().next(); }));
   view->addAction(addKey(tr("Previous match"), Qt::SHIFT | Qt::Key_F3, [this] { workbench_.search().previous(); }));
   view->addSeparator();
-  view->addAction(addKey(tr("Next layer"), Qt::ALT | Qt::Key_Down, [this] { moveHead(1, 0); }));
-  view->addAction(addKey(tr("Previous layer"), Qt::ALT | Qt::Key_Up, [this] { moveHead(-1, 0); }));
-  view->addAction(addKey(tr("Next head"), Qt::ALT | Qt::Key_Right, [this] { moveHead(0, 1); }));
-  view->addAction(addKey(tr("Previous head"), Qt::ALT | Qt::Key_Left, [this] { moveHead(0, -1); }));
+  view->addAction(addKey(tr("Next layer"), Qt::ALT | Qt::Key_Down, [this] { workbench_.selection().move(1, 0); }));
+  view->addAction(addKey(tr("Previous layer"), Qt::ALT | Qt::Key_Up, [this] { workbench_.selection().move(-1, 0); }));
+  view->addAction(addKey(tr("Next head"), Qt::ALT | Qt::Key_Right, [this] { workbench_.selection().move(0, 1); }));
+  view->addAction(addKey(tr("Previous head"), Qt::ALT | Qt::Key_Left, [this] { workbench_.selection().move(0, -1); }));
   view->addSeparator();
   view->addAction(addKey(tr("Linear or log scale"), Qt::Key_L, [this] { attention_->toggleLog(); }));
   view->addAction(addKey(tr("Largest or mean weight"), Qt::Key_M, [this] { attention_->toggleMean(); }));

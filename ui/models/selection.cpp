@@ -58,9 +58,15 @@ bool Selection::isPinned(TokenPos position) const {
 void Selection::setLayer(LayerId layer) { setLayerAndHead(layer, head_); }
 void Selection::setHead(HeadId head) { setLayerAndHead(layer_, head); }
 
-void Selection::setKvHead(KvHeadId kvHead) {
-  if (kvHeads_ == 0 || kvHead == this->kvHead()) return;
-  setLayerAndHead(layer_, HeadId(kvHead.value * (heads_ / kvHeads_)));
+void Selection::setKvHead(KvHeadId kvHead) { setLayerAndKvHead(layer_, kvHead); }
+
+void Selection::setLayerAndKvHead(LayerId layer, KvHeadId kvHead) {
+  const bool isRead = kvHeads_ == 0 || kvHead == this->kvHead();
+  setLayerAndHead(layer, isRead ? head_ : HeadId(kvHead.value * (heads_ / kvHeads_)));
+}
+
+void Selection::move(int layers, int heads) {
+  setLayerAndHead(LayerId(layer_.value + layers), HeadId(head_.value + heads));
 }
 
 void Selection::setLayerAndHead(LayerId layer, HeadId head) {

@@ -42,10 +42,13 @@ class Selection : public QObject {
 
   /// Both at once; nothing happens where there is no such layer or head.
   void setLayerAndHead(LayerId layer, HeadId head);
+  /// The same with the first query head that reads this KV head; the present one where that does already.
+  void setLayerAndKvHead(LayerId layer, KvHeadId kvHead);
+  /// To the head so many layers down and so many heads across; at an edge nothing happens.
+  void move(int layers, int heads);
   void setLayer(LayerId layer);
   void setHead(HeadId head);
-  /// The first query head that reads this KV head, unless the present one does already.
-  void setKvHead(KvHeadId kvHead);
+  void setKvHead(KvHeadId kvHead);  ///< as setLayerAndKvHead
 
   void hover(std::optional<TokenPos> token, std::optional<TokenPos> query = std::nullopt);
   /// Click: pins this token alone. Shift-click (`add`): adds it, or takes it away when it was pinned.

@@ -195,10 +195,8 @@ void Workbench::showRecording(const std::shared_ptr<const Recording>& recording)
   }
   // A head that has a map, where there is one.
   const std::vector<MapId>& maps = recording->trace().provenance().maps;
-  if (!maps.empty() && !recording->hasMap({selection_.layer(), selection_.head()})) {
-    selection_.setLayer(maps.front().layer);
-    selection_.setHead(maps.front().head);
-  }
+  if (!maps.empty() && !recording->hasMap({selection_.layer(), selection_.head()}))
+    selection_.setLayerAndHead(maps.front().layer, maps.front().head);
   Q_EMIT stateChanged();
 }
 

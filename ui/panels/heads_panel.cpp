@@ -145,11 +145,10 @@ void HeadsPanel::showChosenHead() {
 void HeadsPanel::choose(std::size_t row) {
   // On the way from one head to the other the table stays as it is: several rows may be being selected.
   isChoosing_ = true;
-  workbench_.selection().setLayer(isOfAttention() ? attention_[row].layer : kept_[row].layer);
   if (isOfAttention())
-    workbench_.selection().setHead(attention_[row].head);
+    workbench_.selection().setLayerAndHead(attention_[row].layer, attention_[row].head);
   else
-    workbench_.selection().setKvHead(kept_[row].kv_head);
+    workbench_.selection().setLayerAndKvHead(kept_[row].layer, kept_[row].kv_head);
   isChoosing_ = false;
 }
 

@@ -62,8 +62,7 @@ RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget*
   connect(&workbench_, &Workbench::modelOpened, this, &RolesPanel::followChanges);
   connect(map_, &RoleMapView::menuWanted, this, [this](LayerId layer, KvHeadId kvHead, TokenPos position, QPoint at) {
     Selection& selection = workbench_.selection();
-    selection.setLayer(layer);
-    selection.setKvHead(kvHead);
+    selection.setLayerAndKvHead(layer, kvHead);
     selection.pin(position);  // nothing where this run has no such token
     auto* const menu = new QMenu(this);
     menu->setAttribute(Qt::WA_DeleteOnClose);

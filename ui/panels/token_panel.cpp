@@ -304,8 +304,8 @@ void TokenPanel::mousePressEvent(QMouseEvent* event) {
   if (!rolesArea_.contains(event->position())) return;
   const CacheGeometry& geometry = workbench_.sequence().record().geometry();
   const QPointF at = event->position() - rolesArea_.topLeft();
-  workbench_.selection().setLayer(LayerId(static_cast<int>(at.y() / rolesArea_.height() * geometry.layers)));
-  workbench_.selection().setKvHead(KvHeadId(static_cast<int>(at.x() / rolesArea_.width() * geometry.kv_heads)));
+  workbench_.selection().setLayerAndKvHead(LayerId(static_cast<int>(at.y() / rolesArea_.height() * geometry.layers)),
+                                           KvHeadId(static_cast<int>(at.x() / rolesArea_.width() * geometry.kv_heads)));
 }
 
 double TokenPanel::drawAlternatives(QPainter& painter, const QRectF& area, TokenPos token) const {

@@ -84,6 +84,31 @@ class SelectionTest : public QObject {
     QCOMPARE(selection_->head().value, 6);
   }
 
+  /// Else views would fetch and draw a head between, that nobody asked for.
+  void anotherHeadIsOneChange() {
+    QSignalSpy heads(selection_.get(), &Selection::headChanged);
+    QSignalSpy changes(selection_.get(), &Selection::changed);
+    selection_->setLayerAndKvHead(LayerId(2), KvHeadId(3));
+    QCOMPARE(selection_->layer().value, 2);
+    QCOMPARE(selection_->head().value, 6);
+    QCOMPARE(heads.count(), 1);
+    selection_->move(-1, 1);
+    QCOMPARE(selection_->layer().value, 1);
+    QCOMPARE(selection_->head().value, 7);
+    QCOMPARE(heads.count(), 2);
+    selection_->setLayerAndKvHead(LayerId(0), KvHeadId(3));  // its own already: the query head stays
+    QCOMPARE(selection_->layer().value, 0);
+    QCOMPARE(selection_->head().value, 7);
+    QCOMPARE(heads.count(), 3);
+    for (const auto& [layers, across] : {std::pair(-1, 0), {0, 1}, {-1, -1}}) selection_->move(layers, across);
+    selection_->setLayerAndKvHead(LayerId(3), KvHeadId(0));
+    selection_->setLayerAndKvHead(LayerId(1), KvHeadId(4));
+    QCOMPARE(selection_->layer().value, 0);
+    QCOMPARE(selection_->head().value, 7);
+    QCOMPARE(heads.count(), 3);
+    QCOMPARE(changes.count(), 3);
+  }
+
   void aGrowingSequenceIsQuiet() {
     selection_->pin(TokenPos(99));
     QSignalSpy spy(selection_.get(), &Selection::changed);

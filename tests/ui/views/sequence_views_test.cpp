@@ -54,7 +54,9 @@ class SequenceViewsTest : public QObject {
       }
     }
     QVERIFY(!view.cellAt({1, 1}));
+    QSignalSpy heads(selection_.get(), &Selection::headChanged);
     QTest::mouseClick(&view, Qt::LeftButton, Qt::NoModifier, view.rectOf({5, 17}).center().toPoint());
+    QCOMPARE(heads.count(), 1);  // with no other head between
     QCOMPARE(selection_->layer().value, 2);
     QCOMPARE(selection_->kvHead().value, 1);
     QCOMPARE(selection_->token()->value, 17);

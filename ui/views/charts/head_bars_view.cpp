@@ -126,8 +126,7 @@ void HeadBarsView::paintEvent(QPaintEvent*) {
 void HeadBarsView::mousePressEvent(QMouseEvent* event) {
   const auto head = headAt(event->position());
   if (!head) return;
-  selection_.setLayer(LayerId(head->layer));
-  selection_.setKvHead(KvHeadId(head->kvHead));
+  selection_.setLayerAndKvHead(LayerId(head->layer), KvHeadId(head->kvHead));
 }
 
 bool HeadBarsView::event(QEvent* event) {

@@ -446,18 +446,15 @@ void HeadGridView::wheelEvent(QWheelEvent* event) {
 }
 
 void HeadGridView::keyPressEvent(QKeyEvent* event) {
-  const auto go = [this](int layers, int heads) {
-    selection_.setLayerAndHead(LayerId(selection_.layer().value + layers), HeadId(selection_.head().value + heads));
-  };
   switch (event->key()) {
     case Qt::Key_Left:
-      return go(0, -1);
+      return selection_.move(0, -1);
     case Qt::Key_Right:
-      return go(0, 1);
+      return selection_.move(0, 1);
     case Qt::Key_Up:
-      return go(-1, 0);
+      return selection_.move(-1, 0);
     case Qt::Key_Down:
-      return go(1, 0);
+      return selection_.move(1, 0);
     case Qt::Key_Home:
       return selection_.setLayerAndHead(selection_.layer(), HeadId(0));
     case Qt::Key_End:

@@ -191,8 +191,7 @@ void RoleMapView::mouseReleaseEvent(QMouseEvent* event) {
   const auto cell = cellAt(event->position());
   if (!wasClick || !cell) return;
   const int kvHeads = shown().geometry().kv_heads;
-  selection_.setLayer(LayerId(cell->row / kvHeads));
-  selection_.setKvHead(KvHeadId(cell->row % kvHeads));
+  selection_.setLayerAndKvHead(LayerId(cell->row / kvHeads), KvHeadId(cell->row % kvHeads));
   selection_.pin(TokenPos(static_cast<std::int32_t>(cell->token)), event->modifiers().testFlag(Qt::ShiftModifier));
 }
 
@@ -210,8 +209,7 @@ void RoleMapView::keyPressEvent(QKeyEvent* event) {
   if (isRowKey && rowCount > 0) {
     const int row = selection_.layer().value * geometry.kv_heads + selection_.kvHead().value;
     const int next = std::clamp(row + (event->key() == Qt::Key_Down ? 1 : -1), 0, rowCount - 1);
-    selection_.setLayer(LayerId(next / geometry.kv_heads));
-    selection_.setKvHead(KvHeadId(next % geometry.kv_heads));
+    selection_.setLayerAndKvHead(LayerId(next / geometry.kv_heads), KvHeadId(next % geometry.kv_heads));
     return;
   }
   const auto now = selection_.token();
