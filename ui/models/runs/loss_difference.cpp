@@ -7,7 +7,6 @@
 
 #include "core/explore/run_figures.h"
 #include "core/export/loss_text.h"
-#include "ui/models/runs/run_comparison.h"
 
 namespace natscope::ui {
 LossDifference::LossDifference(SequenceModel& sequence, QObject* parent) : QObject(parent), sequence_(sequence) {

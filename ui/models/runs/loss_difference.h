@@ -7,11 +7,10 @@
 #include <optional>
 #include <vector>
 
+#include "ui/models/runs/kept_run.h"
 #include "ui/models/sequence_model.h"
 
 namespace natscope::ui {
-
-struct KeptRun;
 
 /// What the present run's losses are beside those of a kept one, token by token: what a policy costs, and where. Only
 /// tokens compare before which both runs read the same: those up to the first one that differs.

@@ -2,8 +2,9 @@
 #pragma once
 
 #include <QWidget>
+#include <memory>
 
-#include "ui/models/runs/run_comparison.h"
+#include "ui/models/runs/kept_run.h"
 #include "ui/models/selection.h"
 #include "ui/models/sequence_model.h"
 

@@ -4,9 +4,11 @@
 #include <QImage>
 #include <QTimer>
 #include <QWidget>
+#include <memory>
 
 #include "core/cache/role_plan.h"
-#include "ui/models/runs/run_comparison.h"
+#include "core/explore/run_figures.h"
+#include "ui/models/runs/kept_run.h"
 #include "ui/models/selection.h"
 #include "ui/models/sequence_model.h"
 #include "ui/models/token_search.h"
