@@ -272,8 +272,7 @@ void MainWindow::connectAll() {
     if (path != settings_.lastRunPath()) settings_.setExportFolder(QFileInfo(path).path());
     workbench_.showSession(session, path);
     if (session.kept && !comparison_.restore(*session.kept))
-      notice(
-          tr("The run that the file was compared with is among the kept ones; compared is the one that was kept here"));
+      notice(tr("The file's comparison run was added; you are still comparing with the run kept here."));
   });
   connect(&desk_, &JobDesk::failed, errors_, &ErrorBar::showError);
   connect(&desk_, &JobDesk::said, this, &MainWindow::notice);
@@ -340,7 +339,7 @@ void MainWindow::refresh() {
   save_->setEnabled(!workbench_.sequence().isEmpty() && !workbench_.recording());
   const auto recording = workbench_.recording();
   prompt_->setNote(recording && !recording->hasTexts()
-                       ? tr("The recording that is shown holds no text: this is another one.")
+                       ? tr("The recording shown contains no text; this prompt is not its prompt.")
                        : unseenNote_);
   if (!noticeEnd_.hasExpired()) return;
   if (statusBar()->currentMessage() != workbench_.statusText()) statusBar()->showMessage(workbench_.statusText());

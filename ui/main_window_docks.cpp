@@ -137,7 +137,7 @@ void MainWindow::showRuns() {
 void MainWindow::runBaselines() {
   raiseDock(QStringLiteral("runs"));
   if (baselines_.canBegin() && !baselines_.isOfPromptAlone())
-    notice(tr("Of the same size after the prompt: what was written behind it belongs to the run that wrote it"));
+    notice(tr("The baselines match the cache size after the prompt; generated text is not compared."));
   baselines_.begin(baselines_.ownBudget());
 }
 

@@ -68,7 +68,7 @@ void MainWindow::makeMenus() {
       addKey(tr("Open &session or trace …"), Qt::CTRL | Qt::SHIFT | Qt::Key_O, [this] { chooseSession(); }));
   openLast_ = file->addAction(tr("Open the &last run"), this, [this] { openPath(settings_.lastRunPath()); });
   openLast_->setToolTip(tr("What the window showed when it was closed: text, roles, counts and settings"));
-  before_ = addKey(tr("&Back to the run of before"), Qt::CTRL | Qt::Key_Z, [this] { workbench_.showRunBefore(); });
+  before_ = addKey(tr("&Back to the previous run"), Qt::CTRL | Qt::Key_Z, [this] { workbench_.showRunBefore(); });
   file->addAction(before_);
   before_->setToolTip(tr(
       "What was shown before a session or trace was opened, a text was stopped while it was read, or before what was "
@@ -98,7 +98,7 @@ void MainWindow::makeMenus() {
   run->addSeparator();
   keep_ = addKey(tr("&Keep this run to compare with"), Qt::CTRL | Qt::Key_K, [this] { comparison_.keep(); });
   drop_ = addKey(tr("&Drop the kept run"), Qt::CTRL | Qt::SHIFT | Qt::Key_K, [this] { comparison_.drop(); });
-  runBaselines_ = addKey(tr("Read &it under the baselines"), Qt::CTRL | Qt::Key_B, [this] { runBaselines(); });
+  runBaselines_ = addKey(tr("Run the basel&ines on this text"), Qt::CTRL | Qt::Key_B, [this] { runBaselines(); });
   runBaselines_->setToolTip(tr(
       "<p>Reads the same text with full attention, a window, H2O, TOVA and StreamingLLM that hold as much as this run, "
       "keeps each, and shows this one again (Ctrl+B).</p>"));
@@ -112,7 +112,7 @@ void MainWindow::makeMenus() {
   });
   run->addAction(addKey(tr("Set &window W …"), Qt::Key_W, [this] { chooseWindow(); }));
   run->addAction(tr("Take roles &from a file …"), this, &MainWindow::chooseRoles);
-  run->addAction(tr("Take window and roles &back"), this, [this] { workbench_.changeRoles({}); });
+  run->addAction(tr("R&eset window and roles"), this, [this] { workbench_.changeRoles({}); });
 
   QMenu* const jobs = menus_->addMenu(tr("&Jobs"));
   jobs->addAction(addKey(tr("Show &jobs"), Qt::CTRL | Qt::ALT | Qt::Key_J, [this] { showJobs(); }));
@@ -154,7 +154,7 @@ void MainWindow::makeMenus() {
   for (QDockWidget* const dock : findChildren<QDockWidget*>(Qt::FindDirectChildrenOnly))
     docks->addAction(dock->toggleViewAction());
   docks->addSeparator();
-  docks->addAction(tr("Arrange as at &first"), this, &MainWindow::arrangeDocks);
+  docks->addAction(tr("Reset the la&yout"), this, &MainWindow::arrangeDocks);
 
   QMenu* const help = menus_->addMenu(tr("&Help"));
   help->addAction(addKey(tr("&Keyboard shortcuts"), QKeySequence(QStringLiteral("?")),

@@ -91,7 +91,7 @@ class RunsWindowTest : public WindowTest {
     QCOMPARE(window_->prompt().options().text, QStringLiteral("Typed before"));
   }
 
-  void aRecordingGivesTheRunOfBeforeBack() {
+  void aRecordingGivesThePreviousRunBack() {
     QTRY_VERIFY_WITH_TIMEOUT(!bench().client().model()->sha256.empty(), patience);
     PromptOptions options = window_->prompt().options();
     options.maxNewTokens = 5;

@@ -164,7 +164,7 @@ class WhatIfWindowTest : public WindowTest {
     action(QStringLiteral("&Analyse the prompt"))->trigger();
     QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().sequence().size() < prompt, patience);
     QVERIFY(action(QStringLiteral("&Continue"))->isEnabled());
-    action(QStringLiteral("&Back to the run of before"))->trigger();
+    action(QStringLiteral("&Back to the previous run"))->trigger();
     QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().size(), prompt + 10, patience);
   }
 

@@ -377,7 +377,7 @@ class WindowLayoutTest : public QObject {
 
   QAction* arrangeAction() {
     for (QAction* const action : window_->findChildren<QAction*>())
-      if (action->text() == QStringLiteral("Arrange as at &first")) return action;
+      if (action->text() == QStringLiteral("Reset the la&yout")) return action;
     return nullptr;
   }
 

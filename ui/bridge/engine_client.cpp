@@ -47,7 +47,7 @@ void EngineClient::Private::engineIsLost(const QString& reason) {
   QString text = reason;
   const bool isRefused = deathsWhileOpening >= maxDeathsWhileOpening;
   if (isRefused) {
-    // The model of before is opened again, unless it is the one that does it.
+    // The previous model is opened again, unless it is the one that does it.
     if (!slot.giveUp()) forgetModel();
     text += QStringLiteral("; opening this model has ended %1 engines in a row, it is not tried again")
                 .arg(deathsWhileOpening);

@@ -41,7 +41,7 @@ struct ShownRun {
 /// the model is opened again, and the sequence is given to it with its roles as they were, so that it can go on.
 ///
 /// What is refused changes nothing: until an analyse has begun its sequence, and until a model is open, model(),
-/// record() and maps are those of before. Where an engine had to let go of its model for one that then failed, the old
+/// record() and maps stay as they were. Where an engine had to let go of its model for one that then failed, the old
 /// one is opened again.
 class EngineClient : public QObject {
   Q_OBJECT
@@ -142,7 +142,7 @@ class EngineClient : public QObject {
   /// weights it was made with (by their SHA-256), the engine gets it, so that it can go on and draw maps:
   /// sequenceRestored.
   void showSession(const natscope::Session& session);
-  /// Shows a run of before in place of the mirrored sequence. Where its model is still open, or is one of the same
+  /// Shows an earlier run in place of the mirrored sequence. Where its model is still open, or is one of the same
   /// weights, the engine gets it and goes on with it.
   void showAgain(const natscope::ui::ShownRun& run);
   /// Shows a recorded run in place of the mirrored sequence. No engine is given it, whichever model is open, until

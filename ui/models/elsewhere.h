@@ -35,7 +35,7 @@ auto outcomeOf(Work& work) -> typename OutcomeOf<decltype(work())>::Type {
   } catch (const std::exception& problem) {
     return fail(ErrorCode::internal, problem.what());
   } catch (...) {
-    return fail(ErrorCode::internal, "something failed that does not say what it is");
+    return fail(ErrorCode::internal, "an unknown exception was thrown");
   }
 }
 

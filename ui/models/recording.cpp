@@ -57,7 +57,7 @@ Expected<WeightsMessage> Recording::weights(const WeightsRequestMessage& request
     return fail(ErrorCode::bad_trace, "the trace does not hold the map " + maps_text({{request.layer, request.head}}),
                 "trace again with --attention");
   }
-  if (request.queries < 0 || request.keys < 0) return fail(ErrorCode::bad_position, "a range that is none");
+  if (request.queries < 0 || request.keys < 0) return fail(ErrorCode::bad_position, "the range is negative");
   WeightsMessage answer;
   answer.request = request;
   const auto cells = static_cast<std::size_t>(request.queries) * static_cast<std::size_t>(request.keys);

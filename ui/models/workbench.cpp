@@ -25,7 +25,7 @@ QString endWords(StopReason reason) {
     case StopReason::end_of_text:
       return Workbench::tr("the model ended the text");
     case StopReason::max_new_tokens:
-      return Workbench::tr("as many as asked for");
+      return Workbench::tr("token limit reached");
     case StopReason::context_full:
       return Workbench::tr("the context is full");
     case StopReason::stop_string:
@@ -204,7 +204,7 @@ void Workbench::onModelOpened(const ModelDescription& model) {
     Q_EMIT errorCleared();
   } else {
     // Another model could not be opened; this one is back, and so is what it had. The error stays until it is read.
-    say(tr("The model of before is open again. What is shown stays."));
+    say(tr("The previous model is open again. What is shown stays."));
   }
   Q_EMIT stateChanged();
 }
@@ -419,9 +419,8 @@ void Workbench::onFailed(const Error& error) {
   if (error.code == ErrorCode::interrupted) {
     offerReplaced();
     if (const QString part = partOfFollowUp(); !part.isEmpty()) return say(part);
-    return say(!client_.isPromptRead() && before_
-                   ? tr("Stopped. File / Back to the run of before shows what was there.")
-                   : tr("Stopped."));
+    return say(!client_.isPromptRead() && before_ ? tr("Stopped. File / Back to the previous run shows what was there.")
+                                                  : tr("Stopped."));
   }
   say(QString());
   Q_EMIT logLine(QString::fromStdString(format_error_line(error)));
@@ -432,7 +431,10 @@ void Workbench::onFailed(const Error& error) {
 QString Workbench::partOfFollowUp() {
   const std::int64_t begin = std::exchange(followUpAt_, -1);
   const std::int64_t read = begin < 0 ? 0 : client_.record().size() - begin;
-  return read > 0 ? tr("Of the follow-up the first %1 stand in the text now").arg(tokensInWords(read)) : QString();
+  if (read <= 0) return {};
+  return read == 1 ? tr("Only the first token of the follow-up was read; it is now part of the text.")
+                   : tr("Only the first %1 of the follow-up were read; they are now part of the text.")
+                         .arg(tokensInWords(read));
 }
 
 void Workbench::forgetAsked() {

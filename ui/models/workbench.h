@@ -192,7 +192,7 @@ class Workbench : public QObject {
   void forgetPins();
   /// What is shown, to come back to.
   [[nodiscard]] RunBefore shownRun(const PromptOptions& options) const;
-  /// A text that was not read to its end leaves a part of it, or nothing: the run of before can be shown again.
+  /// A text that was not read to its end leaves a part of it, or nothing: the previous run can be shown again.
   void offerReplaced();
   /// Whether what is shown was read aside, be it that something newer was asked for since: nobody wrote it, and nobody
   /// will want it back.

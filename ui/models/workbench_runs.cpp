@@ -27,7 +27,7 @@ bool Workbench::endReading(quint64 number) {
 void Workbench::giveUpReading() {
   if (aside_) before_ = std::exchange(aside_, std::nullopt);
   if (!isReading()) return;
-  Q_EMIT logLine(tr("%1 is left aside: something newer was asked for while it was read").arg(readingPath_));
+  Q_EMIT logLine(tr("%1 was not opened: something newer was asked for while it was read").arg(readingPath_));
   readingPath_.clear();
   Q_EMIT stateChanged();
 }
@@ -96,7 +96,7 @@ void Workbench::showRunBefore() {
   takeRoleChanges(back.beginning.changes);
   asked_ = back.beginning;
   Q_EMIT errorCleared();
-  say(tr("The run of before: %1").arg(tokensInWords(back.run.session.record.size())));
+  say(tr("The previous run: %1").arg(tokensInWords(back.run.session.record.size())));
   client_.showAgain(back.run);
   choose(back.view);
   // What was typed while a recording was shown stays.

@@ -22,7 +22,7 @@ RecordingBar::RecordingBar(Workbench& workbench, QWidget* parent)
   leave_->setObjectName(QStringLiteral("framed"));
   connect(leave_, &QToolButton::clicked, this, &RecordingBar::goBack);
   back_->setObjectName(QStringLiteral("framed"));
-  back_->setText(tr("back to the run of before"));
+  back_->setText(tr("back to the previous run"));
   connect(back_, &QToolButton::clicked, &workbench_, &Workbench::showRunBefore);
   auto* const layout = new QHBoxLayout(this);
   layout->setContentsMargins(12, 4, 8, 4);

@@ -20,7 +20,7 @@ class RecordingBar : public QWidget {
 
   [[nodiscard]] QString text() const { return words_->text(); }
   [[nodiscard]] QToolButton& leave() { return *leave_; }
-  /// To the run of before, where the other button opens a model.
+  /// To the previous run, where the other button opens a model.
   [[nodiscard]] QToolButton& back() { return *back_; }
 
  private:

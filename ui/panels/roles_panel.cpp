@@ -36,7 +36,7 @@ RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget*
   changes_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
   changes_->setObjectName(QStringLiteral("roleChanges"));
   takeBack_->setObjectName(QStringLiteral("takeRolesBack"));
-  takeBack_->setText(tr("Take back"));
+  takeBack_->setText(tr("Reset"));
   takeBack_->setToolTip(tr("Window and roles as model and policy decide them again"));
   QSizePolicy kept = takeBack_->sizePolicy();
   kept.setRetainSizeWhenHidden(true);

@@ -75,7 +75,7 @@ RunsPanel::RunsPanel(Workbench& workbench, RunComparison& comparison, BaselineRu
       budgets_(new QMenu(this)),
       begin_(new QToolButton(this)),
       chart_(new TradeOffView(this)) {
-  begin_->setText(tr("read it under baselines"));
+  begin_->setText(tr("run the baselines"));
   begin_->setObjectName(QStringLiteral("framed"));
   begin_->setPopupMode(QToolButton::InstantPopup);
   begin_->setMenu(budgets_);

@@ -26,7 +26,7 @@ class PreviousRunTest : public BenchTest {
     stopWhileItReads(QStringLiteral("abcdefghijklmnopqrst"));
     QVERIFY(bench_->runBefore() != nullptr);
     QCOMPARE(bench_->runBefore()->record.size(), 3);
-    QVERIFY2(bench_->statusText().contains(QStringLiteral("Back to the run of before")),
+    QVERIFY2(bench_->statusText().contains(QStringLiteral("Back to the previous run")),
              qPrintable(bench_->statusText()));
     QSignalSpy shown(bench_.get(), &Workbench::sessionShown);
     bench_->showRunBefore();

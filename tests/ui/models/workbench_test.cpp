@@ -112,7 +112,7 @@ class WorkbenchTest : public BenchTest {
     const Provenance provenance = bench_->client().provenance();
     QCOMPARE(provenance.prompt_sha256, prompt_digest(tokens));
     QVERIFY(!provenance.sampling);
-    // The run of before is the one that was written, not the part that was replaced.
+    // The previous run is the one that was written, not the part that was replaced.
     QVERIFY(bench_->runBefore() != nullptr);
     QCOMPARE(bench_->runBefore()->record.size(), 8);
     bench_->showRunBefore();

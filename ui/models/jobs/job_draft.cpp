@@ -114,7 +114,7 @@ void JobDraft::findShapeProblems(QMap<QString, QString>& found) const {
                  tr("Heads must have an even size from 8 to 256; these would have %1").arg(size));
   }
   if (whole("micro_batch") > 0 && whole("batch") % whole("micro_batch") != 0) {
-    found.insert(QStringLiteral("micro_batch"), tr("Computed at a time must divide the batch"));
+    found.insert(QStringLiteral("micro_batch"), tr("“Computed at a time” must divide the batch"));
   }
   const auto policy = parse_policy(value(QStringLiteral("policy")).trimmed().toStdString());
   if (!policy || !has_roles(*policy)) {

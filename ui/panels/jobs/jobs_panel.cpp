@@ -100,7 +100,7 @@ void JobsPanel::makeActions() {
                [this] { desk_.stop(desk_.shown(), jobs::StopMode::keep_model); });
   cancel_ = make(tr("End now"), tr("End it in the middle of a step; the newest checkpoint stays"), {},
                  [this] { desk_.cancel(desk_.shown()); });
-  open_ = make(tr("Open checkpoint"), tr("Look at the newest checkpoint in the explorer; the job goes on"),
+  open_ = make(tr("Open checkpoint"), tr("Look at the newest checkpoint in this window; the job goes on"),
                Qt::CTRL | Qt::SHIFT | Qt::Key_J, [this] { desk_.openCheckpoint(desk_.shown()); });
   beside_ = make(tr("Open checkpoint beside"),
                  tr("The newest checkpoint in a window of its own, beside the model that is open here"), {},
