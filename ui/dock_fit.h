@@ -21,11 +21,13 @@ struct DockBox {
 /// division. None when they cannot have come from cutting the window again and again.
 [[nodiscard]] std::optional<QString> divisionOf(const QList<DockBox>& docks);
 
-/// The sizes that docks get which had those of `wanted` and now lie as in `shown`, in the order of `shown`. The room
-/// between them (separators, tabs) and round them is that of `shown`. None when both are not divided in the same way.
+/// The sizes to give the docks of `shown`, in its order, so that they come as near to those of `wanted` as the room
+/// allows. Separators, tabs and the room round the docks are as in `shown`. None when the two are not divided in the
+/// same way.
 ///
-/// What the room gained since is shared by each part's size times its stretch, what it lost by size; only when nobody
-/// else can give do those of stretch 0. It depends on `wanted` and the room alone: when that is as before, so are they.
+/// Room that is more than `wanted` had goes to each part in proportion to its size times its stretch. Room that is
+/// missing is taken in proportion to size; from docks of stretch 0 only once all others are at their least. The result
+/// depends on `wanted` and the room alone: the same room gives the same sizes again.
 [[nodiscard]] std::optional<QList<QSize>> fittedSizes(const QList<DockBox>& wanted, const QList<DockBox>& shown);
 
 }  // namespace natscope::ui

@@ -25,8 +25,8 @@ class DockSizes {
 
   /// As the docks lie now, they are wanted.
   void remember();
-  /// As they lie now, they are wanted for a while: until giveBack(), and not in the next run. Whatever is remembered or
-  /// wanted meanwhile makes a gift of the loan.
+  /// As they lie now, they are wanted for a while: until giveBack(), and not in the next run. If remember() or want()
+  /// is called before giveBack(), the lent sizes become permanent.
   void lend();
   void giveBack();
   /// Sizes that are wanted from now on, by the docks' object names; of docks behind each other by the name that sorts
@@ -36,7 +36,7 @@ class DockSizes {
   /// remembered as they are. Call it when a layout is done. Costs little when all is as it should be.
   void settle();
 
-  /// The same, though Qt did not follow when it was asked before.
+  /// Like settle(), but retries even after Qt ignored the last requests.
   void settleAnew();
 
   /// What is wanted, for the next run. Anything else than what save() gave changes nothing.

@@ -24,8 +24,8 @@
 namespace natscope::ui {
 namespace {
 
-/// Of a file's text a prompt gets no more characters than these for each token of the context, and never fewer than …
-/// (a field with megabytes in it is slow, and no context holds them), or without a model not more than ….
+/// How many characters of a file become the prompt: so many for each token of the context, but at least leastPrompt;
+/// without a model at most mostPrompt. A field with megabytes in it is slow, and no context holds them.
 constexpr qsizetype charactersOfToken = 16;
 constexpr qsizetype leastPrompt = qsizetype{64} << 10;
 constexpr qsizetype mostPrompt = qsizetype{1} << 20;

@@ -122,6 +122,8 @@ class EngineClient : public QObject {
   /// Everything that a session file holds: the mirrored sequence with its prompt and settings.
   [[nodiscard]] Session session() const;
   [[nodiscard]] ShownRun shownRun() const;
+  /// Which sequence is shown, of those that were asked for in turn.
+  [[nodiscard]] std::uint64_t shownNumber() const;
   /// How a token reads, for candidates; "<id 42>" for tokens that were never named.
   [[nodiscard]] QString tokenText(std::int32_t token) const;
 
@@ -134,10 +136,8 @@ class EngineClient : public QObject {
   void analyse(const natscope::AnalyseMessage& request);
   /// Analyses the tokens that are mirrored once more, under another plan: what was written stays as it is, and
   /// promptTokens() and promptText() are as before once they are all read. Only where canReadAgain().
-  /// The number that the sequence will have when it is shown; 0: it cannot be read again.
+  /// Returns what shownNumber() will be when the sequence is shown; 0: it cannot be read again.
   std::uint64_t readAgain(const natscope::RolePlan& plan);
-  /// Which sequence is shown, of those that were asked for in turn.
-  [[nodiscard]] std::uint64_t shownNumber() const;
   /// Shows a session in place of the mirrored sequence: at once, without an engine. When the model is open whose
   /// weights it was made with (by their SHA-256), the engine gets it, so that it can go on and draw maps:
   /// sequenceRestored.

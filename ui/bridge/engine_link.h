@@ -15,7 +15,7 @@
 namespace natscope::ui {
 
 /// Keeps one engine process at hand: starts it, exchanges hellos, and starts another when it dies, at once and then
-/// after longer and longer pauses while they keep dying. What an engine is asked and answers is nothing to it.
+/// after longer and longer pauses while they keep dying. Does not interpret messages.
 class EngineLink : public QObject {
   Q_OBJECT
 

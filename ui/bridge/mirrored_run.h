@@ -44,7 +44,7 @@ struct Origin {
 };
 
 /// One run as a window mirrors it: every frame so far, what it began with, under which plan, and how it goes on.
-/// What an engine has of it is nothing to it.
+/// Does not know whether an engine has the run, or how much of it.
 class MirroredRun {
  public:
   // Something new in its place; how it goes on stays.

@@ -42,8 +42,8 @@ auto outcomeOf(Work& work) -> typename OutcomeOf<decltype(work())>::Type {
 /// Does `work` on another thread and gives what came of it (outcomeOf) to `then`, on the program's own, if `owner`
 /// still lives. `work` must own what it touches: nobody waits for it but the end of the program, so that what may take
 /// long must be one that can be stopped. What it throws arrives as an error, since an exception that left a thread
-/// would end the program, and with it all that is not saved. `pool`: whose threads; null: the program's, as many as it
-/// has cores, which is no place to wait in.
+/// would end the program, and with it all that is not saved. `pool`: whose threads; null: the global pool (one thread
+/// per core); do not block in it.
 template <class Owner, class Work, class Then>
 void elsewhere(Owner* owner, Work work, Then then, QThreadPool* pool = nullptr) {
   // It has its place before there may be no memory for one.

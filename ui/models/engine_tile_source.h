@@ -9,7 +9,7 @@
 
 namespace natscope::ui {
 
-/// Tiles of the engine's present sequence, the latest used ones kept under a byte budget.
+/// Tiles of the engine's present sequence, of which the keptTiles that were used last are kept.
 class EngineTileSource : public TileSource {
   Q_OBJECT
 

@@ -47,7 +47,7 @@ class TileSource : public QObject {
   void reset();  ///< another sequence: every tile is out of date
 };
 
-/// So many tiles are kept: a full one takes 0.75 MiB.
+/// So many tiles of a map are kept, the latest used ones: 120 MiB, since a full one takes 0.75 MiB.
 inline constexpr std::size_t keptTiles = 160;
 
 }  // namespace natscope::ui

@@ -23,8 +23,8 @@ struct ExportRequest : FigureRequest {
 };
 
 /// Writes what the window shows to a file, without making it wait: weights come from the engine block by block, and the
-/// figure's numbers, its drawing and its file are made on another thread. One export at a time; a second one waits its
-/// turn in the engine's queue.
+/// figure's numbers, its drawing and its file are made on another thread. Several may be under way: what they ask the
+/// engine for takes turns in WeightsQueue.
 class FigureExport : public QObject {
   Q_OBJECT
 

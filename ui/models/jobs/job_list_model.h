@@ -31,7 +31,8 @@ class JobListModel : public QAbstractTableModel {
 
   using QAbstractTableModel::QAbstractTableModel;
 
-  /// Rows that stay keep their indices, selection and checks; only what changed is announced.
+  /// Rows that stay keep their order, selection and checks, and are all announced as changed; new ones stand before
+  /// them.
   void setRows(std::vector<JobRow> rows);
   [[nodiscard]] const std::vector<JobRow>& rows() const { return rows_; }
   [[nodiscard]] const JobRow* find(const QString& name) const;

@@ -40,8 +40,8 @@ class RunComparison : public QObject {
   /// What its model, or the file of a recording, is called.
   [[nodiscard]] QString presentModel() const;
   /// Both runs' numbers in one line of rich text: after the last token that both have, and over the prompt. Empty
-  /// without a kept run. `leftOut`, up to mostLeftOut, makes it shorter: first what a policy that the model was not
-  /// trained under is said at length, then the entries, then of what the numbers are.
+  /// without a kept run. `leftOut` shortens it: 1 marks a policy that the model was not trained under with ▲ in place
+  /// of a sentence, 2 leaves the entries out as well, 3 (mostLeftOut) also what the numbers are of.
   [[nodiscard]] QString inWords(int leftOut = 0) const;
   static constexpr int mostLeftOut = 3;
   /// How often the two prompts were read from end to end: while a run goes on they stay what they are.

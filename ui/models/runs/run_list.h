@@ -25,9 +25,9 @@ class RunList : public QObject {
 
   RunList(Workbench& workbench, RunComparison& comparison, QObject* parent = nullptr);
 
-  /// The run that is shown comes first, once its prompt was read to its end; while others stand in for it
-  /// (Workbench::readAside), the one that was put aside. One that was kept as it is shown is no second row. Cost: of
-  /// what was seen before, that of the rows.
+  /// First the run that is shown, once its prompt was read to its end (during Workbench::readAside the one that was put
+  /// aside), then the kept ones, the oldest first. A kept run that is the same as the shown one has no row of its own.
+  /// Cost: each run's frames are read once, when it is first seen; a later call costs what its rows do.
   [[nodiscard]] std::vector<Row> rows() const;
   /// Whether the first row is the run that is shown.
   [[nodiscard]] bool hasShown() const;

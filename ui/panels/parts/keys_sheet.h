@@ -5,7 +5,8 @@
 
 namespace natscope::ui {
 
-/// The list of keys that `?` shows. Built from the window's actions, so that it cannot be wrong about them.
+/// The list of keys that `?` shows: the window's actions with theirs, as they are, then what mouse and keys do in the
+/// views, which is written down in the .cpp and must be kept as the views are.
 class KeysSheet : public QDialog {
   Q_OBJECT
 

@@ -18,10 +18,11 @@ struct MapCell {
 
 /// Which part of a square map of cells a rectangle of the screen shows. Keys run across, queries down.
 ///
-/// Pure geometry in logical pixels. Invariants after every call: the scale is between that of the whole map and 64
-/// pixels a cell; the map covers at least the place at the top left that it has when it is whole. That is less than the
-/// rectangle in one direction: a zoom there goes to the cursor as well, and leaves no more of the rectangle empty than
-/// was before.
+/// Pure geometry in logical pixels. Invariants after every call:
+///   - the scale is between that at which the whole map fits and 64 pixels a cell;
+///   - the map begins at or before the rectangle's left and top edge;
+///   - behind its right or lower edge no more of the rectangle is empty than when the map is whole, or than was empty
+///     before the call.
 ///
 /// Cells are squares, or `stretch` times as wide as they are high.
 class MapTransform {

@@ -25,8 +25,9 @@ enum class RoleMapShows : std::uint8_t {
 };
 
 /// Every token's role in every (layer, KV head): rows are heads, grouped by layer, columns are tokens. What is no
-/// longer in the cache is pale. A pixel of several tokens or heads has the mean of their colours. Wheel zooms along the
-/// tokens, drag pans, hover previews, click pins token and head, a right click asks for the menu of a place.
+/// longer in the cache is pale. A pixel of several heads has the mean of their colours; one of several tokens that of
+/// PixelTokens::most of them, spread evenly, so a single token may be in no pixel. Wheel zooms along the tokens, drag
+/// pans, hover previews, click pins token and head, a right click asks for the menu of a place.
 class RoleMapView : public QWidget {
   Q_OBJECT
 
