@@ -13,7 +13,7 @@
 
 #include "ui/panels/parts/flow_layout.h"
 #include "ui/theme/icons.h"
-#include "ui/theme/theme.h"
+#include "ui/theme/style_sheet.h"
 
 namespace natscope::ui {
 
@@ -29,8 +29,7 @@ AttentionPanel::AttentionPanel(Workbench& workbench, QWidget* parent)
       clip_(new QDoubleSpinBox(this)),
       hideSink_(new QCheckBox(tr("hide sink"), this)),
       fit_(new QCheckBox(tr("fit"), this)) {
-  setObjectName(QStringLiteral("panel"));
-  setAttribute(Qt::WA_StyledBackground);
+  drawAsPanel(*this);
   scale_->addItems({tr("linear"), tr("log")});
   scale_->setCurrentIndex(1);
   scale_->setAccessibleName(tr("Scale of the colours"));
@@ -57,9 +56,7 @@ AttentionPanel::AttentionPanel(Workbench& workbench, QWidget* parent)
   auto* const whole = new QToolButton(this);
   whole->setObjectName(QStringLiteral("wholeMap"));
   whole->setAccessibleName(tr("Show the whole map"));
-  const auto paintIcon = [whole] { whole->setIcon(themedIcon(QStringLiteral("whole"))); };
-  connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, whole, paintIcon);
-  paintIcon();
+  showThemedIcon(*whole, QStringLiteral("whole"));
   whole->setToolTip(tr("Show the whole map (0, or double click)"));
 
   auto* const bar = new FlowLayout;

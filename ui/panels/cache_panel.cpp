@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "ui/models/grouped_number.h"
+#include "ui/theme/style_sheet.h"
 #include "ui/views/charts/cache_chart_view.h"
 #include "ui/views/charts/head_bars_view.h"
 #include "ui/views/charts/role_mix_view.h"
@@ -32,10 +33,9 @@ CachePanel::CachePanel(Workbench& workbench, RunComparison& comparison, QWidget*
       which_(new QComboBox(bar_)),
       drop_(new QToolButton(bar_)),
       words_(new QLabel(bar_)) {
-  setObjectName(QStringLiteral("panel"));
-  setAttribute(Qt::WA_StyledBackground);
+  drawAsPanel(*this);
   keep_->setText(tr("keep this run"));
-  keep_->setObjectName(QStringLiteral("framed"));
+  drawWithFrame(*keep_);
   keep_->setToolTip(
       tr("Set this run aside: its curve and roles stay while another policy, W or text is tried (Ctrl+K).\n"
          "Of several that are kept one is compared with."));
@@ -45,7 +45,7 @@ CachePanel::CachePanel(Workbench& workbench, RunComparison& comparison, QWidget*
   which_->setMaximumWidth(mostLetters * which_->fontMetrics().averageCharWidth());
   connect(which_, &QComboBox::activated, &comparison_, &RunComparison::choose);
   drop_->setText(tr("drop it"));
-  drop_->setObjectName(QStringLiteral("framed"));
+  drawWithFrame(*drop_);
   drop_->setToolTip(tr("Forget the kept run that is compared with (Ctrl+Shift+K)"));
   words_->setObjectName(QStringLiteral("compared"));
   words_->setTextFormat(Qt::RichText);

@@ -15,6 +15,7 @@
 #include <algorithm>
 
 #include "ui/panels/parts/fitting_label.h"
+#include "ui/theme/style_sheet.h"
 #include "ui/theme/theme.h"
 #include "ui/views/figure_table_delegate.h"
 
@@ -76,8 +77,7 @@ FigureTablePanel::FigureTablePanel(SequenceModel& sequence, QSortFilterProxyMode
       view_(new QTableView(this)),
       words_(new FittingLabel(this)),
       bar_(new QHBoxLayout) {
-  setObjectName(QStringLiteral("panel"));
-  setAttribute(Qt::WA_StyledBackground);
+  drawAsPanel(*this);
   sorted_->setParent(this);
   sorted_->setSourceModel(model_);
   sorted_->setSortRole(FigureTableModel::valueRole);
@@ -103,11 +103,11 @@ FigureTablePanel::FigureTablePanel(SequenceModel& sequence, QSortFilterProxyMode
   words_->setObjectName(QStringLiteral("muted"));
   auto* const copyRows = new QToolButton(this);
   copyRows->setText(tr("copy"));
-  copyRows->setObjectName(QStringLiteral("framed"));
+  drawWithFrame(*copyRows);
   copyRows->setToolTip(tr("Copy the selected rows, or all, as text with tabs (Ctrl+C)"));
   auto* const write = new QToolButton(this);
   write->setText(tr("export …"));
-  write->setObjectName(QStringLiteral("framed"));
+  drawWithFrame(*write);
   write->setToolTip(tr("Write the table to a file"));
   bar_->setContentsMargins(8, 4, 8, 2);
   bar_->setSpacing(6);  // a window's style has none between buttons

@@ -12,7 +12,7 @@
 
 #include "ui/panels/prompt_edit.h"
 #include "ui/theme/icons.h"
-#include "ui/theme/theme.h"
+#include "ui/theme/style_sheet.h"
 
 namespace natscope::ui {
 namespace {
@@ -41,7 +41,7 @@ FollowUpBar::FollowUpBar(Workbench& workbench, QWidget* parent)
   chat_->setToolTip(
       tr("<p>As the next turn of a conversation: with the marks of the model's chat template, which end its answer and "
          "begin the next one.</p>"));
-  send_->setObjectName(QStringLiteral("framed"));
+  drawWithFrame(*send_);
   send_->setAccessibleName(tr("Give the follow-up to the model"));
   send_->setFocusPolicy(Qt::NoFocus);
   auto* const line = new QHBoxLayout(this);
@@ -50,9 +50,7 @@ FollowUpBar::FollowUpBar(Workbench& workbench, QWidget* parent)
   line->addWidget(field_, 1);
   line->addWidget(chat_, 0, Qt::AlignBottom);
   line->addWidget(send_, 0, Qt::AlignBottom);
-  const auto paint = [this] { send_->setIcon(themedIcon(QStringLiteral("continue"))); };
-  paint();
-  connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, send_, paint);
+  showThemedIcon(*send_, QStringLiteral("continue"));
   connect(send_, &QToolButton::clicked, this, &FollowUpBar::send);
   connect(field_, &QPlainTextEdit::textChanged, this, &FollowUpBar::refresh);
   connect(field_->document()->documentLayout(), &QAbstractTextDocumentLayout::documentSizeChanged, this,

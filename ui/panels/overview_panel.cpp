@@ -8,6 +8,7 @@
 
 #include "ui/models/grouped_number.h"
 #include "ui/panels/parts/fitting_label.h"
+#include "ui/theme/style_sheet.h"
 
 namespace natscope::ui {
 
@@ -18,12 +19,11 @@ OverviewPanel::OverviewPanel(Workbench& workbench, QWidget* parent)
                              this)),
       head_(new FittingLabel(this)),
       progress_(new QLabel(this)) {
-  setObjectName(QStringLiteral("panel"));
-  setAttribute(Qt::WA_StyledBackground);
+  drawAsPanel(*this);
   progress_->setObjectName(QStringLiteral("muted"));
   auto* const write = new QToolButton(this);
   write->setText(tr("export …"));
-  write->setObjectName(QStringLiteral("framed"));
+  drawWithFrame(*write);
   write->setToolTip(tr("Write the maps of all heads as one figure, or as npy or json"));
   auto* const bar = new QHBoxLayout;
   bar->setContentsMargins(8, 4, 8, 2);

@@ -19,6 +19,7 @@
 
 #include "core/cache/policy.h"
 #include "ui/panels/parts/scrolled_area.h"
+#include "ui/theme/style_sheet.h"
 #include "ui/theme/theme.h"
 
 namespace natscope::ui {
@@ -100,8 +101,7 @@ PromptPanel::PromptPanel(QWidget* parent)
       policy_(new QComboBox(this)),
       policyProblem_(new QLabel(this)),
       note_(new QLabel(this)) {
-  setObjectName(QStringLiteral("panel"));
-  setAttribute(Qt::WA_StyledBackground);
+  drawAsPanel(*this);
   prompt_->setPlaceholderText(tr("Type or paste a text. Ctrl+Return analyses it, Ctrl+G writes on from it."));
   prompt_->setTabChangesFocus(true);
   prompt_->setMinimumHeight(leastPromptHeight);

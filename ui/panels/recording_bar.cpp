@@ -4,6 +4,7 @@
 #include <QHBoxLayout>
 
 #include "ui/models/model_label.h"
+#include "ui/theme/style_sheet.h"
 
 namespace natscope::ui {
 
@@ -19,9 +20,9 @@ RecordingBar::RecordingBar(Workbench& workbench, QWidget* parent)
   words_->setWordWrap(true);
   words_->setTextInteractionFlags(Qt::TextSelectableByMouse);
   words_->setMinimumWidth(1);
-  leave_->setObjectName(QStringLiteral("framed"));
+  drawWithFrame(*leave_);
   connect(leave_, &QToolButton::clicked, this, &RecordingBar::goBack);
-  back_->setObjectName(QStringLiteral("framed"));
+  drawWithFrame(*back_);
   back_->setText(tr("back to the previous run"));
   connect(back_, &QToolButton::clicked, &workbench_, &Workbench::showRunBefore);
   auto* const layout = new QHBoxLayout(this);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "ui/models/grouped_number.h"
+#include "ui/theme/style_sheet.h"
 
 namespace natscope::ui {
 
@@ -19,8 +20,7 @@ RolesPanel::RolesPanel(Workbench& workbench, RunComparison& comparison, QWidget*
       changesBar_(new QWidget(this)),
       changes_(new QLabel(changesBar_)),
       takeBack_(new QPushButton(changesBar_)) {
-  setObjectName(QStringLiteral("panel"));
-  setAttribute(Qt::WA_StyledBackground);
+  drawAsPanel(*this);
   shows_->addItems({tr("roles of this run"), tr("roles of the kept run"), tr("which cache holds what")});
   shows_->setToolTip(tr("This run, the kept one, or the entries that each of them holds (R)"));
   auto* const line = new QHBoxLayout(bar_);

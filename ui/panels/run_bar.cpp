@@ -76,8 +76,9 @@ RunBar::RunBar(Workbench& workbench, QMenu* modelMenu, const QList<QAction*>& ru
   addWidget(numbers_);
   connect(device_, &QComboBox::activated, this, [this] { workbench_.setDevice(device_->currentData().toString()); });
   connect(&workbench_, &Workbench::stateChanged, this, &RunBar::refresh);
-  connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, &RunBar::paintInTheme);
-  paintInTheme();
+  showThemedIcon(*model_, QStringLiteral("model"));
+  connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, &RunBar::refresh);
+  refresh();
 }
 
 /// A button that can no longer be pressed gives the keyboard to whatever comes next, the prompt: a second Space would
@@ -101,11 +102,6 @@ bool RunBar::eventFilter(QObject* watched, QEvent* event) {
 }
 
 void RunBar::setDevice(const QString& device) { device_->setCurrentIndex(std::max(0, device_->findData(device))); }
-
-void RunBar::paintInTheme() {
-  model_->setIcon(themedIcon(QStringLiteral("model")));
-  refresh();
-}
 
 void RunBar::refresh() {
   const EngineClient& client = workbench_.client();

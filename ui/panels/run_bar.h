@@ -30,7 +30,6 @@ class RunBar : public QToolBar {
   void refresh();
   void sayNumbers();
   void moveFocus();
-  void paintInTheme();
 
   Workbench& workbench_;
   QToolButton* model_;

@@ -15,6 +15,7 @@
 
 #include "core/export/trade_off_chart.h"
 #include "ui/figure/series_look.h"
+#include "ui/theme/style_sheet.h"
 #include "ui/theme/theme.h"
 #include "ui/views/charts/trade_off_view.h"
 #include "ui/views/figure_table_delegate.h"
@@ -76,7 +77,7 @@ RunsPanel::RunsPanel(Workbench& workbench, RunComparison& comparison, BaselineRu
       begin_(new QToolButton(this)),
       chart_(new TradeOffView(this)) {
   begin_->setText(tr("run the baselines"));
-  begin_->setObjectName(QStringLiteral("framed"));
+  drawWithFrame(*begin_);
   begin_->setPopupMode(QToolButton::InstantPopup);
   begin_->setMenu(budgets_);
   begin_->setToolTip(

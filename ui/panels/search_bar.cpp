@@ -10,7 +10,7 @@
 
 #include "ui/models/grouped_number.h"
 #include "ui/theme/icons.h"
-#include "ui/theme/theme.h"
+#include "ui/theme/style_sheet.h"
 
 namespace natscope::ui {
 
@@ -32,7 +32,7 @@ SearchBar::SearchBar(TokenSearch& search, QWidget* parent)
     auto* const button = new QToolButton(this);
     button->setText(words);
     button->setToolTip(tip);
-    button->setObjectName(QStringLiteral("framed"));
+    drawWithFrame(*button);
     button->setFocusPolicy(Qt::NoFocus);
     connect(button, &QToolButton::clicked, this, what);
     line->addWidget(button);
@@ -41,9 +41,7 @@ SearchBar::SearchBar(TokenSearch& search, QWidget* parent)
   addButton(QStringLiteral("↑"), tr("Previous match (Shift+F3)"), [this] { search_.previous(); });
   addButton(QStringLiteral("↓"), tr("Next match (F3)"), [this] { search_.next(); });
   auto* const close = addButton(QString(), tr("End the search (Esc)"), [this] { end(); });
-  const auto paint = [close] { close->setIcon(themedIcon(QStringLiteral("close"))); };
-  paint();
-  connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, close, paint);
+  showThemedIcon(*close, QStringLiteral("close"));
   connect(field_, &QLineEdit::textChanged, this, [this](const QString& text) {
     search_.setText(text);
     if (isVisible()) Q_EMIT typed();

@@ -10,6 +10,7 @@
 #include "ui/models/grouped_number.h"
 #include "ui/models/runs/token_words.h"
 #include "ui/panels/parts/flow_layout.h"
+#include "ui/theme/style_sheet.h"
 #include "ui/views/loss_look.h"
 
 namespace natscope::ui {
@@ -24,8 +25,7 @@ TextPanel::TextPanel(Workbench& workbench, RunComparison& comparison, QWidget* p
       words_(new QLabel(this)),
       search_(new SearchBar(workbench.search(), this)),
       followUp_(new FollowUpBar(workbench, this)) {
-  setObjectName(QStringLiteral("panel"));
-  setAttribute(Qt::WA_StyledBackground);
+  drawAsPanel(*this);
   colouring_->setObjectName(QStringLiteral("colouring"));
   colouring_->setToolTip(tr("What the colours of the text mean (C)"));
   colouring_->addItems({tr("role in the chosen head"), tr("share of heads that hold it"), tr("surprise"),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/theme/icons.h"
 
+#include <QAbstractButton>
 #include <QFile>
 #include <QPainter>
 #include <QPixmap>
@@ -47,6 +48,12 @@ QIcon themedIcon(const QString& name, bool onAccent) {
   addSizes(icon, inColour(onAccent ? colours.onAccent : colours.text), QIcon::Normal);
   addSizes(icon, inColour(colours.border), QIcon::Disabled);
   return icon;
+}
+
+void showThemedIcon(QAbstractButton& button, const QString& name) {
+  const auto paint = [&button, name] { button.setIcon(themedIcon(name)); };
+  paint();
+  QObject::connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, &button, paint);
 }
 
 QIcon programIcon() {

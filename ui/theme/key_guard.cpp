@@ -6,15 +6,11 @@
 #include <QKeyEvent>
 #include <QStyleHints>
 
+#include "ui/theme/guard_program.h"
+
 namespace natscope::ui {
 
-void KeyGuard::install(QApplication& application) {
-  const QString name = QStringLiteral("keyGuard");
-  if (application.findChild<QObject*>(name, Qt::FindDirectChildrenOnly) != nullptr) return;
-  auto* const guard = new KeyGuard(&application);
-  guard->setObjectName(name);
-  application.installEventFilter(guard);
-}
+void KeyGuard::install(QApplication& application) { guardProgram<KeyGuard>(application); }
 
 /// As QComboBox reads it: letters that follow each other soon are one word.
 bool KeyGuard::isTypedInto(QComboBox& box, const QKeyEvent& key) {

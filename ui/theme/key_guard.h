@@ -16,6 +16,7 @@ namespace natscope::ui {
 /// window's still: whoever chose with the mouse has not gone there to type.
 class KeyGuard : public QObject {
  public:
+  using QObject::QObject;
   /// For all of the program; belongs to it. Another call changes nothing.
   static void install(QApplication& application);
 
@@ -23,7 +24,6 @@ class KeyGuard : public QObject {
   bool eventFilter(QObject* watched, QEvent* event) override;
 
  private:
-  using QObject::QObject;
   [[nodiscard]] bool isTypedInto(QComboBox& box, const QKeyEvent& key);
 
   QPointer<QComboBox> typedInto_;

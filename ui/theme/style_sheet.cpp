@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/theme/style_sheet.h"
 
+#include <QToolButton>
+
 namespace natscope::ui {
+
+void drawAsPanel(QWidget& widget) {
+  widget.setObjectName(QStringLiteral("panel"));
+  widget.setAttribute(Qt::WA_StyledBackground);  // else a class of our own would have no ground
+}
+
+void drawWithFrame(QToolButton& button) { button.setObjectName(QStringLiteral("framed")); }
 
 QString styleSheet(const ThemeColours& colours) {
   QString sheet = QStringLiteral(R"(

@@ -6,6 +6,8 @@
 #include <QComboBox>
 #include <QEvent>
 
+#include "ui/theme/guard_program.h"
+
 namespace natscope::ui {
 namespace {
 
@@ -17,13 +19,7 @@ QWidget* turnedBy(QObject* watched) {
 
 }  // namespace
 
-void WheelGuard::install(QApplication& application) {
-  const QString name = QStringLiteral("wheelGuard");
-  if (application.findChild<QObject*>(name, Qt::FindDirectChildrenOnly) != nullptr) return;
-  auto* const guard = new WheelGuard(&application);
-  guard->setObjectName(name);
-  application.installEventFilter(guard);
-}
+void WheelGuard::install(QApplication& application) { guardProgram<WheelGuard>(application); }
 
 bool WheelGuard::eventFilter(QObject* watched, QEvent* event) {
   if (event->type() != QEvent::Wheel && event->type() != QEvent::Polish) return false;

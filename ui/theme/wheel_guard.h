@@ -11,14 +11,12 @@ namespace natscope::ui {
 /// passes, the wheel is whose it would be without the field: what is scrolled stays what it says.
 class WheelGuard : public QObject {
  public:
+  using QObject::QObject;
   /// For all fields of the program; belongs to it. Another call changes nothing.
   static void install(QApplication& application);
 
  protected:
   bool eventFilter(QObject* watched, QEvent* event) override;
-
- private:
-  using QObject::QObject;
 };
 
 }  // namespace natscope::ui

@@ -9,6 +9,7 @@
 #include <QToolButton>
 #include <QVBoxLayout>
 
+#include "ui/theme/style_sheet.h"
 #include "ui/theme/theme.h"
 
 namespace natscope::ui {
@@ -71,7 +72,7 @@ void JobFieldLine::makeText(QHBoxLayout& row) {
   if (field_.kind != jobs::FieldKind::path) return;
   auto* const browse = new QToolButton(this);
   browse->setText(tr("…"));
-  browse->setObjectName(QStringLiteral("framed"));
+  drawWithFrame(*browse);
   browse->setToolTip(tr("Choose a folder; a single file's path can be typed"));
   connect(browse, &QToolButton::clicked, this, &JobFieldLine::chooseFile);
   row.addWidget(browse);

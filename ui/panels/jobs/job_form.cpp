@@ -18,6 +18,7 @@
 #include <QVBoxLayout>
 
 #include "ui/models/grouped_number.h"
+#include "ui/theme/style_sheet.h"
 
 namespace natscope::ui {
 namespace {
@@ -64,7 +65,7 @@ JobForm::JobForm(JobDesk& desk, const JobDraft& draft, QWidget* parent)
   setWindowTitle(draft.origin().isEmpty() ? tr("New training job") : tr("A job like %1").arg(draft.origin()));
   resize(QSize(760, 840).boundedTo(screen()->availableSize() - screenMargin));
   form_->setSpacing(7);
-  content_->setObjectName(QStringLiteral("panel"));
+  drawAsPanel(*content_);
   auto* const whole = new QVBoxLayout(content_);
   whole->addLayout(form_);
   whole->addStretch();

@@ -20,6 +20,7 @@
 
 #include "ui/panels/jobs/batch_script_dialog.h"
 #include "ui/panels/jobs/job_form.h"
+#include "ui/theme/style_sheet.h"
 #include "ui/views/job_cell_delegate.h"
 
 namespace natscope::ui {
@@ -41,8 +42,7 @@ JobsPanel::JobsPanel(JobDesk& desk, QWidget* parent)
       curves_(new JobCurvesView(desk, this)),
       log_(new QPlainTextEdit(this)),
       about_(new QLabel(this)) {
-  setObjectName(QStringLiteral("panel"));
-  setAttribute(Qt::WA_StyledBackground);
+  drawAsPanel(*this);
   makeActions();
   auto* const layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
@@ -130,13 +130,17 @@ QWidget* JobsPanel::makeSide() {
     if (inMore.contains(action)) continue;
     auto* const button = new QToolButton(side);
     button->setDefaultAction(action);
-    button->setObjectName(action == new_ ? QStringLiteral("primary") : QStringLiteral("framed"));
-    if (action == new_) newButton_ = button;
+    if (action == new_) {
+      newButton_ = button;
+      button->setObjectName(QStringLiteral("primary"));
+    } else {
+      drawWithFrame(*button);
+    }
     bar->addWidget(button);
   }
   auto* const more = new QToolButton(side);
   more->setText(tr("More ▾"));
-  more->setObjectName(QStringLiteral("framed"));
+  drawWithFrame(*more);
   more->addActions(inMore);
   more->setPopupMode(QToolButton::InstantPopup);
   bar->addWidget(more);

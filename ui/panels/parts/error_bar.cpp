@@ -7,7 +7,6 @@
 #include <QToolButton>
 
 #include "ui/theme/icons.h"
-#include "ui/theme/theme.h"
 
 namespace natscope::ui {
 namespace {
@@ -44,9 +43,7 @@ ErrorBar::ErrorBar(QWidget* parent) : QWidget(parent), words_(new QLabel(this)),
   });
   auto* const close = new QToolButton(this);
   close->setToolTip(tr("Dismiss (Esc)"));
-  const auto paint = [close] { close->setIcon(themedIcon(QStringLiteral("close"))); };
-  paint();
-  connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, close, paint);
+  showThemedIcon(*close, QStringLiteral("close"));
   connect(close, &QToolButton::clicked, this, &QWidget::hide);
   layout->addWidget(close, 0, Qt::AlignTop);
   hide();

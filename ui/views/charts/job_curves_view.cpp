@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "ui/theme/focus_ring.h"
+#include "ui/theme/style_sheet.h"
 #include "ui/theme/theme.h"
 
 namespace natscope::ui {
@@ -98,7 +99,7 @@ JobCurvesView::JobCurvesView(JobDesk& desk, QWidget* parent)
   legend_->setMinimumWidth(1);
   legend_->setWordWrap(true);
   auto* const content = new QWidget(scroll_);
-  content->setObjectName(QStringLiteral("panel"));
+  drawAsPanel(*content);
   content->setLayout(grid_);
   grid_->setSpacing(spacing);
   grid_->setContentsMargins(0, 0, 0, 0);
