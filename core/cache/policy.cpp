@@ -8,6 +8,8 @@
 #include <optional>
 #include <span>
 
+#include "core/cache/policy_problem.h"
+
 namespace natscope {
 
 namespace {
@@ -52,9 +54,8 @@ std::string expected_forms() {
   return text + " with whole numbers";
 }
 
-Unexpected refuse(std::string_view text, std::string what) {
-  return fail(ErrorCode::bad_policy, "cache policy \"" + printable(text) + "\": " + std::move(what), expected_forms());
-}
+/// `what` is wrong, in words that do not name the policy.
+Unexpected refuse(std::string what) { return fail(ErrorCode::bad_policy, std::move(what), expected_forms()); }
 
 /// A whole number from 0 to the largest position; nothing for anything else.
 std::optional<std::int64_t> parse_count(std::string_view digits) {
@@ -67,41 +68,39 @@ std::optional<std::int64_t> parse_count(std::string_view digits) {
 }
 
 /// The numbers after the colon, separated by commas.
-Expected<std::vector<std::int64_t>> parse_numbers(std::string_view text, std::string_view list) {
+Expected<std::vector<std::int64_t>> parse_numbers(std::string_view list) {
   std::vector<std::int64_t> numbers;
   while (true) {
     const std::size_t comma = list.find(',');
     const std::string_view digits = list.substr(0, comma);
     const std::optional<std::int64_t> number = parse_count(digits);
     if (!number)
-      return refuse(text,
-                    std::string("\"").append(printable(digits)) + "\" is not a whole number from 0 to 2147483647");
+      return refuse(std::string("\"").append(printable(digits)) + "\" is not a whole number from 0 to 2147483647");
     numbers.push_back(*number);
     if (comma == std::string_view::npos) return numbers;
     list.remove_prefix(comma + 1);
   }
 }
 
-Expected<void> require_count(std::string_view text, std::span<const std::int64_t> numbers, std::size_t count) {
+Expected<void> require_count(std::span<const std::int64_t> numbers, std::size_t count) {
   if (numbers.size() == count) return {};
-  return refuse(text, "takes " + std::to_string(count) + (count == 1 ? " number" : " numbers") + ", not " +
-                          std::to_string(numbers.size()));
+  return refuse("takes " + std::to_string(count) + (count == 1 ? " number" : " numbers") + ", not " +
+                std::to_string(numbers.size()));
 }
 
-}  // namespace
-
-Expected<Policy> parse_policy(std::string_view text) {
+/// The reason alone is its error's message.
+Expected<Policy> read_policy(std::string_view text) {
   const KindRow* const row = find_row(text);
   const std::size_t colon = text.find(':');
   const bool has_colon = colon != std::string_view::npos;
-  if (row == nullptr || (row->numbers.empty() && has_colon)) return refuse(text, "no such policy");
+  if (row == nullptr || (row->numbers.empty() && has_colon)) return refuse("no such policy");
   Policy policy;
   policy.kind = row->kind;
   if (row->numbers.empty()) return policy;
-  if (!has_colon) return refuse(text, "its numbers are missing");
-  NATSCOPE_TRY(const std::vector<std::int64_t> numbers, parse_numbers(text, text.substr(colon + 1)));
+  if (!has_colon) return refuse("its numbers are missing");
+  NATSCOPE_TRY(const std::vector<std::int64_t> numbers, parse_numbers(text.substr(colon + 1)));
   if (row->kind != Kind::longformer)
-    NATSCOPE_CHECK(require_count(text, numbers, 1 + static_cast<std::size_t>(std::ranges::count(row->numbers, ','))));
+    NATSCOPE_CHECK(require_count(numbers, 1 + static_cast<std::size_t>(std::ranges::count(row->numbers, ','))));
 
   switch (row->kind) {
     case Kind::model:
@@ -132,6 +131,19 @@ Expected<Policy> parse_policy(std::string_view text) {
       break;
   }
   return policy;
+}
+
+}  // namespace
+
+Expected<Policy> parse_policy(std::string_view text) {
+  Expected<Policy> policy = read_policy(text);
+  if (!policy) policy.error().message.insert(0, "cache policy \"" + printable(text) + "\": ");
+  return policy;
+}
+
+std::string policy_problem(std::string_view text) {
+  const Expected<Policy> policy = read_policy(text);
+  return policy ? std::string() : policy.error().message;
 }
 
 std::optional<kernels::HeavyHitters> heavy_hitters(const Policy& policy) {

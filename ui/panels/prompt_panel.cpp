@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "core/cache/policy.h"
+#include "core/cache/policy_problem.h"
 #include "ui/panels/parts/scrolled_area.h"
 #include "ui/theme/style_sheet.h"
 #include "ui/theme/theme.h"
@@ -199,7 +200,7 @@ PromptPanel::PromptPanel(QWidget* parent)
   connect(policy_, &QComboBox::currentTextChanged, this, [this] {
     if (parse_policy(policy_->currentText().trimmed().toStdString())) markPolicy({});
   });
-  connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, [this] { markPolicy(policyProblem()); });
+  connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, [this] { markPolicy(problem_); });
 }
 
 void PromptPanel::giveKeyboardBack() {
@@ -224,16 +225,13 @@ bool PromptPanel::takeKeyboardAgain() {
   return true;
 }
 
-QString PromptPanel::policyProblem() const { return policyProblem_->text().mid(2); }
-
 bool PromptPanel::checkPolicy() {
-  const auto policy = parse_policy(policy_->currentText().trimmed().toStdString());
-  // Which policy stands in the field itself.
-  markPolicy(policy ? QString() : QString::fromStdString(policy.error().message).section(QStringLiteral("\": "), 1));
-  return policy.has_value();
+  markPolicy(QString::fromStdString(policy_problem(policy_->currentText().trimmed().toStdString())));
+  return problem_.isEmpty();
 }
 
 void PromptPanel::markPolicy(const QString& problem) {
+  problem_ = problem;
   const bool isBad = !problem.isEmpty();
   const QString ink = problemInk(ThemeSwitch::instance().theme()).name();
   policyProblem_->setText(isBad ? QStringLiteral("▲ ") + problem : QString());

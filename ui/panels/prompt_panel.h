@@ -47,7 +47,7 @@ class PromptPanel : public QWidget {
   /// it was. False: it gave none back.
   bool takeKeyboardAgain();
   /// What is wrong with the policy, once it was confirmed or left; empty: nothing.
-  [[nodiscard]] QString policyProblem() const;
+  [[nodiscard]] const QString& policyProblem() const { return problem_; }
 
  Q_SIGNALS:
   void changed();
@@ -78,6 +78,7 @@ class PromptPanel : public QWidget {
   QSpinBox* length_;
   QLineEdit* stops_;
   QComboBox* policy_;
+  QString problem_;  // of the policy, as the label says it behind its sign
   QLabel* policyProblem_;
   QLabel* note_;
   QScrollArea* fields_ = nullptr;

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include "core/cache/policy_problem.h"
+
 namespace natscope {
 namespace {
 
@@ -76,7 +78,10 @@ TEST_CASE("everything else is refused, and the text is named") {
     REQUIRE_FALSE(policy);
     CHECK(policy.error().code == ErrorCode::bad_policy);
     CHECK(policy.error().message.find(text) != std::string::npos);
+    CHECK(policy.error().message == "cache policy \"" + std::string(text) + "\": " + policy_problem(text));
   }
+  CHECK(policy_problem("streaming:4") == "takes 2 numbers, not 1");
+  CHECK(policy_problem("streaming:4,6").empty());
 }
 
 }  // namespace

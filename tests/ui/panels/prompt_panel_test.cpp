@@ -64,6 +64,11 @@ class PromptPanelTest : public QObject {
     QTest::keyClick(line(), Qt::Key_Return);
     QVERIFY(wanted.count() > 0);
     QCOMPARE(panel_->options().policy, QStringLiteral("streaming:4,6"));
+    // What is wrong is said without the policy, whatever stands in that.
+    type(QStringLiteral("window:3\": 4"));
+    QTest::keyClick(line(), Qt::Key_Return);
+    QCOMPARE(panel_->policyProblem(), QString::fromStdString("\"" + natscope::printable("3\": 4") +
+                                                             "\" is no whole number from 0 to 2147483647"));
     // Left, not confirmed: marked as well.
     type(QStringLiteral("window"));
     QTest::keyClick(line(), Qt::Key_Tab);
