@@ -24,13 +24,16 @@ constexpr char help_text[] =
     "  --help      this text\n"
     "  --version   the version\n";
 
+/// Says what is wrong, as natscope-cli does. Returns the program's exit code.
+int tell(const natscope::Error& error) {
+  std::fprintf(stderr, "%s\n", natscope::format_error_line(error).c_str());
+  return natscope::exit_code(error.code);
+}
+
 /// Prints a text for people, whole. Returns the program's exit code.
 int tell(const char* text) {
   if (std::fputs(text, stdout) >= 0 && std::fflush(stdout) == 0) return 0;
-  const natscope::Error error =
-      natscope::make_error(natscope::ErrorCode::io_failure, "standard output cannot be written");
-  std::fprintf(stderr, "%s\n", natscope::format_error_line(error).c_str());
-  return natscope::exit_code(error.code);
+  return tell(natscope::make_error(natscope::ErrorCode::io_failure, "standard output cannot be written"));
 }
 
 /// Takes stdout away from everything but the frames: what a library prints goes to stderr.
@@ -47,18 +50,14 @@ int run(int argc, char** argv) {
     const std::string_view argument = argv[i];
     if (argument == "--help" || argument == "-h") return tell(help_text);
     if (argument == "--version") return tell("natscope-engine " NATSCOPE_VERSION "\n");
-    const natscope::Error error =
-        natscope::make_error(natscope::ErrorCode::usage, "unknown argument \"" + std::string(argument) + "\"",
-                             "natscope-engine needs none; see --help");
-    std::fprintf(stderr, "%s\n", natscope::format_error_line(error).c_str());
-    return natscope::exit_code(error.code);
+    return tell(natscope::make_error(natscope::ErrorCode::usage, "unknown argument \"" + std::string(argument) + "\"",
+                                     "natscope-engine needs none; see --help"));
   }
   std::signal(SIGPIPE, SIG_IGN);
   const int output = claim_output();
   if (output < 0) {
-    std::fputs("error: io-failure: standard output cannot be used; start the engine with both ends of a pipe\n",
-               stderr);
-    return natscope::exit_code(natscope::ErrorCode::io_failure);
+    return tell(natscope::make_error(natscope::ErrorCode::io_failure, "standard output cannot be used",
+                                     "start the engine with both ends of a pipe"));
   }
   natscope::TorchEngineHost host;
   // Here, with the host alive: a checksum may still be computed in a thread of its own, and nobody waits for it.

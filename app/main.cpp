@@ -26,6 +26,7 @@
 namespace {
 
 constexpr int screenshotPauseMs = 1500;
+constexpr std::int64_t mostBenchTokens = std::int64_t{1} << 20U;
 
 using natscope::Theme;
 
@@ -36,11 +37,13 @@ struct Flags {
   QString screenshot;
 };
 
-/// Ends the program as natscope-cli ends: one line, and the code that belongs to it.
-[[noreturn]] void end(const natscope::Error& error) {
+/// Says what is wrong as natscope-cli does, in one line. Returns the exit code that belongs to it.
+int tell(const natscope::Error& error) {
   std::fprintf(stderr, "%s\n", natscope::format_error_line(error).c_str());
-  natscope::end_process(natscope::exit_code(error.code));
+  return natscope::exit_code(error.code);
 }
+
+[[noreturn]] void end(const natscope::Error& error) { natscope::end_process(tell(error)); }
 
 [[noreturn]] void refuse(const QString& what) {
   end(natscope::make_error(natscope::ErrorCode::usage, what.toStdString(), "see natscope --help"));
@@ -141,13 +144,9 @@ bool hasFlag(int argc, char** argv, std::initializer_list<const char*> names) {
   });
 }
 
-constexpr int noDisplayCode = 3;
-
-void tellOfNoDisplay() {
-  std::fputs(
-      "error: device-unavailable: there is no display for the window; run natscope-cli generate --live, or set "
-      "DISPLAY\n",
-      stderr);
+[[noreturn]] void endWithoutDisplay() {
+  end(natscope::make_error(natscope::ErrorCode::device_unavailable, "there is no display for the window",
+                           "run natscope-cli generate --live, or set DISPLAY"));
 }
 
 /// Without a display Qt would abort; the person is told what to do instead.
@@ -161,8 +160,7 @@ bool hasDisplay(int argc, char** argv) {
 void passOnUntilFatal(QtMsgType type, const QMessageLogContext& context, const QString& text) {
   std::fprintf(stderr, "%s\n", qUtf8Printable(qFormatLogMessage(type, context, text)));
   if (type != QtFatalMsg) return;
-  tellOfNoDisplay();
-  natscope::end_process(noDisplayCode);
+  endWithoutDisplay();
 }
 
 }  // namespace
@@ -172,10 +170,7 @@ int main(int argc, char** argv) {
   natscope::end_with_a_word_on_lost_files();
   const bool isBench = argc == 3 && std::strcmp(argv[1], "--bench-frame") == 0;
   if (isBench || hasFlag(argc, argv, {"-h", "--help", "-v", "--version"})) qputenv("QT_QPA_PLATFORM", "offscreen");
-  if (!hasDisplay(argc, argv)) {
-    tellOfNoDisplay();
-    return noDisplayCode;
-  }
+  if (!hasDisplay(argc, argv)) endWithoutDisplay();
   qInstallMessageHandler(passOnUntilFatal);
   QApplication application(argc, argv);
   qInstallMessageHandler(nullptr);
@@ -190,7 +185,9 @@ int main(int argc, char** argv) {
 
   if (isBench) {
     const std::int64_t tokens = std::atoll(argv[2]);
-    return tokens >= 1 && tokens <= (std::int64_t{1} << 20) ? benchFrames(tokens) : 2;
+    if (tokens < 1 || tokens > mostBenchTokens)
+      refuse(QStringLiteral("--bench-frame takes 1 to %1 tokens").arg(mostBenchTokens));
+    return benchFrames(tokens);
   }
   const Flags flags = readFlags(application);
   natscope::ui::Settings settings(flags.settings);
@@ -204,7 +201,9 @@ int main(int argc, char** argv) {
       QTimer::singleShot(screenshotPauseMs, &window, [&window, path] {
         const bool isWritten = window.grab().save(path);
         window.close();
-        QApplication::exit(isWritten ? 0 : 3);
+        QApplication::exit(isWritten ? 0
+                                     : tell(natscope::make_error(natscope::ErrorCode::io_failure,
+                                                                 "cannot write the picture " + path.toStdString())));
       });
     });
   }
