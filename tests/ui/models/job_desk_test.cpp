@@ -2,11 +2,13 @@
 // Job folders as a list, curves and a log, without widgets.
 #include "ui/models/jobs/job_desk.h"
 
+#include <QSet>
 #include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QTest>
 #include <QThreadPool>
 #include <algorithm>
+#include <array>
 #include <chrono>
 
 #include "tests/ui/models/made_up_jobs.h"
@@ -95,13 +97,33 @@ class JobDeskTest : public QObject {
     QTRY_COMPARE_WITH_TIMEOUT(said, QStringLiteral("io_failure: sbatch: error: no partition; edit it"), patience);
   }
 
+  void aModelThatIsNotNamedIsSaidToBe() {
+    const fs::path root = newRoot();
+    const fs::path program = root / "names-none";
+    test::write_text(program, "#!/bin/sh\necho '{}'\n");
+    fs::permissions(program, fs::perms::owner_all);
+    JobDesk desk(root, program);
+    QSignalSpy failed(&desk, &JobDesk::failed);
+    QSignalSpy ready(&desk, &JobDesk::checkpointReady);
+    desk.openCheckpoint(QStringLiteral("a"));
+    QTRY_COMPARE_WITH_TIMEOUT(failed.count(), 1, patience);
+    QVERIFY(!failed[0][0].value<Error>().message.empty());
+    QCOMPARE(ready.count(), 0);
+  }
+
   void everyStateHasASignOfItsOwn() {
-    for (const jobs::JobState state :
-         {jobs::JobState::created, jobs::JobState::queued, jobs::JobState::starting, jobs::JobState::running,
-          jobs::JobState::stopped, jobs::JobState::interrupted, jobs::JobState::finished, jobs::JobState::failed}) {
-      QVERIFY(!signOf(state).sign.isEmpty());
-      QVERIFY(!signOf(state).word.isEmpty());
+    constexpr std::array states{jobs::JobState::created,  jobs::JobState::queued,  jobs::JobState::starting,
+                                jobs::JobState::running,  jobs::JobState::stopped, jobs::JobState::interrupted,
+                                jobs::JobState::finished, jobs::JobState::failed,  jobs::JobState::killed};
+    QSet<QString> signs;
+    QSet<QString> words;
+    for (const jobs::JobState state : states) {
+      signs.insert(signOf(state).sign);
+      words.insert(signOf(state).word);
     }
+    QVERIFY(!signs.contains(QString()) && !words.contains(QString()));
+    QCOMPARE(signs.size(), static_cast<qsizetype>(states.size()));
+    QCOMPARE(words.size(), static_cast<qsizetype>(states.size()));
   }
 
   void durations() {

@@ -200,8 +200,13 @@ void JobDesk::openCheckpoint(const QString& job, bool isBeside) {
       {QStringLiteral("jobs"), QStringLiteral("export"), job, QStringLiteral("--json")}, this,
       [this, isBeside](bool ok, const QString& out, const QString& problem) {
         const QString model = QJsonDocument::fromJson(out.toUtf8()).object().value(QStringLiteral("model")).toString();
-        if (!ok || model.isEmpty()) {
+        if (!ok) {
           Q_EMIT failed(make_error(ErrorCode::bad_checkpoint, problem.toStdString(), "wait for the first checkpoint"));
+          return;
+        }
+        if (model.isEmpty()) {
+          Q_EMIT failed(make_error(ErrorCode::internal, program().toStdString() + " did not say where the model is",
+                                   "use the natscope-cli that came with this window"));
           return;
         }
         Q_EMIT said(tr("Opening %1").arg(model));

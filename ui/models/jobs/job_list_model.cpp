@@ -85,7 +85,7 @@ JobStateSign signOf(jobs::JobState state) {
     case jobs::JobState::failed:
       return {QStringLiteral("✕"), tr("failed")};
     case jobs::JobState::killed:
-      return {QStringLiteral("✕"), tr("killed")};
+      return {QStringLiteral("⊘"), tr("killed")};
   }
   return {};
 }

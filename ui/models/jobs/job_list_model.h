@@ -13,7 +13,7 @@ struct JobStateSign {
   QString sign;
   QString word;
 };
-[[nodiscard]] JobStateSign signOf(jobs::JobState state);
+[[nodiscard]] JobStateSign signOf(jobs::JobState state);  ///< no two states have the same sign, or word
 
 /// "1:02:03"; "–" where nothing is known.
 [[nodiscard]] QString durationText(std::optional<double> seconds);
