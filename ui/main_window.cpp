@@ -233,7 +233,7 @@ void MainWindow::connectAll() {
           &HeadGridView::setSeen);
   connect(&workbench_.tiles(), &ShownTileSource::failed, errors_, &ErrorBar::showError);
   connect(&sessions_, &SessionFiles::recordingOpened, this, [this](const std::shared_ptr<const Recording>& recording) {
-    settings_.setExportFolder(QFileInfo(QString::fromStdString(recording->path().string())).path());
+    settings_.setLastFolder(QFileInfo(QString::fromStdString(recording->path().string())).path());
     // One without texts has none for the field, and "back to the model" wants one.
     if (prompt_->options().text.isEmpty()) prompt_->setPrompt(firstText_);
     workbench_.showRecording(recording);
@@ -269,7 +269,7 @@ void MainWindow::connectAll() {
       openPath(QString::fromStdString(recording->path().string()));
   });
   connect(&sessions_, &SessionFiles::opened, this, [this](const QString& path, const Session& session) {
-    if (path != settings_.lastRunPath()) settings_.setExportFolder(QFileInfo(path).path());
+    if (path != settings_.lastRunPath()) settings_.setLastFolder(QFileInfo(path).path());
     workbench_.showSession(session, path);
     if (session.kept && !comparison_.restore(*session.kept))
       notice(tr("The file's comparison run was added; you are still comparing with the run kept here."));

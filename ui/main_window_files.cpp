@@ -37,7 +37,7 @@ constexpr double chartDpi = 300;
 
 void MainWindow::sayWritten(const QString& path) {
   notice(tr("Wrote %1").arg(path));
-  settings_.setExportFolder(QFileInfo(path).path());
+  settings_.setLastFolder(QFileInfo(path).path());
 }
 
 void MainWindow::openModel(const QString& folder) { workbench_.openModel(folder); }
@@ -60,7 +60,7 @@ void MainWindow::openText(const QString& path) {
       this, workbench_, path, [path] { return readTextFile(path); },
       [this, path](const Expected<QString>& text) {
         if (!text) return errors_->showError(text.error());
-        settings_.setExportFolder(QFileInfo(path).path());
+        settings_.setLastFolder(QFileInfo(path).path());
         takeText(path, *text);
         log_->addLine(tr("Opened %1").arg(path));
         workbench_.analyseInstead();
@@ -159,7 +159,7 @@ void MainWindow::showExport(FigureKind kind) {
   shown.isCacheShare = cache_->chart().axis() == CacheAxis::share;
   ExportOrigin origin = exportOrigin(workbench_, workbench_.sessionFile());
   origin.keptFile = comparison_.file();
-  auto* const dialog = new ExportDialog(shown, first, ThemeSwitch::instance().theme(), settings_.exportFolder(),
+  auto* const dialog = new ExportDialog(shown, first, ThemeSwitch::instance().theme(), settings_.lastFolder(),
                                         std::move(origin), comparison_.kept(), this);
   dialog->setFormat(exportFormat_);
   connect(dialog, &ExportDialog::formatChosen, this, [this](const QString& ending) { exportFormat_ = ending; });
@@ -185,7 +185,7 @@ void MainWindow::showExport(FigureKind kind) {
 }
 
 void MainWindow::writeRuns(const QString& path) {
-  settings_.setExportFolder(QFileInfo(path).path());
+  settings_.setLastFolder(QFileInfo(path).path());
   const bool isTable = path.endsWith(QStringLiteral(".csv"), Qt::CaseInsensitive);
   elsewhere(
       this,

@@ -176,13 +176,13 @@ void MainWindow::fillModelMenu() {
 }
 
 void MainWindow::chooseText() {
-  pathDialog(this, tr("Text file"), settings_.exportFolder(), tr("Texts (*.txt *.md *.text);;All files (*)"),
+  pathDialog(this, tr("Text file"), settings_.lastFolder(), tr("Texts (*.txt *.md *.text);;All files (*)"),
              QFileDialog::ExistingFile, &MainWindow::openText)
       ->open();
 }
 
 void MainWindow::chooseRoles() {
-  pathDialog(this, tr("File with roles: a trace, or roles U8 [layers, KV heads, tokens]"), settings_.exportFolder(),
+  pathDialog(this, tr("File with roles: a trace, or roles U8 [layers, KV heads, tokens]"), settings_.lastFolder(),
              tr("Roles (*.safetensors);;All files (*)"), QFileDialog::ExistingFile, &MainWindow::openRoles)
       ->open();
 }
@@ -209,14 +209,14 @@ void MainWindow::chooseWindow() {
 }
 
 void MainWindow::chooseSession() {
-  pathDialog(this, tr("Session or trace file"), settings_.exportFolder(),
+  pathDialog(this, tr("Session or trace file"), settings_.lastFolder(),
              tr("Sessions and traces (*.safetensors);;All files (*)"), QFileDialog::ExistingFile, &MainWindow::openPath)
       ->open();
 }
 
 void MainWindow::chooseSessionToWrite() {
   QFileDialog* const dialog =
-      pathDialog(this, tr("Save the session"), settings_.exportFolder(), tr("Sessions (*.safetensors);;All files (*)"),
+      pathDialog(this, tr("Save the session"), settings_.lastFolder(), tr("Sessions (*.safetensors);;All files (*)"),
                  QFileDialog::AnyFile, &MainWindow::saveSession);
   dialog->setAcceptMode(QFileDialog::AcceptSave);
   dialog->setDefaultSuffix(QStringLiteral("safetensors"));
@@ -226,7 +226,7 @@ void MainWindow::chooseSessionToWrite() {
 
 void MainWindow::chooseRunsToWrite() {
   QFileDialog* const dialog =
-      pathDialog(this, tr("Write the runs"), settings_.exportFolder(), tr("Chart (*.svg *.pdf *.png);;Table (*.csv)"),
+      pathDialog(this, tr("Write the runs"), settings_.lastFolder(), tr("Chart (*.svg *.pdf *.png);;Table (*.csv)"),
                  QFileDialog::AnyFile, &MainWindow::writeRuns);
   dialog->setAcceptMode(QFileDialog::AcceptSave);
   dialog->setDefaultSuffix(QStringLiteral("svg"));

@@ -148,7 +148,7 @@ class ShownRunTest : public WindowTest {
     open();
     window_->openPath(kept);
     QTRY_COMPARE_WITH_TIMEOUT(bench().sequence().size(), tokens, patience);
-    QVERIFY(tiny_.settings().exportFolder() != QFileInfo(kept).path());
+    QVERIFY(tiny_.settings().lastFolder() != QFileInfo(kept).path());
     QCOMPARE(window_->prompt().options().maxNewTokens, 5);
     QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().hasEngineSequence(), patience);
   }

@@ -64,8 +64,8 @@ QString Settings::device() const {
 }
 void Settings::setDevice(const QString& device) { store_->setValue(deviceKey(), device); }
 
-QString Settings::exportFolder() const { return store_->value(exportKey()).toString(); }
-void Settings::setExportFolder(const QString& folder) { store_->setValue(exportKey(), folder); }
+QString Settings::lastFolder() const { return store_->value(exportKey()).toString(); }
+void Settings::setLastFolder(const QString& folder) { store_->setValue(exportKey(), folder); }
 
 QByteArray Settings::windowGeometry() const { return store_->value(geometryKey()).toByteArray(); }
 QByteArray Settings::windowState() const { return store_->value(stateKey()).toByteArray(); }

@@ -33,8 +33,9 @@ class Settings {
   [[nodiscard]] QString device() const;  ///< "auto", "cpu" or "cuda"
   void setDevice(const QString& device);
 
-  [[nodiscard]] QString exportFolder() const;
-  void setExportFolder(const QString& folder);
+  /// Where a file was last opened or written: dialogs begin there.
+  [[nodiscard]] QString lastFolder() const;
+  void setLastFolder(const QString& folder);
 
   /// Where a closed window leaves what it showed, a session file; nobody says that there is one.
   [[nodiscard]] QString lastRunPath() const;
