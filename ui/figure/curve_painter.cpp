@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "ui/figure/axis_ticks.h"
+#include "ui/figure/cache_colours.h"
 #include "ui/figure/figure_painter.h"
 
 namespace natscope::ui {
@@ -35,13 +36,8 @@ struct Curve {
   double longest = 1;
 };
 
-// Okabe–Ito, those that roles do not use; dashes tell the lines apart without colour.
-constexpr QRgb denseColour = qRgb(0x99, 0x99, 0x99);
-constexpr QRgb liveColour = qRgb(0x00, 0x72, 0xb2);
-constexpr QRgb allocatedColour = qRgb(0xe6, 0x9f, 0x00);
-constexpr std::pair<Qt::PenStyle, QRgb> comparedLooks[most_compared] = {{Qt::DashDotLine, qRgb(0xcc, 0x79, 0xa7)},
-                                                                        {Qt::DotLine, qRgb(0xe6, 0x9f, 0x00)},
-                                                                        {Qt::DashDotDotLine, qRgb(0x77, 0x66, 0x22)}};
+constexpr std::pair<Qt::PenStyle, QRgb> comparedLooks[most_compared] = {
+    {Qt::DashDotLine, keptColour}, {Qt::DotLine, qRgb(0xe6, 0x9f, 0x00)}, {Qt::DashDotDotLine, qRgb(0x77, 0x66, 0x22)}};
 
 std::vector<double> scaled(const std::vector<std::int64_t>& bytes, double unit) {
   std::vector<double> values(bytes.size());

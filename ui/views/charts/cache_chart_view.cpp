@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ui/figure/cache_colours.h"
 #include "ui/models/grouped_number.h"
 #include "ui/theme/theme.h"
 #include "ui/views/charts/plot_library.h"
@@ -31,13 +32,6 @@ constexpr QSize leastPlot(160, 52);
 constexpr int goodPlotHeight = 84;
 /// Words, shares in brackets and at last numbers leave the line one after another where it is too narrow for all.
 constexpr int mostLeftOut = 5;
-
-// Okabe–Ito colours that no role has; the dashes tell the lines apart without colour.
-const QColor denseColour(0x8a, 0x8f, 0x96);
-const QColor liveColour(0x00, 0x72, 0xb2);
-const QColor liveOnDark(0x4a, 0xa8, 0xe0);
-const QColor allocatedColour(0xe6, 0x9f, 0x00);
-const QColor keptColour(0xcc, 0x79, 0xa7);
 
 enum Line { dense, live, allocated, keptLive };
 
@@ -331,8 +325,8 @@ QString CacheChartView::numbersAt(std::size_t at, int leftOut) const {
   const auto frames = sequence_.record().frames();
   const CacheCounts& counts = frames[at].counts;
   const bool isDark = ThemeSwitch::instance().theme() == Theme::dark;
-  const auto line = [](const QString& sign, const QColor& colour, const QString& words) {
-    return QStringLiteral("<span style='color:%1'>%2</span>&nbsp;%3 &nbsp; ").arg(colour.name(), sign, words);
+  const auto line = [](const QString& sign, QRgb colour, const QString& words) {
+    return QStringLiteral("<span style='color:%1'>%2</span>&nbsp;%3 &nbsp; ").arg(QColor(colour).name(), sign, words);
   };
   // Its share is said once: by the axis, or in brackets.
   const auto held = [&](const QString& pattern, const CacheCounts& of, bool hasRoom) {
@@ -377,15 +371,15 @@ std::optional<TokenPos> CacheChartView::stepAt(double x) const {
 void CacheChartView::paintInTheme() {
   const ThemeColours& theme = ThemeSwitch::instance().colours();
   const bool isDark = ThemeSwitch::instance().theme() == Theme::dark;
-  const QColor liveLine = isDark ? liveOnDark : liveColour;
+  const QColor liveLine(isDark ? liveOnDark : liveColour);
   QColor fill = liveLine;
   fill.setAlphaF(0.15F);
   paintPlotInTheme(*plot_);
-  plot_->graph(dense)->setPen(QPen(denseColour, 1.6, Qt::DashLine));
+  plot_->graph(dense)->setPen(QPen(QColor(denseColour), 1.6, Qt::DashLine));
   plot_->graph(live)->setPen(QPen(liveLine, 2));
   plot_->graph(live)->setBrush(fill);
-  plot_->graph(keptLive)->setPen(QPen(keptColour, 2, Qt::DashDotLine));
-  plot_->graph(allocated)->setPen(QPen(allocatedColour, 1.6, Qt::DotLine));
+  plot_->graph(keptLive)->setPen(QPen(QColor(keptColour), 2, Qt::DashDotLine));
+  plot_->graph(allocated)->setPen(QPen(QColor(allocatedColour), 1.6, Qt::DotLine));
   cursor_->setPen(QPen(theme.crosshair, 1));
   QFont small = font();
   small.setPixelSize(11);
