@@ -185,7 +185,6 @@ void MainWindow::showExport(FigureKind kind) {
 }
 
 void MainWindow::writeRuns(const QString& path) {
-  settings_.setLastFolder(QFileInfo(path).path());
   const bool isTable = path.endsWith(QStringLiteral(".csv"), Qt::CaseInsensitive);
   elsewhere(
       this,

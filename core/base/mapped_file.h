@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /// A regular file, mapped for reading.
 ///
-/// The size is read once, at open. Hazard: when another process truncates the file while it is mapped, reading the lost part raises SIGBUS, which
-/// ends the program (core/base/lost_file.h); that is the price of loading gigabytes of weights once. Files that are
-/// small and parsed should be read with core/base/small_file.h, which does not have it.
+/// The size is read once, at open. Hazard: when another process truncates the file while it is mapped, reading the lost
+/// part raises SIGBUS, which ends the program (core/base/lost_file.h); that is the price of loading gigabytes of
+/// weights once. Files that are small and parsed should be read with core/base/small_file.h, which does not have it.
 #pragma once
 
 #include <cstddef>

@@ -8,8 +8,6 @@
 #include <optional>
 #include <span>
 
-#include "core/cache/policy_problem.h"
-
 namespace natscope {
 
 namespace {
@@ -75,7 +73,7 @@ Expected<std::vector<std::int64_t>> parse_numbers(std::string_view list) {
     const std::string_view digits = list.substr(0, comma);
     const std::optional<std::int64_t> number = parse_count(digits);
     if (!number)
-      return refuse(std::string("\"").append(printable(digits)) + "\" is not a whole number from 0 to 2147483647");
+      return refuse(std::string("\"").append(printable(digits)) + "\" is no whole number from 0 to 2147483647");
     numbers.push_back(*number);
     if (comma == std::string_view::npos) return numbers;
     list.remove_prefix(comma + 1);

@@ -35,6 +35,8 @@ struct Policy {
 /// Reads `model`, `full`, `window:W`, `longformer:W,P1,P2,…`, `streaming:SINKS,WINDOW`, `h2o:HEAVY,RECENT`,
 /// `tova:SIZE`. Errors: bad_policy (the text names what was expected where).
 [[nodiscard]] Expected<Policy> parse_policy(std::string_view text);
+/// Why parse_policy refuses a text, for a place where the text stands already. Empty: it is a policy.
+[[nodiscard]] std::string policy_problem(std::string_view text);
 
 /// Whether tokens have roles under a policy: not so where it keeps what is attended to (H2O, TOVA).
 [[nodiscard]] bool has_roles(const Policy& policy);

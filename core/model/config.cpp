@@ -74,7 +74,9 @@ Expected<void> read_attention_sizes(const ConfigReader& read, ModelConfig& confi
   }
   if (config.head_dim % 2 != 0) return read.refuse("head_dim", "is odd, which rotary positions cannot be");
   if (config.head_dim < min_head_dim || config.head_dim > max_head_dim) {
-    return unsupported("head_dim " + std::to_string(config.head_dim) + " is outside 8 … 256");
+    return fail(ErrorCode::unsupported_model,
+                "config.json: head_dim " + std::to_string(config.head_dim) + " is outside 8 … 256",
+                "use a model whose heads have 8 to 256 numbers");
   }
   if (config.q_rows() > max_width) return read.refuse("num_attention_heads", "times head_dim is too large");
   if (std::int64_t{config.layers} * config.heads > max_head_pairs)

@@ -4,8 +4,8 @@
 /// Cheap to copy: copies share the model. Immutable after loading, so any thread may encode and decode.
 ///
 /// A file is checked before sentencepiece sees it, since that library aborts on some malformed models; what it throws
-/// is turned into bad_tokenizer. A tokenizer.json is read here (core/tokenizer/huggingface): what it asks for is done as the
-/// tokenizers library does it, or refused.
+/// is turned into bad_tokenizer. A tokenizer.json is read here (core/tokenizer/huggingface): what it asks for is done
+/// as the tokenizers library does it, or refused.
 #pragma once
 
 #include <cstdint>

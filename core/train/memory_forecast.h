@@ -43,8 +43,8 @@ struct ForecastInputs {
 };
 
 /// The same for a shape, on a device: `any` is taken for the CPU.
-[[nodiscard]] MemoryForecast forecast_memory(const ModelConfig& base, const FinetuneOptions& options,
-                                             Device device, const ForecastInputs& inputs);
+[[nodiscard]] MemoryForecast forecast_memory(const ModelConfig& base, const FinetuneOptions& options, Device device,
+                                             const ForecastInputs& inputs);
 
 /// Of the files that the options name; 0 where they cannot be looked at.
 [[nodiscard]] std::int64_t text_bytes(const FinetuneOptions& options);

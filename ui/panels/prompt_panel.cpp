@@ -18,7 +18,6 @@
 #include <utility>
 
 #include "core/cache/policy.h"
-#include "core/cache/policy_problem.h"
 #include "ui/panels/parts/scrolled_area.h"
 #include "ui/theme/style_sheet.h"
 #include "ui/theme/theme.h"

@@ -165,9 +165,9 @@ SeriesChart RunsPanel::figure() const {
   std::vector<PolicyOutcome> outcomes;
   std::vector<RunRow> drawn;
   for (const RunList::Row& row : rows_) {
-    const RunOutcome& outcome = row.figures.outcome;
-    if (!row.figures.is_same_text || !outcome.perplexity) continue;
-    outcomes.push_back({row.figures.policy, outcome.figures.fraction, *outcome.perplexity,
+    const std::optional<double> perplexity = perplexity_of(row.figures);
+    if (!row.figures.is_same_text || !perplexity) continue;
+    outcomes.push_back({row.figures.policy, row.figures.outcome.figures.fraction, *perplexity,
                         row.figures.is_set_by_hand ? row.figures.name : std::string()});
     drawn.push_back(row.figures);
   }

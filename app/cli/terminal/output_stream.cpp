@@ -80,6 +80,9 @@ Expected<void> OutputStream::write(std::string_view text) {
   while (!text.empty()) {
     const ssize_t done = ::write(descriptor_.get(), text.data(), text.size());
     if (done < 0 && errno == EINTR) continue;
+    // In the words, and with the code, of print_text.
+    if (done < 0 && is_standard_output_ && errno == ENOSPC)
+      return fail(ErrorCode::io_failure, "standard output cannot be written", "check where it is redirected to");
     if (done < 0) return Unexpected(system_error(errno, "write to", name_));
     text.remove_prefix(static_cast<std::size_t>(done));
   }

@@ -39,7 +39,8 @@ constexpr double worth_waking_ns = 20'000;  ///< what another thread should save
 /// Runs `loop(thread, begin, end)` over [0, count), `step` at a time (the last one may be shorter); returns when all of
 /// it is done. `thread` is below max_threads() and nobody else's at that time. What a step computes must not depend on
 /// who runs it. What a step throws, the first one of several, is thrown here when all that began have ended; steps that
-/// had not begun by then may be left out. `work_ns`: about what all of it takes one thread; little work is done sooner alone.
+/// had not begun by then may be left out. `work_ns`: about what all of it takes one thread; little work is done sooner
+/// alone.
 template <class Loop>
 void share_work(std::int64_t count, std::int64_t step, double work_ns, const Loop& loop) {
   const auto worth = static_cast<int>(std::min(work_ns / shared_work::worth_waking_ns, 1e6)) + 1;

@@ -119,6 +119,9 @@ TEST_CASE("csv and json go to standard output, a pipe and a descriptor, whole an
   }
   CHECK(export_to("/dev/null", {"--kind", "kv", "--format", "csv"}).exit_code == 0);
   CHECK(export_to("/dev/full", {"--kind", "kv", "--format", "csv"}).exit_code != 0);
+  const ProgramResult full = cli({"export", "--prompt", "The lamp", "--kind", "kv", "--out", "-", "--format", "csv"},
+                                 {.input = {}, .out_file = "/dev/full"});
+  CHECK(full.last_error_line().rfind("error: io-failure: ", 0) == 0);
   CHECK(!std::filesystem::exists("-.json"));
   for (const std::vector<std::string>& wrong : {std::vector<std::string>{"--kind", "kv"},
                                                 {"--kind", "kv", "--format", "png"},

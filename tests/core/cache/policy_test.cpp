@@ -3,8 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#include "core/cache/policy_problem.h"
-
 namespace natscope {
 namespace {
 

@@ -15,6 +15,7 @@
 #include "tests/ui/panels/made_up_session.h"
 #include "ui/models/grouped_number.h"
 #include "ui/models/run_facts.h"
+#include "ui/models/runs/run_list.h"
 #include "ui/models/runs/token_words.h"
 #include "ui/panels/text_panel.h"
 #include "ui/panels/token_panel.h"
@@ -95,6 +96,43 @@ class LossesTest : public QObject {
     workbench_->showSession(madeUpSession(
         2, 2, length - 1, [](std::int32_t) { return 0.5; }, 3));
     QVERIFY2(comparison_->inWords().contains(QStringLiteral("other prompts")), qPrintable(comparison_->inWords()));
+  }
+
+  /// What one script calls a prompt is another one's prompt and continuation.
+  void aPromptIsItsTokens() {
+    comparison_->keep();
+    Session session = madeUpSession(
+        2, 2, length, [](std::int32_t) { return 0.5; }, length);
+    session.prompt_tokens = length - 10;
+    workbench_->showSession(session);
+    RunList list(*workbench_, *comparison_);
+    for (const auto& row : list.rows()) {
+      QVERIFY(row.figures.is_same_text);
+      QCOMPARE(row.figures.outcome.figures.tokens, length - 10);
+    }
+    QCOMPARE(list.rows().size(), 2U);
+    QVERIFY2(comparison_->inWords().contains(QStringLiteral("perplexity of the prompt")),
+             qPrintable(comparison_->inWords()));
+  }
+
+  /// What compresses a cache behind the prompt has read it with full attention: no number beside what it holds.
+  void whatDropsAfterReadingHasNoPerplexity() {
+    comparison_->keep();
+    Session session = madeUpSession(
+        2, 2, length, [](std::int32_t) { return 0.5; }, length, "SnapKV 8");
+    SequenceRecord dropping(session.record.geometry(), true, 2);
+    for (TokenFrame frame : session.record.frames()) {
+      const std::int64_t tokens = frame.position.value + 1;
+      frame.counts = count_cache(dropping.geometry(), tokens, tokens == length ? 32 : 4 * tokens, 0, {});
+      QVERIFY(dropping.append(std::move(frame)));
+    }
+    session.record = std::move(dropping);
+    workbench_->showSession(session);
+    const RunList list(*workbench_, *comparison_);
+    QVERIFY(list.rows().front().figures.outcome.drops_after_reading);
+    QVERIFY(!perplexity_of(list.rows().front().figures));
+    QVERIFY2(comparison_->inWords().contains(QStringLiteral("before anything was dropped")),
+             qPrintable(comparison_->inWords()));
   }
 
   /// The record has scores, so that there are learned roles is known without the model.

@@ -5,6 +5,7 @@
 #include <QContextMenuEvent>
 #include <QLabel>
 #include <QMenu>
+#include <QMouseEvent>
 #include <QPushButton>
 #include <QScrollBar>
 #include <QSignalSpy>
@@ -148,9 +149,10 @@ class SequenceViewsTest : public QObject {
     (void)chart.grab();
     auto* const plot = chart.findChild<QCustomPlot*>();
     QVERIFY(plot);
-    const QPoint at(static_cast<int>(std::lround(plot->xAxis->coordToPixel(5))), plot->height() / 2);
-    QTest::mouseMove(plot, at);
-    QTRY_VERIFY(selection_->token());
+    const QPointF at(plot->xAxis->coordToPixel(5), plot->height() / 2.0);
+    QMouseEvent move(QEvent::MouseMove, at, plot->mapToGlobal(at), Qt::NoButton, Qt::NoButton, Qt::NoModifier);
+    QApplication::sendEvent(plot, &move);
+    QVERIFY(selection_->token());
     QCOMPARE(selection_->token()->value, 5);
     QEvent leave(QEvent::Leave);
     QApplication::sendEvent(plot, &leave);

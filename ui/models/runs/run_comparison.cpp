@@ -234,24 +234,30 @@ const RunComparison::OfPrompt& RunComparison::ofPrompt(std::int64_t tokens) cons
   const SequenceRecord& now = workbench_.sequence().record();
   ofPrompt_ = OfPrompt{.tokens = tokens};
   ++promptsRead_;
-  ofPrompt_->isSame = tokens == kept_->promptTokens && have_same_beginning(now, kept_->record, tokens);
+  ofPrompt_->isSame = have_same_beginning(now, kept_->record, tokens);
   if (!ofPrompt_->isSame) {
     ofPrompt_->isSameText = readAlike(now, tokens, kept_->record, kept_->promptTokens);
     return *ofPrompt_;
   }
-  ofPrompt_->mine = prompt_perplexity(now, tokens);
-  ofPrompt_->other = prompt_perplexity(kept_->record, tokens);
+  const RunOutcome mine = run_outcome(now, tokens);
+  const RunOutcome other = run_outcome(kept_->record, tokens);
+  ofPrompt_->mine = mine.perplexity;
+  ofPrompt_->other = other.perplexity;
+  ofPrompt_->dropsAfterReading = mine.drops_after_reading || other.drops_after_reading;
   return *ofPrompt_;
 }
 
 QString RunComparison::perplexityWords(const SequenceRecord& now, bool saysOfWhat) const {
   const std::int64_t prompt = std::min(workbench_.client().promptTokens(), now.size());
-  const auto& [tokens, isSame, isSameText, mine, other] = ofPrompt(prompt);
+  const auto& [tokens, isSame, isSameText, dropsAfterReading, mine, other] = ofPrompt(prompt);
   if (!isSame && isSameText)
     return saysOfWhat ? tr("; the same prompt, but the tokenizers differ: perplexity per token does not compare")
                       : tr("; other tokenizers");
   if (!isSame) return saysOfWhat ? tr("; other prompts, so no perplexity side by side") : tr("; other prompts");
   if (!mine || !other) return {};
+  if (dropsAfterReading)
+    return saysOfWhat ? tr("; the prompt was read before anything was dropped, so no perplexity side by side")
+                      : tr("; dropped after reading");
   return (saysOfWhat ? tr("; perplexity of the prompt %1 / %2 (<b>%3</b>)") : tr("; perplexity %1 / %2 (<b>%3</b>)"))
       .arg(perplexityText(*mine), perplexityText(*other),
            withSign(*mine - *other, perplexityText(std::abs(*mine - *other))));

@@ -79,7 +79,8 @@ class RunComparison : public QObject {
   struct OfPrompt {
     std::int64_t tokens = 0;
     bool isSame = false;
-    bool isSameText = false;  // in other tokens
+    bool isSameText = false;         // in other tokens
+    bool dropsAfterReading = false;  // one of them: RunOutcome
     std::optional<double> mine{};
     std::optional<double> other{};
   };

@@ -59,9 +59,11 @@ std::vector<RunList::Row> RunList::rows() const {
   for (std::size_t i = 0; i < runs.size(); ++i) {
     Known& known = knownOf(runs[i]);
     if (!known.isSameText && !workbench_.isAside() && shown_) {
+      // What one script calls a prompt and another one its continuation: tokens are tokens.
       const std::int64_t prompt = shown_->outcome.figures.tokens;
-      known.isSameText = prompt == known.outcome.figures.tokens &&
-                         have_same_beginning(workbench_.sequence().record(), runs[i]->record, prompt);
+      known.isSameText = have_same_beginning(workbench_.sequence().record(), runs[i]->record, prompt);
+      const std::int64_t tokens = *known.isSameText ? prompt : runs[i]->promptTokens;
+      if (tokens != known.outcome.figures.tokens) known.outcome = run_outcome(runs[i]->record, tokens);
     }
     Row row{.figures = {.name = runs[i]->name.toStdString(),
                         .policy = familyPolicy(runs[i]->provenance.policy, runs[i]->record),

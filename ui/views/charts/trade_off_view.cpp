@@ -84,8 +84,9 @@ void TradeOffView::setRows(const std::vector<RunList::Row>& rows) {
   points_.clear();
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const RunRow& run = rows[i].figures;
-    if (!run.is_same_text || !run.outcome.perplexity || !std::isfinite(*run.outcome.perplexity)) continue;
-    points_.push_back({i, std::max(100 * run.outcome.figures.fraction, least), *run.outcome.perplexity, lookIn(run),
+    const std::optional<double> perplexity = perplexity_of(run);
+    if (!run.is_same_text || !perplexity || !std::isfinite(*perplexity)) continue;
+    points_.push_back({i, std::max(100 * run.outcome.figures.fraction, least), *perplexity, lookIn(run),
                        QString::fromStdString(run.name), !rows[i].kept, rows[i].isCompared});
   }
   nothing_->setVisible(points_.size() < 2);
