@@ -106,6 +106,7 @@ class Painting {
         width_(width > 0 ? width : wholeWidth),
         note_(linesOf(QString::fromStdString(chart.note), width_ - aroundPlot.left() - aroundPlot.right())),
         plot_(plotOf(width_, note_.size())),
+        legendColumn_(legendColumnOf(chart, width_)),
         x_(axisOf(chart, chart.log_x, [](const ChartPoint& p) { return p.x; })),
         y_(axisOf(chart, false, [](const ChartPoint& p) { return p.y; })) {}
 
@@ -136,6 +137,15 @@ class Painting {
     return {aroundPlot.left(), aroundPlot.top() + forNote, inside, std::clamp(0.6 * inside, leastPlot, highestPlot)};
   }
 
+  /// On a page all legends have the same columns; a narrow figure has as many as its names leave room for.
+  [[nodiscard]] static double legendColumnOf(const SeriesChart& chart, double width) {
+    if (width >= wholeWidth) return legendColumn;
+    double longest = 0;
+    for (const ChartSeries& series : chart.series)
+      longest = std::max(longest, textWidth(figureFont(8), QString::fromStdString(series.name)));
+    return longest + 36;
+  }
+
   /// Broken between words where it is wider than `width`.
   [[nodiscard]] static QStringList linesOf(const QString& text, double width) {
     const QFontMetricsF metrics(figureFont(7));
@@ -152,7 +162,7 @@ class Painting {
 
   [[nodiscard]] double legendTop() const { return plot_.bottom() + aroundPlot.bottom(); }
   [[nodiscard]] std::size_t legendColumns() const {
-    return static_cast<std::size_t>(std::max(1.0, std::floor((width_ - aroundPlot.left() + 30) / legendColumn)));
+    return static_cast<std::size_t>(std::max(1.0, std::floor((width_ - aroundPlot.left() + 30) / legendColumn_)));
   }
 
   [[nodiscard]] QPointF pointAt(double x, double y) const {
@@ -230,7 +240,7 @@ class Painting {
 
   void paintLegend(QPainter& painter) const {
     for (std::size_t i = 0; i < chart_.series.size(); ++i) {
-      const QPointF at(plot_.left() - 30 + static_cast<double>(i % legendColumns()) * legendColumn,
+      const QPointF at(plot_.left() - 30 + static_cast<double>(i % legendColumns()) * legendColumn_,
                        legendTop() + static_cast<double>(i / legendColumns()) * legendRow);
       painter.setPen(penOf(i));
       painter.drawLine(at, at + QPointF(20, 0));
@@ -245,6 +255,7 @@ class Painting {
   double width_;
   QStringList note_;
   QRectF plot_;
+  double legendColumn_;
   Axis x_, y_;
 };
 
