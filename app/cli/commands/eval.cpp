@@ -49,8 +49,11 @@ Expected<void> check_policies(const Options& options) {
   return options.baselines.check();
 }
 
-/// Errors: usage (the ending is no picture's, a build that draws none).
-Expected<void> check_figure(const std::string& path) {
+/// Errors: usage (the ending is no picture's, a build that draws none, a width of nothing).
+Expected<void> check_figure(const Options& options) {
+  const std::string& path = options.figure;
+  if (path.empty() && options.width)
+    return fail(ErrorCode::usage, "--width is that of --figure, which is not given", "add --figure, or leave it out");
   if (path.empty()) return {};
   const auto format = export_format(path);
   if (format && !is_data_format(*format) && figures_are_drawn()) return {};
@@ -155,7 +158,7 @@ Expected<void> evaluate(Engine& engine, const Options& options, const EvaluatedT
 
 Expected<void> run(const Options& options, CommandContext& context) {
   NATSCOPE_CHECK(check_policies(options));
-  NATSCOPE_CHECK(check_figure(options.figure));
+  NATSCOPE_CHECK(check_figure(options));
   NATSCOPE_CHECK(check_files(options));
   NATSCOPE_TRY(auto engine, open_engine(options.model, 0, context.stop));
   const std::int64_t model_context = engine->config().context;

@@ -113,6 +113,7 @@ TEST_CASE("wrong usage ends with code 2 and says what to do") {
       {{"kernel", "visibility", "--in", "a", "--out", "-"}, 2, "usage"},
       {{"bench", "nonsense"}, 2, "usage"},
       {{"bench", "--list", "decode"}, 2, "usage"},
+      {{"eval", "--text", "a", "--width", "89mm"}, 2, "usage"},
       {{"bench", "tile_4k,nonsense"}, 2, "usage"},
       {{"bench", "tile_4k", "decode_8b_200k"}, 2, "usage"},
       {{"bench", "decode_8b_200k", "finetune_step_8b_8k"}, 2, "usage"},
