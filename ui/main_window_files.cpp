@@ -14,6 +14,7 @@
 #include "ui/figure/chart.h"
 #include "ui/main_window.h"
 #include "ui/models/elsewhere.h"
+#include "ui/models/figures/preview_maker.h"
 #include "ui/models/file_reading.h"
 #include "ui/models/grouped_number.h"
 #include "ui/models/text_file.h"
@@ -164,6 +165,10 @@ void MainWindow::showExport(FigureKind kind) {
   dialog->setFormat(exportFormat_);
   connect(dialog, &ExportDialog::formatChosen, this, [this](const QString& ending) { exportFormat_ = ending; });
   connect(dialog, &ExportDialog::wanted, &export_, &FigureExport::start);
+  auto* const preview = new PreviewMaker(workbench_, dialog);
+  connect(dialog, &ExportDialog::previewWanted, preview, &PreviewMaker::show);
+  connect(preview, &PreviewMaker::drawn, dialog, &ExportDialog::showPreview);
+  connect(preview, &PreviewMaker::failed, dialog, &ExportDialog::showProblem);
   connect(dialog, &ExportDialog::keptRunToSave, this, [this, dialog, kept = comparison_.kept()](const QString& path) {
     if (kept != comparison_.kept())
       return notice(tr("Another run is kept now: it is not the one that was to be saved"));
@@ -190,7 +195,7 @@ void MainWindow::writeRuns(const QString& path) {
       this,
       [path = path.toStdString(), isTable, table = table_text(runs_->model().table(), ','), chart = runs_->figure(),
        theme = ThemeSwitch::instance().theme()] {
-        return isTable ? write_file_atomically(path, table) : drawChart(chart, theme, chartDpi, path);
+        return isTable ? write_file_atomically(path, table) : drawChart(chart, {.theme = theme, .dpi = chartDpi}, path);
       },
       [this, path](const Expected<void>& written) {
         if (!written) return errors_->showError(written.error());

@@ -38,8 +38,9 @@ Expected<void> check_values(const CLI::App& command) {
   for (const CLI::Option* option : command.get_options()) {
     const bool empty = std::ranges::any_of(option->results(), [](const std::string& value) { return value.empty(); });
     const auto is_text = [option](const char* name) { return option->check_lname(name); };
-    // An empty text is bad input, where it is no text.
+    // An empty text is bad input, where it is no text; an empty title is none.
     if (!empty || is_text("prompt") || is_text("system") || is_text("then")) continue;
+    if (is_text("title") || is_text("label")) continue;
     constexpr auto paths = std::to_array<std::string_view>({"FILE", "DIR", "PATH"});
     const bool is_path = std::ranges::find(paths, option->get_type_name()) != paths.end();
     return fail(is_path ? ErrorCode::file_not_found : ErrorCode::usage, option->get_name() + " is empty");

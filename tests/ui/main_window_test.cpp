@@ -5,6 +5,7 @@
 #include <QAbstractButton>
 #include <QApplication>
 #include <QComboBox>
+#include <QDoubleSpinBox>
 #include <QFileInfo>
 #include <QLabel>
 #include <QLineEdit>
@@ -22,7 +23,10 @@
 
 #include "tests/ui/patience.h"
 #include "tests/ui/window_on_tiny_model.h"
+#include "ui/models/figures/preview_maker.h"
+#include "ui/panels/export_dialog.h"
 #include "ui/panels/parts/facts_line.h"
+#include "ui/panels/parts/preview_frame.h"
 #include "ui/panels/token_panel.h"
 #include "ui/views/charts/cache_chart_view.h"
 
@@ -204,6 +208,25 @@ class MainWindowTest : public WindowTest {
         QVERIFY2(failed.isEmpty(), failed.isEmpty() ? "" : failed[0][0].value<Error>().message.c_str());
         QVERIFY(QFileInfo(path).size() > 100);
       }
+    }
+  }
+
+  /// Of every kind, by the code that writes it; its numbers are made once for however many looks.
+  void anExportIsSeenBeforeItIsWritten() {
+    for (const FigureKind kind : {FigureKind::attention, FigureKind::mask, FigureKind::roles, FigureKind::kv}) {
+      window_->showExport(kind);
+      auto* const dialog = window_->findChild<ExportDialog*>();
+      auto* const frame = dialog->findChild<PreviewFrame*>();
+      QTRY_VERIFY_WITH_TIMEOUT(frame->hasPicture(), patience);
+      const QImage before = dialog->findChild<QLabel*>(QStringLiteral("preview"))->pixmap(Qt::ReturnByValue).toImage();
+      const ExportRequest request = dialog->request(dialog->proposedName());
+      dialog->findChild<QDoubleSpinBox*>(QStringLiteral("fontSize"))->setValue(14);
+      const auto now = [&] {
+        return dialog->findChild<QLabel*>(QStringLiteral("preview"))->pixmap(Qt::ReturnByValue).toImage();
+      };
+      QTRY_VERIFY_WITH_TIMEOUT(now() != before, patience);
+      QCOMPARE(dialog->findChild<PreviewMaker*>()->madeFigures(), 1);
+      delete dialog;
     }
   }
 

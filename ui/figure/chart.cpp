@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/figure/chart.h"
 
-#include <QFontMetricsF>
 #include <QPainterPath>
 #include <QStringList>
 #include <algorithm>
@@ -9,7 +8,9 @@
 #include <limits>
 
 #include "ui/figure/axis_ticks.h"
-#include "ui/figure/figure_painter.h"
+#include "ui/figure/figure_ink.h"
+#include "ui/figure/figure_text.h"
+#include "ui/figure/legend.h"
 #include "ui/figure/picture_file.h"
 #include "ui/figure/series_look.h"
 
@@ -22,6 +23,9 @@ constexpr QMarginsF aroundPlot(58, 30, 18, 40);
 constexpr double highestPlot = 260;
 constexpr double leastPlot = 120;
 constexpr double legendRow = 14;
+constexpr double legendBefore = 30;  // left of the plot
+constexpr double legendSample = 20;
+constexpr double titleLine = 13;
 constexpr double legendColumn = 160;
 constexpr double noteLine = 9;
 constexpr double markSide = 3;
@@ -99,71 +103,99 @@ QString tickText(double tick, const std::vector<double>& ticks) {
 
 class Painting {
  public:
-  /// `width`: of the whole, points; 0: as wide as a page.
-  Painting(const SeriesChart& chart, Theme theme, double width)
+  /// `width`: of the whole, points; 0: as wide as a page. `scale`: what everything is then drawn larger by.
+  Painting(const SeriesChart& chart, Theme theme, double width, double scale)
       : chart_(chart),
         ink_(inkOf(theme)),
-        width_(width > 0 ? width : wholeWidth),
-        note_(linesOf(QString::fromStdString(chart.note), width_ - aroundPlot.left() - aroundPlot.right())),
-        plot_(plotOf(width_, note_.size())),
-        legendColumn_(legendColumnOf(chart, width_)),
+        width_((width > 0 ? width : wholeWidth) / scale),
+        title_(linesOf(QString::fromStdString(chart.title), titleFont(), insideOf(width_))),
+        note_(linesOf(QString::fromStdString(chart.note), figureFont(7), insideOf(width_))),
+        plot_(plotOf(width_, scale, title_.size(), note_.size())),
+        legend_(legendOf()),
         x_(axisOf(chart, chart.log_x, [](const ChartPoint& p) { return p.x; })),
         y_(axisOf(chart, false, [](const ChartPoint& p) { return p.y; })) {}
 
-  [[nodiscard]] QSizeF size() const {
-    const std::size_t rows = (chart_.series.size() + legendColumns() - 1) / legendColumns();
-    return {width_, legendTop() + static_cast<double>(rows) * legendRow + 6};
+  [[nodiscard]] QSizeF size() const { return {width_, legendTop() + legend_.height + 6}; }
+
+  /// Points that the widest of what may not fit needs; at most the width where all of it fits.
+  [[nodiscard]] double neededWidth() const {
+    constexpr double edge = 2;
+    double needed = plot_.left() - legendBefore + legend_.width + edge;
+    for (const QString& line : title_) needed = std::max(needed, plot_.left() + textWidth(titleFont(), line) + edge);
+    for (const QString& line : note_) needed = std::max(needed, plot_.left() + textWidth(figureFont(7), line) + edge);
+    // The axis' name stands in the middle of the plot.
+    const double name = textWidth(figureFont(8), QString::fromStdString(chart_.x_label));
+    needed = std::max(needed, width_ + 2 * (plot_.center().x() + name / 2 + edge - width_));
+    return std::max(needed, width_ + 2 * (name / 2 + edge - plot_.center().x()));
   }
 
   void paint(QPainter& painter) const {
     painter.setRenderHints(QPainter::Antialiasing | QPainter::TextAntialiasing);
     painter.fillRect(QRectF(QPointF(0, 0), size()), QColor(ink_.paper));
-    const double titleTop = note_.isEmpty() ? 10 : 3;
-    drawText(painter, {plot_.left(), titleTop}, QString::fromStdString(chart_.title), figureFont(10, true), ink_.text,
-             -1, -1);
+    double titleTop = note_.isEmpty() ? 10 : 3;
+    for (const QString& line : title_) {
+      drawText(painter, {plot_.left(), titleTop}, line, titleFont(), ink_.text, -1, -1);
+      titleTop += titleLine;
+    }
     for (qsizetype line = 0; line < note_.size(); ++line) {
       const double bottom = plot_.top() - 4 - noteLine * static_cast<double>(note_.size() - 1 - line);
       drawText(painter, {plot_.left(), bottom}, note_[line], figureFont(7), ink_.text, -1, 1);
     }
     paintAxes(painter);
     for (std::size_t i = 0; i < chart_.series.size(); ++i) paintSeries(painter, i);
-    paintLegend(painter);
+    paintLegend(painter, legend_, {plot_.left() - legendBefore, legendTop() - 4}, legendRow, ink_.text);
   }
 
  private:
-  [[nodiscard]] static QRectF plotOf(double width, qsizetype noteLines) {
-    const double inside = width - aroundPlot.left() - aroundPlot.right();
-    const double forNote = noteLine * static_cast<double>(std::max<qsizetype>(noteLines - 1, 0));
-    return {aroundPlot.left(), aroundPlot.top() + forNote, inside, std::clamp(0.6 * inside, leastPlot, highestPlot)};
+  [[nodiscard]] static double insideOf(double width) { return width - aroundPlot.left() - aroundPlot.right(); }
+
+  [[nodiscard]] static QRectF plotOf(double width, double scale, qsizetype titleLines, qsizetype noteLines) {
+    const double inside = std::max(insideOf(width), 1.0);
+    const auto more = [](qsizetype lines) { return static_cast<double>(std::max<qsizetype>(lines - 1, 0)); };
+    const double below = titleLine * more(titleLines) + noteLine * more(noteLines);
+    const double unused = titleLines == 0 && noteLines == 0 ? titleLine : 0;
+    return {aroundPlot.left(), aroundPlot.top() + below - unused, inside,
+            std::clamp(0.6 * inside, leastPlot, std::max(leastPlot, highestPlot / scale))};
   }
 
-  /// On a page all legends have the same columns; a narrow figure has as many as its names leave room for.
-  [[nodiscard]] static double legendColumnOf(const SeriesChart& chart, double width) {
-    if (width >= wholeWidth) return legendColumn;
+  [[nodiscard]] static QStringList linesOf(const QString& text, const QFont& font, double width) {
+    const QString plain = text.simplified();
+    return plain.isEmpty() ? QStringList() : brokenLines(plain, font, width);
+  }
+
+  /// In columns: on a page all legends have the same ones, a narrow figure has as many as its names leave room for. A
+  /// name that no column holds is broken into lines.
+  [[nodiscard]] Legend legendOf() const {
+    const double room = width_ - aroundPlot.left() + legendBefore;
     double longest = 0;
-    for (const ChartSeries& series : chart.series)
-      longest = std::max(longest, textWidth(figureFont(8), QString::fromStdString(series.name)));
-    return longest + 36;
-  }
-
-  /// Broken between words where it is wider than `width`.
-  [[nodiscard]] static QStringList linesOf(const QString& text, double width) {
-    const QFontMetricsF metrics(figureFont(7));
-    QStringList lines;
-    for (const QString& word : text.split(QLatin1Char(' '), Qt::SkipEmptyParts)) {
-      const QString longer = lines.isEmpty() ? word : lines.last() + QLatin1Char(' ') + word;
-      if (!lines.isEmpty() && metrics.horizontalAdvance(longer) <= width)
-        lines.last() = longer;
-      else
-        lines.append(word);
+    std::vector<LegendEntry> entries;
+    for (std::size_t i = 0; i < chart_.series.size(); ++i) {
+      const QString name = QString::fromStdString(chart_.series[i].name).simplified();
+      longest = std::max(longest, textWidth(figureFont(8), name));
+      const auto sample = [this, i](QPainter& painter, QPointF at) {
+        const QPointF line = at + QPointF(0, 4);
+        painter.setPen(penOf(i));
+        painter.drawLine(line, line + QPointF(legendSample, 0));
+        paintMark(painter, i, line + QPointF(legendSample / 2, 0));
+      };
+      entries.push_back({legendSample + 1, sample, name});
     }
-    return lines;
+    const double needed = longest + 36;
+    const double column = width_ >= wholeWidth && needed <= legendColumn ? legendColumn : needed;
+    if (column > room) return placeLegend(std::move(entries), room, legendRow);
+    const auto columns = static_cast<std::size_t>(std::floor(room / column));
+    Legend legend;
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      const QPointF at(static_cast<double>(i % columns) * column, static_cast<double>(i / columns) * legendRow);
+      legend.width = std::max(legend.width, at.x() + needed - 10);
+      legend.height = at.y() + legendRow;
+      const QString name = entries[i].words;
+      legend.entries.push_back({std::move(entries[i]), at, {name}});
+    }
+    return legend;
   }
 
   [[nodiscard]] double legendTop() const { return plot_.bottom() + aroundPlot.bottom(); }
-  [[nodiscard]] std::size_t legendColumns() const {
-    return static_cast<std::size_t>(std::max(1.0, std::floor((width_ - aroundPlot.left() + 30) / legendColumn_)));
-  }
 
   [[nodiscard]] QPointF pointAt(double x, double y) const {
     return {plot_.left() + x_.place(x) * plot_.width(), plot_.bottom() - y_.place(y) * plot_.height()};
@@ -238,45 +270,44 @@ class Painting {
     for (const ChartPoint& point : points) paintMark(painter, series, pointAt(point.x.mean, point.y.mean));
   }
 
-  void paintLegend(QPainter& painter) const {
-    for (std::size_t i = 0; i < chart_.series.size(); ++i) {
-      const QPointF at(plot_.left() - 30 + static_cast<double>(i % legendColumns()) * legendColumn_,
-                       legendTop() + static_cast<double>(i / legendColumns()) * legendRow);
-      painter.setPen(penOf(i));
-      painter.drawLine(at, at + QPointF(20, 0));
-      paintMark(painter, i, at + QPointF(10, 0));
-      drawText(painter, at + QPointF(25, 0), QString::fromStdString(chart_.series[i].name), figureFont(8), ink_.text,
-               -1, 0);
-    }
-  }
-
   const SeriesChart& chart_;
   FigureInk ink_;
   double width_;
+  QStringList title_;
   QStringList note_;
   QRectF plot_;
-  double legendColumn_;
+  Legend legend_;
   Axis x_, y_;
 };
 
 }  // namespace
 
-Expected<QByteArray> renderChart(const SeriesChart& chart, FigureFormat format, Theme theme, double dpi, double width) {
+Expected<QByteArray> renderChart(const SeriesChart& chart, FigureFormat format, const ChartOptions& options) {
   NATSCOPE_CHECK(check(chart));
-  const Painting painting(chart, theme, width);
+  NATSCOPE_CHECK(checkFontSize(options.fontSize));
+  const double scale = options.fontSize / usualFontSize;
+  const Painting painting(chart, options.theme, options.width, scale);
+  if (const double needed = painting.neededWidth(); needed > painting.size().width() + 1e-6) {
+    const auto millimetres = [](double points) { return std::to_string(std::lround(points / pointsAMillimetre)); };
+    return fail(ErrorCode::usage,
+                "a chart " + millimetres(painting.size().width() * scale) + " mm wide has no room for its texts",
+                "make it about " + millimetres(needed * scale + 3) + " mm wide, or its texts smaller");
+  }
   Picture picture;
-  picture.size = painting.size();
+  picture.size = painting.size() * scale;
   picture.title = QString::fromStdString(chart.title);
-  picture.paper = inkOf(theme).paper;
+  picture.paper = inkOf(options.theme).paper;
   picture.provenance = chart.provenance;
   picture.metadata["provenance"] = chart.provenance;
-  picture.paint = [&painting](QPainter& painter) { painting.paint(painter); };
-  return encodePicture(picture, format, dpi);
+  picture.paint = [&painting, scale](QPainter& painter) {
+    if (scale != 1) painter.scale(scale, scale);
+    painting.paint(painter);
+  };
+  return encodePicture(picture, format, options.dpi);
 }
 
-Expected<void> drawChart(const SeriesChart& chart, Theme theme, double dpi, const std::filesystem::path& path,
-                         double width) {
-  return writePicture(path, [&](FigureFormat format) { return renderChart(chart, format, theme, dpi, width); });
+Expected<void> drawChart(const SeriesChart& chart, const ChartOptions& options, const std::filesystem::path& path) {
+  return writePicture(path, [&](FigureFormat format) { return renderChart(chart, format, options); });
 }
 
 }  // namespace natscope::ui

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/figure/curve_painter.h"
+
 #include <QPainterPath>
 #include <algorithm>
 #include <array>
@@ -8,7 +10,10 @@
 
 #include "ui/figure/axis_ticks.h"
 #include "ui/figure/cache_colours.h"
-#include "ui/figure/figure_painter.h"
+#include "ui/figure/figure_ink.h"
+#include "ui/figure/figure_legends.h"
+#include "ui/figure/figure_text.h"
+#include "ui/figure/legend.h"
 
 namespace natscope::ui {
 namespace {
@@ -191,7 +196,7 @@ Curve linesOf(const FigureData& figure, const FigureOptions& options) {
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const Run& run = runs[i];
     QString name = QStringLiteral("live");
-    if (runs.size() > 1) name += QStringLiteral(", ") + QString::fromStdString(run_name(run.provenance));
+    if (runs.size() > 1) name += QStringLiteral(", ") + shownRunName(figure, i, options);
     if (const QString model = modelOf(run, runs); !model.isEmpty()) name += QStringLiteral(", ") + model;
     result.lines.push_back(
         {name, run.style, run.colour, isInBytes ? scaled(run.curve.live_bytes, unit) : entriesOf(run.curve)});

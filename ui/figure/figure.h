@@ -2,22 +2,28 @@
 #pragma once
 
 #include <QByteArray>
+#include <QImage>
+#include <QSizeF>
 #include <QString>
+#include <QStringList>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 
 #include "core/base/expected.h"
 #include "core/export/colour_map.h"
 #include "core/export/figure_data.h"
 #include "core/export/scale.h"
+#include "ui/figure/figure_format.h"
 
 /// Figures for papers: a head's attention or mask, the maps of all heads, a map of roles or of what two caches hold, a
 /// coloured text, a KV curve, the tokens that took most of the cache, what heads keep or attend to as matrices. Drawn
 /// with QPainter alone (Qt Gui, no widgets), so that the window and the command line make the same file from the same
 /// numbers.
 ///
-///   NATSCOPE_CHECK(ui::prepareFigures());                          // once, where no QGuiApplication exists
-///   NATSCOPE_CHECK(ui::drawFigure(figure, {.dpi = 300}, "attention.pdf"));  // the ending says the format
+///   NATSCOPE_CHECK(ui::prepareFigures());                          // prepare_figures.h: once, where no
+///   QGuiApplication exists NATSCOPE_CHECK(ui::drawFigure(figure, {.dpi = 300}, "attention.pdf"));  // the ending says
+///   the format
 ///
 /// png   the picture at `dpi`, provenance in text chunks
 /// svg   labels as <text>, the map one embedded PNG, provenance as JSON in <metadata>
@@ -28,9 +34,12 @@
 /// provenance say so: of attention it is the largest weight, of roles their colours' mean. The axes stay exact.
 namespace natscope::ui {
 
-inline constexpr double pointsAMillimetre = 72 / 25.4;
+inline constexpr double pointsAnInch = 72;
+inline constexpr double pointsAMillimetre = pointsAnInch / 25.4;
 
-enum class FigureFormat : std::uint8_t { png, svg, pdf };
+inline constexpr double usualFontSize = 8;
+inline constexpr double smallestFontSize = 4;
+inline constexpr double largestFontSize = 24;
 
 enum class AxisTexts : std::uint8_t {
   automatic,  ///< tokens where they fit, else positions
@@ -50,20 +59,34 @@ struct FigureOptions {
   ScaleOptions scale{};  ///< applied to attention here: hand in plain weights
   AxisTexts texts = AxisTexts::automatic;
   bool cacheAsShare = false;  ///< kv: in percent of what full attention holds, not in bytes or entries
-  QString title{};            ///< empty: what is shown, for example "Attention, layer 3, head 2"
+  /// None: what is shown, for example "Attention, layer 3, head 2"; empty: no title.
+  std::optional<QString> title{};
+  /// Points of the axes' names; all other texts and lines keep their proportion to it, and the plot its size.
+  double fontSize = usualFontSize;
+  /// What the runs of a comparison are called, the figure's own first; of those left out or empty: their policies.
+  QStringList names{};
 };
 
-/// The format that a path's ending asks for, letter case ignored. Errors: usage (another ending).
-[[nodiscard]] Expected<FigureFormat> figureFormat(const std::filesystem::path& path);
-
-/// Makes fonts available in a program without a window: creates a QGuiApplication on the offscreen platform unless one
-/// exists, and keeps numbers in the C locale. Main thread, before the first figure. Errors: internal (no fonts).
-[[nodiscard]] Expected<void> prepareFigures();
-
 /// Draws into memory. Any thread. Errors: bad_arrays (sizes that do not fit each other), bad_range (nothing to draw, or
-/// more than 8192 × 8192 cells), usage (dpi, a width without room for the figure's parts), out_of_memory, internal.
+/// more than 8192 × 8192 cells), usage (dpi, size of texts, a width without room for the figure's parts),
+/// out_of_memory, internal.
 [[nodiscard]] Expected<QByteArray> renderFigure(const FigureData& figure, FigureFormat format,
                                                 const FigureOptions& options);
+
+/// A figure on a screen, as it would be written.
+struct FigurePreview {
+  QImage image;
+  QSizeF size;     ///< of the figure, points
+  QString remark;  ///< remarkOnCells()
+};
+
+/// Draws what renderFigure() would, by the same code, into a picture that `room` pixels hold; cells that are smaller
+/// than its pixels are mixed. Any thread. Errors: as renderFigure.
+[[nodiscard]] Expected<FigurePreview> previewFigure(const FigureData& figure, FigureFormat format,
+                                                    const FigureOptions& options, QSize room);
+
+/// What a map's pixels are, where it has more cells than pixels; else nothing. Of a figure that can be drawn.
+[[nodiscard]] QString remarkOnCells(const FigureData& figure, FigureFormat format, const FigureOptions& options);
 
 /// Draws into a file, whole or not at all. Errors: as figureFormat, renderFigure and write_file_atomically.
 [[nodiscard]] Expected<void> drawFigure(const FigureData& figure, const FigureOptions& options,

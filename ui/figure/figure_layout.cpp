@@ -5,7 +5,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ui/figure/curve_painter.h"
+#include "ui/figure/figure_legends.h"
 #include "ui/figure/figure_painter.h"
+#include "ui/figure/figure_text.h"
+#include "ui/figure/head_matrices.h"
+#include "ui/figure/map_layout.h"
+#include "ui/figure/overview_figure.h"
+#include "ui/figure/text_painter.h"
+#include "ui/figure/vocabulary_figure.h"
 
 namespace natscope::ui {
 namespace {
@@ -16,6 +24,7 @@ constexpr double lowestCurve = 110;
 constexpr double curveAspect = 0.62;  // of a curve whose width was chosen
 constexpr double titleHeight = 18;
 constexpr double titlePitch = 13;
+constexpr double leastWords = 300;  // of the figure, before words are broken into lines
 constexpr double axisTitle = 14;
 constexpr double tickSpace = 6;
 constexpr double legendGap = 8;
@@ -35,7 +44,8 @@ FigureLayout layOutCurve(const FigureData& figure, const FigureOptions& options,
   AxisLabels values;  // their texts: curve_painter.cpp
   values.longest = curveLabelsWidth(figure, options);
   const double width = plotWidth(options, page::textWidth, leftOfPlot(values, pixelsPerPoint), rightOfPlot(false));
-  const double height = options.width > 0 ? std::clamp(curveAspect * width, lowestCurve, curveHeight) : curveHeight;
+  const double highest = std::max(lowestCurve, curveHeight / textScale(options));
+  const double height = options.width > 0 ? std::clamp(curveAspect * width, lowestCurve, highest) : highest;
   return aroundPlot(QSizeF(width, height), {}, std::move(values), false, pixelsPerPoint);
 }
 
@@ -56,20 +66,6 @@ FigureLayout layOutParts(const FigureData& figure, const FigureOptions& options,
 
 }  // namespace
 
-QFont figureFont(int points, bool bold) {
-  // DejaVu first: it has the signs for spaces and line breaks that token labels use.
-  QFont font(QStringList{QStringLiteral("DejaVu Sans"), QStringLiteral("Noto Sans"), QStringLiteral("sans-serif")});
-  font.setPixelSize(points);
-  font.setBold(bold);
-  font.setHintingPreference(QFont::PreferNoHinting);
-  font.setStyleStrategy(QFont::PreferAntialias);
-  return font;
-}
-
-QFont titleFont() { return figureFont(10, true); }
-
-double textWidth(const QFont& font, const QString& text) { return QFontMetricsF(font).horizontalAdvance(text); }
-
 double wholePixels(double points, double pixelsPerPoint) {
   if (pixelsPerPoint <= 0) return points;
   return std::max(1.0, std::floor(points * pixelsPerPoint)) / pixelsPerPoint;
@@ -86,7 +82,7 @@ double leftOfPlot(const AxisLabels& down, double pixelsPerPoint) {
 double rightOfPlot(bool hasBar) { return hasBar ? page::barGap + page::barWidth + page::barLabels : page::margin; }
 
 double plotWidth(const FigureOptions& options, double usual, double left, double right) {
-  return options.width > 0 ? std::max(page::smallestPlot, options.width - left - right) : usual;
+  return options.width > 0 ? std::max(page::smallestPlot, options.width - left - right) : usual / textScale(options);
 }
 
 FigureLayout aroundPlot(QSizeF plot, AxisLabels across, AxisLabels down, bool hasBar, double pixelsPerPoint) {
@@ -110,16 +106,31 @@ void finish(FigureLayout& layout, const FigureData& figure, const FigureOptions&
   constexpr double unbounded = 1e6;
   const double left = layout.plot.left();
   const double room = options.width > 0 ? options.width - left - page::margin : unbounded;
-  layout.title = brokenLines(shownTitle(figure, options), titleFont(), room);
-  moveDown(layout, toWholePixel(titlePitch * static_cast<double>(layout.title.size() - 1), pixelsPerPoint));
+  const QString title = shownTitle(figure, options);
+  // Neither one's own title nor larger texts make a figure wide.
+  const bool isLarger = options.fontSize > usualFontSize;
+  const double fewWords = std::max(leastWords / textScale(options), layout.plot.width());
+  const double titleRoom = options.width <= 0 && (options.title || isLarger) ? fewWords : room;
+  const double legendRoom = options.width <= 0 && isLarger ? fewWords : room;
+  if (!title.isEmpty()) layout.title = brokenLines(title, titleFont(), titleRoom);
+  const double down = title.isEmpty() ? -titleHeight : titlePitch * static_cast<double>(layout.title.size() - 1);
+  moveDown(layout, toWholePixel(down, pixelsPerPoint));
   const double pitch = legendPitch(figure);
-  layout.legend = placeLegend(legendOf(figure, options, layout), room, pitch);
+  layout.legend = placeLegend(legendOf(figure, options, layout), legendRoom, pitch);
   double width = layout.plot.right() + rightOfPlot(!layout.bar.isEmpty());
   for (const QString& line : layout.title) width = std::max(width, left + textWidth(titleFont(), line) + page::margin);
   width = std::ceil(std::max(width, left + layout.legend.width + page::margin) - 1e-6);
   // What was chosen, unless the parts need more.
   if (options.width > 0 && width <= std::ceil(options.width)) width = options.width;
   layout.size = QSizeF(width, std::ceil(layout.legendY + layout.legend.height + page::margin));
+}
+
+double textScale(const FigureOptions& options) { return options.fontSize / usualFontSize; }
+
+FigureOptions inLayoutPoints(FigureOptions options) {
+  options.width /= textScale(options);
+  options.dpi *= textScale(options);
+  return options;
 }
 
 FigureLayout layOut(const FigureData& figure, const FigureOptions& options, double pixelsPerPoint) {

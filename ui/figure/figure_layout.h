@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <QFont>
 #include <QRectF>
 #include <QSize>
 #include <QSizeF>
@@ -56,14 +55,6 @@ struct FigureLayout {
   AxisLabels down;
 };
 
-/// A sans-serif font of whole points, without hinting: its metrics scale exactly.
-[[nodiscard]] QFont figureFont(int points, bool bold = false);
-[[nodiscard]] QFont titleFont();
-[[nodiscard]] double textWidth(const QFont& font, const QString& text);
-
-/// From line to line.
-[[nodiscard]] double legendPitch(const FigureData& figure);
-
 /// Whole pixels a cell where there are pixels: pixelsPerPoint > 0.
 [[nodiscard]] double wholePixels(double points, double pixelsPerPoint);
 /// What `side` points have room for in a picture: of a vector format as many as are printed.
@@ -72,7 +63,7 @@ struct FigureLayout {
 /// From the figure's left edge to its plot, from the plot to the right edge.
 [[nodiscard]] double leftOfPlot(const AxisLabels& down, double pixelsPerPoint);
 [[nodiscard]] double rightOfPlot(bool hasBar);
-/// How wide a plot is: `usual`, or what the chosen width leaves.
+/// How wide a plot is: `usual` points of the figure, or what the chosen width leaves.
 [[nodiscard]] double plotWidth(const FigureOptions& options, double usual, double left, double right);
 
 /// A layout of plot, labels and bar without title and legend, which finish() adds once their room is known.
@@ -81,25 +72,14 @@ struct FigureLayout {
 /// Title and legend: in lines of the chosen width, else as wide as they are.
 void finish(FigureLayout& layout, const FigureData& figure, const FigureOptions& options, double pixelsPerPoint);
 
-[[nodiscard]] FigureLayout layOutMap(const Heatmap& map, const FigureData& figure, const FigureOptions& options,
-                                     double pixelsPerPoint);
-/// Of a map with a row for each KV head and a column for each token: roles, or what two caches hold.
-[[nodiscard]] FigureLayout layOutTokenRows(std::int32_t layers, std::int32_t kvHeads, std::int64_t tokens,
-                                           const FigureData& figure, const FigureOptions& options,
-                                           double pixelsPerPoint);
-[[nodiscard]] FigureLayout layOutOverview(const HeadOverview& maps, const FigureOptions& options,
-                                          double pixelsPerPoint);
-/// Bars of the tokens that took most of the cache; a cell is a percent wide and a row high.
-[[nodiscard]] FigureLayout layOutVocabulary(const FigureTable& table, const FigureOptions& options,
-                                            double pixelsPerPoint);
-inline constexpr std::size_t mostVocabularyBars = 30;
-/// Matrices of a table of heads, in rows as wide as the page; each has its colour bar beside it.
-[[nodiscard]] FigureLayout layOutHeadMatrices(const FigureTable& table, const FigureOptions& options,
-                                              double pixelsPerPoint);
-[[nodiscard]] FigureLayout layOutText(const FigureData& figure, const FigureOptions& options);
+/// Points of a figure for one of its layout: a figure is laid out with texts of their usual sizes and drawn larger.
+[[nodiscard]] double textScale(const FigureOptions& options);
+/// The options in the layout's points.
+[[nodiscard]] FigureOptions inLayoutPoints(FigureOptions options);
 
-/// Lays a figure out. `pixelsPerPoint` is png's scale: cells then get whole pixels and the map starts on one; 0 for
-/// vector formats. Where a chosen width has no room for all parts, the figure is wider than that.
+/// Lays a figure out, its options in its own points. `pixelsPerPoint` is png's scale: cells then get whole pixels and
+/// the map starts on one; 0 for vector formats. Where a chosen width has no room for all parts, the figure is wider
+/// than that.
 [[nodiscard]] FigureLayout layOut(const FigureData& figure, const FigureOptions& options, double pixelsPerPoint);
 
 /// Whether a map's picture has fewer pixels than cells, so that some stand for several.

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /// What stands below maps of cells.
+#include "ui/figure/figure_legends.h"
+
 #include <QLocale>
 
 #include "core/cache/forced_role.h"
 #include "core/cache/policy.h"
-#include "ui/figure/figure_painter.h"
+#include "ui/figure/curve_painter.h"
+#include "ui/figure/figure_ink.h"
+#include "ui/figure/head_matrices.h"
+#include "ui/figure/legend.h"
+#include "ui/figure/overview_figure.h"
+#include "ui/figure/text_painter.h"
+#include "ui/figure/vocabulary_figure.h"
 
 namespace natscope::ui {
 namespace {
-
-QString runName(const Provenance& provenance) { return QString::fromStdString(run_name(provenance)); }
 
 QString counted(std::int64_t entries) { return QLocale::c().toString(static_cast<qlonglong>(entries)); }
 
@@ -38,18 +44,20 @@ std::vector<LegendEntry> roleLegend(const std::string& policy, Theme theme, cons
   return entries;
 }
 
-std::vector<LegendEntry> heldLegend(const FigureData& figure, const HeldMap& map, Theme theme, const FigureInk& ink) {
+std::vector<LegendEntry> heldLegend(const FigureData& figure, const HeldMap& map, const FigureOptions& options,
+                                    const FigureInk& ink) {
   const auto entry = [&](HeldBy by, const QString& words) {
-    return swatchEntry(toQRgb(held_by_colour(by, theme)), heldSign(by), words, ink);
+    return swatchEntry(toQRgb(held_by_colour(by, options.theme)), heldSign(by), words, ink);
   };
   const std::int64_t all = static_cast<std::int64_t>(map.held_by.size());
   const HeldDifference& counts = map.counts;
-  return {entry(HeldBy::both, QStringLiteral("both: %1").arg(counted(counts.both))),
-          entry(HeldBy::first, QStringLiteral("%1 only: %2").arg(runName(figure.provenance), counted(counts.first))),
-          entry(HeldBy::second,
-                QStringLiteral("%1 only: %2").arg(runName(figure.compared.front().provenance), counted(counts.second))),
-          entry(HeldBy::neither,
-                QStringLiteral("neither: %1").arg(counted(all - counts.both - counts.first - counts.second)))};
+  return {
+      entry(HeldBy::both, QStringLiteral("both: %1").arg(counted(counts.both))),
+      entry(HeldBy::first, QStringLiteral("%1 only: %2").arg(shownRunName(figure, 0, options), counted(counts.first))),
+      entry(HeldBy::second,
+            QStringLiteral("%1 only: %2").arg(shownRunName(figure, 1, options), counted(counts.second))),
+      entry(HeldBy::neither,
+            QStringLiteral("neither: %1").arg(counted(all - counts.both - counts.first - counts.second)))};
 }
 
 }  // namespace
@@ -65,7 +73,31 @@ QString heldSign(HeldBy by) {
 
 double legendPitch(const FigureData& figure) { return figure.kind == FigureKind::text ? 18 : 13; }
 
-std::vector<LegendEntry> legendOf(const FigureData& figure, const FigureOptions& options, const FigureLayout& layout) {
+namespace {
+
+bool hasNameOfItsOwn(std::size_t run, const FigureOptions& options) {
+  return run < static_cast<std::size_t>(options.names.size()) &&
+         !options.names[static_cast<qsizetype>(run)].simplified().isEmpty();
+}
+
+/// What was set by hand stands where every reader sees it, where a title or a name of one's own left it out.
+void addSetByHand(std::vector<LegendEntry>& entries, const FigureData& figure, const FigureOptions& options) {
+  const bool isLosses = std::holds_alternative<LossText>(figure.values);
+  for (std::size_t run = 0; run <= figure.compared.size(); ++run) {
+    const bool isNamed = run > 0 || !figure.compared.empty();  // in the legend, of losses in the title
+    const bool isInTitle = !options.title && (run == 0 || isLosses) && !(isLosses && hasNameOfItsOwn(run, options));
+    if (isInTitle || (isNamed && !isLosses && !hasNameOfItsOwn(run, options))) continue;
+    const Provenance& provenance = run == 0 ? figure.provenance : figure.compared[run - 1].provenance;
+    const std::string set = in_words(provenance.by_hand);
+    if (set.empty()) continue;
+    const QString words =
+        isNamed ? QStringLiteral("%1: %2").arg(shownRunName(figure, run, options), QString::fromStdString(set))
+                : QString::fromStdString(set);
+    entries.push_back({0, {}, words, true});
+  }
+}
+
+std::vector<LegendEntry> entriesOf(const FigureData& figure, const FigureOptions& options, const FigureLayout& layout) {
   const FigureInk ink = inkOf(options.theme);
   if (const auto* maps = std::get_if<HeadOverview>(&figure.values)) return overviewLegend(*maps, options, layout);
   if (const auto* table = std::get_if<FigureTable>(&figure.values)) {
@@ -76,7 +108,7 @@ std::vector<LegendEntry> legendOf(const FigureData& figure, const FigureOptions&
   if (figure.kind == FigureKind::kv) return curveLegend(figure, options);
   std::vector<LegendEntry> entries;
   if (const auto* map = std::get_if<Heatmap>(&figure.values)) entries = mapLegend(*map, options, ink);
-  if (const auto* map = std::get_if<HeldMap>(&figure.values)) entries = heldLegend(figure, *map, options.theme, ink);
+  if (const auto* map = std::get_if<HeldMap>(&figure.values)) entries = heldLegend(figure, *map, options, ink);
   if (std::holds_alternative<RoleMap>(figure.values))
     entries = roleLegend(figure.provenance.policy, options.theme, ink);
   if (isPutTogether(figure, layout)) {
@@ -88,6 +120,19 @@ std::vector<LegendEntry> legendOf(const FigureData& figure, const FigureOptions&
       words = QStringLiteral("a pixel is seen where one of the cells that it covers is");
     entries.push_back({0, {}, words, true});
   }
+  return entries;
+}
+
+}  // namespace
+
+QString shownRunName(const FigureData& figure, std::size_t run, const FigureOptions& options) {
+  if (hasNameOfItsOwn(run, options)) return options.names[static_cast<qsizetype>(run)].simplified();
+  return QString::fromStdString(run_name(run == 0 ? figure.provenance : figure.compared[run - 1].provenance));
+}
+
+std::vector<LegendEntry> legendOf(const FigureData& figure, const FigureOptions& options, const FigureLayout& layout) {
+  std::vector<LegendEntry> entries = entriesOf(figure, options, layout);
+  addSetByHand(entries, figure, options);
   return entries;
 }
 

@@ -10,21 +10,28 @@
 #include "core/cache/forced_role.h"
 #include "core/cache/policy.h"
 #include "ui/figure/axis_ticks.h"
+#include "ui/figure/colour_bar.h"
+#include "ui/figure/curve_painter.h"
+#include "ui/figure/figure_ink.h"
+#include "ui/figure/figure_legends.h"
+#include "ui/figure/figure_text.h"
+#include "ui/figure/head_matrices.h"
+#include "ui/figure/legend.h"
+#include "ui/figure/overview_figure.h"
+#include "ui/figure/plot_painter.h"
+#include "ui/figure/text_painter.h"
+#include "ui/figure/vocabulary_figure.h"
 
 namespace natscope::ui {
 namespace {
 
-constexpr double hairline = 0.5;
-constexpr double tickLength = 3;
-
-QString lossTitle(const FigureData& figure) {
+QString lossTitle(const FigureData& figure, const FigureOptions& options) {
   if (figure.compared.empty()) return QStringLiteral("Loss of each token");
   return QStringLiteral("Loss of each token: %1 less %2")
-      .arg(QString::fromStdString(run_name(figure.provenance)),
-           QString::fromStdString(run_name(figure.compared.front().provenance)));
+      .arg(shownRunName(figure, 0, options), shownRunName(figure, 1, options));
 }
 
-QString whatIsShown(const FigureData& figure) {
+QString whatIsShown(const FigureData& figure, const FigureOptions& options) {
   switch (figure.kind) {
     case FigureKind::attention:
     case FigureKind::mask: {
@@ -48,7 +55,7 @@ QString whatIsShown(const FigureData& figure) {
                                      : QStringLiteral("Attention of all heads");
     }
     case FigureKind::text: {
-      if (std::holds_alternative<LossText>(figure.values)) return lossTitle(figure);
+      if (std::holds_alternative<LossText>(figure.values)) return lossTitle(figure, options);
       const auto& text = std::get<ColouredText>(figure.values);
       if (!text.head) return QStringLiteral("Share of the heads that hold each token after the last one");
       const QString what = text.roles.empty() ? QStringLiteral("What is held") : QStringLiteral("Token roles");
@@ -90,147 +97,15 @@ void drawLayerLines(QPainter& painter, int layers, int kvHeads, const FigureInk&
   }
 }
 
-/// Several pixels a cell: programs that smooth the pictures of an SVG whatever it says (librsvg, LibreOffice) then blur
-/// edges of cells alone, not all of a small map.
-QImage enlarged(const QImage& image) {
-  constexpr qint64 mostPixels = 4 << 20;
-  constexpr int mostTimes = 12;
-  const qint64 cells = qint64{image.width()} * image.height();
-  int times = 1;
-  while (times < mostTimes && (times + 1) * (times + 1) * cells <= mostPixels) ++times;
-  return image.scaled(image.size() * times, Qt::IgnoreAspectRatio, Qt::FastTransformation);
-}
-
-bool isOfPixels(const QPainter& painter) { return painter.device()->devType() == QInternal::Image; }
-
-/// Whole device pixels: then every cell has the same number of them, or in a chosen width nearly.
-QRect pixelsOf(const QPainter& painter, const QRectF& plot) {
-  const double scale = painter.worldTransform().m11();
-  return {qRound(plot.left() * scale), qRound(plot.top() * scale), qRound(plot.width() * scale),
-          qRound(plot.height() * scale)};
-}
-
 }  // namespace
 
-void drawRaster(QPainter& painter, const QRectF& plot, const QImage& image) {
-  painter.save();
-  painter.setRenderHint(QPainter::SmoothPixmapTransform, false);
-  painter.setRenderHint(QPainter::Antialiasing, false);
-  if (isOfPixels(painter)) {
-    const QRect pixels = pixelsOf(painter, plot);
-    painter.resetTransform();
-    painter.drawImage(pixels, image);
-  } else {
-    const bool isSvg = painter.paintEngine()->type() == QPaintEngine::SVG;
-    painter.drawImage(plot, isSvg ? enlarged(image) : image);
-  }
-  painter.restore();
-}
-
-void drawFrame(QPainter& painter, const FigureInk& ink, const QRectF& plot) {
-  QRectF inside = plot;
-  if (isOfPixels(painter)) {
-    const double scale = painter.worldTransform().m11();
-    const QRect pixels = pixelsOf(painter, plot);
-    inside = {pixels.left() / scale, pixels.top() / scale, pixels.width() / scale, pixels.height() / scale};
-  }
-  constexpr double half = hairline / 2;
-  painter.setBrush(Qt::NoBrush);
-  painter.setPen(QPen(QColor(ink.faint), hairline, Qt::SolidLine, Qt::SquareCap, Qt::MiterJoin));
-  painter.drawRect(inside.adjusted(-half, -half, half, half));
-}
-
-void drawAxes(QPainter& painter, const FigureInk& ink, const FigureLayout& layout) {
-  drawFrame(painter, ink, layout.plot);
-  const QRectF& plot = layout.plot;
-  for (const AxisLabel& label : layout.across.labels) {
-    const double x = plot.left() + label.at * layout.cell.width();
-    painter.setPen(QPen(QColor(ink.faint), hairline));
-    painter.drawLine(QPointF(x, plot.bottom()), QPointF(x, plot.bottom() + tickLength));
-    const QPointF at(x, plot.bottom() + tickLength + 2);
-    const QFont font = figureFont(layout.across.fontSize);
-    if (layout.across.areTokens) {
-      drawTurnedText(painter, at, label.text, font, ink.text, 1);
-    } else {
-      drawText(painter, at, label.text, font, ink.text, 0, -1);
-    }
-  }
-  for (const AxisLabel& label : layout.down.labels) {
-    const double y = plot.top() + label.at * layout.cell.height();
-    painter.setPen(QPen(QColor(ink.faint), hairline));
-    painter.drawLine(QPointF(plot.left() - tickLength, y), QPointF(plot.left(), y));
-    drawText(painter, {plot.left() - tickLength - 2, y}, label.text, figureFont(layout.down.fontSize), ink.text, 1, 0);
-  }
-}
-
-void drawAxisTitles(QPainter& painter, const FigureInk& ink, const FigureLayout& layout, const QString& across,
-                    const QString& down) {
-  const double labels = layout.across.areTokens ? layout.across.longest : 9;
-  drawText(painter, {layout.plot.center().x(), layout.plot.bottom() + 6 + labels + 2}, across, figureFont(8), ink.text,
-           0, -1);
-  drawTurnedText(painter, {layout.plot.left() - 6 - layout.down.longest - 9, layout.plot.center().y()}, down,
-                 figureFont(8), ink.text, 0);
-}
-
 QString shownTitle(const FigureData& figure, const FigureOptions& options) {
-  if (!options.title.isEmpty()) return options.title;
+  if (options.title) return options.title->simplified();
   // What was set by hand stands where every reader sees it.
   const std::string set = in_words(figure.provenance.by_hand);
   const bool isNamed = std::holds_alternative<LossText>(figure.values) && !figure.compared.empty();  // as run_name does
-  return set.empty() || isNamed ? whatIsShown(figure)
-                                : QStringLiteral("%1 (%2)").arg(whatIsShown(figure), QString::fromStdString(set));
-}
-
-void drawColourRamp(QPainter& painter, ColourMap map, const ScaleRange& range, const ScaleOptions& scale,
-                    const FigureInk& ink, const QRectF& bar) {
-  QImage ramp(1, 256, QImage::Format_RGB32);
-  for (int i = 0; i < 256; ++i) ramp.setPixel(0, i, toQRgb(colours(map)[static_cast<std::size_t>(255 - i)]));
-  painter.drawImage(bar, ramp);
-  painter.setPen(QPen(QColor(ink.faint), hairline));
-  painter.setBrush(Qt::NoBrush);
-  painter.drawRect(bar);
-  constexpr double pitch = 9;
-  for (const BarTick& tick : barTicks(range, scale, bar.height(), pitch)) {
-    const double y = bar.bottom() - tick.level * bar.height();
-    painter.setPen(QPen(QColor(ink.faint), hairline));
-    painter.drawLine(QPointF(bar.right(), y), QPointF(bar.right() + tickLength, y));
-    drawText(painter, {bar.right() + tickLength + 2, y}, tick.text, figureFont(7), ink.text, -1, 0);
-  }
-}
-
-void drawColourBar(QPainter& painter, const FigureOptions& options, const ScaleRange& range, const FigureInk& ink,
-                   const QRectF& bar) {
-  drawColourRamp(painter, options.colours, range, options.scale, ink, bar);
-  QString words = options.scale.normalise == Normalise::row ? QStringLiteral("share of the row's largest")
-                                                            : QStringLiteral("attention weight");
-  if (range.kind == ScaleKind::log) words += QStringLiteral(", log scale");
-  painter.save();
-  painter.translate(bar.right() + 40, bar.center().y());
-  painter.rotate(-90);
-  drawText(painter, {0, 0}, words, figureFont(7), ink.text, 0, 0);
-  painter.restore();
-}
-
-void drawText(QPainter& painter, QPointF at, const QString& text, const QFont& font, QRgb colour, int alignAcross,
-              int alignDown) {
-  const QFontMetricsF metrics(font);
-  const double x = at.x() - (alignAcross + 1) * 0.5 * metrics.horizontalAdvance(text);
-  // Letters are centred on the height of capitals, not on the line.
-  const double y = alignDown < 0   ? at.y() + metrics.ascent()
-                   : alignDown > 0 ? at.y() - metrics.descent()
-                                   : at.y() + metrics.capHeight() / 2;
-  painter.setFont(font);
-  painter.setPen(QColor(colour));
-  painter.drawText(QPointF(x, y), text);
-}
-
-void drawTurnedText(QPainter& painter, QPointF at, const QString& text, const QFont& font, QRgb colour,
-                    int alignAlong) {
-  painter.save();
-  painter.translate(at);
-  painter.rotate(-90);
-  drawText(painter, {0, 0}, text, font, colour, alignAlong, 0);
-  painter.restore();
+  const QString what = whatIsShown(figure, options);
+  return set.empty() || isNamed ? what : QStringLiteral("%1 (%2)").arg(what, QString::fromStdString(set));
 }
 
 namespace {

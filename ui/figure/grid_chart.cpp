@@ -3,7 +3,8 @@
 #include <cmath>
 
 #include "ui/figure/chart.h"
-#include "ui/figure/figure_painter.h"
+#include "ui/figure/figure_ink.h"
+#include "ui/figure/figure_text.h"
 #include "ui/figure/picture_file.h"
 
 namespace natscope::ui {

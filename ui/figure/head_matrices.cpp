@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /// A table of heads as matrices beside each other, one for each of its numbers: a row a layer, a column a head.
+#include "ui/figure/head_matrices.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
 
 #include "ui/figure/axis_ticks.h"
-#include "ui/figure/figure_painter.h"
+#include "ui/figure/colour_bar.h"
+#include "ui/figure/figure_ink.h"
+#include "ui/figure/figure_text.h"
+#include "ui/figure/legend.h"
+#include "ui/figure/plot_painter.h"
 
 namespace natscope::ui {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "ui/figure/figure_painter.h"
+#include "ui/figure/figure_text.h"
 
 namespace natscope::ui {
 namespace {

@@ -8,6 +8,8 @@
 #include <functional>
 #include <vector>
 
+#include "ui/figure/figure_ink.h"
+
 /// A legend's entries one after another, in as many lines as the room below a plot asks for.
 namespace natscope::ui {
 
@@ -36,5 +38,8 @@ struct Legend {
 /// `pitch`: from line to line.
 [[nodiscard]] Legend placeLegend(std::vector<LegendEntry> entries, double width, double pitch);
 void paintLegend(QPainter& painter, const Legend& legend, QPointF at, double pitch, QRgb ink);
+
+/// A coloured square with its letter, and words.
+[[nodiscard]] LegendEntry swatchEntry(QRgb colour, const QString& letter, const QString& words, const FigureInk& ink);
 
 }  // namespace natscope::ui

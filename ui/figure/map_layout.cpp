@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /// Where maps of cells stand: a head's, and those with a row for each KV head.
+#include "ui/figure/map_layout.h"
+
 #include <algorithm>
 #include <cmath>
 
 #include "ui/figure/axis_ticks.h"
-#include "ui/figure/figure_layout.h"
+#include "ui/figure/figure_text.h"
 #include "ui/figure/token_label.h"
 
 namespace natscope::ui {
@@ -115,7 +117,7 @@ FigureLayout layOutMap(const Heatmap& map, const FigureData& figure, const Figur
 FigureLayout layOutTokenRows(std::int32_t layers, std::int32_t kvHeads, std::int64_t tokens, const FigureData& figure,
                              const FigureOptions& options, double pixelsPerPoint) {
   const int rows = layers * kvHeads;
-  const double rowHeight = wholePixels(std::clamp(rowsHeight / rows, 2.0, 12.0), pixelsPerPoint);
+  const double rowHeight = wholePixels(std::clamp(rowsHeight / textScale(options) / rows, 2.0, 12.0), pixelsPerPoint);
   AxisLabels down = labelLayers(layers, kvHeads, rowHeight);
   const double side = plotWidth(options, page::textWidth, leftOfPlot(down, pixelsPerPoint), rightOfPlot(false));
   const Cells across = cellsOn(side, tokens, true, options, pixelsPerPoint);

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/figure/overview_figure.h"
+
 #include <algorithm>
 #include <cmath>
 
 #include "ui/figure/axis_ticks.h"
-#include "ui/figure/figure_painter.h"
+#include "ui/figure/figure_text.h"
+#include "ui/figure/legend.h"
+#include "ui/figure/map_raster.h"
+#include "ui/figure/plot_painter.h"
 
 namespace natscope::ui {
 namespace {

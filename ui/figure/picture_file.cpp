@@ -10,6 +10,7 @@
 #include <cctype>
 
 #include "core/base/atomic_file.h"
+#include "ui/figure/figure.h"
 #include "ui/figure/reproducible_pdf.h"
 
 namespace natscope::ui {
@@ -136,17 +137,12 @@ Expected<void> checkDpi(double dpi) {
   return fail(ErrorCode::usage, "the resolution must be 36 to 2400 dpi");
 }
 
-double pngScale(double dpi) { return dpi / pointsPerInch; }
-
-Expected<FigureFormat> figureFormat(const std::filesystem::path& path) {
-  std::string ending = path.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (ending == ".png") return FigureFormat::png;
-  if (ending == ".svg") return FigureFormat::svg;
-  if (ending == ".pdf") return FigureFormat::pdf;
-  return fail(ErrorCode::usage, "a figure ends in .png, .svg or .pdf, not in '" + printable(ending) + "'");
+Expected<void> checkFontSize(double size) {
+  if (size >= smallestFontSize && size <= largestFontSize) return {};
+  return fail(ErrorCode::usage, "the size of texts must be 4 to 24 points");
 }
+
+double pngScale(double dpi) { return dpi / pointsPerInch; }
 
 Expected<QByteArray> encodePicture(const Picture& picture, FigureFormat format, double dpi) {
   NATSCOPE_CHECK(checkDpi(dpi));

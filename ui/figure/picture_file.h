@@ -5,12 +5,13 @@
 #include <QPainter>
 #include <QSizeF>
 #include <QString>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <string>
 
 #include "core/base/expected.h"
-#include "ui/figure/figure.h"
+#include "ui/figure/figure_format.h"
 
 /// A picture in points as png, svg or pdf: what the formats need beside what is drawn.
 namespace natscope::ui {
@@ -26,6 +27,9 @@ struct Picture {
 
 /// Errors: usage (not within 36 … 2400).
 [[nodiscard]] Expected<void> checkDpi(double dpi);
+
+/// Errors: usage (not within 4 … 24 points).
+[[nodiscard]] Expected<void> checkFontSize(double size);
 
 /// Pixels a point of a png at `dpi`.
 [[nodiscard]] double pngScale(double dpi);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/figure/prepare_figures.h"
+
 #include <QFontDatabase>
 #include <QGuiApplication>
 #include <clocale>
@@ -7,7 +9,6 @@
 #include <string>
 
 #include "core/base/atomic_file.h"
-#include "ui/figure/figure.h"
 #include "ui/figure/own_fonts.h"
 
 namespace natscope::ui {

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /// A text whose tokens are coloured by what became of them or by their losses, as the window's text view draws it.
+#include "ui/figure/text_painter.h"
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
 
-#include "ui/figure/figure_painter.h"
+#include "ui/figure/figure_ink.h"
+#include "ui/figure/figure_legends.h"
+#include "ui/figure/figure_text.h"
+#include "ui/figure/legend.h"
 #include "ui/figure/token_box.h"
 #include "ui/figure/token_flow.h"
 

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /// The tokens of the vocabulary that took most of the cache, a bar each: as long as their share of it, in parts by
 /// role.
+#include "ui/figure/vocabulary_figure.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 
 #include "core/cache/forced_role.h"
 #include "ui/figure/axis_ticks.h"
-#include "ui/figure/figure_painter.h"
+#include "ui/figure/figure_ink.h"
+#include "ui/figure/figure_text.h"
+#include "ui/figure/legend.h"
+#include "ui/figure/plot_painter.h"
 #include "ui/figure/token_label.h"
 
 namespace natscope::ui {

@@ -14,6 +14,7 @@
 #include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QLineEdit>
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QSignalBlocker>
@@ -23,71 +24,24 @@
 #include <algorithm>
 
 #include "core/export/data_files.h"
+#include "ui/panels/parts/choice_box.h"
+#include "ui/panels/parts/preview_frame.h"
 #include "ui/panels/parts/range_field.h"
 #include "ui/panels/parts/scrolled_area.h"
+#include "ui/panels/parts/title_field.h"
 
 namespace natscope::ui {
 namespace {
 
-enum Part { inView, whole, typed };
+enum class Part : std::uint8_t { inView, whole, typed };
 /// A long text's tokens stand in it one by one.
 constexpr qsizetype mostShownOfCommand = 4000;
 constexpr int commandLines = 4;
 constexpr int leastFormHeight = 160;
 constexpr int copiedMs = 1500;
+constexpr int previewMs = 250;  // after the last change
 
 bool isMap(FigureKind kind) { return kind == FigureKind::attention || kind == FigureKind::mask; }
-
-bool isDrawn(const QString& ending) {
-  return ending == QLatin1String("png") || ending == QLatin1String("svg") || ending == QLatin1String("pdf");
-}
-
-/// What a file of numbers holds, in one line.
-QString contents(const ExportChoice& choice, const QString& ending) {
-  const FigureKind kind = choice.kind;
-  if (isDrawn(ending)) return ExportDialog::tr("a figure, with where it comes from in its metadata");
-  const bool isNpy = ending == QLatin1String("npy");
-  QString holds;
-  switch (kind) {
-    case FigureKind::attention:
-      holds = isNpy ? ExportDialog::tr("F32 [queries, keys]") : ExportDialog::tr("weights, a row a query");
-      break;
-    case FigureKind::mask:
-      holds = isNpy ? ExportDialog::tr("U8 [queries, keys]") : ExportDialog::tr("0 or 1, a row a query");
-      break;
-    case FigureKind::roles:
-      holds = choice.isCompared ? ExportDialog::tr("0 neither, 1 both, 2 this run only, 3 the kept one only")
-              : isNpy           ? ExportDialog::tr("U8 [layers, KV heads, T]: 0 G, 1 L, 2 S")
-                                : ExportDialog::tr("0 G, 1 L, 2 S");
-      break;
-    case FigureKind::kv:
-      holds = isNpy ? ExportDialog::tr("I32 [T, layers, KV heads]") : ExportDialog::tr("entries after every token");
-      break;
-    case FigureKind::overview:
-      holds = isNpy ? ExportDialog::tr("F32 [layers, heads, S, S], cells as on screen: the largest weights")
-                    : ExportDialog::tr("the largest weight of each cell");
-      break;
-    case FigureKind::text:
-      holds = choice.text != TextColours::losses
-                  ? ExportDialog::tr("a token a row: its role, whether it is held, by which share of heads")
-              : choice.isCompared
-                  ? ExportDialog::tr("a token a row: its loss in both runs and their difference, in nats")
-                  : ExportDialog::tr("a token a row: its loss in nats");
-      break;
-    case FigureKind::heads:
-      holds = isNpy ? ExportDialog::tr("F64 [heads, columns]") : ExportDialog::tr("a row a head");
-      break;
-    case FigureKind::statistics:
-      holds = isNpy ? ExportDialog::tr("F64 [heads, columns]")
-                    : ExportDialog::tr("a row a query head: entropy, weight on the first token and on itself");
-      break;
-    case FigureKind::vocabulary:
-      holds = ExportDialog::tr("a row a token of the vocabulary that occurs");
-      break;
-  }
-  return ending == QLatin1String("json") ? holds + ExportDialog::tr(", and where it comes from")
-                                         : holds + ExportDialog::tr("; where it comes from in FILE.json beside it");
-}
 
 }  // namespace
 
@@ -120,36 +74,49 @@ ExportDialog::ExportDialog(const ShownMap& shown, const ExportChoice& first, The
       dpi_(new QSpinBox(this)),
       width_(new QDoubleSpinBox(this)),
       cell_(new QSpinBox(this)),
+      title_(new TitleField(this)),
+      fontSize_(new QDoubleSpinBox(this)),
+      name_(new QLineEdit(this)),
+      otherName_(new QLineEdit(this)),
       holds_(new QLabel(this)),
       command_(new QPlainTextEdit(this)),
       copy_(new QPushButton(tr("Copy command"), this)),
-      saveKept_(new QPushButton(tr("Save the kept run …"), this)) {
+      saveKept_(new QPushButton(tr("Save the kept run …"), this)),
+      preview_(new PreviewFrame(this)),
+      previewSoon_(new QTimer(this)) {
   setWindowTitle(tr("Export"));
   setAttribute(Qt::WA_DeleteOnClose);
-  addChoices(first);
+  addKinds(first);
   part_->setObjectName(QStringLiteral("part"));
-  part_->addItems({tr("what is in view"), tr("the whole map"), tr("these positions")});
-  if (shown.queries.size() == shown.tokens && shown.keys.size() == shown.tokens) part_->setCurrentIndex(whole);
+  addChoices<Part>(part_, {{tr("what is in view"), Part::inView},
+                           {tr("the whole map"), Part::whole},
+                           {tr("these positions"), Part::typed}});
+  if (shown.queries.size() == shown.tokens && shown.keys.size() == shown.tokens) choose(part_, Part::whole);
   layers_->setObjectName(QStringLiteral("layers"));
-  layers_->addItems({tr("all"), tr("layer %1").arg(shown.map.layer.value)});
-  theme_->addItems({tr("light"), tr("dark")});
-  theme_->setCurrentIndex(theme == Theme::dark ? 1 : 0);
-  texts_->addItems({tr("tokens where they fit"), tr("tokens"), tr("positions")});
+  constexpr bool isOne = true;
+  addChoices<bool>(layers_, {{tr("all"), !isOne}, {tr("layer %1").arg(shown.map.layer.value), isOne}});
+  addChoices<Theme>(theme_, {{tr("light"), Theme::light}, {tr("dark"), Theme::dark}});
+  choose(theme_, theme);
+  addChoices<AxisTexts>(texts_, {{tr("tokens where they fit"), AxisTexts::automatic},
+                                 {tr("tokens"), AxisTexts::tokens},
+                                 {tr("positions"), AxisTexts::positions}});
   unit_->setObjectName(QStringLiteral("unit"));
-  unit_->addItems({tr("bytes"), tr("% of full attention")});
-  unit_->setCurrentIndex(shown.isCacheShare ? 1 : 0);
+  constexpr bool isShare = true;
+  addChoices<bool>(unit_, {{tr("bytes"), !isShare}, {tr("% of full attention"), isShare}});
+  choose(unit_, shown.isCacheShare);
   for (const ColourMap map : {ColourMap::viridis, ColourMap::magma, ColourMap::cividis})
-    colours_->addItem(QLatin1String(name(map)));
-  colours_->setCurrentText(QLatin1String(name(shown.colours)));
-  scale_->addItems({tr("linear"), tr("log")});
-  scale_->setCurrentIndex(shown.scale.kind == ScaleKind::log ? 1 : 0);
+    addChoices<ColourMap>(colours_, {{QLatin1String(name(map)), map}});
+  choose(colours_, shown.colours);
+  addChoices<ScaleKind>(scale_, {{tr("linear"), ScaleKind::linear}, {tr("log"), ScaleKind::log}});
+  choose(scale_, shown.scale.kind);
   clip_->setRange(0.1, 100);
   clip_->setDecimals(1);
   clip_->setSuffix(QStringLiteral(" %"));
   clip_->setValue(shown.scale.clip_percentile);
   clip_->setToolTip(tr("The colours end at this percentile of the visible weights"));
-  normalise_->addItems({tr("weights as they are"), tr("each row by its largest weight")});
-  normalise_->setCurrentIndex(shown.scale.normalise == Normalise::row ? 1 : 0);
+  addChoices<Normalise>(normalise_, {{tr("weights as they are"), Normalise::none},
+                                     {tr("each row by its largest weight"), Normalise::row}});
+  choose(normalise_, shown.scale.normalise);
   hideSink_->setChecked(shown.scale.hide_sink);
   hideSink_->setToolTip(tr("Leave token 0, the attention sink, out of the map and its colour range"));
   beside_->setObjectName(QStringLiteral("beside"));
@@ -173,20 +140,33 @@ ExportDialog::ExportDialog(const ShownMap& shown, const ExportChoice& first, The
   cell_->setToolTip(
       tr("Every cell so many pixels wide, however wide the figure gets.\nAs they fit: a role map is as "
          "wide as a page, and a column the mean colour of the tokens that it covers"));
+  fontSize_->setObjectName(QStringLiteral("fontSize"));
+  fontSize_->setRange(smallestFontSize, largestFontSize);
+  fontSize_->setDecimals(1);
+  fontSize_->setSingleStep(0.5);
+  fontSize_->setSuffix(tr(" pt"));
+  fontSize_->setValue(usualFontSize);
+  fontSize_->setToolTip(tr("Of the axes' names; other texts and lines keep their proportion to it, the plot its size"));
+  name_->setObjectName(QStringLiteral("name"));
+  name_->setPlaceholderText(tr("this run"));
+  otherName_->setObjectName(QStringLiteral("otherName"));
+  if (kept_) otherName_->setPlaceholderText(kept_->name);
+  previewSoon_->setSingleShot(true);
+  previewSoon_->setInterval(previewMs);
   makeRanges();
   makeForm();
   showRanges();
   follow();
   // What is in view looks as it does there.
-  if (kind() == FigureKind::attention && part_->currentIndex() == inView && range_->count() > 1)
+  if (kind() == FigureKind::attention && chosen<Part>(part_) == Part::inView && range_->count() > 1)
     range_->setCurrentIndex(1);
   fitToScreen(*this);
 }
 
-void ExportDialog::addChoices(const ExportChoice& first) {
+void ExportDialog::addKinds(const ExportChoice& first) {
   const auto add = [this](const QString& words, const ExportChoice& choice) {
+    kind_->addItem(words, static_cast<int>(choices_.size()));
     choices_.push_back(choice);
-    kind_->addItem(words);
   };
   const int layer = shown_.map.layer.value;
   const int head = shown_.map.head.value;
@@ -206,12 +186,10 @@ void ExportDialog::addChoices(const ExportChoice& first) {
   add(tr("Maps of all heads"), FigureKind::overview);
   add(tr("Statistics of all heads' attention"), FigureKind::statistics);
   kind_->setObjectName(QStringLiteral("kind"));
-  kind_->setCurrentIndex(static_cast<int>(std::ranges::find(choices_, first) - choices_.begin()));
+  choose(kind_, std::ranges::find(choices_, first) - choices_.begin());
 }
 
-const ExportChoice& ExportDialog::choice() const {
-  return choices_[static_cast<std::size_t>(std::max(0, kind_->currentIndex()))];
-}
+const ExportChoice& ExportDialog::choice() const { return choices_[chosen<std::size_t>(kind_)]; }
 
 void ExportDialog::makeRanges() {
   const std::pair<QSpinBox*, QString> fields[] = {{firstQuery_, QStringLiteral("firstQuery")},
@@ -229,10 +207,11 @@ void ExportDialog::makeRanges() {
 
 /// The fields say which positions the choice means; those that are typed begin with them.
 void ExportDialog::showRanges() {
-  if (part_->currentIndex() == typed) return;
+  const auto part = chosen<Part>(part_);
+  if (part == Part::typed) return;
   const PositionRange all{0, static_cast<std::int32_t>(shown_.tokens)};
-  const PositionRange queries = part_->currentIndex() == inView ? shown_.queries : all;
-  const PositionRange keys = part_->currentIndex() == inView ? shown_.keys : all;
+  const PositionRange queries = part == Part::inView ? shown_.queries : all;
+  const PositionRange keys = part == Part::inView ? shown_.keys : all;
   const std::pair<QSpinBox*, int> values[] = {
       {firstQuery_, queries.begin}, {lastQuery_, queries.end - 1}, {firstKey_, keys.begin}, {lastKey_, keys.end - 1}};
   for (const auto& [field, value] : values) {
@@ -279,6 +258,9 @@ void ExportDialog::makeForm() {
   form_->addRow(tr("&Unit"), unit_);
   form_->addRow(tr("&Resolution (png)"), dpi_);
   form_->addRow(tr("Wi&dth"), sideBySide({width_, cell_}));
+  form_->addRow(tr("T&itle"), title_);
+  form_->addRow(tr("Te&xts"), fontSize_);
+  form_->addRow(tr("Nam&es"), sideBySide({name_, otherName_}));
   form_->addRow(tr("Co&mmand"), command_);
   auto* const buttons = new QDialogButtonBox(QDialogButtonBox::Save | QDialogButtonBox::Cancel, this);
   save_ = buttons->button(QDialogButtonBox::Save);
@@ -289,7 +271,10 @@ void ExportDialog::makeForm() {
   saveKept_->setToolTip(tr("Into a session file, which the command can then name"));
   connect(saveKept_, &QPushButton::clicked, this, &ExportDialog::chooseKeptFile);
   auto* const layout = new QVBoxLayout(this);
-  layout->addWidget(new ScrolledArea(fields, leastFormHeight, this));
+  auto* const beside = new QHBoxLayout;
+  beside->addWidget(new ScrolledArea(fields, leastFormHeight, this), 1);
+  beside->addWidget(preview_, 1);
+  layout->addLayout(beside);
   layout->addWidget(buttons);
   connect(buttons, &QDialogButtonBox::accepted, this, &ExportDialog::choosePath);
   connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
@@ -307,6 +292,12 @@ void ExportDialog::makeForm() {
     follow();
   });
   connect(format_, &QComboBox::textActivated, this, &ExportDialog::formatChosen);
+  connect(title_, &QComboBox::currentTextChanged, this, &ExportDialog::follow);
+  connect(fontSize_, &QDoubleSpinBox::valueChanged, this, &ExportDialog::follow);
+  for (QLineEdit* const field : {name_, otherName_})
+    connect(field, &QLineEdit::textChanged, this, &ExportDialog::follow);
+  connect(preview_, &PreviewFrame::resized, previewSoon_, qOverload<>(&QTimer::start));
+  connect(previewSoon_, &QTimer::timeout, this, &ExportDialog::askForPreview);
 }
 
 void ExportDialog::setFormat(const QString& ending) { format_->setCurrentText(ending); }
@@ -334,7 +325,7 @@ void ExportDialog::follow() {
   const bool hasLayers = isOverview || kind() == FigureKind::statistics;
   part_->setEnabled(isMap(kind()));
   for (QSpinBox* const field : {firstQuery_, lastQuery_, firstKey_, lastKey_})
-    field->setEnabled(isMap(kind()) && part_->currentIndex() == typed);
+    field->setEnabled(isMap(kind()) && chosen<Part>(part_) == Part::typed);
   layers_->setEnabled(hasLayers);
   // Numbers are normalised and lose the sink as figures do; colours are figures' alone.
   normalise_->setEnabled(isAttention);
@@ -356,15 +347,44 @@ void ExportDialog::follow() {
   const QSignalBlocker quiet(beside_);
   beside_->setChecked(canBeBeside && wantsBeside_);
   dpi_->setEnabled(format_->currentText() == QLatin1String("png"));
-  holds_->setText(range ? contents(choice(), format_->currentText()) : QString::fromStdString(range.error().message));
+  holds_->setText(range ? contentsOf(choice(), format_->currentText()) : QString::fromStdString(range.error().message));
   if (save_ != nullptr) save_->setEnabled(range.has_value());
+  title_->setEnabled(isFigure);
+  fontSize_->setEnabled(isFigure);
   const ExportRequest asked = request(proposedName());
+  form_->setRowVisible(name_->parentWidget(), asked.beside && isFigure);
   saveKept_->setVisible(asked.beside && origin_.keptFile.isEmpty());
   written_ = exportCommand(asked, origin_, shown_.tokens);
   command_->setPlainText(written_.size() <= mostShownOfCommand
                              ? written_
                              : tr("%1 … (%2 characters: Copy has all of them)")
                                    .arg(written_.left(mostShownOfCommand), groupedNumber(written_.size())));
+  previewSoon_->start();
+}
+
+void ExportDialog::askForPreview() {
+  if (isDrawn(format_->currentText()) && chosenRange())
+    Q_EMIT previewWanted(request(proposedName()), preview_->room());
+  else
+    preview_->setWords(holds_->text());
+}
+
+void ExportDialog::showPreview(const FigurePreview& preview) {
+  const QString ending = format_->currentText();
+  if (!isDrawn(ending)) return;  // it came late
+  QString words = tr("%1 × %2 mm")
+                      .arg(qRound(preview.size.width() / pointsAMillimetre))
+                      .arg(qRound(preview.size.height() / pointsAMillimetre));
+  if (ending == QLatin1String("png")) {
+    const double scale = dpi_->value() / pointsAnInch;
+    words += tr(", %1 × %2 px").arg(qRound(preview.size.width() * scale)).arg(qRound(preview.size.height() * scale));
+  }
+  if (!preview.remark.isEmpty()) words += QLatin1Char('\n') + preview.remark;
+  preview_->setPicture(preview.image, words);
+}
+
+void ExportDialog::showProblem(const Error& error) {
+  preview_->setWords(QString::fromStdString(error.hint.empty() ? error.message : error.message + ": " + error.hint));
 }
 
 void ExportDialog::setKeptFile(const QString& path) {
@@ -396,7 +416,7 @@ QString ExportDialog::proposedName() const {
   if (choice().isCompared) base += QStringLiteral("-difference");
   if (isMap(kind()) || (kind() == FigureKind::text && choice().text == TextColours::roles) || choice().isOfOneHead)
     base += QStringLiteral("-l%1h%2").arg(shown_.map.layer.value).arg(shown_.map.head.value);
-  if (layers_->isEnabled() && layers_->currentIndex() > 0) base += QStringLiteral("-l%1").arg(shown_.map.layer.value);
+  if (layers_->isEnabled() && chosen<bool>(layers_)) base += QStringLiteral("-l%1").arg(shown_.map.layer.value);
   return QDir(folder_).filePath(base + QLatin1Char('.') + format_->currentText());
 }
 
@@ -426,7 +446,7 @@ Expected<std::optional<FixedRange>> ExportDialog::chosenRange() const {
   return range_->range(kind() == FigureKind::text ? ScaleKind::linear : scaleKind());
 }
 
-ScaleKind ExportDialog::scaleKind() const { return scale_->currentIndex() == 1 ? ScaleKind::log : ScaleKind::linear; }
+ScaleKind ExportDialog::scaleKind() const { return chosen<ScaleKind>(scale_); }
 
 ExportRequest ExportDialog::request(const QString& path) const {
   ExportRequest request;
@@ -440,20 +460,25 @@ ExportRequest ExportDialog::request(const QString& path) const {
   };
   request.queries = between(firstQuery_, lastQuery_);
   request.keys = between(firstKey_, lastKey_);
-  request.options.theme = theme_->currentIndex() == 1 ? Theme::dark : Theme::light;
+  request.options.theme = chosen<Theme>(theme_);
   request.options.dpi = dpi_->value();
-  request.options.colours = colour_map(colours_->currentText().toStdString()).value_or(ColourMap::viridis);
+  request.options.colours = chosen<ColourMap>(colours_);
   request.options.scale.kind = scaleKind();
   if (const auto range = chosenRange()) request.options.scale.range = *range;
   if (width_->isEnabled()) request.options.width = width_->value() * pointsAMillimetre;
   if (cell_->isEnabled()) request.options.cellPixels = cell_->value();
   request.options.scale.clip_percentile = clip_->value();
-  request.options.scale.normalise = normalise_->currentIndex() == 1 ? Normalise::row : Normalise::none;
+  request.options.scale.normalise = chosen<Normalise>(normalise_);
   request.options.scale.hide_sink = hideSink_->isChecked();
-  request.options.texts = static_cast<AxisTexts>(texts_->currentIndex());
-  request.options.cacheAsShare = unit_->isEnabled() && unit_->currentIndex() == 1;
-  if (layers_->isEnabled() && layers_->currentIndex() > 0) request.layer = shown_.map.layer;
+  request.options.texts = chosen<AxisTexts>(texts_);
+  request.options.cacheAsShare = unit_->isEnabled() && chosen<bool>(unit_);
+  if (layers_->isEnabled() && chosen<bool>(layers_)) request.layer = shown_.map.layer;
   if (choice().isCompared || (beside_->isEnabled() && beside_->isChecked())) request.beside = kept_;
+  if (isDrawn(format_->currentText())) {
+    request.options.title = title_->title();
+    request.options.fontSize = fontSize_->value();
+    if (request.beside) request.options.names = {name_->text().simplified(), otherName_->text().simplified()};
+  }
   request.text = choice().text;
   request.is_of_one_head = choice().isOfOneHead;
   if (request.kind == FigureKind::text) request.keys = all;

@@ -6,52 +6,28 @@
 #include <vector>
 
 #include "ui/models/figures/export_command.h"
+#include "ui/panels/export_choice.h"
 
 class QCheckBox;
 class QComboBox;
 class QDoubleSpinBox;
 class QFormLayout;
 class QLabel;
+class QLineEdit;
 class QPlainTextEdit;
 class QPushButton;
 class QSpinBox;
+class QTimer;
 
 namespace natscope::ui {
 
+class PreviewFrame;
 class RangeField;
-
-/// What the window knows about the map on screen when an export is asked for.
-struct ShownMap {
-  MapId map;
-  PositionRange queries;  ///< in view
-  PositionRange keys;
-  std::int64_t tokens = 0;
-  ScaleOptions scale;
-  std::optional<FixedRange> range;  ///< that its colours have on screen, once it is there
-  ColourMap colours = ColourMap::viridis;
-  bool isCacheShare = false;  ///< the chart of the cache is in percent
-};
-
-/// An entry of the list of figures.
-struct ExportChoice {
-  ExportChoice(FigureKind of, TextColours by = TextColours::roles, bool besideKept = false)
-      : kind(of), text(by), isCompared(besideKept) {}
-  [[nodiscard]] static ExportChoice vocabularyOfOneHead() {
-    ExportChoice choice(FigureKind::vocabulary);
-    choice.isOfOneHead = true;
-    return choice;
-  }
-
-  FigureKind kind;
-  TextColours text;          ///< of a text
-  bool isOfOneHead = false;  ///< of a vocabulary
-  bool isCompared;           ///< with the kept run: in an entry of its own, where that makes another figure
-
-  friend bool operator==(const ExportChoice&, const ExportChoice&) = default;
-};
+class TitleField;
 
 /// Which figure, which part of it, how it looks; then where to. Offers what the command line's `export` offers, and
-/// shows the command that writes the same. Does not block the window.
+/// shows the command that writes the same, and what will be written, which whoever makes it for `previewWanted` gives
+/// back. Does not block the window.
 class ExportDialog : public QDialog {
   Q_OBJECT
 
@@ -68,8 +44,13 @@ class ExportDialog : public QDialog {
   /// The kept run was saved as this file: the command names it.
   void setKeptFile(const QString& path);
   void setFormat(const QString& ending);  ///< "png", …; those that this kind does not have are ignored
+  void showPreview(const FigurePreview& preview);
+  /// In place of a preview.
+  void showProblem(const Error& error);
 
  Q_SIGNALS:
+  /// A while after the last change. `room`: pixels that a picture may have.
+  void previewWanted(const natscope::ui::ExportRequest& request, QSize room);
   void wanted(const natscope::ui::ExportRequest& request);
   void keptRunToSave(const QString& path);
   void formatChosen(const QString& ending);  ///< by a hand
@@ -87,8 +68,9 @@ class ExportDialog : public QDialog {
   void choosePath();
   void chooseKeptFile();
   void follow();
+  void askForPreview();
   void copyCommand();
-  void addChoices(const ExportChoice& first);
+  void addKinds(const ExportChoice& first);
   [[nodiscard]] const ExportChoice& choice() const;
   [[nodiscard]] FigureKind kind() const { return choice().kind; }
 
@@ -122,11 +104,17 @@ class ExportDialog : public QDialog {
   QSpinBox* dpi_;
   QDoubleSpinBox* width_;
   QSpinBox* cell_;
+  TitleField* title_;
+  QDoubleSpinBox* fontSize_;
+  QLineEdit* name_;       ///< of this run, in a comparison …
+  QLineEdit* otherName_;  ///< … and of the kept one
   QLabel* holds_;
   QPlainTextEdit* command_;
   QString written_;  // the command, all of it
   QPushButton* copy_;
   QPushButton* saveKept_;
+  PreviewFrame* preview_;
+  QTimer* previewSoon_;
 };
 
 }  // namespace natscope::ui

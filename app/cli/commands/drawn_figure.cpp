@@ -4,8 +4,10 @@
 #include <QString>
 #include <cstdio>
 
+#include "app/cli/terminal/note.h"
 #include "ui/figure/chart.h"
 #include "ui/figure/figure.h"
+#include "ui/figure/prepare_figures.h"
 
 namespace natscope {
 namespace {
@@ -37,13 +39,26 @@ Expected<void> draw_figure_file(const FigureData& figure, const DrawnFigureOptio
   drawn.cacheAsShare = options.cache_as_share;
   if (options.axes == "tokens") drawn.texts = ui::AxisTexts::tokens;
   if (options.axes == "positions") drawn.texts = ui::AxisTexts::positions;
-  return ui::drawFigure(figure, drawn, path);
+  if (options.title) drawn.title = QString::fromStdString(*options.title);
+  drawn.fontSize = options.font_size;
+  for (const std::string& name : options.names) drawn.names << QString::fromStdString(name);
+  NATSCOPE_CHECK(ui::drawFigure(figure, drawn, path));
+  NATSCOPE_TRY(const auto format, ui::figureFormat(path));
+  if (const QString remark = ui::remarkOnCells(figure, format, drawn); !remark.isEmpty())
+    print_note(remark.toStdString() +
+               (options.width > 0 ? "; --cell 1 in place of --width draws each" : "; --cell 1 draws each") +
+               (format == ui::FigureFormat::png ? ", a higher --dpi more of them" : ""));
+  return {};
 }
 
 Expected<void> draw_chart_file(const SeriesChart& chart, const DrawnFigureOptions& options,
                                const std::filesystem::path& path) {
   NATSCOPE_CHECK(prepare());
-  return ui::drawChart(chart, options.dark ? Theme::dark : Theme::light, options.dpi, path, options.width);
+  SeriesChart titled = chart;
+  titled.title = options.title.value_or(chart.title);
+  const ui::ChartOptions drawn{options.dark ? Theme::dark : Theme::light, options.dpi, options.width,
+                               options.font_size};
+  return ui::drawChart(titled, drawn, path);
 }
 
 Expected<void> draw_grid_file(const GridChart& chart, const DrawnFigureOptions& options,

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/expected.h"
 #include "core/export/colour_map.h"
@@ -23,6 +25,9 @@ struct DrawnFigureOptions {
   ColourMap colours = ColourMap::viridis;  ///< of attention and mask
   std::string axes = "auto";               ///< auto, tokens or positions
   bool cache_as_share = false;             ///< kv: in percent of full attention
+  std::optional<std::string> title;        ///< in place of what is shown; empty: none
+  double font_size = 8;                    ///< of axis names, points
+  std::vector<std::string> names;          ///< of the runs of a comparison, the figure's own first
 };
 
 /// Errors: as ui::drawFigure; usage in a build without Qt.

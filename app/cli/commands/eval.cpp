@@ -8,6 +8,7 @@
 #include "app/cli/commands/drawn_figure.h"
 #include "app/cli/commands/eval_report.h"
 #include "app/cli/flags/baseline_flags.h"
+#include "app/cli/flags/figure_flags.h"
 #include "app/cli/flags/input_files.h"
 #include "app/cli/flags/length_flag.h"
 #include "app/cli/flags/model_flags.h"
@@ -36,6 +37,7 @@ struct Options {
   std::string vocabulary;
   std::string figure;
   std::optional<double> width;  ///< of the figure, points
+  FigureFlags drawing;
   std::int64_t segment = 1024;
   bool segment_given = false;
   std::int64_t tokens_max = 0;
@@ -49,11 +51,30 @@ Expected<void> check_policies(const Options& options) {
   return options.baselines.check();
 }
 
-/// Errors: usage (the ending is no picture's, a build that draws none, a width of nothing).
+/// A family of policies, as family_look() tells them apart, and what it is called in the figure.
+struct SeriesLabel {
+  std::string policy;
+  std::string name;
+};
+
+/// Errors: usage.
+Expected<SeriesLabel> parsed_label(const std::string& text) {
+  const std::size_t at = text.find('=');
+  SeriesLabel label{text.substr(0, at), at == std::string::npos ? std::string() : text.substr(at + 1)};
+  if (at != std::string::npos && !label.name.empty() && family_look(label.policy) >= 0) return label;
+  return fail(ErrorCode::usage, "--label " + printable(text, 60) + " names no policy's series",
+              "write for example streaming=StreamingLLM; before it model, full, window, longformer, streaming, h2o or "
+              "tova");
+}
+
+/// Errors: usage (the ending is no picture's, a build that draws none, a width or label of nothing).
 Expected<void> check_figure(const Options& options) {
   const std::string& path = options.figure;
-  if (path.empty() && options.width)
-    return fail(ErrorCode::usage, "--width is that of --figure, which is not given", "add --figure, or leave it out");
+  const std::string given = options.width ? "--width" : options.drawing.first_given();
+  if (path.empty() && !given.empty())
+    return fail(ErrorCode::usage, given + " is that of --figure, which is not given", "add --figure, or leave it out");
+  NATSCOPE_CHECK(options.drawing.check());
+  for (const std::string& label : options.drawing.labels) NATSCOPE_CHECK(parsed_label(label));
   if (path.empty()) return {};
   const auto format = export_format(path);
   if (format && !is_data_format(*format) && figures_are_drawn()) return {};
@@ -118,9 +139,8 @@ void add_baselines(const Options& options, const EvaluatedText& text, std::vecto
 }
 
 /// The figure has the numbers that it is drawn from in its metadata.
-Expected<void> draw_trade_off(const std::string& path, std::optional<double> width,
-                              const std::vector<nlohmann::json>& results, const EvaluatedText& text,
-                              const ModelFolder& model) {
+Expected<void> draw_trade_off(const Options& options, const std::vector<nlohmann::json>& results,
+                              const EvaluatedText& text, const ModelFolder& model) {
   std::vector<PolicyOutcome> outcomes;
   for (const nlohmann::json& result : results) {
     const bool is_full = result.at("policy") == "model" && !model.has_score_layers();
@@ -135,9 +155,21 @@ Expected<void> draw_trade_off(const std::string& path, std::optional<double> wid
   const nlohmann::json provenance = {
       {"natscope_version", NATSCOPE_VERSION}, {"model_sha256", model.sha256()}, {"results", results}};
   chart.provenance = provenance.dump();
+  for (const std::string& each : options.drawing.labels) {
+    NATSCOPE_TRY(const SeriesLabel label, parsed_label(each));
+    bool is_there = false;
+    for (ChartSeries& series : chart.series) {
+      if (series.look != family_look(label.policy)) continue;
+      series.name = label.name;
+      is_there = true;
+    }
+    if (!is_there) print_note("--label " + each + ": no such policy was measured");
+  }
   DrawnFigureOptions drawn;
-  drawn.width = width.value_or(0);
-  return draw_chart_file(chart, drawn, path);
+  drawn.width = options.width.value_or(0);
+  drawn.title = options.drawing.title;
+  drawn.font_size = options.drawing.font_size;
+  return draw_chart_file(chart, drawn, options.figure);
 }
 
 Expected<void> evaluate(Engine& engine, const Options& options, const EvaluatedText& text, EvaluatedPolicy& policy,
@@ -192,8 +224,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
     NATSCOPE_CHECK(write_vocabularies(options.vocabulary, policies, engine->tokenizer()));
   if (!options.csv.empty()) NATSCOPE_CHECK(write_file_atomically(options.csv, eval_csv(results)));
 
-  if (!options.figure.empty())
-    NATSCOPE_CHECK(draw_trade_off(options.figure, options.width, results, text, engine->folder()));
+  if (!options.figure.empty()) NATSCOPE_CHECK(draw_trade_off(options, results, text, engine->folder()));
 
   const std::string note = training_note(text, policies);
   if (!note.empty()) print_note(note);
@@ -251,6 +282,10 @@ void add_eval_command(CLI::App& root, Invocation& invocation) {
           "are in its metadata; bars are standard errors over segments")
       ->type_name("FILE");
   add_width_option(*command, options->width, "Width of --figure, 60mm to 2000mm, for example 89mm, 3.5in or 252pt", 60);
+  options->drawing.add_to(*command,
+                          "What the series of a policy is called in --figure: model, full, window, longformer, "
+                          "streaming, h2o or tova, then its name",
+                          "POLICY=NAME");
   command->footer(
       "KV fraction is what the cache holds after a segment's last token, of what full attention would hold, on average "
       "over segments, layers and heads; the mean over steps is of all entries that were held while the text was read.\n"

@@ -190,11 +190,19 @@ Expected<void> write_figure(FigureData figure, ExportFormat format, const Option
   if (!is_data_format(format)) {
     const WaitLine line("drawing " + options.out);
     const UnwatchedWork work;
-    return draw_figure_file(
-        figure,
-        {scale, options.dpi, options.width.value_or(0), options.cell, options.theme == "dark",
-         colour_map(options.colours).value_or(ColourMap::viridis), options.axes, options.unit == "percent"},
-        options.out);
+    DrawnFigureOptions drawn;
+    drawn.scale = scale;
+    drawn.dpi = options.dpi;
+    drawn.width = options.width.value_or(0);
+    drawn.cell_pixels = options.cell;
+    drawn.dark = options.theme == "dark";
+    drawn.colours = colour_map(options.colours).value_or(ColourMap::viridis);
+    drawn.axes = options.axes;
+    drawn.cache_as_share = options.unit == "percent";
+    drawn.title = options.figure.title;
+    drawn.font_size = options.figure.font_size;
+    drawn.names = options.figure.labels;
+    return draw_figure_file(figure, drawn, options.out);
   }
   return write_figure_data(options.out, prepared(std::move(figure), scale), stop);
 }

@@ -155,6 +155,15 @@ Expected<void> check_flags(const ExportFlags& options, FigureKind kind, ExportFo
       return Unexpected(std::move(parsed).error());
     }
   }
+  NATSCOPE_CHECK(options.figure.check());
+  if (!options.figure.labels.empty() && (options.compared.empty() || is_data_format(format)))
+    return fail(ErrorCode::usage, "--label names the runs of a drawn comparison",
+                options.compared.empty() ? "add --compare, or leave it out" : "leave it out");
+  if (options.figure.labels.size() > options.compared.size() + 1)
+    return fail(ErrorCode::usage,
+                std::to_string(options.figure.labels.size()) + " labels for " +
+                    std::to_string(options.compared.size() + 1) + " runs",
+                "leave some out");
   if (options.width && options.cell > 0)
     return fail(ErrorCode::usage, "--width and --cell both say how wide the figure is", "leave one of them out");
   if (options.range) {
@@ -289,6 +298,10 @@ void ExportFlags::add_drawing(CLI::App& command) {
       ->check(CLI::IsMember({"auto", "tokens", "positions"}))
       ->type_name("NAME")
       ->capture_default_str();
+  figure.add_to(command,
+                "What the runs of --compare are called in the figure, this one first; an empty one: as it is called "
+                "by itself",
+                "NAME");
 }
 
 void ExportFlags::add_to(CLI::App& command) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/cli/commands/recorded_run.h"
+#include "app/cli/flags/figure_flags.h"
 #include "core/export/data_files.h"
 #include "core/export/figure_request.h"
 #include "core/export/scale.h"
@@ -39,6 +40,7 @@ struct ExportFlags {
   std::string colours = "viridis";
   std::string axes = "auto";
   std::string unit = "bytes";
+  FigureFlags figure;
   CLI::Option* layer_option = nullptr;
   CLI::Option* head_option = nullptr;
 

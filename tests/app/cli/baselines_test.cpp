@@ -91,6 +91,26 @@ TEST_CASE("a figure of the trade has its numbers in it") {
   CHECK(read_file(figure) == svg);
 }
 
+TEST_CASE("series are called what one calls them") {
+  const TemporaryFolder folder;
+  const std::string figure = folder.file("trade.svg");
+  const ProgramResult drawn = cli(eval_of(
+      folder, {"--policy", "model", "--policy", "streaming:2,4", "--figure", figure, "--label", "model=Ours", "--label",
+               "streaming=Sinks = 2", "--label", "tova=T", "--title", "A trade", "--font-size", "9"}));
+  CAPTURE(drawn.err);
+  REQUIRE(drawn.exit_code == 0);
+  const std::string svg = read_file(figure);
+  CHECK(svg.find(">Ours<") != std::string::npos);
+  CHECK(svg.find(">Sinks = 2<") != std::string::npos);
+  CHECK(svg.find(">A trade<") != std::string::npos);
+  CHECK(svg.find(">StreamingLLM<") == std::string::npos);
+  CHECK(drawn.err.find("tova=T") != std::string::npos);  // nothing of it was measured
+  for (const char* label : {"nobody=A", "model", "model=", "=A", ""})
+    CHECK(cli(eval_of(folder, {"--figure", figure, "--label", label})).exit_code == 2);
+  for (const char* flag : {"--title", "--label"})
+    CHECK(cli(eval_of(folder, {flag, "model=A"})).exit_code == 2);  // without a figure
+}
+
 TEST_CASE("budgets and figures that are none are refused before anything is read") {
   const TemporaryFolder folder;
   const auto refuses = [&](const std::vector<std::string>& flags, const std::string& words) {

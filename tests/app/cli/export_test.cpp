@@ -30,6 +30,58 @@ TEST_CASE("every kind in every format") {
   }
 }
 
+TEST_CASE("a title, a size of texts and names of one's own") {
+  const TemporaryFolder folder;
+  const std::string file = folder.file("x.svg");
+  const auto svg_of = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"--kind", "roles"});
+    const ProgramResult result = export_to(file, more);
+    CAPTURE(result.err);
+    REQUIRE(result.exit_code == 0);
+    return read_file(file);
+  };
+  CHECK(svg_of({}).find("Token roles by layer") != std::string::npos);
+  const std::string titled = svg_of({"--title", "What a story keeps"});
+  CHECK(titled.find(">What a story keeps<") != std::string::npos);
+  CHECK(titled.find("Token roles by layer") == std::string::npos);
+  CHECK(svg_of({"--title", ""}).find("Token roles by layer") == std::string::npos);
+  CHECK(svg_of({"--font-size", "12"}) != svg_of({}));
+  CHECK(svg_of({"--font-size", "8"}) == svg_of({}));
+  for (const char* size : {"3", "25", "nan", "x"})
+    CHECK(export_to(file, {"--kind", "roles", "--font-size", size}).exit_code == 2);
+  CHECK(export_to(file, {"--kind", "roles", "--label", "Ours"}).exit_code == 2);  // nothing is compared
+  CHECK(export_to(file, {"--kind", "roles", "--title", "\xff"}).exit_code == 2);
+  CHECK(export_to(file, {"--kind", "attention", "--width", "60mm", "--font-size", "24"}).exit_code == 2);
+
+  const std::string other = folder.file("other.safetensors");
+  REQUIRE(cli({"trace", prompt[0], prompt[1], "--policy", "streaming:2,4", "--out", other}).exit_code == 0);
+  for (const char* kind : {"roles", "kv"}) {
+    const std::vector<std::string> compared{"--kind", kind, "--compare", other, "--label", "Ours", "--label", "Theirs"};
+    REQUIRE(export_to(file, compared).exit_code == 0);
+    CHECK(read_file(file).find("Theirs") != std::string::npos);
+    CHECK(read_file(file).find("Ours") != std::string::npos);
+    std::vector<std::string> one_more = compared;
+    one_more.insert(one_more.end(), {"--label", "Nobody's"});
+    CHECK(export_to(file, one_more).exit_code == 2);
+  }
+}
+
+TEST_CASE("a map with more cells than pixels says so") {
+  const TemporaryFolder folder;
+  std::string tokens = "0";
+  for (int i = 1; i < 48; ++i) tokens += "," + std::to_string(3 + i);
+  const auto err_of = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"export", "--kind", "roles", "--tokens", tokens, "--width", "30mm", "--out",
+                               folder.file("x.png"), "--dpi"});
+    const ProgramResult result = cli(more);
+    CAPTURE(result.err);
+    REQUIRE(result.exit_code == 0);
+    return result.err;
+  };
+  CHECK(err_of({"36"}).find("tokens a column") != std::string::npos);
+  CHECK(err_of({"300"}).find("tokens a column") == std::string::npos);
+}
+
 TEST_CASE("a header line of csv, and numbers that read back") {
   const TemporaryFolder folder;
   REQUIRE(export_to(folder.file("map.csv"), {"--kind", "attention", "--queries", "0:3", "--keys", "0:3"}).exit_code ==

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Charts of studies, read back from the files they make.
 #include "ui/figure/chart.h"
+#include "ui/figure/prepare_figures.h"
 
 #include <QImage>
 #include <QTest>
@@ -60,10 +61,10 @@ class ChartTest : public QObject {
     chart.title = "A \x01 title \xef\xbf\xbf";
     chart.series[0].name = "a \xef\xbf\xbe series";
     chart.provenance = "{\"x\": \"\x02\"}";
-    const auto svg = renderChart(chart, FigureFormat::svg, Theme::light, 300);
+    const auto svg = renderChart(chart, FigureFormat::svg, {.theme = Theme::light, .dpi = 300});
     QVERIFY(svg);
     QVERIFY(textsOf(*svg).contains(QStringLiteral("a \ufffd series")));
-    const auto pdf = renderChart(chart, FigureFormat::pdf, Theme::light, 300);
+    const auto pdf = renderChart(chart, FigureFormat::pdf, {.theme = Theme::light, .dpi = 300});
     QVERIFY(pdf);
     const qsizetype begin = pdf->indexOf("<x:xmpmeta");
     const QByteArray end("</x:xmpmeta>");
@@ -76,15 +77,15 @@ class ChartTest : public QObject {
     SeriesChart chart = someChart();
     chart.note = "Said under the title";
     chart.series[0].look = 4;
-    const auto svg = renderChart(chart, FigureFormat::svg, Theme::light, 300);
+    const auto svg = renderChart(chart, FigureFormat::svg, {.theme = Theme::light, .dpi = 300});
     QVERIFY(svg);
     QVERIFY(textsOf(*svg).contains(QStringLiteral("Said under the title")));
     QVERIFY(svg->contains("#cc79a7"));
-    QVERIFY(!renderChart(someChart(), FigureFormat::svg, Theme::light, 300)->contains("#cc79a7"));
+    QVERIFY(!renderChart(someChart(), FigureFormat::svg, {.theme = Theme::light, .dpi = 300})->contains("#cc79a7"));
   }
 
   void saysEverythingAsText() {
-    const auto svg = renderChart(someChart(), FigureFormat::svg, Theme::light, 300);
+    const auto svg = renderChart(someChart(), FigureFormat::svg, {.theme = Theme::light, .dpi = 300});
     QVERIFY(svg);
     const QStringList texts = textsOf(*svg);
     for (const char* wanted : {"A title <&>", "KV fraction", "perplexity", "learned", "baseline", "12.5 %"})
@@ -92,7 +93,7 @@ class ChartTest : public QObject {
   }
 
   void drawsEverySeriesInItsColour() {
-    const auto png = renderChart(someChart(), FigureFormat::png, Theme::light, 144);
+    const auto png = renderChart(someChart(), FigureFormat::png, {.theme = Theme::light, .dpi = 144});
     QVERIFY(png);
     const QImage image = QImage::fromData(*png, "png");
     QVERIFY(!image.isNull());
@@ -110,19 +111,23 @@ class ChartTest : public QObject {
   void refusesWhatHasNoPlace() {
     SeriesChart chart = someChart();
     chart.series[0].points[0].x.low = 0;
-    QCOMPARE(renderChart(chart, FigureFormat::svg, Theme::light, 300).error().code, ErrorCode::bad_range);
+    QCOMPARE(renderChart(chart, FigureFormat::svg, {.theme = Theme::light, .dpi = 300}).error().code,
+             ErrorCode::bad_range);
     chart = someChart();
     chart.series[1].points[0].y.high = std::numeric_limits<double>::quiet_NaN();
-    QCOMPARE(renderChart(chart, FigureFormat::svg, Theme::light, 300).error().code, ErrorCode::bad_range);
-    QCOMPARE(renderChart({}, FigureFormat::svg, Theme::light, 300).error().code, ErrorCode::bad_range);
-    QCOMPARE(renderChart(someChart(), FigureFormat::png, Theme::light, 5).error().code, ErrorCode::usage);
+    QCOMPARE(renderChart(chart, FigureFormat::svg, {.theme = Theme::light, .dpi = 300}).error().code,
+             ErrorCode::bad_range);
+    QCOMPARE(renderChart({}, FigureFormat::svg, {.theme = Theme::light, .dpi = 300}).error().code,
+             ErrorCode::bad_range);
+    QCOMPARE(renderChart(someChart(), FigureFormat::png, {.theme = Theme::light, .dpi = 5}).error().code,
+             ErrorCode::usage);
   }
 
   void drawsOnePointAndEqualValues() {
     SeriesChart chart = someChart();
     chart.series = {{"one", {{{1, 1, 1}, {1, 1, 1}}}, false}};
     for (const auto format : {FigureFormat::png, FigureFormat::svg, FigureFormat::pdf})
-      QVERIFY(renderChart(chart, format, Theme::dark, 100));
+      QVERIFY(renderChart(chart, format, {.theme = Theme::dark, .dpi = 100}));
   }
 
   void gridsSayTheirShares() {

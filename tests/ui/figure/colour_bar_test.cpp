@@ -5,6 +5,7 @@
 #include "tests/ui/figure/some_figures.h"
 #include "ui/figure/axis_ticks.h"
 #include "ui/figure/map_raster.h"
+#include "ui/figure/prepare_figures.h"
 
 using namespace natscope;
 using namespace natscope::ui;

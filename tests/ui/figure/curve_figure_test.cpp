@@ -3,6 +3,7 @@
 #include <QTest>
 
 #include "tests/ui/figure/some_figures.h"
+#include "ui/figure/prepare_figures.h"
 
 using namespace natscope;
 using namespace natscope::ui;

@@ -7,6 +7,8 @@
 #include "ui/figure/axis_ticks.h"
 #include "ui/figure/figure_layout.h"
 #include "ui/figure/figure_painter.h"
+#include "ui/figure/figure_text.h"
+#include "ui/figure/prepare_figures.h"
 #include "ui/figure/token_label.h"
 
 using namespace natscope;

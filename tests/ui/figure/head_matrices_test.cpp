@@ -9,6 +9,7 @@
 #include "core/export/colour_map.h"
 #include "core/export/head_table.h"
 #include "tests/ui/figure/some_figures.h"
+#include "ui/figure/prepare_figures.h"
 
 using namespace natscope;
 using namespace natscope::ui;

@@ -8,6 +8,7 @@
 #include "tests/ui/figure/some_figures.h"
 #include "ui/figure/figure_layout.h"
 #include "ui/figure/map_raster.h"
+#include "ui/figure/prepare_figures.h"
 #include "ui/figure/reproducible_pdf.h"
 
 using namespace natscope;

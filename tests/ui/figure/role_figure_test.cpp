@@ -6,6 +6,7 @@
 #include "tests/ui/figure/some_figures.h"
 #include "ui/figure/figure_layout.h"
 #include "ui/figure/map_raster.h"
+#include "ui/figure/prepare_figures.h"
 
 using namespace natscope;
 using namespace natscope::ui;

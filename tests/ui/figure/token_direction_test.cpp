@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "ui/figure/figure_painter.h"
+#include "ui/figure/figure_text.h"
 #include "ui/figure/token_flow.h"
 #include "ui/figure/token_label.h"
 

@@ -7,6 +7,7 @@
 #include "core/export/colour_map.h"
 #include "core/export/vocabulary_table.h"
 #include "tests/ui/figure/some_figures.h"
+#include "ui/figure/prepare_figures.h"
 
 using namespace natscope;
 using namespace natscope::ui;

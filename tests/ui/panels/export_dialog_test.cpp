@@ -6,10 +6,14 @@
 #include <QDialogButtonBox>
 #include <QDoubleSpinBox>
 #include <QFormLayout>
+#include <QLabel>
+#include <QLineEdit>
 #include <QPushButton>
 #include <QScreen>
 #include <QSpinBox>
 #include <QTest>
+
+#include "ui/panels/parts/preview_frame.h"
 
 using namespace natscope;
 using namespace natscope::ui;
@@ -157,12 +161,86 @@ class ExportDialogTest : public QObject {
     QCOMPARE(format->currentText(), QStringLiteral("csv"));
   }
 
+  void titleTextsAndNamesCanBeChosen() {
+    const ExportChoice first(FigureKind::roles, TextColours::roles, true);
+    ExportDialog dialog(someMap(), first, Theme::light, QStringLiteral("/tmp"), {}, someRun());
+    dialog.setKeptFile(QStringLiteral("/tmp/kept.safetensors"));
+    auto* const title = dialog.findChild<QComboBox*>(QStringLiteral("title"));
+    auto* const size = dialog.findChild<QDoubleSpinBox*>(QStringLiteral("fontSize"));
+    auto* const otherName = dialog.findChild<QLineEdit*>(QStringLiteral("otherName"));
+    const auto options = [&] { return dialog.request(QStringLiteral("/tmp/x.png")).options; };
+    const auto says = [&](const char* words) { return dialog.command().contains(QLatin1String(words)); };
+    QVERIFY(!options().title && !says("--title") && !says("--font-size") && !says("--label"));
+    title->setCurrentIndex(1);
+    QVERIFY(options().title && options().title->isEmpty() && says("--title ''"));
+    title->setCurrentText(QStringLiteral("Roles of a story"));
+    QVERIFY(says("--title 'Roles of a story'"));
+    title->setCurrentText(QStringLiteral("--out"));  // no flag
+    QVERIFY2(says("--title=--out"), qPrintable(dialog.command()));
+    size->setValue(9.5);
+    QVERIFY(options().fontSize == 9.5 && says("--font-size 9.5"));
+    otherName->setText(QStringLiteral("StreamingLLM"));
+    QCOMPARE(options().names, (QStringList{QString(), QStringLiteral("StreamingLLM")}));
+    QVERIFY(says("--compare /tmp/kept.safetensors --label '' --label StreamingLLM"));
+    dialog.setFormat(QStringLiteral("csv"));
+    QVERIFY(!options().title && !says("--title") && !says("--font-size") && !says("--label"));
+    dialog.setFormat(QStringLiteral("svg"));
+    chooseWhat(dialog, QStringLiteral("Role map"));
+    QVERIFY(otherName->parentWidget()->isHidden() && options().names.isEmpty());
+  }
+
+  /// What an entry stands for is not where it stands.
+  void entriesHaveTheirValues() {
+    ShownMap shown = someMap();
+    shown.queries = shown.keys = {10, 20};
+    ExportDialog dialog(shown, FigureKind::attention, Theme::dark, QStringLiteral("/tmp"), {}, nullptr);
+    auto* const part = dialog.findChild<QComboBox*>(QStringLiteral("part"));
+    const auto queries = [&] { return dialog.request(QStringLiteral("/tmp/x.png")).queries; };
+    QVERIFY((queries() == PositionRange{10, 20}));
+    QVERIFY(dialog.request(QStringLiteral("/tmp/x.png")).options.theme == Theme::dark);
+    part->removeItem(0);
+    QVERIFY((queries() == PositionRange{0, 60}));
+    auto* const what = dialog.findChild<QComboBox*>(QStringLiteral("kind"));
+    what->removeItem(0);
+    chooseWhat(dialog, QStringLiteral("Role map"));
+    QCOMPARE(dialog.request(QStringLiteral("/tmp/x.png")).kind, FigureKind::roles);
+  }
+
+  /// Once, a while after the last change; numbers have none.
+  void aPreviewIsAskedForWhenNothingChangesAnyMore() {
+    ExportDialog dialog(someMap(), FigureKind::attention, Theme::light, QStringLiteral("/tmp"), {}, nullptr);
+    std::vector<ExportRequest> asked;
+    QObject::connect(&dialog, &ExportDialog::previewWanted, [&](const ExportRequest& request, QSize room) {
+      QVERIFY(room.width() > 100 && room.height() > 100);
+      asked.push_back(request);
+    });
+    dialog.show();
+    QTRY_COMPARE(asked.size(), 1U);
+    auto* const dpi = dialog.findChild<QDoubleSpinBox*>(QStringLiteral("fontSize"));
+    for (const double size : {9.0, 10.0, 11.0}) dpi->setValue(size);
+    QTRY_COMPARE(asked.size(), 2U);
+    QCOMPARE(asked.back().options.fontSize, 11.0);
+    auto* const picture = dialog.findChild<QLabel*>(QStringLiteral("preview"));
+    QImage image(60, 40, QImage::Format_RGB32);
+    image.fill(Qt::red);
+    dialog.showPreview({image, QSizeF(720, 360), QStringLiteral("a remark")});
+    QCOMPARE(picture->pixmap(Qt::ReturnByValue).size(), image.size());
+    QVERIFY(dialog.findChild<PreviewFrame*>()->words().startsWith(
+        QStringLiteral("254 × 127 mm, 3000 × 1500 px\na remark")));
+    dialog.setFormat(QStringLiteral("csv"));
+    QTRY_VERIFY(picture->pixmap(Qt::ReturnByValue).isNull());
+    dialog.showPreview({image, QSizeF(720, 360), {}});
+    QVERIFY(picture->pixmap(Qt::ReturnByValue).isNull());
+    QCOMPARE(asked.size(), 2U);
+  }
+
   void fitsALowScreen() {
     ExportDialog dialog(someMap(), FigureKind::attention, Theme::light, QStringLiteral("/tmp"), {}, someRun());
     QVERIFY(dialog.minimumSizeHint().height() <= 400);
     QVERIFY(dialog.minimumSizeHint().width() <= 900);
     const QSize screen = dialog.screen()->availableSize();
     QVERIFY(dialog.width() <= screen.width() && dialog.height() <= screen.height());
+    QVERIFY(dialog.width() <= 1280 && dialog.height() <= 800);
   }
 
  private:

@@ -22,6 +22,21 @@ bool hasColourMap(FigureKind kind) { return isMap(kind) || needsWeights(kind) ||
 
 QString number(double value) { return QString::number(value, 'g', 10); }
 
+/// A text that begins as a flag does would be taken for one.
+void addText(QStringList& words, const QString& flag, const QString& text) {
+  if (text.startsWith(u'-'))
+    words << flag + u'=' + text;
+  else
+    words << flag << text;
+}
+
+/// What the runs of a comparison are called, but for empty ones at the end.
+void addNames(QStringList& words, const QStringList& names) {
+  qsizetype count = names.size();
+  while (count > 0 && names[count - 1].isEmpty()) --count;
+  for (qsizetype i = 0; i < count; ++i) addText(words, QStringLiteral("--label"), names[i]);
+}
+
 void addRange(QStringList& words, const FixedRange& range) {
   words << QStringLiteral("--range") << QString::fromStdString(range_text(range));
 }
@@ -38,6 +53,8 @@ void addScale(QStringList& words, const ScaleOptions& scale, bool isDrawn, bool 
 }
 
 void addLook(QStringList& words, const FigureOptions& look, FigureKind kind, ExportFormat format) {
+  if (look.title) addText(words, QStringLiteral("--title"), *look.title);
+  if (look.fontSize != usualFontSize) words << QStringLiteral("--font-size") << number(look.fontSize);
   if (look.theme == Theme::dark) words << QStringLiteral("--theme") << QStringLiteral("dark");
   if (format == ExportFormat::png && look.dpi != 300) words << QStringLiteral("--dpi") << number(look.dpi);
   if (look.width > 0)
@@ -161,7 +178,10 @@ QString exportCommand(const ExportRequest& request, const ExportOrigin& origin, 
   } else if (isDrawn && request.options.scale.range && request.text == TextColours::losses)
     addRange(words, *request.options.scale.range);
   if (isDrawn) addLook(words, request.options, request.kind, *format);
-  if (request.beside && !origin.keptFile.isEmpty()) words << QStringLiteral("--compare") << origin.keptFile;
+  if (request.beside && !origin.keptFile.isEmpty()) {
+    words << QStringLiteral("--compare") << origin.keptFile;
+    if (isDrawn) addNames(words, request.options.names);
+  }
   addOrigin(words, origin, request.kind);  // last: a text may be long
   for (QString& word : words) word = shellWord(word);
   return remarks(request, origin) + words.join(u' ');

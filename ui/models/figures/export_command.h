@@ -4,7 +4,8 @@
 #include <QString>
 #include <optional>
 
-#include "ui/models/figures/figure_export.h"
+#include "ui/models/figures/export_request.h"
+#include "ui/models/workbench.h"
 
 namespace natscope::ui {
 

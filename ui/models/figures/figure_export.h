@@ -2,37 +2,23 @@
 #pragma once
 
 #include <QObject>
-#include <filesystem>
-#include <functional>
-#include <memory>
 
-#include "core/export/figure_request.h"
-#include "ui/figure/figure.h"
-#include "ui/models/runs/run_comparison.h"
-#include "ui/models/workbench.h"
+#include "ui/models/figures/figure_source.h"
 
 namespace natscope::ui {
 
-/// What is to be written, and where.
-struct ExportRequest : FigureRequest {
-  FigureOptions options;
-  /// The kept run, or null. kv, drawn: in the same figure; roles: which of the two caches holds what; text of losses:
-  /// how they differ.
-  std::shared_ptr<const KeptRun> beside;
-  std::filesystem::path path;  ///< its ending says the format: png, svg, pdf, csv, npy, json
-};
+/// The options that a figure's kind heeds: where there are no weights, what was chosen for them says nothing.
+[[nodiscard]] FigureOptions heededOptions(FigureKind kind, const FigureOptions& options);
 
-/// Writes what the window shows to a file, without making it wait: weights come from the engine block by block, and the
-/// figure's numbers, its drawing and its file are made on another thread. Several may be under way: what they ask the
-/// engine for takes turns in WeightsQueue.
+/// Writes what the window shows to a file, without making it wait.
 class FigureExport : public QObject {
   Q_OBJECT
 
  public:
   explicit FigureExport(Workbench& workbench, QObject* parent = nullptr);
 
-  /// Ends with `written` or `failed`. Errors: export_format, check_format, bad_range, engine_lost, those of
-  /// OverviewFetch, drawFigure and write_figure_data.
+  /// Ends with `written` or `failed`. Errors: export_format, check_format, those of FigureSource, drawFigure and
+  /// write_figure_data.
   void start(const ExportRequest& request);
 
  Q_SIGNALS:
@@ -40,20 +26,7 @@ class FigureExport : public QObject {
   void failed(const natscope::Error& error);
 
  private:
-  struct Job;
-  /// Whether it can be asked for weights; if not, that is the end of the export.
-  [[nodiscard]] bool hasEngine();
-  /// Axes and origin of the shown run, for weights to come.
-  [[nodiscard]] FigureData figureOfWeights() const;
-  void writeOverview(const ExportRequest& request);
-  void writeOfRun(const ExportRequest& request);
-  void writeWeights(const ExportRequest& request);
-  void writeRecorded(const std::shared_ptr<const Recording>& recording, const ExportRequest& request);
-  void askForNextRows(const std::shared_ptr<Job>& job);
-  void write(FigureData figure, const ExportRequest& request);
-  void writeElsewhere(std::function<Expected<void>()> work, const std::filesystem::path& path);
-
-  Workbench& workbench_;
+  FigureSource source_;
 };
 
 }  // namespace natscope::ui

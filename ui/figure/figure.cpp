@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/figure/figure.h"
+
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <new>
+#include <utility>
 
 #include "core/cache/policy.h"
 #include "core/export/data_files.h"
+#include "ui/figure/figure_layout.h"
 #include "ui/figure/figure_painter.h"
+#include "ui/figure/head_matrices.h"
+#include "ui/figure/map_raster.h"
 #include "ui/figure/picture_file.h"
+#include "ui/figure/text_painter.h"
 
 namespace natscope::ui {
 namespace {
@@ -119,14 +127,19 @@ Expected<void> checkCompared(const FigureData& figure) {
   return {};
 }
 
+/// `options` are in the layout's points.
 Expected<void> checkSize(const FigureData& figure, const FigureOptions& options, const FigureLayout& layout) {
   if (options.width > 0 && options.cellPixels > 0)
     return fail(ErrorCode::usage, "a figure's width and that of its cells both say how wide it is", "leave one out");
   if (options.width > 0 && layout.size.width() > options.width + 1e-3) {
-    const auto millimetres = [](double points) { return std::to_string(std::lround(points / 72 * 25.4)) + " mm"; };
+    const auto millimetres = [&](double points) {
+      return std::to_string(std::lround(textScale(options) * points / 72 * 25.4)) + " mm";
+    };
     return fail(ErrorCode::usage, "a figure " + millimetres(options.width) + " wide has no room for its parts",
                 "make it at least " + millimetres(layout.size.width() + 1) +
-                    (layout.across.areTokens ? ", or give positions in place of tokens" : ""));
+                    (layout.across.areTokens            ? ", or give positions in place of tokens"
+                     : options.fontSize > usualFontSize ? ", or make its texts smaller"
+                                                        : ""));
   }
   if (isPutTogether(figure, layout) || layout.raster.width() <= 4 * largestSide) return {};
   return fail(ErrorCode::bad_range,
@@ -166,28 +179,88 @@ MapRaster rasterFor(const FigureData& figure, const FigureLayout& layout, const 
   return {};
 }
 
-Expected<QByteArray> render(const FigureData& figure, FigureFormat format, const FigureOptions& options) {
-  NATSCOPE_CHECK(checkDpi(options.dpi));
+/// A figure that can be painted, and what its picture points into.
+struct Drawing {
+  FigureOptions options;  ///< in the layout's points
+  FigureLayout layout;
+  MapRaster raster;
+  Picture picture;
+};
+
+double layoutPixels(FigureFormat format, const FigureOptions& options) {
+  return format == FigureFormat::png ? pngScale(options.dpi) : 0;
+}
+
+/// `figure` must outlive it.
+Expected<std::unique_ptr<const Drawing>> drawn(const FigureData& figure, FigureFormat format,
+                                               const FigureOptions& chosen) {
+  NATSCOPE_CHECK(checkDpi(chosen.dpi));
+  NATSCOPE_CHECK(checkFontSize(chosen.fontSize));
+  auto drawing = std::make_unique<Drawing>();
+  drawing->options = inLayoutPoints(chosen);
+  const FigureOptions& options = drawing->options;
   NATSCOPE_CHECK(std::visit([](const auto& values) { return check(values); }, figure.values));
   NATSCOPE_CHECK(checkCompared(figure));
   if (figure.kind == FigureKind::text && figure.token_texts.size() < lastToken(figure))
     return fail(ErrorCode::bad_arrays, "tokens without a text");
-  const FigureLayout layout = layOut(figure, options, format == FigureFormat::png ? pngScale(options.dpi) : 0);
+  drawing->layout = layOut(figure, options, layoutPixels(format, options));
+  const FigureLayout& layout = drawing->layout;
   NATSCOPE_CHECK(checkSize(figure, options, layout));
-  const MapRaster raster = rasterFor(figure, layout, options);
+  drawing->raster = rasterFor(figure, layout, options);
+  const MapRaster& raster = drawing->raster;
   const bool needsRaster = figure.kind != FigureKind::kv && figure.kind != FigureKind::text &&
                            !std::holds_alternative<FigureTable>(figure.values);
   if (needsRaster && raster.image.isNull()) return fail(ErrorCode::out_of_memory, "no memory for a map of this size");
-  Picture picture;
-  picture.size = layout.size;
-  picture.title = options.title.isEmpty() ? QString(QLatin1String(name(figure.kind))) : options.title;
+  Picture& picture = drawing->picture;
+  const double scale = textScale(options);
+  picture.size = layout.size * scale;
+  picture.title = options.title.value_or(QString());
+  if (picture.title.isEmpty()) picture.title = QLatin1String(name(figure.kind));
   picture.paper = inkOf(options.theme).paper;
   picture.metadata = figure_metadata(figure);
   picture.metadata.merge(scale_metadata(figure.kind, options.scale, &raster.range));
   picture.metadata.merge(pictureMetadata(figure, layout, options));
   picture.provenance = metadata_json(picture.metadata);
-  picture.paint = [&](QPainter& painter) { paintFigure(painter, figure, options, layout, raster); };
-  return encodePicture(picture, format, options.dpi);
+  picture.paint = [&figure, scale, whole = drawing.get()](QPainter& painter) {
+    if (scale != 1) painter.scale(scale, scale);
+    paintFigure(painter, figure, whole->options, whole->layout, whole->raster);
+  };
+  return drawing;
+}
+
+Expected<QByteArray> render(const FigureData& figure, FigureFormat format, const FigureOptions& options) {
+  NATSCOPE_TRY(const auto drawing, drawn(figure, format, options));
+  return encodePicture(drawing->picture, format, options.dpi);
+}
+
+/// Pixels a point with which each pixel of a map's raster has one, as far as a picture may be that large; at least
+/// `least`.
+double finestScale(const Drawing& drawing, double least) {
+  constexpr double largest = 4096;  // pixels
+  const QSizeF size = drawing.picture.size;
+  const double plot = drawing.layout.plot.width() * textScale(drawing.options);
+  const double whole = drawing.raster.image.isNull() || plot <= 0 ? 0 : drawing.raster.image.width() / plot;
+  return std::max(least, std::min(whole, largest / std::max(size.width(), size.height())));
+}
+
+Expected<FigurePreview> preview(const FigureData& figure, FigureFormat format, const FigureOptions& options,
+                                QSize room) {
+  NATSCOPE_TRY(const auto drawing, drawn(figure, format, options));
+  const Picture& picture = drawing->picture;
+  const QSizeF size = picture.size;
+  const double fitting = std::min(room.width() / size.width(), room.height() / size.height());
+  const double scale = finestScale(*drawing, fitting);
+  const auto pixels = [&](double by) { return (size * by).toSize().expandedTo(QSize(1, 1)); };
+  QImage image(pixels(scale), QImage::Format_RGB32);
+  if (image.isNull()) return fail(ErrorCode::out_of_memory, "no memory for a preview of this size");
+  image.fill(QColor(picture.paper));
+  {
+    QPainter painter(&image);
+    painter.scale(scale, scale);
+    picture.paint(painter);
+  }
+  if (scale > fitting) image = image.scaled(pixels(fitting), Qt::IgnoreAspectRatio, Qt::SmoothTransformation);
+  return FigurePreview{std::move(image), size, remarkOnCells(figure, format, options)};
 }
 
 }  // namespace
@@ -198,6 +271,30 @@ Expected<QByteArray> renderFigure(const FigureData& figure, FigureFormat format,
   } catch (const std::bad_alloc&) {
     return fail(ErrorCode::out_of_memory, "no memory for a figure of this size");
   }
+}
+
+Expected<FigurePreview> previewFigure(const FigureData& figure, FigureFormat format, const FigureOptions& options,
+                                      QSize room) {
+  try {
+    return preview(figure, format, options, room);
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorCode::out_of_memory, "no memory for a preview of this size");
+  }
+}
+
+QString remarkOnCells(const FigureData& figure, FigureFormat format, const FigureOptions& chosen) {
+  const FigureOptions options = inLayoutPoints(chosen);
+  const FigureLayout layout = layOut(figure, options, layoutPixels(format, options));
+  if (!isPutTogether(figure, layout)) return {};
+  if (const auto* map = std::get_if<Heatmap>(&figure.values)) {
+    return QStringLiteral("%1 × %2 cells on %3 × %4 pixels, of which each is the largest that it covers")
+        .arg(map->keys.size())
+        .arg(map->queries.size())
+        .arg(layout.raster.width())
+        .arg(layout.raster.height());
+  }
+  return QStringLiteral("%1 tokens a column, of which each is their mean colour")
+      .arg(QString::number(tokensAColumn(figure, layout), 'g', 3));
 }
 
 Expected<void> drawFigure(const FigureData& figure, const FigureOptions& options, const std::filesystem::path& path) {
