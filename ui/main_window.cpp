@@ -45,7 +45,7 @@ QString dockSizesName() { return QStringLiteral("dockSizes"); }
 
 }  // namespace
 
-QString demoModel() { return QString::fromStdString(resource_path("demo").string()); }
+QString demoModel() { return QString::fromStdString(demo_model_path().string()); }
 
 QString sampleText() {
   QFile file(QString::fromStdString(resource_path("sample/looking-glass.txt").string()));

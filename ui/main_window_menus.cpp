@@ -9,6 +9,7 @@
 #include <QProcess>
 #include <limits>
 
+#include "core/base/resource_path.h"
 #include "ui/main_window.h"
 #include "ui/panels/parts/keys_sheet.h"
 #include "ui/theme/theme.h"
@@ -169,6 +170,8 @@ void MainWindow::makeMenus() {
 void MainWindow::fillModelMenu() {
   modelMenu_->clear();
   modelMenu_->addAction(tr("The bundled demo"), this, [this] { openModel(demoModel()); });
+  modelMenu_->addAction(tr("Its full-attention twin"), this,
+                        [this] { openModel(QString::fromStdString(demo_twin_path().string())); });
   modelMenu_->addAction(tr("Open folder …"), this, &MainWindow::chooseModel);
   const QStringList recent = settings_.recentModels();
   if (!recent.isEmpty()) modelMenu_->addSection(tr("Recent"));

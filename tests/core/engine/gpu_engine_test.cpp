@@ -23,11 +23,9 @@ using test::gpu_module;
 namespace {
 
 std::unique_ptr<Engine> demo_on(Device device) {
-  auto engine = Engine::open({.model = resource_path("demo"),
-                              .device = device,
-                              .dtype = kernels::ElementType::f32,
-                              .device_module = gpu_module},
-                             {});
+  auto engine = Engine::open(
+      {.model = demo_model_path(), .device = device, .dtype = kernels::ElementType::f32, .device_module = gpu_module},
+      {});
   REQUIRE_MESSAGE(engine, (engine ? "" : engine.error().message));
   return std::move(*engine);
 }
@@ -42,7 +40,7 @@ bool recorded_all(const test::Warnings& warnings) {
 TEST_CASE("the demo on LibTorch's flash attention says what it says with every role Global") {
   std::vector<float> logits[2];
   for (const PromptAttention attention : {PromptAttention::flash, PromptAttention::own}) {
-    auto engine = Engine::open({.model = resource_path("demo"),
+    auto engine = Engine::open({.model = demo_model_path(),
                                 .device = Device::cuda,
                                 .dtype = kernels::ElementType::bf16,
                                 .prompt_attention = attention,
