@@ -8,7 +8,7 @@ namespace natscope {
 /// wait (OMP_WAIT_POLICY, GOMP_SPINCOUNT). For commands that train, before anything is read or written.
 ///
 /// Awake, as they wait by themselves, they hold the core of the thread that they wait for as soon as another program
-/// wants cores, too. tests/bench/results/busy.json has what both cost, beside other programs and alone.
+/// wants cores, too. tests/bench/results/busy_training.json has what both cost, beside other programs and alone.
 void wait_asleep(char** argv);
 
 }  // namespace natscope
