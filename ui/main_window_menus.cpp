@@ -59,6 +59,14 @@ void MainWindow::makeActions() {
 }
 
 void MainWindow::makeMenus() {
+  makeFileMenu();
+  makeRunMenu();
+  makeJobsMenu();
+  makeViewMenu();
+  makeHelpMenu();
+}
+
+void MainWindow::makeFileMenu() {
   QMenu* const file = menus_->addMenu(tr("&File"));
   modelMenu_ = new QMenu(tr("&Model"), this);
   connect(modelMenu_, &QMenu::aboutToShow, this, &MainWindow::fillModelMenu);
@@ -93,7 +101,9 @@ void MainWindow::makeMenus() {
   for (const auto& [text, kind] : kinds) file->addAction(text, this, [this, which = kind] { showExport(which); });
   file->addSeparator();
   file->addAction(addKey(tr("&Quit"), Qt::CTRL | Qt::Key_Q, [this] { close(); }));
+}
 
+void MainWindow::makeRunMenu() {
   QMenu* const run = menus_->addMenu(tr("&Run"));
   run->addActions({analyse_, generate_, continue_, step_, followUp_, stop_, chat_});
   run->addSeparator();
@@ -114,13 +124,17 @@ void MainWindow::makeMenus() {
   run->addAction(addKey(tr("Set &window W …"), Qt::Key_W, [this] { chooseWindow(); }));
   run->addAction(tr("Take roles &from a file …"), this, &MainWindow::chooseRoles);
   run->addAction(tr("R&eset window and roles"), this, [this] { workbench_.changeRoles({}); });
+}
 
+void MainWindow::makeJobsMenu() {
   QMenu* const jobs = menus_->addMenu(tr("&Jobs"));
   jobs->addAction(addKey(tr("Show &jobs"), Qt::CTRL | Qt::ALT | Qt::Key_J, [this] { showJobs(); }));
   jobs->addSeparator();
   jobs->addActions(jobs_->jobActions());
   keys_ << jobs_->newAction() << jobs_->openAction();
+}
 
+void MainWindow::makeViewMenu() {
   QMenu* const view = menus_->addMenu(tr("&View"));
   view->addAction(addKey(tr("&Find in the text …"), Qt::CTRL | Qt::Key_F, [this] { beginSearch(); }));
   view->addAction(addKey(tr("Next match"), Qt::Key_F3, [this] { workbench_.search().next(); }));
@@ -156,7 +170,9 @@ void MainWindow::makeMenus() {
     docks->addAction(dock->toggleViewAction());
   docks->addSeparator();
   docks->addAction(tr("Reset the la&yout"), this, &MainWindow::arrangeDocks);
+}
 
+void MainWindow::makeHelpMenu() {
   QMenu* const help = menus_->addMenu(tr("&Help"));
   help->addAction(addKey(tr("&Keyboard shortcuts"), QKeySequence(QStringLiteral("?")),
                          [this] { (new KeysSheet(keys_, this))->show(); }));

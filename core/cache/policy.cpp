@@ -8,6 +8,8 @@
 #include <optional>
 #include <span>
 
+#include "core/cache/policy_names.h"
+
 namespace natscope {
 
 namespace {
@@ -137,6 +139,12 @@ Expected<Policy> parse_policy(std::string_view text) {
   Expected<Policy> policy = read_policy(text);
   if (!policy) policy.error().message.insert(0, "cache policy \"" + printable(text) + "\": ");
   return policy;
+}
+
+std::vector<std::string> policy_names() {
+  std::vector<std::string> names;
+  for (const KindRow& row : kinds) names.emplace_back(row.name);
+  return names;
 }
 
 std::string policy_problem(std::string_view text) {

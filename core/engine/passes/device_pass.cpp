@@ -72,7 +72,7 @@ DevicePass::DevicePass(std::unique_ptr<DeviceModule> module, const ModelConfig& 
 
 DevicePass::~DevicePass() {
   step_.reset();  // its recording names the cache
-  for (void* const cache : {cache_, blank_cache_}) {
+  for (kernels::DeviceCache* const cache : {cache_, blank_cache_}) {
     if (cache != nullptr) device_.free_cache(handle_, cache);
   }
 }
@@ -89,9 +89,9 @@ Expected<std::unique_ptr<DevicePass>> DevicePass::create(std::unique_ptr<DeviceM
   return pass;
 }
 
-Expected<void*> DevicePass::make_cache() const {
+Expected<kernels::DeviceCache*> DevicePass::make_cache() const {
   const kernels::KvCacheShape shape{cached_layers_, config_.kv_heads, config_.head_dim, dtype_};
-  void* cache = nullptr;
+  kernels::DeviceCache* cache = nullptr;
   const kernels::Status made = device_.create_cache(handle_, &shape, config_.context, &cache);
   if (made.code == kernels::StatusCode::unsupported_shape)
     return fail(ErrorCode::device_unavailable, std::string("the GPU cannot take this model: ") + made.detail);
@@ -284,7 +284,7 @@ Expected<void> DevicePass::attend(std::int32_t index, TokenPos first) {
   const View<float, 3> out = heads_of(attended_.as(), config_.heads);
   const auto lse = View<float, 2>::packed(recorded(index, layout_.lse), {config_.heads, chunk_});
   if (attention_) return attention_->run(LayerId(index), first, chunk_queries, chunk_keys, chunk_values, out, lse);
-  void* const cache = blank_cache_ != nullptr ? blank_cache_ : cache_;
+  kernels::DeviceCache* const cache = blank_cache_ != nullptr ? blank_cache_ : cache_;
   const auto attention = [&] {
     return device_.attention(handle_, cache, index, blank_cache_ != nullptr ? 0 : first.value, &chunk_queries,
                              &chunk_keys, &chunk_values, &chunk_roles, rounds(), &out, &lse, nullptr);

@@ -81,7 +81,7 @@ class DevicePass {
   DevicePass(std::unique_ptr<DeviceModule> module, const ModelConfig& config, const PreparedWeights& weights,
              const CacheGeometry& geometry);
 
-  [[nodiscard]] Expected<void*> make_cache() const;
+  [[nodiscard]] Expected<kernels::DeviceCache*> make_cache() const;
   [[nodiscard]] Expected<void> run_chunk(std::span<const std::int32_t> tokens, TokenPos first, PassObserver& observer,
                                          ChunkExtent extent, const std::stop_token& stop);
   [[nodiscard]] Expected<void> reserve(std::int32_t layers, bool drops);
@@ -121,7 +121,7 @@ class DevicePass {
   std::unique_ptr<TorchProducts> products_;    // null: all products are the module's
   std::unique_ptr<ChunkAttention> attention_;  // null: the module's, over its cache
   const kernels::DeviceOperations& device_;
-  void* const handle_;
+  kernels::OpenedDevice* const handle_;
   const ModelConfig& config_;
   const PreparedWeights& weights_;
   kernels::ElementType dtype_;
@@ -129,8 +129,8 @@ class DevicePass {
   Rotation rotation_;
 
   DeviceWeights device_weights_;
-  void* cache_ = nullptr;
-  void* blank_cache_ = nullptr;  // with attend_alone: one that stays empty
+  kernels::DeviceCache* cache_ = nullptr;
+  kernels::DeviceCache* blank_cache_ = nullptr;  // with attend_alone: one that stays empty
   kernels::DeviceCacheCounts counts_;
   DeviceRecord shown_;
   std::unique_ptr<DeviceStep> step_;  // of passes of one token

@@ -33,7 +33,7 @@ TokenProducts added(const float* x, const LinearRow& product, float* sum) {
 }  // namespace
 
 DeviceStep::DeviceStep(const DeviceModule& module, const ModelConfig& config, const PreparedWeights& host_weights,
-                       const DeviceWeights& weights, kernels::ElementType dtype, void* cache)
+                       const DeviceWeights& weights, kernels::ElementType dtype, kernels::DeviceCache* cache)
     : module_(module),
       device_(module.operations()),
       config_(config),
@@ -121,7 +121,7 @@ Expected<void> DeviceStep::enter(std::int32_t token, TokenPos position, const Pa
 /// A replay where there is one. What was done once has all that it needs, and can be recorded; where a device cannot,
 /// the sequence goes on without.
 Expected<void> DeviceStep::work(const Kind& kind) {
-  void* const device = module_.device();
+  kernels::OpenedDevice* const device = module_.device();
   if (recording_ != nullptr && (recorded_kind_ != kind || !device_.is_current(device, recording_))) forget_recording();
   if (recording_ == nullptr) {
     if (done_once_ != kind || !records_) {
@@ -145,7 +145,7 @@ void DeviceStep::forget() {
 }
 
 Expected<void> DeviceStep::record(const Kind& kind) {
-  void* const device = module_.device();
+  kernels::OpenedDevice* const device = module_.device();
   NATSCOPE_CHECK(from_status(device_.begin_recording(device), "recording of a pass"));
   const Expected<void> recorded = put(kind);
   const Expected<void> ended = from_status(device_.end_recording(device, &recording_), "recording of a pass");
@@ -168,7 +168,7 @@ Expected<void> DeviceStep::put(const Kind& kind) {
 }
 
 Expected<void> DeviceStep::put_layers(const Kind& kind, bool& is_aside_put) {
-  void* const device = module_.device();
+  kernels::OpenedDevice* const device = module_.device();
   NATSCOPE_CHECK(from_status(device_.upload(device, inputs_.as<void>(), host_inputs_.data(), input_layout_.size_bytes),
                              "copy to the GPU"));
   for (std::int32_t index = 0; index < kind.layers; ++index) {
@@ -187,7 +187,7 @@ Expected<void> DeviceStep::put_layers(const Kind& kind, bool& is_aside_put) {
 
 /// What the last layer's products have no part in: the cache's, and what the host is shown. Beside them.
 Expected<void> DeviceStep::put_aside(const Kind& kind, bool& is_put) {
-  void* const device = module_.device();
+  kernels::OpenedDevice* const device = module_.device();
   NATSCOPE_CHECK(from_status(device_.begin_aside(device), "pass on the GPU"));
   is_put = true;  // some of it, whatever fails
   const Expected<void> put = put_end_of_layers(kind);
@@ -197,7 +197,7 @@ Expected<void> DeviceStep::put_aside(const Kind& kind, bool& is_put) {
 }
 
 Expected<void> DeviceStep::put_end_of_layers(const Kind& kind) {
-  void* const device = module_.device();
+  kernels::OpenedDevice* const device = module_.device();
   NATSCOPE_CHECK(put_appends(kind.layers));
   if (kind.drops) NATSCOPE_CHECK(put_drops(kind.layers));
   NATSCOPE_CHECK(from_status(device_.end_appends(device, cache_), "cache"));

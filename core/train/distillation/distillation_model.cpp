@@ -5,7 +5,7 @@
 
 #include "core/device/torch_errors.h"
 #include "core/train/distillation/distillation_passes.h"
-#include "core/train/passes/torch_types.h"
+#include "core/train/passes/torch_device.h"
 
 namespace natscope::train {
 

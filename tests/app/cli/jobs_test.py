@@ -66,6 +66,7 @@ class Test:
         step = job["step"]
         job = self.wait_for("long", lambda job: job["step"] > step + 20, "progress after its starter's end")
         check(job["kind"] == "train" and job["runner"] == "local", f"{job['kind']} on {job['runner']}")
+        check(job["step"] == job["last_step"]["step"], f"at step {job['step']}, the last one is {job['last_step']['step']}")
         check(job["last_step"]["sampled"]["kv_fraction"] <= 1 and job["options"]["steps"] == str(ENDLESS), "details are missing")
         listed = self.cli.json("jobs", "list")
         check([entry["name"] for entry in listed["jobs"]] == ["long"] and listed["folder"] == str(self.folder / "jobs"), listed)
@@ -81,6 +82,9 @@ class Test:
         self.fails("bad-job", 3, "jobs", "start", "long")
         self.fails("bad-job", 3, "jobs", "delete", "long")
         self.fails("bad-job", 3, "train", "--job", self.folder / "jobs/long", "--resume")  # a second trainer
+        script = self.cli.run("jobs", "script", "long")  # which leaves it where it is
+        check(script.returncode == 0 and "#SBATCH" in script.stdout, script.stderr)
+        check("begun on this machine" in script.stderr and "--runner slurm" in script.stderr, script.stderr)
 
     def exports_while_it_runs(self):
         self.wait_for("long", lambda job: job["last_evaluation"] and len(job["checkpoints"]) >= 2, "evaluation and checkpoints")

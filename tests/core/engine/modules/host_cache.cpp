@@ -12,6 +12,14 @@
 #include "kernels/attention_prefill.h"
 #include "tests/core/engine/modules/host_memory.h"
 
+struct natscope::kernels::DeviceCache {
+  std::unique_ptr<KvCache> cache;
+  std::vector<std::int32_t> next;  // position of the next token of each layer
+  std::int64_t promised = 0;       // appended tokens · layers that reserve_cache allows
+  std::optional<HeavyHitters> rule;
+  std::vector<bool> attended, appended;  // with a rule: what each layer has had of its token
+};
+
 namespace natscope::test::host {
 
 using kernels::Backend;
@@ -20,15 +28,7 @@ using kernels::StatusCode;
 
 namespace {
 
-struct HostCache {
-  std::unique_ptr<KvCache> cache;
-  std::vector<std::int32_t> next;  // position of the next token of each layer
-  std::int64_t promised = 0;       // appended tokens · layers that reserve_cache allows
-  std::optional<kernels::HeavyHitters> rule;
-  std::vector<bool> attended, appended;  // with a rule: what each layer has had of its token
-};
-
-KvCache& kept(void* cache) { return *static_cast<HostCache*>(cache)->cache; }
+KvCache& kept(DeviceCache* cache) { return *cache->cache; }
 
 bool holds(const KvCache& cache, LayerId layer, KvHeadId head, std::int32_t position) {
   for (std::int64_t index = 0; index < cache.page_count(layer, head); ++index) {
@@ -45,10 +45,10 @@ View<T, 2> only_token(const View<T, 3>& rows) {
 
 }  // namespace
 
-Status create_cache(void*, const kernels::KvCacheShape* shape, std::int64_t, void** cache) {
+Status create_cache(OpenedDevice*, const kernels::KvCacheShape* shape, std::int64_t, DeviceCache** cache) {
   if (std::getenv("NATSCOPE_TEST_SMALL_DEVICE") != nullptr)
     return {StatusCode::unsupported_shape, "heads of this size do not fit it"};
-  auto made = std::make_unique<HostCache>();
+  auto made = std::make_unique<DeviceCache>();
   made->next.resize(static_cast<std::size_t>(shape->layers));
   made->attended.resize(made->next.size());
   made->appended.resize(made->next.size());
@@ -57,12 +57,13 @@ Status create_cache(void*, const kernels::KvCacheShape* shape, std::int64_t, voi
   return ok;
 }
 
-void free_cache(void*, void* cache) { delete static_cast<HostCache*>(cache); }
+void free_cache(OpenedDevice*, DeviceCache* cache) { delete cache; }
 
-Status reset_cache(void* device, void* cache, std::int64_t window, const kernels::HeavyHitters* heavy_hitters) {
-  ++of(device).moves;
+Status reset_cache(OpenedDevice* device, DeviceCache* cache, std::int64_t window,
+                   const kernels::HeavyHitters* heavy_hitters) {
+  ++device->moves;
   if (std::getenv("NATSCOPE_TEST_NO_CACHE_MEMORY") != nullptr) return {StatusCode::out_of_memory, "no memory left"};
-  HostCache& host = *static_cast<HostCache*>(cache);
+  DeviceCache& host = *cache;
   std::fill(host.next.begin(), host.next.end(), 0);
   std::fill(host.attended.begin(), host.attended.end(), false);
   std::fill(host.appended.begin(), host.appended.end(), false);
@@ -72,17 +73,17 @@ Status reset_cache(void* device, void* cache, std::int64_t window, const kernels
   return ok;
 }
 
-Status reserve_cache(void* device, void* cache, std::int64_t tokens, std::int64_t layers) {
+Status reserve_cache(OpenedDevice* device, DeviceCache* cache, std::int64_t tokens, std::int64_t layers) {
   if (is_short_of_memory(device)) return {StatusCode::out_of_memory, "slabs are idle elsewhere"};
-  static_cast<HostCache*>(cache)->promised = tokens * layers;
+  cache->promised = tokens * layers;
   return ok;
 }
 
-Status append(void* device, void* cache, std::int32_t layer, std::int32_t first, const ConstView<Role, 2>* roles,
-              const ConstView<float, 3>* keys, const ConstView<float, 3>* values) {
+Status append(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, std::int32_t first,
+              const ConstView<Role, 2>* roles, const ConstView<float, 3>* keys, const ConstView<float, 3>* values) {
   if (!owns(device, *roles) || !owns(device, *keys) || !owns(device, *values)) return foreign;
   const std::int64_t n = roles->size(1);
-  HostCache& host = *static_cast<HostCache*>(cache);
+  DeviceCache& host = *cache;
   const auto place = static_cast<std::size_t>(layer);
   if (host.rule && (n != 1 || !host.attended[place] || host.appended[place]))
     return {StatusCode::invalid_argument, "an append out of its turn"};
@@ -103,8 +104,8 @@ Status append(void* device, void* cache, std::int32_t layer, std::int32_t first,
   return ok;
 }
 
-Status append_token(void* device, void* cache, const ConstView<Role, 2>* roles, const ConstView<float, 3>* keys,
-                    const ConstView<float, 3>* values) {
+Status append_token(OpenedDevice* device, DeviceCache* cache, const ConstView<Role, 2>* roles,
+                    const ConstView<float, 3>* keys, const ConstView<float, 3>* values) {
   for (std::int32_t layer = 0; layer < roles->size(0); ++layer) {
     const auto of_layer = [&](const ConstView<float, 3>& rows) {
       return ConstView<float, 3>{
@@ -113,18 +114,18 @@ Status append_token(void* device, void* cache, const ConstView<Role, 2>* roles, 
     const ConstView<Role, 2> role{&(*roles)(layer, 0), {roles->size(1), 1}, {roles->stride(1), 1}};
     const ConstView<float, 3> key = of_layer(*keys);
     const ConstView<float, 3> value = of_layer(*values);
-    const std::int32_t first = static_cast<HostCache*>(cache)->next[static_cast<std::size_t>(layer)];
+    const std::int32_t first = cache->next[static_cast<std::size_t>(layer)];
     if (const Status status = append(device, cache, layer, first, &role, &key, &value); !status.ok()) return status;
   }
   return ok;
 }
 
-Status keep_heavy_hitters(void* device, void* cache, const kernels::TokenDrops* call) {
+Status keep_heavy_hitters(OpenedDevice* device, DeviceCache* cache, const kernels::TokenDrops* call) {
   if (!owns(device, call->self_scores) || !owns(device, call->prescribed) || !owns(device, call->dropped) ||
       !owns(device, call->held)) {
     return foreign;
   }
-  HostCache& host = *static_cast<HostCache*>(cache);
+  DeviceCache& host = *cache;
   if (!host.rule) return {StatusCode::invalid_argument, "no scores are kept"};
   for (std::int32_t of_call = 0; of_call < call->dropped.size(0); ++of_call) {
     const LayerId layer(call->layer + of_call);
@@ -158,23 +159,24 @@ Status keep_heavy_hitters(void* device, void* cache, const kernels::TokenDrops* 
   return ok;
 }
 
-Status end_appends(void*, void*) { return ok; }
+Status end_appends(OpenedDevice*, DeviceCache*) { return ok; }
 
-Status cache_counts(void*, void* cache, kernels::DeviceCacheCounts* counts) {
+Status cache_counts(OpenedDevice*, DeviceCache* cache, kernels::DeviceCacheCounts* counts) {
   *counts = {kept(cache).total_entries(), kept(cache).allocated_bytes()};
   return ok;
 }
 
-Status attention(void* device, void* cache, std::int32_t layer, std::int32_t first, const ConstView<float, 3>* queries,
-                 const ConstView<float, 3>* keys, const ConstView<float, 3>* values, const ConstView<Role, 2>* roles,
-                 bool round, const View<float, 3>* out, const View<float, 2>* lse, float* self_scores) {
+Status attention(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, std::int32_t first,
+                 const ConstView<float, 3>* queries, const ConstView<float, 3>* keys, const ConstView<float, 3>* values,
+                 const ConstView<Role, 2>* roles, bool round, const View<float, 3>* out, const View<float, 2>* lse,
+                 float* self_scores) {
   if (queries->size(1) > 1 && is_short_of_memory(device))
     return {StatusCode::out_of_memory, "scratch is idle elsewhere"};
   if (!owns(device, *queries) || !owns(device, *keys) || !owns(device, *values) || !owns(device, *roles) ||
       !owns(device, *out) || !owns(device, *lse)) {
     return foreign;
   }
-  HostCache& host = *static_cast<HostCache*>(cache);
+  DeviceCache& host = *cache;
   const std::int64_t kv_heads = keys->size(0);
   if ((self_scores != nullptr) != host.rule.has_value() || (host.rule && queries->size(1) != 1) ||
       (self_scores != nullptr && !owns(device, self_scores, kv_heads))) {
