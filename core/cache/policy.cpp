@@ -152,10 +152,10 @@ std::string policy_problem(std::string_view text) {
   return policy ? std::string() : policy.error().message;
 }
 
-std::optional<kernels::HeavyHitters> heavy_hitters(const Policy& policy) {
+std::optional<kernels::ScoreRule> score_rule(const Policy& policy) {
   using kernels::EntryScores;
-  if (policy.kind == Kind::h2o) return kernels::HeavyHitters{policy.heavy, policy.recent, EntryScores::of_all_queries};
-  if (policy.kind == Kind::tova) return kernels::HeavyHitters{policy.heavy, policy.recent, EntryScores::of_last_query};
+  if (policy.kind == Kind::h2o) return kernels::ScoreRule{policy.heavy, policy.recent, EntryScores::of_all_queries};
+  if (policy.kind == Kind::tova) return kernels::ScoreRule{policy.heavy, policy.recent, EntryScores::of_last_query};
   return {};
 }
 

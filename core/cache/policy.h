@@ -30,7 +30,7 @@ struct Policy {
 };
 
 /// The rule of a policy that keeps what is attended to, as a cache takes it; nothing where roles decide.
-[[nodiscard]] std::optional<kernels::HeavyHitters> heavy_hitters(const Policy& policy);
+[[nodiscard]] std::optional<kernels::ScoreRule> score_rule(const Policy& policy);
 
 /// Reads `model`, `full`, `window:W`, `longformer:W,P1,P2,…`, `streaming:SINKS,WINDOW`, `h2o:HEAVY,RECENT`,
 /// `tova:SIZE`. Errors: bad_policy (the text names what was expected where).

@@ -48,7 +48,7 @@ Expected<void> Engine::State::start(RolePlan plan, std::int64_t prompt_tokens) {
   if (created.plan().forced.size() > most_forced_roles)
     return fail(ErrorCode::usage, "more than " + std::to_string(most_forced_roles) + " roles are set one by one",
                 "give them as a file of roles");
-  const std::optional<kernels::HeavyHitters> rule = heavy_hitters(created.plan().policy);
+  const std::optional<kernels::ScoreRule> rule = score_rule(created.plan().policy);
   // Heads that add their scores up hold the same positions.
   if (rule && rule->scores == kernels::EntryScores::of_last_query) NATSCOPE_CHECK(check_set_by_hand(created.plan()));
   if (device && device->is_dense() && created.window())

@@ -23,7 +23,7 @@ FrameRecorder::FrameRecorder(CacheGeometry geometry, bool has_scores, const Role
     : geometry_(geometry),
       has_scores_(has_scores),
       decider_(decider),
-      rule_(heavy_hitters(decider.plan().policy)),
+      rule_(score_rule(decider.plan().policy)),
       store_(store),
       decoder_(tokenizer) {
   const auto heads = static_cast<std::size_t>(geometry.layers) * static_cast<std::size_t>(geometry.kv_heads);

@@ -57,7 +57,7 @@ class FrameRecorder final : public PassObserver {
   CacheGeometry geometry_;
   bool has_scores_ = false;
   const RoleDecider& decider_;
-  std::optional<kernels::HeavyHitters> rule_;  // where the policy has no roles
+  std::optional<kernels::ScoreRule> rule_;  // where the policy has no roles
   TraceStore& store_;
   StreamingDecoder decoder_;
   std::vector<HeldTally> tallies_;  // [layers * kv_heads]

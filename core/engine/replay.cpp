@@ -42,7 +42,7 @@ RecordedSequence RecordedSequence::copy(const SequenceRecord& record, std::int32
       sequence.roles.emplace_back(roles.begin(), roles.end());
     }
   }
-  sequence.rule = heavy_hitters(policy);
+  sequence.rule = score_rule(policy);
   if (sequence.rule) {
     for (const TokenFrame& frame : record.frames()) sequence.evicted.push_back(frame.evicted);
   }

@@ -22,7 +22,7 @@ namespace natscope {
 struct RecordedSequence {
   std::int32_t kv_heads = 0;
   std::int64_t window = 0;
-  std::optional<kernels::HeavyHitters> rule;  ///< by which the cache dropped, where the policy has no roles
+  std::optional<kernels::ScoreRule> rule;  ///< by which the cache dropped, where the policy has no roles
   std::vector<std::int32_t> tokens;
   std::vector<std::vector<Role>> roles;            ///< [layers * kv_heads][tokens]
   std::vector<std::vector<EvictedEntry>> evicted;  ///< [tokens], with a rule only

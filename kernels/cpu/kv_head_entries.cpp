@@ -143,9 +143,9 @@ Status KvHeadEntries::append(TokenPos first, std::span<const Role> roles, ConstV
   return {};
 }
 
-Status KvHeadEntries::keep_heavy_hitters(TokenPos now, std::int64_t heavy, std::int64_t recent,
-                                         std::vector<TokenPos>* dropped) {
-  if (!keep_scores_) return {StatusCode::invalid_argument, "keep_heavy_hitters: the cache keeps no scores"};
+Status KvHeadEntries::keep_by_scores(TokenPos now, std::int64_t heavy, std::int64_t recent,
+                                     std::vector<TokenPos>* dropped) {
+  if (!keep_scores_) return {StatusCode::invalid_argument, "keep_by_scores: the cache keeps no scores"};
   if (heavy < 0 || recent < 0) return {StatusCode::invalid_argument, "heavy, recent: not below 0"};
   std::vector<SlotId> older;
   try {
@@ -154,7 +154,7 @@ Status KvHeadEntries::keep_heavy_hitters(TokenPos now, std::int64_t heavy, std::
         older.emplace_back(static_cast<std::int32_t>(slot));
     }
   } catch (const std::bad_alloc&) {
-    return {StatusCode::out_of_memory, "keep_heavy_hitters"};
+    return {StatusCode::out_of_memory, "keep_by_scores"};
   }
   if (static_cast<std::int64_t>(older.size()) <= heavy) return {};
 
@@ -168,7 +168,7 @@ Status KvHeadEntries::keep_heavy_hitters(TokenPos now, std::int64_t heavy, std::
     try {
       for (const SlotId slot : older) dropped->emplace_back(positions_[at(slot)]);
     } catch (const std::bad_alloc&) {
-      return {StatusCode::out_of_memory, "keep_heavy_hitters"};
+      return {StatusCode::out_of_memory, "keep_by_scores"};
     }
   }
   // From the highest slot down: what is moved into a hole is then never one that is still to go.

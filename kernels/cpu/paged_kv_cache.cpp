@@ -54,10 +54,10 @@ class PagedKvCache final : public KvCache {
     return heads_[index(layer, kv_head)].append(first, roles, keys, values);
   }
 
-  Status keep_heavy_hitters(LayerId layer, KvHeadId kv_head, TokenPos now, std::int64_t heavy, std::int64_t recent,
-                            std::vector<TokenPos>* dropped) override {
+  Status keep_by_scores(LayerId layer, KvHeadId kv_head, TokenPos now, std::int64_t heavy, std::int64_t recent,
+                        std::vector<TokenPos>* dropped) override {
     if (!has(layer, kv_head)) return {StatusCode::invalid_argument, "layer, kv_head: not in the cache"};
-    return heads_[index(layer, kv_head)].keep_heavy_hitters(now, heavy, recent, dropped);
+    return heads_[index(layer, kv_head)].keep_by_scores(now, heavy, recent, dropped);
   }
 
   Status set_score(LayerId layer, KvHeadId kv_head, TokenPos position, float score) override {

@@ -49,7 +49,7 @@ struct HeadEntries {
 /// the end of the object give back. One owner, one stream at a time.
 ///
 /// Where scores are kept tokens come one by one, in every layer attention_decode, append (or append_token),
-/// keep_heavy_hitters; a finish_step after many of them does. Scores stand beside the pages: 4 bytes an entry that the
+/// keep_by_scores; a finish_step after many of them does. Scores stand beside the pages: 4 bytes an entry that the
 /// rule lets a head hold.
 /// What goes leaves its place to the last one of its role, so globals and locals are in no particular order then.
 class DeviceKvCache {
@@ -69,9 +69,9 @@ class DeviceKvCache {
   [[nodiscard]] std::int64_t window() const { return window_; }
 
   /// Drops everything and gives the slabs back; the next token is at position 0. Waits for the stream. A graph that was
-  /// recorded before is not valid any more. `heavy_hitters`: the rule from here on, and every entry has a score;
+  /// recorded before is not valid any more. `rule`: the rule from here on, and every entry has a score;
   /// null: no scores. Errors: invalid_argument (a rule below 0), out_of_memory.
-  Status reset(std::int64_t window, const HeavyHitters* heavy_hitters, Stream stream);
+  Status reset(std::int64_t window, const ScoreRule* rule, Stream stream);
   [[nodiscard]] bool keeps_scores() const { return arena_.most_scored > 0; }
 
   /// Promises pages for the next append of `tokens` tokens of each of `layers` layers, whatever their roles; every
@@ -96,7 +96,7 @@ class DeviceKvCache {
   /// After an append of one token to these layers, on the device: its score is that of `call`, H2O's rule drops an
   /// entry a head at most, and `call` is told which. One kernel, a block a head. Errors: shape_mismatch,
   /// invalid_argument (no scores are kept, layers over the cache's).
-  Status keep_heavy_hitters(const TokenDrops& call, Stream stream);
+  Status keep_by_scores(const TokenDrops& call, Stream stream);
 
   /// Pages that became empty can be used again from here on, and counts go to pinned memory.
   Status finish_step(Stream stream);

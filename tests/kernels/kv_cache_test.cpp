@@ -242,7 +242,7 @@ TEST_CASE("heavy hitters stay as a naive simulation says") {
         for (const std::int32_t position : gone) held.erase(position);
 
         std::vector<TokenPos> dropped;
-        REQUIRE(cache->keep_heavy_hitters(layer0, head0, TokenPos(t), heavy, recent, &dropped).ok());
+        REQUIRE(cache->keep_by_scores(layer0, head0, TokenPos(t), heavy, recent, &dropped).ok());
         std::set<std::int32_t> reported;
         for (const TokenPos position : dropped) reported.insert(position.value);
         CHECK(reported == gone);
@@ -265,7 +265,7 @@ TEST_CASE("dropping heavy hitters among locals and sliding tokens keeps both lis
     roles.push_back(random.roles(1, {1, 5, 5})[0]);
     REQUIRE(append_tokens(*cache, layer0, head0, t, std::span(roles).last(1)).ok());
     std::vector<TokenPos> dropped;
-    REQUIRE(cache->keep_heavy_hitters(layer0, head0, TokenPos(t), 5, 3, &dropped).ok());
+    REQUIRE(cache->keep_by_scores(layer0, head0, TokenPos(t), 5, 3, &dropped).ok());
     for (const TokenPos position : dropped) gone.insert(position.value);
     auto expected = expected_entries(roles, 6);
     for (const std::int32_t position : gone) expected.erase(position);
@@ -302,18 +302,18 @@ TEST_CASE("scores are shared among heads that hold the same positions, and clear
   CHECK(scores_of(layer0, 2)[0] == 20.0F);
 
   // What one head drops alone the others cannot add up any more.
-  REQUIRE(cache->keep_heavy_hitters(layer0, KvHeadId(1), TokenPos(5), 5, 0, nullptr).ok());
+  REQUIRE(cache->keep_by_scores(layer0, KvHeadId(1), TokenPos(5), 5, 0, nullptr).ok());
   CHECK(cache->share_scores(layer0).code == StatusCode::invalid_argument);
   CHECK(cache->share_scores(LayerId(2)).code == StatusCode::invalid_argument);
 }
 
 TEST_CASE("scores are asked of a cache that keeps them only") {
   const auto cache = make_cache({1, 1, 8, ElementType::f32, 4}, 3);
-  CHECK(cache->keep_heavy_hitters(layer0, head0, TokenPos(0), 1, 1, nullptr).code == StatusCode::invalid_argument);
+  CHECK(cache->keep_by_scores(layer0, head0, TokenPos(0), 1, 1, nullptr).code == StatusCode::invalid_argument);
   CHECK(cache->set_score(layer0, head0, TokenPos(0), 1).code == StatusCode::invalid_argument);
   CHECK(cache->share_scores(layer0).code == StatusCode::invalid_argument);
   CHECK(cache->clear_scores(layer0).code == StatusCode::invalid_argument);
   cache->reset(3, true);
   CHECK(cache->set_score(layer0, head0, TokenPos(0), 1).code == StatusCode::invalid_argument);
-  CHECK(cache->keep_heavy_hitters(layer0, head0, TokenPos(0), -1, 1, nullptr).code == StatusCode::invalid_argument);
+  CHECK(cache->keep_by_scores(layer0, head0, TokenPos(0), -1, 1, nullptr).code == StatusCode::invalid_argument);
 }

@@ -104,13 +104,13 @@ Expected<void> DevicePass::attend_alone() {
   return {};
 }
 
-Expected<void> DevicePass::reset_cache(std::int64_t window, const std::optional<kernels::HeavyHitters>& heavy_hitters) {
+Expected<void> DevicePass::reset_cache(std::int64_t window, const std::optional<kernels::ScoreRule>& rule) {
   counts_ = {};
   if (attention_) attention_->reset();
   if (step_) step_->forget();
   if (blank_cache_ != nullptr)
     NATSCOPE_CHECK(from_status(device_.reset_cache(handle_, blank_cache_, window, nullptr), "cache"));
-  return from_status(device_.reset_cache(handle_, cache_, window, heavy_hitters ? &*heavy_hitters : nullptr), "cache");
+  return from_status(device_.reset_cache(handle_, cache_, window, rule ? &*rule : nullptr), "cache");
 }
 
 View<Role, 2> DevicePass::roles(std::int32_t layer) const {
@@ -322,7 +322,7 @@ Expected<void> DevicePass::attend_one_by_one(std::int32_t index, TokenPos first,
         .prescribed = number(prescribed_drops_.as<std::int32_t>() + index * chunk_ * kv_heads),
         .dropped = number(recorded<std::int32_t>(index, layout_.dropped)),
         .held = number(recorded<std::int32_t>(index, layout_.held))};
-    NATSCOPE_CHECK(from_status(device_.keep_heavy_hitters(handle_, cache_, &call), "cache"));
+    NATSCOPE_CHECK(from_status(device_.keep_by_scores(handle_, cache_, &call), "cache"));
   }
   return {};
 }

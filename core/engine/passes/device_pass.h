@@ -64,8 +64,7 @@ class DevicePass {
   [[nodiscard]] std::int64_t most_tokens() const;
 
   /// As KvCache::reset; with a rule the cache keeps scores. Errors: out_of_memory, internal.
-  [[nodiscard]] Expected<void> reset_cache(std::int64_t window,
-                                           const std::optional<kernels::HeavyHitters>& heavy_hitters);
+  [[nodiscard]] Expected<void> reset_cache(std::int64_t window, const std::optional<kernels::ScoreRule>& rule);
   /// After the last pass that came to its end.
   [[nodiscard]] const kernels::DeviceCacheCounts& counts() const { return counts_; }
 

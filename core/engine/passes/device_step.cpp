@@ -308,7 +308,7 @@ Expected<void> DeviceStep::put_drops(std::int32_t layers) {
                                  .prescribed = ConstView<std::int32_t, 2>::packed(input<std::int32_t>(drops_), heads),
                                  .dropped = {recorded<std::int32_t>(0, layout_.dropped), heads, {to_next, 1}},
                                  .held = {recorded<std::int32_t>(0, layout_.held), heads, {to_next, 1}}};
-  return from_status(device_.keep_heavy_hitters(module_.device(), cache_, &call), "cache");
+  return from_status(device_.keep_by_scores(module_.device(), cache_, &call), "cache");
 }
 
 }  // namespace natscope

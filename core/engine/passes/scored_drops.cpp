@@ -5,7 +5,7 @@
 
 namespace natscope {
 
-Expected<void> drop_by_scores(kernels::KvCache& cache, LayerId layer, TokenPos now, const kernels::HeavyHitters& rule,
+Expected<void> drop_by_scores(kernels::KvCache& cache, LayerId layer, TokenPos now, const kernels::ScoreRule& rule,
                               std::span<const EvictedEntry> known, std::vector<EvictedEntry>* dropped) {
   const bool are_shared = rule.scores == kernels::EntryScores::of_last_query;
   if (are_shared) NATSCOPE_CHECK(from_status(cache.share_scores(layer), "cache"));
@@ -17,8 +17,8 @@ Expected<void> drop_by_scores(kernels::KvCache& cache, LayerId layer, TokenPos n
   std::vector<TokenPos> positions;
   for (std::int32_t head = 0; head < cache.shape().kv_heads; ++head) {
     positions.clear();
-    NATSCOPE_CHECK(from_status(
-        cache.keep_heavy_hitters(layer, KvHeadId(head), now, rule.heavy, rule.recent, &positions), "cache"));
+    NATSCOPE_CHECK(
+        from_status(cache.keep_by_scores(layer, KvHeadId(head), now, rule.heavy, rule.recent, &positions), "cache"));
     if (dropped == nullptr) continue;
     for (const TokenPos position : positions) dropped->push_back({layer, KvHeadId(head), position});
   }

@@ -15,7 +15,7 @@ namespace natscope {
 /// (set_self_scores). `known`: entries, of this layer and others, that went before and go again, whatever rounding made
 /// of the scores. What went is added to `dropped`, which may be null. Errors: out_of_memory, internal.
 [[nodiscard]] Expected<void> drop_by_scores(kernels::KvCache& cache, LayerId layer, TokenPos now,
-                                            const kernels::HeavyHitters& rule, std::span<const EvictedEntry> known,
+                                            const kernels::ScoreRule& rule, std::span<const EvictedEntry> known,
                                             std::vector<EvictedEntry>* dropped);
 
 }  // namespace natscope

@@ -32,11 +32,14 @@ enum class EntryScores : std::uint8_t {
   of_last_query,   ///< the last one's, of all heads of the layer, which so keep the same positions (TOVA)
 };
 
-/// The rule of a cache that keeps what is attended to: after every token the positions of the last `recent` stay, and
-/// of the others those with the `heavy` highest scores, ties to the earlier position. Both at least 0. Since it holds
-/// after every token, a token makes one entry go at most.
-/// Source: H2O, the rules, section 11. TOVA (arXiv 2401.06104): all of its entries are heavy, the newest one, too.
-struct HeavyHitters {
+/// The rule of a cache that keeps what is attended to: the positions of the last `recent` stay, and of the others those
+/// with the `heavy` highest scores, ties to the earlier position. Both at least 0. It holds after every token, so that
+/// a token makes one entry go at most.
+///
+///   H2O   its HEAVY and RECENT
+///   TOVA  all of its SIZE are heavy, the newest one, too
+/// Source: the rules, section 11; H2O (arXiv 2306.14048), TOVA (arXiv 2401.06104).
+struct ScoreRule {
   std::int64_t heavy = 0;
   std::int64_t recent = 0;
   EntryScores scores = EntryScores::of_all_queries;
@@ -86,11 +89,11 @@ class KvCache {
   virtual Status append(LayerId layer, KvHeadId kv_head, TokenPos first, std::span<const Role> roles,
                         ConstView<float, 2> keys, ConstView<float, 2> values) = 0;
 
-  /// HeavyHitters' rule after query `now`, by the scores as they stand. `dropped` (may be null) receives the positions
+  /// ScoreRule' rule after query `now`, by the scores as they stand. `dropped` (may be null) receives the positions
   /// that went.
   /// Errors: invalid_argument (scores are not kept).
-  virtual Status keep_heavy_hitters(LayerId layer, KvHeadId kv_head, TokenPos now, std::int64_t heavy,
-                                    std::int64_t recent, std::vector<TokenPos>* dropped) = 0;
+  virtual Status keep_by_scores(LayerId layer, KvHeadId kv_head, TokenPos now, std::int64_t heavy, std::int64_t recent,
+                                std::vector<TokenPos>* dropped) = 0;
   /// Sets the score of one held entry: the new token's own weights, right after it was appended. Cost: one look
   /// for the newest entry. Errors: invalid_argument (scores are not kept, no such entry).
   virtual Status set_score(LayerId layer, KvHeadId kv_head, TokenPos position, float score) = 0;

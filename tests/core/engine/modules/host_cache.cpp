@@ -16,7 +16,7 @@ struct natscope::kernels::DeviceCache {
   std::unique_ptr<KvCache> cache;
   std::vector<std::int32_t> next;  // position of the next token of each layer
   std::int64_t promised = 0;       // appended tokens · layers that reserve_cache allows
-  std::optional<HeavyHitters> rule;
+  std::optional<ScoreRule> rule;
   std::vector<bool> attended, appended;  // with a rule: what each layer has had of its token
 };
 
@@ -59,8 +59,7 @@ Status create_cache(OpenedDevice*, const kernels::KvCacheShape* shape, std::int6
 
 void free_cache(OpenedDevice*, DeviceCache* cache) { delete cache; }
 
-Status reset_cache(OpenedDevice* device, DeviceCache* cache, std::int64_t window,
-                   const kernels::HeavyHitters* heavy_hitters) {
+Status reset_cache(OpenedDevice* device, DeviceCache* cache, std::int64_t window, const kernels::ScoreRule* rule) {
   ++device->moves;
   if (std::getenv("NATSCOPE_TEST_NO_CACHE_MEMORY") != nullptr) return {StatusCode::out_of_memory, "no memory left"};
   DeviceCache& host = *cache;
@@ -68,8 +67,8 @@ Status reset_cache(OpenedDevice* device, DeviceCache* cache, std::int64_t window
   std::fill(host.attended.begin(), host.attended.end(), false);
   std::fill(host.appended.begin(), host.appended.end(), false);
   host.rule.reset();
-  if (heavy_hitters != nullptr) host.rule = *heavy_hitters;
-  kept(cache).reset(window, heavy_hitters != nullptr);
+  if (rule != nullptr) host.rule = *rule;
+  kept(cache).reset(window, rule != nullptr);
   return ok;
 }
 
@@ -120,7 +119,7 @@ Status append_token(OpenedDevice* device, DeviceCache* cache, const ConstView<Ro
   return ok;
 }
 
-Status keep_heavy_hitters(OpenedDevice* device, DeviceCache* cache, const kernels::TokenDrops* call) {
+Status keep_by_scores(OpenedDevice* device, DeviceCache* cache, const kernels::TokenDrops* call) {
   if (!owns(device, call->self_scores) || !owns(device, call->prescribed) || !owns(device, call->dropped) ||
       !owns(device, call->held)) {
     return foreign;
@@ -147,8 +146,7 @@ Status keep_heavy_hitters(OpenedDevice* device, DeviceCache* cache, const kernel
       const KvHeadId head(index);
       set(index, call->prescribed(of_call, index), -1);
       std::vector<TokenPos> dropped;
-      const Status status =
-          kept(cache).keep_heavy_hitters(layer, head, now, host.rule->heavy, host.rule->recent, &dropped);
+      const Status status = kept(cache).keep_by_scores(layer, head, now, host.rule->heavy, host.rule->recent, &dropped);
       if (!status.ok()) return status;
       if (dropped.size() > 1) return {StatusCode::invalid_argument, "more than one entry went"};
       call->dropped(of_call, index) = dropped.empty() ? kernels::no_drop : dropped[0].value;

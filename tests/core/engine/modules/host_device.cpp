@@ -129,7 +129,7 @@ constexpr kernels::DeviceOperations table{
     .reserve_cache = alone<reserve_cache>,
     .append = recordable<append>,
     .append_token = recordable<append_token>,
-    .keep_heavy_hitters = recordable<keep_heavy_hitters>,
+    .keep_by_scores = recordable<keep_by_scores>,
     .end_appends = recordable<end_appends>,
     .cache_counts = cache_counts,
     .attention = recordable<attention>,
