@@ -159,8 +159,9 @@ inline std::int64_t set_score_rule(KvArena& arena, const ScoreRule* rule, std::i
   arena.heavy = rule == nullptr ? 0 : held(rule->heavy);
   arena.recent = rule == nullptr ? 0 : held(rule->recent);
   arena.entry_scores = rule == nullptr ? EntryScores::of_all_queries : rule->scores;
-  // The newest token stands beside those that the rule kept before it.
-  const std::int64_t most = std::int64_t{arena.heavy} + arena.recent + 1;
+  // The newest token stands beside those that the rule kept before it; until a prompt ends it keeps all.
+  const bool is_once = arena.entry_scores == EntryScores::of_prompt_end;
+  const std::int64_t most = is_once ? max_tokens : std::int64_t{arena.heavy} + arena.recent + 1;
   arena.most_scored = rule == nullptr ? 0 : static_cast<std::int32_t>(most < max_tokens ? most : max_tokens);
   return std::int64_t{4} * arena.head_count() * arena.most_scored;
 }

@@ -225,6 +225,9 @@ Status DeviceKvCache::reset(std::int64_t window, const ScoreRule* rule, Stream s
     }
   }
   arena_.scores = static_cast<float*>(scores_);
+  if (keeps_scores() && !takes_one_by_one()) {  // else a token's own score comes before any that is added to it
+    if (const Status status = fill_bytes(scores_, 0, scores_bytes, stream); !status.ok()) return status;
+  }
   std::memset(mirror_.as<std::byte>(), 0, static_cast<std::size_t>(mirror_.size_bytes()));
   return fill_bytes(arena_.heads, 0, mirror_.size_bytes(), stream);
 }
@@ -280,7 +283,7 @@ Status DeviceKvCache::append(LayerId layer, ConstView<Role, 2> roles, ConstView<
                              ConstView<float, 3> values, Stream stream) {
   if (layer.value < 0 || layer.value >= arena_.layers) return {StatusCode::invalid_argument, "layer: not in the cache"};
   const std::int64_t rows = roles.size(1);
-  if (keeps_scores() && rows > 1)
+  if (takes_one_by_one() && rows > 1)
     return {StatusCode::invalid_argument, "append: a cache that keeps scores takes tokens one by one"};
   if (roles.size(0) != arena_.kv_heads) return {StatusCode::shape_mismatch, "roles: [kv_heads, n]"};
   if (!launch::has_sizes(keys, {arena_.kv_heads, rows, arena_.head_dim}))
@@ -342,6 +345,21 @@ Status DeviceKvCache::keep_by_scores(const TokenDrops& call, Stream stream) {
   }
   const dim3 heads(static_cast<unsigned>(arena_.kv_heads), static_cast<unsigned>(layers));
   return launch_kernel(keep_by_scores_kernel, heads, append_threads, 0, stream, arena_, call);
+}
+
+Status DeviceKvCache::read_scores(LayerId layer, View<float, 2> to_host, Stream stream) const {
+  if (!keeps_scores()) return {StatusCode::invalid_argument, "read_scores: the cache keeps no scores"};
+  if (layer.value < 0 || layer.value >= arena_.layers) return {StatusCode::invalid_argument, "layer: not in the cache"};
+  if (to_host.size(0) != arena_.kv_heads || (to_host.size(1) > 1 && to_host.stride(1) != 1))
+    return {StatusCode::shape_mismatch, "read_scores: [kv_heads, n], rows dense"};
+  if (to_host.size(1) > arena_.most_scored)
+    return {StatusCode::invalid_argument, "read_scores: more entries than a head can hold"};
+  for (std::int64_t head = 0; head < arena_.kv_heads; ++head) {
+    const float* const from = KvHeadPages(arena_, layer.value, head).scores;
+    if (const Status status = copy_to_host(&to_host(head, 0), from, to_host.size(1) * 4, stream); !status.ok())
+      return status;
+  }
+  return {};
 }
 
 Status DeviceKvCache::finish_step(Stream stream) {

@@ -195,6 +195,9 @@ Status append_token(OpenedDevice* device, DeviceCache* cache, const ConstView<Ro
 Status keep_by_scores(OpenedDevice* device, DeviceCache* cache, const TokenDrops* call) {
   return cache->entries->keep_by_scores(*call, stream_of(device));
 }
+Status read_scores(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, const View<float, 2>* to_host) {
+  return cache->entries->read_scores(LayerId(layer), *to_host, stream_of(device));
+}
 Status end_appends(OpenedDevice* device, DeviceCache* cache) { return cache->entries->finish_step(stream_of(device)); }
 Status cache_counts(OpenedDevice*, DeviceCache* cache, DeviceCacheCounts* counts) {
   const DeviceKvCache& entries = *cache->entries;
@@ -320,6 +323,7 @@ constexpr DeviceOperations table{
     .append = append,
     .append_token = append_token,
     .keep_by_scores = keep_by_scores,
+    .read_scores = read_scores,
     .end_appends = end_appends,
     .cache_counts = cache_counts,
     .attention = attention,
