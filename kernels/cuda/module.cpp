@@ -174,9 +174,9 @@ void free_cache(OpenedDevice* device, DeviceCache* cache) {
   ++device->moves;
   delete cache;
 }
-Status reset_cache(OpenedDevice* device, DeviceCache* cache, std::int64_t window, const HeavyHitters* heavy_hitters) {
+Status reset_cache(OpenedDevice* device, DeviceCache* cache, std::int64_t window, const ScoreRule* rule) {
   ++device->moves;
-  return cache->entries->reset(window, heavy_hitters, stream_of(device));
+  return cache->entries->reset(window, rule, stream_of(device));
 }
 Status reserve_cache(OpenedDevice* device, DeviceCache* cache, std::int64_t tokens, std::int64_t layers) {
   const std::int32_t* const slots = cache->entries->arena().slots;
@@ -192,8 +192,11 @@ Status append_token(OpenedDevice* device, DeviceCache* cache, const ConstView<Ro
                     const ConstView<float, 3>* keys, const ConstView<float, 3>* values) {
   return cache->entries->append_token(*roles, *keys, *values, stream_of(device));
 }
-Status keep_heavy_hitters(OpenedDevice* device, DeviceCache* cache, const TokenDrops* call) {
-  return cache->entries->keep_heavy_hitters(*call, stream_of(device));
+Status keep_by_scores(OpenedDevice* device, DeviceCache* cache, const TokenDrops* call) {
+  return cache->entries->keep_by_scores(*call, stream_of(device));
+}
+Status read_scores(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, const View<float, 2>* to_host) {
+  return cache->entries->read_scores(LayerId(layer), *to_host, stream_of(device));
 }
 Status end_appends(OpenedDevice* device, DeviceCache* cache) { return cache->entries->finish_step(stream_of(device)); }
 Status cache_counts(OpenedDevice*, DeviceCache* cache, DeviceCacheCounts* counts) {
@@ -319,7 +322,8 @@ constexpr DeviceOperations table{
     .reserve_cache = reserve_cache,
     .append = append,
     .append_token = append_token,
-    .keep_heavy_hitters = keep_heavy_hitters,
+    .keep_by_scores = keep_by_scores,
+    .read_scores = read_scores,
     .end_appends = end_appends,
     .cache_counts = cache_counts,
     .attention = attention,

@@ -65,6 +65,9 @@ QString policyWords(const Policy& policy, bool hasScores) {
       return tr("H2O, %1 heavy + %2 recent").arg(groupedNumber(policy.heavy), groupedNumber(policy.recent));
     case Policy::Kind::tova:
       return tr("TOVA, %1 entries").arg(groupedNumber(policy.heavy));
+    case Policy::Kind::snapkv:
+      return tr("SnapKV, %1 of the prompt, the last %2 among them")
+          .arg(groupedNumber(policy.heavy + policy.recent), groupedNumber(policy.recent));
   }
   return {};
 }

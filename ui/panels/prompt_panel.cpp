@@ -61,6 +61,9 @@ QList<PolicyField::Choice> policies() {
        PromptPanel::tr("H2O: the RECENT latest tokens, and the HEAVY ones that were attended to most")},
       {QStringLiteral("tova:64"), QStringLiteral("tova:SIZE"),
        PromptPanel::tr("TOVA: the SIZE ones that the latest token attends to most, over all heads of a layer")},
+      {QStringLiteral("snapkv:64,16"), QStringLiteral("snapkv:SIZE,WINDOW"),
+       PromptPanel::tr("SnapKV: SIZE of the prompt, once it is read: its WINDOW last tokens, and what they attend to "
+                       "most")},
   };
 }
 

@@ -21,7 +21,7 @@ namespace natscope {
 struct PolicyFlag {
   static constexpr const char* words =
       "What the cache keeps: model (learned roles), full, window:W, longformer:W,P1,P2,…, streaming:SINKS,WINDOW, "
-      "h2o:HEAVY,RECENT or tova:SIZE";
+      "h2o:HEAVY,RECENT, tova:SIZE or snapkv:SIZE,WINDOW";
 
   std::string text = "model";
 

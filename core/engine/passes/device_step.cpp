@@ -69,7 +69,7 @@ void DeviceStep::forget_recording() {
 Expected<void> DeviceStep::reserve() {
   const auto layers = static_cast<std::int64_t>(weights_.layers().size());
   NATSCOPE_CHECK(inputs_.reserve(input_layout_.size_bytes));
-  const std::int64_t record_bytes = layers * DeviceRecordLayout(config_, 1, true).size_bytes;
+  const std::int64_t record_bytes = layers * DeviceRecordLayout(config_, 1, PassDrops::after_each).size_bytes;
   NATSCOPE_CHECK(record_.reserve(record_bytes));
   NATSCOPE_CHECK(self_scores_.reserve(layers * config_.kv_heads * number_bytes));
   NATSCOPE_CHECK(values_.reserve(layers * config_.kv_rows() * number_bytes));
@@ -84,13 +84,13 @@ Expected<void> DeviceStep::reserve() {
 
 Expected<void> DeviceStep::run(std::int32_t token, TokenPos position, PassObserver& observer, ChunkExtent extent,
                                kernels::DeviceCacheCounts& counts) {
-  layout_ = DeviceRecordLayout(config_, 1, observer.evicts());
+  layout_ = DeviceRecordLayout(config_, 1, observer.drops(position, 1));
   NATSCOPE_CHECK(reserve());
   const auto room = [&] { return device_.reserve_cache(module_.device(), cache_, 1, extent.layers); };
   NATSCOPE_CHECK(from_status(with_idle_memory(module_, room), "cache"));
   NATSCOPE_CHECK(enter(token, position, observer, extent.layers));
   NATSCOPE_CHECK(
-      work({extent.layers, extent.hidden != ChunkExtent::Hidden::none, observer.global_bias(), observer.evicts()}));
+      work({extent.layers, extent.hidden != ChunkExtent::Hidden::none, observer.global_bias(), layout_.with_drops}));
   NATSCOPE_CHECK(from_status(device_.wait(module_.device()), "pass on the GPU"));
   NATSCOPE_CHECK(from_status(device_.cache_counts(module_.device(), cache_, &counts), "cache"));
   for (std::int32_t layer = 0; layer < extent.layers; ++layer) {
@@ -113,7 +113,7 @@ Expected<void> DeviceStep::enter(std::int32_t token, TokenPos position, const Pa
   std::copy_n(rotation_.cosine(0), half, host_input(cosine_));
   std::copy_n(rotation_.sine(0), half, host_input(sine_));
   const auto heads = static_cast<std::size_t>(layers * config_.kv_heads);
-  if (observer.evicts())
+  if (layout_.with_drops)
     NATSCOPE_CHECK(shown_.prescribe_drops(layers, position, 1, observer, {host_input<std::int32_t>(drops_), heads}));
   return shown_.prescribe(layers, position, 1, observer, {host_input<Role>(prescribed_), heads});
 }
@@ -308,7 +308,7 @@ Expected<void> DeviceStep::put_drops(std::int32_t layers) {
                                  .prescribed = ConstView<std::int32_t, 2>::packed(input<std::int32_t>(drops_), heads),
                                  .dropped = {recorded<std::int32_t>(0, layout_.dropped), heads, {to_next, 1}},
                                  .held = {recorded<std::int32_t>(0, layout_.held), heads, {to_next, 1}}};
-  return from_status(device_.keep_heavy_hitters(module_.device(), cache_, &call), "cache");
+  return from_status(device_.keep_by_scores(module_.device(), cache_, &call), "cache");
 }
 
 }  // namespace natscope

@@ -18,7 +18,7 @@ namespace natscope::kernels {
 
 /// Of a table's layout and meaning. A module with another one is refused. Grows with every change of this file or of a
 /// type that it names.
-inline constexpr std::uint32_t device_abi_version = 9;
+inline constexpr std::uint32_t device_abi_version = 10;
 
 /// The symbol of a module that returns its table: `const DeviceOperations* natscope_device_operations()`.
 inline constexpr const char* device_entry_point = "natscope_device_operations";
@@ -80,7 +80,7 @@ struct TokenHeads {
   Role* roles = nullptr;  ///< [kv_heads] = role_of(prescribed, scores, global_bias)
 };
 
-/// HeavyHitters' rule after a step's token was appended to some layers. All [layers, kv_heads].
+/// ScoreRule' rule after a step's token was appended to some layers. All [layers, kv_heads].
 struct TokenDrops {
   std::int32_t layer = 0;                 ///< the first of them
   ConstView<float, 2> self_scores;        ///< the weights that the token put on itself, as attention left them
@@ -157,10 +157,11 @@ struct DeviceOperations {
   Status (*create_cache)(OpenedDevice* device, const KvCacheShape* shape, std::int64_t max_tokens,
                          DeviceCache** cache) = nullptr;
   void (*free_cache)(OpenedDevice* device, DeviceCache* cache) = nullptr;
-  /// As KvCache::reset, with scores and the rule unless `heavy_hitters` is null. Then tokens come to every layer one
-  /// by one: attention, append or append_token, keep_heavy_hitters.
-  Status (*reset_cache)(OpenedDevice* device, DeviceCache* cache, std::int64_t window,
-                        const HeavyHitters* heavy_hitters) = nullptr;
+  /// As KvCache::reset, with scores and the rule unless `rule` is null. Then tokens come to every layer one
+  /// by one: attention, append or append_token, keep_by_scores. Under a rule of a prompt's end they come as without it,
+  /// but those that are weighed, one by one, and keep_by_scores follows their prompt's end, once for each entry that
+  /// goes.
+  Status (*reset_cache)(OpenedDevice* device, DeviceCache* cache, std::int64_t window, const ScoreRule* rule) = nullptr;
   /// Before a pass of `tokens` over `layers`: memory for its appends. Errors: out_of_memory (nothing changed).
   Status (*reserve_cache)(OpenedDevice* device, DeviceCache* cache, std::int64_t tokens, std::int64_t layers) = nullptr;
   /// As KvCache::append for all KV heads of a layer. roles [kv_heads, n]; keys, values [kv_heads, n, head_dim].
@@ -171,18 +172,23 @@ struct DeviceOperations {
   /// values [layers, kv_heads, head_dim], rows dense.
   Status (*append_token)(OpenedDevice* device, DeviceCache* cache, const ConstView<Role, 2>* roles,
                          const ConstView<float, 3>* keys, const ConstView<float, 3>* values) = nullptr;
-  /// As KvCache::set_score of the token that was appended last to these layers, then KvCache::keep_heavy_hitters; where
+  /// As KvCache::set_score of the token that was appended last to these layers, then KvCache::keep_by_scores; where
   /// scores are the last query's, between share_scores and clear_scores.
   /// Errors: invalid_argument (no scores are kept).
-  Status (*keep_heavy_hitters)(OpenedDevice* device, DeviceCache* cache, const TokenDrops* call) = nullptr;
+  Status (*keep_by_scores)(OpenedDevice* device, DeviceCache* cache, const TokenDrops* call) = nullptr;
+  /// The scores of the first n entries of each KV head of a layer as they stand, to_host [kv_heads, n], by slot: of
+  /// global entries of which none went that is the position. As download(). Errors: invalid_argument (no scores are
+  /// kept).
+  Status (*read_scores)(OpenedDevice* device, DeviceCache* cache, std::int32_t layer,
+                        const View<float, 2>* to_host) = nullptr;
   /// After a pass's appends. What cache_counts() says once this was waited for is of this moment.
   Status (*end_appends)(OpenedDevice* device, DeviceCache* cache) = nullptr;
   /// Errors: out_of_memory (an append found no room, entries are missing).
   Status (*cache_counts)(OpenedDevice* device, DeviceCache* cache, DeviceCacheCounts* counts) = nullptr;
 
   /// As kernels/attention_prefill.h, and for a chunk of one token, whose `first` nobody looks at,
-  /// kernels/attention_decode.h. All on the device. `round` wants an `out` without gaps. self_scores [kv_heads]: of a
-  /// cache with scores, else null; then a chunk is one token. Errors: invalid_argument (it is not).
+  /// kernels/attention_decode.h. All on the device. `round` wants an `out` without gaps. self_scores [kv_heads]: where
+  /// entries' scores grow, else null; then a chunk is one token. Errors: invalid_argument (it is not).
   Status (*attention)(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, std::int32_t first,
                       const ConstView<float, 3>* queries, const ConstView<float, 3>* keys,
                       const ConstView<float, 3>* values, const ConstView<Role, 2>* roles, bool round,

@@ -16,7 +16,7 @@ struct natscope::kernels::DeviceCache {
   std::unique_ptr<KvCache> cache;
   std::vector<std::int32_t> next;  // position of the next token of each layer
   std::int64_t promised = 0;       // appended tokens · layers that reserve_cache allows
-  std::optional<HeavyHitters> rule;
+  std::optional<ScoreRule> rule;
   std::vector<bool> attended, appended;  // with a rule: what each layer has had of its token
 };
 
@@ -29,6 +29,11 @@ using kernels::StatusCode;
 namespace {
 
 KvCache& kept(DeviceCache* cache) { return *cache->cache; }
+
+/// Whether entries may go after every token, which so come in turns.
+bool takes_turns(const DeviceCache& host) {
+  return host.rule && host.rule->scores != kernels::EntryScores::of_prompt_end;
+}
 
 bool holds(const KvCache& cache, LayerId layer, KvHeadId head, std::int32_t position) {
   for (std::int64_t index = 0; index < cache.page_count(layer, head); ++index) {
@@ -59,8 +64,7 @@ Status create_cache(OpenedDevice*, const kernels::KvCacheShape* shape, std::int6
 
 void free_cache(OpenedDevice*, DeviceCache* cache) { delete cache; }
 
-Status reset_cache(OpenedDevice* device, DeviceCache* cache, std::int64_t window,
-                   const kernels::HeavyHitters* heavy_hitters) {
+Status reset_cache(OpenedDevice* device, DeviceCache* cache, std::int64_t window, const kernels::ScoreRule* rule) {
   ++device->moves;
   if (std::getenv("NATSCOPE_TEST_NO_CACHE_MEMORY") != nullptr) return {StatusCode::out_of_memory, "no memory left"};
   DeviceCache& host = *cache;
@@ -68,8 +72,8 @@ Status reset_cache(OpenedDevice* device, DeviceCache* cache, std::int64_t window
   std::fill(host.attended.begin(), host.attended.end(), false);
   std::fill(host.appended.begin(), host.appended.end(), false);
   host.rule.reset();
-  if (heavy_hitters != nullptr) host.rule = *heavy_hitters;
-  kept(cache).reset(window, heavy_hitters != nullptr);
+  if (rule != nullptr) host.rule = *rule;
+  kept(cache).reset(window, rule != nullptr);
   return ok;
 }
 
@@ -85,7 +89,7 @@ Status append(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, std:
   const std::int64_t n = roles->size(1);
   DeviceCache& host = *cache;
   const auto place = static_cast<std::size_t>(layer);
-  if (host.rule && (n != 1 || !host.attended[place] || host.appended[place]))
+  if (takes_turns(host) && (n != 1 || !host.attended[place] || host.appended[place]))
     return {StatusCode::invalid_argument, "an append out of its turn"};
   host.appended[place] = true;
   std::int64_t& promised = host.promised;
@@ -120,7 +124,7 @@ Status append_token(OpenedDevice* device, DeviceCache* cache, const ConstView<Ro
   return ok;
 }
 
-Status keep_heavy_hitters(OpenedDevice* device, DeviceCache* cache, const kernels::TokenDrops* call) {
+Status keep_by_scores(OpenedDevice* device, DeviceCache* cache, const kernels::TokenDrops* call) {
   if (!owns(device, call->self_scores) || !owns(device, call->prescribed) || !owns(device, call->dropped) ||
       !owns(device, call->held)) {
     return foreign;
@@ -130,7 +134,7 @@ Status keep_heavy_hitters(OpenedDevice* device, DeviceCache* cache, const kernel
   for (std::int32_t of_call = 0; of_call < call->dropped.size(0); ++of_call) {
     const LayerId layer(call->layer + of_call);
     const auto place = static_cast<std::size_t>(layer.value);
-    if (!host.appended[place]) return {StatusCode::invalid_argument, "drops out of their turn"};
+    if (takes_turns(host) && !host.appended[place]) return {StatusCode::invalid_argument, "drops out of their turn"};
     host.attended[place] = host.appended[place] = false;
     const TokenPos now(host.next[place] - 1);
     const auto set = [&](std::int32_t index, std::int32_t position, float score) {
@@ -147,14 +151,31 @@ Status keep_heavy_hitters(OpenedDevice* device, DeviceCache* cache, const kernel
       const KvHeadId head(index);
       set(index, call->prescribed(of_call, index), -1);
       std::vector<TokenPos> dropped;
-      const Status status =
-          kept(cache).keep_heavy_hitters(layer, head, now, host.rule->heavy, host.rule->recent, &dropped);
+      // One entry a call, whatever the rule has to make up for.
+      const std::int64_t heavy = std::max(host.rule->heavy, kept(cache).entries(layer, head) - host.rule->recent - 1);
+      const Status status = kept(cache).keep_by_scores(layer, head, now, takes_turns(host) ? host.rule->heavy : heavy,
+                                                       host.rule->recent, &dropped);
       if (!status.ok()) return status;
       if (dropped.size() > 1) return {StatusCode::invalid_argument, "more than one entry went"};
       call->dropped(of_call, index) = dropped.empty() ? kernels::no_drop : dropped[0].value;
       call->held(of_call, index) = static_cast<std::int32_t>(kept(cache).entries(layer, head));
     }
     if (are_shared) static_cast<void>(kept(cache).clear_scores(layer));
+  }
+  return ok;
+}
+
+Status read_scores(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, const View<float, 2>* to_host) {
+  if (!cache->rule) return {StatusCode::invalid_argument, "no scores are kept"};
+  if (owns(device, *to_host)) return {StatusCode::invalid_argument, "scores are read to the host"};
+  for (std::int32_t head = 0; head < to_host->size(0); ++head) {
+    std::int64_t slot = 0;
+    for (std::int64_t index = 0; index < kept(cache).page_count(LayerId(layer), KvHeadId(head)); ++index) {
+      const kernels::KvPage page = kept(cache).page(LayerId(layer), KvHeadId(head), index);
+      for (std::int32_t entry = 0; entry < page.count && slot < to_host->size(1); ++entry, ++slot)
+        (*to_host)(head, slot) = page.scores[entry];
+    }
+    if (slot < to_host->size(1)) return {StatusCode::invalid_argument, "more scores than there are entries"};
   }
   return ok;
 }
@@ -178,11 +199,12 @@ Status attention(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, s
   }
   DeviceCache& host = *cache;
   const std::int64_t kv_heads = keys->size(0);
-  if ((self_scores != nullptr) != host.rule.has_value() || (host.rule && queries->size(1) != 1) ||
-      (self_scores != nullptr && !owns(device, self_scores, kv_heads))) {
+  const bool takes_scores = self_scores != nullptr;
+  if ((takes_turns(host) ? !takes_scores : takes_scores && !host.rule) || (takes_scores && queries->size(1) != 1) ||
+      (takes_scores && !owns(device, self_scores, kv_heads))) {
     return {StatusCode::invalid_argument, "scores where none are kept, or none where they are"};
   }
-  if (host.rule && host.attended[static_cast<std::size_t>(layer)])
+  if (takes_turns(host) && host.attended[static_cast<std::size_t>(layer)])
     return {StatusCode::invalid_argument, "attention out of its turn"};
   host.attended[static_cast<std::size_t>(layer)] = true;
   const Status status =

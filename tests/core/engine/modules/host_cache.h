@@ -17,14 +17,14 @@ using kernels::View;
 
 Status create_cache(OpenedDevice*, const kernels::KvCacheShape* shape, std::int64_t, DeviceCache** cache);
 void free_cache(OpenedDevice*, DeviceCache* cache);
-Status reset_cache(OpenedDevice* device, DeviceCache* cache, std::int64_t window,
-                   const kernels::HeavyHitters* heavy_hitters);
+Status reset_cache(OpenedDevice* device, DeviceCache* cache, std::int64_t window, const kernels::ScoreRule* rule);
 Status reserve_cache(OpenedDevice*, DeviceCache* cache, std::int64_t tokens, std::int64_t layers);
 Status append(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, std::int32_t first,
               const ConstView<Role, 2>* roles, const ConstView<float, 3>* keys, const ConstView<float, 3>* values);
 Status append_token(OpenedDevice* device, DeviceCache* cache, const ConstView<Role, 2>* roles,
                     const ConstView<float, 3>* keys, const ConstView<float, 3>* values);
-Status keep_heavy_hitters(OpenedDevice* device, DeviceCache* cache, const kernels::TokenDrops* call);
+Status keep_by_scores(OpenedDevice* device, DeviceCache* cache, const kernels::TokenDrops* call);
+Status read_scores(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, const View<float, 2>* to_host);
 Status end_appends(OpenedDevice*, DeviceCache*);
 Status cache_counts(OpenedDevice*, DeviceCache* cache, kernels::DeviceCacheCounts* counts);
 Status attention(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, std::int32_t first,
