@@ -80,7 +80,7 @@ struct TokenHeads {
   Role* roles = nullptr;  ///< [kv_heads] = role_of(prescribed, scores, global_bias)
 };
 
-/// ScoreRule' rule after a step's token was appended to some layers. All [layers, kv_heads].
+/// The rule of ScoreRule after a step's token was appended to some layers. All [layers, kv_heads].
 struct TokenDrops {
   std::int32_t layer = 0;                 ///< the first of them
   ConstView<float, 2> self_scores;        ///< the weights that the token put on itself, as attention left them
