@@ -2,6 +2,7 @@
 #include "core/export/colour_map.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/export/colour_tables.h"
 
@@ -9,6 +10,12 @@ namespace natscope {
 namespace {
 
 constexpr std::array map_names{"viridis", "magma", "cividis"};
+
+/// Of sRGB's curve.
+double linear(std::uint8_t value) {
+  const double v = value / 255.0;
+  return v <= 0.04045 ? v / 12.92 : std::pow((v + 0.055) / 1.055, 2.4);
+}
 
 }  // namespace
 
@@ -41,19 +48,26 @@ Rgb colour_at(ColourMap map, float place) {
 
 Rgb masked_colour(Theme theme) { return theme == Theme::light ? Rgb{226, 226, 230} : Rgb{58, 58, 64}; }
 
-Rgb role_colour(Role role) {
+Rgb role_colour(Role role, Theme theme) {
+  const bool is_dark = theme == Theme::dark;
   switch (role) {
     case Role::global:
-      return {213, 94, 0};
+      return is_dark ? Rgb{0xff, 0xb6, 0x78} : Rgb{0x95, 0x2e, 0x00};
     case Role::local:
-      return {0, 158, 115};
+      return is_dark ? Rgb{0x16, 0xa8, 0x7d} : Rgb{0x0e, 0x91, 0x69};
     case Role::sliding:
-      return {86, 180, 233};
+      return is_dark ? Rgb{0x1c, 0x69, 0xa8} : Rgb{0x6e, 0xb7, 0xeb};
   }
   return {0, 0, 0};
 }
 
-double faded_share(Theme theme) { return theme == Theme::light ? 0.28 : 0.42; }
+Rgb ink_on(Rgb ground) {
+  constexpr double as_far_from_both = 0.179;  // where (1 + 0.05) / (Y + 0.05) = (Y + 0.05) / 0.05
+  const double luminance = 0.2126 * linear(ground.red) + 0.7152 * linear(ground.green) + 0.0722 * linear(ground.blue);
+  return luminance > as_far_from_both ? Rgb{0, 0, 0} : Rgb{255, 255, 255};
+}
+
+double faded_share(Theme theme) { return theme == Theme::light ? 0.28 : 0.32; }
 
 Rgb held_colour(Theme theme, bool is_dropped) {
   if (theme == Theme::light) return is_dropped ? Rgb{0xe7, 0xe8, 0xeb} : Rgb{0x8a, 0x8f, 0x96};
@@ -61,13 +75,14 @@ Rgb held_colour(Theme theme, bool is_dropped) {
 }
 
 Rgb held_by_colour(HeldBy by, Theme theme) {
+  const bool is_dark = theme == Theme::dark;
   switch (by) {
     case HeldBy::both:
-      return {0x8a, 0x8f, 0x96};
+      return is_dark ? Rgb{0x66, 0x6b, 0x73} : Rgb{0xb0, 0xb4, 0xba};
     case HeldBy::first:
-      return {0x00, 0x72, 0xb2};
+      return is_dark ? Rgb{0x4a, 0xa8, 0xe0} : Rgb{0x06, 0x54, 0x88};
     case HeldBy::second:
-      return {0xcc, 0x79, 0xa7};
+      return is_dark ? Rgb{0xf3, 0xc4, 0xdc} : Rgb{0xbd, 0x66, 0x91};
     case HeldBy::neither:
       break;
   }

@@ -100,6 +100,16 @@ class ThemeTest : public QObject {
     }
   }
 
+  void rolesStandOutFromAPanelAndCanBeReadThere() {
+    for (const Theme theme : {Theme::light, Theme::dark}) {
+      for (const Role role : {Role::global, Role::local, Role::sliding}) {
+        QVERIFY(contrast(roleFill(role, theme), colours(theme).panel) > 2.1);
+        QVERIFY(contrast(roleInk(role, theme), colours(theme).panel) > 3);  // WCAG 2.1, 1.4.11
+        QVERIFY(contrast(roleFill(role, theme), inkOn(roleFill(role, theme))) > 4.5);
+      }
+    }
+  }
+
   void aDefaultButtonCanBeReadWhenItIsOff() {
     for (const Theme theme : {Theme::light, Theme::dark}) {
       ThemeSwitch::instance().apply(*qApp, theme);

@@ -30,7 +30,7 @@ std::vector<LegendEntry> roleLegend(const std::string& policy, Theme theme, cons
   }
   std::vector<LegendEntry> entries;
   for (const Role role : {Role::global, Role::local, Role::sliding}) {
-    entries.push_back(swatchEntry(toQRgb(role_colour(role)), QString(QLatin1Char(role_letter(role))),
+    entries.push_back(swatchEntry(toQRgb(role_colour(role, theme)), QString(QLatin1Char(role_letter(role))),
                                   QLatin1String(role_name(role)), ink));
   }
   entries.push_back(

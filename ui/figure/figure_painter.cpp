@@ -69,15 +69,15 @@ QString whatIsShown(const FigureData& figure) {
 
 /// Where cells are large enough, each has a sign too: of its role, or of the cache that holds it alone.
 template <class SignOf>
-void drawSigns(QPainter& painter, const FigureLayout& layout, QRgb colour, std::int64_t columns, const SignOf& signOf) {
+void drawSigns(QPainter& painter, const FigureLayout& layout, const QImage& cells, const SignOf& signOf) {
   if (std::min(layout.cell.width(), layout.cell.height()) < 7) return;
   std::size_t cell = 0;
-  for (int row = 0; row < layout.raster.height(); ++row) {
-    for (std::int64_t position = 0; position < columns; ++position, ++cell) {
-      const QPointF centre(layout.plot.left() + (static_cast<double>(position) + 0.5) * layout.cell.width(),
+  for (int row = 0; row < cells.height(); ++row) {
+    for (int position = 0; position < cells.width(); ++position, ++cell) {
+      const QPointF centre(layout.plot.left() + (position + 0.5) * layout.cell.width(),
                            layout.plot.top() + (row + 0.5) * layout.cell.height());
       const QString sign = signOf(cell);
-      if (!sign.isEmpty()) drawText(painter, centre, sign, figureFont(5), colour, 0, 0);
+      if (!sign.isEmpty()) drawText(painter, centre, sign, figureFont(5), inkOn(cells.pixel(position, row)), 0, 0);
     }
   }
 }
@@ -252,18 +252,17 @@ void paintParts(QPainter& painter, const FigureData& figure, const Heatmap&, con
 }
 
 void paintParts(QPainter& painter, const FigureData& figure, const RoleMap& map, const FigureOptions& options,
-                const FigureLayout& layout, const MapRaster&) {
+                const FigureLayout& layout, const MapRaster& raster) {
   paintTokenRows(painter, map.layers, map.kv_heads, inkOf(options.theme), layout);
   if (!has_roles(figure.provenance.policy)) return;
-  drawSigns(painter, layout, qRgb(0, 0, 0), map.length,
+  drawSigns(painter, layout, raster.image,
             [&](std::size_t cell) { return QString(QLatin1Char(role_letter(map.roles[cell]))); });
 }
 
 void paintParts(QPainter& painter, const FigureData&, const HeldMap& map, const FigureOptions& options,
-                const FigureLayout& layout, const MapRaster&) {
+                const FigureLayout& layout, const MapRaster& raster) {
   paintTokenRows(painter, map.layers, map.kv_heads, inkOf(options.theme), layout);
-  drawSigns(painter, layout, qRgb(255, 255, 255), map.counts.tokens,
-            [&](std::size_t cell) { return heldSign(map.held_by[cell]); });
+  drawSigns(painter, layout, raster.image, [&](std::size_t cell) { return heldSign(map.held_by[cell]); });
 }
 
 void paintParts(QPainter& painter, const FigureData&, const HeadOverview& maps, const FigureOptions& options,

@@ -49,10 +49,8 @@ void paintPanel(QPainter& painter, const GridChart& chart, const GridPanel& pane
     painter.setPen(QPen(QColor(ink.paper), 0.8));
     painter.setBrush(QColor(colour));
     painter.drawRect(box);
-    // Black reads better than white from a middling green on.
-    const QRgb onBox = qGray(colour) > 110 ? qRgb(0, 0, 0) : qRgb(255, 255, 255);
     const QString text = share ? QString::number(std::lround(100 * *share)) : QStringLiteral("–");
-    drawText(painter, box.center(), text, figureFont(7), onBox, 0, 0);
+    drawText(painter, box.center(), text, figureFont(7), inkOn(colour), 0, 0);
   }
   for (std::size_t i = 0; i < chart.columns.size(); ++i) {
     drawText(painter, {at.x() + cell.width() * (static_cast<double>(i) + 0.5), bottom + 4},

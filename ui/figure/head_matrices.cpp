@@ -108,7 +108,7 @@ void drawNumbers(QPainter& painter, const QRectF& matrix, const QImage& image, c
   for (int row = 0; row < image.height(); ++row) {
     for (int column = 0; column < image.width(); ++column, ++at) {
       if (std::isnan(cells[at])) continue;
-      const QRgb ink = qGray(image.pixel(column, row)) > 128 ? qRgb(0, 0, 0) : qRgb(255, 255, 255);
+      const QRgb ink = inkOn(image.pixel(column, row));
       const QPointF centre(matrix.left() + (column + 0.5) * cell.width(), matrix.top() + (row + 0.5) * cell.height());
       drawText(painter, centre, numberText(cells[at], largest), figureFont(cell.width() < 15 ? 5 : 6), ink, 0, 0);
     }

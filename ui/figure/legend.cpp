@@ -68,8 +68,7 @@ LegendEntry swatchEntry(QRgb colour, const QString& letter, const QString& words
     painter.setPen(QPen(QColor(ink.faint), 0.5));
     painter.setBrush(QColor(colour));
     painter.drawRect(square);
-    const QRgb onSquare = qGray(colour) > 140 ? qRgb(0, 0, 0) : qRgb(255, 255, 255);
-    if (!letter.isEmpty()) drawText(painter, square.center(), letter, figureFont(6, true), onSquare, 0, 0);
+    if (!letter.isEmpty()) drawText(painter, square.center(), letter, figureFont(6, true), inkOn(colour), 0, 0);
   };
   return {swatch, draw, words};
 }

@@ -8,8 +8,6 @@
 namespace natscope::ui {
 namespace {
 
-int mixed(int colour, int paper, double share) { return static_cast<int>(paper + share * (colour - paper)); }
-
 QImage blank(std::int64_t columns, std::int64_t rows) {
   return QImage(static_cast<int>(columns), static_cast<int>(rows), QImage::Format_RGB32);
 }
@@ -69,19 +67,6 @@ QImage tokenRows(int rows, std::int64_t tokens, int columns, const std::array<QR
 
 }  // namespace
 
-FigureInk inkOf(Theme theme) {
-  if (theme == Theme::dark) return {qRgb(0x17, 0x1a, 0x1f), qRgb(0xe8, 0xea, 0xed), qRgb(0x80, 0x87, 0x91)};
-  return {qRgb(0xff, 0xff, 0xff), qRgb(0x1b, 0x1e, 0x23), qRgb(0x80, 0x86, 0x8e)};
-}
-
-QRgb fadedRoleColour(Role role, Theme theme) {
-  const Rgb full = role_colour(role);
-  const QRgb paper = inkOf(theme).paper;
-  const double share = faded_share(theme);
-  return qRgb(mixed(full.red, qRed(paper), share), mixed(full.green, qGreen(paper), share),
-              mixed(full.blue, qBlue(paper), share));
-}
-
 MapRaster rasterOf(const Heatmap& plain, QSize pixels, const FigureOptions& options) {
   const bool isMask = plain.kind == FigureKind::mask;
   const Heatmap map = prepared(plain, options.scale);
@@ -117,7 +102,7 @@ MapRaster rasterOf(const RoleMap& map, int columns, bool hasRoles, const FigureO
   std::array<QRgb, 2 * role_count> colours{};  // held, then dropped
   for (std::size_t role = 0; role < role_count; ++role) {
     const Role of = static_cast<Role>(role);
-    colours[role] = toQRgb(hasRoles ? role_colour(of) : held_colour(options.theme, false));
+    colours[role] = toQRgb(hasRoles ? role_colour(of, options.theme) : held_colour(options.theme, false));
     colours[role + role_count] =
         hasRoles ? fadedRoleColour(of, options.theme) : toQRgb(held_colour(options.theme, true));
   }

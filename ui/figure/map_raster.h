@@ -6,21 +6,9 @@
 #include <vector>
 
 #include "ui/figure/figure.h"
+#include "ui/figure/figure_ink.h"
 
 namespace natscope::ui {
-
-[[nodiscard]] constexpr QRgb toQRgb(Rgb colour) { return qRgb(colour.red, colour.green, colour.blue); }
-
-/// Colours of everything in a figure that is no data.
-struct FigureInk {
-  QRgb paper;
-  QRgb text;
-  QRgb faint;  ///< axes, grid, what is less important
-};
-[[nodiscard]] FigureInk inkOf(Theme theme);
-
-/// The role's colour as a map of dropped entries shows it: mixed with the paper.
-[[nodiscard]] QRgb fadedRoleColour(Role role, Theme theme);
 
 /// A map with one pixel a cell, and for attention the range of its colours.
 struct MapRaster {

@@ -32,8 +32,9 @@ TokenFlow flowOf(const FigureData& figure, double width) {
   return flow;
 }
 
-RoleColours coloursOf(std::optional<Role> role, const FigureInk& ink) {
-  const QColor colour = role ? QColor(toQRgb(role_colour(*role))) : QColor(ink.faint);
+RoleColours coloursOf(std::optional<Role> role, Theme theme) {
+  const FigureInk ink = inkOf(theme);
+  const QColor colour = role ? QColor(toQRgb(role_colour(*role, theme))) : QColor(ink.faint);
   return {colour, colour, QColor(ink.text), QColor(ink.faint)};
 }
 
@@ -75,15 +76,15 @@ std::vector<LegendEntry> rolesLegend(const ColouredText& text, const std::string
     return entries;
   }
   if (text.roles.empty()) {
-    const RoleColours colours = coloursOf({}, ink);
+    const RoleColours colours = coloursOf({}, theme);
     return {sampleEntry(lookOfRole({}, true, colours), {}, QStringLiteral("held")),
             sampleEntry(lookOfRole({}, false, colours), {}, droppedWords(policy))};
   }
   for (const Role role : {Role::global, Role::local, Role::sliding}) {
-    entries.push_back(sampleEntry(lookOfRole(role, true, coloursOf(role, ink)), QString(QLatin1Char(role_letter(role))),
-                                  QLatin1String(role_name(role))));
+    entries.push_back(sampleEntry(lookOfRole(role, true, coloursOf(role, theme)),
+                                  QString(QLatin1Char(role_letter(role))), QLatin1String(role_name(role))));
   }
-  entries.push_back(sampleEntry(lookOfRole(Role::sliding, false, coloursOf(Role::sliding, ink)), QStringLiteral("S"),
+  entries.push_back(sampleEntry(lookOfRole(Role::sliding, false, coloursOf(Role::sliding, theme)), QStringLiteral("S"),
                                 QStringLiteral("pale: dropped by the end")));
   return entries;
 }
@@ -135,7 +136,7 @@ std::function<TokenLook(std::size_t index)> lookOf(const FigureData& figure, con
   const auto& text = std::get<ColouredText>(figure.values);
   return [&text, ink, theme = options.theme](std::size_t i) {
     const auto role = text.roles.empty() ? std::nullopt : std::optional(text.roles[i]);
-    return text.head ? lookOfRole(role, text.is_held[i] != 0, coloursOf(role, ink))
+    return text.head ? lookOfRole(role, text.is_held[i] != 0, coloursOf(role, theme))
                      : lookOfShare(static_cast<double>(text.held_share[i]), shareColour(theme), QColor(ink.text));
   };
 }

@@ -76,12 +76,13 @@ void paintVocabulary(QPainter& painter, const FigureTable& table, const FigureOp
     const auto addPart = [&](double share, QRgb colour, const QString& letter) {
       const QRectF part(x, middle - barHeight / 2, 100 * share * layout.cell.width(), barHeight);
       painter.fillRect(part, QColor(colour));
-      if (part.width() >= letterRoom) drawText(painter, part.center(), letter, figureFont(5), qRgb(0, 0, 0), 0, 0);
+      if (part.width() >= letterRoom) drawText(painter, part.center(), letter, figureFont(5), inkOn(colour), 0, 0);
       x = part.right();
     };
     if (hasRoles(table)) {
       for (const auto& [role, key] : parts)
-        addPart(numberAt(table, row, key), toQRgb(role_colour(role)), QString(QLatin1Char(role_letter(role))));
+        addPart(numberAt(table, row, key), toQRgb(role_colour(role, options.theme)),
+                QString(QLatin1Char(role_letter(role))));
     } else {
       addPart(numberAt(table, row, "cache_share"), toQRgb(held_colour(options.theme, false)), {});
     }
@@ -97,7 +98,7 @@ std::vector<LegendEntry> vocabularyLegend(const FigureTable& table, const Figure
   std::vector<LegendEntry> entries;
   for (const auto& [role, key] : parts) {
     if (!hasRoles(table)) break;
-    entries.push_back(swatchEntry(toQRgb(role_colour(role)), QString(QLatin1Char(role_letter(role))),
+    entries.push_back(swatchEntry(toQRgb(role_colour(role, options.theme)), QString(QLatin1Char(role_letter(role))),
                                   QStringLiteral("as %1").arg(QLatin1String(role_name(role))), ink));
   }
   entries.push_back({0, {}, QStringLiteral("of the entries held after each token, all together"), true});

@@ -72,13 +72,18 @@ QPalette paletteOf(const ThemeColours& c) {
 const ThemeColours& colours(Theme theme) { return theme == Theme::dark ? dark : light; }
 
 QColor roleFill(Role role, Theme theme, bool faded) {
-  const QColor full = toQColor(role_colour(role));
+  const QColor full = toQColor(role_colour(role, theme));
   return faded ? mixed(full, colours(theme).panel, faded_share(theme)) : full;
 }
 
 QColor roleInk(Role role, Theme theme) {
-  const QColor full = toQColor(role_colour(role));
+  const QColor full = toQColor(role_colour(role, theme));
   return theme == Theme::dark ? full.lighter(115) : full.darker(125);
+}
+
+QColor inkOn(const QColor& ground) {
+  const auto part = [](int value) { return static_cast<std::uint8_t>(value); };
+  return toQColor(ink_on({part(ground.red()), part(ground.green()), part(ground.blue())}));
 }
 
 QColor problemInk(Theme theme) { return theme == Theme::dark ? QColor(0xff, 0x8a, 0x4a) : QColor(0xb8, 0x4a, 0x00); }

@@ -10,7 +10,7 @@ class QApplication;
 
 namespace natscope::ui {
 
-/// The window's colours of one theme. Data has its own colours (core/export/colour_map.h), the same in both.
+/// The window's colours of one theme. Data has its own (core/export/colour_map.h).
 struct ThemeColours {
   QColor window;  ///< behind everything
   QColor panel;   ///< behind views
@@ -31,6 +31,9 @@ struct ThemeColours {
 [[nodiscard]] QColor roleInk(Role role, Theme theme);
 /// The role's own colour, as on maps; `faded` as maps show what was dropped.
 [[nodiscard]] QColor roleFill(Role role, Theme theme, bool faded = false);
+
+/// What is written on a colour of data.
+[[nodiscard]] QColor inkOn(const QColor& ground);
 
 /// What is wrong, in words on a panel.
 [[nodiscard]] QColor problemInk(Theme theme);

@@ -31,13 +31,14 @@ void drawRoleSign(QPainter& painter, const QRectF& square, Role role, bool faded
   painter.save();
   painter.setRenderHint(QPainter::Antialiasing);
   painter.setPen(Qt::NoPen);
-  painter.setBrush(roleFill(role, ThemeSwitch::instance().theme(), faded));
+  const QColor fill = roleFill(role, ThemeSwitch::instance().theme(), faded);
+  painter.setBrush(fill);
   painter.drawRoundedRect(square, 2.5, 2.5);
   QFont font = painter.font();
   font.setPixelSize(std::max(6, static_cast<int>(square.height() * 0.72)));
   font.setBold(true);
   painter.setFont(font);
-  painter.setPen(faded ? ThemeSwitch::instance().colours().muted : QColor(0, 0, 0));
+  painter.setPen(faded ? ThemeSwitch::instance().colours().muted : inkOn(fill));
   painter.drawText(square, Qt::AlignCenter, QString(QLatin1Char(role_letter(role))));
   painter.restore();
 }

@@ -21,12 +21,12 @@ class RoleFigureTest : public QObject {
     RoleMap map{1, 1, 4, {Role::global, Role::local, Role::global, Role::sliding}};
     map.is_held = held_by_roles(map, 0);
     const MapRaster raster = rasterOf(map, 4, true, {});
-    QCOMPARE(raster.image.pixel(0, 0), toQRgb(role_colour(Role::global)));
+    QCOMPARE(raster.image.pixel(0, 0), toQRgb(role_colour(Role::global, Theme::light)));
     QCOMPARE(raster.image.pixel(1, 0), fadedRoleColour(Role::local, Theme::light));    // ended by token 2
     QCOMPARE(raster.image.pixel(3, 0), fadedRoleColour(Role::sliding, Theme::light));  // W = 0: gone at once
     map.is_held = held_by_roles(map, 1);
     const MapRaster wider = rasterOf(map, 4, true, {});
-    QCOMPARE(wider.image.pixel(3, 0), toQRgb(role_colour(Role::sliding)));
+    QCOMPARE(wider.image.pixel(3, 0), toQRgb(role_colour(Role::sliding, Theme::light)));
   }
 
   /// Without roles a map shows what is held, in no role's colour, and says so.
@@ -55,7 +55,7 @@ class RoleFigureTest : public QObject {
     const MapRaster raster = rasterOf(map, 2, true, {});
     // Tokens 0, 1 and half of 2; half of 2, 3 and 4.
     const auto mean = [](int held, int faded) { return static_cast<int>(std::lround((2 * held + 0.5 * faded) / 2.5)); };
-    const QRgb held = toQRgb(role_colour(Role::global));
+    const QRgb held = toQRgb(role_colour(Role::global, Theme::light));
     const QRgb faded = fadedRoleColour(Role::global, Theme::light);
     QCOMPARE(raster.image.pixel(0, 0),
              qRgb(mean(qRed(held), qRed(faded)), mean(qGreen(held), qGreen(faded)), mean(qBlue(held), qBlue(faded))));

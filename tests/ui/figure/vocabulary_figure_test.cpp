@@ -38,7 +38,7 @@ std::array<int, role_count> pixels(const QImage& image, int y) {
   std::array<int, role_count> counts{};
   for (int x = 0; x < image.width(); ++x) {
     for (std::size_t role = 0; role < counts.size(); ++role) {
-      const Rgb colour = role_colour(static_cast<Role>(role));
+      const Rgb colour = role_colour(static_cast<Role>(role), Theme::light);
       if (image.pixel(x, y) == qRgb(colour.red, colour.green, colour.blue)) ++counts[role];
     }
   }

@@ -86,8 +86,9 @@ void RoleMixView::drawBar(QPainter& painter, const QRectF& line, const QString& 
     const auto role = static_cast<Role>(i);
     const double share = static_cast<double>(counts[static_cast<std::size_t>(i)]) / total;
     const QRectF part(x, line.top() + 17, share * line.width(), std::min(barHeight, line.height() - 19));
-    painter.fillRect(part, roleFill(role, ThemeSwitch::instance().theme()));
-    painter.setPen(QColor(0, 0, 0));
+    const QColor fill = roleFill(role, ThemeSwitch::instance().theme());
+    painter.fillRect(part, fill);
+    painter.setPen(inkOn(fill));
     const QString words = QStringLiteral("%1 %2").arg(QLatin1Char(role_letter(role))).arg(shareInWords(share));
     const bool fits = painter.fontMetrics().horizontalAdvance(words) + 4 < part.width();
     if (part.height() < leastForWords) {

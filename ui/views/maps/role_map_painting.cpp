@@ -166,6 +166,7 @@ void RoleMapView::drawLetters(QPainter& painter) const {
   if (columns_.scale() < letterPitch || rowHeight() < letterPitch || !shownHasRoles()) return;
   const SequenceRecord& record = shown();
   const int kvHeads = record.geometry().kv_heads;
+  const Theme theme = ThemeSwitch::instance().theme();
   painter.setFont(smallFont(painter, static_cast<int>(std::min({11.0, rowHeight(), columns_.scale()}))));
   for (int row = 0; row < rows(); ++row) {
     const auto roles = record.roles(LayerId(row / kvHeads), KvHeadId(row % kvHeads));
@@ -173,7 +174,7 @@ void RoleMapView::drawLetters(QPainter& painter) const {
     for (std::int64_t token = columns_.firstToken(); token < columns_.endToken(); ++token) {
       const auto index = static_cast<std::size_t>(token);
       const bool isHeld = lastQuery[index] >= record.size();
-      painter.setPen(isHeld ? QColor(0, 0, 0) : ThemeSwitch::instance().colours().muted);
+      painter.setPen(isHeld ? inkOn(roleFill(roles[index], theme)) : ThemeSwitch::instance().colours().muted);
       painter.drawText(rectOf({row, token}), Qt::AlignCenter, QString(QLatin1Char(role_letter(roles[index]))));
     }
   }
