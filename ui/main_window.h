@@ -118,7 +118,18 @@ class MainWindow : public QMainWindow {
   void makeDocks();
   void makeActions();
   void makeMenus();
-  void connectAll();
+  void makeFileMenu();
+  void makeRunMenu();
+  void makeJobsMenu();
+  void makeViewMenu();
+  void makeHelpMenu();
+  void connectPrompt();
+  void connectWorkbench();
+  void connectFollowUps();
+  void connectFiles();
+  void connectRuns();
+  void connectPanels();
+  void connectJobs();
   /// A model's own sampling for the fields, unless they are somebody's.
   void takeDefaults(const ModelDescription& model);
   /// Says what is wrong, and offers the beginning of a text that is too long.

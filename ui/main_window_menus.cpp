@@ -9,6 +9,7 @@
 #include <QProcess>
 #include <limits>
 
+#include "core/base/resource_path.h"
 #include "ui/main_window.h"
 #include "ui/panels/parts/keys_sheet.h"
 #include "ui/theme/theme.h"
@@ -58,6 +59,14 @@ void MainWindow::makeActions() {
 }
 
 void MainWindow::makeMenus() {
+  makeFileMenu();
+  makeRunMenu();
+  makeJobsMenu();
+  makeViewMenu();
+  makeHelpMenu();
+}
+
+void MainWindow::makeFileMenu() {
   QMenu* const file = menus_->addMenu(tr("&File"));
   modelMenu_ = new QMenu(tr("&Model"), this);
   connect(modelMenu_, &QMenu::aboutToShow, this, &MainWindow::fillModelMenu);
@@ -92,16 +101,19 @@ void MainWindow::makeMenus() {
   for (const auto& [text, kind] : kinds) file->addAction(text, this, [this, which = kind] { showExport(which); });
   file->addSeparator();
   file->addAction(addKey(tr("&Quit"), Qt::CTRL | Qt::Key_Q, [this] { close(); }));
+}
 
+void MainWindow::makeRunMenu() {
   QMenu* const run = menus_->addMenu(tr("&Run"));
   run->addActions({analyse_, generate_, continue_, step_, followUp_, stop_, chat_});
   run->addSeparator();
   keep_ = addKey(tr("&Keep this run to compare with"), Qt::CTRL | Qt::Key_K, [this] { comparison_.keep(); });
   drop_ = addKey(tr("&Drop the kept run"), Qt::CTRL | Qt::SHIFT | Qt::Key_K, [this] { comparison_.drop(); });
   runBaselines_ = addKey(tr("Run the basel&ines on this text"), Qt::CTRL | Qt::Key_B, [this] { runBaselines(); });
-  runBaselines_->setToolTip(tr(
-      "<p>Reads the same text with full attention, a window, H2O, TOVA and StreamingLLM that hold as much as this run, "
-      "keeps each, and shows this one again (Ctrl+B).</p>"));
+  runBaselines_->setToolTip(
+      tr("<p>Reads the same text with full attention, a window, H2O, TOVA, StreamingLLM and SnapKV that hold as much "
+         "as this run, "
+         "keeps each, and shows this one again (Ctrl+B).</p>"));
   run->addActions({keep_, drop_, runBaselines_});
   run->addSeparator();
   QMenu* const role = run->addMenu(tr("&Role of the pinned token"));
@@ -113,13 +125,17 @@ void MainWindow::makeMenus() {
   run->addAction(addKey(tr("Set &window W …"), Qt::Key_W, [this] { chooseWindow(); }));
   run->addAction(tr("Take roles &from a file …"), this, &MainWindow::chooseRoles);
   run->addAction(tr("R&eset window and roles"), this, [this] { workbench_.changeRoles({}); });
+}
 
+void MainWindow::makeJobsMenu() {
   QMenu* const jobs = menus_->addMenu(tr("&Jobs"));
   jobs->addAction(addKey(tr("Show &jobs"), Qt::CTRL | Qt::ALT | Qt::Key_J, [this] { showJobs(); }));
   jobs->addSeparator();
   jobs->addActions(jobs_->jobActions());
   keys_ << jobs_->newAction() << jobs_->openAction();
+}
 
+void MainWindow::makeViewMenu() {
   QMenu* const view = menus_->addMenu(tr("&View"));
   view->addAction(addKey(tr("&Find in the text …"), Qt::CTRL | Qt::Key_F, [this] { beginSearch(); }));
   view->addAction(addKey(tr("Next match"), Qt::Key_F3, [this] { workbench_.search().next(); }));
@@ -155,7 +171,9 @@ void MainWindow::makeMenus() {
     docks->addAction(dock->toggleViewAction());
   docks->addSeparator();
   docks->addAction(tr("Reset the la&yout"), this, &MainWindow::arrangeDocks);
+}
 
+void MainWindow::makeHelpMenu() {
   QMenu* const help = menus_->addMenu(tr("&Help"));
   help->addAction(addKey(tr("&Keyboard shortcuts"), QKeySequence(QStringLiteral("?")),
                          [this] { (new KeysSheet(keys_, this))->show(); }));
@@ -169,6 +187,8 @@ void MainWindow::makeMenus() {
 void MainWindow::fillModelMenu() {
   modelMenu_->clear();
   modelMenu_->addAction(tr("The bundled demo"), this, [this] { openModel(demoModel()); });
+  modelMenu_->addAction(tr("Its full-attention twin"), this,
+                        [this] { openModel(QString::fromStdString(demo_twin_path().string())); });
   modelMenu_->addAction(tr("Open folder …"), this, &MainWindow::chooseModel);
   const QStringList recent = settings_.recentModels();
   if (!recent.isEmpty()) modelMenu_->addSection(tr("Recent"));

@@ -20,9 +20,12 @@ CLI::App* add_command(CLI::App& parent, const std::string& name, const std::stri
   return parent.add_subcommand(name, description);
 }
 
-void on_run(CLI::App& command, Invocation& invocation, std::function<Expected<void>(CommandContext&)> run) {
+void on_run(CLI::App& command, Invocation& invocation, std::function<Expected<void>(CommandContext&)> run, Work work) {
   command.add_flag("--json", invocation.json, "Print the result as JSON on stdout")->disable_flag_override();
-  command.callback([&invocation, run = std::move(run)] { invocation.run = run; });
+  command.callback([&invocation, run = std::move(run), work] {
+    invocation.run = run;
+    invocation.work = work;
+  });
 }
 
 Expected<void> print_text(std::string_view text) {

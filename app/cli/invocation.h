@@ -28,10 +28,14 @@ struct CommandContext {
   bool is_silent = false;  ///< another process says why this one fails
 };
 
+/// What main() has to know of a command: the threads of a training wait in another way (terminal/waiting_threads.h).
+enum class Work { other, training };
+
 /// What the command line asked for; empty until a command was parsed.
 struct Invocation {
   std::function<Expected<void>(CommandContext&)> run;
   bool json = false;
+  Work work = Work::other;
 };
 
 /// A new command of `parent`. Only here, and in command_line.cpp, is an App made: what that takes of CLI11 is long to
@@ -39,7 +43,8 @@ struct Invocation {
 CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& description);
 
 /// Adds --json to a command and makes it the one that runs when it was named.
-void on_run(CLI::App& command, Invocation& invocation, std::function<Expected<void>(CommandContext&)> run);
+void on_run(CLI::App& command, Invocation& invocation, std::function<Expected<void>(CommandContext&)> run,
+            Work work = Work::other);
 
 /// Prints one JSON value and a newline on stdout, whole. Errors: io_failure.
 [[nodiscard]] Expected<void> print_json(const nlohmann::json& value);

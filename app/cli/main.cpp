@@ -8,6 +8,7 @@
 #include "app/cli/invocation.h"
 #include "app/cli/terminal/interrupt.h"
 #include "app/cli/terminal/unhandled.h"
+#include "app/cli/terminal/waiting_threads.h"
 #include "app/cli/words/plain_values.h"
 #include "core/base/lost_file.h"
 #include "core/base/standard_streams.h"
@@ -41,6 +42,7 @@ int run(int argc, char** argv) {
     const auto printed = print_text(**help);
     return printed ? 0 : report(printed.error());
   }
+  if (line.invocation().work == Work::training) wait_asleep(argv);
   CommandContext context{{}, line.invocation().json};
   const auto done = [&] {
     // Gone before there is something to report: it would say a second time that it was interrupted.

@@ -20,4 +20,7 @@ std::filesystem::path resource_path(std::string_view name) {
   return std::filesystem::path(NATSCOPE_RESOURCE_DIR) / name;
 }
 
+std::filesystem::path demo_model_path() { return resource_path("demo"); }
+std::filesystem::path demo_twin_path() { return resource_path("demo-full"); }
+
 }  // namespace natscope

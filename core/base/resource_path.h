@@ -11,4 +11,8 @@ namespace natscope {
 /// beside the running program (an installation), the source tree it was built from. The path need not exist.
 [[nodiscard]] std::filesystem::path resource_path(std::string_view name);
 
+/// The bundled model, with learned roles, and its twin: the same shape and text, trained with full attention.
+[[nodiscard]] std::filesystem::path demo_model_path();
+[[nodiscard]] std::filesystem::path demo_twin_path();
+
 }  // namespace natscope

@@ -8,6 +8,8 @@
 #include <optional>
 #include <span>
 
+#include "core/cache/policy_names.h"
+
 namespace natscope {
 
 namespace {
@@ -23,7 +25,7 @@ struct KindRow {
 };
 
 /// All kinds of policies, in the enumeration's order.
-constexpr std::array<KindRow, 7> kinds{{
+constexpr std::array<KindRow, 8> kinds{{
     {Kind::model, "model", "", "learned roles", true},
     {Kind::full, "full", "", "full attention", true},
     {Kind::window, "window", "W", "sliding window", true},
@@ -31,6 +33,7 @@ constexpr std::array<KindRow, 7> kinds{{
     {Kind::streaming, "streaming", "SINKS,WINDOW", "StreamingLLM", true},
     {Kind::h2o, "h2o", "HEAVY,RECENT", "H2O", false},
     {Kind::tova, "tova", "SIZE", "TOVA", false},
+    {Kind::snapkv, "snapkv", "SIZE,WINDOW", "SnapKV", false},
 }};
 
 const KindRow& row_of(Kind kind) { return kinds[static_cast<std::size_t>(kind)]; }
@@ -41,7 +44,7 @@ const KindRow* find_row(std::string_view policy) {
   return row == kinds.end() ? nullptr : row;
 }
 
-/// "use model, full, window:W, … or tova:SIZE with whole numbers".
+/// "use model, full, window:W, … or snapkv:SIZE,WINDOW with whole numbers".
 std::string expected_forms() {
   std::string text = "use ";
   for (const KindRow& row : kinds) {
@@ -127,6 +130,15 @@ Expected<Policy> read_policy(std::string_view text) {
     case Kind::tova:
       policy.heavy = numbers[0];
       break;
+    case Kind::snapkv:
+      if (numbers[1] < 1)
+        return refuse("WINDOW is 0, but what the prompt's last WINDOW tokens look at is what is kept");
+      if (numbers[1] > numbers[0])
+        return refuse("WINDOW is " + std::to_string(numbers[1]) + ", more than the SIZE of " +
+                      std::to_string(numbers[0]) + " entries that are kept with it in all");
+      policy.heavy = numbers[0] - numbers[1];
+      policy.recent = numbers[1];
+      break;
   }
   return policy;
 }
@@ -139,17 +151,26 @@ Expected<Policy> parse_policy(std::string_view text) {
   return policy;
 }
 
+std::vector<std::string> policy_names() {
+  std::vector<std::string> names;
+  for (const KindRow& row : kinds) names.emplace_back(row.name);
+  return names;
+}
+
 std::string policy_problem(std::string_view text) {
   const Expected<Policy> policy = read_policy(text);
   return policy ? std::string() : policy.error().message;
 }
 
-std::optional<kernels::HeavyHitters> heavy_hitters(const Policy& policy) {
+std::optional<kernels::ScoreRule> score_rule(const Policy& policy) {
   using kernels::EntryScores;
-  if (policy.kind == Kind::h2o) return kernels::HeavyHitters{policy.heavy, policy.recent, EntryScores::of_all_queries};
-  if (policy.kind == Kind::tova) return kernels::HeavyHitters{policy.heavy, policy.recent, EntryScores::of_last_query};
+  if (policy.kind == Kind::h2o) return kernels::ScoreRule{policy.heavy, policy.recent, EntryScores::of_all_queries};
+  if (policy.kind == Kind::tova) return kernels::ScoreRule{policy.heavy, policy.recent, EntryScores::of_last_query};
+  if (policy.kind == Kind::snapkv) return kernels::ScoreRule{policy.heavy, policy.recent, EntryScores::of_prompt_end};
   return {};
 }
+
+bool drops_behind_prompt(const Policy& policy) { return policy.kind == Kind::snapkv; }
 
 bool has_roles(const Policy& policy) { return row_of(policy.kind).has_roles; }
 
@@ -190,6 +211,9 @@ std::string to_string(const Policy& policy) {
       break;
     case Kind::tova:
       numbers = {policy.heavy};
+      break;
+    case Kind::snapkv:
+      numbers = {policy.heavy + policy.recent, policy.recent};
       break;
   }
   std::string text(row_of(policy.kind).name);

@@ -64,6 +64,7 @@ std::optional<std::int64_t> window_of(const RolePlan& plan, std::optional<std::i
     case Policy::Kind::full:
     case Policy::Kind::h2o:
     case Policy::Kind::tova:
+    case Policy::Kind::snapkv:
       break;
   }
   // Every role is global but those that the plan sets, and these use the model's window where it has one.
@@ -83,6 +84,7 @@ Role role_by_policy(const Policy& policy, TokenPos position) {
     case Policy::Kind::full:
     case Policy::Kind::h2o:
     case Policy::Kind::tova:
+    case Policy::Kind::snapkv:
       break;
   }
   return Role::global;

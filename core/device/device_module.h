@@ -24,14 +24,14 @@ class DeviceModule {
   DeviceModule& operator=(const DeviceModule&) = delete;
 
   [[nodiscard]] const kernels::DeviceOperations& operations() const { return *operations_; }
-  [[nodiscard]] void* device() const { return device_; }
+  [[nodiscard]] kernels::OpenedDevice* device() const { return device_; }
   [[nodiscard]] const kernels::DeviceDescription& description() const { return description_; }
 
  private:
   DeviceModule() = default;
 
   const kernels::DeviceOperations* operations_ = nullptr;
-  void* device_ = nullptr;
+  kernels::OpenedDevice* device_ = nullptr;
   kernels::DeviceDescription description_;
 };
 

@@ -126,8 +126,10 @@ class Engine {
   /// the prompt); usage (a plan that the prompt attention cannot do).
   [[nodiscard]] Expected<void> start(RolePlan plan, std::int64_t prompt_tokens = 0);
 
-  /// Processes tokens in chunks. May be called again to go on. On an error or a stop the sequence stands after the last
-  /// whole chunk. Errors: bad_token_id, prompt_too_long (past the context), bad_roles, out_of_memory, interrupted.
+  /// Processes tokens in chunks. May be called again to go on. What the first prefill that comes to its end has read is
+  /// the prompt, behind which SnapKV drops, once; what follows stays whole. On an error or a stop the sequence stands
+  /// after the last whole chunk. Errors: bad_token_id, prompt_too_long (past the context), bad_roles, out_of_memory,
+  /// interrupted.
   [[nodiscard]] Expected<void> prefill(std::span<const std::int32_t> tokens, const PrefillOptions& options,
                                        std::stop_token stop);
 
@@ -143,14 +145,14 @@ class Engine {
   [[nodiscard]] std::span<const float> logits() const;
   [[nodiscard]] const SequenceRecord& record() const;
   [[nodiscard]] CacheCounts counts() const;
-  /// W in force, or nothing when every role is global or the policy has none (full, h2o, tova).
+  /// W in force, or nothing when every role is global or the policy has none (full, h2o, tova, snapkv).
   [[nodiscard]] std::optional<std::int64_t> window() const;
   /// Wall time and tokens of the prefills since start().
   [[nodiscard]] double prefill_s() const;
 
   /// A tile of a head's map, from the trace store or by replaying the layer's tokens with their recorded roles, of
-  /// which `on_replay` is told on this thread. Errors: bad_layer, bad_head, bad_position, interrupted. Under H2O and
-  /// TOVA the mask is what it had kept when each query came.
+  /// which `on_replay` is told on this thread. Errors: bad_layer, bad_head, bad_position, interrupted. Under H2O, TOVA
+  /// and SnapKV the mask is what it had kept when each query came.
   [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, std::stop_token stop,
                                              const ReplayProgress& on_replay = {}) const;
 

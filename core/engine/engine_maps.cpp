@@ -33,8 +33,8 @@ Expected<void> Engine::State::replay_layer(LayerId layer, HeadId head, std::stop
   std::uint64_t of_sequence = 0;
   {
     const std::shared_lock lock(record_mutex);
-    recorded =
-        RecordedSequence::copy(record, std::min(layer.value + most_layers, geometry.layers), decider->plan().policy);
+    recorded = RecordedSequence::copy(record, std::min(layer.value + most_layers, geometry.layers),
+                                      decider->plan().policy, weighed);
     of_sequence = sequence;
   }
   const auto tokens = static_cast<std::int64_t>(recorded.tokens.size());

@@ -90,6 +90,7 @@ Expected<void> Engine::prefill(std::span<const std::int32_t> tokens, const Prefi
       return fail(ErrorCode::usage, "a chunk of " + std::to_string(options.chunk) + " tokens", "give 1 or more");
     NATSCOPE_CHECK(state.check_tokens(tokens));
     const auto start = std::chrono::steady_clock::now();
+    state.set_prompt(static_cast<std::int64_t>(tokens.size()));
     NATSCOPE_CHECK(state.restore(stop));
 
     const TokenPos first(static_cast<std::int32_t>(state.record.size()));
@@ -103,7 +104,8 @@ Expected<void> Engine::prefill(std::span<const std::int32_t> tokens, const Prefi
     };
     tell(0);
     while (done && taken < tokens.size()) {
-      const std::size_t n = std::min(chunk, tokens.size() - taken);
+      const auto n = static_cast<std::size_t>(pass_tokens(
+          state.weighed, state.record.size(), static_cast<std::int64_t>(std::min(chunk, tokens.size() - taken))));
       const auto layers = static_cast<std::size_t>(state.geometry.layers);
       // A layer is begun here, so what is done of the chunk are those before it.
       const auto on_layer = [&](LayerId layer) { tell(taken + n * static_cast<std::size_t>(layer.value) / layers); };
@@ -115,6 +117,7 @@ Expected<void> Engine::prefill(std::span<const std::int32_t> tokens, const Prefi
       taken += n;
       tell(taken);
     }
+    if (done && taken > 0) state.prompt_is_read = true;
     const double elapsed = seconds_since(start);
     state.prefill_s += elapsed;
     const std::unique_lock lock(state.record_mutex);
@@ -128,13 +131,14 @@ Expected<void> Engine::State::step(std::int32_t token, bool generated, std::int3
   NATSCOPE_CHECK(check_tokens({&token, 1}));
   if (is_partial()) return fail(ErrorCode::usage, "the model was opened for its first layers only");
   const auto start = std::chrono::steady_clock::now();
+  set_prompt({});
   NATSCOPE_CHECK(restore(stop));
 
   const TokenPos position(static_cast<std::int32_t>(record.size()));
   recorder->begin(position, 1);
   if (Expected<void> done = guarded([&] { return run_row(token, position, stop); }); !done) {
-    // A stop leaves the cache as it was, but for one with scores, which changes layer by layer.
-    give_up_pass(recorder->evicts() || done.error().code != ErrorCode::interrupted);
+    // A stop leaves the cache as it was, but for one whose entries go by their scores, which changes layer by layer.
+    give_up_pass(recorder->drops(position, 1) != PassDrops::none || done.error().code != ErrorCode::interrupted);
     return done;
   }
   const float probability = probability_of(token);

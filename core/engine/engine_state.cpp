@@ -48,9 +48,9 @@ Expected<void> Engine::State::start(RolePlan plan, std::int64_t prompt_tokens) {
   if (created.plan().forced.size() > most_forced_roles)
     return fail(ErrorCode::usage, "more than " + std::to_string(most_forced_roles) + " roles are set one by one",
                 "give them as a file of roles");
-  const std::optional<kernels::HeavyHitters> rule = heavy_hitters(created.plan().policy);
-  // Heads that add their scores up hold the same positions.
-  if (rule && rule->scores == kernels::EntryScores::of_last_query) NATSCOPE_CHECK(check_set_by_hand(created.plan()));
+  const std::optional<kernels::ScoreRule> rule = score_rule(created.plan().policy);
+  // Heads that add their scores up hold the same positions, and neighbours' scores are those of all positions.
+  if (rule && rule->scores != kernels::EntryScores::of_all_queries) NATSCOPE_CHECK(check_set_by_hand(created.plan()));
   if (device && device->is_dense() && created.window())
     return fail(ErrorCode::usage, "flash attention knows no roles but Global", "use the policy full");
   if (device && rule && !device->attends_to_cache())
@@ -71,6 +71,8 @@ Expected<void> Engine::State::start(RolePlan plan, std::int64_t prompt_tokens) {
   store.clear();
   recorder.emplace(geometry, has_scores, *decider, store, folder.tokenizer());
   record = SequenceRecord(geometry, has_scores, decider->window());
+  weighed = {};
+  prompt_is_read = false;
   ++sequence;
   history.clear();
   has_logits = false;
@@ -94,9 +96,22 @@ Expected<void> Engine::State::check_tokens(std::span<const std::int32_t> tokens)
   return check_roles_for(decider->plan(), total);
 }
 
+void Engine::State::set_prompt(std::optional<std::int64_t> tokens) {
+  if (prompt_is_read) return;
+  WeighedTokens now;
+  if (tokens) now = weighed_tokens(score_rule(decider->plan().policy), record.size() + *tokens);
+  if (now == weighed) return;
+  // A prefill that was stopped has read some of these tokens without weighing them, or weighed some that are none.
+  for (const WeighedTokens& range : {now, weighed})
+    cache_is_stale = cache_is_stale || (!range.are_none() && range.first < record.size());
+  const std::unique_lock lock(record_mutex);
+  weighed = now;
+  recorder->set_weighed(weighed);
+}
+
 Expected<void> Engine::State::restore(std::stop_token stop) {
   if (!cache_is_stale) return {};
-  const RecordedSequence recorded = RecordedSequence::copy(record, geometry.layers, decider->plan().policy);
+  const RecordedSequence recorded = RecordedSequence::copy(record, geometry.layers, decider->plan().policy, weighed);
   ReplayObserver observer(recorded);
   const ChunkExtent extent{geometry.layers, ChunkExtent::Hidden::none};
   NATSCOPE_CHECK(device ? replay(recorded, *device, device->most_tokens(), observer, extent, stop)

@@ -55,6 +55,8 @@ struct Engine::State {
   [[nodiscard]] Expected<void> start(RolePlan plan, std::int64_t prompt_tokens = 0);
   /// Errors: bad_token_id, prompt_too_long, bad_roles: what can be said before any work is done.
   [[nodiscard]] Expected<void> check_tokens(std::span<const std::int32_t> tokens) const;
+  /// The next prefill's tokens end the prompt, unless one was read to its end before; none: there will be no prompt.
+  void set_prompt(std::optional<std::int64_t> tokens);
   /// Brings the cache back to what the record says, after a pass that did not come to its end.
   [[nodiscard]] Expected<void> restore(std::stop_token stop);
   /// A pass ended early: the record stands, the cache holds more or less than it says.
@@ -105,6 +107,8 @@ struct Engine::State {
   std::uint64_t sequence = 0;  // counts start()s
   std::optional<RoleDecider> decider;
   std::optional<FrameRecorder> recorder;
+  WeighedTokens weighed;        // of the prompt, once a prefill has begun to read it; changes under record_mutex
+  bool prompt_is_read = false;  // a prefill came to its end: that was the prompt
   mutable std::shared_mutex
       record_mutex;  // held while the record changes, and by other threads while they copy from it
   SequenceRecord record;

@@ -23,11 +23,12 @@ FrameRecorder::FrameRecorder(CacheGeometry geometry, bool has_scores, const Role
     : geometry_(geometry),
       has_scores_(has_scores),
       decider_(decider),
-      rule_(heavy_hitters(decider.plan().policy)),
+      rule_(score_rule(decider.plan().policy)),
       store_(store),
       decoder_(tokenizer) {
   const auto heads = static_cast<std::size_t>(geometry.layers) * static_cast<std::size_t>(geometry.kv_heads);
   tallies_.assign(heads, HeldTally(decider.window().value_or(0)));
+  held_.assign(heads, 0);
 }
 
 std::size_t FrameRecorder::head_index(LayerId layer, std::int64_t kv_head) const {
@@ -41,8 +42,12 @@ void FrameRecorder::begin(TokenPos first, std::int64_t n, std::function<void(Lay
   const std::size_t size = tallies_.size() * static_cast<std::size_t>(n);
   roles_.resize(size);
   if (has_scores_) scores_.resize(size * role_count);
-  if (!evicts()) return;
-  entries_.assign(size, 0);
+  if (!rule_) return;
+  entries_.resize(size);
+  for (std::size_t index = 0; index < static_cast<std::size_t>(n); ++index) {  // unless something goes
+    for (std::size_t head = 0; head < held_.size(); ++head)
+      entries_[index * held_.size() + head] = held_[head] + static_cast<std::int32_t>(index) + 1;
+  }
   evicted_.assign(static_cast<std::size_t>(n), {});
 }
 
@@ -121,9 +126,22 @@ Expected<void> FrameRecorder::dropped(LayerId layer, TokenPos now, std::span<con
   return {};
 }
 
+Expected<void> FrameRecorder::choose_drops(LayerId layer, TokenPos now, kernels::View<float, 2> scores,
+                                           std::vector<std::vector<std::int32_t>>& positions) {
+  const auto index = static_cast<std::size_t>(now.value - first_.value);
+  positions.clear();
+  for (std::int32_t head = 0; head < geometry_.kv_heads; ++head) {
+    const std::vector<std::int32_t>& gone = positions.emplace_back(
+        positions_that_go({&scores(head, 0), static_cast<std::size_t>(scores.size(1))}, now, *rule_));
+    for (const std::int32_t position : gone) evicted_[index].push_back({layer, KvHeadId(head), TokenPos(position)});
+    entries_[index * tallies_.size() + head_index(layer, head)] -= static_cast<std::int32_t>(gone.size());
+  }
+  return {};
+}
+
 /// Entries after each token, and the counts that follow from them. Head by head, so that its tally stays at hand.
 void FrameRecorder::count(std::span<TokenFrame> frames) {
-  const bool from_roles = !evicts();
+  const bool from_roles = !rule_;
   std::array<std::int64_t, frames_at_once> entries{};
   std::array<std::int64_t, frames_at_once> paper{};
   for (std::size_t head = 0; head < tallies_.size(); ++head) {
@@ -161,7 +179,7 @@ TokenFrame FrameRecorder::frame_of(std::int64_t index, std::int32_t token) {
     append(frame.roles, roles_, at, kv_heads);
     if (has_scores_) append(frame.scores, scores_, at * role_count, kv_heads * role_count);
   }
-  if (evicts()) {
+  if (rule_) {
     const auto of_token = entries_.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(index) * heads);
     frame.entries.assign(of_token, of_token + static_cast<std::ptrdiff_t>(heads));
     frame.evicted = std::move(evicted_[static_cast<std::size_t>(index)]);
@@ -180,6 +198,7 @@ std::vector<TokenFrame> FrameRecorder::take(std::span<const std::int32_t> tokens
       frames.push_back(frame_of(static_cast<std::int64_t>(index), tokens[index]));
     count(std::span(frames).subspan(first));
   }
+  if (rule_ && !frames.empty()) held_ = frames.back().entries;
   return frames;
 }
 

@@ -28,6 +28,8 @@ class FrameRecorder final : public PassObserver {
   FrameRecorder(CacheGeometry geometry, bool has_scores, const RoleDecider& decider, TraceStore& store,
                 const Tokenizer& tokenizer);
 
+  /// Where the prompt ends, for a rule that drops behind it. For the passes that follow.
+  void set_weighed(const WeighedTokens& weighed) { weighed_ = weighed; }
   /// `on_layer` is told of every layer that the pass comes to, on the pass's thread, until the next begin().
   void begin(TokenPos first, std::int64_t n, std::function<void(LayerId layer)> on_layer = {});
   /// The frames of the pass, all but counts.allocated_bytes, probabilities, candidates and times.
@@ -42,12 +44,16 @@ class FrameRecorder final : public PassObserver {
   [[nodiscard]] bool wants_attended(LayerId layer) const override { return store_.keeps(layer); }
   [[nodiscard]] Expected<void> attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,
                                         kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse) override;
-  [[nodiscard]] bool evicts() const override { return rule_.has_value(); }
+  [[nodiscard]] PassDrops drops(TokenPos first, std::int64_t n) const override {
+    return pass_drops(rule_, weighed_, first, n);
+  }
   [[nodiscard]] Expected<void> evict(kernels::KvCache& cache, LayerId layer, TokenPos now) override;
   [[nodiscard]] Expected<void> prescribe_drops(LayerId layer, TokenPos first,
                                                kernels::View<std::int32_t, 2> positions) const override;
   [[nodiscard]] Expected<void> dropped(LayerId layer, TokenPos now, std::span<const std::int32_t> positions,
                                        std::span<const std::int32_t> held) override;
+  [[nodiscard]] Expected<void> choose_drops(LayerId layer, TokenPos now, kernels::View<float, 2> scores,
+                                            std::vector<std::vector<std::int32_t>>& positions) override;
 
  private:
   [[nodiscard]] std::size_t head_index(LayerId layer, std::int64_t kv_head) const;
@@ -57,10 +63,12 @@ class FrameRecorder final : public PassObserver {
   CacheGeometry geometry_;
   bool has_scores_ = false;
   const RoleDecider& decider_;
-  std::optional<kernels::HeavyHitters> rule_;  // where the policy has no roles
+  std::optional<kernels::ScoreRule> rule_;  // where the policy has no roles
+  WeighedTokens weighed_;
   TraceStore& store_;
   StreamingDecoder decoder_;
   std::vector<HeldTally> tallies_;  // [layers * kv_heads]
+  std::vector<std::int32_t> held_;  // [layers * kv_heads] after the frames taken so far, with a rule only
   std::int64_t entries_now_ = 0;
 
   // The pass that is under way.

@@ -22,8 +22,9 @@ template <class Run>
 Expected<void> in_chunks(const RecordedSequence& sequence, std::int64_t most_tokens, const Run& run) {
   const std::span<const std::int32_t> tokens = sequence.tokens;
   const auto chunk = static_cast<std::size_t>(std::min(replay_chunk, most_tokens));
-  for (std::size_t first = 0; first < tokens.size(); first += chunk) {
-    const std::size_t n = std::min(chunk, tokens.size() - first);
+  for (std::size_t first = 0, n = 0; first < tokens.size(); first += n) {
+    n = static_cast<std::size_t>(pass_tokens(sequence.weighed, static_cast<std::int64_t>(first),
+                                             static_cast<std::int64_t>(std::min(chunk, tokens.size() - first))));
     NATSCOPE_CHECK(run(tokens.subspan(first, n), TokenPos(static_cast<std::int32_t>(first))));
   }
   return {};
@@ -31,7 +32,8 @@ Expected<void> in_chunks(const RecordedSequence& sequence, std::int64_t most_tok
 
 }  // namespace
 
-RecordedSequence RecordedSequence::copy(const SequenceRecord& record, std::int32_t layers, const Policy& policy) {
+RecordedSequence RecordedSequence::copy(const SequenceRecord& record, std::int32_t layers, const Policy& policy,
+                                        const WeighedTokens& weighed) {
   RecordedSequence sequence;
   sequence.kv_heads = record.geometry().kv_heads;
   sequence.window = record.window().value_or(0);
@@ -42,7 +44,8 @@ RecordedSequence RecordedSequence::copy(const SequenceRecord& record, std::int32
       sequence.roles.emplace_back(roles.begin(), roles.end());
     }
   }
-  sequence.rule = heavy_hitters(policy);
+  sequence.rule = score_rule(policy);
+  sequence.weighed = weighed;
   if (sequence.rule) {
     for (const TokenFrame& frame : record.frames()) sequence.evicted.push_back(frame.evicted);
   }
@@ -98,6 +101,16 @@ Expected<void> ReplayObserver::dropped(LayerId layer, TokenPos now, std::span<co
   if (!std::ranges::equal(recorded, positions))
     return fail(ErrorCode::internal,
                 "a replay dropped other entries of layer " + std::to_string(layer.value) + " than before");
+  return {};
+}
+
+/// The same positions as before, whatever the scores have become.
+Expected<void> ReplayObserver::choose_drops(LayerId layer, TokenPos now, kernels::View<float, 2>,
+                                            std::vector<std::vector<std::int32_t>>& positions) {
+  positions.assign(static_cast<std::size_t>(sequence_.kv_heads), {});
+  for (const EvictedEntry& entry : sequence_.evicted[static_cast<std::size_t>(now.value)]) {
+    if (entry.layer == layer) positions[static_cast<std::size_t>(entry.kv_head.value)].push_back(entry.position.value);
+  }
   return {};
 }
 

@@ -22,13 +22,15 @@ namespace natscope {
 struct RecordedSequence {
   std::int32_t kv_heads = 0;
   std::int64_t window = 0;
-  std::optional<kernels::HeavyHitters> rule;  ///< by which the cache dropped, where the policy has no roles
+  std::optional<kernels::ScoreRule> rule;  ///< by which the cache dropped, where the policy has no roles
+  WeighedTokens weighed;                   ///< where the rule drops behind a prompt
   std::vector<std::int32_t> tokens;
   std::vector<std::vector<Role>> roles;            ///< [layers * kv_heads][tokens]
   std::vector<std::vector<EvictedEntry>> evicted;  ///< [tokens], with a rule only
 
   /// The first `layers` layers of a record. Copies, so that the record may go on growing.
-  [[nodiscard]] static RecordedSequence copy(const SequenceRecord& record, std::int32_t layers, const Policy& policy);
+  [[nodiscard]] static RecordedSequence copy(const SequenceRecord& record, std::int32_t layers, const Policy& policy,
+                                             const WeighedTokens& weighed);
 };
 
 /// Decides what was decided before, and shows the queries, keys and log-sum-exps of some layers to a store.
@@ -49,12 +51,16 @@ class ReplayObserver final : public PassObserver {
   }
   [[nodiscard]] Expected<void> attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,
                                         kernels::ConstView<float, 3> keys, kernels::ConstView<float, 2> lse) override;
-  [[nodiscard]] bool evicts() const override { return sequence_.rule.has_value(); }
+  [[nodiscard]] PassDrops drops(TokenPos first, std::int64_t n) const override {
+    return pass_drops(sequence_.rule, sequence_.weighed, first, n);
+  }
   [[nodiscard]] Expected<void> evict(kernels::KvCache& cache, LayerId layer, TokenPos now) override;
   [[nodiscard]] Expected<void> prescribe_drops(LayerId layer, TokenPos first,
                                                kernels::View<std::int32_t, 2> positions) const override;
   [[nodiscard]] Expected<void> dropped(LayerId layer, TokenPos now, std::span<const std::int32_t> positions,
                                        std::span<const std::int32_t> held) override;
+  [[nodiscard]] Expected<void> choose_drops(LayerId layer, TokenPos now, kernels::View<float, 2> scores,
+                                            std::vector<std::vector<std::int32_t>>& positions) override;
 
  private:
   const RecordedSequence& sequence_;

@@ -87,21 +87,29 @@ Expected<void> score_segment(Engine& engine, std::span<const std::int32_t> token
   NATSCOPE_CHECK(engine.start(options.plan));
   const auto vocab = static_cast<std::size_t>(engine.config().vocab);
   SegmentLoss loss;
+  const auto predict = [&](std::span<const float> logits, std::int64_t next) {
+    const auto token =
+        predicted(logits, TokenPos(static_cast<std::int32_t>(next)), tokens[static_cast<std::size_t>(next)]);
+    loss.nll += token.nll;
+    ++loss.predicted;
+    if (options.on_token) options.on_token(token);
+  };
   PrefillOptions prefill;
   prefill.chunk = options.chunk;
+  if (options.prompt_tokens > 0) {
+    NATSCOPE_CHECK(engine.prefill(tokens.first(static_cast<std::size_t>(options.prompt_tokens)), prefill, stop));
+    predict(engine.logits(), options.prompt_tokens);
+  }
   prefill.on_logits = [&](TokenPos first, std::int64_t n, std::span<const float> logits) -> Expected<void> {
     for (std::int64_t row = 0; row < n; ++row) {
       const std::int64_t next = first.value + row + 1;
       if (next >= static_cast<std::int64_t>(tokens.size())) break;
-      const auto token = predicted(logits.subspan(static_cast<std::size_t>(row) * vocab, vocab),
-                                   TokenPos(static_cast<std::int32_t>(next)), tokens[static_cast<std::size_t>(next)]);
-      loss.nll += token.nll;
-      ++loss.predicted;
-      if (options.on_token) options.on_token(token);
+      predict(logits.subspan(static_cast<std::size_t>(row) * vocab, vocab), next);
     }
     return {};
   };
-  NATSCOPE_CHECK(engine.prefill(tokens, prefill, std::move(stop)));
+  NATSCOPE_CHECK(
+      engine.prefill(tokens.subspan(static_cast<std::size_t>(options.prompt_tokens)), prefill, std::move(stop)));
   score.nll += loss.nll;
   score.predicted += loss.predicted;
   score.losses.push_back(loss);

@@ -5,8 +5,8 @@
 ///     for (const auto segment : segments) NATSCOPE_CHECK(score_segment(*engine, segment, options, score, stop));
 ///     score.perplexity(); score.kv_fraction();
 ///
-/// A segment begins with a fresh cache; all its tokens but the first are predicted. Source: the rules, sections 5
-/// and 8.
+/// A segment begins with a fresh cache; all its tokens but the first are predicted. Or it begins with a prompt, which
+/// is read and not scored, and behind which what drops there drops. Source: the rules, sections 5, 8 and 11.
 #pragma once
 
 #include <array>
@@ -61,18 +61,21 @@ struct TextScore {
 
 /// One predicted token.
 struct PredictedToken {
-  TokenPos position;          ///< of the token, from 1
+  TokenPos position;          ///< of the token, from 1, or from the prompt's end
   double nll = 0;             ///< natural logarithm
   bool is_likeliest = false;  ///< no other token has a higher logit
 };
 
 struct ScoreOptions {
   RolePlan plan{};
-  std::int64_t chunk = 512;                               ///< tokens a pass
+  std::int64_t chunk = 512;  ///< tokens a pass
+  /// The first so many are a segment's prompt, and only those behind it are predicted; 0: there is none.
+  std::int64_t prompt_tokens = 0;
   std::function<void(const PredictedToken&)> on_token{};  ///< in order; may be empty
 };
 
-/// Adds one segment to `score`. Errors: as Engine::start and Engine::prefill.
+/// Adds one segment to `score`, longer than its prompt. Fractions are of all its tokens: `fraction` after the last one,
+/// held and dense from the first one on. Errors: as Engine::start and Engine::prefill.
 [[nodiscard]] Expected<void> score_segment(Engine& engine, std::span<const std::int32_t> tokens,
                                            const ScoreOptions& options, TextScore& score, std::stop_token stop);
 

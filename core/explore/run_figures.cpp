@@ -35,23 +35,30 @@ std::optional<double> prompt_perplexity(const SequenceRecord& record, std::int64
   return std::exp(nll / static_cast<double>(end - 1));
 }
 
+bool drops_after_reading(const SequenceRecord& record, std::int64_t tokens) {
+  const std::int64_t end = std::min(tokens, record.size());
+  const CacheGeometry& geometry = record.geometry();
+  const auto has_dropped = [&](std::int64_t n) {  // nothing that went comes back
+    const std::int64_t all = (n + 1) * geometry.layers * geometry.kv_heads;
+    return record.frame(TokenPos(static_cast<std::int32_t>(n))).counts.entries < all;
+  };
+  return end > 0 && has_dropped(end - 1) && (end == 1 || !has_dropped(end - 2));
+}
+
 RunOutcome run_outcome(const SequenceRecord& record, std::int64_t tokens) {
   RunOutcome outcome{.figures = run_figures(record, tokens)};
   const CacheGeometry& geometry = record.geometry();
   const double heads = static_cast<double>(geometry.layers) * geometry.kv_heads;
   double held = 0;
   double dense = 0;
-  bool drops = false;
   for (std::int64_t n = 0; n < outcome.figures.tokens; ++n) {
     const auto entries = static_cast<double>(record.frame(TokenPos(static_cast<std::int32_t>(n))).counts.entries);
-    const double all = static_cast<double>(n + 1) * heads;
-    outcome.drops_after_reading = !drops && entries < all;
-    drops |= entries < all;
     held += entries;
-    dense += all;
+    dense += static_cast<double>(n + 1) * heads;
   }
   if (dense > 0) outcome.mean_fraction = held / dense;
   outcome.perplexity = prompt_perplexity(record, outcome.figures.tokens);
+  outcome.drops_after_reading = drops_after_reading(record, outcome.figures.tokens);
   return outcome;
 }
 

@@ -31,10 +31,12 @@ struct RunOutcome {
   RunFigures figures;                  ///< after the last of them
   double mean_fraction = 0;            ///< entries held over all steps, of those of full attention
   std::optional<double> perplexity{};  ///< as prompt_perplexity
-  /// Whether all of it was read before anything was dropped, and then something was: what compresses a cache behind a
-  /// prompt does so. The perplexity is then that of full attention, and says nothing of what is held.
-  bool drops_after_reading = false;
+  bool drops_after_reading = false;    ///< the perplexity says nothing of what is held
 };
+
+/// Whether all of the first `tokens` were read before anything was dropped, and then something was: what compresses a
+/// cache behind a prompt does so. Their perplexity is then that of full attention. Cost: O(1).
+[[nodiscard]] bool drops_after_reading(const SequenceRecord& record, std::int64_t tokens);
 
 /// Cost: O(tokens).
 [[nodiscard]] RunOutcome run_outcome(const SequenceRecord& record, std::int64_t tokens);

@@ -12,7 +12,8 @@ namespace natscope {
 namespace {
 
 /// By their looks. Grey is what the others are measured by.
-constexpr std::array<std::string_view, 7> kinds{"full", "model", "window", "streaming", "h2o", "longformer", "tova"};
+constexpr std::array<std::string_view, 8> kinds{"full", "model",      "window", "streaming",
+                                                "h2o",  "longformer", "tova",   "snapkv"};
 
 }  // namespace
 

@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdint>
+#include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string_view>
 #include <system_error>
 
@@ -37,12 +40,41 @@ struct Place {
   bool says_output_proj = false;
 };
 
+constexpr const char* save_weights = "save the adapter's weights, a dict of tensors, with torch.save";
+constexpr const char* save_names =
+    "adapters' names are layers.N.self_attn.proj_layer.weight, and lora_a and lora_b of q_proj, k_proj, v_proj, o_proj";
+
 Unexpected bad(const std::string& why, std::string hint = {}) {
   return fail(ErrorCode::bad_adapter, why, std::move(hint));
 }
 
+/// Whether a bit pattern is no infinity and no NaN: those have every bit of the exponent.
+template <class Bits>
+bool all_finite(std::span<const std::byte> data, Bits exponent) {
+  for (std::size_t at = 0; at < data.size(); at += sizeof(Bits)) {
+    Bits bits{};
+    std::memcpy(&bits, data.data() + at, sizeof bits);
+    if ((bits & exponent) == exponent) return false;
+  }
+  return true;
+}
+
+/// Of weights.
+bool is_finite(const TorchTensor& tensor) {
+  switch (tensor.dtype) {
+    case DType::bf16:
+      return all_finite<std::uint16_t>(tensor.data, 0x7f80);
+    case DType::f16:
+      return all_finite<std::uint16_t>(tensor.data, 0x7c00);
+    default:
+      return all_finite<std::uint32_t>(tensor.data, 0x7f800000);
+  }
+}
+
 Expected<Place> place_of(const std::string& name) {
-  const auto unknown = [&](const std::string& why) { return bad("tensor " + printable(name, 120) + " " + why); };
+  const auto unknown = [&](const std::string& why) {
+    return bad("tensor " + printable(name, 120) + " " + why, save_names);
+  };
   std::vector<std::string_view> parts;
   for (std::string_view rest = name;;) {
     const std::size_t dot = rest.find('.');
@@ -93,13 +125,16 @@ class Conversion {
 
   /// Reads the names, checks all shapes, and puts rows into order.
   Expected<ConvertedAdapter> convert() {
-    if (tensors_.empty()) return bad("it holds no tensors");
+    if (tensors_.empty()) return bad("it holds no tensors", save_weights);
     for (TorchTensor& tensor : tensors_) NATSCOPE_CHECK(take(tensor));
     NATSCOPE_CHECK(check_layout());
     NATSCOPE_CHECK(check_complete());
     if (layout_ == Layout::torchtune && turns_rows()) reorder();
     found_.tensors = tensors_.size();
-    found_.dtype = name(tensors_.front().dtype);
+    const DType first = tensors_.front().dtype;
+    found_.dtype = std::ranges::all_of(tensors_, [&](const TorchTensor& tensor) { return tensor.dtype == first; })
+                       ? name(first)
+                       : "mixed";
     return found_;
   }
 
@@ -116,7 +151,14 @@ class Conversion {
     NATSCOPE_TRY(const Place place, place_of(tensor.name));
     const auto wrong = [&](const std::string& why) { return bad("tensor " + printable(tensor.name, 120) + " " + why); };
     if (place.layer >= base_.layers) return wrong("is of a layer that the base model does not have");
-    if (!is_weight_dtype(tensor.dtype)) return wrong(std::string("is ") + name(tensor.dtype) + ", no type of weights");
+    if (!is_weight_dtype(tensor.dtype)) {
+      return bad("tensor " + printable(tensor.name, 120) + " is " + name(tensor.dtype) + ", no type of weights",
+                 "save it as float32, bfloat16 or float16");
+    }
+    if (!is_finite(tensor)) {
+      return bad("tensor " + printable(tensor.name, 120) + " holds infinities or NaN",
+                 "take the weights of an earlier checkpoint of that training");
+    }
     if (!by_name_.empty() && place.layout != layout_) {
       return bad("the file has names of Hugging Face's (self_attn) and of torchtune's layout (attn)");
     }

@@ -36,7 +36,7 @@ struct ConvertedAdapter {
   int lora_rank = 0;                      ///< 0: no LoRA
   std::vector<std::string> lora_targets;  ///< "q_proj", …
   std::size_t tensors = 0;
-  std::string dtype;  ///< "F32", "BF16", …: of the first tensor; each keeps its own
+  std::string dtype;  ///< "F32", "BF16", …, or "mixed": each tensor keeps its own
 };
 
 /// Writes adapter.safetensors and, last, adapter_config.json; nothing when the file does not fit the base.

@@ -108,12 +108,15 @@ struct Checker {
       return key(a) < key(b);
     });
     std::size_t at = 0;
+    const TensorInfo* behind_hole = nullptr;
     for (const TensorInfo* const tensor : by_offset) {
       const std::size_t begin = begin_of(*tensor);
       if (begin < at) return refuse_tensor(tensor->name, "its data overlaps another tensor's");
-      if (begin > at) return refuse_tensor(tensor->name, "unused bytes before its data");
+      if (begin > at && behind_hole == nullptr) behind_hole = tensor;
       at = begin + tensor->data.size();
     }
+    // Last: a range that was shifted over another one leaves a hole, too.
+    if (behind_hole != nullptr) return refuse_tensor(behind_hole->name, "unused bytes before its data");
     if (at != data.size()) return refuse("unused bytes after the last tensor");
     return {};
   }

@@ -11,6 +11,7 @@
 #include <variant>
 
 #include "core/base/checked_math.h"
+#include "core/base/utf8.h"
 
 namespace natscope {
 namespace {
@@ -261,6 +262,7 @@ class Machine {
     NATSCOPE_TRY(const std::uint64_t size, little_endian(4));
     if (size > max_text_bytes) return refuse_here("a text of " + std::to_string(size) + " bytes");
     NATSCOPE_TRY(const std::string_view text, bytes(static_cast<std::size_t>(size)));
+    if (!valid_utf8(text)) return refuse_here("a text that is not UTF-8");
     return push(std::make_shared<const std::string>(text));
   }
 

@@ -38,8 +38,10 @@ class LimitedBuilder final : public nlohmann::json_sax<Json> {
     return true;
   }
 
-  bool parse_error(std::size_t position, const std::string& /*token*/, const Json::exception& /*why*/) override {
-    return refuse("no JSON at byte " + std::to_string(position));
+  bool parse_error(std::size_t position, const std::string& /*token*/, const Json::exception& why) override {
+    constexpr int out_of_range = 406;  // as the library numbers its exceptions
+    const bool is_number = why.id == out_of_range;
+    return refuse((is_number ? "a number too large, up to byte " : "no JSON at byte ") + std::to_string(position));
   }
 
   Json document;

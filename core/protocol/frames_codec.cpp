@@ -101,24 +101,46 @@ void read_heads(FieldReader& in, std::vector<TokenFrame>& frames) {
   }
 }
 
+/// Evicted entries travel as runs of positions in one head (layer, KV head, first position, how many): behind a prompt
+/// that is compressed, nearly all of it goes in one step, in every head.
+constexpr std::size_t numbers_of_run = 4;
+
+using EvictedAt = std::vector<EvictedEntry>::const_iterator;
+
+EvictedAt end_of_run(EvictedAt first, EvictedAt end) {
+  auto last = first;
+  for (auto next = first + 1; next != end; last = next++) {
+    const bool goes_on = next->layer == first->layer && next->kv_head == first->kv_head &&
+                         next->position.value == last->position.value + 1;
+    if (!goes_on) break;
+  }
+  return last + 1;
+}
+
 void write_lists(nlohmann::json& out, const std::vector<TokenFrame>& frames) {
   out["candidate_counts"] = column<std::int32_t>(frames, [](const auto& frame) { return frame.candidates.size(); });
   std::vector<std::int32_t> tokens;
   std::vector<float> probabilities;
-  std::vector<std::int32_t> evicted;  // three numbers an entry
+  std::vector<std::int32_t> runs;  // of evicted entries, four numbers each
+  std::vector<std::int32_t> run_counts;
   for (const TokenFrame& frame : frames) {
     for (const TokenCandidate& candidate : frame.candidates) {
       tokens.push_back(candidate.token);
       probabilities.push_back(candidate.probability);
     }
-    for (const EvictedEntry& entry : frame.evicted) {
-      evicted.insert(evicted.end(), {entry.layer.value, entry.kv_head.value, entry.position.value});
+    const std::size_t before = runs.size();
+    for (auto entry = frame.evicted.begin(); entry != frame.evicted.end();) {
+      const auto end = end_of_run(entry, frame.evicted.end());
+      runs.insert(runs.end(), {entry->layer.value, entry->kv_head.value, entry->position.value,
+                               static_cast<std::int32_t>(end - entry)});
+      entry = end;
     }
+    run_counts.push_back(static_cast<std::int32_t>((runs.size() - before) / numbers_of_run));
   }
   out["candidate_tokens"] = bytes_of(tokens);
   out["candidate_probabilities"] = bytes_of(probabilities);
-  out["evicted_counts"] = column<std::int32_t>(frames, [](const auto& frame) { return frame.evicted.size(); });
-  out["evicted"] = bytes_of(evicted);
+  out["evicted_counts"] = bytes_of(run_counts);
+  out["evicted"] = bytes_of(runs);
 }
 
 void read_candidates(FieldReader& in, std::vector<TokenFrame>& frames) {
@@ -141,14 +163,24 @@ void read_evicted(FieldReader& in, std::vector<TokenFrame>& frames) {
   const auto counts = in.array<std::int32_t>("evicted_counts", frames.size());
   const auto sum = sum_of(in, "evicted_counts", counts);
   if (!sum) return;
-  const auto numbers = in.array<std::int32_t>("evicted", 3 * *sum);
+  const auto numbers = in.array<std::int32_t>("evicted", numbers_of_run * *sum);
   if (!in.ok()) return;
   std::size_t at = 0;
   for (std::size_t i = 0; i < frames.size(); ++i) {
-    for (std::int32_t k = 0; k < counts[i]; ++k, at += 3) {
-      if (numbers[at] < 0 || numbers[at + 1] < 0 || numbers[at + 2] < 0)
-        in.fail_field("evicted", "holds a negative number");
-      frames[i].evicted.push_back({LayerId(numbers[at]), KvHeadId(numbers[at + 1]), TokenPos(numbers[at + 2])});
+    TokenFrame& frame = frames[i];
+    // No head can have lost more than it read.
+    const auto read = static_cast<std::int64_t>(frame.position.value) + 1;
+    std::int64_t left = read * static_cast<std::int64_t>(frame.entries.size());
+    for (std::int32_t k = 0; k < counts[i]; ++k, at += numbers_of_run) {
+      const std::int32_t first = numbers[at + 2];
+      const std::int32_t count = numbers[at + 3];
+      left -= count;
+      if (numbers[at] < 0 || numbers[at + 1] < 0 || first < 0)
+        return in.fail_field("evicted", "holds a negative number");
+      if (count < 1 || first + std::int64_t{count} > read || left < 0)
+        return in.fail_field("evicted", "holds more positions than were read");
+      for (std::int32_t position = first; position < first + count; ++position)
+        frame.evicted.push_back({LayerId(numbers[at]), KvHeadId(numbers[at + 1]), TokenPos(position)});
     }
   }
 }

@@ -33,7 +33,7 @@
 /// end would misread raises protocol_version.
 namespace natscope {
 
-inline constexpr std::int32_t protocol_version = 2;
+inline constexpr std::int32_t protocol_version = 3;
 
 /// The first message of both ends.
 struct HelloMessage {

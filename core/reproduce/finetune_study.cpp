@@ -83,7 +83,7 @@ std::vector<PlannedRun> planned_runs(const FinetuneStudyOptions& options) {
 Expected<FinetuneStudyOptions> fitted_to(const ModelFolder& model, FinetuneStudyOptions options) {
   if (model.config().nats) {
     return fail(ErrorCode::unsupported_model, printable(options.model.string()) + " has score layers already",
-                "name a full-attention model");
+                "name a full-attention model; without --model the bundled demo's twin is taken");
   }
   const std::int64_t context = model.config().context;
   options.longest = std::min(options.longest > 0 ? options.longest : longest_by_default, context);

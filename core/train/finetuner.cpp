@@ -147,6 +147,7 @@ class Finetuning final : public TrainingTask {
     NATSCOPE_CHECK(all_reduce(ranks_, totals, sampled, argmax));
     report.tokens = static_cast<std::int64_t>(totals[0]);
     report.loss = totals[1];
+    report.is_distance = true;
     report.has_roles = true;
     report.sampled = sampled.total();
     report.argmax = argmax.total();

@@ -67,8 +67,9 @@ jobs::EvaluationPoint progress_point(const Evaluation& evaluation, int kv_heads)
 
 std::string progress_text(const StepReport& report) {
   char text[160];
-  std::snprintf(text, sizeof text, "step %lld/%lld  loss %.5g  %.0f tok/s", static_cast<long long>(report.step),
-                static_cast<long long>(report.steps), report.loss, report.usual_tokens_per_s);
+  std::snprintf(text, sizeof text, "step %lld/%lld  %s %.5g  %.0f tok/s", static_cast<long long>(report.step),
+                static_cast<long long>(report.steps), report.is_distance ? "distance" : "loss", report.loss,
+                report.usual_tokens_per_s);
   std::string line = text;
   if (report.has_roles) {
     line += "  sampled " + roles_text(report.sampled) + "  argmax " + roles_text(report.argmax);

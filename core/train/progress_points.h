@@ -13,7 +13,7 @@ namespace natscope::train {
 /// Its heads are taken `kv_heads` to a layer.
 [[nodiscard]] jobs::EvaluationPoint progress_point(const Evaluation& evaluation, int kv_heads);
 
-/// One line: "step 120/2000  loss 4.1234  9.5k tok/s  …  ETA 12:34".
+/// One line: "step 120/2000  loss 4.1234  9500 tok/s  …  ETA 12:34"; fine-tuning's has "distance 0.0123".
 [[nodiscard]] std::string progress_text(const StepReport& report);
 [[nodiscard]] std::string evaluation_text(const Evaluation& evaluation);
 

@@ -17,8 +17,9 @@ namespace natscope::train {
 struct StepReport {
   std::int64_t step = 0;  ///< from 1
   std::int64_t steps = 0;
-  std::int64_t tokens = 0;  ///< read in this step
-  double loss = 0.0;        ///< before the step: mean nll of the batch; fine-tuning: mean squared difference
+  std::int64_t tokens = 0;   ///< read in this step
+  double loss = 0.0;         ///< before the step: mean nll of the batch …
+  bool is_distance = false;  ///< … or of fine-tuning the mean squared difference of the final hidden states
   double learning_rate = 0.0;
   double gradient_norm = 0.0;       ///< before the clip, score layers left out
   double tokens_per_s = 0.0;        ///< of this step

@@ -103,12 +103,7 @@ class Loop {
   /// What the folder says of a run that ended with an error.
   Error closed(Error error, std::int64_t steps) {
     if (!ranks_.leads()) return error;
-    if (error.code == ErrorCode::disk_full) {
-      error.message += saved_step_ > 0 ? "; the checkpoint of step " + std::to_string(saved_step_) + " is intact"
-                                       : "; there is no checkpoint yet";
-      error.hint =
-          saved_step_ > 0 ? "free some space; --resume goes on from there" : "free some space, and run it again";
-    }
+    if (error.code == ErrorCode::disk_full) add_last_checkpoint(error);
     const JobState state = stopped_on_request_                    ? JobState::stopped
                            : error.code == ErrorCode::interrupted ? JobState::interrupted
                                                                   : JobState::failed;
@@ -121,6 +116,22 @@ class Loop {
   }
 
  private:
+  /// What is left of the run where the disk is full. A run that did not come so far as to read its checkpoint has
+  /// those of the process before.
+  void add_last_checkpoint(Error& error) const {
+    const bool has_earlier = !has_state_ && !jobs::list_checkpoints(job_.checkpoints()).empty();
+    if (saved_step_ > 0) {
+      error.message += "; the checkpoint of step " + std::to_string(saved_step_) + " is intact";
+      error.hint = "free some space; --resume goes on from there";
+    } else if (has_earlier) {
+      error.message += "; its checkpoints are as they were";
+      error.hint = "free some space; --resume goes on from the newest";
+    } else {
+      error.message += "; there is no checkpoint yet";
+      error.hint = "free some space, and run it again";
+    }
+  }
+
   /// To the listener and the log; a log that cannot be written is no reason to stop training.
   void say(const std::string& text) {
     if (!ranks_.leads()) return;
@@ -155,7 +166,7 @@ class Loop {
     for (const auto& [name, digest] : inputs) {
       const auto before = state_.inputs.find(name);
       if (before == state_.inputs.end() || before->second == digest) continue;
-      return fail(ErrorCode::bad_checkpoint, "the " + name + " is another than the one that this run began with",
+      return fail(ErrorCode::bad_data, "the " + name + " is another than the one that this run began with",
                   "put that back, or begin a new run");
     }
     return {};

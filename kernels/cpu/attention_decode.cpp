@@ -362,7 +362,7 @@ Status attention_decode(ConstView<float, 2> queries, ConstView<float, 2> self_ke
                         std::span<float> self_scores) {
   try {
     bool keep_scores = false;
-    for (std::int32_t head = 0; head < cache.shape().kv_heads && !keep_scores; ++head) {
+    for (std::int32_t head = 0; head < cache.shape().kv_heads && !keep_scores && !self_scores.empty(); ++head) {
       keep_scores =
           cache.page_count(layer, KvHeadId(head)) > 0 && cache.page(layer, KvHeadId(head), 0).scores != nullptr;
     }

@@ -143,37 +143,23 @@ Status KvHeadEntries::append(TokenPos first, std::span<const Role> roles, ConstV
   return {};
 }
 
-Status KvHeadEntries::keep_heavy_hitters(TokenPos now, std::int64_t heavy, std::int64_t recent,
-                                         std::vector<TokenPos>* dropped) {
-  if (!keep_scores_) return {StatusCode::invalid_argument, "keep_heavy_hitters: the cache keeps no scores"};
+Status KvHeadEntries::keep_by_scores(TokenPos now, std::int64_t heavy, std::int64_t recent,
+                                     std::vector<TokenPos>* dropped) {
+  if (!keep_scores_) return {StatusCode::invalid_argument, "keep_by_scores: the cache keeps no scores"};
   if (heavy < 0 || recent < 0) return {StatusCode::invalid_argument, "heavy, recent: not below 0"};
-  std::vector<SlotId> older;
+  std::vector<SlotId> gone;
   try {
-    for (std::int64_t slot = 0; slot < count(); ++slot) {
-      if (positions_[static_cast<std::size_t>(slot)] + recent <= now.value)
-        older.emplace_back(static_cast<std::int32_t>(slot));
+    gone = slots_that_go(positions_, scores_, now, heavy, recent);
+    if (dropped != nullptr) {
+      for (const SlotId slot : gone) dropped->emplace_back(positions_[at(slot)]);
     }
   } catch (const std::bad_alloc&) {
-    return {StatusCode::out_of_memory, "keep_heavy_hitters"};
+    return {StatusCode::out_of_memory, "keep_by_scores"};
   }
-  if (static_cast<std::int64_t>(older.size()) <= heavy) return {};
-
-  const auto heavier = [this](SlotId a, SlotId b) {
-    if (scores_[at(a)] != scores_[at(b)]) return scores_[at(a)] > scores_[at(b)];
-    return positions_[at(a)] < positions_[at(b)];
-  };
-  std::nth_element(older.begin(), older.begin() + heavy, older.end(), heavier);
-  older.erase(older.begin(), older.begin() + heavy);
-  if (dropped != nullptr) {
-    try {
-      for (const SlotId slot : older) dropped->emplace_back(positions_[at(slot)]);
-    } catch (const std::bad_alloc&) {
-      return {StatusCode::out_of_memory, "keep_heavy_hitters"};
-    }
-  }
+  if (gone.empty()) return {};
   // From the highest slot down: what is moved into a hole is then never one that is still to go.
-  std::sort(older.begin(), older.end(), std::greater<>());
-  for (const SlotId slot : older) {
+  std::sort(gone.begin(), gone.end(), std::greater<>());
+  for (const SlotId slot : gone) {
     --by_role_[static_cast<std::size_t>(roles_[at(slot)])];
     drop(slot);
   }
@@ -184,6 +170,12 @@ Status KvHeadEntries::keep_heavy_hitters(TokenPos now, std::int64_t heavy, std::
 
 Status KvHeadEntries::set_score(TokenPos position, float score) {
   if (!keep_scores_) return {StatusCode::invalid_argument, "set_score: the cache keeps no scores"};
+  // Until something goes every position is in its own slot; behind that it is the newest one that is asked for.
+  if (position.value >= 0 && position.value < count() &&
+      positions_[static_cast<std::size_t>(position.value)] == position.value) {
+    scores_[static_cast<std::size_t>(position.value)] = score;
+    return {};
+  }
   const auto found = std::find(positions_.rbegin(), positions_.rend(), position.value);
   if (found == positions_.rend()) return {StatusCode::invalid_argument, "set_score: position not held"};
   scores_[static_cast<std::size_t>(positions_.rend() - found) - 1] = score;

@@ -29,7 +29,7 @@ class KvHeadEntries {
 
   void clear(std::int64_t window, bool keep_scores);
   Status append(TokenPos first, std::span<const Role> roles, ConstView<float, 2> keys, ConstView<float, 2> values);
-  Status keep_heavy_hitters(TokenPos now, std::int64_t heavy, std::int64_t recent, std::vector<TokenPos>* dropped);
+  Status keep_by_scores(TokenPos now, std::int64_t heavy, std::int64_t recent, std::vector<TokenPos>* dropped);
   Status set_score(TokenPos position, float score);
   [[nodiscard]] bool keeps_scores() const { return keep_scores_; }
   [[nodiscard]] std::span<const std::int32_t> positions() const { return positions_; }  ///< by slot

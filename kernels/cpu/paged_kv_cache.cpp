@@ -54,10 +54,10 @@ class PagedKvCache final : public KvCache {
     return heads_[index(layer, kv_head)].append(first, roles, keys, values);
   }
 
-  Status keep_heavy_hitters(LayerId layer, KvHeadId kv_head, TokenPos now, std::int64_t heavy, std::int64_t recent,
-                            std::vector<TokenPos>* dropped) override {
+  Status keep_by_scores(LayerId layer, KvHeadId kv_head, TokenPos now, std::int64_t heavy, std::int64_t recent,
+                        std::vector<TokenPos>* dropped) override {
     if (!has(layer, kv_head)) return {StatusCode::invalid_argument, "layer, kv_head: not in the cache"};
-    return heads_[index(layer, kv_head)].keep_heavy_hitters(now, heavy, recent, dropped);
+    return heads_[index(layer, kv_head)].keep_by_scores(now, heavy, recent, dropped);
   }
 
   Status set_score(LayerId layer, KvHeadId kv_head, TokenPos position, float score) override {
@@ -78,6 +78,24 @@ class PagedKvCache final : public KvCache {
     for (cpu::KvHeadEntries& head : heads.subspan(1))
       std::ranges::transform(sums, head.scores(), sums.begin(), std::plus<>());
     for (cpu::KvHeadEntries& head : heads.subspan(1)) std::ranges::copy(sums, head.scores().begin());
+    return {};
+  }
+
+  Status pool_scores(LayerId layer, std::int64_t recent) override {
+    if (const Status status = check_scored(layer, "pool_scores"); !status.ok()) return status;
+    for (cpu::KvHeadEntries& head : heads_of(layer)) {
+      const std::span<const std::int32_t> positions = head.positions();
+      for (std::size_t slot = 0; slot < positions.size(); ++slot) {
+        if (static_cast<std::size_t>(positions[slot]) != slot)
+          return {StatusCode::invalid_argument, "pool_scores: a head does not hold every position"};
+      }
+      try {
+        kernels::pool_scores(
+            head.scores().first(static_cast<std::size_t>(std::max<std::int64_t>(0, head.count() - recent))));
+      } catch (const std::bad_alloc&) {
+        return {StatusCode::out_of_memory, "pool_scores"};
+      }
+    }
     return {};
   }
 

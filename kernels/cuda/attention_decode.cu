@@ -206,12 +206,12 @@ DecodeUnits units_of(const DeviceKvCache& cache, LayerId layer, std::int64_t hea
           decode_tile(arena.dtype), workers};
 }
 
-/// f(Element, dim, keeps) for what a cache holds.
+/// f(Element, dim, keeps) for what a cache holds; `keeps`: entries' scores grow.
 template <class F>
-Status with_decode(const DeviceKvCache& cache, const F& f) {
+Status with_decode(const DeviceKvCache& cache, bool keeps_scores, const F& f) {
   const KvArena& arena = cache.arena();
   return with_shape(arena.dtype, tile_dim(arena.head_dim), [&](auto element, auto dim) -> Status {
-    return cache.keeps_scores() ? f(element, dim, std::true_type()) : f(element, dim, std::false_type());
+    return keeps_scores ? f(element, dim, std::true_type()) : f(element, dim, std::false_type());
   });
 }
 
@@ -223,11 +223,11 @@ struct DecodePlan {
   DecodeScores scores;
 
   DecodePlan(const DeviceKvCache& cache, LayerId layer, std::int64_t heads, int blocks_at_once, int warps, int dim,
-             void* base)
+             bool keeps, void* base)
       : blocks(blocks_at_once),
         units(units_of(cache, layer, heads, blocks_at_once * warps)),
         partials(units, heads / cache.arena().kv_heads, dim, base),
-        scores(heads, cache.arena().kv_heads, cache.arena().most_scored,
+        scores(heads, cache.arena().kv_heads, keeps ? cache.arena().most_scored : 0,
                base == nullptr ? nullptr : static_cast<std::byte*>(base) + partials.used_bytes) {}
   [[nodiscard]] std::int64_t used_bytes() const { return partials.used_bytes + scores.used_bytes; }
 };
@@ -237,18 +237,22 @@ Status plan_decode(const DeviceKvCache& cache, LayerId layer, std::int64_t heads
                    std::optional<DecodePlan>& plan) {
   int blocks = 0;
   if (const Status status = decode_blocks<Element, dim, keeps>(blocks); !status.ok()) return status;
-  plan.emplace(cache, layer, heads, blocks, DecodeShape<Element, dim>::warps, dim, base);
+  plan.emplace(cache, layer, heads, blocks, DecodeShape<Element, dim>::warps, dim, keeps, base);
   return {};
 }
 
 }  // namespace
 
 std::int64_t attention_decode_scratch_bytes(std::int64_t heads, const DeviceKvCache& cache) {
-  std::optional<DecodePlan> plan;
-  const Status status = with_decode(cache, [&](auto element, auto dim, auto keeps) -> Status {
-    return plan_decode<decltype(element), dim(), keeps()>(cache, LayerId(0), heads, nullptr, plan);
-  });
-  return status.ok() ? plan->used_bytes() : 0;
+  const auto bytes = [&](bool keeps_scores) -> std::int64_t {
+    std::optional<DecodePlan> plan;
+    const Status status = with_decode(cache, keeps_scores, [&](auto element, auto dim, auto keeps) -> Status {
+      return plan_decode<decltype(element), dim(), keeps()>(cache, LayerId(0), heads, nullptr, plan);
+    });
+    return status.ok() ? plan->used_bytes() : 0;
+  };
+  if (!cache.keeps_scores()) return bytes(false);
+  return cache.takes_one_by_one() ? bytes(true) : std::max(bytes(true), bytes(false));
 }
 
 Status attention_decode(ConstView<float, 2> queries, ConstView<float, 2> self_key, ConstView<float, 2> self_value,
@@ -262,10 +266,11 @@ Status attention_decode(ConstView<float, 2> queries, ConstView<float, 2> self_ke
       !status.ok()) {
     return status;
   }
-  if (self_scores.empty() == cache.keeps_scores())
+  const bool keeps_scores = !self_scores.empty();
+  if (keeps_scores ? !cache.keeps_scores() : cache.takes_one_by_one())
     return {StatusCode::shape_mismatch, "self_scores: where the cache keeps scores, and only there"};
   const KvArena& arena = cache.arena();
-  return with_decode(cache, [&](auto element, auto dim, auto keeps) -> Status {
+  return with_decode(cache, keeps_scores, [&](auto element, auto dim, auto keeps) -> Status {
     using Element = decltype(element);
     using Shape = DecodeShape<Element, dim()>;
     std::optional<DecodePlan> plan;
@@ -295,7 +300,7 @@ Status attention_decode(ConstView<float, 2> queries, ConstView<float, 2> self_ke
     const auto merging = std::min<std::int64_t>((head_dim * merge_slices + 31) / 32 * 32, merge_threads);
     if (const Status status = launch_dependent(merge_kernel, static_cast<unsigned>(heads),
                                                static_cast<unsigned>(merging), 0, stream, call);
-        !status.ok() || !cache.keeps_scores()) {
+        !status.ok() || !keeps_scores) {
       return status;
     }
     const dim3 grid(blocks_for(arena.most_scored, score_threads), static_cast<unsigned>(arena.kv_heads));

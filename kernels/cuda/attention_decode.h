@@ -8,7 +8,7 @@
 
 namespace natscope::kernels::cuda {
 
-/// Scratch of a decode, in device memory, aligned to 256 bytes. Depends on the GPU, the shapes and H2O's rule only, not
+/// Scratch of a decode, in device memory, aligned to 256 bytes. Depends on the GPU, the shapes and the rule only, not
 /// on how much the cache holds.
 [[nodiscard]] std::int64_t attention_decode_scratch_bytes(std::int64_t heads, const DeviceKvCache& cache);
 
@@ -16,7 +16,7 @@ namespace natscope::kernels::cuda {
 /// cache holds and the token itself.
 ///
 ///   queries [heads, head_dim] f32; self_key, self_value [kv_heads, head_dim] f32; out [heads, head_dim] f32; lse
-///   [heads] f32; self_scores [kv_heads] f32 where the cache keeps scores, else empty
+///   [heads] f32; self_scores [kv_heads] f32 where scores are to grow: always under a rule that drops after every token
 ///
 /// All heads' keys are cut into equal shares, one a warp, whatever head they belong to; shares are planned on the
 /// device from the lengths there, so a recorded graph stays right while the cache grows. The query heads of a group are

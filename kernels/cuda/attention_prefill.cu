@@ -98,7 +98,7 @@ Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, 
       !status.ok()) {
     return status;
   }
-  if (cache.keeps_scores()) return {StatusCode::invalid_argument, "cache: with scores, tokens come one by one"};
+  if (cache.takes_one_by_one()) return {StatusCode::invalid_argument, "cache: with scores, tokens come one by one"};
   if (queries.size(0) > 65535) return {StatusCode::unsupported_shape, "heads: at most 65535"};
   if (queries.size(1) == 0) return {};
   const AttentionTrainInputs inputs{as_batch(queries), as_batch(keys), as_batch(values),

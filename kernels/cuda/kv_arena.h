@@ -48,7 +48,7 @@ struct KvArena {
   std::int32_t most_moves = 0;      ///< sliding entries that one head can hold
   std::int32_t most_tokens = 0;     ///< that one append can bring
   std::int32_t layers_at_once = 1;  ///< that can append a token in one kernel: `moves` and `slots` have room for them
-  std::int32_t heavy = 0;           ///< where scores are kept: HeavyHitters
+  std::int32_t heavy = 0;           ///< where scores are kept: ScoreRule
   std::int32_t recent = 0;
   EntryScores entry_scores = EntryScores::of_all_queries;
   std::int32_t most_scored = 0;  ///< entries that one head can hold then; 0: no scores are kept
@@ -153,14 +153,15 @@ inline void set_window(KvArena& arena, std::int64_t window, std::int64_t max_tok
 }
 
 /// Sets the rule by which scores are kept, null for none, and with it the bytes of `scores`, which it returns.
-inline std::int64_t set_heavy_hitters(KvArena& arena, const HeavyHitters* rule, std::int64_t max_tokens) {
+inline std::int64_t set_score_rule(KvArena& arena, const ScoreRule* rule, std::int64_t max_tokens) {
   constexpr std::int64_t widest = std::numeric_limits<std::int32_t>::max();
   const auto held = [&](std::int64_t count) { return static_cast<std::int32_t>(count < widest ? count : widest); };
   arena.heavy = rule == nullptr ? 0 : held(rule->heavy);
   arena.recent = rule == nullptr ? 0 : held(rule->recent);
   arena.entry_scores = rule == nullptr ? EntryScores::of_all_queries : rule->scores;
-  // The newest token stands beside those that the rule kept before it.
-  const std::int64_t most = std::int64_t{arena.heavy} + arena.recent + 1;
+  // The newest token stands beside those that the rule kept before it; until a prompt ends it keeps all.
+  const bool is_once = arena.entry_scores == EntryScores::of_prompt_end;
+  const std::int64_t most = is_once ? max_tokens : std::int64_t{arena.heavy} + arena.recent + 1;
   arena.most_scored = rule == nullptr ? 0 : static_cast<std::int32_t>(most < max_tokens ? most : max_tokens);
   return std::int64_t{4} * arena.head_count() * arena.most_scored;
 }

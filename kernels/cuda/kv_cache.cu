@@ -105,14 +105,14 @@ __global__ void __launch_bounds__(append_threads)
 /// A block a head, of which the first one also takes pages back: every append of a long row of tokens then finds all
 /// that are not in use.
 __global__ void __launch_bounds__(append_threads)
-    keep_heavy_hitters_kernel(__grid_constant__ const KvArena arena, __grid_constant__ const TokenDrops call) {
+    keep_by_scores_kernel(__grid_constant__ const KvArena arena, __grid_constant__ const TokenDrops call) {
   __shared__ AppendShared shared;
   if (blockIdx.x == 0 && blockIdx.y == 0) take_back_pages(BlockTeam(), shared, arena);
   const std::int64_t kv_head = blockIdx.x;
   const std::int64_t layer = blockIdx.y;
   const KvHeadPages head(arena, call.layer + layer, kv_head);
   const auto at = [&](const auto& view) { return view.data + layer * view.strides[0] + kv_head * view.strides[1]; };
-  const std::int32_t dropped = keep_heavy_hitters(BlockTeam(), head, *at(call.self_scores), *at(call.prescribed));
+  const std::int32_t dropped = keep_by_scores(BlockTeam(), head, *at(call.self_scores), *at(call.prescribed));
   if (threadIdx.x > 0) return;
   *at(call.dropped) = dropped;
   *at(call.held) = head.state->entries();
@@ -195,8 +195,8 @@ void DeviceKvCache::release_slabs() {
   slabs_.clear();
 }
 
-Status DeviceKvCache::reset(std::int64_t window, const HeavyHitters* heavy_hitters, Stream stream) {
-  if (heavy_hitters != nullptr && (heavy_hitters->heavy < 0 || heavy_hitters->recent < 0))
+Status DeviceKvCache::reset(std::int64_t window, const ScoreRule* rule, Stream stream) {
+  if (rule != nullptr && (rule->heavy < 0 || rule->recent < 0))
     return {StatusCode::invalid_argument, "heavy, recent: not below 0"};
   if (const Status status = synchronize(stream); !status.ok()) return status;
   release_slabs();
@@ -212,7 +212,7 @@ Status DeviceKvCache::reset(std::int64_t window, const HeavyHitters* heavy_hitte
   scores_ = nullptr;
   arena_.scores = nullptr;
   set_window(arena_, window, max_tokens_);
-  const std::int64_t scores_bytes = set_heavy_hitters(arena_, heavy_hitters, max_tokens_);
+  const std::int64_t scores_bytes = set_score_rule(arena_, rule, max_tokens_);
   window_ = arena_.window;
   if (arena_.moves_bytes() > 0) {
     if (const Status status = allocate(arena_.moves_bytes(), &moves_); !status.ok()) return status;
@@ -225,6 +225,9 @@ Status DeviceKvCache::reset(std::int64_t window, const HeavyHitters* heavy_hitte
     }
   }
   arena_.scores = static_cast<float*>(scores_);
+  if (keeps_scores() && !takes_one_by_one()) {  // else a token's own score comes before any that is added to it
+    if (const Status status = fill_bytes(scores_, 0, scores_bytes, stream); !status.ok()) return status;
+  }
   std::memset(mirror_.as<std::byte>(), 0, static_cast<std::size_t>(mirror_.size_bytes()));
   return fill_bytes(arena_.heads, 0, mirror_.size_bytes(), stream);
 }
@@ -280,7 +283,7 @@ Status DeviceKvCache::append(LayerId layer, ConstView<Role, 2> roles, ConstView<
                              ConstView<float, 3> values, Stream stream) {
   if (layer.value < 0 || layer.value >= arena_.layers) return {StatusCode::invalid_argument, "layer: not in the cache"};
   const std::int64_t rows = roles.size(1);
-  if (keeps_scores() && rows > 1)
+  if (takes_one_by_one() && rows > 1)
     return {StatusCode::invalid_argument, "append: a cache that keeps scores takes tokens one by one"};
   if (roles.size(0) != arena_.kv_heads) return {StatusCode::shape_mismatch, "roles: [kv_heads, n]"};
   if (!launch::has_sizes(keys, {arena_.kv_heads, rows, arena_.head_dim}))
@@ -324,14 +327,14 @@ Status DeviceKvCache::append_token(ConstView<Role, 2> roles, ConstView<float, 3>
   return {};
 }
 
-Status DeviceKvCache::keep_heavy_hitters(const TokenDrops& call, Stream stream) {
-  if (!keeps_scores()) return {StatusCode::invalid_argument, "keep_heavy_hitters: the cache keeps no scores"};
+Status DeviceKvCache::keep_by_scores(const TokenDrops& call, Stream stream) {
+  if (!keeps_scores()) return {StatusCode::invalid_argument, "keep_by_scores: the cache keeps no scores"};
   const std::int64_t layers = call.dropped.size(0);
   if (call.layer < 0 || call.layer + layers > arena_.layers)
-    return {StatusCode::invalid_argument, "keep_heavy_hitters: layers over the cache's"};
+    return {StatusCode::invalid_argument, "keep_by_scores: layers over the cache's"};
   const auto fits = [&](const auto& view) { return launch::has_sizes(view, {layers, arena_.kv_heads}); };
   if (!fits(call.self_scores) || !fits(call.prescribed) || !fits(call.dropped) || !fits(call.held))
-    return {StatusCode::shape_mismatch, "keep_heavy_hitters: [layers, kv_heads]"};
+    return {StatusCode::shape_mismatch, "keep_by_scores: [layers, kv_heads]"};
   if (layers == 0) return {};
   if (arena_.entry_scores == EntryScores::of_last_query) {
     if (const Status status =
@@ -341,7 +344,22 @@ Status DeviceKvCache::keep_heavy_hitters(const TokenDrops& call, Stream stream) 
     }
   }
   const dim3 heads(static_cast<unsigned>(arena_.kv_heads), static_cast<unsigned>(layers));
-  return launch_kernel(keep_heavy_hitters_kernel, heads, append_threads, 0, stream, arena_, call);
+  return launch_kernel(keep_by_scores_kernel, heads, append_threads, 0, stream, arena_, call);
+}
+
+Status DeviceKvCache::read_scores(LayerId layer, View<float, 2> to_host, Stream stream) const {
+  if (!keeps_scores()) return {StatusCode::invalid_argument, "read_scores: the cache keeps no scores"};
+  if (layer.value < 0 || layer.value >= arena_.layers) return {StatusCode::invalid_argument, "layer: not in the cache"};
+  if (to_host.size(0) != arena_.kv_heads || (to_host.size(1) > 1 && to_host.stride(1) != 1))
+    return {StatusCode::shape_mismatch, "read_scores: [kv_heads, n], rows dense"};
+  if (to_host.size(1) > arena_.most_scored)
+    return {StatusCode::invalid_argument, "read_scores: more entries than a head can hold"};
+  for (std::int64_t head = 0; head < arena_.kv_heads; ++head) {
+    const float* const from = KvHeadPages(arena_, layer.value, head).scores;
+    if (const Status status = copy_to_host(&to_host(head, 0), from, to_host.size(1) * 4, stream); !status.ok())
+      return status;
+  }
+  return {};
 }
 
 Status DeviceKvCache::finish_step(Stream stream) {

@@ -49,9 +49,11 @@ struct HeadEntries {
 /// the end of the object give back. One owner, one stream at a time.
 ///
 /// Where scores are kept tokens come one by one, in every layer attention_decode, append (or append_token),
-/// keep_heavy_hitters; a finish_step after many of them does. Scores stand beside the pages: 4 bytes an entry that the
+/// keep_by_scores; a finish_step after many of them does. Scores stand beside the pages: 4 bytes an entry that the
 /// rule lets a head hold.
-/// What goes leaves its place to the last one of its role, so globals and locals are in no particular order then.
+/// Under a rule of a prompt's end tokens may come in chunks; scores grow where a decode is asked for the token's own,
+/// and once the prompt is read keep_by_scores drops, call by call, what it is told to go. What goes leaves its place to
+/// the last one of its role, so globals and locals are in no particular order then.
 class DeviceKvCache {
  public:
   /// `max_tokens`: the longest sequence that will come. limit_bytes of the shape bounds the slabs (0: the device's
@@ -69,10 +71,14 @@ class DeviceKvCache {
   [[nodiscard]] std::int64_t window() const { return window_; }
 
   /// Drops everything and gives the slabs back; the next token is at position 0. Waits for the stream. A graph that was
-  /// recorded before is not valid any more. `heavy_hitters`: the rule from here on, and every entry has a score;
+  /// recorded before is not valid any more. `rule`: the rule from here on, and every entry has a score;
   /// null: no scores. Errors: invalid_argument (a rule below 0), out_of_memory.
-  Status reset(std::int64_t window, const HeavyHitters* heavy_hitters, Stream stream);
+  Status reset(std::int64_t window, const ScoreRule* rule, Stream stream);
   [[nodiscard]] bool keeps_scores() const { return arena_.most_scored > 0; }
+  /// Whether entries may go after each token, which then come one by one.
+  [[nodiscard]] bool takes_one_by_one() const {
+    return keeps_scores() && arena_.entry_scores != EntryScores::of_prompt_end;
+  }
 
   /// Promises pages for the next append of `tokens` tokens of each of `layers` layers, whatever their roles; every
   /// append needs such a promise before it, be it launched by a call or by a graph. Waits for the stream only when what
@@ -96,7 +102,13 @@ class DeviceKvCache {
   /// After an append of one token to these layers, on the device: its score is that of `call`, H2O's rule drops an
   /// entry a head at most, and `call` is told which. One kernel, a block a head. Errors: shape_mismatch,
   /// invalid_argument (no scores are kept, layers over the cache's).
-  Status keep_heavy_hitters(const TokenDrops& call, Stream stream);
+  Status keep_by_scores(const TokenDrops& call, Stream stream);
+
+  /// The scores of the first n entries of each head of a layer as they stand, by slot, which is the position of a
+  /// global entry where nothing went. Done when the stream has passed it.
+  ///   to_host [kv_heads, n], rows dense
+  /// Errors: shape_mismatch, invalid_argument (no scores are kept, no such layer, more than a head can hold).
+  Status read_scores(LayerId layer, View<float, 2> to_host, Stream stream) const;
 
   /// Pages that became empty can be used again from here on, and counts go to pinned memory.
   Status finish_step(Stream stream);

@@ -6,7 +6,7 @@
 
 #include "kernels/cuda/kv_append.h"
 
-/// The rule of HeavyHitters on one head, for the device and for the CPU test: which entry goes, and what moves into its
+/// ScoreRule on one head, for the device and for the CPU test: which entry goes, and what moves into its
 /// place. Runs after an append of one token and before the next one; a `Team` as in kv_append.h, which besides can
 /// join: see below.
 namespace natscope::kernels::cuda {
@@ -80,8 +80,8 @@ NATSCOPE_HD void share_scores(const Team& team, const KvArena& arena, std::int64
 /// team.join(count, none, f, join) gives every thread the join of f(0 … count − 1), each of which may be joined with
 /// `none` any number of times.
 template <class Team>
-NATSCOPE_HD std::int32_t keep_heavy_hitters(const Team& team, const KvHeadPages& head, float self_score,
-                                            std::int32_t prescribed) {
+NATSCOPE_HD std::int32_t keep_by_scores(const Team& team, const KvHeadPages& head, float self_score,
+                                        std::int32_t prescribed) {
   const KvArena& arena = *head.arena;
   const std::int32_t entries = head.state->entries();
   const std::int32_t now = head.state->next_position - 1;

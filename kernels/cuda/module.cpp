@@ -19,45 +19,44 @@
 #include "kernels/cuda/token_products.h"
 #include "kernels/device_operations.h"
 
-namespace natscope::kernels::cuda {
-namespace {
+namespace natscope::kernels {
 
-struct Opened {
-  OwnedStream stream;
-  OwnedStream side;  // of what is put aside
-  StreamMark forked, joined;
+struct OpenedDevice {
+  cuda::OwnedStream stream;
+  cuda::OwnedStream side;  // of what is put aside
+  cuda::StreamMark forked, joined;
   bool aside = false;
-  DeviceMemory scratch;  // of attention
-  std::array<StreamMark, device_mark_count> marks;
+  cuda::DeviceMemory scratch;  // of attention
+  std::array<cuda::StreamMark, device_mark_count> marks;
   std::uint64_t moves = 0;  // how often memory that recordings may name was freed
-  std::unique_ptr<Graph> recording;
+  std::unique_ptr<cuda::Graph> recording;
 };
 
-struct Recording {
-  std::unique_ptr<Graph> graph;
+struct DeviceRecording {
+  std::unique_ptr<cuda::Graph> graph;
   std::uint64_t moves = 0;
 };
 
-struct Cache {
-  std::unique_ptr<DeviceKvCache> entries;
+struct DeviceCache {
+  std::unique_ptr<cuda::DeviceKvCache> entries;
 };
 
-Opened& of(void* device) { return *static_cast<Opened*>(device); }
-Stream stream_of(void* device) { return of(device).aside ? of(device).side.get() : of(device).stream.get(); }
-DeviceKvCache& kept(void* cache) { return *static_cast<Cache*>(cache)->entries; }
+namespace cuda {
+namespace {
 
-Status reserve_scratch(void* device, std::int64_t size_bytes) {
-  Opened& opened = of(device);
-  if (size_bytes <= opened.scratch.size_bytes()) return {};
-  if (opened.recording) return {StatusCode::invalid_argument, "a recording of what was never done before"};
-  ++opened.moves;
-  return opened.scratch.reserve(size_bytes);
+Stream stream_of(const OpenedDevice* device) { return device->aside ? device->side.get() : device->stream.get(); }
+
+Status reserve_scratch(OpenedDevice* device, std::int64_t size_bytes) {
+  if (size_bytes <= device->scratch.size_bytes()) return {};
+  if (device->recording) return {StatusCode::invalid_argument, "a recording of what was never done before"};
+  ++device->moves;
+  return device->scratch.reserve(size_bytes);
 }
 
-Status open_device(void** device, DeviceDescription* description) {
+Status open_device(OpenedDevice** device, DeviceDescription* description) {
   DeviceInfo info;
   if (const Status status = device_info(info); !status.ok()) return status;
-  std::unique_ptr<Opened> opened(new (std::nothrow) Opened());
+  std::unique_ptr<OpenedDevice> opened(new (std::nothrow) OpenedDevice());
   if (!opened) return {StatusCode::out_of_memory, "the host has no memory left"};
   if (const Status status = opened->stream.create(); !status.ok()) return status;
   for (const Status& status : {opened->side.create(), opened->forked.create(), opened->joined.create()}) {
@@ -74,95 +73,96 @@ Status open_device(void** device, DeviceDescription* description) {
   return {};
 }
 
-void close_device(void* device) { delete static_cast<Opened*>(device); }
+void close_device(OpenedDevice* device) { delete device; }
 
-Status allocate(void*, std::int64_t size_bytes, void** memory) {
+Status allocate(OpenedDevice*, std::int64_t size_bytes, void** memory) {
   DeviceMemory allocated;
   if (const Status status = allocated.allocate(size_bytes); !status.ok()) return status;
   *memory = allocated.take();
   return {};
 }
 
-void free_memory(void*, void* memory) { DeviceMemory::adopt(memory).release(); }
+void free_memory(OpenedDevice*, void* memory) { DeviceMemory::adopt(memory).release(); }
 
-Status upload(void* device, void* to, const void* from_host, std::int64_t size_bytes) {
+Status upload(OpenedDevice* device, void* to, const void* from_host, std::int64_t size_bytes) {
   return copy_to_device(to, from_host, size_bytes, stream_of(device));
 }
-Status download(void* device, void* to_host, const void* from, std::int64_t size_bytes) {
+Status download(OpenedDevice* device, void* to_host, const void* from, std::int64_t size_bytes) {
   return copy_to_host(to_host, from, size_bytes, stream_of(device));
 }
-Status allocate_pinned(void*, std::int64_t size_bytes, void** memory) {
+Status allocate_pinned(OpenedDevice*, std::int64_t size_bytes, void** memory) {
   PinnedMemory allocated;
   if (const Status status = allocated.allocate(size_bytes); !status.ok()) return status;
   *memory = allocated.take();
   return {};
 }
-void free_pinned(void* device, void* memory) {
+void free_pinned(OpenedDevice* device, void* memory) {
   static_cast<void>(synchronize(stream_of(device)));  // a copy may still be writing there; its error comes again
   PinnedMemory::adopt(memory).release();
 }
 
-Status wait(void* device) { return synchronize(stream_of(device)); }
+Status wait(OpenedDevice* device) { return synchronize(stream_of(device)); }
 
 constexpr Status no_such_mark{StatusCode::invalid_argument, "no such mark"};
 bool is_mark(std::int32_t mark) { return mark >= 0 && mark < device_mark_count; }
-StreamMark& mark_of(void* device, std::int32_t mark) { return of(device).marks[static_cast<std::size_t>(mark)]; }
-Status set_mark(void* device, std::int32_t mark) {
+StreamMark& mark_of(OpenedDevice* device, std::int32_t mark) { return device->marks[static_cast<std::size_t>(mark)]; }
+Status set_mark(OpenedDevice* device, std::int32_t mark) {
   return is_mark(mark) ? mark_of(device, mark).set(stream_of(device)) : no_such_mark;
 }
-Status wait_mark(void* device, std::int32_t mark) {
+Status wait_mark(OpenedDevice* device, std::int32_t mark) {
   return is_mark(mark) ? mark_of(device, mark).wait() : no_such_mark;
 }
 
 constexpr Status no_such_side{StatusCode::invalid_argument, "work aside: begun, then ended, then joined"};
-Status begin_aside(void* device) {
-  Opened& opened = of(device);
-  if (opened.aside) return no_such_side;
-  if (const Status status = opened.forked.set(opened.stream.get()); !status.ok()) return status;
-  const Status status = opened.forked.hold(opened.side.get());
-  opened.aside = status.ok();
+Status begin_aside(OpenedDevice* device) {
+  if (device->aside) return no_such_side;
+  if (const Status status = device->forked.set(device->stream.get()); !status.ok()) return status;
+  const Status status = device->forked.hold(device->side.get());
+  device->aside = status.ok();
   return status;
 }
-Status end_aside(void* device) {
-  Opened& opened = of(device);
-  if (!opened.aside) return no_such_side;
-  opened.aside = false;
-  return opened.joined.set(opened.side.get());
+Status end_aside(OpenedDevice* device) {
+  if (!device->aside) return no_such_side;
+  device->aside = false;
+  return device->joined.set(device->side.get());
 }
-Status join_aside(void* device) {
-  Opened& opened = of(device);
-  return opened.aside ? no_such_side : opened.joined.hold(opened.stream.get());
+Status join_aside(OpenedDevice* device) {
+  return device->aside ? no_such_side : device->joined.hold(device->stream.get());
 }
-void* stream(void* device) { return stream_of(device); }
+void* stream(OpenedDevice* device) { return stream_of(device); }
 
-Status norm_rows(void* device, const float* x, const float* weight, std::int64_t rows, std::int64_t cols, float eps,
-                 bool round, float* out) {
+Status norm_rows(OpenedDevice* device, const float* x, const float* weight, std::int64_t rows, std::int64_t cols,
+                 float eps, bool round, float* out) {
   return rms_norm(x, weight, rows, cols, eps, round, out, stream_of(device));
 }
-Status turn(void* device, float* x, const float* norm, const float* cosine, const float* sine, std::int64_t rows,
-            std::int64_t heads, std::int64_t head_dim, float eps, bool round) {
+Status turn(OpenedDevice* device, float* x, const float* norm, const float* cosine, const float* sine,
+            std::int64_t rows, std::int64_t heads, std::int64_t head_dim, float eps, bool round) {
   return turn_heads(x, norm, cosine, sine, rows, heads, head_dim, eps, round, stream_of(device));
 }
-Status gate_rows(void* device, float* gate, const float* up, std::int64_t size, bool round) {
+Status gate_rows(OpenedDevice* device, float* gate, const float* up, std::int64_t size, bool round) {
   return swiglu(gate, up, size, round, stream_of(device));
 }
-Status round_rows(void* device, float* x, std::int64_t size) { return round_to_bf16(x, size, stream_of(device)); }
-Status multiply(void* device, const float* x, std::int64_t rows, const LinearRow* product, bool add) {
+Status round_rows(OpenedDevice* device, float* x, std::int64_t size) {
+  return round_to_bf16(x, size, stream_of(device));
+}
+Status multiply(OpenedDevice* device, const float* x, std::int64_t rows, const LinearRow* product, bool add) {
   return linear(x, rows, *product, add, stream_of(device));
 }
 
-Status multiply_token(void* device, const TokenProducts* call) { return token_products(*call, stream_of(device)); }
-Status prepare_heads(void* device, const TokenHeads* call) { return token_heads(*call, stream_of(device)); }
+Status multiply_token(OpenedDevice* device, const TokenProducts* call) {
+  return token_products(*call, stream_of(device));
+}
+Status prepare_heads(OpenedDevice* device, const TokenHeads* call) { return token_heads(*call, stream_of(device)); }
 
-Status assign_roles(void* device, const Role* prescribed, const float* scores, std::int64_t kv_heads, std::int64_t n,
-                    float global_bias, Role* roles) {
+Status assign_roles(OpenedDevice* device, const Role* prescribed, const float* scores, std::int64_t kv_heads,
+                    std::int64_t n, float global_bias, Role* roles) {
   return assign_prescribed_roles(ConstView<Role, 2>::packed(prescribed, {kv_heads, n}),
                                  ConstView<float, 2>::packed(scores, {n, role_count * kv_heads}), global_bias,
                                  View<Role, 2>::packed(roles, {kv_heads, n}), stream_of(device));
 }
 
-Status create_cache(void*, const KvCacheShape* shape, std::int64_t max_tokens, void** cache) {
-  std::unique_ptr<Cache> made(new (std::nothrow) Cache());
+Status create_cache(OpenedDevice*, const KvCacheShape* shape, std::int64_t max_tokens, DeviceCache** cache) {
+  std::unique_ptr<DeviceCache> made(new (std::nothrow) DeviceCache());
   if (!made) return {StatusCode::out_of_memory, "the host has no memory left"};
   if (const Status status = attention_prefill_fits(shape->head_dim, shape->dtype); !status.ok()) return status;
   if (const Status status = DeviceKvCache::create(*shape, max_tokens, nullptr, made->entries); !status.ok())
@@ -170,34 +170,37 @@ Status create_cache(void*, const KvCacheShape* shape, std::int64_t max_tokens, v
   *cache = made.release();
   return {};
 }
-void free_cache(void* device, void* cache) {
-  ++of(device).moves;
-  delete static_cast<Cache*>(cache);
+void free_cache(OpenedDevice* device, DeviceCache* cache) {
+  ++device->moves;
+  delete cache;
 }
-Status reset_cache(void* device, void* cache, std::int64_t window, const HeavyHitters* heavy_hitters) {
-  ++of(device).moves;
-  return kept(cache).reset(window, heavy_hitters, stream_of(device));
+Status reset_cache(OpenedDevice* device, DeviceCache* cache, std::int64_t window, const ScoreRule* rule) {
+  ++device->moves;
+  return cache->entries->reset(window, rule, stream_of(device));
 }
-Status reserve_cache(void* device, void* cache, std::int64_t tokens, std::int64_t layers) {
-  const std::int32_t* const slots = kept(cache).arena().slots;
-  const Status status = kept(cache).reserve(tokens, layers, stream_of(device));
-  if (kept(cache).arena().slots != slots) ++of(device).moves;
+Status reserve_cache(OpenedDevice* device, DeviceCache* cache, std::int64_t tokens, std::int64_t layers) {
+  const std::int32_t* const slots = cache->entries->arena().slots;
+  const Status status = cache->entries->reserve(tokens, layers, stream_of(device));
+  if (cache->entries->arena().slots != slots) ++device->moves;
   return status;
 }
-Status append(void* device, void* cache, std::int32_t layer, std::int32_t, const ConstView<Role, 2>* roles,
-              const ConstView<float, 3>* keys, const ConstView<float, 3>* values) {
-  return kept(cache).append(LayerId(layer), *roles, *keys, *values, stream_of(device));
+Status append(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, std::int32_t,
+              const ConstView<Role, 2>* roles, const ConstView<float, 3>* keys, const ConstView<float, 3>* values) {
+  return cache->entries->append(LayerId(layer), *roles, *keys, *values, stream_of(device));
 }
-Status append_token(void* device, void* cache, const ConstView<Role, 2>* roles, const ConstView<float, 3>* keys,
-                    const ConstView<float, 3>* values) {
-  return kept(cache).append_token(*roles, *keys, *values, stream_of(device));
+Status append_token(OpenedDevice* device, DeviceCache* cache, const ConstView<Role, 2>* roles,
+                    const ConstView<float, 3>* keys, const ConstView<float, 3>* values) {
+  return cache->entries->append_token(*roles, *keys, *values, stream_of(device));
 }
-Status keep_heavy_hitters(void* device, void* cache, const TokenDrops* call) {
-  return kept(cache).keep_heavy_hitters(*call, stream_of(device));
+Status keep_by_scores(OpenedDevice* device, DeviceCache* cache, const TokenDrops* call) {
+  return cache->entries->keep_by_scores(*call, stream_of(device));
 }
-Status end_appends(void* device, void* cache) { return kept(cache).finish_step(stream_of(device)); }
-Status cache_counts(void*, void* cache, DeviceCacheCounts* counts) {
-  const DeviceKvCache& entries = kept(cache);
+Status read_scores(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, const View<float, 2>* to_host) {
+  return cache->entries->read_scores(LayerId(layer), *to_host, stream_of(device));
+}
+Status end_appends(OpenedDevice* device, DeviceCache* cache) { return cache->entries->finish_step(stream_of(device)); }
+Status cache_counts(OpenedDevice*, DeviceCache* cache, DeviceCacheCounts* counts) {
+  const DeviceKvCache& entries = *cache->entries;
   if (const Status status = entries.failure(); !status.ok()) return status;
   *counts = {entries.total_entries(), entries.allocated_bytes()};
   return {};
@@ -215,17 +218,18 @@ bool is_without_gaps(const View<float, 3>& out) {
   return last + 1 == out.size(0) * out.size(1) * out.size(2);
 }
 
-Status attention(void* device, void* cache, std::int32_t layer, std::int32_t first, const ConstView<float, 3>* queries,
-                 const ConstView<float, 3>* keys, const ConstView<float, 3>* values, const ConstView<Role, 2>* roles,
-                 bool round, const View<float, 3>* out, const View<float, 2>* lse, float* self_scores) {
-  const DeviceKvCache& entries = kept(cache);
+Status attention(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, std::int32_t first,
+                 const ConstView<float, 3>* queries, const ConstView<float, 3>* keys, const ConstView<float, 3>* values,
+                 const ConstView<Role, 2>* roles, bool round, const View<float, 3>* out, const View<float, 2>* lse,
+                 float* self_scores) {
+  const DeviceKvCache& entries = *cache->entries;
   const std::int64_t heads = queries->size(0);
   const std::int64_t chunk = queries->size(1);
   if (self_scores != nullptr && chunk > 1) return {StatusCode::invalid_argument, "attention: with scores, one token"};
   const std::int64_t scratch_bytes = chunk == 1 ? attention_decode_scratch_bytes(heads, entries)
                                                 : attention_prefill_scratch_bytes(heads, chunk, entries);
   if (const Status status = reserve_scratch(device, scratch_bytes); !status.ok()) return status;
-  const DeviceMemory& scratch = of(device).scratch;
+  const DeviceMemory& scratch = device->scratch;
   if (chunk > 1) {
     const std::int64_t size = heads * chunk * out->size(2);
     if (round && !is_without_gaps(*out)) return {StatusCode::shape_mismatch, "out: rounded, so without gaps"};
@@ -239,53 +243,51 @@ Status attention(void* device, void* cache, std::int32_t layer, std::int32_t fir
                           scratch.data(), scratch.size_bytes(), stream_of(device), round);
 }
 
-Status train_fits(void*, std::int64_t head_dim, ElementType dtype) { return attention_train_fits(head_dim, dtype); }
-Status train_forward(void* device, const AttentionTrainInputs* inputs, const View<float, 4>* out,
+Status train_fits(OpenedDevice*, std::int64_t head_dim, ElementType dtype) {
+  return attention_train_fits(head_dim, dtype);
+}
+Status train_forward(OpenedDevice* device, const AttentionTrainInputs* inputs, const View<float, 4>* out,
                      const View<float, 3>* lse) {
   if (const Status status = reserve_scratch(device, attention_train_scratch_bytes(*inputs, false)); !status.ok())
     return status;
-  const DeviceMemory& scratch = of(device).scratch;
+  const DeviceMemory& scratch = device->scratch;
   return attention_train_forward(*inputs, *out, *lse, scratch.data(), scratch.size_bytes(), stream_of(device));
 }
-Status train_backward(void* device, const AttentionTrainInputs* inputs, const ConstView<float, 4>* out,
+Status train_backward(OpenedDevice* device, const AttentionTrainInputs* inputs, const ConstView<float, 4>* out,
                       const ConstView<float, 3>* lse, const ConstView<float, 4>* d_out, double sparse_regularized_value,
                       const View<float, 4>* dq, const View<float, 4>* dk, const View<float, 4>* dv,
                       const View<float, 4>* d_roles) {
   if (const Status status = reserve_scratch(device, attention_train_scratch_bytes(*inputs, true)); !status.ok())
     return status;
-  const DeviceMemory& scratch = of(device).scratch;
+  const DeviceMemory& scratch = device->scratch;
   return attention_train_backward(*inputs, *out, *lse, *d_out, sparse_regularized_value, *dq, *dk, *dv, *d_roles,
                                   scratch.data(), scratch.size_bytes(), stream_of(device));
 }
 
-Status begin_recording(void* device) {
-  Opened& opened = of(device);
-  if (opened.recording) return {StatusCode::invalid_argument, "a recording in a recording"};
+Status begin_recording(OpenedDevice* device) {
+  if (device->recording) return {StatusCode::invalid_argument, "a recording in a recording"};
   std::unique_ptr<Graph> graph(new (std::nothrow) Graph());
   if (!graph) return {StatusCode::out_of_memory, "the host has no memory left"};
-  const Status status = graph->begin(opened.stream.get());
-  if (status.ok()) opened.recording = std::move(graph);
+  const Status status = graph->begin(device->stream.get());
+  if (status.ok()) device->recording = std::move(graph);
   return status;
 }
-Status end_recording(void* device, void** recording) {
-  Opened& opened = of(device);
-  if (!opened.recording) return {StatusCode::invalid_argument, "no recording to end"};
-  std::unique_ptr<Graph> graph = std::move(opened.recording);
-  if (const Status status = graph->end(opened.stream.get()); !status.ok()) return status;
-  auto* const kept = new (std::nothrow) Recording{std::move(graph), opened.moves};
+Status end_recording(OpenedDevice* device, DeviceRecording** recording) {
+  if (!device->recording) return {StatusCode::invalid_argument, "no recording to end"};
+  std::unique_ptr<Graph> graph = std::move(device->recording);
+  if (const Status status = graph->end(device->stream.get()); !status.ok()) return status;
+  auto* const kept = new (std::nothrow) DeviceRecording{std::move(graph), device->moves};
   *recording = kept;
   return kept != nullptr ? Status{} : Status{StatusCode::out_of_memory, "the host has no memory left"};
 }
-void free_recording(void* device, void* recording) {
+void free_recording(OpenedDevice* device, DeviceRecording* recording) {
   static_cast<void>(wait(device));  // its error comes again
-  delete static_cast<Recording*>(recording);
+  delete recording;
 }
-bool is_current(void* device, const void* recording) {
-  return static_cast<const Recording*>(recording)->moves == of(device).moves;
-}
-Status replay(void* device, void* recording) {
+bool is_current(OpenedDevice* device, const DeviceRecording* recording) { return recording->moves == device->moves; }
+Status replay(OpenedDevice* device, DeviceRecording* recording) {
   if (!is_current(device, recording)) return {StatusCode::invalid_argument, "a recording of memory that is gone"};
-  return static_cast<Recording*>(recording)->graph->launch(stream_of(device));
+  return recording->graph->launch(stream_of(device));
 }
 
 constexpr DeviceOperations table{
@@ -320,7 +322,8 @@ constexpr DeviceOperations table{
     .reserve_cache = reserve_cache,
     .append = append,
     .append_token = append_token,
-    .keep_heavy_hitters = keep_heavy_hitters,
+    .keep_by_scores = keep_by_scores,
+    .read_scores = read_scores,
     .end_appends = end_appends,
     .cache_counts = cache_counts,
     .attention = attention,
@@ -335,7 +338,8 @@ constexpr DeviceOperations table{
 };
 
 }  // namespace
-}  // namespace natscope::kernels::cuda
+}  // namespace cuda
+}  // namespace natscope::kernels
 
 extern "C" __attribute__((visibility("default"))) const natscope::kernels::DeviceOperations*
 natscope_device_operations();

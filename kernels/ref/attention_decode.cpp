@@ -62,7 +62,7 @@ Status attention_decode(ConstView<float, 2> queries, ConstView<float, 2> self_ke
           row[static_cast<std::size_t>(d)] +=
               weight * stored_element(page.values, cache.shape().dtype, entry * head_dim + d);
         }
-        if (page.scores != nullptr) page.scores[entry] += static_cast<float>(weight);
+        if (page.scores != nullptr && !self_scores.empty()) page.scores[entry] += static_cast<float>(weight);
       }
     }
     const double self_weight = std::exp(scores[seen] - row_lse);

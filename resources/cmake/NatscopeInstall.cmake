@@ -60,7 +60,7 @@ foreach(_module IN LISTS _modules)
   natscope_install_with_run_path(${_module} "${NATSCOPE_INSTALL_MODULES}" "$ORIGIN" ${_libtorch})
 endforeach()
 
-install(DIRECTORY resources/demo resources/sample resources/python DESTINATION share/natscope
+install(DIRECTORY resources/demo resources/demo-full resources/sample resources/python DESTINATION share/natscope
   PATTERN __pycache__ EXCLUDE)
 install(FILES README.md RULES.md SECURITY.md LICENSE resources/install/copyright DESTINATION share/doc/natscope)
 # Licences of what is copied from wheels, as the wheels hold them (./dev setup keeps them).

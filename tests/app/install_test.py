@@ -89,10 +89,12 @@ def check_completion(prefix):
             (("natscope-cli", "export", "--kind", "=", "h"), ["heads"]),
             (("natscope-cli", "kernel", "attention_f"), ["attention_forward"]),
             (("natscope-cli", "jobs", "st"), ["start", "stop"]),
-            (("natscope-cli", "generate", "--model", str(prefix / "share/natscope/d")), [str(prefix / "share/natscope/demo")]),
+            (("natscope-cli", "generate", "--model", str(prefix / "share/natscope/demo-")),
+             [str(prefix / "share/natscope/demo-full")]),
             (("natscope-cli", "train", "--data", str(prefix / "share/natscope/sample/l")),
              [str(prefix / "share/natscope/sample/looking-glass.txt")]),
-            (("natscope-cli", "train", "--init", str(prefix / "share/natscope/d")), [str(prefix / "share/natscope/demo")]),
+            (("natscope-cli", "train", "--init", str(prefix / "share/natscope/demo-")),
+             [str(prefix / "share/natscope/demo-full")]),
             (("natscope-cli", "generate", "--max-new-tokens", ""), [])):
         check(completions(script, *words) == offered, f"{words} completes to {completions(script, *words)}, not {offered}")
 

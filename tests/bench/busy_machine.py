@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How fast the demo generates while other programs want every core.
+"""How fast the demo generates, or a model trains, while other programs want every core.
 
-    busy_machine.py CLI [--against CLI] [--rounds N] [--results FILE --commit ID]
+    busy_machine.py CLI [--against CLI] [--train TEXT] [--rounds N] [--results FILE --commit ID]
 
 Each round generates 300 tokens with all threads and with one, first beside nothing else, then beside one endless loop for
-each core; `--against` measures another build in the same rounds. Prints medians as JSON, `ratio` over the same build
-beside nothing else; --results writes them with the machine.
+each core; `--against` measures another build in the same rounds. With --train each round trains instead, a tiny model and
+one of the demo's shape, with threads that wait for each other asleep, as trainings do, and awake, as OpenMP's do by
+themselves (GOMP_SPINCOUNT=300000). Prints medians as JSON, `ratio` over the same beside nothing else; --results writes
+them with the machine.
 """
 
 import argparse
@@ -18,8 +20,16 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 
 SECONDS = 120  # after which a run counts as 0 tokens/s
+TRAINING_SECONDS = 25  # after which what was trained so far counts
+SHAPES = {
+    "4 layers, hidden 128, T = 256": ["--layers", "4", "--hidden", "128", "--heads", "4", "--kv-heads", "2", "--vocab", "512",
+                                      "--context", "256", "--steps", "30"],
+    "the demo's shape, T = 1024": ["--layers", "6", "--hidden", "320", "--intermediate", "896", "--heads", "8", "--kv-heads",
+                                   "4", "--vocab", "4096", "--context", "1024", "--steps", "6"]}
+WAITS = {"asleep": "OMP_WAIT_POLICY=passive", "awake": "GOMP_SPINCOUNT=300000"}
 
 
 def tokens_per_s(cli, threads):
@@ -30,6 +40,23 @@ def tokens_per_s(cli, threads):
     except subprocess.TimeoutExpired:
         return 0.0
     return json.loads(done.stdout)["decode_tokens_per_s"]
+
+
+def trained_tokens_per_s(cli, text, shape, wait):
+    """The median of a run's steps but the first three, as far as it came."""
+    name, value = WAITS[wait].split("=")
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen([cli, "train", "--data", text, "--out", folder, "--batch", "4", "--device", "cpu",
+                                    *SHAPES[shape]], env=dict(os.environ, **{name: value}), stderr=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL)
+        try:
+            process.wait(TRAINING_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        lines = (pathlib.Path(folder) / "progress.jsonl").read_text().splitlines()
+    speeds = [step["tokens_per_s"] for step in map(json.loads, lines) if "tokens_per_s" in step]
+    return statistics.median(speeds[3:]) if len(speeds) > 3 else 0.0
 
 
 def busy_loops():
@@ -47,6 +74,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cli")
     parser.add_argument("--against", help="another build's natscope-cli")
+    parser.add_argument("--train", metavar="TEXT", help="train on it, in place of generating")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--results", type=pathlib.Path)
     parser.add_argument("--commit", default="")
@@ -54,28 +82,41 @@ def main():
     builds = {"": arguments.cli} | ({"_before": arguments.against} if arguments.against else {})
     cores = len(os.sched_getaffinity(0))
 
+    # What is measured, each as its name and size, and how.
+    measures = {}
+    for build, cli in builds.items():
+        if arguments.train:
+            for shape in SHAPES:
+                for wait in WAITS:
+                    key = (f"train_{wait}", f"{shape}, f32, {cores} cores", build)
+                    measures[key] = lambda cli=cli, shape=shape, wait=wait: trained_tokens_per_s(cli, arguments.train, shape, wait)
+        else:
+            for threads in (cores, 1):
+                key = ("decode_demo", f"demo, f32, {threads} threads, {cores} cores", build)
+                measures[key] = lambda cli=cli, threads=threads: tokens_per_s(cli, threads)
+
     runs = {}
     for _ in range(arguments.rounds):
         for state in ("idle", "busy"):
             loops = busy_loops() if state == "busy" else []
             try:
-                for build, cli in builds.items():
-                    for threads in (cores, 1):
-                        runs.setdefault((build, threads, state), []).append(tokens_per_s(cli, threads))
+                for key, measure in measures.items():
+                    runs.setdefault((key, state), []).append(measure())
             finally:
                 for loop in loops:
                     loop.kill()
                     loop.wait()
 
     rows = []
-    for (build, threads, state), values in runs.items():
+    for (key, state), values in runs.items():
+        name, size, build = key
         value = statistics.median(values)
-        idle = statistics.median(runs[build, threads, "idle"])
+        idle = statistics.median(runs[key, "idle"])
         rows.append({
-            "name": f"decode_demo_{state}{build}", "size": f"demo, f32, {threads} threads, {cores} cores",
-            "value": value, "unit": "tokens/s", "reference": "the same build beside nothing else",
-            "ratio": value / idle if idle else None, "limit": None, "fraction_of_limit": None,
-            "runs": len(values), "spread": (max(values) - min(values)) / value if value else None,
+            "name": f"{name}_{state}{build}", "size": size, "value": value, "unit": "tokens/s",
+            "reference": "the same build beside nothing else", "ratio": value / idle if idle else None, "limit": None,
+            "fraction_of_limit": None, "runs": len(values),
+            "spread": (max(values) - min(values)) / value if value else None,
         })
     print(json.dumps(rows, indent=2))
     if arguments.results:

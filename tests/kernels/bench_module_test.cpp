@@ -28,29 +28,29 @@ const DeviceBenchmarks& table() {
   return *found;
 }
 
-class OpenedBench {
+class Bench {
  public:
-  OpenedBench() {
+  Bench() {
     const Status status = table().open(&bench_, &device);
     REQUIRE_MESSAGE(status.ok(), status.detail);
   }
-  ~OpenedBench() { table().close(bench_); }
-  OpenedBench(const OpenedBench&) = delete;
-  OpenedBench& operator=(const OpenedBench&) = delete;
-  [[nodiscard]] void* get() const { return bench_; }
+  ~Bench() { table().close(bench_); }
+  Bench(const Bench&) = delete;
+  Bench& operator=(const Bench&) = delete;
+  [[nodiscard]] OpenedBench* get() const { return bench_; }
 
   BenchmarkedDevice device;
 
  private:
-  void* bench_ = nullptr;
+  OpenedBench* bench_ = nullptr;
 };
 
 constexpr BenchmarkedKernel attention_kernels[] = {
     BenchmarkedKernel::attention_decode, BenchmarkedKernel::attention_prefill, BenchmarkedKernel::attention_backward};
 
-void run_all(const OpenedBench& bench, BenchmarkedKernel kernel, const BenchmarkedAttention& shape,
+void run_all(const Bench& bench, BenchmarkedKernel kernel, const BenchmarkedAttention& shape,
              std::int64_t expected_bytes) {
-  void* prepared = nullptr;
+  PreparedKernel* prepared = nullptr;
   std::int64_t held_bytes = -1;
   const Status status = table().prepare(bench.get(), kernel, &shape, &prepared, &held_bytes);
   REQUIRE_MESSAGE(status.ok(), status.detail);
@@ -69,13 +69,13 @@ void run_all(const OpenedBench& bench, BenchmarkedKernel kernel, const Benchmark
 TEST_CASE("the table is this version's, and the device has a name") {
   CHECK(table().abi_version == device_benchmarks_abi_version);
   CHECK(table().size_bytes == sizeof(DeviceBenchmarks));
-  const OpenedBench bench;
+  const Bench bench;
   CHECK(std::strlen(bench.device.name) > 0);
   CHECK(bench.device.memory_bytes > 0);
 }
 
 TEST_CASE("every kernel runs, dense and with roles") {
-  const OpenedBench bench;
+  const Bench bench;
   run_all(bench, BenchmarkedKernel::read_memory, {.tokens = 1 << 16}, 1 << 16);
   for (const std::int64_t head_dim : {64, 128}) {
     BenchmarkedAttention shape{.heads = 4, .kv_heads = 2, .head_dim = head_dim, .tokens = 301};
@@ -100,8 +100,8 @@ TEST_CASE("every kernel runs, dense and with roles") {
 }
 
 TEST_CASE("what cannot be is an error, and the next one runs") {
-  const OpenedBench bench;
-  void* prepared = nullptr;
+  const Bench bench;
+  PreparedKernel* prepared = nullptr;
   BenchmarkedAttention shape{.tokens = std::int64_t{1} << 50U};
   CHECK(table().prepare(bench.get(), BenchmarkedKernel::read_memory, &shape, &prepared, nullptr).code ==
         StatusCode::out_of_memory);

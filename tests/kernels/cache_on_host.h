@@ -47,10 +47,10 @@ class GuardedBytes {
 class CacheOnHost : public TestedCache {
  public:
   CacheOnHost(const kernels::KvCacheShape& shape, std::int64_t max_tokens, std::int64_t window,
-              const kernels::HeavyHitters* rule = nullptr)
+              const kernels::ScoreRule* rule = nullptr)
       : arena_(kernels::cuda::sized_arena(shape, max_tokens, shape.limit_bytes)),
         tables_(kernels::cuda::divide_tables(arena_, nullptr)),
-        scores_(kernels::cuda::set_heavy_hitters(arena_, rule, max_tokens)) {
+        scores_(kernels::cuda::set_score_rule(arena_, rule, max_tokens)) {
     kernels::cuda::divide_tables(arena_, tables_.data());
     std::memset(arena_.heads, 0, static_cast<std::size_t>(arena_.head_count()) * sizeof(kernels::cuda::KvHeadState));
     std::memset(arena_.stock, 0, sizeof(kernels::cuda::KvPageStock));
@@ -89,7 +89,7 @@ class CacheOnHost : public TestedCache {
     return {};
   }
 
-  kernels::Status keep_heavy_hitters(DropStep& step) override {
+  kernels::Status keep_by_scores(DropStep& step) override {
     take_back_pages(HostTeam(), shared_, arena_);
     step.dropped.clear();
     step.held.clear();
@@ -105,7 +105,7 @@ class CacheOnHost : public TestedCache {
       const kernels::cuda::KvHeadPages head(arena_, step.layer.value + place / arena_.kv_heads,
                                             place % arena_.kv_heads);
       step.dropped.push_back(
-          kernels::cuda::keep_heavy_hitters(HostTeam(), head, step.self_scores[index], step.prescribed[index]));
+          kernels::cuda::keep_by_scores(HostTeam(), head, step.self_scores[index], step.prescribed[index]));
       step.held.push_back(head.state->entries());
     }
     return {};

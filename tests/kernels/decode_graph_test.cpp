@@ -82,7 +82,7 @@ struct StepBuffers {
                           .dropped = View<std::int32_t, 2>::packed(dropped.as<std::int32_t>(), sizes),
                           .held = View<std::int32_t, 2>::packed(held.as<std::int32_t>(), sizes)};
     if (drops) {
-      if (const Status status = cache.keep_heavy_hitters(call, stream); !status.ok()) return status;
+      if (const Status status = cache.keep_by_scores(call, stream); !status.ok()) return status;
     }
     return cache.finish_step(stream);
   }
@@ -94,7 +94,7 @@ struct StepBuffers {
 
 /// Every token by the same recording: its output has the bits of `expected`, and what goes is `dropped` [kv_heads, T]
 /// (empty: without H2O).
-void check_recorded(const AttentionCase& c, const HeavyHitters* rule, const AttentionResult<float>& expected,
+void check_recorded(const AttentionCase& c, const ScoreRule* rule, const AttentionResult<float>& expected,
                     const std::vector<std::int32_t>& dropped) {
   cuda::OwnedStream stream;
   REQUIRE(stream.create().ok());
@@ -162,8 +162,8 @@ TEST_CASE("a step recorded once under H2O or TOVA makes the choices of single ca
                          Of{CaseTurns().length(180, 120, 90), 60, 0, EntryScores::of_last_query}}) {
       AttentionCase c{8, 2, 64, of.tokens, 0, dtype, {}, {}, {}, {}};
       c.fill(random, {1, 0, 0});
-      const HeavyHitters rule{std::min(of.heavy, c.tokens / 2), of.recent, of.scores};
-      const HeavyHittersRun single = sequence_backends()[0].heavy_hitters(c, rule, 32);
+      const ScoreRule rule{std::min(of.heavy, c.tokens / 2), of.recent, of.scores};
+      const ScoreRuleRun single = sequence_backends()[0].score_rule(c, rule, 32);
       check_recorded(c, &rule, single.attention, single.dropped);
     }
   }

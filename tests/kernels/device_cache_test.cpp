@@ -74,7 +74,7 @@ Entries entries_of(TestedCache& cache, const KvCacheShape& shape, LayerId layer,
 /// The same tokens into both caches.
 struct BothCaches {
   BothCaches(const CacheBackend& backend, const KvCacheShape& of, std::int64_t max_tokens, std::int64_t window,
-             const HeavyHitters* rule = nullptr)
+             const ScoreRule* rule = nullptr)
       : shape(of), device(backend.create(of, max_tokens, window, rule)) {
     REQUIRE(KvCache::create(of, cpu).ok());
     cpu->reset(window, rule != nullptr);
@@ -116,14 +116,14 @@ struct BothCaches {
 
   /// H2O after a token of the first `layers` layers from `first` on, with few different scores, so that ties are
   /// common. Now and then what goes is said beforehand.
-  void keep_heavy_hitters(RandomArrays& random, std::int32_t first, std::int32_t layers, const HeavyHitters& rule) {
+  void keep_by_scores(RandomArrays& random, std::int32_t first, std::int32_t layers, const ScoreRule& rule) {
     DropStep step{LayerId(first), {}, {}, {}, {}};
     for (std::int32_t index = 0; index < layers * shape.kv_heads; ++index) {
       step.self_scores.push_back(static_cast<float>(random.between(0, 2)));
       const bool known = random.between(0, 4) == 0;
       step.prescribed.push_back(known ? static_cast<std::int32_t>(random.between(0, position)) : no_drop);
     }
-    REQUIRE(device->keep_heavy_hitters(step).ok());
+    REQUIRE(device->keep_by_scores(step).ok());
     REQUIRE(step.dropped.size() == step.self_scores.size());
     for (std::size_t index = 0; index < step.dropped.size(); ++index) {
       const auto place = static_cast<std::int32_t>(index);
@@ -138,7 +138,7 @@ struct BothCaches {
                                                            : prescribed->second.score;
       if (prescribed != held.end()) REQUIRE(cpu->set_score(layer, head, TokenPos(prescribed->first), -1).ok());
       std::vector<TokenPos> dropped;
-      REQUIRE(cpu->keep_heavy_hitters(layer, head, TokenPos(position), rule.heavy, rule.recent, &dropped).ok());
+      REQUIRE(cpu->keep_by_scores(layer, head, TokenPos(position), rule.heavy, rule.recent, &dropped).ok());
       REQUIRE(dropped.size() <= 1);
       CHECK(step.dropped[index] == (dropped.empty() ? no_drop : dropped[0].value));
       CHECK(step.held[index] == cpu->entries(layer, head));
@@ -241,7 +241,7 @@ TEST_CASE("heavy hitters stay on the device as on the CPU, whatever the roles") 
             CAPTURE(heavy);
             CAPTURE(recent);
             CAPTURE(page_entries);
-            const HeavyHitters rule{heavy, recent};
+            const ScoreRule rule{heavy, recent};
             const ElementType dtype = heavy % 2 == 0 ? ElementType::f32 : ElementType::bf16;
             BothCaches caches(backend, {3, 2, 8, dtype, page_entries}, 90, 5, &rule);
             while (caches.position < 80) {
@@ -250,7 +250,7 @@ TEST_CASE("heavy hitters stay on the device as on the CPU, whatever the roles") 
               if (random.between(0, 1) == 0) {
                 REQUIRE(caches.device->reserve(1, 3).ok());
                 caches.append_token(random, shares);
-                caches.keep_heavy_hitters(random, 0, 3, rule);
+                caches.keep_by_scores(random, 0, 3, rule);
                 ++caches.position;
               } else {
                 const auto count = static_cast<std::int32_t>(random.between(1, 10));
@@ -259,7 +259,7 @@ TEST_CASE("heavy hitters stay on the device as on the CPU, whatever the roles") 
                 for (std::int32_t layer = 0; layer < 3; ++layer) {
                   for (caches.position = first; caches.position < first + count; ++caches.position) {
                     caches.append(random, LayerId(layer), 1, shares);
-                    caches.keep_heavy_hitters(random, layer, 1, rule);
+                    caches.keep_by_scores(random, layer, 1, rule);
                   }
                 }
               }
@@ -279,12 +279,12 @@ TEST_CASE("tokens dropped one by one leave their pages to those that come after 
   for (const CacheBackend& backend : cache_backends()) {
     CAPTURE(backend.name);
     // Heads that go to and fro over the end of a page: what one token gives back the next one takes.
-    const HeavyHitters rule{3, 5};
+    const ScoreRule rule{3, 5};
     BothCaches caches(backend, {1, 2, 8, ElementType::f32, 4, std::int64_t{512} * 10}, 4000, 5, &rule);
     REQUIRE(caches.device->reserve(8, 1).ok());
     for (; caches.position < 500; ++caches.position) {
       caches.append(random, LayerId(0), 1, {1, 3, 1});
-      caches.keep_heavy_hitters(random, 0, 1, rule);
+      caches.keep_by_scores(random, 0, 1, rule);
     }
     REQUIRE(caches.device->finish_step().ok());
     caches.check();
@@ -296,7 +296,7 @@ TEST_CASE("tokens after which nothing was dropped are reported before there is n
   INFO(random.how_to_repeat());
   for (const CacheBackend& backend : cache_backends()) {
     CAPTURE(backend.name);
-    const HeavyHitters rule{2, 1};
+    const ScoreRule rule{2, 1};
     BothCaches caches(backend, {1, 2, 8, ElementType::f32, 4}, 40, 5, &rule);
     for (; caches.position < 6; ++caches.position) {
       CAPTURE(caches.position);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "kernels/kv_cache.h"
+#include "kernels/attention_decode.h"
 
 #include <doctest/doctest.h>
 
@@ -242,7 +243,7 @@ TEST_CASE("heavy hitters stay as a naive simulation says") {
         for (const std::int32_t position : gone) held.erase(position);
 
         std::vector<TokenPos> dropped;
-        REQUIRE(cache->keep_heavy_hitters(layer0, head0, TokenPos(t), heavy, recent, &dropped).ok());
+        REQUIRE(cache->keep_by_scores(layer0, head0, TokenPos(t), heavy, recent, &dropped).ok());
         std::set<std::int32_t> reported;
         for (const TokenPos position : dropped) reported.insert(position.value);
         CHECK(reported == gone);
@@ -265,7 +266,7 @@ TEST_CASE("dropping heavy hitters among locals and sliding tokens keeps both lis
     roles.push_back(random.roles(1, {1, 5, 5})[0]);
     REQUIRE(append_tokens(*cache, layer0, head0, t, std::span(roles).last(1)).ok());
     std::vector<TokenPos> dropped;
-    REQUIRE(cache->keep_heavy_hitters(layer0, head0, TokenPos(t), 5, 3, &dropped).ok());
+    REQUIRE(cache->keep_by_scores(layer0, head0, TokenPos(t), 5, 3, &dropped).ok());
     for (const TokenPos position : dropped) gone.insert(position.value);
     auto expected = expected_entries(roles, 6);
     for (const std::int32_t position : gone) expected.erase(position);
@@ -302,18 +303,94 @@ TEST_CASE("scores are shared among heads that hold the same positions, and clear
   CHECK(scores_of(layer0, 2)[0] == 20.0F);
 
   // What one head drops alone the others cannot add up any more.
-  REQUIRE(cache->keep_heavy_hitters(layer0, KvHeadId(1), TokenPos(5), 5, 0, nullptr).ok());
+  REQUIRE(cache->keep_by_scores(layer0, KvHeadId(1), TokenPos(5), 5, 0, nullptr).ok());
   CHECK(cache->share_scores(layer0).code == StatusCode::invalid_argument);
   CHECK(cache->share_scores(LayerId(2)).code == StatusCode::invalid_argument);
 }
 
+TEST_CASE("scores before the recent ones are pooled, while every position is held") {
+  RandomArrays random(34);
+  INFO(random.how_to_repeat());
+  for (const std::int32_t tokens : {0, 1, 2, 5, 31, 32, 33, 47}) {
+    for (const std::int64_t recent : {0, 1, 3, 40}) {
+      CAPTURE(tokens);
+      CAPTURE(recent);
+      const auto cache = make_cache({2, 2, 8, ElementType::f32, 4}, 0, true);
+      std::vector<float> own;
+      for (std::int32_t t = 0; t < tokens; ++t) {
+        own.push_back(static_cast<float>(random.between(0, 1000)));
+        for (std::int32_t head = 0; head < 2; ++head) {
+          REQUIRE(append_tokens(*cache, layer0, KvHeadId(head), t, std::vector<Role>{Role::global}).ok());
+          REQUIRE(cache->set_score(layer0, KvHeadId(head), TokenPos(t), own.back() + static_cast<float>(head)).ok());
+        }
+      }
+      REQUIRE(cache->pool_scores(layer0, recent).ok());
+      const std::int64_t end = std::max<std::int64_t>(0, tokens - recent);
+      for (std::int32_t head = 0; head < 2; ++head) {
+        for (std::int64_t n = 0; n < tokens; ++n) {
+          double expected = own[static_cast<std::size_t>(n)] + static_cast<float>(head);
+          if (n < end) {
+            expected = 0;
+            for (std::int64_t near = n - 2; near <= n + 2; ++near)
+              expected += near >= 0 && near < end ? own[static_cast<std::size_t>(near)] + static_cast<float>(head) : 0;
+            expected /= 5;
+          }
+          const KvPage page = cache->page(layer0, KvHeadId(head), n / 4);
+          CHECK(page.positions[n % 4] == n);
+          CHECK(page.scores[n % 4] == doctest::Approx(expected));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("neighbours are none where a position is not held") {
+  const auto cache = make_cache({1, 1, 8, ElementType::f32, 4}, 0, true);
+  for (std::int32_t t = 0; t < 9; ++t) {
+    REQUIRE(append_tokens(*cache, layer0, head0, t, std::vector<Role>{Role::global}).ok());
+    REQUIRE(cache->set_score(layer0, head0, TokenPos(t), static_cast<float>(t)).ok());
+  }
+  REQUIRE(cache->pool_scores(layer0, 2).ok());
+  REQUIRE(cache->keep_by_scores(layer0, head0, TokenPos(8), 3, 2, nullptr).ok());
+  CHECK(cache->pool_scores(layer0, 2).code == StatusCode::invalid_argument);
+  CHECK(cache->pool_scores(LayerId(1), 2).code == StatusCode::invalid_argument);
+}
+
+TEST_CASE("scores grow where a decode is asked for the token's own, and only there") {
+  for (const Backend backend : {Backend::ref, Backend::cpu}) {
+    const auto cache = make_cache({1, 1, 8, ElementType::f32, 4}, 0, true);
+    for (std::int32_t t = 0; t < 6; ++t)
+      REQUIRE(append_tokens(*cache, layer0, head0, t, std::vector<Role>{Role::global}).ok());
+    const std::vector<float> row{1, 0, 2, 0, -1, 0, 1, 1};
+    const auto rows = ConstView<float, 2>::packed(row.data(), {1, 8});
+    std::vector<float> out(8);
+    std::vector<float> lse(1);
+    std::vector<float> own(1);
+    const auto sum = [&] {
+      float all = 0;
+      for (std::int64_t index = 0; index < cache->page_count(layer0, head0); ++index) {
+        const KvPage page = cache->page(layer0, head0, index);
+        for (std::int32_t entry = 0; entry < page.count; ++entry) all += page.scores[entry];
+      }
+      return all;
+    };
+    const auto out_view = View<float, 2>::packed(out.data(), {1, 8});
+    REQUIRE(attention_decode(backend, rows, rows, rows, *cache, layer0, out_view, lse, {}).ok());
+    CHECK(sum() == 0);
+    REQUIRE(attention_decode(backend, rows, rows, rows, *cache, layer0, out_view, lse, own).ok());
+    CHECK(sum() + own[0] == doctest::Approx(1));
+    CHECK(sum() > 0);
+  }
+}
+
 TEST_CASE("scores are asked of a cache that keeps them only") {
   const auto cache = make_cache({1, 1, 8, ElementType::f32, 4}, 3);
-  CHECK(cache->keep_heavy_hitters(layer0, head0, TokenPos(0), 1, 1, nullptr).code == StatusCode::invalid_argument);
+  CHECK(cache->keep_by_scores(layer0, head0, TokenPos(0), 1, 1, nullptr).code == StatusCode::invalid_argument);
   CHECK(cache->set_score(layer0, head0, TokenPos(0), 1).code == StatusCode::invalid_argument);
   CHECK(cache->share_scores(layer0).code == StatusCode::invalid_argument);
   CHECK(cache->clear_scores(layer0).code == StatusCode::invalid_argument);
+  CHECK(cache->pool_scores(layer0, 1).code == StatusCode::invalid_argument);
   cache->reset(3, true);
   CHECK(cache->set_score(layer0, head0, TokenPos(0), 1).code == StatusCode::invalid_argument);
-  CHECK(cache->keep_heavy_hitters(layer0, head0, TokenPos(0), -1, 1, nullptr).code == StatusCode::invalid_argument);
+  CHECK(cache->keep_by_scores(layer0, head0, TokenPos(0), -1, 1, nullptr).code == StatusCode::invalid_argument);
 }

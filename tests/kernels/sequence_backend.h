@@ -17,7 +17,7 @@
 namespace natscope::test {
 
 /// What came of a sequence under H2O.
-struct HeavyHittersRun {
+struct ScoreRuleRun {
   AttentionResult<float> attention;
   std::vector<std::int32_t> dropped;                  ///< [kv_heads, T]: position that went after the token, or no_drop
   std::vector<std::int32_t> held;                     ///< [kv_heads, T]: entries then
@@ -31,8 +31,7 @@ struct SequenceBackend {
   /// In chunks of `chunk` tokens, each appended after it was attended to.
   std::function<AttentionResult<float>(const AttentionCase&, std::int64_t chunk, std::int32_t page_entries)> prefill;
   /// As decode, over a cache that keeps scores and H2O's rule.
-  std::function<HeavyHittersRun(const AttentionCase&, const kernels::HeavyHitters&, std::int32_t page_entries)>
-      heavy_hitters;
+  std::function<ScoreRuleRun(const AttentionCase&, const kernels::ScoreRule&, std::int32_t page_entries)> score_rule;
   bool bf16_operands = false;  ///< decode rounds queries and weights to bf16 over a bf16 cache (sequence_check.h)
 };
 

@@ -13,7 +13,7 @@
 #include "kernels/cuda/attention_decode.h"
 #include "kernels/cuda/attention_prefill.h"
 #include "tests/kernels/device_call.h"
-#include "tests/kernels/heavy_hitters_run.h"
+#include "tests/kernels/score_rule_run.h"
 #include "tests/kernels/tested_cache.h"
 
 namespace natscope::test {
@@ -23,7 +23,7 @@ namespace {
 using namespace kernels;
 
 std::unique_ptr<cuda::DeviceKvCache> cache_of(const KvCacheShape& shape, std::int64_t max_tokens, std::int64_t window,
-                                              const HeavyHitters* rule = nullptr) {
+                                              const ScoreRule* rule = nullptr) {
   std::unique_ptr<cuda::DeviceKvCache> cache;
   REQUIRE(cuda::DeviceKvCache::create(shape, max_tokens, nullptr, cache).ok());
   REQUIRE(cache->reset(window, rule, nullptr).ok());
@@ -134,7 +134,7 @@ AttentionResult<float> prefill_all(const AttentionCase& c, std::int64_t chunk, s
 
 class CacheOnDevice : public TestedCache {
  public:
-  CacheOnDevice(const KvCacheShape& shape, std::int64_t max_tokens, std::int64_t window, const HeavyHitters* rule)
+  CacheOnDevice(const KvCacheShape& shape, std::int64_t max_tokens, std::int64_t window, const ScoreRule* rule)
       : cache_(cache_of(shape, max_tokens, window, rule)) {}
 
   Status reserve(std::int64_t tokens, std::int64_t layers) override { return cache_->reserve(tokens, layers, nullptr); }
@@ -164,13 +164,13 @@ class CacheOnDevice : public TestedCache {
                              call.in(ConstView<float, 3>::packed(all.values.data(), sizes)), nullptr);
     return status.ok() ? call.finish() : status;
   }
-  Status keep_heavy_hitters(DropStep& step) override {
+  Status keep_by_scores(DropStep& step) override {
     const std::int64_t kv_heads = cache_->shape().kv_heads;
     const std::array<std::int64_t, 2> sizes{static_cast<std::int64_t>(step.self_scores.size()) / kv_heads, kv_heads};
     step.dropped.assign(step.self_scores.size(), -7);
     step.held = step.dropped;
     DeviceCall call;
-    const Status status = cache_->keep_heavy_hitters(
+    const Status status = cache_->keep_by_scores(
         {.layer = step.layer.value,
          .self_scores = call.in(ConstView<float, 2>::packed(step.self_scores.data(), sizes)),
          .prescribed = call.in(ConstView<std::int32_t, 2>::packed(step.prescribed.data(), sizes)),
@@ -206,8 +206,8 @@ class CacheOnDevice : public TestedCache {
 };
 
 /// As decode_all, with H2O's rule after every token.
-HeavyHittersRun heavy_hitters_once(const AttentionCase& c, const HeavyHitters& rule, std::int32_t page_entries) {
-  HeavyHittersRun run = unwritten_run(c);
+ScoreRuleRun score_rule_once(const AttentionCase& c, const ScoreRule& rule, std::int32_t page_entries) {
+  ScoreRuleRun run = unwritten_run(c);
   CacheOnDevice cache(shape_of(c, page_entries), c.tokens, c.window, &rule);
   const std::int64_t bytes = cuda::attention_decode_scratch_bytes(c.heads, cache.cache());
   for (std::int64_t t = 0; t < c.tokens; ++t) {
@@ -233,7 +233,7 @@ HeavyHittersRun heavy_hitters_once(const AttentionCase& c, const HeavyHitters& r
     for (std::int64_t head = 0; head < c.heads; ++head)
       run.attention.lse[static_cast<std::size_t>(head * c.tokens + t)] = lse[static_cast<std::size_t>(head)];
     step.prescribed.assign(step.self_scores.size(), no_drop);
-    REQUIRE(cache.keep_heavy_hitters(step).ok());
+    REQUIRE(cache.keep_by_scores(step).ok());
     REQUIRE(cache.finish_step().ok());
     note_drops(c, t, step, run);
   }
@@ -241,10 +241,10 @@ HeavyHittersRun heavy_hitters_once(const AttentionCase& c, const HeavyHitters& r
   return run;
 }
 
-HeavyHittersRun heavy_hitters_all(const AttentionCase& c, const HeavyHitters& rule, std::int32_t page_entries) {
-  HeavyHittersRun run;
+ScoreRuleRun score_rule_all(const AttentionCase& c, const ScoreRule& rule, std::int32_t page_entries) {
+  ScoreRuleRun run;
   run_twice([&] {
-    const HeavyHittersRun before = std::exchange(run, heavy_hitters_once(c, rule, page_entries));
+    const ScoreRuleRun before = std::exchange(run, score_rule_once(c, rule, page_entries));
     if (!before.dropped.empty()) CHECK(before.dropped == run.dropped);
     if (!before.dropped.empty()) CHECK(before.scores == run.scores);
     return run.attention;
@@ -254,14 +254,12 @@ HeavyHittersRun heavy_hitters_all(const AttentionCase& c, const HeavyHitters& ru
 
 }  // namespace
 
-std::vector<SequenceBackend> sequence_backends() {
-  return {{"cuda", decode_all, prefill_all, heavy_hitters_all, true}};
-}
+std::vector<SequenceBackend> sequence_backends() { return {{"cuda", decode_all, prefill_all, score_rule_all, true}}; }
 
 std::vector<CacheBackend> cache_backends() {
   return {{"cuda",
            [](const KvCacheShape& shape, std::int64_t max_tokens, std::int64_t window,
-              const HeavyHitters* rule) -> std::unique_ptr<TestedCache> {
+              const ScoreRule* rule) -> std::unique_ptr<TestedCache> {
              return std::make_unique<CacheOnDevice>(shape, max_tokens, window, rule);
            }}};
 }

@@ -12,7 +12,7 @@
 #include "kernels/cuda/linear_loops.h"
 #include "kernels/cuda/token_rows.h"
 #include "tests/kernels/decode_step.h"
-#include "tests/kernels/heavy_hitters_run.h"
+#include "tests/kernels/score_rule_run.h"
 #include "tests/kernels/sequence_loops_on_host.h"
 
 namespace natscope::test {
@@ -71,9 +71,8 @@ AttentionResult<float> prefill_all(Backend backend, const AttentionCase& c, std:
 }
 
 /// As decode_all, with a rule after every token.
-HeavyHittersRun heavy_hitters_all(Backend backend, const AttentionCase& c, const HeavyHitters& rule,
-                                  std::int32_t page_entries) {
-  HeavyHittersRun run = unwritten_run(c);
+ScoreRuleRun score_rule_all(Backend backend, const AttentionCase& c, const ScoreRule& rule, std::int32_t page_entries) {
+  ScoreRuleRun run = unwritten_run(c);
   const auto cache = cache_for(c, page_entries, true);
   for (std::int64_t t = 0; t < c.tokens; ++t) {
     GuardedArray out(c.heads * c.head_dim);
@@ -97,7 +96,7 @@ HeavyHittersRun heavy_hitters_all(Backend backend, const AttentionCase& c, const
     for (std::int32_t index = 0; index < c.kv_heads; ++index) {
       const KvHeadId head(index);
       std::vector<TokenPos> dropped;
-      REQUIRE(cache->keep_heavy_hitters(LayerId(0), head, now, rule.heavy, rule.recent, &dropped).ok());
+      REQUIRE(cache->keep_by_scores(LayerId(0), head, now, rule.heavy, rule.recent, &dropped).ok());
       REQUIRE(dropped.size() <= 1);
       step.dropped.push_back(dropped.empty() ? no_drop : dropped[0].value);
       step.held.push_back(static_cast<std::int32_t>(cache->entries(LayerId(0), head)));
@@ -121,8 +120,8 @@ SequenceBackend sequence_backend(const char* name, Backend backend) {
           [backend](const AttentionCase& c, std::int64_t chunk, std::int32_t page_entries) {
             return prefill_all(backend, c, chunk, page_entries);
           },
-          [backend](const AttentionCase& c, const HeavyHitters& rule, std::int32_t page_entries) {
-            return heavy_hitters_all(backend, c, rule, page_entries);
+          [backend](const AttentionCase& c, const ScoreRule& rule, std::int32_t page_entries) {
+            return score_rule_all(backend, c, rule, page_entries);
           }};
 }
 
@@ -234,10 +233,9 @@ Status token_loops(std::span<const float> x, std::span<const LinearRow> products
 }  // namespace
 
 std::vector<SequenceBackend> sequence_backends() {
-  return {
-      sequence_backend("ref", Backend::ref),
-      sequence_backend("cpu", Backend::cpu),
-      {"cuda's loops on the host", sequence_loops_decode, sequence_loops_prefill, sequence_loops_heavy_hitters, true}};
+  return {sequence_backend("ref", Backend::ref),
+          sequence_backend("cpu", Backend::cpu),
+          {"cuda's loops on the host", sequence_loops_decode, sequence_loops_prefill, sequence_loops_score_rule, true}};
 }
 std::vector<LinearBackend> linear_backends() {
   return {linear_backend("ref", Backend::ref),

@@ -10,7 +10,7 @@
 #include "kernels/cuda/decode_loops.h"
 #include "kernels/cuda/prefill_loops.h"
 #include "tests/kernels/cache_on_host.h"
-#include "tests/kernels/heavy_hitters_run.h"
+#include "tests/kernels/score_rule_run.h"
 #include "tests/kernels/train_blocks_on_host.h"
 
 namespace natscope::test {
@@ -51,7 +51,7 @@ void append_and_finish(const AttentionCase& c, CacheOnHost& cache, std::int64_t 
   REQUIRE(cache.finish_step().ok());
 }
 
-CacheOnHost cache_of(const AttentionCase& c, std::int32_t page_entries, const kernels::HeavyHitters* rule = nullptr) {
+CacheOnHost cache_of(const AttentionCase& c, std::int32_t page_entries, const kernels::ScoreRule* rule = nullptr) {
   return CacheOnHost(
       {1, static_cast<std::int32_t>(c.kv_heads), static_cast<std::int32_t>(c.head_dim), c.dtype, page_entries},
       std::max<std::int64_t>(c.tokens, 1), c.window, rule);
@@ -250,15 +250,15 @@ AttentionResult<float> sequence_loops_decode(const AttentionCase& c, std::int32_
   return result;
 }
 
-HeavyHittersRun sequence_loops_heavy_hitters(const AttentionCase& c, const kernels::HeavyHitters& rule,
-                                             std::int32_t page_entries) {
-  HeavyHittersRun run = unwritten_run(c);
+ScoreRuleRun sequence_loops_score_rule(const AttentionCase& c, const kernels::ScoreRule& rule,
+                                       std::int32_t page_entries) {
+  ScoreRuleRun run = unwritten_run(c);
   CacheOnHost cache = cache_of(c, page_entries, &rule);
   for (std::int64_t t = 0; t < c.tokens; ++t) {
     DropStep step{LayerId(0), decode_token(c, cache, t, run.attention), {}, {}, {}};
     append(c, cache, t, 1);
     step.prescribed.assign(step.self_scores.size(), kernels::no_drop);
-    REQUIRE(cache.keep_heavy_hitters(step).ok());
+    REQUIRE(cache.keep_by_scores(step).ok());
     REQUIRE(cache.finish_step().ok());
     note_drops(c, t, step, run);
   }
@@ -308,7 +308,7 @@ AttentionResult<float> sequence_loops_prefill(const AttentionCase& c, std::int64
 std::vector<CacheBackend> cache_backends() {
   return {{"cuda's loops on the host",
            [](const kernels::KvCacheShape& shape, std::int64_t max_tokens, std::int64_t window,
-              const kernels::HeavyHitters* rule) -> std::unique_ptr<TestedCache> {
+              const kernels::ScoreRule* rule) -> std::unique_ptr<TestedCache> {
              return std::make_unique<CacheOnHost>(shape, max_tokens, window, rule);
            }}};
 }

@@ -10,8 +10,8 @@
 namespace natscope::test {
 
 AttentionResult<float> sequence_loops_decode(const AttentionCase& c, std::int32_t page_entries);
-HeavyHittersRun sequence_loops_heavy_hitters(const AttentionCase& c, const kernels::HeavyHitters& rule,
-                                             std::int32_t page_entries);
+ScoreRuleRun sequence_loops_score_rule(const AttentionCase& c, const kernels::ScoreRule& rule,
+                                       std::int32_t page_entries);
 AttentionResult<float> sequence_loops_prefill(const AttentionCase& c, std::int64_t chunk, std::int32_t page_entries);
 
 }  // namespace natscope::test

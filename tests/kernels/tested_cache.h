@@ -45,7 +45,7 @@ class TestedCache {
   virtual kernels::Status append(const AppendedStep& step) = 0;
   /// One token each of the first layers, in their order.
   virtual kernels::Status append_token(const std::vector<AppendedStep>& layers) = 0;
-  virtual kernels::Status keep_heavy_hitters(DropStep& step) = 0;
+  virtual kernels::Status keep_by_scores(DropStep& step) = 0;
   /// Returns what DeviceKvCache::failure() says, or that a guard zone was written.
   virtual kernels::Status finish_step() = 0;
   virtual kernels::cuda::HeadEntries read(LayerId layer, KvHeadId kv_head) = 0;
@@ -56,7 +56,7 @@ class TestedCache {
 struct CacheBackend {
   std::string name;
   std::function<std::unique_ptr<TestedCache>(const kernels::KvCacheShape&, std::int64_t max_tokens, std::int64_t window,
-                                             const kernels::HeavyHitters* rule)>
+                                             const kernels::ScoreRule* rule)>
       create;
 };
 

@@ -35,7 +35,7 @@ class BaselinesWindowTest : public WindowTest {
 
     QTest::keyClick(window_.get(), Qt::Key_B, Qt::ControlModifier);
     QVERIFY(window_->baselines().isRunning());
-    QVERIFY(window_->runs().words().contains(QStringLiteral("1 of 5")));
+    QVERIFY(window_->runs().words().contains(QStringLiteral("1 of 6")));
     QTRY_VERIFY_WITH_TIMEOUT(!window_->baselines().isRunning() && bench().canContinue(), patience);
 
     // What was shown is shown again, as it was: with who wrote what, what was pinned, and able to go on.
@@ -53,14 +53,15 @@ class BaselinesWindowTest : public WindowTest {
 
     // Each kept run is what the same policy gives when it is chosen: the numbers are those of one that was read alone.
     const auto& runs = window_->comparison().runs();
-    QCOMPARE(runs.size(), std::size_t{5});
+    QCOMPARE(runs.size(), std::size_t{6});
     QStringList policies;
     for (const auto& run : runs) policies << QString::fromStdString(run->provenance.policy);
     const auto named = [&](Policy::Kind kind) {
       return QString::fromStdString(to_string(policy_at_budget(kind, own, prompt)));
     };
-    QCOMPARE(policies, (QStringList{QStringLiteral("full"), named(Policy::Kind::window), named(Policy::Kind::h2o),
-                                    named(Policy::Kind::tova), named(Policy::Kind::streaming)}));
+    QCOMPARE(policies,
+             (QStringList{QStringLiteral("full"), named(Policy::Kind::window), named(Policy::Kind::h2o),
+                          named(Policy::Kind::tova), named(Policy::Kind::streaming), named(Policy::Kind::snapkv)}));
     PromptOptions options = window_->prompt().options();
     options.policy = policies.back();
     bench().setOptions(options);
@@ -77,14 +78,14 @@ class BaselinesWindowTest : public WindowTest {
   void whatIsKeptAlreadyIsNotReadAgain() {
     window_->baselines().begin(0.5);
     QTRY_VERIFY_WITH_TIMEOUT(!window_->baselines().isRunning() && bench().canContinue(), patience);
-    QCOMPARE(window_->comparison().runs().size(), std::size_t{5});
+    QCOMPARE(window_->comparison().runs().size(), std::size_t{6});
     QSignalSpy read(&bench().client(), &EngineClient::analysed);
     window_->baselines().begin(0.5);
     QVERIFY(!window_->baselines().isRunning());
     window_->baselines().begin(0.25);
     QTRY_VERIFY_WITH_TIMEOUT(!window_->baselines().isRunning() && bench().canContinue(), patience);
-    QCOMPARE(read.count(), 4);  // full attention needs no budget
-    QCOMPARE(window_->comparison().runs().size(), std::size_t{9});
+    QCOMPARE(read.count(), 5);  // full attention needs no budget
+    QCOMPARE(window_->comparison().runs().size(), std::size_t{11});
   }
 
   void rolesSetByHandStayAndAreNoBaselines() {
@@ -97,7 +98,7 @@ class BaselinesWindowTest : public WindowTest {
     QVERIFY(bench().roleChanges() == changes);
     QVERIFY(bench().client().setByHand().window == 2);
     const auto& runs = window_->comparison().runs();
-    QCOMPARE(runs.size(), std::size_t{6});  // its own roles, too, as the model decides them
+    QCOMPARE(runs.size(), std::size_t{7});  // its own roles, too, as the model decides them
     for (const auto& run : runs) QVERIFY(run->provenance.by_hand.empty());
     QCOMPARE(runs.front()->provenance.policy, std::string("model"));
   }
@@ -152,7 +153,7 @@ class BaselinesWindowTest : public WindowTest {
     window_->showRuns();
     QTRY_VERIFY_WITH_TIMEOUT(!window_->baselines().isRunning() && bench().canContinue(), patience);
     RunsPanel& panel = window_->runs();
-    QTRY_COMPARE(panel.model().rowCount(), 6);
+    QTRY_COMPARE(panel.model().rowCount(), 7);
     const FigureTable& table = panel.model().table();
     const auto& runs = window_->comparison().runs();
     const qint64 prompt = bench().client().promptTokens();
@@ -164,6 +165,12 @@ class BaselinesWindowTest : public WindowTest {
       QCOMPARE(*table.at(row, table.column_at("perplexity")).number(), *outcome.perplexity);
       QCOMPARE(*table.at(row, table.column_at("perplexity_of_first")).number(), *outcome.perplexity / *own.perplexity);
     }
+    // SnapKV dropped once all was read: it holds as much, and how well it predicts the prompt nobody has measured.
+    const RunOutcome compressed = run_outcome(runs[5]->record, prompt);
+    QVERIFY(compressed.drops_after_reading);
+    QCOMPARE(*table.at(6, table.column_at("policy")).text(), runs[5]->provenance.policy);
+    QCOMPARE(*table.at(6, table.column_at("kv_fraction")).number(), compressed.figures.fraction);
+    QVERIFY(table.at(6, table.column_at("perplexity")).number() == nullptr);
     // A point, or a row, is compared with.
     TradeOffView& chart = panel.chart();
     QCOMPARE(chart.points(), 6);
@@ -180,7 +187,7 @@ class BaselinesWindowTest : public WindowTest {
     bench().analyse();
     QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().client().promptText().starts_with("Another"), patience);
     QTRY_COMPARE(chart.points(), 1);
-    QCOMPARE(panel.model().rowCount(), 6);
+    QCOMPARE(panel.model().rowCount(), 7);
     QVERIFY(panel.model().table().at(2, table.column_at("perplexity_of_first")).number() == nullptr);
   }
 
@@ -188,7 +195,7 @@ class BaselinesWindowTest : public WindowTest {
     window_->baselines().begin(0.5);
     window_->showRuns();
     QTRY_VERIFY_WITH_TIMEOUT(!window_->baselines().isRunning() && bench().canContinue(), patience);
-    QTRY_COMPARE(window_->runs().model().rowCount(), 6);
+    QTRY_COMPARE(window_->runs().model().rowCount(), 7);
     const QString table = tiny_.filePath(QStringLiteral("runs.csv"));
     const QString figure = tiny_.filePath(QStringLiteral("runs.svg"));
     window_->writeRuns(table);
@@ -199,7 +206,7 @@ class BaselinesWindowTest : public WindowTest {
       return file.open(QIODevice::ReadOnly) ? QString::fromUtf8(file.readAll()) : QString();
     };
     QVERIFY(contents(table).startsWith(QStringLiteral("run,policy,model,tokens,kv_fraction,")));
-    QCOMPARE(contents(table).count(u'\n'), 7);
+    QCOMPARE(contents(table).count(u'\n'), 8);
     QVERIFY(contents(figure).contains(QStringLiteral("StreamingLLM")));
     const std::string provenance = window_->runs().figure().provenance;
     QCOMPARE(nlohmann::json::parse(provenance).at("runs").size(), std::size_t{6});

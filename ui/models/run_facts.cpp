@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/explore/run_figures.h"
 #include "ui/models/grouped_number.h"
 
 namespace natscope::ui {
@@ -65,6 +66,9 @@ QString policyWords(const Policy& policy, bool hasScores) {
       return tr("H2O, %1 heavy + %2 recent").arg(groupedNumber(policy.heavy), groupedNumber(policy.recent));
     case Policy::Kind::tova:
       return tr("TOVA, %1 entries").arg(groupedNumber(policy.heavy));
+    case Policy::Kind::snapkv:
+      return tr("SnapKV, %1 of the prompt, the last %2 among them")
+          .arg(groupedNumber(policy.heavy + policy.recent), groupedNumber(policy.recent));
   }
   return {};
 }
@@ -125,6 +129,11 @@ RunFact perplexityFact(const SequenceModel& sequence, std::int64_t promptTokens)
   const std::int64_t tokens = std::min<std::int64_t>(promptTokens, sequence.size());
   const auto mean = sequence.meanLoss(tokens);
   if (!mean) return {tr("perplexity"), {}, {}};
+  if (drops_after_reading(sequence.record(), tokens)) {
+    return {tr("perplexity before the drop"), perplexityText(std::exp(*mean)),
+            tr("Of the prompt, all of which was read before anything was dropped: full attention's, which says nothing "
+               "of what is held. natscope-cli eval --read N scores what stands behind a prompt")};
+  }
   return {tr("perplexity"), perplexityText(std::exp(*mean)),
           tr("Of the prompt: exp of the mean loss of its %1 tokens but the first, %2 nats. What the model wrote itself "
              "does not count.\nWhich tokens it is made of: colour the text by surprise (C)")

@@ -47,6 +47,10 @@ Workbench::Workbench(Settings& settings, QObject* parent)
   sequence_.setSource([this]() -> const SequenceRecord& { return client_.record(); },
                       [this](std::int32_t token) { return client_.tokenText(token); });
   sequence_.setPolicy([this] { return client_.policy(); });
+  followClient();
+}
+
+void Workbench::followClient() {
   connect(&client_, &EngineClient::stateChanged, this, &Workbench::stateChanged);
   // Not at once: what is shown may be on its way to an engine that has just become ready.
   connect(
@@ -57,60 +61,20 @@ Workbench::Workbench(Settings& settings, QObject* parent)
       },
       Qt::QueuedConnection);
   connect(&client_, &EngineClient::modelOpened, this, &Workbench::onModelOpened);
-  connect(&client_, &EngineClient::sequenceEnding, this, [this] {
-    const bool isWhole = !sequence_.isEmpty() && client_.isPromptRead();
-    // In place of a part of a text, what was there before it is what one may want back.
-    if (!isWhole || aside_ || isOfAside()) return;
-    replaced_.reset();
-    if (recording()) return;
-    PromptOptions options = options_;
-    options.text = analysed_.text;
-    options.policy = analysed_.policy;
-    replaced_ = shownRun(options);
-  });
-  connect(&client_, &EngineClient::sequenceStarted, this, [this] {
-    // Only now is what was asked for what is shown: a text that is refused changes nothing.
-    analysed_ = asked_;
-    file_ = {};
-    takePrompt();
-    if (!client_.isRecording()) openRecording_.reset();
-    follow();
-    sequence_.refresh(true);
-  });
+  connect(&client_, &EngineClient::modelIdentified, this, &Workbench::onModelIdentified);
+  connect(&client_, &EngineClient::modelRefused, this, [this] { opening_.reset(); });
+  connect(&client_, &EngineClient::sequenceEnding, this, &Workbench::onSequenceEnding);
+  connect(&client_, &EngineClient::sequenceStarted, this, &Workbench::onSequenceStarted);
   connect(&client_, &EngineClient::recordChanged, this, [this] {
     follow();
     sequence_.refresh(false);
     Q_EMIT stateChanged();
   });
   connect(&client_, &EngineClient::analysed, this, &Workbench::onAnalysed);
-  connect(&client_, &EngineClient::followUpRead, this, [this](const QString& note) {
-    followUpAt_ = -1;
-    Q_EMIT followUpRead(note);
-    if (std::exchange(next_, Next::nothing) == Next::generate) return sendGenerate();
-    say(tr("The follow-up was read"));
-  });
-  connect(&client_, &EngineClient::followUpFailed, this, [this](const Error& error) {
-    next_ = Next::nothing;
-    say(partOfFollowUp());
-    Q_EMIT logLine(QString::fromStdString(format_error_line(error)));
-    Q_EMIT followUpRefused(error);
-  });
+  connect(&client_, &EngineClient::followUpRead, this, &Workbench::onFollowUpRead);
+  connect(&client_, &EngineClient::followUpFailed, this, &Workbench::onFollowUpFailed);
   connect(&client_, &EngineClient::sequenceRestored, this, &Workbench::onRestored);
-  connect(&client_, &EngineClient::notRestored, this, [this](const QString& why) {
-    lostReason_.clear();
-    const QString words =
-        tr("The engine does not have what is shown: %1. Analyse or Generate begins with the prompt again.").arg(why);
-    Q_EMIT logLine(words);
-    say(words);
-  });
-  connect(&client_, &EngineClient::modelIdentified, this, [this] {
-    // A session that was shown before said what was set by hand: in another model's layers and heads.
-    if (client_.isOfAnotherModel())
-      setRoleChangesAside();
-    else
-      takeRoleChangesAgain();
-    Q_EMIT stateChanged();
-  });
+  connect(&client_, &EngineClient::notRestored, this, &Workbench::onNotRestored);
   connect(&client_, &EngineClient::finished, this, [this](const FinishedMessage& result) {
     say(tr("%1 generated: %2").arg(tokensInWords(result.generated), endWords(result.reason)));
   });
@@ -119,11 +83,32 @@ Workbench::Workbench(Settings& settings, QObject* parent)
             if (phase == ProgressPhase::prefill) say(readingWords(done, total, seconds));
           });
   connect(&client_, &EngineClient::failed, this, &Workbench::onFailed);
-  connect(&client_, &EngineClient::modelRefused, this, [this] { askedPath_.clear(); });
   connect(&client_, &EngineClient::engineLost, this, &Workbench::onLost);
   connect(&client_, &EngineClient::engineStarted, this,
           [this](const QString& program) { Q_EMIT logLine(tr("Engine started: %1").arg(program)); });
   connect(&client_, &EngineClient::logLine, this, &Workbench::logLine);
+}
+
+void Workbench::onSequenceEnding() {
+  const bool isWhole = !sequence_.isEmpty() && client_.isPromptRead();
+  // In place of a part of a text, what was there before it is what one may want back.
+  if (!isWhole || aside_ || isOfAside()) return;
+  replaced_.reset();
+  if (recording()) return;
+  PromptOptions options = options_;
+  options.text = analysed_.text;
+  options.policy = analysed_.policy;
+  replaced_ = shownRun(options);
+}
+
+void Workbench::onSequenceStarted() {
+  // Only now is what was asked for what is shown: a text that is refused changes nothing.
+  analysed_ = asked_;
+  file_ = {};
+  takePrompt();
+  if (!client_.isRecording()) openRecording_.reset();
+  follow();
+  sequence_.refresh(true);
 }
 
 void Workbench::begin(const QStringList& engineCommand, const QString& model, const QString& device) {
@@ -147,8 +132,7 @@ void Workbench::openOn(const QString& folder, const QString& device) {
   changesWait_ = false;
   followUpAt_ = -1;
   if (modelPath_.isEmpty()) modelPath_ = folder;
-  askedPath_ = folder;
-  askedDevice_ = device;
+  opening_ = {folder, device};
   wasLost_ = false;
   say(tr("Opening %1 …").arg(folder));
   OpenMessage request;
@@ -170,9 +154,8 @@ void Workbench::setEngineCommand(const QStringList& command) {
 
 void Workbench::onModelOpened(const ModelDescription& model) {
   const auto path = QString::fromStdString(model.path);
-  const bool isAsked = !askedPath_.isEmpty();
-  askedPath_.clear();
-  if (isAsked && path != modelPath_) {
+  const std::optional<Opening> asked = std::exchange(opening_, std::nullopt);
+  if (asked && path != modelPath_) {
     // Which weights it has is known later; where it lies tells as much for now.
     if (path.toStdString() == client_.shownModel())
       takeRoleChangesAgain();
@@ -180,8 +163,8 @@ void Workbench::onModelOpened(const ModelDescription& model) {
       setRoleChangesAside();
   }
   modelPath_ = path;
-  if (isAsked && askedDevice_ != device_) {
-    device_ = askedDevice_;
+  if (asked && asked->device != device_) {
+    device_ = asked->device;
     settings_.setDevice(device_);
   }
   settings_.addRecentModel(path);
@@ -189,8 +172,8 @@ void Workbench::onModelOpened(const ModelDescription& model) {
   say(tr("Model open: %1 layers, %2 heads, %3 KV heads").arg(model.layers).arg(model.heads).arg(model.kv_heads));
   Q_EMIT logLine(tr("Opened %1 (%2) on %3")
                      .arg(path, QString::fromStdString(model.architecture), QString::fromStdString(model.device)));
-  if (isAsked) Q_EMIT modelOpened(model);
-  if (isAsked) {
+  if (asked) {
+    Q_EMIT modelOpened(model);
     wasLost_ = false;
     // What is said of the file that is to be shown stands until somebody has read it.
     // One that is being read was asked for after the model.
@@ -329,13 +312,20 @@ void Workbench::applyRoleChanges() {
 }
 
 void Workbench::rememberPins() {
-  if (!selection_.pinned().empty()) pinsAgain_ = selection_.pinned();
-  if (selection_.pinnedQuery()) queryAgain_ = selection_.pinnedQuery();
+  if (!selection_.pinned().empty()) pinsAgain_.tokens = selection_.pinned();
+  if (selection_.pinnedQuery()) pinsAgain_.query = selection_.pinnedQuery();
 }
 
-void Workbench::forgetPins() {
-  pinsAgain_.clear();
-  queryAgain_.reset();
+/// What was pinned meanwhile counts.
+void Workbench::pinAgain() {
+  const Pins again = std::exchange(pinsAgain_, {});
+  const auto isThere = [this](TokenPos position) { return position.value < client_.record().size(); };
+  if (selection_.pinned().empty()) {
+    for (const TokenPos position : again.tokens) {
+      if (isThere(position)) selection_.pin(position, true);
+    }
+  }
+  if (again.query && !selection_.pinnedQuery() && isThere(*again.query)) selection_.pinQuery(again.query);
 }
 
 void Workbench::tryPolicy() {
@@ -363,6 +353,15 @@ void Workbench::setRoleChangesAside() {
   takeRoleChanges({});
 }
 
+void Workbench::onModelIdentified() {
+  // A session that was shown before said what was set by hand: in another model's layers and heads.
+  if (client_.isOfAnotherModel())
+    setRoleChangesAside();
+  else
+    takeRoleChangesAgain();
+  Q_EMIT stateChanged();
+}
+
 void Workbench::takeRoleChangesAgain() {
   if (std::exchange(areChangesAside_, false) && !recording()) takeRoleChanges(analysed_.changes);
 }
@@ -374,13 +373,7 @@ void Workbench::onAnalysed() {
   if (run && run->run.session.record.size() > run->run.session.prompt_tokens) before_ = replaced_;
   replaced_.reset();
   Q_EMIT errorCleared();
-  const bool isSameText = !pinsAgain_.empty() && selection_.pinned().empty();
-  for (const TokenPos position : std::exchange(pinsAgain_, {})) {
-    if (isSameText && position.value < client_.record().size()) selection_.pin(position, true);
-  }
-  if (const auto query = std::exchange(queryAgain_, std::nullopt);
-      query && !selection_.pinnedQuery() && query->value < client_.record().size())
-    selection_.pinQuery(query);
+  pinAgain();
   say(tr("%1 analysed").arg(tokensInWords(client_.record().size())));
   const Next next = std::exchange(next_, Next::nothing);
   if (next == Next::generate) sendGenerate();
@@ -389,12 +382,34 @@ void Workbench::onAnalysed() {
   Q_EMIT stateChanged();
 }
 
+void Workbench::onFollowUpRead(const QString& note) {
+  followUpAt_ = -1;
+  Q_EMIT followUpRead(note);
+  if (std::exchange(next_, Next::nothing) == Next::generate) return sendGenerate();
+  say(tr("The follow-up was read"));
+}
+
+void Workbench::onFollowUpFailed(const Error& error) {
+  next_ = Next::nothing;
+  say(partOfFollowUp());
+  Q_EMIT logLine(QString::fromStdString(format_error_line(error)));
+  Q_EMIT followUpRefused(error);
+}
+
 void Workbench::onRestored() {
   const QString tokens = tokensInWords(client_.record().size());
   QString lost = std::exchange(lostReason_, {});
   if (lost.isEmpty()) return say(tr("The engine has the %1 that are shown, and can go on.").arg(tokens));
   lost[0] = lost.at(0).toUpper();
   say(tr("%1. Another one has the %2 that are shown, and can go on.").arg(lost, tokens));
+}
+
+void Workbench::onNotRestored(const QString& why) {
+  lostReason_.clear();
+  const QString words =
+      tr("The engine does not have what is shown: %1. Analyse or Generate begins with the prompt again.").arg(why);
+  Q_EMIT logLine(words);
+  say(words);
 }
 
 void Workbench::onLost(const QString& reason) {

@@ -80,11 +80,11 @@ class Workbench : public QObject {
   [[nodiscard]] double decodeRate() const;
   /// Of the model that is open; while the first one is being opened, of that.
   [[nodiscard]] const QString& modelPath() const { return modelPath_; }
-  [[nodiscard]] bool isOpening() const { return !askedPath_.isEmpty(); }
+  [[nodiscard]] bool isOpening() const { return opening_.has_value(); }
   /// Whether the options are those of a session that is shown.
   [[nodiscard]] bool hasOptionsOfSession() const { return isSessionShown_ && recording() == nullptr; }
   /// "auto", "cpu" or "cuda": as it was chosen, and while a model is being opened, as that one is.
-  [[nodiscard]] const QString& device() const { return askedPath_.isEmpty() ? device_ : askedDevice_; }
+  [[nodiscard]] const QString& device() const { return opening_ ? opening_->device : device_; }
   /// The session file that is shown, as it was read; empty once something else is, or tokens were added.
   [[nodiscard]] QString sessionFile() const;
   /// What it does or did last; while a file is being read, which one.
@@ -156,6 +156,11 @@ class Workbench : public QObject {
     QString path;
     std::int64_t tokens = -1;
   };
+  /// A model that is being opened.
+  struct Opening {
+    QString model;
+    QString device;
+  };
   enum class Next { nothing, generate, step, followUp };
   enum class Read {
     prompt,
@@ -180,6 +185,17 @@ class Workbench : public QObject {
     SessionView view;
   };
 
+  /// What was shown before others were read in its place.
+  struct Aside {
+    RunBefore run;
+    ShownFile file;
+  };
+
+  struct Pins {
+    std::vector<TokenPos> tokens;
+    std::optional<TokenPos> query;  ///< in the head's map
+  };
+
   /// Something newer was asked for than the file that is being read, or what was put aside.
   void giveUpReading();
   void keepBefore();
@@ -189,7 +205,8 @@ class Workbench : public QObject {
   [[nodiscard]] static bool isWritten(const RunBefore& run);
   /// What is pinned is pinned again once the same text was read.
   void rememberPins();
-  void forgetPins();
+  void forgetPins() { pinsAgain_ = {}; }
+  void pinAgain();
   /// What is shown, to come back to.
   [[nodiscard]] RunBefore shownRun(const PromptOptions& options) const;
   /// A text that was not read to its end leaves a part of it, or nothing: the previous run can be shown again.
@@ -209,9 +226,16 @@ class Workbench : public QObject {
   void sendGenerate();
   void sendStep();
   void sendFollowUp();
+  void followClient();
   void onModelOpened(const ModelDescription& model);
+  void onModelIdentified();
+  void onSequenceEnding();
+  void onSequenceStarted();
   void onAnalysed();
+  void onFollowUpRead(const QString& note);
+  void onFollowUpFailed(const Error& error);
   void onRestored();
+  void onNotRestored(const QString& why);
   void onLost(const QString& reason);
   void onFailed(const Error& error);
   /// What was asked for and did not begin is not wanted any more; what is shown is what holds.
@@ -223,7 +247,7 @@ class Workbench : public QObject {
   [[nodiscard]] bool needsNewSequence() const;
   void openOn(const QString& folder, const QString& device);
   /// The model that is being opened, else the one that is open.
-  [[nodiscard]] const QString& wantedModel() const { return askedPath_.isEmpty() ? modelPath_ : askedPath_; }
+  [[nodiscard]] const QString& wantedModel() const { return opening_ ? opening_->model : modelPath_; }
   /// They hold from now on; nothing is analysed for it.
   void takeRoleChanges(const RoleChanges& changes);
   /// Another model is open than the one that made what is shown: what was set by hand there …
@@ -247,8 +271,7 @@ class Workbench : public QObject {
   bool areChangesAside_ = false;  // of what is shown
   Beginning analysed_;            // of the sequence that is shown …
   Beginning asked_;               // … and of the one that was asked for, which may be refused
-  QString askedPath_;             // the model that is being opened, and where
-  QString askedDevice_;
+  std::optional<Opening> opening_;
   bool wasLost_ = false;
   QString lostReason_;  // said once more when another engine has what is shown
   bool isSessionShown_ = false;
@@ -259,14 +282,11 @@ class Workbench : public QObject {
   bool changesWait_ = false;  // … and so do roles and W that were set by hand
   bool isCutToFit_ = false;   // the text that was asked for last, to begin with
   ShownFile file_;            // that is shown; none where it is not a file's
-  QString textOfRecording_;   // the prompt that the last recording that was shown has; empty: none
   std::optional<RunBefore> before_;
   std::optional<RunBefore> replaced_;                     // by the text that is being read
-  std::optional<RunBefore> aside_;                        // while others stand in for it …
-  ShownFile asideFile_;                                   // … and its file_
+  std::optional<Aside> aside_;                            // while others stand in for it
   std::pair<std::uint64_t, std::uint64_t> asides_{0, 0};  // the first and the last number of those
-  std::vector<TokenPos> pinsAgain_;                       // what was pinned in a text that is read again …
-  std::optional<TokenPos> queryAgain_;                    // … and the query in its map
+  Pins pinsAgain_;                                        // in a text that is read again
   Next next_ = Next::nothing;
   FollowUpMessage followUp_;      // that was asked for last …
   std::int64_t followUpAt_ = -1;  // … and while it is read, behind so many tokens; -1: none is

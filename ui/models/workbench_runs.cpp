@@ -25,7 +25,7 @@ bool Workbench::endReading(quint64 number) {
 }
 
 void Workbench::giveUpReading() {
-  if (aside_) before_ = std::exchange(aside_, std::nullopt);
+  if (aside_) before_ = std::exchange(aside_, std::nullopt)->run;
   if (!isReading()) return;
   Q_EMIT logLine(tr("%1 was not opened: something newer was asked for while it was read").arg(readingPath_));
   readingPath_.clear();
@@ -89,7 +89,7 @@ void Workbench::showRunBefore() {
   if (!before_) return;
   giveUpReading();  // what was put aside is then the one to go back to
   const RunBefore back = *std::exchange(before_, std::nullopt);
-  const bool wasRecording = recording() != nullptr;
+  const std::shared_ptr<const Recording> file = recording();
   leaveShown();  // which keeps it: so one can go to and fro
   isSessionShown_ = false;
   areChangesAside_ = false;
@@ -100,9 +100,9 @@ void Workbench::showRunBefore() {
   client_.showAgain(back.run);
   choose(back.view);
   // What was typed while a recording was shown stays.
-  if (!wasRecording) {
+  if (!file) {
     options_ = back.options;
-  } else if (options_.text == textOfRecording_) {
+  } else if (options_.text == file->promptText()) {
     options_.text = back.options.text;
   }
   Q_EMIT sessionShown(options_);
@@ -118,10 +118,7 @@ bool Workbench::canPutAside() const {
 void Workbench::readAside(const Policy& policy) {
   if (!canPutAside()) return;
   const bool isFirst = !aside_;
-  if (isFirst) {
-    aside_ = shownRun(options_);
-    asideFile_ = file_;
-  }
+  if (isFirst) aside_ = {shownRun(options_), file_};
   next_ = Next::nothing;
   policyWaits_ = isCutToFit_ = false;
   lostReason_.clear();
@@ -141,14 +138,14 @@ bool Workbench::isOfAside() const {
 
 void Workbench::endAside() {
   if (!aside_) return;
-  const RunBefore back = *std::exchange(aside_, std::nullopt);
+  const auto [back, file] = *std::exchange(aside_, std::nullopt);
   next_ = Next::nothing;
   forgetPins();
   asked_ = back.beginning;
   say(tr("%1 are shown again").arg(tokensInWords(back.run.session.record.size())));
   client_.showAgain(back.run);
   choose(back.view);
-  file_ = asideFile_;
+  file_ = file;
   Q_EMIT stateChanged();
 }
 
@@ -187,9 +184,8 @@ void Workbench::showRecording(const std::shared_ptr<const Recording>& recording)
   Q_EMIT errorCleared();
   say(tr("A recording of %1").arg(tokensInWords(recording->session().record.size())));
   client_.showRecording(recording->session());
-  textOfRecording_ = recording->promptText();
   if (recording->hasTexts()) {
-    options_.text = textOfRecording_;
+    options_.text = recording->promptText();
     options_.isChatTurn = false;
     Q_EMIT sessionShown(options_);
   }

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/panels/prompt_panel.h"
 
-#include <QAbstractItemView>
 #include <QCheckBox>
-#include <QComboBox>
 #include <QDoubleSpinBox>
 #include <QFormLayout>
-#include <QKeyEvent>
 #include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
@@ -15,12 +12,9 @@
 #include <QSpinBox>
 #include <QVBoxLayout>
 #include <algorithm>
-#include <utility>
 
-#include "core/cache/policy.h"
 #include "ui/panels/parts/scrolled_area.h"
 #include "ui/theme/style_sheet.h"
-#include "ui/theme/theme.h"
 
 namespace natscope::ui {
 namespace {
@@ -28,7 +22,6 @@ namespace {
 constexpr int leastPromptHeight = 60;
 constexpr int leastFormHeight = 96;
 constexpr int leastFieldWidth = 72;
-constexpr int problemLines = 2;
 
 /// Two digits, and more of a number that has more: what a model's or a session's file says must not be rounded, or the
 /// text that is drawn is another one than the command line's.
@@ -54,11 +47,8 @@ QDoubleSpinBox* number(QWidget* parent, double from, double to, double step, dou
 }
 
 /// The policies to choose from, each with what it does; the field says all of it.
-void addPolicies(QComboBox& box) {
-  struct Choice {
-    QString written, form, meaning;
-  };
-  const QList<Choice> choices{
+QList<PolicyField::Choice> policies() {
+  return {
       {QStringLiteral("model"), QStringLiteral("model"),
        PromptPanel::tr("the model's own roles; full attention where it has learned none")},
       {QStringLiteral("full"), QStringLiteral("full"), PromptPanel::tr("every token stays for ever")},
@@ -71,16 +61,10 @@ void addPolicies(QComboBox& box) {
        PromptPanel::tr("H2O: the RECENT latest tokens, and the HEAVY ones that were attended to most")},
       {QStringLiteral("tova:64"), QStringLiteral("tova:SIZE"),
        PromptPanel::tr("TOVA: the SIZE ones that the latest token attends to most, over all heads of a layer")},
+      {QStringLiteral("snapkv:64,16"), QStringLiteral("snapkv:SIZE,WINDOW"),
+       PromptPanel::tr("SnapKV: SIZE of the prompt, once it is read: its WINDOW last tokens, and what they attend to "
+                       "most")},
   };
-  QString rows;
-  for (const Choice& choice : choices) {
-    box.addItem(choice.written);
-    box.setItemData(box.count() - 1, choice.meaning, Qt::ToolTipRole);
-    rows += QStringLiteral("<tr><td><b>%1</b>&nbsp;&nbsp;</td><td>%2</td></tr>").arg(choice.form, choice.meaning);
-  }
-  box.setToolTip(PromptPanel::tr("<p>What decides how long tokens stay in the cache. Numbers may be typed; Return "
-                                 "reads the text again with it.</p><table>%1</table>")
-                     .arg(rows));
 }
 
 }  // namespace
@@ -98,8 +82,7 @@ PromptPanel::PromptPanel(QWidget* parent)
       seed_(new QLineEdit(QStringLiteral("0"), this)),
       length_(new QSpinBox(this)),
       stops_(new QLineEdit(this)),
-      policy_(new QComboBox(this)),
-      policyProblem_(new QLabel(this)),
+      policy_(new PolicyField(policies(), this)),
       note_(new QLabel(this)) {
   drawAsPanel(*this);
   prompt_->setPlaceholderText(tr("Type or paste a text. Ctrl+Return analyses it, Ctrl+G writes on from it."));
@@ -118,17 +101,6 @@ PromptPanel::PromptPanel(QWidget* parent)
   stops_->setToolTip(
       tr("Writing ends when one of these texts appears. Several are separated by |; "
          "\\n is a line break, \\t a tab, \\| a bar, \\\\ a backslash."));
-  policy_->setEditable(true);
-  policy_->setInsertPolicy(QComboBox::NoInsert);
-  // What is typed is what is meant: completed, streaming:4,6 would become the streaming:4,60 of before.
-  policy_->setCompleter(nullptr);
-  addPolicies(*policy_);
-  policyProblem_->setObjectName(QStringLiteral("policyProblem"));
-  policyProblem_->setWordWrap(true);
-  policyProblem_->setTextFormat(Qt::PlainText);
-  // Its room is there when there is no problem, too: nothing moves when one is said.
-  policyProblem_->setFixedHeight(problemLines * policyProblem_->fontMetrics().lineSpacing());
-  policyProblem_->setAlignment(Qt::AlignLeft | Qt::AlignTop);
   note_->setObjectName(QStringLiteral("muted"));
   note_->setWordWrap(true);
   note_->setTextFormat(Qt::PlainText);
@@ -157,7 +129,7 @@ PromptPanel::PromptPanel(QWidget* parent)
   form->addRow(tr("New tokens"), length_);
   form->addRow(tr("Stop at"), stops_);
   form->addRow(tr("Cache policy"), policy_);
-  form->addRow(policyProblem_);
+  form->addRow(policy_->problemLabel());
   // Beside the scroll bar that they get in a low window they may be narrower than they would like to be.
   for (QWidget* const field :
        std::initializer_list<QWidget*>{temperature_, topK_, topP_, minP_, penalty_, seed_, length_, stops_, policy_})
@@ -180,70 +152,15 @@ PromptPanel::PromptPanel(QWidget* parent)
   for (QSpinBox* const box : {topK_, length_}) connect(box, &QSpinBox::valueChanged, this, &PromptPanel::changed);
   for (QLineEdit* const line : {seed_, stops_}) connect(line, &QLineEdit::textChanged, this, &PromptPanel::changed);
   connect(policy_, &QComboBox::currentTextChanged, this, &PromptPanel::changed);
-  // Chosen or typed and confirmed: another policy is another picture at once. Whoever types goes on typing, till Escape;
-  // whoever chose from the list has the window's keys again, which are letters.
-  policy_->view()->installEventFilter(this);
-  policy_->lineEdit()->installEventFilter(this);
-  connect(policy_, &QComboBox::activated, this, [this] {
-    if (!checkPolicy()) return;
-    if (std::exchange(wasListOpen_, false)) giveKeyboardBack();
-    Q_EMIT policyChosen();
-  });
-  connect(policy_->lineEdit(), &QLineEdit::returnPressed, this, [this] {
-    if (!checkPolicy()) return;
-    policy_->lineEdit()->selectAll();
-    Q_EMIT policyChosen();
-  });
-  connect(policy_->lineEdit(), &QLineEdit::editingFinished, this, &PromptPanel::checkPolicy);
-  // Half a policy is no mistake yet, but what was marked is not while it is being put right.
-  connect(policy_, &QComboBox::currentTextChanged, this, [this] {
-    if (parse_policy(policy_->currentText().trimmed().toStdString())) markPolicy({});
-  });
-  connect(&ThemeSwitch::instance(), &ThemeSwitch::changed, this, [this] { markPolicy(problem_); });
-}
-
-void PromptPanel::giveKeyboardBack() {
-  policy_->clearFocus();
-  policy_->lineEdit()->clearFocus();
-  gaveKeyboardBack_ = true;
-}
-
-bool PromptPanel::eventFilter(QObject* watched, QEvent* event) {
-  if (watched == policy_->view() && event->type() == QEvent::Show) wasListOpen_ = true;
-  // A key of the window comes as what may override it, and then not as one that was pressed.
-  const bool isKey = event->type() == QEvent::KeyPress || event->type() == QEvent::ShortcutOverride;
-  if (watched != policy_->lineEdit() || !isKey) return QWidget::eventFilter(watched, event);
-  wasListOpen_ = false;
-  if (static_cast<QKeyEvent*>(event)->key() == Qt::Key_Escape) giveKeyboardBack();
-  return false;
-}
-
-bool PromptPanel::takeKeyboardAgain() {
-  if (!std::exchange(gaveKeyboardBack_, false)) return false;
-  policy_->setFocus(Qt::OtherFocusReason);  // Tab's reason would mark all of it
-  return true;
-}
-
-bool PromptPanel::checkPolicy() {
-  markPolicy(QString::fromStdString(policy_problem(policy_->currentText().trimmed().toStdString())));
-  return problem_.isEmpty();
-}
-
-void PromptPanel::markPolicy(const QString& problem) {
-  problem_ = problem;
-  const bool isBad = !problem.isEmpty();
-  const QString ink = problemInk(ThemeSwitch::instance().theme()).name();
-  policyProblem_->setText(isBad ? QStringLiteral("▲ ") + problem : QString());
-  policyProblem_->setStyleSheet(isBad ? QStringLiteral("color: ") + ink : QString());
-  policyProblem_->setToolTip(problem);
-  if (isBad) fields_->ensureWidgetVisible(policyProblem_);
+  connect(policy_, &PolicyField::chosen, this, &PromptPanel::policyChosen);
+  connect(policy_, &PolicyField::marked, this, [this] { fields_->ensureWidgetVisible(policy_->problemLabel()); });
 }
 
 PromptOptions PromptPanel::options() const {
   PromptOptions options;
   options.text = prompt_->document()->isModified() ? prompt_->text() : given_;
   if (!turn_.isEmpty() && options.text == turnShown_) options.text = turn_;
-  options.policy = policy_->currentText().trimmed();
+  options.policy = policy_->policy();
   options.sampling.greedy = greedy_->isChecked();
   options.sampling.temperature = temperature_->value();
   options.sampling.top_k = topK_->value();

@@ -5,11 +5,11 @@
 
 #include "core/protocol/model_description.h"
 #include "ui/models/prompt_options.h"
+#include "ui/panels/parts/policy_field.h"
 #include "ui/panels/prompt_edit.h"
 
 class QAction;
 class QCheckBox;
-class QComboBox;
 class QDoubleSpinBox;
 class QLabel;
 class QSpinBox;
@@ -45,9 +45,9 @@ class PromptPanel : public QWidget {
   void setDefaults(const ModelDescription& model);
   /// The field of the policy, where it gave the keyboard back on Escape or a choice, has it again with its caret where
   /// it was. False: it gave none back.
-  bool takeKeyboardAgain();
+  bool takeKeyboardAgain() { return policy_->takeKeyboardAgain(); }
   /// What is wrong with the policy, once it was confirmed or left; empty: nothing.
-  [[nodiscard]] const QString& policyProblem() const { return problem_; }
+  [[nodiscard]] const QString& policyProblem() const { return policy_->problem(); }
 
  Q_SIGNALS:
   void changed();
@@ -55,13 +55,8 @@ class PromptPanel : public QWidget {
   void fileDropped(const QString& path);  ///< on the editor
 
  private:
-  bool eventFilter(QObject* watched, QEvent* event) override;
-  void giveKeyboardBack();
   void setFields(const PromptOptions& options);
   void setSampling(const SamplingOptions& sampling);
-  /// Marks the field where its policy is none; returns whether it is one.
-  bool checkPolicy();
-  void markPolicy(const QString& problem);
 
   PromptEdit* prompt_;
   QString given_;      // that the field was filled with
@@ -77,13 +72,9 @@ class PromptPanel : public QWidget {
   QLineEdit* seed_;
   QSpinBox* length_;
   QLineEdit* stops_;
-  QComboBox* policy_;
-  QString problem_;  // of the policy, as the label says it behind its sign
-  QLabel* policyProblem_;
+  PolicyField* policy_;
   QLabel* note_;
   QScrollArea* fields_ = nullptr;
-  bool gaveKeyboardBack_ = false;
-  bool wasListOpen_ = false;  // since a key was pressed in the policy's field
 };
 
 }  // namespace natscope::ui

@@ -59,14 +59,12 @@ TextPanel::TextPanel(Workbench& workbench, RunComparison& comparison, QWidget* p
     text_->setPromptTokens(workbench_.client().promptTokens());
     text_->setFollowUps(workbench_.client().followUps());
   };
-  connect(&workbench_.client(), &EngineClient::analysed, this, [this, mark] {
+  const auto begin = [this, mark] {
     mark();
     explain();
-  });
-  connect(&workbench_.sequence(), &SequenceModel::restarted, this, [this, mark] {
-    mark();
-    explain();
-  });
+  };
+  connect(&workbench_.client(), &EngineClient::analysed, this, begin);
+  connect(&workbench_.sequence(), &SequenceModel::restarted, this, begin);
   connect(&workbench_.sequence(), &SequenceModel::extended, this, [this, mark] {
     if (!workbench_.client().followUps().empty()) mark();
     if (text_->colouring() == TextColouring::loss) explain();

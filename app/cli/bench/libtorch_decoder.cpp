@@ -15,6 +15,9 @@
 
 #include <vector>
 
+#include "core/device/torch_types.h"
+#include "core/model/stored_type.h"
+
 namespace natscope::bench {
 namespace {
 
@@ -24,7 +27,7 @@ struct Layer {
 };
 
 at::Tensor wrap(const WeightView& view) {
-  const auto dtype = view.dtype == DType::f32 ? at::kFloat : at::kBFloat16;
+  const auto dtype = torch_type(stored_type(view.dtype));
   // The weights stay mapped and are only read.
   void* data = const_cast<std::byte*>(view.data);
   return view.rows == 1 ? at::from_blob(data, {view.cols}, dtype) : at::from_blob(data, {view.rows, view.cols}, dtype);
@@ -60,7 +63,7 @@ Expected<LibTorchDecoder> LibTorchDecoder::create(const ModelFolder& folder, ker
   const c10::InferenceMode no_gradients;
   const ModelConfig& config = folder.config();
   auto state = std::make_unique<State>(State{folder, {}, {}, {}, {}, {}, at::kFloat, depth});
-  state->dtype = dtype == kernels::ElementType::f32 ? at::kFloat : at::kBFloat16;
+  state->dtype = torch_type(dtype);
   try {
     for (const LayerWeights& weights : folder.weights().layers) {
       Layer layer{wrap(weights.input_norm),

@@ -205,7 +205,7 @@ Expected<RandomModelFolder> RandomModelFolder::create(const ModelShape& shape, k
   add_temporary_folder(folder.path_);
   NATSCOPE_CHECK(write_file_atomically(folder.path_ / "config.json", std::string_view(config_text(shape))));
   std::error_code problem;
-  std::filesystem::copy_file(resource_path("demo") / "tokenizer.model", folder.path_ / "tokenizer.model", problem);
+  std::filesystem::copy_file(demo_model_path() / "tokenizer.model", folder.path_ / "tokenizer.model", problem);
   if (problem) return fail(ErrorCode::missing_tokenizer, "the demo's tokenizer cannot be copied: " + problem.message());
   NATSCOPE_CHECK(write_weights(folder.path_, shape, dtype));
   return folder;

@@ -41,13 +41,29 @@ struct Options {
   std::int64_t segment = 1024;
   bool segment_given = false;
   std::int64_t tokens_max = 0;
+  std::int64_t read = 0;  ///< of a segment, as a prompt; 0: none
   std::int64_t chunk = 512;
 };
+
+Unexpected no_prompt(const std::string& what) {
+  return fail(ErrorCode::usage, what + " drops nothing but behind a prompt, and a segment has none",
+              "say with --read N how many tokens of each segment are read as its prompt");
+}
 
 /// What the flags alone have wrong need not wait for the model. Errors: usage.
 Expected<void> check_policies(const Options& options) {
   NATSCOPE_TRY(const std::vector<Policy> policies, options.policies.parsed());
-  for (const Policy& policy : policies) NATSCOPE_CHECK(options.roles.check(policy));
+  for (const Policy& policy : policies) {
+    NATSCOPE_CHECK(options.roles.check(policy));
+    if (options.read == 0 && drops_behind_prompt(policy)) return no_prompt("--policy " + to_string(policy));
+  }
+  if (options.read == 0 && options.baselines.names(Policy::Kind::snapkv)) return no_prompt("--baselines snapkv");
+  if (options.read >= options.segment) {
+    return fail(ErrorCode::usage,
+                "--read " + std::to_string(options.read) + " leaves no token of a segment of " +
+                    std::to_string(options.segment) + " to predict",
+                "read fewer as its prompt, or give a longer --segment");
+  }
   return options.baselines.check();
 }
 
@@ -102,6 +118,13 @@ Expected<EvaluatedText> cut_text(const Options& options, std::span<const std::in
   if (text.segments.empty() || text.segments.front().size() < 2) {
     return fail(ErrorCode::bad_text, "the text is too short to predict a token of it", "give a longer text");
   }
+  text.prompt_tokens = options.read;
+  if (const std::int64_t tokens = std::ssize(text.segments.front()); options.read >= tokens) {
+    return fail(ErrorCode::bad_text,
+                "--read " + std::to_string(options.read) + " leaves no token to predict: a segment has " +
+                    std::to_string(tokens) + " tokens",
+                "read fewer as its prompt, or give a longer text");
+  }
   text.tokens_left_out = static_cast<std::int64_t>(stream.size());
   for (const auto segment : text.segments) text.tokens_left_out -= static_cast<std::int64_t>(segment.size());
   if (options.roles.has_roles() && text.segments.size() > 1) {
@@ -132,7 +155,8 @@ void add_baselines(const Options& options, const EvaluatedText& text, std::vecto
   const auto drops = [](const EvaluatedPolicy& policy) { return policy.score.kv_fraction() < 1; };
   const auto reference = std::ranges::find_if(policies, drops);
   const TextScore& as_much_as = (reference == policies.end() ? policies.front() : *reference).score;
-  for (Policy& baseline : options.baselines.policies(as_much_as.kv_fraction(), as_much_as.mean_kv_fraction(), tokens)) {
+  for (Policy& baseline : options.baselines.policies(as_much_as.kv_fraction(), as_much_as.mean_kv_fraction(), tokens,
+                                                     text.prompt_tokens)) {
     const auto is_it = [&](const EvaluatedPolicy& policy) { return policy.plan.policy == baseline; };
     if (std::ranges::none_of(policies, is_it)) policies.emplace_back().plan.policy = std::move(baseline);
   }
@@ -177,6 +201,7 @@ Expected<void> evaluate(Engine& engine, const Options& options, const EvaluatedT
   ScoreOptions scoring;
   scoring.chunk = options.chunk;
   scoring.plan = policy.plan;
+  scoring.prompt_tokens = text.prompt_tokens;
   if (!options.per_token.empty())
     scoring.on_token = [&policy](const PredictedToken& token) { policy.nll.push_back(token.nll); };
   ProgressBar bar(label, "segments");
@@ -262,6 +287,12 @@ void add_eval_command(CLI::App& root, Invocation& invocation) {
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40U))
       ->type_name("N")
       ->capture_default_str();
+  command
+      ->add_option("--read", options->read,
+                   "Read the first N tokens of each segment as a prompt, under every policy; only those behind it are "
+                   "predicted. snapkv, which drops behind a prompt, needs it")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31U))
+      ->type_name("N");
   add_chunk_option(*command, options->chunk);
   command->add_option("--csv", options->csv, "Write the result there, too: a line for each policy")->type_name("FILE");
   command
@@ -289,6 +320,9 @@ void add_eval_command(CLI::App& root, Invocation& invocation) {
   command->footer(
       "KV fraction is what the cache holds after a segment's last token, of what full attention would hold, on average "
       "over segments, layers and heads; the mean over steps is of all entries that were held while the text was read.\n"
+      "With --read both are of whole segments, prompts included; tokens, losses, their errors and --per-token are of "
+      "what "
+      "stands behind the prompts, whose last token predicts the first of them.\n"
       "With several policies --json prints an array. --window, --force and --roles are not for "
       "what --budgets adds; --force and --roles are for a text of one segment.\n"
       "What learned roles are worth at their own budget: natscope-cli eval --text FILE --policy model --policy full "

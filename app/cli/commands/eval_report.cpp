@@ -45,6 +45,8 @@ std::string text_line(const json& result) {
   const std::int64_t segments = result.at("segments");
   std::string line = "tokens predicted  " + grouped_digits(result.at("tokens")) + " in " + grouped_digits(segments) +
                      (segments == 1 ? " segment\n" : " segments\n");
+  if (result.contains("read"))
+    line += "read before them  " + grouped_digits(result.at("read")) + " of each segment, as its prompt\n";
   if (const std::int64_t left_out = result.at("tokens_left_out"); left_out > 0)
     line += "left out          " + grouped_digits(left_out) + (left_out == 1 ? " token" : " tokens") +
             " at the end, less than a segment\n";
@@ -68,6 +70,7 @@ json eval_json(const EvaluatedPolicy& policy, const EvaluatedPolicy& first, cons
   json object;
   object["tokens"] = score.predicted;
   object["tokens_left_out"] = text.tokens_left_out;
+  if (text.prompt_tokens > 0) object["read"] = text.prompt_tokens;
   object["nll"] = score.mean_nll();
   object["perplexity"] = score.perplexity();
   object["kv_fraction"] = score.kv_fraction();
@@ -145,7 +148,9 @@ std::string eval_table(const std::vector<json>& results) {
 std::string eval_csv(const std::vector<json>& results) {
   std::string out =
       "policy,tokens,segments,tokens_left_out,nll,perplexity,perplexity_of_first,kv_fraction,mean_kv_fraction,"
-      "paper_kv_fraction,global,local,sliding,nll_standard_error,nll_difference,nll_difference_standard_error\n";
+      "paper_kv_fraction,global,local,sliding,nll_standard_error,nll_difference,nll_difference_standard_error";
+  const bool has_prompts = results.front().contains("read");
+  out += has_prompts ? ",read\n" : "\n";
   const double first = results.front().at("perplexity");
   for (const json& result : results) {
     out += quoted_field(name_of(result));
@@ -160,6 +165,7 @@ std::string eval_csv(const std::vector<json>& results) {
       out += "," + (roles.is_null() ? "" : digits(roles.at(role)));
     for (const char* error : {"nll_standard_error", "nll_difference", "nll_difference_standard_error"})
       out += "," + (result.at(error).is_null() ? "" : digits(result.at(error)));
+    if (has_prompts) out += "," + std::to_string(result.at("read").get<std::int64_t>());
     out += "\n";
   }
   return out;
@@ -195,7 +201,8 @@ Expected<void> write_per_token(const std::filesystem::path& path, const Evaluate
       StreamingDecoder decoder(tokenizer, segment > 0);
       for (std::size_t position = 0; position < tokens.size(); ++position) {
         std::string shown = decoder.push(tokens[position]);
-        if (position == 0) continue;  // nothing predicts it
+        // Nothing predicts the first one, and nobody asks what predicts a prompt.
+        if (position < std::max<std::size_t>(1, static_cast<std::size_t>(text.prompt_tokens))) continue;
         if (shown.empty()) shown = tokenizer.display(tokens[position]);
         std::string line = std::to_string(segment) + "," + std::to_string(position) + "," +
                            std::to_string(tokens[position]) + "," + quoted_field(shown);

@@ -24,6 +24,7 @@ class Tokenizer;
 struct EvaluatedText {
   std::vector<std::span<const std::int32_t>> segments;
   std::int64_t tokens_left_out = 0;         ///< behind the last whole segment
+  std::int64_t prompt_tokens = 0;           ///< of each segment, read and not predicted; 0: no prompt
   std::optional<std::string> trained_with;  ///< the policy that the weights were trained under, where it is known
 };
 

@@ -11,6 +11,7 @@
 #include "app/cli/commands/training_run.h"
 #include "app/cli/flags/model_flags.h"
 #include "app/cli/flags/resume_flag.h"
+#include "core/base/resource_path.h"
 #include "core/io/model_folder.h"
 #include "core/train/finetuner.h"
 #include "core/train/memory_forecast.h"
@@ -132,7 +133,8 @@ Expected<void> print_forecast(const train::FinetuneOptions& options, const Comma
 Expected<void> run(Options& options, const std::string& ignored, CommandContext& context) {
   train::FinetuneOptions& o = options.tune;
   options.flags.apply_to(o);
-  o.model = options.model;
+  const bool is_twin = options.model.empty() && !options.flags.resume;
+  o.model = is_twin ? demo_twin_path() : std::filesystem::path(options.model);
   o.trained = options.trained == "all"    ? train::Trained::all
               : options.trained == "lora" ? train::Trained::lora
                                           : train::Trained::scores;
@@ -170,9 +172,9 @@ void add_finetune_command(CLI::App& root, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       add_command(root, "finetune", "Teach an existing model its roles: score layers, LoRA or all weights");
-  command
-      ->add_option("--model", options->model, "The base: a model folder with full attention; needed without --resume")
-      ->type_name("DIR");
+  command->add_option("--model", options->model, "The base: a model folder with full attention")
+      ->type_name("DIR")
+      ->default_str("the bundled demo's full-attention twin");
   options->flags.add_places(
       *command, {.data = "Folder of *.txt files, one of them, or a *.jsonl file (text, prompt and answer, or messages)",
                  .valid = "Held-out documents, the same way",
@@ -190,10 +192,13 @@ void add_finetune_command(CLI::App& root, Invocation& invocation) {
       "own, of which the answer's count in the loss; or with messages, objects with role and content, which the chat "
       "template in the model's folder writes and of which what the assistant says counts. Held-out nll and perplexity "
       "are over all tokens, its distance over those that count.");
-  on_run(*command, invocation, [options, command](CommandContext& context) {
-    options->is_trained_given = command->get_option("--train")->count() > 0;
-    return run(*options, ignored_beside_resume(*command), context);
-  });
+  on_run(
+      *command, invocation,
+      [options, command](CommandContext& context) {
+        options->is_trained_given = command->get_option("--train")->count() > 0;
+        return run(*options, ignored_beside_resume(*command), context);
+      },
+      Work::training);
 }
 
 }  // namespace natscope

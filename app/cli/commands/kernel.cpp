@@ -60,7 +60,10 @@ Expected<void> run(const Options& options, CommandContext& context) {
                                          : kernels::Backend::cpu;
   settings.dtype = options.dtype == "bfloat16" ? kernels::ElementType::bf16 : kernels::ElementType::f32;
   settings.threads = options.threads;
-  NATSCOPE_CHECK(operation->run(file, settings, options.out));
+  auto done = operation->run(file, settings, options.out);
+  if (!done && done.error().code == ErrorCode::device_unavailable && !options.backend.empty())
+    done.error().hint = "use --backend cpu or ref";  // --device would contradict it
+  NATSCOPE_CHECK(std::move(done));
   return context.json ? print_json({{"operation", options.name}, {"out", options.out}}) : Expected<void>{};
 }
 

@@ -68,6 +68,9 @@ Expected<std::int64_t> read_window(const SafetensorsFile& file) {
   if (text == nullptr) return fail(ErrorCode::bad_arrays, "the metadata has no \"window\"");
   std::int64_t window = 0;
   const auto [end, problem] = std::from_chars(text->data(), text->data() + text->size(), window);
+  if (problem == std::errc::result_out_of_range) {
+    return fail(ErrorCode::bad_arrays, "the metadata's window is larger than any text: " + printable(*text, 40));
+  }
   if (problem != std::errc{} || end != text->data() + text->size() || window < 0) {
     return fail(ErrorCode::bad_arrays, "the metadata's window is \"" + *text + "\", not a whole number from 0 up");
   }

@@ -99,10 +99,18 @@ Folder of training jobs, in place of
 .TP
 .B NATSCOPE_RESOURCES
 Folder with
-.I demo/
+.IR demo/ ,
+.I demo-full/
 and
 .IR sample/ ,
 in place of those that were installed.
+.TP
+.B OMP_WAIT_POLICY
+How threads of a training wait for each other:
+.IR passive ,
+asleep, unless it says otherwise. With
+.I active
+a training is many times slower beside other programs.
 .TP
 .B XDG_DATA_HOME
 As in the XDG base directory specification.

@@ -148,10 +148,13 @@ void add_train_command(CLI::App& root, Invocation& invocation) {
   }
   add_run_flags(*command, options->train, options->charge);
   options->flags.detach.add_to(*command);
-  on_run(*command, invocation, [options, command](CommandContext& context) {
-    options->is_window_given = command->get_option("--window")->count() > 0;
-    return run(*options, ignored_beside_resume(*command), context);
-  });
+  on_run(
+      *command, invocation,
+      [options, command](CommandContext& context) {
+        options->is_window_given = command->get_option("--window")->count() > 0;
+        return run(*options, ignored_beside_resume(*command), context);
+      },
+      Work::training);
 }
 
 }  // namespace natscope

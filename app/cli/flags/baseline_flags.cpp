@@ -21,7 +21,7 @@ constexpr std::string_view mean_budget = "mean";
 double share_with_mean(double mean) { return 1 - std::sqrt(1 - std::min(mean, 1.0)); }
 
 /// In the order of budget_kinds.
-constexpr std::array<std::string_view, budget_kinds.size()> kind_names{"window", "streaming", "h2o", "tova"};
+constexpr std::array<std::string_view, budget_kinds.size()> kind_names{"window", "streaming", "h2o", "tova", "snapkv"};
 
 /// A share of the cache, over 0 and up to 1; nothing for anything else.
 std::optional<double> parse_share(std::string_view text) {
@@ -44,12 +44,13 @@ void BaselineFlags::add_to(CLI::App& command) {
       ->type_name("LIST");
   command
       .add_option("--baselines", kinds_,
-                  "Which ones, between commas: window, streaming (4 sinks), h2o (half heavy, half recent), tova")
+                  "Which ones, between commas: window, streaming (4 sinks), h2o (half heavy, half recent), tova, "
+                  "snapkv (that share of what --read reads; needs it)")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->check(CLI::IsMember(std::vector<std::string>(kind_names.begin(), kind_names.end())))
       ->type_name("LIST")
-      ->default_str("window,streaming,h2o,tova");
+      ->default_str("window,streaming,h2o,tova, with --read snapkv");
 }
 
 Expected<void> BaselineFlags::check() const {
@@ -66,7 +67,13 @@ Expected<void> BaselineFlags::check() const {
   return {};
 }
 
-std::vector<Policy> BaselineFlags::policies(double same, double mean, std::int64_t tokens) const {
+bool BaselineFlags::names(Policy::Kind kind) const {
+  const auto place = static_cast<std::size_t>(std::ranges::find(budget_kinds, kind) - budget_kinds.begin());
+  return place < kind_names.size() && std::ranges::find(kinds_, kind_names[place]) != kinds_.end();
+}
+
+std::vector<Policy> BaselineFlags::policies(double same, double mean, std::int64_t tokens,
+                                            std::int64_t prompt_tokens) const {
   std::vector<Policy> all;
   for (const std::string& budget : budgets_) {
     const double share = budget == same_budget   ? same
@@ -74,7 +81,9 @@ std::vector<Policy> BaselineFlags::policies(double same, double mean, std::int64
                                                  : parse_share(budget).value_or(same);
     for (std::size_t i = 0; i < budget_kinds.size(); ++i) {
       if (!kinds_.empty() && std::ranges::find(kinds_, kind_names[i]) == kinds_.end()) continue;
-      Policy policy = policy_at_budget(budget_kinds[i], share, tokens);
+      const bool is_behind_prompt = budget_kinds[i] == Policy::Kind::snapkv;
+      if (is_behind_prompt && prompt_tokens == 0) continue;
+      Policy policy = policy_at_budget(budget_kinds[i], share, is_behind_prompt ? prompt_tokens : tokens);
       if (std::ranges::find(all, policy) == all.end()) all.push_back(std::move(policy));
     }
   }

@@ -22,8 +22,13 @@ class BaselineFlags {
   ///   same    what `same` stands for: the KV fraction that a policy was measured to hold after a segment
   ///   mean    what `mean` stands for: the same policy's over all steps
   ///   tokens  of a segment
+  ///   prompt_tokens  of them, read before any is predicted: SnapKV's budget is of these, and without any it is left
+  ///   out
   /// check() must have passed.
-  [[nodiscard]] std::vector<Policy> policies(double same, double mean, std::int64_t tokens) const;
+  [[nodiscard]] std::vector<Policy> policies(double same, double mean, std::int64_t tokens,
+                                             std::int64_t prompt_tokens) const;
+  /// Whether --baselines names it.
+  [[nodiscard]] bool names(Policy::Kind kind) const;
 
  private:
   std::vector<std::string> budgets_;

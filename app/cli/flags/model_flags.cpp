@@ -73,7 +73,7 @@ bool ModelFlags::adapter_has_base() const {
 
 std::filesystem::path ModelFlags::model_path() const {
   if (adapter_has_base()) return adapter;
-  return model.empty() ? resource_path("demo") : std::filesystem::path(model);
+  return model.empty() ? demo_model_path() : std::filesystem::path(model);
 }
 
 void ModelFlags::remark_other_base() const {

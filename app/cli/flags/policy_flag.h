@@ -11,15 +11,17 @@
 
 #include "app/cli/invocation.h"
 #include "app/cli/terminal/note.h"
+#include "app/cli/words/nearest_word.h"
 #include "core/cache/plan_check.h"
 #include "core/cache/policy.h"
+#include "core/cache/policy_names.h"
 
 namespace natscope {
 
 struct PolicyFlag {
   static constexpr const char* words =
       "What the cache keeps: model (learned roles), full, window:W, longformer:W,P1,P2,…, streaming:SINKS,WINDOW, "
-      "h2o:HEAVY,RECENT or tova:SIZE";
+      "h2o:HEAVY,RECENT, tova:SIZE or snapkv:SIZE,WINDOW";
 
   std::string text = "model";
 
@@ -30,8 +32,13 @@ struct PolicyFlag {
   /// Errors: usage (syntax).
   [[nodiscard]] Expected<Policy> parsed() const {
     auto policy = parse_policy(text);
-    if (!policy) return Unexpected(as_usage(std::move(policy).error()));
-    return policy;
+    if (policy) return policy;
+    Error error = as_usage(std::move(policy).error());
+    const std::vector<std::string> names = policy_names();
+    const std::string name = text.substr(0, text.find(':'));
+    const auto meant = std::ranges::find(names, name) == names.end() ? nearest_word(name, names) : std::nullopt;
+    if (meant) error.hint = "did you mean " + *meant + "? " + error.hint;
+    return Unexpected(std::move(error));
   }
 
   /// `tokens`: how long the text can get; a listed position it does not reach is bad input.
@@ -48,6 +55,11 @@ struct PolicyFlag {
         (!has_roles(named) && named.heavy + named.recent == 0) ||
         (has_own_window(named) && named.window + named.sinks == 0 && named.global_positions.empty());
     if (keeps_none) print_note(to_string(named) + " keeps no entry: every token sees itself alone");
+    if (named.kind == Policy::Kind::longformer && named.global_positions.empty()) {
+      const std::string window = std::to_string(named.window);
+      print_note(to_string(named) + " lists no position and is window:" + window + "; longformer:" + window +
+                 ",0 keeps the first token, too");
+    }
     return named;
   }
 };

@@ -35,15 +35,15 @@ void RoleFlags::add_to(CLI::App& command) {
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{std::numeric_limits<std::int32_t>::max()}))
       ->type_name("W");
   command
-      .add_option(
-          "--roles", roles_file_,
-          "Take roles from a safetensors file with roles U8 [layers, kv_heads, T]; not with --policy h2o or tova")
+      .add_option("--roles", roles_file_,
+                  "Take roles from a safetensors file with roles U8 [layers, kv_heads, T]; not with --policy h2o, tova "
+                  "or snapkv")
       ->type_name("FILE");
   command
       .add_option(
           "--force", forced_,
           "Set a role: LAYER.KV_HEAD.POSITION=G|L|S, with * for all layers or all KV heads, for example \"*.*.30=G\"; "
-          "wins over --roles; not with --policy h2o or tova")
+          "wins over --roles; not with --policy h2o, tova or snapkv")
       ->type_name("L.K.N=R")
       ->allow_extra_args(false);
 }

@@ -62,7 +62,7 @@ Expected<void> follow_progress(const std::filesystem::path& folder, const std::s
         const bool is_step = std::holds_alternative<jobs::StepPoint>(news.points[i]);
         if (is_step && first && (news.more || i + 1 < news.points.size())) continue;
         if (!is_step) line.end();
-        line.draw(point_line(news.points[i], job.status.steps));
+        line.draw(point_line(news.points[i], job.status.steps, job.spec.kind));
         if (!is_step) line.end();
       }
       more = news.more;

@@ -165,7 +165,7 @@ std::string jobs_table(std::span<const JobEntry> jobs) {
   return text;
 }
 
-std::string point_line(const jobs::JobPoint& point, std::int64_t steps) {
+std::string point_line(const jobs::JobPoint& point, std::int64_t steps, jobs::JobKind kind) {
   if (const auto* evaluation = std::get_if<jobs::EvaluationPoint>(&point)) {
     std::string line = "held out after step " + std::to_string(evaluation->step) +
                        formatted(": nll %.4f  perplexity %.3f", evaluation->nll, evaluation->perplexity);
@@ -173,8 +173,9 @@ std::string point_line(const jobs::JobPoint& point, std::int64_t steps) {
     return line;
   }
   const auto& step = std::get<jobs::StepPoint>(point);
-  std::string line = "step " + std::to_string(step.step) + (steps > 0 ? "/" + std::to_string(steps) : "") +
-                     formatted("  loss %.4f", step.loss);
+  std::string line =
+      "step " + std::to_string(step.step) + (steps > 0 ? "/" + std::to_string(steps) : "") +
+      (kind == jobs::JobKind::finetune ? formatted("  distance %.5g", step.loss) : formatted("  loss %.4f", step.loss));
   if (step.tokens_per_s) line += formatted("  %.0f tok/s", *step.tokens_per_s);
   if (step.sampled) line += "  sampled " + shares_text(*step.sampled);
   if (step.argmax) line += "  argmax " + shares_text(*step.argmax);
@@ -204,12 +205,12 @@ std::string job_details(const JobEntry& job, const LatestPoints& latest) {
     step += formatted(" (%.1f %%)", 100.0 * static_cast<double>(status.step) / static_cast<double>(status.steps));
   }
   lines.add("step", step + (status.updated.empty() ? "" : ", " + printable(status.updated, 40)));
-  if (latest.step) lines.add("last step", point_line(*latest.step, status.steps));
+  if (latest.step) lines.add("last step", point_line(*latest.step, status.steps, job.spec.kind));
   if (latest.step && latest.step->learning_rate) {
     lines.add("learning rate", formatted("%.3g", *latest.step->learning_rate));
   }
   if (latest.evaluation) {
-    lines.add("held out", point_line(*latest.evaluation, status.steps));
+    lines.add("held out", point_line(*latest.evaluation, status.steps, job.spec.kind));
     for (std::size_t layer = 0; layer < latest.evaluation->heads.size(); ++layer) {
       lines.add("  layer " + std::to_string(layer), shares_text(latest.evaluation->layer(layer)));
     }

@@ -38,8 +38,8 @@ struct LatestPoints {
 /// A job on one screen.
 [[nodiscard]] std::string job_details(const jobs::JobEntry& job, const LatestPoints& latest);
 
-/// "step 12/200  loss 4.12  …"; "held out after step 200: …".
-[[nodiscard]] std::string point_line(const jobs::JobPoint& point, std::int64_t steps);
+/// "step 12/200  loss 4.12  …", fine-tuning's with its distance; "held out after step 200: …".
+[[nodiscard]] std::string point_line(const jobs::JobPoint& point, std::int64_t steps, jobs::JobKind kind);
 
 /// The entry of one folder, with its cluster's word. Errors: those of reading the folder, interrupted.
 [[nodiscard]] Expected<jobs::JobEntry> observe_job(const std::filesystem::path& folder, const StopToken& stop);

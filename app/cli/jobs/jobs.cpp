@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <limits>
@@ -11,11 +12,13 @@
 #include "app/cli/jobs/detach_flags.h"
 #include "app/cli/jobs/follow.h"
 #include "app/cli/jobs/job_report.h"
+#include "app/cli/terminal/note.h"
 #include "core/base/atomic_file.h"
 #include "core/base/cancel.h"
 #include "core/jobs/job_file.h"
 #include "core/jobs/job_runner.h"
 #include "core/jobs/job_spec.h"
+#include "core/jobs/job_status.h"
 #include "core/jobs/job_store.h"
 #include "core/jobs/observe_jobs.h"
 #include "core/train/checkpoint_export.h"
@@ -73,7 +76,7 @@ Expected<void> show(const Options& options, CommandContext& context) {
     if (!followed && followed.error().code == ErrorCode::interrupted) return followed;
   }
   if (!options.follow || context.json) {
-    NATSCOPE_TRY(const auto job, observe_job(folder, context.stop));
+    NATSCOPE_TRY(auto job, observe_job(folder, context.stop));
     LatestPoints latest;
     jobs::ProgressFollower follower(folder);
     for (bool more = true; more;) {
@@ -82,6 +85,8 @@ Expected<void> show(const Options& options, CommandContext& context) {
       more = news.more;
       NATSCOPE_CHECK(check(context.stop));
     }
+    // The status is written once a second at most, and by a trainer that was killed no more.
+    if (latest.step) job.status.step = std::max(job.status.step, latest.step->step);
     NATSCOPE_CHECK(context.json ? print_json(job_details_json(job, latest)) : print_text(job_details(job, latest)));
   }
   return followed;
@@ -211,10 +216,16 @@ Expected<void> log(const Options& options, CommandContext& context) {
 
 Expected<void> script(const Options& options, CommandContext& context) {
   NATSCOPE_TRY(const fs::path folder, store().find(options.name));
+  NATSCOPE_TRY(const jobs::JobStatus status, jobs::read_job_status(folder));
   NATSCOPE_TRY(const fs::path path, jobs::prepare_batch_script(folder));
   NATSCOPE_TRY(const std::string text, jobs::read_job_file(path, std::uint64_t{1} << 20));
   if (context.json) return print_json({{"path", path.string()}, {"script", text}});
   std::fprintf(stderr, "%s\n", printable(path.string(), 400).c_str());
+  const bool is_clusters = status.launch && status.launch->runner == jobs::RunnerKind::slurm;
+  if (!is_clusters && status.state != jobs::JobState::created) {
+    print_note("this job was begun on this machine, where no script is needed; natscope-cli jobs start " +
+               printable(options.name) + " --runner slurm goes on with it on a cluster, by this one");
+  }
   return print_text(text);
 }
 

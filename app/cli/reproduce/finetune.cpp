@@ -9,6 +9,7 @@
 #include "app/cli/reproduce/study_commands.h"
 #include "app/cli/reproduce/study_progress.h"
 #include "core/base/atomic_file.h"
+#include "core/base/resource_path.h"
 #include "core/reproduce/finetune_report.h"
 #include "core/reproduce/finetune_study.h"
 
@@ -59,7 +60,7 @@ Expected<void> write_results(const FinetuneStudyOptions& options, const std::vec
 
 Expected<void> run(const Options& given, CommandContext& context) {
   FinetuneStudyOptions wanted = given.study;
-  wanted.model = given.model;
+  wanted.model = given.model.empty() ? demo_twin_path() : std::filesystem::path(given.model);
   wanted.data = given.data;
   wanted.test = given.test;
   wanted.out = given.out;
@@ -84,8 +85,8 @@ void add_reproduce_finetune(CLI::App& parent, Invocation& invocation) {
       "StreamingLLM and H2O");
   FinetuneStudyOptions& study = options->study;
   command->add_option("--model", options->model, "The full-attention model: a folder without score layers")
-      ->required()
-      ->type_name("DIR");
+      ->type_name("DIR")
+      ->default_str("the bundled demo's full-attention twin");
   command->add_option("--data", options->data, "Text to learn from: a folder of *.txt files (UTF-8), or one file")
       ->required()
       ->type_name("PATH");
@@ -131,7 +132,8 @@ void add_reproduce_finetune(CLI::App& parent, Invocation& invocation) {
       "Scores perplexity, KV fraction and pass keys by depth and length (or marks by distance); writes tables, JSON "
       "and figures into --out.\n"
       "Goes on where it was stopped; several processes may share one --out.");
-  on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
+  on_run(
+      *command, invocation, [options](CommandContext& context) { return run(*options, context); }, Work::training);
 }
 
 }  // namespace natscope

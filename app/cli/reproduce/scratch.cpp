@@ -144,7 +144,8 @@ void add_reproduce_scratch(CLI::App& parent, Invocation& invocation) {
       "Goes on where it was stopped, with what its folder says where nothing else is given. --lambdas and --seeds are "
       "not remembered and may differ: without them the default ones are trained. Several processes may share one "
       "--out.");
-  on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
+  on_run(
+      *command, invocation, [options](CommandContext& context) { return run(*options, context); }, Work::training);
 }
 
 }  // namespace natscope

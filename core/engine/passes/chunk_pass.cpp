@@ -136,8 +136,9 @@ Expected<void> ChunkPass::attend(LayerId layer, TokenPos first, kernels::KvCache
   const auto scores = View<float, 2>::packed(has_scores ? scores_.data() : nullptr, {chunk_, config_.score_rows()});
   NATSCOPE_CHECK(
       observer.decide(layer, first, scores, View<Role, 2>::packed(roles_.data(), {config_.kv_heads, chunk_})));
-  NATSCOPE_CHECK(observer.evicts() ? attend_one_by_one(layer, first, cache, observer, stop)
-                                   : attend_at_once(layer, first, cache, stop));
+  const PassDrops drops = observer.drops(first, chunk_);
+  NATSCOPE_CHECK(drops == PassDrops::none ? attend_at_once(layer, first, cache, stop)
+                                          : attend_one_by_one(layer, first, cache, observer, drops, stop));
   return observer.attended(layer, first, heads_of(queries_, config_.heads), heads_of(keys_, config_.kv_heads),
                            View<float, 2>::packed(lse_.data(), {config_.heads, chunk_}));
 }
@@ -165,9 +166,10 @@ Expected<void> ChunkPass::attend_at_once(LayerId layer, TokenPos first, kernels:
   return {};
 }
 
-/// H2O, TOVA: what a token leaves behind depends on the attention of every token before it.
+/// H2O, TOVA: what a token leaves behind depends on the attention of every token before it. SnapKV: what the last
+/// tokens of a prompt look at is added up.
 Expected<void> ChunkPass::attend_one_by_one(LayerId layer, TokenPos first, kernels::KvCache& cache,
-                                            PassObserver& observer, std::stop_token stop) {
+                                            PassObserver& observer, PassDrops drops, std::stop_token stop) {
   const View<float, 3> queries = heads_of(queries_, config_.heads);
   const View<float, 3> keys = heads_of(keys_, config_.kv_heads);
   const View<float, 3> values = heads_of(values_, config_.kv_heads);
@@ -195,7 +197,8 @@ Expected<void> ChunkPass::attend_one_by_one(LayerId layer, TokenPos first, kerne
                                  "cache"));
     }
     NATSCOPE_CHECK(set_self_scores(cache, layer, position, token_roles_, token_scores_));
-    NATSCOPE_CHECK(observer.evict(cache, layer, position));
+    if (drops == PassDrops::after_each || (drops == PassDrops::after_last && row + 1 == chunk_))
+      NATSCOPE_CHECK(observer.evict(cache, layer, position));
   }
   return {};
 }

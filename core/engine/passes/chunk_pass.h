@@ -49,7 +49,7 @@ class ChunkPass {
   [[nodiscard]] Expected<void> attend_at_once(LayerId layer, TokenPos first, kernels::KvCache& cache,
                                               const std::stop_token& stop);
   [[nodiscard]] Expected<void> attend_one_by_one(LayerId layer, TokenPos first, kernels::KvCache& cache,
-                                                 PassObserver& observer, std::stop_token stop);
+                                                 PassObserver& observer, PassDrops drops, std::stop_token stop);
   void keep_last_row();
   [[nodiscard]] Expected<void> project_back(const PreparedLayer& layer, std::stop_token stop);
   [[nodiscard]] Expected<void> feed_forward(const PreparedLayer& layer, std::stop_token stop);

@@ -67,12 +67,13 @@ DevicePass::DevicePass(std::unique_ptr<DeviceModule> module, const ModelConfig& 
       logits_(*module_),
       prescribed_drops_(*module_),
       self_scores_(*module_),
+      dropped_(*module_),
       host_record_(*module_),
       host_x_(*module_) {}
 
 DevicePass::~DevicePass() {
   step_.reset();  // its recording names the cache
-  for (void* const cache : {cache_, blank_cache_}) {
+  for (kernels::DeviceCache* const cache : {cache_, blank_cache_}) {
     if (cache != nullptr) device_.free_cache(handle_, cache);
   }
 }
@@ -89,9 +90,9 @@ Expected<std::unique_ptr<DevicePass>> DevicePass::create(std::unique_ptr<DeviceM
   return pass;
 }
 
-Expected<void*> DevicePass::make_cache() const {
+Expected<kernels::DeviceCache*> DevicePass::make_cache() const {
   const kernels::KvCacheShape shape{cached_layers_, config_.kv_heads, config_.head_dim, dtype_};
-  void* cache = nullptr;
+  kernels::DeviceCache* cache = nullptr;
   const kernels::Status made = device_.create_cache(handle_, &shape, config_.context, &cache);
   if (made.code == kernels::StatusCode::unsupported_shape)
     return fail(ErrorCode::device_unavailable, std::string("the GPU cannot take this model: ") + made.detail);
@@ -104,13 +105,13 @@ Expected<void> DevicePass::attend_alone() {
   return {};
 }
 
-Expected<void> DevicePass::reset_cache(std::int64_t window, const std::optional<kernels::HeavyHitters>& heavy_hitters) {
+Expected<void> DevicePass::reset_cache(std::int64_t window, const std::optional<kernels::ScoreRule>& rule) {
   counts_ = {};
   if (attention_) attention_->reset();
   if (step_) step_->forget();
   if (blank_cache_ != nullptr)
     NATSCOPE_CHECK(from_status(device_.reset_cache(handle_, blank_cache_, window, nullptr), "cache"));
-  return from_status(device_.reset_cache(handle_, cache_, window, heavy_hitters ? &*heavy_hitters : nullptr), "cache");
+  return from_status(device_.reset_cache(handle_, cache_, window, rule ? &*rule : nullptr), "cache");
 }
 
 View<Role, 2> DevicePass::roles(std::int32_t layer) const {
@@ -120,10 +121,11 @@ View<Role, 2> DevicePass::roles(std::int32_t layer) const {
 std::int64_t DevicePass::most_tokens() const {
   const std::int64_t numbers = 2 * config_.hidden + config_.q_rows() + 2 * config_.kv_rows() + 2 * config_.intermediate;
   return std::max<std::int64_t>(
-      16, working_bytes / (numbers * number_bytes + 2 * DeviceRecordLayout(config_, 1, true).size_bytes));
+      16,
+      working_bytes / (numbers * number_bytes + 2 * DeviceRecordLayout(config_, 1, PassDrops::after_each).size_bytes));
 }
 
-Expected<void> DevicePass::reserve(std::int32_t layers, bool drops) {
+Expected<void> DevicePass::reserve(std::int32_t layers, PassDrops drops) {
   const auto rows = [&](DeviceArray& array, std::int64_t cols) { return array.reserve(chunk_ * cols * number_bytes); };
   constexpr std::int64_t kept_layers = 2;
   layout_ = DeviceRecordLayout(config_, chunk_, drops);
@@ -137,10 +139,8 @@ Expected<void> DevicePass::reserve(std::int32_t layers, bool drops) {
   NATSCOPE_CHECK(host_record_.reserve(kept_layers * layout_.size_bytes));
   NATSCOPE_CHECK(host_x_.reserve(chunk_ * config_.hidden * number_bytes));
   host_prescribed_.resize(count(layers * chunk_ * config_.kv_heads));
-  if (drops) {
-    host_drops_.resize(host_prescribed_.size());
-    NATSCOPE_CHECK(self_scores_.reserve(config_.kv_heads * number_bytes));
-  }
+  if (layout_.with_drops) host_drops_.resize(host_prescribed_.size());
+  if (layout_.one_by_one) NATSCOPE_CHECK(self_scores_.reserve(config_.kv_heads * number_bytes));
   if (attention_) return {};
   const auto room = [&] { return device_.reserve_cache(handle_, cache_, chunk_, layers); };
   return from_status(with_idle_memory(module(), room), "cache");
@@ -165,7 +165,10 @@ Expected<void> DevicePass::run(std::span<const std::int32_t> tokens, TokenPos fi
     return fail(ErrorCode::usage, "flash attention is here for chunks of two tokens and more");
   chunk_ = rows_ = static_cast<std::int64_t>(tokens.size());
   row_ = 0;
-  if (chunk_ > 1) return run_chunk(tokens, first, observer, extent, stop);
+  // What a prompt's last tokens weigh is looked at behind a longer pass only, be it of one token.
+  const PassDrops drops = observer.drops(first, chunk_);
+  is_step_ = chunk_ == 1 && (drops == PassDrops::none || drops == PassDrops::after_each);
+  if (!is_step_) return run_chunk(tokens, first, observer, extent, stop);
   NATSCOPE_CHECK(check(stop));
   return step_->run(tokens.front(), first, observer, extent, counts_);
 }
@@ -175,7 +178,8 @@ Expected<void> DevicePass::run_chunk(std::span<const std::int32_t> tokens, Token
   // A pass that ended early may have left copies that still read what is written now.
   if (is_under_way_) NATSCOPE_CHECK(from_status(device_.wait(handle_), "pass on the GPU"));
   is_under_way_ = true;
-  NATSCOPE_CHECK(reserve(extent.layers, observer.evicts()));
+  const PassDrops drops = observer.drops(first, chunk_);
+  NATSCOPE_CHECK(reserve(extent.layers, drops));
   NATSCOPE_CHECK(enter(tokens, first));
   NATSCOPE_CHECK(prescribe(extent.layers, first, observer));
   std::int32_t seen = 0;  // layers that the observer has seen
@@ -189,7 +193,7 @@ Expected<void> DevicePass::run_chunk(std::span<const std::int32_t> tokens, Token
     const DeviceLayer& layer = device_weights_.layer(index);
     NATSCOPE_CHECK(project(layer, index));
     NATSCOPE_CHECK(decide_roles(layer, index));
-    if (layout_.with_drops) {
+    if (layout_.one_by_one) {
       NATSCOPE_CHECK(attend_one_by_one(index, first, stop));
       NATSCOPE_CHECK(fetch_record(index, observer));
     } else {
@@ -221,7 +225,9 @@ Expected<void> DevicePass::run_chunk(std::span<const std::int32_t> tokens, Token
     NATSCOPE_CHECK(from_status(device_.cache_counts(handle_, cache_, &counts_), "cache"));
   }
   while (seen < extent.layers) NATSCOPE_CHECK(show());
-  return {};
+  if (drops != PassDrops::after_last) return {};
+  return drop_behind_prompt(extent.layers, TokenPos(first.value + static_cast<std::int32_t>(chunk_ - 1)), observer,
+                            stop);
 }
 
 /// All layers' at once: a byte a token and KV head, where entries have scores five.
@@ -284,7 +290,7 @@ Expected<void> DevicePass::attend(std::int32_t index, TokenPos first) {
   const View<float, 3> out = heads_of(attended_.as(), config_.heads);
   const auto lse = View<float, 2>::packed(recorded(index, layout_.lse), {config_.heads, chunk_});
   if (attention_) return attention_->run(LayerId(index), first, chunk_queries, chunk_keys, chunk_values, out, lse);
-  void* const cache = blank_cache_ != nullptr ? blank_cache_ : cache_;
+  kernels::DeviceCache* const cache = blank_cache_ != nullptr ? blank_cache_ : cache_;
   const auto attention = [&] {
     return device_.attention(handle_, cache, index, blank_cache_ != nullptr ? 0 : first.value, &chunk_queries,
                              &chunk_keys, &chunk_values, &chunk_roles, rounds(), &out, &lse, nullptr);
@@ -292,7 +298,8 @@ Expected<void> DevicePass::attend(std::int32_t index, TokenPos first) {
   return from_status(with_idle_memory(module(), attention), "attention");
 }
 
-/// H2O, TOVA: what a token leaves behind depends on the attention of every token before it.
+/// H2O, TOVA: what a token leaves behind depends on the attention of every token before it. SnapKV: what the last
+/// tokens of a prompt look at is added up.
 Expected<void> DevicePass::attend_one_by_one(std::int32_t index, TokenPos first, const std::stop_token& stop) {
   const std::int64_t kv_heads = config_.kv_heads;
   const View<Role, 2> chunk_roles = roles(index);
@@ -312,7 +319,7 @@ Expected<void> DevicePass::attend_one_by_one(std::int32_t index, TokenPos first,
                                                  rounds(), &out, &lse, self_scores_.as()),
                                "attention"));
     NATSCOPE_CHECK(from_status(device_.append(handle_, cache_, index, position, &role, &key, &value), "cache"));
-
+    if (!layout_.with_drops) continue;
     const auto number = [&](std::int32_t* rows) {
       return View<std::int32_t, 2>::packed(rows + row * kv_heads, {1, kv_heads});
     };
@@ -322,8 +329,60 @@ Expected<void> DevicePass::attend_one_by_one(std::int32_t index, TokenPos first,
         .prescribed = number(prescribed_drops_.as<std::int32_t>() + index * chunk_ * kv_heads),
         .dropped = number(recorded<std::int32_t>(index, layout_.dropped)),
         .held = number(recorded<std::int32_t>(index, layout_.held))};
-    NATSCOPE_CHECK(from_status(device_.keep_heavy_hitters(handle_, cache_, &call), "cache"));
+    NATSCOPE_CHECK(from_status(device_.keep_by_scores(handle_, cache_, &call), "cache"));
   }
+  return {};
+}
+
+/// All layers have all of the prompt, and no entry has gone yet: every position is in the slot of its number. The
+/// scores go to the observer, and what it says goes, an entry of every head at a time.
+Expected<void> DevicePass::drop_behind_prompt(std::int32_t layers, TokenPos now, PassObserver& observer,
+                                              const std::stop_token& stop) {
+  const std::int64_t tokens = std::int64_t{now.value} + 1;
+  const std::int64_t kv_heads = config_.kv_heads;
+  const std::int64_t heads = layers * kv_heads;
+  if (counts_.entries != heads * tokens)
+    return fail(ErrorCode::internal, "the GPU's cache does not hold the whole prompt behind it");
+  std::vector<float> scores(count(kv_heads * tokens));
+  std::vector<std::vector<std::int32_t>> of_layer;
+  std::vector<std::vector<std::int32_t>> gone;  // [layers * kv_heads]
+  for (std::int32_t layer = 0; layer < layers; ++layer) {
+    NATSCOPE_CHECK(check(stop));
+    const auto rows = View<float, 2>::packed(scores.data(), {kv_heads, tokens});
+    NATSCOPE_CHECK(from_status(device_.read_scores(handle_, cache_, layer, &rows), "copy from the GPU"));
+    NATSCOPE_CHECK(from_status(device_.wait(handle_), "pass on the GPU"));
+    NATSCOPE_CHECK(observer.choose_drops(LayerId(layer), now, rows, of_layer));
+    for (std::vector<std::int32_t>& positions : of_layer) gone.push_back(std::move(positions));
+  }
+  const std::size_t times = gone.front().size();
+  if (!std::ranges::all_of(gone, [&](const auto& positions) { return positions.size() == times; }))
+    return fail(ErrorCode::internal, "heads drop different numbers of entries behind a prompt");
+
+  std::vector<std::int32_t> prescribed(times * count(heads));
+  for (std::size_t time = 0; time < times; ++time) {
+    for (std::size_t head = 0; head < count(heads); ++head) prescribed[time * count(heads) + head] = gone[head][time];
+  }
+  constexpr auto position_bytes = static_cast<std::int64_t>(sizeof(std::int32_t));
+  NATSCOPE_CHECK(prescribed_drops_.upload(prescribed.data(), std::ssize(prescribed) * position_bytes));
+  const std::vector<float> none(count(heads));  // the last token is none of those that could go
+  NATSCOPE_CHECK(self_scores_.upload(none.data(), heads * number_bytes));
+  NATSCOPE_CHECK(dropped_.reserve(2 * heads * position_bytes));
+  const std::array<std::int64_t, 2> sizes{layers, kv_heads};
+  for (std::size_t time = 0; time < times; ++time) {
+    NATSCOPE_CHECK(check(stop));
+    const std::int32_t* const positions = prescribed_drops_.as<std::int32_t>() + time * count(heads);
+    const kernels::TokenDrops call{.layer = 0,
+                                   .self_scores = kernels::ConstView<float, 2>::packed(self_scores_.as(), sizes),
+                                   .prescribed = kernels::ConstView<std::int32_t, 2>::packed(positions, sizes),
+                                   .dropped = View<std::int32_t, 2>::packed(dropped_.as<std::int32_t>(), sizes),
+                                   .held = View<std::int32_t, 2>::packed(dropped_.as<std::int32_t>() + heads, sizes)};
+    NATSCOPE_CHECK(from_status(device_.keep_by_scores(handle_, cache_, &call), "cache"));
+  }
+  NATSCOPE_CHECK(from_status(device_.end_appends(handle_, cache_), "cache"));
+  NATSCOPE_CHECK(from_status(device_.wait(handle_), "pass on the GPU"));
+  NATSCOPE_CHECK(from_status(device_.cache_counts(handle_, cache_, &counts_), "cache"));
+  if (counts_.entries != heads * (tokens - static_cast<std::int64_t>(times)))
+    return fail(ErrorCode::internal, "the GPU's cache did not drop what it was told to behind the prompt");
   return {};
 }
 
@@ -359,7 +418,7 @@ Expected<void> DevicePass::feed_forward(const DeviceLayer& layer) {
 }
 
 Expected<void> DevicePass::logits(std::int64_t index, std::int64_t n, std::span<float> out) {
-  if (chunk_ == 1) {
+  if (is_step_) {
     std::ranges::copy(step_->logits(), out.begin());
     return {};
   }

@@ -64,14 +64,14 @@ class DevicePass {
   [[nodiscard]] std::int64_t most_tokens() const;
 
   /// As KvCache::reset; with a rule the cache keeps scores. Errors: out_of_memory, internal.
-  [[nodiscard]] Expected<void> reset_cache(std::int64_t window,
-                                           const std::optional<kernels::HeavyHitters>& heavy_hitters);
+  [[nodiscard]] Expected<void> reset_cache(std::int64_t window, const std::optional<kernels::ScoreRule>& rule);
   /// After the last pass that came to its end.
   [[nodiscard]] const kernels::DeviceCacheCounts& counts() const { return counts_; }
 
   /// Processes tokens first … first + n - 1, n >= 1 (2 with attend_with). A pass of one token changes the cache only
   /// after the last layer, so that a stop leaves it as it was; of a longer one the cache may hold some layers. Under
-  /// H2O and TOVA tokens of a longer one attend and drop one by one, layer by layer. Errors: as ChunkPass::run.
+  /// H2O and TOVA tokens of a longer one attend and drop one by one, layer by layer; behind a prompt under SnapKV all
+  /// layers drop together. Errors: as ChunkPass::run.
   [[nodiscard]] Expected<void> run(std::span<const std::int32_t> tokens, TokenPos first, PassObserver& observer,
                                    ChunkExtent extent, std::stop_token stop);
   /// Logits [n, vocab] as ChunkPass::logits.
@@ -81,16 +81,18 @@ class DevicePass {
   DevicePass(std::unique_ptr<DeviceModule> module, const ModelConfig& config, const PreparedWeights& weights,
              const CacheGeometry& geometry);
 
-  [[nodiscard]] Expected<void*> make_cache() const;
+  [[nodiscard]] Expected<kernels::DeviceCache*> make_cache() const;
   [[nodiscard]] Expected<void> run_chunk(std::span<const std::int32_t> tokens, TokenPos first, PassObserver& observer,
                                          ChunkExtent extent, const std::stop_token& stop);
-  [[nodiscard]] Expected<void> reserve(std::int32_t layers, bool drops);
+  [[nodiscard]] Expected<void> reserve(std::int32_t layers, PassDrops drops);
   [[nodiscard]] Expected<void> enter(std::span<const std::int32_t> tokens, TokenPos first);
   [[nodiscard]] Expected<void> project(const DeviceLayer& layer, std::int32_t index);
   [[nodiscard]] Expected<void> prescribe(std::int32_t layers, TokenPos first, const PassObserver& observer);
   [[nodiscard]] Expected<void> attend(std::int32_t index, TokenPos first);
   [[nodiscard]] Expected<void> decide_roles(const DeviceLayer& layer, std::int32_t index);
   [[nodiscard]] Expected<void> attend_one_by_one(std::int32_t index, TokenPos first, const std::stop_token& stop);
+  [[nodiscard]] Expected<void> drop_behind_prompt(std::int32_t layers, TokenPos now, PassObserver& observer,
+                                                  const std::stop_token& stop);
   [[nodiscard]] Expected<void> fetch_record(std::int32_t layer, const PassObserver& observer);
   [[nodiscard]] Expected<void> append(std::int32_t index, TokenPos first);
   [[nodiscard]] Expected<void> feed_forward(const DeviceLayer& layer);
@@ -121,7 +123,7 @@ class DevicePass {
   std::unique_ptr<TorchProducts> products_;    // null: all products are the module's
   std::unique_ptr<ChunkAttention> attention_;  // null: the module's, over its cache
   const kernels::DeviceOperations& device_;
-  void* const handle_;
+  kernels::OpenedDevice* const handle_;
   const ModelConfig& config_;
   const PreparedWeights& weights_;
   kernels::ElementType dtype_;
@@ -129,19 +131,20 @@ class DevicePass {
   Rotation rotation_;
 
   DeviceWeights device_weights_;
-  void* cache_ = nullptr;
-  void* blank_cache_ = nullptr;  // with attend_alone: one that stays empty
+  kernels::DeviceCache* cache_ = nullptr;
+  kernels::DeviceCache* blank_cache_ = nullptr;  // with attend_alone: one that stays empty
   kernels::DeviceCacheCounts counts_;
   DeviceRecord shown_;
   std::unique_ptr<DeviceStep> step_;  // of passes of one token
 
   std::int64_t chunk_ = 0;  // tokens of this pass
+  bool is_step_ = false;    // it is the step's
   std::int64_t rows_ = 0;   // of them, those that still go on
   std::int64_t row_ = 0;    // the first of those
   float global_bias_ = 0;   // of this pass
   DeviceRecordLayout layout_;
   DeviceArray x_, normed_, values_, attended_, gate_, up_, cosine_, sine_, prescribed_, record_, logits_;
-  DeviceArray prescribed_drops_, self_scores_;  // with a rule
+  DeviceArray prescribed_drops_, self_scores_, dropped_;  // with a rule
   PinnedArray host_record_;
   PinnedArray host_x_;
   std::array<bool, 2> shows_attended_{};  // [slot]: what attended() is shown is coming down, too

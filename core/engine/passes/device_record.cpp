@@ -8,8 +8,8 @@ namespace natscope {
 
 using kernels::View;
 
-DeviceRecordLayout::DeviceRecordLayout(const ModelConfig& config, std::int64_t n, bool has_drops)
-    : with_drops(has_drops) {
+DeviceRecordLayout::DeviceRecordLayout(const ModelConfig& config, std::int64_t n, PassDrops drops)
+    : one_by_one(drops != PassDrops::none), with_drops(drops == PassDrops::after_each) {
   constexpr std::int64_t number_bytes = sizeof(float);
   queries = take(n * config.q_rows() * number_bytes);
   keys = take(n * config.kv_rows() * number_bytes);
@@ -58,7 +58,7 @@ Expected<void> DeviceRecord::show(std::int32_t layer, TokenPos first, std::int64
   if (attended) {
     const std::int64_t heads = config_.heads;
     const View<float, 2> lse{
-        numbers(layout.lse), {heads, n}, {layout.with_drops ? 1 : n, layout.with_drops ? heads : 1}};
+        numbers(layout.lse), {heads, n}, {layout.one_by_one ? 1 : n, layout.one_by_one ? heads : 1}};
     NATSCOPE_CHECK(observer.attended(LayerId(layer), first,
                                      heads_of_rows(numbers(layout.queries), n, heads, config_.head_dim),
                                      heads_of_rows(numbers(layout.keys), n, config_.kv_heads, config_.head_dim), lse));

@@ -38,11 +38,11 @@ class DeviceLayout {
 /// the host alike, so that layers that lie one after the other come down in one copy. All in bytes.
 ///   queries [n, heads, head_dim], keys [n, kv_heads, head_dim], lse [heads, n], scores [n, 3 · kv_heads] f32
 ///   roles   [kv_heads, n]
-/// Under H2O and TOVA, whose tokens attend one by one, lse [n, heads], and also
+/// Where tokens attend one by one lse [n, heads], and where entries go after each of them also
 ///   dropped, held [n, kv_heads] i32: kernels::TokenDrops
 struct DeviceRecordLayout : DeviceLayout {
   DeviceRecordLayout() = default;
-  DeviceRecordLayout(const ModelConfig& config, std::int64_t n, bool has_drops);
+  DeviceRecordLayout(const ModelConfig& config, std::int64_t n, PassDrops drops);
 
   std::int64_t queries = 0;
   std::int64_t keys = 0;
@@ -51,6 +51,7 @@ struct DeviceRecordLayout : DeviceLayout {
   std::int64_t roles = 0;
   /// What attended() is shown lies before this; what is always looked at, behind it.
   [[nodiscard]] std::int64_t attended_bytes() const { return scores; }
+  bool one_by_one = false;
   bool with_drops = false;
   std::int64_t dropped = 0;
   std::int64_t held = 0;  ///< and `size_bytes` from one layer to the next

@@ -33,7 +33,7 @@ TokenProducts added(const float* x, const LinearRow& product, float* sum) {
 }  // namespace
 
 DeviceStep::DeviceStep(const DeviceModule& module, const ModelConfig& config, const PreparedWeights& host_weights,
-                       const DeviceWeights& weights, kernels::ElementType dtype, void* cache)
+                       const DeviceWeights& weights, kernels::ElementType dtype, kernels::DeviceCache* cache)
     : module_(module),
       device_(module.operations()),
       config_(config),
@@ -69,7 +69,7 @@ void DeviceStep::forget_recording() {
 Expected<void> DeviceStep::reserve() {
   const auto layers = static_cast<std::int64_t>(weights_.layers().size());
   NATSCOPE_CHECK(inputs_.reserve(input_layout_.size_bytes));
-  const std::int64_t record_bytes = layers * DeviceRecordLayout(config_, 1, true).size_bytes;
+  const std::int64_t record_bytes = layers * DeviceRecordLayout(config_, 1, PassDrops::after_each).size_bytes;
   NATSCOPE_CHECK(record_.reserve(record_bytes));
   NATSCOPE_CHECK(self_scores_.reserve(layers * config_.kv_heads * number_bytes));
   NATSCOPE_CHECK(values_.reserve(layers * config_.kv_rows() * number_bytes));
@@ -84,13 +84,13 @@ Expected<void> DeviceStep::reserve() {
 
 Expected<void> DeviceStep::run(std::int32_t token, TokenPos position, PassObserver& observer, ChunkExtent extent,
                                kernels::DeviceCacheCounts& counts) {
-  layout_ = DeviceRecordLayout(config_, 1, observer.evicts());
+  layout_ = DeviceRecordLayout(config_, 1, observer.drops(position, 1));
   NATSCOPE_CHECK(reserve());
   const auto room = [&] { return device_.reserve_cache(module_.device(), cache_, 1, extent.layers); };
   NATSCOPE_CHECK(from_status(with_idle_memory(module_, room), "cache"));
   NATSCOPE_CHECK(enter(token, position, observer, extent.layers));
   NATSCOPE_CHECK(
-      work({extent.layers, extent.hidden != ChunkExtent::Hidden::none, observer.global_bias(), observer.evicts()}));
+      work({extent.layers, extent.hidden != ChunkExtent::Hidden::none, observer.global_bias(), layout_.with_drops}));
   NATSCOPE_CHECK(from_status(device_.wait(module_.device()), "pass on the GPU"));
   NATSCOPE_CHECK(from_status(device_.cache_counts(module_.device(), cache_, &counts), "cache"));
   for (std::int32_t layer = 0; layer < extent.layers; ++layer) {
@@ -113,7 +113,7 @@ Expected<void> DeviceStep::enter(std::int32_t token, TokenPos position, const Pa
   std::copy_n(rotation_.cosine(0), half, host_input(cosine_));
   std::copy_n(rotation_.sine(0), half, host_input(sine_));
   const auto heads = static_cast<std::size_t>(layers * config_.kv_heads);
-  if (observer.evicts())
+  if (layout_.with_drops)
     NATSCOPE_CHECK(shown_.prescribe_drops(layers, position, 1, observer, {host_input<std::int32_t>(drops_), heads}));
   return shown_.prescribe(layers, position, 1, observer, {host_input<Role>(prescribed_), heads});
 }
@@ -121,7 +121,7 @@ Expected<void> DeviceStep::enter(std::int32_t token, TokenPos position, const Pa
 /// A replay where there is one. What was done once has all that it needs, and can be recorded; where a device cannot,
 /// the sequence goes on without.
 Expected<void> DeviceStep::work(const Kind& kind) {
-  void* const device = module_.device();
+  kernels::OpenedDevice* const device = module_.device();
   if (recording_ != nullptr && (recorded_kind_ != kind || !device_.is_current(device, recording_))) forget_recording();
   if (recording_ == nullptr) {
     if (done_once_ != kind || !records_) {
@@ -145,7 +145,7 @@ void DeviceStep::forget() {
 }
 
 Expected<void> DeviceStep::record(const Kind& kind) {
-  void* const device = module_.device();
+  kernels::OpenedDevice* const device = module_.device();
   NATSCOPE_CHECK(from_status(device_.begin_recording(device), "recording of a pass"));
   const Expected<void> recorded = put(kind);
   const Expected<void> ended = from_status(device_.end_recording(device, &recording_), "recording of a pass");
@@ -168,7 +168,7 @@ Expected<void> DeviceStep::put(const Kind& kind) {
 }
 
 Expected<void> DeviceStep::put_layers(const Kind& kind, bool& is_aside_put) {
-  void* const device = module_.device();
+  kernels::OpenedDevice* const device = module_.device();
   NATSCOPE_CHECK(from_status(device_.upload(device, inputs_.as<void>(), host_inputs_.data(), input_layout_.size_bytes),
                              "copy to the GPU"));
   for (std::int32_t index = 0; index < kind.layers; ++index) {
@@ -187,7 +187,7 @@ Expected<void> DeviceStep::put_layers(const Kind& kind, bool& is_aside_put) {
 
 /// What the last layer's products have no part in: the cache's, and what the host is shown. Beside them.
 Expected<void> DeviceStep::put_aside(const Kind& kind, bool& is_put) {
-  void* const device = module_.device();
+  kernels::OpenedDevice* const device = module_.device();
   NATSCOPE_CHECK(from_status(device_.begin_aside(device), "pass on the GPU"));
   is_put = true;  // some of it, whatever fails
   const Expected<void> put = put_end_of_layers(kind);
@@ -197,7 +197,7 @@ Expected<void> DeviceStep::put_aside(const Kind& kind, bool& is_put) {
 }
 
 Expected<void> DeviceStep::put_end_of_layers(const Kind& kind) {
-  void* const device = module_.device();
+  kernels::OpenedDevice* const device = module_.device();
   NATSCOPE_CHECK(put_appends(kind.layers));
   if (kind.drops) NATSCOPE_CHECK(put_drops(kind.layers));
   NATSCOPE_CHECK(from_status(device_.end_appends(device, cache_), "cache"));
@@ -308,7 +308,7 @@ Expected<void> DeviceStep::put_drops(std::int32_t layers) {
                                  .prescribed = ConstView<std::int32_t, 2>::packed(input<std::int32_t>(drops_), heads),
                                  .dropped = {recorded<std::int32_t>(0, layout_.dropped), heads, {to_next, 1}},
                                  .held = {recorded<std::int32_t>(0, layout_.held), heads, {to_next, 1}}};
-  return from_status(device_.keep_heavy_hitters(module_.device(), cache_, &call), "cache");
+  return from_status(device_.keep_by_scores(module_.device(), cache_, &call), "cache");
 }
 
 }  // namespace natscope

@@ -28,7 +28,7 @@ class DeviceStep {
  public:
   /// All must outlive this; `cache` is the device's (DeviceOperations::create_cache).
   DeviceStep(const DeviceModule& module, const ModelConfig& config, const PreparedWeights& host_weights,
-             const DeviceWeights& weights, kernels::ElementType dtype, void* cache);
+             const DeviceWeights& weights, kernels::ElementType dtype, kernels::DeviceCache* cache);
   ~DeviceStep();
   DeviceStep(const DeviceStep&) = delete;
   DeviceStep& operator=(const DeviceStep&) = delete;
@@ -90,7 +90,7 @@ class DeviceStep {
   const PreparedWeights& host_weights_;
   const DeviceWeights& weights_;
   const bool rounds_;
-  void* const cache_;
+  kernels::DeviceCache* const cache_;
   Rotation rotation_;
   DeviceRecord shown_;
 
@@ -102,7 +102,7 @@ class DeviceStep {
 
   std::optional<Kind> done_once_;
   Kind recorded_kind_;
-  void* recording_ = nullptr;
+  kernels::DeviceRecording* recording_ = nullptr;
   bool records_ = true;  // false once the device could not
 };
 

@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "core/base/expected.h"
+#include "core/engine/passes/pass_drops.h"
 #include "kernels/kv_cache.h"
 #include "kernels/prescribed_role.h"
 #include "kernels/token_roles.h"
@@ -38,19 +40,24 @@ class PassObserver {
                                                 kernels::ConstView<float, 3> keys,
                                                 kernels::ConstView<float, 2> lse) = 0;
 
-  /// Whether the cache keeps scores and tokens pass through attention one by one, with evict() after each (H2O, TOVA).
-  [[nodiscard]] virtual bool evicts() const = 0;
-  /// A cache with scores has taken the token `now` in this layer: the policy's turn to drop entries.
+  /// What a pass over tokens first … first + n - 1 does about scores, which the cache then keeps.
+  [[nodiscard]] virtual PassDrops drops(TokenPos first, std::int64_t n) const = 0;
+  /// A cache with scores has taken the token `now` in this layer, after which entries go: the policy's turn.
   [[nodiscard]] virtual Expected<void> evict(kernels::KvCache& cache, LayerId layer, TokenPos now) = 0;
 
-  /// The same on a device, which keeps to the rule itself. Before the pass, what is known of the positions that it
-  /// drops after each token, positions [n, kv_heads]: no_drop leaves the choice to its scores. After it, layer by layer
-  /// as attended(): what it dropped after the token `now`, [kv_heads], no_drop where nothing, and the entries that it
-  /// held then.
+  /// The same on a device, which keeps to the rule itself where entries go after each token. Before the pass, what is
+  /// known of the positions that it drops after each token, positions [n, kv_heads]: no_drop leaves the choice to its
+  /// scores. After it, layer by layer as attended(): what it dropped after the token `now`, [kv_heads], no_drop where
+  /// nothing, and the entries that it held then.
   [[nodiscard]] virtual Expected<void> prescribe_drops(LayerId layer, TokenPos first,
                                                        kernels::View<std::int32_t, 2> positions) const = 0;
   [[nodiscard]] virtual Expected<void> dropped(LayerId layer, TokenPos now, std::span<const std::int32_t> positions,
                                                std::span<const std::int32_t> held) = 0;
+  /// Behind a prompt it is told what goes after the token `now`: positions [kv_heads][], ascending, of each head as
+  /// many.
+  ///   scores [kv_heads, now + 1], by position, as the weighed tokens left them; written
+  [[nodiscard]] virtual Expected<void> choose_drops(LayerId layer, TokenPos now, kernels::View<float, 2> scores,
+                                                    std::vector<std::vector<std::int32_t>>& positions) = 0;
 };
 
 }  // namespace natscope

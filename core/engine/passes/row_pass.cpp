@@ -54,7 +54,7 @@ Expected<void> RowPass::run(std::int32_t token, TokenPos position, kernels::KvCa
     NATSCOPE_CHECK(attend(layer, position, cache, observer));
     NATSCOPE_CHECK(feed_forward(weights_.layers()[count(layer)]));
   }
-  if (!observer.evicts()) {
+  if (observer.drops(position, 1) == PassDrops::none) {
     for (std::int32_t layer = 0; layer < config_.layers; ++layer) NATSCOPE_CHECK(append(cache, layer, position));
   }
   return {};
@@ -93,20 +93,21 @@ Expected<void> RowPass::attend(std::int32_t layer, TokenPos position, kernels::K
   const auto queries = View<float, 2>::packed(queries_.data(), {config_.heads, head_dim});
   const auto key = View<float, 2>::packed(keys(layer), {config_.kv_heads, head_dim});
   const auto value = View<float, 2>::packed(values(layer), {config_.kv_heads, head_dim});
+  const PassDrops drops = observer.drops(position, 1);
   NATSCOPE_CHECK(
       from_status(kernels::attention_decode(Backend::cpu, queries, key, value, cache, LayerId(layer),
                                             View<float, 2>::packed(attended_.data(), {config_.heads, head_dim}), lse_,
-                                            observer.evicts() ? std::span(self_scores_) : std::span<float>()),
+                                            drops != PassDrops::none ? std::span(self_scores_) : std::span<float>()),
                   "attention of one token"));
   NATSCOPE_CHECK(observer.attended(LayerId(layer), position,
                                    View<float, 3>::packed(queries_.data(), {config_.heads, 1, head_dim}),
                                    View<float, 3>::packed(keys(layer), {config_.kv_heads, 1, head_dim}),
                                    View<float, 2>::packed(lse_.data(), {config_.heads, 1})));
-  if (observer.evicts()) {
+  if (drops != PassDrops::none) {
     NATSCOPE_CHECK(append(cache, layer, position));
     NATSCOPE_CHECK(
         set_self_scores(cache, LayerId(layer), position, {roles(layer), count(config_.kv_heads)}, self_scores_));
-    NATSCOPE_CHECK(observer.evict(cache, LayerId(layer), position));
+    if (drops != PassDrops::later) NATSCOPE_CHECK(observer.evict(cache, LayerId(layer), position));
   }
 
   round(attended_);

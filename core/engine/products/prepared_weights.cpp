@@ -6,6 +6,7 @@
 
 #include "core/base/cancel.h"
 #include "core/engine/products/weight_conversion.h"
+#include "core/model/stored_type.h"
 #include "core/row_math/row_math.h"
 #include "kernels/shared_work.h"
 
@@ -24,17 +25,6 @@ void add_lora(std::span<float> row, std::span<const float> b, std::span<const fl
     const float factor = scale * b[r];
     const float* const from = a.data() + r * row.size();
     for (std::size_t column = 0; column < row.size(); ++column) row[column] += factor * from[column];
-  }
-}
-
-ElementType stored_type(DType dtype) {
-  switch (dtype) {
-    case DType::bf16:
-      return ElementType::bf16;
-    case DType::f16:
-      return ElementType::f16;
-    default:
-      return ElementType::f32;
   }
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/device/torch_on_device.h"
+#include "core/device/torch_types.h"
 
 namespace natscope {
 
@@ -65,7 +66,7 @@ Expected<void> TorchProducts::run(const float* x, std::int64_t rows, std::span<c
       const std::int64_t out_size = product.out_size;
       const at::Tensor wide = torch_->packed(x, at::kFloat, {rows, in});
       const at::Tensor out = torch_->packed(product.out, at::kFloat, {rows, out_size});
-      const at::ScalarType type = product.dtype == ElementType::bf16 ? at::kBFloat16 : at::kFloat;
+      const at::ScalarType type = torch_type(product.dtype);
       const at::Tensor weight = torch_->tensor(product.weight, type, {in, out_size}, {1, in});
       if (type == at::kFloat) {
         multiply(wide, weight, add, out);

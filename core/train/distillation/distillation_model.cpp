@@ -5,7 +5,7 @@
 
 #include "core/device/torch_errors.h"
 #include "core/train/distillation/distillation_passes.h"
-#include "core/train/passes/torch_types.h"
+#include "core/train/passes/torch_device.h"
 
 namespace natscope::train {
 
@@ -24,7 +24,7 @@ DistillationModel::~DistillationModel() = default;
 Expected<void> DistillationModel::check_base(const ModelFolder& base) {
   if (!base.has_score_layers()) return {};
   return fail(ErrorCode::unsupported_model, "the base model has score layers already",
-              "fine-tune a model with full attention");
+              "fine-tune a model with full attention; without --model that is the bundled demo's twin");
 }
 
 Expected<DistillationModel> DistillationModel::create(const ModelFolder& base, const FinetuneOptions& options,

@@ -16,7 +16,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/train/passes/torch_types.h"
+#include "core/device/torch_types.h"
 #include "core/train/weights/finetune_layout.h"
 
 namespace natscope::train {

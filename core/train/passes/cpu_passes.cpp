@@ -13,10 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include "core/device/torch_types.h"
 #include "core/model/rope.h"
 #include "core/train/passes/bf16_product.h"
 #include "core/train/passes/row_operations.h"
-#include "core/train/passes/torch_types.h"
 #include "core/train/roles/role_sampling.h"
 #include "kernels/attention_train.h"
 

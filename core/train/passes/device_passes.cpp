@@ -20,10 +20,10 @@
 #include <optional>
 #include <utility>
 
+#include "core/device/torch_types.h"
 #include "core/model/rope.h"
 #include "core/train/passes/device_training_state.h"
 #include "core/train/passes/llama_operations.h"
-#include "core/train/passes/torch_types.h"
 #include "core/train/roles/device_role_attention.h"
 #include "core/train/roles/role_counts.h"
 

@@ -9,7 +9,7 @@
 #include "core/device/torch_errors.h"
 #include "core/train/passes/cpu_passes.h"
 #include "core/train/passes/device_passes.h"
-#include "core/train/passes/torch_types.h"
+#include "core/train/passes/torch_device.h"
 #include "core/train/passes/training_passes.h"
 
 namespace natscope::train {

@@ -7,6 +7,9 @@
 #include <string_view>
 #include <utility>
 
+#include "core/device/torch_types.h"
+#include "core/model/stored_type.h"
+
 namespace natscope::train {
 
 namespace {
@@ -44,21 +47,10 @@ constexpr std::array<std::pair<std::string_view, at::Tensor LayerTensors::*>, 27
     {"self_attn.o_proj.lora_b", &LayerTensors::o_lora_b},
 }};
 
-at::ScalarType type_of(DType dtype) {
-  switch (dtype) {
-    case DType::bf16:
-      return at::kBFloat16;
-    case DType::f16:
-      return at::kHalf;
-    default:
-      return at::kFloat;
-  }
-}
-
 at::Tensor matrix(const WeightView& view) {
   if (!view.present()) return {};
   auto* const data = const_cast<std::byte*>(view.data);
-  return at::from_blob(data, {view.rows, view.cols}, at::TensorOptions().dtype(type_of(view.dtype)));
+  return at::from_blob(data, {view.rows, view.cols}, at::TensorOptions().dtype(torch_type(stored_type(view.dtype))));
 }
 at::Tensor vector(const WeightView& view) { return view.present() ? matrix(view).view({-1}) : at::Tensor(); }
 

@@ -17,7 +17,8 @@
 #include "kernels/cuda/device.h"
 #include "kernels/device_benchmarks.h"
 
-namespace natscope::kernels::cuda {
+namespace natscope::kernels {
+namespace cuda {
 namespace {
 
 constexpr std::int64_t append_tokens = 4096;
@@ -72,10 +73,19 @@ struct Prepared {
   }
 };
 
-Status open_bench(void** bench, BenchmarkedDevice* device) {
+}  // namespace
+}  // namespace cuda
+
+struct OpenedBench : cuda::Bench {};
+struct PreparedKernel : cuda::Prepared {};
+
+namespace cuda {
+namespace {
+
+Status open_bench(OpenedBench** bench, BenchmarkedDevice* device) {
   DeviceInfo info;
   if (const Status status = device_info(info); !status.ok()) return status;
-  std::unique_ptr<Bench> opened(new (std::nothrow) Bench());
+  std::unique_ptr<OpenedBench> opened(new (std::nothrow) OpenedBench());
   if (!opened) return {StatusCode::out_of_memory, "the host has no memory left"};
   if (const Status status = opened->stream.create(); !status.ok()) return status;
   if (const Status status = opened->flush.allocate(std::max<std::int64_t>(4 * info.l2_bytes, 1024)); !status.ok())
@@ -95,7 +105,7 @@ Status open_bench(void** bench, BenchmarkedDevice* device) {
   return {};
 }
 
-void close_bench(void* bench) { delete static_cast<Bench*>(bench); }
+void close_bench(OpenedBench* bench) { delete bench; }
 
 KvCacheShape cache_shape(const BenchmarkedAttention& shape) {
   return {1, static_cast<std::int32_t>(shape.kv_heads), static_cast<std::int32_t>(shape.head_dim), ElementType::bf16};
@@ -229,28 +239,27 @@ Status prepare_backward(Bench& bench, const BenchmarkedAttention& shape, Prepare
   return {};
 }
 
-Status prepare(void* bench, BenchmarkedKernel kernel, const BenchmarkedAttention* shape, void** prepared,
-               std::int64_t* held_bytes) try {
-  Bench& on = *static_cast<Bench*>(bench);
-  auto made = std::make_unique<Prepared>();
+Status prepare(OpenedBench* bench, BenchmarkedKernel kernel, const BenchmarkedAttention* shape,
+               PreparedKernel** prepared, std::int64_t* held_bytes) try {
+  auto made = std::make_unique<PreparedKernel>();
   std::int64_t held = 0;
   Status status{StatusCode::invalid_argument, "no such kernel"};
   switch (kernel) {
     case BenchmarkedKernel::read_memory:
-      status = prepare_read(on, *shape, *made, held);
+      status = prepare_read(*bench, *shape, *made, held);
       break;
     case BenchmarkedKernel::attention_decode:
-      status = prepare_decode(on, *shape, *made, held);
+      status = prepare_decode(*bench, *shape, *made, held);
       break;
     case BenchmarkedKernel::attention_prefill:
-      status = prepare_prefill(on, *shape, *made, held);
+      status = prepare_prefill(*bench, *shape, *made, held);
       break;
     case BenchmarkedKernel::attention_backward:
-      status = prepare_backward(on, *shape, *made, held);
+      status = prepare_backward(*bench, *shape, *made, held);
       break;
   }
   if (!status.ok()) return status;
-  if (status = synchronize(on.stream.get()); !status.ok()) return status;
+  if (status = synchronize(bench->stream.get()); !status.ok()) return status;
   if (held_bytes != nullptr) *held_bytes = held;
   *prepared = made.release();
   return {};
@@ -258,24 +267,24 @@ Status prepare(void* bench, BenchmarkedKernel kernel, const BenchmarkedAttention
   return {StatusCode::out_of_memory, "the host has no memory left"};
 }
 
-void release(void* prepared) { delete static_cast<Prepared*>(prepared); }
+void release(PreparedKernel* prepared) { delete prepared; }
 
-Status run(void* bench, void* prepared, double* ms) {
-  Bench& on = *static_cast<Bench*>(bench);
-  const Stream stream = on.stream.get();
+Status run(OpenedBench* bench, PreparedKernel* prepared, double* ms) {
+  const Stream stream = bench->stream.get();
   // Reading leaves nothing in the cache that would have to be written back under the clock.
-  if (const Status status = launch_kernel(read_everything, static_cast<unsigned>(on.multiprocessors), threads_per_block,
-                                          0, stream, on.flush.as<const float4>(),
-                                          on.flush.size_bytes() / std::int64_t{sizeof(float4)}, on.flush.as<float>());
+  const DeviceMemory& flush = bench->flush;
+  if (const Status status = launch_kernel(read_everything, static_cast<unsigned>(bench->multiprocessors),
+                                          threads_per_block, 0, stream, flush.as<const float4>(),
+                                          flush.size_bytes() / std::int64_t{sizeof(float4)}, flush.as<float>());
       !status.ok()) {
     return status;
   }
-  if (const Status status = to_status(cudaEventRecord(on.begun.event, stream)); !status.ok()) return status;
-  if (const Status status = static_cast<Prepared*>(prepared)->launch(stream); !status.ok()) return status;
-  if (const Status status = to_status(cudaEventRecord(on.ended.event, stream)); !status.ok()) return status;
+  if (const Status status = to_status(cudaEventRecord(bench->begun.event, stream)); !status.ok()) return status;
+  if (const Status status = prepared->launch(stream); !status.ok()) return status;
+  if (const Status status = to_status(cudaEventRecord(bench->ended.event, stream)); !status.ok()) return status;
   if (const Status status = synchronize(stream); !status.ok()) return status;
   float elapsed_ms = 0;
-  const Status status = to_status(cudaEventElapsedTime(&elapsed_ms, on.begun.event, on.ended.event));
+  const Status status = to_status(cudaEventElapsedTime(&elapsed_ms, bench->begun.event, bench->ended.event));
   *ms = elapsed_ms;
   return status;
 }
@@ -289,7 +298,8 @@ constexpr DeviceBenchmarks table{.abi_version = device_benchmarks_abi_version,
                                  .run = run};
 
 }  // namespace
-}  // namespace natscope::kernels::cuda
+}  // namespace cuda
+}  // namespace natscope::kernels
 
 extern "C" __attribute__((visibility("default"))) const natscope::kernels::DeviceBenchmarks*
 natscope_device_benchmarks();

@@ -13,9 +13,9 @@ namespace natscope::kernels {
 ///   out       [heads, head_dim] f32; must not overlap queries
 ///   lse       [heads] f32: natural log of the sum of exp(q·k/√head_dim) over what was seen
 ///
-/// The cache is as it was after the token before (KvCache's invariant), so all it holds is visible. Where the cache
-/// keeps scores, each entry's score grows by the sum over the g query heads of its attention weight, and self_scores
-/// [kv_heads] receives the new token's own; otherwise self_scores may be empty.
+/// The cache is as it was after the token before (KvCache's invariant), so all it holds is visible. Where
+/// self_scores [kv_heads] is given, each entry's score grows, if the cache keeps scores, by the sum over the g query
+/// heads of its attention weight, and self_scores receives the new token's own; empty: scores stay as they are.
 ///
 /// Cost: every held key and value is read once, the g heads of a group together. Errors: shape_mismatch.
 /// Source: the rules, sections 4 and 5; online softmax as in FlashAttention (arXiv 2205.14135).

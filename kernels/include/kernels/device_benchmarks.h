@@ -10,7 +10,7 @@
 /// A table of functions behind a version, as kernels/device_operations.h is for the engine.
 namespace natscope::kernels {
 
-inline constexpr std::uint32_t device_benchmarks_abi_version = 1;
+inline constexpr std::uint32_t device_benchmarks_abi_version = 2;
 inline constexpr const char* device_benchmarks_entry_point = "natscope_device_benchmarks";
 
 struct BenchmarkedDevice {
@@ -37,20 +37,24 @@ enum class BenchmarkedKernel : std::uint32_t {
   attention_backward  ///< training's backward pass with role gradients, batch of 1
 };
 
+/// What open() and prepare() hand out: the module's own, which nobody else looks into.
+struct OpenedBench;
+struct PreparedKernel;
+
 struct DeviceBenchmarks {
   std::uint32_t abi_version = 0;  ///< first, and never moved
   std::uint32_t size_bytes = 0;   ///< of this struct
 
   /// Errors: backend_unavailable, out_of_memory.
-  Status (*open)(void** bench, BenchmarkedDevice* device) = nullptr;
-  void (*close)(void* bench) = nullptr;
+  Status (*open)(OpenedBench** bench, BenchmarkedDevice* device) = nullptr;
+  void (*close)(OpenedBench* bench) = nullptr;
   /// Memory and data for runs. `held_bytes` (may be null): of keys and values, or what is read.
   /// Errors: out_of_memory, and those of the kernel.
-  Status (*prepare)(void* bench, BenchmarkedKernel kernel, const BenchmarkedAttention* shape, void** prepared,
-                    std::int64_t* held_bytes) = nullptr;
-  void (*release)(void* prepared) = nullptr;
+  Status (*prepare)(OpenedBench* bench, BenchmarkedKernel kernel, const BenchmarkedAttention* shape,
+                    PreparedKernel** prepared, std::int64_t* held_bytes) = nullptr;
+  void (*release)(PreparedKernel* prepared) = nullptr;
   /// Puts other data into the L2 cache, runs the kernel once, waits. `ms`: between two events round the kernel.
-  Status (*run)(void* bench, void* prepared, double* ms) = nullptr;
+  Status (*run)(OpenedBench* bench, PreparedKernel* prepared, double* ms) = nullptr;
 };
 
 }  // namespace natscope::kernels

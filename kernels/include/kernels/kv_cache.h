@@ -9,6 +9,7 @@
 
 #include "kernels/element_type.h"
 #include "kernels/ids.h"
+#include "kernels/score_rule.h"
 #include "kernels/status.h"
 #include "kernels/token_roles.h"
 #include "kernels/views.h"
@@ -25,24 +26,6 @@ struct KvCacheShape {
   std::int32_t page_entries = 32;
   std::int64_t limit_bytes = 0;
 };
-
-/// What attention weights an entry's score adds up.
-enum class EntryScores : std::uint8_t {
-  of_all_queries,  ///< all so far, of the head's group (H2O)
-  of_last_query,   ///< the last one's, of all heads of the layer, which so keep the same positions (TOVA)
-};
-
-/// The rule of a cache that keeps what is attended to: after every token the positions of the last `recent` stay, and
-/// of the others those with the `heavy` highest scores, ties to the earlier position. Both at least 0. Since it holds
-/// after every token, a token makes one entry go at most.
-/// Source: H2O, the rules, section 11. TOVA (arXiv 2401.06104): all of its entries are heavy, the newest one, too.
-struct HeavyHitters {
-  std::int64_t heavy = 0;
-  std::int64_t recent = 0;
-  EntryScores scores = EntryScores::of_all_queries;
-};
-/// In the place of the position that goes: none does, or none is known.
-inline constexpr std::int32_t no_drop = -1;
 
 /// One page as a kernel reads it: `count` entries without holes, in no particular order.
 ///   keys, values [count, head_dim] packed, of the cache's dtype; positions, roles, scores [count]
@@ -73,7 +56,7 @@ class KvCache {
   [[nodiscard]] virtual const KvCacheShape& shape() const = 0;
 
   /// Drops everything; the next token is at position 0. `window` (at least 0) is W from here on; `keep_scores` gives
-  /// every entry a score, to which attention_decode adds.
+  /// every entry a score, 0 at first, to which attention_decode adds.
   virtual void reset(std::int64_t window, bool keep_scores) = 0;
   [[nodiscard]] virtual std::int64_t window() const = 0;
 
@@ -86,17 +69,21 @@ class KvCache {
   virtual Status append(LayerId layer, KvHeadId kv_head, TokenPos first, std::span<const Role> roles,
                         ConstView<float, 2> keys, ConstView<float, 2> values) = 0;
 
-  /// HeavyHitters' rule after query `now`, by the scores as they stand. `dropped` (may be null) receives the positions
+  /// The rule of ScoreRule after query `now`, by the scores as they stand. `dropped` (may be null) receives the positions
   /// that went.
   /// Errors: invalid_argument (scores are not kept).
-  virtual Status keep_heavy_hitters(LayerId layer, KvHeadId kv_head, TokenPos now, std::int64_t heavy,
-                                    std::int64_t recent, std::vector<TokenPos>* dropped) = 0;
+  virtual Status keep_by_scores(LayerId layer, KvHeadId kv_head, TokenPos now, std::int64_t heavy, std::int64_t recent,
+                                std::vector<TokenPos>* dropped) = 0;
   /// Sets the score of one held entry: the new token's own weights, right after it was appended. Cost: one look
   /// for the newest entry. Errors: invalid_argument (scores are not kept, no such entry).
   virtual Status set_score(LayerId layer, KvHeadId kv_head, TokenPos position, float score) = 0;
   /// Gives every entry of the layer the sum of the scores that its position has in all heads (EntryScores of the last
   /// query). Errors: invalid_argument (scores are not kept; the heads do not hold the same positions).
   virtual Status share_scores(LayerId layer) = 0;
+  /// pool_scores over the entries of the layer that are not among the `recent` last (EntryScores of a prompt's end).
+  /// Errors: invalid_argument (scores are not kept; a head does not hold every position so far, each in its own slot,
+  /// as it does until something goes).
+  virtual Status pool_scores(LayerId layer, std::int64_t recent) = 0;
   /// Makes every score of the layer 0: what is added from here on is the next query's alone. Errors: as share_scores.
   virtual Status clear_scores(LayerId layer) = 0;
 

@@ -23,6 +23,8 @@ TEST_CASE("convert makes an adapter that other commands take") {
   CHECK(made["lora_targets"] == nlohmann::json({"q_proj", "k_proj"}));
   CHECK(made["tensors"] == 10);
   CHECK(made["dtype"] == "BF16");
+  const std::string other = folder.file("mixed");
+  CHECK(cli_json({"convert", torch_file("mixed.pth"), "--model", base, "--out", other})["dtype"] == "mixed");
   const auto info = cli_json({"info", "--model", base, "--adapter", out});
   CHECK(info["nats"] == true);
   CHECK(info["window"] == 32);

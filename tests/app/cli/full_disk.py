@@ -66,6 +66,11 @@ def fails_when_the_disk_fills(cli, disk, text):
     status = cli.json("jobs", "show", job)
     check(status["state"] == "failed" and status["error"] == last, f"{status['state']}: {status['error']}")
     check((job / "log.txt").read_text(encoding="utf-8").rstrip("\n").endswith(last), "the log does not end with the error")
+    again = cli.run("train", "--job", job, "--resume")
+    last = again.stderr.rstrip("\n").split("\n")[-1]
+    check(again.returncode == 3 and last.startswith("error: disk-full: "), f"resumed on the full disk: {last}")
+    check("no checkpoint" not in last and "run it again" not in last, f"what is there is not to be given up: {last}")
+    check(checkpoints(job) == there and all(is_whole(job, step) for step in there), "a resume on a full disk lost checkpoints")
     return job
 
 

@@ -172,6 +172,20 @@ TEST_CASE("arrays that do not fit are bad input") {
   refused("attention_forward");  // three heads cannot share two
 }
 
+TEST_CASE("a backend that is not there is answered with a flag that helps") {
+  if (std::string(tested_backend) != "cpu") return;
+  const TemporaryFolder folder;
+  const std::string in = folder.file("in.safetensors");
+  write_case(in, random_arrays(1, 4, 2, 8, 16), 4, 2, 8, 16, {{"window", "3"}});
+  for (const char* const flag : {"--backend", "--device"}) {
+    const ProgramResult result =
+        cli({"kernel", "attention_forward", "--in", in, "--out", folder.file("out"), flag, "cuda"});
+    if (result.exit_code == 0) return;  // a machine that has one
+    CHECK(result.last_error_line().rfind("error: device-unavailable: ", 0) == 0);
+    CHECK(result.last_error_line().find(std::string("use ") + flag + " cpu") != std::string::npos);
+  }
+}
+
 TEST_CASE("no tokens are no error") {
   const TemporaryFolder folder;
   write_case(folder.file("in.safetensors"), random_arrays(1, 4, 2, 0, 16), 4, 2, 0, 16, {{"window", "3"}});

@@ -195,6 +195,8 @@ TEST_CASE("what the trainer would refuse is refused before there is a folder") {
   }
   CHECK(folder.names() == std::vector<std::string>{"a.txt", "described"});
   CHECK(cli({"jobs", "duplicate", described, folder.file("out"), "--set", "steps=9"}).exit_code == 0);
+  // Without a base, the demo's twin.
+  CHECK(cli_json({"finetune", "--data", text, "--length", "64", "--forecast"})["tokens"] == 64);
   // A model that cannot be the base is bad input, not wrong usage.
   CHECK(cli({"reproduce", "finetune", "--model", (std::filesystem::path(NATSCOPE_RESOURCE_DIR) / "demo").string(),
              "--data", text, "--test", text, "--out", folder.file("study")})

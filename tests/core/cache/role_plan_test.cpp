@@ -75,6 +75,7 @@ TEST_CASE("policies take the place of the scores") {
   CHECK(decided(decider(with_policy("longformer:3,1,4")), 0, scores, 5) == "SGSSG");
   CHECK(decided(decider(with_policy("h2o:3,4")), 0, scores, 5) == "GGGGG");
   CHECK(decided(decider(with_policy("tova:7")), 0, scores, 5) == "GGGGG");
+  CHECK(decided(decider(with_policy("snapkv:7,2")), 0, scores, 5) == "GGGGG");
   CHECK(decided(decider({}, {}, 0, false), 0, {}, 3) == "GGG");
 }
 
@@ -93,6 +94,7 @@ TEST_CASE("one window holds: the plan's, the policy's, the model's, or none") {
   CHECK_FALSE(decider(with_policy("full")).counts_whole_window());
   CHECK_FALSE(decider(with_policy("h2o:1,1")).counts_whole_window());
   CHECK_FALSE(decider(with_policy("tova:2")).counts_whole_window());
+  CHECK_FALSE(decider(with_policy("snapkv:2,1")).counts_whole_window());
   for (const char* const policy : {"model", "window:8", "streaming:2,8", "longformer:4,0"})
     CHECK_FALSE(decider(with_policy(policy), {}, 0, false).counts_whole_window());
 }

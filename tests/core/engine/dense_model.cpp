@@ -230,7 +230,8 @@ DenseResult dense_forward(const TinyModel& model, const std::vector<std::int32_t
         auto& [entries, held, heat, weights, seen] = all[static_cast<std::size_t>(kv_head)];
         const std::vector<int>& roles = result.roles.back()[static_cast<std::size_t>(kv_head)];
         for (int n = 0; n <= m; ++n) {
-          const bool can = options.heavy >= 0 ? n == m || held.contains(n) : sees(roles, m, n, window);
+          const bool is_hidden = options.hidden && options.hidden(layer, kv_head, m, n);
+          const bool can = (options.heavy >= 0 ? n == m || held.contains(n) : sees(roles, m, n, window)) && !is_hidden;
           seen[static_cast<std::size_t>(m)][static_cast<std::size_t>(n)] = can ? 1 : 0;
         }
         for (int member = 0; member < group; ++member) {

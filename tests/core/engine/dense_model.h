@@ -18,6 +18,8 @@ struct DenseOptions {
   std::function<int(int layer, int kv_head, int position)> role;
   int heavy = -1;  ///< H2O when not negative: roles play no part
   int recent = 0;
+  /// Of what roles let a query see, what it does not see all the same.
+  std::function<bool(int layer, int kv_head, int query, int key)> hidden{};
   bool of_last_query = false;  ///< TOVA: the last query's weights count alone, of all heads of the layer together
 };
 

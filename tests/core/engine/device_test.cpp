@@ -166,11 +166,11 @@ TEST_CASE("chunks, steps and generation come out as on the CPU") {
       const EngineRun device(model, on_device(dtype));
       CHECK(device.engine->device() == Device::cuda);
       const std::vector<std::int32_t> tokens = random_tokens(40, 3);
-      for (const char* policy :
-           {"model", "full", "window:5", "h2o:6,4", "h2o:0,3", "h2o:5,0", "h2o:900,1", "tova:7", "tova:1"}) {
+      for (const char* policy : {"model", "full", "window:5", "h2o:6,4", "h2o:0,3", "h2o:5,0", "h2o:900,1", "tova:7",
+                                 "tova:1", "snapkv:12,5", "snapkv:3,1", "snapkv:900,8"}) {
         CAPTURE(policy);
         // Two ways of rounding may choose otherwise between scores that are nearly equal.
-        if (dtype == kernels::ElementType::bf16 && policy[0] == 'h') continue;
+        if (dtype == kernels::ElementType::bf16 && (policy[0] == 'h' || policy[0] == 's')) continue;
         RolePlan plan;
         plan.policy = value_of(parse_policy(policy));
         for (const std::int64_t chunk : {1, 7, 40}) {
@@ -264,8 +264,8 @@ void check_maps_drawn_anew(const char* policy) {
   }
 }
 
-TEST_CASE("maps that nobody kept are drawn anew with what H2O and TOVA dropped on the device") {
-  for (const char* policy : {"h2o:5,4", "tova:9"}) check_maps_drawn_anew(policy);
+TEST_CASE("maps that nobody kept are drawn anew with what H2O, TOVA and SnapKV dropped on the device") {
+  for (const char* policy : {"h2o:5,4", "tova:9", "snapkv:9,4"}) check_maps_drawn_anew(policy);
 }
 
 TEST_CASE("H2O is refused where prompts do not attend to the cache") {
@@ -321,7 +321,7 @@ void check_goes_on(const char* policy) {
 }
 
 TEST_CASE("a pass that failed or was stopped is forgotten, and the sequence goes on as if it had not been") {
-  for (const char* policy : {"model", "h2o:4,4", "tova:9"}) check_goes_on(policy);
+  for (const char* policy : {"model", "h2o:4,4", "tova:9", "snapkv:9,4"}) check_goes_on(policy);
 }
 
 }  // namespace

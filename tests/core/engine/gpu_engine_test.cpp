@@ -23,11 +23,9 @@ using test::gpu_module;
 namespace {
 
 std::unique_ptr<Engine> demo_on(Device device) {
-  auto engine = Engine::open({.model = resource_path("demo"),
-                              .device = device,
-                              .dtype = kernels::ElementType::f32,
-                              .device_module = gpu_module},
-                             {});
+  auto engine = Engine::open(
+      {.model = demo_model_path(), .device = device, .dtype = kernels::ElementType::f32, .device_module = gpu_module},
+      {});
   REQUIRE_MESSAGE(engine, (engine ? "" : engine.error().message));
   return std::move(*engine);
 }
@@ -42,7 +40,7 @@ bool recorded_all(const test::Warnings& warnings) {
 TEST_CASE("the demo on LibTorch's flash attention says what it says with every role Global") {
   std::vector<float> logits[2];
   for (const PromptAttention attention : {PromptAttention::flash, PromptAttention::own}) {
-    auto engine = Engine::open({.model = resource_path("demo"),
+    auto engine = Engine::open({.model = demo_model_path(),
                                 .device = Device::cuda,
                                 .dtype = kernels::ElementType::bf16,
                                 .prompt_attention = attention,
@@ -89,6 +87,38 @@ TEST_CASE("H2O on the demo holds as many entries as on the CPU, and reads the pr
   }
   CHECK(entries[1] == entries[0]);
   // A choice between scores that are equal to rounding may fall otherwise, and moves an attention weight that is small.
+  check_close(logits[1], {logits[0].begin(), logits[0].end()}, 2e-2);
+}
+
+TEST_CASE("SnapKV on the demo keeps of a prompt what it keeps on the CPU") {
+  const std::int32_t size = test::CaseTurns().one_in() > 1 ? 2 : 8;
+  std::vector<float> logits[2];
+  std::vector<std::vector<EvictedEntry>> evicted[2];
+  for (const Device device : {Device::cpu, Device::cuda}) {
+    const std::unique_ptr<Engine> engine = demo_on(device);
+    RolePlan plan;
+    plan.policy.kind = Policy::Kind::snapkv;
+    plan.policy.heavy = 5 * size;
+    plan.policy.recent = 3 * size;
+    REQUIRE(engine->start(std::move(plan)));
+    std::vector<std::int32_t> tokens;
+    for (std::int32_t i = 0; i < 25 * size; ++i) tokens.push_back(3 + i * 7919 % 1000);
+    const auto prompt = static_cast<std::size_t>(19 * size);
+    REQUIRE(engine->prefill(std::span(tokens).first(prompt), {.chunk = 9 * size}, {}));
+    for (const std::int32_t token : std::span(tokens).subspan(prompt)) REQUIRE(engine->step(token, false, 0, {}));
+    const std::size_t which = device == Device::cpu ? 0 : 1;
+    logits[which].assign(engine->logits().begin(), engine->logits().end());
+    for (const TokenFrame& frame : engine->record().frames()) evicted[which].push_back(frame.evicted);
+    CHECK(engine->counts().entries ==
+          std::int64_t{14} * size * engine->geometry().layers * engine->geometry().kv_heads);
+  }
+  // A choice between scores that are equal to rounding may fall otherwise, and moves an attention weight that is small.
+  std::size_t same = 0;
+  const std::vector<EvictedEntry>& of_cpu = evicted[0][static_cast<std::size_t>(19 * size) - 1];
+  const std::vector<EvictedEntry>& of_gpu = evicted[1][static_cast<std::size_t>(19 * size) - 1];
+  REQUIRE(of_cpu.size() == of_gpu.size());
+  for (std::size_t i = 0; i < of_cpu.size(); ++i) same += of_cpu[i] == of_gpu[i] ? 1 : 0;
+  CHECK(static_cast<double>(same) > 0.95 * static_cast<double>(of_cpu.size()));
   check_close(logits[1], {logits[0].begin(), logits[0].end()}, 2e-2);
 }
 

@@ -39,15 +39,15 @@ TEST_CASE("more memory than there is is an error, and the device goes on") {
 TEST_CASE("a recording names the memory that it was made with, and is not done when that has moved") {
   const auto module = open_gpu_module();
   const auto& table = module->operations();
-  void* const device = module->device();
-  void* cache = nullptr;
+  kernels::OpenedDevice* const device = module->device();
+  kernels::DeviceCache* cache = nullptr;
   const kernels::KvCacheShape shape{1, 1, 8, kernels::ElementType::f32};
   REQUIRE(table.create_cache(device, &shape, 64, &cache).ok());
   const OnDevice x(*module, {1, 2, 3});
   const OnDevice other(*module, {1, 2, 3});
   REQUIRE(table.swiglu(device, other.data(), other.data(), 3, false).ok());  // done once, so that it can be recorded
   REQUIRE(table.wait(device).ok());
-  void* recording = nullptr;
+  kernels::DeviceRecording* recording = nullptr;
   CHECK_FALSE(table.end_recording(device, &recording).ok());
   REQUIRE(table.begin_recording(device).ok());
   CHECK_FALSE(table.begin_recording(device).ok());
@@ -70,7 +70,7 @@ TEST_CASE("a recording names the memory that it was made with, and is not done w
 TEST_CASE("what is put aside is recorded with the rest, and joined") {
   const auto module = open_gpu_module();
   const auto& table = module->operations();
-  void* const device = module->device();
+  kernels::OpenedDevice* const device = module->device();
   constexpr std::int64_t size = 256, rows = 8;
   const OnDevice x(*module, some_numbers(size, 5)), weight(*module, some_numbers(rows * size, 6));
   const OnDevice sum(*module, Numbers(rows, 0.0F)), aside(*module, {1, 2, 3});
@@ -90,7 +90,7 @@ TEST_CASE("what is put aside is recorded with the rest, and joined") {
   put();
   const Numbers added_twice = sum.read(), gated_once = aside.read();
   CHECK(added_twice != Numbers(rows, 0.0F));
-  void* recording = nullptr;
+  kernels::DeviceRecording* recording = nullptr;
   REQUIRE(table.begin_recording(device).ok());
   put();
   REQUIRE(table.end_recording(device, &recording).ok());

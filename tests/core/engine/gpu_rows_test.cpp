@@ -116,7 +116,7 @@ TEST_CASE("products of rows, f32 and bf16 weights, with and without bias") {
 TEST_CASE("norms, gates, rotation and rounding") {
   const auto module = open_gpu_module();
   const auto& table = module->operations();
-  void* const device = module->device();
+  kernels::OpenedDevice* const device = module->device();
   constexpr float eps = 1e-5F;
   for (const std::int64_t cols : sizes) {
     CAPTURE(cols);

@@ -19,7 +19,7 @@ using test::some_numbers;
 TEST_CASE("a step's products are those of norm, products and gate one after the other") {
   const auto module = open_gpu_module();
   const auto& table = module->operations();
-  void* const device = module->device();
+  kernels::OpenedDevice* const device = module->device();
   using kernels::TokenProducts;
   for (const std::int64_t in : {1, 33, 768, 5000}) {
     for (const std::vector<std::int64_t>& outs :
@@ -83,7 +83,7 @@ TEST_CASE("a step's products are those of norm, products and gate one after the 
 TEST_CASE("a step's heads have the bits of turning, rounding and roles one after the other") {
   const auto module = open_gpu_module();
   const auto& table = module->operations();
-  void* const device = module->device();
+  kernels::OpenedDevice* const device = module->device();
   for (const std::int32_t kv_heads : {1, 3, 40}) {
     for (const std::int32_t head_dim : {2, 64, 128}) {
       for (const bool round : {false, true}) {

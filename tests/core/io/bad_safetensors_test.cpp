@@ -152,6 +152,19 @@ TEST_CASE("every broken safetensors file is refused as one") {
   MESSAGE(count << " files refused");
 }
 
+TEST_CASE("of two tensors over the same bytes it is said that they overlap, whatever hole that leaves") {
+  const test::TemporaryFolder folder;
+  const auto message_of = [&folder](const Case& bad) {
+    test::write_bytes(folder / "x.safetensors", bad.bytes);
+    return SafetensorsFile::open(folder / "x.safetensors").error().message;
+  };
+  const auto overlapping =
+      message_of(header("b over the last four bytes, and the first four are nobody's", f32_pair("[4,8]", "[4,8]"), 8));
+  CHECK(overlapping.find("overlaps another tensor's") != std::string::npos);
+  CHECK(message_of(header("a hole alone", f32_pair("[0,4]", "[8,12]"), 12)).find("unused bytes before its data") !=
+        std::string::npos);
+}
+
 TEST_CASE("what is no safetensors file at all is called that") {
   const test::TemporaryFolder folder;
   for (const char* text : {"", "short", "this is a text file and no safetensors file", "%PDF-1.7 and more of it"}) {

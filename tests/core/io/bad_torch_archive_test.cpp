@@ -162,6 +162,7 @@ TEST_CASE("a pickle that does not hold together") {
       bad_pickle("an empty stack", "\x80\x02."),
       bad_pickle("two results", "\x80\x02}}."),
       bad_pickle("no dict", "\x80\x02" + Tensor{}.made() + "."),
+      bad_pickle("a name that is not UTF-8", pickle_of(text("\xb8") + Tensor{}.made())),
       bad_pickle("a key without a value", pickle_of(text("a"))),
       bad_pickle("a key that is a number", pickle_of(number(1) + Tensor{}.made())),
       bad_pickle("a value that is a text", pickle_of(text("a") + text("b"))),

@@ -67,6 +67,15 @@ TEST_CASE("bad JSON is refused with its source's name") {
   CHECK(parse_json(R"([{"a": {"a": 1}}, {"a": 1}])", {}, "x"));
 }
 
+TEST_CASE("a number that nothing here can hold is called that, and not no JSON") {
+  for (const std::string& text : {"[1, " + std::string(400, '9') + "]", std::string("[1, -1e999]")}) {
+    CAPTURE(text);
+    const auto parsed = parse_json(text, {}, "thing.json");
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error().message == "thing.json: a number too large, up to byte " + std::to_string(text.size() - 1));
+  }
+}
+
 TEST_CASE("depth, size and number of values are bounded, however deep the text goes") {
   const auto nested = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
   CHECK(parse_json(nested(64), {}, "x"));

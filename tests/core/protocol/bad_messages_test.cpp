@@ -98,6 +98,9 @@ TEST_CASE("a message with one thing wrong is an error that names it") {
       {"frames", "candidate_counts", set("candidate_counts", bytes(8, 0xff))},
       {"frames", "candidate_tokens", set("candidate_counts", bytes(8, 0x7f))},
       {"frames", "evicted", set("evicted_counts", bytes(8, 0x01))},
+      {"frames", "evicted", set("evicted", bytes(16))},        // a run of no entry
+      {"frames", "evicted", set("evicted", bytes(16, 0x01))},  // more positions than the text has
+      {"frames", "evicted", set("evicted", bytes(16, 0xff))},
       {"frames", "named_tokens", set("named_tokens", bytes(4))},
       {"finished", "reason", set("reason", "boredom")},
       {"tile", "rows", set("rows", 257)},

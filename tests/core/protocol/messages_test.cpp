@@ -56,6 +56,23 @@ TEST_CASE("frames keep every field") {
   CHECK(message.texts == std::vector<std::pair<std::int32_t, std::string>>{{3, "x"}});
 }
 
+TEST_CASE("a prompt that is dropped nearly whole, in every head, fits a message") {
+  constexpr std::int32_t length = 100'000;
+  TokenFrame frame = test::sample_frame(length - 1, 64, false);
+  for (std::int32_t head = 0; head < 64; ++head) {
+    for (std::int32_t position = 0; position < length - 32; ++position) {
+      if (position % 1000 == head) continue;  // what stays
+      frame.evicted.push_back({LayerId(head / 8), KvHeadId(head % 8), TokenPos(position)});
+    }
+  }
+  const auto payload = encode({1, 1, FramesMessage{{frame}, {}}});
+  REQUIRE_MESSAGE(payload, payload.error().message);
+  CHECK(payload->size() < 200'000);
+  const auto back = decode(*payload);
+  REQUIRE_MESSAGE(back, back.error().message);
+  CHECK(std::get<FramesMessage>(back->message).frames.front().evicted == frame.evicted);
+}
+
 TEST_CASE("fields that are not known are ignored") {
   const auto payload = encode({1, 1, ReadyMessage{3, 0.5}});
   REQUIRE(payload);

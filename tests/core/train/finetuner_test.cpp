@@ -51,6 +51,7 @@ std::vector<double> losses_of(const FinetuneOptions& options, bool resume, std::
   TrainListener listener;
   listener.step = [&](const StepReport& report) {
     losses.push_back(report.loss);
+    CHECK(report.is_distance);
     if (report.step == stop_after) stop.request_stop();
   };
   const auto result = finetune(options, resume, listener, stop.get_token());

@@ -181,7 +181,7 @@ TEST_CASE("a run that was stopped does not go on with another text") {
   };
   const auto other = resumed_with(text.substr(0, text.size() / 2));
   REQUIRE_FALSE(other);
-  CHECK(other.error().code == ErrorCode::bad_checkpoint);
+  CHECK(other.error().code == ErrorCode::bad_data);
   CHECK(other.error().message.find("text is another") != std::string::npos);
   // The same text is the same, however often it was written.
   CHECK(resumed_with(text));

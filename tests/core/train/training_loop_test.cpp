@@ -229,7 +229,7 @@ TEST_CASE("a run goes on with what it began with, and with nothing else") {
   CHECK(resumed(begun).code == ErrorCode::interrupted);
   CHECK(resumed(begun).code == ErrorCode::interrupted);
   const Error other = resumed({{"training text", "c"}, {"base model", "b"}});
-  CHECK(other.code == ErrorCode::bad_checkpoint);
+  CHECK(other.code == ErrorCode::bad_data);
   CHECK(other.message == "the training text is another than the one that this run began with");
   CHECK(resumed(begun).code == ErrorCode::interrupted);  // which lost nothing
   // A checkpoint of before says nothing of them; those that are not read any more are not missed.

@@ -79,6 +79,11 @@ def main():
     torch.save({first: torch.nn.Parameter(scores[first]), second: scores[second]}, HERE / "bad_parameter.pth")
     torch.save(torch.nn.Linear(3, 2).state_dict(), HERE / "bad_state_dict.pth")
     torch.save(scores, HERE / "bad_before_zip.pth", _use_new_zipfile_serialization=False)
+    for dtype, value in ((torch.float32, "inf"), (torch.bfloat16, "nan"), (torch.float16, "-inf")):
+        damaged = {name: tensor.to(dtype, copy=True) for name, tensor in scores.items()}
+        damaged[second][-1, -1] = float(value)
+        torch.save(damaged, HERE / f"bad_{str(dtype).removeprefix('torch.')}_{value.strip('-')}.pth")
+    torch.save({first: scores[first], second: scores[second].bfloat16()}, HERE / "mixed.pth")
 
 
 if __name__ == "__main__":

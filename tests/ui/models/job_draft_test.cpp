@@ -3,8 +3,10 @@
 #include "ui/models/jobs/job_draft.h"
 
 #include <QDir>
+#include <QFile>
 #include <QTest>
 
+#include "core/base/resource_path.h"
 #include "ui/models/model_label.h"
 #include "ui/models/prompt_options.h"
 
@@ -226,6 +228,20 @@ class JobDraftTest : public QObject {
     QCOMPARE(*draft.estimate().tokens, 10.0 * 8 * 1024);
     QVERIFY(filled(DraftKind::scratch).forecastArguments().isEmpty());
     QVERIFY(filled(DraftKind::scores).forecastArguments().contains(QStringLiteral("--forecast")));
+  }
+
+  void aFineTuningBeginsOnTheDemosTwin() {
+    JobDraft draft(DraftKind::scores);
+    draft.name = QStringLiteral("scores-1");
+    const auto twin = QString::fromStdString(demo_twin_path().string());
+    QCOMPARE(draft.value(QStringLiteral("model")), twin);
+    QCOMPARE(draft.problems().keys(), QStringList{QStringLiteral("data")});  // a text is still to be named
+    draft.setValue(QStringLiteral("model"), QStringLiteral("/base"));
+    draft.makeSmall();
+    QVERIFY(draft.problems().isEmpty());
+    QCOMPARE(flag(draft.arguments(), "--model"), twin);
+    for (const char* const text : {"--data", "--valid"}) QVERIFY(QFile::exists(flag(draft.arguments(), text)));
+    QCOMPARE(flag(draft.arguments(), "--steps"), QStringLiteral("120"));
   }
 
   void aModelOfAJobIsCalledByItsJob() {

@@ -131,6 +131,8 @@ class LossesTest : public QObject {
     const RunList list(*workbench_, *comparison_);
     QVERIFY(list.rows().front().figures.outcome.drops_after_reading);
     QVERIFY(!perplexity_of(list.rows().front().figures));
+    QCOMPARE(perplexityFact(sequence(), length).label, QStringLiteral("perplexity before the drop"));
+    QCOMPARE(perplexityFact(sequence(), length - 1).label, QStringLiteral("perplexity"));
     QVERIFY2(comparison_->inWords().contains(QStringLiteral("before anything was dropped")),
              qPrintable(comparison_->inWords()));
   }

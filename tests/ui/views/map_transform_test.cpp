@@ -5,6 +5,7 @@
 #include <QTest>
 
 #include "ui/views/maps/column_transform.h"
+#include "ui/views/maps/pointer.h"
 
 using namespace natscope::ui;
 
@@ -144,6 +145,36 @@ class MapTransformTest : public QObject {
     QCOMPARE(columns.endToken(), 1000);
     QVERIFY(!columns.tokenAt(39));
     QVERIFY(!columns.tokenAt(640));
+  }
+
+  void aPressIsAClickUntilItMovedFarther() {
+    Press press;
+    press.move({5, 5});
+    QVERIFY(!press.isHeld());
+    press.begin({10, 10});
+    QCOMPARE(press.move({12, 12}), QPointF(2, 2));
+    QVERIFY(!press.isDrag());
+    QVERIFY(press.end());
+    QVERIFY(!press.end());  // it was said
+
+    press.begin({10, 10});
+    QCOMPARE(press.move({13, 12}), QPointF(3, 2));
+    QVERIFY(press.isDrag());
+    QCOMPARE(press.move({10, 10}), QPointF(-3, -2));
+    QVERIFY(press.isDrag());  // to its end, though it is back where it began
+    QVERIFY(!press.end());
+    QVERIFY(!press.isDrag());
+    QCOMPARE(press.move({20, 10}), QPointF(10, 0));
+    QVERIFY(!press.isDrag());
+  }
+
+  void aNotchOfTheWheelZoomsByAStep() {
+    const auto turned = [](int angle) {
+      return zoomOf(QWheelEvent({}, {}, {}, {0, angle}, Qt::NoButton, Qt::NoModifier, Qt::NoScrollPhase, false));
+    };
+    QCOMPARE(turned(120), zoomPerStep);
+    QCOMPARE(turned(-240), 1 / (zoomPerStep * zoomPerStep));
+    QCOMPARE(turned(0), 1.0);
   }
 };
 

@@ -5,8 +5,10 @@
 #include <QDir>
 #include <QProcess>
 #include <cmath>
+#include <filesystem>
 #include <string_view>
 
+#include "core/base/resource_path.h"
 #include "core/cache/policy.h"
 #include "core/jobs/derived_options.h"
 #include "core/jobs/job_store.h"
@@ -19,6 +21,7 @@ using jobs::JobField;
 using namespace std::string_view_literals;
 
 QString tr(const char* text) { return QCoreApplication::translate("JobDraft", text); }
+QString pathText(const std::filesystem::path& path) { return QString::fromStdString(path.string()); }
 QString keyOf(const JobField& field) { return QLatin1String(field.option); }
 
 jobs::JobKind jobKindOf(DraftKind kind) {
@@ -59,6 +62,7 @@ JobDraft JobDraft::like(const QString& job, const jobs::JobSpec& spec) {
 
 QString JobDraft::firstText(const JobField& field, DraftKind kind) const {
   if (kind == DraftKind::all && field.option == "learning_rate"sv) return QLatin1String(rateOfAllWeights);
+  if (kind != DraftKind::scratch && field.option == "model"sv) return pathText(demo_twin_path());
   return QString::fromUtf8(field.first_text());
 }
 
@@ -88,13 +92,35 @@ void JobDraft::setKind(DraftKind kind) {
   }
 }
 
-void JobDraft::makeSmall() {
-  const std::pair<const char*, const char*> values[] = {
-      {"layers", "6"},         {"hidden", "256"},         {"heads", "8"},
-      {"kv_heads", "4"},       {"vocab", "4096"},         {"batch", "8"},
-      {"micro_batch", ""},     {"learning_rate", "1e-3"}, {"context", "1024"},
-      {"warmup_steps", "100"}, {"evaluate_every", "100"}, {"checkpoint_every", "100"}};
+void JobDraft::setValues(std::initializer_list<std::pair<const char*, const char*>> values) {
   for (const auto& [key, text] : values) setValue(QLatin1String(key), QLatin1String(text));
+}
+
+void JobDraft::makeSmall() {
+  if (kind_ == DraftKind::scratch) {
+    setValues({{"layers", "6"},
+               {"hidden", "256"},
+               {"heads", "8"},
+               {"kv_heads", "4"},
+               {"vocab", "4096"},
+               {"batch", "8"},
+               {"micro_batch", ""},
+               {"learning_rate", "1e-3"},
+               {"context", "1024"},
+               {"warmup_steps", "100"},
+               {"evaluate_every", "100"},
+               {"checkpoint_every", "100"}});
+    return;
+  }
+  setValue(QStringLiteral("model"), pathText(demo_twin_path()));
+  setValue(QStringLiteral("data"), pathText(resource_path("sample/books/the-emerald-city-of-oz.txt")));
+  setValue(QStringLiteral("valid"), pathText(resource_path("sample/books/through-the-looking-glass.txt")));
+  // Of tests/bench/results/reproduce_finetune.json: a sixth of the cache for 0.6 % of perplexity.
+  setValues({{"window", "32"},
+             {"sparse_regularized_value", "3e-6"},
+             {"steps", "120"},
+             {"evaluate_every", "40"},
+             {"checkpoint_every", "40"}});
 }
 
 void JobDraft::findShapeProblems(QMap<QString, QString>& found) const {

@@ -4,7 +4,9 @@
 #include <QMap>
 #include <QString>
 #include <QStringList>
+#include <initializer_list>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "core/jobs/job_fields.h"
@@ -43,7 +45,7 @@ class JobDraft {
 
   [[nodiscard]] QString value(const QString& key) const { return values_.value(key); }
   void setValue(const QString& key, const QString& text) { values_.insert(key, text); }
-  /// A model that a laptop trains in minutes, in place of the paper's size.
+  /// What a laptop trains in minutes, in place of the paper's size: a small model, or the demo's twin on a book.
   void makeSmall();
 
   QString name;  ///< of the job
@@ -63,6 +65,7 @@ class JobDraft {
   [[nodiscard]] JobEstimate estimate() const;
 
  private:
+  void setValues(std::initializer_list<std::pair<const char*, const char*>> values);
   [[nodiscard]] QString firstText(const jobs::JobField& field, DraftKind kind) const;
   [[nodiscard]] double number(const char* key) const { return value(QLatin1String(key)).toDouble(); }
   /// What the command is told; paths from the root on.

@@ -29,9 +29,9 @@ class BaselineRuns : public QObject {
   [[nodiscard]] QString words() const;
 
  public Q_SLOTS:
-  /// Reads the prompt under learned roles, where the model has them, full attention, and a window, H2O, TOVA and
-  /// StreamingLLM that hold the share `budget` of it; not under a policy that is shown or kept with it. Only where
-  /// canBegin().
+  /// Reads the prompt under learned roles, where the model has them, full attention, and a window, H2O, TOVA,
+  /// StreamingLLM and SnapKV that hold the share `budget` of it; not under a policy that is shown or kept with it. Only
+  /// where canBegin().
   void begin(double budget);
   /// The same, with as many entries as what is shown holds after its last token.
   void beginAtPresent();

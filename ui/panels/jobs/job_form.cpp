@@ -99,7 +99,9 @@ QWidget* JobForm::makeBottom() {
   problem_->hide();
   auto* const copy = new QPushButton(tr("Copy command"), this);
   auto* const cancel = new QPushButton(tr("Close"), this);
-  small_->setToolTip(tr("A model that this machine trains in minutes, in place of the paper's size"));
+  small_->setToolTip(
+      tr("What this machine trains in minutes, in place of the paper's size: a small model of your text, or the demo's "
+         "full-attention twin on a book that comes with the program"));
   script_->setToolTip(tr("Describe the job and edit what the cluster is given before it is submitted"));
   start_->setDefault(true);
   auto* const buttons = new QHBoxLayout;
@@ -236,7 +238,7 @@ void JobForm::fill() {
   for (auto line = lines_.cbegin(); line != lines_.cend(); ++line) {
     if (line.key() != nameKey) line.value()->setText(draft.value(line.key()));
   }
-  small_->setVisible(draft.kind() == DraftKind::scratch && draft.origin().isEmpty());
+  small_->setVisible(draft.origin().isEmpty());
   isFilling_ = false;
   fold();
   check();

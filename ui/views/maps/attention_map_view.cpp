@@ -21,9 +21,6 @@ namespace {
 
 /// Of a frame's 16.7 ms, what making new pictures may take; the rest is put off and coarser ones are shown meanwhile.
 constexpr double picturesBudgetMs = 5;
-constexpr double wheelStep = 120;
-constexpr double zoomPerStep = 1.25;
-constexpr double clickSlack = 4;
 constexpr int calmMs = 500;
 constexpr int stillMs = 120;
 constexpr double minimapSide = 92;
@@ -365,7 +362,7 @@ void AttentionMapView::goToMinimap(QPointF at) {
 }
 
 void AttentionMapView::wheelEvent(QWheelEvent* event) {
-  transform_.zoomAt(event->position(), std::pow(zoomPerStep, event->angleDelta().y() / wheelStep));
+  transform_.zoomAt(event->position(), zoomOf(*event));
   hoverAt(event->position());
   tiles_.dropPending();
   update();
@@ -374,26 +371,25 @@ void AttentionMapView::wheelEvent(QWheelEvent* event) {
 
 void AttentionMapView::mousePressEvent(QMouseEvent* event) {
   if (event->button() != Qt::LeftButton) return;
-  pressedAt_ = lastAt_ = event->position();
-  hasMoved_ = false;
-  drag_ = minimap_.contains(pressedAt_) ? Drag::minimap : Drag::pan;
-  if (drag_ == Drag::minimap) goToMinimap(pressedAt_);
+  const QPointF at = event->position();
+  press_.begin(at);
+  isOnMinimap_ = minimap_.contains(at);
+  if (isOnMinimap_) goToMinimap(at);
 }
 
 void AttentionMapView::mouseMoveEvent(QMouseEvent* event) {
   const QPointF at = event->position();
-  if (drag_ != Drag::none) hasMoved_ = hasMoved_ || (at - pressedAt_).manhattanLength() > clickSlack;
-  if (drag_ == Drag::minimap) {
+  const QPointF by = press_.move(at);
+  if (press_.isHeld() && isOnMinimap_) {
     goToMinimap(at);
-  } else if (drag_ == Drag::pan && hasMoved_) {
+  } else if (press_.isDrag()) {
     setCursor(Qt::ClosedHandCursor);
-    transform_.pan(at - lastAt_);
+    transform_.pan(by);
     tiles_.dropPending();
     update();
   } else {
     hoverAt(at);
   }
-  lastAt_ = at;
 }
 
 void AttentionMapView::hoverAt(QPointF at) {
@@ -403,9 +399,9 @@ void AttentionMapView::hoverAt(QPointF at) {
 }
 
 void AttentionMapView::mouseReleaseEvent(QMouseEvent* event) {
-  const Drag ended = std::exchange(drag_, Drag::none);
+  const bool isClick = press_.end() && !isOnMinimap_;
   unsetCursor();
-  if (event->button() != Qt::LeftButton || ended != Drag::pan || hasMoved_) return;
+  if (event->button() != Qt::LeftButton || !isClick) return;
   const auto cell = transform_.cellAt(event->position());
   if (!cell) return;
   selection_.pin(TokenPos(static_cast<std::int32_t>(cell->key)), event->modifiers().testFlag(Qt::ShiftModifier));

@@ -8,6 +8,7 @@
 #include "ui/models/sequence_model.h"
 #include "ui/models/tile_source.h"
 #include "ui/views/maps/map_transform.h"
+#include "ui/views/maps/pointer.h"
 #include "ui/views/maps/tile_images.h"
 
 namespace natscope::ui {
@@ -63,8 +64,6 @@ class AttentionMapView : public QWidget {
   void keyPressEvent(QKeyEvent* event) override;
 
  private:
-  enum class Drag { none, pan, minimap };
-
   [[nodiscard]] TileKey keyOf(int zoom, std::int64_t row, std::int64_t column) const;
   [[nodiscard]] std::shared_ptr<const AttentionTile> overview() const;
   [[nodiscard]] std::int64_t rangeSide() const;
@@ -107,10 +106,8 @@ class AttentionMapView : public QWidget {
   Theme hatchingTheme_ = Theme::light;
   QRectF minimap_;
   QRectF legend_;
-  Drag drag_ = Drag::none;
-  QPointF pressedAt_;
-  QPointF lastAt_;
-  bool hasMoved_ = false;
+  Press press_;
+  bool isOnMinimap_ = false;  // where the press began
   bool isSharp_ = false;
   bool hasBlank_ = false;  // a part of the map without any picture, in the last frame
   bool hadFirstPicture_ = false;

@@ -8,7 +8,6 @@
 #include <QWheelEvent>
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <utility>
 
 #include "core/export/head_overview.h"
@@ -16,6 +15,7 @@
 #include "ui/models/grouped_number.h"
 #include "ui/theme/theme.h"
 #include "ui/views/maps/map_marks.h"
+#include "ui/views/maps/pointer.h"
 #include "ui/views/maps/tile_images.h"
 
 namespace natscope::ui {
@@ -28,10 +28,8 @@ constexpr int margin = 6;
 constexpr int smallestSide = 24;   // below it a map says little: the view scrolls …
 constexpr int smallestZoomed = 8;  // … unless a person wants to see more of them
 constexpr int largestSide = 512;
-constexpr double zoomPerStep = 1.25;
 constexpr double smallestZoom = 0.25;
 constexpr double largestZoom = 16;
-constexpr double wheelStep = 120;
 /// Of a frame's 16.7 ms, what making new pictures may take.
 constexpr qint64 picturesBudgetNs = 6'000'000;
 /// While text grows or the view scrolls, maps are asked for this often.
@@ -441,7 +439,7 @@ void HeadGridView::mouseDoubleClickEvent(QMouseEvent* event) {
 
 void HeadGridView::wheelEvent(QWheelEvent* event) {
   if (!event->modifiers().testFlag(Qt::ControlModifier)) return QAbstractScrollArea::wheelEvent(event);
-  setZoom(zoom_ * std::pow(zoomPerStep, event->angleDelta().y() / wheelStep));
+  setZoom(zoom_ * zoomOf(*event));
   event->accept();
 }
 

@@ -19,9 +19,6 @@ constexpr double left = 44;
 constexpr double top = 20;
 constexpr double right = 8;
 constexpr double bottom = 26;
-constexpr double wheelStep = 120;
-constexpr double zoomPerStep = 1.25;
-constexpr double clickSlack = 4;
 constexpr int comparePauseMs = 200;
 constexpr int pausesOfCompare = 10;  // as long as the last one took
 
@@ -138,16 +135,13 @@ QRectF RoleMapView::rectOf(const Cell& cell) const {
 }
 
 void RoleMapView::wheelEvent(QWheelEvent* event) {
-  columns_.zoomAt(event->position().x(), std::pow(zoomPerStep, event->angleDelta().y() / wheelStep));
+  columns_.zoomAt(event->position().x(), zoomOf(*event));
   changePicture();
   event->accept();
 }
 
 void RoleMapView::mousePressEvent(QMouseEvent* event) {
-  if (event->button() != Qt::LeftButton) return;
-  pressedAt_ = lastAt_ = event->position();
-  isPressed_ = true;
-  hasMoved_ = false;
+  if (event->button() == Qt::LeftButton) press_.begin(event->position());
 }
 
 void RoleMapView::setForced(std::vector<ForcedRole> forced) {
@@ -173,21 +167,19 @@ void RoleMapView::contextMenuEvent(QContextMenuEvent* event) {
 
 void RoleMapView::mouseMoveEvent(QMouseEvent* event) {
   const QPointF at = event->position();
-  hasMoved_ = hasMoved_ || (isPressed_ && (at - pressedAt_).manhattanLength() > clickSlack);
-  if (isPressed_ && hasMoved_) {
-    columns_.pan(at.x() - lastAt_.x());
+  const QPointF by = press_.move(at);
+  if (press_.isDrag()) {
+    columns_.pan(by.x());
     changePicture();
   } else if (const auto cell = cellAt(at)) {
     selection_.hover(TokenPos(static_cast<std::int32_t>(cell->token)));
   } else {
     selection_.hover(std::nullopt);
   }
-  lastAt_ = at;
 }
 
 void RoleMapView::mouseReleaseEvent(QMouseEvent* event) {
-  const bool wasClick = isPressed_ && !hasMoved_ && event->button() == Qt::LeftButton;
-  isPressed_ = false;
+  const bool wasClick = press_.end() && event->button() == Qt::LeftButton;
   const auto cell = cellAt(event->position());
   if (!wasClick || !cell) return;
   const int kvHeads = shown().geometry().kv_heads;

@@ -14,6 +14,7 @@
 #include "ui/models/token_search.h"
 #include "ui/views/maps/column_transform.h"
 #include "ui/views/maps/mean_picture.h"
+#include "ui/views/maps/pointer.h"
 
 namespace natscope::ui {
 
@@ -113,10 +114,7 @@ class RoleMapView : public QWidget {
   QImage picture_;  ///< of the cells; null until it is needed again
   std::int64_t picturesMade_ = 0;
   std::vector<ForcedRole> forced_;
-  QPointF pressedAt_;
-  QPointF lastAt_;
-  bool isPressed_ = false;
-  bool hasMoved_ = false;
+  Press press_;
 };
 
 }  // namespace natscope::ui

@@ -36,7 +36,7 @@ class KernelBench {
     friend class KernelBench;
     explicit Prepared(const KernelBench& bench) : bench_(&bench) {}
     const KernelBench* bench_;
-    void* prepared_ = nullptr;
+    kernels::PreparedKernel* prepared_ = nullptr;
     std::int64_t held_bytes_ = 0;
   };
   [[nodiscard]] Expected<Prepared> prepare(kernels::BenchmarkedKernel kernel,
@@ -46,7 +46,7 @@ class KernelBench {
   KernelBench() = default;
 
   const kernels::DeviceBenchmarks* table_ = nullptr;
-  void* bench_ = nullptr;
+  kernels::OpenedBench* bench_ = nullptr;
   kernels::BenchmarkedDevice device_;
 };
 

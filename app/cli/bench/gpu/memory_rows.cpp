@@ -15,7 +15,7 @@ using kernels::ConstView;
 
 struct FreeCache {
   const DeviceModule* module = nullptr;
-  void operator()(void* cache) const { module->operations().free_cache(module->device(), cache); }
+  void operator()(kernels::DeviceCache* cache) const { module->operations().free_cache(module->device(), cache); }
 };
 
 /// One chunk on the device, appended again and again: keys, values and roles are the same each time.
@@ -39,7 +39,7 @@ Expected<std::vector<Row>> longest_context(GpuRun& run, double) {
   const ModelShape& shape = scale.large;
   NATSCOPE_TRY(const auto module, DeviceModule::open(run.context.device_module));
   const kernels::DeviceOperations& device = module->operations();
-  void* const handle = module->device();
+  kernels::OpenedDevice* const handle = module->device();
   const std::int64_t weights = shape.matrix_elements() * kernels::element_bytes(kernels::ElementType::bf16);
   DeviceArray weights_place(*module);
   NATSCOPE_CHECK(weights_place.reserve(weights));
@@ -49,9 +49,9 @@ Expected<std::vector<Row>> longest_context(GpuRun& run, double) {
   kernels::KvCacheShape cache_shape{shape.layers, shape.kv_heads, shape.head_dim(), kernels::ElementType::bf16};
   cache_shape.limit_bytes = scale.context_memory_bytes - weights;
   if (cache_shape.limit_bytes < 1) return fail(ErrorCode::out_of_memory, "the weights alone do not fit");
-  void* made = nullptr;
+  kernels::DeviceCache* made = nullptr;
   NATSCOPE_CHECK(from_status(device.create_cache(handle, &cache_shape, scale.context_tokens_limit, &made), "cache"));
-  const std::unique_ptr<void, FreeCache> cache(made, FreeCache{module.get()});
+  const std::unique_ptr<kernels::DeviceCache, FreeCache> cache(made, FreeCache{module.get()});
   NATSCOPE_CHECK(from_status(device.reset_cache(handle, made, pattern_window, nullptr), "cache"));
 
   const auto rows = ConstView<float, 3>::packed(chunk.rows.as(), {shape.kv_heads, scale.chunk, shape.head_dim()});

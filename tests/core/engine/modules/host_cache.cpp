@@ -12,6 +12,14 @@
 #include "kernels/attention_prefill.h"
 #include "tests/core/engine/modules/host_memory.h"
 
+struct natscope::kernels::DeviceCache {
+  std::unique_ptr<KvCache> cache;
+  std::vector<std::int32_t> next;  // position of the next token of each layer
+  std::int64_t promised = 0;       // appended tokens · layers that reserve_cache allows
+  std::optional<ScoreRule> rule;
+  std::vector<bool> attended, appended;  // with a rule: what each layer has had of its token
+};
+
 namespace natscope::test::host {
 
 using kernels::Backend;
@@ -20,15 +28,12 @@ using kernels::StatusCode;
 
 namespace {
 
-struct HostCache {
-  std::unique_ptr<KvCache> cache;
-  std::vector<std::int32_t> next;  // position of the next token of each layer
-  std::int64_t promised = 0;       // appended tokens · layers that reserve_cache allows
-  std::optional<kernels::HeavyHitters> rule;
-  std::vector<bool> attended, appended;  // with a rule: what each layer has had of its token
-};
+KvCache& kept(DeviceCache* cache) { return *cache->cache; }
 
-KvCache& kept(void* cache) { return *static_cast<HostCache*>(cache)->cache; }
+/// Whether entries may go after every token, which so come in turns.
+bool takes_turns(const DeviceCache& host) {
+  return host.rule && host.rule->scores != kernels::EntryScores::of_prompt_end;
+}
 
 bool holds(const KvCache& cache, LayerId layer, KvHeadId head, std::int32_t position) {
   for (std::int64_t index = 0; index < cache.page_count(layer, head); ++index) {
@@ -45,10 +50,10 @@ View<T, 2> only_token(const View<T, 3>& rows) {
 
 }  // namespace
 
-Status create_cache(void*, const kernels::KvCacheShape* shape, std::int64_t, void** cache) {
+Status create_cache(OpenedDevice*, const kernels::KvCacheShape* shape, std::int64_t, DeviceCache** cache) {
   if (std::getenv("NATSCOPE_TEST_SMALL_DEVICE") != nullptr)
     return {StatusCode::unsupported_shape, "heads of this size do not fit it"};
-  auto made = std::make_unique<HostCache>();
+  auto made = std::make_unique<DeviceCache>();
   made->next.resize(static_cast<std::size_t>(shape->layers));
   made->attended.resize(made->next.size());
   made->appended.resize(made->next.size());
@@ -57,34 +62,34 @@ Status create_cache(void*, const kernels::KvCacheShape* shape, std::int64_t, voi
   return ok;
 }
 
-void free_cache(void*, void* cache) { delete static_cast<HostCache*>(cache); }
+void free_cache(OpenedDevice*, DeviceCache* cache) { delete cache; }
 
-Status reset_cache(void* device, void* cache, std::int64_t window, const kernels::HeavyHitters* heavy_hitters) {
-  ++of(device).moves;
+Status reset_cache(OpenedDevice* device, DeviceCache* cache, std::int64_t window, const kernels::ScoreRule* rule) {
+  ++device->moves;
   if (std::getenv("NATSCOPE_TEST_NO_CACHE_MEMORY") != nullptr) return {StatusCode::out_of_memory, "no memory left"};
-  HostCache& host = *static_cast<HostCache*>(cache);
+  DeviceCache& host = *cache;
   std::fill(host.next.begin(), host.next.end(), 0);
   std::fill(host.attended.begin(), host.attended.end(), false);
   std::fill(host.appended.begin(), host.appended.end(), false);
   host.rule.reset();
-  if (heavy_hitters != nullptr) host.rule = *heavy_hitters;
-  kept(cache).reset(window, heavy_hitters != nullptr);
+  if (rule != nullptr) host.rule = *rule;
+  kept(cache).reset(window, rule != nullptr);
   return ok;
 }
 
-Status reserve_cache(void* device, void* cache, std::int64_t tokens, std::int64_t layers) {
+Status reserve_cache(OpenedDevice* device, DeviceCache* cache, std::int64_t tokens, std::int64_t layers) {
   if (is_short_of_memory(device)) return {StatusCode::out_of_memory, "slabs are idle elsewhere"};
-  static_cast<HostCache*>(cache)->promised = tokens * layers;
+  cache->promised = tokens * layers;
   return ok;
 }
 
-Status append(void* device, void* cache, std::int32_t layer, std::int32_t first, const ConstView<Role, 2>* roles,
-              const ConstView<float, 3>* keys, const ConstView<float, 3>* values) {
+Status append(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, std::int32_t first,
+              const ConstView<Role, 2>* roles, const ConstView<float, 3>* keys, const ConstView<float, 3>* values) {
   if (!owns(device, *roles) || !owns(device, *keys) || !owns(device, *values)) return foreign;
   const std::int64_t n = roles->size(1);
-  HostCache& host = *static_cast<HostCache*>(cache);
+  DeviceCache& host = *cache;
   const auto place = static_cast<std::size_t>(layer);
-  if (host.rule && (n != 1 || !host.attended[place] || host.appended[place]))
+  if (takes_turns(host) && (n != 1 || !host.attended[place] || host.appended[place]))
     return {StatusCode::invalid_argument, "an append out of its turn"};
   host.appended[place] = true;
   std::int64_t& promised = host.promised;
@@ -103,8 +108,8 @@ Status append(void* device, void* cache, std::int32_t layer, std::int32_t first,
   return ok;
 }
 
-Status append_token(void* device, void* cache, const ConstView<Role, 2>* roles, const ConstView<float, 3>* keys,
-                    const ConstView<float, 3>* values) {
+Status append_token(OpenedDevice* device, DeviceCache* cache, const ConstView<Role, 2>* roles,
+                    const ConstView<float, 3>* keys, const ConstView<float, 3>* values) {
   for (std::int32_t layer = 0; layer < roles->size(0); ++layer) {
     const auto of_layer = [&](const ConstView<float, 3>& rows) {
       return ConstView<float, 3>{
@@ -113,23 +118,23 @@ Status append_token(void* device, void* cache, const ConstView<Role, 2>* roles, 
     const ConstView<Role, 2> role{&(*roles)(layer, 0), {roles->size(1), 1}, {roles->stride(1), 1}};
     const ConstView<float, 3> key = of_layer(*keys);
     const ConstView<float, 3> value = of_layer(*values);
-    const std::int32_t first = static_cast<HostCache*>(cache)->next[static_cast<std::size_t>(layer)];
+    const std::int32_t first = cache->next[static_cast<std::size_t>(layer)];
     if (const Status status = append(device, cache, layer, first, &role, &key, &value); !status.ok()) return status;
   }
   return ok;
 }
 
-Status keep_heavy_hitters(void* device, void* cache, const kernels::TokenDrops* call) {
+Status keep_by_scores(OpenedDevice* device, DeviceCache* cache, const kernels::TokenDrops* call) {
   if (!owns(device, call->self_scores) || !owns(device, call->prescribed) || !owns(device, call->dropped) ||
       !owns(device, call->held)) {
     return foreign;
   }
-  HostCache& host = *static_cast<HostCache*>(cache);
+  DeviceCache& host = *cache;
   if (!host.rule) return {StatusCode::invalid_argument, "no scores are kept"};
   for (std::int32_t of_call = 0; of_call < call->dropped.size(0); ++of_call) {
     const LayerId layer(call->layer + of_call);
     const auto place = static_cast<std::size_t>(layer.value);
-    if (!host.appended[place]) return {StatusCode::invalid_argument, "drops out of their turn"};
+    if (takes_turns(host) && !host.appended[place]) return {StatusCode::invalid_argument, "drops out of their turn"};
     host.attended[place] = host.appended[place] = false;
     const TokenPos now(host.next[place] - 1);
     const auto set = [&](std::int32_t index, std::int32_t position, float score) {
@@ -146,8 +151,10 @@ Status keep_heavy_hitters(void* device, void* cache, const kernels::TokenDrops* 
       const KvHeadId head(index);
       set(index, call->prescribed(of_call, index), -1);
       std::vector<TokenPos> dropped;
-      const Status status =
-          kept(cache).keep_heavy_hitters(layer, head, now, host.rule->heavy, host.rule->recent, &dropped);
+      // One entry a call, whatever the rule has to make up for.
+      const std::int64_t heavy = std::max(host.rule->heavy, kept(cache).entries(layer, head) - host.rule->recent - 1);
+      const Status status = kept(cache).keep_by_scores(layer, head, now, takes_turns(host) ? host.rule->heavy : heavy,
+                                                       host.rule->recent, &dropped);
       if (!status.ok()) return status;
       if (dropped.size() > 1) return {StatusCode::invalid_argument, "more than one entry went"};
       call->dropped(of_call, index) = dropped.empty() ? kernels::no_drop : dropped[0].value;
@@ -158,29 +165,46 @@ Status keep_heavy_hitters(void* device, void* cache, const kernels::TokenDrops* 
   return ok;
 }
 
-Status end_appends(void*, void*) { return ok; }
+Status read_scores(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, const View<float, 2>* to_host) {
+  if (!cache->rule) return {StatusCode::invalid_argument, "no scores are kept"};
+  if (owns(device, *to_host)) return {StatusCode::invalid_argument, "scores are read to the host"};
+  for (std::int32_t head = 0; head < to_host->size(0); ++head) {
+    std::int64_t slot = 0;
+    for (std::int64_t index = 0; index < kept(cache).page_count(LayerId(layer), KvHeadId(head)); ++index) {
+      const kernels::KvPage page = kept(cache).page(LayerId(layer), KvHeadId(head), index);
+      for (std::int32_t entry = 0; entry < page.count && slot < to_host->size(1); ++entry, ++slot)
+        (*to_host)(head, slot) = page.scores[entry];
+    }
+    if (slot < to_host->size(1)) return {StatusCode::invalid_argument, "more scores than there are entries"};
+  }
+  return ok;
+}
 
-Status cache_counts(void*, void* cache, kernels::DeviceCacheCounts* counts) {
+Status end_appends(OpenedDevice*, DeviceCache*) { return ok; }
+
+Status cache_counts(OpenedDevice*, DeviceCache* cache, kernels::DeviceCacheCounts* counts) {
   *counts = {kept(cache).total_entries(), kept(cache).allocated_bytes()};
   return ok;
 }
 
-Status attention(void* device, void* cache, std::int32_t layer, std::int32_t first, const ConstView<float, 3>* queries,
-                 const ConstView<float, 3>* keys, const ConstView<float, 3>* values, const ConstView<Role, 2>* roles,
-                 bool round, const View<float, 3>* out, const View<float, 2>* lse, float* self_scores) {
+Status attention(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, std::int32_t first,
+                 const ConstView<float, 3>* queries, const ConstView<float, 3>* keys, const ConstView<float, 3>* values,
+                 const ConstView<Role, 2>* roles, bool round, const View<float, 3>* out, const View<float, 2>* lse,
+                 float* self_scores) {
   if (queries->size(1) > 1 && is_short_of_memory(device))
     return {StatusCode::out_of_memory, "scratch is idle elsewhere"};
   if (!owns(device, *queries) || !owns(device, *keys) || !owns(device, *values) || !owns(device, *roles) ||
       !owns(device, *out) || !owns(device, *lse)) {
     return foreign;
   }
-  HostCache& host = *static_cast<HostCache*>(cache);
+  DeviceCache& host = *cache;
   const std::int64_t kv_heads = keys->size(0);
-  if ((self_scores != nullptr) != host.rule.has_value() || (host.rule && queries->size(1) != 1) ||
-      (self_scores != nullptr && !owns(device, self_scores, kv_heads))) {
+  const bool takes_scores = self_scores != nullptr;
+  if ((takes_turns(host) ? !takes_scores : takes_scores && !host.rule) || (takes_scores && queries->size(1) != 1) ||
+      (takes_scores && !owns(device, self_scores, kv_heads))) {
     return {StatusCode::invalid_argument, "scores where none are kept, or none where they are"};
   }
-  if (host.rule && host.attended[static_cast<std::size_t>(layer)])
+  if (takes_turns(host) && host.attended[static_cast<std::size_t>(layer)])
     return {StatusCode::invalid_argument, "attention out of its turn"};
   host.attended[static_cast<std::size_t>(layer)] = true;
   const Status status =

@@ -10,22 +10,26 @@
 namespace natscope::test::host {
 
 using kernels::ConstView;
+using kernels::DeviceCache;
+using kernels::OpenedDevice;
 using kernels::Status;
 using kernels::View;
 
-Status create_cache(void*, const kernels::KvCacheShape* shape, std::int64_t, void** cache);
-void free_cache(void*, void* cache);
-Status reset_cache(void* device, void* cache, std::int64_t window, const kernels::HeavyHitters* heavy_hitters);
-Status reserve_cache(void*, void* cache, std::int64_t tokens, std::int64_t layers);
-Status append(void* device, void* cache, std::int32_t layer, std::int32_t first, const ConstView<Role, 2>* roles,
-              const ConstView<float, 3>* keys, const ConstView<float, 3>* values);
-Status append_token(void* device, void* cache, const ConstView<Role, 2>* roles, const ConstView<float, 3>* keys,
-                    const ConstView<float, 3>* values);
-Status keep_heavy_hitters(void* device, void* cache, const kernels::TokenDrops* call);
-Status end_appends(void*, void*);
-Status cache_counts(void*, void* cache, kernels::DeviceCacheCounts* counts);
-Status attention(void* device, void* cache, std::int32_t layer, std::int32_t first, const ConstView<float, 3>* queries,
-                 const ConstView<float, 3>* keys, const ConstView<float, 3>* values, const ConstView<Role, 2>* roles,
-                 bool round, const View<float, 3>* out, const View<float, 2>* lse, float* self_scores);
+Status create_cache(OpenedDevice*, const kernels::KvCacheShape* shape, std::int64_t, DeviceCache** cache);
+void free_cache(OpenedDevice*, DeviceCache* cache);
+Status reset_cache(OpenedDevice* device, DeviceCache* cache, std::int64_t window, const kernels::ScoreRule* rule);
+Status reserve_cache(OpenedDevice*, DeviceCache* cache, std::int64_t tokens, std::int64_t layers);
+Status append(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, std::int32_t first,
+              const ConstView<Role, 2>* roles, const ConstView<float, 3>* keys, const ConstView<float, 3>* values);
+Status append_token(OpenedDevice* device, DeviceCache* cache, const ConstView<Role, 2>* roles,
+                    const ConstView<float, 3>* keys, const ConstView<float, 3>* values);
+Status keep_by_scores(OpenedDevice* device, DeviceCache* cache, const kernels::TokenDrops* call);
+Status read_scores(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, const View<float, 2>* to_host);
+Status end_appends(OpenedDevice*, DeviceCache*);
+Status cache_counts(OpenedDevice*, DeviceCache* cache, kernels::DeviceCacheCounts* counts);
+Status attention(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, std::int32_t first,
+                 const ConstView<float, 3>* queries, const ConstView<float, 3>* keys, const ConstView<float, 3>* values,
+                 const ConstView<Role, 2>* roles, bool round, const View<float, 3>* out, const View<float, 2>* lse,
+                 float* self_scores);
 
 }  // namespace natscope::test::host

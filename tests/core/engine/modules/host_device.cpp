@@ -22,22 +22,22 @@ namespace {
 using kernels::Backend;
 using kernels::StatusCode;
 
-bool owns_all(void* device, const kernels::AttentionTrainInputs& inputs) {
+bool owns_all(OpenedDevice* device, const kernels::AttentionTrainInputs& inputs) {
   return owns(device, inputs.q) && owns(device, inputs.k) && owns(device, inputs.v) && owns(device, inputs.roles);
 }
 
-Status train_fits(void*, std::int64_t, kernels::ElementType) {
+Status train_fits(OpenedDevice*, std::int64_t, kernels::ElementType) {
   if (std::getenv("NATSCOPE_TEST_SMALL_DEVICE") == nullptr) return ok;
   return {StatusCode::unsupported_shape, "heads of this size do not fit it"};
 }
 
-Status train_forward(void* device, const kernels::AttentionTrainInputs* inputs, const View<float, 4>* out,
+Status train_forward(OpenedDevice* device, const kernels::AttentionTrainInputs* inputs, const View<float, 4>* out,
                      const View<float, 3>* lse) {
   if (!owns_all(device, *inputs) || !owns(device, *out) || !owns(device, *lse)) return foreign;
   return kernels::attention_train_forward(Backend::cpu, *inputs, *out, *lse);
 }
 
-Status train_backward(void* device, const kernels::AttentionTrainInputs* inputs, const ConstView<float, 4>* out,
+Status train_backward(OpenedDevice* device, const kernels::AttentionTrainInputs* inputs, const ConstView<float, 4>* out,
                       const ConstView<float, 3>* lse, const ConstView<float, 4>* d_out, double sparse_regularized_value,
                       const View<float, 4>* dq, const View<float, 4>* dk, const View<float, 4>* dv,
                       const View<float, 4>* d_roles) {
@@ -50,45 +50,43 @@ Status train_backward(void* device, const kernels::AttentionTrainInputs* inputs,
 }
 
 bool is_aside = false;  // in order here, too
-Status begin_aside(void*) {
+Status begin_aside(OpenedDevice*) {
   if (is_aside) return {StatusCode::invalid_argument, "work aside in work aside"};
   is_aside = true;
   return ok;
 }
-Status end_aside(void*) {
+Status end_aside(OpenedDevice*) {
   if (!is_aside) return {StatusCode::invalid_argument, "no work aside to end"};
   is_aside = false;
   return ok;
 }
-Status join_aside(void*) { return is_aside ? Status{StatusCode::invalid_argument, "work aside goes on"} : ok; }
+Status join_aside(OpenedDevice*) { return is_aside ? Status{StatusCode::invalid_argument, "work aside goes on"} : ok; }
 
 std::int64_t replays = 0;
 
-Status begin_recording(void* device) {
+Status begin_recording(OpenedDevice* device) {
   if (recording_of(device) != nullptr) return {StatusCode::invalid_argument, "a recording in a recording"};
-  of(device).recording = std::make_unique<HostRecording>();
-  of(device).recording->moves = of(device).moves;
+  device->recording = std::make_unique<DeviceRecording>();
+  device->recording->moves = device->moves;
   return ok;
 }
 
-Status end_recording(void* device, void** recording) {
+Status end_recording(OpenedDevice* device, DeviceRecording** recording) {
   if (recording_of(device) == nullptr) return {StatusCode::invalid_argument, "no recording to end"};
-  std::unique_ptr<HostRecording> ended = std::move(of(device).recording);
+  std::unique_ptr<DeviceRecording> ended = std::move(device->recording);
   if (std::getenv("NATSCOPE_TEST_NO_RECORDING") != nullptr) return {StatusCode::invalid_argument, "no recording here"};
   *recording = ended.release();
   return ok;
 }
 
-void free_recording(void*, void* recording) { delete static_cast<HostRecording*>(recording); }
+void free_recording(OpenedDevice*, DeviceRecording* recording) { delete recording; }
 
-bool is_current(void* device, const void* recording) {
-  return static_cast<const HostRecording*>(recording)->moves == of(device).moves;
-}
+bool is_current(OpenedDevice* device, const DeviceRecording* recording) { return recording->moves == device->moves; }
 
-Status replay(void* device, void* recording) {
+Status replay(OpenedDevice* device, DeviceRecording* recording) {
   if (!is_current(device, recording)) return {StatusCode::invalid_argument, "a recording of memory that is gone"};
   ++replays;
-  for (const auto& call : static_cast<HostRecording*>(recording)->calls) {
+  for (const auto& call : recording->calls) {
     if (const Status status = call(); !status.ok()) return status;
   }
   return ok;
@@ -131,7 +129,8 @@ constexpr kernels::DeviceOperations table{
     .reserve_cache = alone<reserve_cache>,
     .append = recordable<append>,
     .append_token = recordable<append_token>,
-    .keep_heavy_hitters = recordable<keep_heavy_hitters>,
+    .keep_by_scores = recordable<keep_by_scores>,
+    .read_scores = alone<read_scores>,
     .end_appends = recordable<end_appends>,
     .cache_counts = cache_counts,
     .attention = recordable<attention>,

@@ -9,14 +9,15 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/device_operations.h"
 #include "kernels/status.h"
 
-namespace natscope::test {
-
-struct HostRecording {
-  std::vector<std::function<kernels::Status()>> calls;
+struct natscope::kernels::DeviceRecording {
+  std::vector<std::function<Status()>> calls;
   std::int64_t moves = 0;  ///< of the device's memory, when it was made
 };
+
+namespace natscope::test {
 
 /// An argument as a recording keeps it. Views and other structs live on the caller's stack, so they are copied; numbers
 /// behind pointers are the device's.
@@ -39,10 +40,11 @@ struct KeptArgument<const T*> {
 /// `operation`, kept instead of done while `current(device)` is a recording.
 template <auto operation, auto current>
 struct Recordable;
-template <class... Arguments, kernels::Status (*operation)(void*, Arguments...), HostRecording* (*current)(void*)>
+template <class... Arguments, kernels::Status (*operation)(kernels::OpenedDevice*, Arguments...),
+          kernels::DeviceRecording* (*current)(kernels::OpenedDevice*)>
 struct Recordable<operation, current> {
-  static kernels::Status call(void* device, Arguments... arguments) {
-    HostRecording* const recording = current(device);
+  static kernels::Status call(kernels::OpenedDevice* device, Arguments... arguments) {
+    kernels::DeviceRecording* const recording = current(device);
     if (recording == nullptr) return operation(device, arguments...);
     recording->calls.push_back([device, kept = std::tuple(KeptArgument<Arguments>(arguments)...)] {
       return std::apply([&](const auto&... each) { return operation(device, each.get()...); }, kept);
@@ -54,9 +56,10 @@ struct Recordable<operation, current> {
 /// `operation`, refused while `current(device)` is a recording.
 template <auto operation, auto current>
 struct NotRecordable;
-template <class... Arguments, kernels::Status (*operation)(void*, Arguments...), HostRecording* (*current)(void*)>
+template <class... Arguments, kernels::Status (*operation)(kernels::OpenedDevice*, Arguments...),
+          kernels::DeviceRecording* (*current)(kernels::OpenedDevice*)>
 struct NotRecordable<operation, current> {
-  static kernels::Status call(void* device, Arguments... arguments) {
+  static kernels::Status call(kernels::OpenedDevice* device, Arguments... arguments) {
     if (current(device) != nullptr) return {kernels::StatusCode::invalid_argument, "not in a recording"};
     return operation(device, arguments...);
   }

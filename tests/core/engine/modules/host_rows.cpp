@@ -13,16 +13,16 @@ using kernels::Backend;
 using kernels::LinearRow;
 using kernels::StatusCode;
 
-Status rms_norm(void* device, const float* x, const float* weight, std::int64_t rows, std::int64_t cols, float eps,
-                bool round, float* out) {
+Status rms_norm(OpenedDevice* device, const float* x, const float* weight, std::int64_t rows, std::int64_t cols,
+                float eps, bool round, float* out) {
   if (!owns(device, x, rows * cols) || !owns(device, weight, cols) || !owns(device, out, rows * cols)) return foreign;
   for (std::int64_t row = 0; row < rows; ++row) row_math::rms_norm(x + row * cols, weight, cols, eps, out + row * cols);
   if (round) row_math::round_to_bf16(out, rows * cols);
   return ok;
 }
 
-Status turn_heads(void* device, float* x, const float* norm, const float* cosine, const float* sine, std::int64_t rows,
-                  std::int64_t heads, std::int64_t head_dim, float eps, bool round) {
+Status turn_heads(OpenedDevice* device, float* x, const float* norm, const float* cosine, const float* sine,
+                  std::int64_t rows, std::int64_t heads, std::int64_t head_dim, float eps, bool round) {
   const std::int64_t half = head_dim / 2;
   if (!owns(device, x, rows * heads * head_dim) || (norm != nullptr && !owns(device, norm, head_dim)) ||
       !owns(device, cosine, rows * half) || !owns(device, sine, rows * half)) {
@@ -39,20 +39,20 @@ Status turn_heads(void* device, float* x, const float* norm, const float* cosine
   return ok;
 }
 
-Status swiglu(void* device, float* gate, const float* up, std::int64_t size, bool round) {
+Status swiglu(OpenedDevice* device, float* gate, const float* up, std::int64_t size, bool round) {
   if (!owns(device, gate, size) || !owns(device, up, size)) return foreign;
   row_math::swiglu(gate, up, size, gate);
   if (round) row_math::round_to_bf16(gate, size);
   return ok;
 }
 
-Status round_to_bf16(void* device, float* x, std::int64_t size) {
+Status round_to_bf16(OpenedDevice* device, float* x, std::int64_t size) {
   if (!owns(device, x, size)) return foreign;
   row_math::round_to_bf16(x, size);
   return ok;
 }
 
-Status linear(void* device, const float* x, std::int64_t rows, const LinearRow* product, bool add) {
+Status linear(OpenedDevice* device, const float* x, std::int64_t rows, const LinearRow* product, bool add) {
   const LinearRow& p = *product;
   if (!owns(device, x, rows * p.in_size) ||
       !owns(device, p.weight, p.out_size * p.in_size * kernels::element_bytes(p.dtype)) ||
@@ -75,8 +75,8 @@ Status linear(void* device, const float* x, std::int64_t rows, const LinearRow* 
   return ok;
 }
 
-Status assign_roles(void* device, const Role* prescribed, const float* scores, std::int64_t kv_heads, std::int64_t n,
-                    float global_bias, Role* roles) {
+Status assign_roles(OpenedDevice* device, const Role* prescribed, const float* scores, std::int64_t kv_heads,
+                    std::int64_t n, float global_bias, Role* roles) {
   if (!owns(device, static_cast<const void*>(prescribed), kv_heads * n) ||
       !owns(device, static_cast<const void*>(roles), kv_heads * n) ||
       (scores != nullptr && !owns(device, scores, n * kv_heads * role_count))) {
@@ -93,7 +93,7 @@ Status assign_roles(void* device, const Role* prescribed, const float* scores, s
   return ok;
 }
 
-Status token_products(void* device, const kernels::TokenProducts* call) {
+Status token_products(OpenedDevice* device, const kernels::TokenProducts* call) {
   using Into = kernels::TokenProducts::Into;
   const std::int64_t in_size = call->products[0].in_size;
   if (call->count < 1 || call->count > kernels::TokenProducts::most || !owns(device, call->x, in_size)) return foreign;
@@ -130,7 +130,7 @@ Status token_products(void* device, const kernels::TokenProducts* call) {
   return ok;
 }
 
-Status token_heads(void* device, const kernels::TokenHeads* call) {
+Status token_heads(OpenedDevice* device, const kernels::TokenHeads* call) {
   if (!owns(device, call->values, std::int64_t{call->kv_heads} * call->head_dim)) return foreign;
   const auto turn = [&](float* rows, const float* norm, std::int32_t heads) {
     return turn_heads(device, rows, norm, call->cosine, call->sine, 1, heads, call->head_dim, call->eps, call->round);

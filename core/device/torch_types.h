@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// What LibTorch calls the devices and number types of passes. Private to core/train.
+/// What LibTorch calls the kernels' number types. For .cpp files: brings LibTorch.
 #pragma once
 
-#include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
 
-#include "core/train/passes/training_device.h"
 #include "kernels/element_type.h"
 
-namespace natscope::train {
-
-/// Where tensors of such passes lie.
-[[nodiscard]] inline at::Device torch_device(PassesOn passes) { return passes == PassesOn::gpu ? at::kCUDA : at::kCPU; }
+namespace natscope {
 
 [[nodiscard]] inline at::ScalarType torch_type(kernels::ElementType type) {
   switch (type) {
@@ -25,4 +20,4 @@ namespace natscope::train {
   return at::kFloat;
 }
 
-}  // namespace natscope::train
+}  // namespace natscope

@@ -14,9 +14,9 @@
 /// How a sequence under H2O or TOVA is written down, and what the rule says of it.
 namespace natscope::test {
 
-inline HeavyHittersRun unwritten_run(const AttentionCase& c) {
+inline ScoreRuleRun unwritten_run(const AttentionCase& c) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  HeavyHittersRun run;
+  ScoreRuleRun run;
   run.attention.out.assign(static_cast<std::size_t>(c.heads * c.tokens * c.head_dim), nan);
   run.attention.lse.assign(static_cast<std::size_t>(c.heads * c.tokens), nan);
   run.dropped.assign(static_cast<std::size_t>(c.kv_heads * c.tokens), -7);
@@ -24,14 +24,14 @@ inline HeavyHittersRun unwritten_run(const AttentionCase& c) {
   run.scores.resize(static_cast<std::size_t>(c.kv_heads));
   return run;
 }
-inline void note_drops(const AttentionCase& c, std::int64_t token, const DropStep& step, HeavyHittersRun& run) {
+inline void note_drops(const AttentionCase& c, std::int64_t token, const DropStep& step, ScoreRuleRun& run) {
   for (std::int64_t head = 0; head < c.kv_heads; ++head) {
     const auto at = static_cast<std::size_t>(head * c.tokens + token);
     run.dropped[at] = step.dropped[static_cast<std::size_t>(head)];
     run.held[at] = step.held[static_cast<std::size_t>(head)];
   }
 }
-inline void note_scores(const AttentionCase& c, TestedCache& cache, HeavyHittersRun& run) {
+inline void note_scores(const AttentionCase& c, TestedCache& cache, ScoreRuleRun& run) {
   for (std::int32_t head = 0; head < c.kv_heads; ++head) {
     const kernels::cuda::HeadEntries read = cache.read(LayerId(0), KvHeadId(head));
     for (std::size_t slot = 0; slot < read.positions.size(); ++slot)
@@ -43,7 +43,7 @@ inline void note_scores(const AttentionCase& c, TestedCache& cache, HeavyHitters
 /// the run made: rounding may tip a choice between scores that are nearly equal. `choose(held scores of those that may
 /// go, position that went)` looks at each choice, and at each token where nothing had to go.
 template <class Sum>
-struct HeavyHittersTruth {
+struct ScoreRuleTruth {
   AttentionResult<Sum> attention;
   std::vector<std::map<std::int32_t, Sum>> scores;  ///< [kv_heads]: after the last token
   std::vector<std::int32_t> held;                   ///< [kv_heads, T]
@@ -78,9 +78,9 @@ void attend_and_score(const AttentionCase& c, std::int64_t head, std::int64_t m,
 }
 
 template <class Sum, class Choose>
-HeavyHittersTruth<Sum> follow_heavy_hitters(const AttentionCase& c, const kernels::HeavyHitters& rule,
-                                            const std::vector<std::int32_t>& dropped, const Choose& choose) {
-  HeavyHittersTruth<Sum> truth;
+ScoreRuleTruth<Sum> follow_score_rule(const AttentionCase& c, const kernels::ScoreRule& rule,
+                                      const std::vector<std::int32_t>& dropped, const Choose& choose) {
+  ScoreRuleTruth<Sum> truth;
   truth.attention.out.resize(static_cast<std::size_t>(c.heads * c.tokens * c.head_dim));
   truth.attention.lse.resize(static_cast<std::size_t>(c.heads * c.tokens));
   truth.held.resize(static_cast<std::size_t>(c.kv_heads * c.tokens));

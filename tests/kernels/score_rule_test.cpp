@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "tests/kernels/heavy_hitters_run.h"
+#include "tests/kernels/score_rule_run.h"
 #include "tests/kernels/sequence_check.h"
 #include "tests/support/case_turns.h"
 
@@ -31,14 +31,14 @@ AttentionCase make_case(RandomArrays& random, std::int64_t heads, std::int64_t k
   return c;
 }
 
-void check_heavy_hitters(const SequenceBackend& backend, const AttentionCase& c, const HeavyHitters& rule,
-                         std::int32_t page_entries) {
+void check_score_rule(const SequenceBackend& backend, const AttentionCase& c, const ScoreRule& rule,
+                      std::int32_t page_entries) {
   CAPTURE(rule.heavy);
   CAPTURE(rule.recent);
   CAPTURE(page_entries);
-  const HeavyHittersRun run = backend.heavy_hitters(c, rule, page_entries);
+  const ScoreRuleRun run = backend.score_rule(c, rule, page_entries);
   const auto follow = [&](const AttentionCase& of, auto number) {
-    return follow_heavy_hitters<decltype(number)>(of, rule, run.dropped, [](const auto&, std::int32_t) {}).attention;
+    return follow_score_rule<decltype(number)>(of, rule, run.dropped, [](const auto&, std::int32_t) {}).attention;
   };
   check_against(c, run.attention, backend.bf16_operands, follow);
 
@@ -52,7 +52,7 @@ void check_heavy_hitters(const SequenceBackend& backend, const AttentionCase& c,
     REQUIRE(may_go.contains(gone));
     for (const auto& [n, score] : may_go) CHECK(may_go.at(gone) <= score + score_error);
   };
-  const auto truth = follow_heavy_hitters<double>(c, rule, run.dropped, look);
+  const auto truth = follow_score_rule<double>(c, rule, run.dropped, look);
   CHECK((choices > 0) == (rule.heavy + rule.recent < c.tokens));
   CHECK(run.held == truth.held);
   for (std::size_t head = 0; head < truth.scores.size(); ++head) {
@@ -77,7 +77,7 @@ TEST_CASE("scores, drops and attention over what stays are the rule's, for every
         for (const std::int64_t recent : {0, 1, 8, 50}) {
           const AttentionCase c = make_case(random, 4, 2, 16, 67, 0, dtype);
           const auto page_entries = static_cast<std::int32_t>(random.between(1, 40));
-          if (turns.next()) check_heavy_hitters(backend, c, {heavy, recent}, page_entries);
+          if (turns.next()) check_score_rule(backend, c, {heavy, recent}, page_entries);
         }
       }
     }
@@ -98,7 +98,7 @@ TEST_CASE("every head layout and head size") {
           CAPTURE(head_dim);
           const AttentionCase c = make_case(random, heads.query, heads.kv, head_dim, 45, 0, dtype);
           const auto page_entries = static_cast<std::int32_t>(random.between(1, 40));
-          if (turns.next()) check_heavy_hitters(backend, c, {18, 7}, page_entries);
+          if (turns.next()) check_score_rule(backend, c, {18, 7}, page_entries);
         }
       }
     }
@@ -112,7 +112,7 @@ TEST_CASE("roles that were set go first, and the rule chooses among the rest") {
     CAPTURE(backend.name);
     for (const std::vector<double>& shares : {std::vector<double>{1, 1, 1}, {3, 1, 0}, {2, 0, 1}, {1, 9, 9}}) {
       const AttentionCase c = make_case(random, 4, 2, 16, 90, 6, ElementType::f32, shares);
-      check_heavy_hitters(backend, c, {3, 2}, 4);
+      check_score_rule(backend, c, {3, 2}, 4);
     }
   }
 }
@@ -131,16 +131,16 @@ TEST_CASE("under TOVA the heads of a layer decide together, by what the last que
           const AttentionCase c = make_case(random, heads.query, heads.kv, 16, 39, 0, dtype);
           const auto page_entries = static_cast<std::int32_t>(random.between(1, 40));
           if (!turns.next()) continue;
-          const HeavyHitters rule{size, 0, EntryScores::of_last_query};
-          check_heavy_hitters(backend, c, rule, page_entries);
-          const HeavyHittersRun run = backend.heavy_hitters(c, rule, page_entries);
+          const ScoreRule rule{size, 0, EntryScores::of_last_query};
+          check_score_rule(backend, c, rule, page_entries);
+          const ScoreRuleRun run = backend.score_rule(c, rule, page_entries);
           for (std::size_t at = 0; at < run.dropped.size(); ++at)
             CHECK(run.dropped[at] == run.dropped[at % static_cast<std::size_t>(c.tokens)]);
         }
       }
     }
-    check_heavy_hitters(backend, make_case(random, 4, 2, 16, 420, 0, ElementType::f32),
-                        {301, 0, EntryScores::of_last_query}, 32);
+    check_score_rule(backend, make_case(random, 4, 2, 16, 420, 0, ElementType::f32),
+                     {301, 0, EntryScores::of_last_query}, 32);
   }
 }
 
@@ -150,6 +150,6 @@ TEST_CASE("a cache of more than one warp's and one block's entries") {
   for (const SequenceBackend& backend : sequence_backends()) {
     CAPTURE(backend.name);
     const AttentionCase c = make_case(random, 2, 1, 16, 420, 0, ElementType::f32);
-    check_heavy_hitters(backend, c, {270, 31}, 32);
+    check_score_rule(backend, c, {270, 31}, 32);
   }
 }

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "kernels/ids.h"
+
+/// What a cache keeps that drops what is little attended to: the rule, and what it is about entries that have scores.
+/// Source: the rules, section 11; H2O (arXiv 2306.14048), TOVA (arXiv 2401.06104), SnapKV (arXiv 2404.14469).
+namespace natscope::kernels {
+
+/// What attention weights an entry's score adds up.
+enum class EntryScores : std::uint8_t {
+  of_all_queries,  ///< all so far, of the head's group (H2O)
+  of_last_query,   ///< the last one's, of all heads of the layer, which so keep the same positions (TOVA)
+  of_prompt_end,  ///< those of a prompt's last `recent` queries, of the head's group; pooled before they count (SnapKV)
+};
+
+/// The positions of the last `recent` stay, and of the others those with the `heavy` highest scores, ties to the
+/// earlier position. Both at least 0.
+///
+///   H2O     after every token, so that one makes an entry go at most
+///   TOVA    likewise; all of its SIZE are heavy, the newest one, too
+///   SnapKV  once, behind the last token of a prompt: the queries of its WINDOW, the recent ones, are those whose
+///           weights count, and SIZE − WINDOW are heavy; before and behind it nothing goes
+struct ScoreRule {
+  std::int64_t heavy = 0;
+  std::int64_t recent = 0;
+  EntryScores scores = EntryScores::of_all_queries;
+};
+/// In the place of the position that goes: none does, or none is known.
+inline constexpr std::int32_t no_drop = -1;
+
+/// How many neighbours SnapKV takes the mean over, an odd number: `kernel_size = 5, pooling = 'avgpool'`, what its
+/// authors' code has where nothing is set (FasterDecoding/SnapKV, snapkv/monkeypatch/snapkv_utils.py, init_snapkv).
+inline constexpr std::int32_t pooled_positions = 5;
+
+/// Each score becomes the mean of those of the pooled_positions positions around it. What lies outside counts as 0, as
+/// in that code, so that the mean of the first and last ones is lower.
+///   scores [n] of positions that follow each other: all before the recent ones
+void pool_scores(std::span<float> scores);
+
+/// The slots of entries that go after query `now`, in no order. positions, scores [entries], by slot.
+[[nodiscard]] std::vector<SlotId> slots_that_go(std::span<const std::int32_t> positions, std::span<const float> scores,
+                                                TokenPos now, std::int64_t heavy, std::int64_t recent);
+
+}  // namespace natscope::kernels
