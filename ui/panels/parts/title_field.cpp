@@ -18,7 +18,7 @@ TitleField::TitleField(QWidget* parent) : QComboBox(parent) {
 std::optional<QString> TitleField::title() const {
   const QString typed = currentText().simplified();
   if (typed.isEmpty() || typed == itemText(0)) return std::nullopt;
-  return typed == itemText(1) ? QString(u"") : typed;
+  return typed == itemText(1) ? QString() : typed;
 }
 
 }  // namespace natscope::ui
