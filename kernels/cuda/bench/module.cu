@@ -273,9 +273,9 @@ Status run(OpenedBench* bench, PreparedKernel* prepared, double* ms) {
   const Stream stream = bench->stream.get();
   // Reading leaves nothing in the cache that would have to be written back under the clock.
   const DeviceMemory& flush = bench->flush;
-  if (const Status status = launch_kernel(read_everything, static_cast<unsigned>(bench->multiprocessors),
-                                          threads_per_block, 0, stream, flush.as<const float4>(),
-                                          flush.size_bytes() / std::int64_t{sizeof(float4)}, flush.as<float>());
+  if (const Status status =
+          launch_kernel(read_everything, static_cast<unsigned>(bench->multiprocessors), threads_per_block, 0, stream,
+                        flush.as<const float4>(), flush.size_bytes() / std::int64_t{sizeof(float4)}, flush.as<float>());
       !status.ok()) {
     return status;
   }
