@@ -69,9 +69,8 @@ class KvCache {
   virtual Status append(LayerId layer, KvHeadId kv_head, TokenPos first, std::span<const Role> roles,
                         ConstView<float, 2> keys, ConstView<float, 2> values) = 0;
 
-  /// The rule of ScoreRule after query `now`, by the scores as they stand. `dropped` (may be null) receives the positions
-  /// that went.
-  /// Errors: invalid_argument (scores are not kept).
+  /// The rule of ScoreRule after query `now`, by the scores as they stand. `dropped` (may be null) receives the
+  /// positions that went. Errors: invalid_argument (scores are not kept).
   virtual Status keep_by_scores(LayerId layer, KvHeadId kv_head, TokenPos now, std::int64_t heavy, std::int64_t recent,
                                 std::vector<TokenPos>* dropped) = 0;
   /// Sets the score of one held entry: the new token's own weights, right after it was appended. Cost: one look
