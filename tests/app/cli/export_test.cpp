@@ -71,7 +71,7 @@ TEST_CASE("a map with more cells than pixels says so") {
   std::string tokens = "0";
   for (int i = 1; i < 48; ++i) tokens += "," + std::to_string(3 + i);
   const auto err_of = [&](std::vector<std::string> more) {
-    more.insert(more.begin(), {"export", "--kind", "roles", "--tokens", tokens, "--width", "30mm", "--out",
+    more.insert(more.begin(), {"export", "--kind", "roles", "--tokens", tokens, "--width", "40mm", "--out",
                                folder.file("x.png"), "--dpi"});
     const ProgramResult result = cli(more);
     CAPTURE(result.err);

@@ -21,13 +21,13 @@ PreviewFrame::PreviewFrame(QWidget* parent) : QWidget(parent), picture_(new QLab
   // Not as large as its picture: it would grow with every one.
   picture_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Ignored);
   words_->setObjectName(QStringLiteral("muted"));
-  words_->setAlignment(Qt::AlignHCenter | Qt::AlignTop);
+  words_->setAlignment(Qt::AlignHCenter | Qt::AlignBottom);
   words_->setWordWrap(true);
   words_->setMinimumHeight(2 * words_->fontMetrics().lineSpacing());
   auto* const layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
-  layout->addWidget(picture_, 1);
   layout->addWidget(words_);
+  layout->addWidget(picture_, 1);
 }
 
 QSize PreviewFrame::sizeHint() const { return usualPicture; }

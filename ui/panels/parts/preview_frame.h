@@ -8,7 +8,7 @@ class QLabel;
 
 namespace natscope::ui {
 
-/// Where a picture is shown before it is written, with what there is to know about it below.
+/// Where a picture is shown before it is written, with what there is to know about it above.
 class PreviewFrame : public QWidget {
   Q_OBJECT
 
