@@ -73,14 +73,15 @@ struct SeriesLabel {
   std::string name;
 };
 
+const std::string series_policies = "model, full, window, longformer, streaming, h2o, tova or snapkv";
+
 /// Errors: usage.
 Expected<SeriesLabel> parsed_label(const std::string& text) {
   const std::size_t at = text.find('=');
   SeriesLabel label{text.substr(0, at), at == std::string::npos ? std::string() : text.substr(at + 1)};
   if (at != std::string::npos && !label.name.empty() && family_look(label.policy) >= 0) return label;
   return fail(ErrorCode::usage, "--label " + printable(text, 60) + " names no policy's series",
-              "write for example streaming=StreamingLLM; before it model, full, window, longformer, streaming, h2o or "
-              "tova");
+              "write for example streaming=StreamingLLM; before it " + series_policies);
 }
 
 /// Errors: usage (the ending is no picture's, a build that draws none, a width or label of nothing).
@@ -314,8 +315,7 @@ void add_eval_command(CLI::App& root, Invocation& invocation) {
       ->type_name("FILE");
   add_width_option(*command, options->width, "Width of --figure, 60mm to 2000mm, for example 89mm, 3.5in or 252pt", 60);
   options->drawing.add_to(*command,
-                          "What the series of a policy is called in --figure: model, full, window, longformer, "
-                          "streaming, h2o or tova, then its name",
+                          "What the series of a policy is called in --figure: " + series_policies + ", then its name",
                           "POLICY=NAME");
   command->footer(
       "KV fraction is what the cache holds after a segment's last token, of what full attention would hold, on average "

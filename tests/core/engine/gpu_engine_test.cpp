@@ -30,6 +30,23 @@ std::unique_ptr<Engine> demo_on(Device device) {
   return std::move(*engine);
 }
 
+/// Under a rule that keeps 8 * size entries by their scores: a prompt of 19 * size tokens, in chunks, and 6 * size more
+/// one by one.
+std::unique_ptr<Engine> demo_after_reading(Device device, Policy::Kind kind, std::int32_t size) {
+  std::unique_ptr<Engine> engine = demo_on(device);
+  RolePlan plan;
+  plan.policy.kind = kind;
+  plan.policy.heavy = 5 * size;
+  plan.policy.recent = 3 * size;
+  REQUIRE(engine->start(std::move(plan)));
+  std::vector<std::int32_t> tokens;
+  for (std::int32_t i = 0; i < 25 * size; ++i) tokens.push_back(3 + i * 7919 % 1000);
+  const auto prompt = static_cast<std::size_t>(19 * size);
+  REQUIRE(engine->prefill(std::span(tokens).first(prompt), {.chunk = 9 * size}, {}));
+  for (const std::int32_t token : std::span(tokens).subspan(prompt)) REQUIRE(engine->step(token, false, 0, {}));
+  return engine;
+}
+
 /// Steps that could not be recorded are right, and slow.
 bool recorded_all(const test::Warnings& warnings) {
   return warnings.text.find("steps are slower") == std::string::npos;
@@ -68,17 +85,7 @@ TEST_CASE("H2O on the demo holds as many entries as on the CPU, and reads the pr
   std::vector<float> logits[2];
   std::vector<std::int32_t> entries[2];
   for (const Device device : {Device::cpu, Device::cuda}) {
-    const std::unique_ptr<Engine> engine = demo_on(device);
-    RolePlan plan;
-    plan.policy.kind = Policy::Kind::h2o;
-    plan.policy.heavy = 5 * size;
-    plan.policy.recent = 3 * size;
-    REQUIRE(engine->start(std::move(plan)));
-    std::vector<std::int32_t> tokens;
-    for (std::int32_t i = 0; i < 25 * size; ++i) tokens.push_back(3 + i * 7919 % 1000);
-    const auto prompt = static_cast<std::size_t>(19 * size);
-    REQUIRE(engine->prefill(std::span(tokens).first(prompt), {.chunk = 9 * size}, {}));
-    for (const std::int32_t token : std::span(tokens).subspan(prompt)) REQUIRE(engine->step(token, false, 0, {}));
+    const std::unique_ptr<Engine> engine = demo_after_reading(device, Policy::Kind::h2o, size);
     const std::size_t which = device == Device::cpu ? 0 : 1;
     logits[which].assign(engine->logits().begin(), engine->logits().end());
     for (const TokenFrame& frame : engine->record().frames())
@@ -95,17 +102,7 @@ TEST_CASE("SnapKV on the demo keeps of a prompt what it keeps on the CPU") {
   std::vector<float> logits[2];
   std::vector<std::vector<EvictedEntry>> evicted[2];
   for (const Device device : {Device::cpu, Device::cuda}) {
-    const std::unique_ptr<Engine> engine = demo_on(device);
-    RolePlan plan;
-    plan.policy.kind = Policy::Kind::snapkv;
-    plan.policy.heavy = 5 * size;
-    plan.policy.recent = 3 * size;
-    REQUIRE(engine->start(std::move(plan)));
-    std::vector<std::int32_t> tokens;
-    for (std::int32_t i = 0; i < 25 * size; ++i) tokens.push_back(3 + i * 7919 % 1000);
-    const auto prompt = static_cast<std::size_t>(19 * size);
-    REQUIRE(engine->prefill(std::span(tokens).first(prompt), {.chunk = 9 * size}, {}));
-    for (const std::int32_t token : std::span(tokens).subspan(prompt)) REQUIRE(engine->step(token, false, 0, {}));
+    const std::unique_ptr<Engine> engine = demo_after_reading(device, Policy::Kind::snapkv, size);
     const std::size_t which = device == Device::cpu ? 0 : 1;
     logits[which].assign(engine->logits().begin(), engine->logits().end());
     for (const TokenFrame& frame : engine->record().frames()) evicted[which].push_back(frame.evicted);
