@@ -87,6 +87,7 @@ NATSCOPE_HD void prefill_block(Block& block, const CachedKeys& cached, const Tra
   const std::int32_t first = query_block * plan.tile;
   const std::int32_t last = (first + plan.tile < plan.length ? first + plan.tile : plan.length) - 1;
   block.fetch_queries(query_block);
+  const PlanRuns runs(plan);
   const auto fetch = [&](std::int32_t index, int stage) {
     if (tiles.is_cached(index)) {
       block.fetch_cached(tiles[index], stage);
@@ -98,7 +99,7 @@ NATSCOPE_HD void prefill_block(Block& block, const CachedKeys& cached, const Tra
     const std::int32_t begin = tiles[index] * plan.tile;
     const bool is_cached = tiles.is_cached(index);
     const bool whole = is_cached ? cached.is_whole(begin, plan.tile, last)
-                                 : is_whole(reach_of_tile(plan, tiles[index]), plan.tile, first, plan.length);
+                                 : is_whole(reach_of_tile(plan, runs, tiles[index]), plan.tile, first, plan.length);
     block.score(stage);
     if (is_cached) {
       if (!whole) {

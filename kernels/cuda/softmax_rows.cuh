@@ -15,6 +15,7 @@ class SoftmaxRows {
  public:
   /// Scores to weights relative to each query's largest so far; what was summed before shrinks to match.
   __device__ void soften(float scale_log2) {
+    float shrinks[2];
 #pragma unroll
     for (int slot = 0; slot < 2; ++slot) {
       float top = -INFINITY;
@@ -39,11 +40,14 @@ class SoftmaxRows {
         }
       }
       total_[slot] = fmaf(total_[slot], shrink, added);  // tile by tile: fewer roundings than one number at a time
+      shrinks[slot] = shrink;
+    }
+    // Where no row of the warp found anything larger, all factors are exactly 1: nothing would change.
+    if (__ballot_sync(0xffffffffU, shrinks[0] != 1.0F || shrinks[1] != 1.0F) == 0) return;
 #pragma unroll
-      for (int part = 0; part < Shape::dim_tiles; ++part) {
-        sums_[part][2 * slot] *= shrink;
-        sums_[part][2 * slot + 1] *= shrink;
-      }
+    for (int part = 0; part < Shape::dim_tiles; ++part) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) sums_[part][i] *= shrinks[i / 2];
     }
   }
 

@@ -72,10 +72,11 @@ NATSCOPE_HD void train_forward_block(Block& block, const TrainPlan& plan, std::i
   const TrainTiles tiles(plan, query_block);
   const std::int32_t first = query_block * plan.tile;
   block.fetch_queries(query_block);
+  const PlanRuns runs(plan);
   const auto fetch = [&](std::int32_t index, int stage) { block.fetch_keys(tiles[index], stage); };
   through_stages(block, tiles.count(), fetch, [&](std::int32_t index, int stage) {
     const std::int32_t tile = tiles[index];
-    const bool whole = is_whole(reach_of_tile(plan, tile), plan.tile, first, plan.length);
+    const bool whole = is_whole(reach_of_tile(plan, runs, tile), plan.tile, first, plan.length);
     block.score(stage);
     if (!whole) {
       block.each_score([&](std::int32_t row, std::int32_t column, float& score) {
@@ -95,10 +96,11 @@ NATSCOPE_HD void train_query_gradient_block(Block& block, const TrainPlan& plan,
   const TrainTiles tiles(plan, query_block);
   const std::int32_t first = query_block * plan.tile;
   block.fetch_queries(query_block);
+  const PlanRuns runs(plan);
   const auto fetch = [&](std::int32_t index, int stage) { block.fetch_keys(tiles[index], stage); };
   through_stages(block, tiles.count(), fetch, [&](std::int32_t index, int stage) {
     const std::int32_t tile = tiles[index];
-    const bool whole = is_whole(reach_of_tile(plan, tile), plan.tile, first, plan.length);
+    const bool whole = is_whole(reach_of_tile(plan, runs, tile), plan.tile, first, plan.length);
     block.score_pairs(stage);
     block.each_pair([&](std::int32_t row, std::int32_t, float& score, float& dp) {
       dp = clipped_share(fmaf(score, scale_log2, -block.lse_log2(row))) * (dp - block.delta(row));

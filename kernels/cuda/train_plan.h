@@ -106,15 +106,29 @@ struct TileReach {
   std::int32_t seen_by_any = -1;  ///< the last query that sees any of them
 };
 
-[[nodiscard]] NATSCOPE_HD inline TileReach reach_of_tile(const TrainPlan& plan, std::int32_t tile) {
-  TileReach reach;
-  const std::int32_t begin = tile * plan.tile;
-  for (int run = 0; run < role_count; ++run) {
-    const std::int32_t end = plan.runs[run].end < begin + plan.tile ? plan.runs[run].end : begin + plan.tile;
-    if (begin < plan.runs[run].begin || begin >= end) continue;
-    reach = {end - begin, plan.position[begin], plan.position[end - 1], plan.last[begin], plan.last[end - 1]};
+/// The runs of a plan, read once by whoever goes through many tiles.
+struct PlanRuns {
+  PlaceRange of[role_count];
+  NATSCOPE_HD explicit PlanRuns(const TrainPlan& plan) {
+    NATSCOPE_UNROLL
+    for (int run = 0; run < role_count; ++run) of[run] = plan.runs[run];
   }
-  return reach;
+};
+
+[[nodiscard]] NATSCOPE_HD inline TileReach reach_of_tile(const TrainPlan& plan, const PlanRuns& runs,
+                                                         std::int32_t tile) {
+  const std::int32_t begin = tile * plan.tile;
+  std::int32_t end = begin;  // runs begin at tiles: one of them at most has keys here
+  NATSCOPE_UNROLL
+  for (int run = 0; run < role_count; ++run) {
+    const std::int32_t last = runs.of[run].end < begin + plan.tile ? runs.of[run].end : begin + plan.tile;
+    if (begin >= runs.of[run].begin && begin < last) end = last;
+  }
+  if (end == begin) return {};
+  return {end - begin, plan.position[begin], plan.position[end - 1], plan.last[begin], plan.last[end - 1]};
+}
+[[nodiscard]] NATSCOPE_HD inline TileReach reach_of_tile(const TrainPlan& plan, std::int32_t tile) {
+  return reach_of_tile(plan, PlanRuns(plan), tile);
 }
 
 /// Whether every query from first to before first + tile sees every place of the tile, so that no mask is needed.
