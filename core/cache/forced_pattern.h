@@ -11,8 +11,7 @@
 
 namespace natscope {
 
-/// As forced_roles_text() and the metadata of files hold them; no command line takes more, and a window could not show
-/// more.
+/// The most roles that can be set one by one: what files' metadata hold and a window can show.
 inline constexpr std::size_t most_forced_roles = 65536;
 
 /// What a person writes: "L.K.N=G", where L and K may be `*` for every layer and every KV head, and the letter may be

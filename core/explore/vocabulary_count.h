@@ -21,7 +21,7 @@ namespace natscope {
 /// that was counted.
 struct VocabularyItem {
   std::int32_t token = 0;
-  std::string text;  ///< the longest that it added to a text (in front of one it has no blank); empty: none
+  std::string text;  ///< its longest text (at a text's start its leading blank is missing); empty: it never had one
   std::int64_t occurrences = 0;
   std::array<std::int64_t, role_count> role_cells{};  ///< cells of each role
   std::int64_t held_cells = 0;                        ///< that are held after the text's last token

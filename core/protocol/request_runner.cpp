@@ -82,13 +82,17 @@ Expected<void> RequestRunner::open(const Envelope& request, const OpenMessage& m
     writer_->send(request, OpenedMessage{std::move(model)});
   }
   // Reading gigabytes for a checksum must hold up neither a request nor the end of the program.
-  std::thread([identity = host_.identity(), writer = writer_, id = request.id, generation = request.generation] {
-    try {
-      writer->send({id, generation, IdentityMessage{identity()}});
-    } catch (const std::exception&) {
-      return;  // no memory for it: the window goes without
-    }
-  }).detach();
+  try {
+    std::thread([identity = host_.identity(), writer = writer_, id = request.id, generation = request.generation] {
+      try {
+        writer->send({id, generation, IdentityMessage{identity()}});
+      } catch (const std::exception&) {
+        return;  // no memory for it: the window goes without
+      }
+    }).detach();
+  } catch (const std::exception&) {
+    return {};  // no thread for it: likewise
+  }
   return {};
 }
 

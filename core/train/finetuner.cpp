@@ -172,7 +172,9 @@ class Finetuning final : public TrainingTask {
       full_nll += pass.full_nll;
       distance += pass.distance / static_cast<double>(wanted);
       evaluation.tokens += pass.predicted;
-      bytes += document.bytes;
+      // Of what is predicted: all but what it begins with.
+      const std::size_t first = form_.bos ? 0 : form_.tokenizer->piece_bytes(document.tokens.front()).size();
+      bytes += document.bytes - std::min<std::uint64_t>(document.bytes, first);
       evaluation.roles.add(pass.argmax);
     }
     const auto tokens = static_cast<double>(evaluation.tokens);

@@ -17,7 +17,8 @@
 namespace natscope::train {
 
 /// Trains, and writes an adapter folder (with Trained::all a model folder) to options.out. `resume`: go on in
-/// options.job from its newest valid checkpoint with the options in its spec.json (of `options` only `job` is read).
+/// options.job from its newest valid checkpoint with the options in its spec.json (of `options` only
+/// `job` is read, and `out` where it is not empty).
 /// `ranks`: the processes that share every step, as join_ranks() gives them; none: this one alone. Their losses are
 /// those of one process to rounding, and what one number of ranks began another one goes on with. Errors: usage,
 /// bad_data, bad_job, bad_checkpoint, unsupported_model, interrupted, out_of_memory, those of opening the base model,

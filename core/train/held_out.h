@@ -11,8 +11,7 @@
 
 namespace natscope::train {
 
-/// Whether there is a segment in it to evaluate: better known before the first step than after the last. Errors:
-/// bad_data.
+/// Checks that the text has a whole segment, before the first step instead of after the last. Errors: bad_data.
 [[nodiscard]] Expected<void> check_held_out(const Corpus& text, std::int64_t context);
 
 /// Up to `segments` segments, spread evenly over the text; `micro_batch` as the model was made for. Bits per byte are

@@ -42,7 +42,7 @@ struct ForecastInputs {
   std::int64_t text_tokens = 0;  ///< that they become
 };
 
-/// The same for a shape, on a device: `any` is taken for the CPU.
+/// The same for a shape, on a device: `automatic` is taken for the CPU.
 [[nodiscard]] MemoryForecast forecast_memory(const ModelConfig& base, const FinetuneOptions& options, Device device,
                                              const ForecastInputs& inputs);
 

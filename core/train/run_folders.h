@@ -14,7 +14,8 @@ struct RunFolders {
   std::filesystem::path job;
   std::filesystem::path out;  ///< for the finished model; may be `job`
   bool resume = false;
-  /// Of a run that chooses its vocabulary: the file that it is to use, empty where it trains one. It may lie in both.
+  /// train: the vocabulary to use, empty where one is trained; unset: the run chooses none (finetune). It may lie in
+  /// `job` or `out`.
   std::optional<std::filesystem::path> vocabulary;
 };
 

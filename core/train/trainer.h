@@ -20,7 +20,8 @@
 namespace natscope::train {
 
 /// Trains and writes the model folder. `resume`: go on in options.job from its newest valid checkpoint with the options
-/// in its spec.json (of `options` only `job` is read).
+/// in its spec.json (of `options` only
+/// `job` is read, and `out` where it is not empty).
 /// `ranks`: the processes that share every step, as join_ranks() gives them; none: this one alone. Their losses are
 /// those of one process to rounding, and what one number of ranks began another one goes on with. Errors: usage
 /// (options; a job folder in use without `resume`), bad_data, bad_job, bad_checkpoint, bad_tokenizer, interrupted,

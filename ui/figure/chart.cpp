@@ -54,7 +54,10 @@ Axis axisOf(const SeriesChart& chart, bool isLog, Pick pick) {
     axis.low /= 1.15;
     axis.high *= 1.15;
   } else {
-    const double margin = std::max(0.06 * (axis.high - axis.low), 1e-6);
+    // Where all points have one value the axis still has a span that its numbers can show.
+    const double span = axis.high - axis.low;
+    const double size = std::max(std::abs(axis.high), std::abs(axis.low));
+    const double margin = std::max({0.06 * span, span > 0 ? 1e-6 * size : 0.05 * size, 1e-6});
     axis.low -= margin;
     axis.high += margin;
   }

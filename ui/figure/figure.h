@@ -21,9 +21,8 @@
 /// with QPainter alone (Qt Gui, no widgets), so that the window and the command line make the same file from the same
 /// numbers.
 ///
-///   NATSCOPE_CHECK(ui::prepareFigures());                          // prepare_figures.h: once, where no
-///   QGuiApplication exists NATSCOPE_CHECK(ui::drawFigure(figure, {.dpi = 300}, "attention.pdf"));  // the ending says
-///   the format
+///   NATSCOPE_CHECK(ui::prepareFigures());  // once, where no QGuiApplication exists: prepare_figures.h
+///   NATSCOPE_CHECK(ui::drawFigure(figure, {.dpi = 300}, "a.pdf"));  // the ending says the format
 ///
 /// png   the picture at `dpi`, provenance in text chunks
 /// svg   labels as <text>, the map one embedded PNG, provenance as JSON in <metadata>

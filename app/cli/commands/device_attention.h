@@ -12,8 +12,8 @@
 
 namespace natscope {
 
-/// Contracts as kernels/attention_train.h, all arrays packed, roles checked already. Results are written whole or not
-/// at all. Errors: device_unavailable, out_of_memory, internal.
+/// Contracts as kernels/attention_train.h, all arrays packed, roles checked already. After an error results are
+/// unspecified. Errors: device_unavailable, out_of_memory, internal.
 class DeviceAttention {
  public:
   /// Opens `path` (empty: libnatscope_cuda.so beside the program). Errors: as DeviceModule::open.

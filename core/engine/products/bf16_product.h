@@ -21,10 +21,10 @@ class Bf16Product {
   void multiply(const kernels::Bf16* x, std::int64_t n, std::int64_t cols, const kernels::Bf16* weight,
                 std::int64_t rows, bool add, float* out, std::int64_t out_stride);
 
-  /// Whether products lay their weights out anew, so that it pays not to cut x into many blocks.
+  /// Whether each product repacks its weights: then x is better cut into few blocks.
   [[nodiscard]] static bool packs_weights();
 
-  /// Whether three products of bf16 parts, exact where one of f32 numbers is, are faster than that one.
+  /// Whether an f32 product is faster as three bf16 products of its parts, which are as exact.
   [[nodiscard]] static bool splits_pay();
 
  private:

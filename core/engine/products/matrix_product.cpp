@@ -200,9 +200,9 @@ Expected<void> check_threads(int threads) {
   std::vector<std::jthread> started;
   try {
     for (int thread = 1; thread < threads; ++thread) started.emplace_back([&all] { all.wait(); });
-  } catch (const std::system_error&) {
+  } catch (const std::exception&) {  // no thread, or no memory for one: those that wait must not wait for ever
     all.count_down();
-    return fail(ErrorCode::out_of_memory, "the system starts no " + std::to_string(threads) + " threads",
+    return fail(ErrorCode::out_of_memory, std::to_string(threads) + " threads cannot be started here",
                 "give fewer with --threads, or raise the limit on processes or on memory");
   }
   all.count_down();

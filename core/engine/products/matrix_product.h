@@ -44,7 +44,7 @@ class ProductInput {
   std::vector<kernels::Bf16> parts_;
 };
 
-/// Products of many rows with weight matrices, through LibTorch's matrix libraries. Owns what they need for a moment.
+/// Products of many rows with weight matrices, through LibTorch's matrix libraries. Owns their scratch memory.
 /// One object a thread.
 class MatrixProduct {
  public:
@@ -71,7 +71,7 @@ class MatrixProduct {
 
 /// Sets the number of threads that loops and products of the calling thread are shared among, LibTorch's as well.
 void use_threads(int threads);
-/// Whether so many can be started: libraries that begin with fewer than they asked for wait for the others for ever.
+/// Whether so many can be started: a library that gets fewer than it asked for waits for the rest for ever.
 /// Errors: out_of_memory.
 [[nodiscard]] Expected<void> check_threads(int threads);
 

@@ -44,7 +44,7 @@ struct TrainingState {
                                               VerifiedCheckpoints* verified = nullptr);
 
 /// The newest checkpoint whose manifest holds; broken ones are passed over. Nothing when there is none. Errors: those
-/// of reading files, of a disk that fails for a moment: no reason to go back to an older one.
+/// of reading files; a disk that fails for a moment must not send a run back to an older checkpoint.
 [[nodiscard]] Expected<std::optional<std::filesystem::path>> newest_valid_checkpoint(
     const std::filesystem::path& folder, VerifiedCheckpoints* verified = nullptr);
 

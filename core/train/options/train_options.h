@@ -52,8 +52,8 @@ struct TrainOptions {
   double rope_theta = 10000.0;
   bool full_attention = false;  ///< no score layers, every role global: the twin of a NAtS run
   double global_bias = 0.1;
-  Policy policy;  ///< `model`: learned roles; else this mask stands in their place, without score layers. Not h2o,
-                  ///< tova, snapkv
+  Policy policy;  ///< `model`: learned roles; else this mask stands in their place, without score layers. None
+                  ///< without roles
 
   // The run.
   int batch = 8;           ///< segments of an optimiser step

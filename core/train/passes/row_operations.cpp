@@ -2,6 +2,8 @@
 // Plain loops, compiled once for every instruction set that Highway dispatches to; the compiler vectorises them.
 #include "core/train/passes/row_operations.h"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -237,10 +239,11 @@ void swiglu_backward(std::int64_t rows, std::int64_t width, const Number* gate_u
 template <class Number>
 void cross_entropy(std::int64_t rows, std::int64_t vocab, Number* logits, const std::int32_t* targets, float scale,
                    float* nll) {
+  // Before threads begin, in which nobody could be told that there is no memory.
+  std::vector<float> weights(static_cast<std::size_t>(omp_get_max_threads() * vocab));
 #pragma omp parallel
   {
-    std::vector<float> weights(static_cast<std::size_t>(vocab));
-    float* e = weights.data();
+    float* e = weights.data() + omp_get_thread_num() * vocab;
 #pragma omp for schedule(static)
     for (std::int64_t n = 0; n < rows; ++n) {
       Number* row = logits + n * vocab;
@@ -278,10 +281,10 @@ void narrow_product(std::int64_t rows, std::int64_t width, std::int64_t outputs,
   std::vector<float> wide_weight(static_cast<std::size_t>(outputs * width));
 #pragma omp simd
   for (std::int64_t i = 0; i < outputs * width; ++i) wide_weight[static_cast<std::size_t>(i)] = wide(weight[i]);
+  std::vector<float> wide_rows(static_cast<std::size_t>(omp_get_max_threads() * width));
 #pragma omp parallel
   {
-    std::vector<float> wide_row(static_cast<std::size_t>(width));
-    float* x = wide_row.data();
+    float* x = wide_rows.data() + omp_get_thread_num() * width;
 #pragma omp for schedule(static)
     for (std::int64_t n = 0; n < rows; ++n) {
 #pragma omp simd

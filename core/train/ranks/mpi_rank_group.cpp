@@ -34,8 +34,8 @@ Expected<void> checked(int code, const char* what) {
 /// A sum in flight moves on only inside MPI's calls: in pieces, the first ones are done while later layers compute.
 constexpr std::size_t piece_numbers = std::size_t{1} << 20U;
 
-/// How long a rank that ends waits for the leading one to hear it, and that one for the others: inside the half second
-/// that Ctrl+C may take.
+/// How long a rank that failed waits for the leading one to take its error, and that one for the others'. Not on
+/// Ctrl+C: give_up() returns at once then.
 constexpr std::chrono::milliseconds patience{1000};
 constexpr std::chrono::milliseconds patience_of_leader{100};
 

@@ -44,7 +44,7 @@ class Corpus {
   [[nodiscard]] static bool is_cache(const std::filesystem::path& file);
 
   [[nodiscard]] std::span<const std::uint16_t> tokens() const { return tokens_; }
-  /// Bytes of text behind the tokens: bits per byte = nll / ln 2 · tokens / bytes.
+  /// Bytes of all text, the first token's, which nothing predicts, too.
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
   [[nodiscard]] double bytes_per_token() const {
     return static_cast<double>(bytes_) / static_cast<double>(tokens_.size());

@@ -7,7 +7,7 @@
 
 namespace natscope::test {
 
-TEST_CASE("every kind in every format") {
+TEST_CASE("maps, roles and the KV curve in every format") {
   const TemporaryFolder folder;
   for (const char* kind : {"attention", "mask", "roles", "kv"}) {
     for (const char* ending : {"npy", "csv", "json", "png", "svg", "pdf"}) {
