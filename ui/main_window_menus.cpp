@@ -111,9 +111,8 @@ void MainWindow::makeRunMenu() {
   drop_ = addKey(tr("&Drop the kept run"), Qt::CTRL | Qt::SHIFT | Qt::Key_K, [this] { comparison_.drop(); });
   runBaselines_ = addKey(tr("Run the basel&ines on this text"), Qt::CTRL | Qt::Key_B, [this] { runBaselines(); });
   runBaselines_->setToolTip(
-      tr("<p>Reads the same text with full attention, a window, H2O, TOVA, StreamingLLM and SnapKV that hold as much "
-         "as this run, "
-         "keeps each, and shows this one again (Ctrl+B).</p>"));
+      tr("<p>Reads the same text with full attention, a window, H2O, TOVA, StreamingLLM, SnapKV, PyramidKV and Ada-KV "
+         "that hold as much as this run, keeps each, and shows this one again (Ctrl+B).</p>"));
   run->addActions({keep_, drop_, runBaselines_});
   run->addSeparator();
   QMenu* const role = run->addMenu(tr("&Role of the pinned token"));

@@ -38,7 +38,7 @@ struct CacheCounts {
 };
 
 /// `paper_entries`: the sum over heads of W + held globals + held locals, or nothing where the paper's figure equals
-/// ours (policies full, h2o, tova and snapkv, models without score layers).
+/// ours (full, policies without roles, models without score layers).
 [[nodiscard]] CacheCounts count_cache(const CacheGeometry& geometry, std::int64_t tokens, std::int64_t entries,
                                       std::int64_t allocated_bytes, std::optional<std::int64_t> paper_entries);
 

@@ -13,7 +13,7 @@ namespace natscope {
 /// Whether W can be set by hand beside the policy: not where its own numbers hold one, nor where it has no roles.
 [[nodiscard]] bool takes_window(const Policy& policy);
 
-/// Whether what was set by hand can mean anything under the plan's policy: H2O, TOVA and SnapKV have no roles and no W.
+/// Whether what was set by hand can mean anything under the plan's policy: some have no roles (has_roles) and no W.
 /// Whoever takes a plan from a person asks; RoleDecider does what it is told. Errors: usage.
 [[nodiscard]] Expected<void> check_set_by_hand(const RolePlan& plan);
 [[nodiscard]] Expected<void> check_set_by_hand(const Policy& policy, bool sets_roles, bool sets_window);

@@ -14,26 +14,37 @@ namespace natscope {
 
 namespace {
 
+using kernels::BudgetSpread;
+using kernels::EntryScores;
 using Kind = Policy::Kind;
+
+/// By what a kind without roles keeps entries: kernels::ScoreRule without its numbers.
+struct Scoring {
+  EntryScores scores = EntryScores::of_all_queries;
+  BudgetSpread spread = BudgetSpread::even;
+};
 
 struct KindRow {
   Kind kind;
   std::string_view name;     ///< in front of the colon
   std::string_view numbers;  ///< behind it, as a hint spells them; empty: there is no colon
   std::string_view family;
-  bool has_roles;
+  std::optional<Scoring> scoring{};  ///< of a kind without roles
 };
 
 /// All kinds of policies, in the enumeration's order.
-constexpr std::array<KindRow, 8> kinds{{
-    {Kind::model, "model", "", "learned roles", true},
-    {Kind::full, "full", "", "full attention", true},
-    {Kind::window, "window", "W", "sliding window", true},
-    {Kind::longformer, "longformer", "W,P1,P2,…", "Longformer", true},
-    {Kind::streaming, "streaming", "SINKS,WINDOW", "StreamingLLM", true},
-    {Kind::h2o, "h2o", "HEAVY,RECENT", "H2O", false},
-    {Kind::tova, "tova", "SIZE", "TOVA", false},
-    {Kind::snapkv, "snapkv", "SIZE,WINDOW", "SnapKV", false},
+constexpr std::array<KindRow, 10> kinds{{
+    {Kind::model, "model", "", "learned roles"},
+    {Kind::full, "full", "", "full attention"},
+    {Kind::window, "window", "W", "sliding window"},
+    {Kind::longformer, "longformer", "W,P1,P2,…", "Longformer"},
+    {Kind::streaming, "streaming", "SINKS,WINDOW", "StreamingLLM"},
+    {Kind::h2o, "h2o", "HEAVY,RECENT", "H2O", Scoring{EntryScores::of_all_queries}},
+    {Kind::tova, "tova", "SIZE", "TOVA", Scoring{EntryScores::of_last_query}},
+    {Kind::snapkv, "snapkv", "SIZE,WINDOW", "SnapKV", Scoring{EntryScores::of_prompt_end}},
+    {Kind::pyramidkv, "pyramidkv", "SIZE,WINDOW", "PyramidKV",
+     Scoring{EntryScores::of_prompt_end, BudgetSpread::by_layer}},
+    {Kind::adakv, "adakv", "SIZE,WINDOW", "Ada-KV", Scoring{EntryScores::of_prompt_end, BudgetSpread::by_score}},
 }};
 
 const KindRow& row_of(Kind kind) { return kinds[static_cast<std::size_t>(kind)]; }
@@ -44,19 +55,20 @@ const KindRow* find_row(std::string_view policy) {
   return row == kinds.end() ? nullptr : row;
 }
 
-/// "use model, full, window:W, … or snapkv:SIZE,WINDOW with whole numbers".
-std::string expected_forms() {
-  std::string text = "use ";
-  for (const KindRow& row : kinds) {
-    if (&row != &kinds.front()) text += &row == &kinds.back() ? " or " : ", ";
-    text += row.name;
-    if (!row.numbers.empty()) text.append(":").append(row.numbers);
+/// "a, b or c".
+std::string in_words(std::span<const std::string> words) {
+  std::string text;
+  for (const std::string& word : words) {
+    if (&word != &words.front()) text += &word == &words.back() ? " or " : ", ";
+    text += word;
   }
-  return text + " with whole numbers";
+  return text;
 }
 
 /// `what` is wrong, in words that do not name the policy.
-Unexpected refuse(std::string what) { return fail(ErrorCode::bad_policy, std::move(what), expected_forms()); }
+Unexpected refuse(std::string what) {
+  return fail(ErrorCode::bad_policy, std::move(what), "use " + policy_forms_in_words() + " with whole numbers");
+}
 
 /// A whole number from 0 to the largest position; nothing for anything else.
 std::optional<std::int64_t> parse_count(std::string_view digits) {
@@ -131,6 +143,8 @@ Expected<Policy> read_policy(std::string_view text) {
       policy.heavy = numbers[0];
       break;
     case Kind::snapkv:
+    case Kind::pyramidkv:
+    case Kind::adakv:
       if (numbers[1] < 1)
         return refuse("WINDOW is 0, but what the prompt's last WINDOW tokens look at is what is kept");
       if (numbers[1] > numbers[0])
@@ -157,32 +171,56 @@ std::vector<std::string> policy_names() {
   return names;
 }
 
+std::string policy_name(Policy::Kind kind) { return std::string(row_of(kind).name); }
+
+std::string policies_in_words() { return in_words(policy_names()); }
+
+std::string policies_without_roles_in_words() {
+  std::vector<std::string> names;
+  for (const KindRow& row : kinds) {
+    if (row.scoring) names.emplace_back(row.name);
+  }
+  return in_words(names);
+}
+
+std::string policy_forms_in_words() {
+  std::vector<std::string> forms;
+  for (const KindRow& row : kinds) {
+    std::string& form = forms.emplace_back(row.name);
+    if (!row.numbers.empty()) form.append(":").append(row.numbers);
+  }
+  return in_words(forms);
+}
+
 std::string policy_problem(std::string_view text) {
   const Expected<Policy> policy = read_policy(text);
   return policy ? std::string() : policy.error().message;
 }
 
 std::optional<kernels::ScoreRule> score_rule(const Policy& policy) {
-  using kernels::EntryScores;
-  if (policy.kind == Kind::h2o) return kernels::ScoreRule{policy.heavy, policy.recent, EntryScores::of_all_queries};
-  if (policy.kind == Kind::tova) return kernels::ScoreRule{policy.heavy, policy.recent, EntryScores::of_last_query};
-  if (policy.kind == Kind::snapkv) return kernels::ScoreRule{policy.heavy, policy.recent, EntryScores::of_prompt_end};
-  return {};
+  const std::optional<Scoring>& scoring = row_of(policy.kind).scoring;
+  if (!scoring) return {};
+  return kernels::ScoreRule{policy.heavy, policy.recent, scoring->scores, scoring->spread};
 }
 
-bool drops_behind_prompt(const Policy& policy) { return policy.kind == Kind::snapkv; }
+bool drops_behind_prompt(Policy::Kind kind) {
+  const std::optional<Scoring>& scoring = row_of(kind).scoring;
+  return scoring && scoring->scores == EntryScores::of_prompt_end;
+}
 
-bool has_roles(const Policy& policy) { return row_of(policy.kind).has_roles; }
+bool drops_behind_prompt(const Policy& policy) { return drops_behind_prompt(policy.kind); }
+
+bool has_roles(const Policy& policy) { return !row_of(policy.kind).scoring; }
 
 bool has_roles(std::string_view policy) {
   if (policy.empty()) return true;  // of a trace that does not name one
   const KindRow* const row = find_row(policy);
-  return row != nullptr && row->has_roles;
+  return row != nullptr && !row->scoring;
 }
 
 std::string method_name(std::string_view policy) {
   const KindRow* const row = find_row(policy);
-  return row != nullptr && !row->has_roles ? std::string(row->family) : printable(policy);
+  return row != nullptr && row->scoring ? std::string(row->family) : printable(policy);
 }
 
 std::string family_name(std::string_view policy) {
@@ -213,6 +251,8 @@ std::string to_string(const Policy& policy) {
       numbers = {policy.heavy};
       break;
     case Kind::snapkv:
+    case Kind::pyramidkv:
+    case Kind::adakv:
       numbers = {policy.heavy + policy.recent, policy.recent};
       break;
   }

@@ -19,7 +19,7 @@ Policy policy_at_budget(Policy::Kind kind, double fraction, std::int64_t tokens)
     policy.recent = entries - policy.heavy;
   } else if (kind == Policy::Kind::tova) {
     policy.heavy = entries;
-  } else if (kind == Policy::Kind::snapkv) {
+  } else if (drops_behind_prompt(kind)) {
     policy.recent = std::clamp<std::int64_t>(entries / 2, 1, baseline_snap_window);
     policy.heavy = entries - policy.recent;
   } else {

@@ -65,6 +65,8 @@ std::optional<std::int64_t> window_of(const RolePlan& plan, std::optional<std::i
     case Policy::Kind::h2o:
     case Policy::Kind::tova:
     case Policy::Kind::snapkv:
+    case Policy::Kind::pyramidkv:
+    case Policy::Kind::adakv:
       break;
   }
   // Every role is global but those that the plan sets, and these use the model's window where it has one.
@@ -85,6 +87,8 @@ Role role_by_policy(const Policy& policy, TokenPos position) {
     case Policy::Kind::h2o:
     case Policy::Kind::tova:
     case Policy::Kind::snapkv:
+    case Policy::Kind::pyramidkv:
+    case Policy::Kind::adakv:
       break;
   }
   return Role::global;

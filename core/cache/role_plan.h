@@ -56,7 +56,7 @@ class RoleDecider {
   /// W that holds in this run: the plan's, the policy's, the model's, or none where every role is global.
   [[nodiscard]] std::optional<std::int64_t> window() const;
   /// Whether the paper's KV fraction counts W slots a head whole (section 5 of the rules): not for full, where there
-  /// are no roles (h2o, tova, snapkv), and for models without score layers: there it equals ours.
+  /// are no roles (has_roles), and for models without score layers: there it equals ours.
   [[nodiscard]] bool counts_whole_window() const;
   [[nodiscard]] float global_bias() const { return global_bias_; }
   [[nodiscard]] const RolePlan& plan() const { return plan_; }

@@ -33,10 +33,10 @@ bool is_whole(const kernels::DeviceOperations& table) {
          table.begin_aside && table.end_aside && table.join_aside && table.stream && table.rms_norm &&
          table.turn_heads && table.swiglu && table.round_to_bf16 && table.linear && table.token_products &&
          table.token_heads && table.assign_roles && table.create_cache && table.free_cache && table.reset_cache &&
-         table.reserve_cache && table.append && table.append_token && table.keep_by_scores && table.read_scores &&
-         table.end_appends && table.cache_counts && table.attention && table.begin_recording && table.end_recording &&
-         table.free_recording && table.is_current && table.replay && table.attention_train_fits &&
-         table.attention_train_forward && table.attention_train_backward;
+         table.reserve_cache && table.append && table.append_token && table.keep_by_scores && table.drop_entries &&
+         table.read_scores && table.end_appends && table.cache_counts && table.attention && table.begin_recording &&
+         table.end_recording && table.free_recording && table.is_current && table.replay &&
+         table.attention_train_fits && table.attention_train_forward && table.attention_train_backward;
 }
 
 }  // namespace

@@ -28,7 +28,8 @@ Expected<void> check_options(const EngineOptions& options) {
                 "give 1 to " + std::to_string(most_threads) + " threads, or 0 for one per core");
   }
   if (options.trace_store_bytes < 0)
-    return fail(ErrorCode::usage, "a trace store of less than nothing", "give a number of bytes, or 0 for none");
+    return fail(ErrorCode::usage, "trace_store_bytes is " + std::to_string(options.trace_store_bytes),
+                "give a number of bytes, or 0 for none");
   if (options.prompt_attention != PromptAttention::own && options.device != Device::cuda)
     return fail(ErrorCode::usage, "another attention than the engine's own is for GPUs", "use --device cuda");
   return {};

@@ -34,7 +34,7 @@ enum class PromptAttention : std::uint8_t {
   own,    ///< the backend's, over what the cache holds
   flash,  ///< LibTorch's flash attention over all tokens, to compare with: chunks of two tokens and more, in bf16,
           ///< under plans that know no roles but Global; nothing can be generated
-  alone,  ///< every chunk sees itself alone: fills a cache soon, with numbers that mean nothing
+  alone,  ///< every chunk attends to itself alone: fills a cache quickly, with numbers that mean nothing
 };
 
 struct EngineOptions {
@@ -44,7 +44,7 @@ struct EngineOptions {
   std::optional<kernels::ElementType> dtype{};    ///< of activations and cache; unset: f32 on a CPU, bf16 on a GPU
   int threads = 0;                                ///< 0: one per core
   std::int64_t trace_store_bytes = 512LL << 20U;  ///< 0: maps are recomputed when they are asked for
-  /// Only the model's first so many layers, for pictures of them: the record, cache and accounting cover these, there
+  /// Opens only the model's first `layers` layers, to draw their maps: record, cache and accounting cover those; there
   /// are no logits, and nothing can be generated. 0, or more than the model has: all.
   std::int32_t layers = 0;
   /// The one layer whose rows the trace store keeps, for a picture of it alone; unset: all, as they fit.
@@ -53,13 +53,14 @@ struct EngineOptions {
   std::filesystem::path device_module{};  ///< of the GPU backend; empty: libnatscope_cuda.so beside the program
 };
 
-/// Tokens of a text that is processed once more, for a map whose rows were given up; after each chunk of them.
+/// Progress, in tokens, of reading a text again because a map's rows were given up; after each chunk.
 using ReplayProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
 struct PrefillOptions {
   std::int64_t chunk = 512;     ///< tokens per pass, >= 1
   std::int32_t candidates = 0;  ///< kept per prompt token
-  /// Of every prompt token, before it came: what its loss follows from. candidates and on_logits bring them, too.
+  /// Also compute each prompt token's probability given those before it; its loss is −ln of it. candidates and
+  /// on_logits imply it.
   bool probabilities = false;
   /// Tokens; at the beginning, in every layer of a chunk (as many tokens as the chunk's layers so far amount to), and
   /// after each chunk. On the thread of the pass, with nothing locked.
@@ -127,9 +128,9 @@ class Engine {
   [[nodiscard]] Expected<void> start(RolePlan plan, std::int64_t prompt_tokens = 0);
 
   /// Processes tokens in chunks. May be called again to go on. What the first prefill that comes to its end has read is
-  /// the prompt, behind which SnapKV drops, once; what follows stays whole. On an error or a stop the sequence stands
-  /// after the last whole chunk. Errors: bad_token_id, prompt_too_long (past the context), bad_roles, out_of_memory,
-  /// interrupted.
+  /// the prompt, behind which SnapKV and its like drop, once; what follows stays whole. On an error or a stop the
+  /// sequence stands after the last whole chunk. Errors: bad_token_id, prompt_too_long (past the context), bad_roles,
+  /// out_of_memory, interrupted.
   [[nodiscard]] Expected<void> prefill(std::span<const std::int32_t> tokens, const PrefillOptions& options,
                                        std::stop_token stop);
 
@@ -145,19 +146,20 @@ class Engine {
   [[nodiscard]] std::span<const float> logits() const;
   [[nodiscard]] const SequenceRecord& record() const;
   [[nodiscard]] CacheCounts counts() const;
-  /// W in force, or nothing when every role is global or the policy has none (full, h2o, tova, snapkv).
+  /// W in force, or nothing when every role is global or the policy has none (full, those without roles).
   [[nodiscard]] std::optional<std::int64_t> window() const;
-  /// Wall time and tokens of the prefills since start().
+  /// Seconds of wall time spent in prefill() since start().
   [[nodiscard]] double prefill_s() const;
 
   /// A tile of a head's map, from the trace store or by replaying the layer's tokens with their recorded roles, of
-  /// which `on_replay` is told on this thread. Errors: bad_layer, bad_head, bad_position, interrupted. Under H2O, TOVA
-  /// and SnapKV the mask is what it had kept when each query came.
+  /// which `on_replay` is told on this thread. Errors: bad_layer, bad_head, bad_position, interrupted (also: another
+  /// text was begun meanwhile), out_of_memory, internal. Under policies without roles the mask is what was held when
+  /// each query came.
   [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, std::stop_token stop,
                                              const ReplayProgress& on_replay = {}) const;
 
   /// A rectangle of weights, first_query … and first_key …, out [queries, keys]; visible may be empty (data ==
-  /// nullptr).
+  /// nullptr). Errors: as tile().
   [[nodiscard]] Expected<void> weights(LayerId layer, HeadId head, TokenPos first_query, TokenPos first_key,
                                        kernels::View<float, 2> out, kernels::View<std::uint8_t, 2> visible,
                                        std::stop_token stop, const ReplayProgress& on_replay = {}) const;

@@ -18,24 +18,29 @@ constexpr std::int32_t most_layers = 4;
 
 }  // namespace
 
-std::vector<std::int32_t> Engine::State::last_query_of(LayerId layer, KvHeadId kv_head) const {
+HeadMask Engine::State::mask_of(LayerId layer, KvHeadId kv_head) const {
   const std::shared_lock lock(record_mutex);
   const std::span<const std::int32_t> last = record.last_query(layer, kv_head);
-  return {last.begin(), last.end()};
+  return {sequence, {last.begin(), last.end()}};
+}
+
+Expected<void> Engine::State::check_sequence(std::uint64_t wanted) const {
+  const std::shared_lock lock(record_mutex);
+  if (sequence == wanted) return {};
+  return fail(ErrorCode::interrupted, "another text was begun while the map was drawn");
 }
 
 /// Processes the recorded text once more up to `layer` and a few more, with everything decided as it was, and keeps
 /// their rows.
-Expected<void> Engine::State::replay_layer(LayerId layer, HeadId head, std::stop_token stop,
+Expected<void> Engine::State::replay_layer(std::uint64_t of_sequence, LayerId layer, HeadId head, std::stop_token stop,
                                            const ReplayProgress& on_replay) const {
   const ModelConfig& config = folder.config();
   RecordedSequence recorded;
-  std::uint64_t of_sequence = 0;
   {
     const std::shared_lock lock(record_mutex);
+    if (sequence != of_sequence) return fail(ErrorCode::interrupted, "another text was begun while the map was drawn");
     recorded = RecordedSequence::copy(record, std::min(layer.value + most_layers, geometry.layers),
                                       decider->plan().policy, weighed);
-    of_sequence = sequence;
   }
   const auto tokens = static_cast<std::int64_t>(recorded.tokens.size());
   const std::int64_t layer_bytes =
@@ -73,25 +78,21 @@ auto Engine::State::draw(LayerId layer, HeadId head, std::int64_t tokens_needed,
   NATSCOPE_CHECK(check_layer(layer, geometry.layers));
   NATSCOPE_CHECK(check_head(head, config.heads));
   const KvHeadId kv_head = kv_head_of(head, config.heads, config.kv_heads);
-  const std::vector<std::int32_t> last_query = last_query_of(layer, kv_head);
-  if (last_query.empty()) return fail(ErrorCode::bad_position, "there is no text yet, and so no map");
+  const HeadMask mask = mask_of(layer, kv_head);
+  if (mask.last_query.empty()) return fail(ErrorCode::bad_position, "there is no text yet, and so no map");
   if (store.has(layer)) {
-    auto drawn = draw_from(store, layer, head, std::span<const std::int32_t>(last_query));
+    auto drawn = draw_from(store, layer, head, std::span<const std::int32_t>(mask.last_query));
+    NATSCOPE_CHECK(check_sequence(mask.sequence));  // the rows were of the mask's text
     if (drawn || store.has(layer)) return drawn;
   }
 
   const std::lock_guard lock(replay_mutex);
-  std::uint64_t now = 0;
-  {
-    const std::shared_lock record_lock(record_mutex);
-    now = sequence;
-  }
-  const auto wanted = std::min(tokens_needed, static_cast<std::int64_t>(last_query.size()));
-  const bool fits = replayed.has(layer) && replayed.sequence == now && (!replayed.head || *replayed.head == head) &&
-                    replayed.tokens >= wanted;
-  if (!fits) NATSCOPE_CHECK(replay_layer(layer, head, stop, on_replay));
+  const auto wanted = std::min(tokens_needed, static_cast<std::int64_t>(mask.last_query.size()));
+  const bool fits = replayed.has(layer) && replayed.sequence == mask.sequence &&
+                    (!replayed.head || *replayed.head == head) && replayed.tokens >= wanted;
+  if (!fits) NATSCOPE_CHECK(replay_layer(mask.sequence, layer, head, stop, on_replay));
   return draw_from(*replayed.store, LayerId(layer.value - replayed.first.value), replayed.head ? HeadId(0) : head,
-                   std::span<const std::int32_t>(last_query));
+                   std::span<const std::int32_t>(mask.last_query));
 }
 
 Expected<AttentionTile> Engine::tile(const TileKey& key, std::stop_token stop, const ReplayProgress& on_replay) const {

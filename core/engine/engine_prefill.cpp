@@ -154,6 +154,7 @@ Expected<void> Engine::State::step(std::int32_t token, bool generated, std::int3
     return sound;
   }
   set_logits_ready(read.log_sum_exp());
+  prompt_is_read = prompt_is_read || generated;  // what is read behind what was written is no prompt
 
   std::vector<TokenFrame> frames = recorder->take({&token, 1});
   TokenFrame& frame = frames.front();

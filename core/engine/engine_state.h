@@ -46,6 +46,12 @@ struct PromptReading {
   std::vector<float> last;                              // logits [vocab] of the last token
 };
 
+/// What a head's map is masked by, and the text that it is of.
+struct HeadMask {
+  std::uint64_t sequence = 0;  // State::sequence
+  std::vector<std::int32_t> last_query;
+};
+
 struct Engine::State {
   State(ModelFolder opened, PreparedWeights prepared, CacheGeometry cache_geometry, int thread_count,
         std::int64_t trace_store_bytes, std::optional<LayerId> stored_layer);
@@ -55,7 +61,8 @@ struct Engine::State {
   [[nodiscard]] Expected<void> start(RolePlan plan, std::int64_t prompt_tokens = 0);
   /// Errors: bad_token_id, prompt_too_long, bad_roles: what can be said before any work is done.
   [[nodiscard]] Expected<void> check_tokens(std::span<const std::int32_t> tokens) const;
-  /// The next prefill's tokens end the prompt, unless one was read to its end before; none: there will be no prompt.
+  /// How many tokens the next prefill reads: they end the prompt, unless there was one, or something was written. None
+  /// (a step): nothing is weighed.
   void set_prompt(std::optional<std::int64_t> tokens);
   /// Brings the cache back to what the record says, after a pass that did not come to its end.
   [[nodiscard]] Expected<void> restore(std::stop_token stop);
@@ -83,12 +90,13 @@ struct Engine::State {
                                            PromptReading& reading, std::stop_token stop);
   [[nodiscard]] Expected<void> step(std::int32_t token, bool generated, std::int32_t candidates, std::stop_token stop);
 
-  [[nodiscard]] std::vector<std::int32_t> last_query_of(LayerId layer, KvHeadId kv_head) const;
+  [[nodiscard]] HeadMask mask_of(LayerId layer, KvHeadId kv_head) const;
+  [[nodiscard]] Expected<void> check_sequence(std::uint64_t wanted) const;
   template <class Draw>
   [[nodiscard]] auto draw(LayerId layer, HeadId head, std::int64_t tokens_needed, std::stop_token stop,
                           const ReplayProgress& on_replay, const Draw& draw_from) const
       -> decltype(draw_from(std::declval<const TraceStore&>(), layer, head, std::span<const std::int32_t>()));
-  [[nodiscard]] Expected<void> replay_layer(LayerId layer, HeadId head, std::stop_token stop,
+  [[nodiscard]] Expected<void> replay_layer(std::uint64_t of_sequence, LayerId layer, HeadId head, std::stop_token stop,
                                             const ReplayProgress& on_replay) const;
 
   ModelFolder folder;

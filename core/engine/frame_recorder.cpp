@@ -101,7 +101,7 @@ Expected<void> FrameRecorder::attended(LayerId layer, TokenPos first, kernels::C
 
 Expected<void> FrameRecorder::evict(kernels::KvCache& cache, LayerId layer, TokenPos now) {
   const auto index = static_cast<std::size_t>(now.value - first_.value);
-  NATSCOPE_CHECK(drop_by_scores(cache, layer, now, *rule_, {}, &evicted_[index]));
+  NATSCOPE_CHECK(drop_by_scores(cache, layer, now, *rule_, evicted_[index]));
   for (std::int32_t head = 0; head < geometry_.kv_heads; ++head) {
     entries_[index * tallies_.size() + head_index(layer, head)] =
         static_cast<std::int32_t>(cache.entries(layer, KvHeadId(head)));
@@ -127,13 +127,12 @@ Expected<void> FrameRecorder::dropped(LayerId layer, TokenPos now, std::span<con
 }
 
 Expected<void> FrameRecorder::choose_drops(LayerId layer, TokenPos now, kernels::View<float, 2> scores,
-                                           std::vector<std::vector<std::int32_t>>& positions) {
+                                           std::vector<std::vector<TokenPos>>& positions) {
   const auto index = static_cast<std::size_t>(now.value - first_.value);
-  positions.clear();
+  positions = positions_that_go(scores, now, *rule_, layer, geometry_.layers);
   for (std::int32_t head = 0; head < geometry_.kv_heads; ++head) {
-    const std::vector<std::int32_t>& gone = positions.emplace_back(
-        positions_that_go({&scores(head, 0), static_cast<std::size_t>(scores.size(1))}, now, *rule_));
-    for (const std::int32_t position : gone) evicted_[index].push_back({layer, KvHeadId(head), TokenPos(position)});
+    const std::vector<TokenPos>& gone = positions[static_cast<std::size_t>(head)];
+    for (const TokenPos position : gone) evicted_[index].push_back({layer, KvHeadId(head), position});
     entries_[index * tallies_.size() + head_index(layer, head)] -= static_cast<std::int32_t>(gone.size());
   }
   return {};

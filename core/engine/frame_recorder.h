@@ -20,8 +20,7 @@ namespace natscope {
 ///
 ///   recorder.begin(first, n);         // a pass over n tokens
 ///   … the pass calls decide, attended, evict …
-///   frames = recorder.take(tokens);   // only when the pass came to its end: a pass that did not has left no trace
-///   here
+///   frames = recorder.take(tokens);   // only after a pass that came to its end; others leave no trace
 class FrameRecorder final : public PassObserver {
  public:
   /// `decider` and `store` must outlive this.
@@ -53,7 +52,7 @@ class FrameRecorder final : public PassObserver {
   [[nodiscard]] Expected<void> dropped(LayerId layer, TokenPos now, std::span<const std::int32_t> positions,
                                        std::span<const std::int32_t> held) override;
   [[nodiscard]] Expected<void> choose_drops(LayerId layer, TokenPos now, kernels::View<float, 2> scores,
-                                            std::vector<std::vector<std::int32_t>>& positions) override;
+                                            std::vector<std::vector<TokenPos>>& positions) override;
 
  private:
   [[nodiscard]] std::size_t head_index(LayerId layer, std::int64_t kv_head) const;

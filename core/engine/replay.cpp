@@ -78,8 +78,7 @@ Expected<void> ReplayObserver::attended(LayerId layer, TokenPos first, kernels::
 
 /// The same entries go as went before.
 Expected<void> ReplayObserver::evict(kernels::KvCache& cache, LayerId layer, TokenPos now) {
-  return drop_by_scores(cache, layer, now, *sequence_.rule, sequence_.evicted[static_cast<std::size_t>(now.value)],
-                        nullptr);
+  return drop_known(cache, layer, *sequence_.rule, sequence_.evicted[static_cast<std::size_t>(now.value)]);
 }
 
 Expected<void> ReplayObserver::prescribe_drops(LayerId layer, TokenPos first,
@@ -106,10 +105,10 @@ Expected<void> ReplayObserver::dropped(LayerId layer, TokenPos now, std::span<co
 
 /// The same positions as before, whatever the scores have become.
 Expected<void> ReplayObserver::choose_drops(LayerId layer, TokenPos now, kernels::View<float, 2>,
-                                            std::vector<std::vector<std::int32_t>>& positions) {
+                                            std::vector<std::vector<TokenPos>>& positions) {
   positions.assign(static_cast<std::size_t>(sequence_.kv_heads), {});
   for (const EvictedEntry& entry : sequence_.evicted[static_cast<std::size_t>(now.value)]) {
-    if (entry.layer == layer) positions[static_cast<std::size_t>(entry.kv_head.value)].push_back(entry.position.value);
+    if (entry.layer == layer) positions[static_cast<std::size_t>(entry.kv_head.value)].push_back(entry.position);
   }
   return {};
 }

@@ -60,7 +60,7 @@ class ReplayObserver final : public PassObserver {
   [[nodiscard]] Expected<void> dropped(LayerId layer, TokenPos now, std::span<const std::int32_t> positions,
                                        std::span<const std::int32_t> held) override;
   [[nodiscard]] Expected<void> choose_drops(LayerId layer, TokenPos now, kernels::View<float, 2> scores,
-                                            std::vector<std::vector<std::int32_t>>& positions) override;
+                                            std::vector<std::vector<TokenPos>>& positions) override;
 
  private:
   const RecordedSequence& sequence_;

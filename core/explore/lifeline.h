@@ -15,10 +15,10 @@ enum class EntryFate : std::uint8_t {
   held,               ///< still in the cache
   ended_by_global,    ///< a local, and a global token came
   left_window,        ///< a sliding token, W tokens later
-  evicted_by_policy,  ///< it was dropped where no roles decide (H2O, TOVA, SnapKV)
+  evicted_by_policy,  ///< it was dropped where no roles decide (has_roles)
 };
 
-/// The life of one token in one head: processed at `born`, last seen by the query at `last_query` where that is known.
+/// The life of one token in one head; `dropped_after` is unset while it is held.
 struct Lifeline {
   TokenPos born;
   Role role = Role::global;
@@ -32,7 +32,7 @@ struct Lifeline {
                                              TokenPos position);
 
 /// One sentence for a person: "local, dropped after 58, which became global and ended it". Without the role where a
-/// policy has none (H2O, TOVA, SnapKV): "dropped after 58, evicted by the policy".
+/// policy has none (has_roles): "dropped after 58, evicted by the policy".
 [[nodiscard]] std::string describe(const Lifeline& lifeline, bool has_role = true);
 
 /// Share of all (layer, KV head) pairs that still hold the token after the last one of the record, 0 … 1.

@@ -32,7 +32,7 @@ struct TokenCandidate {
   return std::max(static_cast<float>(probability), std::numeric_limits<float>::denorm_min());
 }
 
-/// An entry that H2O, TOVA or SnapKV dropped in a step; elsewhere roles say what is dropped.
+/// An entry that a policy without roles (has_roles) dropped in a step; elsewhere roles say what is dropped.
 struct EvictedEntry {
   LayerId layer;
   KvHeadId kv_head;
@@ -48,14 +48,14 @@ struct TokenFrame {
   std::int32_t token = 0;
   std::string text;           ///< what the token adds on screen; UTF-8, may be empty while a character is incomplete
   bool generated = false;     ///< false: part of the prompt
-  std::vector<Role> roles;    ///< [layers, kv_heads]; all global under H2O, TOVA and SnapKV, which have no roles
+  std::vector<Role> roles;    ///< [layers, kv_heads]; all global under a policy without roles
   std::vector<float> scores;  ///< [layers, kv_heads, 3] before the bias; empty without score layers
   std::vector<std::int32_t> entries;  ///< [layers, kv_heads] held after this token
   CacheCounts counts;                 ///< after this token (prompt: allocated_bytes as after the prefill)
   float probability = 0;              ///< as_probability() of this token before it came; 0 where it was not computed
   /// The likeliest next tokens after this one, best first; empty where not kept.
   std::vector<TokenCandidate> candidates;
-  std::vector<EvictedEntry> evicted;  ///< after this token, where no roles decide (H2O, TOVA, SnapKV); else empty
+  std::vector<EvictedEntry> evicted;  ///< after this token, where no roles decide; else empty
   double step_ms = 0;                 ///< wall time of its step; a prompt's tokens share the prefill's evenly
 };
 
@@ -104,7 +104,8 @@ class SequenceRecord {
   [[nodiscard]] std::span<const std::int32_t> next_global(LayerId layer, KvHeadId kv_head) const;
 
   /// The last query that may see each key of one head, [size()]: what an attention map masks by (last_query_that_sees,
-  /// or the step in which H2O, TOVA or SnapKV dropped it; no_next_global while it is open), kept up to date by append.
+  /// or the step in which a policy without roles dropped it; no_next_global while it is open), kept up to date by
+  /// append.
   [[nodiscard]] std::span<const std::int32_t> last_query(LayerId layer, KvHeadId kv_head) const;
 
   [[nodiscard]] const HeadTally& tally(LayerId layer, KvHeadId kv_head) const;

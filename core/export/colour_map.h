@@ -43,7 +43,7 @@ enum class ColourMap : std::uint8_t { viridis, magma, cividis };
 /// How much of its role's colour a dropped token keeps; the rest is the paper. Dark paper asks for more: there the
 /// three pale colours lie closer together.
 [[nodiscard]] double faded_share(Theme theme);
-/// Where a policy has no roles (H2O, TOVA, SnapKV): what is held, and what was dropped. Greys: no role's colour.
+/// Where a policy has no roles (has_roles): what is held, and what was dropped. Greys: no role's colour.
 [[nodiscard]] Rgb held_colour(Theme theme, bool is_dropped);
 /// Where two caches are compared: by both, by one alone, or by neither. Hues that no role has, and greys; in steps of
 /// lightness, too: the further from the paper, the more there is to see.

@@ -57,7 +57,7 @@ Expected<void> write_cells(std::string text, const Map& map, std::int64_t length
   return sink(text);
 }
 
-/// Where there are no roles (H2O, TOVA, SnapKV), what is held stands beside the roles that are none.
+/// Where there are no roles (has_roles), what is held stands beside the roles that are none.
 Expected<void> write_roles(const RoleMap& map, bool with_held, const TextSink& sink) {
   return write_cells(
       with_held ? "layer,kv_head,position,role,held\n" : "layer,kv_head,position,role\n", map, map.length,

@@ -40,7 +40,7 @@ struct RoleMap {
   std::int32_t layers = 0;
   std::int32_t kv_heads = 0;
   std::int64_t length = 0;
-  std::vector<Role> roles;  ///< [layers, kv_heads, length]; all global under H2O, TOVA and SnapKV, which have none
+  std::vector<Role> roles;              ///< [layers, kv_heads, length]; all global under a policy without roles
   std::vector<std::uint8_t> is_held{};  ///< [layers, kv_heads, length] 1 where it is held after the last token
 };
 
@@ -59,7 +59,7 @@ struct KvCurve {
 struct ColouredText {
   std::optional<MapId> head;  ///< absent: all of them
   PositionRange range;
-  std::vector<Role> roles;  ///< [range] of the head's KV head; empty without a head, and under H2O, TOVA and SnapKV
+  std::vector<Role> roles;  ///< [range] of the head's KV head; empty without a head, and under a policy without roles
   std::vector<std::uint8_t> is_held;  ///< [range] 1 where the head's KV head holds it; empty without a head
   std::vector<float> held_share;      ///< [range] of all KV heads of all layers, 0 … 1
 };

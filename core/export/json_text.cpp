@@ -7,9 +7,9 @@
 #include "core/export/data_writers.h"
 
 /// {kind, layer, head, queries, keys, values, provenance}: queries and keys are the positions of the rows and columns,
-/// null where a kind has none, as are layer and head; of an overview the first positions of its cells. Roles under H2O,
-/// TOVA and SnapKV, which have none, come with held, 1 where a token is held after the last one, in the shape of
-/// values. Written in pieces rather than built: a map may have millions of cells.
+/// null where a kind has none, as are layer and head; of an overview the first positions of its cells. Roles under a
+/// policy without them come with held, 1 where a token is held after the last one, in the shape of values. Written in
+/// pieces rather than built: a map may have millions of cells.
 namespace natscope {
 namespace {
 

@@ -4,21 +4,22 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <string_view>
 
 #include "core/cache/policy.h"
+#include "core/cache/policy_names.h"
 
 namespace natscope {
 namespace {
 
 /// By their looks. Grey is what the others are measured by.
-constexpr std::array<std::string_view, 8> kinds{"full", "model",      "window", "streaming",
-                                                "h2o",  "longformer", "tova",   "snapkv"};
+constexpr std::array<Policy::Kind, 10> kinds{
+    Policy::Kind::full,       Policy::Kind::model, Policy::Kind::window, Policy::Kind::streaming, Policy::Kind::h2o,
+    Policy::Kind::longformer, Policy::Kind::tova,  Policy::Kind::snapkv, Policy::Kind::pyramidkv, Policy::Kind::adakv};
 
 }  // namespace
 
 int family_look(const std::string& policy) {
-  const auto kind = std::ranges::find(kinds, std::string_view(policy).substr(0, policy.find(':')));
+  const auto kind = std::ranges::find(kinds, policy.substr(0, policy.find(':')), policy_name);
   return kind == kinds.end() ? -1 : static_cast<int>(kind - kinds.begin());
 }
 

@@ -21,7 +21,8 @@
 /// `trace`; how the tokens read stands in the metadata (core/session/trace_texts.h). Beyond it a trace has what a
 /// session has, too, under the same names:
 ///   probability   F32 [T]           of each token before it came; 0: not known
-/// and under H2O, TOVA and SnapKV, as under the methods of other programs, where roles (all 0) do not say what is held:
+/// and under policies without roles, as under the methods of other programs, where roles (all 0) do not say what is
+/// held:
 ///   evicted       I32 [entries, 3]  layer, KV head and position of every entry that was dropped, step after step
 ///   evicted_ends  I64 [T]           where in that list each step's entries end
 namespace natscope {

@@ -13,7 +13,7 @@
 namespace natscope {
 
 /// The trace's run, frame after frame. `kv_entries` must be what its roles and window leave (the rules, section 5): a
-/// file that contradicts itself is refused. Under H2O, TOVA and SnapKV, which have no roles, they must be what its
+/// file that contradicts itself is refused. Under policies without roles they must be what its
 /// evicted entries leave; of a trace without those the counts stand as they are, and what was dropped is known for
 /// heads with a recorded map only: elsewhere every entry looks held, so ask knows_what_is_held before that is shown.
 ///

@@ -156,29 +156,58 @@ Status KvHeadEntries::keep_by_scores(TokenPos now, std::int64_t heavy, std::int6
   } catch (const std::bad_alloc&) {
     return {StatusCode::out_of_memory, "keep_by_scores"};
   }
-  if (gone.empty()) return {};
+  drop_slots(gone);
+  return {};
+}
+
+/// Of all of these entries. `slots` are put in order.
+void KvHeadEntries::drop_slots(std::vector<SlotId>& slots) {
+  if (slots.empty()) return;
   // From the highest slot down: what is moved into a hole is then never one that is still to go.
-  std::sort(gone.begin(), gone.end(), std::greater<>());
-  for (const SlotId slot : gone) {
+  std::sort(slots.begin(), slots.end(), std::greater<>());
+  for (const SlotId slot : slots) {
     --by_role_[static_cast<std::size_t>(roles_[at(slot)])];
     drop(slot);
   }
   rebuild_lists();
   give_back_empty_pages();
-  return {};
+}
+
+/// Until something goes every position is in its own slot; behind that it is mostly the newest one that is asked for.
+std::optional<SlotId> KvHeadEntries::slot_of(TokenPos position) const {
+  if (position.value >= 0 && position.value < count() &&
+      positions_[static_cast<std::size_t>(position.value)] == position.value) {
+    return SlotId(position.value);
+  }
+  const auto found = std::find(positions_.rbegin(), positions_.rend(), position.value);
+  if (found == positions_.rend()) return {};
+  return SlotId(static_cast<std::int32_t>(positions_.rend() - found) - 1);
 }
 
 Status KvHeadEntries::set_score(TokenPos position, float score) {
   if (!keep_scores_) return {StatusCode::invalid_argument, "set_score: the cache keeps no scores"};
-  // Until something goes every position is in its own slot; behind that it is the newest one that is asked for.
-  if (position.value >= 0 && position.value < count() &&
-      positions_[static_cast<std::size_t>(position.value)] == position.value) {
-    scores_[static_cast<std::size_t>(position.value)] = score;
-    return {};
+  const std::optional<SlotId> slot = slot_of(position);
+  if (!slot) return {StatusCode::invalid_argument, "set_score: position not held"};
+  scores_[at(*slot)] = score;
+  return {};
+}
+
+Status KvHeadEntries::drop(std::span<const TokenPos> positions) {
+  std::vector<SlotId> slots;
+  try {
+    slots.reserve(positions.size());
+    std::vector<bool> goes(positions_.size());
+    for (const TokenPos position : positions) {
+      const std::optional<SlotId> slot = slot_of(position);
+      if (!slot) return {StatusCode::invalid_argument, "drop: position not held"};
+      if (goes[at(*slot)]) return {StatusCode::invalid_argument, "drop: a position twice"};
+      goes[at(*slot)] = true;
+      slots.push_back(*slot);
+    }
+  } catch (const std::bad_alloc&) {
+    return {StatusCode::out_of_memory, "drop"};
   }
-  const auto found = std::find(positions_.rbegin(), positions_.rend(), position.value);
-  if (found == positions_.rend()) return {StatusCode::invalid_argument, "set_score: position not held"};
-  scores_[static_cast<std::size_t>(positions_.rend() - found) - 1] = score;
+  drop_slots(slots);
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -31,6 +32,7 @@ class KvHeadEntries {
   Status append(TokenPos first, std::span<const Role> roles, ConstView<float, 2> keys, ConstView<float, 2> values);
   Status keep_by_scores(TokenPos now, std::int64_t heavy, std::int64_t recent, std::vector<TokenPos>* dropped);
   Status set_score(TokenPos position, float score);
+  Status drop(std::span<const TokenPos> positions);
   [[nodiscard]] bool keeps_scores() const { return keep_scores_; }
   [[nodiscard]] std::span<const std::int32_t> positions() const { return positions_; }  ///< by slot
   [[nodiscard]] std::span<float> scores() { return scores_; }  ///< by slot, where they are kept
@@ -45,6 +47,8 @@ class KvHeadEntries {
 
   [[nodiscard]] Change plan(TokenPos first, std::span<const Role> roles) const;
   [[nodiscard]] bool make_room(const Change& change);
+  [[nodiscard]] std::optional<SlotId> slot_of(TokenPos position) const;
+  void drop_slots(std::vector<SlotId>& slots);
   void drop(SlotId slot);
   void drop_locals();
   void drop_sliding_before(std::int64_t position);

@@ -81,22 +81,9 @@ class PagedKvCache final : public KvCache {
     return {};
   }
 
-  Status pool_scores(LayerId layer, std::int64_t recent) override {
-    if (const Status status = check_scored(layer, "pool_scores"); !status.ok()) return status;
-    for (cpu::KvHeadEntries& head : heads_of(layer)) {
-      const std::span<const std::int32_t> positions = head.positions();
-      for (std::size_t slot = 0; slot < positions.size(); ++slot) {
-        if (static_cast<std::size_t>(positions[slot]) != slot)
-          return {StatusCode::invalid_argument, "pool_scores: a head does not hold every position"};
-      }
-      try {
-        kernels::pool_scores(
-            head.scores().first(static_cast<std::size_t>(std::max<std::int64_t>(0, head.count() - recent))));
-      } catch (const std::bad_alloc&) {
-        return {StatusCode::out_of_memory, "pool_scores"};
-      }
-    }
-    return {};
+  Status drop(LayerId layer, KvHeadId kv_head, std::span<const TokenPos> positions) override {
+    if (!has(layer, kv_head)) return {StatusCode::invalid_argument, "layer, kv_head: not in the cache"};
+    return heads_[index(layer, kv_head)].drop(positions);
   }
 
   Status clear_scores(LayerId layer) override {

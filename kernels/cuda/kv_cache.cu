@@ -118,6 +118,16 @@ __global__ void __launch_bounds__(append_threads)
   *at(call.held) = head.state->entries();
 }
 
+/// A block a head.
+__global__ void __launch_bounds__(append_threads)
+    drop_entries_kernel(__grid_constant__ const KvArena arena, __grid_constant__ const EntryDrops call) {
+  __shared__ AppendShared shared;
+  const std::int64_t place = static_cast<std::int64_t>(blockIdx.y) * arena.kv_heads + blockIdx.x;
+  const std::int64_t first = place * call.from.sizes[2];
+  keep_slots(BlockTeam(), shared, KvHeadPages(arena, call.layer + blockIdx.y, blockIdx.x), call.kept.data[place],
+             call.from.data + first, call.to.data + first, call.moves.data[place]);
+}
+
 __global__ void take_back_kernel(__grid_constant__ const KvArena arena) {
   __shared__ AppendShared shared;
   take_back_pages(BlockTeam(), shared, arena);
@@ -345,6 +355,25 @@ Status DeviceKvCache::keep_by_scores(const TokenDrops& call, Stream stream) {
   }
   const dim3 heads(static_cast<unsigned>(arena_.kv_heads), static_cast<unsigned>(layers));
   return launch_kernel(keep_by_scores_kernel, heads, append_threads, 0, stream, arena_, call);
+}
+
+Status DeviceKvCache::drop_entries(const EntryDrops& call, Stream stream) {
+  const std::int64_t layers = call.kept.size(0);
+  if (call.layer < 0 || call.layer + layers > arena_.layers)
+    return {StatusCode::invalid_argument, "drop_entries: layers over the cache's"};
+  const auto is_packed = [](const auto& view) {
+    return view.strides == std::remove_cvref_t<decltype(view)>::packed(view.data, view.sizes).strides;
+  };
+  const std::int64_t most = call.from.size(2);
+  const bool fit = launch::has_sizes(call.kept, {layers, arena_.kv_heads}) &&
+                   launch::has_sizes(call.moves, {layers, arena_.kv_heads}) &&
+                   launch::has_sizes(call.from, {layers, arena_.kv_heads, most}) &&
+                   launch::has_sizes(call.to, {layers, arena_.kv_heads, most});
+  if (!fit || !is_packed(call.kept) || !is_packed(call.moves) || !is_packed(call.from) || !is_packed(call.to))
+    return {StatusCode::shape_mismatch, "drop_entries: [layers, kv_heads] and [layers, kv_heads, n], packed"};
+  if (layers == 0) return {};
+  const dim3 heads(static_cast<unsigned>(arena_.kv_heads), static_cast<unsigned>(layers));
+  return launch_kernel(drop_entries_kernel, heads, append_threads, 0, stream, arena_, call);
 }
 
 Status DeviceKvCache::read_scores(LayerId layer, View<float, 2> to_host, Stream stream) const {

@@ -52,8 +52,8 @@ struct HeadEntries {
 /// keep_by_scores; a finish_step after many of them does. Scores stand beside the pages: 4 bytes an entry that the
 /// rule lets a head hold.
 /// Under a rule of a prompt's end tokens may come in chunks; scores grow where a decode is asked for the token's own,
-/// and once the prompt is read keep_by_scores drops, call by call, what it is told to go. What goes leaves its place to
-/// the last one of its role, so globals and locals are in no particular order then.
+/// and once the prompt is read drop_entries drops what it is told. What goes leaves its place to the last one of its
+/// role, or to one of the last ones, so globals and locals are in no particular order then.
 class DeviceKvCache {
  public:
   /// `max_tokens`: the longest sequence that will come. limit_bytes of the shape bounds the slabs (0: the device's
@@ -103,6 +103,11 @@ class DeviceKvCache {
   /// entry a head at most, and `call` is told which. One kernel, a block a head. Errors: shape_mismatch,
   /// invalid_argument (no scores are kept, layers over the cache's).
   Status keep_by_scores(const TokenDrops& call, Stream stream);
+
+  /// Drops entries of all heads of some layers, which hold globals alone, on the device: see EntryDrops. One kernel, a
+  /// block a head; it writes what moves. Pages that become empty can be used again after finish_step().
+  /// Errors: shape_mismatch (also: not packed), invalid_argument (layers over the cache's).
+  Status drop_entries(const EntryDrops& call, Stream stream);
 
   /// The scores of the first n entries of each head of a layer as they stand, by slot, which is the position of a
   /// global entry where nothing went. Done when the stream has passed it.

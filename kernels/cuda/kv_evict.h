@@ -55,6 +55,26 @@ NATSCOPE_HD void drop_entry(const Team& team, const KvHeadPages& head, std::int3
   });
 }
 
+/// Drops many entries of a head that holds globals alone: its first `kept` slots stay, and into `count` holes to[i]
+/// among them come the entries from[i] behind. Pages that become empty are free once they are taken back.
+template <class Team>
+NATSCOPE_HD void keep_slots(const Team& team, AppendShared& shared, const KvHeadPages& head, std::int32_t kept,
+                            const std::int32_t* from, const std::int32_t* to, std::int32_t count) {
+  const KvArena& arena = *head.arena;
+  const std::int32_t pages_before = head.state->pages;
+  const std::int32_t pages = arena.pages_for(kept);
+  const std::int32_t empty = pages_before - pages;
+  move_entries(team, head, from, to, count);
+  team.each(0, [](std::int32_t) {});  // everybody has read the state before one thread writes it
+  team.each(1, [&](std::int32_t) {
+    shared.first_page = fetch_add(arena.stock->returned, empty);
+    head.state->held[0] = kept;
+    head.state->pages = pages;
+  });
+  team.each(empty,
+            [&](std::int32_t index) { arena.returned_pages[shared.first_page + index] = head.table[pages + index]; });
+}
+
 /// What comes first where scores are the last query's, over the heads of a layer (EntryScores): each head's entries get
 /// the sums of all, the newest token's own weights, self_scores(kv_head), among them. All heads hold the same positions
 /// in the same slots, for they took the same tokens and dropped the same ones.

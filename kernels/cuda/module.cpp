@@ -195,6 +195,9 @@ Status append_token(OpenedDevice* device, DeviceCache* cache, const ConstView<Ro
 Status keep_by_scores(OpenedDevice* device, DeviceCache* cache, const TokenDrops* call) {
   return cache->entries->keep_by_scores(*call, stream_of(device));
 }
+Status drop_entries(OpenedDevice* device, DeviceCache* cache, const EntryDrops* call) {
+  return cache->entries->drop_entries(*call, stream_of(device));
+}
 Status read_scores(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, const View<float, 2>* to_host) {
   return cache->entries->read_scores(LayerId(layer), *to_host, stream_of(device));
 }
@@ -323,6 +326,7 @@ constexpr DeviceOperations table{
     .append = append,
     .append_token = append_token,
     .keep_by_scores = keep_by_scores,
+    .drop_entries = drop_entries,
     .read_scores = read_scores,
     .end_appends = end_appends,
     .cache_counts = cache_counts,

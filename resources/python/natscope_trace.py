@@ -14,7 +14,7 @@ Whatever decides how long tokens stay, in any framework, can be looked at this w
 and with a method that has none, by what it dropped:
 
     write_trace("run.safetensors", tokens=ids, texts=texts, names=names, head_dim=128, heads=32,
-                method="SnapKV 512", dropped_after=dropped)    # [layers, KV heads, T]
+                method="Keyformer 512", dropped_after=dropped) # [layers, KV heads, T]
 
 Then `natscope run.safetensors` shows it, and `natscope-cli export --from run.safetensors …` draws it. Needs numpy.
 """
@@ -39,7 +39,7 @@ def write_trace(path, *, tokens, roles=None, window=None, method=None, dropped_a
 
     tokens           [T] token ids, prompt and generated ones.
     roles            [layers, KV heads, T], each GLOBAL, LOCAL or SLIDING; `window` is W, which Sliding needs.
-    method           what decided in place of roles, a name for titles ("SnapKV 512"), with
+    method           what decided in place of roles, a name for titles ("Keyformer 512"), with
     dropped_after    [layers, KV heads, T]: the step (position of the query) after which each token's entry was gone
                      from that head's cache, -1 where it is still there. A prompt that is compressed in one go drops
                      its tokens after its last one.

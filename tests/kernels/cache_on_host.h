@@ -55,6 +55,9 @@ class CacheOnHost : public TestedCache {
     std::memset(arena_.heads, 0, static_cast<std::size_t>(arena_.head_count()) * sizeof(kernels::cuda::KvHeadState));
     std::memset(arena_.stock, 0, sizeof(kernels::cuda::KvPageStock));
     arena_.scores = reinterpret_cast<float*>(scores_.data());
+    // As DeviceKvCache::reset: there a token's own score does not come before what is added to it.
+    if (rule != nullptr && rule->scores == kernels::EntryScores::of_prompt_end)
+      std::fill_n(arena_.scores, arena_.head_count() * arena_.most_scored, 0.0F);
     set_window(arena_, window, max_tokens);
     arena_.most_tokens = static_cast<std::int32_t>(max_tokens);
     moves_.assign(static_cast<std::size_t>(arena_.moves_bytes() / 4), -7);
@@ -107,6 +110,17 @@ class CacheOnHost : public TestedCache {
       step.dropped.push_back(
           kernels::cuda::keep_by_scores(HostTeam(), head, step.self_scores[index], step.prescribed[index]));
       step.held.push_back(head.state->entries());
+    }
+    return {};
+  }
+
+  kernels::Status drop_entries(const EntryStep& step) override {
+    for (std::size_t index = 0; index < step.kept.size(); ++index) {
+      const auto place = static_cast<std::int64_t>(index);
+      const kernels::cuda::KvHeadPages head(arena_, step.layer.value + place / arena_.kv_heads,
+                                            place % arena_.kv_heads);
+      keep_slots(HostTeam(), shared_, head, step.kept[index], step.from.data() + place * step.most,
+                 step.to.data() + place * step.most, step.moves[index]);
     }
     return {};
   }

@@ -147,6 +147,38 @@ struct BothCaches {
     }
   }
 
+  /// Some entries of each head of some layers, each with the odds of `tenths` in ten, by slots on the device.
+  void drop_at_once(RandomArrays& random, std::int32_t first, std::int32_t layers, int tenths) {
+    EntryStep step{LayerId(first), position, {}, {}, {}, {}};
+    for (std::int32_t place = 0; place < layers * shape.kv_heads; ++place) {
+      const LayerId layer(first + place / shape.kv_heads);
+      const KvHeadId head(place % shape.kv_heads);
+      const auto positions = device->read(layer, head).positions;
+      std::vector<bool> goes;
+      std::vector<TokenPos> gone;
+      for (const std::int32_t held : positions) {
+        goes.push_back(random.between(0, 9) < tenths);
+        if (goes.back()) gone.emplace_back(held);
+      }
+      const std::size_t kept = positions.size() - gone.size();
+      std::vector<std::int32_t> from;
+      std::vector<std::int32_t> to;
+      for (std::size_t slot = 0; slot < positions.size(); ++slot) {
+        if (slot < kept && goes[slot]) to.push_back(static_cast<std::int32_t>(slot));
+        if (slot >= kept && !goes[slot]) from.push_back(static_cast<std::int32_t>(slot));
+      }
+      REQUIRE(from.size() == to.size());
+      step.kept.push_back(static_cast<std::int32_t>(kept));
+      step.moves.push_back(static_cast<std::int32_t>(from.size()));
+      from.resize(static_cast<std::size_t>(position), -1);  // nobody reads it
+      to.resize(static_cast<std::size_t>(position), -1);
+      step.from.insert(step.from.end(), from.begin(), from.end());
+      step.to.insert(step.to.end(), to.begin(), to.end());
+      REQUIRE(cpu->drop(layer, head, gone).ok());
+    }
+    REQUIRE(device->drop_entries(step).ok());
+  }
+
   void check() {
     std::int64_t pages = 0;
     for (std::int32_t layer = 0; layer < shape.layers; ++layer) {
@@ -267,6 +299,42 @@ TEST_CASE("heavy hitters stay on the device as on the CPU, whatever the roles") 
               caches.check();
             }
           }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("what goes at once behind a prompt leaves what the CPU leaves, and its pages to what comes") {
+  RandomArrays random(68);
+  INFO(random.how_to_repeat());
+  for (const CacheBackend& backend : cache_backends()) {
+    CAPTURE(backend.name);
+    CaseTurns turns;
+    for (const std::int32_t tokens : {1, 31, 32, 33, 200}) {
+      for (const std::int32_t page_entries : {1, 5, 32}) {
+        for (const int tenths : {0, 1, 5, 9, 10}) {
+          if (!turns.next()) continue;
+          CAPTURE(tokens);
+          CAPTURE(page_entries);
+          CAPTURE(tenths);
+          const ScoreRule rule{4, 1, EntryScores::of_prompt_end};
+          const ElementType dtype = tokens % 2 == 0 ? ElementType::f32 : ElementType::bf16;
+          BothCaches caches(backend, {2, 3, dtype == ElementType::f32 ? 8 : 10, dtype, page_entries}, 400, 0, &rule);
+          REQUIRE(caches.device->reserve(tokens, 2).ok());
+          for (std::int32_t layer = 0; layer < 2; ++layer) caches.append(random, LayerId(layer), tokens, {1, 0, 0});
+          caches.position += tokens;
+          REQUIRE(caches.device->finish_step().ok());
+          caches.drop_at_once(random, 1, 1, tenths);  // one layer, then both at once
+          caches.drop_at_once(random, 0, 2, tenths);
+          REQUIRE(caches.device->finish_step().ok());
+          caches.check();
+          // What became free is taken again, and the rest goes on.
+          REQUIRE(caches.device->reserve(tokens, 2).ok());
+          for (std::int32_t layer = 0; layer < 2; ++layer) caches.append(random, LayerId(layer), tokens, {1, 0, 0});
+          caches.position += tokens;
+          REQUIRE(caches.device->finish_step().ok());
+          caches.check();
         }
       }
     }

@@ -308,52 +308,49 @@ TEST_CASE("scores are shared among heads that hold the same positions, and clear
   CHECK(cache->share_scores(LayerId(2)).code == StatusCode::invalid_argument);
 }
 
-TEST_CASE("scores before the recent ones are pooled, while every position is held") {
+TEST_CASE("entries that are named go, and the others stay as they were") {
   RandomArrays random(34);
   INFO(random.how_to_repeat());
-  for (const std::int32_t tokens : {0, 1, 2, 5, 31, 32, 33, 47}) {
-    for (const std::int64_t recent : {0, 1, 3, 40}) {
-      CAPTURE(tokens);
-      CAPTURE(recent);
-      const auto cache = make_cache({2, 2, 8, ElementType::f32, 4}, 0, true);
-      std::vector<float> own;
-      for (std::int32_t t = 0; t < tokens; ++t) {
-        own.push_back(static_cast<float>(random.between(0, 1000)));
-        for (std::int32_t head = 0; head < 2; ++head) {
-          REQUIRE(append_tokens(*cache, layer0, KvHeadId(head), t, std::vector<Role>{Role::global}).ok());
-          REQUIRE(cache->set_score(layer0, KvHeadId(head), TokenPos(t), own.back() + static_cast<float>(head)).ok());
-        }
+  for (const bool with_scores : {true, false}) {
+    const auto cache = make_cache({1, 1, 8, ElementType::f32, 4}, 6, with_scores);
+    std::vector<Role> roles;
+    std::set<std::int32_t> gone;
+    for (std::int32_t t = 0; t < 120; ++t) {
+      roles.push_back(random.roles(1, {3, 5, 5})[0]);
+      REQUIRE(append_tokens(*cache, layer0, head0, t, std::span(roles).last(1)).ok());
+      auto expected = expected_entries(roles, 6);
+      for (const std::int32_t position : gone) expected.erase(position);
+      std::vector<TokenPos> named;
+      for (const auto& [position, role] : expected) {
+        if (random.between(0, 19) == 0) named.emplace_back(position);
       }
-      REQUIRE(cache->pool_scores(layer0, recent).ok());
-      const std::int64_t end = std::max<std::int64_t>(0, tokens - recent);
-      for (std::int32_t head = 0; head < 2; ++head) {
-        for (std::int64_t n = 0; n < tokens; ++n) {
-          double expected = own[static_cast<std::size_t>(n)] + static_cast<float>(head);
-          if (n < end) {
-            expected = 0;
-            for (std::int64_t near = n - 2; near <= n + 2; ++near)
-              expected += near >= 0 && near < end ? own[static_cast<std::size_t>(near)] + static_cast<float>(head) : 0;
-            expected /= 5;
-          }
-          const KvPage page = cache->page(layer0, KvHeadId(head), n / 4);
-          CHECK(page.positions[n % 4] == n);
-          CHECK(page.scores[n % 4] == doctest::Approx(expected));
-        }
+      if (t % 2 == 0) std::ranges::reverse(named);  // in any order
+      REQUIRE(cache->drop(layer0, head0, named).ok());
+      for (const TokenPos position : named) {
+        gone.insert(position.value);
+        expected.erase(position.value);
       }
+      check_head(*cache, layer0, head0, expected);
     }
   }
 }
 
-TEST_CASE("neighbours are none where a position is not held") {
+TEST_CASE("nothing goes where one that is named is not held, or is named twice") {
   const auto cache = make_cache({1, 1, 8, ElementType::f32, 4}, 0, true);
-  for (std::int32_t t = 0; t < 9; ++t) {
+  for (std::int32_t t = 0; t < 9; ++t)
     REQUIRE(append_tokens(*cache, layer0, head0, t, std::vector<Role>{Role::global}).ok());
-    REQUIRE(cache->set_score(layer0, head0, TokenPos(t), static_cast<float>(t)).ok());
-  }
-  REQUIRE(cache->pool_scores(layer0, 2).ok());
-  REQUIRE(cache->keep_by_scores(layer0, head0, TokenPos(8), 3, 2, nullptr).ok());
-  CHECK(cache->pool_scores(layer0, 2).code == StatusCode::invalid_argument);
-  CHECK(cache->pool_scores(LayerId(1), 2).code == StatusCode::invalid_argument);
+  const auto refused = [&](const std::vector<TokenPos>& positions) {
+    CHECK(cache->drop(layer0, head0, positions).code == StatusCode::invalid_argument);
+    CHECK(cache->entries(layer0, head0) == 9);
+  };
+  refused({TokenPos(3), TokenPos(9)});
+  refused({TokenPos(3), TokenPos(-1)});
+  refused({TokenPos(3), TokenPos(5), TokenPos(3)});
+  CHECK(cache->drop(LayerId(1), head0, {}).code == StatusCode::invalid_argument);
+  REQUIRE(cache->drop(layer0, head0, {}).ok());
+  REQUIRE(cache->drop(layer0, head0, std::vector{TokenPos(8), TokenPos(0)}).ok());
+  CHECK(cache->drop(layer0, head0, std::vector{TokenPos(0)}).code == StatusCode::invalid_argument);
+  CHECK(cache->entries(layer0, head0) == 7);
 }
 
 TEST_CASE("scores grow where a decode is asked for the token's own, and only there") {
@@ -389,7 +386,6 @@ TEST_CASE("scores are asked of a cache that keeps them only") {
   CHECK(cache->set_score(layer0, head0, TokenPos(0), 1).code == StatusCode::invalid_argument);
   CHECK(cache->share_scores(layer0).code == StatusCode::invalid_argument);
   CHECK(cache->clear_scores(layer0).code == StatusCode::invalid_argument);
-  CHECK(cache->pool_scores(layer0, 1).code == StatusCode::invalid_argument);
   cache->reset(3, true);
   CHECK(cache->set_score(layer0, head0, TokenPos(0), 1).code == StatusCode::invalid_argument);
   CHECK(cache->keep_by_scores(layer0, head0, TokenPos(0), -1, 1, nullptr).code == StatusCode::invalid_argument);

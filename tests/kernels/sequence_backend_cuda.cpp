@@ -182,6 +182,20 @@ class CacheOnDevice : public TestedCache {
     call.write_outputs();
     return {};
   }
+  Status drop_entries(const EntryStep& step) override {
+    const std::int64_t kv_heads = cache_->shape().kv_heads;
+    const std::array<std::int64_t, 2> heads{static_cast<std::int64_t>(step.kept.size()) / kv_heads, kv_heads};
+    const std::array<std::int64_t, 3> rows{heads[0], heads[1], step.most};
+    DeviceCall call;
+    const Status status =
+        cache_->drop_entries({.layer = step.layer.value,
+                              .kept = call.in(ConstView<std::int32_t, 2>::packed(step.kept.data(), heads)),
+                              .moves = call.in(ConstView<std::int32_t, 2>::packed(step.moves.data(), heads)),
+                              .from = call.in(ConstView<std::int32_t, 3>::packed(step.from.data(), rows)),
+                              .to = call.in(ConstView<std::int32_t, 3>::packed(step.to.data(), rows))},
+                             nullptr);
+    return status.ok() ? call.finish() : status;
+  }
   Status finish_step() override {
     if (const Status status = cache_->finish_step(nullptr); !status.ok()) return status;
     if (const Status status = cuda::synchronize(nullptr); !status.ok()) return status;

@@ -32,6 +32,16 @@ struct DropStep {
   std::vector<std::int32_t> held;
 };
 
+/// EntryDrops of some layers: kept, moves [layers, kv_heads], from, to [layers, kv_heads, most].
+struct EntryStep {
+  LayerId layer;
+  std::int64_t most = 0;
+  std::vector<std::int32_t> kept;
+  std::vector<std::int32_t> moves;
+  std::vector<std::int32_t> from;
+  std::vector<std::int32_t> to;
+};
+
 /// Pages as the cache counts them.
 struct PageCounts {
   std::int64_t in_use = 0;
@@ -46,6 +56,7 @@ class TestedCache {
   /// One token each of the first layers, in their order.
   virtual kernels::Status append_token(const std::vector<AppendedStep>& layers) = 0;
   virtual kernels::Status keep_by_scores(DropStep& step) = 0;
+  virtual kernels::Status drop_entries(const EntryStep& step) = 0;
   /// Returns what DeviceKvCache::failure() says, or that a guard zone was written.
   virtual kernels::Status finish_step() = 0;
   virtual kernels::cuda::HeadEntries read(LayerId layer, KvHeadId kv_head) = 0;

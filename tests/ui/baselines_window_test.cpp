@@ -17,6 +17,12 @@
 using namespace natscope;
 using namespace natscope::ui;
 
+namespace {
+
+constexpr int allRows = static_cast<int>(budget_kinds.size()) + 2;  // with full attention and what is shown
+
+}  // namespace
+
 class BaselinesWindowTest : public WindowTest {
   Q_OBJECT
 
@@ -35,7 +41,7 @@ class BaselinesWindowTest : public WindowTest {
 
     QTest::keyClick(window_.get(), Qt::Key_B, Qt::ControlModifier);
     QVERIFY(window_->baselines().isRunning());
-    QVERIFY(window_->runs().words().contains(QStringLiteral("1 of 6")));
+    QVERIFY(window_->runs().words().contains(QStringLiteral("1 of %1").arg(allRows - 1)));
     QTRY_VERIFY_WITH_TIMEOUT(!window_->baselines().isRunning() && bench().canContinue(), patience);
 
     // What was shown is shown again, as it was: with who wrote what, what was pinned, and able to go on.
@@ -53,15 +59,13 @@ class BaselinesWindowTest : public WindowTest {
 
     // Each kept run is what the same policy gives when it is chosen: the numbers are those of one that was read alone.
     const auto& runs = window_->comparison().runs();
-    QCOMPARE(runs.size(), std::size_t{6});
+    QCOMPARE(runs.size(), budget_kinds.size() + 1);
     QStringList policies;
     for (const auto& run : runs) policies << QString::fromStdString(run->provenance.policy);
-    const auto named = [&](Policy::Kind kind) {
-      return QString::fromStdString(to_string(policy_at_budget(kind, own, prompt)));
-    };
-    QCOMPARE(policies,
-             (QStringList{QStringLiteral("full"), named(Policy::Kind::window), named(Policy::Kind::h2o),
-                          named(Policy::Kind::tova), named(Policy::Kind::streaming), named(Policy::Kind::snapkv)}));
+    QStringList expected{QStringLiteral("full")};
+    for (const Policy::Kind kind : budget_kinds)
+      expected << QString::fromStdString(to_string(policy_at_budget(kind, own, prompt)));
+    QCOMPARE(policies, expected);
     PromptOptions options = window_->prompt().options();
     options.policy = policies.back();
     bench().setOptions(options);
@@ -78,14 +82,15 @@ class BaselinesWindowTest : public WindowTest {
   void whatIsKeptAlreadyIsNotReadAgain() {
     window_->baselines().begin(0.5);
     QTRY_VERIFY_WITH_TIMEOUT(!window_->baselines().isRunning() && bench().canContinue(), patience);
-    QCOMPARE(window_->comparison().runs().size(), std::size_t{6});
+    constexpr std::size_t kinds = budget_kinds.size();
+    QCOMPARE(window_->comparison().runs().size(), kinds + 1);
     QSignalSpy read(&bench().client(), &EngineClient::analysed);
     window_->baselines().begin(0.5);
     QVERIFY(!window_->baselines().isRunning());
     window_->baselines().begin(0.25);
     QTRY_VERIFY_WITH_TIMEOUT(!window_->baselines().isRunning() && bench().canContinue(), patience);
-    QCOMPARE(read.count(), 5);  // full attention needs no budget
-    QCOMPARE(window_->comparison().runs().size(), std::size_t{11});
+    QCOMPARE(read.count(), std::ssize(budget_kinds));  // full attention needs no budget
+    QCOMPARE(window_->comparison().runs().size(), 2 * kinds + 1);
   }
 
   void rolesSetByHandStayAndAreNoBaselines() {
@@ -98,7 +103,7 @@ class BaselinesWindowTest : public WindowTest {
     QVERIFY(bench().roleChanges() == changes);
     QVERIFY(bench().client().setByHand().window == 2);
     const auto& runs = window_->comparison().runs();
-    QCOMPARE(runs.size(), std::size_t{7});  // its own roles, too, as the model decides them
+    QCOMPARE(runs.size(), budget_kinds.size() + 2);  // its own roles, too, as the model decides them
     for (const auto& run : runs) QVERIFY(run->provenance.by_hand.empty());
     QCOMPARE(runs.front()->provenance.policy, std::string("model"));
   }
@@ -153,7 +158,7 @@ class BaselinesWindowTest : public WindowTest {
     window_->showRuns();
     QTRY_VERIFY_WITH_TIMEOUT(!window_->baselines().isRunning() && bench().canContinue(), patience);
     RunsPanel& panel = window_->runs();
-    QTRY_COMPARE(panel.model().rowCount(), 7);
+    QTRY_COMPARE(panel.model().rowCount(), allRows);
     const FigureTable& table = panel.model().table();
     const auto& runs = window_->comparison().runs();
     const qint64 prompt = bench().client().promptTokens();
@@ -165,15 +170,17 @@ class BaselinesWindowTest : public WindowTest {
       QCOMPARE(*table.at(row, table.column_at("perplexity")).number(), *outcome.perplexity);
       QCOMPARE(*table.at(row, table.column_at("perplexity_of_first")).number(), *outcome.perplexity / *own.perplexity);
     }
-    // SnapKV dropped once all was read: it holds as much, and how well it predicts the prompt nobody has measured.
-    const RunOutcome compressed = run_outcome(runs[5]->record, prompt);
-    QVERIFY(compressed.drops_after_reading);
-    QCOMPARE(*table.at(6, table.column_at("policy")).text(), runs[5]->provenance.policy);
-    QCOMPARE(*table.at(6, table.column_at("kv_fraction")).number(), compressed.figures.fraction);
-    QVERIFY(table.at(6, table.column_at("perplexity")).number() == nullptr);
+    // These dropped once all was read: they hold as much, and how well they predict the prompt nobody has measured.
+    for (std::size_t row = 6; row < std::size_t{allRows}; ++row) {
+      const RunOutcome compressed = run_outcome(runs[row - 1]->record, prompt);
+      QVERIFY(compressed.drops_after_reading);
+      QCOMPARE(*table.at(row, table.column_at("policy")).text(), runs[row - 1]->provenance.policy);
+      QCOMPARE(*table.at(row, table.column_at("kv_fraction")).number(), compressed.figures.fraction);
+      QVERIFY(table.at(row, table.column_at("perplexity")).number() == nullptr);
+    }
     // A point, or a row, is compared with.
     TradeOffView& chart = panel.chart();
-    QCOMPARE(chart.points(), 6);
+    QCOMPARE(chart.points(), 6);  // those behind a prompt have no perplexity of it
     QTRY_VERIFY(chart.pointOf(1).has_value());
     QVERIFY(chart.wordsAt(*chart.pointOf(1)).contains(QStringLiteral("full")));
     QTest::mouseClick(&chart, Qt::LeftButton, {}, *chart.pointOf(1));
@@ -187,7 +194,7 @@ class BaselinesWindowTest : public WindowTest {
     bench().analyse();
     QTRY_VERIFY_WITH_TIMEOUT(bench().canContinue() && bench().client().promptText().starts_with("Another"), patience);
     QTRY_COMPARE(chart.points(), 1);
-    QCOMPARE(panel.model().rowCount(), 7);
+    QCOMPARE(panel.model().rowCount(), allRows);
     QVERIFY(panel.model().table().at(2, table.column_at("perplexity_of_first")).number() == nullptr);
   }
 
@@ -195,7 +202,7 @@ class BaselinesWindowTest : public WindowTest {
     window_->baselines().begin(0.5);
     window_->showRuns();
     QTRY_VERIFY_WITH_TIMEOUT(!window_->baselines().isRunning() && bench().canContinue(), patience);
-    QTRY_COMPARE(window_->runs().model().rowCount(), 7);
+    QTRY_COMPARE(window_->runs().model().rowCount(), allRows);
     const QString table = tiny_.filePath(QStringLiteral("runs.csv"));
     const QString figure = tiny_.filePath(QStringLiteral("runs.svg"));
     window_->writeRuns(table);
@@ -206,10 +213,10 @@ class BaselinesWindowTest : public WindowTest {
       return file.open(QIODevice::ReadOnly) ? QString::fromUtf8(file.readAll()) : QString();
     };
     QVERIFY(contents(table).startsWith(QStringLiteral("run,policy,model,tokens,kv_fraction,")));
-    QCOMPARE(contents(table).count(u'\n'), 8);
+    QCOMPARE(contents(table).count(u'\n'), allRows + 1);
     QVERIFY(contents(figure).contains(QStringLiteral("StreamingLLM")));
     const std::string provenance = window_->runs().figure().provenance;
-    QCOMPARE(nlohmann::json::parse(provenance).at("runs").size(), std::size_t{6});
+    QCOMPARE(nlohmann::json::parse(provenance).at("runs").size(), std::size_t{6});  // those that are drawn
     // One that cannot be written is said.
     window_->writeRuns(tiny_.filePath(QStringLiteral("no/such/folder/runs.png")));
     QTRY_VERIFY_WITH_TIMEOUT(window_->errorBar().isVisible(), patience);

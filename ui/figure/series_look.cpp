@@ -7,10 +7,12 @@
 namespace natscope::ui {
 namespace {
 
-/// Okabe–Ito (Color Universal Design, 2008); black and yellow give way to greys that both papers carry.
-constexpr auto colours = std::to_array<QRgb>({qRgb(0x99, 0x99, 0x99), qRgb(0xd5, 0x5e, 0x00), qRgb(0x00, 0x72, 0xb2),
-                                              qRgb(0x00, 0x9e, 0x73), qRgb(0xcc, 0x79, 0xa7), qRgb(0xe6, 0x9f, 0x00),
-                                              qRgb(0x56, 0xb4, 0xe9), qRgb(0x77, 0x66, 0x33)});
+/// Okabe–Ito (Color Universal Design, 2008); black and yellow give way to greys that both papers carry. Two more behind
+/// them, which outlined marks tell apart from what is near to them.
+constexpr auto colours =
+    std::to_array<QRgb>({qRgb(0x99, 0x99, 0x99), qRgb(0xd5, 0x5e, 0x00), qRgb(0x00, 0x72, 0xb2), qRgb(0x00, 0x9e, 0x73),
+                         qRgb(0xcc, 0x79, 0xa7), qRgb(0xe6, 0x9f, 0x00), qRgb(0x56, 0xb4, 0xe9), qRgb(0x77, 0x66, 0x33),
+                         qRgb(0x94, 0x67, 0xbd), qRgb(0xaf, 0xaa, 0x14)});
 constexpr std::size_t shapes = 4;
 
 }  // namespace

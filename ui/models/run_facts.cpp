@@ -69,6 +69,12 @@ QString policyWords(const Policy& policy, bool hasScores) {
     case Policy::Kind::snapkv:
       return tr("SnapKV, %1 of the prompt, the last %2 among them")
           .arg(groupedNumber(policy.heavy + policy.recent), groupedNumber(policy.recent));
+    case Policy::Kind::pyramidkv:
+      return tr("PyramidKV, %1 of the prompt in the mean of layers, the last %2 among them")
+          .arg(groupedNumber(policy.heavy + policy.recent), groupedNumber(policy.recent));
+    case Policy::Kind::adakv:
+      return tr("Ada-KV, %1 of the prompt in the mean of a layer's heads, the last %2 among them")
+          .arg(groupedNumber(policy.heavy + policy.recent), groupedNumber(policy.recent));
   }
   return {};
 }

@@ -28,8 +28,8 @@ class SequenceModel : public QObject {
   void setPolicy(std::function<std::string()> policy) { policy_ = std::move(policy); }
 
   [[nodiscard]] const SequenceRecord& record() const;
-  /// Not so under H2O, TOVA, SnapKV and the methods of other programs: they have none, though their record calls every
-  /// token global.
+  /// Not so under policies without roles and the methods of other programs: they have none, though their record calls
+  /// every token global.
   [[nodiscard]] bool hasRoles() const { return !policy_ || has_roles(policy_()); }
   /// What such a method is called: "H2O".
   [[nodiscard]] QString method() const { return policy_ ? QString::fromStdString(method_name(policy_())) : QString(); }

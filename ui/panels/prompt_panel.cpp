@@ -64,6 +64,10 @@ QList<PolicyField::Choice> policies() {
       {QStringLiteral("snapkv:64,16"), QStringLiteral("snapkv:SIZE,WINDOW"),
        PromptPanel::tr("SnapKV: SIZE of the prompt, once it is read: its WINDOW last tokens, and what they attend to "
                        "most")},
+      {QStringLiteral("pyramidkv:64,16"), QStringLiteral("pyramidkv:SIZE,WINDOW"),
+       PromptPanel::tr("PyramidKV: as SnapKV, more in the first layers and less in the last ones, SIZE in the mean")},
+      {QStringLiteral("adakv:64,16"), QStringLiteral("adakv:SIZE,WINDOW"),
+       PromptPanel::tr("Ada-KV: as SnapKV, more in a layer's heads that attend to much, SIZE in their mean")},
   };
 }
 

@@ -81,9 +81,8 @@ RunsPanel::RunsPanel(Workbench& workbench, RunComparison& comparison, BaselineRu
   begin_->setPopupMode(QToolButton::InstantPopup);
   begin_->setMenu(budgets_);
   begin_->setToolTip(
-      tr("<p>Reads the same text with full attention, a window, H2O, TOVA, StreamingLLM and SnapKV that hold as much "
-         "as is "
-         "chosen, keeps each run, and shows this one again.</p>"));
+      tr("<p>Reads the same text with full attention, a window, H2O, TOVA, StreamingLLM, SnapKV, PyramidKV and Ada-KV "
+         "that hold as much as is chosen, keeps each run, and shows this one again.</p>"));
   addField(begin_);
   auto* const parts = new QSplitter(this);
   parts->setObjectName(QStringLiteral("runsParts"));  // under which its positions are remembered

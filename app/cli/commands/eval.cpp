@@ -57,7 +57,8 @@ Expected<void> check_policies(const Options& options) {
     NATSCOPE_CHECK(options.roles.check(policy));
     if (options.read == 0 && drops_behind_prompt(policy)) return no_prompt("--policy " + to_string(policy));
   }
-  if (options.read == 0 && options.baselines.names(Policy::Kind::snapkv)) return no_prompt("--baselines snapkv");
+  const std::string behind_prompt = options.baselines.named_behind_prompt();
+  if (options.read == 0 && !behind_prompt.empty()) return no_prompt("--baselines " + behind_prompt);
   if (options.read >= options.segment) {
     return fail(ErrorCode::usage,
                 "--read " + std::to_string(options.read) + " leaves no token of a segment of " +
@@ -73,15 +74,13 @@ struct SeriesLabel {
   std::string name;
 };
 
-const std::string series_policies = "model, full, window, longformer, streaming, h2o, tova or snapkv";
-
 /// Errors: usage.
 Expected<SeriesLabel> parsed_label(const std::string& text) {
   const std::size_t at = text.find('=');
   SeriesLabel label{text.substr(0, at), at == std::string::npos ? std::string() : text.substr(at + 1)};
   if (at != std::string::npos && !label.name.empty() && family_look(label.policy) >= 0) return label;
   return fail(ErrorCode::usage, "--label " + printable(text, 60) + " names no policy's series",
-              "write for example streaming=StreamingLLM; before it " + series_policies);
+              "write for example streaming=StreamingLLM; before it " + policies_in_words());
 }
 
 /// Errors: usage (the ending is no picture's, a build that draws none, a width or label of nothing).
@@ -214,6 +213,31 @@ Expected<void> evaluate(Engine& engine, const Options& options, const EvaluatedT
   return {};
 }
 
+Expected<void> write_files(const Options& options, const std::vector<nlohmann::json>& results,
+                           const EvaluatedText& text, const std::vector<EvaluatedPolicy>& policies,
+                           const Engine& engine) {
+  if (!options.per_token.empty())
+    NATSCOPE_CHECK(write_per_token(options.per_token, text, policies, engine.tokenizer()));
+  if (!options.vocabulary.empty()) NATSCOPE_CHECK(write_vocabularies(options.vocabulary, policies, engine.tokenizer()));
+  if (!options.csv.empty()) NATSCOPE_CHECK(write_file_atomically(options.csv, eval_csv(results)));
+  if (!options.figure.empty()) return draw_trade_off(options, results, text, engine.folder());
+  return {};
+}
+
+Expected<void> print_results(const CommandContext& context, const std::vector<nlohmann::json>& results,
+                             const EvaluatedText& text, const std::vector<EvaluatedPolicy>& policies) {
+  const std::string note = training_note(text, policies);
+  if (!note.empty()) print_note(note);
+  const bool is_one = results.size() == 1;
+  if (!context.json) return print_text(is_one ? eval_text(results.front()) : eval_table(results));
+  if (text.tokens_left_out > 0) {
+    print_note(grouped_digits(text.tokens_left_out) +
+               (text.tokens_left_out == 1 ? " token at the end is" : " tokens at the end are") +
+               " left out: less than a segment");
+  }
+  return print_json(is_one ? results.front() : nlohmann::json(results));
+}
+
 Expected<void> run(const Options& options, CommandContext& context) {
   NATSCOPE_CHECK(check_policies(options));
   NATSCOPE_CHECK(check_figure(options));
@@ -244,24 +268,10 @@ Expected<void> run(const Options& options, CommandContext& context) {
     results.push_back(eval_json(policy, policies.front(), text));
     if (i + 1 == named) add_baselines(options, text, policies);
   }
-  if (!options.per_token.empty())
-    NATSCOPE_CHECK(write_per_token(options.per_token, text, policies, engine->tokenizer()));
-  if (!options.vocabulary.empty())
-    NATSCOPE_CHECK(write_vocabularies(options.vocabulary, policies, engine->tokenizer()));
-  if (!options.csv.empty()) NATSCOPE_CHECK(write_file_atomically(options.csv, eval_csv(results)));
-
-  if (!options.figure.empty()) NATSCOPE_CHECK(draw_trade_off(options, results, text, engine->folder()));
-
-  const std::string note = training_note(text, policies);
-  if (!note.empty()) print_note(note);
-  const bool is_one = results.size() == 1;
-  if (!context.json) return print_text(is_one ? eval_text(results.front()) : eval_table(results));
-  if (text.tokens_left_out > 0) {
-    print_note(grouped_digits(text.tokens_left_out) +
-               (text.tokens_left_out == 1 ? " token at the end is" : " tokens at the end are") +
-               " left out: less than a segment");
-  }
-  return print_json(is_one ? results.front() : nlohmann::json(results));
+  // What hours of work have found is said even where a file of it cannot be written.
+  const Expected<void> written = write_files(options, results, text, policies, *engine);
+  NATSCOPE_CHECK(print_results(context, results, text, policies));
+  return written;
 }
 
 }  // namespace
@@ -291,7 +301,7 @@ void add_eval_command(CLI::App& root, Invocation& invocation) {
   command
       ->add_option("--read", options->read,
                    "Read the first N tokens of each segment as a prompt, under every policy; only those behind it are "
-                   "predicted. snapkv, which drops behind a prompt, needs it")
+                   "predicted. Policies that drop behind a prompt need it: snapkv, pyramidkv and adakv")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31U))
       ->type_name("N");
   add_chunk_option(*command, options->chunk);
@@ -314,9 +324,9 @@ void add_eval_command(CLI::App& root, Invocation& invocation) {
           "are in its metadata; bars are standard errors over segments")
       ->type_name("FILE");
   add_width_option(*command, options->width, "Width of --figure, 60mm to 2000mm, for example 89mm, 3.5in or 252pt", 60);
-  options->drawing.add_to(*command,
-                          "What the series of a policy is called in --figure: " + series_policies + ", then its name",
-                          "POLICY=NAME");
+  options->drawing.add_to(
+      *command, "What the series of a policy is called in --figure: " + policies_in_words() + ", then its name",
+      "POLICY=NAME");
   command->footer(
       "KV fraction is what the cache holds after a segment's last token, of what full attention would hold, on average "
       "over segments, layers and heads; the mean over steps is of all entries that were held while the text was read.\n"

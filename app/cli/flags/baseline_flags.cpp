@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/cache/policy_budget.h"
+#include "core/cache/policy_names.h"
 
 namespace natscope {
 namespace {
@@ -20,8 +21,11 @@ constexpr std::string_view mean_budget = "mean";
 /// min(n, s·T) for n up to T the sum is s·(2 − s)·T²/2, to one step.
 double share_with_mean(double mean) { return 1 - std::sqrt(1 - std::min(mean, 1.0)); }
 
-/// In the order of budget_kinds.
-constexpr std::array<std::string_view, budget_kinds.size()> kind_names{"window", "streaming", "h2o", "tova", "snapkv"};
+std::vector<std::string> kind_names() {
+  std::vector<std::string> names;
+  for (const Policy::Kind kind : budget_kinds) names.push_back(policy_name(kind));
+  return names;
+}
 
 /// A share of the cache, over 0 and up to 1; nothing for anything else.
 std::optional<double> parse_share(std::string_view text) {
@@ -44,13 +48,13 @@ void BaselineFlags::add_to(CLI::App& command) {
       ->type_name("LIST");
   command
       .add_option("--baselines", kinds_,
-                  "Which ones, between commas: window, streaming (4 sinks), h2o (half heavy, half recent), tova, "
-                  "snapkv (that share of what --read reads; needs it)")
+                  "Which ones, between commas: window, streaming (4 sinks), h2o (half heavy, half recent), tova; with "
+                  "--read, of what it reads, snapkv, pyramidkv and adakv")
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->check(CLI::IsMember(std::vector<std::string>(kind_names.begin(), kind_names.end())))
+      ->check(CLI::IsMember(kind_names()))
       ->type_name("LIST")
-      ->default_str("window,streaming,h2o,tova, with --read snapkv");
+      ->default_str("all of them");
 }
 
 Expected<void> BaselineFlags::check() const {
@@ -68,8 +72,13 @@ Expected<void> BaselineFlags::check() const {
 }
 
 bool BaselineFlags::names(Policy::Kind kind) const {
-  const auto place = static_cast<std::size_t>(std::ranges::find(budget_kinds, kind) - budget_kinds.begin());
-  return place < kind_names.size() && std::ranges::find(kinds_, kind_names[place]) != kinds_.end();
+  return std::ranges::find(kinds_, policy_name(kind)) != kinds_.end();
+}
+
+std::string BaselineFlags::named_behind_prompt() const {
+  const auto* const kind =
+      std::ranges::find_if(budget_kinds, [&](Policy::Kind each) { return drops_behind_prompt(each) && names(each); });
+  return kind == budget_kinds.end() ? std::string() : policy_name(*kind);
 }
 
 std::vector<Policy> BaselineFlags::policies(double same, double mean, std::int64_t tokens,
@@ -79,11 +88,11 @@ std::vector<Policy> BaselineFlags::policies(double same, double mean, std::int64
     const double share = budget == same_budget   ? same
                          : budget == mean_budget ? share_with_mean(mean)
                                                  : parse_share(budget).value_or(same);
-    for (std::size_t i = 0; i < budget_kinds.size(); ++i) {
-      if (!kinds_.empty() && std::ranges::find(kinds_, kind_names[i]) == kinds_.end()) continue;
-      const bool is_behind_prompt = budget_kinds[i] == Policy::Kind::snapkv;
+    for (const Policy::Kind kind : budget_kinds) {
+      if (!kinds_.empty() && !names(kind)) continue;
+      const bool is_behind_prompt = drops_behind_prompt(kind);
       if (is_behind_prompt && prompt_tokens == 0) continue;
-      Policy policy = policy_at_budget(budget_kinds[i], share, is_behind_prompt ? prompt_tokens : tokens);
+      Policy policy = policy_at_budget(kind, share, is_behind_prompt ? prompt_tokens : tokens);
       if (std::ranges::find(all, policy) == all.end()) all.push_back(std::move(policy));
     }
   }

@@ -22,15 +22,17 @@ class BaselineFlags {
   ///   same    what `same` stands for: the KV fraction that a policy was measured to hold after a segment
   ///   mean    what `mean` stands for: the same policy's over all steps
   ///   tokens  of a segment
-  ///   prompt_tokens  of them, read before any is predicted: SnapKV's budget is of these, and without any it is left
-  ///   out
+  ///   prompt_tokens  of them, read before any is predicted: the budget of policies that drop behind a prompt is of
+  ///   these, and without any they are left out
   /// check() must have passed.
   [[nodiscard]] std::vector<Policy> policies(double same, double mean, std::int64_t tokens,
                                              std::int64_t prompt_tokens) const;
-  /// Whether --baselines names it.
-  [[nodiscard]] bool names(Policy::Kind kind) const;
+  /// Whether --baselines names one that drops behind a prompt: its name, else empty.
+  [[nodiscard]] std::string named_behind_prompt() const;
 
  private:
+  [[nodiscard]] bool names(Policy::Kind kind) const;
+
   std::vector<std::string> budgets_;
   std::vector<std::string> kinds_;
 };

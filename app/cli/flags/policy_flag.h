@@ -19,14 +19,14 @@
 namespace natscope {
 
 struct PolicyFlag {
-  static constexpr const char* words =
-      "What the cache keeps: model (learned roles), full, window:W, longformer:W,P1,P2,…, streaming:SINKS,WINDOW, "
-      "h2o:HEAVY,RECENT, tova:SIZE or snapkv:SIZE,WINDOW";
+  static std::string words() {
+    return "What the cache keeps: " + policy_forms_in_words() + "; model: the learned roles";
+  }
 
   std::string text = "model";
 
   void add_to(CLI::App& command) {
-    command.add_option("--policy", text, words)->type_name("POLICY")->capture_default_str();
+    command.add_option("--policy", text, words())->type_name("POLICY")->capture_default_str();
   }
 
   /// Errors: usage (syntax).
@@ -70,7 +70,7 @@ struct PolicyListFlag {
 
   /// `what` becomes of several, in the help: "are measured one after another".
   void add_to(CLI::App& command, const std::string& what) {
-    command.add_option("--policy", texts, std::string(PolicyFlag::words) + "; several " + what)
+    command.add_option("--policy", texts, PolicyFlag::words() + ". Several " + what)
         ->type_name("POLICY")
         ->allow_extra_args(false)
         ->default_str("model");

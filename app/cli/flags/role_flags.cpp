@@ -7,6 +7,7 @@
 #include "app/cli/invocation.h"
 #include "core/cache/forced_pattern.h"
 #include "core/cache/plan_check.h"
+#include "core/cache/policy_names.h"
 #include "core/session/roles_file.h"
 
 namespace natscope {
@@ -36,14 +37,15 @@ void RoleFlags::add_to(CLI::App& command) {
       ->type_name("W");
   command
       .add_option("--roles", roles_file_,
-                  "Take roles from a safetensors file with roles U8 [layers, kv_heads, T]; not with --policy h2o, tova "
-                  "or snapkv")
+                  "Take roles from a safetensors file with roles U8 [layers, kv_heads, T]; not with --policy " +
+                      policies_without_roles_in_words())
       ->type_name("FILE");
   command
       .add_option(
           "--force", forced_,
           "Set a role: LAYER.KV_HEAD.POSITION=G|L|S, with * for all layers or all KV heads, for example \"*.*.30=G\"; "
-          "wins over --roles; not with --policy h2o, tova or snapkv")
+          "wins over --roles; not with --policy " +
+              policies_without_roles_in_words())
       ->type_name("L.K.N=R")
       ->allow_extra_args(false);
 }

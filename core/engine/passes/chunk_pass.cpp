@@ -166,8 +166,8 @@ Expected<void> ChunkPass::attend_at_once(LayerId layer, TokenPos first, kernels:
   return {};
 }
 
-/// H2O, TOVA: what a token leaves behind depends on the attention of every token before it. SnapKV: what the last
-/// tokens of a prompt look at is added up.
+/// H2O, TOVA: what a token leaves behind depends on the attention of every token before it. SnapKV and its like: what
+/// the last tokens of a prompt look at is added up.
 Expected<void> ChunkPass::attend_one_by_one(LayerId layer, TokenPos first, kernels::KvCache& cache,
                                             PassObserver& observer, PassDrops drops, std::stop_token stop) {
   const View<float, 3> queries = heads_of(queries_, config_.heads);

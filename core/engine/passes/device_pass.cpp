@@ -10,6 +10,7 @@
 #include "core/base/log.h"
 #include "core/cache/kernel_status.h"
 #include "core/device/device_memory.h"
+#include "core/engine/passes/entry_moves.h"
 #include "core/engine/products/torch_products.h"
 #include "core/row_math/row_math.h"
 #include "kernels/prescribed_role.h"
@@ -22,7 +23,7 @@ namespace {
 using kernels::LinearRow;
 using kernels::View;
 
-constexpr std::int64_t number_bytes = sizeof(float);
+constexpr std::int64_t number_bytes = sizeof(float);  // of an int32, too
 constexpr std::int64_t working_bytes = 1LL << 30U;
 
 std::size_t count(std::int64_t number) { return static_cast<std::size_t>(number); }
@@ -67,7 +68,6 @@ DevicePass::DevicePass(std::unique_ptr<DeviceModule> module, const ModelConfig& 
       logits_(*module_),
       prescribed_drops_(*module_),
       self_scores_(*module_),
-      dropped_(*module_),
       host_record_(*module_),
       host_x_(*module_) {}
 
@@ -109,9 +109,11 @@ Expected<void> DevicePass::reset_cache(std::int64_t window, const std::optional<
   counts_ = {};
   if (attention_) attention_->reset();
   if (step_) step_->forget();
-  if (blank_cache_ != nullptr)
-    NATSCOPE_CHECK(from_status(device_.reset_cache(handle_, blank_cache_, window, nullptr), "cache"));
-  return from_status(device_.reset_cache(handle_, cache_, window, rule ? &*rule : nullptr), "cache");
+  const auto reset = [&](kernels::DeviceCache* cache, const kernels::ScoreRule* by) {
+    return with_idle_memory(module(), [&] { return device_.reset_cache(handle_, cache, window, by); });
+  };
+  if (blank_cache_ != nullptr) NATSCOPE_CHECK(from_status(reset(blank_cache_, nullptr), "cache"));
+  return from_status(reset(cache_, rule ? &*rule : nullptr), "cache");
 }
 
 View<Role, 2> DevicePass::roles(std::int32_t layer) const {
@@ -298,8 +300,8 @@ Expected<void> DevicePass::attend(std::int32_t index, TokenPos first) {
   return from_status(with_idle_memory(module(), attention), "attention");
 }
 
-/// H2O, TOVA: what a token leaves behind depends on the attention of every token before it. SnapKV: what the last
-/// tokens of a prompt look at is added up.
+/// H2O, TOVA: what a token leaves behind depends on the attention of every token before it. SnapKV and its like: what
+/// the last tokens of a prompt look at is added up.
 Expected<void> DevicePass::attend_one_by_one(std::int32_t index, TokenPos first, const std::stop_token& stop) {
   const std::int64_t kv_heads = config_.kv_heads;
   const View<Role, 2> chunk_roles = roles(index);
@@ -335,53 +337,33 @@ Expected<void> DevicePass::attend_one_by_one(std::int32_t index, TokenPos first,
 }
 
 /// All layers have all of the prompt, and no entry has gone yet: every position is in the slot of its number. The
-/// scores go to the observer, and what it says goes, an entry of every head at a time.
+/// scores go to the observer, and what it says goes, layer by layer.
 Expected<void> DevicePass::drop_behind_prompt(std::int32_t layers, TokenPos now, PassObserver& observer,
                                               const std::stop_token& stop) {
   const std::int64_t tokens = std::int64_t{now.value} + 1;
   const std::int64_t kv_heads = config_.kv_heads;
-  const std::int64_t heads = layers * kv_heads;
-  if (counts_.entries != heads * tokens)
+  if (counts_.entries != layers * kv_heads * tokens)
     return fail(ErrorCode::internal, "the GPU's cache does not hold the whole prompt behind it");
+  std::int64_t left = counts_.entries;
   std::vector<float> scores(count(kv_heads * tokens));
-  std::vector<std::vector<std::int32_t>> of_layer;
-  std::vector<std::vector<std::int32_t>> gone;  // [layers * kv_heads]
+  std::vector<std::vector<TokenPos>> gone;
   for (std::int32_t layer = 0; layer < layers; ++layer) {
     NATSCOPE_CHECK(check(stop));
     const auto rows = View<float, 2>::packed(scores.data(), {kv_heads, tokens});
     NATSCOPE_CHECK(from_status(device_.read_scores(handle_, cache_, layer, &rows), "copy from the GPU"));
     NATSCOPE_CHECK(from_status(device_.wait(handle_), "pass on the GPU"));
-    NATSCOPE_CHECK(observer.choose_drops(LayerId(layer), now, rows, of_layer));
-    for (std::vector<std::int32_t>& positions : of_layer) gone.push_back(std::move(positions));
-  }
-  const std::size_t times = gone.front().size();
-  if (!std::ranges::all_of(gone, [&](const auto& positions) { return positions.size() == times; }))
-    return fail(ErrorCode::internal, "heads drop different numbers of entries behind a prompt");
-
-  std::vector<std::int32_t> prescribed(times * count(heads));
-  for (std::size_t time = 0; time < times; ++time) {
-    for (std::size_t head = 0; head < count(heads); ++head) prescribed[time * count(heads) + head] = gone[head][time];
-  }
-  constexpr auto position_bytes = static_cast<std::int64_t>(sizeof(std::int32_t));
-  NATSCOPE_CHECK(prescribed_drops_.upload(prescribed.data(), std::ssize(prescribed) * position_bytes));
-  const std::vector<float> none(count(heads));  // the last token is none of those that could go
-  NATSCOPE_CHECK(self_scores_.upload(none.data(), heads * number_bytes));
-  NATSCOPE_CHECK(dropped_.reserve(2 * heads * position_bytes));
-  const std::array<std::int64_t, 2> sizes{layers, kv_heads};
-  for (std::size_t time = 0; time < times; ++time) {
-    NATSCOPE_CHECK(check(stop));
-    const std::int32_t* const positions = prescribed_drops_.as<std::int32_t>() + time * count(heads);
-    const kernels::TokenDrops call{.layer = 0,
-                                   .self_scores = kernels::ConstView<float, 2>::packed(self_scores_.as(), sizes),
-                                   .prescribed = kernels::ConstView<std::int32_t, 2>::packed(positions, sizes),
-                                   .dropped = View<std::int32_t, 2>::packed(dropped_.as<std::int32_t>(), sizes),
-                                   .held = View<std::int32_t, 2>::packed(dropped_.as<std::int32_t>() + heads, sizes)};
-    NATSCOPE_CHECK(from_status(device_.keep_by_scores(handle_, cache_, &call), "cache"));
+    NATSCOPE_CHECK(observer.choose_drops(LayerId(layer), now, rows, gone));
+    const EntryMoves moves(gone, tokens);
+    if (moves.dropped() == 0) continue;
+    NATSCOPE_CHECK(prescribed_drops_.upload(moves.numbers().data(), std::ssize(moves.numbers()) * number_bytes));
+    const kernels::EntryDrops call = moves.call(LayerId(layer), prescribed_drops_.as<std::int32_t>());
+    NATSCOPE_CHECK(from_status(device_.drop_entries(handle_, cache_, &call), "cache"));
+    left -= moves.dropped();
   }
   NATSCOPE_CHECK(from_status(device_.end_appends(handle_, cache_), "cache"));
   NATSCOPE_CHECK(from_status(device_.wait(handle_), "pass on the GPU"));
   NATSCOPE_CHECK(from_status(device_.cache_counts(handle_, cache_, &counts_), "cache"));
-  if (counts_.entries != heads * (tokens - static_cast<std::int64_t>(times)))
+  if (counts_.entries != left)
     return fail(ErrorCode::internal, "the GPU's cache did not drop what it was told to behind the prompt");
   return {};
 }

@@ -70,8 +70,8 @@ class DevicePass {
 
   /// Processes tokens first … first + n - 1, n >= 1 (2 with attend_with). A pass of one token changes the cache only
   /// after the last layer, so that a stop leaves it as it was; of a longer one the cache may hold some layers. Under
-  /// H2O and TOVA tokens of a longer one attend and drop one by one, layer by layer; behind a prompt under SnapKV all
-  /// layers drop together. Errors: as ChunkPass::run.
+  /// H2O and TOVA tokens of a longer one attend and drop one by one, layer by layer; behind a prompt under SnapKV and
+  /// its like all layers drop together. Errors: as ChunkPass::run.
   [[nodiscard]] Expected<void> run(std::span<const std::int32_t> tokens, TokenPos first, PassObserver& observer,
                                    ChunkExtent extent, std::stop_token stop);
   /// Logits [n, vocab] as ChunkPass::logits.
@@ -144,7 +144,7 @@ class DevicePass {
   float global_bias_ = 0;   // of this pass
   DeviceRecordLayout layout_;
   DeviceArray x_, normed_, values_, attended_, gate_, up_, cosine_, sine_, prescribed_, record_, logits_;
-  DeviceArray prescribed_drops_, self_scores_, dropped_;  // with a rule
+  DeviceArray prescribed_drops_, self_scores_;  // with a rule
   PinnedArray host_record_;
   PinnedArray host_x_;
   std::array<bool, 2> shows_attended_{};  // [slot]: what attended() is shown is coming down, too

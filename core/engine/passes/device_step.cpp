@@ -136,7 +136,9 @@ Expected<void> DeviceStep::work(const Kind& kind) {
       return put(kind);
     }
   }
-  return from_status(device_.replay(device, recording_), "pass on the GPU");
+  // The first replay of a recording takes memory.
+  const auto replay = [&] { return device_.replay(device, recording_); };
+  return from_status(with_idle_memory(module_, replay), "pass on the GPU");
 }
 
 void DeviceStep::forget() {

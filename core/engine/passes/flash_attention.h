@@ -15,7 +15,7 @@ namespace natscope {
 /// `config.context` tokens. On a device whose memory is the host's (tests): the same by the formula.
 ///
 /// Before it is handed out it computes a small case with more keys than queries and fewer KV heads than heads, and is
-/// held to the formula: which keys flash attention's "causal" means then is written down nowhere that binds LibTorch.
+/// held to the formula: LibTorch documents nowhere which keys its "causal" covers then.
 ///
 /// The module must outlive the result. Errors: device_unavailable (as load_torch_cuda), out_of_memory, internal
 /// (LibTorch refuses the shape, or attends to other keys).

@@ -8,12 +8,12 @@
 #include "kernels/ids.h"
 #include "kernels/score_rule.h"
 
-/// When entries go by their scores while tokens pass: H2O and TOVA drop after every token, SnapKV once, behind a
-/// prompt.
+/// When entries go by their scores while tokens pass: H2O and TOVA drop after every token, SnapKV and its like once,
+/// behind a prompt.
 namespace natscope {
 
 enum class PassDrops : std::uint8_t {
-  none,        ///< nobody weighs: tokens may attend all at once
+  none,        ///< no scores are kept: all tokens may attend at once
   after_each,  ///< one by one; entries go after every token
   later,       ///< one by one, and their weights add up; entries go in a pass that follows
   after_last,  ///< likewise; entries go after the last token of the pass, the last one of a prompt
@@ -28,7 +28,7 @@ struct WeighedTokens {
   friend bool operator==(const WeighedTokens&, const WeighedTokens&) = default;
 };
 
-/// Those of a prompt of so many tokens. None where the rule keeps all of it, or drops after every token, too.
+/// The weighed tokens of a prompt of `prompt_tokens`. None where the rule keeps all of it, or drops after every token.
 [[nodiscard]] inline WeighedTokens weighed_tokens(const std::optional<kernels::ScoreRule>& rule,
                                                   std::int64_t prompt_tokens) {
   if (!rule || rule->scores != kernels::EntryScores::of_prompt_end || prompt_tokens - rule->recent <= rule->heavy)

@@ -31,9 +31,8 @@ class PassObserver {
   [[nodiscard]] virtual Expected<void> decide(LayerId layer, TokenPos first, kernels::ConstView<float, 2> scores,
                                               kernels::View<Role, 2> roles) = 0;
 
-  /// Whether attended() of a layer does anything: where it does not, a device keeps to itself what it would be shown,
-  /// most of what a pass leaves behind. Whoever asks may leave the call out, or not; an answer may change between
-  /// passes from true to false.
+  /// Whether attended() of a layer does anything. Where not, a device need not copy queries and keys to the host, which
+  /// are most of what a pass leaves behind; the pass may still call it. May turn from true to false between passes.
   [[nodiscard]] virtual bool wants_attended(LayerId layer) const = 0;
   /// What attention computed with: queries [heads, n, head_dim], keys [kv_heads, n, head_dim] rotated, lse [heads, n].
   [[nodiscard]] virtual Expected<void> attended(LayerId layer, TokenPos first, kernels::ConstView<float, 3> queries,
@@ -45,19 +44,18 @@ class PassObserver {
   /// A cache with scores has taken the token `now` in this layer, after which entries go: the policy's turn.
   [[nodiscard]] virtual Expected<void> evict(kernels::KvCache& cache, LayerId layer, TokenPos now) = 0;
 
-  /// The same on a device, which keeps to the rule itself where entries go after each token. Before the pass, what is
-  /// known of the positions that it drops after each token, positions [n, kv_heads]: no_drop leaves the choice to its
-  /// scores. After it, layer by layer as attended(): what it dropped after the token `now`, [kv_heads], no_drop where
-  /// nothing, and the entries that it held then.
+  /// The same on a device, which applies the rule itself where entries go after each token. Before the pass: the
+  /// positions [n, kv_heads] that it drops after each token, no_drop where its scores are to choose. After it, layer by
+  /// layer as attended(): what it dropped after the token `now`, [kv_heads], no_drop where nothing, and how many
+  /// entries it then held.
   [[nodiscard]] virtual Expected<void> prescribe_drops(LayerId layer, TokenPos first,
                                                        kernels::View<std::int32_t, 2> positions) const = 0;
   [[nodiscard]] virtual Expected<void> dropped(LayerId layer, TokenPos now, std::span<const std::int32_t> positions,
                                                std::span<const std::int32_t> held) = 0;
-  /// Behind a prompt it is told what goes after the token `now`: positions [kv_heads][], ascending, of each head as
-  /// many.
+  /// Behind a prompt it is told what goes after the token `now`: positions [kv_heads][], ascending.
   ///   scores [kv_heads, now + 1], by position, as the weighed tokens left them; written
   [[nodiscard]] virtual Expected<void> choose_drops(LayerId layer, TokenPos now, kernels::View<float, 2> scores,
-                                                    std::vector<std::vector<std::int32_t>>& positions) = 0;
+                                                    std::vector<std::vector<TokenPos>>& positions) = 0;
 };
 
 }  // namespace natscope

@@ -12,16 +12,20 @@
 namespace natscope {
 
 /// Drops by a rule what goes after the token `now`, in all heads of a layer, once the token has its own weights
-/// (set_self_scores). Scores of a prompt's end are pooled first. `known`: entries, of this layer and others, that went
-/// before and go again, whatever rounding made of the scores. What went is added to `dropped`, which may be null.
-/// Errors: out_of_memory, internal.
+/// (set_self_scores), and adds it to `dropped`. Errors: out_of_memory, internal.
 [[nodiscard]] Expected<void> drop_by_scores(kernels::KvCache& cache, LayerId layer, TokenPos now,
-                                            const kernels::ScoreRule& rule, std::span<const EvictedEntry> known,
-                                            std::vector<EvictedEntry>* dropped);
+                                            const kernels::ScoreRule& rule, std::vector<EvictedEntry>& dropped);
 
-/// The same of scores [now + 1] that are known by position, of one head behind a prompt: what goes, ascending. Pools
-/// them.
-[[nodiscard]] std::vector<std::int32_t> positions_that_go(std::span<float> scores, TokenPos now,
-                                                          const kernels::ScoreRule& rule);
+/// Drops what went before and goes again, whatever rounding makes of the scores this time: of `entries`, which may be
+/// of other layers, too, those of this one. Errors: out_of_memory, internal (one is not held).
+[[nodiscard]] Expected<void> drop_known(kernels::KvCache& cache, LayerId layer, const kernels::ScoreRule& rule,
+                                        std::span<const EvictedEntry> entries);
+
+/// What goes behind a prompt under a rule of its end, of every KV head of a layer, ascending.
+///   scores [kv_heads, now + 1] by position, as attention added them up; they are pooled here
+///   layers  of the model
+[[nodiscard]] std::vector<std::vector<TokenPos>> positions_that_go(kernels::View<float, 2> scores, TokenPos now,
+                                                                   const kernels::ScoreRule& rule, LayerId layer,
+                                                                   std::int32_t layers);
 
 }  // namespace natscope

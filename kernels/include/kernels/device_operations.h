@@ -18,7 +18,7 @@ namespace natscope::kernels {
 
 /// Of a table's layout and meaning. A module with another one is refused. Grows with every change of this file or of a
 /// type that it names.
-inline constexpr std::uint32_t device_abi_version = 10;
+inline constexpr std::uint32_t device_abi_version = 11;
 
 /// The symbol of a module that returns its table: `const DeviceOperations* natscope_device_operations()`.
 inline constexpr const char* device_entry_point = "natscope_device_operations";
@@ -87,6 +87,17 @@ struct TokenDrops {
   ConstView<std::int32_t, 2> prescribed;  ///< position that goes where one has to; no_drop: what the scores say
   View<std::int32_t, 2> dropped;          ///< position that went, or no_drop
   View<std::int32_t, 2> held;             ///< entries then
+};
+
+/// What goes at once of the heads of some layers that hold global entries alone: their first `kept` slots stay, and
+/// what stays from behind them comes into the holes among these. Packed, of which only the first `moves` of a head's
+/// `from` and `to` are read.
+struct EntryDrops {
+  std::int32_t layer = 0;            ///< the first of them
+  ConstView<std::int32_t, 2> kept;   ///< [layers, kv_heads] entries that stay, of those held at most
+  ConstView<std::int32_t, 2> moves;  ///< [layers, kv_heads] of them that move
+  ConstView<std::int32_t, 3> from;   ///< [layers, kv_heads, n] slots from `kept` on, each once
+  ConstView<std::int32_t, 3> to;     ///< [layers, kv_heads, n] slots below `kept`, each once
 };
 
 /// One thread at a time. Pointers to numbers are the
@@ -159,8 +170,7 @@ struct DeviceOperations {
   void (*free_cache)(OpenedDevice* device, DeviceCache* cache) = nullptr;
   /// As KvCache::reset, with scores and the rule unless `rule` is null. Then tokens come to every layer one
   /// by one: attention, append or append_token, keep_by_scores. Under a rule of a prompt's end they come as without it,
-  /// but those that are weighed, one by one, and keep_by_scores follows their prompt's end, once for each entry that
-  /// goes.
+  /// but those that are weighed, one by one, and drop_entries follows their prompt's end.
   Status (*reset_cache)(OpenedDevice* device, DeviceCache* cache, std::int64_t window, const ScoreRule* rule) = nullptr;
   /// Before a pass of `tokens` over `layers`: memory for its appends. Errors: out_of_memory (nothing changed).
   Status (*reserve_cache)(OpenedDevice* device, DeviceCache* cache, std::int64_t tokens, std::int64_t layers) = nullptr;
@@ -176,6 +186,9 @@ struct DeviceOperations {
   /// scores are the last query's, between share_scores and clear_scores.
   /// Errors: invalid_argument (no scores are kept).
   Status (*keep_by_scores)(OpenedDevice* device, DeviceCache* cache, const TokenDrops* call) = nullptr;
+  /// Drops entries of whole layers. What `call` says is taken as it stands: slots that are none are the caller's fault.
+  /// Errors: shape_mismatch, invalid_argument (layers over the cache's).
+  Status (*drop_entries)(OpenedDevice* device, DeviceCache* cache, const EntryDrops* call) = nullptr;
   /// The scores of the first n entries of each KV head of a layer as they stand, to_host [kv_heads, n], by slot: of
   /// global entries of which none went that is the position. As download(). Errors: invalid_argument (no scores are
   /// kept).

@@ -79,10 +79,10 @@ class KvCache {
   /// Gives every entry of the layer the sum of the scores that its position has in all heads (EntryScores of the last
   /// query). Errors: invalid_argument (scores are not kept; the heads do not hold the same positions).
   virtual Status share_scores(LayerId layer) = 0;
-  /// pool_scores over the entries of the layer that are not among the `recent` last (EntryScores of a prompt's end).
-  /// Errors: invalid_argument (scores are not kept; a head does not hold every position so far, each in its own slot,
-  /// as it does until something goes).
-  virtual Status pool_scores(LayerId layer, std::int64_t recent) = 0;
+  /// Drops entries of one head. Cost: one look for each while every position is in its own slot, as it is until
+  /// something goes, and the newest; else a search. Errors: invalid_argument (a position is not held, or twice among
+  /// them; nothing goes then), out_of_memory.
+  virtual Status drop(LayerId layer, KvHeadId kv_head, std::span<const TokenPos> positions) = 0;
   /// Makes every score of the layer 0: what is added from here on is the next query's alone. Errors: as share_scores.
   virtual Status clear_scores(LayerId layer) = 0;
 

@@ -126,7 +126,7 @@ TEST_CASE("budgets and figures that are none are refused before anything is read
     refuses({std::string("--budgets=") + budget}, "--budgets");
   }
   refuses({"--baselines", "h2o"}, "--budgets");
-  refuses({"--budgets", "same", "--baselines", "h3o"}, "window, streaming, h2o, tova or snapkv");
+  refuses({"--budgets", "same", "--baselines", "h3o"}, "window, streaming, h2o, tova, snapkv, pyramidkv or adakv");
   refuses({"--figure", folder.file("numbers.csv")}, "--figure");
   refuses({"--figure", folder.file("text.svg"), "--csv", folder.file("text.svg")}, "");
 }

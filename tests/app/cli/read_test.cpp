@@ -119,7 +119,8 @@ TEST_CASE("a budget of SnapKV is a share of what is read") {
     return names;
   };
   CHECK(policies(cli_json(eval_of(folder, {"--policy", "full", "--budgets", "0.25", "--read", "32"}))) ==
-        std::vector<std::string>{"full", "window:16", "streaming:4,12", "h2o:8,8", "tova:16", "snapkv:8,4"});
+        std::vector<std::string>{"full", "window:16", "streaming:4,12", "h2o:8,8", "tova:16", "snapkv:8,4",
+                                 "pyramidkv:8,4", "adakv:8,4"});
   CHECK(policies(cli_json(eval_of(
             folder, {"--policy", "full", "--budgets", "0.5", "--read", "40", "--baselines", "snapkv,window"}))) ==
         std::vector<std::string>{"full", "window:32", "snapkv:20,10"});
@@ -136,6 +137,7 @@ TEST_CASE("without a prompt, or with nothing behind it, eval says what to write"
   };
   refused({"--policy", "full", "--policy", "snapkv:16,8"}, 2, "usage", "--read N");
   refused({"--budgets", "0.5", "--baselines", "snapkv"}, 2, "usage", "--read N");
+  refused({"--budgets", "0.5", "--baselines", "window,adakv"}, 2, "usage", "--baselines adakv");
   refused({"--read", "64"}, 2, "usage", "--read 64 leaves no token of a segment of 64");
   refused({"--read", "0"}, 2, "usage", "--read");
   write_file(folder.file("short.txt"), "Hills, and a fox on one of them.");

@@ -15,15 +15,16 @@ RolePlan under(const char* policy) {
 TEST_CASE("which policies bring a W of their own") {
   for (const char* policy : {"window:3", "longformer:3,1", "streaming:1,3"})
     CHECK(has_own_window(under(policy).policy));
-  for (const char* policy : {"model", "full", "h2o:1,3", "tova:4", "snapkv:4,2"})
+  for (const char* policy : {"model", "full", "h2o:1,3", "tova:4", "snapkv:4,2", "adakv:4,2"})
     CHECK_FALSE(has_own_window(under(policy).policy));
   for (const char* policy : {"model", "full"}) CHECK(takes_window(under(policy).policy));
-  for (const char* policy : {"window:3", "longformer:3,1", "streaming:1,3", "h2o:1,3", "tova:4", "snapkv:4,2"})
+  for (const char* policy :
+       {"window:3", "longformer:3,1", "streaming:1,3", "h2o:1,3", "tova:4", "snapkv:4,2", "adakv:4,2"})
     CHECK_FALSE(takes_window(under(policy).policy));
 }
 
 TEST_CASE("nothing can be set by hand where H2O or TOVA decides") {
-  for (const char* policy : {"h2o:3,4", "tova:7", "snapkv:7,3"}) {
+  for (const char* policy : {"h2o:3,4", "tova:7", "snapkv:7,3", "pyramidkv:7,3", "adakv:7,3"}) {
     RolePlan plan = under(policy);
     CHECK(check_set_by_hand(plan));
     plan.window = 4;

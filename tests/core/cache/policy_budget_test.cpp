@@ -12,6 +12,8 @@ TEST_CASE("a baseline at a budget holds that share of a text") {
   CHECK(to_string(policy_at_budget(Policy::Kind::tova, 0.101, 1000)) == "tova:101");
   CHECK(to_string(policy_at_budget(Policy::Kind::snapkv, 0.101, 1000)) == "snapkv:101,32");
   CHECK(to_string(policy_at_budget(Policy::Kind::snapkv, 0.04, 1000)) == "snapkv:40,20");
+  CHECK(to_string(policy_at_budget(Policy::Kind::pyramidkv, 0.101, 1000)) == "pyramidkv:101,32");
+  CHECK(to_string(policy_at_budget(Policy::Kind::adakv, 0.04, 1000)) == "adakv:40,20");
 }
 
 TEST_CASE("a baseline has at least one entry and at most the text's") {

@@ -7,9 +7,9 @@ namespace natscope {
 namespace {
 
 TEST_CASE("every policy is read, and written back") {
-  for (const char* text :
-       {"model", "full", "window:0", "window:16", "longformer:8", "longformer:8,0,5,17", "streaming:4,256",
-        "streaming:0,0", "h2o:64,64", "h2o:0,1", "tova:64", "tova:0", "snapkv:512,32", "snapkv:1,1"}) {
+  for (const char* text : {"model", "full", "window:0", "window:16", "longformer:8", "longformer:8,0,5,17",
+                           "streaming:4,256", "streaming:0,0", "h2o:64,64", "h2o:0,1", "tova:64", "tova:0",
+                           "snapkv:512,32", "snapkv:1,1", "pyramidkv:512,32", "adakv:64,8"}) {
     CAPTURE(text);
     const auto policy = parse_policy(text);
     REQUIRE(policy);
@@ -32,11 +32,14 @@ TEST_CASE("every policy is read, and written back") {
 TEST_CASE("what has roles, and what the rest is called") {
   for (const char* text : {"", "model", "full", "window:0", "longformer:8,0", "streaming:4,256"})
     CHECK(has_roles(text));
-  for (const char* text : {"h2o:2,3", "tova:5", "snapkv:5,2", "SnapKV 512", "modell", "windows:3", "streaming-llm"})
+  for (const char* text : {"h2o:2,3", "tova:5", "snapkv:5,2", "pyramidkv:5,2", "adakv:5,2", "SnapKV 512", "modell",
+                           "windows:3", "streaming-llm"})
     CHECK_FALSE(has_roles(text));
   CHECK(method_name("h2o:2,3") == "H2O");
   CHECK(method_name("tova:5") == "TOVA");
   CHECK(method_name("snapkv:5,2") == "SnapKV");
+  CHECK(method_name("pyramidkv:5,2") == "PyramidKV");
+  CHECK(method_name("adakv:5,2") == "Ada-KV");
   CHECK(method_name("SnapKV 512") == "SnapKV 512");
   CHECK(method_name("h2o-like") == "h2o-like");
 }
@@ -74,6 +77,8 @@ TEST_CASE("everything else is refused, and the text is named") {
                            "h2o",
                            "snapkv:4",
                            "snapkv:4,0",
+                           "pyramidkv:4,0",
+                           "adakv:4,5",
                            "snapkv:4,5",
                            "snapkv:0,0",
                            "snapkv:4,2,1",

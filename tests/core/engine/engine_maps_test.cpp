@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <thread>
 
@@ -180,6 +181,32 @@ TEST_CASE("another thread draws maps while tokens come") {
     options.sampling.greedy = true;
     CHECK(value_of(run.engine->generate(options, {})).reason == StopReason::context_full);
   }
+}
+
+TEST_CASE("a map that is drawn while another text begins is of one text, or of none") {
+  const TinyModel model;
+  const EngineRun run(model, {.trace_store_bytes = 0});
+  const std::vector<std::int32_t> tokens = random_tokens(20, 8);
+  std::atomic<bool> end{false};
+  std::atomic<int> wrong{0};
+  std::thread reader([&] {
+    while (!end) {
+      const auto tile = run.engine->tile({.layer = LayerId(1), .head = HeadId(0)}, {});
+      const bool is_well = tile ? tile->tokens == 20
+                                : tile.error().code == ErrorCode::interrupted ||
+                                      tile.error().code == ErrorCode::bad_position;  // no text yet
+      wrong += is_well ? 0 : 1;
+    }
+  });
+  RolePlan full;
+  full.policy.kind = Policy::Kind::full;
+  for (int n = 0; n < 500; ++n) {
+    REQUIRE(run.engine->start(full));
+    REQUIRE(run.engine->prefill(tokens, {.chunk = 20}, {}));
+  }
+  end = true;
+  reader.join();
+  CHECK(wrong == 0);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // On a GPU: the engine on the demo is held to itself on the CPU.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "core/base/resource_path.h"
+#include "core/cache/policy_names.h"
 #include "core/engine/engine.h"
 #include "tests/core/engine/gpu_arrays.h"
 #include "tests/support/case_turns.h"
@@ -97,12 +99,13 @@ TEST_CASE("H2O on the demo holds as many entries as on the CPU, and reads the pr
   check_close(logits[1], {logits[0].begin(), logits[0].end()}, 2e-2);
 }
 
-TEST_CASE("SnapKV on the demo keeps of a prompt what it keeps on the CPU") {
+void check_prompt_end(Policy::Kind kind) {
+  CAPTURE(policy_name(kind));
   const std::int32_t size = test::CaseTurns().one_in() > 1 ? 2 : 8;
   std::vector<float> logits[2];
   std::vector<std::vector<EvictedEntry>> evicted[2];
   for (const Device device : {Device::cpu, Device::cuda}) {
-    const std::unique_ptr<Engine> engine = demo_after_reading(device, Policy::Kind::snapkv, size);
+    const std::unique_ptr<Engine> engine = demo_after_reading(device, kind, size);
     const std::size_t which = device == Device::cpu ? 0 : 1;
     logits[which].assign(engine->logits().begin(), engine->logits().end());
     for (const TokenFrame& frame : engine->record().frames()) evicted[which].push_back(frame.evicted);
@@ -114,9 +117,14 @@ TEST_CASE("SnapKV on the demo keeps of a prompt what it keeps on the CPU") {
   const std::vector<EvictedEntry>& of_cpu = evicted[0][static_cast<std::size_t>(19 * size) - 1];
   const std::vector<EvictedEntry>& of_gpu = evicted[1][static_cast<std::size_t>(19 * size) - 1];
   REQUIRE(of_cpu.size() == of_gpu.size());
-  for (std::size_t i = 0; i < of_cpu.size(); ++i) same += of_cpu[i] == of_gpu[i] ? 1 : 0;
+  for (const EvictedEntry& entry : of_cpu) same += std::ranges::find(of_gpu, entry) != of_gpu.end() ? 1 : 0;
   CHECK(static_cast<double>(same) > 0.95 * static_cast<double>(of_cpu.size()));
   check_close(logits[1], {logits[0].begin(), logits[0].end()}, 2e-2);
+}
+
+TEST_CASE("of a prompt stays on the demo what stays on the CPU") {
+  for (const Policy::Kind kind : {Policy::Kind::snapkv, Policy::Kind::pyramidkv, Policy::Kind::adakv})
+    check_prompt_end(kind);
 }
 
 TEST_CASE("512 greedy tokens of the demo are the CPU's, in f32") {

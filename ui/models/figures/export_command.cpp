@@ -130,7 +130,7 @@ ExportOrigin exportOrigin(Workbench& workbench, const QString& session) {
   }
   const SequenceRecord& record = client.record();
   if (origin.isSession) {
-    // The file knows what was set by hand before it was written; H2O, TOVA and SnapKV measure again.
+    // The file knows what was set by hand before it was written; policies without roles measure again.
     changes = {};
     changes.window = record.window();
     changes.rolesFile = session;

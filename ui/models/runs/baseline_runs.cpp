@@ -48,9 +48,7 @@ void BaselineRuns::read(double budget, std::int64_t tokens) {
   std::vector<Policy> policies;
   if (hasScores) policies.emplace_back();
   policies.emplace_back().kind = Policy::Kind::full;
-  for (const auto kind :
-       {Policy::Kind::window, Policy::Kind::h2o, Policy::Kind::tova, Policy::Kind::streaming, Policy::Kind::snapkv})
-    policies.push_back(policy_at_budget(kind, budget, tokens));
+  for (const Policy::Kind kind : budget_kinds) policies.push_back(policy_at_budget(kind, budget, tokens));
   // What is shown, or kept, need not be read for it once more; with roles set by hand that is another run.
   std::erase_if(policies, [&](const Policy& policy) {
     const std::string name = to_string(policy);

@@ -30,8 +30,8 @@ class BaselineRuns : public QObject {
 
  public Q_SLOTS:
   /// Reads the prompt under learned roles, where the model has them, full attention, and a window, H2O, TOVA,
-  /// StreamingLLM and SnapKV that hold the share `budget` of it; not under a policy that is shown or kept with it. Only
-  /// where canBegin().
+  /// StreamingLLM, SnapKV, PyramidKV and Ada-KV that hold the share `budget` of it; not under a policy that is shown or
+  /// kept with it. Only where canBegin().
   void begin(double budget);
   /// The same, with as many entries as what is shown holds after its last token.
   void beginAtPresent();

@@ -130,11 +130,11 @@ Status keep_by_scores(OpenedDevice* device, DeviceCache* cache, const kernels::T
     return foreign;
   }
   DeviceCache& host = *cache;
-  if (!host.rule) return {StatusCode::invalid_argument, "no scores are kept"};
+  if (!takes_turns(host)) return {StatusCode::invalid_argument, "no scores are kept by which one goes"};
   for (std::int32_t of_call = 0; of_call < call->dropped.size(0); ++of_call) {
     const LayerId layer(call->layer + of_call);
     const auto place = static_cast<std::size_t>(layer.value);
-    if (takes_turns(host) && !host.appended[place]) return {StatusCode::invalid_argument, "drops out of their turn"};
+    if (!host.appended[place]) return {StatusCode::invalid_argument, "drops out of their turn"};
     host.attended[place] = host.appended[place] = false;
     const TokenPos now(host.next[place] - 1);
     const auto set = [&](std::int32_t index, std::int32_t position, float score) {
@@ -151,16 +151,43 @@ Status keep_by_scores(OpenedDevice* device, DeviceCache* cache, const kernels::T
       const KvHeadId head(index);
       set(index, call->prescribed(of_call, index), -1);
       std::vector<TokenPos> dropped;
-      // One entry a call, whatever the rule has to make up for.
-      const std::int64_t heavy = std::max(host.rule->heavy, kept(cache).entries(layer, head) - host.rule->recent - 1);
-      const Status status = kept(cache).keep_by_scores(layer, head, now, takes_turns(host) ? host.rule->heavy : heavy,
-                                                       host.rule->recent, &dropped);
+      const Status status = kept(cache).keep_by_scores(layer, head, now, host.rule->heavy, host.rule->recent, &dropped);
       if (!status.ok()) return status;
       if (dropped.size() > 1) return {StatusCode::invalid_argument, "more than one entry went"};
       call->dropped(of_call, index) = dropped.empty() ? kernels::no_drop : dropped[0].value;
       call->held(of_call, index) = static_cast<std::int32_t>(kept(cache).entries(layer, head));
     }
     if (are_shared) static_cast<void>(kept(cache).clear_scores(layer));
+  }
+  return ok;
+}
+
+Status drop_entries(OpenedDevice* device, DeviceCache* cache, const kernels::EntryDrops* call) {
+  if (!owns(device, call->kept) || !owns(device, call->moves) || !owns(device, call->from) || !owns(device, call->to))
+    return foreign;
+  for (std::int32_t of_call = 0; of_call < call->kept.size(0); ++of_call) {
+    const LayerId layer(call->layer + of_call);
+    for (std::int32_t index = 0; index < call->kept.size(1); ++index) {
+      const KvHeadId head(index);
+      const std::int32_t moves = call->moves(of_call, index);
+      std::vector<bool> stays(static_cast<std::size_t>(kept(cache).entries(layer, head)));
+      std::fill_n(stays.begin(), call->kept(of_call, index), true);
+      for (std::int32_t move = 0; move < moves; ++move) {
+        stays.at(static_cast<std::size_t>(call->to(of_call, index, move))) = false;
+        stays.at(static_cast<std::size_t>(call->from(of_call, index, move))) = true;
+      }
+      std::vector<TokenPos> gone;
+      std::size_t slot = 0;
+      for (std::int64_t at = 0; at < kept(cache).page_count(layer, head); ++at) {
+        const kernels::KvPage page = kept(cache).page(layer, head, at);
+        for (std::int32_t entry = 0; entry < page.count; ++entry, ++slot) {
+          if (!stays[slot]) gone.emplace_back(page.positions[entry]);
+        }
+      }
+      if (const Status status = kept(cache).drop(layer, head, gone); !status.ok()) return status;
+      if (kept(cache).entries(layer, head) != call->kept(of_call, index))
+        return {StatusCode::invalid_argument, "moves that do not fit what stays"};
+    }
   }
   return ok;
 }

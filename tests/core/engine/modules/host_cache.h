@@ -24,6 +24,7 @@ Status append(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, std:
 Status append_token(OpenedDevice* device, DeviceCache* cache, const ConstView<Role, 2>* roles,
                     const ConstView<float, 3>* keys, const ConstView<float, 3>* values);
 Status keep_by_scores(OpenedDevice* device, DeviceCache* cache, const kernels::TokenDrops* call);
+Status drop_entries(OpenedDevice* device, DeviceCache* cache, const kernels::EntryDrops* call);
 Status read_scores(OpenedDevice* device, DeviceCache* cache, std::int32_t layer, const View<float, 2>* to_host);
 Status end_appends(OpenedDevice*, DeviceCache*);
 Status cache_counts(OpenedDevice*, DeviceCache* cache, kernels::DeviceCacheCounts* counts);

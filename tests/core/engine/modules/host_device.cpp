@@ -130,6 +130,7 @@ constexpr kernels::DeviceOperations table{
     .append = recordable<append>,
     .append_token = recordable<append_token>,
     .keep_by_scores = recordable<keep_by_scores>,
+    .drop_entries = recordable<drop_entries>,
     .read_scores = alone<read_scores>,
     .end_appends = recordable<end_appends>,
     .cache_counts = cache_counts,

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// SnapKV: what stays of a prompt, from the maps of full attention by the rules' sentence (section 11).
+// SnapKV, PyramidKV, Ada-KV: what stays of a prompt, from the maps of full attention by the rules' sentences (section 11).
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <set>
 #include <string>
 
 #include "core/explore/run_figures.h"
+#include "kernels/score_rule.h"
 #include "tests/core/engine/engine_run.h"
 
 namespace natscope {
@@ -28,11 +30,13 @@ using test::value_of;
 
 constexpr double near_tie = 1e-5;  // float sums of a few weights against double ones
 
-RolePlan snapkv(std::int64_t size, std::int64_t window) {
+RolePlan plan_of(const std::string& name, std::int64_t size, std::int64_t window) {
   RolePlan plan;
-  plan.policy = value_of(parse_policy("snapkv:" + std::to_string(size) + "," + std::to_string(window)));
+  plan.policy = value_of(parse_policy(name + ":" + std::to_string(size) + "," + std::to_string(window)));
   return plan;
 }
+
+RolePlan snapkv(std::int64_t size, std::int64_t window) { return plan_of("snapkv", size, window); }
 
 DenseResult dense_full(const TinyModel& model, const std::vector<std::int32_t>& tokens, DenseOptions options = {}) {
   options.role = [](int, int, int) { return 0; };
@@ -63,28 +67,61 @@ double pooled(const Table<std::vector<double>>& maps, int first_head, int group,
   return sum / 5;
 }
 
-void check_kept(const Engine& engine, const DenseResult& full, int prompt, int size, int window) {
+/// Of the positions before the window in one head: the scores of those that stay, falling, and the highest that went.
+struct HeadScores {
+  std::vector<double> kept;
+  double heaviest_gone = -1;
+};
+
+HeadScores scores_of(const Engine& engine, const DenseResult& full, int prompt, int window, int layer, int kv_head) {
   const int group = engine.config().heads / engine.config().kv_heads;
-  for (int layer = 0; layer < engine.geometry().layers; ++layer) {
-    for (int kv_head = 0; kv_head < engine.geometry().kv_heads; ++kv_head) {
-      CAPTURE(layer);
-      CAPTURE(kv_head);
-      const std::set<int> kept = kept_of(engine, prompt, layer, kv_head);
-      REQUIRE(kept.size() == static_cast<std::size_t>(std::min(prompt, size)));
-      if (prompt <= size) continue;
-      for (int n = prompt - window; n < prompt; ++n) CHECK(kept.contains(n));
-      double lightest_kept = 1e9;
-      double heaviest_gone = -1;
-      for (int n = 0; n < prompt - window; ++n) {
-        const double score =
-            pooled(full.attention[static_cast<std::size_t>(layer)], kv_head * group, group, prompt, window, n);
-        if (kept.contains(n)) {
-          lightest_kept = std::min(lightest_kept, score);
-        } else {
-          heaviest_gone = std::max(heaviest_gone, score);
-        }
+  const std::set<int> kept = kept_of(engine, prompt, layer, kv_head);
+  HeadScores scores;
+  for (int n = 0; n < prompt; ++n) {
+    if (n >= prompt - window) {
+      CHECK(kept.contains(n));
+      continue;
+    }
+    const double score =
+        pooled(full.attention[static_cast<std::size_t>(layer)], kv_head * group, group, prompt, window, n);
+    if (kept.contains(n)) {
+      scores.kept.push_back(score);
+    } else {
+      scores.heaviest_gone = std::max(scores.heaviest_gone, score);
+    }
+  }
+  std::ranges::sort(scores.kept, std::greater<>());
+  return scores;
+}
+
+void check_kept(const Engine& engine, const DenseResult& full, const std::string& name, int prompt, int size,
+                int window) {
+  const auto geometry = engine.geometry();
+  const int heavy = size - window;
+  for (int layer = 0; layer < geometry.layers; ++layer) {
+    CAPTURE(layer);
+    std::vector<HeadScores> heads;
+    std::size_t kept = 0;
+    for (int kv_head = 0; kv_head < geometry.kv_heads; ++kv_head) {
+      heads.push_back(scores_of(engine, full, prompt, window, layer, kv_head));
+      kept += heads.back().kept.size();
+    }
+    if (prompt <= size) {
+      CHECK(kept == static_cast<std::size_t>(geometry.kv_heads * (prompt - std::min(window, prompt))));
+      continue;
+    }
+    const std::int64_t of_layer =
+        name == "pyramidkv" ? kernels::heavy_of_layer(heavy, prompt - window, window, LayerId(layer), geometry.layers)
+                            : heavy;
+    CHECK(kept == static_cast<std::size_t>(geometry.kv_heads * of_layer));
+    for (const HeadScores& head : heads) {
+      const auto own = static_cast<std::size_t>(name == "adakv" ? heavy / 5 : of_layer);
+      CHECK(head.kept.size() >= own);
+      if (!head.kept.empty()) CHECK(head.kept.back() >= head.heaviest_gone - near_tie);
+      // Beyond its own, a head keeps nothing that weighs less than what another one of the layer lost.
+      for (const HeadScores& other : heads) {
+        if (head.kept.size() > own) CHECK(head.kept.back() >= other.heaviest_gone - near_tie);
       }
-      CHECK(lightest_kept >= heaviest_gone - near_tie);
     }
   }
 }
@@ -100,22 +137,31 @@ TEST_CASE("of a prompt stays what full attention's maps say, in every layer and 
       const DenseResult full = dense_full(model, tokens);
       for (const auto& [size, window] :
            {std::pair{1, 1}, {8, 8}, {10, 1}, {10, 4}, {10, 9}, {33, 7}, {39, 20}, {40, 5}, {200, 32}}) {
-        for (const std::int64_t chunk : {1, 7, 512}) {
+        for (const auto& [name, chunk] :
+             {std::pair{"snapkv", 1}, {"snapkv", 7}, {"snapkv", 512}, {"pyramidkv", 7}, {"adakv", 7}}) {
           CAPTURE(config.dump());
+          CAPTURE(name);
           CAPTURE(prompt);
           CAPTURE(size);
           CAPTURE(window);
           CAPTURE(chunk);
-          require_ok(run.engine->start(snapkv(size, window)));
+          require_ok(run.engine->start(plan_of(name, size, window)));
           const Table<float> logits = prefill_all(*run.engine, tokens, chunk);
           // The prompt itself was read under full attention, the last token, too.
           CHECK(relative_error(logits, full.logits) < 1e-4);
-          check_kept(*run.engine, full, prompt, size, window);
+          check_kept(*run.engine, full, name, prompt, size, window);
           const auto frames = run.engine->record().frames();
-          for (int n = 0; n < prompt; ++n) {
-            for (const std::int32_t entries : frames[static_cast<std::size_t>(n)].entries)
-              CHECK(entries == (n + 1 < prompt ? n + 1 : std::min(prompt, size)));
+          for (int n = 0; n + 1 < prompt; ++n) {
+            for (const std::int32_t entries : frames[static_cast<std::size_t>(n)].entries) CHECK(entries == n + 1);
           }
+          const auto& heads = frames[static_cast<std::size_t>(prompt - 1)].entries;
+          for (std::size_t head = 0; head < heads.size(); ++head) {
+            const auto kv_heads = static_cast<std::size_t>(run.engine->geometry().kv_heads);
+            CHECK(heads[head] == std::ssize(kept_of(*run.engine, prompt, static_cast<int>(head / kv_heads),
+                                                    static_cast<int>(head % kv_heads))));
+          }
+          // Whoever shares out more or less, all hold as much together.
+          CHECK(run.engine->counts().entries == std::ssize(heads) * std::min(prompt, size));
           CHECK(run_outcome(run.engine->record(), prompt).drops_after_reading == (prompt > size));
         }
       }
@@ -127,9 +173,11 @@ TEST_CASE("of a prompt stays what full attention's maps say, in every layer and 
 TEST_CASE("what was dropped is gone for what is written, and nothing else goes") {
   const TinyModel model;
   const std::vector<std::int32_t> tokens = random_tokens(60, 5);
-  for (const std::int64_t store_bytes : {std::int64_t{1} << 20U, std::int64_t{0}}) {
+  for (const auto& [name, store_bytes] :
+       {std::pair{"snapkv", 1 << 20}, {"snapkv", 0}, {"pyramidkv", 0}, {"adakv", 1 << 20}, {"adakv", 0}}) {
+    CAPTURE(name);
     const EngineRun run(model, {.trace_store_bytes = store_bytes});
-    require_ok(run.engine->start(snapkv(12, 5)));
+    require_ok(run.engine->start(plan_of(name, 12, 5)));
     require_ok(run.engine->prefill(std::span(tokens).first(36), {.chunk = 10}, {}));
     Table<float> found;
     for (std::size_t n = 36; n < 44; ++n) {
@@ -155,13 +203,13 @@ TEST_CASE("what was dropped is gone for what is written, and nothing else goes")
     const DenseResult truth = dense_full(model, tokens, hiding);
     Table<double> behind(truth.logits.begin() + 36, truth.logits.end());
     CHECK(relative_error(found, behind) < 1e-4);
-    std::int64_t held = 12;
+    std::vector<std::int32_t> held = run.engine->record().frames()[35].entries;
     for (std::size_t n = 36; n < 60; ++n) {
-      ++held;
-      for (const std::int32_t entries : run.engine->record().frames()[n].entries) CHECK(entries == held);
+      for (std::int32_t& entries : held) ++entries;
+      CHECK(run.engine->record().frames()[n].entries == held);
       CHECK(run.engine->record().frames()[n].evicted.empty());
     }
-    CHECK(run.engine->counts().entries == held * 2 * 2);
+    CHECK(run.engine->counts().entries == (12 + 24) * 2 * 2);
     std::vector<float> weights(60 * 60);
     std::vector<std::uint8_t> visible(60 * 60);
     for (int layer = 0; layer < 2; ++layer) {
@@ -194,8 +242,8 @@ TEST_CASE("what keeps all of a prompt is full attention, bit for bit") {
     const Table<float> truth = prefill_all(*run.engine, tokens, chunk);
     const auto written = value_of(run.engine->generate(options, {})).tokens;
     const std::vector<float> last(run.engine->logits().begin(), run.engine->logits().end());
-    for (const std::int64_t size : {40, 900}) {
-      require_ok(run.engine->start(snapkv(size, 8)));
+    for (const auto& [name, size] : {std::pair{"snapkv", 40}, {"snapkv", 900}, {"pyramidkv", 40}, {"adakv", 40}}) {
+      require_ok(run.engine->start(plan_of(name, size, 8)));
       CHECK(prefill_all(*run.engine, tokens, chunk) == truth);
       CHECK(value_of(run.engine->generate(options, {})).tokens == written);
       CHECK(std::ranges::equal(run.engine->logits(), last));
@@ -206,13 +254,15 @@ TEST_CASE("what keeps all of a prompt is full attention, bit for bit") {
 TEST_CASE("a prompt whose reading was stopped and went on drops what it would have dropped") {
   const TinyModel model;
   const std::vector<std::int32_t> tokens = random_tokens(50, 8);
-  const EngineRun whole(model);
-  require_ok(whole.engine->start(snapkv(16, 12)));
-  require_ok(whole.engine->prefill(tokens, {.chunk = 5}, {}));
-  for (const std::int64_t stop_at : {10, 38, 43, 48}) {
+  for (const auto& [name, stop_at] :
+       {std::pair{"snapkv", 10}, {"snapkv", 38}, {"snapkv", 43}, {"snapkv", 48}, {"adakv", 43}, {"pyramidkv", 43}}) {
+    CAPTURE(name);
     CAPTURE(stop_at);
+    const EngineRun whole(model);
+    require_ok(whole.engine->start(plan_of(name, 16, 12)));
+    require_ok(whole.engine->prefill(tokens, {.chunk = 5}, {}));
     const EngineRun run(model);
-    require_ok(run.engine->start(snapkv(16, 12)));
+    require_ok(run.engine->start(plan_of(name, 16, 12)));
     std::stop_source stop;
     PrefillOptions options{.chunk = 5};
     options.on_progress = [&](std::int64_t done, std::int64_t) {
@@ -237,6 +287,28 @@ TEST_CASE("a prompt whose reading was stopped and went on drops what it would ha
     require_ok(run.engine->step(9, true, 0, {}));
     CHECK(run.engine->counts().entries == (16 + 2) * 2 * 2);
   }
+}
+
+TEST_CASE("what is read behind what was written is no prompt, and nothing of it goes") {
+  const TinyModel model;
+  const std::vector<std::int32_t> tokens = random_tokens(50, 8);
+  const EngineRun run(model);
+  require_ok(run.engine->start(snapkv(16, 12)));
+  std::stop_source stop;
+  PrefillOptions options{.chunk = 5};
+  options.on_progress = [&](std::int64_t done, std::int64_t) {
+    if (done >= 20) stop.request_stop();
+  };
+  REQUIRE_FALSE(run.engine->prefill(tokens, options, stop.get_token()));
+  REQUIRE(run.engine->record().size() == 20);
+  GenerateOptions writing;
+  writing.max_new_tokens = 5;
+  writing.sampling.greedy = true;
+  REQUIRE(value_of(run.engine->generate(writing, {})).tokens.size() == 5);
+  require_ok(run.engine->prefill(std::span(tokens).first(10), {.chunk = 5}, {}));
+  const std::int64_t all = run.engine->record().size();
+  CHECK(run.engine->counts().entries == all * 2 * 2);
+  CHECK(run.engine->record().frames().back().evicted.empty());
 }
 
 TEST_CASE("roles set by hand have no meaning under it") {
