@@ -136,9 +136,14 @@ void MainWindow::showRuns() {
 
 void MainWindow::runBaselines() {
   raiseDock(QStringLiteral("runs"));
-  if (baselines_.canBegin() && !baselines_.isOfPromptAlone())
+  constexpr double usualBudget = 0.25;
+  const double own = baselines_.ownBudget();
+  if (baselines_.canBegin() && own >= 1) {
+    notice(tr("This run holds everything, so the baselines hold a quarter; other shares are in the Runs tab."));
+  } else if (baselines_.canBegin() && !baselines_.isOfPromptAlone()) {
     notice(tr("The baselines match the cache size after the prompt; generated text is not compared."));
-  baselines_.begin(baselines_.ownBudget());
+  }
+  baselines_.begin(own < 1 ? own : usualBudget);
 }
 
 void MainWindow::showVocabulary() {

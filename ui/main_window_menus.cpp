@@ -112,7 +112,8 @@ void MainWindow::makeRunMenu() {
   runBaselines_ = addKey(tr("Run the basel&ines on this text"), Qt::CTRL | Qt::Key_B, [this] { runBaselines(); });
   runBaselines_->setToolTip(
       tr("<p>Reads the same text with full attention, a window, H2O, TOVA, StreamingLLM, SnapKV, PyramidKV and Ada-KV "
-         "that hold as much as this run, keeps each, and shows this one again (Ctrl+B).</p>"));
+         "that hold as much as this run (a quarter, where it holds everything), keeps each, and shows this one again "
+         "(Ctrl+B).</p>"));
   run->addActions({keep_, drop_, runBaselines_});
   run->addSeparator();
   QMenu* const role = run->addMenu(tr("&Role of the pinned token"));

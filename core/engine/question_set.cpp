@@ -2,6 +2,7 @@
 #include "core/engine/question_set.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -17,22 +18,30 @@ Unexpected bad_line(const std::string& where, const std::string& what) {
               "a line is a JSON object with prompt and answer, or with a list of answers");
 }
 
-/// The first of the keys that the line has a value for; null without one.
-const nlohmann::json* member(const nlohmann::json& line, std::initializer_list<const char*> keys) {
+/// The one of the keys that the line has a value for; null without one. Errors: bad_data (of several).
+Expected<const nlohmann::json*> member(const nlohmann::json& line, std::initializer_list<const char*> keys,
+                                       const std::string& where) {
+  const nlohmann::json* one = nullptr;
+  const char* name = nullptr;
   for (const char* const key : keys) {
-    if (const auto found = line.find(key); found != line.end() && !found->is_null()) return &*found;
+    const auto found = line.find(key);
+    if (found == line.end() || found->is_null()) continue;
+    if (one != nullptr) return bad_line(where, std::string("it has both ") + name + " and " + key);
+    one = &*found;
+    name = key;
   }
-  return nullptr;
+  return one;
 }
 
 Expected<Question> question_of(const nlohmann::json& line, const std::string& where) {
   if (!line.is_object()) return bad_line(where, "no JSON object");
-  const nlohmann::json* const prompt = member(line, {"prompt", "input"});
+  NATSCOPE_TRY(const nlohmann::json* const prompt, member(line, {"prompt", "input"}, where));
   if (prompt == nullptr || !prompt->is_string() || prompt->get_ref<const std::string&>().empty())
     return bad_line(where, "it has no prompt");
-  const nlohmann::json* const answers = member(line, {"answer", "answers", "outputs"});
+  NATSCOPE_TRY(const nlohmann::json* const answers, member(line, {"answer", "answers", "outputs"}, where));
   Question question{prompt->get<std::string>(), {}, {}, where};
-  if (const nlohmann::json* const prefix = member(line, {"answer_prefix"})) {
+  NATSCOPE_TRY(const nlohmann::json* const prefix, member(line, {"answer_prefix"}, where));
+  if (prefix != nullptr) {
     if (!prefix->is_string()) return bad_line(where, "its answer_prefix is no text");
     question.answer_prefix = prefix->get<std::string>();
   }
@@ -62,13 +71,28 @@ bool is_punctuation(char letter) {
          (letter >= '{' && letter <= '~');
 }
 
+/// Every character that Unicode calls white space as a blank: what Python's split(), with which SQuAD's and LongBench's
+/// scripts count words, parts them at.
+std::string with_plain_blanks(std::string text) {
+  constexpr auto blanks = std::to_array<std::string_view>(
+      {"\x1c",         "\x1d",         "\x1e",         "\x1f",         "\xc2\x85",     "\xc2\xa0",
+       "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81", "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84",
+       "\xe2\x80\x85", "\xe2\x80\x86", "\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89", "\xe2\x80\x8a",
+       "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80"});
+  for (const std::string_view blank : blanks) {
+    for (std::size_t at = text.find(blank); at != std::string::npos; at = text.find(blank, at + 1))
+      text.replace(at, blank.size(), " ");
+  }
+  return text;
+}
+
 /// How often each word is in a text, and how many there are.
 struct Words {
   std::map<std::string, std::int64_t, std::less<>> counts;
   std::int64_t total = 0;
 
   explicit Words(std::string_view text) {
-    std::string small = in_small_letters(text);
+    std::string small = with_plain_blanks(in_small_letters(text));
     std::erase_if(small, is_punctuation);
     std::istringstream in(small);
     for (std::string word; in >> word;) {

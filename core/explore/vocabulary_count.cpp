@@ -35,6 +35,22 @@ std::optional<double> VocabularyItem::mean_loss() const {
   return loss / static_cast<double>(predicted);
 }
 
+namespace {
+
+/// What a token is called by what it adds to the text. One that adds different things, or sometimes nothing, is a part
+/// of a character: it completes now this one and now that one, and has no text of its own.
+void take_text(const std::string& text, bool is_first, VocabularyItem& item) {
+  if (is_first || text == item.text) {
+    item.text = text;
+  } else if (text == " " + item.text) {
+    item.text = text;
+  } else if (item.text != " " + text) {
+    item.text.clear();
+  }
+}
+
+}  // namespace
+
 void VocabularyCount::begin(const SequenceRecord& record, std::int64_t tokens) {
   text_.clear();
   for (const TokenFrame& frame : record.frames().first(static_cast<std::size_t>(std::min(tokens, record.size())))) {
@@ -43,7 +59,7 @@ void VocabularyCount::begin(const SequenceRecord& record, std::int64_t tokens) {
     VocabularyItem& item = items_[found->second];
     text_.push_back(found->second);
     ++item.occurrences;
-    if (frame.text.size() > item.text.size()) item.text = frame.text;
+    take_text(frame.text, is_new, item);
     if (const auto loss = token_loss(frame)) {
       item.loss += *loss;
       ++item.predicted;

@@ -30,19 +30,24 @@ SeriesChart trade_off_chart(std::span<const PolicyOutcome> outcomes, const std::
   chart.x_label = "KV fraction " + after;
   chart.y_label = "perplexity";
   chart.log_x = std::ranges::none_of(outcomes, [](const PolicyOutcome& each) { return each.kv_fraction <= 0; });
+  const auto is_of_first = [&](const PolicyOutcome& each) { return each.model == outcomes.front().model; };
+  const bool is_one_model = std::ranges::all_of(outcomes, is_of_first);
   for (const PolicyOutcome& each : outcomes) {
     const auto one = [](double value) { return Spread{value, value, value}; };
     const double factor = std::exp(each.nll_standard_error);
     const Spread y{each.perplexity, each.perplexity / factor, each.perplexity * factor};
-    const std::string name = each.name.empty() ? family_name(each.policy) : each.name;
+    const std::string of_model = each.name.empty() ? family_name(each.policy) : each.name;
+    const std::string name = is_one_model ? of_model : each.model + ": " + of_model;
     add_point(chart, name, each.policy != "model", {.x = one(each.kv_fraction), .y = y});
     for (ChartSeries& series : chart.series) {
-      if (series.name == name && each.name.empty()) series.look = family_look(each.policy);
+      if (series.name == name && each.name.empty() && is_of_first(each)) series.look = family_look(each.policy);
     }
   }
   const bool is_of_others =
       std::ranges::any_of(outcomes, [&](const auto& each) { return each.policy != trained_with; });
-  if (!trained_with.empty() && trained_with != "full" && is_of_others) {
+  if (!is_one_model) {
+    chart.note = "Of several models, named in front: only policies of one model differ by the policy alone.";
+  } else if (!trained_with.empty() && trained_with != "full" && is_of_others) {
     const std::string with = trained_with == "model" ? "its learned roles" : trained_with;
     chart.note = "The model was trained with " + with + "; under the other policies it is not what it was trained for.";
   }

@@ -16,6 +16,7 @@ struct PolicyOutcome {
   double perplexity = 0;
   std::string name{};  ///< of a run that is none of its family's, since something was set by hand: a series of its own
   double nll_standard_error = 0;  ///< 0: not known; else the perplexity is drawn with a bar
+  std::string model{};            ///< which gave the numbers; where there are several, each has series of its own
 };
 
 /// What a family looks like in every chart: ChartSeries::look. Another program's method has none of its own.
@@ -24,7 +25,7 @@ struct PolicyOutcome {
 /// Series in the order in which their first policies come, each from left to right; learned roles are drawn strongest.
 /// The axis of KV fractions is logarithmic unless a policy holds nothing. At least one outcome.
 ///   trained_with  the policy that the weights were trained under; empty: not known. What the others are then worth as
-///                 baselines is said under the title.
+///                 baselines is said under the title; where there are several models, that these are.
 ///   after         what the fractions are of: "after the last token"
 [[nodiscard]] SeriesChart trade_off_chart(std::span<const PolicyOutcome> outcomes, const std::string& trained_with,
                                           const std::string& after = "after the last token");

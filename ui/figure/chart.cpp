@@ -51,7 +51,8 @@ Axis axisOf(const SeriesChart& chart, bool isLog, Pick pick) {
     }
   }
   if (isLog) {
-    axis.low /= 1.15;
+    // Down to a number that the axis has: what lies left of all numbers cannot be read.
+    axis.low = std::min(axis.low / 1.15, std::exp2(std::floor(std::log2(axis.low))));
     axis.high *= 1.15;
   } else {
     // Where all points have one value the axis still has a span that its numbers can show.

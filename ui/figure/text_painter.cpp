@@ -97,15 +97,17 @@ std::vector<LegendEntry> rolesLegend(const ColouredText& text, const std::string
 QString nats(double value) { return QString::number(value, 'g', 3).replace(u'-', QChar(0x2212)); }
 
 /// Samples from one end of the colours to the other, and what is not known.
-std::vector<LegendEntry> lossLegend(const LossText& text, const ScaleRange& range, Theme theme) {
+/// `other`: what the compared run is called, where no title says it.
+std::vector<LegendEntry> lossLegend(const LossText& text, const ScaleRange& range, Theme theme, const QString& other) {
   const LossColours colours = drawnLossColours(theme);
   std::vector<LegendEntry> entries;
   const double span = range.high - range.low;
   if (text.is_compared()) {
+    const QString than = other.isEmpty() ? QString() : QStringLiteral(" than ") + other;
     for (const double level : {-1.0, -0.5, 0.0, 0.5, 1.0}) {
       const double at = level == 0 ? 0 : std::copysign(range.low + std::abs(level) * span, level);
-      const QString words = level == -1  ? QStringLiteral("≤ %1 nats: better")
-                            : level == 1 ? QStringLiteral("≥ +%1 nats: worse")
+      const QString words = level == -1  ? QStringLiteral("≤ %1 nats: better") + than
+                            : level == 1 ? QStringLiteral("≥ +%1 nats: worse") + than
                             : level > 0  ? QStringLiteral("+%1")
                                          : QStringLiteral("%1");
       entries.push_back(
@@ -155,7 +157,8 @@ ScaleRange rangeOf(const LossText& text, const ScaleOptions& options) {
 
 std::vector<LegendEntry> textLegend(const FigureData& figure, const FigureOptions& options) {
   if (const auto* losses = std::get_if<LossText>(&figure.values))
-    return lossLegend(*losses, rangeOf(*losses, options.scale), options.theme);
+    return lossLegend(*losses, rangeOf(*losses, options.scale), options.theme,
+                      options.title && losses->is_compared() ? shownRunName(figure, 1, options) : QString());
   return rolesLegend(std::get<ColouredText>(figure.values), figure.provenance.policy, options.theme,
                      inkOf(options.theme));
 }

@@ -150,7 +150,10 @@ void RunsPanel::refresh() {
   const qsizetype others = static_cast<qsizetype>(rows_.size()) - (list_.hasShown() ? 1 : 0);
   if (others == 0) return say(tr("The run that is shown; none is kept beside it"));
   QString words = tr("The run that is shown, and %1 kept: over their prompts").arg(others);
-  const std::string trained = list_.trainedWith();
+  const auto isOfAnother = [&](const RunList::Row& row) { return row.figures.model != rows_.front().figures.model; };
+  const bool areOfSeveral = std::ranges::any_of(rows_, isOfAnother);
+  const std::string trained = areOfSeveral ? std::string() : list_.trainedWith();
+  if (areOfSeveral) words += tr("; of several models: only policies of one model differ by the policy alone");
   if (trained == "model") words += tr("; the model was trained with its learned roles, not under the others");
   if (!trained.empty() && trained != "model" && trained != "full")
     words += tr("; the model was trained under %1, not under the others").arg(QString::fromStdString(trained));
@@ -168,7 +171,7 @@ SeriesChart RunsPanel::figure() const {
     const std::optional<double> perplexity = perplexity_of(row.figures);
     if (!row.figures.is_same_text || !perplexity) continue;
     outcomes.push_back({row.figures.policy, row.figures.outcome.figures.fraction, *perplexity,
-                        row.figures.is_set_by_hand ? row.figures.name : std::string()});
+                        row.figures.is_set_by_hand ? row.figures.name : std::string(), 0, row.figures.model});
     drawn.push_back(row.figures);
   }
   SeriesChart chart = trade_off_chart(outcomes, list_.trainedWith(), "after the prompt");

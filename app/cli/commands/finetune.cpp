@@ -80,7 +80,11 @@ void add_run_flags(CLI::App& command, Options& options) {
   train::FinetuneOptions& o = options.tune;
   command.add_option("--steps", o.steps, "Optimiser steps")->capture_default_str()->group(group);
   command.add_option("--batch", o.batch, "Documents of a step")->capture_default_str()->group(group);
-  command.add_option("--length", o.context, "Longest document, tokens")
+  command
+      .add_option(
+          "--length", o.context,
+          "Longest document, tokens. A longer one loses its end; of a prompt with its answer the prompt loses its "
+          "beginning, down to half, and then the answer its end")
       ->type_name("N")
       ->default_str("the model's context, at most 16000")
       ->group(group);

@@ -27,10 +27,10 @@ struct DocumentForm {
 /// A *.jsonl file: one document a line, an object with `text`, or with `prompt` and `answer`, where only the
 /// positions that predict the answer count in the loss, or with `messages` (objects with `role` and `content`), which
 /// the model's chat template writes and of which what the assistant said counts, with the marks that end it. What is
-/// longer than `length` loses its end (an answer that does not fit, its prompt's beginning). A template that writes the
-/// date is told SOURCE_DATE_EPOCH, or one day for all runs. Other keys are passed over; empty lines, too.
-/// Errors: bad_data (naming file and line: no JSON object, no such text, not UTF-8, nothing left), interrupted, those
-/// of reading files, those of ChatForm::of.
+/// longer than `length` loses its end; of a prompt and an answer the prompt loses its beginning, down to half of
+/// `length`, and then the answer its end. A template that writes the date is told SOURCE_DATE_EPOCH, or one day for all
+/// runs. Other keys are passed over; empty lines, too. Errors: bad_data (naming file and line: no JSON object, no such
+/// text, not UTF-8, nothing left), interrupted, those of reading files, those of ChatForm::of.
 [[nodiscard]] Expected<std::vector<Document>> read_documents(const std::filesystem::path& path,
                                                              const DocumentForm& form, const StopToken& stop);
 

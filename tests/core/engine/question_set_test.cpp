@@ -30,7 +30,9 @@ TEST_CASE("a line that is no question is named") {
         "{\"answer\": \"a\"}", "{\"prompt\": \"a\"}", "{\"prompt\": \"a\", \"answer\": \"\"}",
         "{\"prompt\": \"a\", \"answers\": []}", "{\"prompt\": \"a\", \"answers\": [\"b\", \"\"]}",
         "{\"prompt\": \"a\", \"answers\": [3]}", "{\"prompt\": \"a\", \"answer\": 3}",
-        "{\"prompt\": \"a\", \"answer\": \"b\", \"answer_prefix\": 3}"}) {
+        "{\"prompt\": \"a\", \"answer\": \"b\", \"answer_prefix\": 3}",
+        "{\"prompt\": \"a\", \"answer\": \"b\", \"answers\": [\"c\"]}",
+        "{\"prompt\": \"a\", \"input\": \"b\", \"answer\": \"c\"}"}) {
     CAPTURE(line);
     const auto questions = read_questions("{\"prompt\": \"a\", \"answer\": \"b\"}\n" + std::string(line), "q.jsonl");
     REQUIRE(!questions);
@@ -63,6 +65,10 @@ TEST_CASE("F1 counts the words that the text and an answer have in common") {
   CHECK(f1("cat cat dog", {"a cat, a cat, a cat"}) == doctest::Approx(2.0 / 3));
   CHECK(f1("An “answer” of 3.5 kg", {"3.5 kg"}) == doctest::Approx(2.0 / 3));
   CHECK(f1("", {"x"}) == 0);
+  // As Python's split() parts them, with which those scripts count.
+  CHECK(f1("b\u00a0c", {"b c"}) == 1);
+  CHECK(f1("tab\u2003wide\u3000space\u0085end", {"tab wide space end"}) == 1);
+  CHECK(f1("b\u200bc", {"b c"}) == 0);
   CHECK(f1("the Queen's  cat\nand the cat", {"Queens cat"}) == doctest::Approx(2.0 / 3));
   CHECK(f1("It is the River Thames", {"x", "Thames", "River Thames"}) == doctest::Approx(2.0 / 3));
 }

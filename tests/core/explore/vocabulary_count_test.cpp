@@ -200,6 +200,24 @@ TEST_CASE("a token reads as it does with its blank, and those that took most of 
   CHECK(ranked[2].text.empty());
 }
 
+TEST_CASE("a byte that completes now one character and now another has no text of its own") {
+  SequenceRecord record({1, 1, 4, kernels::ElementType::f32}, false, std::nullopt);
+  const std::array<std::pair<std::int32_t, const char*>, 7> tokens{
+      {{5, ""}, {7, "开"}, {5, ""}, {7, "—"}, {8, ""}, {8, "é"}, {9, " a"}}};
+  for (std::size_t n = 0; n < tokens.size(); ++n) {
+    TokenFrame frame;
+    frame.position = TokenPos(static_cast<std::int32_t>(n));
+    frame.token = tokens[n].first;
+    frame.text = tokens[n].second;
+    frame.roles = {Role::global};
+    frame.entries = {static_cast<std::int32_t>(n + 1)};
+    REQUIRE(record.append(frame));
+  }
+  VocabularyCount count;
+  count.add(record);
+  for (const VocabularyItem& item : count.ranked()) CHECK(item.text == (item.token == 9 ? " a" : ""));
+}
+
 TEST_CASE("shares and means, and nothing of nothing") {
   VocabularyItem item;
   CHECK(item.role_share(Role::global) == 0);

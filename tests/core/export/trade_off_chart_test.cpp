@@ -38,6 +38,21 @@ TEST_CASE("a run in which something was set by hand is a series of its own") {
   CHECK(chart.x_label == "KV fraction after the prompt");
 }
 
+TEST_CASE("policies of several models are no series together, and the models are named") {
+  const std::vector<PolicyOutcome> outcomes{{"model", 0.2, 40, {}, 0, "demo"},
+                                            {"h2o:2,2", 0.06, 60, {}, 0, "demo"},
+                                            {"model", 0.1, 70, {}, 0, "twin"},
+                                            {"h2o:2,2", 0.06, 80, {}, 0, "twin"}};
+  const SeriesChart chart = trade_off_chart(outcomes, "model");
+  REQUIRE(chart.series.size() == 4);
+  CHECK(chart.series[0].name == "demo: learned roles");
+  CHECK(chart.series[2].name == "twin: learned roles");
+  CHECK(chart.series[3].points.size() == 1);
+  CHECK(chart.series[0].look == family_look("model"));
+  CHECK(chart.series[2].look != chart.series[0].look);
+  CHECK(chart.note.find("several models") != std::string::npos);
+}
+
 TEST_CASE("a policy that holds nothing has a place, too") {
   const std::vector<PolicyOutcome> outcomes{{"full", 1, 39}, {"window:0", 0, 900}};
   CHECK_FALSE(trade_off_chart(outcomes, {}).log_x);

@@ -53,6 +53,13 @@ class TextFigureTest : public QObject {
     const QStringList texts = textsOf(renderFigure(losses(true), FigureFormat::svg, {}));
     for (const char* words : {"≤ −0.5 nats: better", "−0.25", "≥ +0.5 nats: worse", "not compared"})
       QVERIFY2(texts.contains(QString::fromUtf8(words)), words);
+    // A title of one's own says no names: then the legend does.
+    FigureOptions titled;
+    titled.title = QStringLiteral("What H2O loses");
+    titled.names = {QStringLiteral("Ours"), QStringLiteral("Theirs")};
+    const QStringList named = textsOf(renderFigure(losses(true), FigureFormat::svg, titled));
+    for (const char* words : {"What H2O loses", "≤ −0.5 nats: better than Theirs", "≥ +0.5 nats: worse than Theirs"})
+      QVERIFY2(named.contains(QString::fromUtf8(words)), words);
     FigureData bad = losses(true);
     std::get<LossText>(bad.values).other_losses.pop_back();
     QCOMPARE(renderFigure(bad, FigureFormat::svg, {}).error().code, ErrorCode::bad_arrays);

@@ -87,7 +87,8 @@ void TradeOffView::setRows(const std::vector<RunList::Row>& rows) {
     const std::optional<double> perplexity = perplexity_of(run);
     if (!run.is_same_text || !perplexity || !std::isfinite(*perplexity)) continue;
     points_.push_back({i, std::max(100 * run.outcome.figures.fraction, least), *perplexity, lookIn(run),
-                       QString::fromStdString(run.name), !rows[i].kept, rows[i].isCompared});
+                       QString::fromStdString(run.model), QString::fromStdString(run.name), !rows[i].kept,
+                       rows[i].isCompared});
   }
   nothing_->setVisible(points_.size() < 2);
   plot_->setVisible(points_.size() >= 2);
@@ -112,14 +113,16 @@ void TradeOffView::drawFamilies() {
     QCPScatterStyle style(path, QPen(theme.text, width), Qt::NoBrush, 6);
     return style;
   };
-  std::vector<int> looks;
+  // No line leads from one model to another.
+  std::vector<std::pair<int, QString>> families;
   for (const Point& point : points_) {
-    if (std::ranges::find(looks, point.look) == looks.end()) looks.push_back(point.look);
+    if (std::pair of(point.look, point.model); std::ranges::find(families, of) == families.end())
+      families.push_back(of);
   }
-  for (const int look : looks) {
+  for (const auto& [look, model] : families) {
     std::vector<const Point*> family;
     for (const Point& point : points_) {
-      if (point.look == look) family.push_back(&point);
+      if (point.look == look && point.model == model) family.push_back(&point);
     }
     // Methods of other programs have nothing in common.
     std::ranges::sort(family, {}, [](const Point* point) { return point->kv; });
@@ -141,9 +144,11 @@ void TradeOffView::fitRange() {
   const auto [lowY, highY] = std::ranges::minmax(points_, {}, &Point::perplexity);
   // A ring at the edge stays whole.
   const double kvRoom = std::max(1.12, std::pow(highKv.kv / lowKv.kv, 0.06));
-  plot_->xAxis->setRange(lowKv.kv / kvRoom, highKv.kv * kvRoom);
-  const double span = highY.perplexity - lowY.perplexity;
-  const double room = span > 0 ? 0.12 * span : std::max(0.05 * highY.perplexity, 1e-6);
+  // Down to a number that the axis has: what lies left of all numbers cannot be read.
+  const double lowest = 100 / std::exp2(std::ceil(std::log2(100 / lowKv.kv)));
+  plot_->xAxis->setRange(std::min(lowest, lowKv.kv / kvRoom), highKv.kv * kvRoom);
+  // Where all are nearly equal the axis still has numbers that differ.
+  const double room = std::max({0.12 * (highY.perplexity - lowY.perplexity), 0.003 * highY.perplexity, 1e-6});
   plot_->yAxis->setRange(lowY.perplexity - room, highY.perplexity + room);
 }
 
@@ -177,6 +182,8 @@ QString TradeOffView::wordsAt(QPoint at) const {
   QString words =
       tr("<b>%1</b><br>KV %2 %, perplexity %3")
           .arg(point->name.toHtmlEscaped(), QString::number(point->kv, 'f', 1), perplexityText(point->perplexity));
+  const auto isOfAnother = [&](const Point& other) { return other.model != point->model; };
+  if (std::ranges::any_of(points_, isOfAnother)) words += tr("<br>of %1").arg(point->model.toHtmlEscaped());
   if (point->isShown) words += tr("<br>the run that is shown");
   if (point->isCompared) words += tr("<br>the kept run that is compared with");
   return words;

@@ -45,6 +45,7 @@ class TradeOffView : public QWidget {
     double kv = 0;  // percent
     double perplexity = 0;
     int look = -1;
+    QString model;
     QString name;
     bool isShown = false;
     bool isCompared = false;

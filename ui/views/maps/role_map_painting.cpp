@@ -147,7 +147,9 @@ void RoleMapView::drawDifferenceSigns(QPainter& painter) const {
 
 double RoleMapView::drawDifferenceLegend(QPainter& painter, QPointF at) const {
   const std::pair<QColor, QString> parts[] = {
-      {heldColour(HeldBy::both), tr("both %1").arg(groupedNumber(difference_->both))},
+      {heldColour(HeldBy::both),
+       tr("after token %1: both %2")
+           .arg(groupedNumber(std::max<std::int64_t>(difference_->tokens - 1, 0)), groupedNumber(difference_->both))},
       {heldColour(HeldBy::first), tr("+ only now %1").arg(groupedNumber(difference_->first))},
       {heldColour(HeldBy::second), tr("− only kept %1").arg(groupedNumber(difference_->second))}};
   painter.setFont(smallFont(painter, 12));

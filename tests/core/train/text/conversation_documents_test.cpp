@@ -2,7 +2,9 @@
 // Lines with messages become the tokens of a conversation, of which those count that the model is to say.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
+#include <utility>
 
 #include "core/train/text/document_set.h"
 #include "tests/support/temporary_folder.h"
@@ -94,6 +96,29 @@ TEST_CASE("a conversation that is too long loses its end, but not all answers") 
     CHECK(std::string_view("a cab\ndead\n").starts_with(counted_text(data.opened->tokenizer(), documents->front())));
   }
   CHECK(!data.read(on_one_line(talk), 12).has_value());
+}
+
+TEST_CASE("of a question and its answer that are too long neither is lost") {
+  const ChatData data;
+  const auto sizes = [&](std::size_t prompt, std::size_t answer, std::int64_t length) {
+    const nlohmann::json line{{"prompt", std::string(prompt, 'a')}, {"answer", std::string(answer, 'b')}};
+    const auto documents = data.read(line.dump(), length);
+    REQUIRE(documents.has_value());
+    const std::string text = text_of(data.opened->tokenizer(), documents->front().tokens);
+    CHECK(documents->front().size() <= length);
+    return std::pair(std::ranges::count(text, 'a'), std::ranges::count(text, 'b'));
+  };
+  const auto [all_a, all_b] = sizes(20, 20, 400);
+  CHECK(std::pair(all_a, all_b) == std::pair<std::ptrdiff_t, std::ptrdiff_t>(20, 20));
+  for (const std::int64_t length : {8, 13, 30}) {
+    CAPTURE(length);
+    // A short question stays whole before a long answer, and a short answer behind a long question.
+    CHECK(sizes(2, 300, length).first == 2);
+    CHECK(sizes(300, 2, length).second == 2);
+    const auto [a, b] = sizes(300, 300, length);
+    CHECK(a > 0);
+    CHECK(b > 0);
+  }
 }
 
 TEST_CASE("what is no conversation is named with its line") {
