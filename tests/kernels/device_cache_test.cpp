@@ -2,6 +2,7 @@
 // The device's cache against the CPU's: the same entries, roles and contents after the same tokens, on as many pages.
 #include <doctest/doctest.h>
 
+#include <bit>
 #include <map>
 #include <memory>
 #include <vector>
@@ -320,7 +321,13 @@ TEST_CASE("what goes at once behind a prompt leaves what the CPU leaves, and its
           CAPTURE(tenths);
           const ScoreRule rule{4, 1, EntryScores::of_prompt_end};
           const ElementType dtype = tokens % 2 == 0 ? ElementType::f32 : ElementType::bf16;
-          BothCaches caches(backend, {2, 3, dtype == ElementType::f32 ? 8 : 10, dtype, page_entries}, 400, 0, &rule);
+          KvCacheShape shape{2, 3, dtype == ElementType::f32 ? 8 : 10, dtype, page_entries};
+          if (tenths == 10) {  // not room for both texts, but for one after the other
+            const auto arena = cuda::sized_arena(shape, 400, 0);
+            const auto pages = static_cast<std::uint64_t>(6 * arena.pages_for(tokens));
+            shape.limit_bytes = arena.page_bytes * static_cast<std::int64_t>(std::bit_ceil(pages));
+          }
+          BothCaches caches(backend, shape, 400, 0, &rule);
           REQUIRE(caches.device->reserve(tokens, 2).ok());
           for (std::int32_t layer = 0; layer < 2; ++layer) caches.append(random, LayerId(layer), tokens, {1, 0, 0});
           caches.position += tokens;
