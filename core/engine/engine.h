@@ -153,8 +153,10 @@ class Engine {
   /// A tile of a head's map, from the trace store or by replaying the layer's tokens with their recorded roles, of
   /// which `on_replay` is told on this thread. Errors: bad_layer, bad_head, bad_position, interrupted. Under H2O, TOVA
   /// and SnapKV the mask is what it had kept when each query came.
+  /// `other_last_query`: as TraceStore::tile takes it.
   [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, std::stop_token stop,
-                                             const ReplayProgress& on_replay = {}) const;
+                                             const ReplayProgress& on_replay = {},
+                                             std::span<const std::int32_t> other_last_query = {}) const;
 
   /// A rectangle of weights, first_query … and first_key …, out [queries, keys]; visible may be empty (data ==
   /// nullptr).
